@@ -1,0 +1,8 @@
+"""fpgacnn: from a trained (Q)Keras CNN file to an HLS project that provably computes what was trained.
+
+Every command of the command line is one function here; each returns a frozen record.
+"""
+
+from fpgacnn.api import convert, inspect, simulate, verify
+
+__all__ = ["convert", "inspect", "simulate", "verify"]

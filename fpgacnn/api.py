@@ -1,0 +1,103 @@
+"""The Python API: the commands as functions. Heavy rooms are imported when a function is called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fpgacnn.flow.record import RunRecord
+    from fpgacnn.frontends import Refusal
+    from fpgacnn.frontends.keras.reader import Reading
+    from fpgacnn.sim.result import SimulationResult
+
+
+def inspect(model: str | Path, *, weights: str | Path | None = None) -> tuple[Reading, tuple[Refusal, ...]]:
+    """What is in a model file: its layers, and what would be refused with the reason."""
+    from fpgacnn import frontends
+
+    return frontends.inspect(Path(model), Path(weights) if weights else None)
+
+
+def convert(
+    model: str | Path,
+    *,
+    output: str | Path | None = None,
+    input: str | Path | None = None,  # noqa: A002  # the command line says --input
+    input_type: str | None = None,
+    part: str | None = None,
+    clock_ns: float | None = None,
+    io: str = "parallel",
+    strategy: str = "latency",
+    reuse: int = 1,
+    reuse_of: Mapping[str, int] | None = None,
+    backend: str = "vitis",
+    softmax: str = "logits",
+    bits: str | None = None,
+    float_model: str | Path | None = None,
+    csim_events: int | None = 1000,
+    weights: str | Path | None = None,
+    keras: bool = False,
+) -> RunRecord:
+    """Convert a model file to a proven HLS project; `input` is an .npz or .npy of real inputs.
+
+    Raises fpgacnn.errors.FpgacnnError; then nothing new is on disk.
+    """
+    from fpgacnn.design import BackendName, IoType, Strategy, Target
+    from fpgacnn.flow.request import Request
+    from fpgacnn.flow.stages import convert as run
+    from fpgacnn.quantization import SoftmaxChoice
+    from fpgacnn.quantization.widths import parse_widths
+
+    given = {name: value for name, value in {"part": part, "clock_ns": clock_ns}.items() if value is not None}
+    target = Target(
+        **given,  # type: ignore[arg-type]  # names and types match the fields
+        io=IoType(io),
+        strategy=Strategy(strategy),
+        reuse=reuse,
+        reuse_of=reuse_of or {},
+        backend=BackendName(backend),
+    )
+    request = Request(
+        model=Path(model),
+        weights=Path(weights) if weights else None,
+        output=Path(output) if output else None,
+        events=Path(input) if input else None,
+        input_type=input_type,
+        target=target,
+        softmax=SoftmaxChoice(softmax),
+        widths=parse_widths(bits) if bits else None,
+        float_model=Path(float_model) if float_model else None,
+        csim_events=csim_events,
+        keras=keras,
+    )
+    return run(request)
+
+
+def verify(
+    project: str | Path,
+    *,
+    input: str | Path | None = None,  # noqa: A002  # the command line says --input
+    model: str | Path | None = None,
+) -> RunRecord:
+    """Prove a project folder again, every layer and all events; with `model`, against the real Keras too."""
+    from fpgacnn.flow.request import Request
+    from fpgacnn.flow.stages import verify as run
+
+    request = Request(model=Path(model or project), events=Path(input) if input else None, csim_events=None, max_events=None, keras=model is not None)
+    return run(Path(project), request)
+
+
+def simulate(
+    source: str | Path,
+    input: str | Path,  # noqa: A002  # the command line says --input
+    *,
+    engine: str = "emulator",
+    trace: bool = False,
+) -> SimulationResult:
+    """Run events through the emulator or C simulation of a project folder or model file."""
+    from fpgacnn.flow.request import Request
+    from fpgacnn.flow.stages import simulate as run
+
+    return run(Path(source), Path(input), engine, Request(model=Path(source)), trace=trace)

@@ -1,0 +1,115 @@
+"""Floor 3: event files. `.npy` and `.npz` are read without pickle, and their sizes are checked before memory is used."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpgacnn.errors import ArrayFileError, ArrayShapeError, FileMissingError, NonFiniteInputError, TooLargeError, WriteError
+from fpgacnn.ir.source import FloatArray, Shape
+
+MAX_BYTES = 16 << 30
+LABELS = "labels"
+_ZIP = b"PK\x03\x04"
+_NPY = b"\x93NUMPY"
+
+
+def read_arrays(path: Path) -> Mapping[str, NDArray[np.generic]]:
+    """All arrays of a file by name; a `.npy` file holds `input_0`.
+
+    Raises FileMissingError, ArrayFileError, TooLargeError.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+    except OSError as error:
+        raise FileMissingError(file=path, why=error.strerror or "cannot be read") from error
+    try:
+        if head.startswith(_NPY):
+            with path.open("rb") as file:
+                _check_header(file, path, "the array", path.stat().st_size)
+            return {"input_0": np.load(path, mmap_mode="r", allow_pickle=False)}
+        if head.startswith(_ZIP):
+            return _read_npz(path)
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        raise ArrayFileError(file=path, why=f"damaged or not plain numbers: {error}") from error
+    raise ArrayFileError(file=path, why="neither .npy nor .npz")
+
+
+def _read_npz(path: Path) -> Mapping[str, NDArray[np.generic]]:
+    found: dict[str, NDArray[np.generic]] = {}
+    with zipfile.ZipFile(path) as archive:
+        if sum(member.file_size for member in archive.infolist()) > MAX_BYTES:
+            raise TooLargeError(file=path, where="the archive", seen="more than 16 GiB unpacked", limit="16 GiB")
+        for member in archive.infolist():
+            with archive.open(member) as file:
+                _check_header(file, path, member.filename, member.file_size)  # type: ignore[arg-type]  # a binary stream
+            with archive.open(member) as file:
+                found[member.filename.removesuffix(".npy")] = np.lib.format.read_array(file, allow_pickle=False)
+    return found
+
+
+def _check_header(file: BinaryIO, path: Path, name: str, size: int) -> None:
+    """The header must promise no more data than the file has, and only numbers."""
+    version = np.lib.format.read_magic(file)
+    reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = reader(file)
+    if dtype.kind not in "biuf":
+        raise ArrayFileError(file=path, why=f"{name} holds {dtype}, not numbers")
+    promised = dtype.itemsize
+    for axis in shape:
+        promised *= axis
+    if promised > size:
+        raise ArrayFileError(file=path, why=f"{name} promises {promised} bytes of data, the file has {size}")
+
+
+def events_for(path: Path, shapes: Mapping[str, Shape]) -> tuple[tuple[FloatArray, ...], NDArray[np.int64] | None]:
+    """The events of each network input as float64 (events, ...shape), in order, and labels where the file has some.
+
+    Raises ArrayShapeError where an input is missing or has another shape, NonFiniteInputError.
+    """
+    arrays = read_arrays(path)
+    inputs = tuple(_input(path, arrays, number, shape) for number, shape in enumerate(shapes.values()))
+    if len({len(one) for one in inputs}) != 1:
+        raise ArrayFileError(file=path, why="the inputs have different numbers of events")
+    labels = arrays.get(LABELS)
+    if labels is not None and (labels.ndim != 1 or len(labels) != len(inputs[0]) or labels.dtype.kind not in "biu"):
+        raise ArrayFileError(file=path, why=f"labels must be {len(inputs[0])} whole numbers, found {labels.dtype} {labels.shape}")
+    return inputs, None if labels is None else labels.astype(np.int64)
+
+
+def _input(path: Path, arrays: Mapping[str, NDArray[np.generic]], number: int, shape: Shape) -> FloatArray:
+    name = f"input_{number}"
+    found = arrays.get(name)
+    if found is None:
+        raise ArrayFileError(file=path, why=f"it has no '{name}', but {', '.join(sorted(arrays)) or 'nothing'}")
+    if found.ndim == 0 or found.shape[1:] != shape or not len(found):
+        raise ArrayShapeError(file=path, name=name, seen=found.shape, expected=", ".join(map(str, shape)))
+    values = np.asarray(found, dtype=np.float64)
+    bad = ~np.isfinite(values)
+    if bad.any():
+        event = int(np.argwhere(bad)[0][0])
+        raise NonFiniteInputError(file=path, name=name, count=int(bad.sum()), event=event)
+    return values
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+    """Write a compressed `.npz`, whole or not at all.
+
+    Raises WriteError.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # numpy's stub mixes up a flag
+        partial.replace(path)
+    except OSError as error:
+        raise WriteError(file=path, why=error.strerror or str(error)) from error
+    finally:
+        partial.unlink(missing_ok=True)

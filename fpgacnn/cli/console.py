@@ -1,0 +1,62 @@
+"""Where commands write: results to stdout, everything else to stderr, progress only on a terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+from rich.console import Console, RenderableType
+
+from fpgacnn.flow.stages import Progress, silent
+
+WIDE_WHERE_PIPED = 200
+
+
+def out() -> Console:
+    """Standard output; wide where it is no terminal, so that tables are not folded in files."""
+    return Console(width=None if sys.stdout.isatty() else WIDE_WHERE_PIPED, highlight=False, soft_wrap=False)
+
+
+def err() -> Console:
+    """Standard error; lines are never folded."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def show(parts: Iterable[RenderableType]) -> None:
+    """Print a report, its parts set apart."""
+    console = out()
+    for part in parts:
+        console.print(part)
+        if not isinstance(part, str) and type(part).__name__ == "Table":
+            console.print()
+
+
+def show_json(value: Any) -> None:
+    """Print one JSON document and nothing else."""
+    import json
+
+    from fpgacnn.flow.record import plain
+
+    sys.stdout.write(json.dumps(plain(value), indent=1) + "\n")
+
+
+def progress(*, quiet: bool) -> Progress:
+    """One line a stage with its time, on a terminal that wants it."""
+    console = err()
+    if quiet or not console.is_terminal:
+        return silent
+
+    @contextmanager
+    def stage(words: str) -> Iterator[None]:
+        start = time.perf_counter()
+        with console.status(f"{words} ..."):
+            yield
+        console.print(f"[green]✓[/] {words} [dim]{time.perf_counter() - start:.1f} s[/]")
+
+    def run(words: str) -> AbstractContextManager[None]:
+        return stage(words)
+
+    return run

@@ -1,0 +1,81 @@
+"""`fpgacnn convert`: a model file becomes a proven HLS project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fpgacnn.cli import options
+from fpgacnn.design import BackendName, IoType, Strategy
+
+
+def convert(
+    model: Annotated[Path, typer.Argument(help="Trained model: Keras 2 .h5 (plain or QKeras), or architecture JSON.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Project folder (default hls_projects/<name>-<digest>).", metavar="DIR")] = None,
+    input: options.Input = None,  # noqa: A002  # the flag's name
+    input_type: options.InputType = None,
+    bits: options.Bits = None,
+    weights: options.Weights = None,
+    part: options.Part = options.DEFAULT.part,
+    clock: options.Clock = options.DEFAULT.clock_ns,
+    io: options.Io = IoType.PARALLEL,
+    strategy: options.StrategyOption = Strategy.LATENCY,
+    reuse: options.Reuse = 1,
+    backend: options.Backend = BackendName.VITIS,
+    settings: options.Set = None,
+    softmax: options.Softmax = "logits",
+    float_model: Annotated[
+        Path | None,
+        typer.Option("--float", help="The float model it was quantized from, for the quality table.", metavar="FILE", rich_help_panel=options.PROOF),
+    ] = None,
+    csim_events: Annotated[int, typer.Option("--csim-events", help="Events for C simulation at most.", metavar="N", rich_help_panel=options.PROOF)] = 1000,
+    csim: Annotated[bool, typer.Option("--csim/--no-csim", help="Prove with g++, or trust the emulator.", rich_help_panel=options.PROOF)] = True,  # noqa: FBT002  # typer's way
+    reference: Annotated[
+        str | None,
+        typer.Option("--reference", help="'keras': compare with the real Keras/QKeras too (extra 'train').", metavar="NAME", rich_help_panel=options.PROOF),
+    ] = None,
+    timeout: options.Timeout = 900.0,
+    json: options.Json = False,  # noqa: FBT002  # typer's way
+    quiet: options.Quiet = False,  # noqa: FBT002  # typer's way
+    verbose: options.Verbose = False,  # noqa: ARG001, FBT002  # read by main
+) -> int:
+    """Convert a trained network to an HLS project and prove that it computes what was trained.
+
+    Exit status 0: done and proven; 1: a comparison failed; 2: the input cannot be converted; 3: a tool failed.
+    """
+    from fpgacnn.cli.console import progress, show
+    from fpgacnn.errors import UnknownNameError
+    from fpgacnn.flow.request import Request
+    from fpgacnn.flow.stages import convert as run
+    from fpgacnn.quantization import SoftmaxChoice
+    from fpgacnn.quantization.widths import parse_widths
+
+    if softmax not in set(SoftmaxChoice):
+        raise UnknownNameError(what="softmax choice", name=softmax, known=", ".join(SoftmaxChoice))
+    if reference not in (None, "keras"):
+        raise UnknownNameError(what="reference", name=reference, known="keras")
+    target = options.make_target(part=part, clock=clock, io=io, strategy=strategy, reuse=reuse, backend=backend, settings=settings)
+    request = Request(
+        model=model,
+        weights=weights,
+        output=output,
+        events=input,
+        input_type=input_type,
+        target=target,
+        softmax=SoftmaxChoice(softmax),
+        widths=parse_widths(bits) if bits else None,
+        float_model=float_model,
+        csim_events=csim_events if csim else 0,
+        seconds=timeout,
+        keras=reference == "keras",
+    )
+    record = run(request, progress(quiet=quiet or json))
+    if json:
+        typer.echo(record.to_json())
+    elif not quiet:
+        from fpgacnn.reporting.terminal import run_report
+
+        show(run_report(record))
+    return 0 if record.holds else 1

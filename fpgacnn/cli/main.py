@@ -1,0 +1,84 @@
+"""The command line: `fpgacnn COMMAND ...`."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from fpgacnn.errors import FpgacnnError, InternalError, UsageError
+
+app = typer.Typer(
+    name="fpgacnn",
+    help="From a trained (Q)Keras CNN file to an HLS project that provably computes what was trained.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001  # typer's callback
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"fpgacnn {version('fpgacnn')}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def common(
+    context: typer.Context,
+    version: bool = typer.Option(False, "--version", help="Show the version.", callback=_version, is_eager=True),  # noqa: ARG001, FBT001, FBT003  # typer's way
+) -> None:
+    """From a trained (Q)Keras CNN file to an HLS project that provably computes what was trained."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def main() -> None:
+    """Run a command; errors become one line, a hint and an exit status."""
+    from fpgacnn.cli import convert, demo, doctor, explain, inspect, simulate, verify
+
+    for command in (inspect.inspect, convert.convert, simulate.simulate, verify.verify, demo.demo, doctor.doctor, explain.explain):
+        app.command()(command)
+    sys.exit(_guarded())
+
+
+def _guarded() -> int:
+    try:
+        status = app(standalone_mode=False)
+    except FpgacnnError as error:
+        return _told(error)
+    except typer.TyperException as error:
+        return _told(UsageError(what=error.format_message().rstrip(".")))
+    except (typer.Abort, KeyboardInterrupt):
+        sys.stderr.write("interrupted\n")
+        return 130
+    except BrokenPipeError:
+        return 0
+    except MemoryError as error:
+        return _told(InternalError(what="out of memory"), error)
+    except Exception as error:  # noqa: BLE001  # the last door: users never meet a traceback
+        return _told(InternalError(what=f"{type(error).__name__}: {error}"), error)
+    return status if isinstance(status, int) else 0
+
+
+def _told(error: FpgacnnError, cause: BaseException | None = None) -> int:
+    """Print an error in its one shape; the traceback only where -v asks for it."""
+    from fpgacnn.cli.console import err
+    from fpgacnn.reporting.terminal import error_lines
+
+    console = err()
+    for line in error_lines(error):
+        if line is not None:
+            console.print(line)
+    if cause is not None and {"-v", "--verbose"} & set(sys.argv):
+        import traceback
+
+        traceback.print_exception(cause)
+    return error.exit_status
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""Options that several commands share, each declared once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+from fpgacnn.design import BackendName, IoType, Strategy, Target
+from fpgacnn.errors import UsageError
+
+TARGET, PROOF = "Target", "Proof"
+
+Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout and nothing else.")]
+Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no tables.")]
+Verbose: TypeAlias = Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks of internal errors.")]
+Weights: TypeAlias = Annotated[Path | None, typer.Option("--weights", help="HDF5 weights of an architecture JSON.", metavar="FILE")]
+Input: TypeAlias = Annotated[Path | None, typer.Option("--input", help="Events: .npz with input_0, input_1, ... (and labels), or one .npy.", metavar="X")]
+InputType: TypeAlias = Annotated[
+    str | None, typer.Option("--input-type", help="Fixed-point type of the inputs, e.g. 'ufixed<8,0>'.", metavar="TYPE", rich_help_panel=TARGET)
+]
+Part: TypeAlias = Annotated[str, typer.Option("--part", help="FPGA part.", rich_help_panel=TARGET)]
+Clock: TypeAlias = Annotated[float, typer.Option("--clock", help="Clock period in ns.", metavar="NS", rich_help_panel=TARGET)]
+Io: TypeAlias = Annotated[IoType, typer.Option("--io", help="All values of an event at once, or pixel by pixel.", rich_help_panel=TARGET)]
+StrategyOption: TypeAlias = Annotated[Strategy, typer.Option("--strategy", help="Unrolled, or sharing multipliers.", rich_help_panel=TARGET)]
+Reuse: TypeAlias = Annotated[int, typer.Option("--reuse", help="How often a multiplier is used for one result.", metavar="N", rich_help_panel=TARGET)]
+Backend: TypeAlias = Annotated[BackendName, typer.Option("--backend", help="Whose tool the project is for.", rich_help_panel=TARGET)]
+Set: TypeAlias = Annotated[
+    list[str] | None, typer.Option("--set", help="LAYER.reuse=N or LAYER.strategy=resource; repeatable.", metavar="LAYER.KEY=VALUE", rich_help_panel=TARGET)
+]
+Softmax: TypeAlias = Annotated[
+    str, typer.Option("--softmax", help="What becomes of a final softmax: keep, argmax or logits (left out).", metavar="CHOICE", rich_help_panel=TARGET)
+]
+Bits: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--bits", help="For float networks: bits (and integer bits) of weights and activations.", metavar="W[,I]", rich_help_panel=TARGET),
+]
+Timeout: TypeAlias = Annotated[float, typer.Option("--timeout", help="Seconds that g++ and each simulation may take.", metavar="S", rich_help_panel=PROOF)]
+
+DEFAULT = Target()
+
+
+def make_target(*, part: str, clock: float, io: IoType, strategy: Strategy, reuse: int, backend: BackendName, settings: list[str] | None) -> Target:
+    """The target that the flags describe.
+
+    Raises UsageError, UnknownNameError.
+    """
+    reuse_of: dict[str, int] = {}
+    strategy_of: dict[str, Strategy] = {}
+    for setting in settings or []:
+        layer, key, value = _split(setting)
+        match key:
+            case "reuse" if value.isdigit():
+                reuse_of[layer] = int(value)
+            case "strategy" if value in set(Strategy):
+                strategy_of[layer] = Strategy(value)
+            case _:
+                raise UsageError(what=f"--set {setting}: only LAYER.reuse=N and LAYER.strategy=latency|resource can be set")
+    return Target(part=part, clock_ns=clock, io=io, strategy=strategy, reuse=reuse, backend=backend, reuse_of=reuse_of, strategy_of=strategy_of)
+
+
+def _split(setting: str) -> tuple[str, str, str]:
+    name, equals, value = setting.partition("=")
+    layer, dot, key = name.rpartition(".")
+    if not (equals and dot and layer):
+        raise UsageError(what=f"--set {setting}: expected LAYER.KEY=VALUE")
+    return layer, key, value

@@ -1,0 +1,73 @@
+"""The shipped networks and their real data, and the main job on them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fpgacnn.arrays import write_arrays
+from fpgacnn.data import Dataset
+from fpgacnn.data.digits import load_digits
+from fpgacnn.data.km3net import load_km3net
+from fpgacnn.design import IoType, Target
+from fpgacnn.errors import FileMissingError
+from fpgacnn.flow.record import RunRecord
+from fpgacnn.flow.request import Request
+from fpgacnn.flow.stages import Progress, convert
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demo:
+    """A shipped network with its real test set."""
+
+    name: str
+    words: str
+    test_set: Callable[[], Dataset]
+
+
+DEMOS: Mapping[str, Demo] = {
+    "digits": Demo(
+        name="digits",
+        words="Handwritten digits (scikit-learn, 8x8 pixels): a 6-bit CNN, every test image through C simulation.",
+        test_set=lambda: load_digits().test,
+    ),
+    "km3net": Demo(
+        name="km3net",
+        words="KM3NeT string trigger (official simulation, muons against optical background): a 6-bit CNN, every test window.",
+        test_set=lambda: load_km3net().test,
+    ),
+}
+
+
+def shipped(name: str) -> Path:
+    """A shipped model file: inside the installed package, or in the repository it runs from.
+
+    Raises FileMissingError.
+    """
+    package = Path(__file__).parents[1]
+    places = [package / "shipped" / name, package.parent / "models" / name.split("_", maxsplit=1)[0].removesuffix(".h5") / name]
+    for place in places:
+        if place.is_file():
+            return place
+    raise FileMissingError(file=name, why="not shipped with this installation")
+
+
+def run_demo(name: str, output: Path | None, io: IoType, *, keras: bool, progress: Progress) -> RunRecord:
+    """The main job, from the shipped file to the proven project."""
+    test = DEMOS[name].test_set()
+    with tempfile.TemporaryDirectory(prefix="fpgacnn-demo-") as folder:
+        events = Path(folder) / f"{name}-test.npz"
+        write_arrays(events, {"input_0": test.x, "labels": test.y})
+        request = Request(
+            model=shipped(f"{name}.h5"),
+            output=output or Path("hls_projects") / f"demo-{name}",
+            events=events,
+            target=Target(part="xcku115-flvb2104-2-i", clock_ns=5.0, io=io),
+            float_model=shipped(f"{name}_float.h5"),
+            csim_events=None,
+            max_events=None,
+            keras=keras,
+        )
+        return convert(request, progress)

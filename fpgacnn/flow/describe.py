@@ -1,0 +1,82 @@
+"""From values to their records: the design's layers in words and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from fpgacnn.design import Design
+from fpgacnn.flow.record import LayerRecord, PlanRecord
+from fpgacnn.ir import layers as hw
+from fpgacnn.ir.model import QuantizedModel
+from fpgacnn.ir.source import FloatArray, SourceModel
+from fpgacnn.ir.text import operation_text
+from fpgacnn.precision import LayerPrecision
+from fpgacnn.verification import signal_to_noise_db
+
+
+def plan_record(design: Design, network: SourceModel, noise: Mapping[str, float | None]) -> PlanRecord:
+    """The plan with every decision and its reason."""
+    plan = design.plan
+    return PlanRecord(
+        exact=plan.is_exact,
+        lossless=plan.is_lossless,
+        losses=plan.losses,
+        decisions=tuple(_layer(layer, plan.layers[layer.name], network, noise.get(layer.source)) for layer in design.model.layers),
+    )
+
+
+def _layer(layer: hw.Layer, precision: LayerPrecision, network: SourceModel, noise: float | None) -> LayerRecord:
+    weight, bias = _constants(layer.operation)
+    accumulator = precision.accumulator
+    source = network.layer(layer.source)
+    return LayerRecord(
+        name=layer.name,
+        source=layer.source,
+        kind=layer.kind,
+        what=operation_text(source.operation) if layer.is_result else f"part of {source.kind}",
+        shape=layer.shape,
+        parameters=parameters(layer.operation),
+        weight=weight,
+        bias=bias,
+        accumulator=str(accumulator.format) if accumulator else "",
+        accumulator_reason=accumulator.reason if accumulator else "",
+        result=str(precision.result.format),
+        result_reason=precision.result.reason,
+        tables={name: f"{decision.format}: {decision.reason}" for name, decision in precision.tables.items()},
+        error=precision.error,
+        loss=precision.loss,
+        signal_to_noise_db=noise if layer.is_result else None,
+    )
+
+
+def _constants(operation: hw.Operation) -> tuple[str, str]:
+    match operation:
+        case hw.Convolution() | hw.Dense():
+            return str(operation.kernel.format), str(operation.bias.format)
+        case hw.Affine():
+            return str(operation.scale.format), str(operation.shift.format)
+        case _:
+            return "", ""
+
+
+def parameters(operation: hw.Operation) -> int:
+    """Numbers that the hardware holds for an operation."""
+    match operation:
+        case hw.Convolution() | hw.Dense():
+            return operation.kernel.array.size + operation.bias.array.size
+        case hw.Affine():
+            return operation.scale.array.size + operation.shift.array.size
+        case _:
+            return 0
+
+
+def noise_by_layer(network: SourceModel, quantized: Mapping[str, FloatArray], real: Mapping[str, FloatArray]) -> dict[str, float | None]:
+    """Signal to quantization noise ratio of each layer in dB, quantized against float."""
+    return {layer.name: signal_to_noise_db(real[layer.name], quantized[layer.name]) for layer in network.layers if layer.inputs}
+
+
+def total_parameters(model: QuantizedModel) -> int:
+    """Numbers that the hardware holds in all."""
+    return int(np.sum([parameters(layer.operation) for layer in model.layers]))

@@ -1,0 +1,85 @@
+"""What the machine has, and what is missing for which job."""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from fpgacnn.errors import FpgacnnError
+from fpgacnn.sim.csim import cache_folder, find_compiler
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was looked for; `needed` for the main job."""
+
+    what: str
+    found: bool
+    needed: bool
+    seen: str
+    cure: str = ""
+
+
+def examine() -> tuple[Finding, ...]:
+    """Look at everything."""
+    python = Finding(
+        what="Python",
+        found=(3, 11) <= sys.version_info[:2] < (3, 14),
+        needed=True,
+        seen=platform.python_version(),
+        cure="use Python 3.11, 3.12 or 3.13",
+    )
+    core = [_package(name, needed=True, cure=f"pip install {name}") for name in ("fpgacnn", "hls4ml", "numpy", "h5py", "typer", "rich")]
+    optional = [
+        _package("scikit-learn", needed=False, cure="pip install 'fpgacnn[demo]' (digits demo)"),
+        _package("km3net-testdata", needed=False, cure="pip install --no-deps km3net-testdata==0.4.31 (KM3NeT demo)"),
+        _package("tensorflow", needed=False, cure="pip install 'fpgacnn[train]' (training, --reference keras)"),
+        _package("qkeras", needed=False, cure="pip install 'fpgacnn[train]'"),
+    ]
+    tools = [_tool(name) for name in ("vitis-run", "vitis_hls", "vivado_hls")]
+    return (python, *core, _compiler(), _cache(), *optional, *tools)
+
+
+def _package(name: str, *, needed: bool, cure: str) -> Finding:
+    try:
+        return Finding(what=name, found=True, needed=needed, seen=version(name))
+    except PackageNotFoundError:
+        found = importlib.util.find_spec(name.replace("-", "_")) is not None
+        return Finding(what=name, found=found, needed=needed, seen="installed" if found else "not installed", cure=cure)
+
+
+def _compiler() -> Finding:
+    return _try("C++ compiler", lambda: find_compiler().version, needed=True)
+
+
+def _cache() -> Finding:
+    folder = cache_folder()
+
+    def writable() -> str:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".doctor"
+        probe.write_bytes(b"")
+        probe.unlink()
+        return str(folder)
+
+    try:
+        return Finding(what="build cache", found=True, needed=False, seen=writable())
+    except OSError as error:
+        return Finding(what="build cache", found=False, needed=False, seen=f"{folder}: {error.strerror}", cure="set XDG_CACHE_HOME")
+
+
+def _try(what: str, look: Callable[[], str], *, needed: bool) -> Finding:
+    try:
+        return Finding(what=what, found=True, needed=needed, seen=look())
+    except FpgacnnError as error:
+        return Finding(what=what, found=False, needed=needed, seen=str(error), cure=error.hint)
+
+
+def _tool(name: str) -> Finding:
+    path = shutil.which(name)
+    return Finding(what=name, found=path is not None, needed=False, seen=path or "not on PATH", cure="only needed for synthesis")

@@ -1,0 +1,153 @@
+"""The record of a run: one frozen value that command line, Python and reports read, and the JSON in the project."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from fpgacnn.verification import VerificationReport
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerRecord:
+    """One node of the hardware: where it comes from, its formats and why, and what it may be off."""
+
+    name: str
+    source: str
+    kind: str
+    what: str
+    shape: tuple[int, ...]
+    parameters: int
+    weight: str
+    bias: str
+    accumulator: str
+    accumulator_reason: str
+    result: str
+    result_reason: str
+    tables: Mapping[str, str]
+    error: float
+    loss: str
+    signal_to_noise_db: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRecord:
+    """The network that was read."""
+
+    file: str
+    digest: str
+    framework: str
+    layers: int
+    parameters: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputRecord:
+    """One input: its format and reason, and how many of the given values were no codes of it."""
+
+    name: str
+    shape: tuple[int, ...]
+    format: str
+    reason: str
+    events: int
+    origin: str
+    rounded_values: int
+    largest_rounding: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRecord:
+    """What the precision plan promises. `exact`: equal to the framework's answers; `lossless`: no bit lost in hardware."""
+
+    exact: bool
+    lossless: bool
+    losses: tuple[tuple[str, str], ...]
+    decisions: tuple[LayerRecord, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quality:
+    """How good the answers are, in the task's own measure: float network, quantized network, hardware."""
+
+    measure: str
+    events: int
+    float_network: float | None
+    quantized: float
+    hardware: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetRecord:
+    """Where the design is to run."""
+
+    part: str
+    clock_ns: float
+    io: str
+    strategy: str
+    reuse: int
+    backend: str
+    softmax: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectRecord:
+    """The folder that was written."""
+
+    folder: str
+    digest: str
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """All of a run."""
+
+    version: str
+    model: ModelRecord
+    inputs: tuple[InputRecord, ...]
+    target: TargetRecord
+    plan: PlanRecord
+    verification: tuple[VerificationReport, ...]
+    quality: tuple[Quality, ...]
+    project: ProjectRecord | None
+    notes: tuple[str, ...]
+    timings_s: Mapping[str, float]
+    tools: Mapping[str, str]
+    schema: int = SCHEMA
+    estimate: None = None
+    synthesis: None = None
+    outputs: tuple[str, ...] = field(default_factory=tuple)
+
+    @property
+    def holds(self) -> bool:
+        """Every comparison that was made holds."""
+        return all(report.holds for report in self.verification)
+
+    def to_json(self) -> str:
+        """The record as JSON; numbers that JSON cannot hold are null."""
+        return json.dumps(plain(self), indent=1)
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON knows it."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Path):
+        return str(value)
+    return value

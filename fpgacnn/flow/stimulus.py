@@ -1,0 +1,25 @@
+"""Events for a proof when the user gives none: random codes, extremes, and coarse grids on which sums tie often."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fpgacnn.ir.source import FloatArray, Shape
+from fpgacnn.numeric.fixed import Format, to_values
+
+SEED = 7
+
+
+def stimulus(form: Format, shape: Shape, events: int, *, seed: int = SEED) -> FloatArray:
+    """`events` events of values that the format holds: a quarter each uniform, coarse, sparse and near the extremes."""
+    random = np.random.default_rng(seed)
+    codes = random.integers(form.low, form.high, size=(events, *shape), endpoint=True)
+    kinds = np.arange(events) % 4
+    coarse = 1 << max(form.width // 2, 1)
+    codes[kinds == 1] = codes[kinds == 1] // coarse * coarse
+    codes[kinds == 2] *= random.random(codes[kinds == 2].shape) < 0.1
+    ends = random.choice(np.array([form.low, form.high]), size=codes.shape)
+    codes[kinds == 3] = np.where(random.random(codes[kinds == 3].shape) < 0.8, ends[kinds == 3], codes[kinds == 3])
+    for event, value in enumerate((form.low, form.high, 0)[:events]):
+        codes[event] = value
+    return to_values(np.clip(codes, form.low, form.high), form.fraction)

@@ -1,0 +1,47 @@
+"""Floor 3: model files. A file goes in, a `SourceModel` comes out; nothing of the file is executed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fpgacnn.errors import FpgacnnError, NotAModelError
+from fpgacnn.frontends.files import Kind, sniff
+from fpgacnn.frontends.keras.reader import Reading, read_hdf5, read_json
+from fpgacnn.ir.source import SourceModel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A layer that cannot be converted, and the error that says why."""
+
+    layer: str
+    kind: str
+    error: FpgacnnError
+
+
+def load(path: Path, weights: Path | None = None) -> SourceModel:
+    """Read a network from a file, whatever its suffix.
+
+    `weights` names the HDF5 file that goes with an architecture JSON (by default its neighbour of the same stem).
+    Raises an FpgacnnError that names file, layer and cure for everything that cannot be converted exactly.
+    """
+    reading = _read(path, weights)
+    if reading.refusals:
+        raise reading.refusals[0][2]
+    return reading.model()
+
+
+def inspect(path: Path, weights: Path | None = None) -> tuple[Reading, tuple[Refusal, ...]]:
+    """What is in a file: all layers that can be read, and those that would be refused with the reason."""
+    reading = _read(path, weights)
+    return reading, tuple(Refusal(layer=name, kind=kind, error=error) for name, kind, error in reading.refusals)
+
+
+def _read(path: Path, weights: Path | None) -> Reading:
+    kind, seen = sniff(path)
+    if kind is Kind.HDF5:
+        return read_hdf5(path)
+    if kind is Kind.JSON:
+        return read_json(path, weights)
+    raise NotAModelError(file=path, seen=seen)

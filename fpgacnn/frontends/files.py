@@ -1,0 +1,67 @@
+"""What kind of file is this? By content, never by suffix, and without reading more than its head."""
+
+from __future__ import annotations
+
+import hashlib
+from enum import Enum, auto
+from pathlib import Path
+from typing import BinaryIO
+
+from fpgacnn.errors import FileMissingError
+
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+
+
+class Kind(Enum):
+    """Formats that the readers know."""
+
+    HDF5 = auto()
+    JSON = auto()
+    OTHER = auto()
+
+
+def sniff(path: Path) -> tuple[Kind, str]:
+    """The file's kind, and in words what its first bytes are.
+
+    Raises FileMissingError where the file cannot be opened.
+    """
+    try:
+        if path.is_dir():
+            return Kind.OTHER, "it is a folder (a SavedModel? save as .h5 instead)"
+        with path.open("rb") as file:
+            head = file.read(512)
+            user_blocks = [_read_at(file, offset) for offset in (512, 1024, 2048)]
+    except OSError as error:
+        raise FileMissingError(file=path, why=error.strerror or "cannot be read") from error
+    if head.startswith(_HDF5) or _HDF5 in user_blocks:
+        return Kind.HDF5, "HDF5"
+    if head.lstrip()[:1] == b"{":
+        return Kind.JSON, "JSON"
+    return Kind.OTHER, _describe(head)
+
+
+def _read_at(file: BinaryIO, offset: int) -> bytes:
+    file.seek(offset)
+    return file.read(len(_HDF5))
+
+
+def _describe(head: bytes) -> str:
+    if not head:
+        return "it is empty"
+    known = {b"PK\x03\x04": "a zip archive", b"\x08": "perhaps ONNX or a protocol buffer", b"\x80": "a Python pickle, which is never opened"}
+    for start, words in known.items():
+        if head.startswith(start):
+            return words
+    if all(byte in b"\t\n\r\x0c\x1b" or byte >= 32 for byte in head):
+        return "it is text"
+    return f"it begins with bytes {head[:8].hex(' ')}"
+
+
+def digest(*paths: Path) -> str:
+    """sha256 over the files' contents, in order."""
+    total = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                total.update(block)
+    return total.hexdigest()

@@ -1,0 +1,1 @@
+"""Keras and QKeras files, read as JSON and arrays, without TensorFlow or Keras."""

@@ -1,0 +1,223 @@
+"""The architecture JSON as a graph: Sequential and functional models become one list of uses of layers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fpgacnn.errors import BrokenArchitectureError, GraphError, TooLargeError, UnsupportedLayerError
+from fpgacnn.frontends.keras.settings import Json, Settings
+from fpgacnn.ir.source import Shape
+
+MODELS = frozenset({"Sequential", "Functional", "Model"})
+WRAPPERS = frozenset({"PruneLowMagnitude"})
+MAX_JSON = 1 << 26
+MAX_LAYERS = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """One use of a layer: `name` is unique, `weights` names the group its arrays lie in, `shape` is set for inputs."""
+
+    name: str
+    kind: str
+    settings: Settings
+    weights: tuple[str, ...]
+    inputs: tuple[str, ...]
+    shape: Shape | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Graph:
+    """Uses in an order that can be computed, inputs and outputs by name."""
+
+    name: str
+    uses: tuple[Use, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+def parse_json(text: str, file: Path) -> dict[str, Json]:
+    """The JSON object of an architecture.
+
+    Raises BrokenArchitectureError for other text, TooLargeError for absurd lengths.
+    """
+    if len(text) > MAX_JSON:
+        raise TooLargeError(file=file, where="the architecture", seen=f"{len(text)} characters", limit=MAX_JSON)
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BrokenArchitectureError(file=file, where="the architecture", why="it is not JSON") from error
+    if not isinstance(value, dict):
+        raise BrokenArchitectureError(file=file, where="the architecture", why="it is not a JSON object")
+    return value
+
+
+def read_graph(architecture: Mapping[str, Json], file: Path) -> Graph:
+    """The graph of a model from the JSON that Keras wrote.
+
+    Raises BrokenArchitectureError, GraphError.
+    """
+    kind = _short(architecture.get("class_name"))
+    config = architecture.get("config")
+    if kind == "Sequential":
+        return _sequential(config, file)
+    if kind in MODELS and isinstance(config, dict):
+        return _functional(config, file)
+    raise BrokenArchitectureError(file=file, where="the architecture", why=f"model class {kind!r} is not Sequential or Functional")
+
+
+def _short(name: Json) -> str:
+    """`QKeras>QConv2D` is `QConv2D`."""
+    return name.rsplit(">", 1)[-1] if isinstance(name, str) else repr(name)
+
+
+def _entries(value: Json, file: Path) -> list[dict[str, Json]]:
+    if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+        raise BrokenArchitectureError(file=file, where="the architecture", why="it has no list of layers")
+    if not 0 < len(value) <= MAX_LAYERS:
+        raise BrokenArchitectureError(file=file, where="the architecture", why=f"it has {len(value)} layers")
+    return [entry for entry in value if isinstance(entry, dict)]
+
+
+def _unwrapped(entry: Mapping[str, Json], file: Path) -> tuple[str, Settings, tuple[str, ...]]:
+    """Class, settings and the names under which weights may lie, with pruning wrappers taken off."""
+    kind, config = _short(entry.get("class_name")), entry.get("config")
+    names: list[str] = []
+    while True:
+        if not isinstance(config, dict):
+            raise BrokenArchitectureError(file=file, where=f"a {kind}", why="it has no configuration")
+        name = config.get("name", entry.get("name"))
+        if not isinstance(name, str):
+            raise BrokenArchitectureError(file=file, where=f"a {kind}", why="it has no name")
+        names.append(name)
+        inner = config.get("layer")
+        if kind not in WRAPPERS or not isinstance(inner, dict):
+            return kind, Settings(file=file, layer=name, values=config), tuple(names)
+        kind, config = _short(inner.get("class_name")), inner.get("config")
+
+
+def _input_shape(settings: Settings, fallback: Json = None) -> Shape | None:
+    """The shape without the batch axis that a layer's settings state, or None where they state none."""
+    value = settings.get("batch_input_shape") or settings.get("batch_shape") or fallback
+    if value is None:
+        return None
+    if not isinstance(value, list) or len(value) < 2:
+        raise settings.broken("batch_input_shape", f"expected a shape, found {value!r}")
+    sizes = value[1:]
+    if any(size is None for size in sizes):
+        raise settings.unsupported(f"the input shape {value} has unknown sizes", "save the model with a fixed input shape")
+    return Settings(file=settings.file, layer=settings.layer, values={"input shape": sizes}).sizes("input shape", len(sizes))
+
+
+def _sequential(config: Json, file: Path) -> Graph:
+    values = config if isinstance(config, dict) else {"layers": config, "name": "sequential"}
+    uses: list[Use] = []
+    for entry in _entries(values.get("layers"), file):
+        kind, settings, weights = _unwrapped(entry, file)
+        if not uses and kind != "InputLayer":
+            shape = _input_shape(settings, values.get("build_input_shape"))
+            if shape is None:
+                raise GraphError(file=file, why="the Sequential model states no input shape")
+            uses.append(Use(name=f"{settings.layer}_input", kind="InputLayer", settings=settings, weights=(), inputs=(), shape=shape))
+        previous = (uses[-1].name,) if uses else ()
+        shape = _input_shape(settings) if kind == "InputLayer" else None
+        uses.append(Use(name=settings.layer, kind=kind, settings=settings, weights=weights, inputs=previous, shape=shape))
+    name = values.get("name")
+    return Graph(name=name if isinstance(name, str) else "model", uses=tuple(uses), inputs=(uses[0].name,), outputs=(uses[-1].name,))
+
+
+def _functional(config: Mapping[str, Json], file: Path) -> Graph:
+    uses: list[Use] = []
+    for entry in _entries(config.get("layers"), file):
+        kind, settings, weights = _unwrapped(entry, file)
+        outer = entry.get("name", weights[0])
+        nodes = entry.get("inbound_nodes")
+        if kind == "InputLayer" or not nodes:
+            shape = _input_shape(settings)
+            if kind != "InputLayer" or shape is None:
+                raise GraphError(file=file, why=f"layer '{settings.layer}' is connected to nothing")
+            uses.append(Use(name=_node_name(outer, 0), kind=kind, settings=settings, weights=weights, inputs=(), shape=shape))
+            continue
+        for number, node in enumerate(nodes if isinstance(nodes, list) else []):
+            inputs = tuple(_node_inputs(node, settings))
+            uses.append(Use(name=_node_name(outer, number), kind=kind, settings=settings, weights=weights, inputs=inputs))
+    name = config.get("name")
+    return Graph(
+        name=name if isinstance(name, str) else "model",
+        uses=_ordered(uses, file),
+        inputs=_ends(config.get("input_layers"), file),
+        outputs=_ends(config.get("output_layers"), file),
+    )
+
+
+def _node_name(layer: Json, number: int) -> str:
+    """The unique name of the n-th use of a layer: the first one is the layer's own."""
+    return str(layer) if number == 0 else f"{layer}:{number}"
+
+
+def _reference(value: Json) -> str | None:
+    """`["conv", 0, 0, {}]` as the name of a use; None for anything else."""
+    if not isinstance(value, list) or len(value) < 3:
+        return None
+    layer, node, tensor = value[:3]
+    if not isinstance(layer, str) or not isinstance(node, int) or tensor != 0:
+        return None
+    return _node_name(layer, node)
+
+
+def _node_inputs(node: Json, settings: Settings) -> list[str]:
+    """Names of the uses that feed one node."""
+    items = node if isinstance(node, list) else []
+    if items and isinstance(items[0], str):
+        items = [items]
+    found: list[str] = []
+    for item in items:
+        name = _reference(item)
+        if name is None:
+            raise settings.broken("inbound_nodes", f"not understood: {item!r}")
+        if isinstance(item, list) and len(item) > 3 and _holds_tensor(item[3]):
+            raise UnsupportedLayerError(layer=settings.layer, kind="layer called with tensors as options", why="")
+        found.append(name)
+    if not found:
+        raise settings.broken("inbound_nodes", "a node without inputs")
+    return found
+
+
+def _holds_tensor(value: Json) -> bool:
+    if isinstance(value, dict):
+        return any(_holds_tensor(item) for item in value.values())
+    return isinstance(value, list) and (_reference(value) is not None or any(map(_holds_tensor, value)))
+
+
+def _ends(value: Json, file: Path) -> tuple[str, ...]:
+    """Input or output layers: one reference or a list of them."""
+    items = value if isinstance(value, list) else []
+    if items and isinstance(items[0], str):
+        items = [items]
+    names = [_reference(item) for item in items]
+    if not names or None in names:
+        raise BrokenArchitectureError(file=file, where="the architecture", why="inputs or outputs are not named")
+    return tuple(name for name in names if name is not None)
+
+
+def _ordered(uses: list[Use], file: Path) -> tuple[Use, ...]:
+    """Uses in an order in which every input comes before its reader; the file's order where it is one already."""
+    by_name = {use.name: use for use in uses}
+    if len(by_name) != len(uses):
+        raise GraphError(file=file, why="two layers have the same name")
+    for use in uses:
+        for name in use.inputs:
+            if name not in by_name:
+                raise GraphError(file=file, why=f"layer '{use.name}' reads '{name}', which does not exist")
+    done: dict[str, Use] = {}
+    waiting = list(uses)
+    while waiting:
+        ready = [use for use in waiting if all(name in done for name in use.inputs)]
+        if not ready:
+            raise GraphError(file=file, why=f"the layers form a cycle through '{waiting[0].name}'")
+        done |= {use.name: use for use in ready}
+        waiting = [use for use in waiting if use.name not in done]
+    return tuple(done.values())

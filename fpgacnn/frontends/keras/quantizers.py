@@ -1,0 +1,162 @@
+"""Quantizers as QKeras writes them into a file: a dictionary or the text of a call, parsed, never evaluated."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+import numpy as np
+
+from fpgacnn.errors import UnsupportedQuantizerError
+from fpgacnn.frontends.keras.settings import Json
+from fpgacnn.ir.source import FloatArray, QuantizedBits, QuantizedRelu, Quantizer
+
+MAX_TEXT = 1000
+MAX_BITS = 32
+
+
+class _Options:
+    """The options of one quantizer, read with types and checked to be all known."""
+
+    def __init__(self, layer: str, name: str, values: Mapping[str, Json]) -> None:
+        self._layer, self._name, self._values = layer, name, dict(values)
+
+    def refuse(self, why: str) -> UnsupportedQuantizerError:
+        return UnsupportedQuantizerError(layer=self._layer, quantizer=self._name, why=why)
+
+    def take(self, key: str, default: Json) -> Json:
+        value = self._values.pop(key, default)
+        return default if value is None else value
+
+    def number(self, key: str, default: float) -> float:
+        value = self.take(key, default)
+        if not isinstance(value, int | float) or not np.isfinite(value):
+            raise self.refuse(f"{key}={value!r} is not a number")
+        return float(value)
+
+    def integer(self, key: str, default: int, low: int, high: int) -> int:
+        value = self.number(key, default)
+        if not value.is_integer() or not low <= value <= high:
+            raise self.refuse(f"{key}={value!r} is not a whole number from {low} to {high}")
+        return int(value)
+
+    def flag(self, key: str, *, default: bool) -> bool:
+        return bool(self.integer(key, int(default), 0, 1))
+
+    def finish(self) -> None:
+        """Refuse what is left; drop what does nothing at inference."""
+        if self.number("qnoise_factor", 1.0) != 1.0:
+            raise self.refuse("qnoise_factor is not 1, so training mixes in unquantized values")
+        for harmless in ("use_stochastic_rounding", "use_ste", "use_variables", "var_name", "scale_axis", "name", "dtype"):
+            value = self._values.pop(harmless, None)
+            if harmless == "scale_axis" and value is not None:
+                raise self.refuse("scale_axis is not supported")
+        if self._values:
+            raise self.refuse(f"unknown options {sorted(self._values)}")
+
+
+def _alpha(options: _Options) -> float | FloatArray | Literal["auto", "auto_po2"] | None:
+    value = options.take("alpha", None)
+    if value is None:
+        return None
+    if value == "auto":
+        return "auto"
+    if value == "auto_po2":
+        return "auto_po2"
+    if isinstance(value, int | float) and np.isfinite(value) and value != 0:
+        return float(value)
+    if isinstance(value, list) and value and all(isinstance(item, int | float) and np.isfinite(item) for item in value):
+        return np.asarray(value, dtype=np.float64)
+    raise options.refuse(f"alpha={value!r} is neither a number, 'auto' nor 'auto_po2'")
+
+
+def _quantized_bits(options: _Options) -> Quantizer:
+    keep_negative = options.flag("keep_negative", default=True)
+    alpha = _alpha(options)
+    symmetric = options.flag("symmetric", default=False) or isinstance(alpha, str)
+    return QuantizedBits(
+        bits=options.integer("bits", 8, 1, MAX_BITS),
+        integer=options.integer("integer", 0, -MAX_BITS, MAX_BITS),
+        symmetric=symmetric,
+        keep_negative=keep_negative,
+        alpha=alpha,
+    )
+
+
+def _quantized_relu(options: _Options) -> Quantizer:
+    slope = options.number("negative_slope", 0.0)
+    if slope < 0 or slope > 1 or (slope and not np.log2(slope).is_integer()):
+        raise options.refuse(f"negative_slope={slope:g} is no power of two up to 1")
+    bound = options.take("relu_upper_bound", None)
+    quantizer = QuantizedRelu(
+        bits=options.integer("bits", 8, 1, MAX_BITS),
+        integer=options.integer("integer", 0, -MAX_BITS, MAX_BITS),
+        use_sigmoid=options.flag("use_sigmoid", default=False),
+        negative_slope=slope,
+        relu_upper_bound=float(bound) if isinstance(bound, int | float) and bound else None,
+        is_quantized_clip=options.flag("is_quantized_clip", default=True),
+    )
+    if quantizer.use_sigmoid and quantizer.negative_slope:
+        raise options.refuse("use_sigmoid together with negative_slope is not supported")
+    return quantizer
+
+
+_PARSERS: Mapping[str, tuple[tuple[str, ...], Callable[[_Options], Quantizer]]] = {
+    "quantized_bits": (("bits", "integer", "symmetric", "keep_negative", "alpha", "use_stochastic_rounding"), _quantized_bits),
+    "quantized_relu": (("bits", "integer", "use_sigmoid", "negative_slope", "use_stochastic_rounding"), _quantized_relu),
+}
+
+
+def is_quantizer(value: Json) -> bool:
+    """Whether a JSON value names one of the quantizers."""
+    name, _ = _split(value)
+    return name in _PARSERS
+
+
+def _split(value: Json) -> tuple[str, Json]:
+    """Name and options (dictionary or text) of a serialized quantizer; an empty name where it is none."""
+    if isinstance(value, str):
+        return value.split("(", 1)[0].strip(), value
+    if isinstance(value, dict):
+        name, config = value.get("class_name"), value.get("config")
+        if isinstance(name, str):
+            return name.rsplit(">", 1)[-1], config if isinstance(config, dict) else {}
+    return "", None
+
+
+def parse_quantizer(value: Json, *, layer: str) -> Quantizer | None:
+    """A quantizer from its JSON; None for null.
+
+    Raises UnsupportedQuantizerError for unknown ones and for options that have no hardware meaning.
+    """
+    if value is None:
+        return None
+    name, options = _split(value)
+    known = _PARSERS.get(name)
+    if known is None:
+        raise UnsupportedQuantizerError(layer=layer, quantizer=name or value, why="unknown quantizer")
+    names, parser = known
+    if isinstance(options, str):
+        options = _call_arguments(options, names, layer=layer)
+    reader = _Options(layer, name, options if isinstance(options, dict) else {})
+    quantizer = parser(reader)
+    reader.finish()
+    return quantizer
+
+
+def _call_arguments(text: str, names: tuple[str, ...], *, layer: str) -> dict[str, Json]:
+    """Arguments of a call written as text, literals only: `quantized_bits(6, 0, alpha=1)`."""
+    refusal = UnsupportedQuantizerError(layer=layer, quantizer=text, why="not a call with plain numbers or words")
+    if "(" not in text:
+        return {}
+    if len(text) > MAX_TEXT:
+        raise refusal
+    try:
+        call = ast.parse(text.strip(), mode="eval").body
+        if not isinstance(call, ast.Call) or len(call.args) > len(names):
+            raise refusal
+        values = dict(zip(names, map(ast.literal_eval, call.args), strict=False))
+        return values | {word.arg: ast.literal_eval(word.value) for word in call.keywords if word.arg}
+    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+        raise refusal from error

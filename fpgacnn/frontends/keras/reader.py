@@ -1,0 +1,167 @@
+"""From an open file to a `SourceModel`: each use of a layer meets its shapes and weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from fpgacnn.errors import (
+    CodeInFileError,
+    FileMissingError,
+    FpgacnnError,
+    GraphError,
+    NotAModelError,
+    UnsupportedLayerError,
+)
+from fpgacnn.frontends.files import Kind, digest, sniff
+from fpgacnn.frontends.keras import hdf5
+from fpgacnn.frontends.keras.graph import MAX_JSON, Graph, Use, parse_json, read_graph
+from fpgacnn.frontends.keras.layers import CODE_CARRIERS, NO_OPERATION, PARSERS, Context, Step, parse_layer
+from fpgacnn.frontends.keras.settings import Json
+from fpgacnn.ir.source import FloatArray, Input, Shape, SourceLayer, SourceModel
+
+WeightSource: TypeAlias = Callable[[tuple[str, ...]], Mapping[str, FloatArray]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What could be read of a file: its layers, what was dropped, and what is refused with the reason.
+
+    `refusals` are (layer, class, error); `untold` are layers behind a refused one, whose shape nobody knows.
+    """
+
+    name: str
+    digest: str
+    framework: str
+    layers: tuple[SourceLayer, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    dropped: tuple[tuple[str, str], ...]
+    refusals: tuple[tuple[str, str, FpgacnnError], ...]
+    untold: tuple[tuple[str, str], ...]
+
+    def model(self) -> SourceModel:
+        """The network, where nothing was refused."""
+        return SourceModel(
+            name=self.name,
+            digest=self.digest,
+            framework=self.framework,
+            layers=self.layers,
+            inputs=self.inputs,
+            outputs=self.outputs,
+        )
+
+
+def read_hdf5(path: Path) -> Reading:
+    """Read a Keras 2 `.h5` file, plain or QKeras.
+
+    Raises NotAModelError where the file holds weights only.
+    """
+    with hdf5.opened(path) as file:
+        text = hdf5.text_attribute(file, "model_config")
+        if text is None:
+            seen = "it holds weights without an architecture" if "layer_names" in file.attrs else "HDF5 without a model"
+            raise NotAModelError(file=path, seen=seen)
+        version = hdf5.text_attribute(file, "keras_version") or "unknown version"
+        graph = read_graph(parse_json(text, path), path)
+        weights = hdf5.LegacyWeights(file, path)
+        return _read(graph, path, digest(path), f"Keras {version}", _source(weights))
+
+
+def read_json(path: Path, weights: Path | None) -> Reading:
+    """Read an architecture JSON and the HDF5 weights that belong to it.
+
+    Raises FileMissingError where no weights file is given or found beside it.
+    """
+    with path.open(encoding="utf-8", errors="replace") as file:
+        architecture = parse_json(file.read(MAX_JSON + 1), path)
+    graph = read_graph(architecture, path)
+    companion = weights or _companion(path)
+    if sniff(companion)[0] is not Kind.HDF5:
+        raise NotAModelError(file=companion, seen="weights must be HDF5")
+    version: Json = architecture.get("keras_version")
+    with hdf5.opened(companion) as opened:
+        return _read(graph, path, digest(path, companion), f"Keras {version}", _source(hdf5.LegacyWeights(opened, companion)))
+
+
+def _companion(path: Path) -> Path:
+    candidates = [path.with_name(path.stem + end) for end in (".weights.h5", "_weights.h5", ".h5", ".hdf5")]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    raise FileMissingError(file=path, why=f"architecture only; no weights file beside it ({candidates[0].name}); give --weights FILE")
+
+
+def _source(weights: hdf5.LegacyWeights) -> WeightSource:
+    def lookup(names: tuple[str, ...]) -> Mapping[str, FloatArray]:
+        return next((found for name in names if (found := weights.of_layer(name))), {})
+
+    return lookup
+
+
+def _read(graph: Graph, path: Path, sha256: str, framework: str, weights: WeightSource) -> Reading:
+    stands_for: dict[str, str] = {}
+    shapes: dict[str, Shape] = {}
+    layers: list[SourceLayer] = []
+    dropped: list[tuple[str, str]] = []
+    refusals: list[tuple[str, str, FpgacnnError]] = []
+    untold: list[tuple[str, str]] = []
+    for use in graph.uses:
+        try:
+            _refuse_by_class(use)
+            if not all(name in stands_for for name in use.inputs):
+                untold.append((use.name, use.kind))
+                continue
+            steps = _steps(use, tuple(shapes[name] for name in use.inputs), weights)
+        except FpgacnnError as error:
+            refusals.append((use.name, use.kind, error))
+            continue
+        if not steps:
+            dropped.append((use.name, use.kind))
+            stands_for[use.name], shapes[use.name] = stands_for[use.inputs[0]], shapes[use.inputs[0]]
+            continue
+        layers += _chain(use, steps, tuple(stands_for[name] for name in use.inputs))
+        stands_for[use.name], shapes[use.name] = use.name, steps[-1].shape
+    ends = (*graph.inputs, *graph.outputs)
+    if not refusals and not all(name in stands_for for name in ends):
+        raise GraphError(file=path, why="an input or output of the model is no layer")
+    return Reading(
+        name=path.stem,
+        digest=sha256,
+        framework=framework,
+        layers=tuple(layers),
+        inputs=graph.inputs,
+        outputs=tuple(stands_for.get(name, name) for name in graph.outputs),
+        dropped=tuple(dropped),
+        refusals=tuple(refusals),
+        untold=tuple(untold),
+    )
+
+
+def _refuse_by_class(use: Use) -> None:
+    if use.kind in CODE_CARRIERS:
+        raise CodeInFileError(layer=use.name, kind=use.kind)
+    if use.kind not in PARSERS and use.kind not in NO_OPERATION and use.kind != "InputLayer":
+        raise UnsupportedLayerError(layer=use.name, kind=use.kind, why="")
+
+
+def _steps(use: Use, inputs: tuple[Shape, ...], weights: WeightSource) -> list[Step]:
+    if use.kind == "InputLayer":
+        assert use.shape is not None
+        return [Step(operation=Input(), shape=use.shape)]
+    if use.kind in NO_OPERATION:
+        return []
+    return parse_layer(Context(settings=use.settings, kind=use.kind, inputs=inputs, arrays=weights(use.weights)))
+
+
+def _chain(use: Use, steps: list[Step], inputs: tuple[str, ...]) -> list[SourceLayer]:
+    """The operations of one layer as nodes; the last one has the layer's name, those before it a suffix."""
+    nodes: list[SourceLayer] = []
+    for number, step in enumerate(steps):
+        last = number == len(steps) - 1
+        name = use.name if last else f"{use.name}/{number}"
+        nodes.append(SourceLayer(name=name, kind=use.kind, operation=step.operation, inputs=inputs, shape=step.shape))
+        inputs = (name,)
+    return nodes

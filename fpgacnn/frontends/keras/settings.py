@@ -1,0 +1,83 @@
+"""A layer's configuration from JSON, read with types: every key is named in the error, nothing is trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from fpgacnn.errors import BrokenArchitectureError, UnsupportedOptionError
+
+Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
+
+MAX_SIZE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The `config` of one layer in one file."""
+
+    file: Path
+    layer: str
+    values: Mapping[str, Json]
+
+    def broken(self, key: str, why: str) -> BrokenArchitectureError:
+        """The error for a value that Keras would not write."""
+        return BrokenArchitectureError(file=self.file, where=f"layer '{self.layer}'", why=f"{key}: {why}")
+
+    def unsupported(self, why: str, do: str) -> UnsupportedOptionError:
+        """The error for a value that Keras can write but hardware cannot have."""
+        return UnsupportedOptionError(layer=self.layer, why=why, do=do)
+
+    def get(self, key: str, default: Json = None) -> Json:
+        """The raw value."""
+        return self.values.get(key, default)
+
+    def flag(self, key: str, *, default: bool) -> bool:
+        """A truth value; some files have 0 and 1 for false and true."""
+        value = self.get(key, default)
+        if value is None:
+            return default
+        if value in (0, 1):
+            return bool(value)
+        raise self.broken(key, f"expected true or false, found {value!r}")
+
+    def number(self, key: str, default: float) -> float:
+        """A finite number; null means the default."""
+        value = self.get(key, default)
+        if value is None:
+            return default
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < float("inf"):
+            raise self.broken(key, f"expected a number, found {value!r}")
+        return float(value)
+
+    def integer(self, key: str, default: int | None = None) -> int:
+        """A whole number from 1 to 2^20."""
+        value = self.get(key, default)
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_SIZE:
+            raise self.broken(key, f"expected a whole number from 1 to {MAX_SIZE}, found {value!r}")
+        return value
+
+    def sizes(self, key: str, count: int, default: tuple[int, ...] | None = None) -> tuple[int, ...]:
+        """`count` positive whole numbers; one number stands for all."""
+        value = self.get(key)
+        if value is None and default is not None:
+            return default
+        items = value if isinstance(value, list) else [value] * count
+        if len(items) == 1:
+            items = items * count
+        if len(items) != count:
+            raise self.broken(key, f"expected {count} numbers, found {value!r}")
+        return tuple(Settings(file=self.file, layer=self.layer, values={key: item}).integer(key) for item in items)
+
+    def word(self, key: str, allowed: tuple[str, ...], default: str) -> str:
+        """One of the allowed words."""
+        value = self.get(key, default)
+        if value is None:
+            return default
+        if value not in allowed:
+            raise self.unsupported(f"{key}={value!r} is not supported", f"use one of: {', '.join(allowed)}")
+        return str(value)

@@ -1,0 +1,150 @@
+"""The only door to hls4ml 1.3.0: a layer list with fixed types goes in, files come out.
+
+hls4ml is told everything and chooses nothing: after its passes have run, every planned node must still be there with
+the planned types, or LoweringError is raised and nothing is written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from fpgacnn.design import BackendName, IoType, Target
+from fpgacnn.errors import Hls4mlFailedError, LoweringError, MissingExtraError
+from fpgacnn.hls.node import HlsNode
+from fpgacnn.numeric.fixed import Format
+from fpgacnn.project import TOP
+
+STAMP = "fpgacnn"
+"""Stands where hls4ml would write a random stamp, so that the same design gives the same bytes."""
+
+UNPLANNED = "fixed<16,6>"
+"""hls4ml's default type: no node may end up with it unless the plan says so."""
+
+
+def generate(target: Target, nodes: Sequence[HlsNode], inputs: Sequence[str], outputs: Sequence[str], *, trace: bool) -> dict[str, bytes]:
+    """All files of the project by relative path.
+
+    Raises LoweringError, Hls4mlFailedError.
+    """
+    with tempfile.TemporaryDirectory(prefix="fpgacnn-hls4ml-") as folder, _quiet() as said:
+        try:
+            graph = _graph(target, nodes, inputs, outputs, folder, trace=trace)
+            _check(graph, nodes)
+            _write(graph)
+        except (LoweringError, MissingExtraError):
+            raise
+        except Exception as error:  # hls4ml raises bare Exception, AssertionError and more
+            why = f"{type(error).__name__}: {error}; {said.getvalue()[-300:]}"
+            raise Hls4mlFailedError(why=why) from error
+        return _collect(Path(folder))
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[io.StringIO]:
+    """hls4ml prints; what it says is kept for the error message."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield said
+
+
+def _ap(form: Format) -> str:
+    """A format in the words of hls4ml's configuration."""
+    sign = "" if form.signed else "u"
+    return f"{sign}fixed<{form.width},{form.integer},{form.rounding},{form.overflow}>"
+
+
+def _graph(target: Target, nodes: Sequence[HlsNode], inputs: Sequence[str], outputs: Sequence[str], folder: str, *, trace: bool) -> Any:  # hls4ml is untyped
+    try:
+        from hls4ml.model import ModelGraph  # takes a second: only when needed
+        from hls4ml.utils.config import create_config  # as above
+    except ImportError as error:
+        raise MissingExtraError(package="hls4ml==1.3.0", extra="all") from error
+    config = create_config(
+        output_dir=folder,
+        project_name=TOP,
+        backend="Vitis" if target.backend is BackendName.VITIS else "Vivado",
+        io_type="io_stream" if target.io is IoType.STREAM else "io_parallel",
+        part=target.part,
+        clock_period=target.clock_ns,
+    )
+    config |= {"InputData": None, "OutputPredictions": None, "TraceOutput": trace}
+    config["HLSConfig"] = {
+        "Model": {"Precision": UNPLANNED, "ReuseFactor": target.reuse, "Strategy": target.strategy.capitalize(), "BitExact": None},
+        "LayerName": {node.name: _layer_config(node, trace=trace) for node in nodes},
+    }
+    layers = [{"class_name": node.kind, "name": node.name, "inputs": list(node.inputs), **node.attributes} for node in nodes]
+    return ModelGraph.from_layer_list(config, layers, list(inputs), list(outputs))
+
+
+def _layer_config(node: HlsNode, *, trace: bool) -> dict[str, Any]:
+    precision = {name: _ap(form) for name, form in node.types.items()}
+    extra = {name: _ap(form) for name, form in node.extra_types.items()}
+    return {"Precision": precision, "ReuseFactor": node.reuse, "Strategy": node.strategy, "Trace": trace, **extra}
+
+
+def _check(graph: Any, nodes: Sequence[HlsNode]) -> None:  # hls4ml is untyped
+    """Every planned node is there with its planned types and reuse factor, and nothing else but copies of streams."""
+    found = {layer.name: layer for layer in graph.get_layers()}
+    for node in nodes:
+        layer = found.pop(node.name, None)
+        if layer is None:
+            raise LoweringError(layer=node.name, seen="no such layer", planned=node.kind)
+        for name, planned in {**node.types, **{key.removesuffix("_t"): form for key, form in node.extra_types.items()}}.items():
+            seen = _type(layer, name)
+            if seen != _expected(planned):
+                raise LoweringError(layer=node.name, seen=f"{name} of type {seen}", planned=_expected(planned))
+        if layer.get_attr("reuse_factor") != node.reuse:
+            raise LoweringError(layer=node.name, seen=f"reuse factor {layer.get_attr('reuse_factor')}", planned=node.reuse)
+    for name, layer in found.items():
+        if type(layer).__name__.removeprefix("Vitis").removeprefix("Vivado") != "Clone":
+            raise LoweringError(layer=name, seen=f"an additional {type(layer).__name__}", planned="nothing")
+
+
+def _type(layer: Any, name: str) -> str | None:  # hls4ml is untyped
+    """The type of a result, weight, accumulator or table in the text of C++; None where the layer has none."""
+    if name == "result":
+        return _cpp(layer.get_output_variable().type.precision)
+    if name in layer.weights:
+        return _cpp(layer.weights[name].type.precision)
+    named = layer.get_attr(f"{name}_t")
+    return None if named is None else _cpp(named.precision)
+
+
+def _cpp(precision: Any) -> str:  # hls4ml is untyped
+    return str(precision.definition_cpp() if hasattr(precision, "definition_cpp") else precision).replace(" ", "")
+
+
+def _expected(form: Format) -> str:
+    sign = "" if form.signed else "u"
+    modes = "" if (form.rounding, form.overflow) == ("TRN", "WRAP") else f",AP_{form.rounding},AP_{form.overflow},0"
+    return f"ap_{sign}fixed<{form.width},{form.integer}{modes}>"
+
+
+def _write(graph: Any) -> None:  # hls4ml is untyped
+    graph.config.config["Stamp"] = STAMP
+    writer = graph.config.backend.writer
+    missing = object()
+    keras = sys.modules.get("keras", missing)
+    sys.modules["keras"] = None  # type: ignore[assignment]  # write_yml would import Keras and with it TensorFlow
+    try:
+        writer.write_hls(graph)
+    finally:
+        if keras is missing:
+            del sys.modules["keras"]
+        else:
+            sys.modules["keras"] = keras  # type: ignore[assignment]  # what was there before
+
+
+def _collect(folder: Path) -> dict[str, bytes]:
+    """Files by relative path, with the temporary folder's name taken out."""
+    here = str(folder).encode()
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes().replace(here, b".") for path in paths}

@@ -1,0 +1,235 @@
+"""What a model file says, parsed: layers with real weights and typed quantizers, before any integer is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray: TypeAlias = NDArray[np.float64]
+Shape: TypeAlias = tuple[int, ...]
+
+# --- quantizers (QKeras 0.9.0, quantizers.py) ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantizedBits:
+    """`quantized_bits`: uniform codes; `integer` excludes the sign bit; `alpha` is a scale or how to find one."""
+
+    bits: int
+    integer: int
+    symmetric: bool = False
+    keep_negative: bool = True
+    alpha: float | FloatArray | Literal["auto", "auto_po2"] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantizedRelu:
+    """`quantized_relu`: unsigned codes with `integer` bits left of the point."""
+
+    bits: int
+    integer: int
+    use_sigmoid: bool = False
+    negative_slope: float = 0.0
+    relu_upper_bound: float | None = None
+    is_quantized_clip: bool = True
+
+
+Quantizer: TypeAlias = QuantizedBits | QuantizedRelu
+
+# --- activations ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relu:
+    """Keras `ReLU`: `x if x >= threshold else negative_slope * (x - threshold)`, at most `max_value`."""
+
+    max_value: float | None = None
+    negative_slope: float = 0.0
+    threshold: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Softmax:
+    """Softmax over the last axis."""
+
+
+Activation: TypeAlias = Quantizer | Relu | Softmax
+
+# --- layers --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weight:
+    """Trained float values and the quantizer that the framework applies to them at inference."""
+
+    values: FloatArray
+    quantizer: Quantizer | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statistics:
+    """Batch normalization: `gamma * (x - mean) / sqrt(variance + epsilon) + beta`, each of shape (channels,)."""
+
+    gamma: Weight
+    beta: Weight
+    mean: Weight
+    variance: Weight
+    epsilon: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """One input of the network."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Convolution:
+    """Conv1D or Conv2D, channels last. `kernel` (h, w, in, out), h = 1 for Conv1D; `pads` top, bottom, left, right.
+
+    `folded` statistics are multiplied into kernel and bias before these are quantized (QConv2DBatchnorm); the folded
+    bias exists even where the layer itself has none, and is quantized by `folded_bias_quantizer`.
+    """
+
+    kernel: Weight
+    bias: Weight | None
+    strides: tuple[int, int]
+    pads: tuple[int, int, int, int]
+    folded: Statistics | None = None
+    folded_bias_quantizer: Quantizer | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dense:
+    """Dense on the last axis. `kernel` (in, out)."""
+
+    kernel: Weight
+    bias: Weight | None
+    folded: Statistics | None = None
+    folded_bias_quantizer: Quantizer | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchNormalization:
+    """Batch normalization along the last axis at inference."""
+
+    statistics: Statistics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activate:
+    """An elementwise function or a quantizer of activations."""
+
+    function: Activation
+
+
+class PoolKind(StrEnum):
+    """What pooling takes of a window."""
+
+    MAX = "max"
+    AVERAGE = "average"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """Pooling over windows; padded cells take no part. Height entries are 1 for 1-D."""
+
+    kind: PoolKind
+    size: tuple[int, int]
+    strides: tuple[int, int]
+    pads: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GlobalPool:
+    """Pooling over all positions; `keep_dims` leaves axes of length 1."""
+
+    kind: PoolKind
+    keep_dims: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZeroPad:
+    """Zeros around the image: top, bottom, left, right (top and bottom 0 for 1-D)."""
+
+    pads: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reshape:
+    """Flatten or Reshape: same elements in the same order; the new shape is the layer's."""
+
+
+class MergeKind(StrEnum):
+    """Elementwise operations of two or more tensors of one shape."""
+
+    ADD = "add"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merge:
+    """Elementwise merge."""
+
+    kind: MergeKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Concatenate:
+    """Concatenation along `axis` of the shape without the events axis."""
+
+    axis: int
+
+
+SourceOperation: TypeAlias = Input | Convolution | Dense | BatchNormalization | Activate | Pool | GlobalPool | ZeroPad | Reshape | Merge | Concatenate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceLayer:
+    """One layer: `name` as in the file, `kind` its class there, `shape` of its output without the events axis."""
+
+    name: str
+    kind: str
+    operation: SourceOperation
+    inputs: tuple[str, ...]
+    shape: Shape
+
+    @property
+    def parameters(self) -> int:
+        """Trained numbers, batch statistics included."""
+        return sum(weight.values.size for weight in weights_of(self.operation))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceModel:
+    """A network as its file tells it: layers in an order that can be computed, inputs and outputs by layer name."""
+
+    name: str
+    digest: str
+    framework: str
+    layers: tuple[SourceLayer, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+    def layer(self, name: str) -> SourceLayer:
+        """The layer of that name."""
+        return next(layer for layer in self.layers if layer.name == name)
+
+
+def weights_of(operation: SourceOperation) -> tuple[Weight, ...]:
+    """All trained weights of an operation."""
+    match operation:
+        case Convolution() | Dense():
+            folded = statistics_weights(operation.folded) if operation.folded else ()
+            return (operation.kernel, *((operation.bias,) if operation.bias else ()), *folded)
+        case BatchNormalization():
+            return statistics_weights(operation.statistics)
+        case _:
+            return ()
+
+
+def statistics_weights(statistics: Statistics) -> tuple[Weight, ...]:
+    """The four weights of a batch normalization."""
+    return (statistics.gamma, statistics.beta, statistics.mean, statistics.variance)

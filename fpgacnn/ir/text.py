@@ -1,0 +1,67 @@
+"""Operations in words, for tables and reports."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from fpgacnn.ir import source as src
+
+
+def quantizer_text(quantizer: src.Quantizer | None) -> str:
+    """`quantized_bits(6,0,alpha=1)`, or `float` where there is none."""
+    match quantizer:
+        case None:
+            return "float"
+        case src.QuantizedBits():
+            flags = "" if quantizer.keep_negative else ",keep_negative=False"
+            alpha = quantizer.alpha if isinstance(quantizer.alpha, (str, float)) or quantizer.alpha is None else "per channel"
+            scale = "" if alpha is None else f",alpha={alpha:g}" if isinstance(alpha, float) else f",alpha={alpha}"
+            return f"quantized_bits({quantizer.bits},{quantizer.integer},{int(quantizer.symmetric)}{flags}{scale})"
+        case src.QuantizedRelu():
+            flags = f",negative_slope={quantizer.negative_slope:g}" if quantizer.negative_slope else ""
+            return f"quantized_relu({quantizer.bits},{quantizer.integer}{',use_sigmoid=1' if quantizer.use_sigmoid else ''}{flags})"
+        case _:
+            assert_never(quantizer)
+
+
+def activation_text(function: src.Activation) -> str:
+    """An activation in the words of its framework."""
+    match function:
+        case src.Relu():
+            options = {"max_value": function.max_value, "negative_slope": function.negative_slope, "threshold": function.threshold}
+            shown = ",".join(f"{name}={value:g}" for name, value in options.items() if value)
+            return f"relu({shown})" if shown else "relu"
+        case src.Softmax():
+            return "softmax"
+        case src.QuantizedBits() | src.QuantizedRelu():
+            return quantizer_text(function)
+        case _:
+            assert_never(function)
+
+
+def operation_text(operation: src.SourceOperation) -> str:
+    """What a layer does, in a few words."""
+    match operation:
+        case src.Convolution():
+            height, width, _, filters = operation.kernel.values.shape
+            return f"{filters} filters {height}x{width}, {quantizer_text(operation.kernel.quantizer)}"
+        case src.Dense():
+            return f"{operation.kernel.values.shape[1]} units, {quantizer_text(operation.kernel.quantizer)}"
+        case src.Activate():
+            return activation_text(operation.function)
+        case src.Pool():
+            return f"{operation.kind} over {operation.size[0]}x{operation.size[1]}, stride {operation.strides[0]}x{operation.strides[1]}"
+        case src.GlobalPool():
+            return f"{operation.kind} over all positions"
+        case src.ZeroPad():
+            return "top {} bottom {} left {} right {}".format(*operation.pads)
+        case src.Concatenate():
+            return f"axis {operation.axis}"
+        case src.Merge():
+            return str(operation.kind)
+        case src.BatchNormalization():
+            return quantizer_text(operation.statistics.gamma.quantizer)
+        case src.Input() | src.Reshape():
+            return ""
+        case _:
+            assert_never(operation)

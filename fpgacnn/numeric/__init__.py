@@ -1,0 +1,1 @@
+"""Floor 1: fixed-point formats and exact integer arithmetic on their codes."""

@@ -1,0 +1,237 @@
+"""Fixed-point formats as `ap_fixed` has them, and the cast between them on integer codes.
+
+A value is `code * 2**-fraction`. The meaning of the rounding and overflow modes is that of Xilinx's `ap_fixed`
+(UG902, "Arbitrary Precision Fixed-Point Data Types"), checked against the header in tests/laws.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias, assert_never
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpgacnn.errors import FormatTextError, WidthLimitError
+
+CodeArray: TypeAlias = NDArray[np.int64]
+
+MAX_WIDTH = 62
+"""Widest format in bits: codes and one guard bit fit an int64."""
+
+
+class Rounding(StrEnum):
+    """What becomes of bits below the last one."""
+
+    TRN = "TRN"
+    TRN_ZERO = "TRN_ZERO"
+    RND = "RND"
+    RND_ZERO = "RND_ZERO"
+    RND_INF = "RND_INF"
+    RND_MIN_INF = "RND_MIN_INF"
+    RND_CONV = "RND_CONV"
+
+
+class Overflow(StrEnum):
+    """What becomes of values outside the range."""
+
+    WRAP = "WRAP"
+    SAT = "SAT"
+    SAT_ZERO = "SAT_ZERO"
+    SAT_SYM = "SAT_SYM"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """`ap_fixed<width, integer, rounding, overflow>`, or `ap_ufixed` where not signed.
+
+    `integer` counts the bits left of the binary point, the sign bit included, and may be negative or exceed `width`.
+    """
+
+    width: int
+    integer: int
+    signed: bool = True
+    rounding: Rounding = Rounding.TRN
+    overflow: Overflow = Overflow.WRAP
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.width <= MAX_WIDTH:
+            raise WidthLimitError(layer="(format)", what=f"{self.width},{self.integer}", bits=self.width, limit=MAX_WIDTH)
+
+    @property
+    def fraction(self) -> int:
+        """Bits right of the binary point."""
+        return self.width - self.integer
+
+    @property
+    def low(self) -> int:
+        """Smallest code."""
+        if not self.signed:
+            return 0
+        return -(1 << (self.width - 1)) + (1 if self.overflow is Overflow.SAT_SYM else 0)
+
+    @property
+    def high(self) -> int:
+        """Largest code."""
+        return (1 << (self.width - (1 if self.signed else 0))) - 1
+
+    @property
+    def step(self) -> float:
+        """Value of one code step."""
+        return 2.0**-self.fraction
+
+    def __str__(self) -> str:
+        """The short text users write, without the `ap_` and without default modes."""
+        modes = "" if (self.rounding, self.overflow) == (Rounding.TRN, Overflow.WRAP) else f",{self.rounding},{self.overflow}"
+        return f"{'' if self.signed else 'u'}fixed<{self.width},{self.integer}{modes}>"
+
+
+_TEXT = re.compile(r"\s*(?:ap_)?(u?)fixed\s*<\s*(\d{1,3})\s*,\s*(-?\d{1,3})\s*(?:,\s*(?:AP_)?(\w+)\s*)?(?:,\s*(?:AP_)?(\w+)\s*)?>\s*")
+
+
+def parse_format(text: str) -> Format:
+    """Read `fixed<16,6>`, `ufixed<8,0>`, `ap_fixed<12,4,AP_RND_CONV,AP_SAT>`.
+
+    Raises FormatTextError for anything else.
+    """
+    match = _TEXT.fullmatch(text)
+    if match is None:
+        raise FormatTextError(text=text)
+    unsigned, width, integer, rounding, overflow = match.groups()
+    try:
+        return Format(
+            width=int(width),
+            integer=int(integer),
+            signed=not unsigned,
+            rounding=Rounding(rounding or "TRN"),
+            overflow=Overflow(overflow or "WRAP"),
+        )
+    except (ValueError, WidthLimitError) as error:
+        raise FormatTextError(text=text) from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Codes:
+    """Integer codes (int64, any shape) and the format that gives them their value."""
+
+    array: CodeArray
+    format: Format
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """The codes' values as float64 (exact up to 53 bits)."""
+        return to_values(self.array, self.format.fraction)
+
+
+def to_values(codes: CodeArray, fraction: int) -> NDArray[np.float64]:
+    """Codes to float64 values: `codes * 2**-fraction`, exact up to 53 bits."""
+    return np.ldexp(codes.astype(np.float64), -fraction)
+
+
+def _round_increment(codes: CodeArray, shift: int, floor: CodeArray, rounding: Rounding) -> CodeArray:
+    """What to add (0 or 1) to the floor of `codes / 2**shift`; the half bit and the bits below it decide."""
+    half = (codes >> (shift - 1)) & 1
+    below = ((codes & ((1 << (shift - 1)) - 1)) != 0).astype(np.int64)
+    negative = (codes < 0).astype(np.int64)
+    match rounding:
+        case Rounding.TRN:
+            return np.zeros_like(codes)
+        case Rounding.TRN_ZERO:
+            return negative & (half | below)
+        case Rounding.RND:
+            return half
+        case Rounding.RND_ZERO:
+            return half & (negative | below)
+        case Rounding.RND_INF:
+            return half & ((1 - negative) | below)
+        case Rounding.RND_MIN_INF:
+            return half & below
+        case Rounding.RND_CONV:
+            return half & ((floor & 1) | below)
+        case _:
+            assert_never(rounding)
+
+
+def rescale(codes: CodeArray, from_fraction: int, to_fraction: int, rounding: Rounding) -> CodeArray:
+    """Move the binary point without limiting the range. Left shifts must not leave int64 (the planner sees to it)."""
+    shift = from_fraction - to_fraction
+    if shift <= 0:
+        return codes << -shift if shift else codes
+    if shift > MAX_WIDTH:
+        codes = np.sign(codes) * np.minimum(np.abs(codes), 1)
+        shift = 2
+    floor = codes >> shift
+    return floor + _round_increment(codes, shift, floor, rounding)
+
+
+def limit(codes: CodeArray, to: Format) -> CodeArray:
+    """Bring codes of the right binary point into the format's range, by its overflow mode."""
+    match to.overflow:
+        case Overflow.WRAP:
+            span = 1 << to.width
+            wrapped = codes & (span - 1)
+            return np.where(wrapped > to.high, wrapped - span, wrapped) if to.signed else wrapped
+        case Overflow.SAT | Overflow.SAT_SYM:
+            return np.clip(codes, to.low, to.high)
+        case Overflow.SAT_ZERO:
+            return np.where((codes < to.low) | (codes > to.high), 0, codes)
+        case _:
+            assert_never(to.overflow)
+
+
+def requantize(codes: CodeArray, from_fraction: int, to: Format) -> CodeArray:
+    """Cast codes with `from_fraction` fraction bits to a format: round first, then limit, as `ap_fixed` does."""
+    return limit(rescale(codes, from_fraction, to.fraction, to.rounding), to)
+
+
+def quantize_values(values: NDArray[np.float64], to: Format) -> CodeArray:
+    """Cast finite float64 values to codes, as assigning a double to an `ap_fixed` does.
+
+    Values are scaled exactly by a power of two and split at the binary point, so every rounding mode is exact.
+    """
+    scaled = np.ldexp(values, to.fraction)
+    limited = np.clip(scaled, -(2.0**58), 2.0**58)
+    floor = np.floor(limited)
+    rest = limited - floor
+    codes = floor.astype(np.int64)
+    half, below = (rest >= 0.5), (rest != 0.5) & (rest != 0.0)
+    two_bits = (codes << 2) | (half.astype(np.int64) << 1) | below.astype(np.int64)
+    return limit(rescale(two_bits, 2, 0, to.rounding), to)
+
+
+def fits(values: NDArray[np.float64], to: Format) -> NDArray[np.bool_]:
+    """Which values are exactly codes of the format."""
+    scaled = np.ldexp(values, to.fraction)
+    return (scaled == np.floor(scaled)) & (scaled >= to.low) & (scaled <= to.high)
+
+
+def smallest_format(low: int, high: int, fraction: int) -> Format:
+    """The narrowest TRN/WRAP format that holds the codes low..high at `fraction` fraction bits."""
+    signed = low < 0
+    width = max(high.bit_length(), (-low - 1).bit_length() if signed else 0, 0) + (1 if signed else 0)
+    width = max(width, 1)
+    return Format(width=width, integer=width - fraction, signed=signed)
+
+
+def trailing_zeros(codes: CodeArray) -> int:
+    """How many low bits are zero in every code (0 where all codes are zero)."""
+    bits = int(np.bitwise_or.reduce(codes.ravel())) if codes.size else 0
+    return (bits & -bits).bit_length() - 1 if bits else 0
+
+
+def exact_codes(values: NDArray[np.float64], max_fraction: int = 48) -> Codes | None:
+    """The narrowest format that holds every value exactly, or None if it needs more than MAX_WIDTH bits."""
+    if not values.size or not np.any(values):
+        return Codes(array=np.zeros(values.shape, np.int64), format=Format(width=1, integer=1, signed=False))
+    _, exponents = np.frexp(values[values != 0])
+    top = int(exponents.max())
+    fraction = min(max_fraction, 60 - top)
+    scaled = np.ldexp(values, fraction)
+    if np.any(scaled != np.floor(scaled)):
+        return None
+    codes = scaled.astype(np.int64)
+    spare = trailing_zeros(codes)
+    codes, fraction = codes >> spare, fraction - spare
+    return Codes(array=codes, format=smallest_format(int(codes.min()), int(codes.max()), fraction))

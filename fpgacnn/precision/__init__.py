@@ -1,0 +1,5 @@
+"""Floor 3: how many bits carry each value, why, and whether anything is lost."""
+
+from fpgacnn.precision.plan import Decision, LayerPrecision, PrecisionPlan, plan
+
+__all__ = ["Decision", "LayerPrecision", "PrecisionPlan", "plan"]

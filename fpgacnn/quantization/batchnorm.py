@@ -1,0 +1,44 @@
+"""Batch normalization at inference, with the framework's own float32 order of operations."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fpgacnn.ir import source as src
+from fpgacnn.ir.source import FloatArray
+from fpgacnn.quantization import quantizers
+
+
+def _inverse(statistics: src.Statistics, layer: str = "") -> FloatArray:
+    """`gamma / sqrt(variance + epsilon)` in float32, as `rsqrt` times gamma."""
+    variance = quantizers.apply(statistics.variance.values, statistics.variance.quantizer, layer=layer).product
+    gamma = quantizers.apply(statistics.gamma.values, statistics.gamma.quantizer, layer=layer).product
+    root = np.sqrt(variance.astype(np.float32) + np.float32(statistics.epsilon))
+    return (np.float32(1) / root * gamma.astype(np.float32)).astype(np.float64)
+
+
+def affine(statistics: src.Statistics, layer: str = "") -> tuple[FloatArray, FloatArray]:
+    """Scale and shift (channels,) of `x * scale + shift`, computed in float32, returned as float64."""
+    scale = _inverse(statistics, layer)
+    mean = quantizers.apply(statistics.mean.values, statistics.mean.quantizer, layer=layer).product
+    beta = quantizers.apply(statistics.beta.values, statistics.beta.quantizer, layer=layer).product
+    shift = beta.astype(np.float32) - mean.astype(np.float32) * scale.astype(np.float32)
+    return scale, shift.astype(np.float64)
+
+
+def fold(operation: src.Convolution | src.Dense) -> tuple[src.Weight, src.Weight | None]:
+    """Kernel and bias before quantization; statistics of a fused layer are multiplied in (QConv2DBatchnorm.call).
+
+    A fused layer without a bias quantizer keeps its folded bias as float.
+    """
+    kernel, bias, folded = operation.kernel, operation.bias, operation.folded
+    if folded is None:
+        return kernel, bias
+    inverse = _inverse(folded).astype(np.float32)
+    values = inverse * kernel.values.astype(np.float32)
+    offset = bias.values.astype(np.float32) if bias is not None else np.float32(0)
+    shifted = inverse * (offset - folded.mean.values.astype(np.float32)) + folded.beta.values.astype(np.float32)
+    return (
+        src.Weight(values=values.astype(np.float64), quantizer=kernel.quantizer),
+        src.Weight(values=shifted.astype(np.float64), quantizer=operation.folded_bias_quantizer),
+    )

@@ -1,0 +1,161 @@
+"""What QKeras' quantizers compute at inference (QKeras 0.9.0, quantizers.py), in NumPy.
+
+Scales found from the data (`alpha='auto'`, `'auto_po2'`) are found in float32 with QKeras' own order of operations,
+because a power of two next to a rounding boundary depends on it. Everything else is exact in float64.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias, assert_never
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpgacnn.errors import UnsupportedQuantizerError
+from fpgacnn.ir.source import FloatArray, QuantizedBits, QuantizedRelu, Quantizer
+from fpgacnn.numeric.fixed import Format, Overflow, Rounding
+
+EPSILON = np.float32(1e-7)
+"""Keras' backend epsilon, which QKeras adds before logarithms and divisions."""
+
+FloatArray32: TypeAlias = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scaled:
+    """Quantized values as `values * scale`; `values` lie on a power-of-two grid, `scale` broadcasts against them."""
+
+    values: FloatArray
+    scale: FloatArray
+
+    @property
+    def product(self) -> FloatArray:
+        """The quantized values."""
+        return self.values * self.scale
+
+
+def apply(values: FloatArray, quantizer: Quantizer | None, *, layer: str = "") -> Scaled:
+    """Quantize values (any shape, the last axis is channels) as the framework does at inference.
+
+    Raises UnsupportedQuantizerError where QKeras itself answers NaN.
+    """
+    one = np.ones((1,) * values.ndim)
+    match quantizer:
+        case None:
+            return Scaled(values=values, scale=one)
+        case QuantizedBits():
+            return _quantized_bits(values, quantizer, layer)
+        case QuantizedRelu():
+            return Scaled(values=_quantized_relu(values, quantizer), scale=one)
+        case _:
+            assert_never(quantizer)
+
+
+def _quantized_bits(values: FloatArray, quantizer: QuantizedBits, layer: str) -> Scaled:
+    if isinstance(quantizer.alpha, str):
+        return _automatic_scale(values, quantizer, layer)
+    scale = number_alpha(quantizer)
+    scale = scale.reshape((1,) * (values.ndim - scale.ndim) + scale.shape)
+    unsigned_bits = quantizer.bits - int(quantizer.keep_negative)
+    if unsigned_bits == 0:
+        return Scaled(values=np.where(values < 0, -1.0, 1.0), scale=scale)
+    low, high = code_range(quantizer)
+    fraction = unsigned_bits - quantizer.integer
+    codes = np.clip(np.rint(np.ldexp(values, fraction)), low, high)
+    return Scaled(values=np.ldexp(codes, -fraction), scale=scale)
+
+
+def number_alpha(quantizer: QuantizedBits) -> FloatArray:
+    """A numeric alpha as the framework's float32 has it, as float64 of any number of axes; 1 where there is none."""
+    assert not isinstance(quantizer.alpha, str)
+    return np.asarray(1.0 if quantizer.alpha is None else quantizer.alpha, np.float32).astype(np.float64)
+
+
+def code_range(quantizer: QuantizedBits) -> tuple[int, int]:
+    """Smallest and largest code of `quantized_bits` without alpha."""
+    magnitude = 1 << (quantizer.bits - int(quantizer.keep_negative))
+    low = -magnitude + int(quantizer.symmetric) if quantizer.keep_negative else 0
+    return low, magnitude - 1
+
+
+def _automatic_scale(values: FloatArray, quantizer: QuantizedBits, layer: str) -> Scaled:
+    """`alpha='auto'` and `'auto_po2'`: symmetric codes, half away from zero, a scale for each channel."""
+    if quantizer.bits <= 1:
+        raise UnsupportedQuantizerError(layer=layer, quantizer=f"quantized_bits(1,alpha={quantizer.alpha})", why="QKeras answers NaN")
+    x = (values.astype(np.float32) / np.float32(2.0**quantizer.integer)).astype(np.float32)
+    axes = tuple(range(x.ndim - 1)) if x.ndim > 1 else (0,)
+    half_levels = np.float32(2 ** (quantizer.bits - 1) - 1)
+    scale = (np.max(np.abs(x), axis=axes, keepdims=True) * np.float32(2) / (half_levels * np.float32(2))).astype(np.float32)
+    if quantizer.alpha == "auto_po2":
+        scale = _power_of_two(scale)
+        for _ in range(5):
+            codes = _away_from_zero(x, scale, half_levels)
+            scale = _power_of_two(_least_squares(x, codes, axes))
+    else:
+        codes = _away_from_zero(x, scale, half_levels)
+    factor = scale.astype(np.float64) * 2.0**quantizer.integer
+    return Scaled(values=codes.astype(np.float64), scale=np.where(np.isfinite(factor), factor, 0.0))
+
+
+def _power_of_two(scale: FloatArray32) -> FloatArray32:
+    exponent = np.rint(np.log(scale + EPSILON) / np.float32(np.log(2.0)))
+    return np.exp2(exponent).astype(np.float32)
+
+
+def _away_from_zero(x: FloatArray32, scale: FloatArray32, half_levels: np.float32) -> FloatArray32:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        magnitude = np.floor(np.abs(x) / scale + np.float32(0.5))
+    limited = np.where(magnitude < half_levels, magnitude, half_levels)
+    return (np.sign(x) * limited).astype(np.float32)
+
+
+def _least_squares(x: FloatArray32, codes: FloatArray32, axes: tuple[int, ...]) -> FloatArray32:
+    """The scale that fits codes to values best; one-dimensional arrays get a scale for every element."""
+    if x.ndim == 1:
+        return np.asarray(x * codes / (codes * codes + EPSILON), np.float32)
+    fit = np.mean(x * codes, axis=axes, keepdims=True, dtype=np.float32)
+    norm = np.mean(codes * codes, axis=axes, keepdims=True, dtype=np.float32)
+    return np.asarray(fit / (norm + EPSILON), np.float32)
+
+
+def _quantized_relu(values: FloatArray, quantizer: QuantizedRelu) -> FloatArray:
+    bits = quantizer.bits - int(quantizer.negative_slope != 0)
+    fraction, top = bits - quantizer.integer, 2.0**quantizer.integer
+    if quantizer.use_sigmoid:
+        positive = np.clip(0.5 * values / top + 0.5, 0.0, 1.0)
+        result = top * np.clip(2.0 * np.ldexp(np.rint(np.ldexp(positive, bits)), -bits) - 1.0, 0.0, 1.0 - 2.0**-bits)
+    else:
+        result = np.ldexp(np.clip(np.rint(np.ldexp(values, fraction)), 0, 2.0**bits - 1), -fraction)
+        if quantizer.negative_slope:
+            slope = quantizer.negative_slope
+            negative = np.ldexp(np.rint(np.ldexp(values * slope, fraction)), -fraction)
+            result = result + np.clip(negative, -slope * top, 0.0)
+    bound = quantizer.relu_upper_bound
+    if bound and not quantizer.is_quantized_clip:
+        result = np.where(result <= bound, result, bound)
+    return result
+
+
+def activation_format(quantizer: QuantizedBits | QuantizedRelu) -> Format:
+    """The cast that a plain quantizer is: half to even, saturating; `SAT_SYM` where symmetric.
+
+    For `quantized_bits` without alpha and more than one bit, and `quantized_relu` without slope, sigmoid and bound.
+    """
+    match quantizer:
+        case QuantizedBits():
+            sign = int(quantizer.keep_negative)
+            overflow = Overflow.SAT_SYM if quantizer.symmetric and sign else Overflow.SAT
+            integer = quantizer.integer + sign
+            return Format(width=quantizer.bits, integer=integer, signed=bool(sign), rounding=Rounding.RND_CONV, overflow=overflow)
+        case QuantizedRelu():
+            sign = int(quantizer.negative_slope != 0)
+            return Format(
+                width=quantizer.bits,
+                integer=quantizer.integer + sign,
+                signed=bool(sign),
+                rounding=Rounding.RND_CONV,
+                overflow=Overflow.SAT,
+            )
+        case _:
+            assert_never(quantizer)

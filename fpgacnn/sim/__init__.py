@@ -1,0 +1,1 @@
+"""Floor 5: numbers flowing. Engines take input codes and give the codes of every node."""

@@ -1,0 +1,171 @@
+"""C simulation: hls4ml's own C++, built by g++ and run in worker processes.
+
+hls4ml's headers contain asserts that abort and buffers that are static, so the code never runs inside Python and
+never in threads. Builds are cached by a digest of compiler, flags and sources; weights are read at run time and are
+not part of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpgacnn.design import Design
+from fpgacnn.errors import CompileFailedError, CompilerMissingError, CSimCrashedError, InternalError, WriteError
+from fpgacnn.numeric.fixed import Codes
+from fpgacnn.project import HlsProject, write_files
+from fpgacnn.sim.driver import main_program
+from fpgacnn.sim.process import run
+from fpgacnn.sim.result import SimulationResult
+
+FLAGS = ("-O1", "-w", "-fno-gnu-unique", '-DWEIGHTS_DIR="firmware/weights"', "-I.", "-Ifirmware/ap_types")
+"""-O1 builds the SVHN network in half the time of hls4ml's -O3 and runs nearly as fast."""
+
+DEFAULT_SECONDS = 900.0
+MAX_WORKERS = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compiler:
+    """A C++ compiler that was found, its first line of `--version` and the newest standard it knows."""
+
+    path: str
+    version: str
+    standard: str
+
+
+@cache
+def find_compiler() -> Compiler:
+    """The compiler named by CXX, else g++.
+
+    Raises CompilerMissingError.
+    """
+    wanted = os.environ.get("CXX", "g++")
+    path = shutil.which(wanted)
+    if path is None:
+        raise CompilerMissingError(compiler=wanted)
+    here = Path(tempfile.gettempdir())
+    version = run([path, "--version"], folder=here, seconds=30).tail.splitlines()
+    modern = run([path, "-std=c++23", "-fsyntax-only", "-x", "c++", os.devnull], folder=here, seconds=30).status == 0
+    return Compiler(path=path, version=version[0] if version else "?", standard="-std=c++23" if modern else "-std=c++11")
+
+
+def cache_folder() -> Path:
+    """Where builds are kept: below XDG_CACHE_HOME or ~/.cache."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "fpgacnn" / "csim"
+
+
+def build_digest(files: Mapping[str, bytes], compiler: Compiler) -> str:
+    """The key of a build: everything that the compiler sees. Numbers in weight headers are for synthesis only."""
+    total = hashlib.sha256(repr((compiler, FLAGS)).encode())
+    for name in sorted(files):
+        if name.startswith(("firmware/weights/", "tb_data/")):
+            content = files[name].split(b"#else")[0].split(b"#ifndef")[-1] if name.endswith(".h") else b""
+        elif name.endswith((".h", ".cpp")):
+            content = files[name]
+        else:
+            continue
+        total.update(f"{name}\0{len(content)}\0".encode() + content)
+    return total.hexdigest()
+
+
+class CSim:
+    """hls4ml's C simulation of one project."""
+
+    name = "csim"
+
+    def __init__(self, project: HlsProject, design: Design, *, seconds: float = DEFAULT_SECONDS) -> None:
+        self._project, self._design, self._seconds = project, design, seconds
+        driver = main_program(project.inputs, project.outputs, project.traced).encode()
+        self._files = {**project.files, "csim_main.cpp": driver}
+
+    def run(self, inputs: Sequence[Codes], *, trace: bool = False) -> SimulationResult:
+        """Compute all events; `trace` needs a project that was converted with a trace.
+
+        Raises CompilerMissingError, CompileFailedError, CSimCrashedError, ToolTimeoutError.
+        """
+        if trace and not self._project.traced:
+            raise InternalError(what="a trace needs a project that was converted with a trace")
+        events = len(inputs[0].array)
+        rows = np.concatenate([one.values.reshape(events, -1) for one in inputs], axis=1)
+        with tempfile.TemporaryDirectory(prefix="fpgacnn-csim-") as folder:
+            here = Path(folder)
+            program = self._built(here)
+            write_files(here, {name: data for name, data in self._files.items() if name.startswith("firmware/weights/")})
+            answers = self._run_all(program, here, rows)
+        ports = (*self._project.outputs, *self._project.traced)
+        parts = np.split(answers, np.cumsum([port.size for port in ports])[:-1], axis=1)
+        found = [(port, self._codes(port.node, part)) for port, part in zip(ports, parts, strict=True)]
+        outputs, traced = found[: len(self._project.outputs)], found[len(self._project.outputs) :]
+        return SimulationResult(
+            engine=self.name,
+            outputs={port.node: codes for port, codes in outputs},
+            trace={port.node: codes for port, codes in traced} if trace else {},
+        )
+
+    def _codes(self, node: str, values: NDArray[np.float64]) -> Codes:
+        form = self._design.plan.layers[node].result.format
+        codes = np.rint(np.ldexp(values, form.fraction)).astype(np.int64)
+        return Codes(array=codes.reshape(-1, *self._design.model.layer(node).shape), format=form)
+
+    def _built(self, here: Path) -> Path:
+        """The program, from the cache or built now; two processes that build at once do not disturb each other."""
+        compiler = find_compiler()
+        kept = cache_folder() / build_digest(self._files, compiler) / "csim"
+        if kept.is_file():
+            return kept
+        write_files(here, self._files)
+        command = [compiler.path, compiler.standard, *FLAGS, "csim_main.cpp", "-o", "csim"]
+        finished = run(command, folder=here, seconds=self._seconds)
+        if finished.status != 0:
+            raise CompileFailedError(why=f"{finished.how}: {finished.last_line}", log=_keep_log(finished.tail))
+        try:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            partial = kept.with_name(f"csim.{os.getpid()}")
+            shutil.copy2(here / "csim", partial)
+            partial.replace(kept)
+        except OSError:
+            return here / "csim"
+        return kept
+
+    def _run_all(self, program: Path, here: Path, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Events in slices over worker processes."""
+        workers = max(1, min(os.cpu_count() or 1, MAX_WORKERS, len(rows) // 32))
+        slices = np.array_split(rows, workers)
+        with ThreadPoolExecutor(workers) as pool:
+            answers = pool.map(lambda numbered: self._run_slice(program, here, *numbered), enumerate(slices))
+            return np.concatenate(list(answers))
+
+    def _run_slice(self, program: Path, here: Path, number: int, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        given, answered = here / f"events_{number}.bin", here / f"results_{number}.bin"
+        try:
+            np.ascontiguousarray(rows).tofile(given)
+        except OSError as error:
+            raise WriteError(file=given, why=error.strerror or str(error)) from error
+        finished = run([str(program), str(len(rows)), given.name, answered.name], folder=here, seconds=self._seconds)
+        width = sum(port.size for port in (*self._project.outputs, *self._project.traced))
+        if finished.status != 0 or "leftover data" in finished.tail:
+            how = finished.how if finished.status else "data left over in a stream"
+            raise CSimCrashedError(how=how, why=finished.last_line)
+        answers = np.fromfile(answered)
+        if answers.size != len(rows) * width:
+            raise CSimCrashedError(how="too few results", why=f"{answers.size} of {len(rows) * width} numbers")
+        return answers.reshape(len(rows), width)
+
+
+def _keep_log(text: str) -> Path:
+    handle, name = tempfile.mkstemp(prefix="fpgacnn-g++-", suffix=".log")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    return Path(name)

@@ -1,0 +1,160 @@
+"""What the framework computes, without the framework: the source network in float64 NumPy.
+
+`quantized=True` applies every quantizer as Keras and QKeras do at inference; `quantized=False` leaves them all out and
+computes with the trained float weights. Where all sums fit 24 bits, float32 and float64 agree exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import assert_never
+
+import numpy as np
+
+from fpgacnn.ir import source as src
+from fpgacnn.ir.source import FloatArray, SourceLayer, SourceModel
+from fpgacnn.quantization import quantizers
+from fpgacnn.quantization.batchnorm import affine, fold
+
+CHUNK_EVENTS = 256
+
+
+def evaluate(model: SourceModel, inputs: Sequence[FloatArray], *, quantized: bool) -> Mapping[str, FloatArray]:
+    """Every layer's output (events, ...shape) by its name in the file."""
+    weights = _prepared(model, quantized=quantized)
+    parts: dict[str, list[FloatArray]] = {layer.name: [] for layer in model.layers}
+    for start in range(0, max(len(inputs[0]), 1), CHUNK_EVENTS):
+        found: dict[str, FloatArray] = {}
+        ports = {name: np.asarray(one[start : start + CHUNK_EVENTS], np.float64) for name, one in zip(model.inputs, inputs, strict=True)}
+        for layer in model.layers:
+            given = tuple(found[name] for name in layer.inputs)
+            found[layer.name] = ports[layer.name] if layer.name in ports else _layer(layer, given, weights[layer.name], quantized=quantized)
+            parts[layer.name].append(found[layer.name])
+    return {name: np.concatenate(values) for name, values in parts.items()}
+
+
+def _prepared(model: SourceModel, *, quantized: bool) -> Mapping[str, tuple[FloatArray, ...]]:
+    """Weights of every layer as they enter the arithmetic, computed once."""
+    return {layer.name: _constants(layer, quantized=quantized) for layer in model.layers}
+
+
+def _constants(layer: SourceLayer, *, quantized: bool) -> tuple[FloatArray, ...]:
+    operation = layer.operation
+    match operation:
+        case src.Convolution() | src.Dense():
+            kernel, bias = fold(operation)
+            offset = _values(bias, layer.name, quantized=quantized) if bias else np.zeros(layer.shape[-1])
+            return _values(kernel, layer.name, quantized=quantized), offset
+        case src.BatchNormalization():
+            return affine(operation.statistics if quantized else _unquantized(operation.statistics), layer.name)
+        case _:
+            return ()
+
+
+def _values(weight: src.Weight, layer: str, *, quantized: bool) -> FloatArray:
+    return quantizers.apply(weight.values, weight.quantizer, layer=layer).product if quantized else weight.values
+
+
+def _unquantized(statistics: src.Statistics) -> src.Statistics:
+    def plain(weight: src.Weight) -> src.Weight:
+        return src.Weight(values=weight.values)
+
+    return src.Statistics(
+        gamma=plain(statistics.gamma),
+        beta=plain(statistics.beta),
+        mean=plain(statistics.mean),
+        variance=plain(statistics.variance),
+        epsilon=statistics.epsilon,
+    )
+
+
+def _layer(layer: SourceLayer, given: tuple[FloatArray, ...], constants: tuple[FloatArray, ...], *, quantized: bool) -> FloatArray:
+    operation, data = layer.operation, given[0]
+    match operation:
+        case src.Convolution():
+            return _convolution(operation, data, *constants).reshape(-1, *layer.shape)
+        case src.Dense():
+            return data @ constants[0] + constants[1]
+        case src.BatchNormalization():
+            return data * constants[0] + constants[1]
+        case src.Activate():
+            return _activation(operation.function, data, quantized=quantized)
+        case src.Pool():
+            return _pool(operation, data).reshape(-1, *layer.shape)
+        case src.GlobalPool():
+            cells = data.reshape(len(data), -1, data.shape[-1])
+            pooled = cells.max(axis=1) if operation.kind is src.PoolKind.MAX else cells.mean(axis=1)
+            return pooled.reshape(-1, *layer.shape)
+        case src.ZeroPad():
+            return _padded(_image(data), operation.pads, 0.0).reshape(-1, *layer.shape)
+        case src.Reshape():
+            return data.reshape(-1, *layer.shape)
+        case src.Merge():
+            return _merge(operation.kind, given)
+        case src.Concatenate():
+            return np.concatenate(given, axis=operation.axis + 1)
+        case src.Input():
+            return data
+        case _:
+            assert_never(operation)
+
+
+def _image(data: FloatArray) -> FloatArray:
+    return data if data.ndim == 4 else data[:, None]
+
+
+def _padded(image: FloatArray, pads: tuple[int, int, int, int], fill: float) -> FloatArray:
+    top, bottom, left, right = pads
+    return np.pad(image, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=fill)
+
+
+def _windows(image: FloatArray, size: tuple[int, int], strides: tuple[int, int], pads: tuple[int, int, int, int], fill: float) -> FloatArray:
+    views = np.lib.stride_tricks.sliding_window_view(_padded(image, pads, fill), size, axis=(1, 2))
+    return views[:, :: strides[0], :: strides[1]]
+
+
+def _convolution(operation: src.Convolution, data: FloatArray, kernel: FloatArray, bias: FloatArray) -> FloatArray:
+    windows = _windows(_image(data), (kernel.shape[0], kernel.shape[1]), operation.strides, operation.pads, 0.0)
+    return np.tensordot(windows, kernel.transpose(2, 0, 1, 3), axes=3) + bias
+
+
+def _pool(operation: src.Pool, data: FloatArray) -> FloatArray:
+    if operation.kind is src.PoolKind.MAX:
+        return _windows(_image(data), operation.size, operation.strides, operation.pads, -np.inf).max(axis=(4, 5))
+    total = _windows(_image(data), operation.size, operation.strides, operation.pads, 0.0).sum(axis=(4, 5))
+    ones = np.ones((1, *_image(data).shape[1:3], 1))
+    return total / _windows(ones, operation.size, operation.strides, operation.pads, 0.0).sum(axis=(4, 5))
+
+
+def _merge(kind: src.MergeKind, given: tuple[FloatArray, ...]) -> FloatArray:
+    match kind:
+        case src.MergeKind.ADD:
+            return np.sum(given, axis=0)
+
+
+def _activation(function: src.Activation, data: FloatArray, *, quantized: bool) -> FloatArray:
+    match function:
+        case src.QuantizedBits():
+            return quantizers.apply(data, function).product if quantized else data
+        case src.QuantizedRelu():
+            if quantized:
+                return quantizers.apply(data, function).product
+            return _float_relu(data, function)
+        case src.Relu():
+            return _relu(data, function)
+        case src.Softmax():
+            exponentials = np.exp(data - data.max(axis=-1, keepdims=True))
+            return exponentials / exponentials.sum(axis=-1, keepdims=True)
+        case _:
+            assert_never(function)
+
+
+def _float_relu(data: FloatArray, quantizer: src.QuantizedRelu) -> FloatArray:
+    """`quantized_relu` without rounding and clipping."""
+    return np.where(data > 0, data, quantizer.negative_slope * data)
+
+
+def _relu(data: FloatArray, function: src.Relu) -> FloatArray:
+    below = function.negative_slope * (data - function.threshold)
+    result = np.where(data >= function.threshold, data, below)
+    return result if function.max_value is None else np.minimum(result, function.max_value)

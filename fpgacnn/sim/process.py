@@ -1,0 +1,67 @@
+"""Child processes with limits on time and memory, ended with everything they started."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fpgacnn.errors import ToolTimeoutError
+
+CHILD_MEMORY_BYTES = 12 << 30
+TAIL_CHARACTERS = 4000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """How a child ended: its status (negative: the signal's number) and the last of what it said."""
+
+    status: int
+    tail: str
+
+    @property
+    def how(self) -> str:
+        """The end in words."""
+        return f"signal {signal.Signals(-self.status).name}" if self.status < 0 else f"status {self.status}"
+
+    @property
+    def last_line(self) -> str:
+        """The most telling line: the first one that names an error or assertion, else the last one."""
+        lines = [line.strip() for line in self.tail.splitlines() if line.strip()]
+        telling = [line for line in lines if "error" in line.lower() or "assert" in line.lower()]
+        return (telling or lines or ["it said nothing"])[0 if telling else -1]
+
+
+def run(command: Sequence[str], *, folder: Path, seconds: float, environment: Mapping[str, str] | None = None) -> Finished:
+    """Run a command in its own process group.
+
+    Raises ToolTimeoutError after ending the whole group; KeyboardInterrupt ends it too.
+    """
+    child = subprocess.Popen(  # noqa: S603  # a fixed program with arguments of ours, no shell
+        command,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        env={**os.environ, **(environment or {}), "LC_ALL": "C"},
+        preexec_fn=_limit_memory,  # noqa: PLW1509  # only sets a limit
+    )
+    try:
+        said, _ = child.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired as error:
+        raise ToolTimeoutError(tool=Path(command[0]).name, seconds=f"{seconds:g}") from error
+    finally:
+        if child.poll() is None:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+    return Finished(status=child.returncode, tail=said[-TAIL_CHARACTERS:].decode("utf-8", "replace"))
+
+
+def _limit_memory() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (CHILD_MEMORY_BYTES, CHILD_MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

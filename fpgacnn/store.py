@@ -1,0 +1,117 @@
+"""Floor 5: designs and networks as files in a project folder, so that a project can be simulated without its model.
+
+Values are written as JSON with their class names and arrays in one `.npz`. Reading makes only the classes listed here,
+through their own checks; nothing is executed or unpickled.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpgacnn import design as design_module
+from fpgacnn.arrays import read_arrays
+from fpgacnn.design import Design
+from fpgacnn.errors import FpgacnnError, ProjectError
+from fpgacnn.ir import layers, model, source
+from fpgacnn.ir.source import SourceModel
+from fpgacnn.numeric import fixed
+from fpgacnn.numeric.fixed import Format, parse_format
+from fpgacnn.precision import Decision, LayerPrecision, PrecisionPlan
+
+TREE, ARRAYS = "fpgacnn/design.json", "fpgacnn/design.npz"
+SCHEMA = 1
+MAX_DEPTH = 200
+
+
+def _classes(prefix: str, module: ModuleType) -> dict[str, type]:
+    own = {name: value for name, value in vars(module).items() if isinstance(value, type) and value.__module__ == module.__name__}
+    return {f"{prefix}.{name}": value for name, value in own.items() if is_dataclass(value) or issubclass(value, Enum)}
+
+
+_BY_TAG = {
+    **_classes("source", source),
+    **_classes("layer", layers),
+    **_classes("model", model),
+    **_classes("numeric", fixed),
+    **{f"plan.{kind.__name__}": kind for kind in (Decision, LayerPrecision, PrecisionPlan)},
+    **_classes("design", design_module),
+}
+_TAG_OF = {value: tag for tag, value in _BY_TAG.items()}
+
+
+def dump(design: Design, network: SourceModel) -> dict[str, bytes]:
+    """The design and the network it was made from as two files."""
+    arrays: list[NDArray[np.generic]] = []
+    tree = {"schema": SCHEMA, "design": _encode(design, arrays), "network": _encode(network, arrays)}
+    packed = io.BytesIO()
+    np.savez_compressed(packed, **{f"a{number}": array for number, array in enumerate(arrays)})  # type: ignore[arg-type]  # numpy's stub
+    return {TREE: json.dumps(tree, separators=(",", ":")).encode(), ARRAYS: packed.getvalue()}
+
+
+def _encode(value: Any, arrays: list[NDArray[np.generic]]) -> Any:
+    if isinstance(value, np.ndarray):
+        arrays.append(value)
+        return {"$": "array", "number": len(arrays) - 1}
+    if isinstance(value, Format):
+        return {"$": "format", "text": str(value)}
+    if isinstance(value, Enum):
+        return {"$": _TAG_OF[type(value)], "value": value.value}
+    if is_dataclass(value) and not isinstance(value, type):
+        return {"$": _TAG_OF[type(value)], **{field.name: _encode(getattr(value, field.name), arrays) for field in fields(value)}}
+    if isinstance(value, Mapping):
+        return {"$": "map", "items": [[key, _encode(item, arrays)] for key, item in value.items()]}
+    if isinstance(value, tuple | list):
+        return [_encode(item, arrays) for item in value]
+    return value
+
+
+def load(folder: Path) -> tuple[Design, SourceModel]:
+    """The design and network of a project folder.
+
+    Raises ProjectError where the files are missing, damaged or of another version.
+    """
+    try:
+        tree = json.loads((folder / TREE).read_text(encoding="utf-8"))
+        arrays = read_arrays(folder / ARRAYS)
+        decode = _decoder(arrays)
+        schema, design, network = tree["schema"], decode(tree["design"], 0), decode(tree["network"], 0)
+    except (OSError, ValueError, TypeError, KeyError, RecursionError, FpgacnnError) as error:
+        raise ProjectError(folder=folder, why=f"its design cannot be read ({error})") from error
+    if schema != SCHEMA or not isinstance(design, Design) or not isinstance(network, SourceModel):
+        raise ProjectError(folder=folder, why="it was made by another version of fpgacnn")
+    return design, network
+
+
+def _decoder(arrays: Mapping[str, NDArray[np.generic]]) -> Callable[[Any, int], Any]:
+    def decode(value: Any, depth: int) -> Any:
+        if depth > MAX_DEPTH:
+            raise ValueError("nested too deeply")
+        if isinstance(value, list):
+            return tuple(decode(item, depth + 1) for item in value)
+        if not isinstance(value, dict):
+            return value
+        content = {name: item for name, item in value.items() if name != "$"}
+        match value["$"]:
+            case "array":
+                return arrays[f"a{int(content['number'])}"]
+            case "format":
+                return parse_format(content["text"])
+            case "map":
+                return {str(key): decode(item, depth + 1) for key, item in content["items"]}
+            case tag:
+                kind = _BY_TAG[tag]
+                if issubclass(kind, Enum):
+                    return kind(content["value"])
+                return kind(**{name: decode(item, depth + 1) for name, item in content.items()})
+
+    return decode

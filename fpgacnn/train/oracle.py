@@ -1,0 +1,70 @@
+"""The oracle: what TensorFlow and QKeras themselves answer for a model file, to hold our own arithmetic against."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpgacnn.train import Keras, KerasModel, open_keras
+
+FloatArray: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class KerasAnswer:
+    """Keras' float32 results, widened to float64; the first axis of every array counts events.
+
+    `layers` holds every layer's result by the layer's name, or nothing if it was not asked for.
+    """
+
+    outputs: tuple[FloatArray, ...]
+    layers: Mapping[str, FloatArray]
+
+
+def run_keras(path: Path, inputs: Sequence[NDArray[Any]], *, layers: bool = False, batch: int = 256) -> KerasAnswer:
+    """Load a Keras-2 HDF5 file and run it on one array for each input of the network.
+
+    CALL THIS ONLY ON A FILE THAT OUR OWN WHITE-LIST READER HAS ACCEPTED (`fpgacnn.frontends`). Keras runs code that a
+    file carries, even with `safe_mode=True`; the white list is the protection, and applying it is the caller's duty.
+
+    A layer that is called several times reports its first call, a layer with several results the first of them.
+    """
+    door = open_keras()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = _load(door, path)
+        results = {layer.name: _first(layer.get_output_at(0)) for layer in model.layers} if layers else {}
+        probe = door.keras.Model(model.inputs, [*model.outputs, *results.values()])
+        arrays = _predict(probe, inputs, batch)
+    outputs = len(model.outputs)
+    return KerasAnswer(
+        outputs=tuple(arrays[:outputs]),
+        layers=dict(zip(results, arrays[outputs:], strict=True)),
+    )
+
+
+def _load(door: Keras, path: Path) -> KerasModel:
+    """The model without optimizer and without the wrappers of pruning, which only act during training."""
+    known: dict[str, object] = {}
+    door.qkeras.utils._add_supported_quantized_objects(known)  # noqa: SLF001 - QKeras' only list of its classes
+    pruning = door.tfmot.sparsity.keras
+    with pruning.prune_scope(), door.keras.utils.custom_object_scope(known):
+        model = door.keras.models.load_model(path, compile=False)
+        is_pruned = any(type(layer).__name__ == "PruneLowMagnitude" for layer in model.layers)
+        return pruning.strip_pruning(model) if is_pruned else model
+
+
+def _first(result: Any) -> Any:
+    return result[0] if isinstance(result, list | tuple) else result
+
+
+def _predict(model: KerasModel, inputs: Sequence[NDArray[Any]], batch: int) -> list[FloatArray]:
+    answer = model.predict(list(inputs), batch_size=batch, verbose=0)
+    arrays = answer if isinstance(answer, list) else [answer]
+    return [np.asarray(array, dtype=np.float64) for array in arrays]

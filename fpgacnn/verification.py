@@ -1,0 +1,141 @@
+"""Floor 6: two answers compared. Engines must be equal; the trained network must be equal or within the plan's word."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpgacnn.design import Design
+from fpgacnn.ir.source import FloatArray
+from fpgacnn.numeric.fixed import Codes
+from fpgacnn.sim.result import SimulationResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """The first place where two answers differ: node, event and index, and what each side has there."""
+
+    layer: str
+    index: tuple[int, ...]
+    left: float
+    right: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerificationReport:
+    """One comparison. `allowed` is the largest difference that the plan promises (0: equality); `holds` is the verdict.
+
+    `mismatches` counts values that differ at all, `values` all compared. `layers` tells how many nodes were compared.
+    """
+
+    left: str
+    right: str
+    events: int
+    layers: int
+    values: int
+    mismatches: int
+    max_abs_difference: float
+    allowed: float
+    holds: bool
+    first: Difference | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """The comparison of one node."""
+
+    layer: str
+    values: int
+    mismatches: int
+    largest: float
+    allowed: float
+    first: Difference | None
+
+    @property
+    def holds(self) -> bool:
+        """Nothing differs by more than allowed."""
+        return self.largest <= self.allowed
+
+
+def compare(left: SimulationResult, right: SimulationResult) -> VerificationReport:
+    """Two engines on the same events: every code of every node that both show must be equal."""
+    pairs = {**_shared(left.trace, right.trace), **_shared(left.outputs, right.outputs)}
+    tallies = [_codes_tally(name, one, other) for name, (one, other) in pairs.items()]
+    return _report(left.engine, right.engine, left.events, tallies)
+
+
+def _shared(left: Mapping[str, Codes], right: Mapping[str, Codes]) -> dict[str, tuple[Codes, Codes]]:
+    return {name: (codes, right[name]) for name, codes in left.items() if name in right}
+
+
+def _codes_tally(layer: str, left: Codes, right: Codes) -> Tally:
+    """Equality of codes; formats may differ in their modes but not in their binary point."""
+    same_point = left.format.fraction == right.format.fraction
+    differs = left.array != right.array if same_point else left.values != right.values
+    first = _first(layer, differs, left.array, right.array)
+    largest = float(np.abs(left.values - right.values).max(initial=0.0)) if first else 0.0
+    return Tally(layer=layer, values=differs.size, mismatches=int(differs.sum()), largest=largest, allowed=0.0, first=first)
+
+
+def _first(layer: str, differs: NDArray[np.bool_], left: NDArray[np.int64] | FloatArray, right: NDArray[np.int64] | FloatArray) -> Difference | None:
+    where = np.flatnonzero(differs)
+    if not where.size:
+        return None
+    index = tuple(int(axis) for axis in np.unravel_index(int(where[0]), differs.shape))
+    return Difference(layer=layer, index=index, left=float(left[index]), right=float(right[index]))
+
+
+def against_reference(
+    design: Design, hardware: SimulationResult, reference: Mapping[str, FloatArray], *, name: str, exactness: float = 0.0
+) -> VerificationReport:
+    """Hardware against the trained network's own answers, layer by layer where traced.
+
+    Equality is owed where the plan's error is 0, else its bound. `exactness` is what the reference's own float
+    arithmetic may be off, relative to the largest value of a layer (0 for exact references).
+    """
+    shown = {**hardware.trace, **hardware.outputs}
+    tallies = []
+    for layer in design.model.layers:
+        if layer.is_result and layer.name in shown and layer.source in reference:
+            wanted = reference[layer.source].reshape(shown[layer.name].array.shape)
+            slack = exactness * float(np.abs(wanted).max(initial=0.0))
+            tallies.append(_values_tally(layer.name, shown[layer.name].values, wanted, design.plan.layers[layer.name].error + slack))
+    return _report(hardware.engine, name, hardware.events, tallies)
+
+
+def _values_tally(layer: str, left: FloatArray, right: FloatArray, allowed: float) -> Tally:
+    differs = left != right
+    largest = float(np.abs(left - right).max(initial=0.0))
+    beyond = np.abs(left - right) > allowed if largest > allowed else differs
+    first = _first(layer, beyond, left, right)
+    return Tally(layer=layer, values=differs.size, mismatches=int(differs.sum()), largest=largest, allowed=allowed, first=first)
+
+
+def _report(left: str, right: str, events: int, tallies: Sequence[Tally]) -> VerificationReport:
+    broken = [tally for tally in tallies if not tally.holds]
+    differing = broken or [tally for tally in tallies if tally.first]
+    worst = max(tallies, key=lambda tally: tally.largest, default=None)
+    return VerificationReport(
+        left=left,
+        right=right,
+        events=events,
+        layers=len(tallies),
+        values=sum(tally.values for tally in tallies),
+        mismatches=sum(tally.mismatches for tally in tallies),
+        max_abs_difference=worst.largest if worst else 0.0,
+        allowed=max((tally.allowed for tally in tallies), default=0.0),
+        holds=bool(tallies) and not broken,
+        first=differing[0].first if differing else None,
+    )
+
+
+def signal_to_noise_db(wanted: FloatArray, seen: FloatArray) -> float | None:
+    """Signal to quantization noise ratio, 10 log10(sum(x^2) / sum((x - y)^2)) in dB; None where nothing differs."""
+    noise = float(np.square(wanted - seen).sum())
+    signal = float(np.square(wanted).sum())
+    if noise == 0.0:
+        return None
+    return 10.0 * float(np.log10(signal / noise)) if signal > 0 else 0.0

@@ -1,0 +1,58 @@
+"""Every operation on both engines and both io types: the codes are equal, not close."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from fpgacnn.design import IoType, Strategy
+from fpgacnn.hls.backend import convert
+from fpgacnn.sim.csim import CSim
+from fpgacnn.sim.emulator import ReferenceEmulator
+from fpgacnn.verification import compare
+from tests import networks
+from tests.networks import Builder
+
+pytestmark = pytest.mark.agree
+
+EVENTS = 60
+
+FAMILIES: dict[str, Callable[[Builder, IoType], None]] = {
+    "linear layers": lambda build, _: networks.linear_layers(build),
+    "odd accumulators": lambda build, _: networks.odd_accumulators(build),
+    "casts": lambda build, _: networks.casts(build),
+    "elementwise": lambda build, _: networks.elementwise(build),
+    "shapes": lambda build, _: networks.shapes(build),
+    "pooling": networks.pooling,
+    "softmaxes": lambda build, _: networks.softmaxes(build),
+}
+
+
+def assert_engines_agree(build: Builder, io: IoType, **target: object) -> None:
+    design = build.design(io, **target)
+    codes = build.events(EVENTS)
+    project = convert(design, trace=True)
+    actual = CSim(project, design).run(codes, trace=True)
+    expected = ReferenceEmulator(design).run(codes, trace=True)
+    report = compare(actual, expected)
+    assert report.first is None, report
+    assert report.holds
+    for name, codes_ in expected.outputs.items():
+        assert len(np.unique(codes_.array)) > 1, f"{name} is constant, so nothing was compared"
+
+
+@pytest.mark.parametrize("io", IoType)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_engines_agree(family: str, io: IoType) -> None:
+    build = Builder(seed=11)
+    FAMILIES[family](build, io)
+    assert_engines_agree(build, io)
+
+
+@pytest.mark.parametrize("io", IoType)
+def test_engines_agree_with_the_resource_strategy(io: IoType) -> None:
+    build = Builder(seed=12)
+    networks.linear_layers(build)
+    assert_engines_agree(build, io, strategy=Strategy.RESOURCE, reuse=2)

@@ -1,0 +1,203 @@
+"""Small hardware graphs for tests: many branches in one network, so that one g++ run checks them all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from fpgacnn.design import Design, IoType, Target
+from fpgacnn.flow.stimulus import stimulus
+from fpgacnn.ir import layers as hw
+from fpgacnn.ir.model import QuantizedModel
+from fpgacnn.ir.source import MergeKind, PoolKind, Shape
+from fpgacnn.numeric.fixed import Codes, Format, Overflow, Rounding, parse_format, quantize_values
+from fpgacnn.precision import Decision, plan
+
+
+@dataclass(slots=True, kw_only=True)
+class Builder:
+    """Grows a network of independent branches, each with its own input."""
+
+    seed: int
+    nodes: list[hw.Layer] = field(default_factory=list)
+    inputs: list[str] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
+    accumulators: dict[str, Format] = field(default_factory=dict)
+    results: dict[str, Format] = field(default_factory=dict)
+    random: np.random.Generator = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.random = np.random.default_rng(self.seed)
+
+    def input(self, shape: Shape, form: str = "fixed<6,2>") -> str:
+        """A new input."""
+        name = self.add(hw.Input(format=parse_format(form)), shape)
+        self.inputs.append(name)
+        return name
+
+    def add(self, operation: hw.Operation, shape: Shape, *inputs: str) -> str:
+        """A node behind others."""
+        name = f"n{len(self.nodes)}"
+        self.nodes.append(hw.Layer(name=name, source=name, operation=operation, inputs=inputs, shape=shape))
+        return name
+
+    def codes(self, shape: Shape, form: str = "fixed<5,1>") -> Codes:
+        """Random weights."""
+        fixed = parse_format(form)
+        return Codes(array=self.random.integers(fixed.low, fixed.high, size=shape, endpoint=True), format=fixed)
+
+    def convolution(
+        self, source: str, kernel: Shape, shape: Shape, *, strides: tuple[int, int] = (1, 1), pads: tuple[int, int, int, int] = (0, 0, 0, 0)
+    ) -> str:
+        """A convolution with random weights."""
+        operation = hw.Convolution(kernel=self.codes(kernel), bias=self.codes(kernel[-1:], "fixed<7,3>"), strides=strides, pads=pads)
+        return self.add(operation, shape, source)
+
+    def dense(self, source: str, inputs: int, outputs: int) -> str:
+        """A dense layer with random weights."""
+        return self.add(hw.Dense(kernel=self.codes((inputs, outputs)), bias=self.codes((outputs,), "fixed<7,3>")), (outputs,), source)
+
+    def affine(self, source: str, shape: Shape) -> str:
+        """A scale and shift for every channel."""
+        operation = hw.Affine(scale=self.codes(shape[-1:], "fixed<9,2>"), shift=self.codes(shape[-1:], "fixed<11,3>"))
+        return self.add(operation, shape, source)
+
+    def cast(self, source: str, shape: Shape, form: str) -> str:
+        """A cast."""
+        return self.add(hw.Cast(format=parse_format(form)), shape, source)
+
+    def end(self, name: str) -> None:
+        """Make a node an output."""
+        self.outputs.append(name)
+
+    def design(self, io: IoType, **target: object) -> Design:
+        """The network with its lossless plan, and the formats that a test overrides."""
+        model = QuantizedModel(name="test", source_digest="0" * 64, layers=tuple(self.nodes), inputs=tuple(self.inputs), outputs=tuple(self.outputs))
+        made = plan(model)
+        layers = dict(made.layers)
+        for name, form in self.accumulators.items():
+            layers[name] = replace(layers[name], accumulator=Decision(format=form, reason="test"))
+        for name, form in self.results.items():
+            layers[name] = replace(layers[name], result=Decision(format=form, reason="test"))
+        return Design(model=model, plan=replace(made, layers=layers), target=Target(io=io, **target))  # type: ignore[arg-type]
+
+    def events(self, count: int) -> list[Codes]:
+        """Random, extreme and coarse codes for every input."""
+        found = []
+        for number, name in enumerate(self.inputs):
+            layer = next(node for node in self.nodes if node.name == name)
+            assert isinstance(layer.operation, hw.Input)
+            form = layer.operation.format
+            values = stimulus(form, layer.shape, count, seed=self.seed + number)
+            found.append(Codes(array=quantize_values(values, form), format=form))
+        return found
+
+
+MODES = [(rounding, overflow) for rounding in Rounding for overflow in Overflow]
+
+
+def linear_layers(build: Builder) -> None:
+    """Convolutions of both ranks and dense layers in all shapes that hls4ml treats apart."""
+    image = (6, 5, 3)
+    build.end(build.convolution(build.input(image), (3, 3, 3, 2), (4, 3, 2)))
+    build.end(build.convolution(build.input(image, "ufixed<5,0>"), (3, 2, 3, 4), (6, 5, 4), pads=(1, 1, 0, 1)))
+    build.end(build.convolution(build.input(image), (3, 3, 3, 2), (3, 2, 2), strides=(2, 3), pads=(0, 1, 1, 0)))
+    build.end(build.convolution(build.input(image), (1, 1, 3, 4), (6, 5, 4)))
+    build.end(build.convolution(build.input(image), (1, 1, 3, 2), (3, 3, 2), strides=(2, 2)))
+    sequence = (9, 2)
+    build.end(build.convolution(build.input(sequence), (1, 3, 2, 3), (7, 3)))
+    build.end(build.convolution(build.input(sequence), (1, 4, 2, 3), (9, 3), pads=(0, 0, 3, 0)))
+    build.end(build.convolution(build.input(sequence), (1, 3, 2, 3), (5, 3), strides=(1, 2), pads=(0, 0, 1, 1)))
+    build.end(build.convolution(build.input(sequence), (1, 1, 2, 3), (9, 3)))
+    build.end(build.dense(build.input((7,)), 7, 4))
+    hidden = build.dense(build.input((5,), "ufixed<4,4>"), 5, 6)
+    build.end(build.dense(build.cast(hidden, (6,), "fixed<6,6,RND_CONV,SAT>"), 6, 3))
+
+
+def odd_accumulators(build: Builder) -> None:
+    """Accumulators that round each product or saturate, which no plan of ours makes but the semantics cover."""
+    for rounding, overflow in [
+        (Rounding.TRN, Overflow.WRAP),
+        (Rounding.RND_CONV, Overflow.SAT),
+        (Rounding.RND_ZERO, Overflow.SAT_SYM),
+        (Rounding.TRN_ZERO, Overflow.WRAP),
+    ]:
+        form = Format(width=8, integer=4, rounding=rounding, overflow=overflow)
+        dense = build.dense(build.input((6,)), 6, 5)
+        convolution = build.convolution(build.input((4, 4, 2)), (2, 2, 2, 3), (3, 3, 3))
+        for name in (dense, convolution):
+            build.accumulators[name] = form
+            build.results[name] = Format(width=7, integer=3, rounding=Rounding.RND, overflow=overflow)
+            build.end(name)
+
+
+def casts(build: Builder) -> None:
+    """Every rounding and overflow mode, as a cast and as a ReLU with a format."""
+    for number, (rounding, overflow) in enumerate(MODES):
+        source = build.input((16,), "fixed<10,5>")
+        form = Format(width=5, integer=3, signed=number % 3 != 0, rounding=rounding, overflow=overflow)
+        operation = hw.Relu(format=form) if number % 4 == 1 else hw.Cast(format=form)
+        build.end(build.add(operation, (16,), source))
+
+
+def elementwise(build: Builder) -> None:
+    """Scales, activations and merges on images, sequences and vectors."""
+    image, sequence, vector = (4, 3, 2), (5, 3), (6,)
+    for shape in (image, sequence, vector):
+        build.end(build.affine(build.input(shape), shape))
+        build.end(build.add(hw.Relu(), shape, build.input(shape)))
+        build.end(build.add(hw.LeakyRelu(slope=build.codes((1,), "ufixed<3,0>")), shape, build.input(shape)))
+        build.end(build.add(hw.Saturate(integer=2), shape, build.input(shape, "fixed<9,5>")))
+        left, right = build.input(shape), build.input(shape, "ufixed<5,3>")
+        build.end(build.add(hw.Merge(kind=MergeKind.ADD), shape, left, right))
+    same = build.add(hw.Relu(), image, build.input(image))
+    build.end(build.add(hw.Merge(kind=MergeKind.ADD), image, same, same))
+
+
+def shapes(build: Builder) -> None:
+    """Padding, reshaping and concatenation along every axis."""
+    build.end(build.add(hw.ZeroPad(pads=(1, 2, 0, 3)), (6, 6, 2), build.input((3, 3, 2))))
+    build.end(build.add(hw.ZeroPad(pads=(0, 0, 2, 1)), (7, 2), build.input((4, 2))))
+    flat = build.add(hw.Reshape(), (12,), build.input((2, 3, 2)))
+    build.end(build.dense(flat, 12, 3))
+    flat = build.add(hw.Reshape(), (12,), build.input((2, 3, 2)))
+    build.end(build.affine(flat, (12,)))
+    flat = build.add(hw.Reshape(), (8,), build.add(hw.Relu(), (4, 2), build.input((4, 2))))
+    build.end(build.add(hw.Relu(format=parse_format("ufixed<3,1,RND,SAT>")), (8,), flat))
+    image = build.add(hw.Reshape(), (2, 3, 2), build.input((12,)))
+    build.end(build.convolution(image, (2, 2, 2, 2), (1, 2, 2)))
+    build.end(build.add(hw.Reshape(), (6,), build.add(hw.Relu(), (3, 2), build.input((3, 2)))))
+    for axis, other in ((0, (1, 2, 2)), (1, (3, 4, 2)), (2, (3, 2, 1))):
+        total = tuple(size + (other[axis] if number == axis else 0) for number, size in enumerate((3, 2, 2)))
+        build.end(build.add(hw.Concatenate(axis=axis), total, build.input((3, 2, 2)), build.input(other, "ufixed<4,1>")))
+    build.end(build.add(hw.Concatenate(axis=0), (7, 2), build.input((4, 2)), build.input((3, 2), "ufixed<4,1>")))
+    build.end(build.add(hw.Concatenate(axis=1), (4, 5), build.input((4, 2)), build.input((4, 3), "ufixed<4,1>")))
+    build.end(build.add(hw.Concatenate(axis=0), (9,), build.input((4,)), build.input((5,), "ufixed<4,1>")))
+
+
+def pooling(build: Builder, io: IoType) -> None:
+    """Maximum and mean, with and without padding, over windows and whole images."""
+    for kind in PoolKind:
+        build.end(build.add(hw.Pool(kind=kind, size=(2, 2), strides=(2, 2), pads=(0, 0, 0, 0)), (3, 2, 2), build.input((6, 5, 2))))
+        build.end(build.add(hw.Pool(kind=kind, size=(2, 3), strides=(2, 3), pads=(0, 0, 0, 0)), (2, 2, 3), build.input((4, 6, 3), "ufixed<5,2>")))
+        build.end(build.add(hw.Pool(kind=kind, size=(1, 2), strides=(1, 2), pads=(0, 0, 0, 0)), (4, 3), build.input((9, 3))))
+        build.end(build.add(hw.GlobalPool(kind=kind), (3,), build.input((4, 4, 3))))
+        build.end(build.add(hw.GlobalPool(kind=kind), (2,), build.input((3, 5, 2), "ufixed<5,2>")))
+        build.end(build.add(hw.GlobalPool(kind=kind), (2,), build.input((6, 2))))
+    padded = hw.Pool(kind=PoolKind.MAX, size=(2, 2), strides=(2, 2), pads=(0, 1, 0, 1))
+    build.end(build.add(padded, (3, 3, 2), build.input((5, 5, 2), "ufixed<5,2>")))
+    if io is IoType.PARALLEL:
+        for kind in PoolKind:
+            overlapping = hw.Pool(kind=kind, size=(3, 3), strides=(2, 2), pads=(1, 1, 1, 1))
+            build.end(build.add(overlapping, (3, 3, 2), build.input((5, 5, 2))))
+            same = hw.Pool(kind=kind, size=(1, 3), strides=(1, 2), pads=(0, 0, 1, 1))
+            build.end(build.add(same, (4, 2), build.input((7, 2))))
+
+
+def softmaxes(build: Builder) -> None:
+    """Softmax with tables and as argmax, of vectors and of images channel by channel."""
+    for kind in hw.SoftmaxKind:
+        build.end(build.add(hw.Softmax(kind=kind), (10,), build.input((10,), "fixed<12,5>")))
+        build.end(build.add(hw.Softmax(kind=kind), (3,), build.input((3,), "ufixed<6,2>")))
+        build.end(build.add(hw.Softmax(kind=kind), (2, 3, 4), build.input((2, 3, 4), "fixed<8,4>")))

@@ -1,0 +1,22 @@
+#!/bin/sh
+# Runs every test that needs no TensorFlow on Python 3.12 and 3.13, where they are present.
+# Usage: tools/other_pythons.sh KM3NET_REQUIREMENT
+set -eu
+for version in 3.12 3.13; do
+    python=""
+    for candidate in "python$version" "${HOME:-/}"/.pyenv/versions/"$version".*/bin/python; do
+        if "$candidate" -c 'import ensurepip, venv' >/dev/null 2>&1; then
+            python=$candidate
+            break
+        fi
+    done
+    if [ -z "$python" ]; then
+        echo "python$version: not here, skipped"
+        continue
+    fi
+    here=".venv-py$version"
+    [ -x "$here/bin/pytest" ] || "$python" -m venv "$here"
+    "$here/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[demo]' hypothesis pytest pytest-xdist
+    "$here/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps "$1"
+    "$here/bin/pytest" -q -n 2 -m 'not agree and not train'
+done
