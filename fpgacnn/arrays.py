@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import lzma
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
@@ -17,6 +22,19 @@ MAX_BYTES = 16 << 30
 LABELS = "labels"
 _ZIP = b"PK\x03\x04"
 _NPY = b"\x93NUMPY"
+_DAMAGE = (
+    ArithmeticError,
+    EOFError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    lzma.LZMAError,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What NumPy and the decompressors raise on damaged files."""
 
 
 def read_arrays(path: Path) -> Mapping[str, NDArray[np.generic]]:
@@ -36,7 +54,7 @@ def read_arrays(path: Path) -> Mapping[str, NDArray[np.generic]]:
             return {"input_0": np.load(path, mmap_mode="r", allow_pickle=False)}
         if head.startswith(_ZIP):
             return _read_npz(path)
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except _DAMAGE as error:
         raise ArrayFileError(file=path, why=f"damaged or not plain numbers: {error}") from error
     raise ArrayFileError(file=path, why="neither .npy nor .npz")
 
@@ -103,13 +121,26 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
 
     Raises WriteError.
     """
-    partial = path.with_name(f".{path.name}.partial")
+    partial = path.parent / f".{path.name}.partial"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # numpy's stub mixes up a flag
+        partial.write_bytes(packed(arrays))
         partial.replace(path)
     except OSError as error:
         raise WriteError(file=path, why=error.strerror or str(error)) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()
+
+
+def packed(arrays: Mapping[str, NDArray[np.generic]]) -> bytes:
+    """Arrays as a compressed `.npz`; the same arrays give the same bytes, whatever the clock says."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:  # not np.savez: it takes names like `file` for itself
+        for name, array in arrays.items():
+            member = io.BytesIO()
+            np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+            entry = zipfile.ZipInfo(f"{name}.npy")
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, member.getvalue())
+    return buffer.getvalue()

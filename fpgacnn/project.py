@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,30 +81,40 @@ def staged(folder: Path) -> Iterator[Path]:
     `folder` holds the old project or the new one, never a mixture.
     """
     refuse_foreign(folder)
+    made = [parent for parent in folder.parents if not parent.exists()]
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        stage = Path(tempfile.mkdtemp(prefix=f".{folder.name[:40]}-", dir=folder.parent))
-    except OSError as error:
-        raise WriteError(file=folder, why=error.strerror or str(error)) from error
-    try:
-        yield stage
-        stage.chmod(0o755)
-        _replace(stage, folder)
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            stage = Path(tempfile.mkdtemp(prefix=f".{folder.name[:40]}-", dir=folder.parent))
+        except OSError as error:
+            raise WriteError(file=folder, why=error.strerror or str(error)) from error
+        try:
+            yield stage
+            _replace(stage, folder)
+        finally:
+            shutil.rmtree(stage, ignore_errors=True)
     finally:
-        shutil.rmtree(stage, ignore_errors=True)
+        for parent in made:
+            with suppress(OSError):  # a folder that holds something stays
+                parent.rmdir()
 
 
 def refuse_foreign(folder: Path) -> None:
     """Raise OutputExistsError where something that fpgacnn did not make is in the way."""
-    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise OutputExistsError(folder=folder)
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / RECORD).is_file():
+    try:
+        foreign = folder.is_symlink() or (folder.exists() and not folder.is_dir())
+        foreign = foreign or (folder.is_dir() and any(folder.iterdir()) and not (folder / RECORD).is_file())
+    except OSError as error:
+        raise WriteError(file=folder, why=error.strerror or str(error)) from error
+    if foreign:
         raise OutputExistsError(folder=folder)
 
 
 def _replace(stage: Path, folder: Path) -> None:
+    refuse_foreign(folder)
     old = stage.with_name(stage.name + "-old")
     try:
+        stage.chmod(0o755)
         if folder.exists():
             os.rename(folder, old)
         try:
@@ -116,4 +126,5 @@ def _replace(stage: Path, folder: Path) -> None:
     except OSError as error:
         raise WriteError(file=folder, why=error.strerror or str(error)) from error
     finally:
-        shutil.rmtree(old, ignore_errors=True)
+        if folder.exists():
+            shutil.rmtree(old, ignore_errors=True)

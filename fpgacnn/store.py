@@ -6,7 +6,6 @@ through their own checks; nothing is executed or unpickled.
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
@@ -19,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgacnn import design as design_module
-from fpgacnn.arrays import read_arrays
+from fpgacnn.arrays import packed, read_arrays
 from fpgacnn.design import Design
 from fpgacnn.errors import FpgacnnError, ProjectError
 from fpgacnn.ir import layers, model, source
@@ -53,9 +52,8 @@ def dump(design: Design, network: SourceModel) -> dict[str, bytes]:
     """The design and the network it was made from as two files."""
     arrays: list[NDArray[np.generic]] = []
     tree = {"schema": SCHEMA, "design": _encode(design, arrays), "network": _encode(network, arrays)}
-    packed = io.BytesIO()
-    np.savez_compressed(packed, **{f"a{number}": array for number, array in enumerate(arrays)})  # type: ignore[arg-type]  # numpy's stub
-    return {TREE: json.dumps(tree, separators=(",", ":")).encode(), ARRAYS: packed.getvalue()}
+    content = packed({f"a{number}": array for number, array in enumerate(arrays)})
+    return {TREE: json.dumps(tree, separators=(",", ":")).encode(), ARRAYS: content}
 
 
 def _encode(value: Any, arrays: list[NDArray[np.generic]]) -> Any:

@@ -60,8 +60,19 @@ class Builder:
 
     def affine(self, source: str, shape: Shape) -> str:
         """A scale and shift for every channel."""
-        operation = hw.Affine(scale=self.codes(shape[-1:], "fixed<9,2>"), shift=self.codes(shape[-1:], "fixed<11,3>"))
+        scale, shift = self.codes(shape[-1:], "fixed<9,2>"), self.codes(shape[-1:], "fixed<11,3>")
+        operation = hw.Affine(scale=scale, shift=shift, trained_scale=scale.values, trained_shift=shift.values)
         return self.add(operation, shape, source)
+
+    def depthwise(self, source: str, kernel: Shape, shape: Shape, *, strides: tuple[int, int] = (1, 1), pads: tuple[int, int, int, int] = (0, 0, 0, 0)) -> str:
+        """A depthwise convolution with random weights."""
+        operation = hw.Depthwise(kernel=self.codes((*kernel, 1)), bias=self.codes(kernel[-1:], "fixed<7,3>"), strides=strides, pads=pads)
+        return self.add(operation, shape, source)
+
+    def leaky(self, source: str, shape: Shape, slopes: Shape) -> str:
+        """A leaky ReLU with one random slope or one for each element."""
+        slope = self.codes(slopes, "fixed<4,1>")
+        return self.add(hw.LeakyRelu(slope=slope, trained=slope.values), shape, source)
 
     def cast(self, source: str, shape: Shape, form: str) -> str:
         """A cast."""
@@ -111,6 +122,9 @@ def linear_layers(build: Builder) -> None:
     build.end(build.convolution(build.input(sequence), (1, 3, 2, 3), (5, 3), strides=(1, 2), pads=(0, 0, 1, 1)))
     build.end(build.convolution(build.input(sequence), (1, 1, 2, 3), (9, 3)))
     build.end(build.dense(build.input((7,)), 7, 4))
+    build.end(build.depthwise(build.input(image), (3, 2, 3), (4, 4, 3)))
+    build.end(build.depthwise(build.input(image, "ufixed<5,0>"), (3, 3, 3), (3, 3, 3), strides=(2, 2), pads=(1, 1, 1, 1)))
+    build.end(build.depthwise(build.input(sequence), (1, 3, 2), (9, 2), pads=(0, 0, 1, 1)))
     hidden = build.dense(build.input((5,), "ufixed<4,4>"), 5, 6)
     build.end(build.dense(build.cast(hidden, (6,), "fixed<6,6,RND_CONV,SAT>"), 6, 3))
 
@@ -147,10 +161,17 @@ def elementwise(build: Builder) -> None:
     for shape in (image, sequence, vector):
         build.end(build.affine(build.input(shape), shape))
         build.end(build.add(hw.Relu(), shape, build.input(shape)))
-        build.end(build.add(hw.LeakyRelu(slope=build.codes((1,), "ufixed<3,0>")), shape, build.input(shape)))
+        build.end(build.leaky(build.input(shape), shape, (1,)))
+        build.end(build.leaky(build.input(shape), shape, shape))
+        build.end(build.add(hw.ThresholdRelu(threshold=build.codes((1,), "ufixed<3,0>")), shape, build.input(shape)))
+        form = parse_format("fixed<6,2>")
+        table = hw.Lookup(table=build.codes((64,), "fixed<7,1>"), error=0.0, what="random")
+        build.end(build.add(table, shape, build.input(shape, str(form))))
         build.end(build.add(hw.Saturate(integer=2), shape, build.input(shape, "fixed<9,5>")))
         left, right = build.input(shape), build.input(shape, "ufixed<5,3>")
         build.end(build.add(hw.Merge(kind=MergeKind.ADD), shape, left, right))
+        for kind in MergeKind:
+            build.end(build.add(hw.Merge(kind=kind), shape, build.input(shape), build.input(shape, "fixed<5,4>")))
     same = build.add(hw.Relu(), image, build.input(image))
     build.end(build.add(hw.Merge(kind=MergeKind.ADD), image, same, same))
 
@@ -176,6 +197,27 @@ def shapes(build: Builder) -> None:
     build.end(build.add(hw.Concatenate(axis=0), (9,), build.input((4,)), build.input((5,), "ufixed<4,1>")))
 
 
+def moves(build: Builder) -> None:
+    """Cropping, repeating and reordering."""
+    build.end(build.add(hw.Crop(borders=(1, 2, 0, 1)), (2, 3, 2), build.input((5, 4, 2))))
+    build.end(build.add(hw.Crop(borders=(0, 0, 2, 1)), (3, 2), build.input((6, 2))))
+    build.end(build.add(hw.Upsample(factors=(2, 3)), (6, 6, 2), build.input((3, 2, 2))))
+    build.end(build.add(hw.Upsample(factors=(1, 2)), (8, 3), build.input((4, 3))))
+    build.end(build.add(hw.Permute(axes=(1, 0)), (3, 4), build.input((4, 3))))
+    for axes in ((1, 0, 2), (2, 0, 1), (0, 2, 1)):
+        shape = (2, 3, 4)
+        build.end(build.add(hw.Permute(axes=axes), tuple(shape[axis] for axis in axes), build.input(shape)))
+    swapped = build.add(hw.Permute(axes=(2, 1, 0)), (2, 3, 2), build.input((2, 3, 2)))
+    build.end(build.dense(build.add(hw.Reshape(), (12,), swapped), 12, 3))
+
+
+def many_readers(build: Builder) -> None:
+    """A value that nine others read, more than hls4ml copies at once."""
+    source = build.add(hw.Relu(), (3, 3, 2), build.input((3, 3, 2)))
+    for _ in range(9):
+        build.end(build.affine(source, (3, 3, 2)))
+
+
 def pooling(build: Builder, io: IoType) -> None:
     """Maximum and mean, with and without padding, over windows and whole images."""
     for kind in PoolKind:
@@ -187,8 +229,12 @@ def pooling(build: Builder, io: IoType) -> None:
         build.end(build.add(hw.GlobalPool(kind=kind), (2,), build.input((6, 2))))
     padded = hw.Pool(kind=PoolKind.MAX, size=(2, 2), strides=(2, 2), pads=(0, 1, 0, 1))
     build.end(build.add(padded, (3, 3, 2), build.input((5, 5, 2), "ufixed<5,2>")))
-    if io is IoType.PARALLEL:
-        for kind in PoolKind:
+    for kind in PoolKind:
+        build.end(build.add(hw.Pool(kind=kind, size=(3, 3), strides=(2, 2), pads=(0, 0, 0, 0)), (3, 3, 2), build.input((7, 8, 2))))
+        build.end(build.add(hw.Pool(kind=kind, size=(2, 3), strides=(1, 2), pads=(0, 0, 0, 0)), (4, 3, 2), build.input((5, 7, 2))))
+        build.end(build.add(hw.Pool(kind=kind, size=(1, 3), strides=(1, 2), pads=(0, 0, 0, 0)), (3, 2), build.input((7, 2))))
+        build.end(build.add(hw.Pool(kind=kind, size=(2, 2), strides=(3, 3), pads=(0, 0, 0, 0)), (2, 2, 2), build.input((6, 5, 2))))
+        if io is IoType.PARALLEL or kind is PoolKind.MAX:
             overlapping = hw.Pool(kind=kind, size=(3, 3), strides=(2, 2), pads=(1, 1, 1, 1))
             build.end(build.add(overlapping, (3, 3, 2), build.input((5, 5, 2))))
             same = hw.Pool(kind=kind, size=(1, 3), strides=(1, 2), pads=(0, 0, 1, 1))

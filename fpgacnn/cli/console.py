@@ -9,7 +9,9 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from rich.console import Console, RenderableType
+from rich.markup import escape
 
+from fpgacnn.errors import printable
 from fpgacnn.flow.stages import Progress, silent
 
 WIDE_WHERE_PIPED = 200
@@ -52,11 +54,17 @@ def progress(*, quiet: bool) -> Progress:
     @contextmanager
     def stage(words: str) -> Iterator[None]:
         start = time.perf_counter()
-        with console.status(f"{words} ..."):
+        safe = escape(printable(words))
+        with console.status(f"{safe} ..."):
             yield
-        console.print(f"[green]✓[/] {words} [dim]{time.perf_counter() - start:.1f} s[/]")
+        console.print(f"[green]✓[/] {safe} [dim]{time.perf_counter() - start:.1f} s[/]")
 
     def run(words: str) -> AbstractContextManager[None]:
         return stage(words)
 
     return run
+
+
+def plain_text(value: object) -> str:
+    """Foreign text on one line, without the markup that it might hold."""
+    return escape(printable(value))

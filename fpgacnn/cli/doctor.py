@@ -10,7 +10,7 @@ def doctor(json: options.Json = False) -> int:  # noqa: FBT002  # typer's way
 
     Exit status 0 where the main job can run, 3 where something it needs is missing.
     """
-    from fpgacnn.cli.console import out, show_json
+    from fpgacnn.cli.console import out, plain_text, show_json
     from fpgacnn.flow.doctor import examine
 
     findings = examine()
@@ -21,7 +21,7 @@ def doctor(json: options.Json = False) -> int:  # noqa: FBT002  # typer's way
     console = out()
     for one in findings:
         mark = "[green]✓[/]" if one.found else "[red]✗[/]" if one.needed else "[yellow]-[/]"
-        console.print(f"{mark} {one.what:<22} {one.seen}", highlight=False)
+        console.print(f"{mark} {one.what:<22} {plain_text(one.seen)}", highlight=False)
         if not one.found:
             console.print(f"  {'':<22} {one.cure}", markup=False)
     console.print("ready for the main job" if ready else "not ready")

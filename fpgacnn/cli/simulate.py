@@ -28,7 +28,7 @@ def simulate(
     """Run events through the hardware's arithmetic and write the outputs."""
     from fpgacnn.arrays import write_arrays
     from fpgacnn.cli.console import out, progress, show_json
-    from fpgacnn.errors import UnknownNameError
+    from fpgacnn.errors import UnknownNameError, printable
     from fpgacnn.flow.request import Request
     from fpgacnn.flow.stages import simulate as run
     from fpgacnn.quantization import SoftmaxChoice
@@ -64,5 +64,5 @@ def simulate(
             console.print(f"{name}: {codes.format}, from {codes.values.min():g} to {codes.values.max():g}")
         for path in (output, trace):
             if path:
-                console.print(f"written: {path}")
+                console.print(f"written: {printable(path)}", markup=False)
     return 0

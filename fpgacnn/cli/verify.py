@@ -26,7 +26,7 @@ def verify(
     Exit status 0 where all agree as the plan says, 1 where not.
     """
     from fpgacnn.cli.console import out, progress, show
-    from fpgacnn.errors import UnknownNameError, UsageError
+    from fpgacnn.errors import UnknownNameError, UsageError, printable
     from fpgacnn.flow.request import Request
     from fpgacnn.flow.stages import verify as run
     from fpgacnn.reporting.terminal import quality_table, verification_table
@@ -42,5 +42,5 @@ def verify(
     elif not quiet:
         show([verification_table(record.verification), *([quality_table(record.quality)] if record.quality else [])])
         for note in record.notes:
-            out().print(f"note: {note}")
+            out().print(f"note: {printable(note)}", markup=False)
     return 0 if record.holds else 1

@@ -53,10 +53,12 @@ def _layer(layer: hw.Layer, precision: LayerPrecision, network: SourceModel, noi
 
 def _constants(operation: hw.Operation) -> tuple[str, str]:
     match operation:
-        case hw.Convolution() | hw.Dense():
+        case hw.Convolution() | hw.Depthwise() | hw.Dense():
             return str(operation.kernel.format), str(operation.bias.format)
         case hw.Affine():
             return str(operation.scale.format), str(operation.shift.format)
+        case hw.LeakyRelu():
+            return str(operation.slope.format), ""
         case _:
             return "", ""
 
@@ -64,8 +66,12 @@ def _constants(operation: hw.Operation) -> tuple[str, str]:
 def parameters(operation: hw.Operation) -> int:
     """Numbers that the hardware holds for an operation."""
     match operation:
-        case hw.Convolution() | hw.Dense():
+        case hw.Convolution() | hw.Depthwise() | hw.Dense():
             return operation.kernel.array.size + operation.bias.array.size
+        case hw.Lookup():
+            return operation.table.array.size
+        case hw.LeakyRelu():
+            return operation.slope.array.size
         case hw.Affine():
             return operation.scale.array.size + operation.shift.array.size
         case _:
@@ -74,7 +80,8 @@ def parameters(operation: hw.Operation) -> int:
 
 def noise_by_layer(network: SourceModel, quantized: Mapping[str, FloatArray], real: Mapping[str, FloatArray]) -> dict[str, float | None]:
     """Signal to quantization noise ratio of each layer in dB, quantized against float."""
-    return {layer.name: signal_to_noise_db(real[layer.name], quantized[layer.name]) for layer in network.layers if layer.inputs}
+    same = [layer.name for layer in network.layers if layer.inputs and layer.name in real and real[layer.name].shape == quantized[layer.name].shape]
+    return {name: signal_to_noise_db(real[name], quantized[name]) for name in same}
 
 
 def total_parameters(model: QuantizedModel) -> int:

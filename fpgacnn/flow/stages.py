@@ -25,7 +25,7 @@ from fpgacnn.flow.stimulus import stimulus
 from fpgacnn.hls import backend
 from fpgacnn.ir.source import FloatArray, SourceModel
 from fpgacnn.numeric.fixed import Codes
-from fpgacnn.precision import plan
+from fpgacnn.precision import plan, refine
 from fpgacnn.project import RECORD, HlsProject, files_digest, refuse_foreign, staged, write_files
 from fpgacnn.quantization import SoftmaxChoice, quantize
 from fpgacnn.quantization.build import leading_quantizer
@@ -87,7 +87,7 @@ def convert(request: Request, progress: Progress = silent) -> RunRecord:
         network, twin = with_widths(network, request, given)
     with watch.stage("plan", "planning every bit width"):
         choices = choose_formats(network, given, request.input_type)
-        model = quantize(network, inputs=[choice.format for choice in choices], softmax=request.softmax)
+        model = refine(quantize(network, inputs=[choice.format for choice in choices], softmax=request.softmax))
         design = Design(model=model, plan=plan(model), target=request.target)
     with watch.stage("convert", "writing HLS C++ through hls4ml"):
         project = backend.convert(design)
@@ -134,7 +134,7 @@ def simulate(source: Path, events: Path, engine: str, request: Request, *, trace
         given = read_events(events, network)
         network, _ = with_widths(network, request, given)
         choices = choose_formats(network, given, request.input_type)
-        model = quantize(network, inputs=[choice.format for choice in choices], softmax=request.softmax)
+        model = refine(quantize(network, inputs=[choice.format for choice in choices], softmax=request.softmax))
         design, project = Design(model=model, plan=plan(model), target=request.target), None
     codes = [to_codes(values, choice, leading_quantizer(network, choice.name))[0] for choice, values in zip(choices, given.values, strict=True)]
     with watch.stage("simulate", f"running {given.count} events"):
@@ -162,6 +162,8 @@ def with_widths(network: SourceModel, request: Request, events: Events | None) -
         raise UsageError(what=f"{request.float_model} has other input shapes than {request.model}")
     if request.widths is None or not is_float(network):
         return network, twin
+    if request.keras:
+        raise UsageError(what="--reference keras compares with the file as it is, but --bits gives it quantizers that it has not")
     folded = fold_normalizations(network)
     seen = evaluate(folded, (events or own_events(network, choose_formats(network, None, request.input_type))).values, quantized=False)
     return with_quantizers(folded, request.widths, seen), twin
@@ -208,7 +210,7 @@ class _Run:
         reports.append(against_reference(self.design, emulated, reference, name="quantized network", exactness=float64_slack(self.design)))
         if self.request.keras:
             reports.append(self.keras_report(emulated, rounded))
-        noise = noise_by_layer(self.network, quantized, real) if self.twin is self.network else {}
+        noise = noise_by_layer(self.network, quantized, real)
         record = RunRecord(
             version=version("fpgacnn"),
             model=model_record(self.network, self.design, self.request.model.name),
@@ -218,12 +220,19 @@ class _Run:
             verification=tuple(reports),
             quality=self.quality(real, quantized, emulated),
             project=ProjectRecord(folder=str(folder), digest=files_digest(files), files=len(files), bytes=sum(map(len, files.values()))),
-            notes=(*self.design.model.notes, *project.notes),
+            notes=(*self.width_notes(), *self.design.model.notes, *project.notes),
             timings_s=self.watch.seconds,
             tools={**tool_versions(), **({"compiler": find_compiler().version} if self.request.csim_events != 0 else {})},
             outputs=self.design.model.outputs,
         )
         return record, files
+
+    def width_notes(self) -> tuple[str, ...]:
+        """What --bits changed about the network."""
+        widths = self.request.widths
+        if widths is None or self.twin is self.network:
+            return ()
+        return (f"float network: its weights and activations got quantizers of {widths.bits} bits, and the promises are about that network",)
 
     def codes(self) -> tuple[tuple[Codes, ...], tuple[InputRecord, ...]]:
         """Input codes and what was chosen for each input."""

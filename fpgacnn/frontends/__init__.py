@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fpgacnn.errors import FpgacnnError, NotAModelError
 from fpgacnn.frontends.files import Kind, sniff
-from fpgacnn.frontends.keras.reader import Reading, read_hdf5, read_json
+from fpgacnn.frontends.keras.reader import Reading, read_archive, read_hdf5, read_json
 from fpgacnn.ir.source import SourceModel
 
 
@@ -42,6 +42,8 @@ def _read(path: Path, weights: Path | None) -> Reading:
     kind, seen = sniff(path)
     if kind is Kind.HDF5:
         return read_hdf5(path)
+    if kind is Kind.ZIP:
+        return read_archive(path)
     if kind is Kind.JSON:
         return read_json(path, weights)
     raise NotAModelError(file=path, seen=seen)

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from fpgacnn.errors import FileMissingError
 
+_ZIP = b"PK\x03\x04"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
@@ -16,6 +17,7 @@ class Kind(Enum):
     """Formats that the readers know."""
 
     HDF5 = auto()
+    ZIP = auto()
     JSON = auto()
     OTHER = auto()
 
@@ -35,6 +37,8 @@ def sniff(path: Path) -> tuple[Kind, str]:
         raise FileMissingError(file=path, why=error.strerror or "cannot be read") from error
     if head.startswith(_HDF5) or _HDF5 in user_blocks:
         return Kind.HDF5, "HDF5"
+    if head.startswith(_ZIP):
+        return Kind.ZIP, "a zip archive"
     if head.lstrip()[:1] == b"{":
         return Kind.JSON, "JSON"
     return Kind.OTHER, _describe(head)
@@ -48,7 +52,7 @@ def _read_at(file: BinaryIO, offset: int) -> bytes:
 def _describe(head: bytes) -> str:
     if not head:
         return "it is empty"
-    known = {b"PK\x03\x04": "a zip archive", b"\x08": "perhaps ONNX or a protocol buffer", b"\x80": "a Python pickle, which is never opened"}
+    known = {b"\x08": "perhaps ONNX or a protocol buffer", b"\x80": "a Python pickle, which is never opened"}
     for start, words in known.items():
         if head.startswith(start):
             return words

@@ -7,6 +7,7 @@ from math import prod
 from fpgacnn.design import Design
 from fpgacnn.hls.hls4ml_door import generate
 from fpgacnn.hls.lower import lower
+from fpgacnn.hls.patches import allow_overlapping_pooling, own_include_guard
 from fpgacnn.project import HlsProject, Port
 
 
@@ -18,6 +19,9 @@ def convert(design: Design, *, trace: bool = False) -> HlsProject:
     """
     lowered, (inputs, outputs, traced) = lower(design), ports(design)
     files = generate(design.target, lowered.nodes, [port.name for port in inputs], [port.name for port in outputs], trace=trace)
+    files = own_include_guard(files)
+    if lowered.overlapping:
+        files = allow_overlapping_pooling(files)
     return HlsProject(files=files, inputs=inputs, outputs=outputs, traced=traced if trace else (), notes=lowered.notes)
 
 

@@ -7,21 +7,20 @@ change nothing are left out; a maximum over padded unsigned data pads with zeros
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import assert_never
 
 from fpgacnn.design import Design, IoType, Strategy
-from fpgacnn.errors import UnsupportedOptionError
+from fpgacnn.errors import InternalError, UnsupportedOptionError
 from fpgacnn.hls import reuse as reuse_factors
+from fpgacnn.hls.copies import spread
 from fpgacnn.hls.node import Attribute, HlsNode
+from fpgacnn.hls.parts import full_kernel, pool_attributes, shifted
 from fpgacnn.ir import layers as hw
 from fpgacnn.ir.source import PoolKind, Shape
-from fpgacnn.numeric.fixed import Format
+from fpgacnn.numeric.fixed import Codes, Format
 from fpgacnn.precision import LayerPrecision
-
-MAX_CLONES = 7
-"""hls4ml copies a stream at most seven times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +30,7 @@ class Lowered:
     nodes: tuple[HlsNode, ...]
     name_of: dict[str, str]
     notes: tuple[str, ...] = ()
+    overlapping: bool = False
 
 
 def lower(design: Design) -> Lowered:
@@ -41,8 +41,11 @@ def lower(design: Design) -> Lowered:
     lowering = _Lowering(design=design)
     for layer in design.model.layers:
         lowering.add(layer)
-    lowering.check_outputs()
-    return Lowered(nodes=tuple(lowering.nodes), name_of=lowering.name_of, notes=tuple(lowering.notes))
+    ends = lowering.checked_outputs()
+    nodes = tuple(lowering.nodes)
+    if lowering.streams:
+        nodes = spread(nodes, ends, {lowering.name_of[layer.name]: layer.shape for layer in design.model.layers})
+    return Lowered(nodes=nodes, name_of=lowering.name_of, notes=tuple(lowering.notes), overlapping=lowering.overlapping)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,6 +54,7 @@ class _Lowering:
     nodes: list[HlsNode] = field(default_factory=list)
     name_of: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    overlapping: bool = False
 
     @property
     def streams(self) -> bool:
@@ -71,6 +75,8 @@ class _Lowering:
                 self._append(layer, "InputLayer", (), {"input_shape": list(layer.shape)})
             case hw.Convolution():
                 self._convolution(layer, operation, inputs[0])
+            case hw.Depthwise():
+                self._depthwise(layer, operation, inputs[0])
             case hw.Dense():
                 self._dense(layer, operation, inputs)
             case hw.Affine():
@@ -80,15 +86,26 @@ class _Lowering:
             case hw.Relu():
                 self._append(layer, "Activation", inputs, {"activation": "relu", "n_in": prod(layer.shape)})
             case hw.LeakyRelu():
-                slope = float(operation.slope.values.ravel()[0])
-                attributes: dict[str, Attribute] = {"activation": "leakyrelu", "n_in": prod(layer.shape), "activ_param": slope}
-                self._append(layer, "LeakyReLU", inputs, attributes, {"param": operation.slope.format})
+                self._leaky(layer, operation, inputs)
+            case hw.ThresholdRelu():
+                threshold = float(operation.threshold.values.ravel()[0])
+                attributes: dict[str, Attribute] = {"activation": "thresholdedrelu", "n_in": prod(layer.shape), "activ_param": threshold}
+                self._append(layer, "ThresholdedReLU", inputs, attributes, {"param": operation.threshold.format})
+            case hw.Lookup():
+                attributes = {"activation": "unary_lut", "n_in": prod(layer.shape), "table_data": operation.table.values}
+                self._append(layer, "UnaryLUT", inputs, attributes, {"table": operation.table.format})
             case hw.Pool():
                 self._pool(layer, operation, inputs[0])
             case hw.GlobalPool():
                 self._global_pool(layer, operation, inputs)
             case hw.ZeroPad():
                 self._append_padding(layer, inputs[0], operation.pads, layer.name, layer.name)
+            case hw.Crop():
+                self._crop(layer, operation, inputs)
+            case hw.Upsample():
+                self._upsample(layer, inputs)
+            case hw.Permute():
+                self._append(layer, "Transpose", inputs, {"perm": list(operation.axes)})
             case hw.Reshape():
                 self._reshape(layer, inputs)
             case hw.Merge():
@@ -98,6 +115,8 @@ class _Lowering:
                 self._append(layer, "Concatenate", inputs, {"op": f"concatenate{rank}d", "axis": operation.axis + 1})
             case hw.Softmax():
                 self._softmax(layer, operation, inputs)
+            case hw.Ternary() | hw.Function():
+                raise InternalError(what=f"node '{layer.name}' was not refined")
             case _:
                 assert_never(operation)
 
@@ -154,11 +173,11 @@ class _Lowering:
             return
         self._append(layer, "Activation", inputs, {"activation": "linear", "n_in": prod(layer.shape)})
 
-    def _append_padding(self, layer: hw.Layer, source: str, pads: tuple[int, int, int, int], name: str, node: str) -> Shape:
+    def _append_padding(self, layer: hw.Layer, source: str, pads: tuple[int, int, int, int], name: str, node: str, *, result: Format | None = None) -> Shape:
         """A padding layer before a window operation, or one of the network's own; gives the padded shape."""
         shape = self._input(layer).shape
         top, bottom, left, right = pads
-        result = self.result(layer.inputs[0])
+        result = result or self.result(layer.inputs[0])
         padded = (*([shape[0] + top + bottom] if len(shape) > 2 else []), shape[-2] + left + right, shape[-1])
         attributes: dict[str, Attribute] = {"n_chan": shape[-1], "pad_left": left, "pad_right": right, "data_format": "channels_last"}
         attributes |= {"in_width": shape[-2], "out_width": padded[-2]}
@@ -170,13 +189,15 @@ class _Lowering:
         self.name_of[node or name] = name
         return padded
 
-    def _convolution(self, layer: hw.Layer, operation: hw.Convolution, source: str) -> None:
+    def _convolution(self, layer: hw.Layer, operation: hw.Convolution | hw.Depthwise, source: str) -> None:
         shape, pads = self._input(layer).shape, operation.pads
         if self.streams and any(pads):
             name = f"{layer.name}_pad"
             shape, source, pads = self._append_padding(layer, source, pads, name, ""), name, (0, 0, 0, 0)
         height, width, channels, filters = operation.kernel.array.shape
-        kernel, bias = operation.kernel, operation.bias
+        kernel, bias, kind, weights = operation.kernel, operation.bias, "Conv", "weight_data"
+        if isinstance(operation, hw.Depthwise):
+            filters, kind, weights = channels, "DepthwiseConv", "depthwise_data"
         attributes: dict[str, Attribute] = {
             "data_format": "channels_last",
             "padding": "valid",
@@ -190,15 +211,51 @@ class _Lowering:
             "pad_right": pads[3],
             "use_bias": True,
             "bias_data": bias.values,
-            "weight_data": kernel.values,
+            "depth_multiplier": 1,
+            weights: kernel.values,
         }
         if len(layer.shape) > 2:
             attributes |= {"in_height": shape[0], "out_height": layer.shape[0], "filt_height": height, "pad_top": pads[0]}
             attributes |= {"stride_height": operation.strides[0], "pad_bottom": pads[1]}
         else:
-            attributes["weight_data"] = kernel.values[0]
+            attributes[weights] = kernel.values[0]
         types = {"weight": kernel.format, "bias": bias.format, "accum": self._accumulator(layer)}
-        self._append(layer, "Conv2D" if len(layer.shape) > 2 else "Conv1D", (source,), attributes, types)
+        self._append(layer, f"{kind}{len(layer.shape) - 1}D", (source,), attributes, types)
+
+    def _depthwise(self, layer: hw.Layer, operation: hw.Depthwise, source: str) -> None:
+        """hls4ml's own depthwise convolution, but for the resource strategy, with which it aborts: there a full one."""
+        if self.design.strategy(layer.source) is Strategy.RESOURCE:
+            kernel = Codes(array=full_kernel(operation.kernel.array), format=operation.kernel.format)
+            full = hw.Convolution(kernel=kernel, bias=operation.bias, strides=operation.strides, pads=operation.pads)
+            self._convolution(replace(layer, operation=full), full, source)
+            return
+        self._convolution(layer, operation, source)
+
+    def _leaky(self, layer: hw.Layer, operation: hw.LeakyRelu, inputs: tuple[str, ...]) -> None:
+        slope = operation.slope
+        if slope.array.size == 1:
+            attributes: dict[str, Attribute] = {"activation": "leakyrelu", "n_in": prod(layer.shape), "activ_param": float(slope.values.ravel()[0])}
+            self._append(layer, "LeakyReLU", inputs, attributes, {"param": slope.format})
+            return
+        attributes = {"activation": "prelu", "n_in": prod(layer.shape), "param_data": slope.values.reshape(-1)}
+        self._append(layer, "PReLU", inputs, attributes, {"param": slope.format})
+
+    def _crop(self, layer: hw.Layer, operation: hw.Crop, inputs: tuple[str, ...]) -> None:
+        shape = self._input(layer).shape
+        top, bottom, left, right = operation.borders
+        attributes: dict[str, Attribute] = {"n_chan": shape[-1], "crop_left": left, "crop_right": right, "data_format": "channels_last"}
+        attributes |= {"in_width": shape[-2], "out_width": layer.shape[-2]}
+        if len(shape) > 2:
+            attributes |= {"in_height": shape[0], "out_height": layer.shape[0], "crop_top": top, "crop_bottom": bottom}
+        self._append(layer, f"Cropping{len(shape) - 1}D", inputs, attributes)
+
+    def _upsample(self, layer: hw.Layer, inputs: tuple[str, ...]) -> None:
+        shape = self._input(layer).shape
+        attributes: dict[str, Attribute] = {"n_chan": shape[-1], "algorithm": "nearest", "data_format": "channels_last"}
+        attributes |= {"in_width": shape[-2], "out_width": layer.shape[-2]}
+        rows = (shape[0], layer.shape[0]) if len(shape) > 2 else (1, 1)
+        attributes |= {"in_height": rows[0], "out_height": rows[1]}
+        self._append(layer, "Resize", inputs, attributes)
 
     def _dense(self, layer: hw.Layer, operation: hw.Dense, inputs: tuple[str, ...]) -> None:
         kernel, bias = operation.kernel, operation.bias
@@ -224,34 +281,37 @@ class _Lowering:
         self._append(layer, "BatchNormalization", inputs, attributes, types)
 
     def _pool(self, layer: hw.Layer, operation: hw.Pool, source: str) -> None:
+        self.overlapping = self.overlapping or (self.streams and operation.size != operation.strides)
         shape, pads = self._input(layer).shape, operation.pads
         form = self.result(layer.inputs[0])
         if operation.kind is PoolKind.MAX and any(pads) and not form.signed:
             name = f"{layer.name}_pad"
             shape, source, pads = self._append_padding(layer, source, pads, name, ""), name, (0, 0, 0, 0)
+        if self.streams and any(pads) and operation.kind is PoolKind.MAX:
+            self._raised_pool(layer, operation, source)
+            return
         if self.streams and any(pads):
             do = "use --io parallel, or padding='valid'"
-            raise UnsupportedOptionError(layer=layer.source, why="pooling of signed data with padding cannot be streamed", do=do)
-        if self.streams and operation.size != operation.strides:
-            do = "use --io parallel, or a stride as large as the window"
-            raise UnsupportedOptionError(layer=layer.source, why="overlapping pooling cannot be streamed", do=do)
-        attributes: dict[str, Attribute] = {
-            "n_filt": shape[-1],
-            "pool_width": operation.size[1],
-            "stride_width": operation.strides[1],
-            "pad_left": pads[2],
-            "pad_right": pads[3],
-            "count_pad": False,
-            "data_format": "channels_last",
-            "padding": "valid",
-        }
-        if len(shape) > 2:
-            attributes |= {"in_height": shape[0], "in_width": shape[1], "out_height": layer.shape[0], "out_width": layer.shape[1]}
-            attributes |= {"pool_height": operation.size[0], "stride_height": operation.strides[0], "pad_top": pads[0], "pad_bottom": pads[1]}
-        else:
-            attributes |= {"n_in": shape[0], "n_out": layer.shape[0]}
+            raise UnsupportedOptionError(layer=layer.source, why="average pooling with padding cannot be streamed", do=do)
+        attributes = pool_attributes(operation, shape, layer.shape, pads)
         word = "Max" if operation.kind is PoolKind.MAX else "Average"
         self._append(layer, f"{word}Pooling{len(shape) - 1}D", (source,), attributes, {"accum": self._accumulator(layer)})
+
+    def _raised_pool(self, layer: hw.Layer, operation: hw.Pool, source: str) -> None:
+        """A padded maximum of signed data in a stream: raised above 0, padded with zeros, pooled, and lowered again."""
+        form, shape = self.result(layer.inputs[0]), self._input(layer).shape
+        raised = Format(width=form.width, integer=form.integer, signed=False)
+        height = -form.low * form.step
+        names = [f"{layer.name}_{word}" for word in ("raised", "pad", "max")]
+        self.nodes.append(shifted(names[0], source, shape, height, raised))
+        padded = self._append_padding(layer, names[0], operation.pads, names[1], "", result=raised)
+        attributes = pool_attributes(operation, padded, layer.shape, (0, 0, 0, 0))
+        types = {"result": raised, "accum": raised}
+        kind = f"MaxPooling{len(shape) - 1}D"
+        self.nodes.append(HlsNode(name=names[2], kind=kind, inputs=(names[1],), attributes=attributes, types=types))
+        lowered = shifted(layer.name, names[2], layer.shape, -height, self.result(layer.name))
+        self.nodes.append(replace(lowered, node=layer.name))
+        self.name_of[layer.name] = layer.name
 
     def _global_pool(self, layer: hw.Layer, operation: hw.GlobalPool, inputs: tuple[str, ...]) -> None:
         shape = self._input(layer).shape
@@ -270,7 +330,16 @@ class _Lowering:
         elif at_output and not readers:
             self.name_of[layer.name] = inputs[0]
         else:
-            self._append(layer, "Reshape", inputs, attributes)
+            self._append(layer, "Reshape", self._not_behind_transpose(layer, inputs), attributes)
+
+    def _not_behind_transpose(self, layer: hw.Layer, inputs: tuple[str, ...]) -> tuple[str, ...]:
+        """hls4ml drops a transpose right before a flatten and leaves the weights as they are; a step between prevents it."""
+        if self.streams or not isinstance(self._input(layer).operation, hw.Permute):
+            return inputs
+        name, size = f"{layer.name}_rows", prod(layer.shape)
+        types = {"result": self.result(layer.name)}
+        self.nodes.append(HlsNode(name=name, kind="Reshape", inputs=inputs, attributes={"target_shape": [size, 1]}, types=types))
+        return (name,)
 
     def _softmax(self, layer: hw.Layer, operation: hw.Softmax, inputs: tuple[str, ...]) -> None:
         outer = prod(layer.shape[:-1])
@@ -301,8 +370,11 @@ class _Lowering:
         }
         self._append(layer, "Softmax", inputs, attributes, extra=extra)
 
-    def check_outputs(self) -> None:
-        """Refuse outputs that hls4ml cannot wire."""
+    def checked_outputs(self) -> list[str]:
+        """hls4ml's names of the outputs.
+
+        Raises UnsupportedOptionError for outputs that hls4ml cannot wire.
+        """
         model = self.design.model
         ends = [self.name_of[name] for name in model.outputs]
         for name, end in zip(model.outputs, ends, strict=True):
@@ -311,9 +383,4 @@ class _Lowering:
                 raise UnsupportedOptionError(layer=source, why="an output of the network is one of its inputs", do="remove that output")
             if ends.count(end) > 1:
                 raise UnsupportedOptionError(layer=source, why="two outputs of the network are the same value", do="remove one of them")
-        for node in self.nodes:
-            uses = sum(other.inputs.count(node.name) for other in self.nodes) + ends.count(node.name)
-            if self.streams and uses > MAX_CLONES:
-                raise UnsupportedOptionError(
-                    layer=node.name, why=f"its result is used {uses} times, at most {MAX_CLONES} can be streamed", do="use --io parallel"
-                )
+        return ends

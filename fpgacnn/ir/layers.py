@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
-from fpgacnn.ir.source import MergeKind, PoolKind, Shape
+from fpgacnn.ir import source as src
+from fpgacnn.ir.source import FloatArray, MergeKind, PoolKind, Shape
 from fpgacnn.numeric.fixed import Codes, Format
 
 
@@ -40,11 +41,56 @@ class Dense:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Depthwise:
+    """A convolution of each channel by itself; kernel (h, w, channels, 1), bias (channels,)."""
+
+    kernel: Codes
+    bias: Codes
+    strides: tuple[int, int]
+    pads: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Affine:
-    """`x * scale + shift` along the last axis; scale and shift (channels,)."""
+    """`x * scale + shift` along the last axis, then a cast to `format`; without a format every bit is kept.
+
+    `trained_scale` and `trained_shift` (channels,) are the real numbers that scale and shift (channels,) stand for.
+    `exact_steps`: scale and shift were chosen so that the cast answers as with the real numbers for every input that
+    can come; they need not be near them.
+    """
 
     scale: Codes
     shift: Codes
+    trained_scale: FloatArray
+    trained_shift: FloatArray
+    format: Format | None = None
+    exact_steps: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ternary:
+    """-1 up to `-threshold`, 1 from `threshold` on, 0 between; planned as an exact Affine."""
+
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Function:
+    """A function of one number, to be planned as a table (`fpgacnn.ir.functions.evaluate`)."""
+
+    function: src.Function | src.PowerOfTwo | src.QuantizedTanh | src.QuantizedSigmoid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lookup:
+    """A table with an entry for every code of its input's format, in the order of the codes' bits.
+
+    `error` bounds how far entries and the input's rounding are from the function, for every real input.
+    """
+
+    table: Codes
+    error: float
+    what: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +116,31 @@ class Saturate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeakyRelu:
-    """`x if x > 0 else slope * x` with a one-element slope; every bit is kept."""
+    """`x if x > 0 else slope * x`; every bit is kept. One slope (1,), or one for each element (...shape).
+
+    `trained` are the real slopes.
+    """
 
     slope: Codes
+    trained: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThresholdRelu:
+    """`x if x > threshold else 0`; every bit is kept. `threshold` (1,)."""
+
+    threshold: Codes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """Fraction bits below the data's own that a mean over an area that is no power of two keeps.
+
+    `exact_steps`: enough that every cast behind answers as for the true mean.
+    """
+
+    bits: int
+    exact_steps: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +151,7 @@ class Pool:
     size: tuple[int, int]
     strides: tuple[int, int]
     pads: tuple[int, int, int, int]
+    guard: Guard | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +159,7 @@ class GlobalPool:
     """Maximum or mean over all positions of each channel."""
 
     kind: PoolKind
+    guard: Guard | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +167,27 @@ class ZeroPad:
     """Zeros around the image: top, bottom, left, right."""
 
     pads: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crop:
+    """Borders taken off the image: top, bottom, left, right."""
+
+    borders: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upsample:
+    """Every cell repeated."""
+
+    factors: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permute:
+    """Axes in a new order, counted without events."""
+
+    axes: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,8 +223,30 @@ class Softmax:
     kind: SoftmaxKind
 
 
+Linear: TypeAlias = Convolution | Depthwise | Dense
+
 Operation: TypeAlias = (
-    Input | Convolution | Dense | Affine | Cast | Relu | Saturate | LeakyRelu | Pool | GlobalPool | ZeroPad | Reshape | Merge | Concatenate | Softmax
+    Input
+    | Linear
+    | Affine
+    | Ternary
+    | Function
+    | Lookup
+    | Cast
+    | Relu
+    | Saturate
+    | LeakyRelu
+    | ThresholdRelu
+    | Pool
+    | GlobalPool
+    | ZeroPad
+    | Crop
+    | Upsample
+    | Permute
+    | Reshape
+    | Merge
+    | Concatenate
+    | Softmax
 )
 
 
@@ -142,8 +255,7 @@ class Layer:
     """One node of the hardware graph.
 
     `name` is a safe C++ identifier, `source` the layer of the file it stands for. `is_result` marks the last node of
-    that layer: its codes are what the framework's layer answers. `inexact` says why the node's constants are not what
-    was trained, with `scale_error` and `shift_error` as the largest absolute difference of each constant.
+    that layer: its codes are what the framework's layer answers.
     """
 
     name: str
@@ -152,9 +264,6 @@ class Layer:
     inputs: tuple[str, ...]
     shape: Shape
     is_result: bool = True
-    inexact: str = ""
-    scale_error: float = 0.0
-    shift_error: float = 0.0
 
     @property
     def kind(self) -> str:

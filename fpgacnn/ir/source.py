@@ -38,7 +38,54 @@ class QuantizedRelu:
     is_quantized_clip: bool = True
 
 
-Quantizer: TypeAlias = QuantizedBits | QuantizedRelu
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binary:
+    """`binary`: -1 below 0 and +1 else (0 and 1 with `use_01`), times a scale."""
+
+    use_01: bool = False
+    alpha: float | Literal["auto", "auto_po2"] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ternary:
+    """`ternary`: the sign where the absolute value reaches the threshold, else 0, times a scale."""
+
+    alpha: float | Literal["auto", "auto_po2"] | None = None
+    threshold: float | None = None
+    unrolls: int = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerOfTwo:
+    """`quantized_po2` and, with `relu`, `quantized_relu_po2`: the nearest power of two on a logarithmic scale."""
+
+    bits: int
+    max_value: float | None = None
+    quadratic: bool = False
+    floor: bool = False
+    relu: bool = False
+    negative_slope: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantizedTanh:
+    """`quantized_tanh`: a hard (or real) tanh on `bits` signed bits."""
+
+    bits: int
+    symmetric: bool = False
+    real: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantizedSigmoid:
+    """`quantized_sigmoid`: a hard (or real) sigmoid on `bits` unsigned bits, at least `symmetric` steps high."""
+
+    bits: int
+    symmetric: float = 0.0
+    real: bool = False
+
+
+Quantizer: TypeAlias = QuantizedBits | QuantizedRelu | Binary | Ternary | PowerOfTwo | QuantizedTanh | QuantizedSigmoid
 
 # --- activations ---------------------------------------------------------------------------------------------------
 
@@ -53,11 +100,43 @@ class Relu:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PRelu:
+    """`x if x > 0 else slope * x` with trained slopes that broadcast against the tensor."""
+
+    slope: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Softmax:
     """Softmax over the last axis."""
 
 
-Activation: TypeAlias = Quantizer | Relu | Softmax
+class FunctionKind(StrEnum):
+    """Smooth functions of one number, defined in `fpgacnn.ir.functions`."""
+
+    SIGMOID = "sigmoid"
+    TANH = "tanh"
+    SOFTPLUS = "softplus"
+    SOFTSIGN = "softsign"
+    ELU = "elu"
+    SELU = "selu"
+    EXPONENTIAL = "exponential"
+    SWISH = "swish"
+    GELU = "gelu"
+    HARD_SIGMOID = "hard_sigmoid"
+    HARD_SWISH = "hard_swish"
+    HARD_TANH = "hard_tanh"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Function:
+    """A smooth function; `alpha` is its parameter (ELU: the limit; hard sigmoid: the slope)."""
+
+    kind: FunctionKind
+    alpha: float = 1.0
+
+
+Activation: TypeAlias = Quantizer | Relu | PRelu | Function | Softmax
 
 # --- layers --------------------------------------------------------------------------------------------------------
 
@@ -88,7 +167,7 @@ class Input:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Convolution:
-    """Conv1D or Conv2D, channels last. `kernel` (h, w, in, out), h = 1 for Conv1D; `pads` top, bottom, left, right.
+    """Conv1D or Conv2D, channels last. `kernel` (h, w, in per group, out), h = 1 for Conv1D; `pads` top, bottom, left, right.
 
     `folded` statistics are multiplied into kernel and bias before these are quantized (QConv2DBatchnorm); the folded
     bias exists even where the layer itself has none, and is quantized by `folded_bias_quantizer`.
@@ -98,6 +177,21 @@ class Convolution:
     bias: Weight | None
     strides: tuple[int, int]
     pads: tuple[int, int, int, int]
+    dilation: tuple[int, int] = (1, 1)
+    groups: int = 1
+    folded: Statistics | None = None
+    folded_bias_quantizer: Quantizer | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Depthwise:
+    """DepthwiseConv1D or 2D. `kernel` (h, w, in, multiplier); output channel c * multiplier + m reads channel c."""
+
+    kernel: Weight
+    bias: Weight | None
+    strides: tuple[int, int]
+    pads: tuple[int, int, int, int]
+    dilation: tuple[int, int] = (1, 1)
     folded: Statistics | None = None
     folded_bias_quantizer: Quantizer | None = None
 
@@ -135,12 +229,16 @@ class PoolKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """Pooling over windows; padded cells take no part. Height entries are 1 for 1-D."""
+    """Pooling over windows; padded cells take no part. Height entries are 1 for 1-D.
+
+    `factor` quantizes the mean: QAveragePooling2D multiplies the sum by this quantized 1/area instead of dividing.
+    """
 
     kind: PoolKind
     size: tuple[int, int]
     strides: tuple[int, int]
     pads: tuple[int, int, int, int]
+    factor: Weight | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +247,7 @@ class GlobalPool:
 
     kind: PoolKind
     keep_dims: bool = False
+    factor: Weight | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +255,27 @@ class ZeroPad:
     """Zeros around the image: top, bottom, left, right (top and bottom 0 for 1-D)."""
 
     pads: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crop:
+    """Border rows and columns taken off: top, bottom, left, right."""
+
+    borders: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upsample:
+    """Every cell repeated `factors` times (nearest neighbour)."""
+
+    factors: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permute:
+    """Axes in a new order, counted without the events axis."""
+
+    axes: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +287,11 @@ class MergeKind(StrEnum):
     """Elementwise operations of two or more tensors of one shape."""
 
     ADD = "add"
+    SUBTRACT = "subtract"
+    MULTIPLY = "multiply"
+    AVERAGE = "average"
+    MAXIMUM = "maximum"
+    MINIMUM = "minimum"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +308,11 @@ class Concatenate:
     axis: int
 
 
-SourceOperation: TypeAlias = Input | Convolution | Dense | BatchNormalization | Activate | Pool | GlobalPool | ZeroPad | Reshape | Merge | Concatenate
+Linear: TypeAlias = Convolution | Depthwise | Dense
+
+SourceOperation: TypeAlias = (
+    Input | Linear | BatchNormalization | Activate | Pool | GlobalPool | ZeroPad | Crop | Upsample | Permute | Reshape | Merge | Concatenate
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,7 +350,7 @@ class SourceModel:
 def weights_of(operation: SourceOperation) -> tuple[Weight, ...]:
     """All trained weights of an operation."""
     match operation:
-        case Convolution() | Dense():
+        case Convolution() | Depthwise() | Dense():
             folded = statistics_weights(operation.folded) if operation.folded else ()
             return (operation.kernel, *((operation.bias,) if operation.bias else ()), *folded)
         case BatchNormalization():

@@ -20,6 +20,18 @@ def quantizer_text(quantizer: src.Quantizer | None) -> str:
         case src.QuantizedRelu():
             flags = f",negative_slope={quantizer.negative_slope:g}" if quantizer.negative_slope else ""
             return f"quantized_relu({quantizer.bits},{quantizer.integer}{',use_sigmoid=1' if quantizer.use_sigmoid else ''}{flags})"
+        case src.Binary():
+            return f"binary({'use_01,' if quantizer.use_01 else ''}alpha={quantizer.alpha})"
+        case src.Ternary():
+            threshold = "" if quantizer.threshold is None else f",threshold={quantizer.threshold:g}"
+            return f"ternary(alpha={quantizer.alpha}{threshold})"
+        case src.PowerOfTwo():
+            limit = "" if quantizer.max_value is None else f",{quantizer.max_value:g}"
+            return f"quantized_{'relu_' if quantizer.relu else ''}po2({quantizer.bits}{limit})"
+        case src.QuantizedTanh():
+            return f"quantized_tanh({quantizer.bits}{',real' if quantizer.real else ''})"
+        case src.QuantizedSigmoid():
+            return f"quantized_sigmoid({quantizer.bits}{',real' if quantizer.real else ''})"
         case _:
             assert_never(quantizer)
 
@@ -33,7 +45,11 @@ def activation_text(function: src.Activation) -> str:
             return f"relu({shown})" if shown else "relu"
         case src.Softmax():
             return "softmax"
-        case src.QuantizedBits() | src.QuantizedRelu():
+        case src.PRelu():
+            return f"prelu, {function.slope.size} slopes"
+        case src.Function():
+            return function.kind.value
+        case src.QuantizedBits() | src.QuantizedRelu() | src.Binary() | src.Ternary() | src.PowerOfTwo() | src.QuantizedTanh() | src.QuantizedSigmoid():
             return quantizer_text(function)
         case _:
             assert_never(function)
@@ -45,6 +61,10 @@ def operation_text(operation: src.SourceOperation) -> str:
         case src.Convolution():
             height, width, _, filters = operation.kernel.values.shape
             return f"{filters} filters {height}x{width}, {quantizer_text(operation.kernel.quantizer)}"
+        case src.Depthwise():
+            height, width, _, multiplier = operation.kernel.values.shape
+            times = "" if multiplier == 1 else f" times {multiplier}"
+            return f"each channel {height}x{width}{times}, {quantizer_text(operation.kernel.quantizer)}"
         case src.Dense():
             return f"{operation.kernel.values.shape[1]} units, {quantizer_text(operation.kernel.quantizer)}"
         case src.Activate():
@@ -55,6 +75,12 @@ def operation_text(operation: src.SourceOperation) -> str:
             return f"{operation.kind} over all positions"
         case src.ZeroPad():
             return "top {} bottom {} left {} right {}".format(*operation.pads)
+        case src.Crop():
+            return "top {} bottom {} left {} right {}".format(*operation.borders)
+        case src.Upsample():
+            return f"nearest, {operation.factors[0]}x{operation.factors[1]}"
+        case src.Permute():
+            return f"axes {operation.axes}"
         case src.Concatenate():
             return f"axis {operation.axis}"
         case src.Merge():

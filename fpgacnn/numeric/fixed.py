@@ -183,22 +183,32 @@ def limit(codes: CodeArray, to: Format) -> CodeArray:
 
 def requantize(codes: CodeArray, from_fraction: int, to: Format) -> CodeArray:
     """Cast codes with `from_fraction` fraction bits to a format: round first, then limit, as `ap_fixed` does."""
-    return limit(rescale(codes, from_fraction, to.fraction, to.rounding), to)
+    left = to.fraction - from_fraction
+    return limit(_lifted(codes, left, to) if left > 0 else rescale(codes, from_fraction, to.fraction, to.rounding), to)
+
+
+def _lifted(codes: CodeArray, places: int | CodeArray, to: Format) -> CodeArray:
+    """Codes shifted left by any number of places; what would leave int64 stays beyond the range of every format."""
+    if to.overflow is Overflow.WRAP:
+        return codes << places
+    places = np.minimum(places, MAX_WIDTH)
+    beyond = np.left_shift(np.int64(1), MAX_WIDTH - places)
+    return np.clip(codes, -beyond, beyond) << places
 
 
 def quantize_values(values: NDArray[np.float64], to: Format) -> CodeArray:
     """Cast finite float64 values to codes, as assigning a double to an `ap_fixed` does.
 
-    Values are scaled exactly by a power of two and split at the binary point, so every rounding mode is exact.
+    A value is its 53 digits and the place of their last one, so every mode is exact, however large or small it is.
     """
-    scaled = np.ldexp(values, to.fraction)
-    limited = np.clip(scaled, -(2.0**58), 2.0**58)
-    floor = np.floor(limited)
-    rest = limited - floor
-    codes = floor.astype(np.int64)
-    half, below = (rest >= 0.5), (rest != 0.5) & (rest != 0.0)
-    two_bits = (codes << 2) | (half.astype(np.int64) << 1) | below.astype(np.int64)
-    return limit(rescale(two_bits, 2, 0, to.rounding), to)
+    mantissa, exponent = np.frexp(values)
+    digits = np.ldexp(mantissa, 53).astype(np.int64)
+    places = 53 - to.fraction - exponent.astype(np.int64)
+    right = np.clip(places, 0, MAX_WIDTH)
+    quarters = (digits << 2) >> right
+    lost = (quarters << right) != (digits << 2)
+    codes = rescale(quarters | lost, 2, 0, to.rounding)
+    return limit(_lifted(codes, np.maximum(-places, 0), to), to)
 
 
 def fits(values: NDArray[np.float64], to: Format) -> NDArray[np.bool_]:
@@ -210,7 +220,7 @@ def fits(values: NDArray[np.float64], to: Format) -> NDArray[np.bool_]:
 def smallest_format(low: int, high: int, fraction: int) -> Format:
     """The narrowest TRN/WRAP format that holds the codes low..high at `fraction` fraction bits."""
     signed = low < 0
-    width = max(high.bit_length(), (-low - 1).bit_length() if signed else 0, 0) + (1 if signed else 0)
+    width = max(max(high, 0).bit_length(), (-low - 1).bit_length() if signed else 0) + (1 if signed else 0)
     width = max(width, 1)
     return Format(width=width, integer=width - fraction, signed=signed)
 
@@ -229,9 +239,19 @@ def exact_codes(values: NDArray[np.float64], max_fraction: int = 48) -> Codes | 
     top = int(exponents.max())
     fraction = min(max_fraction, 60 - top)
     scaled = np.ldexp(values, fraction)
-    if np.any(scaled != np.floor(scaled)):
+    if np.any((scaled != np.floor(scaled)) | (np.ldexp(scaled, -fraction) != values)):
         return None
     codes = scaled.astype(np.int64)
     spare = trailing_zeros(codes)
     codes, fraction = codes >> spare, fraction - spare
     return Codes(array=codes, format=smallest_format(int(codes.min()), int(codes.max()), fraction))
+
+
+def nearest_codes(values: NDArray[np.float64], bits: int) -> Codes:
+    """Values rounded half to even so that the largest has about `bits` significant bits."""
+    _, exponent = np.frexp(np.abs(values).max())
+    signed = bool(values.min() < 0)
+    integer = int(exponent) + int(signed)
+    form = Format(width=bits + 1, integer=integer + 1, signed=signed, rounding=Rounding.RND_CONV)
+    codes = quantize_values(values, form)
+    return Codes(array=codes, format=smallest_format(int(codes.min()), int(codes.max()), form.fraction))

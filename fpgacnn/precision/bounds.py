@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, prod
+from math import ceil, log2, prod
+from typing import assert_never
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fpgacnn.errors import WidthLimitError
 from fpgacnn.ir import layers as hw
 from fpgacnn.ir.source import MergeKind, Shape
 from fpgacnn.numeric import interval as iv
-from fpgacnn.numeric.fixed import MAX_WIDTH, Codes, Format
+from fpgacnn.numeric.fixed import MAX_WIDTH, CodeArray, Codes, Format
 from fpgacnn.numeric.interval import Interval
 
 FLOAT32_BITS = 24
 """Integers up to 2^24 are exact in the framework's float32."""
+
+GUARD_BITS = 6
+"""Fraction bits below the data's own that a mean over an area that is no power of two keeps, where nothing rounds it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,14 +34,15 @@ class Range:
     magnitude_bits: int
 
 
-def _magnitude(interval: Interval) -> int:
+def magnitude(interval: Interval) -> int:
+    """Bits of the largest absolute code."""
     low, high = interval.bounds
     return max(abs(low), abs(high)).bit_length()
 
 
 def ranged(interval: Interval, error: float, magnitude_bits: int | None = None) -> Range:
     """A range whose magnitude is the interval's own unless partial sums were larger."""
-    return Range(interval=interval, error=error, magnitude_bits=magnitude_bits or _magnitude(interval))
+    return Range(interval=interval, error=error, magnitude_bits=magnitude_bits or magnitude(interval))
 
 
 def _refuse_overflow(bits: float, layer: str) -> None:
@@ -46,40 +50,44 @@ def _refuse_overflow(bits: float, layer: str) -> None:
         raise WidthLimitError(layer=layer, what="a sum of products", bits=ceil(bits), limit=MAX_WIDTH)
 
 
-def linear(layer: hw.Layer, operation: hw.Convolution | hw.Dense, given: Range, input_shape: Shape) -> Range:
+def linear(layer: hw.Layer, operation: hw.Linear, given: Range, input_shape: Shape) -> Range:
     """Sums of products with the real weights: negative weights take the other end of the input's interval."""
-    kernel = operation.kernel.array
-    source = given.interval
-    if isinstance(operation, hw.Convolution):
-        axes = tuple(range(source.low.ndim - 1))
-        source = iv.reduce_axes(source, axes)
-        source = iv.with_zero(source) if any(operation.pads) else source
-        low, high = (np.broadcast_to(end.reshape(-1), input_shape[-1:]) for end in (source.low, source.high))
-        matrix, repeats = kernel.reshape(-1, kernel.shape[-1]), prod(kernel.shape[:2])
-        low, high = np.tile(low, repeats), np.tile(high, repeats)
-    else:
-        wide = iv.full(source, input_shape)
-        low, high, matrix = wide.low.reshape(-1), wide.high.reshape(-1), kernel
-    sizes = np.abs(matrix).astype(np.float64)
-    largest = np.maximum(np.abs(low), np.abs(high)).astype(np.float64)
+    low, high, matrix = _as_matrix(operation, given.interval, input_shape)
+    sizes, largest = np.abs(matrix).astype(np.float64), np.maximum(np.abs(low), np.abs(high)).astype(np.float64)
     fraction = given.interval.fraction + operation.kernel.format.fraction
     common = max(fraction, operation.bias.format.fraction)
-    bias = operation.bias.array << (common - operation.bias.format.fraction)
-    total = np.ldexp((largest @ sizes).max(), common - fraction) + float(np.abs(operation.bias.array).max()) * 2.0 ** (common - operation.bias.format.fraction)
-    _refuse_overflow(np.log2(max(total, 1.0)) + 2, layer.name)
+    shift, lift = common - fraction, common - operation.bias.format.fraction
+    total = float(np.ldexp((largest * sizes.T).sum(axis=-1).max(), shift)) + float(np.ldexp(np.abs(operation.bias.array).max(), lift))
+    _refuse_overflow(log2(max(total, 1.0)) + 2, layer.name)
+    bias = operation.bias.array << lift
     positive, negative = np.maximum(matrix, 0), np.minimum(matrix, 0)
-    shift = common - fraction
+    shape = (1,) * (len(layer.shape) - 1) + (-1,)
     sums = Interval(
-        low=(((low @ positive + high @ negative) << shift) + bias).reshape((1,) * (len(layer.shape) - 1) + (-1,)),
-        high=(((high @ positive + low @ negative) << shift) + bias).reshape((1,) * (len(layer.shape) - 1) + (-1,)),
+        low=((((low * positive.T + high * negative.T).sum(axis=-1)) << shift) + bias).reshape(shape),
+        high=((((high * positive.T + low * negative.T).sum(axis=-1)) << shift) + bias).reshape(shape),
         fraction=common,
     )
     error = given.error * float(np.ldexp(sizes.sum(axis=0).max(), -operation.kernel.format.fraction)) if given.error else 0.0
-    return ranged(sums, error, int(np.ceil(np.log2(max(total, 1.0) + 1))))
+    return ranged(sums, error, ceil(log2(max(total, 1.0) + 1)))
+
+
+def _as_matrix(operation: hw.Linear, source: Interval, shape: Shape) -> tuple[CodeArray, CodeArray, CodeArray]:
+    """Ends of the inputs and the weights of each output as (inputs, outputs); ends broadcast against the transpose."""
+    kernel = operation.kernel.array
+    if isinstance(operation, hw.Dense):
+        wide = iv.full(source, shape)
+        return wide.low.reshape(-1), wide.high.reshape(-1), kernel
+    source = iv.reduce_axes(source, tuple(range(source.low.ndim - 1)))
+    source = iv.with_zero(source) if any(operation.pads) else source
+    low, high = (np.broadcast_to(end.reshape(-1), shape[-1:]) for end in (source.low, source.high))
+    window = prod(kernel.shape[:2])
+    if isinstance(operation, hw.Depthwise):
+        return low[:, None], high[:, None], kernel.reshape(window, -1)
+    return np.tile(low, window), np.tile(high, window), kernel.reshape(-1, kernel.shape[-1])
 
 
 def affine(layer: hw.Layer, operation: hw.Affine, given: Range) -> Range:
-    """`x * scale + shift` for every channel; rounded constants add their error times the largest input."""
+    """`x * scale + shift` for every channel, every bit kept; rounded constants add their error times the largest input."""
     scale, shift, source = operation.scale, operation.shift, given.interval
     fraction = source.fraction + scale.format.fraction
     common = max(fraction, shift.format.fraction)
@@ -93,9 +101,18 @@ def affine(layer: hw.Layer, operation: hw.Affine, given: Range) -> Range:
         high=(np.maximum(*products) << (common - fraction)) + offset,
         fraction=common,
     )
-    largest = ends * 2.0**-source.fraction
-    error = given.error * float(np.abs(scale.values).max()) + largest * layer.scale_error + layer.shift_error
+    if operation.exact_steps:
+        return ranged(result, given.error * float(np.abs(operation.trained_scale).max()))
+    error = given.error * float(np.abs(scale.values).max()) + ends * 2.0**-source.fraction * constants_error(operation)[0] + constants_error(operation)[1]
     return ranged(result, error)
+
+
+def constants_error(operation: hw.Affine) -> tuple[float, float]:
+    """How far scale and shift are from the trained numbers, at most."""
+    return (
+        float(np.abs(operation.scale.values - operation.trained_scale).max()),
+        float(np.abs(operation.shift.values - operation.trained_shift).max()),
+    )
 
 
 def cast(given: Range, form: Format) -> Range:
@@ -113,46 +130,75 @@ def relu(given: Range) -> Range:
     return ranged(positive, given.error)
 
 
-def leaky_relu(layer: hw.Layer, slope: Codes, given: Range) -> Range:
+def leaky_relu(layer: hw.Layer, operation: hw.LeakyRelu, given: Range) -> Range:
     """`x if x > 0 else slope * x` with every bit kept."""
-    fraction = slope.format.fraction
-    _refuse_overflow(_magnitude(given.interval) + max(fraction, 0) + slope.format.width + 1, layer.name)
-    factor, one = int(slope.array.ravel()[0]), 1 << max(fraction, 0)
+    slope, source = operation.slope, given.interval
+    fraction = max(slope.format.fraction, 0)
+    _refuse_overflow(magnitude(source) + max(fraction, slope.format.width) + 1, layer.name)
+    factors = slope.array if slope.array.size > 1 else slope.array.reshape((1,) * source.low.ndim)
+    factors = factors << (fraction - slope.format.fraction)
+    values = [np.where(end > 0, end << fraction, end * factors) for end in (source.low, source.high)]
+    values += [np.zeros_like(values[0])] if source.bounds[0] < 0 < source.bounds[1] else []
+    result = Interval(low=np.minimum.reduce(values), high=np.maximum.reduce(values), fraction=source.fraction + fraction)
+    off = float(np.abs(slope.values - operation.trained).max()) * magnitude_of(source)
+    return ranged(result, given.error * max(1.0, float(np.abs(slope.values).max())) + off)
 
-    def ends(end: NDArray[np.int64]) -> NDArray[np.int64]:
-        return np.where(end > 0, end * one, end * factor)
 
-    source = given.interval
-    result = Interval(low=ends(source.low), high=ends(source.high), fraction=source.fraction + fraction)
-    return ranged(result, given.error)
+def magnitude_of(interval: Interval) -> float:
+    """The largest absolute value."""
+    return max(abs(end) for end in interval.bounds) * 2.0**-interval.fraction
 
 
-def windows(counts: tuple[int, ...], given: Range, layer: hw.Layer) -> tuple[Range, Range, bool]:
-    """Mean over windows of the given sizes: the sum's range, the mean's range, and whether the mean is exact.
+def threshold_relu(given: Range) -> Range:
+    """`x if x > threshold else 0`; an input that is off may fall on the other side."""
+    source = iv.with_zero(given.interval)
+    error = given.error and given.error + magnitude_of(source)
+    return ranged(source, error)
 
-    Powers of two divide exactly with as many more fraction bits; other sizes are truncated `GUARD_BITS` below.
+
+def windows(counts: tuple[int, ...], given: Range, layer: hw.Layer, guard: hw.Guard | None) -> tuple[Range, Range, bool]:
+    """Mean over windows of the given sizes: the sum's range, the mean's range, and whether nothing is lost.
+
+    Powers of two divide exactly with as many more fraction bits; other sizes are truncated below the guard bits.
     """
     largest = max(counts)
     exact = all(count & (count - 1) == 0 for count in counts)
-    extra = largest.bit_length() - 1 if exact else largest.bit_length() + GUARD_BITS
-    source = iv.at_fraction(iv.with_zero(given.interval) if len(counts) > 1 else given.interval, given.interval.fraction + extra, layer=layer.name)
-    _refuse_overflow(_magnitude(source) + largest.bit_length() + 1, layer.name)
-    total = Interval(low=np.minimum(source.low * largest, source.low), high=np.maximum(source.high * largest, source.high), fraction=source.fraction)
-    error = given.error + (0.0 if exact else 2.0**-source.fraction)
-    return ranged(total, given.error * largest), ranged(source, error, _magnitude(total) if exact else MAX_WIDTH), exact
-
-
-GUARD_BITS = 6
-"""Fraction bits below the data's own that a mean over an area that is no power of two keeps."""
+    extra = largest.bit_length() - 1 if exact else guard.bits if guard else largest.bit_length() + GUARD_BITS
+    source = iv.at_fraction(iv.with_zero(given.interval), given.interval.fraction + extra, layer=layer.name)
+    _refuse_overflow(magnitude(source) + largest.bit_length() + 1, layer.name)
+    total = Interval(low=source.low * largest, high=source.high * largest, fraction=source.fraction)
+    lossless = exact or bool(guard and guard.exact_steps)
+    error = given.error + (0.0 if lossless else 2.0**-source.fraction)
+    sum_bits = magnitude(total) - extra
+    return ranged(total, given.error * largest), ranged(source, error, magnitude(source) if exact else sum_bits), lossless
 
 
 def merge(kind: MergeKind, given: tuple[Range, Range], layer: hw.Layer) -> Range:
     """Elementwise operations of two tensors."""
-    left, right = iv.aligned([part.interval for part in given], layer=layer.name)
+    left, right = (part.interval for part in given)
+    errors = [part.error for part in given]
+    if kind is MergeKind.MULTIPLY:
+        _refuse_overflow(magnitude(left) + magnitude(right) + 1, layer.name)
+        products = [one * other for one in (left.low, left.high) for other in (right.low, right.high)]
+        result = Interval(low=np.minimum.reduce(products), high=np.maximum.reduce(products), fraction=left.fraction + right.fraction)
+        error = errors[0] * magnitude_of(right) + errors[1] * magnitude_of(left) + errors[0] * errors[1]
+        return ranged(iv.guarded(result, layer=layer.name, what="a product"), error)
+    left, right = iv.aligned([left, right], layer=layer.name)
+    fraction, error = left.fraction, sum(errors)
     match kind:
         case MergeKind.ADD:
-            result = Interval(low=left.low + right.low, high=left.high + right.high, fraction=left.fraction)
-    return ranged(iv.guarded(result, layer=layer.name, what="a sum"), given[0].error + given[1].error)
+            ends = (left.low + right.low, left.high + right.high)
+        case MergeKind.SUBTRACT:
+            ends = (left.low - right.high, left.high - right.low)
+        case MergeKind.AVERAGE:
+            ends, fraction, error = (left.low + right.low, left.high + right.high), fraction + 1, error / 2
+        case MergeKind.MAXIMUM:
+            ends, error = (np.maximum(left.low, right.low), np.maximum(left.high, right.high)), max(errors)
+        case MergeKind.MINIMUM:
+            ends, error = (np.minimum(left.low, right.low), np.minimum(left.high, right.high)), max(errors)
+        case _:
+            assert_never(kind)
+    return ranged(iv.guarded(Interval(low=ends[0], high=ends[1], fraction=fraction), layer=layer.name, what="a merge"), error)
 
 
 def concatenate(axis: int, given: tuple[Range, Range], shapes: tuple[Shape, Shape], layer: hw.Layer) -> Range:
@@ -165,3 +211,17 @@ def concatenate(axis: int, given: tuple[Range, Range], shapes: tuple[Shape, Shap
         fraction=parts[0].fraction,
     )
     return ranged(result, max(part.error for part in given))
+
+
+def per_channel(given: Range, channels: int) -> tuple[CodeArray, CodeArray]:
+    """Lowest and highest code of each channel (channels,)."""
+    source = given.interval
+    hull = iv.reduce_axes(source, tuple(range(source.low.ndim - 1)))
+    low, high = (np.broadcast_to(end.reshape(-1), (channels,)) for end in (hull.low, hull.high))
+    return low, high
+
+
+def table_range(table: Codes, rank: int) -> Interval:
+    """What a table can answer."""
+    shape = (1,) * rank
+    return Interval(low=np.full(shape, int(table.array.min())), high=np.full(shape, int(table.array.max())), fraction=table.format.fraction)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import assert_never
 
+import numpy as np
+
+from fpgacnn.errors import InternalError
 from fpgacnn.ir import layers as hw
 from fpgacnn.ir.model import QuantizedModel
-from fpgacnn.ir.source import PoolKind
+from fpgacnn.ir.source import PoolKind, Shape
 from fpgacnn.numeric import interval as iv
 from fpgacnn.numeric.fixed import Format, Overflow
 from fpgacnn.precision import bounds
@@ -69,52 +72,75 @@ def plan(model: QuantizedModel) -> PrecisionPlan:
 
     Raises WidthLimitError where a lossless value needs more bits than the arithmetic has.
     """
-    ranges: dict[str, Range] = {}
-    decided: dict[str, LayerPrecision] = {}
-    shapes = {layer.name: layer.shape for layer in model.layers}
+    walk = Walk()
     for layer in model.layers:
-        given = tuple(ranges[name] for name in layer.inputs)
-        formats = tuple(decided[name].result.format for name in layer.inputs)
-        ranges[layer.name], decided[layer.name] = _decide(layer, given, formats, tuple(shapes[name] for name in layer.inputs))
-    return PrecisionPlan(layers=decided)
+        walk.add(layer)
+    return PrecisionPlan(layers=walk.decided)
 
 
-def _decide(layer: hw.Layer, given: tuple[Range, ...], formats: tuple[Format, ...], shapes: tuple[tuple[int, ...], ...]) -> tuple[Range, LayerPrecision]:
+@dataclass(slots=True)
+class Walk:
+    """Ranges and decisions of the nodes seen so far, in order."""
+
+    ranges: dict[str, Range] = field(default_factory=dict)
+    decided: dict[str, LayerPrecision] = field(default_factory=dict)
+    shapes: dict[str, Shape] = field(default_factory=dict)
+
+    def add(self, layer: hw.Layer) -> None:
+        """Bound and decide one more node."""
+        given = tuple(self.ranges[name] for name in layer.inputs)
+        formats = tuple(self.decided[name].result.format for name in layer.inputs)
+        shapes = tuple(self.shapes[name] for name in layer.inputs)
+        self.ranges[layer.name], self.decided[layer.name] = _decide(layer, given, formats, shapes)
+        self.shapes[layer.name] = layer.shape
+
+
+def _decide(layer: hw.Layer, given: tuple[Range, ...], formats: tuple[Format, ...], shapes: tuple[Shape, ...]) -> tuple[Range, LayerPrecision]:
     operation = layer.operation
     match operation:
         case hw.Input():
             found = bounds.ranged(iv.of_format(operation.format, len(layer.shape)), 0.0)
             return found, LayerPrecision(result=Decision(format=operation.format, reason="the input's format"))
-        case hw.Convolution() | hw.Dense():
+        case hw.Convolution() | hw.Depthwise() | hw.Dense():
             return _linear(layer, operation, given[0], shapes[0])
         case hw.Affine():
-            found = bounds.affine(layer, operation, given[0])
-            return found, _kept(layer, found, f"exact product and sum in {found.interval.text}")
+            return _affine(layer, operation, given[0])
         case hw.Cast():
             found = bounds.cast(given[0], operation.format)
-            return found, _as_trained(layer, found, operation.format)
+            return found, _as_trained(found, operation.format)
         case hw.Relu():
             positive = bounds.relu(given[0])
             if operation.format is None:
                 return positive, _kept(layer, positive, f"every bit kept, {positive.interval.text}")
             found = bounds.cast(positive, operation.format)
-            return found, _as_trained(layer, found, operation.format)
+            return found, _as_trained(found, operation.format)
         case hw.Saturate():
-            return _saturate(layer, operation, given[0])
+            return _saturate(operation, given[0])
         case hw.LeakyRelu():
-            found = bounds.leaky_relu(layer, operation.slope, given[0])
+            found = bounds.leaky_relu(layer, operation, given[0])
+            off = not np.array_equal(operation.slope.values, operation.trained)
+            return found, _kept(layer, found, f"every bit kept, {found.interval.text}", loss="slopes rounded" if off else "", real=True)
+        case hw.ThresholdRelu():
+            found = bounds.threshold_relu(given[0])
             return found, _kept(layer, found, f"every bit kept, {found.interval.text}")
+        case hw.Lookup():
+            return _lookup(layer, operation)
         case hw.Pool() | hw.GlobalPool():
             return _pool(layer, operation, given[0], formats[0], shapes[0])
         case hw.ZeroPad():
-            found = bounds.ranged(iv.with_zero(given[0].interval), given[0].error)
-            found = bounds.ranged(_hull(found, 2), found.error)
+            found = bounds.ranged(iv.with_zero(_hull(given[0].interval)), given[0].error)
             return found, _passed_on(found, formats[0])
+        case hw.Crop() | hw.Upsample():
+            found = bounds.ranged(_hull(given[0].interval), given[0].error)
+            return found, _passed_on(found, formats[0])
+        case hw.Permute():
+            wide = iv.full(given[0].interval, shapes[0])
+            moved = iv.Interval(low=wide.low.transpose(operation.axes), high=wide.high.transpose(operation.axes), fraction=wide.fraction)
+            return (found := bounds.ranged(moved, given[0].error)), _passed_on(found, formats[0])
         case hw.Reshape():
             wide = iv.full(given[0].interval, shapes[0])
             flat = iv.Interval(low=wide.low.reshape(layer.shape), high=wide.high.reshape(layer.shape), fraction=wide.fraction)
-            found = bounds.ranged(flat, given[0].error)
-            return found, _passed_on(found, formats[0])
+            return (found := bounds.ranged(flat, given[0].error)), _passed_on(found, formats[0])
         case hw.Merge():
             found = bounds.merge(operation.kind, (given[0], given[1]), layer)
             return found, _kept(layer, found, f"exact result in {found.interval.text}")
@@ -123,30 +149,28 @@ def _decide(layer: hw.Layer, given: tuple[Range, ...], formats: tuple[Format, ..
             return found, _kept(layer, found, f"a common binary point, {found.interval.text}")
         case hw.Softmax():
             return _softmax(layer, operation, given[0])
+        case hw.Ternary() | hw.Function():
+            raise InternalError(what=f"node '{layer.name}' was not refined before planning")
         case _:
             assert_never(operation)
 
 
-def _hull(found: Range, spatial_axes: int) -> iv.Interval:
-    """One pair of numbers for all positions of an image."""
-    rank = found.interval.low.ndim
-    return iv.reduce_axes(found.interval, tuple(range(min(spatial_axes, rank - 1))))
+def _hull(interval: iv.Interval) -> iv.Interval:
+    """One pair of numbers for all positions of each channel."""
+    return iv.reduce_axes(interval, tuple(range(interval.low.ndim - 1)))
 
 
-def _rounds(found: Range) -> bool:
-    return found.magnitude_bits > FLOAT32_BITS
-
-
-def _kept(layer: hw.Layer, found: Range, reason: str) -> LayerPrecision:
-    """Every bit of an exact result is kept."""
+def _kept(layer: hw.Layer, found: Range, reason: str, *, loss: str = "", real: bool = False) -> LayerPrecision:
+    """Every bit of an exact result is kept; `real` constants have more bits than the framework's float32 keeps."""
     form = iv.guarded(found.interval, layer=layer.name, what="an exact result").format
-    return LayerPrecision(result=Decision(format=form, reason=reason), error=found.error, loss=layer.inexact, rounds_in_float32=_rounds(found))
+    rounds = found.magnitude_bits > FLOAT32_BITS or (real and found.magnitude_bits + 1 > FLOAT32_BITS)
+    return LayerPrecision(result=Decision(format=form, reason=reason), error=found.error, loss=loss, rounds_in_float32=rounds)
 
 
-def _as_trained(layer: hw.Layer, found: Range, form: Format) -> LayerPrecision:
+def _as_trained(found: Range, form: Format) -> LayerPrecision:
     """The network's own quantizer says the format."""
     reason = f"the network's quantizer; reaches {found.interval.text}"
-    return LayerPrecision(result=Decision(format=form, reason=reason), error=found.error, loss=layer.inexact)
+    return LayerPrecision(result=Decision(format=form, reason=reason), error=found.error)
 
 
 def _passed_on(found: Range, form: Format) -> LayerPrecision:
@@ -154,47 +178,68 @@ def _passed_on(found: Range, form: Format) -> LayerPrecision:
     return LayerPrecision(result=Decision(format=form, reason="values pass unchanged"), error=found.error)
 
 
-def _linear(layer: hw.Layer, operation: hw.Convolution | hw.Dense, given: Range, shape: tuple[int, ...]) -> tuple[Range, LayerPrecision]:
+def _affine(layer: hw.Layer, operation: hw.Affine, given: Range) -> tuple[Range, LayerPrecision]:
+    found = bounds.affine(layer, operation, given)
+    off = any(bounds.constants_error(operation)) and not operation.exact_steps
+    loss = f"constants rounded to {operation.scale.format} and {operation.shift.format}" if off else ""
+    if operation.format is None:
+        return found, _kept(layer, found, f"exact product and sum in {found.interval.text}", loss=loss, real=True)
+    result = bounds.cast(found, operation.format)
+    exact = "scale and shift chosen so that every step is exact" if operation.exact_steps else "exact product and sum"
+    decision = Decision(format=operation.format, reason=f"the network's quantizer, {exact}; reaches {result.interval.text}")
+    rounds = operation.exact_steps or found.magnitude_bits > FLOAT32_BITS
+    return result, LayerPrecision(result=decision, error=result.error, loss=loss, rounds_in_float32=rounds)
+
+
+def _lookup(layer: hw.Layer, operation: hw.Lookup) -> tuple[Range, LayerPrecision]:
+    found = bounds.ranged(bounds.table_range(operation.table, len(layer.shape)), operation.error)
+    decision = Decision(format=operation.table.format, reason=f"table of {operation.what}")
+    loss = f"table of {operation.what}: at most {operation.error:.2g} off" if operation.error else ""
+    return found, LayerPrecision(result=decision, tables={"entry": decision}, error=operation.error, loss=loss, rounds_in_float32=True)
+
+
+def _linear(layer: hw.Layer, operation: hw.Linear, given: Range, shape: Shape) -> tuple[Range, LayerPrecision]:
     found = bounds.linear(layer, operation, given, shape)
-    terms = prod(operation.kernel.array.shape[:-1])
+    kernel = operation.kernel.array.shape
+    terms = prod(kernel[:2]) if isinstance(operation, hw.Depthwise) else prod(kernel[:-1])
     sums = iv.guarded(found.interval, layer=layer.name, what="a sum of products")
-    reason = f"exact bound of {terms} products with the real weights: {sums.text}"
-    decision = Decision(format=sums.format, reason=reason)
-    kept = _kept(layer, found, "the accumulator, every bit kept")
-    return found, LayerPrecision(result=kept.result, accumulator=decision, error=found.error, loss=layer.inexact, rounds_in_float32=kept.rounds_in_float32)
+    decision = Decision(format=sums.format, reason=f"exact bound of {terms} products with the real weights: {sums.text}")
+    return found, replace(_kept(layer, found, "the accumulator, every bit kept"), accumulator=decision)
 
 
-def _saturate(layer: hw.Layer, operation: hw.Saturate, given: Range) -> tuple[Range, LayerPrecision]:
+def _saturate(operation: hw.Saturate, given: Range) -> tuple[Range, LayerPrecision]:
     fraction = given.interval.fraction
     form = Format(width=max(operation.integer + fraction, 2), integer=max(operation.integer, 2 - fraction), overflow=Overflow.SAT)
     found = bounds.ranged(iv.cast(given.interval, form), given.error)
     reason = f"limited as the quantizer does, every fraction bit kept, {found.interval.text}"
-    return found, LayerPrecision(result=Decision(format=form, reason=reason), error=found.error, loss=layer.inexact)
+    return found, LayerPrecision(result=Decision(format=form, reason=reason), error=found.error)
 
 
-def _pool(layer: hw.Layer, operation: hw.Pool | hw.GlobalPool, given: Range, form: Format, shape: tuple[int, ...]) -> tuple[Range, LayerPrecision]:
-    hull = bounds.ranged(_hull(given, len(shape) - 1), given.error)
+def _pool(layer: hw.Layer, operation: hw.Pool | hw.GlobalPool, given: Range, form: Format, shape: Shape) -> tuple[Range, LayerPrecision]:
+    hull = _hull(given.interval)
     if isinstance(operation, hw.GlobalPool):
-        hull = bounds.ranged(iv.Interval(low=hull.interval.low.reshape(-1), high=hull.interval.high.reshape(-1), fraction=hull.interval.fraction), given.error)
+        hull = iv.Interval(low=hull.low.reshape(-1), high=hull.high.reshape(-1), fraction=hull.fraction)
+    source = bounds.ranged(hull, given.error)
     if operation.kind is PoolKind.MAX:
         decision = Decision(format=form, reason="a maximum is one of its inputs")
-        return hull, LayerPrecision(result=decision, accumulator=decision, error=hull.error)
+        return source, LayerPrecision(result=decision, accumulator=decision, error=source.error)
     counts = window_sizes(operation, shape)
-    total, mean, exact = bounds.windows(counts, hull, layer)
+    total, mean, lossless = bounds.windows(counts, source, layer, operation.guard)
     sums = iv.guarded(total.interval, layer=layer.name, what="a sum of a window").format
+    exact = all(count & (count - 1) == 0 for count in counts)
     words = "/".join(map(str, counts))
-    reason = f"mean of {words} values, exact" if exact else f"mean of {words} values, truncated {bounds.GUARD_BITS} bits below the data"
-    loss = "" if exact else f"division by {words} truncates at 2^{-mean.interval.fraction}"
+    point = f"2^{-mean.interval.fraction}"
+    truth = "exact" if exact else "exact for the rounding behind it" if lossless else f"truncated at {point}"
     return mean, LayerPrecision(
-        result=Decision(format=mean.interval.format, reason=reason),
+        result=Decision(format=mean.interval.format, reason=f"mean of {words} values, {truth}"),
         accumulator=Decision(format=sums, reason=f"exact sum of {max(counts)} values: {total.interval.text}"),
-        error=mean.error,
-        loss=loss or layer.inexact,
-        rounds_in_float32=_rounds(mean),
+        error=mean.error if exact else given.error + 2.0**-mean.interval.fraction,
+        loss="" if lossless else f"division by {words} truncates at {point}",
+        rounds_in_float32=mean.magnitude_bits > FLOAT32_BITS,
     )
 
 
-def window_sizes(operation: hw.Pool | hw.GlobalPool, shape: tuple[int, ...]) -> tuple[int, ...]:
+def window_sizes(operation: hw.Pool | hw.GlobalPool, shape: Shape) -> tuple[int, ...]:
     """How many real cells the windows cover; several numbers where padding cuts windows at the border."""
     if isinstance(operation, hw.GlobalPool):
         return (prod(shape[:-1]),)

@@ -26,7 +26,7 @@ def affine(statistics: src.Statistics, layer: str = "") -> tuple[FloatArray, Flo
     return scale, shift.astype(np.float64)
 
 
-def fold(operation: src.Convolution | src.Dense) -> tuple[src.Weight, src.Weight | None]:
+def fold(operation: src.Linear) -> tuple[src.Weight, src.Weight | None]:
     """Kernel and bias before quantization; statistics of a fused layer are multiplied in (QConv2DBatchnorm.call).
 
     A fused layer without a bias quantizer keeps its folded bias as float.
@@ -35,7 +35,8 @@ def fold(operation: src.Convolution | src.Dense) -> tuple[src.Weight, src.Weight
     if folded is None:
         return kernel, bias
     inverse = _inverse(folded).astype(np.float32)
-    values = inverse * kernel.values.astype(np.float32)
+    factors = inverse.reshape(kernel.values.shape[2:]) if isinstance(operation, src.Depthwise) else inverse
+    values = factors * kernel.values.astype(np.float32)
     offset = bias.values.astype(np.float32) if bias is not None else np.float32(0)
     shifted = inverse * (offset - folded.mean.values.astype(np.float32)) + folded.beta.values.astype(np.float32)
     return (

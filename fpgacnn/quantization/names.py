@@ -21,16 +21,18 @@ ap_shift_reg weights bias main myproject max min abs exp log sin cos tan tanh sq
 free memcpy exit time clock index div signal y0 y1 yn j0 j1 jn linux unix errno stdin stdout stderr default model
 """
 RESERVED = frozenset((_KEYWORDS + _TAKEN_BY_HLS4ML).split())
+_MADE_BY_HLS4ML = re.compile(r"(?:[abdprstwz]|\w*config)\d+|layer\d+_\w+|loaded_weights")
+"""Variables and structures that hls4ml numbers by itself: `w2`, `relu_config3`, `layer4_out`."""
 
 
 def safe_name(text: str) -> str:
     """A C++ identifier that reminds of `text`; not yet unique."""
-    name = re.sub(r"_+", "_", re.sub(r"[^0-9A-Za-z]", "_", text)).strip("_").lower()[:MAX_LENGTH].rstrip("_")
+    name = re.sub(r"_+", "_", re.sub(r"[^0-9A-Za-z]", "_", text)).strip("_").lower()[: MAX_LENGTH - 4].rstrip("_")
     if not name:
         return "layer"
-    if name in RESERVED or not name[0].isalpha() or name.endswith("_t"):
-        return f"l_{name}"[:MAX_LENGTH]
-    return name
+    if name.endswith("_t"):
+        name = f"{name}_l"
+    return f"l_{name}" if name in RESERVED or not name[0].isalpha() or _MADE_BY_HLS4ML.fullmatch(name) else name
 
 
 class Namer:

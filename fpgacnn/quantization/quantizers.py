@@ -13,11 +13,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgacnn.errors import UnsupportedQuantizerError
-from fpgacnn.ir.source import FloatArray, QuantizedBits, QuantizedRelu, Quantizer
+from fpgacnn.ir.functions import evaluate
+from fpgacnn.ir.source import (
+    Binary,
+    FloatArray,
+    PowerOfTwo,
+    QuantizedBits,
+    QuantizedRelu,
+    QuantizedSigmoid,
+    QuantizedTanh,
+    Quantizer,
+    Ternary,
+)
 from fpgacnn.numeric.fixed import Format, Overflow, Rounding
 
 EPSILON = np.float32(1e-7)
 """Keras' backend epsilon, which QKeras adds before logarithms and divisions."""
+
+DEFAULT_TERNARY_THRESHOLD = 0.33
 
 FloatArray32: TypeAlias = NDArray[np.float32]
 
@@ -48,14 +61,61 @@ def apply(values: FloatArray, quantizer: Quantizer | None, *, layer: str = "") -
             return _quantized_bits(values, quantizer, layer)
         case QuantizedRelu():
             return Scaled(values=_quantized_relu(values, quantizer), scale=one)
+        case Binary():
+            return _binary(values, quantizer)
+        case Ternary():
+            return _ternary(values, quantizer)
+        case PowerOfTwo() | QuantizedTanh() | QuantizedSigmoid():
+            return Scaled(values=evaluate(quantizer, values), scale=one)
         case _:
             assert_never(quantizer)
+
+
+def _binary(values: FloatArray, quantizer: Binary) -> Scaled:
+    signs = np.where(values < 0, 0.0 if quantizer.use_01 else -1.0, 1.0)
+    if not isinstance(quantizer.alpha, str):
+        return Scaled(values=signs, scale=_number(quantizer.alpha, values.ndim))
+    x, codes = values.astype(np.float32), signs.astype(np.float32)
+    scale = _least_squares(x, codes, _channel_axes(x))
+    scale = _power_of_two(scale) if quantizer.alpha == "auto_po2" else scale
+    return Scaled(values=signs, scale=scale.astype(np.float64))
+
+
+def _ternary(values: FloatArray, quantizer: Ternary) -> Scaled:
+    if not isinstance(quantizer.alpha, str):
+        threshold = ternary_threshold(quantizer)
+        return Scaled(values=np.sign(values) * (np.abs(values) >= threshold), scale=_number(quantizer.alpha, values.ndim))
+    x = values.astype(np.float32)
+    axes = _channel_axes(x) if x.ndim > 1 else None
+    scale = (np.float32(2) * np.max(np.abs(x), axis=axes, keepdims=True) / np.float32(3)).astype(np.float32)
+    scale = _power_of_two(scale) if quantizer.alpha == "auto_po2" else scale
+    codes = np.zeros_like(x)
+    for _ in range(quantizer.unrolls):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            codes = (np.sign(x) * (np.abs(scale * np.rint(x / scale)) >= scale / np.float32(2))).astype(np.float32)
+        scale = _least_squares(x, codes, _channel_axes(x))
+        scale = _power_of_two(scale) if quantizer.alpha == "auto_po2" else scale
+    return Scaled(values=codes.astype(np.float64), scale=scale.astype(np.float64))
+
+
+def ternary_threshold(quantizer: Ternary) -> float:
+    """The threshold as the framework's float32 has it."""
+    return float(np.float32(DEFAULT_TERNARY_THRESHOLD if quantizer.threshold is None else quantizer.threshold))
+
+
+def _number(alpha: float | None, rank: int) -> FloatArray:
+    return np.full((1,) * rank, float(np.float32(1.0 if alpha is None else alpha)))
+
+
+def _channel_axes(x: FloatArray32) -> tuple[int, ...]:
+    """All axes but the last; the only one of a one-dimensional array."""
+    return tuple(range(x.ndim - 1)) if x.ndim > 1 else (0,)
 
 
 def _quantized_bits(values: FloatArray, quantizer: QuantizedBits, layer: str) -> Scaled:
     if isinstance(quantizer.alpha, str):
         return _automatic_scale(values, quantizer, layer)
-    scale = number_alpha(quantizer)
+    scale = number_alpha(quantizer, values.shape[-1], layer)
     scale = scale.reshape((1,) * (values.ndim - scale.ndim) + scale.shape)
     unsigned_bits = quantizer.bits - int(quantizer.keep_negative)
     if unsigned_bits == 0:
@@ -66,10 +126,16 @@ def _quantized_bits(values: FloatArray, quantizer: QuantizedBits, layer: str) ->
     return Scaled(values=np.ldexp(codes, -fraction), scale=scale)
 
 
-def number_alpha(quantizer: QuantizedBits) -> FloatArray:
-    """A numeric alpha as the framework's float32 has it, as float64 of any number of axes; 1 where there is none."""
+def number_alpha(quantizer: QuantizedBits, channels: int, layer: str) -> FloatArray:
+    """A numeric alpha as the framework's float32 has it, as float64 of any number of axes; 1 where there is none.
+
+    Raises UnsupportedQuantizerError where it has neither one value nor one for each channel.
+    """
     assert not isinstance(quantizer.alpha, str)
-    return np.asarray(1.0 if quantizer.alpha is None else quantizer.alpha, np.float32).astype(np.float64)
+    alpha = np.asarray(1.0 if quantizer.alpha is None else quantizer.alpha, np.float32).astype(np.float64)
+    if alpha.size not in {1, channels}:
+        raise UnsupportedQuantizerError(layer=layer, quantizer="quantized_bits", why=f"alpha has {alpha.size} values for {channels} channels")
+    return alpha
 
 
 def code_range(quantizer: QuantizedBits) -> tuple[int, int]:
@@ -84,7 +150,7 @@ def _automatic_scale(values: FloatArray, quantizer: QuantizedBits, layer: str) -
     if quantizer.bits <= 1:
         raise UnsupportedQuantizerError(layer=layer, quantizer=f"quantized_bits(1,alpha={quantizer.alpha})", why="QKeras answers NaN")
     x = (values.astype(np.float32) / np.float32(2.0**quantizer.integer)).astype(np.float32)
-    axes = tuple(range(x.ndim - 1)) if x.ndim > 1 else (0,)
+    axes = _channel_axes(x)
     half_levels = np.float32(2 ** (quantizer.bits - 1) - 1)
     scale = (np.max(np.abs(x), axis=axes, keepdims=True) * np.float32(2) / (half_levels * np.float32(2))).astype(np.float32)
     if quantizer.alpha == "auto_po2":

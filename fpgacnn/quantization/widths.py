@@ -53,7 +53,7 @@ def parse_widths(text: str) -> Widths:
 def is_float(network: SourceModel) -> bool:
     """Whether a kernel of the network has no quantizer."""
     operations = (layer.operation for layer in network.layers)
-    return any(isinstance(one, src.Convolution | src.Dense) and one.kernel.quantizer is None for one in operations)
+    return any(isinstance(one, src.Convolution | src.Depthwise | src.Dense) and one.kernel.quantizer is None for one in operations)
 
 
 def fold_normalizations(network: SourceModel) -> SourceModel:
@@ -74,7 +74,9 @@ def _foldable(layer: SourceLayer, network: SourceModel) -> str | None:
         return None
     host = network.layer(layer.inputs[0])
     readers = [other for other in network.layers if host.name in other.inputs]
-    linear = isinstance(host.operation, src.Convolution | src.Dense) and host.operation.kernel.quantizer is None and host.operation.folded is None
+    linear = (
+        isinstance(host.operation, src.Convolution | src.Depthwise | src.Dense) and host.operation.kernel.quantizer is None and host.operation.folded is None
+    )
     return host.name if linear and len(readers) == 1 and host.name not in network.outputs else None
 
 
@@ -82,7 +84,7 @@ def _folded(layer: SourceLayer, normalization: SourceLayer | None) -> SourceLaye
     if normalization is None:
         return layer
     assert isinstance(normalization.operation, src.BatchNormalization)
-    assert isinstance(layer.operation, src.Convolution | src.Dense)
+    assert isinstance(layer.operation, src.Convolution | src.Depthwise | src.Dense)
     kernel, bias = fold(replace(layer.operation, folded=normalization.operation.statistics))
     return replace(layer, operation=replace(layer.operation, kernel=kernel, bias=bias))
 
@@ -106,7 +108,7 @@ def with_quantizers(network: SourceModel, widths: Widths, seen: Mapping[str, Flo
             continue
         unbounded.remove(layer.name)
         cast = _activation(layer, widths, seen[layer.name])
-        if isinstance(layer.operation, src.Activate):
+        if isinstance(layer.operation, src.Activate) and layer.operation.function == src.Relu():
             layers.append(replace(quantized, operation=src.Activate(function=cast)))
             continue
         renamed[layer.name] = f"{layer.name}/quantized"
@@ -119,7 +121,7 @@ def with_quantizers(network: SourceModel, widths: Widths, seen: Mapping[str, Flo
 
 def _quantized(operation: src.SourceOperation, widths: Widths) -> src.SourceOperation:
     match operation:
-        case src.Convolution() | src.Dense():
+        case src.Convolution() | src.Depthwise() | src.Dense():
             return replace(
                 operation,
                 kernel=_weight(operation.kernel, widths),
@@ -145,9 +147,9 @@ def _fitting(bits: int, largest: float, *, spare: int) -> src.QuantizedBits:
 def _is_unbounded(layer: SourceLayer, unbounded: AbstractSet[str]) -> bool:
     """Whether nothing in the file limits the bits of a layer's results: float weights made them, and no quantizer followed."""
     match layer.operation:
-        case src.Convolution() | src.Dense():
+        case src.Convolution() | src.Depthwise() | src.Dense():
             return layer.operation.kernel.quantizer is None
-        case src.Activate(function=src.QuantizedBits() | src.QuantizedRelu()):
+        case src.Activate() if not isinstance(layer.operation.function, src.Relu | src.PRelu):
             return False
         case _:
             return any(name in unbounded for name in layer.inputs)
@@ -162,12 +164,12 @@ def _makes_values(layer: SourceLayer, network: SourceModel) -> bool:
     rounded_next = bool(readers) and all(isinstance(other.operation, src.Activate) for other in readers)
     match layer.operation:
         case src.Activate():
-            return isinstance(layer.operation.function, src.Relu)
-        case src.Convolution() | src.Dense() | src.BatchNormalization() | src.Merge():
+            return layer.name not in network.outputs or layer.operation.function == src.Relu()
+        case src.Convolution() | src.Depthwise() | src.Dense() | src.BatchNormalization() | src.Merge():
             return bool(readers) and not rounded_next and layer.name not in network.outputs
         case src.Pool() | src.GlobalPool():
             return layer.operation.kind is src.PoolKind.AVERAGE and layer.name not in network.outputs
-        case src.Input() | src.ZeroPad() | src.Reshape() | src.Concatenate():
+        case src.Input() | src.ZeroPad() | src.Crop() | src.Upsample() | src.Permute() | src.Reshape() | src.Concatenate():
             return False
         case _:
             assert_never(layer.operation)

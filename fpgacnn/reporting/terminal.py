@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from fpgacnn.errors import FpgacnnError
+from fpgacnn.errors import FpgacnnError, printable
 from fpgacnn.flow.record import LayerRecord, Quality, RunRecord
 from fpgacnn.frontends import Refusal
 from fpgacnn.frontends.keras.reader import Reading
@@ -29,22 +29,23 @@ def run_report(record: RunRecord) -> Iterator[RenderableType]:
     """All of a run: layers, promises, comparisons, quality, where the project lies."""
     model, target = record.model, record.target
     yield Text.assemble(
-        (model.file, "bold"),
-        f"  {model.layers} layers, {model.parameters:,} parameters ({model.framework})\n",
+        (printable(model.file), "bold"),
+        f"  {model.layers} layers, {model.parameters:,} parameters ({printable(model.framework)})\n",
         f"for {target.part} at {target.clock_ns:g} ns, io_{target.io}, {target.strategy}, reuse {target.reuse}, {target.backend}",
     )
     yield layer_table(record.plan.decisions)
     for given in record.inputs:
         rounding = f"; {given.rounded_values:,} values rounded, by at most {given.largest_rounding:.3g}" if given.rounded_values else ""
-        yield Text(f"input {given.name}: {given.format} ({given.reason}); {given.events:,} events from {given.origin}{rounding}")
+        origin = printable(given.origin)
+        yield Text(f"input {printable(given.name)}: {given.format} ({given.reason}); {given.events:,} events from {origin}{rounding}")
     yield promise(record)
     yield verification_table(record.verification)
     if record.quality:
         yield quality_table(record.quality)
     for note in record.notes:
-        yield Text.assemble(("note: ", "yellow"), note)
+        yield Text.assemble(("note: ", "yellow"), printable(note))
     if record.project:
-        yield Text.assemble("project: ", (record.project.folder, "bold"), f"  ({record.project.files} files, digest {record.project.digest[:12]})")
+        yield Text.assemble("project: ", (printable(record.project.folder), "bold"), f"  ({record.project.files} files, digest {record.project.digest[:12]})")
 
 
 def layer_table(decisions: Sequence[LayerRecord]) -> Table:
@@ -72,7 +73,7 @@ def layer_table(decisions: Sequence[LayerRecord]) -> Table:
 def promise(record: RunRecord) -> Text:
     """What the plan says about the whole."""
     if record.plan.exact:
-        return Text.assemble(("exact: ", "bold green"), "every answer equals the trained network's, bit for bit")
+        return Text.assemble(("exact: ", "bold green"), "every answer equals the quantized network's, bit for bit")
     if record.plan.lossless:
         return Text.assemble(("lossless: ", "bold green"), "no bit is lost; the framework's own float32 may round where hardware does not")
     losses = "; ".join(f"{name}: {loss}" for name, loss in record.plan.losses)
@@ -122,24 +123,28 @@ def quality_table(qualities: Sequence[Quality]) -> Table:
 def inspection(reading: Reading, refusals: Sequence[Refusal]) -> Iterator[RenderableType]:
     """What is in a model file."""
     parameters = sum(layer.parameters for layer in reading.layers)
-    yield Text.assemble((reading.name, "bold"), f"  {reading.framework}, {len(reading.layers)} layers read, {parameters:,} parameters")
+    yield Text.assemble((printable(reading.name), "bold"), f"  {printable(reading.framework)}, {len(reading.layers)} layers read, {parameters:,} parameters")
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("layer", "class", "what", "shape", "params"):
         table.add_column(name, justify="right" if name == "params" else "left", overflow="fold")
     for layer in reading.layers:
         shape = "x".join(map(str, layer.shape))
         table.add_row(
-            escape(layer.name), escape(layer.kind), escape(operation_text(layer.operation)), shape, f"{layer.parameters:,}" if layer.parameters else ""
+            escape(printable(layer.name)),
+            escape(printable(layer.kind)),
+            escape(operation_text(layer.operation)),
+            shape,
+            f"{layer.parameters:,}" if layer.parameters else "",
         )
     yield table
     for name, kind in reading.dropped:
-        yield Text(f"dropped: {name} ({kind}) does nothing at inference")
+        yield Text(f"dropped: {printable(name)} ({printable(kind)}) does nothing at inference")
     for refusal in refusals:
         line, hint = error_lines(refusal.error)
         yield line
         if hint:
             yield hint
     if reading.untold:
-        names = ", ".join(name for name, _ in reading.untold[:UNTOLD_SHOWN])
+        names = ", ".join(printable(name) for name, _ in reading.untold[:UNTOLD_SHOWN])
         more = f" and {len(reading.untold) - UNTOLD_SHOWN} more" if len(reading.untold) > UNTOLD_SHOWN else ""
         yield Text(f"not examined, because they read a refused layer: {names}{more}")

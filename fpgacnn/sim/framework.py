@@ -12,9 +12,11 @@ from typing import assert_never
 import numpy as np
 
 from fpgacnn.ir import source as src
+from fpgacnn.ir.functions import evaluate as evaluate_function
 from fpgacnn.ir.source import FloatArray, SourceLayer, SourceModel
 from fpgacnn.quantization import quantizers
 from fpgacnn.quantization.batchnorm import affine, fold
+from fpgacnn.quantization.spread import spread
 
 CHUNK_EVENTS = 256
 
@@ -41,10 +43,12 @@ def _prepared(model: SourceModel, *, quantized: bool) -> Mapping[str, tuple[Floa
 def _constants(layer: SourceLayer, *, quantized: bool) -> tuple[FloatArray, ...]:
     operation = layer.operation
     match operation:
-        case src.Convolution() | src.Dense():
+        case src.Convolution() | src.Depthwise() | src.Dense():
             kernel, bias = fold(operation)
             offset = _values(bias, layer.name, quantized=quantized) if bias else np.zeros(layer.shape[-1])
-            return _values(kernel, layer.name, quantized=quantized), offset
+            return spread(operation, _values(kernel, layer.name, quantized=quantized)), offset
+        case src.Pool() | src.GlobalPool() if operation.factor is not None and quantized:
+            return (_values(operation.factor, layer.name, quantized=True),)
         case src.BatchNormalization():
             return affine(operation.statistics if quantized else _unquantized(operation.statistics), layer.name)
         case _:
@@ -73,6 +77,8 @@ def _layer(layer: SourceLayer, given: tuple[FloatArray, ...], constants: tuple[F
     match operation:
         case src.Convolution():
             return _convolution(operation, data, *constants).reshape(-1, *layer.shape)
+        case src.Depthwise():
+            return _depthwise(operation, data, *constants).reshape(-1, *layer.shape)
         case src.Dense():
             return data @ constants[0] + constants[1]
         case src.BatchNormalization():
@@ -80,11 +86,21 @@ def _layer(layer: SourceLayer, given: tuple[FloatArray, ...], constants: tuple[F
         case src.Activate():
             return _activation(operation.function, data, quantized=quantized)
         case src.Pool():
-            return _pool(operation, data).reshape(-1, *layer.shape)
+            scaled = _pool(operation, data) * (constants[0] * operation.size[0] * operation.size[1] if constants else 1.0)
+            return scaled.reshape(-1, *layer.shape)
         case src.GlobalPool():
             cells = data.reshape(len(data), -1, data.shape[-1])
-            pooled = cells.max(axis=1) if operation.kind is src.PoolKind.MAX else cells.mean(axis=1)
+            pooled = cells.max(axis=1) if operation.kind is src.PoolKind.MAX else cells.sum(axis=1) / cells.shape[1]
+            pooled = cells.sum(axis=1) * constants[0] if constants else pooled
             return pooled.reshape(-1, *layer.shape)
+        case src.Crop():
+            top, bottom, left, right = operation.borders
+            image = _image(data)
+            return image[:, top : image.shape[1] - bottom, left : image.shape[2] - right].reshape(-1, *layer.shape)
+        case src.Upsample():
+            return _image(data).repeat(operation.factors[0], axis=1).repeat(operation.factors[1], axis=2).reshape(-1, *layer.shape)
+        case src.Permute():
+            return data.transpose(0, *(axis + 1 for axis in operation.axes))
         case src.ZeroPad():
             return _padded(_image(data), operation.pads, 0.0).reshape(-1, *layer.shape)
         case src.Reshape():
@@ -118,6 +134,12 @@ def _convolution(operation: src.Convolution, data: FloatArray, kernel: FloatArra
     return np.tensordot(windows, kernel.transpose(2, 0, 1, 3), axes=3) + bias
 
 
+def _depthwise(operation: src.Depthwise, data: FloatArray, kernel: FloatArray, bias: FloatArray) -> FloatArray:
+    windows = _windows(_image(data), (kernel.shape[0], kernel.shape[1]), operation.strides, operation.pads, 0.0)
+    sums = np.einsum("nyxchw,hwcm->nyxcm", windows, kernel, optimize=True)
+    return sums.reshape(*sums.shape[:3], -1) + bias
+
+
 def _pool(operation: src.Pool, data: FloatArray) -> FloatArray:
     if operation.kind is src.PoolKind.MAX:
         return _windows(_image(data), operation.size, operation.strides, operation.pads, -np.inf).max(axis=(4, 5))
@@ -130,12 +152,34 @@ def _merge(kind: src.MergeKind, given: tuple[FloatArray, ...]) -> FloatArray:
     match kind:
         case src.MergeKind.ADD:
             return np.sum(given, axis=0)
+        case src.MergeKind.SUBTRACT:
+            return given[0] - given[1]
+        case src.MergeKind.MULTIPLY:
+            return np.prod(given, axis=0)
+        case src.MergeKind.AVERAGE:
+            return np.sum(given, axis=0) / len(given)
+        case src.MergeKind.MAXIMUM:
+            return np.max(given, axis=0)
+        case src.MergeKind.MINIMUM:
+            return np.min(given, axis=0)
+        case _:
+            assert_never(kind)
 
 
 def _activation(function: src.Activation, data: FloatArray, *, quantized: bool) -> FloatArray:
     match function:
-        case src.QuantizedBits():
+        case src.QuantizedBits() | src.Binary() | src.Ternary() | src.PowerOfTwo():
             return quantizers.apply(data, function).product if quantized else data
+        case src.QuantizedTanh():
+            kind = src.FunctionKind.TANH if function.real else src.FunctionKind.HARD_TANH
+            return evaluate_function(function if quantized else src.Function(kind=kind), data)
+        case src.QuantizedSigmoid():
+            kind = src.FunctionKind.SIGMOID if function.real else src.FunctionKind.HARD_SIGMOID
+            return evaluate_function(function if quantized else src.Function(kind=kind, alpha=0.5), data)
+        case src.Function():
+            return evaluate_function(function, data)
+        case src.PRelu():
+            return np.where(data > 0, data, function.slope * data)
         case src.QuantizedRelu():
             if quantized:
                 return quantizers.apply(data, function).product
@@ -156,5 +200,5 @@ def _float_relu(data: FloatArray, quantizer: src.QuantizedRelu) -> FloatArray:
 
 def _relu(data: FloatArray, function: src.Relu) -> FloatArray:
     below = function.negative_slope * (data - function.threshold)
-    result = np.where(data >= function.threshold, data, below)
+    result = np.where(data > function.threshold, data, below)
     return result if function.max_value is None else np.minimum(result, function.max_value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import signal
@@ -41,7 +42,7 @@ def run(command: Sequence[str], *, folder: Path, seconds: float, environment: Ma
 
     Raises ToolTimeoutError after ending the whole group; KeyboardInterrupt ends it too.
     """
-    child = subprocess.Popen(  # noqa: S603  # a fixed program with arguments of ours, no shell
+    with subprocess.Popen(  # noqa: S603  # a fixed program with arguments of ours, no shell
         command,
         cwd=folder,
         stdin=subprocess.DEVNULL,
@@ -50,18 +51,19 @@ def run(command: Sequence[str], *, folder: Path, seconds: float, environment: Ma
         start_new_session=True,
         env={**os.environ, **(environment or {}), "LC_ALL": "C"},
         preexec_fn=_limit_memory,  # noqa: PLW1509  # only sets a limit
-    )
-    try:
-        said, _ = child.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired as error:
-        raise ToolTimeoutError(tool=Path(command[0]).name, seconds=f"{seconds:g}") from error
-    finally:
-        if child.poll() is None:
-            os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
+    ) as child:
+        try:
+            said, _ = child.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired as error:
+            raise ToolTimeoutError(tool=Path(command[0]).name, seconds=f"{seconds:g}") from error
+        finally:
+            with contextlib.suppress(ProcessLookupError):  # nobody is left, the usual case
+                os.killpg(child.pid, signal.SIGKILL)
     return Finished(status=child.returncode, tail=said[-TAIL_CHARACTERS:].decode("utf-8", "replace"))
 
 
 def _limit_memory() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (CHILD_MEMORY_BYTES, CHILD_MEMORY_BYTES))
+    _, allowed = resource.getrlimit(resource.RLIMIT_AS)
+    limit = CHILD_MEMORY_BYTES if allowed == resource.RLIM_INFINITY else min(CHILD_MEMORY_BYTES, allowed)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -25,6 +25,8 @@ FAMILIES: dict[str, Callable[[Builder, IoType], None]] = {
     "casts": lambda build, _: networks.casts(build),
     "elementwise": lambda build, _: networks.elementwise(build),
     "shapes": lambda build, _: networks.shapes(build),
+    "moves": lambda build, _: networks.moves(build),
+    "many readers": lambda build, _: networks.many_readers(build),
     "pooling": networks.pooling,
     "softmaxes": lambda build, _: networks.softmaxes(build),
 }

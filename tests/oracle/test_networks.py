@@ -12,7 +12,7 @@ import pytest
 from fpgacnn import frontends
 from fpgacnn.design import Design, Target
 from fpgacnn.numeric.fixed import Codes, parse_format, quantize_values
-from fpgacnn.precision import plan
+from fpgacnn.precision import plan, refine
 from fpgacnn.quantization import SoftmaxChoice, quantize
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.framework import evaluate
@@ -230,7 +230,7 @@ def test_every_layer_answers_as_keras_does(name: str, kit: Kit, tmp_path: Path) 
         if layer.name in keras.layers:
             assert np.allclose(framework[layer.name], keras.layers[layer.name], rtol=2e-6, atol=2e-6), layer.name
 
-    quantized = quantize(source, inputs=[form] * len(codes), softmax=SoftmaxChoice.KEEP)
+    quantized = refine(quantize(source, inputs=[form] * len(codes), softmax=SoftmaxChoice.KEEP))
     design = Design(model=quantized, plan=plan(quantized), target=Target())
     hardware = ReferenceEmulator(design).run(codes, trace=True)
     report = against_reference(design, hardware, keras.layers, name="Keras", exactness=0.0 if design.plan.is_exact else 1e-6)
@@ -252,7 +252,7 @@ def test_values_that_tie_are_rounded_as_keras_rounds_them(kit: Kit, tmp_path: Pa
     form = parse_format("fixed<7,1>")
     codes = Codes(array=np.arange(form.low, form.high + 1)[:128].reshape(8, 4, 4, 1), format=form)
     wanted = np.asarray(model.predict(codes.values, verbose=0), np.float64)
-    quantized = quantize(network, inputs=[form])
+    quantized = refine(quantize(network, inputs=[form]))
     design = Design(model=quantized, plan=plan(quantized), target=Target())
     seen = ReferenceEmulator(design).run([codes]).outputs[quantized.outputs[0]].values
     assert np.array_equal(seen, wanted)

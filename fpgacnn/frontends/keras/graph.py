@@ -90,7 +90,7 @@ def _unwrapped(entry: Mapping[str, Json], file: Path) -> tuple[str, Settings, tu
         if not isinstance(config, dict):
             raise BrokenArchitectureError(file=file, where=f"a {kind}", why="it has no configuration")
         name = config.get("name", entry.get("name"))
-        if not isinstance(name, str):
+        if not isinstance(name, str) or name.encode("utf-8", "replace").decode() != name:
             raise BrokenArchitectureError(file=file, where=f"a {kind}", why="it has no name")
         names.append(name)
         inner = config.get("layer")
@@ -117,16 +117,20 @@ def _sequential(config: Json, file: Path) -> Graph:
     uses: list[Use] = []
     for entry in _entries(values.get("layers"), file):
         kind, settings, weights = _unwrapped(entry, file)
-        if not uses and kind != "InputLayer":
+        is_input = kind == "InputLayer"
+        if uses and is_input:
+            raise GraphError(file=file, why=f"input layer '{settings.layer}' is not the first layer")
+        if not uses:
             shape = _input_shape(settings, values.get("build_input_shape"))
             if shape is None:
                 raise GraphError(file=file, why="the Sequential model states no input shape")
-            uses.append(Use(name=f"{settings.layer}_input", kind="InputLayer", settings=settings, weights=(), inputs=(), shape=shape))
-        previous = (uses[-1].name,) if uses else ()
-        shape = _input_shape(settings) if kind == "InputLayer" else None
-        uses.append(Use(name=settings.layer, kind=kind, settings=settings, weights=weights, inputs=previous, shape=shape))
+            first = settings.layer if is_input else f"{settings.layer}_input"
+            uses.append(Use(name=first, kind="InputLayer", settings=settings, weights=(), inputs=(), shape=shape))
+        if not is_input:
+            uses.append(Use(name=settings.layer, kind=kind, settings=settings, weights=weights, inputs=(uses[-1].name,)))
     name = values.get("name")
-    return Graph(name=name if isinstance(name, str) else "model", uses=tuple(uses), inputs=(uses[0].name,), outputs=(uses[-1].name,))
+    ordered = _ordered(uses, file)
+    return Graph(name=name if isinstance(name, str) else "model", uses=ordered, inputs=(uses[0].name,), outputs=(uses[-1].name,))
 
 
 def _functional(config: Mapping[str, Json], file: Path) -> Graph:
@@ -144,11 +148,13 @@ def _functional(config: Mapping[str, Json], file: Path) -> Graph:
         for number, node in enumerate(nodes if isinstance(nodes, list) else []):
             inputs = tuple(_node_inputs(node, settings))
             uses.append(Use(name=_node_name(outer, number), kind=kind, settings=settings, weights=weights, inputs=inputs))
-    name = config.get("name")
+    name, inputs = config.get("name"), _ends(config.get("input_layers"), file)
+    if sorted(inputs) != sorted(use.name for use in uses if use.kind == "InputLayer"):
+        raise GraphError(file=file, why=f"its inputs ({', '.join(inputs)}) are not its input layers")
     return Graph(
         name=name if isinstance(name, str) else "model",
         uses=_ordered(uses, file),
-        inputs=_ends(config.get("input_layers"), file),
+        inputs=inputs,
         outputs=_ends(config.get("output_layers"), file),
     )
 
@@ -170,6 +176,8 @@ def _reference(value: Json) -> str | None:
 
 def _node_inputs(node: Json, settings: Settings) -> list[str]:
     """Names of the uses that feed one node."""
+    if isinstance(node, dict):
+        return _keras3_inputs(node, settings)
     items = node if isinstance(node, list) else []
     if items and isinstance(items[0], str):
         items = [items]
@@ -181,6 +189,28 @@ def _node_inputs(node: Json, settings: Settings) -> list[str]:
         if isinstance(item, list) and len(item) > 3 and _holds_tensor(item[3]):
             raise UnsupportedLayerError(layer=settings.layer, kind="layer called with tensors as options", why="")
         found.append(name)
+    if not found:
+        raise settings.broken("inbound_nodes", "a node without inputs")
+    return found
+
+
+def _keras3_inputs(node: Mapping[str, Json], settings: Settings) -> list[str]:
+    """Keras 3 writes the call: tensors stand among the arguments with their history."""
+    found: list[str] = []
+    waiting: list[Json] = [node.get("args")]
+    while waiting:
+        value = waiting.pop(0)
+        if isinstance(value, list):
+            waiting = [*value, *waiting]
+        elif isinstance(value, dict) and value.get("class_name") == "__keras_tensor__":
+            config = value.get("config")
+            name = _reference(config.get("keras_history")) if isinstance(config, dict) else None
+            if name is None:
+                raise settings.broken("inbound_nodes", f"not understood: {value!r}")
+            found.append(name)
+    kwargs = node.get("kwargs")
+    if "__keras_tensor__" in json.dumps(kwargs):
+        raise UnsupportedLayerError(layer=settings.layer, kind="layer called with tensors as options", why="")
     if not found:
         raise settings.broken("inbound_nodes", "a node without inputs")
     return found
@@ -215,9 +245,13 @@ def _ordered(uses: list[Use], file: Path) -> tuple[Use, ...]:
     done: dict[str, Use] = {}
     waiting = list(uses)
     while waiting:
-        ready = [use for use in waiting if all(name in done for name in use.inputs)]
-        if not ready:
+        blocked: list[Use] = []
+        for use in waiting:
+            if all(name in done for name in use.inputs):
+                done[use.name] = use
+            else:
+                blocked.append(use)
+        if len(blocked) == len(waiting):
             raise GraphError(file=file, why=f"the layers form a cycle through '{waiting[0].name}'")
-        done |= {use.name: use for use in ready}
-        waiting = [use for use in waiting if use.name not in done]
+        waiting = blocked
     return tuple(done.values())

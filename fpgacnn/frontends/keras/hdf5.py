@@ -5,6 +5,7 @@ Refused before anything is read: external, virtual and linked data (they read ot
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,10 +22,10 @@ MAX_DEPTH = 64
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[h5py.File]:
-    """The file, open for reading and checked to hold only its own data."""
+def opened(path: Path, content: bytes | None = None) -> Iterator[h5py.File]:
+    """The file, or `content` that was taken out of it, open for reading and checked to hold only its own data."""
     try:
-        file = h5py.File(path, "r", rdcc_nbytes=0)
+        file = h5py.File(path if content is None else io.BytesIO(content), "r", rdcc_nbytes=0)
     except OSError as error:
         raise BrokenFileError(file=path, why=_reason(error)) from error
     with file:
@@ -102,6 +103,8 @@ class LegacyWeights:
     def __init__(self, file: h5py.File, path: Path) -> None:
         self._root = file.get("model_weights", file)
         self._path = path
+        if not isinstance(self._root, h5py.Group):
+            raise BrokenFileError(file=path, why="model_weights is not a group")
 
     @property
     def layer_names(self) -> list[str]:
@@ -118,7 +121,7 @@ class LegacyWeights:
             dataset = group.get(name)
             if not isinstance(dataset, h5py.Dataset):
                 raise WeightsError(file=self._path, layer=layer, why=f"'{name}' is listed but not in the file")
-            if dataset.dtype.kind not in "fiub":
+            if dataset.shape is None or dataset.dtype.kind not in "fiub":
                 raise WeightsError(file=self._path, layer=layer, why=f"'{name}' holds {dataset.dtype}, not numbers")
             short = name.rsplit("/", 1)[-1].split(":")[0]
             found[short] = np.asarray(dataset[()], dtype=np.float64)

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Literal, TypeGuard
 
 import numpy as np
 
 from fpgacnn.errors import UnsupportedQuantizerError
 from fpgacnn.frontends.keras.settings import Json
-from fpgacnn.ir.source import FloatArray, QuantizedBits, QuantizedRelu, Quantizer
+from fpgacnn.ir.source import (
+    Binary,
+    FloatArray,
+    PowerOfTwo,
+    QuantizedBits,
+    QuantizedRelu,
+    QuantizedSigmoid,
+    QuantizedTanh,
+    Quantizer,
+    Ternary,
+)
 
 MAX_TEXT = 1000
 MAX_BITS = 32
@@ -31,7 +42,7 @@ class _Options:
 
     def number(self, key: str, default: float) -> float:
         value = self.take(key, default)
-        if not isinstance(value, int | float) or not np.isfinite(value):
+        if not _is_finite(value):
             raise self.refuse(f"{key}={value!r} is not a number")
         return float(value)
 
@@ -48,12 +59,18 @@ class _Options:
         """Refuse what is left; drop what does nothing at inference."""
         if self.number("qnoise_factor", 1.0) != 1.0:
             raise self.refuse("qnoise_factor is not 1, so training mixes in unquantized values")
-        for harmless in ("use_stochastic_rounding", "use_ste", "use_variables", "var_name", "scale_axis", "name", "dtype"):
-            value = self._values.pop(harmless, None)
-            if harmless == "scale_axis" and value is not None:
-                raise self.refuse("scale_axis is not supported")
+        for harmless in ("use_stochastic_rounding", "use_ste", "use_variables", "var_name", "name", "dtype"):
+            self._values.pop(harmless, None)
+        for unsupported in ("scale_axis", "post_training_scale", "elements_per_scale", "min_po2_exponent", "max_po2_exponent"):
+            if self._values.pop(unsupported, None) is not None:
+                raise self.refuse(f"{unsupported} is not supported")
         if self._values:
             raise self.refuse(f"unknown options {sorted(self._values)}")
+
+
+def _is_finite(value: Json) -> TypeGuard[float]:
+    """A number that a double can hold: whole numbers in files can be longer."""
+    return isinstance(value, int | float) and abs(value) <= sys.float_info.max
 
 
 def _alpha(options: _Options) -> float | FloatArray | Literal["auto", "auto_po2"] | None:
@@ -64,9 +81,9 @@ def _alpha(options: _Options) -> float | FloatArray | Literal["auto", "auto_po2"
         return "auto"
     if value == "auto_po2":
         return "auto_po2"
-    if isinstance(value, int | float) and np.isfinite(value) and value != 0:
+    if _is_finite(value) and value != 0:
         return float(value)
-    if isinstance(value, list) and value and all(isinstance(item, int | float) and np.isfinite(item) for item in value):
+    if isinstance(value, list) and value and all(map(_is_finite, value)):
         return np.asarray(value, dtype=np.float64)
     raise options.refuse(f"alpha={value!r} is neither a number, 'auto' nor 'auto_po2'")
 
@@ -88,13 +105,12 @@ def _quantized_relu(options: _Options) -> Quantizer:
     slope = options.number("negative_slope", 0.0)
     if slope < 0 or slope > 1 or (slope and not np.log2(slope).is_integer()):
         raise options.refuse(f"negative_slope={slope:g} is no power of two up to 1")
-    bound = options.take("relu_upper_bound", None)
     quantizer = QuantizedRelu(
         bits=options.integer("bits", 8, 1, MAX_BITS),
         integer=options.integer("integer", 0, -MAX_BITS, MAX_BITS),
         use_sigmoid=options.flag("use_sigmoid", default=False),
         negative_slope=slope,
-        relu_upper_bound=float(bound) if isinstance(bound, int | float) and bound else None,
+        relu_upper_bound=options.number("relu_upper_bound", 0.0) or None,
         is_quantized_clip=options.flag("is_quantized_clip", default=True),
     )
     if quantizer.use_sigmoid and quantizer.negative_slope:
@@ -102,9 +118,107 @@ def _quantized_relu(options: _Options) -> Quantizer:
     return quantizer
 
 
+def _quantized_linear(options: _Options) -> Quantizer:
+    """qkeras-v3's successor of quantized_bits: the scale divides before rounding, so a power of two moves the point."""
+    alpha = _alpha(options)
+    if isinstance(alpha, str) or (alpha is not None and (not isinstance(alpha, float) or not np.log2(abs(alpha)).is_integer() or alpha < 0)):
+        raise options.refuse("alpha must be a power of two or None")
+    bits = options.integer("bits", 8, 2, MAX_BITS)
+    shift = 0 if alpha is None else int(np.log2(alpha))
+    return QuantizedBits(
+        bits=bits,
+        integer=options.integer("integer", 0, -MAX_BITS, MAX_BITS) + shift,
+        symmetric=options.flag("symmetric", default=True),
+        keep_negative=options.flag("keep_negative", default=True),
+        alpha=1.0,
+    )
+
+
+def _simple_alpha(options: _Options) -> float | Literal["auto", "auto_po2"] | None:
+    alpha = _alpha(options)
+    if isinstance(alpha, np.ndarray):
+        raise options.refuse("alpha per channel is not supported here")
+    return alpha
+
+
+def _binary(options: _Options) -> Quantizer:
+    return Binary(use_01=options.flag("use_01", default=False), alpha=_simple_alpha(options))
+
+
+def _stochastic_binary(options: _Options) -> Quantizer:
+    options.take("temperature", 0.0)
+    options.take("use_real_sigmoid", 1)
+    return Binary(alpha=_simple_alpha(options))
+
+
+def _ternary(options: _Options) -> Quantizer:
+    threshold = options.take("threshold", None)
+    alpha = _simple_alpha(options)
+    if threshold is not None and (isinstance(alpha, str) or not isinstance(threshold, int | float) or not threshold > 0):
+        raise options.refuse(f"threshold={threshold!r} is not supported with alpha={alpha!r}")
+    return Ternary(
+        alpha=alpha,
+        threshold=float(threshold) if isinstance(threshold, int | float) else None,
+        unrolls=options.integer("number_of_unrolls", 5, 1, 100),
+    )
+
+
+def _stochastic_ternary(options: _Options) -> Quantizer:
+    options.take("temperature", 0.0)
+    options.take("use_real_sigmoid", 1)
+    return _ternary(options)
+
+
+def _power_of_two(options: _Options, *, relu: bool = False) -> Quantizer:
+    limit = options.take("max_value", None)
+    if limit is not None and (not isinstance(limit, int | float) or not limit > 0):
+        raise options.refuse(f"max_value={limit!r} is not a positive number")
+    rounding = options.take("log2_rounding", "rnd")
+    if rounding not in ("rnd", "floor"):
+        raise options.refuse(f"log2_rounding={rounding!r} is neither 'rnd' nor 'floor'")
+    bits = options.integer("bits", 8, 2, 8)
+    return PowerOfTwo(
+        bits=bits,
+        max_value=float(limit) if isinstance(limit, int | float) else None,
+        quadratic=options.flag("quadratic_approximation", default=False),
+        floor=rounding == "floor",
+        relu=relu,
+        negative_slope=options.number("negative_slope", 0.0) if relu else 0.0,
+    )
+
+
+def _relu_power_of_two(options: _Options) -> Quantizer:
+    return _power_of_two(options, relu=True)
+
+
+def _quantized_tanh(options: _Options) -> Quantizer:
+    return QuantizedTanh(
+        bits=options.integer("bits", 8, 2, MAX_BITS),
+        symmetric=options.flag("symmetric", default=False),
+        real=options.flag("use_real_tanh", default=False),
+    )
+
+
+def _quantized_sigmoid(options: _Options) -> Quantizer:
+    return QuantizedSigmoid(
+        bits=options.integer("bits", 8, 1, MAX_BITS),
+        symmetric=float(options.integer("symmetric", 0, 0, 1 << 16)),
+        real=options.flag("use_real_sigmoid", default=False),
+    )
+
+
 _PARSERS: Mapping[str, tuple[tuple[str, ...], Callable[[_Options], Quantizer]]] = {
     "quantized_bits": (("bits", "integer", "symmetric", "keep_negative", "alpha", "use_stochastic_rounding"), _quantized_bits),
     "quantized_relu": (("bits", "integer", "use_sigmoid", "negative_slope", "use_stochastic_rounding"), _quantized_relu),
+    "quantized_linear": (("bits", "integer", "symmetric", "keep_negative", "alpha", "use_stochastic_rounding"), _quantized_linear),
+    "binary": (("use_01", "alpha", "use_stochastic_rounding"), _binary),
+    "stochastic_binary": (("alpha", "temperature", "use_real_sigmoid"), _stochastic_binary),
+    "ternary": (("alpha", "threshold", "use_stochastic_rounding", "number_of_unrolls"), _ternary),
+    "stochastic_ternary": (("alpha", "threshold", "temperature", "use_real_sigmoid", "number_of_unrolls"), _stochastic_ternary),
+    "quantized_po2": (("bits", "max_value", "use_stochastic_rounding", "quadratic_approximation"), _power_of_two),
+    "quantized_relu_po2": (("bits", "max_value", "negative_slope", "use_stochastic_rounding", "quadratic_approximation"), _relu_power_of_two),
+    "quantized_tanh": (("bits", "use_stochastic_rounding", "symmetric", "use_real_tanh"), _quantized_tanh),
+    "quantized_sigmoid": (("bits", "symmetric", "use_real_sigmoid", "use_stochastic_rounding"), _quantized_sigmoid),
 }
 
 
@@ -154,7 +268,9 @@ def _call_arguments(text: str, names: tuple[str, ...], *, layer: str) -> dict[st
         raise refusal
     try:
         call = ast.parse(text.strip(), mode="eval").body
-        if not isinstance(call, ast.Call) or len(call.args) > len(names):
+        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and len(call.args) <= len(names)):
+            raise refusal
+        if any(word.arg is None for word in call.keywords):
             raise refusal
         values = dict(zip(names, map(ast.literal_eval, call.args), strict=False))
         return values | {word.arg: ast.literal_eval(word.value) for word in call.keywords if word.arg}

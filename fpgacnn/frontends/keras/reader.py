@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import TypeAlias
 
@@ -13,14 +14,20 @@ from fpgacnn.errors import (
     FpgacnnError,
     GraphError,
     NotAModelError,
+    TooLargeError,
     UnsupportedLayerError,
 )
 from fpgacnn.frontends.files import Kind, digest, sniff
-from fpgacnn.frontends.keras import hdf5
+from fpgacnn.frontends.keras import archive, hdf5
+from fpgacnn.frontends.keras.context import Context, Step
 from fpgacnn.frontends.keras.graph import MAX_JSON, Graph, Use, parse_json, read_graph
-from fpgacnn.frontends.keras.layers import CODE_CARRIERS, NO_OPERATION, PARSERS, Context, Step, parse_layer
+from fpgacnn.frontends.keras.layers import CODE_CARRIERS, HINTS, NO_OPERATION, is_known, parse_layer
+from fpgacnn.frontends.keras.positional import PositionalWeights, is_positional
 from fpgacnn.frontends.keras.settings import Json
 from fpgacnn.ir.source import FloatArray, Input, Shape, SourceLayer, SourceModel
+
+MAX_VALUES = 1 << 22
+"""Values of one layer and event: more than any layer that an FPGA computes."""
 
 WeightSource: TypeAlias = Callable[[tuple[str, ...]], Mapping[str, FloatArray]]
 
@@ -83,7 +90,21 @@ def read_json(path: Path, weights: Path | None) -> Reading:
         raise NotAModelError(file=companion, seen="weights must be HDF5")
     version: Json = architecture.get("keras_version")
     with hdf5.opened(companion) as opened:
-        return _read(graph, path, digest(path, companion), f"Keras {version}", _source(hdf5.LegacyWeights(opened, companion)))
+        source = PositionalWeights(opened, companion, graph) if is_positional(opened) else hdf5.LegacyWeights(opened, companion)
+        return _read(graph, path, digest(path, companion), f"Keras {version}", _source(source))
+
+
+def read_archive(path: Path) -> Reading:
+    """Read a `.keras` archive of Keras 2.13 or later, plain, QKeras or qkeras-v3.
+
+    Raises NotAModelError where the zip archive is none.
+    """
+    members = archive.read_members(path)
+    graph = read_graph(parse_json(members[archive.CONFIG].decode("utf-8", "replace"), path), path)
+    metadata = parse_json(members.get(archive.METADATA, b"{}").decode("utf-8", "replace"), path)
+    with hdf5.opened(path, members[archive.WEIGHTS]) as file:
+        weights = PositionalWeights(file, path, graph) if is_positional(file) else hdf5.LegacyWeights(file, path)
+        return _read(graph, path, digest(path), f"Keras {metadata.get('keras_version', 'unknown version')}", _source(weights))
 
 
 def _companion(path: Path) -> Path:
@@ -94,7 +115,7 @@ def _companion(path: Path) -> Path:
     raise FileMissingError(file=path, why=f"architecture only; no weights file beside it ({candidates[0].name}); give --weights FILE")
 
 
-def _source(weights: hdf5.LegacyWeights) -> WeightSource:
+def _source(weights: hdf5.LegacyWeights | PositionalWeights) -> WeightSource:
     def lookup(names: tuple[str, ...]) -> Mapping[str, FloatArray]:
         return next((found for name in names if (found := weights.of_layer(name))), {})
 
@@ -124,6 +145,8 @@ def _read(graph: Graph, path: Path, sha256: str, framework: str, weights: Weight
             continue
         layers += _chain(use, steps, tuple(stands_for[name] for name in use.inputs))
         stands_for[use.name], shapes[use.name] = use.name, steps[-1].shape
+    if len({layer.name for layer in layers}) != len(layers):
+        raise GraphError(file=path, why="two layers have the same name")
     ends = (*graph.inputs, *graph.outputs)
     if not refusals and not all(name in stands_for for name in ends):
         raise GraphError(file=path, why="an input or output of the model is no layer")
@@ -143,17 +166,26 @@ def _read(graph: Graph, path: Path, sha256: str, framework: str, weights: Weight
 def _refuse_by_class(use: Use) -> None:
     if use.kind in CODE_CARRIERS:
         raise CodeInFileError(layer=use.name, kind=use.kind)
-    if use.kind not in PARSERS and use.kind not in NO_OPERATION and use.kind != "InputLayer":
-        raise UnsupportedLayerError(layer=use.name, kind=use.kind, why="")
+    if not is_known(use.kind):
+        raise UnsupportedLayerError(layer=use.name, kind=use.kind, why=HINTS.get(use.kind, ""))
 
 
 def _steps(use: Use, inputs: tuple[Shape, ...], weights: WeightSource) -> list[Step]:
     if use.kind == "InputLayer":
         assert use.shape is not None
+        _check_size(use, use.shape)
         return [Step(operation=Input(), shape=use.shape)]
     if use.kind in NO_OPERATION:
         return []
-    return parse_layer(Context(settings=use.settings, kind=use.kind, inputs=inputs, arrays=weights(use.weights)))
+    steps = parse_layer(Context(settings=use.settings, kind=use.kind, inputs=inputs, arrays=weights(use.weights)))
+    for step in steps:
+        _check_size(use, step.shape)
+    return steps
+
+
+def _check_size(use: Use, shape: Shape) -> None:
+    if prod(shape) > MAX_VALUES:
+        raise TooLargeError(file=use.settings.file, where=f"layer '{use.name}'", seen=f"{prod(shape)} values an event", limit=MAX_VALUES)
 
 
 def _chain(use: Use, steps: list[Step], inputs: tuple[str, ...]) -> list[SourceLayer]:

@@ -7,8 +7,10 @@ from math import prod
 from typing import TypeAlias, assert_never
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fpgacnn.design import Design
+from fpgacnn.errors import InternalError
 from fpgacnn.ir import layers as hw
 from fpgacnn.ir.source import MergeKind, PoolKind
 from fpgacnn.numeric.fixed import CodeArray, Codes, Format, limit, requantize
@@ -65,6 +67,8 @@ class ReferenceEmulator:
 
 def _working_values(layer: hw.Layer) -> int:
     match layer.operation:
+        case hw.Depthwise():
+            return prod(layer.shape) * prod(layer.operation.kernel.array.shape[:2])
         case hw.Convolution():
             return prod(layer.shape[:-1]) * prod(layer.operation.kernel.array.shape[:3]) + prod(layer.shape)
         case hw.Pool():
@@ -80,19 +84,26 @@ def compute(layer: hw.Layer, precision: LayerPrecision, given: tuple[Codes, ...]
     match operation:
         case hw.Convolution():
             return _convolution(layer, operation, precision, data, form)
+        case hw.Depthwise():
+            return _depthwise(layer, operation, precision, data, form)
         case hw.Dense():
             sums = products.accumulate(data, form.fraction, operation.kernel, operation.bias, _accumulator(precision))
             return requantize(sums, _accumulator(precision).fraction, result)
         case hw.Affine():
             return _affine(operation, data, form.fraction, result)
+        case hw.Lookup():
+            return operation.table.array[data & ((1 << form.width) - 1)]
         case hw.Cast() | hw.Saturate():
             return requantize(data, form.fraction, result)
         case hw.Relu():
             return np.where(data > 0, requantize(data, form.fraction, result), 0)
         case hw.LeakyRelu():
             slope = operation.slope
-            below = requantize(data * slope.array.ravel()[0], form.fraction + slope.format.fraction, result)
+            factors = slope.array if slope.array.size > 1 else slope.array.ravel()[0]
+            below = requantize(data * factors, form.fraction + slope.format.fraction, result)
             return np.where(data > 0, requantize(data, form.fraction, result), below)
+        case hw.ThresholdRelu():
+            return np.where(_above(data, form.fraction, operation.threshold), requantize(data, form.fraction, result), 0)
         case hw.Pool():
             return _pool(operation, precision, data, form)
         case hw.GlobalPool():
@@ -103,6 +114,15 @@ def compute(layer: hw.Layer, precision: LayerPrecision, given: tuple[Codes, ...]
             image = data if data.ndim == 4 else data[:, None]
             padded = np.pad(image, ((0, 0), (top, bottom), (left, right), (0, 0)))
             return requantize(padded, form.fraction, result).reshape(-1, *layer.shape)
+        case hw.Crop():
+            top, bottom, left, right = operation.borders
+            image = data if data.ndim == 4 else data[:, None]
+            return image[:, top : image.shape[1] - bottom, left : image.shape[2] - right].reshape(-1, *layer.shape)
+        case hw.Upsample():
+            image = data if data.ndim == 4 else data[:, None]
+            return image.repeat(operation.factors[0], axis=1).repeat(operation.factors[1], axis=2).reshape(-1, *layer.shape)
+        case hw.Permute():
+            return data.transpose(0, *(axis + 1 for axis in operation.axes))
         case hw.Reshape():
             return data.reshape(-1, *layer.shape)
         case hw.Merge():
@@ -116,8 +136,15 @@ def compute(layer: hw.Layer, precision: LayerPrecision, given: tuple[Codes, ...]
             return tables.stable_softmax(data, form.fraction, precision)
         case hw.Input():
             return data
+        case hw.Ternary() | hw.Function():
+            raise InternalError(what=f"node '{layer.name}' was not refined")
         case _:
             assert_never(operation)
+
+
+def _above(data: CodeArray, fraction: int, threshold: Codes) -> NDArray[np.bool_]:
+    common = max(fraction, threshold.format.fraction)
+    return (data << (common - fraction)) > (threshold.array.ravel()[0] << (common - threshold.format.fraction))
 
 
 def _accumulator(precision: LayerPrecision) -> Format:
@@ -132,6 +159,19 @@ def _convolution(layer: hw.Layer, operation: hw.Convolution, precision: LayerPre
     rows = windows.reshape(-1, height * width * channels)
     kernel = Codes(array=operation.kernel.array.reshape(-1, filters), format=operation.kernel.format)
     sums = products.accumulate(rows, form.fraction, kernel, operation.bias, _accumulator(precision))
+    return requantize(sums, _accumulator(precision).fraction, precision.result.format).reshape(-1, *layer.shape)
+
+
+def _depthwise(layer: hw.Layer, operation: hw.Depthwise, precision: LayerPrecision, data: CodeArray, form: Format) -> CodeArray:
+    """Each channel by itself, so that accumulators of every kind see their own products only."""
+    image = data if data.ndim == 4 else data[:, None]
+    height, width, channels, _ = operation.kernel.array.shape
+    windows = products.patches(image, (height, width), operation.strides, operation.pads).reshape(-1, height * width, channels)
+    sums = np.empty((len(windows), channels), np.int64)
+    for channel in range(channels):
+        kernel = Codes(array=operation.kernel.array[:, :, channel].reshape(-1, 1), format=operation.kernel.format)
+        bias = Codes(array=operation.bias.array[channel : channel + 1], format=operation.bias.format)
+        sums[:, channel] = products.accumulate(windows[:, :, channel], form.fraction, kernel, bias, _accumulator(precision))[:, 0]
     return requantize(sums, _accumulator(precision).fraction, precision.result.format).reshape(-1, *layer.shape)
 
 
@@ -175,3 +215,15 @@ def _merge(kind: MergeKind, left: Codes, right: Codes, result: Format) -> CodeAr
     match kind:
         case MergeKind.ADD:
             return requantize(one + other, fraction, result)
+        case MergeKind.SUBTRACT:
+            return requantize(one - other, fraction, result)
+        case MergeKind.MULTIPLY:
+            return requantize(left.array * right.array, left.format.fraction + right.format.fraction, result)
+        case MergeKind.AVERAGE:
+            return requantize(one + other, fraction + 1, result)
+        case MergeKind.MAXIMUM:
+            return requantize(np.maximum(one, other), fraction, result)
+        case MergeKind.MINIMUM:
+            return requantize(np.minimum(one, other), fraction, result)
+        case _:
+            assert_never(kind)

@@ -1,0 +1,41 @@
+"""The door to `.keras` zip archives: two small texts and one HDF5 file, read into memory after their sizes are checked."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from pathlib import Path
+
+from fpgacnn.errors import BrokenFileError, NotAModelError, TooLargeError
+
+CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+MAX_BYTES = 1 << 30
+
+
+def read_members(path: Path) -> dict[str, bytes]:
+    """The members of a `.keras` archive that matter, by name.
+
+    Raises NotAModelError where they are missing, TooLargeError before anything large is unpacked, BrokenFileError.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            sizes = {member.filename: member.file_size for member in archive.infolist()}
+            if not {CONFIG, WEIGHTS} <= sizes.keys():
+                raise NotAModelError(file=path, seen="a zip archive without config.json and model.weights.h5")
+            wanted = [name for name in (CONFIG, METADATA, WEIGHTS) if name in sizes]
+            total = sum(sizes[name] for name in wanted)
+            if total > MAX_BYTES:
+                raise TooLargeError(file=path, where="the archive", seen=f"{total} bytes unpacked", limit=MAX_BYTES)
+            return {name: _read(archive, name, sizes[name]) for name in wanted}
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError) as error:
+        raise BrokenFileError(file=path, why=str(error) or type(error).__name__) from error
+
+
+def _read(archive: zipfile.ZipFile, name: str, size: int) -> bytes:
+    """One member, never more than its entry promises."""
+    with archive.open(name) as file:
+        buffer = io.BytesIO()
+        while len(block := file.read(min(1 << 20, size + 1 - buffer.tell()))):
+            buffer.write(block)
+    return buffer.getvalue()

@@ -1,0 +1,96 @@
+"""What a layer's parser is given, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+
+from fpgacnn.errors import NonFiniteWeightsError, ShapeError, WeightsError
+from fpgacnn.frontends.keras.quantizers import parse_quantizer
+from fpgacnn.frontends.keras.settings import Json, Settings
+from fpgacnn.ir import source as src
+from fpgacnn.ir.source import FloatArray, Shape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One operation of a layer and the shape of its result."""
+
+    operation: src.SourceOperation
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """All that the file says about one use of a layer."""
+
+    settings: Settings
+    kind: str
+    inputs: tuple[Shape, ...]
+    arrays: Mapping[str, FloatArray]
+
+    @property
+    def name(self) -> str:
+        """The layer's name in the file."""
+        return self.settings.layer
+
+    @property
+    def rank(self) -> int:
+        """1 for classes of one-dimensional data, 2 for images."""
+        return 1 if "1D" in self.kind else 2
+
+    @property
+    def input(self) -> Shape:
+        """Shape of the only input."""
+        if len(self.inputs) != 1:
+            raise self.shape_error(f"one input expected, found {len(self.inputs)}")
+        return self.inputs[0]
+
+    def shape_error(self, why: str) -> ShapeError:
+        """The error for an input that does not fit."""
+        return ShapeError(layer=self.name, why=why)
+
+    def image(self) -> tuple[int, int, int]:
+        """Height, width and channels of the input; height 1 for one-dimensional data."""
+        if len(self.input) != self.rank + 1:
+            raise self.shape_error(f"{self.kind} needs an input of {self.rank + 1} axes, found {self.input}")
+        height, width, channels = (1, *self.input) if self.rank == 1 else self.input
+        return height, width, channels
+
+    def shaped(self, height: int, width: int, channels: int) -> Shape:
+        """A result's shape; one-dimensional data have no height."""
+        return (width, channels) if self.rank == 1 else (height, width, channels)
+
+    def weight(self, name: str, shape: Shape, quantizer: Json = None, *, trained: bool = False) -> src.Weight:
+        """A trained array of the layer, checked for presence, shape and finiteness.
+
+        `trained`: a quantizer without alpha becomes `auto_po2`, as QKeras makes it for kernels.
+        """
+        values = self.arrays.get(name)
+        file = self.settings.file
+        if values is None:
+            raise WeightsError(file=file, layer=self.name, why=f"its {name} is not in the file")
+        if values.shape != shape:
+            raise WeightsError(file=file, layer=self.name, why=f"{name} has shape {values.shape}, expected {shape}")
+        bad = int(values.size - np.isfinite(values).sum())
+        if bad:
+            raise NonFiniteWeightsError(file=file, layer=self.name, weight=name, count=bad, total=values.size)
+        parsed = parse_quantizer(quantizer, layer=self.name)
+        return src.Weight(values=values, quantizer=with_automatic_scale(parsed) if trained else parsed)
+
+
+Parser: TypeAlias = Callable[[Context], list[Step]]
+
+
+def with_automatic_scale(quantizer: src.Quantizer | None) -> src.Quantizer | None:
+    """QKeras turns a kernel quantizer without alpha into `auto_po2` when the layer is made (qlayers.py)."""
+    match quantizer:
+        case src.QuantizedBits(alpha=None):
+            return replace(quantizer, alpha="auto_po2", symmetric=True)
+        case src.Binary(alpha=None) | src.Ternary(alpha=None, threshold=None):
+            return replace(quantizer, alpha="auto_po2")
+        case _:
+            return quantizer

@@ -1,0 +1,183 @@
+"""Layers with products: convolutions, dense layers and batch normalization."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TypedDict
+
+import numpy as np
+
+from fpgacnn.frontends.keras.activations import embedded
+from fpgacnn.frontends.keras.context import Context, Step, with_automatic_scale
+from fpgacnn.frontends.keras.quantizers import parse_quantizer
+from fpgacnn.frontends.keras.settings import Settings
+from fpgacnn.ir import source as src
+
+Pads = tuple[int, int, int, int]
+Pair = tuple[int, int]
+
+
+class _Folded(TypedDict, total=False):
+    folded: src.Statistics
+    folded_bias_quantizer: src.Quantizer | None
+
+
+def _same_padding(size: int, window: int, stride: int) -> Pair:
+    """Zeros before and after, as TensorFlow's SAME has them: the odd one comes after."""
+    total = max((-(-size // stride) - 1) * stride + window - size, 0)
+    return total // 2, total - total // 2
+
+
+def padding(context: Context, window: Pair, strides: Pair) -> Pads:
+    """Top, bottom, left and right zeros of a window operation over the input."""
+    height, width, _ = context.image()
+    allowed = ("valid", "same", "causal") if context.rank == 1 else ("valid", "same")
+    kind = context.settings.word("padding", allowed, "valid")
+    if kind == "same":
+        return (*_same_padding(height, window[0], strides[0]), *_same_padding(width, window[1], strides[1]))
+    return (0, 0, window[1] - 1 if kind == "causal" else 0, 0)
+
+
+def window_outputs(context: Context, pads: Pads, window: Pair, strides: Pair) -> Pair:
+    """Rows and columns of windows that fit the padded input.
+
+    Raises ShapeError where none does.
+    """
+    height, width, _ = context.image()
+    rows = (height + pads[0] + pads[1] - window[0]) // strides[0] + 1
+    columns = (width + pads[2] + pads[3] - window[1]) // strides[1] + 1
+    if rows < 1 or columns < 1:
+        raise context.shape_error(f"a {window[0]}x{window[1]} window does not fit the input {context.input}")
+    return rows, columns
+
+
+def pair(settings: Settings, key: str, rank: int, default: tuple[int, ...] | None = None) -> Pair:
+    """A size option as (height, width); height 1 for one-dimensional layers."""
+    values = settings.sizes(key, rank, default)
+    return (1, values[0]) if rank == 1 else (values[0], values[1])
+
+
+def _window(context: Context, kernel: Pair) -> tuple[Pair, Pair, Pads, Pair]:
+    """Strides, dilation, padding and the output's rows and columns of a convolution."""
+    ones = (1,) * context.rank
+    strides = pair(context.settings, "strides", context.rank, ones)
+    dilation = pair(context.settings, "dilation_rate", context.rank, ones)
+    reach = ((kernel[0] - 1) * dilation[0] + 1, (kernel[1] - 1) * dilation[1] + 1)
+    pads = padding(context, reach, strides)
+    return strides, dilation, pads, window_outputs(context, pads, reach, strides)
+
+
+def convolution(context: Context) -> list[Step]:
+    """Conv1D, Conv2D and their quantized and batch-normalized kinds."""
+    settings, (*_, channels) = context.settings, context.image()
+    kernel, filters, groups = pair(settings, "kernel_size", context.rank), settings.integer("filters"), settings.integer("groups", 1)
+    if channels % groups or filters % groups:
+        raise context.shape_error(f"{channels} channels and {filters} filters cannot be split into {groups} groups")
+    strides, dilation, pads, (rows, columns) = _window(context, kernel)
+    stored = (*kernel, channels // groups, filters)
+    weight = context.weight("kernel", stored[2 - context.rank :], settings.get("kernel_quantizer"), trained=True)
+    operation = src.Convolution(
+        kernel=replace(weight, values=weight.values.reshape(stored)),
+        bias=_bias(context, filters),
+        strides=strides,
+        pads=pads,
+        dilation=dilation,
+        groups=groups,
+        **_folded(context, filters),
+    )
+    shape = context.shaped(rows, columns, filters)
+    return [Step(operation=operation, shape=shape), *embedded(context, shape)]
+
+
+def depthwise(context: Context) -> list[Step]:
+    """DepthwiseConv1D, DepthwiseConv2D and their quantized and batch-normalized kinds."""
+    settings, (*_, channels) = context.settings, context.image()
+    kernel, multiplier = pair(settings, "kernel_size", context.rank), settings.integer("depth_multiplier", 1)
+    outputs = channels * multiplier
+    steps = _depthwise_steps(context, kernel, multiplier, bias=_bias(context, outputs), folded=_folded(context, outputs))
+    return [*steps, *embedded(context, steps[-1].shape)]
+
+
+def _depthwise_steps(context: Context, kernel: Pair, multiplier: int, *, bias: src.Weight | None, folded: _Folded) -> list[Step]:
+    settings, (*_, channels) = context.settings, context.image()
+    strides, dilation, pads, (rows, columns) = _window(context, kernel)
+    stored = (*kernel, channels, multiplier)
+    name = "depthwise_kernel" if "depthwise_kernel" in context.arrays else "kernel"
+    quantizer = settings.get("depthwise_quantizer", settings.get("kernel_quantizer"))
+    weight = context.weight(name, stored[2 - context.rank :], quantizer, trained=True)
+    weight = replace(weight, values=weight.values.reshape(stored))
+    operation = src.Depthwise(kernel=weight, bias=bias, strides=strides, pads=pads, dilation=dilation, **folded)
+    return [Step(operation=operation, shape=context.shaped(rows, columns, channels * multiplier))]
+
+
+def separable(context: Context) -> list[Step]:
+    """SeparableConv1D and 2D: a depthwise convolution without bias, then a pointwise one."""
+    settings, (*_, channels) = context.settings, context.image()
+    kernel, multiplier = pair(settings, "kernel_size", context.rank), settings.integer("depth_multiplier", 1)
+    filters = settings.integer("filters")
+    steps = _depthwise_steps(context, kernel, multiplier, bias=None, folded={})
+    stored = (1, 1, channels * multiplier, filters)
+    weight = context.weight("pointwise_kernel", stored[2 - context.rank :], settings.get("pointwise_quantizer"), trained=True)
+    pointwise = src.Convolution(kernel=replace(weight, values=weight.values.reshape(stored)), bias=_bias(context, filters), strides=(1, 1), pads=(0, 0, 0, 0))
+    shape = (*steps[-1].shape[:-1], filters)
+    return [*steps, Step(operation=pointwise, shape=shape), *embedded(context, shape)]
+
+
+def _folded(context: Context, channels: int) -> _Folded:
+    """The batch normalization inside a `...Batchnorm` layer; empty for others."""
+    if not context.kind.endswith("Batchnorm"):
+        return {}
+    quantizer = parse_quantizer(context.settings.get("bias_quantizer"), layer=context.name)
+    return {"folded": _statistics(context, channels, quantized=False), "folded_bias_quantizer": quantizer}
+
+
+def _bias(context: Context, size: int) -> src.Weight | None:
+    if not context.settings.flag("use_bias", default=True):
+        return None
+    return context.weight("bias", (size,), context.settings.get("bias_quantizer"))
+
+
+def dense(context: Context) -> list[Step]:
+    """Dense, QDense and QDenseBatchnorm; on more than one axis it is a pointwise convolution."""
+    settings = context.settings
+    units, features = settings.integer("units"), context.input[-1]
+    kernel = context.weight("kernel", (features, units), settings.get("kernel_quantizer"), trained=True)
+    bias, shape, folded = _bias(context, units), (*context.input[:-1], units), _folded(context, units)
+    operation: src.SourceOperation = src.Dense(kernel=kernel, bias=bias, **folded)
+    if len(context.input) > 3:  # height, width, channels
+        raise context.shape_error(f"Dense on {len(context.input)} axes is not supported")
+    if len(context.input) > 1:
+        pointwise = replace(kernel, values=kernel.values.reshape(1, 1, features, units))
+        operation = src.Convolution(kernel=pointwise, bias=bias, strides=(1, 1), pads=(0, 0, 0, 0), **folded)
+    return [Step(operation=operation, shape=shape), *embedded(context, shape)]
+
+
+def _statistics(context: Context, channels: int, *, quantized: bool) -> src.Statistics:
+    settings = context.settings
+
+    def part(name: str, option: str, neutral: float, *, used: bool = True) -> src.Weight:
+        if not used:
+            return src.Weight(values=np.full((channels,), neutral))
+        weight = context.weight(name, (channels,), settings.get(f"{option}_quantizer") if quantized else None)
+        return replace(weight, quantizer=with_automatic_scale(weight.quantizer)) if option in {"gamma", "variance"} else weight
+
+    statistics = src.Statistics(
+        gamma=part("gamma", "gamma", 1.0, used=settings.flag("scale", default=True)),
+        beta=part("beta", "beta", 0.0, used=settings.flag("center", default=True)),
+        mean=part("moving_mean", "mean", 0.0),
+        variance=part("moving_variance", "variance", 1.0),
+        epsilon=settings.number("epsilon", 1e-3),
+    )
+    if np.any(statistics.variance.values + statistics.epsilon <= 0):
+        raise settings.unsupported("a variance is negative", "train again; the moving variance must not be negative")
+    return statistics
+
+
+def batch_normalization(context: Context) -> list[Step]:
+    """BatchNormalization and QBatchNormalization along the last axis."""
+    settings, shape = context.settings, context.input
+    axis = settings.get("axis", -1)
+    if (axis if isinstance(axis, list) else [axis]) not in ([-1], [len(shape)]):
+        raise settings.unsupported(f"normalization along axis {axis} is not supported", "normalize the last axis")
+    statistics = _statistics(context, shape[-1], quantized=context.kind == "QBatchNormalization")
+    return [Step(operation=src.BatchNormalization(statistics=statistics), shape=shape), *embedded(context, shape)]

@@ -1,0 +1,95 @@
+"""Weights as `.keras` archives and `.weights.h5` files have them: by class and position, not by name.
+
+Keras 2.13 and later number the layers of each class (`conv2d`, `conv2d_1`, ...) in the order of the model, and their
+arrays `vars/0`, `vars/1`, ... in the order in which the class makes them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from fpgacnn.errors import WeightsError
+from fpgacnn.frontends.keras.graph import Graph, Use
+from fpgacnn.ir.source import FloatArray
+
+_ROOTS = ("layers", "_layer_checkpoint_dependencies")
+_STATISTICS = ("gamma", "beta", "moving_mean", "moving_variance")
+
+
+def is_positional(file: h5py.File) -> bool:
+    """Whether a file has this layout."""
+    return any(root in file for root in _ROOTS)
+
+
+class PositionalWeights:
+    """The arrays of each layer by the names that its class gives them."""
+
+    def __init__(self, file: h5py.File, path: Path, graph: Graph) -> None:
+        self._path = path
+        self._root = next((file[root] for root in _ROOTS if root in file), file)
+        self._groups: dict[str, tuple[str, Use]] = {}
+        seen: Counter[str] = Counter()
+        for use in graph.uses:
+            if use.weights and use.weights[0] not in self._groups:
+                base = _snake(use.kind)
+                self._groups[use.weights[0]] = (base if not seen[base] else f"{base}_{seen[base]}", use)
+                seen[base] += 1
+
+    def of_layer(self, layer: str) -> Mapping[str, FloatArray]:
+        """The layer's arrays by name, as float64."""
+        place, use = self._groups.get(layer, ("", None))
+        group = self._root.get(place) if place else None
+        if use is None or not isinstance(group, h5py.Group):
+            return {}
+        found = self._arrays(group, _names(use), layer)
+        inner = group.get("batchnorm")
+        if isinstance(inner, h5py.Group):
+            found |= self._arrays(inner, _present(use, _STATISTICS), layer)
+        return found
+
+    def _arrays(self, group: h5py.Group, names: tuple[str, ...], layer: str) -> dict[str, FloatArray]:
+        found: dict[str, FloatArray] = {}
+        for number, name in enumerate(names):
+            dataset = group.get(f"vars/{number}")
+            if not isinstance(dataset, h5py.Dataset):
+                continue
+            if dataset.dtype.kind not in "fiub":
+                raise WeightsError(file=self._path, layer=layer, why=f"its {name} holds {dataset.dtype}, not numbers")
+            found[name] = np.asarray(dataset[()], dtype=np.float64)
+        return found
+
+
+def _snake(name: str) -> str:
+    """The class name as Keras writes it: `QConv2DBatchnorm` is `q_conv2d_batchnorm`."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def _names(use: Use) -> tuple[str, ...]:
+    """The arrays that a class makes, in its order."""
+    kind = use.kind
+    if kind in {"BatchNormalization", "SyncBatchNormalization", "QBatchNormalization"}:
+        return _present(use, _STATISTICS)
+    if "Separable" in kind:
+        return _present(use, ("depthwise_kernel", "pointwise_kernel", "bias"))
+    if "Depthwise" in kind:
+        return _present(use, ("depthwise_kernel", "bias"))
+    if kind == "PReLU":
+        return ("alpha",)
+    return _present(use, ("kernel", "bias"))
+
+
+def _present(use: Use, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names without those that the layer's options leave out."""
+    settings = use.settings
+    absent = {
+        name for name, option in (("bias", "use_bias"), ("gamma", "scale"), ("beta", "center")) if name in names and not settings.flag(option, default=True)
+    }
+    return tuple(name for name in names if name not in absent)

@@ -1,0 +1,203 @@
+"""Layers that move, pool or merge values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from math import prod
+
+import numpy as np
+
+from fpgacnn.frontends.keras.activations import embedded
+from fpgacnn.frontends.keras.context import Context, Step
+from fpgacnn.frontends.keras.linear import padding, pair, window_outputs
+from fpgacnn.frontends.keras.quantizers import parse_quantizer
+from fpgacnn.frontends.keras.settings import Json, Settings
+from fpgacnn.ir import source as src
+
+MERGES: Mapping[str, src.MergeKind] = {
+    "Add": src.MergeKind.ADD,
+    "Subtract": src.MergeKind.SUBTRACT,
+    "Multiply": src.MergeKind.MULTIPLY,
+    "Average": src.MergeKind.AVERAGE,
+    "Maximum": src.MergeKind.MAXIMUM,
+    "Minimum": src.MergeKind.MINIMUM,
+}
+MAX_BORDER = 1 << 12
+
+
+def _factor(context: Context, area: int) -> src.Weight | None:
+    """The quantized 1/area of QKeras' average pooling, or None where it divides."""
+    quantizer = parse_quantizer(context.settings.get("average_quantizer"), layer=context.name)
+    return None if quantizer is None else src.Weight(values=np.array([np.float32(1.0 / area)], np.float64), quantizer=quantizer)
+
+
+def _kind(context: Context) -> src.PoolKind:
+    return src.PoolKind.MAX if "Max" in context.kind else src.PoolKind.AVERAGE
+
+
+def pool(context: Context) -> list[Step]:
+    """MaxPooling and AveragePooling of both ranks, QAveragePooling2D."""
+    settings, rank = context.settings, context.rank
+    size = pair(settings, "pool_size", rank)
+    strides = size if settings.get("strides") is None else pair(settings, "strides", rank)
+    pads = padding(context, size, strides)
+    rows, columns = window_outputs(context, pads, size, strides)
+    factor = _factor(context, prod(size))
+    if factor and any(pads):
+        raise settings.unsupported("a quantized average with padding is not supported", "use padding='valid'")
+    shape = context.shaped(rows, columns, context.input[-1])
+    operation = src.Pool(kind=_kind(context), size=size, strides=strides, pads=pads, factor=factor)
+    return [Step(operation=operation, shape=shape), *embedded(context, shape)]
+
+
+def global_pool(context: Context) -> list[Step]:
+    """GlobalMaxPooling and GlobalAveragePooling of both ranks, QGlobalAveragePooling2D."""
+    height, width, channels = context.image()
+    keep = context.settings.flag("keepdims", default=False)
+    shape = (1,) * context.rank * keep + (channels,)
+    operation = src.GlobalPool(kind=_kind(context), keep_dims=keep, factor=_factor(context, height * width))
+    return [Step(operation=operation, shape=shape), *embedded(context, shape)]
+
+
+def _border(settings: Settings, key: str, rank: int) -> tuple[int, int, int, int]:
+    """`1`, `[1, 2]` or `[[1, 2], [3, 4]]` as top, bottom, left, right."""
+    value = settings.get(key, 1)
+    axes: list[Json] = value if isinstance(value, list) else [value] * rank
+    if rank == 1:
+        axes = [value if isinstance(value, list) else [value, value]]
+    pairs = [axis if isinstance(axis, list) else [axis, axis] for axis in axes]
+    flat = [size for one in pairs for size in one if isinstance(size, int) and not isinstance(size, bool) and 0 <= size <= MAX_BORDER]
+    if len(flat) != 2 * rank or sum(map(len, pairs)) != 2 * rank:
+        raise settings.broken(key, f"expected sizes of borders, found {value!r}")
+    top, bottom = (0, 0) if rank == 1 else flat[:2]
+    return top, bottom, flat[-2], flat[-1]
+
+
+def zero_padding(context: Context) -> list[Step]:
+    """ZeroPadding1D and 2D."""
+    height, width, channels = context.image()
+    top, bottom, left, right = pads = _border(context.settings, "padding", context.rank)
+    shape = context.shaped(height + top + bottom, width + left + right, channels)
+    return [Step(operation=src.ZeroPad(pads=pads), shape=shape)]
+
+
+def cropping(context: Context) -> list[Step]:
+    """Cropping1D and 2D."""
+    height, width, channels = context.image()
+    top, bottom, left, right = borders = _border(context.settings, "cropping", context.rank)
+    if top + bottom >= height or left + right >= width:
+        raise context.shape_error(f"nothing is left of {context.input}")
+    return [Step(operation=src.Crop(borders=borders), shape=context.shaped(height - top - bottom, width - left - right, channels))]
+
+
+def upsampling(context: Context) -> list[Step]:
+    """UpSampling1D and 2D, nearest neighbour."""
+    context.settings.word("interpolation", ("nearest",), "nearest")
+    height, width, channels = context.image()
+    factors = pair(context.settings, "size", context.rank, (2,) * context.rank)
+    return [Step(operation=src.Upsample(factors=factors), shape=context.shaped(height * factors[0], width * factors[1], channels))]
+
+
+def permute(context: Context) -> list[Step]:
+    """Permute; axes are counted from 1 in the file."""
+    value, rank = context.settings.get("dims"), len(context.input)
+    axes = [axis - 1 for axis in value if isinstance(axis, int)] if isinstance(value, list) else []
+    if sorted(axes) != list(range(rank)):
+        raise context.settings.broken("dims", f"expected the axes 1 to {rank} in some order, found {value!r}")
+    shape = tuple(context.input[axis] for axis in axes)
+    return [Step(operation=src.Permute(axes=tuple(axes)), shape=shape)] if axes != list(range(rank)) else []
+
+
+def flatten(context: Context) -> list[Step]:
+    """Flatten."""
+    return [Step(operation=src.Reshape(), shape=(prod(context.input),))]
+
+
+def reshape(context: Context) -> list[Step]:
+    """Reshape, with at most one -1."""
+    target = context.settings.get("target_shape")
+    sizes = [n for n in target if isinstance(n, int) and not isinstance(n, bool) and n != 0 and n >= -1] if isinstance(target, list) else []
+    if not sizes or not isinstance(target, list) or len(sizes) != len(target):
+        raise context.settings.broken("target_shape", f"expected sizes, found {target!r}")
+    total, known = prod(context.input), prod(n for n in sizes if n > 0)
+    if sizes.count(-1) > 1 or total % known or (-1 not in sizes and total != known):
+        raise context.shape_error(f"{context.input} cannot become {target}")
+    return [Step(operation=src.Reshape(), shape=tuple(total // known if n == -1 else n for n in sizes))]
+
+
+def repeat_vector(context: Context) -> list[Step]:
+    """RepeatVector: a vector as an image of one cell, repeated."""
+    count, (features, *rest) = context.settings.integer("n"), context.input
+    if rest:
+        raise context.shape_error(f"RepeatVector needs a vector, found {context.input}")
+    return [Step(operation=src.Reshape(), shape=(1, features)), Step(operation=src.Upsample(factors=(1, count)), shape=(count, features))]
+
+
+def merge(context: Context) -> list[Step]:
+    """Add, Subtract, Multiply, Average, Maximum, Minimum of tensors of one shape."""
+    if len(context.inputs) < 2:  # a merge joins two or more
+        raise context.shape_error("two or more inputs expected")
+    if len(set(context.inputs)) != 1:
+        raise context.shape_error(f"inputs of different shapes {context.inputs} are not supported")
+    kind = MERGES[context.kind]
+    if kind is src.MergeKind.SUBTRACT and len(context.inputs) != 2:  # left and right
+        raise context.shape_error(f"Subtract needs two inputs, found {len(context.inputs)}")
+    return [Step(operation=src.Merge(kind=kind), shape=context.inputs[0])]
+
+
+def dot(context: Context) -> list[Step]:
+    """Dot of two vectors: their product, summed by a dense layer of ones."""
+    shape = context.inputs[0]
+    axes = context.settings.get("axes")
+    if len(context.inputs) != 2 or len(set(context.inputs)) != 1 or len(shape) != 1:
+        raise context.shape_error(f"Dot is supported for two vectors of one size, found {context.inputs}")
+    if axes not in (1, -1, [1, 1], [-1, -1]) or context.settings.flag("normalize", default=False):
+        raise context.settings.unsupported(f"Dot with axes={axes} or normalize is not supported", "use axes=1 without normalize")
+    ones = src.Weight(values=np.ones((shape[0], 1)))
+    return [Step(operation=src.Merge(kind=src.MergeKind.MULTIPLY), shape=shape), Step(operation=src.Dense(kernel=ones, bias=None), shape=(1,))]
+
+
+def concatenate(context: Context) -> list[Step]:
+    """Concatenate along any axis but that of events."""
+    rank, axis = len(context.inputs[0]), context.settings.get("axis", -1)
+    if isinstance(axis, bool) or not isinstance(axis, int) or axis == 0 or not -rank <= axis <= rank:
+        raise context.settings.unsupported(f"axis {axis!r} is not supported", "concatenate along an axis of the data")
+    axis = axis - 1 if axis > 0 else axis + rank
+    rest = {(len(shape), shape[:axis], shape[axis + 1 :]) for shape in context.inputs}
+    if len(rest) != 1:
+        raise context.shape_error(f"{context.inputs} cannot be concatenated along axis {axis + 1}")
+    total = sum(shape[axis] for shape in context.inputs)
+    shape = (*context.inputs[0][:axis], total, *context.inputs[0][axis + 1 :])
+    return [Step(operation=src.Concatenate(axis=axis), shape=shape)]
+
+
+def over_time(context: Context, steps: list[Step]) -> list[Step]:
+    """TimeDistributed: the inner layer's steps on every row of the outer axis.
+
+    A one-dimensional convolution or pooling has windows of one row anyway; a dense layer becomes a pointwise
+    convolution; elementwise operations and reshapes do not see rows.
+    """
+    length = context.input[0]
+    return [replace(_row_by_row(context, step), shape=(length, *step.shape)) for step in steps]
+
+
+def _row_by_row(context: Context, step: Step) -> Step:
+    match step.operation:
+        case src.Dense() as inner:
+            kernel = replace(inner.kernel, values=inner.kernel.values.reshape(1, 1, *inner.kernel.values.shape))
+            operation = src.Convolution(
+                kernel=kernel,
+                bias=inner.bias,
+                strides=(1, 1),
+                pads=(0, 0, 0, 0),
+                folded=inner.folded,
+                folded_bias_quantizer=inner.folded_bias_quantizer,
+            )
+            return replace(step, operation=operation)
+        case src.GlobalPool() | src.Permute() | src.Concatenate():
+            raise context.settings.unsupported("TimeDistributed over this layer is not supported", "use it on Dense, Conv1D or pooling")
+        case _ if len(context.input) > 3:  # rows, width, channels
+            raise context.shape_error(f"TimeDistributed on {context.input} is not supported")
+        case _:
+            return step

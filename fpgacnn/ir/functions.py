@@ -1,0 +1,110 @@
+"""Functions of one real number, in float64: the meaning of activations that hardware builds as tables."""
+
+from __future__ import annotations
+
+import math
+from typing import assert_never
+
+import numpy as np
+
+from fpgacnn.ir.source import FloatArray, Function, FunctionKind, PowerOfTwo, QuantizedSigmoid, QuantizedTanh
+
+_SELU_SCALE = 1.0507009873554805
+_SELU_ALPHA = 1.6732632423543772
+EPSILON = 1e-7
+"""Keras' backend epsilon: powers of two start there."""
+
+_erf = np.vectorize(math.erf, otypes=[np.float64])
+
+
+def smooth(function: Function, x: FloatArray) -> FloatArray:
+    """A smooth function as Keras defines it (keras/activations)."""
+    match function.kind:
+        case FunctionKind.SIGMOID:
+            return _sigmoid(x)
+        case FunctionKind.TANH:
+            return np.tanh(x)
+        case FunctionKind.SOFTPLUS:
+            return np.logaddexp(x, 0.0)
+        case FunctionKind.SOFTSIGN:
+            return x / (1.0 + np.abs(x))
+        case FunctionKind.ELU:
+            return np.where(x > 0, x, function.alpha * np.expm1(np.minimum(x, 0.0)))
+        case FunctionKind.SELU:
+            return _SELU_SCALE * np.where(x > 0, x, _SELU_ALPHA * np.expm1(np.minimum(x, 0.0)))
+        case FunctionKind.EXPONENTIAL:
+            return np.exp(np.minimum(x, 700.0))
+        case FunctionKind.SWISH:
+            return x * _sigmoid(x)
+        case FunctionKind.GELU:
+            return x * 0.5 * (1.0 + _erf(x / math.sqrt(2.0)))
+        case FunctionKind.HARD_SIGMOID:
+            return np.clip(function.alpha * x + 0.5, 0.0, 1.0)
+        case FunctionKind.HARD_SWISH:
+            return x * np.clip(x / 6.0 + 0.5, 0.0, 1.0)
+        case FunctionKind.HARD_TANH:
+            return np.clip(x, -1.0, 1.0)
+        case _:
+            assert_never(function.kind)
+
+
+def _sigmoid(x: FloatArray) -> FloatArray:
+    return 0.5 * (1.0 + np.tanh(0.5 * x))
+
+
+def power_of_two(function: PowerOfTwo, x: FloatArray) -> FloatArray:
+    """`quantized_po2` and `quantized_relu_po2` (QKeras, _clip_power_of_two): sign and the nearest power of two."""
+    low, high = exponent_range(function)
+    if function.relu:
+        positive = _nearest_power(function, np.maximum(x, 0.0), low, high)
+        if not function.negative_slope:
+            return positive
+        return np.where(x >= 0, positive, -_nearest_power(function, np.maximum(-x, 0.0) * function.negative_slope, low, high))
+    return np.where(x < 0, -1.0, 1.0) * _nearest_power(function, np.abs(x), low, high)
+
+
+def exponent_range(function: PowerOfTwo) -> tuple[int, int]:
+    """Smallest and largest exponent that the quantizer can represent."""
+    signed_exponent = 1 if function.max_value is None or function.max_value > 1 else 0
+    bits = function.bits - (0 if function.relu else 1) - signed_exponent
+    low, high = -(2**bits), 2**bits - 1
+    return int(low), int(2 * (high // 2) if function.quadratic else high)
+
+
+def _nearest_power(function: PowerOfTwo, magnitude: FloatArray, low: int, high: int) -> FloatArray:
+    limited = np.where(magnitude < EPSILON, EPSILON, magnitude)
+    if function.max_value is not None:
+        limited = np.minimum(limited, function.max_value)
+    logarithm = np.log(np.sqrt(limited) if function.quadratic else limited).astype(np.float32) / np.float32(np.log(2.0))
+    steps = np.floor(logarithm) if function.floor else np.rint(logarithm)
+    exponent = (2.0 if function.quadratic else 1.0) * np.clip(steps, low, high)
+    return np.exp2(np.where(magnitude < EPSILON, float(low), exponent).astype(np.float64))
+
+
+def quantized_tanh(function: QuantizedTanh, x: FloatArray) -> FloatArray:
+    """`quantized_tanh`: rounded half to even to `bits - 1` fraction bits, clipped below 1."""
+    scale = 2.0 ** (function.bits - 1)
+    value = np.tanh(x) if function.real else np.clip(x, -1.0, 1.0)
+    return np.clip(np.rint(value * scale) / scale, -1.0 + float(function.symmetric) / scale, 1.0 - 1.0 / scale)
+
+
+def quantized_sigmoid(function: QuantizedSigmoid, x: FloatArray) -> FloatArray:
+    """`quantized_sigmoid`: rounded half to even to `bits` fraction bits, clipped below 1."""
+    scale = 2.0**function.bits
+    value = _sigmoid(x) if function.real else np.clip(0.5 * x + 0.5, 0.0, 1.0)
+    return np.clip(np.rint(value * scale) / scale, function.symmetric / scale, 1.0 - 1.0 / scale)
+
+
+def evaluate(function: Function | PowerOfTwo | QuantizedTanh | QuantizedSigmoid, x: FloatArray) -> FloatArray:
+    """Any function of one number."""
+    match function:
+        case Function():
+            return smooth(function, x)
+        case PowerOfTwo():
+            return power_of_two(function, x)
+        case QuantizedTanh():
+            return quantized_tanh(function, x)
+        case QuantizedSigmoid():
+            return quantized_sigmoid(function, x)
+        case _:
+            assert_never(function)

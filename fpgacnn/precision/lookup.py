@@ -1,0 +1,114 @@
+"""Functions as tables with an entry for every code of a narrow input, and a bound on what that costs.
+
+The table is indexed by all bits of its input, so an entry is the function's value at that very code, rounded once.
+Where the input has more bits it is rounded to the index first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fpgacnn.ir import source as src
+from fpgacnn.ir.functions import evaluate
+from fpgacnn.ir.layers import Function, Lookup
+from fpgacnn.ir.source import FloatArray, FunctionKind
+from fpgacnn.numeric.fixed import Codes, Format, Overflow, Rounding, exact_codes, quantize_values, smallest_format, to_values
+from fpgacnn.numeric.interval import Interval
+
+INDEX_BITS = 11
+ENTRY_BITS = 16
+SAMPLES = 8
+"""Points between two index steps at which the error is evaluated; the slope bounds what lies between them."""
+
+_REACH = {FunctionKind.TANH: 3, FunctionKind.SIGMOID: 4, FunctionKind.SOFTSIGN: 6, FunctionKind.SELU: 5, FunctionKind.ELU: 5}
+"""Integer bits, sign included, beyond which a function is flat or a line that its neighbours continue."""
+
+_SLOPE = 1.8
+"""No smooth function here is steeper (SELU: 1.0507 * 1.6733); the exponential is bounded by its own largest value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """The format that the input is cast to, or None where it is narrow enough, and the table."""
+
+    index: Format | None
+    lookup: Lookup
+
+
+def build(operation: Function, given: Interval, form: Format, error: float) -> Table:
+    """The table of a function for inputs of format `form` that lie in an interval and may be off by `error`."""
+    function = operation.function
+    if form.width <= INDEX_BITS:
+        table = _entries(function, _inputs(form))
+        return Table(index=None, lookup=Lookup(table=table, error=_narrow_error(function, form, table, error), what=_words(function, form)))
+    index = _index_format(function, given)
+    table = _entries(function, _inputs(index))
+    return Table(index=index, lookup=Lookup(table=table, error=_wide_error(function, given, index, table, error), what=_words(function, index)))
+
+
+def _words(function: object, index: Format) -> str:
+    name = function.kind.value if isinstance(function, src.Function) else type(function).__name__
+    return f"{name}, {1 << index.width} entries"
+
+
+def _inputs(form: Format) -> FloatArray:
+    """The values of all codes of a format, in the order of their bits."""
+    bits = np.arange(1 << form.width)
+    codes = np.where(bits > form.high, bits - (1 << form.width), bits) if form.signed else bits
+    return to_values(codes, form.fraction)
+
+
+def _index_format(function: object, given: Interval) -> Format:
+    needed = given.format
+    integer = needed.integer
+    if isinstance(function, src.Function) and function.kind in _REACH:
+        integer = min(integer, _REACH[function.kind] - (0 if needed.signed else 1))
+    elif isinstance(function, src.QuantizedTanh | src.QuantizedSigmoid):
+        integer = min(integer, 4 - (0 if needed.signed else 1))
+    return Format(width=INDEX_BITS, integer=integer, signed=needed.signed, rounding=Rounding.RND_CONV, overflow=Overflow.SAT)
+
+
+def _entries(function: src.Function | src.PowerOfTwo | src.QuantizedTanh | src.QuantizedSigmoid, inputs: FloatArray) -> Codes:
+    values = evaluate(function, inputs)
+    if not isinstance(function, src.Function):
+        exact = exact_codes(values)
+        assert exact is not None
+        return exact
+    largest, signed = float(np.abs(values).max()), bool(values.min() < 0)
+    _, exponent = np.frexp(max(largest, 2.0**-12))
+    form = Format(width=ENTRY_BITS, integer=int(exponent) + int(signed), signed=signed, rounding=Rounding.RND_CONV, overflow=Overflow.SAT)
+    codes = quantize_values(values, form)
+    return Codes(array=codes, format=smallest_format(int(codes.min()), int(codes.max()), form.fraction))
+
+
+def _narrow_error(function: object, form: Format, table: Codes, error: float) -> float:
+    """Rounding of the entries, and what an input that is off does."""
+    wanted = evaluate(function, _inputs(form))  # type: ignore[arg-type]  # a function of the closed union
+    rounding = float(np.abs(table.values - wanted).max())
+    if error == 0.0:
+        return rounding
+    return min(rounding + error * _slope(function, wanted), float(np.ptp(table.values)))
+
+
+def _slope(function: object, values: FloatArray) -> float:
+    if isinstance(function, src.Function):
+        return max(_SLOPE, float(values.max())) if function.kind is FunctionKind.EXPONENTIAL else _SLOPE
+    return float("inf")
+
+
+def _wide_error(function: object, given: Interval, index: Format, table: Codes, error: float) -> float:
+    """The largest distance over all inputs in the interval, the rounding to the index included."""
+    low, high = (bound * 2.0**-given.fraction for bound in given.bounds)
+    ends = to_values(np.array([index.low, index.high]), index.fraction)
+    inner = np.linspace(max(low, ends[0] - index.step), min(high, ends[1] + index.step), SAMPLES << index.width)
+    outer = np.concatenate([np.linspace(low, ends[0], 257), np.linspace(ends[1], high, 257)])
+    points = np.concatenate([inner, outer[(outer >= low) & (outer <= high)]])
+    entries = table.values[quantize_values(points, index) & ((1 << index.width) - 1)]
+    wanted = evaluate(function, points)  # type: ignore[arg-type]  # a function of the closed union
+    spacing = float(np.diff(inner).max()) if inner.size > 1 else 0.0
+    slope = _slope(function, wanted)
+    between = (spacing / 2) * slope if np.isfinite(slope) else float(np.diff(np.unique(table.values)).max(initial=0.0))
+    off = error * slope if error else 0.0
+    return float(min(np.abs(entries - wanted).max() + between + off, np.ptp(table.values) + np.abs(wanted).max()))

@@ -1,0 +1,162 @@
+"""What only intervals can tell: scales that make every step exact, tables of functions, guard bits of means.
+
+A pass from a network to a network. Behind it, every node is one that hardware has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from math import ceil, log2
+
+import numpy as np
+
+from fpgacnn.errors import UnsupportedOptionError, WidthLimitError
+from fpgacnn.ir import layers as hw
+from fpgacnn.ir.model import QuantizedModel
+from fpgacnn.ir.source import PoolKind
+from fpgacnn.numeric.fixed import Format, Overflow, Rounding, nearest_codes
+from fpgacnn.precision import bounds, lookup, steps
+from fpgacnn.precision.plan import Walk, window_sizes
+
+TERNARY = Format(width=2, integer=2, rounding=Rounding.RND_CONV, overflow=Overflow.SAT_SYM)
+_SATURATES = frozenset({Overflow.SAT, Overflow.SAT_SYM})
+
+
+def refine(model: QuantizedModel) -> QuantizedModel:
+    """The network with exact scales, tables and guard bits in place.
+
+    Raises UnsupportedOptionError where a step function cannot be built, WidthLimitError.
+    """
+    refinement = _Refinement(model=model)
+    for layer in model.layers:
+        refinement.add(layer)
+    return replace(model, layers=tuple(refinement.nodes))
+
+
+@dataclass(slots=True, kw_only=True)
+class _Refinement:
+    model: QuantizedModel
+    walk: Walk = field(default_factory=Walk)
+    nodes: list[hw.Layer] = field(default_factory=list)
+    waiting: dict[str, hw.Layer] = field(default_factory=dict)
+
+    def emit(self, layer: hw.Layer) -> None:
+        """Append a node that hardware has; constants that need too many bits are rounded."""
+        try:
+            self.walk.add(layer)
+        except WidthLimitError:
+            if not isinstance(layer.operation, hw.Affine) or layer.operation.exact_steps:
+                raise
+            layer = replace(layer, operation=_rounded(layer.operation))
+            self.walk.add(layer)
+        self.nodes.append(layer)
+
+    def add(self, layer: hw.Layer) -> None:
+        """Refine one node; a scale right before a cast waits for it."""
+        operation = layer.operation
+        if isinstance(operation, hw.Affine) and self._only_cast_behind(layer):
+            self.waiting[layer.name] = layer
+        elif layer.inputs and layer.inputs[0] in self.waiting:
+            self._fuse(self.waiting.pop(layer.inputs[0]), layer)
+        elif isinstance(operation, hw.Ternary):
+            self._ternary(layer, operation)
+        elif isinstance(operation, hw.Function):
+            self._function(layer, operation)
+        elif isinstance(operation, hw.Pool | hw.GlobalPool):
+            self.emit(replace(layer, operation=self._guarded(layer, operation)))
+        else:
+            self.emit(layer)
+
+    def _only_cast_behind(self, layer: hw.Layer) -> bool:
+        readers = self.model.consumers(layer.name)
+        return layer.name not in self.model.outputs and len(readers) == 1 and _cast_format(readers[0]) is not None
+
+    def _fuse(self, scale: hw.Layer, cast: hw.Layer) -> None:
+        """One node that scales, rounds and limits; by exact steps, or with constants that are exact anyway."""
+        form, operation = _cast_format(cast), scale.operation
+        assert form is not None
+        assert isinstance(operation, hw.Affine)
+        source = self.walk.ranges[scale.inputs[0]]
+        pair = None
+        if any(bounds.constants_error(operation)) or operation.scale.format.width > SCALE_PORT_BITS:
+            low, high = bounds.per_channel(source, scale.shape[-1])
+            fraction = source.interval.fraction
+            trained = operation.trained_scale, operation.trained_shift
+            if source.interval.low.shape[-1] in (1, scale.shape[-1]):
+                stairs = steps.rounding_stairs(low, high, fraction, *trained, form) if form.width <= MAX_STAIR_BITS else None
+                pair = steps.solve(stairs, fraction, operation.trained_scale, form) if stairs else None
+        if pair is not None:
+            fused = replace(operation, scale=pair.scale, shift=pair.shift, format=form, exact_steps=True)
+        elif not any(bounds.constants_error(operation)):
+            fused = replace(operation, format=form)
+        else:
+            self.emit(scale)
+            self.emit(cast)
+            return
+        self.emit(replace(cast, operation=fused, inputs=scale.inputs))
+
+    def _ternary(self, layer: hw.Layer, operation: hw.Ternary) -> None:
+        """Steps at plus and minus the threshold as an exact scale before a two-bit cast."""
+        source, channels = self.walk.ranges[layer.inputs[0]], layer.shape[-1]
+        fraction = source.interval.fraction
+        low, high = bounds.per_channel(source, channels)
+        edge = np.ldexp(operation.threshold, fraction)
+        begins = np.tile([int(np.floor(-edge)) + 1, ceil(edge)], (channels, 1))
+        begins = np.clip(begins, low[:, None], high[:, None] + 1)
+        stairs = steps.Staircase(first=0, begins=begins, low=low, high=high, rising=np.ones(channels, np.bool_))
+        guess = np.full(channels, 0.5 / operation.threshold)
+        pair = steps.solve(stairs, fraction, guess, TERNARY)
+        if pair is None:
+            raise UnsupportedOptionError(layer=layer.source, why="ternary steps need too many bits", do="quantize its input to fewer bits")
+        zero = np.zeros(channels)
+        affine = hw.Affine(scale=pair.scale, shift=pair.shift, trained_scale=guess, trained_shift=zero, format=TERNARY, exact_steps=True)
+        self.emit(replace(layer, operation=affine))
+
+    def _function(self, layer: hw.Layer, operation: hw.Function) -> None:
+        source = layer.inputs[0]
+        given, form = self.walk.ranges[source], self.walk.decided[source].result.format
+        table = lookup.build(operation, given.interval, form, given.error)
+        if table.index is not None:
+            index = replace(layer, name=f"{layer.name}_index", operation=hw.Cast(format=table.index), is_result=False)
+            self.emit(index)
+            source = index.name
+        self.emit(replace(layer, operation=table.lookup, inputs=(source,)))
+
+    def _guarded(self, layer: hw.Layer, operation: hw.Pool | hw.GlobalPool) -> hw.Pool | hw.GlobalPool:
+        """Guard bits for a mean that no power of two divides: enough for every cast behind it, where only casts are.
+
+        Two different sums over n cells are 1/n steps apart, and so is a sum from a half step that it does not meet;
+        with ceil(log2 n) more bits than both points need, truncation cannot carry a mean across a half step.
+        """
+        counts = window_sizes(operation, self.walk.shapes[layer.inputs[0]])
+        if operation.kind is PoolKind.MAX or all(count & (count - 1) == 0 for count in counts):
+            return operation
+        fraction = self.walk.ranges[layer.inputs[0]].interval.fraction
+        formats = [_cast_format(reader) for reader in self.model.consumers(layer.name)]
+        bits = max(ceil(log2(count)) for count in counts) + 1
+        known = [form for form in formats if form is not None]
+        if not known or len(known) < len(formats) or layer.name in self.model.outputs:
+            return replace(operation, guard=hw.Guard(bits=bits + bounds.GUARD_BITS, exact_steps=False))
+        finest = max(form.fraction for form in known)
+        return replace(operation, guard=hw.Guard(bits=bits + max(finest + 1 - fraction, 0), exact_steps=True))
+
+
+def _rounded(operation: hw.Affine) -> hw.Affine:
+    """The scale in one DSP48 port, the shift with a few bits more."""
+    scale = nearest_codes(operation.trained_scale, SCALE_PORT_BITS)
+    return replace(operation, scale=scale, shift=nearest_codes(operation.trained_shift, SCALE_PORT_BITS + 6))
+
+
+SCALE_PORT_BITS = 18
+"""A scale of more bits than one DSP48 port is worth a search for a shorter one."""
+
+MAX_STAIR_BITS = 12
+
+
+def _cast_format(layer: hw.Layer) -> Format | None:
+    """The format of a cast that rounds half to even and saturates, ReLUs among them; None for others."""
+    operation = layer.operation
+    form = operation.format if isinstance(operation, hw.Cast | hw.Relu) else None
+    if form is None or form.rounding is not Rounding.RND_CONV or form.overflow not in _SATURATES:
+        return None
+    return None if isinstance(operation, hw.Relu) and form.signed else form

@@ -1,0 +1,44 @@
+"""Real constants as codes: exactly where few enough bits hold them, else rounded to the nearest."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fpgacnn.errors import WidthsNeededError
+from fpgacnn.ir import layers as hw
+from fpgacnn.ir.source import FloatArray
+from fpgacnn.numeric.fixed import Codes, exact_codes, nearest_codes
+
+EXACT_SCALE_BITS = 30
+"""A float32 scale has 24 significant bits; channels of different size need a few more in one format."""
+
+EXACT_SHIFT_BITS = 44
+ROUNDED_BITS = 26
+
+
+def rounded(values: FloatArray, exact_bits: int) -> Codes:
+    """Values exactly where `exact_bits` bits hold them, else half to even in ROUNDED_BITS bits."""
+    exact = exact_codes(values)
+    return exact if exact is not None and exact.format.width <= exact_bits else nearest_codes(values, ROUNDED_BITS)
+
+
+def weight_codes(values: FloatArray, layer: str, what: str) -> Codes:
+    """Quantized weights as codes.
+
+    Raises WidthsNeededError where no format holds them.
+    """
+    codes = exact_codes(values)
+    if codes is None:
+        raise WidthsNeededError(layer=layer, what=f"{what} weights")
+    return codes
+
+
+def affine(scale: FloatArray, shift: FloatArray) -> hw.Affine:
+    """`x * scale + shift` per channel, as exact as the constants allow."""
+    return hw.Affine(scale=rounded(scale, EXACT_SCALE_BITS), shift=rounded(shift, EXACT_SHIFT_BITS), trained_scale=scale, trained_shift=shift)
+
+
+def is_power_of_two(values: FloatArray) -> bool:
+    """Whether every value but 0 is a power of two, of either sign."""
+    mantissa, _ = np.frexp(np.abs(values[values != 0]))
+    return bool(np.all(mantissa == 0.5))

@@ -1,0 +1,68 @@
+"""Convolutions and dense layers on integer weights."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+import numpy as np
+
+from fpgacnn.errors import UnsupportedQuantizerError, WidthsNeededError
+from fpgacnn.ir import layers as hw
+from fpgacnn.ir import source as src
+from fpgacnn.ir.source import FloatArray, Shape
+from fpgacnn.numeric.fixed import Codes, Format, exact_codes
+from fpgacnn.quantization import quantizers
+from fpgacnn.quantization.batchnorm import fold
+from fpgacnn.quantization.constants import affine, is_power_of_two, weight_codes
+from fpgacnn.quantization.nodes import node
+from fpgacnn.quantization.spread import as_convolution, spread
+
+FLOAT_WEIGHT_BITS = 16
+"""A kernel without a quantizer is taken as it is only if this many bits hold it exactly."""
+
+
+def linear_nodes(name: str, operation: src.Linear, shape: Shape) -> list[hw.Layer]:
+    """A linear layer on integer weights; a scale that is no power of two becomes a node of its own."""
+    kernel, bias = fold(operation)
+    scaled, outputs = _quantized(kernel, name, "kernel"), shape[-1]
+    bias_values = _quantized(bias, name, "bias").product if bias is not None else np.zeros(outputs)
+    scale = _per_output(scaled.scale, operation, outputs, name)
+    if is_power_of_two(scale):
+        codes = weight_codes(spread(operation, scaled.product), name, "kernel")
+        return [node("sums", _operation(operation, codes, weight_codes(bias_values, name, "bias")), shape)]
+    none = Codes(array=np.zeros(outputs, np.int64), format=Format(width=1, integer=1, signed=False))
+    codes = weight_codes(spread(operation, scaled.values), name, "kernel")
+    return [node("sums", _operation(operation, codes, none), shape), node("alpha", affine(scale, bias_values), shape)]
+
+
+def _quantized(weight: src.Weight, layer: str, what: str) -> quantizers.Scaled:
+    if weight.quantizer is None:
+        codes = exact_codes(weight.values)
+        if codes is None or (what == "kernel" and codes.format.width > FLOAT_WEIGHT_BITS):
+            raise WidthsNeededError(layer=layer, what=f"{what} weights")
+    return quantizers.apply(weight.values, weight.quantizer, layer=layer)
+
+
+def _per_output(scale: FloatArray, operation: src.Linear, outputs: int, layer: str) -> FloatArray:
+    """The scale as one number for each output; depthwise kernels are scaled along their last axis, the multiplier."""
+    if scale.size != scale.shape[-1]:
+        raise UnsupportedQuantizerError(layer=layer, quantizer="alpha", why="a scale that is not per output channel")
+    flat = scale.reshape(-1)
+    if isinstance(operation, src.Depthwise) and flat.size > 1:
+        return np.tile(flat, outputs // flat.size)
+    return np.broadcast_to(flat, (outputs,))
+
+
+def _operation(operation: src.Linear, kernel: Codes, bias: Codes) -> hw.Operation:
+    match operation:
+        case src.Convolution():
+            return hw.Convolution(kernel=kernel, bias=bias, strides=operation.strides, pads=operation.pads)
+        case src.Depthwise():
+            if kernel.array.shape[-1] == 1:
+                return hw.Depthwise(kernel=kernel, bias=bias, strides=operation.strides, pads=operation.pads)
+            full = Codes(array=as_convolution(kernel.array), format=kernel.format)
+            return hw.Convolution(kernel=full, bias=bias, strides=operation.strides, pads=operation.pads)
+        case src.Dense():
+            return hw.Dense(kernel=kernel, bias=bias)
+        case _:
+            assert_never(operation)

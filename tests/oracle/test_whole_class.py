@@ -1,0 +1,204 @@
+"""The whole class of layers and quantizers, made and answered by the real Keras and QKeras."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fpgacnn import frontends
+from fpgacnn.design import Design, Target
+from fpgacnn.numeric.fixed import Codes, parse_format
+from fpgacnn.precision import plan, refine
+from fpgacnn.quantization import SoftmaxChoice, quantize
+from fpgacnn.sim.emulator import ReferenceEmulator
+from fpgacnn.sim.framework import evaluate
+from fpgacnn.verification import against_reference
+from tests.oracle.test_networks import EVENTS, INPUT, Kit, chain, randomized
+
+pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]  # Keras and QKeras warn a lot
+
+
+def image(kit: Kit, *steps: Any, shape: tuple[int, ...] = (7, 7, 2)) -> Any:
+    return kit.model(shape, chain(*steps))
+
+
+def activation(kit: Kit, quantizer: Any) -> Any:
+    return image(kit, kit.convolution(4, 3), kit.qkeras.QActivation(quantizer), kit.convolution(2, 2), shape=(5, 5, 2))
+
+
+def merges(kit: Kit) -> Any:
+    def build(x: Any) -> Any:
+        a, b = (kit.relu(5, 1)(kit.convolution(3, 3, padding="same")(x)) for _ in range(2))
+        found = [kit.layers.Subtract()([a, b]), kit.layers.Multiply()([a, b]), kit.layers.Average()([a, b]), kit.layers.Maximum()([a, b])]
+        return kit.layers.Concatenate()([*found, kit.layers.Minimum()([a, b])])
+
+    return kit.model((5, 5, 2), build)
+
+
+def shared(kit: Kit) -> Any:
+    one, other = kit.layers.Input((5, 5, 1)), kit.layers.Input((5, 5, 1))
+    layer, relu = kit.convolution(3, 3), kit.relu()
+    return kit.keras.Model([one, other], kit.layers.Add()([relu(layer(one)), relu(layer(other))]))
+
+
+def po2(kit: Kit, **options: Any) -> Any:
+    return kit.qkeras.quantized_po2(4, **options)
+
+
+NETWORKS: dict[str, Callable[[Kit], Any]] = {
+    "depthwise": lambda k: image(
+        k,
+        k.qkeras.QDepthwiseConv2D(3, depthwise_quantizer=k.bits(5), bias_quantizer=k.bits(5)),
+        k.relu(),
+        k.qkeras.QDepthwiseConv2D(2, depth_multiplier=2, depthwise_quantizer=k.bits(5), use_bias=False),
+    ),
+    "separable": lambda k: image(
+        k, k.qkeras.QSeparableConv2D(3, 3, depthwise_quantizer=k.bits(5), pointwise_quantizer=k.bits(5), bias_quantizer=k.bits(5)), k.relu()
+    ),
+    "depthwise with normalization": lambda k: image(
+        k, k.qkeras.QDepthwiseConv2DBatchnorm(3, depthwise_quantizer=k.bits(8, 1), bias_quantizer=k.bits(8, 1)), k.relu()
+    ),
+    "dilation and groups": lambda k: image(k, k.convolution(4, 2, dilation_rate=2), k.relu(), k.convolution(3, 3, padding="same", dilation_rate=(2, 1))),
+    "normalization then quantizer": lambda k: image(
+        k,
+        k.convolution(4, 3, use_bias=False),
+        k.layers.BatchNormalization(),
+        k.relu(),
+        k.convolution(3, 2, use_bias=False),
+        k.layers.BatchNormalization(),
+        k.qkeras.QActivation(k.bits(6, 1)),
+    ),
+    "normalization then addition": lambda k: image(k, k.convolution(4, 3), k.layers.BatchNormalization(), k.layers.ReLU(), k.relu()),
+    "quantized normalization": lambda k: image(k, k.convolution(4, 3), k.qkeras.QBatchNormalization(), k.relu()),
+    "automatic scales": lambda k: image(
+        k,
+        k.convolution(4, 3, kernel_quantizer=k.bits(4, 0, alpha="auto")),
+        k.relu(),
+        k.layers.Flatten(),
+        k.dense(3, kernel_quantizer=k.qkeras.ternary(alpha="auto")),
+    ),
+    "binary and ternary weights": lambda k: image(
+        k,
+        k.convolution(4, 3, kernel_quantizer=k.qkeras.binary(alpha=1)),
+        k.relu(),
+        k.convolution(3, 2, kernel_quantizer=k.qkeras.ternary(alpha=1)),
+        k.relu(),
+        k.layers.Flatten(),
+        k.dense(3, kernel_quantizer=k.qkeras.binary(alpha="auto_po2")),
+    ),
+    "powers of two": lambda k: image(k, k.convolution(4, 3, kernel_quantizer=po2(k), bias_quantizer=po2(k, max_value=1)), k.relu()),
+    "stochastic weights": lambda k: image(
+        k,
+        k.convolution(4, 3, kernel_quantizer=k.qkeras.stochastic_ternary(alpha="auto_po2")),
+        k.relu(),
+        k.convolution(3, 2, kernel_quantizer=k.qkeras.stochastic_binary(alpha="auto_po2")),
+    ),
+    "binary activation": lambda k: activation(k, k.qkeras.binary(alpha=1)),
+    "binary activation 0 1": lambda k: activation(k, k.qkeras.binary(use_01=True, alpha=1)),
+    "ternary activation": lambda k: activation(k, k.qkeras.ternary(alpha=1)),
+    "ternary activation at 1/2": lambda k: activation(k, k.qkeras.ternary(alpha=2.0, threshold=0.5)),
+    "quantized tanh": lambda k: activation(k, k.qkeras.quantized_tanh(5)),
+    "symmetric tanh": lambda k: activation(k, k.qkeras.quantized_tanh(5, symmetric=True)),
+    "quantized sigmoid": lambda k: activation(k, k.qkeras.quantized_sigmoid(5)),
+    "symmetric sigmoid": lambda k: activation(k, k.qkeras.quantized_sigmoid(5, symmetric=True)),
+    "real tanh of few bits": lambda k: image(
+        k, k.qkeras.QActivation(k.bits(6, 1)), k.qkeras.QActivation(k.qkeras.quantized_tanh(6, use_real_tanh=True)), k.convolution(2, 2)
+    ),
+    "one bit activation": lambda k: activation(k, k.bits(1, 0)),
+    "bounded relu": lambda k: image(k, k.convolution(4, 3), k.layers.ReLU(max_value=1.5), k.relu()),
+    "relu6 and leaky relu": lambda k: image(
+        k, k.convolution(4, 3), k.layers.Activation("relu6"), k.relu(), k.convolution(3, 2), k.layers.LeakyReLU(0.25), k.qkeras.QActivation(k.bits(6, 2))
+    ),
+    "thresholded relu": lambda k: image(k, k.convolution(4, 3), k.layers.ThresholdedReLU(0.5), k.relu()),
+    "prelu": lambda k: image(k, k.convolution(3, 3), k.layers.PReLU(shared_axes=[1, 2]), k.qkeras.QActivation(k.bits(6, 2))),
+    "merges": merges,
+    "shared layer": shared,
+    "moves": lambda k: image(
+        k,
+        k.convolution(3, 3),
+        k.relu(),
+        k.layers.UpSampling2D((2, 3)),
+        k.layers.Cropping2D(((1, 2), (0, 3))),
+        k.layers.Permute((2, 3, 1)),
+        k.layers.Flatten(),
+        k.dense(2),
+    ),
+    "sequence moves": lambda k: image(
+        k,
+        k.sequence(3, 3),
+        k.relu(),
+        k.layers.UpSampling1D(2),
+        k.layers.Cropping1D((1, 2)),
+        k.layers.AveragePooling1D(3),
+        k.relu(),
+        k.layers.Permute((2, 1)),
+        k.layers.GlobalMaxPooling1D(),
+        shape=(9, 2),
+    ),
+    "means of nine and of 25": lambda k: image(
+        k,
+        k.convolution(3, 3),
+        k.relu(),
+        k.layers.AveragePooling2D(3, strides=1),
+        k.relu(4, 1),
+        k.layers.GlobalAveragePooling2D(),
+        k.relu(6, 1),
+        shape=(9, 9, 2),
+    ),
+    "quantized means": lambda k: image(
+        k,
+        k.convolution(3, 3),
+        k.relu(),
+        k.qkeras.QAveragePooling2D((2, 2), average_quantizer=k.bits(6)),
+        k.qkeras.QGlobalAveragePooling2D(average_quantizer=k.bits(8)),
+    ),
+    "time distributed": lambda k: image(k, k.layers.TimeDistributed(k.dense(4)), k.relu(), k.layers.Flatten(), k.dense(2), shape=(5, 3)),
+    "smooth functions": lambda k: image(
+        k,
+        k.convolution(4, 3),
+        k.layers.Activation("sigmoid"),
+        k.layers.Activation("tanh"),
+        k.layers.ELU(0.5),
+        k.layers.Activation("softplus"),
+        k.layers.Activation("softsign"),
+        k.layers.Activation("selu"),
+        k.layers.Activation("hard_sigmoid"),
+    ),
+}
+
+LOSSLESS = set(NETWORKS) - {"smooth functions"}
+
+
+@pytest.fixture(scope="module")
+def kit() -> Kit:
+    return Kit()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_whole_class_answers_as_keras_does(name: str, kit: Kit, tmp_path: Path) -> None:
+    from fpgacnn.train.oracle import run_keras
+
+    model = randomized(NETWORKS[name](kit), seed=5)
+    path = tmp_path / "model.h5"
+    model.save(path, include_optimizer=False)
+    source = frontends.load(path)
+    form = parse_format(INPUT)
+    random = np.random.default_rng(6)
+    codes = [Codes(array=random.integers(form.low, form.high, size=(EVENTS, *source.layer(one).shape), endpoint=True), format=form) for one in source.inputs]
+    keras = run_keras(path, [one.values for one in codes])
+    framework = evaluate(source, [one.values for one in codes], quantized=True)
+    for output, wanted in zip(source.outputs, keras.outputs, strict=True):
+        # A float32 value next to a rounding boundary may fall on its other side; such events are few.
+        off = ~np.isclose(framework[output], wanted, rtol=3e-6, atol=3e-6).reshape(EVENTS, -1).all(axis=1)
+        assert off.sum() <= 1, f"{off.sum()} of {EVENTS} events differ from Keras"
+
+    quantized = refine(quantize(source, inputs=[form] * len(codes), softmax=SoftmaxChoice.KEEP))
+    design = Design(model=quantized, plan=plan(quantized), target=Target())
+    hardware = ReferenceEmulator(design).run(codes, trace=True)
+    report = against_reference(design, hardware, framework, name="quantized network", exactness=1e-12)
+    assert report.holds, report
+    assert design.plan.is_lossless == (name in LOSSLESS), design.plan.losses

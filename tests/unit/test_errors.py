@@ -1,0 +1,144 @@
+"""The error tree: one code a class, words and cure that can always be said, and nothing that moves the cursor."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from string import Formatter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import fpgacnn
+from fpgacnn import errors
+from fpgacnn.errors import MAX_SHOWN, FpgacnnError, HostileFileError, InternalError, UnsupportedOptionError, all_errors, printable
+
+PACKAGE = Path(fpgacnn.__file__).parent
+
+
+def classes() -> list[type[FpgacnnError]]:
+    found = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, FpgacnnError)]
+    return [kind for kind in found if kind is not FpgacnnError]
+
+
+def fields(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+
+
+def sample(kind: type[FpgacnnError]) -> FpgacnnError:
+    return kind(**{name: f"<{name}>" for name in fields(kind.message) | fields(kind.cure)})
+
+
+def raised() -> Iterator[tuple[str, type[FpgacnnError], set[str]]]:
+    """Every place where an error is made: where, which, and with what data."""
+    known = {kind.__name__: kind for kind in classes()}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in known:
+                given_data = {word.arg for word in node.keywords if word.arg}
+                yield f"{path.relative_to(PACKAGE)}:{node.lineno}", known[node.func.id], given_data
+
+
+def test_every_class_has_a_code_of_its_own() -> None:
+    codes = [kind.code for kind in classes()]
+    assert len(codes) == len(set(codes))
+    assert all(re.fullmatch(r"FC\d{3}", code) for code in codes)
+    assert FpgacnnError.code not in codes
+
+
+def test_all_errors_lists_every_class_by_its_code_in_order() -> None:
+    found = all_errors()
+    assert set(found.values()) == set(classes())
+    assert list(found) == sorted(found)
+    assert all(kind.code == code for code, kind in found.items())
+
+
+@pytest.mark.parametrize("kind", classes(), ids=lambda kind: kind.code)
+def test_every_error_says_its_data_and_a_cure(kind: type[FpgacnnError]) -> None:
+    error = sample(kind)
+    assert all(f"<{name}>" in str(error) for name in fields(kind.message))
+    assert all(f"<{name}>" in error.hint for name in fields(kind.cure))
+    assert error.hint
+    assert kind.message
+
+
+@pytest.mark.parametrize("kind", classes(), ids=lambda kind: kind.code)
+def test_every_error_has_a_page_and_an_exit_status_of_the_contract(kind: type[FpgacnnError]) -> None:
+    assert kind.exit_status in {1, 2, 3}
+    assert kind.__doc__
+    assert kind.__doc__ != FpgacnnError.__doc__
+
+
+def test_errors_about_input_end_with_2_and_about_foreign_tools_with_3() -> None:
+    by_code = {kind.code: kind.exit_status for kind in classes()}
+    assert {by_code[code] for code in by_code if "FC002" <= code < "FC055"} == {2}
+    assert {by_code[code] for code in by_code if code >= "FC070"} == {3}
+
+
+def test_every_place_that_makes_an_error_gives_all_the_data_that_its_words_need() -> None:
+    places = list(raised())
+    assert len(places) > 80
+    missing = [f"{where} {kind.__name__} lacks {lacking}" for where, kind, data in places if (lacking := (fields(kind.message) | fields(kind.cure)) - data)]
+    assert missing == []
+
+
+def test_every_error_class_is_made_somewhere() -> None:
+    """FC053 has a page but no place yet: values between two codes are rounded, counted and told."""
+    used = {kind for _, kind, _ in raised()}
+    assert {kind.code for kind in classes() if kind not in used} <= {"FC053"}
+
+
+@given(text=st.text(max_size=400))
+def test_foreign_text_stays_on_one_line_of_bounded_length(text: str) -> None:
+    shown = printable(text)
+    assert shown.isprintable()
+    assert len(shown) <= MAX_SHOWN
+    assert shown.encode().decode() == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain text, ä", "plain text, ä"),
+        ("a\nb\tc\r", r"a\nb\tc\r"),
+        ("\x1b[31mred\x07", r"\x1b[31mred\x07"),
+        ("\u202egnp.exe", r"\u202egnp.exe"),
+        ("\ud800", r"\ud800"),
+        ("\x9b31m", r"\x9b31m"),
+        ("\u2028", r"\u2028"),
+    ],
+    ids=ascii,
+)
+def test_control_characters_are_escaped(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+def test_long_text_is_cut_with_a_mark() -> None:
+    assert printable("x" * MAX_SHOWN) == "x" * MAX_SHOWN
+    assert printable("x" * (MAX_SHOWN + 1)) == "x" * (MAX_SHOWN - 1) + "…"
+
+
+def test_anything_can_be_shown() -> None:
+    assert (printable(7), printable(None), printable(Path("a/b"))) == ("7", "None", "a/b")
+
+
+def test_data_with_braces_is_not_taken_for_a_template() -> None:
+    error = UnsupportedOptionError(layer="{do.__class__}", why="{0}", do="{layer}")
+    assert str(error) == "{do.__class__}: {0}"
+    assert error.hint == "{layer}"
+
+
+def test_an_error_keeps_its_data_as_printable_text() -> None:
+    error = HostileFileError(file=Path("x.h5"), where="/a\x1b", seen="a SoftLink")
+    assert error.data == {"file": "x.h5", "where": r"/a\x1b", "seen": "a SoftLink"}
+    assert str(error) == r"x.h5: /a\x1b: a SoftLink is refused, because it reads data from outside the file"
+
+
+def test_an_internal_error_is_ours_and_says_how_to_report_it() -> None:
+    error = InternalError(what="node 'a' is out of order")
+    assert str(error) == "internal error: node 'a' is out of order"
+    assert "please report it" in error.hint
+    assert error.exit_status == 3

@@ -1,0 +1,152 @@
+"""Child processes: limits hold, and nothing that a child started outlives it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fpgacnn.errors import ToolTimeoutError
+from fpgacnn.sim.process import CHILD_MEMORY_BYTES, TAIL_CHARACTERS, Finished, run
+
+SHELL = shutil.which("sh") or "/bin/sh"
+GIB = 1 << 30
+
+
+def shell(script: str, folder: Path, *, seconds: float = 20.0, environment: dict[str, str] | None = None) -> Finished:
+    return run([SHELL, "-c", script], folder=folder, seconds=seconds, environment=environment)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that ended and waits to be collected does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in "ZX"
+
+
+def ends_soon(pid: int) -> bool:
+    deadline = time.monotonic() + 5.0
+    while is_alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return not is_alive(pid)
+
+
+@pytest.fixture
+def children(tmp_path: Path) -> Iterator[Path]:
+    """A file in which scripts write the ids of what they start; whatever still runs at the end is ended."""
+    file = tmp_path / "pids"
+    yield file
+    for pid in map(int, file.read_text().split()) if file.exists() else []:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def test_status_and_both_outputs_are_kept(tmp_path: Path) -> None:
+    finished = shell("echo told; echo warned >&2; exit 7", tmp_path)
+    assert (finished.status, finished.tail, finished.how) == (7, "told\nwarned\n", "status 7")
+
+
+def test_a_child_runs_in_its_folder_without_input_in_a_plain_language(tmp_path: Path) -> None:
+    finished = shell('pwd; cat; echo "$LC_ALL $EXTRA"', tmp_path, environment={"EXTRA": "given", "LC_ALL": "de_DE.UTF-8"})
+    assert finished.tail.splitlines() == [str(tmp_path.resolve()), "C given"]
+
+
+def test_only_the_end_of_a_long_output_is_kept(tmp_path: Path) -> None:
+    finished = shell("yes line | head -c 100000; echo last", tmp_path)
+    assert len(finished.tail) == TAIL_CHARACTERS
+    assert finished.last_line == "last"
+
+
+def test_bytes_that_are_no_text_do_not_disturb(tmp_path: Path) -> None:
+    assert shell(r"printf '\377\376 error\n'", tmp_path).last_line == "\ufffd\ufffd error"
+
+
+@pytest.mark.parametrize(
+    ("tail", "telling"),
+    [
+        ("one\ntwo\n\n", "two"),
+        ("a.cpp:3: error: no such type\nmake: stopped\nError 2", "a.cpp:3: error: no such type"),
+        ("fine\nap_fixed.h: Assertion `i < W' failed.\nAborted", "ap_fixed.h: Assertion `i < W' failed."),
+        ("\n \n", "it said nothing"),
+        ("", "it said nothing"),
+    ],
+)
+def test_the_most_telling_line_is_found(tail: str, telling: str) -> None:
+    assert Finished(status=1, tail=tail).last_line == telling
+
+
+@pytest.mark.parametrize("name", ["SIGABRT", "SIGSEGV", "SIGKILL"])
+def test_an_end_by_a_signal_is_told_by_its_name(tmp_path: Path, name: str) -> None:
+    finished = shell(f"kill -{name.removeprefix('SIG')} $$", tmp_path)
+    assert finished.how == f"signal {name}"
+    assert finished.status == -signal.Signals[name]
+
+
+def test_no_core_is_dumped(tmp_path: Path) -> None:
+    assert shell("ulimit -c", tmp_path).tail == "0\n"
+
+
+def test_a_child_that_takes_too_long_is_ended_with_all_it_started(tmp_path: Path, children: Path) -> None:
+    start = time.monotonic()
+    with pytest.raises(ToolTimeoutError, match=r"sh did not finish within 0\.5 s and was ended") as caught:
+        shell("sleep 60 & echo $! >pids; echo $$ >>pids; wait", tmp_path, seconds=0.5)
+    assert time.monotonic() - start < 10.0
+    assert "--timeout SECONDS" in caught.value.hint
+    pids = [int(pid) for pid in children.read_text().split()]
+    assert len(pids) == 2
+    assert all(map(ends_soon, pids))
+
+
+def test_a_grandchild_that_holds_the_output_open_is_ended_too(tmp_path: Path, children: Path) -> None:
+    with pytest.raises(ToolTimeoutError):
+        shell("sleep 60 & echo $! >pids", tmp_path, seconds=0.5)
+    assert ends_soon(int(children.read_text()))
+
+
+def test_a_grandchild_in_the_background_does_not_outlive_a_child_that_ended_well(tmp_path: Path, children: Path) -> None:
+    assert shell("sleep 60 >/dev/null 2>&1 & echo $! >pids", tmp_path).status == 0
+    assert ends_soon(int(children.read_text()))
+
+
+def test_an_interrupt_ends_the_child(tmp_path: Path, children: Path) -> None:
+    """Ctrl-C reaches only the parent, because the child has a group of its own."""
+    here = "import sys; from pathlib import Path; from fpgacnn.sim.process import run; "
+    code = f"{here}run(['{SHELL}', '-c', 'echo $$ >pids; sleep 60'], folder=Path('.'), seconds=60)"
+    with subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stderr=subprocess.DEVNULL) as parent:
+        deadline = time.monotonic() + 20.0
+        while not (children.exists() and children.read_text().strip()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        parent.send_signal(signal.SIGINT)
+        parent.wait(timeout=20)
+    assert parent.returncode != 0
+    assert ends_soon(int(children.read_text()))
+
+
+def test_memory_is_limited(tmp_path: Path) -> None:
+    script = "import resource; print(resource.getrlimit(resource.RLIMIT_AS)[0]); bytearray(13 << 30)"
+    finished = run([sys.executable, "-c", script], folder=tmp_path, seconds=30)
+    _, allowed = resource.getrlimit(resource.RLIMIT_AS)
+    assert finished.tail.splitlines()[0] == str(CHILD_MEMORY_BYTES if allowed == resource.RLIM_INFINITY else min(allowed, CHILD_MEMORY_BYTES))
+    assert (finished.status, finished.last_line) == (1, "MemoryError")
+
+
+def test_a_tighter_limit_of_the_users_is_kept(tmp_path: Path) -> None:
+    """Raising a hard limit is an error for users and a surprise for root."""
+    code = (
+        "import resource; from pathlib import Path; from fpgacnn.sim.process import run; "
+        f"resource.setrlimit(resource.RLIMIT_AS, ({4 * GIB}, {4 * GIB})); "
+        f"print(run(['{SHELL}', '-c', 'ulimit -v'], folder=Path('.'), seconds=20).tail)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60).stdout
+    assert int(said) == 4 * GIB // 1024
