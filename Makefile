@@ -1,7 +1,6 @@
 # Two commands: `make demo` runs the main job, `make test` installs what tests need and passes them.
 # Virtual environments live in .venv (demo) and .venv-test (tests); remove them with `make clean`.
 
-KM3NET := km3net-testdata==0.4.31
 PIP := -m pip install --quiet --disable-pip-version-check
 
 .PHONY: demo test lint types unit agree oracle wild other-pythons clean
@@ -15,13 +14,11 @@ test: lint types unit agree oracle other-pythons
 .venv/ready: pyproject.toml tools/bootstrap.sh
 	python=$$(tools/bootstrap.sh) && "$$python" -m venv .venv
 	.venv/bin/python $(PIP) --editable '.[demo]'
-	.venv/bin/python $(PIP) --no-deps '$(KM3NET)'
 	touch $@
 
 .venv-test/ready: pyproject.toml tools/bootstrap.sh
 	python=$$(tools/bootstrap.sh) && "$$python" -m venv .venv-test
 	.venv-test/bin/python $(PIP) --editable '.[all]'
-	.venv-test/bin/python $(PIP) --no-deps '$(KM3NET)'
 	touch $@
 
 lint: .venv-test/ready
@@ -41,7 +38,7 @@ oracle: .venv-test/ready
 	.venv-test/bin/pytest -q -m train
 
 other-pythons:
-	tools/other_pythons.sh '$(KM3NET)'
+	tools/other_pythons.sh
 
 clean:
 	rm -rf .venv .venv-test .venv-py*

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs every test that needs no TensorFlow on Python 3.12 and 3.13, where they are present.
-# Usage: tools/other_pythons.sh KM3NET_REQUIREMENT
+# Usage: tools/other_pythons.sh
 set -eu
 for version in 3.12 3.13; do
     python=""
@@ -17,6 +17,5 @@ for version in 3.12 3.13; do
     here=".venv-py$version"
     [ -x "$here/bin/pytest" ] || "$python" -m venv "$here"
     "$here/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[demo]' hypothesis pytest pytest-xdist
-    "$here/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps "$1"
     "$here/bin/pytest" -q -n 2 -m 'not agree and not train'
 done
