@@ -6,6 +6,9 @@ Exit status: 1 a check failed, 2 the input or the command is wrong, 3 a foreign 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import ClassVar
 
 MAX_SHOWN = 200
@@ -34,6 +37,18 @@ class FpgacnnError(Exception):
     def hint(self) -> str:
         """What the user can do next."""
         return self.cure.format(**self.data)
+
+
+@contextmanager
+def naming(file: Path) -> Iterator[None]:
+    """Put the model file in front of an error that names only a layer of it."""
+    try:
+        yield
+    except FpgacnnError as error:
+        name = printable(file)
+        if "layer" in error.data and name not in str(error):
+            error.args = (f"{name}: {error}",)
+        raise
 
 
 class InternalError(FpgacnnError):
@@ -180,7 +195,7 @@ class WidthsNeededError(FpgacnnError):
 
 
 class WidthLimitError(FpgacnnError):
-    """A lossless value would need more bits than the arithmetic (64) or the policy allows."""
+    """A lossless value would need more bits than the 64-bit integers of the emulator leave for it (62)."""
 
     code = "FC031"
     message = "layer '{layer}': {what} needs {bits} bits, more than the limit of {limit}"

@@ -14,7 +14,7 @@ import numpy as np
 
 from fpgacnn import frontends, store
 from fpgacnn.design import Design
-from fpgacnn.errors import UnknownNameError, UsageError
+from fpgacnn.errors import UnknownNameError, UsageError, naming
 from fpgacnn.flow.describe import noise_by_layer, plan_record, total_parameters
 from fpgacnn.flow.inputs import Events, InputChoice, choose_formats, input_shapes, read_events, to_codes
 from fpgacnn.flow.projects import open_project
@@ -81,15 +81,15 @@ def convert(request: Request, progress: Progress = silent) -> RunRecord:
         find_compiler()
     if request.output is not None:
         refuse_foreign(request.output)
-    with watch.stage("load", f"reading {request.model.name}"):
+    with naming(request.model), watch.stage("load", f"reading {request.model.name}"):
         network = frontends.load(request.model, request.weights)
         given = read_events(request.events, network) if request.events else None
         network, twin = with_widths(network, request, given)
-    with watch.stage("plan", "planning every bit width"):
+    with naming(request.model), watch.stage("plan", "planning every bit width"):
         choices = choose_formats(network, given, request.input_type)
         model = refine(quantize(network, inputs=[choice.format for choice in choices], softmax=request.softmax))
         design = Design(model=model, plan=plan(model), target=request.target)
-    with watch.stage("convert", "writing HLS C++ through hls4ml"):
+    with naming(request.model), watch.stage("convert", "writing HLS C++ through hls4ml"):
         project = backend.convert(design)
     events = (given or own_events(network, choices)).first(request.max_events)
     run = _Run(request=request, network=network, twin=twin, design=design, choices=choices, events=events, watch=watch)
@@ -130,12 +130,13 @@ def simulate(source: Path, events: Path, engine: str, request: Request, *, trace
         choices = tuple(InputChoice(name=layer.source, format=operation.format, reason="") for layer, operation in design.model.input_layers)
         given = read_events(events, network)
     else:
-        network = frontends.load(source, request.weights)
-        given = read_events(events, network)
-        network, _ = with_widths(network, request, given)
-        choices = choose_formats(network, given, request.input_type)
-        model = refine(quantize(network, inputs=[choice.format for choice in choices], softmax=request.softmax))
-        design, project = Design(model=model, plan=plan(model), target=request.target), None
+        with naming(source):
+            network = frontends.load(source, request.weights)
+            given = read_events(events, network)
+            network, _ = with_widths(network, request, given)
+            choices = choose_formats(network, given, request.input_type)
+            model = refine(quantize(network, inputs=[choice.format for choice in choices], softmax=request.softmax))
+            design, project = Design(model=model, plan=plan(model), target=request.target), None
     codes = [to_codes(values, choice, leading_quantizer(network, choice.name))[0] for choice, values in zip(choices, given.values, strict=True)]
     with watch.stage("simulate", f"running {given.count} events"):
         match engine:
