@@ -15,7 +15,6 @@ COPY fpgacnn /opt/fpgacnn/fpgacnn
 COPY models /opt/fpgacnn/models
 # The source goes away again, so that the tests meet the installed package.
 RUN pip install --no-cache-dir '/opt/fpgacnn[demo]' pytest hypothesis \
-    && pip install --no-cache-dir --no-deps km3net-testdata==0.4.31 \
     && rm -rf /opt/fpgacnn/fpgacnn
 COPY tests /opt/fpgacnn/tests
 

@@ -1,4 +1,4 @@
-"""`fpgacnn demo`: the main job on a shipped model and real data."""
+"""`fpgacnn demo`: the main job on a shipped model and its data."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def demo(
     quiet: options.Quiet = False,  # noqa: FBT002  # typer's way
     verbose: options.Verbose = False,  # noqa: ARG001, FBT002  # read by main
 ) -> int:
-    """Convert a shipped, trained network and prove it on every event of its real test set."""
+    """Convert a shipped, trained network and prove it on every event of its test set."""
     from fpgacnn.cli.console import out, progress, show
     from fpgacnn.errors import UnknownNameError
     from fpgacnn.flow.demo import DEMOS, run_demo

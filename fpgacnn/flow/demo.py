@@ -1,4 +1,4 @@
-"""The shipped networks and their real data, and the main job on them."""
+"""The shipped networks and their test data, and the main job on them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from fpgacnn.flow.stages import Progress, convert
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demo:
-    """A shipped network with its real test set."""
+    """A shipped network with its test set."""
 
     name: str
     words: str

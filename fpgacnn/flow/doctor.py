@@ -37,7 +37,7 @@ def examine() -> tuple[Finding, ...]:
     core = [_package(name, needed=True, cure=f"pip install {name}") for name in ("fpgacnn", "hls4ml", "numpy", "h5py", "typer", "rich")]
     optional = [
         _package("scikit-learn", needed=False, cure="pip install 'fpgacnn[demo]' (digits demo)"),
-        _package("km3net-testdata", needed=False, cure="pip install --no-deps km3net-testdata==0.4.31 (KM3NeT demo)"),
+        _package("km3net-testdata", needed=False, cure="pip install 'fpgacnn[demo]' (KM3NeT demo)"),
         _package("tensorflow", needed=False, cure="pip install 'fpgacnn[train]' (training, --reference keras)"),
         _package("qkeras", needed=False, cure="pip install 'fpgacnn[train]'"),
     ]
