@@ -20,7 +20,8 @@ from fpgacnn.ir.source import FloatArray, Shape
 
 MAX_BYTES = 16 << 30
 LABELS = "labels"
-_ZIP = b"PK\x03\x04"
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+"""First bytes of an archive, and of one without members: a network without weights has no arrays."""
 _NPY = b"\x93NUMPY"
 _DAMAGE = (
     ArithmeticError,

@@ -10,9 +10,10 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
+from functools import cache
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from types import ModuleType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,7 +84,7 @@ def load(folder: Path) -> tuple[Design, SourceModel]:
         arrays = read_arrays(folder / ARRAYS)
         decode = _decoder(arrays)
         schema, design, network = tree["schema"], decode(tree["design"], 0), decode(tree["network"], 0)
-    except (OSError, ValueError, TypeError, KeyError, RecursionError, FpgacnnError) as error:
+    except (OSError, ValueError, TypeError, KeyError, ArithmeticError, RecursionError, FpgacnnError) as error:
         raise ProjectError(folder=folder, why=f"its design cannot be read ({error})") from error
     if schema != SCHEMA or not isinstance(design, Design) or not isinstance(network, SourceModel):
         raise ProjectError(folder=folder, why="it was made by another version of fpgacnn")
@@ -110,6 +111,40 @@ def _decoder(arrays: Mapping[str, NDArray[np.generic]]) -> Callable[[Any, int], 
                 kind = _BY_TAG[tag]
                 if issubclass(kind, Enum):
                     return kind(content["value"])
-                return kind(**{name: decode(item, depth + 1) for name, item in content.items()})
+                return _made(kind, {name: decode(item, depth + 1) for name, item in content.items()})
 
     return decode
+
+
+@cache
+def _types(kind: type) -> Mapping[str, Any]:
+    return get_type_hints(kind)
+
+
+def _made(kind: type, content: Mapping[str, Any]) -> Any:
+    """A value of a class, all its fields of the types that the class declares."""
+    for name, value in content.items():
+        if not _is(value, _types(kind)[name]):
+            raise TypeError(f"{kind.__name__} has no such {name}")
+    return kind(**content)
+
+
+def _is(value: Any, kind: Any) -> bool:
+    """Whether a value has a type, with the types of its items."""
+    origin, parts = get_origin(kind) or kind, get_args(kind)
+    if origin in (Union, UnionType):
+        return any(_is(value, part) for part in parts)
+    if origin is Literal:
+        return any(type(value) is type(part) and value == part for part in parts)
+    if origin in (int, float):
+        return not isinstance(value, bool) and isinstance(value, int if origin is int else int | float)
+    if not isinstance(value, origin):
+        return False
+    if origin is np.ndarray:
+        return np.issubdtype(value.dtype, get_args(parts[1])[0])
+    if origin is tuple:
+        wanted = parts[:1] * len(value) if parts[1:] == (...,) else parts
+        return len(value) == len(wanted) and all(map(_is, value, wanted))
+    if origin is Mapping:
+        return all(_is(key, parts[0]) and _is(item, parts[1]) for key, item in value.items())
+    return True

@@ -7,7 +7,7 @@ from typing import assert_never
 
 import numpy as np
 
-from fpgacnn.errors import UnsupportedQuantizerError
+from fpgacnn.errors import UnsupportedOptionError, UnsupportedQuantizerError
 from fpgacnn.ir import layers as hw
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import FloatArray, FunctionKind, Shape
@@ -28,7 +28,7 @@ def activation_nodes(name: str, function: src.Activation, shape: Shape) -> list[
     """
     match function:
         case src.Relu():
-            return _relu(function, shape)
+            return _relu(name, function, shape)
         case src.PRelu():
             return [node("prelu", _leaky(np.broadcast_to(function.slope, shape)), shape)]
         case src.Function():
@@ -69,13 +69,14 @@ def _leaky(slopes: FloatArray) -> hw.LeakyRelu:
     return hw.LeakyRelu(slope=rounded(trained, EXACT_SCALE_BITS), trained=trained)
 
 
-def _relu(function: src.Relu, shape: Shape) -> list[hw.Layer]:
+def _relu(name: str, function: src.Relu, shape: Shape) -> list[hw.Layer]:
     limit = [] if function.max_value is None else _at_most(function.max_value, shape)
     if function.negative_slope:
         return [node("leaky", _leaky(np.array([function.negative_slope])), shape), *limit]
     if function.threshold:
         threshold = exact_codes(np.array([np.float32(function.threshold)], np.float64))
-        assert threshold is not None
+        if threshold is None:
+            raise UnsupportedOptionError(layer=name, why=f"a threshold of {function.threshold:g} needs too many bits", do="use a threshold with few digits")
         return [node("threshold", hw.ThresholdRelu(threshold=threshold), shape), *limit]
     return [node("relu", hw.Relu(), shape), *limit]
 

@@ -33,13 +33,14 @@ def run_keras(path: Path, inputs: Sequence[NDArray[Any]], *, layers: bool = Fals
     CALL THIS ONLY ON A FILE THAT OUR OWN WHITE-LIST READER HAS ACCEPTED (`fpgacnn.frontends`). Keras runs code that a
     file carries, even with `safe_mode=True`; the white list is the protection, and applying it is the caller's duty.
 
-    A layer that is called several times reports its first call, a layer with several results the first of them.
+    A layer that is called several times reports its first call, a layer with several results the first of them, a layer
+    of a model inside the model as `model/layer`.
     """
     door = open_keras()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model = _load(door, path)
-        results = {layer.name: _first(layer.get_output_at(0)) for layer in model.layers} if layers else {}
+        results = _results(door, model) if layers else {}
         probe = door.keras.Model(model.inputs, [*model.outputs, *results.values()])
         arrays = _predict(probe, inputs, batch)
     outputs = len(model.outputs)
@@ -58,6 +59,23 @@ def _load(door: Keras, path: Path) -> KerasModel:
         model = door.keras.models.load_model(path, compile=False)
         is_pruned = any(type(layer).__name__ == "PruneLowMagnitude" for layer in model.layers)
         return pruning.strip_pruning(model) if is_pruned else model
+
+
+def _results(door: Keras, model: KerasModel) -> dict[str, Any]:
+    """The symbolic result of every layer, those of inner models too, all in the graph of `model`."""
+    found: dict[str, Any] = {}
+    for layer in model.layers:
+        is_model = isinstance(layer, door.keras.Model)
+        # The first call of a model that has its own inputs links these to its outputs.
+        call = int(is_model and layer.get_input_at(0) is layer.input)
+        found[layer.name] = _first(layer.get_output_at(call))
+        if is_model:
+            inside = _results(door, layer)
+            probe = door.keras.Model(layer.inputs, list(inside.values()), name=f"{layer.name}_probe_of_fpgacnn")
+            tensors = probe(layer.get_input_at(call))
+            listed = tensors if isinstance(tensors, list | tuple) else [tensors]
+            found |= {f"{layer.name}/{name}": tensor for name, tensor in zip(inside, listed, strict=True)}
+    return found
 
 
 def _first(result: Any) -> Any:

@@ -85,7 +85,6 @@ DAMAGED = {
     "text": (b"1 2 3\n", r"neither \.npy nor \.npz"),
     "empty": (b"", r"neither \.npy nor \.npz"),
     "pickle": (b"\x80\x04N.", r"neither \.npy nor \.npz"),
-    "empty zip": (b"PK\x05\x06" + bytes(18), r"neither \.npy nor \.npz"),
     "objects": (header(described("(3,)", "'|O'"), bytes(64)), "the array holds object, not numbers"),
     "records": (npy(np.zeros(3, "i4,f8")), r"the array holds \[\('f0', '<i4'\), \('f1', '<f8'\)\], not numbers"),
     "strings": (npy(np.array(["a"])), "the array holds <U1, not numbers"),
@@ -113,6 +112,14 @@ def test_a_damaged_or_foreign_file_is_refused_in_words(tmp_path: Path, content: 
         read_arrays(path)
     assert str(path) in str(caught.value)
     assert caught.value.code == "FC050"
+
+
+def test_an_archive_without_members_holds_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    write_arrays(path, {})
+    assert read_arrays(path) == {}
+    with pytest.raises(ArrayFileError, match="it has no 'input_0', but nothing"):
+        events_for(path, SHAPES)
 
 
 @pytest.mark.parametrize("content", [content for content, _ in DAMAGED.values()], ids=list(DAMAGED))
@@ -220,6 +227,8 @@ def test_the_same_arrays_give_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a.npz", "b.npz"):
         write_arrays(tmp_path / name, {"output_0": events(3, 2)})
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    with zipfile.ZipFile(tmp_path / "a.npz") as archive:
+        assert archive.infolist()[0].date_time == (1980, 1, 1, 0, 0, 0)
 
 
 @pytest.mark.parametrize("place", ["file/y.npz", "folder", ".", "n" * 300, "/proc/y.npz"])

@@ -10,7 +10,7 @@ import numpy as np
 
 from fpgacnn.errors import NonFiniteWeightsError, ShapeError, WeightsError
 from fpgacnn.frontends.keras.quantizers import parse_quantizer
-from fpgacnn.frontends.keras.settings import Json, Settings
+from fpgacnn.frontends.keras.settings import MAX_NUMBER, Json, Settings
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import FloatArray, Shape
 
@@ -75,7 +75,7 @@ class Context:
             raise WeightsError(file=file, layer=self.name, why=f"its {name} is not in the file")
         if values.shape != shape:
             raise WeightsError(file=file, layer=self.name, why=f"{name} has shape {values.shape}, expected {shape}")
-        bad = int(values.size - np.isfinite(values).sum())
+        bad = int(values.size - (np.abs(values) <= MAX_NUMBER).sum())
         if bad:
             raise NonFiniteWeightsError(file=file, layer=self.name, weight=name, count=bad, total=values.size)
         parsed = parse_quantizer(quantizer, layer=self.name)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fpgacnn.errors import BrokenArchitectureError, GraphError, TooLargeError, UnsupportedLayerError
@@ -15,11 +16,15 @@ MODELS = frozenset({"Sequential", "Functional", "Model"})
 WRAPPERS = frozenset({"PruneLowMagnitude"})
 MAX_JSON = 1 << 26
 MAX_LAYERS = 10_000
+MAX_NESTING = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use:
-    """One use of a layer: `name` is unique, `weights` names the group its arrays lie in, `shape` is set for inputs."""
+    """One use of a layer: `name` is unique, `weights` names the group its arrays lie in, `shape` is set for inputs.
+
+    `scope` are the models inside the model that the layer lies in, outermost first, each by its class and name.
+    """
 
     name: str
     kind: str
@@ -27,6 +32,7 @@ class Use:
     weights: tuple[str, ...]
     inputs: tuple[str, ...]
     shape: Shape | None = None
+    scope: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,15 +61,52 @@ def parse_json(text: str, file: Path) -> dict[str, Json]:
     return value
 
 
-def read_graph(architecture: Mapping[str, Json], file: Path) -> Graph:
-    """The graph of a model from the JSON that Keras wrote.
+def read_graph(architecture: Mapping[str, Json], file: Path, depth: int = 0) -> Graph:
+    """The graph of a model from the JSON that Keras wrote, models inside it taken apart into their layers.
 
-    Raises BrokenArchitectureError, GraphError.
+    Raises BrokenArchitectureError, GraphError, TooLargeError.
     """
+    if depth > MAX_NESTING:
+        raise TooLargeError(file=file, where="the architecture", seen=f"more than {MAX_NESTING} models inside each other", limit=MAX_NESTING)
+    graph = _read_graph(architecture, file, depth)
+    models = {use.weights[-1]: use for use in graph.uses if use.kind in MODELS}
+    inner = {name: read_graph({"class_name": use.kind, "config": dict(use.settings.values)}, file, depth + 1) for name, use in models.items()}
+    return _spliced(graph, inner, file) if inner else graph
+
+
+def _spliced(graph: Graph, models: Mapping[str, Graph], file: Path) -> Graph:
+    """The graph with the layers of its inner models in their place, named `model/layer`."""
+    uses: list[Use] = []
+    ends: dict[str, str] = {}
+    for use in graph.uses:
+        inputs = tuple(ends.get(name, name) for name in use.inputs)
+        if use.kind not in MODELS:
+            uses.append(replace(use, inputs=inputs))
+            continue
+        inner = models[use.weights[-1]]
+        if len(inputs) != len(inner.inputs) or len(inner.outputs) != 1:
+            why = f"the model '{use.name}' inside has {len(inner.inputs)} inputs, {len(inner.outputs)} outputs and is called with {len(inputs)}"
+            raise GraphError(file=file, why=f"{why}; one output is supported")
+        names = dict(zip(inner.inputs, inputs, strict=True))
+        names |= {one.name: f"{use.name}/{one.name}" for one in inner.uses if one.name not in names}
+        scope = (use.kind, use.weights[-1])
+        uses += [
+            replace(one, name=names[one.name], inputs=tuple(names[name] for name in one.inputs), scope=(scope, *one.scope))
+            for one in inner.uses
+            if one.kind != "InputLayer"
+        ]
+        ends[use.name] = names[inner.outputs[0]]
+        if len(uses) > MAX_LAYERS:
+            raise TooLargeError(file=file, where="the architecture", seen=f"more than {MAX_LAYERS} layers", limit=MAX_LAYERS)
+    return replace(graph, uses=tuple(uses), outputs=tuple(ends.get(name, name) for name in graph.outputs))
+
+
+def _read_graph(architecture: Mapping[str, Json], file: Path, depth: int) -> Graph:
+    """The graph of one model, models inside it being single uses; their own input shapes may be unknown."""
     kind = _short(architecture.get("class_name"))
     config = architecture.get("config")
     if kind == "Sequential":
-        return _sequential(config, file)
+        return _sequential(config, file, nested=depth > 0)
     if kind in MODELS and isinstance(config, dict):
         return _functional(config, file)
     raise BrokenArchitectureError(file=file, where="the architecture", why=f"model class {kind!r} is not Sequential or Functional")
@@ -112,7 +155,17 @@ def _input_shape(settings: Settings, fallback: Json = None) -> Shape | None:
     return Settings(file=settings.file, layer=settings.layer, values={"input shape": sizes}).sizes("input shape", len(sizes))
 
 
-def _sequential(config: Json, file: Path) -> Graph:
+def _first_shape(kind: str, settings: Settings) -> Shape | None:
+    """The input shape that a layer states, or the first layer of a model."""
+    shape = _input_shape(settings, settings.get("build_input_shape"))
+    layers = settings.get("layers")
+    if shape is None and kind in MODELS and isinstance(layers, list) and layers and isinstance(layers[0], dict):
+        first, inner, _ = _unwrapped(layers[0], settings.file)
+        return None if first in MODELS else _input_shape(inner)
+    return shape
+
+
+def _sequential(config: Json, file: Path, *, nested: bool) -> Graph:
     values = config if isinstance(config, dict) else {"layers": config, "name": "sequential"}
     uses: list[Use] = []
     for entry in _entries(values.get("layers"), file):
@@ -121,8 +174,8 @@ def _sequential(config: Json, file: Path) -> Graph:
         if uses and is_input:
             raise GraphError(file=file, why=f"input layer '{settings.layer}' is not the first layer")
         if not uses:
-            shape = _input_shape(settings, values.get("build_input_shape"))
-            if shape is None:
+            shape = _input_shape(settings, values.get("build_input_shape")) or _first_shape(kind, settings)
+            if shape is None and not nested:
                 raise GraphError(file=file, why="the Sequential model states no input shape")
             first = settings.layer if is_input else f"{settings.layer}_input"
             uses.append(Use(name=first, kind="InputLayer", settings=settings, weights=(), inputs=(), shape=shape))
@@ -148,15 +201,23 @@ def _functional(config: Mapping[str, Json], file: Path) -> Graph:
         for number, node in enumerate(nodes if isinstance(nodes, list) else []):
             inputs = tuple(_node_inputs(node, settings))
             uses.append(Use(name=_node_name(outer, number), kind=kind, settings=settings, weights=weights, inputs=inputs))
-    name, inputs = config.get("name"), _ends(config.get("input_layers"), file)
+    name, inputs, outputs = config.get("name"), _ends(config.get("input_layers"), file), _ends(config.get("output_layers"), file)
+    renamed = _first_calls(uses, outputs)
     if sorted(inputs) != sorted(use.name for use in uses if use.kind == "InputLayer"):
         raise GraphError(file=file, why=f"its inputs ({', '.join(inputs)}) are not its input layers")
     return Graph(
         name=name if isinstance(name, str) else "model",
-        uses=_ordered(uses, file),
+        uses=_ordered([replace(use, inputs=tuple(renamed.get(one, one) for one in use.inputs)) for use in uses], file),
         inputs=inputs,
-        outputs=_ends(config.get("output_layers"), file),
+        outputs=tuple(renamed.get(one, one) for one in outputs),
     )
+
+
+def _first_calls(uses: Sequence[Use], outputs: Sequence[str]) -> dict[str, str]:
+    """What files call the uses of an inner model, where they count its own making as the first: `model:1` is its first use."""
+    calls = Counter(use.weights[0] for use in uses if use.kind in MODELS)
+    mentioned = {*outputs, *(name for use in uses for name in use.inputs)}
+    return {_node_name(name, n + 1): _node_name(name, n) for name, count in calls.items() if _node_name(name, count) in mentioned for n in range(count)}
 
 
 def _node_name(layer: Json, number: int) -> str:
@@ -199,9 +260,9 @@ def _keras3_inputs(node: Mapping[str, Json], settings: Settings) -> list[str]:
     found: list[str] = []
     waiting: list[Json] = [node.get("args")]
     while waiting:
-        value = waiting.pop(0)
+        value = waiting.pop()
         if isinstance(value, list):
-            waiting = [*value, *waiting]
+            waiting += reversed(value)
         elif isinstance(value, dict) and value.get("class_name") == "__keras_tensor__":
             config = value.get("config")
             name = _reference(config.get("keras_history")) if isinstance(config, dict) else None

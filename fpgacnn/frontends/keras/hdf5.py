@@ -6,7 +6,7 @@ Refused before anything is read: external, virtual and linked data (they read ot
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,11 +29,21 @@ def opened(path: Path, content: bytes | None = None) -> Iterator[h5py.File]:
     except OSError as error:
         raise BrokenFileError(file=path, why=_reason(error)) from error
     with file:
-        try:
+        with damage(path):
             _check(file, path)
+        try:
             yield file
-        except (OSError, RuntimeError, KeyError) as error:
+        except (OSError, RuntimeError) as error:  # not KeyError and the like, which our own mistakes raise too
             raise BrokenFileError(file=path, why=_reason(error)) from error
+
+
+@contextmanager
+def damage(path: Path | str) -> Iterator[None]:
+    """What h5py raises where bytes of a file are wrong becomes BrokenFileError."""
+    try:
+        yield
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        raise BrokenFileError(file=path, why=_reason(error)) from error
 
 
 def _reason(error: Exception) -> str:
@@ -79,7 +89,8 @@ def _checked_size(dataset: h5py.Dataset, path: Path, where: str) -> int:
 
 def text_attribute(holder: h5py.Group, name: str) -> str | None:
     """A text attribute, or None where there is none."""
-    value = holder.attrs.get(name)
+    with damage(holder.file.filename):
+        value = holder.attrs.get(name)
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     return value if isinstance(value, str) else None
@@ -111,18 +122,33 @@ class LegacyWeights:
         """Names of all layers that the file keeps a group for."""
         return _names(self._root, "layer_names")
 
-    def of_layer(self, layer: str) -> Mapping[str, NDArray[np.float64]]:
-        """The layer's arrays by their short name (`kernel`, `moving_mean`), as float64."""
-        group = self._root.get(layer)
+    def of_layer(self, layer: str, scope: Sequence[str] = ()) -> Mapping[str, NDArray[np.float64]]:
+        """The layer's arrays by their short name (`kernel`, `moving_mean`), as float64.
+
+        The layers of a model inside the model (`scope`, outermost first) share the group of the outermost.
+        """
+        group = self._root.get(scope[0] if scope else layer)
         if not isinstance(group, h5py.Group):
             return {}
         found: dict[str, NDArray[np.float64]] = {}
-        for name in _names(group, "weight_names"):
-            dataset = group.get(name)
-            if not isinstance(dataset, h5py.Dataset):
-                raise WeightsError(file=self._path, layer=layer, why=f"'{name}' is listed but not in the file")
-            if dataset.shape is None or dataset.dtype.kind not in "fiub":
-                raise WeightsError(file=self._path, layer=layer, why=f"'{name}' holds {dataset.dtype}, not numbers")
-            short = name.rsplit("/", 1)[-1].split(":")[0]
-            found[short] = np.asarray(dataset[()], dtype=np.float64)
+        with damage(self._path):
+            for name in _names(group, "weight_names"):
+                if scope and layer not in name.split("/")[:-1]:
+                    continue
+                short = name.rsplit("/", 1)[-1].split(":")[0]
+                if scope and short in found:
+                    raise WeightsError(file=self._path, layer=layer, why=f"two layers inside '{scope[0]}' have this name")
+                found[short] = numbers(group.get(name), name, self._path, layer)
         return found
+
+
+def numbers(dataset: object, name: str, path: Path, layer: str) -> NDArray[np.float64]:
+    """A dataset's content as float64.
+
+    Raises WeightsError where it is none or holds something else.
+    """
+    if not isinstance(dataset, h5py.Dataset):
+        raise WeightsError(file=path, layer=layer, why=f"'{name}' is listed but not in the file")
+    if dataset.shape is None or dataset.dtype.kind not in "fiub":
+        raise WeightsError(file=path, layer=layer, why=f"'{name}' holds {dataset.dtype}, not numbers")
+    return np.asarray(dataset[()], dtype=np.float64)

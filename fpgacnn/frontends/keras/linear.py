@@ -157,7 +157,7 @@ def _statistics(context: Context, channels: int, *, quantized: bool) -> src.Stat
 
     def part(name: str, option: str, neutral: float, *, used: bool = True) -> src.Weight:
         if not used:
-            return src.Weight(values=np.full((channels,), neutral))
+            return src.Weight(values=np.broadcast_to(neutral, (channels,)))
         weight = context.weight(name, (channels,), settings.get(f"{option}_quantizer") if quantized else None)
         return replace(weight, quantizer=with_automatic_scale(weight.quantizer)) if option in {"gamma", "variance"} else weight
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import h5py
-import numpy as np
 
-from fpgacnn.errors import WeightsError
+from fpgacnn.errors import BrokenFileError
 from fpgacnn.frontends.keras.graph import Graph, Use
+from fpgacnn.frontends.keras.hdf5 import damage, numbers
 from fpgacnn.ir.source import FloatArray
 
 _ROOTS = ("layers", "_layer_checkpoint_dependencies")
@@ -33,17 +33,24 @@ class PositionalWeights:
     def __init__(self, file: h5py.File, path: Path, graph: Graph) -> None:
         self._path = path
         self._root = next((file[root] for root in _ROOTS if root in file), file)
-        self._groups: dict[str, tuple[str, Use]] = {}
+        if not isinstance(self._root, h5py.Group):
+            raise BrokenFileError(file=path, why=f"{self._root.name} is not a group")
+        self._groups: dict[tuple[str, ...], tuple[str, Use]] = {}
         seen: Counter[str] = Counter()
+        folders: dict[tuple[str, ...], str] = {(): ""}
         for use in graph.uses:
-            if use.weights and use.weights[0] not in self._groups:
-                base = _snake(use.kind)
-                self._groups[use.weights[0]] = (base if not seen[base] else f"{base}_{seen[base]}", use)
-                seen[base] += 1
+            scope: tuple[str, ...] = ()
+            for kind, name in use.scope:
+                inner = (*scope, name)
+                if inner not in folders:
+                    folders[inner] = f"{_numbered(seen, folders[scope] + _snake(kind))}/layers/"
+                scope = inner
+            if use.weights and (*scope, use.weights[0]) not in self._groups:
+                self._groups[*scope, use.weights[0]] = (_numbered(seen, folders[scope] + _snake(use.kind)), use)
 
-    def of_layer(self, layer: str) -> Mapping[str, FloatArray]:
-        """The layer's arrays by name, as float64."""
-        place, use = self._groups.get(layer, ("", None))
+    def of_layer(self, layer: str, scope: Sequence[str] = ()) -> Mapping[str, FloatArray]:
+        """The layer's arrays by name, as float64; `scope` are the models inside the model that it lies in."""
+        place, use = self._groups.get((*scope, layer), ("", None))
         group = self._root.get(place) if place else None
         if use is None or not isinstance(group, h5py.Group):
             return {}
@@ -54,15 +61,15 @@ class PositionalWeights:
         return found
 
     def _arrays(self, group: h5py.Group, names: tuple[str, ...], layer: str) -> dict[str, FloatArray]:
-        found: dict[str, FloatArray] = {}
-        for number, name in enumerate(names):
-            dataset = group.get(f"vars/{number}")
-            if not isinstance(dataset, h5py.Dataset):
-                continue
-            if dataset.dtype.kind not in "fiub":
-                raise WeightsError(file=self._path, layer=layer, why=f"its {name} holds {dataset.dtype}, not numbers")
-            found[name] = np.asarray(dataset[()], dtype=np.float64)
-        return found
+        with damage(self._path):
+            stored = {name: group.get(f"vars/{number}") for number, name in enumerate(names)}
+            return {name: numbers(one, name, self._path, layer) for name, one in stored.items() if isinstance(one, h5py.Dataset)}
+
+
+def _numbered(seen: Counter[str], base: str) -> str:
+    """The place of the next object of a class: the first has no number."""
+    seen[base] += 1
+    return base if seen[base] == 1 else f"{base}_{seen[base] - 1}"
 
 
 def _snake(name: str) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ast
-import sys
 from collections.abc import Callable, Mapping
 from typing import Literal, TypeGuard
 
 import numpy as np
 
 from fpgacnn.errors import UnsupportedQuantizerError
-from fpgacnn.frontends.keras.settings import Json
+from fpgacnn.frontends.keras.settings import MAX_NUMBER, Json
 from fpgacnn.ir.source import (
     Binary,
     FloatArray,
@@ -69,8 +68,8 @@ class _Options:
 
 
 def _is_finite(value: Json) -> TypeGuard[float]:
-    """A number that a double can hold: whole numbers in files can be longer."""
-    return isinstance(value, int | float) and abs(value) <= sys.float_info.max
+    """A number that the framework's float32 can hold: whole numbers in files can be of any length."""
+    return isinstance(value, int | float) and abs(value) <= MAX_NUMBER
 
 
 def _alpha(options: _Options) -> float | FloatArray | Literal["auto", "auto_po2"] | None:
@@ -154,7 +153,7 @@ def _stochastic_binary(options: _Options) -> Quantizer:
 def _ternary(options: _Options) -> Quantizer:
     threshold = options.take("threshold", None)
     alpha = _simple_alpha(options)
-    if threshold is not None and (isinstance(alpha, str) or not isinstance(threshold, int | float) or not threshold > 0):
+    if threshold is not None and (isinstance(alpha, str) or not _is_finite(threshold) or not threshold > 0):
         raise options.refuse(f"threshold={threshold!r} is not supported with alpha={alpha!r}")
     return Ternary(
         alpha=alpha,
@@ -171,7 +170,7 @@ def _stochastic_ternary(options: _Options) -> Quantizer:
 
 def _power_of_two(options: _Options, *, relu: bool = False) -> Quantizer:
     limit = options.take("max_value", None)
-    if limit is not None and (not isinstance(limit, int | float) or not limit > 0):
+    if limit is not None and (not _is_finite(limit) or not limit > 0):
         raise options.refuse(f"max_value={limit!r} is not a positive number")
     rounding = options.take("log2_rounding", "rnd")
     if rounding not in ("rnd", "floor"):

@@ -29,7 +29,9 @@ from fpgacnn.ir.source import FloatArray, Input, Shape, SourceLayer, SourceModel
 MAX_VALUES = 1 << 22
 """Values of one layer and event: more than any layer that an FPGA computes."""
 
-WeightSource: TypeAlias = Callable[[tuple[str, ...]], Mapping[str, FloatArray]]
+MAX_AXES = 8
+
+WeightSource: TypeAlias = Callable[[Use], Mapping[str, FloatArray]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,8 +118,9 @@ def _companion(path: Path) -> Path:
 
 
 def _source(weights: hdf5.LegacyWeights | PositionalWeights) -> WeightSource:
-    def lookup(names: tuple[str, ...]) -> Mapping[str, FloatArray]:
-        return next((found for name in names if (found := weights.of_layer(name))), {})
+    def lookup(use: Use) -> Mapping[str, FloatArray]:
+        scope = tuple(name for _, name in use.scope)
+        return next((found for name in use.weights if (found := weights.of_layer(name, scope))), {})
 
     return lookup
 
@@ -177,13 +180,15 @@ def _steps(use: Use, inputs: tuple[Shape, ...], weights: WeightSource) -> list[S
         return [Step(operation=Input(), shape=use.shape)]
     if use.kind in NO_OPERATION:
         return []
-    steps = parse_layer(Context(settings=use.settings, kind=use.kind, inputs=inputs, arrays=weights(use.weights)))
+    steps = parse_layer(Context(settings=use.settings, kind=use.kind, inputs=inputs, arrays=weights(use)))
     for step in steps:
         _check_size(use, step.shape)
     return steps
 
 
 def _check_size(use: Use, shape: Shape) -> None:
+    if len(shape) > MAX_AXES:
+        raise TooLargeError(file=use.settings.file, where=f"layer '{use.name}'", seen=f"{len(shape)} axes", limit=MAX_AXES)
     if prod(shape) > MAX_VALUES:
         raise TooLargeError(file=use.settings.file, where=f"layer '{use.name}'", seen=f"{prod(shape)} values an event", limit=MAX_VALUES)
 

@@ -1,0 +1,249 @@
+"""A design on disk is the same design again, and a damaged or hostile one is a project error and nothing else."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fpgacnn import frontends, store
+from fpgacnn.arrays import read_arrays
+from fpgacnn.design import BackendName, Design, IoType, Strategy, Target
+from fpgacnn.errors import ProjectError
+from fpgacnn.ir.source import SourceModel
+from fpgacnn.numeric.fixed import Format
+from fpgacnn.precision import plan
+from fpgacnn.quantization import SoftmaxChoice, quantize
+from fpgacnn.sim.emulator import ReferenceEmulator
+from tests.files import Entry, entry, functional_file, input_layer, linear, normalization, quantized_bits, sequential_file, tiny_model
+from tests.random_networks import random_inputs, random_network
+
+SEED = 31
+SEEDS = range(12)
+QUANTIZERS = {"kernel_quantizer": quantized_bits(), "bias_quantizer": quantized_bits()}
+TARGET = Target(
+    io=IoType.STREAM, strategy=Strategy.RESOURCE, reuse=4, backend=BackendName.VIVADO, reuse_of={"logits": 2}, strategy_of={"logits": Strategy.LATENCY}
+)
+WRONG: tuple[Any, ...] = (
+    *(None, True, -1, 1.5, 1e400, "x", [], {}, [[]], "../../etc", [None]),
+    *({"$": "array", "number": number} for number in (0, 10**6, "1e9", 1e400, None)),
+    *({"$": "format", "text": text} for text in ("fixed<8,4>", 5, "fixed<99,1>")),
+    *({"$": "map", "items": items} for items in ([], [[1]], [[1, 2, 3]], 7)),
+    *({"$": tag} for tag in ("evil", "builtins.eval", "design.Design", "numeric.Codes", ["x"], None)),
+    {"$": "design.Strategy", "value": "latency"},
+    {"$": "design.Strategy", "value": "evil"},
+)
+
+
+def everything(path: Path) -> Path:
+    """A file with every kind of value that a design can hold: scales per channel, tables, texts, several inputs."""
+    layers: tuple[Entry, ...] = (
+        input_layer("image", 6, 6, 2),
+        input_layer("hits", 4),
+        entry("QConv2D", "conv", "image", filters=2, kernel_size=[3, 3], padding="same", weights=linear(3, 3, 2, 2), **QUANTIZERS),
+        entry("BatchNormalization", "bn", "conv", weights=normalization(2)),
+        entry("QActivation", "relu", "bn", activation="quantized_relu(4,2)"),
+        entry("QActivation", "scaled", "relu", activation={**quantized_bits(5, 1), "config": {**quantized_bits(5, 1)["config"], "alpha": [0.5, 2.0]}}),
+        entry("AveragePooling2D", "mean", "scaled", pool_size=[2, 2]),
+        entry("Flatten", "flatten", "mean"),
+        entry("QDense", "dense", "hits", units=5, weights=linear(4, 5), **QUANTIZERS),
+        entry("Concatenate", "both", "flatten", "dense", axis=1),
+        entry("QDense", "logits", "both", units=3, activation="softmax", weights=linear(23, 3), **QUANTIZERS),
+    )
+    return functional_file(path, *layers, inputs=["image", "hits"], outputs=["logits"])
+
+
+def designed(network: SourceModel, target: Target) -> Design:
+    form = Format(width=8, integer=3)
+    model = quantize(network, inputs=[form] * len(network.inputs), softmax=SoftmaxChoice.KEEP)
+    return Design(model=model, plan=plan(model), target=target)
+
+
+def written(folder: Path, files: dict[str, bytes]) -> Path:
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    return folder
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    network = frontends.load(tiny_model(tmp_path / "tiny.h5"))
+    return written(tmp_path / "project", store.dump(designed(network, Target()), network))
+
+
+def test_a_design_with_every_kind_of_value_is_read_back_byte_for_byte(tmp_path: Path) -> None:
+    network = frontends.load(everything(tmp_path / "m.h5"))
+    files = store.dump(designed(network, TARGET), network)
+    design, again = store.load(written(tmp_path / "project", files))
+    assert store.dump(design, again) == files
+    assert design.target == TARGET
+    assert design.plan == designed(network, TARGET).plan
+    assert (again.name, again.digest, again.inputs, again.outputs) == (network.name, network.digest, network.inputs, network.outputs)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_random_designs_are_read_back_and_compute_the_same(seed: int, tmp_path: Path) -> None:
+    model = random_network(seed)
+    network = frontends.load(tiny_model(tmp_path / "tiny.h5"))
+    design = Design(model=model, plan=plan(model), target=Target())
+    files = store.dump(design, network)
+    again, _ = store.load(written(tmp_path / "project", files))
+    assert store.dump(again, network) == files
+    events = random_inputs(model, 6, seed)
+    before, after = (ReferenceEmulator(one).run(events).outputs for one in (design, again))
+    assert {name: codes.array.tolist() for name, codes in before.items()} == {name: codes.array.tolist() for name, codes in after.items()}
+
+
+def test_names_of_layers_are_kept_whatever_they_hold(tmp_path: Path) -> None:
+    names = ['x"; system("id") //', "a\nb", "ϑ\u202e", "$", "../../x", "{}"]
+    layers = [entry("QActivation", name, activation="quantized_relu(4,2)") for name in names]
+    network = frontends.load(sequential_file(tmp_path / "m.h5", *layers, shape=(3,)))
+    _, again = store.load(written(tmp_path / "project", store.dump(designed(network, Target()), network)))
+    assert [layer.name for layer in again.layers[1:]] == names
+
+
+def test_the_arrays_carry_no_date(project: Path) -> None:
+    """The same design gives the same bytes tomorrow: the archive's entries are dated 1980."""
+    content = (project / store.ARRAYS).read_bytes()
+    local_header = content.index(b"PK\x03\x04")
+    assert content[local_header + 10 : local_header + 14] == b"\x00\x00\x21\x00"
+
+
+def refused(folder: Path, words: str = "") -> bool:
+    """Whether the project is refused as such; any other exception fails the test."""
+    try:
+        store.load(folder)
+    except ProjectError as error:
+        assert error.code == "FC062"
+        assert str(folder) in str(error)
+        assert words in str(error)
+        assert "fpgacnn convert MODEL -o" in error.hint
+        return True
+    return False
+
+
+def test_a_missing_folder_or_file_is_a_project_error(project: Path) -> None:
+    assert refused(project / "nowhere", "its design cannot be read")
+    (project / store.ARRAYS).unlink()
+    assert refused(project, "its design cannot be read")
+
+
+def test_another_schema_is_another_version(project: Path) -> None:
+    tree = json.loads((project / store.TREE).read_text())
+    (project / store.TREE).write_text(json.dumps({**tree, "schema": store.SCHEMA + 1}))
+    assert refused(project, "it was made by another version of fpgacnn")
+
+
+def test_design_and_network_cannot_stand_for_each_other(project: Path) -> None:
+    tree = json.loads((project / store.TREE).read_text())
+    (project / store.TREE).write_text(json.dumps({**tree, "design": tree["network"], "network": tree["design"]}))
+    assert refused(project, "it was made by another version of fpgacnn")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{", "null", "[]", "7", '"x"', "{}", '{"schema": 1}', "\x00", "[" * 100_000, '{"a":' * 50_000, "9" * 5000),
+        '{"schema":1,"design":' + '{"$":"map","items":[["a",' * 300 + "1" + "]]}" * 300 + ',"network":1}',
+        '{"schema":1,"design":' + "[" * 400 + "]" * 400 + ',"network":1}',
+    ],
+    ids=lambda text: f"{text[:12]!r} of {len(text)}",
+)
+def test_text_that_is_no_design_is_a_project_error(project: Path, text: str) -> None:
+    (project / store.TREE).write_text(text)
+    assert refused(project, "its design cannot be read")
+
+
+def test_bytes_that_are_no_text_are_a_project_error(project: Path) -> None:
+    (project / store.TREE).write_bytes(b"\xff\xfe\x00")
+    assert refused(project)
+
+
+def test_arrays_that_could_run_code_are_not_read(project: Path) -> None:
+    np.savez(project / store.ARRAYS, a0=np.array([{}], dtype=object))
+    assert refused(project, "holds object, not numbers")
+
+
+def places(tree: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    yield at
+    if isinstance(tree, dict):
+        for key, item in tree.items():
+            yield from places(item, (*at, key))
+    if isinstance(tree, list):
+        for number, item in enumerate(tree):
+            yield from places(item, (*at, number))
+
+
+def with_value(tree: Any, at: tuple[Any, ...], value: Any) -> Any:
+    if not at:
+        return value
+    changed = copy.deepcopy(tree)
+    holder = changed
+    for key in at[:-1]:
+        holder = holder[key]
+    holder[at[-1]] = value
+    return changed
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_a_wrong_value_anywhere_is_a_project_error_or_a_whole_design(project: Path, part: int) -> None:
+    """What is still read has the declared type in every field, so that nothing behind it stumbles over it."""
+    tree, random = json.loads((project / store.TREE).read_text()), np.random.default_rng([SEED, part])
+    every = list(places(tree))
+    counted = 0
+    for number in random.choice(len(every), size=120, replace=False):
+        for choice in random.choice(len(WRONG), size=4, replace=False):
+            (project / store.TREE).write_text(json.dumps(with_value(tree, every[number], WRONG[choice])))
+            counted += refused(project)
+    assert counted > 400
+
+
+def test_a_removed_field_is_a_project_error_unless_it_has_a_default(project: Path) -> None:
+    tree = json.loads((project / store.TREE).read_text())
+    for at in [("design", "model"), ("design", "plan"), ("design", "target"), ("network", "layers"), ("design", "model", "inputs"), ("design", "$")]:
+        changed = copy.deepcopy(tree)
+        holder = changed
+        for key in at[:-1]:
+            holder = holder[key]
+        del holder[at[-1]]
+        (project / store.TREE).write_text(json.dumps(changed))
+        assert refused(project)
+
+
+@pytest.mark.parametrize(
+    ("at", "value"),
+    [
+        (("design", "target", "reuse"), "2"),
+        (("design", "target", "reuse"), 0),
+        (("design", "target", "part"), "x; rm -rf /"),
+        (("design", "target", "part"), 5),
+        (("design", "target", "clock_ns"), "5.0"),
+        (("design", "target", "io"), "stream"),
+        (("design", "target", "reuse_of"), {"$": "map", "items": [["conv", True]]}),
+        (("design", "target", "reuse_of"), {"$": "map", "items": [["no such layer", 2]]}),
+        (("design", "model", "layers"), "abc"),
+        (("design", "model", "layers"), []),
+        (("design", "model", "inputs"), [5]),
+        (("design", "model", "outputs"), ["no such node"]),
+        (("network", "layers", 1, "operation"), {"$": "source.Flatten"}),
+        (("network", "layers", 1, "shape"), [1.5]),
+        (("network", "digest"), None),
+    ],
+    ids=str,
+)
+def test_a_value_of_the_wrong_type_or_range_is_a_project_error(project: Path, at: tuple[Any, ...], value: Any) -> None:
+    tree = json.loads((project / store.TREE).read_text())
+    (project / store.TREE).write_text(json.dumps(with_value(tree, at, value)))
+    assert refused(project, "its design cannot be read")
+
+
+def test_floats_where_codes_should_be_are_a_project_error(project: Path) -> None:
+    arrays = {name: array.astype(np.float64) if array.dtype == np.int64 else array for name, array in read_arrays(project / store.ARRAYS).items()}
+    np.savez(project / store.ARRAYS, **arrays)
+    assert refused(project, "its design cannot be read")
