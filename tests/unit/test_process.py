@@ -121,8 +121,9 @@ def test_a_grandchild_in_the_background_does_not_outlive_a_child_that_ended_well
 
 def test_an_interrupt_ends_the_child(tmp_path: Path, children: Path) -> None:
     """Ctrl-C reaches only the parent, because the child has a group of its own."""
-    here = "import sys; from pathlib import Path; from fpgacnn.sim.process import run; "
-    code = f"{here}run(['{SHELL}', '-c', 'echo $$ >pids; sleep 60'], folder=Path('.'), seconds=60)"
+    # A shell that starts the tests with `&` ignores Ctrl-C for them, and that is inherited.
+    here = "import signal; from pathlib import Path; from fpgacnn.sim.process import run; "
+    code = f"{here}signal.signal(signal.SIGINT, signal.default_int_handler); run(['{SHELL}', '-c', 'echo $$ >pids; sleep 60'], folder=Path('.'), seconds=60)"
     with subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stderr=subprocess.DEVNULL) as parent:
         deadline = time.monotonic() + 20.0
         while not (children.exists() and children.read_text().strip()) and time.monotonic() < deadline:
