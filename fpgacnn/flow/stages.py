@@ -93,7 +93,8 @@ def convert(request: Request, progress: Progress = silent) -> RunRecord:
         project = backend.convert(design)
     events = (given or own_events(network, choices)).first(request.max_events)
     run = _Run(request=request, network=network, twin=twin, design=design, choices=choices, events=events, watch=watch)
-    folder = request.output or Path("hls_projects") / f"{safe_name(request.model.stem).removeprefix("l_")}-{project.digest[:8]}"
+    stem = safe_name(request.model.stem).removeprefix("l_")
+    folder = request.output or Path("hls_projects") / f"{stem}-{project.digest[:8]}"
     with staged(folder) as stage:
         record, files = run.prove(project, folder)
         with watch.stage("write", f"writing {folder}"):
