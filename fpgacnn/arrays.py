@@ -44,6 +44,8 @@ def read_arrays(path: Path) -> Mapping[str, NDArray[np.generic]]:
     Raises FileMissingError, ArrayFileError, TooLargeError.
     """
     try:
+        if path.is_fifo() or path.is_char_device():  # opening a pipe waits for somebody to write
+            raise ArrayFileError(file=path, why="it is a pipe or a device")
         with path.open("rb") as file:
             head = file.read(8)
     except OSError as error:

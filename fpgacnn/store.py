@@ -132,6 +132,8 @@ def _made(kind: type, content: Mapping[str, Any]) -> Any:
 def _is(value: Any, kind: Any) -> bool:
     """Whether a value has a type, with the types of its items."""
     origin, parts = get_origin(kind) or kind, get_args(kind)
+    if hasattr(origin, "__value__"):  # an alias made by Python 3.12's `type`, as NumPy's NDArray may be
+        return _is(value, origin.__value__[parts] if parts else origin.__value__)
     if origin in (Union, UnionType):
         return any(_is(value, part) for part in parts)
     if origin is Literal:

@@ -30,6 +30,8 @@ def sniff(path: Path) -> tuple[Kind, str]:
     try:
         if path.is_dir():
             return Kind.OTHER, "it is a folder (a SavedModel? save as .h5 instead)"
+        if path.exists() and not path.is_file():  # opening a pipe waits for somebody to write
+            return Kind.OTHER, "it is a pipe or a device"
         with path.open("rb") as file:
             head = file.read(512)
             user_blocks = [_read_at(file, offset) for offset in (512, 1024, 2048)]

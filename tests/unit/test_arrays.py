@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import zipfile
 from pathlib import Path
@@ -79,6 +80,12 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
         read_arrays(tmp_path / "no.npz")
     with pytest.raises(FileMissingError, match="Is a directory"):
         read_arrays(tmp_path)
+
+
+def test_a_pipe_does_not_block(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.npy")
+    with pytest.raises(ArrayFileError, match="it is a pipe or a device"):
+        read_arrays(tmp_path / "x.npy")
 
 
 DAMAGED = {
