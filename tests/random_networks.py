@@ -12,7 +12,10 @@ from fpgacnn.ir.model import QuantizedModel
 from fpgacnn.ir.source import MergeKind, PoolKind, Shape
 from fpgacnn.numeric.fixed import Codes, Format, Overflow, Rounding, smallest_format
 
-OPERATIONS = ("convolution", "affine", "cast", "relu", "relu_cast", "saturate", "leaky", "pool", "pad", "merge", "concatenate")
+OPERATIONS = (
+    *("convolution", "depthwise", "affine", "cast", "relu", "relu_cast", "saturate", "leaky", "threshold"),
+    *("pool", "pad", "crop", "upsample", "permute", "merge", "concatenate"),
+)
 MAX_WIDTH = 24
 """Casts keep random networks below this width, so that twenty more bits still fit the arithmetic."""
 
@@ -96,6 +99,21 @@ class _Maker:
             case "leaky":
                 slope = Codes(array=np.array([1]), format=Format(width=1, integer=-int(self.random.integers(0, 4)), signed=False))
                 return self._add(hw.LeakyRelu(slope=slope, trained=slope.values), (at,), shape, width + 4)
+            case "depthwise":
+                return self._depthwise(at)
+            case "threshold":
+                return self._add(hw.ThresholdRelu(threshold=self._codes((1,), 4)), (at,), shape, width + 4)
+            case "crop":
+                borders = (*((0, 1) if len(shape) == 3 and shape[0] > 1 else (0, 0)), *((1, 0) if shape[-2] > 1 else (0, 0)))
+                rows = (shape[0] - borders[1],) if len(shape) == 3 else ()
+                return self._add(hw.Crop(borders=borders), (at,), (*rows, shape[-2] - borders[2], shape[-1]), width)
+            case "upsample":
+                factors = (1 if len(shape) == 2 else 2, 2)
+                rows = (2 * shape[0],) if len(shape) == 3 else ()
+                return self._add(hw.Upsample(factors=factors), (at,), (*rows, 2 * shape[-2], shape[-1]), width)
+            case "permute":
+                axes = tuple(map(int, self.random.permutation(len(shape))))
+                return self._add(hw.Permute(axes=axes), (at,), tuple(shape[axis] for axis in axes), width)
             case "pool":
                 return self._pool(at)
             case "pad":
@@ -103,7 +121,8 @@ class _Maker:
                 return self._add(hw.ZeroPad(pads=pads), (at,), (*([shape[0] + 1] if len(shape) == 3 else []), shape[-2] + 2, shape[-1]), width)
             case "merge":
                 other = self._add(hw.Cast(format=self._format(8, modes=True)), (at,), shape, 8)
-                return self._add(hw.Merge(kind=MergeKind.ADD), (at, other), shape, width + 6)
+                kind = MergeKind(str(self.random.choice(list(MergeKind))))
+                return self._add(hw.Merge(kind=kind), (at, other), shape, width + 9)
             case _:
                 other = self._add(hw.Relu(format=self._format(8, modes=True)), (at,), shape, 8)
                 return self._add(hw.Concatenate(axis=len(shape) - 1), (at, other), (*shape[:-1], 2 * shape[-1]), width + 6)
@@ -126,6 +145,13 @@ class _Maker:
         kernel, bias = self._codes((*size, shape[-1], filters), 4), self._codes((filters,), 5)
         operation = hw.Convolution(kernel=kernel, bias=bias, strides=strides, pads=pads)
         return self._add(operation, (at,), (*positions, filters), self.widths[at] + 9)
+
+    def _depthwise(self, at: str) -> str:
+        shape = self._shape(at)
+        size, strides, pads, positions = self._window(shape)
+        kernel, bias = self._codes((*size, shape[-1], 1), 4), self._codes(shape[-1:], 5)
+        operation = hw.Depthwise(kernel=kernel, bias=bias, strides=strides, pads=pads)
+        return self._add(operation, (at,), (*positions, shape[-1]), self.widths[at] + 7)
 
     def _pool(self, at: str) -> str:
         shape = self._shape(at)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from typing import NoReturn
 
 import typer
 
 from fpgacnn.errors import FpgacnnError, InternalError, UsageError
+
+INTERRUPTED, TERMINATED = 130, 143
 
 app = typer.Typer(
     name="fpgacnn",
@@ -42,7 +46,13 @@ def main() -> None:
 
     for command in (inspect.inspect, convert.convert, simulate.simulate, verify.verify, demo.demo, doctor.doctor, explain.explain):
         app.command()(command)
+    signal.signal(signal.SIGTERM, _terminated)
     sys.exit(_guarded())
+
+
+def _terminated(*_: object) -> NoReturn:
+    """Batch systems and `timeout` end a command by SIGTERM: its tools end with it, and nothing half-written is left."""
+    raise SystemExit(TERMINATED)
 
 
 def _guarded() -> int:
@@ -53,14 +63,15 @@ def _guarded() -> int:
     except typer.TyperException as error:
         return _told(UsageError(what=error.format_message().rstrip(".")))
     except (typer.Abort, KeyboardInterrupt):
-        sys.stderr.write("interrupted\n")
-        return 130
+        status = INTERRUPTED
     except BrokenPipeError:
         return 0
     except MemoryError as error:
         return _told(InternalError(what="out of memory"), error)
     except Exception as error:  # noqa: BLE001  # the last door: users never meet a traceback
         return _told(InternalError(what=f"{type(error).__name__}: {error}"), error)
+    if status == INTERRUPTED:  # typer, too, makes this number of Ctrl-C
+        sys.stderr.write("interrupted\n")
     return status if isinstance(status, int) else 0
 
 

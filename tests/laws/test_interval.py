@@ -182,7 +182,11 @@ def test_no_planned_format_wraps_or_drops_a_bit_of_any_value(seed: int) -> None:
     assert first_node_that_needs_more_bits(model, random_inputs(model, EVENTS, seed)) is None
 
 
-@pytest.mark.parametrize("branches", [networks.linear_layers, networks.casts, networks.elementwise, networks.shapes], ids=lambda grow: grow.__name__)
+@pytest.mark.parametrize(
+    "branches",
+    [networks.linear_layers, networks.casts, networks.elementwise, networks.shapes, networks.moves, networks.many_readers],
+    ids=lambda grow: grow.__name__,
+)
 def test_no_planned_format_wraps_in_any_branch_that_engines_agree_on(branches: Callable[[networks.Builder], None]) -> None:
     build = networks.Builder(seed=11)
     branches(build)
@@ -198,7 +202,7 @@ def test_no_planned_format_wraps_in_any_pooling() -> None:
 def test_the_random_networks_have_every_operation() -> None:
     kinds = {layer.kind for seed in SEEDS for layer in random_network(seed).layers}
     expected = {"Input", "Convolution", "Dense", "Affine", "Cast", "Relu", "Saturate", "LeakyRelu", "Pool", "GlobalPool", "ZeroPad", "Reshape"}
-    assert kinds >= expected | {"Merge", "Concatenate"}
+    assert kinds >= expected | {"Merge", "Concatenate", "Depthwise", "ThresholdRelu", "Crop", "Upsample", "Permute"}
 
 
 def test_one_bit_less_in_an_accumulator_is_seen() -> None:
