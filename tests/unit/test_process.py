@@ -128,6 +128,7 @@ def test_an_interrupt_ends_the_child(tmp_path: Path, children: Path) -> None:
         deadline = time.monotonic() + 20.0
         while not (children.exists() and children.read_text().strip()) and time.monotonic() < deadline:
             time.sleep(0.02)
+        time.sleep(0.5)  # the parent may still be in the middle of starting the child
         parent.send_signal(signal.SIGINT)
         parent.wait(timeout=20)
     assert parent.returncode != 0
