@@ -134,8 +134,9 @@ def _report(left: str, right: str, events: int, tallies: Sequence[Tally]) -> Ver
 
 def signal_to_noise_db(wanted: FloatArray, seen: FloatArray) -> float | None:
     """Signal to quantization noise ratio, 10 log10(sum(x^2) / sum((x - y)^2)) in dB; None where nothing differs."""
-    noise = float(np.square(wanted - seen).sum())
-    signal = float(np.square(wanted).sum())
+    with np.errstate(over="ignore"):
+        noise = float(np.square(wanted - seen).sum())
+        signal = float(np.square(wanted).sum())
     if noise == 0.0:
         return None
     return 10.0 * float(np.log10(signal / noise)) if signal > 0 else 0.0

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fpgacnn.errors import UnsupportedOptionError
 from fpgacnn.ir import source as src
 from fpgacnn.ir.functions import evaluate
 from fpgacnn.ir.layers import Function, Lookup
 from fpgacnn.ir.source import FloatArray, FunctionKind
+from fpgacnn.ir.text import quantizer_text
 from fpgacnn.numeric.fixed import Codes, Format, Overflow, Rounding, exact_codes, quantize_values, smallest_format, to_values
 from fpgacnn.numeric.interval import Interval
 
@@ -26,7 +28,7 @@ _REACH = {FunctionKind.TANH: 3, FunctionKind.SIGMOID: 4, FunctionKind.SOFTSIGN: 
 """Integer bits, sign included, beyond which a function is flat or a line that its neighbours continue."""
 
 _SLOPE = 1.8
-"""No smooth function here is steeper (SELU: 1.0507 * 1.6733); the exponential is bounded by its own largest value."""
+"""No smooth function here is steeper (SELU: 1.0507 * 1.6733) but ELU, by its alpha, and the exponential, by its largest value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,14 +39,17 @@ class Table:
     lookup: Lookup
 
 
-def build(operation: Function, given: Interval, form: Format, error: float) -> Table:
-    """The table of a function for inputs of format `form` that lie in an interval and may be off by `error`."""
+def build(operation: Function, given: Interval, form: Format, error: float, *, layer: str) -> Table:
+    """The table of a function for inputs of format `form` that lie in an interval and may be off by `error`.
+
+    Raises UnsupportedOptionError where the function's values span more bits than the arithmetic has.
+    """
     function = operation.function
     if form.width <= INDEX_BITS:
-        table = _entries(function, _inputs(form))
+        table = _entries(function, _inputs(form), layer)
         return Table(index=None, lookup=Lookup(table=table, error=_narrow_error(function, form, table, error), what=_words(function, form)))
     index = _index_format(function, given)
-    table = _entries(function, _inputs(index))
+    table = _entries(function, _inputs(index), layer)
     return Table(index=index, lookup=Lookup(table=table, error=_wide_error(function, given, index, table, error), what=_words(function, index)))
 
 
@@ -70,11 +75,13 @@ def _index_format(function: object, given: Interval) -> Format:
     return Format(width=INDEX_BITS, integer=integer, signed=needed.signed, rounding=Rounding.RND_CONV, overflow=Overflow.SAT)
 
 
-def _entries(function: src.Function | src.PowerOfTwo | src.QuantizedTanh | src.QuantizedSigmoid, inputs: FloatArray) -> Codes:
+def _entries(function: src.Function | src.PowerOfTwo | src.QuantizedTanh | src.QuantizedSigmoid, inputs: FloatArray, layer: str) -> Codes:
     values = evaluate(function, inputs)
     if not isinstance(function, src.Function):
         exact = exact_codes(values)
-        assert exact is not None
+        if exact is None:
+            why = f"the values of {quantizer_text(function)} span more bits than the arithmetic has"
+            raise UnsupportedOptionError(layer=layer, why=why, do="use fewer bits for the quantizer's exponent")
         return exact
     largest, signed = float(np.abs(values).max()), bool(values.min() < 0)
     _, exponent = np.frexp(max(largest, 2.0**-12))
@@ -94,7 +101,7 @@ def _narrow_error(function: object, form: Format, table: Codes, error: float) ->
 
 def _slope(function: object, values: FloatArray) -> float:
     if isinstance(function, src.Function):
-        return max(_SLOPE, float(values.max())) if function.kind is FunctionKind.EXPONENTIAL else _SLOPE
+        return max(_SLOPE, float(values.max()) if function.kind is FunctionKind.EXPONENTIAL else abs(function.alpha))
     return float("inf")
 
 

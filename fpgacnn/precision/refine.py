@@ -115,7 +115,7 @@ class _Refinement:
     def _function(self, layer: hw.Layer, operation: hw.Function) -> None:
         source = layer.inputs[0]
         given, form = self.walk.ranges[source], self.walk.decided[source].result.format
-        table = lookup.build(operation, given.interval, form, given.error)
+        table = lookup.build(operation, given.interval, form, given.error, layer=layer.source)
         if table.index is not None:
             index = replace(layer, name=f"{layer.name}_index", operation=hw.Cast(format=table.index), is_result=False)
             self.emit(index)

@@ -48,7 +48,7 @@ def softmax_tables(logits: Interval, classes: int, input_error: float) -> Softma
     total = Format(width=whole + exponential.fraction, integer=whole, signed=False)
     index = _table_format(INDEX_BITS, whole)
     relative = expm1(difference.step / 2 if spread < 2.0**integer else difference.step)
-    absolute = exponential.step / 2 + exp(-(2.0**integer)) * (spread >= 2.0**integer) + 2.0**-23
+    absolute = exponential.step / 2 + exp(-(2.0**integer)) * (spread > 2.0**integer) + 2.0**-23
     half_index = index.step / 2
     smallest_sum = 1 - relative - classes * absolute - half_index
     error = (2 * relative + (classes + 1) * absolute + half_index) / smallest_sum
@@ -59,7 +59,7 @@ def softmax_tables(logits: Interval, classes: int, input_error: float) -> Softma
         total=total,
         index=index,
         reciprocal=reciprocal,
-        error=min(error, 1.0),
+        error=min(error, 1.0) if smallest_sum > 0 else 1.0,
     )
 
 

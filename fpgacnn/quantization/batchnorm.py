@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fpgacnn.errors import UnsupportedOptionError
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import FloatArray
 from fpgacnn.quantization import quantizers
@@ -18,11 +19,17 @@ def _inverse(statistics: src.Statistics, layer: str = "") -> FloatArray:
 
 
 def affine(statistics: src.Statistics, layer: str = "") -> tuple[FloatArray, FloatArray]:
-    """Scale and shift (channels,) of `x * scale + shift`, computed in float32, returned as float64."""
-    scale = _inverse(statistics, layer)
-    mean = quantizers.apply(statistics.mean.values, statistics.mean.quantizer, layer=layer).product
-    beta = quantizers.apply(statistics.beta.values, statistics.beta.quantizer, layer=layer).product
-    shift = beta.astype(np.float32) - mean.astype(np.float32) * scale.astype(np.float32)
+    """Scale and shift (channels,) of `x * scale + shift`, computed in float32, returned as float64.
+
+    Raises UnsupportedOptionError where float32 cannot hold them.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        scale = _inverse(statistics, layer)
+        mean = quantizers.apply(statistics.mean.values, statistics.mean.quantizer, layer=layer).product
+        beta = quantizers.apply(statistics.beta.values, statistics.beta.quantizer, layer=layer).product
+        shift = beta.astype(np.float32) - mean.astype(np.float32) * scale.astype(np.float32)
+    if not np.all(np.isfinite(scale) & np.isfinite(shift)):
+        raise UnsupportedOptionError(layer=layer, why="its scale or shift is larger than float32 can hold", do="train again from a checkpoint that works")
     return scale, shift.astype(np.float64)
 
 

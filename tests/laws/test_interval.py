@@ -57,6 +57,7 @@ def members(interval: Interval) -> np.ndarray:
 @given(interval=intervals(), to=formats())
 @example(interval=Interval(low=np.array([-129]), high=np.array([127]), fraction=0), to=Format(width=8, integer=8))
 @example(interval=Interval(low=np.array([0]), high=np.array([511]), fraction=1), to=Format(width=8, integer=8, signed=False, rounding=Rounding.RND))
+@example(interval=Interval(low=np.array([0]), high=np.array([256]), fraction=1), to=Format(width=7, integer=7, signed=False))
 @example(interval=Interval(low=np.array([-1]), high=np.array([0]), fraction=30), to=Format(width=4, integer=4, signed=False))
 @example(interval=Interval(low=np.array([-3]), high=np.array([900]), fraction=0), to=Format(width=8, integer=8, overflow=Overflow.SAT_ZERO))
 @example(interval=Interval(low=np.array([-9]), high=np.array([2**40]), fraction=0), to=Format(width=8, integer=-40, overflow=Overflow.SAT))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -29,6 +30,15 @@ case "$*" in
 *) echo "firmware/myproject.cpp:7:1: error: expected unqualified-id"; exit 1 ;;
 esac
 """
+
+
+@pytest.fixture
+def mark(tmp_path: Path) -> Iterator[Path]:
+    """Where the slow compiler writes its id; it is ended should a test find it alive."""
+    file = tmp_path / "pid"
+    yield file
+    with contextlib.suppress(OSError, ValueError):
+        os.kill(int(file.read_text()), signal.SIGKILL)
 
 
 def script(folder: Path, text: str) -> str:
@@ -59,13 +69,13 @@ def test_a_compiler_that_refuses_is_quoted_and_its_log_is_kept(tmp_path: Path) -
     assert left(tmp_path) == {"model.h5", "fake-g++", f"tmp/{log.name}"}
 
 
-def test_a_compiler_that_hangs_is_ended_in_time(tmp_path: Path) -> None:
+def test_a_compiler_that_hangs_is_ended_in_time(tmp_path: Path, mark: Path) -> None:
     tiny_model(tmp_path / "model.h5")
-    extra = {"CXX": script(tmp_path, SLOW_COMPILER), "MARK": str(tmp_path / "pid")}
+    extra = {"CXX": script(tmp_path, SLOW_COMPILER), "MARK": str(mark)}
     line = failed(run(tmp_path, "convert", "model.h5", "-o", "new/out", "--timeout", "1", extra=extra), 3, "FC083")
     assert line == "error[FC083] fake-g++ did not finish within 1 s and was ended"
     assert left(tmp_path) == {"model.h5", "fake-g++", "pid"}
-    assert not Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}").exists()
+    assert not Path(f"/proc/{mark.read_text().strip()}").exists()
 
 
 # A shell that starts the tests with `&` ignores Ctrl-C for them, and that is inherited.
@@ -73,9 +83,9 @@ WITH_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_ha
 
 
 @pytest.mark.parametrize(("number", "status", "words"), [(signal.SIGINT, 130, "interrupted\n"), (signal.SIGTERM, 143, "")], ids=["Ctrl-C", "SIGTERM"])
-def test_a_command_that_is_ended_ends_its_tools_and_leaves_nothing(tmp_path: Path, number: signal.Signals, status: int, words: str) -> None:
+def test_a_command_that_is_ended_ends_its_tools_and_leaves_nothing(tmp_path: Path, mark: Path, number: signal.Signals, status: int, words: str) -> None:
     tiny_model(tmp_path / "model.h5")
-    mark, extra = tmp_path / "pid", {"CXX": script(tmp_path, SLOW_COMPILER), "MARK": str(tmp_path / "pid")}
+    extra = {"CXX": script(tmp_path, SLOW_COMPILER), "MARK": str(mark)}
     command = [sys.executable, "-c", WITH_CTRL_C, "convert", "model.h5", "-o", "new/out"]
     with subprocess.Popen(command, cwd=tmp_path, env=environment(tmp_path, extra), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
         deadline = time.monotonic() + 60

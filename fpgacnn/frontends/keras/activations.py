@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
+
 from fpgacnn.frontends.keras.context import Context, Step
 from fpgacnn.frontends.keras.quantizers import is_quantizer, parse_quantizer
 from fpgacnn.frontends.keras.settings import Json, Settings
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import Function, FunctionKind, Shape
 
+_FIFTH = float(np.float32(0.2))
+
 _NAMED: Mapping[str, src.Activation] = {
     "relu": src.Relu(),
     "relu6": src.Relu(max_value=6.0),
-    "leaky_relu": src.Relu(negative_slope=0.2),
+    "leaky_relu": src.Relu(negative_slope=_FIFTH),
     "softmax": src.Softmax(),
     "sigmoid": Function(kind=FunctionKind.SIGMOID),
     "tanh": Function(kind=FunctionKind.TANH),
@@ -26,7 +30,7 @@ _NAMED: Mapping[str, src.Activation] = {
     "swish": Function(kind=FunctionKind.SWISH),
     "silu": Function(kind=FunctionKind.SWISH),
     "gelu": Function(kind=FunctionKind.GELU),
-    "hard_sigmoid": Function(kind=FunctionKind.HARD_SIGMOID, alpha=0.2),
+    "hard_sigmoid": Function(kind=FunctionKind.HARD_SIGMOID, alpha=_FIFTH),
     "hard_swish": Function(kind=FunctionKind.HARD_SWISH),
     "hard_silu": Function(kind=FunctionKind.HARD_SWISH),
     "hard_tanh": Function(kind=FunctionKind.HARD_TANH),

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+import numpy as np
+
 from fpgacnn.errors import BrokenArchitectureError, UnsupportedOptionError
 
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
@@ -46,13 +48,13 @@ class Settings:
         raise self.broken(key, f"expected true or false, found {value!r}")
 
     def number(self, key: str, default: float) -> float:
-        """A finite number; null means the default."""
+        """A finite number as the framework's float32 has it; null means the default."""
         value = self.get(key, default)
         if value is None:
             return default
         if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= MAX_NUMBER:
             raise self.broken(key, f"expected a number, found {value!r}")
-        return float(value)
+        return float(np.float32(value))
 
     def integer(self, key: str, default: int | None = None) -> int:
         """A whole number from 1 to 2^20."""

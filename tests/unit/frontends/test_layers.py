@@ -139,7 +139,7 @@ def test_batch_normalization_has_its_four_numbers_a_channel(tmp_path: Path, axis
     (layer,) = read(tmp_path, entry("BatchNormalization", "bn", axis=axis, epsilon=0.01, weights=normalization(3)), (4, 3))
     assert isinstance(layer.operation, src.BatchNormalization)
     statistics = layer.operation.statistics
-    assert statistics.epsilon == 0.01
+    assert statistics.epsilon == np.float32(0.01)
     assert statistics.gamma.values.tolist() == normalization(3)["gamma"].tolist()
     assert statistics.variance.values.tolist() == [0.5, 1.25, 2.0]
     assert layer.parameters == 12
@@ -179,7 +179,7 @@ def test_one_stands_for_true_where_old_files_have_it(tmp_path: Path, truth: obje
         (entry("Softmax", "a", axis=[-1]), src.Softmax()),
         (entry("Activation", "a", activation="softmax"), src.Softmax()),
         (entry("Activation", "a", activation="tanh"), src.Function(kind=FunctionKind.TANH)),
-        (entry("Activation", "a", activation="hard_sigmoid"), src.Function(kind=FunctionKind.HARD_SIGMOID, alpha=0.2)),
+        (entry("Activation", "a", activation="hard_sigmoid"), src.Function(kind=FunctionKind.HARD_SIGMOID, alpha=float(np.float32(0.2)))),
         (entry("QActivation", "a", activation="hard_sigmoid"), src.Function(kind=FunctionKind.HARD_SIGMOID, alpha=0.5)),
         (entry("QActivation", "a", activation="quantized_relu(6,2)"), QuantizedRelu(bits=6, integer=2)),
         (entry("QActivation", "a", activation=quantized_bits(5, 1)), QuantizedBits(bits=5, integer=1, alpha=1.0)),
