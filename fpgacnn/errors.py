@@ -371,7 +371,7 @@ class ForeignToolError(FpgacnnError):
     code = "FC091"
     exit_status = 3
     message = "{tool} failed: {why}"
-    cure = "run `fpgacnn doctor`"
+    cure = "run `fpgacnn doctor`, or leave out the flag that needs this tool"
 
 
 def all_errors() -> dict[str, type[FpgacnnError]]:

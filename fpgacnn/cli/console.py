@@ -54,7 +54,7 @@ def progress(*, quiet: bool) -> Progress:
     @contextmanager
     def stage(words: str) -> Iterator[None]:
         start = time.perf_counter()
-        safe = escape(printable(words))
+        safe = plain_text(words)
         with console.status(f"{safe} ..."):
             yield
         console.print(f"[green]✓[/] {safe} [dim]{time.perf_counter() - start:.1f} s[/]")

@@ -355,6 +355,8 @@ def weights_of(operation: SourceOperation) -> tuple[Weight, ...]:
             return (operation.kernel, *((operation.bias,) if operation.bias else ()), *folded)
         case BatchNormalization():
             return statistics_weights(operation.statistics)
+        case Activate(function=PRelu(slope=slope)):
+            return (Weight(values=slope),)
         case _:
             return ()
 

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from fpgacnn.errors import ForeignToolError
 from fpgacnn.train import Keras, KerasModel, open_keras
 
 FloatArray: TypeAlias = NDArray[np.float64]
@@ -51,12 +52,18 @@ def run_keras(path: Path, inputs: Sequence[NDArray[Any]], *, layers: bool = Fals
 
 
 def _load(door: Keras, path: Path) -> KerasModel:
-    """The model without optimizer and without the wrappers of pruning, which only act during training."""
+    """The model without optimizer and without the wrappers of pruning, which only act during training.
+
+    Raises ForeignToolError where Keras 2 cannot load the file: architecture JSON, or one that Keras 3 wrote.
+    """
     known: dict[str, object] = {}
     door.qkeras.utils._add_supported_quantized_objects(known)  # noqa: SLF001 - QKeras' only list of its classes
     pruning = door.tfmot.sparsity.keras
     with pruning.prune_scope(), door.keras.utils.custom_object_scope(known):
-        model = door.keras.models.load_model(path, compile=False)
+        try:
+            model = door.keras.models.load_model(path, compile=False)
+        except (AttributeError, KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
+            raise ForeignToolError(tool="Keras 2 (tf_keras)", why=f"it cannot load {path.name} itself: {error}") from error
         is_pruned = any(type(layer).__name__ == "PruneLowMagnitude" for layer in model.layers)
         return pruning.strip_pruning(model) if is_pruned else model
 

@@ -157,6 +157,13 @@ NETWORKS: dict[str, Callable[[Kit], Any]] = {
         k.qkeras.QGlobalAveragePooling2D(average_quantizer=k.bits(8)),
     ),
     "time distributed": lambda k: image(k, k.layers.TimeDistributed(k.dense(4)), k.relu(), k.layers.Flatten(), k.dense(2), shape=(5, 3)),
+    "functions inside layers": lambda k: image(
+        k,
+        k.convolution(4, 3, activation="hard_sigmoid"),
+        k.relu(6, 1),
+        k.dense(3, activation="hard_sigmoid"),
+        k.qkeras.QActivation("quantized_relu(6,1)"),
+    ),
     "smooth functions": lambda k: image(
         k,
         k.convolution(4, 3),

@@ -30,19 +30,21 @@ _NAMED: Mapping[str, src.Activation] = {
     "swish": Function(kind=FunctionKind.SWISH),
     "silu": Function(kind=FunctionKind.SWISH),
     "gelu": Function(kind=FunctionKind.GELU),
-    "hard_sigmoid": Function(kind=FunctionKind.HARD_SIGMOID, alpha=_FIFTH),
     "hard_swish": Function(kind=FunctionKind.HARD_SWISH),
     "hard_silu": Function(kind=FunctionKind.HARD_SWISH),
     "hard_tanh": Function(kind=FunctionKind.HARD_TANH),
 }
-"""Keras' own names; the hard sigmoid is Keras 2's."""
+"""Keras' own names, but for the hard sigmoid."""
+
+_HARD_SIGMOID = {2: _FIFTH, 3: float(np.float32(1 / 6))}
+"""Its slope in each version of Keras."""
 
 _QKERAS: Mapping[str, src.Activation] = {
     "hard_sigmoid": Function(kind=FunctionKind.HARD_SIGMOID, alpha=0.5),
     "smooth_sigmoid": Function(kind=FunctionKind.HARD_SIGMOID, alpha=0.1875),
     "hard_tanh": Function(kind=FunctionKind.HARD_TANH),
 }
-"""What the same names mean in a QActivation."""
+"""What the same names mean in the layers of QKeras."""
 
 LAYERS = frozenset({"ReLU", "LeakyReLU", "ThresholdedReLU", "ELU", "Softmax", "PReLU"})
 """Keras layers that are activations."""
@@ -68,10 +70,19 @@ def parse_activation(value: Json, context: Context) -> src.Activation | None:
         return None
     if is_quantizer(value):
         return parse_quantizer(value, layer=context.name)
-    known = {**_NAMED, **_QKERAS} if context.kind == "QActivation" else _NAMED
+    known = {**_NAMED, **_QKERAS} if context.kind.startswith("Q") else _NAMED
     if isinstance(value, str) and value in known:
         return known[value]
-    raise context.settings.unsupported(f"activation {value!r} is not supported", f"use one of {', '.join(_NAMED)}, or a QKeras quantizer")
+    if value == "hard_sigmoid":
+        return _hard_sigmoid(context)
+    raise context.settings.unsupported(f"activation {value!r} is not supported", f"use one of {', '.join(_NAMED)}, hard_sigmoid, or a QKeras quantizer")
+
+
+def _hard_sigmoid(context: Context) -> Function:
+    if context.keras not in _HARD_SIGMOID:
+        why = "hard_sigmoid differs between Keras 2 and 3, and the file does not say which one wrote it"
+        raise context.settings.unsupported(why, 'save the whole model again with model.save("model.h5")')
+    return Function(kind=FunctionKind.HARD_SIGMOID, alpha=_HARD_SIGMOID[context.keras])
 
 
 def _layer(kind: str, settings: Settings) -> src.Activation:

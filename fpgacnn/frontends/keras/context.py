@@ -25,12 +25,13 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """All that the file says about one use of a layer."""
+    """All that the file says about one use of a layer; `keras` is the major version that wrote it, None where unknown."""
 
     settings: Settings
     kind: str
     inputs: tuple[Shape, ...]
     arrays: Mapping[str, FloatArray]
+    keras: int | None
 
     @property
     def name(self) -> str:

@@ -103,7 +103,7 @@ def _spliced(graph: Graph, models: Mapping[str, Graph], file: Path) -> Graph:
 
 def _read_graph(architecture: Mapping[str, Json], file: Path, depth: int) -> Graph:
     """The graph of one model, models inside it being single uses; their own input shapes may be unknown."""
-    kind = _short(architecture.get("class_name"))
+    kind = short_name(architecture.get("class_name"))
     config = architecture.get("config")
     if kind == "Sequential":
         return _sequential(config, file, nested=depth > 0)
@@ -112,7 +112,7 @@ def _read_graph(architecture: Mapping[str, Json], file: Path, depth: int) -> Gra
     raise BrokenArchitectureError(file=file, where="the architecture", why=f"model class {kind!r} is not Sequential or Functional")
 
 
-def _short(name: Json) -> str:
+def short_name(name: Json) -> str:
     """`QKeras>QConv2D` is `QConv2D`."""
     return name.rsplit(">", 1)[-1] if isinstance(name, str) else repr(name)
 
@@ -127,7 +127,7 @@ def _entries(value: Json, file: Path) -> list[dict[str, Json]]:
 
 def _unwrapped(entry: Mapping[str, Json], file: Path) -> tuple[str, Settings, tuple[str, ...]]:
     """Class, settings and the names under which weights may lie, with pruning wrappers taken off."""
-    kind, config = _short(entry.get("class_name")), entry.get("config")
+    kind, config = short_name(entry.get("class_name")), entry.get("config")
     names: list[str] = []
     while True:
         if not isinstance(config, dict):
@@ -139,7 +139,7 @@ def _unwrapped(entry: Mapping[str, Json], file: Path) -> tuple[str, Settings, tu
         inner = config.get("layer")
         if kind not in WRAPPERS or not isinstance(inner, dict):
             return kind, Settings(file=file, layer=name, values=config), tuple(names)
-        kind, config = _short(inner.get("class_name")), inner.get("config")
+        kind, config = short_name(inner.get("class_name")), inner.get("config")
 
 
 def _input_shape(settings: Settings, fallback: Json = None) -> Shape | None:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from fpgacnn.errors import UnsupportedLayerError
 from fpgacnn.frontends.keras import activations, linear, shaping
 from fpgacnn.frontends.keras.context import Context, Parser, Step
+from fpgacnn.frontends.keras.graph import short_name
 from fpgacnn.frontends.keras.settings import Settings
 
 CODE_CARRIERS = frozenset(
@@ -65,7 +66,7 @@ def _time_distributed(context: Context) -> list[Step]:
     config = inner.get("config") if isinstance(inner, dict) else None
     if not isinstance(inner, dict) or not isinstance(config, dict) or len(context.input) < 2:  # rows and what is in them
         raise context.settings.broken("layer", "TimeDistributed without a layer inside")
-    kind = str(inner.get("class_name")).rsplit(">", 1)[-1]
+    kind = short_name(inner.get("class_name"))
     if kind in NO_OPERATION:
         return []
     settings = Settings(file=context.settings.file, layer=context.name, values=config)

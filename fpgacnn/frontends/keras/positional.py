@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
 
 from fpgacnn.errors import BrokenFileError
-from fpgacnn.frontends.keras.graph import Graph, Use
+from fpgacnn.frontends.keras.graph import Graph, Use, short_name
 from fpgacnn.frontends.keras.hdf5 import damage, numbers
 from fpgacnn.ir.source import FloatArray
 
@@ -54,6 +55,10 @@ class PositionalWeights:
         group = self._root.get(place) if place else None
         if use is None or not isinstance(group, h5py.Group):
             return {}
+        if use.kind == "TimeDistributed":
+            group, use = group.get("layer"), _wrapped(use)
+            if use is None or not isinstance(group, h5py.Group):
+                return {}
         found = self._arrays(group, _names(use), layer)
         inner = group.get("batchnorm")
         if isinstance(inner, h5py.Group):
@@ -77,6 +82,15 @@ def _snake(name: str) -> str:
     name = re.sub(r"\W+", "", name)
     name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def _wrapped(use: Use) -> Use | None:
+    """The layer that TimeDistributed applies, or None where the settings hold none."""
+    layer = use.settings.get("layer")
+    config = layer.get("config") if isinstance(layer, dict) else None
+    if not isinstance(layer, dict) or not isinstance(config, dict):
+        return None
+    return replace(use, kind=short_name(layer.get("class_name")), settings=replace(use.settings, values=config))
 
 
 def _names(use: Use) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import prod
@@ -73,10 +74,10 @@ def read_hdf5(path: Path) -> Reading:
         if text is None:
             seen = "it holds weights without an architecture" if "layer_names" in file.attrs else "HDF5 without a model"
             raise NotAModelError(file=path, seen=seen)
-        version = hdf5.text_attribute(file, "keras_version") or "unknown version"
+        version = hdf5.text_attribute(file, "keras_version")
         graph = read_graph(parse_json(text, path), path)
         weights = hdf5.LegacyWeights(file, path)
-        return _read(graph, path, digest(path), f"Keras {version}", _source(weights))
+        return _read(graph, path, digest(path), version, _source(weights))
 
 
 def read_json(path: Path, weights: Path | None) -> Reading:
@@ -90,10 +91,10 @@ def read_json(path: Path, weights: Path | None) -> Reading:
     companion = weights or _companion(path)
     if sniff(companion)[0] is not Kind.HDF5:
         raise NotAModelError(file=companion, seen="weights must be HDF5")
-    version: Json = architecture.get("keras_version")
+    version = architecture.get("keras_version", "3" if "module" in architecture else None)  # Keras 3 names modules instead
     with hdf5.opened(companion) as opened:
         source = PositionalWeights(opened, companion, graph) if is_positional(opened) else hdf5.LegacyWeights(opened, companion)
-        return _read(graph, path, digest(path, companion), f"Keras {version}", _source(source))
+        return _read(graph, path, digest(path, companion), version, _source(source))
 
 
 def read_archive(path: Path) -> Reading:
@@ -106,7 +107,7 @@ def read_archive(path: Path) -> Reading:
     metadata = parse_json(members.get(archive.METADATA, b"{}").decode("utf-8", "replace"), path)
     with hdf5.opened(path, members[archive.WEIGHTS]) as file:
         weights = PositionalWeights(file, path, graph) if is_positional(file) else hdf5.LegacyWeights(file, path)
-        return _read(graph, path, digest(path), f"Keras {metadata.get('keras_version', 'unknown version')}", _source(weights))
+        return _read(graph, path, digest(path), metadata.get("keras_version"), _source(weights))
 
 
 def _companion(path: Path) -> Path:
@@ -125,7 +126,10 @@ def _source(weights: hdf5.LegacyWeights | PositionalWeights) -> WeightSource:
     return lookup
 
 
-def _read(graph: Graph, path: Path, sha256: str, framework: str, weights: WeightSource) -> Reading:
+def _read(graph: Graph, path: Path, sha256: str, version: Json, weights: WeightSource) -> Reading:
+    framework = f"Keras {version}" if isinstance(version, str) else "Keras, unknown version"
+    major = re.match(r"\d", version) if isinstance(version, str) else None
+    keras = int(major[0]) if major else None
     stands_for: dict[str, str] = {}
     shapes: dict[str, Shape] = {}
     layers: list[SourceLayer] = []
@@ -138,7 +142,7 @@ def _read(graph: Graph, path: Path, sha256: str, framework: str, weights: Weight
             if not all(name in stands_for for name in use.inputs):
                 untold.append((use.name, use.kind))
                 continue
-            steps = _steps(use, tuple(shapes[name] for name in use.inputs), weights)
+            steps = _steps(use, tuple(shapes[name] for name in use.inputs), weights, keras)
         except FpgacnnError as error:
             refusals.append((use.name, use.kind, error))
             continue
@@ -173,14 +177,14 @@ def _refuse_by_class(use: Use) -> None:
         raise UnsupportedLayerError(layer=use.name, kind=use.kind, why=HINTS.get(use.kind, ""))
 
 
-def _steps(use: Use, inputs: tuple[Shape, ...], weights: WeightSource) -> list[Step]:
+def _steps(use: Use, inputs: tuple[Shape, ...], weights: WeightSource, keras: int | None) -> list[Step]:
     if use.kind == "InputLayer":
         assert use.shape is not None
         _check_size(use, use.shape)
         return [Step(operation=Input(), shape=use.shape)]
     if use.kind in NO_OPERATION:
         return []
-    steps = parse_layer(Context(settings=use.settings, kind=use.kind, inputs=inputs, arrays=weights(use)))
+    steps = parse_layer(Context(settings=use.settings, kind=use.kind, inputs=inputs, arrays=weights(use), keras=keras))
     for step in steps:
         _check_size(use, step.shape)
     return steps
