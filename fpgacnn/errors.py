@@ -245,14 +245,6 @@ class NonFiniteInputError(FpgacnnError):
     cure = "remove or replace these events"
 
 
-class NotRepresentableError(FpgacnnError):
-    """Some input values are no codes of the input's format, so hardware would see other numbers."""
-
-    code = "FC053"
-    message = "{name}: {count} of {total} values are not representable in {format} (for example {example})"
-    cure = "round or scale the data first, or choose a wider --input-type"
-
-
 class DataPackageMissingError(FpgacnnError):
     """The demonstration data comes from a Python package that is not installed."""
 

@@ -9,6 +9,7 @@ import numpy as np
 from fpgacnn.design import Design, IoType, Target
 from fpgacnn.flow.stimulus import stimulus
 from fpgacnn.ir import layers as hw
+from fpgacnn.ir import source as src
 from fpgacnn.ir.model import QuantizedModel
 from fpgacnn.ir.source import MergeKind, PoolKind, Shape
 from fpgacnn.numeric.fixed import Codes, Format, Overflow, Rounding, parse_format, quantize_values
@@ -178,37 +179,37 @@ def elementwise(build: Builder) -> None:
 
 def shapes(build: Builder) -> None:
     """Padding, reshaping and concatenation along every axis."""
-    build.end(build.add(hw.ZeroPad(pads=(1, 2, 0, 3)), (6, 6, 2), build.input((3, 3, 2))))
-    build.end(build.add(hw.ZeroPad(pads=(0, 0, 2, 1)), (7, 2), build.input((4, 2))))
-    flat = build.add(hw.Reshape(), (12,), build.input((2, 3, 2)))
+    build.end(build.add(src.ZeroPad(pads=(1, 2, 0, 3)), (6, 6, 2), build.input((3, 3, 2))))
+    build.end(build.add(src.ZeroPad(pads=(0, 0, 2, 1)), (7, 2), build.input((4, 2))))
+    flat = build.add(src.Reshape(), (12,), build.input((2, 3, 2)))
     build.end(build.dense(flat, 12, 3))
-    flat = build.add(hw.Reshape(), (12,), build.input((2, 3, 2)))
+    flat = build.add(src.Reshape(), (12,), build.input((2, 3, 2)))
     build.end(build.affine(flat, (12,)))
-    flat = build.add(hw.Reshape(), (8,), build.add(hw.Relu(), (4, 2), build.input((4, 2))))
+    flat = build.add(src.Reshape(), (8,), build.add(hw.Relu(), (4, 2), build.input((4, 2))))
     build.end(build.add(hw.Relu(format=parse_format("ufixed<3,1,RND,SAT>")), (8,), flat))
-    image = build.add(hw.Reshape(), (2, 3, 2), build.input((12,)))
+    image = build.add(src.Reshape(), (2, 3, 2), build.input((12,)))
     build.end(build.convolution(image, (2, 2, 2, 2), (1, 2, 2)))
-    build.end(build.add(hw.Reshape(), (6,), build.add(hw.Relu(), (3, 2), build.input((3, 2)))))
+    build.end(build.add(src.Reshape(), (6,), build.add(hw.Relu(), (3, 2), build.input((3, 2)))))
     for axis, other in ((0, (1, 2, 2)), (1, (3, 4, 2)), (2, (3, 2, 1))):
         total = tuple(size + (other[axis] if number == axis else 0) for number, size in enumerate((3, 2, 2)))
-        build.end(build.add(hw.Concatenate(axis=axis), total, build.input((3, 2, 2)), build.input(other, "ufixed<4,1>")))
-    build.end(build.add(hw.Concatenate(axis=0), (7, 2), build.input((4, 2)), build.input((3, 2), "ufixed<4,1>")))
-    build.end(build.add(hw.Concatenate(axis=1), (4, 5), build.input((4, 2)), build.input((4, 3), "ufixed<4,1>")))
-    build.end(build.add(hw.Concatenate(axis=0), (9,), build.input((4,)), build.input((5,), "ufixed<4,1>")))
+        build.end(build.add(src.Concatenate(axis=axis), total, build.input((3, 2, 2)), build.input(other, "ufixed<4,1>")))
+    build.end(build.add(src.Concatenate(axis=0), (7, 2), build.input((4, 2)), build.input((3, 2), "ufixed<4,1>")))
+    build.end(build.add(src.Concatenate(axis=1), (4, 5), build.input((4, 2)), build.input((4, 3), "ufixed<4,1>")))
+    build.end(build.add(src.Concatenate(axis=0), (9,), build.input((4,)), build.input((5,), "ufixed<4,1>")))
 
 
 def moves(build: Builder) -> None:
     """Cropping, repeating and reordering."""
-    build.end(build.add(hw.Crop(borders=(1, 2, 0, 1)), (2, 3, 2), build.input((5, 4, 2))))
-    build.end(build.add(hw.Crop(borders=(0, 0, 2, 1)), (3, 2), build.input((6, 2))))
-    build.end(build.add(hw.Upsample(factors=(2, 3)), (6, 6, 2), build.input((3, 2, 2))))
-    build.end(build.add(hw.Upsample(factors=(1, 2)), (8, 3), build.input((4, 3))))
-    build.end(build.add(hw.Permute(axes=(1, 0)), (3, 4), build.input((4, 3))))
+    build.end(build.add(src.Crop(borders=(1, 2, 0, 1)), (2, 3, 2), build.input((5, 4, 2))))
+    build.end(build.add(src.Crop(borders=(0, 0, 2, 1)), (3, 2), build.input((6, 2))))
+    build.end(build.add(src.Upsample(factors=(2, 3)), (6, 6, 2), build.input((3, 2, 2))))
+    build.end(build.add(src.Upsample(factors=(1, 2)), (8, 3), build.input((4, 3))))
+    build.end(build.add(src.Permute(axes=(1, 0)), (3, 4), build.input((4, 3))))
     for axes in ((1, 0, 2), (2, 0, 1), (0, 2, 1)):
         shape = (2, 3, 4)
-        build.end(build.add(hw.Permute(axes=axes), tuple(shape[axis] for axis in axes), build.input(shape)))
-    swapped = build.add(hw.Permute(axes=(2, 1, 0)), (2, 3, 2), build.input((2, 3, 2)))
-    build.end(build.dense(build.add(hw.Reshape(), (12,), swapped), 12, 3))
+        build.end(build.add(src.Permute(axes=axes), tuple(shape[axis] for axis in axes), build.input(shape)))
+    swapped = build.add(src.Permute(axes=(2, 1, 0)), (2, 3, 2), build.input((2, 3, 2)))
+    build.end(build.dense(build.add(src.Reshape(), (12,), swapped), 12, 3))
 
 
 def many_readers(build: Builder) -> None:

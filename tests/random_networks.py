@@ -8,6 +8,7 @@ from math import prod
 import numpy as np
 
 from fpgacnn.ir import layers as hw
+from fpgacnn.ir import source as src
 from fpgacnn.ir.model import QuantizedModel
 from fpgacnn.ir.source import MergeKind, PoolKind, Shape
 from fpgacnn.numeric.fixed import Codes, Format, Overflow, Rounding, smallest_format
@@ -106,26 +107,26 @@ class _Maker:
             case "crop":
                 borders = (*((0, 1) if len(shape) == 3 and shape[0] > 1 else (0, 0)), *((1, 0) if shape[-2] > 1 else (0, 0)))
                 rows = (shape[0] - borders[1],) if len(shape) == 3 else ()
-                return self._add(hw.Crop(borders=borders), (at,), (*rows, shape[-2] - borders[2], shape[-1]), width)
+                return self._add(src.Crop(borders=borders), (at,), (*rows, shape[-2] - borders[2], shape[-1]), width)
             case "upsample":
                 factors = (1 if len(shape) == 2 else 2, 2)
                 rows = (2 * shape[0],) if len(shape) == 3 else ()
-                return self._add(hw.Upsample(factors=factors), (at,), (*rows, 2 * shape[-2], shape[-1]), width)
+                return self._add(src.Upsample(factors=factors), (at,), (*rows, 2 * shape[-2], shape[-1]), width)
             case "permute":
                 axes = tuple(map(int, self.random.permutation(len(shape))))
-                return self._add(hw.Permute(axes=axes), (at,), tuple(shape[axis] for axis in axes), width)
+                return self._add(src.Permute(axes=axes), (at,), tuple(shape[axis] for axis in axes), width)
             case "pool":
                 return self._pool(at)
             case "pad":
                 pads = (*((0, 0) if len(shape) == 2 else (1, 0)), 1, 1)
-                return self._add(hw.ZeroPad(pads=pads), (at,), (*([shape[0] + 1] if len(shape) == 3 else []), shape[-2] + 2, shape[-1]), width)
+                return self._add(src.ZeroPad(pads=pads), (at,), (*([shape[0] + 1] if len(shape) == 3 else []), shape[-2] + 2, shape[-1]), width)
             case "merge":
                 other = self._add(hw.Cast(format=self._format(8, modes=True)), (at,), shape, 8)
                 kind = MergeKind(str(self.random.choice(list(MergeKind))))
                 return self._add(hw.Merge(kind=kind), (at, other), shape, width + 9)
             case _:
                 other = self._add(hw.Relu(format=self._format(8, modes=True)), (at,), shape, 8)
-                return self._add(hw.Concatenate(axis=len(shape) - 1), (at, other), (*shape[:-1], 2 * shape[-1]), width + 6)
+                return self._add(src.Concatenate(axis=len(shape) - 1), (at, other), (*shape[:-1], 2 * shape[-1]), width + 6)
 
     def _window(self, shape: Shape) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int, int, int], Shape]:
         """A window, its strides, pads and the shape of positions."""
@@ -165,6 +166,6 @@ class _Maker:
         if self.random.random() < 0.4:
             kind = PoolKind.MAX if self.random.random() < 0.5 else PoolKind.AVERAGE
             return self._add(hw.GlobalPool(kind=kind), (at,), shape[-1:], 20)
-        flat = self._add(hw.Reshape(), (at,), (prod(shape),), 10)
+        flat = self._add(src.Reshape(), (at,), (prod(shape),), 10)
         kernel, bias = self._codes((prod(shape), 3), 4), self._codes((3,), 6)
         return self._add(hw.Dense(kernel=kernel, bias=bias), (flat,), (3,), 20)

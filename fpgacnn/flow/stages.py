@@ -23,7 +23,7 @@ from fpgacnn.flow.record import InputRecord, ModelRecord, ProjectRecord, Quality
 from fpgacnn.flow.request import Request
 from fpgacnn.flow.stimulus import stimulus
 from fpgacnn.hls import backend
-from fpgacnn.ir.source import FloatArray, SourceModel
+from fpgacnn.ir.source import Activate, FloatArray, Softmax, SourceModel
 from fpgacnn.numeric.fixed import Codes
 from fpgacnn.precision import plan, refine
 from fpgacnn.project import RECORD, HlsProject, files_digest, refuse_foreign, staged, write_files
@@ -94,9 +94,11 @@ def convert(request: Request, progress: Progress = silent) -> RunRecord:
     events = (given or own_events(network, choices)).first(request.max_events)
     run = _Run(request=request, network=network, twin=twin, design=design, choices=choices, events=events, watch=watch)
     stem = safe_name(request.model.stem).removeprefix("l_")
-    folder = request.output or Path("hls_projects") / f"{stem}-{project.digest[:8]}"
+    emulated = run.emulate()
+    files = run.files(project, emulated)
+    folder = request.output or Path("hls_projects") / f"{stem}-{files_digest(files)[:8]}"
     with staged(folder) as stage:
-        record, files = run.prove(project, folder)
+        record = run.prove(project, emulated, files, folder)
         with watch.stage("write", f"writing {folder}"):
             write_files(stage, {**files, RECORD: record.to_json().encode()})
     return record
@@ -118,7 +120,8 @@ def verify(project: Path, request: Request, progress: Progress = silent) -> RunR
     events = (given or own_events(network, choices)).first(request.max_events)
     _, twin = with_widths(network, request, given)
     run = _Run(request=request, network=network, twin=twin, design=design, choices=choices, events=events, watch=watch, every_layer=True)
-    record, _ = run.prove(opened.project, project)
+    emulated = run.emulate()
+    record = run.prove(opened.project, emulated, run.files(opened.project, emulated), project)
     return replace(record, notes=(*record.notes, *opened.notes))
 
 
@@ -177,11 +180,20 @@ def outputs_of(network: SourceModel, answers: Mapping[str, FloatArray], softmax:
         return answers
     changed = dict(answers)
     for name in network.outputs:
-        if network.layer(name).kind in {"Softmax", "Activation"}:
+        if network.layer(name).operation == Activate(function=Softmax()):
             hot = np.zeros_like(answers[name])
             np.put_along_axis(hot, answers[name].argmax(axis=-1, keepdims=True), 1.0, axis=-1)
             changed[name] = hot
     return changed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Emulated:
+    """The events as codes, what is to be told of each input, and every layer's answers."""
+
+    codes: tuple[Codes, ...]
+    inputs: tuple[InputRecord, ...]
+    answers: SimulationResult
 
 
 @dataclass(slots=True, kw_only=True)
@@ -197,23 +209,30 @@ class _Run:
     watch: Stopwatch
     every_layer: bool = False
 
-    def prove(self, project: HlsProject, folder: Path) -> tuple[RunRecord, Mapping[str, bytes]]:
-        """Simulate and compare; the record, and all files of the project."""
+    def emulate(self) -> _Emulated:
+        """Every layer's codes on the run's events."""
         codes, inputs = self.codes()
         with self.watch.stage("emulate", f"emulating {self.events.count} events"):
-            emulated = ReferenceEmulator(self.design).run(codes, trace=True)
+            return _Emulated(codes=codes, inputs=inputs, answers=ReferenceEmulator(self.design).run(codes, trace=True))
+
+    def files(self, project: HlsProject, emulated: _Emulated) -> Mapping[str, bytes]:
+        """All files of the project folder but the record."""
+        return {**project.files, **self.test_bench(emulated.codes, emulated.answers), **store.dump(self.design, self.network)}
+
+    def prove(self, project: HlsProject, run: _Emulated, files: Mapping[str, bytes], folder: Path) -> RunRecord:
+        """Simulate and compare."""
+        codes, inputs, emulated = run.codes, run.inputs, run.answers
         with self.watch.stage("reference", "computing the trained network's own answers"):
             rounded = [one.values for one in codes]
             quantized = evaluate(self.network, rounded, quantized=True)
             real = evaluate(self.twin, self.events.values, quantized=False)
-        files = {**project.files, **self.test_bench(codes, emulated), **store.dump(self.design, self.network)}
         reports = [*self.csim_reports(project, codes, emulated)]
         reference = outputs_of(self.network, quantized, self.request.softmax)
         reports.append(against_reference(self.design, emulated, reference, name="quantized network", exactness=float64_slack(self.design)))
         if self.request.keras:
             reports.append(self.keras_report(emulated, rounded))
         noise = noise_by_layer(self.network, quantized, real)
-        record = RunRecord(
+        return RunRecord(
             version=version("fpgacnn"),
             model=model_record(self.network, self.design, self.request.model.name),
             inputs=inputs,
@@ -223,11 +242,10 @@ class _Run:
             quality=self.quality(real, quantized, emulated),
             project=ProjectRecord(folder=str(folder), digest=files_digest(files), files=len(files), bytes=sum(map(len, files.values()))),
             notes=(*self.width_notes(), *self.design.model.notes, *project.notes),
-            timings_s=self.watch.seconds,
+            timings_s=dict(self.watch.seconds),
             tools={**tool_versions(), **({"compiler": find_compiler().version} if self.request.csim_events != 0 else {})},
             outputs=self.design.model.outputs,
         )
-        return record, files
 
     def width_notes(self) -> tuple[str, ...]:
         """What --bits changed about the network."""

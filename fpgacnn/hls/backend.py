@@ -6,7 +6,7 @@ from math import prod
 
 from fpgacnn.design import Design
 from fpgacnn.hls.hls4ml_door import generate
-from fpgacnn.hls.lower import lower
+from fpgacnn.hls.lower import Lowered, lower
 from fpgacnn.hls.patches import allow_overlapping_pooling, own_include_guard
 from fpgacnn.project import HlsProject, Port
 
@@ -17,7 +17,8 @@ def convert(design: Design, *, trace: bool = False) -> HlsProject:
     With `trace` the code can show every layer's result in C simulation (for checks, not for synthesis).
     Raises UnsupportedOptionError before anything is generated, LoweringError and Hls4mlFailedError after.
     """
-    lowered, (inputs, outputs, traced) = lower(design), ports(design)
+    lowered = lower(design)
+    inputs, outputs, traced = _ports(design, lowered)
     files = generate(design.target, lowered.nodes, [port.name for port in inputs], [port.name for port in outputs], trace=trace)
     files = own_include_guard(files)
     if lowered.overlapping:
@@ -27,7 +28,11 @@ def convert(design: Design, *, trace: bool = False) -> HlsProject:
 
 def ports(design: Design) -> tuple[tuple[Port, ...], tuple[Port, ...], tuple[Port, ...]]:
     """Inputs, outputs, and the nodes that a traced build can show, as C simulation names them."""
-    lowered, model = lower(design), design.model
+    return _ports(design, lower(design))
+
+
+def _ports(design: Design, lowered: Lowered) -> tuple[tuple[Port, ...], tuple[Port, ...], tuple[Port, ...]]:
+    model = design.model
 
     def port(node: str) -> Port:
         return Port(node=node, name=lowered.name_of[node], size=prod(model.layer(node).shape))

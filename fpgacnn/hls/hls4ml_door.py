@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from fpgacnn.design import BackendName, IoType, Target
-from fpgacnn.errors import Hls4mlFailedError, LoweringError, MissingExtraError
+from fpgacnn.errors import Hls4mlFailedError, LoweringError, MissingExtraError, WriteError
 from fpgacnn.hls.node import HlsNode
 from fpgacnn.numeric.fixed import Format
 from fpgacnn.project import TOP
@@ -31,7 +31,7 @@ UNPLANNED = "fixed<16,6>"
 def generate(target: Target, nodes: Sequence[HlsNode], inputs: Sequence[str], outputs: Sequence[str], *, trace: bool) -> dict[str, bytes]:
     """All files of the project by relative path.
 
-    Raises LoweringError, Hls4mlFailedError.
+    Raises LoweringError, Hls4mlFailedError, WriteError where the folder for temporary files is full.
     """
     with tempfile.TemporaryDirectory(prefix="fpgacnn-hls4ml-") as folder, _quiet() as said:
         try:
@@ -40,6 +40,8 @@ def generate(target: Target, nodes: Sequence[HlsNode], inputs: Sequence[str], ou
             _write(graph)
         except (LoweringError, MissingExtraError):
             raise
+        except OSError as error:
+            raise WriteError(file=folder, why=error.strerror or str(error)) from error
         except Exception as error:  # hls4ml raises bare Exception, AssertionError and more
             why = f"{type(error).__name__}: {error}; {said.getvalue()[-300:]}"
             raise Hls4mlFailedError(why=why) from error

@@ -16,10 +16,11 @@ from fpgacnn.errors import InternalError, UnsupportedOptionError
 from fpgacnn.hls import reuse as reuse_factors
 from fpgacnn.hls.copies import spread
 from fpgacnn.hls.node import Attribute, HlsNode
-from fpgacnn.hls.parts import full_kernel, pool_attributes, shifted
+from fpgacnn.hls.parts import pool_attributes, shifted
 from fpgacnn.ir import layers as hw
+from fpgacnn.ir import source as src
 from fpgacnn.ir.source import PoolKind, Shape
-from fpgacnn.numeric.fixed import Codes, Format
+from fpgacnn.numeric.fixed import Format
 from fpgacnn.precision import LayerPrecision
 
 
@@ -98,19 +99,19 @@ class _Lowering:
                 self._pool(layer, operation, inputs[0])
             case hw.GlobalPool():
                 self._global_pool(layer, operation, inputs)
-            case hw.ZeroPad():
+            case src.ZeroPad():
                 self._append_padding(layer, inputs[0], operation.pads, layer.name, layer.name)
-            case hw.Crop():
+            case src.Crop():
                 self._crop(layer, operation, inputs)
-            case hw.Upsample():
+            case src.Upsample():
                 self._upsample(layer, inputs)
-            case hw.Permute():
+            case src.Permute():
                 self._append(layer, "Transpose", inputs, {"perm": list(operation.axes)})
-            case hw.Reshape():
+            case src.Reshape():
                 self._reshape(layer, inputs)
             case hw.Merge():
                 self._append(layer, "Merge", inputs, {"op": operation.kind.value})
-            case hw.Concatenate():
+            case src.Concatenate():
                 rank = len(layer.shape)
                 self._append(layer, "Concatenate", inputs, {"op": f"concatenate{rank}d", "axis": operation.axis + 1})
             case hw.Softmax():
@@ -225,8 +226,7 @@ class _Lowering:
     def _depthwise(self, layer: hw.Layer, operation: hw.Depthwise, source: str) -> None:
         """hls4ml's own depthwise convolution, but for the resource strategy, with which it aborts: there a full one."""
         if self.design.strategy(layer.source) is Strategy.RESOURCE:
-            kernel = Codes(array=full_kernel(operation.kernel.array), format=operation.kernel.format)
-            full = hw.Convolution(kernel=kernel, bias=operation.bias, strides=operation.strides, pads=operation.pads)
+            full = hw.Convolution(kernel=hw.across_channels(operation.kernel), bias=operation.bias, strides=operation.strides, pads=operation.pads)
             self._convolution(replace(layer, operation=full), full, source)
             return
         self._convolution(layer, operation, source)
@@ -240,7 +240,7 @@ class _Lowering:
         attributes = {"activation": "prelu", "n_in": prod(layer.shape), "param_data": slope.values.reshape(-1)}
         self._append(layer, "PReLU", inputs, attributes, {"param": slope.format})
 
-    def _crop(self, layer: hw.Layer, operation: hw.Crop, inputs: tuple[str, ...]) -> None:
+    def _crop(self, layer: hw.Layer, operation: src.Crop, inputs: tuple[str, ...]) -> None:
         shape = self._input(layer).shape
         top, bottom, left, right = operation.borders
         attributes: dict[str, Attribute] = {"n_chan": shape[-1], "crop_left": left, "crop_right": right, "data_format": "channels_last"}
@@ -334,7 +334,7 @@ class _Lowering:
 
     def _not_behind_transpose(self, layer: hw.Layer, inputs: tuple[str, ...]) -> tuple[str, ...]:
         """hls4ml drops a transpose right before a flatten and leaves the weights as they are; a step between prevents it."""
-        if self.streams or not isinstance(self._input(layer).operation, hw.Permute):
+        if self.streams or not isinstance(self._input(layer).operation, src.Permute):
             return inputs
         name, size = f"{layer.name}_rows", prod(layer.shape)
         types = {"result": self.result(layer.name)}

@@ -9,7 +9,7 @@ import numpy as np
 from fpgacnn.hls.node import Attribute, HlsNode
 from fpgacnn.ir import layers as hw
 from fpgacnn.ir.source import Shape
-from fpgacnn.numeric.fixed import CodeArray, Format, exact_codes
+from fpgacnn.numeric.fixed import Format, exact_codes
 
 
 def shifted(name: str, source: str, shape: Shape, shift: float, result: Format) -> HlsNode:
@@ -24,15 +24,6 @@ def shifted(name: str, source: str, shape: Shape, shift: float, result: Format) 
     }
     types = {"result": result, "scale": Format(width=1, integer=1, signed=False), "bias": bias.format}
     return HlsNode(name=name, kind="BatchNormalization", inputs=(source,), attributes=attributes, types=types)
-
-
-def full_kernel(kernel: CodeArray) -> CodeArray:
-    """A depthwise kernel (h, w, channels, 1) as a full one with zeros between channels."""
-    height, width, channels, _ = kernel.shape
-    full = np.zeros((height, width, channels, channels), np.int64)
-    for channel in range(channels):
-        full[:, :, channel, channel] = kernel[:, :, channel, 0]
-    return full
 
 
 def pool_attributes(operation: hw.Pool, shape: Shape, after: Shape, pads: tuple[int, int, int, int]) -> dict[str, Attribute]:

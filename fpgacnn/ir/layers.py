@@ -1,5 +1,7 @@
 """The closed union of what the hardware computes: operations on integer codes.
 
+What only moves values means the same for real numbers and for codes, so these operations are those of the file.
+
 Adding an operation is a change to the compiler: mypy's exhaustive match lists the places (precision, emulator,
 lowering, estimate).
 """
@@ -9,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
+
+import numpy as np
 
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import FloatArray, MergeKind, PoolKind, Shape
@@ -95,9 +99,10 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cast:
-    """Rounding and limiting to a format: an activation quantizer."""
+    """Rounding and limiting to a format: an activation quantizer, or with `is_index` what a table needs, not the network."""
 
     format: Format
+    is_index: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,50 +168,10 @@ class GlobalPool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ZeroPad:
-    """Zeros around the image: top, bottom, left, right."""
-
-    pads: tuple[int, int, int, int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Crop:
-    """Borders taken off the image: top, bottom, left, right."""
-
-    borders: tuple[int, int, int, int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Upsample:
-    """Every cell repeated."""
-
-    factors: tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Permute:
-    """Axes in a new order, counted without events."""
-
-    axes: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reshape:
-    """The same elements in the same order under another shape."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Merge:
     """Elementwise operation of two tensors of one shape."""
 
     kind: MergeKind
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Concatenate:
-    """Concatenation of two tensors along an axis of the shape without events."""
-
-    axis: int
 
 
 class SoftmaxKind(StrEnum):
@@ -239,13 +204,8 @@ Operation: TypeAlias = (
     | ThresholdRelu
     | Pool
     | GlobalPool
-    | ZeroPad
-    | Crop
-    | Upsample
-    | Permute
-    | Reshape
+    | src.Moving
     | Merge
-    | Concatenate
     | Softmax
 )
 
@@ -269,3 +229,12 @@ class Layer:
     def kind(self) -> str:
         """The operation's name."""
         return type(self.operation).__name__
+
+
+def across_channels(kernel: Codes) -> Codes:
+    """A depthwise kernel (h, w, in, multiplier) as that of a full convolution (h, w, in, in * multiplier), with zeros."""
+    height, width, channels, multiplier = kernel.array.shape
+    full = np.zeros((height, width, channels, channels, multiplier), np.int64)
+    each = np.arange(channels)
+    full[:, :, each, each] = kernel.array
+    return Codes(array=full.reshape(height, width, channels, -1), format=kernel.format)

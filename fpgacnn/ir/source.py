@@ -310,9 +310,9 @@ class Concatenate:
 
 Linear: TypeAlias = Convolution | Depthwise | Dense
 
-SourceOperation: TypeAlias = (
-    Input | Linear | BatchNormalization | Activate | Pool | GlobalPool | ZeroPad | Crop | Upsample | Permute | Reshape | Merge | Concatenate
-)
+Moving: TypeAlias = ZeroPad | Crop | Upsample | Permute | Reshape | Concatenate
+
+SourceOperation: TypeAlias = Input | Linear | BatchNormalization | Activate | Pool | GlobalPool | Moving | Merge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

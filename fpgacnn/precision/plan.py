@@ -11,6 +11,7 @@ import numpy as np
 
 from fpgacnn.errors import InternalError
 from fpgacnn.ir import layers as hw
+from fpgacnn.ir import source as src
 from fpgacnn.ir.model import QuantizedModel
 from fpgacnn.ir.source import PoolKind, Shape
 from fpgacnn.numeric import interval as iv
@@ -18,6 +19,8 @@ from fpgacnn.numeric.fixed import Format, Overflow
 from fpgacnn.precision import bounds
 from fpgacnn.precision.bounds import FLOAT32_BITS, Range
 from fpgacnn.precision.softmax import RESULT, softmax_tables
+
+QUANTIZER = "the network's quantizer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +110,7 @@ def _decide(layer: hw.Layer, given: tuple[Range, ...], formats: tuple[Format, ..
             return _affine(layer, operation, given[0])
         case hw.Cast():
             found = bounds.cast(given[0], operation.format)
-            return found, _as_trained(found, operation.format)
+            return found, _as_trained(found, operation.format, "index of the table behind it" if operation.is_index else QUANTIZER)
         case hw.Relu():
             positive = bounds.relu(given[0])
             if operation.format is None:
@@ -127,24 +130,24 @@ def _decide(layer: hw.Layer, given: tuple[Range, ...], formats: tuple[Format, ..
             return _lookup(layer, operation)
         case hw.Pool() | hw.GlobalPool():
             return _pool(layer, operation, given[0], formats[0], shapes[0])
-        case hw.ZeroPad():
+        case src.ZeroPad():
             found = bounds.ranged(iv.with_zero(_hull(given[0].interval)), given[0].error)
             return found, _passed_on(found, formats[0])
-        case hw.Crop() | hw.Upsample():
+        case src.Crop() | src.Upsample():
             found = bounds.ranged(_hull(given[0].interval), given[0].error)
             return found, _passed_on(found, formats[0])
-        case hw.Permute():
+        case src.Permute():
             wide = iv.full(given[0].interval, shapes[0])
             moved = iv.Interval(low=wide.low.transpose(operation.axes), high=wide.high.transpose(operation.axes), fraction=wide.fraction)
             return (found := bounds.ranged(moved, given[0].error)), _passed_on(found, formats[0])
-        case hw.Reshape():
+        case src.Reshape():
             wide = iv.full(given[0].interval, shapes[0])
             flat = iv.Interval(low=wide.low.reshape(layer.shape), high=wide.high.reshape(layer.shape), fraction=wide.fraction)
             return (found := bounds.ranged(flat, given[0].error)), _passed_on(found, formats[0])
         case hw.Merge():
             found = bounds.merge(operation.kind, (given[0], given[1]), layer)
             return found, _kept(layer, found, f"exact result in {found.interval.text}")
-        case hw.Concatenate():
+        case src.Concatenate():
             found = bounds.concatenate(operation.axis, (given[0], given[1]), (shapes[0], shapes[1]), layer)
             return found, _kept(layer, found, f"a common binary point, {found.interval.text}")
         case hw.Softmax():
@@ -167,10 +170,9 @@ def _kept(layer: hw.Layer, found: Range, reason: str, *, loss: str = "", real: b
     return LayerPrecision(result=Decision(format=form, reason=reason), error=found.error, loss=loss, rounds_in_float32=rounds)
 
 
-def _as_trained(found: Range, form: Format) -> LayerPrecision:
-    """The network's own quantizer says the format."""
-    reason = f"the network's quantizer; reaches {found.interval.text}"
-    return LayerPrecision(result=Decision(format=form, reason=reason), error=found.error)
+def _as_trained(found: Range, form: Format, why: str = QUANTIZER) -> LayerPrecision:
+    """The format is given: the network's own quantizer says it, or the table behind."""
+    return LayerPrecision(result=Decision(format=form, reason=f"{why}; reaches {found.interval.text}"), error=found.error)
 
 
 def _passed_on(found: Range, form: Format) -> LayerPrecision:
@@ -193,7 +195,7 @@ def _affine(layer: hw.Layer, operation: hw.Affine, given: Range) -> tuple[Range,
 
 def _lookup(layer: hw.Layer, operation: hw.Lookup) -> tuple[Range, LayerPrecision]:
     found = bounds.ranged(bounds.table_range(operation.table, len(layer.shape)), operation.error)
-    decision = Decision(format=operation.table.format, reason=f"table of {operation.what}")
+    decision = Decision(format=operation.table.format, reason="the function at every code of the input, rounded once")
     loss = f"table of {operation.what}: at most {operation.error:.2g} off" if operation.error else ""
     return found, LayerPrecision(result=decision, tables={"entry": decision}, error=operation.error, loss=loss, rounds_in_float32=True)
 
@@ -269,9 +271,9 @@ def _softmax(layer: hw.Layer, operation: hw.Softmax, given: Range) -> tuple[Rang
         accumulator=Decision(format=tables.total, reason=f"exact sum of {classes} exponentials"),
         tables={
             "difference": Decision(format=tables.difference, reason="index of the exponential table, all its bits"),
-            "exponential": Decision(format=tables.exponential, reason="exp(-difference), 4096 entries"),
+            "exponential": Decision(format=tables.exponential, reason=f"exp(-difference), {1 << tables.difference.width} entries"),
             "index": Decision(format=tables.index, reason="index of the reciprocal table, all its bits"),
-            "reciprocal": Decision(format=tables.reciprocal, reason="1 / sum, 4096 entries"),
+            "reciprocal": Decision(format=tables.reciprocal, reason=f"1 / sum, {1 << tables.index.width} entries"),
         },
         error=tables.error,
         loss=f"exponential and reciprocal tables: at most {tables.error:.2g} off",

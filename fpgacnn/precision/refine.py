@@ -117,7 +117,7 @@ class _Refinement:
         given, form = self.walk.ranges[source], self.walk.decided[source].result.format
         table = lookup.build(operation, given.interval, form, given.error, layer=layer.source)
         if table.index is not None:
-            index = replace(layer, name=f"{layer.name}_index", operation=hw.Cast(format=table.index), is_result=False)
+            index = replace(layer, name=f"{layer.name}_index", operation=hw.Cast(format=table.index, is_index=True), is_result=False)
             self.emit(index)
             source = index.name
         self.emit(replace(layer, operation=table.lookup, inputs=(source,)))

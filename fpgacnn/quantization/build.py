@@ -84,7 +84,7 @@ class _Builder:
             return
         for number, step in enumerate(chain):
             last = number == len(chain) - 1
-            joins = isinstance(step.operation, hw.Merge | hw.Concatenate)
+            joins = isinstance(step.operation, hw.Merge | src.Concatenate)
             placed = replace(
                 step,
                 name=self.namer.unique(layer.name if last else f"{layer.name}_{step.name}"),
@@ -111,14 +111,8 @@ class _Builder:
                 return self._pool(layer, operation)
             case src.GlobalPool():
                 return self._global_pool(layer, operation)
-            case src.ZeroPad():
-                return [node("pad", hw.ZeroPad(pads=operation.pads), shape)]
-            case src.Crop():
-                return [node("crop", hw.Crop(borders=operation.borders), shape)]
-            case src.Upsample():
-                return [node("upsample", hw.Upsample(factors=operation.factors), shape)]
-            case src.Permute():
-                return [node("permute", hw.Permute(axes=operation.axes), shape)]
+            case src.ZeroPad() | src.Crop() | src.Upsample() | src.Permute():
+                return [node("moved", operation, shape)]
             case src.Reshape():
                 return reshaped(self._input_shape(layer), shape)
             case src.Merge():
@@ -148,7 +142,7 @@ class _Builder:
     def _concatenation(self, layer: SourceLayer, axis: int) -> list[hw.Layer]:
         sizes = [self.source.layer(name).shape[axis] for name in layer.inputs]
         shapes = [(*layer.shape[:axis], int(total), *layer.shape[axis + 1 :]) for total in np.cumsum(sizes)[1:]]
-        return [node(f"part{number}", hw.Concatenate(axis=axis), shape) for number, shape in enumerate(shapes, 1)]
+        return [node(f"part{number}", src.Concatenate(axis=axis), shape) for number, shape in enumerate(shapes, 1)]
 
     def _activation(self, layer: SourceLayer, function: src.Activation) -> list[hw.Layer]:
         if isinstance(function, src.Softmax):

@@ -15,7 +15,7 @@ from fpgacnn.quantization import quantizers
 from fpgacnn.quantization.batchnorm import fold
 from fpgacnn.quantization.constants import affine, is_power_of_two, weight_codes
 from fpgacnn.quantization.nodes import node
-from fpgacnn.quantization.spread import as_convolution, spread
+from fpgacnn.quantization.spread import spread
 
 FLOAT_WEIGHT_BITS = 16
 """A kernel without a quantizer is taken as it is only if this many bits hold it exactly."""
@@ -60,8 +60,7 @@ def _operation(operation: src.Linear, kernel: Codes, bias: Codes) -> hw.Operatio
         case src.Depthwise():
             if kernel.array.shape[-1] == 1:
                 return hw.Depthwise(kernel=kernel, bias=bias, strides=operation.strides, pads=operation.pads)
-            full = Codes(array=as_convolution(kernel.array), format=kernel.format)
-            return hw.Convolution(kernel=full, bias=bias, strides=operation.strides, pads=operation.pads)
+            return hw.Convolution(kernel=hw.across_channels(kernel), bias=bias, strides=operation.strides, pads=operation.pads)
         case src.Dense():
             return hw.Dense(kernel=kernel, bias=bias)
         case _:

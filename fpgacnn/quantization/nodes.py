@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fpgacnn.ir import layers as hw
+from fpgacnn.ir import source as src
 from fpgacnn.ir.source import Shape
 
 
@@ -13,4 +14,4 @@ def node(name: str, operation: hw.Operation, shape: Shape) -> hw.Layer:
 
 def reshaped(before: Shape, after: Shape) -> list[hw.Layer]:
     """A reshape, where the shapes differ."""
-    return [] if before == after else [node("reshape", hw.Reshape(), after)]
+    return [] if before == after else [node("reshape", src.Reshape(), after)]

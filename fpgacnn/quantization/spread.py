@@ -9,7 +9,6 @@ import numpy as np
 
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import FloatArray
-from fpgacnn.numeric.fixed import CodeArray
 
 
 def spread(operation: src.Linear, kernel: FloatArray) -> FloatArray:
@@ -40,13 +39,4 @@ def _across_groups(kernel: FloatArray, groups: int) -> FloatArray:
     full = np.zeros((height, width, inputs * groups, outputs))
     for group in range(groups):
         full[:, :, group * inputs : (group + 1) * inputs, group * each : (group + 1) * each] = kernel[..., group * each : (group + 1) * each]
-    return full
-
-
-def as_convolution(kernel: CodeArray) -> CodeArray:
-    """A depthwise kernel (h, w, in, multiplier) as that of a full convolution (h, w, in, in * multiplier)."""
-    height, width, channels, multiplier = kernel.shape
-    full = np.zeros((height, width, channels, channels * multiplier), dtype=kernel.dtype)
-    for channel in range(channels):
-        full[:, :, channel, channel * multiplier : (channel + 1) * multiplier] = kernel[:, :, channel]
     return full

@@ -126,7 +126,6 @@ def _quantized(operation: src.SourceOperation, widths: Widths) -> src.SourceOper
                 operation,
                 kernel=_weight(operation.kernel, widths),
                 bias=None if operation.bias is None else _weight(operation.bias, widths),
-                folded_bias_quantizer=operation.folded_bias_quantizer,
             )
         case _:
             return operation

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -37,27 +38,32 @@ MAX_WORKERS = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compiler:
-    """A C++ compiler that was found, its first line of `--version` and the newest standard it knows."""
+    """A C++ compiler that was found, as words of a command, its first line of `--version` and the newest standard it knows."""
 
-    path: str
+    command: tuple[str, ...]
     version: str
     standard: str
 
 
 @cache
 def find_compiler() -> Compiler:
-    """The compiler named by CXX, else g++.
+    """The compiler named by CXX, arguments allowed as in `ccache g++`, else g++.
 
     Raises CompilerMissingError.
     """
-    wanted = os.environ.get("CXX", "g++")
-    path = shutil.which(wanted)
+    wanted = os.environ.get("CXX") or "g++"
+    try:
+        name, *arguments = shlex.split(wanted)
+    except ValueError as error:  # an open quotation mark, or nothing but blanks
+        raise CompilerMissingError(compiler=wanted) from error
+    path = shutil.which(name)
     if path is None:
         raise CompilerMissingError(compiler=wanted)
+    command = (path, *arguments)
     here = Path(tempfile.gettempdir())
-    version = run([path, "--version"], folder=here, seconds=30).tail.splitlines()
-    modern = run([path, "-std=c++23", "-fsyntax-only", "-x", "c++", os.devnull], folder=here, seconds=30).status == 0
-    return Compiler(path=path, version=version[0] if version else "?", standard="-std=c++23" if modern else "-std=c++11")
+    version = run([*command, "--version"], folder=here, seconds=30).tail.splitlines()
+    modern = run([*command, "-std=c++23", "-fsyntax-only", "-x", "c++", os.devnull], folder=here, seconds=30).status == 0
+    return Compiler(command=command, version=version[0] if version else "?", standard="-std=c++23" if modern else "-std=c++11")
 
 
 def cache_folder() -> Path:
@@ -126,7 +132,7 @@ class CSim:
         if kept.is_file():
             return kept
         write_files(here, self._files)
-        command = [compiler.path, compiler.standard, *FLAGS, "csim_main.cpp", "-o", "csim"]
+        command = [*compiler.command, compiler.standard, *FLAGS, "csim_main.cpp", "-o", "csim"]
         finished = run(command, folder=here, seconds=self._seconds)
         if finished.status != 0:
             raise CompileFailedError(why=f"{finished.how}: {finished.last_line}", log=_keep_log(finished.tail))

@@ -11,7 +11,7 @@ import pytest
 
 from fpgacnn import frontends
 from fpgacnn.sim.framework import evaluate
-from tests.oracle.test_networks import Kit, chain, randomized
+from tests.oracle.kit import Kit, chain, randomized
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]  # Keras and QKeras warn a lot
 
@@ -57,11 +57,6 @@ MODELS: dict[str, Callable[[Kit], Any]] = {
     "deep": deep,
     "several inputs": several_inputs,
 }
-
-
-@pytest.fixture(scope="module")
-def kit() -> Kit:
-    return Kit()
 
 
 @pytest.mark.parametrize("suffix", [".h5", ".keras"])

@@ -13,54 +13,13 @@ from fpgacnn import frontends
 from fpgacnn.design import Design, Target
 from fpgacnn.numeric.fixed import Codes, parse_format, quantize_values
 from fpgacnn.precision import plan, refine
-from fpgacnn.quantization import SoftmaxChoice, quantize
+from fpgacnn.quantization import quantize
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.framework import evaluate
 from fpgacnn.verification import against_reference
+from tests.oracle.kit import Kit, chain, planned
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]  # Keras and QKeras warn a lot
-
-INPUT = "ufixed<6,0>"
-EVENTS = 24
-
-
-class Kit:
-    """Keras, QKeras and their usual quantizers, so that networks below read as in a user's script."""
-
-    def __init__(self) -> None:
-        from fpgacnn.train import open_keras
-
-        door = open_keras()
-        self.keras, self.qkeras = door.keras, door.qkeras
-        self.layers = door.keras.layers
-
-    def bits(self, bits: int = 6, integer: int = 0, **options: object) -> Any:
-        return self.qkeras.quantized_bits(bits, integer, **{"alpha": 1, **options})
-
-    def relu(self, bits: int = 5, integer: int = 2, **options: object) -> Any:
-        return self.qkeras.QActivation(self.qkeras.quantized_relu(bits, integer, **options))
-
-    def convolution(self, filters: int, size: int, **options: Any) -> Any:
-        return self.qkeras.QConv2D(filters, size, **{"kernel_quantizer": self.bits(), "bias_quantizer": self.bits(), **options})
-
-    def sequence(self, filters: int, size: int, **options: Any) -> Any:
-        return self.qkeras.QConv1D(filters, size, **{"kernel_quantizer": self.bits(), "bias_quantizer": self.bits(), **options})
-
-    def dense(self, units: int, **options: Any) -> Any:
-        return self.qkeras.QDense(units, **{"kernel_quantizer": self.bits(), "bias_quantizer": self.bits(), **options})
-
-    def model(self, shape: tuple[int, ...], build: Callable[[Any], Any]) -> Any:
-        source = self.layers.Input(shape)
-        return self.keras.Model(source, build(source))
-
-
-def chain(*steps: Any) -> Callable[[Any], Any]:
-    def build(x: Any) -> Any:
-        for step in steps:
-            x = step(x)
-        return x
-
-    return build
 
 
 def residual(kit: Kit) -> Any:
@@ -193,49 +152,19 @@ NETWORKS: dict[str, Callable[[Kit], Any]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def kit() -> Kit:
-    return Kit()
-
-
-def randomized(model: Any, seed: int) -> Any:
-    """Weights that use the whole range of their quantizers; positive variances."""
-    random = np.random.default_rng(seed)
-    for layer in model.layers:
-        for variable in layer.weights:
-            if "iteration" in variable.name:
-                continue
-            shape = variable.shape
-            spread = random.uniform(0.3, 2.0, shape) if "variance" in variable.name else random.normal(size=shape) * 0.4
-            variable.assign(spread.astype(np.float32))
-    return model
-
-
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_layer_answers_as_keras_does(name: str, kit: Kit, tmp_path: Path) -> None:
-    from fpgacnn.train.oracle import run_keras
-
-    model = randomized(NETWORKS[name](kit), seed=3)
-    path = tmp_path / "model.h5"
-    model.save(path, include_optimizer=False)
-    source = frontends.load(path)
-    form = parse_format(INPUT)
-    random = np.random.default_rng(4)
-    codes = [Codes(array=random.integers(form.low, form.high, size=(EVENTS, *source.layer(one).shape), endpoint=True), format=form) for one in source.inputs]
-    events = [one.values for one in codes]
-    keras = run_keras(path, events, layers=True)
-
+    case = planned(NETWORKS[name](kit), 3, tmp_path / "model.h5")
+    source, events, keras, design = case.source, case.events, case.keras, case.design
     framework = evaluate(source, events, quantized=True)
     for layer in source.layers:
         if layer.name in keras.layers:
             assert np.allclose(framework[layer.name], keras.layers[layer.name], rtol=2e-6, atol=2e-6), layer.name
 
-    quantized = refine(quantize(source, inputs=[form] * len(codes), softmax=SoftmaxChoice.KEEP))
-    design = Design(model=quantized, plan=plan(quantized), target=Target())
-    hardware = ReferenceEmulator(design).run(codes, trace=True)
+    hardware = ReferenceEmulator(design).run(case.codes, trace=True)
     report = against_reference(design, hardware, keras.layers, name="Keras", exactness=0.0 if design.plan.is_exact else 1e-6)
     assert report.holds, report
-    assert report.layers >= len(quantized.outputs)
+    assert report.layers >= len(design.model.outputs)
     if design.plan.is_exact:
         assert report.mismatches == 0
 

@@ -9,15 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fpgacnn import frontends
-from fpgacnn.design import Design, Target
-from fpgacnn.numeric.fixed import Codes, parse_format
-from fpgacnn.precision import plan, refine
-from fpgacnn.quantization import SoftmaxChoice, quantize
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.framework import evaluate
 from fpgacnn.verification import against_reference
-from tests.oracle.test_networks import EVENTS, INPUT, Kit, chain, randomized
+from tests.oracle.kit import Kit, chain, planned
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]  # Keras and QKeras warn a lot
 
@@ -180,32 +175,14 @@ NETWORKS: dict[str, Callable[[Kit], Any]] = {
 LOSSLESS = set(NETWORKS) - {"smooth functions"}
 
 
-@pytest.fixture(scope="module")
-def kit() -> Kit:
-    return Kit()
-
-
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_whole_class_answers_as_keras_does(name: str, kit: Kit, tmp_path: Path) -> None:
-    from fpgacnn.train.oracle import run_keras
+    case = planned(NETWORKS[name](kit), 5, tmp_path / "model.h5")
+    design, framework = case.design, evaluate(case.source, case.events, quantized=True)
+    for output, wanted in zip(case.source.outputs, case.keras.outputs, strict=True):
+        np.testing.assert_allclose(framework[output], wanted, rtol=3e-6, atol=3e-6)
 
-    model = randomized(NETWORKS[name](kit), seed=5)
-    path = tmp_path / "model.h5"
-    model.save(path, include_optimizer=False)
-    source = frontends.load(path)
-    form = parse_format(INPUT)
-    random = np.random.default_rng(6)
-    codes = [Codes(array=random.integers(form.low, form.high, size=(EVENTS, *source.layer(one).shape), endpoint=True), format=form) for one in source.inputs]
-    keras = run_keras(path, [one.values for one in codes])
-    framework = evaluate(source, [one.values for one in codes], quantized=True)
-    for output, wanted in zip(source.outputs, keras.outputs, strict=True):
-        # A float32 value next to a rounding boundary may fall on its other side; such events are few.
-        off = ~np.isclose(framework[output], wanted, rtol=3e-6, atol=3e-6).reshape(EVENTS, -1).all(axis=1)
-        assert off.sum() <= 1, f"{off.sum()} of {EVENTS} events differ from Keras"
-
-    quantized = refine(quantize(source, inputs=[form] * len(codes), softmax=SoftmaxChoice.KEEP))
-    design = Design(model=quantized, plan=plan(quantized), target=Target())
-    hardware = ReferenceEmulator(design).run(codes, trace=True)
+    hardware = ReferenceEmulator(design).run(case.codes, trace=True)
     report = against_reference(design, hardware, framework, name="quantized network", exactness=1e-12)
     assert report.holds, report
     assert design.plan.is_lossless == (name in LOSSLESS), design.plan.losses

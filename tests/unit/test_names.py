@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -92,6 +94,16 @@ def test_names_are_given_out_once_without_regard_to_case(texts: list[str]) -> No
 
 def test_names_that_are_taken_are_not_given_out() -> None:
     assert Namer(["conv", "conv_2"]).unique("Conv") == "conv_3"
+
+
+def test_no_layer_hides_an_attribute_of_hls4ml() -> None:
+    """Keras calls the first `Activation` layer `activation`; its result took the place of the attribute, and the C++ broke."""
+    attribute = re.compile(r"""(?:(?:[gsh][ea][ts]_attr|attributes\.get|Attribute)\(\s*|(?:attributes|params)\[)(['"])(\w+)\1""")
+    folder = Path(importlib.util.find_spec("hls4ml").submodule_search_locations[0])  # type: ignore[union-attr,index]  # it is installed
+    sources = [path for place in ("model", "backends/fpga", "backends/vivado", "backends/vitis") for path in (folder / place).rglob("*.py")]
+    found = {match[2] for path in [*sources, *(folder / "backends").glob("*.py")] for match in attribute.finditer(path.read_text(encoding="utf-8"))}
+    assert {"activation", "n_filt", "trace", "table_data"} <= found
+    assert {name for name in found if safe_name(name) == name} == set()
 
 
 def test_the_words_of_cpp_and_of_hls4ml_are_reserved() -> None:

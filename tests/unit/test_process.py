@@ -17,6 +17,7 @@ import pytest
 
 from fpgacnn.errors import ToolTimeoutError
 from fpgacnn.sim.process import CHILD_MEMORY_BYTES, TAIL_CHARACTERS, Finished, run
+from tests.command import ends_soon
 
 SHELL = shutil.which("sh") or "/bin/sh"
 GIB = 1 << 30
@@ -24,22 +25,6 @@ GIB = 1 << 30
 
 def shell(script: str, folder: Path, *, seconds: float = 20.0, environment: dict[str, str] | None = None) -> Finished:
     return run([SHELL, "-c", script], folder=folder, seconds=seconds, environment=environment)
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process runs; one that ended and waits to be collected does not."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state not in "ZX"
-
-
-def ends_soon(pid: int) -> bool:
-    deadline = time.monotonic() + 5.0
-    while is_alive(pid) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return not is_alive(pid)
 
 
 @pytest.fixture
@@ -128,7 +113,6 @@ def test_an_interrupt_ends_the_child(tmp_path: Path, children: Path) -> None:
         deadline = time.monotonic() + 20.0
         while not (children.exists() and children.read_text().strip()) and time.monotonic() < deadline:
             time.sleep(0.02)
-        time.sleep(0.5)  # the parent may still be in the middle of starting the child
         parent.send_signal(signal.SIGINT)
         parent.wait(timeout=20)
     assert parent.returncode != 0

@@ -1,11 +1,11 @@
-"""The command line's contract: time, exit status, one error in one shape, one JSON document, and nothing left behind."""
+"""The command line's contract: a quick start, exit status, one error in one shape, one JSON document, and nothing left behind."""
 
 from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,20 +14,21 @@ import pytest
 from tests.command import COMMAND, environment, failed, left, names, run
 from tests.files import entry, linear, quantized_bits, sequential_file, tiny_model
 
-CPU_SECONDS = 2.0
-"""Twice what the contract says, for noise on shared machines."""
+# --- start ----------------------------------------------------------------------------------------------------------
 
-# --- time ----------------------------------------------------------------------------------------------------------
+
+HEAVY = ("hls4ml", "tensorflow", "keras", "matplotlib", "pandas", "scipy", "sklearn")
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("inspect", "model.h5"), ("explain", "FC021"), ("--version",)], ids=lambda value: value[0])
-def test_a_small_command_answers_at_once(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+def test_a_small_command_imports_nothing_that_is_slow(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """What that means in seconds is for benchmarks/startup.py to say."""
     tiny_model(tmp_path / "model.h5")
-    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-    done = run(tmp_path, *arguments)
-    spent = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
-    assert done.returncode == 0, done.stderr
-    assert spent < CPU_SECONDS
+    code = f"import atexit, sys; atexit.register(lambda: print([one for one in {HEAVY} if one in sys.modules], file=sys.stderr))"
+    code += "; from fpgacnn.cli.main import main; main()"
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "[]\n")
 
 
 # --- usage ---------------------------------------------------------------------------------------------------------
@@ -159,7 +160,7 @@ def test_convert_without_csim_writes_a_project_that_says_what_was_compared(tmp_p
     assert (done.returncode, done.stderr) == (0, "")
     record = json.loads(done.stdout)
     kept = json.loads((tmp_path / "out/project/fpgacnn.json").read_text())
-    assert {**record, "timings_s": {}} == {**kept, "timings_s": {}}
+    assert record == kept
     assert (record["schema"], record["plan"]["exact"], record["project"]["folder"]) == (1, True, "out/project")
     assert [(one["left"], one["right"], one["mismatches"], one["holds"]) for one in record["verification"]] == [("emulator", "quantized network", 0, True)]
     assert (tmp_path / "out/project/firmware/myproject.cpp").is_file()
@@ -171,7 +172,8 @@ def test_the_default_folder_is_named_after_the_model_and_its_digest(tmp_path: Pa
     done = run(tmp_path, "convert", tiny_model(tmp_path / "My model!.h5"), "--no-csim", "-q")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     (folder,) = names(tmp_path / "hls_projects")
-    assert folder.startswith("my_model-")
+    record = json.loads((tmp_path / "hls_projects" / folder / "fpgacnn.json").read_text())
+    assert folder == f"my_model-{record['project']['digest'][:8]}"
 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -191,19 +193,6 @@ def test_no_file_of_a_project_names_the_machine_it_was_made_on(tmp_path: Path) -
     assert run(tmp_path, "convert", "model.h5", "-o", "out", "--no-csim").returncode == 0
     for path in (tmp_path / "out").rglob("*"):
         assert path.is_dir() or str(tmp_path).encode() not in path.read_bytes(), path
-
-
-@pytest.mark.agree
-def test_convert_with_csim_proves_the_tiny_model(tmp_path: Path) -> None:
-    tiny_model(tmp_path / "model.h5")
-    done = run(tmp_path, "convert", "model.h5", "-o", "out", "--input-type", "fixed<8,3>")
-    assert done.returncode == 0, done.stderr
-    assert "exact: every answer equals the" in done.stdout
-    assert [line.split()[:3] for line in done.stdout.splitlines() if line.rstrip().endswith("equal")] == [
-        ["csim", "=", "emulator"],
-        ["emulator", "=", "quantized"],
-    ]
-    assert names(tmp_path / "tmp") == []
 
 
 @pytest.mark.parametrize("option", [("--no-csim",), ()], ids=["without", "with csim"])

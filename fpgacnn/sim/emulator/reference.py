@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fpgacnn.design import Design
 from fpgacnn.errors import InternalError
 from fpgacnn.ir import layers as hw
+from fpgacnn.ir import source as src
 from fpgacnn.ir.source import MergeKind, PoolKind
 from fpgacnn.numeric.fixed import CodeArray, Codes, Format, limit, requantize
 from fpgacnn.precision import LayerPrecision
@@ -109,25 +110,25 @@ def compute(layer: hw.Layer, precision: LayerPrecision, given: tuple[Codes, ...]
         case hw.GlobalPool():
             cells = data.reshape(len(data), -1, data.shape[-1])
             return _reduce(operation.kind, cells, np.int64(cells.shape[1]), precision, form)
-        case hw.ZeroPad():
+        case src.ZeroPad():
             top, bottom, left, right = operation.pads
             image = data if data.ndim == 4 else data[:, None]
             padded = np.pad(image, ((0, 0), (top, bottom), (left, right), (0, 0)))
             return requantize(padded, form.fraction, result).reshape(-1, *layer.shape)
-        case hw.Crop():
+        case src.Crop():
             top, bottom, left, right = operation.borders
             image = data if data.ndim == 4 else data[:, None]
             return image[:, top : image.shape[1] - bottom, left : image.shape[2] - right].reshape(-1, *layer.shape)
-        case hw.Upsample():
+        case src.Upsample():
             image = data if data.ndim == 4 else data[:, None]
             return image.repeat(operation.factors[0], axis=1).repeat(operation.factors[1], axis=2).reshape(-1, *layer.shape)
-        case hw.Permute():
+        case src.Permute():
             return data.transpose(0, *(axis + 1 for axis in operation.axes))
-        case hw.Reshape():
+        case src.Reshape():
             return data.reshape(-1, *layer.shape)
         case hw.Merge():
             return _merge(operation.kind, given[0], given[1], result)
-        case hw.Concatenate():
+        case src.Concatenate():
             parts = [requantize(one.array, one.format.fraction, result) for one in given]
             return np.concatenate(parts, axis=operation.axis + 1)
         case hw.Softmax():
