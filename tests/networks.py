@@ -168,7 +168,7 @@ def elementwise(build: Builder) -> None:
         form = parse_format("fixed<6,2>")
         table = hw.Lookup(table=build.codes((64,), "fixed<7,1>"), error=0.0, what="random")
         build.end(build.add(table, shape, build.input(shape, str(form))))
-        build.end(build.add(hw.Saturate(integer=2), shape, build.input(shape, "fixed<9,5>")))
+        build.end(build.add(hw.Saturate(integer=2, fraction=0), shape, build.input(shape, "fixed<9,5>")))
         left, right = build.input(shape), build.input(shape, "ufixed<5,3>")
         build.end(build.add(hw.Merge(kind=MergeKind.ADD), shape, left, right))
         for kind in MergeKind:

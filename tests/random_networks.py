@@ -96,7 +96,7 @@ class _Maker:
             case "relu_cast":
                 return self._add(hw.Relu(format=self._format(10, modes=True)), (at,), shape, 10)
             case "saturate":
-                return self._add(hw.Saturate(integer=int(self.random.integers(0, 6))), (at,), shape, width + 6)
+                return self._add(hw.Saturate(integer=int(self.random.integers(0, 6)), fraction=int(self.random.integers(2, 6))), (at,), shape, width + 6)
             case "leaky":
                 slope = Codes(array=np.array([1]), format=Format(width=1, integer=-int(self.random.integers(0, 4)), signed=False))
                 return self._add(hw.LeakyRelu(slope=slope, trained=slope.values), (at,), shape, width + 4)

@@ -114,9 +114,13 @@ class Relu:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saturate:
-    """Limiting to `integer` bits left of the point (sign included); every bit right of it is kept."""
+    """Limiting to `integer` bits left of the point (sign included) and at least `fraction` right of it.
+
+    Every bit right of the point is kept; `fraction` says how near to the limit above the largest value comes.
+    """
 
     integer: int
+    fraction: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -210,8 +210,8 @@ def _linear(layer: hw.Layer, operation: hw.Linear, given: Range, shape: Shape) -
 
 
 def _saturate(operation: hw.Saturate, given: Range) -> tuple[Range, LayerPrecision]:
-    fraction = given.interval.fraction
-    form = Format(width=max(operation.integer + fraction, 2), integer=max(operation.integer, 2 - fraction), overflow=Overflow.SAT)
+    fraction = max(given.interval.fraction, operation.fraction)
+    form = Format(width=operation.integer + fraction, integer=operation.integer, overflow=Overflow.SAT)
     found = bounds.ranged(iv.cast(given.interval, form), given.error)
     reason = f"limited as the quantizer does, every fraction bit kept, {found.interval.text}"
     return found, LayerPrecision(result=Decision(format=form, reason=reason), error=found.error)

@@ -140,8 +140,11 @@ def _quantized_relu(name: str, quantizer: src.QuantizedRelu, shape: Shape) -> li
         coarse = replace(form, integer=form.integer + 1)
         return [node("steps", hw.Relu(format=coarse), shape), node("limit", hw.Cast(format=form), shape)]
     if quantizer.negative_slope:
+        if quantizer.negative_slope * 2.0 ** (quantizer.bits - 1) < 1:
+            why = "its lowest value lies between two codes; more bits or a larger negative_slope are needed"
+            raise UnsupportedQuantizerError(layer=name, quantizer=quantizer_text(quantizer), why=why)
         return [
-            node("limit", hw.Saturate(integer=form.integer), shape),
+            node("limit", hw.Saturate(integer=form.integer, fraction=form.fraction), shape),
             node("leaky", _leaky(np.array([quantizer.negative_slope])), shape),
             node("cast", hw.Cast(format=form), shape),
         ]

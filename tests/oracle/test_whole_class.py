@@ -152,6 +152,9 @@ NETWORKS: dict[str, Callable[[Kit], Any]] = {
         k.qkeras.QGlobalAveragePooling2D(average_quantizer=k.bits(8)),
     ),
     "time distributed": lambda k: image(k, k.layers.TimeDistributed(k.dense(4)), k.relu(), k.layers.Flatten(), k.dense(2), shape=(5, 3)),
+    "coarse data before a fine leaky quantizer": lambda k: k.model(
+        (5, 3), chain(k.qkeras.QActivation(k.bits(4, 2)), k.qkeras.QActivation(k.qkeras.quantized_relu(5, 0, negative_slope=0.5)))
+    ),
     "functions inside layers": lambda k: image(
         k,
         k.convolution(4, 3, activation="hard_sigmoid"),

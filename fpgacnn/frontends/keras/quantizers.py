@@ -201,7 +201,7 @@ def _quantized_tanh(options: _Options) -> Quantizer:
 def _quantized_sigmoid(options: _Options) -> Quantizer:
     return QuantizedSigmoid(
         bits=options.integer("bits", 8, 1, MAX_BITS),
-        symmetric=float(options.integer("symmetric", 0, 0, 1 << 16)),
+        symmetric=float(options.integer("symmetric", 0, 0, 1)),
         real=options.flag("use_real_sigmoid", default=False),
     )
 
