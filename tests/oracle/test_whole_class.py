@@ -100,6 +100,7 @@ NETWORKS: dict[str, Callable[[Kit], Any]] = {
     "symmetric tanh": lambda k: activation(k, k.qkeras.quantized_tanh(5, symmetric=True)),
     "quantized sigmoid": lambda k: activation(k, k.qkeras.quantized_sigmoid(5)),
     "symmetric sigmoid": lambda k: activation(k, k.qkeras.quantized_sigmoid(5, symmetric=True)),
+    "sigmoid four steps high": lambda k: activation(k, k.qkeras.quantized_sigmoid(10, 4)),
     "real tanh of few bits": lambda k: image(
         k, k.qkeras.QActivation(k.bits(6, 1)), k.qkeras.QActivation(k.qkeras.quantized_tanh(6, use_real_tanh=True)), k.convolution(2, 2)
     ),

@@ -199,9 +199,10 @@ def _quantized_tanh(options: _Options) -> Quantizer:
 
 
 def _quantized_sigmoid(options: _Options) -> Quantizer:
+    bits = options.integer("bits", 8, 1, MAX_BITS)
     return QuantizedSigmoid(
-        bits=options.integer("bits", 8, 1, MAX_BITS),
-        symmetric=float(options.integer("symmetric", 0, 0, 1)),
+        bits=bits,
+        symmetric=float(options.integer("symmetric", 0, 0, (1 << bits) - 1)),  # any number of steps, as in quantized_sigmoid(10,4)
         real=options.flag("use_real_sigmoid", default=False),
     )
 
