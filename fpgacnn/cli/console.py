@@ -12,7 +12,7 @@ from rich.console import Console, RenderableType
 from rich.markup import escape
 
 from fpgacnn.errors import printable
-from fpgacnn.flow.stages import Progress, silent
+from fpgacnn.flow.watch import Progress, silent
 
 WIDE_WHERE_PIPED = 200
 

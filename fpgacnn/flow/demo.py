@@ -15,7 +15,8 @@ from fpgacnn.design import IoType, Target
 from fpgacnn.errors import FileMissingError
 from fpgacnn.flow.record import RunRecord
 from fpgacnn.flow.request import Request
-from fpgacnn.flow.stages import Progress, convert
+from fpgacnn.flow.stages import convert
+from fpgacnn.flow.watch import Progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from fpgacnn.ir.source import FloatArray, Shape
+from fpgacnn.flow.inputs import Events, InputChoice, input_shapes
+from fpgacnn.ir.source import FloatArray, Shape, SourceModel
 from fpgacnn.numeric.fixed import Format, to_values
 
 SEED = 7
+OWN_EVENTS = 96
 
 
 def stimulus(form: Format, shape: Shape, events: int, *, seed: int = SEED) -> FloatArray:
@@ -23,3 +27,10 @@ def stimulus(form: Format, shape: Shape, events: int, *, seed: int = SEED) -> Fl
     for event, value in enumerate((form.low, form.high, 0)[:events]):
         codes[event] = value
     return to_values(np.clip(codes, form.low, form.high), form.fraction)
+
+
+def own_events(network: SourceModel, choices: Sequence[InputChoice]) -> Events:
+    """Seeded random, extreme and tie events where the user gives none."""
+    shapes = input_shapes(network)
+    values = tuple(stimulus(choice.format, shapes[choice.name], OWN_EVENTS, seed=7 + number) for number, choice in enumerate(choices))
+    return Events(values=values, labels=None, origin="seeded random, extreme and tie events")

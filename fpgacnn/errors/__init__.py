@@ -1,0 +1,87 @@
+"""Floor 0: every error a user can meet, with its code, exit status, words and cure.
+
+`fpgacnn explain CODE` prints the page of a code: the class docstring and the cure.
+Exit status: 1 a check failed, 2 the input or the command is wrong, 3 a foreign tool failed or is missing.
+"""
+
+from __future__ import annotations
+
+from fpgacnn.errors.arrays import ArrayFileError, ArrayShapeError, DataChecksumError, DataPackageMissingError, NonFiniteInputError
+from fpgacnn.errors.base import MAX_SHOWN, FpgacnnError, InternalError, UsageError, all_errors, naming, printable
+from fpgacnn.errors.files import (
+    BrokenArchitectureError,
+    BrokenFileError,
+    FileMissingError,
+    HostileFileError,
+    NonFiniteWeightsError,
+    NotAModelError,
+    TooLargeError,
+    WeightsError,
+)
+from fpgacnn.errors.networks import (
+    CodeInFileError,
+    FormatTextError,
+    GraphError,
+    ShapeError,
+    UnknownNameError,
+    UnsupportedLayerError,
+    UnsupportedOptionError,
+    UnsupportedQuantizerError,
+    WidthLimitError,
+    WidthsNeededError,
+)
+from fpgacnn.errors.projects import OutputExistsError, ProjectError, WriteError
+from fpgacnn.errors.tools import (
+    CompileFailedError,
+    CompilerMissingError,
+    CSimCrashedError,
+    ForeignToolError,
+    Hls4mlFailedError,
+    LoweringError,
+    MissingExtraError,
+    ToolTimeoutError,
+)
+
+__all__ = [
+    "MAX_SHOWN",
+    "ArrayFileError",
+    "ArrayShapeError",
+    "BrokenArchitectureError",
+    "BrokenFileError",
+    "CSimCrashedError",
+    "CodeInFileError",
+    "CompileFailedError",
+    "CompilerMissingError",
+    "DataChecksumError",
+    "DataPackageMissingError",
+    "FileMissingError",
+    "ForeignToolError",
+    "FormatTextError",
+    "FpgacnnError",
+    "GraphError",
+    "Hls4mlFailedError",
+    "HostileFileError",
+    "InternalError",
+    "LoweringError",
+    "MissingExtraError",
+    "NonFiniteInputError",
+    "NonFiniteWeightsError",
+    "NotAModelError",
+    "OutputExistsError",
+    "ProjectError",
+    "ShapeError",
+    "TooLargeError",
+    "ToolTimeoutError",
+    "UnknownNameError",
+    "UnsupportedLayerError",
+    "UnsupportedOptionError",
+    "UnsupportedQuantizerError",
+    "UsageError",
+    "WeightsError",
+    "WidthLimitError",
+    "WidthsNeededError",
+    "WriteError",
+    "all_errors",
+    "naming",
+    "printable",
+]

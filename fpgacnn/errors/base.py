@@ -1,0 +1,76 @@
+"""The root of the error tree, and how an error is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import ClassVar
+
+MAX_SHOWN = 200
+
+
+def printable(value: object) -> str:
+    """Show foreign text on one terminal line: control characters escaped, length bounded."""
+    text = value if isinstance(value, str) else str(value)
+    safe = "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
+    return safe if len(safe) <= MAX_SHOWN else safe[: MAX_SHOWN - 1] + "…"
+
+
+class FpgacnnError(Exception):
+    """The root: only the command line catches it."""
+
+    code: ClassVar[str] = "FC000"
+    exit_status: ClassVar[int] = 2
+    message: ClassVar[str] = "{what}"
+    cure: ClassVar[str] = ""
+
+    def __init__(self, **data: object) -> None:
+        self.data = {name: printable(value) for name, value in data.items()}
+        super().__init__(self.message.format(**self.data))
+
+    @property
+    def hint(self) -> str:
+        """What the user can do next."""
+        return self.cure.format(**self.data)
+
+
+@contextmanager
+def naming(file: Path) -> Iterator[None]:
+    """Put the model file in front of an error that names only a layer of it."""
+    try:
+        yield
+    except FpgacnnError as error:
+        name = printable(file)
+        if "layer" in error.data and name not in str(error):
+            error.args = (f"{name}: {error}",)
+        raise
+
+
+class InternalError(FpgacnnError):
+    """fpgacnn contradicted itself. This is a bug of ours, never the user's fault."""
+
+    code = "FC001"
+    exit_status = 3
+    message = "internal error: {what}"
+    cure = "please report it with the model file and the command; `-v` shows the traceback"
+
+
+class UsageError(FpgacnnError):
+    """The command line asked for something that does not exist or does not fit together."""
+
+    code = "FC002"
+    message = "{what}"
+    cure = "see `fpgacnn --help`"
+
+
+def all_errors() -> dict[str, type[FpgacnnError]]:
+    """Every error class by its code."""
+    found: dict[str, type[FpgacnnError]] = {}
+    waiting: list[type[FpgacnnError]] = [FpgacnnError]
+    while waiting:
+        kind = waiting.pop()
+        waiting.extend(kind.__subclasses__())
+        if kind is not FpgacnnError:
+            found[kind.code] = kind
+    return dict(sorted(found.items()))

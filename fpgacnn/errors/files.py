@@ -1,0 +1,69 @@
+"""Files of models that cannot be read, or must not be."""
+
+from __future__ import annotations
+
+from fpgacnn.errors.base import FpgacnnError
+
+
+class FileMissingError(FpgacnnError):
+    """The named file does not exist or may not be read."""
+
+    code = "FC010"
+    message = "{file}: {why}"
+    cure = "check the path and its permissions"
+
+
+class NotAModelError(FpgacnnError):
+    """The content of the file is none of the formats fpgacnn reads (the suffix does not matter)."""
+
+    code = "FC011"
+    message = "{file}: not a model file that fpgacnn reads: {seen}"
+    cure = "give a Keras .h5 saved with model.save('x.h5'), or architecture JSON with --weights x.h5"
+
+
+class BrokenFileError(FpgacnnError):
+    """The file has the right format but is cut short or damaged."""
+
+    code = "FC012"
+    message = "{file}: damaged or cut short: {why}"
+    cure = "copy or save the file again"
+
+
+class HostileFileError(FpgacnnError):
+    """The file points outside itself (external, virtual or linked data). Such files are never followed."""
+
+    code = "FC013"
+    message = "{file}: {where}: {seen} is refused, because it reads data from outside the file"
+    cure = "save the model again with model.save('x.h5'); Keras never writes such data"
+
+
+class TooLargeError(FpgacnnError):
+    """Something in the file is larger than any network that fits an FPGA; it is refused before memory is used."""
+
+    code = "FC014"
+    message = "{file}: {where} is too large: {seen} (limit {limit})"
+    cure = "check the file; fpgacnn reads networks that can fit an FPGA"
+
+
+class BrokenArchitectureError(FpgacnnError):
+    """The architecture inside the file is not the JSON that Keras writes."""
+
+    code = "FC015"
+    message = "{file}: {where}: {why}"
+    cure = "save the model again with model.save('x.h5')"
+
+
+class WeightsError(FpgacnnError):
+    """A layer's weights are missing or have another shape than the architecture says."""
+
+    code = "FC016"
+    message = "{file}: layer '{layer}': {why}"
+    cure = "save architecture and weights from the same model"
+
+
+class NonFiniteWeightsError(FpgacnnError):
+    """A weight is NaN or infinite: the training diverged, and no hardware can compute it."""
+
+    code = "FC017"
+    message = "{file}: layer '{layer}': {count} of {total} values of {weight} are NaN or infinite"
+    cure = "train again from a checkpoint before the loss became NaN"

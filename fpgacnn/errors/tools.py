@@ -1,0 +1,77 @@
+"""hls4ml, compilers and other foreign programs."""
+
+from __future__ import annotations
+
+from fpgacnn.errors.base import FpgacnnError
+
+
+class LoweringError(FpgacnnError):
+    """hls4ml built another graph or another type than was planned. Nothing is written, because it would be wrong."""
+
+    code = "FC070"
+    exit_status = 3
+    message = "layer '{layer}': hls4ml made {seen}, planned was {planned}"
+    cure = "please report it with the model file; fpgacnn needs hls4ml==1.3.0"
+
+
+class Hls4mlFailedError(FpgacnnError):
+    """hls4ml raised an error while it generated code."""
+
+    code = "FC071"
+    exit_status = 3
+    message = "hls4ml failed: {why}"
+    cure = "please report it with the model file; fpgacnn needs hls4ml==1.3.0"
+
+
+class CompilerMissingError(FpgacnnError):
+    """C simulation needs a C++ compiler."""
+
+    code = "FC080"
+    exit_status = 3
+    message = "no C++ compiler: '{compiler}' was not found"
+    cure = "sudo apt-get install g++   (or set CXX; `--no-csim` converts without the proof)"
+
+
+class CompileFailedError(FpgacnnError):
+    """The C++ compiler refused the generated code."""
+
+    code = "FC081"
+    exit_status = 3
+    message = "the C++ compiler failed: {why}"
+    cure = "the whole log: {log}"
+
+
+class CSimCrashedError(FpgacnnError):
+    """The C simulation process ended by itself: an assert in a header, a bad address, too little memory."""
+
+    code = "FC082"
+    exit_status = 3
+    message = "C simulation ended with {how}: {why}"
+    cure = "please report it with the model file"
+
+
+class ToolTimeoutError(FpgacnnError):
+    """A foreign tool did not finish in the time allowed and was ended."""
+
+    code = "FC083"
+    exit_status = 3
+    message = "{tool} did not finish within {seconds} s and was ended"
+    cure = "give more time with --timeout SECONDS, or use --io stream (smaller code)"
+
+
+class MissingExtraError(FpgacnnError):
+    """The command needs an optional part of fpgacnn."""
+
+    code = "FC090"
+    exit_status = 3
+    message = "this needs {package}, which is not installed"
+    cure = "pip install 'fpgacnn[{extra}]'"
+
+
+class ForeignToolError(FpgacnnError):
+    """A foreign library failed on something it should have done."""
+
+    code = "FC091"
+    exit_status = 3
+    message = "{tool} failed: {why}"
+    cure = "run `fpgacnn doctor`, or leave out the flag that needs this tool"

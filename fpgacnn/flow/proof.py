@@ -1,0 +1,223 @@
+"""One run in all its comparisons: engines against each other, hardware against the network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from fpgacnn import store
+from fpgacnn.design import Design
+from fpgacnn.flow.describe import noise_by_layer, plan_record, total_parameters
+from fpgacnn.flow.inputs import Events, InputChoice, to_codes
+from fpgacnn.flow.quality import qualities
+from fpgacnn.flow.record import InputRecord, ModelRecord, ProjectRecord, Quality, RunRecord, TargetRecord
+from fpgacnn.flow.request import Request
+from fpgacnn.flow.watch import Stopwatch
+from fpgacnn.hls import backend
+from fpgacnn.ir.source import Activate, FloatArray, Softmax, SourceModel
+from fpgacnn.numeric.fixed import Codes
+from fpgacnn.project import HlsProject, files_digest
+from fpgacnn.quantization import SoftmaxChoice
+from fpgacnn.quantization.build import leading_quantizer
+from fpgacnn.sim.csim import CSim, find_compiler
+from fpgacnn.sim.emulator import ReferenceEmulator
+from fpgacnn.sim.framework import evaluate
+from fpgacnn.sim.result import SimulationResult
+from fpgacnn.verification import VerificationReport, against_reference, compare
+
+TEST_BENCH_EVENTS = 100
+KERAS_EXACTNESS = 1e-6
+"""Relative difference that Keras' float32 may have where the plan does not promise exactness."""
+
+
+def tool_versions() -> Mapping[str, str]:
+    """Versions that decide what a project is."""
+    return {name: version(name) for name in ("fpgacnn", "hls4ml", "numpy", "h5py")}
+
+
+def outputs_of(network: SourceModel, answers: Mapping[str, FloatArray], softmax: SoftmaxChoice) -> Mapping[str, FloatArray]:
+    """The reference's answers; a softmax that hardware builds as argmax answers one-hot."""
+    if softmax is not SoftmaxChoice.ARGMAX:
+        return answers
+    changed = dict(answers)
+    for name in network.outputs:
+        if network.layer(name).operation == Activate(function=Softmax()):
+            hot = np.zeros_like(answers[name])
+            np.put_along_axis(hot, answers[name].argmax(axis=-1, keepdims=True), 1.0, axis=-1)
+            changed[name] = hot
+    return changed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Emulated:
+    """The events as codes, what is to be told of each input, and every layer's answers."""
+
+    codes: tuple[Codes, ...]
+    inputs: tuple[InputRecord, ...]
+    answers: SimulationResult
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """What the steps of one conversion share."""
+
+    request: Request
+    network: SourceModel
+    twin: SourceModel
+    design: Design
+    choices: tuple[InputChoice, ...]
+    events: Events
+    watch: Stopwatch
+    every_layer: bool = False
+
+    def emulate(self) -> Emulated:
+        """Every layer's codes on the run's events."""
+        codes, inputs = self.codes()
+        with self.watch.stage("emulate", f"emulating {self.events.count} events"):
+            return Emulated(codes=codes, inputs=inputs, answers=ReferenceEmulator(self.design).run(codes, trace=True))
+
+    def files(self, project: HlsProject, emulated: Emulated) -> Mapping[str, bytes]:
+        """All files of the project folder but the record."""
+        return {**project.files, **self.test_bench(emulated.codes, emulated.answers), **store.dump(self.design, self.network)}
+
+    def prove(self, project: HlsProject, run: Emulated, files: Mapping[str, bytes], folder: Path) -> RunRecord:
+        """Simulate and compare."""
+        codes, inputs, emulated = run.codes, run.inputs, run.answers
+        with self.watch.stage("reference", "computing the trained network's own answers"):
+            rounded = [one.values for one in codes]
+            quantized = evaluate(self.network, rounded, quantized=True)
+            real = evaluate(self.twin, self.events.values, quantized=False)
+        reports = [*self.csim_reports(project, codes, emulated)]
+        reference = outputs_of(self.network, quantized, self.request.softmax)
+        reports.append(against_reference(self.design, emulated, reference, name="quantized network", exactness=float64_slack(self.design)))
+        if self.request.keras:
+            reports.append(self.keras_report(emulated, rounded))
+        noise = noise_by_layer(self.network, quantized, real)
+        return RunRecord(
+            version=version("fpgacnn"),
+            model=model_record(self.network, self.design, self.request.model.name),
+            inputs=inputs,
+            target=target_record(self.design, self.request.softmax),
+            plan=plan_record(self.design, self.network, noise),
+            verification=tuple(reports),
+            quality=self.quality(real, quantized, emulated),
+            project=ProjectRecord(folder=str(folder), digest=files_digest(files), files=len(files), bytes=sum(map(len, files.values()))),
+            notes=(*self.width_notes(), *self.design.model.notes, *project.notes),
+            timings_s=dict(self.watch.seconds),
+            tools={**tool_versions(), **({"compiler": find_compiler().version} if self.request.csim_events != 0 else {})},
+            outputs=self.design.model.outputs,
+        )
+
+    def width_notes(self) -> tuple[str, ...]:
+        """What --bits changed about the network."""
+        widths = self.request.widths
+        if widths is None or self.twin is self.network:
+            return ()
+        return (f"float network: its weights and activations got quantizers of {widths.bits} bits, and the promises are about that network",)
+
+    def codes(self) -> tuple[tuple[Codes, ...], tuple[InputRecord, ...]]:
+        """Input codes and what was chosen for each input."""
+        found: list[Codes] = []
+        records: list[InputRecord] = []
+        for choice, values in zip(self.choices, self.events.values, strict=True):
+            codes, changed = to_codes(values, choice, leading_quantizer(self.network, choice.name))
+            found.append(codes)
+            records.append(
+                InputRecord(
+                    name=choice.name,
+                    shape=values.shape[1:],
+                    format=str(choice.format),
+                    reason=choice.reason,
+                    events=len(values),
+                    origin=self.events.origin,
+                    rounded_values=changed,
+                    largest_rounding=float(np.abs(codes.values - values).max()) if changed else 0.0,
+                )
+            )
+        return tuple(found), tuple(records)
+
+    def csim_reports(self, project: HlsProject, codes: Sequence[Codes], emulated: SimulationResult) -> Iterator[VerificationReport]:
+        """C simulation against the emulator; where outputs differ, a traced build finds the first node that does."""
+        if self.request.csim_events == 0:
+            return
+        sample = [Codes(array=one.array[: self.request.csim_events], format=one.format) for one in codes]
+        count = len(sample[0].array)
+        expected = first_events(emulated, count)
+        with self.watch.stage("csim", f"building and running C simulation on {count} events"):
+            report = compare(CSim(project, self.design, seconds=self.request.seconds).run(sample), expected)
+        yield report
+        if not report.holds or self.every_layer:
+            with self.watch.stage("csim", "comparing every layer"):
+                traced = backend.convert(self.design, trace=True)
+                yield compare(CSim(traced, self.design, seconds=self.request.seconds).run(sample, trace=True), expected)
+
+    def keras_report(self, emulated: SimulationResult, inputs: Sequence[FloatArray]) -> VerificationReport:
+        """Hardware against the real Keras or QKeras."""
+        from fpgacnn.train.oracle import run_keras
+
+        with self.watch.stage("keras", "asking the real Keras"):
+            answer = run_keras(self.request.model, inputs, layers=True)
+        layers = outputs_of(self.network, answer.layers, self.request.softmax)
+        slack = 0.0 if self.design.plan.is_exact else KERAS_EXACTNESS
+        return against_reference(self.design, emulated, layers, name="Keras", exactness=slack)
+
+    def quality(self, real: Mapping[str, FloatArray], quantized: Mapping[str, FloatArray], emulated: SimulationResult) -> tuple[Quality, ...]:
+        """The task's own measure, where labels are given and there is one output."""
+        if self.events.labels is None or len(self.network.outputs) != 1:
+            return ()
+        hardware = emulated.outputs[self.design.model.outputs[0]].values
+        return qualities(self.events.labels, real[self.twin.outputs[0]], quantized[self.network.outputs[0]], hardware)
+
+    def test_bench(self, codes: Sequence[Codes], emulated: SimulationResult) -> Mapping[str, bytes]:
+        """Events and expected answers for hls4ml's test bench."""
+        count = min(TEST_BENCH_EVENTS, self.events.count)
+        features = np.concatenate([one.values[:count].reshape(count, -1) for one in codes], axis=1)
+        answers = np.concatenate([one.values[:count].reshape(count, -1) for one in emulated.outputs.values()], axis=1)
+        return {"tb_data/tb_input_features.dat": _rows(features), "tb_data/tb_output_predictions.dat": _rows(answers)}
+
+
+def _rows(values: FloatArray) -> bytes:
+    return "".join(" ".join(map(repr, row)) + "\n" for row in values.tolist()).encode()
+
+
+def first_events(result: SimulationResult, count: int) -> SimulationResult:
+    """The first events of a result."""
+
+    def cut(codes: Mapping[str, Codes]) -> Mapping[str, Codes]:
+        return {name: Codes(array=one.array[:count], format=one.format) for name, one in codes.items()}
+
+    return replace(result, outputs=cut(result.outputs), trace=cut(result.trace))
+
+
+def float64_slack(design: Design) -> float:
+    """What the float64 reference itself may be off, relative: nothing where the plan is exact."""
+    return 0.0 if design.plan.is_exact else 1e-9
+
+
+def model_record(network: SourceModel, design: Design, file: str) -> ModelRecord:
+    """The network in numbers."""
+    return ModelRecord(
+        file=file,
+        digest=network.digest,
+        framework=network.framework,
+        layers=len(network.layers),
+        parameters=total_parameters(design.model),
+    )
+
+
+def target_record(design: Design, softmax: SoftmaxChoice) -> TargetRecord:
+    """The target in words and numbers."""
+    target = design.target
+    return TargetRecord(
+        part=target.part,
+        clock_ns=target.clock_ns,
+        io=target.io.value,
+        strategy=target.strategy.value,
+        reuse=target.reuse,
+        backend=target.backend.value,
+        softmax=softmax.value,
+    )
