@@ -17,6 +17,8 @@ def convert(
     input: options.Input = None,  # noqa: A002  # the flag's name
     input_type: options.InputType = None,
     bits: options.Bits = None,
+    calibrate: options.Calibrate = None,
+    sqnr: options.Sqnr = 40.0,
     weights: options.Weights = None,
     part: options.Part = options.DEFAULT.part,
     clock: options.Clock = options.DEFAULT.clock_ns,
@@ -66,6 +68,8 @@ def convert(
         target=target,
         softmax=SoftmaxChoice(softmax),
         widths=parse_widths(bits) if bits else None,
+        calibration=calibrate,
+        sqnr_db=sqnr,
         float_model=float_model,
         csim_events=csim_events if csim else 0,
         seconds=timeout,

@@ -36,6 +36,13 @@ Bits: TypeAlias = Annotated[
     str | None,
     typer.Option("--bits", help="For float networks: bits (and integer bits) of weights and activations.", metavar="W[,I]", rich_help_panel=TARGET),
 ]
+Calibrate: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--calibrate", help="For float networks: real events to choose widths on, or with --bits ranges.", metavar="X", rich_help_panel=TARGET),
+]
+Sqnr: TypeAlias = Annotated[
+    float, typer.Option("--sqnr", help="With --calibrate: least ratio of answers to quantization noise.", metavar="DB", rich_help_panel=TARGET)
+]
 Timeout: TypeAlias = Annotated[float, typer.Option("--timeout", help="Seconds that g++ and each simulation may take.", metavar="S", rich_help_panel=PROOF)]
 
 DEFAULT = Target()

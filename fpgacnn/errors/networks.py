@@ -58,7 +58,7 @@ class WidthsNeededError(FpgacnnError):
 
     code = "FC030"
     message = "layer '{layer}' has float {what} without a quantizer: bit widths are needed"
-    cure = "add `--bits 16` or `--bits 16,6` (total, integer), or quantize the model with QKeras first"
+    cure = "add `--calibrate X.npz` (widths from real events) or `--bits 16`, or quantize the model with QKeras first"
 
 
 class WidthLimitError(FpgacnnError):

@@ -20,7 +20,7 @@ def plan_record(design: Design, network: SourceModel, noise: Mapping[str, float 
     """The plan with every decision and its reason."""
     plan = design.plan
     return PlanRecord(
-        exact=plan.is_exact,
+        exact=plan.is_exact and not network.has_given_widths,
         lossless=plan.is_lossless,
         losses=plan.losses,
         decisions=tuple(_layer(layer, plan.layers[layer.name], network, noise.get(layer.source)) for layer in design.model.layers),

@@ -1,26 +1,52 @@
-"""Networks whose file does not say every width: quantizers are given here."""
+"""Networks whose file does not say every width: quantizers are given here, as the user asks."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from fpgacnn import frontends
 from fpgacnn.errors import UsageError
-from fpgacnn.flow.inputs import Events, choose_formats, input_shapes
+from fpgacnn.flow.calibration import Calibration, calibrate
+from fpgacnn.flow.inputs import Events, choose_formats, input_shapes, read_events
 from fpgacnn.flow.request import Request
 from fpgacnn.flow.stimulus import own_events
 from fpgacnn.ir.source import SourceModel
-from fpgacnn.quantization.widths import fold_normalizations, is_float, with_quantizers
+from fpgacnn.quantization.widths import fold_normalizations, is_float, uniform, with_quantizers
 from fpgacnn.sim.framework import evaluate
 
 
-def with_widths(network: SourceModel, request: Request, events: Events | None) -> tuple[SourceModel, SourceModel]:
-    """The network to build, with widths where it has none, and the float network to compare with."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """The network to build, the float network to compare with, and what was changed about the file's network."""
+
+    network: SourceModel
+    twin: SourceModel
+    notes: tuple[str, ...] = ()
+
+
+def with_widths(network: SourceModel, request: Request, events: Events | None) -> Trained:
+    """The network with widths where it has none and the user gave some."""
     twin = frontends.load(request.float_model) if request.float_model else network
     if [*input_shapes(twin).values()] != [*input_shapes(network).values()]:
         raise UsageError(what=f"{request.float_model} has other input shapes than {request.model}")
-    if request.widths is None or not is_float(network):
-        return network, twin
+    if (request.widths is None and request.calibration is None) or not is_float(network):
+        return Trained(network=network, twin=twin)
     if request.keras:
-        raise UsageError(what="--reference keras compares with the file as it is, but --bits gives it quantizers that it has not")
+        raise UsageError(what="--reference keras compares with the file as it is, but --bits and --calibrate give it quantizers that it has not")
     folded = fold_normalizations(network)
-    seen = evaluate(folded, (events or own_events(network, choose_formats(network, None, request.input_type))).values, quantized=False)
-    return with_quantizers(folded, request.widths, seen), twin
+    promise = "the promises are about the network with them"
+    if request.calibration is not None:
+        found = calibrate(folded, read_events(request.calibration, network).values, request.widths, request.sqnr_db)
+        return Trained(network=found.network, twin=twin, notes=(f"float network: {_words(found)}; {promise}",))
+    assert request.widths is not None
+    given = events or own_events(network, choose_formats(network, None, request.input_type))
+    seen = evaluate(folded, given.values, quantized=False)
+    notes = [f"float network: its weights and activations got quantizers of {request.widths.bits} bits; {promise}"]
+    if events is None and request.widths.integer is None:
+        notes.append("ranges of activations come from random events; --calibrate X.npz takes them from real ones")
+    return Trained(network=with_quantizers(folded, uniform(folded, request.widths, seen)), twin=twin, notes=tuple(notes))
+
+
+def _words(found: Calibration) -> str:
+    bits = f"{found.fewest} to {found.most}" if found.fewest != found.most else str(found.most)
+    return f"quantizers of {bits} bits, chosen on {found.events} calibration events, answer {found.sqnr_db:.1f} dB above their noise"

@@ -12,6 +12,7 @@ import numpy as np
 from fpgacnn import store
 from fpgacnn.design import Design
 from fpgacnn.flow.describe import noise_by_layer, plan_record, total_parameters
+from fpgacnn.flow.floats import Trained
 from fpgacnn.flow.inputs import Events, InputChoice, to_codes
 from fpgacnn.flow.quality import qualities
 from fpgacnn.flow.record import InputRecord, ModelRecord, ProjectRecord, Quality, RunRecord, TargetRecord
@@ -66,8 +67,7 @@ class Run:
     """What the steps of one conversion share."""
 
     request: Request
-    network: SourceModel
-    twin: SourceModel
+    trained: Trained
     design: Design
     choices: tuple[InputChoice, ...]
     events: Events
@@ -82,49 +82,42 @@ class Run:
 
     def files(self, project: HlsProject, emulated: Emulated) -> Mapping[str, bytes]:
         """All files of the project folder but the record."""
-        return {**project.files, **self.test_bench(emulated.codes, emulated.answers), **store.dump(self.design, self.network)}
+        return {**project.files, **self.test_bench(emulated.codes, emulated.answers), **store.dump(self.design, self.trained.network)}
 
     def prove(self, project: HlsProject, run: Emulated, files: Mapping[str, bytes], folder: Path) -> RunRecord:
         """Simulate and compare."""
         codes, inputs, emulated = run.codes, run.inputs, run.answers
         with self.watch.stage("reference", "computing the trained network's own answers"):
             rounded = [one.values for one in codes]
-            quantized = evaluate(self.network, rounded, quantized=True)
-            real = evaluate(self.twin, self.events.values, quantized=False)
+            quantized = evaluate(self.trained.network, rounded, quantized=True)
+            real = evaluate(self.trained.twin, self.events.values, quantized=False)
         reports = [*self.csim_reports(project, codes, emulated)]
-        reference = outputs_of(self.network, quantized, self.request.softmax)
+        reference = outputs_of(self.trained.network, quantized, self.request.softmax)
         reports.append(against_reference(self.design, emulated, reference, name="quantized network", exactness=float64_slack(self.design)))
         if self.request.keras:
             reports.append(self.keras_report(emulated, rounded))
-        noise = noise_by_layer(self.network, quantized, real)
+        noise = noise_by_layer(self.trained.network, quantized, real)
         return RunRecord(
             version=version("fpgacnn"),
-            model=model_record(self.network, self.design, self.request.model.name),
+            model=model_record(self.trained.network, self.design, self.request.model.name),
             inputs=inputs,
             target=target_record(self.design, self.request.softmax),
-            plan=plan_record(self.design, self.network, noise),
+            plan=plan_record(self.design, self.trained.network, noise),
             verification=tuple(reports),
             quality=self.quality(real, quantized, emulated),
             project=ProjectRecord(folder=str(folder), digest=files_digest(files), files=len(files), bytes=sum(map(len, files.values()))),
-            notes=(*self.width_notes(), *self.design.model.notes, *project.notes),
+            notes=(*self.trained.notes, *self.design.model.notes, *project.notes),
             timings_s=dict(self.watch.seconds),
             tools={**tool_versions(), **({"compiler": find_compiler().version} if self.request.csim_events != 0 else {})},
             outputs=self.design.model.outputs,
         )
-
-    def width_notes(self) -> tuple[str, ...]:
-        """What --bits changed about the network."""
-        widths = self.request.widths
-        if widths is None or self.twin is self.network:
-            return ()
-        return (f"float network: its weights and activations got quantizers of {widths.bits} bits, and the promises are about that network",)
 
     def codes(self) -> tuple[tuple[Codes, ...], tuple[InputRecord, ...]]:
         """Input codes and what was chosen for each input."""
         found: list[Codes] = []
         records: list[InputRecord] = []
         for choice, values in zip(self.choices, self.events.values, strict=True):
-            codes, changed = to_codes(values, choice, leading_quantizer(self.network, choice.name))
+            codes, changed = to_codes(values, choice, leading_quantizer(self.trained.network, choice.name))
             found.append(codes)
             records.append(
                 InputRecord(
@@ -161,16 +154,16 @@ class Run:
 
         with self.watch.stage("keras", "asking the real Keras"):
             answer = run_keras(self.request.model, inputs, layers=True)
-        layers = outputs_of(self.network, answer.layers, self.request.softmax)
+        layers = outputs_of(self.trained.network, answer.layers, self.request.softmax)
         slack = 0.0 if self.design.plan.is_exact else KERAS_EXACTNESS
         return against_reference(self.design, emulated, layers, name="Keras", exactness=slack)
 
     def quality(self, real: Mapping[str, FloatArray], quantized: Mapping[str, FloatArray], emulated: SimulationResult) -> tuple[Quality, ...]:
         """The task's own measure, where labels are given and there is one output."""
-        if self.events.labels is None or len(self.network.outputs) != 1:
+        if self.events.labels is None or len(self.trained.network.outputs) != 1:
             return ()
         hardware = emulated.outputs[self.design.model.outputs[0]].values
-        return qualities(self.events.labels, real[self.twin.outputs[0]], quantized[self.network.outputs[0]], hardware)
+        return qualities(self.events.labels, real[self.trained.twin.outputs[0]], quantized[self.trained.network.outputs[0]], hardware)
 
     def test_bench(self, codes: Sequence[Codes], emulated: SimulationResult) -> Mapping[str, bytes]:
         """Events and expected answers for hls4ml's test bench."""

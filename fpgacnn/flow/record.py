@@ -64,7 +64,10 @@ class InputRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRecord:
-    """What the precision plan promises. `exact`: equal to the framework's answers; `lossless`: no bit lost in hardware."""
+    """What the precision plan promises. `exact`: equal to the framework's answers on the file; `lossless`: no bit lost in hardware.
+
+    A float network with given widths is never `exact`: its file says other numbers.
+    """
 
     exact: bool
     lossless: bool

@@ -9,12 +9,17 @@ from fpgacnn.design import Target
 from fpgacnn.quantization import SoftmaxChoice
 from fpgacnn.quantization.widths import Widths
 
+SQNR_DB = 40.0
+"""Quantization noise a ten-thousandth of the signal: 1 % of the answers' root mean square."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One conversion: the model, the events, the target, and how much is to be proven.
 
-    `input_type` is a format as text for every input. `widths` are for float networks. `float_model` is a float twin whose quality is compared.
+    `input_type` is a format as text for every input. `widths` and `calibration` (events) are for float networks; with
+    events alone, widths are as few as keep the outputs `sqnr_db` above their quantization noise. `float_model` is a float
+    twin whose quality is compared.
     `csim_events` bounds how many events go through C simulation (None: all); 0 leaves C simulation out.
     """
 
@@ -26,6 +31,8 @@ class Request:
     target: Target = field(default_factory=Target)
     softmax: SoftmaxChoice = SoftmaxChoice.LOGITS
     widths: Widths | None = None
+    calibration: Path | None = None
+    sqnr_db: float = SQNR_DB
     float_model: Path | None = None
     csim_events: int | None = 1000
     max_events: int | None = 10_000

@@ -40,7 +40,8 @@ def convert(request: Request, progress: Progress = silent) -> RunRecord:
     with naming(request.model), watch.stage("load", f"reading {request.model.name}"):
         network = frontends.load(request.model, request.weights)
         given = read_events(request.events, network) if request.events else None
-        network, twin = with_widths(network, request, given)
+        trained = with_widths(network, request, given)
+        network = trained.network
     with naming(request.model), watch.stage("plan", "planning every bit width"):
         choices = choose_formats(network, given, request.input_type)
         model = refine(quantize(network, inputs=[choice.format for choice in choices], softmax=request.softmax))
@@ -48,7 +49,7 @@ def convert(request: Request, progress: Progress = silent) -> RunRecord:
     with naming(request.model), watch.stage("convert", "writing HLS C++ through hls4ml"):
         project = backend.convert(design)
     events = (given or own_events(network, choices)).first(request.max_events)
-    run = Run(request=request, network=network, twin=twin, design=design, choices=choices, events=events, watch=watch)
+    run = Run(request=request, trained=trained, design=design, choices=choices, events=events, watch=watch)
     stem = safe_name(request.model.stem).removeprefix("l_")
     emulated = run.emulate()
     files = run.files(project, emulated)
@@ -74,8 +75,8 @@ def verify(project: Path, request: Request, progress: Progress = silent) -> RunR
     given = read_events(request.events, network) if request.events else None
     choices = tuple(InputChoice(name=layer.source, format=operation.format, reason="the project's") for layer, operation in design.model.input_layers)
     events = (given or own_events(network, choices)).first(request.max_events)
-    _, twin = with_widths(network, request, given)
-    run = Run(request=request, network=network, twin=twin, design=design, choices=choices, events=events, watch=watch, every_layer=True)
+    trained = replace(with_widths(network, request, given), network=network)
+    run = Run(request=request, trained=trained, design=design, choices=choices, events=events, watch=watch, every_layer=True)
     emulated = run.emulate()
     record = run.prove(opened.project, emulated, run.files(opened.project, emulated), project)
     return replace(record, notes=(*record.notes, *opened.notes))
@@ -93,7 +94,7 @@ def simulate(source: Path, events: Path, engine: str, request: Request, *, trace
         with naming(source):
             network = frontends.load(source, request.weights)
             given = read_events(events, network)
-            network, _ = with_widths(network, request, given)
+            network = with_widths(network, request, given).network
             choices = choose_formats(network, given, request.input_type)
             model = refine(quantize(network, inputs=[choice.format for choice in choices], softmax=request.softmax))
             design, project = Design(model=model, plan=plan(model), target=request.target), None

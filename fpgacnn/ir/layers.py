@@ -27,6 +27,14 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Off:
+    """How far the codes of a float layer's weights are from the trained numbers, at most."""
+
+    kernel: float
+    bias: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Convolution:
     """Cross-correlation, channels last; kernel (h, w, in, out), bias (out,); pads top, bottom, left, right."""
 
@@ -34,6 +42,7 @@ class Convolution:
     bias: Codes
     strides: tuple[int, int]
     pads: tuple[int, int, int, int]
+    off: Off | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +51,7 @@ class Dense:
 
     kernel: Codes
     bias: Codes
+    off: Off | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +62,7 @@ class Depthwise:
     bias: Codes
     strides: tuple[int, int]
     pads: tuple[int, int, int, int]
+    off: Off | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,10 +110,14 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cast:
-    """Rounding and limiting to a format: an activation quantizer, or with `is_index` what a table needs, not the network."""
+    """Rounding and limiting to a format: an activation quantizer.
+
+    Two are not the network's: `is_index` is what a table needs, `is_narrowing` keeps sums practical and costs half a step.
+    """
 
     format: Format
     is_index: bool = False
+    is_narrowing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

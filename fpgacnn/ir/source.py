@@ -333,7 +333,10 @@ class SourceLayer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceModel:
-    """A network as its file tells it: layers in an order that can be computed, inputs and outputs by layer name."""
+    """A network as its file tells it: layers in an order that can be computed, inputs and outputs by layer name.
+
+    `has_given_widths`: it was a float network, and fpgacnn gave it the quantizers that it has.
+    """
 
     name: str
     digest: str
@@ -341,6 +344,7 @@ class SourceModel:
     layers: tuple[SourceLayer, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    has_given_widths: bool = False
 
     def layer(self, name: str) -> SourceLayer:
         """The layer of that name."""

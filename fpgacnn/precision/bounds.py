@@ -68,6 +68,9 @@ def linear(layer: hw.Layer, operation: hw.Linear, given: Range, input_shape: Sha
         fraction=common,
     )
     error = given.error * float(np.ldexp(sizes.sum(axis=0).max(), -operation.kernel.format.fraction)) if given.error else 0.0
+    if operation.off is not None:
+        inputs = np.broadcast_to(largest, sizes.T.shape) * 2.0**-given.interval.fraction + given.error
+        error += operation.off.kernel * float(inputs.sum(axis=-1).max()) + operation.off.bias
     return ranged(sums, error, ceil(log2(max(total, 1.0) + 1)))
 
 
@@ -121,6 +124,11 @@ def cast(given: Range, form: Format) -> Range:
     low, high = result.bounds
     steps = min(ceil(given.error / form.step), high - low) if given.error else 0
     return ranged(result, steps * form.step)
+
+
+def narrowed(given: Range, form: Format) -> Range:
+    """A rounding that the network does not have, to a format that holds the whole interval."""
+    return ranged(iv.cast(given.interval, form), given.error + form.step / 2)
 
 
 def relu(given: Range) -> Range:

@@ -108,6 +108,10 @@ def _decide(layer: hw.Layer, given: tuple[Range, ...], formats: tuple[Format, ..
             return _linear(layer, operation, given[0], shapes[0])
         case hw.Affine():
             return _affine(layer, operation, given[0])
+        case hw.Cast() if operation.is_narrowing:
+            found = bounds.narrowed(given[0], operation.format)
+            loss = f"rounded to {operation.format} before a float layer"
+            return found, replace(_as_trained(found, operation.format, "what a float layer gets of its input"), loss=loss)
         case hw.Cast():
             found = bounds.cast(given[0], operation.format)
             return found, _as_trained(found, operation.format, "index of the table behind it" if operation.is_index else QUANTIZER)
@@ -206,7 +210,8 @@ def _linear(layer: hw.Layer, operation: hw.Linear, given: Range, shape: Shape) -
     terms = prod(kernel[:2]) if isinstance(operation, hw.Depthwise) else prod(kernel[:-1])
     sums = iv.guarded(found.interval, layer=layer.name, what="a sum of products")
     decision = Decision(format=sums.format, reason=f"exact bound of {terms} products with the real weights: {sums.text}")
-    return found, replace(_kept(layer, found, "the accumulator, every bit kept"), accumulator=decision)
+    loss = f"weights of a float layer rounded to {operation.kernel.format}: results at most {found.error:.2g} off" if operation.off else ""
+    return found, replace(_kept(layer, found, "the accumulator, every bit kept", loss=loss), accumulator=decision)
 
 
 def _saturate(operation: hw.Saturate, given: Range) -> tuple[Range, LayerPrecision]:

@@ -14,7 +14,7 @@ from fpgacnn.errors import UnsupportedOptionError, WidthLimitError
 from fpgacnn.ir import layers as hw
 from fpgacnn.ir.model import QuantizedModel
 from fpgacnn.ir.source import PoolKind
-from fpgacnn.numeric.fixed import Format, Overflow, Rounding, nearest_codes
+from fpgacnn.numeric.fixed import Format, Overflow, Rounding, nearest_codes, smallest_format
 from fpgacnn.precision import bounds, lookup, steps
 from fpgacnn.precision.plan import Walk, window_sizes
 
@@ -62,6 +62,8 @@ class _Refinement:
             self._ternary(layer, operation)
         elif isinstance(operation, hw.Function):
             self._function(layer, operation)
+        elif isinstance(operation, hw.Linear) and operation.off is not None:
+            self._float_layer(layer)
         elif isinstance(operation, hw.Pool | hw.GlobalPool):
             self.emit(replace(layer, operation=self._guarded(layer, operation)))
         else:
@@ -122,6 +124,22 @@ class _Refinement:
             source = index.name
         self.emit(replace(layer, operation=table.lookup, inputs=(source,)))
 
+    def _float_layer(self, layer: hw.Layer) -> None:
+        """A float layer left over in a quantized network; what comes from other float layers is narrowed in front of it."""
+        source = layer.inputs[0]
+        interval = self.walk.ranges[source].interval
+        if self.walk.decided[source].result.format.width > FLOAT_INPUT_BITS:
+            low, high = interval.bounds
+            dropped = max(abs(low), abs(high)).bit_length() + 1 - FLOAT_INPUT_BITS
+            wide = smallest_format(low, high, interval.fraction)
+            form = replace(wide, width=wide.width - dropped + 1, integer=wide.integer + 1, rounding=Rounding.RND_CONV)
+            narrow = replace(
+                layer, name=f"{layer.name}_input", operation=hw.Cast(format=form, is_narrowing=True), shape=self.walk.shapes[source], is_result=False
+            )
+            self.emit(narrow)
+            source = narrow.name
+        self.emit(replace(layer, inputs=(source,)))
+
     def _guarded(self, layer: hw.Layer, operation: hw.Pool | hw.GlobalPool) -> hw.Pool | hw.GlobalPool:
         """Guard bits for a mean that no power of two divides: enough for every cast behind it, where only casts are.
 
@@ -149,6 +167,8 @@ def _rounded(operation: hw.Affine) -> hw.Affine:
 
 SCALE_PORT_BITS = 18
 """A scale of more bits than one DSP48 port is worth a search for a shorter one."""
+
+FLOAT_INPUT_BITS = 24
 
 MAX_STAIR_BITS = 12
 

@@ -75,6 +75,12 @@ class _Builder:
     notes: list[str] = field(default_factory=list)
     namer: Namer = field(default_factory=Namer)
 
+    @property
+    def is_quantized(self) -> bool:
+        """Whether the network was trained with quantizers: then a layer without one is left over, not forgotten."""
+        kernels = (layer.operation.kernel for layer in self.source.layers if isinstance(layer.operation, src.Linear))
+        return any(kernel.quantizer is not None for kernel in kernels)
+
     def add(self, layer: SourceLayer) -> None:
         """Append the nodes of one layer of the file."""
         inputs = tuple(self.node_of[name] for name in layer.inputs)
@@ -102,7 +108,7 @@ class _Builder:
             case src.Input():
                 return [node("input", hw.Input(format=self.input_formats[layer.name]), shape)]
             case src.Convolution() | src.Depthwise() | src.Dense():
-                return linear_nodes(layer.name, operation, shape)
+                return linear_nodes(layer.name, operation, shape, left_over=self.is_quantized)
             case src.BatchNormalization():
                 return [node("scale", affine(*normalization(operation.statistics, layer.name)), shape)]
             case src.Activate():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import assert_never
 
 import numpy as np
@@ -10,20 +11,27 @@ from fpgacnn.errors import UnsupportedQuantizerError, WidthsNeededError
 from fpgacnn.ir import layers as hw
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import FloatArray, Shape
-from fpgacnn.numeric.fixed import Codes, Format, exact_codes
+from fpgacnn.numeric.fixed import Codes, Format, exact_codes, nearest_codes
 from fpgacnn.quantization import quantizers
 from fpgacnn.quantization.batchnorm import fold
-from fpgacnn.quantization.constants import affine, is_power_of_two, weight_codes
+from fpgacnn.quantization.constants import affine, is_power_of_two, rounded, weight_codes
 from fpgacnn.quantization.nodes import node
 from fpgacnn.quantization.spread import spread
 
 FLOAT_WEIGHT_BITS = 16
-"""A kernel without a quantizer is taken as it is only if this many bits hold it exactly."""
+"""A kernel without a quantizer gets this many bits: it is exact in them, or a float layer left over in a quantized network."""
+
+MAX_BIAS_BITS = 44
 
 
-def linear_nodes(name: str, operation: src.Linear, shape: Shape) -> list[hw.Layer]:
-    """A linear layer on integer weights; a scale that is no power of two becomes a node of its own."""
+def linear_nodes(name: str, operation: src.Linear, shape: Shape, *, left_over: bool) -> list[hw.Layer]:
+    """A linear layer on integer weights; a scale that is no power of two becomes a node of its own.
+
+    `left_over` layers are float in a quantized network: their weights are rounded to FLOAT_WEIGHT_BITS bits.
+    """
     kernel, bias = fold(operation)
+    if left_over and not _is_exact(kernel):
+        return [_rounded(name, operation, kernel, bias, shape)]
     scaled, outputs = _quantized(kernel, name, "kernel"), shape[-1]
     bias_values = _quantized(bias, name, "bias").product if bias is not None else np.zeros(outputs)
     scale = _per_output(scaled.scale, operation, outputs, name)
@@ -35,11 +43,31 @@ def linear_nodes(name: str, operation: src.Linear, shape: Shape) -> list[hw.Laye
     return [node("sums", _operation(operation, codes, none), shape), node("alpha", affine(scale, bias_values), shape)]
 
 
+def _is_exact(kernel: src.Weight) -> bool:
+    """Whether a kernel says its width: by a quantizer, or by values that few bits hold."""
+    if kernel.quantizer is not None:
+        return True
+    codes = exact_codes(kernel.values)
+    return codes is not None and codes.format.width <= FLOAT_WEIGHT_BITS
+
+
+def _rounded(name: str, operation: src.Linear, kernel: src.Weight, bias: src.Weight | None, shape: Shape) -> hw.Layer:
+    """A float layer left over: its weights at the default width, and how far off that is."""
+    offset = _trained(bias, name) if bias is not None else np.zeros(shape[-1])
+    codes = nearest_codes(kernel.values, FLOAT_WEIGHT_BITS)
+    spread_codes = Codes(array=np.rint(spread(operation, codes.array.astype(np.float64))).astype(np.int64), format=codes.format)
+    shift = rounded(offset, MAX_BIAS_BITS)
+    off = hw.Off(kernel=float(np.abs(codes.values - kernel.values).max()), bias=float(np.abs(shift.values - offset).max()))
+    return node("sums", replace(_operation(operation, spread_codes, shift), off=off), shape)
+
+
+def _trained(bias: src.Weight, name: str) -> FloatArray:
+    return quantizers.apply(bias.values, bias.quantizer, layer=name).product
+
+
 def _quantized(weight: src.Weight, layer: str, what: str) -> quantizers.Scaled:
-    if weight.quantizer is None:
-        codes = exact_codes(weight.values)
-        if codes is None or (what == "kernel" and codes.format.width > FLOAT_WEIGHT_BITS):
-            raise WidthsNeededError(layer=layer, what=f"{what} weights")
+    if (what == "kernel" and not _is_exact(weight)) or (weight.quantizer is None and exact_codes(weight.values) is None):
+        raise WidthsNeededError(layer=layer, what=f"{what} weights")
     return quantizers.apply(weight.values, weight.quantizer, layer=layer)
 
 
@@ -53,7 +81,7 @@ def _per_output(scale: FloatArray, operation: src.Linear, outputs: int, layer: s
     return np.broadcast_to(flat, (outputs,))
 
 
-def _operation(operation: src.Linear, kernel: Codes, bias: Codes) -> hw.Operation:
+def _operation(operation: src.Linear, kernel: Codes, bias: Codes) -> hw.Linear:
     match operation:
         case src.Convolution():
             return hw.Convolution(kernel=kernel, bias=bias, strides=operation.strides, pads=operation.pads)

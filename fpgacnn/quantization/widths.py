@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import partial
 from typing import assert_never
 
 import numpy as np
@@ -16,6 +18,7 @@ import numpy as np
 from fpgacnn.errors import UsageError
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import FloatArray, SourceLayer, SourceModel
+from fpgacnn.quantization import quantizers
 from fpgacnn.quantization.batchnorm import fold
 
 MAX_BITS = 32
@@ -33,6 +36,22 @@ class Widths:
             raise UsageError(what=f"--bits {self.bits} is not between 2 and {MAX_BITS}")
         if self.integer is not None and not -MAX_BITS <= self.integer <= MAX_BITS:
             raise UsageError(what=f"--bits {self.bits},{self.integer}: the integer bits are not between {-MAX_BITS} and {MAX_BITS}")
+
+
+class Part(StrEnum):
+    """What of a layer a quantizer is for."""
+
+    KERNEL = "kernel"
+    BIAS = "bias"
+    RESULT = "result"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A place that needs a quantizer."""
+
+    layer: str
+    part: Part
 
 
 def parse_widths(text: str) -> Widths:
@@ -89,58 +108,108 @@ def _folded(layer: SourceLayer, normalization: SourceLayer | None) -> SourceLaye
     return replace(layer, operation=replace(layer.operation, kernel=kernel, bias=bias))
 
 
-def with_quantizers(network: SourceModel, widths: Widths, seen: Mapping[str, FloatArray]) -> SourceModel:
-    """The network with a quantizer on every float weight, and one behind every layer that makes new values.
-
-    `seen` are the float outputs of every layer on the given events; they set the integer bits of activations, with one
-    bit to spare, where `widths` does not.
-    """
-    layers: list[SourceLayer] = []
-    renamed: dict[str, str] = {}
+def points(network: SourceModel) -> tuple[Point, ...]:
+    """Where a network needs quantizers: float weights, and results that nothing in the file limits."""
+    found: list[Point] = []
     unbounded: set[str] = set()
     for layer in network.layers:
+        if isinstance(layer.operation, src.Linear) and layer.operation.kernel.quantizer is None:
+            found.append(Point(layer=layer.name, part=Part.KERNEL))
+            if layer.operation.bias is not None and layer.operation.bias.quantizer is None:
+                found.append(Point(layer=layer.name, part=Part.BIAS))
         if _is_unbounded(layer, unbounded):
-            unbounded.add(layer.name)
+            if _makes_values(layer, network):
+                found.append(Point(layer=layer.name, part=Part.RESULT))
+            else:
+                unbounded.add(layer.name)
+    return tuple(found)
+
+
+def with_quantizers(network: SourceModel, chosen: Mapping[Point, src.Quantizer]) -> SourceModel:
+    """The network with the chosen quantizers on float weights and behind layers that make new values; other points stay float."""
+    layers: list[SourceLayer] = []
+    renamed: dict[str, str] = {}
+    for layer in network.layers:
         moved = replace(layer, inputs=tuple(renamed.get(name, name) for name in layer.inputs))
-        quantized = replace(moved, operation=_quantized(moved.operation, widths))
-        if layer.name not in unbounded or not _makes_values(layer, network):
+        quantized = replace(moved, operation=_quantized(layer.name, moved.operation, chosen))
+        cast = chosen.get(Point(layer=layer.name, part=Part.RESULT))
+        if cast is None:
             layers.append(quantized)
-            continue
-        unbounded.remove(layer.name)
-        cast = _activation(layer, widths, seen[layer.name])
-        if isinstance(layer.operation, src.Activate) and layer.operation.function == src.Relu():
+        elif _is_relu(layer):
             layers.append(replace(quantized, operation=src.Activate(function=cast)))
-            continue
-        renamed[layer.name] = f"{layer.name}/quantized"
-        layers += [
-            quantized,
-            SourceLayer(name=renamed[layer.name], kind="Quantizer", operation=src.Activate(function=cast), inputs=(layer.name,), shape=layer.shape),
-        ]
-    return replace(network, layers=tuple(layers))
+        else:
+            renamed[layer.name] = f"{layer.name}/quantized"
+            layers += [
+                quantized,
+                SourceLayer(name=renamed[layer.name], kind="Quantizer", operation=src.Activate(function=cast), inputs=(layer.name,), shape=layer.shape),
+            ]
+    return replace(network, layers=tuple(layers), has_given_widths=True)
 
 
-def _quantized(operation: src.SourceOperation, widths: Widths) -> src.SourceOperation:
-    match operation:
-        case src.Convolution() | src.Depthwise() | src.Dense():
-            return replace(
-                operation,
-                kernel=_weight(operation.kernel, widths),
-                bias=None if operation.bias is None else _weight(operation.bias, widths),
-            )
-        case _:
-            return operation
+def uniform(network: SourceModel, widths: Widths, seen: Mapping[str, FloatArray]) -> Mapping[Point, src.Quantizer]:
+    """A quantizer of `widths` for every point.
+
+    `seen` are the float outputs of every layer on the given events; they set the integer bits of results, with one bit
+    to spare, where `widths` does not.
+    """
+    return {point: _uniform(network.layer(point.layer), point.part, widths, seen) for point in points(network)}
 
 
-def _weight(weight: src.Weight, widths: Widths) -> src.Weight:
-    if weight.quantizer is not None:
-        return weight
-    return replace(weight, quantizer=_fitting(widths.bits, float(np.abs(weight.values).max(initial=0.0)), spare=0))
+def _uniform(layer: SourceLayer, part: Part, widths: Widths, seen: Mapping[str, FloatArray]) -> src.Quantizer:
+    if part is not Part.RESULT:
+        return signed(widths.bits, integer_bits(weight_values(layer.operation, part)))
+    integer = integer_bits(seen[layer.name]) + 1 if widths.integer is None else widths.integer - 1
+    return result_quantizer(layer, widths.bits, integer)
 
 
-def _fitting(bits: int, largest: float, *, spare: int) -> src.QuantizedBits:
-    """`quantized_bits` that holds values up to `largest`, with `spare` more integer bits."""
-    _, exponent = np.frexp(max(largest, 2.0**-16))
-    return src.QuantizedBits(bits=bits, integer=int(exponent) + spare, alpha=1.0)
+def fitted(layer: SourceLayer, part: Part, bits: int, sample: FloatArray) -> src.Quantizer:
+    """The quantizer of `bits` bits whose integer bits give the sample the highest signal to quantization noise ratio.
+
+    Clipping a few large values can cost less than a coarser step for all; two bits of clipping are tried at most.
+    """
+    most = integer_bits(sample)
+    make = partial(result_quantizer, layer) if part is Part.RESULT else signed
+    choices = [make(bits, most - clipped) for clipped in range(3)]
+    noise = [float(np.square(quantizers.apply(sample, choice).product - sample).sum()) for choice in choices]
+    return choices[int(np.argmin(noise))]
+
+
+def integer_bits(values: FloatArray) -> int:
+    """Bits left of the point, without the sign, that hold every value."""
+    return int(np.frexp(max(float(np.abs(values).max(initial=0.0)), 2.0**-16))[1])
+
+
+def signed(bits: int, integer: int) -> src.QuantizedBits:
+    """`quantized_bits` of weights, or of results of either sign."""
+    return src.QuantizedBits(bits=bits, integer=integer, alpha=1.0)
+
+
+def result_quantizer(layer: SourceLayer, bits: int, integer: int) -> src.Quantizer:
+    """A signed quantizer, or `quantized_relu` where the layer is a plain ReLU."""
+    return src.QuantizedRelu(bits=bits, integer=integer) if _is_relu(layer) else signed(bits, integer)
+
+
+def weight_values(operation: src.SourceOperation, part: Part) -> FloatArray:
+    """Kernel or bias of a linear layer."""
+    assert isinstance(operation, src.Linear)
+    weight = operation.kernel if part is Part.KERNEL else operation.bias
+    assert weight is not None
+    return weight.values
+
+
+def _is_relu(layer: SourceLayer) -> bool:
+    return isinstance(layer.operation, src.Activate) and layer.operation.function == src.Relu()
+
+
+def _quantized(layer: str, operation: src.SourceOperation, chosen: Mapping[Point, src.Quantizer]) -> src.SourceOperation:
+    if not isinstance(operation, src.Linear):
+        return operation
+    kernel, bias = (chosen.get(Point(layer=layer, part=part)) for part in (Part.KERNEL, Part.BIAS))
+    return replace(
+        operation,
+        kernel=operation.kernel if kernel is None else replace(operation.kernel, quantizer=kernel),
+        bias=operation.bias if operation.bias is None or bias is None else replace(operation.bias, quantizer=bias),
+    )
 
 
 def _is_unbounded(layer: SourceLayer, unbounded: AbstractSet[str]) -> bool:
@@ -172,13 +241,3 @@ def _makes_values(layer: SourceLayer, network: SourceModel) -> bool:
             return False
         case _:
             assert_never(layer.operation)
-
-
-def _activation(layer: SourceLayer, widths: Widths, seen: FloatArray) -> src.Quantizer:
-    """A signed quantizer, or `quantized_relu` where the layer is a plain ReLU."""
-    largest = float(np.abs(seen).max(initial=0.0))
-    signed = _fitting(widths.bits, largest, spare=1)
-    integer = signed.integer if widths.integer is None else widths.integer - 1
-    if isinstance(layer.operation, src.Activate) and layer.operation.function == src.Relu():
-        return src.QuantizedRelu(bits=widths.bits, integer=integer)
-    return replace(signed, integer=integer)

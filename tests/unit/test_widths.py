@@ -14,7 +14,7 @@ from fpgacnn.ir.source import QuantizedBits, QuantizedRelu, SourceModel
 from fpgacnn.numeric.fixed import Format
 from fpgacnn.precision import plan
 from fpgacnn.quantization import quantize
-from fpgacnn.quantization.widths import Widths, fold_normalizations, is_float, parse_widths, with_quantizers
+from fpgacnn.quantization.widths import Widths, fold_normalizations, is_float, parse_widths, uniform, with_quantizers
 from fpgacnn.sim.framework import evaluate
 from tests.files import Entry, entry, functional_file, input_layer, linear, normalization, sequential_file, tiny_model
 
@@ -40,7 +40,7 @@ def network(tmp_path: Path) -> SourceModel:
 
 def quantized(network: SourceModel, widths: Widths) -> SourceModel:
     folded = fold_normalizations(network)
-    return with_quantizers(folded, widths, evaluate(folded, [EVENTS], quantized=False))
+    return with_quantizers(folded, uniform(folded, widths, evaluate(folded, [EVENTS], quantized=False)))
 
 
 def functions(network: SourceModel) -> dict[str, src.Activation]:
@@ -172,7 +172,7 @@ def test_a_linear_layer_that_others_read_gets_a_cast_behind_it(tmp_path: Path) -
     layers = (entry("Dense", "a", units=4, weights=linear(4, 4)), entry("Dense", "b", units=2, weights=linear(4, 2)))
     network = frontends.load(sequential_file(tmp_path / "m.h5", *layers, shape=(4,)))
     seen = evaluate(network, [EVENTS.reshape(64, 36)[:, :4]], quantized=False)
-    found = with_quantizers(network, Widths(bits=8), seen)
+    found = with_quantizers(network, uniform(network, Widths(bits=8), seen))
     assert [layer.name for layer in found.layers] == ["x", "a", "a/quantized", "b"]
     assert found.layer("b").inputs == ("a/quantized",)
     function = functions(found)["a/quantized"]

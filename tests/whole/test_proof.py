@@ -120,6 +120,54 @@ def test_converted_simulated_and_verified(tmp_path: Path, io: str) -> None:
     assert verdicts == [["csim", "=", "emulator"], ["csim", "=", "emulator"], ["emulator", "=", "quantized"]]
 
 
+def trained(*shape: int) -> dict[str, np.ndarray]:
+    """Trained numbers that no short format holds."""
+    random = np.random.default_rng(shape)
+    return {"kernel:0": random.normal(scale=0.3, size=shape).astype(np.float32), "bias:0": random.normal(size=shape[-1:]).astype(np.float32)}
+
+
+def float_layers() -> tuple[files.Entry, ...]:
+    return (
+        files.entry("Flatten", "flat"),
+        files.entry("Dense", "middle", units=6, activation="relu", weights=trained(12, 6)),
+        files.entry("Dense", "last", units=3, weights=trained(6, 3)),
+    )
+
+
+@pytest.mark.agree
+@pytest.mark.parametrize("io", ["parallel", "stream"])
+def test_float_layers_in_a_quantized_network_get_a_default_width_with_a_stated_bound(tmp_path: Path, io: str) -> None:
+    given = {"kernel_quantizer": files.quantized_bits(5), "bias_quantizer": files.quantized_bits(5)}
+    conv = files.entry("QConv2D", "conv", filters=3, kernel_size=[2, 2], weights=trained(2, 2, 1, 3), **given)
+    files.sequential_file(tmp_path / "model.h5", conv, *float_layers(), shape=(3, 3, 1))
+    done = run(tmp_path, "convert", "model.h5", "-o", "out", "--io", io, "--json")
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert not record["plan"]["exact"]
+    assert len(record["plan"]["losses"]) == 3
+    first, second = record["verification"]
+    assert (first["right"], first["mismatches"]) == ("emulator", 0)
+    assert second["holds"]
+    assert 0 < second["max_abs_difference"] < record["plan"]["decisions"][-1]["error"]
+
+
+@pytest.mark.agree
+def test_a_float_network_is_calibrated_on_real_events(tmp_path: Path) -> None:
+    conv = files.entry("Conv2D", "conv", filters=3, kernel_size=[2, 2], weights=trained(2, 2, 1, 3))
+    files.sequential_file(tmp_path / "model.h5", conv, *float_layers(), shape=(3, 3, 1))
+    np.save(tmp_path / "x.npy", np.random.default_rng(3).normal(size=(60, 3, 3, 1)))
+    done = run(tmp_path, "convert", "model.h5", "-o", "out", "--calibrate", "x.npy", "--sqnr", "30", "--json")
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert [(one["right"], one["mismatches"]) for one in record["verification"]] == [("emulator", 0), ("quantized network", 0)]
+    assert not record["plan"]["exact"]
+    assert record["plan"]["lossless"]
+    (note,) = (note for note in record["notes"] if note.startswith("float network: quantizers of "))
+    assert "chosen on 60 calibration events, answer 3" in note
+    again = run(tmp_path, "verify", "out", "--json")
+    assert not json.loads(again.stdout)["plan"]["exact"]
+
+
 @pytest.mark.agree
 @pytest.mark.parametrize("end", ["layer", "inside a dense layer", "sigmoid"])
 def test_argmax_is_compared_with_argmax(tmp_path: Path, end: str) -> None:
