@@ -150,5 +150,7 @@ def multiplications(network: SourceModel, name: str) -> int:
             return prod(layer.shape[:-1]) * kernel.values.size
         case src.Depthwise(kernel=kernel):
             return prod(layer.shape) * prod(kernel.values.shape[:2])
+        case src.Transposed(kernel=kernel):
+            return prod(network.layer(layer.inputs[0]).shape[:-1]) * kernel.values.size
         case _:
             return 0

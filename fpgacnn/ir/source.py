@@ -197,6 +197,20 @@ class Depthwise:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Transposed:
+    """Conv1DTranspose or Conv2DTranspose: every input cell adds its value times the kernel, `strides` apart.
+
+    `kernel` (h, w, out, in), as Keras stores it; `begin` are the rows and columns cut off above and left of the sums, and
+    the result's shape says where they end (zeros where nothing reaches).
+    """
+
+    kernel: Weight
+    bias: Weight | None
+    strides: tuple[int, int]
+    begin: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dense:
     """Dense on the last axis. `kernel` (in, out)."""
 
@@ -296,7 +310,7 @@ class MergeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merge:
-    """Elementwise merge."""
+    """Elementwise merge; a tensor of fewer or shorter axes is repeated, as Keras does: missing axes come first."""
 
     kind: MergeKind
 
@@ -308,7 +322,7 @@ class Concatenate:
     axis: int
 
 
-Linear: TypeAlias = Convolution | Depthwise | Dense
+Linear: TypeAlias = Convolution | Depthwise | Transposed | Dense
 
 Moving: TypeAlias = ZeroPad | Crop | Upsample | Permute | Reshape | Concatenate
 
@@ -354,6 +368,8 @@ class SourceModel:
 def weights_of(operation: SourceOperation) -> tuple[Weight, ...]:
     """All trained weights of an operation."""
     match operation:
+        case Transposed():
+            return (operation.kernel, *((operation.bias,) if operation.bias else ()))
         case Convolution() | Depthwise() | Dense():
             folded = statistics_weights(operation.folded) if operation.folded else ()
             return (operation.kernel, *((operation.bias,) if operation.bias else ()), *folded)

@@ -65,6 +65,9 @@ def operation_text(operation: src.SourceOperation) -> str:
             height, width, _, multiplier = operation.kernel.values.shape
             times = "" if multiplier == 1 else f" times {multiplier}"
             return f"each channel {height}x{width}{times}, {quantizer_text(operation.kernel.quantizer)}"
+        case src.Transposed():
+            height, width, filters, _ = operation.kernel.values.shape
+            return f"{filters} filters {height}x{width}, stride {operation.strides[0]}x{operation.strides[1]}, {quantizer_text(operation.kernel.quantizer)}"
         case src.Dense():
             return f"{operation.kernel.values.shape[1]} units, {quantizer_text(operation.kernel.quantizer)}"
         case src.Activate():

@@ -38,6 +38,8 @@ def fold(operation: src.Linear) -> tuple[src.Weight, src.Weight | None]:
 
     A fused layer without a bias quantizer keeps its folded bias as float.
     """
+    if isinstance(operation, src.Transposed):
+        return operation.kernel, operation.bias
     kernel, bias, folded = operation.kernel, operation.bias, operation.folded
     if folded is None:
         return kernel, bias

@@ -19,7 +19,7 @@ from fpgacnn.quantization import quantizers
 from fpgacnn.quantization.activations import activation_nodes
 from fpgacnn.quantization.batchnorm import affine as normalization
 from fpgacnn.quantization.constants import affine
-from fpgacnn.quantization.linear import linear_nodes
+from fpgacnn.quantization.linear import linear_nodes, transposed_nodes
 from fpgacnn.quantization.names import Namer
 from fpgacnn.quantization.nodes import node, reshaped
 
@@ -84,6 +84,8 @@ class _Builder:
     def add(self, layer: SourceLayer) -> None:
         """Append the nodes of one layer of the file."""
         inputs = tuple(self.node_of[name] for name in layer.inputs)
+        if isinstance(layer.operation, src.Merge):
+            inputs = tuple(self._broadcast(layer, name, self.source.layer(given).shape) for name, given in zip(inputs, layer.inputs, strict=True))
         chain = self._chain(layer)
         if not chain:
             self.node_of[layer.name] = inputs[0]
@@ -102,11 +104,21 @@ class _Builder:
             inputs = (placed.name, *(inputs[2:] if joins else inputs[1:]))
         self.node_of[layer.name] = self.nodes[-1].name
 
+    def _broadcast(self, layer: SourceLayer, name: str, shape: Shape) -> str:
+        """The input `name` of a merge, repeated to the shape of the result."""
+        for number, step in enumerate(repeated(shape, layer.shape)):
+            unique = self.namer.unique(f"{layer.name}_{step.name}{number}")
+            self.nodes.append(replace(step, name=unique, source=layer.name, inputs=(name,), is_result=False))
+            name = unique
+        return name
+
     def _chain(self, layer: SourceLayer) -> list[hw.Layer]:
         operation, shape = layer.operation, layer.shape
         match operation:
             case src.Input():
                 return [node("input", hw.Input(format=self.input_formats[layer.name]), shape)]
+            case src.Transposed():
+                return transposed_nodes(layer.name, operation, self._input_shape(layer), shape, left_over=self.is_quantized)
             case src.Convolution() | src.Depthwise() | src.Dense():
                 return linear_nodes(layer.name, operation, shape, left_over=self.is_quantized)
             case src.BatchNormalization():
@@ -169,6 +181,22 @@ class _Builder:
             raise UnsupportedOptionError(layer=layer.name, why="softmax over one class is always 1", do="use sigmoid, or more classes")
         kind = hw.SoftmaxKind.ARGMAX if at_output and self.softmax is SoftmaxChoice.ARGMAX else hw.SoftmaxKind.TABLES
         return [node("softmax", hw.Softmax(kind=kind), layer.shape)]
+
+
+def repeated(shape: Shape, wanted: Shape) -> list[hw.Layer]:
+    """Nodes that repeat a tensor along its axes of length 1; missing axes come first."""
+    full = (1,) * (len(wanted) - len(shape)) + shape
+    nodes = reshaped(shape, full)
+    if full[-1] != wanted[-1]:
+        ones = Codes(array=np.ones((1, 1, 1, wanted[-1]), np.int64), format=Format(width=1, integer=1, signed=False))
+        none = Codes(array=np.zeros(wanted[-1], np.int64), format=Format(width=1, integer=1, signed=False))
+        full = (*full[:-1], wanted[-1])
+        operation = hw.Dense(kernel=Codes(array=ones.array[0, 0], format=ones.format), bias=none) if len(full) == 1 else None
+        nodes.append(node("channels", operation or hw.Convolution(kernel=ones, bias=none, strides=(1, 1), pads=(0, 0, 0, 0)), full))
+    factors = tuple(size // one for size, one in zip(wanted[:-1], full[:-1], strict=True))
+    if any(factor > 1 for factor in factors):
+        nodes.append(node("cells", src.Upsample(factors=(1, factors[0]) if len(factors) == 1 else (factors[0], factors[1])), wanted))
+    return nodes
 
 
 def _holds_only(port: Format, form: Format) -> bool:

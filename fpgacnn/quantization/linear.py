@@ -16,7 +16,7 @@ from fpgacnn.quantization import quantizers
 from fpgacnn.quantization.batchnorm import fold
 from fpgacnn.quantization.constants import affine, is_power_of_two, rounded, weight_codes
 from fpgacnn.quantization.nodes import node
-from fpgacnn.quantization.spread import spread
+from fpgacnn.quantization.spread import spread, taps
 
 FLOAT_WEIGHT_BITS = 16
 """A kernel without a quantizer gets this many bits: it is exact in them, or a float layer left over in a quantized network."""
@@ -33,14 +33,40 @@ def linear_nodes(name: str, operation: src.Linear, shape: Shape, *, left_over: b
     if left_over and not _is_exact(kernel):
         return [_rounded(name, operation, kernel, bias, shape)]
     scaled, outputs = _quantized(kernel, name, "kernel"), shape[-1]
-    bias_values = _quantized(bias, name, "bias").product if bias is not None else np.zeros(outputs)
-    scale = _per_output(scaled.scale, operation, outputs, name)
-    if is_power_of_two(scale):
+    bias_values = _across_phases(_quantized(bias, name, "bias").product, outputs) if bias is not None else np.zeros(outputs)
+    if is_power_of_two(scaled.scale):
         codes = weight_codes(spread(operation, scaled.product), name, "kernel")
         return [node("sums", _operation(operation, codes, weight_codes(bias_values, name, "bias")), shape)]
+    scale = _per_output(scaled.scale, operation, outputs, name)
     none = Codes(array=np.zeros(outputs, np.int64), format=Format(width=1, integer=1, signed=False))
     codes = weight_codes(spread(operation, scaled.values), name, "kernel")
     return [node("sums", _operation(operation, codes, none), shape), node("alpha", affine(scale, bias_values), shape)]
+
+
+def transposed_nodes(name: str, operation: src.Transposed, given: Shape, shape: Shape, *, left_over: bool) -> list[hw.Layer]:
+    """A transposed convolution as a plain one that makes all phases of a cell as channels, which are then put in their places."""
+    (rows, columns), (down, across) = taps(operation.kernel.values.shape[:2], operation.strides), operation.strides
+    height, width = ((1, *given) if len(given) == 2 else given)[:2]
+    cells = (height + rows - 1, width + columns - 1)
+    filters = shape[-1]
+    flat = len(shape) == 2
+    sums = cells[1:] if flat else cells
+    nodes = linear_nodes(name, operation, (*sums, down * across * filters), left_over=left_over)
+    if down > 1:
+        split = (cells[0], cells[1], down, across * filters)
+        nodes += [node("phases", src.Reshape(), split), node("rows", src.Permute(axes=(0, 2, 1, 3)), tuple(split[axis] for axis in (0, 2, 1, 3)))]
+    whole = (cells[0] * down, cells[1] * across, filters)
+    if down * across > 1:
+        nodes.append(node("cells", src.Reshape(), whole[1:] if flat else whole))
+    ends = (1, shape[0]) if flat else (shape[0], shape[1])
+    top, left = operation.begin
+    borders = (top, whole[0] - top - ends[0], left, whole[1] - left - ends[1])
+    return [*nodes, node("cut", src.Crop(borders=borders), shape)] if any(borders) else nodes
+
+
+def _across_phases(values: FloatArray, outputs: int) -> FloatArray:
+    """One number for each filter as one for each output of the sums: the filters of a transposed convolution come once a phase."""
+    return np.tile(values, outputs // values.size)
 
 
 def _is_exact(kernel: src.Weight) -> bool:
@@ -53,7 +79,7 @@ def _is_exact(kernel: src.Weight) -> bool:
 
 def _rounded(name: str, operation: src.Linear, kernel: src.Weight, bias: src.Weight | None, shape: Shape) -> hw.Layer:
     """A float layer left over: its weights at the default width, and how far off that is."""
-    offset = _trained(bias, name) if bias is not None else np.zeros(shape[-1])
+    offset = _across_phases(_trained(bias, name), shape[-1]) if bias is not None else np.zeros(shape[-1])
     codes = nearest_codes(kernel.values, FLOAT_WEIGHT_BITS)
     spread_codes = Codes(array=np.rint(spread(operation, codes.array.astype(np.float64))).astype(np.int64), format=codes.format)
     shift = rounded(offset, MAX_BIAS_BITS)
@@ -76,6 +102,8 @@ def _per_output(scale: FloatArray, operation: src.Linear, outputs: int, layer: s
     if scale.size != scale.shape[-1]:
         raise UnsupportedQuantizerError(layer=layer, quantizer="alpha", why="a scale that is not per output channel")
     flat = scale.reshape(-1)
+    if isinstance(operation, src.Transposed) and flat.size > 1:
+        raise UnsupportedQuantizerError(layer=layer, quantizer="alpha", why="a scale for each input of a transposed convolution that is no power of two")
     if isinstance(operation, src.Depthwise) and flat.size > 1:
         return np.tile(flat, outputs // flat.size)
     return np.broadcast_to(flat, (outputs,))
@@ -89,6 +117,9 @@ def _operation(operation: src.Linear, kernel: Codes, bias: Codes) -> hw.Linear:
             if kernel.array.shape[-1] == 1:
                 return hw.Depthwise(kernel=kernel, bias=bias, strides=operation.strides, pads=operation.pads)
             return hw.Convolution(kernel=hw.across_channels(kernel), bias=bias, strides=operation.strides, pads=operation.pads)
+        case src.Transposed():
+            rows, columns = kernel.array.shape[:2]
+            return hw.Convolution(kernel=kernel, bias=bias, strides=(1, 1), pads=(rows - 1, rows - 1, columns - 1, columns - 1))
         case src.Dense():
             return hw.Dense(kernel=kernel, bias=bias)
         case _:

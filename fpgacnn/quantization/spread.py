@@ -1,4 +1,4 @@
-"""Kernels of grouped and dilated convolutions as plain ones: the missing weights are zeros, which hardware leaves out.
+"""Kernels of grouped, dilated and transposed convolutions as plain ones: the missing weights are zeros, which hardware leaves out.
 
 The zeros come in after quantization, because some quantizers (binary) have no zero.
 """
@@ -12,14 +12,35 @@ from fpgacnn.ir.source import FloatArray
 
 
 def spread(operation: src.Linear, kernel: FloatArray) -> FloatArray:
-    """The kernel with zeros between dilated weights and across groups."""
+    """The kernel with zeros between dilated weights and across groups, of a transposed one its phases side by side."""
     match operation:
         case src.Convolution():
             return _dilated(_across_groups(kernel, operation.groups), operation.dilation)
         case src.Depthwise():
             return _dilated(kernel, operation.dilation)
+        case src.Transposed():
+            return _phases(kernel, operation.strides)
         case src.Dense():
             return kernel
+
+
+def _phases(kernel: FloatArray, strides: tuple[int, int]) -> FloatArray:
+    """A transposed kernel (h, w, out, in) as a plain one (taps, taps, in, stride * stride * out).
+
+    Row `q * stride + phase` of the result sums the input rows `q - d` times the kernel's row `d * stride + phase`, so each
+    phase is a convolution of its own with ceil(h / stride) taps, the last of them first.
+    """
+    height, width, outputs, inputs = kernel.shape
+    rows, columns = taps((height, width), strides)
+    full = np.zeros((rows * strides[0], columns * strides[1], outputs, inputs))
+    full[:height, :width] = kernel
+    split = full.reshape(rows, strides[0], columns, strides[1], outputs, inputs)[::-1, :, ::-1]
+    return np.ascontiguousarray(split.transpose(0, 2, 5, 1, 3, 4)).reshape(rows, columns, inputs, -1)
+
+
+def taps(size: tuple[int, int], strides: tuple[int, int]) -> tuple[int, int]:
+    """How many inputs in each direction reach one output of a transposed convolution."""
+    return -(-size[0] // strides[0]), -(-size[1] // strides[1])
 
 
 def _dilated(kernel: FloatArray, dilation: tuple[int, int]) -> FloatArray:

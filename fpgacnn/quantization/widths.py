@@ -72,7 +72,7 @@ def parse_widths(text: str) -> Widths:
 def is_float(network: SourceModel) -> bool:
     """Whether a kernel of the network has no quantizer."""
     operations = (layer.operation for layer in network.layers)
-    return any(isinstance(one, src.Convolution | src.Depthwise | src.Dense) and one.kernel.quantizer is None for one in operations)
+    return any(isinstance(one, src.Linear) and one.kernel.quantizer is None for one in operations)
 
 
 def fold_normalizations(network: SourceModel) -> SourceModel:
@@ -215,7 +215,7 @@ def _quantized(layer: str, operation: src.SourceOperation, chosen: Mapping[Point
 def _is_unbounded(layer: SourceLayer, unbounded: AbstractSet[str]) -> bool:
     """Whether nothing in the file limits the bits of a layer's results: float weights made them, and no quantizer followed."""
     match layer.operation:
-        case src.Convolution() | src.Depthwise() | src.Dense():
+        case src.Convolution() | src.Depthwise() | src.Transposed() | src.Dense():
             return layer.operation.kernel.quantizer is None
         case src.Activate() if not isinstance(layer.operation.function, src.Relu | src.PRelu):
             return False
@@ -233,7 +233,7 @@ def _makes_values(layer: SourceLayer, network: SourceModel) -> bool:
     match layer.operation:
         case src.Activate():
             return layer.name not in network.outputs or layer.operation.function == src.Relu()
-        case src.Convolution() | src.Depthwise() | src.Dense() | src.BatchNormalization() | src.Merge():
+        case src.Convolution() | src.Depthwise() | src.Transposed() | src.Dense() | src.BatchNormalization() | src.Merge():
             return bool(readers) and not rounded_next and layer.name not in network.outputs
         case src.Pool() | src.GlobalPool():
             return layer.operation.kind is src.PoolKind.AVERAGE and layer.name not in network.outputs

@@ -43,6 +43,9 @@ def _prepared(model: SourceModel, *, quantized: bool) -> Mapping[str, tuple[Floa
 def _constants(layer: SourceLayer, *, quantized: bool) -> tuple[FloatArray, ...]:
     operation = layer.operation
     match operation:
+        case src.Transposed():
+            offset = _values(operation.bias, layer.name, quantized=quantized) if operation.bias else np.zeros(layer.shape[-1])
+            return _values(operation.kernel, layer.name, quantized=quantized), offset
         case src.Convolution() | src.Depthwise() | src.Dense():
             kernel, bias = fold(operation)
             offset = _values(bias, layer.name, quantized=quantized) if bias else np.zeros(layer.shape[-1])
@@ -79,6 +82,8 @@ def _layer(layer: SourceLayer, given: tuple[FloatArray, ...], constants: tuple[F
             return _convolution(operation, data, *constants).reshape(-1, *layer.shape)
         case src.Depthwise():
             return _depthwise(operation, data, *constants).reshape(-1, *layer.shape)
+        case src.Transposed():
+            return _transposed(operation, data, layer.shape, *constants).reshape(-1, *layer.shape)
         case src.Dense():
             return data @ constants[0] + constants[1]
         case src.BatchNormalization():
@@ -106,7 +111,7 @@ def _layer(layer: SourceLayer, given: tuple[FloatArray, ...], constants: tuple[F
         case src.Reshape():
             return data.reshape(-1, *layer.shape)
         case src.Merge():
-            return _merge(operation.kind, given)
+            return _merge(operation.kind, _same_shape(given))
         case src.Concatenate():
             return np.concatenate(given, axis=operation.axis + 1)
         case src.Input():
@@ -140,12 +145,31 @@ def _depthwise(operation: src.Depthwise, data: FloatArray, kernel: FloatArray, b
     return sums.reshape(*sums.shape[:3], -1) + bias
 
 
+def _transposed(operation: src.Transposed, data: FloatArray, shape: tuple[int, ...], kernel: FloatArray, bias: FloatArray) -> FloatArray:
+    """Every input cell adds its value times the kernel; rows and columns that nothing reaches hold the bias."""
+    image, (down, across) = _image(data), operation.strides
+    events, height, width, _ = image.shape
+    top, left = operation.begin
+    rows, columns = (1, shape[0]) if len(shape) == 2 else shape[:2]
+    sums = np.zeros((events, max((height - 1) * down + kernel.shape[0], top + rows), max((width - 1) * across + kernel.shape[1], left + columns), shape[-1]))
+    for row in range(kernel.shape[0]):
+        for column in range(kernel.shape[1]):
+            sums[:, row : row + height * down : down, column : column + width * across : across][:, :height, :width] += image @ kernel[row, column].T
+    return sums[:, top : top + rows, left : left + columns] + bias
+
+
 def _pool(operation: src.Pool, data: FloatArray) -> FloatArray:
     if operation.kind is src.PoolKind.MAX:
         return _windows(_image(data), operation.size, operation.strides, operation.pads, -np.inf).max(axis=(4, 5))
     total = _windows(_image(data), operation.size, operation.strides, operation.pads, 0.0).sum(axis=(4, 5))
     ones = np.ones((1, *_image(data).shape[1:3], 1))
     return total / _windows(ones, operation.size, operation.strides, operation.pads, 0.0).sum(axis=(4, 5))
+
+
+def _same_shape(given: tuple[FloatArray, ...]) -> tuple[FloatArray, ...]:
+    """Tensors repeated to one shape; missing axes come right behind the events, as in Keras."""
+    rank = max(one.ndim for one in given)
+    return tuple(np.broadcast_arrays(*(one.reshape(len(one), *(1,) * (rank - one.ndim), *one.shape[1:]) for one in given)))
 
 
 def _merge(kind: src.MergeKind, given: tuple[FloatArray, ...]) -> FloatArray:

@@ -50,6 +50,9 @@ def open_keras() -> Keras:
         keras = _import("tf_keras")
         if tf.keras.layers.Layer is not keras.layers.Layer:
             raise ForeignToolError(tool="TensorFlow", why="Keras 3 was loaded before fpgacnn could ask for Keras 2")
+        operations = _import("tensorflow.python.ops.array_ops")
+        if not hasattr(operations, "stack"):  # TensorFlow moved it; QKeras' transposed convolution still looks for it here
+            vars(operations)["stack"] = tf.stack
         return Keras(tf=tf, keras=keras, tfmot=_import("tensorflow_model_optimization"), qkeras=_import("qkeras"))
 
 

@@ -29,6 +29,22 @@ def merges(k: Any) -> Any:
     return k.Model(x, k.layers.Concatenate()([kind()([a, b]) for kind in kinds]))
 
 
+def excitation(k: Any) -> Any:
+    """Squeeze and excitation: a vector of channels times an image."""
+    x = k.Input((5, 5, 2))
+    image = k.layers.Conv2D(4, 3)(x)
+    channels = k.layers.Dense(4, activation="sigmoid")(k.layers.GlobalAveragePooling2D(keepdims=True)(image))
+    return k.Model(x, k.layers.Multiply()([image, channels]))
+
+
+def repeated(k: Any) -> Any:
+    """One map for all channels, one row for all rows, a vector for all cells."""
+    x = k.Input((4, 5, 3))
+    maps, rows = k.layers.Conv2D(1, 1)(x), k.layers.Conv2D(3, (4, 1))(x)
+    vector = k.layers.GlobalMaxPooling2D()(x)
+    return k.Model(x, k.layers.Add()([k.layers.Multiply()([x, maps]), rows, k.layers.Reshape((1, 1, 3))(vector)]))
+
+
 def two_ends(k: Any) -> Any:
     x, y = k.Input((5,)), k.Input((4,))
     return k.Model([x, y], [k.layers.Dense(3)(k.layers.Concatenate()([x, y])), k.layers.Dense(2)(y)])
@@ -71,6 +87,19 @@ MODELS: dict[str, Callable[[Any], Any]] = {
     ),
     "no operation": lambda k: chain(k, (5, 4), k.layers.SpatialDropout1D(0.2), k.layers.GaussianNoise(0.1), k.layers.Dropout(0.1), k.layers.Conv1D(3, 2)),
     "time distributed": lambda k: chain(k, (5, 4), k.layers.TimeDistributed(k.layers.Dense(3)), k.layers.TimeDistributed(k.layers.Dense(2, use_bias=False))),
+    **{
+        f"transposed {size} by {stride} {padding}": lambda k, a=(size, stride, padding): chain(k, (4, 5, 2), k.layers.Conv2DTranspose(3, *a))
+        for size, stride in ((3, 2), (2, 2), (4, 2), ((2, 5), (3, 2)), (1, 2), (3, 1))
+        for padding in ("same", "valid")
+    },
+    "transposed line": lambda k: chain(k, (5, 2), k.layers.Conv1DTranspose(3, 4, 3, padding="same", activation="relu"), k.layers.Conv1DTranspose(2, 2, 2)),
+    "rescaling": lambda k: chain(k, (5, 5, 3), k.layers.Rescaling(1 / 255.0, offset=-0.5), k.layers.Rescaling([2.0, 3.0, 0.5]), k.layers.Conv2D(2, 3)),
+    "normalization layer": lambda k: chain(k, (5, 5, 2), k.layers.Normalization(mean=[0.5, 1.5], variance=[2.0, 0.0]), k.layers.Conv2D(2, 3)),
+    "augmentation": lambda k: chain(
+        k, (6, 6, 2), k.layers.RandomFlip(), k.layers.RandomRotation(0.1), k.layers.RandomZoom(0.1), k.layers.Identity(), k.layers.Conv2D(2, 3)
+    ),
+    "excitation": excitation,
+    "repeated": repeated,
     "merges": merges,
     "two ends": two_ends,
     "shared": shared,

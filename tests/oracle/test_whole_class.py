@@ -34,6 +34,16 @@ def merges(kit: Kit) -> Any:
     return kit.model((5, 5, 2), build)
 
 
+def excitation(kit: Kit) -> Any:
+    def build(x: Any) -> Any:
+        a = kit.relu(5, 1)(kit.convolution(4, 3)(x))
+        channels = kit.relu(4, 0)(kit.convolution(4, 1)(kit.layers.GlobalMaxPooling2D(keepdims=True)(a)))
+        cells = kit.relu(4, 0)(kit.convolution(1, 1)(a))
+        return kit.layers.Multiply()([kit.layers.Multiply()([a, channels]), cells])
+
+    return kit.model((6, 6, 2), build)
+
+
 def shared(kit: Kit) -> Any:
     one, other = kit.layers.Input((5, 5, 1)), kit.layers.Input((5, 5, 1))
     layer, relu = kit.convolution(3, 3), kit.relu()
@@ -111,6 +121,19 @@ NETWORKS: dict[str, Callable[[Kit], Any]] = {
     ),
     "thresholded relu": lambda k: image(k, k.convolution(4, 3), k.layers.ThresholdedReLU(0.5), k.relu()),
     "prelu": lambda k: image(k, k.convolution(3, 3), k.layers.PReLU(shared_axes=[1, 2]), k.qkeras.QActivation(k.bits(6, 2))),
+    "transposed": lambda k: image(
+        k,
+        k.relu(),
+        k.qkeras.QConv2DTranspose(3, 3, strides=2, padding="same", kernel_quantizer=k.bits(5), bias_quantizer=k.bits(5)),
+        k.relu(),
+        k.qkeras.QConv2DTranspose(2, (3, 2), strides=(1, 2), kernel_quantizer="quantized_bits(5,0)", bias_quantizer=k.bits(5)),
+        k.relu(),
+        shape=(4, 4, 2),
+    ),
+    "transposed binary": lambda k: image(
+        k, k.qkeras.QConv2DTranspose(3, 3, strides=2, kernel_quantizer=k.qkeras.binary(alpha=0.5), bias_quantizer=k.bits(5)), k.relu(), shape=(4, 4, 2)
+    ),
+    "excitation": excitation,
     "merges": merges,
     "shared layer": shared,
     "moves": lambda k: image(

@@ -152,6 +152,39 @@ def test_float_layers_in_a_quantized_network_get_a_default_width_with_a_stated_b
 
 
 @pytest.mark.agree
+@pytest.mark.parametrize("io", ["parallel", "stream"])
+def test_transposed_convolutions_and_repeated_tensors_are_exact(tmp_path: Path, io: str) -> None:
+    """A decoder with excitation: transposed with gaps, with overlaps and along one axis, times a vector and a map."""
+
+    def given(*shape: int, outputs: int) -> dict[str, object]:
+        weights = {"kernel:0": trained(*shape)["kernel:0"], "bias:0": trained(outputs)["bias:0"]}
+        return {"kernel_quantizer": files.quantized_bits(4), "bias_quantizer": files.quantized_bits(4), "weights": weights}
+
+    def relu(name: str, source: str) -> files.Entry:
+        return files.entry("QActivation", name, source, activation="quantized_relu(4,1)")
+
+    layers = (
+        files.input_layer("x", 3, 4, 2),
+        relu("cut", "x"),
+        files.entry("QConv2DTranspose", "up", "cut", filters=3, kernel_size=[3, 3], strides=[2, 2], padding="same", **given(3, 3, 3, 2, outputs=3)),
+        relu("one", "up"),
+        files.entry("GlobalMaxPooling2D", "most", "one"),
+        files.entry("QConv2D", "map", "one", filters=1, kernel_size=[1, 1], **given(1, 1, 3, 1, outputs=1)),
+        relu("gate", "map"),
+        files.entry("Multiply", "channels", "one", "most"),
+        files.entry("Multiply", "cells", "channels", "gate"),
+        relu("two", "cells"),
+        files.entry("QConv2DTranspose", "wide", "two", filters=2, kernel_size=[1, 2], strides=[1, 3], **given(1, 2, 2, 3, outputs=2)),
+    )
+    files.functional_file(tmp_path / "model.h5", *layers, inputs=["x"], outputs=["wide"])
+    done = run(tmp_path, "convert", "model.h5", "-o", "out", "--io", io, "--input-type", "fixed<7,3>", "--json")
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert record["plan"]["exact"]
+    assert [(one["right"], one["mismatches"]) for one in record["verification"]] == [("emulator", 0), ("quantized network", 0)]
+
+
+@pytest.mark.agree
 def test_a_float_network_is_calibrated_on_real_events(tmp_path: Path) -> None:
     conv = files.entry("Conv2D", "conv", filters=3, kernel_size=[2, 2], weights=trained(2, 2, 1, 3))
     files.sequential_file(tmp_path / "model.h5", conv, *float_layers(), shape=(3, 3, 1))

@@ -30,13 +30,13 @@ NO_OPERATION = frozenset(
         "GaussianDropout",
         "GaussianNoise",
         "ActivityRegularization",
+        "Identity",
+        *(f"Random{what}" for what in ("Brightness", "Contrast", "Flip", "Height", "Rotation", "Translation", "Width", "Zoom")),
     }
 )
 """Classes that do nothing at inference."""
 
 HINTS: Mapping[str, str] = {
-    "Conv2DTranspose": ": hls4ml has no transposed convolution; use UpSampling2D and Conv2D",
-    "Conv1DTranspose": ": hls4ml has no transposed convolution; use UpSampling1D and Conv1D",
     "LocallyConnected1D": ": weights that differ from place to place are not supported; use Conv1D",
     "LocallyConnected2D": ": weights that differ from place to place are not supported; use Conv2D",
     "LSTM": ": recurrent layers are not CNNs",
@@ -98,6 +98,9 @@ PARSERS: Mapping[str, Parser] = {
     "Reshape": shaping.reshape,
     "RepeatVector": shaping.repeat_vector,
     **dict.fromkeys(shaping.MERGES, shaping.merge),
+    **dict.fromkeys(("Conv1DTranspose", "Conv2DTranspose", "QConv2DTranspose", "Convolution2DTranspose"), linear.transposed),
+    "Rescaling": linear.rescaling,
+    "Normalization": linear.normalization,
     "Dot": shaping.dot,
     "Concatenate": shaping.concatenate,
 }

@@ -12,6 +12,7 @@ from fpgacnn.frontends.keras.context import Context, Step, with_automatic_scale
 from fpgacnn.frontends.keras.quantizers import parse_quantizer
 from fpgacnn.frontends.keras.settings import Settings
 from fpgacnn.ir import source as src
+from fpgacnn.ir.source import FloatArray
 
 Pads = tuple[int, int, int, int]
 Pair = tuple[int, int]
@@ -123,6 +124,24 @@ def separable(context: Context) -> list[Step]:
     return [*steps, Step(operation=pointwise, shape=shape), *embedded(context, shape)]
 
 
+def transposed(context: Context) -> list[Step]:
+    """Conv1DTranspose, Conv2DTranspose and QConv2DTranspose."""
+    settings, (height, width, channels) = context.settings, context.image()
+    kernel, filters = pair(settings, "kernel_size", context.rank), settings.integer("filters")
+    strides = pair(settings, "strides", context.rank, (1,) * context.rank)
+    if pair(settings, "dilation_rate", context.rank, (1,) * context.rank) != (1, 1) or settings.get("output_padding") is not None:
+        raise settings.unsupported("a transposed convolution with dilation or output_padding is not supported", "use neither")
+    spare = tuple(max(size - step, 0) for size, step in zip(kernel, strides, strict=True))
+    same = settings.word("padding", ("valid", "same"), "valid") == "same"
+    begin = (spare[0] // 2, spare[1] // 2) if same else (0, 0)
+    rows, columns = height * strides[0] + spare[0] * (not same), width * strides[1] + spare[1] * (not same)
+    stored = (*kernel, filters, channels)
+    weight = context.weight("kernel", stored[2 - context.rank :], settings.get("kernel_quantizer"), trained=True)
+    operation = src.Transposed(kernel=replace(weight, values=weight.values.reshape(stored)), bias=_bias(context, filters), strides=strides, begin=begin)
+    shape = context.shaped(rows, columns, filters)
+    return [Step(operation=operation, shape=shape), *embedded(context, shape)]
+
+
 def _folded(context: Context, channels: int) -> _Folded:
     """The batch normalization inside a `...Batchnorm` layer; empty for others."""
     if not context.kind.endswith("Batchnorm"):
@@ -171,6 +190,46 @@ def _statistics(context: Context, channels: int, *, quantized: bool) -> src.Stat
     if np.any(statistics.variance.values + statistics.epsilon <= 0):
         raise settings.unsupported("a variance is negative", "train again; the moving variance must not be negative")
     return statistics
+
+
+def rescaling(context: Context) -> list[Step]:
+    """Rescaling: `x * scale + offset`, numbers or one for each channel."""
+    scale, offset = (_channels(context, key, default) for key, default in (("scale", 1.0), ("offset", 0.0)))
+    return [_line(context.input, gamma=scale, beta=offset, mean=np.zeros_like(scale), variance=np.ones_like(scale))]
+
+
+def normalization(context: Context) -> list[Step]:
+    """Normalization: `(x - mean) / max(sqrt(variance), 1e-7)` along the last axis, as adapted to data."""
+    settings, channels = context.settings, context.input[-1]
+    axis = settings.get("axis", -1)
+    if (axis if isinstance(axis, list) else [axis]) not in ([-1], [len(context.input)]) or settings.flag("invert", default=False):
+        raise settings.unsupported(f"normalization along axis {axis}, or inverted, is not supported", "normalize the last axis")
+    if "mean" in context.arrays:
+        mean, variance = (context.weight(name, (channels,)).values for name in ("mean", "variance"))
+    else:
+        mean, variance = (_channels(context, key, None) for key in ("mean", "variance"))
+    if np.any(variance < 0):
+        raise settings.unsupported("a variance is negative", "adapt the layer to data again")
+    ones = np.ones(channels)
+    return [_line(context.input, gamma=ones, beta=np.zeros(channels), mean=mean, variance=np.square(np.maximum(np.sqrt(variance), 1e-7)))]
+
+
+def _channels(context: Context, key: str, default: float | None) -> FloatArray:
+    """A number, or nested lists that hold one for each channel."""
+    value, channels = context.settings.get(key, default), context.input[-1]
+    try:
+        numbers = np.asarray(value, np.float32).astype(np.float64).reshape(-1)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise context.settings.broken(key, f"expected numbers, found {value!r}") from error
+    if numbers.size not in {1, channels} or not np.all(np.isfinite(numbers)):
+        raise context.settings.broken(key, f"expected one number or {channels}, found {value!r}")
+    return np.broadcast_to(numbers, (channels,))
+
+
+def _line(shape: src.Shape, *, gamma: FloatArray, beta: FloatArray, mean: FloatArray, variance: FloatArray) -> Step:
+    values = [src.Weight(values=one) for one in (gamma, beta, mean, variance)]
+    statistics = src.Statistics(gamma=values[0], beta=values[1], mean=values[2], variance=values[3], epsilon=0.0)
+    return Step(operation=src.BatchNormalization(statistics=statistics), shape=shape)
 
 
 def batch_normalization(context: Context) -> list[Step]:

@@ -14,6 +14,7 @@ from fpgacnn.frontends.keras.linear import padding, pair, window_outputs
 from fpgacnn.frontends.keras.quantizers import parse_quantizer
 from fpgacnn.frontends.keras.settings import Json, Settings
 from fpgacnn.ir import source as src
+from fpgacnn.ir.source import Shape
 
 MERGES: Mapping[str, src.MergeKind] = {
     "Add": src.MergeKind.ADD,
@@ -135,15 +136,26 @@ def repeat_vector(context: Context) -> list[Step]:
 
 
 def merge(context: Context) -> list[Step]:
-    """Add, Subtract, Multiply, Average, Maximum, Minimum of tensors of one shape."""
+    """Add, Subtract, Multiply, Average, Maximum, Minimum; tensors of fewer or shorter axes are repeated."""
     if len(context.inputs) < 2:  # a merge joins two or more
         raise context.shape_error("two or more inputs expected")
-    if len(set(context.inputs)) != 1:
-        raise context.shape_error(f"inputs of different shapes {context.inputs} are not supported")
+    shape = _broadcast(context)
     kind = MERGES[context.kind]
     if kind is src.MergeKind.SUBTRACT and len(context.inputs) != 2:  # left and right
         raise context.shape_error(f"Subtract needs two inputs, found {len(context.inputs)}")
-    return [Step(operation=src.Merge(kind=kind), shape=context.inputs[0])]
+    return [Step(operation=src.Merge(kind=kind), shape=shape)]
+
+
+def _broadcast(context: Context) -> Shape:
+    """The shape of a merge: missing axes come first, and axes of length 1 are repeated."""
+    rank = max(map(len, context.inputs))
+    padded = [(1,) * (rank - len(shape)) + shape for shape in context.inputs]
+    wanted = tuple(map(max, zip(*padded, strict=True)))
+    if any(size not in (1, whole) for shape in padded for size, whole in zip(shape, wanted, strict=True)):
+        raise context.shape_error(f"inputs of shapes {context.inputs} do not fit together")
+    if rank > 3 and len(set(padded)) > 1:  # height, width, channels
+        raise context.shape_error(f"inputs of different shapes {context.inputs} are not supported")
+    return wanted
 
 
 def dot(context: Context) -> list[Step]:

@@ -362,6 +362,24 @@ REFUSALS: list[tuple[Entry, tuple[int, ...], type[FpgacnnError], str]] = [
     (entry("ZeroPadding1D", "l", padding=[1, 2, 3]), (4, 2), BrokenArchitectureError, "padding: expected sizes of borders"),
     (entry("Cropping1D", "l", cropping=2), (4, 2), ShapeError, "layer 'l': nothing is left of (4, 2)"),
     (entry("UpSampling2D", "l", interpolation="bilinear"), (3, 3, 1), UnsupportedOptionError, "l: interpolation='bilinear' is not supported"),
+    (
+        entry("Conv2DTranspose", "l", **CONV2D, dilation_rate=2),
+        (3, 3, 1),
+        UnsupportedOptionError,
+        "l: a transposed convolution with dilation or output_padding",
+    ),
+    (
+        entry("Conv2DTranspose", "l", **CONV2D, output_padding=1),
+        (3, 3, 1),
+        UnsupportedOptionError,
+        "l: a transposed convolution with dilation or output_padding",
+    ),
+    (entry("Rescaling", "l", scale=[1.0, 2.0]), (3, 3, 1), BrokenArchitectureError, "scale: expected one number or 1, found [1.0, 2.0]"),
+    (entry("Rescaling", "l", scale="1/255"), (3, 3, 1), BrokenArchitectureError, "scale: expected numbers, found '1/255'"),
+    (entry("Rescaling", "l", scale=float("inf")), (3, 3, 1), BrokenArchitectureError, "scale: expected one number or 1, found inf"),
+    (entry("Normalization", "l", axis=1), (3, 2), UnsupportedOptionError, "l: normalization along axis 1, or inverted, is not supported"),
+    (entry("Normalization", "l", mean=[0.0], variance=[-1.0]), (1,), UnsupportedOptionError, "l: a variance is negative"),
+    (entry("Normalization", "l"), (2,), BrokenArchitectureError, "mean: expected one number or 2, found None"),
     (entry("Reshape", "l", target_shape=[5, 5]), (3, 4, 2), ShapeError, "layer 'l': (3, 4, 2) cannot become [5, 5]"),
     (entry("Reshape", "l", target_shape=[-1, -1]), (3, 4, 2), ShapeError, "layer 'l': (3, 4, 2) cannot become [-1, -1]"),
     (entry("Reshape", "l", target_shape=[0]), (3, 4, 2), BrokenArchitectureError, "target_shape: expected sizes, found [0]"),
@@ -386,10 +404,35 @@ def test_a_negative_variance_is_refused(tmp_path: Path) -> None:
     assert "a variance is negative" in str(refusal(tmp_path, entry("BatchNormalization", "bn", weights=weights), (2,)))
 
 
-def test_inputs_of_different_shapes_cannot_be_merged(tmp_path: Path) -> None:
-    layers = (input_layer("x", 3, 2), input_layer("y", 3, 1), entry("Add", "m", "x", "y"))
-    with pytest.raises(ShapeError, match=r"layer 'm': inputs of different shapes \(\(3, 2\), \(3, 1\)\) are not supported"):
-        frontends.load(functional_file(tmp_path / "m.h5", *layers, inputs=["x", "y"], outputs=["m"]))
+def merged(tmp_path: Path, *shapes: tuple[int, ...]) -> src.SourceModel:
+    names = [f"x{number}" for number, _ in enumerate(shapes)]
+    layers = (*(input_layer(name, *shape) for name, shape in zip(names, shapes, strict=True)), entry("Add", "m", *names))
+    return frontends.load(functional_file(tmp_path / "m.h5", *layers, inputs=names, outputs=["m"]))
+
+
+@pytest.mark.parametrize(
+    ("shapes", "result"),
+    [
+        (((3, 2), (3, 1)), (3, 2)),
+        (((4, 3, 2), (2,)), (4, 3, 2)),
+        (((1, 1, 2), (4, 3, 1)), (4, 3, 2)),
+        (((5,), (1,), (5,)), (5,)),
+    ],
+)
+def test_tensors_of_shorter_or_fewer_axes_are_repeated(tmp_path: Path, shapes: tuple[tuple[int, ...], ...], result: tuple[int, ...]) -> None:
+    assert merged(tmp_path, *shapes).layer("m").shape == result
+
+
+@pytest.mark.parametrize(
+    ("shapes", "words"),
+    [
+        (((3, 2), (4, 2)), r"inputs of shapes \(\(3, 2\), \(4, 2\)\) do not fit together"),
+        (((2, 3, 4, 2), (2,)), r"inputs of different shapes \(\(2, 3, 4, 2\), \(2,\)\) are not supported"),
+    ],
+)
+def test_shapes_that_do_not_fit_cannot_be_merged(tmp_path: Path, shapes: tuple[tuple[int, ...], ...], words: str) -> None:
+    with pytest.raises(ShapeError, match=f"layer 'm': {words}"):
+        merged(tmp_path, *shapes)
 
 
 def test_every_class_on_the_white_list_has_a_name_that_keras_or_qkeras_writes() -> None:
