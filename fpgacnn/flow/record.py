@@ -10,6 +10,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from fpgacnn.synth.report import SynthesisReport
 from fpgacnn.verification import VerificationReport
 
 SCHEMA = 1
@@ -126,7 +127,7 @@ class RunRecord:
     tools: Mapping[str, str]
     schema: int = SCHEMA
     estimate: None = None
-    synthesis: None = None
+    synthesis: SynthesisReport | None = None
     outputs: tuple[str, ...] = field(default_factory=tuple)
 
     @property

@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 from fpgacnn.design import Design
 from fpgacnn.errors import CompileFailedError, CompilerMissingError, CSimCrashedError, InternalError, WriteError
 from fpgacnn.numeric.fixed import Codes
+from fpgacnn.process import run
 from fpgacnn.project import HlsProject, write_files
 from fpgacnn.sim.driver import main_program
-from fpgacnn.sim.process import run
 from fpgacnn.sim.result import SimulationResult
 
 FLAGS = ("-O1", "-w", "-fno-gnu-unique", '-DWEIGHTS_DIR="firmware/weights"', "-I.", "-Ifirmware/ap_types")

@@ -15,6 +15,7 @@ PACKAGE = Path(fpgacnn.__file__).parent
 
 FLOORS = {
     "errors": 0,
+    "process": 1,
     "numeric": 1,
     "ir": 2,
     "arrays": 3,
@@ -27,6 +28,7 @@ FLOORS = {
     "hls": 5,
     "sim": 5,
     "store": 5,
+    "synth": 5,
     "train": 5,
     "verification": 6,
     "flow": 7,
@@ -46,7 +48,7 @@ SIDEWAYS = {
 DOORS = {
     "h5py": {"frontends/keras/hdf5.py", "frontends/keras/positional.py", "data/km3net.py"},
     "hls4ml": {"hls/hls4ml_door.py"},
-    "subprocess": {"sim/process.py"},
+    "subprocess": {"process.py"},
     "ctypes": {"sim/emulator/tables.py"},
     "rich": {"cli/console.py", "reporting/terminal.py"},
     "typer": {"cli/"},

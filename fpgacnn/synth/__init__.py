@@ -1,0 +1,1 @@
+"""Floor 5: the vendor's reports as typed numbers, each with its stage and file, and the vendor's tool."""
