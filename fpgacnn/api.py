@@ -51,8 +51,9 @@ def convert(
     from fpgacnn.flow.stages import convert as run
     from fpgacnn.quantization import SoftmaxChoice
     from fpgacnn.quantization.widths import parse_widths
+    from fpgacnn.targets import full_part
 
-    given = {name: value for name, value in {"part": part, "clock_ns": clock_ns}.items() if value is not None}
+    given = {name: value for name, value in {"part": part and full_part(part), "clock_ns": clock_ns}.items() if value is not None}
     target = Target(
         **given,  # type: ignore[arg-type]  # names and types match the fields
         io=IoType(io),

@@ -9,6 +9,7 @@ import typer
 
 from fpgacnn.design import BackendName, IoType, Strategy, Target
 from fpgacnn.errors import UsageError
+from fpgacnn.targets import full_part
 
 TARGET, PROOF = "Target", "Proof"
 
@@ -20,7 +21,7 @@ Input: TypeAlias = Annotated[Path | None, typer.Option("--input", help="Events: 
 InputType: TypeAlias = Annotated[
     str | None, typer.Option("--input-type", help="Fixed-point type of the inputs, e.g. 'ufixed<8,0>'.", metavar="TYPE", rich_help_panel=TARGET)
 ]
-Part: TypeAlias = Annotated[str, typer.Option("--part", help="FPGA part.", rich_help_panel=TARGET)]
+Part: TypeAlias = Annotated[str, typer.Option("--part", help="FPGA part, or a board such as zcu102.", rich_help_panel=TARGET)]
 Clock: TypeAlias = Annotated[float, typer.Option("--clock", help="Clock period in ns.", metavar="NS", rich_help_panel=TARGET)]
 Io: TypeAlias = Annotated[IoType, typer.Option("--io", help="All values of an event at once, or pixel by pixel.", rich_help_panel=TARGET)]
 StrategyOption: TypeAlias = Annotated[Strategy, typer.Option("--strategy", help="Unrolled, or sharing multipliers.", rich_help_panel=TARGET)]
@@ -64,7 +65,7 @@ def make_target(*, part: str, clock: float, io: IoType, strategy: Strategy, reus
                 strategy_of[layer] = Strategy(value)
             case _:
                 raise UsageError(what=f"--set {setting}: only LAYER.reuse=N and LAYER.strategy=latency|resource can be set")
-    return Target(part=part, clock_ns=clock, io=io, strategy=strategy, reuse=reuse, backend=backend, reuse_of=reuse_of, strategy_of=strategy_of)
+    return Target(part=full_part(part), clock_ns=clock, io=io, strategy=strategy, reuse=reuse, backend=backend, reuse_of=reuse_of, strategy_of=strategy_of)
 
 
 def _split(setting: str) -> tuple[str, str, str]:

@@ -31,6 +31,7 @@ from fpgacnn.errors.networks import (
     WidthsNeededError,
 )
 from fpgacnn.errors.projects import OutputExistsError, ProjectError, WriteError
+from fpgacnn.errors.targets import UnknownPartError
 from fpgacnn.errors.tools import (
     CompileFailedError,
     CompilerMissingError,
@@ -73,6 +74,7 @@ __all__ = [
     "TooLargeError",
     "ToolTimeoutError",
     "UnknownNameError",
+    "UnknownPartError",
     "UnsupportedLayerError",
     "UnsupportedOptionError",
     "UnsupportedQuantizerError",

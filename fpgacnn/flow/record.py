@@ -10,6 +10,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from fpgacnn.estimate import Estimate
 from fpgacnn.synth.report import SynthesisReport
 from fpgacnn.verification import VerificationReport
 
@@ -126,7 +127,7 @@ class RunRecord:
     timings_s: Mapping[str, float]
     tools: Mapping[str, str]
     schema: int = SCHEMA
-    estimate: None = None
+    estimate: Estimate | None = None
     synthesis: SynthesisReport | None = None
     outputs: tuple[str, ...] = field(default_factory=tuple)
 

@@ -18,13 +18,16 @@ FLOORS = {
     "process": 1,
     "numeric": 1,
     "ir": 2,
+    "targets": 2,
     "arrays": 3,
     "frontends": 3,
     "quantization": 3,
     "precision": 3,
     "design": 4,
     "project": 4,
+    "structure": 4,
     "data": 5,
+    "estimate": 5,
     "hls": 5,
     "sim": 5,
     "store": 5,
@@ -40,6 +43,7 @@ FLOORS = {
 """Room -> floor; the room without a name is `fpgacnn/__init__.py`, the roof."""
 
 SIDEWAYS = {
+    ("structure", "design"): "what a template is asked to build is said in the design's words",
     ("cli", "api"): "every command is one function of the Python API",
     ("train", "data"): "networks are trained on the data sets that the package ships",
 }

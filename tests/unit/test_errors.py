@@ -75,7 +75,8 @@ def test_every_error_has_a_page_and_an_exit_status_of_the_contract(kind: type[Fp
 def test_errors_about_input_end_with_2_and_about_foreign_tools_with_3() -> None:
     by_code = {kind.code: kind.exit_status for kind in classes()}
     assert {by_code[code] for code in by_code if "FC002" <= code < "FC055"} == {2}
-    assert {by_code[code] for code in by_code if code >= "FC070"} == {3}
+    assert {by_code[code] for code in by_code if "FC070" <= code < "FC100"} == {3}
+    assert by_code["FC120"] == 2
 
 
 def test_every_place_that_makes_an_error_gives_all_the_data_that_its_words_need() -> None:

@@ -1,0 +1,13 @@
+"""Errors about parts and about what is estimated."""
+
+from __future__ import annotations
+
+from fpgacnn.errors.base import FpgacnnError
+
+
+class UnknownPartError(FpgacnnError):
+    """The part is not in fpgacnn's table, so nobody can say what it holds; `convert` does not need the table."""
+
+    code = "FC120"
+    message = "the part '{part}' is unknown; near names: {near}"
+    cure = "give a full part name such as xcku115-flvb2104-2-i, or a board such as zcu102; fpgacnn/targets/devices.toml lists them"

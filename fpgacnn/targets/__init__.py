@@ -1,0 +1,7 @@
+"""Floor 2: FPGA parts, and what they hold."""
+
+from __future__ import annotations
+
+from fpgacnn.targets.device import Device, find, find_device, full_part
+
+__all__ = ["Device", "find", "find_device", "full_part"]
