@@ -3,7 +3,7 @@
 
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint types unit agree oracle wild other-pythons clean
+.PHONY: demo test lint types unit agree oracle other-pythons clean
 
 demo: .venv/ready
 	.venv/bin/fpgacnn demo digits

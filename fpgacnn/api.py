@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fpgacnn.flow.folder import Judgement
     from fpgacnn.flow.record import RunRecord
     from fpgacnn.frontends import Refusal
     from fpgacnn.frontends.keras.reader import Reading
@@ -92,6 +93,17 @@ def verify(
 
     request = Request(model=Path(model or project), events=Path(input) if input else None, csim_events=None, max_events=None, keras=model is not None)
     return run(Path(project), request)
+
+
+def verify_models(
+    folder: str | Path, *, io: str = "stream", bits: str | None = None, csim: bool = True, at_once: int = 2, seconds: float = 900.0
+) -> tuple[Judgement, ...]:
+    """Convert every model of a folder in a process of its own and judge it by the answers given beside it (`net.h5.npz`)."""
+    from fpgacnn.flow.folder import FolderRequest
+    from fpgacnn.flow.folder import verify_models as run
+
+    flags = ("--io", io, *(() if csim else ("--no-csim",)))
+    return tuple(run(FolderRequest(folder=Path(folder), flags=flags, bits=bits, at_once=at_once, seconds=seconds)))
 
 
 def simulate(

@@ -8,14 +8,26 @@ from typing import Annotated
 import typer
 
 from fpgacnn.cli import options
+from fpgacnn.design import IoType
+from fpgacnn.errors import UsageError
+
+MODELS = "A folder of models"
 
 
 def verify(
-    project: Annotated[Path, typer.Argument(help="Project folder.")],
+    project: Annotated[Path | None, typer.Argument(help="Project folder.")] = None,
     input: options.Input = None,  # noqa: A002  # the flag's name
     every: Annotated[bool, typer.Option("--all", help="All events through C simulation, not only the first 1,000.")] = False,  # noqa: FBT002  # typer's way
     reference: Annotated[str | None, typer.Option("--reference", help="'keras': compare with the real Keras/QKeras; needs --model.", metavar="NAME")] = None,
     model: Annotated[Path | None, typer.Option("--model", help="The file that the project was made from.", metavar="FILE")] = None,
+    models: Annotated[
+        Path | None,
+        typer.Option("--models", help="Instead of a project: a folder of models, each converted and judged.", metavar="DIR", rich_help_panel=MODELS),
+    ] = None,
+    io: Annotated[IoType, typer.Option("--io", help="For --models: how they are converted.", rich_help_panel=MODELS)] = IoType.STREAM,
+    bits: Annotated[str | None, typer.Option("--bits", help="For --models: widths of float networks.", metavar="W[,I]", rich_help_panel=MODELS)] = None,
+    jobs: Annotated[int, typer.Option("--jobs", help="For --models: how many at once.", metavar="N", min=1, rich_help_panel=MODELS)] = 2,
+    csim: Annotated[bool, typer.Option("--csim/--no-csim", help="For --models: prove with g++ too.", rich_help_panel=MODELS)] = True,  # noqa: FBT002  # typer's way
     timeout: options.Timeout = 900.0,
     json: options.Json = False,  # noqa: FBT002  # typer's way
     quiet: options.Quiet = False,  # noqa: FBT002  # typer's way
@@ -25,8 +37,15 @@ def verify(
 
     Exit status 0 where all agree as the plan says, 1 where not.
     """
+    if models is not None:
+        if project is not None:
+            raise UsageError(what="give a project or --models DIR, not both")
+        flags = ("--io", io.value, *(() if csim else ("--no-csim",)))
+        return _models(models, flags, bits, jobs, timeout, json=json, quiet=quiet)
+    if project is None:
+        raise UsageError(what="give a project folder, or --models DIR")
     from fpgacnn.cli.console import out, progress, show
-    from fpgacnn.errors import UnknownNameError, UsageError, printable
+    from fpgacnn.errors import UnknownNameError, printable
     from fpgacnn.flow.request import Request
     from fpgacnn.flow.stages import verify as run
     from fpgacnn.reporting.terminal import quality_table, verification_table
@@ -44,3 +63,24 @@ def verify(
         for note in record.notes:
             out().print(f"note: {printable(note)}", markup=False)
     return 0 if record.holds else 1
+
+
+def _models(folder: Path, flags: tuple[str, ...], bits: str | None, jobs: int, seconds: float, *, json: bool, quiet: bool) -> int:
+    from fpgacnn.cli.console import plain_text, progress, show, show_json
+    from fpgacnn.flow.folder import FolderRequest, Judgement, verify_models
+    from fpgacnn.reporting.terminal import judgement_summary, judgement_table
+
+    found: list[Judgement] = []
+    judging = verify_models(FolderRequest(folder=folder, flags=flags, bits=bits, at_once=jobs, seconds=seconds))
+    tell = progress(quiet=quiet or json)
+    while True:
+        with tell(f"{len(found)} models judged" if found else f"converting the models of {plain_text(folder)}"):
+            judgement = next(judging, None)
+        if judgement is None:
+            break
+        found.append(judgement)
+    if json:
+        show_json({"schema": 1, "models": found})
+    elif not quiet:
+        show([judgement_table(found), judgement_summary(found)])
+    return 0 if all(one.outcome.is_good for one in found) else 1

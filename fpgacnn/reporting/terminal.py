@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from rich.console import RenderableType
@@ -10,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fpgacnn.errors import FpgacnnError, printable
+from fpgacnn.flow.folder import Judgement, Outcome
 from fpgacnn.flow.record import LayerRecord, Quality, RunRecord
 from fpgacnn.frontends import Refusal
 from fpgacnn.frontends.keras.reader import Reading
@@ -107,6 +109,29 @@ def verdict(report: VerificationReport) -> Text:
     first = report.first
     where = f" first at {first.layer}{list(first.index)}: {first.left:g} and {first.right:g}" if first else ""
     return Text(f"DIFFERENT{where}", style="bold red")
+
+
+def judgement_table(judgements: Sequence[Judgement]) -> Table:
+    """One row a model."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("model", "outcome", "plan", "events", "largest difference", "s", "why"):
+        table.add_column(name, justify="right" if name in {"events", "largest difference", "s"} else "left", overflow="fold")
+    for one in judgements:
+        style = "" if one.outcome.is_good else "bold red"
+        largest = "" if one.largest is None else f"{one.largest:.3g}"
+        events = f"{one.events}" if one.events else ""
+        table.add_row(
+            escape(printable(one.model)), Text(one.outcome, style=style), one.promise, events, largest, f"{one.seconds:.0f}", escape(printable(one.why))
+        )
+    return table
+
+
+def judgement_summary(judgements: Sequence[Judgement]) -> Text:
+    """How many models came to each outcome."""
+    counts = Counter(one.outcome for one in judgements)
+    words = ", ".join(f"{counts[outcome]} {outcome}" for outcome in Outcome if counts[outcome])
+    good = all(outcome.is_good for outcome in counts)
+    return Text(f"{len(judgements)} models: {words}", style="bold green" if good else "bold red")
 
 
 def quality_table(qualities: Sequence[Quality]) -> Table:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from fpgacnn.errors import ToolTimeoutError
-from fpgacnn.process import CHILD_MEMORY_BYTES, TAIL_CHARACTERS, Finished, run
+from fpgacnn.process import CHILD_MEMORY_BYTES, TAIL_CHARACTERS, Finished, run, side_by_side
 from tests.command import ends_soon
 
 SHELL = shutil.which("sh") or "/bin/sh"
@@ -51,6 +51,25 @@ def test_only_the_end_of_a_long_output_is_kept(tmp_path: Path) -> None:
     finished = shell("yes line | head -c 100000; echo last", tmp_path)
     assert len(finished.tail) == TAIL_CHARACTERS
     assert finished.last_line == "last"
+
+
+def test_commands_side_by_side_are_told_of_as_they_end_and_late_ones_are_ended(tmp_path: Path, children: Path) -> None:
+    scripts = ("sleep 0.6; echo slow; exit 3", "echo quick", f"echo $$ > {children}; exec sleep 60", "echo last")
+    found = list(side_by_side([[SHELL, "-c", script] for script in scripts], at_once=3, folder=tmp_path, seconds=1.5))
+    assert [one.number for one in found] == [1, 3, 0, 2]
+    ends = {one.number: one.finished for one in found}
+    assert ends[0] == Finished(status=3, tail="slow\n")
+    assert ends[2] is None
+    assert ends_soon(int(children.read_text()))
+
+
+def test_whoever_stops_listening_ends_what_still_runs(tmp_path: Path, children: Path) -> None:
+    running = side_by_side([[SHELL, "-c", "true"], [SHELL, "-c", f"echo $$ > {children}; exec sleep 60"]], at_once=2, folder=tmp_path, seconds=50)
+    next(running)
+    while not (children.exists() and children.read_text().strip()):
+        time.sleep(0.02)
+    running.close()
+    assert ends_soon(int(children.read_text()))
 
 
 def test_bytes_that_are_no_text_do_not_disturb(tmp_path: Path) -> None:
