@@ -31,6 +31,12 @@ from fpgacnn.errors.networks import (
     WidthsNeededError,
 )
 from fpgacnn.errors.projects import OutputExistsError, ProjectError, WriteError
+from fpgacnn.errors.synth import (
+    NoReportsError,
+    ReportBrokenError,
+    ReportForeignError,
+    ReportRefusedError,
+)
 from fpgacnn.errors.targets import UnknownPartError
 from fpgacnn.errors.tools import (
     CompileFailedError,
@@ -65,11 +71,15 @@ __all__ = [
     "InternalError",
     "LoweringError",
     "MissingExtraError",
+    "NoReportsError",
     "NonFiniteInputError",
     "NonFiniteWeightsError",
     "NotAModelError",
     "OutputExistsError",
     "ProjectError",
+    "ReportBrokenError",
+    "ReportForeignError",
+    "ReportRefusedError",
     "ShapeError",
     "TooLargeError",
     "ToolTimeoutError",

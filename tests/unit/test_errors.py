@@ -77,6 +77,7 @@ def test_errors_about_input_end_with_2_and_about_foreign_tools_with_3() -> None:
     assert {by_code[code] for code in by_code if "FC002" <= code < "FC055"} == {2}
     assert {by_code[code] for code in by_code if "FC070" <= code < "FC100"} == {3}
     assert by_code["FC120"] == 2
+    assert {by_code[code] for code in by_code if "FC100" <= code < "FC110"} == {2}
 
 
 def test_every_place_that_makes_an_error_gives_all_the_data_that_its_words_need() -> None:

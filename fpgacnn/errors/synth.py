@@ -1,0 +1,37 @@
+"""Reports of synthesis tools, and the tools themselves."""
+
+from __future__ import annotations
+
+from fpgacnn.errors.base import FpgacnnError
+
+
+class ReportBrokenError(FpgacnnError):
+    """A report is half-written or damaged: a section is missing, a table is cut off, a number is none."""
+
+    code = "FC100"
+    message = "{file}: section '{section}': {why}"
+    cure = "run the synthesis again; reports of a run that was ended are incomplete"
+
+
+class ReportRefusedError(FpgacnnError):
+    """A report is larger than any that the tools write, or an XML file that defines entities; it is not read."""
+
+    code = "FC101"
+    message = "{file}: {why}"
+    cure = "leave this file out: no tool of the vendor writes such a report"
+
+
+class ReportForeignError(FpgacnnError):
+    """A file has the name of a report and is something else: a pointer of Git LFS, a web page."""
+
+    code = "FC102"
+    message = "{file} is {seen}, no report of a tool"
+    cure = "put the tool's own file there (`git lfs pull` fetches what a pointer stands for), or leave this one out"
+
+
+class NoReportsError(FpgacnnError):
+    """The folder holds no report that could be read."""
+
+    code = "FC103"
+    message = "{folder}: no reports of Vivado or Vitis HLS"
+    cure = "run `fpgacnn synth {folder}` where Vitis or Vivado HLS is installed"
