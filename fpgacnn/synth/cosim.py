@@ -34,7 +34,7 @@ def read_cosim(text: str, file: str) -> Cosim:
     width = rows[0].count("|") - 1
     if width not in (8, 9):
         raise cells.broken(f"{width} columns instead of 8 or 9")
-    table = parse_table(["+-+", f"|{'|' * width}", "+-+", *rows, drawn[-1]], file, cells.section)
+    table = parse_table([drawn[0], f"|{'|' * width}", drawn[0], *rows, drawn[-1]], file, cells.section)
     tried = [row for row in table.rows if row[1].strip() not in NOTHING]
     row = [cell.strip() for cell in (tried or table.rows)[-1]]
     return Cosim(
@@ -69,7 +69,7 @@ def read_export_rpt(text: str, file: str) -> Export:
     for name in ("required", "achieved post-synthesis", *after):
         if not any(said.startswith(name) for said in periods):
             raise timing.broken(f"'CP {name}' is missing; the report ends early")
-    if not verdicts and not text.endswith("\n"):
+    if not verdicts and None not in periods.values():
         raise timing.broken("the verdict on timing is missing; the report ends early")
     missing = [name for name in ("LUT", "FF", "DSP", "BRAM") if name not in counts]
     if missing:

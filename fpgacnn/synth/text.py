@@ -49,7 +49,8 @@ def parse_table(lines: Sequence[str], file: str, section: str) -> Table:
 
     Raises ReportBrokenError where it is cut off or its rows do not fit its header.
     """
-    if len(lines) < 3 or not lines[-1].lstrip().startswith("+-") or set(lines[-1].strip()) - {"+", "-"} or not lines[-1].rstrip().endswith("+"):
+    borders = [line.strip() for line in lines if line.lstrip().startswith("+-")]
+    if len(borders) < 3 or lines[-1].strip() != lines[0].strip() or borders[-1] != lines[-1].strip():
         raise ReportBrokenError(file=file, section=section, why="its table is cut off")
     groups: list[list[tuple[str, ...]]] = [[]]
     for line in lines[1:]:

@@ -194,7 +194,7 @@ def read_timing(text: str, file: str) -> Timing:
 
 
 def _clocks(lines: list[str], cells: Cells) -> Mapping[str, float]:
-    heads = [place for place, line in enumerate(lines) if line.startswith("| ") and not line.startswith("| -")]
+    heads = [place for place, line in enumerate(lines) if line.startswith("| ") and line[2:3].isalpha()]
     start = next((place for place in heads if lines[place].strip("| ") == "Clock Summary"), None)
     end = next((place for place in heads if start is not None and place > start), None)
     if start is None or end is None:
