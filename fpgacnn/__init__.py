@@ -3,6 +3,6 @@
 Every command of the command line is one function here; each returns a frozen record.
 """
 
-from fpgacnn.api import convert, inspect, simulate, verify
+from fpgacnn.api import convert, freeze, inspect, simulate, verify, verify_locked
 
-__all__ = ["convert", "inspect", "simulate", "verify"]
+__all__ = ["convert", "freeze", "inspect", "simulate", "verify", "verify_locked"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fpgacnn.flow.folder import Judgement
+    from fpgacnn.flow.locked import LockedRecord
     from fpgacnn.flow.record import RunRecord
     from fpgacnn.frontends import Refusal
     from fpgacnn.frontends.keras.reader import Reading
@@ -118,3 +119,26 @@ def simulate(
     from fpgacnn.flow.stages import simulate as run
 
     return run(Path(source), Path(input), engine, Request(model=Path(source)), trace=trace)
+
+
+def freeze(
+    project: str | Path,
+    *,
+    input: str | Path | None = None,  # noqa: A002  # the command line says --input
+    events: int = 256,
+    golden: str | Path | None = None,
+    update: bool = False,
+) -> LockedRecord:
+    """Store golden vectors of a project, by default beside it; `update` replaces older ones."""
+    from fpgacnn.flow.locked import Lock
+    from fpgacnn.flow.locked import freeze as run
+
+    return run(Lock(project=Path(project), golden=Path(golden) if golden else None), Path(input) if input else None, count=events, update=update)
+
+
+def verify_locked(project: str | Path, *, golden: str | Path | None = None) -> LockedRecord:
+    """Hold a project against its golden vectors; the record lists every change with its cause."""
+    from fpgacnn.flow.locked import Lock
+    from fpgacnn.flow.locked import verify_locked as run
+
+    return run(Lock(project=Path(project), golden=Path(golden) if golden else None))

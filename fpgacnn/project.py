@@ -74,13 +74,13 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 @contextmanager
-def staged(folder: Path) -> Iterator[Path]:
+def staged(folder: Path, *, mark: str = RECORD) -> Iterator[Path]:
     """A folder to fill, moved to `folder` as a whole when the block ends well and removed when it does not.
 
-    An older project at `folder` is replaced; anything else there is refused with OutputExistsError. Whatever happens,
-    `folder` holds the old project or the new one, never a mixture.
+    An older folder with the file `mark` is replaced; anything else there is refused with OutputExistsError. Whatever
+    happens, `folder` holds the old content or the new one, never a mixture.
     """
-    refuse_foreign(folder)
+    refuse_foreign(folder, mark=mark)
     made = [parent for parent in folder.parents if not parent.exists()]
     try:
         try:
@@ -90,7 +90,7 @@ def staged(folder: Path) -> Iterator[Path]:
             raise WriteError(file=folder, why=error.strerror or str(error)) from error
         try:
             yield stage
-            _replace(stage, folder)
+            _replace(stage, folder, mark)
         finally:
             shutil.rmtree(stage, ignore_errors=True)
     finally:
@@ -99,19 +99,19 @@ def staged(folder: Path) -> Iterator[Path]:
                 parent.rmdir()
 
 
-def refuse_foreign(folder: Path) -> None:
+def refuse_foreign(folder: Path, *, mark: str = RECORD) -> None:
     """Raise OutputExistsError where something that fpgacnn did not make is in the way."""
     try:
         foreign = folder.is_symlink() or (folder.exists() and not folder.is_dir())
-        foreign = foreign or (folder.is_dir() and any(folder.iterdir()) and not (folder / RECORD).is_file())
+        foreign = foreign or (folder.is_dir() and any(folder.iterdir()) and not (folder / mark).is_file())
     except OSError as error:
         raise WriteError(file=folder, why=error.strerror or str(error)) from error
     if foreign:
         raise OutputExistsError(folder=folder)
 
 
-def _replace(stage: Path, folder: Path) -> None:
-    refuse_foreign(folder)
+def _replace(stage: Path, folder: Path, mark: str) -> None:
+    refuse_foreign(folder, mark=mark)
     old = stage.with_name(stage.name + "-old")
     try:
         stage.chmod(0o755)

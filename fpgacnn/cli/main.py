@@ -42,9 +42,9 @@ def common(
 
 def main() -> None:
     """Run a command; errors become one line, a hint and an exit status."""
-    from fpgacnn.cli import convert, demo, doctor, explain, inspect, simulate, verify
+    from fpgacnn.cli import convert, demo, doctor, explain, freeze, inspect, simulate, verify
 
-    for command in (inspect.inspect, convert.convert, simulate.simulate, verify.verify, demo.demo, doctor.doctor, explain.explain):
+    for command in (inspect.inspect, convert.convert, simulate.simulate, verify.verify, freeze.freeze, demo.demo, doctor.doctor, explain.explain):
         app.command()(command)
     signal.signal(signal.SIGTERM, _terminated)
     sys.exit(_guarded())

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from fpgacnn.cli import options
+from fpgacnn.cli.freeze import verify_locked
 from fpgacnn.design import IoType
 from fpgacnn.errors import UsageError
 
@@ -28,6 +29,8 @@ def verify(
     bits: Annotated[str | None, typer.Option("--bits", help="For --models: widths of float networks.", metavar="W[,I]", rich_help_panel=MODELS)] = None,
     jobs: Annotated[int, typer.Option("--jobs", help="For --models: how many at once.", metavar="N", min=1, rich_help_panel=MODELS)] = 2,
     csim: Annotated[bool, typer.Option("--csim/--no-csim", help="For --models: prove with g++ too.", rich_help_panel=MODELS)] = True,  # noqa: FBT002  # typer's way
+    locked: Annotated[bool, typer.Option("--locked", help="Hold the project against its golden vectors (`fpgacnn freeze`), and nothing else.")] = False,  # noqa: FBT002  # typer's way
+    golden: options.Golden = None,
     timeout: options.Timeout = 900.0,
     json: options.Json = False,  # noqa: FBT002  # typer's way
     quiet: options.Quiet = False,  # noqa: FBT002  # typer's way
@@ -35,7 +38,7 @@ def verify(
 ) -> int:
     """Compare engines and references event by event, layer by layer: C simulation, emulator, trained network.
 
-    Exit status 0 where all agree as the plan says, 1 where not.
+    Exit status 0 where all agree as the plan says, 1 where not. With --locked: 0 where not a bit has changed.
     """
     if models is not None:
         if project is not None:
@@ -50,6 +53,12 @@ def verify(
     from fpgacnn.flow.stages import verify as run
     from fpgacnn.reporting.terminal import quality_table, verification_table
 
+    if locked:
+        if input or every or reference or model:
+            raise UsageError(what="--locked runs the frozen events; --input, --all, --reference and --model do not go with it")
+        return verify_locked(project, golden, seconds=timeout, json=json, quiet=quiet)
+    if golden is not None:
+        raise UsageError(what="--golden goes with --locked")
     if reference not in (None, "keras"):
         raise UnknownNameError(what="reference", name=reference, known="keras")
     if reference and model is None:

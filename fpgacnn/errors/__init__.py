@@ -18,6 +18,7 @@ from fpgacnn.errors.files import (
     TooLargeError,
     WeightsError,
 )
+from fpgacnn.errors.golden import GoldenBrokenError, GoldenExistsError, GoldenMissingError, NotFreezableError
 from fpgacnn.errors.networks import (
     CodeInFileError,
     FormatTextError,
@@ -65,6 +66,9 @@ __all__ = [
     "ForeignToolError",
     "FormatTextError",
     "FpgacnnError",
+    "GoldenBrokenError",
+    "GoldenExistsError",
+    "GoldenMissingError",
     "GraphError",
     "Hls4mlFailedError",
     "HostileFileError",
@@ -75,6 +79,7 @@ __all__ = [
     "NonFiniteInputError",
     "NonFiniteWeightsError",
     "NotAModelError",
+    "NotFreezableError",
     "OutputExistsError",
     "ProjectError",
     "ReportBrokenError",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,12 @@ MAX_FILE_BYTES = 1 << 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedProject:
-    """What a folder holds, and `notes` on files that are not what fpgacnn wrote."""
+    """What a folder holds, and `notes` on files that are not what fpgacnn wrote. `files` are all but the record."""
 
     network: SourceModel
     design: Design
     project: HlsProject
+    files: Mapping[str, bytes]
     record: dict[str, Any]
     notes: tuple[str, ...]
 
@@ -40,7 +42,8 @@ def open_project(folder: Path) -> OpenedProject:
     same = files_digest(files) == record.get("project", {}).get("digest")
     notes = () if same else ("files of the project differ from what fpgacnn wrote",)
     code = {name: content for name, content in files.items() if not name.startswith(("fpgacnn/", "tb_data/"))}
-    return OpenedProject(network=network, design=design, project=HlsProject(files=code, inputs=inputs, outputs=outputs), record=record, notes=notes)
+    project = HlsProject(files=code, inputs=inputs, outputs=outputs)
+    return OpenedProject(network=network, design=design, project=project, files=files, record=record, notes=notes)
 
 
 def read_record(folder: Path) -> dict[str, Any]:
