@@ -21,6 +21,8 @@ import numpy as np
 
 from fpgacnn.arrays import read_arrays
 from fpgacnn.errors import ArrayFileError, FileMissingError, FpgacnnError, UsageError
+from fpgacnn.flow.request import Request
+from fpgacnn.flow.stages import simulate
 from fpgacnn.ir.source import FloatArray
 from fpgacnn.process import Ended, Finished, side_by_side
 from fpgacnn.project import RECORD
@@ -187,9 +189,8 @@ class _Job:
             return replace(judged, outcome=Outcome.CRASHED, why=str(error))
 
     def _compared(self, judged: Judgement, record: Mapping[str, Any]) -> Judgement:
-        from fpgacnn.api import simulate
-
-        hardware = [codes.values for codes in simulate(self.place, self.answers).outputs.values()]
+        result = simulate(self.place, self.answers, "emulator", Request(model=self.place), trace=False)
+        hardware = [codes.values for codes in result.outputs.values()]
         arrays = read_arrays(self.answers)
         names = [f"output_{number}" for number in range(len(hardware))]
         if not all(name in arrays for name in names):
