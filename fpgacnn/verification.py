@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ class VerificationReport:
     """One comparison. `allowed` is the largest difference that the plan promises (0: equality); `holds` is the verdict.
 
     `mismatches` counts values that differ at all, `values` all compared. `layers` tells how many nodes were compared.
+    `float32_events` are events that differ because the framework's float32 rounds a tie; they are not held against hardware.
     """
 
     left: str
@@ -41,6 +42,7 @@ class VerificationReport:
     allowed: float
     holds: bool
     first: Difference | None = None
+    float32_events: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,27 +91,37 @@ def _first(layer: str, differs: NDArray[np.bool_], left: NDArray[np.int64] | Flo
 
 
 def against_reference(
-    design: Design, hardware: SimulationResult, reference: Mapping[str, FloatArray], *, name: str, exactness: float = 0.0
+    design: Design,
+    hardware: SimulationResult,
+    reference: Mapping[str, FloatArray],
+    *,
+    name: str,
+    exactness: float = 0.0,
+    excused: NDArray[np.bool_] | None = None,
 ) -> VerificationReport:
     """Hardware against the trained network's own answers, layer by layer where traced.
 
     Equality is owed where the plan's error is 0, else its bound. `exactness` is what the reference's own float
-    arithmetic may be off, relative to the largest value of a layer (0 for exact references).
+    arithmetic may be off, relative to the largest value of a layer (0 for exact references). Events that are `excused`
+    (events,) are counted apart where they differ.
     """
     shown = {**hardware.trace, **hardware.outputs}
-    tallies = []
+    tallies, excuse, differing = [], np.zeros(hardware.events, np.bool_) if excused is None else excused, np.zeros(hardware.events, np.bool_)
     for layer in design.model.layers:
         if layer.is_result and layer.name in shown and layer.source in reference:
             wanted = reference[layer.source].reshape(shown[layer.name].array.shape)
             slack = exactness * float(np.abs(wanted).max(initial=0.0))
-            tallies.append(_values_tally(layer.name, shown[layer.name].values, wanted, design.plan.layers[layer.name].error + slack))
-    return _report(hardware.engine, name, hardware.events, tallies)
+            allowed = design.plan.layers[layer.name].error + slack
+            tallies.append(_values_tally(layer.name, shown[layer.name].values, wanted, allowed, excuse))
+            differing |= (np.abs(shown[layer.name].values - wanted) > allowed).reshape(hardware.events, -1).any(axis=1)
+    return replace(_report(hardware.engine, name, hardware.events, tallies), float32_events=int((differing & excuse).sum()))
 
 
-def _values_tally(layer: str, left: FloatArray, right: FloatArray, allowed: float) -> Tally:
+def _values_tally(layer: str, left: FloatArray, right: FloatArray, allowed: float, excused: NDArray[np.bool_]) -> Tally:
     differs = left != right
-    largest = float(np.abs(left - right).max(initial=0.0))
-    beyond = np.abs(left - right) > allowed if largest > allowed else differs
+    held = np.where(excused.reshape(-1, *(1,) * (left.ndim - 1)), 0.0, np.abs(left - right))
+    largest = float(held.max(initial=0.0))
+    beyond = held > allowed if largest > allowed else differs
     first = _first(layer, beyond, left, right)
     return Tally(layer=layer, values=differs.size, mismatches=int(differs.sum()), largest=largest, allowed=allowed, first=first)
 

@@ -102,6 +102,8 @@ def verification_table(reports: Sequence[VerificationReport]) -> Table:
 
 def verdict(report: VerificationReport) -> Text:
     """A comparison's outcome in words."""
+    if report.holds and report.float32_events:
+        return Text(f"equal but for {report.float32_events} events in which float32 rounds a tie", style="green")
     if report.holds and not report.mismatches:
         return Text("equal", style="bold green")
     if report.holds:

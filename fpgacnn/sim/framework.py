@@ -23,19 +23,19 @@ CHUNK_EVENTS = 256
 
 def evaluate(model: SourceModel, inputs: Sequence[FloatArray], *, quantized: bool) -> Mapping[str, FloatArray]:
     """Every layer's output (events, ...shape) by its name in the file."""
-    weights = _prepared(model, quantized=quantized)
+    weights = prepared(model, quantized=quantized)
     parts: dict[str, list[FloatArray]] = {layer.name: [] for layer in model.layers}
     for start in range(0, max(len(inputs[0]), 1), CHUNK_EVENTS):
         found: dict[str, FloatArray] = {}
         ports = {name: np.asarray(one[start : start + CHUNK_EVENTS], np.float64) for name, one in zip(model.inputs, inputs, strict=True)}
         for layer in model.layers:
             given = tuple(found[name] for name in layer.inputs)
-            found[layer.name] = ports[layer.name] if layer.name in ports else _layer(layer, given, weights[layer.name], quantized=quantized)
+            found[layer.name] = ports[layer.name] if layer.name in ports else layer_answer(layer, given, weights[layer.name], quantized=quantized)
             parts[layer.name].append(found[layer.name])
     return {name: np.concatenate(values) for name, values in parts.items()}
 
 
-def _prepared(model: SourceModel, *, quantized: bool) -> Mapping[str, tuple[FloatArray, ...]]:
+def prepared(model: SourceModel, *, quantized: bool) -> Mapping[str, tuple[FloatArray, ...]]:
     """Weights of every layer as they enter the arithmetic, computed once."""
     return {layer.name: _constants(layer, quantized=quantized) for layer in model.layers}
 
@@ -75,7 +75,8 @@ def _unquantized(statistics: src.Statistics) -> src.Statistics:
     )
 
 
-def _layer(layer: SourceLayer, given: tuple[FloatArray, ...], constants: tuple[FloatArray, ...], *, quantized: bool) -> FloatArray:
+def layer_answer(layer: SourceLayer, given: tuple[FloatArray, ...], constants: tuple[FloatArray, ...], *, quantized: bool) -> FloatArray:
+    """One layer's result (events, ...shape) from its inputs and its `prepared` weights."""
     operation, data = layer.operation, given[0]
     match operation:
         case src.Convolution():
