@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fpgacnn.flow.comparison import Comparison
     from fpgacnn.flow.folder import Judgement
     from fpgacnn.flow.locked import LockedRecord
     from fpgacnn.flow.record import RunRecord
+    from fpgacnn.flow.subjects import Subject
     from fpgacnn.frontends import Refusal
     from fpgacnn.frontends.keras.reader import Reading
     from fpgacnn.sim.result import SimulationResult
@@ -142,3 +144,33 @@ def verify_locked(project: str | Path, *, golden: str | Path | None = None) -> L
     from fpgacnn.flow.locked import verify_locked as run
 
     return run(Lock(project=Path(project), golden=Path(golden) if golden else None))
+
+
+def report(*projects: str | Path, output: str | Path | None = None) -> tuple[Subject, ...]:
+    """The records of project folders, or of files that hold what `--json` printed; with `output`, written as a report.
+
+    Its suffix says the form: .html, .md, .csv or .json. Only an older report is replaced.
+    """
+    from fpgacnn.flow.subjects import open_subjects
+    from fpgacnn.reporting.files import refuse, write_report
+
+    if output:
+        refuse(Path(output))
+    subjects = open_subjects([Path(project) for project in projects])
+    if output:
+        write_report(Path(output), subjects)
+    return subjects
+
+
+def compare(left: str | Path, right: str | Path, *, output: str | Path | None = None) -> Comparison:
+    """What changed from one run to another; with `output`, written as a report."""
+    from fpgacnn.flow.comparison import compare as changes
+    from fpgacnn.flow.subjects import open_subjects
+    from fpgacnn.reporting.files import refuse, write_comparison
+
+    if output:
+        refuse(Path(output))
+    comparison = changes(*open_subjects([Path(left), Path(right)]))
+    if output:
+        write_comparison(Path(output), comparison)
+    return comparison

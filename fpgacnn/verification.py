@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +28,9 @@ class Difference:
 class VerificationReport:
     """One comparison. `allowed` is the largest difference that the plan promises (0: equality); `holds` is the verdict.
 
-    `mismatches` counts values that differ at all, `values` all compared. `layers` tells how many nodes were compared.
-    `float32_events` are events that differ because the framework's float32 rounds a tie; they are not held against hardware.
+    `mismatches` counts values that differ at all, `values` all compared. `layers` tells how many nodes were compared;
+    `differences` is the largest difference of each that differs. `float32_events` are events that differ because the
+    framework's float32 rounds a tie; they are not held against hardware.
     """
 
     left: str
@@ -43,6 +44,7 @@ class VerificationReport:
     holds: bool
     first: Difference | None = None
     float32_events: int = 0
+    differences: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +143,7 @@ def _report(left: str, right: str, events: int, tallies: Sequence[Tally]) -> Ver
         allowed=max((tally.allowed for tally in tallies), default=0.0),
         holds=bool(tallies) and not broken,
         first=differing[0].first if differing else None,
+        differences={tally.layer: tally.largest for tally in tallies if tally.first},
     )
 
 

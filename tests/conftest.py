@@ -2,7 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
 from hypothesis import HealthCheck, settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Golden:
+    """Short generated text that is kept beside its test, so that its changes are read like code."""
+
+    folder: Path
+    update: bool
+
+    def check(self, name: str, text: str) -> None:
+        file = self.folder / name
+        if self.update:
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        assert text == file.read_text(encoding="utf-8")
+
 
 settings.register_profile(
     "fpgacnn",
@@ -13,3 +33,13 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("fpgacnn")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="rewrite the golden files that tests compare with")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Golden:
+    """Compares a text with the file of that name beside the test."""
+    return Golden(folder=request.path.parent / "golden", update=request.config.getoption("--update-golden"))

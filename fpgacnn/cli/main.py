@@ -42,9 +42,21 @@ def common(
 
 def main() -> None:
     """Run a command; errors become one line, a hint and an exit status."""
-    from fpgacnn.cli import convert, demo, doctor, explain, freeze, inspect, simulate, verify
+    from fpgacnn.cli import compare, convert, demo, doctor, explain, freeze, inspect, report, simulate, verify
 
-    for command in (inspect.inspect, convert.convert, simulate.simulate, verify.verify, freeze.freeze, demo.demo, doctor.doctor, explain.explain):
+    commands = (
+        inspect.inspect,
+        convert.convert,
+        simulate.simulate,
+        verify.verify,
+        freeze.freeze,
+        report.report,
+        compare.compare,
+        demo.demo,
+        doctor.doctor,
+        explain.explain,
+    )
+    for command in commands:
         app.command()(command)
     signal.signal(signal.SIGTERM, _terminated)
     sys.exit(_guarded())

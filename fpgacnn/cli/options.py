@@ -49,6 +49,10 @@ Golden: TypeAlias = Annotated[
     Path | None, typer.Option("--golden", help="Folder of the golden vectors (default: PROJECT.golden, beside the project).", metavar="DIR")
 ]
 
+ReportFile: TypeAlias = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Write it here, in the form of the suffix: .html, .md, .csv or .json.", metavar="FILE")
+]
+
 DEFAULT = Target()
 
 

@@ -32,6 +32,7 @@ from fpgacnn.errors.networks import (
     WidthsNeededError,
 )
 from fpgacnn.errors.projects import OutputExistsError, ProjectError, WriteError
+from fpgacnn.errors.reports import NothingToReportError, RecordError, ReportExistsError, ReportFormatError
 from fpgacnn.errors.synth import (
     NoReportsError,
     ReportBrokenError,
@@ -80,10 +81,14 @@ __all__ = [
     "NonFiniteWeightsError",
     "NotAModelError",
     "NotFreezableError",
+    "NothingToReportError",
     "OutputExistsError",
     "ProjectError",
+    "RecordError",
     "ReportBrokenError",
+    "ReportExistsError",
     "ReportForeignError",
+    "ReportFormatError",
     "ReportRefusedError",
     "ShapeError",
     "TooLargeError",

@@ -10,11 +10,11 @@ from typing import ClassVar
 MAX_SHOWN = 200
 
 
-def printable(value: object) -> str:
+def printable(value: object, limit: int = MAX_SHOWN) -> str:
     """Show foreign text on one terminal line: control characters escaped, length bounded."""
     text = value if isinstance(value, str) else str(value)
     safe = "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
-    return safe if len(safe) <= MAX_SHOWN else safe[: MAX_SHOWN - 1] + "…"
+    return safe if len(safe) <= limit else safe[: limit - 1] + "…"
 
 
 class FpgacnnError(Exception):

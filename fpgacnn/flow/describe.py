@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,18 +13,22 @@ from fpgacnn.ir import layers as hw
 from fpgacnn.ir.model import QuantizedModel
 from fpgacnn.ir.source import FloatArray, SourceModel
 from fpgacnn.ir.text import operation_text
+from fpgacnn.numeric.fixed import Codes
 from fpgacnn.precision import LayerPrecision
 from fpgacnn.verification import signal_to_noise_db
 
 
-def plan_record(design: Design, network: SourceModel, noise: Mapping[str, float | None]) -> PlanRecord:
-    """The plan with every decision and its reason."""
+def plan_record(design: Design, network: SourceModel, noise: Mapping[str, float | None], seen: Mapping[str, Codes]) -> PlanRecord:
+    """The plan with every decision and its reason; `seen` are the codes of the run's events."""
     plan = design.plan
     return PlanRecord(
         exact=plan.is_exact and not network.has_given_widths,
         lossless=plan.is_lossless,
         losses=plan.losses,
-        decisions=tuple(_layer(layer, plan.layers[layer.name], network, noise.get(layer.source)) for layer in design.model.layers),
+        decisions=tuple(
+            replace(_layer(layer, plan.layers[layer.name], network, noise.get(layer.source)), seen=_extremes(seen.get(layer.name)))
+            for layer in design.model.layers
+        ),
     )
 
 
@@ -48,7 +53,15 @@ def _layer(layer: hw.Layer, precision: LayerPrecision, network: SourceModel, noi
         error=precision.error,
         loss=precision.loss,
         signal_to_noise_db=noise if layer.is_result else None,
+        inputs=layer.inputs,
+        reach=precision.reach,
     )
+
+
+def _extremes(codes: Codes | None) -> tuple[float, float] | None:
+    if codes is None or not codes.array.size:
+        return None
+    return float(codes.array.min()) * codes.format.step, float(codes.array.max()) * codes.format.step
 
 
 def _constants(operation: hw.Operation) -> tuple[str, str]:

@@ -97,13 +97,15 @@ class Run:
         reports.append(against_reference(self.design, emulated, reference, name="quantized network", exactness=float64_slack(self.design)))
         if self.request.keras:
             reports.append(self.keras_report(emulated, rounded))
-        noise = noise_by_layer(self.trained.network, quantized, real)
+        network = self.trained.network
+        unquantized = real if self.request.float_model is None else evaluate(network, self.events.values, quantized=False)
+        noise = noise_by_layer(network, quantized, unquantized)
         return RunRecord(
             version=version("fpgacnn"),
-            model=model_record(self.trained.network, self.design, self.request.model.name),
+            model=model_record(network, self.design, self.request.model.name),
             inputs=inputs,
             target=target_record(self.design, self.request.softmax),
-            plan=plan_record(self.design, self.trained.network, noise),
+            plan=plan_record(self.design, network, noise, emulated.trace),
             verification=tuple(reports),
             quality=self.quality(real, quantized, emulated),
             project=ProjectRecord(folder=str(folder), digest=files_digest(files), files=len(files), bytes=sum(map(len, files.values()))),

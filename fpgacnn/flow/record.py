@@ -19,7 +19,10 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerRecord:
-    """One node of the hardware: where it comes from, its formats and why, and what it may be off."""
+    """One node of the hardware: where it comes from, its formats and why, and what it may be off.
+
+    `reach` are the smallest and largest value that any input can bring, `seen` those that the events of the run brought.
+    """
 
     name: str
     source: str
@@ -37,6 +40,9 @@ class LayerRecord:
     error: float
     loss: str
     signal_to_noise_db: float | None
+    inputs: tuple[str, ...] = ()
+    reach: tuple[float, float] | None = None
+    seen: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,7 +37,7 @@ class LayerPrecision:
 
     `error` bounds the absolute difference between the node's result and exact arithmetic on the trained numbers, for
     every possible input. `loss` says what is lost in this node, `rounds_in_float32` that the framework's own float32
-    may round here where hardware does not.
+    may round here where hardware does not. `reach` are the smallest and largest value that the result can have.
     """
 
     result: Decision
@@ -46,6 +46,7 @@ class LayerPrecision:
     error: float = 0.0
     loss: str = ""
     rounds_in_float32: bool = False
+    reach: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +95,9 @@ class Walk:
         given = tuple(self.ranges[name] for name in layer.inputs)
         formats = tuple(self.decided[name].result.format for name in layer.inputs)
         shapes = tuple(self.shapes[name] for name in layer.inputs)
-        self.ranges[layer.name], self.decided[layer.name] = _decide(layer, given, formats, shapes)
+        found, decided = _decide(layer, given, formats, shapes)
+        low, high = (code * 2.0**-found.interval.fraction for code in found.interval.bounds)
+        self.ranges[layer.name], self.decided[layer.name] = found, replace(decided, reach=(low, high))
         self.shapes[layer.name] = layer.shape
 
 

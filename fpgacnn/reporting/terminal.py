@@ -11,14 +11,21 @@ from rich.table import Table
 from rich.text import Text
 
 from fpgacnn.errors import FpgacnnError, printable
+from fpgacnn.flow.comparison import Comparison
+from fpgacnn.flow.facts import comparison_name
 from fpgacnn.flow.folder import Judgement, Outcome
 from fpgacnn.flow.record import LayerRecord, Quality, RunRecord
+from fpgacnn.flow.subjects import Subject
 from fpgacnn.frontends import Refusal
 from fpgacnn.frontends.keras.reader import Reading
 from fpgacnn.ir.text import operation_text
+from fpgacnn.reporting import compose, page
+from fpgacnn.reporting.page import Section, Tone, Verdict
+from fpgacnn.reporting.words import clean
 from fpgacnn.verification import VerificationReport
 
 UNTOLD_SHOWN = 5
+STYLES = {Tone.GOOD: "green", Tone.WARN: "yellow", Tone.BAD: "red", Tone.PLAIN: ""}
 
 
 def error_lines(error: FpgacnnError) -> tuple[Text, Text | None]:
@@ -33,13 +40,13 @@ def run_report(record: RunRecord) -> Iterator[RenderableType]:
     yield Text.assemble(
         (printable(model.file), "bold"),
         f"  {model.layers} layers, {model.parameters:,} parameters ({printable(model.framework)})\n",
-        f"for {target.part} at {target.clock_ns:g} ns, io_{target.io}, {target.strategy}, reuse {target.reuse}, {target.backend}",
+        clean(f"for {target.part} at {target.clock_ns:g} ns, io_{target.io}, {target.strategy}, reuse {target.reuse}, {target.backend}"),
     )
     yield layer_table(record.plan.decisions)
     for given in record.inputs:
         rounding = f"; {given.rounded_values:,} values rounded, by at most {given.largest_rounding:.3g}" if given.rounded_values else ""
         origin = printable(given.origin)
-        yield Text(f"input {printable(given.name)}: {given.format} ({given.reason}); {given.events:,} events from {origin}{rounding}")
+        yield Text(f"input {printable(given.name)}: {clean(given.format)} ({clean(given.reason)}); {given.events:,} events from {origin}{rounding}")
     yield promise(record)
     yield verification_table(record.verification)
     if record.quality:
@@ -47,7 +54,50 @@ def run_report(record: RunRecord) -> Iterator[RenderableType]:
     for note in record.notes:
         yield Text.assemble(("note: ", "yellow"), printable(note))
     if record.project:
-        yield Text.assemble("project: ", (printable(record.project.folder), "bold"), f"  ({record.project.files} files, digest {record.project.digest[:12]})")
+        content = f"  ({record.project.files} files, digest {clean(record.project.digest[:12])})"
+        yield Text.assemble("project: ", (printable(record.project.folder), "bold"), content)
+
+
+def subjects_report(subjects: Sequence[Subject]) -> Iterator[RenderableType]:
+    """One run with its verdicts in front, or several side by side."""
+    page = compose.report(subjects)
+    for section in page.overview:
+        yield from section_parts(section)
+    if len(subjects) == 1:
+        yield from map(verdict_line, page.chapters[0].verdicts)
+        yield ""
+        yield from run_report(subjects[0].record)
+
+
+def comparison_report(comparison: Comparison) -> Iterator[RenderableType]:
+    """What changed between two runs."""
+    for section in compose.difference(comparison).overview:
+        yield from section_parts(section)
+
+
+def verdict_line(verdict: Verdict) -> Text:
+    """Question, answer and what stands behind it."""
+    return Text.assemble(f"{verdict.question:<10}", (f"{clean(verdict.answer)}  ", f"bold {STYLES[verdict.tone]}"), clean(verdict.detail))
+
+
+def section_parts(section: Section) -> Iterator[RenderableType]:
+    """A section without its drawings."""
+    yield Text(section.title, style="bold underline")
+    yield from (Text(clean(words)) for words in section.words)
+    for table in section.tables:
+        yield drawn_table(table)
+
+
+def drawn_table(table: page.Table) -> Table:
+    """A report's table on a terminal."""
+    shown = [place for place, column in enumerate(table.columns) if not column.drawn]
+    drawn = Table(box=None, header_style="bold", pad_edge=False)
+    for column in (table.columns[place] for place in shown):
+        name = f"{column.name} [{column.unit}]" if column.unit else column.name
+        drawn.add_column(escape(clean(name)), justify="right" if column.number else "left", overflow="fold")
+    for row in table.rows:
+        drawn.add_row(*(Text(clean(row[place].text), style=STYLES[row[place].tone]) for place in shown))
+    return drawn
 
 
 def layer_table(decisions: Sequence[LayerRecord]) -> Table:
@@ -59,17 +109,22 @@ def layer_table(decisions: Sequence[LayerRecord]) -> Table:
         reason = row.accumulator_reason or row.result_reason
         why = f"{reason}; {row.loss}" if row.loss else reason
         table.add_row(
-            escape(row.name),
-            escape(row.what),
+            plain_cell(row.name),
+            plain_cell(row.what),
             "x".join(map(str, row.shape)),
             f"{row.parameters:,}" if row.parameters else "",
-            row.weight,
-            row.accumulator,
-            row.result,
-            escape(why),
+            plain_cell(row.weight),
+            plain_cell(row.accumulator),
+            plain_cell(row.result),
+            plain_cell(why),
             style="yellow" if row.loss else "",
         )
     return table
+
+
+def plain_cell(text: str) -> Text:
+    """Text of a record, in which nothing is markup."""
+    return Text(clean(text))
 
 
 def promise(record: RunRecord) -> Text:
@@ -78,7 +133,7 @@ def promise(record: RunRecord) -> Text:
         return Text.assemble(("exact: ", "bold green"), "every answer equals the quantized network's, bit for bit")
     if record.plan.lossless:
         return Text.assemble(("lossless: ", "bold green"), "no bit is lost; the framework's own float32 may round where hardware does not")
-    losses = "; ".join(f"{name}: {loss}" for name, loss in record.plan.losses)
+    losses = "; ".join(clean(f"{name}: {loss}") for name, loss in record.plan.losses)
     return Text.assemble(("bounded: ", "bold yellow"), losses)
 
 
@@ -89,7 +144,7 @@ def verification_table(reports: Sequence[VerificationReport]) -> Table:
         table.add_column(name, justify="left" if name in {"compared", "verdict"} else "right")
     for report in reports:
         table.add_row(
-            f"{report.left} = {report.right}" if not report.allowed else f"{report.left} ~ {report.right}",
+            plain_cell(comparison_name(report)),
             f"{report.events:,}",
             f"{report.layers}",
             f"{report.values:,}",
@@ -109,7 +164,7 @@ def verdict(report: VerificationReport) -> Text:
     if report.holds:
         return Text(f"within the stated bound {report.allowed:.3g}", style="green")
     first = report.first
-    where = f" first at {first.layer}{list(first.index)}: {first.left:g} and {first.right:g}" if first else ""
+    where = f" first at {clean(first.layer)}{list(first.index)}: {first.left:g} and {first.right:g}" if first else ""
     return Text(f"DIFFERENT{where}", style="bold red")
 
 
@@ -143,7 +198,7 @@ def quality_table(qualities: Sequence[Quality]) -> Table:
         table.add_column(name, justify="left" if name == "quality" else "right")
     for row in qualities:
         float_network = "" if row.float_network is None else f"{row.float_network:.4f}"
-        table.add_row(row.measure, f"{row.events:,}", float_network, f"{row.quantized:.4f}", f"{row.hardware:.4f}")
+        table.add_row(plain_cell(row.measure), f"{row.events:,}", float_network, f"{row.quantized:.4f}", f"{row.hardware:.4f}")
     return table
 
 

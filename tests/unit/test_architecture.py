@@ -56,6 +56,8 @@ DOORS = {
     "hls4ml": {"hls/hls4ml_door.py"},
     "subprocess": {"process.py"},
     "ctypes": {"sim/emulator/tables.py"},
+    "jinja2": {"reporting/html.py"},
+    "markupsafe": {"reporting/html.py"},
     "rich": {"cli/console.py", "reporting/"},
     "typer": {"cli/"},
     "tensorflow": {"train/"},

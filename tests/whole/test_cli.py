@@ -80,7 +80,7 @@ def test_an_unknown_name_is_told_with_the_known_ones(tmp_path: Path, arguments: 
 
 def test_help_lists_every_command(tmp_path: Path) -> None:
     said = run(tmp_path, "--help").stdout
-    assert all(name in said for name in ("inspect", "convert", "simulate", "verify", "demo", "doctor", "explain"))
+    assert all(name in said for name in ("inspect", "convert", "simulate", "verify", "report", "compare", "demo", "doctor", "explain"))
     assert run(tmp_path).stdout == said
 
 

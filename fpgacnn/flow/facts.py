@@ -1,0 +1,129 @@
+"""A record as a flat list of facts, so that two can be compared and any can be read by a spreadsheet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from fpgacnn.flow.record import InputRecord, LayerRecord, RunRecord
+from fpgacnn.verification import VerificationReport
+
+Value: TypeAlias = str | bool | int | float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One thing that a record says; `item` is the layer, comparison or measure that it is about, if any."""
+
+    section: str
+    item: str
+    quantity: str
+    value: Value
+    unit: str = ""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What it is about."""
+        return self.section, self.item, self.quantity
+
+
+def facts(record: RunRecord) -> tuple[Fact, ...]:
+    """All that a record says in words and numbers, in the order of a report."""
+    return tuple(_facts(record))
+
+
+def _facts(record: RunRecord) -> Iterator[Fact]:
+    model, target, plan = record.model, record.target, record.plan
+    whole: dict[str, dict[str, Value]] = {
+        "model": {"file": model.file, "digest": model.digest, "framework": model.framework, "layers": model.layers, "parameters": model.parameters},
+        "plan": {"exact": plan.exact, "lossless": plan.lossless},
+    }
+    yield from (_fact(section, "", name, value) for section, content in whole.items() for name, value in content.items())
+    yield _fact("target", "", "part", target.part)
+    yield _fact("target", "", "clock", target.clock_ns, "ns")
+    settings: dict[str, Value] = {"io": target.io, "strategy": target.strategy, "reuse": target.reuse, "backend": target.backend, "softmax": target.softmax}
+    yield from (_fact("target", "", name, value) for name, value in settings.items())
+    for given in record.inputs:
+        yield from _input(given)
+    for report in record.verification:
+        yield from _verification(report)
+    for quality in record.quality:
+        answers: dict[str, Value] = {"events": quality.events, "float": quality.float_network, "quantized": quality.quantized, "hardware": quality.hardware}
+        yield from (_fact("quality", quality.measure, name, value) for name, value in answers.items())
+    for layer in plan.decisions:
+        yield from _layer(layer)
+    yield from (_fact("note", str(number), "text", note) for number, note in enumerate(record.notes, 1))
+    if record.project:
+        project = record.project
+        yield _fact("project", "", "digest", project.digest)
+        yield _fact("project", "", "files", project.files)
+        yield _fact("project", "", "size", project.bytes, "bytes")
+    yield from (_fact("tool", name, "version", version) for name, version in record.tools.items())
+    yield from (_fact("timing", stage, "time", seconds, "s") for stage, seconds in record.timings_s.items())
+
+
+def _fact(section: str, item: str, quantity: str, value: Value, unit: str = "") -> Fact:
+    return Fact(section=section, item=item, quantity=quantity, value=value, unit=unit)
+
+
+def _input(given: InputRecord) -> Iterator[Fact]:
+    content: dict[str, Value] = {
+        "shape": shape_text(given.shape),
+        "format": given.format,
+        "reason": given.reason,
+        "events": given.events,
+        "origin": given.origin,
+        "rounded values": given.rounded_values,
+        "largest rounding": given.largest_rounding,
+    }
+    yield from (_fact("input", given.name, name, value) for name, value in content.items())
+
+
+def _verification(report: VerificationReport) -> Iterator[Fact]:
+    content: dict[str, Value] = {
+        "holds": report.holds,
+        "events": report.events,
+        "nodes": report.layers,
+        "values": report.values,
+        "different values": report.mismatches,
+        "largest difference": report.max_abs_difference,
+        "allowed difference": report.allowed,
+    }
+    if report.first:
+        first = report.first
+        content["first difference"] = f"{first.layer}{list(first.index)}: {first.left:g} and {first.right:g}"
+    yield from (_fact("verification", f"{report.left} = {report.right}", name, value) for name, value in content.items())
+
+
+def _layer(layer: LayerRecord) -> Iterator[Fact]:
+    content: dict[str, Value] = {
+        "operation": layer.kind,
+        "shape": shape_text(layer.shape),
+        "parameters": layer.parameters,
+        "weight format": layer.weight,
+        "bias format": layer.bias,
+        "accumulator format": layer.accumulator,
+        "result format": layer.result,
+        "reason": layer.accumulator_reason or layer.result_reason,
+        "loss": layer.loss,
+        "error bound": layer.error,
+    }
+    yield from (_fact("layer", layer.name, name, value) for name, value in content.items() if value != "")
+    yield from (_fact("layer", layer.name, f"{name} table", text) for name, text in layer.tables.items())
+    for name, pair in (("reach", layer.reach), ("seen", layer.seen)):
+        if pair:
+            yield _fact("layer", layer.name, f"lowest {name}", pair[0])
+            yield _fact("layer", layer.name, f"highest {name}", pair[1])
+    if layer.signal_to_noise_db is not None:
+        yield _fact("layer", layer.name, "signal to noise", layer.signal_to_noise_db, "dB")
+
+
+def shape_text(shape: tuple[int, ...]) -> str:
+    """`24x24x16`."""
+    return "x".join(map(str, shape))
+
+
+def comparison_name(report: VerificationReport) -> str:
+    """`csim = emulator`, or with `~` where a difference is allowed."""
+    return f"{report.left} {'~' if report.allowed else '='} {report.right}"

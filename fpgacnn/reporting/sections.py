@@ -1,0 +1,249 @@
+"""The parts of a report about one project, each made of its record; what a record does not hold is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import isfinite
+
+from fpgacnn.flow.facts import comparison_name
+from fpgacnn.flow.record import LayerRecord, RunRecord
+from fpgacnn.reporting import marks
+from fpgacnn.reporting.page import Cell, Column, Section, Table, Tone
+from fpgacnn.reporting.rails import rails
+from fpgacnn.reporting.words import NOTHING, number, power, times
+from fpgacnn.verification import VerificationReport
+
+FULL_SIGNAL_DB = 60.0
+
+
+def sections(record: RunRecord) -> tuple[Section, ...]:
+    """All parts that the record has something for, in the order of the questions that they answer."""
+    parts: tuple[Callable[[RunRecord], Section | None], ...] = (network, decisions, ranges, errors, verification, quality, inputs, timings, provenance)
+    return tuple(section for part in parts if (section := part(record)) is not None)
+
+
+def cell(text: str, tone: Tone = Tone.PLAIN) -> Cell:
+    """A text."""
+    return Cell(text=text or NOTHING, tone=tone)
+
+
+def count(value: float | None, digits: int = 4) -> Cell:
+    """A number, to be sorted as one."""
+    known = value is not None and isfinite(value)
+    return Cell(text=number(value, digits), number=value if known else None)
+
+
+def network(record: RunRecord) -> Section:
+    """The graph of the hardware, node by node."""
+    layers = record.plan.decisions
+    most = max((layer.parameters for layer in layers), default=0)
+    columns = (
+        Column(name="Graph", drawn=True),
+        Column(name="Layer"),
+        Column(name="Operation"),
+        Column(name="Shape", number=True),
+        Column(name="Result", code=True),
+        Column(name="Parameters", number=True),
+        Column(name="Share of the parameters", drawn=True),
+    )
+    rows = tuple(
+        (
+            Cell(text="", mark=rail),
+            cell(layer.name),
+            cell(layer.what or layer.kind.lower()),
+            cell(times(layer.shape)),
+            cell(layer.result),
+            count(layer.parameters) if layer.parameters else cell(""),
+            Cell(text="", mark=marks.bar(layer.parameters, most) if layer.parameters else None),
+        )
+        for layer, rail in zip(layers, rails(layers), strict=True)
+    )
+    words = "Nodes in the order of computation."
+    legend = "Large points multiply, diamonds join, small points do the rest; a line that leaves the middle is a connection that skips nodes."
+    table = Table(caption="Network: nodes, connections, formats", columns=columns, rows=rows, ordered=True)
+    return Section(key="network", title="Network", words=(words,), legend=(legend,), tables=(table,))
+
+
+def decisions(record: RunRecord) -> Section:
+    """Every bit width with its reason."""
+    columns = (
+        Column(name="Layer"),
+        Column(name="Weights", code=True),
+        Column(name="Bias", code=True),
+        Column(name="Accumulator", code=True),
+        Column(name="Result", code=True),
+        Column(name="Why"),
+    )
+    rows = tuple(
+        (cell(one.name), cell(one.weight), cell(one.bias), cell(one.accumulator), cell(one.result), cell(_reasons(one), Tone.WARN if one.loss else Tone.PLAIN))
+        for one in record.plan.decisions
+    )
+    table = Table(caption="Precision: formats and reasons", columns=columns, rows=rows)
+    tables = tuple(
+        (cell(layer.name), cell(name), cell(form), cell(reason.strip()))
+        for layer in record.plan.decisions
+        for name, text in layer.tables.items()
+        for form, _, reason in (text.partition(":"),)
+    )
+    headings = (Column(name="Layer"), Column(name="Table"), Column(name="Format", code=True), Column(name="Why"))
+    more = (Table(caption="Tables of functions", columns=headings, rows=tables),) if tables else ()
+    words = "Widths are derived from the trained weights: no accumulator or result can overflow, whatever the input."
+    return Section(key="precision", title="Precision", words=(words,), tables=(table, *more))
+
+
+def _reasons(layer: LayerRecord) -> str:
+    own = layer.result_reason if layer.result != layer.accumulator or not layer.accumulator_reason else ""
+    return "; ".join(reason for reason in (layer.accumulator_reason, own, layer.loss) if reason)
+
+
+def ranges(record: RunRecord) -> Section | None:
+    """Formats as spans of bits, with what can come and what came."""
+    layers = [(layer, form) for layer in record.plan.decisions if (form := marks.form_of(layer.result))]
+    axis = marks.bit_axis([form for _, form in layers])
+    if axis is None or not any(layer.reach for layer, _ in layers):
+        return None
+    columns = (
+        Column(name="Layer"),
+        Column(name="Result", code=True),
+        Column(name=f"Bits, {power(2, axis.high)} to {power(2, axis.low)}", drawn=True),
+        Column(name="Lowest possible", number=True),
+        Column(name="Highest possible", number=True),
+        Column(name="Lowest seen", number=True),
+        Column(name="Highest seen", number=True),
+        Column(name="Bits not used", number=True),
+    )
+    rows = tuple(
+        (
+            cell(layer.name),
+            cell(layer.result),
+            Cell(text="", mark=marks.strip(form, axis, layer.reach, layer.seen)),
+            *(count(value) for value in (*(layer.reach or (None, None)), *(layer.seen or (None, None)))),
+            count(marks.spare_bits(form, layer.seen)),
+        )
+        for layer, form in layers
+    )
+    words = "What each result can hold, what any input can bring, and what the events brought; “bits not used” are those at the top that no event needed."
+    legend = (
+        "Each bar is a result’s format, from its first bit to its last; the thin line in the column is the binary point. "
+        "The hollow mark is the largest value that any input can bring, the full one the largest that the events brought."
+    )
+    table = Table(caption="Ranges of every result", columns=columns, rows=rows)
+    return Section(key="ranges", title="Ranges", words=(words,), legend=(legend,), tables=(table,))
+
+
+def errors(record: RunRecord) -> Section | None:
+    """How far results are off: the bound, the largest difference seen, and the noise of quantization."""
+    report = next((one for one in record.verification if one.right == "quantized network"), None)
+    seen = report.differences if report else {}
+    layers = [one for one in record.plan.decisions if one.error or one.name in seen or one.signal_to_noise_db is not None]
+    if not layers:
+        return None
+    axis = marks.log_axis([*(one.error for one in layers), *seen.values()])
+    bounded = axis is not None
+    columns = [Column(name="Layer")]
+    if bounded and axis:
+        columns += [Column(name="Bound", number=True), Column(name="Largest seen", number=True)]
+        columns += [Column(name=f"Difference, {power(10, axis.low)} to {power(10, axis.high)}", drawn=True)]
+    columns += [Column(name="Signal to noise", unit="dB", number=True), Column(name=f"0 to {FULL_SIGNAL_DB:g} dB", drawn=True)]
+    rows = tuple((cell(one.name), *_off(one, seen.get(one.name, 0.0), axis), *_noise(one)) for one in layers)
+    words = [
+        "Bound and difference compare hardware with the quantized network; the bound holds for every input."
+        if bounded
+        else "Hardware and quantized network do not differ in any layer, and cannot.",
+        "Signal to noise compares each layer with the same network without its quantizers.",
+    ]
+    table = Table(caption="Errors of every layer", columns=tuple(columns), rows=rows)
+    legend = ("Full mark: the largest difference seen. Hollow mark: the bound.",) if bounded else ()
+    return Section(key="errors", title="Errors", words=tuple(words), legend=legend, tables=(table,))
+
+
+def _off(layer: LayerRecord, seen: float, axis: marks.LogAxis | None) -> tuple[Cell, ...]:
+    if axis is None:
+        return ()
+    return count(layer.error, 3), count(seen, 3), Cell(text="", mark=marks.Dots(seen=axis.place(seen), bound=axis.place(layer.error)))
+
+
+def _noise(layer: LayerRecord) -> tuple[Cell, Cell]:
+    noise = layer.signal_to_noise_db
+    if noise is None or not isfinite(noise):
+        return cell(""), cell("")
+    return Cell(text=f"{noise:.1f}".replace("-", "−"), number=noise), Cell(text="", mark=marks.bar(max(noise, 0.0), FULL_SIGNAL_DB))
+
+
+def verification(record: RunRecord) -> Section:
+    """Every comparison with its outcome."""
+    names = ("Events", "Nodes", "Values", "Different", "Largest difference", "Allowed")
+    columns = (Column(name="Compared"), *(Column(name=name, number=True) for name in names), Column(name="First difference"), Column(name="Verdict"))
+    rows = tuple(_comparison(report) for report in record.verification)
+    table = Table(caption="Verification: every comparison of the run", columns=columns, rows=rows)
+    return Section(key="verification", title="Verification", tables=(table,) if rows else (), words=() if rows else ("Nothing was compared.",))
+
+
+def _comparison(report: VerificationReport) -> tuple[Cell, ...]:
+    first = report.first
+    where = f"{first.layer}{list(first.index)}: {first.left:g} and {first.right:g}" if first else ""
+    outcome = "equal" if report.holds and not report.mismatches else "within the bound" if report.holds else "different"
+    numbers = (report.events, report.layers, report.values, report.mismatches, report.max_abs_difference, report.allowed)
+    verdict = cell(outcome, Tone.GOOD if report.holds else Tone.BAD)
+    return cell(comparison_name(report)), *(count(value, 3) for value in numbers), cell(where), verdict
+
+
+def quality(record: RunRecord) -> Section | None:
+    """Float network, quantized network and hardware in the measure of the task."""
+    if not record.quality:
+        return None
+    names = ("Events", "Float network", "Quantized network", "Hardware")
+    columns = (Column(name="Measure"), *(Column(name=name, number=True) for name in names))
+    rows = tuple((cell(one.measure), count(one.events), *_scores(one.float_network, one.quantized, one.hardware)) for one in record.quality)
+    return Section(key="quality", title="Quality", tables=(Table(caption="Quality on the labelled events", columns=columns, rows=rows),))
+
+
+def _scores(*values: float | None) -> tuple[Cell, ...]:
+    return tuple(Cell(text=NOTHING if value is None else f"{value:.4f}", number=value) for value in values)
+
+
+def inputs(record: RunRecord) -> Section:
+    """Where inputs and their formats come from, and what the run has to say."""
+    names = ("Events", "Values rounded", "Largest rounding")
+    texts = (Column(name="Input"), Column(name="Shape"), Column(name="Format", code=True), Column(name="Why"), Column(name="Origin"))
+    columns = (*texts, *(Column(name=name, number=True) for name in names))
+    rows = tuple(
+        (
+            *map(cell, (one.name, times(one.shape), one.format, one.reason, one.origin)),
+            *(count(value) for value in (one.events, one.rounded_values, one.largest_rounding)),
+        )
+        for one in record.inputs
+    )
+    return Section(key="inputs", title="Inputs and notes", tables=(Table(caption="Inputs", columns=columns, rows=rows),), notes=record.notes)
+
+
+def timings(record: RunRecord) -> Section | None:
+    """Where the time of the run went."""
+    whole = sum(record.timings_s.values())
+    if not record.timings_s:
+        return None
+    columns = (Column(name="Step"), Column(name="Time", unit="s", number=True), Column(name="Share", drawn=True))
+    begun, rows = 0.0, []
+    for step, seconds in record.timings_s.items():
+        rows.append((cell(step), Cell(text=f"{seconds:.3f}", number=seconds), Cell(text="", mark=marks.bar(seconds, whole, start=begun))))
+        begun += seconds
+    table = Table(caption="Timings of the run", columns=columns, rows=tuple(rows))
+    return Section(key="timings", title="Timings", tables=(table,))
+
+
+def provenance(record: RunRecord) -> Section:
+    """What exactly this is about: digests and versions."""
+    model, target, project = record.model, record.target, record.project
+    facts = [("Model file", model.file), ("Model digest", model.digest), ("Framework of the file", model.framework)]
+    facts += [("Layers and parameters", f"{model.layers:,} layers, {model.parameters:,} parameters in hardware")]
+    facts += [("Part", target.part), ("Clock", f"{target.clock_ns:g} ns"), ("Input and output", f"io_{target.io}")]
+    facts += [("Strategy", f"{target.strategy}, reuse {target.reuse}"), ("Written for", target.backend), ("Final softmax", target.softmax)]
+    if project:
+        facts += [("Project digest", project.digest), ("Project", f"{project.files:,} files, {project.bytes:,} bytes"), ("Folder at that time", project.folder)]
+    facts += [("fpgacnn", record.version), *((name, version) for name, version in record.tools.items() if name != "fpgacnn")]
+    columns = (Column(name="What"), Column(name="Value", code=True))
+    return Section(key="provenance", title="Provenance", tables=(_pairs("Provenance: digests and versions", columns, facts),))
+
+
+def _pairs(caption: str, columns: tuple[Column, ...], rows: Sequence[tuple[str, str]]) -> Table:
+    return Table(caption=caption, columns=columns, rows=tuple((cell(name), cell(value)) for name, value in rows), ordered=True)

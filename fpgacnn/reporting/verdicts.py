@@ -1,0 +1,63 @@
+"""What everybody asks first: is it exact, was it shown, does it fit, how fast is it?"""
+
+from __future__ import annotations
+
+from fpgacnn.flow.facts import comparison_name
+from fpgacnn.flow.record import PlanRecord, RunRecord
+from fpgacnn.reporting.page import Tone, Verdict
+from fpgacnn.reporting.words import number, plural
+
+PROMISES = {
+    "Exact": "Every answer equals the quantized network’s, bit for bit, for every possible input.",
+    "Lossless": "No bit is lost in hardware; the framework’s own float32 may round where hardware does not.",
+    "Bounded": "Something is rounded; how far an answer can be off is bounded for every possible input.",
+}
+
+
+def verdicts(record: RunRecord) -> tuple[Verdict, ...]:
+    """The first lines of a report."""
+    return exactness(record), proof(record), *quality(record)
+
+
+def promise(plan: PlanRecord) -> str:
+    """The word that the plan stands by."""
+    return "Exact" if plan.exact else "Lossless" if plan.lossless else "Bounded"
+
+
+def exactness(record: RunRecord) -> Verdict:
+    """What the plan promises for every input."""
+    word = promise(record.plan)
+    detail = PROMISES[word]
+    if word == "Bounded":
+        outputs = [layer for layer in record.plan.decisions if layer.name in record.outputs]
+        bound = max((layer.error for layer in outputs), default=None)
+        detail = f"Outputs are off by at most {number(bound, 3)}, for every possible input."
+    return Verdict(question="Exact?", answer=word, detail=detail, tone=Tone.WARN if word == "Bounded" else Tone.GOOD)
+
+
+def proof(record: RunRecord) -> Verdict:
+    """What the comparisons of the run found."""
+    reports = record.verification
+    failed = [report for report in reports if not report.holds]
+    if failed:
+        first = failed[0].first
+        where = f": first at {first.layer}{list(first.index)}, {first.left:g} and {first.right:g}" if first else ""
+        return Verdict(question="Shown?", answer="Different", detail=f"{comparison_name(failed[0])}{where}.", tone=Tone.BAD)
+    values = sum(report.values for report in reports)
+    events = max((report.events for report in reports), default=0)
+    differing = sum(report.mismatches for report in reports)
+    equal = "all equal" if not differing else f"{differing:,} within the bound, the others equal"
+    detail = f"{values:,} values of {plural(events, 'event')} in {plural(len(reports), 'comparison')}, {equal}."
+    if not any(report.left == "csim" for report in reports):
+        return Verdict(question="Shown?", answer="By emulation only", detail=f"C simulation was not run. {detail}", tone=Tone.WARN)
+    return Verdict(question="Shown?", answer="In C simulation", detail=detail, tone=Tone.GOOD)
+
+
+def quality(record: RunRecord) -> tuple[Verdict, ...]:
+    """The first measure of the task, if there were labels."""
+    if not record.quality:
+        return ()
+    first = record.quality[0]
+    trained = f"; float network {first.float_network:.4f}" if first.float_network is not None else ""
+    detail = f"{first.measure} of the hardware on {plural(first.events, 'event')}. Quantized network {first.quantized:.4f}{trained}."
+    return (Verdict(question="How good?", answer=f"{first.hardware:.4f}", detail=detail[0].upper() + detail[1:], tone=Tone.PLAIN),)

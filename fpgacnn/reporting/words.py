@@ -1,0 +1,65 @@
+"""Numbers and texts of others as a reader wants them."""
+
+from __future__ import annotations
+
+from math import isfinite, isnan
+
+from fpgacnn.errors import printable
+
+MAX_TEXT = 4000
+NOTHING = "–"
+
+
+def clean(value: object) -> str:
+    """Foreign text on one line: nothing in it moves a cursor or turns the direction of writing."""
+    return printable(value, MAX_TEXT).strip()
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """`12,345`, `0.1235`, `1.2e-07`; a dash where there is none."""
+    if value is None or isnan(value):
+        return NOTHING
+    if not isfinite(value):
+        return "∞" if value > 0 else "−∞"
+    if isinstance(value, int) or (value == int(value) and abs(value) < 1e15):
+        return _minus(f"{int(value):,}")
+    if 1e-3 <= abs(value) < 1e6:
+        return _minus(f"{value:,.{digits}g}" if abs(value) < 1000 else f"{value:,.0f}")
+    return _minus(f"{value:.3g}")
+
+
+def _minus(text: str) -> str:
+    return text.replace("-", "−") if text.startswith("-") else text
+
+
+def percent(share: float | None) -> str:
+    """`43 %`, with a digit more where it is small."""
+    if share is None or isnan(share):
+        return NOTHING
+    value = 100.0 * share
+    return f"{value:.0f} %" if value >= 10 or value == 0 else f"{value:.1f} %" if value >= 0.1 else "< 0.1 %"
+
+
+def duration(ns: float | None) -> str:
+    """`840 ns`, `1.24 µs`, `3.1 ms`."""
+    if ns is None or not isfinite(ns):
+        return NOTHING
+    for limit, factor, unit in ((1e3, 1.0, "ns"), (1e6, 1e-3, "µs"), (1e9, 1e-6, "ms")):
+        if abs(ns) < limit:
+            return f"{ns * factor:.3g} {unit}"
+    return f"{ns * 1e-9:.3g} s"
+
+
+def plural(count: int, one: str) -> str:
+    """`1 layer`, `2 layers`."""
+    return f"{count:,} {one if count == 1 else one + 's'}"
+
+
+def power(base: int, exponent: int) -> str:
+    """`2⁻⁹`."""
+    return f"{base}{str(exponent).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
+
+
+def times(shape: tuple[int, ...]) -> str:
+    """`24×24×16`."""
+    return "×".join(map(str, shape))

@@ -1,0 +1,118 @@
+"""Rails, bars and strips: where things are drawn."""
+
+from __future__ import annotations
+
+from math import inf, nan
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fpgacnn.numeric.fixed import parse_format
+from fpgacnn.reporting.marks import Bar, bar, bit_axis, form_of, log_axis, spare_bits, strip
+from fpgacnn.reporting.rails import HEIGHT, LANE, MARGIN, MAX_LANES, rails
+from tests.records import layer, layers
+
+
+def test_a_chain_is_one_line_without_lanes() -> None:
+    pieces = rails([layer("a", "Input"), layer("b", "Dense", "a"), layer("c", "Relu", "b")])
+    assert {piece.width for piece in pieces} == {2 * MARGIN}
+    assert [len(piece.curves) for piece in pieces] == [1, 2, 1]
+    assert all(curve.x0 == curve.x1 == MARGIN for piece in pieces for curve in piece.curves)
+    assert [piece.shape for piece in pieces] == ["port", "sum", "point"]
+
+
+def test_a_skip_connection_leaves_the_middle_and_comes_back() -> None:
+    pieces = rails(layers())
+    assert {piece.width for piece in pieces} == {2 * MARGIN + LANE}
+    node, lane = MARGIN + LANE, MARGIN
+    skips = [[(one.x0, one.y0, one.x1, one.y1) for one in piece.curves if one.skips] for piece in pieces]
+    assert skips == [[], [(node, HEIGHT / 2, lane, HEIGHT)], [(lane, 0.0, lane, HEIGHT)], [(lane, 0.0, node, HEIGHT / 2)], []]
+
+
+def test_inputs_that_are_no_earlier_row_are_left_out() -> None:
+    pieces = rails([layer("a", "Input", "b"), layer("b", "Dense", "a", "b", "nobody")])
+    assert [len(piece.curves) for piece in pieces] == [1, 1]
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> list[tuple[int, ...]]:
+    """For each row the earlier rows that it reads."""
+    count = draw(st.integers(1, 14))
+    return [tuple(draw(st.sets(st.integers(0, row - 1), max_size=3))) if row else () for row in range(count)]
+
+
+@given(graph=graphs())
+def test_every_edge_is_one_unbroken_line_that_passes_no_node(graph: list[tuple[int, ...]]) -> None:
+    nodes = [layer(f"n{row}", "Relu", *(f"n{one}" for one in reads)) for row, reads in enumerate(graph)]
+    pieces = rails(nodes)
+    node = pieces[0].x
+    for row, piece in enumerate(pieces):
+        through = [one for one in piece.curves if (one.y0, one.y1) == (0.0, HEIGHT)]
+        assert all(one.x0 == one.x1 < node for one in through)
+        assert len({one.x0 for one in through}) == len(through)
+        leaving = sorted(one.x1 for one in piece.curves if one.y1 == HEIGHT)
+        entering = sorted(one.x0 for one in pieces[row + 1].curves if one.y0 == 0.0) if row + 1 < len(pieces) else []
+        assert leaving == entering
+    ends = sum(one.y1 == HEIGHT / 2 for piece in pieces for one in piece.curves)
+    assert ends == sum(len(reads) for reads in graph)
+
+
+def test_lanes_are_bounded_whatever_the_graph() -> None:
+    count = 4 * MAX_LANES
+    nodes = [layer(f"n{row}", "Relu", *([f"n{count - row - 1}"] if row > count // 2 else [])) for row in range(count)]
+    assert rails(nodes)[0].width == 2 * MARGIN + MAX_LANES * LANE
+
+
+def test_a_bar_is_a_share_of_the_whole() -> None:
+    assert bar(25, 100) == Bar(start=0.0, length=25.0)
+    assert bar(25, 100, start=50, low=20, high=30) == Bar(start=50.0, length=25.0, low=70.0, high=80.0)
+    assert bar(150, 100) == Bar(start=0.0, length=100.0, over=True)
+
+
+@pytest.mark.parametrize(("value", "whole"), [(nan, 100), (inf, 100), (1, 0), (1, nan)])
+def test_there_is_no_bar_of_no_number(value: float, whole: float) -> None:
+    assert bar(value, whole) is None
+
+
+def test_formats_lie_on_one_axis_with_the_binary_point_in_one_place() -> None:
+    wide, narrow = parse_format("fixed<12,4>"), parse_format("ufixed<8,0>")
+    axis = bit_axis([wide, narrow])
+    assert axis is not None
+    assert (axis.low, axis.high) == (-8, 3)
+    drawn = strip(wide, axis, (-4.0, 2.0), (0.0, 0.0))
+    assert (drawn.start, drawn.length, drawn.reach, drawn.seen) == (0.0, 100.0, pytest.approx(100 / 11, abs=0.01), None)
+    assert strip(narrow, axis, None, (0.0, 0.5)).seen == pytest.approx(400 / 11, abs=0.01)
+    assert drawn.point == strip(narrow, axis, None, None).start == pytest.approx(300 / 11, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("form", "pair", "spare"),
+    [
+        ("fixed<8,4>", (-8.0, 7.9375), 0),
+        ("fixed<8,4>", (-4.0, 3.9375), 1),
+        ("fixed<8,4>", (-4.0625, 0.0), 0),
+        ("fixed<8,4>", (0.0, 0.0), 7),
+        ("ufixed<8,4>", (0.0, 8.0), 0),
+        ("ufixed<8,4>", (0.0, 7.9375), 1),
+        ("fixed<8,4>", None, None),
+        ("fixed<8,4>", (-inf, 1.0), None),
+    ],
+)
+def test_spare_bits_are_those_that_no_value_needs(form: str, pair: tuple[float, float] | None, spare: int | None) -> None:
+    assert spare_bits(parse_format(form), pair) == spare
+
+
+def test_a_text_that_is_no_format_has_no_strip() -> None:
+    assert form_of("fixed<99,4>") is None
+    assert form_of("<b>") is None
+    assert bit_axis([]) is None
+
+
+def test_a_logarithmic_axis_holds_its_values_between_powers_of_ten() -> None:
+    axis = log_axis([0.0, nan, 0.002, 0.5])
+    assert axis is not None
+    assert (axis.low, axis.high) == (-3, 0)
+    assert [axis.place(value) for value in (0.001, 1.0, 0.0, inf)] == [0.0, 100.0, None, None]
+    assert log_axis([0.0, -1.0]) is None
+    assert log_axis([1.0]) is not None

@@ -1,0 +1,256 @@
+"""One record in every form: what each says, and how files are written."""
+
+from __future__ import annotations
+
+import json
+import stat
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fpgacnn.errors import ReportExistsError, ReportFormatError, WriteError
+from fpgacnn.flow.comparison import compare
+from fpgacnn.flow.record import RunRecord
+from fpgacnn.flow.subjects import Subject
+from fpgacnn.reporting import compose
+from fpgacnn.reporting.files import write_comparison, write_report
+from fpgacnn.reporting.html import html
+from fpgacnn.reporting.markdown import markdown
+from fpgacnn.reporting.page import Section, Tone
+from fpgacnn.reporting.sections import sections
+from fpgacnn.reporting.spreadsheet import field
+from fpgacnn.reporting.verdicts import verdicts
+from tests.conftest import Golden
+from tests.records import broken, comparison, exact_record, record, subject
+
+ONE = [subject()]
+TWO = [subject("before"), Subject(name="after", record=exact_record())]
+
+
+# --- verdicts ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("run", "answers"),
+    [
+        (exact_record(), [("Exact?", "Exact", Tone.GOOD), ("Shown?", "In C simulation", Tone.GOOD), ("How good?", "0.9870", Tone.PLAIN)]),
+        (record(quality=()), [("Exact?", "Bounded", Tone.WARN), ("Shown?", "In C simulation", Tone.GOOD)]),
+        (record(quality=(), verification=(broken(),)), [("Exact?", "Bounded", Tone.WARN), ("Shown?", "Different", Tone.BAD)]),
+        (
+            replace(exact_record(), quality=(), verification=(comparison("emulator", "quantized network"),)),
+            [("Exact?", "Exact", Tone.GOOD), ("Shown?", "By emulation only", Tone.WARN)],
+        ),
+    ],
+    ids=["exact", "bounded", "broken", "emulated"],
+)
+def test_the_verdict_comes_first_in_two_words(run: RunRecord, answers: list[tuple[str, str, Tone]]) -> None:
+    assert [(one.question, one.answer, one.tone) for one in verdicts(run)] == answers
+
+
+def test_a_verdict_says_what_stands_behind_it() -> None:
+    details = [one.detail for one in verdicts(record())]
+    assert details[0] == "Outputs are off by at most 0.000488, for every possible input."
+    assert details[1] == "134,400 values of 100 events in 2 comparisons, 12 within the bound, the others equal."
+    assert details[2] == "ROC AUC of the hardware on 100 events. Quantized network 0.9871; float network 0.9876."
+    assert verdicts(record(verification=(broken(),)))[1].detail == "csim = emulator: first at conv2[3, 0, 1, 2], 17 and 16."
+
+
+# --- sections ------------------------------------------------------------------------------------------------------
+
+
+def section(run: RunRecord, key: str) -> Section:
+    return next(one for one in sections(run) if one.key == key)
+
+
+def texts(run: RunRecord, key: str) -> list[list[str]]:
+    return [[cell.text for cell in row] for row in section(run, key).tables[0].rows]
+
+
+def test_what_a_record_does_not_hold_has_no_section() -> None:
+    keys = [one.key for one in sections(record())]
+    assert keys == ["network", "precision", "ranges", "errors", "verification", "quality", "inputs", "timings", "provenance"]
+    bare = exact_record()
+    layers = tuple(replace(one, reach=None, seen=None, signal_to_noise_db=None) for one in bare.plan.decisions)
+    bare = replace(bare, quality=(), timings_s={}, plan=replace(bare.plan, decisions=layers))
+    assert [one.key for one in sections(bare)] == ["network", "precision", "verification", "inputs", "provenance"]
+
+
+def test_reasons_are_not_said_twice() -> None:
+    rows = texts(record(), "precision")
+    assert rows[1][-1] == "exact bound of 9 products"
+    assert rows[4][-1] == "the function at every code; table of sigmoid: at most 0.00049 off"
+
+
+def test_ranges_show_what_can_come_what_came_and_what_is_not_used() -> None:
+    assert texts(record(), "ranges")[1][3:] == ["−6.5", "7", "−1.5", "3.25", "1"]
+
+
+def test_errors_show_bound_and_largest_difference() -> None:
+    assert texts(record(), "errors")[-1] == ["score", "0.000488", "0.000244", "", "26.5", ""]
+    assert section(exact_record(), "errors").words[0] == "Hardware and quantized network do not differ in any layer, and cannot."
+
+
+def test_a_comparison_that_does_not_hold_shows_its_first_difference_in_alarm() -> None:
+    row = section(record(verification=(broken(),)), "verification").tables[0].rows[0]
+    assert [cell.text for cell in row] == ["csim = emulator", "100", "1", "6,400", "5", "0.25", "0", "conv2[3, 0, 1, 2]: 17 and 16", "different"]
+    assert row[-1].tone is Tone.BAD
+
+
+# --- forms ---------------------------------------------------------------------------------------------------------
+
+
+def test_markdown_of_one_project(golden: Golden) -> None:
+    golden.check("one.md", markdown(compose.report(ONE)).replace(version(), "VERSION"))
+
+
+def version() -> str:
+    return compose.report(ONE).version
+
+
+@pytest.mark.parametrize("name", ["one.csv", "two.csv", "one.json"])
+def test_files_of_projects(tmp_path: Path, golden: Golden, name: str) -> None:
+    write_report(tmp_path / name, ONE if name.startswith("one") else TWO)
+    golden.check(name, (tmp_path / name).read_text(encoding="utf-8"))
+
+
+def test_markdown_of_a_comparison(golden: Golden) -> None:
+    golden.check("compare.md", markdown(compose.difference(compare(*TWO))).replace(version(), "VERSION"))
+
+
+def test_several_projects_stand_side_by_side() -> None:
+    page = compose.report(TWO)
+    verdict_rows = [[cell.text for cell in row] for row in page.overview[0].tables[0].rows]
+    assert verdict_rows == [["before", "Bounded", "In C simulation", "0.9870"], ["after", "Exact", "In C simulation", "0.9870"]]
+    figures = {row[0].text: row for row in page.overview[1].tables[0].rows}
+    assert [cell.text for cell in figures["plan exact"]] == ["plan exact", "no", "yes", ""]
+    assert figures["plan exact"][1].tone is Tone.WARN
+    assert figures["target clock"][1].tone is Tone.PLAIN
+    assert figures["model digest"][1].text == "ab" * 6
+    assert [chapter.name for chapter in page.chapters] == ["before", "after"]
+
+
+def test_html_is_one_file_that_loads_nothing() -> None:
+    text = html(compose.report(TWO))
+    assert not any(word in text for word in ("http://", "https://", '<link rel="stylesheet', "<img", "@import", "url("))
+    assert text.count("<script>") == 1
+    assert "default-src 'none'" in text
+    assert text.startswith("<!doctype html>\n")
+
+
+def test_the_same_record_gives_the_same_bytes() -> None:
+    assert html(compose.report(TWO)) == html(compose.report(TWO))
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("=1+1", "'=1+1"),
+        ("@x", "'@x"),
+        ("-2", "'-2"),
+        (-2, "-2"),
+        (-2.5, "-2.5"),
+        (True, "true"),
+        (None, ""),
+        (float("nan"), ""),
+        (" =x", "'=x"),
+        ("a=b", "a=b"),
+        ("＝x", "'＝x"),
+    ],
+    ids=repr,
+)
+def test_a_field_is_never_a_formula(value: Any, shown: str) -> None:
+    assert field(value) == shown
+
+
+# --- comparison ----------------------------------------------------------------------------------------------------
+
+
+def test_a_run_compared_with_itself_has_no_change() -> None:
+    found = compare(ONE[0], ONE[0])
+    assert (found.changes, found.holds) == ((), True)
+    assert found.same > 100
+    assert compose.difference(found).overview[0].words == (f"No difference in {found.same} facts.",)
+
+
+def test_changes_are_told_in_numbers() -> None:
+    slower = replace(record(), target=replace(record().target, clock_ns=10.0, reuse=4), timings_s={"load": 9.0})
+    changes = compare(subject(), Subject(name="slower", record=slower)).changes
+    assert [(one.quantity, one.left, one.right, one.difference, one.ratio, one.unit) for one in changes] == [
+        ("clock", 5.0, 10.0, 5.0, 2.0, "ns"),
+        ("reuse", 1, 4, 3, 4.0, ""),
+    ]
+
+
+def test_what_only_one_run_has_is_a_change() -> None:
+    layers = record().plan.decisions
+    shorter = replace(record(), plan=replace(record().plan, decisions=layers[:-1]), notes=())
+    changes = compare(subject(), Subject(name="shorter", record=shorter)).changes
+    assert {(one.section, one.item) for one in changes} == {("layer", "score"), ("note", "1")}
+    assert all(one.right is None and one.difference is None for one in changes)
+
+
+def test_a_comparison_holds_where_the_checks_of_the_right_one_hold() -> None:
+    bad = Subject(name="bad", record=record(verification=(broken(),)))
+    assert (compare(bad, ONE[0]).holds, compare(ONE[0], bad).holds) == (True, False)
+
+
+# --- files ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", [".html", ".md", ".csv", ".json", ".HTML"])
+def test_a_report_replaces_a_report_and_leaves_nothing_beside_it(tmp_path: Path, suffix: str) -> None:
+    file = tmp_path / "deep" / f"r{suffix}"
+    write_report(file, ONE)
+    first = file.read_bytes()
+    write_report(file, TWO)
+    assert file.read_bytes() != first
+    write_comparison(file, compare(*TWO))
+    write_report(file, ONE)
+    assert file.read_bytes() == first
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+    assert stat.S_IMODE(file.stat().st_mode) == 0o644
+
+
+@pytest.mark.parametrize("suffix", [".html", ".md", ".csv", ".json"])
+def test_a_file_of_somebody_else_stays(tmp_path: Path, suffix: str) -> None:
+    file = tmp_path / f"r{suffix}"
+    file.write_text("mine")
+    with pytest.raises(ReportExistsError) as caught:
+        write_report(file, ONE)
+    assert str(caught.value) == f"{file} exists and is no report of fpgacnn"
+    assert caught.value.hint == "choose another name with -o, or remove it"
+    assert file.read_text() == "mine"
+
+
+def test_neither_a_link_nor_a_folder_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "folder.md").mkdir()
+    (tmp_path / "target.md").write_text("")
+    (tmp_path / "link.md").symlink_to(tmp_path / "target.md")
+    for name in ("folder.md", "link.md"):
+        with pytest.raises(ReportExistsError):
+            write_report(tmp_path / name, ONE)
+    assert (tmp_path / "target.md").read_text() == ""
+
+
+@pytest.mark.parametrize("name", ["report", "report.pdf", "report.html.gz"])
+def test_a_suffix_without_a_form_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ReportFormatError) as caught:
+        write_report(tmp_path / name, ONE)
+    assert str(caught.value) == f"{tmp_path / name}: no report is written as '{Path(name).suffix}'"
+    assert caught.value.hint == "end the file's name in .html, .md, .csv or .json"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WriteError, match=r"cannot write .*r\.md: "):
+        write_report(tmp_path / "file" / "r.md", ONE)
+
+
+def test_json_is_the_record_under_its_name(tmp_path: Path) -> None:
+    write_report(tmp_path / "r.json", ONE)
+    content = json.loads((tmp_path / "r.json").read_text())
+    assert content["projects"] == [{"name": "small", "record": json.loads(record().to_json())}]
+    assert content["schema"] == 1
