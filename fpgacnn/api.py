@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from fpgacnn.flow.locked import LockedRecord
     from fpgacnn.flow.record import RunRecord
     from fpgacnn.flow.subjects import Subject
+    from fpgacnn.flow.training import QuantizeRecord
     from fpgacnn.frontends import Refusal
     from fpgacnn.frontends.keras.reader import Reading
     from fpgacnn.sim.result import SimulationResult
+    from fpgacnn.train.loop import Watch
 
 
 def inspect(model: str | Path, *, weights: str | Path | None = None) -> tuple[Reading, tuple[Refusal, ...]]:
@@ -174,3 +176,45 @@ def compare(left: str | Path, right: str | Path, *, output: str | Path | None = 
     if output:
         write_comparison(Path(output), comparison)
     return comparison
+
+
+def quantize(
+    model: str | Path,
+    data: str | Path,
+    output: str | Path,
+    *,
+    bits: str = "6",
+    test: str | Path | None = None,
+    weights: str | Path | None = None,
+    epochs: int = 30,
+    batch: int = 64,
+    learning_rate: float = 0.0005,
+    patience: int = 10,
+    sparsity: float = 0.0,
+    augment: bool = False,
+    seed: int = 1,
+    project: str | Path | None = None,
+    watch: Watch | None = None,
+) -> QuantizeRecord:
+    """Quantize a float network and fine-tune it on `data`, an .npz or the name of a data set; needs the extra `train`.
+
+    `project` is a folder to convert to in the same run; `watch` is told every epoch. Raises fpgacnn.errors.FpgacnnError;
+    called again with the same arguments, it goes on where it was ended.
+    """
+    from fpgacnn.flow.training import QuantizeRequest
+    from fpgacnn.flow.training import quantize as run
+    from fpgacnn.quantization.widths import parse_widths
+    from fpgacnn.train.loop import Settings
+
+    request = QuantizeRequest(
+        model=Path(model),
+        data=str(data),
+        output=Path(output),
+        widths=parse_widths(bits),
+        settings=Settings(seed=seed, epochs=epochs, batch=batch, learning_rate=learning_rate, patience=patience, sparsity=sparsity),
+        weights=Path(weights) if weights else None,
+        test=Path(test) if test else None,
+        augment=augment,
+        project=Path(project) if project else None,
+    )
+    return run(request, watch=watch)

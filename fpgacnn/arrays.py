@@ -19,7 +19,7 @@ from fpgacnn.errors import ArrayFileError, ArrayShapeError, FileMissingError, No
 from fpgacnn.ir.source import FloatArray, Shape
 
 MAX_BYTES = 16 << 30
-LABELS = "labels"
+LABELS, GROUPS = "labels", "groups"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 """First bytes of an archive, and of one without members: a network without weights has no arrays."""
 _NPY = b"\x93NUMPY"
@@ -147,3 +147,14 @@ def packed(arrays: Mapping[str, NDArray[np.generic]]) -> bytes:
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, member.getvalue())
     return buffer.getvalue()
+
+
+def groups_for(path: Path, events: int) -> NDArray[np.int64] | None:
+    """The `groups` of a file, numbers of events that belong together, or None where it has none.
+
+    Raises ArrayFileError.
+    """
+    groups = read_arrays(path).get(GROUPS)
+    if groups is not None and (groups.ndim != 1 or len(groups) != events or groups.dtype.kind not in "biu"):
+        raise ArrayFileError(file=path, why=f"groups must be {events} whole numbers, found {groups.dtype} {groups.shape}")
+    return None if groups is None else groups.astype(np.int64)

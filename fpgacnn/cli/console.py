@@ -6,13 +6,16 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, RenderableType
 from rich.markup import escape
 
 from fpgacnn.errors import printable
 from fpgacnn.flow.watch import Progress, silent
+
+if TYPE_CHECKING:
+    from fpgacnn.train.loop import Epoch, Watch
 
 WIDE_WHERE_PIPED = 200
 
@@ -63,6 +66,22 @@ def progress(*, quiet: bool) -> Progress:
         return stage(words)
 
     return run
+
+
+@contextmanager
+def epochs_shown(*, quiet: bool) -> Iterator[Watch | None]:
+    """A line for each epoch of training, with a bar, on a terminal that wants it."""
+    console = err()
+    if quiet or not console.is_terminal:
+        yield None
+        return
+
+    def watch(epoch: Epoch, epochs: int) -> None:
+        filled = "━" * round(30 * epoch.number / max(epochs, 1))
+        loss = "" if epoch.train_loss is None else f"loss {epoch.train_loss:.4f}  "
+        console.print(f"  epoch {epoch.number:3d}/{epochs} [green]{filled:<30}[/] {loss}validation {epoch.validation_loss:.4f}")
+
+    yield watch
 
 
 def plain_text(value: object) -> str:

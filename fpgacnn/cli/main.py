@@ -42,11 +42,12 @@ def common(
 
 def main() -> None:
     """Run a command; errors become one line, a hint and an exit status."""
-    from fpgacnn.cli import compare, convert, demo, doctor, explain, freeze, inspect, report, simulate, verify
+    from fpgacnn.cli import compare, convert, demo, doctor, explain, freeze, inspect, quantize, report, simulate, verify
 
     commands = (
         inspect.inspect,
         convert.convert,
+        quantize.quantize,
         simulate.simulate,
         verify.verify,
         freeze.freeze,

@@ -50,9 +50,18 @@ from fpgacnn.errors.tools import (
     MissingExtraError,
     ToolTimeoutError,
 )
+from fpgacnn.errors.training import (
+    AlreadyQuantizedError,
+    DataFolderMissingError,
+    DivergedError,
+    LabelsError,
+    NoTwinError,
+    TooFewEventsError,
+)
 
 __all__ = [
     "MAX_SHOWN",
+    "AlreadyQuantizedError",
     "ArrayFileError",
     "ArrayShapeError",
     "BrokenArchitectureError",
@@ -62,7 +71,9 @@ __all__ = [
     "CompileFailedError",
     "CompilerMissingError",
     "DataChecksumError",
+    "DataFolderMissingError",
     "DataPackageMissingError",
+    "DivergedError",
     "FileMissingError",
     "ForeignToolError",
     "FormatTextError",
@@ -74,9 +85,11 @@ __all__ = [
     "Hls4mlFailedError",
     "HostileFileError",
     "InternalError",
+    "LabelsError",
     "LoweringError",
     "MissingExtraError",
     "NoReportsError",
+    "NoTwinError",
     "NonFiniteInputError",
     "NonFiniteWeightsError",
     "NotAModelError",
@@ -91,6 +104,7 @@ __all__ = [
     "ReportFormatError",
     "ReportRefusedError",
     "ShapeError",
+    "TooFewEventsError",
     "TooLargeError",
     "ToolTimeoutError",
     "UnknownNameError",

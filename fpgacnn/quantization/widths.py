@@ -117,8 +117,8 @@ def points(network: SourceModel) -> tuple[Point, ...]:
             found.append(Point(layer=layer.name, part=Part.KERNEL))
             if layer.operation.bias is not None and layer.operation.bias.quantizer is None:
                 found.append(Point(layer=layer.name, part=Part.BIAS))
-        if _is_unbounded(layer, unbounded):
-            if _makes_values(layer, network):
+        if is_unbounded(layer, unbounded):
+            if makes_values(layer, network):
                 found.append(Point(layer=layer.name, part=Part.RESULT))
             else:
                 unbounded.add(layer.name)
@@ -135,7 +135,7 @@ def with_quantizers(network: SourceModel, chosen: Mapping[Point, src.Quantizer])
         cast = chosen.get(Point(layer=layer.name, part=Part.RESULT))
         if cast is None:
             layers.append(quantized)
-        elif _is_relu(layer):
+        elif is_relu(layer):
             layers.append(replace(quantized, operation=src.Activate(function=cast)))
         else:
             renamed[layer.name] = f"{layer.name}/quantized"
@@ -186,7 +186,7 @@ def signed(bits: int, integer: int) -> src.QuantizedBits:
 
 def result_quantizer(layer: SourceLayer, bits: int, integer: int) -> src.Quantizer:
     """A signed quantizer, or `quantized_relu` where the layer is a plain ReLU."""
-    return src.QuantizedRelu(bits=bits, integer=integer) if _is_relu(layer) else signed(bits, integer)
+    return src.QuantizedRelu(bits=bits, integer=integer) if is_relu(layer) else signed(bits, integer)
 
 
 def weight_values(operation: src.SourceOperation, part: Part) -> FloatArray:
@@ -197,7 +197,8 @@ def weight_values(operation: src.SourceOperation, part: Part) -> FloatArray:
     return weight.values
 
 
-def _is_relu(layer: SourceLayer) -> bool:
+def is_relu(layer: SourceLayer) -> bool:
+    """Whether a layer is a plain ReLU, which a `quantized_relu` takes the place of."""
     return isinstance(layer.operation, src.Activate) and layer.operation.function == src.Relu()
 
 
@@ -212,7 +213,7 @@ def _quantized(layer: str, operation: src.SourceOperation, chosen: Mapping[Point
     )
 
 
-def _is_unbounded(layer: SourceLayer, unbounded: AbstractSet[str]) -> bool:
+def is_unbounded(layer: SourceLayer, unbounded: AbstractSet[str]) -> bool:
     """Whether nothing in the file limits the bits of a layer's results: float weights made them, and no quantizer followed."""
     match layer.operation:
         case src.Convolution() | src.Depthwise() | src.Transposed() | src.Dense():
@@ -223,7 +224,7 @@ def _is_unbounded(layer: SourceLayer, unbounded: AbstractSet[str]) -> bool:
             return any(name in unbounded for name in layer.inputs)
 
 
-def _makes_values(layer: SourceLayer, network: SourceModel) -> bool:
+def makes_values(layer: SourceLayer, network: SourceModel) -> bool:
     """Whether a layer's unbounded results get a quantizer of their own.
 
     Linear layers at an output keep every bit, and so does what an activation right behind rounds anyway.

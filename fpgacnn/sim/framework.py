@@ -59,7 +59,11 @@ def _constants(layer: SourceLayer, *, quantized: bool) -> tuple[FloatArray, ...]
 
 
 def _values(weight: src.Weight, layer: str, *, quantized: bool) -> FloatArray:
-    return quantizers.apply(weight.values, weight.quantizer, layer=layer).product if quantized else weight.values
+    if quantized:
+        return quantizers.apply(weight.values, weight.quantizer, layer=layer).product
+    if isinstance(weight.quantizer, src.QuantizedBits) and isinstance(weight.quantizer.alpha, float):
+        return weight.values * weight.quantizer.alpha  # a constant scale is part of the network, not of its rounding
+    return weight.values
 
 
 def _unquantized(statistics: src.Statistics) -> src.Statistics:

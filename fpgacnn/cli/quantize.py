@@ -1,0 +1,75 @@
+"""`fpgacnn quantize`: a float network becomes a quantized one, fine-tuned on its data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+from fpgacnn.cli import options
+from fpgacnn.design import BackendName, IoType, Strategy
+
+TRAINING = "Training"
+
+Augment: TypeAlias = Annotated[bool, typer.Option("--augment", help="Change images in ways that keep their class (named data sets).", rich_help_panel=TRAINING)]
+
+
+def quantize(
+    model: Annotated[Path, typer.Argument(help="Float network: Keras .h5 or .keras, or architecture JSON.")],
+    data: Annotated[str, typer.Option("--data", help="Events: .npz with input_0, ... (and labels, groups), or digits, mnist5k, fashion, km3net.", metavar="D")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The quantized model, Keras 2 HDF5.", metavar="Q.h5")],
+    bits: Annotated[str, typer.Option("--bits", help="Bits (and integer bits of results) of weights and results.", metavar="W[,I]")] = "6",
+    test: Annotated[Path | None, typer.Option("--test", help="Events of a file of their own for the final figures.", metavar="T.npz")] = None,
+    weights: options.Weights = None,
+    epochs: Annotated[int, typer.Option("--epochs", min=0, help="Epochs at most; 0: post-training only.", rich_help_panel=TRAINING)] = 30,
+    batch: Annotated[int, typer.Option("--batch", min=1, help="Events of a step.", rich_help_panel=TRAINING)] = 64,
+    learning_rate: Annotated[float, typer.Option("--learning-rate", min=0.0, help="Of Adam at first; it falls to 0.", rich_help_panel=TRAINING)] = 0.0005,
+    patience: Annotated[int, typer.Option("--patience", min=1, help="Epochs without a better validation loss.", rich_help_panel=TRAINING)] = 10,
+    sparsity: Annotated[float, typer.Option("--sparsity", min=0.0, max=0.99, help="Fraction of weights made zero.", rich_help_panel=TRAINING)] = 0.0,
+    augment: Augment = False,  # noqa: FBT002  # typer's way
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the order of events and everything random.", rich_help_panel=TRAINING)] = 1,
+    project: Annotated[
+        Path | None, typer.Option("--convert", help="Go on to a proven HLS project in this folder.", metavar="DIR", rich_help_panel=options.TARGET)
+    ] = None,
+    part: options.Part = options.DEFAULT.part,
+    clock: options.Clock = options.DEFAULT.clock_ns,
+    io: options.Io = IoType.PARALLEL,
+    strategy: options.StrategyOption = Strategy.LATENCY,
+    reuse: options.Reuse = 1,
+    backend: options.Backend = BackendName.VITIS,
+    json: options.Json = False,  # noqa: FBT002  # typer's way
+    quiet: options.Quiet = False,  # noqa: FBT002  # typer's way
+    verbose: options.Verbose = False,  # noqa: ARG001, FBT002  # read by main
+) -> int:
+    """Quantize a float network: after training, then by fine-tuning with its quantizers (QKeras).
+
+    Killed, it goes on where it was when the same command is given again, to the same result.
+    """
+    from fpgacnn.cli.console import epochs_shown, progress, show, show_json
+    from fpgacnn.flow.training import QuantizeRequest
+    from fpgacnn.flow.training import quantize as run
+    from fpgacnn.quantization.widths import parse_widths
+    from fpgacnn.train.loop import Settings
+
+    request = QuantizeRequest(
+        model=model,
+        data=data,
+        output=output,
+        widths=parse_widths(bits),
+        settings=Settings(seed=seed, epochs=epochs, batch=batch, learning_rate=learning_rate, patience=patience, sparsity=sparsity),
+        weights=weights,
+        test=test,
+        augment=augment,
+        project=project,
+        target=options.make_target(part=part, clock=clock, io=io, strategy=strategy, reuse=reuse, backend=backend, settings=None),
+    )
+    with epochs_shown(quiet=quiet or json) as watch:
+        record = run(request, progress(quiet=quiet or json), watch)
+    if json:
+        show_json(record)
+    elif not quiet:
+        from fpgacnn.reporting.training import training_report
+
+        show(training_report(record))
+    return 0 if record.holds else 1

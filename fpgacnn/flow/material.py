@@ -1,0 +1,79 @@
+"""Events to train on: from a file or a data set by name, in three parts that do not leak."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from fpgacnn.arrays import events_for, groups_for
+from fpgacnn.data import Dataset
+from fpgacnn.data.augmentation import Augmentation
+from fpgacnn.data.catalog import CATALOG
+from fpgacnn.data.splits import split
+from fpgacnn.errors import ArrayShapeError
+from fpgacnn.flow.inputs import input_shapes
+from fpgacnn.flow.tasks import Events
+from fpgacnn.ir.source import SourceModel
+
+SPLIT_SEED = 1
+"""Of the parts of a file; not the seed of training, so that runs with several seeds are judged on the same events."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Material:
+    """Three parts, where they come from, and how their images may be changed (only known for data sets by name)."""
+
+    train: Events
+    validation: Events
+    test: Events
+    origin: str
+    augmentation: Augmentation | None
+
+    def digest(self) -> str:
+        """SHA-256 over all values of the three parts."""
+        total = hashlib.sha256()
+        for part in (self.train, self.validation, self.test):
+            for array in (*part.inputs, *(() if part.labels is None else (part.labels,))):
+                total.update(repr((array.shape, str(array.dtype))).encode())
+                total.update(array.tobytes())
+        return total.hexdigest()
+
+
+def read_material(data: str, test: Path | None, network: SourceModel) -> Material:
+    """The events for a network, by the name of a data set or of a file; `test` is a file of its own for the test part.
+
+    Raises ArrayFileError, ArrayShapeError, TooFewEventsError, DataPackageMissingError and its kin.
+    """
+    found = _by_name(data, network) if data in CATALOG else _from_file(Path(data), network)
+    if test is None:
+        return found
+    inputs, labels = events_for(test, input_shapes(network))
+    return Material(
+        train=found.train,
+        validation=found.validation,
+        test=Events(inputs=inputs, labels=labels),
+        origin=f"{found.origin}, test {test.name}",
+        augmentation=found.augmentation,
+    )
+
+
+def _by_name(name: str, network: SourceModel) -> Material:
+    entry = CATALOG[name]
+    splits = entry.load()
+    shapes = [*input_shapes(network).values()]
+    if shapes != [splits.train.x.shape[1:]]:
+        raise ArrayShapeError(file=name, name="input_0", seen=splits.train.x.shape, expected=" and ".join(", ".join(map(str, shape)) for shape in shapes))
+
+    def events(part: Dataset) -> Events:
+        return Events(inputs=(part.x,), labels=part.y)
+
+    return Material(train=events(splits.train), validation=events(splits.validation), test=events(splits.test), origin=name, augmentation=entry.augmentation)
+
+
+def _from_file(path: Path, network: SourceModel) -> Material:
+    inputs, labels = events_for(path, input_shapes(network))
+    whole = Events(inputs=inputs, labels=labels)
+    parts = split(inputs, groups_for(path, len(whole)), seed=SPLIT_SEED, data=path.name)
+    train, validation, test = (whole.take(part) for part in parts)
+    return Material(train=train, validation=validation, test=test, origin=path.name, augmentation=None)

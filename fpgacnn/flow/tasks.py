@@ -1,0 +1,133 @@
+"""What a network is for: how its answers are judged, and what training makes small."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpgacnn.data.quality import accuracy, roc_auc
+from fpgacnn.errors import LabelsError
+from fpgacnn.ir.source import FloatArray, SourceModel
+from fpgacnn.sim.framework import evaluate
+from fpgacnn.train.loop import Loss, Part
+from fpgacnn.train.twin import ends_in
+
+CHUNK_EVENTS = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Events:
+    """Events of one part: all inputs, and labels where there are some."""
+
+    inputs: tuple[FloatArray, ...]
+    labels: NDArray[np.int64] | None
+
+    def __len__(self) -> int:
+        return len(self.inputs[0])
+
+    def take(self, chosen: NDArray[np.int64] | slice) -> Events:
+        """Some of the events."""
+        return Events(inputs=tuple(one[chosen] for one in self.inputs), labels=None if self.labels is None else self.labels[chosen])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labelled:
+    """Events with labels: `classes` of them, or one score for yes and no where this is 1."""
+
+    classes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imitation:
+    """Events without labels: the float network's own answers are the goal."""
+
+
+Task = Labelled | Imitation
+
+
+def task_of(network: SourceModel, parts: Sequence[Events], data: str) -> Task:
+    """What the data ask of the network.
+
+    Raises LabelsError where the labels do not fit its output.
+    """
+    labels = [part.labels for part in parts if part.labels is not None]
+    if not labels:
+        return Imitation()
+    if len(network.outputs) != 1 or len(network.layer(network.outputs[0]).shape) != 1:
+        raise LabelsError(data=data, why="labels are for a network with one output of one axis")
+    classes = network.layer(network.outputs[0]).shape[0]
+    for one in labels:
+        low, high, allowed = int(one.min()), int(one.max()), max(classes, 2) - 1
+        if low < 0 or high > allowed:
+            raise LabelsError(data=data, why=f"labels from {low} to {high} do not fit an output of {classes}: expected 0 to {allowed}")
+        if classes == 1 and low == high:
+            raise LabelsError(data=data, why="a part holds events of one class only")
+    return Labelled(classes=classes)
+
+
+def measure_name(task: Task) -> str:
+    """The measure in words; larger is better, 1 is perfect."""
+    match task:
+        case Labelled(classes=1):
+            return "ROC AUC"
+        case Labelled():
+            return "accuracy"
+        case Imitation():
+            return "variance of the float answers explained"
+        case _:
+            assert_never(task)
+
+
+def quality(task: Task, answers: Sequence[FloatArray], events: Events, float_answers: Sequence[FloatArray]) -> float:
+    """How good a network's answers are."""
+    match task:
+        case Labelled(classes=1):
+            assert events.labels is not None
+            return roc_auc(answers[0][:, 0], events.labels)
+        case Labelled():
+            assert events.labels is not None
+            return accuracy(answers[0], events.labels)
+        case Imitation():
+            return min(_explained(seen, wanted) for seen, wanted in zip(answers, float_answers, strict=True))
+        case _:
+            assert_never(task)
+
+
+def _explained(seen: FloatArray, wanted: FloatArray) -> float:
+    spread = float(np.square(wanted - wanted.mean(axis=0)).sum())
+    missed = float(np.square(seen - wanted).sum())
+    return 1.0 - missed / spread if spread else float(missed == 0.0)
+
+
+def answers(network: SourceModel, inputs: Sequence[FloatArray], *, quantized: bool) -> tuple[FloatArray, ...]:
+    """The outputs of a network in float64, computed from our own reading of the file."""
+    parts: list[Mapping[str, FloatArray]] = []
+    for start in range(0, len(inputs[0]), CHUNK_EVENTS):
+        found = evaluate(network, [one[start : start + CHUNK_EVENTS] for one in inputs], quantized=quantized)
+        parts.append({name: found[name] for name in network.outputs})
+    return tuple(np.concatenate([part[name] for part in parts]) for name in network.outputs)
+
+
+def losses(network: SourceModel, task: Task) -> tuple[Loss, ...]:
+    """What training makes small, for each output."""
+    if isinstance(task, Labelled):
+        return (Loss.YES_NO if task.classes == 1 else Loss.CLASSES,)
+    kinds = {"Softmax": Loss.CLASSES, "Function": Loss.YES_NO, "NoneType": Loss.VALUES}
+    return tuple(kinds[type(ends_in(network, name)).__name__] for name in network.outputs)
+
+
+def goals(task: Task, events: Events, float_answers: Sequence[FloatArray]) -> Part:
+    """Events with what each output should be there."""
+    match task:
+        case Labelled(classes=classes):
+            assert events.labels is not None
+            wanted = events.labels[:, None] == np.arange(classes) if classes > 1 else events.labels[:, None]
+            return Part(inputs=events.inputs, targets=(wanted.astype(np.float64),))
+        case Imitation():
+            return Part(inputs=events.inputs, targets=tuple(float_answers))
+        case _:
+            assert_never(task)

@@ -1,0 +1,316 @@
+"""From a float network and its data to a quantized, fine-tuned and proven one. The order of the steps of `quantize`."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+from fpgacnn import frontends
+from fpgacnn.arrays import write_arrays
+from fpgacnn.data.augmentation import augment
+from fpgacnn.design import Target
+from fpgacnn.errors import AlreadyQuantizedError, UsageError, WriteError, naming
+from fpgacnn.flow import tasks
+from fpgacnn.flow.inputs import Events as InputEvents
+from fpgacnn.flow.inputs import choose_formats
+from fpgacnn.flow.material import Material, read_material
+from fpgacnn.flow.record import ModelRecord, RunRecord
+from fpgacnn.flow.request import Request
+from fpgacnn.flow.stages import convert
+from fpgacnn.flow.tasks import Task
+from fpgacnn.flow.watch import Progress, Stopwatch, silent
+from fpgacnn.ir import source as src
+from fpgacnn.ir.source import FloatArray, SourceModel
+from fpgacnn.ir.text import quantizer_text
+from fpgacnn.quantization import quantizers
+from fpgacnn.quantization.ebops import costs
+from fpgacnn.quantization.trainable import least_error, trainable_points
+from fpgacnn.quantization.widths import Widths, fold_normalizations, with_quantizers
+from fpgacnn.sim.framework import evaluate
+from fpgacnn.train import make_reproducible, open_keras, save
+from fpgacnn.train.loop import Checkpoint, Epoch, Part, Settings, Trained, Watch, fine_tune
+from fpgacnn.train.twin import build_twin
+
+CALIBRATION_EVENTS = 512
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantizeRequest:
+    """What a user asks of `quantize`: `data` is a file or the name of a data set; `project` a folder to convert to."""
+
+    model: Path
+    data: str
+    output: Path
+    widths: Widths
+    settings: Settings = field(default_factory=Settings)
+    weights: Path | None = None
+    test: Path | None = None
+    augment: bool = False
+    project: Path | None = None
+    target: Target = field(default_factory=Target)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerWidths:
+    """One linear layer or quantizer of the quantized network."""
+
+    layer: str
+    kind: str
+    weight: str
+    bias: str
+    result: str
+    parameters: int
+    zeros: int
+    multiplications: int
+    ebops: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageQuality:
+    """The same measure of the float network, after post-training quantization, and after fine-tuning."""
+
+    measure: str
+    part: str
+    events: int
+    float_network: float
+    post_training: float
+    fine_tuned: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantizeRecord:
+    """All of a run of `quantize`."""
+
+    version: str
+    model: ModelRecord
+    output: str
+    output_digest: str
+    data: str
+    events: Mapping[str, int]
+    settings: Settings
+    augmented: bool
+    layers: tuple[LayerWidths, ...]
+    ebops: int
+    quality: tuple[StageQuality, ...]
+    best_epoch: int
+    epochs: tuple[Epoch, ...]
+    continued_from: int | None
+    conversion: RunRecord | None
+    timings_s: Mapping[str, float]
+    schema: int = SCHEMA
+
+    @property
+    def holds(self) -> bool:
+        """Every comparison of the conversion holds, if there was one."""
+        return self.conversion is None or self.conversion.holds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Start:
+    """A float network ready to be quantized: normalizations folded, events, what it is for, what it answers."""
+
+    network: SourceModel
+    folded: SourceModel
+    material: Material
+    task: Task
+    seen: Mapping[str, FloatArray]
+    input_bits: Mapping[str, int]
+
+
+def quantize(request: QuantizeRequest, progress: Progress = silent, watch: Watch | None = None) -> QuantizeRecord:
+    """Quantize a float network after training, fine-tune it with its quantizers, write it, and convert it if asked to.
+
+    Raises FpgacnnError; then no model is written. A checkpoint beside the output lets the same command go on.
+    """
+    stopwatch = Stopwatch(progress=progress)
+    with naming(request.model):
+        with stopwatch.stage("load", f"reading {request.model.name} and {request.data}"):
+            start = _start(request)
+        with stopwatch.stage("calibrate", "choosing integer bits"):
+            quantized = _uniform(start, request.widths)
+        with stopwatch.stage("train", f"fine-tuning for at most {request.settings.epochs} epochs"):
+            trained = _trained(request, start, quantized, watch)
+    with stopwatch.stage("judge", "judging float, post-training and fine-tuned"):
+        final = frontends.load(request.output)
+        qualities = _qualities(start, quantized, final)
+    conversion = _converted(request, start.material, progress) if request.project is not None else None
+    layers = _layer_widths(final, start.input_bits)
+    with contextlib.suppress(FileNotFoundError):
+        _checkpoint_file(request.output).unlink()
+    return QuantizeRecord(
+        version=version("fpgacnn"),
+        model=ModelRecord(
+            file=str(request.model),
+            digest=start.network.digest,
+            framework=start.network.framework,
+            layers=len(start.network.layers),
+            parameters=sum(layer.parameters for layer in start.network.layers),
+        ),
+        output=str(request.output),
+        output_digest=final.digest,
+        data=start.material.origin,
+        events={name: len(getattr(start.material, name)) for name in ("train", "validation", "test")},
+        settings=request.settings,
+        augmented=request.augment,
+        layers=layers,
+        ebops=sum(layer.ebops for layer in layers),
+        quality=qualities,
+        best_epoch=trained.best,
+        epochs=trained.epochs,
+        continued_from=trained.continued_from,
+        conversion=conversion,
+        timings_s=stopwatch.seconds,
+    )
+
+
+def _start(request: QuantizeRequest) -> _Start:
+    network = frontends.load(request.model, request.weights)
+    refuse_quantizers(network)
+    material = read_material(request.data, request.test, network)
+    task = tasks.task_of(network, (material.train, material.validation, material.test), material.origin)
+    if request.augment and material.augmentation is None:
+        raise UsageError(what="--augment needs a data set by name, of which it is known which changes keep the class")
+    folded = fold_normalizations(network)
+    calibration = material.train.take(slice(CALIBRATION_EVENTS)).inputs
+    formats = choose_formats(network, InputEvents(values=calibration, labels=None, origin=material.origin), None)
+    return _Start(
+        network=network,
+        folded=folded,
+        material=material,
+        task=task,
+        seen=evaluate(folded, calibration, quantized=False),
+        input_bits={choice.name: choice.format.width for choice in formats},
+    )
+
+
+def _uniform(start: _Start, widths: Widths) -> SourceModel:
+    """The network with the same bits everywhere."""
+    bits = dict.fromkeys(trainable_points(start.folded), widths.bits)
+    integer = None if widths.integer is None else widths.integer - 1
+    return with_quantizers(start.folded, least_error(start.folded, bits, start.seen, integer))
+
+
+def refuse_quantizers(network: SourceModel) -> None:
+    """Raise AlreadyQuantizedError where a layer has a quantizer."""
+    for layer in network.layers:
+        found = [weight.quantizer for weight in src.weights_of(layer.operation)]
+        if isinstance(layer.operation, src.Activate) and isinstance(layer.operation.function, src.Quantizer):
+            found.append(layer.operation.function)
+        quantizer = next((one for one in found if one is not None), None)
+        if quantizer is not None:
+            raise AlreadyQuantizedError(layer=layer.name, quantizer=quantizer_text(quantizer))
+
+
+def _trained(request: QuantizeRequest, start: _Start, quantized: SourceModel, watch: Watch | None) -> Trained:
+    """Fine-tune the quantized network and write it."""
+    material, settings = start.material, request.settings
+    door = open_keras()
+    make_reproducible(door, settings.seed)
+    twin = build_twin(door, quantized)
+    trained = fine_tune(
+        door,
+        twin,
+        tasks.losses(quantized, start.task),
+        _goals(start, material.train),
+        _goals(start, material.validation),
+        settings,
+        checkpoint=Checkpoint(file=_checkpoint_file(request.output), signature=_signature(request, start, quantized)),
+        augment=partial(_augmented, material) if request.augment else None,
+        watch=watch,
+    )
+    partial_file = request.output.with_name(f".{request.output.name}.partial.h5")
+    try:
+        request.output.parent.mkdir(parents=True, exist_ok=True)
+        save(twin.model, partial_file)
+        partial_file.replace(request.output)
+    except OSError as error:
+        raise WriteError(file=request.output, why=error.strerror or str(error)) from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial_file.unlink()
+    return trained
+
+
+def _goals(start: _Start, part: tasks.Events) -> Part:
+    imitates = isinstance(start.task, tasks.Imitation)
+    return tasks.goals(start.task, part, tasks.answers(start.network, part.inputs, quantized=False) if imitates else ())
+
+
+def _augmented(material: Material, images: FloatArray, seed: int) -> FloatArray:
+    assert material.augmentation is not None
+    return augment(images, material.augmentation, seed=seed)
+
+
+def _checkpoint_file(output: Path) -> Path:
+    return output.with_name(f"{output.name}.training.npz")
+
+
+def _signature(request: QuantizeRequest, start: _Start, quantized: SourceModel) -> str:
+    """What must be the same for a checkpoint to be continued: network, widths, events, settings."""
+    widths = [repr((layer.name, *(weight.quantizer for weight in src.weights_of(layer.operation)))) for layer in quantized.layers]
+    results = [repr(layer.operation.function) for layer in quantized.layers if isinstance(layer.operation, src.Activate)]
+    about = [start.network.digest, start.material.digest(), asdict(request.settings), request.augment, widths, results]
+    return hashlib.sha256(json.dumps(about).encode()).hexdigest()
+
+
+def _qualities(start: _Start, quantized: SourceModel, final: SourceModel) -> tuple[StageQuality, ...]:
+    found = []
+    for name in ("validation", "test"):
+        events = getattr(start.material, name)
+        real = tasks.answers(start.network, events.inputs, quantized=False)
+        figures = [
+            tasks.quality(start.task, one, events, real)
+            for one in (real, tasks.answers(quantized, events.inputs, quantized=True), tasks.answers(final, events.inputs, quantized=True))
+        ]
+        measure = tasks.measure_name(start.task)
+        found.append(StageQuality(measure=measure, part=name, events=len(events), float_network=figures[0], post_training=figures[1], fine_tuned=figures[2]))
+    return tuple(found)
+
+
+def _layer_widths(network: SourceModel, input_bits: Mapping[str, int]) -> tuple[LayerWidths, ...]:
+    cost_of = {cost.layer: cost for cost in costs(network, _by_position(network, input_bits))}
+    found = []
+    for layer in network.layers:
+        operation = layer.operation
+        if isinstance(operation, src.Linear):
+            kernel = quantizers.apply(operation.kernel.values, operation.kernel.quantizer, layer=layer.name).values
+            cost = cost_of[layer.name]
+            row = LayerWidths(
+                layer=layer.name,
+                kind=layer.kind,
+                weight=quantizer_text(operation.kernel.quantizer),
+                bias="" if operation.bias is None else quantizer_text(operation.bias.quantizer),
+                result="",
+                parameters=layer.parameters,
+                zeros=int((kernel == 0).sum()),
+                multiplications=cost.multiplications,
+                ebops=cost.ebops,
+            )
+            found.append(row)
+        elif isinstance(operation, src.Activate) and isinstance(operation.function, src.Quantizer):
+            text = quantizer_text(operation.function)
+            found.append(LayerWidths(layer=layer.name, kind=layer.kind, weight="", bias="", result=text, parameters=0, zeros=0, multiplications=0, ebops=0))
+    return tuple(found)
+
+
+def _by_position(network: SourceModel, input_bits: Mapping[str, int]) -> Mapping[str, int]:
+    """Bits of the inputs under the names that they have in another copy of the network."""
+    return dict(zip(network.inputs, input_bits.values(), strict=True))
+
+
+def _converted(request: QuantizeRequest, material: Material, progress: Progress) -> RunRecord:
+    """The main job on the file that was just written, proven with the test events."""
+    with tempfile.TemporaryDirectory(prefix="fpgacnn-quantize-") as folder:
+        events = Path(folder) / "test.npz"
+        arrays = {f"input_{number}": one for number, one in enumerate(material.test.inputs)}
+        write_arrays(events, arrays if material.test.labels is None else {**arrays, "labels": material.test.labels})
+        wanted = Request(model=request.output, output=request.project, events=events, target=request.target, float_model=request.model)
+        return convert(wanted, progress)

@@ -1,0 +1,99 @@
+"""What multiplications cost, in one number that needs no synthesis: effective bit operations.
+
+EBOPs are the sum over all multiplications of bits of the weight times bits of the value (C. Sun et al., "Gradient-based
+automatic mixed precision quantization", arXiv:2405.00645, section on resource estimation; before it BOPs, C. Baskin et
+al., arXiv:1804.10969). Here the bits are those of the quantizers, and a weight whose code is zero multiplies nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from fpgacnn.ir import source as src
+from fpgacnn.ir.source import Shape, SourceLayer, SourceModel
+from fpgacnn.quantization import quantizers
+
+UNQUANTIZED_BITS = 16
+"""Taken for a value that no quantizer limits, such as the entries of a table."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerCost:
+    """Multiplications of one linear layer with weights that are not zero, the bits of both sides, and their product."""
+
+    layer: str
+    multiplications: int
+    weight_bits: int
+    value_bits: int
+
+    @property
+    def ebops(self) -> int:
+        """Effective bit operations."""
+        return self.multiplications * self.weight_bits * self.value_bits
+
+
+def costs(network: SourceModel, input_bits: Mapping[str, int]) -> tuple[LayerCost, ...]:
+    """The cost of every linear layer of a quantized network; `input_bits` are those of its inputs, by name."""
+    bits: dict[str, int] = {}
+    found: list[LayerCost] = []
+    for layer in network.layers:
+        bits[layer.name] = _bits(layer, [bits[name] for name in layer.inputs], input_bits)
+        match layer.operation:
+            case src.Convolution() | src.Depthwise() | src.Transposed() | src.Dense():
+                found.append(_cost(layer, layer.operation, network.layer(layer.inputs[0]).shape, bits[layer.inputs[0]]))
+            case _:
+                pass
+    return tuple(found)
+
+
+def total_ebops(network: SourceModel, input_bits: Mapping[str, int]) -> int:
+    """Effective bit operations of the whole network for one event."""
+    return sum(cost.ebops for cost in costs(network, input_bits))
+
+
+def _cost(layer: SourceLayer, operation: src.Linear, given: Shape, value_bits: int) -> LayerCost:
+    kernel = operation.kernel
+    values = quantizers.apply(kernel.values, kernel.quantizer, layer=layer.name).values
+    return LayerCost(
+        layer=layer.name,
+        multiplications=int(np.count_nonzero(values)) * _uses(layer, operation, given),
+        weight_bits=_quantizer_bits(kernel.quantizer),
+        value_bits=value_bits,
+    )
+
+
+def _uses(layer: SourceLayer, operation: src.Linear, given: Shape) -> int:
+    """How often each weight is used for one event: at every output position, or for a transposed convolution input position."""
+    return prod((given if isinstance(operation, src.Transposed) else layer.shape)[:-1])
+
+
+def _bits(layer: SourceLayer, given: list[int], input_bits: Mapping[str, int]) -> int:
+    match layer.operation:
+        case src.Input():
+            return input_bits[layer.name]
+        case src.Activate(function=function) if isinstance(function, src.Quantizer):
+            return _quantizer_bits(function)
+        case src.Activate(function=src.Function() | src.Softmax()):
+            return UNQUANTIZED_BITS
+        case src.Convolution() | src.Depthwise() | src.Transposed() | src.Dense() | src.BatchNormalization():
+            return UNQUANTIZED_BITS
+        case src.Merge():
+            return max(given) + 1
+        case _:
+            return max(given)
+
+
+def _quantizer_bits(quantizer: src.Quantizer | None) -> int:
+    match quantizer:
+        case None:
+            return UNQUANTIZED_BITS
+        case src.Binary():
+            return 1
+        case src.Ternary():
+            return 2
+        case _:
+            return quantizer.bits

@@ -1,0 +1,30 @@
+"""Magnitude pruning: the smallest weights of every kernel become zero, more of them in each epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float32: TypeAlias = NDArray[np.float32]
+RAMP = 0.5
+"""Part of the epochs in which the sparsity rises; the rest heals."""
+
+
+def sparsity_at(epoch: int, epochs: int, final: float) -> float:
+    """The fraction of zeros in an epoch, from 1: a cubic rise (Zhu and Gupta, arXiv:1710.01878), then constant."""
+    ramp = max(round(epochs * RAMP), 1)
+    return final * (1 - (1 - min(epoch / ramp, 1.0)) ** 3)
+
+
+def masks(kernels: Sequence[Float32], sparsity: float) -> list[Float32]:
+    """For each kernel 1 where a weight stays and 0 where it is cut; of equal weights the first are cut."""
+    return [_mask(kernel, sparsity) for kernel in kernels]
+
+
+def _mask(kernel: Float32, sparsity: float) -> Float32:
+    mask = np.ones(kernel.size, np.float32)
+    mask[np.argsort(np.abs(kernel).reshape(-1), kind="stable")[: round(sparsity * kernel.size)]] = 0
+    return mask.reshape(kernel.shape)

@@ -1,0 +1,147 @@
+"""`fpgacnn quantize` as a user runs it: better than after training alone, killed and continued, pruned, without labels."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fpgacnn
+from fpgacnn import frontends
+from fpgacnn.arrays import read_arrays
+from fpgacnn.flow.record import plain
+from fpgacnn.flow.training import QuantizeRecord
+from fpgacnn.ir import source as src
+from fpgacnn.quantization import quantizers
+from fpgacnn.train.loop import Epoch, Watch
+from tests.command import COMMAND, environment, failed, left, run
+from tests.files import entry, sequential_file, tiny_model
+
+pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]  # Keras and QKeras warn a lot
+
+DIGITS = Path(__file__).parents[2] / "models/digits/digits_float.h5"
+EPOCHS = 4
+SETTINGS: Mapping[str, Any] = {"epochs": EPOCHS, "batch": 32}
+
+
+def quantized(output: Path, **settings: Any) -> QuantizeRecord:
+    return fpgacnn.quantize(DIGITS, "digits", output, **{**SETTINGS, **settings})
+
+
+def finished_epochs(checkpoint: Path) -> int:
+    if not checkpoint.is_file():
+        return 0
+    return int(json.loads(read_arrays(checkpoint)["about"].tobytes())["epochs"][-1]["number"])
+
+
+def killed(folder: Path, arguments: list[str], checkpoint: Path, after: int) -> None:
+    """Start a command and end it without warning as soon as so many epochs are written."""
+    process = subprocess.Popen([*COMMAND, *arguments], cwd=folder, env=environment(folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while finished_epochs(checkpoint) < after:
+        assert process.poll() is None, "it ended before it was killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+
+
+def test_a_killed_training_goes_on_to_the_very_result_of_one_that_was_not(tmp_path: Path) -> None:
+    whole = json.loads(json.dumps(plain(quantized(tmp_path / "whole.h5"))))
+    command = ["quantize", str(DIGITS), "--data", "digits", "-o", "killed.h5", "--epochs", str(EPOCHS), "--batch", "32"]
+    killed(tmp_path, command, tmp_path / "killed.h5.training.npz", after=2)
+    assert not (tmp_path / "killed.h5").exists()
+    done = run(tmp_path, *command, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    again = json.loads(done.stdout)
+    assert again["continued_from"] in range(2, EPOCHS + 1)
+    assert whole["continued_from"] is None
+    for key in ("output_digest", "quality", "epochs", "best_epoch", "layers"):
+        assert again[key] == whole[key], key
+    assert (tmp_path / "killed.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {"whole.h5", "killed.h5"}
+
+    validation, test = whole["quality"]
+    assert validation["measure"] == test["measure"] == "accuracy"
+    assert (validation["events"], test["events"]) == (300, 397)
+    assert validation["fine_tuned"] >= validation["float_network"] - 0.005
+    assert test["fine_tuned"] >= test["float_network"] - 0.005
+    losses = [epoch["validation_loss"] for epoch in whole["epochs"]]
+    assert losses[whole["best_epoch"]] == min(losses)
+    assert len(losses) == EPOCHS + 1
+
+
+class Ended(Exception):  # noqa: N818 - what ends the training in a test
+    pass
+
+
+def ended_after(epoch: int) -> Watch:
+    def watch(one: Epoch, _epochs: int) -> None:
+        if one.number == epoch:
+            raise Ended
+
+    return watch
+
+
+def test_a_checkpoint_of_other_settings_or_a_damaged_one_is_not_continued(tmp_path: Path) -> None:
+    output, checkpoint = tmp_path / "q.h5", tmp_path / "q.h5.training.npz"
+    for damage in (False, True):
+        with pytest.raises(Ended):
+            quantized(output, seed=2, epochs=2, watch=ended_after(1))
+        if damage:
+            checkpoint.write_bytes(checkpoint.read_bytes()[:-200])
+        assert quantized(output, seed=2 if damage else 3, epochs=2).continued_from is None
+        assert not checkpoint.exists()
+
+
+def test_pruned_weights_are_zeros_in_the_file_and_the_project_is_proven(tmp_path: Path) -> None:
+    found = quantized(tmp_path / "q.h5", sparsity=0.5, augment=True, project=tmp_path / "hls")
+    network = frontends.load(tmp_path / "q.h5")
+    for layer in network.layers:
+        if isinstance(layer.operation, src.Linear):
+            kernel = layer.operation.kernel
+            values = quantizers.apply(kernel.values, kernel.quantizer).product
+            assert np.mean(values == 0) >= 0.5 - 0.5 / values.size, layer.name
+    assert found.epochs[found.best_epoch].sparsity == 0.5
+    conversion = found.conversion
+    assert conversion is not None
+    assert conversion.plan.exact
+    assert [(report.left, report.mismatches, report.events) for report in conversion.verification] == [("csim", 0, 397), ("emulator", 0, 397)]
+    (accuracy,) = conversion.quality
+    assert (accuracy.float_network, accuracy.hardware) == (found.quality[1].float_network, found.quality[1].fine_tuned)
+
+
+def test_without_labels_the_float_network_is_imitated(tmp_path: Path) -> None:
+    random = np.random.default_rng(2)
+    conv = {"kernel": random.normal(size=(3, 3, 1, 4)), "bias": random.normal(size=4)}
+    dense = {"kernel": random.normal(size=(64, 2)) / 4, "bias": random.normal(size=2)}
+    network = sequential_file(
+        tmp_path / "float.h5",
+        entry("Conv2D", "conv", filters=4, kernel_size=[3, 3], activation="relu", weights=conv),
+        entry("Flatten", "flatten"),
+        entry("Dense", "values", units=2, weights=dense),
+        shape=(6, 6, 1),
+    )
+    np.savez(tmp_path / "events.npz", input_0=random.integers(0, 64, size=(300, 6, 6, 1)) / 64, groups=np.arange(300) // 3)
+    found = fpgacnn.quantize(network, tmp_path / "events.npz", tmp_path / "q.h5", bits="4", epochs=8, batch=16)
+    quality = found.quality[1]
+    assert quality.measure == "variance of the float answers explained"
+    assert quality.float_network == 1.0
+    assert 0.5 < quality.post_training < quality.fine_tuned < 1.0
+    assert found.events == {"train": 210, "validation": 45, "test": 45}
+
+
+def test_what_cannot_be_quantized_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
+    tiny_model(tmp_path / "quantized.h5")
+    np.savez(tmp_path / "events.npz", input_0=np.zeros((40, 4, 4, 1)), labels=np.arange(40) % 3)
+    done = run(tmp_path, "quantize", "quantized.h5", "--data", "events.npz", "-o", "q.h5")
+    assert failed(done, 2, "FC140").endswith("layer 'conv' has a quantizer already: quantized_bits(6,0,0,alpha=1)")
+    assert left(tmp_path) == {"quantized.h5", "events.npz"}
