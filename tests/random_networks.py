@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from math import prod
 
 import numpy as np
@@ -169,3 +170,14 @@ class _Maker:
         flat = self._add(src.Reshape(), (at,), (prod(shape),), 10)
         kernel, bias = self._codes((prod(shape), 3), 4), self._codes((3,), 6)
         return self._add(hw.Dense(kernel=kernel, bias=bias), (flat,), (3,), 20)
+
+
+def merged(models: Sequence[QuantizedModel]) -> QuantizedModel:
+    """Several networks side by side in one."""
+    layers = [
+        replace(layer, name=f"m{number}_{layer.name}", source=f"m{number}_{layer.source}", inputs=tuple(f"m{number}_{name}" for name in layer.inputs))
+        for number, model in enumerate(models)
+        for layer in model.layers
+    ]
+    ends = [[f"m{number}_{name}" for number, model in enumerate(models) for name in getattr(model, side)] for side in ("inputs", "outputs")]
+    return QuantizedModel(name="merged", source_digest="0", layers=tuple(layers), inputs=tuple(ends[0]), outputs=tuple(ends[1]))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from fpgacnn.errors.arrays import ArrayFileError, ArrayShapeError, DataChecksumError, DataPackageMissingError, NonFiniteInputError
 from fpgacnn.errors.base import MAX_SHOWN, FpgacnnError, InternalError, UsageError, all_errors, naming, printable
+from fpgacnn.errors.emulator import KernelBuildError
 from fpgacnn.errors.files import (
     BrokenArchitectureError,
     BrokenFileError,
@@ -85,6 +86,7 @@ __all__ = [
     "Hls4mlFailedError",
     "HostileFileError",
     "InternalError",
+    "KernelBuildError",
     "LabelsError",
     "LoweringError",
     "MissingExtraError",

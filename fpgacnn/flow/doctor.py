@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from fpgacnn.errors import FpgacnnError
-from fpgacnn.sim.csim import cache_folder, find_compiler
+from fpgacnn.sim.cache import cache_folder
+from fpgacnn.sim.csim import find_compiler
+from fpgacnn.sim.emulator.native.build import find_c_compiler
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +44,7 @@ def examine() -> tuple[Finding, ...]:
         _package("qkeras", needed=False, cure="pip install 'fpgacnn[train]'"),
     ]
     tools = [_tool(name) for name in ("vitis-run", "vitis_hls", "vivado_hls")]
-    return (python, *core, _compiler(), _cache(), *optional, *tools)
+    return (python, *core, _compiler(), _c_compiler(), _cache(), *optional, *tools)
 
 
 def _package(name: str, *, needed: bool, cure: str) -> Finding:
@@ -57,8 +59,15 @@ def _compiler() -> Finding:
     return _try("C++ compiler", lambda: find_compiler().version, needed=True)
 
 
+def _c_compiler() -> Finding:
+    found = find_c_compiler()
+    seen = f"{found.version} for {found.machine.name}" if found else "not found"
+    cure = "sudo apt-get install gcc   (or set CC): the emulator runs its kernels instead of NumPy"
+    return Finding(what="C compiler", found=found is not None, needed=False, seen=seen, cure=cure)
+
+
 def _cache() -> Finding:
-    folder = cache_folder()
+    folder = cache_folder("csim")
 
     def writable() -> str:
         folder.mkdir(parents=True, exist_ok=True)

@@ -24,7 +24,7 @@ from fpgacnn.numeric.fixed import Codes
 from fpgacnn.project import HlsProject
 from fpgacnn.quantization.build import leading_quantizer
 from fpgacnn.sim.csim import CSim, find_compiler
-from fpgacnn.sim.emulator import ReferenceEmulator
+from fpgacnn.sim.emulator import engine
 from fpgacnn.sim.result import SimulationResult
 from fpgacnn.verification import compare
 
@@ -147,7 +147,7 @@ def _fits(golden: Golden, opened: OpenedProject) -> bool:
 
 def _emulated(opened: OpenedProject, codes: Sequence[Codes], watch: Stopwatch) -> SimulationResult:
     with watch.stage("emulate", f"emulating {len(codes[0].array)} events"):
-        return ReferenceEmulator(opened.design).run(codes, trace=True)
+        return engine(opened.design).run(codes, trace=True)
 
 
 def _tools() -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -25,13 +26,18 @@ from fpgacnn.project import HlsProject, files_digest
 from fpgacnn.quantization import SoftmaxChoice
 from fpgacnn.quantization.build import leading_quantizer
 from fpgacnn.sim.csim import CSim, find_compiler
-from fpgacnn.sim.emulator import ReferenceEmulator
+from fpgacnn.sim.emulator import Emulator, ReferenceEmulator, engine
 from fpgacnn.sim.float32 import follows_in_float32
 from fpgacnn.sim.framework import evaluate
 from fpgacnn.sim.result import SimulationResult
 from fpgacnn.verification import VerificationReport, against_reference, compare
 
 TEST_BENCH_EVENTS = 100
+SAMPLE_VALUES = 1 << 24
+"""How many values of all layers together are kept, so that memory is bounded whatever the number of events."""
+
+FEWEST_SAMPLED = 16
+REFERENCE_EVENTS = 32
 KERAS_EXACTNESS = 1e-6
 """Relative difference that Keras' float32 may have where the plan does not promise exactness."""
 
@@ -56,11 +62,12 @@ def outputs_of(network: SourceModel, answers: Mapping[str, FloatArray], softmax:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Emulated:
-    """The events as codes, what is to be told of each input, and every layer's answers."""
+    """The events as codes, what is to be told of each input, and the answers: outputs of all events, every layer's of the sample."""
 
     codes: tuple[Codes, ...]
     inputs: tuple[InputRecord, ...]
     answers: SimulationResult
+    engine: Emulator
 
 
 @dataclass(slots=True, kw_only=True)
@@ -76,10 +83,28 @@ class Run:
     every_layer: bool = False
 
     def emulate(self) -> Emulated:
-        """Every layer's codes on the run's events."""
+        """The outputs of all events, and every layer's codes on the sample."""
         codes, inputs = self.codes()
+        chosen = engine(self.design)
         with self.watch.stage("emulate", f"emulating {self.events.count} events"):
-            return Emulated(codes=codes, inputs=inputs, answers=ReferenceEmulator(self.design).run(codes, trace=True))
+            outputs = chosen.run(codes)
+            traced = chosen.run(first_codes(codes, self.sample), trace=True)
+        return Emulated(codes=codes, inputs=inputs, answers=replace(outputs, trace=traced.trace), engine=chosen)
+
+    @property
+    def sample(self) -> int:
+        """How many events every layer is kept of."""
+        values = sum(prod(layer.shape) for layer in self.design.model.layers)
+        return min(self.events.count, max(SAMPLE_VALUES // values, FEWEST_SAMPLED))
+
+    def answers_of(self, network: SourceModel, values: Sequence[FloatArray], *, quantized: bool) -> Mapping[str, FloatArray]:
+        """A network's own answers: every layer's on the sample, those of the outputs on all events."""
+        found = dict(evaluate(network, [one[: self.sample] for one in values], quantized=quantized))
+        ends = {*network.outputs, *(self.design.model.layer(name).source for name in self.design.model.outputs)} & set(found)
+        if self.sample < self.events.count:
+            rest = evaluate(network, [one[self.sample :] for one in values], quantized=quantized, keep=ends)
+            found |= {name: np.concatenate([found[name], rest[name]]) for name in ends}
+        return found
 
     def files(self, project: HlsProject, emulated: Emulated) -> Mapping[str, bytes]:
         """All files of the project folder but the record."""
@@ -90,15 +115,16 @@ class Run:
         codes, inputs, emulated = run.codes, run.inputs, run.answers
         with self.watch.stage("reference", "computing the trained network's own answers"):
             rounded = [one.values for one in codes]
-            quantized = evaluate(self.trained.network, rounded, quantized=True)
-            real = evaluate(self.trained.twin, self.events.values, quantized=False)
-        reports = [*self.csim_reports(project, codes, emulated)]
+            quantized = self.answers_of(self.trained.network, rounded, quantized=True)
+            real = self.answers_of(self.trained.twin, self.events.values, quantized=False)
+        reports = [*self.csim_reports(project, codes, emulated), *self.reference_report(run)]
         reference = outputs_of(self.trained.network, quantized, self.request.softmax)
         reports.append(against_reference(self.design, emulated, reference, name="quantized network", exactness=float64_slack(self.design)))
         if self.request.keras:
-            reports.append(self.keras_report(emulated, rounded))
+            sampled = [one[: self.sample] for one in rounded]
+            reports.append(self.keras_report(first_events(emulated, self.sample), sampled))
         network = self.trained.network
-        unquantized = real if self.request.float_model is None else evaluate(network, self.events.values, quantized=False)
+        unquantized = real if self.request.float_model is None else self.answers_of(network, self.events.values, quantized=False)
         noise = noise_by_layer(network, quantized, unquantized)
         return RunRecord(
             version=version("fpgacnn"),
@@ -109,9 +135,9 @@ class Run:
             verification=tuple(reports),
             quality=self.quality(real, quantized, emulated),
             project=ProjectRecord(folder=str(folder), digest=files_digest(files), files=len(files), bytes=sum(map(len, files.values()))),
-            notes=(*self.trained.notes, *self.design.model.notes, *project.notes),
+            notes=(*self.trained.notes, *self.design.model.notes, *project.notes, *self.sample_notes()),
             timings_s=dict(self.watch.seconds),
-            tools={**tool_versions(), **({"compiler": find_compiler().version} if self.request.csim_events != 0 else {})},
+            tools={**tool_versions(), "emulator": run.engine.words, **({"compiler": find_compiler().version} if self.request.csim_events != 0 else {})},
             outputs=self.design.model.outputs,
         )
 
@@ -136,20 +162,36 @@ class Run:
             )
         return tuple(found), tuple(records)
 
+    def sample_notes(self) -> tuple[str, ...]:
+        """Where not every event had every layer compared."""
+        if self.sample == self.events.count:
+            return ()
+        return (f"outputs were compared on all {self.events.count:,} events, layers between on the first {self.sample:,}",)
+
+    def reference_report(self, run: Emulated) -> Iterator[VerificationReport]:
+        """The emulator, where it is compiled, against the int64 reference: a fault of a compiler would show here."""
+        if isinstance(run.engine, ReferenceEmulator):
+            return
+        count = min(self.sample, REFERENCE_EVENTS)
+        with self.watch.stage("reference", f"computing {count} events in the int64 reference"):
+            yield compare(first_events(run.answers, count), ReferenceEmulator(self.design).run(first_codes(run.codes, count), trace=True))
+
     def csim_reports(self, project: HlsProject, codes: Sequence[Codes], emulated: SimulationResult) -> Iterator[VerificationReport]:
         """C simulation against the emulator; where outputs differ, a traced build finds the first node that does."""
         if self.request.csim_events == 0:
             return
-        sample = [Codes(array=one.array[: self.request.csim_events], format=one.format) for one in codes]
+        sample = first_codes(codes, self.request.csim_events)
         count = len(sample[0].array)
         expected = first_events(emulated, count)
         with self.watch.stage("csim", f"building and running C simulation on {count} events"):
             report = compare(CSim(project, self.design, seconds=self.request.seconds).run(sample), expected)
         yield report
         if not report.holds or self.every_layer:
-            with self.watch.stage("csim", "comparing every layer"):
+            fewer = min(count, self.sample)
+            with self.watch.stage("csim", f"comparing every layer of {fewer} events"):
                 traced = backend.convert(self.design, trace=True)
-                yield compare(CSim(traced, self.design, seconds=self.request.seconds).run(sample, trace=True), expected)
+                answers = CSim(traced, self.design, seconds=self.request.seconds).run(first_codes(sample, fewer), trace=True)
+                yield compare(answers, first_events(emulated, fewer))
 
     def keras_report(self, emulated: SimulationResult, inputs: Sequence[FloatArray]) -> VerificationReport:
         """Hardware against the real Keras or QKeras."""
@@ -183,6 +225,11 @@ class Run:
 
 def _rows(values: FloatArray) -> bytes:
     return "".join(" ".join(map(repr, row)) + "\n" for row in values.tolist()).encode()
+
+
+def first_codes(codes: Sequence[Codes], count: int | None) -> tuple[Codes, ...]:
+    """The first events of the inputs; all for None."""
+    return tuple(Codes(array=one.array[:count], format=one.format) for one in codes)
 
 
 def first_events(result: SimulationResult, count: int) -> SimulationResult:

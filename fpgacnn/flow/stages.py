@@ -22,8 +22,8 @@ from fpgacnn.project import RECORD, files_digest, refuse_foreign, staged, write_
 from fpgacnn.quantization import quantize
 from fpgacnn.quantization.build import leading_quantizer
 from fpgacnn.quantization.names import safe_name
+from fpgacnn.sim import emulator
 from fpgacnn.sim.csim import CSim, find_compiler
-from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.result import SimulationResult
 
 
@@ -102,7 +102,7 @@ def simulate(source: Path, events: Path, engine: str, request: Request, *, trace
     with watch.stage("simulate", f"running {given.count} events"):
         match engine:
             case "emulator":
-                return ReferenceEmulator(design).run(codes, trace=trace)
+                return emulator.engine(design).run(codes, trace=trace)
             case "csim":
                 code = backend.convert(design, trace=True) if trace else project or backend.convert(design)
                 return CSim(code, design, seconds=request.seconds).run(codes, trace=trace)

@@ -76,13 +76,13 @@ def cast(interval: Interval, to: Format) -> Interval:
     """What a cast makes of an interval. Exact ends where the cast is monotone; the whole format where it may wrap."""
     low = requantize(interval.low, interval.fraction, to)
     high = requantize(interval.high, interval.fraction, to)
-    if _is_monotone_on(interval, to):
+    if is_monotone_on(interval, to):
         return Interval(low=low, high=high, fraction=to.fraction)
     return Interval(low=np.full_like(low, to.low), high=np.full_like(high, to.high), fraction=to.fraction)
 
 
-def _is_monotone_on(interval: Interval, to: Format) -> bool:
-    """Saturation keeps the order; wrapping and SAT_ZERO do so only where nothing leaves the range."""
+def is_monotone_on(interval: Interval, to: Format) -> bool:
+    """Whether a cast keeps the order of codes: saturation does; wrapping and SAT_ZERO only where nothing leaves the range."""
     if to.overflow.value in {"SAT", "SAT_SYM"}:
         return True
     low, high = interval.bounds

@@ -26,6 +26,7 @@ from fpgacnn.errors import CompileFailedError, CompilerMissingError, CSimCrashed
 from fpgacnn.numeric.fixed import Codes
 from fpgacnn.process import run
 from fpgacnn.project import HlsProject, write_files
+from fpgacnn.sim.cache import cache_folder
 from fpgacnn.sim.driver import main_program
 from fpgacnn.sim.result import SimulationResult
 
@@ -64,12 +65,6 @@ def find_compiler() -> Compiler:
     version = run([*command, "--version"], folder=here, seconds=30).tail.splitlines()
     modern = run([*command, "-std=c++23", "-fsyntax-only", "-x", "c++", os.devnull], folder=here, seconds=30).status == 0
     return Compiler(command=command, version=version[0] if version else "?", standard="-std=c++23" if modern else "-std=c++11")
-
-
-def cache_folder() -> Path:
-    """Where builds are kept: below XDG_CACHE_HOME or ~/.cache."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "fpgacnn" / "csim"
 
 
 def build_digest(files: Mapping[str, bytes], compiler: Compiler) -> str:
@@ -128,7 +123,7 @@ class CSim:
     def _built(self, here: Path) -> Path:
         """The program, from the cache or built now; two processes that build at once do not disturb each other."""
         compiler = find_compiler()
-        kept = cache_folder() / build_digest(self._files, compiler) / "csim"
+        kept = cache_folder("csim") / build_digest(self._files, compiler) / "csim"
         if kept.is_file():
             return kept
         write_files(here, self._files)

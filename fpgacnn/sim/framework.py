@@ -7,6 +7,7 @@ computes with the trained float weights. Where all sums fit 24 bits, float32 and
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import assert_never
 
 import numpy as np
@@ -21,17 +22,18 @@ from fpgacnn.quantization.spread import spread
 CHUNK_EVENTS = 256
 
 
-def evaluate(model: SourceModel, inputs: Sequence[FloatArray], *, quantized: bool) -> Mapping[str, FloatArray]:
-    """Every layer's output (events, ...shape) by its name in the file."""
+def evaluate(model: SourceModel, inputs: Sequence[FloatArray], *, quantized: bool, keep: AbstractSet[str] | None = None) -> Mapping[str, FloatArray]:
+    """Every layer's output (events, ...shape) by its name in the file, or of the layers in `keep` only."""
     weights = prepared(model, quantized=quantized)
-    parts: dict[str, list[FloatArray]] = {layer.name: [] for layer in model.layers}
+    parts: dict[str, list[FloatArray]] = {layer.name: [] for layer in model.layers if keep is None or layer.name in keep}
     for start in range(0, max(len(inputs[0]), 1), CHUNK_EVENTS):
         found: dict[str, FloatArray] = {}
         ports = {name: np.asarray(one[start : start + CHUNK_EVENTS], np.float64) for name, one in zip(model.inputs, inputs, strict=True)}
         for layer in model.layers:
             given = tuple(found[name] for name in layer.inputs)
             found[layer.name] = ports[layer.name] if layer.name in ports else layer_answer(layer, given, weights[layer.name], quantized=quantized)
-            parts[layer.name].append(found[layer.name])
+            if layer.name in parts:
+                parts[layer.name].append(found[layer.name])
     return {name: np.concatenate(values) for name, values in parts.items()}
 
 

@@ -55,7 +55,7 @@ DOORS = {
     "h5py": {"frontends/keras/hdf5.py", "frontends/keras/positional.py", "data/km3net.py"},
     "hls4ml": {"hls/hls4ml_door.py"},
     "subprocess": {"process.py"},
-    "ctypes": {"sim/emulator/tables.py"},
+    "ctypes": {"sim/emulator/tables.py", "sim/emulator/native/library.py"},
     "jinja2": {"reporting/html.py"},
     "markupsafe": {"reporting/html.py"},
     "rich": {"cli/console.py", "reporting/"},

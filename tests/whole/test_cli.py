@@ -162,7 +162,9 @@ def test_convert_without_csim_writes_a_project_that_says_what_was_compared(tmp_p
     kept = json.loads((tmp_path / "out/project/fpgacnn.json").read_text())
     assert record == kept
     assert (record["schema"], record["plan"]["exact"], record["project"]["folder"]) == (1, True, "out/project")
-    assert [(one["left"], one["right"], one["mismatches"], one["holds"]) for one in record["verification"]] == [("emulator", "quantized network", 0, True)]
+    seen = [(one["left"], one["right"], one["mismatches"], one["holds"]) for one in record["verification"]]
+    assert seen == [("emulator", "int64 reference", 0, True), ("emulator", "quantized network", 0, True)]
+    assert record["tools"]["emulator"].startswith("native, ")
     assert (tmp_path / "out/project/firmware/myproject.cpp").is_file()
     assert names(tmp_path / "out") == ["project"]
     assert names(tmp_path / "tmp") == []

@@ -28,7 +28,8 @@ Compute: TypeAlias = Callable[[tuple[Codes, ...]], CodeArray]
 class ReferenceEmulator:
     """Computes a design in NumPy int64. Slow, small, and the one that all others must equal."""
 
-    name = "emulator"
+    name = "int64 reference"
+    words = "int64 reference in NumPy"
 
     def __init__(self, design: Design) -> None:
         self._design = design

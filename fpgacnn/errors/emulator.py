@@ -1,0 +1,14 @@
+"""The native emulator and its compiler."""
+
+from __future__ import annotations
+
+from fpgacnn.errors.base import FpgacnnError
+
+
+class KernelBuildError(FpgacnnError):
+    """The C compiler could not make the emulator's kernels."""
+
+    code = "FC180"
+    exit_status = 3
+    message = "the emulator's kernels could not be built: {why}"
+    cure = "set CC to a GCC or clang that works, or run `fpgacnn doctor`"

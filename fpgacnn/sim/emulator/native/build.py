@@ -1,0 +1,121 @@
+"""The C compiler, and what it made before.
+
+A library is kept under a digest of compiler, processor, flags and source. At its end stands the digest of its own
+bytes, so that a file cut short is seen and made again; it is put in its place by one rename, so that two processes that
+build at once do not disturb each other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shlex
+import shutil
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from fpgacnn.errors import KernelBuildError
+from fpgacnn.process import run
+from fpgacnn.sim.cache import cache_folder
+from fpgacnn.sim.emulator.native.machine import Machine, machine_of
+
+FLAGS = ("-O2", "-std=gnu11", "-w", "-Wno-psabi", "-fPIC", "-shared", "-fno-math-errno", "-ffp-contract=off")
+NATIVE = "native"
+SECONDS = 600.0
+DIGEST_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CCompiler:
+    """A C compiler, the processor that it makes code for, and the digest of all that decides its code but the source."""
+
+    command: tuple[str, ...]
+    version: str
+    machine: Machine
+    digest: str
+
+
+@cache
+def find_c_compiler(processor: str = NATIVE) -> CCompiler | None:
+    """The compiler named by CC, arguments allowed, else cc, gcc or clang; None where there is none that works.
+
+    `processor` is what -march takes: by default the one at hand.
+    """
+    named = os.environ.get("CC")
+    for wanted in [named] if named else ["cc", "gcc", "clang"]:
+        try:
+            name, *arguments = shlex.split(wanted)
+        except ValueError:  # an open quotation mark, or nothing but blanks
+            continue
+        path = shutil.which(name)
+        found = _examined((path, *arguments), processor) if path else None
+        if found is not None:
+            return found
+    return None
+
+
+def _examined(command: tuple[str, ...], processor: str) -> CCompiler | None:
+    """What the compiler is, and what its code may use: its own macros tell."""
+    with tempfile.TemporaryDirectory(prefix="fpgacnn-cc-") as name:
+        folder = Path(name)
+        version = run([*command, "--version"], folder=folder, seconds=30).tail.splitlines()
+        for choice in ((f"-march={processor}",), (f"-mcpu={processor}",), ()):
+            macros = folder / "macros"
+            if run([*command, *choice, "-dM", "-E", "-x", "c", os.devnull, "-o", str(macros)], folder=folder, seconds=30).status == 0:
+                text = macros.read_bytes()
+                defined = frozenset(line.split()[1] for line in text.decode("utf-8", "replace").splitlines() if len(line.split()) > 1)
+                digest = hashlib.sha256(repr((command, choice, version, FLAGS)).encode() + text).hexdigest()
+                return CCompiler(command=(*command, *choice), version=version[0] if version else "?", machine=machine_of(defined), digest=digest)
+    return None
+
+
+def built(source: str, compiler: CCompiler) -> Path:
+    """The library of a source, from the cache or built now.
+
+    Raises KernelBuildError, ToolTimeoutError.
+    """
+    key = hashlib.sha256(f"{compiler.digest}\0{source}".encode()).hexdigest()
+    kept = cache_folder("emulator") / f"{key}.so"
+    if is_whole(kept):
+        return kept
+    with tempfile.TemporaryDirectory(prefix="fpgacnn-kernels-") as name:
+        content = _compiled(source, compiler, Path(name))
+    for place in (kept, Path(tempfile.gettempdir()) / f"fpgacnn-{os.getpid()}-{key[:16]}.so"):
+        if _put(place, content):
+            return place
+    raise KernelBuildError(why=f"neither {kept.parent} nor {tempfile.gettempdir()} can be written")
+
+
+def _compiled(source: str, compiler: CCompiler, folder: Path) -> bytes:
+    (folder / "kernels.c").write_text(source, encoding="utf-8")
+    finished = run([*compiler.command, *FLAGS, "kernels.c", "-o", "kernels.so"], folder=folder, seconds=SECONDS)
+    if finished.status != 0:
+        raise KernelBuildError(why=f"{compiler.command[0]} ended with {finished.how}: {finished.last_line}")
+    return (folder / "kernels.so").read_bytes()
+
+
+def _put(place: Path, content: bytes) -> bool:
+    """Write a library whole or not at all."""
+    partial = place.with_name(f"{place.name}.{os.getpid()}.partial")
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(content + hashlib.sha256(content).digest())
+        partial.replace(place)
+    except OSError:
+        return False
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+    return True
+
+
+def is_whole(library: Path) -> bool:
+    """Whether a kept library ends with the digest of its bytes."""
+    try:
+        content = library.read_bytes()
+    except OSError:
+        return False
+    return hashlib.sha256(content[:-DIGEST_BYTES]).digest() == content[-DIGEST_BYTES:]
