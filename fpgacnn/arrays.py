@@ -18,7 +18,10 @@ from numpy.typing import NDArray
 from fpgacnn.errors import ArrayFileError, ArrayShapeError, FileMissingError, NonFiniteInputError, TooLargeError, WriteError
 from fpgacnn.ir.source import FloatArray, Shape
 
-MAX_BYTES = 16 << 30
+MAX_BYTES = 4 << 30
+"""What an archive may unpack to; a plain `.npy` file is mapped, however large it is."""
+
+MAX_HEADER = 1 << 16
 LABELS, GROUPS = "labels", "groups"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 """First bytes of an archive, and of one without members: a network without weights has no arrays."""
@@ -65,8 +68,9 @@ def read_arrays(path: Path) -> Mapping[str, NDArray[np.generic]]:
 def _read_npz(path: Path) -> Mapping[str, NDArray[np.generic]]:
     found: dict[str, NDArray[np.generic]] = {}
     with zipfile.ZipFile(path) as archive:
-        if sum(member.file_size for member in archive.infolist()) > MAX_BYTES:
-            raise TooLargeError(file=path, where="the archive", seen="more than 16 GiB unpacked", limit="16 GiB")
+        total = sum(member.file_size for member in archive.infolist())
+        if total > MAX_BYTES:
+            raise TooLargeError(file=path, where="the archive", seen=f"{total} bytes unpacked", limit=MAX_BYTES)
         for member in archive.infolist():
             with archive.open(member) as file:
                 _check_header(file, path, member.filename, member.file_size)  # type: ignore[arg-type]  # a binary stream
@@ -77,9 +81,10 @@ def _read_npz(path: Path) -> Mapping[str, NDArray[np.generic]]:
 
 def _check_header(file: BinaryIO, path: Path, name: str, size: int) -> None:
     """The header must promise no more data than the file has, and only numbers."""
-    version = np.lib.format.read_magic(file)
+    head = io.BytesIO(file.read(MAX_HEADER))  # a header may promise to be 4 GiB long
+    version = np.lib.format.read_magic(head)
     reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = reader(file)
+    shape, _, dtype = reader(head)
     if dtype.kind not in "biuf":
         raise ArrayFileError(file=path, why=f"{name} holds {dtype}, not numbers")
     promised = dtype.itemsize

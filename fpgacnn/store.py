@@ -85,7 +85,8 @@ def load(folder: Path) -> tuple[Design, SourceModel]:
         decode = _decoder(arrays)
         schema, design, network = tree["schema"], decode(tree["design"], 0), decode(tree["network"], 0)
     except (OSError, ValueError, TypeError, KeyError, ArithmeticError, RecursionError, FpgacnnError) as error:
-        raise ProjectError(folder=folder, why=f"its design cannot be read ({error})") from error
+        why = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise ProjectError(folder=folder, why=f"its design cannot be read ({why})") from error
     if schema != SCHEMA or not isinstance(design, Design) or not isinstance(network, SourceModel):
         raise ProjectError(folder=folder, why="it was made by another version of fpgacnn")
     return design, network

@@ -8,14 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fpgacnn import store
+import numpy as np
+
+from fpgacnn import soundness, store
 from fpgacnn.design import Design
-from fpgacnn.errors import ProjectError
+from fpgacnn.errors import FpgacnnError, ProjectError
 from fpgacnn.hls.backend import ports
 from fpgacnn.ir.source import SourceModel
-from fpgacnn.project import RECORD, HlsProject, files_digest
+from fpgacnn.numeric.fixed import Codes
+from fpgacnn.project import RECORD, HlsProject, Port, files_digest
+from fpgacnn.sim.emulator import ReferenceEmulator
+from fpgacnn.sim.framework import evaluate
 
 MAX_FILE_BYTES = 1 << 30
+
+_STUMBLES = (ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RuntimeError, StopIteration, TypeError, ValueError)
+"""What code may run into where a value is not what it was written for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,13 +45,33 @@ def open_project(folder: Path) -> OpenedProject:
     """
     record = read_record(folder)
     design, network = store.load(folder)
+    inputs, outputs = _rehearsed(folder, design, network)
     files = _files(folder)
-    inputs, outputs, _ = ports(design)
     same = files_digest(files) == record.get("project", {}).get("digest")
     notes = () if same else ("files of the project differ from what fpgacnn wrote",)
     code = {name: content for name, content in files.items() if not name.startswith(("fpgacnn/", "tb_data/"))}
     project = HlsProject(files=code, inputs=inputs, outputs=outputs)
     return OpenedProject(network=network, design=design, project=project, files=files, record=record, notes=notes)
+
+
+def _rehearsed(folder: Path, design: Design, network: SourceModel) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
+    """The ports of a design that holds together: checked, and tried on one event in every way that it will be used.
+
+    Raises ProjectError where anything of it fails, because somebody has changed the folder.
+    """
+    try:
+        soundness.check(design, network)
+        inputs, outputs, _ = ports(design)
+        codes = [Codes(array=np.zeros((1, *layer.shape), np.int64), format=operation.format) for layer, operation in design.model.input_layers]
+        emulated = ReferenceEmulator(design).run(codes, trace=True).trace
+        answers = evaluate(network, [one.values for one in codes], quantized=True)
+        answered = [emulated[layer.name].array.shape for layer in design.model.layers] + [answers[layer.name].shape for layer in network.layers]
+        stated = [(1, *layer.shape) for layer in design.model.layers] + [(1, *layer.shape) for layer in network.layers]
+        if answered != stated:
+            raise soundness.UnsoundError("a layer answers in another shape than it states")
+    except (*_STUMBLES, FpgacnnError) as error:
+        raise ProjectError(folder=folder, why=f"its design does not hold together ({str(error) or type(error).__name__})") from error
+    return inputs, outputs
 
 
 def read_record(folder: Path) -> dict[str, Any]:

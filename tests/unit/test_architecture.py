@@ -16,6 +16,7 @@ PACKAGE = Path(fpgacnn.__file__).parent
 FLOORS = {
     "errors": 0,
     "process": 1,
+    "apart": 1,
     "numeric": 1,
     "ir": 2,
     "targets": 2,
@@ -30,6 +31,7 @@ FLOORS = {
     "estimate": 5,
     "hls": 5,
     "sim": 5,
+    "soundness": 5,
     "store": 5,
     "synth": 5,
     "train": 5,
@@ -52,7 +54,7 @@ SIDEWAYS = {
 """The only imports between two rooms of one floor, each with its reason."""
 
 DOORS = {
-    "h5py": {"frontends/keras/hdf5.py", "frontends/keras/positional.py", "data/km3net.py"},
+    "h5py": {"frontends/keras/raw.py", "data/km3net.py"},
     "hls4ml": {"hls/hls4ml_door.py"},
     "subprocess": {"process.py"},
     "ctypes": {"sim/emulator/tables.py", "sim/emulator/native/library.py"},

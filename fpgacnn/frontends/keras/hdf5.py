@@ -1,121 +1,126 @@
-"""The door to HDF5: open a file safely and take arrays out of it.
-
-Refused before anything is read: external, virtual and linked data (they read other files), cycles, absurd sizes.
-"""
+"""HDF5 files as values: groups with texts, datasets with numbers. They are read in a child process (`raw`)."""
 
 from __future__ import annotations
 
-import io
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from math import prod
 from pathlib import Path
+from typing import Any, assert_never
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgacnn.errors import BrokenFileError, HostileFileError, TooLargeError, WeightsError
+from fpgacnn.apart import End, Limits, apart
+from fpgacnn.errors import BrokenFileError, ForeignToolError, InternalError, TooLargeError, WeightsError, all_errors
+from fpgacnn.frontends.keras import raw
 
-MAX_ELEMENTS = 1 << 26
-MAX_OBJECTS = 100_000
-MAX_DEPTH = 64
+LIMITS = Limits(seconds=30, clock_seconds=300.0, memory_bytes=4 << 30, answer_bytes=16 * raw.MAX_ELEMENTS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """An array of a file; `array` is None where it holds no numbers, and `holds` says in words what."""
+
+    name: str
+    shape: tuple[int, ...] | None
+    holds: str
+    array: NDArray[np.generic] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """A group: its texts by name, and through `get` what lies below it."""
+
+    name: str
+    attrs: Mapping[str, str | list[str]]
+    objects: Mapping[str, Group | Dataset] = field(repr=False)
+
+    def get(self, path: str) -> Group | Dataset | None:
+        """What has that path below the group."""
+        return self.objects.get(f"{self.name.rstrip('/')}/{path}")
+
+    def __contains__(self, path: str) -> bool:
+        return self.get(path) is not None
 
 
 @contextmanager
-def opened(path: Path, content: bytes | None = None) -> Iterator[h5py.File]:
-    """The file, or `content` that was taken out of it, open for reading and checked to hold only its own data."""
+def opened(path: Path, content: bytes | None = None) -> Iterator[Group]:
+    """The root of a file, or of `content` that was taken out of it, checked to hold only its own data.
+
+    Raises BrokenFileError, HostileFileError, TooLargeError.
+    """
     try:
-        file = h5py.File(path if content is None else io.BytesIO(content), "r", rdcc_nbytes=0)
+        outcome = apart(partial(raw.answer, path, content), LIMITS)
     except OSError as error:
-        raise BrokenFileError(file=path, why=_reason(error)) from error
-    with file:
-        with damage(path):
-            _check(file, path)
-        try:
-            yield file
-        except (OSError, RuntimeError) as error:  # not KeyError and the like, which our own mistakes raise too
-            raise BrokenFileError(file=path, why=_reason(error)) from error
+        raise ForeignToolError(tool="a process that reads the file", why=error.strerror or str(error)) from error
+    match outcome.end:
+        case End.WELL:
+            yield _root(path, outcome.content)
+        case End.CRASH:
+            raise BrokenFileError(file=path, why=f"the HDF5 library crashed on it ({outcome.how})")
+        case End.TIME:
+            raise BrokenFileError(file=path, why=f"the HDF5 library did not come to an end within {LIMITS.seconds} s")
+        case End.MEMORY:
+            raise TooLargeError(file=path, where="what it unpacks to", seen="more memory than that", limit=f"{LIMITS.memory_bytes >> 30} GiB")
+        case End.FAILED:
+            raise InternalError(what=f"reading {path} failed: {outcome.how.strip().splitlines()[-1:]}")
+        case _:
+            assert_never(outcome.end)
 
 
-@contextmanager
-def damage(path: Path | str) -> Iterator[None]:
-    """What h5py raises where bytes of a file are wrong becomes BrokenFileError."""
-    try:
-        yield
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
-        raise BrokenFileError(file=path, why=_reason(error)) from error
+def _root(path: Path, answer: bytearray) -> Group:
+    """The values that a child's answer describes."""
+    whole = memoryview(answer)
+    start = 8 + int.from_bytes(whole[:8], "little")
+    header: dict[str, Any] = json.loads(bytes(whole[8:start]))
+    if "error" in header:
+        raise all_errors()[header["error"]](**header["data"])
+    objects: dict[str, Group | Dataset] = {}
+    for one in header["objects"]:
+        if "group" in one:
+            objects[one["group"]] = Group(name=one["group"], attrs=one["texts"], objects=objects)
+            continue
+        shape = None if one["shape"] is None else tuple(one["shape"])
+        array = None
+        if one["dtype"] and shape is not None:
+            dtype, count = np.dtype(one["dtype"]), prod(shape)
+            array = np.frombuffer(whole, dtype=dtype, count=count, offset=start).reshape(shape) if count else np.empty(shape, dtype)
+            start += dtype.itemsize * count
+        objects[one["dataset"]] = Dataset(name=one["dataset"], shape=shape, holds=one["holds"], array=array)
+    root = objects.get("/")
+    if not isinstance(root, Group):
+        raise BrokenFileError(file=path, why="it has no root")
+    return root
 
 
-def _reason(error: Exception) -> str:
-    return str(error).strip("'\"").splitlines()[0] if str(error) else type(error).__name__
-
-
-def _check(root: h5py.Group, path: Path) -> None:
-    seen: set[tuple[int, int]] = set()
-    waiting: list[tuple[h5py.Group, int]] = [(root, 0)]
-    elements = 0
-    while waiting:
-        group, depth = waiting.pop()
-        if depth > MAX_DEPTH or len(seen) > MAX_OBJECTS:
-            raise TooLargeError(file=path, where=group.name, seen=f"{len(seen)} objects, {depth} levels", limit=f"{MAX_OBJECTS}, {MAX_DEPTH}")
-        for name in group:
-            where = f"{group.name.rstrip('/')}/{name}"
-            link = group.get(name, getlink=True)
-            if isinstance(link, h5py.ExternalLink | h5py.SoftLink):
-                raise HostileFileError(file=path, where=where, seen=f"a {type(link).__name__}")
-            child = group[name]
-            info = h5py.h5o.get_info(child.id)
-            if (info.fileno, info.addr) in seen:
-                continue
-            seen.add((info.fileno, info.addr))
-            if isinstance(child, h5py.Group):
-                waiting.append((child, depth + 1))
-            elif isinstance(child, h5py.Dataset):
-                elements += _checked_size(child, path, where)
-                if elements > MAX_ELEMENTS:
-                    raise TooLargeError(file=path, where=where, seen=f"{elements} numbers in all", limit=MAX_ELEMENTS)
-
-
-def _checked_size(dataset: h5py.Dataset, path: Path, where: str) -> int:
-    if dataset.external:
-        raise HostileFileError(file=path, where=where, seen="an external dataset")
-    if dataset.is_virtual:
-        raise HostileFileError(file=path, where=where, seen="a virtual dataset")
-    size = int(dataset.size or 0)
-    if size > MAX_ELEMENTS:
-        raise TooLargeError(file=path, where=where, seen=f"{size} numbers", limit=MAX_ELEMENTS)
-    return size
-
-
-def text_attribute(holder: h5py.Group, name: str) -> str | None:
+def text_attribute(holder: Group, name: str) -> str | None:
     """A text attribute, or None where there is none."""
-    with damage(holder.file.filename):
-        value = holder.attrs.get(name)
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
+    value = holder.attrs.get(name)
     return value if isinstance(value, str) else None
 
 
-def _names(holder: h5py.Group, attribute: str) -> list[str]:
+def _names(holder: Group, attribute: str) -> list[str]:
     """A list of names; Keras splits long ones into `attribute0`, `attribute1`, ..."""
     parts = [attribute] if attribute in holder.attrs else []
     while not (parts and parts[-1] == attribute) and f"{attribute}{len(parts)}" in holder.attrs:
         parts.append(f"{attribute}{len(parts)}")
-    found: list[str] = []
-    for part in parts:
-        values = np.atleast_1d(holder.attrs[part])
-        found += [value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value) for value in values]
-    return found
+    values = [holder.attrs[part] for part in parts]
+    return [name for value in values for name in ([value] if isinstance(value, str) else value)]
 
 
 class LegacyWeights:
     """Weights as Keras 2 stores them: a group a layer, whose `weight_names` list the paths of its arrays."""
 
-    def __init__(self, file: h5py.File, path: Path) -> None:
-        self._root = file.get("model_weights", file)
+    def __init__(self, file: Group, path: Path) -> None:
+        root = file.get("model_weights") or file
         self._path = path
-        if not isinstance(self._root, h5py.Group):
+        if not isinstance(root, Group):
             raise BrokenFileError(file=path, why="model_weights is not a group")
+        self._root = root
 
     @property
     def layer_names(self) -> list[str]:
@@ -128,17 +133,16 @@ class LegacyWeights:
         The layers of a model inside the model (`scope`, outermost first) share the group of the outermost.
         """
         group = self._root.get(scope[0] if scope else layer)
-        if not isinstance(group, h5py.Group):
+        if not isinstance(group, Group):
             return {}
         found: dict[str, NDArray[np.float64]] = {}
-        with damage(self._path):
-            for name in _names(group, "weight_names"):
-                if scope and layer not in name.split("/")[:-1]:
-                    continue
-                short = name.rsplit("/", 1)[-1].split(":")[0]
-                if scope and short in found:
-                    raise WeightsError(file=self._path, layer=layer, why=f"two layers inside '{scope[0]}' have this name")
-                found[short] = numbers(group.get(name), name, self._path, layer)
+        for name in _names(group, "weight_names"):
+            if scope and layer not in name.split("/")[:-1]:
+                continue
+            short = name.rsplit("/", 1)[-1].split(":")[0]
+            if scope and short in found:
+                raise WeightsError(file=self._path, layer=layer, why=f"two layers inside '{scope[0]}' have this name")
+            found[short] = numbers(group.get(name), name, self._path, layer)
         return found
 
 
@@ -147,8 +151,8 @@ def numbers(dataset: object, name: str, path: Path, layer: str) -> NDArray[np.fl
 
     Raises WeightsError where it is none or holds something else.
     """
-    if not isinstance(dataset, h5py.Dataset):
+    if not isinstance(dataset, Dataset):
         raise WeightsError(file=path, layer=layer, why=f"'{name}' is listed but not in the file")
-    if dataset.shape is None or dataset.dtype.kind not in "fiub":
-        raise WeightsError(file=path, layer=layer, why=f"'{name}' holds {dataset.dtype}, not numbers")
-    return np.asarray(dataset[()], dtype=np.float64)
+    if dataset.array is None:
+        raise WeightsError(file=path, layer=layer, why=f"'{name}' holds {dataset.holds}, not numbers")
+    return np.asarray(dataset.array, dtype=np.float64)

@@ -12,18 +12,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import h5py
-
 from fpgacnn.errors import BrokenFileError
 from fpgacnn.frontends.keras.graph import Graph, Use, short_name
-from fpgacnn.frontends.keras.hdf5 import damage, numbers
+from fpgacnn.frontends.keras.hdf5 import Dataset, Group, numbers
 from fpgacnn.ir.source import FloatArray
 
 _ROOTS = ("layers", "_layer_checkpoint_dependencies")
 _STATISTICS = ("gamma", "beta", "moving_mean", "moving_variance")
 
 
-def is_positional(file: h5py.File) -> bool:
+def is_positional(file: Group) -> bool:
     """Whether a file has this layout."""
     return any(root in file for root in _ROOTS)
 
@@ -31,11 +29,12 @@ def is_positional(file: h5py.File) -> bool:
 class PositionalWeights:
     """The arrays of each layer by the names that its class gives them."""
 
-    def __init__(self, file: h5py.File, path: Path, graph: Graph) -> None:
+    def __init__(self, file: Group, path: Path, graph: Graph) -> None:
         self._path = path
-        self._root = next((file[root] for root in _ROOTS if root in file), file)
-        if not isinstance(self._root, h5py.Group):
-            raise BrokenFileError(file=path, why=f"{self._root.name} is not a group")
+        root = next((found for name in _ROOTS if (found := file.get(name)) is not None), file)
+        if not isinstance(root, Group):
+            raise BrokenFileError(file=path, why=f"{root.name} is not a group")
+        self._root = root
         self._groups: dict[tuple[str, ...], tuple[str, Use]] = {}
         seen: Counter[str] = Counter()
         folders: dict[tuple[str, ...], str] = {(): ""}
@@ -53,22 +52,21 @@ class PositionalWeights:
         """The layer's arrays by name, as float64; `scope` are the models inside the model that it lies in."""
         place, use = self._groups.get((*scope, layer), ("", None))
         group = self._root.get(place) if place else None
-        if use is None or not isinstance(group, h5py.Group):
+        if use is None or not isinstance(group, Group):
             return {}
         if use.kind == "TimeDistributed":
             group, use = group.get("layer"), _wrapped(use)
-            if use is None or not isinstance(group, h5py.Group):
+            if use is None or not isinstance(group, Group):
                 return {}
         found = self._arrays(group, _names(use), layer)
         inner = group.get("batchnorm")
-        if isinstance(inner, h5py.Group):
+        if isinstance(inner, Group):
             found |= self._arrays(inner, _present(use, _STATISTICS), layer)
         return found
 
-    def _arrays(self, group: h5py.Group, names: tuple[str, ...], layer: str) -> dict[str, FloatArray]:
-        with damage(self._path):
-            stored = {name: group.get(f"vars/{number}") for number, name in enumerate(names)}
-            return {name: numbers(one, name, self._path, layer) for name, one in stored.items() if isinstance(one, h5py.Dataset)}
+    def _arrays(self, group: Group, names: tuple[str, ...], layer: str) -> dict[str, FloatArray]:
+        stored = {name: group.get(f"vars/{number}") for number, name in enumerate(names)}
+        return {name: numbers(one, name, self._path, layer) for name, one in stored.items() if isinstance(one, Dataset)}
 
 
 def _numbered(seen: Counter[str], base: str) -> str:

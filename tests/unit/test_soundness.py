@@ -1,0 +1,156 @@
+"""A design of the right types and the wrong meaning is a project error before it is computed or becomes C++."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fpgacnn import store
+from fpgacnn.arrays import packed
+from fpgacnn.errors import ProjectError
+from fpgacnn.flow.projects import open_project
+from fpgacnn.project import RECORD, files_digest, write_files
+from tests.files import tiny_model
+from tests.hostile.targets import convert
+
+
+@pytest.fixture(scope="module")
+def content(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The design of the tiny network, as files."""
+    from fpgacnn import frontends
+
+    path = tiny_model(tmp_path_factory.mktemp("sound") / "m.h5")
+    files = store.dump(convert(path), frontends.load(path))
+    return {**files, RECORD: json.dumps({"project": {"digest": files_digest(files)}}).encode()}
+
+
+def layer(tree: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(one for one in tree["design"]["model"]["layers"] if one["name"] == name)
+
+
+def precision(tree: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(item for key, item in tree["design"]["plan"]["layers"]["items"] if key == name)
+
+
+def renamed(old: str, new: str) -> Callable[[dict[str, Any]], None]:
+    """A node of another name, everywhere in the design."""
+
+    def change(tree: dict[str, Any]) -> None:
+        tree["design"] = json.loads(json.dumps(tree["design"]).replace(json.dumps(old), json.dumps(new)))
+        for one in tree["design"]["model"]["layers"]:
+            one["source"] = old if one["source"] == new else one["source"]
+
+    return change
+
+
+def put(*where: Any, value: Any) -> Callable[[dict[str, Any]], None]:
+    """Another value at a place of a node's operation."""
+
+    def change(tree: dict[str, Any]) -> None:
+        holder = layer(tree, where[0])
+        for key in where[1:-1]:
+            holder = holder[key]
+        assert where[-1] in holder
+        holder[where[-1]] = value
+
+    return change
+
+
+def source(number: int, *where: Any, value: Any) -> Callable[[dict[str, Any]], None]:
+    def change(tree: dict[str, Any]) -> None:
+        holder = tree["network"]["layers"][number]
+        for key in where[:-1]:
+            holder = holder[key]
+        assert where[-1] in holder
+        holder[where[-1]] = value
+
+    return change
+
+
+HUGE = 1 << 40
+CHANGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+    "a name that is C++": (renamed("conv", 'x; system("id"); //'), "not a name that fpgacnn gives"),
+    "a name on two lines": (renamed("relu", "a\n#include <b>"), "not a name that fpgacnn gives"),
+    "a reserved name": (renamed("conv", "main"), "not a name that fpgacnn gives"),
+    "a long name": (renamed("conv", "c" * 10_000), "not a name that fpgacnn gives"),
+    "a node of no layer": (put("conv", "source", value="other"), "stands for no layer of the network"),
+    "a shape that is not the operation's": (put("conv", "shape", value=[2, 2, 3]), "a shape of (2, 2, 3), while its operation makes (2, 2, 2)"),
+    "a shape without end": (put("conv", "shape", value=[HUGE, 2, 2]), "holds the number 1099511627776"),
+    "a shape that is too large": (put("conv", "shape", value=[1 << 20, 1 << 20, 2]), "a shape of (1048576, 1048576, 2)"),
+    "an empty shape": (put("flatten", "shape", value=[]), "a shape of ()"),
+    "no stride": (put("conv", "operation", "strides", value=[0, 1]), "strides of (0, 1)"),
+    "a negative pad": (put("conv", "operation", "pads", value=[-1, 0, 0, 0]), "pads of (-1, 0, 0, 0)"),
+    "a pad without end": (put("conv", "operation", "pads", value=[1 << 19, 1 << 19, 1 << 19, 0]), "pads of (524288"),
+    "an input more": (put("relu", "inputs", value=["conv", "conv"]), "2 inputs"),
+    "no input": (put("relu", "inputs", value=[]), "0 inputs"),
+    "a function that was never planned": (put("relu", "operation", value={"$": "layer.Ternary", "threshold": 0.5}), "a Ternary, which no finished design has"),
+    "a table without its bits": (
+        put("relu", "operation", value={"$": "layer.Softmax", "kind": {"$": "layer.SoftmaxKind", "value": "tables"}}),
+        "no accumulator",
+    ),
+    "kernel and bias exchanged": (
+        lambda tree: layer(tree, "conv")["operation"].update(kernel=layer(tree, "conv")["operation"]["bias"]),
+        "a kernel of shape (2,)",
+    ),
+    "a bias that the format cannot hold": (put("conv", "operation", "bias", "format", "text", value="fixed<1,1>"), "codes that fixed<1,1> cannot hold"),
+    "a binary point far away": (lambda tree: precision(tree, "conv")["result"]["format"].update(text="fixed<9,999>"), "a format of fixed<9,999>"),
+    "no accumulator": (lambda tree: precision(tree, "conv").update(accumulator=None), "no accumulator"),
+    "a plan about less": (lambda tree: tree["design"]["plan"]["layers"]["items"].pop(), "its plan is not about its layers"),
+    "an output twice": (lambda tree: tree["design"]["model"].update(outputs=["logits", "logits"]), "an output is named twice"),
+    "an output more": (lambda tree: tree["design"]["model"].update(outputs=["logits", "relu"]), "its outputs are not those of the network"),
+    "an input port less": (lambda tree: tree["design"]["model"].update(inputs=["conv"]), "its inputs are not its input layers"),
+    "an input of another format": (put("x", "operation", "format", "text", value="fixed<16,7>"), "an input whose result is of another format"),
+    "a float that is none": (lambda tree: precision(tree, "conv").update(error=float("inf")), "a number that is not finite"),
+    "a network in another order": (lambda tree: tree["network"]["layers"].reverse(), "out of order, not unique, or without its inputs"),
+    "a network without outputs": (lambda tree: tree["network"].update(outputs=[]), "the network's inputs or outputs are no layers"),
+    "a network of another input": (source(0, "shape", value=[4, 4, 2]), "its inputs are not those of the network"),
+    "a network with wide pads": (source(1, "operation", "pads", value=[1 << 20, 0, 1 << 20, 0]), "pads of (1048576"),
+    "a network that answers in another shape": (source(2, "shape", value=[2, 2, 1]), "a layer answers in another shape than it states"),
+}
+
+
+def written(folder: Path, content: dict[str, bytes]) -> Path:
+    write_files(folder / "p", content)
+    return folder / "p"
+
+
+def refused(folder: Path, words: str) -> None:
+    with pytest.raises(ProjectError, match="does not hold together") as caught:
+        open_project(folder)
+    assert words in str(caught.value)
+    assert caught.value.hint == f"make it again: fpgacnn convert MODEL -o {folder}"
+
+
+def test_a_design_that_was_not_changed_is_opened(tmp_path: Path, content: dict[str, bytes]) -> None:
+    assert open_project(written(tmp_path, content)).notes == ()
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_design_that_does_not_hold_together_is_refused(tmp_path: Path, content: dict[str, bytes], name: str) -> None:
+    change, words = CHANGES[name]
+    tree = json.loads(content[store.TREE])
+    change(tree)
+    refused(written(tmp_path, {**content, store.TREE: json.dumps(tree).encode()}), words)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda array: array * 2**20, "codes that"),
+        (lambda array: array[..., :1], "an array of shape"),
+        (lambda array: array.reshape(-1), "a kernel of shape (18,)"),
+    ],
+    ids=["too large", "too few", "flat"],
+)
+def test_other_weights_are_refused(tmp_path: Path, content: dict[str, bytes], change: Callable[[np.ndarray], np.ndarray], words: str) -> None:
+    with np.load(io.BytesIO(content[store.ARRAYS])) as found:
+        arrays = {name: found[name] for name in found.files}
+    kernel = next(name for name, array in arrays.items() if array.shape == (3, 3, 1, 2) and array.dtype == np.int64)
+    arrays[kernel] = change(arrays[kernel])
+    refused(written(tmp_path, {**content, store.ARRAYS: packed(arrays)}), words)
