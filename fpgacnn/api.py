@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fpgacnn.frontends import Refusal
     from fpgacnn.frontends.keras.reader import Reading
     from fpgacnn.sim.result import SimulationResult
+    from fpgacnn.synthesis import SynthesisReport
     from fpgacnn.train.loop import Watch
 
 
@@ -218,3 +219,25 @@ def quantize(
         project=Path(project) if project else None,
     )
     return run(request, watch=watch)
+
+
+def synth(
+    project: str | Path,
+    *,
+    csim: bool = False,
+    cosim: bool = False,
+    vsynth: bool = False,
+    export: bool = False,
+    read_only: bool = False,
+    again: bool = False,
+    tool: str | None = None,
+    timeout_s: float = 86_400.0,
+    tell: Callable[[str], None] | None = None,
+) -> SynthesisReport:
+    """Run Vitis or Vivado HLS on a project folder and read its reports; `tell` gets every line that the tool says."""
+    from fpgacnn.flow.synthesis import SynthesisRequest, run_synthesis
+    from fpgacnn.synthesis.run import Steps
+
+    steps = Steps(csim=csim, cosim=cosim, vsynth=vsynth, export=export)
+    request = SynthesisRequest(folder=Path(project), steps=steps, tool=tool, seconds=timeout_s, read_only=read_only, again=again)
+    return run_synthesis(request, tell or (lambda _: None)).report

@@ -5,21 +5,23 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import selectors
 import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO
 
-from fpgacnn.errors import ToolTimeoutError
+from fpgacnn.errors import ToolTimeoutError, WriteError
 
 CHILD_MEMORY_BYTES = 12 << 30
 TAIL_CHARACTERS = 4000
+TICK_SECONDS, READ_BYTES = 0.2, 1 << 16
 GRACE_SECONDS, LOOK_SECONDS = 5.0, 0.05
 
 ENDING = frozenset({signal.SIGINT, signal.SIGTERM})
@@ -51,20 +53,95 @@ def run(command: Sequence[str], *, folder: Path, seconds: float, environment: Ma
 
     Raises ToolTimeoutError after ending the whole group; KeyboardInterrupt ends it too.
     """
+    with _child(command, folder, environment, CHILD_MEMORY_BYTES) as child:
+        try:
+            said, _ = child.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired as error:
+            raise ToolTimeoutError(tool=Path(command[0]).name, seconds=f"{seconds:g}") from error
+    return Finished(status=child.returncode, tail=_text(said[-TAIL_CHARACTERS:]))
+
+
+def run_logged(command: Sequence[str], *, folder: Path, seconds: float, log: Path, tell: Callable[[str], None]) -> Finished:
+    """Run a long command in its own process group: all it says goes to the log, line by line to `tell`.
+
+    Memory is not limited, because synthesis may need all there is. Raises ToolTimeoutError, WriteError; the group is ended then too.
+    """
+    deadline = time.monotonic() + seconds
+    with _writer(log) as write, _child(command, folder, None, None) as child:
+        tail = unfinished = b""
+        for said in _output(child):
+            if time.monotonic() > deadline:
+                raise ToolTimeoutError(tool=Path(command[0]).name, seconds=f"{seconds:g}")
+            write(said)
+            *lines, unfinished = (unfinished + said).split(b"\n")
+            for line in lines:
+                tell(_text(line))
+            unfinished, tail = unfinished[-TAIL_CHARACTERS:], (tail + said)[-TAIL_CHARACTERS:]
+        status = child.wait()
+    return Finished(status=status, tail=_text(tail))
+
+
+@contextlib.contextmanager
+def _writer(path: Path) -> Iterator[Callable[[bytes], None]]:
+    """Writes to a file at once, so that others can follow it.
+
+    Raises WriteError.
+    """
+
+    def failed(error: OSError) -> WriteError:
+        return WriteError(file=path, why=error.strerror or str(error))
+
+    try:
+        file = path.open("wb", buffering=0)
+    except OSError as error:
+        raise failed(error) from error
+
+    def write(content: bytes) -> None:
+        try:
+            file.write(content)
+        except OSError as error:
+            raise failed(error) from error
+
+    with file:
+        yield write
+
+
+def _output(child: subprocess.Popen[bytes]) -> Iterator[bytes]:
+    """What a child says as it says it, and nothing now and then, until it has ended, also where a grandchild keeps its output open."""
+    assert child.stdout is not None
+    with selectors.DefaultSelector() as selector:
+        selector.register(child.stdout, selectors.EVENT_READ)
+        while True:
+            ended = child.poll() is not None
+            if not selector.select(0 if ended else TICK_SECONDS):
+                if ended:
+                    return
+                yield b""
+                continue
+            said = os.read(child.stdout.fileno(), READ_BYTES)
+            if not said:
+                return
+            yield said
+
+
+@contextlib.contextmanager
+def _child(command: Sequence[str], folder: Path, environment: Mapping[str, str] | None, memory_bytes: int | None) -> Iterator[subprocess.Popen[bytes]]:
+    """A child in a group of its own, which is ended with all in it when the block is left."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
-        with _started(command, folder, environment, subprocess.PIPE, before) as child:
+        with _started(command, folder, environment, subprocess.PIPE, before, memory_bytes) as child:
             try:
                 signal.pthread_sigmask(signal.SIG_SETMASK, before)
-                said, _ = child.communicate(timeout=seconds)
-            except subprocess.TimeoutExpired as error:
-                raise ToolTimeoutError(tool=Path(command[0]).name, seconds=f"{seconds:g}") from error
+                yield child
             finally:
                 with contextlib.suppress(ProcessLookupError):  # nobody is left, the usual case
                     os.killpg(child.pid, signal.SIGKILL)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    return Finished(status=child.returncode, tail=said[-TAIL_CHARACTERS:].decode("utf-8", "replace"))
+
+
+def _text(said: bytes) -> str:
+    return said.decode("utf-8", "replace")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +174,7 @@ class _Running:
         """The end, with the last of what was said."""
         self.said.seek(0, os.SEEK_END)
         self.said.seek(max(0, self.said.tell() - TAIL_CHARACTERS))
-        finished = None if late else Finished(status=self.child.returncode, tail=self.said.read().decode("utf-8", "replace"))
+        finished = None if late else Finished(status=self.child.returncode, tail=_text(self.said.read()))
         return Ended(number=self.number, finished=finished, seconds=time.monotonic() - self.begin)
 
 
@@ -129,13 +206,18 @@ def side_by_side(commands: Sequence[Sequence[str]], *, at_once: int, folder: Pat
 def _begun(number: int, command: Sequence[str], folder: Path, said: IO[bytes]) -> _Running:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
-        return _Running(number=number, child=_started(command, folder, None, said, before), said=said, begin=time.monotonic())
+        return _Running(number=number, child=_started(command, folder, None, said, before, CHILD_MEMORY_BYTES), said=said, begin=time.monotonic())
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _started(
-    command: Sequence[str], folder: Path, environment: Mapping[str, str] | None, stdout: int | IO[bytes], before: AbstractSet[int]
+    command: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str] | None,
+    stdout: int | IO[bytes],
+    before: AbstractSet[int],
+    memory_bytes: int | None,
 ) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603  # a fixed program with arguments of ours, no shell
         command,
@@ -145,14 +227,15 @@ def _started(
         stderr=subprocess.STDOUT,
         start_new_session=True,
         env={**os.environ, **(environment or {}), "LC_ALL": "C"},
-        preexec_fn=partial(_prepare, before),  # noqa: PLW1509  # only sets limits and signals
+        preexec_fn=partial(_prepare, before, memory_bytes),  # noqa: PLW1509  # only sets limits and signals
     )
 
 
-def _prepare(signals: AbstractSet[int]) -> None:
+def _prepare(signals: AbstractSet[int], memory_bytes: int | None) -> None:
     """In the child, before its program starts."""
     signal.pthread_sigmask(signal.SIG_SETMASK, signals)
-    _, allowed = resource.getrlimit(resource.RLIMIT_AS)
-    limit = CHILD_MEMORY_BYTES if allowed == resource.RLIM_INFINITY else min(CHILD_MEMORY_BYTES, allowed)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    if memory_bytes is not None:
+        _, allowed = resource.getrlimit(resource.RLIMIT_AS)
+        limit = memory_bytes if allowed == resource.RLIM_INFINITY else min(memory_bytes, allowed)
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

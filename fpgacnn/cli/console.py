@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fpgacnn.train.loop import Epoch, Watch
 
 WIDE_WHERE_PIPED = 200
+SHOWN_OF_A_LINE = 100
 
 
 def out() -> Console:
@@ -82,6 +83,20 @@ def epochs_shown(*, quiet: bool) -> Iterator[Watch | None]:
         console.print(f"  epoch {epoch.number:3d}/{epochs} [green]{filled:<30}[/] {loss}validation {epoch.validation_loss:.4f}")
 
     yield watch
+
+
+@contextmanager
+def follow(*, quiet: bool, verbose: bool) -> Iterator[Callable[[str], None]]:
+    """Show the last line that a long-running tool said, or with `verbose` every line; nothing where nobody looks."""
+    console = err()
+    if quiet or not (verbose or console.is_terminal):
+        yield lambda _: None
+    elif verbose:
+        yield lambda line: console.print(printable(line), markup=False)
+    else:
+        start = time.perf_counter()
+        with console.status("...") as status:
+            yield lambda line: status.update(f"[dim]{time.perf_counter() - start:,.0f} s[/] {plain_text(line[:SHOWN_OF_A_LINE])}")
 
 
 def plain_text(value: object) -> str:

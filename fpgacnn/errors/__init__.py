@@ -36,9 +36,13 @@ from fpgacnn.errors.projects import OutputExistsError, ProjectError, WriteError
 from fpgacnn.errors.reports import NothingToReportError, RecordError, ReportExistsError, ReportFormatError
 from fpgacnn.errors.synth import (
     NoReportsError,
+    NotSynthesizableError,
     ReportBrokenError,
     ReportForeignError,
     ReportRefusedError,
+    SynthesisFailedError,
+    SynthesisLeftNothingError,
+    SynthesisToolMissingError,
 )
 from fpgacnn.errors.targets import UnknownPartError
 from fpgacnn.errors.tools import (
@@ -96,6 +100,7 @@ __all__ = [
     "NonFiniteWeightsError",
     "NotAModelError",
     "NotFreezableError",
+    "NotSynthesizableError",
     "NothingToReportError",
     "OutputExistsError",
     "ProjectError",
@@ -106,6 +111,9 @@ __all__ = [
     "ReportFormatError",
     "ReportRefusedError",
     "ShapeError",
+    "SynthesisFailedError",
+    "SynthesisLeftNothingError",
+    "SynthesisToolMissingError",
     "TooFewEventsError",
     "TooLargeError",
     "ToolTimeoutError",

@@ -35,3 +35,38 @@ class NoReportsError(FpgacnnError):
     code = "FC103"
     message = "{folder}: no reports of Vivado or Vitis HLS"
     cure = "run `fpgacnn synth {folder}` where Vitis or Vivado HLS is installed"
+
+
+class SynthesisToolMissingError(FpgacnnError):
+    """Synthesis needs Vitis HLS or Vivado HLS."""
+
+    code = "FC110"
+    exit_status = 3
+    message = "no synthesis tool: {looked} not found"
+    cure = "source the tool's settings64.sh, or name it with --tool; `--read-only` reads reports that are there"
+
+
+class SynthesisFailedError(FpgacnnError):
+    """The synthesis tool ended with an error."""
+
+    code = "FC111"
+    exit_status = 3
+    message = "{tool} ended with {how}: {why}"
+    cure = "the whole log: {log}"
+
+
+class SynthesisLeftNothingError(FpgacnnError):
+    """The synthesis tool ended well, but left no report of this run that can be read."""
+
+    code = "FC112"
+    exit_status = 3
+    message = "{tool} left no complete report: {why}"
+    cure = "the whole log: {log}"
+
+
+class NotSynthesizableError(FpgacnnError):
+    """The folder holds no HLS project: hls4ml's build script is missing."""
+
+    code = "FC113"
+    message = "{folder} is no HLS project: {file} is missing"
+    cure = "make one: fpgacnn convert MODEL -o {folder}"

@@ -95,7 +95,7 @@ def _files(folder: Path) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     try:
         for path in sorted(folder.rglob("*")):
-            if path.is_symlink() or not path.is_file() or path == folder / RECORD:
+            if path.is_symlink() or not path.is_file() or path == folder / RECORD or _left_by_a_tool(path.relative_to(folder)):
                 continue
             if path.stat().st_size > MAX_FILE_BYTES:
                 raise ProjectError(folder=folder, why=f"{path.name} is larger than any file that fpgacnn writes")
@@ -103,3 +103,8 @@ def _files(folder: Path) -> dict[str, bytes]:
     except OSError as error:
         raise ProjectError(folder=folder, why=error.strerror or str(error)) from error
     return found
+
+
+def _left_by_a_tool(name: Path) -> bool:
+    """Synthesis writes its work beside the project's files, and simulation its results beside their inputs."""
+    return name.parts[0].endswith("_prj") or name.parts[0].startswith(".") or name.parts[0] == "logs" or name.suffix in {".log", ".jou", ".rpt"}

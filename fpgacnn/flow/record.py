@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fpgacnn.estimate import Estimate
-from fpgacnn.synth.report import SynthesisReport
+from fpgacnn.synthesis.report import SynthesisReport
 from fpgacnn.verification import VerificationReport
 
 SCHEMA = 1

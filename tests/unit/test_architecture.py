@@ -33,7 +33,7 @@ FLOORS = {
     "sim": 5,
     "soundness": 5,
     "store": 5,
-    "synth": 5,
+    "synthesis": 5,
     "train": 5,
     "verification": 6,
     "golden": 6,
@@ -70,7 +70,7 @@ DOORS = {
     "sklearn": {"data/"},
     "km3net_testdata": {"data/"},
     "numpy": {""},
-    "xml": {"synth/xml.py"},
+    "xml": {"synthesis/xml.py"},
     "pytest": {"pytest_plugin.py"},
 }
 """Foreign package, or part of the standard library that reaches outside -> the files or folders that may import it."""

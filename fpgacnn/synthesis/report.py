@@ -364,3 +364,26 @@ class SynthesisReport:
     unread: tuple[Unread, ...]
     notes: tuple[str, ...]
     others: tuple[SynthesisReport, ...] = ()
+
+    @property
+    def fabric(self) -> tuple[Resources, Resources | None] | None:
+        """What the top function uses and the part has, as of the latest stage that was reached."""
+        for one in (self.impl, self.synth):
+            if one:
+                return one.resources, one.available
+        return (self.csynth.resources, self.csynth.available) if self.csynth else None
+
+    @property
+    def short(self) -> tuple[str, ...]:
+        """What the part has too little of, in words, as of the latest stage that was reached."""
+        used, has = self.fabric or (None, None)
+        if used is None or has is None:
+            return ()
+        pairs = (
+            ("LUT", used.lut, has.lut),
+            ("FF", used.ff, has.ff),
+            ("DSP", used.dsp, has.dsp),
+            ("BRAM (18 Kb)", used.bram_18k_blocks, has.bram_18k_blocks),
+            ("URAM", used.uram, has.uram),
+        )
+        return tuple(f"{name}: {own:,} of {most:,}" for name, own, most in pairs if own is not None and most is not None and own > most)

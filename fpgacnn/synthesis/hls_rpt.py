@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from fpgacnn.errors import ReportBrokenError
-from fpgacnn.synth.cells import Cells, date_text, layer_index, writer_index
-from fpgacnn.synth.report import (
+from fpgacnn.synthesis.cells import Cells, date_text, layer_index, writer_index
+from fpgacnn.synthesis.report import (
     Clock,
     DspBlock,
     Fifo,
@@ -23,7 +23,7 @@ from fpgacnn.synth.report import (
     Resources,
     Stage,
 )
-from fpgacnn.synth.text import HlsText, Table
+from fpgacnn.synthesis.text import HlsText, Table
 
 TITLE = re.compile(r"(Vivado|Vitis) HLS Report for '(.+)'")
 KINDS = ("DSP", "Expression", "FIFO", "Instance", "Memory", "Multiplexer", "Register")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from fpgacnn.synth.firmware import Asked, Call
-from fpgacnn.synth.report import ModuleReport, SynthesisReport
+from fpgacnn.synthesis.firmware import Asked, Call
+from fpgacnn.synthesis.report import ModuleReport, SynthesisReport
 
 SHOWN = 5
 CLOCK_TOLERANCE = 0.01

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from fpgacnn.synth.text import MAX_BYTES
+from fpgacnn.synthesis.text import MAX_BYTES
 
 _CALL = re.compile(r"^\s*nnet::(\w+)<([^;]*?)>\s*\(([^;]*)\);(?:\s*//\s*(\S.*?))?\s*$", re.MULTILINE)
 _CONFIG = re.compile(r"config(\d{1,6})(?!\d)")
@@ -31,6 +31,7 @@ class Asked:
     top: str | None
     part: str | None
     clock_ns: float | None
+    backend: str
 
 
 def read_calls(folder: Path) -> tuple[Call, ...]:
@@ -53,7 +54,7 @@ def read_asked(folder: Path) -> Asked:
         clock = float(said.get("clock_period", ""))
     except ValueError:
         clock = None
-    return Asked(top=f"{name}_axi" if name and "accelerator" in backend else name, part=said.get("part"), clock_ns=clock)
+    return Asked(top=f"{name}_axi" if name and "accelerator" in backend else name, part=said.get("part"), clock_ns=clock, backend=backend)
 
 
 def _text(path: Path) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 from fpgacnn.errors import ReportBrokenError
-from fpgacnn.synth.cells import NOTHING, Cells, date_text
-from fpgacnn.synth.report import Cosim, Export, Origin, Resources, Stage
-from fpgacnn.synth.text import parse_table
-from fpgacnn.synth.xml import Element, parse_xml
+from fpgacnn.synthesis.cells import NOTHING, Cells, date_text
+from fpgacnn.synthesis.report import Cosim, Export, Origin, Resources, Stage
+from fpgacnn.synthesis.text import parse_table
+from fpgacnn.synthesis.xml import Element, parse_xml
 
 COSIM_FIELD = re.compile(r"(Report time|Solution|Simulation tool)\s*: (.*?)\.?\s*")
 EXPORT_FIELD = re.compile(r"(Implementation tool|Project|Solution|Device target|Report date):\s*(.*?)\s*")

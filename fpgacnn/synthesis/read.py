@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from fpgacnn.errors import FileMissingError, FpgacnnError, NoReportsError, ReportBrokenError, ReportForeignError, ReportRefusedError
-from fpgacnn.synth.compare import notes_on
-from fpgacnn.synth.cosim import read_cosim, read_export_rpt, read_export_xml
-from fpgacnn.synth.find import Found, Kind, find_reports, refuse_foreign, solution_of
-from fpgacnn.synth.firmware import Asked, Call, read_asked, read_calls
-from fpgacnn.synth.hls_rpt import read_hls_rpt
-from fpgacnn.synth.hls_xml import read_hls_xml, read_modules_xml
-from fpgacnn.synth.layers import join_layers, network_of
-from fpgacnn.synth.report import (
+from fpgacnn.synthesis.compare import notes_on
+from fpgacnn.synthesis.cosim import read_cosim, read_export_rpt, read_export_xml
+from fpgacnn.synthesis.find import Found, Kind, find_reports, refuse_foreign, solution_of
+from fpgacnn.synthesis.firmware import Asked, Call, read_asked, read_calls
+from fpgacnn.synthesis.hls_rpt import read_hls_rpt
+from fpgacnn.synthesis.hls_xml import read_hls_xml, read_modules_xml
+from fpgacnn.synthesis.layers import join_layers, network_of
+from fpgacnn.synthesis.report import (
     Cosim,
     DesignSize,
     Export,
@@ -28,9 +28,9 @@ from fpgacnn.synth.report import (
     Unread,
     Utilization,
 )
-from fpgacnn.synth.summary import read_design_size_rpt, read_design_size_xml, read_summary
-from fpgacnn.synth.text import read_text
-from fpgacnn.synth.vivado import read_timing, read_utilization
+from fpgacnn.synthesis.summary import read_design_size_rpt, read_design_size_xml, read_summary
+from fpgacnn.synthesis.text import read_text
+from fpgacnn.synthesis.vivado import read_timing, read_utilization
 
 Value = ModuleReport | Summary | DesignSize | Cosim | Export | Utilization | Timing
 

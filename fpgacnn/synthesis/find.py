@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
 from fpgacnn.errors import FileMissingError, ReportForeignError
-from fpgacnn.synth.vivado import HIERARCHICAL, TIMING, UTILIZATION, vivado_fields
+from fpgacnn.synthesis.vivado import HIERARCHICAL, TIMING, UTILIZATION, vivado_fields
 
 MAX_DEPTH = 16
 MAX_FILES = 200_000

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 from fpgacnn.errors import ReportBrokenError
-from fpgacnn.synth.cells import Cells, date_text
-from fpgacnn.synth.report import Origin, Resources, Stage, Timing, Utilization
-from fpgacnn.synth.text import Table, drawn_lines, parse_table
+from fpgacnn.synthesis.cells import Cells, date_text
+from fpgacnn.synthesis.report import Origin, Resources, Stage, Timing, Utilization
+from fpgacnn.synthesis.text import Table, drawn_lines, parse_table
 
 UTILIZATION, TIMING = "report_utilization", "report_timing_summary"
 HIERARCHICAL = "-hierarchical"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fpgacnn.synth.cells import NONE_SET, Cells
-from fpgacnn.synth.report import Clock, FloatRange, IntRange, Loop, ModuleReport, Origin, Resources, Stage
-from fpgacnn.synth.xml import Element, parse_xml
+from fpgacnn.synthesis.cells import NONE_SET, Cells
+from fpgacnn.synthesis.report import Clock, FloatRange, IntRange, Loop, ModuleReport, Origin, Resources, Stage
+from fpgacnn.synthesis.xml import Element, parse_xml
 
 NO_LOOP = {"Slack", "TripCount", "Latency", "AbsoluteTimeLatency", "PipelineII", "PipelineDepth", "InstanceList", "IterationLatency", "Name"}
 

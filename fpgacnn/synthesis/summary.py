@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 
 from fpgacnn.errors import ReportBrokenError
-from fpgacnn.synth.cells import Cells, date_text
-from fpgacnn.synth.report import DesignSize, DesignSizeStep, Origin, Resources, Stage, Summary, SummaryRow
-from fpgacnn.synth.text import HlsText
-from fpgacnn.synth.xml import parse_xml
+from fpgacnn.synthesis.cells import Cells, date_text
+from fpgacnn.synthesis.report import DesignSize, DesignSizeStep, Origin, Resources, Stage, Summary, SummaryRow
+from fpgacnn.synthesis.text import HlsText
+from fpgacnn.synthesis.xml import parse_xml
 
 SUMMARY_TITLE = re.compile(r"Synthesis Summary Report of '(.+)'")
 ESTIMATES = "Performance & Resource Estimates"

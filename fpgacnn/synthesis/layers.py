@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from fpgacnn.project import TOP
-from fpgacnn.synth.cells import writer_index
-from fpgacnn.synth.firmware import Call
-from fpgacnn.synth.report import Instance, IntRange, LayerCost, Loop, Memory, ModuleReport, Resources, Summary, SummaryRow
+from fpgacnn.synthesis.cells import writer_index
+from fpgacnn.synthesis.firmware import Call
+from fpgacnn.synthesis.report import Instance, IntRange, LayerCost, Loop, Memory, ModuleReport, Resources, Summary, SummaryRow
 
 Modules = Mapping[str, ModuleReport]
 

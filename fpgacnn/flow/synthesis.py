@@ -1,0 +1,122 @@
+"""Synthesis of a project folder: run the tool where that is wanted, read what it left, put it into the record."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fpgacnn.errors import FpgacnnError, NoReportsError, ReportBrokenError, SynthesisLeftNothingError, SynthesisToolMissingError, WriteError
+from fpgacnn.flow.projects import read_record
+from fpgacnn.flow.record import SCHEMA, plain
+from fpgacnn.project import RECORD
+from fpgacnn.synthesis import SynthesisReport, read
+from fpgacnn.synthesis.run import DEFAULT_SECONDS, Steps, Tool, find_tool, synthesize
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SynthesisRequest:
+    """What is wanted: `read_only` never starts a tool, `again` starts it even where its reports are there."""
+
+    folder: Path
+    steps: Steps
+    tool: str | None = None
+    seconds: float = DEFAULT_SECONDS
+    read_only: bool = False
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Synthesis:
+    """What came of it: the reports, the tool that ran now, and the document that `--json` prints."""
+
+    report: SynthesisReport
+    tool: Tool | None
+    document: str
+
+
+def run_synthesis(request: SynthesisRequest, tell: Callable[[str], None]) -> Synthesis:
+    """Run the tool, or only read; the record of an fpgacnn project is brought up to date.
+
+    Raises FpgacnnError: no tool and no reports, a tool that failed, reports that are broken.
+    """
+    folder = request.folder
+    tool, said = _tool(request)
+    if tool:
+        tell(f"{tool} in {folder}")
+        log = synthesize(folder, tool, request.steps, seconds=request.seconds, tell=tell)
+        report = _after(folder, tool, log)
+    else:
+        report = read(folder)
+    report = replace(report, notes=(*said, *report.notes))
+    return Synthesis(report=report, tool=tool, document=_recorded(folder, report))
+
+
+def _tool(request: SynthesisRequest) -> tuple[Tool | None, list[str]]:
+    """The tool to run, None where reading is enough, and what there is to say of that."""
+    if request.read_only:
+        return None, []
+    there = None if request.again else _complete(request)
+    if there:
+        return None, [f"reports of {there.csynth.date if there.csynth else ''} were there and are read; --again runs the tool"]
+    try:
+        return find_tool(request.folder, request.tool), []
+    except SynthesisToolMissingError as error:
+        if request.again or request.tool or not _any(request.folder):
+            raise
+        return None, [f"{error}; the reports that are there do not cover all that was asked for or are older than the firmware"]
+
+
+def _any(folder: Path) -> bool:
+    with suppress(FpgacnnError):
+        read(folder)
+        return True
+    return False
+
+
+def _complete(request: SynthesisRequest) -> SynthesisReport | None:
+    """Reports that hold all that is asked for and are newer than the firmware."""
+    try:
+        report = read(request.folder)
+    except (NoReportsError, ReportBrokenError):
+        return None
+    steps, csynth = request.steps, report.csynth
+    wanted = [csynth, *([report.cosim] if steps.cosim else []), *([report.synth] if steps.vsynth else []), *([report.export] if steps.export else [])]
+    if csynth is None or None in wanted or report.unread:
+        return None
+    changed = max((path.stat().st_mtime for path in _sources(request.folder)), default=0.0)
+    return report if (request.folder / csynth.origin.file).stat().st_mtime >= changed else None
+
+
+def _sources(folder: Path) -> Iterator[Path]:
+    yield from (path for path in (folder / "firmware").rglob("*") if path.is_file())
+
+
+def _after(folder: Path, tool: Tool, log: Path) -> SynthesisReport:
+    """The reports of a run that ended well; it must have left that of its top function, whole."""
+    try:
+        report = read(folder)
+    except ReportBrokenError as error:
+        raise SynthesisLeftNothingError(tool=tool.name, why=str(error), log=log) from error
+    if report.csynth is None or report.unread:
+        why = report.unread[0].why if report.unread else "the report of the top function is missing"
+        raise SynthesisLeftNothingError(tool=tool.name, why=why, log=log)
+    return report
+
+
+def _recorded(folder: Path, report: SynthesisReport) -> str:
+    """The record with the report in it, written where the folder is a project of fpgacnn."""
+    if not (folder / RECORD).is_file():
+        return json.dumps({"schema": SCHEMA, "synthesis": plain(report)}, indent=1)
+    document = json.dumps({**read_record(folder), "synthesis": plain(report)}, indent=1)
+    partial = folder / f".{RECORD}.partial"
+    try:
+        partial.write_text(document, encoding="utf-8")
+        partial.replace(folder / RECORD)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink()
+        raise WriteError(file=folder / RECORD, why=error.strerror or str(error)) from error
+    return document
