@@ -13,9 +13,8 @@ NONE_SET = 2**32 - 1
 """Vitis writes an interval target that nobody set as -1 in 32 bits."""
 
 NS = {"ns": 1.0, "us": 1e3, "ms": 1e6, "sec": 1e9, "s": 1e9}
-MAX_CHARACTERS = 24
 
-_INT = re.compile(r"-?\d{1,19}")
+_INT = re.compile(r"-?\d{1,18}")
 _FLOAT = re.compile(r"[+-]?\d{1,15}(\.\d{1,9})?([eE][+-]?\d{1,2})?")
 _TIMED = re.compile(rf"({_FLOAT.pattern})\s*(ns|us|ms|sec|s)")
 _SHARE = re.compile(r"(\d{1,12})\s*\(\s*~?\d{1,6}%\)")
