@@ -112,7 +112,7 @@ SEQUENTIAL: dict[str, tuple[tuple[int, ...], Sequence[Entry]]] = {
             conv("b", given=4, size=1),
             entry("ReLU", "bounded", max_value=1.5),
             conv("c", given=4, size=1, activation="tanh"),
-            conv("d", given=4, size=2, activation="softsign"),
+            conv("d", given=4, size=2, activation="softplus"),
             entry("PReLU", "prelu", shared_axes=[1, 2], weights={"alpha": values(1, 1, 4)}),
             entry("ELU", "elu", alpha=0.5),
             entry("Reshape", "reshape", target_shape=[4, 4]),
