@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from fpgacnn.flow.comparison import Comparison
     from fpgacnn.flow.folder import Judgement
     from fpgacnn.flow.locked import LockedRecord
-    from fpgacnn.flow.record import RunRecord
+    from fpgacnn.flow.record import EstimateRecord, RunRecord
     from fpgacnn.flow.subjects import Subject
     from fpgacnn.flow.training import QuantizeRecord
     from fpgacnn.frontends import Refusal
@@ -241,3 +241,51 @@ def synth(
     steps = Steps(csim=csim, cosim=cosim, vsynth=vsynth, export=export)
     request = SynthesisRequest(folder=Path(project), steps=steps, tool=tool, seconds=timeout_s, read_only=read_only, again=again)
     return run_synthesis(request, tell or (lambda _: None)).report
+
+
+def estimate(
+    source: str | Path,
+    *,
+    input: str | Path | None = None,  # noqa: A002  # the command line says --input
+    input_type: str | None = None,
+    part: str | None = None,
+    clock_ns: float | None = None,
+    io: str | None = None,
+    strategy: str | None = None,
+    reuse: int | None = None,
+    reuse_of: Mapping[str, int] | None = None,
+    backend: str | None = None,
+    softmax: str = "logits",
+    bits: str | None = None,
+    calibrate: str | Path | None = None,
+    sqnr_db: float = 40.0,
+    weights: str | Path | None = None,
+) -> EstimateRecord:
+    """What a model file, a project folder or any hls4ml project costs, with bands; targets that are not given are the project's."""
+    from fpgacnn.design import BackendName, IoType, Strategy
+    from fpgacnn.flow.costs import Wishes
+    from fpgacnn.flow.request import Request
+    from fpgacnn.flow.stages import estimate as run
+    from fpgacnn.quantization import SoftmaxChoice
+    from fpgacnn.quantization.widths import parse_widths
+
+    wishes = Wishes(
+        part=part,
+        clock_ns=clock_ns,
+        io=IoType(io) if io else None,
+        strategy=Strategy(strategy) if strategy else None,
+        reuse=reuse,
+        reuse_of=reuse_of or {},
+        backend=BackendName(backend) if backend else None,
+    )
+    request = Request(
+        model=Path(source),
+        weights=Path(weights) if weights else None,
+        events=Path(input) if input else None,
+        input_type=input_type,
+        softmax=SoftmaxChoice(softmax),
+        widths=parse_widths(bits) if bits else None,
+        calibration=Path(calibrate) if calibrate else None,
+        sqnr_db=sqnr_db,
+    )
+    return run(Path(source), request, wishes)

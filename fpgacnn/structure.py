@@ -5,9 +5,10 @@ It is made of a `Design`, of a project folder's C++, or of a benchmark's descrip
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import pairwise
 from math import prod
 
 import numpy as np
@@ -66,7 +67,10 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightClass:
-    """How many weights have so many signed digits (canonical form) spread over so many bits; `distinct`: counted once for each input and magnitude."""
+    """Weights with so many nonzero signed digits (canonical form) and so many bits of magnitude.
+
+    `distinct` counts equal weights of one input once: their product is built once.
+    """
 
     digits: int
     bits: int
@@ -76,10 +80,14 @@ class WeightClass:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightSummary:
-    """Real weights as hardware sees them: constants with few or many digits. `known` is false where only counts were given."""
+    """Real weights as hardware sees them: constants with few or many digits.
+
+    `known`: counted, not guessed. `told_zeros` are those that hls4ml counted, where tools found more.
+    """
 
     classes: tuple[WeightClass, ...]
     known: bool = True
+    told_zeros: int | None = None
 
     @property
     def count(self) -> int:
@@ -91,47 +99,68 @@ class WeightSummary:
         """Weights that need no hardware."""
         return sum(one.count for one in self.classes if one.digits == 0)
 
-    @property
-    def digits(self) -> int:
-        """Signed digits of all weights: adders that shift-and-add multipliers would take."""
-        return sum(one.count * one.digits for one in self.classes)
-
 
 def summarize(codes: NDArray[np.int64]) -> WeightSummary:
     """Digits of integer weights, whose last axis are the outputs that share an input."""
-    rows = np.abs(codes.reshape(-1, codes.shape[-1] if codes.ndim else 1).astype(np.int64))
-    odd, digits, bits = _odd_part(rows), _canonical_digits(rows), np.zeros_like(rows)
-    bits = np.where(odd > 0, np.floor(np.log2(np.maximum(odd, 1))).astype(np.int64) + 1, 0)
-    first = np.ones(odd.shape, bool)
-    order = np.argsort(odd, axis=1, kind="stable")
-    ranked = np.take_along_axis(odd, order, axis=1)
-    repeated = np.zeros_like(first)
-    repeated[:, 1:] = ranked[:, 1:] == ranked[:, :-1]
-    np.put_along_axis(first, order, ~repeated, axis=1)
+    rows = codes.astype(np.int64).reshape(-1, codes.shape[-1] if codes.ndim else 1)
+    magnitudes = np.abs(rows)
+    digits, bits = _canonical_digits(magnitudes), _bit_lengths(magnitudes)
     pairs, where = np.unique(np.stack([digits.ravel(), bits.ravel()], axis=1), axis=0, return_inverse=True)
-    counts, distinct = np.bincount(where.ravel()), np.bincount(where.ravel(), weights=first.ravel())
-    classes = zip(pairs.tolist(), counts.tolist(), distinct.tolist(), strict=True)
-    return WeightSummary(classes=tuple(WeightClass(digits=d, bits=b, count=n, distinct=u) for (d, b), n, u in classes))
+    counts = np.bincount(where.ravel(), minlength=len(pairs))
+    distinct = np.bincount(where.ravel(), weights=_first_in_row(rows).ravel(), minlength=len(pairs))
+    found = zip(pairs.tolist(), counts.tolist(), distinct.tolist(), strict=True)
+    return WeightSummary(classes=tuple(WeightClass(digits=d, bits=b, count=n, distinct=u) for (d, b), n, u in found))
 
 
-def _odd_part(magnitudes: NDArray[np.int64]) -> NDArray[np.int64]:
-    lowest = magnitudes & -magnitudes
-    return np.where(magnitudes > 0, magnitudes // np.maximum(lowest, 1), 0)
+def live_kernels(kernels: Sequence[NDArray[np.int64]]) -> list[NDArray[np.int64]]:
+    """The kernels (inputs, outputs) of dense layers behind one another, without what the tools remove.
+
+    An output without weights is a constant, so its products in the next layer are constants too; an output that the
+    next layer never reads is not computed.
+    """
+    found = [kernel.copy() for kernel in kernels]
+    for before, after in pairwise(found):
+        after[~before.any(axis=0)] = 0
+    for before, after in reversed(list(pairwise(found))):
+        before[:, ~after.any(axis=1)] = 0
+    return found
+
+
+def _first_in_row(rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """True where a value stands in its row for the first time."""
+    order = np.argsort(rows, axis=1, kind="stable")
+    ranked = np.take_along_axis(rows, order, axis=1)
+    fresh = np.ones(rows.shape, bool)
+    fresh[:, 1:] = ranked[:, 1:] != ranked[:, :-1]
+    first = np.empty_like(fresh)
+    np.put_along_axis(first, order, fresh, axis=1)
+    return first
 
 
 def _canonical_digits(magnitudes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Nonzero digits of the canonical signed-digit form: the bits that differ between m and 3m."""
-    differing = (magnitudes ^ (3 * magnitudes)).view(np.uint64)
-    found = np.zeros(magnitudes.shape, np.int64)
-    while differing.any():
-        found += (differing & np.uint64(1)).astype(np.int64)
-        differing >>= np.uint64(1)
+    """Nonzero digits of the canonical signed-digit form: the bits in which m and 3m differ."""
+    found, left = np.zeros(magnitudes.shape, np.int64), magnitudes ^ (3 * magnitudes)
+    while left.any():
+        found += left & 1
+        left >>= 1
+    return found
+
+
+def _bit_lengths(magnitudes: NDArray[np.int64]) -> NDArray[np.int64]:
+    found, left = np.zeros(magnitudes.shape, np.int64), magnitudes.copy()
+    while left.any():
+        found += left > 0
+        left >>= 1
     return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerStructure:
-    """One call of a template. Shapes are rows, columns, channels; what is flat has one row and one column."""
+    """One call of a template. Shapes are rows, columns, channels; what is flat has one row and one column.
+
+    `table` and `table_entries` are those of a function or of softmax's exponential. Recurrent layers run `steps` times
+    and have two matrices of `gates` times their outputs; `recurrent_reuse` is the second one's reuse factor.
+    """
 
     name: str
     role: Role
@@ -152,6 +181,8 @@ class LayerStructure:
     table_entries: int = 0
     weights: WeightSummary | None = None
     steps: int = 1
+    gates: int = 1
+    recurrent_reuse: int = 1
     average: bool = False
 
     @property
@@ -160,6 +191,10 @@ class LayerStructure:
         rows, columns = self.window
         if self.role is Role.DENSE:
             return prod(self.in_shape), prod(self.out_shape)
+        if self.role is Role.SCALE:
+            return 1, self.out_shape[2]
+        if self.role is Role.RECURRENT:
+            return self.in_shape[2], self.gates * self.out_shape[2]
         if self.role is Role.DEPTHWISE:
             return rows * columns, self.in_shape[2]
         return rows * columns * self.in_shape[2], self.out_shape[2]
@@ -170,17 +205,34 @@ class LayerStructure:
         return self.out_shape[0] * self.out_shape[1]
 
 
+def without_dead(layers: tuple[LayerStructure, ...], kernels: Mapping[str, NDArray[np.int64]]) -> tuple[LayerStructure, ...]:
+    """The layers of one pipeline as tools leave them: dense layers behind one another lose products of constants and outputs that nobody reads.
+
+    `kernels` (inputs, outputs) are by layer. Branches and convolutions stop tools, and so this.
+    """
+    dense = [layer for layer in layers if layer.role is Role.DENSE]
+    alone = all(len(layer.inputs) <= 1 for layer in layers) and not any(layer.role in {Role.CONVOLUTION, Role.DEPTHWISE} for layer in layers)
+    fitting = all(layer.name in kernels for layer in dense) and all(prod(a.out_shape) == prod(b.in_shape) for a, b in pairwise(dense))
+    if not (dense and alone and fitting):
+        return layers
+    told = {layer.name: layer.weights.zeros if layer.weights else None for layer in dense}
+    live = dict(zip(told, live_kernels([kernels[name] for name in told]), strict=True))
+    return tuple(replace(layer, weights=replace(summarize(live[layer.name]), told_zeros=told[layer.name])) if layer.name in live else layer for layer in layers)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostModel:
     """A whole design: layers in the order of their calls, and how streams between them are buffered.
 
     `fifo_depths` are by the layer that writes; where one is missing, hls4ml's rule holds: a place for every position.
+    `dataflow`: layers run side by side; else the top function is one pipeline and every loop is unrolled.
     `multipliers` names a directive that forces every multiplier into "dsp" or "fabric".
     """
 
     layers: tuple[LayerStructure, ...]
     io: IoType
     tool: BackendName
+    dataflow: bool
     part: str
     clock_ns: float
     uncertainty_ns: float | None = None
@@ -192,3 +244,17 @@ class CostModel:
     def readers(self, name: str) -> tuple[LayerStructure, ...]:
         """The layers that read a layer's result."""
         return tuple(layer for layer in self.layers if name in layer.inputs)
+
+
+def is_legal(inputs: int, outputs: int, reuse: int) -> bool:
+    """Whether a matrix product of `inputs` by `outputs` can use each multiplier `reuse` times (nnet_dense_resource.h)."""
+    limit = -(-inputs * outputs // min(inputs, reuse))
+    return (limit % outputs == 0 or reuse >= inputs) and (reuse < inputs or reuse % inputs == 0) and inputs * outputs % reuse == 0
+
+
+def legal_factors(inputs: int, outputs: int, largest: int) -> list[int]:
+    """All legal factors up to `largest`, ascending."""
+    total = inputs * outputs
+    divisors = {small for small in range(1, int(total**0.5) + 1) if total % small == 0}
+    divisors |= {total // small for small in divisors}
+    return sorted(reuse for reuse in divisors if reuse <= largest and is_legal(inputs, outputs, reuse))

@@ -42,7 +42,7 @@ def common(
 
 def main() -> None:
     """Run a command; errors become one line, a hint and an exit status."""
-    from fpgacnn.cli import compare, convert, demo, doctor, explain, freeze, inspect, quantize, report, simulate, synth, verify
+    from fpgacnn.cli import compare, convert, demo, doctor, estimate, explain, freeze, inspect, quantize, report, simulate, synth, verify
 
     commands = (
         inspect.inspect,
@@ -50,6 +50,7 @@ def main() -> None:
         quantize.quantize,
         simulate.simulate,
         verify.verify,
+        estimate.estimate,
         synth.synth,
         freeze.freeze,
         report.report,

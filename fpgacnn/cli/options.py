@@ -61,6 +61,15 @@ def make_target(*, part: str, clock: float, io: IoType, strategy: Strategy, reus
 
     Raises UsageError, UnknownNameError.
     """
+    reuse_of, strategy_of = parse_settings(settings)
+    return Target(part=full_part(part), clock_ns=clock, io=io, strategy=strategy, reuse=reuse, backend=backend, reuse_of=reuse_of, strategy_of=strategy_of)
+
+
+def parse_settings(settings: list[str] | None) -> tuple[dict[str, int], dict[str, Strategy]]:
+    """Reuse factors and strategies of single layers, from `--set`.
+
+    Raises UsageError.
+    """
     reuse_of: dict[str, int] = {}
     strategy_of: dict[str, Strategy] = {}
     for setting in settings or []:
@@ -72,7 +81,7 @@ def make_target(*, part: str, clock: float, io: IoType, strategy: Strategy, reus
                 strategy_of[layer] = Strategy(value)
             case _:
                 raise UsageError(what=f"--set {setting}: only LAYER.reuse=N and LAYER.strategy=latency|resource can be set")
-    return Target(part=full_part(part), clock_ns=clock, io=io, strategy=strategy, reuse=reuse, backend=backend, reuse_of=reuse_of, strategy_of=strategy_of)
+    return reuse_of, strategy_of
 
 
 def _split(setting: str) -> tuple[str, str, str]:

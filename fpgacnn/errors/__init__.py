@@ -44,7 +44,7 @@ from fpgacnn.errors.synth import (
     SynthesisLeftNothingError,
     SynthesisToolMissingError,
 )
-from fpgacnn.errors.targets import UnknownPartError
+from fpgacnn.errors.targets import UnknownPartError, UnreadableProjectError
 from fpgacnn.errors.tools import (
     CompileFailedError,
     CompilerMissingError,
@@ -119,6 +119,7 @@ __all__ = [
     "ToolTimeoutError",
     "UnknownNameError",
     "UnknownPartError",
+    "UnreadableProjectError",
     "UnsupportedLayerError",
     "UnsupportedOptionError",
     "UnsupportedQuantizerError",

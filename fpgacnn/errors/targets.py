@@ -11,3 +11,11 @@ class UnknownPartError(FpgacnnError):
     code = "FC120"
     message = "the part '{part}' is unknown; near names: {near}"
     cure = "give a full part name such as xcku115-flvb2104-2-i, or a board such as zcu102; fpgacnn/targets/devices.toml lists them"
+
+
+class UnreadableProjectError(FpgacnnError):
+    """A folder looks like an hls4ml project, but a file that says what the hardware is made of is missing or cannot be read."""
+
+    code = "FC121"
+    message = "{file}: {why}"
+    cure = "give a folder that `fpgacnn convert` or `hls4ml convert` has written, with firmware/parameters.h and firmware/defines.h"

@@ -10,7 +10,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from fpgacnn.estimate import Estimate
+from fpgacnn.estimation import Estimate
 from fpgacnn.synthesis.report import SynthesisReport
 from fpgacnn.verification import VerificationReport
 
@@ -144,6 +144,28 @@ class RunRecord:
 
     def to_json(self) -> str:
         """The record as JSON; numbers that JSON cannot hold are null."""
+        return json.dumps(plain(self), indent=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EstimateRecord:
+    """What a model or a project would cost."""
+
+    version: str
+    source: str
+    io: str
+    backend: str
+    estimate: Estimate
+    notes: tuple[str, ...]
+    schema: int = SCHEMA
+
+    @property
+    def fits(self) -> bool:
+        """The part has enough of everything."""
+        return self.estimate.fits
+
+    def to_json(self) -> str:
+        """The record as JSON."""
         return json.dumps(plain(self), indent=1)
 
 

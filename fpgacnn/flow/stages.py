@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from fpgacnn import frontends
+from fpgacnn import frontends, store
 from fpgacnn.design import Design
 from fpgacnn.errors import UnknownNameError, UsageError, naming
+from fpgacnn.flow import costs
 from fpgacnn.flow.floats import with_widths
 from fpgacnn.flow.inputs import InputChoice, choose_formats, read_events, to_codes
 from fpgacnn.flow.projects import open_project
 from fpgacnn.flow.proof import Run
-from fpgacnn.flow.record import RunRecord
+from fpgacnn.flow.record import EstimateRecord, RunRecord
 from fpgacnn.flow.request import Request
 from fpgacnn.flow.stimulus import own_events
 from fpgacnn.flow.watch import Progress, Stopwatch, silent
@@ -55,7 +56,7 @@ def convert(request: Request, progress: Progress = silent) -> RunRecord:
     files = run.files(project, emulated)
     folder = request.output or Path("hls_projects") / f"{stem}-{files_digest(files)[:8]}"
     with staged(folder) as stage:
-        record = run.prove(project, emulated, files, folder)
+        record = costed(run.prove(project, emulated, files, folder), design)
         with watch.stage("write", f"writing {folder}"):
             write_files(stage, {**files, RECORD: record.to_json().encode()})
     return record
@@ -79,7 +80,35 @@ def verify(project: Path, request: Request, progress: Progress = silent) -> RunR
     run = Run(request=request, trained=trained, design=design, choices=choices, events=events, watch=watch, every_layer=True)
     emulated = run.emulate()
     record = run.prove(opened.project, emulated, run.files(opened.project, emulated), project)
-    return replace(record, notes=(*record.notes, *opened.notes))
+    return costed(replace(record, notes=(*record.notes, *opened.notes)), design)
+
+
+def costed(record: RunRecord, design: Design) -> RunRecord:
+    """The record of a run with what its design costs."""
+    answer, notes = costs.of_design(design)
+    return replace(record, estimate=answer, notes=(*record.notes, *notes))
+
+
+def estimate(source: Path, request: Request, wishes: costs.Wishes) -> EstimateRecord:
+    """What a model file, a project of ours or any hls4ml project costs; nothing is generated for it.
+
+    Raises UnknownPartError, ProjectError, UnreadableProjectError and what reading a model raises.
+    """
+    if source.is_dir():
+        if costs.is_foreign(source):
+            return costs.of_foreign_project(source, wishes)
+        design, _ = store.load(source)
+        return costs.of_whole_design(source, costs.retargeted(design, wishes), ())
+    with naming(source):
+        network = frontends.load(source, request.weights)
+        given = read_events(request.events, network) if request.events else None
+        trained = with_widths(network, request, given)
+        network = trained.network
+        choices = choose_formats(network, given, request.input_type)
+        model = refine(quantize(network, inputs=[choice.format for choice in choices], softmax=request.softmax))
+        design = Design(model=model, plan=plan(model), target=wishes.applied(request.target))
+    assumed = tuple(f"input {choice.name}: {choice.format} ({choice.reason})" for choice in choices)
+    return costs.of_whole_design(source, design, (*assumed, *trained.notes, *model.notes))
 
 
 def simulate(source: Path, events: Path, engine: str, request: Request, *, trace: bool, progress: Progress = silent) -> SimulationResult:

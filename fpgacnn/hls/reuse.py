@@ -7,22 +7,9 @@ it forgets to, and C simulation aborts. So the factor is made legal here, before
 from __future__ import annotations
 
 from fpgacnn.errors import UnsupportedOptionError
+from fpgacnn.structure import legal_factors
 
 SHOWN = 12
-
-
-def is_legal(inputs: int, outputs: int, reuse: int) -> bool:
-    """Whether a matrix product of `inputs` by `outputs` can use each multiplier `reuse` times (nnet_dense_resource.h)."""
-    limit = -(-inputs * outputs // min(inputs, reuse))
-    return (limit % outputs == 0 or reuse >= inputs) and (reuse < inputs or reuse % inputs == 0) and inputs * outputs % reuse == 0
-
-
-def legal_factors(inputs: int, outputs: int, largest: int) -> list[int]:
-    """All legal factors up to `largest`, ascending."""
-    total = inputs * outputs
-    divisors = {small for small in range(1, int(total**0.5) + 1) if total % small == 0}
-    divisors |= {total // small for small in divisors}
-    return sorted(reuse for reuse in divisors if reuse <= largest and is_legal(inputs, outputs, reuse))
 
 
 def chosen(inputs: int, outputs: int, largest: int, wish: int, *, layer: str, explicit: bool) -> int:

@@ -20,6 +20,7 @@ from fpgacnn.frontends import Refusal
 from fpgacnn.frontends.keras.reader import Reading
 from fpgacnn.ir.text import operation_text
 from fpgacnn.reporting import compose, page
+from fpgacnn.reporting.costs import estimate_line
 from fpgacnn.reporting.page import Section, Tone, Verdict
 from fpgacnn.reporting.words import clean
 from fpgacnn.verification import VerificationReport
@@ -51,6 +52,8 @@ def run_report(record: RunRecord) -> Iterator[RenderableType]:
     yield verification_table(record.verification)
     if record.quality:
         yield quality_table(record.quality)
+    if record.estimate:
+        yield estimate_line(record.estimate)
     for note in record.notes:
         yield Text.assemble(("note: ", "yellow"), printable(note))
     if record.project:

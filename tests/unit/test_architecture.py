@@ -28,7 +28,7 @@ FLOORS = {
     "project": 4,
     "structure": 4,
     "data": 5,
-    "estimate": 5,
+    "estimation": 5,
     "hls": 5,
     "sim": 5,
     "soundness": 5,

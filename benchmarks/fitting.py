@@ -1,0 +1,189 @@
+"""Fitting the few constants of the estimate: LUTs and flip-flops of a piece, what synthesis leaves, and bands.
+
+Every repository weighs the same, however many designs it has, and near-duplicates count once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+
+import numpy as np
+from dataset import AFTER, Sample
+from numpy.typing import NDArray
+
+from fpgacnn.estimation.amounts import Amounts, take_apart
+from fpgacnn.estimation.constants import ALL, Band, Constants
+from fpgacnn.estimation.core import estimate
+from fpgacnn.estimation.logic import Piece
+from fpgacnn.estimation.result import Estimate
+from fpgacnn.targets import find_device
+
+FloatArray = NDArray[np.float64]
+PIECES = tuple(Piece)
+FITTED = ("LUT", "FF")
+SMALLEST_TRUTH = 20.0
+LAYER_WEIGHT = 0.5
+ROUNDS = 12
+SWEEPS = 300
+COVERAGE = 0.8
+ENOUGH = 10
+QUEUES = (Piece.FIFOS, Piece.FIFO_SHIFT, Piece.FIFO_BLOCK)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A sample, taken apart; `weight` makes every repository count the same and near-duplicates once."""
+
+    sample: Sample
+    amounts: Amounts
+    weight: float
+
+
+def cases(samples: Sequence[Sample]) -> list[Case]:
+    """Samples with their weights."""
+    group_sizes = Counter((sample.repository, sample.group) for sample in samples)
+    groups = Counter(repository for repository, _ in group_sizes)
+    return [
+        Case(
+            sample=sample,
+            amounts=take_apart(sample.model, find_device(sample.model.part)),
+            weight=1.0 / groups[sample.repository] / group_sizes[sample.repository, sample.group],
+        )
+        for sample in samples
+    ]
+
+
+def fit(chosen: Sequence[Case]) -> Constants:
+    """All constants but the bands."""
+    pieces = {quantity: dict(zip(PIECES, _coefficients(chosen, quantity).tolist(), strict=True)) for quantity in FITTED}
+    constants = Constants(
+        designs=len({(case.sample.repository, case.sample.group) for case in chosen}),
+        repositories=len({case.sample.repository for case in chosen}),
+        pieces=pieces,
+        after=dict.fromkeys(AFTER, 1.0),
+        bands={},
+    )
+    return replace(constants, after=_left_by_synthesis(chosen, constants))
+
+
+def _coefficients(chosen: Sequence[Case], quantity: str) -> FloatArray:
+    """Amounts of each piece, none negative, that come nearest to the truth of designs and layers in relative terms.
+
+    Errors count by about their size, not its square, and as much above as below the truth: weights are renewed from the last fit.
+    """
+    rows, truth, weights = _equations(chosen, quantity)
+    scale = np.maximum(rows.max(axis=0), 1e-9)
+    scaled, current = rows / scale / truth[:, None], weights.copy()
+    found = np.zeros(len(PIECES))
+    for _ in range(ROUNDS):
+        found = _nonnegative(scaled, current)
+        ratio = np.maximum(scaled @ found, 1e-3)
+        current = weights / ratio / np.maximum(np.abs(ratio - 1), 0.05) ** 0.5
+    return found / scale
+
+
+def _nonnegative(rows: FloatArray, weights: FloatArray) -> FloatArray:
+    """Nonnegative least squares of `rows @ x = 1` by coordinate descent, with a little shrinkage."""
+    gram = (rows * weights[:, None]).T @ rows
+    gram += np.diag(1e-4 * np.maximum(np.diag(gram), 1e-12))
+    target = (rows * weights[:, None]).sum(axis=0)
+    found = np.zeros(rows.shape[1])
+    for _ in range(SWEEPS):
+        for place in range(len(found)):
+            if gram[place, place] > 0:
+                found[place] = max(0.0, found[place] + (target[place] - gram[place] @ found) / gram[place, place])
+    return found
+
+
+def _equations(chosen: Sequence[Case], quantity: str) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """One row for each design, and for each layer whose own numbers the report has (its FIFOs stand elsewhere)."""
+    rows, truth, weights = [], [], []
+    for case in chosen:
+        whole = case.sample.truth.get(quantity, 0.0)
+        if whole:
+            rows.append([sum(one.pieces[piece] for one in case.amounts.layers) for piece in PIECES])
+            truth.append(whole)
+            weights.append(case.weight)
+        for one in case.amounts.layers:
+            part = case.sample.layers.get(one.layer.name, {}).get(quantity, 0.0)
+            if part > SMALLEST_TRUTH:
+                rows.append([0 if piece in QUEUES else one.pieces[piece] for piece in PIECES])
+                truth.append(part)
+                weights.append(LAYER_WEIGHT * case.weight / max(1, len(case.sample.layers)))
+    return np.array(rows, float), np.array(truth), np.array(weights)
+
+
+def _left_by_synthesis(chosen: Sequence[Case], constants: Constants) -> dict[str, float]:
+    """What logic synthesis leaves of the estimated numbers of csynth: the median, repositories weighing the same."""
+    found = {}
+    for quantity in AFTER:
+        ratios, weights = [], []
+        for case in chosen:
+            value = csynth(estimate(case.sample.model, constants), quantity)
+            if case.sample.after.get(quantity) and value:
+                ratios.append(case.sample.after[quantity] / value)
+                weights.append(case.weight)
+        found[quantity] = weighted_quantile(np.array(ratios), np.array(weights), 0.5) if ratios else 1.0
+    return found
+
+
+def csynth(answer: Estimate, quantity: str) -> float:
+    """An estimate's number by the name of the truth's."""
+    return figure(answer, quantity).value
+
+
+def figure(answer: Estimate, quantity: str):  # noqa: ANN201  # Figure, imported where it is used
+    """An estimate's number with its band."""
+    totals = answer.totals
+    resources = answer.after_synthesis if quantity.startswith("after ") else totals.resources
+    return {
+        "LUT": resources.lut,
+        "FF": resources.ff,
+        "DSP": resources.dsp,
+        "BRAM_18K": resources.bram_18k,
+        "URAM": resources.uram,
+        "latency": totals.latency_cycles,
+        "II": totals.ii_cycles,
+    }[quantity.removeprefix("after ")]
+
+
+def weighted_quantile(values: FloatArray, weights: FloatArray, share: float) -> float:
+    """The value below which a share of the weight lies, between neighbours."""
+    order = np.argsort(values)
+    ranked, heavy = values[order], weights[order]
+    middle = (np.cumsum(heavy) - heavy / 2) / heavy.sum()
+    return float(np.interp(share, middle, ranked))
+
+
+def bands(ratios: Mapping[str, Sequence[tuple[str, str, float, float]]]) -> dict[str, dict[str, Band]]:
+    """Bands by quantity and group from (group, repository, truth / estimate, weight) of designs that the fit had not seen.
+
+    A group needs ten designs of three repositories for a band of its own. As few repositories say little of the next
+    one, shares are widened to (n + 1) / n of their distance from the middle, n being the repositories.
+    """
+    found: dict[str, dict[str, Band]] = {}
+    for quantity, entries in ratios.items():
+        found[quantity] = {}
+        for group in {entry[0] for entry in entries} | {ALL}:
+            own = [entry for entry in entries if group in {entry[0], ALL}]
+            repositories = len({entry[1] for entry in own})
+            if group != ALL and (len(own) < ENOUGH or repositories < 3):
+                continue
+            values, weights = np.array([entry[2] for entry in own]), np.array([entry[3] for entry in own])
+            reach = min(0.5, COVERAGE / 2 * (1 + 1 / repositories))
+            low, high = weighted_quantile(values, weights, 0.5 - reach), weighted_quantile(values, weights, 0.5 + reach)
+            found[quantity][group] = Band(low=min(1.0, low), high=max(1.0, high))
+    return found
+
+
+def spread(chosen: Sequence[Case], quantity: str) -> float:
+    """The natural yardstick: how far csynth's own number is from logic synthesis, median."""
+    errors = [
+        abs(case.sample.truth[quantity] / case.sample.after[quantity] - 1)
+        for case in chosen
+        if case.sample.after.get(quantity) and quantity in case.sample.truth
+    ]
+    return median(errors) if errors else float("nan")

@@ -1,0 +1,78 @@
+"""`fpgacnn estimate`: what a model or a project costs, before any vendor tool has seen it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+from fpgacnn.cli import options
+from fpgacnn.design import BackendName, IoType, Strategy
+
+OwnPart: TypeAlias = Annotated[
+    str | None, typer.Option("--part", help="FPGA part, or a board such as zcu102 (default: the project's).", rich_help_panel=options.TARGET)
+]
+OwnClock: TypeAlias = Annotated[float | None, typer.Option("--clock", help="Clock period in ns.", metavar="NS", rich_help_panel=options.TARGET)]
+OwnIo: TypeAlias = Annotated[IoType | None, typer.Option("--io", help="All values of an event at once, or pixel by pixel.", rich_help_panel=options.TARGET)]
+OwnStrategy: TypeAlias = Annotated[Strategy | None, typer.Option("--strategy", help="Unrolled, or sharing multipliers.", rich_help_panel=options.TARGET)]
+OwnReuse: TypeAlias = Annotated[
+    int | None, typer.Option("--reuse", help="How often a multiplier is used for one result.", metavar="N", rich_help_panel=options.TARGET)
+]
+OwnBackend: TypeAlias = Annotated[BackendName | None, typer.Option("--backend", help="Whose tool the project is for.", rich_help_panel=options.TARGET)]
+
+
+def estimate(
+    source: Annotated[Path, typer.Argument(help="Model file, project folder, or any folder that hls4ml wrote.", metavar="PROJECT|MODEL")],
+    input: options.Input = None,  # noqa: A002  # the flag's name
+    input_type: options.InputType = None,
+    bits: options.Bits = None,
+    calibrate: options.Calibrate = None,
+    sqnr: options.Sqnr = 40.0,
+    weights: options.Weights = None,
+    part: OwnPart = None,
+    clock: OwnClock = None,
+    io: OwnIo = None,
+    strategy: OwnStrategy = None,
+    reuse: OwnReuse = None,
+    backend: OwnBackend = None,
+    settings: options.Set = None,
+    softmax: options.Softmax = "logits",
+    json: options.Json = False,  # noqa: FBT002  # typer's way
+    quiet: options.Quiet = False,  # noqa: FBT002  # typer's way
+    verbose: options.Verbose = False,  # noqa: ARG001, FBT002  # read by main
+) -> int:
+    """Estimate LUT, FF, DSP, BRAM, latency and interval, per layer and in all, each with the band that held 80 % of the truth.
+
+    Exit status 0: it should fit the part; 1: it should not; 2: the input cannot be read.
+    """
+    from fpgacnn.errors import UnknownNameError
+    from fpgacnn.flow.costs import Wishes
+    from fpgacnn.flow.request import Request
+    from fpgacnn.flow.stages import estimate as run
+    from fpgacnn.quantization import SoftmaxChoice
+    from fpgacnn.quantization.widths import parse_widths
+
+    if softmax not in set(SoftmaxChoice):
+        raise UnknownNameError(what="softmax choice", name=softmax, known=", ".join(SoftmaxChoice))
+    reuse_of, strategy_of = options.parse_settings(settings)
+    wishes = Wishes(part=part, clock_ns=clock, io=io, strategy=strategy, reuse=reuse, backend=backend, reuse_of=reuse_of, strategy_of=strategy_of)
+    request = Request(
+        model=source,
+        weights=weights,
+        events=input,
+        input_type=input_type,
+        softmax=SoftmaxChoice(softmax),
+        widths=parse_widths(bits) if bits else None,
+        calibration=calibrate,
+        sqnr_db=sqnr,
+    )
+    record = run(source, request, wishes)
+    if json:
+        typer.echo(record.to_json())
+    elif not quiet:
+        from fpgacnn.cli.console import show
+        from fpgacnn.reporting.costs import estimate_report
+
+        show(estimate_report(record))
+    return 0 if record.fits else 1

@@ -1,0 +1,91 @@
+"""Cautions before synthesis: their codes, their words, and silence where nothing is wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fpgacnn.design import BackendName
+from fpgacnn.estimation import Caution, estimate
+from fpgacnn.estimation.checks import CAUTIONS
+from fpgacnn.structure import CostModel, Role, is_legal, legal_factors
+from tests.structures import RESOURCE, convolution, dense, elementwise, model, pipeline
+
+
+def said(whole: CostModel) -> dict[str, Caution]:
+    return {one.code: one for one in estimate(whole).warnings}
+
+
+def test_a_small_design_is_met_with_silence() -> None:
+    assert said(pipeline(dense(np.ones((16, 16))))) == {}
+    assert said(model(convolution(np.ones((3, 3, 4, 8)), (28, 28)))) == {}
+
+
+def test_a_loop_over_more_than_4096_products_is_told() -> None:
+    assert "FC122" not in said(pipeline(dense(np.ones((64, 64)))))
+    caution = said(pipeline(dense(np.ones((64, 65)), name="big")))["FC122"]
+    assert caution.layer == "big"
+    assert "4,160 products" in caution.text
+    assert "big.strategy=resource" in caution.cure
+
+
+def test_arrays_of_more_than_65536_bits_are_told() -> None:
+    at_the_limit = elementwise(Role.COMPARE, (32, 32, 4), name="edge")
+    assert "FC123" not in said(pipeline(at_the_limit))
+    assert "65,552 bits" in said(pipeline(elementwise(Role.COMPARE, (1, 1, 4097), name="over")))["FC123"].text
+    assert "FC123" not in said(model(elementwise(Role.COMPARE, (64, 64, 4))))
+
+
+def test_weights_that_vivado_keeps_in_memory_are_told() -> None:
+    layer = dense(np.ones((128, 64)), reuse=4)
+    assert "8,192 weights" in said(pipeline(layer))["FC124"].text
+    assert "FC124" not in said(pipeline(layer, tool=BackendName.VITIS))
+
+
+def test_arrays_of_more_than_1024_elements_are_told_for_vitis() -> None:
+    layer = elementwise(Role.COMPARE, (1, 1, 1025), name="wide")
+    assert "1,025 elements" in said(pipeline(layer, tool=BackendName.VITIS))["FC129"].text
+    assert "FC129" not in said(pipeline(layer))
+    assert "FC129" not in said(pipeline(elementwise(Role.COMPARE, (1, 1, 1024)), tool=BackendName.VITIS))
+
+
+def test_an_illegal_reuse_factor_is_told_with_the_nearest_legal_ones() -> None:
+    caution = said(model(dense(np.ones((16, 10)), reuse=7, strategy=RESOURCE)))["FC125"]
+    assert "a reuse factor of 7 is not legal for 16 inputs and 10 outputs" in caution.text
+    assert caution.cure == "the nearest legal ones are 1, 2, 4, 8"
+    assert all(is_legal(16, 10, int(one)) for one in caution.cure.removeprefix("the nearest legal ones are ").split(","))
+    assert "FC125" not in said(model(dense(np.ones((16, 10)), reuse=8, strategy=RESOURCE)))
+
+
+def test_a_short_stream_beside_a_long_way_is_told_as_a_deadlock() -> None:
+    """The convolution takes two rows and two pixels before it answers; the way past it holds ten places."""
+    first = elementwise(Role.COMPARE, (16, 16, 4), name="split")
+    long = convolution(np.ones((3, 3, 4, 4)), (16, 16), name="conv", inputs=("split",), out_shape=(16, 16, 4))
+    join = elementwise(Role.MERGE, (16, 16, 4), name="add", inputs=("conv", "split"))
+    caution = said(model(first, long, join, fifo_depths={"split": 10}))["FC126"]
+    assert caution.layer == "add"
+    assert "holds 10 places" in caution.text
+    assert "takes 34 before it answers: deadlock" in caution.text
+    assert caution.cure == "give the stream of 'split' a depth of 34"
+    assert "FC126" not in said(model(first, long, join))
+
+
+def test_side_ways_that_take_much_block_ram_are_told() -> None:
+    first = elementwise(Role.COMPARE, (128, 128, 16), name="split")
+    long = convolution(np.ones((3, 3, 16, 16)), (128, 128), name="conv", inputs=("split",), out_shape=(128, 128, 16))
+    join = elementwise(Role.MERGE, (128, 128, 16), name="add", inputs=("conv", "split"))
+    assert "blocks of RAM" in said(model(first, long, join))["FC127"].text
+
+
+def test_very_many_products_side_by_side_are_told() -> None:
+    layers = [dense(np.full((64, 64), 3), name=f"d{number}") for number in range(5)]
+    assert "20,480 products" in said(pipeline(*layers))["FC128"].text
+
+
+def test_every_caution_has_a_page() -> None:
+    assert list(CAUTIONS) == [f"FC{number}" for number in range(122, 130)]
+    assert all(page.endswith(".") for page in CAUTIONS.values())
+
+
+def test_legal_factors_are_those_that_hls4mls_header_takes() -> None:
+    assert legal_factors(16, 10, 160) == [1, 2, 4, 8, 16, 32, 80, 160]
+    assert legal_factors(9, 4, 36) == [1, 3, 9, 18, 36]

@@ -1,0 +1,67 @@
+"""Block RAM, counted by hand: columns of 18 bits and 1,024 words."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fpgacnn.design import BackendName, IoType
+from fpgacnn.estimation.amounts import take_apart
+from fpgacnn.estimation.memory import Fifo, fifo_blocks
+from fpgacnn.structure import Role, Wire
+from fpgacnn.targets import find_device
+from tests.structures import RESOURCE, dense, elementwise, model, pipeline
+
+TABLE = Wire(width=18, integer=8)
+
+
+def queue(depth: int, channels: int, bits: int) -> Fifo:
+    return Fifo(depth=depth, channels=channels, bits=bits)
+
+
+@pytest.mark.parametrize(
+    ("depth", "channels", "bits", "blocks"),
+    [(16, 8, 16, 0), (25, 4, 16, 0), (36, 4, 16, 4), (676, 4, 16, 4), (676, 32, 25, 64), (1156, 1, 32, 4), (3844, 4, 6, 8), (16384, 1, 32, 32), (4, 1, 1, 0)],
+)
+def test_vivado_has_a_queue_for_each_channel(depth: int, channels: int, bits: int, blocks: int) -> None:
+    assert fifo_blocks(queue(depth, channels, bits), model(dense([[1]]))) == blocks
+
+
+@pytest.mark.parametrize(
+    ("depth", "channels", "bits", "blocks"), [(720, 64, 16, 57), (112, 32, 16, 29), (36, 8, 16, 8), (9, 16, 16, 15), (1, 64, 16, 0), (4761, 3, 16, 24)]
+)
+def test_vitis_has_one_queue_of_all_channels(depth: int, channels: int, bits: int, blocks: int) -> None:
+    assert fifo_blocks(queue(depth, channels, bits), model(dense([[1]]), tool=BackendName.VITIS, version="2023.1")) == blocks
+
+
+def test_a_stream_with_two_readers_is_copied() -> None:
+    first = elementwise(Role.COMPARE, (8, 8, 4), name="a")
+    left, right = (elementwise(Role.COMPARE, (8, 8, 4), name=name, inputs=("a",)) for name in ("b", "c"))
+    found = take_apart(model(first, left, right, outputs=("b", "c")), find_device("zcu102"))
+    assert [len(one.queues) for one in found.layers] == [3, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "reuse", "blocks"), [(32, 10, 8, 18), (32, 10, 64, 3), (36, 8, 9, 15), (9, 4, 36, 0), (80, 32, 10, 114), (32, 10, 1, 0)]
+)
+def test_weights_lie_side_by_side_as_deep_as_they_are_reused(inputs: int, outputs: int, reuse: int, blocks: int) -> None:
+    layer = dense(np.ones((inputs, outputs)), reuse=reuse, strategy=RESOURCE)
+    assert take_apart(model(layer), find_device("zcu102")).layers[0].weight_blocks == blocks
+
+
+def test_tables_share_a_block_in_pairs() -> None:
+    sigmoid = elementwise(Role.TABLE, (1, 1, 10), table=TABLE, table_entries=1024)
+    assert take_apart(model(sigmoid), find_device("zcu102")).layers[0].table_blocks == 5
+    small = elementwise(Role.TABLE, (1, 1, 10), table=Wire(width=8, integer=1), table_entries=64)
+    assert take_apart(model(small), find_device("zcu102")).layers[0].table_blocks == 0
+
+
+def test_softmax_has_a_table_more_for_its_reciprocal() -> None:
+    layer = elementwise(Role.SOFTMAX, (1, 1, 5), table=TABLE, table_entries=1024)
+    assert take_apart(pipeline(layer), find_device("zcu102")).layers[0].table_blocks == 4
+
+
+def test_arrays_between_parallel_layers_are_registers() -> None:
+    layer = elementwise(Role.COMPARE, (28, 28, 8), name="a")
+    found = take_apart(model(layer, elementwise(Role.COMPARE, (28, 28, 8), name="b"), io=IoType.PARALLEL), find_device("zcu102"))
+    assert [one.bram_18k for one in found.layers] == [0, 0]

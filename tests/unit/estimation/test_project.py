@@ -1,0 +1,174 @@
+"""Projects of hls4ml that fpgacnn did not write, read as text: written here by hand in the form of several versions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fpgacnn.design import BackendName, IoType, Strategy
+from fpgacnn.errors import UnreadableProjectError
+from fpgacnn.estimation.project import is_project, read_project, settings
+from fpgacnn.structure import CostModel, Role, Wire
+
+DEFINES = """
+#define N_INPUT_1_1 28
+#define N_FILT_2 4
+typedef nnet::array<ap_ufixed<8,0>, 1*1> input_t;
+typedef ap_fixed<16,6> model_default_t;
+typedef ap_fixed<6,1> weight2_t;
+typedef nnet::array<ap_fixed<18,8,AP_RND,AP_SAT>, 4*1> layer2_t;
+typedef nnet::array<ap_ufixed<6,2,AP_RND_CONV,AP_SAT,0>, 4*1> layer3_t;
+typedef nnet::array<model_default_t, 3*1> result_t;
+"""
+PARAMETERS = """
+// conv
+struct config2_mult : nnet::dense_config {
+    static const unsigned n_in = 9;
+    static const unsigned n_out = 4;
+    static const unsigned reuse_factor = 3;
+    static const unsigned strategy = nnet::resource;
+    typedef model_default_t accum_t;
+};
+struct config2 : nnet::conv2d_config {
+    static const unsigned in_height = N_INPUT_1_1;
+    static const unsigned in_width = 28;
+    static const unsigned n_chan = 1;
+    static const unsigned filt_height = 3;
+    static const unsigned filt_width = 3;
+    static const unsigned kernel_size = filt_height * filt_width;
+    static const unsigned n_filt = N_FILT_2;
+    static const unsigned out_height = 26;
+    static const unsigned out_width = 26;
+    static const unsigned reuse_factor = 1;
+    typedef model_default_t accum_t;
+    typedef weight2_t weight_t;
+    typedef config2_mult mult_config;
+};
+struct relu_config3 : nnet::activ_config {
+    static const unsigned n_in = 2704;
+};
+struct config5 : nnet::dense_config {
+    static const unsigned n_in = 2704;
+    static const unsigned n_out = 3;
+    static const unsigned strategy = nnet::latency;
+    static const unsigned reuse_factor = 1;
+    typedef model_default_t weight_t;
+    typedef model_default_t accum_t;
+};
+"""
+TOP = """
+#include "myproject.h"
+void myproject(hls::stream<input_t> &image, hls::stream<result_t> &layer5_out) {
+    #pragma HLS DATAFLOW
+    nnet::load_weights_from_txt<weight2_t, 36>(w2, "w2.txt");
+    hls::stream<layer2_t> layer2_out("layer2_out");
+    #pragma HLS STREAM variable=layer2_out depth=100
+    hls::stream<layer3_t> layer3_out("layer3_out");
+    #pragma HLS STREAM variable=layer3_out depth=676
+    auto& layer4_out = layer3_out;
+    nnet::conv_2d_cl<input_t, layer2_t, config2>(image, layer2_out, w2, b2); // conv
+    /* nnet::relu<layer2_t, layer3_t, relu_config9>(layer2_out, layer3_out); */
+    nnet::relu<layer2_t, layer3_t, relu_config3>(layer2_out, layer3_out); // relu
+    nnet::dense<layer3_t, result_t, config5>(layer4_out, layer5_out, w5, b5); // dense
+}
+"""
+SCRIPT = 'set part "xc7z020clg400-1"\nset clock_period 8\nset backend "vivado"\n'
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A project with three layers."""
+    firmware = tmp_path / "firmware"
+    (firmware / "weights").mkdir(parents=True)
+    (firmware / "defines.h").write_text(DEFINES)
+    (firmware / "parameters.h").write_text(PARAMETERS)
+    (firmware / "myproject.cpp").write_text(TOP)
+    (firmware / "weights" / "w2.txt").write_text(", ".join(["0.5", "0", "-0.03125"] * 12))
+    (tmp_path / "project.tcl").write_text(SCRIPT)
+    return tmp_path
+
+
+def kinds(model: CostModel) -> list[Role]:
+    return [layer.role for layer in model.layers]
+
+
+def test_layers_shapes_types_and_reuse_are_read(folder: Path) -> None:
+    model = read_project(folder)
+    convolution, relu, dense = model.layers
+    assert kinds(model) == [Role.CONVOLUTION, Role.COMPARE, Role.DENSE]
+    assert (convolution.in_shape, convolution.out_shape, convolution.window) == ((28, 28, 1), (26, 26, 4), (3, 3))
+    assert (convolution.reuse, convolution.strategy) == (3, Strategy.RESOURCE)
+    assert convolution.input == Wire(width=8, integer=0, signed=False)
+    assert convolution.weight == Wire(width=6, integer=1)
+    assert convolution.output == Wire(width=18, integer=8, rounds=True, saturates=True)
+    assert relu.output == Wire(width=6, integer=2, signed=False, rounds=True, saturates=True)
+    assert relu.in_shape == (26, 26, 4)
+    assert (dense.in_shape, dense.out_shape, dense.strategy) == ((1, 676, 4), (1, 1, 3), Strategy.LATENCY)
+    assert dense.inputs == (relu.name,)
+    assert model.outputs == (dense.name,)
+
+
+def test_scripts_say_part_clock_and_tool(folder: Path) -> None:
+    model = read_project(folder)
+    assert (model.part, model.clock_ns, model.tool, model.io, model.dataflow) == ("xc7z020clg400-1", 8.0, BackendName.VIVADO, IoType.STREAM, True)
+    assert read_project(folder, "zcu102", 3.0).clock_ns == 3.0
+    assert model.fifo_depths == {"layer2_out": 100, "layer3_out": 676}
+
+
+def test_weights_are_counted_where_their_file_is_there(folder: Path) -> None:
+    convolution, _, dense = read_project(folder).layers
+    assert convolution.weights is not None
+    assert (convolution.weights.count, convolution.weights.zeros) == (36, 12)
+    assert dense.weights is None
+
+
+def test_older_projects_name_part_and_clock_in_yaml(folder: Path) -> None:
+    (folder / "project.tcl").unlink()
+    (folder / "hls4ml_config.yml").write_text("Backend: Vivado\nXilinxPart: xcku115-flvb2104-2-i\nClockPeriod: 5\n")
+    found = settings(folder)
+    assert (found.part, found.clock_ns, found.backend) == ("xcku115-flvb2104-2-i", 5.0, "Vivado")
+
+
+def test_parallel_projects_are_pipelines_unless_they_say_dataflow(folder: Path) -> None:
+    top = "void myproject(input_t image[16], result_t layer5_out[3]) {\n#pragma HLS PIPELINE\n    layer2_t layer2_out[4];\n"
+    top += "nnet::dense<input_t, layer2_t, config5>(image, layer2_out, w5, b5); // a\n"
+    top += "nnet::softmax<layer2_t, result_t, softmax_config6>(layer2_out, layer5_out);\n}\n"
+    (folder / "firmware" / "myproject.cpp").write_text(top)
+    model = read_project(folder)
+    assert (model.io, model.dataflow) == (IoType.PARALLEL, False)
+    assert kinds(model) == [Role.DENSE, Role.SOFTMAX]
+
+
+def test_branches_and_copies_of_streams_keep_their_readers(folder: Path) -> None:
+    top = TOP.replace("auto& layer4_out = layer3_out;", 'hls::stream<layer3_t> a("a");\n hls::stream<layer3_t> layer4_out("b");')
+    top = top.replace("nnet::dense<", "nnet::clone_stream<layer3_t, layer3_t, 4>(layer3_out, a, layer4_out);\n    nnet::dense<")
+    (folder / "firmware" / "myproject.cpp").write_text(top)
+    assert read_project(folder).layers[-1].inputs == ("layer3_out",)
+
+
+@pytest.mark.parametrize(
+    ("break_it", "words"),
+    [
+        (lambda folder: (folder / "firmware" / "defines.h").unlink(), "defines.h: No such file"),
+        (lambda folder: (folder / "firmware" / "myproject.cpp").unlink(), "no C\\+\\+ file that calls"),
+        (lambda folder: (folder / "firmware" / "myproject.cpp").write_text("nnet:: nothing"), "it calls no template"),
+        (lambda folder: (folder / "project.tcl").write_text("set clock_period 5"), "names its part; --part and --clock do"),
+        (lambda folder: (folder / "project.tcl").write_text('set part "xcku115-flvb2104-2-i"'), "names its clock period"),
+        (lambda folder: (folder / "firmware" / "weights" / "w2.txt").write_text("1, two"), "not a list of numbers"),
+    ],
+)
+def test_what_cannot_be_read_is_one_clear_error(folder: Path, break_it: object, words: str) -> None:
+    assert is_project(folder)
+    break_it(folder)
+    with pytest.raises(UnreadableProjectError, match=words):
+        read_project(folder)
+
+
+def test_strange_text_makes_a_layer_poorer_not_an_error(folder: Path) -> None:
+    (folder / "firmware" / "parameters.h").write_text(
+        PARAMETERS.replace("= 28;", "= something<int>();").replace("typedef weight2_t weight_t;", "typedef unknown_t weight_t;")
+    )
+    convolution = read_project(folder).layers[0]
+    assert convolution.in_shape == (28, 1, 1)
+    assert convolution.weight == Wire(width=16, integer=6)

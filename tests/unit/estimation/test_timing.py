@@ -1,0 +1,108 @@
+"""Cycles of small layers, counted by hand from the loops of their templates."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fpgacnn.design import BackendName, IoType
+from fpgacnn.estimation.amounts import take_apart
+from fpgacnn.estimation.timing import Pace
+from fpgacnn.structure import CostModel, LayerStructure, Role
+from fpgacnn.targets import find_device
+from tests.structures import RESOURCE, convolution, dense, elementwise, model, pipeline
+
+KERNEL = np.full((3, 3, 1, 4), 683)
+
+
+def cycles(whole: CostModel) -> tuple[int, int]:
+    """Latency and interval of a design."""
+    found = take_apart(whole, find_device(whole.part)).timing
+    return found.latency, found.ii
+
+
+def test_a_streamed_convolution_with_constants_takes_a_pixel_a_cycle() -> None:
+    latency, interval = cycles(model(convolution(KERNEL, (28, 28))))
+    assert 784 <= interval <= 784 + 8
+    assert latency >= interval - 1
+
+
+@pytest.mark.parametrize("reuse", [3, 9, 36])
+def test_a_streamed_convolution_from_memory_takes_reuse_and_a_few_cycles_a_pixel(reuse: int) -> None:
+    layer = convolution(KERNEL, (28, 28), reuse=reuse, strategy=RESOURCE)
+    assert cycles(model(layer))[1] == 784 * (reuse + 6) + 2
+    assert cycles(model(layer, part="xc7z020clg400-1", clock_ns=10.0))[1] == 784 * (reuse + 9) + 2
+
+
+def test_shared_constants_take_as_many_cycles_a_pixel_as_rounds_are_needed() -> None:
+    """36 products of distinct constants, one multiplier: 36 rounds and the pipeline's depth, but never more than the reuse factor."""
+    kernel = (683 + 2 * np.arange(36)).reshape(3, 3, 1, 4)
+    assert cycles(model(convolution(kernel, (10, 10), reuse=64)))[1] == pytest.approx(100 * 38, rel=0.06)
+    assert cycles(model(convolution(kernel, (10, 10), reuse=8)))[1] == 100 * 8 + 2
+
+
+def test_vitis_takes_the_whole_depth_for_each_pixel_of_a_line_buffer() -> None:
+    vitis = cycles(model(convolution(KERNEL, (28, 28)), tool=BackendName.VITIS))[1]
+    assert vitis >= 2 * 784
+    flat = convolution(np.full((1, 3, 1, 4), 683), (1, 784))
+    assert cycles(model(flat, tool=BackendName.VITIS))[1] < 2 * 784
+
+
+def test_pooling_and_activations_take_a_cycle_a_pixel() -> None:
+    pool = elementwise(Role.POOL, (26, 26, 4), out_shape=(13, 13, 4), window=(2, 2))
+    assert cycles(model(pool)) == (676 + 3 + 1, 676 + 3 + 1)
+    assert cycles(model(elementwise(Role.COMPARE, (26, 26, 4))))[1] == 676 + 3
+
+
+def test_the_slowest_grade_pools_two_cycles_a_pixel_at_200_mhz() -> None:
+    pool = elementwise(Role.POOL, (26, 26, 4), out_shape=(13, 13, 4), window=(2, 2))
+    assert cycles(model(pool, part="xc7z020clg400-1"))[1] == 2 * 676 + 4
+
+
+def test_a_streamed_dense_layer_reads_its_words_first() -> None:
+    layer = dense(np.full((784, 13), 21), reuse=784, strategy=RESOURCE, in_shape=(1, 196, 4))
+    assert cycles(model(layer))[1] == 784 + 196 + 7
+
+
+def test_streams_overlap_and_arrays_do_not() -> None:
+    first, second = convolution(KERNEL, (28, 28), name="a"), elementwise(Role.COMPARE, (26, 26, 4), name="b")
+    streamed = cycles(model(first, second))
+    assert streamed[0] < 784 + 676
+    both = [dense(np.full((10, 10), 21), name=f"d{reuse}", reuse=reuse, strategy=RESOURCE) for reuse in (10, 20)]
+    latency, interval = cycles(model(*both, io=IoType.PARALLEL))
+    assert latency > 30
+    assert interval == 21
+
+
+def test_a_pipeline_can_start_every_reuse_cycles() -> None:
+    kernel = np.arange(683, 683 + 512).reshape(16, 32)
+    assert cycles(pipeline(dense(kernel)))[1] == 1
+    assert cycles(pipeline(dense(kernel, reuse=4)))[1] == 4
+
+
+def test_unrolled_convolutions_of_a_pipeline_have_no_loop() -> None:
+    assert cycles(pipeline(convolution(KERNEL, (6, 6))))[1] == 1
+
+
+def test_a_longer_clock_needs_no_more_cycles() -> None:
+    layers = [dense(np.full((64, 8), 683))]
+    latencies = [cycles(pipeline(*layers, clock_ns=clock))[0] for clock in (2.0, 3.0, 5.0, 10.0, 25.0)]
+    assert latencies == sorted(latencies, reverse=True)
+    assert latencies[0] > latencies[-1]
+
+
+def test_the_pace_leaves_the_tools_margin() -> None:
+    device = find_device("zcu102")
+    layer: LayerStructure = dense([[1]])
+    assert Pace.of(model(layer, tool=BackendName.VITIS), device).budget_ns == pytest.approx(3.65)
+    assert Pace.of(model(layer), device).budget_ns == pytest.approx(4.375)
+    assert Pace.of(model(layer, uncertainty_ns=1.0), device).budget_ns == pytest.approx(4.0)
+
+
+def test_nothing_takes_no_time() -> None:
+    assert cycles(model()) == (0, 1)
+
+
+def test_a_recurrent_layer_takes_its_longer_matrix_every_step() -> None:
+    layer = elementwise(Role.RECURRENT, (1, 1, 32), in_shape=(1, 100, 3), steps=100, reuse=24, recurrent_reuse=32, gates=3, strategy=RESOURCE)
+    assert cycles(model(layer))[1] == pytest.approx(4202, rel=0.01)

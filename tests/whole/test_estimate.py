@@ -1,0 +1,142 @@
+"""`fpgacnn estimate` as a user runs it, and the estimate of a design against that of the C++ it becomes."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fpgacnn
+from fpgacnn.design import BackendName, Design, IoType, Strategy, Target
+from fpgacnn.errors import UnsupportedOptionError
+from fpgacnn.estimation.project import read_project
+from fpgacnn.hls import backend
+from fpgacnn.hls.structure import cost_model
+from fpgacnn.precision import plan
+from fpgacnn.project import write_files
+from fpgacnn.structure import CostModel, Role
+from tests.command import failed, left, run
+from tests.files import tiny_model
+from tests.random_networks import random_network
+
+ROOT = Path(__file__).parents[2]
+DIGITS = ROOT / "models" / "digits" / "digits.h5"
+
+
+def test_a_model_file_is_estimated_without_writing_anything(tmp_path: Path) -> None:
+    tiny_model(tmp_path / "model.h5")
+    done = run(tmp_path, "estimate", "model.h5")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "for xcu250-figd2104-2L-e at 5 ns, io_parallel, Vitis HLS; an estimate, no tool has run" in done.stdout
+    assert re.search(r"^LUT +[\d,]+ \([\d,]+ to [\d,]+\) +[\d,]+ \([\d,]+ to [\d,]+\) +1,728,000 +\d+%", done.stdout, re.MULTILINE)
+    assert "fits xcu250" in done.stdout
+    assert left(tmp_path) == {"model.h5"}
+
+
+def test_what_does_not_fit_ends_with_1_and_says_what_is_short(tmp_path: Path) -> None:
+    done = run(tmp_path, "estimate", DIGITS, "--part", "basys3")
+    assert done.returncode == 1
+    assert re.search(r"does not fit xc7a35t: short of [\d,]+ LUT \(\d+\.\d times what it has\)", done.stdout)
+
+
+def test_json_is_one_document_with_figures_bands_and_method(tmp_path: Path) -> None:
+    done = run(tmp_path, "estimate", DIGITS, "--json", "--io", "stream", "--part", "zcu102")
+    document = json.loads(done.stdout)
+    assert (done.returncode, done.stderr, document["schema"]) == (0, "", 1)
+    estimate = document["estimate"]
+    lut = estimate["totals"]["resources"]["lut"]
+    assert lut["low"] <= lut["value"] <= lut["high"]
+    assert estimate["available"]["lut"] == 274_080
+    assert "repositories" in estimate["method"]
+    assert [layer["name"] for layer in estimate["layers"]] == ["conv1", "relu1", "conv2", "relu2", "pool", "logits"]
+
+
+def test_an_unknown_part_is_told_with_near_names(tmp_path: Path) -> None:
+    tiny_model(tmp_path / "model.h5")
+    assert "the part 'xczu9ev' is unknown; near names: xczu9eg" in failed(run(tmp_path, "estimate", "model.h5", "--part", "xczu9ev"), 2, "FC120")
+
+
+def test_a_folder_that_is_no_project_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert "neither a project of fpgacnn" in failed(run(tmp_path, "estimate", "empty"), 2, "FC062")
+
+
+def test_a_caution_has_a_page(tmp_path: Path) -> None:
+    done = run(tmp_path, "explain", "FC126")
+    assert (done.returncode, done.stdout.splitlines()[0][:8]) == (0, "FC126: A")
+
+
+def test_a_conversion_keeps_its_estimate_and_says_it_in_one_line(tmp_path: Path) -> None:
+    tiny_model(tmp_path / "model.h5")
+    done = run(tmp_path, "convert", "model.h5", "--no-csim", "-o", "p")
+    assert done.returncode == 0
+    assert len([line for line in done.stdout.splitlines() if line.startswith("estimate: ")]) == 1
+    record = json.loads((tmp_path / "p" / "fpgacnn.json").read_text())
+    assert record["estimate"]["stage"] == "csynth"
+    again = run(tmp_path, "estimate", "p", "--json")
+    assert json.loads(again.stdout)["estimate"]["totals"] == record["estimate"]["totals"]
+
+
+def test_a_conversion_for_an_unknown_part_goes_on_without_an_estimate(tmp_path: Path) -> None:
+    tiny_model(tmp_path / "model.h5")
+    done = run(tmp_path, "convert", "model.h5", "--no-csim", "-o", "p", "--part", "xcfuture-1")
+    assert done.returncode == 0
+    assert "no estimate: the part 'xcfuture-1' is unknown" in done.stdout
+    assert json.loads((tmp_path / "p" / "fpgacnn.json").read_text())["estimate"] is None
+
+
+def test_a_project_of_ours_can_be_asked_about_another_target(tmp_path: Path) -> None:
+    tiny_model(tmp_path / "model.h5")
+    assert run(tmp_path, "convert", "model.h5", "--no-csim", "-q", "-o", "p").returncode == 0
+    parallel, stream = (fpgacnn.estimate(tmp_path / "p", io=io, part="zcu102") for io in (None, "stream"))
+    assert (parallel.io, stream.io) == ("parallel", "stream")
+    assert stream.estimate.part == "xczu9eg-ffvb1156-2-e"
+
+
+def test_a_project_of_others_takes_another_part_but_no_other_code(tmp_path: Path) -> None:
+    tiny_model(tmp_path / "model.h5")
+    assert run(tmp_path, "convert", "model.h5", "--no-csim", "-q", "-o", "p").returncode == 0
+    (tmp_path / "p" / "fpgacnn.json").unlink()
+    shutil.rmtree(tmp_path / "p" / "fpgacnn")
+    assert fpgacnn.estimate(tmp_path / "p", part="zcu102").estimate.part == "xczu9eg-ffvb1156-2-e"
+    assert "only --part and --clock can be changed" in failed(run(tmp_path, "estimate", "p", "--io", "stream"), 2, "FC002")
+
+
+def comparable(model: CostModel) -> list[tuple[object, ...]]:
+    """What both readings of a design must agree on; names differ, and C++ does not tell the rows of what is flat."""
+    return [
+        (
+            layer.role,
+            int(np.prod(layer.in_shape)),
+            int(np.prod(layer.out_shape)),
+            layer.out_shape[2] if model.io is IoType.STREAM else None,
+            layer.window,
+            layer.reuse if layer.role in {Role.DENSE, Role.CONVOLUTION} else None,
+            (layer.input.width, layer.output.width),
+            layer.weights if layer.role in {Role.DENSE, Role.CONVOLUTION} else None,
+            layer.strategy if layer.role in {Role.DENSE, Role.CONVOLUTION} else None,
+        )
+        for layer in model.layers
+        if layer.role is not Role.INPUT
+    ]
+
+
+@pytest.mark.parametrize("io", IoType)
+@pytest.mark.parametrize("strategy", Strategy)
+@pytest.mark.parametrize("seed", range(4))
+def test_a_design_and_the_cpp_that_it_becomes_have_one_structure(tmp_path: Path, seed: int, io: IoType, strategy: Strategy) -> None:
+    model = random_network(seed)
+    target = Target(io=io, strategy=strategy, reuse=2 if strategy is Strategy.RESOURCE else 1, backend=BackendName.VIVADO)
+    design = Design(model=model, plan=plan(model), target=target)
+    try:
+        files = backend.convert(design).files
+    except UnsupportedOptionError:
+        pytest.skip("this network cannot be built so")
+    write_files(tmp_path, files)
+    ours, theirs = cost_model(design), read_project(tmp_path)
+    assert comparable(theirs) == comparable(ours)
+    assert (theirs.io, theirs.dataflow, theirs.tool, theirs.part, theirs.clock_ns) == (ours.io, ours.dataflow, ours.tool, ours.part, ours.clock_ns)
