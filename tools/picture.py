@@ -1,4 +1,4 @@
-# ruff: noqa: INP001  # a script, not a package
+# a script, not a package
 """Draw docs/images/demo.svg: what `fpgacnn demo digits` shows on a terminal. Usage: python tools/picture.py"""
 
 from __future__ import annotations

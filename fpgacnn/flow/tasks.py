@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import assert_never
 
 import numpy as np
@@ -17,6 +18,8 @@ from fpgacnn.train.loop import Loss, Part
 from fpgacnn.train.twin import ends_in
 
 CHUNK_EVENTS = 512
+MAX_VALUES = 1 << 25
+"""How many values of all layers are held at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -106,10 +109,16 @@ def _explained(seen: FloatArray, wanted: FloatArray) -> float:
 def answers(network: SourceModel, inputs: Sequence[FloatArray], *, quantized: bool) -> tuple[FloatArray, ...]:
     """The outputs of a network in float64, computed from our own reading of the file."""
     parts: list[Mapping[str, FloatArray]] = []
-    for start in range(0, len(inputs[0]), CHUNK_EVENTS):
-        found = evaluate(network, [one[start : start + CHUNK_EVENTS] for one in inputs], quantized=quantized)
+    chunk = at_once(network)
+    for start in range(0, len(inputs[0]), chunk):
+        found = evaluate(network, [one[start : start + chunk] for one in inputs], quantized=quantized)
         parts.append({name: found[name] for name in network.outputs})
     return tuple(np.concatenate([part[name] for part in parts]) for name in network.outputs)
+
+
+def at_once(network: SourceModel) -> int:
+    """Events for which the values of all layers are held in memory together."""
+    return max(4, min(CHUNK_EVENTS, MAX_VALUES // sum(prod(layer.shape) for layer in network.layers)))
 
 
 def losses(network: SourceModel, task: Task) -> tuple[Loss, ...]:

@@ -38,7 +38,6 @@ from fpgacnn.train import make_reproducible, open_keras, save
 from fpgacnn.train.loop import Checkpoint, Epoch, Part, Settings, Trained, Watch, fine_tune
 from fpgacnn.train.twin import build_twin
 
-CALIBRATION_EVENTS = 512
 SCHEMA = 1
 
 
@@ -179,7 +178,7 @@ def _start(request: QuantizeRequest) -> _Start:
     if request.augment and material.augmentation is None:
         raise UsageError(what="--augment needs a data set by name, of which it is known which changes keep the class")
     folded = fold_normalizations(network)
-    calibration = material.train.take(slice(CALIBRATION_EVENTS)).inputs
+    calibration = material.train.take(slice(tasks.at_once(folded))).inputs
     formats = choose_formats(network, InputEvents(values=calibration, labels=None, origin=material.origin), None)
     return _Start(
         network=network,

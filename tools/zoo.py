@@ -1,0 +1,190 @@
+"""Take every network of the zoo through the whole pipeline and write docs/zoo.md. Run: python tools/zoo.py [NAME ...]
+
+Needs the extras `train` and `data`, g++, and about an hour on two cores; rows are kept in build/zoo and made again only
+if named. Nothing trained is shipped: the builders and their seeds are.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import fpgacnn
+from fpgacnn import api, frontends
+from fpgacnn.arrays import write_arrays
+from fpgacnn.data import Dataset, Splits
+from fpgacnn.data.catalog import CATALOG
+from fpgacnn.errors import FpgacnnError
+from fpgacnn.flow.calibration import multiplications
+from fpgacnn.flow.record import RunRecord
+from fpgacnn.train import Schedule, fit, make_reproducible, open_keras, save
+from fpgacnn.train.zoo import ZOO, Entry, seeded
+from fpgacnn.train.zoo.edges import checkerboard, step_image
+from fpgacnn.train.zoo.sequence import over_time
+
+ROOT = Path(__file__).parents[1]
+WORK = ROOT / "build" / "zoo"
+TABLE = ROOT / "docs" / "zoo.md"
+SEED = 1
+BITS = "6"
+FINE_TUNING_EPOCHS = 8
+SEEDED_EVENTS = 120
+CSIM_EVENTS = 20
+
+HEAD = """\
+# The model zoo
+
+Classic architectures, each a page in `fpgacnn/train/zoo`, sized so that a mid-range FPGA can hold them. Every one was
+built in Keras, quantized to {bits} bits by `fpgacnn quantize`, written as a QKeras file, converted to an HLS project
+(io_stream) and simulated. This page was written by `python tools/zoo.py`; nothing in it is typed by hand.
+
+- **weights**: trained here on the named data, then fine-tuned with quantizers; `seeded`: random, because the data are in
+  no package or training takes too long, so the figures of quality say how well the quantized network imitates the float
+  one; `known`: written down.
+- **float, quantized**: accuracy, area under the ROC curve (`sequence`), or for seeded weights the variance of the float
+  answers that the quantized ones explain, all on a test part that took no part in any choice.
+- **csim = emulator, = QKeras**: values compared / values that differ, in hls4ml's C simulation against the integer
+  emulator (outputs), and in the emulator against the real QKeras (every layer that both show).
+
+| network | source layers | parameters | multiplications | weights | float | quantized | promise | csim = emulator | emulator = QKeras | {estimate}minutes |
+|---|---|---|---|---|---|---|---|---|---|{rule}---|
+"""
+
+
+def data_of(entry: Entry, name: str) -> Splits | None:
+    """The data set of a network, in the shape of its input."""
+    if entry.data is None:
+        return None
+    splits = CATALOG[entry.data].load()
+    if name != "sequence":
+        return splits
+
+    def turned(part: Dataset) -> Dataset:
+        return replace(part, x=np.ascontiguousarray(over_time(part.x)))
+
+    return Splits(train=turned(splits.train), validation=turned(splits.validation), test=turned(splits.test))
+
+
+def float_network(entry: Entry, splits: Splits | None, file: Path) -> None:
+    """Build, train or seed, and save."""
+    door = open_keras()
+    make_reproducible(door, SEED)
+    model = entry.build(door)
+    if splits is not None:
+        loss = "binary_crossentropy" if model.output_shape[-1] == 1 else "sparse_categorical_crossentropy"
+        fit(door, model, splits, loss=loss, schedule=Schedule(seed=SEED, epochs=entry.epochs, batch=64, learning_rate=0.003))
+    elif not entry.is_known:
+        seeded(model, SEED)
+    save(model, file)
+
+
+def events_of(name: str, shape: tuple[int, ...], splits: Splits | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Events to quantize with, and those to test with."""
+    if splits is not None:
+        both = [splits.train, splits.validation]
+        given = {"input_0": np.concatenate([part.x for part in both]), "labels": np.concatenate([part.y for part in both])}
+        return given, {"input_0": splits.test.x, "labels": splits.test.y}
+    if name == "edges":
+        images = np.stack([step_image(), checkerboard()])[..., np.newaxis]
+        return {"input_0": images}, {"input_0": images}
+    random = np.random.default_rng(SEED)
+    given, test = (random.integers(0, 256, size=(count, *shape)) / 256 for count in (SEEDED_EVENTS, CSIM_EVENTS))
+    return {"input_0": given}, {"input_0": test}
+
+
+def row(name: str, entry: Entry) -> dict[str, Any]:
+    """All figures of one network."""
+    start, folder = time.perf_counter(), WORK / name
+    folder.mkdir(parents=True, exist_ok=True)
+    splits = data_of(entry, name)
+    file, quantized = folder / f"{name}_float.h5", folder / f"{name}.h5"
+    float_network(entry, splits, file)
+    found: dict[str, Any] = {"name": name, "weights": entry.data or ("known" if entry.is_known else "seeded")}
+    try:
+        network = frontends.load(file)
+    except FpgacnnError as error:
+        return {**found, "refused": f"{error.code}: {error}"}
+    found["layers"] = len(network.layers)
+    found["parameters"] = sum(layer.parameters for layer in network.layers)
+    found["multiplications"] = sum(multiplications(network, layer.name) for layer in network.layers)
+    given, test = events_of(name, network.layer(network.inputs[0]).shape, splits)
+    write_arrays(folder / "given.npz", given)
+    write_arrays(folder / "test.npz", test)
+    if entry.is_known:
+        quantized = file
+    else:
+        epochs = FINE_TUNING_EPOCHS if splits is not None else 0
+        trained = fpgacnn.quantize(file, folder / "given.npz", quantized, bits=BITS, test=folder / "test.npz", epochs=epochs)
+        found |= {"float": trained.quality[1].float_network, "quantized": trained.quality[1].fine_tuned}
+    run = fpgacnn.convert(
+        quantized,
+        output=folder / "hls",
+        input=folder / "test.npz",
+        float_model=file,
+        io="stream",
+        strategy="resource",
+        csim_events=CSIM_EVENTS,
+        keras=True,
+    )
+    return {**found, **proof(run), **estimated(folder / "hls"), "minutes": (time.perf_counter() - start) / 60}
+
+
+def proof(run: RunRecord) -> dict[str, Any]:
+    """What the conversion promised and what the comparisons found."""
+    by_names = {(report.left, report.right): report for report in run.verification}
+    compared = {f"{left} = {right}": (report.values, report.mismatches, report.holds) for (left, right), report in by_names.items()}
+    promise = "exact" if run.plan.exact else "lossless" if run.plan.lossless else "bounded"
+    return {"promise": promise, "losses": [list(loss) for loss in run.plan.losses], "compared": compared, "holds": run.holds}
+
+
+def estimated(project: Path) -> dict[str, Any]:
+    """Look-up tables and multipliers after synthesis, where this fpgacnn can estimate them."""
+    estimate = getattr(api, "estimate", None)
+    if estimate is None:
+        return {}
+    after = estimate(project).estimate.after_synthesis
+    return {"estimate": {name: round(getattr(after, name).value) for name in ("lut", "dsp")}}
+
+
+def line(found: Mapping[str, Any], *, with_estimate: bool) -> str:
+    """A row of the table."""
+    if "refused" in found:
+        cells = [f"`{found['name']}`", "", "", "", found["weights"], "", "", f"refused: {found['refused']}", "", ""]
+        return "| " + " | ".join([*cells, *([""] if with_estimate else []), ""]) + " |"
+    quality = [f"{found[key]:.4f}" if key in found else "" for key in ("float", "quantized")]
+    compared = {key: f"{values:,} / {mismatches:,}" for key, (values, mismatches, _) in found["compared"].items()}
+    keras = next((text for key, text in compared.items() if key.startswith("emulator = Keras")), "")
+    sizes = [f"{found[key]:,}" for key in ("layers", "parameters", "multiplications")]
+    cells = [f"`{found['name']}`", *sizes, found["weights"], *quality, found["promise"], compared.get("csim = emulator", ""), keras]
+    guess = ", ".join(f"{value} {key.upper()}" for key, value in found.get("estimate", {}).items())
+    return "| " + " | ".join([*cells, *([guess] if with_estimate else []), f"{found['minutes']:.1f}"]) + " |"
+
+
+def main(names: list[str]) -> int:
+    """Make the rows that are named or missing, and write the page."""
+    WORK.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for name, entry in ZOO.items():
+        kept = WORK / f"{name}.json"
+        if name in names or (not names and not kept.is_file()):
+            kept.write_text(json.dumps(row(name, entry), indent=1))
+            sys.stderr.write(f"{name}: done\n")
+        if kept.is_file():
+            rows.append(json.loads(kept.read_text()))
+    with_estimate = any("estimate" in one for one in rows)
+    head = HEAD.format(bits=BITS, estimate="estimate | " if with_estimate else "", rule="---|" if with_estimate else "")
+    losses = [f"- `{one['name']}`: " + "; ".join(f"{layer}: {why}" for layer, why in one["losses"]) for one in rows if one.get("losses")]
+    tail = ["", "What the bounded ones lose:", "", *losses] if losses else []
+    TABLE.write_text(head + "\n".join([*(line(one, with_estimate=with_estimate) for one in rows), *tail]) + "\n")
+    return 0 if all(one.get("holds", True) for one in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
