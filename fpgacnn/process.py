@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import resource
 import selectors
@@ -17,12 +18,15 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from fpgacnn.errors import ToolTimeoutError, WriteError
+from fpgacnn.errors import ForeignToolError, ToolTimeoutError, WriteError
 
 CHILD_MEMORY_BYTES = 12 << 30
 TAIL_CHARACTERS = 4000
 TICK_SECONDS, READ_BYTES = 0.2, 1 << 16
 GRACE_SECONDS, LOOK_SECONDS = 5.0, 0.05
+
+_PR_SET_PDEATHSIG = 1
+_PRCTL = ctypes.CDLL(None).prctl
 
 ENDING = frozenset({signal.SIGINT, signal.SIGTERM})
 """Signals that end a command; they wait while a child is being started, else it could outlive us."""
@@ -51,14 +55,34 @@ class Finished:
 def run(command: Sequence[str], *, folder: Path, seconds: float, environment: Mapping[str, str] | None = None) -> Finished:
     """Run a command in its own process group.
 
-    Raises ToolTimeoutError after ending the whole group; KeyboardInterrupt ends it too.
+    Raises ToolTimeoutError after ending the whole group, ForeignToolError where it cannot be started; KeyboardInterrupt ends it too.
     """
     with _child(command, folder, environment, CHILD_MEMORY_BYTES) as child:
         try:
-            said, _ = child.communicate(timeout=seconds)
+            said = _listened(child, seconds)
         except subprocess.TimeoutExpired as error:
             raise ToolTimeoutError(tool=Path(command[0]).name, seconds=f"{seconds:g}") from error
     return Finished(status=child.returncode, tail=_text(said[-TAIL_CHARACTERS:]))
+
+
+def _listened(child: subprocess.Popen[bytes], seconds: float) -> bytes:
+    """The end of what a child and those it started say, however much that is, when all have ended.
+
+    Raises subprocess.TimeoutExpired.
+    """
+    assert child.stdout is not None
+    deadline, said = time.monotonic() + seconds, b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(child.stdout, selectors.EVENT_READ)
+        while True:
+            if not selector.select(max(0.0, deadline - time.monotonic())):
+                raise subprocess.TimeoutExpired(child.args, seconds)
+            block = os.read(child.stdout.fileno(), READ_BYTES)
+            if not block:
+                break
+            said = (said + block)[-4 * TAIL_CHARACTERS :]
+    child.wait(timeout=max(0.0, deadline - time.monotonic()))
+    return said
 
 
 def run_logged(command: Sequence[str], *, folder: Path, seconds: float, log: Path, tell: Callable[[str], None]) -> Finished:
@@ -219,21 +243,25 @@ def _started(
     before: AbstractSet[int],
     memory_bytes: int | None,
 ) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(  # noqa: S603  # a fixed program with arguments of ours, no shell
-        command,
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=stdout,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        env={**os.environ, **(environment or {}), "LC_ALL": "C"},
-        preexec_fn=partial(_prepare, before, memory_bytes),  # noqa: PLW1509  # only sets limits and signals
-    )
+    try:
+        return subprocess.Popen(  # noqa: S603  # a fixed program with arguments of ours, no shell
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={**os.environ, **(environment or {}), "LC_ALL": "C"},
+            preexec_fn=partial(_prepare, before, memory_bytes),  # noqa: PLW1509  # only sets limits and signals
+        )
+    except OSError as error:  # no program, a damaged one, too many processes
+        raise ForeignToolError(tool=Path(command[0]).name, why=error.strerror or str(error)) from error
 
 
 def _prepare(signals: AbstractSet[int], memory_bytes: int | None) -> None:
-    """In the child, before its program starts."""
+    """In the child, before its program starts; it ends with us, even where we are killed."""
     signal.pthread_sigmask(signal.SIG_SETMASK, signals)
+    _PRCTL(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if memory_bytes is not None:
         _, allowed = resource.getrlimit(resource.RLIMIT_AS)
         limit = memory_bytes if allowed == resource.RLIM_INFINITY else min(memory_bytes, allowed)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fpgacnn.errors import OutputExistsError, WriteError
+from fpgacnn import staging
+from fpgacnn.errors import WriteError
 
 RECORD = "fpgacnn.json"
 """The record's name; a folder that holds it was made by fpgacnn."""
@@ -73,58 +71,11 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
             raise WriteError(file=path, why=error.strerror or str(error)) from error
 
 
-@contextmanager
-def staged(folder: Path, *, mark: str = RECORD) -> Iterator[Path]:
-    """A folder to fill, moved to `folder` as a whole when the block ends well and removed when it does not.
-
-    An older folder with the file `mark` is replaced; anything else there is refused with OutputExistsError. Whatever
-    happens, `folder` holds the old content or the new one, never a mixture.
-    """
-    refuse_foreign(folder, mark=mark)
-    made = [parent for parent in folder.parents if not parent.exists()]
-    try:
-        try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            stage = Path(tempfile.mkdtemp(prefix=f".{folder.name[:40]}-", dir=folder.parent))
-        except OSError as error:
-            raise WriteError(file=folder, why=error.strerror or str(error)) from error
-        try:
-            yield stage
-            _replace(stage, folder, mark)
-        finally:
-            shutil.rmtree(stage, ignore_errors=True)
-    finally:
-        for parent in made:
-            with suppress(OSError):  # a folder that holds something stays
-                parent.rmdir()
+def staged(folder: Path, *, mark: str = RECORD) -> AbstractContextManager[Path]:
+    """A folder to fill that takes the place of an older project, or golden folder, as a whole (`staging.staged`)."""
+    return staging.staged(folder, mark)
 
 
-def refuse_foreign(folder: Path, *, mark: str = RECORD) -> None:
+def refuse_foreign(folder: Path) -> None:
     """Raise OutputExistsError where something that fpgacnn did not make is in the way."""
-    try:
-        foreign = folder.is_symlink() or (folder.exists() and not folder.is_dir())
-        foreign = foreign or (folder.is_dir() and any(folder.iterdir()) and not (folder / mark).is_file())
-    except OSError as error:
-        raise WriteError(file=folder, why=error.strerror or str(error)) from error
-    if foreign:
-        raise OutputExistsError(folder=folder)
-
-
-def _replace(stage: Path, folder: Path, mark: str) -> None:
-    refuse_foreign(folder, mark=mark)
-    old = stage.with_name(stage.name + "-old")
-    try:
-        stage.chmod(0o755)
-        if folder.exists():
-            os.rename(folder, old)
-        try:
-            os.rename(stage, folder)
-        except OSError:
-            if old.exists():
-                os.rename(old, folder)
-            raise
-    except OSError as error:
-        raise WriteError(file=folder, why=error.strerror or str(error)) from error
-    finally:
-        if folder.exists():
-            shutil.rmtree(old, ignore_errors=True)
+    staging.refuse_foreign(folder, RECORD)

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import typer
 
-from fpgacnn.errors import FpgacnnError, InternalError, UsageError
+from fpgacnn.errors import FpgacnnError, InternalError, OutOfMemoryError, UsageError
 
 INTERRUPTED, TERMINATED = 130, 143
 
@@ -82,7 +82,7 @@ def _guarded() -> int:
     except BrokenPipeError:
         return 0
     except MemoryError as error:
-        return _told(InternalError(what="out of memory"), error)
+        return _told(OutOfMemoryError(), error)
     except Exception as error:  # noqa: BLE001  # the last door: users never meet a traceback
         return _told(InternalError(what=f"{type(error).__name__}: {error}"), error)
     if status == INTERRUPTED:  # typer, too, makes this number of Ctrl-C

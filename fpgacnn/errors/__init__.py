@@ -53,6 +53,7 @@ from fpgacnn.errors.tools import (
     Hls4mlFailedError,
     LoweringError,
     MissingExtraError,
+    OutOfMemoryError,
     ToolTimeoutError,
 )
 from fpgacnn.errors.training import (
@@ -102,6 +103,7 @@ __all__ = [
     "NotFreezableError",
     "NotSynthesizableError",
     "NothingToReportError",
+    "OutOfMemoryError",
     "OutputExistsError",
     "ProjectError",
     "RecordError",

@@ -75,3 +75,12 @@ class ForeignToolError(FpgacnnError):
     exit_status = 3
     message = "{tool} failed: {why}"
     cure = "run `fpgacnn doctor`, or leave out the flag that needs this tool"
+
+
+class OutOfMemoryError(FpgacnnError):
+    """The machine, or a limit on the process, gave no more memory."""
+
+    code = "FC092"
+    exit_status = 3
+    message = "memory ran out"
+    cure = "close other programs or raise the limit (`ulimit -v`); fewer events need less"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from fpgacnn.flow.record import RunRecord
 from fpgacnn.flow.request import Request
 from fpgacnn.flow.stages import convert
 from fpgacnn.flow.watch import Progress
+from fpgacnn.staging import scratch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +58,8 @@ def shipped(name: str) -> Path:
 def run_demo(name: str, output: Path | None, io: IoType, *, keras: bool, progress: Progress) -> RunRecord:
     """The main job, from the shipped file to the proven project."""
     test = DEMOS[name].test_set()
-    with tempfile.TemporaryDirectory(prefix="fpgacnn-demo-") as folder:
-        events = Path(folder) / f"{name}-test.npz"
+    with scratch("fpgacnn-demo-") as folder:
+        events = folder / f"{name}-test.npz"
         write_arrays(events, {"input_0": test.x, "labels": test.y})
         request = Request(
             model=shipped(f"{name}.h5"),

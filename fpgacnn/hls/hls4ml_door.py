@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import shutil
 import sys
-import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,6 +20,7 @@ from fpgacnn.errors import Hls4mlFailedError, LoweringError, MissingExtraError, 
 from fpgacnn.hls.node import HlsNode
 from fpgacnn.numeric.fixed import Format
 from fpgacnn.project import TOP
+from fpgacnn.staging import scratch
 
 STAMP = "fpgacnn"
 """Stands where hls4ml would write a random stamp, so that the same design gives the same bytes."""
@@ -33,7 +34,7 @@ def generate(target: Target, nodes: Sequence[HlsNode], inputs: Sequence[str], ou
 
     Raises LoweringError, Hls4mlFailedError, WriteError where the folder for temporary files is full.
     """
-    with tempfile.TemporaryDirectory(prefix="fpgacnn-hls4ml-") as folder, _quiet() as said:
+    with scratch("fpgacnn-hls4ml-") as folder, _quiet() as said:
         try:
             graph = _graph(target, nodes, inputs, outputs, folder, trace=trace)
             _check(graph, nodes)
@@ -41,11 +42,12 @@ def generate(target: Target, nodes: Sequence[HlsNode], inputs: Sequence[str], ou
         except (LoweringError, MissingExtraError):
             raise
         except OSError as error:
-            raise WriteError(file=folder, why=error.strerror or str(error)) from error
+            copies = error.args[0] if isinstance(error, shutil.Error) else ()  # what copytree says: a list of (from, to, why)
+            raise WriteError(file=folder, why=copies[0][2] if copies else error.strerror or str(error)) from error
         except Exception as error:  # hls4ml raises bare Exception, AssertionError and more
             why = f"{type(error).__name__}: {error}; {said.getvalue()[-300:]}"
             raise Hls4mlFailedError(why=why) from error
-        return _collect(Path(folder))
+        return _collect(folder)
 
 
 @contextlib.contextmanager
@@ -63,14 +65,14 @@ def _ap(form: Format) -> str:
     return f"{sign}fixed<{form.width},{form.integer},{form.rounding},{form.overflow}>"
 
 
-def _graph(target: Target, nodes: Sequence[HlsNode], inputs: Sequence[str], outputs: Sequence[str], folder: str, *, trace: bool) -> Any:  # hls4ml is untyped
+def _graph(target: Target, nodes: Sequence[HlsNode], inputs: Sequence[str], outputs: Sequence[str], folder: Path, *, trace: bool) -> Any:  # hls4ml is untyped
     try:
         from hls4ml.model import ModelGraph  # takes a second: only when needed
         from hls4ml.utils.config import create_config  # as above
     except ImportError as error:
         raise MissingExtraError(package="hls4ml==1.3.0", extra="all") from error
     config = create_config(
-        output_dir=folder,
+        output_dir=str(folder),
         project_name=TOP,
         backend="Vitis" if target.backend is BackendName.VITIS else "Vivado",
         io_type="io_stream" if target.io is IoType.STREAM else "io_parallel",

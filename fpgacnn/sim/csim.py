@@ -7,11 +7,13 @@ not part of it.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shlex
 import shutil
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,9 +28,10 @@ from fpgacnn.errors import CompileFailedError, CompilerMissingError, CSimCrashed
 from fpgacnn.numeric.fixed import Codes
 from fpgacnn.process import run
 from fpgacnn.project import HlsProject, write_files
-from fpgacnn.sim.cache import cache_folder
+from fpgacnn.sim.cache import cache_folder, is_ours
 from fpgacnn.sim.driver import main_program
 from fpgacnn.sim.result import SimulationResult
+from fpgacnn.staging import scratch
 
 FLAGS = ("-O1", "-w", "-fno-gnu-unique", '-DWEIGHTS_DIR="firmware/weights"', "-I.", "-Ifirmware/ap_types")
 """-O1 builds the SVHN network in half the time of hls4ml's -O3 and runs nearly as fast."""
@@ -61,7 +64,7 @@ def find_compiler() -> Compiler:
     if path is None:
         raise CompilerMissingError(compiler=wanted)
     command = (path, *arguments)
-    here = Path(tempfile.gettempdir())
+    here = Path("/")
     version = run([*command, "--version"], folder=here, seconds=30).tail.splitlines()
     modern = run([*command, "-std=c++23", "-fsyntax-only", "-x", "c++", os.devnull], folder=here, seconds=30).status == 0
     return Compiler(command=command, version=version[0] if version else "?", standard="-std=c++23" if modern else "-std=c++11")
@@ -100,8 +103,7 @@ class CSim:
             raise InternalError(what="a trace needs a project that was converted with a trace")
         events = len(inputs[0].array)
         rows = np.concatenate([one.values.reshape(events, -1) for one in inputs], axis=1)
-        with tempfile.TemporaryDirectory(prefix="fpgacnn-csim-") as folder:
-            here = Path(folder)
+        with scratch("fpgacnn-csim-") as here:
             program = self._built(here)
             write_files(here, {name: data for name, data in self._files.items() if name.startswith("firmware/weights/")})
             answers = self._run_all(program, here, rows)
@@ -123,22 +125,16 @@ class CSim:
     def _built(self, here: Path) -> Path:
         """The program, from the cache or built now; two processes that build at once do not disturb each other."""
         compiler = find_compiler()
-        kept = cache_folder("csim") / build_digest(self._files, compiler) / "csim"
-        if kept.is_file():
+        folder = cache_folder("csim") / build_digest(self._files, compiler)
+        kept = kept_program(folder)
+        if kept is not None:
             return kept
         write_files(here, self._files)
         command = [*compiler.command, compiler.standard, *FLAGS, "csim_main.cpp", "-o", "csim"]
         finished = run(command, folder=here, seconds=self._seconds)
         if finished.status != 0:
             raise CompileFailedError(why=f"{finished.how}: {finished.last_line}", log=_keep_log(finished.tail))
-        try:
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            partial = kept.with_name(f"csim.{os.getpid()}")
-            shutil.copy2(here / "csim", partial)
-            partial.replace(kept)
-        except OSError:
-            return here / "csim"
-        return kept
+        return _keep_program(here / "csim", folder)
 
     def _run_all(self, program: Path, here: Path, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Events in slices over worker processes."""
@@ -165,8 +161,46 @@ class CSim:
         return answers.reshape(len(rows), width)
 
 
-def _keep_log(text: str) -> Path:
-    handle, name = tempfile.mkstemp(prefix="fpgacnn-g++-", suffix=".log")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    return Path(name)
+def kept_program(folder: Path) -> Path | None:
+    """The program that a folder of the cache holds: our own, writable by nobody else, and whole.
+
+    Its name ends in its digest; one that was cut short or changed is taken away and will be built again.
+    """
+    for program in folder.glob("csim-*"):
+        with contextlib.suppress(OSError):
+            if not is_ours(program):
+                continue
+            if program.name == _named(program.read_bytes()):
+                return program
+            program.unlink()
+    return None
+
+
+def _named(program: bytes) -> str:
+    return f"csim-{hashlib.sha256(program).hexdigest()[:32]}"
+
+
+def _keep_program(built: Path, folder: Path) -> Path:
+    """The program in the cache; where that cannot be written, the program where it was built."""
+    content = built.read_bytes()
+    partial = folder / f"partial-{os.getpid()}-{threading.get_ident()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(content)
+        partial.chmod(0o755)
+        return partial.replace(folder / _named(content))
+    except OSError:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        return built
+
+
+def _keep_log(text: str) -> str:
+    """Where the whole of a compiler's words was kept."""
+    try:
+        handle, name = tempfile.mkstemp(prefix="fpgacnn-g++-", suffix=".log")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        return f"not kept ({error.strerror or error})"
+    return name

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from fpgacnn.errors import KernelBuildError
 from fpgacnn.process import run
-from fpgacnn.sim.cache import cache_folder
+from fpgacnn.sim.cache import cache_folder, is_ours
 from fpgacnn.sim.emulator.native.machine import Machine, machine_of
 
 FLAGS = ("-O2", "-std=gnu11", "-w", "-Wno-psabi", "-fPIC", "-shared", "-fno-math-errno", "-ffp-contract=off")
@@ -103,6 +103,7 @@ def _put(place: Path, content: bytes) -> bool:
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         partial.write_bytes(content + hashlib.sha256(content).digest())
+        partial.chmod(0o644)
         partial.replace(place)
     except OSError:
         return False
@@ -113,7 +114,9 @@ def _put(place: Path, content: bytes) -> bool:
 
 
 def is_whole(library: Path) -> bool:
-    """Whether a kept library ends with the digest of its bytes."""
+    """Whether a kept library is the user's own and ends with the digest of its bytes."""
+    if not is_ours(library):
+        return False
     try:
         content = library.read_bytes()
     except OSError:
