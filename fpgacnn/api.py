@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fpgacnn.flow.subjects import Subject
     from fpgacnn.flow.training import QuantizeRecord
     from fpgacnn.frontends import Refusal
-    from fpgacnn.frontends.keras.reader import Reading
+    from fpgacnn.frontends.reading import Reading
     from fpgacnn.sim.result import SimulationResult
     from fpgacnn.synthesis import SynthesisReport
     from fpgacnn.train.loop import Watch

@@ -22,7 +22,7 @@ from fpgacnn import design as design_module
 from fpgacnn.arrays import packed, read_arrays
 from fpgacnn.design import Design
 from fpgacnn.errors import FpgacnnError, ProjectError
-from fpgacnn.ir import layers, model, source
+from fpgacnn.ir import layers, model, quantizers, source
 from fpgacnn.ir.source import SourceModel
 from fpgacnn.numeric import fixed
 from fpgacnn.numeric.fixed import Format, parse_format
@@ -40,6 +40,7 @@ def _classes(prefix: str, module: ModuleType) -> dict[str, type]:
 
 _BY_TAG = {
     **_classes("source", source),
+    **_classes("source", quantizers),
     **_classes("layer", layers),
     **_classes("model", model),
     **_classes("numeric", fixed),

@@ -16,6 +16,6 @@ for version in 3.12 3.13; do
     fi
     here=".venv-py$version"
     [ -x "$here/bin/pytest" ] || "$python" -m venv "$here"
-    "$here/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[demo]' hypothesis pytest pytest-xdist
+    "$here/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[demo]' hypothesis onnx pytest pytest-xdist qonnx==1.0.0
     "$here/bin/pytest" -q -n 2 -m 'not agree and not train'
 done

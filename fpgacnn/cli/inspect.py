@@ -30,7 +30,7 @@ def inspect(model: Annotated[Path, typer.Argument(help="Model file.")], weights:
 
 def _document(reading: object, refusals: object) -> object:
     from fpgacnn.frontends import Refusal
-    from fpgacnn.frontends.keras.reader import Reading
+    from fpgacnn.frontends.reading import Reading
     from fpgacnn.ir.text import operation_text
 
     assert isinstance(reading, Reading)

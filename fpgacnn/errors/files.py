@@ -18,7 +18,7 @@ class NotAModelError(FpgacnnError):
 
     code = "FC011"
     message = "{file}: not a model file that fpgacnn reads: {seen}"
-    cure = "give a Keras .h5 saved with model.save('x.h5'), or architecture JSON with --weights x.h5"
+    cure = "give a Keras .h5 saved with model.save('x.h5'), an .onnx file, or architecture JSON with --weights x.h5"
 
 
 class BrokenFileError(FpgacnnError):
@@ -34,7 +34,7 @@ class HostileFileError(FpgacnnError):
 
     code = "FC013"
     message = "{file}: {where}: {seen} is refused, because it reads data from outside the file"
-    cure = "save the model again with model.save('x.h5'); Keras never writes such data"
+    cure = "save the model again with model.save('x.h5'), or onnx.save(model, 'x.onnx') with all weights inside"
 
 
 class TooLargeError(FpgacnnError):
@@ -46,11 +46,11 @@ class TooLargeError(FpgacnnError):
 
 
 class BrokenArchitectureError(FpgacnnError):
-    """The architecture inside the file is not the JSON that Keras writes."""
+    """The architecture inside the file is not what Keras, or an exporter to ONNX, writes."""
 
     code = "FC015"
     message = "{file}: {where}: {why}"
-    cure = "save the model again with model.save('x.h5')"
+    cure = "save the model again with model.save('x.h5'), or export it to ONNX again"
 
 
 class WeightsError(FpgacnnError):

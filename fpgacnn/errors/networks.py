@@ -26,7 +26,7 @@ class UnsupportedQuantizerError(FpgacnnError):
 
     code = "FC022"
     message = "layer '{layer}': quantizer {quantizer}: {why}"
-    cure = "use quantized_bits(bits, integer, alpha=1) or quantized_relu(bits, integer)"
+    cure = "use quantized_bits(bits, integer, alpha=1) or quantized_relu(bits, integer); in QONNX, Quant with rounding_mode ROUND"
 
 
 class CodeInFileError(FpgacnnError):
@@ -42,7 +42,7 @@ class GraphError(FpgacnnError):
 
     code = "FC024"
     message = "{file}: {why}"
-    cure = "save the model again with model.save('x.h5')"
+    cure = "save the model again with model.save('x.h5'), or export it to ONNX again"
 
 
 class ShapeError(FpgacnnError):

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from fpgacnn.errors import FpgacnnError, NotAModelError
 from fpgacnn.frontends.files import Kind, sniff
-from fpgacnn.frontends.keras.reader import Reading, read_archive, read_hdf5, read_json
+from fpgacnn.frontends.keras.reader import read_archive, read_hdf5, read_json
+from fpgacnn.frontends.onnx.reader import read_onnx
+from fpgacnn.frontends.reading import Reading
 from fpgacnn.ir.source import SourceModel
 
 
@@ -46,4 +48,6 @@ def _read(path: Path, weights: Path | None) -> Reading:
         return read_archive(path)
     if kind is Kind.JSON:
         return read_json(path, weights)
+    if kind is Kind.ONNX:
+        return read_onnx(path)
     raise NotAModelError(file=path, seen=seen)

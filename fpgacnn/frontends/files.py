@@ -11,6 +11,8 @@ from fpgacnn.errors import FileMissingError
 
 _ZIP = b"PK\x03\x04"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
+_PROTOCOL_BUFFER = b"\x08"
+"""The version of the intermediate representation, with which every ONNX file begins."""
 
 
 class Kind(Enum):
@@ -19,6 +21,7 @@ class Kind(Enum):
     HDF5 = auto()
     ZIP = auto()
     JSON = auto()
+    ONNX = auto()
     OTHER = auto()
 
 
@@ -43,6 +46,8 @@ def sniff(path: Path) -> tuple[Kind, str]:
         return Kind.ZIP, "a zip archive"
     if head.lstrip()[:1] == b"{":
         return Kind.JSON, "JSON"
+    if head.startswith(_PROTOCOL_BUFFER):
+        return Kind.ONNX, "a protocol buffer"
     return Kind.OTHER, _describe(head)
 
 
@@ -54,7 +59,7 @@ def _read_at(file: BinaryIO, offset: int) -> bytes:
 def _describe(head: bytes) -> str:
     if not head:
         return "it is empty"
-    known = {b"\x08": "perhaps ONNX or a protocol buffer", b"\x80": "a Python pickle, which is never opened"}
+    known = {b"\x80": "a Python pickle, which is never opened"}
     for start, words in known.items():
         if head.startswith(start):
             return words

@@ -116,7 +116,7 @@ class _Lowering:
                 self._append(layer, "Concatenate", inputs, {"op": f"concatenate{rank}d", "axis": operation.axis + 1})
             case hw.Softmax():
                 self._softmax(layer, operation, inputs)
-            case hw.Ternary() | hw.Function():
+            case hw.Ternary() | hw.Round() | hw.Wrap() | hw.Function():
                 raise InternalError(what=f"node '{layer.name}' was not refined")
             case _:
                 assert_never(operation)

@@ -16,7 +16,7 @@ import numpy as np
 
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import FloatArray, MergeKind, PoolKind, Shape
-from fpgacnn.numeric.fixed import Codes, Format
+from fpgacnn.numeric.fixed import CodeArray, Codes, Format, Rounding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,8 @@ class Affine:
 
     `trained_scale` and `trained_shift` (channels,) are the real numbers that scale and shift (channels,) stand for.
     `exact_steps`: scale and shift were chosen so that the cast answers as with the real numbers for every input that
-    can come; they need not be near them.
+    can come; they need not be near them. `in_steps`: the framework comes to the same by several operations in float32,
+    each of which rounds.
     """
 
     scale: Codes
@@ -80,6 +81,7 @@ class Affine:
     trained_shift: FloatArray
     format: Format | None = None
     exact_steps: bool = False
+    in_steps: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +89,24 @@ class Ternary:
     """-1 up to `-threshold`, 1 from `threshold` on, 0 between; planned as an exact Affine."""
 
     threshold: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """Rounding to whole numbers without a limit, planned as a Cast that the input's interval fits."""
+
+    rounding: Rounding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wrap:
+    """Whole numbers brought into `low..high` (channels,) by adding multiples of the range, a power of two long each.
+
+    Planned as an exact Affine, a Cast and another exact Affine, or as nothing where no input leaves the range.
+    """
+
+    low: CodeArray
+    high: CodeArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +234,8 @@ Operation: TypeAlias = (
     | Linear
     | Affine
     | Ternary
+    | Round
+    | Wrap
     | Function
     | Lookup
     | Cast

@@ -4,88 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+from fpgacnn.ir.quantizers import (
+    Binary,
+    FloatArray,
+    PowerOfTwo,
+    QuantizedBits,
+    QuantizedRelu,
+    QuantizedSigmoid,
+    QuantizedTanh,
+    Quantizer,
+    Ternary,
+    Uniform,
+)
 
-FloatArray: TypeAlias = NDArray[np.float64]
 Shape: TypeAlias = tuple[int, ...]
-
-# --- quantizers (QKeras 0.9.0, quantizers.py) ----------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuantizedBits:
-    """`quantized_bits`: uniform codes; `integer` excludes the sign bit; `alpha` is a scale or how to find one."""
-
-    bits: int
-    integer: int
-    symmetric: bool = False
-    keep_negative: bool = True
-    alpha: float | FloatArray | Literal["auto", "auto_po2"] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuantizedRelu:
-    """`quantized_relu`: unsigned codes with `integer` bits left of the point."""
-
-    bits: int
-    integer: int
-    use_sigmoid: bool = False
-    negative_slope: float = 0.0
-    relu_upper_bound: float | None = None
-    is_quantized_clip: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Binary:
-    """`binary`: -1 below 0 and +1 else (0 and 1 with `use_01`), times a scale."""
-
-    use_01: bool = False
-    alpha: float | Literal["auto", "auto_po2"] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ternary:
-    """`ternary`: the sign where the absolute value reaches the threshold, else 0, times a scale."""
-
-    alpha: float | Literal["auto", "auto_po2"] | None = None
-    threshold: float | None = None
-    unrolls: int = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PowerOfTwo:
-    """`quantized_po2` and, with `relu`, `quantized_relu_po2`: the nearest power of two on a logarithmic scale."""
-
-    bits: int
-    max_value: float | None = None
-    quadratic: bool = False
-    floor: bool = False
-    relu: bool = False
-    negative_slope: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuantizedTanh:
-    """`quantized_tanh`: a hard (or real) tanh on `bits` signed bits."""
-
-    bits: int
-    symmetric: bool = False
-    real: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuantizedSigmoid:
-    """`quantized_sigmoid`: a hard (or real) sigmoid on `bits` unsigned bits, at least `symmetric` steps high."""
-
-    bits: int
-    symmetric: float = 0.0
-    real: bool = False
-
-
-Quantizer: TypeAlias = QuantizedBits | QuantizedRelu | Binary | Ternary | PowerOfTwo | QuantizedTanh | QuantizedSigmoid
 
 # --- activations ---------------------------------------------------------------------------------------------------
 

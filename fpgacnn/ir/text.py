@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import assert_never
 
+import numpy as np
+
 from fpgacnn.ir import source as src
 
 
@@ -21,7 +23,8 @@ def quantizer_text(quantizer: src.Quantizer | None) -> str:
             flags = f",negative_slope={quantizer.negative_slope:g}" if quantizer.negative_slope else ""
             return f"quantized_relu({quantizer.bits},{quantizer.integer}{',use_sigmoid=1' if quantizer.use_sigmoid else ''}{flags})"
         case src.Binary():
-            return f"binary({'use_01,' if quantizer.use_01 else ''}alpha={quantizer.alpha})"
+            factor = "per channel" if isinstance(quantizer.alpha, np.ndarray) and quantizer.alpha.size > 1 else quantizer.alpha
+            return f"binary({'use_01,' if quantizer.use_01 else ''}alpha={factor})"
         case src.Ternary():
             threshold = "" if quantizer.threshold is None else f",threshold={quantizer.threshold:g}"
             return f"ternary(alpha={quantizer.alpha}{threshold})"
@@ -32,6 +35,10 @@ def quantizer_text(quantizer: src.Quantizer | None) -> str:
             return f"quantized_tanh({quantizer.bits}{',real' if quantizer.real else ''})"
         case src.QuantizedSigmoid():
             return f"quantized_sigmoid({quantizer.bits}{',real' if quantizer.real else ''})"
+        case src.Uniform():
+            scale = f"{quantizer.scale.flat[0]:g}" if quantizer.scale.size == 1 else "per channel"
+            ends = f"{quantizer.low.min():g}..{quantizer.high.max():g}"
+            return f"quantized({ends}{' wrapping' if quantizer.wraps else ''}, scale {scale}, {quantizer.rounding})"
         case _:
             assert_never(quantizer)
 
@@ -49,10 +56,8 @@ def activation_text(function: src.Activation) -> str:
             return f"prelu, {function.slope.size} slopes"
         case src.Function():
             return function.kind.value
-        case src.QuantizedBits() | src.QuantizedRelu() | src.Binary() | src.Ternary() | src.PowerOfTwo() | src.QuantizedTanh() | src.QuantizedSigmoid():
-            return quantizer_text(function)
         case _:
-            assert_never(function)
+            return quantizer_text(function)
 
 
 def operation_text(operation: src.SourceOperation) -> str:

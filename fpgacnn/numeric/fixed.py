@@ -196,6 +196,31 @@ def _lifted(codes: CodeArray, places: int | CodeArray, to: Format) -> CodeArray:
     return np.clip(codes, -beyond, beyond) << places
 
 
+def round_whole(values: NDArray[np.float64], rounding: Rounding) -> NDArray[np.float64]:
+    """Real numbers to whole ones, by the rounding mode; infinite ones stay."""
+    floor = np.floor(values)
+    with np.errstate(invalid="ignore"):
+        rest = values - floor
+    half, below, negative = rest == 0.5, rest > 0.5, values < 0
+    match rounding:
+        case Rounding.TRN:
+            return floor
+        case Rounding.TRN_ZERO:
+            return np.trunc(values)
+        case Rounding.RND:
+            return floor + (half | below)
+        case Rounding.RND_ZERO:
+            return floor + (below | (half & negative))
+        case Rounding.RND_INF:
+            return floor + (below | (half & ~negative))
+        case Rounding.RND_MIN_INF:
+            return floor + below
+        case Rounding.RND_CONV:
+            return np.rint(values)
+        case _:
+            assert_never(rounding)
+
+
 def quantize_values(values: NDArray[np.float64], to: Format) -> CodeArray:
     """Cast finite float64 values to codes, as assigning a double to an `ap_fixed` does.
 

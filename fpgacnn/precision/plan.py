@@ -159,7 +159,7 @@ def _decide(layer: hw.Layer, given: tuple[Range, ...], formats: tuple[Format, ..
             return found, _kept(layer, found, f"a common binary point, {found.interval.text}")
         case hw.Softmax():
             return _softmax(layer, operation, given[0])
-        case hw.Ternary() | hw.Function():
+        case hw.Ternary() | hw.Round() | hw.Wrap() | hw.Function():
             raise InternalError(what=f"node '{layer.name}' was not refined before planning")
         case _:
             assert_never(operation)
@@ -192,11 +192,12 @@ def _affine(layer: hw.Layer, operation: hw.Affine, given: Range) -> tuple[Range,
     off = any(bounds.constants_error(operation)) and not operation.exact_steps
     loss = f"constants rounded to {operation.scale.format} and {operation.shift.format}" if off else ""
     if operation.format is None:
-        return found, _kept(layer, found, f"exact product and sum in {found.interval.text}", loss=loss, real=True)
+        kept = _kept(layer, found, f"exact product and sum in {found.interval.text}", loss=loss, real=True)
+        return found, replace(kept, rounds_in_float32=kept.rounds_in_float32 or operation.in_steps)
     result = bounds.cast(found, operation.format)
     exact = "scale and shift chosen so that every step is exact" if operation.exact_steps else "exact product and sum"
     decision = Decision(format=operation.format, reason=f"the network's quantizer, {exact}; reaches {result.interval.text}")
-    rounds = operation.exact_steps or found.magnitude_bits > FLOAT32_BITS
+    rounds = operation.exact_steps or operation.in_steps or found.magnitude_bits > FLOAT32_BITS
     return result, LayerPrecision(result=decision, error=result.error, loss=loss, rounds_in_float32=rounds)
 
 

@@ -6,15 +6,16 @@ A pass from a network to a network. Behind it, every node is one that hardware h
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from math import ceil, log2
+from fractions import Fraction
+from math import ceil, floor, log2
 
 import numpy as np
 
 from fpgacnn.errors import UnsupportedOptionError, WidthLimitError
 from fpgacnn.ir import layers as hw
 from fpgacnn.ir.model import QuantizedModel
-from fpgacnn.ir.source import PoolKind
-from fpgacnn.numeric.fixed import Format, Overflow, Rounding, nearest_codes, smallest_format
+from fpgacnn.ir.source import FloatArray, PoolKind
+from fpgacnn.numeric.fixed import Codes, Format, Overflow, Rounding, exact_codes, nearest_codes, rescale, smallest_format
 from fpgacnn.precision import bounds, lookup, steps
 from fpgacnn.precision.plan import Walk, window_sizes
 
@@ -60,6 +61,10 @@ class _Refinement:
             self._fuse(self.waiting.pop(layer.inputs[0]), layer)
         elif isinstance(operation, hw.Ternary):
             self._ternary(layer, operation)
+        elif isinstance(operation, hw.Round):
+            self._round(layer, operation)
+        elif isinstance(operation, hw.Wrap):
+            self._wrap(layer, operation)
         elif isinstance(operation, hw.Function):
             self._function(layer, operation)
         elif isinstance(operation, hw.Linear) and operation.off is not None:
@@ -71,10 +76,15 @@ class _Refinement:
 
     def _only_cast_behind(self, layer: hw.Layer) -> bool:
         readers = self.model.consumers(layer.name)
-        return layer.name not in self.model.outputs and len(readers) == 1 and _cast_format(readers[0]) is not None
+        alone = layer.name not in self.model.outputs and len(readers) == 1
+        return alone and (_cast_format(readers[0]) is not None or _takes_sign(readers[0]))
 
     def _fuse(self, scale: hw.Layer, cast: hw.Layer) -> None:
         """One node that scales, rounds and limits; by exact steps, or with constants that are exact anyway."""
+        if _takes_sign(cast):
+            self.emit(replace(scale, operation=self._sign_line(scale)))
+            self.emit(cast)
+            return
         form, operation = _cast_format(cast), scale.operation
         assert form is not None
         assert isinstance(operation, hw.Affine)
@@ -113,6 +123,45 @@ class _Refinement:
         zero = np.zeros(channels)
         affine = hw.Affine(scale=pair.scale, shift=pair.shift, trained_scale=guess, trained_shift=zero, format=TERNARY, exact_steps=True)
         self.emit(replace(layer, operation=affine))
+
+    def _sign_line(self, layer: hw.Layer) -> hw.Affine:
+        """`x - t` with the sign of `x * scale + shift`, exactly: `t` is the first code whose value is not negative."""
+        operation = layer.operation
+        assert isinstance(operation, hw.Affine)
+        fraction = self.walk.ranges[layer.inputs[0]].interval.fraction
+        slopes, offsets = [], []
+        for scale, shift in zip(operation.trained_scale, operation.trained_shift, strict=True):
+            edge = Fraction(float(-shift)) / Fraction(float(scale)) * Fraction(2) ** fraction if scale else Fraction(0)
+            slopes.append(int(np.sign(scale)))
+            offsets.append(-ceil(edge) if scale > 0 else floor(edge) if scale < 0 else -int(shift < 0) << max(fraction, 0))
+        scale = Codes(array=np.array(slopes, np.int64), format=smallest_format(min(slopes), max(slopes), 0))
+        shift = Codes(array=np.array(offsets, np.int64), format=smallest_format(min(offsets), max(offsets), fraction))
+        return replace(operation, scale=scale, shift=shift, exact_steps=True)
+
+    def _round(self, layer: hw.Layer, operation: hw.Round) -> None:
+        """A cast that the input's interval fits."""
+        source = self.walk.ranges[layer.inputs[0]].interval
+        ends = [rescale(np.array([end]), source.fraction, 0, operation.rounding)[0] for end in source.bounds]
+        form = smallest_format(int(ends[0]), int(ends[1]), 0)
+        self.emit(replace(layer, operation=hw.Cast(format=replace(form, rounding=operation.rounding))))
+
+    def _wrap(self, layer: hw.Layer, operation: hw.Wrap) -> None:
+        """Every channel's range shifted to the top of one format, which wraps, and back."""
+        source = self.walk.ranges[layer.inputs[0]]
+        low, high = bounds.per_channel(source, layer.shape[-1])
+        if np.all(low >= operation.low) and np.all(high <= operation.high):
+            self.emit(replace(layer, operation=hw.Cast(format=self.walk.decided[layer.inputs[0]].result.format)))
+            return
+        bits = np.array([int(span).bit_length() for span in operation.high - operation.low])
+        width = int(bits.max())
+        middle = operation.low + (np.int64(1) << np.maximum(bits - 1, 0)) * (bits > 0)
+        up = np.where(bits > 0, np.exp2(width - bits), 0.0)
+        down = np.where(bits > 0, np.exp2(bits - width), 0.0)
+        before = replace(layer, name=f"{layer.name}_up", operation=_line(up, -middle * up), is_result=False)
+        cast = replace(layer, name=f"{layer.name}_cast", operation=hw.Cast(format=Format(width=width, integer=width)), inputs=(before.name,), is_result=False)
+        self.emit(before)
+        self.emit(cast)
+        self.emit(replace(layer, operation=_line(down, middle.astype(np.float64)), inputs=(cast.name,)))
 
     def _function(self, layer: hw.Layer, operation: hw.Function) -> None:
         source = layer.inputs[0]
@@ -165,12 +214,26 @@ def _rounded(operation: hw.Affine) -> hw.Affine:
     return replace(operation, scale=scale, shift=nearest_codes(operation.trained_shift, SCALE_PORT_BITS + 6))
 
 
+def _line(scale: FloatArray, shift: FloatArray) -> hw.Affine:
+    """`x * scale + shift` with constants of few bits."""
+    factor, offset = exact_codes(scale), exact_codes(shift)
+    assert factor is not None
+    assert offset is not None
+    return hw.Affine(scale=factor, shift=offset, trained_scale=scale, trained_shift=shift)
+
+
 SCALE_PORT_BITS = 18
 """A scale of more bits than one DSP48 port is worth a search for a shorter one."""
 
 FLOAT_INPUT_BITS = 24
 
 MAX_STAIR_BITS = 12
+
+
+def _takes_sign(layer: hw.Layer) -> bool:
+    """Whether a node answers -1 below 0, else 0."""
+    operation = layer.operation
+    return isinstance(operation, hw.Cast) and (operation.format.width, operation.format.integer, operation.format.rounding) == (1, 1, Rounding.TRN)
 
 
 def _cast_format(layer: hw.Layer) -> Format | None:

@@ -47,7 +47,7 @@ def activation_nodes(name: str, function: src.Activation, shape: Shape) -> list[
             return _hard_sigmoid(function, shape)
         case src.QuantizedTanh() | src.QuantizedSigmoid() | src.PowerOfTwo():
             return [node("table", hw.Function(function=function), shape)]
-        case src.Softmax():
+        case src.Softmax() | src.Uniform():
             raise AssertionError
         case _:
             assert_never(function)
@@ -111,7 +111,7 @@ def _depends_on_batch(name: str, quantizer: src.Quantizer) -> UnsupportedQuantiz
 def _signs(name: str, quantizer: src.Binary | src.Ternary, shape: Shape) -> list[hw.Layer]:
     if isinstance(quantizer.alpha, str):
         raise _depends_on_batch(name, quantizer)
-    alpha = np.full(shape[-1:], 1.0 if quantizer.alpha is None else float(np.float32(quantizer.alpha)))
+    alpha = np.broadcast_to(np.asarray(1.0 if quantizer.alpha is None else quantizer.alpha, np.float32).astype(np.float64), shape[-1:])
     if isinstance(quantizer, src.Binary):
         slope = alpha if quantizer.use_01 else 2.0 * alpha
         return [node("sign", hw.Cast(format=SIGN), shape), node("alpha", affine(slope, alpha), shape)]

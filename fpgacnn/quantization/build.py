@@ -19,6 +19,8 @@ from fpgacnn.quantization import quantizers
 from fpgacnn.quantization.activations import activation_nodes
 from fpgacnn.quantization.batchnorm import affine as normalization
 from fpgacnn.quantization.constants import affine
+from fpgacnn.quantization.deferred import Held, defer, settle, waits
+from fpgacnn.quantization.limits import holds_only, whole_format
 from fpgacnn.quantization.linear import linear_nodes, transposed_nodes
 from fpgacnn.quantization.names import Namer
 from fpgacnn.quantization.nodes import node, reshaped
@@ -37,15 +39,16 @@ def quantize(source: SourceModel, *, inputs: Sequence[Format], softmax: SoftmaxC
 
     Raises UnsupportedOptionError, UnsupportedQuantizerError or WidthsNeededError with the layer that is to blame.
     """
-    builder = _Builder(source=source, input_formats=dict(zip(source.inputs, inputs, strict=True)), softmax=softmax)
+    builder = _Builder(source=source, input_formats=dict(zip(source.inputs, inputs, strict=True)), softmax=softmax, waits=waits(source))
     for layer in source.layers:
         builder.add(layer)
+    outputs = tuple(builder.real(name) for name in source.outputs)
     return QuantizedModel(
         name=source.name,
         source_digest=source.digest,
         layers=tuple(builder.nodes),
         inputs=tuple(builder.node_of[name] for name in source.inputs),
-        outputs=tuple(builder.node_of[name] for name in source.outputs),
+        outputs=outputs,
         notes=tuple(builder.notes),
     )
 
@@ -58,11 +61,13 @@ def leading_quantizer(source: SourceModel, name: str) -> Format | None:
 
 
 def _plain_cast(operation: src.SourceOperation) -> Format | None:
-    if isinstance(operation, src.Activate) and isinstance(operation.function, src.QuantizedBits):
-        quantizer = operation.function
-        if quantizer.bits > 1 and not isinstance(quantizer.alpha, str):
+    match operation:
+        case src.Activate(function=src.QuantizedBits() as quantizer) if quantizer.bits > 1 and not isinstance(quantizer.alpha, str):
             return quantizers.activation_format(quantizer)
-    return None
+        case src.Activate(function=src.Uniform() as quantizer):
+            return whole_format(quantizer)
+        case _:
+            return None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,8 +75,10 @@ class _Builder:
     source: SourceModel
     input_formats: Mapping[str, Format]
     softmax: SoftmaxChoice
+    waits: bool
     nodes: list[hw.Layer] = field(default_factory=list)
     node_of: dict[str, str] = field(default_factory=dict)
+    waiting: dict[str, Held] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     namer: Namer = field(default_factory=Namer)
 
@@ -83,13 +90,38 @@ class _Builder:
 
     def add(self, layer: SourceLayer) -> None:
         """Append the nodes of one layer of the file."""
-        inputs = tuple(self.node_of[name] for name in layer.inputs)
+        held = defer(self, layer) if self.waits else None
+        if held is not None:
+            self.hold(layer.name, held)
+            return
+        inputs = tuple(self.real(name) for name in layer.inputs)
         if isinstance(layer.operation, src.Merge):
             inputs = tuple(self._broadcast(layer, name, self.source.layer(given).shape) for name, given in zip(inputs, layer.inputs, strict=True))
         chain = self._chain(layer)
-        if not chain:
-            self.node_of[layer.name] = inputs[0]
-            return
+        self.node_of[layer.name] = self.place(layer, chain, inputs, ends=True) if chain else inputs[0]
+
+    def hold(self, name: str, held: Held) -> None:
+        """Keep how a layer of the file is held."""
+        self.waiting[name] = held
+        if held.is_plain:
+            self.node_of[name] = held.node
+
+    def held(self, name: str) -> Held:
+        """How a layer of the file is held."""
+        return self.waiting.get(name) or Held.plain(self.node_of[name])
+
+    def real(self, name: str) -> str:
+        """A node that holds a layer of the file as it is."""
+        if name not in self.node_of:
+            self.node_of[name] = settle(self, self.source.layer(name), self.waiting[name])
+        return self.node_of[name]
+
+    def port(self, node: str) -> Format | None:
+        """The format of an input of the network."""
+        return next((self.input_formats[name] for name in self.source.inputs if self.node_of[name] == node), None)
+
+    def place(self, layer: SourceLayer, chain: Sequence[hw.Layer], inputs: Sequence[str], *, ends: bool) -> str:
+        """Append nodes for a layer of the file; `ends`: the last one holds what the layer answers."""
         for number, step in enumerate(chain):
             last = number == len(chain) - 1
             joins = isinstance(step.operation, hw.Merge | src.Concatenate)
@@ -97,12 +129,12 @@ class _Builder:
                 step,
                 name=self.namer.unique(layer.name if last else f"{layer.name}_{step.name}"),
                 source=layer.name,
-                inputs=inputs[:2] if joins else inputs[:1],
-                is_result=last,
+                inputs=tuple(inputs[:2] if joins else inputs[:1]),
+                is_result=last and ends,
             )
             self.nodes.append(placed)
             inputs = (placed.name, *(inputs[2:] if joins else inputs[1:]))
-        self.node_of[layer.name] = self.nodes[-1].name
+        return self.nodes[-1].name
 
     def _broadcast(self, layer: SourceLayer, name: str, shape: Shape) -> str:
         """The input `name` of a merge, repeated to the shape of the result."""
@@ -167,7 +199,7 @@ class _Builder:
             return self._softmax(layer)
         nodes = activation_nodes(layer.name, function, layer.shape)
         first, port = nodes[0].operation, self.input_formats.get(layer.inputs[0])
-        if isinstance(first, hw.Cast) and port is not None and _holds_only(port, first.format):
+        if isinstance(first, hw.Cast) and port is not None and holds_only(port, first.format):
             return nodes[1:]
         return nodes
 
@@ -197,11 +229,6 @@ def repeated(shape: Shape, wanted: Shape) -> list[hw.Layer]:
     if any(factor > 1 for factor in factors):
         nodes.append(node("cells", src.Upsample(factors=(1, factors[0]) if len(factors) == 1 else (factors[0], factors[1])), wanted))
     return nodes
-
-
-def _holds_only(port: Format, form: Format) -> bool:
-    """Whether every code of a port is a code of the format, so that casting it changes nothing."""
-    return port.low >= form.low and port.high <= form.high and port.fraction == form.fraction
 
 
 def _weighted_sum(layer: SourceLayer, size: tuple[int, int], strides: tuple[int, int], factor: src.Weight, shape: Shape) -> list[hw.Layer]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from fpgacnn.errors import WidthsNeededError
 from fpgacnn.ir import layers as hw
 from fpgacnn.ir.source import FloatArray
@@ -36,9 +34,3 @@ def weight_codes(values: FloatArray, layer: str, what: str) -> Codes:
 def affine(scale: FloatArray, shift: FloatArray) -> hw.Affine:
     """`x * scale + shift` per channel, as exact as the constants allow."""
     return hw.Affine(scale=rounded(scale, EXACT_SCALE_BITS), shift=rounded(shift, EXACT_SHIFT_BITS), trained_scale=scale, trained_shift=shift)
-
-
-def is_power_of_two(values: FloatArray) -> bool:
-    """Whether every value but 0 is a power of two, of either sign."""
-    mantissa, _ = np.frexp(np.abs(values[values != 0]))
-    return bool(np.all(mantissa == 0.5))

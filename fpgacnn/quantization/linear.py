@@ -14,9 +14,12 @@ from fpgacnn.ir.source import FloatArray, Shape
 from fpgacnn.numeric.fixed import Codes, Format, exact_codes, nearest_codes
 from fpgacnn.quantization import quantizers
 from fpgacnn.quantization.batchnorm import fold
-from fpgacnn.quantization.constants import affine, is_power_of_two, rounded, weight_codes
+from fpgacnn.quantization.constants import affine, rounded, weight_codes
 from fpgacnn.quantization.nodes import node
 from fpgacnn.quantization.spread import spread, taps
+
+SHORT_BIAS_BITS = 24
+"""A bias of more bits, float as a rule, waits for the quantizer behind the sums instead of widening them."""
 
 FLOAT_WEIGHT_BITS = 16
 """A kernel without a quantizer gets this many bits: it is exact in them, or a float layer left over in a quantized network."""
@@ -34,7 +37,7 @@ def linear_nodes(name: str, operation: src.Linear, shape: Shape, *, left_over: b
         return [_rounded(name, operation, kernel, bias, shape)]
     scaled, outputs = _quantized(kernel, name, "kernel"), shape[-1]
     bias_values = _across_phases(_quantized(bias, name, "bias").product, outputs) if bias is not None else np.zeros(outputs)
-    if is_power_of_two(scaled.scale):
+    if quantizers.is_power_of_two(scaled.scale):
         codes = weight_codes(spread(operation, scaled.product), name, "kernel")
         return [node("sums", _operation(operation, codes, weight_codes(bias_values, name, "bias")), shape)]
     scale = _per_output(scaled.scale, operation, outputs, name)
@@ -91,6 +94,27 @@ def _trained(bias: src.Weight, name: str) -> FloatArray:
     return quantizers.apply(bias.values, bias.quantizer, layer=name).product
 
 
+def integer_sums(name: str, operation: src.Linear, shape: Shape, factor: FloatArray) -> tuple[hw.Layer, FloatArray, FloatArray] | None:
+    """Sums of whole numbers, with the scale and shift of each output that wait; None where nothing has to wait.
+
+    `factor` (1,) or (outputs,) is the scale of the inputs.
+    """
+    kernel, bias = fold(operation)
+    if not _is_exact(kernel):
+        return None
+    scaled, outputs = _quantized(kernel, name, "kernel"), shape[-1]
+    offset = np.zeros(outputs) if bias is None else quantizers.apply(bias.values, bias.quantizer, layer=name).product
+    scale = _per_output(scaled.scale, operation, outputs, name)
+    exact = quantizers.is_power_of_two(scale)
+    short = exact_codes(offset)
+    if exact and np.all(factor == 1) and short is not None and short.format.width <= SHORT_BIAS_BITS:
+        return None
+    codes = weight_codes(spread(operation, scaled.product if exact else scaled.values), name, "kernel")
+    none = Codes(array=np.zeros(outputs, np.int64), format=Format(width=1, integer=1, signed=False))
+    total = factor if exact else factor * scale
+    return node("sums", _operation(operation, codes, none), shape), np.array(np.broadcast_to(total, (outputs,))), offset
+
+
 def _quantized(weight: src.Weight, layer: str, what: str) -> quantizers.Scaled:
     if (what == "kernel" and not _is_exact(weight)) or (weight.quantizer is None and exact_codes(weight.values) is None):
         raise WidthsNeededError(layer=layer, what=f"{what} weights")
@@ -99,6 +123,8 @@ def _quantized(weight: src.Weight, layer: str, what: str) -> quantizers.Scaled:
 
 def _per_output(scale: FloatArray, operation: src.Linear, outputs: int, layer: str) -> FloatArray:
     """The scale as one number for each output; depthwise kernels are scaled along their last axis, the multiplier."""
+    if isinstance(operation, src.Depthwise) and scale.size == outputs == scale.shape[-2] * scale.shape[-1]:
+        return scale.reshape(-1)
     if scale.size != scale.shape[-1]:
         raise UnsupportedQuantizerError(layer=layer, quantizer="alpha", why="a scale that is not per output channel")
     flat = scale.reshape(-1)

@@ -24,8 +24,9 @@ from fpgacnn.ir.source import (
     QuantizedTanh,
     Quantizer,
     Ternary,
+    Uniform,
 )
-from fpgacnn.numeric.fixed import Format, Overflow, Rounding
+from fpgacnn.numeric.fixed import Format, Overflow, Rounding, round_whole
 
 EPSILON = np.float32(1e-7)
 """Keras' backend epsilon, which QKeras adds before logarithms and divisions."""
@@ -67,8 +68,29 @@ def apply(values: FloatArray, quantizer: Quantizer | None, *, layer: str = "") -
             return _ternary(values, quantizer)
         case PowerOfTwo() | QuantizedTanh() | QuantizedSigmoid():
             return Scaled(values=evaluate(quantizer, values), scale=one)
+        case Uniform():
+            return _uniform(values, quantizer)
         case _:
             assert_never(quantizer)
+
+
+def _uniform(values: FloatArray, quantizer: Uniform) -> Scaled:
+    codes = round_whole(values / quantizer.scale, quantizer.rounding)
+    if quantizer.wraps:
+        span = quantizer.high - quantizer.low + 1.0
+        codes = codes - span * np.floor((codes - quantizer.low) / span)
+    else:
+        codes = np.clip(codes, quantizer.low, quantizer.high)
+    scale = quantizer.scale
+    if scale.size == max(scale.shape[-1:], default=1):  # one for each channel
+        return Scaled(values=codes, scale=scale.reshape((1,) * (values.ndim - 1) + (-1,)))
+    return Scaled(values=codes * scale, scale=np.ones((1,) * values.ndim)) if is_power_of_two(scale) else Scaled(values=codes, scale=scale)
+
+
+def is_power_of_two(values: FloatArray) -> bool:
+    """Whether every value but 0 is a power of two, of either sign."""
+    mantissa, _ = np.frexp(np.abs(values[values != 0]))
+    return bool(np.all(mantissa == 0.5))
 
 
 def _binary(values: FloatArray, quantizer: Binary) -> Scaled:
@@ -103,7 +125,9 @@ def ternary_threshold(quantizer: Ternary) -> float:
     return float(np.float32(DEFAULT_TERNARY_THRESHOLD if quantizer.threshold is None else quantizer.threshold))
 
 
-def _number(alpha: float | None, rank: int) -> FloatArray:
+def _number(alpha: float | FloatArray | None, rank: int) -> FloatArray:
+    if isinstance(alpha, np.ndarray):
+        return alpha.reshape((1,) * (rank - alpha.ndim) + alpha.shape)
     return np.full((1,) * rank, float(np.float32(1.0 if alpha is None else alpha)))
 
 

@@ -17,7 +17,7 @@ from fpgacnn.flow.folder import Judgement, Outcome
 from fpgacnn.flow.record import LayerRecord, Quality, RunRecord
 from fpgacnn.flow.subjects import Subject
 from fpgacnn.frontends import Refusal
-from fpgacnn.frontends.keras.reader import Reading
+from fpgacnn.frontends.reading import Reading
 from fpgacnn.ir.text import operation_text
 from fpgacnn.reporting import compose, page
 from fpgacnn.reporting.costs import estimate_line

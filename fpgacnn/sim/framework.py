@@ -199,7 +199,7 @@ def _merge(kind: src.MergeKind, given: tuple[FloatArray, ...]) -> FloatArray:
 
 def _activation(function: src.Activation, data: FloatArray, *, quantized: bool) -> FloatArray:
     match function:
-        case src.QuantizedBits() | src.Binary() | src.Ternary() | src.PowerOfTwo():
+        case src.QuantizedBits() | src.Binary() | src.Ternary() | src.PowerOfTwo() | src.Uniform():
             return quantizers.apply(data, function).product if quantized else data
         case src.QuantizedTanh():
             kind = src.FunctionKind.TANH if function.real else src.FunctionKind.HARD_TANH

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import TypeAlias
@@ -25,43 +24,10 @@ from fpgacnn.frontends.keras.graph import MAX_JSON, Graph, Use, parse_json, read
 from fpgacnn.frontends.keras.layers import CODE_CARRIERS, HINTS, NO_OPERATION, is_known, parse_layer
 from fpgacnn.frontends.keras.positional import PositionalWeights, is_positional
 from fpgacnn.frontends.keras.settings import Json
-from fpgacnn.ir.source import FloatArray, Input, Shape, SourceLayer, SourceModel
-
-MAX_VALUES = 1 << 22
-"""Values of one layer and event: more than any layer that an FPGA computes."""
-
-MAX_AXES = 8
+from fpgacnn.frontends.reading import MAX_AXES, MAX_VALUES, Reading
+from fpgacnn.ir.source import FloatArray, Input, Shape, SourceLayer
 
 WeightSource: TypeAlias = Callable[[Use], Mapping[str, FloatArray]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """What could be read of a file: its layers, what was dropped, and what is refused with the reason.
-
-    `refusals` are (layer, class, error); `untold` are layers behind a refused one, whose shape nobody knows.
-    """
-
-    name: str
-    digest: str
-    framework: str
-    layers: tuple[SourceLayer, ...]
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    dropped: tuple[tuple[str, str], ...]
-    refusals: tuple[tuple[str, str, FpgacnnError], ...]
-    untold: tuple[tuple[str, str], ...]
-
-    def model(self) -> SourceModel:
-        """The network, where nothing was refused."""
-        return SourceModel(
-            name=self.name,
-            digest=self.digest,
-            framework=self.framework,
-            layers=self.layers,
-            inputs=self.inputs,
-            outputs=self.outputs,
-        )
 
 
 def read_hdf5(path: Path) -> Reading:

@@ -138,7 +138,7 @@ def compute(layer: hw.Layer, precision: LayerPrecision, given: tuple[Codes, ...]
             return tables.stable_softmax(data, form.fraction, precision)
         case hw.Input():
             return data
-        case hw.Ternary() | hw.Function():
+        case hw.Ternary() | hw.Round() | hw.Wrap() | hw.Function():
             raise InternalError(what=f"node '{layer.name}' was not refined")
         case _:
             assert_never(operation)

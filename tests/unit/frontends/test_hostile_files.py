@@ -75,7 +75,7 @@ FOREIGN = {
     "text": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "it is text"),
     "page": (b"<!DOCTYPE html><html>", "it is text"),
     "pickle": (pickle.dumps(Trap()), "a Python pickle, which is never opened"),
-    "onnx": (b"\x08\x07\x12\x07pytorch", "perhaps ONNX or a protocol buffer"),
+    "onnx": (b"\x08\x07\x12\x07pytorch", "a protocol buffer without a network"),
     "machine code": (b"\x7fELF\x02\x01\x01\x00", "it begins with bytes 7f 45 4c 46 02 01 01 00"),
     "zeros": (bytes(600), "it begins with bytes 00 00 00 00 00 00 00 00"),
 }

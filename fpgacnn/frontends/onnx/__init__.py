@@ -1,0 +1,1 @@
+"""ONNX and QONNX files, read from their bytes without the package onnx."""

@@ -1,0 +1,271 @@
+"""Operators whose inputs are all constant, computed while reading: shapes, reshaped weights, decoded integers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
+from typing import TypeAlias, TypeVar
+
+import numpy as np
+
+from fpgacnn.errors import TooLargeError, UnsupportedLayerError
+from fpgacnn.frontends.onnx.arrays import MAX_ELEMENTS, to_array
+from fpgacnn.frontends.onnx.call import Call
+from fpgacnn.frontends.onnx.values import Constant, Numbers
+
+Result = TypeVar("Result")
+
+Folding: TypeAlias = Callable[[Call, Sequence[Constant]], Constant]
+
+
+def _checked(call: Call, compute: Callable[[], Result]) -> Result:
+    """What NumPy refuses becomes the error that names the node."""
+    try:
+        return compute()
+    except (ValueError, IndexError, TypeError) as error:
+        raise call.weave.shape_error(f"its constants do not fit each other: {error}") from error
+
+
+def _guarded(call: Call, count: int) -> None:
+    if count > MAX_ELEMENTS:
+        raise TooLargeError(file=call.weave.file, where=f"node '{call.name}'", seen=f"{count} numbers", limit=MAX_ELEMENTS)
+
+
+def _same(_: Call, given: Sequence[Constant]) -> Constant:
+    return given[0]
+
+
+def _cast(call: Call, given: Sequence[Constant]) -> Constant:
+    kind, values = call.integer("to", 1), given[0].plain
+    floats = {1: np.float32, 10: np.float32, 11: np.float64, 16: np.float32}
+    if kind in floats:
+        return given[0] if given[0].grid and kind != 11 else Constant(values=values.astype(floats[kind]), kind=kind)
+    return Constant(values=np.trunc(values.astype(np.float64)).astype(np.int64), kind=kind)
+
+
+def target_shape(call: Call, before: Sequence[int], wanted: Sequence[int]) -> tuple[int, ...]:
+    """The shape that Reshape asks for: 0 keeps a size, one -1 takes what is left.
+
+    Raises ShapeError.
+    """
+    keeps = not call.integer("allowzero", 0)
+    sizes = [before[number] if size == 0 and keeps and number < len(before) else size for number, size in enumerate(wanted)]
+    total, known = prod(before), prod(size for size in sizes if size != -1)
+    if sizes.count(-1) == 1 and known > 0 and total % known == 0:
+        sizes[sizes.index(-1)] = total // known
+    if prod(sizes) != total or min(sizes, default=1) < 0:
+        raise call.weave.shape_error(f"{tuple(before)} cannot become {tuple(wanted)}")
+    return tuple(sizes)
+
+
+def _reshape(call: Call, given: Sequence[Constant]) -> Constant:
+    wanted = call.integers("shape", low=-1) if len(given) < 2 else call.numbers(1, "shape")
+    shape = target_shape(call, given[0].values.shape, wanted)
+    return given[0].moved(lambda array: array.reshape(shape))
+
+
+def flattened(call: Call, shape: Sequence[int]) -> tuple[int, int]:
+    """Flatten's two axes."""
+    axis = axis_of(call, call.integer("axis", 1), len(shape), end=True)
+    return prod(shape[:axis]), prod(shape[axis:])
+
+
+def axis_of(call: Call, axis: int, rank: int, *, end: bool = False) -> int:
+    """An axis counted from the front; `end` allows one behind the last.
+
+    Raises BrokenArchitectureError.
+    """
+    found = axis + rank if axis < 0 else axis
+    if not 0 <= found < rank + int(end):
+        raise call.broken(f"axis {axis} of {rank} axes")
+    return found
+
+
+def permutation(call: Call, rank: int) -> tuple[int, ...]:
+    """Transpose's order of axes."""
+    order = call.integers("perm", tuple(reversed(range(rank))))
+    if sorted(order) != list(range(rank)):
+        raise call.broken(f"perm: {order} is no order of {rank} axes")
+    return order
+
+
+def _transpose(call: Call, given: Sequence[Constant]) -> Constant:
+    order = permutation(call, given[0].values.ndim)
+    return given[0].moved(lambda array: array.transpose(order))
+
+
+def squeezed(call: Call, shape: Sequence[int]) -> tuple[int, ...]:
+    """The shape behind Squeeze."""
+    named = call.numbers(1, "axes") if call.has(1) else call.integers("axes", (), low=-16)
+    axes = {axis_of(call, axis, len(shape)) for axis in named} or {axis for axis, size in enumerate(shape) if size == 1}
+    if any(shape[axis] != 1 for axis in axes):
+        raise call.weave.shape_error(f"axes {sorted(axes)} of {tuple(shape)} have not length 1")
+    return tuple(size for axis, size in enumerate(shape) if axis not in axes)
+
+
+def unsqueezed(call: Call, shape: Sequence[int]) -> tuple[int, ...]:
+    """The shape behind Unsqueeze."""
+    named = call.numbers(1, "axes") if call.has(1) else call.integers("axes", low=-16)
+    rank = len(shape) + len(named)
+    axes = {axis_of(call, axis, rank) for axis in named}
+    if len(axes) != len(named):
+        raise call.broken(f"axes: {named} name an axis twice")
+    rest = iter(shape)
+    return tuple(1 if axis in axes else next(rest) for axis in range(rank))
+
+
+def _shaped(shape_of: Callable[[Call, Sequence[int]], tuple[int, ...]]) -> Folding:
+    def fold(call: Call, given: Sequence[Constant]) -> Constant:
+        shape = shape_of(call, given[0].values.shape)
+        return given[0].moved(lambda array: array.reshape(shape))
+
+    return fold
+
+
+def _concat(call: Call, given: Sequence[Constant]) -> Constant:
+    _guarded(call, sum(one.values.size for one in given))
+    axis = axis_of(call, call.integer("axis", 1), max(given[0].values.ndim, 1))
+    return _checked(call, lambda: Constant(values=np.concatenate([one.plain for one in given], axis=axis), kind=given[0].kind))
+
+
+def _gather(call: Call, given: Sequence[Constant]) -> Constant:
+    values, indices = given[0].plain, given[1].plain.astype(np.int64)
+    axis = axis_of(call, call.integer("axis", 0), values.ndim)
+    _guarded(call, values.size // max(values.shape[axis], 1) * max(indices.size, 1))
+    return _checked(call, lambda: Constant(values=np.take(values, indices, axis=axis), kind=given[0].kind))
+
+
+def slices(call: Call, shape: Sequence[int]) -> tuple[slice, ...]:
+    """Slice's part of every axis.
+
+    Raises BrokenArchitectureError.
+    """
+    if len(call.inputs) > 1:
+        starts, ends = call.numbers(1, "starts"), call.numbers(2, "ends")
+        axes = call.numbers(3, "axes") if call.has(3) else tuple(range(len(starts)))
+        steps = call.numbers(4, "steps") if call.has(4) else (1,) * len(starts)
+    else:
+        starts, ends = _far(call, "starts"), _far(call, "ends")
+        axes, steps = call.integers("axes", tuple(range(len(starts))), low=-16), (1,) * len(starts)
+    if not len(starts) == len(ends) == len(axes) == len(steps) or 0 in steps:
+        raise call.broken("starts, ends, axes and steps do not fit each other")
+    parts = [slice(None)] * len(shape)
+    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        size = shape[axis_of(call, axis, len(shape))]
+        stop: int | None = max(end, -size - 1)
+        if step < 0 and stop is not None and stop < -size:
+            stop = None
+        parts[axis_of(call, axis, len(shape))] = slice(start, stop, step)
+    return tuple(parts)
+
+
+def _far(call: Call, name: str) -> tuple[int, ...]:
+    """Attributes that may be as large as an int64, which stands for the end."""
+    value = call.node.attributes.get(name)
+    if not isinstance(value, tuple) or not all(isinstance(item, int) for item in value):
+        raise call.broken(f"{name}: expected whole numbers, found {value!r}")
+    return tuple(int(item) for item in value)
+
+
+def _slice(call: Call, given: Sequence[Constant]) -> Constant:
+    parts = slices(call, given[0].values.shape)
+    return given[0].moved(lambda array: array[parts])
+
+
+def _arithmetic(function: Callable[..., Numbers]) -> Folding:
+    def fold(call: Call, given: Sequence[Constant]) -> Constant:
+        arrays = [one.plain for one in given]
+        shape = _checked(call, lambda: np.broadcast_shapes(*(array.shape for array in arrays)))
+        _guarded(call, prod(shape))
+        with np.errstate(all="ignore"):
+            values = np.asarray(_checked(call, lambda: function(*arrays)))
+        kind = given[0].kind if values.dtype.kind == arrays[0].dtype.kind else 1
+        return Constant(values=values.astype(np.int64) if values.dtype.kind == "b" else values, kind=kind)
+
+    return fold
+
+
+def _divide(left: Numbers, right: Numbers) -> Numbers:
+    """Whole numbers are divided towards zero."""
+    if left.dtype.kind != "i":
+        return left / right
+    if np.any(right == 0):
+        raise ValueError("it divides by zero")
+    return np.asarray(np.trunc(left.astype(np.float64) / right)).astype(np.int64)
+
+
+def _expand(call: Call, given: Sequence[Constant]) -> Constant:
+    shape = _checked(call, lambda: np.broadcast_shapes(given[0].values.shape, tuple(call.numbers(1, "shape"))))
+    _guarded(call, prod(shape))
+    return given[0].moved(lambda array: np.broadcast_to(array, shape))
+
+
+def _constant_of_shape(call: Call, _: Sequence[Constant]) -> Constant:
+    shape, tensor = call.numbers(0, "shape"), call.tensor("value")
+    if min(shape, default=0) < 0:
+        raise call.broken(f"shape {shape}")
+    _guarded(call, prod(shape))
+    value = np.zeros(1, np.float32) if tensor is None else to_array(tensor, call.weave.file)
+    return Constant(values=np.full(shape, value.reshape(-1)[0], value.dtype), kind=1 if tensor is None else tensor.kind)
+
+
+def stored(call: Call) -> Constant:
+    """The operator Constant: a tensor, a number or numbers."""
+    tensor = call.tensor("value")
+    if tensor is not None:
+        return Constant(values=to_array(tensor, call.weave.file), kind=tensor.kind)
+    for name, value in call.node.attributes.items():
+        if name in {"value_float", "value_floats"} and isinstance(value, float | tuple):
+            return Constant(values=np.asarray(value, np.float32))
+        if name in {"value_int", "value_ints"} and isinstance(value, int | tuple):
+            return Constant(values=np.asarray(value, np.int64), kind=7)
+    raise call.unsupported("a constant of this kind is not supported", "use tensors of numbers")
+
+
+FOLDINGS: Mapping[str, Folding] = {
+    "Identity": _same,
+    "Dropout": _same,
+    "Cast": _cast,
+    "Reshape": _reshape,
+    "Flatten": _shaped(flattened),
+    "Transpose": _transpose,
+    "Squeeze": _shaped(squeezed),
+    "Unsqueeze": _shaped(unsqueezed),
+    "Concat": _concat,
+    "Gather": _gather,
+    "Slice": _slice,
+    "Shape": lambda _, given: Constant(values=np.array(given[0].values.shape, np.int64), kind=7),
+    "Size": lambda _, given: Constant(values=np.array(given[0].values.size, np.int64), kind=7),
+    "Add": _arithmetic(np.add),
+    "Sub": _arithmetic(np.subtract),
+    "Mul": _arithmetic(np.multiply),
+    "Div": _arithmetic(_divide),
+    "Neg": _arithmetic(np.negative),
+    "Abs": _arithmetic(np.abs),
+    "Sqrt": _arithmetic(np.sqrt),
+    "Reciprocal": _arithmetic(np.reciprocal),
+    "Floor": _arithmetic(np.floor),
+    "Ceil": _arithmetic(np.ceil),
+    "Exp": _arithmetic(np.exp),
+    "Log": _arithmetic(np.log),
+    "Pow": _arithmetic(np.power),
+    "Min": _arithmetic(lambda *arrays: np.minimum.reduce(np.broadcast_arrays(*arrays))),
+    "Max": _arithmetic(lambda *arrays: np.maximum.reduce(np.broadcast_arrays(*arrays))),
+    "Equal": _arithmetic(np.equal),
+    "Where": _arithmetic(lambda test, yes, no: np.asarray(np.where(test != 0, yes, no))),
+    "Expand": _expand,
+    "ConstantOfShape": _constant_of_shape,
+}
+"""Operators of the standard domain; those that quantize are folded with their own rules."""
+
+
+def fold(call: Call) -> Constant:
+    """The result of an operator on constants.
+
+    Raises UnsupportedLayerError for operators that nothing here computes.
+    """
+    folding = FOLDINGS.get(call.node.kind)
+    given = [one for one in call.inputs if isinstance(one, Constant)]
+    if folding is None or not given:
+        raise UnsupportedLayerError(layer=call.name, kind=f"{call.node.kind} of constants", why="; simplify the graph before exporting it")
+    return folding(call, given)

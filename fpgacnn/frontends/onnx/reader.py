@@ -1,0 +1,171 @@
+"""From an ONNX file to a `SourceModel`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import prod
+from pathlib import Path
+
+from fpgacnn.errors import BrokenFileError, FpgacnnError, GraphError, NotAModelError, TooLargeError, UnsupportedOptionError
+from fpgacnn.frontends.files import digest
+from fpgacnn.frontends.onnx.arrays import MAX_ELEMENTS, to_array
+from fpgacnn.frontends.onnx.call import Call
+from fpgacnn.frontends.onnx.operators import read_operator
+from fpgacnn.frontends.onnx.schema import Graph, Model, Node, Port, parse_model
+from fpgacnn.frontends.onnx.values import Constant, Value, View
+from fpgacnn.frontends.onnx.weave import Weave
+from fpgacnn.frontends.onnx.wire import WireError
+from fpgacnn.frontends.reading import Reading
+from fpgacnn.ir.source import Input
+
+MAX_BYTES = 1 << 29
+MAX_NODES = 50_000
+
+
+def read_onnx(path: Path) -> Reading:
+    """Read an ONNX or QONNX file.
+
+    Raises TooLargeError, BrokenFileError, NotAModelError, GraphError, HostileFileError.
+    """
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise TooLargeError(file=path, where="the file", seen=f"{size} bytes", limit=MAX_BYTES)
+    try:
+        model = parse_model(memoryview(path.read_bytes()))
+    except WireError as error:
+        raise BrokenFileError(file=path, why=str(error)) from error
+    if model.graph is None or not model.graph.outputs:
+        raise NotAModelError(file=path, seen="a protocol buffer without a network")
+    return _Reader(path=path, model=model, graph=model.graph).read()
+
+
+@dataclass(slots=True, kw_only=True)
+class _Reader:
+    path: Path
+    model: Model
+    graph: Graph
+    values: dict[str, Value] = field(default_factory=dict)
+    refusals: list[tuple[str, str, FpgacnnError]] = field(default_factory=list)
+    dropped: list[tuple[str, str]] = field(default_factory=list)
+    untold: list[tuple[str, str]] = field(default_factory=list)
+    weave: Weave = field(init=False)
+    readers: Counter[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.weave = Weave(file=self.path)
+        self.readers = Counter(name for node in self.graph.nodes for name in node.inputs) + Counter(port.name for port in self.graph.outputs)
+
+    def read(self) -> Reading:
+        """All that can be read, and what is refused."""
+        self._initializers()
+        stored = set(self.values)
+        inputs = tuple(self._input(port) for port in self.graph.inputs if port.name not in stored)
+        for node in self._in_order():
+            self._node(node)
+        outputs = tuple(self._output(port) for port in self.graph.outputs)
+        return Reading(
+            name=self.path.stem,
+            digest=digest(self.path),
+            framework=f"ONNX, {self.model.producer or 'unknown producer'}",
+            layers=tuple(self.weave.layers),
+            inputs=inputs,
+            outputs=outputs,
+            dropped=tuple(self.dropped),
+            refusals=tuple(self.refusals),
+            untold=tuple(self.untold),
+        )
+
+    def _initializers(self) -> None:
+        total = sum(prod(tensor.dims) for tensor in self.graph.initializers if all(size >= 0 for size in tensor.dims))
+        if total > MAX_ELEMENTS:
+            raise TooLargeError(file=self.path, where="the graph", seen=f"{total} numbers in all", limit=MAX_ELEMENTS)
+        if self.graph.has_sparse or self.model.functions:
+            raise UnsupportedOptionError(layer="the graph", why="sparse weights and functions of the file are not supported", do="export it without them")
+        for tensor in self.graph.initializers:
+            self.values[tensor.name] = Constant(values=to_array(tensor, self.path), kind=tensor.kind)
+
+    def _input(self, port: Port) -> str:
+        """An input without its axis of events, which is the first."""
+        self.weave.node, self.weave.kind = port.name, "Input"
+        if port.shape is None or not port.shape:
+            raise GraphError(file=self.path, why=f"input '{port.name}' has no shape, or is no tensor")
+        shape = port.shape[1:] or (1,)
+        if min(shape) < 1:
+            raise GraphError(file=self.path, why=f"input '{port.name}' has an axis of unknown size: {port.shape}; only the first, that of events, may be open")
+        name = self.weave.emit(Input(), (), shape)
+        self.values[port.name] = View(layer=name, held=shape, order=tuple(range(len(shape))), shape=(1, *shape), sole=False)
+        return name
+
+    def _in_order(self) -> Sequence[Node]:
+        """The nodes that an output needs, each behind those that it reads.
+
+        Raises GraphError for names that nothing makes, or two nodes make, and for cycles.
+        """
+        if len(self.graph.nodes) > MAX_NODES:
+            raise TooLargeError(file=self.path, where="the graph", seen=f"{len(self.graph.nodes)} nodes", limit=MAX_NODES)
+        makers: dict[str, Node] = {}
+        for node in self.graph.nodes:
+            for name in filter(None, node.outputs):
+                if name in makers or name in self.values:
+                    raise GraphError(file=self.path, why=f"'{name}' is made twice")
+                makers[name] = node
+        return self._sorted(makers)
+
+    def _sorted(self, makers: Mapping[str, Node]) -> Sequence[Node]:
+        done: dict[int, Node] = {}
+        begun: set[int] = set()
+        waiting = [(port.name, False) for port in reversed(self.graph.outputs)]
+        while waiting:
+            name, ready = waiting.pop()
+            node = makers.get(name)
+            if node is None:
+                if name not in self.values:
+                    raise GraphError(file=self.path, why=f"nothing makes '{name}'")
+                continue
+            if ready:
+                done.setdefault(id(node), node)
+            elif id(node) not in begun:
+                begun.add(id(node))
+                waiting.append((name, True))
+                waiting += [(source, False) for source in reversed(node.inputs) if source]
+            elif id(node) not in done and any(one == name and other for one, other in waiting):
+                raise GraphError(file=self.path, why=f"'{name}' depends on itself")
+        return list(done.values())
+
+    def _node(self, node: Node) -> None:
+        label = node.name or next(filter(None, node.outputs), node.kind)
+        self.weave.node, self.weave.kind = label, node.kind
+        if not all(name in self.values for name in node.inputs if name):
+            self.untold.append((label, node.kind))
+            return
+        inputs = tuple(self.values[name] if name else None for name in node.inputs)
+        call = Call(node=node, inputs=inputs, opset=self.model.opsets.get(node.domain, 1), weave=self.weave)
+        first = len(self.weave.layers)
+        try:
+            value = read_operator(call)
+        except FpgacnnError as error:
+            self.weave.forget(first)
+            self.refusals.append((label, node.kind, error))
+            return
+        if isinstance(value, View):
+            if node.kind in {"Identity", "Dropout", "Cast"}:
+                self.dropped.append((label, node.kind))
+            value = replace(value, layer=self.weave.last_is_named(first, value.layer), sole=value.sole and self.readers[node.outputs[0]] == 1)
+        self.values[node.outputs[0]] = value
+
+    def _output(self, port: Port) -> str:
+        """A layer that holds an output as the file has it."""
+        value = self.values.get(port.name)
+        if value is None:
+            return port.name
+        self.weave.node, self.weave.kind = f"{port.name}/output", "Output"
+        if isinstance(value, Constant):
+            raise GraphError(file=self.path, why=f"output '{port.name}' is constant")
+        if value.coding is not None:
+            why, do = "the network ends in whole numbers of QuantizeLinear", "add the DequantizeLinear that belongs to it"
+            self.refusals.append((port.name, "Output", UnsupportedOptionError(layer=port.name, why=why, do=do)))
+        shape = value.shape[1:] if value.shape[:1] == (1,) and len(value.shape) > 1 else value.shape or (1,)
+        first = len(self.weave.layers)
+        return self.weave.last_is_named(first, self.weave.in_file_order(value, shape))

@@ -1,0 +1,111 @@
+"""Operators that change shapes and orders of axes. Most make no layer: only how the file sees a layer changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from fpgacnn.frontends.onnx.call import Call
+from fpgacnn.frontends.onnx.fold import axis_of, flattened, permutation, squeezed, target_shape, unsqueezed
+from fpgacnn.frontends.onnx.values import Constant, Value, View
+from fpgacnn.ir import source as src
+
+
+def _view(call: Call) -> View:
+    found = call.value(0)
+    assert isinstance(found, View)
+    return found
+
+
+def _seen_as(call: Call, view: View, shape: tuple[int, ...]) -> View:
+    call.weave.check(shape)
+    if view.coding is not None and view.coding.scale.size > 1:
+        raise call.unsupported("a reshape of integers with a scale for each channel is not supported", "decode them first")
+    return replace(view, shape=shape)
+
+
+def reshape(call: Call) -> View:
+    """Reshape to a constant shape, in which a fixed number of events counts as one."""
+    view = _view(call)
+    wanted = call.integers("shape", low=-1) if not call.has(1) else call.numbers(1, "shape")
+    return _seen_as(call, view, target_shape(call, view.shape, wanted))
+
+
+def flatten(call: Call) -> View:
+    """Flatten."""
+    view = _view(call)
+    return _seen_as(call, view, flattened(call, view.shape))
+
+
+def squeeze(call: Call) -> View:
+    """Squeeze."""
+    view = _view(call)
+    return _seen_as(call, view, squeezed(call, view.shape))
+
+
+def unsqueeze(call: Call) -> View:
+    """Unsqueeze."""
+    view = _view(call)
+    return _seen_as(call, view, unsqueezed(call, view.shape))
+
+
+def transpose(call: Call) -> View:
+    """Transpose: the file's axes in another order, over the same layer."""
+    view = _view(call)
+    order = permutation(call, len(view.shape))
+    if view.coding is not None and view.coding.scale.size > 1:
+        raise call.unsupported("integers with a scale for each channel cannot change their axes", "decode them first")
+    view = call.weave.untied(view)
+    real = [axis for axis in view.order if view.held[axis] != 1]
+    holder = dict(zip([axis for axis, size in enumerate(view.shape) if size != 1], real, strict=True))
+    ones = [axis for axis in view.order if view.held[axis] == 1]
+    return replace(view, order=(*ones, *(holder[axis] for axis in order if axis in holder)), shape=tuple(view.shape[axis] for axis in order))
+
+
+def concatenate(call: Call) -> View:
+    """Concat of tensors along any axis but that of events."""
+    views = [call.view(number) for number in range(len(call.inputs))]
+    shape = views[0].shape
+    axis = axis_of(call, call.integer("axis", 1), len(shape))
+    if any(len(view.shape) != len(shape) or _without(view.shape, axis) != _without(shape, axis) for view in views):
+        raise call.weave.shape_error(f"{[view.shape for view in views]} cannot be concatenated along axis {axis}")
+    if len(views) == 1:
+        return views[0]
+    total = (*shape[:axis], sum(view.shape[axis] for view in views), *shape[axis + 1 :])
+    axes = call.weave.order_held(views[0])
+    axes = axes if axis in axes else [*axes, axis]
+    layers = [call.weave.arranged(view, axes) for view in views]
+    held = tuple(total[one] for one in axes)
+    order = sorted(range(len(axes)), key=lambda number: axes[number])
+    return call.result(src.Concatenate(axis=axes.index(axis)), layers, held, order, total)
+
+
+def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    return shape[:axis] + shape[axis + 1 :]
+
+
+def shape_of(call: Call) -> Constant:
+    """Shape of a tensor, its events counted as one."""
+    shape = _view(call).shape
+    start, end = call.node.attributes.get("start", 0), call.node.attributes.get("end")
+    first, last = start if isinstance(start, int) else 0, end if isinstance(end, int) else None
+    return Constant(values=np.array(shape[first:last], np.int64), kind=7)
+
+
+def size_of(call: Call) -> Constant:
+    """Size of a tensor of one event."""
+    return Constant(values=np.array(_view(call).size, np.int64), kind=7)
+
+
+SHAPING: Mapping[str, Callable[[Call], Value]] = {
+    "Reshape": reshape,
+    "Flatten": flatten,
+    "Squeeze": squeeze,
+    "Unsqueeze": unsqueeze,
+    "Transpose": transpose,
+    "Concat": concatenate,
+    "Shape": shape_of,
+    "Size": size_of,
+}

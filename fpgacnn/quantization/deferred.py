@@ -1,0 +1,283 @@
+"""Scales that wait: tensors held as whole numbers, whose scale, shift and ReLU are applied by the next quantizer.
+
+A quantizer whose scale is no power of two gives whole numbers times scale. Products of whole numbers are sums of few
+bits; the scales of inputs, weights, batch normalizations and the next quantizer become one factor for each channel,
+which stands right before a rounding and so can be exact (`precision.steps`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from fpgacnn.ir import layers as hw
+from fpgacnn.ir import source as src
+from fpgacnn.ir.source import FloatArray, MergeKind, Shape, SourceLayer, SourceModel
+from fpgacnn.numeric.fixed import Codes, Format, Overflow, Rounding
+from fpgacnn.quantization import quantizers
+from fpgacnn.quantization.batchnorm import affine as normalization
+from fpgacnn.quantization.constants import affine
+from fpgacnn.quantization.limits import beyond, covering, holds_only
+from fpgacnn.quantization.linear import integer_sums
+from fpgacnn.quantization.nodes import node
+
+MAX_SUMMED_AREA = 1 << 10
+"""A mean over more cells is not built as a sum whose division waits."""
+
+_NONE = np.zeros(1)
+_ONE = np.ones(1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A tensor that is `node * scale + shift`, then a ReLU where `relu`; arrays are (1,) or (channels,).
+
+    `rounds`: the framework's float32 rounds on the way, since a scale is no power of two.
+    """
+
+    node: str
+    scale: FloatArray
+    shift: FloatArray
+    relu: bool = False
+    rounds: bool = False
+
+    @classmethod
+    def plain(cls, node: str) -> Held:
+        """A node that holds the tensor itself."""
+        return cls(node=node, scale=_ONE, shift=_NONE)
+
+    @property
+    def is_plain(self) -> bool:
+        """The node holds the tensor itself."""
+        return not self.relu and self.is_even and bool(self.scale[0] == 1)
+
+    @property
+    def is_even(self) -> bool:
+        """One scale for the whole tensor, and no shift."""
+        return bool(np.all(self.scale == self.scale[0]) and not np.any(self.shift))
+
+    @property
+    def rises(self) -> bool:
+        """Larger codes stand for larger values, so maxima of codes are maxima of values."""
+        return bool(np.all(self.scale > 0))
+
+
+class Builder(Protocol):
+    """The graph under construction."""
+
+    source: SourceModel
+
+    def place(self, layer: SourceLayer, chain: Sequence[hw.Layer], inputs: Sequence[str], *, ends: bool) -> str:
+        """Append nodes for a layer of the file; `ends`: the last one holds what the layer answers."""
+
+    def held(self, name: str) -> Held:
+        """How a layer of the file is held."""
+
+    def hold(self, name: str, held: Held) -> None:
+        """Keep how a layer of the file is held."""
+
+    def real(self, name: str) -> str:
+        """A node that holds a layer of the file as it is."""
+
+    def port(self, node: str) -> Format | None:
+        """The format of an input of the network."""
+
+
+def waits(source: SourceModel) -> bool:
+    """Whether a network has quantizers whose scales wait."""
+    quantized = [layer.operation.function for layer in source.layers if isinstance(layer.operation, src.Activate)]
+    weights = [weight.quantizer for layer in source.layers for weight in src.weights_of(layer.operation)]
+    return any(isinstance(one, src.Uniform) or (isinstance(one, src.Binary) and isinstance(one.alpha, np.ndarray)) for one in (*quantized, *weights))
+
+
+def defer(builder: Builder, layer: SourceLayer) -> Held | None:
+    """How a layer's result is held while its scale waits, or None where the layer is built as ever."""
+    operation = layer.operation
+    match operation:
+        case src.Convolution() | src.Depthwise() | src.Dense():
+            return _linear(builder, layer, operation)
+        case src.BatchNormalization():
+            given = _without_relu(builder, layer)
+            scale, shift = normalization(operation.statistics, layer.name)
+            rounds = given.rounds or not quantizers.is_power_of_two(scale)
+            return replace(given, scale=given.scale * scale, shift=given.shift * scale + shift, rounds=rounds)
+        case src.Activate(function=src.Relu() as relu) if relu == src.Relu():
+            given = builder.held(layer.inputs[0])
+            return replace(given, relu=True)
+        case src.Activate(function=src.Uniform() as quantizer):
+            return _quantized(builder, layer, quantizer)
+        case src.Activate(function=src.Binary(use_01=False) as quantizer) if not isinstance(quantizer.alpha, str):
+            return _signs(builder, layer, quantizer)
+        case src.Pool() | src.GlobalPool():
+            return _pooled(builder, layer, operation)
+        case src.Crop() | src.Upsample() | src.ZeroPad() | src.Reshape() | src.Permute():
+            return _moved(builder, layer, operation)
+        case src.Concatenate() | src.Merge():
+            return _joined(builder, layer, operation)
+        case _:
+            return None
+
+
+def settle(builder: Builder, layer: SourceLayer, held: Held) -> str:
+    """A node that holds the tensor itself."""
+    chain = []
+    if np.any(held.scale != 1) or np.any(held.shift):
+        chain.append(_line(held.scale, held.shift, layer.shape, rounds=held.rounds))
+    if held.relu:
+        chain.append(node("relu", hw.Relu(), layer.shape))
+    return builder.place(layer, chain, (held.node,), ends=True) if chain else held.node
+
+
+def _line(scale: FloatArray, shift: FloatArray, shape: Shape, *, rounds: bool) -> hw.Layer:
+    channels = shape[-1:]
+    operation = affine(np.broadcast_to(scale, channels), np.broadcast_to(shift, channels))
+    return node("scale", replace(operation, in_steps=rounds), shape)
+
+
+def _settled(builder: Builder, layer: SourceLayer) -> Held:
+    return Held.plain(builder.real(layer.inputs[0]))
+
+
+def _without_relu(builder: Builder, layer: SourceLayer) -> Held:
+    """The input with its ReLU applied: to the codes where these have the sign of the values."""
+    given = builder.held(layer.inputs[0])
+    if not given.relu:
+        return given
+    if not given.rises or np.any(given.shift):
+        return _settled(builder, layer)
+    source = builder.source.layer(layer.inputs[0])
+    plain = given.is_even and bool(given.scale[0] == 1)
+    relu = builder.place(source, [node("relu", hw.Relu(), source.shape)], (given.node,), ends=plain)
+    builder.hold(source.name, done := replace(given, node=relu, relu=False))
+    return done
+
+
+def _linear(builder: Builder, layer: SourceLayer, operation: src.Linear) -> Held | None:
+    given = _without_relu(builder, layer)
+    if np.any(given.shift) or not (given.is_even or isinstance(operation, src.Depthwise)):
+        given = _settled(builder, layer)
+    multiplier = layer.shape[-1] // operation.kernel.values.shape[2] if isinstance(operation, src.Depthwise) else 1
+    factor = given.scale[:1] if given.is_even else np.repeat(given.scale, multiplier)
+    found = integer_sums(layer.name, operation, layer.shape, factor)
+    if found is None:
+        return None
+    sums, scale, shift = found
+    rounds = given.rounds or not quantizers.is_power_of_two(scale)
+    return Held(node=builder.place(layer, [sums], (given.node,), ends=False), scale=scale, shift=shift, rounds=rounds)
+
+
+def _pooled(builder: Builder, layer: SourceLayer, operation: src.Pool | src.GlobalPool) -> Held | None:
+    if operation.kind is src.PoolKind.MAX:
+        given = builder.held(layer.inputs[0])
+        return _passed(builder, layer, given, _pool_nodes(layer, operation)) if given.rises and not given.is_plain else None
+    shape = builder.source.layer(layer.inputs[0]).shape
+    size, pads = (operation.size, operation.pads) if isinstance(operation, src.Pool) else ((1, 1, *shape[:-1])[-2:], (0, 0, 0, 0))
+    area = size[0] * size[1]
+    if operation.factor is not None or any(pads) or area > MAX_SUMMED_AREA:
+        return None
+    given = _without_relu(builder, layer)
+    if area & (area - 1) == 0:
+        return None if given.is_plain else _passed(builder, layer, given, _pool_nodes(layer, operation))
+    channels = layer.shape[-1]
+    none = Codes(array=np.zeros(channels, np.int64), format=Format(width=1, integer=1, signed=False))
+    ones = Codes(array=np.ones((*size, channels, 1), np.int64), format=Format(width=1, integer=1, signed=False))
+    strides = operation.strides if isinstance(operation, src.Pool) else (1, 1)
+    summed = layer.shape if isinstance(operation, src.Pool) else (*(1,) * (len(shape) - 1), channels)
+    chain = [node("sum", hw.Depthwise(kernel=ones, bias=none, strides=strides, pads=(0, 0, 0, 0)), summed)]
+    chain += [node("flat", src.Reshape(), layer.shape)] if summed != layer.shape else []
+    return replace(given, node=builder.place(layer, chain, (given.node,), ends=False), scale=given.scale / area, rounds=True)
+
+
+def _pool_nodes(layer: SourceLayer, operation: src.Pool | src.GlobalPool) -> list[hw.Layer]:
+    if isinstance(operation, src.Pool):
+        pool = hw.Pool(kind=operation.kind, size=operation.size, strides=operation.strides, pads=operation.pads)
+        return [node("pool", pool, layer.shape)]
+    flat = layer.shape[-1:]
+    chain = [node("pool", hw.GlobalPool(kind=operation.kind), flat)]
+    return chain if flat == layer.shape else [*chain, node("flat", src.Reshape(), layer.shape)]
+
+
+def _passed(builder: Builder, layer: SourceLayer, given: Held, chain: Sequence[hw.Layer]) -> Held:
+    return replace(given, node=builder.place(layer, chain, (given.node,), ends=False))
+
+
+def _moved(builder: Builder, layer: SourceLayer, operation: src.Crop | src.Upsample | src.ZeroPad | src.Reshape | src.Permute) -> Held | None:
+    given = builder.held(layer.inputs[0])
+    keeps = isinstance(operation, src.Crop | src.Upsample) or given.is_even
+    if given.is_plain or not keeps:
+        return None
+    if isinstance(operation, src.Reshape) and builder.source.layer(layer.inputs[0]).shape == layer.shape:
+        return given
+    given = replace(given, scale=given.scale[:1], shift=_NONE) if given.is_even else given
+    return _passed(builder, layer, given, [node("moved", operation, layer.shape)])
+
+
+def _joined(builder: Builder, layer: SourceLayer, operation: src.Concatenate | src.Merge) -> Held | None:
+    """Tensors of one scale are joined as whole numbers."""
+    parts = [builder.held(name) for name in layer.inputs]
+    scale = float(parts[0].scale[0])
+    product = isinstance(operation, src.Merge) and operation.kind is MergeKind.MULTIPLY
+    if scale == 1 or scale <= 0 or product or len(parts) != 2 or any(not one.is_even or one.scale[0] != scale for one in parts):  # a pair
+        return None
+    shapes = {builder.source.layer(name).shape for name in layer.inputs}
+    if any(one.relu for one in parts) or (isinstance(operation, src.Merge) and len(shapes) > 1):
+        return None
+    joined: hw.Operation = operation if isinstance(operation, src.Concatenate) else hw.Merge(kind=operation.kind)
+    name = builder.place(layer, [node("joined", joined, layer.shape)], [one.node for one in parts], ends=False)
+    return Held(node=name, scale=parts[0].scale[:1], shift=_NONE, rounds=True)
+
+
+def _signs(builder: Builder, layer: SourceLayer, quantizer: src.Binary) -> Held:
+    alpha = np.atleast_1d(np.asarray(1.0 if quantizer.alpha is None else quantizer.alpha, np.float32)).astype(np.float64)
+    given = builder.held(layer.inputs[0])
+    if given.relu:
+        given = _settled(builder, layer)
+    chain = [] if given.is_even and given.rises else [_line(given.scale, given.shift, layer.shape, rounds=given.rounds)]
+    sign = Format(width=1, integer=1, rounding=Rounding.TRN, overflow=Overflow.SAT)
+    chain += [node("sign", hw.Cast(format=sign), layer.shape)]
+    small = quantizers.is_power_of_two(alpha)
+    step = alpha if small else _ONE
+    chain.append(_line(2.0 * step, step, layer.shape, rounds=False))
+    name = builder.place(layer, chain, (given.node,), ends=small)
+    return Held(node=name, scale=_ONE if small else alpha, shift=_NONE, rounds=not small)
+
+
+def _quantized(builder: Builder, layer: SourceLayer, quantizer: src.Uniform) -> Held:
+    """A quantizer: its step is the node's where that is a power of two, else 1."""
+    given = builder.held(layer.inputs[0])
+    finite = np.all(np.isfinite(quantizer.low)) and np.all(np.isfinite(quantizer.high))
+    if given.relu and (quantizer.wraps or not finite or np.any(quantizer.scale < 0) or np.any(quantizer.low > 0)):
+        given = _settled(builder, layer)
+    one_step = quantizer.scale.size == 1 and quantizer.low.size == 1 and quantizer.high.size == 1 and quantizers.is_power_of_two(quantizer.scale)
+    in_place = bool(one_step and finite and quantizer.scale[0] > 0)
+    unit = quantizer.scale if in_place else _ONE
+    ahead = given.scale / (quantizer.scale / unit), given.shift / (quantizer.scale / unit)
+    even = np.all(ahead[0] == 1) and not np.any(ahead[1])
+    rounds = given.rounds or not quantizers.is_power_of_two(quantizer.scale)
+    chain = [] if even else [_line(*ahead, layer.shape, rounds=rounds)]
+    low = np.maximum(quantizer.low, 0.0) if given.relu else quantizer.low
+    casts = _casts(replace(quantizer, low=low), float(unit[0]), given, layer.shape)
+    first, port = casts[0].operation, builder.port(given.node) if even else None
+    if isinstance(first, hw.Cast) and port is not None and holds_only(port, first.format):
+        casts = casts[1:]
+    rest = _ONE if in_place else quantizer.scale
+    chain += casts
+    plain = bool(np.all(rest == 1))
+    name = builder.place(layer, chain, (given.node,), ends=plain) if chain else given.node
+    return Held(node=name, scale=rest, shift=_NONE, rounds=not quantizers.is_power_of_two(rest))
+
+
+def _casts(quantizer: src.Uniform, step: float, given: Held, shape: Shape) -> list[hw.Layer]:
+    """Rounding to multiples of `step` and limiting."""
+    if np.all(np.isinf(quantizer.low)):
+        return [node("round", hw.Round(rounding=quantizer.rounding), shape)]
+    if quantizer.wraps and np.any(quantizer.low != quantizer.low[0]) | np.any(quantizer.high != quantizer.high[0]):
+        channels = shape[-1:]
+        ends = [np.broadcast_to(end, channels).astype(np.int64) for end in (quantizer.low, quantizer.high)]
+        return [node("round", hw.Round(rounding=quantizer.rounding), shape), node("wrap", hw.Wrap(low=ends[0], high=ends[1]), shape)]
+    form = covering(quantizer, step)
+    cast: hw.Operation = hw.Relu(format=form) if given.relu else hw.Cast(format=form)
+    return [node("cast", cast, shape), *beyond(quantizer, form, shape)]
