@@ -312,7 +312,7 @@ def _shape(operation: hw.Operation, shape: Shape, precision: LayerPrecision, giv
                 if max(precision.tables[name].format.width for name in ("difference", "index")) > MAX_TABLE_BITS:
                     raise UnsoundError("a table that is too large")
             return given[0]
-        case hw.Ternary() | hw.Function():
+        case hw.Ternary() | hw.Round() | hw.Wrap() | hw.Function():
             raise UnsoundError(f"a {type(operation).__name__}, which no finished design has")
         case _:
             assert_never(operation)

@@ -1,4 +1,4 @@
-# ruff: noqa: INP001, T201  # a script, not a package
+# ruff: noqa: T201  # a script, not a package
 """Damage good inputs in seeded ways and read them: python tools/fuzz.py [--minutes N] [--target NAME]... [--seed S].
 
 Each case must end, within seconds, in a good reading or in one error about the input. What does not is written to

@@ -269,7 +269,7 @@ class _Builder:
                 return layers.Activation(_FUNCTIONS[function.kind], name=self.name(layer.name))(x)
             case src.Function():
                 raise NoTwinError(layer=layer.name, kind=layer.kind, why=f"Keras 2 has no {function.kind.value} like it")
-            case src.Binary() | src.Ternary() | src.PowerOfTwo() | src.QuantizedTanh() | src.QuantizedSigmoid():
+            case src.Binary() | src.Ternary() | src.PowerOfTwo() | src.QuantizedTanh() | src.QuantizedSigmoid() | src.Uniform():
                 raise NoTwinError(layer=layer.name, kind=layer.kind, why=f"its quantizer {quantizer_text(function)} is not made by fpgacnn")
             case _:
                 assert_never(function)

@@ -175,7 +175,7 @@ class _Lowering:
                 self._softmax(layer, operation)
             case hw.Affine() | hw.Cast() | hw.Saturate() | hw.Relu() | hw.LeakyRelu() | hw.ThresholdRelu() | hw.Lookup():
                 self._map(layer, lambda code: self._first_unary(code, layer))
-            case hw.Ternary() | hw.Function():
+            case hw.Ternary() | hw.Round() | hw.Wrap() | hw.Function():
                 raise InternalError(what=f"node '{layer.name}' was not refined")
             case _:
                 assert_never(operation)

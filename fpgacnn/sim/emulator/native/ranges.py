@@ -69,7 +69,7 @@ def _range(layer: hw.Layer, precision: LayerPrecision, given: list[Interval], sh
             return Interval(low=low, high=high, fraction=result.fraction)
         case hw.Softmax():
             return iv.of_format(result, len(layer.shape))
-        case hw.Ternary() | hw.Function():
+        case hw.Ternary() | hw.Round() | hw.Wrap() | hw.Function():
             raise InternalError(what=f"node '{layer.name}' was not refined")
         case _:
             assert_never(operation)
