@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -43,6 +44,16 @@ def left(folder: Path) -> set[str]:
 
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
+
+
+def children() -> set[int]:
+    """Ids of the processes that this one has started and not yet seen the end of."""
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # a process that just ended
+            parent = stat.read_text(errors="replace").rpartition(")")[2].split()[1]
+            found |= {int(stat.parent.name)} if int(parent) == os.getpid() else set()
+    return found
 
 
 def is_alive(pid: int) -> bool:
