@@ -83,12 +83,16 @@ class QuantizedSigmoid:
     real: bool = False
 
 
+UNLIMITED = 2.0**53
+"""Beyond, float64 has no whole numbers any more."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uniform:
     """Whole numbers `x / scale`, rounded and brought into `low..high`, times scale (ONNX, QONNX, HGQ2).
 
     `scale`, `low` and `high` are (1,), or broadcast against the tensor. Values outside wrap around where `wraps`, else
-    they become the nearest end; an infinite end limits nothing.
+    they become the nearest end. Without a limit the ends are -UNLIMITED and UNLIMITED.
     """
 
     scale: FloatArray
@@ -96,6 +100,11 @@ class Uniform:
     high: FloatArray
     rounding: Rounding = Rounding.RND_CONV
     wraps: bool = False
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether the ends are ends."""
+        return bool(self.high.max() < UNLIMITED)
 
 
 Quantizer: TypeAlias = QuantizedBits | QuantizedRelu | Binary | Ternary | PowerOfTwo | QuantizedTanh | QuantizedSigmoid | Uniform

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from fpgacnn.ir.quantizers import (
+    UNLIMITED,
     Binary,
     FloatArray,
     PowerOfTwo,

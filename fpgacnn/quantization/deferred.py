@@ -248,11 +248,10 @@ def _signs(builder: Builder, layer: SourceLayer, quantizer: src.Binary) -> Held:
 def _quantized(builder: Builder, layer: SourceLayer, quantizer: src.Uniform) -> Held:
     """A quantizer: its step is the node's where that is a power of two, else 1."""
     given = builder.held(layer.inputs[0])
-    finite = np.all(np.isfinite(quantizer.low)) and np.all(np.isfinite(quantizer.high))
-    if given.relu and (quantizer.wraps or not finite or np.any(quantizer.scale < 0) or np.any(quantizer.low > 0)):
+    if given.relu and (quantizer.wraps or not quantizer.is_limited or np.any(quantizer.scale < 0) or np.any(quantizer.low > 0)):
         given = _settled(builder, layer)
     one_step = quantizer.scale.size == 1 and quantizer.low.size == 1 and quantizer.high.size == 1 and quantizers.is_power_of_two(quantizer.scale)
-    in_place = bool(one_step and finite and quantizer.scale[0] > 0)
+    in_place = bool(one_step and quantizer.is_limited and quantizer.scale[0] > 0)
     unit = quantizer.scale if in_place else _ONE
     ahead = given.scale / (quantizer.scale / unit), given.shift / (quantizer.scale / unit)
     even = np.all(ahead[0] == 1) and not np.any(ahead[1])
@@ -272,7 +271,7 @@ def _quantized(builder: Builder, layer: SourceLayer, quantizer: src.Uniform) -> 
 
 def _casts(quantizer: src.Uniform, step: float, given: Held, shape: Shape) -> list[hw.Layer]:
     """Rounding to multiples of `step` and limiting."""
-    if np.all(np.isinf(quantizer.low)):
+    if not quantizer.is_limited:
         return [node("round", hw.Round(rounding=quantizer.rounding), shape)]
     if quantizer.wraps and np.any(quantizer.low != quantizer.low[0]) | np.any(quantizer.high != quantizer.high[0]):
         channels = shape[-1:]

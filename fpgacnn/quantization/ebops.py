@@ -96,7 +96,6 @@ def _quantizer_bits(quantizer: src.Quantizer | None) -> int:
         case src.Ternary():
             return 2
         case src.Uniform():
-            steps = quantizer.high - quantizer.low
-            return int(np.ceil(np.log2(steps.max() + 1.0))) if np.all(np.isfinite(steps)) else UNQUANTIZED_BITS
+            return int((quantizer.high - quantizer.low).max()).bit_length() if quantizer.is_limited else UNQUANTIZED_BITS
         case _:
             return quantizer.bits

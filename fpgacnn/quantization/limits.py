@@ -29,7 +29,7 @@ def whole_format(quantizer: src.Uniform) -> Format | None:
     """The format that a quantizer of the whole tensor is, rounding half to even and saturating; None for others."""
     if quantizer.wraps or quantizer.rounding is not Rounding.RND_CONV or {quantizer.scale.size, quantizer.low.size, quantizer.high.size} != {1}:
         return None
-    if not is_power_of_two(quantizer.scale) or np.isinf(quantizer.low[0]) or np.isinf(quantizer.high[0]):
+    if not is_power_of_two(quantizer.scale) or not quantizer.is_limited:
         return None
     form = covering(quantizer, float(quantizer.scale[0]))
     return form if (form.low, form.high) == (quantizer.low[0], quantizer.high[0]) else None

@@ -124,7 +124,7 @@ def truncation(call: Call) -> View:
     if np.any(zero) or scale.size != 1 or any(one.size != 1 for one in widths) or mode not in ROUNDINGS or mode == "CEIL":
         raise _refused(call, "a zero point, several scales, or this rounding mode is not supported")
     width = float(widths[1].reshape(-1)[0])
-    unlimited, step = np.array([np.inf]), scale.reshape(1)
+    unlimited, step = np.array([src.UNLIMITED]), scale.reshape(1)
     whole = call.elementwise(src.Activate(function=src.Uniform(scale=step, low=-unlimited, high=unlimited)), view)
     if not call.has(5):
         factor = np.exp2(widths[0].reshape(1) - width)
