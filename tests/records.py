@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from fpgacnn import estimate
+from fpgacnn.estimate import Figure
 from fpgacnn.flow.record import InputRecord, LayerRecord, ModelRecord, PlanRecord, ProjectRecord, Quality, RunRecord, TargetRecord
 from fpgacnn.flow.subjects import Subject
+from fpgacnn.synthesis import report as tools
 from fpgacnn.verification import Difference, VerificationReport
 
 
@@ -110,3 +113,180 @@ def exact_record() -> RunRecord:
 def subject(name: str = "small", **changed: Any) -> Subject:
     """A run with a name."""
     return Subject(name=name, record=record(**changed))
+
+
+def figure(value: float, *, off: float = 0.25) -> Figure:
+    """An estimate with a band of a quarter to both sides."""
+    return Figure(value=value, low=value * (1 - off), high=value * (1 + off))
+
+
+def estimated_resources(lut: float, dsp: float) -> estimate.Resources:
+    """Half as many registers as LUTs, four blocks of memory."""
+    return estimate.Resources(lut=figure(lut), ff=figure(lut / 2), dsp=figure(dsp), bram_18k=figure(4), uram=figure(0))
+
+
+def estimated(*, lut: float = 20_000, dsp: float = 96) -> estimate.Estimate:
+    """An estimate for a part with 53,200 LUTs and 220 DSP blocks."""
+    layers = tuple(
+        estimate.LayerCost(
+            name=name,
+            kind="convolution",
+            resources=estimated_resources(lut / 2, dsp / 2),
+            after_synthesis=estimated_resources(lut / 4, dsp / 2),
+            latency_cycles=figure(cycles),
+            ii_cycles=figure(64),
+            multipliers=36,
+            fifo_bits=0,
+            fifo_bram_18k=0,
+            method="digits of the constants",
+        )
+        for name, cycles in (("conv1", 80.0), ("conv2", 120.0))
+    )
+    totals = estimate.Totals(
+        resources=estimated_resources(lut, dsp),
+        latency_cycles=figure(160),
+        latency_ns=figure(800),
+        ii_cycles=figure(64),
+        ii_ns=figure(320),
+        multipliers=72,
+        fifo_bits=0,
+    )
+    caution = estimate.Caution(code="FC121", layer="conv1", text="a loop over 5,000 is unrolled", cure="use a reuse factor of 4")
+    return estimate.Estimate(
+        stage="csynth",
+        tool="Vitis HLS",
+        part="xc7z020-clg400-1",
+        clock_ns=5.0,
+        layers=layers,
+        totals=totals,
+        after_synthesis=estimated_resources(lut / 2, dsp),
+        available=estimate.Available(device="xc7z020", source="DS190", lut=53_200, ff=106_400, dsp=220, bram_18k=280, uram=0, slrs=1),
+        shortages=(),
+        method="structure",
+        warnings=(caution,),
+    )
+
+
+def zynq(stage: tools.Stage, file: str) -> tools.Resources:
+    """What the part has."""
+    return tools.Resources(origin=tools.Origin(stage=stage, file=file), lut=53_200, ff=106_400, dsp=220, bram_18k=280, uram=0)
+
+
+def counted(stage: tools.Stage, file: str, *, lut: int, dsp: int) -> tools.Resources:
+    """What a tool counts."""
+    return tools.Resources(origin=tools.Origin(stage=stage, file=file), lut=lut, ff=lut // 2, dsp=dsp, bram_18k=4, uram=0)
+
+
+def cycles(least: int | None, most: int | None) -> tools.IntRange:
+    return tools.IntRange(least=least, most=most)
+
+
+def synthesized(*, lut: int = 30_000, dsp: int = 100, with_vivado: bool = True) -> tools.SynthesisReport:
+    """C synthesis with two layers, RTL simulation, and Vivado's word on it."""
+    file, vivado = "solution1/syn/report/myproject_csynth.rpt", "vivado_synth.rpt"
+    room = zynq(tools.Stage.CSYNTH, file)
+    module = tools.ModuleReport(
+        name="myproject",
+        origin=tools.Origin(stage=tools.Stage.CSYNTH, file=file),
+        tool="Vitis HLS",
+        version="2023.2",
+        date="2026-11-25T12:00:00",
+        project="myproject_prj",
+        solution="solution1",
+        family="zynq",
+        part="xc7z020-clg400-1",
+        clock=tools.Clock(target_ns=5.0, estimated_ns=4.3, uncertainty_ns=0.6),
+        latency_cycles=cycles(150, 170),
+        latency_ns=None,
+        interval_cycles=cycles(64, 64),
+        pipeline="dataflow",
+        resources=counted(tools.Stage.CSYNTH, file, lut=lut, dsp=dsp),
+        available=room,
+        available_per_slr=None,
+        by_kind={},
+        loops=(),
+        instances=(),
+        fifos=(),
+        memories=(),
+        dsp_blocks=(),
+        interface=None,
+    )
+    layers = tuple(
+        tools.LayerCost(
+            index=index,
+            name=name,
+            kind="conv_2d_cl",
+            instances=(f"conv_{index}_U0",),
+            latency_cycles=cycles(most, most),
+            interval_cycles=cycles(64, 64),
+            resources=counted(tools.Stage.CSYNTH, file, lut=lut // 2, dsp=dsp // 2) if most else None,
+            loops=(),
+            memories=(),
+            fifos=(),
+            why="" if most else "inlined into its caller",
+        )
+        for index, name, most in ((2, "conv1", 80), (3, "conv2", 120), (5, "relu", None))
+    )
+    placed = tools.Utilization(
+        origin=tools.Origin(stage=tools.Stage.SYNTH, file=vivado),
+        design="myproject",
+        version="2023.2",
+        date=None,
+        part="xc7z020-clg400-1",
+        state="Synthesized",
+        resources=counted(tools.Stage.SYNTH, vivado, lut=lut // 2, dsp=dsp),
+        available=zynq(tools.Stage.SYNTH, vivado),
+        lut_logic=None,
+        lut_memory=None,
+        ramb36=None,
+        ramb18=None,
+    )
+    cosim = tools.Cosim(
+        origin=tools.Origin(stage=tools.Stage.COSIM, file="solution1/sim/report/myproject_cosim.rpt"),
+        date=None,
+        solution="solution1",
+        language="Verilog",
+        status="Pass",
+        latency_cycles=cycles(161, 165),
+        average_latency_cycles=163,
+        interval_cycles=cycles(64, 66),
+        average_interval_cycles=65,
+        total_cycles=1000,
+    )
+    slack = tools.Timing(
+        origin=tools.Origin(stage=tools.Stage.IMPL, file="timing.rpt"),
+        design="myproject",
+        version="2023.2",
+        date=None,
+        part=None,
+        worst_setup_slack_ns=-0.12,
+        total_setup_slack_ns=-3.5,
+        failing_endpoints=40,
+        worst_hold_slack_ns=0.02,
+        worst_pulse_width_slack_ns=None,
+        clock_periods_ns={"ap_clk": 5.0},
+        met=False,
+    )
+    return tools.SynthesisReport(
+        folder="small",
+        solution="solution1",
+        top="myproject",
+        part="xc7z020-clg400-1",
+        tool="Vitis HLS",
+        version="2023.2",
+        csynth=module,
+        network=module,
+        layers=layers,
+        modules=(module,),
+        summary=None,
+        design_size=None,
+        cosim=cosim if with_vivado else None,
+        synth=placed if with_vivado else None,
+        impl=None,
+        utilizations=(placed,) if with_vivado else (),
+        timings=(slack,) if with_vivado else (),
+        export=None,
+        files=(tools.SourceFile(file=file, kind="C synthesis of a module", stage=tools.Stage.CSYNTH, tool="Vitis HLS", version="2023.2", date=None),),
+        unread=(tools.Unread(file="broken.rpt", code="FC100", why="broken.rpt: section 'Latency': it is cut off"),),
+        notes=("the part of the report is not that of the project",),
+    )

@@ -48,7 +48,7 @@ def compare(left: Subject, right: Subject) -> Comparison:
 
 
 def _by_key(subject: Subject) -> dict[tuple[str, str, str], Fact]:
-    return {fact.key: fact for fact in facts(subject.record) if fact.section not in UNSTEADY}
+    return {fact.key: fact for fact in facts(subject) if fact.section not in UNSTEADY}
 
 
 def _change(left: Fact | None, right: Fact | None) -> Change | None:

@@ -6,8 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from fpgacnn.flow.ledger import RESOURCES, Amount, Cost, LayerShare
 from fpgacnn.flow.record import InputRecord, LayerRecord, RunRecord
+from fpgacnn.flow.subjects import Subject
 from fpgacnn.verification import VerificationReport
+
+DETAILS = {"layer", "note", "project", "tool", "timing"}
+"""Sections that come after what the design costs."""
 
 Value: TypeAlias = str | bool | int | float | None
 
@@ -28,9 +33,12 @@ class Fact:
         return self.section, self.item, self.quantity
 
 
-def facts(record: RunRecord) -> tuple[Fact, ...]:
-    """All that a record says in words and numbers, in the order of a report."""
-    return tuple(_facts(record))
+def facts(subject: Subject) -> tuple[Fact, ...]:
+    """All that a run and its tools say in words and numbers, in the order of a report."""
+    costs = (fact for cost in subject.costs for fact in _cost(cost))
+    run = tuple(_facts(subject.record)) if subject.record else ()
+    whole = [one for one in run if one.section not in DETAILS]
+    return (*whole, *costs, *(one for one in run if one.section in DETAILS))
 
 
 def _facts(record: RunRecord) -> Iterator[Fact]:
@@ -89,6 +97,7 @@ def _verification(report: VerificationReport) -> Iterator[Fact]:
         "different values": report.mismatches,
         "largest difference": report.max_abs_difference,
         "allowed difference": report.allowed,
+        "events in which float32 rounds a tie": report.float32_events,
     }
     if report.first:
         first = report.first
@@ -117,6 +126,41 @@ def _layer(layer: LayerRecord) -> Iterator[Fact]:
             yield _fact("layer", layer.name, f"highest {name}", pair[1])
     if layer.signal_to_noise_db is not None:
         yield _fact("layer", layer.name, "signal to noise", layer.signal_to_noise_db, "dB")
+
+
+def _cost(cost: Cost) -> Iterator[Fact]:
+    section = cost.source.value
+    yield _fact(section, "", "by", cost.by)
+    for name, amount in cost.resources.items():
+        yield from _amount(section, "", RESOURCES[name], amount)
+    yield from (_fact(section, "", f"{RESOURCES[name]} available", _round(value)) for name, value in cost.available.items() if name in cost.resources)
+    if cost.fits is not None:
+        yield _fact(section, "", "fits", cost.fits)
+    times = {"latency": (cost.latency_cycles, cost.latency_ns), "interval": (cost.interval_cycles, cost.interval_ns)}
+    for name, (cycles, ns) in times.items():
+        yield from _amount(section, "", name, cycles, "cycles") if cycles else ()
+        yield from _amount(section, "", f"{name} in time", ns, "ns") if ns else ()
+    for layer in cost.layers:
+        yield from _share(section, layer)
+
+
+def _share(section: str, layer: LayerShare) -> Iterator[Fact]:
+    for name, amount in layer.resources.items():
+        yield from _amount(section, layer.name, RESOURCES[name], amount)
+    for quantity, cycles in (("latency", layer.latency_cycles), ("interval", layer.interval_cycles)):
+        yield from _amount(section, layer.name, quantity, cycles, "cycles") if cycles else ()
+
+
+def _amount(section: str, item: str, quantity: str, amount: Amount, unit: str = "") -> Iterator[Fact]:
+    yield _fact(section, item, quantity, _round(amount.value), unit)
+    if amount.is_range:
+        yield _fact(section, item, f"{quantity}, low", _round(amount.low), unit)
+        yield _fact(section, item, f"{quantity}, high", _round(amount.high), unit)
+
+
+def _round(value: float) -> float:
+    """Counts as whole numbers."""
+    return int(value) if float(value).is_integer() else value
 
 
 def shape_text(shape: tuple[int, ...]) -> str:

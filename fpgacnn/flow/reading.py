@@ -124,7 +124,10 @@ def _made(kind: type, content: Mapping[str, Any], where: str) -> Any:
             arguments[field.name] = _typed(hints[field.name], content[field.name], path)
         elif field.default is MISSING and field.default_factory is MISSING:
             raise _Wrong(path, "missing")
-    return kind(**arguments)
+    try:
+        return kind(**arguments)
+    except (AssertionError, ValueError) as error:  # what a value checks about itself, a stranger's may break
+        raise _Wrong(where, "a contradiction in itself") from error
 
 
 @cache

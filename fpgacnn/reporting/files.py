@@ -23,8 +23,8 @@ MARK_BYTES = 1024
 
 
 def document(subjects: Sequence[Subject]) -> dict[str, Any]:
-    """The records under their names, as one JSON document."""
-    runs = [{"name": subject.name, "record": plain(subject.record)} for subject in subjects]
+    """The records under their names, as one JSON document; `synthesis` beside them is what the folder's reports say now."""
+    runs = [{"name": one.name, "record": plain(one.record), "synthesis": plain(one.synthesis)} for one in subjects]
     return {"schema": SCHEMA, "generator": GENERATOR, "projects": runs}
 
 

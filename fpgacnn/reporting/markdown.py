@@ -9,7 +9,7 @@ from fpgacnn.reporting.page import Chapter, Page, Section, Table, Tone
 from fpgacnn.reporting.words import NOTHING, clean
 
 HEAD = "<!-- fpgacnn report -->"
-MARKS = {Tone.GOOD: "✓ ", Tone.WARN: "! ", Tone.BAD: "✗ ", Tone.PLAIN: ""}
+MARKS = {Tone.GOOD: "✓ ", Tone.WARN: "! ", Tone.BAD: "✗ ", Tone.PLAIN: "", Tone.SAME: ""}
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;"}
 _MARKUP = re.compile(r"[\\`*_\[\]~$|#]")
 _LINK = re.compile(r"(?i)(:(?=//))|((?<=www)\.)")

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import isfinite
 
 from fpgacnn.reporting.marks import Mark
+from fpgacnn.reporting.words import NOTHING, number
 
 
 class Tone(StrEnum):
-    """Whether a statement is good news."""
+    """Whether a statement is good news, or none: the same as its neighbours."""
 
     GOOD = "good"
     WARN = "warn"
     BAD = "bad"
+    SAME = "same"
     PLAIN = "plain"
 
 
@@ -25,6 +28,17 @@ class Cell:
     number: float | None = None
     tone: Tone = Tone.PLAIN
     mark: Mark | None = None
+
+
+def cell(text: str, tone: Tone = Tone.PLAIN) -> Cell:
+    """A text."""
+    return Cell(text=text or NOTHING, tone=tone)
+
+
+def count(value: float | None, digits: int = 4) -> Cell:
+    """A number, to be sorted as one."""
+    known = value is not None and isfinite(value)
+    return Cell(text=number(value, digits), number=value if known else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +54,16 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Rows under headings; the first column that is not drawn names the row. `ordered` rows mean something by their order."""
+    """Rows under headings; the first column that is not drawn names the row. `ordered` rows mean something by their order.
+
+    The columns of an `even` table are equally wide, so that several below each other line up.
+    """
 
     caption: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     ordered: bool = False
+    even: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import isfinite
 
 from fpgacnn.flow.facts import comparison_name
 from fpgacnn.flow.record import LayerRecord, RunRecord
-from fpgacnn.reporting import marks
-from fpgacnn.reporting.page import Cell, Column, Section, Table, Tone
+from fpgacnn.flow.subjects import Subject
+from fpgacnn.reporting import marks, spending
+from fpgacnn.reporting.page import Cell, Column, Section, Table, Tone, cell, count
 from fpgacnn.reporting.rails import rails
-from fpgacnn.reporting.words import NOTHING, number, power, times
+from fpgacnn.reporting.verdicts import outcome
+from fpgacnn.reporting.words import NOTHING, power, times
 from fpgacnn.verification import VerificationReport
 
 FULL_SIGNAL_DB = 60.0
 
 
-def sections(record: RunRecord) -> tuple[Section, ...]:
-    """All parts that the record has something for, in the order of the questions that they answer."""
-    parts: tuple[Callable[[RunRecord], Section | None], ...] = (network, decisions, ranges, errors, verification, quality, inputs, timings, provenance)
-    return tuple(section for part in parts if (section := part(record)) is not None)
-
-
-def cell(text: str, tone: Tone = Tone.PLAIN) -> Cell:
-    """A text."""
-    return Cell(text=text or NOTHING, tone=tone)
-
-
-def count(value: float | None, digits: int = 4) -> Cell:
-    """A number, to be sorted as one."""
-    known = value is not None and isfinite(value)
-    return Cell(text=number(value, digits), number=value if known else None)
+def sections(subject: Subject) -> tuple[Section, ...]:
+    """All parts that there is something for, in the order of the questions that they answer."""
+    record = subject.record
+    about_costs = (spending.resources(subject), spending.latency(subject), spending.layers(subject))
+    parts: tuple[Section | None, ...]
+    if record is None:
+        parts = (*about_costs, spending.reports(subject.synthesis))
+    else:
+        run = (part(record) for part in (decisions, ranges, errors, verification, quality, inputs, timings))
+        parts = (network(record), *about_costs, spending.cautions(record), *run, spending.reports(subject.synthesis), provenance(record))
+    return tuple(section for section in parts if section is not None)
 
 
 def network(record: RunRecord) -> Section:
@@ -182,9 +180,8 @@ def verification(record: RunRecord) -> Section:
 def _comparison(report: VerificationReport) -> tuple[Cell, ...]:
     first = report.first
     where = f"{first.layer}{list(first.index)}: {first.left:g} and {first.right:g}" if first else ""
-    outcome = "equal" if report.holds and not report.mismatches else "within the bound" if report.holds else "different"
     numbers = (report.events, report.layers, report.values, report.mismatches, report.max_abs_difference, report.allowed)
-    verdict = cell(outcome, Tone.GOOD if report.holds else Tone.BAD)
+    verdict = cell(outcome(report), Tone.GOOD if report.holds else Tone.BAD)
     return cell(comparison_name(report)), *(count(value, 3) for value in numbers), cell(where), verdict
 
 

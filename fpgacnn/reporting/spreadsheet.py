@@ -19,7 +19,7 @@ _FORMULA = tuple("=+-@|%＝＋－＠")
 
 def spreadsheet(subjects: Iterable[Subject]) -> str:
     """Every fact of every project."""
-    rows = [(subject.name, one.section, one.item, one.quantity, one.value, one.unit) for subject in subjects for one in facts(subject.record)]
+    rows = [(subject.name, one.section, one.item, one.quantity, one.value, one.unit) for subject in subjects for one in facts(subject)]
     return _written(HEAD, rows)
 
 

@@ -26,7 +26,10 @@ from fpgacnn.reporting.words import clean
 from fpgacnn.verification import VerificationReport
 
 UNTOLD_SHOWN = 5
-STYLES = {Tone.GOOD: "green", Tone.WARN: "yellow", Tone.BAD: "red", Tone.PLAIN: ""}
+TOLD = {"resources", "latency"}
+"""Sections that stand before a run's own report; the others say what that says."""
+
+STYLES = {Tone.GOOD: "green", Tone.WARN: "yellow", Tone.BAD: "red", Tone.PLAIN: "", Tone.SAME: "dim"}
 
 
 def error_lines(error: FpgacnnError) -> tuple[Text, Text | None]:
@@ -63,12 +66,17 @@ def run_report(record: RunRecord) -> Iterator[RenderableType]:
 
 def subjects_report(subjects: Sequence[Subject]) -> Iterator[RenderableType]:
     """One run with its verdicts in front, or several side by side."""
-    page = compose.report(subjects)
-    for section in page.overview:
+    whole = compose.report(subjects)
+    for section in whole.overview:
         yield from section_parts(section)
-    if len(subjects) == 1:
-        yield from map(verdict_line, page.chapters[0].verdicts)
-        yield ""
+    if len(subjects) > 1:
+        return
+    yield from map(verdict_line, whole.chapters[0].verdicts)
+    yield ""
+    for section in whole.chapters[0].sections:
+        if section.key in TOLD or subjects[0].record is None:
+            yield from section_parts(section)
+    if subjects[0].record:
         yield from run_report(subjects[0].record)
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from fpgacnn.flow.facts import comparison_name
 from fpgacnn.flow.record import PlanRecord, RunRecord
+from fpgacnn.flow.subjects import Subject
+from fpgacnn.reporting import spending
 from fpgacnn.reporting.page import Tone, Verdict
 from fpgacnn.reporting.words import number, plural
+from fpgacnn.verification import VerificationReport
 
 PROMISES = {
     "Exact": "Every answer equals the quantized network’s, bit for bit, for every possible input.",
@@ -14,9 +17,14 @@ PROMISES = {
 }
 
 
-def verdicts(record: RunRecord) -> tuple[Verdict, ...]:
+def verdicts(subject: Subject) -> tuple[Verdict, ...]:
     """The first lines of a report."""
-    return exactness(record), proof(record), *quality(record)
+    record = subject.record
+    run = (exactness(record), proof(record)) if record else (UNKNOWN,)
+    return *run, spending.room(subject), spending.speed(subject), *(quality(record) if record else ())
+
+
+UNKNOWN = Verdict(question="Exact?", answer="Not known", detail="fpgacnn did not make this project, and holds no proof of it.", tone=Tone.PLAIN)
 
 
 def promise(plan: PlanRecord) -> str:
@@ -46,7 +54,9 @@ def proof(record: RunRecord) -> Verdict:
     values = sum(report.values for report in reports)
     events = max((report.events for report in reports), default=0)
     differing = sum(report.mismatches for report in reports)
-    equal = "all equal" if not differing else f"{differing:,} within the bound, the others equal"
+    excused = sum(report.float32_events for report in reports)
+    why = f"differ where float32 rounds a tie, in {plural(excused, 'event')}" if excused else "within the bound"
+    equal = f"{differing:,} {why}, the others equal" if differing else "all equal"
     detail = f"{values:,} values of {plural(events, 'event')} in {plural(len(reports), 'comparison')}, {equal}."
     if not any(report.left == "csim" for report in reports):
         return Verdict(question="Shown?", answer="By emulation only", detail=f"C simulation was not run. {detail}", tone=Tone.WARN)
@@ -61,3 +71,12 @@ def quality(record: RunRecord) -> tuple[Verdict, ...]:
     trained = f"; float network {first.float_network:.4f}" if first.float_network is not None else ""
     detail = f"{first.measure} of the hardware on {plural(first.events, 'event')}. Quantized network {first.quantized:.4f}{trained}."
     return (Verdict(question="How good?", answer=f"{first.hardware:.4f}", detail=detail[0].upper() + detail[1:], tone=Tone.PLAIN),)
+
+
+def outcome(report: VerificationReport) -> str:
+    """A comparison's verdict in a few words."""
+    if not report.holds:
+        return "different"
+    if report.float32_events:
+        return f"equal but for {plural(report.float32_events, 'event')} in which float32 rounds a tie"
+    return "within the bound" if report.mismatches else "equal"

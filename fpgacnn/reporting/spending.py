@@ -1,0 +1,256 @@
+"""The parts of a report about cost: what the part has room for, how long an event takes, which layer pays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fpgacnn.flow.ledger import RESOURCES, Amount, Cost, LayerShare, Source, by_layer, last_word, timed
+from fpgacnn.flow.record import RunRecord
+from fpgacnn.flow.subjects import Subject
+from fpgacnn.reporting import marks
+from fpgacnn.reporting.page import Cell, Column, Section, Table, Tone, Verdict, cell, count
+from fpgacnn.reporting.words import NOTHING, duration, number, percent, plural
+from fpgacnn.synthesis import SynthesisReport
+
+NAMES = {
+    Source.ESTIMATE: "Estimate of C synthesis",
+    Source.AFTER_SYNTHESIS: "Estimate after synthesis",
+    Source.CSYNTH: "C synthesis",
+    Source.COSIM: "RTL simulation",
+    Source.SYNTH: "Logic synthesis",
+    Source.EXPORT: "Export",
+    Source.IMPL: "Placed and routed",
+}
+ESTIMATES = {Source.ESTIMATE, Source.AFTER_SYNTHESIS}
+BAND = "the band holds the truth four times out of five"
+
+
+def room(subject: Subject) -> Verdict:
+    """Whether the part has room, by the last word on it."""
+    cost = last_word(subject.costs)
+    if cost is None:
+        used = next((one for one in reversed(subject.costs) if one.resources), None)
+        detail = f"{_used(used)}; what the part has is not known." if used else "There is no estimate and no report of a synthesis."
+        return Verdict(question="Fits?", answer="Not known", detail=detail, tone=Tone.PLAIN)
+    shares = _shares(cost)
+    name, share = max(shares.items(), key=lambda one: one[1])
+    unsure = [one for one in shares if cost.resources[one].high > cost.available[one]]
+    answer, tone = ("Does not fit", Tone.BAD) if cost.short else ("May not fit", Tone.WARN) if unsure else ("Fits", Tone.GOOD)
+    short = [f"{number(cost.resources[one].value - cost.available[one], 3)} {RESOURCES[one]} too many" for one in cost.short]
+    over = " (about half of the LUTs that C synthesis counts are left after logic synthesis)" if cost.source is Source.CSYNTH and short else ""
+    words = f"{', '.join(short)}{over}" if short else f"{RESOURCES[name]} is tightest with {percent(share)}"
+    return Verdict(question="Fits?", answer=answer, detail=f"{words}. {_said_by(cost)}.", tone=tone)
+
+
+def _shares(cost: Cost) -> dict[str, float]:
+    """How much of each resource is used; what the part does not have at all counts as fully used if it is wanted."""
+    known = {name: amount.value for name, amount in cost.resources.items() if name in cost.available}
+    return {name: value / cost.available[name] if cost.available[name] else float(value > 0) for name, value in known.items()}
+
+
+def _used(cost: Cost) -> str:
+    return ", ".join(f"{number(amount.value, 3)} {RESOURCES[name]}" for name, amount in cost.resources.items())
+
+
+def _said_by(cost: Cost) -> str:
+    return f"{NAMES[cost.source]}, {BAND}" if cost.source in ESTIMATES else f"{NAMES[cost.source]} ({cost.by})"
+
+
+def speed(subject: Subject) -> Verdict:
+    """Latency and interval, by the last word on them."""
+    cost = timed(subject.costs)
+    if cost is None or cost.latency_cycles is None:
+        clock = f"The clock is {subject.record.target.clock_ns:g} ns; " if subject.record else ""
+        detail = f"{clock}{'no' if clock else 'No'} latency is estimated or reported."
+        return Verdict(question="How fast?", answer="Not known", detail=detail, tone=Tone.PLAIN)
+    cycles, ns = cost.latency_cycles, cost.latency_ns
+    answer = f"{duration(ns.value)}" if ns else f"{number(cycles.value)} cycles"
+    clock = f" of {cost.clock_ns:g} ns" if cost.clock_ns else ""
+    detail = f"{between(cycles)} cycles{clock} from input to output"
+    if cost.interval_cycles:
+        interval = cost.interval_cycles
+        every = f" ({duration(cost.interval_ns.value)})" if cost.interval_ns else ""
+        detail += f"; a new event every {_cycles(interval)}{every}"
+    return Verdict(question="How fast?", answer=answer, detail=f"{detail}. {_said_by(cost)}.", tone=Tone.PLAIN)
+
+
+def _cycles(amount: Amount) -> str:
+    return "cycle" if amount.value == 1 and not amount.is_range else f"{number(amount.value, 3)} cycles"
+
+
+def between(amount: Amount) -> str:
+    """`240`, or with the ends of its range."""
+    return f"{number(amount.value, 3)} ({number(amount.low, 3)} to {number(amount.high, 3)})" if amount.is_range else number(amount.value)
+
+
+def amount_cell(amount: Amount | None) -> Cell:
+    """A number with its range; a dash where nothing is said."""
+    return Cell(text=between(amount), number=amount.value) if amount else Cell(text=NOTHING)
+
+
+def resources(subject: Subject) -> Section | None:
+    """Every source beside what the part has."""
+    said = [cost for cost in subject.costs if cost.resources]
+    if not said:
+        return None
+    word = last_word(subject.costs) or said[-1]
+    shares = _shares(word)
+    columns = (
+        Column(name="Resource"),
+        *(Column(name=NAMES[cost.source], number=True) for cost in said),
+        Column(name="The part has", number=True),
+        Column(name="Used", number=True),
+        Column(name=f"Share ({NAMES[word.source]})", drawn=True),
+    )
+    rows = []
+    for name, title in RESOURCES.items():
+        if not any(cost.resources[name].value for cost in said if name in cost.resources) and not word.available.get(name):
+            continue
+        amount, available, share = word.resources.get(name), word.available.get(name), shares.get(name)
+        drawn = marks.bar(amount.value, available, low=_end(amount, low=True), high=_end(amount, low=False)) if amount and available else None
+        used = Cell(text=percent(share), number=share, tone=Tone.BAD if name in word.short else Tone.PLAIN)
+        rows.append((cell(title), *(amount_cell(cost.resources.get(name)) for cost in said), count(available), used, Cell(text="", mark=drawn)))
+    table = Table(caption="Resources against the part", columns=columns, rows=tuple(rows), ordered=True)
+    words = ("BRAM is counted in blocks of 18 Kb by all. HLS overstates what is left after logic synthesis, LUTs most.",)
+    legend = (f"The thin line over a bar is the band of the estimate: {BAND}.",) if word.source in ESTIMATES else ()
+    return Section(key="resources", title="Resources", words=words, legend=legend, tables=(table,), notes=tuple(_origin(cost) for cost in said))
+
+
+def _end(amount: Amount, *, low: bool) -> float | None:
+    """An end of the band, where there is one."""
+    return (amount.low if low else amount.high) if amount.is_range else None
+
+
+def _origin(cost: Cost) -> str:
+    return f"{NAMES[cost.source]}: {cost.by}{f', {cost.file}' if cost.file else ''}"
+
+
+def latency(subject: Subject) -> Section | None:
+    """The whole by every source, and layer after layer by the last that knows them."""
+    said = [cost for cost in subject.costs if cost.latency_cycles or cost.interval_cycles]
+    if not said:
+        return None
+    names = (("Latency", "cycles"), ("Latency", "in time"), ("Interval", "cycles"), ("Interval", "in time"))
+    columns = (Column(name="Source"), *(Column(name=name, unit=unit, number=True) for name, unit in names))
+    rows = tuple(
+        (cell(NAMES[one.source]), amount_cell(one.latency_cycles), _time(one.latency_ns), amount_cell(one.interval_cycles), _time(one.interval_ns))
+        for one in said
+    )
+    whole = Table(caption="Latency and interval of the whole", columns=columns, rows=rows, ordered=True)
+    waterfall = _waterfall(by_layer(subject.costs))
+    return Section(key="latency", title="Latency", words=waterfall[0], tables=(whole, *waterfall[1]))
+
+
+def _time(ns: Amount | None) -> Cell:
+    return Cell(text=duration(ns.value), number=ns.value) if ns else Cell(text=NOTHING)
+
+
+def _waterfall(cost: Cost | None) -> tuple[tuple[str, ...], tuple[Table, ...]]:
+    layers = [layer for layer in cost.layers if layer.latency_cycles] if cost else []
+    total = sum(layer.latency_cycles.value for layer in layers if layer.latency_cycles)
+    if cost is None or not total:
+        return (), ()
+    rows, begun = [], 0.0
+    for layer in layers:
+        assert layer.latency_cycles is not None
+        drawn = marks.bar(layer.latency_cycles.value, total, start=begun)
+        begun += layer.latency_cycles.value
+        rows.append((cell(layer.name), amount_cell(layer.latency_cycles), amount_cell(layer.interval_cycles), Cell(text="", mark=drawn)))
+    columns = (
+        Column(name="Layer"),
+        Column(name="Latency", unit="cycles", number=True),
+        Column(name="Interval", unit="cycles", number=True),
+        Column(name="One after the other", drawn=True),
+    )
+    overlap = cost.latency_cycles is not None and cost.latency_cycles.value < total
+    words = "Layers overlap: each begins when its first inputs are there, so the whole takes less than the sum." if overlap else ""
+    caption = f"Latency of every layer ({NAMES[cost.source]})"
+    return ((words,) if words else ()), (Table(caption=caption, columns=columns, rows=tuple(rows), ordered=True),)
+
+
+def layers(subject: Subject) -> Section | None:
+    """Which layer pays how much."""
+    cost = by_layer(subject.costs)
+    shares = [layer for layer in cost.layers if layer.resources or layer.why] if cost else []
+    if cost is None or not shares:
+        return None
+    named = [name for name in RESOURCES if any(layer.resources[name].value for layer in shares if name in layer.resources)]
+    kinds, reasons = any(layer.kind for layer in shares), any(layer.why for layer in shares)
+    columns = (
+        Column(name="Layer"),
+        *([Column(name="Kind")] if kinds else ()),
+        *(column for name in named for column in _headings(name)),
+        *([Column(name="How it was found")] if reasons else ()),
+    )
+    most = {name: max(layer.resources[name].value for layer in shares if name in layer.resources) for name in named}
+    rows = tuple(
+        (cell(layer.name), *([cell(layer.kind)] if kinds else ()), *_spent(layer, named, most), *([cell(layer.why)] if reasons else ())) for layer in shares
+    )
+    table = Table(caption=f"Cost of every layer ({NAMES[cost.source]})", columns=columns, rows=rows)
+    return Section(key="layers", title="Cost by layer", words=(f"{_said_by(cost)}.",), tables=(table,))
+
+
+DRAWN = {"lut", "dsp"}
+"""Resources that have a bar for each layer."""
+
+
+def _headings(name: str) -> tuple[Column, ...]:
+    drawn = (Column(name=f"Share of {RESOURCES[name]}", drawn=True),) if name in DRAWN else ()
+    return (Column(name=RESOURCES[name], number=True), *drawn)
+
+
+def _spent(layer: LayerShare, named: Sequence[str], most: dict[str, float]) -> tuple[Cell, ...]:
+    cells: list[Cell] = []
+    for name in named:
+        amount = layer.resources.get(name)
+        cells.append(Cell(text=number(amount.value, 3), number=amount.value) if amount else Cell(text=NOTHING))
+        if name in DRAWN:
+            cells.append(Cell(text="", mark=marks.bar(amount.value, most[name]) if amount else None))
+    return tuple(cells)
+
+
+def cautions(record: RunRecord) -> Section | None:
+    """What to change before hours are spent in synthesis."""
+    found = record.estimate.warnings if record.estimate else ()
+    if not found:
+        return None
+    columns = (Column(name="Layer"), Column(name="Code", code=True), Column(name="What"), Column(name="What to do"))
+    rows = tuple((cell(one.layer), cell(one.code), cell(one.text, Tone.WARN), cell(one.cure)) for one in found)
+    return Section(key="cautions", title="Before synthesis", tables=(Table(caption="Before synthesis: what to change first", columns=columns, rows=rows),))
+
+
+def reports(synthesis: SynthesisReport | None) -> Section | None:
+    """The tools' files, the clock that was reached, and what contradicts what."""
+    if synthesis is None:
+        return None
+    texts = ("File", "Kind", "Stage", "Tool", "Version", "Date")
+    columns = tuple(Column(name=name) for name in texts)
+    rows = tuple(
+        tuple(cell(text or "") for text in (one.file, one.kind, one.stage.value if one.stage else "", one.tool, one.version, one.date))
+        for one in synthesis.files
+    )
+    tables = [Table(caption="Reports of the tools", columns=columns, rows=rows)]
+    if synthesis.timings:
+        tables.append(_slacks(synthesis))
+    unread = tuple(f"not read: {one.why}" for one in synthesis.unread)
+    others = tuple(f"another solution is there, too: {other.solution}" for other in synthesis.others)
+    words = f"{plural(len(rows), 'report')} read{f', {len(unread)} not' if unread else ''}."
+    return Section(key="synthesis", title="Synthesis reports", words=(words,), tables=tuple(tables), notes=(*synthesis.notes, *others, *unread))
+
+
+def _slacks(synthesis: SynthesisReport) -> Table:
+    names = ("Worst setup slack", "Worst hold slack")
+    columns = (Column(name="Design"), Column(name="Stage"), *(Column(name=name, unit="ns", number=True) for name in names))
+    columns = (*columns, Column(name="Failing endpoints", number=True), Column(name="Timing"))
+    rows = tuple(
+        (
+            cell(one.design),
+            cell(one.origin.stage.value),
+            count(one.worst_setup_slack_ns),
+            count(one.worst_hold_slack_ns),
+            count(one.failing_endpoints),
+            cell("met" if one.met else "not met", Tone.GOOD if one.met else Tone.BAD),
+        )
+        for one in synthesis.timings
+    )
+    return Table(caption="Timing", columns=columns, rows=rows)

@@ -1,0 +1,196 @@
+"""What a design costs, by whom it was said, and what a report makes of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fpgacnn.flow.comparison import compare
+from fpgacnn.flow.facts import facts
+from fpgacnn.flow.ledger import Source, by_layer, costs, last_word, timed
+from fpgacnn.flow.reading import read_run
+from fpgacnn.flow.subjects import Subject
+from fpgacnn.reporting import compose
+from fpgacnn.reporting.marks import Bar
+from fpgacnn.reporting.page import Section, Tone
+from fpgacnn.reporting.sections import sections
+from fpgacnn.reporting.spending import room, speed
+from tests.records import estimated, exact_record, record, synthesized
+
+
+def whole() -> Subject:
+    """A run with an estimate and the tools' word on it."""
+    return Subject(name="small", record=record(estimate=estimated()), synthesis=synthesized())
+
+
+def guessed(**amounts: float) -> Subject:
+    return Subject(name="small", record=record(estimate=estimated(**amounts)))
+
+
+def reported(**amounts: int) -> Subject:
+    return Subject(name="foreign", record=None, synthesis=synthesized(with_vivado=False, **amounts))
+
+
+def section(subject: Subject, key: str) -> Section:
+    return next(one for one in sections(subject) if one.key == key)
+
+
+def texts(subject: Subject, key: str, table: int = 0) -> list[list[str]]:
+    return [[cell.text for cell in row] for row in section(subject, key).tables[table].rows]
+
+
+# --- who says what -------------------------------------------------------------------------------------------------
+
+
+def test_sources_come_from_the_first_guess_to_the_last_word() -> None:
+    found = whole().costs
+    assert [one.source for one in found] == [Source.ESTIMATE, Source.AFTER_SYNTHESIS, Source.CSYNTH, Source.COSIM, Source.SYNTH]
+    assert (last_word(found), timed(found), by_layer(found)) == (found[4], found[3], found[2])
+
+
+def test_where_nobody_says_anything_nothing_is_known() -> None:
+    assert costs(None, None) == ()
+    assert (last_word(()), timed(()), by_layer(())) == (None, None, None)
+
+
+def test_a_resource_that_a_tool_does_not_state_is_missing_and_not_zero() -> None:
+    report = synthesized()
+    assert report.synth is not None
+    vivado = costs(None, report)[2]
+    assert vivado.source is Source.SYNTH
+    assert set(vivado.resources) == {"lut", "ff", "dsp", "bram_18k", "uram"}
+    assert costs(None, report)[1].resources == {}
+
+
+def test_cycles_become_time_by_the_clock_that_was_asked_for() -> None:
+    found = timed(whole().costs)
+    assert found is not None
+    assert found.latency_ns is not None
+    assert (found.latency_ns.low, found.latency_ns.high) == (161 * 5.0, 165 * 5.0)
+
+
+# --- verdicts ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("subject", "answer", "tone", "words"),
+    [
+        (guessed(), "Fits", Tone.GOOD, "DSP is tightest with 44 %. Estimate after synthesis"),
+        (guessed(dsp=200), "May not fit", Tone.WARN, "DSP is tightest with 91 %. Estimate after synthesis"),
+        (guessed(dsp=300), "Does not fit", Tone.BAD, "80 DSP too many. Estimate after synthesis"),
+        (reported(), "Fits", Tone.GOOD, "LUT is tightest with 56 %. C synthesis (Vitis HLS 2023.2)"),
+        (reported(lut=60_000), "Does not fit", Tone.BAD, "6,800 LUT too many (about half of the LUTs that C synthesis counts"),
+        (reported(dsp=230), "Does not fit", Tone.BAD, "10 DSP too many. C synthesis"),
+        (whole(), "Fits", Tone.GOOD, "DSP is tightest with 45 %. Logic synthesis (Vivado 2023.2)"),
+    ],
+)
+def test_whether_it_fits_is_the_last_word_on_it(subject: Subject, answer: str, tone: Tone, words: str) -> None:
+    verdict = room(subject)
+    assert (verdict.answer, verdict.tone) == (answer, tone)
+    assert verdict.detail.startswith(words)
+
+
+def test_a_design_that_does_not_fit_fails_its_check_and_one_that_may_not_does_not() -> None:
+    assert [one.holds for one in (guessed(), guessed(dsp=200), guessed(dsp=300))] == [True, True, False]
+    assert [one.holds for one in (reported(), reported(lut=60_000), reported(dsp=230))] == [True, False, False]
+
+
+def test_how_fast_it_is_is_counted_before_it_is_expected() -> None:
+    assert speed(whole()).answer == "825 ns"
+    assert speed(whole()).detail.startswith("165 (161 to 165) cycles of 5 ns from input to output; a new event every 66 cycles (330 ns). RTL simulation")
+    assert speed(guessed()).answer == "800 ns"
+    assert "Estimate of C synthesis, the band holds the truth four times out of five" in speed(guessed()).detail
+
+
+def test_a_project_that_fpgacnn_did_not_make_is_not_said_to_be_exact() -> None:
+    chapter = compose.report([reported()]).chapters[0]
+    assert [(one.question, one.answer) for one in chapter.verdicts] == [("Exact?", "Not known"), ("Fits?", "Fits"), ("How fast?", "850 ns")]
+    assert chapter.subtitle == "myproject, xc7z020-clg400-1, Vitis HLS, 2023.2"
+    assert [one.key for one in chapter.sections] == ["resources", "latency", "layers", "synthesis"]
+
+
+# --- sections ------------------------------------------------------------------------------------------------------
+
+
+def test_every_source_stands_beside_what_the_part_has() -> None:
+    columns = [column.name for column in section(whole(), "resources").tables[0].columns]
+    assert columns == [
+        "Resource",
+        "Estimate of C synthesis",
+        "Estimate after synthesis",
+        "C synthesis",
+        "Logic synthesis",
+        "The part has",
+        "Used",
+        "Share (Logic synthesis)",
+    ]
+    rows = texts(whole(), "resources")
+    assert rows[0] == ["LUT", "20,000 (15,000 to 25,000)", "10,000 (7,500 to 12,500)", "30,000", "15,000", "53,200", "28 %", ""]
+    assert [row[0] for row in rows] == ["LUT", "FF", "DSP", "BRAM 18K"]
+    assert section(whole(), "resources").notes[2] == "C synthesis: Vitis HLS 2023.2, solution1/syn/report/myproject_csynth.rpt"
+
+
+def test_an_estimate_is_drawn_with_its_band() -> None:
+    drawn = section(guessed(), "resources").tables[0].rows[2][-1].mark
+    assert drawn == Bar(start=0.0, length=43.64, low=32.73, high=54.55)
+
+
+def test_layers_stand_one_after_the_other_and_the_report_says_where_they_overlap() -> None:
+    latency = section(whole(), "latency")
+    assert [[cell.text for cell in row[:3]] for row in latency.tables[1].rows] == [["conv1", "80", "64"], ["conv2", "120", "64"]]
+    assert [row[3].mark for row in latency.tables[1].rows] == [Bar(start=0.0, length=40.0), Bar(start=40.0, length=60.0)]
+    assert latency.words == ("Layers overlap: each begins when its first inputs are there, so the whole takes less than the sum.",)
+
+
+def test_a_layer_without_numbers_says_why() -> None:
+    assert texts(whole(), "layers")[2] == ["relu", "conv_2d_cl", "–", "", "–", "–", "", "–", "inlined into its caller"]
+
+
+def test_cautions_say_what_to_do() -> None:
+    assert texts(whole(), "cautions") == [["conv1", "FC121", "a loop over 5,000 is unrolled", "use a reuse factor of 4"]]
+
+
+def test_reports_of_the_tools_are_listed_with_what_is_wrong_with_them() -> None:
+    found = section(whole(), "synthesis")
+    assert found.words == ("1 report read, 1 not.",)
+    assert found.notes == ("the part of the report is not that of the project", "not read: broken.rpt: section 'Latency': it is cut off")
+    assert texts(whole(), "synthesis", 1) == [["myproject", "impl", "−0.12", "0.02", "40", "not met"]]
+
+
+def test_costs_stand_side_by_side() -> None:
+    figures = {table.caption: table for table in compose.report([whole(), reported()]).overview[1].tables}
+    logic = {row[0].text: [cell.text for cell in row[1:]] for row in figures["Logic synthesis"].rows}
+    assert logic["LUT"] == ["15,000, 28 %", "–"]
+    csynth = {row[0].text: [(cell.text, cell.tone) for cell in row[1:]] for row in figures["C synthesis"].rows}
+    assert csynth["Latency"] == [("170 (150 to 170) cycles, 850 ns", Tone.SAME)] * 2
+
+
+# --- facts and records ---------------------------------------------------------------------------------------------
+
+
+def test_every_number_is_a_fact_with_its_stage() -> None:
+    found = {fact.key: fact.value for fact in facts(whole())}
+    assert found["csynth", "", "LUT"] == 30_000
+    assert found["synth", "", "LUT"] == 15_000
+    assert found["estimate after synthesis", "", "LUT, high"] == 12_500
+    assert found["csynth", "conv2", "latency"] == 120
+    assert found["synth", "", "fits"] is True
+    assert ("csynth", "relu", "latency") not in found
+
+
+def test_a_changed_cost_is_a_change() -> None:
+    smaller = Subject(name="smaller", record=record(estimate=estimated()), synthesis=synthesized(lut=20_000))
+    changes = {(one.section, one.item, one.quantity): (one.left, one.right, one.ratio) for one in compare(whole(), smaller).changes}
+    assert changes["synth", "", "LUT"] == (15_000, 10_000, pytest.approx(2 / 3))
+    assert ("estimate", "", "LUT") not in changes
+
+
+def test_estimate_and_synthesis_come_back_from_the_record(tmp_path: Path) -> None:
+    run = record(estimate=estimated(), synthesis=synthesized())
+    (tmp_path / "run.json").write_text(run.to_json())
+    assert read_run(tmp_path / "run.json") == run
+
+
+def test_an_exact_run_without_costs_still_holds() -> None:
+    assert Subject(name="a", record=exact_record()).holds
