@@ -16,8 +16,9 @@ test: lint types unit agree oracle other-pythons
 	.venv/bin/python $(PIP) --editable '.[demo]'
 	touch $@
 
-.venv-test/ready: pyproject.toml tools/bootstrap.sh
+.venv-test/ready: pyproject.toml tools/bootstrap.sh tools/browser.sh
 	python=$$(tools/bootstrap.sh) && "$$python" -m venv .venv-test
+	tools/browser.sh
 	.venv-test/bin/python $(PIP) --editable '.[all]'
 	touch $@
 

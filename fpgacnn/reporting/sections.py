@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite
+from math import ceil, isfinite
 
 from fpgacnn.flow.facts import comparison_name
 from fpgacnn.flow.record import LayerRecord, RunRecord
@@ -15,7 +15,7 @@ from fpgacnn.reporting.verdicts import outcome
 from fpgacnn.reporting.words import NOTHING, power, times
 from fpgacnn.verification import VerificationReport
 
-FULL_SIGNAL_DB = 60.0
+SIGNAL_STEP_DB = 20
 
 
 def sections(subject: Subject) -> tuple[Section, ...]:
@@ -142,8 +142,9 @@ def errors(record: RunRecord) -> Section | None:
     if bounded and axis:
         columns += [Column(name="Bound", number=True), Column(name="Largest seen", number=True)]
         columns += [Column(name=f"Difference, {power(10, axis.low)} to {power(10, axis.high)}", drawn=True)]
-    columns += [Column(name="Signal to noise", unit="dB", number=True), Column(name=f"0 to {FULL_SIGNAL_DB:g} dB", drawn=True)]
-    rows = tuple((cell(one.name), *_off(one, seen.get(one.name, 0.0), axis), *_noise(one)) for one in layers)
+    most = _most_signal_db([one.signal_to_noise_db for one in layers])
+    columns += [Column(name="Signal to noise", unit="dB", number=True), Column(name=f"0 to {most} dB", drawn=True)]
+    rows = tuple((cell(one.name), *_off(one, seen.get(one.name, 0.0), axis), *_noise(one, most)) for one in layers)
     words = [
         "Bound and difference compare hardware with the quantized network; the bound holds for every input."
         if bounded
@@ -161,11 +162,17 @@ def _off(layer: LayerRecord, seen: float, axis: marks.LogAxis | None) -> tuple[C
     return count(layer.error, 3), count(seen, 3), Cell(text="", mark=marks.Dots(seen=axis.place(seen), bound=axis.place(layer.error)))
 
 
-def _noise(layer: LayerRecord) -> tuple[Cell, Cell]:
+def _most_signal_db(ratios: Sequence[float | None]) -> int:
+    """The end of the axis: the next step above every ratio."""
+    known = [ratio for ratio in ratios if ratio is not None and isfinite(ratio)]
+    return SIGNAL_STEP_DB * max(ceil(max(known, default=0.0) / SIGNAL_STEP_DB), 1)
+
+
+def _noise(layer: LayerRecord, most: int) -> tuple[Cell, Cell]:
     noise = layer.signal_to_noise_db
     if noise is None or not isfinite(noise):
         return cell(""), cell("")
-    return Cell(text=f"{noise:.1f}".replace("-", "−"), number=noise), Cell(text="", mark=marks.bar(max(noise, 0.0), FULL_SIGNAL_DB))
+    return Cell(text=f"{noise:.1f}".replace("-", "−"), number=noise), Cell(text="", mark=marks.bar(max(noise, 0.0), most))
 
 
 def verification(record: RunRecord) -> Section:

@@ -16,8 +16,6 @@ from fpgacnn.reporting import compose
 from fpgacnn.reporting.files import write_report
 from tests.records import exact_record, record
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
-
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 
@@ -38,6 +36,7 @@ class Shown:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
     program = chromium()
     if program is None:
         pytest.skip("no Chromium here: apt-get install chromium, or set FPGACNN_CHROMIUM")
