@@ -185,6 +185,7 @@ def quantize(
     output: str | Path,
     *,
     bits: str = "6",
+    budget: str | None = None,
     test: str | Path | None = None,
     weights: str | Path | None = None,
     epochs: int = 30,
@@ -202,6 +203,7 @@ def quantize(
     `project` is a folder to convert to in the same run; `watch` is told every epoch. Raises fpgacnn.errors.FpgacnnError;
     called again with the same arguments, it goes on where it was ended.
     """
+    from fpgacnn.flow.budget import parse_budget
     from fpgacnn.flow.training import QuantizeRequest
     from fpgacnn.flow.training import quantize as run
     from fpgacnn.quantization.widths import parse_widths
@@ -216,6 +218,7 @@ def quantize(
         weights=Path(weights) if weights else None,
         test=Path(test) if test else None,
         augment=augment,
+        budget=parse_budget(budget) if budget else None,
         project=Path(project) if project else None,
     )
     return run(request, watch=watch)

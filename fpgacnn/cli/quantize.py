@@ -20,6 +20,9 @@ def quantize(
     data: Annotated[str, typer.Option("--data", help="Events: .npz with input_0, ... (and labels, groups), or digits, mnist5k, fashion, km3net.", metavar="D")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The quantized model, Keras 2 HDF5.", metavar="Q.h5")],
     bits: Annotated[str, typer.Option("--bits", help="Bits (and integer bits of results) of weights and results.", metavar="W[,I]")] = "6",
+    budget: Annotated[
+        str | None, typer.Option("--budget", help="Bits of every layer apart: ebops=N, ebops=50% (of --bits everywhere), accuracy-drop=0.5%.", metavar="WHAT")
+    ] = None,
     test: Annotated[Path | None, typer.Option("--test", help="Events of a file of their own for the final figures.", metavar="T.npz")] = None,
     weights: options.Weights = None,
     epochs: Annotated[int, typer.Option("--epochs", min=0, help="Epochs at most; 0: post-training only.", rich_help_panel=TRAINING)] = 30,
@@ -47,6 +50,7 @@ def quantize(
     Killed, it goes on where it was when the same command is given again, to the same result.
     """
     from fpgacnn.cli.console import epochs_shown, progress, show, show_json
+    from fpgacnn.flow.budget import parse_budget
     from fpgacnn.flow.training import QuantizeRequest
     from fpgacnn.flow.training import quantize as run
     from fpgacnn.quantization.widths import parse_widths
@@ -61,6 +65,7 @@ def quantize(
         weights=weights,
         test=test,
         augment=augment,
+        budget=parse_budget(budget) if budget else None,
         project=project,
         target=options.make_target(part=part, clock=clock, io=io, strategy=strategy, reuse=reuse, backend=backend, settings=None),
     )

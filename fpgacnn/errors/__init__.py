@@ -58,6 +58,7 @@ from fpgacnn.errors.tools import (
 )
 from fpgacnn.errors.training import (
     AlreadyQuantizedError,
+    BudgetError,
     DataFolderMissingError,
     DivergedError,
     LabelsError,
@@ -72,6 +73,7 @@ __all__ = [
     "ArrayShapeError",
     "BrokenArchitectureError",
     "BrokenFileError",
+    "BudgetError",
     "CSimCrashedError",
     "CodeInFileError",
     "CompileFailedError",

@@ -53,3 +53,11 @@ class DataFolderMissingError(FpgacnnError):
     exit_status = 3
     message = "{name}: no file {file}"
     cure = "{do}"
+
+
+class BudgetError(FpgacnnError):
+    """The budget is not one that a network can be fitted to."""
+
+    code = "FC146"
+    message = "--budget {budget}: {why}"
+    cure = "write ebops=NUMBER, ebops=PERCENT% (of uniform --bits) or accuracy-drop=PERCENT%"

@@ -18,6 +18,7 @@ from fpgacnn.data.augmentation import augment
 from fpgacnn.design import Target
 from fpgacnn.errors import AlreadyQuantizedError, UsageError, WriteError, naming
 from fpgacnn.flow import tasks
+from fpgacnn.flow.budget import Budget, BudgetRecord, fit_widths
 from fpgacnn.flow.inputs import Events as InputEvents
 from fpgacnn.flow.inputs import choose_formats
 from fpgacnn.flow.material import Material, read_material
@@ -53,6 +54,7 @@ class QuantizeRequest:
     weights: Path | None = None
     test: Path | None = None
     augment: bool = False
+    budget: Budget | None = None
     project: Path | None = None
     target: Target = field(default_factory=Target)
 
@@ -98,6 +100,7 @@ class QuantizeRecord:
     augmented: bool
     layers: tuple[LayerWidths, ...]
     ebops: int
+    budget: BudgetRecord | None
     quality: tuple[StageQuality, ...]
     best_epoch: int
     epochs: tuple[Epoch, ...]
@@ -134,7 +137,7 @@ def quantize(request: QuantizeRequest, progress: Progress = silent, watch: Watch
         with stopwatch.stage("load", f"reading {request.model.name} and {request.data}"):
             start = _start(request)
         with stopwatch.stage("calibrate", "choosing integer bits"):
-            quantized = _uniform(start, request.widths)
+            quantized, budget = _quantized(start, request)
         with stopwatch.stage("train", f"fine-tuning for at most {request.settings.epochs} epochs"):
             trained = _trained(request, start, quantized, watch)
     with stopwatch.stage("judge", "judging float, post-training and fine-tuned"):
@@ -161,6 +164,7 @@ def quantize(request: QuantizeRequest, progress: Progress = silent, watch: Watch
         augmented=request.augment,
         layers=layers,
         ebops=sum(layer.ebops for layer in layers),
+        budget=budget,
         quality=qualities,
         best_epoch=trained.best,
         epochs=trained.epochs,
@@ -190,11 +194,30 @@ def _start(request: QuantizeRequest) -> _Start:
     )
 
 
-def _uniform(start: _Start, widths: Widths) -> SourceModel:
-    """The network with the same bits everywhere."""
-    bits = dict.fromkeys(trainable_points(start.folded), widths.bits)
+def _quantized(start: _Start, request: QuantizeRequest) -> tuple[SourceModel, BudgetRecord | None]:
+    """The network with the same bits everywhere, or with those that keep the budget."""
+    folded, widths = start.folded, request.widths
     integer = None if widths.integer is None else widths.integer - 1
-    return with_quantizers(start.folded, least_error(start.folded, bits, start.seen, integer))
+    if request.budget is None:
+        return with_quantizers(folded, least_error(folded, dict.fromkeys(trainable_points(folded), widths.bits), start.seen, integer)), None
+    if integer is not None:
+        raise UsageError(what="--budget finds the integer bits itself: give --bits W alone")
+    validation = start.material.validation
+    real = tasks.answers(start.network, validation.inputs, quantized=False)
+
+    def judge(network: SourceModel) -> float:
+        return tasks.quality(start.task, tasks.answers(network, validation.inputs, quantized=True), validation, real)
+
+    return fit_widths(
+        folded,
+        start.material.train.inputs,
+        start.seen,
+        start.input_bits,
+        request.budget,
+        bits=widths.bits,
+        float_quality=tasks.quality(start.task, real, validation, real),
+        judge=judge,
+    )
 
 
 def refuse_quantizers(network: SourceModel) -> None:

@@ -36,18 +36,27 @@ class LayerCost:
         return self.multiplications * self.weight_bits * self.value_bits
 
 
-def costs(network: SourceModel, input_bits: Mapping[str, int]) -> tuple[LayerCost, ...]:
-    """The cost of every linear layer of a quantized network; `input_bits` are those of its inputs, by name."""
+def costs(network: SourceModel, input_bits: Mapping[str, int], counted: Mapping[str, int] | None = None) -> tuple[LayerCost, ...]:
+    """The cost of every linear layer of a quantized network; `input_bits` are those of its inputs, by name.
+
+    `counted` are the multiplications by layer, where they are known already.
+    """
+    counts = multiplications(network) if counted is None else counted
     bits: dict[str, int] = {}
     found: list[LayerCost] = []
     for layer in network.layers:
-        bits[layer.name] = _bits(layer, [bits[name] for name in layer.inputs], input_bits)
-        match layer.operation:
-            case src.Convolution() | src.Depthwise() | src.Transposed() | src.Dense():
-                found.append(_cost(layer, layer.operation, network.layer(layer.inputs[0]).shape, bits[layer.inputs[0]]))
-            case _:
-                pass
+        given = [bits[name] for name in layer.inputs]
+        bits[layer.name] = _bits(layer, given, input_bits)
+        if isinstance(layer.operation, src.Linear):
+            weight_bits = _quantizer_bits(layer.operation.kernel.quantizer)
+            found.append(LayerCost(layer=layer.name, multiplications=counts[layer.name], weight_bits=weight_bits, value_bits=given[0]))
     return tuple(found)
+
+
+def multiplications(network: SourceModel) -> Mapping[str, int]:
+    """Multiplications with weights that are not zero once quantized, by linear layer."""
+    shapes = {layer.name: layer.shape for layer in network.layers}
+    return {layer.name: _count(layer, layer.operation, shapes[layer.inputs[0]]) for layer in network.layers if isinstance(layer.operation, src.Linear)}
 
 
 def total_ebops(network: SourceModel, input_bits: Mapping[str, int]) -> int:
@@ -55,15 +64,9 @@ def total_ebops(network: SourceModel, input_bits: Mapping[str, int]) -> int:
     return sum(cost.ebops for cost in costs(network, input_bits))
 
 
-def _cost(layer: SourceLayer, operation: src.Linear, given: Shape, value_bits: int) -> LayerCost:
-    kernel = operation.kernel
-    values = quantizers.apply(kernel.values, kernel.quantizer, layer=layer.name).values
-    return LayerCost(
-        layer=layer.name,
-        multiplications=int(np.count_nonzero(values)) * _uses(layer, operation, given),
-        weight_bits=_quantizer_bits(kernel.quantizer),
-        value_bits=value_bits,
-    )
+def _count(layer: SourceLayer, operation: src.Linear, given: Shape) -> int:
+    values = quantizers.apply(operation.kernel.values, operation.kernel.quantizer, layer=layer.name).values
+    return int(np.count_nonzero(values)) * _uses(layer, operation, given)
 
 
 def _uses(layer: SourceLayer, operation: src.Linear, given: Shape) -> int:

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fpgacnn.errors import printable
+from fpgacnn.flow.budget import BudgetRecord
 from fpgacnn.flow.training import LayerWidths, QuantizeRecord, StageQuality
 from fpgacnn.reporting.terminal import run_report
 
@@ -23,6 +24,8 @@ def training_report(record: QuantizeRecord) -> Iterator[RenderableType]:
         f"{printable(record.data)}: {events['train']:,} events to train, {events['validation']:,} to validate, {events['test']:,} to test",
     )
     yield widths_table(record.layers)
+    if record.budget is not None:
+        yield budget_table(record.budget)
     yield quality_table(record.quality)
     yield Text(training_words(record))
     yield Text.assemble("quantized model: ", (printable(record.output), "bold"), f"  ({record.ebops:,} EBOPs)")
@@ -50,6 +53,17 @@ def quality_table(rows: Sequence[StageQuality]) -> Table:
     for row in rows:
         figures = [f"{figure:.4f}" for figure in (row.float_network, row.post_training, row.fine_tuned)]
         table.add_row(row.measure, row.part, f"{row.events:,}", *figures)
+    return table
+
+
+def budget_table(budget: BudgetRecord) -> Table:
+    """Points of the path from wide to narrow; the chosen one is marked."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in (f"budget {budget.budget}", "EBOPs", "of uniform", "quality before training"):
+        table.add_column(name, justify="right" if name != f"budget {budget.budget}" else "left")
+    for one in budget.pareto:
+        mark = "chosen" if one.ebops == budget.chosen_ebops else ""
+        table.add_row(mark, f"{one.ebops:,}", f"{one.ebops / budget.uniform_ebops:.0%}", f"{one.quality:.4f}")
     return table
 
 
