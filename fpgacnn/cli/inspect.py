@@ -31,6 +31,7 @@ def inspect(model: Annotated[Path, typer.Argument(help="Model file.")], weights:
 def _document(reading: object, refusals: object) -> object:
     from fpgacnn.frontends import Refusal
     from fpgacnn.frontends.reading import Reading
+    from fpgacnn.ir.arithmetic import unread_borders
     from fpgacnn.ir.text import operation_text
 
     assert isinstance(reading, Reading)
@@ -57,6 +58,7 @@ def _document(reading: object, refusals: object) -> object:
             ],
             "dropped": reading.dropped,
         },
+        "notes": unread_borders(reading.layers),
         "refused": [
             {"layer": one.layer, "class": one.kind, "code": one.error.code, "why": str(one.error), "hint": one.error.hint}
             for one in refusals

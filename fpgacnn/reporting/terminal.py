@@ -18,6 +18,7 @@ from fpgacnn.flow.record import LayerRecord, Quality, RunRecord
 from fpgacnn.flow.subjects import Subject
 from fpgacnn.frontends import Refusal
 from fpgacnn.frontends.reading import Reading
+from fpgacnn.ir.arithmetic import unread_borders
 from fpgacnn.ir.text import operation_text
 from fpgacnn.reporting import compose, page
 from fpgacnn.reporting.costs import estimate_line
@@ -232,6 +233,8 @@ def inspection(reading: Reading, refusals: Sequence[Refusal]) -> Iterator[Render
     yield table
     for name, kind in reading.dropped:
         yield Text(f"dropped: {printable(name)} ({printable(kind)}) does nothing at inference")
+    for words in unread_borders(reading.layers):
+        yield Text.assemble(("note: ", "yellow"), printable(words))
     for refusal in refusals:
         line, hint = error_lines(refusal.error)
         yield line
