@@ -21,7 +21,8 @@ def quantize(
     output: Annotated[Path, typer.Option("--output", "-o", help="The quantized model, Keras 2 HDF5.", metavar="Q.h5")],
     bits: Annotated[str, typer.Option("--bits", help="Bits (and integer bits of results) of weights and results.", metavar="W[,I]")] = "6",
     budget: Annotated[
-        str | None, typer.Option("--budget", help="Bits of every layer apart: ebops=N, ebops=50% (of --bits everywhere), accuracy-drop=0.5%.", metavar="WHAT")
+        str | None,
+        typer.Option("--budget", help="Each layer its own bits: ebops=N or N%, lut=N or N%, accuracy-drop=N%.", metavar="WHAT"),
     ] = None,
     test: Annotated[Path | None, typer.Option("--test", help="Events of a file of their own for the final figures.", metavar="T.npz")] = None,
     weights: options.Weights = None,

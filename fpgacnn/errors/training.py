@@ -60,4 +60,4 @@ class BudgetError(FpgacnnError):
 
     code = "FC146"
     message = "--budget {budget}: {why}"
-    cure = "write ebops=NUMBER, ebops=PERCENT% (of uniform --bits) or accuracy-drop=PERCENT%"
+    cure = "write ebops=NUMBER, lut=NUMBER, either with % (of uniform --bits), or accuracy-drop=PERCENT%"

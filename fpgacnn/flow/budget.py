@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import assert_never
 
 import numpy as np
 
@@ -40,6 +42,15 @@ class EbopsLimit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LutLimit:
+    """At most so many LUTs by estimate, or this fraction of those of uniform widths."""
+
+    text: str
+    number: int | None = None
+    fraction: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QualityDrop:
     """The fewest EBOPs whose quality after calibration, before training, is at most `drop` below that of the float network."""
 
@@ -47,13 +58,13 @@ class QualityDrop:
     drop: float
 
 
-Budget = EbopsLimit | QualityDrop
+Budget = EbopsLimit | LutLimit | QualityDrop
 
-_BUDGET = re.compile(r"(?P<what>ebops|accuracy-drop)=(?P<number>\d+(?:\.\d+)?)(?P<percent>%?)")
+_BUDGET = re.compile(r"(?P<what>ebops|lut|accuracy-drop)=(?P<number>\d+(?:\.\d+)?)(?P<percent>%?)")
 
 
 def parse_budget(text: str) -> Budget:
-    """`ebops=200000`, `ebops=50%` or `accuracy-drop=0.5%`.
+    """`ebops=200000`, `lut=50%` or `accuracy-drop=0.5%`.
 
     Raises BudgetError.
     """
@@ -67,7 +78,8 @@ def parse_budget(text: str) -> Budget:
         return QualityDrop(text=text, drop=number / 100)
     if not number:
         raise BudgetError(budget=text, why="nothing computes with nothing")
-    return EbopsLimit(text=text, fraction=number / 100) if percent else EbopsLimit(text=text, number=int(number))
+    kind = EbopsLimit if found["what"] == "ebops" else LutLimit
+    return kind(text=text, fraction=number / 100) if percent else kind(text=text, number=int(number))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,16 +103,21 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetRecord:
-    """What a budget led to: EBOPs of uniform widths and of the choice, and points of the path, cheapest last."""
+    """What a budget led to: EBOPs (and LUTs, where these were asked for) of uniform widths and of the choice; points of the path, cheapest last."""
 
     budget: str
     uniform_ebops: int
     chosen_ebops: int
+    uniform_lut: int | None
+    chosen_lut: int | None
     pareto: tuple[Candidate, ...]
 
 
 Judge = Callable[[SourceModel], float]
 """Quality of a quantized network on the validation part."""
+
+CountLuts = Callable[[SourceModel], int]
+"""LUTs that a quantized network needs by estimate on the target asked for."""
 
 
 def fit_widths(
@@ -113,35 +130,69 @@ def fit_widths(
     bits: int,
     float_quality: float,
     judge: Judge,
+    count_luts: CountLuts,
 ) -> tuple[SourceModel, BudgetRecord]:
     """The network with widths that keep a budget; `bits` are the uniform ones that it is compared with.
 
     Raises BudgetError where no widths keep it.
     """
     search = _Search(network=network, events=[one[:SENSITIVITY_EVENTS] for one in events], seen=seen, input_bits=input_bits, base=bits)
-    uniform = search.ebops(dict.fromkeys(search.points, bits))
+    even = dict.fromkeys(search.points, bits)
+    uniform, uniform_lut = search.ebops(even), count_luts(search.network_of(even)) if isinstance(budget, LutLimit) else None
     path = search.path()
-    measured: dict[int, float] = {}
 
-    def quality(number: int) -> float:
-        if number not in measured:
-            measured[number] = judge(search.network_of(path[number].bits))
-        return measured[number]
+    @cache
+    def network_at(place: int) -> SourceModel:
+        return search.network_of(path[place].bits)
+
+    @cache
+    def quality(place: int) -> float:
+        return judge(network_at(place))
+
+    @cache
+    def luts(place: int) -> int:
+        return count_luts(network_at(place))
 
     match budget:
-        case EbopsLimit(number=number, fraction=fraction):
-            limit = number if number is not None else round(uniform * (fraction or 0.0))
-            chosen = next((place for place, step in enumerate(path) if step.ebops <= limit), None)
-            if chosen is None:
-                raise BudgetError(budget=budget.text, why=f"{FEWEST_BITS} bits everywhere need {path[-1].ebops} EBOPs already")
+        case EbopsLimit():
+            limit = _limit(budget, uniform)
+            chosen = _first_good(len(path), lambda place: path[place].ebops <= limit)
+            why = f"{FEWEST_BITS} bits everywhere need {path[-1].ebops} EBOPs already"
+        case LutLimit():
+            limit = _limit(budget, uniform_lut or 0)
+            chosen = _first_good(len(path), lambda place: luts(place) <= limit)
+            why = f"{FEWEST_BITS} bits everywhere need {luts(len(path) - 1)} LUTs already" if chosen is None else ""
         case QualityDrop(drop=drop):
             chosen = _last_good(len(path), lambda place: quality(place) >= float_quality - drop)
-            if chosen is None:
-                raise BudgetError(budget=budget.text, why=f"{bits + SPARE_BITS} bits everywhere lose more than that; give more --bits")
-    shown = sorted({*np.linspace(0, len(path) - 1, min(SHOWN_POINTS, len(path))).astype(int).tolist(), chosen, *measured})
-    pareto = tuple(_candidate(path[place], quality(place)) for place in shown)
-    record = BudgetRecord(budget=budget.text, uniform_ebops=uniform, chosen_ebops=path[chosen].ebops, pareto=pareto)
-    return search.network_of(path[chosen].bits), record
+            why = f"{search.widest} bits everywhere lose more than that; give more --bits"
+        case _:
+            assert_never(budget)
+    if chosen is None:
+        raise BudgetError(budget=budget.text, why=why)
+    shown = sorted({*np.linspace(0, len(path) - 1, min(SHOWN_POINTS, len(path))).astype(int).tolist(), chosen})
+    record = BudgetRecord(
+        budget=budget.text,
+        uniform_ebops=uniform,
+        chosen_ebops=path[chosen].ebops,
+        uniform_lut=uniform_lut,
+        chosen_lut=luts(chosen) if uniform_lut is not None else None,
+        pareto=tuple(_candidate(path[place], quality(place)) for place in shown),
+    )
+    return network_at(chosen), record
+
+
+def _limit(budget: EbopsLimit | LutLimit, uniform: int) -> int:
+    if budget.number is not None:
+        return budget.number
+    assert budget.fraction is not None
+    return round(uniform * budget.fraction)
+
+
+def _first_good(length: int, good: Callable[[int], bool]) -> int | None:
+    """The first place that is good, where bad ones come before good ones; None where none is."""
+    last_bad = _last_good(length, lambda place: not good(place))
+    first = 0 if last_bad is None else last_bad + 1
+    return first if first < length else None
 
 
 def _last_good(length: int, good: Callable[[int], bool]) -> int | None:

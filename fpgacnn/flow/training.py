@@ -15,8 +15,9 @@ from pathlib import Path
 from fpgacnn import frontends
 from fpgacnn.arrays import write_arrays
 from fpgacnn.data.augmentation import augment
-from fpgacnn.design import Target
+from fpgacnn.design import Design, Target
 from fpgacnn.errors import AlreadyQuantizedError, UsageError, WriteError, naming
+from fpgacnn.estimation import estimate
 from fpgacnn.flow import tasks
 from fpgacnn.flow.budget import Budget, BudgetRecord, fit_widths
 from fpgacnn.flow.inputs import Events as InputEvents
@@ -27,9 +28,13 @@ from fpgacnn.flow.request import Request
 from fpgacnn.flow.stages import convert
 from fpgacnn.flow.tasks import Task
 from fpgacnn.flow.watch import Progress, Stopwatch, silent
+from fpgacnn.hls.structure import cost_model
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import FloatArray, SourceModel
 from fpgacnn.ir.text import quantizer_text
+from fpgacnn.numeric.fixed import Format
+from fpgacnn.precision import plan, refine
+from fpgacnn.quantization import quantize as build
 from fpgacnn.quantization import quantizers
 from fpgacnn.quantization.ebops import costs
 from fpgacnn.quantization.trainable import least_error, trainable_points
@@ -124,7 +129,12 @@ class _Start:
     material: Material
     task: Task
     seen: Mapping[str, FloatArray]
-    input_bits: Mapping[str, int]
+    formats: tuple[Format, ...]
+
+    @property
+    def input_bits(self) -> Mapping[str, int]:
+        """Bits of each input by its name."""
+        return {name: form.width for name, form in zip(self.network.inputs, self.formats, strict=True)}
 
 
 def quantize(request: QuantizeRequest, progress: Progress = silent, watch: Watch | None = None) -> QuantizeRecord:
@@ -176,6 +186,8 @@ def quantize(request: QuantizeRequest, progress: Progress = silent, watch: Watch
 
 def _start(request: QuantizeRequest) -> _Start:
     network = frontends.load(request.model, request.weights)
+    if request.output.exists() and request.output.samefile(request.model):
+        raise UsageError(what=f"-o {request.output} is the float model itself")
     refuse_quantizers(network)
     material = read_material(request.data, request.test, network)
     task = tasks.task_of(network, (material.train, material.validation, material.test), material.origin)
@@ -183,14 +195,14 @@ def _start(request: QuantizeRequest) -> _Start:
         raise UsageError(what="--augment needs a data set by name, of which it is known which changes keep the class")
     folded = fold_normalizations(network)
     calibration = material.train.take(slice(tasks.at_once(folded))).inputs
-    formats = choose_formats(network, InputEvents(values=calibration, labels=None, origin=material.origin), None)
+    choices = choose_formats(network, InputEvents(values=calibration, labels=None, origin=material.origin), None)
     return _Start(
         network=network,
         folded=folded,
         material=material,
         task=task,
         seen=evaluate(folded, calibration, quantized=False),
-        input_bits={choice.name: choice.format.width for choice in formats},
+        formats=tuple(choice.format for choice in choices),
     )
 
 
@@ -217,7 +229,18 @@ def _quantized(start: _Start, request: QuantizeRequest) -> tuple[SourceModel, Bu
         bits=widths.bits,
         float_quality=tasks.quality(start.task, real, validation, real),
         judge=judge,
+        count_luts=partial(_luts, start, request.target),
     )
+
+
+def _luts(start: _Start, target: Target, network: SourceModel) -> int:
+    """LUTs after synthesis, by estimate.
+
+    Raises UnknownPartError.
+    """
+    model = refine(build(network, inputs=start.formats))
+    after = estimate(cost_model(Design(model=model, plan=plan(model), target=target))).after_synthesis
+    return round(after.lut.value)
 
 
 def refuse_quantizers(network: SourceModel) -> None:

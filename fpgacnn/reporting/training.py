@@ -26,6 +26,8 @@ def training_report(record: QuantizeRecord) -> Iterator[RenderableType]:
     yield widths_table(record.layers)
     if record.budget is not None:
         yield budget_table(record.budget)
+        if record.budget.chosen_lut is not None:
+            yield Text(f"estimated before training: {record.budget.chosen_lut:,} LUTs, with uniform widths {record.budget.uniform_lut:,}")
     yield quality_table(record.quality)
     yield Text(training_words(record))
     yield Text.assemble("quantized model: ", (printable(record.output), "bold"), f"  ({record.ebops:,} EBOPs)")

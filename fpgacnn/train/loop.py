@@ -192,14 +192,15 @@ def _compiled(door: Keras, twin: Twin, losses: Sequence[Loss], optimizer: Any, t
     tf, model = door.tf, twin.trained
     specs = [[tf.TensorSpec((None, *one.shape[1:]), tf.float32) for one in ends] for ends in (model.inputs, model.outputs)]
 
-    def total(inputs: Any, targets: Any, *, training: bool) -> Any:
-        outputs = model(inputs, training=training)
+    def total(inputs: Any, targets: Any) -> Any:
+        # Not in training mode: normalizations keep their statistics, with which hardware will compute.
+        outputs = model(inputs, training=False)
         listed = outputs if isinstance(outputs, list | tuple) else [outputs]
         return tf.add_n([_loss(tf, kind, one, wanted) for kind, one, wanted in zip(losses, listed, targets, strict=True)])
 
     def step(inputs: Any, targets: Any, kept: Any, rate: Any) -> Any:
         with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(total(inputs, targets, training=True))
+            loss = tf.reduce_mean(total(inputs, targets))
         optimizer.learning_rate.assign(rate)
         optimizer.apply_gradients(zip(tape.gradient(loss, trainable), trainable, strict=True))
         for kernel, mask in zip(twin.kernels, kept, strict=True):
@@ -207,7 +208,7 @@ def _compiled(door: Keras, twin: Twin, losses: Sequence[Loss], optimizer: Any, t
         return loss
 
     def summed(inputs: Any, targets: Any) -> Any:
-        return tf.reduce_sum(total(inputs, targets, training=False))
+        return tf.reduce_sum(total(inputs, targets))
 
     kept_specs = [tf.TensorSpec(kernel.shape, tf.float32) for kernel in twin.kernels]
     return tf.function(step, input_signature=[*specs, kept_specs, tf.TensorSpec((), tf.float32)]), tf.function(summed, input_signature=specs)

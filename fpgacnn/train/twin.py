@@ -126,6 +126,7 @@ class _Builder:
                 return self._linear(layer, operation, operation.kernel.values, self._class("Dense", operation)(layer.shape[-1], **options), x)
             case src.BatchNormalization(statistics=statistics):
                 made = layers.BatchNormalization(epsilon=statistics.epsilon, name=self.name(layer.name))
+                made.trainable = "Batch" in layer.kind  # Rescaling and Normalization are the data's, not the network's
                 self.weights.append((made, [weight.values for weight in src.statistics_weights(statistics)]))
                 return made(x)
             case src.Activate(function=function):

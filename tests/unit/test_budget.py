@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fpgacnn import frontends
 from fpgacnn.errors import BudgetError
-from fpgacnn.flow.budget import FEWEST_BITS, BudgetRecord, EbopsLimit, QualityDrop, _last_good, fit_widths, parse_budget
+from fpgacnn.flow.budget import FEWEST_BITS, Budget, BudgetRecord, EbopsLimit, LutLimit, QualityDrop, _first_good, _last_good, fit_widths, parse_budget
 from fpgacnn.ir.source import SourceModel
 from fpgacnn.quantization.ebops import costs, multiplications, total_ebops
 from fpgacnn.quantization.trainable import least_error, trainable_points
@@ -56,6 +56,7 @@ def fitted(network: SourceModel, text: str) -> tuple[SourceModel, BudgetRecord]:
         bits=BITS,
         float_quality=1.0,
         judge=lambda quantized: closeness(network, quantized),
+        count_luts=lambda quantized: ebops(network, quantized) // 7,
     )
 
 
@@ -73,11 +74,12 @@ def ebops(network: SourceModel, quantized: SourceModel) -> int:
     ("text", "budget"),
     [
         ("ebops=200000", EbopsLimit(text="ebops=200000", number=200_000)),
+        ("lut=30%", LutLimit(text="lut=30%", fraction=0.3)),
         (" ebops=50% ", EbopsLimit(text=" ebops=50% ", fraction=0.5)),
         ("accuracy-drop=0.5%", QualityDrop(text="accuracy-drop=0.5%", drop=0.005)),
     ],
 )
-def test_a_budget_is_a_number_a_fraction_or_a_drop(text: str, budget: EbopsLimit | QualityDrop) -> None:
+def test_a_budget_is_a_number_a_fraction_or_a_drop(text: str, budget: Budget) -> None:
     assert parse_budget(text) == budget
 
 
@@ -127,9 +129,19 @@ def test_a_drop_of_quality_is_kept_with_the_fewest_ebops(network: SourceModel) -
     assert loose[1].chosen_ebops < tight[1].chosen_ebops
 
 
+def test_luts_are_counted_and_kept(network: SourceModel) -> None:
+    found, record = fitted(network, "lut=60%")
+    assert record.uniform_lut == record.uniform_ebops // 7
+    assert record.chosen_lut == ebops(network, found) // 7 <= 0.6 * record.uniform_lut
+    nearest = max((one.ebops for one in record.pareto if one.ebops < record.chosen_ebops), default=0)
+    assert nearest < record.chosen_ebops
+    assert (fitted(network, "ebops=60%")[1].uniform_lut, fitted(network, "ebops=60%")[1].chosen_lut) == (None, None)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        ("lut=10", r"--budget lut=10: 2 bits everywhere need [\d]+ LUTs already"),
         ("ebops=10", r"--budget ebops=10: 2 bits everywhere need [\d]+ EBOPs already"),
         ("accuracy-drop=0.0000001%", "8 bits everywhere lose more than that; give more --bits"),
     ],
@@ -140,6 +152,7 @@ def test_a_budget_that_no_widths_keep_is_refused(network: SourceModel, text: str
 
 
 @given(length=st.integers(1, 60), good=st.integers(0, 60))
-def test_the_last_good_place_is_found(length: int, good: int) -> None:
+def test_the_last_and_the_first_good_place_are_found(length: int, good: int) -> None:
     wanted = min(good, length) - 1
     assert _last_good(length, lambda place: place < good) == (wanted if wanted >= 0 else None)
+    assert _first_good(length, lambda place: place >= good) == (good if good < length else None)
