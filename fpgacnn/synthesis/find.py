@@ -21,6 +21,7 @@ class Kind(StrEnum):
     """The kinds of report that are read."""
 
     MODULE = "C synthesis of a module"
+    VERBOSE = "C synthesis of a module, with the scheduler's notes"
     MODULE_XML = "C synthesis in XML"
     SUMMARY = "C synthesis summary"
     SIZE = "design size"
@@ -52,8 +53,9 @@ SIGNS = (
     (re.compile(r"^Report time +: ", re.MULTILINE), Kind.COSIM),
 )
 XML_SIGNS = (("<design_size", Kind.SIZE_XML), ("<AreaReport>", Kind.EXPORT_XML), ("<ReportVersion>", Kind.MODULE_XML))
-INTERNAL = re.compile(r".*\.verbose(\..*)?\.rpt")
-"""Notes that HLS's scheduler keeps for itself."""
+VERBOSE = re.compile(r".+\.verbose\.rpt")
+INTERNAL = re.compile(r".*\.verbose\..+\.rpt")
+"""HLS keeps these for itself, below a hidden folder; people copy the first, a whole report with notes behind it."""
 
 LFS, WEB_PAGE = "version https://git-lfs.github.com", "<!doctype html"
 
@@ -105,7 +107,7 @@ def kind_of(head: str, name: str) -> Kind | None:
         return Kind.MODULE
     found = next((kind for sign, kind in SIGNS if sign.search(head)), None)
     if found:
-        return found
+        return Kind.VERBOSE if found is Kind.MODULE and VERBOSE.fullmatch(name) else found
     command = vivado_fields(head).get("Command", "")
     if command.startswith(TIMING):
         return Kind.TIMING

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -36,6 +36,7 @@ Value = ModuleReport | Summary | DesignSize | Cosim | Export | Utilization | Tim
 
 READERS: Mapping[Kind, Callable[[str, str], Value]] = {
     Kind.MODULE: read_hls_rpt,
+    Kind.VERBOSE: read_hls_rpt,
     Kind.MODULE_XML: read_hls_xml,
     Kind.SUMMARY: read_summary,
     Kind.SIZE: read_design_size_rpt,
@@ -54,6 +55,7 @@ class _Pile:
 
     solution: str
     modules: list[ModuleReport] = field(default_factory=list)
+    verbose: list[ModuleReport] = field(default_factory=list)
     in_xml: list[ModuleReport] = field(default_factory=list)
     summaries: list[Summary] = field(default_factory=list)
     sizes: list[DesignSize] = field(default_factory=list)
@@ -84,7 +86,7 @@ def read(folder: Path) -> SynthesisReport:
     loose = piles.pop("", None)
     if not piles:
         piles, loose = {"": loose or _Pile(solution="")}, None
-    ordered = sorted(piles.values(), key=lambda pile: (bool(pile.modules or pile.in_xml), pile.date, pile.solution), reverse=True)
+    ordered = sorted(piles.values(), key=lambda pile: (bool(pile.modules or pile.in_xml or pile.verbose), pile.date, pile.solution), reverse=True)
     if loose:
         _merge(ordered[0], loose)
     main, *others = [_report(folder, pile, asked, calls) for pile in ordered]
@@ -115,6 +117,8 @@ def _read_one(found: Found, pile: _Pile) -> None:
     match value:
         case ModuleReport() if found.kind is Kind.MODULE_XML:
             pile.in_xml.extend([value, *(one for one in read_modules_xml(text, found.name) if one.name != value.name)])
+        case ModuleReport() if found.kind is Kind.VERBOSE:
+            pile.verbose.append(value)
         case ModuleReport():
             pile.modules.append(value)
         case Summary():
@@ -150,12 +154,12 @@ def _merge(pile: _Pile, loose: _Pile) -> None:
     """Reports outside of a solution, as hls4ml's vivado_synth.rpt, belong to the newest one."""
     known = {one.name for one in pile.modules}
     pile.modules.extend(one for one in loose.modules if one.name not in known)
-    for name in ("in_xml", "summaries", "sizes", "cosims", "exports", "utilizations", "timings", "files", "unread"):
+    for name in ("verbose", "in_xml", "summaries", "sizes", "cosims", "exports", "utilizations", "timings", "files", "unread"):
         getattr(pile, name).extend(getattr(loose, name))
 
 
 def _report(folder: Path, pile: _Pile, asked: Asked, calls: Sequence[Call]) -> SynthesisReport:
-    modules = {one.name: one for one in _by_age([*pile.in_xml, *pile.modules])}
+    modules = {one.name: one for one in (*pile.in_xml, *_by_age(pile.verbose), *_by_age(pile.modules))}
     summary, cosim, export = _newest(pile.summaries), _newest(pile.cosims), _best_export(pile.exports)
     top = _top(modules, pile, asked)
     csynth = modules.get(top) if top else None
@@ -197,7 +201,7 @@ D = TypeVar("D", bound=_Dated)
 
 
 def _by_age(values: Iterable[D]) -> list[D]:
-    """Oldest first; XML, which has no date, before any text, which says more."""
+    """Oldest first."""
     return sorted(values, key=lambda one: one.date or "")
 
 
@@ -229,10 +233,3 @@ def _nearest(utilizations: Sequence[Utilization], names: Sequence[str]) -> Utili
         return one.design in names, any(name in one.design for name in names), own, one.date or ""
 
     return max(utilizations, key=nearness, default=None)
-
-
-def unread_errors(report: SynthesisReport) -> Iterator[Unread]:
-    """Files that could not be read, of all solutions."""
-    yield from report.unread
-    for other in report.others:
-        yield from unread_errors(other)

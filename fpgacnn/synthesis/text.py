@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,14 +97,10 @@ class HlsText:
                 indent = len(heading[1])
                 path = {place: name for place, name in path.items() if place < indent} | {indent: heading[2]}
                 block = []
-                self._blocks[(section, *path.values())] = block
+                # HLS's notes of its scheduler repeat headings behind the report; the first ones are the report's.
+                self._blocks.setdefault((section, *path.values()), block)
             elif line.strip():
                 block.append(line)
-
-    @property
-    def headings(self) -> Mapping[tuple[str, ...], Sequence[str]]:
-        """Lines below each heading."""
-        return self._blocks
 
     def has(self, *path: str) -> bool:
         """Whether a heading is there."""

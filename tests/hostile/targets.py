@@ -17,13 +17,15 @@ from typing import Any
 
 import h5py
 import numpy as np
+from rich.console import Console
 
-from fpgacnn import frontends, store
+from fpgacnn import frontends, store, synthesis
 from fpgacnn.arrays import events_for, packed
 from fpgacnn.design import Design, Target
 from fpgacnn.errors import FpgacnnError, InternalError
 from fpgacnn.flow.inputs import choose_formats
 from fpgacnn.flow.projects import open_project
+from fpgacnn.flow.record import plain
 from fpgacnn.flow.stimulus import own_events
 from fpgacnn.golden import Golden, answer_digests, fingerprint
 from fpgacnn.golden import read as read_golden
@@ -34,10 +36,12 @@ from fpgacnn.numeric.fixed import Codes, quantize_values
 from fpgacnn.precision import plan, refine
 from fpgacnn.project import RECORD, files_digest, write_files
 from fpgacnn.quantization import quantize
+from fpgacnn.reporting.synthesis import synthesis_report
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.framework import evaluate
 from tests import files
 from tests.hostile import mutations
+from tests.unit.synthesis.test_folders import whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -310,6 +314,23 @@ def golden(folder: Path, chance: random.Random) -> Path:
     return path
 
 
+def reports(folder: Path, chance: random.Random) -> Path:
+    """What the vendor's tools leave, some files of it damaged."""
+    content = {name: text.encode() for name, text in whole().items()}
+    for name in chance.sample(sorted(content), chance.randrange(1, 5)):
+        content[name] = mutations.damaged(content[name], chance)
+    write_files(folder / "project", content)
+    return folder / "project"
+
+
+def use_reports(path: Path) -> None:
+    report = synthesis.read(path)
+    json.dumps(plain(report))
+    console = Console(file=io.StringIO(), width=200)
+    for part in synthesis_report(report):
+        console.print(part)
+
+
 TARGETS = {
     one.name: one
     for one in (
@@ -320,6 +341,7 @@ TARGETS = {
         Reader(name="npz", make=npz, use=lambda path: events_for(path, _SHAPES)),
         Reader(name="npy", make=npy, use=lambda path: events_for(path, _SHAPES)),
         Reader(name="project", make=project, use=use_project),
+        Reader(name="reports", make=reports, use=use_reports),
         Reader(name="golden", make=golden, use=lambda path: read_golden(path, path)),
     )
 }

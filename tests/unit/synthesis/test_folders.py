@@ -224,8 +224,29 @@ def test_an_empty_file_with_a_reports_name_is_broken(tmp_path: Path, name: str) 
         read(put(tmp_path, {name: ""}))
 
 
+def test_a_copy_of_the_schedulers_notes_is_a_report_where_there_is_no_other(tmp_path: Path) -> None:
+    notes = "+ Verbose Summary: Schedule\n* Summary: \n1 --> 2\n"
+    put(tmp_path, {"myproject.verbose.rpt": hls_rpt(Module(total={"LUT": 7}, date="Wed Mar  6 10:00:00 2024")) + notes})
+    report = read(tmp_path)
+    assert report.csynth is not None
+    assert report.csynth.resources.lut == 7
+    put(tmp_path, {"myproject_csynth.rpt": hls_rpt(Module())})
+    report = read(tmp_path)
+    assert report.csynth is not None
+    assert report.csynth.resources.lut == 15407
+
+
 def test_folders_without_reports(tmp_path: Path) -> None:
-    put(tmp_path, {"component.xml": "<spirit/>", "notes.rpt": "nothing", ".autopilot/db/myproject_csynth.rpt": "", "myproject.verbose.rpt": ""})
+    put(
+        tmp_path,
+        {
+            "component.xml": "<spirit/>",
+            "notes.rpt": "nothing",
+            ".autopilot/db/myproject_csynth.rpt": "",
+            "myproject.verbose.sched.rpt": "",
+            "myproject.verbose.rpt": "",
+        },
+    )
     put(tmp_path, {"tree.rpt": utilization_rpt(Netlist(command="report_utilization -hierarchical"))})
     os.mkfifo(tmp_path / "waits_csynth.rpt")
     (tmp_path / "link").symlink_to(tmp_path)
