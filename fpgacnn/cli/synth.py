@@ -30,7 +30,7 @@ def synth(
 ) -> int:
     """Run Vitis HLS or Vivado HLS on a project and read what it left; reports that are there already are only read.
 
-    Exit status 0: done; 1: does not fit the part, or RTL simulation failed; 2: broken reports; 3: no tool, or it failed.
+    Exit status 0: done; 1: does not fit, too slow in Vivado, or RTL simulation failed; 2: broken reports; 3: no tool, or it failed.
     """
     from fpgacnn.cli.console import follow, show
     from fpgacnn.errors import UsageError
@@ -49,4 +49,4 @@ def synth(
         from fpgacnn.reporting.synthesis import synthesis_report
 
         show(synthesis_report(done.report))
-    return 1 if done.report.short or (done.report.cosim and done.report.cosim.status == "Fail") else 0
+    return 0 if done.report.holds else 1

@@ -8,11 +8,22 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fpgacnn.errors import FpgacnnError, NoReportsError, ReportBrokenError, SynthesisLeftNothingError, SynthesisToolMissingError, WriteError
+from fpgacnn.errors import (
+    FileMissingError,
+    FpgacnnError,
+    NoReportsError,
+    ReportBrokenError,
+    ReportForeignError,
+    ReportRefusedError,
+    SynthesisLeftNothingError,
+    SynthesisToolMissingError,
+    WriteError,
+)
 from fpgacnn.flow.projects import read_record
 from fpgacnn.flow.record import SCHEMA, plain
 from fpgacnn.project import RECORD
 from fpgacnn.synthesis import SynthesisReport, read
+from fpgacnn.synthesis.report import Unread
 from fpgacnn.synthesis.run import DEFAULT_SECONDS, Steps, Tool, find_tool, synthesize
 
 
@@ -43,6 +54,10 @@ def run_synthesis(request: SynthesisRequest, tell: Callable[[str], None]) -> Syn
     Raises FpgacnnError: no tool and no reports, a tool that failed, reports that are broken.
     """
     folder = request.folder
+    if not folder.is_dir():
+        raise FileMissingError(file=folder, why="no such folder")
+    if (folder / RECORD).is_file():
+        read_record(folder)  # a damaged one is told before hours are spent
     tool, said = _tool(request)
     if tool:
         tell(f"{tool} in {folder}")
@@ -80,11 +95,11 @@ def _complete(request: SynthesisRequest) -> SynthesisReport | None:
     """Reports that hold all that is asked for and are newer than the firmware."""
     try:
         report = read(request.folder)
-    except (NoReportsError, ReportBrokenError):
+    except (NoReportsError, ReportBrokenError, ReportForeignError, ReportRefusedError):
         return None
     steps, csynth = request.steps, report.csynth
     wanted = [csynth, *([report.cosim] if steps.cosim else []), *([report.synth] if steps.vsynth else []), *([report.export] if steps.export else [])]
-    if csynth is None or None in wanted or report.unread:
+    if csynth is None or None in wanted or _unread(report):
         return None
     changed = max((path.stat().st_mtime for path in _sources(request.folder)), default=0.0)
     return report if (request.folder / csynth.origin.file).stat().st_mtime >= changed else None
@@ -100,10 +115,16 @@ def _after(folder: Path, tool: Tool, log: Path) -> SynthesisReport:
         report = read(folder)
     except ReportBrokenError as error:
         raise SynthesisLeftNothingError(tool=tool.name, why=str(error), log=log) from error
-    if report.csynth is None or report.unread:
-        why = report.unread[0].why if report.unread else "the report of the top function is missing"
+    broken = _unread(report)
+    if report.csynth is None or broken:
+        why = broken[0].why if broken else "the report of the top function is missing"
         raise SynthesisLeftNothingError(tool=tool.name, why=why, log=log)
     return report
+
+
+def _unread(report: SynthesisReport) -> list[Unread]:
+    """Broken reports of C synthesis; what lies elsewhere in the folder is not of this run."""
+    return [one for one in report.unread if one.file.startswith(f"{report.solution}/syn/") or not report.solution]
 
 
 def _recorded(folder: Path, report: SynthesisReport) -> str:

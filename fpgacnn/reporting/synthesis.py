@@ -27,6 +27,8 @@ def synthesis_report(report: SynthesisReport) -> Iterator[RenderableType]:
         yield layer_cost_table(report)
     for missing in report.short:
         yield Text.assemble(("does not fit: ", "bold red"), missing)
+    for late in report.slow:
+        yield Text.assemble(("too slow: ", "bold red"), printable(late))
     if report.cosim:
         passed = report.cosim.status == "Pass"
         cycles = f", latency {ends(report.cosim.latency_cycles)} cycles" if report.cosim.latency_cycles.most is not None else ""
@@ -80,11 +82,9 @@ def _stage_row(table: Table, name: str, used: Resources, available: Resources | 
 
 def counts(used: Resources | None, available: Resources | None = None) -> list[str]:
     """The five resources as text; nothing where the tool says nothing."""
-
-    def numbers(one: Resources | None) -> list[int | None]:
-        return [None] * len(RESOURCES) if one is None else [one.lut, one.ff, one.dsp, one.bram_18k_blocks, one.uram]
-
-    return ["" if own is None else f"{own:,}" + (f" ({own / has:.1%})" if has else "") for own, has in zip(numbers(used), numbers(available), strict=True)]
+    has = available.counts if available else {}
+    pairs = [(own, has.get(name)) for name, own in used.counts.items()] if used else [(None, None)] * len(RESOURCES)
+    return ["" if own is None else f"{own:,}" + (f" ({own / most:.1%})" if most else "") for own, most in pairs]
 
 
 def layer_cost_table(report: SynthesisReport) -> Table:

@@ -66,6 +66,11 @@ class Resources:
             return self.bram_18k
         return round(2 * self.bram_tiles)
 
+    @property
+    def counts(self) -> Mapping[str, int | None]:
+        """All five by their names."""
+        return {"LUT": self.lut, "FF": self.ff, "DSP": self.dsp, "BRAM (18 Kb)": self.bram_18k_blocks, "URAM": self.uram}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
@@ -298,7 +303,11 @@ class Cosim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerCost:
-    """A layer joined to its hardware. `why` says what stands behind numbers that are None."""
+    """A layer joined to its hardware. `why` says what stands behind numbers that are None.
+
+    `resources` are those of its instances with all inside, memories too. The FIFOs that it writes, and memories of the
+    network that are called after it, stand outside of its instances and are not counted in.
+    """
 
     index: int
     name: str | None
@@ -368,9 +377,8 @@ class SynthesisReport:
     @property
     def fabric(self) -> tuple[Resources, Resources | None] | None:
         """What the top function uses and the part has, as of the latest stage that was reached."""
-        for one in (self.impl, self.synth):
-            if one:
-                return one.resources, one.available
+        if latest := self.impl or self.synth:
+            return latest.resources, latest.available
         return (self.csynth.resources, self.csynth.available) if self.csynth else None
 
     @property
@@ -379,11 +387,18 @@ class SynthesisReport:
         used, has = self.fabric or (None, None)
         if used is None or has is None:
             return ()
-        pairs = (
-            ("LUT", used.lut, has.lut),
-            ("FF", used.ff, has.ff),
-            ("DSP", used.dsp, has.dsp),
-            ("BRAM (18 Kb)", used.bram_18k_blocks, has.bram_18k_blocks),
-            ("URAM", used.uram, has.uram),
-        )
+        pairs = [(name, own, has.counts[name]) for name, own in used.counts.items()]
         return tuple(f"{name}: {own:,} of {most:,}" for name, own, most in pairs if own is not None and most is not None and own > most)
+
+    @property
+    def slow(self) -> tuple[str, ...]:
+        """Where Vivado did not reach the clock, in words; HLS's own estimate is no verdict."""
+        late = [f"{one.design} misses its clock by {-(one.worst_setup_slack_ns or 0):g} ns" for one in self.timings if not one.met]
+        if self.export and self.export.timing_met is False:
+            late.append(f"the exported design reaches {self.export.achieved_impl_ns or self.export.achieved_synth_ns} ns of {self.export.required_ns} ns")
+        return tuple(late)
+
+    @property
+    def holds(self) -> bool:
+        """No check that a tool made has failed: the design fits, Vivado reached the clock, RTL simulation passed."""
+        return not (self.short or self.slow or (self.cosim and self.cosim.status == "Fail"))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from fpgacnn.errors import (
     FileMissingError,
+    ForeignToolError,
     NotSynthesizableError,
     SynthesisFailedError,
     SynthesisLeftNothingError,
@@ -89,7 +90,7 @@ def _version(name: ToolName, path: str, folder: Path) -> str | None:
     flag = "--version" if name is ToolName.VITIS_RUN else "-version"
     try:
         found = _VERSION.search(run([path, flag], folder=folder, seconds=VERSION_SECONDS).tail)
-    except (ToolTimeoutError, OSError):
+    except (ToolTimeoutError, ForeignToolError):
         return None
     return found[1] if found else None
 
@@ -97,7 +98,8 @@ def _version(name: ToolName, path: str, folder: Path) -> str | None:
 def synthesize(folder: Path, tool: Tool, steps: Steps, *, seconds: float = DEFAULT_SECONDS, tell: Callable[[str], None]) -> Path:
     """Run hls4ml's build script in a project folder; returns the log.
 
-    Raises NotSynthesizableError, SynthesisToolMissingError, SynthesisFailedError, SynthesisLeftNothingError, ToolTimeoutError, WriteError.
+    Raises NotSynthesizableError, SynthesisToolMissingError, SynthesisFailedError, SynthesisLeftNothingError, ToolTimeoutError, WriteError,
+    ForeignToolError where the program cannot be started.
     """
     script = folder / SCRIPT
     if not script.is_file():
@@ -106,10 +108,7 @@ def synthesize(folder: Path, tool: Tool, steps: Steps, *, seconds: float = DEFAU
         raise SynthesisToolMissingError(looked="vivado, which --vsynth needs,")
     log, begun = folder / LOG, time.time()
     with _options(folder, script, steps) as arguments:
-        try:
-            finished = run_logged(_command(tool, arguments), folder=folder, seconds=seconds, log=log, tell=tell)
-        except OSError as error:
-            raise SynthesisFailedError(tool=tool.name, how="no start", why=error.strerror or str(error), log=log) from error
+        finished = run_logged(_command(tool, arguments), folder=folder, seconds=seconds, log=log, tell=tell)
     if finished.status != 0:
         raise SynthesisFailedError(tool=tool.name, how=finished.how, why=finished.last_line, log=log)
     fresh = [path for path in folder.glob("*_prj/*/syn/report/*csynth.rpt") if path.stat().st_mtime >= int(begun)]

@@ -254,3 +254,23 @@ def test_folders_without_reports(tmp_path: Path) -> None:
         read(tmp_path)
     with pytest.raises(FileMissingError, match="no such folder"):
         read(tmp_path / "nowhere")
+
+
+def test_fitting_is_judged_by_the_latest_stage(tmp_path: Path) -> None:
+    put(tmp_path, {"myproject_csynth.rpt": hls_rpt(Module(total={"LUT": 1728001, "URAM": 1281}))})
+    report = read(tmp_path)
+    assert (report.short, report.holds) == (("LUT: 1,728,001 of 1,728,000", "URAM: 1,281 of 1,280"), False)
+    put(tmp_path, {"vivado_synth.rpt": utilization_rpt(Netlist(tiles="2688.5"))})
+    assert read(tmp_path).short == ("BRAM (18 Kb): 5,377 of 5,376",)
+    put(tmp_path, {"vivado_synth.rpt": utilization_rpt(Netlist())})
+    assert (read(tmp_path).short, read(tmp_path).holds) == ((), True)
+
+
+def test_a_clock_that_vivado_missed_is_said(tmp_path: Path) -> None:
+    late = export_rpt().replace("4.303", "6.791").replace("Timing met", "Timing not met")
+    put(tmp_path, {"myproject_csynth.rpt": hls_rpt(Module()), "myproject_export.rpt": late})
+    put(tmp_path, {"a_timing_summary_routed.rpt": timing_rpt(wns="-0.333", tns="-13.1", failing=57, met=False)})
+    report = read(tmp_path)
+    assert report.slow == ("design_1_wrapper misses its clock by 0.333 ns", "the exported design reaches 6.791 ns of 5.0 ns")
+    assert not report.holds
+    assert read(put(tmp_path / "well", {"a_timing_summary_routed.rpt": timing_rpt()})).holds

@@ -12,8 +12,10 @@ import pytest
 
 import fpgacnn
 from fpgacnn.errors import (
+    ForeignToolError,
     NoReportsError,
     NotSynthesizableError,
+    ProjectError,
     ReportBrokenError,
     SynthesisFailedError,
     SynthesisLeftNothingError,
@@ -185,7 +187,7 @@ def test_a_tool_that_fails_is_quoted_and_its_log_is_kept(project: Path, tools: P
 def test_a_tool_that_cannot_be_started_is_one_that_failed(project: Path, tools: Path) -> None:
     (tools / "vitis-run").write_bytes(b"\x7fELF no program")
     (tools / "vitis-run").chmod(0o755)
-    with pytest.raises(SynthesisFailedError, match="vitis-run ended with no start: Exec format error"):
+    with pytest.raises(ForeignToolError, match="vitis-run failed: Exec format error"):
         fpgacnn.synth(project)
 
 
@@ -269,3 +271,19 @@ def test_a_record_that_cannot_be_written_leaves_the_old_one(project: Path, tools
     with pytest.raises(WriteError, match=f"cannot write .*{RECORD}"):
         fpgacnn.synth(project)
     assert (project / RECORD).read_text() == old
+
+
+def test_a_damaged_record_is_told_before_hours_are_spent(project: Path, tools: Path) -> None:
+    put(project, {RECORD: "{"})
+    tool(tools, "vitis-run", work="touch started")
+    with pytest.raises(ProjectError, match="is damaged"):
+        fpgacnn.synth(project)
+    assert not (project / "started").exists()
+
+
+def test_a_broken_report_elsewhere_in_the_folder_does_not_fail_a_run(project: Path, tools: Path) -> None:
+    put(project, {"docs/old_csynth.rpt": "version https://git-lfs.github.com/spec/v1\n"})
+    tool(tools, "vitis-run")
+    report = fpgacnn.synth(project)
+    assert report.csynth is not None
+    assert [one.code for one in report.unread] == ["FC102"]
