@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from fpgacnn import estimate
-from fpgacnn.estimate import Figure
+from fpgacnn import estimation
+from fpgacnn.estimation import Figure
 from fpgacnn.flow.record import InputRecord, LayerRecord, ModelRecord, PlanRecord, ProjectRecord, Quality, RunRecord, TargetRecord
 from fpgacnn.flow.subjects import Subject
 from fpgacnn.synthesis import report as tools
@@ -120,15 +120,15 @@ def figure(value: float, *, off: float = 0.25) -> Figure:
     return Figure(value=value, low=value * (1 - off), high=value * (1 + off))
 
 
-def estimated_resources(lut: float, dsp: float) -> estimate.Resources:
+def estimated_resources(lut: float, dsp: float) -> estimation.Resources:
     """Half as many registers as LUTs, four blocks of memory."""
-    return estimate.Resources(lut=figure(lut), ff=figure(lut / 2), dsp=figure(dsp), bram_18k=figure(4), uram=figure(0))
+    return estimation.Resources(lut=figure(lut), ff=figure(lut / 2), dsp=figure(dsp), bram_18k=figure(4), uram=figure(0))
 
 
-def estimated(*, lut: float = 20_000, dsp: float = 96) -> estimate.Estimate:
+def estimated(*, lut: float = 20_000, dsp: float = 96) -> estimation.Estimate:
     """An estimate for a part with 53,200 LUTs and 220 DSP blocks."""
     layers = tuple(
-        estimate.LayerCost(
+        estimation.LayerCost(
             name=name,
             kind="convolution",
             resources=estimated_resources(lut / 2, dsp / 2),
@@ -142,7 +142,7 @@ def estimated(*, lut: float = 20_000, dsp: float = 96) -> estimate.Estimate:
         )
         for name, cycles in (("conv1", 80.0), ("conv2", 120.0))
     )
-    totals = estimate.Totals(
+    totals = estimation.Totals(
         resources=estimated_resources(lut, dsp),
         latency_cycles=figure(160),
         latency_ns=figure(800),
@@ -151,8 +151,8 @@ def estimated(*, lut: float = 20_000, dsp: float = 96) -> estimate.Estimate:
         multipliers=72,
         fifo_bits=0,
     )
-    caution = estimate.Caution(code="FC121", layer="conv1", text="a loop over 5,000 is unrolled", cure="use a reuse factor of 4")
-    return estimate.Estimate(
+    caution = estimation.Caution(code="FC121", layer="conv1", text="a loop over 5,000 is unrolled", cure="use a reuse factor of 4")
+    return estimation.Estimate(
         stage="csynth",
         tool="Vitis HLS",
         part="xc7z020-clg400-1",
@@ -160,7 +160,7 @@ def estimated(*, lut: float = 20_000, dsp: float = 96) -> estimate.Estimate:
         layers=layers,
         totals=totals,
         after_synthesis=estimated_resources(lut / 2, dsp),
-        available=estimate.Available(device="xc7z020", source="DS190", lut=53_200, ff=106_400, dsp=220, bram_18k=280, uram=0, slrs=1),
+        available=estimation.Available(device="xc7z020", source="DS190", lut=53_200, ff=106_400, dsp=220, bram_18k=280, uram=0, slrs=1),
         shortages=(),
         method="structure",
         warnings=(caution,),

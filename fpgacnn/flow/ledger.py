@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from fpgacnn import estimate
-from fpgacnn.estimate import Estimate, Figure
+from fpgacnn import estimation
+from fpgacnn.estimation import Estimate, Figure
 from fpgacnn.synthesis import SynthesisReport
 from fpgacnn.synthesis import report as tools
 
@@ -121,7 +121,7 @@ def _estimated(said: Estimate) -> Iterator[Cost]:
     yield Cost(source=Source.AFTER_SYNTHESIS, by=said.method, file="", resources=_figures(said.after_synthesis), available=available, clock_ns=said.clock_ns)
 
 
-def _estimated_layer(layer: estimate.LayerCost) -> LayerShare:
+def _estimated_layer(layer: estimation.LayerCost) -> LayerShare:
     return LayerShare(
         name=layer.name,
         kind=layer.kind,
@@ -132,7 +132,7 @@ def _estimated_layer(layer: estimate.LayerCost) -> LayerShare:
     )
 
 
-def _figures(said: estimate.Resources) -> dict[str, Amount]:
+def _figures(said: estimation.Resources) -> dict[str, Amount]:
     return {name: _figure(getattr(said, name)) for name in RESOURCES}
 
 
