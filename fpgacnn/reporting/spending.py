@@ -37,7 +37,7 @@ def room(subject: Subject) -> Verdict:
     unsure = [one for one in shares if cost.resources[one].high > cost.available[one]]
     answer, tone = ("Does not fit", Tone.BAD) if cost.short else ("May not fit", Tone.WARN) if unsure else ("Fits", Tone.GOOD)
     short = [f"{number(cost.resources[one].value - cost.available[one], 3)} {RESOURCES[one]} too many" for one in cost.short]
-    over = " (about half of the LUTs that C synthesis counts are left after logic synthesis)" if cost.source is Source.CSYNTH and short else ""
+    over = " (about half of the LUTs that C synthesis counts are left after logic synthesis)" if cost.source is Source.CSYNTH and "lut" in cost.short else ""
     words = f"{', '.join(short)}{over}" if short else f"{RESOURCES[name]} is tightest with {percent(share)}"
     return Verdict(question="Fits?", answer=answer, detail=f"{words}. {_said_by(cost)}.", tone=tone)
 
