@@ -47,7 +47,7 @@ class _Reader:
     def __init__(self, file: str, version: str) -> None:
         self.file, self.version = file, version
         self.origin = Origin(stage=Stage.CSYNTH, file=file)
-        # Vivado HLS became Vitis HLS with 2020.2 in name and 2021.1 in hls4ml's use.
+        # The file does not name its tool; Vivado HLS ended with 2020.1.
         self.tool = "Vivado HLS" if version < "2020.2" else "Vitis HLS"
 
     def cells(self, section: str) -> Cells:

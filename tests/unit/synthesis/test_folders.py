@@ -274,3 +274,15 @@ def test_a_clock_that_vivado_missed_is_said(tmp_path: Path) -> None:
     assert report.slow == ("design_1_wrapper misses its clock by 0.333 ns", "the exported design reaches 6.791 ns of 5.0 ns")
     assert not report.holds
     assert read(put(tmp_path / "well", {"a_timing_summary_routed.rpt": timing_rpt()})).holds
+
+
+def test_what_a_file_cannot_tell_is_noted(tmp_path: Path) -> None:
+    assert read(put(tmp_path / "a", {"myproject_csynth.xml": hls_xml(TOP)})).notes == (
+        "myproject_csynth.xml has totals only: no instances, FIFOs and memories",
+    )
+    screen = f"Found 1 solution(s) in ./myproject_prj.\n\nSYNTHESIS REPORT:\n{hls_rpt(TOP).lstrip().partition('    * DSP')[0]}\nCO-SIMULATION RESULT:\n"
+    report = read(put(tmp_path / "b", {"csynth.rpt": screen}))
+    assert report.notes[0] == "csynth.rpt is the screen output of `hls4ml report`, which leaves out FIFOs and memories"
+    assert [one.resources.lut for one in report.layers if one.resources] == [2044, 900]
+    board = {"myproject_csynth.rpt": hls_rpt(Module()), "a_utilization_placed.rpt": utilization_rpt(Netlist(design="design_1_wrapper", state="Fully Placed"))}
+    assert read(put(tmp_path / "c", board)).notes == ("a_utilization_placed.rpt counts design_1_wrapper, which may hold more than myproject",)

@@ -161,6 +161,11 @@ def test_csynth_xml_of_vitis_lists_every_module_and_that_of_vivado_none() -> Non
         ("15407|", "15407x|", "Utilization Estimates > Summary", "'15407x' is no whole number"),
         ("3.640 ns", "3.640 ks", "Performance Estimates > Timing > Summary", "'3.640 ks' is no number"),
         ("|Total ", "|Sum   ", "Utilization Estimates > Summary", "the row 'Total' is missing"),
+        ("|ap_clk  |", "|ap_clk |8|", "Performance Estimates > Timing > Summary", "a row has 5 cells under a header of 4"),
+        ("|  Count|", "|  Count|  More|", "Performance Estimates > Latency > Detail > Loop", "a row has 8 cells under a header of 9"),
+        ("|  Depth|", "|  Width|", "Utilization Estimates > Detail > FIFO", "the column 'Depth' is missing"),
+        ("- ReadInputHeight", "* ReadInputHeight", "Performance Estimates > Latency > Detail > Loop", "'* ReadInputHeight' is no loop's name"),
+        ("        no|", "     maybe|", "Performance Estimates > Latency > Detail > Loop", "'maybe' is neither yes nor no"),
         ("85 ~ 97", "85 ~~ 97", "Performance Estimates > Latency > Detail > Loop", "'85 ~~ 97' is no range"),
     ],
 )
