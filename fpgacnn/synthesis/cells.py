@@ -111,3 +111,10 @@ def writer_index(name: str) -> int | None:
     """The N of `layerN_out` in the name of a FIFO or memory: the layer that writes it. Copies `layerN_cpyM` are of layer N."""
     found = re.match(r"layer(\d{1,6})_(?:out|cpy)", name)
     return int(found[1]) if found else None
+
+
+def function_in(module: str) -> str:
+    """The function that a module was made of: its name before types and configuration."""
+    name = re.split(r"_(?:ap|array|ss|single)_|_config\d", module, maxsplit=1)[0]
+    twice = re.fullmatch(r"(\w+)_\1", name)  # an activation and its configuration, as in `linear_linear_config12`
+    return twice[1] if twice else name

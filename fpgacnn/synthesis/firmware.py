@@ -17,11 +17,12 @@ MAX_CALLS = 20_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A call of a layer's function: hls4ml's number of the layer, its name and the function."""
+    """A call of a layer's function: hls4ml's number of the layer, its name, the function, and a size among its types."""
 
     index: int
     name: str | None
     function: str
+    size: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,9 @@ def read_calls(folder: Path) -> tuple[Call, ...]:
             function, types, arguments, comment = match.groups()
             number = _CONFIG.findall(types) or _OUTPUT.findall(arguments)
             if number:
-                found.setdefault(int(number[-1]), Call(index=int(number[-1]), name=comment, function=function))
+                size = types.rpartition(",")[2].strip()
+                call = Call(index=int(number[-1]), name=comment, function=function, size=size if size.isdigit() else "")
+                found.setdefault(call.index, call)
     return tuple(found.values())
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from fpgacnn.project import TOP
-from fpgacnn.synthesis.cells import writer_index
+from fpgacnn.synthesis.cells import function_in, writer_index
 from fpgacnn.synthesis.firmware import Call
 from fpgacnn.synthesis.report import Instance, IntRange, LayerCost, Loop, Memory, ModuleReport, Resources, Summary, SummaryRow
 
@@ -42,6 +43,27 @@ def _below(module: ModuleReport, modules: Modules) -> Iterator[ModuleReport]:
                 waiting.append(modules[instance.module])
 
 
+def adopted(network: ModuleReport, calls: Sequence[Call]) -> ModuleReport:
+    """The network with instances given to layers whose names carry no number, as `clone_stream` does.
+
+    Only where one call and one instance can mean each other: the same function, and the same size if the call has one.
+    """
+    taken = {one.layer for one in network.instances or ()}
+    free = [call for call in calls if call.index not in taken]
+
+    def meant(instance: Instance, call: Call) -> bool:
+        named = f"{instance.module}_".startswith(f"{call.function}_")
+        return instance.layer is None and named and (not call.size or instance.module.removesuffix("_s").endswith(f"_{call.size}"))
+
+    def layer_of(instance: Instance) -> int | None:
+        wanted = [call for call in free if meant(instance, call)]
+        rivals = [one for one in network.instances or () if wanted and meant(one, wanted[0])]
+        return wanted[0].index if len(wanted) == len(rivals) == 1 else instance.layer
+
+    instances = network.instances and tuple(replace(one, layer=layer_of(one)) for one in network.instances)
+    return replace(network, instances=instances)
+
+
 def join_layers(network: ModuleReport, modules: Modules, summary: Summary | None, calls: Sequence[Call]) -> tuple[LayerCost, ...]:
     """A row for every layer that the code calls or the report names."""
     by_call = {call.index: call for call in calls}
@@ -62,7 +84,7 @@ def _layer(index: int, call: Call | None, network: ModuleReport, modules: Module
     return LayerCost(
         index=index,
         name=call.name if call else None,
-        kind=call.function if call else None,
+        kind=call.function if call else function_in(own[0].module) if own else None,
         instances=tuple(one.name for one in own),
         latency_cycles=_slowest([one.latency_cycles for one in own]),
         interval_cycles=_slowest([one.interval_cycles for one in own]),

@@ -14,7 +14,7 @@ from fpgacnn.synthesis.find import Found, Kind, find_reports, refuse_foreign, so
 from fpgacnn.synthesis.firmware import Asked, Call, read_asked, read_calls
 from fpgacnn.synthesis.hls_rpt import read_hls_rpt
 from fpgacnn.synthesis.hls_xml import read_hls_xml, read_modules_xml
-from fpgacnn.synthesis.layers import join_layers, network_of
+from fpgacnn.synthesis.layers import adopted, join_layers, network_of
 from fpgacnn.synthesis.report import (
     Cosim,
     DesignSize,
@@ -164,6 +164,9 @@ def _report(folder: Path, pile: _Pile, asked: Asked, calls: Sequence[Call]) -> S
     top = _top(modules, pile, asked)
     csynth = modules.get(top) if top else None
     network = network_of(csynth, modules) if csynth else None
+    if network:
+        network = modules[network.name] = adopted(network, calls)
+        csynth = network if csynth and csynth.name == network.name else csynth
     names = [one.name for one in (csynth, network) if one]
     synth, impl = (_nearest([one for one in pile.utilizations if one.origin.stage is stage], names) for stage in (Stage.SYNTH, Stage.IMPL))
     report = SynthesisReport(

@@ -21,6 +21,7 @@ TOP = Module(
         (f"{CONV}_U0", CONV, (1021, 1165, "5.1 us", "5.8 us", 1021, 1165, "no"), (2, 8, 1210, 2044, 0)),
         (f"{DENSE}_U0", DENSE, (70, 70, "350 ns", "350 ns", 70, 70, "no"), (6, 16, 900, 801, 0)),
         (f"{DENSE}_1_U0", f"{DENSE[:-2]}_1_s", (72, 90, "360 ns", "450 ns", 72, 90, "no"), (1, 16, 100, 99, 0)),
+        ("clone_stream_array_ap_ufixed_3u_100_U0", "clone_stream_array_ap_ufixed_3u_100_s", (103, 103, "515 ns", "515 ns", 103, 103, "no"), (0, 0, 30, 60, 0)),
         ("Block_entry_proc_U0", "Block_entry_proc", (0, 0, "0 ns", "0 ns", 0, 0, "no"), (0, 0, 2, 20, 0)),
     ],
     fifos=[("layer2_out_U", "1", "61", "0", "-", "100", "128", "12800"), ("layer4_out_U", "0", "9", "10", "-", "2", "8", "16")],
@@ -104,12 +105,28 @@ def test_layers_have_the_names_of_the_code_and_the_numbers_of_their_hardware(tmp
     assert [(one.depth, one.bits, one.resources.bram_18k) for one in conv.fifos] == [(100, 128, 1)]
     assert (relu.resources, relu.latency_cycles, relu.instances) == (None, None, ())
     assert relu.why == "myproject has no instance of it: its logic is part of myproject itself, or it needs none"
+    assert clone.instances == ("clone_stream_array_ap_ufixed_3u_100_U0",)
+    assert clone.resources is not None
+    assert (clone.resources.lut, clone.latency_cycles) == (60, IntRange(least=103, most=103))
     assert dense.instances == (f"{DENSE}_U0", f"{DENSE}_1_U0")
     assert dense.resources is not None
     assert (dense.resources.lut, dense.resources.bram_18k, dense.resources.uram) == (900, 7, 0)
     assert (dense.latency_cycles, dense.why) == (IntRange(least=72, most=90), "")
     assert [(one.name, one.interval_cycles, one.trip_count.least) for one in dense.loops] == [("ReuseLoop", 1, 64)]
     assert [(one.name, one.size_bits) for one in dense.memories] == [("w6_U", 6144)]
+
+
+def test_an_instance_without_a_number_is_given_to_a_layer_only_where_it_can_mean_no_other(tmp_path: Path) -> None:
+    speed, area = (9, 9, "9 ns", "9 ns", 9, 9, "no"), (0, 0, 1, 2, 0)
+    names = ("clone_stream_a_64_s", "clone_stream_b_64_s", "clone_stream_a_100_s", "softmax_stable_s", "softmax_wide")
+    old = Module(instances=[(f"{name}_U0", name, speed, area) for name in names])
+    calls = "".join(
+        f"    nnet::clone_stream<t, t, {size}>(x, layer{index}_cpy1, layer{index}_cpy2); // clone{index}\n" for index, size in ((1, 100), (2, 64), (3, 7))
+    )
+    code = f"{calls}    nnet::softmax<t, t, softmax_config4>(x, layer4_out); // softmax\n"
+    report = read(put(tmp_path, {"myproject_csynth.rpt": hls_rpt(old), "firmware/myproject.cpp": code}))
+    assert [(one.index, one.instances) for one in report.layers] == [(1, ("clone_stream_a_100_s_U0",)), (2, ()), (3, ()), (4, ())]
+    assert report.notes[0].startswith("4 instances of myproject belong to no layer: clone_stream_a_64_s_U0, clone_stream_b_64_s_U0, softmax_stable_s_U0")
 
 
 def test_without_reports_of_the_modules_loops_come_from_the_summary(tmp_path: Path) -> None:

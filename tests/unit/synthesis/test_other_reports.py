@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fpgacnn.errors import ReportBrokenError
-from fpgacnn.synthesis.cells import date_text, layer_index, writer_index
+from fpgacnn.synthesis.cells import date_text, function_in, layer_index, writer_index
 from fpgacnn.synthesis.cosim import read_cosim, read_export_rpt, read_export_xml
 from fpgacnn.synthesis.report import UNKNOWN, IntRange, Stage
 from fpgacnn.synthesis.summary import read_design_size_rpt, read_design_size_xml, read_summary
@@ -171,3 +171,17 @@ def test_modules_name_their_layer(name: str, index: int | None) -> None:
 @pytest.mark.parametrize(("name", "index"), [("layer10_out_V_data_0_V_U", 10), ("layer21_cpy1_U", 21), ("x_c_U", None), ("layer_out", None)])
 def test_fifos_name_the_layer_that_writes_them(name: str, index: int | None) -> None:
     assert writer_index(name) == index
+
+
+@pytest.mark.parametrize(
+    ("module", "function"),
+    [
+        ("dense_latency_ap_fixed_12_5_5_3_0_ap_fixed_12_8_5_3_0_config3_s", "dense_latency"),
+        ("conv_2d_cl_array_array_ap_fixed_4u_config2_s", "conv_2d_cl"),
+        ("relu_config4_s", "relu"),
+        ("linear_linear_config12_s", "linear"),
+        ("Block_proc", "Block_proc"),
+    ],
+)
+def test_modules_name_their_function(module: str, function: str) -> None:
+    assert function_in(module) == function
