@@ -26,7 +26,7 @@ def _wrapper(report: SynthesisReport) -> Iterator[str]:
     if report.csynth is None:
         yield "no report of C synthesis of the top function"
     elif report.network is None:
-        yield f"{report.csynth.name} is a wrapper, and the network inside has no report of its own: of it only the row in {report.csynth.name} is known"
+        yield f"{report.csynth.name} is a wrapper, and the network inside has no report of its own"
     elif report.network.name != report.csynth.name:
         yield f"{report.csynth.name} is a wrapper; the layers are in {report.network.name}"
     if report.csynth and report.csynth.instances is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -11,6 +12,9 @@ from fpgacnn.synthesis.firmware import Call
 from fpgacnn.synthesis.report import Instance, IntRange, LayerCost, Loop, Memory, ModuleReport, Resources, Summary, SummaryRow
 
 Modules = Mapping[str, ModuleReport]
+
+WRAPPER = re.compile(r".+_axi|kernel_wrapper|alveo_hls4ml")
+"""What hls4ml calls the functions that it puts around a network; a file with totals only does not tell what is inside."""
 
 
 def network_of(top: ModuleReport, modules: Modules) -> ModuleReport | None:
@@ -28,7 +32,9 @@ def network_of(top: ModuleReport, modules: Modules) -> ModuleReport | None:
         return best
     inside = [one.module for one in top.instances or () if one.latency_cycles is not None] if top.instances is not None else list(modules)
     wrapped = [name for name in inside if name == TOP or top.name.startswith(f"{name}_")]
-    return modules.get(wrapped[0]) if wrapped and top.name != TOP else top
+    if wrapped and top.name != TOP:
+        return modules.get(wrapped[0])
+    return None if top.instances is None and WRAPPER.fullmatch(top.name) else top
 
 
 def _below(module: ModuleReport, modules: Modules) -> Iterator[ModuleReport]:

@@ -301,5 +301,8 @@ def test_what_a_file_cannot_tell_is_noted(tmp_path: Path) -> None:
     report = read(put(tmp_path / "b", {"csynth.rpt": screen}))
     assert report.notes[0] == "csynth.rpt is the screen output of `hls4ml report`, which leaves out FIFOs and memories"
     assert [one.resources.lut for one in report.layers if one.resources] == [2044, 900]
+    wrapper = read(put(tmp_path / "d", {"csynth.xml": hls_xml(Module(name="alveo_hls4ml"))}))
+    assert (wrapper.network, wrapper.top) == (None, "alveo_hls4ml")
+    assert wrapper.notes[0] == "alveo_hls4ml is a wrapper, and the network inside has no report of its own"
     board = {"myproject_csynth.rpt": hls_rpt(Module()), "a_utilization_placed.rpt": utilization_rpt(Netlist(design="design_1_wrapper", state="Fully Placed"))}
     assert read(put(tmp_path / "c", board)).notes == ("a_utilization_placed.rpt counts design_1_wrapper, which may hold more than myproject",)
