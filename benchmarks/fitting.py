@@ -30,7 +30,41 @@ ROUNDS = 12
 SWEEPS = 300
 COVERAGE = 0.8
 ENOUGH = 10
-QUEUES = (Piece.FIFOS, Piece.FIFO_SHIFT, Piece.FIFO_BLOCK)
+NOT_OF = {
+    "LUT": {Piece.STAGES, Piece.SHARED_STAGES, Piece.SHARED_BITS, Piece.QUEUE_REGISTERS},
+    "FF": {Piece.ADDERS, Piece.ADD_BITS, Piece.CONSTANT_MULTIPLY, Piece.MULTIPLY, Piece.SHARED, Piece.QUEUES, Piece.QUEUE_BITS},
+}
+"""Registers take no LUTs, and adders and multipliers no flip-flops but the registers behind them."""
+
+EXPECTED = {
+    "LUT": {
+        Piece.LAYERS: 50,
+        Piece.ADDERS: 7,
+        Piece.ADD_BITS: 1,
+        Piece.CONSTANT_MULTIPLY: 1.1,
+        Piece.MULTIPLY: 1.1,
+        Piece.DSP: 4,
+        Piece.SELECTED: 28,
+        Piece.FULL_SELECT: 9,
+        Piece.PORTS: 19,
+        Piece.QUEUES: 12,
+        Piece.ROUND_BITS: 5,
+        Piece.COMPARE_BITS: 1.7,
+        Piece.QUEUE_BITS: 1,
+    },
+    "FF": {
+        Piece.STAGES: 1.6,
+        Piece.SHARED_STAGES: 0.8,
+        Piece.SHARED_BITS: 1,
+        Piece.WINDOW_BITS: 1,
+        Piece.SELECTED_BITS: 2,
+        Piece.QUEUE_REGISTERS: 1,
+    },
+}
+"""What single lines of module reports say a piece costs; the fit moves away from it as far as the designs demand."""
+
+TRUST = 2.0
+QUEUES = (Piece.QUEUES, Piece.QUEUE_BITS, Piece.QUEUE_REGISTERS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,26 +109,28 @@ def _coefficients(chosen: Sequence[Case], quantity: str) -> FloatArray:
     Errors count by about their size, not its square, and as much above as below the truth: weights are renewed from the last fit.
     """
     rows, truth, weights = _equations(chosen, quantity)
+    rows *= [piece not in NOT_OF[quantity] for piece in PIECES]
     scale = np.maximum(rows.max(axis=0), 1e-9)
     scaled, current = rows / scale / truth[:, None], weights.copy()
-    found = np.zeros(len(PIECES))
+    expected = scale * [EXPECTED[quantity].get(piece, 0.0) for piece in PIECES]
+    found = expected
     for _ in range(ROUNDS):
-        found = _nonnegative(scaled, current)
+        found = _nonnegative(scaled, current, expected)
         ratio = np.maximum(scaled @ found, 1e-3)
         current = weights / ratio / np.maximum(np.abs(ratio - 1), 0.05) ** 0.5
     return found / scale
 
 
-def _nonnegative(rows: FloatArray, weights: FloatArray) -> FloatArray:
-    """Nonnegative least squares of `rows @ x = 1` by coordinate descent, with a little shrinkage."""
+def _nonnegative(rows: FloatArray, weights: FloatArray, expected: FloatArray) -> FloatArray:
+    """Nonnegative least squares of `rows @ x = 1` by coordinate descent, drawn towards what is expected."""
     gram = (rows * weights[:, None]).T @ rows
-    gram += np.diag(1e-4 * np.maximum(np.diag(gram), 1e-12))
-    target = (rows * weights[:, None]).sum(axis=0)
-    found = np.zeros(rows.shape[1])
+    trust = np.where(expected > 0, TRUST, 1e-3) * np.maximum(np.diag(gram), 1e-12)
+    target = (rows * weights[:, None]).sum(axis=0) + trust * expected
+    gram += np.diag(trust)
+    found = expected.copy()
     for _ in range(SWEEPS):
         for place in range(len(found)):
-            if gram[place, place] > 0:
-                found[place] = max(0.0, found[place] + (target[place] - gram[place] @ found) / gram[place, place])
+            found[place] = max(0.0, found[place] + (target[place] - gram[place] @ found) / gram[place, place])
     return found
 
 
@@ -162,7 +198,7 @@ def bands(ratios: Mapping[str, Sequence[tuple[str, str, float, float]]]) -> dict
     """Bands by quantity and group from (group, repository, truth / estimate, weight) of designs that the fit had not seen.
 
     A group needs ten designs of three repositories for a band of its own. As few repositories say little of the next
-    one, shares are widened to (n + 1) / n of their distance from the middle, n being the repositories.
+    one, shares are widened by 1.5 / n of their distance from the middle, n being the repositories.
     """
     found: dict[str, dict[str, Band]] = {}
     for quantity, entries in ratios.items():
@@ -173,7 +209,8 @@ def bands(ratios: Mapping[str, Sequence[tuple[str, str, float, float]]]) -> dict
             if group != ALL and (len(own) < ENOUGH or repositories < 3):
                 continue
             values, weights = np.array([entry[2] for entry in own]), np.array([entry[3] for entry in own])
-            reach = min(0.5, COVERAGE / 2 * (1 + 1 / repositories))
+
+            reach = min(0.5, COVERAGE / 2 * (1 + 1.5 / repositories))
             low, high = weighted_quantile(values, weights, 0.5 - reach), weighted_quantile(values, weights, 0.5 + reach)
             found[quantity][group] = Band(low=min(1.0, low), high=max(1.0, high))
     return found

@@ -199,6 +199,11 @@ class LayerStructure:
             return rows * columns, self.in_shape[2]
         return rows * columns * self.in_shape[2], self.out_shape[2]
 
+    def unrolled(self, *, dataflow: bool, parallel: bool) -> bool:
+        """Whether hardware stands for every position at once: in one pipeline, and for 1x1 convolutions of lines."""
+        pointwise = self.what.startswith("pointwise_conv_1d") and self.strategy is Strategy.LATENCY
+        return parallel and self.role in {Role.CONVOLUTION, Role.DEPTHWISE} and (pointwise or not dataflow)
+
     @property
     def positions(self) -> int:
         """Pixels of the result."""

@@ -8,41 +8,49 @@ from math import ceil, prod
 from typing import TypeAlias
 
 from fpgacnn.design import BackendName, IoType
-from fpgacnn.estimation.memory import SHIFT_REGISTER_DEPTH, Fifo, fifo_blocks, values_at_once
+from fpgacnn.estimation.memory import SHIFT_REGISTER_DEPTH, Fifo, fifo_blocks, fifo_registers, values_at_once
 from fpgacnn.estimation.multiply import Multiplication
 from fpgacnn.estimation.timing import Pace
 from fpgacnn.structure import CostModel, LayerStructure, Role
 
-FULL_MUX_INPUTS = 256
-MULTIPLEXED = 8
+FULL_SELECT_INPUTS = 256
+WIDE_SELECT_INPUTS = 64
 
 
 class Piece(StrEnum):
-    """What is counted; the unit is bits unless the name says otherwise."""
+    """What is counted: numbers of things, and where it matters their bits, because csynth charges some by one and some by the other."""
 
     LAYERS = "layers"
-    ADD = "adders of sums"
-    SHIFT_ADD = "adders of two-digit constants"
+    ADDERS = "adders"
+    ADD_BITS = "adders, bits"
     CONSTANT_MULTIPLY = "constant multipliers in LUTs, bits times bits"
     MULTIPLY = "multipliers in LUTs, bits times bits"
     DSP = "DSP slices"
-    SHARE = "operands of shared constant multipliers"
-    SELECT = "inputs that a reuse loop selects from"
-    FULL_SELECT = "a selection from all inputs for each multiplier"
-    ACCUMULATE = "accumulators"
-    WINDOW = "windows of streamed convolutions and pools"
-    LINE = "line buffers"
+    SHARED = "operands of shared constant multipliers"
+    SHARED_BITS = "products of shared constant multipliers, bits"
+    SELECTED = "inputs that a reuse loop selects from"
+    SELECTED_BITS = "inputs that a reuse loop selects from, bits"
+    FULL_SELECT = "a selection from all inputs for each multiplier, bits"
+    ACCUMULATE = "accumulators, bits"
+    WINDOW = "values in windows"
+    WINDOW_BITS = "values in windows, bits"
+    LINE = "line buffers, bits"
     COMPARE = "comparisons and casts"
+    COMPARE_BITS = "comparisons and casts, bits"
     ROUND = "casts that round or saturate"
-    POOL = "comparisons and sums of pools"
+    ROUND_BITS = "casts that round or saturate, bits"
+    POOL = "values that pools compare or add"
+    POOL_BITS = "values that pools compare or add, bits"
     SOFTMAX = "softmax values"
     TABLE = "table lookups"
     MOVE = "values that are moved"
     RECURRENT = "states of recurrent layers"
-    FIFOS = "FIFOs"
-    FIFO_SHIFT = "FIFOs in shift registers"
-    FIFO_BLOCK = "words of FIFOs in block RAM"
-    STAGES = "pipeline registers of sums"
+    PORTS = "ends of streams"
+    QUEUES = "queues"
+    QUEUE_BITS = "queues in shift registers, bits"
+    QUEUE_REGISTERS = "registers of queues"
+    STAGES = "pipeline registers of sums, bits"
+    SHARED_STAGES = "pipeline registers of sums that are shared, bits"
 
 
 Pieces: TypeAlias = Mapping[Piece, float]
@@ -53,7 +61,7 @@ def layer_pieces(layer: LayerStructure, model: CostModel, product: Multiplicatio
     found = dict.fromkeys(Piece, 0.0)
     parts = [{Piece.LAYERS: 1.0}, _arithmetic(layer, model, product, pace), _elementwise(layer, model)]
     if model.io is IoType.STREAM:
-        parts.append(_buffers(layer))
+        parts.append(_buffers(layer, model))
     for part in (*parts, *(_queue(queue, model) for queue in queues)):
         for piece, amount in part.items():
             found[piece] += amount
@@ -65,64 +73,79 @@ def _arithmetic(layer: LayerStructure, model: CostModel, product: Multiplication
         return {}
     inputs, outputs = layer.products
     copies = copies_of(layer, model)
-    width = layer.accumulator.width if layer.accumulator else layer.output.width
+    width = sum_width(layer)
     found: dict[Piece, float] = {
-        Piece.ADD: product.terms * width,
-        Piece.SHIFT_ADD: product.shift_bits,
+        Piece.ADDERS: product.terms + product.shift_adds,
+        Piece.ADD_BITS: product.terms * width + product.shift_bits,
         Piece.CONSTANT_MULTIPLY: product.constant_area,
         Piece.MULTIPLY: product.variable_area,
         Piece.DSP: product.dsp,
         Piece.ACCUMULATE: outputs * width,
-        Piece.STAGES: product.terms * width / max(1, pace.budget_ns / (2.1 if pace.seven_series else 0.85)),
     }
+    stages = (product.terms + product.shift_adds) * width / pace.adders
+    found[Piece.SHARED_STAGES if product.rounds > 1 or layer.reuse > 1 else Piece.STAGES] = stages
     if product.in_memory and layer.reuse > 1:
-        found[Piece.SELECT] = inputs * layer.input.width
-        if inputs <= FULL_MUX_INPUTS and model.tool is BackendName.VIVADO:
-            found[Piece.FULL_SELECT] = product.built * (1 << (inputs - 1).bit_length()) * layer.input.width / MULTIPLEXED
+        found |= {Piece.SELECTED: inputs, Piece.SELECTED_BITS: inputs * layer.input.width}
+        if inputs <= FULL_SELECT_INPUTS and model.tool is BackendName.VIVADO:
+            found[Piece.FULL_SELECT] = product.built * layer.input.width * (1 if inputs <= WIDE_SELECT_INPUTS else 2)
     elif product.rounds > 1:
-        found[Piece.SHARE] = product.needed * layer.input.width
+        found |= {Piece.SHARED: product.needed, Piece.SHARED_BITS: product.needed * width}
     return {piece: copies * amount for piece, amount in found.items()}
+
+
+def sum_width(layer: LayerStructure) -> int:
+    """Bits of a layer's adders: the accumulator's, or fewer where products are narrow, because tools cut what cannot be."""
+    accumulator = layer.accumulator.width if layer.accumulator else layer.output.width
+    magnitudes = [one.bits for one in layer.weights.classes if one.digits] if layer.weights else []
+    weight = max(magnitudes, default=(layer.weight or layer.input).width - 1)
+    return min(accumulator, layer.input.width + weight + 1)
 
 
 def copies_of(layer: LayerStructure, model: CostModel) -> int:
     """How often the hardware of one position is built: once, but for pipelines of everything, where each has its own."""
-    unrolled = model.io is IoType.PARALLEL and not model.dataflow and layer.role in {Role.CONVOLUTION, Role.DEPTHWISE}
-    return max(1, layer.positions) if unrolled else 1
+    return max(1, layer.positions) if layer.unrolled(dataflow=model.dataflow, parallel=model.io is IoType.PARALLEL) else 1
 
 
 def _elementwise(layer: LayerStructure, model: CostModel) -> dict[Piece, float]:
     values = values_at_once(layer, model)
     match layer.role:
         case Role.COMPARE | Role.SCALE | Role.MERGE:
-            piece = Piece.ROUND if layer.output.rounds or layer.output.saturates else Piece.COMPARE
-            return {piece: values * layer.input.width}
+            if layer.output.rounds or layer.output.saturates:
+                return {Piece.ROUND: values, Piece.ROUND_BITS: values * layer.input.width}
+            return {Piece.COMPARE: values, Piece.COMPARE_BITS: values * layer.input.width}
         case Role.POOL | Role.GLOBAL_POOL | Role.ARGMAX:
-            window = prod(layer.window) if layer.role is Role.POOL else 2
-            return {Piece.POOL: values * window * layer.input.width}
+            compared = values * (prod(layer.window) if layer.role is Role.POOL else 2)
+            return {Piece.POOL: compared, Piece.POOL_BITS: compared * layer.input.width}
         case Role.SOFTMAX:
-            wide = layer.table.width if layer.table else 18
-            return {Piece.SOFTMAX: values * wide}
+            return {Piece.SOFTMAX: values}
         case Role.TABLE:
-            return {Piece.TABLE: values * layer.input.width}
+            return {Piece.TABLE: values}
         case Role.PAD | Role.MOVE | Role.UNKNOWN:
             return {Piece.MOVE: values * layer.output.width}
         case Role.RECURRENT:
-            return {Piece.RECURRENT: layer.out_shape[2] * layer.output.width}
+            return {Piece.RECURRENT: layer.out_shape[2]}
         case Role.INPUT | Role.DENSE | Role.CONVOLUTION | Role.DEPTHWISE:
             return {}
 
 
-def _buffers(layer: LayerStructure) -> dict[Piece, float]:
-    if layer.role not in {Role.CONVOLUTION, Role.DEPTHWISE, Role.POOL}:
-        return {Piece.WINDOW: prod(layer.in_shape) * layer.input.width} if layer.role is Role.DENSE else {}
+def _buffers(layer: LayerStructure, model: CostModel) -> dict[Piece, float]:
+    """What streams add: their ends, and the values that a layer keeps of them."""
+    ends = layer.in_shape[2] + layer.out_shape[2] if model.tool is BackendName.VIVADO else 2
+    found: dict[Piece, float] = {Piece.PORTS: ends}
     rows, columns = layer.window
-    channels = layer.in_shape[2] * layer.input.width
-    return {Piece.WINDOW: rows * columns * channels, Piece.LINE: (rows - 1) * ceil(layer.in_shape[1] / 32) * channels}
+    channels = layer.in_shape[2]
+    if layer.role in {Role.CONVOLUTION, Role.DEPTHWISE, Role.POOL}:
+        kept = rows * columns * channels
+        line = (rows - 1) * ceil(layer.in_shape[1] / SHIFT_REGISTER_DEPTH) * channels * layer.input.width
+        return found | {Piece.WINDOW: kept, Piece.WINDOW_BITS: kept * layer.input.width, Piece.LINE: line}
+    if layer.role is Role.DENSE:
+        kept = prod(layer.in_shape)
+        return found | {Piece.WINDOW: kept, Piece.WINDOW_BITS: kept * layer.input.width}
+    return found
 
 
 def _queue(queue: Fifo, model: CostModel) -> dict[Piece, float]:
-    queues = queue.channels if model.tool is BackendName.VIVADO else 1
-    if fifo_blocks(queue, model):
-        return {Piece.FIFOS: queues, Piece.FIFO_BLOCK: queue.channels * queue.bits}
-    short = queue.depth <= SHIFT_REGISTER_DEPTH
-    return {Piece.FIFOS: queues, Piece.FIFO_SHIFT: queue.channels * queue.bits * (1 if short else queue.depth / 16)}
+    found: dict[Piece, float] = {Piece.QUEUES: queue.channels, Piece.QUEUE_REGISTERS: fifo_registers(queue, model)}
+    if not fifo_blocks(queue, model):
+        found[Piece.QUEUE_BITS] = queue.channels * queue.bits * ceil(queue.depth / SHIFT_REGISTER_DEPTH)
+    return found

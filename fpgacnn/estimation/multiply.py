@@ -25,8 +25,8 @@ FABRIC_WIDEST, FABRIC_NARROWEST = 10, 5
 class Multiplication:
     """The products of one position. `needed` take a multiplier each; `built` multipliers stand side by side.
 
-    `dsp` are DSP slices; `constant_area` and `variable_area` are bits times bits of multipliers in LUTs; `shift_bits`
-    are bits of the adders of two-digit constants; `terms` are the values that are summed, in all.
+    `dsp` are DSP slices; `constant_area` and `variable_area` are bits times bits of multipliers in LUTs; `shift_adds` are the adders
+    of two-digit constants, of `shift_bits` bits; `terms` are the values that are summed, in all.
     """
 
     in_memory: bool
@@ -35,6 +35,7 @@ class Multiplication:
     dsp: float
     constant_area: float
     variable_area: float
+    shift_adds: float
     shift_bits: float
     terms: float
 
@@ -44,7 +45,7 @@ class Multiplication:
         return max(1, ceil(self.needed / self.built)) if self.built else 1
 
 
-NOTHING = Multiplication(in_memory=False, needed=0, built=0, dsp=0, constant_area=0, variable_area=0, shift_bits=0, terms=0)
+NOTHING = Multiplication(in_memory=False, needed=0, built=0, dsp=0, constant_area=0, variable_area=0, shift_adds=0, shift_bits=0, terms=0)
 
 
 def weights_in_memory(layer: LayerStructure, model: CostModel) -> bool:
@@ -95,7 +96,7 @@ def _full(needed: int, built: int, left: int, right: int, model: CostModel, devi
     """Products of two variables."""
     fabric = in_fabric(left, right, model)
     dsp, area = (0, built * left * right) if fabric else (built * slices(left, right, device.dsp_ports), 0)
-    return Multiplication(in_memory=False, needed=needed, built=built, dsp=dsp, constant_area=0, variable_area=area, shift_bits=0, terms=0)
+    return Multiplication(in_memory=False, needed=needed, built=built, dsp=dsp, constant_area=0, variable_area=area, shift_adds=0, shift_bits=0, terms=0)
 
 
 def _recurrent(layer: LayerStructure, model: CostModel, device: Device) -> Multiplication:
@@ -127,13 +128,14 @@ def constant_products(weights: WeightSummary, layer: LayerStructure, model: Cost
     """Products by constants; a reuse factor above one bounds the multipliers as hls4ml's `multiplier_limit` does."""
     count = max(weights.count, 1)
     told = weights.zeros if weights.told_zeros is None else weights.told_zeros
-    unrolled = model.io is IoType.PARALLEL and not model.dataflow and layer.role in {Role.CONVOLUTION, Role.DEPTHWISE}
+    unrolled = layer.unrolled(dataflow=model.dataflow, parallel=model.io is IoType.PARALLEL)
     limit = max(1, ceil(count / layer.reuse) - told // layer.reuse) if layer.reuse > 1 and not unrolled else count
     needed = sum(one.distinct for one in weights.classes if one.digits >= 3)
     kept = min(1.0, limit / needed) if needed else 0.0
-    dsp = area = shift = 0.0
+    dsp = area = shift = adders = 0.0
     for one in weights.classes:
         if one.digits == 2:
+            adders += one.distinct
             shift += one.distinct * (layer.input.width + one.bits)
         if one.digits < 3:
             continue
@@ -142,7 +144,9 @@ def constant_products(weights: WeightSummary, layer: LayerStructure, model: Cost
         else:
             dsp += kept * one.distinct * slices(layer.input.width, one.bits + 1, device.dsp_ports)
     terms = weights.count - weights.zeros
-    return Multiplication(in_memory=False, needed=needed, built=needed * kept, dsp=dsp, constant_area=area, variable_area=0, shift_bits=shift, terms=terms)
+    return Multiplication(
+        in_memory=False, needed=needed, built=needed * kept, dsp=dsp, constant_area=area, variable_area=0, shift_adds=adders, shift_bits=shift, terms=terms
+    )
 
 
 def in_fabric(left: int, right: int, model: CostModel) -> bool:
@@ -161,7 +165,9 @@ def _from_memory(layer: LayerStructure, model: CostModel, device: Device) -> Mul
     if in_fabric(left, right, model):
         fused = _fused(layer, built, outputs) if not model.multipliers else 0
         dsp, area = fused, (built - fused) * left * right
-    return Multiplication(in_memory=True, needed=inputs * outputs, built=built, dsp=dsp, constant_area=0, variable_area=area, shift_bits=0, terms=built)
+    return Multiplication(
+        in_memory=True, needed=inputs * outputs, built=built, dsp=dsp, constant_area=0, variable_area=area, shift_adds=0, shift_bits=0, terms=built
+    )
 
 
 def _fused(layer: LayerStructure, built: int, outputs: int) -> float:

@@ -36,10 +36,14 @@ class Pace:
         margin = share * model.clock_ns if model.uncertainty_ns is None else model.uncertainty_ns
         return cls(budget_ns=max(0.3, model.clock_ns - margin), seven_series=device.family in SEVEN_SERIES, slowest=not re.search("-[23]", model.part))
 
+    @property
+    def adders(self) -> float:
+        """Adders behind one another that a cycle has time for."""
+        return max(1.0, self.budget_ns / ADD_NS[self.seven_series])
+
     def stages(self, levels: float) -> int:
         """Cycles of a chain of adders."""
-        each = max(1, floor(self.budget_ns / ADD_NS[self.seven_series]))
-        return ceil(levels / each)
+        return ceil(levels / floor(self.adders))
 
     def depth(self, product: Multiplication, outputs: int) -> int:
         """Registers between operands and sums: a multiplier, then a tree of adders."""
@@ -70,7 +74,7 @@ def layer_timing(layer: LayerStructure, model: CostModel, product: Multiplicatio
 
 def _parallel(layer: LayerStructure, model: CostModel, product: Multiplication, pace: Pace) -> Timing:
     depth = pace.depth(product, layer.products[1])
-    if layer.role in {Role.CONVOLUTION, Role.DEPTHWISE} and model.dataflow:
+    if layer.role in {Role.CONVOLUTION, Role.DEPTHWISE} and not layer.unrolled(dataflow=model.dataflow, parallel=True):
         each = layer.reuse if product.in_memory else max(1, min(layer.reuse, product.rounds + depth))
         latency = layer.partitions * each + depth + 2
         return Timing(latency=latency, ii=latency, lead=depth)

@@ -109,7 +109,7 @@ class _Finding:
         return LayerStructure(
             name=node.name,
             role=role,
-            what=str(node.attributes.get("activation", node.attributes.get("op", node.kind))).lower(),
+            what=_what(node),
             inputs=inputs,
             in_shape=_three(before),
             out_shape=after,
@@ -145,6 +145,13 @@ class _Finding:
         if node.inputs:
             return self.seen[node.inputs[0]][0]
         raise InternalError(what=f"helper '{node.name}' without a shape")
+
+
+def _what(node: HlsNode) -> str:
+    """The template's name as far as it matters: hls4ml makes pointwise convolutions of lines with one tap."""
+    if node.kind == "Conv1D" and node.attributes.get("filt_width") == 1:
+        return "pointwise_conv_1d_cl"
+    return str(node.attributes.get("activation", node.attributes.get("op", node.kind))).lower()
 
 
 def _role(node: HlsNode) -> Role:

@@ -7,7 +7,7 @@ import pytest
 
 from fpgacnn.design import BackendName, IoType
 from fpgacnn.estimation.amounts import take_apart
-from fpgacnn.estimation.memory import Fifo, fifo_blocks
+from fpgacnn.estimation.memory import Fifo, fifo_blocks, fifo_registers, fifos
 from fpgacnn.structure import Role, Wire
 from fpgacnn.targets import find_device
 from tests.structures import RESOURCE, dense, elementwise, model, pipeline
@@ -31,7 +31,16 @@ def test_vivado_has_a_queue_for_each_channel(depth: int, channels: int, bits: in
     ("depth", "channels", "bits", "blocks"), [(720, 64, 16, 57), (112, 32, 16, 29), (36, 8, 16, 8), (9, 16, 16, 15), (1, 64, 16, 0), (4761, 3, 16, 24)]
 )
 def test_vitis_has_one_queue_of_all_channels(depth: int, channels: int, bits: int, blocks: int) -> None:
-    assert fifo_blocks(queue(depth, channels, bits), model(dense([[1]]), tool=BackendName.VITIS, version="2023.1")) == blocks
+    layer = elementwise(Role.COMPARE, (1, depth, channels), name="a", output=Wire(width=bits, integer=1))
+    (queue,) = fifos(layer, model(layer, tool=BackendName.VITIS, version="2023.1", outputs=()))
+    assert (queue.channels, queue.bits) == (1, channels * bits)
+    assert fifo_blocks(queue, model(layer, tool=BackendName.VITIS, version="2023.1")) == blocks
+
+
+@pytest.mark.parametrize(("version", "registers"), [("2022.2", 2 * 256 + 4), ("2024.1", 160)])
+def test_vitis_registers_both_ends_of_a_queue_up_to_2022(version: str, registers: int) -> None:
+    whole = model(dense([[1]]), tool=BackendName.VITIS, version=version)
+    assert fifo_registers(Fifo(depth=169, channels=1, bits=256), whole) == registers
 
 
 def test_a_stream_with_two_readers_is_copied() -> None:
@@ -61,7 +70,38 @@ def test_softmax_has_a_table_more_for_its_reciprocal() -> None:
     assert take_apart(pipeline(layer), find_device("zcu102")).layers[0].table_blocks == 4
 
 
-def test_arrays_between_parallel_layers_are_registers() -> None:
+def test_between_tasks_that_hand_over_arrays_every_element_is_a_queue_of_two() -> None:
+    layers = [elementwise(Role.COMPARE, (4, 4, 8), name="a"), elementwise(Role.COMPARE, (4, 4, 8), name="b", inputs=("a",))]
+    vitis = take_apart(model(*layers, io=IoType.PARALLEL, tool=BackendName.VITIS), find_device("zcu102"))
+    assert [one.queues for one in vitis.layers] == [(Fifo(depth=2, channels=128, bits=16),), ()]
+    assert [one.bram_18k for one in vitis.layers] == [0, 0]
+
+
+def test_vivado_keeps_the_networks_input_as_one_word_in_block_ram() -> None:
+    layers = [
+        elementwise(Role.COMPARE, (10, 1, 14), name="a", input=Wire(width=10, integer=3)),
+        elementwise(Role.COMPARE, (10, 1, 14), name="b", inputs=("a",)),
+    ]
+    vivado = take_apart(model(*layers, io=IoType.PARALLEL), find_device("zcu102"))
+    assert [one.bram_18k for one in vivado.layers] == [78, 0]
+
+
+def test_pipelines_have_no_queues() -> None:
     layer = elementwise(Role.COMPARE, (28, 28, 8), name="a")
-    found = take_apart(model(layer, elementwise(Role.COMPARE, (28, 28, 8), name="b"), io=IoType.PARALLEL), find_device("zcu102"))
-    assert [one.bram_18k for one in found.layers] == [0, 0]
+    assert take_apart(pipeline(layer), find_device("zcu102")).layers[0].queues == ()
+
+
+def test_a_recurrent_layer_keeps_two_matrices_and_a_table_for_every_second_gate() -> None:
+    layer = elementwise(
+        Role.RECURRENT, (1, 1, 120), reuse=30, recurrent_reuse=30, gates=3, strategy=RESOURCE, in_shape=(1, 20, 6), weight=Wire(width=16, integer=6)
+    )
+    found = take_apart(model(layer), find_device("zcu102")).layers[0]
+    assert (found.weight_blocks, found.table_blocks) == (32 + 640, 180)
+
+
+def test_softmax_tables_by_tool() -> None:
+    layer = elementwise(Role.SOFTMAX, (1, 1, 5), table=TABLE, table_entries=1024)
+    blocks = [
+        take_apart(pipeline(layer, tool=BackendName.VITIS, version=version), find_device("zcu102")).layers[0].table_blocks for version in ("2021.1", "2022.2")
+    ]
+    assert blocks == [5, 8]
