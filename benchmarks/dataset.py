@@ -1,6 +1,7 @@
 """A data set of synthesized hls4ml designs as values: what was asked for, and what the vendor's tools said.
 
-The form is one folder a design with a meta.json; fields that are missing or unknown make a design poorer, not an error.
+The form is one folder a design with a meta.json. A field that is missing, unknown or of another kind makes a design
+poorer, not an error; a design without layers or without a csynth result is left out.
 """
 
 from __future__ import annotations
@@ -24,11 +25,16 @@ from fpgacnn.targets import find
 
 QUANTITIES = ("LUT", "FF", "DSP", "BRAM_18K", "URAM", "latency", "II")
 AFTER = ("LUT", "FF", "DSP", "BRAM_18K")
+OF_INSTANCES = {"LUT": "LUT", "FF": "FF", "DSP": "DSP", "BRAM_18K": "BRAM_18K", "latency": "lat_max", "II": "ii_max"}
+LIKE_SEVEN, LIKE_ULTRASCALE = "xc7z020clg400-1", "xcvu9p-flgb2104-2-i"
+"""Stand in for parts that the table does not know."""
+
+LARGEST = 1 << 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One design: its structure, the truth of the csynth report, of its layers, and of logic synthesis."""
+    """One design: its structure, the truth of the csynth report, of its layers (by their place), and of logic synthesis."""
 
     name: str
     repository: str
@@ -46,34 +52,68 @@ class Sample:
 def read(folder: Path) -> Iterator[Sample]:
     """All designs whose firmware matches their report."""
     for path in sorted((folder / "designs").glob("*/meta.json")):
-        meta = json.loads(path.read_text(encoding="utf-8"))
-        sample = _sample(meta, path.parent)
+        sample = read_design(json.loads(path.read_text(encoding="utf-8")), path.parent)
         if sample is not None:
             yield sample
 
 
-def _sample(meta: Mapping[str, Any], folder: Path) -> Sample | None:
-    result = meta.get("result") or {}
-    if meta.get("tier", "A") != "A" or not meta.get("layers") or not result.get("LUT") or find(str(meta.get("part"))) is None:
+def read_design(meta: object, folder: Path) -> Sample | None:
+    """One design; None where it cannot be judged."""
+    entries = mapping(meta)
+    result = mapping(entries.get("result"))
+    if text(entries.get("tier"), "A") != "A" or not _layers(entries) or not number(result.get("LUT")):
         return None
     weights = _weights(folder / "weights_int.npz")
-    model = structure(meta, weights)
-    strategies = {layer.strategy.value for layer in model.layers if layer.role in {Role.DENSE, Role.CONVOLUTION, Role.DEPTHWISE}}
-    truth = {name: result.get(name) for name in QUANTITIES[:5]}
-    truth |= {"latency": result.get("latency_max"), "II": result.get("ii_max")}
+    model = structure(entries, weights)
+    strategies = {layer.strategy.value for layer in model.layers if layer.role in {Role.DENSE, Role.CONVOLUTION, Role.DEPTHWISE, Role.RECURRENT}}
+    truth = {name: number(result.get(name)) for name in QUANTITIES[:5]}
+    truth |= {"latency": number(result.get("latency_max")), "II": number(result.get("ii_max"))}
+    name = text(entries.get("id"), folder.name)
     return Sample(
-        name=str(meta.get("id", folder.name)),
-        repository=str(meta.get("repo", folder.name)),
-        group=str(meta.get("near_duplicate_group") or meta.get("id") or folder.name),
+        name=name,
+        repository=text(entries.get("repo"), folder.name),
+        group=text(entries.get("near_duplicate_group"), name),
         tool=model.tool.value,
         io=model.io.value,
         strategy="resource" if "resource" in strategies else "latency",
         model=model,
-        truth={name: float(value) for name, value in truth.items() if isinstance(value, int | float)},
-        layers=_layer_truth(meta),
-        after=_after(meta),
+        truth={quantity: value for quantity, value in truth.items() if value is not None},
+        layers=_layer_truth(entries),
+        after=_after(entries),
         known_weights=bool(weights),
     )
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """A JSON object, or an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def listing(value: object) -> list[Any]:
+    """A JSON array, or an empty one for anything else."""
+    return value if isinstance(value, list) else []
+
+
+def number(value: object) -> float | None:
+    """A number that is not negative, or None."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < LARGEST:
+        return None
+    return float(value)
+
+
+def whole(value: object) -> int | None:
+    """A whole number that is not negative, or None."""
+    found = number(value)
+    return None if found is None else int(found)
+
+
+def text(value: object, default: str) -> str:
+    """A text that is not empty, or the default."""
+    return value if isinstance(value, str) and value else default
+
+
+def _layers(meta: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [mapping(entry) for entry in listing(meta.get("layers"))]
 
 
 def _weights(path: Path) -> dict[str, Any]:
@@ -83,134 +123,139 @@ def _weights(path: Path) -> dict[str, Any]:
         return {name: archive[name] for name in archive.files}
 
 
+def _config_number(entry: Mapping[str, Any]) -> str:
+    """The number of a layer's configuration, by which streams and instances are named."""
+    found = re.search(r"\d+$", text(entry.get("config"), ""))
+    return found.group() if found else ""
+
+
 def _layer_truth(meta: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     """Numbers of the one instance of a layer, by the layer's place in the list."""
     by_config: dict[str, list[Mapping[str, Any]]] = {}
-    for instance in (meta.get("instances") or {}).values():
-        by_config.setdefault(str(instance.get("config")), []).append(instance)
+    for instance in map(mapping, mapping(meta.get("instances")).values()):
+        by_config.setdefault(text(instance.get("config"), ""), []).append(instance)
     found: dict[str, dict[str, float]] = {}
-    for place, layer in enumerate(meta["layers"]):
-        key = re.search(r"\d+$", str(layer.get("config", "")))
-        instances = by_config.get(f"config{key.group()}", []) if key else []
+    for place, entry in enumerate(_layers(meta)):
+        instances = by_config.get(f"config{_config_number(entry)}", [])
         if len(instances) == 1:
-            one = instances[0]
-            names = {"LUT": "LUT", "FF": "FF", "DSP": "DSP", "BRAM_18K": "BRAM_18K", "latency": "lat_max", "II": "ii_max"}
-            found[str(place)] = {name: float(one[key]) for name, key in names.items() if isinstance(one.get(key), int | float)}
+            values = {name: number(instances[0].get(key)) for name, key in OF_INSTANCES.items()}
+            found[str(place)] = {name: value for name, value in values.items() if value is not None}
     return found
 
 
 def _after(meta: Mapping[str, Any]) -> dict[str, float]:
-    """Logic synthesis, where its report is no leftover of another run."""
-    report = meta.get("vivado_synth") or {}
-    if meta.get("vivado_synth_suspect_stale") or not report.get("LUT"):
+    """Logic synthesis, where its report is no leftover of another run; its tiles are counted as two 18 Kb blocks."""
+    report = mapping(meta.get("vivado_synth"))
+    if meta.get("vivado_synth_suspect_stale") or not number(report.get("LUT")):
         return {}
-    found = {name: report.get(name) for name in ("LUT", "FF", "DSP")}
-    blocks = report.get("BRAM36")
-    found["BRAM_18K"] = None if blocks is None else 2 * blocks
-    return {name: float(value) for name, value in found.items() if isinstance(value, int | float)}
+    tiles = number(report.get("BRAM36"))
+    found = {name: number(report.get(name)) for name in ("LUT", "FF", "DSP")} | {"BRAM_18K": None if tiles is None else 2 * tiles}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def structure(meta: Mapping[str, Any], weights: Mapping[str, Any]) -> CostModel:
     """A design's structure from its meta.json."""
-    tool = str(meta.get("tool", "Vivado HLS 2019.2"))
+    tool = text(meta.get("tool"), "Vivado HLS 2019.2")
     version = re.search(r"\d{4}\.\d(\.\d)?", tool)
-    io = IoType.STREAM if "stream" in str(meta.get("io_type")) else IoType.PARALLEL
-    pragmas = [str(one) for one in meta.get("pragmas") or []]
+    io = IoType.STREAM if "stream" in text(meta.get("io_type"), "") else IoType.PARALLEL
+    dataflow = io is IoType.STREAM or any(text(one, "").startswith("DATAFLOW") for one in listing(meta.get("pragmas")))
     layers: list[LayerStructure] = []
-    for place, entry in enumerate(meta["layers"]):
+    for place, entry in enumerate(_layers(meta)):
         before = layers[-1] if layers else None
         layers.append(layer_of(_call(entry, str(place), (before.name,) if before else (), weights, meta), before))
-    dataflow = io is IoType.STREAM or any(one.startswith("DATAFLOW") for one in pragmas)
-    directive = meta.get("mul_impl_directive")
+    directive = text(meta.get("mul_impl_directive"), "")
     return CostModel(
         layers=tuple(layers) if dataflow else without_dead(tuple(layers), _kernels(meta, weights)),
         io=io,
         tool=BackendName.VITIS if "vitis" in tool.lower() else BackendName.VIVADO,
         dataflow=dataflow,
-        part=str(meta["part"]),
-        clock_ns=float(meta.get("clock_ns") or 5.0),
-        uncertainty_ns=meta.get("clock_uncertainty_ns"),
+        part=_part(text(meta.get("part"), "")),
+        clock_ns=number(meta.get("clock_ns")) or 5.0,
+        uncertainty_ns=number(meta.get("clock_uncertainty_ns")),
         outputs=(layers[-1].name,),
         version=version.group() if version else "",
-        multipliers={"dsp": "dsp", "fabric": "fabric"}.get(str(directive), ""),
-        fifo_depths=_depths(meta, layers),
+        multipliers=directive if directive in {"dsp", "fabric"} else "",
+        inlined_shift=any(text(tag, "").startswith("v0.7") for tag in listing(mapping(meta.get("hls4ml_templates")).get("best_matching_tags"))),
+        fifo_depths=_depths(meta),
     )
+
+
+def _part(part: str) -> str:
+    if find(part) is not None:
+        return part
+    return LIKE_SEVEN if part.lower().startswith("xc7") else LIKE_ULTRASCALE
 
 
 def _kernels(meta: Mapping[str, Any], weights: Mapping[str, Any]) -> dict[str, NDArray[np.int64]]:
     """The kernels of dense layers (inputs, outputs), by the layer's place."""
     found = {}
-    for place, entry in enumerate(meta["layers"]):
-        names = [one.get("var") for one in entry.get("weights") or [] if isinstance(one, dict)]
-        if entry.get("fn") == "dense" and names and names[0] in weights:
-            found[str(place)] = np.asarray(weights[names[0]], np.int64).reshape(int(entry["n_in"]), int(entry["n_out"]))
+    for place, entry in enumerate(_layers(meta)):
+        names = [text(one.get("var"), "") for one in map(mapping, listing(entry.get("weights")))]
+        shape = whole(entry.get("n_in")), whole(entry.get("n_out"))
+        if entry.get("fn") == "dense" and names and names[0] in weights and None not in shape:
+            codes = np.asarray(weights[names[0]], np.int64)
+            if codes.size == (shape[0] or 0) * (shape[1] or 0):
+                found[str(place)] = codes.reshape(shape[0] or 0, shape[1] or 0)
     return found
 
 
-def _depths(meta: Mapping[str, Any], layers: list[LayerStructure]) -> dict[str, int]:
-    """Depths by the layer that writes; streams are named by the number of that layer's configuration."""
-    number = {str(place): re.search(r"\d+$", str(entry.get("config", ""))) for place, entry in enumerate(meta["layers"])}
-    given = {re.sub(r"\D", "", name.removesuffix("_out")): depth for name, depth in (meta.get("fifo_depths") or {}).items()}
-    found = {layer.name: given.get(key.group()) for layer in layers if (key := number[layer.name])}
-    return {name: int(depth) for name, depth in found.items() if depth}
+def _depths(meta: Mapping[str, Any]) -> dict[str, int]:
+    """Depths by the place of the layer that writes."""
+    given = {re.sub(r"\D", "", name.removesuffix("_out")): whole(depth) for name, depth in mapping(meta.get("fifo_depths")).items()}
+    found = {str(place): given.get(_config_number(entry)) for place, entry in enumerate(_layers(meta))}
+    return {name: depth for name, depth in found.items() if depth}
 
 
 def _wire(entry: object) -> Wire | None:
-    if not isinstance(entry, dict) or not isinstance(entry.get("w"), int):
+    given = mapping(entry)
+    width, integer = whole(given.get("w")), given.get("i")
+    if not width or width > 4096:
         return None
-    signed = bool(entry.get("signed", True))
-    rounds, saturates = entry.get("q") not in {None, "AP_TRN"}, entry.get("o") not in {None, "AP_WRAP"}
-    integer = entry.get("i")
-    return Wire(width=entry["w"], integer=integer if isinstance(integer, int) else entry["w"], signed=signed, rounds=rounds, saturates=saturates)
+    rounds, saturates = text(given.get("q"), "AP_TRN") != "AP_TRN", text(given.get("o"), "AP_WRAP") != "AP_WRAP"
+    point = integer if isinstance(integer, int) and abs(integer) < 4096 else width
+    return Wire(width=width, integer=point, signed=given.get("signed") is not False, rounds=rounds, saturates=saturates)
 
 
 def _call(entry: Mapping[str, Any], name: str, inputs: tuple[str, ...], weights: Mapping[str, Any], meta: Mapping[str, Any]) -> Call:
     """A layer's entry as the call that it describes."""
-    function = str(entry.get("fn", "unknown"))
-    product = entry["mult"] if isinstance(entry.get("mult"), dict) else entry
-    numbers = {key: int(value) for key, value in entry.items() if isinstance(value, int | float) and not isinstance(value, bool)}
-    reuse = next((int(one["reuse_factor"]) for one in (product, entry) if isinstance(one.get("reuse_factor"), int)), 1)
+    function = text(entry.get("fn"), "unknown")
+    product = mapping(entry.get("mult")) or entry
+    reuse = next((found for one in (product, entry) if (found := whole(one.get("reuse_factor")))), 1)
     recurrent = role_of(function) is Role.RECURRENT
     types = {key.removesuffix("_t") if key in {"in_t", "out_t"} else key: wire for key, value in entry.items() if (wire := _wire(value))}
+    strategies = (product.get("strategy"), entry.get("strategy"), entry.get("io_type") if recurrent else None)
     return Call(
         name=name,
         function=function,
         inputs=inputs,
-        numbers=numbers,
+        numbers={key: found for key, value in entry.items() if (found := whole(value)) is not None},
         types=types,
-        packs=(_pack(entry.get("in_t")), _pack(entry.get("out_t"))),
+        packs=(whole(mapping(entry.get("in_t")).get("pack")), whole(mapping(entry.get("out_t")).get("pack"))),
         reuse=reuse,
-        recurrent_reuse=_recurrent_reuse(entry, reuse, meta) if recurrent else 1,
-        strategy=str(product.get("strategy") or entry.get("strategy") or (entry.get("io_type") if recurrent else "")),
+        recurrent_reuse=_recurrent_reuse(entry, function, reuse, meta) if recurrent else 1,
+        strategy=next((one for one in strategies if isinstance(one, str)), ""),
         weights=_summary(entry, weights),
     )
 
 
-def _pack(entry: object) -> int | None:
-    pack = entry.get("pack") if isinstance(entry, dict) else None
-    return pack if isinstance(pack, int) and pack > 0 else None
-
-
-def _recurrent_reuse(entry: Mapping[str, Any], reuse: int, meta: Mapping[str, Any]) -> int:
+def _recurrent_reuse(entry: Mapping[str, Any], function: str, reuse: int, meta: Mapping[str, Any]) -> int:
     """The second matrix' reuse factor, which is not told: the legal one nearest to the design's."""
-    states = int(entry.get("n_state") or entry.get("n_out") or 1)
-    outputs = states * (4 if str(entry.get("fn")).startswith("lstm") else 3)
-    wishes = [one for one in meta.get("reuse_factors") or [] if isinstance(one, int)]
-    model = (meta.get("hls4ml_config") or {}).get("Model") or {}
-    wish = model.get("ReuseFactor") if isinstance(model.get("ReuseFactor"), int) else max(wishes, default=reuse)
-    return reuse_factors.chosen(states, outputs, states * outputs, wish, layer="", explicit=False)
+    states = whole(entry.get("n_state")) or whole(entry.get("n_out")) or 1
+    outputs = states * (4 if function.startswith("lstm") else 3)
+    wishes = [found for one in listing(meta.get("reuse_factors")) if (found := whole(one))]
+    told = whole(mapping(mapping(meta.get("hls4ml_config")).get("Model")).get("ReuseFactor"))
+    return reuse_factors.chosen(states, outputs, states * outputs, told or max(wishes, default=reuse), layer="", explicit=False)
 
 
 def _summary(entry: Mapping[str, Any], weights: Mapping[str, Any]) -> WeightSummary | None:
     """The layer's weights: counted where they are there, else from the statistics."""
-    tables = [one for one in entry.get("weights") or [] if isinstance(one, dict) and str(one.get("var", "")).startswith(("w", "s"))]
+    tables = [one for one in map(mapping, listing(entry.get("weights"))) if text(one.get("var"), "").startswith(("w", "s"))]
     if not tables:
         return None
-    codes = [weights[one["var"]] for one in tables if one.get("var") in weights]
-    if len(codes) == len(tables):
-        summaries = [summarize(np.asarray(one, np.int64)) for one in codes]
-        told = [one.get("zeros_header", one.get("zeros")) for one in tables]
-        zeros = sum(one for one in told if isinstance(one, int)) if all(isinstance(one, int) for one in told) else None
+    if all(one["var"] in weights for one in tables):
+        summaries = [summarize(np.asarray(weights[one["var"]], np.int64)) for one in tables]
+        told = [whole(one.get("zeros_header")) for one in tables]
+        zeros = None if None in told else sum(one or 0 for one in told)
         return WeightSummary(classes=tuple(one for summary in summaries for one in summary.classes), told_zeros=zeros)
     found = [_from_statistics(one) for one in tables]
     if any(one is None for one in found):
@@ -219,14 +264,16 @@ def _summary(entry: Mapping[str, Any], weights: Mapping[str, Any]) -> WeightSumm
 
 
 def _from_statistics(one: Mapping[str, Any]) -> tuple[WeightClass, ...] | None:
-    count = one.get("n") or prod(one.get("shape") or [0])
-    zeros = one.get("zeros_quantized", one.get("zeros", one.get("zeros_header")))
-    digits, powers, largest = one.get("csd_digits"), one.get("pow2"), one.get("max_abs_int")
+    """Weights of which only sums are known: the digits of those with two and more are spread evenly."""
+    sizes = [whole(size) or 0 for size in listing(one.get("shape"))]
+    count = whole(one.get("n")) or (prod(sizes) if sizes else 0)
+    zeros = next((found for key in ("zeros_quantized", "zeros", "zeros_header") if (found := whole(one.get(key))) is not None), None)
+    digits, powers = whole(one.get("csd_digits")), whole(one.get("pow2"))
     if not count or zeros is None or digits is None or powers is None:
         return None
     many = max(0, count - zeros - powers)
     average = max(2.0, (digits - powers) / many) if many else 2.0
-    width = max(2, int(largest or 255).bit_length() - 1)
+    width = max(2, (whole(one.get("max_abs_int")) or 255).bit_length() - 1)
     two = round(many * max(0.0, min(1.0, 3.0 - average)))
-    shapes = ((0, 0, zeros), (1, width, powers), (2, width, two), (max(3, round(average)), width, many - two))
-    return tuple(WeightClass(digits=d, bits=b, count=n, distinct=n) for d, b, n in shapes)
+    found = ((0, 0, zeros), (1, width, powers), (2, width, two), (max(3, round(average)), width, many - two))
+    return tuple(WeightClass(digits=d, bits=b, count=n, distinct=n) for d, b, n in found)

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import mean, median
 
 import numpy as np
 from dataset import AFTER, QUANTITIES, read
@@ -41,13 +42,14 @@ class Judged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """Errors of one quantity in one group of designs."""
+    """Errors of one quantity in one group of designs: the median over designs, and the mean over repositories of each one's median."""
 
     quantity: str
     group: str
     designs: int
     repositories: int
     median_ape: float
+    macro_ape: float
     p90_ape: float
     band_coverage: float
 
@@ -164,9 +166,15 @@ def score(judged: Sequence[Judged]) -> Iterator[Score]:
                 designs=len({(one.case.sample.repository, one.case.sample.group) for one, _ in counted}),
                 repositories=len({one.case.sample.repository for one, _ in counted}),
                 median_ape=weighted_quantile(errors, weights, 0.5),
+                macro_ape=_macro([(one.case.sample.repository, float(error)) for (one, _), error in zip(counted, errors, strict=True)]),
                 p90_ape=weighted_quantile(errors, weights, 0.9),
                 band_coverage=float((inside * weights).sum() / weights.sum()),
             )
+
+
+def _macro(errors: Sequence[tuple[str, float]]) -> float:
+    repositories = {repository for repository, _ in errors}
+    return mean(median(error for name, error in errors if name == repository) for repository in repositories)
 
 
 def _holds(one: Judged, quantity: str, truth: float) -> bool:
@@ -202,9 +210,9 @@ def naive_errors(chosen: Sequence[Case], quantity: str) -> float | None:
 def show(scores: Sequence[Score], chosen: Sequence[Case]) -> None:
     """One row a quantity and group."""
     print(f"{len(chosen)} designs, {len(_repositories(chosen))} repositories; each repository weighs the same")
-    print(f"{'quantity':16} {'group':20} {'designs':>7} {'repos':>6} {'median':>8} {'p90':>8} {'in band':>8}")
+    print(f"{'quantity':16} {'group':20} {'designs':>7} {'repos':>6} {'median':>8} {'macro':>8} {'p90':>8} {'in band':>8}")
     for one in scores:
-        shares = f"{one.median_ape:8.1%} {one.p90_ape:8.1%} {one.band_coverage:8.0%}"
+        shares = f"{one.median_ape:8.1%} {one.macro_ape:8.1%} {one.p90_ape:8.1%} {one.band_coverage:8.0%}"
         print(f"{one.quantity:16} {one.group:20} {one.designs:7} {one.repositories:6} {shares}")
     print("\nyardsticks: median distance of csynth's own number from logic synthesis, and of a rule of thumb from csynth")
     for quantity in YARDSTICKS:
@@ -219,6 +227,7 @@ def document(judged: Sequence[Judged], scores: Sequence[Score], chosen: Sequence
     for one in scores:
         table.setdefault(one.quantity, {})[one.group] = {
             "median_ape": one.median_ape,
+            "macro_ape": one.macro_ape,
             "p90_ape": one.p90_ape,
             "designs": one.designs,
             "repositories": one.repositories,

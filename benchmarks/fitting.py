@@ -49,6 +49,8 @@ EXPECTED = {
         Piece.PORTS: 19,
         Piece.QUEUES: 12,
         Piece.ROUND_BITS: 5,
+        Piece.FILL: 1.2,
+        Piece.SOFTMAX: 120,
         Piece.COMPARE_BITS: 1.7,
         Piece.QUEUE_BITS: 1,
     },
@@ -59,6 +61,8 @@ EXPECTED = {
         Piece.WINDOW_BITS: 1,
         Piece.SELECTED_BITS: 2,
         Piece.QUEUE_REGISTERS: 1,
+        Piece.FILL: 0.8,
+        Piece.SOFTMAX_STAGES: 13,
     },
 }
 """What single lines of module reports say a piece costs; the fit moves away from it as far as the designs demand."""

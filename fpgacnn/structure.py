@@ -231,6 +231,7 @@ class CostModel:
 
     `fifo_depths` are by the layer that writes; where one is missing, hls4ml's rule holds: a place for every position.
     `dataflow`: layers run side by side; else the top function is one pipeline and every loop is unrolled.
+    `inlined_shift`: hls4ml 0.7 inlined the shift of a streamed convolution's window, and its pipeline with it.
     `multipliers` names a directive that forces every multiplier into "dsp" or "fabric".
     """
 
@@ -244,6 +245,7 @@ class CostModel:
     outputs: tuple[str, ...] = ()
     version: str = ""
     multipliers: str = ""
+    inlined_shift: bool = False
     fifo_depths: Mapping[str, int] = field(default_factory=dict)
 
     def readers(self, name: str) -> tuple[LayerStructure, ...]:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from fpgacnn.design import BackendName, IoType
 from fpgacnn.estimation.memory import SHIFT_REGISTER_DEPTH, Fifo, fifo_blocks, fifo_registers, values_at_once
 from fpgacnn.estimation.multiply import Multiplication
-from fpgacnn.estimation.timing import Pace
+from fpgacnn.estimation.timing import Pace, elementwise_depth
 from fpgacnn.structure import CostModel, LayerStructure, Role
 
 FULL_SELECT_INPUTS = 256
@@ -32,6 +32,7 @@ class Piece(StrEnum):
     SELECTED_BITS = "inputs that a reuse loop selects from, bits"
     FULL_SELECT = "a selection from all inputs for each multiplier, bits"
     ACCUMULATE = "accumulators, bits"
+    FILL = "windows of all positions that a loop chooses from, bits"
     WINDOW = "values in windows"
     WINDOW_BITS = "values in windows, bits"
     LINE = "line buffers, bits"
@@ -42,6 +43,7 @@ class Piece(StrEnum):
     POOL = "values that pools compare or add"
     POOL_BITS = "values that pools compare or add, bits"
     SOFTMAX = "softmax values"
+    SOFTMAX_STAGES = "softmax values, by cycles"
     TABLE = "table lookups"
     MOVE = "values that are moved"
     RECURRENT = "states of recurrent layers"
@@ -59,7 +61,7 @@ Pieces: TypeAlias = Mapping[Piece, float]
 def layer_pieces(layer: LayerStructure, model: CostModel, product: Multiplication, pace: Pace, queues: tuple[Fifo, ...]) -> Pieces:
     """All that a layer is built of, its output streams included; every piece is named, nothing may be left out."""
     found = dict.fromkeys(Piece, 0.0)
-    parts = [{Piece.LAYERS: 1.0}, _arithmetic(layer, model, product, pace), _elementwise(layer, model)]
+    parts = [{Piece.LAYERS: 1.0}, _arithmetic(layer, model, product, pace), _elementwise(layer, model, pace)]
     if model.io is IoType.STREAM:
         parts.append(_buffers(layer, model))
     for part in (*parts, *(_queue(queue, model) for queue in queues)):
@@ -88,7 +90,9 @@ def _arithmetic(layer: LayerStructure, model: CostModel, product: Multiplication
         found |= {Piece.SELECTED: inputs, Piece.SELECTED_BITS: inputs * layer.input.width}
         if inputs <= FULL_SELECT_INPUTS and model.tool is BackendName.VIVADO:
             found[Piece.FULL_SELECT] = product.built * layer.input.width * (1 if inputs <= WIDE_SELECT_INPUTS else 2)
-    elif product.rounds > 1:
+    if model.io is IoType.PARALLEL and layer.role in {Role.CONVOLUTION, Role.DEPTHWISE} and copies == 1:
+        found[Piece.FILL] = inputs * layer.partitions * layer.input.width
+    if not product.in_memory and product.rounds > 1:
         found |= {Piece.SHARED: product.needed, Piece.SHARED_BITS: product.needed * width}
     return {piece: copies * amount for piece, amount in found.items()}
 
@@ -106,7 +110,7 @@ def copies_of(layer: LayerStructure, model: CostModel) -> int:
     return max(1, layer.positions) if layer.unrolled(dataflow=model.dataflow, parallel=model.io is IoType.PARALLEL) else 1
 
 
-def _elementwise(layer: LayerStructure, model: CostModel) -> dict[Piece, float]:
+def _elementwise(layer: LayerStructure, model: CostModel, pace: Pace) -> dict[Piece, float]:
     values = values_at_once(layer, model)
     match layer.role:
         case Role.COMPARE | Role.SCALE | Role.MERGE:
@@ -117,7 +121,8 @@ def _elementwise(layer: LayerStructure, model: CostModel) -> dict[Piece, float]:
             compared = values * (prod(layer.window) if layer.role is Role.POOL else 2)
             return {Piece.POOL: compared, Piece.POOL_BITS: compared * layer.input.width}
         case Role.SOFTMAX:
-            return {Piece.SOFTMAX: values}
+            shared = 2 if model.io is IoType.STREAM else 1
+            return {Piece.SOFTMAX: shared * values, Piece.SOFTMAX_STAGES: values * elementwise_depth(layer, pace)}
         case Role.TABLE:
             return {Piece.TABLE: values}
         case Role.PAD | Role.MOVE | Role.UNKNOWN:

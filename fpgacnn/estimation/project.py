@@ -147,9 +147,18 @@ def read_project(folder: Path, part: str | None = None, clock_ns: float | None =
         dataflow=dataflow,
         part=part,
         clock_ns=clock_ns,
+        inlined_shift=_shift_is_inlined(firmware / "nnet_utils" / "nnet_conv_stream.h"),
         outputs=tuple(layer.name for layer in layers if not any(layer.name in other.inputs for other in layers)),
         fifo_depths={name: int(depth) for name, depth in _DEPTH.findall(code) if name in written},
     )
+
+
+def _shift_is_inlined(header: Path) -> bool:
+    """hls4ml 0.7 inlines the functions around the shift of a window; later ones do not, and say so in a pragma."""
+    if not header.is_file():
+        return False
+    function = re.search(r"void compute_output_buffer_2d\(.*?\n\}", _text(header), re.DOTALL)
+    return function is not None and re.search(r"^\s*#pragma HLS INLINE recursive", function.group(), re.MULTILINE) is not None
 
 
 def _text(path: Path) -> str:

@@ -150,10 +150,17 @@ def pixel_cycles(layer: LayerStructure, model: CostModel, product: Multiplicatio
     """
     depth = pace.depth(product, layer.products[1])
     if product.in_memory:
-        return layer.reuse + around_reuse_loop(model, pace)
+        return layer.reuse + around_reuse_loop(model, pace) + _shift_loops(layer, model)
     vitis = model.tool is BackendName.VITIS and layer.in_shape[0] > 1
     shared = 1 if layer.reuse == 1 else min(layer.reuse, product.rounds + depth + (1 if pace.budget_ns > RELAXED_NS else 2))
     return max(shared, depth + 2) if vitis else shared
+
+
+def _shift_loops(layer: LayerStructure, model: CostModel) -> int:
+    """Cycles of the loops over channels that Vivado HLS leaves one after the other where the window's shift was inlined."""
+    rows, channels = layer.window[0], layer.in_shape[2]
+    alone = model.inlined_shift and model.tool is BackendName.VIVADO and rows > 1 and channels > 1
+    return (2 * rows + 1) * channels if alone else 0
 
 
 def around_reuse_loop(model: CostModel, pace: Pace) -> int:

@@ -172,3 +172,10 @@ def test_strange_text_makes_a_layer_poorer_not_an_error(folder: Path) -> None:
     convolution = read_project(folder).layers[0]
     assert convolution.in_shape == (28, 1, 1)
     assert convolution.weight == Wire(width=16, integer=6)
+
+
+@pytest.mark.parametrize(("pragma", "inlined"), [("#pragma HLS INLINE recursive", True), ("// #pragma HLS INLINE recursive", False), ("", False)])
+def test_the_headers_tell_whether_the_windows_shift_is_inlined(folder: Path, pragma: str, *, inlined: bool) -> None:
+    (folder / "firmware" / "nnet_utils").mkdir()
+    (folder / "firmware" / "nnet_utils" / "nnet_conv_stream.h").write_text(f"void compute_output_buffer_2d(\n    int x) {{\n    {pragma}\n    f();\n}}\n")
+    assert read_project(folder).inlined_shift is inlined

@@ -106,3 +106,10 @@ def test_nothing_takes_no_time() -> None:
 def test_a_recurrent_layer_takes_its_longer_matrix_every_step() -> None:
     layer = elementwise(Role.RECURRENT, (1, 1, 32), in_shape=(1, 100, 3), steps=100, reuse=24, recurrent_reuse=32, gates=3, strategy=RESOURCE)
     assert cycles(model(layer))[1] == pytest.approx(4202, rel=0.01)
+
+
+def test_an_inlined_shift_adds_loops_over_channels_for_vivado() -> None:
+    layer = convolution(np.full((3, 3, 4, 8), 683), (6, 6), reuse=9, strategy=RESOURCE)
+    plain, inlined = (cycles(model(layer, inlined_shift=flag))[1] for flag in (False, True))
+    assert inlined - plain == 36 * 28
+    assert cycles(model(layer, inlined_shift=True, tool=BackendName.VITIS))[1] < inlined
