@@ -61,6 +61,9 @@ def main() -> int:
     if not chosen:
         sys.stderr.write(f"{asked.dataset}: no design with a report that matches its firmware\n")
         return 2
+    if not asked.no_fit and len(_repositories(chosen)) < 2:
+        sys.stderr.write(f"{asked.dataset}: leaving one repository out needs two of them; --no-fit judges the shipped constants\n")
+        return 2
     judged = shipped_constants(chosen) if asked.no_fit else leave_one_repository_out(chosen)
     if asked.write:
         final = replace(fit(chosen), bands=bands(ratios(judged)))

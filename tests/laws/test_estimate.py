@@ -15,7 +15,7 @@ from tests.structures import RESOURCE, convolution, dense, model
 
 SIZES = st.integers(1, 24)
 SEEDS = st.integers(0, 2**32 - 1)
-WIDTHS = st.integers(2, 20)
+WIDTHS = st.integers(5, 14)
 TOOLS = st.sampled_from(BackendName)
 IOS = st.sampled_from([(IoType.STREAM, True), (IoType.PARALLEL, False), (IoType.PARALLEL, True)])
 
@@ -62,24 +62,13 @@ def test_zeros_cost_nothing(seed: int, inputs: int, outputs: int, io: tuple[IoTy
 @given(seed=SEEDS, width=WIDTHS, wider=st.integers(0, 8), io=IOS, tool=TOOLS, reuse=st.sampled_from([1, 2, 4, 8]), strategy=st.sampled_from(Strategy))
 @settings(max_examples=80, deadline=None)
 def test_wider_data_never_costs_less(seed: int, width: int, wider: int, io: tuple[IoType, bool], tool: BackendName, reuse: int, strategy: Strategy) -> None:
-    """Where both widths are built the same way: at the step from LUTs to DSP slices LUTs fall, so both sides are wide or both narrow."""
-    codes = kernel(seed, 8, 8, 6)
-    narrow, broad = (
-        dense(
-            codes,
-            input=Wire(width=bits, integer=2),
-            accumulator=Wire(width=bits + 10, integer=6),
-            output=Wire(width=bits + 10, integer=6),
-            reuse=reuse,
-            strategy=strategy,
-        )
-        for bits in (width, width + wider)
+    """Multipliers move from LUTs to DSP slices where an operand passes ten bits, and LUTs fall there; so widths are taken on one side of that step."""
+    narrow = width if wider + width <= 10 else width + 11
+    less, more = (
+        estimate(design(dense(kernel(seed, 8, 8, 6), input=data, accumulator=sums, output=sums, reuse=reuse, strategy=strategy), io, tool))
+        for data, sums in ((Wire(width=bits, integer=2), Wire(width=bits + 10, integer=6)) for bits in (narrow, narrow + wider))
     )
-    less, more = estimate(design(narrow, io, tool)), estimate(design(broad, io, tool))
-    assert more.totals.resources.ff.value >= 0
-    if (width > 10) == (width + wider > 10) and width >= 5 and width + wider <= 25:
-        assert all(small <= large for small, large in zip(numbers(less), numbers(more), strict=True))
-    assert more.totals.resources.dsp.value >= less.totals.resources.dsp.value or width <= 10
+    assert all(small <= large for small, large in zip(numbers(less), numbers(more), strict=True))
 
 
 @given(seed=SEEDS, rows=st.integers(3, 12), channels=st.integers(1, 4), filters=st.integers(1, 6), io=IOS, tool=TOOLS, reuse=st.sampled_from([1, 3, 9]))

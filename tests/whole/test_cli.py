@@ -20,7 +20,9 @@ from tests.files import entry, linear, quantized_bits, sequential_file, tiny_mod
 HEAVY = ("hls4ml", "tensorflow", "keras", "matplotlib", "pandas", "scipy", "sklearn")
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("inspect", "model.h5"), ("explain", "FC021"), ("--version",)], ids=lambda value: value[0])
+@pytest.mark.parametrize(
+    "arguments", [("--help",), ("inspect", "model.h5"), ("estimate", "model.h5", "-q"), ("explain", "FC021"), ("--version",)], ids=lambda value: value[0]
+)
 def test_a_small_command_imports_nothing_that_is_slow(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     """What that means in seconds is for benchmarks/startup.py to say."""
     tiny_model(tmp_path / "model.h5")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +19,6 @@ from fpgacnn.structure import CostModel, Role, Wire
 from tests.structures import RESOURCE, convolution, dense, elementwise, model, pipeline
 
 RANDOM = np.random.default_rng(5)
-GOLDEN = Path(__file__).parent / "golden_estimate.txt"
 RELU = Wire(width=8, integer=2, signed=False, rounds=True, saturates=True)
 
 
