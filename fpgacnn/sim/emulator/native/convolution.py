@@ -24,9 +24,12 @@ from fpgacnn.sim.emulator.native.linear import (
 )
 from fpgacnn.sim.emulator.native.machine import Machine
 from fpgacnn.sim.emulator.native.steps import Step, int32, step, stored
-from fpgacnn.sim.emulator.native.sums import Sums
+from fpgacnn.sim.emulator.sums import Sums
 from fpgacnn.sim.emulator.native.tensors import Kind, Storage
 from fpgacnn.sim.emulator.native.values import CHANNEL_PADDING, Code, Value, fits32
+
+ONE_BY_ONE = Blocks(positions=1, rounds=1, channels=1)
+"""Where measurements are wanted, so that no sum is counted that is none."""
 
 Chain = Callable[[Code, Value], Value]
 """Writes the code of the nodes behind the sums."""
@@ -116,10 +119,11 @@ def linear_step(
     first, starts = accumulator_value(code, sums, arithmetic, measured=measured is not None)
     before_lines, code.lines = code.lines, []
     last = fused.behind(code, first if fused.window is None else replace(first, text="t"))
+    code.extremes(last)
     output = make_output(last)
     window = prod(fused.window) if fused.window else 0
     bases = positions(operation, given, layer.shape, fused.window) * given.vector_bytes(machine.bytes_)
-    blocks = _blocks(machine, arithmetic, operation, given, output, window, len(bases))
+    blocks = ONE_BY_ONE if measured else _blocks(machine, arithmetic, operation, given, output, window, len(bases))
     words, offsets = _words(operation, given, arithmetic, blocks, machine)
     inner = inner_loop(code, arithmetic, blocks, sums)
     body = _body(code, arithmetic, blocks, (words, offsets, bases, starts), (first, before_lines), last, output, window)

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 import queue
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fpgacnn.design import Design
 from fpgacnn.errors import InternalError
-from fpgacnn.numeric.fixed import CodeArray, Codes
+from fpgacnn.numeric.fixed import CodeArray, Codes, Format, Overflow, Rounding
 from fpgacnn.sim.emulator.native.build import CCompiler, built
 from fpgacnn.sim.emulator.native.library import Kernels, aligned
 from fpgacnn.sim.emulator.native.lowering import lower
-from fpgacnn.sim.emulator.native.ports import Given
+from fpgacnn.sim.emulator.native.ports import Given, Reading
+from fpgacnn.sim.emulator.native.program import Program
+from fpgacnn.sim.emulator.native.steps import LEAST, MOST
 from fpgacnn.sim.result import SimulationResult
 
 MEMORY_BYTES = 1 << 30
@@ -24,6 +27,20 @@ MEMORY_BYTES = 1 << 30
 
 MOST_EVENTS = 4096
 """Events of a chunk: enough to be fast, few enough that threads end together."""
+
+FLOAT32_WIDTH, FLOAT64_WIDTH = 24, 31
+"""Input formats up to these widths are read from floats by the kernels themselves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What casts did to the results of one node, and between which codes these lay."""
+
+    wraps: int
+    saturations: int
+    ties: int
+    least: int
+    most: int
 
 
 class NativeEmulator:
@@ -35,74 +52,136 @@ class NativeEmulator:
         self._design, self._compiler = design, compiler
         self._threads = threads or usable_processors()
         self.words = f"native, {compiler.machine.name}, {compiler.version}"
-        self._prepared: dict[tuple[bool, tuple[Given, ...]], Prepared] = {}
+        self._prepared: dict[tuple[object, ...], Prepared] = {}
 
     def run(self, inputs: Sequence[Codes], *, trace: bool = False) -> SimulationResult:
         """Compute all events; first axis events.
 
         Raises KernelBuildError, InternalError where an input holds a code that its format has not.
         """
-        prepared = self.prepared(trace=trace, given=(Given.CODES,) * len(inputs))
-        found = prepared.run([np.ascontiguousarray(one.array, np.int64) for one in inputs], self._threads)
-        formats = {name: self._design.plan.layers[name].result.format for name in found}
-        whole = {name: Codes(array=array, format=formats[name]) for name, array in found.items()}
+        found = self._on_codes(trace=trace, measure=False).run(_arrays(inputs), self._threads)
+        if found is None:
+            raise InternalError(what="an input holds codes that its format has not")
+        return self._result(found, trace=trace)
+
+    def run_values(self, values: Sequence[NDArray[np.generic]], modes: Sequence[Format], *, trace: bool = False) -> SimulationResult | None:
+        """Compute events given as floats that the kernels themselves round; None where a value is no finite number.
+
+        `modes` are the formats that the inputs are rounded to; `reads` tells whether kernels can.
+        """
+        readings = tuple(Reading(given=_given(one), low=mode.low, high=mode.high) for one, mode in zip(values, modes, strict=True))
+        found = self._ready(trace=trace, measure=False, readings=readings).run([np.ascontiguousarray(one) for one in values], self._threads)
+        return None if found is None else self._result(found, trace=trace)
+
+    def measure(self, inputs: Sequence[Codes]) -> Mapping[str, Measured]:
+        """What happened in every node: wraps, saturations, rounding ties, the range of its codes.
+
+        Raises KernelBuildError, InternalError.
+        """
+        ready = self._on_codes(trace=False, measure=True)
+        if ready.run(_arrays(inputs), self._threads) is None:
+            raise InternalError(what="an input holds codes that its format has not")
+        return ready.measured()
+
+    def prepare(self) -> None:
+        """Build the kernels now, that would be built on the first run."""
+        self._on_codes(trace=False, measure=False)
+
+    def _on_codes(self, *, trace: bool, measure: bool) -> Prepared:
+        formats = [operation.format for _, operation in self._design.model.input_layers]
+        readings = tuple(Reading(given=Given.CODES, low=form.low, high=form.high) for form in formats)
+        return self._ready(trace=trace, measure=measure, readings=readings)
+
+    def _ready(self, *, trace: bool, measure: bool, readings: tuple[Reading, ...]) -> Prepared:
+        """The kernels for outputs alone or for every node, built once."""
+        key = trace, measure, readings
+        if key not in self._prepared:
+            self._prepared[key] = Prepared(self._design, self._compiler, trace=trace, measure=measure, readings=readings)
+        return self._prepared[key]
+
+    def _result(self, found: Mapping[str, CodeArray], *, trace: bool) -> SimulationResult:
+        whole = {name: Codes(array=array, format=self._design.plan.layers[name].result.format) for name, array in found.items()}
         outputs = {name: whole[name] for name in self._design.model.outputs}
         return SimulationResult(engine=self.name, outputs=outputs, trace=whole if trace else {})
 
-    def prepared(self, *, trace: bool, given: tuple[Given, ...]) -> Prepared:
-        """The kernels for outputs alone or for every node, built once."""
-        key = trace, given
-        if key not in self._prepared:
-            self._prepared[key] = Prepared(self._design, self._compiler, trace=trace, given=given)
-        return self._prepared[key]
+
+def _arrays(inputs: Sequence[Codes]) -> list[CodeArray]:
+    return [np.ascontiguousarray(one.array, np.int64) for one in inputs]
+
+
+def _given(values: NDArray[np.generic]) -> Given:
+    return Given.FLOAT32 if values.dtype == np.float32 else Given.FLOAT64
+
+
+def reads(mode: Format, values: NDArray[np.generic]) -> bool:
+    """Whether kernels can round such floats to such a format."""
+    widest = {np.dtype(np.float32): FLOAT32_WIDTH, np.dtype(np.float64): FLOAT64_WIDTH}.get(values.dtype, 0)
+    return mode.rounding is Rounding.RND_CONV and mode.overflow in {Overflow.SAT, Overflow.SAT_SYM} and mode.width <= widest
 
 
 class Prepared:
-    """One program with its kernels, ready to run."""
+    """One program with its kernels, ready to run, and what has been counted so far."""
 
-    def __init__(self, design: Design, compiler: CCompiler, *, trace: bool, given: tuple[Given, ...]) -> None:
+    def __init__(self, design: Design, compiler: CCompiler, *, trace: bool, measure: bool, readings: tuple[Reading, ...]) -> None:
         model = design.model
         keep = {layer.name for layer in model.layers} if trace else set(model.outputs)
-        self.program = lower(design, compiler.machine, keep=keep, given=given)
+        self.program: Program = lower(design, compiler.machine, keep=keep, given=readings, measure=measure)
         self.kernels = Kernels(self.program, built(self.program.source, compiler), compiler.machine.lanes)
         self._lanes = compiler.machine.lanes
         self._shapes = [model.layer(name).shape for name in self.program.ports]
+        self._what = [tuple(name.rsplit(":", 1)) for name in self.program.tallies]
+        limits = {LEAST: np.iinfo(np.int64).max, MOST: np.iinfo(np.int64).min}
+        self._empty = np.array([limits.get(what, 0) for _, what in self._what] or [0], np.int64)
+        self.counts = self._empty.copy()
 
-    def run(self, inputs: Sequence[NDArray[np.generic]], threads: int) -> dict[str, CodeArray]:
-        """The codes of all written nodes. Raises InternalError."""
+    def run(self, inputs: Sequence[NDArray[np.generic]], threads: int) -> dict[str, CodeArray] | None:
+        """The codes of all written nodes; None where an input held what it may not."""
         events = len(inputs[0])
         results = [np.empty((events, *shape), np.int64) for shape in self._shapes]
         threads = max(1, min(threads, MEMORY_BYTES // max(self.program.memory_bytes, 1), -(-events // self._lanes)))
         size = max(self._lanes, min(MOST_EVENTS, -(-events // (4 * threads) // self._lanes) * self._lanes))
-        if threads == 1:
-            size = max(events, 1)
         waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
         for start in range(0, events, size):
             waiting.put(start)
-        work = self._worker(inputs, results, waiting, size)
+
+        def work(_: int) -> tuple[bool, CodeArray]:
+            return self._work(inputs, results, waiting, size)
+
         if threads == 1:
             held = [work(0)]
         else:
             with ThreadPoolExecutor(threads) as pool:
                 held = list(pool.map(work, range(threads)))
-        if not all(held):
-            raise InternalError(what="an input holds codes that its format has not")
-        return dict(zip(self.program.ports, results, strict=True))
+        for _, counts in held:
+            self._add(counts)
+        return dict(zip(self.program.ports, results, strict=True)) if all(fine for fine, _ in held) else None
 
-    def _worker(self, inputs: Sequence[NDArray[np.generic]], results: Sequence[CodeArray], waiting: queue.SimpleQueue[int], size: int) -> Callable[[int], bool]:
-        events = len(inputs[0])
+    def _work(
+        self, inputs: Sequence[NDArray[np.generic]], results: Sequence[CodeArray], waiting: queue.SimpleQueue[int], size: int
+    ) -> tuple[bool, CodeArray]:
+        """What one thread does: chunk after chunk, until none waits."""
+        memory, counts, events, fine = aligned(self.program.memory_bytes), self._empty.copy(), len(inputs[0]), True
+        while True:
+            try:
+                start = waiting.get_nowait()
+            except queue.Empty:
+                return fine, counts
+            fine &= self.kernels.run(inputs, results, start, min(size, events - start), memory, counts)
 
-        def work(_: int) -> bool:
-            memory = aligned(self.program.memory_bytes)
-            fine = True
-            while True:
-                try:
-                    start = waiting.get_nowait()
-                except queue.Empty:
-                    return fine
-                fine &= self.kernels.run(inputs, results, start, min(size, events - start), memory)
+    def _add(self, counts: CodeArray) -> None:
+        for place, (_, what) in enumerate(self._what):
+            join = {LEAST: min, MOST: max}.get(what)
+            old, new = int(self.counts[place]), int(counts[place])
+            self.counts[place] = join(old, new) if join else old + new
 
-        return work
+    def measured(self) -> Mapping[str, Measured]:
+        """The counts by node."""
+        found: dict[str, dict[str, int]] = {}
+        for (layer, what), count in zip(self._what, self.counts.tolist(), strict=True):
+            of_layer = found.setdefault(layer, {})
+            of_layer[what] = of_layer.get(what, 0) + count
+        words = ("wraps", "saturations", "ties", LEAST, MOST)
+        return {layer: Measured(**{word: of_layer.get(word, 0) for word in words}) for layer, of_layer in found.items()}
 
 
 def usable_processors() -> int:

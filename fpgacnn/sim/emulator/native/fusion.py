@@ -15,7 +15,7 @@ from fpgacnn.numeric import interval as iv
 from fpgacnn.numeric.fixed import Format
 from fpgacnn.numeric.interval import Interval
 from fpgacnn.sim.emulator.native.operations import UNARY, slopes_by_channel
-from fpgacnn.sim.emulator.native.sums import Order, Sums
+from fpgacnn.sim.emulator.sums import Order, Sums
 
 LARGEST_FUSED_WINDOW = 16
 

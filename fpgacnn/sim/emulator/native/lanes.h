@@ -194,3 +194,19 @@ INLINE int64_t v_sum(v a) {
     return total;
 }
 INLINE v w_mask(w m) { return narrow(m); }
+INLINE v v_of_int64(int64_t x) { return splat(x > INT32_MAX ? INT32_MAX : x < INT32_MIN ? INT32_MIN : (int32_t)x); }
+INLINE w w_of_int64(int64_t x) { return w_of(splat64(x)); }
+INLINE void v_extremes(v least, v most, int64_t *to) {
+    for (int l = 0; l < LANES; l++) {
+        to[0] = least[l] < to[0] ? least[l] : to[0];
+        to[1] = most[l] > to[1] ? most[l] : to[1];
+    }
+}
+INLINE void w_extremes(w least, w most, int64_t *to) {
+    for (int l = 0; l < LANES / 2; l++) {
+        to[0] = least.even[l] < to[0] ? least.even[l] : to[0];
+        to[0] = least.odd[l] < to[0] ? least.odd[l] : to[0];
+        to[1] = most.even[l] > to[1] ? most.even[l] : to[1];
+        to[1] = most.odd[l] > to[1] ? most.odd[l] : to[1];
+    }
+}

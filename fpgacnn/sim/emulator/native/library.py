@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgacnn.errors import KernelBuildError
+from fpgacnn.numeric.fixed import CodeArray
 from fpgacnn.sim.emulator.native.program import Program, offsets
 
 ALIGNMENT = 64
@@ -52,14 +53,13 @@ class Kernels:
             self._kept += [sizes, scalars, tables, one.tables]
             self._steps[place] = _Step(kernel, sizes.ctypes.data, tables.ctypes.data, scalars.ctypes.data)
             tally += len(one.tallies)
-        self._tallies = tally
 
-    def run(self, inputs: Sequence[NDArray[np.generic]], outputs: Sequence[NDArray[np.int64]], first: int, events: int, memory: NDArray[np.uint8]) -> bool:
+    def run(
+        self, inputs: Sequence[NDArray[np.generic]], outputs: Sequence[CodeArray], first: int, events: int, memory: NDArray[np.uint8], counts: CodeArray
+    ) -> bool:
         """Compute some of the events; False where an input held what it may not. Arrays are C-contiguous."""
         given, answered = ((ctypes.c_void_p * max(len(arrays), 1))(*(array.ctypes.data for array in arrays)) for arrays in (inputs, outputs))
-        counts = np.zeros(max(self._tallies, 1), np.int64)
         bad = self._library.fpgacnn_run(self._steps, self._count, given, answered, first, events, memory.ctypes.data, counts.ctypes.data)
-        self.counts = counts
         return not bad
 
 

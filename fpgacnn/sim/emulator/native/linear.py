@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from fpgacnn.ir import layers as hw
 from fpgacnn.numeric.fixed import CodeArray
 from fpgacnn.sim.emulator.native.machine import Machine
-from fpgacnn.sim.emulator.native.sums import Order, Sums
+from fpgacnn.sim.emulator.sums import Order, Sums
 from fpgacnn.sim.emulator.native.tensors import Kind, Storage
 from fpgacnn.sim.emulator.native.values import Code, Ends, Value, call, cast, ends, fits32, widened, wrap
 
@@ -206,7 +206,7 @@ def _one_product(code: Code, arithmetic: Arithmetic, sums: Sums, position: int) 
         form = replace(form, width=62, integer=62 - form.fraction, signed=True)  # one wrap at the end is enough
     one = cast(code, product, form)
     one = widened(code, one) if arithmetic.wide else one
-    if form.overflow.value == "WRAP":
+    if form.overflow.value == "WRAP" and code.measured is None:
         return [*code.lines, f"{target} = {arithmetic.letter}_add({target}, {one.text}); }}"]
     low, high = np.minimum(one.low, 0) + form.low, np.maximum(one.high, 0) + form.high
     added = code.let(f"{arithmetic.letter}_add({target}, {one.text})", one, low=low, high=high, wide=arithmetic.wide)

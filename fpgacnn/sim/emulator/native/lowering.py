@@ -24,19 +24,19 @@ from fpgacnn.sim.emulator.native.fusion import Fusion
 from fpgacnn.sim.emulator.native.machine import ByteProducts, Machine
 from fpgacnn.sim.emulator.native.maps import map_step
 from fpgacnn.sim.emulator.native.operations import concatenated, merge, unary, window
-from fpgacnn.sim.emulator.native.ports import Given
+from fpgacnn.sim.emulator.native.ports import Reading
 from fpgacnn.sim.emulator.native.program import Program, assemble
-from fpgacnn.sim.emulator.native.ranges import result_ranges
+from fpgacnn.sim.emulator.ranges import result_ranges
 from fpgacnn.sim.emulator.native.softmax import argmax_step, stable_step
 from fpgacnn.sim.emulator.native.steps import Step, narrowest
-from fpgacnn.sim.emulator.native.sums import linear_sums
+from fpgacnn.sim.emulator.sums import linear_sums
 from fpgacnn.sim.emulator.native.tensors import NO_PADS, Kind, Pads, Storage, View, image
 from fpgacnn.sim.emulator.native.values import Code, Value, cast, ends, fits32
 
 LINEAR = (hw.Convolution, hw.Depthwise, hw.Dense)
 
 
-def lower(design: Design, machine: Machine, *, keep: AbstractSet[str], given: Sequence[Given], measure: bool = False) -> Program:
+def lower(design: Design, machine: Machine, *, keep: AbstractSet[str], given: Sequence[Reading], measure: bool = False) -> Program:
     """The program that computes a design and writes out the nodes in `keep`; with `measure`, it counts what casts do."""
     lowering = _Lowering(design=design, machine=machine, keep=keep, given=given, measure=measure)
     return lowering.program()
@@ -47,7 +47,7 @@ class _Lowering:
     design: Design
     machine: Machine
     keep: AbstractSet[str]
-    given: Sequence[Given]
+    given: Sequence[Reading]
     measure: bool
     ranges: Mapping[str, Interval] = field(init=False)
     views: dict[str, View] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from math import prod
 
@@ -19,6 +20,15 @@ class Given(StrEnum):
     CODES = "i64"
     FLOAT32 = "f32"
     FLOAT64 = "f64"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """An input array: codes that must lie in low..high, or floats that are rounded half to even and limited to that."""
+
+    given: Given
+    low: int
+    high: int
 
 
 READ = """\
@@ -49,15 +59,15 @@ def input_kind_is_direct(storage: Storage) -> bool:
     return storage.channels % storage.kind.per == 0
 
 
-def read_step(port: int, form: Format, given: Given, output: Storage, bytes_: int) -> Step:
+def read_step(port: int, form: Format, reading: Reading, output: Storage, bytes_: int) -> Step:
     """Events of one input into memory; floats are rounded half to even and limited."""
-    code = Code(scalars=[form.low, form.high])
+    code = Code(scalars=[reading.low, reading.high])
     kind = output.kind
     pixels = output.pixel_places()[:, None] + np.arange(output.vectors)[None, :]
     body = READ.format(
         scale=code.table(np.array([2.0**form.fraction]), "double"),
         letter="w" if kind.wide else "v",
-        read="read_wide" if kind.wide else f"read_{given.value}",
+        read="read_wide" if kind.wide else f"read_{reading.given.value}",
         per=kind.per,
         kind=kind.value,
         place=code.table(pixels.reshape(-1).astype(np.int32), "int32_t"),

@@ -97,6 +97,8 @@ def stable_step(layer: hw.Layer, precision: LayerPrecision, given: View, value: 
     third = code.inner()
     e = Value(text="e", wide=False, low=ends(e_low), high=ends(e_high), fraction=total.fraction)
     result = cast(third, times(third, e, "inverse", reciprocals, formats["reciprocal"].fraction), precision.result.format)
+    third.extremes(result)
+    code.ranged = third.ranged
     assert not result.wide
     assert fits32(*result.hull)
     body = STABLE.format(

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from fpgacnn.sim.emulator.native.tensors import Kind, Storage
 from fpgacnn.sim.emulator.native.values import Code, Value
 
+LEAST, MOST = "least", "most"
+"""Tallies that are no counts but the smallest and largest code."""
+
 HEAD = 3
 """The first sizes are where the output and both inputs begin."""
 
@@ -30,7 +33,6 @@ class Step:
     inputs: tuple[Storage, ...]
     layers: tuple[str, ...]
     tallies: tuple[str, ...] = ()
-    measured: str = ""
 
 
 def step(code: Code, body: str, sizes: dict[str, int], *, output: Storage | None, inputs: tuple[Storage, ...], layers: tuple[str, ...]) -> Step:
@@ -38,7 +40,11 @@ def step(code: Code, body: str, sizes: dict[str, int], *, output: Storage | None
     lines = ["char *const out = a + s->size[0];"]
     lines += [f"const char *const in{number} = a + s->size[{number + 1}];" for number in range(len(inputs))]
     lines += [f"const int64_t {name} = s->size[{number + HEAD}];" for number, name in enumerate(sizes)]
-    ends = [f"io->count[s->size[{len(sizes) + HEAD}] + {number}] += v_sum(tally{number});" for number in range(len(code.tallies))]
+    count = f"io->count[s->size[{len(sizes) + HEAD}]"
+    ends = [f"{count} + {number}] += v_sum(tally{number});" for number in range(len(code.tallies))]
+    if code.ranged:
+        ends.append(f"{code.ranged}_extremes(least, most, &{count} + {len(code.tallies)}]);")
+        code.tallies += [f"{code.measured}:{LEAST}", f"{code.measured}:{MOST}"]
     return Step(
         text="\n".join((*lines, *code.prologue, body, *ends)),
         sizes=tuple(sizes.values()),

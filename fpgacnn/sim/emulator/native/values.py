@@ -76,6 +76,7 @@ class Code:
     tables: list[NDArray[Any]] = field(default_factory=list)
     tallies: list[str] = field(default_factory=list)
     measured: str | None = None
+    ranged: str = ""
     known: dict[tuple[int, bool], str] = field(default_factory=dict)
     names: Iterator[int] = field(default_factory=count)
 
@@ -133,6 +134,14 @@ class Code:
             number = len(self.tallies) - 1
             self.prologue.append(f"v tally{number} = v_zero();")
             self.lines.append(f"tally{number} -= {f'w_mask({mask})' if wide else mask} & io->mask;")
+
+    def extremes(self, value: Value) -> None:
+        """Where measurements are wanted: keep the smallest and largest code of the layer being computed."""
+        if self.measured is not None:
+            letter = value.letter
+            self.prologue.append(f"{letter} least = {letter}_of_int64(INT64_MAX), most = {letter}_of_int64(INT64_MIN);")
+            self.lines.append(f"least = {letter}_min(least, {value.text}); most = {letter}_max(most, {value.text});")
+            self.ranged = letter
 
 
 def widened(code: Code, value: Value) -> Value:

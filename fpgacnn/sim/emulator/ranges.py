@@ -16,7 +16,7 @@ from fpgacnn.numeric import interval as iv
 from fpgacnn.numeric.interval import Interval
 from fpgacnn.precision import LayerPrecision, bounds
 from fpgacnn.precision.plan import window_sizes
-from fpgacnn.sim.emulator.native.sums import linear_sums
+from fpgacnn.sim.emulator.sums import linear_sums
 
 
 def result_ranges(design: Design) -> Mapping[str, Interval]:
