@@ -23,10 +23,10 @@ MAX_BYTES = 4 << 30
 
 MAX_HEADER = 1 << 16
 LABELS, GROUPS = "labels", "groups"
-_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 """First bytes of an archive, and of one without members: a network without weights has no arrays."""
 _NPY = b"\x93NUMPY"
-_DAMAGE = (
+DAMAGE = (
     ArithmeticError,
     EOFError,
     OSError,
@@ -46,23 +46,31 @@ def read_arrays(path: Path) -> Mapping[str, NDArray[np.generic]]:
 
     Raises FileMissingError, ArrayFileError, TooLargeError.
     """
+    head = head_of(path)
+    try:
+        if head.startswith(_NPY):
+            with path.open("rb") as file:
+                check_header(file, path, "the array", path.stat().st_size)
+            return {"input_0": np.load(path, mmap_mode="r", allow_pickle=False)}
+        if head.startswith(ZIP):
+            return _read_npz(path)
+    except DAMAGE as error:
+        raise ArrayFileError(file=path, why=f"damaged or not plain numbers: {error}") from error
+    raise ArrayFileError(file=path, why="neither .npy nor .npz")
+
+
+def head_of(path: Path) -> bytes:
+    """The first bytes of a file.
+
+    Raises FileMissingError, ArrayFileError for pipes and devices.
+    """
     try:
         if path.is_fifo() or path.is_char_device():  # opening a pipe waits for somebody to write
             raise ArrayFileError(file=path, why="it is a pipe or a device")
         with path.open("rb") as file:
-            head = file.read(8)
+            return file.read(8)
     except OSError as error:
         raise FileMissingError(file=path, why=error.strerror or "cannot be read") from error
-    try:
-        if head.startswith(_NPY):
-            with path.open("rb") as file:
-                _check_header(file, path, "the array", path.stat().st_size)
-            return {"input_0": np.load(path, mmap_mode="r", allow_pickle=False)}
-        if head.startswith(_ZIP):
-            return _read_npz(path)
-    except _DAMAGE as error:
-        raise ArrayFileError(file=path, why=f"damaged or not plain numbers: {error}") from error
-    raise ArrayFileError(file=path, why="neither .npy nor .npz")
 
 
 def _read_npz(path: Path) -> Mapping[str, NDArray[np.generic]]:
@@ -73,13 +81,13 @@ def _read_npz(path: Path) -> Mapping[str, NDArray[np.generic]]:
             raise TooLargeError(file=path, where="the archive", seen=f"{total} bytes unpacked", limit=MAX_BYTES)
         for member in archive.infolist():
             with archive.open(member) as file:
-                _check_header(file, path, member.filename, member.file_size)  # type: ignore[arg-type]  # a binary stream
+                check_header(file, path, member.filename, member.file_size)  # type: ignore[arg-type]  # a binary stream
             with archive.open(member) as file:
                 found[member.filename.removesuffix(".npy")] = np.lib.format.read_array(file, allow_pickle=False)
     return found
 
 
-def _check_header(file: BinaryIO, path: Path, name: str, size: int) -> None:
+def check_header(file: BinaryIO, path: Path, name: str, size: int) -> None:
     """The header must promise no more data than the file has, and only numbers."""
     head = io.BytesIO(file.read(MAX_HEADER))  # a header may promise to be 4 GiB long
     version = np.lib.format.read_magic(head)

@@ -70,6 +70,21 @@ def progress(*, quiet: bool) -> Progress:
 
 
 @contextmanager
+def bar(words: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A bar that is told how many of how many are done, on a terminal that wants it."""
+    console = err()
+    if quiet or not console.is_terminal:
+        yield lambda *_: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    with Bars(TextColumn(words), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console, transient=True) as bars:
+        task = bars.add_task(words, total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)
+
+
+@contextmanager
 def epochs_shown(*, quiet: bool) -> Iterator[Watch | None]:
     """A line for each epoch of training, with a bar, on a terminal that wants it."""
     console = err()

@@ -12,10 +12,12 @@ from fpgacnn.cli import options
 
 def simulate(
     source: Annotated[Path, typer.Argument(help="Project folder or model file.", metavar="PROJECT|MODEL")],
-    input: Annotated[Path, typer.Option("--input", help="Events: .npz with input_0, ... or one .npy.", metavar="X")],  # noqa: A002  # the flag's name
+    input: Annotated[Path, typer.Option("--input", help="Events: .npz with input_0, ... or one .npy; any number of them.", metavar="X")],  # noqa: A002  # the flag's name
     engine: Annotated[str, typer.Option("--engine", help="emulator or csim.", metavar="NAME")] = "emulator",
     output: Annotated[Path | None, typer.Option("--output", help="Write output_0, ... here as float64.", metavar="Y.npz")] = None,
     trace: Annotated[Path | None, typer.Option("--trace", help="Write every node's result here.", metavar="T.npz")] = None,
+    stats: Annotated[bool, typer.Option("--stats", help="Every node's range, and counts of wraps, saturations and ties.")] = False,  # noqa: FBT002  # typer's way
+    threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads of the emulator (default: all processors).", metavar="N")] = None,
     input_type: options.InputType = None,
     bits: options.Bits = None,
     weights: options.Weights = None,
@@ -26,43 +28,35 @@ def simulate(
     verbose: options.Verbose = False,  # noqa: ARG001, FBT002  # read by main
 ) -> int:
     """Run events through the hardware's arithmetic and write the outputs."""
-    from fpgacnn.arrays import write_arrays
-    from fpgacnn.cli.console import out, progress, show_json
+    from fpgacnn.cli.console import bar, out, progress, show, show_json
     from fpgacnn.errors import UnknownNameError, printable
     from fpgacnn.flow.request import Request
-    from fpgacnn.flow.stages import simulate as run
+    from fpgacnn.flow.streaming import Job, run
     from fpgacnn.quantization import SoftmaxChoice
     from fpgacnn.quantization.widths import parse_widths
+    from fpgacnn.reporting.terminal import ranges_table
 
     if softmax not in set(SoftmaxChoice):
         raise UnknownNameError(what="softmax choice", name=softmax, known=", ".join(SoftmaxChoice))
     request = Request(
         model=source, weights=weights, input_type=input_type, softmax=SoftmaxChoice(softmax), widths=parse_widths(bits) if bits else None, seconds=timeout
     )
-    result = run(source, input, engine, request, trace=trace is not None, progress=progress(quiet=quiet or json))
-    outputs = {f"output_{number}": codes.values for number, codes in enumerate(result.outputs.values())}
-    if output:
-        write_arrays(output, outputs)
-    if trace:
-        write_arrays(trace, {name: codes.values for name, codes in result.trace.items()})
-    document = {
-        "schema": 1,
-        "engine": result.engine,
-        "events": result.events,
-        "outputs": [
-            {"name": name, "shape": codes.array.shape[1:], "format": str(codes.format), "min": float(codes.values.min()), "max": float(codes.values.max())}
-            for name, codes in result.outputs.items()
-        ],
-        "written": [str(path) for path in (output, trace) if path],
-    }
+    job = Job(source=source, events=input, engine=engine, output=output, trace=trace, stats=stats, threads=threads)
+    with bar("events", quiet=quiet or json) as advance:
+        result = run(job, request, progress=progress(quiet=quiet or json), advance=advance)
+    written = [path for path in (output, trace) if path]
     if json:
-        show_json(document)
+        outputs = [{"name": one.name, "shape": one.shape, "format": one.format, "min": one.least, "max": one.most} for one in result.outputs]
+        document = {"schema": 1, "engine": result.engine, "emulator": result.words, "events": result.events, "seconds": result.seconds, "outputs": outputs}
+        show_json({**document, **({"layers": result.layers} if stats else {}), "written": written})
     elif not quiet:
         console = out()
-        console.print(f"{result.events:,} events through the {result.engine}")
-        for name, codes in result.outputs.items():
-            console.print(f"{name}: {codes.format}, from {codes.values.min():g} to {codes.values.max():g}")
-        for path in (output, trace):
-            if path:
-                console.print(f"written: {printable(path)}", markup=False)
+        rate = f", {result.events / result.seconds:,.0f} a second" if result.seconds else ""
+        console.print(f"{result.events:,} events through the {result.engine} ({result.words}) in {result.seconds:.2f} s{rate}", markup=False)
+        for one in result.outputs:
+            console.print(f"{one.name}: {one.format}, from {one.least:g} to {one.most:g}")
+        if stats:
+            show([ranges_table(result.layers)])
+        for path in written:
+            console.print(f"written: {printable(path)}", markup=False)
     return 0

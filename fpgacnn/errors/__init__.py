@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fpgacnn.errors.arrays import ArrayFileError, ArrayShapeError, DataChecksumError, DataPackageMissingError, NonFiniteInputError
 from fpgacnn.errors.base import MAX_SHOWN, FpgacnnError, InternalError, UsageError, all_errors, naming, printable
-from fpgacnn.errors.emulator import KernelBuildError
+from fpgacnn.errors.emulator import KernelBuildError, MeasurementError
 from fpgacnn.errors.files import (
     BrokenArchitectureError,
     BrokenFileError,
@@ -96,6 +96,7 @@ __all__ = [
     "KernelBuildError",
     "LabelsError",
     "LoweringError",
+    "MeasurementError",
     "MissingExtraError",
     "NoReportsError",
     "NoTwinError",

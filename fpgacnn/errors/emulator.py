@@ -12,3 +12,12 @@ class KernelBuildError(FpgacnnError):
     exit_status = 3
     message = "the emulator's kernels could not be built: {why}"
     cure = "set CC to a GCC or clang that works, or run `fpgacnn doctor`"
+
+
+class MeasurementError(FpgacnnError):
+    """Wraps, saturations and ties are counted by the emulator's compiled kernels only."""
+
+    code = "FC181"
+    exit_status = 3
+    message = "--stats cannot be had here: {why}"
+    cure = "sudo apt-get install gcc   (or set CC), and use --engine emulator"

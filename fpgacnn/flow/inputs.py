@@ -81,8 +81,13 @@ def _plain(form: Format) -> Format:
     return replace(form, rounding=Rounding.TRN, overflow=Overflow.WRAP)
 
 
+def entry_format(choice: InputChoice, leading: Format | None) -> Format:
+    """How events become codes: as the network's own quantizer rounds and limits, else half to even and saturated."""
+    mode = leading or replace(choice.format, rounding=Rounding.RND_CONV, overflow=Overflow.SAT)
+    return replace(mode, width=choice.format.width, integer=choice.format.integer)
+
+
 def to_codes(values: FloatArray, choice: InputChoice, leading: Format | None) -> tuple[Codes, int]:
     """Codes of one input, rounded half to even and saturated, and how many values that changed."""
-    mode = leading or replace(choice.format, rounding=Rounding.RND_CONV, overflow=Overflow.SAT)
-    codes = quantize_values(values, replace(mode, width=choice.format.width, integer=choice.format.integer))
+    codes = quantize_values(values, entry_format(choice, leading))
     return Codes(array=codes, format=choice.format), int((~fits(values, choice.format)).sum())

@@ -15,6 +15,7 @@ from fpgacnn.flow.comparison import Comparison
 from fpgacnn.flow.facts import comparison_name
 from fpgacnn.flow.folder import Judgement, Outcome
 from fpgacnn.flow.record import LayerRecord, Quality, RunRecord
+from fpgacnn.flow.streaming import NodeRange
 from fpgacnn.flow.subjects import Subject
 from fpgacnn.frontends import Refusal
 from fpgacnn.frontends.reading import Reading
@@ -244,3 +245,15 @@ def inspection(reading: Reading, refusals: Sequence[Refusal]) -> Iterator[Render
         names = ", ".join(printable(name) for name, _ in reading.untold[:UNTOLD_SHOWN])
         more = f" and {len(reading.untold) - UNTOLD_SHOWN} more" if len(reading.untold) > UNTOLD_SHOWN else ""
         yield Text(f"not examined, because they read a refused layer: {names}{more}")
+
+
+def ranges_table(nodes: Sequence[NodeRange]) -> Table:
+    """One row a node: between which values its results lay, and what casts did to them."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("node", "kind", "result", "least", "most", "wraps", "saturations", "ties"):
+        table.add_column(name, justify="left" if name in {"node", "kind", "result"} else "right", no_wrap=name == "node")
+    for node in nodes:
+        counts = ["" if count is None else f"{count:,}" for count in (node.wraps, node.saturations, node.ties)]
+        style = "red" if node.wraps else "yellow" if node.saturations else ""
+        table.add_row(escape(printable(node.name)), node.kind, clean(node.format), f"{node.least:g}", f"{node.most:g}", *counts, style=style)
+    return table

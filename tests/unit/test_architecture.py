@@ -27,6 +27,7 @@ FLOORS = {
     "precision": 3,
     "design": 4,
     "project": 4,
+    "streams": 4,
     "structure": 4,
     "data": 5,
     "estimation": 5,

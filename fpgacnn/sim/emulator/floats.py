@@ -62,7 +62,7 @@ class FloatEmulator:
         """Compute all events in chunks that bound memory; first axis events."""
         model = self._design.model
         events = len(inputs[0].array)
-        largest = max(max(_working_values(layer) for layer in model.layers), 1)
+        largest = max(_working_values(layer) for layer in model.layers)
         step = max(1, min(MOST_EVENTS, CHUNK_VALUES // largest))
         kept = [layer.name for layer in model.layers if trace or layer.name in model.outputs]
         formats = {name: self._precision(name).result.format for name in kept}

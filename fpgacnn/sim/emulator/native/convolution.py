@@ -24,9 +24,9 @@ from fpgacnn.sim.emulator.native.linear import (
 )
 from fpgacnn.sim.emulator.native.machine import Machine
 from fpgacnn.sim.emulator.native.steps import Step, int32, step, stored
-from fpgacnn.sim.emulator.sums import Sums
 from fpgacnn.sim.emulator.native.tensors import Kind, Storage
 from fpgacnn.sim.emulator.native.values import CHANNEL_PADDING, Code, Value, fits32
+from fpgacnn.sim.emulator.sums import Sums
 
 ONE_BY_ONE = Blocks(positions=1, rounds=1, channels=1)
 """Where measurements are wanted, so that no sum is counted that is none."""

@@ -6,13 +6,14 @@ import os
 import queue
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fpgacnn.design import Design
 from fpgacnn.errors import InternalError
+from fpgacnn.ir import source as src
 from fpgacnn.numeric.fixed import CodeArray, Codes, Format, Overflow, Rounding
 from fpgacnn.sim.emulator.native.build import CCompiler, built
 from fpgacnn.sim.emulator.native.library import Kernels, aligned
@@ -41,6 +42,9 @@ class Measured:
     ties: int
     least: int
     most: int
+
+
+ONE_HOT = Measured(wraps=0, saturations=0, ties=0, least=0, most=1)
 
 
 class NativeEmulator:
@@ -128,6 +132,7 @@ class Prepared:
         self.program: Program = lower(design, compiler.machine, keep=keep, given=readings, measure=measure)
         self.kernels = Kernels(self.program, built(self.program.source, compiler), compiler.machine.lanes)
         self._lanes = compiler.machine.lanes
+        self._layers = model.layers
         self._shapes = [model.layer(name).shape for name in self.program.ports]
         self._what = [tuple(name.rsplit(":", 1)) for name in self.program.tallies]
         limits = {LEAST: np.iinfo(np.int64).max, MOST: np.iinfo(np.int64).min}
@@ -156,9 +161,7 @@ class Prepared:
             self._add(counts)
         return dict(zip(self.program.ports, results, strict=True)) if all(fine for fine, _ in held) else None
 
-    def _work(
-        self, inputs: Sequence[NDArray[np.generic]], results: Sequence[CodeArray], waiting: queue.SimpleQueue[int], size: int
-    ) -> tuple[bool, CodeArray]:
+    def _work(self, inputs: Sequence[NDArray[np.generic]], results: Sequence[CodeArray], waiting: queue.SimpleQueue[int], size: int) -> tuple[bool, CodeArray]:
         """What one thread does: chunk after chunk, until none waits."""
         memory, counts, events, fine = aligned(self.program.memory_bytes), self._empty.copy(), len(inputs[0]), True
         while True:
@@ -177,11 +180,18 @@ class Prepared:
     def measured(self) -> Mapping[str, Measured]:
         """The counts by node."""
         found: dict[str, dict[str, int]] = {}
-        for (layer, what), count in zip(self._what, self.counts.tolist(), strict=True):
-            of_layer = found.setdefault(layer, {})
+        for (name, what), count in zip(self._what, self.counts.tolist(), strict=True):
+            of_layer = found.setdefault(name, {})
             of_layer[what] = of_layer.get(what, 0) + count
         words = ("wraps", "saturations", "ties", LEAST, MOST)
-        return {layer: Measured(**{word: of_layer.get(word, 0) for word in words}) for layer, of_layer in found.items()}
+        of_steps = {name: Measured(**{word: of_layer.get(word, 0) for word in words}) for name, of_layer in found.items()}
+        whole: dict[str, Measured] = {}
+        for layer in self._layers:  # a reshape has no step, and an argmax nothing to count
+            if isinstance(layer.operation, src.Reshape):
+                whole[layer.name] = replace(whole[layer.inputs[0]], wraps=0, saturations=0, ties=0)
+            else:
+                whole[layer.name] = of_steps.get(layer.name, ONE_HOT)
+        return whole
 
 
 def usable_processors() -> int:

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from fpgacnn.ir import layers as hw
 from fpgacnn.numeric.fixed import CodeArray
 from fpgacnn.sim.emulator.native.machine import Machine
-from fpgacnn.sim.emulator.sums import Order, Sums
 from fpgacnn.sim.emulator.native.tensors import Kind, Storage
 from fpgacnn.sim.emulator.native.values import Code, Ends, Value, call, cast, ends, fits32, widened, wrap
+from fpgacnn.sim.emulator.sums import Order, Sums
 
 LATENCY = 10
 """Sums that have to be in flight so that none waits for the one before it."""

@@ -26,12 +26,12 @@ from fpgacnn.sim.emulator.native.maps import map_step
 from fpgacnn.sim.emulator.native.operations import concatenated, merge, unary, window
 from fpgacnn.sim.emulator.native.ports import Reading
 from fpgacnn.sim.emulator.native.program import Program, assemble
-from fpgacnn.sim.emulator.ranges import result_ranges
 from fpgacnn.sim.emulator.native.softmax import argmax_step, stable_step
 from fpgacnn.sim.emulator.native.steps import Step, narrowest
-from fpgacnn.sim.emulator.sums import linear_sums
 from fpgacnn.sim.emulator.native.tensors import NO_PADS, Kind, Pads, Storage, View, image
 from fpgacnn.sim.emulator.native.values import Code, Value, cast, ends, fits32
+from fpgacnn.sim.emulator.ranges import result_ranges
+from fpgacnn.sim.emulator.sums import linear_sums
 
 LINEAR = (hw.Convolution, hw.Depthwise, hw.Dense)
 
@@ -189,7 +189,8 @@ class _Lowering:
         port = self.design.model.inputs.index(layer.name)
         plain = replace(wanted, kind=Kind.I64 if wide else Kind.I32, pads=NO_PADS)
         direct = ports.input_kind_is_direct(wanted)
-        self.put(ports.read_step(port, operation.format, self.given[port], wanted if direct else plain, self.machine.bytes_), layer)
+        measured = layer.name if self.measure else None
+        self.put(ports.read_step(port, operation.format, self.given[port], wanted if direct else plain, self.machine.bytes_, measured), layer)
         if not direct:
             self._copy(layer.name, wanted, layer)
 

@@ -11,7 +11,7 @@ import numpy as np
 from fpgacnn.numeric.fixed import Format
 from fpgacnn.sim.emulator.native.steps import Step, load, step
 from fpgacnn.sim.emulator.native.tensors import Kind, Storage, View
-from fpgacnn.sim.emulator.native.values import Code
+from fpgacnn.sim.emulator.native.values import Code, Value
 
 
 class Given(StrEnum):
@@ -38,6 +38,7 @@ for (int64_t i = 0; i < SIZE; i += LANES) {{
     block.at = i;
     block.count = SIZE - i < LANES ? SIZE - i : LANES;
     {read}(&block, r);
+    {measure}
     UNROLL for (int n = 0; n < LANES; n += {per})
         if (n < block.count)
             store_{kind}(out + (int64_t){place}[(i + n) / {per}] * VB, r + n);
@@ -59,14 +60,17 @@ def input_kind_is_direct(storage: Storage) -> bool:
     return storage.channels % storage.kind.per == 0
 
 
-def read_step(port: int, form: Format, reading: Reading, output: Storage, bytes_: int) -> Step:
+def read_step(port: int, form: Format, reading: Reading, output: Storage, bytes_: int, measured: str | None = None) -> Step:
     """Events of one input into memory; floats are rounded half to even and limited."""
-    code = Code(scalars=[reading.low, reading.high])
+    code = Code(scalars=[reading.low, reading.high], measured=measured)
     kind = output.kind
+    code.extremes(Value(text="r[n]", wide=kind.wide, low=output.low, high=output.high, fraction=output.fraction))
+    measure = f"for (int n = 0; n < block.count; n++) {{ {' '.join(code.lines)} }}" if measured else ""
     pixels = output.pixel_places()[:, None] + np.arange(output.vectors)[None, :]
     body = READ.format(
         scale=code.table(np.array([2.0**form.fraction]), "double"),
         letter="w" if kind.wide else "v",
+        measure=measure,
         read="read_wide" if kind.wide else f"read_{reading.given.value}",
         per=kind.per,
         kind=kind.value,

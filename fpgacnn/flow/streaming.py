@@ -1,0 +1,251 @@
+"""Events of any number through an engine: read, computed and written piece by piece, in bounded memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from fpgacnn import frontends
+from fpgacnn.design import Design
+from fpgacnn.errors import InternalError, MeasurementError, UnknownNameError, naming
+from fpgacnn.flow.floats import with_widths
+from fpgacnn.flow.inputs import Events, InputChoice, choose_formats, entry_format, input_shapes, to_codes
+from fpgacnn.flow.projects import open_project
+from fpgacnn.flow.request import Request
+from fpgacnn.flow.watch import Progress, silent
+from fpgacnn.hls import backend
+from fpgacnn.ir.source import SourceModel
+from fpgacnn.numeric.fixed import Codes, Format
+from fpgacnn.precision import plan, refine
+from fpgacnn.project import HlsProject
+from fpgacnn.quantization import quantize
+from fpgacnn.quantization.build import leading_quantizer
+from fpgacnn.sim import emulator
+from fpgacnn.sim.csim import CSim
+from fpgacnn.sim.emulator.native.engine import Measured, NativeEmulator, reads
+from fpgacnn.sim.result import SimulationResult
+from fpgacnn.streams import ArchiveWriter, EventStream, Piece, open_events
+
+PIECE_VALUES = 1 << 22
+"""Numbers of a piece, counting inputs and whatever is written."""
+
+FEWEST, MOST = 64, 65_536
+PLANNED_VALUES = 1 << 24
+"""How many of the events' numbers tell the ranges of a float network that is planned on the spot."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What to run: events of a file through an engine, and what of it is wanted."""
+
+    source: Path
+    events: Path
+    engine: str = "emulator"
+    output: Path | None = None
+    trace: Path | None = None
+    stats: bool = False
+    threads: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeRange:
+    """Between which values a node's results lay, and what casts did to them where that was counted."""
+
+    name: str
+    source: str
+    kind: str
+    shape: tuple[int, ...]
+    format: str
+    least: float
+    most: float
+    wraps: int | None = None
+    saturations: int | None = None
+    ties: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Simulated:
+    """What ran, and what came out. `words` says which emulator it was."""
+
+    engine: str
+    words: str
+    events: int
+    seconds: float
+    outputs: tuple[NodeRange, ...]
+    layers: tuple[NodeRange, ...]
+
+
+class _Runner(Protocol):
+    """Computes one piece, whose first event has the given number."""
+
+    def __call__(self, piece: Sequence[Piece], first: int) -> SimulationResult: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Planned:
+    network: SourceModel
+    design: Design
+    choices: tuple[InputChoice, ...]
+    project: HlsProject | None
+
+    def modes(self) -> tuple[Format, ...]:
+        """How each input's numbers become codes."""
+        return tuple(entry_format(choice, leading_quantizer(self.network, choice.name)) for choice in self.choices)
+
+    def codes(self, values: Sequence[Piece]) -> list[Codes]:
+        """Numbers as codes."""
+        pairs = zip(self.choices, values, strict=True)
+        return [to_codes(np.asarray(one, np.float64), choice, leading_quantizer(self.network, choice.name))[0] for choice, one in pairs]
+
+
+def run(job: Job, request: Request, *, progress: Progress = silent, advance: Callable[[int, int], None] = lambda *_: None) -> Simulated:
+    """Run a job; `advance` is told how many of how many events are done.
+
+    Raises FpgacnnError; then nothing is written.
+    """
+    if job.engine not in {"emulator", "csim"}:
+        raise UnknownNameError(what="engine", name=job.engine, known="emulator, csim")
+    with progress("reading and planning"):
+        planned, stream = _planned(job, request)
+    design = planned.design
+    chosen = emulator.engine(design, threads=job.threads) if job.engine == "emulator" else None
+    if job.stats and not isinstance(chosen, NativeEmulator):
+        raise MeasurementError(why="the engine is csim" if chosen is None else f"the emulator is {chosen.words}")
+    compute = _csim(planned, request, trace=job.trace is not None) if chosen is None else _emulated(planned, stream, chosen, trace=job.trace is not None)
+    start = time.perf_counter()
+    ranges = _Ranges()
+    with ExitStack() as opened:
+        writers = _writers(job, design, stream.events, opened)
+        done = 0
+        for piece in stream.pieces(_piece_size(job, planned)):
+            result = compute(piece, done)
+            _write(writers, design, result)
+            ranges.add(result)
+            if job.stats and isinstance(chosen, NativeEmulator):
+                measured = chosen.measure(planned.codes(stream.finite(piece, done)))
+                ranges.measured = measured
+            done += len(piece[0])
+            advance(done, stream.events)
+        for writer in writers.values():
+            writer.close()
+    return Simulated(
+        engine=job.engine,
+        words=chosen.words if chosen else "hls4ml's C simulation",
+        events=stream.events,
+        seconds=round(time.perf_counter() - start, 3),
+        outputs=tuple(ranges.of(design, name) for name in design.model.outputs),
+        layers=tuple(ranges.of(design, layer.name) for layer in design.model.layers) if job.stats else (),
+    )
+
+
+def _planned(job: Job, request: Request) -> tuple[_Planned, EventStream]:
+    """The design and the events for it: of a project folder, or of a model file that is planned on the spot."""
+    if job.source.is_dir():
+        opened = open_project(job.source)
+        choices = tuple(InputChoice(name=layer.source, format=one.format, reason="") for layer, one in opened.design.model.input_layers)
+        stream = open_events(job.events, input_shapes(opened.network))
+        return _Planned(network=opened.network, design=opened.design, choices=choices, project=opened.project), stream
+    with naming(job.source):
+        network = frontends.load(job.source, request.weights)
+        stream = open_events(job.events, input_shapes(network))
+        values = sum(map(prod, stream.shapes))
+        few = next(stream.pieces(max(1, min(stream.events, PLANNED_VALUES // values))))
+        given = Events(values=stream.finite(few, 0), labels=None, origin=job.events.name)
+        network = with_widths(network, request, given).network
+        choices = choose_formats(network, given, request.input_type)
+        model = refine(quantize(network, inputs=[choice.format for choice in choices], softmax=request.softmax))
+        design = Design(model=model, plan=plan(model), target=request.target)
+    return _Planned(network=network, design=design, choices=choices, project=None), stream
+
+
+def _piece_size(job: Job, planned: _Planned) -> int:
+    layers = planned.design.model.layers
+    wanted = {*planned.design.model.inputs, *planned.design.model.outputs, *(layer.name for layer in layers if job.trace)}
+    values = sum(prod(layer.shape) for layer in layers if layer.name in wanted)
+    return max(FEWEST, min(MOST, PIECE_VALUES // values))
+
+
+def _emulated(planned: _Planned, stream: EventStream, chosen: emulator.Emulator, *, trace: bool) -> _Runner:
+    modes = planned.modes()
+
+    def compute(piece: Sequence[Piece], first: int) -> SimulationResult:
+        if isinstance(chosen, NativeEmulator) and all(reads(mode, one) for mode, one in zip(modes, piece, strict=True)):
+            found = chosen.run_values(piece, modes, trace=trace)
+            if found is None:
+                stream.finite(piece, first)
+                raise InternalError(what="kernels refuse events that are finite")
+            return found
+        return chosen.run(planned.codes(stream.finite(piece, first)), trace=trace)
+
+    return compute
+
+
+def _csim(planned: _Planned, request: Request, *, trace: bool) -> _Runner:
+    code = backend.convert(planned.design, trace=True) if trace else planned.project or backend.convert(planned.design)
+    simulation = CSim(code, planned.design, seconds=request.seconds)
+    return lambda piece, _: simulation.run(planned.codes(piece), trace=trace)
+
+
+def _writers(job: Job, design: Design, events: int, opened: ExitStack) -> dict[str, ArchiveWriter]:
+    shapes = {layer.name: layer.shape for layer in design.model.layers}
+    found = {}
+    if job.output:
+        outputs = {f"output_{number}": shapes[name] for number, name in enumerate(design.model.outputs)}
+        found["outputs"] = opened.enter_context(ArchiveWriter(job.output, outputs, events))
+    if job.trace:
+        nodes = {name: shapes[name] for name in _traced(job, design)}
+        found["trace"] = opened.enter_context(ArchiveWriter(job.trace, nodes, events))
+    return found
+
+
+def _traced(job: Job, design: Design) -> Sequence[str]:
+    """The nodes that a trace holds: all of the emulator's; what C simulation has a name for."""
+    if job.engine == "emulator":
+        return [layer.name for layer in design.model.layers]
+    return [port.node for port in backend.convert(design, trace=True).traced]
+
+
+def _write(writers: Mapping[str, ArchiveWriter], design: Design, result: SimulationResult) -> None:
+    if "outputs" in writers:
+        writers["outputs"].add({f"output_{number}": result.outputs[name].values for number, name in enumerate(design.model.outputs)})
+    if "trace" in writers:
+        writers["trace"].add({name: codes.values for name, codes in result.trace.items()})
+
+
+class _Ranges:
+    """Smallest and largest values so far."""
+
+    def __init__(self) -> None:
+        self._ends: dict[str, tuple[int, int]] = {}
+        self.measured: Mapping[str, Measured] = {}
+
+    def add(self, result: SimulationResult) -> None:
+        """One more piece."""
+        for name, codes in result.outputs.items():
+            low, high = self._ends.get(name, (int(codes.array.min()), int(codes.array.max())))
+            self._ends[name] = min(low, int(codes.array.min())), max(high, int(codes.array.max()))
+
+    def of(self, design: Design, name: str) -> NodeRange:
+        """What is known of a node."""
+        layer, form = design.model.layer(name), design.plan.layers[name].result.format
+        seen = self.measured.get(name)
+        low, high = (seen.least, seen.most) if seen else self._ends.get(name, (form.low, form.high))
+        return NodeRange(
+            name=name,
+            source=layer.source,
+            kind=layer.kind,
+            shape=layer.shape,
+            format=str(form),
+            least=low * form.step,
+            most=high * form.step,
+            wraps=seen.wraps if seen else None,
+            saturations=seen.saturations if seen else None,
+            ties=seen.ties if seen else None,
+        )

@@ -1,0 +1,46 @@
+"""The emulator without a compiler against the int64 reference: exact floats where they serve, int64 where they do not."""
+
+from __future__ import annotations
+
+import pytest
+
+from fpgacnn.design import Design, IoType, Target
+from fpgacnn.precision import plan
+from fpgacnn.sim.emulator import ReferenceEmulator
+from fpgacnn.sim.emulator.floats import FloatEmulator
+from fpgacnn.verification import compare
+from tests.laws.test_native import FAMILIES, TODAY
+from tests.networks import Builder
+from tests.random_networks import merged, random_inputs, random_network
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_floats_equal_the_reference_in_every_operation(family: str) -> None:
+    build = Builder(seed=13)
+    FAMILIES[family](build)
+    design, codes = build.design(IoType.PARALLEL), build.events(50)
+    for trace in (False, True):
+        report = compare(FloatEmulator(design).run(codes, trace=trace), ReferenceEmulator(design).run(codes, trace=trace))
+        assert report.first is None, report
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_random_networks_equal_the_reference(number: int) -> None:
+    first = TODAY * 1000 + 500 + number * 20
+    model = merged([random_network(seed) for seed in range(first, first + 20)])
+    design, codes = Design(model=model, plan=plan(model), target=Target()), random_inputs(model, 40, first)
+    found = FloatEmulator(design)
+    report = compare(found.run(codes, trace=True), ReferenceEmulator(design).run(codes, trace=True))
+    assert report.first is None, report
+    assert len(found.slow) < len(model.layers) / 3
+
+
+def test_nodes_that_need_int64_are_told() -> None:
+    build = Builder(seed=1)
+    build.end(build.cast(build.input((3,), "fixed<60,20>"), (3,), "fixed<50,10>"))
+    design = build.design(IoType.PARALLEL)
+    found = FloatEmulator(design)
+    assert found.slow == ("n0", "n1")
+    assert found.words == "NumPy with exact floats, 2 of 2 nodes in int64"
+    codes = build.events(8)
+    assert compare(found.run(codes), ReferenceEmulator(design).run(codes)).holds
