@@ -29,7 +29,7 @@ def estimate_report(record: EstimateRecord) -> Iterator[RenderableType]:
     yield verdict(answer)
     for caution in answer.warnings:
         where = f" {printable(caution.layer)}:" if caution.layer else ""
-        yield Text.assemble((f"caution[{caution.code}]", "yellow"), f"{where} {printable(caution.text)}; {printable(caution.cure)}")
+        yield Text.assemble((f"caution[{printable(caution.code)}]", "yellow"), f"{where} {printable(caution.text)}; {printable(caution.cure)}")
     for note in record.notes:
         yield Text.assemble(("note: ", "yellow"), printable(note))
     yield Text(f"how: {answer.method}", style="dim")
@@ -49,9 +49,11 @@ def verdict(answer: Estimate) -> Text:
     """Whether it fits, and if not what is missing."""
     if answer.available is None:
         return Text("nobody knows whether it fits: the part is unknown", style="yellow")
-    device = answer.available.device
+    device = printable(answer.available.device)
     if answer.shortages:
-        short = ", ".join(f"{one.missing:,.0f} {one.resource} ({one.needed.value / max(1, one.available):.1f} times what it has)" for one in answer.shortages)
+        short = ", ".join(
+            f"{one.missing:,.0f} {printable(one.resource)} ({one.needed.value / max(1, one.available):.1f} times what it has)" for one in answer.shortages
+        )
         return Text.assemble(("does not fit ", "bold red"), f"{device}: short of {short}")
     tight = [name for name, figure, there in _pairs(answer) if figure.high > there]
     if tight:
