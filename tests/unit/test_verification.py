@@ -155,3 +155,13 @@ def test_signal_to_noise_is_ten_times_the_logarithm_of_a_ratio_of_squares() -> N
     assert signal_to_noise_db(wanted, wanted + np.array([0.3, 0.4])) == pytest.approx(20.0)
     assert signal_to_noise_db(wanted, wanted) is None
     assert signal_to_noise_db(np.zeros(2), np.ones(2)) == 0.0
+
+
+def test_inner_layers_may_be_kept_of_the_first_events_only() -> None:
+    sampled = result("emulator", {"act": HARDWARE}, {"x": HARDWARE[:1]})
+    report = against_reference(design(), sampled, {"act": WANTED, "x": WANTED[:1]}, name="network", excused=np.array([False, True]))
+    assert (report.holds, report.layers, report.values, report.float32_events) == (True, 2, 6, 0)
+    off = against_reference(
+        design(), sampled, {"act": WANTED + np.array([[0.0, 0.0], [1.0, 0.0]]), "x": WANTED[:1]}, name="network", excused=np.array([False, True])
+    )
+    assert (off.holds, off.float32_events) == (True, 1)
