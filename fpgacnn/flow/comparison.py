@@ -28,13 +28,17 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Two runs: what changed, and how many facts are the same. `holds`: every check of the right one holds."""
+    """Two runs, what changed, and how many facts are the same."""
 
-    left: str
-    right: str
+    left: Subject
+    right: Subject
     changes: tuple[Change, ...]
     same: int
-    holds: bool
+
+    @property
+    def holds(self) -> bool:
+        """Every check of the right one holds; that it differs is no failure."""
+        return self.right.holds
 
 
 def compare(left: Subject, right: Subject) -> Comparison:
@@ -44,7 +48,7 @@ def compare(left: Subject, right: Subject) -> Comparison:
     order = {section: place for place, section in enumerate(dict.fromkeys(key[0] for key in [*before, *after]))}
     changes = [change for key in keys if (change := _change(before.get(key), after.get(key)))]
     changes.sort(key=lambda change: order[change.section])
-    return Comparison(left=left.name, right=right.name, changes=tuple(changes), same=len(keys) - len(changes), holds=right.holds)
+    return Comparison(left=left, right=right, changes=tuple(changes), same=len(keys) - len(changes))
 
 
 def _by_key(subject: Subject) -> dict[tuple[str, str, str], Fact]:

@@ -34,6 +34,7 @@ class Amount:
     value: float
     low: float
     high: float
+    estimated: bool = False
 
     @property
     def is_range(self) -> bool:
@@ -107,7 +108,7 @@ def _estimated(said: Estimate) -> Iterator[Cost]:
     totals = said.totals
     yield Cost(
         source=Source.ESTIMATE,
-        by=f"{said.method}, as {said.tool} would report",
+        by=said.method,
         file="",
         resources=_figures(totals.resources),
         available=available,
@@ -137,7 +138,7 @@ def _figures(said: estimation.Resources) -> dict[str, Amount]:
 
 
 def _figure(figure: Figure) -> Amount:
-    return Amount(value=figure.value, low=figure.low, high=figure.high)
+    return Amount(value=figure.value, low=figure.low, high=figure.high, estimated=True)
 
 
 def _reported(report: SynthesisReport) -> Iterator[Cost]:

@@ -30,7 +30,8 @@ def document(subjects: Sequence[Subject]) -> dict[str, Any]:
 
 def comparison_document(comparison: Comparison) -> dict[str, Any]:
     """What changed, as one JSON document."""
-    return {"schema": SCHEMA, "generator": GENERATOR, **plain(comparison)}
+    names = {"left": comparison.left.name, "right": comparison.right.name, "holds": comparison.holds}
+    return {"schema": SCHEMA, "generator": GENERATOR, **names, "same": comparison.same, "changes": plain(comparison.changes)}
 
 
 def write_report(file: Path, subjects: Sequence[Subject]) -> None:

@@ -33,7 +33,7 @@ def _page(page: Page) -> Iterator[str]:
 
 def _chapter(chapter: Chapter, level: int, *, titled: bool) -> Iterator[str]:
     if titled:
-        yield from (f"## {text(chapter.name)}", "")
+        yield from (f"## {text(chapter.name)}", "", *([text(chapter.file), ""] if chapter.file else ()))
     yield from (text(chapter.subtitle), "")
     yield from ("| | | |", "|---|---|---|")
     yield from (f"| {text(one.question)} | **{MARKS[one.tone]}{text(one.answer)}** | {text(one.detail)} |" for one in chapter.verdicts)

@@ -93,6 +93,7 @@ class Chapter:
     """One project."""
 
     name: str
+    file: str
     subtitle: str
     verdicts: tuple[Verdict, ...]
     sections: tuple[Section, ...]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import ceil, isfinite
 
 from fpgacnn.flow.facts import comparison_name
+from fpgacnn.flow.ledger import by_layer
 from fpgacnn.flow.record import LayerRecord, RunRecord
 from fpgacnn.flow.subjects import Subject
 from fpgacnn.reporting import marks, spending
@@ -27,14 +28,13 @@ def sections(subject: Subject) -> tuple[Section, ...]:
         parts = (*about_costs, spending.reports(subject.synthesis))
     else:
         run = (part(record) for part in (decisions, ranges, errors, verification, quality, inputs, timings))
-        parts = (network(record), *about_costs, spending.cautions(record), *run, spending.reports(subject.synthesis), provenance(record))
+        parts = (network(subject, record), *about_costs, spending.cautions(record), *run, spending.reports(subject.synthesis), provenance(record))
     return tuple(section for section in parts if section is not None)
 
 
-def network(record: RunRecord) -> Section:
-    """The graph of the hardware, node by node."""
+def network(subject: Subject, record: RunRecord) -> Section:
+    """The graph of the hardware, node by node, and what each costs."""
     layers = record.plan.decisions
-    most = max((layer.parameters for layer in layers), default=0)
     columns = (
         Column(name="Graph", drawn=True),
         Column(name="Layer"),
@@ -42,8 +42,8 @@ def network(record: RunRecord) -> Section:
         Column(name="Shape", number=True),
         Column(name="Result", code=True),
         Column(name="Parameters", number=True),
-        Column(name="Share of the parameters", drawn=True),
     )
+    spent, headings = _spent(subject, layers)
     rows = tuple(
         (
             Cell(text="", mark=rail),
@@ -52,14 +52,34 @@ def network(record: RunRecord) -> Section:
             cell(times(layer.shape)),
             cell(layer.result),
             count(layer.parameters) if layer.parameters else cell(""),
-            Cell(text="", mark=marks.bar(layer.parameters, most) if layer.parameters else None),
+            *cells,
         )
-        for layer, rail in zip(layers, rails(layers), strict=True)
+        for layer, rail, cells in zip(layers, rails(layers), spent, strict=True)
     )
     words = "Nodes in the order of computation."
     legend = "Large points multiply, diamonds join, small points do the rest; a line that leaves the middle is a connection that skips nodes."
-    table = Table(caption="Network: nodes, connections, formats", columns=columns, rows=rows, ordered=True)
+    table = Table(caption="Network: nodes, connections, formats, cost", columns=(*columns, *headings), rows=rows, ordered=True)
     return Section(key="network", title="Network", words=(words,), legend=(legend,), tables=(table,))
+
+
+def _spent(subject: Subject, layers: Sequence[LayerRecord]) -> tuple[list[tuple[Cell, ...]], tuple[Column, ...]]:
+    """Cycles and LUTs of each node, by the last source that knows single layers; nothing where there is none."""
+    cost = by_layer(subject.costs)
+    shares = {layer.name: layer for layer in cost.layers} if cost else {}
+    found = [shares.get(layer.name) for layer in layers]
+    luts = [share.resources.get("lut") if share else None for share in found]
+    if cost is None or not any(found):
+        return [()] * len(layers), ()
+    most = max((lut.value for lut in luts if lut), default=0.0)
+    rows: list[tuple[Cell, ...]] = [
+        (
+            spending.plain_amount(share.latency_cycles if share else None),
+            spending.plain_amount(lut),
+            Cell(text="", mark=marks.bar(lut.value, most) if lut else None),
+        )
+        for share, lut in zip(found, luts, strict=True)
+    ]
+    return rows, (Column(name="Latency", unit="cycles", number=True), Column(name="LUT", number=True), Column(name=spending.NAMES[cost.source], drawn=True))
 
 
 def decisions(record: RunRecord) -> Section:

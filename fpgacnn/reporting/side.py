@@ -21,10 +21,11 @@ Figures = Mapping[str, str]
 def side_by_side(subjects: Sequence[Subject]) -> tuple[Section, ...]:
     """What a report about several projects begins with."""
     words = "What is the same everywhere is set back."
-    return _verdicts(subjects), Section(key="figures", title="Figures", words=(words,), tables=_figures(subjects))
+    return verdicts_of(subjects), Section(key="figures", title="Figures", words=(words,), tables=_figures(subjects))
 
 
-def _verdicts(subjects: Sequence[Subject]) -> Section:
+def verdicts_of(subjects: Sequence[Subject]) -> Section:
+    """The verdicts of every project."""
     answers = [{one.question: one for one in verdicts(subject)} for subject in subjects]
     questions = tuple(dict.fromkeys(question for answer in answers for question in answer))
     rows = tuple(

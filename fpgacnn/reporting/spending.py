@@ -9,7 +9,7 @@ from fpgacnn.flow.record import RunRecord
 from fpgacnn.flow.subjects import Subject
 from fpgacnn.reporting import marks
 from fpgacnn.reporting.page import Cell, Column, Section, Table, Tone, Verdict, cell, count
-from fpgacnn.reporting.words import NOTHING, duration, number, percent, plural
+from fpgacnn.reporting.words import NOTHING, duration, number, percent, plural, rough
 from fpgacnn.synthesis import SynthesisReport
 
 NAMES = {
@@ -21,7 +21,8 @@ NAMES = {
     Source.EXPORT: "Export",
     Source.IMPL: "Placed and routed",
 }
-ESTIMATES = {Source.ESTIMATE, Source.AFTER_SYNTHESIS}
+ESTIMATES = {Source.ESTIMATE: "Estimated, as C synthesis will say", Source.AFTER_SYNTHESIS: "Estimated, after logic synthesis"}
+"""Sources that no tool stands behind, in the words of a verdict."""
 BAND = "the band holds the truth four times out of five"
 
 
@@ -36,7 +37,7 @@ def room(subject: Subject) -> Verdict:
     name, share = max(shares.items(), key=lambda one: one[1])
     unsure = [one for one in shares if cost.resources[one].high > cost.available[one]]
     answer, tone = ("Does not fit", Tone.BAD) if cost.short else ("May not fit", Tone.WARN) if unsure else ("Fits", Tone.GOOD)
-    short = [f"{number(cost.resources[one].value - cost.available[one], 3)} {RESOURCES[one]} too many" for one in cost.short]
+    short = [f"{rough(cost.resources[one].value - cost.available[one])} {RESOURCES[one]} too many" for one in cost.short]
     over = " (about half of the LUTs that C synthesis counts are left after logic synthesis)" if cost.source is Source.CSYNTH and "lut" in cost.short else ""
     words = f"{', '.join(short)}{over}" if short else f"{RESOURCES[name]} is tightest with {percent(share)}"
     return Verdict(question="Fits?", answer=answer, detail=f"{words}. {_said_by(cost)}.", tone=tone)
@@ -49,11 +50,11 @@ def _shares(cost: Cost) -> dict[str, float]:
 
 
 def _used(cost: Cost) -> str:
-    return ", ".join(f"{number(amount.value, 3)} {RESOURCES[name]}" for name, amount in cost.resources.items())
+    return ", ".join(f"{rough(amount.value)} {RESOURCES[name]}" for name, amount in cost.resources.items())
 
 
 def _said_by(cost: Cost) -> str:
-    return f"{NAMES[cost.source]}, {BAND}" if cost.source in ESTIMATES else f"{NAMES[cost.source]} ({cost.by})"
+    return ESTIMATES.get(cost.source, f"{NAMES[cost.source]} ({cost.by})")
 
 
 def speed(subject: Subject) -> Verdict:
@@ -75,17 +76,26 @@ def speed(subject: Subject) -> Verdict:
 
 
 def _cycles(amount: Amount) -> str:
-    return "cycle" if amount.value == 1 and not amount.is_range else f"{number(amount.value, 3)} cycles"
+    return "cycle" if amount.value == 1 else f"{rough(amount.value) if amount.estimated else number(amount.value)} cycles"
 
 
 def between(amount: Amount) -> str:
-    """`240`, or with the ends of its range."""
-    return f"{number(amount.value, 3)} ({number(amount.low, 3)} to {number(amount.high, 3)})" if amount.is_range else number(amount.value)
+    """`240`, or with the ends of its range; estimates in three digits."""
+    if amount.estimated:
+        return f"{rough(amount.value)} ({rough(amount.low)} to {rough(amount.high)})" if amount.is_range else rough(amount.value)
+    return f"{number(amount.value)} ({number(amount.low)} to {number(amount.high)})" if amount.is_range else number(amount.value)
 
 
 def amount_cell(amount: Amount | None) -> Cell:
     """A number with its range; a dash where nothing is said."""
     return Cell(text=between(amount), number=amount.value) if amount else Cell(text=NOTHING)
+
+
+def plain_amount(amount: Amount | None) -> Cell:
+    """A number without its range."""
+    if amount is None:
+        return Cell(text=NOTHING)
+    return Cell(text=rough(amount.value) if amount.estimated else number(amount.value), number=amount.value)
 
 
 def resources(subject: Subject) -> Section | None:
@@ -113,7 +123,8 @@ def resources(subject: Subject) -> Section | None:
     table = Table(caption="Resources against the part", columns=columns, rows=tuple(rows), ordered=True)
     words = ("BRAM is counted in blocks of 18 Kb by all. HLS overstates what is left after logic synthesis, LUTs most.",)
     legend = (f"The thin line over a bar is the band of the estimate: {BAND}.",) if word.source in ESTIMATES else ()
-    return Section(key="resources", title="Resources", words=words, legend=legend, tables=(table,), notes=tuple(_origin(cost) for cost in said))
+    notes = tuple(_origin(cost) for cost in said if cost.source is not Source.AFTER_SYNTHESIS)
+    return Section(key="resources", title="Resources", words=words, legend=legend, tables=(table,), notes=notes)
 
 
 def _end(amount: Amount, *, low: bool) -> float | None:
@@ -122,7 +133,8 @@ def _end(amount: Amount, *, low: bool) -> float | None:
 
 
 def _origin(cost: Cost) -> str:
-    return f"{NAMES[cost.source]}: {cost.by}{f', {cost.file}' if cost.file else ''}"
+    name = "Estimates" if cost.source is Source.ESTIMATE else NAMES[cost.source]
+    return f"{name}: {cost.by}{f', {cost.file}' if cost.file else ''}"
 
 
 def latency(subject: Subject) -> Section | None:
@@ -203,7 +215,7 @@ def _spent(layer: LayerShare, named: Sequence[str], most: dict[str, float]) -> t
     cells: list[Cell] = []
     for name in named:
         amount = layer.resources.get(name)
-        cells.append(Cell(text=number(amount.value, 3), number=amount.value) if amount else Cell(text=NOTHING))
+        cells.append(plain_amount(amount))
         if name in DRAWN:
             cells.append(Cell(text="", mark=marks.bar(amount.value, most[name]) if amount else None))
     return tuple(cells)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isfinite, isnan
+from math import floor, isfinite, isnan, log10
 
 from fpgacnn.errors import printable
 
@@ -26,6 +26,14 @@ def number(value: float | None, digits: int = 4) -> str:
     if 1e-3 <= abs(value) < 1e6:
         return _minus(f"{value:,.{digits}g}" if abs(value) < 1000 else f"{value:,.0f}")
     return _minus(f"{value:.3g}")
+
+
+def rough(value: float, digits: int = 3) -> str:
+    """An estimate, in as many digits as can be meant: `52,600`."""
+    if not isfinite(value) or value == 0:
+        return number(value)
+    whole = round(value, digits - 1 - floor(log10(abs(value))))
+    return number(int(whole) if whole == int(whole) else whole, digits)
 
 
 def _minus(text: str) -> str:

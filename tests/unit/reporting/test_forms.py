@@ -179,7 +179,7 @@ def test_a_run_compared_with_itself_has_no_change() -> None:
     found = compare(ONE[0], ONE[0])
     assert (found.changes, found.holds) == ((), True)
     assert found.same > 100
-    assert compose.difference(found).overview[0].words == (f"No difference in {found.same} facts.",)
+    assert compose.difference(found).overview[1].words == (f"No difference in {found.same} facts.",)
 
 
 def test_changes_are_told_in_numbers() -> None:

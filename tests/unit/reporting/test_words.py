@@ -6,7 +6,7 @@ from math import inf, nan
 
 import pytest
 
-from fpgacnn.reporting.words import clean, duration, number, percent, plural, power, times
+from fpgacnn.reporting.words import clean, duration, number, percent, plural, power, rough, times
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,14 @@ def test_shares_are_percent(share: float | None, shown: str) -> None:
 @pytest.mark.parametrize(("ns", "shown"), [(5.0, "5 ns"), (840.0, "840 ns"), (1240.0, "1.24 µs"), (3.1e6, "3.1 ms"), (2e9, "2 s"), (None, "–"), (inf, "–")])
 def test_times_have_the_unit_that_suits_them(ns: float | None, shown: str) -> None:
     assert duration(ns) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(52_615.3, "52,600"), (999.6, "1,000"), (1234.0, "1,230"), (18.25, "18.2"), (0.123456, "0.123"), (0.0, "0"), (5, "5"), (1.39e6, "1,390,000"), (inf, "∞")],
+)
+def test_estimates_have_three_digits(value: float, shown: str) -> None:
+    assert rough(value) == shown
 
 
 def test_counts_and_powers_and_shapes() -> None:
