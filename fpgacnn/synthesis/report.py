@@ -62,9 +62,7 @@ class Resources:
     @property
     def bram_18k_blocks(self) -> int | None:
         """Block RAM in blocks of 18 Kb, whichever way the tool counts."""
-        if self.bram_18k is not None or self.bram_tiles is None:
-            return self.bram_18k
-        return round(2 * self.bram_tiles)
+        return self.bram_18k if self.bram_tiles is None else round(2 * self.bram_tiles)
 
     @property
     def counts(self) -> Mapping[str, int | None]:
@@ -303,10 +301,9 @@ class Cosim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerCost:
-    """A layer joined to its hardware. `why` says what stands behind numbers that are None.
+    """A layer joined to its hardware; `why` says what stands behind None.
 
-    `resources` are those of its instances with all inside, memories too. The FIFOs that it writes, and memories of the
-    network that are called after it, stand outside of its instances and are not counted in.
+    `resources` are those of its instances with all inside. FIFOs, and memories of the network itself, stand outside of them.
     """
 
     index: int
@@ -377,9 +374,8 @@ class SynthesisReport:
     @property
     def fabric(self) -> tuple[Resources, Resources | None] | None:
         """What the top function uses and the part has, as of the latest stage that was reached."""
-        if latest := self.impl or self.synth:
-            return latest.resources, latest.available
-        return (self.csynth.resources, self.csynth.available) if self.csynth else None
+        latest = self.impl or self.synth or self.csynth
+        return (latest.resources, latest.available) if latest else None
 
     @property
     def short(self) -> tuple[str, ...]:
