@@ -116,5 +116,5 @@ def writer_index(name: str) -> int | None:
 def function_in(module: str) -> str:
     """The function that a module was made of: its name before types and configuration."""
     name = re.split(r"_(?:ap|array|ss|single)_|_config\d", module, maxsplit=1)[0]
-    twice = re.fullmatch(r"(\w+)_\1", name)  # an activation and its configuration, as in `linear_linear_config12`
-    return twice[1] if twice else name
+    half = name[: len(name) // 2]  # an activation and its configuration, as in `linear_linear_config12`
+    return half if name == f"{half}_{half}" else name

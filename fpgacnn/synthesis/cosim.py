@@ -10,8 +10,8 @@ from fpgacnn.synthesis.report import Cosim, Export, Origin, Resources, Stage
 from fpgacnn.synthesis.text import parse_table
 from fpgacnn.synthesis.xml import Element, parse_xml
 
-COSIM_FIELD = re.compile(r"(Report time|Solution|Simulation tool)\s*: (.*?)\.?\s*")
-EXPORT_FIELD = re.compile(r"(Implementation tool|Project|Solution|Device target|Report date):\s*(.*?)\s*")
+COSIM_FIELD = re.compile(r"(Report time|Solution|Simulation tool) *: (.*)")
+EXPORT_FIELD = re.compile(r"(Implementation tool|Project|Solution|Device target|Report date):(.*)")
 EXPORT_HEAD = re.compile(r"#=== Post-(Synthesis|Implementation) Resource usage ===")
 _COUNT = re.compile(r"([A-Z]+):\s*(\S+)")
 _PERIOD = re.compile(r"CP (required|achieved post-synthesis|achieved post-implem\w*):\s*(\S+)")
@@ -25,7 +25,7 @@ def read_cosim(text: str, file: str) -> Cosim:
     """
     cells = Cells(file, "Latency and Interval")
     lines = text.splitlines()
-    fields = {found[1]: found[2] for line in lines if (found := COSIM_FIELD.fullmatch(line))}
+    fields = {found[1]: found[2].strip().removesuffix(".") for line in lines if (found := COSIM_FIELD.fullmatch(line))}
     # One line inside the head mixes + and |; only rows of a language matter.
     drawn = [line for line in lines if line.startswith(("+-", "|"))]
     rows = [line for line in drawn if line.lstrip("| ").startswith(("VHDL", "Verilog"))]
@@ -57,7 +57,7 @@ def read_export_rpt(text: str, file: str) -> Export:
     Raises ReportBrokenError.
     """
     lines = text.splitlines()
-    fields = {found[1]: found[2] for line in lines if (found := EXPORT_FIELD.fullmatch(line))}
+    fields = {found[1]: found[2].strip() for line in lines if (found := EXPORT_FIELD.fullmatch(line))}
     head = next((found for line in lines if (found := EXPORT_HEAD.fullmatch(line.strip()))), None)
     if head is None:
         raise ReportBrokenError(file=file, section="Resource usage", why="it is missing; the report ends early")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
-from fpgacnn.errors import FileMissingError, ReportForeignError
+from fpgacnn.errors import ReportForeignError
 from fpgacnn.synthesis.vivado import HIERARCHICAL, TIMING, UTILIZATION, vivado_fields
 
 MAX_DEPTH = 16
@@ -94,8 +94,8 @@ def _head(path: Path) -> str:
     try:
         with path.open("rb") as file:
             return file.read(HEAD_BYTES).decode("utf-8", "replace").replace("\r\n", "\n")
-    except OSError as error:
-        raise FileMissingError(file=path, why=error.strerror or str(error)) from error
+    except OSError:  # said when it is read, if its name is one of a report
+        return ""
 
 
 def kind_of(head: str, name: str) -> Kind | None:

@@ -8,11 +8,9 @@ from pathlib import Path
 
 from fpgacnn.synthesis.text import MAX_BYTES
 
-_CALL = re.compile(r"^\s*nnet::(\w+)<([^;]*?)>\s*\(([^;]*)\);(?:\s*//\s*(\S.*?))?\s*$", re.MULTILINE)
 _CONFIG = re.compile(r"config(\d{1,6})(?!\d)")
 _OUTPUT = re.compile(r"\blayer(\d{1,6})_(?:out|cpy)")
-_SET = re.compile(r'^\s*set\s+(\w+)\s+"?([^"\s]+)"?\s*$', re.MULTILINE)
-MAX_CALLS = 20_000
+FUNCTION = "nnet::"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,19 +37,28 @@ def read_calls(folder: Path) -> tuple[Call, ...]:
     """The layers of the network in their order; none where there is no firmware."""
     found: dict[int, Call] = {}
     for path in sorted((folder / "firmware").glob("*.cpp")) if (folder / "firmware").is_dir() else []:
-        for match in list(_CALL.finditer(_text(path)))[:MAX_CALLS]:
-            function, types, arguments, comment = match.groups()
-            number = _CONFIG.findall(types) or _OUTPUT.findall(arguments)
-            if number:
-                size = types.rpartition(",")[2].strip()
-                call = Call(index=int(number[-1]), name=comment, function=function, size=size if size.isdigit() else "")
-                found.setdefault(call.index, call)
+        for call in filter(None, map(_call, _text(path).splitlines())):
+            found.setdefault(call.index, call)
     return tuple(found.values())
+
+
+def _call(line: str) -> Call | None:
+    """A line like `nnet::dense<layer4_t, result_t, config5>(layer4_out, layer5_out, w5, b5); // logits`."""
+    code, _, comment = line.strip().partition(");")
+    function, _, rest = code.removeprefix(FUNCTION).partition("<")
+    types, opened, arguments = rest.rpartition(">(")
+    number = _CONFIG.findall(types) or _OUTPUT.findall(arguments)
+    if not (code.startswith(FUNCTION) and opened and function.isidentifier() and number):
+        return None
+    size = types.rpartition(",")[2].strip()
+    name = comment.strip().removeprefix("//").strip()
+    return Call(index=int(number[-1]), name=name or None, function=function, size=size if size.isdecimal() else "")
 
 
 def read_asked(folder: Path) -> Asked:
     """What the build script is told; fields are None where it says nothing."""
-    said = dict(_SET.findall(_text(folder / "project.tcl")))
+    words = (line.split() for line in _text(folder / "project.tcl").splitlines())
+    said = {word[1]: word[2].strip('"') for word in words if len(word) == 3 and word[0] == "set"}
     name, backend = said.get("project_name"), said.get("backend", "")
     try:
         clock = float(said.get("clock_period", ""))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol, TypeVar
 
 from fpgacnn.errors import FileMissingError, FpgacnnError, NoReportsError, ReportBrokenError, ReportForeignError, ReportRefusedError
@@ -67,6 +67,11 @@ class _Pile:
     unread: list[Unread] = field(default_factory=list)
 
     @property
+    def names(self) -> list[str]:
+        """All files, read or not."""
+        return [*(one.file for one in self.files), *(one.file for one in self.unread)]
+
+    @property
     def date(self) -> str:
         """When C synthesis was last run."""
         return max([*(one.date or "" for one in self.modules), *(one.date or "" for one in self.summaries)], default="")
@@ -83,16 +88,25 @@ def read(folder: Path) -> SynthesisReport:
     if not piles:
         raise NoReportsError(folder=folder)
     asked, calls = read_asked(folder), read_calls(folder)
-    loose = piles.pop("", None)
-    if not piles:
-        piles, loose = {"": loose or _Pile(solution="")}, None
+    piles, loose = _solutions(piles)
     ordered = sorted(piles.values(), key=lambda pile: (bool(pile.modules or pile.in_xml or pile.verbose), pile.date, pile.solution), reverse=True)
-    if loose:
-        _merge(ordered[0], loose)
+    _merge(ordered[0], loose)
     main, *others = [_report(folder, pile, asked, calls) for pile in ordered]
     if others:
         main = replace(main, notes=(*main.notes, f"{len(piles)} solutions; the newest, {main.solution}, is shown"))
     return replace(main, others=tuple(others))
+
+
+def _solutions(piles: dict[str, _Pile]) -> tuple[dict[str, _Pile], _Pile]:
+    """The solutions of HLS, or all as one where there are none; and what is outside of them: loose files, `impl` folders of others."""
+    known = [name for name, pile in piles.items() if any(file.startswith(f"{name}/syn/") for file in pile.names)]
+    parents = {PurePosixPath(name).parent for name in known}
+    kept = {name: pile for name, pile in piles.items() if name in known or (name and PurePosixPath(name).parent in parents)}
+    loose = _Pile(solution="")
+    for name, pile in piles.items():
+        if name not in kept:
+            _merge(loose, pile)
+    return (kept, loose) if kept else ({"": loose}, _Pile(solution=""))
 
 
 def _read_all(folder: Path) -> dict[str, _Pile]:
@@ -151,7 +165,7 @@ def _source(found: Found, value: Value) -> SourceFile:
 
 
 def _merge(pile: _Pile, loose: _Pile) -> None:
-    """Reports outside of a solution, as hls4ml's vivado_synth.rpt, belong to the newest one."""
+    """Add reports outside of a solution, as hls4ml's vivado_synth.rpt; those of modules only where there are no others."""
     known = {one.name for one in pile.modules}
     pile.modules.extend(one for one in loose.modules if one.name not in known)
     for name in ("verbose", "in_xml", "summaries", "sizes", "cosims", "exports", "utilizations", "timings", "files", "unread"):

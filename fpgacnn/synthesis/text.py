@@ -12,9 +12,8 @@ from fpgacnn.errors import FileMissingError, ReportBrokenError, ReportRefusedErr
 MAX_BYTES = 128 << 20
 """The largest report seen has 3 MB."""
 
-_TITLE = re.compile(r"== (.+?)\s*")
-_HEADING = re.compile(r"(\s*)[+*] ([A-Za-z][^|]*?)\s*(?:\([a-z ]+\))?:?\s*")
-_FIELD = re.compile(r"\s*\* (Date|Version|Project|Solution|Product family|Target device):\s*(.*?)\s*")
+TITLE = "== "
+_FIELD = re.compile(r"\* (Date|Version|Project|Solution|Product family|Target device):(.*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,21 +84,22 @@ class HlsText:
         self._read(text.splitlines())
 
     def _read(self, lines: Sequence[str]) -> None:
-        section, path, block = "", {}, list[str]()
+        section, path, block = "", dict[int, str](), list[str]()
         for line in lines:
-            if found := _TITLE.fullmatch(line):
-                section, path, block = found[1], dict[int, str](), []
+            words = line.strip()
+            if line.startswith(TITLE):
+                section, path, block = words.removeprefix(TITLE), {}, []
                 self.title = self.title or section
                 self._blocks[(section,)] = block
-            elif field := _FIELD.fullmatch(line):
-                self.fields.setdefault(field[1], field[2])
-            elif heading := _HEADING.fullmatch(line):
-                indent = len(heading[1])
-                path = {place: name for place, name in path.items() if place < indent} | {indent: heading[2]}
+            elif field := _FIELD.fullmatch(words):
+                self.fields.setdefault(field[1], field[2].strip())
+            elif heading := _heading(words):
+                indent = len(line) - len(line.lstrip())
+                path = {place: name for place, name in path.items() if place < indent} | {indent: heading}
                 block = []
                 # HLS's notes of its scheduler repeat headings behind the report; the first ones are the report's.
                 self._blocks.setdefault((section, *path.values()), block)
-            elif line.strip():
+            elif words:
                 block.append(line)
 
     def has(self, *path: str) -> bool:
@@ -131,6 +131,14 @@ class HlsText:
         if found is None or not found.rows:
             raise ReportBrokenError(file=self.file, section=" > ".join(path), why="the table is empty")
         return found
+
+
+def _heading(words: str) -> str:
+    """The name in `+ Latency (clock cycles):`, empty where a line is no heading."""
+    if words[:2] not in {"+ ", "* "} or not words[2:3].isalpha() or "|" in words:
+        return ""
+    name = words[2:].removesuffix(":")
+    return name.rpartition("(")[0].rstrip() if name.endswith(")") else name
 
 
 def drawn_lines(lines: Iterable[str]) -> Iterator[str]:

@@ -18,12 +18,12 @@ MEMORY = ("BLOCKRAM", "Memory")
 ARITHMETIC = ("ARITHMETIC", "DSP")
 LAST_SECTION = "Instantiated Netlists"
 
-_FIELD = re.compile(r"\| (Tool Version|Date|Command|Design|Device|Design State)\s*: (.*?)\s*")
-_SECTION = re.compile(r"\d+(?:\.\d+)*\.? +(.+?)\s*")
+_FIELD = re.compile(r"\| (Tool Version|Date|Command|Design|Device|Design State) *: (.*)")
+_SECTION = re.compile(r"[\d.]{1,9} +(.{1,80})")
 _VERSION = re.compile(r"Vivado v\.?(\S+)")
 _BEFORE_PLACEMENT = re.compile(r"synth|optimi", re.IGNORECASE)
 _PLACED = re.compile(r"plac|rout|phys|impl", re.IGNORECASE)
-_CLOCK = re.compile(r"\s*(\S+)\s+\{[\d. ]+\}\s+(\d{1,9}\.\d{1,6})\s+[\d.]+\s*")
+_CLOCK = re.compile(r" *(\S+) +\{[\d. ]+\} +(\d{1,9}\.\d{1,6}) +[\d.]+ *")
 
 
 def vivado_fields(text: str) -> dict[str, str]:
@@ -31,7 +31,7 @@ def vivado_fields(text: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for line in text[:20_000].splitlines():
         if match := _FIELD.fullmatch(line):
-            found.setdefault(match[1], match[2])
+            found.setdefault(match[1], match[2].strip())
     return found
 
 
@@ -102,7 +102,7 @@ def _sections(text: str) -> Mapping[str, list[str]]:
     for line, under in pairwise([*text.splitlines(), ""]):
         heading = _SECTION.fullmatch(line)
         if heading and under and not under.strip("-"):
-            here = found.setdefault(heading[1], [])
+            here = found.setdefault(heading[1].strip(), [])
         else:
             here.append(line)
     return found

@@ -306,3 +306,34 @@ def test_what_a_file_cannot_tell_is_noted(tmp_path: Path) -> None:
     assert wrapper.notes[0] == "alveo_hls4ml is a wrapper, and the network inside has no report of its own"
     board = {"myproject_csynth.rpt": hls_rpt(Module()), "a_utilization_placed.rpt": utilization_rpt(Netlist(design="design_1_wrapper", state="Fully Placed"))}
     assert read(put(tmp_path / "c", board)).notes == ("a_utilization_placed.rpt counts design_1_wrapper, which may hold more than myproject",)
+
+
+def test_a_board_project_with_folders_of_the_same_names_is_no_solution(tmp_path: Path) -> None:
+    files = {
+        "p/solution1/syn/report/myproject_csynth.rpt": hls_rpt(Module()),
+        "p/solution2/impl/report/verilog/myproject_export.rpt": export_rpt(),
+        "board/impl/a_utilization_placed.rpt": utilization_rpt(Netlist(design="myproject", state="Fully Placed")),
+    }
+    report = read(put(tmp_path, files))
+    assert (report.solution, [one.solution for one in report.others], report.export) == ("p/solution1", ["p/solution2"], None)
+    assert report.impl is not None
+    alone = read(
+        put(
+            tmp_path / "x",
+            {"a/impl/vivado_synth.rpt": utilization_rpt(Netlist()), "b/sim/myproject_cosim.rpt": whole()[f"{SOLUTION}/sim/report/myproject_cosim.rpt"]},
+        )
+    )
+    assert (alone.solution, alone.others, len(alone.files)) == ("", (), 2)
+
+
+def test_lines_of_many_blanks_come_to_an_end(tmp_path: Path) -> None:
+    """A pattern that tries every way to split them would take hours."""
+    blanks = " " * 200_000
+    odd = "".join(
+        f"{start}{blanks}|\n"
+        for start in ("* A", "+ A", "== A", "* Date:", "1. A", "| Date : a", "Solution : a", "nnet::a<b>(", "set a", "CP required:", "a  {0 1}")
+    )
+    files = {name: text + odd if name.endswith((".rpt", ".cpp", ".tcl")) else text for name, text in whole().items()}
+    report = read(put(tmp_path, files))
+    assert report.csynth is not None
+    assert report.csynth.resources.lut == 15407
