@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 
@@ -12,6 +13,10 @@ from fpgacnn.numeric.fixed import Format, to_values
 
 SEED = 7
 OWN_EVENTS = 96
+FEWEST_EVENTS = 4
+
+MAX_WORK = 1 << 26
+"""Values of all layers and events that a proof on events of our own holds: fewer events of large networks."""
 
 
 def stimulus(form: Format, shape: Shape, events: int, *, seed: int = SEED) -> FloatArray:
@@ -32,5 +37,7 @@ def stimulus(form: Format, shape: Shape, events: int, *, seed: int = SEED) -> Fl
 def own_events(network: SourceModel, choices: Sequence[InputChoice]) -> Events:
     """Seeded random, extreme and tie events where the user gives none."""
     shapes = input_shapes(network)
-    values = tuple(stimulus(choice.format, shapes[choice.name], OWN_EVENTS, seed=7 + number) for number, choice in enumerate(choices))
+    work = sum(prod(layer.shape) for layer in network.layers)
+    count = min(OWN_EVENTS, max(FEWEST_EVENTS, MAX_WORK // work))
+    values = tuple(stimulus(choice.format, shapes[choice.name], count, seed=7 + number) for number, choice in enumerate(choices))
     return Events(values=values, labels=None, origin="seeded random, extreme and tie events")

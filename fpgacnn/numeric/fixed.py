@@ -236,6 +236,12 @@ def quantize_values(values: NDArray[np.float64], to: Format) -> CodeArray:
     return limit(_lifted(codes, np.maximum(-places, 0), to), to)
 
 
+def is_power_of_two(values: NDArray[np.float64]) -> bool:
+    """Whether every value but 0 is a power of two, of either sign."""
+    mantissa, _ = np.frexp(np.abs(values[values != 0]))
+    return bool(np.all(mantissa == 0.5))
+
+
 def fits(values: NDArray[np.float64], to: Format) -> NDArray[np.bool_]:
     """Which values are exactly codes of the format."""
     scaled = np.ldexp(values, to.fraction)

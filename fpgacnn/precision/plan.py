@@ -15,7 +15,7 @@ from fpgacnn.ir import source as src
 from fpgacnn.ir.model import QuantizedModel
 from fpgacnn.ir.source import PoolKind, Shape
 from fpgacnn.numeric import interval as iv
-from fpgacnn.numeric.fixed import Format, Overflow
+from fpgacnn.numeric.fixed import Format, Overflow, is_power_of_two
 from fpgacnn.precision import bounds
 from fpgacnn.precision.bounds import FLOAT32_BITS, Range
 from fpgacnn.precision.softmax import RESULT, softmax_tables
@@ -193,7 +193,8 @@ def _affine(layer: hw.Layer, operation: hw.Affine, given: Range) -> tuple[Range,
     loss = f"constants rounded to {operation.scale.format} and {operation.shift.format}" if off else ""
     if operation.format is None:
         kept = _kept(layer, found, f"exact product and sum in {found.interval.text}", loss=loss, real=True)
-        return found, replace(kept, rounds_in_float32=kept.rounds_in_float32 or operation.in_steps)
+        points = not np.any(operation.shift.array) and is_power_of_two(operation.scale.values)
+        return found, replace(kept, rounds_in_float32=operation.in_steps or (kept.rounds_in_float32 and not points))
     result = bounds.cast(found, operation.format)
     exact = "scale and shift chosen so that every step is exact" if operation.exact_steps else "exact product and sum"
     decision = Decision(format=operation.format, reason=f"the network's quantizer, {exact}; reaches {result.interval.text}")

@@ -9,20 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Protocol
 
 import numpy as np
 
+from fpgacnn.errors import UnsupportedQuantizerError
 from fpgacnn.ir import layers as hw
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import FloatArray, MergeKind, Shape, SourceLayer, SourceModel
-from fpgacnn.numeric.fixed import Codes, Format, Overflow, Rounding
-from fpgacnn.quantization import quantizers
+from fpgacnn.ir.text import quantizer_text
+from fpgacnn.numeric.fixed import Codes, Format, Overflow, Rounding, is_power_of_two
 from fpgacnn.quantization.batchnorm import affine as normalization
 from fpgacnn.quantization.constants import affine
 from fpgacnn.quantization.limits import beyond, covering, holds_only
 from fpgacnn.quantization.linear import integer_sums
 from fpgacnn.quantization.nodes import node
+
+MAX_ELEMENTS = 1 << 14
+"""Values of a tensor whose quantizer differs from place to place."""
 
 MAX_SUMMED_AREA = 1 << 10
 """A mean over more cells is not built as a sum whose division waits."""
@@ -102,7 +107,7 @@ def defer(builder: Builder, layer: SourceLayer) -> Held | None:
         case src.BatchNormalization():
             given = _without_relu(builder, layer)
             scale, shift = normalization(operation.statistics, layer.name)
-            rounds = given.rounds or not quantizers.is_power_of_two(scale)
+            rounds = given.rounds or not is_power_of_two(scale)
             return replace(given, scale=given.scale * scale, shift=given.shift * scale + shift, rounds=rounds)
         case src.Activate(function=src.Relu() as relu) if relu == src.Relu():
             given = builder.held(layer.inputs[0])
@@ -157,15 +162,17 @@ def _without_relu(builder: Builder, layer: SourceLayer) -> Held:
 
 def _linear(builder: Builder, layer: SourceLayer, operation: src.Linear) -> Held | None:
     given = _without_relu(builder, layer)
-    if np.any(given.shift) or not (given.is_even or isinstance(operation, src.Depthwise)):
+    by_rows = is_power_of_two(given.scale) and (isinstance(operation, src.Dense) or (isinstance(operation, src.Convolution) and operation.groups == 1))
+    if np.any(given.shift) or not (given.is_even or by_rows or isinstance(operation, src.Depthwise)):
         given = _settled(builder, layer)
     multiplier = layer.shape[-1] // operation.kernel.values.shape[2] if isinstance(operation, src.Depthwise) else 1
-    factor = given.scale[:1] if given.is_even else np.repeat(given.scale, multiplier)
-    found = integer_sums(layer.name, operation, layer.shape, factor)
+    rows = given.scale if by_rows and not given.is_even else None
+    factor = given.scale[:1] if given.is_even else _ONE if by_rows else np.repeat(given.scale, multiplier)
+    found = integer_sums(layer.name, operation, layer.shape, factor, rows)
     if found is None:
         return None
     sums, scale, shift = found
-    rounds = given.rounds or not quantizers.is_power_of_two(scale)
+    rounds = given.rounds or not is_power_of_two(scale)
     return Held(node=builder.place(layer, [sums], (given.node,), ends=False), scale=scale, shift=shift, rounds=rounds)
 
 
@@ -238,7 +245,7 @@ def _signs(builder: Builder, layer: SourceLayer, quantizer: src.Binary) -> Held:
     chain = [] if given.is_even and given.rises else [_line(given.scale, given.shift, layer.shape, rounds=given.rounds)]
     sign = Format(width=1, integer=1, rounding=Rounding.TRN, overflow=Overflow.SAT)
     chain += [node("sign", hw.Cast(format=sign), layer.shape)]
-    small = quantizers.is_power_of_two(alpha)
+    small = is_power_of_two(alpha)
     step = alpha if small else _ONE
     chain.append(_line(2.0 * step, step, layer.shape, rounds=False))
     name = builder.place(layer, chain, (given.node,), ends=small)
@@ -247,33 +254,66 @@ def _signs(builder: Builder, layer: SourceLayer, quantizer: src.Binary) -> Held:
 
 def _quantized(builder: Builder, layer: SourceLayer, quantizer: src.Uniform) -> Held:
     """A quantizer: its step is the node's where that is a power of two, else 1."""
-    given = builder.held(layer.inputs[0])
-    if given.relu and (quantizer.wraps or not quantizer.is_limited or np.any(quantizer.scale < 0) or np.any(quantizer.low > 0)):
+    given, shape = builder.held(layer.inputs[0]), layer.shape
+    scale, low, high = (_narrowed(one, shape) for one in (quantizer.scale, quantizer.low, quantizer.high))
+    quantizer = replace(quantizer, scale=scale, low=low, high=high)
+    if given.relu and (quantizer.wraps or not quantizer.is_limited or np.any(scale < 0) or np.any(low > 0)):
         given = _settled(builder, layer)
-    one_step = quantizer.scale.size == 1 and quantizer.low.size == 1 and quantizer.high.size == 1 and quantizers.is_power_of_two(quantizer.scale)
-    in_place = bool(one_step and quantizer.is_limited and quantizer.scale[0] > 0)
-    unit = quantizer.scale if in_place else _ONE
-    ahead = given.scale / (quantizer.scale / unit), given.shift / (quantizer.scale / unit)
-    even = np.all(ahead[0] == 1) and not np.any(ahead[1])
-    rounds = given.rounds or not quantizers.is_power_of_two(quantizer.scale)
-    chain = [] if even else [_line(*ahead, layer.shape, rounds=rounds)]
+    if max(scale.ndim, low.ndim, high.ndim) > 1:
+        return _element_by_element(builder, layer, quantizer, given)
+    chain, rest = _steps(quantizer, given, shape, builder.port(given.node))
+    name = builder.place(layer, chain, (given.node,), ends=bool(np.all(rest == 1))) if chain else given.node
+    return Held(node=name, scale=rest, shift=_NONE, rounds=not is_power_of_two(rest))
+
+
+def _narrowed(array: FloatArray, shape: Shape) -> FloatArray:
+    """(1,) where all elements are equal, (channels,) where only channels differ, else one for each element."""
+    full = np.broadcast_to(array, shape)
+    if np.all(full == full.reshape(-1)[0]):
+        return np.array(full.reshape(-1)[:1])
+    rows = full.reshape(-1, shape[-1])
+    return np.array(rows[0]) if np.all(rows == rows[0]) else np.array(full)
+
+
+def _element_by_element(builder: Builder, layer: SourceLayer, quantizer: src.Uniform, given: Held) -> Held:
+    """A quantizer that differs from place to place, on the tensor as a vector, whose channels are its elements."""
+    shape, size = layer.shape, prod(layer.shape)
+    if size > MAX_ELEMENTS:
+        why = f"widths of their own for {size} values are more than {MAX_ELEMENTS}; quantize space homogeneously"
+        raise UnsupportedQuantizerError(layer=layer.name, quantizer=quantizer_text(quantizer), why=why)
+    if not given.is_even:
+        given = _settled(builder, layer)
+    scale, low, high = (np.broadcast_to(one, shape).reshape(-1) for one in (quantizer.scale, quantizer.low, quantizer.high))
+    flat = replace(quantizer, scale=scale, low=low, high=high)
+    chain, rest = _steps(flat, given, (size,), None)
+    back = [] if np.all(rest == 1) else [_line(rest, _NONE, (size,), rounds=not is_power_of_two(rest))]
+    chain = [node("vector", src.Reshape(), (size,)), *chain, *back, node("again", src.Reshape(), shape)]
+    return Held.plain(builder.place(layer, chain, (given.node,), ends=True))
+
+
+def _steps(quantizer: src.Uniform, given: Held, shape: Shape, port: Format | None) -> tuple[list[hw.Layer], FloatArray]:
+    """Nodes that bring a tensor to the quantizer's whole numbers, and the scale that is left to apply."""
+    scale = quantizer.scale
+    one_step = scale.size == quantizer.low.size == quantizer.high.size == 1 and is_power_of_two(scale)
+    in_place = bool(one_step and quantizer.is_limited and scale[0] > 0)
+    unit = scale if in_place else _ONE
+    ahead = given.scale / (scale / unit), given.shift / (scale / unit)
+    even = bool(np.all(ahead[0] == 1) and not np.any(ahead[1]))
+    rounds = given.rounds or not is_power_of_two(scale)
+    chain = [] if even else [_line(*ahead, shape, rounds=rounds)]
     low = np.maximum(quantizer.low, 0.0) if given.relu else quantizer.low
-    casts = _casts(replace(quantizer, low=low), float(unit[0]), given, layer.shape)
-    first, port = casts[0].operation, builder.port(given.node) if even else None
-    if isinstance(first, hw.Cast) and port is not None and holds_only(port, first.format):
+    casts = _casts(replace(quantizer, low=low), float(unit[0]), given, shape)
+    first = casts[0].operation
+    if even and isinstance(first, hw.Cast) and port is not None and holds_only(port, first.format):
         casts = casts[1:]
-    rest = _ONE if in_place else quantizer.scale
-    chain += casts
-    plain = bool(np.all(rest == 1))
-    name = builder.place(layer, chain, (given.node,), ends=plain) if chain else given.node
-    return Held(node=name, scale=rest, shift=_NONE, rounds=not quantizers.is_power_of_two(rest))
+    return [*chain, *casts], _ONE if in_place else scale
 
 
 def _casts(quantizer: src.Uniform, step: float, given: Held, shape: Shape) -> list[hw.Layer]:
     """Rounding to multiples of `step` and limiting."""
     if not quantizer.is_limited:
         return [node("round", hw.Round(rounding=quantizer.rounding), shape)]
-    if quantizer.wraps and np.any(quantizer.low != quantizer.low[0]) | np.any(quantizer.high != quantizer.high[0]):
+    if quantizer.wraps and (quantizer.low.size > 1 or quantizer.high.size > 1):
         channels = shape[-1:]
         ends = [np.broadcast_to(end, channels).astype(np.int64) for end in (quantizer.low, quantizer.high)]
         return [node("round", hw.Round(rounding=quantizer.rounding), shape), node("wrap", hw.Wrap(low=ends[0], high=ends[1]), shape)]

@@ -7,10 +7,9 @@ import numpy as np
 from fpgacnn.ir import layers as hw
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import FloatArray, Shape
-from fpgacnn.numeric.fixed import Format, Overflow, Rounding
+from fpgacnn.numeric.fixed import Format, Overflow, Rounding, is_power_of_two
 from fpgacnn.quantization.constants import affine
 from fpgacnn.quantization.nodes import node
-from fpgacnn.quantization.quantizers import is_power_of_two
 
 
 def covering(quantizer: src.Uniform, step: float) -> Format:

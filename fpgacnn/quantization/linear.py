@@ -11,7 +11,7 @@ from fpgacnn.errors import UnsupportedQuantizerError, WidthsNeededError
 from fpgacnn.ir import layers as hw
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import FloatArray, Shape
-from fpgacnn.numeric.fixed import Codes, Format, exact_codes, nearest_codes
+from fpgacnn.numeric.fixed import Codes, Format, exact_codes, is_power_of_two, nearest_codes
 from fpgacnn.quantization import quantizers
 from fpgacnn.quantization.batchnorm import fold
 from fpgacnn.quantization.constants import affine, rounded, weight_codes
@@ -37,7 +37,7 @@ def linear_nodes(name: str, operation: src.Linear, shape: Shape, *, left_over: b
         return [_rounded(name, operation, kernel, bias, shape)]
     scaled, outputs = _quantized(kernel, name, "kernel"), shape[-1]
     bias_values = _across_phases(_quantized(bias, name, "bias").product, outputs) if bias is not None else np.zeros(outputs)
-    if quantizers.is_power_of_two(scaled.scale):
+    if is_power_of_two(scaled.scale):
         codes = weight_codes(spread(operation, scaled.product), name, "kernel")
         return [node("sums", _operation(operation, codes, weight_codes(bias_values, name, "bias")), shape)]
     scale = _per_output(scaled.scale, operation, outputs, name)
@@ -94,10 +94,11 @@ def _trained(bias: src.Weight, name: str) -> FloatArray:
     return quantizers.apply(bias.values, bias.quantizer, layer=name).product
 
 
-def integer_sums(name: str, operation: src.Linear, shape: Shape, factor: FloatArray) -> tuple[hw.Layer, FloatArray, FloatArray] | None:
+def integer_sums(name: str, operation: src.Linear, shape: Shape, factor: FloatArray, rows: FloatArray | None) -> tuple[hw.Layer, FloatArray, FloatArray] | None:
     """Sums of whole numbers, with the scale and shift of each output that wait; None where nothing has to wait.
 
-    `factor` (1,) or (outputs,) is the scale of the inputs.
+    `factor` (1,) or (outputs,) is the scale of the inputs. Inputs whose scales differ by powers of two have `rows`, which
+    are multiplied into the weights.
     """
     kernel, bias = fold(operation)
     if not _is_exact(kernel):
@@ -105,11 +106,14 @@ def integer_sums(name: str, operation: src.Linear, shape: Shape, factor: FloatAr
     scaled, outputs = _quantized(kernel, name, "kernel"), shape[-1]
     offset = np.zeros(outputs) if bias is None else quantizers.apply(bias.values, bias.quantizer, layer=name).product
     scale = _per_output(scaled.scale, operation, outputs, name)
-    exact = quantizers.is_power_of_two(scale)
+    exact = is_power_of_two(scale)
     short = exact_codes(offset)
-    if exact and np.all(factor == 1) and short is not None and short.format.width <= SHORT_BIAS_BITS:
+    if exact and rows is None and np.all(factor == 1) and short is not None and short.format.width <= SHORT_BIAS_BITS:
         return None
-    codes = weight_codes(spread(operation, scaled.product if exact else scaled.values), name, "kernel")
+    values = scaled.product if exact else scaled.values
+    codes = weight_codes(spread(operation, values if rows is None else values * rows[:, None]), name, "kernel")
+    if exact and rows is not None and np.all(factor == 1) and short is not None and short.format.width <= SHORT_BIAS_BITS:
+        return node("sums", _operation(operation, codes, short), shape), np.ones(1), np.zeros(1)
     none = Codes(array=np.zeros(outputs, np.int64), format=Format(width=1, integer=1, signed=False))
     total = factor if exact else factor * scale
     return node("sums", _operation(operation, codes, none), shape), np.array(np.broadcast_to(total, (outputs,))), offset

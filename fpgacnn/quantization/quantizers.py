@@ -26,7 +26,7 @@ from fpgacnn.ir.source import (
     Ternary,
     Uniform,
 )
-from fpgacnn.numeric.fixed import Format, Overflow, Rounding, round_whole
+from fpgacnn.numeric.fixed import Format, Overflow, Rounding, is_power_of_two, round_whole
 
 EPSILON = np.float32(1e-7)
 """Keras' backend epsilon, which QKeras adds before logarithms and divisions."""
@@ -84,13 +84,10 @@ def _uniform(values: FloatArray, quantizer: Uniform) -> Scaled:
     scale = quantizer.scale
     if scale.size == max(scale.shape[-1:], default=1):  # one for each channel
         return Scaled(values=codes, scale=scale.reshape((1,) * (values.ndim - 1) + (-1,)))
-    return Scaled(values=codes * scale, scale=np.ones((1,) * values.ndim)) if is_power_of_two(scale) else Scaled(values=codes, scale=scale)
-
-
-def is_power_of_two(values: FloatArray) -> bool:
-    """Whether every value but 0 is a power of two, of either sign."""
-    mantissa, _ = np.frexp(np.abs(values[values != 0]))
-    return bool(np.all(mantissa == 0.5))
+    ratio = scale / scale.flat[0]
+    if is_power_of_two(ratio):
+        return Scaled(values=codes * ratio, scale=np.full((1,) * values.ndim, scale.flat[0]))
+    return Scaled(values=codes, scale=scale)
 
 
 def _binary(values: FloatArray, quantizer: Binary) -> Scaled:

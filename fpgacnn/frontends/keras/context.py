@@ -17,10 +17,15 @@ from fpgacnn.ir.source import FloatArray, Shape
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One operation of a layer and the shape of its result."""
+    """One operation of a layer and the shape of its result.
+
+    It reads the step before it and the layer's further inputs; with `reads`, the layer's input of that number, which it
+    stands for from then on.
+    """
 
     operation: src.SourceOperation
     shape: Shape
+    reads: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

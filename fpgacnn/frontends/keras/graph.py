@@ -117,6 +117,13 @@ def short_name(name: Json) -> str:
     return name.rsplit(">", 1)[-1] if isinstance(name, str) else repr(name)
 
 
+def _class_of(entry: Mapping[str, Json]) -> str:
+    """The class; HGQ2's carry their package, since QKeras has layers of the same names."""
+    words = [entry.get(key) for key in ("class_name", "registered_name", "module")]
+    name = short_name(words[0])
+    return f"hgq>{name}" if any(isinstance(word, str) and word.startswith(("hgq>", "hgq.")) for word in words) else name
+
+
 def _entries(value: Json, file: Path) -> list[dict[str, Json]]:
     if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
         raise BrokenArchitectureError(file=file, where="the architecture", why="it has no list of layers")
@@ -127,7 +134,7 @@ def _entries(value: Json, file: Path) -> list[dict[str, Json]]:
 
 def _unwrapped(entry: Mapping[str, Json], file: Path) -> tuple[str, Settings, tuple[str, ...]]:
     """Class, settings and the names under which weights may lie, with pruning wrappers taken off."""
-    kind, config = short_name(entry.get("class_name")), entry.get("config")
+    kind, config = _class_of(entry), entry.get("config")
     names: list[str] = []
     while True:
         if not isinstance(config, dict):
@@ -139,7 +146,7 @@ def _unwrapped(entry: Mapping[str, Json], file: Path) -> tuple[str, Settings, tu
         inner = config.get("layer")
         if kind not in WRAPPERS or not isinstance(inner, dict):
             return kind, Settings(file=file, layer=name, values=config), tuple(names)
-        kind, config = short_name(inner.get("class_name")), inner.get("config")
+        kind, config = _class_of(inner), inner.get("config")
 
 
 def _input_shape(settings: Settings, fallback: Json = None) -> Shape | None:

@@ -136,14 +136,32 @@ class LegacyWeights:
         if not isinstance(group, Group):
             return {}
         found: dict[str, NDArray[np.float64]] = {}
+        holders: list[str] = []
         for name in _names(group, "weight_names"):
             if scope and layer not in name.split("/")[:-1]:
                 continue
-            short = name.rsplit("/", 1)[-1].split(":")[0]
+            short = _short(name, holders)
             if scope and short in found:
                 raise WeightsError(file=self._path, layer=layer, why=f"two layers inside '{scope[0]}' have this name")
             found[short] = numbers(group.get(name), name, self._path, layer)
         return found
+
+
+def _short(name: str, holders: list[str]) -> str:
+    """`conv/kernel:0` is `kernel`; the widths of HGQ2's quantizers, `conv/conv_kq/fixed_point_quantizer_kbi/b`, are `kq/b`.
+
+    `holders` collects the quantizers of a merge, which are numbered over the whole network, in the order of its inputs.
+    """
+    parts = name.split(":", maxsplit=1)[0].split("/")
+    if len(parts) < 2 or not parts[-2].startswith("fixed_point_quantizer_"):  # the quantizer and its array
+        return parts[-1]
+    holder = parts[-3] if len(parts) > 2 else ""
+    if len(parts) > 3 and parts[-4].startswith("multiple_quantizers"):  # behind it the quantizer, its kind and its array
+        if holder not in holders:
+            holders.append(holder)
+        return f"iq{holders.index(holder)}/{parts[-1]}"
+    key = holder.rpartition("_")[2]
+    return f"{key if key in {'iq', 'kq', 'bq', 'oq'} else 'own'}/{parts[-1]}"
 
 
 def numbers(dataset: object, name: str, path: Path, layer: str) -> NDArray[np.float64]:

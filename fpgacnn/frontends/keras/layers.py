@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from fpgacnn.errors import UnsupportedLayerError
-from fpgacnn.frontends.keras import activations, linear, shaping
+from fpgacnn.frontends.keras import activations, hgq, linear, shaping
 from fpgacnn.frontends.keras.context import Context, Parser, Step
 from fpgacnn.frontends.keras.graph import short_name
 from fpgacnn.frontends.keras.settings import Settings
@@ -42,6 +42,7 @@ HINTS: Mapping[str, str] = {
     "LSTM": ": recurrent layers are not CNNs",
     "GRU": ": recurrent layers are not CNNs",
     "LayerNormalization": ": it divides by a standard deviation of the data; use BatchNormalization",
+    **hgq.HINTS,
 }
 """Words for refused classes that people meet often."""
 
@@ -103,4 +104,5 @@ PARSERS: Mapping[str, Parser] = {
     "Normalization": linear.normalization,
     "Dot": shaping.dot,
     "Concatenate": shaping.concatenate,
+    **hgq.PARSERS,
 }

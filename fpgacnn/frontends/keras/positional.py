@@ -15,7 +15,11 @@ from pathlib import Path
 from fpgacnn.errors import BrokenFileError
 from fpgacnn.frontends.keras.graph import Graph, Use, short_name
 from fpgacnn.frontends.keras.hdf5 import Dataset, Group, numbers
+from fpgacnn.frontends.keras.settings import Json
 from fpgacnn.ir.source import FloatArray
+
+MAX_INPUTS = 16
+"""Inputs of a merge of HGQ2."""
 
 _ROOTS = ("layers", "_layer_checkpoint_dependencies")
 _STATISTICS = ("gamma", "beta", "moving_mean", "moving_variance")
@@ -58,10 +62,24 @@ class PositionalWeights:
             group, use = group.get("layer"), _wrapped(use)
             if use is None or not isinstance(group, Group):
                 return {}
+        if use.kind.startswith("hgq>"):
+            return self._of_hgq(group, use, layer)
         found = self._arrays(group, _names(use), layer)
         inner = group.get("batchnorm")
         if isinstance(inner, Group):
             found |= self._arrays(inner, _present(use, _STATISTICS), layer)
+        return found
+
+    def _of_hgq(self, group: Group, use: Use, layer: str) -> dict[str, FloatArray]:
+        """Arrays of a layer of HGQ2, and the widths of its quantizers as `iq/f`: what is trained lies first."""
+        found = self._arrays(group, _names_of_hgq(use), layer)
+        places = {key: key for key in ("iq", "kq", "bq", "oq")} | {"own": ""}
+        places |= {f"iq{number}": f"iq/quantizers/quantizer{f'_{number}' if number else ''}" for number in range(MAX_INPUTS)}
+        for key, place in places.items():
+            inner = group.get(f"{place}/quantizer".lstrip("/"))
+            option = _option(use, key)
+            if isinstance(inner, Group) and isinstance(option, dict):
+                found |= {f"{key}/{name}": array for name, array in self._arrays(inner, _widths(option), layer).items()}
         return found
 
     def _arrays(self, group: Group, names: tuple[str, ...], layer: str) -> dict[str, FloatArray]:
@@ -77,7 +95,7 @@ def _numbered(seen: Counter[str], base: str) -> str:
 
 def _snake(name: str) -> str:
     """The class name as Keras writes it: `QConv2DBatchnorm` is `q_conv2d_batchnorm`."""
-    name = re.sub(r"\W+", "", name)
+    name = re.sub(r"\W+", "", short_name(name))
     name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
@@ -103,6 +121,40 @@ def _names(use: Use) -> tuple[str, ...]:
     if kind == "PReLU":
         return ("alpha",)
     return _present(use, ("kernel", "bias"))
+
+
+def _option(use: Use, key: str) -> Json:
+    """The options of a quantizer of HGQ2."""
+    settings = use.settings
+    value = settings.get("config") if key == "own" else settings.get("iq_confs") if key[2:] else settings.get(f"{key}_conf")
+    if isinstance(value, list):
+        value = value[int(key[2:])] if int(key[2:]) < len(value) else None
+    return value.get("config") if isinstance(value, dict) else None
+
+
+def _widths(option: Mapping[str, Json]) -> tuple[str, ...]:
+    """The arrays of a quantizer in their order; in one that wraps, the integer bits follow the data and are not trained."""
+    wraps = str(option.get("overflow_mode")).upper() == "WRAP"
+    if option.get("q_type") == "kif":
+        return ("f", "k", "i") if wraps else ("i", "f", "k")
+    return ("b", "k", "i") if wraps else ("b", "i", "k")
+
+
+def _names_of_hgq(use: Use) -> tuple[str, ...]:
+    """Trained arrays, then the others; two numbers about resources lie between."""
+    counted = ("ebops_factor", "ebops") if use.settings.flag("enable_ebops", default=True) else ()
+    scaled = ("gamma",) if use.settings.flag("scale", default=True) else ()
+    match use.kind:
+        case "hgq>QBatchNormalization":
+            return tuple({"gamma": "bn_gamma", "beta": "bn_beta"}.get(name, name) for name in _present(use, _STATISTICS))
+        case "hgq>QEinsumDense" | "hgq>QEinsumDenseBatchnorm":
+            biased = ("kernel", *(() if use.settings.get("bias_axes") is None else ("bias",)))
+            statistics = (*scaled, *counted, "moving_mean", "moving_variance")
+            return (*biased, *(statistics if use.kind.endswith("norm") else ()))
+        case "hgq>QBatchNormDense":
+            return ("kernel", "bias", *("bn_gamma" for _ in scaled), *counted, "moving_mean", "moving_variance")
+        case _:
+            return _present(use, ("kernel", "bias"))
 
 
 def _present(use: Use, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -169,6 +169,7 @@ def _chain(use: Use, steps: list[Step], inputs: tuple[str, ...]) -> list[SourceL
     for number, step in enumerate(steps):
         last = number == len(steps) - 1
         name = use.name if last else f"{use.name}/{number}"
-        nodes.append(SourceLayer(name=name, kind=use.kind, operation=step.operation, inputs=inputs, shape=step.shape))
-        inputs = (name,)
+        given = inputs if step.reads is None else (inputs[step.reads],)
+        nodes.append(SourceLayer(name=name, kind=use.kind, operation=step.operation, inputs=given, shape=step.shape))
+        inputs = (name,) if step.reads is None else (*inputs[: step.reads], name, *inputs[step.reads + 1 :])
     return nodes
