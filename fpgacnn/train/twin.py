@@ -22,6 +22,9 @@ from fpgacnn.train import Keras, KerasModel
 Tensor: TypeAlias = Any
 Arrays: TypeAlias = list[NDArray[np.float64]]
 
+MOST_INTEGER_BITS = 30
+"""QKeras computes 2 to this power in 32 bits."""
+
 _SAFE = re.compile(r"[^A-Za-z0-9_]")
 
 _FUNCTIONS = {
@@ -173,6 +176,8 @@ class _Builder:
         """`quantized_bits`, its negative integer bits as a scale, see `_latent`."""
         if not isinstance(quantizer, src.QuantizedBits):
             raise NoTwinError(layer=layer.name, kind=layer.kind, why=f"its quantizer {quantizer_text(quantizer)} is not made by fpgacnn")
+        if quantizer.integer > MOST_INTEGER_BITS:
+            raise NoTwinError(layer=layer.name, kind=layer.kind, why=f"QKeras cannot compute with {quantizer.integer} integer bits")
         return self.door.qkeras.quantized_bits(quantizer.bits, max(quantizer.integer, 0), alpha=_scale(quantizer))
 
     def _linear(self, layer: SourceLayer, operation: src.Linear, kernel: NDArray[np.float64], made: Any, x: Tensor) -> Tensor:
@@ -245,8 +250,8 @@ class _Builder:
     def _activation(self, layer: SourceLayer, function: src.Activation, x: Tensor) -> Tensor:
         layers, quantized = self.door.keras.layers, self.door.qkeras
         match function:
-            case src.QuantizedRelu() | src.QuantizedBits() if function.integer < 0:
-                raise NoTwinError(layer=layer.name, kind=layer.kind, why="QKeras has no results of negative integer bits")
+            case src.QuantizedRelu() | src.QuantizedBits() if not 0 <= function.integer <= MOST_INTEGER_BITS:
+                raise NoTwinError(layer=layer.name, kind=layer.kind, why=f"QKeras has no results of {function.integer} integer bits")
             case src.QuantizedRelu():
                 made = quantized.quantized_relu(function.bits, function.integer, negative_slope=function.negative_slope)
                 return quantized.QActivation(made, name=self.name(layer.name))(x)

@@ -17,13 +17,16 @@ import pytest
 import fpgacnn
 from fpgacnn import frontends
 from fpgacnn.arrays import read_arrays
+from fpgacnn.errors import DivergedError, UsageError
 from fpgacnn.flow.record import plain
 from fpgacnn.flow.training import QuantizeRecord
 from fpgacnn.ir import source as src
 from fpgacnn.quantization import quantizers
-from fpgacnn.train.loop import Epoch, Watch
+from fpgacnn.train import make_reproducible, open_keras
+from fpgacnn.train.loop import Checkpoint, Epoch, Loss, Part, Settings, Watch, fine_tune
+from fpgacnn.train.twin import build_twin
 from tests.command import COMMAND, environment, failed, left, run
-from tests.files import entry, sequential_file, tiny_model
+from tests.files import entry, linear, sequential_file, tiny_model
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]  # Keras and QKeras warn a lot
 
@@ -137,6 +140,45 @@ def test_without_labels_the_float_network_is_imitated(tmp_path: Path) -> None:
     assert quality.float_network == 1.0
     assert 0.5 < quality.post_training < quality.fine_tuned < 1.0
     assert found.events == {"train": 210, "validation": 45, "test": 45}
+
+
+def test_without_epochs_the_calibrated_network_is_written_and_nothing_else(tmp_path: Path) -> None:
+    found = quantized(tmp_path / "new" / "q.h5", epochs=0)
+    assert (found.best_epoch, len(found.epochs)) == (0, 1)
+    assert all(row.fine_tuned == row.post_training for row in found.quality)
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["q.h5"]
+
+
+def test_a_loss_beyond_all_numbers_ends_the_training(tmp_path: Path) -> None:
+    """Quantizers keep answers finite whatever the rate is, so the goals have to be absurd."""
+    layers = (entry("Flatten", "flatten"), entry("Dense", "d", units=2, weights=linear(4, 2)))
+    network = frontends.load(sequential_file(tmp_path / "float.h5", *layers, shape=(2, 2, 1)))
+    door = open_keras()
+    make_reproducible(door, 1)
+    part = Part(inputs=(np.ones((8, 2, 2, 1)),), targets=(np.full((8, 2), 1e30),))
+    checkpoint = Checkpoint(file=tmp_path / "c.npz", signature="")
+    with pytest.raises(DivergedError, match="training diverged in epoch 1: the loss is inf") as caught:
+        fine_tune(door, build_twin(door, network), [Loss.VALUES], part, part, Settings(), checkpoint=checkpoint)
+    assert (caught.value.exit_status, "--learning-rate" in caught.value.hint) == (1, True)
+    assert not checkpoint.file.exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"augment": True}, "--augment needs a data set by name"),
+        ({"budget": "ebops=50%", "bits": "6,2"}, "--budget finds the integer bits itself"),
+        ({"output": "float.h5"}, "is the float model itself"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused_before_anything_is_trained(tmp_path: Path, settings: dict[str, Any], words: str) -> None:
+    layers = (entry("Flatten", "flatten"), entry("Dense", "d", units=2, weights=linear(4, 2)))
+    network = sequential_file(tmp_path / "float.h5", *layers, shape=(2, 2, 1))
+    np.savez(tmp_path / "events.npz", input_0=np.random.default_rng(1).random((60, 2, 2, 1)), labels=np.arange(60) % 2)
+    output = tmp_path / settings.pop("output", "q.h5")
+    with pytest.raises(UsageError, match=words):
+        fpgacnn.quantize(network, tmp_path / "events.npz", output, **settings)
+    assert {path.name for path in tmp_path.iterdir()} == {"float.h5", "events.npz"}
 
 
 def test_what_cannot_be_quantized_is_refused_and_nothing_is_left(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]  # Keras 
 
 
 def conv(name: str, *inputs: str, size: int = 3, given: int = 2, filters: int = 4, **options: Any) -> Entry:
-    return entry("Conv2D", name, *inputs, filters=filters, kernel_size=[size, size], weights=linear(size, size, given, filters), **options)
+    return entry("Conv2D", name, *inputs, **{"filters": filters, "kernel_size": [size, size], "weights": linear(size, size, given, filters), **options})
 
 
 def dense(name: str, *inputs: str, given: int, units: int, **options: Any) -> Entry:
@@ -192,6 +192,7 @@ def test_a_saved_twin_answers_as_the_network_with_its_quantizers(name: str, tmp_
     [
         ([conv("grouped", given=1, groups=2)], r"layer 'grouped' is a Conv2D, which has no QKeras twin: TensorFlow cannot train grouped convolutions"),
         ([depthwise("DepthwiseConv2D", "d", 3, 3, 2, 1, strides=[1, 2])], r"no QKeras twin: TensorFlow has no depthwise convolution of strides \(1, 2\)"),
+        ([conv("a", weights={"kernel": np.full((3, 3, 2, 4), 2.0**40), "bias": values(4)})], "QKeras cannot compute with 41 integer bits"),
         ([conv("a", activation="hard_swish"), conv("b", given=4)], r"layer 'a' is a Conv2D, .*: Keras 2 has no hard_swish like it"),
     ],
 )

@@ -20,27 +20,29 @@ class Entry:
     """One network: its page, and the data set by name that it is trained on, or None where the weights stay seeded.
 
     `epochs` are those of the float training. `is_known`: its weights are neither trained nor seeded but written down.
+    `reuse` is how often each multiplier is used for one result, so that the whole fits a mid-range part.
     """
 
     build: Callable[[Keras], KerasModel]
     data: str | None = None
     epochs: int = 0
     is_known: bool = False
+    reuse: int = 1
 
 
 ZOO: Mapping[str, Entry] = {
     "edges": Entry(build=edges.build, is_known=True),
-    "lenet5": Entry(build=lenet5.build, data="mnist5k", epochs=8),
-    "alexnet": Entry(build=alexnet.build),
-    "vgg": Entry(build=vgg.build, data="mnist5k", epochs=6),
-    "inception": Entry(build=inception.build, data="digits", epochs=20),
-    "resnet8": Entry(build=resnet.build_8, data="digits", epochs=20),
-    "resnet20": Entry(build=resnet.build_20),
-    "densenet": Entry(build=densenet.build, data="digits", epochs=20),
-    "dqn": Entry(build=dqn.build),
+    "lenet5": Entry(build=lenet5.build, data="mnist5k", epochs=8, reuse=64),
+    "alexnet": Entry(build=alexnet.build, reuse=64),
+    "vgg": Entry(build=vgg.build, data="mnist5k", epochs=12, reuse=16),
+    "inception": Entry(build=inception.build, data="digits", epochs=20, reuse=16),
+    "resnet8": Entry(build=resnet.build_8, data="digits", epochs=20, reuse=16),
+    "resnet20": Entry(build=resnet.build_20, reuse=64),
+    "densenet": Entry(build=densenet.build, data="digits", epochs=20, reuse=16),
+    "dqn": Entry(build=dqn.build, reuse=64),
     "segmentation": Entry(build=segmentation.build),
     "local": Entry(build=local.build),
-    "svhn": Entry(build=svhn.build),
+    "svhn": Entry(build=svhn.build, reuse=16),
     "jets": Entry(build=jets.build),
     "sequence": Entry(build=sequence.build, data="km3net", epochs=6),
 }

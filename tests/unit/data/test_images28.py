@@ -9,9 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fpgacnn import frontends
 from fpgacnn.data import Splits, fashion
 from fpgacnn.data.mnist5k import load_mnist5k
+from fpgacnn.data.quality import accuracy
 from fpgacnn.errors import DataChecksumError, DataFolderMissingError, DataPackageMissingError
+from fpgacnn.flow.demo import shipped
+from fpgacnn.flow.tasks import answers
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +45,12 @@ def test_mnist_pixels_are_codes_of_8_bits(mnist: Splits) -> None:
 def test_mnist_parts_are_the_same_on_every_machine(mnist: Splits) -> None:
     digest = hashlib.sha256((mnist.test.x * 256).astype(np.uint8).tobytes()).hexdigest()
     assert (digest[:16], mnist.test.y[:8].tolist()) == ("7f917a6915a654bd", [0, 7, 1, 3, 1, 5, 7, 4])
+
+
+def test_the_shipped_float_network_is_as_good_on_the_test_part_as_its_page_says(mnist: Splits) -> None:
+    network = frontends.load(shipped("mnist5k_float.h5"))
+    (scores,) = answers(network, [mnist.test.x], quantized=False)
+    assert accuracy(scores, mnist.test.y) == 0.965
 
 
 def idx(array: np.ndarray) -> bytes:
