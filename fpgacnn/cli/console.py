@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, RenderableType
@@ -26,8 +27,9 @@ def out() -> Console:
     return Console(width=None if sys.stdout.isatty() else WIDE_WHERE_PIPED, highlight=False, soft_wrap=False)
 
 
+@cache
 def err() -> Console:
-    """Standard error; lines are never folded."""
+    """Standard error; lines are never folded. One console, so that lines and a spinner know of each other."""
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -84,20 +86,20 @@ def bar(words: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bars.update(task, completed=done, total=total)
 
 
-@contextmanager
-def epochs_shown(*, quiet: bool) -> Iterator[Watch | None]:
-    """A line for each epoch of training, with a bar, on a terminal that wants it."""
-    console = err()
+def epochs_shown(*, quiet: bool) -> Watch | None:
+    """A line for each epoch of training, with a bar and the time to go at most, on a terminal that wants it."""
+    console, begin = err(), time.perf_counter()
     if quiet or not console.is_terminal:
-        yield None
-        return
+        return None
+    first: list[int] = []
 
     def watch(epoch: Epoch, epochs: int) -> None:
-        filled = "━" * round(30 * epoch.number / max(epochs, 1))
-        loss = "" if epoch.train_loss is None else f"loss {epoch.train_loss:.4f}  "
-        console.print(f"  epoch {epoch.number:3d}/{epochs} [green]{filled:<30}[/] {loss}validation {epoch.validation_loss:.4f}")
+        first.append(epoch.number)
+        left = (time.perf_counter() - begin) / len(first) * (epochs - epoch.number)
+        filled = "━" * round(20 * epoch.number / epochs)
+        console.print(f"  epoch {epoch.number:3d}/{epochs} [green]{filled:<20}[/] validation loss {epoch.validation_loss:.4f} [dim]{left:.0f} s left[/]")
 
-    yield watch
+    return watch
 
 
 @contextmanager

@@ -70,8 +70,7 @@ def quantize(
         project=project,
         target=options.make_target(part=part, clock=clock, io=io, strategy=strategy, reuse=reuse, backend=backend, settings=None),
     )
-    with epochs_shown(quiet=quiet or json) as watch:
-        record = run(request, progress(quiet=quiet or json), watch)
+    record = run(request, progress(quiet=quiet or json), epochs_shown(quiet=quiet or json))
     if json:
         show_json(record)
     elif not quiet:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from importlib.metadata import version
+from math import log2
 from pathlib import Path
 
 from fpgacnn import frontends
@@ -30,13 +31,13 @@ from fpgacnn.flow.tasks import Task
 from fpgacnn.flow.watch import Progress, Stopwatch, silent
 from fpgacnn.hls.structure import cost_model
 from fpgacnn.ir import source as src
-from fpgacnn.ir.source import FloatArray, SourceModel
+from fpgacnn.ir.source import FloatArray, SourceLayer, SourceModel
 from fpgacnn.ir.text import quantizer_text
 from fpgacnn.numeric.fixed import Format
 from fpgacnn.precision import plan, refine
 from fpgacnn.quantization import quantize as build
 from fpgacnn.quantization import quantizers
-from fpgacnn.quantization.ebops import costs
+from fpgacnn.quantization.ebops import LayerCost, costs
 from fpgacnn.quantization.trainable import least_error, trainable_points
 from fpgacnn.quantization.widths import Widths, fold_normalizations, with_quantizers
 from fpgacnn.sim.framework import evaluate
@@ -66,17 +67,20 @@ class QuantizeRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerWidths:
-    """One linear layer or quantizer of the quantized network."""
+    """One linear layer or quantizer of the quantized network: quantizers in QKeras' words, and as fixed-point types."""
 
     layer: str
     kind: str
-    weight: str
-    bias: str
-    result: str
-    parameters: int
-    zeros: int
-    multiplications: int
-    ebops: int
+    weight: str = ""
+    bias: str = ""
+    result: str = ""
+    weight_format: str = ""
+    bias_format: str = ""
+    result_format: str = ""
+    parameters: int = 0
+    zeros: int = 0
+    multiplications: int = 0
+    ebops: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -324,26 +328,42 @@ def _layer_widths(network: SourceModel, input_bits: Mapping[str, int]) -> tuple[
     cost_of = {cost.layer: cost for cost in costs(network, _by_position(network, input_bits))}
     found = []
     for layer in network.layers:
-        operation = layer.operation
-        if isinstance(operation, src.Linear):
-            kernel = quantizers.apply(operation.kernel.values, operation.kernel.quantizer, layer=layer.name).values
-            cost = cost_of[layer.name]
-            row = LayerWidths(
-                layer=layer.name,
-                kind=layer.kind,
-                weight=quantizer_text(operation.kernel.quantizer),
-                bias="" if operation.bias is None else quantizer_text(operation.bias.quantizer),
-                result="",
-                parameters=layer.parameters,
-                zeros=int((kernel == 0).sum()),
-                multiplications=cost.multiplications,
-                ebops=cost.ebops,
-            )
-            found.append(row)
-        elif isinstance(operation, src.Activate) and isinstance(operation.function, src.Quantizer):
-            text = quantizer_text(operation.function)
-            found.append(LayerWidths(layer=layer.name, kind=layer.kind, weight="", bias="", result=text, parameters=0, zeros=0, multiplications=0, ebops=0))
+        match layer.operation:
+            case src.Convolution() | src.Depthwise() | src.Transposed() | src.Dense():
+                found.append(_linear_widths(layer, layer.operation, cost_of[layer.name]))
+            case src.Activate(function=function) if isinstance(function, src.Quantizer):
+                found.append(LayerWidths(layer=layer.name, kind=layer.kind, result=quantizer_text(function), result_format=_format(function)))
+            case _:
+                pass
     return tuple(found)
+
+
+def _linear_widths(layer: SourceLayer, operation: src.Linear, cost: LayerCost) -> LayerWidths:
+    kernel, bias = operation.kernel, operation.bias
+    values = quantizers.apply(kernel.values, kernel.quantizer, layer=layer.name).values
+    return LayerWidths(
+        layer=layer.name,
+        kind=layer.kind,
+        weight=quantizer_text(kernel.quantizer),
+        bias="" if bias is None else quantizer_text(bias.quantizer),
+        weight_format=_format(kernel.quantizer),
+        bias_format="" if bias is None else _format(bias.quantizer),
+        parameters=layer.parameters,
+        zeros=int((values == 0).sum()),
+        multiplications=cost.multiplications,
+        ebops=cost.ebops,
+    )
+
+
+def _format(quantizer: src.Quantizer | None) -> str:
+    """The type of what a quantizer gives, as hardware has it; no other quantizers are made here."""
+    match quantizer:
+        case src.QuantizedBits(bits=bits, integer=integer, alpha=float(alpha)):
+            return str(Format(width=bits, integer=integer + 1 + round(log2(alpha))))
+        case src.QuantizedRelu(bits=bits, integer=integer):
+            return str(Format(width=bits, integer=integer, signed=False))
+        case _:
+            return quantizer_text(quantizer)
 
 
 def _by_position(network: SourceModel, input_bits: Mapping[str, int]) -> Mapping[str, int]:

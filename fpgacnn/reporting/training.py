@@ -43,7 +43,7 @@ def widths_table(rows: Sequence[LayerWidths]) -> Table:
         table.add_column(name, justify="right" if name in {"params", "zeros", "EBOPs"} else "left", no_wrap=True)
     for row in rows:
         numbers = [f"{number:,}" if number else "" for number in (row.parameters, row.zeros, row.ebops)]
-        table.add_row(escape(row.layer), row.weight, row.bias, row.result, *numbers)
+        table.add_row(escape(row.layer), row.weight_format, row.bias_format, row.result_format, *numbers)
     return table
 
 

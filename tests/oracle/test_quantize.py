@@ -72,6 +72,8 @@ def test_a_killed_training_goes_on_to_the_very_result_of_one_that_was_not(tmp_pa
     assert (tmp_path / "killed.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
     assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {"whole.h5", "killed.h5"}
 
+    formats = {row["layer"]: row["weight_format"] or row["result_format"] for row in whole["layers"]}
+    assert formats == {"conv1": "fixed<6,1>", "relu1": "ufixed<6,2>", "conv2": "fixed<6,1>", "relu2": "ufixed<6,4>", "logits": "fixed<6,1>"}
     validation, test = whole["quality"]
     assert validation["measure"] == test["measure"] == "accuracy"
     assert (validation["events"], test["events"]) == (300, 397)
