@@ -193,7 +193,7 @@ def quantize(
     learning_rate: float = 0.0005,
     patience: int = 10,
     sparsity: float = 0.0,
-    augment: bool = False,
+    augment: str | None = None,
     seed: int = 1,
     project: str | Path | None = None,
     watch: Watch | None = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated
 
 import typer
 
@@ -11,8 +11,6 @@ from fpgacnn.cli import options
 from fpgacnn.design import BackendName, IoType, Strategy
 
 TRAINING = "Training"
-
-Augment: TypeAlias = Annotated[bool, typer.Option("--augment", help="Change images in ways that keep their class (named data sets).", rich_help_panel=TRAINING)]
 
 
 def quantize(
@@ -31,7 +29,10 @@ def quantize(
     learning_rate: Annotated[float, typer.Option("--learning-rate", min=0.0, help="Of Adam at first; it falls to 0.", rich_help_panel=TRAINING)] = 0.0005,
     patience: Annotated[int, typer.Option("--patience", min=1, help="Epochs without a better validation loss.", rich_help_panel=TRAINING)] = 10,
     sparsity: Annotated[float, typer.Option("--sparsity", min=0.0, max=0.99, help="Fraction of weights made zero.", rich_help_panel=TRAINING)] = 0.0,
-    augment: Augment = False,  # noqa: FBT002  # typer's way
+    augment: Annotated[
+        str | None,
+        typer.Option("--augment", help="Change training images: known, or shift=1x2,degrees=10,flip=lr,noise=0.02.", metavar="WHAT", rich_help_panel=TRAINING),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the order of events and everything random.", rich_help_panel=TRAINING)] = 1,
     project: Annotated[
         Path | None, typer.Option("--convert", help="Go on to a proven HLS project in this folder.", metavar="DIR", rich_help_panel=options.TARGET)
@@ -50,7 +51,7 @@ def quantize(
 
     Killed, it goes on where it was when the same command is given again, to the same result.
     """
-    from fpgacnn.cli.console import epochs_shown, progress, show, show_json
+    from fpgacnn.cli.console import epochs_shown, progress, show
     from fpgacnn.flow.budget import parse_budget
     from fpgacnn.flow.training import QuantizeRequest
     from fpgacnn.flow.training import quantize as run
@@ -72,7 +73,7 @@ def quantize(
     )
     record = run(request, progress(quiet=quiet or json), epochs_shown(quiet=quiet or json))
     if json:
-        show_json(record)
+        typer.echo(record.to_json())
     elif not quiet:
         from fpgacnn.reporting.training import training_report
 

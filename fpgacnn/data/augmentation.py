@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fpgacnn.data import FloatArray, uniforms
+from fpgacnn.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,8 +16,8 @@ class Augmentation:
     """What may happen to an image (rows, columns, channels): each image draws its own.
 
     `shift`: up to so many rows and columns in both directions, zeros coming in. `degrees`: turned by up to so much.
-    `noise`: uniform noise of at most so much on every pixel. Values end on the grid of `step` between 0 and `largest`,
-    so that augmented images are codes of the same input format as the real ones.
+    `noise`: uniform noise of at most so much on every pixel. Values end on the grid of `step` between `smallest` and
+    `largest`, so that augmented images are codes of the same input format as the real ones.
     """
 
     shift: tuple[int, int] = (0, 0)
@@ -24,7 +26,32 @@ class Augmentation:
     flip_up_down: bool = False
     noise: float = 0.0
     step: float = 2.0**-8
+    smallest: float = 0.0
     largest: float = 255 / 256
+
+
+_PART = re.compile(r"(?:shift=(?P<rows>\d+)x(?P<columns>\d+)|degrees=(?P<degrees>\d+(?:\.\d+)?)|noise=(?P<noise>\d+(?:\.\d+)?)|flip=(?P<flip>lr|ud|both))")
+
+
+def parse_augmentation(text: str, like: FloatArray, step: float) -> Augmentation:
+    """`shift=1x2,degrees=10,flip=lr,noise=0.02`, for images of the range of `like` on the grid of `step`.
+
+    Raises UsageError.
+    """
+    how = Augmentation(step=step, smallest=float(like.min()), largest=float(like.max()))
+    for part in text.split(","):
+        found = _PART.fullmatch(part.strip())
+        if found is None:
+            raise UsageError(what=f"--augment {part}: expected shift=ROWSxCOLUMNS, degrees=N, flip=lr, flip=ud, flip=both or noise=N")
+        if found["rows"]:
+            how = replace(how, shift=(int(found["rows"]), int(found["columns"])))
+        if found["degrees"]:
+            how = replace(how, degrees=float(found["degrees"]))
+        if found["noise"]:
+            how = replace(how, noise=float(found["noise"]))
+        if found["flip"]:
+            how = replace(how, flip_left_right=found["flip"] != "ud", flip_up_down=found["flip"] != "lr")
+    return how
 
 
 def augment(images: FloatArray, how: Augmentation, *, seed: int) -> FloatArray:
@@ -38,7 +65,7 @@ def augment(images: FloatArray, how: Augmentation, *, seed: int) -> FloatArray:
             moved = np.where((draw < 0.5)[:, None, None, None], np.flip(moved, axis), moved)
     if how.noise:
         moved = moved + (2 * uniforms(seed + 1, *moved.shape) - 1) * how.noise
-    return np.clip(np.rint(moved / how.step) * how.step, 0.0, how.largest)
+    return np.clip(np.rint(moved / how.step) * how.step, how.smallest, how.largest)
 
 
 def _shifted(images: FloatArray, shift: tuple[int, int], down: FloatArray, right: FloatArray) -> FloatArray:

@@ -8,14 +8,16 @@ from pathlib import Path
 
 from fpgacnn.arrays import events_for, groups_for
 from fpgacnn.data import Dataset
-from fpgacnn.data.augmentation import Augmentation
+from fpgacnn.data.augmentation import Augmentation, parse_augmentation
 from fpgacnn.data.catalog import CATALOG
 from fpgacnn.data.splits import split
-from fpgacnn.errors import ArrayShapeError
+from fpgacnn.errors import ArrayShapeError, UsageError
 from fpgacnn.flow.inputs import input_shapes
 from fpgacnn.flow.tasks import Events
 from fpgacnn.ir.source import SourceModel
+from fpgacnn.numeric.fixed import Format
 
+KNOWN = "known"
 SPLIT_SEED = 1
 """Of the parts of a file; not the seed of training, so that runs with several seeds are judged on the same events."""
 
@@ -77,3 +79,17 @@ def _from_file(path: Path, network: SourceModel) -> Material:
     parts = split(inputs, groups_for(path, len(whole)), seed=SPLIT_SEED, data=path.name)
     train, validation, test = (whole.take(part) for part in parts)
     return Material(train=train, validation=validation, test=test, origin=path.name, augmentation=None)
+
+
+def chosen_augmentation(text: str, material: Material, form: Format) -> Augmentation:
+    """What `--augment` asks for: `known`, what keeps the class of a data set by name, or changes in words.
+
+    Raises UsageError where the events are no images, or nothing is known.
+    """
+    if [one.ndim for one in material.train.inputs] != [4]:
+        raise UsageError(what="--augment is for networks with one input, of images (rows, columns, channels)")
+    if text != KNOWN:
+        return parse_augmentation(text, material.train.inputs[0], 2.0**-form.fraction)
+    if material.augmentation is None:
+        raise UsageError(what=f"--augment {KNOWN} is for data sets by name; say what keeps the class of yours, for example shift=1x1")
+    return material.augmentation

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from fpgacnn import frontends
 from fpgacnn.arrays import write_arrays
-from fpgacnn.data.augmentation import augment
+from fpgacnn.data.augmentation import Augmentation, augment
 from fpgacnn.design import Design, Target
 from fpgacnn.errors import AlreadyQuantizedError, UsageError, WriteError, naming
 from fpgacnn.estimation import estimate
@@ -23,8 +23,8 @@ from fpgacnn.flow import tasks
 from fpgacnn.flow.budget import Budget, BudgetRecord, fit_widths
 from fpgacnn.flow.inputs import Events as InputEvents
 from fpgacnn.flow.inputs import choose_formats
-from fpgacnn.flow.material import Material, read_material
-from fpgacnn.flow.record import ModelRecord, RunRecord
+from fpgacnn.flow.material import Material, chosen_augmentation, read_material
+from fpgacnn.flow.record import ModelRecord, RunRecord, plain
 from fpgacnn.flow.request import Request
 from fpgacnn.flow.stages import convert
 from fpgacnn.flow.tasks import Task
@@ -59,7 +59,7 @@ class QuantizeRequest:
     settings: Settings = field(default_factory=Settings)
     weights: Path | None = None
     test: Path | None = None
-    augment: bool = False
+    augment: str | None = None
     budget: Budget | None = None
     project: Path | None = None
     target: Target = field(default_factory=Target)
@@ -106,7 +106,7 @@ class QuantizeRecord:
     data: str
     events: Mapping[str, int]
     settings: Settings
-    augmented: bool
+    augment: str | None
     layers: tuple[LayerWidths, ...]
     ebops: int
     budget: BudgetRecord | None
@@ -123,6 +123,10 @@ class QuantizeRecord:
         """Every comparison of the conversion holds, if there was one."""
         return self.conversion is None or self.conversion.holds
 
+    def to_json(self) -> str:
+        """The record as JSON; numbers that JSON cannot hold are null."""
+        return json.dumps(plain(self), indent=1)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Start:
@@ -134,6 +138,7 @@ class _Start:
     task: Task
     seen: Mapping[str, FloatArray]
     formats: tuple[Format, ...]
+    augmentation: Augmentation | None
 
     @property
     def input_bits(self) -> Mapping[str, int]:
@@ -175,7 +180,7 @@ def quantize(request: QuantizeRequest, progress: Progress = silent, watch: Watch
         data=start.material.origin,
         events={name: len(getattr(start.material, name)) for name in ("train", "validation", "test")},
         settings=request.settings,
-        augmented=request.augment,
+        augment=request.augment,
         layers=layers,
         ebops=sum(layer.ebops for layer in layers),
         budget=budget,
@@ -195,8 +200,6 @@ def _start(request: QuantizeRequest) -> _Start:
     refuse_quantizers(network)
     material = read_material(request.data, request.test, network)
     task = tasks.task_of(network, (material.train, material.validation, material.test), material.origin)
-    if request.augment and material.augmentation is None:
-        raise UsageError(what="--augment needs a data set by name, of which it is known which changes keep the class")
     folded = fold_normalizations(network)
     calibration = material.train.take(slice(tasks.at_once(folded))).inputs
     choices = choose_formats(network, InputEvents(values=calibration, labels=None, origin=material.origin), None)
@@ -207,6 +210,7 @@ def _start(request: QuantizeRequest) -> _Start:
         task=task,
         seen=evaluate(folded, calibration, quantized=False),
         formats=tuple(choice.format for choice in choices),
+        augmentation=None if request.augment is None else chosen_augmentation(request.augment, material, choices[0].format),
     )
 
 
@@ -272,7 +276,7 @@ def _trained(request: QuantizeRequest, start: _Start, quantized: SourceModel, wa
         _goals(start, material.validation),
         settings,
         checkpoint=Checkpoint(file=_checkpoint_file(request.output), signature=_signature(request, start, quantized)),
-        augment=partial(_augmented, material) if request.augment else None,
+        augment=None if start.augmentation is None else partial(_augmented, start.augmentation),
         watch=watch,
     )
     partial_file = request.output.with_name(f".{request.output.name}.partial.h5")
@@ -293,9 +297,8 @@ def _goals(start: _Start, part: tasks.Events) -> Part:
     return tasks.goals(start.task, part, tasks.answers(start.network, part.inputs, quantized=False) if imitates else ())
 
 
-def _augmented(material: Material, images: FloatArray, seed: int) -> FloatArray:
-    assert material.augmentation is not None
-    return augment(images, material.augmentation, seed=seed)
+def _augmented(how: Augmentation, images: FloatArray, seed: int) -> FloatArray:
+    return augment(images, how, seed=seed)
 
 
 def _checkpoint_file(output: Path) -> Path:

@@ -18,7 +18,6 @@ import fpgacnn
 from fpgacnn import frontends
 from fpgacnn.arrays import read_arrays
 from fpgacnn.errors import DivergedError, UsageError
-from fpgacnn.flow.record import plain
 from fpgacnn.flow.training import QuantizeRecord
 from fpgacnn.ir import source as src
 from fpgacnn.quantization import quantizers
@@ -58,7 +57,7 @@ def killed(folder: Path, arguments: list[str], checkpoint: Path, after: int) -> 
 
 
 def test_a_killed_training_goes_on_to_the_very_result_of_one_that_was_not(tmp_path: Path) -> None:
-    whole = json.loads(json.dumps(plain(quantized(tmp_path / "whole.h5"))))
+    whole = json.loads(quantized(tmp_path / "whole.h5").to_json())
     command = ["quantize", str(DIGITS), "--data", "digits", "-o", "killed.h5", "--epochs", str(EPOCHS), "--batch", "32"]
     killed(tmp_path, command, tmp_path / "killed.h5.training.npz", after=2)
     assert not (tmp_path / "killed.h5").exists()
@@ -108,7 +107,7 @@ def test_a_checkpoint_of_other_settings_or_a_damaged_one_is_not_continued(tmp_pa
 
 
 def test_pruned_weights_are_zeros_in_the_file_and_the_project_is_proven(tmp_path: Path) -> None:
-    found = quantized(tmp_path / "q.h5", sparsity=0.5, augment=True, project=tmp_path / "hls")
+    found = quantized(tmp_path / "q.h5", sparsity=0.5, augment="known", project=tmp_path / "hls")
     network = frontends.load(tmp_path / "q.h5")
     for layer in network.layers:
         if isinstance(layer.operation, src.Linear):
@@ -168,7 +167,8 @@ def test_a_loss_beyond_all_numbers_ends_the_training(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"augment": True}, "--augment needs a data set by name"),
+        ({"augment": "known"}, "--augment known is for data sets by name; say what keeps the class of yours"),
+        ({"augment": "mirror"}, "--augment mirror: expected shift=ROWSxCOLUMNS, degrees=N"),
         ({"budget": "ebops=50%", "bits": "6,2"}, "--budget finds the integer bits itself"),
         ({"output": "float.h5"}, "is the float model itself"),
     ],

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fpgacnn.data.augmentation import Augmentation, augment
+from fpgacnn.data.augmentation import Augmentation, augment, parse_augmentation
 from fpgacnn.data.catalog import CATALOG
+from fpgacnn.errors import UsageError
 
 
 def one_pixel(events: int, height: int = 9, width: int = 9, row: int = 4, column: int = 4) -> np.ndarray:
@@ -73,3 +74,19 @@ def test_digits_are_never_mirrored() -> None:
         assert not how.flip_left_right
         assert not how.flip_up_down
         assert how.degrees < 45
+
+
+def test_changes_in_words_keep_the_range_and_grid_of_the_data() -> None:
+    like = np.array([-0.5, 0.25])
+    how = parse_augmentation("shift=1x2, degrees=10.5,flip=ud,noise=0.25", like, 0.25)
+    assert how == Augmentation(shift=(1, 2), degrees=10.5, flip_up_down=True, noise=0.25, step=0.25, smallest=-0.5, largest=0.25)
+    both = parse_augmentation("flip=both", like, 0.25)
+    assert (both.flip_left_right, both.flip_up_down) == (True, True)
+    noisy = augment(np.zeros((40, 3, 3, 1)), parse_augmentation("noise=9", like, 0.25), seed=1)
+    assert set(np.unique(noisy)) == {-0.5, -0.25, 0.0, 0.25}
+
+
+@pytest.mark.parametrize("text", ["", "shift=1", "shift=-1x0", "flip", "flip=x", "degrees=ten", "noise=0.1;shift=1x1"])
+def test_other_words_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="expected shift=ROWSxCOLUMNS, degrees=N, flip=lr"):
+        parse_augmentation(text, np.zeros(2), 0.25)
