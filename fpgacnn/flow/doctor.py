@@ -15,6 +15,9 @@ from fpgacnn.sim.cache import cache_folder
 from fpgacnn.sim.csim import find_compiler
 from fpgacnn.sim.emulator.native.build import find_c_compiler
 
+CORE = ("fpgacnn", "hls4ml", "numpy", "h5py", "jinja2", "pyyaml", "quantizers", "typer", "rich")
+"""Packages that read, compute, generate or show; pyyaml and quantizers are hls4ml's."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
@@ -36,15 +39,29 @@ def examine() -> tuple[Finding, ...]:
         seen=platform.python_version(),
         cure="use Python 3.11, 3.12 or 3.13",
     )
-    core = [_package(name, needed=True, cure=f"pip install {name}") for name in ("fpgacnn", "hls4ml", "numpy", "h5py", "typer", "rich")]
+    core = [_package(name, needed=True, cure=f"pip install {name}") for name in CORE]
     optional = [
         _package("scikit-learn", needed=False, cure="pip install 'fpgacnn[demo]' (digits demo)"),
         _package("km3net-testdata", needed=False, cure="pip install 'fpgacnn[demo]' (KM3NeT demo)"),
         _package("tensorflow", needed=False, cure="pip install 'fpgacnn[train]' (training, --reference keras)"),
-        _package("qkeras", needed=False, cure="pip install 'fpgacnn[train]'"),
+        *(_package(name, needed=False, cure="pip install 'fpgacnn[train]'") for name in ("tf_keras", "qkeras", "tensorflow-model-optimization")),
     ]
     tools = [_tool(name) for name in ("vitis-run", "vitis_hls", "vivado_hls")]
-    return (python, *core, _compiler(), _c_compiler(), _cache(), *optional, *tools)
+    return (_system(), python, *core, _hdf5(), _compiler(), _c_compiler(), _cache(), *optional, *tools)
+
+
+def _system() -> Finding:
+    """What the answers of compilers and of the C library depend on."""
+    library = " ".join(platform.libc_ver()) or "unknown C library"
+    return Finding(what="system", found=True, needed=False, seen=f"{platform.system()} {platform.release()}, {platform.machine()}, {library}")
+
+
+def _hdf5() -> Finding:
+    try:
+        from fpgacnn.frontends.keras.raw import library_version  # a machine without h5py is examined, too
+    except ImportError:
+        return Finding(what="HDF5 library", found=False, needed=True, seen="h5py cannot be imported", cure="pip install h5py")
+    return Finding(what="HDF5 library", found=True, needed=True, seen=library_version())
 
 
 def _package(name: str, *, needed: bool, cure: str) -> Finding:

@@ -246,6 +246,11 @@ def _project(number: int) -> tuple[Mapping[str, bytes], SourceModel, Design]:
     return {**content, RECORD: json.dumps({"project": {"digest": files_digest(content)}}).encode()}, network, design
 
 
+def project_files(number: int) -> Mapping[str, bytes]:
+    """A whole project folder, by relative path."""
+    return _project(number)[0]
+
+
 def project(folder: Path, chance: random.Random) -> Path:
     """A project folder whose design was changed."""
     content = dict(_project(chance.randrange(2))[0])

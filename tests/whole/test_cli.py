@@ -146,7 +146,9 @@ def test_explain_has_a_page_for_a_code_in_any_case(tmp_path: Path) -> None:
 
 def test_doctor_names_what_is_missing_and_its_cure(tmp_path: Path) -> None:
     ready = json.loads(run(tmp_path, "doctor", "--json").stdout)
-    assert {one["what"] for one in ready["findings"]} >= {"Python", "hls4ml", "C++ compiler", "build cache"}
+    seen = {one["what"]: one["seen"] for one in ready["findings"]}
+    assert seen.keys() >= {"system", "Python", "hls4ml", "numpy", "h5py", "HDF5 library", "quantizers", "C++ compiler", "C compiler", "build cache"}
+    assert all(seen[name][0].isdigit() for name in ("Python", "hls4ml", "HDF5 library"))
     done = run(tmp_path, "doctor", extra={"PATH": str(tmp_path)})
     assert done.returncode == 3
     assert "no C++ compiler: 'g++' was not found" in done.stdout

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from fpgacnn.errors import UnsupportedLayerError
+from fpgacnn.errors import UnsupportedLayerError, printable
 from fpgacnn.frontends.keras import activations, hgq, linear, shaping
 from fpgacnn.frontends.keras.context import Context, Parser, Step
 from fpgacnn.frontends.keras.graph import short_name
@@ -57,8 +57,9 @@ def parse_layer(context: Context) -> list[Step]:
     parser = PARSERS.get(context.kind)
     if parser is None:
         raise UnsupportedLayerError(layer=context.name, kind=context.kind, why=HINTS.get(context.kind, ""))
-    if context.settings.get("data_format") == "channels_first":
-        raise context.settings.unsupported("data_format='channels_first' is not supported", "train with channels last")
+    if context.settings.get("data_format") not in (None, "channels_last"):
+        found = printable(repr(context.settings.get("data_format")))
+        raise context.settings.unsupported(f"data_format={found} is not supported", "train with channels last")
     return parser(context)
 
 

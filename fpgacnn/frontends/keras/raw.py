@@ -117,3 +117,8 @@ def _texts(value: Any) -> str | list[str]:
 
 def _text(value: str | bytes) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def library_version() -> str:
+    """The version of the HDF5 library that h5py brings."""
+    return str(h5py.version.hdf5_version)
