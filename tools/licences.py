@@ -1,4 +1,4 @@
-# ruff: noqa: INP001, T201  # a script, not a package
+# ruff: noqa: T201  # a script, not a package
 """Write docs/licences.md: every locked package of the image with its version and licence, as its own metadata has them.
 
 Usage: python tools/licences.py [--check]   in an environment into which requirements/runtime.txt was installed.
