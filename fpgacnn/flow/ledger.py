@@ -149,7 +149,7 @@ def _reported(report: SynthesisReport) -> Iterator[Cost]:
     if cosim:
         yield Cost(
             source=Source.COSIM,
-            by="RTL simulation",
+            by=cosim.language or "RTL",
             file=cosim.origin.file,
             clock_ns=clock,
             latency_cycles=(latency := _range(cosim.latency_cycles)),

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fpgacnn.errors import NoReportsError, NothingToReportError
+from fpgacnn.errors import NoReportsError, NothingToReportError, UnknownPartError, UnreadableProjectError
+from fpgacnn.estimation import Estimate
+from fpgacnn.estimation.project import is_project
+from fpgacnn.flow.costs import Wishes, of_foreign_project
 from fpgacnn.flow.ledger import Cost, costs, last_word
 from fpgacnn.flow.reading import read_run
 from fpgacnn.flow.record import RunRecord
@@ -18,22 +21,33 @@ from fpgacnn.synthesis import read as read_reports
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """A run under the name that reports call it by, or a project that fpgacnn did not make: then there is no record."""
+    """A run under the name that reports call it by, or a project that fpgacnn did not make.
+
+    Then there is no record, `guess` is the estimate of what lies there, and `notes` say why there is none.
+    """
 
     name: str
     record: RunRecord | None
     synthesis: SynthesisReport | None = None
+    guess: Estimate | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def estimate(self) -> Estimate | None:
+        """What it should cost, before any tool has run."""
+        return self.record.estimate if self.record else self.guess
 
     @property
     def costs(self) -> tuple[Cost, ...]:
         """What it costs, by everybody who says so."""
-        return costs(self.record.estimate if self.record else None, self.synthesis)
+        return costs(self.estimate, self.synthesis)
 
     @property
     def holds(self) -> bool:
-        """Every check in it holds: comparisons, and the room on the part where that is known."""
+        """Every check in it holds: comparisons, the room on the part, and what the tools checked."""
         word = last_word(self.costs)
-        return (self.record is None or self.record.holds) and (word is None or word.fits is True)
+        fits = word is None or word.fits is True
+        return (self.record is None or self.record.holds) and fits and (self.synthesis is None or self.synthesis.holds)
 
     @property
     def title(self) -> str:
@@ -42,7 +56,7 @@ class Subject:
 
 
 def open_subjects(paths: Sequence[Path]) -> tuple[Subject, ...]:
-    """Project folders, any with reports of synthesis among them, or files that hold what `--json` printed.
+    """Project folders of fpgacnn or hls4ml, any with reports of synthesis among them, or files that hold what `--json` printed.
 
     Raises NothingToReportError, RecordError, and what reading reports of synthesis raises.
     """
@@ -55,12 +69,20 @@ def _open(path: Path) -> Subject:
     if path.is_file():
         record = read_run(path)
         return Subject(name=path.stem, record=record, synthesis=record.synthesis)
-    record_file = path / RECORD
-    of_run = read_run(record_file) if record_file.exists() or record_file.is_symlink() else None
+    name, record_file = path.resolve().name, path / RECORD
+    if record_file.exists() or record_file.is_symlink():
+        record = read_run(record_file)
+        return Subject(name=name, record=record, synthesis=_reports(path) or record.synthesis)
     synthesis = _reports(path)
-    if of_run is None and synthesis is None:
+    if is_project(path):
+        try:
+            guess = of_foreign_project(path, Wishes()).estimate
+        except (UnreadableProjectError, UnknownPartError) as error:
+            return Subject(name=name, record=None, synthesis=synthesis, notes=(f"no estimate: {error}",))
+        return Subject(name=name, record=None, synthesis=synthesis, guess=guess)
+    if synthesis is None:
         raise NothingToReportError(folder=path)
-    return Subject(name=path.resolve().name, record=of_run, synthesis=synthesis or (of_run.synthesis if of_run else None))
+    return Subject(name=name, record=None, synthesis=synthesis)
 
 
 def _reports(folder: Path) -> SynthesisReport | None:

@@ -37,8 +37,9 @@ def subtitle(subject: Subject) -> str:
     """Network and target in one line."""
     record, synthesis = subject.record, subject.synthesis
     if record is None:
-        known = (synthesis.top, synthesis.part, synthesis.tool, synthesis.version) if synthesis else ()
-        return ", ".join(text for text in known if text)
+        tools = (synthesis.top, synthesis.part, synthesis.tool, synthesis.version) if synthesis else ()
+        guess = (subject.guess.part, f"{subject.guess.clock_ns:g} ns", subject.guess.tool) if subject.guess else ()
+        return ", ".join(text for text in tools or guess if text)
     model, target = record.model, record.target
     network = f"{plural(model.layers, 'layer')}, {plural(model.parameters, 'parameter')}"
     return f"{network}, for {target.part} at {target.clock_ns:g} ns, io_{target.io}, {target.strategy}, reuse {target.reuse}, {target.backend}"

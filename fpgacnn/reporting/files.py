@@ -23,8 +23,8 @@ MARK_BYTES = 1024
 
 
 def document(subjects: Sequence[Subject]) -> dict[str, Any]:
-    """The records under their names, as one JSON document; `synthesis` beside them is what the folder's reports say now."""
-    runs = [{"name": one.name, "record": plain(one.record), "synthesis": plain(one.synthesis)} for one in subjects]
+    """The records under their names, as one JSON document; beside them what the folder's reports say now, and the estimate."""
+    runs = [{"name": one.name, "record": plain(one.record), "synthesis": plain(one.synthesis), "estimate": plain(one.estimate)} for one in subjects]
     return {"schema": SCHEMA, "generator": GENERATOR, "projects": runs}
 
 

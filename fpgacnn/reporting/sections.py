@@ -25,10 +25,10 @@ def sections(subject: Subject) -> tuple[Section, ...]:
     about_costs = (spending.resources(subject), spending.latency(subject), spending.layers(subject))
     parts: tuple[Section | None, ...]
     if record is None:
-        parts = (*about_costs, spending.reports(subject.synthesis))
+        parts = (*about_costs, spending.cautions(subject), spending.reports(subject))
     else:
         run = (part(record) for part in (decisions, ranges, errors, verification, quality, inputs, timings))
-        parts = (network(subject, record), *about_costs, spending.cautions(record), *run, spending.reports(subject.synthesis), provenance(record))
+        parts = (network(subject, record), *about_costs, spending.cautions(subject), *run, spending.reports(subject), provenance(record))
     return tuple(section for section in parts if section is not None)
 
 

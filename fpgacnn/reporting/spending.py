@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fpgacnn.flow.ledger import RESOURCES, Amount, Cost, LayerShare, Source, by_layer, last_word, timed
-from fpgacnn.flow.record import RunRecord
 from fpgacnn.flow.subjects import Subject
 from fpgacnn.reporting import marks
 from fpgacnn.reporting.page import Cell, Column, Section, Table, Tone, Verdict, cell, count
@@ -72,7 +71,9 @@ def speed(subject: Subject) -> Verdict:
         interval = cost.interval_cycles
         every = f" ({duration(cost.interval_ns.value)})" if cost.interval_ns else ""
         detail += f"; a new event every {_cycles(interval)}{every}"
-    return Verdict(question="How fast?", answer=answer, detail=f"{detail}. {_said_by(cost)}.", tone=Tone.PLAIN)
+    late = subject.synthesis.slow if subject.synthesis else ()
+    missed = f" But {late[0]}." if late else ""
+    return Verdict(question="How fast?", answer=answer, detail=f"{detail}. {_said_by(cost)}.{missed}", tone=Tone.BAD if late else Tone.PLAIN)
 
 
 def _cycles(amount: Amount) -> str:
@@ -221,9 +222,9 @@ def _spent(layer: LayerShare, named: Sequence[str], most: dict[str, float]) -> t
     return tuple(cells)
 
 
-def cautions(record: RunRecord) -> Section | None:
+def cautions(subject: Subject) -> Section | None:
     """What to change before hours are spent in synthesis."""
-    found = record.estimate.warnings if record.estimate else ()
+    found = subject.estimate.warnings if subject.estimate else ()
     if not found:
         return None
     columns = (Column(name="Layer"), Column(name="Code", code=True), Column(name="What"), Column(name="What to do"))
@@ -231,10 +232,11 @@ def cautions(record: RunRecord) -> Section | None:
     return Section(key="cautions", title="Before synthesis", tables=(Table(caption="Before synthesis: what to change first", columns=columns, rows=rows),))
 
 
-def reports(synthesis: SynthesisReport | None) -> Section | None:
+def reports(subject: Subject) -> Section | None:
     """The tools' files, the clock that was reached, and what contradicts what."""
+    synthesis = subject.synthesis
     if synthesis is None:
-        return None
+        return Section(key="synthesis", title="Synthesis reports", words=("There are none.",), notes=subject.notes) if subject.notes else None
     texts = ("File", "Kind", "Stage", "Tool", "Version", "Date")
     columns = tuple(Column(name=name) for name in texts)
     rows = tuple(
@@ -247,7 +249,7 @@ def reports(synthesis: SynthesisReport | None) -> Section | None:
     unread = tuple(f"not read: {one.why}" for one in synthesis.unread)
     others = tuple(f"another solution is there, too: {other.solution}" for other in synthesis.others)
     words = f"{plural(len(rows), 'report')} read{f', {len(unread)} not' if unread else ''}."
-    return Section(key="synthesis", title="Synthesis reports", words=(words,), tables=tuple(tables), notes=(*synthesis.notes, *others, *unread))
+    return Section(key="synthesis", title="Synthesis reports", words=(words,), tables=tuple(tables), notes=(*synthesis.notes, *others, *unread, *subject.notes))
 
 
 def _slacks(synthesis: SynthesisReport) -> Table:

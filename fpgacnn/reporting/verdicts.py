@@ -21,10 +21,20 @@ def verdicts(subject: Subject) -> tuple[Verdict, ...]:
     """The first lines of a report."""
     record = subject.record
     run = (exactness(record), proof(record)) if record else (UNKNOWN,)
-    return *run, spending.room(subject), spending.speed(subject), *(quality(record) if record else ())
+    return *run, *in_rtl(subject), spending.room(subject), spending.speed(subject), *(quality(record) if record else ())
 
 
 UNKNOWN = Verdict(question="Exact?", answer="Not known", detail="fpgacnn did not make this project, and holds no proof of it.", tone=Tone.PLAIN)
+
+
+def in_rtl(subject: Subject) -> tuple[Verdict, ...]:
+    """What the tool's RTL simulation found, if it was run."""
+    cosim = subject.synthesis.cosim if subject.synthesis else None
+    if cosim is None or cosim.status not in ("Pass", "Fail"):
+        return ()
+    passed = cosim.status == "Pass"
+    detail = f"{cosim.language or 'RTL'} against the test bench in C. {cosim.origin.file}."
+    return (Verdict(question="In RTL?", answer="Passes" if passed else "Fails", detail=detail, tone=Tone.GOOD if passed else Tone.BAD),)
 
 
 def promise(plan: PlanRecord) -> str:

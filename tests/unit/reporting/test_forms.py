@@ -260,5 +260,5 @@ def test_a_place_that_cannot_be_written_is_an_error_that_names_it(tmp_path: Path
 def test_json_is_the_record_under_its_name(tmp_path: Path) -> None:
     write_report(tmp_path / "r.json", ONE)
     content = json.loads((tmp_path / "r.json").read_text())
-    assert content["projects"] == [{"name": "small", "record": json.loads(record().to_json()), "synthesis": None}]
+    assert content["projects"] == [{"name": "small", "record": json.loads(record().to_json()), "synthesis": None, "estimate": None}]
     assert content["schema"] == 1

@@ -201,7 +201,7 @@ def test_no_text_moves_the_terminal(tmp_path_factory: pytest.TempPathFactory, te
 def test_json_holds_the_record_as_it_is(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     run = with_texts(record(), text, tmp_path_factory.getbasetemp() / "run.json")
     content = json.loads(json.dumps(document([Subject(name="a", record=run)])))
-    assert content["projects"] == [{"name": "a", "record": json.loads(run.to_json()), "synthesis": None}]
+    assert content["projects"] == [{"name": "a", "record": json.loads(run.to_json()), "synthesis": None, "estimate": None}]
 
 
 def test_long_text_is_cut_for_reports_later_than_for_errors() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from fpgacnn.reporting.marks import Bar
 from fpgacnn.reporting.page import Section, Tone
 from fpgacnn.reporting.sections import sections
 from fpgacnn.reporting.spending import room, speed
+from fpgacnn.reporting.verdicts import verdicts
 from tests.records import estimated, exact_record, record, synthesized
 
 
@@ -103,6 +105,20 @@ def test_how_fast_it_is_is_counted_before_it_is_expected() -> None:
     assert speed(guessed()).detail.endswith("Estimated, as C synthesis will say.")
 
 
+def test_a_missed_clock_and_a_failed_rtl_simulation_are_failed_checks_that_verdicts_name() -> None:
+    assert not whole().holds
+    assert speed(whole()).tone is Tone.BAD
+    assert speed(whole()).detail.endswith("RTL simulation (Verilog). But myproject misses its clock by 0.12 ns.")
+    report = synthesized()
+    assert report.cosim is not None
+    met = replace(report, timings=())
+    failed = replace(met, cosim=replace(report.cosim, status="Fail"))
+    subjects = [Subject(name="a", record=exact_record(), synthesis=one) for one in (met, failed)]
+    assert [one.holds for one in subjects] == [True, False]
+    answers = [[(one.answer, one.tone) for one in verdicts(subject) if one.question == "In RTL?"] for subject in subjects]
+    assert answers == [[("Passes", Tone.GOOD)], [("Fails", Tone.BAD)]]
+
+
 def test_a_project_that_fpgacnn_did_not_make_is_not_said_to_be_exact() -> None:
     chapter = compose.report([reported()]).chapters[0]
     assert [(one.question, one.answer) for one in chapter.verdicts] == [("Exact?", "Not known"), ("Fits?", "Fits"), ("How fast?", "850 ns")]
@@ -111,6 +127,16 @@ def test_a_project_that_fpgacnn_did_not_make_is_not_said_to_be_exact() -> None:
 
 
 # --- sections ------------------------------------------------------------------------------------------------------
+
+
+def test_a_foreign_project_without_reports_has_an_estimate_or_says_why_not() -> None:
+    guess = Subject(name="foreign", record=None, guess=estimated())
+    chapter = compose.report([guess]).chapters[0]
+    assert chapter.subtitle == "xc7z020-clg400-1, 5 ns, Vitis HLS"
+    assert [one.key for one in chapter.sections] == ["resources", "latency", "layers", "cautions"]
+    unknown = Subject(name="foreign", record=None, notes=("no estimate: the part 'x' is unknown",))
+    assert section(unknown, "synthesis").notes == ("no estimate: the part 'x' is unknown",)
+    assert unknown.holds
 
 
 def test_every_source_stands_beside_what_the_part_has() -> None:
