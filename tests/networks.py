@@ -130,6 +130,36 @@ def linear_layers(build: Builder) -> None:
     build.end(build.dense(build.cast(hidden, (6,), "fixed<6,6,RND_CONV,SAT>"), 6, 3))
 
 
+def wide_layers(build: Builder) -> None:
+    """Numbers and sums that 32 bits do not hold, of inputs of 16 bits and of more."""
+
+    def weights(shape: Shape, form: str) -> Codes:
+        return build.codes(shape, form)
+
+    for form, weight in (("fixed<16,6>", "fixed<16,2>"), ("fixed<20,6>", "fixed<16,2>"), ("ufixed<8,0>", "fixed<24,2>"), ("fixed<36,9>", "fixed<6,1>")):
+        vector, image = build.input((9,), form), build.input((4, 4, 3), form)
+        bias = build.codes((4,), "fixed<20,3>")
+        build.end(build.add(hw.Dense(kernel=weights((9, 4), weight), bias=bias), (4,), vector))
+        kernel = weights((2, 2, 3, 4), weight)
+        sums = build.add(hw.Convolution(kernel=kernel, bias=bias, strides=(1, 1), pads=(1, 0, 1, 0)), (4, 4, 4), image)
+        build.end(build.cast(sums, (4, 4, 4), "fixed<12,6,RND_CONV,SAT>"))
+        pooled = hw.Pool(kind=PoolKind.MAX, size=(2, 2), strides=(2, 2), pads=(0, 0, 0, 0))
+        again = build.add(hw.Convolution(kernel=kernel, bias=bias, strides=(1, 1), pads=(1, 0, 1, 0)), (4, 4, 4), image)
+        build.end(build.add(pooled, (2, 2, 4), build.cast(again, (4, 4, 4), "fixed<12,6,RND,SAT>")))
+        build.end(build.add(hw.Depthwise(kernel=weights((2, 2, 3, 1), weight), bias=bias_of(bias, 3), strides=(1, 1), pads=(0, 0, 0, 0)), (3, 3, 3), image))
+    build.end(build.add(hw.Dense(kernel=build.codes((5, 2), "fixed<36,3>"), bias=build.codes((2,), "fixed<36,3>")), (2,), build.input((5,), "fixed<6,2>")))
+    build.end(build.affine(build.input((4, 3), "fixed<30,9>"), (4, 3)))
+    build.end(build.cast(build.affine(build.input((4, 3), "fixed<30,9>"), (4, 3)), (4, 3), "fixed<9,4,RND_INF,SAT_SYM>"))
+    build.end(build.leaky(build.input((6,), "fixed<34,9>"), (6,), (1,)))
+    build.end(build.add(hw.GlobalPool(kind=PoolKind.AVERAGE), (2,), build.input((3, 5, 2), "fixed<33,5>")))
+    build.end(build.add(hw.Merge(kind=MergeKind.MULTIPLY), (6,), build.input((6,), "fixed<20,5>"), build.input((6,), "fixed<18,5>")))
+
+
+def bias_of(bias: Codes, channels: int) -> Codes:
+    """The first few of a bias."""
+    return Codes(array=bias.array[:channels], format=bias.format)
+
+
 def odd_accumulators(build: Builder) -> None:
     """Accumulators that round each product or saturate, which no plan of ours makes but the semantics cover."""
     for rounding, overflow in [
@@ -152,7 +182,7 @@ def casts(build: Builder) -> None:
     for number, (rounding, overflow) in enumerate(MODES):
         source = build.input((16,), "fixed<10,5>")
         form = Format(width=5, integer=3, signed=number % 3 != 0, rounding=rounding, overflow=overflow)
-        operation = hw.Relu(format=form) if number % 4 == 1 else hw.Cast(format=form)
+        operation = hw.Relu(format=form) if number % 5 == 1 else hw.Cast(format=form)
         build.end(build.add(operation, (16,), source))
 
 
@@ -228,6 +258,8 @@ def pooling(build: Builder, io: IoType) -> None:
         build.end(build.add(hw.GlobalPool(kind=kind), (3,), build.input((4, 4, 3))))
         build.end(build.add(hw.GlobalPool(kind=kind), (2,), build.input((3, 5, 2), "ufixed<5,2>")))
         build.end(build.add(hw.GlobalPool(kind=kind), (2,), build.input((6, 2))))
+        for form in ("ufixed<8,0>", "fixed<16,6>"):
+            build.end(build.add(hw.Pool(kind=kind, size=(2, 2), strides=(2, 2), pads=(0, 0, 0, 0)), (2, 2, 3), build.input((4, 4, 3), form)))
     padded = hw.Pool(kind=PoolKind.MAX, size=(2, 2), strides=(2, 2), pads=(0, 1, 0, 1))
     build.end(build.add(padded, (3, 3, 2), build.input((5, 5, 2), "ufixed<5,2>")))
     for kind in PoolKind:

@@ -21,6 +21,7 @@ EVENTS = 60
 
 FAMILIES: dict[str, Callable[[Builder, IoType], None]] = {
     "linear layers": lambda build, _: networks.linear_layers(build),
+    "wide layers": lambda build, _: networks.wide_layers(build),
     "odd accumulators": lambda build, _: networks.odd_accumulators(build),
     "casts": lambda build, _: networks.casts(build),
     "elementwise": lambda build, _: networks.elementwise(build),

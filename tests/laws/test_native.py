@@ -21,6 +21,7 @@ from tests.random_networks import merged, random_inputs, random_network
 
 FAMILIES: dict[str, Callable[[Builder], None]] = {
     "linear layers": networks.linear_layers,
+    "wide layers": networks.wide_layers,
     "odd accumulators": networks.odd_accumulators,
     "casts": networks.casts,
     "elementwise": networks.elementwise,
@@ -78,7 +79,7 @@ def test_kernels_equal_the_reference_in_every_operation(family: str) -> None:
 def test_kernels_of_every_processor_equal_the_reference(processor: str) -> None:
     if not runs_here(processor):
         pytest.skip(f"this machine does not run {processor}")
-    for family in ("linear layers", "odd accumulators", "softmaxes"):
+    for family in ("linear layers", "wide layers", "odd accumulators", "softmaxes"):
         build = Builder(seed=12)
         FAMILIES[family](build)
         assert_equal(build.design(IoType.PARALLEL), build.events(40), compiler(processor))
