@@ -13,7 +13,7 @@ from fpgacnn.design import Design, IoType
 from fpgacnn.ir import layers as hw
 from fpgacnn.numeric.fixed import Codes, Format, Overflow, Rounding
 from fpgacnn.sim.emulator import ReferenceEmulator
-from fpgacnn.sim.emulator.native.build import built
+from fpgacnn.sim.emulator.native.build import library
 from fpgacnn.sim.emulator.native.library import Kernels, aligned
 from fpgacnn.sim.emulator.native.lowering import lower
 from fpgacnn.sim.emulator.native.ports import Given, Reading
@@ -44,7 +44,8 @@ def outputs(design: Design, codes: list[Codes], old: str, new: str) -> tuple[boo
     readings = [Reading(given=Given.CODES, low=one.format.low, high=one.format.high) for one in codes]
     program = lower(design, made.machine, keep=set(design.model.outputs), given=readings)
     source = sub(old, new.replace("\\", "\\\\"), program.source)
-    kernels = Kernels(program, built(source, made), made.machine.lanes)
+    with library(source, made) as path:
+        kernels = Kernels(program, path, made.machine.lanes)
     results = [np.empty((64, *design.model.layer(name).shape), np.int64) for name in program.ports]
     arrays = [np.ascontiguousarray(one.array) for one in codes]
     assert kernels.run(arrays, results, 0, 64, aligned(program.memory_bytes), np.zeros(1, np.int64))

@@ -13,11 +13,12 @@ import os
 import shlex
 import shutil
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from fpgacnn.errors import KernelBuildError
+from fpgacnn.errors import KernelBuildError, WriteError
 from fpgacnn.process import run
 from fpgacnn.sim.cache import cache_folder, is_ours
 from fpgacnn.sim.emulator.native.machine import Machine, machine_of
@@ -72,38 +73,40 @@ def _examined(command: tuple[str, ...], processor: str) -> CCompiler | None:
     return None
 
 
-def built(source: str, compiler: CCompiler) -> Path:
-    """The library of a source, from the cache or built now.
+@contextlib.contextmanager
+def library(source: str, compiler: CCompiler) -> Iterator[Path]:
+    """The library of a source, from the cache or built now; the file is there as long as the context is.
 
-    Raises KernelBuildError, ToolTimeoutError.
+    Raises KernelBuildError, ToolTimeoutError, WriteError.
     """
     key = hashlib.sha256(f"{compiler.digest}\0{source}".encode()).hexdigest()
     kept = cache_folder("emulator") / f"{key}.so"
     if is_whole(kept):
-        return kept
+        yield kept
+        return
     with tempfile.TemporaryDirectory(prefix="fpgacnn-kernels-") as name:
-        content = _compiled(source, compiler, Path(name))
-    for place in (kept, Path(tempfile.gettempdir()) / f"fpgacnn-{os.getpid()}-{key[:16]}.so"):
-        if _put(place, content):
-            return place
-    raise KernelBuildError(why=f"neither {kept.parent} nor {tempfile.gettempdir()} can be written")
+        made = _compiled(source, compiler, Path(name))
+        yield kept if _put(kept, made.read_bytes()) else made
 
 
-def _compiled(source: str, compiler: CCompiler, folder: Path) -> bytes:
-    (folder / "kernels.c").write_text(source, encoding="utf-8")
-    finished = run([*compiler.command, *FLAGS, "kernels.c", "-o", "kernels.so"], folder=folder, seconds=SECONDS)
+def _compiled(source: str, compiler: CCompiler, folder: Path) -> Path:
+    file = folder / "kernels.c"
+    try:
+        file.write_text(source, encoding="utf-8")
+    except OSError as error:
+        raise WriteError(file=file, why=error.strerror or str(error)) from error
+    finished = run([*compiler.command, *FLAGS, file.name, "-o", "kernels.so"], folder=folder, seconds=SECONDS)
     if finished.status != 0:
         raise KernelBuildError(why=f"{compiler.command[0]} ended with {finished.how}: {finished.last_line}")
-    return (folder / "kernels.so").read_bytes()
+    return folder / "kernels.so"
 
 
 def _put(place: Path, content: bytes) -> bool:
-    """Write a library whole or not at all."""
+    """Keep a library, whole or not at all; whether that could be."""
     partial = place.with_name(f"{place.name}.{os.getpid()}.partial")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         partial.write_bytes(content + hashlib.sha256(content).digest())
-        partial.chmod(0o644)
         partial.replace(place)
     except OSError:
         return False

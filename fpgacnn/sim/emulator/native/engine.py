@@ -15,7 +15,7 @@ from fpgacnn.design import Design
 from fpgacnn.errors import InternalError
 from fpgacnn.ir import source as src
 from fpgacnn.numeric.fixed import CodeArray, Codes, Format, Overflow, Rounding
-from fpgacnn.sim.emulator.native.build import CCompiler, built
+from fpgacnn.sim.emulator.native.build import CCompiler, library
 from fpgacnn.sim.emulator.native.library import Kernels, aligned
 from fpgacnn.sim.emulator.native.lowering import lower
 from fpgacnn.sim.emulator.native.ports import Given, Reading
@@ -130,7 +130,8 @@ class Prepared:
         model = design.model
         keep = {layer.name for layer in model.layers} if trace else set(model.outputs)
         self.program: Program = lower(design, compiler.machine, keep=keep, given=readings, measure=measure)
-        self.kernels = Kernels(self.program, built(self.program.source, compiler), compiler.machine.lanes)
+        with library(self.program.source, compiler) as path:
+            self.kernels = Kernels(self.program, path, compiler.machine.lanes)
         self._lanes = compiler.machine.lanes
         self._layers = model.layers
         self._shapes = [model.layer(name).shape for name in self.program.ports]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +22,6 @@ class _Step(ctypes.Structure):
     _fields_ = (("kernel", ctypes.c_int64), ("size", ctypes.c_void_p), ("table", ctypes.c_void_p), ("scalar", ctypes.c_void_p))
 
 
-@cache
 def _loaded(path: Path) -> ctypes.CDLL:
     try:
         library = ctypes.CDLL(str(path))
