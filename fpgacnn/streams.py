@@ -1,7 +1,7 @@
 """Floor 4: event files of any size, read and written piece by piece.
 
-A `.npy` file and the members of an `.npz` that are not compressed are mapped into memory; compressed members are
-unpacked as they are read, and only their order in the file matters: from the first event to the last.
+A `.npy` file and the members of an `.npz` that are not compressed are read where they lie, compressed members are
+unpacked as they are read: always from the first event to the last. Arrays in Fortran's order are mapped into memory.
 """
 
 from __future__ import annotations
@@ -118,24 +118,33 @@ def _header(file: BinaryIO) -> tuple[Shape, bool, np.dtype[np.generic]]:
 def _reader(path: Path, number: int, opened: contextlib.ExitStack) -> Reader:
     """Reads one input from its first event on."""
     if not head_of(path).startswith(ZIP):
-        return _in_turn(read_arrays(path)[f"input_{number}"])
+        plain = opened.enter_context(path.open("rb"))
+        shape, fortran, dtype = _header(plain)
+        return _in_turn(read_arrays(path)[f"input_{number}"]) if fortran else _bytes_in_turn(plain, shape, dtype)
     archive = opened.enter_context(zipfile.ZipFile(path))
     member = archive.getinfo(f"input_{number}.npy")
     file = cast("BinaryIO", opened.enter_context(archive.open(member)))
     shape, fortran, dtype = _header(file)
     if member.compress_type == zipfile.ZIP_STORED:
         place = _place(path, member) + file.tell()
-        return _in_turn(np.memmap(path, dtype, "r", place, shape, "F" if fortran else "C"))
+        if fortran:
+            return _in_turn(np.memmap(path, dtype, "r", place, shape, "F"))
+        stored = opened.enter_context(path.open("rb"))
+        stored.seek(place)
+        return _bytes_in_turn(stored, shape, dtype)
     if fortran:
         file.seek(0)
         return _in_turn(np.lib.format.read_array(file, allow_pickle=False))
+    return _bytes_in_turn(file, shape, dtype)
 
-    def unpack(count: int) -> Piece:
-        wanted = count * prod(shape[1:]) * dtype.itemsize
-        content = file.read(wanted)
-        return np.frombuffer(content, dtype).reshape(count, *shape[1:])
 
-    return unpack
+def _bytes_in_turn(file: BinaryIO, shape: Shape, dtype: np.dtype[np.generic]) -> Reader:
+    """Reads on from where a file stands. Mapped, its pages would count as this process' memory."""
+
+    def read(count: int) -> Piece:
+        return np.frombuffer(file.read(count * prod(shape[1:]) * dtype.itemsize), dtype).reshape(count, *shape[1:])
+
+    return read
 
 
 def _in_turn(array: NDArray[np.generic]) -> Reader:
