@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fpgacnn.design import BackendName, IoType
 from fpgacnn.errors import UnreadableProjectError
 from fpgacnn.estimation.calls import Call, layer_of, role_of
-from fpgacnn.structure import CostModel, LayerStructure, Role, Wire, summarize, without_dead
+from fpgacnn.structure import CostModel, LayerStructure, Role, WeightSummary, Wire, summarize, without_dead
 
 MAX_BYTES = 1 << 28
 TOOL_FILES = ("project.tcl", "build_prj.tcl", "vivado_synth.tcl", "hls4ml_config.yml", "hls4ml_config.yaml")
@@ -253,7 +253,9 @@ def _call(
     recurrent = role_of(found["function"]) is Role.RECURRENT
     second, _, _ = _configuration(words.get("mult_config2", ""), names)
     told = inner_words.get("strategy") or words.get("strategy") or (words.get("io_type", "") if recurrent else "")
-    codes = _weights(constants, numbers | inner, wires, weights, transposed="resource" in told)
+    name = next((one for one in constants if re.fullmatch(r"[ws]\d+", one)), "")
+    codes = _weights(name, numbers | inner, wires, weights, transposed="resource" in told)
+    states = _weights(name.replace("w", "wr"), {}, wires, weights, transposed=False) if recurrent else None
     call = Call(
         name=target,
         function=found["function"],
@@ -264,17 +266,22 @@ def _call(
         reuse=inner.get("reuse_factor", numbers.get("reuse_factor", 1)),
         recurrent_reuse=second.get("reuse_factor", numbers.get("reuse_factor", 1)) if recurrent else 1,
         strategy=told,
-        weights=None if codes is None else summarize(codes),
+        weights=_summary([one for one in (codes, states) if one is not None]),
     )
     return call, codes
 
 
-def _weights(constants: list[str], numbers: Mapping[str, int], wires: Mapping[str, Wire], folder: Path, *, transposed: bool) -> NDArray[np.int64] | None:
+def _summary(matrices: list[NDArray[np.int64]]) -> WeightSummary | None:
+    """The digits of all of a layer's matrices."""
+    classes = tuple(one for matrix in matrices for one in summarize(matrix).classes)
+    return WeightSummary(classes=classes) if matrices else None
+
+
+def _weights(name: str, numbers: Mapping[str, int], wires: Mapping[str, Wire], folder: Path, *, transposed: bool) -> NDArray[np.int64] | None:
     """The layer's weights as integers of their type; None where the file is not there. For the resource strategy hls4ml writes outputs first."""
     wire = wires.get("weight_t") or wires.get("scale_t")
-    name = next((one for one in constants if re.fullmatch(r"[ws]\d+", one)), None)
     path = folder / f"{name}.txt"
-    if wire is None or name is None or not path.is_file():
+    if wire is None or not name or not path.is_file():
         return None
     try:
         values = np.array([float(word) for word in _text(path).replace("\n", ",").split(",") if word.strip()])

@@ -12,6 +12,7 @@ from fpgacnn.errors import ProjectError, UnknownPartError, UsageError
 from fpgacnn.estimation import Estimate, estimate
 from fpgacnn.estimation.project import is_project, read_project
 from fpgacnn.flow.record import EstimateRecord
+from fpgacnn.hls.lower import lower
 from fpgacnn.hls.structure import cost_model
 from fpgacnn.project import RECORD
 from fpgacnn.structure import CostModel
@@ -75,7 +76,7 @@ def of_whole_design(source: Path, design: Design, notes: tuple[str, ...]) -> Est
     Raises UnknownPartError.
     """
     model = cost_model(design)
-    return record(str(source), model, estimate(model), notes)
+    return record(str(source), model, estimate(model), (*notes, *lower(design).notes))
 
 
 def retargeted(design: Design, wishes: Wishes) -> Design:

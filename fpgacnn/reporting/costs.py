@@ -106,7 +106,7 @@ def _speed(answer: Estimate) -> Text:
     rate = 1e9 / max(totals.ii_ns.value, 1e-9)
     return Text(
         f"latency {_banded(totals.latency_cycles)} cycles = {_time(totals.latency_ns.value)}; "
-        f"a new event every {_banded(totals.ii_cycles)} cycles = {rate:,.0f} events a second"
+        f"a new event every {_banded(totals.ii_cycles)} cycles = {_rounded(rate)} events a second"
     )
 
 

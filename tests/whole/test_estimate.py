@@ -55,6 +55,11 @@ def test_json_is_one_document_with_figures_bands_and_method(tmp_path: Path) -> N
     assert [layer["name"] for layer in estimate["layers"]] == ["conv1", "relu1", "conv2", "relu2", "pool", "logits"]
 
 
+def test_a_reuse_factor_that_cannot_be_is_told(tmp_path: Path) -> None:
+    done = run(tmp_path, "estimate", DIGITS, "--strategy", "resource", "--reuse", "8")
+    assert "note: conv1: a reuse factor of 8 is not legal for its size, 9 is used" in done.stdout
+
+
 def test_an_unknown_part_is_told_with_near_names(tmp_path: Path) -> None:
     tiny_model(tmp_path / "model.h5")
     assert "the part 'xczu9ev' is unknown; near names: xczu9eg" in failed(run(tmp_path, "estimate", "model.h5", "--part", "xczu9ev"), 2, "FC120")

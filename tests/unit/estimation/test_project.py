@@ -179,3 +179,21 @@ def test_the_headers_tell_whether_the_windows_shift_is_inlined(folder: Path, pra
     (folder / "firmware" / "nnet_utils").mkdir()
     (folder / "firmware" / "nnet_utils" / "nnet_conv_stream.h").write_text(f"void compute_output_buffer_2d(\n    int x) {{\n    {pragma}\n    f();\n}}\n")
     assert read_project(folder).inlined_shift is inlined
+
+
+def test_a_recurrent_layer_has_both_matrices_and_both_reuse_factors(folder: Path) -> None:
+    firmware = folder / "firmware"
+    config = "struct config7_2 : nnet::dense_config {\n    static const unsigned reuse_factor = 4;\n};\n"
+    config += "struct config7 : nnet::gru_config {\n    typedef weight2_t weight_t;\n    typedef config7_2 mult_config2;\n    static const unsigned n_in = 3;\n"
+    config += "    static const unsigned n_state = 2;\n    static const unsigned n_sequence = 5;\n    static const unsigned reuse_factor = 2;\n};\n"
+    (firmware / "parameters.h").write_text(config)
+    (firmware / "myproject.cpp").write_text(
+        "void f(input_t image[15], result_t out[2]) {\nnnet::gru_stack<input_t, result_t, config7>(image, out, w7, wr7, b7, br7);\n}\n"
+    )
+    (firmware / "weights" / "w7.txt").write_text(", ".join(["0.5"] * 18))
+    (firmware / "weights" / "wr7.txt").write_text(", ".join(["0.65625"] * 12))
+    (gru,) = read_project(folder).layers
+    assert (gru.role, gru.in_shape, gru.out_shape, gru.steps, gru.gates) == (Role.RECURRENT, (1, 5, 3), (1, 1, 2), 5, 3)
+    assert (gru.reuse, gru.recurrent_reuse) == (2, 4)
+    assert gru.weights is not None
+    assert {(one.digits, one.count) for one in gru.weights.classes} == {(1, 18), (3, 12)}
