@@ -31,8 +31,8 @@ SWEEPS = 300
 COVERAGE = 0.8
 ENOUGH = 10
 NOT_OF = {
-    "LUT": {Piece.STAGES, Piece.SHARED_STAGES, Piece.SHARED_BITS, Piece.QUEUE_REGISTERS},
-    "FF": {Piece.ADDERS, Piece.ADD_BITS, Piece.CONSTANT_MULTIPLY, Piece.MULTIPLY, Piece.SHARED, Piece.QUEUES, Piece.QUEUE_BITS},
+    "LUT": {Piece.STAGES, Piece.SHARED_STAGES, Piece.SHARED_BITS, Piece.QUEUE_REGISTERS, Piece.COPIES},
+    "FF": {Piece.ADDERS, Piece.ADD_BITS, Piece.CONSTANT_MULTIPLY, Piece.MULTIPLY, Piece.SHARED, Piece.SELECTED, Piece.QUEUES, Piece.QUEUE_BITS},
 }
 """Registers take no LUTs, and adders and multipliers no flip-flops but the registers behind them."""
 
@@ -46,6 +46,7 @@ EXPECTED = {
         Piece.DSP: 4,
         Piece.SELECTED: 28,
         Piece.FULL_SELECT: 9,
+        Piece.ACCUMULATE_SELECT: 0.375,
         Piece.PORTS: 19,
         Piece.QUEUES: 12,
         Piece.ROUND_BITS: 5,
@@ -59,7 +60,8 @@ EXPECTED = {
         Piece.SHARED_STAGES: 0.8,
         Piece.SHARED_BITS: 1,
         Piece.WINDOW_BITS: 1,
-        Piece.SELECTED_BITS: 2,
+        Piece.COPIES: 2,
+        Piece.ACCUMULATE: 1.2,
         Piece.QUEUE_REGISTERS: 1,
         Piece.FILL: 0.8,
         Piece.SOFTMAX_STAGES: 13,

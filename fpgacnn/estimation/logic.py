@@ -15,6 +15,8 @@ from fpgacnn.structure import CostModel, LayerStructure, Role
 
 FULL_SELECT_INPUTS = 256
 WIDE_SELECT_INPUTS = 64
+SHARING_OUTPUTS = 3
+"""Outputs that one multiplier serves, from which on tools no longer see which, and select from all of them."""
 
 
 class Piece(StrEnum):
@@ -29,9 +31,10 @@ class Piece(StrEnum):
     SHARED = "operands of shared constant multipliers"
     SHARED_BITS = "products of shared constant multipliers, bits"
     SELECTED = "inputs that a reuse loop selects from"
-    SELECTED_BITS = "inputs that a reuse loop selects from, bits"
+    COPIES = "inputs that a reuse loop copies, bits"
     FULL_SELECT = "a selection from all inputs for each multiplier, bits"
     ACCUMULATE = "accumulators, bits"
+    ACCUMULATE_SELECT = "a selection from all accumulators for each multiplier, bits"
     FILL = "windows of all positions that a loop chooses from, bits"
     WINDOW = "values in windows"
     WINDOW_BITS = "values in windows, bits"
@@ -87,7 +90,11 @@ def _arithmetic(layer: LayerStructure, model: CostModel, product: Multiplication
     stages = (product.terms + product.shift_adds) * width / pace.adders
     found[Piece.SHARED_STAGES if product.rounds > 1 or layer.reuse > 1 else Piece.STAGES] = stages
     if product.in_memory and layer.reuse > 1:
-        found |= {Piece.SELECTED: inputs, Piece.SELECTED_BITS: inputs * layer.input.width}
+        found[Piece.SELECTED] = inputs
+        if model.io is IoType.STREAM or layer.reuse <= inputs:
+            found[Piece.COPIES] = inputs * layer.input.width
+        if layer.reuse >= SHARING_OUTPUTS * inputs:
+            found[Piece.ACCUMULATE_SELECT] = ceil(inputs * outputs / layer.reuse) * (1 << (outputs - 1).bit_length()) * width
         if inputs <= FULL_SELECT_INPUTS and model.tool is BackendName.VIVADO:
             found[Piece.FULL_SELECT] = product.built * layer.input.width * (1 if inputs <= WIDE_SELECT_INPUTS else 2)
     if model.io is IoType.PARALLEL and layer.role in {Role.CONVOLUTION, Role.DEPTHWISE} and copies == 1:
