@@ -83,3 +83,11 @@ class UnknownNameError(FpgacnnError):
     code = "FC040"
     message = "unknown {what} '{name}'"
     cure = "known: {known}"
+
+
+class NoReferenceError(FpgacnnError):
+    """`--reference keras` asks Keras 2 and QKeras, which know neither ONNX nor HGQ2."""
+
+    code = "FC200"
+    message = "{file}: --reference keras cannot ask about a network of {framework}"
+    cure = "leave out --reference keras; every conversion is compared with the network in float64 anyway"

@@ -12,6 +12,7 @@ import numpy as np
 
 from fpgacnn import store
 from fpgacnn.design import Design
+from fpgacnn.errors import NoReferenceError
 from fpgacnn.flow.describe import noise_by_layer, plan_record, total_parameters
 from fpgacnn.flow.floats import Trained
 from fpgacnn.flow.inputs import Events, InputChoice, to_codes
@@ -58,6 +59,13 @@ def outputs_of(network: SourceModel, answers: Mapping[str, FloatArray], softmax:
             np.put_along_axis(hot, answers[name].argmax(axis=-1, keepdims=True), 1.0, axis=-1)
             changed[name] = hot
     return changed
+
+
+def refuse_without_reference(network: SourceModel, file: Path) -> None:
+    """Raise NoReferenceError for networks that Keras 2 and QKeras cannot load."""
+    hgq = any(layer.kind.startswith("hgq>") for layer in network.layers)
+    if hgq or network.framework.startswith("ONNX"):
+        raise NoReferenceError(file=file, framework="HGQ2" if hgq else network.framework)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

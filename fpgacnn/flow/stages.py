@@ -12,7 +12,7 @@ from fpgacnn.flow import costs
 from fpgacnn.flow.floats import with_widths
 from fpgacnn.flow.inputs import InputChoice, choose_formats, read_events, to_codes
 from fpgacnn.flow.projects import open_project
-from fpgacnn.flow.proof import Run
+from fpgacnn.flow.proof import Run, refuse_without_reference
 from fpgacnn.flow.record import EstimateRecord, RunRecord
 from fpgacnn.flow.request import Request
 from fpgacnn.flow.stimulus import own_events
@@ -40,6 +40,8 @@ def convert(request: Request, progress: Progress = silent) -> RunRecord:
         refuse_foreign(request.output)
     with naming(request.model), watch.stage("load", f"reading {request.model.name}"):
         network = frontends.load(request.model, request.weights)
+        if request.keras:
+            refuse_without_reference(network, request.model)
         given = read_events(request.events, network) if request.events else None
         trained = with_widths(network, request, given)
         network = trained.network
@@ -73,6 +75,8 @@ def verify(project: Path, request: Request, progress: Progress = silent) -> RunR
     network, design = opened.network, opened.design
     if request.keras and frontends.load(request.model, request.weights).digest != network.digest:
         raise UsageError(what=f"{request.model} is not the file that {project} was made from")
+    if request.keras:
+        refuse_without_reference(network, request.model)
     given = read_events(request.events, network) if request.events else None
     choices = tuple(InputChoice(name=layer.source, format=operation.format, reason="the project's") for layer, operation in design.model.input_layers)
     events = (given or own_events(network, choices)).first(request.max_events)

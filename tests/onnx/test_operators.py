@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from onnx.reference import ReferenceEvaluator
 
 from fpgacnn import frontends
 from fpgacnn.ir import source as src
-from tests.onnx.kit import Graph, agree, answers, grid
+from fpgacnn.sim.framework import evaluate
+from tests.onnx.kit import CHANNELS_LAST, Graph, agree, answers, grid
 
 IMAGE, SEQUENCE, VECTOR = (1, 3, 6, 5), (1, 3, 7), (1, 10)
 
@@ -370,6 +372,41 @@ def test_several_inputs_and_outputs_keep_their_order(tmp_path: Path) -> None:
 
 def test_an_open_number_of_events(tmp_path: Path) -> None:
     check(tmp_path, lambda graph: graph.add("Gemm", "x", graph.store(grid(1, 10, 3))), ("N", 10))
+
+
+def test_a_fixed_number_of_events_in_a_shape(tmp_path: Path) -> None:
+    def build(graph: Graph) -> str:
+        return graph.add("Gemm", graph.add("Reshape", "x", graph.store([32, 90], np.int64)), graph.store(grid(1, 90, 3)))
+
+    graph = Graph.empty()
+    (path := tmp_path / "m.onnx").write_bytes(graph.model({"x": (32, *IMAGE[1:])}, [build(graph)]).SerializeToString())
+    x = grid(5, 32, *IMAGE[1:])
+    network = frontends.load(path)
+    found = evaluate(network, [x.astype(np.float64)], quantized=True)[network.outputs[0]]
+    (wanted,) = ReferenceEvaluator(path.as_posix()).run(None, {"x": x})
+    assert np.array_equal(found, wanted)
+
+
+def test_operators_channels_last_answer_as_their_twins_channels_first(tmp_path: Path) -> None:
+    """QONNX' own executor of this domain fails on newer versions of onnxruntime, so the twin is asked."""
+    kernels, depthwise, constants = grid(1, 4, 3, 3, 2), grid(2, 4, 1, 2, 2), [grid(seed, 4) for seed in (3, 4, 5)] + [np.full(4, 0.25)]
+    answers_of = []
+    for last in (True, False):
+        graph = Graph.empty()
+        domain = CHANNELS_LAST if last else ""
+        turn = (lambda array: array.transpose(0, 2, 3, 1)) if last else (lambda array: array)
+        y = graph.add("Conv", "x", graph.store(turn(kernels)), graph.store(grid(6, 4)), domain=domain, pads=[1, 0, 0, 1], kernel_shape=[3, 2])
+        y = graph.add("MaxPool", y, domain=domain, kernel_shape=[2, 2], strides=[1, 2])
+        y = graph.add("BatchNormalization", y, *(graph.store(one) for one in constants), domain=domain, epsilon=0.0)
+        y = graph.add("Conv", y, graph.store(turn(depthwise)), domain=domain, group=4)
+        shape = (1, 6, 5, 3) if last else (1, 3, 6, 5)
+        (path := tmp_path / f"{last}.onnx").write_bytes(graph.model({"x": shape}, [y]).SerializeToString())
+        network = frontends.load(path)
+        x = grid(7, 9, 6, 5, 3).astype(np.float64)
+        answers_of.append(evaluate(network, [x if last else x.transpose(0, 3, 1, 2)], quantized=True)[network.outputs[0]])
+    (wanted,) = ReferenceEvaluator(path.as_posix()).run(None, {"x": x.transpose(0, 3, 1, 2)[:1].astype(np.float32)})
+    assert np.array_equal(answers_of[1][:1], wanted)
+    assert np.array_equal(answers_of[0].transpose(0, 3, 1, 2), answers_of[1])
 
 
 def test_dead_nodes_and_nodes_out_of_order_do_no_harm(tmp_path: Path) -> None:

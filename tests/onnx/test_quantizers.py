@@ -242,6 +242,20 @@ def test_pooling_and_reshaping_between_quantize_and_dequantize(tmp_path: Path) -
     check(tmp_path, build, IMAGE, tolerance=1e-6, opset=21)
 
 
+@pytest.mark.parametrize("zero", [0, 2])
+def test_whole_numbers_of_fewer_bits_than_their_type(tmp_path: Path, zero: int) -> None:
+    """Brevitas writes four bits as int8 and a Clip."""
+
+    def build(graph: Graph) -> str:
+        ends, limits = (graph.store(0.0937), graph.store(zero, np.int8)), (graph.store(-8, np.int8), graph.store(7, np.int8))
+        x = graph.add("DequantizeLinear", graph.add("Clip", graph.add("QuantizeLinear", "x", *ends), *limits), *ends)
+        whole = graph.add("QuantizeLinear", graph.store(floats(1, 10, 4)), graph.store(0.0531), graph.store(0, np.int8))
+        weights = graph.add("DequantizeLinear", graph.add("Clip", whole, *limits), graph.store(0.0531), graph.store(0, np.int8))
+        return graph.add("MatMul", x, weights)
+
+    check(tmp_path, build, VECTOR, tolerance=1e-5, opset=21, exact=False)
+
+
 def test_operators_on_integers(tmp_path: Path) -> None:
     def build(graph: Graph) -> str:
         x = graph.store(0.0517), graph.store(3, np.uint8)

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
+import fpgacnn
 from fpgacnn import frontends
 from fpgacnn.errors import FpgacnnError
 from tests.onnx.kit import QONNX, Graph, grid
@@ -251,3 +252,12 @@ def test_numbers_in_floats_and_integers_are_read_as_in_the_reference(tmp_path: P
         model = helper.make_model(helper.make_graph([], "g", [], [helper.make_tensor_value_info("y", 1, None)], [numpy_helper.from_array(array, "y")]))
         onnx.save(model, path := tmp_path / "c.onnx")
         assert "output 'y' is constant" in str(refusal(path))
+
+
+def test_keras_is_not_asked_about_what_it_cannot_load(tmp_path: Path) -> None:
+    path = written(tmp_path, small().SerializeToString())
+    with pytest.raises(FpgacnnError) as caught:
+        fpgacnn.convert(path, output=tmp_path / "p", keras=True)
+    assert (caught.value.code, "cannot ask about a network of ONNX" in str(caught.value)) == ("FC200", True)
+    assert "leave out --reference keras" in caught.value.hint
+    assert not (tmp_path / "p").exists()

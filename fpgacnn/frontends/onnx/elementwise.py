@@ -10,7 +10,7 @@ import numpy as np
 from fpgacnn.frontends.onnx.call import Call
 from fpgacnn.frontends.onnx.fold import axis_of
 from fpgacnn.frontends.onnx.linear import scale_and_shift
-from fpgacnn.frontends.onnx.values import Constant, Value, View
+from fpgacnn.frontends.onnx.values import Coding, Constant, Value, View
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import Function, FunctionKind, MergeKind
 
@@ -177,12 +177,31 @@ def gelu(call: Call) -> View:
 
 
 def clip(call: Call) -> View:
-    """Clip, its limits attributes or inputs."""
+    """Clip, its limits attributes or inputs; between QuantizeLinear and DequantizeLinear it narrows the quantizer."""
     ends: list[float | None] = []
     for number, name in ((1, "min"), (2, "max")):
         value = call.scalar(number, name) if call.has(number) else call.number(name, 0.0) if name in call.node.attributes else None
         ends.append(None if value is None or abs(value) >= np.finfo(np.float32).max else value)
+    source = call.value(0)
+    if isinstance(source, View) and source.coding is not None:
+        return _narrowed(call, source, source.coding, ends)
     return _clipped(call, call.view(), ends[0], ends[1])
+
+
+def _narrowed(call: Call, view: View, coding: Coding, ends: list[float | None]) -> View:
+    """Whole numbers in fewer bits than their type has, as Brevitas exports them."""
+    host = call.weave.operation(view.layer)
+    if not (isinstance(host, src.Activate) and isinstance(host.function, src.Uniform)) or not view.sole or coding.zero.size != 1:
+        raise call.unsupported("it limits whole numbers that something else reads too", "export in QDQ form")
+    low, high = (None if end is None else end - float(coding.zero.reshape(-1)[0]) for end in ends)
+    quantizer = host.function
+    narrow = replace(
+        quantizer,
+        low=quantizer.low if low is None else np.maximum(quantizer.low, low),
+        high=quantizer.high if high is None else np.minimum(quantizer.high, high),
+    )
+    call.weave.replace_last(view.layer, src.Activate(function=narrow))
+    return view
 
 
 def _clipped(call: Call, view: View, low: float | None, high: float | None) -> View:

@@ -251,6 +251,7 @@ FOLDINGS: Mapping[str, Folding] = {
     "Pow": _arithmetic(np.power),
     "Min": _arithmetic(lambda *arrays: np.minimum.reduce(np.broadcast_arrays(*arrays))),
     "Max": _arithmetic(lambda *arrays: np.maximum.reduce(np.broadcast_arrays(*arrays))),
+    "Clip": _arithmetic(np.clip),
     "Equal": _arithmetic(np.equal),
     "Where": _arithmetic(lambda test, yes, no: np.asarray(np.where(test != 0, yes, no))),
     "Expand": _expand,

@@ -91,6 +91,7 @@ class _Reader:
         self.weave.node, self.weave.kind = port.name, "Input"
         if port.shape is None or not port.shape:
             raise GraphError(file=self.path, why=f"input '{port.name}' has no shape, or is no tensor")
+        self.weave.events = max(self.weave.events, port.shape[0])
         shape = port.shape[1:] or (1,)
         if min(shape) < 1:
             raise GraphError(file=self.path, why=f"input '{port.name}' has an axis of unknown size: {port.shape}; only the first, that of events, may be open")

@@ -30,6 +30,8 @@ def reshape(call: Call) -> View:
     """Reshape to a constant shape, in which a fixed number of events counts as one."""
     view = _view(call)
     wanted = call.integers("shape", low=-1) if not call.has(1) else call.numbers(1, "shape")
+    if wanted[:1] == (call.weave.events,):
+        wanted = (1, *wanted[1:])
     return _seen_as(call, view, target_shape(call, view.shape, wanted))
 
 

@@ -22,13 +22,17 @@ MAX_FLAT = 1 << 14
 
 @dataclass(slots=True, kw_only=True)
 class Weave:
-    """The layers so far; `node` and `kind` are the operator at work, whose name its last layer gets."""
+    """The layers so far; `node` and `kind` are the operator at work, whose name its last layer gets.
+
+    `events` is a number of events that the file fixes, which its constant shapes may name.
+    """
 
     file: Path
     layers: list[SourceLayer] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
     node: str = ""
     kind: str = ""
+    events: int = 1
 
     def emit(self, operation: SourceOperation, inputs: Sequence[str], shape: Shape) -> str:
         """A new layer; its name.
