@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from fpgacnn.flow.comparison import compare
 from fpgacnn.flow.subjects import Subject
-from fpgacnn.reporting import compose
-from fpgacnn.reporting.files import write_report
-from tests.records import exact_record, record
+from fpgacnn.reporting.files import write_comparison, write_report
+from tests.records import estimated, exact_record, record, synthesized
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
@@ -48,13 +48,13 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Reports of one project and of two."""
+    """Reports of one project with all that a report can show, of two, and of what changed between them."""
     folder = tmp_path_factory.mktemp("reports")
-    subjects = [Subject(name="before", record=record()), Subject(name="after", record=exact_record())]
+    subjects = [Subject(name="before", record=record(estimate=estimated()), synthesis=synthesized()), Subject(name="after", record=exact_record())]
     for name, some in {"one": subjects[:1], "two": subjects}.items():
         write_report(folder / f"{name}.html", some)
-    assert compose.report(subjects).overview
-    return {name: folder / f"{name}.html" for name in ("one", "two")}
+    write_comparison(folder / "compare.html", compare(*subjects))
+    return {name: folder / f"{name}.html" for name in ("one", "two", "compare")}
 
 
 @pytest.fixture

@@ -30,16 +30,16 @@ def column(shown: Shown, section: str, place: int) -> list[str]:
     return texts
 
 
-@pytest.mark.parametrize("name", ["one", "two"])
+@pytest.mark.parametrize("name", ["one", "two", "compare"])
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_it_loads_in_silence_and_asks_the_network_for_nothing(show: Show, name: str, setting: str) -> None:
     shown = show(name, **SETTINGS[setting])
     assert shown.complaints == []
     assert [url for url in shown.requests if not url.startswith(("file:", "data:"))] == []
-    assert shown.page.locator("h1").inner_text() in ("small.h5", "2 projects side by side")
+    assert shown.page.locator("h1").inner_text() == {"one": "small.h5", "two": "2 projects side by side", "compare": "before and after"}[name]
 
 
-@pytest.mark.parametrize("name", ["one", "two"])
+@pytest.mark.parametrize("name", ["one", "two", "compare"])
 @pytest.mark.parametrize("setting", ["light", "dark", "narrow"])
 def test_axe_finds_nothing_to_complain_about(show: Show, name: str, setting: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
@@ -136,11 +136,17 @@ def test_paper_is_white_and_screens_follow_the_reader(show: Show, setting: str, 
     assert not shown.page.get_by_role("navigation").is_visible()
 
 
-def test_it_prints(show: Show) -> None:
+def test_it_prints_with_headings_on_every_page_and_breaks_between_rows(show: Show) -> None:
     shown = show("two")
     printed = shown.page.pdf(prefer_css_page_size=True)
     assert printed.startswith(b"%PDF")
-    assert 2 <= printed.count(b"/Type /Page\n") + printed.count(b"/Type /Page ") <= 12
+    assert 4 <= printed.count(b"/Type /Page\n") <= 16
+    shown.page.emulate_media(media="print")
+    rows = "[...document.querySelectorAll('tbody tr')]"
+    assert shown.page.evaluate(f"{rows}.every(row => [row, ...row.cells].every(one => getComputedStyle(one).breakAfter == 'auto'))")
+    assert shown.page.evaluate(f"{rows}.every(row => getComputedStyle(row).breakInside == 'avoid')")
+    assert shown.page.evaluate("[...document.querySelectorAll('thead')].every(one => getComputedStyle(one).display == 'table-header-group')")
+    assert shown.page.evaluate("[...document.querySelectorAll('th button')].every(one => getComputedStyle(one).display == 'contents')")
 
 
 def test_the_skip_connection_is_drawn_as_one_line_through_the_rows(show: Show) -> None:
