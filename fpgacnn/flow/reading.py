@@ -17,6 +17,7 @@ from fpgacnn.flow.record import SCHEMA, RunRecord
 
 MAX_BYTES = 64 << 20
 MAX_INTEGER = 1 << 62
+MAX_NODES = 10_000
 
 
 class _Wrong(Exception):  # noqa: N818  # never leaves this module
@@ -42,6 +43,8 @@ def read_run(file: Path) -> RunRecord:
         record: RunRecord = _typed(RunRecord, document, "")
     except _Wrong as error:
         raise RecordError(file=file, why=f"damaged: {error.where or 'the record'} is {error.seen}") from error
+    if len(record.plan.decisions) > MAX_NODES:
+        raise RecordError(file=file, why=f"{len(record.plan.decisions):,} nodes are more than any network has")
     return record
 
 

@@ -64,6 +64,13 @@ def test_lanes_are_bounded_whatever_the_graph() -> None:
     assert rails(nodes)[0].width == 2 * MARGIN + MAX_LANES * LANE
 
 
+def test_a_graph_full_of_edges_is_drawn_in_bounded_lines() -> None:
+    nodes = [layer(f"n{row}", "Merge", *(f"n{one}" for one in range(0, row, 7))) for row in range(300)]
+    pieces = rails(nodes)
+    assert pieces[0].width == 2 * MARGIN + MAX_LANES * LANE
+    assert max(len(piece.curves) for piece in pieces) <= 5
+
+
 def test_a_bar_is_a_share_of_the_whole() -> None:
     assert bar(25, 100) == Bar(start=0.0, length=25.0)
     assert bar(25, 100, start=50, low=20, high=30) == Bar(start=50.0, length=25.0, low=70.0, high=80.0)

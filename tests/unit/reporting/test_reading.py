@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fpgacnn.errors import NothingToReportError, RecordError
-from fpgacnn.flow.reading import MAX_BYTES, read_run
+from fpgacnn.flow.reading import MAX_BYTES, MAX_NODES, read_run
 from fpgacnn.flow.record import plain
 from fpgacnn.flow.subjects import open_subjects
 from tests.records import broken, exact_record, record
@@ -109,6 +109,13 @@ def test_a_file_too_large_for_a_record_is_not_read(tmp_path: Path) -> None:
         stream.truncate(MAX_BYTES + 1)
     with pytest.raises(RecordError, match="larger than any record, 64 MiB"):
         read_run(file)
+
+
+def test_a_record_of_more_nodes_than_any_network_has_is_refused(tmp_path: Path) -> None:
+    run = plain(record())
+    run["plan"]["decisions"] *= MAX_NODES // 5 + 1
+    with pytest.raises(RecordError, match="10,005 nodes are more than any network has"):
+        read_run(written(tmp_path, run))
 
 
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
