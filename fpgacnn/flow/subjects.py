@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fpgacnn.errors import NoReportsError, NothingToReportError, UnknownPartError, UnreadableProjectError
+from fpgacnn.errors import (
+    NoReportsError,
+    NothingToReportError,
+    ReportBrokenError,
+    ReportForeignError,
+    ReportRefusedError,
+    UnknownPartError,
+    UnreadableProjectError,
+)
 from fpgacnn.estimation import Estimate
 from fpgacnn.estimation.project import is_project
 from fpgacnn.flow.costs import Wishes, of_foreign_project
@@ -23,7 +31,7 @@ from fpgacnn.synthesis import read as read_reports
 class Subject:
     """A run under the name that reports call it by, or a project that fpgacnn did not make.
 
-    Then there is no record, `guess` is the estimate of what lies there, and `notes` say why there is none.
+    Then there is no record, and `guess` is the estimate of what lies there. `notes` say what could not be read.
     """
 
     name: str
@@ -72,7 +80,10 @@ def _open(path: Path) -> Subject:
     name, record_file = path.resolve().name, path / RECORD
     if record_file.exists() or record_file.is_symlink():
         record = read_run(record_file)
-        return Subject(name=name, record=record, synthesis=_reports(path) or record.synthesis)
+        try:
+            return Subject(name=name, record=record, synthesis=_reports(path) or record.synthesis)
+        except (ReportBrokenError, ReportForeignError, ReportRefusedError) as error:
+            return Subject(name=name, record=record, synthesis=record.synthesis, notes=(f"reports that lie in the folder: {error}",))
     synthesis = _reports(path)
     if is_project(path):
         try:

@@ -236,7 +236,7 @@ def reports(subject: Subject) -> Section | None:
     """The tools' files, the clock that was reached, and what contradicts what."""
     synthesis = subject.synthesis
     if synthesis is None:
-        return Section(key="synthesis", title="Synthesis reports", words=("There are none.",), notes=subject.notes) if subject.notes else None
+        return Section(key="synthesis", title="Synthesis reports", words=("None was read.",), notes=subject.notes) if subject.notes else None
     texts = ("File", "Kind", "Stage", "Tool", "Version", "Date")
     columns = tuple(Column(name=name) for name in texts)
     rows = tuple(

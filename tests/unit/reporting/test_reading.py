@@ -171,6 +171,15 @@ def test_subjects_are_named_by_their_folders_and_by_paths_where_those_are_the_sa
     assert [one.name for one in open_subjects([*folders, saved])] == [str(folders[0]), str(folders[1]), "c", "run"]
 
 
+def test_broken_reports_of_a_tool_do_not_hide_the_record_beside_them(tmp_path: Path) -> None:
+    written(tmp_path, record().to_json())
+    (tmp_path / "myproject_csynth.rpt").write_text("== Vitis HLS Report for 'myproject'\n")
+    (subject,) = open_subjects([tmp_path])
+    assert (subject.record, subject.synthesis) == (record(), None)
+    assert len(subject.notes) == 1
+    assert subject.notes[0].startswith("reports that lie in the folder: myproject_csynth.rpt")
+
+
 def test_a_folder_with_nothing_in_it_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NothingToReportError) as caught:
         open_subjects([tmp_path])
