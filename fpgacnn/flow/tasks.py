@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import assert_never
@@ -108,11 +108,9 @@ def _explained(seen: FloatArray, wanted: FloatArray) -> float:
 
 def answers(network: SourceModel, inputs: Sequence[FloatArray], *, quantized: bool) -> tuple[FloatArray, ...]:
     """The outputs of a network in float64, computed from our own reading of the file."""
-    parts: list[Mapping[str, FloatArray]] = []
-    chunk = at_once(network)
-    for start in range(0, len(inputs[0]), chunk):
-        found = evaluate(network, [one[start : start + chunk] for one in inputs], quantized=quantized)
-        parts.append({name: found[name] for name in network.outputs})
+    chunk, keep = at_once(network), {*network.outputs}
+    starts = range(0, len(inputs[0]), chunk)
+    parts = [evaluate(network, [one[start : start + chunk] for one in inputs], quantized=quantized, keep=keep) for start in starts]
     return tuple(np.concatenate([part[name] for part in parts]) for name in network.outputs)
 
 

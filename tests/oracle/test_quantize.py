@@ -118,7 +118,8 @@ def test_pruned_weights_are_zeros_in_the_file_and_the_project_is_proven(tmp_path
     conversion = found.conversion
     assert conversion is not None
     assert conversion.plan.exact
-    assert [(report.left, report.mismatches, report.events) for report in conversion.verification] == [("csim", 0, 397), ("emulator", 0, 397)]
+    assert [report.mismatches for report in conversion.verification] == [0] * len(conversion.verification)
+    assert {("csim", 397), ("emulator", 397)} <= {(report.left, report.events) for report in conversion.verification}
     (accuracy,) = conversion.quality
     assert (accuracy.float_network, accuracy.hardware) == (found.quality[1].float_network, found.quality[1].fine_tuned)
 
