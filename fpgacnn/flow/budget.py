@@ -28,7 +28,10 @@ FEWEST_BITS = 2
 SPARE_BITS = 2
 """The path starts so many bits above the uniform widths."""
 
-SENSITIVITY_EVENTS = 256
+FEWEST_EVENTS, MOST_EVENTS = 8, 256
+WORK = 1 << 28
+"""Multiplications of one look at the network in the sensitivity pass: large networks are looked at with fewer events."""
+
 SHOWN_POINTS = 12
 
 
@@ -136,7 +139,8 @@ def fit_widths(
 
     Raises BudgetError where no widths keep it.
     """
-    search = _Search(network=network, events=[one[:SENSITIVITY_EVENTS] for one in events], seen=seen, input_bits=input_bits, base=bits)
+    count = max(FEWEST_EVENTS, min(MOST_EVENTS, WORK // sum(multiplications(network).values())))
+    search = _Search(network=network, events=[one[:count] for one in events], seen=seen, input_bits=input_bits, base=bits)
     even = dict.fromkeys(search.points, bits)
     uniform, uniform_lut = search.ebops(even), count_luts(search.network_of(even)) if isinstance(budget, LutLimit) else None
     path = search.path()

@@ -60,6 +60,8 @@ def task_of(network: SourceModel, parts: Sequence[Events], data: str) -> Task:
     labels = [part.labels for part in parts if part.labels is not None]
     if not labels:
         return Imitation()
+    if len(labels) < len(parts):
+        raise LabelsError(data=data, why="only some of the files hold labels")
     if len(network.outputs) != 1 or len(network.layer(network.outputs[0]).shape) != 1:
         raise LabelsError(data=data, why="labels are for a network with one output of one axis")
     classes = network.layer(network.outputs[0]).shape[0]

@@ -252,7 +252,9 @@ def _luts(start: _Start, target: Target, network: SourceModel) -> int:
 
 
 def refuse_quantizers(network: SourceModel) -> None:
-    """Raise AlreadyQuantizedError where a layer has a quantizer."""
+    """Raise AlreadyQuantizedError where a layer has a quantizer, UsageError where there is nothing to quantize."""
+    if not any(isinstance(layer.operation, src.Linear) for layer in network.layers):
+        raise UsageError(what="the network has no weights to quantize")
     for layer in network.layers:
         found = [weight.quantizer for weight in src.weights_of(layer.operation)]
         if isinstance(layer.operation, src.Activate) and isinstance(layer.operation.function, src.Quantizer):
@@ -380,5 +382,6 @@ def _converted(request: QuantizeRequest, material: Material, progress: Progress)
         events = Path(folder) / "test.npz"
         arrays = {f"input_{number}": one for number, one in enumerate(material.test.inputs)}
         write_arrays(events, arrays if material.test.labels is None else {**arrays, "labels": material.test.labels})
-        wanted = Request(model=request.output, output=request.project, events=events, target=request.target, float_model=request.model)
+        float_model = request.model if request.weights is None else None  # `convert` takes no second file of weights
+        wanted = Request(model=request.output, output=request.project, events=events, target=request.target, float_model=float_model)
         return convert(wanted, progress)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fpgacnn import frontends
-from fpgacnn.errors import AlreadyQuantizedError, ArrayFileError, ArrayShapeError, LabelsError, TooFewEventsError
+from fpgacnn.errors import AlreadyQuantizedError, ArrayFileError, ArrayShapeError, LabelsError, TooFewEventsError, UsageError
 from fpgacnn.flow import tasks
 from fpgacnn.flow.material import read_material
 from fpgacnn.flow.tasks import Events, Imitation, Labelled
@@ -57,6 +57,11 @@ def test_labels_that_do_not_fit_the_output_are_refused(units: int, labels: list[
         tasks.task_of(network(tmp_path, units), [events(labels)], "d")
     assert str(caught.value) == words
     assert "without labels the float network itself is imitated" in caught.value.hint
+
+
+def test_labels_of_only_some_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(LabelsError, match="d: only some of the files hold labels"):
+        tasks.task_of(network(tmp_path), [events([0, 1, 2]), events(None)], "d")
 
 
 def test_labels_are_for_one_output(tmp_path: Path) -> None:
@@ -119,3 +124,5 @@ def test_a_network_with_quantizers_is_not_quantized_again(tmp_path: Path) -> Non
     with pytest.raises(AlreadyQuantizedError, match=r"layer 'conv' has a quantizer already: quantized_bits\(6,0,0,alpha=1\)"):
         refuse_quantizers(frontends.load(tiny_model(tmp_path / "tiny.h5")))
     refuse_quantizers(network(tmp_path))
+    with pytest.raises(UsageError, match="the network has no weights to quantize"):
+        refuse_quantizers(frontends.load(sequential_file(tmp_path / "flat.h5", entry("Flatten", "flatten"), shape=(2, 2, 1))))
