@@ -14,7 +14,7 @@ TRAINING = "Training"
 
 
 def quantize(
-    model: Annotated[Path, typer.Argument(help="Float network: Keras .h5 or .keras, or architecture JSON.")],
+    model: Annotated[Path, typer.Argument(help="Float network: any file that `convert` reads.")],
     data: Annotated[str, typer.Option("--data", help="Events: .npz with input_0, ... (and labels, groups), or digits, mnist5k, fashion, km3net.", metavar="D")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The quantized model, Keras 2 HDF5.", metavar="Q.h5")],
     bits: Annotated[str, typer.Option("--bits", help="Bits (and integer bits of results) of weights and results.", metavar="W[,I]")] = "6",
