@@ -40,7 +40,7 @@ from fpgacnn.reporting.synthesis import synthesis_report
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.framework import evaluate
 from tests import files
-from tests.hostile import mutations
+from tests.hostile import mutations, protobuf
 from tests.unit.synthesis.test_folders import whole
 
 
@@ -183,6 +183,15 @@ def keras_archive(folder: Path, chance: random.Random) -> Path:
     mutations.repacked(path, members, chance)
     if kind == 2:
         path.write_bytes(mutations.damaged(path.read_bytes(), chance))
+    return path
+
+
+def onnx(folder: Path, chance: random.Random) -> Path:
+    """An ONNX file whose messages were changed, or its bytes."""
+    path = folder / "model.onnx"
+    tree = protobuf.model()
+    bytewise = chance.random() < 0.4
+    path.write_bytes(mutations.damaged(protobuf.encoded(tree), chance) if bytewise else protobuf.encoded(mutations.mutated(tree, chance)))
     return path
 
 
@@ -343,6 +352,7 @@ TARGETS = {
         Reader(name="hdf5-structure", make=hdf5_structure, use=convert),
         Reader(name="json", make=architecture_json, use=convert),
         Reader(name="keras", make=keras_archive, use=convert),
+        Reader(name="onnx", make=onnx, use=convert),
         Reader(name="npz", make=npz, use=lambda path: events_for(path, _SHAPES)),
         Reader(name="npy", make=npy, use=lambda path: events_for(path, _SHAPES)),
         Reader(name="project", make=project, use=use_project),
