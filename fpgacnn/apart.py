@@ -82,8 +82,16 @@ def apart(work: Callable[[], Iterable[bytes | memoryview]], limits: Limits) -> O
         if ended_by_us:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
-        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        status = _status(child)
     return _outcome(status, content, too_slow=ended_by_us)
+
+
+def _status(child: int) -> int:
+    """How a child ended; 0 where the program that we are part of has its children collected by somebody else."""
+    try:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    except ChildProcessError:
+        return 0
 
 
 def _collect(read: int, content: bytearray, limits: Limits) -> bool:

@@ -123,6 +123,14 @@ def test_threads_of_the_parent_do_not_disturb() -> None:
             worker.join()
 
 
+def test_a_program_that_ignores_its_children_is_served() -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        assert apart(lambda: [b"well"], LIMITS) == Outcome(end=End.WELL, content=bytearray(b"well"))
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
 def test_an_interrupt_while_waiting_ends_the_child(tmp_path: Path) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt

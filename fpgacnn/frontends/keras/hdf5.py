@@ -59,7 +59,7 @@ def opened(path: Path, content: bytes | None = None) -> Iterator[Group]:
         raise ForeignToolError(tool="a process that reads the file", why=error.strerror or str(error)) from error
     match outcome.end:
         case End.WELL:
-            yield _root(path, outcome.content)
+            yield _understood(path, outcome.content)
         case End.CRASH:
             raise BrokenFileError(file=path, why=f"the HDF5 library crashed on it ({outcome.how})")
         case End.TIME:
@@ -70,6 +70,14 @@ def opened(path: Path, content: bytes | None = None) -> Iterator[Group]:
             raise InternalError(what=f"reading {path} failed: {outcome.how.strip().splitlines()[-1:]}")
         case _:
             assert_never(outcome.end)
+
+
+def _understood(path: Path, answer: bytearray) -> Group:
+    """The values that a child's answer describes; the answer of a child that a file has taken over may be anything."""
+    try:
+        return _root(path, answer)
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError) as error:
+        raise BrokenFileError(file=path, why="what the HDF5 library read of it makes no sense") from error
 
 
 def _root(path: Path, answer: bytearray) -> Group:

@@ -28,6 +28,7 @@ from fpgacnn.errors import (
     UnsupportedLayerError,
     WeightsError,
 )
+from fpgacnn.frontends.keras import hdf5
 from fpgacnn.frontends.keras.layers import CODE_CARRIERS
 from fpgacnn.numeric.fixed import Format
 from fpgacnn.quantization import quantize
@@ -384,3 +385,13 @@ def test_a_hostile_name_becomes_a_safe_identifier(tmp_path: Path, name: str) -> 
     model = quantize(network, inputs=[Format(width=8, integer=4)])
     assert [layer.name for layer in network.layers] == ["x", name, "last"]
     assert all(layer.name.isidentifier() and layer.name.isascii() for layer in model.layers)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"\x01", b"\xff" * 8, b"\x02\x00\x00\x00\x00\x00\x00\x00{}", b"\x02\x00\x00\x00\x00\x00\x00\x00[]", b"\x10\x00\x00\x00\x00\x00\x00\x00" + b"[" * 16],
+    ids=ascii,
+)
+def test_an_answer_of_a_reader_that_a_file_has_taken_over_is_not_trusted(tmp_path: Path, answer: bytes) -> None:
+    with pytest.raises(BrokenFileError, match="makes no sense"):
+        hdf5._understood(tmp_path / "m.h5", bytearray(answer))
