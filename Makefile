@@ -16,10 +16,10 @@ test: lint types unit agree oracle other-pythons
 	.venv/bin/python $(PIP) --editable '.[demo]'
 	touch $@
 
-.venv-test/ready: pyproject.toml tools/bootstrap.sh tools/browser.sh
+.venv-test/ready: pyproject.toml requirements/ci.txt tools/bootstrap.sh tools/browser.sh tools/install_tests.sh
 	python=$$(tools/bootstrap.sh) && "$$python" -m venv .venv-test
 	tools/browser.sh
-	.venv-test/bin/python $(PIP) --editable '.[all]'
+	tools/install_tests.sh .venv-test
 	touch $@
 
 lint: .venv-test/ready

@@ -33,4 +33,4 @@ check=
 lock ci pyproject.toml --extra all
 lock train pyproject.toml --extra demo --extra train requirements/test.in --constraint requirements/ci.txt
 lock runtime pyproject.toml --extra demo requirements/test.in --constraint requirements/ci.txt
-lock build requirements/build.in
+lock build requirements/build.in --constraint requirements/ci.txt
