@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from fpgacnn.arrays import read_arrays, write_arrays
 from fpgacnn.data import FloatArray, uniforms
-from fpgacnn.errors import DivergedError, FpgacnnError
+from fpgacnn.errors import DivergedError, FpgacnnError, UsageError
 from fpgacnn.train import Keras
 from fpgacnn.train.pruning import masks, sparsity_at
 from fpgacnn.train.twin import Twin
@@ -60,6 +60,12 @@ class Settings:
     learning_rate: float = 0.0005
     patience: int = 10
     sparsity: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.epochs < 0 or self.batch < 1 or self.patience < 1 or self.seed < 0:
+            raise UsageError(what="epochs and seed are whole numbers from 0, batch and patience from 1")
+        if not 0 <= self.sparsity < 1 or not self.learning_rate >= 0:
+            raise UsageError(what="a sparsity lies between 0 and 1, below 1, and a learning rate is not negative")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,14 @@
-"""Pruning cuts the smallest weights, ever more of them, and exactly as many as asked for in the end."""
+"""Pruning cuts the smallest weights, ever more of them, and exactly as many as asked for in the end; settings that make no sense."""
 
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fpgacnn.errors import UsageError
+from fpgacnn.train.loop import Settings
 from fpgacnn.train.pruning import RAMP, masks, sparsity_at
 
 
@@ -31,3 +34,9 @@ def test_sparsity_rises_to_its_end_and_stays(epochs: int, final: float) -> None:
     course = [sparsity_at(epoch, epochs, final) for epoch in range(1, epochs + 1)]
     assert course == sorted(course)
     assert all(one == final for epoch, one in enumerate(course, 1) if epoch >= max(round(epochs * RAMP), 1))
+
+
+@pytest.mark.parametrize("wrong", [{"epochs": -1}, {"batch": 0}, {"patience": 0}, {"seed": -1}, {"sparsity": 1.0}, {"sparsity": -0.1}, {"learning_rate": -1.0}])
+def test_settings_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(UsageError, match=r"whole numbers from 0|sparsity lies between"):
+        Settings(**wrong)
