@@ -9,6 +9,10 @@ from typing import ClassVar, TypeAlias
 from fpgacnn.errors import FormatTextError
 from fpgacnn.numeric.fixed import Format, parse_format
 
+FARTHEST = 256
+LARGEST = 2.0**FARTHEST
+"""Formats and values beyond are a stranger's jest, and have no drawing."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
@@ -120,7 +124,7 @@ def exponent(pair: tuple[float, float] | None) -> float | None:
 
 def spare_bits(form: Format, pair: tuple[float, float] | None) -> int | None:
     """Bits at the top of a format that values between the two ends do not use."""
-    if pair is None or not all(map(isfinite, pair)):
+    if pair is None or not all(abs(end) <= LARGEST for end in pair):
         return None
     used = max(_bits_of(end, form.fraction) for end in pair)
     return max(form.width - (1 if form.signed else 0) - used, 0)
@@ -132,11 +136,12 @@ def _bits_of(value: float, fraction: int) -> int:
 
 
 def form_of(text: str) -> Format | None:
-    """The format that a record names; None where the text is none."""
+    """The format that a record names; None where the text is none, or one whose point lies farther away than floats reach."""
     try:
-        return parse_format(text)
+        form = parse_format(text)
     except FormatTextError:
         return None
+    return form if abs(form.integer) <= FARTHEST else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

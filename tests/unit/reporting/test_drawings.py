@@ -104,6 +104,9 @@ def test_formats_lie_on_one_axis_with_the_binary_point_in_one_place() -> None:
         ("ufixed<8,4>", (0.0, 7.9375), 1),
         ("fixed<8,4>", None, None),
         ("fixed<8,4>", (-inf, 1.0), None),
+        ("fixed<8,4>", (nan, 1.0), None),
+        ("fixed<62,-256>", (0.0, 1e300), None),
+        ("fixed<62,-256>", (0.0, 2.0**-300), 42),
     ],
 )
 def test_spare_bits_are_those_that_no_value_needs(form: str, pair: tuple[float, float] | None, spare: int | None) -> None:
@@ -113,6 +116,7 @@ def test_spare_bits_are_those_that_no_value_needs(form: str, pair: tuple[float, 
 def test_a_text_that_is_no_format_has_no_strip() -> None:
     assert form_of("fixed<99,4>") is None
     assert form_of("<b>") is None
+    assert form_of("fixed<62,-999>") is None
     assert bit_axis([]) is None
 
 

@@ -6,7 +6,7 @@ import csv
 import functools
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from rich.console import Console
 
-from fpgacnn.errors import printable
+from fpgacnn.errors import RecordError, printable
 from fpgacnn.flow.comparison import compare
 from fpgacnn.flow.reading import read_run
 from fpgacnn.flow.record import RunRecord, plain
@@ -206,3 +206,49 @@ def test_json_holds_the_record_as_it_is(tmp_path_factory: pytest.TempPathFactory
 
 def test_long_text_is_cut_for_reports_later_than_for_errors() -> None:
     assert (len(clean("x" * 10_000)), len(printable("x" * 10_000))) == (4000, 200)
+
+
+def leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    if isinstance(value, dict | list):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from leaves(item, (*path, key))
+    else:
+        yield path, value
+
+
+NUMBERS = [(path, value) for path, value in leaves(plain(rich())) if isinstance(value, int | float) and not isinstance(value, bool)]
+WHOLE, REAL = (0, -1, 1, 1 << 61, -(1 << 61)), (0.0, -1.0, 1e300, -1e300, 5e-324, None)
+
+
+@st.composite
+def extremes(draw: st.DrawFn) -> dict[tuple[str | int, ...], float | None]:
+    """A few numbers of a record, each as large or small as its type allows."""
+    chosen = draw(st.lists(st.sampled_from(NUMBERS), min_size=1, max_size=4))
+    return {path: draw(st.sampled_from(WHOLE if isinstance(value, int) else REAL)) for path, value in chosen}
+
+
+@settings(max_examples=30)
+@given(changes=extremes())
+def test_whatever_the_numbers_of_a_record_every_form_is_written(
+    tmp_path_factory: pytest.TempPathFactory, changes: dict[tuple[str | int, ...], float | None]
+) -> None:
+    content = plain(rich())
+    for path, value in changes.items():
+        place = content
+        for key in path[:-1]:
+            place = place[key]
+        place[path[-1]] = value
+    file = tmp_path_factory.getbasetemp() / "run.json"
+    file.write_text(json.dumps(content))
+    try:
+        subject = named("a", read_run(file))
+    except RecordError:
+        return
+    for page in (compose.report([subject]), compose.report([subject, subject]), compose.difference(compare(subject, named("b", rich())))):
+        assert html(page)
+        assert markdown(page)
+    assert spreadsheet([subject])
+    console = Console(file=io.StringIO(), width=200)
+    for part in subjects_report([subject]):
+        console.print(part)
+    assert json.dumps(document([subject]), allow_nan=False)
