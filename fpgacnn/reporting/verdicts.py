@@ -33,7 +33,7 @@ def in_rtl(subject: Subject) -> tuple[Verdict, ...]:
     if cosim is None or cosim.status not in ("Pass", "Fail"):
         return ()
     passed = cosim.status == "Pass"
-    detail = f"{cosim.language or 'RTL'} against the test bench in C. {cosim.origin.file}."
+    detail = f"{cosim.language or 'RTL'} against the test bench in C."
     return (Verdict(question="In RTL?", answer="Passes" if passed else "Fails", detail=detail, tone=Tone.GOOD if passed else Tone.BAD),)
 
 
