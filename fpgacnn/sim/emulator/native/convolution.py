@@ -24,7 +24,7 @@ from fpgacnn.sim.emulator.native.linear import (
 )
 from fpgacnn.sim.emulator.native.machine import Machine
 from fpgacnn.sim.emulator.native.steps import Step, int32, step, stored
-from fpgacnn.sim.emulator.native.tensors import Kind, Storage
+from fpgacnn.sim.emulator.native.tensors import Storage
 from fpgacnn.sim.emulator.native.values import CHANNEL_PADDING, Code, Value, fits32
 from fpgacnn.sim.emulator.sums import Sums
 
@@ -92,11 +92,6 @@ def positions(operation: hw.Linear, storage: Storage, shape: tuple[int, ...], wi
     high, wide = height // window[0], width // window[1]
     cut = grid[: high * window[0], : wide * window[1]].reshape(high, window[0], wide, window[1])
     return cut.transpose(0, 2, 1, 3).reshape(-1)
-
-
-def byte_range(kind: Kind) -> tuple[int, int]:
-    """What weights a kind's dot product can read."""
-    return {Kind.U8: (-128, 127), Kind.S16: (-32768, 32767), Kind.I32: (-(1 << 31), (1 << 31) - 1)}.get(kind, (-(1 << 62), 1 << 62))
 
 
 def linear_step(
@@ -187,12 +182,12 @@ def _body(
     }
     first, lines = before
     if not window:
-        store = stored(last, output.kind, "r", 0)[0].replace("r[0]", "r[n]")
+        store = stored(last, output.kind)
         each = FINISH.format(**finish, letter=arithmetic.letter, value="sum[p][n]", position="m + p", lines=" ".join((*lines, *code.lines, store)))
         after = f"for (int p = 0; p < P; p++) if (m + p < M) {{\n{each}\n}}".replace("for (int p", "UNROLL for (int p")
         return BODY.format(**names, step="P", rounds="1", index="m + p < M ? m + p : M - 1", best="", after=after, last="")
     after = _running_maximum(arithmetic, first, lines)
-    store = stored(last, output.kind, "r", 0)[0].replace("r[0]", "r[n]")
+    store = stored(last, output.kind)
     each = FINISH.format(**finish, letter=first.letter, value="top[n]", position="m", lines=" ".join((*code.lines, store)))
     index = f"(m * {blocks.rounds} + g) * P + p"
     return BODY.format(**names, step="1", rounds=str(blocks.rounds), index=index, best=f"{first.letter} top[NB];", after=after, last=each)

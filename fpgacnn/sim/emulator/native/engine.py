@@ -87,10 +87,6 @@ class NativeEmulator:
             raise InternalError(what="an input holds codes that its format has not")
         return ready.measured()
 
-    def prepare(self) -> None:
-        """Build the kernels now, that would be built on the first run."""
-        self._on_codes(trace=False, measure=False)
-
     def _on_codes(self, *, trace: bool, measure: bool) -> Prepared:
         formats = [operation.format for _, operation in self._design.model.input_layers]
         readings = tuple(Reading(given=Given.CODES, low=form.low, high=form.high) for form in formats)

@@ -7,14 +7,12 @@ registers; a maximum over windows is taken before it where it keeps the order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgacnn.ir import layers as hw
 from fpgacnn.numeric.fixed import CodeArray
 from fpgacnn.sim.emulator.native.machine import Machine
 from fpgacnn.sim.emulator.native.tensors import Kind, Storage
@@ -213,8 +211,3 @@ def _one_product(code: Code, arithmetic: Arithmetic, sums: Sums, position: int) 
     added = cast(code, added, form)
     added = widened(code, added) if arithmetic.wide else added
     return [*code.lines, f"{target} = {added.text}; }}"]
-
-
-def windows_first(chain: Sequence[hw.Layer]) -> int | None:
-    """Where in a chain of nodes a maximum over windows stands."""
-    return next((place for place, layer in enumerate(chain) if isinstance(layer.operation, hw.Pool)), None)

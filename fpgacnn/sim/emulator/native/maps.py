@@ -41,7 +41,7 @@ for (int64_t m = 0; m < M; m++) {{
 def map_step(code: Code, value: Value, output: Storage, inputs: tuple[Storage, ...], bytes_: int, *, layers: tuple[str, ...]) -> Step:
     """The step that stores `value`, which the code's lines compute for the element at place `i` of channel `c`."""
     code.extremes(value)
-    store = stored(value, output.kind, "r", 0)[0].replace("r[0]", "r[n]")
+    store = stored(value, output.kind)
     body = BODY.format(
         place=code.table(int32(output.pixel_places()), "int32_t"),
         letter="w" if output.kind.wide else "v",

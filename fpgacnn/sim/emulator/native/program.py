@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -88,8 +88,3 @@ def offsets(one: Step) -> tuple[int, int, int]:
     places: list[Storage | None] = [one.output, *one.inputs, None, None]
     out, first, second = ((place.offset if place else 0) for place in places[:3])
     return out, first, second
-
-
-def report(program: Program) -> Mapping[str, int]:
-    """What a program is, in numbers."""
-    return {"steps": len(program.steps), "kernels": max(program.kernels) + 1, "memory_bytes": program.memory_bytes}

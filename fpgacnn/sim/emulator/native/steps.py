@@ -63,10 +63,9 @@ def load(kind: Kind, base: str, place: str, *, holes: bool = False) -> str:
     return f"({place} < 0 ? {'w' if kind.wide else 'v'}_zero() : {found})" if holes else found
 
 
-def stored(value: Value, kind: Kind, results: str, at: int) -> list[str]:
-    """C lines that put a value into the row of results, in the width that its kind has."""
-    text = f"widen({value.text})" if kind.wide and not value.wide else value.text
-    return [f"{results}[{at}] = {text};"]
+def stored(value: Value, kind: Kind) -> str:
+    """C text that makes a value the n-th of a kernel's results, in the width that its kind has."""
+    return f"r[n] = {f'widen({value.text})' if kind.wide and not value.wide else value.text};"
 
 
 def narrowest(value: Value, *, byte_weights: bool) -> Kind:
