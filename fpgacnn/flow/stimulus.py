@@ -13,14 +13,18 @@ from fpgacnn.numeric.fixed import Format, to_values
 
 SEED = 7
 OWN_EVENTS = 96
-FEWEST_EVENTS = 4
+FEWEST_EVENTS = 2
+CONSTANT_EVENTS = 3
 
 MAX_WORK = 1 << 26
 """Values of all layers and events that a proof on events of our own holds: fewer events of large networks."""
 
 
 def stimulus(form: Format, shape: Shape, events: int, *, seed: int = SEED) -> FloatArray:
-    """`events` events of values that the format holds: a quarter each uniform, coarse, sparse and near the extremes."""
+    """`events` events of values that the format holds: a quarter each uniform, coarse, sparse and near the extremes.
+
+    The first three are the lowest value, the highest and 0 everywhere, unless these would be most of them.
+    """
     random = np.random.default_rng(seed)
     codes = random.integers(form.low, form.high, size=(events, *shape), endpoint=True)
     kinds = np.arange(events) % 4
@@ -29,8 +33,8 @@ def stimulus(form: Format, shape: Shape, events: int, *, seed: int = SEED) -> Fl
     codes[kinds == 2] *= random.random(codes[kinds == 2].shape) < 0.1
     ends = random.choice(np.array([form.low, form.high]), size=codes.shape)
     codes[kinds == 3] = np.where(random.random(codes[kinds == 3].shape) < 0.8, ends[kinds == 3], codes[kinds == 3])
-    for event, value in enumerate((form.low, form.high, 0)[:events]):
-        codes[event] = value
+    if events > 2 * CONSTANT_EVENTS:
+        codes[0], codes[1], codes[2] = form.low, form.high, 0
     return to_values(np.clip(codes, form.low, form.high), form.fraction)
 
 

@@ -9,9 +9,8 @@ import numpy as np
 
 from fpgacnn.errors import BrokenArchitectureError, NonFiniteWeightsError, UnsupportedOptionError
 from fpgacnn.frontends.onnx.schema import Attribute, Node, Tensor
-from fpgacnn.frontends.onnx.values import Constant, Value, View, to_weight
+from fpgacnn.frontends.onnx.values import Constant, Value, View
 from fpgacnn.frontends.onnx.weave import Weave
-from fpgacnn.ir import source as src
 from fpgacnn.ir.source import Shape, SourceOperation
 
 MAX_NUMBER = (2.0 - 2.0**-23) * 2.0**127
@@ -127,10 +126,6 @@ class Call:
         if values.size != 1:
             raise self.unsupported(f"its {what} has {values.size} values", f"use one {what}")
         return float(values.reshape(-1)[0])
-
-    def weight(self, constant: Constant) -> src.Weight:
-        """A constant as a weight."""
-        return to_weight(constant)
 
     # --- results ---------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ import numpy as np
 from fpgacnn.frontends.onnx import window
 from fpgacnn.frontends.onnx.call import Call
 from fpgacnn.frontends.onnx.quant import decoded, quantized_result
-from fpgacnn.frontends.onnx.values import Constant, Grid, Numbers, View
+from fpgacnn.frontends.onnx.values import Constant, Grid, Numbers, View, to_weight
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import FloatArray
 from fpgacnn.numeric.fixed import Rounding
@@ -43,9 +43,9 @@ def _convolved(call: Call, view: View, stored: Constant, bias: Constant | None) 
     offset = None if bias is None else _vector(call, bias, filters)
     if groups == source.channels > 1:
         each = kernel.moved(lambda array: array.reshape(height, width, groups, filters // groups))
-        operation: src.SourceOperation = src.Depthwise(kernel=call.weight(each), bias=offset, strides=strides, pads=pads, dilation=dilation)
+        operation: src.SourceOperation = src.Depthwise(kernel=to_weight(each), bias=offset, strides=strides, pads=pads, dilation=dilation)
     else:
-        operation = src.Convolution(kernel=call.weight(kernel), bias=offset, strides=strides, pads=pads, dilation=dilation, groups=groups)
+        operation = src.Convolution(kernel=to_weight(kernel), bias=offset, strides=strides, pads=pads, dilation=dilation, groups=groups)
     return window.result(call, operation, source, rows, columns, filters)
 
 
@@ -62,7 +62,7 @@ def _vector(call: Call, constant: Constant, size: int) -> src.Weight:
     """A bias as one number for each output."""
     if constant.values.size not in {1, size} or max(constant.values.shape, default=1) not in {1, size}:
         raise call.weave.shape_error(f"a bias of {constant.values.shape} does not fit {size} outputs")
-    return call.weight(constant.moved(lambda array: np.broadcast_to(array.reshape(-1), (size,))))
+    return to_weight(constant.moved(lambda array: np.broadcast_to(array.reshape(-1), (size,))))
 
 
 def transposed_convolution(call: Call) -> View:
@@ -79,7 +79,7 @@ def transposed_convolution(call: Call) -> View:
     strides = window.pair(call, "strides", rank, (1,) * rank)
     begin, (rows, columns) = window.transposed(call, source.sizes, size, strides, rank)
     offset = None if bias is None else _vector(call, bias, filters)
-    operation = src.Transposed(kernel=call.weight(kernel), bias=offset, strides=strides, begin=begin)
+    operation = src.Transposed(kernel=to_weight(kernel), bias=offset, strides=strides, begin=begin)
     return window.result(call, operation, source, rows, columns, filters)
 
 
@@ -124,7 +124,7 @@ def _product(call: Call, view: View, kernel: Constant, bias: Constant | None) ->
     if len(axes) > MAX_AXES_OF_PRODUCTS:
         raise call.weave.shape_error(f"a matrix product on {len(axes)} axes is not supported")
     layer = call.weave.arranged(view, axes)
-    pointwise = call.weight(kernel.moved(lambda array: array[None, None]))
+    pointwise = to_weight(kernel.moved(lambda array: array[None, None]))
     held = tuple(result[axis] for axis in axes)
     operation = src.Convolution(kernel=pointwise, bias=offset, strides=(1, 1), pads=(0, 0, 0, 0))
     return call.result(operation, (layer,), held, range(len(held)), result)
@@ -135,7 +135,7 @@ def _dense(call: Call, view: View, kernel: Constant, bias: src.Weight | None, sh
     places = np.arange(view.size).reshape(view.held).transpose(view.order).reshape(-1)
     rows = kernel.moved(lambda array: array[np.argsort(places)])
     layer = view.layer if len(view.held) == 1 else call.weave.emit(src.Reshape(), (view.layer,), (view.size,))
-    return call.result(src.Dense(kernel=call.weight(rows), bias=bias), (layer,), (shape[-1],), (0,), shape)
+    return call.result(src.Dense(kernel=to_weight(rows), bias=bias), (layer,), (shape[-1],), (0,), shape)
 
 
 def normalization(call: Call) -> View:
@@ -153,7 +153,7 @@ def normalization(call: Call) -> View:
         raise call.weave.shape_error(f"its constants do not fit {channels} channels")
     spread = {name: one.moved(lambda array: array.reshape(-1, *(1,) * (len(view.shape) - 1 - axis))) for name, one in constants.items()}
     turned, vectors = along_channels(call, view, list(spread.values()))
-    gamma, beta, mean, variance = (call.weight(one) for one in vectors)
+    gamma, beta, mean, variance = (to_weight(one) for one in vectors)
     epsilon = float(np.float32(call.number("epsilon", 1e-5)))
     if np.any(variance.values + epsilon <= 0):
         raise call.unsupported("a variance is negative", "train again; the moving variance must not be negative")
@@ -190,12 +190,12 @@ def scale_and_shift(call: Call, view: View, scale: FloatArray, shift: Constant) 
     if ones and not np.any(offset.plain):
         return view
     if ones and view.sole and turned.layer == view.layer and isinstance(host, src.Linear) and host.bias is None:
-        call.weave.replace_last(view.layer, replace(host, bias=call.weight(offset)))
+        call.weave.replace_last(view.layer, replace(host, bias=to_weight(offset)))
         return view
     zeros = np.zeros(len(offset.values))
     statistics = src.Statistics(
-        gamma=call.weight(factor),
-        beta=call.weight(offset),
+        gamma=to_weight(factor),
+        beta=to_weight(offset),
         mean=src.Weight(values=zeros),
         variance=src.Weight(values=zeros + 1.0),
         epsilon=0.0,

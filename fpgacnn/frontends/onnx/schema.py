@@ -52,7 +52,6 @@ class Port:
 class Graph:
     """The network."""
 
-    name: str
     nodes: tuple[Node, ...]
     initializers: tuple[Tensor, ...]
     inputs: tuple[Port, ...]
@@ -109,7 +108,7 @@ def _opset(scan: Scan, message: memoryview) -> tuple[str, int]:
 
 
 def _graph(scan: Scan, message: memoryview) -> Graph:
-    name, has_sparse = "", False
+    has_sparse = False
     nodes: list[Node] = []
     initializers: list[Tensor] = []
     ports: dict[int, list[Port]] = {11: [], 12: []}
@@ -117,8 +116,6 @@ def _graph(scan: Scan, message: memoryview) -> Graph:
         match number:
             case 1:
                 nodes.append(_node(scan, data(value)))
-            case 2:
-                name = text(value)
             case 5:
                 initializers.append(_tensor(scan, data(value)))
             case 11 | 12:
@@ -128,7 +125,6 @@ def _graph(scan: Scan, message: memoryview) -> Graph:
             case _:
                 pass
     return Graph(
-        name=name,
         nodes=tuple(nodes),
         initializers=tuple(initializers),
         inputs=tuple(ports[11]),
