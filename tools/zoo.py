@@ -179,7 +179,19 @@ def line(found: Mapping[str, Any]) -> str:
     cells = [f"`{found['name']}`", *sizes, found["weights"], *quality, found["promise"], compared.get("csim = emulator", ""), keras]
     needed = found["estimate"]
     resources = [f"{needed[key]:,}" for key in ("lut", "dsp", "bram_18k")]
-    return "| " + " | ".join([*cells, str(found["reuse"]), *resources, f"{needed['us']:.3g}", "yes" if needed["fits"] else "no"]) + " |"
+    return (
+        "| "
+        + " | ".join(
+            [
+                *cells,
+                str(found["reuse"]),
+                *resources,
+                f"{needed['us']:,.0f}" if needed["us"] >= 100 else f"{needed['us']:.3g}",
+                "yes" if needed["fits"] else "no",
+            ]
+        )
+        + " |"
+    )
 
 
 def main(names: list[str]) -> int:
