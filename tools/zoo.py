@@ -52,11 +52,13 @@ built in Keras, quantized to {bits} bits by `fpgacnn quantize`, written as a QKe
   no package or training takes too long, so the figures of quality say how well the quantized network imitates the float
   one; `known`: written down.
 - **float, quantized**: accuracy, area under the ROC curve (`sequence`), or for seeded weights the variance of the float
-  answers that the quantized ones explain, all on a test part that took no part in any choice.
+  answers that the quantized ones explain, all on a test part that took no part in any choice. A deep random network
+  answers nearly the same to every event, so there is little to explain (`resnet20`); its layers agree bit for bit all the
+  same.
 - **csim = emulator, = QKeras**: values compared / values that differ, in hls4ml's C simulation against the integer
   emulator (outputs), and in the emulator against the real QKeras (every layer that both show).
-- **LUT ... fits**: as `fpgacnn estimate` foretells them after synthesis for {part} at 5 ns with this reuse factor; nothing
-  was synthesized. **us**: from the first input to the last output.
+- **LUT ... fits**: as `fpgacnn estimate` foretells them after synthesis for {part} at 5 ns with this reuse
+  factor; nothing was synthesized. **us**: from the first input to the last output.
 
 | network | source layers | parameters | multiplications | weights | float | quantized | promise | csim = emulator | emulator = QKeras \
 | reuse | LUT | DSP | BRAM 18k | us | fits |
