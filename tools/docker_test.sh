@@ -1,11 +1,14 @@
 #!/bin/sh
-# Builds the image of the Dockerfile without Docker, and runs demo and tests in it. Usage: tools/docker_test.sh [TARGET]
+# Builds the image of the Dockerfile without Docker, and runs demo and tests in it.
+# Usage: tools/docker_test.sh [TARGET [PYTEST ARGUMENTS]]
 # Needs root, buildah and debootstrap (apt-get install buildah debootstrap). The base is made by debootstrap, so no
 # registry is asked; buildah isolates by chroot, so no kernel feature is needed. docs/containers.md says what that leaves out.
 # DEBIAN, SUITE: mirror and release of the base. WORK: a folder for it (default build/docker), kept between runs.
 set -eu
 cd "$(dirname "$0")/.."
-target=${1:-runtime} suite=${SUITE:-bookworm} work=${WORK:-build/docker}
+target=${1:-runtime}
+[ $# = 0 ] || shift
+suite=${SUITE:-bookworm} work=${WORK:-build/docker}
 mkdir -p "$work"
 work=$(cd "$work" && pwd)
 export BUILDAH_ISOLATION=chroot STORAGE_DRIVER=vfs TMPDIR="$work"
@@ -39,7 +42,7 @@ inside() { # inside COMMAND...: as root
 
 run doctor
 run demo
-run test
+run test "$@"
 echo "size of /: $(inside du -sxm / | cut -f1) MB; of the packages: $(inside du -sm /opt/fpgacnn/venv | cut -f1) MB"
 echo "digest of the packages: $(inside sh -c 'cd /opt/fpgacnn/venv && find . -type f | LC_ALL=C sort | xargs -d "\n" sha256sum | sha256sum | cut -c1-16')"
 echo "written by demo and tests outside /work, /tmp and the cache:"

@@ -101,7 +101,11 @@ def test_converted_simulated_and_verified(tmp_path: Path, io: str) -> None:
     done = run(tmp_path, "convert", "model.h5", "-o", "out", "--io", io, "--json")
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout)
-    assert [(one["right"], one["mismatches"], one["holds"]) for one in record["verification"]] == [("emulator", 0, True), ("quantized network", 0, True)]
+    assert [(one["right"], one["mismatches"], one["holds"]) for one in record["verification"]] == [
+        ("emulator", 0, True),
+        ("int64 reference", 0, True),
+        ("quantized network", 0, True),
+    ]
     assert record == json.loads((tmp_path / "out" / "fpgacnn.json").read_text())
 
     np.save(tmp_path / "x.npy", np.random.default_rng(1).uniform(-2, 2, size=(20, 4, 4, 1)))
@@ -117,7 +121,7 @@ def test_converted_simulated_and_verified(tmp_path: Path, io: str) -> None:
     done = run(tmp_path, "verify", "out")
     assert done.returncode == 0, done.stderr
     verdicts = [line.split()[:3] for line in done.stdout.splitlines() if line.rstrip().endswith("equal")]
-    assert verdicts == [["csim", "=", "emulator"], ["csim", "=", "emulator"], ["emulator", "=", "quantized"]]
+    assert verdicts == [["csim", "=", "emulator"], ["csim", "=", "emulator"], ["emulator", "=", "int64"], ["emulator", "=", "quantized"]]
 
 
 def trained(*shape: int) -> dict[str, np.ndarray]:
@@ -145,7 +149,7 @@ def test_float_layers_in_a_quantized_network_get_a_default_width_with_a_stated_b
     record = json.loads(done.stdout)
     assert not record["plan"]["exact"]
     assert len(record["plan"]["losses"]) == 3
-    first, second = record["verification"]
+    first, _, second = record["verification"]
     assert (first["right"], first["mismatches"]) == ("emulator", 0)
     assert second["holds"]
     assert 0 < second["max_abs_difference"] < record["plan"]["decisions"][-1]["error"]
@@ -181,7 +185,7 @@ def test_transposed_convolutions_and_repeated_tensors_are_exact(tmp_path: Path, 
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout)
     assert record["plan"]["exact"]
-    assert [(one["right"], one["mismatches"]) for one in record["verification"]] == [("emulator", 0), ("quantized network", 0)]
+    assert [(one["right"], one["mismatches"]) for one in record["verification"]] == [("emulator", 0), ("int64 reference", 0), ("quantized network", 0)]
 
 
 @pytest.mark.agree
@@ -192,7 +196,7 @@ def test_a_float_network_is_calibrated_on_real_events(tmp_path: Path) -> None:
     done = run(tmp_path, "convert", "model.h5", "-o", "out", "--calibrate", "x.npy", "--sqnr", "30", "--json")
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout)
-    assert [(one["right"], one["mismatches"]) for one in record["verification"]] == [("emulator", 0), ("quantized network", 0)]
+    assert [(one["right"], one["mismatches"]) for one in record["verification"]] == [("emulator", 0), ("int64 reference", 0), ("quantized network", 0)]
     assert not record["plan"]["exact"]
     assert record["plan"]["lossless"]
     (note,) = (note for note in record["notes"] if note.startswith("float network: quantizers of "))
@@ -214,7 +218,7 @@ def test_argmax_is_compared_with_argmax(tmp_path: Path, end: str) -> None:
     files.sequential_file(tmp_path / "model.h5", *layers, *last, shape=(4, 4, 1))
     done = run(tmp_path, "convert", "model.h5", "-o", "out", "--softmax", "argmax", "--input-type", "fixed<6,2>", "--json")
     assert done.returncode == 0, done.stdout
-    assert [one["holds"] for one in json.loads(done.stdout)["verification"]] == [True, True]
+    assert [one["holds"] for one in json.loads(done.stdout)["verification"]] == [True, True, True]
 
 
 @pytest.mark.agree
@@ -233,7 +237,11 @@ def test_layers_named_like_attributes_of_hls4ml_are_built_right(tmp_path: Path, 
     files.sequential_file(tmp_path / "model.h5", *layers, shape=(4, 4, 1))
     done = run(tmp_path, "convert", "model.h5", "-o", "out", "--io", io, "--input-type", "fixed<6,2>", "--json")
     assert done.returncode == 0, done.stderr
-    assert [(one["right"], one["holds"]) for one in json.loads(done.stdout)["verification"]] == [("emulator", True), ("quantized network", True)]
+    assert [(one["right"], one["holds"]) for one in json.loads(done.stdout)["verification"]] == [
+        ("emulator", True),
+        ("int64 reference", True),
+        ("quantized network", True),
+    ]
 
 
 @pytest.mark.agree
