@@ -275,7 +275,7 @@ def test_a_damaged_build_in_the_cache_is_not_run_but_built_again(cached: Path, h
     harm(entry_of(cached))
     done = run(cached, "convert", "a.h5", "-o", "out", "--json")
     assert done.returncode == 0, done.stderr
-    assert [one["holds"] for one in json.loads(done.stdout)["verification"]] == [True, True]
+    assert {one["holds"] for one in json.loads(done.stdout)["verification"]} == {True}
     assert not (cached / "owned").exists()
     assert sum(path.is_file() and not path.is_symlink() and path.stat().st_mode & 0o777 == 0o755 for path in (cached / "cache").rglob("csim-*")) == (
         0 if harm is a_folder else 1

@@ -12,7 +12,6 @@ import hashlib
 import os
 import shlex
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -22,6 +21,7 @@ from fpgacnn.errors import KernelBuildError, WriteError
 from fpgacnn.process import run
 from fpgacnn.sim.cache import cache_folder, is_ours
 from fpgacnn.sim.emulator.native.machine import Machine, machine_of
+from fpgacnn.staging import scratch
 
 FLAGS = ("-O2", "-std=gnu11", "-w", "-Wno-psabi", "-fPIC", "-shared", "-fno-math-errno", "-ffp-contract=off")
 NATIVE = "native"
@@ -60,8 +60,7 @@ def find_c_compiler(processor: str = NATIVE) -> CCompiler | None:
 
 def _examined(command: tuple[str, ...], processor: str) -> CCompiler | None:
     """What the compiler is, and what its code may use: its own macros tell."""
-    with tempfile.TemporaryDirectory(prefix="fpgacnn-cc-") as name:
-        folder = Path(name)
+    with scratch("fpgacnn-cc-") as folder:
         version = run([*command, "--version"], folder=folder, seconds=30).tail.splitlines()
         for choice in ((f"-march={processor}",), (f"-mcpu={processor}",), ()):
             macros = folder / "macros"
@@ -84,8 +83,8 @@ def library(source: str, compiler: CCompiler) -> Iterator[Path]:
     if is_whole(kept):
         yield kept
         return
-    with tempfile.TemporaryDirectory(prefix="fpgacnn-kernels-") as name:
-        made = _compiled(source, compiler, Path(name))
+    with scratch("fpgacnn-kernels-") as folder:
+        made = _compiled(source, compiler, folder)
         yield kept if _put(kept, made.read_bytes()) else made
 
 
@@ -107,6 +106,7 @@ def _put(place: Path, content: bytes) -> bool:
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         partial.write_bytes(content + hashlib.sha256(content).digest())
+        partial.chmod(0o644)  # a library that others of a group may write would not be trusted
         partial.replace(place)
     except OSError:
         return False
