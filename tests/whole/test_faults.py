@@ -211,7 +211,7 @@ def test_a_tool_out_of_memory_is_told_and_the_old_project_stays(here: Path, text
 
 def test_memory_that_runs_out_is_told(here: Path) -> None:
     np.save(here / "x.npy", np.zeros((2_000_000, 4, 4, 1), np.uint8))
-    command = ["/bin/sh", "-c", 'ulimit -v 700000; exec "$@"', "sh", *COMMAND, "simulate", "a.h5", "--input", "x.npy"]
+    command = ["/bin/sh", "-c", 'ulimit -v 300000; exec "$@"', "sh", *COMMAND, "simulate", "a.h5", "--input", "x.npy"]
     done = subprocess.run(command, cwd=here, env=environment(here, {"OPENBLAS_NUM_THREADS": "1"}), capture_output=True, text=True, check=False, timeout=240)
     assert failed(done, 3, "FC092") == "error[FC092] memory ran out"
     assert left(here) == {"a.h5", "b.h5", "x.npy"}
