@@ -20,6 +20,8 @@ def simulate(
     threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads of the emulator (default: all processors).", metavar="N")] = None,
     input_type: options.InputType = None,
     bits: options.Bits = None,
+    calibrate: options.Calibrate = None,
+    sqnr: options.Sqnr = 40.0,
     weights: options.Weights = None,
     softmax: options.Softmax = "logits",
     timeout: options.Timeout = 900.0,
@@ -39,7 +41,14 @@ def simulate(
     if softmax not in set(SoftmaxChoice):
         raise UnknownNameError(what="softmax choice", name=softmax, known=", ".join(SoftmaxChoice))
     request = Request(
-        model=source, weights=weights, input_type=input_type, softmax=SoftmaxChoice(softmax), widths=parse_widths(bits) if bits else None, seconds=timeout
+        model=source,
+        weights=weights,
+        input_type=input_type,
+        softmax=SoftmaxChoice(softmax),
+        widths=parse_widths(bits) if bits else None,
+        calibration=calibrate,
+        sqnr_db=sqnr,
+        seconds=timeout,
     )
     job = Job(source=source, events=input, engine=engine, output=output, trace=trace, stats=stats, threads=threads)
     with bar("events", quiet=quiet or json) as advance:

@@ -203,6 +203,12 @@ def test_a_float_network_is_calibrated_on_real_events(tmp_path: Path) -> None:
     assert "chosen on 60 calibration events, answer 3" in note
     again = run(tmp_path, "verify", "out", "--json")
     assert not json.loads(again.stdout)["plan"]["exact"]
+    answers = []
+    for source in (("out",), ("model.h5", "--calibrate", "x.npy", "--sqnr", "30")):
+        done = run(tmp_path, "simulate", *source, "--input", "x.npy", "--output", "y.npz")
+        assert done.returncode == 0, done.stderr
+        answers.append(np.load(tmp_path / "y.npz")["output_0"])
+    np.testing.assert_array_equal(*answers)
 
 
 @pytest.mark.agree
