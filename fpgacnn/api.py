@@ -195,13 +195,14 @@ def quantize(
     sparsity: float = 0.0,
     augment: str | None = None,
     seed: int = 1,
+    convert: bool = False,  # the command line says --convert
     project: str | Path | None = None,
     watch: Watch | None = None,
 ) -> QuantizeRecord:
     """Quantize a float network and fine-tune it on `data`, an .npz or the name of a data set; needs the extra `train`.
 
-    `project` is a folder to convert to in the same run; `watch` is told every epoch. Raises fpgacnn.errors.FpgacnnError;
-    called again with the same arguments, it goes on where it was ended.
+    `convert` goes on to a proven project in the same run, in the folder `project` if given; `watch` is told every epoch.
+    Raises fpgacnn.errors.FpgacnnError; called again with the same arguments, it goes on where it was ended.
     """
     from fpgacnn.flow.budget import parse_budget
     from fpgacnn.flow.training import QuantizeRequest
@@ -219,6 +220,7 @@ def quantize(
         test=Path(test) if test else None,
         augment=augment,
         budget=parse_budget(budget) if budget else None,
+        converts=convert or project is not None,
         project=Path(project) if project else None,
     )
     return run(request, watch=watch)

@@ -34,9 +34,8 @@ def quantize(
         typer.Option("--augment", help="Change training images: known, or shift=1x2,degrees=10,flip=lr,noise=0.02.", metavar="WHAT", rich_help_panel=TRAINING),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the order of events and everything random.", rich_help_panel=TRAINING)] = 1,
-    project: Annotated[
-        Path | None, typer.Option("--convert", help="Go on to a proven HLS project in this folder.", metavar="DIR", rich_help_panel=options.TARGET)
-    ] = None,
+    convert: Annotated[bool, typer.Option("--convert", help="Go on to a proven HLS project.", rich_help_panel=options.TARGET)] = False,  # noqa: FBT002  # typer's way
+    project: Annotated[Path | None, typer.Option("--project", help="Its folder; implies --convert.", metavar="DIR", rich_help_panel=options.TARGET)] = None,
     part: options.Part = options.DEFAULT.part,
     clock: options.Clock = options.DEFAULT.clock_ns,
     io: options.Io = IoType.PARALLEL,
@@ -68,6 +67,7 @@ def quantize(
         test=test,
         augment=augment,
         budget=parse_budget(budget) if budget else None,
+        converts=convert or project is not None,
         project=project,
         target=options.make_target(part=part, clock=clock, io=io, strategy=strategy, reuse=reuse, backend=backend, settings=None),
     )

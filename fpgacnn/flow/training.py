@@ -50,7 +50,7 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuantizeRequest:
-    """What a user asks of `quantize`: `data` is a file or the name of a data set; `project` a folder to convert to."""
+    """What a user asks of `quantize`: `data` is a file or the name of a data set; `converts` goes on to a project, in the folder `project`."""
 
     model: Path
     data: str
@@ -61,6 +61,7 @@ class QuantizeRequest:
     test: Path | None = None
     augment: str | None = None
     budget: Budget | None = None
+    converts: bool = False
     project: Path | None = None
     target: Target = field(default_factory=Target)
 
@@ -162,7 +163,7 @@ def quantize(request: QuantizeRequest, progress: Progress = silent, watch: Watch
     with stopwatch.stage("judge", "judging float, post-training and fine-tuned"):
         final = frontends.load(request.output)
         qualities = _qualities(start, quantized, final)
-    conversion = _converted(request, start.material, progress) if request.project is not None else None
+    conversion = _converted(request, start.material, progress) if request.converts else None
     layers = _layer_widths(final, start.input_bits)
     with contextlib.suppress(FileNotFoundError):
         _checkpoint_file(request.output).unlink()

@@ -190,3 +190,13 @@ def test_what_cannot_be_quantized_is_refused_and_nothing_is_left(tmp_path: Path)
     done = run(tmp_path, "quantize", "quantized.h5", "--data", "events.npz", "-o", "q.h5")
     assert failed(done, 2, "FC140").endswith("layer 'conv' has a quantizer already: quantized_bits(6,0,0,alpha=1)")
     assert left(tmp_path) == {"quantized.h5", "events.npz"}
+
+
+def test_without_a_folder_the_project_lies_where_convert_puts_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    conversion = quantized(tmp_path / "q.h5", epochs=1, convert=True).conversion
+    assert conversion is not None
+    assert conversion.holds
+    assert conversion.project is not None
+    assert conversion.project.folder.startswith("hls_projects/q-")
+    assert (tmp_path / conversion.project.folder / "fpgacnn.json").is_file()
