@@ -16,9 +16,9 @@ test: lint types unit agree oracle other-pythons
 	.venv/bin/python $(PIP) --editable '.[demo]'
 	touch $@
 
-.venv-test/ready: pyproject.toml requirements/ci.txt tools/bootstrap.sh tools/browser.sh tools/install_tests.sh
+.venv-test/ready: pyproject.toml requirements/ci.txt tools/bootstrap.sh tools/test_programs.sh tools/install_tests.sh
 	python=$$(tools/bootstrap.sh) && "$$python" -m venv .venv-test
-	tools/browser.sh
+	tools/test_programs.sh
 	tools/install_tests.sh .venv-test
 	touch $@
 

@@ -1,7 +1,7 @@
 """Floor 1: a folder appears as a whole or not at all, also where its maker is killed or two make it at once.
 
 A folder is filled beside its place, under a name of its own and a lock that ends with its maker, and then put there in
-one step. What a killed maker left is taken away by the next.
+one step. Temporary folders are locked in the same way. What a killed maker left is taken away by the next.
 """
 
 from __future__ import annotations
@@ -11,16 +11,21 @@ import errno
 import fcntl
 import os
 import shutil
+import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from fpgacnn.errors import OutputExistsError, WriteError
 
-SUFFIX, OLD = ".fpgacnn-stage", ".fpgacnn-old"
-TRIES = 100
+SUFFIX, OLD, SCRATCH = ".fpgacnn-stage", ".fpgacnn-old", ".fpgacnn-scratch"
+TRIES, PAUSE_SECONDS = 100, 0.01
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
+_IN_THE_WAY = {errno.ENOTEMPTY, errno.EEXIST}
+_ANOTHERS_STEP = _IN_THE_WAY | {errno.ENOENT, errno.EAGAIN}
 _UNKNOWN_HERE = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}
 
 
@@ -46,8 +51,9 @@ def staged(folder: Path, mark: str) -> Iterator[Path]:
 def refuse_foreign(folder: Path, mark: str) -> None:
     """Raise OutputExistsError where something that fpgacnn did not make is in the way."""
     try:
-        foreign = folder.is_symlink() or (folder.exists() and not folder.is_dir())
-        foreign = foreign or (folder.is_dir() and not _is_ours(folder, mark))
+        foreign = not stat.S_ISDIR(folder.lstat().st_mode) or not _is_ours(folder, mark)
+    except FileNotFoundError:
+        return
     except OSError as error:
         raise WriteError(file=folder, why=error.strerror or str(error)) from error
     if foreign:
@@ -55,21 +61,63 @@ def refuse_foreign(folder: Path, mark: str) -> None:
 
 
 def _is_ours(folder: Path, mark: str) -> bool:
-    return (folder / mark).is_file() or not any(folder.iterdir())
+    """Whether a folder has the mark or holds nothing; what another maker takes away meanwhile is not asked, but what has come in its place."""
+    while True:
+        try:
+            asked = _open(folder)
+        except FileNotFoundError:
+            return True
+        try:
+            ours = not os.listdir(asked) or _is_file(mark, asked)  # noqa: PTH208  # of what was opened, not of the name
+            if ours or _same(folder, asked):
+                return ours
+        finally:
+            os.close(asked)
+
+
+def _is_file(name: str, folder: int) -> bool:
+    try:
+        return stat.S_ISREG(os.stat(name, dir_fd=folder).st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def _same(folder: Path, opened: int) -> bool:
+    """Whether an opened folder is still in its place."""
+    try:
+        return folder.stat().st_ino == os.fstat(opened).st_ino
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager
 def scratch(prefix: str) -> Iterator[Path]:
-    """A temporary folder, removed at the end.
+    """A temporary folder, removed at the end; what killed commands of this user left is taken away first.
 
     Raises WriteError where there is no place for one.
     """
     try:
-        folder = tempfile.TemporaryDirectory(prefix=prefix)
+        place = Path(tempfile.gettempdir())
+        _sweep_scratch(place)
+        folder, lock = _locked(place, prefix, SCRATCH)
     except OSError as error:
         raise WriteError(file="temporary files", why=error.strerror or str(error)) from error
-    with folder as name:
-        yield Path(name)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+@cache
+def _sweep_scratch(place: Path) -> None:
+    """Once in a program: others may have thousands of files there."""
+    with os.scandir(place) as entries:
+        left = [entry.path for entry in entries if entry.name.endswith(SCRATCH)]
+    for path in left:
+        with suppress(OSError), _abandoned(path) as lock:
+            if os.fstat(lock).st_uid == os.geteuid():
+                shutil.rmtree(path, ignore_errors=True)
 
 
 # --- stages --------------------------------------------------------------------------------------------------------
@@ -81,7 +129,7 @@ def _stage(folder: Path) -> Iterator[Path]:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         _sweep(folder)
-        stage, lock = _locked(folder)
+        stage, lock = _locked(folder.parent, f".{folder.name[:40]}-", SUFFIX)
     except OSError as error:
         raise WriteError(file=folder, why=error.strerror or str(error)) from error
     try:
@@ -91,20 +139,25 @@ def _stage(folder: Path) -> Iterator[Path]:
         os.close(lock)
 
 
-def _locked(folder: Path) -> tuple[Path, int]:
+def _locked(place: Path, prefix: str, suffix: str) -> tuple[Path, int]:
     """A new folder and the lock on it."""
     while True:
-        stage = Path(tempfile.mkdtemp(prefix=f".{folder.name[:40]}-", suffix=SUFFIX, dir=folder.parent))
+        made = Path(tempfile.mkdtemp(prefix=prefix, suffix=suffix, dir=place))
         with suppress(FileNotFoundError, BlockingIOError):  # somebody sweeps and took it for a dead one's
-            lock = os.open(stage, os.O_RDONLY | os.O_DIRECTORY)
+            lock = _open(made)
             try:
                 _take(lock)
-                if stage.stat().st_ino == os.fstat(lock).st_ino:
-                    return stage, lock
+                if made.stat().st_ino == os.fstat(lock).st_ino:
+                    return made, lock
             except OSError:
                 os.close(lock)
                 raise
             os.close(lock)
+
+
+def _open(folder: Path | str) -> int:
+    """A folder itself, no link to one, to lock."""
+    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
 
 
 def _take(lock: int) -> None:
@@ -117,20 +170,28 @@ def _take(lock: int) -> None:
         return
 
 
+@contextmanager
+def _abandoned(folder: Path | str) -> Iterator[int]:
+    """The lock on a folder whose maker is dead; raises OSError where it lives or cannot be asked."""
+    lock = _open(folder)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield lock
+    finally:
+        os.close(lock)
+
+
 def _sweep(folder: Path) -> None:
     """Take away what killed makers left beside `folder`; put back an older folder that one had moved away."""
-    for left in folder.parent.glob(f".{_escaped(folder.name[:40])}-*{SUFFIX}"):
-        with suppress(OSError):
-            lock = os.open(left, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                old = left.with_name(left.name + OLD)
-                if old.is_dir() and not folder.exists():
-                    os.rename(old, folder)
-                shutil.rmtree(old, ignore_errors=True)
-                shutil.rmtree(left, ignore_errors=True)
-            finally:
-                os.close(lock)
+    pattern = f".{_escaped(folder.name[:40])}-*{SUFFIX}"
+    for old in folder.parent.glob(pattern + OLD):
+        with suppress(OSError), _abandoned(old):
+            if not folder.exists():
+                os.rename(old, folder)
+            shutil.rmtree(old, ignore_errors=True)
+    for left in folder.parent.glob(pattern):
+        with suppress(OSError), _abandoned(left):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _escaped(name: str) -> str:
@@ -150,12 +211,17 @@ def _replace(stage: Path, folder: Path, mark: str) -> None:
             try:
                 os.rename(stage, folder)
             except OSError as error:
-                if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
+                if error.errno not in _IN_THE_WAY:
                     raise
             else:
                 return
-            with suppress(FileNotFoundError):  # another maker's step came between
+            try:
                 exchange(stage, folder)
+            except OSError as error:
+                if error.errno not in _ANOTHERS_STEP:
+                    raise
+                time.sleep(PAUSE_SECONDS)
+            else:
                 break
         else:
             raise WriteError(file=folder, why="others write there all the time")
@@ -174,13 +240,28 @@ def exchange(left: Path, right: Path) -> None:
     if _renameat2(left, right):
         return
     old = left.with_name(left.name + OLD)
-    os.rename(right, old)
+    lock = _open(right)
     try:
-        os.rename(left, right)
-    except OSError:
+        _take(lock)
+        os.rename(right, old)
+        try:
+            os.rename(left, right)
+        except OSError:
+            _put_back(old, right)
+            raise
+        os.rename(old, left)
+    finally:
+        os.close(lock)
+
+
+def _put_back(old: Path, right: Path) -> None:
+    """Undo the first of three steps, unless another maker's whole folder is there meanwhile: then the old one has had its day."""
+    try:
         os.rename(old, right)
-        raise
-    os.rename(old, left)
+    except OSError as error:
+        if error.errno not in _IN_THE_WAY:
+            raise
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _renameat2(left: Path, right: Path) -> bool:

@@ -38,7 +38,7 @@ def failed(done: subprocess.CompletedProcess[str], status: int, code: str) -> st
 def left(folder: Path) -> set[str]:
     """Files and folders below a folder, but for the empty place for temporary files and the emulator's kept kernels."""
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
-    kernels = {name for name in found if name.startswith("cache/fpgacnn/emulator/") and name.endswith(".so")}
+    kernels = {name for name in found if name.startswith("cache/fpgacnn/emulator/")}
     return found - kernels - {"tmp"} - ({"cache", "cache/fpgacnn", "cache/fpgacnn/emulator"} if kernels else set())
 
 

@@ -6,12 +6,13 @@ import importlib.util
 import platform
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from fpgacnn.errors import FpgacnnError
-from fpgacnn.sim.cache import cache_folder
+from fpgacnn.errors import FpgacnnError, UsageError
+from fpgacnn.sim.cache import cache_folder, limit_bytes, size_bytes
 from fpgacnn.sim.csim import find_compiler
 from fpgacnn.sim.emulator.native.build import find_c_compiler
 
@@ -84,19 +85,19 @@ def _c_compiler() -> Finding:
 
 
 def _cache() -> Finding:
-    folder = cache_folder("csim")
+    folder = cache_folder()
 
     def writable() -> str:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".doctor"
-        probe.write_bytes(b"")
-        probe.unlink()
-        return str(folder)
+        with tempfile.TemporaryFile(dir=folder):
+            return f"{folder}, {size_bytes() >> 20:,} of {limit_bytes() >> 20:,} MB"
 
     try:
         return Finding(what="build cache", found=True, needed=False, seen=writable())
     except OSError as error:
         return Finding(what="build cache", found=False, needed=False, seen=f"{folder}: {error.strerror}", cure="set XDG_CACHE_HOME")
+    except UsageError as error:
+        return Finding(what="build cache", found=False, needed=False, seen=str(error), cure=error.hint)
 
 
 def _try(what: str, look: Callable[[], str], *, needed: bool) -> Finding:

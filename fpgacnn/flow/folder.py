@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -26,6 +25,7 @@ from fpgacnn.flow.stages import simulate
 from fpgacnn.ir.source import FloatArray
 from fpgacnn.process import Ended, Finished, side_by_side
 from fpgacnn.project import RECORD
+from fpgacnn.staging import scratch
 from fpgacnn.verification import signal_to_noise_db
 
 MODEL_SUFFIXES = (".h5", ".hdf5", ".keras", ".onnx")
@@ -121,17 +121,17 @@ def verify_models(request: FolderRequest) -> Iterator[Judgement]:
     """
     names = models_of(request.folder)
     folder = request.folder.resolve()
-    with tempfile.TemporaryDirectory() as there:
-        jobs = [_Job(model=folder / name, place=Path(there) / str(number), request=request) for number, name in enumerate(names)]
+    with scratch("fpgacnn-models-") as there:
+        jobs = [_Job(model=folder / name, place=there / str(number), request=request) for number, name in enumerate(names)]
         again: list[int] = []
-        for ended in _run([job.convert() for job in jobs], request, Path(there)):
+        for ended in _run([job.convert() for job in jobs], request, there):
             job = jobs[ended.number]
             if job.needs_widths(ended) and request.bits:
                 again.append(ended.number)
             else:
                 yield replace(job.judge(ended), model=names[ended.number])
                 shutil.rmtree(job.place, ignore_errors=True)
-        for ended in _run([jobs[number].convert(bits=request.bits) for number in again], request, Path(there)):
+        for ended in _run([jobs[number].convert(bits=request.bits) for number in again], request, there):
             job = jobs[again[ended.number]]
             yield replace(job.judge(ended), model=names[again[ended.number]])
 

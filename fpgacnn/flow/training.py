@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -41,6 +40,7 @@ from fpgacnn.quantization.ebops import LayerCost, costs
 from fpgacnn.quantization.trainable import least_error, trainable_points
 from fpgacnn.quantization.widths import Widths, fold_normalizations, with_quantizers
 from fpgacnn.sim.framework import evaluate
+from fpgacnn.staging import scratch
 from fpgacnn.train import make_reproducible, open_keras, save
 from fpgacnn.train.loop import Checkpoint, Epoch, Part, Settings, Trained, Watch, fine_tune
 from fpgacnn.train.twin import build_twin
@@ -379,8 +379,8 @@ def _by_position(network: SourceModel, input_bits: Mapping[str, int]) -> Mapping
 
 def _converted(request: QuantizeRequest, material: Material, progress: Progress) -> RunRecord:
     """The main job on the file that was just written, proven with the test events."""
-    with tempfile.TemporaryDirectory(prefix="fpgacnn-quantize-") as folder:
-        events = Path(folder) / "test.npz"
+    with scratch("fpgacnn-quantize-") as folder:
+        events = folder / "test.npz"
         arrays = {f"input_{number}": one for number, one in enumerate(material.test.inputs)}
         write_arrays(events, arrays if material.test.labels is None else {**arrays, "labels": material.test.labels})
         float_model = request.model if request.weights is None else None  # `convert` takes no second file of weights

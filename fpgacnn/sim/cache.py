@@ -1,16 +1,68 @@
-"""Where what was built is kept: below XDG_CACHE_HOME or ~/.cache."""
+"""Where what was built is kept: below XDG_CACHE_HOME or ~/.cache, until it is not used and others need the room.
+
+The name of a build is its key and the digest of its bytes, so that one which was cut short or changed is seen and made
+again. It is put there by one rename, so that two processes which build at once do not disturb each other.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 import stat
+import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
+from fpgacnn.errors import UsageError
 
-def cache_folder(name: str) -> Path:
-    """The folder of one kind of builds."""
+LIMIT_VARIABLE, DEFAULT_MEGABYTES = "FPGACNN_CACHE_MB", 2048
+IN_USE_SECONDS = 3600.0
+_DIGEST_DIGITS = 32
+
+
+def cache_folder(kind: str = "") -> Path:
+    """The folder of one kind of builds, or of all."""
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "fpgacnn" / name
+    return (Path(base) if base else Path.home() / ".cache") / "fpgacnn" / kind
+
+
+def kept(kind: str, key: str) -> Path | None:
+    """A build that may be run: the user's own, writable by nobody else, and whole. What is not whole is taken away."""
+    for file in cache_folder(kind).glob(f"{key}-*"):
+        with contextlib.suppress(OSError):
+            if not is_ours(file):
+                continue
+            if file.name == _name(key, file.read_bytes()):
+                with contextlib.suppress(OSError):  # a cache that is read only
+                    os.utime(file)
+                return file
+            file.unlink()
+    return None
+
+
+def keep(kind: str, key: str, content: bytes, *, mode: int) -> Path | None:
+    """Keep a build, whole or not at all: where it is, or None where it could not be. Those that were not used for longest make room.
+
+    Raises UsageError where FPGACNN_CACHE_MB is no size.
+    """
+    limit = limit_bytes()
+    folder = cache_folder(kind)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, partial = tempfile.mkstemp(prefix=".partial-", dir=folder)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                os.fchmod(handle, mode)
+            place = Path(partial).replace(folder / _name(key, content))
+        finally:
+            Path(partial).unlink(missing_ok=True)
+    except OSError:
+        return None
+    _make_room(limit)
+    return place
 
 
 def is_ours(file: Path) -> bool:
@@ -23,3 +75,49 @@ def is_ours(file: Path) -> bool:
     except OSError:
         return False
     return stat.S_ISREG(state.st_mode) and state.st_uid == os.geteuid() and not state.st_mode & 0o022
+
+
+def limit_bytes() -> int:
+    """How large the cache may become: FPGACNN_CACHE_MB, else 2,048 MB.
+
+    Raises UsageError.
+    """
+    wanted = os.environ.get(LIMIT_VARIABLE) or str(DEFAULT_MEGABYTES)
+    if not (wanted.isascii() and wanted.isdigit()):
+        raise UsageError(what=f"{LIMIT_VARIABLE} is {wanted!r}; it must be a number of megabytes")
+    return int(wanted) << 20
+
+
+def size_bytes() -> int:
+    """How large the cache is."""
+    return sum(state.st_size for _, state in _files())
+
+
+def _files() -> Iterator[tuple[Path, os.stat_result]]:
+    for file in cache_folder().rglob("*"):
+        with contextlib.suppress(OSError):
+            state = file.stat(follow_symlinks=False)
+            if stat.S_ISREG(state.st_mode):
+                yield file, state
+
+
+def _make_room(limit: int) -> None:
+    """Remove what was not used for longest until a quarter of the limit is free; what may be in use stays.
+
+    A time of use that lies ahead is as far from now as one that lies behind, else a clock that was set back would keep a file for ever.
+    """
+    now = time.time()
+    files = sorted(((abs(now - state.st_mtime), state.st_size, file) for file, state in _files()), reverse=True)
+    size = sum(one for _, one, _ in files)
+    if size <= limit:
+        return
+    for unused, one, file in files:
+        if size <= limit * 3 // 4 or unused < IN_USE_SECONDS:
+            return
+        with contextlib.suppress(OSError):
+            file.unlink()
+            size -= one
+
+
+def _name(key: str, content: bytes) -> str:
+    return f"{key}-{hashlib.sha256(content).hexdigest()[:_DIGEST_DIGITS]}"

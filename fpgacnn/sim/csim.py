@@ -7,13 +7,11 @@ not part of it.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import shlex
 import shutil
 import tempfile
-import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -28,7 +26,7 @@ from fpgacnn.errors import CompileFailedError, CompilerMissingError, CSimCrashed
 from fpgacnn.numeric.fixed import Codes
 from fpgacnn.process import run
 from fpgacnn.project import HlsProject, write_files
-from fpgacnn.sim.cache import cache_folder, is_ours
+from fpgacnn.sim.cache import keep, kept
 from fpgacnn.sim.driver import main_program
 from fpgacnn.sim.result import SimulationResult
 from fpgacnn.staging import scratch
@@ -125,16 +123,17 @@ class CSim:
     def _built(self, here: Path) -> Path:
         """The program, from the cache or built now; two processes that build at once do not disturb each other."""
         compiler = find_compiler()
-        folder = cache_folder("csim") / build_digest(self._files, compiler)
-        kept = kept_program(folder)
-        if kept is not None:
-            return kept
+        key = build_digest(self._files, compiler)
+        program = kept("csim", key)
+        if program is not None:
+            return program
         write_files(here, self._files)
         command = [*compiler.command, compiler.standard, *FLAGS, "csim_main.cpp", "-o", "csim"]
         finished = run(command, folder=here, seconds=self._seconds)
         if finished.status != 0:
             raise CompileFailedError(why=f"{finished.how}: {finished.last_line}", log=_keep_log(finished.tail))
-        return _keep_program(here / "csim", folder)
+        built = here / "csim"
+        return keep("csim", key, built.read_bytes(), mode=0o755) or built
 
     def _run_all(self, program: Path, here: Path, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Events in slices over worker processes."""
@@ -159,40 +158,6 @@ class CSim:
         if answers.size != len(rows) * width:
             raise CSimCrashedError(how="too few results", why=f"{answers.size} of {len(rows) * width} numbers")
         return answers.reshape(len(rows), width)
-
-
-def kept_program(folder: Path) -> Path | None:
-    """The program that a folder of the cache holds: our own, writable by nobody else, and whole.
-
-    Its name ends in its digest; one that was cut short or changed is taken away and will be built again.
-    """
-    for program in folder.glob("csim-*"):
-        with contextlib.suppress(OSError):
-            if not is_ours(program):
-                continue
-            if program.name == _named(program.read_bytes()):
-                return program
-            program.unlink()
-    return None
-
-
-def _named(program: bytes) -> str:
-    return f"csim-{hashlib.sha256(program).hexdigest()[:32]}"
-
-
-def _keep_program(built: Path, folder: Path) -> Path:
-    """The program in the cache; where that cannot be written, the program where it was built."""
-    content = built.read_bytes()
-    partial = folder / f"partial-{os.getpid()}-{threading.get_ident()}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(content)
-        partial.chmod(0o755)
-        return partial.replace(folder / _named(content))
-    except OSError:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        return built
 
 
 def _keep_log(text: str) -> str:

@@ -124,16 +124,28 @@ def script(folder: Path, text: str) -> str:
     return str(path)
 
 
-def test_a_compiler_ends_with_a_command_that_is_killed(here: Path) -> None:
-    mark = here / "pid"
-    extra = {"CXX": script(here, SLOW_COMPILER), "MARK": str(mark)}
-    with subprocess.Popen([*COMMAND, "convert", "a.h5", "-o", "out", "-q"], cwd=here, env=environment(here, extra)) as child:
+def killed_while_compiling(folder: Path) -> None:
+    """Start a conversion, and kill it while its compiler works; that has ended then, too."""
+    mark = folder / "pid"
+    extra = {"CXX": script(folder, SLOW_COMPILER), "MARK": str(mark)}
+    with subprocess.Popen([*COMMAND, "convert", "a.h5", "-o", "out", "-q"], cwd=folder, env=environment(folder, extra)) as child:
         deadline = time.monotonic() + 60
         while not (mark.exists() and mark.read_text().strip()) and time.monotonic() < deadline:
             time.sleep(0.02)
         child.send_signal(signal.SIGKILL)
     assert ends_soon(int(mark.read_text()))
+
+
+def test_a_compiler_ends_with_a_command_that_is_killed(here: Path) -> None:
+    killed_while_compiling(here)
     assert not (here / "out").exists()
+
+
+def test_what_a_killed_command_left_in_the_temporary_folder_goes_with_the_next(here: Path) -> None:
+    killed_while_compiling(here)
+    assert names(here / "tmp") != []
+    made(here, "a", "out")
+    assert names(here / "tmp") == []
 
 
 # --- disks ---------------------------------------------------------------------------------------------------------
@@ -238,7 +250,7 @@ def cached(proven: Path, tmp_path: Path) -> Iterator[Path]:
 
 
 def entry_of(folder: Path) -> Path:
-    (found,) = (folder / "cache").rglob("csim-*")
+    (found,) = (folder / "cache" / "fpgacnn" / "csim").iterdir()
     return found
 
 
@@ -277,9 +289,9 @@ def test_a_damaged_build_in_the_cache_is_not_run_but_built_again(cached: Path, h
     assert done.returncode == 0, done.stderr
     assert {one["holds"] for one in json.loads(done.stdout)["verification"]} == {True}
     assert not (cached / "owned").exists()
-    assert sum(path.is_file() and not path.is_symlink() and path.stat().st_mode & 0o777 == 0o755 for path in (cached / "cache").rglob("csim-*")) == (
-        0 if harm is a_folder else 1
-    )
+    builds = (cached / "cache" / "fpgacnn" / "csim").iterdir()
+    runnable = [path for path in builds if path.is_file() and not path.is_symlink() and path.stat().st_mode & 0o777 == 0o755]
+    assert len(runnable) == (0 if harm is a_folder else 1)
 
 
 @pytest.mark.agree
@@ -304,3 +316,28 @@ def test_files_from_another_time_are_like_all_others(cached: Path, year: int) ->
     done = run(cached, "convert", "a.h5", "-o", "out", "-q")
     assert (done.returncode, done.stderr) == (0, "")
     assert digest(cached / "out") == before
+
+
+@pytest.mark.parametrize("date", ["1975-01-01 00:00:00", "2110-01-01 00:00:00"], ids=["before ZIP knows dates", "behind what ZIP knows"])
+def test_a_wrong_clock_changes_nothing(here: Path, date: str) -> None:
+    """As on a board without a battery, and after it was set right: every command works, and the project is the same."""
+    faketime = shutil.which("faketime")
+    if faketime is None:
+        pytest.skip("no faketime (apt-get install faketime)")
+
+    def wrong(*arguments: str) -> None:
+        command = [faketime, date, *COMMAND, *arguments]
+        done = subprocess.run(command, cwd=here, env=environment(here), capture_output=True, text=True, check=False, timeout=240)
+        assert (done.returncode, done.stderr) == (0, ""), arguments
+
+    np.save(here / "x.npy", np.zeros((40, 4, 4, 1)))
+    wanted = made(here, "a", "now")
+    wrong("convert", "a.h5", "-o", "then", "--no-csim", "-q")
+    assert digest(here / "then") == wanted
+    wrong("freeze", "then", "-q")
+    wrong("simulate", "then", "--input", "x.npy", "--output", "y.npz", "--trace", "t.npz", "-q")
+    wrong("report", "then", "-o", "r.html", "-q")
+    done = run(here, "verify", "then", "--locked", "-q")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert digest(here / "then") == wanted
+    assert names(here / "tmp") == []

@@ -1,8 +1,6 @@
 """The C compiler, and what it made before.
 
-A library is kept under a digest of compiler, processor, flags and source. At its end stands the digest of its own
-bytes, so that a file cut short is seen and made again; it is put in its place by one rename, so that two processes that
-build at once do not disturb each other.
+A library is kept under a digest of compiler, processor, flags and source.
 """
 
 from __future__ import annotations
@@ -19,14 +17,13 @@ from pathlib import Path
 
 from fpgacnn.errors import KernelBuildError, WriteError
 from fpgacnn.process import run
-from fpgacnn.sim.cache import cache_folder, is_ours
+from fpgacnn.sim.cache import keep, kept
 from fpgacnn.sim.emulator.native.machine import Machine, machine_of
 from fpgacnn.staging import scratch
 
 FLAGS = ("-O2", "-std=gnu11", "-w", "-Wno-psabi", "-fPIC", "-shared", "-fno-math-errno", "-ffp-contract=off")
 NATIVE = "native"
 SECONDS = 600.0
-DIGEST_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,13 +76,13 @@ def library(source: str, compiler: CCompiler) -> Iterator[Path]:
     Raises KernelBuildError, ToolTimeoutError, WriteError.
     """
     key = hashlib.sha256(f"{compiler.digest}\0{source}".encode()).hexdigest()
-    kept = cache_folder("emulator") / f"{key}.so"
-    if is_whole(kept):
-        yield kept
+    found = kept("emulator", key)
+    if found is not None:
+        yield found
         return
     with scratch("fpgacnn-kernels-") as folder:
         made = _compiled(source, compiler, folder)
-        yield kept if _put(kept, made.read_bytes()) else made
+        yield keep("emulator", key, made.read_bytes(), mode=0o644) or made
 
 
 def _compiled(source: str, compiler: CCompiler, folder: Path) -> Path:
@@ -98,30 +95,3 @@ def _compiled(source: str, compiler: CCompiler, folder: Path) -> Path:
     if finished.status != 0:
         raise KernelBuildError(why=f"{compiler.command[0]} ended with {finished.how}: {finished.last_line}")
     return folder / "kernels.so"
-
-
-def _put(place: Path, content: bytes) -> bool:
-    """Keep a library, whole or not at all; whether that could be."""
-    partial = place.with_name(f"{place.name}.{os.getpid()}.partial")
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(content + hashlib.sha256(content).digest())
-        partial.chmod(0o644)  # a library that others of a group may write would not be trusted
-        partial.replace(place)
-    except OSError:
-        return False
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-    return True
-
-
-def is_whole(library: Path) -> bool:
-    """Whether a kept library is the user's own and ends with the digest of its bytes."""
-    if not is_ours(library):
-        return False
-    try:
-        content = library.read_bytes()
-    except OSError:
-        return False
-    return hashlib.sha256(content[:-DIGEST_BYTES]).digest() == content[-DIGEST_BYTES:]
