@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fpgacnn.errors import (
+    FileMissingError,
     NoReportsError,
     NothingToReportError,
     ReportBrokenError,
@@ -66,7 +67,7 @@ class Subject:
 def open_subjects(paths: Sequence[Path]) -> tuple[Subject, ...]:
     """Project folders of fpgacnn or hls4ml, any with reports of synthesis among them, or files that hold what `--json` printed.
 
-    Raises NothingToReportError, RecordError, and what reading reports of synthesis raises.
+    Raises FileMissingError, NothingToReportError, RecordError, and what reading reports of synthesis raises.
     """
     subjects = tuple(map(_open, paths))
     names = Counter(subject.name for subject in subjects)
@@ -77,6 +78,8 @@ def _open(path: Path) -> Subject:
     if path.is_file():
         record = read_run(path)
         return Subject(name=path.stem, record=record, synthesis=record.synthesis)
+    if not path.is_dir():
+        raise FileMissingError(file=path, why="no such file or folder")
     name, record_file = path.resolve().name, path / RECORD
     if record_file.exists() or record_file.is_symlink():
         record = read_run(record_file)
@@ -97,8 +100,6 @@ def _open(path: Path) -> Subject:
 
 
 def _reports(folder: Path) -> SynthesisReport | None:
-    if not folder.is_dir():
-        return None
     try:
         return read_reports(folder)
     except NoReportsError:

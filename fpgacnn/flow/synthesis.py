@@ -21,10 +21,13 @@ from fpgacnn.errors import (
 )
 from fpgacnn.flow.projects import read_record
 from fpgacnn.flow.record import SCHEMA, plain
-from fpgacnn.project import RECORD
+from fpgacnn.project import RECORD, files_digest, write_files
 from fpgacnn.synthesis import SynthesisReport, read
 from fpgacnn.synthesis.report import Unread
 from fpgacnn.synthesis.run import DEFAULT_SECONDS, Steps, Tool, find_tool, synthesize
+
+SYNTHESIZED = "fpgacnn_synth_firmware.log"
+"""The file that says of which firmware the reports are: the digest of its files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +64,10 @@ def run_synthesis(request: SynthesisRequest, tell: Callable[[str], None]) -> Syn
     tool, said = _tool(request)
     if tool:
         tell(f"{tool} in {folder}")
+        firmware = _firmware(folder)
         log = synthesize(folder, tool, request.steps, seconds=request.seconds, tell=tell)
         report = _after(folder, tool, log)
+        write_files(folder, {SYNTHESIZED: firmware.encode()})
     else:
         report = read(folder)
     report = replace(report, notes=(*said, *report.notes))
@@ -81,7 +86,7 @@ def _tool(request: SynthesisRequest) -> tuple[Tool | None, list[str]]:
     except SynthesisToolMissingError as error:
         if request.again or request.tool or not _any(request.folder):
             raise
-        return None, [f"{error}; the reports that are there do not cover all that was asked for or are older than the firmware"]
+        return None, [f"{error}; the reports that are there do not cover all that was asked for or are of another firmware"]
 
 
 def _any(folder: Path) -> bool:
@@ -92,7 +97,7 @@ def _any(folder: Path) -> bool:
 
 
 def _complete(request: SynthesisRequest) -> SynthesisReport | None:
-    """Reports that hold all that is asked for and are newer than the firmware."""
+    """Reports that hold all that is asked for and are of the firmware as it is."""
     try:
         report = read(request.folder)
     except (NoReportsError, ReportBrokenError, ReportForeignError, ReportRefusedError):
@@ -101,8 +106,19 @@ def _complete(request: SynthesisRequest) -> SynthesisReport | None:
     wanted = [csynth, *([report.cosim] if steps.cosim else []), *([report.synth] if steps.vsynth else []), *([report.export] if steps.export else [])]
     if csynth is None or None in wanted or _unread(report):
         return None
-    changed = max((path.stat().st_mtime for path in _sources(request.folder)), default=0.0)
-    return report if (request.folder / csynth.origin.file).stat().st_mtime >= changed else None
+    return report if _of_this_firmware(request.folder, request.folder / csynth.origin.file) else None
+
+
+def _of_this_firmware(folder: Path, report: Path) -> bool:
+    """By the digest that our own run left; where somebody else ran the tool there are only the times of the files."""
+    try:
+        return (folder / SYNTHESIZED).read_bytes() == _firmware(folder).encode()
+    except OSError:
+        return report.stat().st_mtime >= max((path.stat().st_mtime for path in _sources(folder)), default=0.0)
+
+
+def _firmware(folder: Path) -> str:
+    return files_digest({path.relative_to(folder).as_posix(): path.read_bytes() for path in _sources(folder)})
 
 
 def _sources(folder: Path) -> Iterator[Path]:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from fpgacnn.train.zoo import ZOO
 
-PAGE = (Path(__file__).parents[2] / "docs" / "zoo.md").read_text(encoding="utf-8")
+PAGE = Path(__file__).parents[2] / "docs" / "zoo.md"
 
 
 def rows() -> dict[str, list[str]]:
-    lines = [line for line in PAGE.splitlines() if line.startswith("| `")]
+    lines = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
     return {cells[0].strip("`"): cells for line in lines for cells in [[cell.strip() for cell in line.strip("|").split("|")]]}
 
 

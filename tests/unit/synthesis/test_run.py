@@ -158,13 +158,27 @@ def test_reports_that_are_there_are_only_read_until_something_changes(project: P
     assert again.notes[0] == "reports of 2024-03-05T14:02:31 were there and are read; --again runs the tool"
     with pytest.raises(SynthesisToolMissingError):
         fpgacnn.synth(project, again=True)
-    later = time.time() + 60
-    os.utime(project / "firmware/myproject.cpp", (later, later))
-    stale = fpgacnn.synth(project)
-    assert "older than the firmware" in stale.notes[0]
+    firmware = project / "firmware/myproject.cpp"
+    same = firmware.read_text()
+    firmware.write_text(same + "// changed\n")
+    os.utime(firmware, (0, 0))  # a clock that was wrong
+    assert "are of another firmware" in fpgacnn.synth(project).notes[0]
+    firmware.write_text(same)
+    assert fpgacnn.synth(project).notes[0].endswith("--again runs the tool")
     (project / "vivado_synth.rpt").unlink()
-    os.utime(project / "firmware/myproject.cpp", (0, 0))
     assert "do not cover all that was asked for" in fpgacnn.synth(project, vsynth=True).notes[0]
+
+
+def test_reports_that_somebody_else_made_are_as_old_as_their_files(project: Path, tools: Path) -> None:
+    assert tools.is_dir()
+    put(project, whole())
+    report = project / SOLUTION / "syn/report/myproject_csynth.rpt"
+    for path in (project / "firmware").rglob("*"):
+        os.utime(path, (1000, 1000))
+    os.utime(report, (1000, 1000))
+    assert fpgacnn.synth(project).notes[0].endswith("--again runs the tool")
+    os.utime(report, (999, 999))
+    assert "are of another firmware" in fpgacnn.synth(project).notes[0]
 
 
 def test_read_only_starts_nothing(project: Path, tools: Path) -> None:
@@ -203,7 +217,16 @@ def test_reports_of_an_earlier_run_do_not_pass_for_those_of_this_one(project: Pa
     os.utime(project / SOLUTION / "syn/report/myproject_csynth.rpt", (0, 0))
     tool(tools, "vitis-run", work="true")
     with pytest.raises(SynthesisLeftNothingError):
-        fpgacnn.synth(project)
+        fpgacnn.synth(project, again=True)
+
+
+@pytest.mark.parametrize("hours", [-1000, 1000])
+def test_reports_of_this_run_are_its_own_whatever_the_clock_says(project: Path, tools: Path, hours: int) -> None:
+    """The clock was set back, or forward, while the tool ran."""
+    tool(tools, "vitis-run", work=f'{WORK}; find . -name "*.rpt" -exec touch -d "{hours} hours" {{}} +')
+    report = fpgacnn.synth(project)
+    assert report.csynth is not None
+    assert fpgacnn.synth(project).notes[0].endswith("--again runs the tool")
 
 
 def test_half_a_report_is_an_error_that_names_file_and_section(project: Path, tools: Path) -> None:
