@@ -121,9 +121,9 @@ def simulate(
 ) -> SimulationResult:
     """Run events through the emulator or C simulation of a project folder or model file."""
     from fpgacnn.flow.request import Request
-    from fpgacnn.flow.stages import simulate as run
+    from fpgacnn.flow.streaming import Job, answers
 
-    return run(Path(source), Path(input), engine, Request(model=Path(source)), trace=trace)
+    return answers(Job(source=Path(source), events=Path(input), engine=engine), Request(model=Path(source)), trace=trace)
 
 
 def freeze(

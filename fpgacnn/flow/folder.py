@@ -21,7 +21,7 @@ import numpy as np
 from fpgacnn.arrays import read_arrays
 from fpgacnn.errors import ArrayFileError, FileMissingError, FpgacnnError, UsageError
 from fpgacnn.flow.request import Request
-from fpgacnn.flow.stages import simulate
+from fpgacnn.flow.streaming import Job, answers
 from fpgacnn.ir.source import FloatArray
 from fpgacnn.process import Ended, Finished, side_by_side
 from fpgacnn.project import RECORD
@@ -189,7 +189,7 @@ class _Job:
             return replace(judged, outcome=Outcome.CRASHED, why=str(error))
 
     def _compared(self, judged: Judgement, record: Mapping[str, Any]) -> Judgement:
-        result = simulate(self.place, self.answers, "emulator", Request(model=self.place), trace=False)
+        result = answers(Job(source=self.place, events=self.answers), Request(model=self.place))
         hardware = [codes.values for codes in result.outputs.values()]
         arrays = read_arrays(self.answers)
         names = [f"output_{number}" for number in range(len(hardware))]

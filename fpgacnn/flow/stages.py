@@ -7,10 +7,11 @@ from pathlib import Path
 
 from fpgacnn import frontends, store
 from fpgacnn.design import Design
-from fpgacnn.errors import UnknownNameError, UsageError, naming
+from fpgacnn.errors import UsageError, naming
 from fpgacnn.flow import costs
 from fpgacnn.flow.floats import with_widths
-from fpgacnn.flow.inputs import InputChoice, choose_formats, read_events, to_codes
+from fpgacnn.flow.inputs import read_events
+from fpgacnn.flow.planning import planned, project_choices
 from fpgacnn.flow.projects import open_project
 from fpgacnn.flow.proof import Run, refuse_without_reference
 from fpgacnn.flow.record import EstimateRecord, RunRecord
@@ -18,14 +19,9 @@ from fpgacnn.flow.request import Request
 from fpgacnn.flow.stimulus import own_events
 from fpgacnn.flow.watch import Progress, Stopwatch, silent
 from fpgacnn.hls import backend
-from fpgacnn.precision import plan, refine
 from fpgacnn.project import RECORD, files_digest, refuse_foreign, staged, write_files
-from fpgacnn.quantization import quantize
-from fpgacnn.quantization.build import leading_quantizer
 from fpgacnn.quantization.names import safe_name
-from fpgacnn.sim import emulator
-from fpgacnn.sim.csim import CSim, find_compiler
-from fpgacnn.sim.result import SimulationResult
+from fpgacnn.sim.csim import find_compiler
 
 
 def convert(request: Request, progress: Progress = silent) -> RunRecord:
@@ -43,16 +39,13 @@ def convert(request: Request, progress: Progress = silent) -> RunRecord:
         if request.keras:
             refuse_without_reference(network, request.model)
         given = read_events(request.events, network) if request.events else None
-        trained = with_widths(network, request, given)
-        network = trained.network
     with naming(request.model), watch.stage("plan", "planning every bit width"):
-        choices = choose_formats(network, given, request.input_type)
-        model = refine(quantize(network, inputs=[choice.format for choice in choices], softmax=request.softmax))
-        design = Design(model=model, plan=plan(model), target=request.target)
+        found = planned(network, request, given)
+    design, choices = found.design, found.choices
     with naming(request.model), watch.stage("convert", "writing HLS C++ through hls4ml"):
         project = backend.convert(design)
-    events = (given or own_events(network, choices)).first(request.max_events)
-    run = Run(request=request, trained=trained, design=design, choices=choices, events=events, watch=watch)
+    events = (given or own_events(found.trained.network, choices)).first(request.max_events)
+    run = Run(request=request, trained=found.trained, design=design, choices=choices, events=events, watch=watch)
     stem = safe_name(request.model.stem).removeprefix("l_")
     emulated = run.emulate()
     files = run.files(project, emulated)
@@ -78,7 +71,7 @@ def verify(project: Path, request: Request, progress: Progress = silent) -> RunR
     if request.keras:
         refuse_without_reference(network, request.model)
     given = read_events(request.events, network) if request.events else None
-    choices = tuple(InputChoice(name=layer.source, format=operation.format, reason="the project's") for layer, operation in design.model.input_layers)
+    choices = project_choices(design)
     events = (given or own_events(network, choices)).first(request.max_events)
     trained = replace(with_widths(network, request, given), network=network)
     run = Run(request=request, trained=trained, design=design, choices=choices, events=events, watch=watch, every_layer=True)
@@ -106,38 +99,6 @@ def estimate(source: Path, request: Request, wishes: costs.Wishes) -> EstimateRe
     with naming(source):
         network = frontends.load(source, request.weights)
         given = read_events(request.events, network) if request.events else None
-        trained = with_widths(network, request, given)
-        network = trained.network
-        choices = choose_formats(network, given, request.input_type)
-        model = refine(quantize(network, inputs=[choice.format for choice in choices], softmax=request.softmax))
-        design = Design(model=model, plan=plan(model), target=wishes.applied(request.target))
-    assumed = tuple(f"input {choice.name}: {choice.format} ({choice.reason})" for choice in choices)
-    return costs.of_whole_design(source, design, (*assumed, *trained.notes, *model.notes))
-
-
-def simulate(source: Path, events: Path, engine: str, request: Request, *, trace: bool, progress: Progress = silent) -> SimulationResult:
-    """Run events through an engine: of a project folder, or of a model file that is planned on the spot."""
-    watch = Stopwatch(progress=progress)
-    if source.is_dir():
-        opened = open_project(source)
-        network, design, project = opened.network, opened.design, opened.project
-        choices = tuple(InputChoice(name=layer.source, format=operation.format, reason="") for layer, operation in design.model.input_layers)
-        given = read_events(events, network)
-    else:
-        with naming(source):
-            network = frontends.load(source, request.weights)
-            given = read_events(events, network)
-            network = with_widths(network, request, given).network
-            choices = choose_formats(network, given, request.input_type)
-            model = refine(quantize(network, inputs=[choice.format for choice in choices], softmax=request.softmax))
-            design, project = Design(model=model, plan=plan(model), target=request.target), None
-    codes = [to_codes(values, choice, leading_quantizer(network, choice.name))[0] for choice, values in zip(choices, given.values, strict=True)]
-    with watch.stage("simulate", f"running {given.count} events"):
-        match engine:
-            case "emulator":
-                return emulator.engine(design).run(codes, trace=trace)
-            case "csim":
-                code = backend.convert(design, trace=True) if trace else project or backend.convert(design)
-                return CSim(code, design, seconds=request.seconds).run(codes, trace=trace)
-            case _:
-                raise UnknownNameError(what="engine", name=engine, known="emulator, csim")
+        found = planned(network, replace(request, target=wishes.applied(request.target)), given)
+    assumed = tuple(f"input {choice.name}: {choice.format} ({choice.reason})" for choice in found.choices)
+    return costs.of_whole_design(source, found.design, (*assumed, *found.trained.notes, *found.design.model.notes))

@@ -15,22 +15,20 @@ import numpy as np
 from fpgacnn import frontends
 from fpgacnn.design import Design
 from fpgacnn.errors import InternalError, MeasurementError, UnknownNameError, naming
-from fpgacnn.flow.floats import with_widths
-from fpgacnn.flow.inputs import Events, InputChoice, choose_formats, entry_format, input_shapes, to_codes
+from fpgacnn.flow.inputs import Events, InputChoice, entry_format, input_shapes, to_codes
+from fpgacnn.flow.planning import planned, project_choices
 from fpgacnn.flow.projects import open_project
 from fpgacnn.flow.request import Request
 from fpgacnn.flow.watch import Progress, silent
 from fpgacnn.hls import backend
 from fpgacnn.ir.source import SourceModel
 from fpgacnn.numeric.fixed import Codes, Format
-from fpgacnn.precision import plan, refine
 from fpgacnn.project import HlsProject
-from fpgacnn.quantization import quantize
 from fpgacnn.quantization.build import leading_quantizer
 from fpgacnn.sim import emulator
 from fpgacnn.sim.csim import CSim
 from fpgacnn.sim.emulator.native.engine import Measured, NativeEmulator, reads
-from fpgacnn.sim.result import SimulationResult
+from fpgacnn.sim.result import SimulationResult, joined
 from fpgacnn.streams import ArchiveWriter, EventStream, Piece, open_events
 
 PIECE_VALUES = 1 << 22
@@ -89,19 +87,25 @@ class _Runner(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Planned:
+class _Opened:
+    """A design, and the events for it. `project` where it was already generated."""
+
     network: SourceModel
     design: Design
     choices: tuple[InputChoice, ...]
-    project: HlsProject | None
+    stream: EventStream
+    project: HlsProject | None = None
 
     def modes(self) -> tuple[Format, ...]:
         """How each input's numbers become codes."""
         return tuple(entry_format(choice, leading_quantizer(self.network, choice.name)) for choice in self.choices)
 
-    def codes(self, values: Sequence[Piece]) -> list[Codes]:
-        """Numbers as codes."""
-        pairs = zip(self.choices, values, strict=True)
+    def codes(self, values: Sequence[Piece], first: int) -> list[Codes]:
+        """Numbers as codes.
+
+        Raises ArrayFileError with the event where one is not finite; `first` is the number of the first.
+        """
+        pairs = zip(self.choices, self.stream.finite(values, first), strict=True)
         return [to_codes(np.asarray(one, np.float64), choice, leading_quantizer(self.network, choice.name))[0] for choice, one in pairs]
 
 
@@ -110,87 +114,103 @@ def run(job: Job, request: Request, *, progress: Progress = silent, advance: Cal
 
     Raises FpgacnnError; then nothing is written.
     """
-    if job.engine not in {"emulator", "csim"}:
-        raise UnknownNameError(what="engine", name=job.engine, known="emulator, csim")
     with progress("reading and planning"):
-        planned, stream = _planned(job, request)
-    design = planned.design
-    chosen = emulator.engine(design, threads=job.threads) if job.engine == "emulator" else None
-    if job.stats and not isinstance(chosen, NativeEmulator):
-        raise MeasurementError(why="the engine is csim" if chosen is None else f"the emulator is {chosen.words}")
-    compute = _csim(planned, request, trace=job.trace is not None) if chosen is None else _emulated(planned, stream, chosen, trace=job.trace is not None)
+        opened = _open(job, request)
+    design, trace = opened.design, job.trace is not None
+    chosen = _chosen(job, design)
+    compute = _runner(opened, chosen, request, trace=trace)
     start = time.perf_counter()
     ranges = _Ranges()
-    with ExitStack() as opened:
-        writers = _writers(job, design, stream.events, opened)
+    with ExitStack() as files:
+        writers = _writers(job, design, opened.stream.events, files)
         done = 0
-        for piece in stream.pieces(_piece_size(job, planned)):
+        for piece in opened.stream.pieces(_piece_size(design, trace=trace)):
             result = compute(piece, done)
             _write(writers, design, result)
             ranges.add(result)
             if job.stats and isinstance(chosen, NativeEmulator):
-                measured = chosen.measure(planned.codes(stream.finite(piece, done)))
-                ranges.measured = measured
+                ranges.measured = chosen.measure(opened.codes(piece, done))
             done += len(piece[0])
-            advance(done, stream.events)
+            advance(done, opened.stream.events)
         for writer in writers.values():
             writer.close()
     return Simulated(
         engine=job.engine,
         words=chosen.words if chosen else "hls4ml's C simulation",
-        events=stream.events,
+        events=opened.stream.events,
         seconds=round(time.perf_counter() - start, 3),
         outputs=tuple(ranges.of(design, name) for name in design.model.outputs),
         layers=tuple(ranges.of(design, layer.name) for layer in design.model.layers) if job.stats else (),
     )
 
 
-def _planned(job: Job, request: Request) -> tuple[_Planned, EventStream]:
+def answers(job: Job, request: Request, *, trace: bool = False) -> SimulationResult:
+    """What `run` would write, in memory; with `trace` every node's codes too.
+
+    Raises FpgacnnError.
+    """
+    opened = _open(job, request)
+    compute = _runner(opened, _chosen(job, opened.design), request, trace=trace)
+    found, done = list[SimulationResult](), 0
+    for piece in opened.stream.pieces(_piece_size(opened.design, trace=trace)):
+        found.append(compute(piece, done))
+        done += len(piece[0])
+    return joined(found)
+
+
+def _open(job: Job, request: Request) -> _Opened:
     """The design and the events for it: of a project folder, or of a model file that is planned on the spot."""
+    if job.engine not in {"emulator", "csim"}:
+        raise UnknownNameError(what="engine", name=job.engine, known="emulator, csim")
     if job.source.is_dir():
-        opened = open_project(job.source)
-        choices = tuple(InputChoice(name=layer.source, format=one.format, reason="") for layer, one in opened.design.model.input_layers)
-        stream = open_events(job.events, input_shapes(opened.network))
-        return _Planned(network=opened.network, design=opened.design, choices=choices, project=opened.project), stream
+        project = open_project(job.source)
+        stream = open_events(job.events, input_shapes(project.network))
+        choices = project_choices(project.design)
+        return _Opened(network=project.network, design=project.design, choices=choices, stream=stream, project=project.project)
     with naming(job.source):
         network = frontends.load(job.source, request.weights)
         stream = open_events(job.events, input_shapes(network))
         values = sum(map(prod, stream.shapes))
         few = next(stream.pieces(max(1, min(stream.events, PLANNED_VALUES // values))))
-        given = Events(values=stream.finite(few, 0), labels=None, origin=job.events.name)
-        network = with_widths(network, request, given).network
-        choices = choose_formats(network, given, request.input_type)
-        model = refine(quantize(network, inputs=[choice.format for choice in choices], softmax=request.softmax))
-        design = Design(model=model, plan=plan(model), target=request.target)
-    return _Planned(network=network, design=design, choices=choices, project=None), stream
+        found = planned(network, request, Events(values=stream.finite(few, 0), labels=None, origin=job.events.name))
+    return _Opened(network=found.trained.network, design=found.design, choices=found.choices, stream=stream)
 
 
-def _piece_size(job: Job, planned: _Planned) -> int:
-    layers = planned.design.model.layers
-    wanted = {*planned.design.model.inputs, *planned.design.model.outputs, *(layer.name for layer in layers if job.trace)}
-    values = sum(prod(layer.shape) for layer in layers if layer.name in wanted)
+def _chosen(job: Job, design: Design) -> emulator.Emulator | None:
+    """The emulator; None for C simulation."""
+    chosen = emulator.engine(design, threads=job.threads) if job.engine == "emulator" else None
+    if job.stats and not isinstance(chosen, NativeEmulator):
+        raise MeasurementError(why="the engine is csim" if chosen is None else f"the emulator is {chosen.words}")
+    return chosen
+
+
+def _piece_size(design: Design, *, trace: bool) -> int:
+    wanted = {*design.model.inputs, *design.model.outputs}
+    values = sum(prod(layer.shape) for layer in design.model.layers if trace or layer.name in wanted)
     return max(FEWEST, min(MOST, PIECE_VALUES // values))
 
 
-def _emulated(planned: _Planned, stream: EventStream, chosen: emulator.Emulator, *, trace: bool) -> _Runner:
-    modes = planned.modes()
+def _runner(opened: _Opened, chosen: emulator.Emulator | None, request: Request, *, trace: bool) -> _Runner:
+    if chosen is None:
+        return _csim(opened, request, trace=trace)
+    modes = opened.modes()
 
     def compute(piece: Sequence[Piece], first: int) -> SimulationResult:
         if isinstance(chosen, NativeEmulator) and all(reads(mode, one) for mode, one in zip(modes, piece, strict=True)):
             found = chosen.run_values(piece, modes, trace=trace)
             if found is None:
-                stream.finite(piece, first)
+                opened.stream.finite(piece, first)
                 raise InternalError(what="kernels refuse events that are finite")
             return found
-        return chosen.run(planned.codes(stream.finite(piece, first)), trace=trace)
+        return chosen.run(opened.codes(piece, first), trace=trace)
 
     return compute
 
 
-def _csim(planned: _Planned, request: Request, *, trace: bool) -> _Runner:
-    code = backend.convert(planned.design, trace=True) if trace else planned.project or backend.convert(planned.design)
-    simulation = CSim(code, planned.design, seconds=request.seconds)
-    return lambda piece, _: simulation.run(planned.codes(piece), trace=trace)
+def _csim(opened: _Opened, request: Request, *, trace: bool) -> _Runner:
+    code = backend.convert(opened.design, trace=True) if trace else opened.project or backend.convert(opened.design)
+    simulation = CSim(code, opened.design, seconds=request.seconds)
+    return lambda piece, first: simulation.run(opened.codes(piece, first), trace=trace)
 
 
 def _writers(job: Job, design: Design, events: int, opened: ExitStack) -> dict[str, ArchiveWriter]:

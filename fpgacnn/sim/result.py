@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+import numpy as np
 
 from fpgacnn.numeric.fixed import Codes
 
@@ -21,6 +23,18 @@ class SimulationResult:
     def events(self) -> int:
         """Number of events."""
         return len(next(iter(self.outputs.values())).array)
+
+
+def joined(parts: Sequence[SimulationResult]) -> SimulationResult:
+    """Answers to consecutive events as one; `parts` is not empty and its answers are of the same nodes."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+
+    def whole(of: Callable[[SimulationResult], Mapping[str, Codes]]) -> dict[str, Codes]:
+        return {name: Codes(array=np.concatenate([of(part)[name].array for part in parts]), format=codes.format) for name, codes in of(first).items()}
+
+    return SimulationResult(engine=first.engine, outputs=whole(lambda part: part.outputs), trace=whole(lambda part: part.trace))
 
 
 class Engine(Protocol):

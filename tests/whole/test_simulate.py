@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import fpgacnn
+from fpgacnn.errors import UnknownNameError
 from fpgacnn.flow.streaming import MOST
 from tests.command import failed, run
 from tests.files import entry, sequential_file
@@ -46,8 +47,18 @@ def test_pieces_and_files_and_threads_give_the_same_answers(folder: Path) -> Non
     node = next(one for one in document["layers"] if one["name"] == "a")
     assert node["saturations"] == int((np.rint(values * 2**14) / 2**14 * 4 >= 15.5).sum())
     assert (node["least"], node["most"]) == (0.0, 3.75)
-    result = fpgacnn.simulate(folder / "m.h5", folder / "x.npz")
-    assert len(next(iter(result.outputs.values())).array) == EVENTS
+
+
+def test_the_function_answers_in_memory_what_the_command_writes(folder: Path) -> None:
+    events(folder)
+    assert run(folder, "simulate", "m.h5", "--input", "x.npz", "--output", "y.npz", "--trace", "t.npz", "-q").returncode == 0
+    result = fpgacnn.simulate(folder / "m.h5", folder / "x.npz", trace=True)
+    assert result.events == EVENTS
+    assert np.array_equal(next(iter(result.outputs.values())).values, np.load(folder / "y.npz")["output_0"])
+    with np.load(folder / "t.npz") as trace:
+        assert {name: np.array_equal(codes.values, trace[name]) for name, codes in result.trace.items()} == dict.fromkeys(trace.files, True)
+    with pytest.raises(UnknownNameError, match="rtl"):
+        fpgacnn.simulate(folder / "m.h5", folder / "x.npz", engine="rtl")
 
 
 @pytest.mark.agree
