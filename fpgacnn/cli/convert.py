@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from fpgacnn.cli import options
+from fpgacnn.cli.config import Config
 from fpgacnn.design import BackendName, IoType, Strategy
 
 
@@ -20,6 +21,7 @@ def convert(
     calibrate: options.Calibrate = None,
     sqnr: options.Sqnr = 40.0,
     weights: options.Weights = None,
+    config: Config = None,  # noqa: ARG001  # its callback sets the flags
     part: options.Part = options.DEFAULT.part,
     clock: options.Clock = options.DEFAULT.clock_ns,
     io: options.Io = IoType.PARALLEL,

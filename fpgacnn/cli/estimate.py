@@ -8,6 +8,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from fpgacnn.cli import options
+from fpgacnn.cli.config import Config
 from fpgacnn.design import BackendName, IoType, Strategy
 
 OwnPart: TypeAlias = Annotated[
@@ -30,6 +31,7 @@ def estimate(
     calibrate: options.Calibrate = None,
     sqnr: options.Sqnr = 40.0,
     weights: options.Weights = None,
+    config: Config = None,  # noqa: ARG001  # its callback sets the flags
     part: OwnPart = None,
     clock: OwnClock = None,
     io: OwnIo = None,

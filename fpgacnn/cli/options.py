@@ -7,6 +7,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from fpgacnn.cli.config import with_file
 from fpgacnn.design import BackendName, IoType, Strategy, Target
 from fpgacnn.errors import UsageError
 from fpgacnn.targets import full_part
@@ -28,7 +29,8 @@ StrategyOption: TypeAlias = Annotated[Strategy, typer.Option("--strategy", help=
 Reuse: TypeAlias = Annotated[int, typer.Option("--reuse", help="How often a multiplier is used for one result.", metavar="N", rich_help_panel=TARGET)]
 Backend: TypeAlias = Annotated[BackendName, typer.Option("--backend", help="Whose tool the project is for.", rich_help_panel=TARGET)]
 Set: TypeAlias = Annotated[
-    list[str] | None, typer.Option("--set", help="LAYER.reuse=N or LAYER.strategy=resource; repeatable.", metavar="LAYER.KEY=VALUE", rich_help_panel=TARGET)
+    list[str] | None,
+    typer.Option("--set", help="LAYER.reuse=N or LAYER.strategy=resource; repeatable.", metavar="LAYER.KEY=VALUE", callback=with_file, rich_help_panel=TARGET),
 ]
 Softmax: TypeAlias = Annotated[
     str, typer.Option("--softmax", help="What becomes of a final softmax: keep, argmax or logits (left out).", metavar="CHOICE", rich_help_panel=TARGET)

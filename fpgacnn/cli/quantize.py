@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from fpgacnn.cli import options
+from fpgacnn.cli.config import Config
 from fpgacnn.design import BackendName, IoType, Strategy
 
 TRAINING = "Training"
@@ -36,6 +37,7 @@ def quantize(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the order of events and everything random.", rich_help_panel=TRAINING)] = 1,
     convert: Annotated[bool, typer.Option("--convert", help="Go on to a proven HLS project.", rich_help_panel=options.TARGET)] = False,  # noqa: FBT002  # typer's way
     project: Annotated[Path | None, typer.Option("--project", help="Its folder; implies --convert.", metavar="DIR", rich_help_panel=options.TARGET)] = None,
+    config: Config = None,  # noqa: ARG001  # its callback sets the flags
     part: options.Part = options.DEFAULT.part,
     clock: options.Clock = options.DEFAULT.clock_ns,
     io: options.Io = IoType.PARALLEL,

@@ -45,7 +45,7 @@ from fpgacnn.errors.synth import (
     SynthesisLeftNothingError,
     SynthesisToolMissingError,
 )
-from fpgacnn.errors.targets import UnknownPartError, UnreadableProjectError
+from fpgacnn.errors.targets import ConfigFileError, UnknownPartError, UnreadableProjectError
 from fpgacnn.errors.tools import (
     CompileFailedError,
     CompilerMissingError,
@@ -79,6 +79,7 @@ __all__ = [
     "CodeInFileError",
     "CompileFailedError",
     "CompilerMissingError",
+    "ConfigFileError",
     "DataChecksumError",
     "DataFolderMissingError",
     "DataPackageMissingError",

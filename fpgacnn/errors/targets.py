@@ -19,3 +19,11 @@ class UnreadableProjectError(FpgacnnError):
     code = "FC121"
     message = "{file}: {why}"
     cure = "give a folder that `fpgacnn convert` or `hls4ml convert` has written, with firmware/parameters.h and firmware/defines.h"
+
+
+class ConfigFileError(FpgacnnError):
+    """The file of `--config` is missing, no TOML, or says what no flag of the target can be."""
+
+    code = "FC122"
+    message = "{file}: {why}"
+    cure = 'write flags as in: clock = 4.0, io = "stream", and [layers.conv1] with reuse = 4; docs/how-to.md has an example'

@@ -627,3 +627,48 @@ for text in ("fixed", "ufixed<0,0>", "fixed<999,1>", "fixed<8,3", "fixed<8,3>; r
     case(f"words: an input type: {text[:20]!r}", words("--input-type", text), "FC032")
 for text in ("0", "-3", "99", "x", "8,", "8,9,1", "1e9"):
     case(f"words: bits: {text!r}", words("--bits", text), "FC002", "FC030", "FC031")
+
+# --- files of flags ------------------------------------------------------------------------------------------------
+
+FLAGS: dict[str, bytes] = {
+    "no toml": b"clock = ",
+    "no text": b"\xff\xfe\x00",
+    "json": b'{"clock": 5}',
+    "an unknown key": b"cloc = 5",
+    "a flag that is no target": b'output = "/etc"',
+    "a key that is a command": b'"; system(\\"id\\"); //" = 1',
+    "a clock in words": b'clock = "fast"',
+    "a yes for a number": b"reuse = true",
+    "half a reuse factor": b"reuse = 1.5",
+    "an unknown choice": b'io = "both"',
+    "a table for a text": b"part = {a = 1}",
+    "a date": b"bits = 2026-01-01",
+    "layers that are a number": b"layers = 3",
+    "a layer that is a number": b"[layers]\nconv = 3",
+    "an unknown key of a layer": b'[layers.conv]\npart = "x"',
+    "an unknown strategy of a layer": b'[layers.conv]\nstrategy = "magic"',
+    "deep": b"a = " + b"[" * 100_000,
+    "deep tables": b"[" + b"a." * 5_000 + b"a]\nb = 1",
+    "large": b"# " + b"x" * (1 << 21),
+    "twice": b"clock = 5\nclock = 6",
+}
+
+
+def flags(content: bytes) -> Callable[[Path], list[str]]:
+    def make(folder: Path) -> list[str]:
+        (folder / "flags.toml").write_bytes(content)
+        return words("--config", "flags.toml")(folder)
+
+    return make
+
+
+for word, content in FLAGS.items():
+    case(f"flags: {word}", flags(content), "FC122")
+for word, name in NAMES.items():
+    if name:
+        layer = json.dumps(name, ensure_ascii=True)
+        case(f"flags: a layer: {word}", flags(f"[layers.{layer}]\nreuse = 2".encode()), "FC002", "FC040", "FC122")
+case("flags: none", words("--config", "nothing.toml"), "FC122")
+case("flags: a folder", words("--config", "."), "FC122")
+case("flags: a device", words("--config", "/dev/zero"), "FC122")
+case("flags: a clock of nothing", flags(b"clock = nan"), "FC002")

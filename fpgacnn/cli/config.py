@@ -1,0 +1,102 @@
+"""`--config FILE.toml`: a file that gives target flags; flags on the command line win."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+import typer
+
+from fpgacnn.design import BackendName, IoType, Strategy
+from fpgacnn.errors import ConfigFileError
+
+KEYS: dict[str, type] = {
+    "part": str,
+    "clock": float,
+    "io": IoType,
+    "strategy": Strategy,
+    "reuse": int,
+    "backend": BackendName,
+    "softmax": str,
+    "input-type": str,
+    "bits": str,
+    "sqnr": float,
+}
+LAYERS, LAYER_KEYS = "layers", ("reuse", "strategy")
+MAX_BYTES = 1 << 20
+_LAYERS_OF_FILE = "fpgacnn.layers"
+
+
+def _apply(context: typer.Context, file: Path | None) -> Path | None:
+    """Make what the file says the defaults of the flags that are read after this one.
+
+    Raises ConfigFileError.
+    """
+    if file is None:
+        return None
+    found = _read(file)
+    context.meta[_LAYERS_OF_FILE] = list(_layers(file, found.pop(LAYERS, {})))
+    for key in found:
+        if key not in KEYS:
+            raise ConfigFileError(file=file, why=f"{key!r} is none of {', '.join((*KEYS, LAYERS))}")
+    said = {key.replace("-", "_"): _text(file, key, KEYS[key], value) for key, value in found.items()}
+    context.default_map = {**(context.default_map or {}), **said}
+    return file
+
+
+def with_file(context: typer.Context, settings: list[str] | None) -> list[str]:
+    """The settings of single layers, those of the file first."""
+    return [*context.meta.get(_LAYERS_OF_FILE, []), *(settings or [])]
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        if not file.is_file():
+            raise ConfigFileError(file=file, why="no such file")
+        with file.open("rb") as opened:
+            content = opened.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise ConfigFileError(file=file, why=f"larger than {MAX_BYTES:,} bytes")
+        return tomllib.loads(content.decode("utf-8"))
+    except OSError as error:
+        raise ConfigFileError(file=file, why=error.strerror or str(error)) from error
+    except (ValueError, RecursionError) as error:  # no UTF-8, no TOML, or nested without end
+        raise ConfigFileError(file=file, why=f"no TOML: {error}") from error
+
+
+def _layers(file: Path, tables: object) -> Iterator[str]:
+    """`--set` for every entry of [layers.NAME]."""
+    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+        raise ConfigFileError(file=file, why=f"{LAYERS!r} must hold a table for each layer, as [{LAYERS}.conv1]")
+    for name, table in tables.items():
+        for key, value in table.items():
+            if key not in LAYER_KEYS:
+                raise ConfigFileError(file=file, why=f"{key!r} of layer {name!r} is none of {', '.join(LAYER_KEYS)}")
+            yield f"{name}.{key}={_text(file, f'{key!r} of layer {name!r}', KEYS[key], value)}"
+
+
+def _text(file: Path, key: str, kind: type, value: object) -> str:
+    """A value as it would stand on the command line.
+
+    Raises ConfigFileError.
+    """
+    if issubclass(kind, StrEnum):
+        fits, what = value in set(kind), " or ".join(f'"{one}"' for one in kind)
+    elif kind is str:
+        fits, what = isinstance(value, str | int), "a text"
+    else:
+        fits, what = isinstance(value, int if kind is int else int | float), "a whole number" if kind is int else "a number"
+    if not fits or isinstance(value, bool):
+        raise ConfigFileError(file=file, why=f"{key} must be {what}")
+    return str(value)
+
+
+Config: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", help="Target flags from a TOML file; flags given here win.", metavar="FILE.toml", callback=_apply, is_eager=True, rich_help_panel="Target"
+    ),
+]
