@@ -86,7 +86,7 @@ class UnknownNameError(FpgacnnError):
 
 
 class NoReferenceError(FpgacnnError):
-    """`--reference keras` asks Keras 2 and QKeras, which know neither ONNX nor HGQ2."""
+    """`--reference keras` asks Keras 2 and QKeras, which know neither ONNX nor HGQ."""
 
     code = "FC200"
     message = "{file}: --reference keras cannot ask about a network of {framework}"

@@ -20,6 +20,7 @@ from fpgacnn.flow.quality import qualities
 from fpgacnn.flow.record import InputRecord, ModelRecord, ProjectRecord, Quality, RunRecord, TargetRecord
 from fpgacnn.flow.request import Request
 from fpgacnn.flow.watch import Stopwatch
+from fpgacnn.frontends.keras import hgq1
 from fpgacnn.hls import backend
 from fpgacnn.ir.source import Activate, FloatArray, Softmax, SourceModel
 from fpgacnn.numeric.fixed import Codes
@@ -63,9 +64,9 @@ def outputs_of(network: SourceModel, answers: Mapping[str, FloatArray], softmax:
 
 def refuse_without_reference(network: SourceModel, file: Path) -> None:
     """Raise NoReferenceError for networks that Keras 2 and QKeras cannot load."""
-    hgq = any(layer.kind.startswith("hgq>") for layer in network.layers)
+    hgq = any(layer.kind.startswith("hgq>") or layer.kind in hgq1.PARSERS for layer in network.layers)
     if hgq or network.framework.startswith("ONNX"):
-        raise NoReferenceError(file=file, framework="HGQ2" if hgq else network.framework)
+        raise NoReferenceError(file=file, framework="HGQ" if hgq else network.framework)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,7 +37,7 @@ def quantizer_text(quantizer: src.Quantizer | None) -> str:
             return f"quantized_sigmoid({quantizer.bits}{',real' if quantizer.real else ''})"
         case src.Uniform():
             scale = f"{quantizer.scale.flat[0]:g}" if quantizer.scale.size == 1 else "per channel"
-            ends = f"{quantizer.low.min():g}..{quantizer.high.max():g}"
+            ends = f"{quantizer.low.min():g}..{quantizer.high.max():g}" if quantizer.is_limited else "unlimited"
             return f"quantized({ends}{' wrapping' if quantizer.wraps else ''}, scale {scale}, {quantizer.rounding})"
         case _:
             assert_never(quantizer)

@@ -1,4 +1,4 @@
-"""Networks that the real HGQ2 made and answered (`make.py`): our reference and the hardware are equal to it."""
+"""Networks that the real HGQ2 and HGQ made and answered (`make.py`, `make1.py`): our reference and the hardware are equal to it."""
 
 from __future__ import annotations
 
@@ -18,19 +18,25 @@ from fpgacnn.sim.framework import evaluate
 
 HERE = Path(__file__).parent
 ARCHIVE = HERE / "networks.zip"
-ROUNDED = {"average_of_six", "table"}
+FIRST = HERE / "networks1.zip"
+ROUNDED = {"average_of_six", "table", "table1"}
 """Networks with something that no fixed point holds: a third, a tanh."""
 
-with zipfile.ZipFile(ARCHIVE) as opened:
-    NAMES = sorted(opened.namelist())
+
+def _names() -> list[tuple[Path, str]]:
+    found = []
+    for path in (ARCHIVE, FIRST):
+        with zipfile.ZipFile(path) as opened:
+            found += [(path, name) for name in sorted(opened.namelist())]
+    return found
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_network_answers_as_hgq(tmp_path: Path, name: str) -> None:
-    with zipfile.ZipFile(ARCHIVE) as archive:
-        path = Path(archive.extract(name, tmp_path))
+@pytest.mark.parametrize(("archive", "name"), _names(), ids=lambda one: one if isinstance(one, str) else one.stem)
+def test_a_network_answers_as_hgq(tmp_path: Path, archive: Path, name: str) -> None:
+    with zipfile.ZipFile(archive) as opened:
+        path = Path(opened.extract(name, tmp_path))
     stem, loose = name.rsplit(".", 1)[0], name.rsplit(".", 1)[0] in ROUNDED
-    stored = np.load(HERE / "answers.npz")
+    stored = np.load(HERE / archive.name.replace("networks", "answers").replace("zip", "npz"))
     x, wanted = stored[f"{stem}/x"], stored[f"{stem}/y"].astype(np.float64)
     source, form = frontends.load(path), parse_format("fixed<10,6>")
     reference = evaluate(source, [x], quantized=True)[source.outputs[0]]

@@ -20,14 +20,14 @@ from fpgacnn.ir import source as src
 from fpgacnn.ir.source import SourceLayer, SourceModel
 from fpgacnn.numeric.fixed import parse_format
 from fpgacnn.quantization import quantize
-from tests.hgq.test_networks import ARCHIVE
+from tests.hgq.test_networks import ARCHIVE, FIRST
 
 Layers = list[dict[str, Any]]
 
 
 def edited(folder: Path, name: str, layers: Callable[[Layers], object] | None = None, weights: Callable[[h5py.File], object] | None = None) -> FpgacnnError:
     """The refusal of a good network after a change."""
-    with zipfile.ZipFile(ARCHIVE) as archive, zipfile.ZipFile(io.BytesIO(archive.read(name))) as inner:
+    with zipfile.ZipFile(FIRST if "1" in name else ARCHIVE) as archive, zipfile.ZipFile(io.BytesIO(archive.read(name))) as inner:
         members = {one: inner.read(one) for one in inner.namelist()}
     if layers is not None:
         config = json.loads(members["config.json"])
@@ -70,6 +70,10 @@ OPTIONS: dict[str, tuple[str, Callable[[Layers], object], str, str]] = {
         "end the network with its logits",
     ),
     "attention": ("dense.keras", lambda layers: layers[1].update(class_name="QLinformerAttention"), "FC020", "is a hgq>QLinformerAttention"),
+    "no options of the first HGQ": ("dense1.keras", option("paq_conf", None), "FC022", "paq_conf of HGQ: it is no dictionary"),
+    "a clip of one end": ("dense1.keras", option("paq_conf", {"bw_clip": [3]}), "FC022", "bw_clip=[3] is not a pair"),
+    "mirrored overflow of the first HGQ": ("dense1_proxy.keras", option("SAT", "WRAP_SM"), "FC022", "SAT='WRAP_SM'"),
+    "a table of the first HGQ": ("dense1_proxy.keras", lambda layers: layers[1].update(class_name="UnaryLUT"), "FC020", "unary_lut_max_table_size"),
     "too few quantizers": ("add.keras", option("iq_confs", [], layer=3), "FC015", "0 quantizers for 2 inputs"),
 }
 
@@ -98,8 +102,11 @@ def gone(place: str) -> Callable[[h5py.File], None]:
 
 
 WIDTHS = "layers/q_dense/iq/quantizer/vars/0"
+FIRST_WIDTHS = "layers/h_dense/vars/3"
 
 ARRAYS: dict[str, tuple[Callable[[h5py.File], object], str, str]] = {
+    "no widths of the first HGQ": (gone(FIRST_WIDTHS), "FC016", "its activation_bw is not in the file"),
+    "a thousand bits of the first HGQ": (array(FIRST_WIDTHS, lambda old: old + 1000), "FC017", "beyond 64 bits"),
     "widths missing": (gone(WIDTHS), "FC016", "f of its quantizer iq is not in the file"),
     "widths of another shape": (array(WIDTHS, lambda old: old[:, :3]), "FC016", "f of its quantizer iq has shape (1, 3), data have (7,)"),
     "widths that are not numbers": (array(WIDTHS, lambda old: old * np.nan), "FC017", "7 of 7 values of iq/f"),
@@ -111,7 +118,7 @@ ARRAYS: dict[str, tuple[Callable[[h5py.File], object], str, str]] = {
 @pytest.mark.parametrize("name", ARRAYS)
 def test_damaged_widths_are_refused(tmp_path: Path, name: str) -> None:
     change, code, words = ARRAYS[name]
-    error = edited(tmp_path, "dense.keras", weights=change)
+    error = edited(tmp_path, "dense1.keras" if "first" in name else "dense.keras", weights=change)
     assert (error.code, words in str(error)) == (code, True), str(error)
 
 

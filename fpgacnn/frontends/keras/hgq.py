@@ -26,6 +26,7 @@ EPSILON = np.float32(1e-7)
 
 MAX_WIDTH = 64
 _WEIGHTS = ("weight", "bias")
+OVERFLOWS = frozenset({"WRAP", "SAT", "SAT_SYM"})
 
 
 class _Widths:
@@ -51,17 +52,7 @@ class _Widths:
 
     def array(self, name: str) -> FloatArray:
         """A trained array without the axis of events, checked."""
-        stored = self.context.arrays.get(f"{self.key}/{name}")
-        file, layer = self.context.settings.file, self.context.name
-        if stored is None:
-            raise WeightsError(file=file, layer=layer, why=f"{name} of its quantizer {self.key} is not in the file")
-        values = stored[0] if stored.ndim == len(self.shape) + 1 and stored.shape[:1] == (1,) else stored
-        if values.ndim != len(self.shape) or any(one not in (1, size) for one, size in zip(values.shape, self.shape, strict=True)):
-            raise WeightsError(file=file, layer=layer, why=f"{name} of its quantizer {self.key} has shape {stored.shape}, data have {self.shape}")
-        bad = int((~(np.abs(values) <= MAX_WIDTH)).sum())
-        if bad:
-            raise NonFiniteWeightsError(file=file, layer=layer, weight=f"{self.key}/{name} (or beyond {MAX_WIDTH} bits)", count=bad, total=values.size)
-        return values
+        return trained_widths(self.context, f"{self.key}/{name}", f"{name} of its quantizer {self.key}", self.shape)
 
     @property
     def is_free(self) -> bool:
@@ -93,19 +84,48 @@ class _Widths:
         return self._limited(negative, integer, fraction, float(np.float32(1.0 if scaler is None else scaler)))
 
     def _limited(self, negative: FloatArray, integer: FloatArray, fraction: FloatArray, scaler: float) -> src.Uniform:
-        negative, integer, fraction = np.broadcast_arrays(negative, integer, fraction)
         overflow = self.word("overflow_mode")
-        if overflow not in {"WRAP", "SAT", "SAT_SYM"} or not set(np.unique(negative)) <= {0.0, 1.0}:
+        if overflow not in OVERFLOWS or not set(np.unique(negative)) <= {0.0, 1.0}:
             raise self.refuse(f"overflow_mode {overflow} is not supported")
         if overflow == "WRAP" and self.is_free:
-            limit = np.full(fraction.shape, src.UNLIMITED)
-            return src.Uniform(scale=scaler * np.exp2(-fraction), low=-limit, high=limit, rounding=self.rounding)
-        alive = negative + integer + fraction > 0
-        span = np.where(alive, np.exp2(np.maximum(integer + fraction, 0.0)), 1.0)
-        low = np.where(alive, -negative * (span - (overflow == "SAT_SYM")), 0.0)
-        coarsest = float(np.exp2(-fraction[alive]).max()) if alive.any() else 1.0
-        scale = scaler * np.where(alive, np.exp2(-fraction), coarsest)
-        return src.Uniform(scale=scale, low=low, high=span - 1.0, rounding=self.rounding, wraps=overflow == "WRAP" and bool(alive.any()))
+            return unlimited(fraction, self.rounding, scaler)
+        return fixed_point(negative, integer, fraction, overflow=overflow, rounding=self.rounding, scaler=scaler)
+
+
+def trained_widths(context: Context, key: str, what: str, shape: Shape) -> FloatArray:
+    """Trained widths of a tensor of `shape`, without the axis of events, checked; `what` they are, in an error.
+
+    Raises WeightsError, NonFiniteWeightsError.
+    """
+    stored = context.arrays.get(key)
+    file, layer = context.settings.file, context.name
+    if stored is None:
+        raise WeightsError(file=file, layer=layer, why=f"{what} is not in the file")
+    values = stored.reshape((1,) * len(shape)) if stored.size == 1 else stored
+    values = values[0] if values.ndim == len(shape) + 1 and values.shape[:1] == (1,) else values
+    if values.ndim != len(shape) or any(one not in (1, size) for one, size in zip(values.shape, shape, strict=True)):
+        raise WeightsError(file=file, layer=layer, why=f"{what} has shape {stored.shape}, data have {shape}")
+    bad = int((~(np.abs(values) <= MAX_WIDTH)).sum())
+    if bad:
+        raise NonFiniteWeightsError(file=file, layer=layer, weight=f"{key} (or beyond {MAX_WIDTH} bits)", count=bad, total=values.size)
+    return values
+
+
+def unlimited(fraction: FloatArray, rounding: Rounding, scaler: float = 1.0) -> src.Uniform:
+    """Rounding to so many bits right of the point, of values that need no limit."""
+    limit = np.full(fraction.shape, src.UNLIMITED)
+    return src.Uniform(scale=scaler * np.exp2(-fraction), low=-limit, high=limit, rounding=rounding)
+
+
+def fixed_point(negative: FloatArray, integer: FloatArray, fraction: FloatArray, *, overflow: str, rounding: Rounding, scaler: float = 1.0) -> src.Uniform:
+    """A sign bit, so many bits left of the point and so many right of it; without any bit the value is 0."""
+    negative, integer, fraction = np.broadcast_arrays(negative, integer, fraction)
+    alive = negative + integer + fraction > 0
+    span = np.where(alive, np.exp2(np.maximum(integer + fraction, 0.0)), 1.0)
+    low = np.where(alive, -negative * (span - (overflow == "SAT_SYM")), 0.0)
+    coarsest = float(np.exp2(-fraction[alive]).max()) if alive.any() else 1.0
+    scale = scaler * np.where(alive, np.exp2(-fraction), coarsest)
+    return src.Uniform(scale=scale, low=low, high=span - 1.0, rounding=rounding, wraps=overflow == "WRAP" and bool(alive.any()))
 
 
 def _cast(context: Context, key: str, option: Json, shape: Shape, number: int | None = None) -> list[Step]:
@@ -115,8 +135,12 @@ def _cast(context: Context, key: str, option: Json, shape: Shape, number: int | 
 
 
 def _weight(context: Context, key: str, values: FloatArray) -> src.Weight:
+    """Quantized weights."""
+    return as_float32_rounds(values, _Widths(context, key, context.settings.get(f"{key}_conf"), values.shape).quantizer())
+
+
+def as_float32_rounds(values: FloatArray, quantizer: src.Uniform | None) -> src.Weight:
     """Quantized weights; those that float32 rounds another way than exact arithmetic are stored as it rounds them."""
-    quantizer = _Widths(context, key, context.settings.get(f"{key}_conf"), values.shape).quantizer()
     if quantizer is None or quantizer.rounding is not Rounding.RND:
         return src.Weight(values=values, quantizer=quantizer)
     scaled = values.astype(np.float32) / quantizer.scale.astype(np.float32)
@@ -143,9 +167,14 @@ def _requantized(context: Context, steps: list[Step]) -> list[Step]:
     """The first step's weights with the layer's own quantizers."""
     first = steps[0].operation
     assert isinstance(first, src.Convolution | src.Dense)
-    stored = context.weight("kernel", context.arrays["kernel"].shape)
-    kernel = _weight(context, "kq", stored.values)
-    bias = None if first.bias is None else _weight(context, "bq", first.bias.values)
+    kernel = _weight(context, "kq", context.weight("kernel", context.arrays["kernel"].shape).values)
+    return with_weights(steps, kernel, None if first.bias is None else _weight(context, "bq", first.bias.values))
+
+
+def with_weights(steps: list[Step], kernel: src.Weight, bias: src.Weight | None) -> list[Step]:
+    """A layer's steps with other weights in the first; `kernel` as stored, without axes of length 1."""
+    first = steps[0].operation
+    assert isinstance(first, src.Convolution | src.Dense)
     wide = {name: value.reshape(*(1,) * (4 - value.ndim), *value.shape) for name, value in _arrays(kernel).items()} if first.kernel.values.ndim == 4 else {}
     changed = replace(first, kernel=_with(kernel, wide) if wide else kernel, bias=bias)
     return [replace(steps[0], operation=changed), *steps[1:]]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from fpgacnn.errors import UnsupportedLayerError, printable
-from fpgacnn.frontends.keras import activations, hgq, linear, shaping
+from fpgacnn.frontends.keras import activations, hgq, hgq1, linear, shaping
 from fpgacnn.frontends.keras.context import Context, Parser, Step
 from fpgacnn.frontends.keras.graph import short_name
 from fpgacnn.frontends.keras.settings import Settings
@@ -31,6 +31,7 @@ NO_OPERATION = frozenset(
         "GaussianNoise",
         "ActivityRegularization",
         "Identity",
+        *hgq1.NO_OPERATION,
         *(f"Random{what}" for what in ("Brightness", "Contrast", "Flip", "Height", "Rotation", "Translation", "Width", "Zoom")),
     }
 )
@@ -43,6 +44,7 @@ HINTS: Mapping[str, str] = {
     "GRU": ": recurrent layers are not CNNs",
     "LayerNormalization": ": it divides by a standard deviation of the data; use BatchNormalization",
     **hgq.HINTS,
+    **hgq1.HINTS,
 }
 """Words for refused classes that people meet often."""
 
@@ -106,4 +108,5 @@ PARSERS: Mapping[str, Parser] = {
     "Dot": shaping.dot,
     "Concatenate": shaping.concatenate,
     **hgq.PARSERS,
+    **hgq1.PARSERS,
 }

@@ -22,6 +22,8 @@ MAX_INPUTS = 16
 """Inputs of a merge of HGQ2."""
 
 _ROOTS = ("layers", "_layer_checkpoint_dependencies")
+_WEIGHTED = tuple(f"H{kind}{end}" for kind in ("Dense", "Conv1D", "Conv2D") for end in ("", "BatchNorm"))
+_OF_HGQ1 = frozenset({"HQuantize", "HActivation", "HAdd", "FixedPointQuantizer", *_WEIGHTED})
 _STATISTICS = ("gamma", "beta", "moving_mean", "moving_variance")
 
 
@@ -112,6 +114,8 @@ def _wrapped(use: Use) -> Use | None:
 def _names(use: Use) -> tuple[str, ...]:
     """The arrays that a class makes, in its order."""
     kind = use.kind
+    if kind in _OF_HGQ1:
+        return _names_of_hgq1(use)
     if kind in {"BatchNormalization", "SyncBatchNormalization", "QBatchNormalization"}:
         return _present(use, _STATISTICS)
     if "Separable" in kind:
@@ -155,6 +159,24 @@ def _names_of_hgq(use: Use) -> tuple[str, ...]:
             return ("kernel", "bias", *("bn_gamma" for _ in scaled), *counted, "moving_mean", "moving_variance")
         case _:
             return _present(use, ("kernel", "bias"))
+
+
+def _names_of_hgq1(use: Use) -> tuple[str, ...]:
+    """Trained arrays, then two numbers about resources, widths that were not trained, and statistics."""
+    if use.kind == "FixedPointQuantizer":
+        return ("keep_negative", "bits", "integers")
+    settings, weighted = use.settings, use.kind in _WEIGHTED
+    widths = {"kernel_bw": "kq_conf", "activation_bw": "paq_conf"} if weighted else {"activation_bw": "paq_conf"}
+    options = {name: settings.get(key) for name, key in widths.items()}
+    trained = [name for name, option in options.items() if not isinstance(option, dict) or option.get("trainable", True)]
+    kept = [name for name in options if name not in trained]
+    normalized = use.kind.endswith("BatchNorm")
+    centred, scaled = (normalized and settings.flag(option, default=True) for option in ("center", "scale"))
+    centred = centred and settings.flag("use_bias", default=True)
+    first = _present(use, ("kernel", "bias")) if weighted else ()
+    lines = (*(("bn_beta",) if centred else ()), *(("bn_gamma",) if scaled else ()))
+    statistics = ("moving_mean", "moving_variance") if normalized else ()  # a scalar where it is left out
+    return (*first, *trained, *lines, "beta", *kept, "bops", *statistics)
 
 
 def _present(use: Use, names: tuple[str, ...]) -> tuple[str, ...]:
