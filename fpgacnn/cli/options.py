@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -77,7 +78,7 @@ def parse_settings(settings: list[str] | None) -> tuple[dict[str, int], dict[str
     for setting in settings or []:
         layer, key, value = _split(setting)
         match key:
-            case "reuse" if value.isdigit():
+            case "reuse" if re.fullmatch(r"[0-9]{1,9}", value):
                 reuse_of[layer] = int(value)
             case "strategy" if value in set(Strategy):
                 strategy_of[layer] = Strategy(value)

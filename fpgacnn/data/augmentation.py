@@ -30,7 +30,10 @@ class Augmentation:
     largest: float = 255 / 256
 
 
-_PART = re.compile(r"(?:shift=(?P<rows>\d+)x(?P<columns>\d+)|degrees=(?P<degrees>\d+(?:\.\d+)?)|noise=(?P<noise>\d+(?:\.\d+)?)|flip=(?P<flip>lr|ud|both))")
+_NUMBER = r"[0-9]{1,6}(?:\.[0-9]{1,9})?"
+_PART = re.compile(
+    rf"(?:shift=(?P<rows>[0-9]{{1,6}})x(?P<columns>[0-9]{{1,6}})|degrees=(?P<degrees>{_NUMBER})|noise=(?P<noise>{_NUMBER})|flip=(?P<flip>lr|ud|both))"
+)
 
 
 def parse_augmentation(text: str, like: FloatArray, step: float) -> Augmentation:
@@ -44,7 +47,10 @@ def parse_augmentation(text: str, like: FloatArray, step: float) -> Augmentation
         if found is None:
             raise UsageError(what=f"--augment {part}: expected shift=ROWSxCOLUMNS, degrees=N, flip=lr, flip=ud, flip=both or noise=N")
         if found["rows"]:
-            how = replace(how, shift=(int(found["rows"]), int(found["columns"])))
+            rows, columns = int(found["rows"]), int(found["columns"])
+            if rows >= like.shape[1] or columns >= like.shape[2]:
+                raise UsageError(what=f"--augment {part}: nothing is left of images of {like.shape[1]}x{like.shape[2]}")
+            how = replace(how, shift=(rows, columns))
         if found["degrees"]:
             how = replace(how, degrees=float(found["degrees"]))
         if found["noise"]:

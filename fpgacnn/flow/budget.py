@@ -63,7 +63,7 @@ class QualityDrop:
 
 Budget = EbopsLimit | LutLimit | QualityDrop
 
-_BUDGET = re.compile(r"(?P<what>ebops|lut|accuracy-drop)=(?P<number>\d+(?:\.\d+)?)(?P<percent>%?)")
+_BUDGET = re.compile(r"(?P<what>ebops|lut|accuracy-drop)=(?P<number>[0-9]{1,15}(?:\.[0-9]{1,9})?)(?P<percent>%?)")
 
 
 def parse_budget(text: str) -> Budget:

@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 
 from tests.files import entry, functional, input_layer, linear, quantized_bits, sequential, tiny_layers, tiny_model, write_h5
-from tests.hostile import protobuf
+from tests.hostile import graphs, protobuf
 
 HUGE = 1 << 40
 NAMES = {
@@ -433,27 +433,27 @@ case("json: 70 million characters", beside(weights(), "{" + " " * 70_000_000 + "
 
 def onnx(change: Callable[[list[Any]], object]) -> Callable[[Path], list[str]]:
     """A good ONNX file, given the widths that a float network needs, after a change of its graph."""
-    whole = protobuf.model()
+    whole = graphs.model()
     change(whole[1][1])
     return lambda folder: [*written("m.onnx", protobuf.encoded(whole))(folder), "--bits", "8,4"]
 
 
 def named(name: str) -> Callable[[Path], list[str]]:
     """An operator of a stranger, with a stranger's name."""
-    return onnx(lambda graph: graph.__setitem__(1, [1, protobuf.node("Evil", ["c"], name)]))
+    return onnx(lambda graph: graph.__setitem__(1, [1, graphs.node("Evil", ["c"], name)]))
 
 
 ONNX: dict[str, Callable[[Path], list[str]]] = {
     "data from outside": onnx(lambda graph: graph.__setitem__(6, [5, [[1, 2], [2, 1], [8, "k"], [13, [[1, "location"], [2, "../../etc/passwd"]]], [14, 1]]])),
     "2^40 weights": onnx(lambda graph: graph.__setitem__(6, [5, [[1, HUGE], [1, HUGE], [2, 1], [8, "k"], [9, "x"]]])),
-    "2^40 pixels": onnx(lambda graph: graph.__setitem__(10, [11, protobuf.port("x", 1, 1, HUGE, HUGE)])),
-    "a negative axis": onnx(lambda graph: graph.__setitem__(10, [11, protobuf.port("x", 1, -4, 4, 4)])),
-    "a node that reads itself": onnx(lambda graph: graph.__setitem__(1, [1, protobuf.node("Relu", ["r"], "r")])),
+    "2^40 pixels": onnx(lambda graph: graph.__setitem__(10, [11, graphs.port("x", 1, 1, HUGE, HUGE)])),
+    "a negative axis": onnx(lambda graph: graph.__setitem__(10, [11, graphs.port("x", 1, -4, 4, 4)])),
+    "a node that reads itself": onnx(lambda graph: graph.__setitem__(1, [1, graphs.node("Relu", ["r"], "r")])),
     "no weights": onnx(lambda graph: graph.pop(6)),
     "no output": onnx(lambda graph: graph.pop(11)),
     "no nodes": onnx(lambda graph: graph.__delitem__(slice(0, 5))),
-    "a function of the file": onnx(lambda graph: graph.__setitem__(1, [1, protobuf.node("PyOp", ["c"], "r")])),
-    "strides of nothing": onnx(lambda graph: graph[0][1][-1].__setitem__(1, protobuf.integers("strides", 0, 0))),
+    "a function of the file": onnx(lambda graph: graph.__setitem__(1, [1, graphs.node("PyOp", ["c"], "r")])),
+    "strides of nothing": onnx(lambda graph: graph[0][1][-1].__setitem__(1, graphs.integers("strides", 0, 0))),
 }
 for word, make in ONNX.items():
     case(f"onnx: {word}", make, "FC011", "FC012", "FC013", "FC014", "FC015", "FC016", "FC020", "FC021", "FC024", "FC025")
@@ -461,7 +461,7 @@ for word, name in NAMES.items():
     if name:
         case(f"onnx: a node named by a stranger: {word}", named(name), "FC012", "FC015", "FC020", "FC024")
 for number in range(1, 9):
-    content = protobuf.encoded(protobuf.model())
+    content = protobuf.encoded(graphs.model())
     case(f"onnx: {number} of 9 parts", written("m.onnx", content[: len(content) * number // 9]), "FC011", "FC012", "FC024")
 
 # --- events --------------------------------------------------------------------------------------------------------
@@ -524,9 +524,9 @@ def project(change: Callable[[Path], object], command: list[str]) -> Callable[[P
     """A good project folder, without hls4ml's files, after a change."""
 
     def make(folder: Path) -> list[str]:
-        from tests.hostile.targets import project_files
+        from tests.hostile.targets import small_project
 
-        for name, content in project_files(0).items():
+        for name, content in small_project(0)[0].items():
             (folder / "p" / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / "p" / name).write_bytes(content)
         np.save(folder / "x.npy", GOOD)

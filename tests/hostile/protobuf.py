@@ -1,12 +1,11 @@
-"""A small ONNX file as a tree of [field, value], so that it can be damaged by structure and written without onnx."""
+"""Protocol buffers as trees of [field, value] and back, so that they can be damaged by structure and written without onnx.
+
+A value is an integer, a text, a text "hex:..." of bytes, {"fixed": "..."} of four or eight bytes, or a message again.
+"""
 
 from __future__ import annotations
 
 from typing import Any
-
-import numpy as np
-
-from tests import files
 
 
 def varint(number: int) -> bytes:
@@ -29,6 +28,10 @@ def encoded(message: Any) -> bytes:
         if isinstance(value, int):
             found += varint(field << 3) + varint(value)
             continue
+        if isinstance(value, dict) and isinstance(value.get("fixed"), str):
+            content = _bytes(f"hex:{value['fixed']}")
+            found += varint(field << 3 | (5 if len(content) == 4 else 1)) + content
+            continue
         content = _bytes(value)
         found += varint(field << 3 | 2) + varint(len(content)) + content
     return bytes(found)
@@ -43,42 +46,47 @@ def _bytes(value: Any) -> bytes:
     return encoded(value) if isinstance(value, list) else repr(value).encode()
 
 
-def raw(array: np.ndarray) -> str:
-    return "hex:" + np.ascontiguousarray(array).tobytes().hex()
+MAX_DEPTH = 12
+FIXED = {1: 8, 5: 4}
+"""Bytes of the kinds of fields that have no length."""
 
 
-def tensor(name: str, array: np.ndarray) -> list[Any]:
-    kind = 7 if array.dtype == np.int64 else 1
-    return [*([1, size] for size in array.shape), [2, kind], [8, name], [9, raw(array if kind == 7 else array.astype("<f4"))]]
+def decoded(content: bytes, depth: int = 0) -> list[Any] | None:
+    """The tree of a message, which gives the same bytes again; None where there is none."""
+    found: list[Any] = []
+    place = 0
+    while place < len(content):
+        key, place = _number(content, place)
+        field, kind = key >> 3, key & 7
+        value, place = (FIXED.get(kind, -1), place) if kind not in (0, 2) else _number(content, place)
+        size = 0 if kind == 0 else value
+        if place < 0 or size < 0 or place + size > len(content):
+            return None
+        if kind == 0:
+            found.append([field, value])
+            continue
+        part = content[place : place + size]
+        place += size
+        found.append([field, _meant(part, depth) if kind == 2 else {"fixed": part.hex()}])
+    return found if place == len(content) and encoded(found) == content else None
 
 
-def node(kind: str, inputs: list[str], output: str, *attributes: list[Any]) -> list[Any]:
-    return [*([1, name] for name in inputs), [2, output], [3, output], [4, kind], *([5, one] for one in attributes)]
+def _number(content: bytes, place: int) -> tuple[int, int]:
+    """A number and the place behind it; -1 where it does not end."""
+    value = 0
+    for shift in range(0, 70, 7):
+        if not 0 <= place < len(content):
+            return 0, -1
+        value |= (content[place] & 0x7F) << shift
+        place += 1
+        if content[place - 1] < 0x80:
+            return value, place
+    return 0, -1
 
 
-def integers(name: str, *values: int) -> list[Any]:
-    return [[1, name], *([8, value] for value in values), [20, 7]]
-
-
-def port(name: str, *shape: int) -> list[Any]:
-    return [[1, name], [2, [[1, [[1, 1], [2, [[1, [[1, size]]] for size in shape]]]]]]]
-
-
-def model() -> list[Any]:
-    """Convolution, ReLU, pooling, flattening, dense layer."""
-    kernel, dense = files.values(2, 1, 3, 3), files.values(3, 2)
-    graph = [
-        [1, node("Conv", ["x", "k", "b"], "c", integers("kernel_shape", 3, 3), integers("pads", 1, 1, 1, 1), integers("strides", 2, 2))],
-        [1, node("Relu", ["c"], "r")],
-        [1, node("MaxPool", ["r"], "p", integers("kernel_shape", 2, 2), integers("strides", 2, 2))],
-        [1, node("Flatten", ["p"], "f")],
-        [1, node("Gemm", ["f", "w", "d"], "y", [[1, "transB"], [3, 1], [20, 2]])],
-        [2, "g"],
-        [5, tensor("k", kernel)],
-        [5, tensor("b", files.values(2))],
-        [5, tensor("w", dense)],
-        [5, tensor("d", files.values(3))],
-        [11, port("x", 1, 1, 4, 4)],
-        [12, port("y", 1, 3)],
-    ]
-    return [[1, 8], [7, graph], [8, [[1, ""], [2, 17]]]]
+def _meant(part: bytes, depth: int) -> Any:
+    """A text where it is one, else a message where it is one, else bytes."""
+    if part.isascii() and part.decode("ascii").isprintable() and not part.startswith(b"hex:"):
+        return part.decode("ascii")
+    message = decoded(part, depth + 1) if depth < MAX_DEPTH else None
+    return message or f"hex:{part.hex()}"

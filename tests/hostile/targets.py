@@ -1,6 +1,6 @@
-"""The readers under attack: a good file each, seeded damage to it, and all that the product does with what it reads.
+"""The readers under attack: good inputs to begin with, how bytes become a file or folder, and all that the product does with what it reads.
 
-Whatever happens is an FpgacnnError that tells the user about the input (exit status 2), or nothing.
+Whatever happens is an FpgacnnError that tells the user about the input (exit status 2), or nothing (`judge`).
 """
 
 from __future__ import annotations
@@ -8,284 +8,240 @@ from __future__ import annotations
 import io
 import json
 import random
-import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-import h5py
 import numpy as np
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.table import Table
 
 from fpgacnn import frontends, store, synthesis
-from fpgacnn.arrays import events_for, packed
+from fpgacnn.arrays import events_for, read_arrays
+from fpgacnn.cli.options import parse_settings
+from fpgacnn.data.augmentation import parse_augmentation
 from fpgacnn.design import Design, Target
-from fpgacnn.errors import FpgacnnError, InternalError
+from fpgacnn.errors import FpgacnnError
+from fpgacnn.flow.budget import parse_budget
+from fpgacnn.flow.calibration import calibrate
+from fpgacnn.flow.comparison import compare
+from fpgacnn.flow.costs import Wishes, of_design, of_foreign_project
+from fpgacnn.flow.folder import models_of
 from fpgacnn.flow.inputs import choose_formats
+from fpgacnn.flow.material import read_material
 from fpgacnn.flow.projects import open_project
 from fpgacnn.flow.record import plain
 from fpgacnn.flow.stimulus import own_events
-from fpgacnn.golden import Golden, answer_digests, fingerprint
+from fpgacnn.flow.subjects import open_subjects
+from fpgacnn.frontends.keras.quantizers import parse_quantizer
+from fpgacnn.golden import Cause, Golden, answer_digests, changes, diverging, fingerprint
 from fpgacnn.golden import read as read_golden
 from fpgacnn.golden import write as write_golden
+from fpgacnn.golden.prints import array_text
+from fpgacnn.golden.vectors import ARRAYS as GOLDEN_ARRAYS
+from fpgacnn.golden.vectors import TEXT as GOLDEN_TEXT
 from fpgacnn.hls.backend import ports
 from fpgacnn.ir.source import SourceModel
-from fpgacnn.numeric.fixed import Codes, quantize_values
+from fpgacnn.numeric.fixed import Codes, parse_format, quantize_values
 from fpgacnn.precision import plan, refine
-from fpgacnn.project import RECORD, files_digest, write_files
+from fpgacnn.project import RECORD, files_digest
 from fpgacnn.quantization import quantize
+from fpgacnn.quantization.widths import Widths, fold_normalizations, is_float, parse_widths, uniform, with_quantizers
+from fpgacnn.reporting import compose, spreadsheet
+from fpgacnn.reporting.costs import estimate_report
+from fpgacnn.reporting.html import html
+from fpgacnn.reporting.locked import change_text, divergence_text
+from fpgacnn.reporting.markdown import markdown
 from fpgacnn.reporting.synthesis import synthesis_report
+from fpgacnn.reporting.terminal import comparison_report, inspection, subjects_report
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.framework import evaluate
+from fpgacnn.streams import open_events
+from fpgacnn.targets import find_device, full_part
 from tests import files
-from tests.hostile import mutations, protobuf
-from tests.unit.synthesis.test_folders import whole
+from tests.hostile import mutations, seeds
+from tests.hostile.judge import fault
+
+Mutate = Callable[[bytes, random.Random, mutations.Bytewise | None], bytes]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reader:
-    """A reader: `make` writes a damaged input below a folder, `use` reads it and goes on with it."""
+    """A reader: bytes to begin with and how to change them, how they become a file or folder, and what is done with that.
+
+    `apart`: its HDF5 may be damaged in its bytes, and is read in a child process also where coverage is watched.
+    """
 
     name: str
-    make: Callable[[Path, random.Random], Path]
+    seeds: Callable[[], Sequence[bytes]]
+    place: Callable[[Path, bytes], Path]
     use: Callable[[Path], object]
+    mutate: Mutate = mutations.mutant
+    apart: bool = False
+
+    def damaged(self, chance: random.Random) -> bytes:
+        """A seeded input that is not good any more."""
+        content = chance.choice(seeds_of(self.name))
+        for _ in range(chance.choice([1, 1, 2])):
+            content = self.mutate(content, chance, None)
+        return content
 
 
-def finding(use: Callable[[Path], object], path: Path) -> str:
-    """What is wrong with how an input was taken; empty where it was read, or refused as it should be."""
+@cache
+def seeds_of(name: str) -> Sequence[bytes]:
+    """A target's seeds, made once."""
+    return tuple(TARGETS[name].seeds())
+
+
+# --- bytes on disk -------------------------------------------------------------------------------------------------
+
+
+def file(name: str) -> Callable[[Path, bytes], Path]:
+    """The bytes are a file of that name."""
+
+    def place(folder: Path, content: bytes) -> Path:
+        (folder / name).write_bytes(content)
+        return folder / name
+
+    return place
+
+
+def below(folder: Path, content: bytes) -> Path:
+    """The bytes are an archive of a folder; members that would lie elsewhere are left out."""
+    root = folder / "project"
+    root.mkdir()
+    for name, part in mutations.unpacked(content).items():
+        path = root / name
+        if name.isprintable() and ".." not in path.parts and path.is_relative_to(root) and path != root and all(len(one.encode()) < 200 for one in path.parts):
+            _write(path, part)
+    return root
+
+
+def _write(path: Path, content: bytes) -> None:
+    """A file, unless one lies where a folder is needed, or the other way round."""
     try:
-        use(path)
-    except InternalError as error:
-        return f"internal error: {error}"
-    except FpgacnnError as error:
-        line = str(error)
-        if error.exit_status != 2:
-            return f"exit status {error.exit_status}: {line}"
-        return "" if line.isprintable() and error.hint else f"not one line with a hint: {line!r}"
-    except Exception as error:  # noqa: BLE001  # whatever is not ours is what we look for
-        return f"{type(error).__name__}: {error}"
-    return ""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    except OSError:
+        return
+
+
+def beside_weights(folder: Path, content: bytes) -> Path:
+    (folder / "model.weights.h5").write_bytes(seeds.weights())
+    return file("model.json")(folder, content)
+
+
+def manifest(folder: Path, content: bytes) -> Path:
+    (folder / "manifest.json").write_bytes(content)
+    return folder
 
 
 # --- networks ------------------------------------------------------------------------------------------------------
 
 
-def networks() -> list[tuple[dict[str, Any], tuple[files.Entry, ...]]]:
-    """Architectures with many kinds of layers, and their weights."""
-    quantizers = {"kernel_quantizer": files.quantized_bits(), "bias_quantizer": files.quantized_bits()}
-    wide = (
-        files.input_layer("x", 6, 6, 2),
-        files.entry("QConv2D", "conv", "x", filters=4, kernel_size=[3, 3], padding="same", strides=[2, 2], weights=files.linear(3, 3, 2, 4), **quantizers),
-        files.entry("QActivation", "relu", "conv", activation="quantized_relu(4,2)"),
-        files.entry("BatchNormalization", "bn", "relu", axis=[3], epsilon=0.001, weights=files.normalization(4)),
-        files.entry("DepthwiseConv2D", "depth", "bn", kernel_size=[2, 2], weights={"depthwise_kernel": files.values(2, 2, 4, 1), "bias": files.values(4)}),
-        files.entry("MaxPooling2D", "pool", "relu", pool_size=[2, 2], strides=[1, 1], padding="valid"),
-        files.entry("Add", "add", "depth", "pool"),
-        files.entry("Concatenate", "join", "add", "pool", axis=-1),
-        files.entry("ZeroPadding2D", "pad", "join", padding=[[1, 0], [0, 1]]),
-        files.entry("Flatten", "flatten", "pad"),
-        files.entry("QDense", "dense", "flatten", units=3, activation="quantized_tanh(5)", weights=files.linear(72, 3), **quantizers),
-        files.entry("Activation", "act", "dense", activation="softmax"),
-    )
-    return [
-        (files.sequential(*files.tiny_layers(), shape=(4, 4, 1)), files.tiny_layers()),
-        (files.functional(*wide, inputs=["x"], outputs=["act"]), wide),
-    ]
+def shown(parts: Iterable[RenderableType]) -> None:
+    """What a command prints, but for the layout of tables: every text is made, and its markup understood."""
+    console = Console(file=io.StringIO(), width=200)
+    for part in parts:
+        if isinstance(part, Table):
+            for cell in (cell for column in part.columns for cell in (column.header, *column.cells)):
+                console.render_str(cell) if isinstance(cell, str) else str(cell)
+        else:
+            console.print(part)
 
 
 def convert(path: Path, weights: Path | None = None) -> Design:
-    """The main job but for hls4ml: read, quantize, plan, lower, compute."""
-    network = frontends.load(path, weights)
+    """The main job but for hls4ml's files."""
+    return planned(path, weights)[1]
+
+
+def planned(path: Path, weights: Path | None = None) -> tuple[SourceModel, Design]:
+    """Read, show, give widths, quantize, plan, lower, estimate, compute."""
+    reading, refusals = frontends.inspect(path, weights)
+    shown(inspection(reading, refusals))
+    if refusals:
+        raise refusals[0].error
+    network = reading.model()
+    if is_float(network):
+        network = fold_normalizations(network)
+        seen = evaluate(network, own_events(network, choose_formats(network, None, None)).first(4).values, quantized=False)
+        network = with_quantizers(network, uniform(network, Widths(bits=8), seen))
     choices = choose_formats(network, None, None)
     model = refine(quantize(network, inputs=[choice.format for choice in choices]))
     design = Design(model=model, plan=plan(model), target=Target())
     ports(design)
+    of_design(design)
     events = own_events(network, choices).first(2)
     codes = [Codes(array=quantize_values(values, choice.format), format=choice.format) for choice, values in zip(choices, events.values, strict=True)]
     ReferenceEmulator(design).run(codes, trace=True)
     evaluate(network, events.values, quantized=True)
-    return design
+    return network, design
+
+
+def blindly(content: bytes, chance: random.Random, bytewise: mutations.Bytewise | None) -> bytes:
+    """Bytes changed without looking."""
+    return (bytewise or partial(mutations.damaged, chance=chance))(content)
+
+
+# --- events --------------------------------------------------------------------------------------------------------
 
 
 @cache
-def _hdf5(number: int) -> bytes:
-    architecture, layers = networks()[number]
-    content = io.BytesIO()
-    files.write_h5(content, architecture, layers)  # type: ignore[arg-type]  # h5py writes to any binary file
-    return content.getvalue()
-
-
-def hdf5_bytes(folder: Path, chance: random.Random) -> Path:
-    path = folder / "model.h5"
-    path.write_bytes(mutations.damaged(_hdf5(chance.randrange(2)), chance))
-    return path
-
-
-def hdf5_structure(folder: Path, chance: random.Random) -> Path:
-    """A damaged architecture with good weights, or good ones with weights that were taken, turned or replaced."""
-    path = folder / "model.h5"
-    architecture, layers = chance.choice(networks())
-    if chance.random() < 0.7:
-        return files.write_h5(path, mutations.text(mutations.mutated(architecture, chance)), layers)
-    files.write_h5(path, architecture, layers)
-    with h5py.File(path, "r+") as file:
-        found: list[str] = []
-        file.visit(found.append)
-        name = chance.choice(found)
-        match chance.randrange(6):
-            case 0:
-                del file[name]
-            case 1:
-                file.move(name, f"{name}_")
-            case 2:
-                file[f"model_weights/{chance.choice('abc')}"] = h5py.SoftLink(f"/{name}")
-            case 3:
-                file[name].attrs["weight_names"] = chance.choice([5, "x", np.array([b"x", b"../y"]), np.zeros(3), h5py.Empty("f4")])
-            case 4:
-                del file[name]
-                file[name] = chance.choice([np.zeros(3), np.full((3, 3, 1, 2), np.nan), np.array(b"x"), np.zeros((0, 3)), 1.5])
-            case _:
-                file.attrs["model_config"] = chance.choice([5, b"\xff\xfe", np.zeros(3), "", "{", "[]"])
-    return path
-
-
-def architecture_json(folder: Path, chance: random.Random) -> Path:
-    """A damaged architecture JSON beside good weights."""
-    architecture, layers = chance.choice(networks())
-    files.write_h5(folder / "model.weights.h5", None, layers)
-    path = folder / "model.json"
-    content = mutations.text(mutations.mutated(architecture, chance))
-    path.write_bytes(mutations.damaged(content.encode(), chance) if chance.random() < 0.2 else content.encode())
-    return path
-
-
-def _positional() -> bytes:
-    content = io.BytesIO()
-    with h5py.File(content, "w") as file:
-        for place, arrays in {"q_conv2d": files.linear(3, 3, 1, 2), "q_dense": files.linear(8, 3)}.items():
-            for number, array in enumerate(arrays.values()):
-                file[f"layers/{place}/vars/{number}"] = array
-    return content.getvalue()
-
-
-def keras_archive(folder: Path, chance: random.Random) -> Path:
-    path = folder / "model.keras"
-    architecture = networks()[0][0]
-    members = {"config.json": mutations.text(architecture).encode(), "metadata.json": b'{"keras_version": "2.15.0"}', "model.weights.h5": _positional()}
-    kind = chance.randrange(4)
-    if kind == 0:
-        members["config.json"] = mutations.text(mutations.mutated(architecture, chance)).encode()
-    elif kind == 1:
-        name = chance.choice(list(members))
-        members[name] = mutations.damaged(members[name], chance)
-    mutations.repacked(path, members, chance)
-    if kind == 2:
-        path.write_bytes(mutations.damaged(path.read_bytes(), chance))
-    return path
-
-
-def onnx(folder: Path, chance: random.Random) -> Path:
-    """An ONNX file whose messages were changed, or its bytes."""
-    path = folder / "model.onnx"
-    tree = protobuf.model()
-    bytewise = chance.random() < 0.4
-    path.write_bytes(mutations.damaged(protobuf.encoded(tree), chance) if bytewise else protobuf.encoded(mutations.mutated(tree, chance)))
-    return path
-
-
-# --- arrays --------------------------------------------------------------------------------------------------------
-
-_SHAPES = {"x": (4, 4, 1)}
-
-
-def npz(folder: Path, chance: random.Random) -> Path:
-    arrays: Mapping[str, Any] = {"input_0": files.values(5, 4, 4, 1), "labels": np.arange(5)}
-    content = packed(arrays)
-    path = folder / "events.npz"
-    if chance.random() < 0.5:
-        path.write_bytes(mutations.damaged(content, chance))
-        return path
-    members = {name: zipfile.ZipFile(io.BytesIO(content)).read(name) for name in ("input_0.npy", "labels.npy")}
-    name = chance.choice(list(members))
-    members[name] = _damaged_npy(members[name], chance)
-    return mutations.repacked(path, members, chance)
-
-
-def npy(folder: Path, chance: random.Random) -> Path:
-    buffer = io.BytesIO()
-    np.save(buffer, files.values(5, 4, 4, 1))
-    path = folder / "events.npy"
-    path.write_bytes(_damaged_npy(buffer.getvalue(), chance))
-    return path
-
-
-def _damaged_npy(content: bytes, chance: random.Random) -> bytes:
-    """Damaged mostly in the header, which decides how the rest is read."""
-    end = content.index(b"\n") + 1
-    head, body = content[:end], content[end:]
-    match chance.randrange(4):
-        case 0:
-            return mutations.damaged(head, chance) + body
-        case 1:
-            return (
-                head.replace(b"(5, 4, 4, 1)", chance.choice([b"(5,4,4,-1)", b"(5, 2**9) ", b"[5, 4, 4, 1]", b"(99, 4,4,1)", b"5          ", b"((5,4),4,1)"]))
-                + body
-            )
-        case 2:
-            return head.replace(b"<f4", chance.choice([b"<f8", b"|O ", b"<c8", b">f4", b"|V4", b"<U1", b"<M8", b"|S4"])) + body
-        case _:
-            return mutations.damaged(content, chance)
-
-
-# --- folders -------------------------------------------------------------------------------------------------------
-
-
-@cache
-def _project(number: int) -> tuple[Mapping[str, bytes], SourceModel, Design]:
-    """The files of a project folder, without hls4ml's."""
-    from tempfile import TemporaryDirectory
-
-    architecture, layers = networks()[number]
+def _float_network() -> SourceModel:
+    """A network of 4x4 pixels, as those who quantize one have."""
+    layers = (files.entry("Flatten", "flat"), files.entry("Dense", "logits", units=3, weights=files.linear(16, 3)))
     with TemporaryDirectory() as folder:
-        path = files.write_h5(Path(folder) / "model.h5", architecture, layers)
-        network, design = frontends.load(path), convert(path)
+        return frontends.load(files.sequential_file(Path(folder) / "model.h5", *layers, shape=(4, 4, 1)))
+
+
+def each(*uses: Callable[[Path], object]) -> Callable[[Path], None]:
+    """All uses of one input, whether or not the others refuse it."""
+
+    def use(path: Path) -> None:
+        refused: FpgacnnError | None = None
+        for one in uses:
+            try:
+                one(path)
+            except FpgacnnError as error:
+                if fault(error):
+                    raise
+                refused = error
+        if refused:
+            raise refused
+
+    return use
+
+
+def _streamed(path: Path) -> None:
+    stream = open_events(path, {"x": (4, 4, 1)})
+    for number, piece in enumerate(stream.pieces(7)):
+        stream.finite(piece, 7 * number)
+
+
+use_events = each(
+    _streamed,
+    lambda path: read_material(str(path), None, _float_network()),
+    lambda path: calibrate(_float_network(), events_for(path, {"x": (4, 4, 1)})[0], None, 20.0),
+)
+
+# --- projects ------------------------------------------------------------------------------------------------------
+
+
+@cache
+def small_project(number: int) -> tuple[Mapping[str, bytes], SourceModel, Design]:
+    """The files of a project folder, without hls4ml's."""
+    architecture, layers = seeds.networks()[number]
+    with TemporaryDirectory() as folder:
+        network, design = planned(files.write_h5(Path(folder) / "model.h5", architecture, layers))
     content = {**store.dump(design, network), "firmware/myproject.cpp": b"int main() {}\n"}
     return {**content, RECORD: json.dumps({"project": {"digest": files_digest(content)}}).encode()}, network, design
 
 
-def project_files(number: int) -> Mapping[str, bytes]:
-    """A whole project folder, by relative path."""
-    return _project(number)[0]
-
-
-def project(folder: Path, chance: random.Random) -> Path:
-    """A project folder whose design was changed."""
-    content = dict(_project(chance.randrange(2))[0])
-    tree = json.loads(content[store.TREE])
-    match chance.randrange(8):
-        case 0:
-            content[store.TREE] = mutations.damaged(content[store.TREE], chance)
-        case 1:
-            content[store.ARRAYS] = mutations.damaged(content[store.ARRAYS], chance)
-        case 2:
-            content[RECORD] = mutations.text(mutations.mutated(json.loads(content[RECORD]), chance)).encode()
-        case 3:
-            arrays = dict(read_arrays_of(content[store.ARRAYS]))
-            name = chance.choice(list(arrays))
-            other = arrays[chance.choice(list(arrays))]
-            arrays[name] = chance.choice([other, arrays[name] + 1, arrays[name] * 2**20, arrays[name].T, arrays[name].ravel(), -arrays[name], arrays[name][:1]])
-            content[store.ARRAYS] = packed(arrays)
-        case _:
-            content[store.TREE] = mutations.text(mutations.mutated(tree, chance)).encode()
-    write_files(folder / "project", content)
-    return folder / "project"
-
-
-def read_arrays_of(content: bytes) -> dict[str, Any]:
-    with np.load(io.BytesIO(content)) as found:
-        return {name: found[name] for name in found.files}
+def projects() -> list[bytes]:
+    return [mutations.archive(dict(small_project(number)[0])) for number in range(2)]
 
 
 def use_project(path: Path) -> None:
@@ -301,62 +257,145 @@ def use_project(path: Path) -> None:
         evaluate(opened.network, [one.values for one in codes], quantized=True)
         evaluate(opened.network, [one.values for one in codes], quantized=False)
     fingerprint(opened.network, opened.design, opened.files)
+    of_design(opened.design)
+
+
+# --- golden vectors ------------------------------------------------------------------------------------------------
+
+
+def _answers(values: Sequence[Any]) -> Any:
+    design = small_project(0)[2]
+    codes = [
+        Codes(array=quantize_values(one, operation.format), format=operation.format)
+        for (_, operation), one in zip(design.model.input_layers, values, strict=True)
+    ]
+    return ReferenceEmulator(design).run(codes, trace=True)
 
 
 @cache
-def _golden() -> Golden:
-    content, network, design = _project(0)
-    codes = [Codes(array=np.zeros((3, 4, 4, 1), np.int64), format=operation.format) for _, operation in design.model.input_layers]
-    answers = ReferenceEmulator(design).run(codes, trace=True)
-    return Golden(
+def golden() -> tuple[bytes, ...]:
+    content, network, design = small_project(0)
+    inputs = (np.zeros((3, 4, 4, 1)),)
+    answers = _answers(inputs)
+    frozen = Golden(
         fingerprint=fingerprint(network, design, content),
-        inputs=tuple(one.values for one in codes),
+        inputs=inputs,
         outputs={name: one.array for name, one in answers.outputs.items()},
         trace={layer.name: answer_digests(answers.trace[layer.name]) for layer in design.model.layers},
         origin="x",
-        tools={},
+        tools={"python": "3.11"},
     )
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "project.golden"
+        write_golden(path, frozen)
+        return (mutations.archive({one.name: one.read_bytes() for one in sorted(path.iterdir())}),)
 
 
-def golden(folder: Path, chance: random.Random) -> Path:
-    path = folder / "project.golden"
-    write_golden(path, _golden())
-    name = chance.choice(["golden.json", "golden.json", "vectors.npz"])
-    content = (path / name).read_bytes()
-    tree = chance.random() < 0.7 and name == "golden.json"
-    (path / name).write_bytes(mutations.text(mutations.mutated(json.loads(content), chance)).encode() if tree else mutations.damaged(content, chance))
-    return path
+def forged(content: bytes, chance: random.Random, bytewise: mutations.Bytewise | None) -> bytes:
+    """Golden vectors that were changed, mostly with the digests that belong to the changed arrays."""
+    parts = mutations.unpacked(mutations.mutant(content, chance, bytewise))
+    if chance.random() < 0.2 or not {GOLDEN_TEXT, GOLDEN_ARRAYS} <= parts.keys():
+        return mutations.archive(parts)
+    try:
+        tree = json.loads(parts[GOLDEN_TEXT])
+        with TemporaryDirectory() as folder:
+            arrays = read_arrays(file("vectors.npz")(Path(folder), parts[GOLDEN_ARRAYS]))
+        tree["arrays"] = {name: array_text(array) for name, array in arrays.items()}
+    except (FpgacnnError, ValueError, TypeError, RecursionError):
+        return mutations.archive(parts)
+    return mutations.archive({**parts, GOLDEN_TEXT: json.dumps(tree).encode()})
 
 
-def reports(folder: Path, chance: random.Random) -> Path:
-    """What the vendor's tools leave, some files of it damaged."""
-    content = {name: text.encode() for name, text in whole().items()}
-    for name in chance.sample(sorted(content), chance.randrange(1, 5)):
-        content[name] = mutations.damaged(content[name], chance)
-    write_files(folder / "project", content)
-    return folder / "project"
+def use_golden(path: Path) -> None:
+    """Read golden vectors and hold a project against them, but for C simulation."""
+    content, network, design = small_project(0)
+    frozen = read_golden(path, path)
+    for change in changes(frozen.fingerprint, fingerprint(network, design, content)):
+        change_text(change)
+    if [one.shape[1:] for one in frozen.inputs] != [layer.shape for layer, _ in design.model.input_layers]:
+        return
+    found = diverging(frozen, _answers(frozen.inputs), Cause.ARITHMETIC)
+    if found:
+        divergence_text(found)
+
+
+# --- records, reports, projects of others --------------------------------------------------------------------------
+
+
+def use_subject(path: Path) -> None:
+    """A report of what lies there, in every form, and a comparison with itself and with a good record."""
+    (one,) = open_subjects([path])
+    page = compose.report([one])
+    html(page)
+    markdown(page)
+    spreadsheet.spreadsheet([one])
+    shown(subjects_report([one]))
+    json.dumps(plain(one.record), allow_nan=False)
+    other = compare(one, _good_subject())
+    shown(comparison_report(other))
+    html(compose.difference(other))
+
+
+@cache
+def _good_subject() -> Any:
+    with TemporaryDirectory() as folder:
+        return open_subjects([file("good.json")(Path(folder), seeds.run_records()[0])])[0]
 
 
 def use_reports(path: Path) -> None:
     report = synthesis.read(path)
-    json.dumps(plain(report))
-    console = Console(file=io.StringIO(), width=200)
-    for part in synthesis_report(report):
-        console.print(part)
+    json.dumps(plain(report), allow_nan=False)
+    shown(synthesis_report(report))
+
+
+def use_foreign(path: Path) -> None:
+    record = of_foreign_project(path, Wishes())
+    json.dumps(plain(record), allow_nan=False)
+    shown(estimate_report(record))
+
+
+# --- texts ---------------------------------------------------------------------------------------------------------
+
+TEXTS: Mapping[str, Callable[[str], object]] = {
+    "format": lambda text: quantize_values(np.linspace(-300.0, 300.0, 99), parse_format(text)),
+    "bits": parse_widths,
+    "budget": parse_budget,
+    "set": lambda text: parse_settings([text]),
+    "augment": lambda text: parse_augmentation(text, np.zeros((2, 4, 4, 1)), 0.125),
+    "part": lambda text: (Target(part=full_part(text)), find_device(text)),
+    "quantizer": lambda text: parse_quantizer(text, layer="x"),
+}
+
+
+def use_text(path: Path) -> None:
+    """`reader:text`, as the command line or a file gives it to a reader."""
+    reader, _, text = path.read_bytes().decode("utf-8", "surrogateescape").partition(":")
+    if reader in TEXTS:
+        TEXTS[reader](text)
+
+
+def retold(content: bytes, chance: random.Random, bytewise: mutations.Bytewise | None) -> bytes:
+    """Another text for the same reader."""
+    reader, colon, text = content.partition(b":")
+    return reader + colon + mutations.mutant(text, chance, bytewise)
 
 
 TARGETS = {
     one.name: one
     for one in (
-        Reader(name="hdf5-bytes", make=hdf5_bytes, use=convert),
-        Reader(name="hdf5-structure", make=hdf5_structure, use=convert),
-        Reader(name="json", make=architecture_json, use=convert),
-        Reader(name="keras", make=keras_archive, use=convert),
-        Reader(name="onnx", make=onnx, use=convert),
-        Reader(name="npz", make=npz, use=lambda path: events_for(path, _SHAPES)),
-        Reader(name="npy", make=npy, use=lambda path: events_for(path, _SHAPES)),
-        Reader(name="project", make=project, use=use_project),
-        Reader(name="reports", make=reports, use=use_reports),
-        Reader(name="golden", make=golden, use=lambda path: read_golden(path, path)),
+        Reader(name="hdf5-bytes", seeds=seeds.hdf5_files, place=file("model.h5"), use=convert, mutate=blindly, apart=True),
+        Reader(name="hdf5-structure", seeds=seeds.hdf5_files, place=file("model.h5"), use=convert),
+        Reader(name="json", seeds=seeds.architectures, place=beside_weights, use=convert),
+        Reader(name="keras", seeds=seeds.keras_archives, place=file("model.keras"), use=convert),
+        Reader(name="onnx", seeds=seeds.onnx_files, place=file("model.onnx"), use=convert),
+        Reader(name="npz", seeds=seeds.event_archives, place=file("events.npz"), use=use_events),
+        Reader(name="npy", seeds=seeds.event_arrays, place=file("events.npy"), use=use_events),
+        Reader(name="project", seeds=projects, place=below, use=use_project),
+        Reader(name="golden", seeds=golden, place=below, use=use_golden, mutate=forged),
+        Reader(name="record", seeds=seeds.run_records, place=file("fpgacnn.json"), use=use_subject),
+        Reader(name="reports", seeds=seeds.reports, place=below, use=each(use_reports, use_subject)),
+        Reader(name="foreign", seeds=seeds.foreign_projects, place=below, use=each(use_foreign, use_subject)),
+        Reader(name="manifest", seeds=seeds.manifests, place=manifest, use=models_of),
+        Reader(name="texts", seeds=seeds.texts, place=file("text"), use=use_text, mutate=retold),
     )
 }

@@ -88,6 +88,8 @@ def test_a_budget_is_a_number_a_fraction_or_a_drop(text: str, budget: Budget) ->
     [
         ("dsp=3", "--budget dsp=3: not understood"),
         ("ebops=-1", "--budget ebops=-1: not understood"),
+        (f"ebops={'9' * 400}", f"--budget ebops={'9' * 193}…: not understood"),
+        ("lut=²", "--budget lut=²: not understood"),
         ("ebops=0", "--budget ebops=0: nothing computes with nothing"),
         ("accuracy-drop=0.5", "--budget accuracy-drop=0.5: a drop is a percentage below 100"),
         ("accuracy-drop=100%", "--budget accuracy-drop=100%: a drop is a percentage below 100"),

@@ -77,7 +77,7 @@ def test_digits_are_never_mirrored() -> None:
 
 
 def test_changes_in_words_keep_the_range_and_grid_of_the_data() -> None:
-    like = np.array([-0.5, 0.25])
+    like = np.tile([[[-0.5], [0.25], [0.0]]], (1, 2, 1, 1))
     how = parse_augmentation("shift=1x2, degrees=10.5,flip=ud,noise=0.25", like, 0.25)
     assert how == Augmentation(shift=(1, 2), degrees=10.5, flip_up_down=True, noise=0.25, step=0.25, smallest=-0.5, largest=0.25)
     both = parse_augmentation("flip=both", like, 0.25)
@@ -86,7 +86,15 @@ def test_changes_in_words_keep_the_range_and_grid_of_the_data() -> None:
     assert set(np.unique(noisy)) == {-0.5, -0.25, 0.0, 0.25}
 
 
-@pytest.mark.parametrize("text", ["", "shift=1", "shift=-1x0", "flip", "flip=x", "degrees=ten", "noise=0.1;shift=1x1"])
+@pytest.mark.parametrize(
+    "text", ["", "shift=1", "shift=-1x0", "flip", "flip=x", "degrees=ten", "noise=0.1;shift=1x1", f"shift={'9' * 5000}x0", f"noise={'9' * 400}"]
+)
 def test_other_words_are_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="expected shift=ROWSxCOLUMNS, degrees=N, flip=lr"):
-        parse_augmentation(text, np.zeros(2), 0.25)
+    with pytest.raises(UsageError, match=r"expected shift=ROWSxCOLUMNS, degrees=N, flip=lr|^--augment .{189}…$"):
+        parse_augmentation(text, np.zeros((1, 2, 2, 1)), 0.25)
+
+
+@pytest.mark.parametrize("text", ["shift=4x0", "flip=lr,shift=0x9"])
+def test_a_shift_leaves_something_of_an_image(text: str) -> None:
+    with pytest.raises(UsageError, match="nothing is left of images of 4x9"):
+        parse_augmentation(text, np.zeros((1, 4, 9, 1)), 0.25)

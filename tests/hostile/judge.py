@@ -1,0 +1,92 @@
+"""What a reader may do with an input: read it, or say in one line and a hint what is wrong with it, and leave nothing behind."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import resource
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+
+from fpgacnn.errors import FpgacnnError, InternalError
+from fpgacnn.frontends.keras import hdf5
+
+ROOT = Path(__file__).parents[2]
+MEMORY_BYTES = 8 << 30
+"""No input may make more of it necessary: what an archive may unpack to, twice."""
+
+
+class Target(Protocol):
+    """Somebody who takes an input as bytes, and uses it."""
+
+    def place(self, folder: Path, content: bytes) -> Path: ...
+
+    def use(self, path: Path) -> object: ...
+
+
+def finding(use: Callable[[Path], object], path: Path) -> str:
+    """What is wrong with how an input was taken; empty where it was read, or refused as it should be."""
+    try:
+        use(path)
+    except FpgacnnError as error:
+        return fault(error)
+    except Exception as error:  # noqa: BLE001  # whatever is not ours is what we look for
+        return f"{type(error).__name__}{_where(error)}: {error}"
+    return ""
+
+
+def fault(error: FpgacnnError) -> str:
+    """What is wrong with an error of ours; empty where it tells the user about the input."""
+    line = str(error)
+    if isinstance(error, InternalError):
+        return f"internal error{_where(error)}: {error}"
+    if error.exit_status != 2:
+        return f"exit status {error.exit_status}{_where(error)}: {line}"
+    return "" if line.isprintable() and error.hint else f"not one line with a hint{_where(error)}: {line!r}"
+
+
+def _where(error: BaseException) -> str:
+    """The innermost of our own lines that it came from."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "/fpgacnn/" in frame.filename and "/tests/" not in frame.filename]
+    return f" at fpgacnn/{frames[-1].filename.rpartition('/fpgacnn/')[2]}:{frames[-1].lineno}" if frames else ""
+
+
+def judged(target: Target, content: bytes, root: Path | None = None) -> str:
+    """What is wrong with how a target takes some bytes, in a folder of its own below `root`; empty where nothing is."""
+    with TemporaryDirectory(prefix="fpgacnn-fuzz-", dir=root) as name:
+        folder = Path(name)
+        path = target.place(folder, content)
+        before = sorted(folder.rglob("*"))
+        found = finding(target.use, path)
+        if not found and sorted(folder.rglob("*")) != before:
+            found = "files were left"
+    return found or _orphan()
+
+
+def _orphan() -> str:
+    try:
+        os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return ""
+    return "a child process was left"
+
+
+def keep(folder: Path, name: str, content: bytes, words: str = "") -> Path:
+    """Keep an input under its digest, with what was found beside it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}-{hashlib.sha256(content).hexdigest()[:12]}"
+    path.write_bytes(content)
+    if words:
+        path.with_suffix(".txt").write_text(f"{words}\n", encoding="utf-8", errors="backslashreplace")
+    return path
+
+
+def short_limits(*, memory: bool = False) -> None:
+    """A file that keeps libhdf5 busy for ever costs a second; with `memory`, what would fill the machine is a MemoryError."""
+    hdf5.LIMITS = replace(hdf5.LIMITS, seconds=1, clock_seconds=2.0)
+    if memory:
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, resource.RLIM_INFINITY))
