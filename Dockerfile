@@ -43,6 +43,7 @@ ENV XDG_CACHE_HOME=/var/cache/fpgacnn
 COPY tools/docker_entry.sh /opt/fpgacnn/tools/
 COPY pyproject.toml /opt/fpgacnn/
 COPY models /opt/fpgacnn/models
+COPY docs /opt/fpgacnn/docs
 COPY tests /opt/fpgacnn/tests
 USER 10001:10001
 WORKDIR /work
