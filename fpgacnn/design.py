@@ -5,28 +5,27 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
-from fpgacnn.errors import UnknownNameError, UsageError
+from fpgacnn.errors import Choice, UnknownNameError, UsageError
 from fpgacnn.ir.model import QuantizedModel
 from fpgacnn.precision import PrecisionPlan
 
 
-class IoType(StrEnum):
+class IoType(Choice):
     """How data enters and leaves: all values of an event at once, or pixel by pixel."""
 
     PARALLEL = "parallel"
     STREAM = "stream"
 
 
-class Strategy(StrEnum):
+class Strategy(Choice):
     """How hls4ml multiplies: unrolled for latency, or sharing multipliers."""
 
     LATENCY = "latency"
     RESOURCE = "resource"
 
 
-class BackendName(StrEnum):
+class BackendName(Choice):
     """Whose tool the project is written for."""
 
     VITIS = "vitis"

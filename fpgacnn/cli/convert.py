@@ -56,8 +56,6 @@ def convert(
     from fpgacnn.quantization import SoftmaxChoice
     from fpgacnn.quantization.widths import parse_widths
 
-    if softmax not in set(SoftmaxChoice):
-        raise UnknownNameError(what="softmax choice", name=softmax, known=", ".join(SoftmaxChoice))
     if reference not in (None, "keras"):
         raise UnknownNameError(what="reference", name=reference, known="keras")
     target = options.make_target(part=part, clock=clock, io=io, strategy=strategy, reuse=reuse, backend=backend, settings=settings)

@@ -48,15 +48,12 @@ def estimate(
 
     Exit status 0: it should fit the part; 1: it should not; 2: the input cannot be read.
     """
-    from fpgacnn.errors import UnknownNameError
     from fpgacnn.flow.costs import Wishes
     from fpgacnn.flow.request import Request
     from fpgacnn.flow.stages import estimate as run
     from fpgacnn.quantization import SoftmaxChoice
     from fpgacnn.quantization.widths import parse_widths
 
-    if softmax not in set(SoftmaxChoice):
-        raise UnknownNameError(what="softmax choice", name=softmax, known=", ".join(SoftmaxChoice))
     reuse_of, strategy_of = options.parse_settings(settings)
     wishes = Wishes(part=part, clock_ns=clock, io=io, strategy=strategy, reuse=reuse, backend=backend, reuse_of=reuse_of, strategy_of=strategy_of)
     request = Request(

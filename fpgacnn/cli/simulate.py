@@ -31,15 +31,13 @@ def simulate(
 ) -> int:
     """Run events through the hardware's arithmetic and write the outputs."""
     from fpgacnn.cli.console import bar, out, progress, show, show_json
-    from fpgacnn.errors import UnknownNameError, printable
+    from fpgacnn.errors import printable
     from fpgacnn.flow.request import Request
     from fpgacnn.flow.streaming import Job, run
     from fpgacnn.quantization import SoftmaxChoice
     from fpgacnn.quantization.widths import parse_widths
     from fpgacnn.reporting.terminal import ranges_table
 
-    if softmax not in set(SoftmaxChoice):
-        raise UnknownNameError(what="softmax choice", name=softmax, known=", ".join(SoftmaxChoice))
     request = Request(
         model=source,
         weights=weights,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from fpgacnn.errors.arrays import ArrayFileError, ArrayShapeError, DataChecksumError, DataPackageMissingError, NonFiniteInputError
 from fpgacnn.errors.base import MAX_SHOWN, FpgacnnError, InternalError, UsageError, all_errors, naming, printable
+from fpgacnn.errors.choices import Choice
 from fpgacnn.errors.emulator import KernelBuildError, MeasurementError
 from fpgacnn.errors.files import (
     BrokenArchitectureError,
@@ -76,6 +77,7 @@ __all__ = [
     "BrokenFileError",
     "BudgetError",
     "CSimCrashedError",
+    "Choice",
     "CodeInFileError",
     "CompileFailedError",
     "CompilerMissingError",

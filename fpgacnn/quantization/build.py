@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import assert_never
 
 import numpy as np
 
-from fpgacnn.errors import UnsupportedOptionError
+from fpgacnn.errors import Choice, UnsupportedOptionError
 from fpgacnn.ir import layers as hw
 from fpgacnn.ir import source as src
 from fpgacnn.ir.model import QuantizedModel
@@ -26,7 +25,7 @@ from fpgacnn.quantization.names import Namer
 from fpgacnn.quantization.nodes import node, reshaped
 
 
-class SoftmaxChoice(StrEnum):
+class SoftmaxChoice(Choice):
     """What becomes of a softmax at an output: built with tables, a one-hot argmax, or left out."""
 
     KEEP = "keep"

@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 
 import fpgacnn
 from fpgacnn import errors
-from fpgacnn.errors import MAX_SHOWN, FpgacnnError, HostileFileError, InternalError, UnsupportedOptionError, all_errors, printable
+from fpgacnn.errors import (
+    MAX_SHOWN,
+    FpgacnnError,
+    HostileFileError,
+    InternalError,
+    UnknownNameError,
+    UnsupportedOptionError,
+    all_errors,
+    printable,
+)
 
 PACKAGE = Path(fpgacnn.__file__).parent
 
@@ -143,3 +152,13 @@ def test_an_internal_error_is_ours_and_says_how_to_report_it() -> None:
     assert str(error) == "internal error: node 'a' is out of order"
     assert "please report it" in error.hint
     assert error.exit_status == 3
+
+
+@pytest.mark.parametrize(("option", "known"), [("io", "parallel, stream"), ("strategy", "latency, resource"), ("backend", "vitis, vivado")])
+def test_functions_refuse_unknown_words_as_commands_do(option: str, known: str) -> None:
+    for function in (fpgacnn.convert, fpgacnn.estimate):
+        with pytest.raises(UnknownNameError, match=r"^unknown .* 'x'$") as caught:
+            function("model.h5", **{option: "x"})
+        assert caught.value.hint == f"known: {known}"
+    with pytest.raises(UnknownNameError, match=r"^unknown softmax choice 'x'$"):
+        fpgacnn.convert("model.h5", softmax="x")
