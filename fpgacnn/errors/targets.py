@@ -24,6 +24,6 @@ class UnreadableProjectError(FpgacnnError):
 class ConfigFileError(FpgacnnError):
     """The file of `--config` is missing, no TOML, or says what no flag of the target can be."""
 
-    code = "FC122"
+    code = "FC130"
     message = "{file}: {why}"
     cure = 'write flags as in: clock = 4.0, io = "stream", and [layers.conv1] with reuse = 4; docs/how-to.md has an example'

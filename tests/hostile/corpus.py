@@ -663,12 +663,12 @@ def flags(content: bytes) -> Callable[[Path], list[str]]:
 
 
 for word, content in FLAGS.items():
-    case(f"flags: {word}", flags(content), "FC122")
+    case(f"flags: {word}", flags(content), "FC130")
 for word, name in NAMES.items():
     if name:
         layer = json.dumps(name, ensure_ascii=True)
-        case(f"flags: a layer: {word}", flags(f"[layers.{layer}]\nreuse = 2".encode()), "FC002", "FC040", "FC122")
-case("flags: none", words("--config", "nothing.toml"), "FC122")
-case("flags: a folder", words("--config", "."), "FC122")
-case("flags: a device", words("--config", "/dev/zero"), "FC122")
+        case(f"flags: a layer: {word}", flags(f"[layers.{layer}]\nreuse = 2".encode()), "FC002", "FC040", "FC130")
+case("flags: none", words("--config", "nothing.toml"), "FC130")
+case("flags: a folder", words("--config", "."), "FC130")
+case("flags: a device", words("--config", "/dev/zero"), "FC130")
 case("flags: a clock of nothing", flags(b"clock = nan"), "FC002")

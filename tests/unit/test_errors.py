@@ -24,6 +24,7 @@ from fpgacnn.errors import (
     all_errors,
     printable,
 )
+from fpgacnn.estimation.checks import CAUTIONS
 
 PACKAGE = Path(fpgacnn.__file__).parent
 
@@ -162,3 +163,7 @@ def test_functions_refuse_unknown_words_as_commands_do(option: str, known: str) 
         assert caught.value.hint == f"known: {known}"
     with pytest.raises(UnknownNameError, match=r"^unknown softmax choice 'x'$"):
         fpgacnn.convert("model.h5", softmax="x")
+
+
+def test_no_code_has_two_meanings() -> None:
+    assert not {kind.code for kind in classes()} & set(CAUTIONS)
