@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fpgacnn.explore.run import FitRecord
     from fpgacnn.flow.comparison import Comparison
     from fpgacnn.flow.folder import Judgement
     from fpgacnn.flow.locked import LockedRecord
@@ -54,10 +56,8 @@ def convert(
     Raises fpgacnn.errors.FpgacnnError; then nothing new is on disk.
     """
     from fpgacnn.design import BackendName, IoType, Strategy, Target
-    from fpgacnn.flow.request import Request
+    from fpgacnn.flow.request import asked
     from fpgacnn.flow.stages import convert as run
-    from fpgacnn.quantization import SoftmaxChoice
-    from fpgacnn.quantization.widths import parse_widths
     from fpgacnn.targets import full_part
 
     given = {name: value for name, value in {"part": part and full_part(part), "clock_ns": clock_ns}.items() if value is not None}
@@ -69,17 +69,11 @@ def convert(
         reuse_of=reuse_of or {},
         backend=BackendName(backend),
     )
-    request = Request(
-        model=Path(model),
-        weights=Path(weights) if weights else None,
+    words = asked(model, weights=weights, input=input, input_type=input_type, softmax=softmax, bits=bits, calibrate=calibrate, sqnr_db=sqnr_db)
+    request = replace(
+        words,
         output=Path(output) if output else None,
-        events=Path(input) if input else None,
-        input_type=input_type,
         target=target,
-        softmax=SoftmaxChoice(softmax),
-        widths=parse_widths(bits) if bits else None,
-        calibration=Path(calibrate) if calibrate else None,
-        sqnr_db=sqnr_db,
         float_model=Path(float_model) if float_model else None,
         csim_events=csim_events,
         keras=keras,
@@ -269,10 +263,8 @@ def estimate(
     """What a model file, a project folder or any hls4ml project costs, with bands; targets that are not given are the project's."""
     from fpgacnn.design import BackendName, IoType, Strategy
     from fpgacnn.flow.costs import Wishes
-    from fpgacnn.flow.request import Request
+    from fpgacnn.flow.request import asked
     from fpgacnn.flow.stages import estimate as run
-    from fpgacnn.quantization import SoftmaxChoice
-    from fpgacnn.quantization.widths import parse_widths
 
     wishes = Wishes(
         part=part,
@@ -283,14 +275,47 @@ def estimate(
         reuse_of=reuse_of or {},
         backend=BackendName(backend) if backend else None,
     )
-    request = Request(
-        model=Path(source),
-        weights=Path(weights) if weights else None,
-        events=Path(input) if input else None,
-        input_type=input_type,
-        softmax=SoftmaxChoice(softmax),
-        widths=parse_widths(bits) if bits else None,
-        calibration=Path(calibrate) if calibrate else None,
-        sqnr_db=sqnr_db,
-    )
-    return run(Path(source), request, wishes)
+    words = asked(source, weights=weights, input=input, input_type=input_type, softmax=softmax, bits=bits, calibrate=calibrate, sqnr_db=sqnr_db)
+    return run(Path(source), words, wishes)
+
+
+def fit(
+    source: str | Path,
+    *,
+    max_latency_ns: float | None = None,
+    max_interval_ns: float | None = None,
+    max_utilization: float = 0.8,
+    sure: bool = False,
+    output: str | Path | None = None,
+    input: str | Path | None = None,  # noqa: A002  # the command line says --input
+    input_type: str | None = None,
+    part: str | None = None,
+    clock_ns: float | None = None,
+    io: str | None = None,
+    backend: str | None = None,
+    softmax: str = "logits",
+    bits: str | None = None,
+    calibrate: str | Path | None = None,
+    sqnr_db: float = 40.0,
+    weights: str | Path | None = None,
+) -> FitRecord:
+    """Find strategy and reuse factor of every layer that meet limits by estimate; the record says whether any do.
+
+    `max_utilization` is a share of the part, 0 to 1; with `output`, a target that fits is written there for `--config`.
+    """
+    from fpgacnn.design import BackendName, IoType
+    from fpgacnn.explore.fit import Limits
+    from fpgacnn.explore.run import fit as run
+    from fpgacnn.explore.run import refuse_foreign, write_target
+    from fpgacnn.flow.costs import Wishes
+    from fpgacnn.flow.request import asked
+
+    limits = Limits(latency_ns=max_latency_ns, interval_ns=max_interval_ns, utilization=max_utilization, sure=sure)
+    if output is not None:
+        refuse_foreign(Path(output))
+    words = asked(source, weights=weights, input=input, input_type=input_type, softmax=softmax, bits=bits, calibrate=calibrate, sqnr_db=sqnr_db)
+    wishes = Wishes(part=part, clock_ns=clock_ns, backend=BackendName(backend) if backend else None)
+    record = run(Path(source), words, wishes, limits, (IoType(io),) if io else tuple(IoType))
+    if output is not None and record.fits:
+        write_target(Path(output), record)
+    return record

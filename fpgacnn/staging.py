@@ -120,6 +120,28 @@ def _sweep_scratch(place: Path) -> None:
                 shutil.rmtree(path, ignore_errors=True)
 
 
+def write_whole(file: Path, content: bytes) -> None:
+    """Write a file, and its folder where that is missing: the old content or the new one is there, never a part.
+
+    Raises WriteError.
+    """
+    partial: Path | None = None
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{file.name[:40]}-", dir=file.parent)
+        partial = Path(name)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+        partial.chmod(0o644)
+        partial.replace(file)
+    except OSError as error:
+        raise WriteError(file=file, why=error.strerror or str(error)) from error
+    finally:
+        if partial is not None:
+            with suppress(OSError):
+                partial.unlink()
+
+
 # --- stages --------------------------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -51,25 +52,17 @@ def convert(
     """
     from fpgacnn.cli.console import progress, show
     from fpgacnn.errors import UnknownNameError
-    from fpgacnn.flow.request import Request
+    from fpgacnn.flow.request import asked
     from fpgacnn.flow.stages import convert as run
-    from fpgacnn.quantization import SoftmaxChoice
-    from fpgacnn.quantization.widths import parse_widths
 
     if reference not in (None, "keras"):
         raise UnknownNameError(what="reference", name=reference, known="keras")
     target = options.make_target(part=part, clock=clock, io=io, strategy=strategy, reuse=reuse, backend=backend, settings=settings)
-    request = Request(
-        model=model,
-        weights=weights,
+    words = asked(model, weights=weights, input=input, input_type=input_type, softmax=softmax, bits=bits, calibrate=calibrate, sqnr_db=sqnr)
+    request = replace(
+        words,
         output=output,
-        events=input,
-        input_type=input_type,
         target=target,
-        softmax=SoftmaxChoice(softmax),
-        widths=parse_widths(bits) if bits else None,
-        calibration=calibrate,
-        sqnr_db=sqnr,
         float_model=float_model,
         csim_events=csim_events if csim else 0,
         seconds=timeout,

@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated
 
 import typer
 
 from fpgacnn.cli import options
 from fpgacnn.cli.config import Config
-from fpgacnn.design import BackendName, IoType, Strategy
-
-OwnPart: TypeAlias = Annotated[
-    str | None, typer.Option("--part", help="FPGA part, or a board such as zcu102 (default: the project's).", rich_help_panel=options.TARGET)
-]
-OwnClock: TypeAlias = Annotated[float | None, typer.Option("--clock", help="Clock period in ns.", metavar="NS", rich_help_panel=options.TARGET)]
-OwnIo: TypeAlias = Annotated[IoType | None, typer.Option("--io", help="All values of an event at once, or pixel by pixel.", rich_help_panel=options.TARGET)]
-OwnStrategy: TypeAlias = Annotated[Strategy | None, typer.Option("--strategy", help="Unrolled, or sharing multipliers.", rich_help_panel=options.TARGET)]
-OwnReuse: TypeAlias = Annotated[
-    int | None, typer.Option("--reuse", help="How often a multiplier is used for one result.", metavar="N", rich_help_panel=options.TARGET)
-]
-OwnBackend: TypeAlias = Annotated[BackendName | None, typer.Option("--backend", help="Whose tool the project is for.", rich_help_panel=options.TARGET)]
 
 
 def estimate(
@@ -32,12 +20,12 @@ def estimate(
     sqnr: options.Sqnr = 40.0,
     weights: options.Weights = None,
     config: Config = None,  # noqa: ARG001  # its callback sets the flags
-    part: OwnPart = None,
-    clock: OwnClock = None,
-    io: OwnIo = None,
-    strategy: OwnStrategy = None,
-    reuse: OwnReuse = None,
-    backend: OwnBackend = None,
+    part: options.OwnPart = None,
+    clock: options.OwnClock = None,
+    io: options.OwnIo = None,
+    strategy: options.OwnStrategy = None,
+    reuse: options.OwnReuse = None,
+    backend: options.OwnBackend = None,
     settings: options.Set = None,
     softmax: options.Softmax = "logits",
     json: options.Json = False,  # noqa: FBT002  # typer's way
@@ -49,23 +37,12 @@ def estimate(
     Exit status 0: it should fit the part; 1: it should not; 2: the input cannot be read.
     """
     from fpgacnn.flow.costs import Wishes
-    from fpgacnn.flow.request import Request
+    from fpgacnn.flow.request import asked
     from fpgacnn.flow.stages import estimate as run
-    from fpgacnn.quantization import SoftmaxChoice
-    from fpgacnn.quantization.widths import parse_widths
 
     reuse_of, strategy_of = options.parse_settings(settings)
     wishes = Wishes(part=part, clock_ns=clock, io=io, strategy=strategy, reuse=reuse, backend=backend, reuse_of=reuse_of, strategy_of=strategy_of)
-    request = Request(
-        model=source,
-        weights=weights,
-        events=input,
-        input_type=input_type,
-        softmax=SoftmaxChoice(softmax),
-        widths=parse_widths(bits) if bits else None,
-        calibration=calibrate,
-        sqnr_db=sqnr,
-    )
+    request = asked(source, weights=weights, input=input, input_type=input_type, softmax=softmax, bits=bits, calibrate=calibrate, sqnr_db=sqnr)
     record = run(source, request, wishes)
     if json:
         typer.echo(record.to_json())

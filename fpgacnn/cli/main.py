@@ -42,7 +42,7 @@ def common(
 
 def main() -> None:
     """Run a command; errors become one line, a hint and an exit status."""
-    from fpgacnn.cli import compare, convert, demo, doctor, estimate, explain, freeze, inspect, quantize, report, simulate, synth, verify
+    from fpgacnn.cli import compare, convert, demo, doctor, estimate, explain, fit, freeze, inspect, quantize, report, simulate, synth, verify
 
     commands = (
         inspect.inspect,
@@ -51,6 +51,7 @@ def main() -> None:
         simulate.simulate,
         verify.verify,
         estimate.estimate,
+        fit.fit,
         synth.synth,
         freeze.freeze,
         report.report,

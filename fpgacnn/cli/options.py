@@ -33,6 +33,14 @@ Set: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--set", help="LAYER.reuse=N or LAYER.strategy=resource; repeatable.", metavar="LAYER.KEY=VALUE", callback=with_file, rich_help_panel=TARGET),
 ]
+OwnPart: TypeAlias = Annotated[
+    str | None, typer.Option("--part", help="FPGA part, or a board such as zcu102 (default: the project's).", rich_help_panel=TARGET)
+]
+OwnClock: TypeAlias = Annotated[float | None, typer.Option("--clock", help="Clock period in ns.", metavar="NS", rich_help_panel=TARGET)]
+OwnIo: TypeAlias = Annotated[IoType | None, typer.Option("--io", help="All values of an event at once, or pixel by pixel.", rich_help_panel=TARGET)]
+OwnStrategy: TypeAlias = Annotated[Strategy | None, typer.Option("--strategy", help="Unrolled, or sharing multipliers.", rich_help_panel=TARGET)]
+OwnReuse: TypeAlias = Annotated[int | None, typer.Option("--reuse", help="How often a multiplier is used for one result.", metavar="N", rich_help_panel=TARGET)]
+OwnBackend: TypeAlias = Annotated[BackendName | None, typer.Option("--backend", help="Whose tool the project is for.", rich_help_panel=TARGET)]
 Softmax: TypeAlias = Annotated[
     str, typer.Option("--softmax", help="What becomes of a final softmax: keep, argmax or logits (left out).", metavar="CHOICE", rich_help_panel=TARGET)
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -32,22 +33,11 @@ def simulate(
     """Run events through the hardware's arithmetic and write the outputs."""
     from fpgacnn.cli.console import bar, out, progress, show, show_json
     from fpgacnn.errors import printable
-    from fpgacnn.flow.request import Request
+    from fpgacnn.flow.request import asked
     from fpgacnn.flow.streaming import Job, run
-    from fpgacnn.quantization import SoftmaxChoice
-    from fpgacnn.quantization.widths import parse_widths
     from fpgacnn.reporting.terminal import ranges_table
 
-    request = Request(
-        model=source,
-        weights=weights,
-        input_type=input_type,
-        softmax=SoftmaxChoice(softmax),
-        widths=parse_widths(bits) if bits else None,
-        calibration=calibrate,
-        sqnr_db=sqnr,
-        seconds=timeout,
-    )
+    request = replace(asked(source, weights=weights, input_type=input_type, softmax=softmax, bits=bits, calibrate=calibrate, sqnr_db=sqnr), seconds=timeout)
     job = Job(source=source, events=input, engine=engine, output=output, trace=trace, stats=stats, threads=threads)
     with bar("events", quiet=quiet or json) as advance:
         result = run(job, request, progress=progress(quiet=quiet or json), advance=advance)

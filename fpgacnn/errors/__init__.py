@@ -46,7 +46,7 @@ from fpgacnn.errors.synth import (
     SynthesisLeftNothingError,
     SynthesisToolMissingError,
 )
-from fpgacnn.errors.targets import ConfigFileError, UnknownPartError, UnreadableProjectError
+from fpgacnn.errors.targets import ConfigFileError, TargetExistsError, UnknownPartError, UnreadableProjectError
 from fpgacnn.errors.tools import (
     CompileFailedError,
     CompilerMissingError,
@@ -124,6 +124,7 @@ __all__ = [
     "SynthesisFailedError",
     "SynthesisLeftNothingError",
     "SynthesisToolMissingError",
+    "TargetExistsError",
     "TooFewEventsError",
     "TooLargeError",
     "ToolTimeoutError",

@@ -27,3 +27,11 @@ class ConfigFileError(FpgacnnError):
     code = "FC130"
     message = "{file}: {why}"
     cure = 'write flags as in: clock = 4.0, io = "stream", and [layers.conv1] with reuse = 4; docs/how-to.md has an example'
+
+
+class TargetExistsError(FpgacnnError):
+    """The file for a target exists and was not written by `fpgacnn fit`; it is not touched."""
+
+    code = "FC131"
+    message = "{file} exists and was not written by fpgacnn fit"
+    cure = "choose another name with -o, or remove it"

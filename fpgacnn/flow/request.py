@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fpgacnn.design import Target
 from fpgacnn.quantization import SoftmaxChoice
-from fpgacnn.quantization.widths import Widths
+from fpgacnn.quantization.widths import Widths, parse_widths
 
 SQNR_DB = 40.0
 """Quantization noise a ten-thousandth of the signal: 1 % of the answers' root mean square."""
@@ -38,3 +38,30 @@ class Request:
     max_events: int | None = 10_000
     seconds: float = 900.0
     keras: bool = False
+
+
+def asked(
+    model: str | Path,
+    *,
+    weights: str | Path | None = None,
+    input: str | Path | None = None,  # noqa: A002  # the command line says --input
+    input_type: str | None = None,
+    softmax: str = SoftmaxChoice.LOGITS,
+    bits: str | None = None,
+    calibrate: str | Path | None = None,
+    sqnr_db: float = SQNR_DB,
+) -> Request:
+    """A request in the words of the command line.
+
+    Raises UnknownNameError, UsageError.
+    """
+    return Request(
+        model=Path(model),
+        weights=Path(weights) if weights else None,
+        events=Path(input) if input else None,
+        input_type=input_type,
+        softmax=SoftmaxChoice(softmax),
+        widths=parse_widths(bits) if bits else None,
+        calibration=Path(calibrate) if calibrate else None,
+        sqnr_db=sqnr_db,
+    )

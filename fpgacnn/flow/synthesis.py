@@ -17,11 +17,11 @@ from fpgacnn.errors import (
     ReportRefusedError,
     SynthesisLeftNothingError,
     SynthesisToolMissingError,
-    WriteError,
 )
 from fpgacnn.flow.projects import read_record
 from fpgacnn.flow.record import SCHEMA, plain
 from fpgacnn.project import RECORD, files_digest, write_files
+from fpgacnn.staging import write_whole
 from fpgacnn.synthesis import SynthesisReport, read
 from fpgacnn.synthesis.report import Unread
 from fpgacnn.synthesis.run import DEFAULT_SECONDS, Steps, Tool, find_tool, synthesize
@@ -148,12 +148,5 @@ def _recorded(folder: Path, report: SynthesisReport) -> str:
     if not (folder / RECORD).is_file():
         return json.dumps({"schema": SCHEMA, "synthesis": plain(report)}, indent=1)
     document = json.dumps({**read_record(folder), "synthesis": plain(report)}, indent=1)
-    partial = folder / f".{RECORD}.partial"
-    try:
-        partial.write_text(document, encoding="utf-8")
-        partial.replace(folder / RECORD)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
-        raise WriteError(file=folder / RECORD, why=error.strerror or str(error)) from error
+    write_whole(folder / RECORD, document.encode())
     return document

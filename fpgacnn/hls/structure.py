@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,13 +54,17 @@ KERNELS = ("weight_data", "depthwise_data", "scale_data")
 WEIGHT_TYPES = {"weight_data": "weight", "depthwise_data": "weight", "scale_data": "scale"}
 
 
-def cost_model(design: Design) -> CostModel:
-    """The structure of a design's hardware.
+Summaries: TypeAlias = dict[tuple[str, str, Shape, Format], WeightSummary]
+"""What was counted of weights, by node, attribute, shape and type."""
+
+
+def cost_model(design: Design, counted: Summaries | None = None) -> CostModel:
+    """The structure of a design's hardware. Who asks for one network and many targets gives the same `counted` each time.
 
     Raises UnsupportedOptionError for what cannot be built.
     """
     lowered = lower(design)
-    found = _Finding(design=design, lowered=lowered, seen={}, alias={})
+    found = _Finding(design=design, lowered=lowered, seen={}, alias={}, counted={} if counted is None else counted)
     layers = tuple(layer for node in lowered.nodes if (layer := found.layer(node)) is not None)
     target = design.target
     stream = target.io is IoType.STREAM
@@ -89,6 +94,16 @@ class _Finding:
     lowered: Lowered
     seen: dict[str, tuple[Shape, Format]]
     alias: dict[str, str]
+    counted: Summaries
+
+    def summary(self, node: HlsNode, weights: str) -> WeightSummary:
+        """What hardware sees of a node's weights."""
+        array = node.attributes[weights]
+        assert isinstance(array, np.ndarray)
+        key = (node.name, weights, array.shape, node.types[WEIGHT_TYPES[weights]])
+        if key not in self.counted:
+            self.counted[key] = summarize(integers(node, weights))
+        return self.counted[key]
 
     def name(self, node: str) -> str:
         return self.alias.get(node, node)
@@ -124,7 +139,7 @@ class _Finding:
             accumulator=Wire.of(node.types["accum"]) if "accum" in node.types else None,
             table=Wire.of(table) if table else None,
             table_entries=_entries(node),
-            weights=summarize(integers(node, weights)) if weights else _slopes(node),
+            weights=self.summary(node, weights) if weights else _slopes(node),
             average="Average" in node.kind,
         )
 

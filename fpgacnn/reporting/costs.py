@@ -25,7 +25,7 @@ def estimate_report(record: EstimateRecord) -> Iterator[RenderableType]:
     )
     yield _layers(answer)
     yield _whole(answer)
-    yield _speed(answer)
+    yield speed(answer)
     yield verdict(answer)
     for caution in answer.warnings:
         where = f" {printable(caution.layer)}:" if caution.layer else ""
@@ -40,7 +40,7 @@ def estimate_line(answer: Estimate) -> Text:
     after, totals = answer.after_synthesis, answer.totals
     parts = [f"{_short(after.lut)} LUT", f"{_short(after.ff)} FF", f"{_short(after.dsp)} DSP", f"{_short(after.bram_18k)} BRAM18"]
     line = Text.assemble(("estimate: ", "bold"), f"{', '.join(parts)} after synthesis; {_short(totals.latency_cycles)} cycles ")
-    line.append(f"({_time(totals.latency_ns.value)}), a new event every {_short(totals.ii_cycles)}; ")
+    line.append(f"({time_words(totals.latency_ns.value)}), a new event every {_short(totals.ii_cycles)}; ")
     line.append_text(verdict(answer))
     return line
 
@@ -101,11 +101,12 @@ def _whole(answer: Estimate) -> Table:
     return table
 
 
-def _speed(answer: Estimate) -> Text:
+def speed(answer: Estimate) -> Text:
+    """Latency and interval with their bands, and the rate of events."""
     totals = answer.totals
     rate = 1e9 / max(totals.ii_ns.value, 1e-9)
     return Text(
-        f"latency {_banded(totals.latency_cycles)} cycles = {_time(totals.latency_ns.value)}; "
+        f"latency {_banded(totals.latency_cycles)} cycles = {time_words(totals.latency_ns.value)}; "
         f"a new event every {_banded(totals.ii_cycles)} cycles = {_rounded(rate)} events a second"
     )
 
@@ -129,7 +130,8 @@ def _rounded(value: float) -> str:
     return f"{round(value / shift) * shift:,.0f}"
 
 
-def _time(nanoseconds: float) -> str:
+def time_words(nanoseconds: float) -> str:
+    """A time of three digits with the unit that suits it."""
     for unit, size in (("s", 1e9), ("ms", 1e6), ("us", 1e3)):
         if nanoseconds >= size:
             return f"{nanoseconds / size:.3g} {unit}"

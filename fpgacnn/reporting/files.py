@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +13,7 @@ from fpgacnn.flow.record import plain
 from fpgacnn.flow.subjects import Subject
 from fpgacnn.reporting import compose, markdown, spreadsheet
 from fpgacnn.reporting.html import html
+from fpgacnn.staging import write_whole
 
 SCHEMA = 1
 GENERATOR = "fpgacnn report"
@@ -78,22 +76,7 @@ def _json(content: dict[str, Any]) -> str:
 
 def _write(file: Path, forms: dict[str, Callable[[], str]]) -> None:
     refuse(file)
-    content = forms[file.suffix.lower()]()
-    partial: Path | None = None
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{file.name[:40]}-", dir=file.parent)
-        partial = Path(name)
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(content)
-        partial.chmod(0o644)
-        partial.replace(file)
-    except OSError as error:
-        raise WriteError(file=file, why=error.strerror or str(error)) from error
-    finally:
-        if partial is not None:
-            with contextlib.suppress(OSError):
-                partial.unlink()
+    write_whole(file, forms[file.suffix.lower()]().encode())
 
 
 def _refuse_foreign(file: Path) -> None:

@@ -40,6 +40,7 @@ FLOORS = {
     "verification": 6,
     "golden": 6,
     "flow": 7,
+    "explore": 8,
     "reporting": 9,
     "api": 10,
     "cli": 10,

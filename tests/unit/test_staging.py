@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -12,7 +13,7 @@ import pytest
 
 from fpgacnn import staging
 from fpgacnn.errors import WriteError
-from fpgacnn.staging import SCRATCH, exchange, scratch, staged
+from fpgacnn.staging import SCRATCH, exchange, scratch, staged, write_whole
 
 MARK = "mark"
 
@@ -117,6 +118,29 @@ def test_many_makers_at_once_leave_one_whole_folder(tmp_path: Path, monkeypatch:
     assert names(tmp_path) == ["project"]
     assert names(folder) == [MARK]
     assert (folder / MARK).read_text() in "012345"
+
+
+# --- files ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_is_written_whole_with_its_folder(tmp_path: Path) -> None:
+    file = tmp_path / "a" / "b.toml"
+    for content in (b"old", b"new"):
+        write_whole(file, content)
+        assert (file.read_bytes(), names(file.parent), file.stat().st_mode & 0o777) == (content, ["b.toml"], 0o644)
+
+
+def test_a_file_that_cannot_be_written_keeps_its_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "a"
+    file.write_bytes(b"old")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(WriteError, match=r"cannot write .*/a: No space left on device"):
+        write_whole(file, b"new")
+    assert (file.read_bytes(), names(tmp_path)) == (b"old", ["a"])
 
 
 # --- scratch -------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -286,11 +287,15 @@ def test_a_log_that_cannot_be_written_is_a_write_error(project: Path, tools: Pat
         fpgacnn.synth(project)
 
 
-def test_a_record_that_cannot_be_written_leaves_the_old_one(project: Path, tools: Path) -> None:
+def test_a_record_that_cannot_be_written_leaves_the_old_one(project: Path, tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old = json.dumps({"project": {"digest": "d"}})
     put(project, {RECORD: old})
     tool(tools, "vitis-run")
-    (project / f".{RECORD}.partial").mkdir()
+
+    def full(**_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("fpgacnn.staging.tempfile.mkstemp", full)
     with pytest.raises(WriteError, match=f"cannot write .*{RECORD}"):
         fpgacnn.synth(project)
     assert (project / RECORD).read_text() == old

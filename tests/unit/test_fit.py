@@ -1,0 +1,165 @@
+"""The search for a target: every limit is held, nothing better is near, and what is written can be read again."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import replace
+from itertools import pairwise, product
+from pathlib import Path
+
+import pytest
+
+from fpgacnn import frontends
+from fpgacnn.cli.fit import parse_share, parse_time
+from fpgacnn.design import Design, IoType, Strategy, Target
+from fpgacnn.errors import FpgacnnError, UnsupportedOptionError, UsageError
+from fpgacnn.estimation import Estimate, estimate
+from fpgacnn.explore.fit import Limits, Search, Trial, order, search, trial
+from fpgacnn.explore.knobs import knobs
+from fpgacnn.explore.run import target_toml
+from fpgacnn.flow.planning import planned
+from fpgacnn.flow.request import Request
+from fpgacnn.hls.structure import Summaries, cost_model
+from tests.files import entry, sequential_file, tiny_layers
+from tests.hostile.corpus import NAMES
+
+PART = "xc7z020clg400-1"
+
+
+@pytest.fixture(scope="module")
+def design(tmp_path_factory: pytest.TempPathFactory) -> Design:
+    file = sequential_file(tmp_path_factory.mktemp("fit") / "m.h5", *tiny_layers(), shape=(4, 4, 1))
+    found = planned(frontends.load(file), Request(model=file, input_type="ufixed<6,1>"), None).design
+    return replace(found, target=Target(part=PART))
+
+
+def costs(design: Design, target: Target, counted: Summaries) -> Estimate:
+    return estimate(cost_model(replace(design, target=target), counted))
+
+
+def found(design: Design, limits: Limits, io: tuple[IoType, ...] = tuple(IoType)) -> Search:
+    counted: Summaries = {}
+    return search(knobs(design), design.target, io, limits, lambda target: costs(design, target, counted))
+
+
+def every(design: Design, limits: Limits) -> list[Trial]:
+    """All targets there are."""
+    counted: Summaries = {}
+    trials = []
+    turnable = knobs(design)
+    for io in IoType:
+        for turns in product(*(product(Strategy, knob.factors) for knob in turnable)):
+            pairs = list(zip(turnable, turns, strict=True))
+            reuse_of = {knob.layer: reuse for knob, (_, reuse) in pairs}
+            target = replace(design.target, io=io, reuse_of=reuse_of, strategy_of={knob.layer: strategy for knob, (strategy, _) in pairs})
+            trials.append(trial(target, costs(design, target, counted), limits))
+    return trials
+
+
+def test_every_layer_that_multiplies_has_its_legal_factors(design: Design) -> None:
+    assert [(knob.layer, knob.factors) for knob in knobs(design)] == [("conv", (1, 3, 9)), ("logits", (1, 2, 4, 8, 24))]
+
+
+def test_counted_weights_change_no_estimate(design: Design) -> None:
+    counted: Summaries = {}
+    for io, strategy, reuse in product(IoType, Strategy, (1, 4)):
+        target = replace(design.target, io=io, strategy=strategy, reuse=reuse)
+        assert costs(design, target, counted) == estimate(cost_model(replace(design, target=target)))
+    assert counted
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        Limits(),
+        Limits(latency_ns=200.0),
+        Limits(latency_ns=1000.0, utilization=0.02),
+        Limits(interval_ns=150.0),
+        Limits(utilization=0.01),
+        Limits(utilization=0.01, sure=True),
+        Limits(latency_ns=1.0),
+    ],
+    ids=str,
+)
+def test_no_target_at_all_is_better_than_the_one_that_is_found(design: Design, limits: Limits) -> None:
+    best = found(design, limits).best
+    ideal = min(every(design, limits), key=lambda one: order(one, limits))
+    assert best.fits == ideal.fits
+    assert order(best, limits) == order(ideal, limits)
+
+
+def test_limits_are_limits(design: Design) -> None:
+    best = found(design, Limits(latency_ns=1000.0, utilization=0.05)).best
+    assert best.fits
+    assert best.latency_ns == best.estimate.totals.latency_ns.value <= 1000.0
+    assert best.utilization <= 0.05
+    missed = found(design, Limits(latency_ns=1.0)).best
+    assert missed.excess["latency"] == pytest.approx(missed.latency_ns - 1.0)
+    sure = found(design, Limits(latency_ns=1000.0, utilization=0.05, sure=True)).best
+    assert sure.latency_ns == sure.estimate.totals.latency_ns.high
+
+
+def test_the_front_gets_slower_and_smaller(design: Design) -> None:
+    front = found(design, Limits()).front
+    assert len(front) > 3
+    for before, after in pairwise(front):
+        assert before.latency_ns <= after.latency_ns
+        assert before.utilization > after.utilization
+
+
+def test_one_way_of_moving_data_may_be_asked_for_and_one_that_cannot_be_built_is_told(design: Design) -> None:
+    assert {one.target.io for one in found(design, Limits(), (IoType.STREAM,)).front} == {IoType.STREAM}
+
+    def no_streams(target: Target) -> Estimate:
+        if target.io is IoType.STREAM:
+            raise UnsupportedOptionError(layer="pool", why="no streams", do="nothing")
+        return costs(design, target, {})
+
+    result = search(knobs(design), design.target, tuple(IoType), Limits(), no_streams)
+    assert result.best.target.io is IoType.PARALLEL
+    assert result.refused == {"stream": "pool: no streams"}
+    with pytest.raises(UnsupportedOptionError, match="no streams"):
+        search(knobs(design), design.target, (IoType.STREAM,), Limits(), no_streams)
+
+
+def test_a_network_without_products_has_one_target_for_each_way(tmp_path: Path) -> None:
+    file = sequential_file(tmp_path / "m.h5", entry("QActivation", "a", activation="quantized_relu(4,2)"), shape=(3,))
+    design = planned(frontends.load(file), Request(model=file), None).design
+    assert knobs(design) == ()
+    assert found(design, Limits()).trials == 2
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES.values() if name and "\udc80" not in name] + ["\x7f", "conv.1", "ünï"])
+def test_a_written_target_is_read_again_whatever_the_layer_is_called(name: str) -> None:
+    target = Target(part=PART, clock_ns=2.5, io=IoType.STREAM, reuse_of={name: 4, "b": 2}, strategy_of={name: Strategy.RESOURCE})
+    read = tomllib.loads(target_toml(target))
+    assert read.pop("layers") == {name: {"strategy": "resource", "reuse": 4}, "b": {"reuse": 2}}
+    assert read == {"part": PART, "clock": 2.5, "io": "stream", "strategy": "latency", "reuse": 1, "backend": "vitis"}
+
+
+@pytest.mark.parametrize(("text", "nanoseconds"), [("5us", 5000.0), ("500 ns", 500.0), ("1.5ms", 1.5e6), ("2s", 2e9), ("3µs", 3000.0), (" 7ns ", 7.0)])
+def test_times_have_units(text: str, nanoseconds: float) -> None:
+    assert parse_time("--max-latency", text) == nanoseconds
+
+
+@pytest.mark.parametrize("text", ["5", "us", "-5us", "0ns", "5 parsecs", "1e3ns", "", "nan us", "9" * 400 + "us"])
+def test_other_times_are_told(text: str) -> None:
+    with pytest.raises(UsageError, match=r"^--max-latency "):
+        parse_time("--max-latency", text)
+
+
+@pytest.mark.parametrize(("text", "share"), [("70%", 0.7), ("0.7", 0.7), ("100 %", 1.0), ("1", 1.0)])
+def test_shares_are_fractions_or_percent(text: str, share: float) -> None:
+    assert parse_share("--max-util", text) == pytest.approx(share)
+
+
+@pytest.mark.parametrize("text", ["70", "0", "0%", "101%", "x", "-1%", ""])
+def test_other_shares_are_told(text: str) -> None:
+    with pytest.raises(UsageError, match=r"^--max-util "):
+        parse_share("--max-util", text)
+
+
+@pytest.mark.parametrize("wrong", [{"latency_ns": 0.0}, {"interval_ns": float("nan")}, {"utilization": 1.1}, {"latency_ns": float("inf")}])
+def test_functions_are_told_of_impossible_limits(wrong: dict[str, float]) -> None:
+    with pytest.raises(FpgacnnError, match="limits on time must be positive"):
+        Limits(**wrong)  # type: ignore[arg-type]  # names and types match the fields

@@ -1,0 +1,84 @@
+"""`fpgacnn fit` as a user runs it: a target that fits is written and is what `convert` and `estimate` take; else exit status 1."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import fpgacnn
+from fpgacnn.errors import TargetExistsError
+from tests.command import failed, left, run
+from tests.files import tiny_model
+
+FLAGS = ("--part", "pynq-z2", "--max-latency", "1us", "--max-util", "10%", "--input-type", "ufixed<6,1>")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    tiny_model(tmp_path / "m.h5")
+    return tmp_path
+
+
+def test_a_target_that_fits_is_written_and_gives_what_was_said(folder: Path) -> None:
+    done = run(folder, "fit", "m.h5", *FLAGS, "-o", "new/t.toml", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    record = json.loads(done.stdout)
+    assert (record["fits"], record["excess"], record["limits"]["utilization"]) == (True, {}, 0.1)
+    assert (folder / "new" / "t.toml").read_text().startswith("# written by fpgacnn fit for m.h5\n")
+    again = run(folder, "estimate", "m.h5", "--config", "new/t.toml", "--input-type", "ufixed<6,1>", "--json")
+    assert (again.returncode, again.stderr) == (0, "")
+    assert json.loads(again.stdout)["estimate"] == record["estimate"]
+    converted = run(folder, "convert", "m.h5", "--config", "new/t.toml", "--input-type", "ufixed<6,1>", "-o", "out", "--no-csim", "--json")
+    assert (converted.returncode, converted.stderr) == (0, "")
+    assert json.loads(converted.stdout)["estimate"] == record["estimate"]
+    of_project = json.loads(run(folder, "fit", "out", *FLAGS[:6], "--json").stdout)
+    assert (of_project["layers"], of_project["estimate"]) == (record["layers"], record["estimate"])
+    assert run(folder, "fit", "m.h5", *FLAGS, "-o", "new/t.toml", "-q").returncode == 0
+
+
+def test_the_tables_say_what_was_found(folder: Path) -> None:
+    done = run(folder, "fit", "m.h5", *FLAGS, "-o", "t.toml", extra={"COLUMNS": "160"})
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("m.h5  for xc7z020-clg400-1 at 5 ns, Vitis HLS; limits: latency 1 us, 10% of the part; an estimate, no tool has run")
+    assert any(line.startswith("fits with io_") for line in lines)
+    assert sum(line.startswith("→") for line in lines) == 1
+    assert lines[-1] == "written: t.toml; next: fpgacnn convert m.h5 --config t.toml"
+
+
+def test_what_cannot_be_met_is_exit_status_1_with_the_nearest_and_nothing_written(folder: Path) -> None:
+    done = run(folder, "fit", "m.h5", "--part", "pynq-z2", "--max-latency", "10ns", "-o", "t.toml", extra={"COLUMNS": "160"})
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "nothing meets the limits; the nearest, io_parallel, exceeds latency by" in done.stdout
+    assert not (folder / "t.toml").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("m.h5", "--max-latency", "5"), "FC002", "--max-latency 5: expected a time with its unit"),
+        (("m.h5", "--max-util", "200%"), "FC002", "--max-util 200%: expected a share of the part"),
+        (("m.h5", "--part", "xc0000"), "FC120", "the part 'xc0000' is unknown"),
+        (("m.h5", "-o", "mine.toml"), "FC131", "mine.toml exists and was not written by fpgacnn fit"),
+        (("nowhere.h5",), "FC010", "nowhere.h5"),
+        ((".",), "FC062", "neither a project of fpgacnn"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_cannot_be_asked_is_one_error(folder: Path, arguments: tuple[str, ...], code: str, words: str) -> None:
+    (folder / "mine.toml").write_text("mine = true\n")
+    before = left(folder)
+    assert words in failed(run(folder, "fit", *arguments), 2, code)
+    assert left(folder) == before
+
+
+def test_the_function_does_what_the_command_does(folder: Path) -> None:
+    record = fpgacnn.fit(folder / "m.h5", part="pynq-z2", max_latency_ns=1000.0, max_utilization=0.1, input_type="ufixed<6,1>", output=folder / "t.toml")
+    assert record.fits
+    assert record.target.part == "xc7z020-clg400-1"
+    (folder / "t.toml").write_text("mine")
+    with pytest.raises(TargetExistsError):
+        fpgacnn.fit(folder / "m.h5", output=folder / "t.toml")
+    assert {point.io for point in fpgacnn.fit(folder / "m.h5", io="stream").front} == {"stream"}
