@@ -27,32 +27,43 @@ def use(path):
     good.use(path)
 
 guided.TARGETS["texts"] = replace(good, use=use)
-guided.main(sys.argv[1:])
+sys.exit(guided.main(sys.argv[1:]))
 """
 
 
-def run(folder: Path, *command: str) -> str:
-    """A short run of one target; what libFuzzer says."""
-    flags = ("-runs=3000", "-seed=7")
-    done = subprocess.run(
-        [sys.executable, *command, "texts", str(folder / "findings"), str(folder / "corpus"), *flags], capture_output=True, text=True, check=False, cwd=ROOT
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stderr
+def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """A short run of one target."""
+    arguments = (str(folder), "20", "texts", "-runs=3000", "-seed=7")
+    return subprocess.run([sys.executable, *command, *arguments], capture_output=True, text=True, check=False, cwd=ROOT)
 
 
 def test_inputs_that_reach_new_code_are_kept(tmp_path: Path) -> None:
-    said = run(tmp_path, "-m", "tests.hostile.guided")
-    covered = [int(count) for count in re.findall(r"^#\d+\s+(?:INITED|NEW|REDUCE|DONE)\s+cov: (\d+)", said, re.MULTILINE)]
-    assert covered[-1] > covered[0] > 100
-    assert len([path for path in (tmp_path / "corpus").iterdir() if not path.name.startswith("seed-")]) > 5
-    assert [path.read_text() for path in (tmp_path / "findings").glob("*.txt")] == []
+    done = run(tmp_path, "-m", "tests.hostile.guided")
+    assert done.returncode == 0, done.stdout + done.stderr[-2000:]
+    told = re.fullmatch(r"texts: (\d+) cases, \d+/s, coverage (\d+) -> (\d+), features \d+ -> \d+, corpus (\d+), 0 findings\n", done.stdout)
+    assert told, done.stdout
+    cases, before, after, corpus = map(int, told.groups())
+    assert cases >= 3000
+    assert after > before > 100
+    assert len([path for path in (tmp_path / "texts").iterdir() if not path.name.startswith("seed-")]) > 5
+    assert corpus > 5
+    assert list((tmp_path / "findings").iterdir()) == []
 
 
 def test_a_planted_fault_is_found_once_and_kept_with_its_bytes(tmp_path: Path) -> None:
-    run(tmp_path, "-c", PLANTED)
+    done = run(tmp_path, "-c", PLANTED)
+    assert done.returncode == 1, done.stdout + done.stderr[-2000:]
     (words,) = (tmp_path / "findings").glob("*.txt")
     assert words.read_text() == "KeyError: 'planted'\n"
+    assert done.stdout.endswith(f", 1 findings\n  KeyError: 'planted'\n    tools/fuzz.py --target texts --again {words.with_suffix('')}\n")
     content = words.with_suffix("").read_bytes()
     assert content.startswith(b"bits:")
     assert b"9" in content
+
+
+def test_a_case_that_hangs_ends_its_process_and_is_kept(tmp_path: Path) -> None:
+    done = run(tmp_path, "-c", PLANTED.replace('raise KeyError("planted")', "__import__('time').sleep(60)"), "-timeout=1")
+    assert done.returncode == 1, done.stdout + done.stderr[-2000:]
+    assert "it ended the process" in done.stdout
+    (hung, *_) = (tmp_path / "findings").glob("texts-timeout-*")
+    assert b"9" in hung.read_bytes()
