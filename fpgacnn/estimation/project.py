@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections import ChainMap
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -13,24 +15,29 @@ from numpy.typing import NDArray
 from fpgacnn.design import BackendName, IoType
 from fpgacnn.errors import UnreadableProjectError
 from fpgacnn.estimation.calls import Call, layer_of, role_of
+from fpgacnn.estimation.cpp import MAX_NUMBER, blocks, number, read_code, read_text
 from fpgacnn.structure import CostModel, LayerStructure, Role, WeightSummary, Wire, summarize, without_dead
 
-MAX_BYTES = 1 << 28
 TOOL_FILES = ("project.tcl", "build_prj.tcl", "vivado_synth.tcl", "hls4ml_config.yml", "hls4ml_config.yaml")
 
-_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
-_TYPEDEF = re.compile(r"typedef\s+(?P<type>[^;]+?)\s+(?P<name>\w+)\s*;")
-_DEFINE = re.compile(r"^\s*#define\s+(\w+)\s+(\d+)\s*$", re.MULTILINE)
-_STRUCT = re.compile(r"struct\s+(?P<name>\w+)\s*:\s*(?:public\s+)?nnet::(?P<kind>\w+)\s*\{(?P<body>.*?)\n\s*\};", re.DOTALL)
-_CONSTANT = re.compile(r"static\s+const(?:expr)?\s+(?:unsigned|int|bool|float|\w+)\s+(\w+)\s*=\s*([^;]+);")
-_CALL = re.compile(r"nnet::(?P<function>\w+)\s*<(?P<types>[^;]*?)>\s*\((?P<arguments>[^;()]*)\)\s*;(?:\s*//\s*(?P<name>\S+))?")
-_FIXED = re.compile(r"ap_(?P<unsigned>u?)(?P<kind>fixed|int)\s*<(?P<arguments>[^>]*)>")
-_ARRAY = re.compile(r"nnet::array\s*<(?P<type>.*),(?P<size>[^,>]*)>\s*$", re.DOTALL)
-_STREAM = re.compile(r"hls::stream\s*<\s*(?P<type>[\w:<>, ]+?)\s*>\s*&?\s*(?P<name>\w+)")
-_VARIABLE = re.compile(r"^\s*(?P<type>\w+)\s+(?P<name>\w+)\s*\[", re.MULTILINE)
-_PARAMETER = re.compile(r"(?P<type>\w+)\s+(?P<name>\w+)\s*\[[^\]]*\]\s*[,)]")
-_ALIAS = re.compile(r"auto\s*&\s*(\w+)\s*=\s*(\w+)\s*;")
-_DEPTH = re.compile(r"#pragma\s+HLS\s+STREAM\s+variable\s*=\s*(\w+)\s+depth\s*=\s*(\d+)", re.IGNORECASE)
+MAX_LAYERS = 10_000
+MAX_ALIASES = 64
+MAX_WIDTH = 1024
+MAX_CODE = 1 << 62
+
+# Every part that may be long has an end, so that text of a stranger is searched in time that grows with its length (`cpp`).
+_TYPEDEF = re.compile(r"typedef\s(?P<type>[^;]{1,400}?)\s(?P<name>\w{1,200})\s?;")
+_DEFINE = re.compile(r"^#define (\w+) ([0-9]{1,9})$", re.MULTILINE)
+_STRUCT = re.compile(r"struct\s(?P<name>\w+)\s?:\s?(?:public\s)?nnet::(?P<kind>\w+)\s?\{")
+_CONSTANT = re.compile(r"static\sconst(?:expr)?\s\w+\s(\w+)\s?=\s?([^;]{1,400});")
+_CALL = re.compile(r"nnet::(?P<function>\w+)\s?<(?P<types>[^;]{0,2000}?)>\s?\((?P<arguments>[^;()]{0,2000})\)\s?;(?:\s?//\s?(?P<name>\S+))?")
+_FIXED = re.compile(r"ap_(?P<unsigned>u?)(?P<kind>fixed|int)\s?<(?P<arguments>[^>]*)>")
+_ARRAY = re.compile(r"nnet::array\s?<(?P<type>.*),(?P<size>[^,>]*)>\s?$", re.DOTALL)
+_STREAM = re.compile(r"hls::stream\s?<\s?(?P<type>[\w:<>, ]{1,400}?)\s?>\s?&?\s?(?P<name>\w+)")
+_VARIABLE = re.compile(r"^(?P<type>\w+) (?P<name>\w+) ?\[", re.MULTILINE)
+_PARAMETER = re.compile(r"\b(?P<type>\w{1,200})\s(?P<name>\w{1,200})\s?\[[^\]]{0,200}\]\s?[,)]")
+_ALIAS = re.compile(r"auto\s?&\s?(\w+)\s?=\s?(\w+)\s?;")
+_DEPTH = re.compile(r"#pragma\sHLS\sSTREAM\svariable\s?=\s?(\w+)\sdepth\s?=\s?([0-9]{1,9})\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +54,7 @@ class _Names:
     """Types, numbers and configurations by their C++ names."""
 
     types: dict[str, str] = field(default_factory=dict)
-    numbers: dict[str, int] = field(default_factory=dict)
+    numbers: MutableMapping[str, int] = field(default_factory=dict)
     structs: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def wire(self, text: str) -> Wire | None:
@@ -75,13 +82,11 @@ class _Names:
         total = 1
         for factor in text.split("*"):
             word = factor.strip()
-            if word.isdigit():
-                total *= int(word)
-            elif word in self.numbers:
-                total *= self.numbers[word]
-            else:
+            known = self.numbers.get(word, number(word))
+            if known is None:
                 return {"true": 1, "false": 0}.get(word)
-        return total
+            total *= known
+        return total if total < MAX_NUMBER else None
 
 
 def _wire(text: str) -> Wire | None:
@@ -89,10 +94,10 @@ def _wire(text: str) -> Wire | None:
     if found is None:
         return None
     parts = [part.strip() for part in found["arguments"].split(",")]
-    if not parts[0].isdigit():
+    width = number(parts[0])
+    if width is None or width > MAX_WIDTH:
         return None
-    width = int(parts[0])
-    integer = int(parts[1]) if found["kind"] == "fixed" and len(parts) > 1 and re.fullmatch(r"-?\d+", parts[1]) else width
+    integer = int(parts[1]) if found["kind"] == "fixed" and len(parts) > 1 and re.fullmatch("-?[0-9]{1,3}", parts[1]) else width
     rounds, saturates = len(parts) > 2 and parts[2] != "AP_TRN", len(parts) > 3 and parts[3] != "AP_WRAP"
     return Wire(width=max(1, width), integer=integer, signed=not found["unsigned"], rounds=rounds, saturates=saturates)
 
@@ -104,17 +109,17 @@ def is_project(folder: Path) -> bool:
 
 def settings(folder: Path) -> Settings:
     """Part, clock and backend from the project's scripts."""
-    text = "\n".join(_text(folder / name) for name in TOOL_FILES if (folder / name).is_file())
+    text = "\n".join(read_text(folder / name) for name in TOOL_FILES if (folder / name).is_file())
 
     def first(*patterns: str) -> str | None:
         found = (re.search(pattern, text, re.MULTILINE | re.IGNORECASE) for pattern in patterns)
         return next((one.group(1) for one in found if one), None)
 
-    clock = first(r"^\s*set\s+clock_period\s+\"?([\d.]+)", r"create_clock\s+-period\s+([\d.]+)", r"^ClockPeriod:\s*([\d.]+)")
+    clock = first(r"^[ \t]*set\s+clock_period\s+\"?([\d.]+)", r"create_clock\s+-period\s+([\d.]+)", r"^ClockPeriod:\s*([\d.]+)")
     return Settings(
-        part=first(r"^\s*set\s+part\s+\"?([\w-]+)", r"set_part\s+\{?\"?(xc[\w-]+)", r"^(?:Xilinx)?Part:\s*['\"]?([\w-]+)"),
-        clock_ns=float(clock) if clock and re.fullmatch(r"\d+(\.\d+)?", clock) and float(clock) > 0 else None,
-        backend=first(r"^\s*set\s+backend\s+\"?(\w+)", r"^Backend:\s*(\w+)"),
+        part=first(r"^[ \t]*set\s+part\s+\"?([\w-]+)", r"set_part\s+\{?\"?(xc[\w-]+)", r"^(?:Xilinx)?Part:\s*['\"]?([\w-]+)"),
+        clock_ns=float(clock) if clock and re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", clock) and float(clock) > 0 else None,
+        backend=first(r"^[ \t]*set\s+backend\s+\"?(\w+)", r"^Backend:\s*(\w+)"),
     )
 
 
@@ -130,11 +135,13 @@ def read_project(folder: Path, part: str | None = None, clock_ns: float | None =
         raise UnreadableProjectError(file=folder, why=f"no script of the project names its {missing}; --part and --clock do")
     firmware = folder / "firmware"
     top = _top(firmware)
-    code = _COMMENT.sub("", _text(top))
-    names = _names(_COMMENT.sub("", _text(firmware / "defines.h")), _COMMENT.sub("", _text(firmware / "parameters.h")))
+    code = read_code(top)
+    names = _names(read_code(firmware / "defines.h"), read_code(firmware / "parameters.h"))
     variables = {found["name"]: found["type"] for pattern in (_STREAM, _VARIABLE, _PARAMETER) for found in pattern.finditer(code)}
     kernels: dict[str, NDArray[np.int64]] = {}
-    layers = tuple(_layers(code, names, variables, firmware / "weights", kernels))
+    layers = tuple(islice(_layers(code, names, variables, firmware / "weights", kernels), MAX_LAYERS + 1))
+    if len(layers) > MAX_LAYERS:
+        raise UnreadableProjectError(file=top, why=f"it calls more than {MAX_LAYERS} templates of hls4ml")
     if not layers:
         raise UnreadableProjectError(file=top, why="it calls no template of hls4ml")
     stream = "hls::stream" in code
@@ -157,23 +164,15 @@ def _shift_is_inlined(header: Path) -> bool:
     """hls4ml 0.7 inlines the functions around the shift of a window; later ones do not, and say so in a pragma."""
     if not header.is_file():
         return False
-    function = re.search(r"void compute_output_buffer_2d\(.*?\n\}", _text(header), re.DOTALL)
-    return function is not None and re.search(r"^\s*#pragma HLS INLINE recursive", function.group(), re.MULTILINE) is not None
-
-
-def _text(path: Path) -> str:
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise UnreadableProjectError(file=path, why="larger than any file that hls4ml writes")
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise UnreadableProjectError(file=path, why=error.strerror or str(error)) from error
+    _, _, behind = read_code(header).partition("void compute_output_buffer_2d(")
+    function, closed, _ = behind.partition("\n}")
+    return bool(closed) and "\n#pragma HLS INLINE recursive" in function
 
 
 def _top(firmware: Path) -> Path:
     """The C++ file of the top function."""
     try:
-        found = [path for path in sorted(firmware.glob("*.cpp")) if "nnet::" in _text(path)]
+        found = [path for path in sorted(firmware.glob("*.cpp")) if "nnet::" in read_text(path)]
     except OSError as error:
         raise UnreadableProjectError(file=firmware, why=error.strerror or str(error)) from error
     if not found:
@@ -183,11 +182,13 @@ def _top(firmware: Path) -> Path:
 
 def _names(defines: str, parameters: str) -> _Names:
     names = _Names()
-    names.numbers |= {name: int(value) for name, value in _DEFINE.findall(defines)}
+    names.numbers.update((name, int(value)) for name, value in _DEFINE.findall(defines))
     for found in _TYPEDEF.finditer(defines):
         names.types.setdefault(found["name"], found["type"])
-    for found in _STRUCT.finditer(parameters):
-        names.structs[found["name"]] = (found["kind"], found["body"])
+    for block in blocks(parameters):
+        struct = _STRUCT.search(block)
+        if struct is not None:
+            names.structs[struct["name"]] = (struct["kind"], block[struct.end() :])
     return names
 
 
@@ -195,7 +196,7 @@ def _configuration(struct: str, names: _Names) -> tuple[dict[str, int], dict[str
     """Numbers, types and words of a configuration."""
     _, body = names.structs.get(struct, ("", ""))
     constants = dict(_CONSTANT.findall(body))
-    local = _Names(types=names.types, numbers=dict(names.numbers))
+    local = _Names(types=names.types, numbers=ChainMap({}, names.numbers))
     for name, text in constants.items():
         value = local.value(text)
         if value is not None:
@@ -212,8 +213,8 @@ def _layers(code: str, names: _Names, variables: Mapping[str, str], weights: Pat
     seen: dict[str, LayerStructure] = {}
 
     def origin(name: str) -> str:
-        while name in alias:
-            name = alias[name]
+        for _ in range(MAX_ALIASES):
+            name = alias.get(name, name)
         return name
 
     for found in _CALL.finditer(code):
@@ -284,12 +285,14 @@ def _weights(name: str, numbers: Mapping[str, int], wires: Mapping[str, Wire], f
     if wire is None or not name or not path.is_file():
         return None
     try:
-        values = np.array([float(word) for word in _text(path).replace("\n", ",").split(",") if word.strip()])
+        values = np.array([float(word) for word in read_text(path).replace("\n", ",").split(",") if word.strip()])
     except ValueError as error:
         raise UnreadableProjectError(file=path, why="not a list of numbers") from error
     outputs = numbers.get("n_out") or numbers.get("n_filt") or 1
     columns = outputs if outputs > 0 and values.size % outputs == 0 else 1
-    if not np.isfinite(values).all() or values.size == 0:
+    with np.errstate(over="ignore"):
+        exact = np.rint(np.ldexp(values, wire.fraction))
+    if values.size == 0 or not (np.abs(exact) < MAX_CODE).all():
         return None
-    codes = np.rint(values * 2.0**wire.fraction).astype(np.int64)
+    codes = exact.astype(np.int64)
     return codes.reshape(columns, -1).T if transposed else codes.reshape(-1, columns)

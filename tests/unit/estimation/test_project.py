@@ -8,6 +8,7 @@ import pytest
 
 from fpgacnn.design import BackendName, IoType, Strategy
 from fpgacnn.errors import UnreadableProjectError
+from fpgacnn.estimation import estimate
 from fpgacnn.estimation.project import is_project, read_project, settings
 from fpgacnn.structure import CostModel, Role, Wire
 
@@ -172,6 +173,65 @@ def test_strange_text_makes_a_layer_poorer_not_an_error(folder: Path) -> None:
     convolution = read_project(folder).layers[0]
     assert convolution.in_shape == (28, 1, 1)
     assert convolution.weight == Wire(width=16, integer=6)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("defines.h", "#define N_INPUT_1_1 28", "#define N_INPUT_1_1 ٢٨"),
+        ("defines.h", "#define N_INPUT_1_1 28", f"#define N_INPUT_1_1 {'9' * 5000}"),
+        ("parameters.h", "in_width = 28", "in_width = ²"),
+        ("parameters.h", "in_width = 28", f"in_width = {' * '.join(['999999999'] * 30)}"),
+        ("defines.h", "ap_fixed<6,1> weight2_t", f"ap_fixed<6,{'1' * 400}> weight2_t"),
+        ("defines.h", "ap_fixed<6,1> weight2_t", f"ap_fixed<{'6' * 400},1> weight2_t"),
+        ("defines.h", "ap_fixed<6,1> weight2_t", "ap_fixed<6,-999> weight2_t"),
+        ("weights/w2.txt", "0.5", "1e300"),
+        ("weights/w2.txt", "0.5", "nan"),
+        ("myproject.cpp", "layer4_out = layer3_out;", "layer4_out = layer3_out;\n    auto& layer3_out = layer4_out;"),
+        ("../project.tcl", "set clock_period 8", f"set clock_period 8\nset clock_period {'8' * 400}"),
+    ],
+)
+def test_absurd_numbers_and_names_that_go_round_make_it_poorer_too(folder: Path, file: str, old: str, new: str) -> None:
+    path = folder / "firmware" / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    assert estimate(read_project(folder)).totals.multipliers >= 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/* ",
+        "\n",
+        " ",
+        "typedef ",
+        "typedef a b ",
+        "struct a:nnet::b{",
+        "static const int a = ",
+        "nnet::a<",
+        "nnet::a<>(",
+        "hls::stream<",
+        "a b[",
+        "a",
+        "<>" * 9,
+    ],
+)
+@pytest.mark.parametrize("file", ["defines.h", "parameters.h", "myproject.cpp", "../project.tcl", "nnet_utils/nnet_conv_stream.h"])
+def test_text_that_never_comes_to_its_point_is_read_in_a_moment(folder: Path, file: str, text: str) -> None:
+    """Where patterns tried every end of every beginning, each of these would take hours."""
+    path = folder / "firmware" / file
+    path.parent.mkdir(exist_ok=True)
+    before = path.read_text() if path.exists() else "void compute_output_buffer_2d("
+    path.write_text(before + text * (400_000 // len(text)))
+    assert len(read_project(folder).layers) == 3
+
+
+def test_a_network_without_end_is_refused(folder: Path) -> None:
+    top = folder / "firmware" / "myproject.cpp"
+    top.write_text(TOP + "nnet::relu<layer2_t, layer3_t, relu_config3>(layer2_out, layer3_out);\n" * 10_000)
+    with pytest.raises(UnreadableProjectError, match="it calls more than 10000 templates of hls4ml"):
+        read_project(folder)
 
 
 @pytest.mark.parametrize(("pragma", "inlined"), [("#pragma HLS INLINE recursive", True), ("// #pragma HLS INLINE recursive", False), ("", False)])

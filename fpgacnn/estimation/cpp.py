@@ -1,0 +1,56 @@
+"""C++ of a stranger as text: read in time that grows with its length only, whatever it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from fpgacnn.errors import UnreadableProjectError
+
+MAX_BYTES = 1 << 28
+MAX_CODE_BYTES = 1 << 24
+MAX_NUMBER = 10**9
+"""What is not below is no size of hardware."""
+
+
+def read_text(path: Path, limit: int = MAX_BYTES) -> str:
+    """A file's text.
+
+    Raises UnreadableProjectError.
+    """
+    try:
+        if path.stat().st_size > limit:
+            raise UnreadableProjectError(file=path, why="larger than any file that hls4ml writes")
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise UnreadableProjectError(file=path, why=error.strerror or str(error)) from error
+
+
+def read_code(path: Path) -> str:
+    """A file's code without its comments between slashes and stars, without empty lines, one blank where there were some.
+
+    Then no pattern can try the same run of blanks again and again.
+
+    Raises UnreadableProjectError.
+    """
+    code = _without_comments(read_text(path, MAX_CODE_BYTES))
+    return "\n".join(" ".join(line.split()) for line in code.splitlines() if line.strip())
+
+
+def _without_comments(code: str) -> str:
+    """One that never ends is code."""
+    parts, place = [], 0
+    while (start := code.find("/*", place)) >= 0 and (end := code.find("*/", start + 2)) >= 0:
+        parts.append(code[place:start])
+        place = end + 2
+    return "".join((*parts, code[place:]))
+
+
+def blocks(code: str) -> Iterator[str]:
+    """The code up to each line that closes a structure."""
+    yield from code.split("\n};")[:-1]
+
+
+def number(word: str) -> int | None:
+    """A whole number of a sane size; None for anything else."""
+    return int(word) if word.isascii() and word.isdigit() and len(word) < len(str(MAX_NUMBER)) else None
