@@ -52,7 +52,7 @@ def run_keras(path: Path, inputs: Sequence[NDArray[Any]], *, layers: bool = Fals
 
 
 def _load(door: Keras, path: Path) -> KerasModel:
-    """The model without optimizer and without the wrappers of pruning, which only act during training.
+    """The model without optimizer and without the wrappers of pruning, whose masks are multiplied into the weights as at every use.
 
     Raises ForeignToolError where Keras 2 cannot load the file: architecture JSON, or one that Keras 3 wrote.
     """
@@ -64,8 +64,10 @@ def _load(door: Keras, path: Path) -> KerasModel:
             model = door.keras.models.load_model(path, compile=False)
         except (AttributeError, KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
             raise ForeignToolError(tool="Keras 2 (tf_keras)", why=f"it cannot load {path.name} itself: {error}") from error
-        is_pruned = any(type(layer).__name__ == "PruneLowMagnitude" for layer in model.layers)
-        return pruning.strip_pruning(model) if is_pruned else model
+        wrapped = [layer for layer in model.layers if type(layer).__name__ == "PruneLowMagnitude"]
+        for layer in wrapped:
+            layer.pruning_obj.weight_mask_op()
+        return pruning.strip_pruning(model) if wrapped else model
 
 
 def _results(door: Keras, model: KerasModel) -> dict[str, Any]:

@@ -157,3 +157,15 @@ def test_a_hard_sigmoid_of_no_stated_version_is_refused(tmp_path: Path) -> None:
         del file.attrs["keras_version"]
     with pytest.raises(UnsupportedOptionError, match="differs between Keras 2 and 3"):
         frontends.load(tmp_path / "m.h5")
+
+
+@pytest.mark.parametrize("mode", ["int8", "float8"])
+def test_networks_that_keras_3_quantized_are_refused(tmp_path: Path, mode: str) -> None:
+    open_keras()  # first, as above
+    import keras
+
+    model = chain(keras, (8,), keras.layers.Dense(6), keras.layers.Dense(3))
+    model.quantize(mode)
+    model.save(tmp_path / "m.keras")
+    with pytest.raises(UnsupportedOptionError, match="it was quantized by Keras after training"):
+        frontends.load(tmp_path / "m.keras")

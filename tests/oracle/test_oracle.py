@@ -12,11 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fpgacnn import frontends
 from fpgacnn.data import Dataset, Splits
 from fpgacnn.data.digits import load_digits
 from fpgacnn.data.km3net import load_km3net, load_km3net_external
 from fpgacnn.data.quality import accuracy, efficiency_at_false_positive_rate, roc_auc
 from fpgacnn.errors import DataPackageMissingError, MissingExtraError
+from fpgacnn.sim.framework import evaluate
 from fpgacnn.train import Schedule, fit, make_reproducible, open_keras, save
 from fpgacnn.train.oracle import run_keras
 
@@ -119,18 +121,23 @@ def test_two_inputs_two_outputs_and_a_layer_called_twice(tmp_path: Path) -> None
     assert np.array_equal(answer.layers["left"], x)
 
 
-def test_pruning_wrappers_are_stripped(tmp_path: Path) -> None:
+def test_pruning_wrappers_are_stripped_and_what_they_mask_stays_masked(tmp_path: Path) -> None:
     door = open_keras()
     keras, qkeras = door.keras, door.qkeras
     dense = qkeras.QDense(2, kernel_quantizer=qkeras.quantized_bits(4, 0, alpha=1), name="dense")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         pruned = door.tfmot.sparsity.keras.prune_low_magnitude(keras.Sequential([keras.Input((3,)), dense]))
+        mask = np.array([[1, 0], [0, 1], [0, 0]], np.float32)  # the optimizer may have moved a weight since the mask was applied
+        next(one for one in pruned.weights if one.name.endswith("mask:0")).assign(mask)
         pruned.save(tmp_path / "pruned.h5")
         expected = pruned.predict(np.eye(3), verbose=0)
     answer = run_keras(tmp_path / "pruned.h5", [np.eye(3)], layers=True)
     assert list(answer.layers) == ["dense"]
     assert np.array_equal(answer.outputs[0], expected)
+    network = frontends.load(tmp_path / "pruned.h5")
+    assert np.array_equal(evaluate(network, [np.eye(3)], quantized=True)["dense"], expected)
+    assert np.count_nonzero(expected) <= np.count_nonzero(mask)
 
 
 def test_training_twice_from_one_seed_gives_the_same_network_and_never_looks_at_the_test_part(digits: Splits, tmp_path: Path) -> None:
@@ -178,6 +185,7 @@ def test_keras_3_in_the_way_is_named() -> None:
 import tensorflow
 tensorflow.keras.layers
 from fpgacnn.errors import ForeignToolError
+from fpgacnn.sim.framework import evaluate
 from fpgacnn.train import Schedule, fit, make_reproducible, open_keras, save
 try:
     open_keras()

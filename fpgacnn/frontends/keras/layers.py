@@ -12,6 +12,7 @@ from dataclasses import replace
 from fpgacnn.errors import UnsupportedLayerError, printable
 from fpgacnn.frontends.keras import activations, hgq, hgq1, linear, shaping
 from fpgacnn.frontends.keras.context import Context, Parser, Step
+from fpgacnn.frontends.keras.dtypes import refuse_quantized
 from fpgacnn.frontends.keras.graph import short_name
 from fpgacnn.frontends.keras.settings import Settings
 
@@ -62,6 +63,7 @@ def parse_layer(context: Context) -> list[Step]:
     if context.settings.get("data_format") not in (None, "channels_last"):
         found = printable(repr(context.settings.get("data_format")))
         raise context.settings.unsupported(f"data_format={found} is not supported", "train with channels last")
+    refuse_quantized(context.settings)
     return parser(context)
 
 

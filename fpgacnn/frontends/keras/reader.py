@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from pathlib import Path
 from typing import TypeAlias
@@ -16,16 +16,18 @@ from fpgacnn.errors import (
     NotAModelError,
     TooLargeError,
     UnsupportedLayerError,
+    WeightsError,
 )
 from fpgacnn.frontends.files import Kind, digest, sniff
 from fpgacnn.frontends.keras import archive, hdf5
 from fpgacnn.frontends.keras.context import Context, Step
+from fpgacnn.frontends.keras.dtypes import is_half
 from fpgacnn.frontends.keras.graph import MAX_JSON, Graph, Use, parse_json, read_graph
 from fpgacnn.frontends.keras.layers import CODE_CARRIERS, HINTS, NO_OPERATION, is_known, parse_layer
 from fpgacnn.frontends.keras.positional import PositionalWeights, is_positional
 from fpgacnn.frontends.keras.settings import Json
 from fpgacnn.frontends.reading import MAX_AXES, MAX_VALUES, Reading
-from fpgacnn.ir.source import FloatArray, Input, Shape, SourceLayer
+from fpgacnn.ir.source import Activate, FloatArray, Input, Quantizer, Shape, SourceLayer, weights_of
 
 WeightSource: TypeAlias = Callable[[Use], Mapping[str, FloatArray]]
 
@@ -87,9 +89,24 @@ def _companion(path: Path) -> Path:
 def _source(weights: hdf5.LegacyWeights | PositionalWeights) -> WeightSource:
     def lookup(use: Use) -> Mapping[str, FloatArray]:
         scope = tuple(name for _, name in use.scope)
-        return next((found for name in use.weights if (found := weights.of_layer(name, scope))), {})
+        inner, *wrappers = (weights.of_layer(name, scope) for name in reversed(use.weights))
+        return inner if not wrappers else _masked(use, {name: array for found in (inner, *wrappers) for name, array in found.items()})
 
     return lookup
+
+
+def _masked(use: Use, arrays: Mapping[str, FloatArray]) -> Mapping[str, FloatArray]:
+    """The arrays of a layer in a pruning wrapper, which multiplies its kernel by the mask before every use.
+
+    Raises WeightsError for a mask that fits no kernel.
+    """
+    if "mask" not in arrays:
+        return arrays
+    mask = arrays["mask"]
+    pruned = next((name for name in ("pointwise_kernel", "kernel", "depthwise_kernel") if name in arrays and arrays[name].shape == mask.shape), None)
+    if pruned is None:
+        raise WeightsError(file=use.settings.file, layer=use.name, why=f"its pruning mask of shape {mask.shape} fits no kernel")
+    return {**arrays, pruned: arrays[pruned] * mask}
 
 
 def _read(graph: Graph, path: Path, sha256: str, version: Json, weights: WeightSource) -> Reading:
@@ -120,6 +137,7 @@ def _read(graph: Graph, path: Path, sha256: str, version: Json, weights: WeightS
         stands_for[use.name], shapes[use.name] = use.name, steps[-1].shape
     if len({layer.name for layer in layers}) != len(layers):
         raise GraphError(file=path, why="two layers have the same name")
+    refusals += _halves(graph, layers)
     ends = (*graph.inputs, *graph.outputs)
     if not refusals and not all(name in stands_for for name in ends):
         raise GraphError(file=path, why="an input or output of the model is no layer")
@@ -141,6 +159,20 @@ def _refuse_by_class(use: Use) -> None:
         raise CodeInFileError(layer=use.name, kind=use.kind)
     if not is_known(use.kind):
         raise UnsupportedLayerError(layer=use.name, kind=use.kind, why=HINTS.get(use.kind, ""))
+
+
+def _halves(graph: Graph, layers: Sequence[SourceLayer]) -> list[tuple[str, str, FpgacnnError]]:
+    """Layers of a network with quantizers that compute in 16-bit floats, whose roundings no integer arithmetic repeats."""
+    if not any(_has_quantizer(layer) for layer in layers):
+        return []
+    why, do = "it computes in 16-bit floats, which round between the network's quantizers", "save the model with dtype float32"
+    return [(use.name, use.kind, use.settings.unsupported(why, do)) for use in graph.uses if use.kind != "InputLayer" and is_half(use.settings)]
+
+
+def _has_quantizer(layer: SourceLayer) -> bool:
+    operation = layer.operation
+    rounds = isinstance(operation, Activate) and isinstance(operation.function, Quantizer)
+    return rounds or any(weight.quantizer is not None for weight in weights_of(operation))
 
 
 def _steps(use: Use, inputs: tuple[Shape, ...], weights: WeightSource, keras: int | None) -> list[Step]:

@@ -10,7 +10,16 @@ import numpy as np
 import pytest
 
 from fpgacnn import frontends
-from fpgacnn.errors import BrokenArchitectureError, FileMissingError, FpgacnnError, GraphError, NotAModelError, UnsupportedLayerError, UnsupportedOptionError
+from fpgacnn.errors import (
+    BrokenArchitectureError,
+    FileMissingError,
+    FpgacnnError,
+    GraphError,
+    NotAModelError,
+    UnsupportedLayerError,
+    UnsupportedOptionError,
+    WeightsError,
+)
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import QuantizedBits, SourceModel
 from tests.files import Entry, entry, functional, functional_file, input_layer, linear, sequential, sequential_file, tiny_layers, tiny_model, values, write_h5
@@ -136,10 +145,10 @@ def test_a_functional_model_goes_by_several_names(tmp_path: Path, kind: str) -> 
     assert order(frontends.load(write_h5(tmp_path / "m.h5", architecture, [dense("a")]))) == ["x", "a"]
 
 
-def pruned(name: str, inner: Entry, *inputs: str) -> Entry:
+def pruned(name: str, inner: Entry, *inputs: str, mask: np.ndarray | None = None) -> Entry:
     """A layer inside the wrapper of tensorflow_model_optimization, whose arrays lie in the wrapper's group."""
     layer = {"class_name": inner.kind, "config": {"name": inner.name, **inner.config}}
-    masks = {"mask": np.ones((3, 3), np.float32), "threshold": np.float32(0), "pruning_step": np.int64(7)}
+    masks = {"mask": np.ones((3, 3), np.float32) if mask is None else mask, "threshold": np.float32(0), "pruning_step": np.int64(7)}
     return Entry(kind="PruneLowMagnitude", name=name, config={"layer": layer}, inputs=(inputs,), weights={**inner.weights, **masks})
 
 
@@ -157,6 +166,20 @@ def test_a_pruning_wrapper_in_a_sequential_model_is_taken_off(tmp_path: Path) ->
     operation = frontends.load(sequential_file(tmp_path / "m.h5", wrapper, shape=(3,))).layers[1].operation
     assert isinstance(operation, src.Dense)
     assert operation.kernel.quantizer == QuantizedBits(bits=4, integer=0, alpha=1.0)
+
+
+def test_a_pruning_mask_is_multiplied_into_the_kernel_as_the_wrapper_does(tmp_path: Path) -> None:
+    mask = (np.arange(9).reshape(3, 3) % 2).astype(np.float32)
+    wrapper = pruned("prune_low_magnitude_a", dense("a"), mask=mask)
+    operation = frontends.load(sequential_file(tmp_path / "m.h5", wrapper, shape=(3,))).layers[1].operation
+    assert isinstance(operation, src.Dense)
+    assert operation.kernel.values.tolist() == (values(3, 3) * mask).tolist()
+
+
+def test_a_pruning_mask_that_fits_no_kernel_is_an_error(tmp_path: Path) -> None:
+    wrapper = pruned("prune_low_magnitude_a", dense("a"), mask=np.ones((3, 2), np.float32))
+    with pytest.raises(WeightsError, match=r"its pruning mask of shape \(3, 2\) fits no kernel"):
+        frontends.load(sequential_file(tmp_path / "m.h5", wrapper, shape=(3,)))
 
 
 # --- broken graphs -------------------------------------------------------------------------------------------------

@@ -339,8 +339,12 @@ def test_concatenation_counts_axes_from_either_end(tmp_path: Path, axis: int, sh
 
 # --- refusals ------------------------------------------------------------------------------------------------------
 
+KERAS_INT8 = {"class_name": "QuantizedDTypePolicy", "config": {"mode": "int8", "source_name": "float32"}}
+
 REFUSALS: list[tuple[Entry, tuple[int, ...], type[FpgacnnError], str]] = [
     (entry("Conv2D", "l", **CONV2D, data_format="channels_first"), (5, 5, 2), UnsupportedOptionError, "l: data_format='channels_first' is not supported"),
+    (entry("Dense", "l", units=3, dtype=KERAS_INT8, weights=linear(5, 3)), (5,), UnsupportedOptionError, "l: it was quantized by Keras after training (Quant"),
+    (entry("Dense", "l", units=3, dtype="int8_from_float32", weights=linear(5, 3)), (5,), UnsupportedOptionError, "after training (int8_from_float32), which"),
     (entry("Conv2D", "l", **CONV2D, padding="causal"), (5, 5, 2), UnsupportedOptionError, "l: padding='causal' is not supported"),
     (entry("Conv2D", "l", **CONV2D), (2, 5, 2), ShapeError, "layer 'l': a 3x3 window does not fit the input (2, 5, 2)"),
     (entry("Conv2D", "l", **CONV2D), (5, 2), ShapeError, "layer 'l': Conv2D needs an input of 3 axes, found (5, 2)"),
@@ -397,6 +401,17 @@ def test_an_option_without_hardware_is_refused_in_words(tmp_path: Path, layer: E
     assert type(error) is kind
     assert words in str(error)
     assert error.hint
+
+
+HALVES = ["float16", {"class_name": "Policy", "config": {"name": "mixed_bfloat16"}}, {"class_name": "DTypePolicy", "config": {"name": "mixed_float16"}}]
+
+
+@pytest.mark.parametrize("dtype", HALVES, ids=str)
+def test_layers_between_quantizers_may_not_compute_in_16_bit_floats(tmp_path: Path, dtype: object) -> None:
+    layers = (entry("QActivation", "q", activation="quantized_relu(4)"), entry("AveragePooling1D", "l", pool_size=2, strides=2, dtype=dtype))
+    with pytest.raises(UnsupportedOptionError, match="l: it computes in 16-bit floats"):
+        frontends.load(sequential_file(tmp_path / "m.h5", *layers, shape=(4, 2)))
+    assert frontends.load(sequential_file(tmp_path / "m.h5", layers[1], shape=(4, 2))).outputs == ("l",)
 
 
 def test_a_negative_variance_is_refused(tmp_path: Path) -> None:
