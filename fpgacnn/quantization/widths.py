@@ -214,11 +214,19 @@ def _quantized(layer: str, operation: src.SourceOperation, chosen: Mapping[Point
 
 
 def is_unbounded(layer: SourceLayer, unbounded: AbstractSet[str]) -> bool:
-    """Whether nothing in the file limits the bits of a layer's results: float weights made them, and no quantizer followed."""
+    """Whether nothing in the file limits the bits of a layer's results: float numbers or products made them, and no quantizer followed."""
     match layer.operation:
         case src.Convolution() | src.Depthwise() | src.Transposed() | src.Dense():
             return layer.operation.kernel.quantizer is None
-        case src.Activate() if not isinstance(layer.operation.function, src.Relu | src.PRelu):
+        case src.BatchNormalization():
+            return layer.operation.statistics.gamma.quantizer is None
+        case src.Merge(kind=src.MergeKind.MULTIPLY):
+            return True
+        case src.Activate(function=src.PRelu() | src.Function(kind=src.FunctionKind.HARD_SIGMOID)):
+            return True
+        case src.Activate(function=src.Relu(negative_slope=slope)):
+            return slope != 0 or any(name in unbounded for name in layer.inputs)
+        case src.Activate():
             return False
         case _:
             return any(name in unbounded for name in layer.inputs)

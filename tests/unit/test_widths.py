@@ -106,6 +106,50 @@ def test_a_normalization_at_the_output_gives_its_place_to_the_layer_before(tmp_p
     assert operation.bias is not None
 
 
+def widest_sum(network: SourceModel) -> int:
+    """Bits of the longest sum of products."""
+    model = quantize(network, inputs=[INPUT])
+    planned = plan(model)
+    sums = [one.accumulator for one in planned.layers.values()]
+    return max(one.format.width for one in sums if one is not None)
+
+
+SLOPED = {
+    "normalization": entry("BatchNormalization", "odd", weights=normalization(3)),
+    "leaky relu": entry("LeakyReLU", "odd", alpha=0.3),
+    "prelu": entry("PReLU", "odd", shared_axes=[1, 2], weights={"alpha": np.float32([[[0.1, 0.2, 0.3]]])}),
+    "hard sigmoid": entry("Activation", "odd", activation="hard_sigmoid"),
+}
+"""Layers that multiply what is already bounded by numbers of many bits."""
+
+
+@pytest.mark.parametrize("name", SLOPED)
+def test_a_float_number_behind_pooling_does_not_widen_what_follows(tmp_path: Path, name: str) -> None:
+    layers = (
+        entry("Conv2D", "conv", filters=3, kernel_size=[3, 3], activation="relu", weights=linear(3, 3, 1, 3)),
+        entry("MaxPooling2D", "pool", pool_size=[2, 2]),
+        SLOPED[name],
+        entry("Conv2D", "next", filters=3, kernel_size=[2, 2], weights=linear(2, 2, 3, 3)),
+    )
+    network = quantized(frontends.load(sequential_file(tmp_path / "m.h5", *layers, shape=(6, 6, 1))), Widths(bits=16))
+    assert "odd/quantized" in [layer.name for layer in network.layers]
+    assert widest_sum(network) <= 16 + 16 + 4  # products of 16 bits, twelve of them
+
+
+def test_products_of_tensors_do_not_widen_what_follows(tmp_path: Path) -> None:
+    layers = (
+        input_layer("x", 4),
+        entry("Dense", "a", "x", units=4, weights=linear(4, 4)),
+        entry("Multiply", "square", "a", "a"),
+        entry("Multiply", "again", "square", "square"),
+        entry("Dense", "d", "again", units=2, weights=linear(4, 2)),
+    )
+    network = frontends.load(functional_file(tmp_path / "m.h5", *layers, inputs=["x"], outputs=["d"]))
+    seen = evaluate(network, [EVENTS[:, :4, 0, 0]], quantized=False)
+    given = with_quantizers(network, uniform(network, Widths(bits=12), seen))
+    assert widest_sum(given) <= 12 + 12 + 2
+
+
 def branches(normalization_of: str) -> tuple[Entry, ...]:
     """Two readers of one dense layer, of which one is a batch normalization."""
     return (
