@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import fcntl
+import hashlib
 import os
 import shutil
 import stat
@@ -23,6 +24,7 @@ from fpgacnn.errors import OutputExistsError, WriteError
 
 SUFFIX, OLD, SCRATCH = ".fpgacnn-stage", ".fpgacnn-old", ".fpgacnn-scratch"
 TRIES, PAUSE_SECONDS = 100, 0.01
+FOREIGN_SECONDS = 7 * 86400.0
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 _IN_THE_WAY = {errno.ENOTEMPTY, errno.EEXIST}
 _ANOTHERS_STEP = _IN_THE_WAY | {errno.ENOENT, errno.EAGAIN}
@@ -99,7 +101,7 @@ def scratch(prefix: str) -> Iterator[Path]:
     try:
         place = Path(tempfile.gettempdir())
         _sweep_scratch(place)
-        folder, lock = _locked(place, prefix, SCRATCH)
+        folder, lock = _locked(place, prefix, f".{_machine()}{SCRATCH}")
     except OSError as error:
         raise WriteError(file="temporary files", why=error.strerror or str(error)) from error
     try:
@@ -151,7 +153,7 @@ def _stage(folder: Path) -> Iterator[Path]:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         _sweep(folder)
-        stage, lock = _locked(folder.parent, f".{folder.name[:40]}-", SUFFIX)
+        stage, lock = _locked(folder.parent, f".{folder.name[:40]}-", f".{_machine()}{SUFFIX}")
     except OSError as error:
         raise WriteError(file=folder, why=error.strerror or str(error)) from error
     try:
@@ -194,13 +196,24 @@ def _take(lock: int) -> None:
 
 @contextmanager
 def _abandoned(folder: Path | str) -> Iterator[int]:
-    """The lock on a folder whose maker is dead; raises OSError where it lives or cannot be asked."""
+    """The lock on a folder whose maker is dead; raises OSError where it lives or cannot be asked.
+
+    Disks that machines share may keep locks to each machine, so what another machine made is dead only after a week.
+    """
     lock = _open(folder)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if f".{_machine()}." not in Path(folder).name and time.time() - os.fstat(lock).st_mtime < FOREIGN_SECONDS:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN), str(folder))
         yield lock
     finally:
         os.close(lock)
+
+
+@cache
+def _machine() -> str:
+    """The machine at hand, in eight digits."""
+    return hashlib.sha256(os.uname().nodename.encode()).hexdigest()[:8]
 
 
 def _sweep(folder: Path) -> None:

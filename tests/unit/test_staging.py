@@ -6,6 +6,7 @@ import errno
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -187,9 +188,20 @@ def test_what_others_use_or_made_stays(temporary: Path) -> None:
         assert {"fpgacnn-mine", f"file{SCRATCH}", f"link{SCRATCH}", folder.name} <= set(names(temporary))
 
 
+@pytest.mark.parametrize(("days", "stays"), [(1, True), (8, False)])
+def test_what_another_machine_made_stays_for_a_week(temporary: Path, days: int, stays: bool) -> None:  # noqa: FBT001  # pytest's way
+    theirs = temporary / f"fpgacnn-x.another{SCRATCH}"
+    theirs.mkdir()
+    when = time.time() - days * 86400
+    os.utime(theirs, (when, when))
+    staging._sweep_scratch.cache_clear()
+    with scratch("fpgacnn-test-"):
+        assert theirs.is_dir() == stays
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
 def test_what_belongs_to_another_user_stays(temporary: Path) -> None:
-    theirs = temporary / f"fpgacnn-x{SCRATCH}"
+    theirs = temporary / f"fpgacnn-x.{staging._machine()}{SCRATCH}"
     theirs.mkdir()
     os.chown(theirs, 12345, 12345)
     staging._sweep_scratch.cache_clear()
