@@ -153,7 +153,7 @@ def _stage(folder: Path) -> Iterator[Path]:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         _sweep(folder)
-        stage, lock = _locked(folder.parent, f".{folder.name[:40]}-", f".{_machine()}{SUFFIX}")
+        stage, lock = _locked(folder.parent, _prefix(folder), f".{_machine()}{SUFFIX}")
     except OSError as error:
         raise WriteError(file=folder, why=error.strerror or str(error)) from error
     try:
@@ -210,15 +210,24 @@ def _abandoned(folder: Path | str) -> Iterator[int]:
         os.close(lock)
 
 
+def _prefix(folder: Path) -> str:
+    """How the names of a folder's stages begin, and those of no other folder."""
+    return f".{folder.name[:40]}-{_digits(folder.name)}-"
+
+
 @cache
 def _machine() -> str:
     """The machine at hand, in eight digits."""
-    return hashlib.sha256(os.uname().nodename.encode()).hexdigest()[:8]
+    return _digits(os.uname().nodename)
+
+
+def _digits(name: str) -> str:
+    return hashlib.sha256(os.fsencode(name)).hexdigest()[:8]
 
 
 def _sweep(folder: Path) -> None:
     """Take away what killed makers left beside `folder`; put back an older folder that one had moved away."""
-    pattern = f".{_escaped(folder.name[:40])}-*{SUFFIX}"
+    pattern = f"{_escaped(_prefix(folder))}*{SUFFIX}"
     for old in folder.parent.glob(pattern + OLD):
         with suppress(OSError), _abandoned(old):
             if not folder.exists():

@@ -86,6 +86,26 @@ def test_who_is_killed_between_the_steps_loses_nothing(tmp_path: Path, monkeypat
 
 
 @pytest.mark.usefixtures("three_steps")
+@pytest.mark.parametrize(("name", "other"), [("project", "project-2"), ("project-2", "project"), ("project", "project*"), (50 * "n" + "1", 50 * "n" + "2")])
+def test_what_one_folder_lost_is_not_put_back_as_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, other: str) -> None:
+    """Names that begin alike."""
+    lost = tmp_path / name
+    fill(lost, "old")
+    with monkeypatch.context() as patched:
+        renames = iter(range(9))
+        real = os.rename
+        patched.setattr(os, "rename", lambda *names: die() if next(renames) == 2 else real(*names))
+        assert in_child(lambda: fill(lost, "new")) == -signal.SIGKILL
+    assert not lost.exists()
+    fill(tmp_path / other, "another")
+    assert (tmp_path / other / MARK).read_text() == "another"
+    with pytest.raises(ZeroDivisionError), staged(lost, MARK):
+        assert (lost / MARK).read_text() == "old"
+        raise ZeroDivisionError
+    assert set(names(tmp_path)) == {lost.name, other}
+
+
+@pytest.mark.usefixtures("three_steps")
 def test_another_maker_between_the_steps_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the older folder is away, another maker puts a new one there."""
     folder = tmp_path / "project"
