@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from fpgacnn.explore.run import FitRecord
@@ -47,16 +47,18 @@ def convert(
     calibrate: str | Path | None = None,
     sqnr_db: float = 40.0,
     float_model: str | Path | None = None,
-    csim_events: int | None = 1000,
+    csim_events: int | Literal["auto"] | None = "auto",
     weights: str | Path | None = None,
     keras: bool = False,
 ) -> RunRecord:
     """Convert a model file to a proven HLS project; `input` is an .npz or .npy of real inputs.
 
+    `csim_events`: "auto" sends 1,000 events through C simulation, fewer of large networks; None all; 0 none.
+
     Raises fpgacnn.errors.FpgacnnError; then nothing new is on disk.
     """
     from fpgacnn.design import BackendName, IoType, Strategy, Target
-    from fpgacnn.flow.request import asked
+    from fpgacnn.flow.request import CSIM_EVENTS, asked
     from fpgacnn.flow.stages import convert as run
     from fpgacnn.targets import full_part
 
@@ -75,7 +77,8 @@ def convert(
         output=Path(output) if output else None,
         target=target,
         float_model=Path(float_model) if float_model else None,
-        csim_events=csim_events,
+        csim_events=CSIM_EVENTS if csim_events == "auto" else csim_events,
+        scaled=csim_events == "auto",
         keras=keras,
     )
     return run(request)
@@ -91,7 +94,9 @@ def verify(
     from fpgacnn.flow.request import Request
     from fpgacnn.flow.stages import verify as run
 
-    request = Request(model=Path(model or project), events=Path(input) if input else None, csim_events=None, max_events=None, keras=model is not None)
+    request = Request(
+        model=Path(model or project), events=Path(input) if input else None, csim_events=None, max_events=None, scaled=False, keras=model is not None
+    )
     return run(Path(project), request)
 
 

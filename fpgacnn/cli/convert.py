@@ -35,7 +35,10 @@ def convert(
         Path | None,
         typer.Option("--float", help="The float model it was quantized from, for the quality table.", metavar="FILE", rich_help_panel=options.PROOF),
     ] = None,
-    csim_events: Annotated[int, typer.Option("--csim-events", help="Events for C simulation at most.", metavar="N", rich_help_panel=options.PROOF)] = 1000,
+    csim_events: Annotated[
+        int | None,
+        typer.Option("--csim-events", min=0, help="Events in C simulation (default 1,000, or fewer).", metavar="N", rich_help_panel=options.PROOF),
+    ] = None,
     csim: Annotated[bool, typer.Option("--csim/--no-csim", help="Prove with g++, or trust the emulator.", rich_help_panel=options.PROOF)] = True,  # noqa: FBT002  # typer's way
     reference: Annotated[
         str | None,
@@ -52,7 +55,7 @@ def convert(
     """
     from fpgacnn.cli.console import progress, show
     from fpgacnn.errors import UnknownNameError
-    from fpgacnn.flow.request import asked
+    from fpgacnn.flow.request import CSIM_EVENTS, asked
     from fpgacnn.flow.stages import convert as run
 
     if reference not in (None, "keras"):
@@ -64,7 +67,8 @@ def convert(
         output=output,
         target=target,
         float_model=float_model,
-        csim_events=csim_events if csim else 0,
+        csim_events=(CSIM_EVENTS if csim_events is None else csim_events) if csim else 0,
+        scaled=csim_events is None,
         seconds=timeout,
         keras=reference == "keras",
     )

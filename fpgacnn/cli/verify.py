@@ -49,7 +49,7 @@ def verify(
         raise UsageError(what="give a project folder, or --models DIR")
     from fpgacnn.cli.console import out, progress, show
     from fpgacnn.errors import UnknownNameError, printable
-    from fpgacnn.flow.request import Request
+    from fpgacnn.flow.request import CSIM_EVENTS, Request
     from fpgacnn.flow.stages import verify as run
     from fpgacnn.reporting.terminal import quality_table, verification_table
 
@@ -63,7 +63,8 @@ def verify(
         raise UnknownNameError(what="reference", name=reference, known="keras")
     if reference and model is None:
         raise UsageError(what="--reference keras needs --model FILE, the file that the project was made from")
-    request = Request(model=model or project, events=input, csim_events=None if every else 1000, max_events=None, seconds=timeout, keras=reference == "keras")
+    most, keras = None if every else CSIM_EVENTS, reference == "keras"
+    request = Request(model=model or project, events=input, csim_events=most, max_events=None, scaled=not every, seconds=timeout, keras=keras)
     record = run(project, request, progress(quiet=quiet or json))
     if json:
         typer.echo(record.to_json())

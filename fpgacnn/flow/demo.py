@@ -68,6 +68,7 @@ def run_demo(name: str, output: Path | None, io: IoType, *, keras: bool, progres
             target=Target(part="xcku115-flvb2104-2-i", clock_ns=5.0, io=io),
             float_model=shipped(f"{name}_float.h5"),
             csim_events=None,
+            scaled=False,
             max_events=None,
             keras=keras,
         )

@@ -19,6 +19,7 @@ from fpgacnn.flow.inputs import Events, InputChoice, to_codes
 from fpgacnn.flow.quality import qualities
 from fpgacnn.flow.record import InputRecord, ModelRecord, ProjectRecord, Quality, RunRecord, TargetRecord
 from fpgacnn.flow.request import Request
+from fpgacnn.flow.stimulus import CSIM_WORK, affordable
 from fpgacnn.flow.watch import Stopwatch
 from fpgacnn.frontends.keras import hgq1
 from fpgacnn.hls import backend
@@ -106,6 +107,12 @@ class Run:
         values = sum(prod(layer.shape) for layer in self.design.model.layers)
         return min(self.events.count, max(SAMPLE_VALUES // values, FEWEST_SAMPLED))
 
+    @property
+    def csim_events(self) -> int:
+        """How many events go through C simulation."""
+        asked = self.events.count if self.request.csim_events is None else min(self.request.csim_events, self.events.count)
+        return min(asked, affordable(self.trained.network, CSIM_WORK)) if self.request.scaled else asked
+
     def answers_of(self, network: SourceModel, values: Sequence[FloatArray], *, quantized: bool) -> Mapping[str, FloatArray]:
         """A network's own answers: every layer's on the sample, those of the outputs on all events."""
         found = dict(evaluate(network, [one[: self.sample] for one in values], quantized=quantized))
@@ -172,10 +179,14 @@ class Run:
         return tuple(found), tuple(records)
 
     def sample_notes(self) -> tuple[str, ...]:
-        """Where not every event had every layer compared."""
-        if self.sample == self.events.count:
-            return ()
-        return (f"outputs were compared on all {self.events.count:,} events, layers between on the first {self.sample:,}",)
+        """Where not every event had every layer compared, or a large network had fewer of them in C simulation."""
+        found = []
+        if self.sample != self.events.count:
+            found.append(f"outputs were compared on all {self.events.count:,} events, layers between on the first {self.sample:,}")
+        wanted = min(self.request.csim_events or 0, self.events.count)
+        if self.csim_events < wanted:
+            found.append(f"a large network: C simulation ran on {self.csim_events:,} events (--csim-events {wanted} takes more, and longer)")
+        return tuple(found)
 
     def reference_report(self, run: Emulated) -> Iterator[VerificationReport]:
         """The emulator, where it is compiled, against the int64 reference: a fault of a compiler would show here."""
@@ -189,7 +200,7 @@ class Run:
         """C simulation against the emulator; where outputs differ, a traced build finds the first node that does."""
         if self.request.csim_events == 0:
             return
-        sample = first_codes(codes, self.request.csim_events)
+        sample = first_codes(codes, self.csim_events)
         count = len(sample[0].array)
         expected = first_events(emulated, count)
         with self.watch.stage("csim", f"building and running C simulation on {count} events"):

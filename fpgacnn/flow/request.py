@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fpgacnn.design import Target
+from fpgacnn.errors import UsageError
 from fpgacnn.quantization import SoftmaxChoice
 from fpgacnn.quantization.widths import Widths, parse_widths
 
+CSIM_EVENTS = 1000
 SQNR_DB = 40.0
 """Quantization noise a ten-thousandth of the signal: 1 % of the answers' root mean square."""
 
@@ -20,7 +22,8 @@ class Request:
     `input_type` is a format as text for every input. `widths` and `calibration` (events) are for float networks; with
     events alone, widths are as few as keep the outputs `sqnr_db` above their quantization noise. `float_model` is a float
     twin whose quality is compared.
-    `csim_events` bounds how many events go through C simulation (None: all); 0 leaves C simulation out.
+    `csim_events` bounds how many events go through C simulation (None: all); 0 leaves C simulation out. `scaled`: a large
+    network gets fewer than these bounds, as many as take minutes.
     """
 
     model: Path
@@ -34,10 +37,15 @@ class Request:
     calibration: Path | None = None
     sqnr_db: float = SQNR_DB
     float_model: Path | None = None
-    csim_events: int | None = 1000
+    csim_events: int | None = CSIM_EVENTS
     max_events: int | None = 10_000
+    scaled: bool = True
     seconds: float = 900.0
     keras: bool = False
+
+    def __post_init__(self) -> None:
+        if self.csim_events is not None and self.csim_events < 0:
+            raise UsageError(what=f"{self.csim_events} events cannot go through C simulation")
 
 
 def asked(

@@ -10,15 +10,16 @@ from fpgacnn.design import Design
 from fpgacnn.errors import UsageError, naming
 from fpgacnn.flow import costs
 from fpgacnn.flow.floats import with_widths
-from fpgacnn.flow.inputs import read_events
+from fpgacnn.flow.inputs import Events, read_events
 from fpgacnn.flow.planning import planned, project_choices
 from fpgacnn.flow.projects import open_project
 from fpgacnn.flow.proof import Run, refuse_without_reference
 from fpgacnn.flow.record import EstimateRecord, RunRecord
 from fpgacnn.flow.request import Request
-from fpgacnn.flow.stimulus import own_events
+from fpgacnn.flow.stimulus import PROOF_WORK, affordable, own_events
 from fpgacnn.flow.watch import Progress, Stopwatch, silent
 from fpgacnn.hls import backend
+from fpgacnn.ir.source import SourceModel
 from fpgacnn.project import RECORD, files_digest, refuse_foreign, staged, write_files
 from fpgacnn.quantization.names import safe_name
 from fpgacnn.sim.csim import find_compiler
@@ -44,7 +45,7 @@ def convert(request: Request, progress: Progress = silent) -> RunRecord:
     design, choices = found.design, found.choices
     with naming(request.model), watch.stage("convert", "writing HLS C++ through hls4ml"):
         project = backend.convert(design)
-    events = (given or own_events(found.trained.network, choices)).first(request.max_events)
+    events = _events(given or own_events(found.trained.network, choices), found.trained.network, request)
     run = Run(request=request, trained=found.trained, design=design, choices=choices, events=events, watch=watch)
     stem = safe_name(request.model.stem).removeprefix("l_")
     emulated = run.emulate()
@@ -72,12 +73,20 @@ def verify(project: Path, request: Request, progress: Progress = silent) -> RunR
         refuse_without_reference(network, request.model)
     given = read_events(request.events, network) if request.events else None
     choices = project_choices(design)
-    events = (given or own_events(network, choices)).first(request.max_events)
+    events = _events(given or own_events(network, choices), network, request)
     trained = replace(with_widths(network, request, given), network=network)
     run = Run(request=request, trained=trained, design=design, choices=choices, events=events, watch=watch, every_layer=True)
     emulated = run.emulate()
     record = run.prove(opened.project, emulated, run.files(opened.project, emulated), project)
     return costed(replace(record, notes=(*record.notes, *opened.notes)), design)
+
+
+def _events(found: Events, network: SourceModel, request: Request) -> Events:
+    """As many events as a proof is to take."""
+    most = request.max_events
+    if request.scaled and most is not None:
+        most = min(most, affordable(network, PROOF_WORK))
+    return found.first(most)
 
 
 def costed(record: RunRecord, design: Design) -> RunRecord:

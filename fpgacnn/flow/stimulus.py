@@ -1,4 +1,4 @@
-"""Events for a proof when the user gives none: random codes, extremes, and coarse grids on which sums tie often."""
+"""Events for a proof: how many, and where the user gives none, random codes, extremes, and coarse grids on which sums tie often."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from fpgacnn.flow.inputs import Events, InputChoice, input_shapes
 from fpgacnn.ir.source import FloatArray, Shape, SourceModel
 from fpgacnn.numeric.fixed import Format, to_values
+from fpgacnn.quantization.ebops import multiplications
 
 SEED = 7
 OWN_EVENTS = 96
@@ -18,6 +19,18 @@ CONSTANT_EVENTS = 3
 
 MAX_WORK = 1 << 26
 """Values of all layers and events that a proof on events of our own holds: fewer events of large networks."""
+
+PROOF_WORK, CSIM_WORK = 1 << 36, 1 << 34
+"""Multiplications that references and C simulation do in some minutes of two processors."""
+
+VALUE_WORK = 25
+"""A value costs as much as so many multiplications: it is cast, limited and copied."""
+
+
+def affordable(network: SourceModel, work: int) -> int:
+    """How many events of a network are worth so many multiplications, at least a few."""
+    values = sum(prod(layer.shape) for layer in network.layers)
+    return max(FEWEST_EVENTS, work // (sum(multiplications(network).values()) + VALUE_WORK * values))
 
 
 def stimulus(form: Format, shape: Shape, events: int, *, seed: int = SEED) -> FloatArray:

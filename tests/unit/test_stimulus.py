@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import fpgacnn
+from fpgacnn import frontends
+from fpgacnn.errors import UsageError
 from fpgacnn.flow.inputs import InputChoice
-from fpgacnn.flow.stimulus import FEWEST_EVENTS, OWN_EVENTS, own_events, stimulus
+from fpgacnn.flow.stimulus import FEWEST_EVENTS, OWN_EVENTS, VALUE_WORK, affordable, own_events, stimulus
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import Shape, SourceLayer, SourceModel
 from fpgacnn.numeric.fixed import fits, parse_format
+from tests.files import entry, sequential_file, tiny_model
 
 
 def network(shape: Shape, layers: int) -> SourceModel:
@@ -36,3 +41,32 @@ def test_events_fit_their_format_and_are_not_all_constant(events: int) -> None:
     assert fits(found, form).all()
     constant = [float(np.ptp(one)) == 0 for one in found]
     assert sum(constant) == (3 if events > 6 else 0)
+
+
+def test_events_are_as_many_as_their_work_is_worth(tmp_path: Path) -> None:
+    kernel = np.ones((3, 3, 2, 4), np.float32)
+    kernel[0] = 0  # what is zero is not multiplied
+    weights = {"kernel": kernel, "bias": np.zeros(4)}
+    found = frontends.load(sequential_file(tmp_path / "m.h5", entry("Conv2D", "c", filters=4, kernel_size=[3, 3], weights=weights), shape=(10, 10, 2)))
+    work = 8 * 8 * 6 * 2 * 4 + VALUE_WORK * (10 * 10 * 2 + 8 * 8 * 4)
+    assert affordable(found, 50 * work) == 50
+    assert affordable(found, 51 * work - 1) == 50
+    assert affordable(found, 1) == FEWEST_EVENTS
+
+
+@pytest.mark.agree
+def test_a_large_network_has_fewer_events_unless_more_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fpgacnn.flow.proof.CSIM_WORK", 1)
+    file = tiny_model(tmp_path / "m.h5")
+    np.save(tmp_path / "x.npy", np.zeros((30, 4, 4, 1)))
+    run = fpgacnn.convert(file, output=tmp_path / "out", input=tmp_path / "x.npy")
+    assert run.verification[0].events == FEWEST_EVENTS
+    assert "a large network: C simulation ran on 2 events (--csim-events 30 takes more, and longer)" in run.notes
+    asked = fpgacnn.convert(file, output=tmp_path / "out", input=tmp_path / "x.npy", csim_events=20)
+    assert (asked.verification[0].events, [note for note in asked.notes if "large" in note]) == (20, [])
+    every = fpgacnn.verify(tmp_path / "out", input=tmp_path / "x.npy")
+    assert {report.events for report in every.verification} == {30}
+    monkeypatch.setattr("fpgacnn.flow.stages.PROOF_WORK", 1)
+    assert {report.events for report in fpgacnn.convert(file, output=tmp_path / "out", input=tmp_path / "x.npy").verification} == {FEWEST_EVENTS}
+    with pytest.raises(UsageError, match="-1 events cannot go through C simulation"):
+        fpgacnn.convert(file, csim_events=-1)
