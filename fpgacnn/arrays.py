@@ -28,9 +28,12 @@ ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _NPY = b"\x93NUMPY"
 DAMAGE = (
     ArithmeticError,
+    AttributeError,
     EOFError,
+    LookupError,
     OSError,
     RuntimeError,
+    SyntaxError,
     TypeError,
     ValueError,
     lzma.LZMAError,

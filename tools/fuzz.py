@@ -17,7 +17,6 @@ import signal
 import subprocess
 import sys
 import time
-import warnings
 from collections import Counter
 from pathlib import Path
 
@@ -90,7 +89,6 @@ def main() -> int:
     parser.add_argument("--cases", type=int, help="stop after so many of each target")
     arguments = parser.parse_args()
     names = arguments.target or list(TARGETS)
-    warnings.simplefilter("ignore")
     if arguments.guided:
         if importlib.util.find_spec("atheris") is None:
             parser.error("--guided needs libFuzzer for Python: pip install atheris")

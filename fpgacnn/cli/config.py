@@ -27,6 +27,7 @@ KEYS: dict[str, type] = {
 }
 LAYERS, LAYER_KEYS = "layers", ("reuse", "strategy")
 MAX_BYTES = 1 << 20
+LARGEST = 1 << 62
 _LAYERS_OF_FILE = "fpgacnn.layers"
 
 
@@ -84,12 +85,12 @@ def _text(file: Path, key: str, kind: type, value: object) -> str:
     Raises ConfigFileError.
     """
     if issubclass(kind, StrEnum):
-        fits, what = value in set(kind), " or ".join(f'"{one}"' for one in kind)
+        fits, what = isinstance(value, str) and value in set(kind), " or ".join(f'"{one}"' for one in kind)
     elif kind is str:
         fits, what = isinstance(value, str | int), "a text"
     else:
         fits, what = isinstance(value, int if kind is int else int | float), "a whole number" if kind is int else "a number"
-    if not fits or isinstance(value, bool):
+    if not fits or isinstance(value, bool) or (isinstance(value, int) and abs(value) >= LARGEST):
         raise ConfigFileError(file=file, why=f"{key} must be {what}")
     return str(value)
 

@@ -116,6 +116,8 @@ def _golden(tree: Mapping[str, Any], arrays: Mapping[str, NDArray[np.generic]]) 
         raise ValueError(f"schema {tree['schema']} is not {SCHEMA}")
     if {name: array_text(array) for name, array in arrays.items()} != dict(tree["arrays"]):
         raise ValueError(f"{ARRAYS} is not the one that {TEXT} was written with")
+    if any(array.dtype.kind not in "iu" for name, array in arrays.items() if not name.startswith("input_")):
+        raise ValueError("its answers are no whole numbers")
     prints = Fingerprint(
         model_file=str(tree["model_file"]),
         layers={str(name): _texts(parts) for name, parts in tree["layers"].items()},

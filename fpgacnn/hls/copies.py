@@ -7,11 +7,12 @@ from dataclasses import replace
 
 from fpgacnn.hls.node import HlsNode
 from fpgacnn.ir.source import Shape
+from fpgacnn.quantization.names import Namer
 
 MAX_CLONES = 7
 
 
-def spread(nodes: Sequence[HlsNode], ends: Sequence[str], shapes: Mapping[str, Shape]) -> tuple[HlsNode, ...]:
+def spread(nodes: Sequence[HlsNode], ends: Sequence[str], shapes: Mapping[str, Shape], names: Namer) -> tuple[HlsNode, ...]:
     """The nodes with a repacking copy wherever a result is used more than seven times; `ends` are the outputs' names."""
     found, number = list(nodes), 0
     while number < len(found):
@@ -20,7 +21,7 @@ def spread(nodes: Sequence[HlsNode], ends: Sequence[str], shapes: Mapping[str, S
         uses = sum(found[place].inputs.count(node.name) for place in readers) + list(ends).count(node.name)
         if uses > MAX_CLONES:
             copy = HlsNode(
-                name=f"{node.name}_copy",
+                name=names.unique(f"{node.name}_copy"),
                 kind="Repack",
                 inputs=(node.name,),
                 attributes={"target_shape": list(shapes[node.name])},

@@ -22,6 +22,7 @@ from fpgacnn.ir import source as src
 from fpgacnn.ir.source import PoolKind, Shape
 from fpgacnn.numeric.fixed import Format
 from fpgacnn.precision import LayerPrecision
+from fpgacnn.quantization.names import Namer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,19 +40,20 @@ def lower(design: Design) -> Lowered:
 
     Raises UnsupportedOptionError for what cannot be built right with the design's io type and strategy.
     """
-    lowering = _Lowering(design=design)
+    lowering = _Lowering(design=design, names=Namer(layer.name for layer in design.model.layers))
     for layer in design.model.layers:
         lowering.add(layer)
     ends = lowering.checked_outputs()
     nodes = tuple(lowering.nodes)
     if lowering.streams:
-        nodes = spread(nodes, ends, {lowering.name_of[layer.name]: layer.shape for layer in design.model.layers})
+        nodes = spread(nodes, ends, {lowering.name_of[layer.name]: layer.shape for layer in design.model.layers}, lowering.names)
     return Lowered(nodes=nodes, name_of=lowering.name_of, notes=tuple(lowering.notes), overlapping=lowering.overlapping)
 
 
 @dataclass(slots=True, kw_only=True)
 class _Lowering:
     design: Design
+    names: Namer
     nodes: list[HlsNode] = field(default_factory=list)
     name_of: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -193,7 +195,7 @@ class _Lowering:
     def _convolution(self, layer: hw.Layer, operation: hw.Convolution | hw.Depthwise, source: str) -> None:
         shape, pads = self._input(layer).shape, operation.pads
         if self.streams and any(pads):
-            name = f"{layer.name}_pad"
+            name = self.names.unique(f"{layer.name}_pad")
             shape, source, pads = self._append_padding(layer, source, pads, name, ""), name, (0, 0, 0, 0)
         height, width, channels, filters = operation.kernel.array.shape
         kernel, bias, kind, weights = operation.kernel, operation.bias, "Conv", "weight_data"
@@ -285,7 +287,7 @@ class _Lowering:
         shape, pads = self._input(layer).shape, operation.pads
         form = self.result(layer.inputs[0])
         if operation.kind is PoolKind.MAX and any(pads) and not form.signed:
-            name = f"{layer.name}_pad"
+            name = self.names.unique(f"{layer.name}_pad")
             shape, source, pads = self._append_padding(layer, source, pads, name, ""), name, (0, 0, 0, 0)
         if self.streams and any(pads) and operation.kind is PoolKind.MAX:
             self._raised_pool(layer, operation, source)
@@ -302,7 +304,7 @@ class _Lowering:
         form, shape = self.result(layer.inputs[0]), self._input(layer).shape
         raised = Format(width=form.width, integer=form.integer, signed=False)
         height = -form.low * form.step
-        names = [f"{layer.name}_{word}" for word in ("raised", "pad", "max")]
+        names = [self.names.unique(f"{layer.name}_{word}") for word in ("raised", "pad", "max")]
         self.nodes.append(shifted(names[0], source, shape, height, raised))
         padded = self._append_padding(layer, names[0], operation.pads, names[1], "", result=raised)
         attributes = pool_attributes(operation, padded, layer.shape, (0, 0, 0, 0))
@@ -336,7 +338,7 @@ class _Lowering:
         """hls4ml drops a transpose right before a flatten and leaves the weights as they are; a step between prevents it."""
         if self.streams or not isinstance(self._input(layer).operation, src.Permute):
             return inputs
-        name, size = f"{layer.name}_rows", prod(layer.shape)
+        name, size = self.names.unique(f"{layer.name}_rows"), prod(layer.shape)
         types = {"result": self.result(layer.name)}
         self.nodes.append(HlsNode(name=name, kind="Reshape", inputs=inputs, attributes={"target_shape": [size, 1]}, types=types))
         return (name,)

@@ -651,6 +651,11 @@ FLAGS: dict[str, bytes] = {
     "deep tables": b"[" + b"a." * 5_000 + b"a]\nb = 1",
     "large": b"# " + b"x" * (1 << 21),
     "twice": b"clock = 5\nclock = 6",
+    "a list for a choice": b"io = [[1]]",
+    "a table for a choice": b"backend = {a = 1}",
+    "a number of 12,000 digits": b"reuse = 0x" + b"f" * 10_000,
+    "a clock of 12,000 digits": b"clock = 0x" + b"f" * 10_000,
+    "bits of 12,000 digits": b"bits = 0x" + b"f" * 10_000,
 }
 
 

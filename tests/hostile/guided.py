@@ -17,7 +17,6 @@ import sys
 import tempfile
 import time
 import traceback
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,7 +88,6 @@ def fuzz(name: str, folder: Path, flags: list[str]) -> None:
     """Run one target until libFuzzer ends the process."""
     campaign = Campaign(reader=TARGETS[name], findings=folder / "findings")
     short_limits(memory=True)
-    warnings.simplefilter("ignore")
     if not campaign.reader.apart:
         hdf5.apart = here
     for seed in seeds_of(name):

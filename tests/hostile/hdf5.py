@@ -17,7 +17,7 @@ import numpy as np
 
 HEAD = b"\x89HDF\r\n\x1a\n"
 MAX_VALUES = 1 << 16
-IMPOSSIBLE = (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError)
+IMPOSSIBLE = (ArithmeticError, AttributeError, LookupError, MemoryError, OSError, RuntimeError, SyntaxError, TypeError, ValueError)
 """What NumPy and h5py raise for what no file can hold."""
 
 

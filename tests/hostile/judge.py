@@ -6,18 +6,24 @@ import hashlib
 import os
 import resource
 import traceback
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
 
+import fpgacnn
 from fpgacnn.errors import FpgacnnError, InternalError
 from fpgacnn.frontends.keras import hdf5
 
 ROOT = Path(__file__).parents[2]
+PACKAGE = f"{Path(fpgacnn.__file__).parent}/"
 MEMORY_BYTES = 8 << 30
 """No input may make more of it necessary: what an archive may unpack to, twice."""
+
+NOT_SHOWN = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)
+"""Warnings that Python keeps from users."""
 
 
 class Target(Protocol):
@@ -29,14 +35,21 @@ class Target(Protocol):
 
 
 def finding(use: Callable[[Path], object], path: Path) -> str:
-    """What is wrong with how an input was taken; empty where it was read, or refused as it should be."""
-    try:
-        use(path)
-    except FpgacnnError as error:
-        return fault(error)
-    except Exception as error:  # noqa: BLE001  # whatever is not ours is what we look for
-        return f"{type(error).__name__}{_where(error)}: {error}"
-    return ""
+    """What is wrong with how an input was taken; empty where it was read, or refused as it should be, without a warning."""
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        for kind in NOT_SHOWN:
+            warnings.simplefilter("ignore", kind)
+        try:
+            use(path)
+        except FpgacnnError as error:
+            found = fault(error)
+        except Exception as error:  # noqa: BLE001  # whatever is not ours is what we look for
+            found = f"{type(error).__name__}{_where(error)}: {error}"
+        else:
+            found = ""
+    shown = [f"{one.category.__name__} at {_ours(one.filename)}:{one.lineno}: {one.message}" for one in warned]
+    return found or "; ".join(shown[:1])
 
 
 def fault(error: FpgacnnError) -> str:
@@ -51,8 +64,12 @@ def fault(error: FpgacnnError) -> str:
 
 def _where(error: BaseException) -> str:
     """The innermost of our own lines that it came from."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "/fpgacnn/" in frame.filename and "/tests/" not in frame.filename]
-    return f" at fpgacnn/{frames[-1].filename.rpartition('/fpgacnn/')[2]}:{frames[-1].lineno}" if frames else ""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(PACKAGE)]
+    return f" at {_ours(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
+
+
+def _ours(file: str) -> str:
+    return file.replace(PACKAGE, "fpgacnn/")
 
 
 def judged(target: Target, content: bytes, root: Path | None = None) -> str:

@@ -209,7 +209,7 @@ def reports() -> list[bytes]:
 
 
 def foreign_projects() -> list[bytes]:
-    """Folders in the form of hls4ml: by hand in that of an old version, and as hls4ml writes it now."""
+    """Folders in the form of hls4ml, by hand."""
     by_hand = {
         "firmware/defines.h": DEFINES,
         "firmware/parameters.h": PARAMETERS,
@@ -219,6 +219,13 @@ def foreign_projects() -> list[bytes]:
     }
     config = "Backend: Vivado\nClockPeriod: 5\nPart: xcku115-flvb2104-2-i\n"
     return [archive({name: text.encode() for name, text in by_hand.items()} | {"hls4ml_config.yml": config.encode()})]
+
+
+def configs() -> list[bytes]:
+    """What `--config` takes."""
+    flags = 'part = "zcu102"\nclock = 4\nio = "stream"\nstrategy = "resource"\nreuse = 0x2\nbackend = "vivado"\nsoftmax = "argmax"\ninput-type = "ufixed<6,1>"'
+    layers = '[layers.conv]\nreuse = 3\n\n[layers.logits]\nstrategy = "latency"'
+    return [flags.encode(), f"{flags}\nbits = 8\nsqnr = 40.5\n\n{layers}\n".encode(), b'layers = {conv = {reuse = 0b11}}\nio = "parallel"\n']
 
 
 def manifests() -> list[bytes]:

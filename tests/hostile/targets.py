@@ -8,11 +8,13 @@ from __future__ import annotations
 import io
 import json
 import random
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,9 +23,10 @@ from rich.table import Table
 
 from fpgacnn import frontends, store, synthesis
 from fpgacnn.arrays import events_for, read_arrays
+from fpgacnn.cli import config
 from fpgacnn.cli.options import parse_settings
 from fpgacnn.data.augmentation import parse_augmentation
-from fpgacnn.design import Design, Target
+from fpgacnn.design import Design, IoType, Target
 from fpgacnn.errors import FpgacnnError
 from fpgacnn.flow.budget import parse_budget
 from fpgacnn.flow.calibration import calibrate
@@ -43,6 +46,7 @@ from fpgacnn.golden import write as write_golden
 from fpgacnn.golden.prints import array_text
 from fpgacnn.golden.vectors import ARRAYS as GOLDEN_ARRAYS
 from fpgacnn.golden.vectors import TEXT as GOLDEN_TEXT
+from fpgacnn.hls import backend
 from fpgacnn.hls.backend import ports
 from fpgacnn.ir.source import SourceModel
 from fpgacnn.numeric.fixed import Codes, parse_format, quantize_values
@@ -179,6 +183,11 @@ def planned(path: Path, weights: Path | None = None) -> tuple[SourceModel, Desig
     ReferenceEmulator(design).run(codes, trace=True)
     evaluate(network, events.values, quantized=True)
     return network, design
+
+
+def generate(path: Path) -> None:
+    """The main job with hls4ml's files."""
+    backend.convert(convert(path))
 
 
 def blindly(content: bytes, chance: random.Random, bytewise: mutations.Bytewise | None) -> bytes:
@@ -348,6 +357,18 @@ def use_reports(path: Path) -> None:
     shown(synthesis_report(report))
 
 
+_OF_A_NETWORK = re.compile(r"firmware/[^/]+|firmware/weights/[^/]+\.txt|project\.tcl|hls4ml_config\.yml")
+
+
+def foreign_projects() -> list[bytes]:
+    """Folders in the form of hls4ml: by hand in that of an old version, and two that it wrote."""
+    written = [backend.convert(replace(small_project(number)[2], target=Target(io=io))).files for number, io in enumerate((IoType.PARALLEL, IoType.STREAM))]
+    return [
+        *seeds.foreign_projects(),
+        *(mutations.archive({name: part for name, part in one.items() if _OF_A_NETWORK.fullmatch(name)}) for one in written),
+    ]
+
+
 def use_foreign(path: Path) -> None:
     record = of_foreign_project(path, Wishes())
     json.dumps(plain(record), allow_nan=False)
@@ -374,6 +395,17 @@ def use_text(path: Path) -> None:
         TEXTS[reader](text)
 
 
+def use_config(path: Path) -> None:
+    """What a file of flags says, as the commands take it."""
+    context: Any = SimpleNamespace(meta={}, default_map=None)
+    config._apply(context, path)
+    said = {name.replace("_", "-"): text for name, text in context.default_map.items()}
+    parse_settings(config.with_file(context, None))
+    Target(part=full_part(said.get("part", "zcu102")), clock_ns=float(said.get("clock", 5)), reuse=int(said.get("reuse", 1)))
+    parse_widths(said.get("bits", "8"))
+    parse_format(said.get("input-type", "fixed<8,1>"))
+
+
 def retold(content: bytes, chance: random.Random, bytewise: mutations.Bytewise | None) -> bytes:
     """Another text for the same reader."""
     reader, colon, text = content.partition(b":")
@@ -386,6 +418,7 @@ TARGETS = {
         Reader(name="hdf5-bytes", seeds=seeds.hdf5_files, place=file("model.h5"), use=convert, mutate=blindly, apart=True),
         Reader(name="hdf5-structure", seeds=seeds.hdf5_files, place=file("model.h5"), use=convert),
         Reader(name="json", seeds=seeds.architectures, place=beside_weights, use=convert),
+        Reader(name="hls", seeds=seeds.architectures, place=beside_weights, use=generate),
         Reader(name="keras", seeds=seeds.keras_archives, place=file("model.keras"), use=convert),
         Reader(name="onnx", seeds=seeds.onnx_files, place=file("model.onnx"), use=convert),
         Reader(name="npz", seeds=seeds.event_archives, place=file("events.npz"), use=use_events),
@@ -394,8 +427,9 @@ TARGETS = {
         Reader(name="golden", seeds=golden, place=below, use=use_golden, mutate=forged),
         Reader(name="record", seeds=seeds.run_records, place=file("fpgacnn.json"), use=use_subject),
         Reader(name="reports", seeds=seeds.reports, place=below, use=each(use_reports, use_subject)),
-        Reader(name="foreign", seeds=seeds.foreign_projects, place=below, use=each(use_foreign, use_subject)),
+        Reader(name="foreign", seeds=foreign_projects, place=below, use=each(use_foreign, use_subject)),
         Reader(name="manifest", seeds=seeds.manifests, place=manifest, use=models_of),
+        Reader(name="config", seeds=seeds.configs, place=file("target.toml"), use=use_config),
         Reader(name="texts", seeds=seeds.texts, place=file("text"), use=use_text, mutate=retold),
     )
 }

@@ -15,6 +15,7 @@ from fpgacnn import frontends
 from fpgacnn.design import Design, Target
 from fpgacnn.errors import GoldenBrokenError, GoldenMissingError, OutputExistsError
 from fpgacnn.golden import Cause, Change, Golden, answer_digests, changes, code_changes, diverging, fingerprint, golden_folder, read, write
+from fpgacnn.golden.prints import array_text
 from fpgacnn.golden.vectors import ARRAYS, TEXT
 from fpgacnn.ir.source import SourceModel
 from fpgacnn.numeric.fixed import Codes, Format, parse_format
@@ -222,6 +223,15 @@ def edited(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], objec
     return edit
 
 
+def forged(folder: Path) -> None:
+    """Answers that are not numbers, with the digest that belongs to them."""
+    with np.load(folder / ARRAYS) as opened:
+        arrays = {name: opened[name] for name in opened.files}
+    arrays["output_0"] = np.full(arrays["output_0"].shape, np.nan)
+    np.savez(folder / ARRAYS, **arrays)  # type: ignore[arg-type]  # numpy's stub
+    edited(lambda tree: tree["arrays"].update(output_0=array_text(arrays["output_0"])))(folder)
+
+
 BROKEN: dict[str, Callable[[Path], object]] = {
     "no json": lambda folder: (folder / TEXT).write_text("{"),
     "deep json": lambda folder: (folder / TEXT).write_text("[" * 100_000),
@@ -238,6 +248,7 @@ BROKEN: dict[str, Callable[[Path], object]] = {
     "an output more": edited(lambda tree: tree["outputs"].append("conv")),
     "no output": edited(lambda tree: tree.update(outputs=[])),
     "arrays are null": edited(lambda tree: tree.update(arrays=None)),
+    "answers are no numbers": forged,
 }
 
 

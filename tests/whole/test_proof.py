@@ -189,6 +189,31 @@ def test_transposed_convolutions_and_repeated_tensors_are_exact(tmp_path: Path, 
 
 
 @pytest.mark.agree
+@pytest.mark.parametrize("io", ["parallel", "stream"])
+def test_nodes_in_between_take_no_name_of_another_layer(tmp_path: Path, io: str) -> None:
+    """Padding, and the steps of a transposed convolution without overlap, whose names the file's layers have already."""
+
+    def given(*shape: int, outputs: int) -> dict[str, object]:
+        weights = {"kernel:0": trained(*shape)["kernel:0"], "bias:0": trained(outputs)["bias:0"]}
+        return {"kernel_quantizer": files.quantized_bits(4), "bias_quantizer": files.quantized_bits(4), "weights": weights}
+
+    layers = (
+        files.entry("QActivation", "conv_pad", activation="quantized_relu(4,1)"),
+        files.entry("QConv2D", "conv", filters=2, kernel_size=[2, 2], padding="same", **given(2, 2, 1, 2, outputs=2)),
+        files.entry("QActivation", "pool_pad", activation="quantized_relu(4,1)"),
+        files.entry("MaxPooling2D", "pool", pool_size=[2, 2], strides=[1, 1], padding="same"),
+        files.entry("QConv2DTranspose", "up", filters=2, kernel_size=[2, 2], strides=[2, 2], **given(2, 2, 2, 2, outputs=2)),
+        files.entry("QActivation", "up_rows", activation="quantized_relu(4,1)"),
+    )
+    files.sequential_file(tmp_path / "model.h5", *layers, shape=(3, 4, 1))
+    done = run(tmp_path, "convert", "model.h5", "-o", "out", "--io", io, "--input-type", "fixed<7,3>", "--json")
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert record["plan"]["exact"]
+    assert [(one["right"], one["mismatches"]) for one in record["verification"]] == [("emulator", 0), ("int64 reference", 0), ("quantized network", 0)]
+
+
+@pytest.mark.agree
 def test_a_float_network_is_calibrated_on_real_events(tmp_path: Path) -> None:
     conv = files.entry("Conv2D", "conv", filters=3, kernel_size=[2, 2], weights=trained(2, 2, 1, 3))
     files.sequential_file(tmp_path / "model.h5", conv, *float_layers(), shape=(3, 3, 1))

@@ -89,6 +89,8 @@ def _spliced(graph: Graph, models: Mapping[str, Graph], file: Path) -> Graph:
             raise GraphError(file=file, why=f"{why}; one output is supported")
         names = dict(zip(inner.inputs, inputs, strict=True))
         names |= {one.name: f"{use.name}/{one.name}" for one in inner.uses if one.name not in names}
+        if inner.outputs[0] not in names:
+            raise GraphError(file=file, why=f"the output '{inner.outputs[0]}' of the model '{use.name}' inside is no layer of it")
         scope = (use.kind, use.weights[-1])
         uses += [
             replace(one, name=names[one.name], inputs=tuple(names[name] for name in one.inputs), scope=(scope, *one.scope))

@@ -77,6 +77,12 @@ def test_two_outputs_inside_are_refused(tmp_path: Path) -> None:
         frontends.load(path)
 
 
+def test_an_output_inside_that_is_no_layer_is_refused(tmp_path: Path) -> None:
+    path = files.write_h5(tmp_path / "m.h5", outer(inner(outputs=("flatt",)), output="encoder"))
+    with pytest.raises(GraphError, match="the output 'flatt' of the model 'encoder' inside is no layer of it"):
+        frontends.load(path)
+
+
 def test_depth_has_a_limit(tmp_path: Path) -> None:
     model = inner()
     for _ in range(20):
