@@ -6,9 +6,10 @@ import contextlib
 import io
 import lzma
 import tokenize
+import warnings
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -50,16 +51,25 @@ def read_arrays(path: Path) -> Mapping[str, NDArray[np.generic]]:
     Raises FileMissingError, ArrayFileError, TooLargeError.
     """
     head = head_of(path)
-    try:
+    with named_damage(path):
         if head.startswith(_NPY):
             with path.open("rb") as file:
                 check_header(file, path, "the array", path.stat().st_size)
             return {"input_0": np.load(path, mmap_mode="r", allow_pickle=False)}
         if head.startswith(ZIP):
             return _read_npz(path)
+    raise ArrayFileError(file=path, why="neither .npy nor .npz")
+
+
+@contextlib.contextmanager
+def named_damage(path: Path) -> Iterator[None]:
+    """What NumPy raises on a damaged file becomes ArrayFileError; what it warns of in files of Python 2 is no matter here."""
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Reading `.npy`", category=UserWarning)
+            yield
     except DAMAGE as error:
         raise ArrayFileError(file=path, why=f"damaged or not plain numbers: {error}") from error
-    raise ArrayFileError(file=path, why="neither .npy nor .npz")
 
 
 def head_of(path: Path) -> bytes:
@@ -127,12 +137,20 @@ def _input(path: Path, arrays: Mapping[str, NDArray[np.generic]], number: int, s
         raise ArrayFileError(file=path, why=f"it has no '{name}', but {', '.join(sorted(arrays)) or 'nothing'}")
     if found.ndim == 0 or found.shape[1:] != shape or not len(found):
         raise ArrayShapeError(file=path, name=name, seen=found.shape, expected=", ".join(map(str, shape)))
-    values = np.asarray(found, dtype=np.float64)
-    bad = ~np.isfinite(values)
+    return finite(path, name, found)
+
+
+def finite(path: Path, name: str, values: NDArray[np.generic], first: int = 0) -> FloatArray:
+    """Events as float64; `first` is the number of the first one.
+
+    Raises NonFiniteInputError.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):  # what no float64 holds becomes infinite or NaN
+        doubles = np.asarray(values, dtype=np.float64)
+    bad = ~np.isfinite(doubles)
     if bad.any():
-        event = int(np.argwhere(bad)[0][0])
-        raise NonFiniteInputError(file=path, name=name, count=int(bad.sum()), event=event)
-    return values
+        raise NonFiniteInputError(file=path, name=name, count=int(bad.sum()), event=first + int(np.argwhere(bad)[0][0]))
+    return doubles
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:

@@ -19,8 +19,8 @@ from typing import BinaryIO, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgacnn.arrays import DAMAGE, ZIP, check_header, head_of, read_arrays
-from fpgacnn.errors import ArrayFileError, ArrayShapeError, NonFiniteInputError, WriteError
+from fpgacnn.arrays import ZIP, check_header, finite, head_of, named_damage, read_arrays
+from fpgacnn.errors import ArrayFileError, ArrayShapeError, WriteError
 from fpgacnn.ir.source import FloatArray, Shape
 
 LOCAL_HEADER_BYTES = 30
@@ -46,11 +46,11 @@ class EventStream:
         Raises ArrayFileError.
         """
         with contextlib.ExitStack() as opened:
-            with _named_damage(self.path):
+            with named_damage(self.path):
                 readers = [_reader(self.path, number, opened) for number in range(len(self.shapes))]
             for start in range(0, self.events, size):
                 count = min(size, self.events - start)
-                with _named_damage(self.path):
+                with named_damage(self.path):
                     piece = tuple(_plain(read(count)) for read in readers)
                 yield piece
 
@@ -59,13 +59,7 @@ class EventStream:
 
         Raises NonFiniteInputError.
         """
-        found = tuple(np.asarray(one, np.float64) for one in values)
-        for number, one in enumerate(found):
-            bad = ~np.isfinite(one)
-            if bad.any():
-                event = first + int(np.argwhere(bad)[0][0])
-                raise NonFiniteInputError(file=self.path, name=f"input_{number}", count=int(bad.sum()), event=event)
-        return found
+        return tuple(finite(self.path, f"input_{number}", one, first) for number, one in enumerate(values))
 
 
 def open_events(path: Path, shapes: Mapping[str, Shape]) -> EventStream:
@@ -89,17 +83,9 @@ def open_events(path: Path, shapes: Mapping[str, Shape]) -> EventStream:
     return EventStream(path=path, events=counts.pop(), shapes=tuple(shapes.values()))
 
 
-@contextlib.contextmanager
-def _named_damage(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except DAMAGE as error:
-        raise ArrayFileError(file=path, why=f"damaged or not plain numbers: {error}") from error
-
-
 def _headers(path: Path) -> dict[str, Shape]:
     found = {}
-    with _named_damage(path), zipfile.ZipFile(path) as archive:
+    with named_damage(path), zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
             with archive.open(member) as file:
                 check_header(cast("BinaryIO", file), path, member.filename, member.file_size)
@@ -169,11 +155,10 @@ def _place(path: Path, member: zipfile.ZipInfo) -> int:
 
 def _plain(values: Piece) -> Piece:
     """In this machine's order of bytes; small integers as float32, which holds them exactly, other numbers as float64."""
-    if values.dtype.kind == "f" and values.dtype.itemsize <= np.dtype(np.float32).itemsize:
-        return np.ascontiguousarray(values, np.float32)
-    if values.dtype.kind in "biu" and values.dtype.itemsize <= np.dtype(np.int16).itemsize:
-        return np.ascontiguousarray(values, np.float32)
-    return np.ascontiguousarray(values, np.float64)
+    size, kind = values.dtype.itemsize, values.dtype.kind
+    narrow = (kind == "f" and size <= np.dtype(np.float32).itemsize) or (kind in "biu" and size <= np.dtype(np.int16).itemsize)
+    with np.errstate(over="ignore", invalid="ignore"):  # what becomes infinite or NaN is refused when it is used
+        return np.ascontiguousarray(values, np.float32 if narrow else np.float64)
 
 
 class ArchiveWriter:

@@ -89,6 +89,8 @@ def solve(stairs: Staircase, fraction: int, guess: FloatArray, to: Format) -> Ex
     found = np.full(channels, -1)
     numerators = np.zeros(channels, np.int64)
     for places in range(MAX_SCALE_FRACTION):
+        if np.ldexp(size.max(), places) >= FAR:
+            return None
         numerators, found = _search(stairs, halves, fraction, to.fraction, size, places, numerators, found)
         if np.all(found >= 0):
             return _with_shift(stairs, halves, fraction, to.fraction, numerators << (places - found), places)

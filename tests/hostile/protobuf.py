@@ -60,7 +60,7 @@ def decoded(content: bytes, depth: int = 0) -> list[Any] | None:
         field, kind = key >> 3, key & 7
         value, place = (FIXED.get(kind, -1), place) if kind not in (0, 2) else _number(content, place)
         size = 0 if kind == 0 else value
-        if place < 0 or size < 0 or place + size > len(content):
+        if place < 0 or size < 0 or not field or place + size > len(content):
             return None
         if kind == 0:
             found.append([field, value])

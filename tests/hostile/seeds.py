@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,18 @@ import numpy as np
 
 from fpgacnn.arrays import packed
 from tests import files, records
-from tests.hostile import graphs, protobuf
+from tests.hostile import graphs, mutations, protobuf
 from tests.hostile.mutations import archive
 from tests.laws.test_synth_reports import FIXTURES
 from tests.unit.estimation.test_project import DEFINES, PARAMETERS, SCRIPT, TOP
 from tests.unit.synthesis.test_folders import whole
 
-HGQ = Path(__file__).parents[1] / "hgq" / "networks.zip"
-HGQ_FILES = ("dense.h5",)
-HGQ_ARCHIVES = ("conv2d.keras", "dense_wrap.keras", "pools_1d.keras", "quantizer.keras", "table.keras")
+HGQ = Path(__file__).parents[1] / "hgq"
+HGQ_FILES = {"networks.zip": ("dense.h5",), "networks1.zip": ("dense1_proxy.h5",)}
+HGQ_ARCHIVES = {
+    "networks.zip": ("conv2d.keras", "dense_wrap.keras", "pools_1d.keras", "quantizer.keras", "table.keras"),
+    "networks1.zip": ("dense1_clipped.keras", "merged1.keras", "table1.keras"),
+}
 Network = tuple[dict[str, Any], tuple[files.Entry, ...]]
 
 # --- networks ------------------------------------------------------------------------------------------------------
@@ -123,9 +126,8 @@ def hdf5_files() -> list[bytes]:
     return [*found, *_of_hgq(HGQ_FILES)]
 
 
-def _of_hgq(names: tuple[str, ...]) -> list[bytes]:
-    with zipfile.ZipFile(HGQ) as opened:
-        return [opened.read(name) for name in names]
+def _of_hgq(names: Mapping[str, Sequence[str]]) -> list[bytes]:
+    return [mutations.unpacked((HGQ / file).read_bytes())[name] for file, members in names.items() for name in members]
 
 
 def _positional() -> bytes:

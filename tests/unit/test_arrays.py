@@ -76,6 +76,23 @@ def test_the_suffix_does_not_matter(tmp_path: Path) -> None:
     assert len(events_for(tmp_path / "x.h5", SHAPES)[0][0]) == 3
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_file_of_python_2_is_read_without_a_word(tmp_path: Path, *, packed: bool) -> None:
+    content = header(described("(3L, 4L, 2L)"), events(3, 4, 2).tobytes())
+    (tmp_path / "x.npy").write_bytes(content)
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
+        archive.writestr("input_0.npy", content)
+    path = tmp_path / ("x.npz" if packed else "x.npy")
+    assert events_for(path, SHAPES)[0][0].tolist() == events(3, 4, 2).tolist()
+
+
+@pytest.mark.parametrize("numbers", [np.full((3, 4, 2), np.longdouble("1e4000")), np.full((3, 4, 2), 0x7FA00000, np.uint32).view(np.float32)])
+def test_numbers_that_no_double_holds_are_not_finite_and_nothing_is_warned_of(tmp_path: Path, numbers: np.ndarray) -> None:
+    np.save(tmp_path / "x.npy", numbers)
+    with pytest.raises(NonFiniteInputError, match="24"):
+        events_for(tmp_path / "x.npy", SHAPES)
+
+
 def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
     with pytest.raises(FileMissingError, match=r"no\.npz: No such file or directory"):
         read_arrays(tmp_path / "no.npz")

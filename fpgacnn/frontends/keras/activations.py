@@ -63,9 +63,9 @@ def parse_activation(value: Json, context: Context) -> src.Activation | None:
     """
     if isinstance(value, dict) and value.get("class_name") == "function":
         value = value.get("config")
-    config = value.get("config") if isinstance(value, dict) else None
-    if isinstance(value, dict) and value.get("class_name") in LAYERS and isinstance(config, dict):
-        return _layer(str(value["class_name"]), replace(context.settings, values=config))
+    config, kind = (value.get("config"), value.get("class_name")) if isinstance(value, dict) else (None, None)
+    if isinstance(kind, str) and kind in LAYERS and isinstance(config, dict):
+        return _layer(kind, replace(context.settings, values=config))
     if value is None or value == "linear":
         return None
     if is_quantizer(value):

@@ -74,7 +74,7 @@ class _Widths:
         kind = self.options.get("q_type")
         if kind == "dummy":
             return None
-        if kind not in {"kif", "kbi"} or self.options.get("affine") is not None or self.options.get("bw_mapper") is not None:
+        if kind not in ("kif", "kbi") or self.options.get("affine") is not None or self.options.get("bw_mapper") is not None:
             raise self.refuse(f"q_type={kind!r}, affine or bw_mapper is not supported; use kif or kbi")
         scaler = self.options.get("scaler")
         if scaler is not None and (isinstance(scaler, bool) or not isinstance(scaler, int | float) or not 0 < scaler <= MAX_NUMBER):

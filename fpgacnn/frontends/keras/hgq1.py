@@ -132,7 +132,8 @@ def _fixed_point(context: Context) -> list[Step]:
     """FixedPointQuantizer: `ap_fixed` with widths for each value."""
     negative, bits, integer = (trained_widths(context, name, f"its {name}", context.input) for name in ("keep_negative", "bits", "integers"))
     rounding, overflow = context.settings.get("RND"), context.settings.get("SAT")
-    if rounding not in Rounding.__members__ or overflow not in OVERFLOWS or not set(np.unique(negative)) <= {0.0, 1.0}:
+    known = str(rounding) in Rounding.__members__ and str(overflow) in OVERFLOWS
+    if not known or not set(np.unique(negative)) <= {0.0, 1.0}:
         raise _refusal(context, context.kind, f"RND={rounding!r}, SAT={overflow!r} or its keep_negative is not supported")
     quantizer = fixed_point(negative, integer - negative, bits - integer, overflow=str(overflow), rounding=Rounding(str(rounding)))
     return [Step(operation=src.Activate(function=quantizer), shape=context.input)]

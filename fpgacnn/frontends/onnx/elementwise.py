@@ -39,6 +39,8 @@ _ZERO = Constant(values=np.zeros(1, np.float32))
 
 def arithmetic(call: Call) -> View:
     """Add, Sub, Mul, Div, Max, Min, Sum and Mean, of tensors or of a tensor and a constant."""
+    if not call.inputs:
+        raise call.broken("it has no inputs")
     views = [one for one in call.inputs if isinstance(one, View)]
     constants = [one for one in call.inputs if isinstance(one, Constant)]
     if not constants:
