@@ -3,7 +3,8 @@
 
 fpgacnn is instrumented as it is imported, so that inputs that reach something new are kept and changed again. Every
 target runs for so many seconds in a process that is forked from this one. Findings go to FOLDER/findings and do not end
-a run, but for those that end its process: what is too slow or too large. Exit status 1 where there were any.
+a run, but for those that end its process: what is too slow or too large. Exit status 1 where there were any, 2 where a
+target could not run.
 """
 
 from __future__ import annotations
@@ -114,7 +115,8 @@ def forked(name: str, folder: Path, flags: list[str]) -> str:
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     said = log.read_text(encoding="utf-8", errors="replace")
     if status not in ENDS or not STATE.search(said):
-        raise SystemExit(f"{name} did not run: {said.strip()[-2000:]}")
+        print(f"{name} did not run: {said.strip()[-2000:]}", flush=True)
+        raise SystemExit(2)
     return said
 
 
@@ -138,6 +140,11 @@ def told(logs: list[tuple[str, float]]) -> str:
     return f"{cases} cases, {rate:.0f}/s, coverage {begun[2]} -> {states[-1][2]}, features {begun[3]} -> {states[-1][3]}, corpus {states[-1][4]}"
 
 
+def stamps(findings: Path) -> dict[Path, int]:
+    """The kept inputs, and when they were last found."""
+    return {path: path.stat().st_mtime_ns for path in findings.iterdir() if path.suffix != ".txt"}
+
+
 def main(arguments: list[str]) -> int:
     """Run the targets one after another; 1 where something was found."""
     flags = [one for one in arguments if one.startswith("-")]
@@ -146,9 +153,9 @@ def main(arguments: list[str]) -> int:
     findings = folder / "findings"
     findings.mkdir(parents=True, exist_ok=True)
     for name in names:
-        known = set(findings.iterdir())
+        known = stamps(findings)
         logs = list(runs(name, folder, float(seconds), flags))
-        found = sorted(path for path in set(findings.iterdir()) - known if path.suffix != ".txt")
+        found = sorted(path for path, stamp in stamps(findings).items() if known.get(path) != stamp)
         wrong += len(found)
         print(f"{name}: {told(logs)}, {len(found)} findings", flush=True)
         for path in found:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import resource
+import tempfile
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -76,12 +78,24 @@ def judged(target: Target, content: bytes, root: Path | None = None) -> str:
     """What is wrong with how a target takes some bytes, in a folder of its own below `root`; empty where nothing is."""
     with TemporaryDirectory(prefix="fpgacnn-fuzz-", dir=root) as name:
         folder = Path(name)
-        path = target.place(folder, content)
+        for part in ("case", "tmp"):
+            (folder / part).mkdir()
+        path = target.place(folder / "case", content)
         before = sorted(folder.rglob("*"))
-        found = finding(target.use, path)
-        if not found and sorted(folder.rglob("*")) != before:
-            found = "files were left"
-    return found or _orphan()
+        with _temporary(folder / "tmp"):
+            found = finding(target.use, path)
+        left = [one for one in sorted(folder.rglob("*")) if one not in before]
+    return found or (f"files were left: {', '.join(one.name for one in left)}" if left else _orphan())
+
+
+@contextmanager
+def _temporary(folder: Path) -> Iterator[None]:
+    """Temporary files are made there."""
+    usual, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = usual
 
 
 def _orphan() -> str:

@@ -31,9 +31,9 @@ sys.exit(guided.main(sys.argv[1:]))
 """
 
 
-def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, *command: str, seconds: int = 20) -> subprocess.CompletedProcess[str]:
     """A short run of one target."""
-    arguments = (str(folder), "20", "texts", "-runs=3000", "-seed=7")
+    arguments = (str(folder), str(seconds), "texts", "-runs=3000", "-seed=7")
     return subprocess.run([sys.executable, *command, *arguments], capture_output=True, text=True, check=False, cwd=ROOT)
 
 
@@ -62,7 +62,7 @@ def test_a_planted_fault_is_found_once_and_kept_with_its_bytes(tmp_path: Path) -
 
 
 def test_a_case_that_hangs_ends_its_process_and_is_kept(tmp_path: Path) -> None:
-    done = run(tmp_path, "-c", PLANTED.replace('raise KeyError("planted")', "__import__('time').sleep(60)"), "-timeout=1")
+    done = run(tmp_path, "-c", PLANTED.replace('raise KeyError("planted")', "__import__('time').sleep(60)"), "-timeout=1", seconds=6)
     assert done.returncode == 1, done.stdout + done.stderr[-2000:]
     assert "it ended the process" in done.stdout
     (hung, *_) = (tmp_path / "findings").glob("texts-timeout-*")

@@ -7,6 +7,7 @@ import json
 import random
 import subprocess
 import sys
+import tempfile
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -88,7 +89,8 @@ def test_an_error_of_two_lines_and_files_that_are_left_are_found(tmp_path: Path)
         return judged(Reader(name="x", seeds=list, place=file("x"), use=use), b"", tmp_path)  # type: ignore[arg-type]  # both take a path
 
     assert judge(two_lines) == "not one line with a hint: 'a\\nb'"
-    assert judge(leaves) == "files were left"
+    assert judge(leaves) == "files were left: more"
+    assert judge(lambda _: tempfile.mkstemp(prefix="kept")).startswith("files were left: kept")
     assert judge(lambda _: None) == ""
     assert list(tmp_path.iterdir()) == []
 

@@ -106,6 +106,14 @@ REFUSED: dict[str, tuple[Callable[[Graph], str], tuple[Any, ...], str, str]] = {
     "a reshape that does not fit": (lambda graph: graph.add("Reshape", "x", graph.store([1, 7], np.int64)), VECTOR, "FC025", "cannot become (1, 7)"),
     "an axis that is not there": (lambda graph: graph.add("Softmax", "x", axis=5), VECTOR, "FC015", "axis 5 of 2 axes"),
     "an attribute of another kind": (lambda graph: graph.add("LeakyRelu", "x", alpha="much"), VECTOR, "FC015", "alpha: expected a number"),
+    "a sum of nothing": (lambda graph: graph.add("Sum"), IMAGE, "FC015", "it has no inputs"),
+    "nothing joined": (lambda graph: graph.add("Concat", axis=1), IMAGE, "FC015", "input 0 is missing"),
+    "a gathering of constants without indices": (
+        lambda graph: graph.add("Add", "x", graph.add("Gather", graph.store([1.0]))),
+        IMAGE,
+        "FC015",
+        "input 1 is missing",
+    ),
     "an attribute that is missing": (lambda graph: graph.add("MaxPool", "x"), IMAGE, "FC015", "kernel_shape: expected 2 whole numbers"),
     "an order that is none": (lambda graph: graph.add("Transpose", "x", perm=[0, 0]), VECTOR, "FC015", "is no order of 2 axes"),
     "training": (

@@ -129,7 +129,7 @@ def _concat(call: Call, given: Sequence[Constant]) -> Constant:
 
 
 def _gather(call: Call, given: Sequence[Constant]) -> Constant:
-    values, indices = given[0].plain, given[1].plain.astype(np.int64)
+    values, indices = given[0].plain, call.constant(1, "indices").plain.astype(np.int64)
     axis = axis_of(call, call.integer("axis", 0), values.ndim)
     _guarded(call, values.size // max(values.shape[axis], 1) * max(indices.size, 1))
     return _checked(call, lambda: Constant(values=np.take(values, indices, axis=axis), kind=given[0].kind))

@@ -69,7 +69,7 @@ def transpose(call: Call) -> View:
 def concatenate(call: Call) -> View:
     """Concat of tensors along any axis but that of events."""
     views = [call.view(number) for number in range(len(call.inputs))]
-    shape = views[0].shape
+    shape = call.view().shape
     axis = axis_of(call, call.integer("axis", 1), len(shape))
     if any(len(view.shape) != len(shape) or _without(view.shape, axis) != _without(shape, axis) for view in views):
         raise call.weave.shape_error(f"{[view.shape for view in views]} cannot be concatenated along axis {axis}")
