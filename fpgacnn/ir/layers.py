@@ -133,18 +133,21 @@ class Cast:
     """Rounding and limiting to a format: an activation quantizer.
 
     Two are not the network's: `is_index` is what a table needs, `is_narrowing` keeps sums practical and costs half a step.
+    `in_halves`: the framework rounds a hard sigmoid of the value, which it computes in float32.
     """
 
     format: Format
     is_index: bool = False
     is_narrowing: bool = False
+    in_halves: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relu:
-    """`max(x, 0)`, then a cast to `format`; without a format every bit is kept."""
+    """`max(x, 0)`, then a cast to `format`; without a format every bit is kept. `in_halves` is that of a cast."""
 
     format: Format | None = None
+    in_halves: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, log2, prod
+from math import ceil, floor, log2, prod
 from typing import assert_never
 
 import numpy as np
@@ -99,15 +99,14 @@ def affine(layer: hw.Layer, operation: hw.Affine, given: Range) -> Range:
     _refuse_overflow(max(bits, int(np.abs(shift.array).max()).bit_length() + common - shift.format.fraction + 2), layer.name)
     products = (source.low * scale.array, source.high * scale.array)
     offset = shift.array << (common - shift.format.fraction)
-    result = Interval(
-        low=(np.minimum(*products) << (common - fraction)) + offset,
-        high=(np.maximum(*products) << (common - fraction)) + offset,
-        fraction=common,
-    )
+    product = Interval(low=np.minimum(*products) << (common - fraction), high=np.maximum(*products) << (common - fraction), fraction=common)
+    result = Interval(low=product.low + offset, high=product.high + offset, fraction=common)
+    size = max(magnitude(product), int(np.abs(offset).max()).bit_length(), magnitude(result))
+    error = given.error * float(np.abs(operation.trained_scale).max())
     if operation.exact_steps:
-        return ranged(result, given.error * float(np.abs(operation.trained_scale).max()))
-    error = given.error * float(np.abs(scale.values).max()) + ends * 2.0**-source.fraction * constants_error(operation)[0] + constants_error(operation)[1]
-    return ranged(result, error)
+        return ranged(result, error, size)
+    off = constants_error(operation)
+    return ranged(result, error + ends * 2.0**-source.fraction * off[0] + off[1], size)
 
 
 def constants_error(operation: hw.Affine) -> tuple[float, float]:
@@ -119,11 +118,42 @@ def constants_error(operation: hw.Affine) -> tuple[float, float]:
 
 
 def cast(given: Range, form: Format) -> Range:
-    """A cast to a format: an error below becomes a whole number of steps, at most the format's range."""
+    """A cast to a format: an error below becomes a whole number of steps, at most the format's range.
+
+    Rounding carries values that are a whole number of steps apart one step further where both lie on ties: half to even
+    makes 0 of 0.5, but 2 of 1.5.
+    """
     result = iv.cast(given.interval, form)
-    low, high = result.bounds
-    steps = min(ceil(given.error / form.step), high - low) if given.error else 0
+    low, high = (form.low, form.high) if given.error else result.bounds
+    apart = given.error / form.step
+    steps = min(floor(apart) + 1 if given.interval.fraction > form.fraction else ceil(apart), high - low) if given.error else 0
     return ranged(result, steps * form.step)
+
+
+def overshoots_float32(given: Interval, form: Format) -> bool:
+    """Whether the float32 of a saturating `quantized_bits` may miss its end.
+
+    It computes `x + (end - x)` (the straight-through estimator), where an end with more fraction bits than `x` is lost
+    behind a large `x`.
+    """
+    finer, (low, high) = form.fraction - given.fraction, given.bounds
+    return finer > 0 and not _reaches(given, form) and max(high, -low - 1).bit_length() + finer > FLOAT32_BITS
+
+
+def loses_end_in_float32(given: Interval, form: Format) -> bool:
+    """Whether a saturating `quantized_relu` has an end that float32 does not hold."""
+    return form.width > FLOAT32_BITS and not _reaches(given, form)
+
+
+def loses_half_in_float32(given: Interval, form: Format) -> bool:
+    """Whether a hard sigmoid on the way to a quantizer, `x / 2 + 1 / 2` of its range, may round in float32."""
+    return given.fraction + form.integer > FLOAT32_BITS
+
+
+def _reaches(given: Interval, form: Format) -> bool:
+    """Whether a format of at least as many fraction bits holds the whole interval."""
+    low, high = (end << max(form.fraction - given.fraction, 0) >> max(given.fraction - form.fraction, 0) for end in given.bounds)
+    return form.low <= low and high <= form.high
 
 
 def narrowed(given: Range, form: Format) -> Range:
@@ -167,7 +197,8 @@ def threshold_relu(given: Range) -> Range:
 def windows(counts: tuple[int, ...], given: Range, layer: hw.Layer, guard: hw.Guard | None) -> tuple[Range, Range, bool]:
     """Mean over windows of the given sizes: the sum's range, the mean's range, and whether nothing is lost.
 
-    Powers of two divide exactly with as many more fraction bits; other sizes are truncated below the guard bits.
+    Powers of two divide exactly with as many more fraction bits; other sizes are truncated below the guard bits, which
+    float32 needs, too, lest it carry a mean onto a half step.
     """
     largest = max(counts)
     exact = all(count & (count - 1) == 0 for count in counts)
@@ -177,8 +208,7 @@ def windows(counts: tuple[int, ...], given: Range, layer: hw.Layer, guard: hw.Gu
     total = Interval(low=source.low * largest, high=source.high * largest, fraction=source.fraction)
     lossless = exact or bool(guard and guard.exact_steps)
     error = given.error + (0.0 if lossless else 2.0**-source.fraction)
-    sum_bits = magnitude(total) - extra
-    return ranged(total, given.error * largest), ranged(source, error, magnitude(source) if exact else sum_bits), lossless
+    return ranged(total, given.error * largest), ranged(source, error), lossless
 
 
 def merge(kind: MergeKind, given: tuple[Range, Range], layer: hw.Layer) -> Range:

@@ -117,13 +117,19 @@ def _decide(layer: hw.Layer, given: tuple[Range, ...], formats: tuple[Format, ..
             return found, replace(_as_trained(found, operation.format, "what a float layer gets of its input"), loss=loss)
         case hw.Cast():
             found = bounds.cast(given[0], operation.format)
-            return found, _as_trained(found, operation.format, "index of the table behind it" if operation.is_index else QUANTIZER)
+            decided = _as_trained(found, operation.format, "index of the table behind it" if operation.is_index else QUANTIZER)
+            rounds = bounds.overshoots_float32(given[0].interval, operation.format)
+            return found, replace(
+                decided, rounds_in_float32=rounds or (operation.in_halves and bounds.loses_half_in_float32(given[0].interval, operation.format))
+            )
         case hw.Relu():
             positive = bounds.relu(given[0])
             if operation.format is None:
                 return positive, _kept(layer, positive, f"every bit kept, {positive.interval.text}")
             found = bounds.cast(positive, operation.format)
-            return found, _as_trained(found, operation.format)
+            rounds = bounds.loses_end_in_float32(positive.interval, operation.format)
+            rounds |= operation.in_halves and bounds.loses_half_in_float32(given[0].interval, operation.format)
+            return found, replace(_as_trained(found, operation.format), rounds_in_float32=rounds)
         case hw.Saturate():
             return _saturate(operation, given[0])
         case hw.LeakyRelu():
@@ -199,6 +205,7 @@ def _affine(layer: hw.Layer, operation: hw.Affine, given: Range) -> tuple[Range,
     exact = "scale and shift chosen so that every step is exact" if operation.exact_steps else "exact product and sum"
     decision = Decision(format=operation.format, reason=f"the network's quantizer, {exact}; reaches {result.interval.text}")
     rounds = operation.exact_steps or operation.in_steps or found.magnitude_bits > FLOAT32_BITS
+    rounds = rounds or bounds.overshoots_float32(found.interval, operation.format)
     return result, LayerPrecision(result=decision, error=result.error, loss=loss, rounds_in_float32=rounds)
 
 

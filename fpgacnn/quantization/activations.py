@@ -42,7 +42,7 @@ def activation_nodes(name: str, function: src.Activation, shape: Shape) -> list[
         case src.QuantizedTanh() if not function.real:
             overflow = Overflow.SAT_SYM if function.symmetric else Overflow.SAT
             form = Format(width=function.bits, integer=1, rounding=Rounding.RND_CONV, overflow=overflow)
-            return [node("cast", hw.Cast(format=form), shape)]
+            return [node("cast", hw.Cast(format=form, in_halves=True), shape)]
         case src.QuantizedSigmoid() if not function.real:
             return _hard_sigmoid(function, shape)
         case src.QuantizedTanh() | src.QuantizedSigmoid() | src.PowerOfTwo():
@@ -98,9 +98,14 @@ def _quantized_bits(name: str, quantizer: src.QuantizedBits, shape: Shape) -> li
         raise _depends_on_batch(name, quantizer)
     scale = np.broadcast_to(quantizers.number_alpha(quantizer, shape[-1], name), shape[-1:])
     if quantizer.bits - int(quantizer.keep_negative) < 1:
-        return [node("sign", hw.Cast(format=SIGN), shape), node("alpha", affine(2.0 * scale, scale), shape)]
+        return [node("sign", hw.Cast(format=SIGN), shape), _scaled(scale, 2.0 * scale, scale, shape)]
     cast = node("cast", hw.Cast(format=quantizers.activation_format(quantizer)), shape)
-    return [cast] if np.all(scale == 1.0) else [cast, node("alpha", affine(scale, np.zeros_like(scale)), shape)]
+    return [cast] if np.all(scale == 1.0) else [cast, _scaled(scale, scale, np.zeros_like(scale), shape)]
+
+
+def _scaled(alpha: FloatArray, slope: FloatArray, shift: FloatArray, shape: Shape) -> hw.Layer:
+    """A quantizer's alpha. The framework computes `x + (alpha * q - x)`, which rounds where alpha carries `q` away from `x`."""
+    return node("alpha", replace(affine(slope, shift), in_steps=bool(np.any(alpha != 1.0))), shape)
 
 
 def _depends_on_batch(name: str, quantizer: src.Quantizer) -> UnsupportedQuantizerError:
@@ -114,9 +119,9 @@ def _signs(name: str, quantizer: src.Binary | src.Ternary, shape: Shape) -> list
     alpha = np.broadcast_to(np.asarray(1.0 if quantizer.alpha is None else quantizer.alpha, np.float32).astype(np.float64), shape[-1:])
     if isinstance(quantizer, src.Binary):
         slope = alpha if quantizer.use_01 else 2.0 * alpha
-        return [node("sign", hw.Cast(format=SIGN), shape), node("alpha", affine(slope, alpha), shape)]
+        return [node("sign", hw.Cast(format=SIGN), shape), _scaled(alpha, slope, alpha, shape)]
     steps = node("steps", hw.Ternary(threshold=quantizers.ternary_threshold(quantizer)), shape)
-    return [steps] if np.all(alpha == 1.0) else [steps, node("alpha", affine(alpha, np.zeros_like(alpha)), shape)]
+    return [steps] if np.all(alpha == 1.0) else [steps, _scaled(alpha, alpha, np.zeros_like(alpha), shape)]
 
 
 def _hard_sigmoid(quantizer: src.QuantizedSigmoid, shape: Shape) -> list[hw.Layer]:
@@ -138,7 +143,7 @@ def _quantized_relu(name: str, quantizer: src.QuantizedRelu, shape: Shape) -> li
         if quantizer.bits < 2:  # below, its rounding is no longer half to even
             raise UnsupportedQuantizerError(layer=name, quantizer=quantizer_text(quantizer), why="use_sigmoid needs 2 bits or more")
         coarse = replace(form, integer=form.integer + 1)
-        return [node("steps", hw.Relu(format=coarse), shape), node("limit", hw.Cast(format=form), shape)]
+        return [node("steps", hw.Relu(format=coarse, in_halves=True), shape), node("limit", hw.Cast(format=form), shape)]
     if quantizer.negative_slope:
         if quantizer.negative_slope * 2.0 ** (quantizer.bits - 1) < 1:
             why = "its lowest value lies between two codes; more bits or a larger negative_slope are needed"

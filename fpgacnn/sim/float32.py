@@ -45,7 +45,8 @@ def follows_in_float32(model: SourceModel, inputs: Sequence[FloatArray], answers
             continue
         known[layer.name] = shown.reshape(ends[1].shape)
         slack[layer.name] = VALUE_ROUNDING * np.abs(known[layer.name])
-        room = SUM_ROUNDING * float(np.abs(shown).max(initial=0.0))
+        behind = VALUE_ROUNDING * np.abs(given[0]) if isinstance(layer.operation, src.Activate) else 0.0  # QKeras adds `x` again that it took away
+        room = SUM_ROUNDING * float(np.abs(shown).max(initial=0.0)) + behind
         inside = (known[layer.name] >= np.minimum.reduce(ends) - room) & (known[layer.name] <= np.maximum.reduce(ends) + room)
         follows &= inside.reshape(len(follows), -1).all(axis=1)
     return follows

@@ -7,10 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fpgacnn import frontends
+from fpgacnn.design import Design, Target
+from fpgacnn.numeric.fixed import Codes, parse_format
+from fpgacnn.precision import plan, refine
+from fpgacnn.quantization import quantize
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.float32 import follows_in_float32
+from fpgacnn.train.oracle import run_keras
 from fpgacnn.verification import against_reference
+from tests.files import sequential_file
 from tests.oracle.kit import Case, Kit, chain, planned
+from tests.unit.test_float32_claims import EXACT, ROUNDED
+from tests.unit.test_float32_claims import Case as ClaimCase
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]  # Keras and QKeras warn a lot
 
@@ -47,3 +56,35 @@ def test_a_wrong_sum_is_no_tie(case: Case) -> None:
     answers = {key: values.copy() for key, values in case.keras.layers.items()}
     answers[case.source.outputs[0]][7, 1] += 0.01
     assert list(np.flatnonzero(~follows_in_float32(case.source, case.events, answers))) == [7]
+
+
+def answered(folder: Path, case: ClaimCase) -> Case:
+    """A network of the claims with codes up to the ends of its input's format, answered by the real QKeras."""
+    layers, shape, text = case
+    path, form, random = sequential_file(folder / "m.h5", *layers, shape=shape), parse_format(text), np.random.default_rng(3)
+    codes = random.integers(form.low, form.high, size=(2000, *shape), endpoint=True)
+    codes[:2] = np.array([form.low, form.high]).reshape(2, *(1,) * len(shape))
+    inputs = [Codes(array=codes, format=form)]
+    network = frontends.load(path)
+    model = refine(quantize(network, inputs=[form]))
+    design = Design(model=model, plan=plan(model), target=Target())
+    return Case(source=network, codes=inputs, keras=run_keras(path, [inputs[0].values], layers=True), design=design)
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_what_is_called_exact_is_equal(tmp_path: Path, name: str) -> None:
+    found = answered(tmp_path, EXACT[name])
+    hardware = ReferenceEmulator(found.design).run(found.codes, trace=True)
+    assert against_reference(found.design, hardware, found.keras.layers, name="Keras").holds
+
+
+@pytest.mark.parametrize(
+    "name", ["an end of 15 fraction bits behind 10", "an end behind a scale", "products that a bias hides", "means that float32 puts on half steps"]
+)
+def test_what_is_called_lossless_differs_by_what_float32_rounds(tmp_path: Path, name: str) -> None:
+    found = answered(tmp_path, ROUNDED[name])
+    hardware = ReferenceEmulator(found.design).run(found.codes, trace=True)
+    assert against_reference(found.design, hardware, found.keras.layers, name="Keras").mismatches > 0
+    excused = follows_in_float32(found.source, found.events, found.keras.layers)
+    assert excused.all()
+    assert against_reference(found.design, hardware, found.keras.layers, name="Keras", exactness=1e-6, excused=excused).holds
