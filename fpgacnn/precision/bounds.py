@@ -124,10 +124,17 @@ def cast(given: Range, form: Format) -> Range:
     makes 0 of 0.5, but 2 of 1.5.
     """
     result = iv.cast(given.interval, form)
-    low, high = (form.low, form.high) if given.error else result.bounds
-    apart = given.error / form.step
-    steps = min(floor(apart) + 1 if given.interval.fraction > form.fraction else ceil(apart), high - low) if given.error else 0
-    return ranged(result, steps * form.step)
+    return ranged(result, _steps_apart(given, form) * form.step if given.error else 0.0)
+
+
+def _steps_apart(given: Range, form: Format) -> int:
+    """How many steps a cast can lie from that of the value without the error; any number where one of them wraps."""
+    apart, most = given.error / form.step, form.high - form.low
+    reach = ceil(float(np.ldexp(given.error, given.interval.fraction)))
+    wide = Interval(low=given.interval.low - reach, high=given.interval.high + reach, fraction=given.interval.fraction)
+    if not iv.is_monotone_on(wide, form):
+        return most
+    return min(floor(apart) + 1 if given.interval.fraction > form.fraction or apart % 1 else ceil(apart), most)
 
 
 def overshoots_float32(given: Interval, form: Format) -> bool:

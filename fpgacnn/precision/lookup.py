@@ -92,17 +92,20 @@ def _entries(function: src.Function | src.PowerOfTwo | src.QuantizedTanh | src.Q
 
 def _narrow_error(function: object, form: Format, table: Codes, error: float) -> float:
     """Rounding of the entries, and what an input that is off does."""
-    wanted = evaluate(function, _inputs(form))  # type: ignore[arg-type]  # a function of the closed union
+    inputs = _inputs(form)
+    wanted = evaluate(function, inputs)  # type: ignore[arg-type]  # a function of the closed union
     rounding = float(np.abs(table.values - wanted).max())
+    return rounding + _moved(function, inputs, error)
+
+
+def _moved(function: object, inputs: FloatArray, error: float) -> float:
+    """How far an input that is off moves the function: by its slope, or where it has steps by what it spans at most."""
     if error == 0.0:
-        return rounding
-    return min(rounding + error * _slope(function, wanted), float(np.ptp(table.values)))
-
-
-def _slope(function: object, values: FloatArray) -> float:
-    if isinstance(function, src.Function):
-        return max(_SLOPE, float(values.max()) if function.kind is FunctionKind.EXPONENTIAL else abs(function.alpha))
-    return float("inf")
+        return 0.0
+    reached = evaluate(function, np.concatenate([inputs - error, inputs, inputs + error]))  # type: ignore[arg-type]  # as above
+    if not isinstance(function, src.Function):
+        return float(np.ptp(reached))
+    return error * max(_SLOPE, float(reached.max()) if function.kind is FunctionKind.EXPONENTIAL else abs(function.alpha))
 
 
 def _wide_error(function: object, given: Interval, index: Format, table: Codes, error: float) -> float:
@@ -115,7 +118,7 @@ def _wide_error(function: object, given: Interval, index: Format, table: Codes, 
     entries = table.values[quantize_values(points, index) & ((1 << index.width) - 1)]
     wanted = evaluate(function, points)  # type: ignore[arg-type]  # a function of the closed union
     spacing = float(np.diff(inner).max()) if inner.size > 1 else 0.0
-    slope = _slope(function, wanted)
-    between = (spacing / 2) * slope if np.isfinite(slope) else float(np.diff(np.unique(table.values)).max(initial=0.0))
-    off = error * slope if error else 0.0
-    return float(min(np.abs(entries - wanted).max() + between + off, np.ptp(table.values) + np.abs(wanted).max()))
+    smooth = isinstance(function, src.Function)
+    between = _moved(function, points, spacing / 2) if smooth else float(np.diff(np.unique(table.values)).max(initial=0.0))
+    most = float(np.ptp(table.values) + np.abs(wanted).max())
+    return min(float(np.abs(entries - wanted).max()) + between, most) + _moved(function, points, error)

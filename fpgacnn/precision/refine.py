@@ -128,10 +128,12 @@ class _Refinement:
         """`x - t` with the sign of `x * scale + shift`, exactly: `t` is the first code whose value is not negative."""
         operation = layer.operation
         assert isinstance(operation, hw.Affine)
-        fraction = self.walk.ranges[layer.inputs[0]].interval.fraction
+        source = self.walk.ranges[layer.inputs[0]].interval
+        fraction, (low, high) = source.fraction, source.bounds
         slopes, offsets = [], []
         for scale, shift in zip(operation.trained_scale, operation.trained_shift, strict=True):
             edge = Fraction(float(-shift)) / Fraction(float(scale)) * Fraction(2) ** fraction if scale else Fraction(0)
+            edge = min(max(edge, Fraction(low - 1)), Fraction(high + 1))  # no input comes beyond
             slopes.append(int(np.sign(scale)))
             offsets.append(-ceil(edge) if scale > 0 else floor(edge) if scale < 0 else -int(shift < 0) << max(fraction, 0))
         scale = Codes(array=np.array(slopes, np.int64), format=smallest_format(min(slopes), max(slopes), 0))

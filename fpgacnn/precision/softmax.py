@@ -47,7 +47,7 @@ def softmax_tables(logits: Interval, classes: int, input_error: float) -> Softma
     whole = classes.bit_length()
     total = Format(width=whole + exponential.fraction, integer=whole, signed=False)
     index = _table_format(INDEX_BITS, whole)
-    relative = expm1(difference.step / 2 if spread < 2.0**integer else difference.step)
+    relative = expm1(difference.step / 2 if spread <= (difference.high + 0.5) * difference.step else difference.step)
     absolute = exponential.step / 2 + exp(-(2.0**integer)) * (spread > 2.0**integer) + 2.0**-23
     half_index = index.step / 2
     smallest_sum = 1 - relative - classes * absolute - half_index

@@ -1,0 +1,78 @@
+"""Laws of error bounds: an input that is off by so much moves no answer further than the bound says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from fpgacnn import frontends
+from fpgacnn.design import Design, Target
+from fpgacnn.ir import layers as hw
+from fpgacnn.ir import source as src
+from fpgacnn.ir.functions import evaluate
+from fpgacnn.numeric.fixed import Codes, Format, Overflow, Rounding, parse_format, quantize_values, requantize
+from fpgacnn.numeric.interval import Interval
+from fpgacnn.precision import bounds, lookup, plan, refine
+from fpgacnn.quantization import quantize
+from fpgacnn.sim import framework
+from fpgacnn.sim.emulator import ReferenceEmulator
+from tests.files import entry, sequential_file
+from tests.laws.test_interval import formats, intervals, members
+
+HALF_TO_EVEN = Format(width=8, integer=6, rounding=Rounding.RND_CONV, overflow=Overflow.SAT)
+
+
+@given(interval=intervals(), to=formats(), apart=st.integers(1, 40))
+@example(interval=Interval(low=np.array([0]), high=np.array([64]), fraction=4), to=HALF_TO_EVEN, apart=4)
+@example(interval=Interval(low=np.array([0]), high=np.array([1]), fraction=0), to=Format(width=3, integer=3), apart=7)
+def test_a_cast_carries_two_numbers_no_further_apart_than_it_says(interval: Interval, to: Format, apart: int) -> None:
+    found = bounds.cast(bounds.ranged(interval, apart * 2.0**-interval.fraction), to)
+    codes = members(interval)
+    one = requantize(codes, interval.fraction, to)
+    for distance in range(-apart, apart + 1):
+        other = requantize(codes + distance, interval.fraction, to)
+        assert np.abs(one - other).max() * to.step <= found.error
+
+
+FUNCTIONS = [
+    *(src.Function(kind=kind) for kind in src.FunctionKind),
+    src.Function(kind=src.FunctionKind.ELU, alpha=5.0),
+    src.QuantizedTanh(bits=4, real=True),
+    src.QuantizedSigmoid(bits=4, real=True),
+    src.PowerOfTwo(bits=4, max_value=2.0),
+]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=str)
+@pytest.mark.parametrize("form", ["fixed<6,2>", "ufixed<4,-2>", "fixed<13,4>"])
+@pytest.mark.parametrize("error", [0.0, 0.01, 0.7])
+def test_a_table_lies_no_further_from_its_function_than_it_says(function: hw.Function, form: str, error: float) -> None:
+    given_form = parse_format(form)
+    codes = np.arange(given_form.low, given_form.high + 1)
+    interval = Interval(low=codes[:1], high=codes[-1:], fraction=given_form.fraction)
+    table = lookup.build(hw.Function(function=function), interval, given_form, error, layer="t")
+    entries = table.lookup.table.values
+    values = codes * given_form.step
+    width = given_form.width if table.index is None else table.index.width
+    index = codes if table.index is None else quantize_values(values, table.index)
+    answers = entries[index & ((1 << width) - 1)]
+    for off in np.linspace(-error, error, 9):
+        assert np.abs(answers - evaluate(function, values + off)).max() <= table.lookup.error + 1e-12
+
+
+@pytest.mark.parametrize("gamma", [1e-30, -1e-30, 0.0])
+@pytest.mark.parametrize("beta", [0.5, -0.5])
+def test_a_sign_behind_a_scale_of_next_to_nothing_is_that_of_the_shift(tmp_path: Path, gamma: float, beta: float) -> None:
+    weights = {"gamma": np.array([gamma, 1.0]), "beta": np.array([beta, 0.0]), "moving_mean": np.zeros(2), "moving_variance": np.ones(2)}
+    layers = (entry("BatchNormalization", "n", weights=weights), entry("QActivation", "b", activation="binary(alpha=1)"))
+    network, form = frontends.load(sequential_file(tmp_path / "m.h5", *layers, shape=(2,))), parse_format("fixed<6,2>")
+    model = refine(quantize(network, inputs=[form]))
+    design = Design(model=model, plan=plan(model), target=Target())
+    codes = Codes(array=np.tile(np.arange(form.low, form.high + 1)[:, None], 2), format=form)
+    answers = ReferenceEmulator(design).run([codes]).outputs[model.outputs[0]].values
+    assert np.array_equal(answers, framework.evaluate(network, [codes.values], quantized=True)["b"])
+    assert np.all(answers[:, 0] == np.sign(beta))
