@@ -18,6 +18,7 @@ from fpgacnn.flow.record import EstimateRecord, RunRecord
 from fpgacnn.flow.request import Request
 from fpgacnn.flow.stimulus import PROOF_WORK, affordable, own_events
 from fpgacnn.flow.watch import Progress, Stopwatch, silent
+from fpgacnn.flow.weights import unsimulated
 from fpgacnn.hls import backend
 from fpgacnn.ir.source import SourceModel
 from fpgacnn.project import RECORD, files_digest, refuse_foreign, staged, write_files
@@ -78,7 +79,9 @@ def verify(project: Path, request: Request, progress: Progress = silent) -> RunR
     run = Run(request=request, trained=trained, design=design, choices=choices, events=events, watch=watch, every_layer=True)
     emulated = run.emulate()
     record = run.prove(opened.project, emulated, run.files(opened.project, emulated), project)
-    return costed(replace(record, notes=(*record.notes, *opened.notes)), design)
+    unseen = unsimulated(opened.files)
+    reports = (*record.verification, *([unseen] if unseen else []))
+    return costed(replace(record, notes=(*record.notes, *opened.notes), verification=reports), design)
 
 
 def _events(found: Events, network: SourceModel, request: Request) -> Events:

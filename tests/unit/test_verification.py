@@ -71,6 +71,17 @@ def test_nothing_compared_is_no_proof() -> None:
     assert (report.layers, report.holds) == (0, False)
 
 
+def test_an_output_that_one_side_does_not_show_is_no_proof() -> None:
+    two = {"out": CODES, "other": CODES}
+    assert compare(result("csim", two), result("emulator", two)).holds
+    assert not compare(result("csim", {"out": CODES}), result("emulator", two)).holds
+    assert not compare(result("csim", two), result("emulator", {"out": CODES})).holds
+
+
+def test_no_events_are_no_proof() -> None:
+    assert not compare(result("csim", {"out": CODES[:0]}), result("emulator", {"out": CODES[:0]})).holds
+
+
 def test_formats_may_differ_in_their_modes_but_not_in_their_binary_point() -> None:
     saturating = parse_format("fixed<8,4,RND,SAT>")
     assert compare(result("csim", {"out": CODES}), result("emulator", {"out": CODES}, form=saturating)).holds
@@ -130,15 +141,20 @@ def test_a_references_own_inexactness_is_relative_to_its_largest_value() -> None
     assert not against_reference(design(), hardware(), {"act": off}, name="Keras", exactness=2.0**-12).holds
 
 
+@pytest.mark.parametrize("exactness", [0.0, 1e-6])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_a_reference_that_is_no_number_never_holds(value: float) -> None:
+def test_a_reference_that_is_no_number_never_holds(value: float, exactness: float) -> None:
     broken = WANTED.copy()
     broken[1, 0] = value
     with np.errstate(invalid="ignore"):
-        report = against_reference(design(error=1e9), hardware(), {"act": broken}, name="network")
+        report = against_reference(design(error=1e9), hardware(), {"act": broken}, name="network", exactness=exactness)
     assert not report.holds
     assert report.first is not None
     assert report.first.index == (1, 0)
+
+
+def test_a_reference_without_the_output_is_no_proof() -> None:
+    assert not against_reference(design(), hardware(), {"x": WANTED}, name="network").holds
 
 
 def test_only_results_of_the_files_layers_are_compared() -> None:

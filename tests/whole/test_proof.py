@@ -289,6 +289,21 @@ def test_an_edited_project_fails_verification(tmp_path: Path) -> None:
 
 
 @pytest.mark.agree
+def test_weights_that_only_synthesis_reads_fail_verification_too(tmp_path: Path) -> None:
+    files.tiny_model(tmp_path / "model.h5")
+    assert run(tmp_path, "convert", "model.h5", "-o", "out").returncode == 0
+    header = next((tmp_path / "out" / "firmware" / "weights").glob("w*.h"))
+    start, numbers = header.read_text().split("{", 1)
+    header.write_text(f"{start}{{7.5{numbers[numbers.index(',') :]}")
+    done = run(tmp_path, "verify", "out", "--json")
+    assert done.returncode == 1, done.stdout
+    *engines, weights = json.loads(done.stdout)["verification"]
+    assert all(one["holds"] for one in engines)
+    assert (weights["left"], weights["right"], weights["holds"], weights["mismatches"]) == ("synthesis weights", "csim weights", False, 1)
+    assert weights["first"]["left"] == 7.5
+
+
+@pytest.mark.agree
 def test_a_compiler_with_arguments_is_used(tmp_path: Path) -> None:
     files.tiny_model(tmp_path / "model.h5")
     done = run(tmp_path, "convert", "model.h5", "-o", "out", "-q", extra={"CXX": "env LC_MESSAGES=C g++"})
