@@ -71,6 +71,16 @@ def exponent_range(function: PowerOfTwo) -> tuple[int, int]:
     return int(low), int(2 * (high // 2) if function.quadratic else high)
 
 
+def on_a_tie(function: PowerOfTwo, x: FloatArray) -> FloatArray:
+    """The magnitudes whose square root lies between two powers of two: QKeras' float32 takes either, by the place in the tensor."""
+    magnitude = np.abs(x) if function.max_value is None else np.minimum(np.abs(x), function.max_value)
+    mantissa, exponent = np.frexp(magnitude)
+    low, high = exponent_range(function)
+    between = (exponent - 2) / 2  # the lower of the two exponents
+    tie = function.quadratic and not function.floor
+    return magnitude[tie & (mantissa == 0.5) & (exponent % 2 == 0) & (magnitude >= EPSILON) & (between >= low) & (between < high)]
+
+
 def _nearest_power(function: PowerOfTwo, magnitude: FloatArray, low: int, high: int) -> FloatArray:
     limited = np.where(magnitude < EPSILON, EPSILON, magnitude)
     if function.max_value is not None:

@@ -8,11 +8,13 @@ from typing import TypeAlias
 
 import numpy as np
 
-from fpgacnn.errors import NonFiniteWeightsError, ShapeError, WeightsError
+from fpgacnn.errors import NonFiniteWeightsError, ShapeError, UnsupportedQuantizerError, WeightsError
 from fpgacnn.frontends.keras.quantizers import parse_quantizer
 from fpgacnn.frontends.keras.settings import MAX_NUMBER, Json, Settings
 from fpgacnn.ir import source as src
+from fpgacnn.ir.functions import on_a_tie
 from fpgacnn.ir.source import FloatArray, Shape
+from fpgacnn.ir.text import quantizer_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +87,9 @@ class Context:
         if bad:
             raise NonFiniteWeightsError(file=file, layer=self.name, weight=name, count=bad, total=values.size)
         parsed = parse_quantizer(quantizer, layer=self.name)
+        if isinstance(parsed, src.PowerOfTwo) and (ties := on_a_tie(parsed, values)).size:
+            why = f"{name} holds {ties[0]:g}, which its logarithm rounds up or down by the place in the tensor (QKeras' float32); use another max_value"
+            raise UnsupportedQuantizerError(layer=self.name, quantizer=quantizer_text(parsed), why=why)
         return src.Weight(values=values, quantizer=with_automatic_scale(parsed) if trained else parsed)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fpgacnn import frontends
-from fpgacnn.errors import BrokenArchitectureError, FpgacnnError, ShapeError, UnsupportedOptionError
+from fpgacnn.errors import BrokenArchitectureError, FpgacnnError, ShapeError, UnsupportedOptionError, UnsupportedQuantizerError
 from fpgacnn.frontends.keras.layers import NO_OPERATION, PARSERS
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import FunctionKind, MergeKind, PoolKind, QuantizedBits, QuantizedRelu, SourceLayer
@@ -412,6 +412,33 @@ def test_layers_between_quantizers_may_not_compute_in_16_bit_floats(tmp_path: Pa
     with pytest.raises(UnsupportedOptionError, match="l: it computes in 16-bit floats"):
         frontends.load(sequential_file(tmp_path / "m.h5", *layers, shape=(4, 2)))
     assert frontends.load(sequential_file(tmp_path / "m.h5", layers[1], shape=(4, 2))).outputs == ("l",)
+
+
+PO2 = {"bits": 4, "quadratic_approximation": True}
+
+
+@pytest.mark.parametrize(
+    ("options", "weight", "ambiguous"),
+    [
+        (PO2, 0.5, True),
+        ({**PO2, "max_value": 0.5}, -3.0, True),
+        (PO2, 0.25, False),
+        (PO2, 0.75, False),
+        (PO2, 2.0**-9, False),
+        ({**PO2, "max_value": 1}, 2.0, False),
+        ({**PO2, "quadratic_approximation": False}, 0.5, False),
+        ({**PO2, "log2_rounding": "floor"}, 0.5, False),
+    ],
+)
+def test_a_power_of_two_between_two_is_refused(tmp_path: Path, options: dict[str, Any], weight: float, ambiguous: bool) -> None:  # noqa: FBT001  # a column
+    quantizer = {"class_name": "quantized_po2", "config": options}
+    layer = entry("QDense", "l", units=1, use_bias=False, kernel_quantizer=quantizer, weights={"kernel": np.full((2, 1), weight)})
+    if not ambiguous:
+        assert frontends.load(sequential_file(tmp_path / "m.h5", layer, shape=(2,))).outputs == ("l",)
+        return
+    error = refusal(tmp_path, layer, (2,))
+    assert isinstance(error, UnsupportedQuantizerError)
+    assert "kernel holds 0.5, which its logarithm rounds up or down" in str(error)
 
 
 def test_a_negative_variance_is_refused(tmp_path: Path) -> None:
