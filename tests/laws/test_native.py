@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 
 from fpgacnn.design import Design, IoType, Target
+from fpgacnn.ir import layers as hw
+from fpgacnn.ir.model import QuantizedModel
+from fpgacnn.numeric.fixed import Codes, parse_format
 from fpgacnn.precision import plan
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.emulator.native.build import CCompiler, find_c_compiler
@@ -92,6 +95,21 @@ def test_random_networks_equal_the_reference(number: int) -> None:
     model = merged([random_network(seed) for seed in seeds])
     design = Design(model=model, plan=plan(model), target=Target())
     assert_equal(design, random_inputs(model, 50, first), compiler(), threads=2)
+
+
+@pytest.mark.parametrize("limit", [-8813, 8813, 0, -1, 3])
+def test_a_threshold_beyond_every_code_is_above_or_below_all(limit: int) -> None:
+    form, threshold = parse_format("fixed<60,6>"), Codes(array=np.array([limit]), format=parse_format("fixed<15,11>"))
+    layers = (
+        hw.Layer(name="x", source="x", operation=hw.Input(format=form), inputs=(), shape=(3,)),
+        hw.Layer(name="t", source="t", operation=hw.ThresholdRelu(threshold=threshold), inputs=("x",), shape=(3,)),
+    )
+    model = QuantizedModel(name="m", source_digest="0", layers=layers, inputs=("x",), outputs=("t",))
+    design = Design(model=model, plan=plan(model), target=Target())
+    codes = random_inputs(model, 40, 3)
+    wanted = [[code if code > limit << 50 else 0 for code in row] for row in codes[0].array.tolist()]  # 54 fraction bits against 4
+    assert ReferenceEmulator(design).run(codes).outputs["t"].array.tolist() == wanted
+    assert_equal(design, codes, compiler())
 
 
 def test_any_number_of_events_is_right() -> None:

@@ -14,7 +14,7 @@ from fpgacnn.errors import InternalError
 from fpgacnn.ir import layers as hw
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import MergeKind, PoolKind
-from fpgacnn.numeric.fixed import CodeArray, Codes, Format, limit, requantize
+from fpgacnn.numeric.fixed import MAX_WIDTH, CodeArray, Codes, Format, limit, requantize
 from fpgacnn.precision import LayerPrecision
 from fpgacnn.sim.emulator import products, tables
 from fpgacnn.sim.result import SimulationResult
@@ -145,8 +145,10 @@ def compute(layer: hw.Layer, precision: LayerPrecision, given: tuple[Codes, ...]
 
 
 def _above(data: CodeArray, fraction: int, threshold: Codes) -> NDArray[np.bool_]:
-    common = max(fraction, threshold.format.fraction)
-    return (data << (common - fraction)) > (threshold.array.ravel()[0] << (common - threshold.format.fraction))
+    """Compared with the largest code that is not above, which may lie beyond every code that there is."""
+    limit_, places = int(threshold.array.ravel()[0]), fraction - threshold.format.fraction
+    edge = limit_ << places if places >= 0 else limit_ >> -places
+    return data > min(max(edge, -(1 << MAX_WIDTH)), 1 << MAX_WIDTH)
 
 
 def _accumulator(precision: LayerPrecision) -> Format:
