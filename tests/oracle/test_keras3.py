@@ -22,6 +22,19 @@ def chain(k: Any, shape: tuple[int, ...], *layers: Any) -> Any:
     return k.Sequential([k.Input(shape), *layers])
 
 
+def named_ends(k: Any) -> Any:
+    """Inputs and outputs by name, as dictionaries."""
+    x = k.Input((5,), name="x")
+    return k.Model({"x": x}, {"a": k.layers.Dense(2, name="a")(x), "b": k.layers.Dense(3, name="b")(x)})
+
+
+def adapted(k: Any) -> Any:
+    """Statistics of data, which are weights."""
+    normalization = k.layers.Normalization()
+    normalization.adapt(np.random.default_rng(3).normal(size=(64, 5)) * 2.0 + 1.0)
+    return chain(k, (5,), normalization, k.layers.Dense(2))
+
+
 def merges(k: Any) -> Any:
     x = k.Input((5, 5, 2))
     a, b = (k.layers.Conv2D(3, 3, padding="same")(x) for _ in range(2))
@@ -102,6 +115,8 @@ MODELS: dict[str, Callable[[Any], Any]] = {
     "repeated": repeated,
     "merges": merges,
     "two ends": two_ends,
+    "named ends": named_ends,
+    "adapted": adapted,
     "shared": shared,
     "inner models": inner_models,
 }
@@ -113,6 +128,7 @@ def made(name: str) -> tuple[Any, np.random.Generator]:
 
     model, random = MODELS[name](keras), np.random.default_rng(1)
     values = [random.uniform(0.3, 2.0, one.shape) if "variance" in one.path else random.normal(size=one.shape) * 0.4 for one in model.weights]
+    values = [np.asarray(one) if not one.trainable and "moving" not in one.path else value for one, value in zip(model.weights, values, strict=True)]
     model.set_weights(values)
     return model, random
 
@@ -127,7 +143,8 @@ def test_the_reference_answers_as_keras_3_does(name: str, suffix: str, tmp_path:
     inputs = [random.integers(-32, 32, size=(16, *source.layer(one).shape)) / 16 for one in source.inputs]
     wanted = model.predict(inputs if len(inputs) > 1 else inputs[0], verbose=0)
     ours = evaluate(source, inputs, quantized=True)
-    for output, answer in zip(source.outputs, wanted if isinstance(wanted, list) else [wanted], strict=True):
+    listed = [*wanted.values()] if isinstance(wanted, dict) else wanted if isinstance(wanted, list) else [wanted]
+    for output, answer in zip(source.outputs, listed, strict=True):
         # float32 against float64: a few of its steps, on the scale of the layer
         np.testing.assert_allclose(ours[output], answer, rtol=0, atol=1e-5 * max(1.0, float(np.abs(answer).max())))
 
@@ -139,6 +156,17 @@ def test_architecture_and_weights_apart(tmp_path: Path) -> None:
     source = frontends.load(tmp_path / "m.json")
     inputs = random.normal(size=(16, 6, 6, 3))
     np.testing.assert_allclose(evaluate(source, [inputs], quantized=True)[source.outputs[0]], model.predict(inputs, verbose=0), rtol=0, atol=1e-5)
+
+
+def test_weights_that_keras_3_made_int8_are_refused(tmp_path: Path) -> None:
+    open_keras()
+    import keras
+
+    model = chain(keras, (6,), keras.layers.Dense(4, activation="relu"), keras.layers.Dense(2))
+    model.quantize("int8")
+    model.save(tmp_path / "m.keras")
+    with pytest.raises(UnsupportedOptionError, match=r"it was made int8 by Keras 3"):
+        frontends.load(tmp_path / "m.keras")
 
 
 def test_keras_2_says_that_it_cannot_load_such_a_file(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fpgacnn.errors import BrokenArchitectureError, GraphError, TooLargeError, UnsupportedLayerError
+from fpgacnn.errors import BrokenArchitectureError, GraphError, TooLargeError
+from fpgacnn.frontends.keras.nodes import call, node_inputs, node_name, reference
 from fpgacnn.frontends.keras.settings import Json, Settings
 from fpgacnn.ir.source import Shape
 
@@ -205,11 +206,16 @@ def _functional(config: Mapping[str, Json], file: Path) -> Graph:
             shape = _input_shape(settings)
             if kind != "InputLayer" or shape is None:
                 raise GraphError(file=file, why=f"layer '{settings.layer}' is connected to nothing")
-            uses.append(Use(name=_node_name(outer, 0), kind=kind, settings=settings, weights=weights, inputs=(), shape=shape))
+            uses.append(Use(name=node_name(outer, 0), kind=kind, settings=settings, weights=weights, inputs=(), shape=shape))
             continue
         for number, node in enumerate(nodes if isinstance(nodes, list) else []):
-            inputs = tuple(_node_inputs(node, settings))
-            uses.append(Use(name=_node_name(outer, number), kind=kind, settings=settings, weights=weights, inputs=inputs))
+            called = call(kind, entry, node)
+            if called is not None:
+                values = replace(settings, values=called.values)
+                uses.append(Use(name=node_name(outer, number), kind=called.kind, settings=values, weights=(), inputs=called.inputs))
+                continue
+            inputs = tuple(node_inputs(node, settings))
+            uses.append(Use(name=node_name(outer, number), kind=kind, settings=settings, weights=weights, inputs=inputs))
     name, inputs, outputs = config.get("name"), _ends(config.get("input_layers"), file), _ends(config.get("output_layers"), file)
     renamed = _first_calls(uses, outputs)
     if sorted(inputs) != sorted(use.name for use in uses if use.kind == "InputLayer"):
@@ -226,78 +232,15 @@ def _first_calls(uses: Sequence[Use], outputs: Sequence[str]) -> dict[str, str]:
     """What files call the uses of an inner model, where they count its own making as the first: `model:1` is its first use."""
     calls = Counter(use.weights[0] for use in uses if use.kind in MODELS)
     mentioned = {*outputs, *(name for use in uses for name in use.inputs)}
-    return {_node_name(name, n + 1): _node_name(name, n) for name, count in calls.items() if _node_name(name, count) in mentioned for n in range(count)}
-
-
-def _node_name(layer: Json, number: int) -> str:
-    """The unique name of the n-th use of a layer: the first one is the layer's own."""
-    return str(layer) if number == 0 else f"{layer}:{number}"
-
-
-def _reference(value: Json) -> str | None:
-    """`["conv", 0, 0, {}]` as the name of a use; None for anything else."""
-    if not isinstance(value, list) or len(value) < 3:
-        return None
-    layer, node, tensor = value[:3]
-    if not isinstance(layer, str) or not isinstance(node, int) or tensor != 0:
-        return None
-    return _node_name(layer, node)
-
-
-def _node_inputs(node: Json, settings: Settings) -> list[str]:
-    """Names of the uses that feed one node."""
-    if isinstance(node, dict):
-        return _keras3_inputs(node, settings)
-    items = node if isinstance(node, list) else []
-    if items and isinstance(items[0], str):
-        items = [items]
-    found: list[str] = []
-    for item in items:
-        name = _reference(item)
-        if name is None:
-            raise settings.broken("inbound_nodes", f"not understood: {item!r}")
-        if isinstance(item, list) and len(item) > 3 and _holds_tensor(item[3]):
-            raise UnsupportedLayerError(layer=settings.layer, kind="layer called with tensors as options", why="")
-        found.append(name)
-    if not found:
-        raise settings.broken("inbound_nodes", "a node without inputs")
-    return found
-
-
-def _keras3_inputs(node: Mapping[str, Json], settings: Settings) -> list[str]:
-    """Keras 3 writes the call: tensors stand among the arguments with their history."""
-    found: list[str] = []
-    waiting: list[Json] = [node.get("args")]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, list):
-            waiting += reversed(value)
-        elif isinstance(value, dict) and value.get("class_name") == "__keras_tensor__":
-            config = value.get("config")
-            name = _reference(config.get("keras_history")) if isinstance(config, dict) else None
-            if name is None:
-                raise settings.broken("inbound_nodes", f"not understood: {value!r}")
-            found.append(name)
-    kwargs = node.get("kwargs")
-    if "__keras_tensor__" in json.dumps(kwargs):
-        raise UnsupportedLayerError(layer=settings.layer, kind="layer called with tensors as options", why="")
-    if not found:
-        raise settings.broken("inbound_nodes", "a node without inputs")
-    return found
-
-
-def _holds_tensor(value: Json) -> bool:
-    if isinstance(value, dict):
-        return any(_holds_tensor(item) for item in value.values())
-    return isinstance(value, list) and (_reference(value) is not None or any(map(_holds_tensor, value)))
+    return {node_name(name, n + 1): node_name(name, n) for name, count in calls.items() if node_name(name, count) in mentioned for n in range(count)}
 
 
 def _ends(value: Json, file: Path) -> tuple[str, ...]:
     """Input or output layers: one reference or a list of them."""
-    items = value if isinstance(value, list) else []
+    items = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []  # Keras 3 keeps names
     if items and isinstance(items[0], str):
         items = [items]
-    names = [_reference(item) for item in items]
+    names = [reference(item) for item in items]
     if not names or None in names:
         raise BrokenArchitectureError(file=file, where="the architecture", why="inputs or outputs are not named")
     return tuple(name for name in names if name is not None)

@@ -145,14 +145,20 @@ class LegacyWeights:
             return {}
         found: dict[str, NDArray[np.float64]] = {}
         holders: list[str] = []
-        for name in _names(group, "weight_names"):
-            if scope and layer not in name.split("/")[:-1]:
-                continue
+        names = _names(group, "weight_names")
+        for name in _inside(names, layer) if scope else names:
             short = _short(name, holders)
             if scope and short in found:
                 raise WeightsError(file=self._path, layer=layer, why=f"two layers inside '{scope[0]}' have this name")
             found[short] = numbers(group.get(name), name, self._path, layer)
         return found
+
+
+def _inside(names: Sequence[str], layer: str) -> list[str]:
+    """The paths of one layer's arrays: right below its name, and deeper where that adds any; names may hold slashes."""
+    right = [name for name in names if f"/{name}".rpartition("/")[0].endswith(f"/{layer}")]
+    ends = {name.rpartition("/")[2] for name in right}
+    return [*right, *(name for name in names if f"/{layer}/" in f"/{name}" and name.rpartition("/")[2] not in ends)]
 
 
 def _short(name: str, holders: list[str]) -> str:

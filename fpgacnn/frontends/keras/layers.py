@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from fpgacnn.errors import UnsupportedLayerError, printable
-from fpgacnn.frontends.keras import activations, hgq, hgq1, linear, shaping
+from fpgacnn.frontends.keras import activations, hgq, hgq1, linear, operators, shaping
 from fpgacnn.frontends.keras.context import Context, Parser, Step
 from fpgacnn.frontends.keras.dtypes import refuse_quantized
 from fpgacnn.frontends.keras.graph import short_name
@@ -38,12 +38,19 @@ NO_OPERATION = frozenset(
 )
 """Classes that do nothing at inference."""
 
+_RECURRENT = ("LSTM", "GRU", "RNN", "SimpleRNN", "Bidirectional", "ConvLSTM2D", "QLSTM", "QGRU", "QSimpleRNN", "QBidirectional")
+
 HINTS: Mapping[str, str] = {
     "LocallyConnected1D": ": weights that differ from place to place are not supported; use Conv1D",
     "LocallyConnected2D": ": weights that differ from place to place are not supported; use Conv2D",
-    "LSTM": ": recurrent layers are not CNNs",
-    "GRU": ": recurrent layers are not CNNs",
-    "LayerNormalization": ": it divides by a standard deviation of the data; use BatchNormalization",
+    **dict.fromkeys(_RECURRENT, ": recurrent layers are not CNNs"),
+    **dict.fromkeys(("MultiHeadAttention", "Attention", "AdditiveAttention"), ": attention is not supported"),
+    **dict.fromkeys(("QuantizeLayer", "QuantizeWrapper", "QuantizeWrapperV2"), ": it was trained for TFLite; give the float network, or train with QKeras"),
+    "VitisQuantize": ": it was trained for Vitis AI; give the float network, or train with QKeras",
+    "ClusterWeights": ": take it off with strip_clustering of tensorflow_model_optimization and save again",
+    **dict.fromkeys(("Conv3D", "MaxPooling3D", "AveragePooling3D"), ": three axes of space are not supported"),
+    **dict.fromkeys(("LayerNormalization", "GroupNormalization"), ": it divides by a standard deviation of the data; use BatchNormalization"),
+    **dict.fromkeys(("UnitNormalization", "RMSNormalization"), ": it divides by a norm of the data; use BatchNormalization"),
     **hgq.HINTS,
     **hgq1.HINTS,
 }
@@ -55,6 +62,10 @@ def parse_layer(context: Context) -> list[Step]:
 
     Raises UnsupportedLayerError for classes that are not on the white list.
     """
+    policy = context.settings.get("dtype")
+    if isinstance(policy, dict) and "Quantized" in str(policy.get("class_name")):
+        why = "it was made int8 by Keras 3 (model.quantize), which scales every event by its own largest value"
+        raise context.settings.unsupported(why, "save the model before model.quantize")
     if context.kind == "TimeDistributed":
         return _time_distributed(context)
     parser = PARSERS.get(context.kind)
@@ -111,4 +122,5 @@ PARSERS: Mapping[str, Parser] = {
     "Concatenate": shaping.concatenate,
     **hgq.PARSERS,
     **hgq1.PARSERS,
+    **operators.PARSERS,
 }

@@ -195,7 +195,7 @@ def _statistics(context: Context, channels: int, *, quantized: bool) -> src.Stat
 def rescaling(context: Context) -> list[Step]:
     """Rescaling: `x * scale + offset`, numbers or one for each channel."""
     scale, offset = (_channels(context, key, default) for key, default in (("scale", 1.0), ("offset", 0.0)))
-    return [_line(context.input, gamma=scale, beta=offset, mean=np.zeros_like(scale), variance=np.ones_like(scale))]
+    return [line(context.input, gamma=scale, beta=offset, mean=np.zeros_like(scale), variance=np.ones_like(scale))]
 
 
 def normalization(context: Context) -> list[Step]:
@@ -211,7 +211,7 @@ def normalization(context: Context) -> list[Step]:
     if np.any(variance < 0):
         raise settings.unsupported("a variance is negative", "adapt the layer to data again")
     ones = np.ones(channels)
-    return [_line(context.input, gamma=ones, beta=np.zeros(channels), mean=mean, variance=np.square(np.maximum(np.sqrt(variance), 1e-7)))]
+    return [line(context.input, gamma=ones, beta=np.zeros(channels), mean=mean, variance=np.square(np.maximum(np.sqrt(variance), 1e-7)))]
 
 
 def _channels(context: Context, key: str, default: float | None) -> FloatArray:
@@ -226,7 +226,8 @@ def _channels(context: Context, key: str, default: float | None) -> FloatArray:
     return np.broadcast_to(numbers, (channels,))
 
 
-def _line(shape: src.Shape, *, gamma: FloatArray, beta: FloatArray, mean: FloatArray, variance: FloatArray) -> Step:
+def line(shape: src.Shape, *, gamma: FloatArray, beta: FloatArray, mean: FloatArray, variance: FloatArray) -> Step:
+    """`(x - mean) / sqrt(variance) * gamma + beta` for each channel."""
     values = [src.Weight(values=one) for one in (gamma, beta, mean, variance)]
     statistics = src.Statistics(gamma=values[0], beta=values[1], mean=values[2], variance=values[3], epsilon=0.0)
     return Step(operation=src.BatchNormalization(statistics=statistics), shape=shape)

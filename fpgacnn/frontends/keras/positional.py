@@ -52,7 +52,9 @@ class PositionalWeights:
                     folders[inner] = f"{_numbered(seen, folders[scope] + _snake(kind))}/layers/"
                 scope = inner
             if use.weights and (*scope, use.weights[0]) not in self._groups:
-                self._groups[*scope, use.weights[0]] = (_numbered(seen, folders[scope] + _snake(use.kind)), use)
+                wrapped = len(use.weights) - 1  # in a wrapper for pruning, whose own arrays are masks
+                place = _numbered(seen, folders[scope] + ("prune_low_magnitude" if wrapped else _snake(use.kind)))
+                self._groups[*scope, use.weights[0]] = (place + "/layer" * wrapped, use)
 
     def of_layer(self, layer: str, scope: Sequence[str] = ()) -> Mapping[str, FloatArray]:
         """The layer's arrays by name, as float64; `scope` are the models inside the model that it lies in."""
@@ -124,6 +126,8 @@ def _names(use: Use) -> tuple[str, ...]:
         return _present(use, ("depthwise_kernel", "bias"))
     if kind == "PReLU":
         return ("alpha",)
+    if kind == "Normalization":
+        return ("mean", "variance")
     return _present(use, ("kernel", "bias"))
 
 
