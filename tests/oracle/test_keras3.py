@@ -158,17 +158,6 @@ def test_architecture_and_weights_apart(tmp_path: Path) -> None:
     np.testing.assert_allclose(evaluate(source, [inputs], quantized=True)[source.outputs[0]], model.predict(inputs, verbose=0), rtol=0, atol=1e-5)
 
 
-def test_weights_that_keras_3_made_int8_are_refused(tmp_path: Path) -> None:
-    open_keras()
-    import keras
-
-    model = chain(keras, (6,), keras.layers.Dense(4, activation="relu"), keras.layers.Dense(2))
-    model.quantize("int8")
-    model.save(tmp_path / "m.keras")
-    with pytest.raises(UnsupportedOptionError, match=r"it was made int8 by Keras 3"):
-        frontends.load(tmp_path / "m.keras")
-
-
 def test_keras_2_says_that_it_cannot_load_such_a_file(tmp_path: Path) -> None:
     model, random = made("relu")
     model.save(tmp_path / "m.keras")

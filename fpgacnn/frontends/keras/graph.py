@@ -212,7 +212,7 @@ def _functional(config: Mapping[str, Json], file: Path) -> Graph:
             called = call(kind, entry, node)
             if called is not None:
                 values = replace(settings, values=called.values)
-                uses.append(Use(name=node_name(outer, number), kind=called.kind, settings=values, weights=(), inputs=called.inputs))
+                uses.append(Use(name=node_name(outer, number), kind=called.kind, settings=values, weights=weights, inputs=called.inputs))
                 continue
             inputs = tuple(node_inputs(node, settings))
             uses.append(Use(name=node_name(outer, number), kind=kind, settings=settings, weights=weights, inputs=inputs))

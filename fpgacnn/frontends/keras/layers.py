@@ -62,10 +62,6 @@ def parse_layer(context: Context) -> list[Step]:
 
     Raises UnsupportedLayerError for classes that are not on the white list.
     """
-    policy = context.settings.get("dtype")
-    if isinstance(policy, dict) and "Quantized" in str(policy.get("class_name")):
-        why = "it was made int8 by Keras 3 (model.quantize), which scales every event by its own largest value"
-        raise context.settings.unsupported(why, "save the model before model.quantize")
     if context.kind == "TimeDistributed":
         return _time_distributed(context)
     parser = PARSERS.get(context.kind)

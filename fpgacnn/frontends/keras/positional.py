@@ -72,6 +72,9 @@ class PositionalWeights:
         inner = group.get("batchnorm")
         if isinstance(inner, Group):
             found |= self._arrays(inner, _present(use, _STATISTICS), layer)
+        wrapper = self._root.get(place.removesuffix("/layer"))
+        if place.endswith("/layer") and found and isinstance(wrapper, Group):
+            found |= self._arrays(wrapper, ("pruned", "mask"), layer)
         return found
 
     def _of_hgq(self, group: Group, use: Use, layer: str) -> dict[str, FloatArray]:
