@@ -51,6 +51,7 @@ ENTRYPOINT ["/opt/fpgacnn/tools/docker_entry.sh"]
 CMD ["--help"]
 
 FROM common AS train
+ENV KERAS_HOME=/tmp/keras
 COPY --from=train-packages /opt/fpgacnn/venv /opt/fpgacnn/venv
 
 FROM common AS runtime
