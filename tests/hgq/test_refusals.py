@@ -56,6 +56,7 @@ def quantizer(key: str, value: object, which: str = "iq_conf", layer: int = 1) -
 
 OPTIONS: dict[str, tuple[str, Callable[[Layers], object], str, str]] = {
     "float quantizers": ("dense.keras", quantizer("q_type", "float"), "FC022", "q_type='float'"),
+    "a table for a quantizer's type": ("dense.keras", quantizer("q_type", {"a": 1}), "FC022", "q_type={'a': 1}"),
     "an affine": ("dense.keras", quantizer("affine", [2.0, 1.0]), "FC022", "affine"),
     "mirrored overflow": ("dense.keras", quantizer("overflow_mode", "WRAP_SM"), "FC022", "overflow_mode WRAP_SM"),
     "an unknown rounding": ("dense.keras", quantizer("round_mode", "UP"), "FC022", "round_mode UP"),

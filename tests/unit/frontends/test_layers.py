@@ -358,6 +358,7 @@ REFUSALS: list[tuple[Entry, tuple[int, ...], type[FpgacnnError], str]] = [
     (entry("Softmax", "l", axis=1), (3, 2), UnsupportedOptionError, "l: softmax over another axis than the last is not supported"),
     (entry("Activation", "l", activation="mish"), (3,), UnsupportedOptionError, "l: activation 'mish' is not supported"),
     (entry("Activation", "l", activation={"class_name": "Evil", "config": {}}), (3,), UnsupportedOptionError, "is not supported"),
+    (entry("Activation", "l", activation={"class_name": ["ReLU"], "config": {}}), (3,), UnsupportedOptionError, "is not supported"),
     (entry("ReLU", "l", max_value="6"), (3,), BrokenArchitectureError, "max_value: expected a number, found '6'"),
     (entry("ReLU", "l", max_value=1e39), (3,), BrokenArchitectureError, "max_value: expected a number, found 1e+39"),
     (entry("ReLU", "l", max_value=float("nan")), (3,), BrokenArchitectureError, "max_value: expected a number, found nan"),
