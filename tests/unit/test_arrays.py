@@ -120,7 +120,7 @@ DAMAGED = {
     "true for a size": (header(described("(True,)"), bytes(64)), "damaged or not plain numbers"),
     "half a size": (header(described("(1.5,)"), bytes(64)), "damaged or not plain numbers: shape is not valid"),
     "an unknown type": (header(described("(3,)", "'zzz'")), "damaged or not plain numbers: descr is not a valid dtype descriptor"),
-    "a type that is no Python": (header(described("(3,)", "'<08f4'")), "damaged or not plain numbers: leading zeros in decimal integer literals"),
+    "a type that is no Python": (header(described("(3,)", "'<08f4'")), "damaged or not plain numbers"),
     "an empty tuple for a type": (header(described("(3,)", "()")), "damaged or not plain numbers"),
     "an open bracket": (header("{'descr': ("), "damaged or not plain numbers"),
     "deep brackets": (header("{'shape': " + "(" * 3000), "damaged or not plain numbers"),
