@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fpgacnn.frontends.keras.settings import Settings
 
-_POLICIES = frozenset({"Policy", "DTypePolicy", "FloatDTypePolicy"})
+_POLICIES = ("Policy", "DTypePolicy", "FloatDTypePolicy")
 _HALVES = frozenset({"float16", "half", "bfloat16", "mixed_float16", "mixed_bfloat16"})
 
 

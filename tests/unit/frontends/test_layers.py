@@ -343,6 +343,7 @@ KERAS_INT8 = {"class_name": "QuantizedDTypePolicy", "config": {"mode": "int8", "
 
 REFUSALS: list[tuple[Entry, tuple[int, ...], type[FpgacnnError], str]] = [
     (entry("Conv2D", "l", **CONV2D, data_format="channels_first"), (5, 5, 2), UnsupportedOptionError, "l: data_format='channels_first' is not supported"),
+    (entry("Dense", "l", units=3, dtype={"class_name": ["Policy"]}, weights=linear(5, 3)), (5,), UnsupportedOptionError, "training (['Policy'])"),
     (entry("Dense", "l", units=3, dtype=KERAS_INT8, weights=linear(5, 3)), (5,), UnsupportedOptionError, "l: it was quantized by Keras after training (Quant"),
     (entry("Dense", "l", units=3, dtype="int8_from_float32", weights=linear(5, 3)), (5,), UnsupportedOptionError, "after training (int8_from_float32), which"),
     (entry("Conv2D", "l", **CONV2D, padding="causal"), (5, 5, 2), UnsupportedOptionError, "l: padding='causal' is not supported"),
