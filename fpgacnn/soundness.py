@@ -257,6 +257,8 @@ def _shape(operation: hw.Operation, shape: Shape, precision: LayerPrecision, giv
         case hw.Affine():
             for codes in (operation.scale, operation.shift):
                 _need(codes, given[0][-1:])
+            if operation.divisor < 1:
+                raise UnsoundError(f"a divisor of {operation.divisor}")
             if operation.trained_scale.shape != given[0][-1:] or operation.trained_shift.shape != given[0][-1:]:
                 raise UnsoundError("trained numbers of another shape")
             return given[0]

@@ -69,7 +69,8 @@ class Depthwise:
 class Affine:
     """`x * scale + shift` along the last axis, then a cast to `format`; without a format every bit is kept.
 
-    `trained_scale` and `trained_shift` (channels,) are the real numbers that scale and shift (channels,) stand for.
+    `trained_scale / divisor` and `trained_shift` (channels,) are the real numbers that scale and shift (channels,) stand
+    for; the divisor of a mean is kept apart, since no float holds a third.
     `exact_steps`: scale and shift were chosen so that the cast answers as with the real numbers for every input that
     can come; they need not be near them. `in_steps`: the framework comes to the same by several operations in float32,
     each of which rounds.
@@ -82,6 +83,12 @@ class Affine:
     format: Format | None = None
     exact_steps: bool = False
     in_steps: bool = False
+    divisor: int = 1
+
+    @property
+    def real_scale(self) -> FloatArray:
+        """The real scale, as near as floats come."""
+        return self.trained_scale / self.divisor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

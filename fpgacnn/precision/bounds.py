@@ -102,7 +102,7 @@ def affine(layer: hw.Layer, operation: hw.Affine, given: Range) -> Range:
     product = Interval(low=np.minimum(*products) << (common - fraction), high=np.maximum(*products) << (common - fraction), fraction=common)
     result = Interval(low=product.low + offset, high=product.high + offset, fraction=common)
     size = max(magnitude(product), int(np.abs(offset).max()).bit_length(), magnitude(result))
-    error = given.error * float(np.abs(operation.trained_scale).max())
+    error = given.error * float(np.abs(operation.real_scale).max())
     if operation.exact_steps:
         return ranged(result, error, size)
     off = constants_error(operation)
@@ -112,7 +112,7 @@ def affine(layer: hw.Layer, operation: hw.Affine, given: Range) -> Range:
 def constants_error(operation: hw.Affine) -> tuple[float, float]:
     """How far scale and shift are from the trained numbers, at most."""
     return (
-        float(np.abs(operation.scale.values - operation.trained_scale).max()),
+        float(np.abs(operation.scale.values - operation.real_scale).max()),
         float(np.abs(operation.shift.values - operation.trained_shift).max()),
     )
 

@@ -16,7 +16,7 @@ from fpgacnn.ir import layers as hw
 from fpgacnn.ir.model import QuantizedModel
 from fpgacnn.ir.source import FloatArray, PoolKind
 from fpgacnn.numeric.fixed import Codes, Format, Overflow, Rounding, exact_codes, nearest_codes, rescale, smallest_format
-from fpgacnn.precision import bounds, lookup, steps
+from fpgacnn.precision import bounds, lookup, means, steps
 from fpgacnn.precision.plan import Walk, window_sizes
 
 TERNARY = Format(width=2, integer=2, rounding=Rounding.RND_CONV, overflow=Overflow.SAT_SYM)
@@ -93,14 +93,18 @@ class _Refinement:
         if any(bounds.constants_error(operation)) or operation.scale.format.width > SCALE_PORT_BITS:
             low, high = bounds.per_channel(source, scale.shape[-1])
             fraction = source.interval.fraction
-            trained = operation.trained_scale, operation.trained_shift
+            trained = operation.trained_scale, operation.trained_shift, operation.divisor
             if source.interval.low.shape[-1] in (1, scale.shape[-1]):
-                stairs = steps.rounding_stairs(low, high, fraction, *trained, form) if form.width <= MAX_STAIR_BITS else None
-                pair = steps.solve(stairs, fraction, operation.trained_scale, form) if stairs else None
+                stairs = steps.rounding_stairs(low, high, fraction, trained, form) if form.width <= MAX_STAIR_BITS else None
+                pair = steps.solve(stairs, fraction, operation.real_scale, form) if stairs else None
         if pair is not None:
             fused = replace(operation, scale=pair.scale, shift=pair.shift, format=form, exact_steps=True)
         elif not any(bounds.constants_error(operation)):
             fused = replace(operation, format=form)
+        elif (mean := means.on_grid(operation, source.interval, form)) is not None:
+            self.emit(replace(scale, operation=mean, is_result=False))
+            self.emit(cast)
+            return
         else:
             self.emit(scale)
             self.emit(cast)
@@ -132,7 +136,7 @@ class _Refinement:
         fraction, (low, high) = source.fraction, source.bounds
         slopes, offsets = [], []
         for scale, shift in zip(operation.trained_scale, operation.trained_shift, strict=True):
-            edge = Fraction(float(-shift)) / Fraction(float(scale)) * Fraction(2) ** fraction if scale else Fraction(0)
+            edge = Fraction(float(-shift)) / Fraction(float(scale)) * operation.divisor * Fraction(2) ** fraction if scale else Fraction(0)
             edge = min(max(edge, Fraction(low - 1)), Fraction(high + 1))  # no input comes beyond
             slopes.append(int(np.sign(scale)))
             offsets.append(-ceil(edge) if scale > 0 else floor(edge) if scale < 0 else -int(shift < 0) << max(fraction, 0))
@@ -212,7 +216,7 @@ class _Refinement:
 
 def _rounded(operation: hw.Affine) -> hw.Affine:
     """The scale in one DSP48 port, the shift with a few bits more."""
-    scale = nearest_codes(operation.trained_scale, SCALE_PORT_BITS)
+    scale = nearest_codes(operation.real_scale, SCALE_PORT_BITS)
     return replace(operation, scale=scale, shift=nearest_codes(operation.trained_shift, SCALE_PORT_BITS + 6))
 
 

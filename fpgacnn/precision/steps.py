@@ -47,16 +47,17 @@ class ExactPair:
     shift: Codes
 
 
-def rounding_stairs(low: CodeArray, high: CodeArray, fraction: int, scale: FloatArray, shift: FloatArray, to: Format) -> Staircase:
-    """The staircase of `cast(x * scale + shift)` with half to even, by exact fractions.
+def rounding_stairs(low: CodeArray, high: CodeArray, fraction: int, line: tuple[FloatArray, FloatArray, int], to: Format) -> Staircase:
+    """The staircase of `cast(x * scale / divisor + shift)` with half to even, by exact fractions.
 
-    `low`, `high`, `scale`, `shift` are (channels,); a scale of 0 counts as rising.
+    `line` is scale, shift and divisor; `low`, `high`, `scale`, `shift` are (channels,); a scale of 0 counts as rising.
     """
+    scale, shift, divisor = line
     rising = scale >= 0
     bottom, top = np.where(rising, low, -high), np.where(rising, high, -low)
     codes = np.arange(to.low + 1, to.high + 1)
     rows = [
-        _begins(abs(Fraction(float(one))), Fraction(float(other)), fraction, to.fraction, codes, int(least), int(most))
+        _begins(abs(Fraction(float(one))) / divisor, Fraction(float(other)), fraction, to.fraction, codes, int(least), int(most))
         for one, other, least, most in zip(scale, shift, bottom, top, strict=True)
     ]
     return Staircase(first=to.low + 1, begins=np.stack(rows), low=bottom, high=top, rising=rising)

@@ -246,4 +246,4 @@ def _merges(kind: MergeKind, inputs: int, shape: Shape) -> list[hw.Layer]:
         return [node(f"part{number}", hw.Merge(kind=kind), shape) for number in range(1, inputs)]
     summed = [node(f"part{number}", hw.Merge(kind=MergeKind.ADD), shape) for number in range(1, inputs)]
     channels = shape[-1:]
-    return [*summed, node("mean", affine(np.full(channels, 1.0 / inputs), np.zeros(channels)), shape)]
+    return [*summed, node("mean", affine(np.ones(channels), np.zeros(channels), inputs), shape)]

@@ -31,6 +31,7 @@ def weight_codes(values: FloatArray, layer: str, what: str) -> Codes:
     return codes
 
 
-def affine(scale: FloatArray, shift: FloatArray) -> hw.Affine:
-    """`x * scale + shift` per channel, as exact as the constants allow."""
-    return hw.Affine(scale=rounded(scale, EXACT_SCALE_BITS), shift=rounded(shift, EXACT_SHIFT_BITS), trained_scale=scale, trained_shift=shift)
+def affine(scale: FloatArray, shift: FloatArray, divisor: int = 1) -> hw.Affine:
+    """`x * scale / divisor + shift` per channel, as exact as the constants allow."""
+    codes, offsets = rounded(scale / divisor, EXACT_SCALE_BITS), rounded(shift, EXACT_SHIFT_BITS)
+    return hw.Affine(scale=codes, shift=offsets, trained_scale=scale, trained_shift=shift, divisor=divisor)

@@ -38,7 +38,7 @@ _ONE = np.ones(1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """A tensor that is `node * scale + shift`, then a ReLU where `relu`; arrays are (1,) or (channels,).
+    """A tensor that is `node * scale / divisor + shift`, then a ReLU where `relu`; arrays are (1,) or (channels,).
 
     `rounds`: the framework's float32 rounds on the way, since a scale is no power of two.
     """
@@ -48,6 +48,7 @@ class Held:
     shift: FloatArray
     relu: bool = False
     rounds: bool = False
+    divisor: int = 1
 
     @classmethod
     def plain(cls, node: str) -> Held:
@@ -57,7 +58,17 @@ class Held:
     @property
     def is_plain(self) -> bool:
         """The node holds the tensor itself."""
-        return not self.relu and self.is_even and bool(self.scale[0] == 1)
+        return not self.relu and self.is_even and self.is_one
+
+    @property
+    def is_one(self) -> bool:
+        """The scale of the first channel is 1."""
+        return bool(self.scale[0] == 1) and self.divisor == 1
+
+    @property
+    def undivided(self) -> Held:
+        """The same with the division done in floats."""
+        return replace(self, scale=self.scale / self.divisor, divisor=1)
 
     @property
     def is_even(self) -> bool:
@@ -129,16 +140,16 @@ def defer(builder: Builder, layer: SourceLayer) -> Held | None:
 def settle(builder: Builder, layer: SourceLayer, held: Held) -> str:
     """A node that holds the tensor itself."""
     chain = []
-    if np.any(held.scale != 1) or np.any(held.shift):
-        chain.append(_line(held.scale, held.shift, layer.shape, rounds=held.rounds))
+    if np.any(held.scale != 1) or np.any(held.shift) or held.divisor != 1:
+        chain.append(_line(held.scale, held.shift, layer.shape, rounds=held.rounds, divisor=held.divisor))
     if held.relu:
         chain.append(node("relu", hw.Relu(), layer.shape))
     return builder.place(layer, chain, (held.node,), ends=True) if chain else held.node
 
 
-def _line(scale: FloatArray, shift: FloatArray, shape: Shape, *, rounds: bool) -> hw.Layer:
+def _line(scale: FloatArray, shift: FloatArray, shape: Shape, *, rounds: bool, divisor: int = 1) -> hw.Layer:
     channels = shape[-1:]
-    operation = affine(np.broadcast_to(scale, channels), np.broadcast_to(shift, channels))
+    operation = affine(np.broadcast_to(scale, channels), np.broadcast_to(shift, channels), divisor)
     return node("scale", replace(operation, in_steps=rounds), shape)
 
 
@@ -154,14 +165,14 @@ def _without_relu(builder: Builder, layer: SourceLayer) -> Held:
     if not given.rises or np.any(given.shift):
         return _settled(builder, layer)
     source = builder.source.layer(layer.inputs[0])
-    plain = given.is_even and bool(given.scale[0] == 1)
+    plain = given.is_even and given.is_one
     relu = builder.place(source, [node("relu", hw.Relu(), source.shape)], (given.node,), ends=plain)
     builder.hold(source.name, done := replace(given, node=relu, relu=False))
     return done
 
 
 def _linear(builder: Builder, layer: SourceLayer, operation: src.Linear) -> Held | None:
-    given = _without_relu(builder, layer)
+    given = _without_relu(builder, layer).undivided
     by_rows = is_power_of_two(given.scale) and (isinstance(operation, src.Dense) or (isinstance(operation, src.Convolution) and operation.groups == 1))
     if np.any(given.shift) or not (given.is_even or by_rows or isinstance(operation, src.Depthwise)):
         given = _settled(builder, layer)
@@ -195,7 +206,7 @@ def _pooled(builder: Builder, layer: SourceLayer, operation: src.Pool | src.Glob
     summed = layer.shape if isinstance(operation, src.Pool) else (*(1,) * (len(shape) - 1), channels)
     chain = [node("sum", hw.Depthwise(kernel=ones, bias=none, strides=strides, pads=(0, 0, 0, 0)), summed)]
     chain += [node("flat", src.Reshape(), layer.shape)] if summed != layer.shape else []
-    return replace(given, node=builder.place(layer, chain, (given.node,), ends=False), scale=given.scale / area, rounds=True)
+    return replace(given, node=builder.place(layer, chain, (given.node,), ends=False), divisor=given.divisor * area, rounds=True)
 
 
 def _pool_nodes(layer: SourceLayer, operation: src.Pool | src.GlobalPool) -> list[hw.Layer]:
@@ -225,16 +236,17 @@ def _moved(builder: Builder, layer: SourceLayer, operation: src.Crop | src.Upsam
 def _joined(builder: Builder, layer: SourceLayer, operation: src.Concatenate | src.Merge) -> Held | None:
     """Tensors of one scale are joined as whole numbers."""
     parts = [builder.held(name) for name in layer.inputs]
-    scale = float(parts[0].scale[0])
+    scale, divisor = float(parts[0].scale[0]), parts[0].divisor
     product = isinstance(operation, src.Merge) and operation.kind is MergeKind.MULTIPLY
-    if scale == 1 or scale <= 0 or product or len(parts) != 2 or any(not one.is_even or one.scale[0] != scale for one in parts):  # a pair
+    alike = all(one.is_even and one.scale[0] == scale and one.divisor == divisor for one in parts)
+    if parts[0].is_one or scale <= 0 or product or len(parts) != 2 or not alike:  # a pair
         return None
     shapes = {builder.source.layer(name).shape for name in layer.inputs}
     if any(one.relu for one in parts) or (isinstance(operation, src.Merge) and len(shapes) > 1):
         return None
     joined: hw.Operation = operation if isinstance(operation, src.Concatenate) else hw.Merge(kind=operation.kind)
     name = builder.place(layer, [node("joined", joined, layer.shape)], [one.node for one in parts], ends=False)
-    return Held(node=name, scale=parts[0].scale[:1], shift=_NONE, rounds=True)
+    return Held(node=name, scale=parts[0].scale[:1], shift=_NONE, rounds=True, divisor=divisor)
 
 
 def _signs(builder: Builder, layer: SourceLayer, quantizer: src.Binary) -> Held:
@@ -242,7 +254,7 @@ def _signs(builder: Builder, layer: SourceLayer, quantizer: src.Binary) -> Held:
     given = builder.held(layer.inputs[0])
     if given.relu:
         given = _settled(builder, layer)
-    chain = [] if given.is_even and given.rises else [_line(given.scale, given.shift, layer.shape, rounds=given.rounds)]
+    chain = [] if given.is_even and given.rises else [_line(given.scale, given.shift, layer.shape, rounds=given.rounds, divisor=given.divisor)]
     sign = Format(width=1, integer=1, rounding=Rounding.TRN, overflow=Overflow.SAT)
     chain += [node("sign", hw.Cast(format=sign), layer.shape)]
     small = is_power_of_two(alpha)
@@ -298,9 +310,9 @@ def _steps(quantizer: src.Uniform, given: Held, shape: Shape, port: Format | Non
     in_place = bool(one_step and quantizer.is_limited and scale[0] > 0)
     unit = scale if in_place else _ONE
     ahead = given.scale / (scale / unit), given.shift / (scale / unit)
-    even = bool(np.all(ahead[0] == 1) and not np.any(ahead[1]))
+    even = bool(np.all(ahead[0] == 1) and not np.any(ahead[1])) and given.divisor == 1
     rounds = given.rounds or not is_power_of_two(scale)
-    chain = [] if even else [_line(*ahead, shape, rounds=rounds)]
+    chain = [] if even else [_line(*ahead, shape, rounds=rounds, divisor=given.divisor)]
     low = np.maximum(quantizer.low, 0.0) if given.relu else quantizer.low
     casts = _casts(replace(quantizer, low=low), float(unit[0]), given, shape)
     first = casts[0].operation
