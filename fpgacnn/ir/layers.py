@@ -36,33 +36,40 @@ class Off:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Convolution:
-    """Cross-correlation, channels last; kernel (h, w, in, out), bias (out,); pads top, bottom, left, right."""
+    """Cross-correlation, channels last; kernel (h, w, in, out), bias (out,); pads top, bottom, left, right.
+
+    `in_steps`: the framework folds a batch normalization into a weight that lies so near a tie of its quantizer that its
+    float32 may round it to the other side.
+    """
 
     kernel: Codes
     bias: Codes
     strides: tuple[int, int]
     pads: tuple[int, int, int, int]
     off: Off | None = None
+    in_steps: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dense:
-    """Matrix product of a flat tensor; kernel (in, out), bias (out,)."""
+    """Matrix product of a flat tensor; kernel (in, out), bias (out,); `in_steps` as in convolutions."""
 
     kernel: Codes
     bias: Codes
     off: Off | None = None
+    in_steps: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Depthwise:
-    """A convolution of each channel by itself; kernel (h, w, channels, 1), bias (channels,)."""
+    """A convolution of each channel by itself; kernel (h, w, channels, 1), bias (channels,); `in_steps` as in convolutions."""
 
     kernel: Codes
     bias: Codes
     strides: tuple[int, int]
     pads: tuple[int, int, int, int]
     off: Off | None = None
+    in_steps: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

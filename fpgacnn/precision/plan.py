@@ -223,7 +223,8 @@ def _linear(layer: hw.Layer, operation: hw.Linear, given: Range, shape: Shape) -
     sums = iv.guarded(found.interval, layer=layer.name, what="a sum of products")
     decision = Decision(format=sums.format, reason=f"exact bound of {terms} products with the real weights: {sums.text}")
     loss = f"weights of a float layer rounded to {operation.kernel.format}: results at most {found.error:.2g} off" if operation.off else ""
-    return found, replace(_kept(layer, found, "the accumulator, every bit kept", loss=loss), accumulator=decision)
+    kept = _kept(layer, found, "the accumulator, every bit kept", loss=loss)
+    return found, replace(kept, accumulator=decision, rounds_in_float32=kept.rounds_in_float32 or operation.in_steps)
 
 
 def _saturate(operation: hw.Saturate, given: Range) -> tuple[Range, LayerPrecision]:

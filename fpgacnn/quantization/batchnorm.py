@@ -7,7 +7,11 @@ import numpy as np
 from fpgacnn.errors import UnsupportedOptionError
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import FloatArray
+from fpgacnn.numeric.fixed import is_power_of_two
 from fpgacnn.quantization import quantizers
+
+FOLD_ROUNDING = 2.0**-22
+"""What float32 may make of a folded weight, relative to it."""
 
 
 def _inverse(statistics: src.Statistics, layer: str = "") -> FloatArray:
@@ -31,6 +35,27 @@ def affine(statistics: src.Statistics, layer: str = "") -> tuple[FloatArray, Flo
     if not np.all(np.isfinite(scale) & np.isfinite(shift)):
         raise UnsupportedOptionError(layer=layer, why="its scale or shift is larger than float32 can hold", do="train again from a checkpoint that works")
     return scale, shift.astype(np.float64)
+
+
+def folds_onto_a_tie(operation: src.Linear, layer: str) -> bool:
+    """Whether a folded weight is so near a tie of its quantizer that another float32 rounds it to the other side.
+
+    TensorFlow's own `rsqrt` differs in the last bit between the middle and the end of a tensor.
+    """
+    if isinstance(operation, src.Transposed) or operation.folded is None:
+        return False
+    kernel, bias = fold(operation)
+    parts = [(kernel, np.abs(kernel.values))]
+    if bias is not None and bias.quantizer is not None:
+        parts.append((bias, np.abs(operation.folded.beta.values) + np.abs(bias.values - operation.folded.beta.values)))
+    return any(_splits(weight, size * FOLD_ROUNDING, layer) for weight, size in parts)
+
+
+def _splits(weight: src.Weight, off: FloatArray, layer: str) -> bool:
+    """Whether values that far apart are quantized differently."""
+    one, other = (quantizers.apply(weight.values + sign * off, weight.quantizer, layer=layer) for sign in (-1.0, 1.0))
+    scales = is_power_of_two(one.scale) and not np.array_equal(one.scale, other.scale)
+    return weight.quantizer is not None and (scales or not np.array_equal(one.values, other.values))
 
 
 def fold(operation: src.Linear) -> tuple[src.Weight, src.Weight | None]:

@@ -13,7 +13,7 @@ from fpgacnn.ir import source as src
 from fpgacnn.ir.source import FloatArray, Shape
 from fpgacnn.numeric.fixed import Codes, Format, exact_codes, is_power_of_two, nearest_codes
 from fpgacnn.quantization import quantizers
-from fpgacnn.quantization.batchnorm import fold
+from fpgacnn.quantization.batchnorm import fold, folds_onto_a_tie
 from fpgacnn.quantization.constants import affine, rounded, weight_codes
 from fpgacnn.quantization.nodes import node
 from fpgacnn.quantization.spread import spread, taps
@@ -140,6 +140,10 @@ def _per_output(scale: FloatArray, operation: src.Linear, outputs: int, layer: s
 
 
 def _operation(operation: src.Linear, kernel: Codes, bias: Codes) -> hw.Linear:
+    return replace(_plain(operation, kernel, bias), in_steps=folds_onto_a_tie(operation, ""))
+
+
+def _plain(operation: src.Linear, kernel: Codes, bias: Codes) -> hw.Linear:
     match operation:
         case src.Convolution():
             return hw.Convolution(kernel=kernel, bias=bias, strides=operation.strides, pads=operation.pads)
