@@ -72,7 +72,8 @@ def fold(operation: src.Linear) -> tuple[src.Weight, src.Weight | None]:
     factors = inverse.reshape(kernel.values.shape[2:]) if isinstance(operation, src.Depthwise) else inverse
     values = factors * kernel.values.astype(np.float32)
     offset = bias.values.astype(np.float32) if bias is not None else np.float32(0)
-    shifted = inverse * (offset - folded.mean.values.astype(np.float32)) + folded.beta.values.astype(np.float32)
+    mean, beta = (quantizers.apply(part.values, part.quantizer).product.astype(np.float32) for part in (folded.mean, folded.beta))
+    shifted = inverse * (offset - mean) + beta
     return (
         src.Weight(values=values.astype(np.float64), quantizer=kernel.quantizer),
         src.Weight(values=shifted.astype(np.float64), quantizer=operation.folded_bias_quantizer),

@@ -43,6 +43,16 @@ def quantized(network: SourceModel, widths: Widths) -> SourceModel:
     return with_quantizers(folded, uniform(folded, widths, evaluate(folded, [EVENTS], quantized=False)))
 
 
+def test_a_normalization_with_quantizers_is_multiplied_in_as_it_quantizes(tmp_path: Path) -> None:
+    quantizers = {f"{name}_quantizer": "quantized_bits(3,1,alpha=1)" for name in ("beta", "mean")}
+    layers = (entry("Dense", "d", units=3, weights=linear(4, 3)), entry("QBatchNormalization", "n", weights=normalization(3), **quantizers))
+    network = frontends.load(sequential_file(tmp_path / "m.h5", *layers, shape=(4,)))
+    events = [np.random.default_rng(SEED).normal(size=(16, 4))]
+    wanted = evaluate(network, events, quantized=True)["n"]
+    assert not np.allclose(evaluate(network, events, quantized=False)["n"], wanted)
+    assert evaluate(fold_normalizations(network), events, quantized=True)["d"] == pytest.approx(wanted, abs=1e-5)
+
+
 def functions(network: SourceModel) -> dict[str, src.Activation]:
     return {layer.name: layer.operation.function for layer in network.layers if isinstance(layer.operation, src.Activate)}
 
