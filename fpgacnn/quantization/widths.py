@@ -118,7 +118,7 @@ def points(network: SourceModel) -> tuple[Point, ...]:
             if layer.operation.bias is not None and layer.operation.bias.quantizer is None:
                 found.append(Point(layer=layer.name, part=Part.BIAS))
         if is_unbounded(layer, unbounded):
-            if makes_values(layer, network):
+            if makes_values(layer, network) or _is_multiplied_next(layer, network):
                 found.append(Point(layer=layer.name, part=Part.RESULT))
             else:
                 unbounded.add(layer.name)
@@ -222,14 +222,30 @@ def is_unbounded(layer: SourceLayer, unbounded: AbstractSet[str]) -> bool:
             return layer.operation.statistics.gamma.quantizer is None
         case src.Merge(kind=src.MergeKind.MULTIPLY):
             return True
-        case src.Activate(function=src.PRelu() | src.Function(kind=src.FunctionKind.HARD_SIGMOID)):
+        case src.Activate(function=function) if _has_slope(function):
             return True
-        case src.Activate(function=src.Relu(negative_slope=slope)):
-            return slope != 0 or any(name in unbounded for name in layer.inputs)
-        case src.Activate():
+        case src.Activate() if not isinstance(layer.operation.function, src.Relu):
             return False
         case _:
             return any(name in unbounded for name in layer.inputs)
+
+
+def _has_slope(function: src.Activation) -> bool:
+    """Whether a function multiplies by a number of many bits, exactly."""
+    match function:
+        case src.PRelu() | src.Function(kind=src.FunctionKind.HARD_SIGMOID):
+            return True
+        case src.Relu():
+            return function.negative_slope != 0
+        case _:
+            return False
+
+
+def _is_multiplied_next(layer: SourceLayer, network: SourceModel) -> bool:
+    """Whether a slope follows, whose product would be as long as both together."""
+    makes = isinstance(layer.operation, src.Linear | src.BatchNormalization | src.Merge)
+    readers = [other.operation for other in network.layers if layer.name in other.inputs]
+    return makes and layer.name not in network.outputs and any(isinstance(one, src.Activate) and _has_slope(one.function) for one in readers)
 
 
 def makes_values(layer: SourceLayer, network: SourceModel) -> bool:

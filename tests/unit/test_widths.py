@@ -146,6 +146,20 @@ def test_a_float_number_behind_pooling_does_not_widen_what_follows(tmp_path: Pat
     assert widest_sum(network) <= 16 + 16 + 4  # products of 16 bits, twelve of them
 
 
+@pytest.mark.parametrize("name", sorted(SLOPED.keys() - {"normalization"}))
+def test_a_slope_multiplies_few_bits_only(tmp_path: Path, name: str) -> None:
+    layers = (
+        entry("Conv2D", "conv", filters=3, kernel_size=[3, 3], weights=linear(3, 3, 1, 3)),
+        entry("MaxPooling2D", "pool", pool_size=[2, 2]),
+        entry("BatchNormalization", "bn", weights=normalization(3)),
+        SLOPED[name],
+        entry("Conv2D", "next", filters=3, kernel_size=[2, 2], weights=linear(2, 2, 3, 3)),
+    )
+    network = quantized(frontends.load(sequential_file(tmp_path / "m.h5", *layers, shape=(6, 6, 1))), Widths(bits=16))
+    assert "bn/quantized" in [layer.name for layer in network.layers]
+    assert widest_sum(network) <= 16 + 25  # the slopes have at most 24 bits and a sign
+
+
 def test_products_of_tensors_do_not_widen_what_follows(tmp_path: Path) -> None:
     layers = (
         input_layer("x", 4),
