@@ -38,6 +38,8 @@ def smooth(function: Function, x: FloatArray) -> FloatArray:
             return x * _sigmoid(x)
         case FunctionKind.GELU:
             return x * 0.5 * (1.0 + _erf(x / math.sqrt(2.0)))
+        case FunctionKind.MISH:
+            return x * np.tanh(np.logaddexp(x, 0.0))
         case FunctionKind.HARD_SIGMOID:
             return np.clip(function.alpha * x + 0.5, 0.0, 1.0)
         case FunctionKind.HARD_SWISH:

@@ -58,6 +58,7 @@ class FunctionKind(StrEnum):
     EXPONENTIAL = "exponential"
     SWISH = "swish"
     GELU = "gelu"
+    MISH = "mish"
     HARD_SIGMOID = "hard_sigmoid"
     HARD_SWISH = "hard_swish"
     HARD_TANH = "hard_tanh"

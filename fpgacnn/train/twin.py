@@ -36,6 +36,7 @@ _FUNCTIONS = {
     src.FunctionKind.EXPONENTIAL: "exponential",
     src.FunctionKind.SWISH: "swish",
     src.FunctionKind.GELU: "gelu",
+    src.FunctionKind.MISH: "mish",
 }
 """Smooth functions by the name that Keras 2 knows them by."""
 

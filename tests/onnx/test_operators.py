@@ -144,6 +144,10 @@ def test_smooth_activations_stay_inside_their_bound(tmp_path: Path, name: str) -
     check(tmp_path, lambda graph: graph.add(name, "x", **SMOOTH[name]), VECTOR, exact=False, tolerance=1e-5)
 
 
+def test_mish_is_a_table(tmp_path: Path) -> None:
+    check(tmp_path, lambda graph: graph.add("Mish", "x"), VECTOR, opset=18, exact=False, tolerance=1e-5)
+
+
 def test_gelu_is_that_of_the_error_function(tmp_path: Path) -> None:
     check(tmp_path, lambda graph: graph.add("Gelu", "x"), VECTOR, opset=20, exact=False, tolerance=1e-5)
 

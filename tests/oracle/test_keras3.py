@@ -75,7 +75,23 @@ def inner_models(k: Any) -> Any:
     return k.Model(x, head(k.layers.Flatten()(chain(k, (5, 5, 2), k.layers.Conv2D(3, 3), k.layers.ReLU())(x))))
 
 
-ACTIVATIONS = ("relu", "relu6", "leaky_relu", "elu", "selu", "softplus", "softsign", "sigmoid", "tanh", "hard_sigmoid", "silu", "hard_silu", "gelu", "softmax")
+ACTIVATIONS = (
+    "relu",
+    "relu6",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "softplus",
+    "softsign",
+    "sigmoid",
+    "tanh",
+    "hard_sigmoid",
+    "silu",
+    "hard_silu",
+    "gelu",
+    "mish",
+    "softmax",
+)
 
 MODELS: dict[str, Callable[[Any], Any]] = {
     **{name: lambda k, name=name: chain(k, (6, 6, 3), k.layers.Conv2D(4, 3, activation=name)) for name in ACTIVATIONS},
@@ -108,6 +124,11 @@ MODELS: dict[str, Callable[[Any], Any]] = {
     "transposed line": lambda k: chain(k, (5, 2), k.layers.Conv1DTranspose(3, 4, 3, padding="same", activation="relu"), k.layers.Conv1DTranspose(2, 2, 2)),
     "rescaling": lambda k: chain(k, (5, 5, 3), k.layers.Rescaling(1 / 255.0, offset=-0.5), k.layers.Rescaling([2.0, 3.0, 0.5]), k.layers.Conv2D(2, 3)),
     "normalization layer": lambda k: chain(k, (5, 5, 2), k.layers.Normalization(mean=[0.5, 1.5], variance=[2.0, 0.0]), k.layers.Conv2D(2, 3)),
+    "between cells": lambda k: chain(
+        k, (4, 5, 2), k.layers.UpSampling2D(2, interpolation="bilinear"), k.layers.Conv2D(3, 3), k.layers.UpSampling2D((3, 4), interpolation="bilinear")
+    ),
+    "normalization of rows": lambda k: chain(k, (4, 5, 2), k.layers.BatchNormalization(axis=1), k.layers.Conv2D(3, 2), k.layers.BatchNormalization(axis=-2)),
+    "normalization of steps": lambda k: chain(k, (5, 2), k.layers.BatchNormalization(axis=1), k.layers.Conv1D(3, 2)),
     "augmentation": lambda k: chain(
         k, (6, 6, 2), k.layers.RandomFlip(), k.layers.RandomRotation(0.1), k.layers.RandomZoom(0.1), k.layers.Identity(), k.layers.Conv2D(2, 3)
     ),

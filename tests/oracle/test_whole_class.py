@@ -146,6 +146,10 @@ NETWORKS: dict[str, Callable[[Kit], Any]] = {
         k.layers.Flatten(),
         k.dense(2),
     ),
+    "between cells": lambda k: image(
+        k, k.convolution(3, 3), k.relu(), k.layers.UpSampling2D((2, 4), interpolation="bilinear"), k.relu(6, 1), k.convolution(2, 2), shape=(6, 5, 2)
+    ),
+    "normalization of rows": lambda k: image(k, k.convolution(3, 3), k.layers.BatchNormalization(axis=1), k.relu(), k.convolution(2, 2), shape=(6, 5, 2)),
     "sequence moves": lambda k: image(
         k,
         k.sequence(3, 3),

@@ -30,6 +30,7 @@ _NAMED: Mapping[str, src.Activation] = {
     "swish": Function(kind=FunctionKind.SWISH),
     "silu": Function(kind=FunctionKind.SWISH),
     "gelu": Function(kind=FunctionKind.GELU),
+    "mish": Function(kind=FunctionKind.MISH),
     "hard_swish": Function(kind=FunctionKind.HARD_SWISH),
     "hard_silu": Function(kind=FunctionKind.HARD_SWISH),
     "hard_tanh": Function(kind=FunctionKind.HARD_TANH),
@@ -75,7 +76,8 @@ def parse_activation(value: Json, context: Context) -> src.Activation | None:
         return known[value]
     if value == "hard_sigmoid":
         return _hard_sigmoid(context)
-    raise context.settings.unsupported(f"activation {value!r} is not supported", f"use one of {', '.join(_NAMED)}, hard_sigmoid, or a QKeras quantizer")
+    said = value.get("class_name", value) if isinstance(value, dict) else value
+    raise context.settings.unsupported(f"activation {said!r} is not supported", f"use one of {', '.join(_NAMED)}, hard_sigmoid, or a QKeras quantizer")
 
 
 def _hard_sigmoid(context: Context) -> Function:

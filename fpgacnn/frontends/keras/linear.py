@@ -236,8 +236,27 @@ def line(shape: src.Shape, *, gamma: FloatArray, beta: FloatArray, mean: FloatAr
 def batch_normalization(context: Context) -> list[Step]:
     """BatchNormalization and QBatchNormalization along the last axis."""
     settings, shape = context.settings, context.input
-    axis = settings.get("axis", -1)
-    if (axis if isinstance(axis, list) else [axis]) not in ([-1], [len(shape)]):
-        raise settings.unsupported(f"normalization along axis {axis} is not supported", "normalize the last axis")
-    statistics = _statistics(context, shape[-1], quantized=context.kind == "QBatchNormalization")
-    return [Step(operation=src.BatchNormalization(statistics=statistics), shape=shape), *embedded(context, shape)]
+    given = settings.get("axis", -1)
+    listed = given if isinstance(given, list) else [given]
+    axis = listed[0] if len(listed) == 1 and isinstance(listed[0], int) and not isinstance(listed[0], bool) else 0
+    last = axis - 1 if axis > 0 else axis + len(shape)
+    if axis == 0 or not 0 <= last < len(shape):
+        raise settings.unsupported(f"normalization along axis {given} is not supported", "normalize one axis of the data")
+    statistics = _statistics(context, shape[last], quantized=context.kind == "QBatchNormalization")
+    operation = src.BatchNormalization(statistics=statistics)
+    if last == len(shape) - 1:
+        return [Step(operation=operation, shape=shape), *embedded(context, shape)]
+    turn = Step(operation=src.Permute(axes=_swapped(len(shape), last)), shape=_turned(shape, last))
+    back = Step(operation=src.Permute(axes=_swapped(len(shape), last)), shape=shape)
+    return [turn, Step(operation=operation, shape=turn.shape), back, *embedded(context, shape)]
+
+
+def _swapped(rank: int, axis: int) -> tuple[int, ...]:
+    """The axes with one and the last exchanged."""
+    axes = [*range(rank)]
+    axes[axis], axes[-1] = axes[-1], axes[axis]
+    return tuple(axes)
+
+
+def _turned(shape: src.Shape, axis: int) -> src.Shape:
+    return tuple(shape[one] for one in _swapped(len(shape), axis))

@@ -93,11 +93,36 @@ def cropping(context: Context) -> list[Step]:
 
 
 def upsampling(context: Context) -> list[Step]:
-    """UpSampling1D and 2D, nearest neighbour."""
-    context.settings.word("interpolation", ("nearest",), "nearest")
+    """UpSampling1D and 2D, nearest neighbour or bilinear."""
+    kind = context.settings.word("interpolation", ("nearest", "bilinear"), "nearest")
     height, width, channels = context.image()
     factors = pair(context.settings, "size", context.rank, (2,) * context.rank)
+    if kind == "bilinear":
+        return _bilinear((height, width, channels), factors)
     return [Step(operation=src.Upsample(factors=factors), shape=context.shaped(height * factors[0], width * factors[1], channels))]
+
+
+def _bilinear(shape: Shape, factors: tuple[int, int]) -> list[Step]:
+    """Rows and columns become the last axis in turn, where a pointwise convolution mixes them."""
+    (height, width, channels), (down, across) = shape, factors
+    wide, high = width * across, height * down
+    return [
+        Step(operation=src.Permute(axes=(0, 2, 1)), shape=(height, channels, width)),
+        Step(operation=_mixing(width, across), shape=(height, channels, wide)),
+        Step(operation=src.Permute(axes=(1, 2, 0)), shape=(channels, wide, height)),
+        Step(operation=_mixing(height, down), shape=(channels, wide, high)),
+        Step(operation=src.Permute(axes=(2, 1, 0)), shape=(high, wide, channels)),
+    ]
+
+
+def _mixing(size: int, factor: int) -> src.Convolution:
+    """From `size` cells to `factor` times as many between them; beyond the outermost centres nothing changes."""
+    place = np.clip((np.arange(size * factor) + 0.5) / factor - 0.5, 0, size - 1)
+    weights = np.maximum(1.0 - np.abs(place[None, :] - np.arange(size)[:, None]), 0.0)
+    fraction = int(np.log2(2 * factor))
+    exact = src.QuantizedBits(bits=fraction + 2, integer=1, alpha=1.0) if factor & (factor - 1) == 0 else None
+    kernel = src.Weight(values=weights.reshape(1, 1, size, size * factor), quantizer=exact)
+    return src.Convolution(kernel=kernel, bias=None, strides=(1, 1), pads=(0, 0, 0, 0))
 
 
 def permute(context: Context) -> list[Step]:

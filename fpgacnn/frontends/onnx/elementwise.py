@@ -30,6 +30,7 @@ _PLAIN: Mapping[str, src.Activation] = {
     "Tanh": Function(kind=FunctionKind.TANH),
     "Softplus": Function(kind=FunctionKind.SOFTPLUS),
     "Softsign": Function(kind=FunctionKind.SOFTSIGN),
+    "Mish": Function(kind=FunctionKind.MISH),
     "Exp": Function(kind=FunctionKind.EXPONENTIAL),
 }
 
