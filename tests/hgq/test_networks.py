@@ -42,6 +42,7 @@ def test_a_network_answers_as_hgq(tmp_path: Path, archive: Path, name: str) -> N
     reference = evaluate(source, [x], quantized=True)[source.outputs[0]]
     np.testing.assert_allclose(reference, wanted, rtol=0, atol=1e-5 if loose else 0)
     model = refine(quantize(source, inputs=[form], softmax=SoftmaxChoice.KEEP))
+    assert all(layer.is_result for layer in model.layers if layer.name in model.outputs)
     planned = plan(model)
     codes = Codes(array=quantize_values(x, form), format=form)
     found = ReferenceEmulator(Design(model=model, plan=planned, target=Target())).run([codes]).outputs[model.outputs[0]].values
