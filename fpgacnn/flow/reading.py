@@ -80,7 +80,7 @@ def _typed(kind: Any, value: Any, where: str) -> Any:
     if isinstance(origin, type) and is_dataclass(origin):
         return _made(origin, value if isinstance(value, dict) else _wrong(where, value), where)
     if isinstance(origin, type) and issubclass(origin, Enum):
-        return origin(value) if value in {one.value for one in origin} else _wrong(where, value)
+        return origin(value) if value in [one.value for one in origin] else _wrong(where, value)
     return _plain(origin, value, where)
 
 

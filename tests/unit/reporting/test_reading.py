@@ -16,7 +16,7 @@ from fpgacnn.errors import NothingToReportError, RecordError
 from fpgacnn.flow.reading import MAX_BYTES, MAX_NODES, read_run
 from fpgacnn.flow.record import plain
 from fpgacnn.flow.subjects import open_subjects
-from tests.records import broken, exact_record, record
+from tests.records import broken, exact_record, record, synthesized
 
 
 def written(folder: Path, content: Any) -> Path:
@@ -81,6 +81,13 @@ def test_a_missing_key_is_named(tmp_path: Path) -> None:
     del run["plan"]["decisions"][3]["result"]
     with pytest.raises(RecordError, match=r"damaged: plan\.decisions\[3\]\.result is missing"):
         read_run(written(tmp_path, run))
+
+
+def test_an_object_for_a_word_of_a_few_is_refused(tmp_path: Path) -> None:
+    content = plain(record(synthesis=synthesized()))
+    content["synthesis"]["csynth"]["origin"]["stage"] = {}
+    with pytest.raises(RecordError, match=r"synthesis\.csynth\.origin\.stage is an object"):
+        read_run(written(tmp_path, content))
 
 
 @pytest.mark.parametrize(
