@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Literal, TypeGuard
 
@@ -267,7 +268,9 @@ def _call_arguments(text: str, names: tuple[str, ...], *, layer: str) -> dict[st
     if len(text) > MAX_TEXT:
         raise refusal
     try:
-        call = ast.parse(text.strip(), mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # `1for` is a number and a word to Python, with a warning
+            call = ast.parse(text.strip(), mode="eval").body
         if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and len(call.args) <= len(names)):
             raise refusal
         if any(word.arg is None for word in call.keywords):
