@@ -234,13 +234,17 @@ def repeated(shape: Shape, wanted: Shape) -> list[hw.Layer]:
 
 
 def _weighted_sum(layer: SourceLayer, size: tuple[int, int], strides: tuple[int, int], factor: src.Weight, shape: Shape) -> list[hw.Layer]:
-    """QKeras' average pooling: a sum by a depthwise convolution of ones, times the quantized 1/area."""
+    """QKeras' average pooling: a sum by a depthwise convolution of ones, times the quantized 1/area.
+
+    QKeras itself takes the mean, in float32, and multiplies it by the area again.
+    """
     channels = shape[-1]
     ones = Codes(array=np.ones((*size, channels, 1), np.int64), format=Format(width=1, integer=1, signed=False))
     none = Codes(array=np.zeros(channels, np.int64), format=Format(width=1, integer=1, signed=False))
     scale = np.full((channels,), float(quantizers.apply(factor.values, factor.quantizer, layer=layer.name).product[0]))
     summed = hw.Depthwise(kernel=ones, bias=none, strides=strides, pads=(0, 0, 0, 0))
-    return [node("sum", summed, shape), node("mean", affine(scale, np.zeros(channels)), shape)]
+    rounds = size[0] * size[1] & (size[0] * size[1] - 1) != 0
+    return [node("sum", summed, shape), node("mean", replace(affine(scale, np.zeros(channels)), in_steps=rounds), shape)]
 
 
 def _merges(kind: MergeKind, inputs: int, shape: Shape) -> list[hw.Layer]:

@@ -79,7 +79,14 @@ def test_what_is_called_exact_is_equal(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["an end of 15 fraction bits behind 10", "an end behind a scale", "products that a bias hides", "means that float32 puts on half steps"]
+    "name",
+    [
+        "an end of 15 fraction bits behind 10",
+        "an end behind a scale",
+        "a quantized mean of nine values",
+        "products that a bias hides",
+        "means that float32 puts on half steps",
+    ],
 )
 def test_what_is_called_lossless_differs_by_what_float32_rounds(tmp_path: Path, name: str) -> None:
     found = answered(tmp_path, ROUNDED[name])

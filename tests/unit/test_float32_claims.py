@@ -31,9 +31,14 @@ def wide(bits: int) -> Entry:
     return activation(f"quantized_bits({bits},0,alpha=1)")
 
 
+def weighted_mean(size: int) -> Entry:
+    return entry("QAveragePooling2D", "m", pool_size=[size, size], average_quantizer=quantized_bits(8))
+
+
 def folded(weight: float, mean: float) -> Entry:
     """A kernel of one weight, on which a batch normalization with a scale of 1 is folded."""
-    statistics = {"gamma": np.ones(1), "beta": np.zeros(1), "moving_mean": np.full(1, mean), "moving_variance": np.full(1, 0.75)}
+    scale = {"gamma": np.ones(1), "beta": np.zeros(1), "iteration": np.int64(0)}
+    statistics = {**scale, "moving_mean": np.full(1, mean), "moving_variance": np.full(1, 0.75)}
     arrays = {"kernel": np.full((1, 1, 2, 1), weight), **statistics}
     quantizers = {"kernel_quantizer": quantized_bits(6), "bias_quantizer": quantized_bits(6)}
     return entry("QConv2DBatchnorm", "c", filters=1, kernel_size=[1, 1], use_bias=False, epsilon=0.25, weights=arrays, **quantizers)
@@ -51,6 +56,7 @@ EXACT: dict[str, Case] = {
     "a hard sigmoid of 24 bits": ((activation("quantized_relu(bits=8, integer=4, use_sigmoid=1)"),), (4,), "fixed<24,5>"),
     "products that a bias does not hide": ((dense(5, -4e6, 3.0), activation("quantized_bits(25,24,alpha=1)")), (4,), "ufixed<17,17>"),
     "folded weights away from ties": ((folded(0.25, 0.5),), (2, 2, 2), "fixed<6,2>"),
+    "a quantized mean of four values": ((weighted_mean(2),), (2, 2, 3), "fixed<6,2>"),
     "means that float32 can tell from half steps": ((MEAN, activation("quantized_relu(bits=18, integer=0)")), (3, 3, 2), "ufixed<16,0>"),
 }
 ROUNDED: dict[str, Case] = {
@@ -63,6 +69,7 @@ ROUNDED: dict[str, Case] = {
     "products that a bias hides": ((dense(7, -11e6, 3.0), activation("quantized_bits(bits=25, integer=24, alpha=1)")), (4,), "ufixed<18,18>"),
     "a folded weight on a tie": ((folded(0.25 + 2.0**-6, 0.5),), (2, 2, 2), "fixed<6,2>"),
     "a folded bias on a tie": ((folded(0.25, 0.5 + 2.0**-6),), (2, 2, 2), "fixed<6,2>"),
+    "a quantized mean of nine values": ((weighted_mean(3),), (3, 3, 3), "fixed<6,2>"),
     "means that float32 puts on half steps": ((MEAN, activation("quantized_relu(bits=23, integer=0)")), (3, 3, 2), "ufixed<16,0>"),
 }
 
