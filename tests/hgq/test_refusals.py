@@ -75,6 +75,7 @@ OPTIONS: dict[str, tuple[str, Callable[[Layers], object], str, str]] = {
     "a clip of one end": ("dense1.keras", option("paq_conf", {"bw_clip": [3]}), "FC022", "bw_clip=[3] is not a pair"),
     "a list for the overflow of the first HGQ": ("dense1_proxy.keras", option("SAT", ["WRAP"]), "FC022", "SAT=['WRAP']"),
     "a list for the rounding of the first HGQ": ("dense1_proxy.keras", option("RND", ["RND"]), "FC022", "RND=['RND']"),
+    "a clip that is no number": ("dense1.keras", option("paq_conf", {"bw_clip": [float("nan"), 3]}), "FC022", "bw_clip=[nan, 3] is not a pair"),
     "mirrored overflow of the first HGQ": ("dense1_proxy.keras", option("SAT", "WRAP_SM"), "FC022", "SAT='WRAP_SM'"),
     "a table of the first HGQ": ("dense1_proxy.keras", lambda layers: layers[1].update(class_name="UnaryLUT"), "FC020", "unary_lut_max_table_size"),
     "too few quantizers": ("add.keras", option("iq_confs", [], layer=3), "FC015", "0 quantizers for 2 inputs"),

@@ -15,7 +15,7 @@ from fpgacnn.errors import UnsupportedQuantizerError
 from fpgacnn.frontends.keras import linear, shaping
 from fpgacnn.frontends.keras.activations import embedded, parse_activation
 from fpgacnn.frontends.keras.context import Context, Parser, Step
-from fpgacnn.frontends.keras.hgq import OVERFLOWS, as_float32_rounds, fixed_point, trained_widths, unlimited, with_weights
+from fpgacnn.frontends.keras.hgq import MAX_WIDTH, OVERFLOWS, as_float32_rounds, fixed_point, trained_widths, unlimited, with_weights
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import FloatArray, Shape
 from fpgacnn.numeric.fixed import Rounding
@@ -40,8 +40,8 @@ def _fraction(context: Context, name: str, key: str, shape: Shape) -> FloatArray
     widths = trained_widths(context, name, f"its {name}", shape)
     clip = _options(context, key).get("bw_clip")
     if isinstance(clip, list):
-        if len(clip) != 2 or not all(isinstance(one, int | float) for one in clip):  # low and high
-            raise _refusal(context, key, f"bw_clip={clip!r} is not a pair of numbers")
+        if len(clip) != 2 or not all(isinstance(one, int | float) and abs(one) <= MAX_WIDTH for one in clip):  # low and high
+            raise _refusal(context, key, f"bw_clip={clip!r} is not a pair of widths")
         widths = np.clip(widths, *clip)
     return np.rint(widths)
 
