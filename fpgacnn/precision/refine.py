@@ -82,7 +82,7 @@ class _Refinement:
     def _fuse(self, scale: hw.Layer, cast: hw.Layer) -> None:
         """One node that scales, rounds and limits; by exact steps, or with constants that are exact anyway."""
         if _takes_sign(cast):
-            self.emit(replace(scale, operation=self._sign_line(scale)))
+            self.emit(replace(scale, operation=self._sign_line(scale), is_result=False))  # only its sign is the network's
             self.emit(cast)
             return
         form, operation = _cast_format(cast), scale.operation

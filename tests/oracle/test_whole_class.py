@@ -103,6 +103,12 @@ NETWORKS: dict[str, Callable[[Kit], Any]] = {
         k.convolution(3, 2, kernel_quantizer=k.qkeras.stochastic_binary(alpha="auto_po2")),
     ),
     "binary activation": lambda k: activation(k, k.qkeras.binary(alpha=1)),
+    "normalization before signs": lambda k: image(
+        k, k.convolution(4, 3), k.layers.BatchNormalization(), k.qkeras.QActivation(k.qkeras.binary(alpha=1)), k.convolution(2, 2), shape=(5, 5, 2)
+    ),
+    "automatic scale before signs": lambda k: k.model(
+        (6,), chain(k.dense(8, kernel_quantizer=k.qkeras.stochastic_ternary(alpha="auto")), k.qkeras.QActivation("stochastic_binary()"), k.dense(3))
+    ),
     "binary activation 0 1": lambda k: activation(k, k.qkeras.binary(use_01=True, alpha=1)),
     "ternary activation": lambda k: activation(k, k.qkeras.ternary(alpha=1)),
     "ternary activation at 1/2": lambda k: activation(k, k.qkeras.ternary(alpha=2.0, threshold=0.5)),
