@@ -67,6 +67,7 @@ def named_damage(path: Path) -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Reading `.npy`", category=UserWarning)
+            warnings.simplefilter("ignore", SyntaxWarning)  # a header such as `1or` is a number and a word to Python
             yield
     except DAMAGE as error:
         raise ArrayFileError(file=path, why=f"damaged or not plain numbers: {error}") from error
