@@ -22,7 +22,7 @@ from pathlib import Path
 
 from fpgacnn.errors import OutputExistsError, WriteError
 
-SUFFIX, OLD, SCRATCH = ".fpgacnn-stage", ".fpgacnn-old", ".fpgacnn-scratch"
+SUFFIX, OLD, GUARD, SCRATCH = ".fpgacnn-stage", ".fpgacnn-old", ".fpgacnn-guard", ".fpgacnn-scratch"
 TRIES, PAUSE_SECONDS = 100, 0.01
 FOREIGN_SECONDS = 7 * 86400.0
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
@@ -154,13 +154,46 @@ def _stage(folder: Path) -> Iterator[Path]:
         folder.parent.mkdir(parents=True, exist_ok=True)
         _sweep(folder)
         stage, lock = _locked(folder.parent, _prefix(folder), f".{_machine()}{SUFFIX}")
+        guard = _guarded(stage)
     except OSError as error:
         raise WriteError(file=folder, why=error.strerror or str(error)) from error
     try:
         yield stage
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+        _guard(stage).unlink(missing_ok=True)
+        os.close(guard)
         os.close(lock)
+
+
+def _guard(stage: Path) -> Path:
+    """The file whose lock says that a stage's name is in use: after the exchange, the stage is another folder, with nobody's lock."""
+    return stage.with_name(stage.name + GUARD)
+
+
+def _guarded(stage: Path) -> int:
+    try:
+        guard = os.open(_guard(stage), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    except OSError:
+        stage.rmdir()
+        raise
+    _take(guard)
+    return guard
+
+
+def _is_guarded(stage: Path) -> bool:
+    """Whether the maker of a stage lives. Raises OSError where that cannot be asked."""
+    try:
+        guard = os.open(_guard(stage), os.O_RDWR | os.O_NOFOLLOW)
+    except FileNotFoundError:  # it was killed before there was one
+        return False
+    try:
+        fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(guard)
+    return False
 
 
 def _locked(place: Path, prefix: str, suffix: str) -> tuple[Path, int]:
@@ -235,7 +268,14 @@ def _sweep(folder: Path) -> None:
             shutil.rmtree(old, ignore_errors=True)
     for left in folder.parent.glob(pattern):
         with suppress(OSError), _abandoned(left):
-            shutil.rmtree(left, ignore_errors=True)
+            if not _is_guarded(left):
+                shutil.rmtree(left, ignore_errors=True)
+                _guard(left).unlink(missing_ok=True)
+    for guard in folder.parent.glob(pattern + GUARD):
+        with suppress(OSError):
+            left = guard.with_name(guard.name.removesuffix(GUARD))
+            if not left.exists() and not _is_guarded(left):
+                guard.unlink(missing_ok=True)
 
 
 def _escaped(name: str) -> str:

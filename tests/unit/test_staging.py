@@ -80,7 +80,7 @@ def test_who_is_killed_between_the_steps_loses_nothing(tmp_path: Path, monkeypat
     assert folder.exists() == (step != 3)
     with pytest.raises(ZeroDivisionError), staged(folder, MARK):
         assert (folder / MARK).read_text() == then
-        assert len(names(tmp_path)) == 2
+        assert len(names(tmp_path)) == 3  # the folder, the stage and its guard
         raise ZeroDivisionError
     assert (names(tmp_path), (folder / MARK).read_text()) == (["project"], then)
 
@@ -122,6 +122,25 @@ def test_another_maker_between_the_steps_is_not_lost(tmp_path: Path, monkeypatch
     monkeypatch.setattr(os, "rename", rename)
     fill(folder, "ours")
     assert (names(tmp_path), (folder / MARK).read_text()) == (["project"], "ours")
+
+
+@pytest.mark.parametrize("one_step", [True, False])
+def test_nobody_sweeps_what_a_living_maker_has_exchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_step: bool) -> None:  # noqa: FBT001  # pytest's way
+    """The older folder has nobody's lock: its maker has long ended."""
+    if not one_step:
+        monkeypatch.setattr(staging, "_renameat2", lambda _left, _right: False)
+    folder = tmp_path / "project"
+    fill(folder, "old")
+    swept = []
+
+    def exchanged(left: Path, right: Path, real: Callable[[Path, Path], None] = exchange) -> None:
+        real(left, right)
+        assert in_child(lambda: staging._sweep(folder)) == 0
+        swept.append((left / MARK).read_text())
+
+    monkeypatch.setattr(staging, "exchange", exchanged)
+    fill(folder, "new")
+    assert (swept, names(tmp_path), (folder / MARK).read_text()) == (["old"], ["project"], "new")
 
 
 @pytest.mark.parametrize("one_step", [True, False])
