@@ -154,7 +154,12 @@ def _stage(folder: Path) -> Iterator[Path]:
         folder.parent.mkdir(parents=True, exist_ok=True)
         _sweep(folder)
         stage, lock = _locked(folder.parent, _prefix(folder), f".{_machine()}{SUFFIX}")
-        guard = _guarded(stage)
+        try:
+            guard = _guarded(stage)
+        except OSError:
+            stage.rmdir()
+            os.close(lock)
+            raise
     except OSError as error:
         raise WriteError(file=folder, why=error.strerror or str(error)) from error
     try:
@@ -172,11 +177,7 @@ def _guard(stage: Path) -> Path:
 
 
 def _guarded(stage: Path) -> int:
-    try:
-        guard = os.open(_guard(stage), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    except OSError:
-        stage.rmdir()
-        raise
+    guard = os.open(_guard(stage), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     _take(guard)
     return guard
 

@@ -185,7 +185,8 @@ class Run:
             found.append(f"outputs were compared on all {self.events.count:,} events, layers between on the first {self.sample:,}")
         wanted = min(self.request.csim_events or 0, self.events.count)
         if self.csim_events < wanted:
-            found.append(f"a large network: C simulation ran on {self.csim_events:,} events (--csim-events {wanted} takes more, and longer)")
+            more = "--all" if self.every_layer else f"--csim-events {wanted}"
+            found.append(f"a large network: C simulation ran on {self.csim_events:,} events ({more} takes more, and longer)")
         return tuple(found)
 
     def reference_report(self, run: Emulated) -> Iterator[VerificationReport]:

@@ -14,7 +14,7 @@ from fpgacnn.ir import layers as hw
 from fpgacnn.numeric.fixed import Codes, Format, Overflow, Rounding
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.emulator.native.build import library
-from fpgacnn.sim.emulator.native.library import Kernels, aligned
+from fpgacnn.sim.emulator.native.kernels import Kernels, aligned
 from fpgacnn.sim.emulator.native.lowering import lower
 from fpgacnn.sim.emulator.native.ports import Given, Reading
 from tests.laws.test_native import FAMILIES, compiler

@@ -60,7 +60,7 @@ DOORS = {
     "h5py": {"frontends/keras/raw.py", "data/km3net.py"},
     "hls4ml": {"hls/hls4ml_door.py"},
     "subprocess": {"process.py"},
-    "ctypes": {"process.py", "sim/emulator/tables.py", "sim/emulator/native/library.py", "staging.py"},
+    "ctypes": {"process.py", "sim/emulator/tables.py", "sim/emulator/native/kernels.py", "staging.py"},
     "jinja2": {"reporting/html.py"},
     "markupsafe": {"reporting/html.py"},
     "rich": {"cli/console.py", "reporting/"},

@@ -160,6 +160,16 @@ def test_many_makers_at_once_leave_one_whole_folder(tmp_path: Path, monkeypatch:
     assert (folder / MARK).read_text() in "012345"
 
 
+def test_a_guard_that_cannot_be_made_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: Path) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(staging, "_guarded", full)
+    with pytest.raises(WriteError, match="No space left on device"):
+        fill(tmp_path / "project", "new")
+    assert names(tmp_path) == []
+
+
 # --- files ---------------------------------------------------------------------------------------------------------
 
 

@@ -12,6 +12,8 @@ import fpgacnn
 from fpgacnn import frontends
 from fpgacnn.errors import UsageError
 from fpgacnn.flow.inputs import InputChoice
+from fpgacnn.flow.request import Request
+from fpgacnn.flow.stages import verify
 from fpgacnn.flow.stimulus import FEWEST_EVENTS, OWN_EVENTS, VALUE_WORK, affordable, own_events, stimulus
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import Shape, SourceLayer, SourceModel
@@ -64,6 +66,8 @@ def test_a_large_network_has_fewer_events_unless_more_are_asked_for(tmp_path: Pa
     assert "a large network: C simulation ran on 2 events (--csim-events 30 takes more, and longer)" in run.notes
     asked = fpgacnn.convert(file, output=tmp_path / "out", input=tmp_path / "x.npy", csim_events=20)
     assert (asked.verification[0].events, [note for note in asked.notes if "large" in note]) == (20, [])
+    again = verify(tmp_path / "out", Request(model=tmp_path / "out", events=tmp_path / "x.npy", max_events=None))
+    assert "a large network: C simulation ran on 2 events (--all takes more, and longer)" in again.notes
     every = fpgacnn.verify(tmp_path / "out", input=tmp_path / "x.npy")
     assert {report.events for report in every.verification} == {30}
     monkeypatch.setattr("fpgacnn.flow.stages.PROOF_WORK", 1)

@@ -16,7 +16,7 @@ from fpgacnn.errors import InternalError
 from fpgacnn.ir import source as src
 from fpgacnn.numeric.fixed import CodeArray, Codes, Format, Overflow, Rounding
 from fpgacnn.sim.emulator.native.build import CCompiler, library
-from fpgacnn.sim.emulator.native.library import Kernels, aligned
+from fpgacnn.sim.emulator.native.kernels import Kernels, aligned
 from fpgacnn.sim.emulator.native.lowering import lower
 from fpgacnn.sim.emulator.native.ports import Given, Reading
 from fpgacnn.sim.emulator.native.program import Program
