@@ -20,19 +20,21 @@ ENV SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH} PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VE
 COPY requirements /opt/build/requirements
 RUN "$(cat /opt/fpgacnn/python)" -m venv /opt/fpgacnn/venv \
     && "$(cat /opt/fpgacnn/python)" -m venv /opt/build/venv \
-    && /opt/build/venv/bin/pip install --quiet --require-hashes -r /opt/build/requirements/build.txt \
-    && pip install --quiet --require-hashes -r /opt/build/requirements/runtime.txt
+    && /opt/build/venv/bin/pip install --quiet --no-deps --require-hashes -r /opt/build/requirements/build.txt \
+    && pip install --quiet --no-deps --require-hashes -r /opt/build/requirements/runtime.txt
 COPY pyproject.toml README.md LICENSE /opt/build/
 COPY models /opt/build/models
 COPY fpgacnn /opt/build/fpgacnn
 RUN cd /opt/build && /opt/build/venv/bin/hatchling build -t wheel -d /opt/build/dist \
     && pip install --quiet --no-deps --no-index /opt/build/dist/*.whl \
+    && pip check \
     && pip uninstall --quiet --yes pip \
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/fpgacnn/venv/lib
 
 # --- the same with TensorFlow and QKeras ---
 FROM packages AS train-packages
-RUN /opt/build/venv/bin/pip --python /opt/fpgacnn/venv/bin/python install --quiet --require-hashes -r /opt/build/requirements/train.txt \
+RUN /opt/build/venv/bin/pip --python /opt/fpgacnn/venv/bin/python install --quiet --no-deps --require-hashes -r /opt/build/requirements/train.txt \
+    && /opt/build/venv/bin/pip --python /opt/fpgacnn/venv/bin/python check \
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/fpgacnn/venv/lib
 
 # --- what runs: a user without rights, folders that any user may write ---

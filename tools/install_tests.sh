@@ -2,13 +2,17 @@
 # Installs fpgacnn in place, with all that its tests need, into a virtual environment. Usage: tools/install_tests.sh VENV
 # Where the locks are for this machine (Python 3.11 on x86_64 Linux), exactly their packages, by hash; else what pyproject.toml
 # allows. UNLOCKED=1 takes the latter everywhere.
+# A lock is complete, so pip resolves nothing (--no-deps): pip before 23.3 takes an extra that a package requires, as
+# `coverage[toml]`, for another package than the locked one, and its newest release has no hash here. `pip check` shows
+# afterwards that nothing is missing.
 set -eu
 cd "$(dirname "$0")/.."
 python=$1/bin/python
 pip="$python -m pip install --quiet --disable-pip-version-check"
 if [ -z "${UNLOCKED:-}" ] && "$python" -c 'import platform, sys; sys.exit((sys.version_info[:2], platform.machine()) != ((3, 11), "x86_64"))'; then
-    $pip --require-hashes -r requirements/build.txt -r requirements/ci.txt
+    $pip --no-deps --require-hashes -r requirements/build.txt -r requirements/ci.txt
     $pip --no-deps --no-build-isolation --editable .
 else
     $pip --editable '.[all]'
 fi
+$python -m pip check --disable-pip-version-check >&2

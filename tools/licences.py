@@ -35,7 +35,7 @@ def licence(name: str) -> str:
     try:
         about = metadata(name)
     except PackageNotFoundError:
-        sys.exit(f"{name} is not installed: pip install --require-hashes -r requirements/runtime.txt")
+        sys.exit(f"{name} is not installed: pip install --no-deps --require-hashes -r requirements/runtime.txt")
     expression = about.get("License-Expression")
     if expression:
         return str(expression)
