@@ -1,0 +1,58 @@
+"""Random networks of Keras 2 with TensorFlow's functions between layers."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+from fpgacnn.train import open_keras
+from tests.random_reading.functional import Functions, saved
+from tests.random_reading.law import Saved
+
+
+def make(seed: int, folder: Path) -> Saved:
+    """The network of a seed."""
+    keras = open_keras().keras
+    keras.backend.clear_session()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Keras warns that HDF5 is old
+        return saved(seed, folder, keras, _functions(), steps=2 + seed % 5)
+
+
+def _functions() -> Functions:
+    import tensorflow as tf
+
+    return {
+        "constant": tf.constant,
+        "add": tf.add,
+        "subtract": tf.subtract,
+        "multiply": tf.multiply,
+        "divide": tf.divide,
+        "maximum": tf.maximum,
+        "minimum": tf.minimum,
+        "clip": tf.clip_by_value,
+        "abs": tf.abs,
+        "negative": tf.negative,
+        "square": tf.square,
+        "relu": tf.nn.relu,
+        "relu6": tf.nn.relu6,
+        "leaky_relu": lambda x: tf.nn.leaky_relu(x, alpha=0.25),
+        "sigmoid": tf.sigmoid,
+        "tanh": tf.tanh,
+        "softmax": tf.nn.softmax,
+        "silu": tf.nn.silu,
+        "elu": tf.nn.elu,
+        "transpose": tf.transpose,
+        "reshape": tf.reshape,
+        "expand_dims": tf.expand_dims,
+        "squeeze": tf.squeeze,
+        "mean": tf.reduce_mean,
+        "max": tf.reduce_max,
+        "min": tf.reduce_min,
+        "sum": tf.reduce_sum,
+        "stack": tf.stack,
+        "concat": tf.concat,
+        "split": tf.split,
+        "unstack": tf.unstack,
+        "pad": tf.pad,
+    }

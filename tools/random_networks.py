@@ -1,0 +1,55 @@
+# ruff: noqa: T201  # a script, not a package
+"""Random networks that a framework saves and answers, read and compared.
+
+    python tools/random_networks.py --framework keras2|keras3 --count 10000 --seed 0
+    python tools/random_networks.py --framework keras3 --again 4711
+
+Prints each network that is read wrong with its seed and how it was made, then how many were read, refused (by reason),
+different and crashed. The exit status is 1 where one was wrong or too few were read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tests.random_reading.law import FRAMEWORKS, READ_SHARE, Outcome, Tally, verdicts  # after the path
+
+REPORT_EVERY = 500
+
+
+def main() -> int:
+    """Run the law for a range of seeds."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--framework", required=True, choices=FRAMEWORKS)
+    parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0, help="the first seed; the next networks have the next ones")
+    parser.add_argument("--again", type=int, help="one seed, with how its network was made")
+    options = parser.parse_args()
+    if options.again is not None:
+        verdict = next(verdicts(options.framework, [options.again]))
+        print(f"{verdict.text}\n{verdict.outcome}: {verdict.why}")
+        return int(verdict.is_wrong)
+    tally, start = Tally.empty(), time.monotonic()
+    seeds = range(options.seed, options.seed + options.count)
+    for number, verdict in enumerate(verdicts(options.framework, seeds), start=1):
+        tally.add(verdict)
+        if verdict.is_wrong:
+            print(f"seed {verdict.seed} {verdict.outcome}: {verdict.why}\n{verdict.text}\n", flush=True)
+        if number % REPORT_EVERY == 0:
+            print(f"  {number} networks, {time.monotonic() - start:.0f} s", flush=True)
+    counts = ", ".join(f"{tally.outcomes[one]} {one}" for one in Outcome)
+    print(f"{options.framework}: {options.count} networks from seed {options.seed}: {counts}; {time.monotonic() - start:.0f} s")
+    for why, count in tally.refusals.most_common():
+        print(f"  {count:6d} {why}")
+    if tally.share < READ_SHARE:
+        print(f"only {tally.share:.0%} were read, at least {READ_SHARE:.0%} are expected")
+    return int(bool(tally.wrong) or tally.share < READ_SHARE)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
