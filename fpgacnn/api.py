@@ -50,10 +50,12 @@ def convert(
     csim_events: int | Literal["auto"] | None = "auto",
     weights: str | Path | None = None,
     keras: bool = False,
+    unlisted_part: bool = False,
 ) -> RunRecord:
     """Convert a model file to a proven HLS project; `input` is an .npz or .npy of real inputs.
 
     `csim_events`: "auto" sends 1,000 events through C simulation, fewer of large networks; None all; 0 none.
+    `unlisted_part`: a part that is not in the table is taken as it is, without an estimate.
 
     Raises fpgacnn.errors.FpgacnnError; then nothing new is on disk.
     """
@@ -80,6 +82,7 @@ def convert(
         csim_events=CSIM_EVENTS if csim_events == "auto" else csim_events,
         scaled=csim_events == "auto",
         keras=keras,
+        unlisted_part=unlisted_part,
     )
     return run(request)
 

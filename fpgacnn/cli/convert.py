@@ -24,6 +24,7 @@ def convert(
     weights: options.Weights = None,
     config: Config = None,  # noqa: ARG001  # its callback sets the flags
     part: options.Part = options.DEFAULT.part,
+    unlisted_part: options.UnlistedPart = False,  # noqa: FBT002  # typer's way
     clock: options.Clock = options.DEFAULT.clock_ns,
     io: options.Io = IoType.PARALLEL,
     strategy: options.StrategyOption = Strategy.LATENCY,
@@ -71,6 +72,7 @@ def convert(
         scaled=csim_events is None,
         seconds=timeout,
         keras=reference == "keras",
+        unlisted_part=unlisted_part,
     )
     record = run(request, progress(quiet=quiet or json))
     if json:

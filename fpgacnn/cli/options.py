@@ -24,6 +24,9 @@ InputType: TypeAlias = Annotated[
     str | None, typer.Option("--input-type", help="Fixed-point type of the inputs, e.g. 'ufixed<8,0>'.", metavar="TYPE", rich_help_panel=TARGET)
 ]
 Part: TypeAlias = Annotated[str, typer.Option("--part", help="FPGA part, or a board such as zcu102.", rich_help_panel=TARGET)]
+UnlistedPart: TypeAlias = Annotated[
+    bool, typer.Option("--unlisted-part", help="Go on, without an estimate, where the part is not known.", rich_help_panel=TARGET)
+]
 Clock: TypeAlias = Annotated[float, typer.Option("--clock", help="Clock period in ns.", metavar="NS", rich_help_panel=TARGET)]
 Io: TypeAlias = Annotated[IoType, typer.Option("--io", help="All values of an event at once, or pixel by pixel.", rich_help_panel=TARGET)]
 StrategyOption: TypeAlias = Annotated[Strategy, typer.Option("--strategy", help="Unrolled, or sharing multipliers.", rich_help_panel=TARGET)]

@@ -6,11 +6,18 @@ from fpgacnn.errors.base import FpgacnnError
 
 
 class UnknownPartError(FpgacnnError):
-    """The part is not in fpgacnn's table, so nobody can say what it holds; `convert` does not need the table."""
+    """The part is not in fpgacnn's table, so nobody can say what it holds, or it is made for tools that fpgacnn does not write projects for.
+
+    `convert --unlisted-part` takes a part of AMD (Xilinx) that the table does not have: there is no estimate then, and the name is
+    checked by the vendor's tool alone. A device without package and speed grade, as xcku115, is completed, and a note says so.
+    """
 
     code = "FC120"
-    message = "the part '{part}' is unknown; near names: {near}"
-    cure = "give a full part name such as xcku115-flvb2104-2-i, or a board such as zcu102; fpgacnn/targets/devices.toml lists them"
+    message = "the part '{part}' {why}"
+    cure = (
+        "give a full part name such as xcku115-flvb2104-2-i, or a board such as zcu102; fpgacnn/targets/devices.toml lists them; "
+        "convert --unlisted-part goes on without an estimate where an AMD part is missing there"
+    )
 
 
 class UnreadableProjectError(FpgacnnError):

@@ -14,7 +14,7 @@ from fpgacnn.errors import TargetExistsError, UsageError, WriteError, naming, pr
 from fpgacnn.estimation import Estimate, estimate
 from fpgacnn.explore.fit import Limits, Search, Trial, search
 from fpgacnn.explore.knobs import Knob, Turn, knobs
-from fpgacnn.flow.costs import Wishes, is_foreign, retargeted
+from fpgacnn.flow.costs import Wishes, is_foreign, located_wishes, retargeted
 from fpgacnn.flow.inputs import read_events
 from fpgacnn.flow.planning import planned
 from fpgacnn.flow.record import SCHEMA, plain
@@ -92,13 +92,16 @@ def _design(source: Path, request: Request, wishes: Wishes) -> tuple[Design, tup
     if source.is_dir():
         if is_foreign(source):
             raise UsageError(what=f"{source} was not made by fpgacnn: its layers cannot be planned again")
-        return retargeted(store.load(source)[0], wishes), ()
+        design, _ = store.load(source)
+        wishes, notes = located_wishes(wishes)
+        return retargeted(design, wishes), notes
+    wishes, notes = located_wishes(wishes)
     with naming(source):
         network = frontends.load(source, request.weights)
         given = read_events(request.events, network) if request.events else None
         found = planned(network, replace(request, target=wishes.applied(request.target)), given)
     assumed = tuple(f"input {choice.name}: {choice.format} ({choice.reason})" for choice in found.choices)
-    return found.design, (*assumed, *found.trained.notes, *found.design.model.notes)
+    return found.design, (*notes, *assumed, *found.trained.notes, *found.design.model.notes)
 
 
 def _record(source: Path, found: Search, turnable: Sequence[Knob], limits: Limits, notes: tuple[str, ...]) -> FitRecord:

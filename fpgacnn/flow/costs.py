@@ -16,7 +16,7 @@ from fpgacnn.hls.lower import lower
 from fpgacnn.hls.structure import cost_model
 from fpgacnn.project import RECORD
 from fpgacnn.structure import CostModel
-from fpgacnn.targets import full_part
+from fpgacnn.targets import completed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class Wishes:
     def applied(self, target: Target) -> Target:
         """A target with the wishes fulfilled."""
         return Target(
-            part=full_part(self.part) if self.part else target.part,
+            part=self.part or target.part,
             clock_ns=target.clock_ns if self.clock_ns is None else self.clock_ns,
             io=self.io or target.io,
             strategy=self.strategy or target.strategy,
@@ -66,8 +66,9 @@ def of_foreign_project(folder: Path, wishes: Wishes) -> EstimateRecord:
     """
     if wishes.changes_code:
         raise UsageError(what=f"{folder} was not made by fpgacnn: only --part and --clock can be changed in an estimate of it")
-    model = read_project(folder, full_part(wishes.part) if wishes.part else None, wishes.clock_ns)
-    return record(str(folder), model, estimate(model), ())
+    wishes, notes = located_wishes(wishes)
+    model = read_project(folder, wishes.part, wishes.clock_ns)
+    return record(str(folder), model, estimate(model), notes)
 
 
 def of_whole_design(source: Path, design: Design, notes: tuple[str, ...]) -> EstimateRecord:
@@ -77,6 +78,17 @@ def of_whole_design(source: Path, design: Design, notes: tuple[str, ...]) -> Est
     """
     model = cost_model(design)
     return record(str(source), model, estimate(model), (*notes, *lower(design).notes))
+
+
+def located_wishes(wishes: Wishes) -> tuple[Wishes, tuple[str, ...]]:
+    """Wishes with the whole name of their part, and notes about that name.
+
+    Raises UnknownPartError.
+    """
+    if not wishes.part:
+        return wishes, ()
+    part, notes = completed(wishes.part)
+    return replace(wishes, part=part), notes
 
 
 def retargeted(design: Design, wishes: Wishes) -> Design:

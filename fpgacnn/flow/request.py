@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fpgacnn.design import Target
 from fpgacnn.errors import UsageError
 from fpgacnn.quantization import SoftmaxChoice
 from fpgacnn.quantization.widths import Widths, parse_widths
+from fpgacnn.targets import completed
 
 CSIM_EVENTS = 1000
 SQNR_DB = 40.0
@@ -23,7 +24,7 @@ class Request:
     events alone, widths are as few as keep the outputs `sqnr_db` above their quantization noise. `float_model` is a float
     twin whose quality is compared.
     `csim_events` bounds how many events go through C simulation (None: all); 0 leaves C simulation out. `scaled`: a large
-    network gets fewer than these bounds, as many as take minutes.
+    network gets fewer than these bounds, as many as take minutes. `unlisted_part`: the target's part need not be a known one.
     """
 
     model: Path
@@ -42,6 +43,7 @@ class Request:
     scaled: bool = True
     seconds: float = 900.0
     keras: bool = False
+    unlisted_part: bool = False
 
     def __post_init__(self) -> None:
         if self.csim_events is not None and self.csim_events < 0:
@@ -73,3 +75,12 @@ def asked(
         calibration=Path(calibrate) if calibrate else None,
         sqnr_db=sqnr_db,
     )
+
+
+def located(target: Target, *, unlisted: bool = False) -> tuple[Target, tuple[str, ...]]:
+    """A target with the whole name of its part, and notes about that name.
+
+    Raises UnknownPartError.
+    """
+    part, notes = completed(target.part, unlisted=unlisted)
+    return replace(target, part=part), notes

@@ -15,7 +15,7 @@ from fpgacnn.flow.planning import planned, project_choices
 from fpgacnn.flow.projects import open_project
 from fpgacnn.flow.proof import Run, refuse_without_reference
 from fpgacnn.flow.record import EstimateRecord, RunRecord
-from fpgacnn.flow.request import Request
+from fpgacnn.flow.request import Request, located
 from fpgacnn.flow.stimulus import PROOF_WORK, affordable, own_events
 from fpgacnn.flow.watch import Progress, Stopwatch, silent
 from fpgacnn.flow.weights import unsimulated
@@ -32,6 +32,8 @@ def convert(request: Request, progress: Progress = silent) -> RunRecord:
     Raises FpgacnnError; then nothing new is on disk.
     """
     watch = Stopwatch(progress=progress)
+    target, notes = located(request.target, unlisted=request.unlisted_part)
+    request = replace(request, target=target)
     if request.csim_events != 0:
         find_compiler()
     if request.output is not None:
@@ -54,6 +56,7 @@ def convert(request: Request, progress: Progress = silent) -> RunRecord:
     folder = request.output or Path("hls_projects") / f"{stem}-{files_digest(files)[:8]}"
     with staged(folder) as stage:
         record = costed(run.prove(project, emulated, files, folder), design)
+        record = replace(record, notes=(*notes, *record.notes))
         with watch.stage("write", f"writing {folder}"):
             write_files(stage, {**files, RECORD: record.to_json().encode()})
     return record
@@ -107,10 +110,12 @@ def estimate(source: Path, request: Request, wishes: costs.Wishes) -> EstimateRe
         if costs.is_foreign(source):
             return costs.of_foreign_project(source, wishes)
         design, _ = store.load(source)
-        return costs.of_whole_design(source, costs.retargeted(design, wishes), ())
+        wishes, notes = costs.located_wishes(wishes)
+        return costs.of_whole_design(source, costs.retargeted(design, wishes), notes)
+    wishes, notes = costs.located_wishes(wishes)
     with naming(source):
         network = frontends.load(source, request.weights)
         given = read_events(request.events, network) if request.events else None
         found = planned(network, replace(request, target=wishes.applied(request.target)), given)
     assumed = tuple(f"input {choice.name}: {choice.format} ({choice.reason})" for choice in found.choices)
-    return costs.of_whole_design(source, found.design, (*assumed, *found.trained.notes, *found.design.model.notes))
+    return costs.of_whole_design(source, found.design, (*notes, *assumed, *found.trained.notes, *found.design.model.notes))

@@ -24,7 +24,7 @@ from fpgacnn.flow.inputs import Events as InputEvents
 from fpgacnn.flow.inputs import choose_formats
 from fpgacnn.flow.material import Material, chosen_augmentation, read_material
 from fpgacnn.flow.record import ModelRecord, RunRecord, plain
-from fpgacnn.flow.request import Request
+from fpgacnn.flow.request import Request, located
 from fpgacnn.flow.stages import convert
 from fpgacnn.flow.tasks import Task
 from fpgacnn.flow.watch import Progress, Stopwatch, silent
@@ -153,6 +153,7 @@ def quantize(request: QuantizeRequest, progress: Progress = silent, watch: Watch
     Raises FpgacnnError; then no model is written. A checkpoint beside the output lets the same command go on.
     """
     stopwatch = Stopwatch(progress=progress)
+    located(request.target)  # an unknown part ends a run before its training, not behind it
     with naming(request.model):
         with stopwatch.stage("load", f"reading {request.model.name} and {request.data}"):
             start = _start(request)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from fpgacnn.targets.device import Device, find, find_device, full_part
+from fpgacnn.targets.device import Device, completed, find, find_device, full_part
 
-__all__ = ["Device", "find", "find_device", "full_part"]
+__all__ = ["Device", "completed", "find", "find_device", "full_part"]

@@ -13,13 +13,19 @@ from importlib.resources import files
 from fpgacnn.errors import UnknownPartError
 
 NEAR_SHOWN = 4
+MOST_SHOWN = 8
+FEWEST_LETTERS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
-    """What a part holds in all, how many dies (SLRs) that is spread over, and the data sheet that says so."""
+    """What a part holds in all, how many dies (SLRs) that is spread over, and the data sheet that says so.
+
+    `full` is the device with a package and a speed grade that can be ordered.
+    """
 
     name: str
+    full: str
     series: str
     family: str
     lut: int
@@ -44,7 +50,7 @@ class Device:
 
 def find(part: str) -> Device | None:
     """The device of a part, a device's own name or a board's name; None where the table has none."""
-    name = full_part(part).casefold()
+    name = _on_board(part).casefold()
     if name in devices():
         return devices()[name]
     matches = [known for known in devices() if name.startswith(known) and _ends_device(name[len(known) :])]
@@ -58,12 +64,63 @@ def find_device(part: str) -> Device:
     """
     device = find(part)
     if device is None:
-        raise UnknownPartError(part=part, near=", ".join(_near(part)))
+        raise UnknownPartError(part=part, why=f"is unknown; near names: {', '.join(_near(part))}")
     return device
 
 
+def completed(part: str, *, unlisted: bool = False) -> tuple[str, tuple[str, ...]]:
+    """The whole name of a part or of a board's part, and notes: what was added to it, or that nobody knows the part.
+
+    `unlisted`: a part that the table does not have is taken as it is.
+
+    Raises UnknownPartError: a part that is not in the table, that has no readable package or speed grade, or of another maker.
+    """
+    name = full_part(part)
+    device = find(name) if unlisted else find_device(part)
+    if device is None:
+        return name, ()
+    spare = ("--unlisted-part is not needed: the part is known",) if unlisted else ()
+    rest = name[len(device.name) :].casefold()
+    if not rest:
+        return device.full, (*spare, f"the device {name} has neither package nor speed grade: {device.full} is taken")
+    if _PACKAGE.fullmatch(rest):
+        whole = name + _SPEED.findall(device.full)[0]
+        return whole, (*spare, f"the part {name} has no speed grade: {whole} is taken")
+    if _WHOLE.fullmatch(rest):
+        return name, spare
+    if not unlisted:
+        raise UnknownPartError(part=part, why=f"has a package or speed grade that cannot be read; near names: {device.full}")
+    return name, ()
+
+
+_PACKAGE = re.compile(r"[il]?(_civ)?-?[a-z]{2,4}\d{2,4}")
+_WHOLE = re.compile(_PACKAGE.pattern + r"-?[1-3][a-z]{0,3}(-[a-z0-9]+)*")
+_SPEED = re.compile(r"-[1-3][^-]*(?:-[a-z].*)?$")
+
+
+def _maker(name: str) -> str | None:
+    """Who makes a part or a board, if it is none of AMD's."""
+    makers = _table()["makers"]
+    assert isinstance(makers, list)
+    for maker in makers:
+        if re.fullmatch(maker["part"], name.casefold()) or (maker["board"] and re.fullmatch(maker["board"], _board_key(name))):
+            return str(maker["name"])
+    return None
+
+
 def full_part(name: str) -> str:
-    """A board's part; any other name as it is."""
+    """A board's part; any other name as it is.
+
+    Raises UnknownPartError where it is a part or a board of another maker.
+    """
+    maker = _maker(name)
+    if maker is not None:
+        why = f"is made by {maker}; projects are written for parts of AMD (Xilinx), which Vitis HLS and Vivado HLS build (--backend vitis|vivado)"
+        raise UnknownPartError(part=name, why=why)
+    return _on_board(name)
+
+
+def _on_board(name: str) -> str:
     return boards().get(_board_key(name), name)
 
 
@@ -72,14 +129,19 @@ def _ends_device(rest: str) -> bool:
 
     The 7 series writes the package without a dash (xc7z020clg400-1), low-voltage and industrial parts a letter first.
     """
-    return re.fullmatch(r"[il]?(-.*|[a-z]{2,4}\d{2,4}.*)?", rest) is not None
+    return re.fullmatch(r"[il]?(_civ)?(-.*|[a-z]{2,4}\d{2,4}.*)?", rest) is not None
 
 
 def _near(part: str) -> list[str]:
     """Known names that look like the unknown one."""
     name = part.casefold().partition("-")[0]
-    known = [*devices(), *(_board_key(board) for board in boards())]
-    return difflib.get_close_matches(name, known, NEAR_SHOWN, 0.5) or ["xcku115", "xcvu9p", "xc7z020", "zcu102"]
+    written = {_board_key(board): board for board in _written_boards()}
+    begin = [board for key, board in written.items() if key.startswith(_board_key(part))]
+    begin += [device for device in devices() if device.startswith(name)] if len(name) >= FEWEST_LETTERS else []
+    close = difflib.get_close_matches(name, devices(), NEAR_SHOWN, 0.5)
+    close += [written[key] for key in difflib.get_close_matches(_board_key(part), written, NEAR_SHOWN, 0.6)]
+    close.sort(key=lambda one: -difflib.SequenceMatcher(None, name, _board_key(one)).ratio())
+    return begin[:MOST_SHOWN] or close[:NEAR_SHOWN] or ["xcku115", "xcvu9p", "xc7z020", "zcu102"]
 
 
 def _board_key(name: str) -> str:
@@ -102,6 +164,11 @@ def devices() -> Mapping[str, Device]:
 @cache
 def boards() -> Mapping[str, str]:
     """The part on each board, by the board's name without spaces and dashes."""
+    return {_board_key(name): part for name, part in _written_boards().items()}
+
+
+def _written_boards() -> Mapping[str, str]:
+    """The part on each board, by the board's name as its maker writes it."""
     found = _table()["boards"]
     assert isinstance(found, dict)
-    return {_board_key(name): part for name, part in found.items()}
+    return found

@@ -622,7 +622,7 @@ def words(*arguments: str) -> Callable[[Path], list[str]]:
 
 for word, name in NAMES.items():
     if "\x00" not in name:
-        case(f"words: a part: {word}", words("--part", name), "FC040", "FC002")
+        case(f"words: a part: {word}", words("--part", name), "FC040", "FC002", "FC120")
 for text in ("fixed", "ufixed<0,0>", "fixed<999,1>", "fixed<8,3", "fixed<8,3>; rm", "fixed<8,3,EVIL>", "x" * 5000, "\x1b[31m"):
     case(f"words: an input type: {text[:20]!r}", words("--input-type", text), "FC032")
 for text in ("0", "-3", "99", "x", "8,", "8,9,1", "1e9"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fpgacnn.errors import UnknownPartError
-from fpgacnn.targets import find, find_device, full_part
+from fpgacnn.targets import completed, find, find_device, full_part
 from fpgacnn.targets.device import boards, devices
 
 
@@ -53,6 +53,119 @@ def test_an_unknown_part_is_told_with_near_names() -> None:
     with pytest.raises(UnknownPartError, match="near names: xcku115") as raised:
         find_device("a potato")
     assert "zcu102" in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("board", "device"),
+    [
+        ("ultra96v2", "xczu3eg"),
+        ("zybo-z7-20", "xc7z020"),
+        ("pynq-zu", "xczu5eg"),
+        ("arty-a7-100", "xc7a100t"),
+        ("kria-k26", "xck26"),
+        ("zcu104", "xczu7ev"),
+        ("zcu111", "xczu28dr"),
+        ("vck190", "xcvc1902"),
+        ("pynq-z1", "xc7z020"),
+        ("kv260", "xck26"),
+        ("alveo-u50", "xcu50"),
+        ("alveo-u55c", "xcu55c"),
+        ("alveo-u200", "xcu200"),
+        ("alveo-u280", "xcu280"),
+    ],
+)
+def test_common_boards_are_known(board: str, device: str) -> None:
+    part, notes = completed(board)
+    assert (find_device(part).name, notes) == (device, ())
+
+
+def test_a_board_of_several_sizes_is_told_with_all_of_them() -> None:
+    with pytest.raises(UnknownPartError, match=r"near names: zybo-z7-10, zybo-z7-20$"):
+        completed("zybo-z7")
+    with pytest.raises(UnknownPartError, match=r"near names: pynq-z1, pynq-z2, pynq-zu$"):
+        completed("PYNQ")
+
+
+def test_every_device_has_a_whole_name_that_needs_no_note() -> None:
+    for device in devices().values():
+        assert completed(device.full) == (device.full, ())
+        whole, notes = completed(device.name)
+        assert whole == device.full
+        assert notes == (f"the device {device.name} has neither package nor speed grade: {device.full} is taken",)
+
+
+def test_every_board_has_a_whole_name() -> None:
+    assert [board for board, part in boards().items() if completed(board) != (part, ())] == []
+
+
+@pytest.mark.parametrize(
+    ("part", "whole"),
+    [
+        ("xczu9eg-ffvc900", "xczu9eg-ffvc900-2-e"),
+        ("xc7z020clg484", "xc7z020clg484-1"),
+        ("xck26-sfvc784", "xck26-sfvc784-2LV-c"),
+        ("xcvc1902-vsva2197", "xcvc1902-vsva2197-2MP-e-S"),
+    ],
+)
+def test_a_part_without_speed_grade_gets_one(part: str, whole: str) -> None:
+    assert completed(part) == (whole, (f"the part {part} has no speed grade: {whole} is taken",))
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "XC7Z020CLG400-1",
+        "xc7z020iclg400-1L",
+        "xc7s50csga324-1IL",
+        "xc7v2000tflg1925-2G",
+        "xcku115_CIV-flva1517-1-c",
+        "xcvu065-ffvc1517-1HV-e",
+        "xcu250-figd2104-2L-e",
+        "xczu29dr-fsvf1760-2LVI-i",
+        "xcvc1902-vsva2197-2MP-e-S",
+        "xck26-sfvc784-2LV-c",
+    ],
+)
+def test_a_whole_name_is_taken_as_it_is(part: str) -> None:
+    assert completed(part) == (part, ())
+    assert completed(part, unlisted=True) == (part, ("--unlisted-part is not needed: the part is known",))
+
+
+@pytest.mark.parametrize("part", ["xcku115-potato", "xcku115-", "xczu9eg-ffvc900-9-e", "xc7z020i", "xczu9eg-ffvc900-2-", "xcku115--2-e"])
+def test_a_package_that_is_none_is_refused(part: str) -> None:
+    with pytest.raises(UnknownPartError, match="has a package or speed grade that cannot be read; near names: xc"):
+        completed(part)
+    assert completed(part, unlisted=True) == (part, ())
+
+
+def test_an_unknown_part_is_taken_as_it_is_where_that_is_asked_for() -> None:
+    assert completed("xcfuture-1", unlisted=True) == ("xcfuture-1", ())
+
+
+OTHERS = {
+    "Intel (Altera)": "10AX115N2F45E1SG 10CX220YF780E5G 10M50DAF484C7G 1SX280LN2F43E1VG 5CSEBA6U23I7 5CGXFC5C6F27C7 5AGXFB3H4F35C4 EP4CE115F29C7 "
+    "AGFB014R24B2E2V A5ED065BB32AE6SR0 stratix10 cyclonev de10-nano DE1-SoC",
+    "Lattice": "LFE5U-85F-6BG381C LFE5UM5G-45F LCMXO3LF-6900C LIFCL-40-9BG400C LFCPNX-100 iCE40HX8K-CT256 iCE40UP5K-SG48 ice40 ecp5 up5k ULX3S icebreaker",
+    "Microchip (Microsemi)": "MPF300T-FCG1152E MPFS250T-FCVG484 M2S150-FC1152 M2GL090 A2F200M3F A3P1000 PolarFire",
+    "Gowin": "GW1NR-LV9QN88PC6/I5 GW2A-LV18PG256C8/I7 GW5AST-LV138PG484A tang-nano-9k",
+    "Efinix": "T20F256 T120F324C4 Ti60F225C3 Ti180M484 trion",
+    "Achronix": "AC7t1500ES0",
+    "Cologne Chip": "CCGM1A1",
+}
+
+
+@pytest.mark.parametrize(("maker", "part"), [(maker, part) for maker, parts in OTHERS.items() for part in parts.split()])
+def test_parts_of_other_makers_are_told_apart(maker: str, part: str) -> None:
+    for unlisted in (False, True):
+        with pytest.raises(UnknownPartError) as raised:
+            completed(part, unlisted=unlisted)
+        assert f"the part '{part}' is made by {maker}; " in str(raised.value)
+        assert "Vitis HLS and Vivado HLS" in str(raised.value)
+
+
+def test_no_part_or_board_of_amd_is_taken_for_one_of_another_maker() -> None:
+    for name in [*devices(), *boards(), *(device.full for device in devices().values()), "xa7z020clg400-1I", "xqku115-rlf1924-2-e", "te0820", "eclypse-z7"]:
+        full_part(name)
 
 
 def test_tables_hold_plausible_numbers_and_their_source() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 import fpgacnn
 from fpgacnn.design import BackendName, Design, IoType, Strategy, Target
-from fpgacnn.errors import UnsupportedOptionError
+from fpgacnn.errors import UnknownPartError, UnsupportedOptionError
 from fpgacnn.estimation.project import read_project
 from fpgacnn.hls import backend
 from fpgacnn.hls.structure import cost_model
@@ -86,12 +86,53 @@ def test_a_conversion_keeps_its_estimate_and_says_it_in_one_line(tmp_path: Path)
     assert json.loads(again.stdout)["estimate"]["totals"] == record["estimate"]["totals"]
 
 
-def test_a_conversion_for_an_unknown_part_goes_on_without_an_estimate(tmp_path: Path) -> None:
+def test_a_conversion_for_an_unknown_part_goes_on_only_where_that_is_asked_for_and_without_an_estimate(tmp_path: Path) -> None:
     tiny_model(tmp_path / "model.h5")
-    done = run(tmp_path, "convert", "model.h5", "--no-csim", "-o", "p", "--part", "xcfuture-1")
+    line = failed(run(tmp_path, "convert", "model.h5", "--no-csim", "-o", "p", "--part", "xcfuture-1"), 2, "FC120")
+    assert "the part 'xcfuture-1' is unknown; near names: xc" in line
+    assert not (tmp_path / "p").exists()
+    done = run(tmp_path, "convert", "model.h5", "--no-csim", "-o", "p", "--part", "xcfuture-1", "--unlisted-part")
     assert done.returncode == 0
     assert "no estimate: the part 'xcfuture-1' is unknown" in done.stdout
     assert json.loads((tmp_path / "p" / "fpgacnn.json").read_text())["estimate"] is None
+
+
+@pytest.mark.parametrize("command", ["convert", "estimate", "fit"])
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ("xczu9ev", "is unknown; near names: xczu9eg"),
+        ("zybo-z7", "is unknown; near names: zybo-z7-10, zybo-z7-20"),
+        ("10AX115N2F45E1SG", "is made by Intel (Altera)"),
+        ("xcku115-potato", "has a package or speed grade that cannot be read; near names: xcku115-flvb2104-2-e"),
+    ],
+)
+def test_every_command_refuses_a_part_that_it_does_not_know(tmp_path: Path, command: str, part: str, words: str) -> None:
+    tiny_model(tmp_path / "model.h5")
+    assert f"the part '{part}' {words}" in failed(run(tmp_path, command, "model.h5", "--part", part), 2, "FC120")
+    assert left(tmp_path) == {"model.h5"}
+
+
+def test_python_refuses_an_unknown_part_too(tmp_path: Path) -> None:
+    tiny_model(tmp_path / "model.h5")
+    for call in (fpgacnn.convert, fpgacnn.estimate, fpgacnn.fit):
+        with pytest.raises(UnknownPartError, match="the part 'xczu9ev' is unknown"):
+            call(tmp_path / "model.h5", part="xczu9ev")
+        with pytest.raises(UnknownPartError, match="is made by Gowin"):
+            call(tmp_path / "model.h5", part="GW2A-LV18PG256C8/I7")
+
+
+def test_a_device_without_package_is_completed_and_said_so(tmp_path: Path) -> None:
+    tiny_model(tmp_path / "model.h5")
+    note = "the device xcku115 has neither package nor speed grade: xcku115-flvb2104-2-e is taken"
+    record = json.loads(run(tmp_path, "convert", "model.h5", "--no-csim", "-o", "p", "--part", "xcku115", "--json").stdout)
+    assert (record["target"]["part"], record["notes"][0]) == ("xcku115-flvb2104-2-e", note)
+    assert "xcku115-flvb2104-2-e" in (tmp_path / "p" / "project.tcl").read_text()
+    for source in ("model.h5", "p"):
+        estimated = json.loads(run(tmp_path, "estimate", source, "--part", "xcku115", "--json").stdout)
+        assert (estimated["estimate"]["part"], estimated["notes"][0]) == ("xcku115-flvb2104-2-e", note)
+        fitted = json.loads(run(tmp_path, "fit", source, "--part", "xcku115", "--json").stdout)
+        assert (fitted["target"]["part"], fitted["notes"][0]) == ("xcku115-flvb2104-2-e", note)
 
 
 def test_a_project_of_ours_can_be_asked_about_another_target(tmp_path: Path) -> None:
