@@ -120,7 +120,7 @@ class _Builder:
 
     def port(self, node: str) -> Format | None:
         """The format of an input of the network."""
-        return next((self.input_formats[name] for name in self.source.inputs if self.node_of[name] == node), None)
+        return next((self.input_formats[name] for name in self.source.inputs if self.node_of.get(name) == node), None)
 
     def place(self, layer: SourceLayer, chain: Sequence[hw.Layer], inputs: Sequence[str], *, ends: bool) -> str:
         """Append nodes for a layer of the file; `ends`: the last one holds what the layer answers."""

@@ -21,10 +21,20 @@ MAX_NESTING = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Inner:
+    """A model inside a model: its class, its name, and its place among the layers of the model around it."""
+
+    kind: str
+    name: str
+    place: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Use:
     """One use of a layer: `name` is unique, `weights` names the group its arrays lie in, `shape` is set for inputs.
 
-    `scope` are the models inside the model that the layer lies in, outermost first, each by its class and name.
+    `place` is the layer's number in the file's list of its model, which uses in an order that can be computed do not
+    keep. `scope` are the models inside the model that the layer lies in, outermost first.
     """
 
     name: str
@@ -32,8 +42,9 @@ class Use:
     settings: Settings
     weights: tuple[str, ...]
     inputs: tuple[str, ...]
+    place: int
     shape: Shape | None = None
-    scope: tuple[tuple[str, str], ...] = ()
+    scope: tuple[Inner, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +103,7 @@ def _spliced(graph: Graph, models: Mapping[str, Graph], file: Path) -> Graph:
         names |= {one.name: f"{use.name}/{one.name}" for one in inner.uses if one.name not in names}
         if inner.outputs[0] not in names:
             raise GraphError(file=file, why=f"the output '{inner.outputs[0]}' of the model '{use.name}' inside is no layer of it")
-        scope = (use.kind, use.weights[-1])
+        scope = Inner(kind=use.kind, name=use.weights[-1], place=use.place)
         uses += [
             replace(one, name=names[one.name], inputs=tuple(names[name] for name in one.inputs), scope=(scope, *one.scope))
             for one in inner.uses
@@ -178,19 +189,17 @@ def _first_shape(kind: str, settings: Settings) -> Shape | None:
 def _sequential(config: Json, file: Path, *, nested: bool) -> Graph:
     values = config if isinstance(config, dict) else {"layers": config, "name": "sequential"}
     uses: list[Use] = []
-    for entry in _entries(values.get("layers"), file):
+    for place, entry in enumerate(_entries(values.get("layers"), file)):
         kind, settings, weights = _unwrapped(entry, file)
-        is_input = kind == "InputLayer"
-        if uses and is_input:
-            raise GraphError(file=file, why=f"input layer '{settings.layer}' is not the first layer")
+        is_input = kind == "InputLayer" and not uses
         if not uses:
             shape = _input_shape(settings, values.get("build_input_shape")) or _first_shape(kind, settings)
             if shape is None and not nested:
                 raise GraphError(file=file, why="the Sequential model states no input shape")
             first = settings.layer if is_input else f"{settings.layer}_input"
-            uses.append(Use(name=first, kind="InputLayer", settings=settings, weights=(), inputs=(), shape=shape))
+            uses.append(Use(name=first, kind="InputLayer", settings=settings, weights=(), inputs=(), place=place, shape=shape))
         if not is_input:
-            uses.append(Use(name=settings.layer, kind=kind, settings=settings, weights=weights, inputs=(uses[-1].name,)))
+            uses.append(Use(name=settings.layer, kind=_called(kind), settings=settings, weights=weights, inputs=(uses[-1].name,), place=place))
     name = values.get("name")
     ordered = _ordered(uses, file)
     return Graph(name=name if isinstance(name, str) else "model", uses=ordered, inputs=(uses[0].name,), outputs=(uses[-1].name,))
@@ -198,24 +207,24 @@ def _sequential(config: Json, file: Path, *, nested: bool) -> Graph:
 
 def _functional(config: Mapping[str, Json], file: Path) -> Graph:
     uses: list[Use] = []
-    for entry in _entries(config.get("layers"), file):
+    for place, entry in enumerate(_entries(config.get("layers"), file)):
         kind, settings, weights = _unwrapped(entry, file)
         outer = entry.get("name", weights[0])
         nodes = entry.get("inbound_nodes")
-        if kind == "InputLayer" or not nodes:
+        is_input = kind == "InputLayer"
+        if is_input or not nodes:
             shape = _input_shape(settings)
-            if kind != "InputLayer" or shape is None:
+            if not is_input or shape is None:
                 raise GraphError(file=file, why=f"layer '{settings.layer}' is connected to nothing")
-            uses.append(Use(name=node_name(outer, 0), kind=kind, settings=settings, weights=weights, inputs=(), shape=shape))
-            continue
-        for number, node in enumerate(nodes if isinstance(nodes, list) else []):
+            uses.append(Use(name=node_name(outer, 0), kind=kind, settings=settings, weights=weights, inputs=(), place=place, shape=shape))
+        for number, node in enumerate(nodes if isinstance(nodes, list) else [], int(is_input)):  # its making is the first use of an input
             called = call(kind, entry, node)
             if called is not None:
                 values = replace(settings, values=called.values)
-                uses.append(Use(name=node_name(outer, number), kind=called.kind, settings=values, weights=weights, inputs=called.inputs))
+                uses.append(Use(name=node_name(outer, number), kind=called.kind, settings=values, weights=weights, inputs=called.inputs, place=place))
                 continue
             inputs = tuple(node_inputs(node, settings))
-            uses.append(Use(name=node_name(outer, number), kind=kind, settings=settings, weights=weights, inputs=inputs))
+            uses.append(Use(name=node_name(outer, number), kind=_called(kind), settings=settings, weights=weights, inputs=inputs, place=place))
     name, inputs, outputs = config.get("name"), _ends(config.get("input_layers"), file), _ends(config.get("output_layers"), file)
     renamed = _first_calls(uses, outputs)
     if sorted(inputs) != sorted(use.name for use in uses if use.kind == "InputLayer"):
@@ -226,6 +235,11 @@ def _functional(config: Mapping[str, Json], file: Path) -> Graph:
         inputs=inputs,
         outputs=tuple(renamed.get(one, one) for one in outputs),
     )
+
+
+def _called(kind: str) -> str:
+    """The class of a layer that is called on tensors: an input gives what it is called on."""
+    return "Identity" if kind == "InputLayer" else kind
 
 
 def _first_calls(uses: Sequence[Use], outputs: Sequence[str]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from math import prod
 from pathlib import Path
@@ -37,7 +37,7 @@ class Group:
 
     name: str
     attrs: Mapping[str, str | list[str]]
-    objects: Mapping[str, Group | Dataset] = field(repr=False)
+    objects: Mapping[str, Group | Dataset] = field(repr=False, compare=False)
 
     def get(self, path: str) -> Group | Dataset | None:
         """What has that path below the group."""
@@ -45,6 +45,16 @@ class Group:
 
     def __contains__(self, path: str) -> bool:
         return self.get(path) is not None
+
+    @property
+    def names(self) -> list[str]:
+        """What lies right below the group."""
+        return [name.rpartition("/")[2] for name in self.objects if name != "/" and name.rpartition("/")[0] == self.name.rstrip("/")]
+
+    @property
+    def holds_arrays(self) -> bool:
+        """Whether an array lies anywhere below the group."""
+        return any(isinstance(one, Dataset) and name.startswith(f"{self.name.rstrip('/')}/") for name, one in self.objects.items())
 
 
 @contextmanager
@@ -103,6 +113,23 @@ def _root(path: Path, answer: bytearray) -> Group:
     if not isinstance(root, Group):
         raise BrokenFileError(file=path, why="it has no root")
     return root
+
+
+def with_slashes(root: Group, path: Path) -> Group:
+    """The root of a file of Keras on Windows, which joins the names of groups by backslashes, as any other system writes it."""
+    if not any("\\" in name for name in root.objects):
+        return root
+    objects: dict[str, Group | Dataset] = {}
+    for one in root.objects.values():
+        name = one.name.replace("\\", "/")
+        if objects.get(name, Group(name=name, attrs={}, objects=objects)) != Group(name=name, attrs={}, objects=objects):
+            raise BrokenFileError(file=path, why=f"it holds {name} twice, with slashes and with backslashes")
+        objects[name] = replace(one, name=name, objects=objects) if isinstance(one, Group) else replace(one, name=name)
+        while (name := name.rpartition("/")[0] or "/") not in objects:
+            objects[name] = Group(name=name, attrs={}, objects=objects)
+    found = objects["/"]
+    assert isinstance(found, Group)
+    return found
 
 
 def text_attribute(holder: Group, name: str) -> str | None:

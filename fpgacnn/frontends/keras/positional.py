@@ -7,12 +7,12 @@ arrays `vars/0`, `vars/1`, ... in the order in which the class makes them.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 
-from fpgacnn.errors import BrokenFileError
+from fpgacnn.errors import BrokenFileError, WeightsError
 from fpgacnn.frontends.keras.graph import Graph, Use, short_name
 from fpgacnn.frontends.keras.hdf5 import Dataset, Group, numbers
 from fpgacnn.frontends.keras.settings import Json
@@ -21,7 +21,10 @@ from fpgacnn.ir.source import FloatArray
 MAX_INPUTS = 16
 """Inputs of a merge of HGQ2."""
 
-_ROOTS = ("layers", "_layer_checkpoint_dependencies")
+_COUNTED_TWICE = "_layer_checkpoint_dependencies"
+"""What Keras 2.12 to 2.14 call the list of a model's layers."""
+
+_ROOTS = ("layers", _COUNTED_TWICE)
 _WEIGHTED = tuple(f"H{kind}{end}" for kind in ("Dense", "Conv1D", "Conv2D") for end in ("", "BatchNorm"))
 _OF_HGQ1 = frozenset({"HQuantize", "HActivation", "HAdd", "FixedPointQuantizer", *_WEIGHTED})
 _STATISTICS = ("gamma", "beta", "moving_mean", "moving_variance")
@@ -32,34 +35,74 @@ def is_positional(file: Group) -> bool:
     return any(root in file for root in _ROOTS)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Member:
+    """What a model counts: a layer, or with `use` None a model inside it. `base` is what files call its class."""
+
+    name: str
+    base: str
+    use: Use | None
+
+
 class PositionalWeights:
     """The arrays of each layer by the names that its class gives them."""
 
     def __init__(self, file: Group, path: Path, graph: Graph) -> None:
-        self._path = path
-        root = next((found for name in _ROOTS if (found := file.get(name)) is not None), file)
-        if not isinstance(root, Group):
-            raise BrokenFileError(file=path, why=f"{root.name} is not a group")
-        self._root = root
+        self._path, self._file = path, file
+        self._root = next(name for name in _ROOTS if name in file)
         self._groups: dict[tuple[str, ...], tuple[str, Use]] = {}
-        seen: Counter[str] = Counter()
-        folders: dict[tuple[str, ...], str] = {(): ""}
-        for use in graph.uses:
-            scope: tuple[str, ...] = ()
-            for kind, name in use.scope:
-                inner = (*scope, name)
-                if inner not in folders:
-                    folders[inner] = f"{_numbered(seen, folders[scope] + _snake(kind))}/layers/"
-                scope = inner
-            if use.weights and (*scope, use.weights[0]) not in self._groups:
-                wrapped = len(use.weights) - 1  # in a wrapper for pruning, whose own arrays are masks
-                place = _numbered(seen, folders[scope] + ("prune_low_magnitude" if wrapped else _snake(use.kind)))
-                self._groups[*scope, use.weights[0]] = (place + "/layer" * wrapped, use)
+        folders: dict[tuple[str, ...], str] = {(): self._root}
+        for scope, members in _containers(graph).items():  # a model comes before those inside it
+            for name, place in self._placed(folders[scope], members).items():
+                use = members[name].use
+                if use is None:
+                    folders[*scope, name] = f"{place}/{self._root}"
+                else:
+                    self._groups[*scope, name] = (place + "/layer" * (len(use.weights) - 1), use)
+
+    def _placed(self, folder: str, members: Mapping[str, _Member]) -> dict[str, str]:
+        """The group of each layer of a model, by name: those of a class are numbered in the model's order.
+
+        Keras 2.12 and 2.13 count a layer with weights twice, so that numbers are left out. Raises WeightsError where the
+        file's groups are not those of the model's layers.
+        """
+        found: dict[str, str] = {}
+        for base, alike in groupby(sorted(members.values(), key=lambda one: one.base), key=lambda one: one.base):
+            names = [one.name for one in alike]
+            stored = self._numbers(folder, base)
+            numbers = stored if self._root == _COUNTED_TWICE and stored else [*range(len(names))]
+            beyond = [number for number in stored if number not in numbers]
+            if len(numbers) != len(names) or any(self._holds_arrays(f"{folder}/{_numbered(base, number)}") for number in beyond):
+                why = f"the file holds {len(stored)} groups '{base}' of weights for {len(names)} layers of this class"
+                raise WeightsError(file=self._path, layer=names[0], why=why)
+            found |= {name: f"{folder}/{_numbered(base, number)}" for name, number in zip(names, numbers, strict=True)}
+        for name, place in found.items():
+            self._check_name(name, place, found)
+        return found
+
+    def _numbers(self, folder: str, base: str) -> list[int]:
+        """The numbers of a class's groups, in order; the first has none in its name and counts as 0."""
+        parent = self._file.get(folder)
+        if parent is not None and not isinstance(parent, Group):
+            raise BrokenFileError(file=self._path, why=f"{folder} is not a group")
+        matches = [re.fullmatch(rf"{re.escape(base)}(?:_([1-9]\d{{0,8}}))?", name) for name in (parent.names if parent else ())]
+        return sorted(int(match[1] or 0) for match in matches if match)
+
+    def _holds_arrays(self, place: str) -> bool:
+        group = self._file.get(place)
+        return isinstance(group, Group) and group.holds_arrays
+
+    def _check_name(self, name: str, place: str, siblings: Mapping[str, str]) -> None:
+        """Keras 3 writes the layer's name beside its arrays: it must not be that of another layer."""
+        group = self._file.get(f"{place}/vars")
+        written = group.attrs.get("name") if isinstance(group, Group) else None
+        if isinstance(written, str) and written != name and written in siblings:
+            raise WeightsError(file=self._path, layer=name, why=f"the weights in its place ({place}) are those of '{written}'")
 
     def of_layer(self, layer: str, scope: Sequence[str] = ()) -> Mapping[str, FloatArray]:
         """The layer's arrays by name, as float64; `scope` are the models inside the model that it lies in."""
         place, use = self._groups.get((*scope, layer), ("", None))
-        group = self._root.get(place) if place else None
+        group = self._file.get(place) if place else None
         if use is None or not isinstance(group, Group):
             return {}
         if use.kind == "TimeDistributed":
@@ -72,7 +115,7 @@ class PositionalWeights:
         inner = group.get("batchnorm")
         if isinstance(inner, Group):
             found |= self._arrays(inner, _present(use, _STATISTICS), layer)
-        wrapper = self._root.get(place.removesuffix("/layer"))
+        wrapper = self._file.get(place.removesuffix("/layer"))
         if place.endswith("/layer") and found and isinstance(wrapper, Group):
             found |= self._arrays(wrapper, ("pruned", "mask"), layer)
         return found
@@ -94,10 +137,24 @@ class PositionalWeights:
         return {name: numbers(one, name, self._path, layer) for name, one in stored.items() if isinstance(one, Dataset)}
 
 
-def _numbered(seen: Counter[str], base: str) -> str:
-    """The place of the next object of a class: the first has no number."""
-    seen[base] += 1
-    return base if seen[base] == 1 else f"{base}_{seen[base] - 1}"
+def _containers(graph: Graph) -> Mapping[tuple[str, ...], Mapping[str, _Member]]:
+    """The layers and inner models of the model and of each model inside it, in the order of their lists in the file."""
+    found: dict[tuple[str, ...], dict[int, _Member]] = {(): {}}
+    for use in graph.uses:
+        scope: tuple[str, ...] = ()
+        for model in use.scope:
+            found[scope][model.place] = _Member(name=model.name, base=_snake(model.kind), use=None)
+            scope = (*scope, model.name)
+            found.setdefault(scope, {})
+        if use.weights and use.place not in found[scope]:
+            base = _snake(use.kind) if len(use.weights) == 1 else "prune_low_magnitude"  # a wrapper, whose own arrays are masks
+            found[scope][use.place] = _Member(name=use.weights[0], base=base, use=use)
+    return {scope: {members[place].name: members[place] for place in sorted(members)} for scope, members in found.items()}
+
+
+def _numbered(base: str, number: int) -> str:
+    """The group of an object of a class: the first has no number."""
+    return f"{base}_{number}" if number else base
 
 
 def _snake(name: str) -> str:

@@ -23,7 +23,7 @@ MAX_ELEMENTS = 1 << 26
 MAX_OBJECTS = 100_000
 MAX_DEPTH = 64
 
-_ATTRIBUTES = re.compile(r"model_config|keras_version|(?:layer|weight)_names\d*")
+_ATTRIBUTES = re.compile(r"model_config|keras_version|name|(?:layer|weight)_names\d*")
 _UNREAD = re.compile(r"/optimizer")
 """What training left in the file; checked like the rest, but its numbers are not wanted."""
 

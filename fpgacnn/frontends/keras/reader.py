@@ -61,8 +61,7 @@ def read_json(path: Path, weights: Path | None) -> Reading:
         raise NotAModelError(file=companion, seen="weights must be HDF5")
     version = architecture.get("keras_version", "3" if "module" in architecture else None)  # Keras 3 names modules instead
     with hdf5.opened(companion) as opened:
-        source = PositionalWeights(opened, companion, graph) if is_positional(opened) else hdf5.LegacyWeights(opened, companion)
-        return _read(graph, path, digest(path, companion), version, _source(source))
+        return _read(graph, path, digest(path, companion), version, _source(_weights(opened, companion, graph)))
 
 
 def read_archive(path: Path) -> Reading:
@@ -74,8 +73,13 @@ def read_archive(path: Path) -> Reading:
     graph = read_graph(parse_json(members[archive.CONFIG].decode("utf-8", "replace"), path), path)
     metadata = parse_json(members.get(archive.METADATA, b"{}").decode("utf-8", "replace"), path)
     with hdf5.opened(path, members[archive.WEIGHTS]) as file:
-        weights = PositionalWeights(file, path, graph) if is_positional(file) else hdf5.LegacyWeights(file, path)
-        return _read(graph, path, digest(path), metadata.get("keras_version"), _source(weights))
+        return _read(graph, path, digest(path), metadata.get("keras_version"), _source(_weights(file, path, graph)))
+
+
+def _weights(file: hdf5.Group, path: Path, graph: Graph) -> hdf5.LegacyWeights | PositionalWeights:
+    """The weights by position where the file has that layout, else by name."""
+    plain = hdf5.with_slashes(file, path)
+    return PositionalWeights(plain, path, graph) if is_positional(plain) else hdf5.LegacyWeights(file, path)
 
 
 def _companion(path: Path) -> Path:
@@ -88,7 +92,7 @@ def _companion(path: Path) -> Path:
 
 def _source(weights: hdf5.LegacyWeights | PositionalWeights) -> WeightSource:
     def lookup(use: Use) -> Mapping[str, FloatArray]:
-        scope = tuple(name for _, name in use.scope)
+        scope = tuple(model.name for model in use.scope)
         inner, *wrappers = (weights.of_layer(name, scope) for name in reversed(use.weights))
         return inner if not wrappers else _masked(use, {name: array for found in (inner, *wrappers) for name, array in found.items()})
 

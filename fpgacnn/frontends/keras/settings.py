@@ -17,6 +17,9 @@ MAX_SIZE = 1 << 20
 MAX_NUMBER = (2.0 - 2.0**-23) * 2.0**127
 """The largest finite float32, in which the framework computes."""
 
+_ARRAYS = ("__numpy__", "__tensor__")
+"""What Keras 2.12 and later call numbers and arrays of other libraries among a layer's options."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -35,8 +38,11 @@ class Settings:
         return UnsupportedOptionError(layer=self.layer, why=why, do=do)
 
     def get(self, key: str, default: Json = None) -> Json:
-        """The raw value."""
-        return self.values.get(key, default)
+        """The raw value; one that was a number or an array of NumPy or of the framework is the number or list that it holds."""
+        value = self.values.get(key, default)
+        if isinstance(value, dict) and value.get("class_name") in _ARRAYS and isinstance(config := value.get("config"), dict):
+            return config.get("value", default)
+        return value
 
     def flag(self, key: str, *, default: bool) -> bool:
         """A truth value; some files have 0 and 1 for false and true."""

@@ -74,7 +74,6 @@ def test_an_old_sequential_model_is_a_bare_list(tmp_path: Path) -> None:
     [
         ((dense("a"),), "the Sequential model states no input shape"),
         ((entry("InputLayer", "x"), dense("a")), "the Sequential model states no input shape"),
-        ((input_layer("x", 3), dense("a"), input_layer("y", 3)), "input layer 'y' is not the first layer"),
         ((input_layer("x", 3), dense("a"), dense("a")), "two layers have the same name"),
         ((input_layer("x", 3), dense("x")), "two layers have the same name"),
         ((dense("a", batch_input_shape=[None, 3]), dense("a_input")), "two layers have the same name"),
