@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +25,32 @@ class Difference:
     right: float
 
 
+LOOSE_SHARE = 0.25
+"""A bound on an output's error that is larger than this share of the output's span says nothing about the answers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputBound:
+    """The plan's error bound of one output beside what the events showed.
+
+    `span` is the largest minus the smallest answer of the reference, over all values of the output and all events;
+    `seen` is the largest difference. `loose`: the bound is larger than a quarter of the span.
+    """
+
+    output: str
+    bound: float
+    span: float
+    seen: float
+    loose: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerificationReport:
     """One comparison. `allowed` is the largest difference that the plan promises (0: equality); `holds` is the verdict.
 
     `mismatches` counts values that differ at all, `values` all compared. `layers` tells how many nodes were compared;
-    `differences` is the largest difference of each that differs. `float32_events` are events that differ because the
+    `differences` is the largest difference of each that differs. `outputs` are the bounds of the outputs, where the
+    right side is a trained network. `float32_events` are events that differ because the
     framework's float32 rounds a tie; they are not held against hardware.
     """
 
@@ -45,6 +66,12 @@ class VerificationReport:
     first: Difference | None = None
     float32_events: int = 0
     differences: Mapping[str, float] = field(default_factory=dict)
+    outputs: tuple[OutputBound, ...] = ()
+
+    @property
+    def loosest(self) -> OutputBound | None:
+        """The output whose bound says least, if the bound of any output is loose."""
+        return max((one for one in self.outputs if one.loose), key=lambda one: one.bound / one.span if one.span else inf, default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +136,7 @@ def against_reference(
     (events,) are counted apart where they differ.
     """
     shown = {**hardware.trace, **hardware.outputs}
-    tallies, excuse, differing = [], np.zeros(hardware.events, np.bool_) if excused is None else excused, np.zeros(hardware.events, np.bool_)
+    tallies, outputs, excuse, differing = [], [], np.zeros(hardware.events, np.bool_) if excused is None else excused, np.zeros(hardware.events, np.bool_)
     for layer in design.model.layers:
         if layer.is_result and layer.name in shown and layer.source in reference:
             wanted = reference[layer.source].reshape(shown[layer.name].array.shape)
@@ -117,9 +144,18 @@ def against_reference(
             allowed = design.plan.layers[layer.name].error + slack
             count = len(wanted)  # inner layers may be kept of the first events only
             tallies.append(_values_tally(layer.name, shown[layer.name].values, wanted, allowed, excuse[:count]))
+            if layer.name in design.model.outputs:
+                outputs.append(output_bound(layer.name, design.plan.layers[layer.name].error, wanted, tallies[-1].largest))
             differing[:count] |= (np.abs(shown[layer.name].values - wanted) > allowed).reshape(count, -1).any(axis=1)
     report = _report(hardware.engine, name, hardware.events, tallies, owed=design.model.outputs)
-    return replace(report, float32_events=int((differing & excuse).sum()))
+    return replace(report, float32_events=int((differing & excuse).sum()), outputs=tuple(outputs))
+
+
+def output_bound(output: str, bound: float, wanted: FloatArray, seen: float) -> OutputBound:
+    """The bound of an output beside the span of its reference's finite answers."""
+    finite = wanted[np.isfinite(wanted)]
+    span = float(np.ptp(finite)) if finite.size else 0.0
+    return OutputBound(output=output, bound=bound, span=span, seen=seen, loose=bound > LOOSE_SHARE * span)
 
 
 def _values_tally(layer: str, left: FloatArray, right: FloatArray, allowed: float, excused: NDArray[np.bool_]) -> Tally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,13 +15,15 @@ from fpgacnn.ir.source import FloatArray, SourceModel
 from fpgacnn.ir.text import operation_text
 from fpgacnn.numeric.fixed import Codes
 from fpgacnn.precision import LayerPrecision
-from fpgacnn.verification import signal_to_noise_db
+from fpgacnn.verification import OutputBound, signal_to_noise_db
 
 
-def plan_record(design: Design, network: SourceModel, noise: Mapping[str, float | None], seen: Mapping[str, Codes]) -> PlanRecord:
-    """The plan with every decision and its reason; `seen` are the codes of the run's events."""
+def plan_record(
+    design: Design, network: SourceModel, noise: Mapping[str, float | None], seen: Mapping[str, Codes], outputs: Sequence[OutputBound]
+) -> PlanRecord:
+    """The plan with every decision and its reason; `seen` are the codes of the run's events, `outputs` the bounds beside them."""
     plan = design.plan
-    return PlanRecord(
+    record = PlanRecord(
         exact=plan.is_exact and not network.has_given_widths,
         lossless=plan.is_lossless,
         losses=plan.losses,
@@ -30,6 +32,7 @@ def plan_record(design: Design, network: SourceModel, noise: Mapping[str, float 
             for layer in design.model.layers
         ),
     )
+    return replace(record, promise="loose" if any(one.loose for one in outputs) else record.word)
 
 
 def _layer(layer: hw.Layer, precision: LayerPrecision, network: SourceModel, noise: float | None) -> LayerRecord:

@@ -45,7 +45,7 @@ def _facts(record: RunRecord) -> Iterator[Fact]:
     model, target, plan = record.model, record.target, record.plan
     whole: dict[str, dict[str, Value]] = {
         "model": {"file": model.file, "digest": model.digest, "framework": model.framework, "layers": model.layers, "parameters": model.parameters},
-        "plan": {"exact": plan.exact, "lossless": plan.lossless},
+        "plan": {"promise": plan.word, "exact": plan.exact, "lossless": plan.lossless},
     }
     yield from (_fact(section, "", name, value) for section, content in whole.items() for name, value in content.items())
     yield _fact("target", "", "part", target.part)
@@ -102,7 +102,11 @@ def _verification(report: VerificationReport) -> Iterator[Fact]:
     if report.first:
         first = report.first
         content["first difference"] = f"{first.layer}{list(first.index)}: {first.left:g} and {first.right:g}"
-    yield from (_fact("verification", f"{report.left} = {report.right}", name, value) for name, value in content.items())
+    item = f"{report.left} = {report.right}"
+    yield from (_fact("verification", item, name, value) for name, value in content.items())
+    for one in report.outputs:
+        numbers: dict[str, Value] = {"error bound": one.bound, "span": one.span, "largest difference": one.seen, "bound is loose": one.loose}
+        yield from (_fact("verification", item, f"{name} of {one.output}", value) for name, value in numbers.items())
 
 
 def _layer(layer: LayerRecord) -> Iterator[Fact]:

@@ -62,7 +62,7 @@ class Judgement:
     """One model: the plan's promise, the largest difference from the framework's answers, and why.
 
     `exact`: the answers equal the framework's; `bounded`: they are inside the plan's bound; `near`: no bound speaks about
-    them (a float network with given widths, or sums that float32 rounds), but they are the framework's to a hundredth,
+    them (it is loose, or it is that of a float network with given widths, or float32 rounds sums), but they are the framework's to a hundredth,
     with its class wherever that is clear; `unverified`: the engines agree, and no answers were given.
     """
 
@@ -207,8 +207,7 @@ class _Job:
 
 
 def _promise(record: Mapping[str, Any]) -> str:
-    plan = record["plan"]
-    return "exact" if plan["exact"] else "lossless" if plan["lossless"] else "bounded"
+    return str(record["plan"]["promise"])
 
 
 def judge_answers(wanted: FloatArray, seen: FloatArray, judged: Judgement, bound: float) -> Judgement:

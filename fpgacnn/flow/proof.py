@@ -135,7 +135,8 @@ class Run:
             real = self.answers_of(self.trained.twin, self.events.values, quantized=False)
         reports = [*self.csim_reports(project, codes, emulated), *self.reference_report(run)]
         reference = outputs_of(self.trained.network, quantized, self.request.softmax)
-        reports.append(against_reference(self.design, emulated, reference, name="quantized network", exactness=float64_slack(self.design)))
+        source = against_reference(self.design, emulated, reference, name="quantized network", exactness=float64_slack(self.design))
+        reports.append(source)
         if self.request.keras:
             sampled = [one[: self.sample] for one in rounded]
             reports.append(self.keras_report(first_events(emulated, self.sample), sampled))
@@ -147,7 +148,7 @@ class Run:
             model=model_record(network, self.design, self.request.model.name),
             inputs=inputs,
             target=target_record(self.design, self.request.softmax),
-            plan=plan_record(self.design, network, noise, emulated.trace),
+            plan=plan_record(self.design, network, noise, emulated.trace, source.outputs),
             verification=tuple(reports),
             quality=self.quality(real, quantized, emulated),
             project=ProjectRecord(folder=str(folder), digest=files_digest(files), files=len(files), bytes=sum(map(len, files.values()))),

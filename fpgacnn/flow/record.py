@@ -74,13 +74,21 @@ class InputRecord:
 class PlanRecord:
     """What the precision plan promises. `exact`: equal to the framework's answers on the file; `lossless`: no bit lost in hardware.
 
-    A float network with given widths is never `exact`: its file says other numbers.
+    A float network with given widths is never `exact`: its file says other numbers. `promise` is `exact`, `lossless`,
+    `bounded`, or `loose` where the bound of an output is larger than a quarter of what that output spans on the run's
+    events; records of older versions have none.
     """
 
     exact: bool
     lossless: bool
     losses: tuple[tuple[str, str], ...]
     decisions: tuple[LayerRecord, ...]
+    promise: str = ""
+
+    @property
+    def word(self) -> str:
+        """The promise, also of a record that has none."""
+        return self.promise or ("exact" if self.exact else "lossless" if self.lossless else "bounded")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

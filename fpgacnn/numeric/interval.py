@@ -83,10 +83,14 @@ def cast(interval: Interval, to: Format) -> Interval:
 
 def is_monotone_on(interval: Interval, to: Format) -> bool:
     """Whether a cast keeps the order of codes: saturation does; wrapping and SAT_ZERO only where nothing leaves the range."""
+    return keeps_order(*interval.bounds, interval.fraction, to)
+
+
+def keeps_order(low: int, high: int, fraction: int, to: Format) -> bool:
+    """Whether a cast keeps the order of the codes low..high with `fraction` fraction bits; these may be beyond 64 bits."""
     if to.overflow.value in {"SAT", "SAT_SYM"}:
         return True
-    low, high = interval.bounds
-    shift = interval.fraction - to.fraction
+    shift = fraction - to.fraction
     low, high = (low >> shift, (high >> shift) + 1) if shift > 0 else (low << -shift, high << -shift)
     if shift > 0 and to.rounding.value == "TRN":
         high -= 1

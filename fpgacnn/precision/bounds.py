@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from math import ceil, floor, log2, prod
 from typing import assert_never
 
@@ -12,7 +13,7 @@ from fpgacnn.errors import WidthLimitError
 from fpgacnn.ir import layers as hw
 from fpgacnn.ir.source import MergeKind, Shape
 from fpgacnn.numeric import interval as iv
-from fpgacnn.numeric.fixed import MAX_WIDTH, CodeArray, Codes, Format
+from fpgacnn.numeric.fixed import MAX_WIDTH, CodeArray, Codes, Format, quantize_values
 from fpgacnn.numeric.interval import Interval
 
 FLOAT32_BITS = 24
@@ -22,16 +23,22 @@ GUARD_BITS = 6
 """Fraction bits below the data's own that a mean over an area that is no power of two keeps, where nothing rounds it."""
 
 
+LARGEST_ERROR = 1e300
+"""An error bound that says nothing; it stays finite, so that sums, products and records of bounds do."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Range:
     """A tensor's interval and `error`, the largest absolute difference from exact arithmetic on the trained numbers.
 
     `magnitude_bits` is how many bits the largest partial sum needs; above 24 the framework's float32 rounds.
+    `reals` are the smallest and largest value that exact arithmetic on the trained numbers can have here.
     """
 
     interval: Interval
     error: float
     magnitude_bits: int
+    reals: tuple[float, float]
 
 
 def magnitude(interval: Interval) -> int:
@@ -40,9 +47,19 @@ def magnitude(interval: Interval) -> int:
     return max(abs(low), abs(high)).bit_length()
 
 
-def ranged(interval: Interval, error: float, magnitude_bits: int | None = None) -> Range:
-    """A range whose magnitude is the interval's own unless partial sums were larger."""
-    return Range(interval=interval, error=error, magnitude_bits=magnitude_bits or magnitude(interval))
+def ranged(interval: Interval, error: float, magnitude_bits: int | None = None, *, within: tuple[float, float] | None = None) -> Range:
+    """A range whose magnitude is the interval's own unless partial sums were larger.
+
+    `within` limits the exact values, where the operation does; no error is larger than the distance of the farthest
+    exact value from the farthest code.
+    """
+    low, high = (end * 2.0**-interval.fraction for end in interval.bounds)
+    error = min(error, LARGEST_ERROR)
+    reals = (low - error, high + error)
+    if within is not None:
+        reals = (max(reals[0], within[0]), min(reals[1], within[1]))
+        error = min(error, max(high - reals[0], reals[1] - low))
+    return Range(interval=interval, error=error, magnitude_bits=magnitude_bits or magnitude(interval), reals=reals)
 
 
 def _refuse_overflow(bits: float, layer: str) -> None:
@@ -117,24 +134,38 @@ def constants_error(operation: hw.Affine) -> tuple[float, float]:
     )
 
 
-def cast(given: Range, form: Format) -> Range:
+def cast(given: Range, form: Format, *, on_grid: bool = True) -> Range:
     """A cast to a format: an error below becomes a whole number of steps, at most the format's range.
 
     Rounding carries values that are a whole number of steps apart one step further where both lie on ties: half to even
-    makes 0 of 0.5, but 2 of 1.5.
+    makes 0 of 0.5, but 2 of 1.5. `on_grid` is False where the codes given only stand for the numbers that are rounded.
     """
     result = iv.cast(given.interval, form)
-    return ranged(result, _steps_apart(given, form) * form.step if given.error else 0.0)
+    if not given.error:
+        return ranged(result, 0.0)
+    ends = form.low * form.step, form.high * form.step
+    if not _keeps_order(given, form):
+        return ranged(result, (form.high - form.low) * form.step, within=ends)
+    low, high = (float(code) * form.step for code in quantize_values(np.clip(np.array(given.reals), *_beyond(form)), form))
+    return ranged(result, _steps_apart(given, form, on_grid=on_grid) * form.step, within=(low, high))
 
 
-def _steps_apart(given: Range, form: Format) -> int:
-    """How many steps a cast can lie from that of the value without the error; any number where one of them wraps."""
-    apart, most = given.error / form.step, form.high - form.low
-    reach = ceil(float(np.ldexp(given.error, given.interval.fraction)))
-    wide = Interval(low=given.interval.low - reach, high=given.interval.high + reach, fraction=given.interval.fraction)
-    if not iv.is_monotone_on(wide, form):
-        return most
-    return min(floor(apart) + 1 if given.interval.fraction > form.fraction or apart % 1 else ceil(apart), most)
+def _beyond(form: Format) -> tuple[float, float]:
+    """Numbers outside a format, so near that they are as good as farther ones."""
+    return (form.low - 2) * form.step, (form.high + 2) * form.step
+
+
+def _keeps_order(given: Range, form: Format) -> bool:
+    """Whether neither a code nor an exact value wraps."""
+    scale, (low, high) = Fraction(2) ** given.interval.fraction, given.interval.bounds
+    least, most = floor(Fraction(given.reals[0]) * scale), ceil(Fraction(given.reals[1]) * scale)
+    return iv.keeps_order(min(low, least), max(high, most), given.interval.fraction, form)
+
+
+def _steps_apart(given: Range, form: Format, *, on_grid: bool) -> int:
+    """How many steps a cast can lie from that of the value without the error, where the cast keeps the order."""
+    apart, most = Fraction(given.error) / Fraction(form.step), form.high - form.low
+    return min(ceil(apart) if on_grid and given.interval.fraction <= form.fraction else floor(apart) + 1, most)
 
 
 def overshoots_float32(given: Interval, form: Format) -> bool:
@@ -172,7 +203,13 @@ def relu(given: Range) -> Range:
     """`max(x, 0)`."""
     source = given.interval
     positive = Interval(low=np.maximum(source.low, 0), high=np.maximum(source.high, 0), fraction=source.fraction)
-    return ranged(positive, given.error)
+    return ranged(positive, given.error, within=(max(given.reals[0], 0.0), max(given.reals[1], 0.0)))
+
+
+def saturate(given: Range, form: Format) -> Range:
+    """Limiting to the range of a format that has every fraction bit of its input."""
+    low, high = (min(max(end, form.low * form.step), form.high * form.step) for end in given.reals)
+    return ranged(iv.cast(given.interval, form), given.error, within=(low, high))
 
 
 def leaky_relu(layer: hw.Layer, operation: hw.LeakyRelu, given: Range) -> Range:
@@ -186,7 +223,7 @@ def leaky_relu(layer: hw.Layer, operation: hw.LeakyRelu, given: Range) -> Range:
     values += [np.zeros_like(values[0])] if source.bounds[0] < 0 < source.bounds[1] else []
     result = Interval(low=np.minimum.reduce(values), high=np.maximum.reduce(values), fraction=source.fraction + fraction)
     off = float(np.abs(slope.values - operation.trained).max()) * magnitude_of(source)
-    return ranged(result, given.error * max(1.0, float(np.abs(slope.values).max())) + off)
+    return ranged(result, given.error * max(1.0, float(np.abs(operation.trained).max())) + off)
 
 
 def magnitude_of(interval: Interval) -> float:
@@ -226,7 +263,8 @@ def merge(kind: MergeKind, given: tuple[Range, Range], layer: hw.Layer) -> Range
         _refuse_overflow(magnitude(left) + magnitude(right) + 1, layer.name)
         products = [one * other for one in (left.low, left.high) for other in (right.low, right.high)]
         result = Interval(low=np.minimum.reduce(products), high=np.maximum.reduce(products), fraction=left.fraction + right.fraction)
-        error = errors[0] * magnitude_of(right) + errors[1] * magnitude_of(left) + errors[0] * errors[1]
+        sizes = [max(map(abs, part.reals)) for part in given]
+        error = min(errors[0] * magnitude_of(right) + errors[1] * sizes[0], errors[1] * magnitude_of(left) + errors[0] * sizes[1])
         return ranged(iv.guarded(result, layer=layer.name, what="a product"), error)
     left, right = iv.aligned([left, right], layer=layer.name)
     fraction, error = left.fraction, sum(errors)

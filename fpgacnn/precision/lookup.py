@@ -31,6 +31,13 @@ _SLOPE = 1.8
 """No smooth function here is steeper (SELU: 1.0507 * 1.6733) but ELU, by its alpha, and the exponential, by its largest value."""
 
 
+_VALLEYS = np.array([-1.2784645427610738, -0.7517915246935645, -1.1924312145154843, -1.5])
+"""Where swish, GELU, mish and hard swish are smallest; the others only rise."""
+
+_FLOAT64_STEPS = 2.0**-40
+"""What the functions' own float64 may be off, relative to their largest value."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """The format that the input is cast to, or None where it is narrow enough, and the table."""
@@ -102,10 +109,14 @@ def _moved(function: object, inputs: FloatArray, error: float) -> float:
     """How far an input that is off moves the function: by its slope, or where it has steps by what it spans at most."""
     if error == 0.0:
         return 0.0
-    reached = evaluate(function, np.concatenate([inputs - error, inputs, inputs + error]))  # type: ignore[arg-type]  # as above
+    low, high = float(inputs.min()) - error, float(inputs.max()) + error
+    points = np.concatenate([inputs - error, inputs, inputs + error, np.clip(_VALLEYS, low, high)])
+    reached = evaluate(function, points)  # type: ignore[arg-type]  # as above
+    span = float(np.ptp(reached))
     if not isinstance(function, src.Function):
-        return float(np.ptp(reached))
-    return error * max(_SLOPE, float(reached.max()) if function.kind is FunctionKind.EXPONENTIAL else abs(function.alpha))
+        return span
+    slope = float(reached.max()) if function.kind is FunctionKind.EXPONENTIAL else abs(function.alpha)
+    return min(error * max(_SLOPE, slope), span + _FLOAT64_STEPS * float(np.abs(reached).max()))
 
 
 def _wide_error(function: object, given: Interval, index: Format, table: Codes, error: float) -> float:

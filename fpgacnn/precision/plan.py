@@ -147,16 +147,16 @@ def _decide(layer: hw.Layer, given: tuple[Range, ...], formats: tuple[Format, ..
             found = bounds.ranged(iv.with_zero(_hull(given[0].interval)), given[0].error)
             return found, _passed_on(found, formats[0])
         case src.Crop() | src.Upsample():
-            found = bounds.ranged(_hull(given[0].interval), given[0].error)
+            found = bounds.ranged(_hull(given[0].interval), given[0].error, within=given[0].reals)
             return found, _passed_on(found, formats[0])
         case src.Permute():
             wide = iv.full(given[0].interval, shapes[0])
             moved = iv.Interval(low=wide.low.transpose(operation.axes), high=wide.high.transpose(operation.axes), fraction=wide.fraction)
-            return (found := bounds.ranged(moved, given[0].error)), _passed_on(found, formats[0])
+            return (found := bounds.ranged(moved, given[0].error, within=given[0].reals)), _passed_on(found, formats[0])
         case src.Reshape():
             wide = iv.full(given[0].interval, shapes[0])
             flat = iv.Interval(low=wide.low.reshape(layer.shape), high=wide.high.reshape(layer.shape), fraction=wide.fraction)
-            return (found := bounds.ranged(flat, given[0].error)), _passed_on(found, formats[0])
+            return (found := bounds.ranged(flat, given[0].error, within=given[0].reals)), _passed_on(found, formats[0])
         case hw.Merge():
             found = bounds.merge(operation.kind, (given[0], given[1]), layer)
             return found, _kept(layer, found, f"exact result in {found.interval.text}")
@@ -201,7 +201,7 @@ def _affine(layer: hw.Layer, operation: hw.Affine, given: Range) -> tuple[Range,
         kept = _kept(layer, found, f"exact product and sum in {found.interval.text}", loss=loss, real=True)
         points = not np.any(operation.shift.array) and is_power_of_two(operation.scale.values)
         return found, replace(kept, rounds_in_float32=operation.in_steps or (kept.rounds_in_float32 and not points))
-    result = bounds.cast(found, operation.format)
+    result = bounds.cast(found, operation.format, on_grid=not operation.exact_steps)
     exact = "scale and shift chosen so that every step is exact" if operation.exact_steps else "exact product and sum"
     decision = Decision(format=operation.format, reason=f"the network's quantizer, {exact}; reaches {result.interval.text}")
     rounds = operation.exact_steps or operation.in_steps or found.magnitude_bits > FLOAT32_BITS
@@ -230,7 +230,7 @@ def _linear(layer: hw.Layer, operation: hw.Linear, given: Range, shape: Shape) -
 def _saturate(operation: hw.Saturate, given: Range) -> tuple[Range, LayerPrecision]:
     fraction = max(given.interval.fraction, operation.fraction)
     form = Format(width=operation.integer + fraction, integer=operation.integer, overflow=Overflow.SAT)
-    found = bounds.ranged(iv.cast(given.interval, form), given.error)
+    found = bounds.saturate(given, form)
     reason = f"limited as the quantizer does, every fraction bit kept, {found.interval.text}"
     return found, LayerPrecision(result=Decision(format=form, reason=reason), error=found.error)
 
@@ -239,7 +239,7 @@ def _pool(layer: hw.Layer, operation: hw.Pool | hw.GlobalPool, given: Range, for
     hull = _hull(given.interval)
     if isinstance(operation, hw.GlobalPool):
         hull = iv.Interval(low=hull.low.reshape(-1), high=hull.high.reshape(-1), fraction=hull.fraction)
-    source = bounds.ranged(hull, given.error)
+    source = bounds.ranged(hull, given.error, within=given.reals)
     if operation.kind is PoolKind.MAX:
         decision = Decision(format=form, reason="a maximum is one of its inputs")
         return source, LayerPrecision(result=decision, accumulator=decision, error=source.error)

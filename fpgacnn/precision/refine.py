@@ -15,7 +15,7 @@ from fpgacnn.errors import UnsupportedOptionError, WidthLimitError
 from fpgacnn.ir import layers as hw
 from fpgacnn.ir.model import QuantizedModel
 from fpgacnn.ir.source import FloatArray, PoolKind
-from fpgacnn.numeric.fixed import Codes, Format, Overflow, Rounding, exact_codes, nearest_codes, rescale, smallest_format
+from fpgacnn.numeric.fixed import MAX_WIDTH, Codes, Format, Overflow, Rounding, exact_codes, nearest_codes, rescale, smallest_format
 from fpgacnn.precision import bounds, lookup, means, steps
 from fpgacnn.precision.plan import Walk, window_sizes
 
@@ -116,7 +116,7 @@ class _Refinement:
         source, channels = self.walk.ranges[layer.inputs[0]], layer.shape[-1]
         fraction = source.interval.fraction
         low, high = bounds.per_channel(source, channels)
-        edge = np.ldexp(operation.threshold, fraction)
+        edge = min(float(np.ldexp(operation.threshold, fraction)), 2.0**MAX_WIDTH)
         begins = np.tile([int(np.floor(-edge)) + 1, ceil(edge)], (channels, 1))
         begins = np.clip(begins, low[:, None], high[:, None] + 1)
         stairs = steps.Staircase(first=0, begins=begins, low=low, high=high, rising=np.ones(channels, np.bool_))

@@ -23,6 +23,9 @@ from fpgacnn.quantization.batchnorm import fold
 
 MAX_BITS = 32
 
+_HAS_ENDS = frozenset({src.FunctionKind.SIGMOID, src.FunctionKind.TANH, src.FunctionKind.SOFTSIGN, src.FunctionKind.HARD_SIGMOID, src.FunctionKind.HARD_TANH})
+"""Functions whose values are limited, however large the input is."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Widths:
@@ -222,7 +225,7 @@ def is_unbounded(layer: SourceLayer, unbounded: AbstractSet[str]) -> bool:
             return layer.operation.statistics.gamma.quantizer is None
         case src.Merge(kind=src.MergeKind.MULTIPLY):
             return True
-        case src.Activate(function=function) if _has_slope(function):
+        case src.Activate(function=function) if _has_slope(function) or _has_no_end(function):
             return True
         case src.Activate() if not isinstance(layer.operation.function, src.Relu):
             return False
@@ -239,6 +242,11 @@ def _has_slope(function: src.Activation) -> bool:
             return function.negative_slope != 0
         case _:
             return False
+
+
+def _has_no_end(function: src.Activation) -> bool:
+    """Whether a function that hardware looks up has values as large as its inputs."""
+    return isinstance(function, src.Function) and function.kind not in _HAS_ENDS
 
 
 def _is_multiplied_next(layer: SourceLayer, network: SourceModel) -> bool:

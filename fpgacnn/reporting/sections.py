@@ -156,7 +156,7 @@ def errors(record: RunRecord) -> Section | None:
     layers = [one for one in record.plan.decisions if one.error or one.name in seen or one.signal_to_noise_db is not None]
     if not layers:
         return None
-    axis = marks.log_axis([*(one.error for one in layers), *seen.values()])
+    axis = marks.log_axis([*(min(one.error, one.reach[1] - one.reach[0]) if one.reach else one.error for one in layers), *seen.values()])
     bounded = axis is not None
     columns = [Column(name="Layer")]
     if bounded and axis:
@@ -208,7 +208,8 @@ def _comparison(report: VerificationReport) -> tuple[Cell, ...]:
     first = report.first
     where = f"{first.layer}{list(first.index)}: {first.left:g} and {first.right:g}" if first else ""
     numbers = (report.events, report.layers, report.values, report.mismatches, report.max_abs_difference, report.allowed)
-    verdict = cell(outcome(report), Tone.GOOD if report.holds else Tone.BAD)
+    tone = Tone.BAD if not report.holds else Tone.WARN if report.loosest else Tone.GOOD
+    verdict = cell(outcome(report), tone)
     return cell(comparison_name(report)), *(count(value, 3) for value in numbers), cell(where), verdict
 
 

@@ -24,6 +24,7 @@ from fpgacnn.ir.text import operation_text
 from fpgacnn.reporting import compose, page
 from fpgacnn.reporting.costs import estimate_line
 from fpgacnn.reporting.page import Section, Tone, Verdict
+from fpgacnn.reporting.verdicts import loose_words
 from fpgacnn.reporting.words import clean
 from fpgacnn.verification import VerificationReport
 
@@ -147,6 +148,9 @@ def promise(record: RunRecord) -> Text:
     if record.plan.lossless:
         return Text.assemble(("lossless: ", "bold green"), "no bit is lost; the framework's own float32 may round where hardware does not")
     losses = "; ".join(clean(f"{name}: {loss}") for name, loss in record.plan.losses)
+    if record.plan.word == "loose":
+        what = "the bound on an output's error is larger than a quarter of what its answers span, and says nothing about them"
+        return Text.assemble(("loose: ", "bold yellow"), f"{what}; {losses}")
     return Text.assemble(("bounded: ", "bold yellow"), losses)
 
 
@@ -172,6 +176,8 @@ def verdict(report: VerificationReport) -> Text:
     """A comparison's outcome in words."""
     if report.holds and report.float32_events:
         return Text(f"equal but for {report.float32_events} events in which float32 rounds a tie", style="green")
+    if report.holds and report.loosest:
+        return Text(clean(loose_words(report.loosest, report.events)), style="yellow")
     if report.holds and not report.mismatches:
         return Text("equal", style="bold green")
     if report.holds:

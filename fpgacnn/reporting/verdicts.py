@@ -7,13 +7,14 @@ from fpgacnn.flow.record import PlanRecord, RunRecord
 from fpgacnn.flow.subjects import Subject
 from fpgacnn.reporting import spending
 from fpgacnn.reporting.page import Tone, Verdict
-from fpgacnn.reporting.words import number, plural
-from fpgacnn.verification import VerificationReport
+from fpgacnn.reporting.words import NOTHING, number, plural
+from fpgacnn.verification import OutputBound, VerificationReport
 
 PROMISES = {
     "Exact": "Every answer equals the quantized network’s, bit for bit, for every possible input.",
     "Lossless": "No bit is lost in hardware; the framework’s own float32 may round where hardware does not.",
     "Bounded": "Something is rounded; how far an answer can be off is bounded for every possible input.",
+    "Loose": "Something is rounded; the bound on how far an answer can be off is too large to say anything about the answers.",
 }
 
 
@@ -39,18 +40,22 @@ def in_rtl(subject: Subject) -> tuple[Verdict, ...]:
 
 def promise(plan: PlanRecord) -> str:
     """The word that the plan stands by."""
-    return "Exact" if plan.exact else "Lossless" if plan.lossless else "Bounded"
+    return plan.word.capitalize() if plan.word.capitalize() in PROMISES else NOTHING
 
 
 def exactness(record: RunRecord) -> Verdict:
     """What the plan promises for every input."""
     word = promise(record.plan)
-    detail = PROMISES[word]
-    if word == "Bounded":
+    detail = PROMISES.get(word, "The record has a promise that this version does not know.")
+    loosest = next((report.loosest for report in record.verification if report.loosest), None)
+    if word == "Loose" and loosest:
+        sizes = f"The bound of {loosest.output} is {number(loosest.bound, 3)}, and its answers span {number(loosest.span, 3)}"
+        detail = f"Something is rounded. {sizes}: the bound says nothing about them."
+    elif word == "Bounded":
         outputs = [layer for layer in record.plan.decisions if layer.name in record.outputs]
         bound = max((layer.error for layer in outputs), default=None)
         detail = f"Outputs are off by at most {number(bound, 3)}, for every possible input."
-    return Verdict(question="Exact?", answer=word, detail=detail, tone=Tone.WARN if word == "Bounded" else Tone.GOOD)
+    return Verdict(question="Exact?", answer=word, detail=detail, tone=Tone.GOOD if word in ("Exact", "Lossless") else Tone.WARN)
 
 
 def proof(record: RunRecord) -> Verdict:
@@ -65,7 +70,9 @@ def proof(record: RunRecord) -> Verdict:
     events = max((report.events for report in reports), default=0)
     differing = sum(report.mismatches for report in reports)
     excused = sum(report.float32_events for report in reports)
-    why = f"differ where float32 rounds a tie, in {plural(excused, 'event')}" if excused else "within the bound"
+    loosest = next((report.loosest for report in reports if report.loosest), None)
+    bound = f"within a bound that says nothing ({loosest.output}: seen at most {number(loosest.seen, 3)})" if loosest else "within the bound"
+    why = f"differ where float32 rounds a tie, in {plural(excused, 'event')}" if excused else bound
     equal = f"{differing:,} {why}, the others equal" if differing else "all equal"
     detail = f"{values:,} values of {plural(events, 'event')} in {plural(len(reports), 'comparison')}, {equal}."
     if not any(report.left == "csim" for report in reports):
@@ -89,4 +96,11 @@ def outcome(report: VerificationReport) -> str:
         return "different"
     if report.float32_events:
         return f"equal but for {plural(report.float32_events, 'event')} in which float32 rounds a tie"
+    if report.loosest:
+        return loose_words(report.loosest, report.events)
     return "within the bound" if report.mismatches else "equal"
+
+
+def loose_words(one: OutputBound, events: int) -> str:
+    """What the events showed of an output whose bound is no help."""
+    return f"bound says nothing here; seen at most {number(one.seen, 3)} on {plural(events, 'event')} ({one.output})"
