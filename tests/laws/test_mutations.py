@@ -33,7 +33,7 @@ KINDS: dict[str, tuple[str, tuple[str, ...], frozenset[str]]] = {
     "AVX-VNNI": ("x86-64-v3", ("-mavxvnni",), frozenset({"avx2", "fma", "bmi2", "avx_vnni"})),
     "AVX2": ("x86-64-v3", (), frozenset({"avx2", "fma", "bmi2"})),
     "SSE2": ("x86-64", (), frozenset({"sse2"})),
-    "plain C": ("x86-64", ("-U__SSE2__",), frozenset({"sse2"})) if X86 else ("native", (), frozenset()),
+    "plain C": ("x86-64", (), frozenset({"sse2"})) if X86 else ("native", (), frozenset()),
 }
 """Every kind of kernel: what -march takes, flags besides, and what the processor must have to run it.
 
@@ -144,7 +144,7 @@ def compiler_of(kind: str) -> CCompiler:
     if not needs:
         if found.machine.name != kind:
             pytest.skip(f"this machine runs no kernels of {kind}: it has {found.machine.name}")
-        return found
+        return replace(found, digest=f"{found.digest} mutants")
     cpuinfo = Path("/proc/cpuinfo")
     has = re.findall(r"^flags\s*:\s*(.*)$", cpuinfo.read_text() if cpuinfo.exists() else "", re.MULTILINE)
     if not has or not needs <= set(has[0].split()):
@@ -152,7 +152,7 @@ def compiler_of(kind: str) -> CCompiler:
     made = compiler(processor)
     machine = machine_of(MACROS[kind])
     assert machine.name == kind
-    return replace(made, command=(*made.command, *flags), machine=machine, digest=f"{made.digest}{flags}")
+    return replace(made, command=(*made.command, *flags), machine=machine, digest=f"{made.digest}{flags} mutants")
 
 
 MACROS = {
@@ -170,13 +170,14 @@ def outputs(design: Design, codes: list[Codes], made: CCompiler, old: str, new: 
     """What a mutant answers, and whether it differs from the original's text."""
     readings = [Reading(given=Given.CODES, low=one.format.low, high=one.format.high) for one in codes]
     program = lower(design, made.machine, keep=set(design.model.outputs), given=readings)
-    source = re.sub(old, new.replace("\\", "\\\\"), program.source)
+    text = program.source.replace("#elif defined(__SSE2__)", "#elif 0") if made.machine.name == "plain C" else program.source
+    source = re.sub(old, new.replace("\\", "\\\\"), text)
     with library(source, made) as path:
         kernels = Kernels(program, path, made.machine.lanes)
     results = [np.empty((64, *design.model.layer(name).shape), np.int64) for name in program.ports]
     arrays = [np.ascontiguousarray(one.array) for one in codes]
     assert kernels.run(arrays, results, 0, 64, aligned(program.memory_bytes), np.zeros(1, np.int64))
-    return source != program.source, dict(zip(program.ports, results, strict=True))
+    return source != text, dict(zip(program.ports, results, strict=True))
 
 
 @pytest.fixture(autouse=True)
