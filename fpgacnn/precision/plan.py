@@ -113,8 +113,8 @@ def _decide(layer: hw.Layer, given: tuple[Range, ...], formats: tuple[Format, ..
             return _affine(layer, operation, given[0])
         case hw.Cast() if operation.is_narrowing:
             found = bounds.narrowed(given[0], operation.format)
-            loss = f"rounded to {operation.format} before a float layer"
-            return found, replace(_as_trained(found, operation.format, "what a float layer gets of its input"), loss=loss)
+            loss = f"rounded to {operation.format} before float constants or behind them"
+            return found, replace(_as_trained(found, operation.format, "as many bits as float constants are worth"), loss=loss)
         case hw.Cast():
             found = bounds.cast(given[0], operation.format)
             decided = _as_trained(found, operation.format, "index of the table behind it" if operation.is_index else QUANTIZER)
@@ -222,7 +222,9 @@ def _linear(layer: hw.Layer, operation: hw.Linear, given: Range, shape: Shape) -
     terms = prod(kernel[:2]) if isinstance(operation, hw.Depthwise) else prod(kernel[:-1])
     sums = iv.guarded(found.interval, layer=layer.name, what="a sum of products")
     decision = Decision(format=sums.format, reason=f"exact bound of {terms} products with the real weights: {sums.text}")
-    loss = f"weights of a float layer rounded to {operation.kernel.format}: results at most {found.error:.2g} off" if operation.off else ""
+    off = operation.off
+    what = f"weights of a float layer rounded to {operation.kernel.format}" if off and off.kernel else f"bias rounded to {operation.bias.format}"
+    loss = f"{what}: results at most {found.error:.2g} off" if off else ""
     kept = _kept(layer, found, "the accumulator, every bit kept", loss=loss)
     return found, replace(kept, accumulator=decision, rounds_in_float32=kept.rounds_in_float32 or operation.in_steps)
 

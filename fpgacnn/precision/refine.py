@@ -15,9 +15,10 @@ from fpgacnn.errors import UnsupportedOptionError, WidthLimitError
 from fpgacnn.ir import layers as hw
 from fpgacnn.ir.model import QuantizedModel
 from fpgacnn.ir.source import FloatArray, PoolKind
-from fpgacnn.numeric.fixed import MAX_WIDTH, Codes, Format, Overflow, Rounding, exact_codes, nearest_codes, rescale, smallest_format
-from fpgacnn.precision import bounds, lookup, means, steps
+from fpgacnn.numeric.fixed import MAX_WIDTH, Codes, Format, Overflow, Rounding, exact_codes, rescale, smallest_format
+from fpgacnn.precision import bounds, lookup, means, shorten, steps
 from fpgacnn.precision.plan import Walk, window_sizes
+from fpgacnn.precision.shorten import SCALE_PORT_BITS
 
 TERNARY = Format(width=2, integer=2, rounding=Rounding.RND_CONV, overflow=Overflow.SAT_SYM)
 _SATURATES = frozenset({Overflow.SAT, Overflow.SAT_SYM})
@@ -40,17 +41,33 @@ class _Refinement:
     walk: Walk = field(default_factory=Walk)
     nodes: list[hw.Layer] = field(default_factory=list)
     waiting: dict[str, hw.Layer] = field(default_factory=dict)
+    long: set[str] = field(default_factory=set)
 
     def emit(self, layer: hw.Layer) -> None:
-        """Append a node that hardware has; constants that need too many bits are rounded."""
+        """Append a node that hardware has; where trained floats make it too wide, these or what they made are rounded."""
         try:
             self.walk.add(layer)
-        except WidthLimitError:
-            if not isinstance(layer.operation, hw.Affine) or layer.operation.exact_steps:
-                raise
-            layer = replace(layer, operation=_rounded(layer.operation))
-            self.walk.add(layer)
-        self.nodes.append(layer)
+            found: tuple[hw.Layer, ...] = (layer,)
+        except WidthLimitError as error:
+            found = self._narrower(layer, error)
+        self.nodes += found
+        if shorten.is_long(layer, self.long):
+            self.long.add(layer.name)
+
+    def _narrower(self, layer: hw.Layer, error: WidthLimitError) -> tuple[hw.Layer, ...]:
+        """The node with shorter constants, behind narrowed inputs, or both; raises the error where no float is to blame."""
+        casts, behind = shorten.inputs(layer, self.walk, self.long)
+        for cast in casts:
+            self.walk.add(cast)
+        short, short_behind = (shorten.constants(node, self.walk) for node in (layer, behind))
+        shortest = shorten.constants(behind, self.walk, limited=True)
+        for nodes in ((short,), (*casts, behind), (*casts, short_behind), (*casts, shortest)):
+            try:
+                self.walk.add(nodes[-1])
+            except WidthLimitError:
+                continue
+            return nodes
+        raise error
 
     def add(self, layer: hw.Layer) -> None:
         """Refine one node; a scale right before a cast waits for it."""
@@ -182,15 +199,8 @@ class _Refinement:
     def _float_layer(self, layer: hw.Layer) -> None:
         """A float layer left over in a quantized network; what comes from other float layers is narrowed in front of it."""
         source = layer.inputs[0]
-        interval = self.walk.ranges[source].interval
-        if self.walk.decided[source].result.format.width > FLOAT_INPUT_BITS:
-            low, high = interval.bounds
-            dropped = max(abs(low), abs(high)).bit_length() + 1 - FLOAT_INPUT_BITS
-            wide = smallest_format(low, high, interval.fraction)
-            form = replace(wide, width=wide.width - dropped + 1, integer=wide.integer + 1, rounding=Rounding.RND_CONV)
-            narrow = replace(
-                layer, name=f"{layer.name}_input", operation=hw.Cast(format=form, is_narrowing=True), shape=self.walk.shapes[source], is_result=False
-            )
+        if self.walk.decided[source].result.format.width > shorten.FLOAT_INPUT_BITS:
+            narrow = shorten.narrow(layer, source, self.walk)
             self.emit(narrow)
             source = narrow.name
         self.emit(replace(layer, inputs=(source,)))
@@ -214,12 +224,6 @@ class _Refinement:
         return replace(operation, guard=hw.Guard(bits=bits + max(finest + 1 - fraction, 0), exact_steps=True))
 
 
-def _rounded(operation: hw.Affine) -> hw.Affine:
-    """The scale in one DSP48 port, the shift with a few bits more."""
-    scale = nearest_codes(operation.real_scale, SCALE_PORT_BITS)
-    return replace(operation, scale=scale, shift=nearest_codes(operation.trained_shift, SCALE_PORT_BITS + 6))
-
-
 def _line(scale: FloatArray, shift: FloatArray) -> hw.Affine:
     """`x * scale + shift` with constants of few bits."""
     factor, offset = exact_codes(scale), exact_codes(shift)
@@ -227,11 +231,6 @@ def _line(scale: FloatArray, shift: FloatArray) -> hw.Affine:
     assert offset is not None
     return hw.Affine(scale=factor, shift=offset, trained_scale=scale, trained_shift=shift)
 
-
-SCALE_PORT_BITS = 18
-"""A scale of more bits than one DSP48 port is worth a search for a shorter one."""
-
-FLOAT_INPUT_BITS = 24
 
 MAX_STAIR_BITS = 12
 
