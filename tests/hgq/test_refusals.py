@@ -110,7 +110,7 @@ FIRST_WIDTHS = "layers/h_dense/vars/3"
 
 ARRAYS: dict[str, tuple[Callable[[h5py.File], object], str, str]] = {
     "no widths of the first HGQ": (gone(FIRST_WIDTHS), "FC016", "its activation_bw is not in the file"),
-    "a thousand bits of the first HGQ": (array(FIRST_WIDTHS, lambda old: old + 1000), "FC017", "beyond 64 bits"),
+    "infinite widths of the first HGQ": (array(FIRST_WIDTHS, lambda old: old + np.inf), "FC017", "values of activation_bw"),
     "widths missing": (gone(WIDTHS), "FC016", "f of its quantizer iq is not in the file"),
     "widths of another shape": (array(WIDTHS, lambda old: old[:, :3]), "FC016", "f of its quantizer iq has shape (1, 3), data have (7,)"),
     "widths that are not numbers": (array(WIDTHS, lambda old: old * np.nan), "FC017", "7 of 7 values of iq/f"),

@@ -9,7 +9,7 @@ import numpy as np
 
 from fpgacnn.frontends.keras.context import Context, Step
 from fpgacnn.frontends.keras.quantizers import is_quantizer, parse_quantizer
-from fpgacnn.frontends.keras.settings import Json, Settings
+from fpgacnn.frontends.keras.settings import Json, Settings, class_of
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import Function, FunctionKind, Shape
 
@@ -62,10 +62,10 @@ def parse_activation(value: Json, context: Context) -> src.Activation | None:
 
     Raises UnsupportedOptionError for functions that no hardware is written for.
     """
-    if isinstance(value, dict) and value.get("class_name") == "function":
+    if isinstance(value, dict) and class_of(value) == "function":
         value = value.get("config")
-    config, kind = (value.get("config"), value.get("class_name")) if isinstance(value, dict) else (None, None)
-    if isinstance(kind, str) and kind in LAYERS and isinstance(config, dict):
+    config, kind = (value.get("config"), class_of(value)) if isinstance(value, dict) else (None, None)
+    if kind in LAYERS and isinstance(config, dict):
         return _layer(kind, replace(context.settings, values=config))
     if value is None or value == "linear":
         return None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fpgacnn.errors import BrokenArchitectureError, GraphError, TooLargeError
 from fpgacnn.frontends.keras.nodes import call, node_inputs, node_name, reference
-from fpgacnn.frontends.keras.settings import Json, Settings
+from fpgacnn.frontends.keras.settings import Json, Settings, class_of, short_name
 from fpgacnn.ir.source import Shape
 
 MODELS = frozenset({"Sequential", "Functional", "Model"})
@@ -126,15 +126,10 @@ def _read_graph(architecture: Mapping[str, Json], file: Path, depth: int) -> Gra
     raise BrokenArchitectureError(file=file, where="the architecture", why=f"model class {kind!r} is not Sequential or Functional")
 
 
-def short_name(name: Json) -> str:
-    """`QKeras>QConv2D` is `QConv2D`."""
-    return name.rsplit(">", 1)[-1] if isinstance(name, str) else repr(name)
-
-
-def _class_of(entry: Mapping[str, Json]) -> str:
-    """The class; HGQ2's carry their package, since QKeras has layers of the same names."""
+def layer_class(entry: Mapping[str, Json]) -> str:
+    """The class of a layer; HGQ2's carry their package, since QKeras has layers of the same names."""
     words = [entry.get(key) for key in ("class_name", "registered_name", "module")]
-    name = short_name(words[0])
+    name = class_of(entry)
     return f"hgq>{name}" if any(isinstance(word, str) and word.startswith(("hgq>", "hgq.")) for word in words) else name
 
 
@@ -148,7 +143,7 @@ def _entries(value: Json, file: Path) -> list[dict[str, Json]]:
 
 def _unwrapped(entry: Mapping[str, Json], file: Path) -> tuple[str, Settings, tuple[str, ...]]:
     """Class, settings and the names under which weights may lie, with pruning wrappers taken off."""
-    kind, config = _class_of(entry), entry.get("config")
+    kind, config = layer_class(entry), entry.get("config")
     names: list[str] = []
     while True:
         if not isinstance(config, dict):
@@ -160,7 +155,7 @@ def _unwrapped(entry: Mapping[str, Json], file: Path) -> tuple[str, Settings, tu
         inner = config.get("layer")
         if kind not in WRAPPERS or not isinstance(inner, dict):
             return kind, Settings(file=file, layer=name, values=config), tuple(names)
-        kind, config = _class_of(inner), inner.get("config")
+        kind, config = layer_class(inner), inner.get("config")
 
 
 def _input_shape(settings: Settings, fallback: Json = None) -> Shape | None:

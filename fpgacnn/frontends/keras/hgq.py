@@ -15,7 +15,7 @@ from fpgacnn.errors import NonFiniteWeightsError, UnsupportedQuantizerError, Wei
 from fpgacnn.frontends.keras import linear, shaping
 from fpgacnn.frontends.keras.activations import embedded, parse_activation
 from fpgacnn.frontends.keras.context import Context, Parser, Step
-from fpgacnn.frontends.keras.settings import MAX_NUMBER, Json
+from fpgacnn.frontends.keras.settings import MAX_NUMBER, Json, class_of
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import FloatArray, Shape
 from fpgacnn.numeric.fixed import Rounding, round_whole
@@ -35,7 +35,7 @@ class _Widths:
     def __init__(self, context: Context, key: str, option: Json, shape: Shape) -> None:
         self.context, self.key, self.shape = context, key, shape
         config = option.get("config") if isinstance(option, dict) else None
-        if not isinstance(option, dict) or option.get("class_name") != "QuantizerConfig" or not isinstance(config, dict):
+        if not isinstance(option, dict) or class_of(option) != "QuantizerConfig" or not isinstance(config, dict):
             raise self.refuse("it is no plain QuantizerConfig")
         self.options: Mapping[str, Json] = config
 
@@ -86,9 +86,14 @@ class _Widths:
     def _limited(self, negative: FloatArray, integer: FloatArray, fraction: FloatArray, scaler: float) -> src.Uniform:
         overflow = self.word("overflow_mode")
         if overflow not in OVERFLOWS or not set(np.unique(negative)) <= {0.0, 1.0}:
-            raise self.refuse(f"overflow_mode {overflow} is not supported")
+            raise self.refuse(f"overflow_mode {overflow}, or its k, is not supported")
+        what = f"{self.key} widths"
         if overflow == "WRAP" and self.is_free:
+            fraction = fraction if self.rounding is Rounding.TRN else np.maximum(fraction, -MAX_WIDTH)
+            refuse_wide(self.context, what, np.abs(fraction))
             return unlimited(fraction, self.rounding, scaler)
+        negative, integer, fraction = used_widths(negative, integer, fraction, self.rounding)
+        refuse_wide(self.context, what, np.maximum(np.abs(integer), np.abs(fraction)))
         return fixed_point(negative, integer, fraction, overflow=overflow, rounding=self.rounding, scaler=scaler)
 
 
@@ -105,10 +110,31 @@ def trained_widths(context: Context, key: str, what: str, shape: Shape) -> Float
     values = values[0] if values.ndim == len(shape) + 1 and values.shape[:1] == (1,) else values
     if values.ndim != len(shape) or any(one not in (1, size) for one, size in zip(values.shape, shape, strict=True)):
         raise WeightsError(file=file, layer=layer, why=f"{what} has shape {stored.shape}, data have {shape}")
-    bad = int((~(np.abs(values) <= MAX_WIDTH)).sum())
+    bad = int((~(np.abs(values) <= MAX_NUMBER)).sum())
     if bad:
-        raise NonFiniteWeightsError(file=file, layer=layer, weight=f"{key} (or beyond {MAX_WIDTH} bits)", count=bad, total=values.size)
+        raise NonFiniteWeightsError(file=file, layer=layer, weight=key, count=bad, total=values.size)
     return values
+
+
+def refuse_wide(context: Context, what: str, widths: FloatArray) -> None:
+    """Raise NonFiniteWeightsError for more bits than there are."""
+    bad = int((widths > MAX_WIDTH).sum())
+    if bad:
+        weight = f"{what} (or beyond {MAX_WIDTH} bits)"
+        raise NonFiniteWeightsError(file=context.settings.file, layer=context.name, weight=weight, count=bad, total=widths.size)
+
+
+def used_widths(negative: FloatArray, integer: FloatArray, fraction: FloatArray, rounding: Rounding) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Sign bit and bits on either side of the point, all 0 where the value is 0 whatever they are.
+
+    Training leaves any number in the widths of what it prunes. A value is 0 without any bit, and as good as 0 where its
+    range ends below 2^-64, or where its step is above 2^64 and is rounded to the nearest or towards 0.
+    """
+    negative, integer, fraction = np.broadcast_arrays(negative, integer, fraction)
+    used = (negative + integer + fraction > 0) & (integer >= -MAX_WIDTH)
+    if rounding is not Rounding.TRN:
+        used &= fraction >= -MAX_WIDTH
+    return np.where(used, negative, 0.0), np.where(used, integer, 0.0), np.where(used, fraction, 0.0)
 
 
 def unlimited(fraction: FloatArray, rounding: Rounding, scaler: float = 1.0) -> src.Uniform:
@@ -128,7 +154,7 @@ def fixed_point(negative: FloatArray, integer: FloatArray, fraction: FloatArray,
     return src.Uniform(scale=scale, low=low, high=span - 1.0, rounding=rounding, wraps=overflow == "WRAP" and bool(alive.any()))
 
 
-def _cast(context: Context, key: str, option: Json, shape: Shape, number: int | None = None) -> list[Step]:
+def cast(context: Context, key: str, option: Json, shape: Shape, number: int | None = None) -> list[Step]:
     """A quantizer of values as a step."""
     quantizer = _Widths(context, key, option, shape).quantizer()
     return [] if quantizer is None else [Step(operation=src.Activate(function=quantizer), shape=shape, reads=number)]
@@ -149,18 +175,19 @@ def as_float32_rounds(values: FloatArray, quantizer: src.Uniform | None) -> src.
     return src.Weight(values=np.where(differs, theirs * quantizer.scale, values), quantizer=quantizer)
 
 
-def _around(context: Context, inner: Callable[[Context], list[Step]]) -> list[Step]:
+def around(context: Context, inner: Callable[[Context], list[Step]]) -> list[Step]:
     """A layer between the quantizers of its input and its result."""
     settings = context.settings
-    before = _cast(context, "iq", settings.get("iq_conf"), context.input) if settings.flag("enable_iq", default=True) else []
-    return _ended(context, [*before, *inner(replace(context, kind=context.kind.removeprefix(PREFIX)))])
+    before = cast(context, "iq", settings.get("iq_conf"), context.input) if settings.flag("enable_iq", default=True) else []
+    return ended(context, [*before, *inner(replace(context, kind=context.kind.removeprefix(PREFIX)))])
 
 
-def _ended(context: Context, steps: list[Step]) -> list[Step]:
+def ended(context: Context, steps: list[Step]) -> list[Step]:
+    """A layer with the quantizer of its result."""
     if not context.settings.flag("enable_oq", default=False):
         return steps
     shape = steps[-1].shape if steps else context.input
-    return [*steps, *_cast(context, "oq", context.settings.get("oq_conf"), shape)]
+    return [*steps, *cast(context, "oq", context.settings.get("oq_conf"), shape)]
 
 
 def _requantized(context: Context, steps: list[Step]) -> list[Step]:
@@ -197,7 +224,7 @@ def _linear(parser: Parser) -> Parser:
     """QDense, QConv1D and QConv2D."""
 
     def parse(context: Context) -> list[Step]:
-        return _around(context, lambda inner: _requantized(inner, parser(inner)))
+        return around(context, lambda inner: _requantized(inner, parser(inner)))
 
     return parse
 
@@ -206,14 +233,14 @@ def _plain(parser: Parser) -> Parser:
     """Layers without weights."""
 
     def parse(context: Context) -> list[Step]:
-        return _around(context, parser)
+        return around(context, parser)
 
     return parse
 
 
 def _einsum(context: Context) -> list[Step]:
     """QEinsumDense and QEinsumDenseBatchnorm that are a dense layer on the last axis."""
-    return _around(context, _dense_by_equation)
+    return around(context, _dense_by_equation)
 
 
 def _dense_by_equation(context: Context) -> list[Step]:
@@ -276,7 +303,7 @@ def _normalized_dense(context: Context) -> list[Step]:
         fused = _weight(inner, "kq", (scaler[:, None] * kernel).astype(np.float64))
         return _dense(inner, fused, _weight(inner, "bq", offset.astype(np.float64)), (*inner.input[:-1], units))
 
-    return _around(context, parse)
+    return around(context, parse)
 
 
 def _normalization(context: Context) -> list[Step]:
@@ -300,38 +327,28 @@ def _normalization(context: Context) -> list[Step]:
         )
         return [Step(operation=src.BatchNormalization(statistics=statistics), shape=inner.input)]
 
-    return _around(context, parse)
+    return around(context, parse)
 
 
 def _quantizer(context: Context) -> list[Step]:
     """A Quantizer as a layer."""
-    return _cast(context, "own", context.settings.get("config"), context.input)
+    return cast(context, "own", context.settings.get("config"), context.input)
 
 
 def _function(context: Context) -> list[Step]:
-    """QUnaryFunctionLUT: a function of a quantized value, quantized."""
+    """QUnaryFunctionLUT and QAffinedUnaryFunctionLUT: a function of a quantized value, or of a line of it, quantized."""
 
     def parse(inner: Context) -> list[Step]:
+        steps = _trained_line(inner) if inner.kind.startswith("QAffined") else []
         function = parse_activation(inner.settings.get("activation"), inner)
-        return [] if function is None else [Step(operation=src.Activate(function=function), shape=inner.input)]
+        return steps if function is None else [*steps, Step(operation=src.Activate(function=function), shape=inner.input)]
 
-    return _around(context, parse)
-
-
-_MERGES = {f"{PREFIX}Q{name}": name for name in ("Add", "Subtract", "Multiply", "Maximum", "Minimum")}
+    return around(context, parse)
 
 
-def _merge(context: Context) -> list[Step]:
-    """QAdd and its relatives: every input has a quantizer of its own."""
-    settings, before = context.settings, []
-    if settings.flag("enable_iq", default=True):
-        options = settings.get("iq_confs")
-        listed = options if isinstance(options, list) else [options] * len(context.inputs)
-        if len(listed) != len(context.inputs):
-            raise settings.broken("iq_confs", f"{len(listed)} quantizers for {len(context.inputs)} inputs")
-        for number, (option, shape) in enumerate(zip(listed, context.inputs, strict=True)):
-            before += _cast(context, f"iq{number}", option, shape, number)
-    return _ended(context, [*before, *shaping.merge(replace(context, kind=_MERGES[context.kind]))])
+def _trained_line(context: Context) -> list[Step]:
+    scale, bias = (np.full(context.input[-1], context.weight(name, (1,)).values[0]) for name in ("scale", "bias"))
+    return [linear.line(context.input, gamma=scale, beta=bias, mean=np.zeros_like(scale), variance=np.ones_like(scale))]
 
 
 _POOLS = [f"{kind}Pooling{rank}D" for kind in ("Max", "Average") for rank in (1, 2)]
@@ -346,11 +363,7 @@ PARSERS: Mapping[str, Parser] = {
     f"{PREFIX}QBatchNormalization": _normalization,
     f"{PREFIX}Quantizer": _quantizer,
     f"{PREFIX}QUnaryFunctionLUT": _function,
-    **dict.fromkeys(_MERGES, _merge),
+    f"{PREFIX}QAffinedUnaryFunctionLUT": _function,
     **{f"{PREFIX}Q{name}": _plain(shaping.pool) for name in _POOLS},
     **{f"{PREFIX}QGlobal{name}": _plain(shaping.global_pool) for name in _POOLS},
-}
-
-HINTS: Mapping[str, str] = {
-    f"{PREFIX}QSoftmax": ": its tables are not built; end the network with its logits, whose order is the same",
 }

@@ -15,7 +15,17 @@ from fpgacnn.errors import UnsupportedQuantizerError
 from fpgacnn.frontends.keras import linear, shaping
 from fpgacnn.frontends.keras.activations import embedded, parse_activation
 from fpgacnn.frontends.keras.context import Context, Parser, Step
-from fpgacnn.frontends.keras.hgq import MAX_WIDTH, OVERFLOWS, as_float32_rounds, fixed_point, trained_widths, unlimited, with_weights
+from fpgacnn.frontends.keras.hgq import (
+    MAX_WIDTH,
+    OVERFLOWS,
+    as_float32_rounds,
+    fixed_point,
+    refuse_wide,
+    trained_widths,
+    unlimited,
+    used_widths,
+    with_weights,
+)
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import FloatArray, Shape
 from fpgacnn.numeric.fixed import Rounding
@@ -43,6 +53,7 @@ def _fraction(context: Context, name: str, key: str, shape: Shape) -> FloatArray
         if len(clip) != 2 or not all(isinstance(one, int | float) and abs(one) <= MAX_WIDTH for one in clip):  # low and high
             raise _refusal(context, key, f"bw_clip={clip!r} is not a pair of widths")
         widths = np.clip(widths, *clip)
+    refuse_wide(context, name, np.abs(widths))
     return np.rint(widths)
 
 
@@ -135,7 +146,10 @@ def _fixed_point(context: Context) -> list[Step]:
     known = str(rounding) in Rounding.__members__ and str(overflow) in OVERFLOWS
     if not known or not set(np.unique(negative)) <= {0.0, 1.0}:
         raise _refusal(context, context.kind, f"RND={rounding!r}, SAT={overflow!r} or its keep_negative is not supported")
-    quantizer = fixed_point(negative, integer - negative, bits - integer, overflow=str(overflow), rounding=Rounding(str(rounding)))
+    mode = Rounding(str(rounding))
+    negative, integer, fraction = used_widths(negative, integer - negative, bits - integer, mode)
+    refuse_wide(context, "widths", np.maximum(np.abs(integer), np.abs(fraction)))
+    quantizer = fixed_point(negative, integer, fraction, overflow=str(overflow), rounding=mode)
     return [Step(operation=src.Activate(function=quantizer), shape=context.input)]
 
 

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from fpgacnn.errors import UnsupportedLayerError, printable
-from fpgacnn.frontends.keras import activations, hgq, hgq1, linear, operators, shaping
+from fpgacnn.frontends.keras import activations, hgq, hgq1, hgq_merges, linear, operators, shaping
 from fpgacnn.frontends.keras.context import Context, Parser, Step
 from fpgacnn.frontends.keras.dtypes import refuse_quantized
-from fpgacnn.frontends.keras.graph import short_name
-from fpgacnn.frontends.keras.settings import Settings
+from fpgacnn.frontends.keras.graph import layer_class
+from fpgacnn.frontends.keras.settings import Settings, short_name
 
 CODE_CARRIERS = frozenset(
     {"Lambda", "TFOpLambda", "SlicingOpLambda", "ClassMethod", "InstanceMethod", "InstanceProperty", "TensorFlowOpLayer", "TFSMLayer", "RandomFourierFeatures"}
@@ -51,7 +51,7 @@ HINTS: Mapping[str, str] = {
     **dict.fromkeys(("Conv3D", "MaxPooling3D", "AveragePooling3D"), ": three axes of space are not supported"),
     **dict.fromkeys(("LayerNormalization", "GroupNormalization"), ": it divides by a standard deviation of the data; use BatchNormalization"),
     **dict.fromkeys(("UnitNormalization", "RMSNormalization"), ": it divides by a norm of the data; use BatchNormalization"),
-    **hgq.HINTS,
+    **hgq_merges.HINTS,
     **hgq1.HINTS,
 }
 """Words for refused classes that people meet often."""
@@ -66,7 +66,7 @@ def parse_layer(context: Context) -> list[Step]:
         return _time_distributed(context)
     parser = PARSERS.get(context.kind)
     if parser is None:
-        raise UnsupportedLayerError(layer=context.name, kind=context.kind, why=HINTS.get(context.kind, ""))
+        raise UnsupportedLayerError(layer=context.name, kind=context.kind, why=hint(context.kind))
     if context.settings.get("data_format") not in (None, "channels_last"):
         found = printable(repr(context.settings.get("data_format")))
         raise context.settings.unsupported(f"data_format={found} is not supported", "train with channels last")
@@ -74,12 +74,17 @@ def parse_layer(context: Context) -> list[Step]:
     return parser(context)
 
 
+def hint(kind: str) -> str:
+    """Words for a class that is not built, also for one of a package that is not known."""
+    return HINTS.get(kind, HINTS.get(short_name(kind), ""))
+
+
 def _time_distributed(context: Context) -> list[Step]:
     inner = context.settings.get("layer")
     config = inner.get("config") if isinstance(inner, dict) else None
     if not isinstance(inner, dict) or not isinstance(config, dict) or len(context.input) < 2:  # rows and what is in them
         raise context.settings.broken("layer", "TimeDistributed without a layer inside")
-    kind = short_name(inner.get("class_name"))
+    kind = layer_class(inner)
     if kind in NO_OPERATION:
         return []
     settings = Settings(file=context.settings.file, layer=context.name, values=config)
@@ -117,6 +122,7 @@ PARSERS: Mapping[str, Parser] = {
     "Dot": shaping.dot,
     "Concatenate": shaping.concatenate,
     **hgq.PARSERS,
+    **hgq_merges.PARSERS,
     **hgq1.PARSERS,
     **operators.PARSERS,
 }

@@ -13,9 +13,9 @@ from itertools import groupby
 from pathlib import Path
 
 from fpgacnn.errors import BrokenFileError, WeightsError
-from fpgacnn.frontends.keras.graph import Graph, Use, short_name
+from fpgacnn.frontends.keras.graph import Graph, Use, layer_class
 from fpgacnn.frontends.keras.hdf5 import Dataset, Group, numbers
-from fpgacnn.frontends.keras.settings import Json
+from fpgacnn.frontends.keras.settings import Json, short_name
 from fpgacnn.ir.source import FloatArray
 
 MAX_INPUTS = 16
@@ -51,6 +51,7 @@ class PositionalWeights:
         self._path, self._file = path, file
         self._root = next(name for name in _ROOTS if name in file)
         self._groups: dict[tuple[str, ...], tuple[str, Use]] = {}
+        self._unclear: dict[str, WeightsError] = {}
         folders: dict[tuple[str, ...], str] = {(): self._root}
         for scope, members in _containers(graph).items():  # a model comes before those inside it
             for name, place in self._placed(folders[scope], members).items():
@@ -64,7 +65,7 @@ class PositionalWeights:
         """The group of each layer of a model, by name: those of a class are numbered in the model's order.
 
         Keras 2.12 and 2.13 count a layer with weights twice, so that numbers are left out. Raises WeightsError where the
-        file's groups are not those of the model's layers.
+        groups of inner models are not those of the file; for layers, it is raised where their arrays are wanted.
         """
         found: dict[str, str] = {}
         for base, alike in groupby(sorted(members.values(), key=lambda one: one.base), key=lambda one: one.base):
@@ -74,10 +75,14 @@ class PositionalWeights:
             beyond = [number for number in stored if number not in numbers]
             if len(numbers) != len(names) or any(self._holds_arrays(f"{folder}/{_numbered(base, number)}") for number in beyond):
                 why = f"the file holds {len(stored)} groups '{base}' of weights for {len(names)} layers of this class"
-                raise WeightsError(file=self._path, layer=names[0], why=why)
+                self._unclear |= {f"{folder}/{name}": WeightsError(file=self._path, layer=name, why=why) for name in names}
+                numbers = [*range(len(names))]
             found |= {name: f"{folder}/{_numbered(base, number)}" for name, number in zip(names, numbers, strict=True)}
         for name, place in found.items():
-            self._check_name(name, place, found)
+            self._check_name(folder, name, place, found)
+            error = self._unclear.get(f"{folder}/{name}")
+            if error is not None and members[name].use is None:
+                raise error
         return found
 
     def _numbers(self, folder: str, base: str) -> list[int]:
@@ -92,16 +97,20 @@ class PositionalWeights:
         group = self._file.get(place)
         return isinstance(group, Group) and group.holds_arrays
 
-    def _check_name(self, name: str, place: str, siblings: Mapping[str, str]) -> None:
+    def _check_name(self, folder: str, name: str, place: str, siblings: Mapping[str, str]) -> None:
         """Keras 3 writes the layer's name beside its arrays: it must not be that of another layer."""
         group = self._file.get(f"{place}/vars")
         written = group.attrs.get("name") if isinstance(group, Group) else None
         if isinstance(written, str) and written != name and written in siblings:
-            raise WeightsError(file=self._path, layer=name, why=f"the weights in its place ({place}) are those of '{written}'")
+            why = f"the weights in its place ({place}) are those of '{written}'"
+            self._unclear[f"{folder}/{name}"] = WeightsError(file=self._path, layer=name, why=why)
 
     def of_layer(self, layer: str, scope: Sequence[str] = ()) -> Mapping[str, FloatArray]:
         """The layer's arrays by name, as float64; `scope` are the models inside the model that it lies in."""
         place, use = self._groups.get((*scope, layer), ("", None))
+        error = self._unclear.get(f"{place.removesuffix('/layer').rpartition('/')[0]}/{layer}")
+        if error is not None:
+            raise error
         group = self._file.get(place) if place else None
         if use is None or not isinstance(group, Group):
             return {}
@@ -170,7 +179,7 @@ def _wrapped(use: Use) -> Use | None:
     config = layer.get("config") if isinstance(layer, dict) else None
     if not isinstance(layer, dict) or not isinstance(config, dict):
         return None
-    return replace(use, kind=short_name(layer.get("class_name")), settings=replace(use.settings, values=config))
+    return replace(use, kind=layer_class(layer), settings=replace(use.settings, values=config))
 
 
 def _names(use: Use) -> tuple[str, ...]:
@@ -221,6 +230,8 @@ def _names_of_hgq(use: Use) -> tuple[str, ...]:
             return (*biased, *(statistics if use.kind.endswith("norm") else ()))
         case "hgq>QBatchNormDense":
             return ("kernel", "bias", *("bn_gamma" for _ in scaled), *counted, "moving_mean", "moving_variance")
+        case "hgq>QAffinedUnaryFunctionLUT":
+            return ("scale", "bias")
         case _:
             return _present(use, ("kernel", "bias"))
 

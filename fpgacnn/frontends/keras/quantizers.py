@@ -10,7 +10,7 @@ from typing import Literal, TypeGuard
 import numpy as np
 
 from fpgacnn.errors import UnsupportedQuantizerError
-from fpgacnn.frontends.keras.settings import MAX_NUMBER, Json
+from fpgacnn.frontends.keras.settings import MAX_NUMBER, Json, class_of
 from fpgacnn.ir.source import (
     Binary,
     FloatArray,
@@ -234,9 +234,9 @@ def _split(value: Json) -> tuple[str, Json]:
     if isinstance(value, str):
         return value.split("(", 1)[0].strip(), value
     if isinstance(value, dict):
-        name, config = value.get("class_name"), value.get("config")
-        if isinstance(name, str):
-            return name.rsplit(">", 1)[-1], config if isinstance(config, dict) else {}
+        config = value.get("config")
+        if isinstance(value.get("class_name"), str):
+            return class_of(value), config if isinstance(config, dict) else {}
     return "", None
 
 

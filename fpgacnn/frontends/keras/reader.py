@@ -23,7 +23,7 @@ from fpgacnn.frontends.keras import archive, hdf5
 from fpgacnn.frontends.keras.context import Context, Step
 from fpgacnn.frontends.keras.dtypes import is_half
 from fpgacnn.frontends.keras.graph import MAX_JSON, Graph, Use, parse_json, read_graph
-from fpgacnn.frontends.keras.layers import CODE_CARRIERS, HINTS, NO_OPERATION, is_known, parse_layer
+from fpgacnn.frontends.keras.layers import CODE_CARRIERS, NO_OPERATION, hint, is_known, parse_layer
 from fpgacnn.frontends.keras.positional import PositionalWeights, is_positional
 from fpgacnn.frontends.keras.settings import Json
 from fpgacnn.frontends.reading import MAX_AXES, MAX_VALUES, Reading
@@ -162,7 +162,7 @@ def _refuse_by_class(use: Use) -> None:
     if use.kind in CODE_CARRIERS:
         raise CodeInFileError(layer=use.name, kind=use.kind)
     if not is_known(use.kind):
-        raise UnsupportedLayerError(layer=use.name, kind=use.kind, why=HINTS.get(use.kind, ""))
+        raise UnsupportedLayerError(layer=use.name, kind=use.kind, why=hint(use.kind))
 
 
 def _halves(graph: Graph, layers: Sequence[SourceLayer]) -> list[tuple[str, str, FpgacnnError]]:

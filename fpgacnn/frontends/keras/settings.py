@@ -20,6 +20,28 @@ MAX_NUMBER = (2.0 - 2.0**-23) * 2.0**127
 _ARRAYS = ("__numpy__", "__tensor__")
 """What Keras 2.12 and later call numbers and arrays of other libraries among a layer's options."""
 
+_PACKAGES = frozenset({"builtins", "hgq", "keras", "keras_core", "qkeras", "tensorflow", "tensorflow_model_optimization", "tf_keras"})
+"""The packages whose classes are meant by a bare name, in small letters."""
+
+
+def short_name(name: Json) -> str:
+    """`QKeras>QConv2D` is `QConv2D`."""
+    return name.rsplit(">", 1)[-1] if isinstance(name, str) else repr(name)
+
+
+def class_of(entry: Mapping[str, Json]) -> str:
+    """The class of a serialized object; one of a package that is not known keeps its package, and so is no class we know.
+
+    A file names it by `class_name`, and says in `module` and `registered_name` whose it is: a class of the user's own may
+    be called `Dense`, too.
+    """
+    name = short_name(entry.get("class_name"))
+    module, registered, called = (entry.get(key) for key in ("module", "registered_name", "class_name"))
+    owners = [module.partition(".")[0]] if isinstance(module, str) and module else []
+    owners += [word.partition(">")[0] for word in (registered, called) if isinstance(word, str) and ">" in word]
+    foreign = next((owner for owner in owners if owner.lower() not in _PACKAGES), None)
+    return name if foreign is None else f"{foreign}>{name}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:

@@ -104,7 +104,7 @@ def test_a_text_that_is_more_than_a_call_with_plain_numbers_is_refused_unread(te
         (5, "quantizer 5: unknown quantizer"),
         ([1], "quantizer [1]: unknown quantizer"),
         ({"class_name": 5}, "unknown quantizer"),
-        (written("Evil>os.system", command="id"), "quantizer os.system: unknown quantizer"),
+        (written("Evil>os.system", command="id"), "quantizer Evil>os.system: unknown quantizer"),
         (written("quantized_bits", bits=0), "bits=0.0 is not a whole number from 1 to 32"),
         (written("quantized_bits", bits=33), "bits=33.0 is not a whole number from 1 to 32"),
         (written("quantized_bits", bits=4.5), "bits=4.5 is not a whole number from 1 to 32"),
