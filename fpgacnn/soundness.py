@@ -33,6 +33,9 @@ MAX_POINT = 200
 """How far the binary point may lie from the code: float32 weights reach 2^-149."""
 
 MAX_TABLE_BITS = 20
+MAX_PLACES = 1 << 10
+"""Values of a step function that is built with thresholds."""
+
 MAX_NAME = 80
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _SOFTMAX_TABLES = {"difference", "exponential", "reciprocal", "index"}
@@ -226,6 +229,23 @@ def _need(codes: Codes, *shapes: Shape) -> None:
         raise UnsoundError(f"an array of shape {codes.array.shape}, where its layer needs {shapes[0]}")
 
 
+def _need_steps(operation: hw.Thresholds, channels: int, given: Format, result: Format) -> None:
+    """Sorted thresholds of the input's type, one fewer than the values, whose number is a power of two; one row or one for each channel."""
+    thresholds, values = operation.thresholds, operation.values
+    rows, places = values.array.shape if values.array.ndim == 2 else (0, 0)
+    if rows not in {1, channels} or places & (places - 1) or not 2 <= places <= MAX_PLACES:
+        raise UnsoundError(f"values of a step function of shape {values.array.shape}")
+    _need(thresholds, (rows, places - 1))
+    if np.any(np.diff(thresholds.array, axis=1) < 0):
+        raise UnsoundError("thresholds that are not sorted")
+    if not _same_codes(thresholds.format, given) or not _same_codes(values.format, result):
+        raise UnsoundError(f"thresholds of {thresholds.format} and values of {values.format}")
+
+
+def _same_codes(one: Format, other: Format) -> bool:
+    return (one.width, one.integer, one.signed) == (other.width, other.integer, other.signed)
+
+
 def _need_accumulator(precision: LayerPrecision) -> None:
     if precision.accumulator is None:
         raise UnsoundError("no accumulator")
@@ -266,6 +286,9 @@ def _shape(operation: hw.Operation, shape: Shape, precision: LayerPrecision, giv
             if formats[0].width > MAX_TABLE_BITS:
                 raise UnsoundError(f"a table for inputs of {formats[0].width} bits")
             _need(operation.table, (1 << formats[0].width,))
+            return given[0]
+        case hw.Thresholds():
+            _need_steps(operation, given[0][-1], formats[0], precision.result.format)
             return given[0]
         case hw.LeakyRelu():
             _need(operation.slope, (1,), given[0])

@@ -56,6 +56,7 @@ class Role(StrEnum):
     COMPARE = "compare"
     SCALE = "scale"
     TABLE = "table"
+    THRESHOLDS = "thresholds"
     SOFTMAX = "softmax"
     ARGMAX = "argmax"
     MERGE = "merge"
@@ -158,7 +159,8 @@ def _bit_lengths(magnitudes: NDArray[np.int64]) -> NDArray[np.int64]:
 class LayerStructure:
     """One call of a template. Shapes are rows, columns, channels; what is flat has one row and one column.
 
-    `table` and `table_entries` are those of a function or of softmax's exponential. Recurrent layers run `steps` times
+    `table` and `table_entries` are those of a function or of softmax's exponential; a step function has as many entries as
+    values. Recurrent layers run `steps` times
     and have two matrices of `gates` times their outputs; `recurrent_reuse` is the second one's reuse factor.
     """
 

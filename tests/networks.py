@@ -75,6 +75,14 @@ class Builder:
         slope = self.codes(slopes, "fixed<4,1>")
         return self.add(hw.LeakyRelu(slope=slope, trained=slope.values), shape, source)
 
+    def thresholds(self, given: str, rows: int, levels: int) -> hw.Thresholds:
+        """A step function with random thresholds, some of them equal, and random values."""
+        form = parse_format(given)
+        edges = np.sort(self.random.integers(form.low, form.high, size=(rows, (1 << levels) - 1), endpoint=True), axis=1)
+        edges[:, -1] = edges[:, edges.shape[1] // 2]
+        edges = Codes(array=np.sort(edges, axis=1), format=form)
+        return hw.Thresholds(thresholds=edges, values=self.codes((rows, 1 << levels), "fixed<7,3>"), error=0.0, what="random", rounds=False)
+
     def cast(self, source: str, shape: Shape, form: str) -> str:
         """A cast."""
         return self.add(hw.Cast(format=parse_format(form)), shape, source)
@@ -198,6 +206,8 @@ def elementwise(build: Builder) -> None:
         form = parse_format("fixed<6,2>")
         table = hw.Lookup(table=build.codes((64,), "fixed<7,1>"), error=0.0, what="random")
         build.end(build.add(table, shape, build.input(shape, str(form))))
+        for form, rows, levels in (("fixed<13,4>", 1, 3), ("ufixed<9,2>", shape[-1], 2), ("fixed<45,20>", shape[-1], 4), ("ufixed<33,3>", 1, 1)):
+            build.end(build.add(build.thresholds(form, rows, levels), shape, build.input(shape, form)))
         build.end(build.add(hw.Saturate(integer=2, fraction=0), shape, build.input(shape, "fixed<9,5>")))
         left, right = build.input(shape), build.input(shape, "ufixed<5,3>")
         build.end(build.add(hw.Merge(kind=MergeKind.ADD), shape, left, right))

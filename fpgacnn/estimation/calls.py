@@ -40,6 +40,7 @@ STARTS = (
     ("softplus", Role.TABLE),
     ("softsign", Role.TABLE),
     ("unary_lut", Role.TABLE),
+    ("multi_threshold", Role.THRESHOLDS),
     ("add", Role.MERGE),
     ("subtract", Role.MERGE),
     ("multiply", Role.MERGE),

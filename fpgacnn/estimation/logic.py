@@ -15,6 +15,7 @@ from fpgacnn.structure import CostModel, LayerStructure, Role
 
 FULL_SELECT_INPUTS = 256
 WIDE_SELECT_INPUTS = 64
+CONSTANTS_IN_A_LUT = 64
 SHARING_OUTPUTS = 3
 """Outputs that one multiplier serves, from which on tools no longer see which, and select from all of them."""
 
@@ -132,12 +133,24 @@ def _elementwise(layer: LayerStructure, model: CostModel, pace: Pace) -> dict[Pi
             return {Piece.SOFTMAX: shared * values, Piece.SOFTMAX_STAGES: values * elementwise_depth(layer, pace)}
         case Role.TABLE:
             return {Piece.TABLE: values}
+        case Role.THRESHOLDS:
+            return _search(layer, values)
         case Role.PAD | Role.MOVE | Role.UNKNOWN:
             return {Piece.MOVE: values * layer.output.width}
         case Role.RECURRENT:
             return {Piece.RECURRENT: layer.out_shape[2]}
         case Role.INPUT | Role.DENSE | Role.CONVOLUTION | Role.DEPTHWISE:
             return {}
+
+
+def _search(layer: LayerStructure, values: int) -> dict[Piece, float]:
+    """A binary search for each value: a comparison a level; thresholds and values are constants that a LUT holds 64 of for each bit.
+
+    No such design was synthesized: the pieces are those of other layers.
+    """
+    levels = layer.table_entries.bit_length() - 1
+    constants = layer.table_entries * (layer.input.width + layer.output.width) / CONSTANTS_IN_A_LUT
+    return {Piece.COMPARE: values * levels, Piece.COMPARE_BITS: values * levels * layer.input.width, Piece.MOVE: values * constants}
 
 
 def _buffers(layer: LayerStructure, model: CostModel) -> dict[Piece, float]:

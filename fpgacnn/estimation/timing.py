@@ -97,6 +97,8 @@ def elementwise_depth(layer: LayerStructure, pace: Pace) -> int:
             return ceil(delay / pace.budget_ns)
         case Role.TABLE:
             return 1
+        case Role.THRESHOLDS:
+            return pace.stages(2 * (layer.table_entries.bit_length() - 1))
         case Role.POOL | Role.GLOBAL_POOL | Role.ARGMAX:
             values = prod(layer.window) if layer.role is Role.POOL else prod(layer.in_shape[:2]) if layer.role is Role.GLOBAL_POOL else layer.in_shape[2]
             return pace.stages(max(0, ceil(log2(max(1, values))) - 1))
@@ -133,6 +135,9 @@ def _streamed(layer: LayerStructure, model: CostModel, product: Multiplication, 
             return _loop(pixels + layer.positions + 2, lead=2)
         case Role.INPUT:
             return Timing(latency=0, ii=0, lead=0)
+        case Role.THRESHOLDS:
+            searched = elementwise_depth(layer, pace) + extra
+            return _loop(pixels + searched, lead=searched)
         case _:
             return _loop(max(pixels, layer.positions) + extra + 1 if layer.positions > 1 else extra, lead=extra)
 

@@ -86,6 +86,8 @@ def parameters(operation: hw.Operation) -> int:
             return operation.kernel.array.size + operation.bias.array.size
         case hw.Lookup():
             return operation.table.array.size
+        case hw.Thresholds():
+            return operation.thresholds.array.size + operation.values.array.size
         case hw.LeakyRelu():
             return operation.slope.array.size
         case hw.Affine():

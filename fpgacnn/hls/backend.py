@@ -7,7 +7,8 @@ from math import prod
 from fpgacnn.design import Design
 from fpgacnn.hls.hls4ml_door import generate
 from fpgacnn.hls.lower import Lowered, lower
-from fpgacnn.hls.patches import allow_overlapping_pooling, own_include_guard
+from fpgacnn.hls.node import MULTI_THRESHOLD
+from fpgacnn.hls.patches import allow_overlapping_pooling, own_include_guard, with_multi_threshold
 from fpgacnn.project import HlsProject, Port
 
 
@@ -21,6 +22,8 @@ def convert(design: Design, *, trace: bool = False) -> HlsProject:
     inputs, outputs, traced = _ports(design, lowered)
     files = generate(design.target, lowered.nodes, [port.name for port in inputs], [port.name for port in outputs], trace=trace)
     files = own_include_guard(files)
+    if any(node.kind == MULTI_THRESHOLD for node in lowered.nodes):
+        files = with_multi_threshold(files)
     if lowered.overlapping:
         files = allow_overlapping_pooling(files)
     return HlsProject(files=files, inputs=inputs, outputs=outputs, traced=traced if trace else (), notes=lowered.notes)

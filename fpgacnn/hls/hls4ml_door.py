@@ -12,12 +12,13 @@ import shutil
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from fpgacnn.design import BackendName, IoType, Target
 from fpgacnn.errors import Hls4mlFailedError, LoweringError, MissingExtraError, WriteError
-from fpgacnn.hls.node import HlsNode
+from fpgacnn.hls.node import MULTI_THRESHOLD, HlsNode
 from fpgacnn.numeric.fixed import Format
 from fpgacnn.project import TOP
 from fpgacnn.staging import scratch
@@ -27,6 +28,9 @@ STAMP = "fpgacnn"
 
 UNPLANNED = "fixed<16,6>"
 """hls4ml's default type: no node may end up with it unless the plan says so."""
+
+
+_MULTI_THRESHOLD_NUMBERS = ("n_in", "n_filt", "n_rows", "n_levels", "table_size")
 
 
 def generate(target: Target, nodes: Sequence[HlsNode], inputs: Sequence[str], outputs: Sequence[str], *, trace: bool) -> dict[str, bytes]:
@@ -71,6 +75,8 @@ def _graph(target: Target, nodes: Sequence[HlsNode], inputs: Sequence[str], outp
         from hls4ml.utils.config import create_config  # as above
     except ImportError as error:
         raise MissingExtraError(package="hls4ml==1.3.0", extra="all") from error
+    if any(node.kind == MULTI_THRESHOLD for node in nodes):
+        _register_multi_threshold("Vitis" if target.backend is BackendName.VITIS else "Vivado")
     config = create_config(
         output_dir=str(folder),
         project_name=TOP,
@@ -86,6 +92,55 @@ def _graph(target: Target, nodes: Sequence[HlsNode], inputs: Sequence[str], outp
     }
     layers = [{"class_name": node.kind, "name": node.name, "inputs": list(node.inputs), **node.attributes} for node in nodes]
     return ModelGraph.from_layer_list(config, layers, list(inputs), list(outputs))
+
+
+@cache
+def _register_multi_threshold(backend: str) -> None:
+    """Give hls4ml our layer by its extension interface: the layer, its C++ configuration and its call."""
+    import numpy as np
+    from hls4ml.backends import get_backend
+    from hls4ml.backends.template import FunctionCallTemplate, LayerConfigTemplate
+    from hls4ml.model.attributes import Attribute, WeightAttribute
+    from hls4ml.model.layers import Layer, layer_map, register_layer
+
+    if MULTI_THRESHOLD not in layer_map:
+
+        class MultiThreshold(Layer):  # type: ignore[misc]  # hls4ml is untyped
+            _expected_attributes: ClassVar = [
+                *(Attribute(name) for name in _MULTI_THRESHOLD_NUMBERS),
+                WeightAttribute("threshold"),
+                WeightAttribute("value"),
+            ]
+
+            def initialize(self) -> None:
+                shape = self.get_input_variable().shape
+                self.add_output_variable(shape)
+                self.set_attr("n_in", int(np.prod(shape)))
+                self.add_weights_variable(name="threshold")
+                self.add_weights_variable(name="value")
+
+        register_layer(MULTI_THRESHOLD, MultiThreshold)
+
+    class MultiThresholdConfig(LayerConfigTemplate):  # type: ignore[misc]  # as above
+        def __init__(self) -> None:
+            super().__init__(layer_map[MULTI_THRESHOLD])
+
+        def format(self, node: Any) -> str:  # as above
+            numbers = "".join(f"    static const unsigned {name} = {node.get_attr(name):d};\n" for name in _MULTI_THRESHOLD_NUMBERS)
+            types = "".join(f"    typedef {node.get_weights(name).type.name} {name}_t;\n" for name in ("threshold", "value"))
+            return f"struct config{node.index} : nnet::multi_threshold_config {{\n{numbers}{types}}};\n"
+
+    class MultiThresholdCall(FunctionCallTemplate):  # type: ignore[misc]  # as above
+        def __init__(self) -> None:
+            super().__init__(layer_map[MULTI_THRESHOLD], include_header=["nnet_utils/nnet_multi_threshold.h"])
+
+        def format(self, node: Any) -> str:  # as above
+            given, result = node.get_input_variable(), node.get_output_variable()
+            weights = ", ".join(node.get_weights(name).name for name in ("threshold", "value"))
+            return f"nnet::multi_threshold<{given.type.name}, {result.type.name}, config{node.index}>({given.name}, {result.name}, {weights});"
+
+    for template in (MultiThresholdConfig, MultiThresholdCall):
+        get_backend(backend).register_template(template)
 
 
 def _layer_config(node: HlsNode, *, trace: bool) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from fpgacnn.design import Design, IoType, Strategy
 from fpgacnn.errors import InternalError, UnsupportedOptionError
 from fpgacnn.hls import reuse as reuse_factors
 from fpgacnn.hls.copies import spread
-from fpgacnn.hls.node import Attribute, HlsNode
-from fpgacnn.hls.parts import pool_attributes, shifted
+from fpgacnn.hls.node import MULTI_THRESHOLD, Attribute, HlsNode
+from fpgacnn.hls.parts import pool_attributes, shifted, threshold_attributes
 from fpgacnn.ir import layers as hw
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import PoolKind, Shape
@@ -97,6 +97,9 @@ class _Lowering:
             case hw.Lookup():
                 attributes = {"activation": "unary_lut", "n_in": prod(layer.shape), "table_data": operation.table.values}
                 self._append(layer, "UnaryLUT", inputs, attributes, {"table": operation.table.format})
+            case hw.Thresholds():
+                types = {"threshold": operation.thresholds.format, "value": operation.values.format}
+                self._append(layer, MULTI_THRESHOLD, inputs, threshold_attributes(operation, layer.shape), types)
             case hw.Pool():
                 self._pool(layer, operation, inputs[0])
             case hw.GlobalPool():

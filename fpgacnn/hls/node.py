@@ -13,6 +13,9 @@ from fpgacnn.numeric.fixed import Format
 
 Attribute: TypeAlias = int | float | bool | str | list[int] | NDArray[np.float64]
 
+MULTI_THRESHOLD = "FpgacnnMultiThreshold"
+"""Our own kind of layer: a step function by comparisons."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HlsNode:

@@ -44,3 +44,17 @@ def pool_attributes(operation: hw.Pool, shape: Shape, after: Shape, pads: tuple[
     else:
         attributes |= {"n_in": shape[0], "n_out": after[0]}
     return attributes
+
+
+def threshold_attributes(operation: hw.Thresholds, shape: Shape) -> dict[str, Attribute]:
+    """Sizes, thresholds and values of a step function."""
+    rows, places = operation.values.array.shape
+    return {
+        "n_in": prod(shape),
+        "n_filt": shape[-1],
+        "n_rows": rows,
+        "n_levels": operation.levels,
+        "table_size": places,
+        "threshold_data": operation.thresholds.values,
+        "value_data": operation.values.values,
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.resources import files as resources
 
 DEPTHWISE_1D = "firmware/nnet_utils/nnet_sepconv1d_latency.h"
 POOLING = "firmware/nnet_utils/nnet_pooling_stream.h"
@@ -23,6 +24,14 @@ def allow_overlapping_pooling(files: Mapping[str, bytes]) -> dict[str, bytes]:
     for line in _SAME_STRIDE:
         header = header.replace(line, b"// fpgacnn: windows may overlap; the line buffer below counts any stride")
     return {**files, POOLING: header}
+
+
+MULTI_THRESHOLD = "nnet_multi_threshold.h"
+
+
+def with_multi_threshold(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Add the header of our own template for step functions, which compares with thresholds."""
+    return {**files, f"firmware/nnet_utils/{MULTI_THRESHOLD}": resources("fpgacnn.hls").joinpath(MULTI_THRESHOLD).read_bytes()}
 
 
 def own_include_guard(files: Mapping[str, bytes]) -> dict[str, bytes]:

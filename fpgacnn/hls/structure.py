@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fpgacnn.design import Design, IoType, Strategy
 from fpgacnn.errors import InternalError
 from fpgacnn.hls.lower import Lowered, lower
-from fpgacnn.hls.node import HlsNode
+from fpgacnn.hls.node import MULTI_THRESHOLD, HlsNode
 from fpgacnn.ir.source import Shape
 from fpgacnn.numeric.fixed import Format
 from fpgacnn.structure import CostModel, LayerStructure, Role, WeightSummary, Wire, summarize, without_dead
@@ -31,6 +31,7 @@ ROLES: Mapping[str, Role] = {
     "Activation": Role.COMPARE,
     "ThresholdedReLU": Role.COMPARE,
     "UnaryLUT": Role.TABLE,
+    MULTI_THRESHOLD: Role.THRESHOLDS,
     "Softmax": Role.SOFTMAX,
     "Merge": Role.MERGE,
     "Concatenate": Role.MOVE,
@@ -194,6 +195,8 @@ def _entries(node: HlsNode) -> int:
     size = node.attributes.get("exp_table_size")
     if isinstance(size, int):
         return size
+    if node.kind == MULTI_THRESHOLD:
+        return int(str(node.attributes["table_size"]))
     table = node.attributes.get("table_data")
     return table.size if isinstance(table, np.ndarray) else 0
 

@@ -135,11 +135,34 @@ class Lookup:
     """A table with an entry for every code of its input's format, in the order of the codes' bits.
 
     `error` bounds how far entries and the input's rounding are from the function, for every real input.
+    `rounds`: the framework's float32 may answer otherwise for a code.
     """
 
     table: Codes
     error: float
     what: str
+    rounds: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thresholds:
+    """A step function: the value at the place that counts how many thresholds the input's code is not below.
+
+    `thresholds` (1 or channels, 2^k - 1) are sorted codes of the input's format, the last one repeated as often as
+    needed; `values` (1 or channels, 2^k) are codes of the result. `error` bounds what an input that is off makes of it.
+    `rounds`: the framework's float32 may answer otherwise for a code next to a threshold.
+    """
+
+    thresholds: Codes
+    values: Codes
+    error: float
+    what: str
+    rounds: bool
+
+    @property
+    def levels(self) -> int:
+        """Comparisons for each number: a binary search."""
+        return self.values.array.shape[-1].bit_length() - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,6 +278,7 @@ Operation: TypeAlias = (
     | Wrap
     | Function
     | Lookup
+    | Thresholds
     | Cast
     | Relu
     | Saturate

@@ -308,3 +308,28 @@ def table_range(table: Codes, rank: int) -> Interval:
     """What a table can answer."""
     shape = (1,) * rank
     return Interval(low=np.full(shape, int(table.array.min())), high=np.full(shape, int(table.array.max())), fraction=table.format.fraction)
+
+
+def threshold_counts(thresholds: CodeArray, codes: CodeArray) -> CodeArray:
+    """How many of its channel's thresholds (1 or channels, n) each code (..., channels) is not below."""
+    if len(thresholds) == 1:
+        return np.searchsorted(thresholds[0], codes, side="right")
+    found = np.empty(codes.shape, np.int64)
+    for channel, row in enumerate(thresholds):
+        found[..., channel] = np.searchsorted(row, codes[..., channel], side="right")
+    return found
+
+
+def steps_range(operation: hw.Thresholds, given: Interval, channels: int) -> Interval:
+    """What a step function can answer for the codes of an interval, channel by channel."""
+    shape = (1,) * (given.low.ndim - 1) + (-1,)
+    hull = iv.reduce_axes(given, tuple(range(given.low.ndim - 1)))
+    low, high = (np.broadcast_to(end.reshape(-1), (channels,)) for end in (hull.low, hull.high))
+    first, last = (threshold_counts(operation.thresholds.array, end) for end in (low, high))
+    rows = np.broadcast_to(operation.values.array, (channels, operation.values.array.shape[-1]))
+    reached = [row[start : end + 1] for row, start, end in zip(rows, first, last, strict=True)]
+    return Interval(
+        low=np.array([row.min() for row in reached], np.int64).reshape(shape),
+        high=np.array([row.max() for row in reached], np.int64).reshape(shape),
+        fraction=operation.values.format.fraction,
+    )

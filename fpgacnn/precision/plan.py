@@ -141,6 +141,8 @@ def _decide(layer: hw.Layer, given: tuple[Range, ...], formats: tuple[Format, ..
             return found, _kept(layer, found, f"every bit kept, {found.interval.text}")
         case hw.Lookup():
             return _lookup(layer, operation)
+        case hw.Thresholds():
+            return _thresholds(layer, operation, given[0])
         case hw.Pool() | hw.GlobalPool():
             return _pool(layer, operation, given[0], formats[0], shapes[0])
         case src.ZeroPad():
@@ -213,7 +215,13 @@ def _lookup(layer: hw.Layer, operation: hw.Lookup) -> tuple[Range, LayerPrecisio
     found = bounds.ranged(bounds.table_range(operation.table, len(layer.shape)), operation.error)
     decision = Decision(format=operation.table.format, reason="the function at every code of the input, rounded once")
     loss = f"table of {operation.what}: at most {operation.error:.2g} off" if operation.error else ""
-    return found, LayerPrecision(result=decision, tables={"entry": decision}, error=operation.error, loss=loss, rounds_in_float32=True)
+    return found, LayerPrecision(result=decision, tables={"entry": decision}, error=operation.error, loss=loss, rounds_in_float32=operation.rounds)
+
+
+def _thresholds(layer: hw.Layer, operation: hw.Thresholds, given: Range) -> tuple[Range, LayerPrecision]:
+    found = bounds.ranged(bounds.steps_range(operation, given.interval, layer.shape[-1]), operation.error)
+    decision = Decision(format=operation.values.format, reason=f"{operation.what}, exact; reaches {found.interval.text}")
+    return found, LayerPrecision(result=decision, error=operation.error, rounds_in_float32=operation.rounds)
 
 
 def _linear(layer: hw.Layer, operation: hw.Linear, given: Range, shape: Shape) -> tuple[Range, LayerPrecision]:

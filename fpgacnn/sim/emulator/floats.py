@@ -21,6 +21,7 @@ from fpgacnn.ir.source import MergeKind, PoolKind
 from fpgacnn.numeric.fixed import CodeArray, Codes, Format, Overflow, Rounding
 from fpgacnn.numeric.interval import Interval
 from fpgacnn.precision import LayerPrecision
+from fpgacnn.precision.bounds import threshold_counts
 from fpgacnn.sim.emulator import products
 from fpgacnn.sim.emulator.ranges import result_ranges
 from fpgacnn.sim.emulator.reference import compute
@@ -125,6 +126,8 @@ def _reach(layer: hw.Layer, precision: LayerPrecision, given: list[Interval], sh
             return max(inputs[0], _cast_reach(inputs[0], given[0].fraction - result.fraction, result))
         case hw.Lookup():
             return max(inputs[0], int(np.abs(operation.table.array).max()))
+        case hw.Thresholds():
+            return max(inputs[0], int(np.abs(operation.thresholds.array).max()), int(np.abs(operation.values.array).max()))
         case hw.Pool() if operation.kind is PoolKind.MAX and not any(operation.pads):
             return _plain_maximum(precision, given[0], inputs[0])
         case hw.GlobalPool() if operation.kind is PoolKind.MAX:
@@ -189,6 +192,8 @@ def _compute(layer: hw.Layer, precision: LayerPrecision, given: list[Numbers], f
             return _cast(np.maximum(data, 0), form.fraction - result.fraction, result)
         case hw.Lookup():
             return operation.table.array.astype(data.dtype)[data.astype(np.int64) & ((1 << form.width) - 1)]
+        case hw.Thresholds():
+            return _thresholds(operation, data)
         case hw.Pool():
             return _maximum(operation, data).reshape(-1, *layer.shape)
         case hw.GlobalPool():
@@ -199,6 +204,12 @@ def _compute(layer: hw.Layer, precision: LayerPrecision, given: list[Numbers], f
             return _cast(data.copy(), form.fraction - result.fraction, result)
         case _:
             return _cast(_moved(layer, data), form.fraction - result.fraction, result)
+
+
+def _thresholds(operation: hw.Thresholds, data: Numbers) -> Numbers:
+    places = threshold_counts(operation.thresholds.array.astype(data.dtype), data)
+    values = operation.values.array.astype(data.dtype)
+    return values[0][places] if len(values) == 1 else values[np.arange(len(values)), places]
 
 
 def _linear(layer: hw.Layer, operation: hw.Convolution | hw.Dense, precision: LayerPrecision, data: Numbers, given: Interval) -> Numbers:

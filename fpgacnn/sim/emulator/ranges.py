@@ -41,6 +41,8 @@ def _range(layer: hw.Layer, precision: LayerPrecision, given: list[Interval], sh
             return iv.cast(bounds.affine(layer, operation, bounds.ranged(given[0], 0.0)).interval, result)
         case hw.Lookup():
             return bounds.table_range(operation.table, len(layer.shape))
+        case hw.Thresholds():
+            return bounds.steps_range(operation, given[0], layer.shape[-1])
         case hw.Cast() | hw.Saturate():
             return iv.cast(given[0], result)
         case hw.Relu():

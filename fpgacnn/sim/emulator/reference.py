@@ -95,6 +95,8 @@ def compute(layer: hw.Layer, precision: LayerPrecision, given: tuple[Codes, ...]
             return _affine(operation, data, form.fraction, result)
         case hw.Lookup():
             return operation.table.array[data & ((1 << form.width) - 1)]
+        case hw.Thresholds():
+            return _thresholds(operation, data)
         case hw.Cast() | hw.Saturate():
             return requantize(data, form.fraction, result)
         case hw.Relu():
@@ -149,6 +151,16 @@ def _above(data: CodeArray, fraction: int, threshold: Codes) -> NDArray[np.bool_
     limit_, places = int(threshold.array.ravel()[0]), fraction - threshold.format.fraction
     edge = limit_ << places if places >= 0 else limit_ >> -places
     return data > min(max(edge, -(1 << MAX_WIDTH)), 1 << MAX_WIDTH)
+
+
+def _thresholds(operation: hw.Thresholds, data: CodeArray) -> CodeArray:
+    """Thresholds are counted one by one."""
+    places = np.zeros(data.shape, np.int64)
+    for thresholds in operation.thresholds.array.T:
+        places += data >= thresholds
+    values = operation.values.array
+    rows = np.arange(len(values)) if len(values) > 1 else 0
+    return values[rows, places]
 
 
 def _accumulator(precision: LayerPrecision) -> Format:

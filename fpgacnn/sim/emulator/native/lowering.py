@@ -173,7 +173,7 @@ class _Lowering:
                 self._map(layer, lambda code: self._joined(code, layer, operation))
             case hw.Softmax():
                 self._softmax(layer, operation)
-            case hw.Affine() | hw.Cast() | hw.Saturate() | hw.Relu() | hw.LeakyRelu() | hw.ThresholdRelu() | hw.Lookup():
+            case hw.Affine() | hw.Cast() | hw.Saturate() | hw.Relu() | hw.LeakyRelu() | hw.ThresholdRelu() | hw.Lookup() | hw.Thresholds():
                 self._map(layer, lambda code: self._first_unary(code, layer))
             case hw.Ternary() | hw.Round() | hw.Wrap() | hw.Function():
                 raise InternalError(what=f"node '{layer.name}' was not refined")

@@ -11,7 +11,7 @@ import numpy as np
 from fpgacnn.ir import layers as hw
 from fpgacnn.ir.source import MergeKind, PoolKind
 from fpgacnn.numeric.fixed import CodeArray, Codes, Format
-from fpgacnn.sim.emulator.native.values import Code, Ends, Value, call, cast, ends, fits32, lifted, narrowed, widened
+from fpgacnn.sim.emulator.native.values import CHANNEL_PADDING, Code, Ends, Value, call, cast, ends, fits32, lifted, narrowed, widened
 
 EXACT_DOUBLE = 1 << 52
 
@@ -104,6 +104,36 @@ def lookup(code: Code, value: Value, table: CodeArray, width: int, fraction: int
     name = code.table(table.astype(np.int64 if wide else np.int32), "int64_t" if wide else "int32_t")
     text = f"gather{'64' if wide else ''}({name}, {place.text})"
     return _with_fraction(code.let(text, place, low=ends(low), high=ends(high), wide=wide), fraction)
+
+
+def steps(code: Code, value: Value, operation: hw.Thresholds, result: Format) -> Value:
+    """The value at the place that a binary search among the thresholds of the number's channel finds."""
+    thresholds, values = operation.thresholds.array, operation.values.array
+    count, low, high = thresholds.shape[-1], int(values.min()), int(values.max())
+    value = value if value.wide or fits32(int(thresholds.min()), int(thresholds.max())) else widened(code, value)
+    edges, behind = _by_channel(code, thresholds, wide=value.wide)
+    place = Value(text="v_zero()", wide=False, low=ends(0), high=ends(0), fraction=0)
+    for level in reversed(range(operation.levels)):
+        half = 1 << level
+        probed = call(code, "add", place, code.scalar(half - 1, wide=False))
+        edge = f"{'gather64' if value.wide else 'gather'}({edges}{behind(count)}, {probed.text})"
+        below = code.let(f"{value.letter}_above({edge}, {value.text})", value)
+        mask = f"w_mask({below.text})" if value.wide else below.text
+        step = code.let(f"v_drop({code.scalar(half, wide=False)}, {mask})", place, low=ends(0), high=ends(half))
+        place = call(code, "add", place, step.text, low=ends(0), high=place.high + half)
+    wide = not fits32(low, high)
+    table, behind = _by_channel(code, values, wide=wide)
+    text = f"{'gather64' if wide else 'gather'}({table}{behind(count + 1)}, {place.text})"
+    return _with_fraction(code.let(text, place, low=ends(low), high=ends(high), wide=wide), result.fraction)
+
+
+def _by_channel(code: Code, rows: CodeArray, *, wide: bool) -> tuple[str, Callable[[int], str]]:
+    """A table with a row of numbers for each channel, or one row for all, and the C text of where a channel's row begins."""
+    kind = "int64" if wide else "int32"
+    shared = len(rows) == 1
+    padded = rows if shared else np.concatenate([rows, np.zeros((CHANNEL_PADDING, rows.shape[-1]), np.int64)])
+    name = code.table(padded.reshape(-1).astype(kind), f"{kind}_t")
+    return name, lambda length: "" if shared else f" + {code.number(length)} * c"
 
 
 def same_width(code: Code, *values: Value) -> tuple[Value, ...]:
@@ -240,9 +270,11 @@ def unary(code: Code, value: Value, layer: hw.Layer, result: Format, given: Form
             return threshold(code, value, operation, result)
         case hw.Lookup():
             return lookup(code, value, operation.table.array, given.width, result.fraction)
+        case hw.Thresholds():
+            return steps(code, value, operation, result)
         case _:
             raise AssertionError(type(operation).__name__)
 
 
-UNARY = (hw.Affine, hw.Cast, hw.Saturate, hw.Relu, hw.LeakyRelu, hw.ThresholdRelu, hw.Lookup)
+UNARY = (hw.Affine, hw.Cast, hw.Saturate, hw.Relu, hw.LeakyRelu, hw.ThresholdRelu, hw.Lookup, hw.Thresholds)
 """Operations of one number; `unary` writes their code."""
