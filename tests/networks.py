@@ -217,6 +217,25 @@ def elementwise(build: Builder) -> None:
     build.end(build.add(hw.Merge(kind=MergeKind.ADD), image, same, same))
 
 
+def step_functions(build: Builder) -> None:
+    """Step functions behind sums, scales and flattened images, in front of maxima and sums, one row or one for each channel."""
+    image, sequence, vector = (5, 4, 3), (6, 2), (7,)
+    for form, per_channel in (("fixed<9,3>", True), ("fixed<26,8>", True), ("ufixed<12,2>", False), ("fixed<40,9>", True)):
+        for shape in (image, sequence, vector):
+            rows = shape[-1] if per_channel else 1
+            steps = build.add(build.thresholds(form, rows, 3), shape, build.cast(build.input(shape, "fixed<20,6>"), shape, form))
+            build.end(steps)
+    sums = build.cast(build.convolution(build.input((6, 6, 2)), (3, 3, 2, 4), (4, 4, 4)), (4, 4, 4), "fixed<14,5>")
+    steps = build.add(build.thresholds("fixed<14,5>", 4, 4), (4, 4, 4), sums)
+    build.end(build.add(hw.Pool(kind=PoolKind.MAX, size=(2, 2), strides=(2, 2), pads=(0, 0, 0, 0)), (2, 2, 4), steps))
+    build.end(build.convolution(build.add(hw.Relu(), (4, 4, 4), steps), (2, 2, 4, 3), (3, 3, 3)))
+    sums = build.cast(build.depthwise(build.input((5, 5, 3)), (2, 2, 3), (4, 4, 3)), (4, 4, 3), "fixed<13,5>")
+    build.end(build.add(build.thresholds("fixed<13,5>", 3, 2), (4, 4, 3), sums))
+    flat = build.add(src.Reshape(), (12,), build.input((2, 3, 2), "fixed<13,5>"))
+    steps = build.add(build.thresholds("fixed<13,5>", 12, 2), (12,), flat)
+    build.end(build.dense(steps, 12, 3))
+
+
 def shapes(build: Builder) -> None:
     """Padding, reshaping and concatenation along every axis."""
     build.end(build.add(src.ZeroPad(pads=(1, 2, 0, 3)), (6, 6, 2), build.input((3, 3, 2))))

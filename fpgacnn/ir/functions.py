@@ -6,8 +6,22 @@ import math
 from typing import assert_never
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fpgacnn.ir.source import FloatArray, Function, FunctionKind, PowerOfTwo, QuantizedSigmoid, QuantizedTanh
+from fpgacnn.numeric.fixed import Rounding
+
+_TURNS = {
+    FunctionKind.SWISH: (-1.2784645427610738,),
+    FunctionKind.GELU: (-0.7517915241416912,),
+    FunctionKind.MISH: (-1.1924312145154867,),
+    FunctionKind.HARD_SWISH: (-1.5,),
+    FunctionKind.ELU: (0.0,),
+}
+"""Where a smooth function stops to fall and begins to rise; an ELU of negative alpha does at 0."""
+
+FLOAT32_SLACK = 2.0**-20
+"""What float32 may make of a function's value, relative to it: eight of its steps."""
 
 _SELU_SCALE = 1.0507009873554805
 _SELU_ALPHA = 1.6732632423543772
@@ -120,3 +134,59 @@ def evaluate(function: Function | PowerOfTwo | QuantizedTanh | QuantizedSigmoid,
             return quantized_sigmoid(function, x)
         case _:
             assert_never(function)
+
+
+def turns(function: Function | PowerOfTwo | QuantizedTanh | QuantizedSigmoid) -> tuple[float, ...]:
+    """Arguments between which a function rises or falls all the way."""
+    match function:
+        case Function():
+            return _TURNS.get(function.kind, ())
+        case PowerOfTwo():  # magnitudes below the least have a value of their own
+            return (-EPSILON / (function.negative_slope or 1.0), 0.0, EPSILON)
+        case QuantizedTanh() | QuantizedSigmoid():
+            return ()
+        case _:
+            assert_never(function)
+
+
+def decision_error(
+    function: Function | PowerOfTwo | QuantizedTanh | QuantizedSigmoid, x: FloatArray, cast: tuple[FloatArray, FloatArray, Rounding] | None
+) -> NDArray[np.bool_]:
+    """Where x (n,) lies so near a tie of the rounding that a float32 implementation may come to the other side.
+
+    `cast` are the factor and offset (n,) that bring the function's values to steps of a cast behind it, and its rounding.
+    """
+    slack, rounding = np.zeros(len(x)), Rounding.RND_CONV
+    match function:
+        case PowerOfTwo():
+            position, slack = _logarithm(function, x)
+            rounding = Rounding.TRN if function.floor else Rounding.RND_CONV
+        case QuantizedTanh():
+            position = np.ldexp(np.tanh(x), function.bits - 1)
+        case QuantizedSigmoid():
+            position = np.ldexp(_sigmoid(x), function.bits)
+        case Function():
+            value = smooth(function, x)
+            factor, offset, rounding = cast if cast is not None else (np.ones(len(x)), np.zeros(len(x)), Rounding.RND_CONV)
+            position = value * factor + offset
+            slack = (np.minimum(np.abs(x), 1.0 + np.abs(value)) + np.abs(value)) * np.abs(factor) + np.abs(offset)
+        case _:
+            assert_never(function)
+    tie = 0.0 if rounding in {Rounding.TRN, Rounding.TRN_ZERO} else 0.5
+    near = np.abs(position - tie - np.rint(position - tie))
+    unsure = near <= FLOAT32_SLACK * (np.abs(position) + slack)
+    if isinstance(function, Function) or cast is None:
+        return unsure
+    return np.ones(len(x), np.bool_)  # a cast behind a quantizer: not told apart
+
+
+def _logarithm(function: PowerOfTwo, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The logarithm that a power of two rounds; where x is near the least magnitude, anything may be."""
+    negative = np.maximum(-x, 0.0) * (function.negative_slope if function.relu else 1.0)
+    magnitude = np.where(x < 0, negative, x)
+    limited = np.maximum(magnitude, EPSILON)
+    if function.max_value is not None:
+        limited = np.minimum(limited, function.max_value)
+    position = np.log2(np.sqrt(limited) if function.quadratic else limited)
+    near = np.abs(magnitude - EPSILON) <= EPSILON * FLOAT32_SLACK
+    return position, np.where(near, np.inf, 0.0)

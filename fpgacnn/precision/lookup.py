@@ -18,8 +18,8 @@ from fpgacnn.ir.source import FloatArray, FunctionKind
 from fpgacnn.ir.text import quantizer_text
 from fpgacnn.numeric.fixed import Codes, Format, Overflow, Rounding, exact_codes, quantize_values, smallest_format, to_values
 from fpgacnn.numeric.interval import Interval
+from fpgacnn.precision.thresholds import INDEX_BITS, MAX_PLACES
 
-INDEX_BITS = 11
 ENTRY_BITS = 16
 SAMPLES = 8
 """Points between two index steps at which the error is evaluated; the slope bounds what lies between them."""
@@ -61,8 +61,10 @@ def build(operation: Function, given: Interval, form: Format, error: float, *, l
 
 
 def _words(function: object, index: Format) -> str:
+    """What is built; a step function comes here only where it has more steps than are compared."""
+    steps = "" if isinstance(function, src.Function) or index.width < INDEX_BITS else f" of more than {MAX_PLACES - 1} thresholds"
     name = function.kind.value if isinstance(function, src.Function) else type(function).__name__
-    return f"{name}, {1 << index.width} entries"
+    return f"{name}, {1 << index.width} entries{steps}"
 
 
 def _inputs(form: Format) -> FloatArray:

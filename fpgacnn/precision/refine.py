@@ -16,7 +16,7 @@ from fpgacnn.ir import layers as hw
 from fpgacnn.ir.model import QuantizedModel
 from fpgacnn.ir.source import FloatArray, PoolKind
 from fpgacnn.numeric.fixed import MAX_WIDTH, Codes, Format, Overflow, Rounding, exact_codes, rescale, smallest_format
-from fpgacnn.precision import bounds, lookup, means, shorten, steps
+from fpgacnn.precision import bounds, lookup, means, shorten, steps, thresholds
 from fpgacnn.precision.plan import Walk, window_sizes
 from fpgacnn.precision.shorten import SCALE_PORT_BITS
 
@@ -42,6 +42,12 @@ class _Refinement:
     nodes: list[hw.Layer] = field(default_factory=list)
     waiting: dict[str, hw.Layer] = field(default_factory=dict)
     long: set[str] = field(default_factory=set)
+    chains: dict[str, tuple[hw.Layer, ...]] = field(init=False)
+    chained: set[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.chains = thresholds.chains(self.model)
+        self.chained = {layer.name for chain in self.chains.values() for layer in chain}
 
     def emit(self, layer: hw.Layer) -> None:
         """Append a node that hardware has; where trained floats make it too wide, these or what they made are rounded."""
@@ -70,6 +76,28 @@ class _Refinement:
         raise error
 
     def add(self, layer: hw.Layer) -> None:
+        """Refine one node; the parts of a step function wait for the last of them."""
+        if layer.name in self.chains:
+            self._step_function(self.chains[layer.name])
+        elif layer.name not in self.chained:
+            self._add(layer)
+
+    def _step_function(self, chain: tuple[hw.Layer, ...]) -> None:
+        """One exact node; where that has too many steps, without the scale in front, and else node by node."""
+        first, last = chain[0], chain[-1]
+        source = first.inputs[0]
+        form = self.walk.decided[source].result.format
+        exact = thresholds.build(thresholds.StepFunction.of(chain), self.walk.ranges[source], form, last.shape[-1])
+        if exact is not None:
+            self.emit(replace(last, operation=exact, inputs=(source,)))
+        elif isinstance(first.operation, hw.Affine):
+            self.emit(first)
+            self._step_function(chain[1:])
+        else:
+            for layer in chain:
+                self._add(layer)
+
+    def _add(self, layer: hw.Layer) -> None:
         """Refine one node; a scale right before a cast waits for it."""
         operation = layer.operation
         if isinstance(operation, hw.Affine) and self._only_cast_behind(layer):

@@ -25,6 +25,7 @@ FAMILIES: dict[str, Callable[[Builder, IoType], None]] = {
     "odd accumulators": lambda build, _: networks.odd_accumulators(build),
     "casts": lambda build, _: networks.casts(build),
     "elementwise": lambda build, _: networks.elementwise(build),
+    "step functions": lambda build, _: networks.step_functions(build),
     "shapes": lambda build, _: networks.shapes(build),
     "moves": lambda build, _: networks.moves(build),
     "many readers": lambda build, _: networks.many_readers(build),

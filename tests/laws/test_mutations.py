@@ -66,6 +66,8 @@ MUTANTS: dict[str, tuple[str, dict[tuple[str, ...], tuple[str, str]]]] = {
     "16-bit numbers lose their sign": ("pooling", {EVERY: (escape("(1 - (place & 1)) * 16)) >> 16; }"), "(1 - (place & 1)) * 16)) >> 16 & 65535; }")}),
     "division rounds": ("pooling", {EVERY: (escape("/ (double)n, q);"), "/ (double)n + 0.5, q);")}),
     "the border holds ones": ("linear layers", {EVERY: (escape("= v_zero();\n}\n\nKERNEL"), "= splat(1);\n}\n\nKERNEL")}),
+    "every channel has the first one's thresholds": ("step functions", {EVERY: (r" \+ n\d+ \* c", "")}),
+    "a search begins one place too late": ("step functions", {EVERY: (r"= v_add\(v_zero\(\), s\d+\);", "= v_add(v_zero(), splat(0));")}),
     "events are mixed up": (
         "wide layers",
         {

@@ -28,6 +28,7 @@ FAMILIES: dict[str, Callable[[Builder], None]] = {
     "odd accumulators": networks.odd_accumulators,
     "casts": networks.casts,
     "elementwise": networks.elementwise,
+    "step functions": networks.step_functions,
     "shapes": networks.shapes,
     "moves": networks.moves,
     "many readers": networks.many_readers,
@@ -82,7 +83,7 @@ def test_kernels_equal_the_reference_in_every_operation(family: str) -> None:
 def test_kernels_of_every_processor_equal_the_reference(processor: str) -> None:
     if not runs_here(processor):
         pytest.skip(f"this machine does not run {processor}")
-    for family in ("linear layers", "wide layers", "odd accumulators", "softmaxes"):
+    for family in ("linear layers", "wide layers", "odd accumulators", "step functions", "softmaxes"):
         build = Builder(seed=12)
         FAMILIES[family](build)
         assert_equal(build.design(IoType.PARALLEL), build.events(40), compiler(processor))
