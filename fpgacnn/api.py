@@ -49,18 +49,20 @@ def convert(
     float_model: str | Path | None = None,
     csim_events: int | Literal["auto"] | None = "auto",
     weights: str | Path | None = None,
-    keras: bool = False,
     unlisted_part: bool = False,
+    reference: str | None = None,
 ) -> RunRecord:
     """Convert a model file to a proven HLS project; `input` is an .npz or .npy of real inputs.
 
+    `reference` as on the command line: "auto", the default, compares what was read with the file's own framework where that
+    is installed; "keras" or "onnx" demands it; "none" leaves it out.
     `csim_events`: "auto" sends 1,000 events through C simulation, fewer of large networks; None all; 0 none.
     `unlisted_part`: a part that is not in the table is taken as it is, without an estimate.
 
     Raises fpgacnn.errors.FpgacnnError; then nothing new is on disk.
     """
     from fpgacnn.design import BackendName, IoType, Strategy, Target
-    from fpgacnn.flow.request import CSIM_EVENTS, asked
+    from fpgacnn.flow.request import CSIM_EVENTS, asked, parse_reference
     from fpgacnn.flow.stages import convert as run
     from fpgacnn.targets import full_part
 
@@ -81,8 +83,8 @@ def convert(
         float_model=Path(float_model) if float_model else None,
         csim_events=CSIM_EVENTS if csim_events == "auto" else csim_events,
         scaled=csim_events == "auto",
-        keras=keras,
         unlisted_part=unlisted_part,
+        reference=parse_reference(reference),
     )
     return run(request)
 
@@ -92,13 +94,22 @@ def verify(
     *,
     input: str | Path | None = None,  # noqa: A002  # the command line says --input
     model: str | Path | None = None,
+    reference: str | None = None,
 ) -> RunRecord:
-    """Prove a project folder again, every layer and all events; with `model`, against the real Keras too."""
-    from fpgacnn.flow.request import Request
+    """Prove a project folder again, every layer and all events; with `model`, the file that it was made from, against the framework too.
+
+    Raises fpgacnn.errors.FpgacnnError.
+    """
+    from fpgacnn.flow.request import Request, parse_reference
     from fpgacnn.flow.stages import verify as run
 
     request = Request(
-        model=Path(model or project), events=Path(input) if input else None, csim_events=None, max_events=None, scaled=False, keras=model is not None
+        model=Path(model or project),
+        events=Path(input) if input else None,
+        csim_events=None,
+        max_events=None,
+        scaled=False,
+        reference=parse_reference(reference),
     )
     return run(Path(project), request)
 

@@ -190,6 +190,10 @@ class _Running:
             self.child.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.child.wait(GRACE_SECONDS)
+        self.kill()
+
+    def kill(self) -> None:
+        """SIGKILL for the whole group at once."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.child.pid, signal.SIGKILL)
         self.child.wait()
@@ -227,10 +231,41 @@ def side_by_side(commands: Sequence[Sequence[str]], *, at_once: int, folder: Pat
                 one.end()
 
 
-def _begun(number: int, command: Sequence[str], folder: Path, said: IO[bytes]) -> _Running:
+@dataclass(slots=True, kw_only=True)
+class Background:
+    """A command that runs while we do something else."""
+
+    _running: _Running
+    _seconds: float
+
+    def finished(self, at_least: float = 0.0) -> Finished | None:
+        """Wait for the end until the command's own limit, or `at_least` seconds from now; None where it was late and ended by us."""
+        until = max(self._running.begin + self._seconds, time.monotonic() + at_least)
+        try:
+            self._running.child.wait(max(0.0, until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            return None
+        return self._running.ended(late=False).finished
+
+
+@contextlib.contextmanager
+def background(command: Sequence[str], *, folder: Path, seconds: float, environment: Mapping[str, str]) -> Iterator[Background]:
+    """Start a command in its own process group and go on; it is ended when the block is left.
+
+    Raises ForeignToolError where it cannot be started.
+    """
+    with tempfile.TemporaryFile() as said:
+        running = _begun(0, command, folder, said, environment)
+        try:
+            yield Background(_running=running, _seconds=seconds)
+        finally:
+            running.kill()
+
+
+def _begun(number: int, command: Sequence[str], folder: Path, said: IO[bytes], environment: Mapping[str, str] | None = None) -> _Running:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
-        return _Running(number=number, child=_started(command, folder, None, said, before, CHILD_MEMORY_BYTES), said=said, begin=time.monotonic())
+        return _Running(number=number, child=_started(command, folder, environment, said, before, CHILD_MEMORY_BYTES), said=said, begin=time.monotonic())
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 

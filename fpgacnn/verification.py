@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 
@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 from fpgacnn.design import Design
 from fpgacnn.ir.source import FloatArray
 from fpgacnn.numeric.fixed import Codes
+from fpgacnn.sim.following import NodeDifference
 from fpgacnn.sim.result import SimulationResult
+
+READING = "network as read"
+"""The left side of the comparison of what was read with the framework that the file belongs to."""
+
+EXCUSED_SHARE = 0.03
+"""How many of a layer's values may lie next to a threshold of a quantizer, so that float32 takes the other step."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,11 +91,12 @@ class Tally:
     largest: float
     allowed: float
     first: Difference | None
+    wrong: bool = False
 
     @property
     def holds(self) -> bool:
         """Nothing differs by more than allowed."""
-        return self.largest <= self.allowed
+        return self.largest <= self.allowed and not self.wrong
 
 
 def compare(left: SimulationResult, right: SimulationResult) -> VerificationReport:
@@ -112,12 +120,16 @@ def _codes_tally(layer: str, left: Codes, right: Codes) -> Tally:
     return Tally(layer=layer, values=differs.size, mismatches=int(differs.sum()), largest=largest, allowed=0.0, first=first)
 
 
-def _first(layer: str, differs: NDArray[np.bool_], left: NDArray[np.int64] | FloatArray, right: NDArray[np.int64] | FloatArray) -> Difference | None:
+def _first(
+    layer: str, differs: NDArray[np.bool_], left: NDArray[np.int64] | FloatArray, right: NDArray[np.int64] | FloatArray, events: int = 0
+) -> Difference | None:
+    """The first place of all that differ; `events` are those before."""
     where = np.flatnonzero(differs)
     if not where.size:
         return None
     index = tuple(int(axis) for axis in np.unravel_index(int(where[0]), differs.shape))
-    return Difference(layer=layer, index=index, left=float(left[index]), right=float(right[index]))
+    place = (index[0] + events, *index[1:])
+    return Difference(layer=layer, index=place, left=float(left[index]), right=float(right[index]))
 
 
 def against_reference(
@@ -186,6 +198,64 @@ def _report(left: str, right: str, events: int, tallies: Sequence[Tally], *, owe
         first=differing[0].first if differing else None,
         differences={tally.layer: tally.largest for tally in tallies if tally.first},
     )
+
+
+def of_reading(framework: str, pieces: Iterable[tuple[NodeDifference, ...]], *, owed: Collection[str]) -> VerificationReport:
+    """The network as read against its framework; each piece has the same layers, on the next events.
+
+    A value is wrong where it differs by more than float32 rounds, and no quantizer's step next to a threshold explains
+    it. A layer where more than EXCUSED_SHARE of the values need that explanation is wrong as well.
+    """
+    found: dict[str, _Node] = {}
+    events = excused = 0
+    for piece in pieces:
+        count = len(piece[0].ours) if piece else 0
+        stepped = np.zeros(count, np.bool_)
+        for node in piece:
+            found.setdefault(node.layer, _Node(node.layer)).add(node, events)
+            stepped |= (node.beyond & ~node.wrong).reshape(count, -1).any(axis=1)
+        events, excused = events + count, excused + int(stepped.sum())
+    report = _report(READING, framework, events, [node.tally() for node in found.values()], owed=owed)
+    return replace(report, float32_events=excused)
+
+
+@dataclass(slots=True)
+class _Node:
+    """One layer of the network as read, added up over the events."""
+
+    layer: str
+    values: int = 0
+    stepped: int = 0
+    beyond: int = 0
+    largest: float = 0.0
+    rounding: float = 0.0
+    wrong: Difference | None = None
+    other: Difference | None = None
+
+    def add(self, node: NodeDifference, events: int) -> None:
+        """Further events; `events` are those before."""
+        off = np.abs(node.theirs - node.ours)
+        off[np.isnan(off)] = np.inf
+        self.values += off.size
+        self.beyond += int(node.beyond.sum())
+        self.stepped += int((node.beyond & ~node.wrong).sum())
+        self.largest = max(self.largest, float(np.where(node.beyond & ~node.wrong, 0.0, off).max(initial=0.0)))
+        self.rounding = max(self.rounding, node.rounding)
+        self.wrong = self.wrong or _first(self.layer, node.wrong, node.ours, node.theirs, events)
+        self.other = self.other or _first(self.layer, node.beyond, node.ours, node.theirs, events)
+
+    def tally(self) -> Tally:
+        """The verdict on the layer."""
+        wrong = self.wrong is not None or self.stepped > max(1, EXCUSED_SHARE * self.values)
+        return Tally(
+            layer=self.layer,
+            values=self.values,
+            mismatches=self.beyond,
+            largest=self.largest,
+            allowed=self.rounding,
+            first=self.wrong or self.other,
+            wrong=wrong,
+        )
 
 
 def signal_to_noise_db(wanted: FloatArray, seen: FloatArray) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,9 @@ class Golden:
             file.write_text(text, encoding="utf-8")
         assert text == file.read_text(encoding="utf-8")
 
+
+os.environ.setdefault("FPGACNN_REFERENCE", "none")
+"""Frameworks answer in tests that ask for it: importing one takes 10 s."""
 
 settings.register_profile(
     "fpgacnn",

@@ -149,7 +149,7 @@ def row(name: str, entry: Entry) -> dict[str, Any]:
         reuse=entry.reuse,
         clock_ns=5.0,
         csim_events=CSIM_EVENTS,
-        keras=True,
+        reference="keras",
     )
     return {**found, **proof(run), **estimated(folder / "hls")}
 

@@ -41,10 +41,7 @@ def convert(
         typer.Option("--csim-events", min=0, help="Events in C simulation (default 1,000, or fewer).", metavar="N", rich_help_panel=options.PROOF),
     ] = None,
     csim: Annotated[bool, typer.Option("--csim/--no-csim", help="Prove with g++, or trust the emulator.", rich_help_panel=options.PROOF)] = True,  # noqa: FBT002  # typer's way
-    reference: Annotated[
-        str | None,
-        typer.Option("--reference", help="'keras': compare with the real Keras/QKeras too (extra 'train').", metavar="NAME", rich_help_panel=options.PROOF),
-    ] = None,
+    reference: options.Reference = None,
     timeout: options.Timeout = 900.0,
     json: options.Json = False,  # noqa: FBT002  # typer's way
     quiet: options.Quiet = False,  # noqa: FBT002  # typer's way
@@ -55,12 +52,10 @@ def convert(
     Exit status 0: done and proven; 1: a comparison failed; 2: the input cannot be converted; 3: a tool failed.
     """
     from fpgacnn.cli.console import progress, show
-    from fpgacnn.errors import UnknownNameError
-    from fpgacnn.flow.request import CSIM_EVENTS, asked
+    from fpgacnn.flow.request import CSIM_EVENTS, asked, parse_reference
     from fpgacnn.flow.stages import convert as run
 
-    if reference not in (None, "keras"):
-        raise UnknownNameError(what="reference", name=reference, known="keras")
+    chosen = parse_reference(reference)
     target = options.make_target(part=part, clock=clock, io=io, strategy=strategy, reuse=reuse, backend=backend, settings=settings)
     words = asked(model, weights=weights, input=input, input_type=input_type, softmax=softmax, bits=bits, calibrate=calibrate, sqnr_db=sqnr)
     request = replace(
@@ -71,8 +66,8 @@ def convert(
         csim_events=(CSIM_EVENTS if csim_events is None else csim_events) if csim else 0,
         scaled=csim_events is None,
         seconds=timeout,
-        keras=reference == "keras",
         unlisted_part=unlisted_part,
+        reference=chosen,
     )
     record = run(request, progress(quiet=quiet or json))
     if json:

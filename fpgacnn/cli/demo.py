@@ -15,7 +15,7 @@ def demo(
     name: Annotated[str, typer.Argument(help="digits or km3net.")] = "digits",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Project folder (default hls_projects/demo-<name>).", metavar="DIR")] = None,
     io: options.Io = IoType.STREAM,
-    reference: Annotated[str | None, typer.Option("--reference", help="'keras': compare with the real QKeras too (extra 'train').", metavar="NAME")] = None,
+    reference: options.Reference = None,
     json: options.Json = False,  # noqa: FBT002  # typer's way
     quiet: options.Quiet = False,  # noqa: FBT002  # typer's way
     verbose: options.Verbose = False,  # noqa: ARG001, FBT002  # read by main
@@ -24,12 +24,11 @@ def demo(
     from fpgacnn.cli.console import out, progress, show
     from fpgacnn.errors import UnknownNameError
     from fpgacnn.flow.demo import DEMOS, run_demo
+    from fpgacnn.flow.request import parse_reference
 
     if name not in DEMOS:
         raise UnknownNameError(what="demo", name=name, known=", ".join(DEMOS))
-    if reference not in (None, "keras"):
-        raise UnknownNameError(what="reference", name=reference, known="keras")
-    record = run_demo(name, output, io, keras=reference == "keras", progress=progress(quiet=quiet or json))
+    record = run_demo(name, output, io, reference=parse_reference(reference), progress=progress(quiet=quiet or json))
     if json:
         typer.echo(record.to_json())
     elif not quiet:

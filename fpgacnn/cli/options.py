@@ -59,6 +59,15 @@ Sqnr: TypeAlias = Annotated[
     float, typer.Option("--sqnr", help="With --calibrate: least ratio of answers to quantization noise.", metavar="DB", rich_help_panel=TARGET)
 ]
 Timeout: TypeAlias = Annotated[float, typer.Option("--timeout", help="Seconds that g++ and each simulation may take.", metavar="S", rich_help_panel=PROOF)]
+Reference: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--reference",
+        help="The framework that answers for the file too: auto (its own, where installed; the default), keras, onnx or none.",
+        metavar="NAME",
+        rich_help_panel=PROOF,
+    ),
+]
 Golden: TypeAlias = Annotated[
     Path | None, typer.Option("--golden", help="Folder of the golden vectors (default: PROJECT.golden, beside the project).", metavar="DIR")
 ]

@@ -19,7 +19,7 @@ def verify(
     project: Annotated[Path | None, typer.Argument(help="Project folder.")] = None,
     input: options.Input = None,  # noqa: A002  # the flag's name
     every: Annotated[bool, typer.Option("--all", help="All events through C simulation, not only the first 1,000.")] = False,  # noqa: FBT002  # typer's way
-    reference: Annotated[str | None, typer.Option("--reference", help="'keras': compare with the real Keras/QKeras; needs --model.", metavar="NAME")] = None,
+    reference: options.Reference = None,
     model: Annotated[Path | None, typer.Option("--model", help="The file that the project was made from.", metavar="FILE")] = None,
     models: Annotated[
         Path | None,
@@ -48,8 +48,8 @@ def verify(
     if project is None:
         raise UsageError(what="give a project folder, or --models DIR")
     from fpgacnn.cli.console import out, progress, show
-    from fpgacnn.errors import UnknownNameError, printable
-    from fpgacnn.flow.request import CSIM_EVENTS, Request
+    from fpgacnn.errors import printable
+    from fpgacnn.flow.request import CSIM_EVENTS, Request, parse_reference
     from fpgacnn.flow.stages import verify as run
     from fpgacnn.reporting.terminal import quality_table, verification_table
 
@@ -59,12 +59,11 @@ def verify(
         return verify_locked(project, golden, seconds=timeout, json=json, quiet=quiet)
     if golden is not None:
         raise UsageError(what="--golden goes with --locked")
-    if reference not in (None, "keras"):
-        raise UnknownNameError(what="reference", name=reference, known="keras")
-    if reference and model is None:
-        raise UsageError(what="--reference keras needs --model FILE, the file that the project was made from")
-    most, keras = None if every else CSIM_EVENTS, reference == "keras"
-    request = Request(model=model or project, events=input, csim_events=most, max_events=None, scaled=not every, seconds=timeout, keras=keras)
+    chosen = parse_reference(reference)
+    if chosen.is_demanded and model is None:
+        raise UsageError(what=f"--reference {chosen} needs --model FILE, the file that the project was made from")
+    most = None if every else CSIM_EVENTS
+    request = Request(model=model or project, events=input, csim_events=most, max_events=None, scaled=not every, seconds=timeout, reference=chosen)
     record = run(project, request, progress(quiet=quiet or json))
     if json:
         typer.echo(record.to_json())

@@ -86,8 +86,8 @@ class UnknownNameError(FpgacnnError):
 
 
 class NoReferenceError(FpgacnnError):
-    """`--reference keras` asks Keras 2 and QKeras, which know neither ONNX nor HGQ."""
+    """`--reference` names a framework that the file does not belong to, or that no installation has."""
 
     code = "FC200"
-    message = "{file}: --reference keras cannot ask about a network of {framework}"
-    cure = "leave out --reference keras; every conversion is compared with the network in float64 anyway"
+    message = "{file}: --reference {reference} cannot answer for a network of {framework}"
+    cure = "leave out --reference: the framework that the file belongs to answers where it is installed"

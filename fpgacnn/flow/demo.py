@@ -13,7 +13,7 @@ from fpgacnn.data.km3net import load_km3net
 from fpgacnn.design import IoType, Target
 from fpgacnn.errors import FileMissingError
 from fpgacnn.flow.record import RunRecord
-from fpgacnn.flow.request import Request
+from fpgacnn.flow.request import Reference, Request
 from fpgacnn.flow.stages import convert
 from fpgacnn.flow.watch import Progress
 from fpgacnn.staging import scratch
@@ -55,7 +55,7 @@ def shipped(name: str) -> Path:
     raise FileMissingError(file=name, why="not shipped with this installation")
 
 
-def run_demo(name: str, output: Path | None, io: IoType, *, keras: bool, progress: Progress) -> RunRecord:
+def run_demo(name: str, output: Path | None, io: IoType, *, reference: Reference, progress: Progress) -> RunRecord:
     """The main job, from the shipped file to the proven project."""
     test = DEMOS[name].test_set()
     with scratch("fpgacnn-demo-") as folder:
@@ -70,6 +70,6 @@ def run_demo(name: str, output: Path | None, io: IoType, *, keras: bool, progres
             csim_events=None,
             scaled=False,
             max_events=None,
-            keras=keras,
+            reference=reference,
         )
         return convert(request, progress)

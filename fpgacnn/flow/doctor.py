@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from fpgacnn.errors import FpgacnnError, UsageError
+from fpgacnn.reference.kinds import FRAMEWORKS, Framework
 from fpgacnn.sim.cache import cache_folder, limit_bytes, size_bytes
 from fpgacnn.sim.csim import find_compiler
 from fpgacnn.sim.emulator.native.build import find_c_compiler
@@ -44,11 +45,19 @@ def examine() -> tuple[Finding, ...]:
     optional = [
         _package("scikit-learn", needed=False, cure="pip install 'fpgacnn[demo]' (digits demo)"),
         _package("km3net-testdata", needed=False, cure="pip install 'fpgacnn[demo]' (KM3NeT demo)"),
-        _package("tensorflow", needed=False, cure="pip install 'fpgacnn[train]' (training, --reference keras)"),
+        _package("tensorflow", needed=False, cure="pip install 'fpgacnn[train]' (training)"),
         *(_package(name, needed=False, cure="pip install 'fpgacnn[train]'") for name in ("tf_keras", "qkeras", "tensorflow-model-optimization")),
     ]
+    references = [_reference(framework) for framework in FRAMEWORKS]
     tools = [_tool(name) for name in ("vitis-run", "vitis_hls", "vivado_hls")]
-    return (_system(), python, *core, _hdf5(), _compiler(), _c_compiler(), _cache(), *optional, *tools)
+    return (_system(), python, *core, _hdf5(), _compiler(), _c_compiler(), _cache(), *optional, *references, *tools)
+
+
+def _reference(framework: Framework) -> Finding:
+    """Whether a framework can answer for its files (`--reference`)."""
+    missing = framework.missing
+    seen = f"{missing} is not installed" if missing else framework.versions or "installed"
+    return Finding(what=f"reference: {framework.name}", found=not missing, needed=False, seen=seen, cure=f"pip install {framework.install} (--reference)")
 
 
 def _system() -> Finding:

@@ -31,8 +31,6 @@ def with_widths(network: SourceModel, request: Request, events: Events | None) -
         raise UsageError(what=f"{request.float_model} has other input shapes than {request.model}")
     if (request.widths is None and request.calibration is None) or not is_float(network):
         return Trained(network=network, twin=twin)
-    if request.keras:
-        raise UsageError(what="--reference keras compares with the file as it is, but --bits and --calibrate give it quantizers that it has not")
     folded = fold_normalizations(network)
     promise = "the promises are about the network with them"
     if request.calibration is not None:

@@ -12,7 +12,6 @@ import numpy as np
 
 from fpgacnn import store
 from fpgacnn.design import Design
-from fpgacnn.errors import NoReferenceError
 from fpgacnn.flow.describe import noise_by_layer, plan_record, total_parameters
 from fpgacnn.flow.floats import Trained
 from fpgacnn.flow.inputs import Events, InputChoice, to_codes
@@ -21,7 +20,6 @@ from fpgacnn.flow.record import InputRecord, ModelRecord, ProjectRecord, Quality
 from fpgacnn.flow.request import Request
 from fpgacnn.flow.stimulus import CSIM_WORK, affordable
 from fpgacnn.flow.watch import Stopwatch
-from fpgacnn.frontends.keras import hgq1
 from fpgacnn.hls import backend
 from fpgacnn.ir.source import Activate, FloatArray, Softmax, SourceModel
 from fpgacnn.numeric.fixed import Codes
@@ -30,7 +28,6 @@ from fpgacnn.quantization import SoftmaxChoice
 from fpgacnn.quantization.build import leading_quantizer
 from fpgacnn.sim.csim import CSim, find_compiler
 from fpgacnn.sim.emulator import Emulator, ReferenceEmulator, engine
-from fpgacnn.sim.float32 import follows_in_float32
 from fpgacnn.sim.framework import evaluate
 from fpgacnn.sim.result import SimulationResult
 from fpgacnn.verification import VerificationReport, against_reference, compare
@@ -41,8 +38,6 @@ SAMPLE_VALUES = 1 << 24
 
 FEWEST_SAMPLED = 16
 REFERENCE_EVENTS = 32
-KERAS_EXACTNESS = 1e-6
-"""Relative difference that Keras' float32 may have where the plan does not promise exactness."""
 
 
 def tool_versions() -> Mapping[str, str]:
@@ -61,13 +56,6 @@ def outputs_of(network: SourceModel, answers: Mapping[str, FloatArray], softmax:
             np.put_along_axis(hot, answers[name].argmax(axis=-1, keepdims=True), 1.0, axis=-1)
             changed[name] = hot
     return changed
-
-
-def refuse_without_reference(network: SourceModel, file: Path) -> None:
-    """Raise NoReferenceError for networks that Keras 2 and QKeras cannot load."""
-    hgq = any(layer.kind.startswith("hgq>") or layer.kind in hgq1.PARSERS for layer in network.layers)
-    if hgq or network.framework.startswith("ONNX"):
-        raise NoReferenceError(file=file, framework="HGQ" if hgq else network.framework)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,9 +125,6 @@ class Run:
         reference = outputs_of(self.trained.network, quantized, self.request.softmax)
         source = against_reference(self.design, emulated, reference, name="quantized network", exactness=float64_slack(self.design))
         reports.append(source)
-        if self.request.keras:
-            sampled = [one[: self.sample] for one in rounded]
-            reports.append(self.keras_report(first_events(emulated, self.sample), sampled))
         network = self.trained.network
         unquantized = real if self.request.float_model is None else self.answers_of(network, self.events.values, quantized=False)
         noise = noise_by_layer(network, quantized, unquantized)
@@ -214,22 +199,6 @@ class Run:
                 traced = backend.convert(self.design, trace=True)
                 answers = CSim(traced, self.design, seconds=self.request.seconds).run(first_codes(sample, fewer), trace=True)
                 yield compare(answers, first_events(emulated, fewer))
-
-    def keras_report(self, emulated: SimulationResult, inputs: Sequence[FloatArray]) -> VerificationReport:
-        """Hardware against the real Keras or QKeras."""
-        from fpgacnn.train.oracle import run_keras
-
-        with self.watch.stage("keras", "asking the real Keras"):
-            answer = run_keras(self.request.model, inputs, layers=True)
-        shown = {**dict(zip(self.trained.network.outputs, answer.outputs, strict=True)), **answer.layers}
-        layers = outputs_of(self.trained.network, shown, self.request.softmax)
-        if self.design.plan.is_exact:
-            return against_reference(self.design, emulated, layers, name="Keras")
-        report = against_reference(self.design, emulated, layers, name="Keras", exactness=KERAS_EXACTNESS)
-        if report.holds:
-            return report
-        excused = follows_in_float32(self.trained.network, inputs, shown)
-        return against_reference(self.design, emulated, layers, name="Keras", exactness=KERAS_EXACTNESS, excused=excused)
 
     def quality(self, real: Mapping[str, FloatArray], quantized: Mapping[str, FloatArray], emulated: SimulationResult) -> tuple[Quality, ...]:
         """The task's own measure, where labels are given and there is one output."""

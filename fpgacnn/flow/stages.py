@@ -11,9 +11,10 @@ from fpgacnn.errors import UsageError, naming
 from fpgacnn.flow import costs
 from fpgacnn.flow.floats import with_widths
 from fpgacnn.flow.inputs import Events, read_events
+from fpgacnn.flow.opinion import second_opinion
 from fpgacnn.flow.planning import planned, project_choices
 from fpgacnn.flow.projects import open_project
-from fpgacnn.flow.proof import Run, refuse_without_reference
+from fpgacnn.flow.proof import Run
 from fpgacnn.flow.record import EstimateRecord, RunRecord
 from fpgacnn.flow.request import Request, located
 from fpgacnn.flow.stimulus import PROOF_WORK, affordable, own_events
@@ -40,48 +41,47 @@ def convert(request: Request, progress: Progress = silent) -> RunRecord:
         refuse_foreign(request.output)
     with naming(request.model), watch.stage("load", f"reading {request.model.name}"):
         network = frontends.load(request.model, request.weights)
-        if request.keras:
-            refuse_without_reference(network, request.model)
         given = read_events(request.events, network) if request.events else None
     with naming(request.model), watch.stage("plan", "planning every bit width"):
         found = planned(network, request, given)
     design, choices = found.design, found.choices
-    with naming(request.model), watch.stage("convert", "writing HLS C++ through hls4ml"):
-        project = backend.convert(design)
     events = _events(given or own_events(found.trained.network, choices), found.trained.network, request)
     run = Run(request=request, trained=found.trained, design=design, choices=choices, events=events, watch=watch)
     stem = safe_name(request.model.stem).removeprefix("l_")
-    emulated = run.emulate()
-    files = run.files(project, emulated)
-    folder = request.output or Path("hls_projects") / f"{stem}-{files_digest(files)[:8]}"
-    with staged(folder) as stage:
-        record = costed(run.prove(project, emulated, files, folder), design)
-        record = replace(record, notes=(*notes, *record.notes))
-        with watch.stage("write", f"writing {folder}"):
-            write_files(stage, {**files, RECORD: record.to_json().encode()})
+    with second_opinion(request, network, choices, events) as opinion:
+        with naming(request.model), watch.stage("convert", "writing HLS C++ through hls4ml"):
+            project = backend.convert(design)
+        emulated = run.emulate()
+        files = run.files(project, emulated)
+        folder = request.output or Path("hls_projects") / f"{stem}-{files_digest(files)[:8]}"
+        with staged(folder) as stage:
+            record = costed(opinion.added(run.prove(project, emulated, files, folder), run, emulated), design)
+            record = replace(record, notes=(*notes, *record.notes))
+            with watch.stage("write", f"writing {folder}"):
+                write_files(stage, {**files, RECORD: record.to_json().encode()})
     return record
 
 
 def verify(project: Path, request: Request, progress: Progress = silent) -> RunRecord:
     """Prove a project folder again: its files as they lie there in C simulation, layer by layer, on all events.
 
-    `request` gives events, limits and, for the comparison with the real Keras, the model file.
+    `request` gives events, limits and, for the comparison with the framework, the model file.
     Raises ProjectError where the folder is no project.
     """
     watch = Stopwatch(progress=progress)
     opened = open_project(project)
     network, design = opened.network, opened.design
-    if request.keras and frontends.load(request.model, request.weights).digest != network.digest:
+    read = network if request.model.is_dir() else frontends.load(request.model, request.weights)
+    if read.digest != network.digest:
         raise UsageError(what=f"{request.model} is not the file that {project} was made from")
-    if request.keras:
-        refuse_without_reference(network, request.model)
     given = read_events(request.events, network) if request.events else None
     choices = project_choices(design)
     events = _events(given or own_events(network, choices), network, request)
     trained = replace(with_widths(network, request, given), network=network)
     run = Run(request=request, trained=trained, design=design, choices=choices, events=events, watch=watch, every_layer=True)
-    emulated = run.emulate()
-    record = run.prove(opened.project, emulated, run.files(opened.project, emulated), project)
+    with second_opinion(request, read, choices, events) as opinion:
+        emulated = run.emulate()
+        record = opinion.added(run.prove(opened.project, emulated, run.files(opened.project, emulated), project), run, emulated)
     unseen = unsimulated(opened.files)
     reports = (*record.verification, *([unseen] if unseen else []))
     return costed(replace(record, notes=(*record.notes, *opened.notes), verification=reports), design)

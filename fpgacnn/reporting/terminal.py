@@ -24,9 +24,9 @@ from fpgacnn.ir.text import operation_text
 from fpgacnn.reporting import compose, page
 from fpgacnn.reporting.costs import estimate_line
 from fpgacnn.reporting.page import Section, Tone, Verdict
-from fpgacnn.reporting.verdicts import loose_words
+from fpgacnn.reporting.verdicts import loose_words, outcome
 from fpgacnn.reporting.words import clean
-from fpgacnn.verification import VerificationReport
+from fpgacnn.verification import READING, VerificationReport
 
 UNTOLD_SHOWN = 5
 TOLD = {"resources", "latency"}
@@ -174,6 +174,8 @@ def verification_table(reports: Sequence[VerificationReport]) -> Table:
 
 def verdict(report: VerificationReport) -> Text:
     """A comparison's outcome in words."""
+    if report.holds and report.left == READING:
+        return Text(outcome(report), style="green")
     if report.holds and report.float32_events:
         return Text(f"equal but for {report.float32_events} events in which float32 rounds a tie", style="green")
     if report.holds and report.loosest:

@@ -8,7 +8,7 @@ from fpgacnn.flow.subjects import Subject
 from fpgacnn.reporting import spending
 from fpgacnn.reporting.page import Tone, Verdict
 from fpgacnn.reporting.words import NOTHING, number, plural
-from fpgacnn.verification import OutputBound, VerificationReport
+from fpgacnn.verification import READING, OutputBound, VerificationReport
 
 PROMISES = {
     "Exact": "Every answer equals the quantized network’s, bit for bit, for every possible input.",
@@ -21,7 +21,7 @@ PROMISES = {
 def verdicts(subject: Subject) -> tuple[Verdict, ...]:
     """The first lines of a report."""
     record = subject.record
-    run = (exactness(record), proof(record)) if record else (UNKNOWN,)
+    run = (exactness(record), proof(record), reading(record)) if record else (UNKNOWN,)
     return *run, *in_rtl(subject), spending.room(subject), spending.speed(subject), *(quality(record) if record else ())
 
 
@@ -41,6 +41,19 @@ def in_rtl(subject: Subject) -> tuple[Verdict, ...]:
 def promise(plan: PlanRecord) -> str:
     """The word that the plan stands by."""
     return plan.word.capitalize() if plan.word.capitalize() in PROMISES else NOTHING
+
+
+def reading(record: RunRecord) -> Verdict:
+    """Whether the framework that the file belongs to computes what was read."""
+    report = next((one for one in record.verification if one.left == READING), None)
+    if report is None:
+        why = next((note for note in record.notes if note.startswith("reading not checked")), "reading not checked against the framework")
+        return Verdict(question="Read right?", answer="Not checked", detail=f"{why[0].upper()}{why[1:]}.", tone=Tone.PLAIN)
+    if not report.holds:
+        where = f", first in layer {report.first.layer}" if report.first else ""
+        return Verdict(question="Read right?", answer="No", detail=f"{report.right} computes something else{where}.", tone=Tone.BAD)
+    values = f"{report.values:,} values of {plural(report.layers, 'layer')} on {plural(report.events, 'event')}"
+    return Verdict(question="Read right?", answer="Yes", detail=f"{report.right} loads the file itself: {values}, {outcome(report)}.", tone=Tone.GOOD)
 
 
 def exactness(record: RunRecord) -> Verdict:
@@ -94,6 +107,9 @@ def outcome(report: VerificationReport) -> str:
     """A comparison's verdict in a few words."""
     if not report.holds:
         return "different"
+    if report.left == READING:
+        steps = f" but for {plural(report.float32_events, 'event')} in which it steps at a threshold" if report.float32_events else ""
+        return f"equal within float32 rounding{steps}" if report.max_abs_difference or steps else "equal"
     if report.float32_events:
         return f"equal but for {plural(report.float32_events, 'event')} in which float32 rounds a tie"
     if report.loosest:

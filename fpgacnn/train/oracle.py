@@ -38,9 +38,13 @@ def run_keras(path: Path, inputs: Sequence[NDArray[Any]], *, layers: bool = Fals
     of a model inside the model as `model/layer`.
     """
     door = open_keras()
+    return answer_of(door, load_network(door, path), inputs, layers=layers, batch=batch)
+
+
+def answer_of(door: Keras, model: KerasModel, inputs: Sequence[NDArray[Any]], *, layers: bool, batch: int = 256) -> KerasAnswer:
+    """The answers of a loaded network."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = _load(door, path)
         results = _results(door, model) if layers else {}
         probe = door.keras.Model(model.inputs, [*model.outputs, *results.values()])
         arrays = _predict(probe, inputs, batch)
@@ -51,23 +55,34 @@ def run_keras(path: Path, inputs: Sequence[NDArray[Any]], *, layers: bool = Fals
     )
 
 
-def _load(door: Keras, path: Path) -> KerasModel:
+def load_network(door: Keras, path: Path, weights: Path | None = None) -> KerasModel:
     """The model without optimizer and without the wrappers of pruning, whose masks are multiplied into the weights as at every use.
 
-    Raises ForeignToolError where Keras 2 cannot load the file: architecture JSON, or one that Keras 3 wrote.
+    `weights` belong to an architecture JSON.
+
+    Raises ForeignToolError where Keras 2 cannot load the file, for instance one that Keras 3 wrote.
     """
     known: dict[str, object] = {}
     door.qkeras.utils._add_supported_quantized_objects(known)  # noqa: SLF001 - QKeras' only list of its classes
     pruning = door.tfmot.sparsity.keras
-    with pruning.prune_scope(), door.keras.utils.custom_object_scope(known):
+    with warnings.catch_warnings(), pruning.prune_scope(), door.keras.utils.custom_object_scope(known):
+        warnings.simplefilter("ignore")
         try:
-            model = door.keras.models.load_model(path, compile=False)
+            model = _opened(door, path, weights)
         except (AttributeError, KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
             raise ForeignToolError(tool="Keras 2 (tf_keras)", why=f"it cannot load {path.name} itself: {error}") from error
         wrapped = [layer for layer in model.layers if type(layer).__name__ == "PruneLowMagnitude"]
         for layer in wrapped:
             layer.pruning_obj.weight_mask_op()
         return pruning.strip_pruning(model) if wrapped else model
+
+
+def _opened(door: Keras, path: Path, weights: Path | None) -> KerasModel:
+    if weights is None:
+        return door.keras.models.load_model(path, compile=False)
+    model = door.keras.models.model_from_json(path.read_text(encoding="utf-8"))
+    model.load_weights(weights)
+    return model
 
 
 def _results(door: Keras, model: KerasModel) -> dict[str, Any]:

@@ -262,10 +262,10 @@ def test_numbers_in_floats_and_integers_are_read_as_in_the_reference(tmp_path: P
         assert "output 'y' is constant" in str(refusal(path))
 
 
-def test_keras_is_not_asked_about_what_it_cannot_load(tmp_path: Path) -> None:
+def test_a_framework_that_the_file_does_not_belong_to_is_refused_by_name(tmp_path: Path) -> None:
     path = written(tmp_path, small().SerializeToString())
     with pytest.raises(FpgacnnError) as caught:
-        fpgacnn.convert(path, output=tmp_path / "p", keras=True)
-    assert (caught.value.code, "cannot ask about a network of ONNX" in str(caught.value)) == ("FC200", True)
-    assert "leave out --reference keras" in caught.value.hint
+        fpgacnn.convert(path, output=tmp_path / "p", reference="keras")
+    assert (caught.value.code, "--reference keras cannot answer for a network of onnxruntime" in str(caught.value)) == ("FC200", True)
+    assert "leave out --reference" in caught.value.hint
     assert not (tmp_path / "p").exists()

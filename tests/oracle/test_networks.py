@@ -11,7 +11,7 @@ import pytest
 
 from fpgacnn import frontends
 from fpgacnn.design import Design, Target
-from fpgacnn.flow.request import Request
+from fpgacnn.flow.request import Reference, Request
 from fpgacnn.flow.stages import convert
 from fpgacnn.numeric.fixed import Codes, parse_format, quantize_values
 from fpgacnn.precision import plan, refine
@@ -193,6 +193,6 @@ def test_values_that_tie_are_rounded_as_keras_rounds_them(kit: Kit, tmp_path: Pa
 def test_an_output_that_is_the_second_use_of_a_layer_is_compared_with_keras(kit: Kit, tmp_path: Path) -> None:
     inputs, shared = [kit.layers.Input((4,)) for _ in range(2)], kit.dense(3)
     kit.keras.Model(inputs, [shared(one) for one in inputs]).save(tmp_path / "m.h5", include_optimizer=False)
-    request = Request(model=tmp_path / "m.h5", output=tmp_path / "out", input_type="fixed<7,3>", csim_events=0, keras=True)
-    (report,) = (one for one in convert(request).verification if one.right == "Keras")
+    request = Request(model=tmp_path / "m.h5", output=tmp_path / "out", input_type="fixed<7,3>", csim_events=0, reference=Reference.KERAS)
+    (report,) = (one for one in convert(request).verification if one.left == "emulator" and one.right.startswith("Keras 2"))
     assert (report.holds, report.layers) == (True, 4)  # two inputs, two outputs

@@ -56,6 +56,11 @@ _OPTION_NAMES: Mapping[str, str] = {
 """What TensorFlow or Keras 3 calls an option, and what it is called here."""
 
 
+def is_known_function(name: str) -> bool:
+    """Whether TensorFlow's function of that name is one that the reader understands."""
+    return name in _TENSORFLOW
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """A function on tensors: `values` has its `operands`, null for a tensor and else a constant, and its options."""

@@ -56,12 +56,12 @@ def read_json(path: Path, weights: Path | None) -> Reading:
     with path.open(encoding="utf-8", errors="replace") as file:
         architecture = parse_json(file.read(MAX_JSON + 1), path)
     graph = read_graph(architecture, path)
-    companion = weights or _companion(path)
-    if sniff(companion)[0] is not Kind.HDF5:
-        raise NotAModelError(file=companion, seen="weights must be HDF5")
+    beside = weights or companion(path)
+    if sniff(beside)[0] is not Kind.HDF5:
+        raise NotAModelError(file=beside, seen="weights must be HDF5")
     version = architecture.get("keras_version", "3" if "module" in architecture else None)  # Keras 3 names modules instead
-    with hdf5.opened(companion) as opened:
-        return _read(graph, path, digest(path, companion), version, _source(_weights(opened, companion, graph)))
+    with hdf5.opened(beside) as opened:
+        return _read(graph, path, digest(path, beside), version, _source(_weights(opened, beside, graph)))
 
 
 def read_archive(path: Path) -> Reading:
@@ -82,7 +82,22 @@ def _weights(file: hdf5.Group, path: Path, graph: Graph) -> hdf5.LegacyWeights |
     return PositionalWeights(plain, path, graph) if is_positional(plain) else hdf5.LegacyWeights(file, path)
 
 
-def _companion(path: Path) -> Path:
+def architecture_of(path: Path) -> dict[str, Json]:
+    """The architecture's JSON in a `.h5` file or a `.keras` archive.
+
+    Raises what reading the file raises.
+    """
+    if sniff(path)[0] is Kind.ZIP:
+        return parse_json(archive.read_members(path)[archive.CONFIG].decode("utf-8", "replace"), path)
+    with hdf5.opened(path) as file:
+        return parse_json(hdf5.text_attribute(file, "model_config") or "", path)
+
+
+def companion(path: Path) -> Path:
+    """The file of weights that lies beside an architecture JSON.
+
+    Raises FileMissingError.
+    """
     candidates = [path.with_name(path.stem + end) for end in (".weights.h5", "_weights.h5", ".h5", ".hdf5")]
     for candidate in candidates:
         if candidate.is_file():

@@ -32,7 +32,7 @@ _STANDARD: Mapping[str, Reader] = {
     "DequantizeLinear": quant.dequantize_linear,
 }
 
-_QUANTIZERS: Mapping[str, Reader] = {
+QUANTIZERS: Mapping[str, Reader] = {
     "Quant": quant.quant,
     "IntQuant": quant.quant,
     "BipolarQuant": quant.bipolar,
@@ -45,7 +45,7 @@ _QUANTIZER_DOMAINS = ("qonnx.custom_op.general", "finn.custom_op.general", "onnx
 
 DOMAINS: Mapping[str, Mapping[str, Reader]] = {
     "": _STANDARD,
-    **{domain: {**_QUANTIZERS, "MaxPoolNHWC": _STANDARD["MaxPoolNHWC"]} for domain in _QUANTIZER_DOMAINS},
+    **{domain: {**QUANTIZERS, "MaxPoolNHWC": _STANDARD["MaxPoolNHWC"]} for domain in _QUANTIZER_DOMAINS},
     CHANNELS_LAST: _CHANNELS_LAST,
 }
 

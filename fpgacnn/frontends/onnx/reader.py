@@ -12,7 +12,7 @@ from fpgacnn.errors import BrokenFileError, FpgacnnError, GraphError, NotAModelE
 from fpgacnn.frontends.files import digest
 from fpgacnn.frontends.onnx.arrays import MAX_ELEMENTS, to_array
 from fpgacnn.frontends.onnx.call import Call
-from fpgacnn.frontends.onnx.operators import read_operator
+from fpgacnn.frontends.onnx.operators import QUANTIZERS, read_operator
 from fpgacnn.frontends.onnx.schema import Graph, Model, Node, Port, parse_model
 from fpgacnn.frontends.onnx.values import Constant, Value, View
 from fpgacnn.frontends.onnx.weave import Weave
@@ -29,6 +29,10 @@ def read_onnx(path: Path) -> Reading:
 
     Raises TooLargeError, BrokenFileError, NotAModelError, GraphError, HostileFileError.
     """
+    return _opened(path).read()
+
+
+def _opened(path: Path) -> _Reader:
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise TooLargeError(file=path, where="the file", seen=f"{size} bytes", limit=MAX_BYTES)
@@ -38,7 +42,36 @@ def read_onnx(path: Path) -> Reading:
         raise BrokenFileError(file=path, why=str(error)) from error
     if model.graph is None or not model.graph.outputs:
         raise NotAModelError(file=path, seen="a protocol buffer without a network")
-    return _Reader(path=path, model=model, graph=model.graph).read()
+    return _Reader(path=path, model=model, graph=model.graph)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tensors:
+    """Which layer holds which tensor of the file: by the layer's name the tensor's, and how the layer holds it.
+
+    `quantized`: operators of QONNX are in the graph; `batch`: how many events the file fixes, 0 for any number.
+    """
+
+    holders: Mapping[str, tuple[str, View]]
+    quantized: bool
+    batch: int
+
+
+def read_tensors(path: Path) -> Tensors:
+    """Where the tensors of an ONNX file lie in the network that `read_onnx` reads.
+
+    Raises what `read_onnx` raises.
+    """
+    reader = _opened(path)
+    reader.read()
+    held = {name: value for name, value in reader.values.items() if isinstance(value, View) and value.coding is None and value.shape[:1] == (1,)}
+    stored = {tensor.name for tensor in reader.graph.initializers}
+    first = [port.shape[0] for port in reader.graph.inputs if port.name not in stored and port.shape]
+    return Tensors(
+        holders={value.layer: (name, value) for name, value in held.items()},  # a layer holds what its last operator makes
+        quantized=any(node.domain != "" or node.kind in QUANTIZERS for node in reader.graph.nodes),
+        batch=max((size for size in first if size > 0), default=0),
+    )
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,0 +1,48 @@
+"""The file itself, for a framework that is to load it with its own loader: which files, which format, which architecture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fpgacnn.frontends.files import Kind, sniff
+from fpgacnn.frontends.keras.graph import MAX_JSON, parse_json
+from fpgacnn.frontends.keras.reader import architecture_of, companion
+from fpgacnn.frontends.keras.settings import Json
+from fpgacnn.frontends.onnx.reader import Tensors, read_tensors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Original:
+    """The files of a network, its digest in their order, and the suffix by which frameworks know the format.
+
+    `architecture` is Keras' JSON, null for ONNX; `tensors` says for ONNX which layer of ours holds which tensor.
+    """
+
+    files: tuple[Path, ...]
+    suffix: str
+    architecture: Json
+    tensors: Tensors | None = None
+
+    @property
+    def bytes(self) -> int:
+        """The size of all files."""
+        return sum(file.stat().st_size for file in self.files)
+
+
+def original(path: Path, weights: Path | None = None) -> Original:
+    """What a framework needs of a file that `load` has accepted.
+
+    Raises what `load` raises.
+    """
+    match sniff(path)[0]:
+        case Kind.HDF5:
+            return Original(files=(path,), suffix=".h5", architecture=architecture_of(path))
+        case Kind.ZIP:
+            return Original(files=(path,), suffix=".keras", architecture=architecture_of(path))
+        case Kind.JSON:
+            with path.open(encoding="utf-8", errors="replace") as file:
+                architecture = parse_json(file.read(MAX_JSON + 1), path)
+            return Original(files=(path, companion(path) if weights is None else weights), suffix=".json", architecture=architecture)
+        case _:
+            return Original(files=(path,), suffix=".onnx", architecture=None, tensors=read_tensors(path))

@@ -1,0 +1,115 @@
+"""What the process of a framework is given and gives back: two files in a folder of its own, never a pickle."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values: TypeAlias = NDArray[np.float32]
+
+JOB, EVENTS, ANSWERS, FAILURE = "job.json", "events.npz", "answers.npz", "failure.json"
+MAX_ANSWER_BYTES = 1 << 30
+MAX_WORDS = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A file in the folder, its weights where it has none, the `runner`, and how many events a fixed graph takes at once.
+
+    `inputs` are the names of the network's inputs; `tensors` the names of ONNX tensors that are to be shown.
+    """
+
+    runner: str
+    model: str
+    weights: str
+    inputs: tuple[str, ...]
+    tensors: tuple[str, ...]
+    batch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What a framework answers in float32: its name with version, outputs in order and other results by name.
+
+    The first axis of every array counts events.
+    """
+
+    framework: str
+    outputs: tuple[NDArray[Any], ...]
+    shown: Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why there are no answers; `framework` with its version where it got so far, `doing` what it could not do."""
+
+    framework: str
+    doing: str
+    why: str
+
+
+def write_job(folder: Path, job: Job, events: Sequence[Values]) -> None:
+    """Write what the child needs."""
+    np.savez(folder / EVENTS, **{f"input_{number}": one for number, one in enumerate(events)})  # type: ignore[arg-type]  # stubs take no mapping
+    (folder / JOB).write_text(json.dumps(asdict(job)), encoding="utf-8")
+
+
+def read_job(folder: Path) -> tuple[Job, tuple[Values, ...]]:
+    """Read what the parent wrote."""
+    content = json.loads((folder / JOB).read_text(encoding="utf-8"))
+    given: dict[str, Any] = {one.name: tuple(content[one.name]) if isinstance(content[one.name], list) else content[one.name] for one in fields(Job)}
+    with np.load(folder / EVENTS, allow_pickle=False) as events:
+        return Job(**given), tuple(events[f"input_{number}"] for number in range(len(events.files)))
+
+
+def write_answers(folder: Path, answers: Answers) -> None:
+    """Write answers, whole or not at all."""
+    about = json.dumps({"framework": answers.framework, "shown": list(answers.shown)})
+    content = io.BytesIO()
+    arrays = {f"output_{number}": one for number, one in enumerate(answers.outputs)}
+    arrays |= {f"shown_{number}": one for number, one in enumerate(answers.shown.values())}
+    np.savez(content, about=np.frombuffer(about.encode(), np.uint8), **arrays)  # type: ignore[arg-type]  # stubs take no mapping
+    unfinished = folder / f"{ANSWERS}.part"
+    unfinished.write_bytes(content.getvalue())
+    unfinished.rename(folder / ANSWERS)
+
+
+def write_failure(folder: Path, failure: Failure) -> None:
+    """Write why there are no answers."""
+    (folder / FAILURE).write_text(json.dumps(asdict(failure)), encoding="utf-8")
+
+
+def read_back(folder: Path) -> Answers | Failure | None:
+    """What the child left; None where that is neither. It ran a framework on somebody's file: nothing of it is trusted."""
+    try:
+        if (folder / FAILURE).is_file():
+            words = json.loads((folder / FAILURE).read_bytes()[: 1 << 16])
+            return Failure(**{one.name: str(words[one.name])[:MAX_WORDS] for one in fields(Failure)})
+        if (folder / ANSWERS).stat().st_size > MAX_ANSWER_BYTES:
+            return None
+        with np.load(folder / ANSWERS, allow_pickle=False) as arrays:
+            about = json.loads(arrays["about"].tobytes())
+            count = sum(name.startswith("output_") for name in arrays.files)
+            outputs = tuple(_numbers(arrays[f"output_{number}"]) for number in range(count))
+            shown = {str(name): _numbers(arrays[f"shown_{number}"]) for number, name in enumerate(about["shown"])}
+            return Answers(framework=str(about["framework"])[:MAX_WORDS], outputs=outputs, shown=shown)
+    except (OSError, ValueError, TypeError, KeyError, EOFError, RecursionError, zipfile.BadZipFile):
+        return None
+
+
+def _numbers(array: NDArray[Any]) -> NDArray[Any]:
+    """An array of real numbers with an axis of events.
+
+    Raises ValueError.
+    """
+    if array.dtype.kind not in "fiub" or array.ndim < 1:
+        raise ValueError("no numbers")
+    return array

@@ -1,0 +1,21 @@
+"""How far the process of a framework has got, for the message where it fails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Step:
+    """The framework with its version, and what it is doing, as in `cannot ... `."""
+
+    framework: str = ""
+    doing: str = "be imported"
+
+    def loading(self, framework: str) -> None:
+        """The framework is imported, and loads the file."""
+        self.framework, self.doing = framework, "load the file"
+
+    def running(self) -> None:
+        """The file is loaded, and the events are answered."""
+        self.doing = "run the network"
