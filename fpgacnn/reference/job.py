@@ -95,7 +95,7 @@ def read_back(folder: Path) -> Answers | Failure | None:
             return Failure(**{one.name: str(words[one.name])[:MAX_WORDS] for one in fields(Failure)})
         if (folder / ANSWERS).stat().st_size > MAX_ANSWER_BYTES:
             return None
-        with np.load(folder / ANSWERS, allow_pickle=False) as arrays:
+        with (folder / ANSWERS).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             about = json.loads(arrays["about"].tobytes())
             count = sum(name.startswith("output_") for name in arrays.files)
             outputs = tuple(_numbers(arrays[f"output_{number}"]) for number in range(count))

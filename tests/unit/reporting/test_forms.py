@@ -22,11 +22,35 @@ from fpgacnn.reporting.page import Section, Tone
 from fpgacnn.reporting.sections import sections
 from fpgacnn.reporting.spreadsheet import field
 from fpgacnn.reporting.verdicts import verdicts
+from fpgacnn.verification import READING
 from tests.conftest import Golden
 from tests.records import broken, comparison, exact_record, record, subject
 
 ONE = [subject()]
 TWO = [subject("before"), Subject(name="after", record=exact_record())]
+
+
+def as_read(**changed: Any) -> RunRecord:
+    """A run that a framework answered for, too."""
+    report = replace(comparison(READING, "Keras 9.1"), **{"mismatches": 0, "max_abs_difference": 1e-7, "float32_events": 0, **changed})
+    return record(verification=(*record().verification, report))
+
+
+@pytest.mark.parametrize(
+    ("run", "answer", "tone", "words"),
+    [
+        (as_read(), "Yes", Tone.GOOD, "Keras 9.1 loads the file itself"),
+        (as_read(), "Yes", Tone.GOOD, "equal within float32 rounding."),
+        (as_read(max_abs_difference=0.0), "Yes", Tone.GOOD, ", equal."),
+        (as_read(float32_events=2, mismatches=3), "Yes", Tone.GOOD, "but for 2 events in which it steps at a threshold"),
+        (as_read(holds=False, first=broken().first), "No", Tone.BAD, "Keras 9.1 computes something else, first in layer conv2."),
+        (record(notes=("reading not checked: Keras 9.1 cannot load the file (X)",)), "Not checked", Tone.PLAIN, "Keras 9.1 cannot load the file (X)."),
+    ],
+)
+def test_the_verdict_says_whether_the_framework_computes_what_was_read(run: RunRecord, answer: str, tone: Tone, words: str) -> None:
+    (found,) = (one for one in verdicts(of(run)) if one.question == "Read right?")
+    assert (found.answer, found.tone) == (answer, tone)
+    assert words in found.detail
 
 
 # --- verdicts ------------------------------------------------------------------------------------------------------
@@ -46,7 +70,7 @@ TWO = [subject("before"), Subject(name="after", record=exact_record())]
     ids=["exact", "bounded", "broken", "emulated"],
 )
 def test_the_verdict_comes_first_in_two_words(run: RunRecord, answers: list[tuple[str, str, Tone]]) -> None:
-    unknown = [("Fits?", "Not known", Tone.PLAIN), ("How fast?", "Not known", Tone.PLAIN)]
+    unknown = [("Read right?", "Not checked", Tone.PLAIN), ("Fits?", "Not known", Tone.PLAIN), ("How fast?", "Not known", Tone.PLAIN)]
     assert [(one.question, one.answer, one.tone) for one in verdicts(of(run))] == [*answers[:2], *unknown, *answers[2:]]
 
 
@@ -54,9 +78,10 @@ def test_a_verdict_says_what_stands_behind_it() -> None:
     details = [one.detail for one in verdicts(of(record()))]
     assert details[0] == "Outputs are off by at most 0.000488, for every possible input."
     assert details[1] == "134,400 values of 100 events in 2 comparisons, 12 within the bound, the others equal."
-    assert details[2] == "There is no estimate and no report of a synthesis."
-    assert details[3] == "The clock is 5 ns; no latency is estimated or reported."
-    assert details[4] == "ROC AUC of the hardware on 100 events. Quantized network 0.9871; float network 0.9876."
+    assert details[2] == "Reading not checked against the framework."
+    assert details[3] == "There is no estimate and no report of a synthesis."
+    assert details[4] == "The clock is 5 ns; no latency is estimated or reported."
+    assert details[5] == "ROC AUC of the hardware on 100 events. Quantized network 0.9871; float network 0.9876."
     assert verdicts(of(record(verification=(broken(),))))[1].detail == "csim = emulator: first at conv2[3, 0, 1, 2], 17 and 16."
 
 
