@@ -332,10 +332,14 @@ class _Lowering:
         attributes: dict[str, Attribute] = {"target_shape": list(layer.shape)}
         if self.streams and not only_dense:
             self._append(layer, "Repack", inputs, attributes)
-        elif at_output and not readers:
+        elif self._ends(layer.name):
             self.name_of[layer.name] = inputs[0]
         else:
             self._append(layer, "Reshape", self._not_behind_transpose(layer, inputs), attributes)
+
+    def _ends(self, name: str) -> bool:
+        """Whether nothing but reshapes follows, which hls4ml removes at an output."""
+        return all(isinstance(reader.operation, src.Reshape) and self._ends(reader.name) for reader in self.design.model.consumers(name))
 
     def _not_behind_transpose(self, layer: hw.Layer, inputs: tuple[str, ...]) -> tuple[str, ...]:
         """hls4ml drops a transpose right before a flatten and leaves the weights as they are; a step between prevents it."""

@@ -107,9 +107,13 @@ class Ternary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """Rounding to whole numbers without a limit, planned as a Cast that the input's interval fits."""
+    """Rounding to whole numbers without a limit, planned as a Cast that the input's interval fits.
+
+    `ends`: planning refuses an interval that leaves them, since the framework does not say what becomes of its values.
+    """
 
     rounding: Rounding
+    ends: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -93,6 +93,7 @@ class Uniform:
 
     `scale`, `low` and `high` are (1,), or broadcast against the tensor. Values outside wrap around where `wraps`, else
     they become the nearest end. Without a limit the ends are -UNLIMITED and UNLIMITED.
+    `must_fit`: the framework does not say what values outside become; planning refuses networks that can reach them.
     """
 
     scale: FloatArray
@@ -100,6 +101,7 @@ class Uniform:
     high: FloatArray
     rounding: Rounding = Rounding.RND_CONV
     wraps: bool = False
+    must_fit: bool = False
 
     @property
     def is_limited(self) -> bool:

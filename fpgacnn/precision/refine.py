@@ -192,8 +192,11 @@ class _Refinement:
     def _round(self, layer: hw.Layer, operation: hw.Round) -> None:
         """A cast that the input's interval fits."""
         source = self.walk.ranges[layer.inputs[0]].interval
-        ends = [rescale(np.array([end]), source.fraction, 0, operation.rounding)[0] for end in source.bounds]
-        form = smallest_format(int(ends[0]), int(ends[1]), 0)
+        low, high = (int(rescale(np.array([end]), source.fraction, 0, operation.rounding)[0]) for end in source.bounds)
+        if operation.ends is not None and not operation.ends[0] <= low <= high <= operation.ends[1]:
+            why = f"values may reach {low}..{high}, beyond {operation.ends[0]}..{operation.ends[1]}, the whole numbers of its element type"
+            raise UnsupportedOptionError(layer=layer.source, why=why, do="limit them with Clip before it, or give the inputs fewer bits (--input-type)")
+        form = smallest_format(low, high, 0)
         self.emit(replace(layer, operation=hw.Cast(format=replace(form, rounding=operation.rounding))))
 
     def _wrap(self, layer: hw.Layer, operation: hw.Wrap) -> None:

@@ -104,9 +104,9 @@ class _Builder:
         self.waiting[name] = held
         if held.is_plain:
             self.node_of[name] = held.node
-            last = self.nodes[-1]
-            if (last.name, last.source) == (held.node, name):  # its scale turned out to be 1: the node is what the layer answers
-                self.nodes[-1] = replace(last, is_result=True)
+            place = next(number for number in reversed(range(len(self.nodes))) if self.nodes[number].name == held.node)
+            if not self.nodes[place].is_result:  # its scale turned out to be 1: the node is what the layer answers
+                self.nodes[place] = replace(self.nodes[place], source=name, is_result=True)
 
     def held(self, name: str) -> Held:
         """How a layer of the file is held."""

@@ -269,7 +269,7 @@ def _quantized(builder: Builder, layer: SourceLayer, quantizer: src.Uniform) -> 
     given, shape = builder.held(layer.inputs[0]), layer.shape
     scale, low, high = (_narrowed(one, shape) for one in (quantizer.scale, quantizer.low, quantizer.high))
     quantizer = replace(quantizer, scale=scale, low=low, high=high)
-    if given.relu and (quantizer.wraps or not quantizer.is_limited or np.any(scale < 0) or np.any(low > 0)):
+    if given.relu and (quantizer.wraps or quantizer.must_fit or not quantizer.is_limited or np.any(scale < 0) or np.any(low > 0)):
         given = _settled(builder, layer)
     if max(scale.ndim, low.ndim, high.ndim) > 1:
         return _element_by_element(builder, layer, quantizer, given)
@@ -307,7 +307,7 @@ def _steps(quantizer: src.Uniform, given: Held, shape: Shape, port: Format | Non
     """Nodes that bring a tensor to the quantizer's whole numbers, and the scale that is left to apply."""
     scale = quantizer.scale
     one_step = scale.size == quantizer.low.size == quantizer.high.size == 1 and is_power_of_two(scale)
-    in_place = bool(one_step and quantizer.is_limited and scale[0] > 0)
+    in_place = bool(one_step and quantizer.is_limited and scale[0] > 0 and not quantizer.must_fit)
     unit = scale if in_place else _ONE
     ahead = given.scale / (scale / unit), given.shift / (scale / unit)
     even = bool(np.all(ahead[0] == 1) and not np.any(ahead[1])) and given.divisor == 1
@@ -323,6 +323,9 @@ def _steps(quantizer: src.Uniform, given: Held, shape: Shape, port: Format | Non
 
 def _casts(quantizer: src.Uniform, step: float, given: Held, shape: Shape) -> list[hw.Layer]:
     """Rounding to multiples of `step` and limiting."""
+    if quantizer.must_fit:
+        limits = int(quantizer.low.max()), int(quantizer.high.min())
+        return [node("round", hw.Round(rounding=quantizer.rounding, ends=limits), shape)]
     if not quantizer.is_limited:
         return [node("round", hw.Round(rounding=quantizer.rounding), shape)]
     if quantizer.wraps and (quantizer.low.size > 1 or quantizer.high.size > 1):

@@ -58,10 +58,10 @@ REFUSED: dict[str, tuple[Callable[[Graph], str], tuple[Any, ...], str, str]] = {
     ),
     "half a cell": (lambda graph: graph.add("Resize", "x", "", graph.store([1, 1, 1.5, 2]), mode="nearest"), IMAGE, "FC021", "not whole numbers"),
     "padding with ones": (lambda graph: graph.add("Pad", "x", graph.store([0, 0, 1, 1, 0, 0, 1, 1], np.int64), graph.store(1.0)), IMAGE, "FC021", "zeros"),
-    "padded channels": (lambda graph: graph.add("Pad", "x", graph.store([0, 1, 0, 1, 0, 0, 0, 0], np.int64)), IMAGE, "FC021", "axes of space"),
+    "cells taken off by padding": (lambda graph: graph.add("Pad", "x", graph.store([0, 0, -1, 0, 0, 0, 0, 0], np.int64)), IMAGE, "FC021", "are negative"),
     "a product of tensors": (lambda graph: graph.add("MatMul", "x", "x"), (1, 4, 4), "FC021", "two computed tensors"),
     "a quotient of tensors": (lambda graph: graph.add("Div", "x", "x"), VECTOR, "FC021", "division by a tensor"),
-    "a cast to integers": (lambda graph: graph.add("Cast", "x", to=TensorProto.INT64), VECTOR, "FC021", "a cast to element type 7"),
+    "a cast to text": (lambda graph: graph.add("Cast", "x", to=TensorProto.STRING), VECTOR, "FC021", "a cast to element type 8"),
     "whole numbers at the end": (
         lambda graph: graph.add("QuantizeLinear", "x", graph.store(0.1), graph.store(0, np.int8)),
         VECTOR,

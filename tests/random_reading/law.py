@@ -28,6 +28,8 @@ from fpgacnn.sim.framework import evaluate
 FRAMEWORKS = {
     "keras2": "tests.random_reading.keras2",
     "keras3": "tests.random_reading.keras3",
+    "onnx": "tests.random_reading.onnx_files",
+    "qonnx": "tests.random_reading.qonnx_files",
 }
 """Name -> the module that makes its networks; imported only when it is used."""
 

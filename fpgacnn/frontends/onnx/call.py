@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from fpgacnn.errors import BrokenArchitectureError, NonFiniteWeightsError, UnsupportedOptionError
+from fpgacnn.frontends.onnx.kinds import FLOAT
 from fpgacnn.frontends.onnx.schema import Attribute, Node, Tensor
 from fpgacnn.frontends.onnx.values import Constant, Value, View
 from fpgacnn.frontends.onnx.weave import Weave
@@ -18,20 +19,32 @@ MAX_NUMBER = (2.0 - 2.0**-23) * 2.0**127
 
 MAX_SIZE = 1 << 20
 
+BROADCASTS_BY_ITSELF = 7
+"""The operator set that brought NumPy's broadcasting."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """An operator with its inputs; left-out optional inputs are None. `opset` is the version that its file means."""
+    """An operator with its inputs; left-out optional inputs are None. `opset` is the version that its file means.
+
+    `seen` are the attributes that were looked at so far.
+    """
 
     node: Node
     inputs: tuple[Value | None, ...]
     opset: int
     weave: Weave
+    seen: set[str] = field(default_factory=set)
 
     @property
     def name(self) -> str:
         """How the operator is called in messages and layers."""
         return self.weave.node
+
+    @property
+    def is_old(self) -> bool:
+        """Whether it is of an operator set before 7, which brought NumPy's broadcasting and took attributes away."""
+        return self.node.domain == "" and self.opset < BROADCASTS_BY_ITSELF
 
     def broken(self, why: str) -> BrokenArchitectureError:
         """The error for what no exporter writes."""
@@ -43,30 +56,44 @@ class Call:
 
     # --- attributes ------------------------------------------------------------------------------------------------
 
+    def attribute(self, name: str, default: Attribute = None) -> Attribute:
+        """An attribute of any kind; from now on it counts as looked at."""
+        self.seen.add(name)
+        return self.node.attributes.get(name, default)
+
+    def names(self, name: str) -> bool:
+        """Whether the file gives an attribute."""
+        self.seen.add(name)
+        return name in self.node.attributes
+
+    def meaningless(self, *names: str) -> None:
+        """Count attributes as looked at that mean nothing, here or next to others."""
+        self.seen.update(names)
+
     def integer(self, name: str, default: int) -> int:
         """A whole number."""
-        value = self.node.attributes.get(name, default)
+        value = self.attribute(name, default)
         if not isinstance(value, int):
             raise self.broken(f"{name}: expected a whole number, found {value!r}")
         return value
 
     def number(self, name: str, default: float) -> float:
         """A finite number."""
-        value = self.node.attributes.get(name, default)
+        value = self.attribute(name, default)
         if not isinstance(value, float | int) or not abs(value) <= MAX_NUMBER:
             raise self.broken(f"{name}: expected a number, found {value!r}")
         return float(value)
 
     def word(self, name: str, default: str) -> str:
         """A text."""
-        value = self.node.attributes.get(name, default)
+        value = self.attribute(name, default)
         if not isinstance(value, str):
             raise self.broken(f"{name}: expected a text, found {value!r}")
         return value
 
     def integers(self, name: str, default: Sequence[int] | None = None, *, low: int = 0, count: int | None = None) -> tuple[int, ...]:
         """Whole numbers from `low` to 2^20."""
-        value: Attribute = self.node.attributes.get(name, None if default is None else tuple(default))
+        value = self.attribute(name, None if default is None else tuple(default))
         items = value if isinstance(value, tuple) else None
         if items is None or not all(isinstance(item, int) and low <= item <= MAX_SIZE for item in items) or count not in {None, len(items)}:
             raise self.broken(f"{name}: expected {'' if count is None else f'{count} '}whole numbers, found {value!r}")
@@ -74,8 +101,10 @@ class Call:
 
     def tensor(self, name: str) -> Tensor | None:
         """A stored array."""
-        value = self.node.attributes.get(name)
-        return value if isinstance(value, Tensor) else None
+        value = self.attribute(name)
+        if value is not None and not isinstance(value, Tensor):
+            raise self.broken(f"{name}: expected an array, found {value!r}")
+        return value
 
     # --- inputs ----------------------------------------------------------------------------------------------------
 
@@ -127,6 +156,24 @@ class Call:
             raise self.unsupported(f"its {what} has {values.size} values", f"use one {what}")
         return float(values.reshape(-1)[0])
 
+    def must_not_grow(self, view: View, shape: Shape) -> None:
+        """A constant that broadcasts against a tensor without making it larger.
+
+        Raises ShapeError.
+        """
+        pairs = list(zip(reversed(view.shape), reversed(shape), strict=False))
+        if len(shape) > len(view.shape) or any(other not in (1, size) for size, other in pairs):
+            raise self.weave.shape_error(f"a constant of {shape} does not fit a tensor of {view.shape}")
+
+    def data_axis(self, axis: int) -> int:
+        """An axis that an operator works along.
+
+        Raises UnsupportedOptionError for that of events, where the file has several.
+        """
+        if axis == 0 and self.weave.several:
+            raise self.unsupported("it works along the first axis, that of events", "leave the first axis alone, or export with one event")
+        return axis
+
     # --- results ---------------------------------------------------------------------------------------------------
 
     def elementwise(self, operation: SourceOperation, view: View) -> View:
@@ -134,5 +181,6 @@ class Call:
         return replace(view, layer=self.weave.emit(operation, (view.layer,), view.held), sole=True)
 
     def result(self, operation: SourceOperation, inputs: Sequence[str], held: Shape, order: Sequence[int], shape: Shape) -> View:
-        """A new layer and how the file sees it."""
-        return View(layer=self.weave.emit(operation, inputs, held), held=held, order=tuple(order), shape=shape)
+        """A new layer and how the file sees it; its elements are of the type of the first input."""
+        kind = next((one.kind for one in self.inputs if isinstance(one, View)), FLOAT)
+        return View(layer=self.weave.emit(operation, inputs, held), held=held, order=tuple(order), shape=shape, kind=kind)

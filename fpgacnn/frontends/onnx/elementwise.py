@@ -9,10 +9,13 @@ import numpy as np
 
 from fpgacnn.frontends.onnx.call import Call
 from fpgacnn.frontends.onnx.fold import axis_of
+from fpgacnn.frontends.onnx.kinds import RANGES, is_whole
 from fpgacnn.frontends.onnx.linear import scale_and_shift
 from fpgacnn.frontends.onnx.values import Coding, Constant, Value, View
+from fpgacnn.frontends.onnx.whole import divided, exact_in_float32, plus, times
 from fpgacnn.ir import source as src
-from fpgacnn.ir.source import Function, FunctionKind, MergeKind
+from fpgacnn.ir.source import FloatArray, Function, FunctionKind, MergeKind
+from fpgacnn.numeric.fixed import is_power_of_two
 
 MERGES: Mapping[str, MergeKind] = {
     "Add": MergeKind.ADD,
@@ -50,51 +53,60 @@ def arithmetic(call: Call) -> View:
         raise call.unsupported("more than one constant among its inputs is not supported", "simplify the graph before exporting it")
     first = isinstance(call.inputs[0], View)
     view, constant = call.view(0 if first else 1), call.constant(1 if first else 0, "constant")
-    _check_growth(call, view, constant)
-    if call.node.kind in {"Max", "Min"}:
-        return _limited(call, view, constant)
-    return _with_constant(call, view, constant, first=first)
+    constant = _aligned(call, view, constant)
+    call.must_not_grow(view, constant.values.shape)
+    match call.node.kind:
+        case "Max":
+            return _clipped(call, view, _real(constant), None)
+        case "Min":
+            return _clipped(call, view, None, _real(constant))
+        case _:
+            return _with_constant(call, view, constant, first=first)
 
 
-def _check_growth(call: Call, view: View, constant: Constant) -> None:
-    grown = np.broadcast_shapes(view.shape, constant.values.shape) if _fits(view, constant) else None
-    if grown != view.shape:
-        raise call.weave.shape_error(f"a constant of {constant.values.shape} does not fit a tensor of {view.shape}")
+def _real(constant: Constant) -> FloatArray:
+    return np.asarray(constant.plain, np.float64)
 
 
-def _fits(view: View, constant: Constant) -> bool:
-    pairs = zip(reversed(view.shape), reversed(constant.values.shape), strict=False)
-    return all(size == other or 1 in (size, other) for size, other in pairs)
+def _aligned(call: Call, view: View, constant: Constant) -> Constant:
+    """A constant whose axes old operator sets count from `axis` on, instead of from the last."""
+    if not call.is_old or not call.integer("broadcast", 0) or not call.names("axis"):
+        return constant
+    axis = axis_of(call, call.integer("axis", 0), len(view.shape))
+    tail = len(view.shape) - axis - constant.values.ndim
+    return constant.moved(lambda array: array.reshape(*array.shape, *(1,) * max(tail, 0)))
 
 
 def _with_constant(call: Call, view: View, constant: Constant, *, first: bool) -> View:
     """`x + c`, `x - c`, `c - x`, `x * c`, `x / c`."""
-    one = np.ones(1)
+    one, whole = np.ones(1), is_whole(view.kind)
     match call.node.kind:
         case "Add" | "Sum":
-            return scale_and_shift(call, view, one, constant)
+            return plus(call, view, constant) if whole else scale_and_shift(call, view, one, constant)
         case "Sub" if first:
-            return scale_and_shift(call, view, one, replace(constant, values=-constant.plain, grid=None))
+            negative = replace(constant, values=-constant.plain, grid=None)
+            return plus(call, view, negative) if whole else scale_and_shift(call, view, one, negative)
         case "Sub":
-            return scale_and_shift(call, view, -one, constant)
+            turned = scale_and_shift(call, view, -one, _ZERO)
+            return plus(call, turned, constant) if whole else scale_and_shift(call, view, -one, constant)
         case "Mul":
-            return scale_and_shift(call, view, np.asarray(constant.plain, np.float64), _ZERO)
+            return times(call, view, constant) if whole else scale_and_shift(call, view, _real(constant), _ZERO)
         case "Div" if first and np.all(constant.plain != 0):
-            return scale_and_shift(call, view, 1.0 / np.asarray(constant.plain, np.float64), _ZERO)
+            if whole:
+                return divided(call, view, constant)
+            rounds = not is_power_of_two(_real(constant))
+            return replace(scale_and_shift(call, view, 1.0 / _real(constant), _ZERO), divided=view.divided or rounds)
         case "Div":
             raise call.unsupported("division by a tensor, or by 0, is not supported", "multiply instead")
         case _:
             raise call.unsupported("its mean with a constant is not supported", "add and scale instead")
 
 
-def _limited(call: Call, view: View, constant: Constant) -> View:
-    limit = call.scalar(1 if constant is call.inputs[1] else 0, "limit")
-    return _clipped(call, view, limit, None) if call.node.kind == "Max" else _clipped(call, view, None, limit)
-
-
 def _merged(call: Call, views: list[View]) -> View:
     if call.node.kind not in MERGES:
         raise call.unsupported("division by a tensor is not supported", "multiply instead")
+    if call.node.kind == "Sub" and len(views) != 2:
+        raise call.broken(f"{len(views)} inputs")
     if len(views) == 1:
         return views[0]
     first, layers = views[0], [view.layer for view in views]
@@ -106,6 +118,8 @@ def _merged(call: Call, views: list[View]) -> View:
 def _alike(call: Call, views: list[View]) -> tuple[View, list[str]]:
     """All tensors in the order of axes of the first that has the result's shape; axes of length 1 are repeated later."""
     rank = max(len(view.shape) for view in views)
+    if call.weave.several and any(len(view.shape) != rank for view in views):
+        raise call.unsupported("tensors of different numbers of axes would meet along that of events", "reshape them alike, or export with one event")
     full = [replace(view, shape=(*(1,) * (rank - len(view.shape)), *view.shape)) for view in views]
     try:
         shape = np.broadcast_shapes(*(view.shape for view in full))
@@ -141,7 +155,9 @@ def thresholded_relu(call: Call) -> View:
 def prelu(call: Call) -> View:
     """PRelu, whose slopes broadcast against the tensor."""
     view, slope = call.view(), call.constant(1, "slope")
-    _check_growth(call, view, slope)
+    if call.is_old and slope.values.ndim == 1:  # there it counts channels
+        slope = slope.moved(lambda array: array.reshape(-1, *(1,) * (len(view.shape) - 2)))
+    call.must_not_grow(view, slope.values.shape)
     pulled = np.asarray(view.pulled(slope.plain), np.float64)
     return call.elementwise(src.Activate(function=src.PRelu(slope=pulled)), view)
 
@@ -181,14 +197,32 @@ def gelu(call: Call) -> View:
 
 def clip(call: Call) -> View:
     """Clip, its limits attributes or inputs; between QuantizeLinear and DequantizeLinear it narrows the quantizer."""
-    ends: list[float | None] = []
-    for number, name in ((1, "min"), (2, "max")):
-        value = call.scalar(number, name) if call.has(number) else call.number(name, 0.0) if name in call.node.attributes else None
-        ends.append(None if value is None or abs(value) >= np.finfo(np.float32).max else value)
     source = call.value(0)
+    low, high = _limit(call, 1, "min", -1.0), _limit(call, 2, "max", 1.0)
     if isinstance(source, View) and source.coding is not None:
-        return _narrowed(call, source, source.coding, ends)
-    return _clipped(call, call.view(), ends[0], ends[1])
+        return _narrowed(call, source, source.coding, [low, high])
+    view = call.view()
+    if is_whole(view.kind):  # its ends limit nothing
+        ends = RANGES[view.kind]
+        low, high = None if low is None or low <= ends[0] else low, None if high is None or high >= ends[1] else high
+    return _clipped(call, view, None if low is None else np.array([low]), None if high is None else np.array([high]))
+
+
+def _limit(call: Call, number: int, name: str, way: float) -> float | None:
+    """A limit, or None where it is so large, or infinite, that it limits nothing."""
+    if call.has(number):
+        call.meaningless(name)
+        found = call.value(number)
+        if isinstance(found, Constant) and found.values.size == 1 and float(found.values.reshape(-1)[0]) == way * np.inf:
+            return None
+        value = call.scalar(number, name)
+    elif call.names(name):
+        if call.attribute(name) == way * np.inf:
+            return None
+        value = call.number(name, 0.0)
+    else:
+        return None
+    return None if value * way >= np.finfo(np.float32).max else value
 
 
 def _narrowed(call: Call, view: View, coding: Coding, ends: list[float | None]) -> View:
@@ -203,30 +237,35 @@ def _narrowed(call: Call, view: View, coding: Coding, ends: list[float | None]) 
         low=quantizer.low if low is None else np.maximum(quantizer.low, low),
         high=quantizer.high if high is None else np.minimum(quantizer.high, high),
     )
+    if np.any(narrow.low > narrow.high):
+        raise call.unsupported(f"its limits {ends} leave nothing of the quantizer's", "use min below max")
     call.weave.replace_last(view.layer, src.Activate(function=narrow))
     return view
 
 
-def _clipped(call: Call, view: View, low: float | None, high: float | None) -> View:
-    """`max(low, min(x, high))` by lines and ReLUs."""
-    if low is not None and high is not None and low > high:
-        raise call.unsupported(f"its limits {low:g} and {high:g} leave nothing", "use min below max")
-    if (low, high) == (-1.0, 1.0):
+def _clipped(call: Call, view: View, low: FloatArray | None, high: FloatArray | None) -> View:
+    """`max(low, min(x, high))` by lines and ReLUs; limits broadcast against the tensor."""
+    for limits in (low, high):
+        exact_in_float32(call, view, np.zeros(1) if limits is None else limits)
+    if low is not None and high is not None and np.any(low > high):
+        raise call.unsupported(f"its limits {low.max():g} and {high.min():g} leave nothing", "use min below max")
+    if low is not None and high is not None and np.all(low == -1) and np.all(high == 1):
         return call.elementwise(src.Activate(function=Function(kind=FunctionKind.HARD_TANH)), view)
     if low is not None:
-        above = call.elementwise(src.Activate(function=src.Relu(max_value=None if high is None else high - low)), _moved(call, view, -low))
+        span = None if high is None else float((high - low).reshape(-1)[0])
+        above = call.elementwise(src.Activate(function=src.Relu(max_value=span)), _moved(call, view, -low))
         return _moved(call, above, low)
     if high is None:
         return view
-    turned = scale_and_shift(call, replace(view, sole=False), -np.ones(1), Constant(values=np.array([high])))
+    turned = scale_and_shift(call, replace(view, sole=False), -np.ones(1), Constant(values=high))
     rest = call.elementwise(src.Activate(function=src.Relu()), turned)
-    return scale_and_shift(call, rest, -np.ones(1), Constant(values=np.array([high])))
+    return scale_and_shift(call, replace(rest, sole=False), -np.ones(1), Constant(values=high))
 
 
-def _moved(call: Call, view: View, offset: float) -> View:
-    if not offset:
+def _moved(call: Call, view: View, offset: FloatArray) -> View:
+    if not np.any(offset):
         return view
-    return scale_and_shift(call, replace(view, sole=False), np.ones(1), Constant(values=np.array([offset])))
+    return scale_and_shift(call, replace(view, sole=False), np.ones(1), Constant(values=offset))
 
 
 def softmax(call: Call) -> View:
@@ -238,7 +277,10 @@ def softmax(call: Call) -> View:
         wide = [number for number in range(axis, len(shape)) if shape[number] != 1]
         if len(wide) > 1:
             raise call.unsupported("softmax over several axes is not supported", "flatten before it")
+        if axis == 0:
+            call.data_axis(0)
         axis = wide[0] if wide else axis
+    call.data_axis(axis)
     axes = [number for number, size in enumerate(shape) if size != 1 and number != axis] + [axis]
     layer, held = call.weave.arranged(view, axes), tuple(shape[number] for number in axes)
     order = sorted(range(len(axes)), key=lambda number: axes[number])
@@ -252,17 +294,11 @@ def negative(call: Call) -> View:
 
 def identity(call: Call) -> Value:
     """Identity and Dropout at inference."""
-    if call.node.kind == "Dropout" and call.has(2) and np.any(call.constant(2, "training_mode").values):
+    by_input = call.node.kind == "Dropout" and call.has(2) and bool(np.any(call.constant(2, "training_mode").values))
+    call.meaningless("ratio", "seed")  # of training
+    if by_input or (call.node.kind == "Dropout" and not call.integer("is_test", int(not call.is_old))):
         raise call.unsupported("it drops values at random", "export the model in inference mode")
     return call.value(0)
-
-
-def cast(call: Call) -> Value:
-    """Cast between kinds of real numbers."""
-    kind = call.integer("to", 1)
-    if kind in (1, 10, 11, 16):
-        return call.view()
-    raise call.unsupported(f"a cast to element type {kind} is not supported", "round with Quant or QuantizeLinear")
 
 
 ELEMENTWISE: Mapping[str, Callable[[Call], Value]] = {
@@ -281,5 +317,4 @@ ELEMENTWISE: Mapping[str, Callable[[Call], Value]] = {
     "Neg": negative,
     "Identity": identity,
     "Dropout": identity,
-    "Cast": cast,
 }

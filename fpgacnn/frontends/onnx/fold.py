@@ -11,7 +11,8 @@ import numpy as np
 from fpgacnn.errors import TooLargeError, UnsupportedLayerError
 from fpgacnn.frontends.onnx.arrays import MAX_ELEMENTS, to_array
 from fpgacnn.frontends.onnx.call import Call
-from fpgacnn.frontends.onnx.values import Constant, Numbers
+from fpgacnn.frontends.onnx.kinds import BOOL, FLOAT, REALS, wrapped
+from fpgacnn.frontends.onnx.values import Constant, Numbers, View
 
 Result = TypeVar("Result")
 
@@ -33,14 +34,6 @@ def _guarded(call: Call, count: int) -> None:
 
 def _same(_: Call, given: Sequence[Constant]) -> Constant:
     return given[0]
-
-
-def _cast(call: Call, given: Sequence[Constant]) -> Constant:
-    kind, values = call.integer("to", 1), given[0].plain
-    floats = {1: np.float32, 10: np.float32, 11: np.float64, 16: np.float32}
-    if kind in floats:
-        return given[0] if given[0].grid and kind != 11 else Constant(values=values.astype(floats[kind]), kind=kind)
-    return Constant(values=np.trunc(values.astype(np.float64)).astype(np.int64), kind=kind)
 
 
 def target_shape(call: Call, before: Sequence[int], wanted: Sequence[int]) -> tuple[int, ...]:
@@ -97,19 +90,26 @@ def _transpose(call: Call, given: Sequence[Constant]) -> Constant:
 def squeezed(call: Call, shape: Sequence[int]) -> tuple[int, ...]:
     """The shape behind Squeeze."""
     named = call.numbers(1, "axes") if call.has(1) else call.integers("axes", (), low=-16)
-    axes = {axis_of(call, axis, len(shape)) for axis in named} or {axis for axis, size in enumerate(shape) if size == 1}
+    first = int(call.weave.several and isinstance(call.inputs[0], View))  # the axis of events has length 1 only here
+    axes = {axis_of(call, axis, len(shape)) for axis in named} or {axis for axis, size in enumerate(shape) if size == 1 and axis >= first}
     if any(shape[axis] != 1 for axis in axes):
         raise call.weave.shape_error(f"axes {sorted(axes)} of {tuple(shape)} have not length 1")
     return tuple(size for axis, size in enumerate(shape) if axis not in axes)
 
 
+def unsqueezed_axes(call: Call, rank: int) -> tuple[int, ...]:
+    """The axes that Unsqueeze makes of a tensor of `rank` axes, counted from the front."""
+    named = call.numbers(1, "axes") if call.has(1) else call.integers("axes", low=-16)
+    axes = tuple(axis_of(call, axis, rank + len(named)) for axis in named)
+    if len(set(axes)) != len(axes) or not axes:
+        raise call.broken(f"axes: {named} name an axis twice, or none")
+    return axes
+
+
 def unsqueezed(call: Call, shape: Sequence[int]) -> tuple[int, ...]:
     """The shape behind Unsqueeze."""
-    named = call.numbers(1, "axes") if call.has(1) else call.integers("axes", low=-16)
-    rank = len(shape) + len(named)
-    axes = {axis_of(call, axis, rank) for axis in named}
-    if len(axes) != len(named):
-        raise call.broken(f"axes: {named} name an axis twice")
+    axes = unsqueezed_axes(call, len(shape))
+    rank = len(shape) + len(axes)
     rest = iter(shape)
     return tuple(1 if axis in axes else next(rest) for axis in range(rank))
 
@@ -147,21 +147,22 @@ def slices(call: Call, shape: Sequence[int]) -> tuple[slice, ...]:
     else:
         starts, ends = _far(call, "starts"), _far(call, "ends")
         axes, steps = call.integers("axes", tuple(range(len(starts))), low=-16), (1,) * len(starts)
-    if not len(starts) == len(ends) == len(axes) == len(steps) or 0 in steps:
+    axes = tuple(axis_of(call, axis, len(shape)) for axis in axes)
+    if not len(starts) == len(ends) == len(axes) == len(steps) or 0 in steps or len(set(axes)) != len(axes):
         raise call.broken("starts, ends, axes and steps do not fit each other")
     parts = [slice(None)] * len(shape)
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
-        size = shape[axis_of(call, axis, len(shape))]
+        size = shape[axis]
         stop: int | None = max(end, -size - 1)
         if step < 0 and stop is not None and stop < -size:
             stop = None
-        parts[axis_of(call, axis, len(shape))] = slice(start, stop, step)
+        parts[axis] = slice(start, stop, step)
     return tuple(parts)
 
 
 def _far(call: Call, name: str) -> tuple[int, ...]:
     """Attributes that may be as large as an int64, which stands for the end."""
-    value = call.node.attributes.get(name)
+    value = call.attribute(name)
     if not isinstance(value, tuple) or not all(isinstance(item, int) for item in value):
         raise call.broken(f"{name}: expected whole numbers, found {value!r}")
     return tuple(int(item) for item in value)
@@ -179,8 +180,11 @@ def _arithmetic(function: Callable[..., Numbers]) -> Folding:
         _guarded(call, prod(shape))
         with np.errstate(all="ignore"):
             values = np.asarray(_checked(call, lambda: function(*arrays)))
-        kind = given[0].kind if values.dtype.kind == arrays[0].dtype.kind else 1
-        return Constant(values=values.astype(np.int64) if values.dtype.kind == "b" else values, kind=kind)
+        if values.dtype.kind == "b":
+            return Constant(values=values.astype(np.int64), kind=BOOL)
+        if values.dtype.kind == "i":
+            return Constant(values=wrapped(values.astype(np.int64), given[-1].kind), kind=given[-1].kind)
+        return Constant(values=values, kind=given[-1].kind if given[-1].kind in REALS else FLOAT)
 
     return fold
 
@@ -191,7 +195,24 @@ def _divide(left: Numbers, right: Numbers) -> Numbers:
         return left / right
     if np.any(right == 0):
         raise ValueError("it divides by zero")
-    return np.asarray(np.trunc(left.astype(np.float64) / right)).astype(np.int64)
+    quotient, rest = np.divmod(left, right)
+    return np.asarray(quotient + ((rest != 0) & ((left < 0) != (right < 0))))
+
+
+def _clip(call: Call, given: Sequence[Constant]) -> Constant:
+    """Clip of a constant; in old operator sets its limits are attributes."""
+    values = given[0].plain
+    for number, name, limit in ((1, "min", np.maximum), (2, "max", np.minimum)):
+        if call.has(number):
+            values = np.asarray(limit(values, call.scalar(number, name)), values.dtype)
+        elif call.names(name):
+            values = np.asarray(limit(values, call.number(name, 0.0)), values.dtype)
+    return Constant(values=values, kind=given[0].kind)
+
+
+def part_of_shape(call: Call, shape: Sequence[int]) -> tuple[int, ...]:
+    """What Shape gives: all sizes, or those from `start` to `end`."""
+    return tuple(shape[call.integer("start", 0) : call.integer("end", len(shape))])
 
 
 def _expand(call: Call, given: Sequence[Constant]) -> Constant:
@@ -214,7 +235,8 @@ def stored(call: Call) -> Constant:
     tensor = call.tensor("value")
     if tensor is not None:
         return Constant(values=to_array(tensor, call.weave.file), kind=tensor.kind)
-    for name, value in call.node.attributes.items():
+    for name in call.node.attributes:
+        value = call.attribute(name)
         if name in {"value_float", "value_floats"} and isinstance(value, float | tuple):
             return Constant(values=np.asarray(value, np.float32))
         if name in {"value_int", "value_ints"} and isinstance(value, int | tuple):
@@ -225,7 +247,6 @@ def stored(call: Call) -> Constant:
 FOLDINGS: Mapping[str, Folding] = {
     "Identity": _same,
     "Dropout": _same,
-    "Cast": _cast,
     "Reshape": _reshape,
     "Flatten": _shaped(flattened),
     "Transpose": _transpose,
@@ -234,7 +255,7 @@ FOLDINGS: Mapping[str, Folding] = {
     "Concat": _concat,
     "Gather": _gather,
     "Slice": _slice,
-    "Shape": lambda _, given: Constant(values=np.array(given[0].values.shape, np.int64), kind=7),
+    "Shape": lambda call, given: Constant(values=np.array(part_of_shape(call, given[0].values.shape), np.int64), kind=7),
     "Size": lambda _, given: Constant(values=np.array(given[0].values.size, np.int64), kind=7),
     "Add": _arithmetic(np.add),
     "Sub": _arithmetic(np.subtract),
@@ -251,7 +272,7 @@ FOLDINGS: Mapping[str, Folding] = {
     "Pow": _arithmetic(np.power),
     "Min": _arithmetic(lambda *arrays: np.minimum.reduce(np.broadcast_arrays(*arrays))),
     "Max": _arithmetic(lambda *arrays: np.maximum.reduce(np.broadcast_arrays(*arrays))),
-    "Clip": _arithmetic(np.clip),
+    "Clip": _clip,
     "Equal": _arithmetic(np.equal),
     "Where": _arithmetic(lambda test, yes, no: np.asarray(np.where(test != 0, yes, no))),
     "Expand": _expand,
@@ -260,12 +281,12 @@ FOLDINGS: Mapping[str, Folding] = {
 """Operators of the standard domain; those that quantize are folded with their own rules."""
 
 
-def fold(call: Call) -> Constant:
-    """The result of an operator on constants.
+def fold(call: Call, more: Mapping[str, Folding]) -> Constant:
+    """The result of an operator on constants; `more` are operators that other modules fold.
 
-    Raises UnsupportedLayerError for operators that nothing here computes.
+    Raises UnsupportedLayerError for operators that nothing computes.
     """
-    folding = FOLDINGS.get(call.node.kind)
+    folding = FOLDINGS.get(call.node.kind) or more.get(call.node.kind)
     given = [one for one in call.inputs if isinstance(one, Constant)]
     if folding is None or not given:
         raise UnsupportedLayerError(layer=call.name, kind=f"{call.node.kind} of constants", why="; simplify the graph before exporting it")

@@ -59,10 +59,10 @@ def _channels_last(call: Call, stored: Constant, rank: int, *, last: bool) -> Co
 
 
 def _vector(call: Call, constant: Constant, size: int) -> src.Weight:
-    """A bias as one number for each output."""
-    if constant.values.size not in {1, size} or max(constant.values.shape, default=1) not in {1, size}:
+    """The bias of a convolution, one number for each output."""
+    if constant.values.shape != (size,):
         raise call.weave.shape_error(f"a bias of {constant.values.shape} does not fit {size} outputs")
-    return to_weight(constant.moved(lambda array: np.broadcast_to(array.reshape(-1), (size,))))
+    return to_weight(constant)
 
 
 def transposed_convolution(call: Call) -> View:
@@ -76,6 +76,8 @@ def transposed_convolution(call: Call) -> View:
     turned = stored.moved(lambda array: array.transpose(*range(2, rank + 2), 1, 0))
     kernel = turned if rank == 2 else turned.moved(lambda array: array[None])
     size, filters = (kernel.values.shape[0], kernel.values.shape[1]), kernel.values.shape[2]
+    if call.integers("kernel_shape", size[2 - rank :], low=1, count=rank) != size[2 - rank :]:
+        raise call.broken("kernel_shape differs from the weights")
     strides = window.pair(call, "strides", rank, (1,) * rank)
     begin, (rows, columns) = window.transposed(call, source.sizes, size, strides, rank)
     offset = None if bias is None else _vector(call, bias, filters)
@@ -87,10 +89,15 @@ def gemm(call: Call) -> View:
     """Gemm: a dense layer; alpha and beta are multiplied into weights that have no quantizer."""
     if call.integer("transA", 0):
         raise call.unsupported("transA is not supported", "export with the data not transposed")
+    if call.is_old:
+        call.meaningless("broadcast")
+    if len(call.view().shape) != 2:
+        raise call.weave.shape_error(f"a matrix is needed, found a tensor of {call.view().shape}")
     stored = _scaled(call, call.constant(1, "weights"), "alpha")
     kernel = stored.moved(np.transpose) if call.integer("transB", 0) else stored
-    bias = _bias(call, 2)
-    return _product(call, call.view(), kernel, None if bias is None else _scaled(call, bias, "beta"))
+    bias = _scaled(call, call.constant(2, "bias"), "beta") if call.has(2) else None
+    call.meaningless("beta")
+    return _product(call, call.view(), kernel, bias)
 
 
 def _scaled(call: Call, constant: Constant, name: str) -> Constant:
@@ -116,8 +123,12 @@ def _product(call: Call, view: View, kernel: Constant, bias: Constant | None) ->
     if kernel.values.ndim != 2 or len(shape) < 2 or kernel.values.shape[0] != shape[-1] or not kernel.values.size:
         raise call.weave.shape_error(f"a tensor of {shape} cannot be multiplied by weights of {kernel.values.shape}")
     units = kernel.values.shape[1]
-    offset = None if bias is None else _vector(call, bias, units)
     result = (*shape[:-1], units)
+    if bias is not None and set(bias.values.shape[:-1]) - {1}:
+        sums = replace(_product(call, view, kernel, None), sole=False)
+        call.must_not_grow(sums, bias.values.shape)
+        return scale_and_shift(call, sums, np.ones(1), bias)
+    offset = None if bias is None else to_weight(bias.moved(lambda array: _row(call, array, result)))
     if prod(shape[:-1]) == 1:
         return _dense(call, view, kernel, offset, result)
     axes = [axis for axis, size in enumerate(shape[:-1]) if size != 1] + [len(shape) - 1]
@@ -130,6 +141,13 @@ def _product(call: Call, view: View, kernel: Constant, bias: Constant | None) ->
     return call.result(operation, (layer,), held, range(len(held)), result)
 
 
+def _row(call: Call, array: Numbers, shape: tuple[int, ...]) -> Numbers:
+    """What is added to every row of a product of `shape`, as a vector."""
+    if array.ndim > len(shape) or array.size not in {1, shape[-1]}:
+        raise call.weave.shape_error(f"a bias of {array.shape} does not fit a product of {shape}")
+    return np.array(np.broadcast_to(array.reshape(-1), shape[-1:]))  # all axes but the last have length 1
+
+
 def _dense(call: Call, view: View, kernel: Constant, bias: src.Weight | None, shape: tuple[int, ...]) -> View:
     """A dense layer on what the layer holds: the rows of weights are put in its order instead of its values in the file's."""
     places = np.arange(view.size).reshape(view.held).transpose(view.order).reshape(-1)
@@ -140,8 +158,11 @@ def _dense(call: Call, view: View, kernel: Constant, bias: src.Weight | None, sh
 
 def normalization(call: Call) -> View:
     """BatchNormalization at inference, along the channels."""
-    if call.integer("training_mode", 0) or call.integer("is_test", 1) == 0:
+    if call.integer("training_mode", 0) or not call.integer("is_test", int(not call.is_old)):
         raise call.unsupported("it normalizes by the batch", "export the model in inference mode")
+    if not call.integer("spatial", 1):
+        raise call.unsupported("it normalizes every place by itself", "export with spatial=1")
+    call.meaningless("momentum")  # of training
     view = call.view()
     axis = len(view.shape) - 1 if call.node.domain == window.CHANNELS_LAST else 1
     if len(view.shape) < 2:

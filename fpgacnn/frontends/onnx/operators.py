@@ -8,19 +8,23 @@ from typing import TypeAlias
 from fpgacnn.errors import UnsupportedLayerError
 from fpgacnn.frontends.onnx import linear, quant
 from fpgacnn.frontends.onnx.call import Call
+from fpgacnn.frontends.onnx.choose import CHOOSING
 from fpgacnn.frontends.onnx.elementwise import ELEMENTWISE
 from fpgacnn.frontends.onnx.fold import fold, stored
 from fpgacnn.frontends.onnx.shaping import SHAPING
 from fpgacnn.frontends.onnx.spatial import SPATIAL
 from fpgacnn.frontends.onnx.values import Constant, Value
+from fpgacnn.frontends.onnx.whole import WHOLE, cast_of_constants, fitted
 from fpgacnn.frontends.onnx.window import CHANNELS_LAST
 
-Reader: TypeAlias = Callable[[Call], Value]
+Reader: TypeAlias = Callable[[Call], Value | tuple[Value, ...]]
 
 _STANDARD: Mapping[str, Reader] = {
     **ELEMENTWISE,
     **SPATIAL,
     **SHAPING,
+    **WHOLE,
+    **CHOOSING,
     "Conv": linear.convolution,
     "ConvTranspose": linear.transposed_convolution,
     "Gemm": linear.gemm,
@@ -44,7 +48,7 @@ _CHANNELS_LAST: Mapping[str, Reader] = {name: _STANDARD[name] for name in ("Conv
 _QUANTIZER_DOMAINS = ("qonnx.custom_op.general", "finn.custom_op.general", "onnx.brevitas")
 
 DOMAINS: Mapping[str, Mapping[str, Reader]] = {
-    "": _STANDARD,
+    "": {**_STANDARD, **QUANTIZERS},  # some exporters leave the domain of quantizers out
     **{domain: {**QUANTIZERS, "MaxPoolNHWC": _STANDARD["MaxPoolNHWC"]} for domain in _QUANTIZER_DOMAINS},
     CHANNELS_LAST: _CHANNELS_LAST,
 }
@@ -59,24 +63,53 @@ HINTS: Mapping[str, str] = {
     "Scan": "; what depends on the data cannot be hardware of fixed size",
     "DynamicQuantizeLinear": "; its scale depends on the data: quantize statically",
     "FloatQuant": "; floating-point codes have no fixed-point hardware",
+    "Where": "; it chooses by comparing, which has no fixed-point operator here",
+    "Equal": "; comparisons of tensors are not supported",
+    "Greater": "; comparisons of tensors are not supported",
+    "Less": "; comparisons of tensors are not supported",
+    "ReduceL2": "; square roots are not supported",
+    "Sqrt": "; square roots are not supported",
     "LogSoftmax": "; end the network with its logits, whose order is the same",
 }
 
 
-def read_operator(call: Call) -> Value:
-    """What an operator makes of its inputs.
+_UNFOLDED = frozenset({"QuantizeLinear", "DequantizeLinear", *QUANTIZERS})
 
-    Raises UnsupportedLayerError for operators that are not on the white list.
+_MEANINGLESS: Mapping[str, frozenset[str]] = {
+    "Cast": frozenset({"saturate", "round_mode"}),  # of float types of eight bits
+    "MaxPool": frozenset({"storage_order"}),  # of the places of maxima, which are refused
+    "MaxPoolNHWC": frozenset({"output_shape", "storage_order"}),
+    "Dropout": frozenset({"ratio", "seed"}),
+    "Gemm": frozenset({"beta"}),
+}
+"""Attributes that change no answer at inference, whatever they are."""
+
+_REMNANT = "consumed_inputs"
+"""An attribute of the first operator sets, about memory."""
+
+
+def read_operator(call: Call) -> tuple[Value, ...]:
+    """What an operator makes of its inputs, one value for each output that it has.
+
+    Raises UnsupportedLayerError for operators that are not on the white list, UnsupportedOptionError for attributes that
+    nothing here gives a meaning to.
     """
     kind, domain = call.node.kind, call.node.domain
     reader = DOMAINS.get(domain, {}).get(kind)
-    if domain == "" and kind == "Constant":
-        return stored(call)
     given = [one for one in call.inputs if one is not None]
     constant = bool(given) and all(isinstance(one, Constant) for one in given)
-    if domain == "" and constant and kind not in {"QuantizeLinear", "DequantizeLinear"}:
-        return fold(call)
-    if reader is None:
+    found: Value | tuple[Value, ...]
+    if domain == "" and kind == "Constant":
+        found = stored(call)
+    elif domain == "" and constant and kind not in _UNFOLDED:
+        found = fold(call, {"Cast": lambda one, values: cast_of_constants(one, values[0])})
+    elif reader is None:
         shown = kind if domain == "" else f"{domain}.{kind}"
         raise UnsupportedLayerError(layer=call.name, kind=shown, why=HINTS.get(kind, ""))
-    return reader(call)
+    else:
+        found = reader(call)
+    left = set(call.node.attributes) - call.seen - _MEANINGLESS.get(kind, frozenset()) - {_REMNANT}
+    if left:
+        raise call.unsupported(f"the attribute {min(left)!r} of {kind} is not known", "export for a newer operator set, or remove it where it means nothing")
+    values = found if isinstance(found, tuple) else (found,)
+    return tuple(fitted(call, value) for value in values)

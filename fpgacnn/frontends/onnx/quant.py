@@ -9,6 +9,8 @@ import numpy as np
 
 from fpgacnn.errors import UnsupportedQuantizerError
 from fpgacnn.frontends.onnx.call import Call
+from fpgacnn.frontends.onnx.fold import axis_of
+from fpgacnn.frontends.onnx.kinds import CODES, FLOAT, RANGES
 from fpgacnn.frontends.onnx.values import Coding, Constant, Grid, Numbers, Value, View
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import FloatArray
@@ -26,17 +28,6 @@ ROUNDINGS: Mapping[str, Rounding] = {
 """QONNX' modes; CEIL is FLOOR with the sign turned."""
 
 MAX_BITS = 32
-
-_RANGES: Mapping[int, tuple[int, int]] = {
-    2: (0, 255),
-    3: (-128, 127),
-    4: (0, 65535),
-    5: (-32768, 32767),
-    6: (-(1 << 31), (1 << 31) - 1),
-    21: (0, 15),
-    22: (-8, 7),
-}
-"""What each integer element type can hold."""
 
 
 def _refused(call: Call, why: str) -> UnsupportedQuantizerError:
@@ -64,6 +55,8 @@ def quant(call: Call) -> Value:
         raise _refused(call, f"rounding_mode {mode} is not supported; supported: {', '.join(ROUNDINGS)}")
     if np.any(zero != np.rint(zero)) or (ROUNDINGS[mode] is not Rounding.TRN and np.any(zero % 2)):
         raise _refused(call, "with an odd or broken zero point, halves round the other way")
+    if not (call.names("signed") and call.names("narrow")):
+        raise call.broken("signed and narrow are not both given")
     signed, narrow = bool(call.integer("signed", 1)), call.integer("narrow", 0)
     if signed and np.any(bits == 1):
         if np.any(bits != 1) or np.any(zero):
@@ -118,6 +111,8 @@ def _shortened(vector: Numbers) -> Numbers:
 
 def truncation(call: Call) -> View:
     """Trunc: whole numbers lose their low bits; the first form keeps their unit, so it also divides."""
+    if not call.has(5):
+        call.meaningless("signed", "narrow")  # of the second form
     view, scale, zero = call.view(), _scale(call, 1), _real(call.constant(2, "zero point"))
     widths = [_real(call.constant(number, "bit width")) for number in (3, 5 if call.has(5) else 4)]
     mode = call.word("rounding_mode", "FLOOR").upper()
@@ -150,14 +145,20 @@ def _coding(call: Call, scale_at: int, zero_at: int, rank: int, axis: int) -> tu
     """Scale and zero point, along `axis` where there are several, and the integer type."""
     scale = _scale(call, scale_at)
     zero_point = call.constant(zero_at, "zero point") if call.has(zero_at) else None
-    kind = (call.integer("output_dtype", 0) or 2) if zero_point is None else zero_point.kind
+    named = call.integer("output_dtype", 0) if call.node.kind == "QuantizeLinear" else 0
+    kind = (named or 2) if zero_point is None else zero_point.kind
     zero = np.zeros(scale.shape) if zero_point is None else _real(zero_point)
-    if call.integer("block_size", 0):
-        raise _refused(call, "scales for blocks are not supported")
+    if call.integer("block_size", 0) or call.integer("precision", 0):
+        raise _refused(call, "scales for blocks, or a precision of its own, are not supported")
+    call.meaningless("saturate", "output_dtype")  # of float types of eight bits, and of results that are real numbers here
+    if named and zero_point is not None and named != zero_point.kind:
+        raise _refused(call, "output_dtype and the zero point name different element types")
+    if zero.shape not in {scale.shape, (), (1,)}:
+        raise _refused(call, f"a zero point of {zero.shape} does not fit a scale of {scale.shape}")
     if scale.size > 1:
         if scale.ndim != 1:
             raise _refused(call, f"a scale of {scale.shape} is not supported")
-        tail = (1,) * (rank - 1 - (axis + rank if axis < 0 else axis))
+        tail = (1,) * (rank - 1 - axis_of(call, axis, rank))
         scale, zero = scale.reshape(-1, *tail), np.broadcast_to(zero, scale.shape).reshape(-1, *tail)
     return Coding(scale=scale, zero=zero), kind
 
@@ -174,9 +175,9 @@ def quantize_linear(call: Call) -> Value:
 
 
 def _integers(call: Call, source: Value, coding: Coding, kind: int) -> Value:
-    if kind not in _RANGES:
+    if kind not in CODES:
         raise _refused(call, f"element type {kind} is not supported; use int8, uint8, int16 or uint16")
-    low, high = _RANGES[kind]
+    low, high = RANGES[kind]
     return _quantized(call, source, coding.scale, low - coding.zero, high - coding.zero, Rounding.RND_CONV)
 
 
@@ -201,10 +202,8 @@ def dequantize_linear(call: Call) -> Value:
     if coding.scale.size != 1:
         raise _refused(call, "several scales for an input of integers are not supported")
     scale, zero = float(coding.scale.reshape(-1)[0]), float(coding.zero.reshape(-1)[0])
-    view = source
-    if zero:
-        view = _shifted(call, view, -zero)
-    return _multiplied(call, view, scale)
+    view = _shifted(call, source, -zero) if zero else source
+    return replace(_multiplied(call, view, scale), kind=FLOAT)
 
 
 def _shifted(call: Call, view: View, offset: float) -> View:
@@ -216,9 +215,9 @@ def _shifted(call: Call, view: View, offset: float) -> View:
 def decoded(call: Call, stored: Constant, scale_at: int, zero_at: int, *, axis: int) -> Constant:
     """Stored integers as the numbers that they stand for, with the quantizer that made them."""
     coding, _ = _coding(call, scale_at, zero_at, stored.values.ndim, axis)
-    if stored.kind not in _RANGES or stored.grid is not None:
+    if stored.kind not in CODES or stored.grid is not None:
         raise _refused(call, f"stored numbers of element type {stored.kind} are not supported")
-    low, high = _RANGES[stored.kind]
+    low, high = RANGES[stored.kind]
     scale, zero = _spread(call, stored, coding.scale), _spread(call, stored, coding.zero)
     grid = Grid(scale=scale, low=low - zero, high=high - zero, rounding=Rounding.RND_CONV)
     return Constant(values=(stored.values - zero) * scale, grid=grid)

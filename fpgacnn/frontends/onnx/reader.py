@@ -12,6 +12,7 @@ from fpgacnn.errors import BrokenFileError, FpgacnnError, GraphError, NotAModelE
 from fpgacnn.frontends.files import digest
 from fpgacnn.frontends.onnx.arrays import MAX_ELEMENTS, to_array
 from fpgacnn.frontends.onnx.call import Call
+from fpgacnn.frontends.onnx.kinds import REALS, is_whole
 from fpgacnn.frontends.onnx.operators import QUANTIZERS, read_operator
 from fpgacnn.frontends.onnx.schema import Graph, Model, Node, Port, parse_model
 from fpgacnn.frontends.onnx.values import Constant, Value, View
@@ -125,11 +126,17 @@ class _Reader:
         if port.shape is None or not port.shape:
             raise GraphError(file=self.path, why=f"input '{port.name}' has no shape, or is no tensor")
         self.weave.events = max(self.weave.events, port.shape[0])
+        self.weave.several = self.weave.several or port.shape[0] != 1
         shape = port.shape[1:] or (1,)
+        if len(port.shape) == 1 and port.shape[0] > 1:
+            raise GraphError(file=self.path, why=f"input '{port.name}' of {port.shape} has no axis of events, which must be the first")
+        if port.kind not in REALS and not is_whole(port.kind):
+            raise GraphError(file=self.path, why=f"input '{port.name}' is of element type {port.kind}, which holds no numbers")
         if min(shape) < 1:
             raise GraphError(file=self.path, why=f"input '{port.name}' has an axis of unknown size: {port.shape}; only the first, that of events, may be open")
         name = self.weave.emit(Input(), (), shape)
-        self.values[port.name] = View(layer=name, held=shape, order=tuple(range(len(shape))), shape=(1, *shape), sole=False)
+        seen = (1, *port.shape[1:])
+        self.values[port.name] = View(layer=name, held=shape, order=tuple(range(len(shape))), shape=seen, sole=False, kind=port.kind)
         return name
 
     def _in_order(self) -> Sequence[Node]:
@@ -178,16 +185,20 @@ class _Reader:
         call = Call(node=node, inputs=inputs, opset=self.model.opsets.get(node.domain, 1), weave=self.weave)
         first = len(self.weave.layers)
         try:
-            value = read_operator(call)
+            values = read_operator(call)
         except FpgacnnError as error:
             self.weave.forget(first)
             self.refusals.append((label, node.kind, error))
             return
-        if isinstance(value, View):
-            if node.kind in {"Identity", "Dropout", "Cast"}:
-                self.dropped.append((label, node.kind))
-            value = replace(value, layer=self.weave.last_is_named(first, value.layer), sole=value.sole and self.readers[node.outputs[0]] == 1)
-        self.values[node.outputs[0]] = value
+        if node.kind in {"Identity", "Dropout", "Cast"} and isinstance(values[0], View) and len(self.weave.layers) == first:
+            self.dropped.append((label, node.kind))
+        for name, value in zip(node.outputs, values, strict=False):
+            if not name:
+                continue
+            if isinstance(value, View):
+                layer = self.weave.last_is_named(first, value.layer) if len(values) == 1 else value.layer
+                value = replace(value, layer=layer, sole=value.sole and self.readers[name] == 1)  # noqa: PLW2901  # the same value, named
+            self.values[name] = value
 
     def _output(self, port: Port) -> str:
         """A layer that holds an output as the file has it."""
@@ -199,6 +210,9 @@ class _Reader:
             raise GraphError(file=self.path, why=f"output '{port.name}' is constant")
         if value.coding is not None:
             why, do = "the network ends in whole numbers of QuantizeLinear", "add the DequantizeLinear that belongs to it"
+            self.refusals.append((port.name, "Output", UnsupportedOptionError(layer=port.name, why=why, do=do)))
+        if self.weave.several and value.shape[:1] != (1,):
+            why, do = "its first axis is not that of events", "keep the first axis of every input and output for events"
             self.refusals.append((port.name, "Output", UnsupportedOptionError(layer=port.name, why=why, do=do)))
         shape = value.shape[1:] if value.shape[:1] == (1,) and len(value.shape) > 1 else value.shape or (1,)
         first = len(self.weave.layers)

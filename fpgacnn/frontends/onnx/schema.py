@@ -42,10 +42,11 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Port:
-    """An input or output: sizes of its axes, 0 where they are open; None where the file says nothing."""
+    """An input or output: sizes of its axes, 0 where they are open; None where the file says nothing. `kind` is its element type."""
 
     name: str
     shape: tuple[int, ...] | None
+    kind: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,22 +235,26 @@ def _tensor(scan: Scan, message: memoryview) -> Tensor:
 
 
 def _port(scan: Scan, message: memoryview) -> Port:
-    name, shape = "", None
+    name, shape, element = "", None, 1
     for number, value in scan.fields(message):
         if number == 1:
             name = text(value)
         elif number == 2:  # type
             for kind, content in scan.fields(data(value)):
                 if kind == 1:  # a tensor
-                    shape = _tensor_shape(scan, data(content))
-    return Port(name=name, shape=shape)
+                    element, shape = _tensor_type(scan, data(content))
+    return Port(name=name, shape=shape, kind=element)
 
 
-def _tensor_shape(scan: Scan, message: memoryview) -> tuple[int, ...] | None:
+def _tensor_type(scan: Scan, message: memoryview) -> tuple[int, tuple[int, ...] | None]:
+    """Element type and shape."""
+    element, shape = 1, None
     for number, value in scan.fields(message):
-        if number == 2:  # shape
-            return tuple(_size(scan, data(axis)) for one, axis in scan.fields(data(value)) if one == 1)
-    return None
+        if number == 1:
+            element = integer(value)
+        elif number == 2:  # shape
+            shape = tuple(_size(scan, data(axis)) for one, axis in scan.fields(data(value)) if one == 1)
+    return element, shape
 
 
 def _size(scan: Scan, message: memoryview) -> int:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from fpgacnn.frontends.onnx.call import Call
-from fpgacnn.frontends.onnx.fold import axis_of, flattened, permutation, squeezed, target_shape, unsqueezed
+from fpgacnn.frontends.onnx.fold import axis_of, flattened, part_of_shape, permutation, squeezed, target_shape, unsqueezed, unsqueezed_axes
 from fpgacnn.frontends.onnx.values import Constant, Value, View
 from fpgacnn.ir import source as src
 
@@ -19,7 +19,8 @@ def _view(call: Call) -> View:
     return found
 
 
-def _seen_as(call: Call, view: View, shape: tuple[int, ...]) -> View:
+def seen_as(call: Call, view: View, shape: tuple[int, ...]) -> View:
+    """The same elements in the same order, in another shape."""
     call.weave.check(shape)
     if view.coding is not None and view.coding.scale.size > 1:
         raise call.unsupported("a reshape of integers with a scale for each channel is not supported", "decode them first")
@@ -32,31 +33,38 @@ def reshape(call: Call) -> View:
     wanted = call.integers("shape", low=-1) if not call.has(1) else call.numbers(1, "shape")
     if wanted[:1] == (call.weave.events,):
         wanted = (1, *wanted[1:])
-    return _seen_as(call, view, target_shape(call, view.shape, wanted))
+    return seen_as(call, view, target_shape(call, view.shape, wanted))
 
 
 def flatten(call: Call) -> View:
     """Flatten."""
     view = _view(call)
-    return _seen_as(call, view, flattened(call, view.shape))
+    if axis_of(call, call.integer("axis", 1), len(view.shape), end=True) == 0:
+        call.data_axis(0)
+    return seen_as(call, view, flattened(call, view.shape))
 
 
 def squeeze(call: Call) -> View:
     """Squeeze."""
     view = _view(call)
-    return _seen_as(call, view, squeezed(call, view.shape))
+    return seen_as(call, view, squeezed(call, view.shape))
 
 
 def unsqueeze(call: Call) -> View:
     """Unsqueeze."""
     view = _view(call)
-    return _seen_as(call, view, unsqueezed(call, view.shape))
+    shape = unsqueezed(call, view.shape)
+    if axis_of(call, min(unsqueezed_axes(call, len(view.shape))), len(shape)) == 0:
+        call.data_axis(0)
+    return seen_as(call, view, shape)
 
 
 def transpose(call: Call) -> View:
     """Transpose: the file's axes in another order, over the same layer."""
     view = _view(call)
     order = permutation(call, len(view.shape))
+    if order[0] != 0:
+        call.data_axis(0)
     if view.coding is not None and view.coding.scale.size > 1:
         raise call.unsupported("integers with a scale for each channel cannot change their axes", "decode them first")
     view = call.weave.untied(view)
@@ -67,10 +75,10 @@ def transpose(call: Call) -> View:
 
 
 def concatenate(call: Call) -> View:
-    """Concat of tensors along any axis but that of events."""
+    """Concat of tensors along any axis; that of events only where it is 1."""
     views = [call.view(number) for number in range(len(call.inputs))]
     shape = call.view().shape
-    axis = axis_of(call, call.integer("axis", 1), len(shape))
+    axis = call.data_axis(axis_of(call, call.integer("axis", 1), len(shape)))
     if any(len(view.shape) != len(shape) or _without(view.shape, axis) != _without(shape, axis) for view in views):
         raise call.weave.shape_error(f"{[view.shape for view in views]} cannot be concatenated along axis {axis}")
     if len(views) == 1:
@@ -90,10 +98,7 @@ def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
 
 def shape_of(call: Call) -> Constant:
     """Shape of a tensor, its events counted as one."""
-    shape = _view(call).shape
-    start, end = call.node.attributes.get("start", 0), call.node.attributes.get("end")
-    first, last = start if isinstance(start, int) else 0, end if isinstance(end, int) else None
-    return Constant(values=np.array(shape[first:last], np.int64), kind=7)
+    return Constant(values=np.array(part_of_shape(call, _view(call).shape), np.int64), kind=7)
 
 
 def size_of(call: Call) -> Constant:

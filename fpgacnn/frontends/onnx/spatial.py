@@ -10,10 +10,14 @@ import numpy as np
 
 from fpgacnn.frontends.onnx import window
 from fpgacnn.frontends.onnx.call import Call
-from fpgacnn.frontends.onnx.fold import axis_of, slices
+from fpgacnn.frontends.onnx.fold import axis_of
 from fpgacnn.frontends.onnx.values import Value, View
 from fpgacnn.frontends.onnx.window import Image, Pads, Pair
 from fpgacnn.ir import source as src
+from fpgacnn.ir.source import Shape
+
+MAX_RANK = 4
+"""Axes of an image with its events and channels."""
 
 
 def pool(call: Call) -> View:
@@ -30,7 +34,7 @@ def pool(call: Call) -> View:
     pads = window.padding(call, source.sizes, size, strides, rank)
     if call.integer("ceil_mode", 0):
         pads = _rounded_up(call, source.sizes, size, strides, pads, kind)
-    if kind is src.PoolKind.AVERAGE and any(pads) and call.integer("count_include_pad", 0):
+    if call.integer("count_include_pad", 0) and kind is src.PoolKind.AVERAGE and any(pads):
         source, pads = _padded(call, source, pads), (0, 0, 0, 0)
     if any(pad >= edge for pad, edge in zip(pads, (size[0], size[0], size[1], size[1]), strict=True)):
         raise call.unsupported("padding as wide as the window is not supported", "use smaller pads")
@@ -64,25 +68,13 @@ def _padded(call: Call, source: Image, pads: Pads) -> Image:
 def global_pool(call: Call) -> View:
     """GlobalMaxPool and GlobalAveragePool."""
     kind = src.PoolKind.MAX if "Max" in call.node.kind else src.PoolKind.AVERAGE
-    return _over_space(call, window.image(call, call.view()), kind, keep=True)
+    source = window.image(call, call.view())
+    return over_space(call, source, kind, source.shape(1, 1, source.channels))
 
 
-def _over_space(call: Call, source: Image, kind: src.PoolKind, *, keep: bool) -> View:
-    shape = source.shape(1, 1, source.channels) if keep else (1, source.channels)
+def over_space(call: Call, source: Image, kind: src.PoolKind, shape: Shape) -> View:
+    """The pooled channels of an image."""
     return call.result(src.GlobalPool(kind=kind), (source.layer,), (source.channels,), (0,), shape)
-
-
-def reduce(call: Call) -> View:
-    """ReduceMean and ReduceMax over all axes of space."""
-    view = call.view()
-    rank = len(view.shape)
-    named = call.numbers(1, "axes") if call.has(1) else call.integers("axes", (), low=-16)
-    axes = {axis_of(call, axis, rank) for axis in named}
-    for last in (False, True):
-        if axes == (set(range(1, rank - 1)) if last else set(range(2, rank))) and rank in {3, 4}:
-            kind = src.PoolKind.MAX if call.node.kind == "ReduceMax" else src.PoolKind.AVERAGE
-            return _over_space(call, window.image(call, view, last=last), kind, keep=bool(call.integer("keepdims", 1)))
-    raise call.unsupported(f"a reduction of {view.shape} over axes {sorted(axes)} is not supported", "reduce over the axes of space")
 
 
 def _image_of(call: Call, view: View, touched: AbstractSet[int]) -> Image:
@@ -112,6 +104,8 @@ def pad(call: Call) -> View:
     sizes = call.numbers(1, "pads") if call.has(1) else call.integers("pads", low=-window.MAX_BORDER)
     axes = [axis_of(call, axis, rank) for axis in call.numbers(3, "axes")] if call.has(3) else list(range(rank))
     fill = call.scalar(2, "value") if call.has(2) else call.number("value", 0.0)
+    if len(set(axes)) != len(axes):
+        raise call.broken(f"axes: {axes} name an axis twice")
     if call.word("mode", "constant") != "constant" or fill:
         raise call.unsupported("only padding with zeros is supported", "use mode='constant' with value 0")
     if len(sizes) != 2 * len(axes):
@@ -121,27 +115,28 @@ def pad(call: Call) -> View:
         return view
     if not all(0 <= size <= window.MAX_BORDER for size in sizes):
         raise call.unsupported(f"pads {sizes} are negative or larger than {window.MAX_BORDER}", "cut with Slice")
-    source = _image_of(call, view, {axis for axis, ends in by_axis.items() if any(ends)})
+    touched = [axis for axis, ends in by_axis.items() if any(ends)]
+    if rank < 3 or rank > MAX_RANK or {1, rank - 1} <= set(touched):
+        for axis in touched:
+            view = _grown(call, view, call.data_axis(axis), *by_axis[axis])
+        return view
+    source = _image_of(call, view, set(touched))
     top, bottom, left, right = pads = _space(source, by_axis)
     return window.result(call, src.ZeroPad(pads=pads), source, source.height + top + bottom, source.width + left + right, source.channels)
 
 
-def cut(call: Call) -> View:
-    """Slice of axes of space, every cell."""
-    view = call.view()
-    parts = slices(call, view.shape)
-    by_axis: dict[int, tuple[int, int]] = {}
-    for axis, (part, size) in enumerate(zip(parts, view.shape, strict=True)):
-        start, stop, step = part.indices(size)
-        if step != 1 or stop <= start:
-            raise call.unsupported(f"a slice {part.start}:{part.stop}:{part.step} of {size} is not supported", "cut with step 1")
-        if (start, stop) != (0, size):
-            by_axis[axis] = (start, size - stop)
-    if not by_axis:
-        return view
-    source = _image_of(call, view, set(by_axis))
-    top, bottom, left, right = borders = _space(source, by_axis)
-    return window.result(call, src.Crop(borders=borders), source, source.height - top - bottom, source.width - left - right, source.channels)
+def _grown(call: Call, view: View, axis: int, before: int, after: int) -> View:
+    """Zeros at the ends of any one axis, which a layer holds as cells, all others as its channels."""
+    others = [one for one in call.weave.order_held(view) if one != axis]
+    size, sizes = view.shape[axis], tuple(view.shape[one] for one in others)
+    total = size + before + after
+    layer = call.weave.reshaped(call.weave.arranged(view, [axis, *others]), (size, *sizes), (size, prod(sizes)))
+    layer = call.weave.emit(src.ZeroPad(pads=(0, 0, before, after)), (layer,), (total, prod(sizes)))
+    layer = call.weave.reshaped(layer, (total, prod(sizes)), (total, *sizes))
+    axes = [axis, *others]
+    order = tuple(sorted(range(len(axes)), key=lambda number: axes[number]))
+    shape = (*view.shape[:axis], total, *view.shape[axis + 1 :])
+    return View(layer=layer, held=(total, *sizes), order=order, shape=shape, kind=view.kind)
 
 
 def resize(call: Call) -> View:
@@ -149,8 +144,11 @@ def resize(call: Call) -> View:
     view = call.view()
     if call.word("mode", "nearest") != "nearest":
         raise call.unsupported(f"mode {call.word('mode', 'nearest')!r} is not supported", "use mode='nearest'")
-    if "axes" in call.node.attributes:
+    if call.names("axes"):
         raise call.unsupported("sizes for some axes only are not supported", "give a size for every axis")
+    if call.word("keep_aspect_ratio_policy", "stretch") != "stretch":
+        raise call.unsupported("a size that keeps the aspect ratio is not supported", "use keep_aspect_ratio_policy='stretch'")
+    call.meaningless("cubic_coeff_a", "exclude_outside", "extrapolation_value", "antialias")  # of modes other than nearest
     factors = _factors(call, view)
     for size, factor in zip(view.shape, factors, strict=True):
         if not _repeats(call, size, factor):
@@ -167,7 +165,7 @@ def resize(call: Call) -> View:
 
 def _factors(call: Call, view: View) -> list[int]:
     """How often the cells of every axis are repeated."""
-    values = call.node.attributes.get("scales")
+    values = call.attribute("scales")
     if call.node.kind == "Upsample" and isinstance(values, tuple):
         scales = np.asarray(values, np.float64)
     elif call.has(3):
@@ -183,9 +181,9 @@ def _factors(call: Call, view: View) -> list[int]:
 
 def _repeats(call: Call, size: int, factor: int) -> bool:
     """Whether output cell `i` is input cell `i // factor`, by the operator's own rule."""
+    mode, rounding = call.word("coordinate_transformation_mode", "half_pixel"), call.word("nearest_mode", "round_prefer_floor")
     if factor == 1 or call.node.kind == "Upsample":
         return True
-    mode, rounding = call.word("coordinate_transformation_mode", "half_pixel"), call.word("nearest_mode", "round_prefer_floor")
     cells = np.arange(size * factor, dtype=np.float64)
     if mode == "asymmetric":
         place = cells / factor
@@ -208,10 +206,7 @@ SPATIAL: Mapping[str, Callable[[Call], Value]] = {
     "AveragePool": pool,
     "GlobalMaxPool": global_pool,
     "GlobalAveragePool": global_pool,
-    "ReduceMean": reduce,
-    "ReduceMax": reduce,
     "Pad": pad,
-    "Slice": cut,
     "Resize": resize,
     "Upsample": resize,
 }

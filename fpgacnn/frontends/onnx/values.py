@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from fpgacnn.frontends.onnx import kinds
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import FloatArray, Shape
 from fpgacnn.numeric.fixed import Rounding, round_whole
@@ -68,6 +69,7 @@ class View:
 
     The file's tensor is what the layer holds, its axes taken in `order`, then given `shape`. `shape` counts the events
     axis, as 1. `sole`: nothing else reads the layer. `coding` is set between QuantizeLinear and DequantizeLinear.
+    `kind` is the element type in the file. `divided`: a quotient that float32 rounds, right where steps would show it.
     """
 
     layer: str
@@ -76,6 +78,8 @@ class View:
     shape: Shape
     sole: bool = True
     coding: Coding | None = None
+    kind: int = kinds.FLOAT
+    divided: bool = False
 
     @property
     def size(self) -> int:

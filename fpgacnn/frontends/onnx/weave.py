@@ -24,7 +24,7 @@ MAX_FLAT = 1 << 14
 class Weave:
     """The layers so far; `node` and `kind` are the operator at work, whose name its last layer gets.
 
-    `events` is a number of events that the file fixes, which its constant shapes may name.
+    `events` is a number of events that the file fixes, which its constant shapes may name; `several`: it is open, or not 1.
     """
 
     file: Path
@@ -33,6 +33,7 @@ class Weave:
     node: str = ""
     kind: str = ""
     events: int = 1
+    several: bool = False
 
     def emit(self, operation: SourceOperation, inputs: Sequence[str], shape: Shape) -> str:
         """A new layer; its name.
@@ -103,7 +104,7 @@ class Weave:
             return view
         layer = self._permuted(view.layer, view.held, view.order)
         held = tuple(size for size in view.shape if size != 1) or (1,)
-        return replace(view, layer=self._reshaped(layer, self._turned(view.held, view.order), held), held=held, order=tuple(range(len(held))))
+        return replace(view, layer=self.reshaped(layer, self._turned(view.held, view.order), held), held=held, order=tuple(range(len(held))))
 
     def order_held(self, view: View) -> list[int]:
         """The file's axes that are longer than 1, in the order in which a layer holds them."""
@@ -121,7 +122,7 @@ class Weave:
         ones = [axis for axis in range(len(view.held)) if view.held[axis] == 1]
         moving = [holder[axis] for axis in axes if axis in holder]
         if moving == sorted(moving):
-            return self._reshaped(view.layer, view.held, wanted)
+            return self.reshaped(view.layer, view.held, wanted)
         order: list[int] = []
         for axis in axes:
             if axis in holder:
@@ -129,12 +130,12 @@ class Weave:
             elif ones:
                 order.append(ones.pop(0))
         order = [*ones, *order]
-        return self._reshaped(self._permuted(view.layer, view.held, order), self._turned(view.held, order), wanted)
+        return self.reshaped(self._permuted(view.layer, view.held, order), self._turned(view.held, order), wanted)
 
     def in_file_order(self, view: View, shape: Shape) -> str:
         """A layer that holds the elements in the file's order, in `shape`."""
         layer = self._permuted(view.layer, view.held, view.order)
-        return self._reshaped(layer, self._turned(view.held, view.order), shape)
+        return self.reshaped(layer, self._turned(view.held, view.order), shape)
 
     def _turned(self, held: Shape, order: Sequence[int]) -> Shape:
         return tuple(held[axis] for axis in order)
@@ -142,10 +143,11 @@ class Weave:
     def _permuted(self, layer: str, held: Shape, order: Sequence[int]) -> str:
         moving = [axis for axis in order if held[axis] != 1]
         if moving == sorted(moving):
-            return self._reshaped(layer, held, self._turned(held, order))
+            return self.reshaped(layer, held, self._turned(held, order))
         return self.emit(src.Permute(axes=tuple(order)), (layer,), self._turned(held, order))
 
-    def _reshaped(self, layer: str, held: Shape, wanted: Shape) -> str:
+    def reshaped(self, layer: str, held: Shape, wanted: Shape) -> str:
+        """A layer that holds the same elements in another shape."""
         return layer if held == wanted else self.emit(src.Reshape(), (layer,), wanted)
 
     # --- constants along channels ----------------------------------------------------------------------------------
@@ -168,7 +170,7 @@ class Weave:
             return turned, [_vector(array) for array in self._pulled(turned, arrays)]
         if view.size > MAX_FLAT:
             raise self.shape_error(f"constants that differ along several axes of {view.shape} are not supported")
-        flat = replace(view, layer=self._reshaped(view.layer, view.held, (view.size,)), held=(view.size,), order=(0,), sole=True)
+        flat = replace(view, layer=self.reshaped(view.layer, view.held, (view.size,)), held=(view.size,), order=(0,), sole=True)
         if view.order != tuple(range(len(view.held))):
             flat = replace(flat, layer=self.in_file_order(view, (view.size,)))
         return flat, [_vector(array) for array in self._pulled(flat, arrays)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fpgacnn.frontends.onnx.call import Call
 from fpgacnn.frontends.onnx.values import View
@@ -34,6 +34,10 @@ class Image:
     def sizes(self) -> Pair:
         """Height and width."""
         return self.height, self.width
+
+    def on(self, layer: str) -> Image:
+        """The same axes over another layer."""
+        return replace(self, layer=layer)
 
     def order(self) -> tuple[int, ...]:
         """The file's axes in those that a layer holds."""
@@ -77,6 +81,8 @@ def pair(call: Call, name: str, rank: int, default: Sequence[int] | None = None)
 def padding(call: Call, sizes: Pair, reach: Pair, strides: Pair, rank: int) -> Pads:
     """Top, bottom, left and right cells around the image."""
     kind = call.word("auto_pad", "NOTSET")
+    if kind != "NOTSET":
+        call.meaningless("pads")
     if kind in {"SAME_UPPER", "SAME_LOWER"}:
         pairs = [_same(size, window, stride, upper=kind == "SAME_UPPER") for size, window, stride in zip(sizes, reach, strides, strict=True)]
         return *pairs[0], *pairs[1]
@@ -115,8 +121,9 @@ def transposed(call: Call, sizes: Pair, window: Pair, strides: Pair, rank: int) 
     extra = (0, *extra) if rank == 1 else extra
     full = [(size - 1) * stride + reach for size, stride, reach in zip(sizes, strides, window, strict=True)]
     kind = call.word("auto_pad", "NOTSET")
-    if "output_shape" in call.node.attributes or kind in {"SAME_UPPER", "SAME_LOWER"}:
-        named = call.integers("output_shape", (), low=1)[-rank:] if "output_shape" in call.node.attributes else ()
+    if call.names("output_shape") or kind in {"SAME_UPPER", "SAME_LOWER"}:
+        call.meaningless("pads")
+        named = call.integers("output_shape", (), low=1)[-rank:] if call.names("output_shape") else ()
         ends = tuple(size * stride for size, stride in zip(sizes, strides, strict=True)) if not named else (1, *named)[-2:]
         totals = [max(whole + more - end, 0) for whole, more, end in zip(full, extra, ends, strict=True)]
         begin = tuple(total // 2 if kind == "SAME_UPPER" else total - total // 2 for total in totals)
