@@ -55,6 +55,8 @@ def case(seed: int) -> Case:
         return solved(_scored(random), random, seed)
     if kind < 0.3:
         return solved(_floating(random), random, seed)
+    if kind < 0.4:
+        return solved(_related(random), random, seed)
     return solved(_varied(random_network(seed, int(random.integers(1, 6))), random), random, seed)
 
 
@@ -89,7 +91,9 @@ def _varied(model: QuantizedModel, random: np.random.Generator) -> QuantizedMode
     layers = [replace(layer, operation=_inexact(layer.operation, random)) for layer in model.layers]
     end = layers[-1]
     if random.random() < 0.3:
-        cast = replace(end, name="narrow", operation=hw.Cast(format=Format(width=9, integer=4, overflow=Overflow.SAT)), inputs=(end.name,))
+        cast = replace(
+            end, name="narrow", operation=hw.Cast(format=Format(width=int(random.choice([9, 14])), integer=4, overflow=Overflow.SAT)), inputs=(end.name,)
+        )
         function = FUNCTIONS[int(random.integers(len(FUNCTIONS)))]
         layers += [cast, replace(end, name="function", operation=hw.Function(function=function), inputs=("narrow",))]
     elif random.random() < 0.4:
@@ -132,6 +136,23 @@ def _floating(random: np.random.Generator) -> QuantizedModel:
     off = hw.Off(kernel=FINEST * float(random.integers(0, 5)), bias=FINEST * float(random.integers(0, 5)))
     dense = hw.Dense(kernel=kernel, bias=Codes(array=np.zeros(2, np.int64), format=bias), off=off)
     return _chain([("x", hw.Input(format=Format(width=3, integer=2)), (inputs,)), ("dense", dense, (2,))])
+
+
+def _related(random: np.random.Generator) -> QuantizedModel:
+    """Sums and differences of multiples of one tensor and another."""
+    x = hw.Layer(name="x", source="x", operation=hw.Input(format=Format(width=4, integer=2)), inputs=(), shape=(2,))
+    layers = [x, replace(x, name="y", source="y")]
+    for number in range(int(random.integers(1, 4))):
+        scale = Codes(array=np.full(2, random.integers(-8, 8)), format=Format(width=4, integer=2))
+        zero = Codes(array=np.zeros(2, np.int64), format=Format(width=1, integer=1))
+        off = FINEST * float(random.integers(0, 2))
+        line = hw.Affine(scale=scale, shift=zero, trained_scale=scale.values + off, trained_shift=np.zeros(2))
+        pair = tuple(str(random.choice([layer.name for layer in layers])) for _ in range(2))
+        kind = MergeKind(str(random.choice([MergeKind.ADD, MergeKind.SUBTRACT, MergeKind.AVERAGE])))
+        layers.append(replace(x, name=f"a{number}", source=f"a{number}", operation=line, inputs=pair[:1]))
+        others = (f"a{number}", pair[1]) if random.random() < 0.5 else (pair[1], f"a{number}")
+        layers.append(replace(x, name=f"m{number}", source=f"m{number}", operation=hw.Merge(kind=kind), inputs=others))
+    return QuantizedModel(name="related", source_digest="0", layers=tuple(layers), inputs=("x", "y"), outputs=(layers[-1].name,))
 
 
 def _chain(steps: list[tuple[str, hw.Operation, Shape]]) -> QuantizedModel:

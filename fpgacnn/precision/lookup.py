@@ -27,8 +27,19 @@ SAMPLES = 8
 _REACH = {FunctionKind.TANH: 3, FunctionKind.SIGMOID: 4, FunctionKind.SOFTSIGN: 6, FunctionKind.SELU: 5, FunctionKind.ELU: 5}
 """Integer bits, sign included, beyond which a function is flat or a line that its neighbours continue."""
 
-_SLOPE = 1.8
-"""No smooth function here is steeper (SELU: 1.0507 * 1.6733) but ELU, by its alpha, and the exponential, by its largest value."""
+_SLOPES = {
+    FunctionKind.SIGMOID: 0.25,
+    FunctionKind.TANH: 1.0,
+    FunctionKind.SOFTPLUS: 1.0,
+    FunctionKind.SOFTSIGN: 1.0,
+    FunctionKind.SELU: 1.7581,
+    FunctionKind.SWISH: 1.0999,
+    FunctionKind.GELU: 1.129,
+    FunctionKind.MISH: 1.0886,
+    FunctionKind.HARD_SWISH: 1.5,
+    FunctionKind.HARD_TANH: 1.0,
+}
+"""Smooth functions are nowhere steeper; an ELU is as its alpha says, a hard sigmoid too, an exponential as its largest value."""
 
 
 _VALLEYS = np.array([-1.2784645427610738, -0.7517915246935645, -1.1924312145154843, -1.5])
@@ -117,8 +128,20 @@ def _moved(function: object, inputs: FloatArray, error: float) -> float:
     span = float(np.ptp(reached))
     if not isinstance(function, src.Function):
         return span
-    slope = float(reached.max()) if function.kind is FunctionKind.EXPONENTIAL else abs(function.alpha)
-    return min(error * max(_SLOPE, slope), span + _FLOAT64_STEPS * float(np.abs(reached).max()))
+    return min(error * _slope(function, float(reached.max())), span + _FLOAT64_STEPS * float(np.abs(reached).max()))
+
+
+def _slope(function: src.Function, largest: float) -> float:
+    """The steepest slope of a function with values up to `largest`."""
+    match function.kind:
+        case FunctionKind.EXPONENTIAL:
+            return largest
+        case FunctionKind.ELU:
+            return max(1.0, abs(function.alpha))
+        case FunctionKind.HARD_SIGMOID:
+            return abs(function.alpha)
+        case kind:
+            return _SLOPES[kind]
 
 
 def _wide_error(function: object, given: Interval, index: Format, table: Codes, error: float) -> float:

@@ -18,6 +18,7 @@ from fpgacnn.numeric import interval as iv
 from fpgacnn.numeric.fixed import Format, Overflow, is_power_of_two
 from fpgacnn.precision import bounds
 from fpgacnn.precision.bounds import FLOAT32_BITS, Range
+from fpgacnn.precision.correlation import Multiples, multiples
 from fpgacnn.precision.softmax import RESULT, softmax_tables
 
 QUANTIZER = "the network's quantizer"
@@ -89,6 +90,7 @@ class Walk:
     ranges: dict[str, Range] = field(default_factory=dict)
     decided: dict[str, LayerPrecision] = field(default_factory=dict)
     shapes: dict[str, Shape] = field(default_factory=dict)
+    multiples: dict[str, Multiples] = field(default_factory=dict)
 
     def add(self, layer: hw.Layer) -> None:
         """Bound and decide one more node."""
@@ -96,6 +98,10 @@ class Walk:
         formats = tuple(self.decided[name].result.format for name in layer.inputs)
         shapes = tuple(self.shapes[name] for name in layer.inputs)
         found, decided = _decide(layer, given, formats, shapes)
+        related = multiples(layer, [self.multiples[name] for name in layer.inputs], self.ranges) if found.error else None
+        if related is not None and (error := related.bound(self.ranges)) < found.error:
+            found, decided = bounds.ranged(found.interval, error, found.magnitude_bits), replace(decided, error=error)
+        self.multiples[layer.name] = related or Multiples(of={layer.name: 1.0})
         low, high = (code * 2.0**-found.interval.fraction for code in found.interval.bounds)
         self.ranges[layer.name], self.decided[layer.name] = found, replace(decided, reach=(low, high))
         self.shapes[layer.name] = layer.shape
@@ -215,13 +221,13 @@ def _lookup(layer: hw.Layer, operation: hw.Lookup) -> tuple[Range, LayerPrecisio
     found = bounds.ranged(bounds.table_range(operation.table, len(layer.shape)), operation.error)
     decision = Decision(format=operation.table.format, reason="the function at every code of the input, rounded once")
     loss = f"table of {operation.what}: at most {operation.error:.2g} off" if operation.error else ""
-    return found, LayerPrecision(result=decision, tables={"entry": decision}, error=operation.error, loss=loss, rounds_in_float32=operation.rounds)
+    return found, LayerPrecision(result=decision, tables={"entry": decision}, error=found.error, loss=loss, rounds_in_float32=operation.rounds)
 
 
 def _thresholds(layer: hw.Layer, operation: hw.Thresholds, given: Range) -> tuple[Range, LayerPrecision]:
     found = bounds.ranged(bounds.steps_range(operation, given.interval, layer.shape[-1]), operation.error)
     decision = Decision(format=operation.values.format, reason=f"{operation.what}, exact; reaches {found.interval.text}")
-    return found, LayerPrecision(result=decision, error=operation.error, rounds_in_float32=operation.rounds)
+    return found, LayerPrecision(result=decision, error=found.error, rounds_in_float32=operation.rounds)
 
 
 def _linear(layer: hw.Layer, operation: hw.Linear, given: Range, shape: Shape) -> tuple[Range, LayerPrecision]:

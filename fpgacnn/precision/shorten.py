@@ -35,7 +35,7 @@ RESULT_BITS = 40
 def is_long(layer: hw.Layer, long: AbstractSet[str]) -> bool:
     """Whether trained floats, and no format of the file, say how many bits a node's results have; `long` are the inputs that are so."""
     match layer.operation:
-        case hw.Cast() | hw.Lookup() | hw.Softmax() | hw.Input():
+        case hw.Cast() | hw.Lookup() | hw.Thresholds() | hw.Softmax() | hw.Input():
             return False
         case hw.Relu(format=form) | hw.Affine(format=form) if form is not None:
             return False

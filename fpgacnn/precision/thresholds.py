@@ -188,7 +188,7 @@ def build(function: StepFunction, given: Range, form: Format, channels: int) -> 
     low, high = per_channel(given, channels)
     if function.is_shared:
         low, high = low.min(keepdims=True), high.max(keepdims=True)
-    reach = int(np.ceil(np.ldexp(given.error, form.fraction))) + 1 if given.error else 0
+    reach = int(min(np.ceil(np.ldexp(given.error, form.fraction)), float(1 << MAX_CODE_BITS))) + 1 if given.error else 0
     if reach >= 1 << MAX_CODE_BITS:
         return None
     least, most = (int(end) for end in (np.floor(np.ldexp(given.reals[0], form.fraction)), np.ceil(np.ldexp(given.reals[1], form.fraction))))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fpgacnn.precision import bounds, lookup, plan, refine, softmax
+from fpgacnn.precision import bounds, correlation, lookup, plan, refine, softmax
 from tests.real_networks import broken_claims, case
 
 plan_module, refine_module = (inspect.getmodule(one) for one in (plan, refine))
@@ -52,6 +52,13 @@ MUTANTS = {
     "a difference takes the wrong ends": (bounds, "merge", "left.low - right.high, left.high - right.low", "left.low - right.low, left.high - right.high"),
     "a product forgets one input's error": (bounds, "merge", "errors[0] * magnitude_of(right) + errors[1] * sizes[0]", "errors[0] * magnitude_of(right)"),
     "a product takes its inputs for exact numbers": (bounds, "merge", "errors[1] * sizes[0]", "errors[1] * magnitude_of(left) * 0.75"),
+    "what is taken away is added": (correlation, "multiples", "left.plus(right)", "right.times(-1.0).plus(left)"),
+    "errors of related tensors cancel out though they add up": (
+        correlation,
+        "multiples",
+        "times(float(line.real_scale[0]),",
+        "times(-abs(float(line.real_scale[0])),",
+    ),
     "two tensors side by side are as exact as the first": (bounds, "concatenate", "max(part.error for part in given)", "given[0].error"),
     "a cast carries nothing one step further": (bounds, "_steps_apart", "floor(apart) + 1", "max(floor(apart), 1)"),
     "a cast that wraps is taken for one that keeps the order": (bounds, "_keeps_order", "return iv.keeps_order", "return True or iv.keeps_order"),
@@ -72,7 +79,7 @@ MUTANTS = {
     "padding brings no zero into a convolution": (bounds, "_as_matrix", "iv.with_zero(source) if any(operation.pads) else source", "source"),
     "padding brings no zero into an image": (plan_module, "_decide", "iv.with_zero(_hull(given[0].interval))", "_hull(given[0].interval)"),
     "a mean over three cells loses nothing": (bounds, "windows", "0.0 if lossless else 2.0**-source.fraction", "0.0"),
-    "a table's slope is a half": (lookup, "_moved", "error * max(_SLOPE, slope)", "error * 0.5"),
+    "a table is four times flatter": (lookup, "_moved", "error * _slope(function, float(reached.max()))", "error * _slope(function, float(reached.max())) / 4"),
     "a table's entries are not rounded": (lookup, "_narrow_error", "return rounding + ", "return "),
     "a softmax hardly hears its input's error": (softmax, "softmax_tables", "input_error / 2", "input_error / 4"),
     "an argmax is always right": (plan_module, "_softmax", "1.0 if given.error else 0.0", "0.0"),
@@ -89,7 +96,7 @@ def mutate(monkeypatch: pytest.MonkeyPatch, module: ModuleType, function: str, o
     assert text.count(old) == 1, "the text to be changed is not there, or not once"
     namespace = dict(vars(module))
     exec(compile(text.replace(old, new), f"<{function}>", "exec"), namespace)  # noqa: S102  # our own text
-    for user in (bounds, lookup, softmax, plan_module, refine_module):
+    for user in (bounds, correlation, lookup, softmax, plan_module, refine_module):
         if getattr(user, function, None) is original:
             monkeypatch.setattr(user, function, namespace[function])
 

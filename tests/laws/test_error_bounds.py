@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from fpgacnn.ir.functions import evaluate
 from fpgacnn.numeric.fixed import Codes, Format, Overflow, Rounding, parse_format, quantize_values, requantize
 from fpgacnn.numeric.interval import Interval
 from fpgacnn.precision import bounds, lookup, plan, refine
+from fpgacnn.precision.plan import Walk
 from fpgacnn.quantization import quantize
 from fpgacnn.sim import framework
 from fpgacnn.sim.emulator import ReferenceEmulator
@@ -76,3 +78,34 @@ def test_a_sign_behind_a_scale_of_next_to_nothing_is_that_of_the_shift(tmp_path:
     answers = ReferenceEmulator(design).run([codes]).outputs[model.outputs[0]].values
     assert np.array_equal(answers, framework.evaluate(network, [codes.values], quantized=True)["b"])
     assert np.all(answers[:, 0] == np.sign(beta))
+
+
+@pytest.mark.parametrize("kind", src.FunctionKind)
+@pytest.mark.parametrize("alpha", [0.2, 1.0, 3.0])
+def test_no_function_is_steeper_than_its_slope_says(kind: src.FunctionKind, alpha: float) -> None:
+    function = src.Function(kind=kind, alpha=alpha)
+    points = np.linspace(-12.0, 12.0, 240_001)
+    answers = evaluate(function, points)
+    steepest, claimed = float(np.abs(np.diff(answers)).max() / np.diff(points).min()), lookup._slope(function, float(answers.max()))
+    assert 0.98 * claimed < steepest * (1 + 1e-3)
+    assert steepest <= claimed * (1 + 1e-6)
+
+
+def test_a_tensor_taken_from_itself_is_exact_and_its_sums_add_up() -> None:
+    walk, form = Walk(), Format(width=8, integer=4)
+    x = hw.Layer(name="x", source="x", operation=hw.Input(format=form), inputs=(), shape=(3,))
+    half = Codes(array=np.ones(3, np.int64), format=Format(width=2, integer=1))
+    zero = Codes(array=np.zeros(3, np.int64), format=Format(width=1, integer=1))
+    line = hw.Affine(scale=half, shift=zero, trained_scale=half.values, trained_shift=zero.values)
+    walk.add(x)
+    walk.ranges["x"] = bounds.ranged(walk.ranges["x"].interval, 0.25)
+    walk.add(replace(x, name="half", operation=line, inputs=("x",)))
+    for kind, inputs, error in (
+        (src.MergeKind.SUBTRACT, ("x", "x"), 0.0),
+        (src.MergeKind.ADD, ("x", "x"), 0.5),
+        (src.MergeKind.SUBTRACT, ("x", "half"), 0.125),
+        (src.MergeKind.AVERAGE, ("half", "x"), 0.1875),
+        (src.MergeKind.MAXIMUM, ("x", "half"), 0.25),
+    ):
+        walk.add(replace(x, name=f"{kind}{inputs}", operation=hw.Merge(kind=kind), inputs=inputs))
+        assert walk.ranges[f"{kind}{inputs}"].error == walk.decided[f"{kind}{inputs}"].error == error
