@@ -5,16 +5,19 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from fpgacnn import store
+from fpgacnn import frontends, store
 from fpgacnn.arrays import packed
 from fpgacnn.errors import ProjectError
 from fpgacnn.flow.projects import open_project
+from fpgacnn.ir import layers as hw
+from fpgacnn.numeric.fixed import Codes, Format
 from fpgacnn.project import RECORD, files_digest, write_files
 from tests.files import tiny_model
 from tests.hostile.targets import convert
@@ -23,8 +26,6 @@ from tests.hostile.targets import convert
 @pytest.fixture(scope="module")
 def content(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """The design of the tiny network, as files."""
-    from fpgacnn import frontends
-
     path = tiny_model(tmp_path_factory.mktemp("sound") / "m.h5")
     files = store.dump(convert(path), frontends.load(path))
     return {**files, RECORD: json.dumps({"project": {"digest": files_digest(files)}}).encode()}
@@ -154,3 +155,46 @@ def test_other_weights_are_refused(tmp_path: Path, content: dict[str, bytes], ch
     kernel = next(name for name, array in arrays.items() if array.shape == (3, 3, 1, 2) and array.dtype == np.int64)
     arrays[kernel] = change(arrays[kernel])
     refused(written(tmp_path, {**content, store.ARRAYS: packed(arrays)}), words)
+
+
+GOOD = (np.array([[-3, 0, 5]]), np.array([[0, 1, 2, 0]]))
+STEPS: dict[str, tuple[tuple[np.ndarray, np.ndarray], str]] = {
+    "not sorted": ((np.array([[-3, 5, 0]]), GOOD[1]), "thresholds that are not sorted"),
+    "a threshold too few": ((GOOD[0][:, :2], GOOD[1]), "an array of shape (1, 2), where its layer needs (1, 3)"),
+    "three values": ((GOOD[0][:, :2], GOOD[1][:, :3]), "values of a step function of shape (1, 3)"),
+    "three rows for two channels": ((GOOD[0].repeat(3, axis=0), GOOD[1].repeat(3, axis=0)), "values of a step function of shape (3, 4)"),
+    "flat": ((GOOD[0][0], GOOD[1][0]), "values of a step function of shape (4,)"),
+    "more values than are built": ((np.zeros((1, 2047), np.int64), np.zeros((1, 2048), np.int64)), "values of a step function of shape (1, 2048)"),
+}
+
+
+def with_steps(path: Path, arrays: tuple[np.ndarray, np.ndarray], given: Format | None = None) -> dict[str, bytes]:
+    """The tiny network with a step function in the place of its ReLU."""
+    design = convert(path)
+    relu = design.model.layer("relu")
+    given = given or design.plan.layers[relu.inputs[0]].result.format
+    thresholds, values = Codes(array=arrays[0], format=given), Codes(array=arrays[1], format=design.plan.layers["relu"].result.format)
+    steps = replace(relu, operation=hw.Thresholds(thresholds=thresholds, values=values, error=0.0, what="steps", rounds=False))
+    layers = tuple(steps if one.name == "relu" else one for one in design.model.layers)
+    files = store.dump(replace(design, model=replace(design.model, layers=layers)), frontends.load(path))
+    return {**files, RECORD: json.dumps({"project": {"digest": files_digest(files)}}).encode()}
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_a_step_function_is_read_as_it_was_written(tmp_path: Path, rows: int) -> None:
+    arrays = GOOD[0].repeat(rows, axis=0), GOOD[1].repeat(rows, axis=0)
+    content = with_steps(tiny_model(tmp_path / "m.h5"), arrays)
+    operation = open_project(written(tmp_path, content)).design.model.layer("relu").operation
+    assert isinstance(operation, hw.Thresholds)
+    assert np.array_equal(operation.thresholds.array, arrays[0])
+    assert np.array_equal(operation.values.array, arrays[1])
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_step_function_of_other_arrays_is_refused(tmp_path: Path, name: str) -> None:
+    arrays, words = STEPS[name]
+    refused(written(tmp_path, with_steps(tiny_model(tmp_path / "m.h5"), arrays)), words)
+
+
+def test_thresholds_of_another_type_than_the_input_are_refused(tmp_path: Path) -> None:
+    refused(written(tmp_path, with_steps(tiny_model(tmp_path / "m.h5"), GOOD, Format(width=20, integer=4))), "thresholds of fixed<20,4>")

@@ -7,6 +7,7 @@ import pytest
 
 from fpgacnn.design import BackendName, IoType
 from fpgacnn.estimation.amounts import take_apart
+from fpgacnn.estimation.logic import Piece
 from fpgacnn.estimation.memory import Fifo, fifo_blocks, fifo_registers, fifos
 from fpgacnn.structure import Role, Wire
 from fpgacnn.targets import find_device
@@ -105,3 +106,15 @@ def test_softmax_tables_by_tool() -> None:
         take_apart(pipeline(layer, tool=BackendName.VITIS, version=version), find_device("zcu102")).layers[0].table_blocks for version in ("2021.1", "2022.2")
     ]
     assert blocks == [5, 8]
+
+
+def test_a_step_function_is_a_comparison_for_each_bit_of_its_place_and_no_block_ram() -> None:
+    found = []
+    for entries in (4, 256):
+        whole = model(elementwise(Role.THRESHOLDS, (4, 4, 3), table_entries=entries))
+        amounts = take_apart(whole, find_device(whole.part))
+        assert amounts.layers[0].table_blocks == 0
+        found.append(amounts.layers[0].pieces)
+    assert [one[Piece.COMPARE] for one in found] == [3 * 2, 3 * 8]
+    assert [one[Piece.COMPARE_BITS] for one in found] == [3 * 2 * 16, 3 * 8 * 16]
+    assert [one[Piece.MOVE] for one in found] == [3 * 4 * 32 / 64, 3 * 256 * 32 / 64]
