@@ -53,6 +53,19 @@ TENSORFLOW: dict[str, tuple[tuple[int, ...], Build]] = {
     "part of a vector": (VECTOR, lambda x, _: x[:, 2:6]),
     "steps cut": ((7, 3), lambda x, _: x[:, -4:, 0:2]),
     "padded": (IMAGE, lambda x, tf: tf.pad(x, [[0, 0], [1, 2], [0, 1], [0, 0]])),
+    "every other row, backwards": (IMAGE, lambda x, _: x[:, ::-2]),
+    "every other of a vector": (VECTOR, lambda x, _: x[:, 1::2]),
+    "a new axis by a slice": (VECTOR, lambda x, tf: x[:, tf.newaxis, 2:5]),
+    "a constant for each column": (IMAGE, lambda x, tf: x * tf.reshape(tf.range(5.0) / 4.0, (5, 1)) - 0.5),
+    "a constant image": (IMAGE, lambda x, tf: x + tf.reshape(tf.range(90.0) / 64.0, IMAGE)),
+    "an image as a limit": (IMAGE, lambda x, tf: tf.maximum(tf.reshape(tf.range(90.0) / 64.0 - 0.5, IMAGE), x)),
+    "softmax over rows": (IMAGE, lambda x, tf: tf.nn.softmax(x, axis=1)),
+    "mean over channels": (IMAGE, lambda x, tf: tf.reduce_mean(x, axis=-1)),
+    "smallest over rows": (IMAGE, lambda x, tf: tf.reduce_min(x, axis=1)),
+    "absolute": (IMAGE, lambda x, tf: tf.abs(x)),
+    "stacked": (VECTOR, lambda x, tf: tf.stack([x, tf.abs(x)], axis=1)),
+    "parts in another order": (IMAGE, lambda x, tf: tf.concat(tf.split(x, [1, 2], axis=-1)[::-1], axis=-1)),
+    "a part of several": (VECTOR, lambda x, tf: tf.split(x, 4, axis=1)[2]),
     "stopped": (IMAGE, lambda x, tf: tf.stop_gradient(x) + 1.0),
 }
 
@@ -80,6 +93,14 @@ KERAS3: dict[str, tuple[tuple[int, ...], Build]] = {
     "rows and columns cut": (IMAGE, lambda x, _: x[:, 1:-1, :4]),
     "part of a vector": (VECTOR, lambda x, _: x[:, 2:6]),
     "one channel": (IMAGE, lambda x, _: x[:, :, :, 1]),
+    "channels chosen behind an ellipsis": (IMAGE, lambda x, _: x[..., 1:]),
+    "every other column": (IMAGE, lambda x, _: x[:, :, ::2]),
+    "an array for each row": (IMAGE, lambda x, _: x * (np.arange(6, dtype=np.float32) / 4).reshape(6, 1, 1)),
+    "absolute": (IMAGE, lambda x, ops: ops.abs(x)),
+    "axes exchanged": (IMAGE, lambda x, ops: ops.swapaxes(x, 1, -1)),
+    "an axis moved": (IMAGE, lambda x, ops: ops.moveaxis(x, -1, 1)),
+    "stacked": (VECTOR, lambda x, ops: ops.stack([x, ops.abs(x)], axis=-1)),
+    "a part of several": (VECTOR, lambda x, ops: ops.split(x, 4, axis=-1)[1]),
     "padded": (IMAGE, lambda x, ops: ops.pad(x, ((0, 0), (1, 2), (0, 1), (0, 0)))),
 }
 
@@ -119,6 +140,17 @@ def test_functions_of_tensorflow_are_read_as_it_computes_them(name: str, suffix:
     agrees(path, model)
 
 
+@pytest.mark.parametrize(
+    "build",
+    [lambda x, _: x[..., 1:], lambda x, _: x[..., 1:3, :], lambda x, _: x[:, 1:, ...], lambda x, _: x[..., 1], lambda x, _: x[:, ..., -1:]],
+)
+def test_an_ellipsis_of_tensorflow_stands_for_the_axes_that_are_not_named(build: Build, tmp_path: Path) -> None:
+    """Keras 2 has no ellipsis in `.keras` archives."""
+    model = network(open_keras().keras, None, (4, 4, 4), build)
+    model.save(path := tmp_path / "m.h5")
+    agrees(path, model)
+
+
 @pytest.mark.parametrize("suffix", ["h5", "keras"])
 @pytest.mark.parametrize("name", KERAS3)
 def test_functions_of_keras_3_are_read_as_it_computes_them(name: str, suffix: str, tmp_path: Path) -> None:
@@ -133,15 +165,11 @@ def test_functions_of_keras_3_are_read_as_it_computes_them(name: str, suffix: st
 REFUSED: dict[str, tuple[tuple[int, ...], Build, str]] = {
     "a quotient of tensors": (VECTOR, lambda x, tf: x / tf.nn.relu(x), "division by a tensor is not supported"),
     "a constant above": (VECTOR, lambda x, _: 1.0 / x, "division by a tensor or by 0"),
-    "a constant image": ((2, 2, 1), lambda x, tf: x * tf.ones((2, 2, 1)), "a constant of shape"),
-    "softmax over rows": (IMAGE, lambda x, tf: tf.nn.softmax(x, axis=1), "softmax over another axis than the last"),
-    "mean over channels": (IMAGE, lambda x, tf: tf.reduce_mean(x, axis=-1), "over axes [3] is not supported"),
     "mean over events": (IMAGE, lambda x, tf: tf.reduce_mean(x, axis=0), "axis=0 is not supported"),
     "events reshaped": (VECTOR, lambda x, tf: tf.reshape(x, (4, -1)), "reshaping to [4, -1] is not supported"),
     "events turned": (VECTOR, lambda x, tf: tf.transpose(x, (1, 0)), "transposing to [1, 0] is not supported"),
     "an axis before events": (VECTOR, lambda x, tf: tf.expand_dims(x, 0), "axis=0 is not supported"),
-    "every other": (VECTOR, lambda x, _: x[:, ::2], "the slice"),
-    "events cut": (VECTOR, lambda x, _: x[1:], "the slice"),
+    "events cut": (VECTOR, lambda x, _: x[1:], "a slice of events"),
     "mirrored": (IMAGE, lambda x, tf: tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], mode="REFLECT"), "is not supported"),
     "gelu by a tanh": (VECTOR, lambda x, tf: tf.nn.gelu(x, approximate=True), "approximated by a tanh"),
 }

@@ -137,7 +137,7 @@ class Maker:
                 parts.append(None)
             parts.append(self._cut(size))
         parts = self._shortened(parts)
-        made = x[tuple(parts)] if len(parts) > 1 or self._chance(0.5) else x[parts[0]]
+        made = x[tuple(parts)]
         return made, f"{self._name(x)}[{', '.join(map(shown_index, parts))}]"
 
     def _cut(self, size: int) -> Any:

@@ -76,7 +76,7 @@ def parse_activation(value: Json, context: Context) -> src.Activation | None:
         return known[value]
     if value == "hard_sigmoid":
         return _hard_sigmoid(context)
-    said = value.get("class_name", value) if isinstance(value, dict) else value
+    said = kind if isinstance(value, dict) and "class_name" in value else value
     raise context.settings.unsupported(f"activation {said!r} is not supported", f"use one of {', '.join(_NAMED)}, hard_sigmoid, or a QKeras quantizer")
 
 

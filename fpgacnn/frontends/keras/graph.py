@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fpgacnn.errors import BrokenArchitectureError, GraphError, TooLargeError
-from fpgacnn.frontends.keras.nodes import call, node_inputs, node_name, reference
-from fpgacnn.frontends.keras.settings import Json, Settings, class_of, short_name
+from fpgacnn.frontends.keras.layers import CODE_CARRIERS, is_known
+from fpgacnn.frontends.keras.nodes import SEVERAL, call, is_function, node_inputs, node_name, of_output, output_name, reference, tensors_in
+from fpgacnn.frontends.keras.serialized import layer_class
+from fpgacnn.frontends.keras.settings import Json, Settings
 from fpgacnn.ir.source import Shape
 
 MODELS = frozenset({"Sequential", "Functional", "Model"})
@@ -34,7 +37,8 @@ class Use:
     """One use of a layer: `name` is unique, `weights` names the group its arrays lie in, `shape` is set for inputs.
 
     `place` is the layer's number in the file's list of its model, which uses in an order that can be computed do not
-    keep. `scope` are the models inside the model that the layer lies in, outermost first.
+    keep. `scope` are the models inside the model that the layer lies in, outermost first. `keys` are those of the inputs
+    where a model is called on a dictionary.
     """
 
     name: str
@@ -43,18 +47,23 @@ class Use:
     weights: tuple[str, ...]
     inputs: tuple[str, ...]
     place: int
+    keys: tuple[str, ...] = ()
     shape: Shape | None = None
     scope: tuple[Inner, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graph:
-    """Uses in an order that can be computed, inputs and outputs by name."""
+    """Uses in an order that can be computed, inputs and outputs by name.
+
+    `keys` are those of the inputs where the model is made of a dictionary, else the names of the input layers.
+    """
 
     name: str
     uses: tuple[Use, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    keys: tuple[str, ...]
 
 
 def parse_json(text: str, file: Path) -> dict[str, Json]:
@@ -90,47 +99,57 @@ def _spliced(graph: Graph, models: Mapping[str, Graph], file: Path) -> Graph:
     """The graph with the layers of its inner models in their place, named `model/layer`."""
     uses: list[Use] = []
     ends: dict[str, str] = {}
-    for use in graph.uses:
-        inputs = tuple(ends.get(name, name) for name in use.inputs)
+    for one_use in graph.uses:
+        use = replace(one_use, inputs=tuple(ends.get(name, name) for name in one_use.inputs))
         if use.kind not in MODELS:
-            uses.append(replace(use, inputs=inputs))
+            uses.append(use)
             continue
         inner = models[use.weights[-1]]
-        if len(inputs) != len(inner.inputs) or len(inner.outputs) != 1:
-            why = f"the model '{use.name}' inside has {len(inner.inputs)} inputs, {len(inner.outputs)} outputs and is called with {len(inputs)}"
-            raise GraphError(file=file, why=f"{why}; one output is supported")
-        names = dict(zip(inner.inputs, inputs, strict=True))
+        names = dict(zip(inner.inputs, _called_on(use, inner, file), strict=True))
         names |= {one.name: f"{use.name}/{one.name}" for one in inner.uses if one.name not in names}
-        if inner.outputs[0] not in names:
-            raise GraphError(file=file, why=f"the output '{inner.outputs[0]}' of the model '{use.name}' inside is no layer of it")
+        missing = [name for name in inner.outputs if name not in names]
+        if missing:
+            raise GraphError(file=file, why=f"the output '{missing[0]}' of the model '{use.name}' inside is no layer of it")
         scope = Inner(kind=use.kind, name=use.weights[-1], place=use.place)
         uses += [
             replace(one, name=names[one.name], inputs=tuple(names[name] for name in one.inputs), scope=(scope, *one.scope))
             for one in inner.uses
             if one.kind != "InputLayer"
         ]
-        ends[use.name] = names[inner.outputs[0]]
+        ends |= {output_name(use.name, number): names[name] for number, name in enumerate(inner.outputs)}
         if len(uses) > MAX_LAYERS:
             raise TooLargeError(file=file, where="the architecture", seen=f"more than {MAX_LAYERS} layers", limit=MAX_LAYERS)
-    return replace(graph, uses=tuple(uses), outputs=tuple(ends.get(name, name) for name in graph.outputs))
+    spliced = replace(graph, uses=tuple(uses), outputs=tuple(ends.get(name, name) for name in graph.outputs))
+    _check_readers(spliced.uses, spliced.outputs, file)
+    return spliced
+
+
+def _called_on(use: Use, inner: Graph, file: Path) -> tuple[str, ...]:
+    """What an inner model is called on, in the order of its inputs; a dictionary says by its keys which is which.
+
+    Raises GraphError where that does not fit the model's inputs.
+    """
+    if use.keys:
+        by_key = dict(zip(use.keys, use.inputs, strict=True))
+        missing = [key for key in inner.keys if key not in by_key]
+        if missing:
+            raise GraphError(file=file, why=f"the model '{use.name}' inside is called without its input '{missing[0]}'")
+        return tuple(by_key[key] for key in inner.keys)
+    if len(use.inputs) != len(inner.inputs):
+        why = f"the model '{use.name}' inside has {len(inner.inputs)} inputs and is called with {len(use.inputs)}"
+        raise GraphError(file=file, why=why)
+    return use.inputs
 
 
 def _read_graph(architecture: Mapping[str, Json], file: Path, depth: int) -> Graph:
     """The graph of one model, models inside it being single uses; their own input shapes may be unknown."""
-    kind = short_name(architecture.get("class_name"))
+    kind = layer_class(architecture)
     config = architecture.get("config")
     if kind == "Sequential":
         return _sequential(config, file, nested=depth > 0)
     if kind in MODELS and isinstance(config, dict):
         return _functional(config, file)
     raise BrokenArchitectureError(file=file, where="the architecture", why=f"model class {kind!r} is not Sequential or Functional")
-
-
-def layer_class(entry: Mapping[str, Json]) -> str:
-    """The class of a layer; HGQ2's carry their package, since QKeras has layers of the same names."""
-    words = [entry.get(key) for key in ("class_name", "registered_name", "module")]
-    name = class_of(entry)
-    return f"hgq>{name}" if any(isinstance(word, str) and word.startswith(("hgq>", "hgq.")) for word in words) else name
 
 
 def _entries(value: Json, file: Path) -> list[dict[str, Json]]:
@@ -197,7 +216,8 @@ def _sequential(config: Json, file: Path, *, nested: bool) -> Graph:
             uses.append(Use(name=settings.layer, kind=_called(kind), settings=settings, weights=weights, inputs=(uses[-1].name,), place=place))
     name = values.get("name")
     ordered = _ordered(uses, file)
-    return Graph(name=name if isinstance(name, str) else "model", uses=ordered, inputs=(uses[0].name,), outputs=(uses[-1].name,))
+    ends = (uses[0].name,), (uses[-1].name,)
+    return Graph(name=name if isinstance(name, str) else "model", uses=ordered, inputs=ends[0], outputs=ends[1], keys=ends[0])
 
 
 def _functional(config: Mapping[str, Json], file: Path) -> Graph:
@@ -213,23 +233,58 @@ def _functional(config: Mapping[str, Json], file: Path) -> Graph:
                 raise GraphError(file=file, why=f"layer '{settings.layer}' is connected to nothing")
             uses.append(Use(name=node_name(outer, 0), kind=kind, settings=settings, weights=weights, inputs=(), place=place, shape=shape))
         for number, node in enumerate(nodes if isinstance(nodes, list) else [], int(is_input)):  # its making is the first use of an input
-            called = call(kind, entry, node)
-            if called is not None:
-                values = replace(settings, values=called.values)
-                uses.append(Use(name=node_name(outer, number), kind=called.kind, settings=values, weights=weights, inputs=called.inputs, place=place))
-                continue
-            inputs = tuple(node_inputs(node, settings))
-            uses.append(Use(name=node_name(outer, number), kind=_called(kind), settings=settings, weights=weights, inputs=inputs, place=place))
-    name, inputs, outputs = config.get("name"), _ends(config.get("input_layers"), file), _ends(config.get("output_layers"), file)
+            use = Use(name=node_name(outer, number), kind=_called(kind), settings=settings, weights=weights, inputs=(), place=place)
+            uses.append(_connected(use, entry, node))
+    name, (inputs, keys), (outputs, _) = config.get("name"), _ends(config.get("input_layers"), file), _ends(config.get("output_layers"), file)
     renamed = _first_calls(uses, outputs)
     if sorted(inputs) != sorted(use.name for use in uses if use.kind == "InputLayer"):
         raise GraphError(file=file, why=f"its inputs ({', '.join(inputs)}) are not its input layers")
+    outputs = tuple(_renamed(one, renamed) for one in outputs)
+    uses = [replace(use, inputs=tuple(_renamed(one, renamed) for one in use.inputs)) for use in uses]
     return Graph(
         name=name if isinstance(name, str) else "model",
-        uses=_ordered([replace(use, inputs=tuple(renamed.get(one, one) for one in use.inputs)) for use in uses], file),
+        uses=_ordered(_each_output(uses, outputs, file), file),
         inputs=inputs,
-        outputs=tuple(renamed.get(one, one) for one in outputs),
+        outputs=outputs,
+        keys=keys or inputs,
     )
+
+
+def _each_output(uses: Sequence[Use], outputs: Sequence[str], file: Path) -> list[Use]:
+    """Uses of functions that give several tensors, once for each that is read; `part` is its number.
+
+    Raises GraphError where another tensor than the only one of a layer is read.
+    """
+    read: dict[str, set[int]] = {}
+    names = {use.name for use in uses}
+    for name in (*outputs, *(one for use in uses for one in use.inputs)):
+        use_name, number = (name, 0) if name in names else of_output(name)
+        read.setdefault(use_name, set()).add(number)
+    found: list[Use] = []
+    for use in uses:
+        numbers = sorted(read.get(use.name, {0}))
+        if use.kind in SEVERAL:
+            found += [replace(use, name=output_name(use.name, one), settings=use.settings.with_value("part", one)) for one in numbers]
+        elif use.kind in MODELS or numbers == [0]:
+            found.append(use)
+        elif is_known(use.kind):
+            raise GraphError(file=file, why=f"output {numbers[-1]} of layer '{use.name}' is read, which has one output")
+        else:
+            found += [replace(use, name=output_name(use.name, one)) for one in numbers]
+    return found
+
+
+def _connected(use: Use, entry: Mapping[str, Json], node: Json) -> Use:
+    """A use with what one node says: a function on tensors, or a layer or model called on them."""
+    found = call(use.kind, entry, node)
+    if found is not None:
+        return replace(use, kind=found.kind, settings=replace(use.settings, values=found.values), inputs=found.inputs)
+    if is_function(use.kind, entry):  # of which nothing is known
+        return replace(use, kind=use.kind if use.kind in CODE_CARRIERS else f"keras.ops.{use.kind}", inputs=tensors_in(node))
+    given = node_inputs(node, use.settings)
+    if given.keys and use.kind not in MODELS:
+        raise use.settings.unsupported("it is called on a dictionary", "call it on a tensor or a list")
+    return replace(use, inputs=given.names, keys=given.keys)
 
 
 def _called(kind: str) -> str:
@@ -240,19 +295,38 @@ def _called(kind: str) -> str:
 def _first_calls(uses: Sequence[Use], outputs: Sequence[str]) -> dict[str, str]:
     """What files call the uses of an inner model, where they count its own making as the first: `model:1` is its first use."""
     calls = Counter(use.weights[0] for use in uses if use.kind in MODELS)
-    mentioned = {*outputs, *(name for use in uses for name in use.inputs)}
+    mentioned = {of_output(name)[0] for name in (*outputs, *(one for use in uses for one in use.inputs))}
     return {node_name(name, n + 1): node_name(name, n) for name, count in calls.items() if node_name(name, count) in mentioned for n in range(count)}
 
 
-def _ends(value: Json, file: Path) -> tuple[str, ...]:
-    """Input or output layers: one reference or a list of them."""
-    items = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []  # Keras 3 keeps names
+def _renamed(name: str, uses: Mapping[str, str]) -> str:
+    """A tensor of a use that is called something else."""
+    use, number = of_output(name)
+    return output_name(uses[use], number) if use in uses else name
+
+
+def _ends(value: Json, file: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Input or output layers, one reference, a list or a dictionary of them, and the dictionary's keys.
+
+    Keras takes the members of a dictionary in the order of their keys, whatever their order in the file.
+    """
+    keys = tuple(sorted(value)) if isinstance(value, dict) else ()
+    items = [value[key] for key in keys] if isinstance(value, dict) else value if isinstance(value, list) else []
     if items and isinstance(items[0], str):
         items = [items]
     names = [reference(item) for item in items]
     if not names or None in names:
         raise BrokenArchitectureError(file=file, where="the architecture", why="inputs or outputs are not named")
-    return tuple(name for name in names if name is not None)
+    return tuple(name for name in names if name is not None), keys
+
+
+def _check_readers(uses: Sequence[Use], ends: Sequence[str], file: Path) -> None:
+    """Raise GraphError where a use or an end reads what no use gives."""
+    names = {use.name for use in uses}
+    for reader, read in [*((f"layer '{use.name}'", use.inputs) for use in uses), ("an end of the model", ends)]:
+        missing = [name for name in read if name not in names]
+        if missing:
+            raise GraphError(file=file, why=f"{reader} reads '{missing[0]}', which does not exist")
 
 
 def _ordered(uses: list[Use], file: Path) -> tuple[Use, ...]:
@@ -260,16 +334,15 @@ def _ordered(uses: list[Use], file: Path) -> tuple[Use, ...]:
     by_name = {use.name: use for use in uses}
     if len(by_name) != len(uses):
         raise GraphError(file=file, why="two layers have the same name")
-    for use in uses:
-        for name in use.inputs:
-            if name not in by_name:
-                raise GraphError(file=file, why=f"layer '{use.name}' reads '{name}', which does not exist")
+    models = {use.name for use in uses if use.kind in MODELS}  # whose outputs are named when they are taken apart
+    needs = {use.name: [_of_model(name, models) for name in use.inputs] for use in uses}
+    _check_readers([replace(use, inputs=tuple(needs[use.name])) for use in uses], (), file)
     done: dict[str, Use] = {}
     waiting = list(uses)
     while waiting:
         blocked: list[Use] = []
         for use in waiting:
-            if all(name in done for name in use.inputs):
+            if all(name in done for name in needs[use.name]):
                 done[use.name] = use
             else:
                 blocked.append(use)
@@ -277,3 +350,9 @@ def _ordered(uses: list[Use], file: Path) -> tuple[Use, ...]:
             raise GraphError(file=file, why=f"the layers form a cycle through '{waiting[0].name}'")
         waiting = blocked
     return tuple(done.values())
+
+
+def _of_model(name: str, models: AbstractSet[str]) -> str:
+    """The inner model that gives a tensor, or the tensor's own name."""
+    use, _ = of_output(name)
+    return use if use in models and name not in models else name

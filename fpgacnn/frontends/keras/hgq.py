@@ -348,7 +348,7 @@ def _function(context: Context) -> list[Step]:
 
 def _trained_line(context: Context) -> list[Step]:
     scale, bias = (np.full(context.input[-1], context.weight(name, (1,)).values[0]) for name in ("scale", "bias"))
-    return [linear.line(context.input, gamma=scale, beta=bias, mean=np.zeros_like(scale), variance=np.ones_like(scale))]
+    return linear.line(context.input, gamma=scale, beta=bias, mean=0.0, variance=1.0)
 
 
 _POOLS = [f"{kind}Pooling{rank}D" for kind in ("Max", "Average") for rank in (1, 2)]

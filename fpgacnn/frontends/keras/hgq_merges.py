@@ -32,7 +32,7 @@ def _merge(context: Context) -> list[Step]:
     inner = replace(context, kind=_MERGES[context.kind])
     joined = shaping.dot(inner) if inner.kind == "Dot" else shaping.merge(inner)
     if context.kind.endswith("Pow2"):
-        joined.append(_scaled(joined[-1].shape, _nearest_power(len(context.inputs))))
+        joined += _scaled(joined[-1].shape, _nearest_power(len(context.inputs)))
     return ended(context, [*before, *joined])
 
 
@@ -41,9 +41,8 @@ def _nearest_power(count: int) -> float:
     return float(2.0 ** round(log2(1.0 / count)))
 
 
-def _scaled(shape: Shape, factor: float) -> Step:
-    ones = np.ones(shape[-1])
-    return linear.line(shape, gamma=ones * factor, beta=ones * 0.0, mean=ones * 0.0, variance=ones)
+def _scaled(shape: Shape, factor: float) -> list[Step]:
+    return linear.line(shape, gamma=factor, beta=0.0, mean=0.0, variance=1.0)
 
 
 def _sum(context: Context) -> list[Step]:

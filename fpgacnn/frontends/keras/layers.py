@@ -13,7 +13,7 @@ from fpgacnn.errors import UnsupportedLayerError, printable
 from fpgacnn.frontends.keras import activations, hgq, hgq1, hgq_merges, linear, operators, shaping
 from fpgacnn.frontends.keras.context import Context, Parser, Step
 from fpgacnn.frontends.keras.dtypes import refuse_quantized
-from fpgacnn.frontends.keras.graph import layer_class
+from fpgacnn.frontends.keras.serialized import layer_class
 from fpgacnn.frontends.keras.settings import Settings, short_name
 
 CODE_CARRIERS = frozenset(

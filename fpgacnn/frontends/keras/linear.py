@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 from typing import TypedDict
 
 import numpy as np
@@ -10,7 +11,8 @@ import numpy as np
 from fpgacnn.frontends.keras.activations import embedded
 from fpgacnn.frontends.keras.context import Context, Step, with_automatic_scale
 from fpgacnn.frontends.keras.quantizers import parse_quantizer
-from fpgacnn.frontends.keras.settings import Settings
+from fpgacnn.frontends.keras.serialized import array_of
+from fpgacnn.frontends.keras.settings import Json, Settings
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import FloatArray
 
@@ -193,42 +195,101 @@ def _statistics(context: Context, channels: int, *, quantized: bool) -> src.Stat
 
 
 def rescaling(context: Context) -> list[Step]:
-    """Rescaling: `x * scale + offset`, numbers or one for each channel."""
-    scale, offset = (_channels(context, key, default) for key, default in (("scale", 1.0), ("offset", 0.0)))
-    return [line(context.input, gamma=scale, beta=offset, mean=np.zeros_like(scale), variance=np.ones_like(scale))]
+    """Rescaling: `x * scale + offset`, each a number or an array that fits the tensor."""
+    scale, offset = (fitting(context, context.settings.get(key, default), key) for key, default in (("scale", 1.0), ("offset", 0.0)))
+    return line(context.input, gamma=scale, beta=offset, mean=0.0, variance=1.0)
 
 
 def normalization(context: Context) -> list[Step]:
-    """Normalization: `(x - mean) / max(sqrt(variance), 1e-7)` along the last axis, as adapted to data."""
-    settings, channels = context.settings, context.input[-1]
-    axis = settings.get("axis", -1)
-    if (axis if isinstance(axis, list) else [axis]) not in ([-1], [len(context.input)]) or settings.flag("invert", default=False):
-        raise settings.unsupported(f"normalization along axis {axis}, or inverted, is not supported", "normalize the last axis")
+    """Normalization: `(x - mean) / max(sqrt(variance), 1e-7)`, with numbers for every place of some axes, as adapted to data, or its inverse."""
+    settings, shape = context.settings, context.input
+    axes = _normalized_axes(context)
+    sizes = tuple(shape[axis] for axis in axes)
     if "mean" in context.arrays:
-        mean, variance = (context.weight(name, (channels,)).values for name in ("mean", "variance"))
+        mean, variance = (context.weight(name, sizes).values for name in ("mean", "variance"))
     else:
-        mean, variance = (_channels(context, key, None) for key in ("mean", "variance"))
+        mean, variance = (_given(context, key, sizes) for key in ("mean", "variance"))
     if np.any(variance < 0):
         raise settings.unsupported("a variance is negative", "adapt the layer to data again")
-    ones = np.ones(channels)
-    return [line(context.input, gamma=ones, beta=np.zeros(channels), mean=mean, variance=np.square(np.maximum(np.sqrt(variance), 1e-7)))]
+    wide = tuple(size if axis in axes else 1 for axis, size in enumerate(shape))
+    deviation = np.maximum(np.sqrt(variance.reshape(wide)), 1e-7)
+    if settings.flag("invert", default=False):
+        return line(shape, gamma=deviation, beta=mean.reshape(wide), mean=0.0, variance=1.0)
+    return line(shape, gamma=1.0, beta=0.0, mean=mean.reshape(wide), variance=np.square(deviation))
 
 
-def _channels(context: Context, key: str, default: float | None) -> FloatArray:
-    """A number, or nested lists that hold one for each channel."""
-    value, channels = context.settings.get(key, default), context.input[-1]
-    try:
-        numbers = np.asarray(value, np.float32).astype(np.float64).reshape(-1)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise context.settings.broken(key, f"expected numbers, found {value!r}") from error
-    if numbers.size not in {1, channels} or not np.all(np.isfinite(numbers)):
-        raise context.settings.broken(key, f"expected one number or {channels}, found {value!r}")
-    return np.broadcast_to(numbers, (channels,))
+def _normalized_axes(context: Context) -> tuple[int, ...]:
+    """The axes that have numbers of their own, in order, counted without that of events; none for null."""
+    value, rank = context.settings.get("axis", -1), len(context.input)
+    listed = value if isinstance(value, list) else [] if value is None else [value]
+    axes = [axis + rank if axis < 0 else axis - 1 for axis in listed if isinstance(axis, int) and not isinstance(axis, bool)]
+    if len(axes) != len(listed) or len(set(axes)) != len(axes) or not all(0 <= axis < rank for axis in axes) or 0 in listed:
+        raise context.settings.unsupported(f"normalization along axis {value} is not supported", "normalize axes of the data")
+    return tuple(sorted(axes))
 
 
-def line(shape: src.Shape, *, gamma: FloatArray, beta: FloatArray, mean: FloatArray, variance: FloatArray) -> Step:
-    """`(x - mean) / sqrt(variance) * gamma + beta` for each channel."""
-    values = [src.Weight(values=one) for one in (gamma, beta, mean, variance)]
+def _given(context: Context, key: str, sizes: src.Shape) -> FloatArray:
+    """Numbers given as an option, repeated to the axes that are normalized."""
+    value = context.settings.get(key)
+    numbers = array_of(value)
+    while numbers is not None and numbers.ndim > len(sizes) and numbers.shape[0] == 1:
+        numbers = numbers[0]
+    if numbers is None or not _fits(numbers.shape, sizes):
+        raise context.settings.broken(key, f"expected numbers of shape {sizes}, found {value!r}")
+    return np.broadcast_to(numbers, sizes)
+
+
+def fitting(context: Context, value: Json, key: str) -> FloatArray:
+    """A constant that joins the only input without changing its shape, without the axis of events.
+
+    Raises UnsupportedOptionError for one that differs from event to event or makes the tensor larger.
+    """
+    shape, numbers = context.input, constant(context, value, key)
+    if not _fits(numbers.shape, shape):
+        raise context.settings.unsupported(f"{key} of shape {numbers.shape} on a tensor of shape {shape} is not supported", "use a constant that fits it")
+    return numbers
+
+
+def constant(context: Context, value: Json, key: str) -> FloatArray:
+    """A number or an array among a layer's options, without the axis of events.
+
+    Raises BrokenArchitectureError where it is none, UnsupportedOptionError where it differs from event to event.
+    """
+    numbers, rank = array_of(value), len(context.input)
+    if numbers is None:
+        raise context.settings.broken(key, "expected numbers")
+    if numbers.ndim > rank and (numbers.ndim > rank + 1 or numbers.shape[0] != 1):
+        why = f"a constant of shape {numbers.shape} has an axis before those of a tensor of shape {context.input}"
+        raise context.settings.unsupported(f"{why}, so that it differs from event to event", "use one constant for all events")
+    return numbers[0] if numbers.ndim > rank else numbers
+
+
+def _fits(shape: src.Shape, wanted: src.Shape) -> bool:
+    """Whether an array can be repeated to a shape."""
+    return len(shape) <= len(wanted) and all(one in {1, size} for one, size in zip(shape[::-1], wanted[::-1], strict=False))
+
+
+def line(shape: src.Shape, *, gamma: FloatArray | float, beta: FloatArray | float, mean: FloatArray | float, variance: FloatArray | float) -> list[Step]:
+    """`(x - mean) / sqrt(variance) * gamma + beta` with arrays that fit the tensor.
+
+    Numbers for each channel are a batch normalization. Those that differ along one other axis are one with this axis
+    last, and those that differ from place to place one with every place as a channel.
+    """
+    arrays = [np.broadcast_to(np.asarray(one, np.float64), shape) for one in (gamma, beta, mean, variance)]
+    last = len(shape) - 1
+    axes = [axis for axis in range(last + 1) if not all(np.array_equal(one, np.broadcast_to(one.take([0], axis), shape)) for one in arrays)]
+    if not set(axes) - {last}:
+        return [_channel_line(shape, [one.reshape(-1, shape[-1])[0] for one in arrays])]
+    if len(axes) == 1:
+        turned, swap = _turned(shape, axes[0]), src.Permute(axes=_swapped(len(shape), axes[0]))
+        per_channel = [one.transpose(swap.axes).reshape(-1, turned[-1])[0] for one in arrays]
+        return [Step(operation=swap, shape=turned), _channel_line(turned, per_channel), Step(operation=swap, shape=shape)]
+    flat = _channel_line((prod(shape),), [one.reshape(-1) for one in arrays])
+    return [Step(operation=src.Reshape(), shape=flat.shape), flat, Step(operation=src.Reshape(), shape=shape)]
+
+
+def _channel_line(shape: src.Shape, arrays: list[FloatArray]) -> Step:
+    values = [src.Weight(values=one) for one in arrays]
     statistics = src.Statistics(gamma=values[0], beta=values[1], mean=values[2], variance=values[3], epsilon=0.0)
     return Step(operation=src.BatchNormalization(statistics=statistics), shape=shape)
 

@@ -11,11 +11,12 @@ from math import prod
 
 import numpy as np
 
-from fpgacnn.frontends.keras import linear, shaping
-from fpgacnn.frontends.keras.activations import parse_activation
+from fpgacnn.frontends.keras import axes, linear, shaping, slicing
+from fpgacnn.frontends.keras.activations import activation_layer, parse_activation
 from fpgacnn.frontends.keras.context import Context, Parser, Step
 from fpgacnn.frontends.keras.nodes import OPERATION
 from fpgacnn.frontends.keras.settings import Json
+from fpgacnn.frontends.reading import MAX_VALUES
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import FloatArray, Shape
 
@@ -26,10 +27,10 @@ def _word(context: Context) -> str:
     return context.kind.removeprefix(OPERATION)
 
 
-def _constant(context: Context) -> tuple[FloatArray, bool] | None:
-    """The constant among two operands, for each channel, and whether it is the first; None where both are tensors.
+def _operands(context: Context) -> tuple[FloatArray, bool] | None:
+    """The constant among two operands, without the axis of events, and whether it is the first; None where both are tensors.
 
-    Raises UnsupportedOptionError for constants that differ from place to place.
+    Raises UnsupportedOptionError for constants that differ from event to event.
     """
     operands = context.settings.get("operands")
     if not isinstance(operands, list) or len(operands) != 2:  # left and right
@@ -37,79 +38,122 @@ def _constant(context: Context) -> tuple[FloatArray, bool] | None:
     constants = [number for number, one in enumerate(operands) if one is not None]
     if not constants:
         return None
+    return linear.constant(context, operands[constants[0]], "operands"), constants[0] == 0
+
+
+def _grown(context: Context, constant: FloatArray) -> tuple[list[Step], Shape]:
+    """The only input repeated where a constant is larger, and the shape of both together."""
+    shape = context.input
     try:
-        values = np.asarray(operands[constants[0]], np.float32).astype(np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise context.settings.broken("operands", "expected numbers") from error
-    if values.size not in {1, context.input[-1]} or not np.all(np.isfinite(values)):
-        raise context.settings.unsupported(f"a constant of shape {values.shape} is not supported", "use one number, or one for each channel")
-    return np.broadcast_to(values.reshape(-1), context.input[-1:]), constants[0] == 0
+        target = np.broadcast_shapes(shape, constant.shape)
+    except ValueError as error:
+        raise context.shape_error(f"a constant of shape {constant.shape} does not fit a tensor of shape {shape}") from error
+    if prod(target) > MAX_VALUES:
+        raise context.shape_error(f"a constant of shape {constant.shape} makes a tensor of shape {shape} too large")
+    return axes.repeated(context, shape, target), target
 
 
-def _line(shape: Shape, scale: FloatArray | float, shift: FloatArray | float) -> Step:
-    """`x * scale + shift` for each channel."""
-    gamma, beta = (np.broadcast_to(np.asarray(one, np.float64), shape[-1:]) for one in (scale, shift))
-    return linear.line(shape, gamma=gamma, beta=beta, mean=np.zeros_like(gamma), variance=np.ones_like(gamma))
+def _line(shape: Shape, scale: FloatArray | float, shift: FloatArray | float) -> list[Step]:
+    """`x * scale + shift`."""
+    return linear.line(shape, gamma=scale, beta=shift, mean=0.0, variance=1.0)
+
+
+def _merged(context: Context) -> list[Step]:
+    """Two or more tensors; of unequal ranks they would fit with their events against each other's places.
+
+    Raises UnsupportedOptionError for those.
+    """
+    if len(set(map(len, context.inputs))) != 1:
+        shapes = ", ".join(map(str, context.inputs))
+        raise context.settings.unsupported(f"tensors of shapes {shapes} would mix events", "use the layer that does the same, or expand_dims")
+    return shaping.merge(replace(context, kind=_word(context).capitalize()))
 
 
 def _arithmetic(context: Context) -> list[Step]:
     """Add, subtract, multiply and divide: two tensors, or a tensor and a constant."""
-    word, found = _word(context), _constant(context)
+    word, found = _word(context), _operands(context)
     if found is None:
         if word == "divide":
             raise context.settings.unsupported("division by a tensor is not supported", "divide by a constant")
-        return shaping.merge(replace(context, kind=word.capitalize()))
+        return _merged(context)
     constant, is_first = found
-    shape = context.input
+    steps, shape = _grown(context, constant)
     match word:
         case "add":
-            return [_line(shape, 1.0, constant)]
+            return [*steps, *_line(shape, 1.0, constant)]
         case "subtract":
-            return [_line(shape, -1.0, constant) if is_first else _line(shape, 1.0, -constant)]
+            return [*steps, *(_line(shape, -1.0, constant) if is_first else _line(shape, 1.0, -constant))]
         case "multiply":
-            return [_line(shape, constant, 0.0)]
+            return [*steps, *_line(shape, constant, 0.0)]
         case _:
             if is_first or not np.all(constant):
                 raise context.settings.unsupported("division by a tensor or by 0 is not supported", "divide by a constant")
-            return [_line(shape, 1.0 / constant, 0.0)]
+            return [*steps, *_line(shape, 1.0 / constant, 0.0)]
+
+
+def _power(context: Context) -> list[Step]:
+    """Powers but squares, which the graph gives as products."""
+    raise context.settings.unsupported("a power that is no square is not supported", "use squares and products")
+
+
+def _sum_of_many(context: Context) -> list[Step]:
+    """add_n: tensors of one shape."""
+    if len(set(context.inputs)) != 1:
+        raise context.shape_error(f"inputs of different shapes {context.inputs}")
+    return shaping.merge(replace(context, kind="Add")) if len(context.inputs) > 1 else []
+
+
+def _absolute(context: Context) -> list[Step]:
+    """Absolute values: `max(-x, x)`; the graph gives the tensor twice."""
+    shape, _ = context.inputs
+    (negative,) = _line(shape, -1.0, 0.0)
+    return [replace(negative, reads=0), *shaping.merge(replace(context, kind="Maximum"))]
 
 
 def _extreme(context: Context) -> list[Step]:
     """Maximum and minimum: `max(x, c) = relu(x - c) + c`, `min(x, c) = c - relu(c - x)`."""
-    found = _constant(context)
+    found = _operands(context)
     if found is None:
-        return shaping.merge(replace(context, kind=_word(context).capitalize()))
+        return _merged(context)
+    steps, shape = _grown(context, found[0])
     sign = 1.0 if _word(context) == "maximum" else -1.0
-    return _limited(context.input, found[0], sign)
+    return [*steps, *_limited(shape, found[0], sign)]
 
 
 def _limited(shape: Shape, limit: FloatArray, sign: float) -> list[Step]:
     relu = Step(operation=src.Activate(function=src.Relu()), shape=shape)
     if sign > 0 and not np.any(limit):
         return [relu]
-    return [_line(shape, sign, -sign * limit), relu, _line(shape, sign, limit)]
+    return [*_line(shape, sign, -sign * limit), relu, *_line(shape, sign, limit)]
 
 
 def _clip(context: Context) -> list[Step]:
     """Clip and clip_by_value."""
-    ends = [np.broadcast_to(context.settings.number(key, np.inf), context.input[-1:]) for key in ("x_min", "x_max")]
-    return [*_limited(context.input, ends[0], 1.0), *_limited(context.input, ends[1], -1.0)]
+    low, high = (linear.fitting(context, context.settings.get(key), key) for key in ("x_min", "x_max"))
+    return [*_limited(context.input, low, 1.0), *_limited(context.input, high, -1.0)]
 
 
 def _negative(context: Context) -> list[Step]:
-    return [_line(context.input, -1.0, 0.0)]
+    return _line(context.input, -1.0, 0.0)
 
 
 def _activation(context: Context) -> list[Step]:
-    """A function of each value, or softmax over the last axis."""
+    """A function of each value, or softmax over one axis."""
     word = {"exp": "exponential"}.get(_word(context), _word(context))
-    if word == "softmax" and _axes(context) not in ([], [len(context.input)]):
-        raise context.settings.unsupported("softmax over another axis than the last is not supported", "use axis=-1")
     if word == "gelu" and context.settings.flag("approximate", default=False):
         raise context.settings.unsupported("a gelu approximated by a tanh is not supported", "use approximate=False")
     function = _FUNCTIONS[word](context) if word in _FUNCTIONS else parse_activation(word, context)
     assert function is not None
-    return [Step(operation=src.Activate(function=function), shape=context.input)]
+    shape = context.input
+    over = _axes(context) or [len(shape)]
+    if word != "softmax" or over == [len(shape)]:
+        return [Step(operation=src.Activate(function=function), shape=shape)]
+    if len(over) != 1:
+        raise context.settings.unsupported("softmax over several axes is not supported", "use one axis")
+    order = [*(axis for axis in range(len(shape)) if axis != over[0] - 1), over[0] - 1]
+    turned = axes.permuted(shape, order)
+    back = axes.permuted(turned[-1].shape, [order.index(axis) for axis in range(len(shape))])
+    return [*turned, Step(operation=src.Activate(function=function), shape=turned[-1].shape), *back]
 
 
 _FUNCTIONS: Mapping[str, Callable[[Context], src.Activation]] = {
@@ -126,29 +170,39 @@ def _axes(context: Context, key: str = "axis") -> list[int]:
     value = context.settings.get(key)
     listed = value if isinstance(value, list) else [] if value is None else [value]
     rank = len(context.input) + 1
-    axes = [axis + rank if axis < 0 else axis for axis in listed if isinstance(axis, int) and not isinstance(axis, bool)]
-    if len(axes) != len(listed) or not all(0 < axis < rank for axis in axes):
+    found = [axis + rank if axis < 0 else axis for axis in listed if isinstance(axis, int) and not isinstance(axis, bool)]
+    if len(found) != len(listed) or not all(0 < axis < rank for axis in found):
         raise context.settings.unsupported(f"{key}={value!r} is not supported", "use axes of the data")
-    return axes
+    return found
 
 
 def _reduce(context: Context) -> list[Step]:
-    """Mean, maximum and sum over axes of space."""
-    word, shape, axes = _word(context), context.input, sorted(_axes(context))
-    if not axes or len(shape) not in {2, 3} or len(shape) in axes:
-        raise context.settings.unsupported(f"{word} of {shape} over axes {axes} is not supported", "reduce over axes of space")
+    """Mean, maximum, minimum and sum over axes of the data."""
+    word, shape, axes_read = _word(context), context.input, sorted(set(_axes(context)))
+    places = [axis - 1 for axis in axes_read]
+    keep = context.settings.flag("keepdims", default=False)
+    if not places or (len(places) == len(shape) and not keep) or len(shape) > axes.MAX_RANK:
+        raise context.settings.unsupported(f"{word} of {shape} over axes {axes_read} is not supported", "reduce over axes of the data, and leave one")
+    result = tuple(1 if axis in places else size for axis, size in enumerate(shape) if keep or axis not in places)
+    sign = _line(shape, -1.0, 0.0) if word == "min" else []
+    kind = src.PoolKind.MAX if word in {"max", "min"} else src.PoolKind.AVERAGE
+    pooled = _pooled_space(shape, places, kind, result) or axes.reduced(shape, places, kind, result)
+    after = {"min": -1.0, "sum": float(prod(shape[axis] for axis in places))}.get(word)
+    return [*sign, *pooled, *(_line(result, after, 0.0) if after is not None else [])]
+
+
+def _pooled_space(shape: Shape, places: list[int], kind: src.PoolKind, result: Shape) -> list[Step]:
+    """Reduction over axes of space by pooling; nothing where channels are reduced too."""
+    if len(shape) not in {2, 3} or len(shape) - 1 in places:
+        return []
     height, width = (1, shape[0]) if len(shape) == 2 else shape[:2]
-    across, down = len(shape) - 1 in axes, len(shape) == 2 or 1 in axes
-    size = (height if down else 1, width if across else 1)
-    kind = src.PoolKind.MAX if word == "max" else src.PoolKind.AVERAGE
-    left = tuple(1 if number + 1 in axes else one for number, one in enumerate(shape))
-    result = left if context.settings.flag("keepdims", default=False) else tuple(one for number, one in enumerate(shape) if number + 1 not in axes)
+    across, down = len(shape) - 2 in places, len(shape) == 2 or 0 in places
     if down and across:
-        steps = [Step(operation=src.GlobalPool(kind=kind, keep_dims=len(result) > 1), shape=result)]
-    else:
-        steps = [Step(operation=src.Pool(kind=kind, size=size, strides=size, pads=_ONE_CELL), shape=left)]
-        steps += [Step(operation=src.Reshape(), shape=result)] if result != left else []
-    return [*steps, _line(result, float(prod(size)), 0.0)] if word == "sum" else steps
+        return [Step(operation=src.GlobalPool(kind=kind, keep_dims=len(result) > 1), shape=result)]
+    size = (height if down else 1, width if across else 1)
+    left = tuple(1 if axis in places else one for axis, one in enumerate(shape))
+    steps = [Step(operation=src.Pool(kind=kind, size=size, strides=size, pads=_ONE_CELL), shape=left)]
+    return [*steps, Step(operation=src.Reshape(), shape=result)] if result != left else steps
 
 
 def _reshape(context: Context) -> list[Step]:
@@ -159,14 +213,15 @@ def _reshape(context: Context) -> list[Step]:
 
 
 def _with(context: Context, key: str, value: Json) -> Context:
-    return replace(context, settings=replace(context.settings, values={**context.settings.values, key: value}))
+    return replace(context, settings=context.settings.with_value(key, value))
 
 
 def _transpose(context: Context) -> list[Step]:
-    axes = context.settings.get("axes")
-    if not isinstance(axes, list) or axes[:1] != [0]:
-        raise context.settings.unsupported(f"transposing to {axes!r} is not supported", "leave the axis of events first")
-    return shaping.permute(_with(context, "dims", axes[1:]))
+    given = context.settings.get("axes")
+    order = [_any_axis(context, one) for one in given] if isinstance(given, list) else []
+    if order[:1] != [0] or sorted(order) != list(range(len(context.input) + 1)):
+        raise context.settings.unsupported(f"transposing to {given!r} is not supported", "leave the axis of events first")
+    return _turned(context, order)
 
 
 def _expand(context: Context) -> list[Step]:
@@ -178,11 +233,11 @@ def _expand(context: Context) -> list[Step]:
 
 
 def _squeeze(context: Context) -> list[Step]:
-    axes, shape = _axes(context), context.input
-    taken = [axis - 1 for axis in axes] or [number for number, size in enumerate(shape) if size == 1]
+    given, shape = _axes(context), context.input
+    taken = [axis - 1 for axis in given] or [number for number, size in enumerate(shape) if size == 1]
     left = tuple(size for number, size in enumerate(shape) if number not in taken)
     if any(shape[axis] != 1 for axis in taken) or not left:
-        raise context.shape_error(f"{shape} cannot lose axes {axes}")
+        raise context.shape_error(f"{shape} cannot lose axes {given}")
     return [Step(operation=src.Reshape(), shape=left)]
 
 
@@ -196,72 +251,125 @@ def _pad(context: Context) -> list[Step]:
     return shaping.zero_padding(replace(_with(context, "padding", pads[1] if rank == 2 else pads[1:-1]), kind=f"ZeroPadding{rank - 1}D"))
 
 
-def _slices(context: Context) -> list[tuple[int, int, bool]]:
-    """Start, stop and whether the axis is dropped, for every axis of the data.
-
-    Raises UnsupportedOptionError for steps and for slices of events.
-    """
-    spec, shape = context.settings.get("slices"), context.input
-    parts = [one.get("config", one) if isinstance(one, dict) else one for one in (spec if isinstance(spec, list) else [spec])]
-    if not parts or len(parts) > len(shape) + 1 or not all(isinstance(one, dict | int) for one in parts):
-        raise context.settings.unsupported(f"the slice {spec!r} is not supported", "slice with start and stop")
-    found = []
-    for size, one in zip((1 << 30, *shape), [*parts, *({} for _ in range(len(shape) + 1 - len(parts)))], strict=True):
-        start, stop, step = (one.get("start"), one.get("stop"), one.get("step")) if isinstance(one, dict) else (one, None, None)
-        if step not in (None, 1) or not all(end is None or isinstance(end, int) for end in (start, stop)):
-            raise context.settings.unsupported(f"the slice {spec!r} is not supported", "slice with step 1")
-        first, last, _ = slice(start, stop).indices(size)
-        found.append((first, first + 1 if not isinstance(one, dict) else last, not isinstance(one, dict)))
-    if found[0] != (0, 1 << 30, False) or any(not 0 <= first < last <= size for (first, last, _), size in zip(found[1:], shape, strict=True)):
-        raise context.settings.unsupported(f"the slice {spec!r} of {shape} is not supported", "leave all events, and something of each axis")
-    return found[1:]
+def _concatenate(context: Context) -> list[Step]:
+    """Concatenation along an axis that must be given, or is the first."""
+    return shaping.concatenate(context if context.settings.get("axis") is not None else _with(context, "axis", 0))
 
 
-def _getitem(context: Context) -> list[Step]:
-    """A slice: channels by a convolution that chooses them, rows and columns cut off, single ones without their axis."""
-    cuts, shape = _slices(context), context.input
-    left = tuple(last - first for first, last, _ in cuts)
-    result = tuple(size for size, (_, _, dropped) in zip(left, cuts, strict=True) if not dropped)
-    image = (1, *shape) if len(shape) == 2 else (1, *shape, 1) if len(shape) == 1 else shape
-    if len(image) != 3 or not result:  # height, width, channels
-        raise context.settings.unsupported(f"a slice of {shape} is not supported", "slice tensors of one to three axes")
-    borders = [(first, size - last) for (first, last, _), size in zip(cuts, shape, strict=True)]
-    top, side, chosen = ((0, 0), borders[0], (0, 0)) if len(shape) == 1 else ((0, 0), *borders) if len(shape) == 2 else borders
-    steps = [Step(operation=src.Reshape(), shape=image[1:])] if len(shape) == 1 else []
-    if any((*top, *side)):
-        cropped = (*left, 1) if len(shape) == 1 else (*left[:-1], shape[-1])
-        steps.append(Step(operation=src.Crop(borders=(*top, *side)), shape=cropped))
-    if any(chosen):
-        steps.append(Step(operation=_chosen(shape[-1], chosen[0], left[-1]), shape=left))
-    return [*steps, Step(operation=src.Reshape(), shape=result)] if not steps or steps[-1].shape != result else steps
+def _stack(context: Context) -> list[Step]:
+    """Stack: every tensor gets the new axis, along which they are concatenated."""
+    axis, shape = context.settings.get("axis", 0), context.inputs[0]
+    place = axis + len(shape) + 2 if isinstance(axis, int) and axis < 0 else axis
+    if isinstance(place, bool) or not isinstance(place, int) or not 0 < place <= len(shape) + 1 or len(set(context.inputs)) != 1:
+        raise context.settings.unsupported(f"stacking {context.inputs} along axis {axis!r} is not supported", "stack along an axis of the data")
+    wide = (*shape[: place - 1], 1, *shape[place - 1 :])
+    steps = [Step(operation=src.Reshape(), shape=wide, reads=number) for number in range(len(context.inputs))]
+    joined = replace(_with(context, "axis", place), inputs=(wide,) * len(context.inputs))
+    return [*steps, *(shaping.concatenate(joined) if len(context.inputs) > 1 else [])]
 
 
-def _chosen(channels: int, first: int, count: int) -> src.Convolution:
-    """A pointwise convolution that gives some of the channels."""
-    kernel = np.eye(channels)[:, first : first + count].reshape(1, 1, channels, count)
-    ones = src.QuantizedBits(bits=2, integer=1, alpha=1.0)
-    return src.Convolution(kernel=src.Weight(values=kernel, quantizer=ones), bias=None, strides=(1, 1), pads=_ONE_CELL)
+def _turned(context: Context, order: list[int]) -> list[Step]:
+    """Axes in an order that counts that of events, which must stay first."""
+    if order[:1] != [0]:
+        raise context.settings.unsupported("moving the axis of events is not supported", "leave the axis of events first")
+    return axes.permuted(context.input, [axis - 1 for axis in order[1:]])
+
+
+def _swapaxes(context: Context) -> list[Step]:
+    order = list(range(len(context.input) + 1))
+    one, other = (_any_axis(context, context.settings.get(key)) for key in ("axis1", "axis2"))
+    order[one], order[other] = order[other], order[one]
+    return _turned(context, order)
+
+
+def _moveaxis(context: Context) -> list[Step]:
+    sources, targets = ([_any_axis(context, one) for one in _listed(context.settings.get(key))] for key in ("source", "destination"))
+    if len(sources) != len(targets) or len(set(sources)) != len(sources) or len(set(targets)) != len(targets) or not sources:
+        raise context.settings.broken("source", "expected as many axes as in destination")
+    order = [axis for axis in range(len(context.input) + 1) if axis not in sources]
+    for target, source in sorted(zip(targets, sources, strict=True)):
+        order.insert(target, source)
+    return _turned(context, order)
+
+
+def _any_axis(context: Context, value: Json) -> int:
+    """An axis, that of events included, counted from the first."""
+    rank = len(context.input) + 1
+    if isinstance(value, bool) or not isinstance(value, int) or not -rank <= value < rank:
+        raise context.settings.unsupported(f"axis={value!r} is not supported", "use an axis of the tensor")
+    return value % rank
+
+
+def _listed(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else [value]
 
 
 def _same(_: Context) -> list[Step]:
     return []
 
 
-_WORDS: Mapping[str, Callable[[Context], list[Step]]] = {
-    **dict.fromkeys(("add", "subtract", "multiply", "divide"), _arithmetic),
-    **dict.fromkeys(("maximum", "minimum"), _extreme),
-    **dict.fromkeys(("relu", "relu6", "leaky_relu", "sigmoid", "tanh", "softmax", "softplus", "softsign", "elu", "selu", "silu", "gelu", "exp"), _activation),
-    **dict.fromkeys(("mean", "max", "sum"), _reduce),
-    "clip": _clip,
-    "negative": _negative,
-    "reshape": _reshape,
-    "transpose": _transpose,
-    "expand_dims": _expand,
-    "squeeze": _squeeze,
-    "concatenate": shaping.concatenate,
-    "pad": _pad,
-    "getitem": _getitem,
-    "identity": _same,
+def _cast(context: Context) -> list[Step]:
+    """Cast and convert_to_tensor: to the type that the network has anyway."""
+    dtype = context.settings.get("dtype", "float32")
+    if dtype != "float32":
+        raise context.settings.unsupported(f"a cast to {dtype!r} is not supported", "compute in float32")
+    return []
+
+
+def _relu_with_options(context: Context) -> list[Step]:
+    return activation_layer(replace(context, kind="ReLU"))
+
+
+def _checked(parser: Parser, *options: str) -> Parser:
+    """A parser that refuses options it does not know, unless they say nothing."""
+
+    def parse(context: Context) -> list[Step]:
+        for key, value in context.settings.values.items():
+            says_nothing = value is None or value is False or (key in _NEUTRAL and value == _NEUTRAL[key])
+            if key not in {*options, "operands", "part"} and not says_nothing:
+                raise context.settings.unsupported(f"{key}={value!r} is not supported", f"leave {key} out")
+        return parser(context)
+
+    return parse
+
+
+_NEUTRAL: Mapping[str, Json] = {"beta": 1.0, "dtype_hint": "float32"}
+"""Options of functions that say nothing with these values."""
+
+_ELEMENTWISE = (
+    *("relu", "relu6", "sigmoid", "tanh", "softplus", "softsign", "selu", "silu", "exp"),
+    *("hard_sigmoid", "hard_silu", "hard_tanh"),
+)
+
+_WORDS: Mapping[str, Parser] = {
+    **dict.fromkeys(("add", "subtract", "multiply", "divide"), _checked(_arithmetic)),
+    **dict.fromkeys(("maximum", "minimum"), _checked(_extreme)),
+    **dict.fromkeys(_ELEMENTWISE, _checked(_activation)),
+    "leaky_relu": _checked(_activation, "negative_slope"),
+    "elu": _checked(_activation, "alpha", "negative_slope"),
+    "gelu": _checked(_activation, "approximate"),
+    "softmax": _checked(_activation, "axis"),
+    **dict.fromkeys(("mean", "max", "min", "sum"), _checked(_reduce, "axis", "keepdims")),
+    "abs": _checked(_absolute),
+    "power": _checked(_power),
+    "add_n": _checked(_sum_of_many),
+    "clip": _checked(_clip, "x_min", "x_max"),
+    "negative": _checked(_negative),
+    "reshape": _checked(_reshape, "shape"),
+    "transpose": _checked(_transpose, "axes"),
+    "swapaxes": _checked(_swapaxes, "axis1", "axis2"),
+    "moveaxis": _checked(_moveaxis, "source", "destination"),
+    "expand_dims": _checked(_expand, "axis"),
+    "squeeze": _checked(_squeeze, "axis"),
+    "concatenate": _checked(_concatenate, "axis"),
+    "stack": _checked(_stack, "axis"),
+    "split": _checked(slicing.parts_of, "axis", "parts", "indices"),
+    "unstack": _checked(slicing.parts_of, "axis", "num"),
+    "pad": _checked(_pad, "paddings", "mode", "constant_values"),
+    "getitem": _checked(slicing.getitem, "slices"),
+    "identity": _checked(_same),
+    "cast": _checked(_cast, "dtype"),
+    "ReLU": _checked(_relu_with_options, "negative_slope", "max_value", "threshold"),
 }
 
 PARSERS: Mapping[str, Parser] = {f"{OPERATION}{word}": parser for word, parser in _WORDS.items()}

@@ -13,8 +13,9 @@ from itertools import groupby
 from pathlib import Path
 
 from fpgacnn.errors import BrokenFileError, WeightsError
-from fpgacnn.frontends.keras.graph import Graph, Use, layer_class
+from fpgacnn.frontends.keras.graph import Graph, Use
 from fpgacnn.frontends.keras.hdf5 import Dataset, Group, numbers
+from fpgacnn.frontends.keras.serialized import layer_class
 from fpgacnn.frontends.keras.settings import Json, short_name
 from fpgacnn.ir.source import FloatArray
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -58,6 +58,10 @@ class Settings:
     def unsupported(self, why: str, do: str) -> UnsupportedOptionError:
         """The error for a value that Keras can write but hardware cannot have."""
         return UnsupportedOptionError(layer=self.layer, why=why, do=do)
+
+    def with_value(self, key: str, value: Json) -> Settings:
+        """The same with another value."""
+        return replace(self, values={**self.values, key: value})
 
     def get(self, key: str, default: Json = None) -> Json:
         """The raw value; one that was a number or an array of NumPy or of the framework is the number or list that it holds."""

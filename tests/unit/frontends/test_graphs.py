@@ -226,7 +226,11 @@ def test_a_node_of_an_embedded_activation_does_not_take_anothers_name(tmp_path: 
 @pytest.mark.parametrize(
     ("nodes", "kind", "words"),
     [
-        ([[["x", 0, 1, {}]]], BrokenArchitectureError, "layer 'a': inbound_nodes: not understood: ['x', 0, 1, {}]"),
+        ([[["x", 0, 1, {}]]], GraphError, "output 1 of layer 'x' is read, which has one output"),
+        ([[["x", 0, -1, {}]]], BrokenArchitectureError, "layer 'a': inbound_nodes: not understood: ['x', 0, -1, {}]"),
+        ([[["x", 0, 0, {"training": True}]]], UnsupportedOptionError, "a: it is called with training=True"),
+        ([{"x": ["x", 0, 0, {}]}], UnsupportedOptionError, "a: it is called on a dictionary"),
+        ([{"x": ["x", 0, 0, {}], "y": 3}], BrokenArchitectureError, "layer 'a': inbound_nodes: not understood: 3"),
         ([[[5, 0, 0, {}]]], BrokenArchitectureError, "layer 'a': inbound_nodes: not understood: [5, 0, 0, {}]"),
         ([[]], BrokenArchitectureError, "layer 'a': inbound_nodes: a node without inputs"),
         ([{"args": []}], BrokenArchitectureError, "layer 'a': inbound_nodes: a node without inputs"),
@@ -237,7 +241,7 @@ def test_a_node_of_an_embedded_activation_does_not_take_anothers_name(tmp_path: 
 )
 def test_connections_that_keras_does_not_write_are_refused(tmp_path: Path, nodes: Any, kind: type[FpgacnnError], words: str) -> None:
     architecture = functional(input_layer("x", 3), dense("a", "x"), inputs=["x"], outputs=["a"])
-    architecture["config"]["layers"][1]["inbound_nodes"] = nodes
+    architecture["config"]["layers"][1] |= {"inbound_nodes": nodes, "module": "keras.layers"}
     error = refused(write_h5(tmp_path / "m.h5", architecture, [dense("a")]))
     assert type(error) is kind
     assert words in str(error)

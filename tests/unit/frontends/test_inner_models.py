@@ -71,9 +71,22 @@ def test_an_unknown_layer_inside_is_refused_by_its_place(tmp_path: Path) -> None
         frontends.load(path)
 
 
-def test_two_outputs_inside_are_refused(tmp_path: Path) -> None:
-    path = files.write_h5(tmp_path / "m.h5", outer(inner(outputs=("flat", "inside")), output="encoder"))
-    with pytest.raises(GraphError, match="has 1 inputs, 2 outputs and is called with 1; one output is supported"):
+def test_each_output_of_a_model_inside_is_found_by_its_number(tmp_path: Path) -> None:
+    whole = outer(inner(outputs=("flat", "inside")), output="encoder")
+    whole["config"]["output_layers"] = [["encoder", 0, 1], ["encoder", 0, 0]]
+    assert frontends.load(files.write_h5(tmp_path / "m.h5", whole)).outputs == ("x", "encoder/flat")
+    whole["config"]["output_layers"] = [["encoder", 0, 2]]
+    with pytest.raises(GraphError, match=r"an end of the model reads 'encoder\[2\]', which does not exist"):
+        frontends.load(files.write_h5(tmp_path / "m.h5", whole))
+
+
+def test_a_model_inside_needs_all_its_inputs(tmp_path: Path) -> None:
+    path = files.write_h5(tmp_path / "m.h5", outer(inner(), output="encoder"))
+    with files.h5py.File(path, "r+") as file:
+        text = file.attrs["model_config"]
+        file.attrs["model_config"] = text.replace('"inbound_nodes": [[["x", 0, 0, {}]]]', '"inbound_nodes": [{"other": ["x", 0, 0, {}]}]')
+        assert text != file.attrs["model_config"]
+    with pytest.raises(GraphError, match="the model 'encoder' inside is called without its input 'inside'"):
         frontends.load(path)
 
 
