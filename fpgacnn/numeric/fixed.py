@@ -22,6 +22,10 @@ MAX_WIDTH = 62
 """Widest format in bits: codes and one guard bit fit an int64."""
 
 
+MAX_EXPONENT = 1 << 10
+"""Beyond every exponent of float64."""
+
+
 class Rounding(StrEnum):
     """What becomes of bits below the last one."""
 
@@ -286,3 +290,30 @@ def nearest_codes(values: NDArray[np.float64], bits: int) -> Codes:
     form = Format(width=bits + 1, integer=integer + 1, signed=signed, rounding=Rounding.RND_CONV)
     codes = quantize_values(values, form)
     return Codes(array=codes, format=smallest_format(int(codes.min()), int(codes.max()), form.fraction))
+
+
+EXACT_SCALE_BITS = 30
+"""A float32 scale has 24 significant bits; channels of different size need a few more in one format."""
+
+EXACT_SHIFT_BITS = 44
+ROUNDED_BITS = 26
+
+LEAST_BITS = 8
+"""Significant bits that every one of several rounded numbers keeps."""
+
+
+def rounded_codes(values: NDArray[np.float64], exact_bits: int, bits: int) -> Codes:
+    """Values exactly where `exact_bits` bits hold them, else half to even with `bits` bits.
+
+    The bits are those of the largest value; where that leaves a smaller one fewer than LEAST_BITS, each value has so many
+    bits of its own, as far as one format holds them all.
+    """
+    exact = exact_codes(values)
+    if exact is not None and exact.format.width <= exact_bits:
+        return exact
+    near = nearest_codes(values, bits)
+    lost = (values != 0) & (np.abs(near.array) < 1 << (LEAST_BITS - 1)) & (near.values != values)
+    if not np.any(lost):
+        return near
+    mantissa, exponent = np.frexp(values)
+    return exact_codes(np.ldexp(np.rint(np.ldexp(mantissa, bits)), exponent - bits), max_fraction=MAX_EXPONENT) or near

@@ -73,12 +73,23 @@ def aligned(intervals: Sequence[Interval], *, layer: str) -> tuple[Interval, ...
 
 
 def cast(interval: Interval, to: Format) -> Interval:
-    """What a cast makes of an interval. Exact ends where the cast is monotone; the whole format where it may wrap."""
+    """What a cast makes of an interval. Exact ends where the cast is monotone; the whole format for elements that may wrap."""
     low = requantize(interval.low, interval.fraction, to)
     high = requantize(interval.high, interval.fraction, to)
     if is_monotone_on(interval, to):
         return Interval(low=low, high=high, fraction=to.fraction)
-    return Interval(low=np.full_like(low, to.low), high=np.full_like(high, to.high), fraction=to.fraction)
+    kept = _in_order(interval, to)
+    return Interval(low=np.where(kept, low, to.low), high=np.where(kept, high, to.high), fraction=to.fraction)
+
+
+def _in_order(interval: Interval, to: Format) -> NDArray[np.bool_]:
+    """Which elements stay within the range of a format that wraps or makes 0 of what leaves it."""
+    shift = interval.fraction - to.fraction
+    places = min(abs(shift), MAX_WIDTH)
+    if shift <= 0:
+        return (interval.low >= -((-to.low) >> places)) & (interval.high <= to.high >> places)
+    up = to.rounding.value != "TRN"
+    return (interval.low >> places >= to.low) & ((interval.high >> places) + up <= to.high)
 
 
 def is_monotone_on(interval: Interval, to: Format) -> bool:

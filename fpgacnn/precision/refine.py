@@ -16,7 +16,7 @@ from fpgacnn.ir import layers as hw
 from fpgacnn.ir.model import QuantizedModel
 from fpgacnn.ir.source import FloatArray, PoolKind
 from fpgacnn.numeric.fixed import MAX_WIDTH, Codes, Format, Overflow, Rounding, exact_codes, rescale, smallest_format
-from fpgacnn.precision import bounds, lookup, means, shorten, steps, thresholds
+from fpgacnn.precision import bounds, lookup, means, reach, shorten, steps, thresholds
 from fpgacnn.precision.plan import Walk, window_sizes
 from fpgacnn.precision.shorten import SCALE_PORT_BITS
 
@@ -91,7 +91,7 @@ class _Refinement:
         if exact is not None:
             self.emit(replace(last, operation=exact, inputs=(source,)))
         elif isinstance(first.operation, hw.Affine):
-            self.emit(first)
+            self.emit(reach.without_constants(first, self.model, self.walk))
             self._step_function(chain[1:])
         else:
             for layer in chain:
@@ -99,6 +99,7 @@ class _Refinement:
 
     def _add(self, layer: hw.Layer) -> None:
         """Refine one node; a scale right before a cast waits for it."""
+        layer = reach.without_constants(layer, self.model, self.walk)
         operation = layer.operation
         if isinstance(operation, hw.Affine) and self._only_cast_behind(layer):
             self.waiting[layer.name] = layer

@@ -12,9 +12,9 @@ from fpgacnn.ir import layers as hw
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import FloatArray, FunctionKind, Shape
 from fpgacnn.ir.text import quantizer_text
-from fpgacnn.numeric.fixed import Format, Overflow, Rounding, exact_codes
+from fpgacnn.numeric.fixed import EXACT_SCALE_BITS, Format, Overflow, Rounding, exact_codes
 from fpgacnn.quantization import quantizers
-from fpgacnn.quantization.constants import EXACT_SCALE_BITS, affine, rounded
+from fpgacnn.quantization.constants import affine, rounded
 from fpgacnn.quantization.nodes import node
 
 SIGN = Format(width=1, integer=1, rounding=Rounding.TRN, overflow=Overflow.SAT)

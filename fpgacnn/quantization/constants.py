@@ -5,19 +5,12 @@ from __future__ import annotations
 from fpgacnn.errors import WidthsNeededError
 from fpgacnn.ir import layers as hw
 from fpgacnn.ir.source import FloatArray
-from fpgacnn.numeric.fixed import Codes, exact_codes, nearest_codes
-
-EXACT_SCALE_BITS = 30
-"""A float32 scale has 24 significant bits; channels of different size need a few more in one format."""
-
-EXACT_SHIFT_BITS = 44
-ROUNDED_BITS = 26
+from fpgacnn.numeric.fixed import EXACT_SCALE_BITS, EXACT_SHIFT_BITS, ROUNDED_BITS, Codes, exact_codes, rounded_codes
 
 
 def rounded(values: FloatArray, exact_bits: int) -> Codes:
-    """Values exactly where `exact_bits` bits hold them, else half to even in ROUNDED_BITS bits."""
-    exact = exact_codes(values)
-    return exact if exact is not None and exact.format.width <= exact_bits else nearest_codes(values, ROUNDED_BITS)
+    """Values exactly where `exact_bits` bits hold them, else half to even in ROUNDED_BITS bits, each of its own where sizes differ much."""
+    return rounded_codes(values, exact_bits, ROUNDED_BITS)
 
 
 def weight_codes(values: FloatArray, layer: str, what: str) -> Codes:

@@ -29,6 +29,9 @@ from fpgacnn.quantization.nodes import node
 MAX_ELEMENTS = 1 << 14
 """Values of a tensor whose quantizer differs from place to place."""
 
+MAX_ROW_BITS = 12
+"""Scales of channels that are farther apart are not multiplied into the weights behind them, whose format all of them share."""
+
 MAX_SUMMED_AREA = 1 << 10
 """A mean over more cells is not built as a sum whose division waits."""
 
@@ -173,7 +176,11 @@ def _without_relu(builder: Builder, layer: SourceLayer) -> Held:
 
 def _linear(builder: Builder, layer: SourceLayer, operation: src.Linear) -> Held | None:
     given = _without_relu(builder, layer).undivided
-    by_rows = is_power_of_two(given.scale) and (isinstance(operation, src.Dense) or (isinstance(operation, src.Convolution) and operation.groups == 1))
+    by_rows = (
+        is_power_of_two(given.scale)
+        and _span(given.scale) <= MAX_ROW_BITS
+        and (isinstance(operation, src.Dense) or (isinstance(operation, src.Convolution) and operation.groups == 1))
+    )
     if np.any(given.shift) or not (given.is_even or by_rows or isinstance(operation, src.Depthwise)):
         given = _settled(builder, layer)
     multiplier = layer.shape[-1] // operation.kernel.values.shape[2] if isinstance(operation, src.Depthwise) else 1
@@ -185,6 +192,12 @@ def _linear(builder: Builder, layer: SourceLayer, operation: src.Linear) -> Held
     sums, scale, shift = found
     rounds = given.rounds or not is_power_of_two(scale)
     return Held(node=builder.place(layer, [sums], (given.node,), ends=False), scale=scale, shift=shift, rounds=rounds)
+
+
+def _span(scale: FloatArray) -> float:
+    """How many bits the largest scale is above the smallest."""
+    sizes = np.abs(scale[scale != 0])
+    return float(np.log2(sizes.max() / sizes.min())) if sizes.size else 0.0
 
 
 def _pooled(builder: Builder, layer: SourceLayer, operation: src.Pool | src.GlobalPool) -> Held | None:
