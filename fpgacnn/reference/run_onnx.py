@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 from fpgacnn.reference.job import Answers, Job, Values
 from fpgacnn.reference.steps import Step
 
-Feed: TypeAlias = Mapping[str, Values]
+DOMAIN = "qonnx.custom_op.general"
+QUANTIZERS = frozenset({"Quant", "IntQuant", "BipolarQuant", "Trunc"})
+
+Feed: TypeAlias = Mapping[str, NDArray[Any]]
 Result: TypeAlias = Mapping[str, NDArray[Any]]
 
 
@@ -35,7 +38,7 @@ def run_runtime(folder: Path, job: Job, events: Sequence[Values], step: Step) ->
     session = runtime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     step.running()
     names = [*outputs, *wanted]
-    return _answers(step, job, events, outputs, lambda feed: dict(zip(names, session.run(names, dict(feed)), strict=True)))
+    return _answers(step, job, _typed(onnx, model.graph, events), outputs, lambda feed: dict(zip(names, session.run(names, dict(feed)), strict=True)))
 
 
 def run_evaluator(folder: Path, job: Job, events: Sequence[Values], step: Step) -> Answers:
@@ -49,7 +52,7 @@ def run_evaluator(folder: Path, job: Job, events: Sequence[Values], step: Step) 
     session = importlib.import_module("onnx.reference").ReferenceEvaluator(model)
     step.running()
     outputs = [one.name for one in model.graph.output]
-    return _answers(step, job, events, outputs, lambda feed: session.run(None, dict(feed), intermediate=True))
+    return _answers(step, job, _typed(onnx, model.graph, events), outputs, lambda feed: session.run(None, dict(feed), intermediate=True))
 
 
 def run_qonnx(folder: Path, job: Job, events: Sequence[Values], step: Step) -> Answers:
@@ -62,13 +65,32 @@ def run_qonnx(folder: Path, job: Job, events: Sequence[Values], step: Step) -> A
     shapes: Any = importlib.import_module("qonnx.transformation.infer_shapes")
     metadata: Any = importlib.import_module("importlib.metadata")
     step.loading(f"qonnx {metadata.version('qonnx')}")
+    onnx: Any = importlib.import_module("onnx")
     model = wrapper.ModelWrapper(str(folder / job.model))
+    _with_domains(onnx, model)
     for port, one in zip(_ports(model.graph), events, strict=True):
         model.set_tensor_shape(port, [job.batch, *one.shape[1:]])
     model = model.transform(shapes.InferShapes())
     step.running()
     outputs = [one.name for one in model.graph.output]
-    return _answers(step, job, events, outputs, lambda feed: execution.execute_onnx(model, dict(feed), return_full_exec_context=True))
+    typed = _typed(onnx, model.graph, events)
+    return _answers(step, job, typed, outputs, lambda feed: execution.execute_onnx(model, dict(feed), return_full_exec_context=True))
+
+
+def _with_domains(onnx: Any, model: Any) -> None:
+    """Quantizers that an exporter left the domain out of are given it, as the reader understands them."""
+    bare = [node for node in model.graph.node if node.op_type in QUANTIZERS and node.domain == ""]
+    for node in bare:
+        node.domain = DOMAIN
+    if bare and all(one.domain != DOMAIN for one in model.model.opset_import):
+        model.model.opset_import.append(onnx.helper.make_opsetid(DOMAIN, 1))
+
+
+def _typed(onnx: Any, graph: Any, events: Sequence[Values]) -> list[NDArray[Any]]:
+    """Events in the element types of the inputs that they are for."""
+    kinds = {one.name: one.type.tensor_type.elem_type for one in graph.input}
+    ports = _ports(graph)
+    return [one.astype(onnx.helper.tensor_dtype_to_np_dtype(kinds[name])) for name, one in zip(ports, events, strict=True)]
 
 
 def _ports(graph: Any) -> list[str]:
@@ -77,7 +99,7 @@ def _ports(graph: Any) -> list[str]:
     return [one.name for one in graph.input if one.name not in stored]
 
 
-def _answers(step: Step, job: Job, events: Sequence[Values], outputs: Sequence[str], run: Callable[[Feed], Result]) -> Answers:
+def _answers(step: Step, job: Job, events: Sequence[NDArray[Any]], outputs: Sequence[str], run: Callable[[Feed], Result]) -> Answers:
     """All events, as many at once as the file takes; the last piece is filled up with its first event."""
     count = len(events[0])
     names = list(dict.fromkeys([*outputs, *job.tensors]))

@@ -35,6 +35,7 @@ SLICES: dict[str, tuple[list[int], list[int], list[int], list[int]]] = {
     "backwards": ([FAR], [-FAR], [2], [-1]),
     "backwards from the last but one": ([-2], [-FAR], [1], [-1]),
     "two axes": ([0, -3], [-1, FAR], [1, -1], [1, 1]),
+    "the one event backwards": ([-1], [-FAR], [0], [-1]),
     "three axes": ([0, 1, 3], [2, 3, -5], [-3, 2, 3], [1, 1, -2]),
 }
 

@@ -242,3 +242,17 @@ def test_quantizers_are_read_without_their_domain(tmp_path: Path, name: str) -> 
     results = [evaluate(one, [events], quantized=True)[one.outputs[0]] for one in (named, unnamed)]
     assert np.array_equal(results[0], results[1])
     assert len(np.unique(results[0])) > 1
+
+
+@pytest.mark.parametrize("name", ["whole inputs", "a quantizer without its domain"])
+def test_the_framework_is_asked_in_its_own_terms(tmp_path: Path, name: str) -> None:
+    graph = Graph.empty()
+    if name == "whole inputs":
+        model = graph.model({"x": VECTOR}, [real(graph, graph.add("Div", "x", graph.store(2, np.int32)))])
+        model.graph.input[0].type.tensor_type.elem_type = TensorProto.INT32
+    else:
+        model = graph.model({"x": VECTOR}, [graph.add("Relu", graph.quant("x", 0.5, 4, domain=""))])
+    onnx.save(model, path := tmp_path / "m.onnx")
+    record = fpgacnn.convert(path, output=tmp_path / "project", input_type="fixed<8,8>", csim_events=0, reference="onnx")
+    (read,) = [report for report in record.verification if report.left == "network as read"]
+    assert (read.holds, read.mismatches, read.values > 0) == (True, 0, True)

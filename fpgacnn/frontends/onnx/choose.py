@@ -86,7 +86,7 @@ def cut(call: Call) -> View:
     """Slice along any axes, forwards, backwards and in steps."""
     view = call.view()
     for axis, part in enumerate(slices(call, view.shape)):
-        if axis == 0 and part != slice(None) and not (part.start == 0 and part.stop >= FAR and part.step == 1):
+        if axis == 0 and part != slice(None) and not (part.step == 1 and part.start == 0 and part.stop >= FAR):
             call.data_axis(0)
         indices = range(*part.indices(view.shape[axis]))
         if not indices:
