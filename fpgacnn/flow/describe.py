@@ -11,15 +11,14 @@ from fpgacnn.design import Design
 from fpgacnn.flow.record import LayerRecord, PlanRecord
 from fpgacnn.ir import layers as hw
 from fpgacnn.ir.model import QuantizedModel
-from fpgacnn.ir.source import FloatArray, SourceModel
+from fpgacnn.ir.source import SourceModel
 from fpgacnn.ir.text import operation_text
-from fpgacnn.numeric.fixed import Codes
 from fpgacnn.precision import LayerPrecision
-from fpgacnn.verification import OutputBound, signal_to_noise_db
+from fpgacnn.verification import OutputBound
 
 
 def plan_record(
-    design: Design, network: SourceModel, noise: Mapping[str, float | None], seen: Mapping[str, Codes], outputs: Sequence[OutputBound]
+    design: Design, network: SourceModel, noise: Mapping[str, float | None], seen: Mapping[str, tuple[float, float]], outputs: Sequence[OutputBound]
 ) -> PlanRecord:
     """The plan with every decision and its reason; `seen` are the codes of the run's events, `outputs` the bounds beside them."""
     plan = design.plan
@@ -28,8 +27,7 @@ def plan_record(
         lossless=plan.is_lossless,
         losses=plan.losses,
         decisions=tuple(
-            replace(_layer(layer, plan.layers[layer.name], network, noise.get(layer.source)), seen=_extremes(seen.get(layer.name)))
-            for layer in design.model.layers
+            replace(_layer(layer, plan.layers[layer.name], network, noise.get(layer.source)), seen=seen.get(layer.name)) for layer in design.model.layers
         ),
     )
     return replace(record, promise="loose" if any(one.loose for one in outputs) else record.word)
@@ -61,12 +59,6 @@ def _layer(layer: hw.Layer, precision: LayerPrecision, network: SourceModel, noi
     )
 
 
-def _extremes(codes: Codes | None) -> tuple[float, float] | None:
-    if codes is None or not codes.array.size:
-        return None
-    return float(codes.array.min()) * codes.format.step, float(codes.array.max()) * codes.format.step
-
-
 def _constants(operation: hw.Operation) -> tuple[str, str]:
     match operation:
         case hw.Convolution() | hw.Depthwise() | hw.Dense():
@@ -94,12 +86,6 @@ def parameters(operation: hw.Operation) -> int:
             return operation.scale.array.size + operation.shift.array.size
         case _:
             return 0
-
-
-def noise_by_layer(network: SourceModel, quantized: Mapping[str, FloatArray], real: Mapping[str, FloatArray]) -> dict[str, float | None]:
-    """Signal to quantization noise ratio of each layer in dB, quantized against float."""
-    same = [layer.name for layer in network.layers if layer.inputs and layer.name in real and real[layer.name].shape == quantized[layer.name].shape]
-    return {name: signal_to_noise_db(real[name], quantized[name]) for name in same}
 
 
 def total_parameters(model: QuantizedModel) -> int:

@@ -15,7 +15,7 @@ import numpy as np
 
 from fpgacnn.errors import ForeignToolError, NoReferenceError, WriteError
 from fpgacnn.flow.inputs import Events, InputChoice, to_codes
-from fpgacnn.flow.proof import Emulated, Run, first_events, outputs_of
+from fpgacnn.flow.proof import Emulated, Run, first_codes, outputs_of
 from fpgacnn.flow.record import RunRecord
 from fpgacnn.flow.request import Reference, Request
 from fpgacnn.flow.stimulus import affordable
@@ -114,7 +114,7 @@ def hardware_report(run: Run, emulated: Emulated, framework: str, values: Sequen
     """Hardware against the framework itself, where a framework was named."""
     count = min(len(values[0]), run.sample)
     layers = outputs_of(run.trained.network, {name: np.asarray(one[:count], np.float64) for name, one in shown.items()}, run.request.softmax)
-    answers = first_events(emulated.answers, count)
+    answers = emulated.engine.run(first_codes(emulated.codes, count), trace=True)
     report = against_reference(run.design, answers, layers, name=framework)
     if report.holds:
         return report

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from math import prod
 from pathlib import Path
 
 import numpy as np
 
 from fpgacnn import store
 from fpgacnn.design import Design
-from fpgacnn.flow.describe import noise_by_layer, plan_record, total_parameters
+from fpgacnn.flow.describe import plan_record, total_parameters
 from fpgacnn.flow.floats import Trained
 from fpgacnn.flow.inputs import Events, InputChoice, to_codes
+from fpgacnn.flow.pieces import PIECE_VALUES, Ends, Noise, Ranges, pieces, sample_size
 from fpgacnn.flow.quality import qualities
 from fpgacnn.flow.record import InputRecord, ModelRecord, ProjectRecord, Quality, RunRecord, TargetRecord
 from fpgacnn.flow.request import Request
@@ -30,13 +31,9 @@ from fpgacnn.sim.csim import CSim, find_compiler
 from fpgacnn.sim.emulator import Emulator, ReferenceEmulator, engine
 from fpgacnn.sim.framework import evaluate
 from fpgacnn.sim.result import SimulationResult
-from fpgacnn.verification import VerificationReport, against_reference, compare
+from fpgacnn.verification import EngineComparison, ReferenceComparison, VerificationReport, compare
 
 TEST_BENCH_EVENTS = 100
-SAMPLE_VALUES = 1 << 24
-"""How many values of all layers together are kept, so that memory is bounded whatever the number of events."""
-
-FEWEST_SAMPLED = 16
 REFERENCE_EVENTS = 32
 
 
@@ -60,12 +57,28 @@ def outputs_of(network: SourceModel, answers: Mapping[str, FloatArray], softmax:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Emulated:
-    """The events as codes, what is to be told of each input, and the answers: outputs of all events, every layer's of the sample."""
+    """The events as codes, what is to be told of each input, and the outputs of all events."""
 
     codes: tuple[Codes, ...]
     inputs: tuple[InputRecord, ...]
     answers: SimulationResult
     engine: Emulator
+
+
+@dataclass(slots=True, kw_only=True)
+class Layers:
+    """What was found about layers, piece by piece: comparisons, noise, ranges, and the outputs of three networks.
+
+    `quantized` and `unquantized` answer as the network to build, with and without its quantizers, `real` as the float network.
+    """
+
+    source: ReferenceComparison
+    int64: EngineComparison
+    noise: Noise
+    seen: Ranges
+    quantized: Ends
+    real: Ends
+    unquantized: Ends
 
 
 @dataclass(slots=True, kw_only=True)
@@ -79,21 +92,26 @@ class Run:
     events: Events
     watch: Stopwatch
     every_layer: bool = False
+    piece_values: int = PIECE_VALUES
 
     def emulate(self) -> Emulated:
-        """The outputs of all events, and every layer's codes on the sample."""
+        """The outputs of all events."""
         codes, inputs = self.codes()
         chosen = engine(self.design)
         with self.watch.stage("emulate", f"emulating {self.events.count} events"):
-            outputs = chosen.run(codes)
-            traced = chosen.run(first_codes(codes, self.sample), trace=True)
-        return Emulated(codes=codes, inputs=inputs, answers=replace(outputs, trace=traced.trace), engine=chosen)
+            return Emulated(codes=codes, inputs=inputs, answers=chosen.run(codes), engine=chosen)
 
     @property
     def sample(self) -> int:
-        """How many events every layer is kept of."""
-        values = sum(prod(layer.shape) for layer in self.design.model.layers)
-        return min(self.events.count, max(SAMPLE_VALUES // values, FEWEST_SAMPLED))
+        """How many events every layer is compared on."""
+        return sample_size(self.design, self.events.count, self.piece_values)
+
+    def traces(self, run: Emulated, count: int) -> Iterator[tuple[slice, SimulationResult]]:
+        """Every layer's codes of the first `count` events, piece by piece."""
+        for piece in pieces(self.design, count, self.piece_values):
+            with self.watch.stage("emulate", f"emulating every layer of {piece.stop} of {count} events"):
+                found = run.engine.run(codes_of(run.codes, piece), trace=True)
+            yield piece, found
 
     @property
     def csim_events(self) -> int:
@@ -101,14 +119,66 @@ class Run:
         asked = self.events.count if self.request.csim_events is None else min(self.request.csim_events, self.events.count)
         return min(asked, affordable(self.trained.network, CSIM_WORK)) if self.request.scaled else asked
 
-    def answers_of(self, network: SourceModel, values: Sequence[FloatArray], *, quantized: bool) -> Mapping[str, FloatArray]:
-        """A network's own answers: every layer's on the sample, those of the outputs on all events."""
-        found = dict(evaluate(network, [one[: self.sample] for one in values], quantized=quantized))
-        ends = {*network.outputs, *(self.design.model.layer(name).source for name in self.design.model.outputs)} & set(found)
-        if self.sample < self.events.count:
-            rest = evaluate(network, [one[self.sample :] for one in values], quantized=quantized, keep=ends)
-            found |= {name: np.concatenate([found[name], rest[name]]) for name in ends}
+    def layers(self, run: Emulated) -> Layers:
+        """Every layer compared on the sample, piece by piece; then the outputs of the other events."""
+        found, network = self.no_layers(), self.trained.network
+        for piece, traced in self.traces(run, self.sample):
+            found.seen.add(traced.trace)
+            self.add_reference(found.int64, run, piece, traced)
+            with self.watch.stage("reference", f"computing the trained network's own answers to {piece.stop} of {self.sample} events"):
+                quantized = self.answers(network, [one.values for one in codes_of(run.codes, piece)], quantized=True)
+                inner = found.quantized.add(quantized)
+                found.source.add(without(traced.trace, self.design.model.outputs), outputs_of(network, quantized, self.request.softmax), piece.start)
+                self.add_floats(found, inner, piece, keep=None)
+        for piece in pieces(self.design, self.events.count, self.piece_values, first=self.sample):
+            with self.watch.stage("reference", f"computing the trained network's own answers to {piece.stop} of {self.events.count} events"):
+                found.quantized.add(self.answers(network, [one.values for one in codes_of(run.codes, piece)], quantized=True, keep=self.ends))
+                self.add_floats(found, {}, piece, keep=self.ends)
+        found.source.add(run.answers.outputs, outputs_of(network, found.quantized.whole(), self.request.softmax), 0)
+        found.noise.add(found.quantized.whole(), found.unquantized.whole())
         return found
+
+    def answers(self, network: SourceModel, values: Sequence[FloatArray], *, quantized: bool, keep: AbstractSet[str] | None = None) -> Mapping[str, FloatArray]:
+        """A network's own answers, computed on a bounded number of values at a time."""
+        return evaluate(network, values, quantized=quantized, keep=keep, chunk_values=2 * self.piece_values)
+
+    def no_layers(self) -> Layers:
+        """Nothing compared yet."""
+        names = sorted(self.ends)
+        return Layers(
+            source=ReferenceComparison(self.design, exactness=float64_slack(self.design)),
+            int64=EngineComparison(),
+            noise=Noise(self.trained.network),
+            seen=Ranges(),
+            quantized=Ends(names),
+            real=Ends(names if self.request.float_model is None else list(self.trained.twin.outputs)),
+            unquantized=Ends(names),
+        )
+
+    @property
+    def ends(self) -> set[str]:
+        """Layers of the file that outputs show: their answers are kept of all events."""
+        return {*self.trained.network.outputs, *(self.design.model.layer(name).source for name in self.design.model.outputs)}
+
+    def add_floats(self, found: Layers, inner: Mapping[str, FloatArray], piece: slice, *, keep: set[str] | None) -> None:
+        """Answers of the float networks to a piece, and the noise of the inner layers against them."""
+        values = [one[piece] for one in self.events.values]
+        if self.request.float_model is not None:
+            found.real.add(self.answers(self.trained.twin, values, quantized=False, keep=set(self.trained.twin.outputs)))
+        network = self.trained.network if self.request.float_model is not None else self.trained.twin
+        real = self.answers(network, values, quantized=False, keep=keep)
+        if self.request.float_model is None:
+            found.real.add(real)
+        found.noise.add(inner, found.unquantized.add(real))
+
+    def add_reference(self, found: EngineComparison, run: Emulated, piece: slice, traced: SimulationResult) -> None:
+        """The emulator, where it is compiled, against the int64 reference: a fault of a compiler would show here."""
+        count = min(self.sample, REFERENCE_EVENTS) - piece.start
+        if isinstance(run.engine, ReferenceEmulator) or count <= 0:
+            return
+        few = slice(piece.start, min(piece.stop, piece.start + count))
+        with self.watch.stage("reference", f"computing {few.stop} events in the int64 reference"):
+            found.add(first_events(traced, count), ReferenceEmulator(self.design).run(codes_of(run.codes, few), trace=True))
 
     def files(self, project: HlsProject, emulated: Emulated) -> Mapping[str, bytes]:
         """All files of the project folder but the record."""
@@ -116,26 +186,22 @@ class Run:
 
     def prove(self, project: HlsProject, run: Emulated, files: Mapping[str, bytes], folder: Path) -> RunRecord:
         """Simulate and compare."""
-        codes, inputs, emulated = run.codes, run.inputs, run.answers
-        with self.watch.stage("reference", "computing the trained network's own answers"):
-            rounded = [one.values for one in codes]
-            quantized = self.answers_of(self.trained.network, rounded, quantized=True)
-            real = self.answers_of(self.trained.twin, self.events.values, quantized=False)
-        reports = [*self.csim_reports(project, codes, emulated), *self.reference_report(run)]
-        reference = outputs_of(self.trained.network, quantized, self.request.softmax)
-        source = against_reference(self.design, emulated, reference, name="quantized network", exactness=float64_slack(self.design))
+        inputs, emulated = run.inputs, run.answers
+        layers = self.layers(run)
+        source = layers.source.report(emulated.engine, "quantized network", self.events.count)
+        reports = [*self.csim_reports(project, run)]
+        if not isinstance(run.engine, ReferenceEmulator):
+            reports.append(layers.int64.report(emulated.engine, ReferenceEmulator.name))
         reports.append(source)
         network = self.trained.network
-        unquantized = real if self.request.float_model is None else self.answers_of(network, self.events.values, quantized=False)
-        noise = noise_by_layer(network, quantized, unquantized)
         return RunRecord(
             version=version("fpgacnn"),
             model=model_record(network, self.design, self.request.model.name),
             inputs=inputs,
             target=target_record(self.design, self.request.softmax),
-            plan=plan_record(self.design, network, noise, emulated.trace, source.outputs),
+            plan=plan_record(self.design, network, layers.noise.by_layer(), layers.seen.ends, source.outputs),
             verification=tuple(reports),
-            quality=self.quality(real, quantized, emulated),
+            quality=self.quality(layers.real.whole(), layers.quantized.whole(), emulated),
             project=ProjectRecord(folder=str(folder), digest=files_digest(files), files=len(files), bytes=sum(map(len, files.values()))),
             notes=(*self.trained.notes, *self.design.model.notes, *project.notes, *self.sample_notes()),
             timings_s=dict(self.watch.seconds),
@@ -175,30 +241,24 @@ class Run:
             found.append(f"a large network: C simulation ran on {self.csim_events:,} events ({more} takes more, and longer)")
         return tuple(found)
 
-    def reference_report(self, run: Emulated) -> Iterator[VerificationReport]:
-        """The emulator, where it is compiled, against the int64 reference: a fault of a compiler would show here."""
-        if isinstance(run.engine, ReferenceEmulator):
-            return
-        count = min(self.sample, REFERENCE_EVENTS)
-        with self.watch.stage("reference", f"computing {count} events in the int64 reference"):
-            yield compare(first_events(run.answers, count), ReferenceEmulator(self.design).run(first_codes(run.codes, count), trace=True))
-
-    def csim_reports(self, project: HlsProject, codes: Sequence[Codes], emulated: SimulationResult) -> Iterator[VerificationReport]:
+    def csim_reports(self, project: HlsProject, run: Emulated) -> Iterator[VerificationReport]:
         """C simulation against the emulator; where outputs differ, a traced build finds the first node that does."""
         if self.request.csim_events == 0:
             return
-        sample = first_codes(codes, self.csim_events)
+        sample = first_codes(run.codes, self.csim_events)
         count = len(sample[0].array)
-        expected = first_events(emulated, count)
         with self.watch.stage("csim", f"building and running C simulation on {count} events"):
-            report = compare(CSim(project, self.design, seconds=self.request.seconds).run(sample), expected)
+            report = compare(CSim(project, self.design, seconds=self.request.seconds).run(sample), first_events(run.answers, count))
         yield report
         if not report.holds or self.every_layer:
             fewer = min(count, self.sample)
             with self.watch.stage("csim", f"comparing every layer of {fewer} events"):
-                traced = backend.convert(self.design, trace=True)
-                answers = CSim(traced, self.design, seconds=self.request.seconds).run(first_codes(sample, fewer), trace=True)
-                yield compare(answers, first_events(emulated, fewer))
+                simulation = CSim(backend.convert(self.design, trace=True), self.design, seconds=self.request.seconds)
+                found = EngineComparison()
+            for piece, traced in self.traces(run, fewer):
+                with self.watch.stage("csim", f"comparing every layer of {piece.stop} of {fewer} events"):
+                    found.add(simulation.run(codes_of(sample, piece), trace=True), traced)
+            yield found.report(simulation.name, run.answers.engine)
 
     def quality(self, real: Mapping[str, FloatArray], quantized: Mapping[str, FloatArray], emulated: SimulationResult) -> tuple[Quality, ...]:
         """The task's own measure, where labels are given and there is one output."""
@@ -219,9 +279,19 @@ def _rows(values: FloatArray) -> bytes:
     return "".join(" ".join(map(repr, row)) + "\n" for row in values.tolist()).encode()
 
 
-def first_codes(codes: Sequence[Codes], count: int | None) -> tuple[Codes, ...]:
-    """The first events of the inputs; all for None."""
-    return tuple(Codes(array=one.array[:count], format=one.format) for one in codes)
+def codes_of(codes: Sequence[Codes], piece: slice) -> tuple[Codes, ...]:
+    """A piece of the events of all inputs."""
+    return tuple(Codes(array=one.array[piece], format=one.format) for one in codes)
+
+
+def first_codes(codes: Sequence[Codes], count: int) -> tuple[Codes, ...]:
+    """The first events of the inputs."""
+    return codes_of(codes, slice(count))
+
+
+def without(trace: Mapping[str, Codes], names: Sequence[str]) -> Mapping[str, Codes]:
+    """The nodes of a trace but the named ones."""
+    return {name: codes for name, codes in trace.items() if name not in names}
 
 
 def first_events(result: SimulationResult, count: int) -> SimulationResult:

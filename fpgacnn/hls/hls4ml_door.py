@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 
 from fpgacnn.design import BackendName, IoType, Target
 from fpgacnn.errors import Hls4mlFailedError, LoweringError, MissingExtraError, WriteError
+from fpgacnn.hls.line_buffers import MOST_ASSIGNMENTS, Windows, loops
 from fpgacnn.hls.node import MULTI_THRESHOLD, HlsNode
 from fpgacnn.numeric.fixed import Format
 from fpgacnn.project import TOP
@@ -91,7 +92,38 @@ def _graph(target: Target, nodes: Sequence[HlsNode], inputs: Sequence[str], outp
         "LayerName": {node.name: _layer_config(node, trace=trace) for node in nodes},
     }
     layers = [{"class_name": node.kind, "name": node.name, "inputs": list(node.inputs), **node.attributes} for node in nodes]
-    return ModelGraph.from_layer_list(config, layers, list(inputs), list(outputs))
+    with _short_line_buffers(config["Backend"]):
+        return ModelGraph.from_layer_list(config, layers, list(inputs), list(outputs))
+
+
+@contextlib.contextmanager
+def _short_line_buffers(name: str) -> Iterator[None]:
+    """Windows of large images as loops while hls4ml generates; those of small ones stay as hls4ml writes them."""
+    from hls4ml.backends import get_backend
+
+    backend = get_backend(name)
+    one, two = backend.generate_conv1d_line_buffer_fn, backend.generate_conv2d_line_buffer_fn
+
+    def conv1d(index: Any, partitions: int, width: int, channels: int, kernel: int = 3, stride: int = 1, pad: Any = 0) -> Any:  # hls4ml is untyped
+        left, right = pad if isinstance(pad, tuple) else (pad, pad)
+        found = Windows(dimensions=1, shape=(1, width, channels), kernel=(1, kernel), strides=(1, stride), pads=(0, 0, left, right))
+        if found.values > MOST_ASSIGNMENTS:
+            return loops(index, found)
+        return one(index, partitions, width, channels, kernel=kernel, stride=stride, pad=pad)
+
+    def conv2d(
+        index: Any, partitions: int, height: int, width: int, channels: int, *, kernel: Any = (3, 3), stride: Any = (1, 1), pad: Any = (0, 0, 0, 0)
+    ) -> Any:  # as above
+        found = Windows(dimensions=2, shape=(height, width, channels), kernel=kernel, strides=stride, pads=pad)
+        if found.values > MOST_ASSIGNMENTS:
+            return loops(index, found)
+        return two(index, partitions, height, width, channels, kernel=kernel, stride=stride, pad=pad)
+
+    backend.generate_conv1d_line_buffer_fn, backend.generate_conv2d_line_buffer_fn = conv1d, conv2d
+    try:
+        yield
+    finally:
+        backend.generate_conv1d_line_buffer_fn, backend.generate_conv2d_line_buffer_fn = one, two
 
 
 @cache

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from math import prod
 from typing import assert_never
 
 import numpy as np
@@ -20,21 +21,42 @@ from fpgacnn.quantization.batchnorm import affine, fold
 from fpgacnn.quantization.spread import spread
 
 CHUNK_EVENTS = 256
+CHUNK_VALUES = 1 << 25
+"""Values of the largest layer that are computed at once, its windows included; one event is, however large."""
 
 
-def evaluate(model: SourceModel, inputs: Sequence[FloatArray], *, quantized: bool, keep: AbstractSet[str] | None = None) -> Mapping[str, FloatArray]:
+def evaluate(
+    model: SourceModel, inputs: Sequence[FloatArray], *, quantized: bool, keep: AbstractSet[str] | None = None, chunk_values: int = CHUNK_VALUES
+) -> Mapping[str, FloatArray]:
     """Every layer's output (events, ...shape) by its name in the file, or of the layers in `keep` only."""
     weights = prepared(model, quantized=quantized)
     parts: dict[str, list[FloatArray]] = {layer.name: [] for layer in model.layers if keep is None or layer.name in keep}
-    for start in range(0, max(len(inputs[0]), 1), CHUNK_EVENTS):
+    last = {name: layer.name for layer in model.layers for name in layer.inputs}
+    step = max(1, min(CHUNK_EVENTS, chunk_values // max(working_values(layer) for layer in model.layers)))
+    for start in range(0, max(len(inputs[0]), 1), step):
         found: dict[str, FloatArray] = {}
-        ports = {name: np.asarray(one[start : start + CHUNK_EVENTS], np.float64) for name, one in zip(model.inputs, inputs, strict=True)}
+        ports = {name: np.asarray(one[start : start + step], np.float64) for name, one in zip(model.inputs, inputs, strict=True)}
         for layer in model.layers:
             given = tuple(found[name] for name in layer.inputs)
             found[layer.name] = ports[layer.name] if layer.name in ports else layer_answer(layer, given, weights[layer.name], quantized=quantized)
             if layer.name in parts:
                 parts[layer.name].append(found[layer.name])
-    return {name: np.concatenate(values) for name, values in parts.items()}
+            for name in {*layer.inputs, layer.name}:
+                if last.get(name, layer.name) == layer.name:
+                    found.pop(name)
+    return {name: values[0] if len(values) == 1 else np.concatenate(values) for name, values in parts.items()}
+
+
+def working_values(layer: SourceLayer) -> int:
+    """Values that a layer holds while one event is computed: its result, and windows of its input."""
+    match layer.operation:
+        case src.Convolution() | src.Depthwise():
+            height, width, channels, _ = layer.operation.kernel.values.shape
+            return prod(layer.shape[:-1]) * height * width * channels + prod(layer.shape)
+        case src.Pool():
+            return prod(layer.shape) * prod(layer.operation.size)
+        case _:
+            return prod(layer.shape)
 
 
 def prepared(model: SourceModel, *, quantized: bool) -> Mapping[str, tuple[FloatArray, ...]]:

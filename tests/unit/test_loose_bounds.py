@@ -22,7 +22,7 @@ from fpgacnn.reporting.markdown import markdown
 from fpgacnn.reporting.page import Tone
 from fpgacnn.reporting.terminal import promise, verdict
 from fpgacnn.reporting.verdicts import verdicts
-from fpgacnn.verification import OutputBound, output_bound
+from fpgacnn.verification import OutputBound, finite_ends, output_bound
 from tests import records
 from tests.files import entry, sequential_file
 
@@ -32,14 +32,14 @@ WORDS = "bound says nothing here; seen at most 0.5 on 100 events (score)"
 
 @pytest.mark.parametrize(("bound", "loose"), [(0.0, False), (1.0, False), (1.0000001, True), (1e300, True)])
 def test_a_bound_is_loose_above_a_quarter_of_the_span(bound: float, *, loose: bool) -> None:
-    found = output_bound("y", bound, ANSWERS, 0.5)
+    found = output_bound("y", bound, finite_ends(ANSWERS), 0.5)
     assert (found.span, found.seen, found.loose) == (4.0, 0.5, loose)
 
 
 def test_an_output_that_never_changes_has_no_span() -> None:
-    assert output_bound("y", 1e-9, np.ones((3, 2)), 0.0).loose
-    assert not output_bound("y", 0.0, np.ones((3, 2)), 0.0).loose
-    assert output_bound("y", 0.5, np.array([np.nan, np.inf, 0.0, 4.0]), 0.0).span == 4.0
+    assert output_bound("y", 1e-9, finite_ends(np.ones((3, 2))), 0.0).loose
+    assert not output_bound("y", 0.0, finite_ends(np.ones((3, 2))), 0.0).loose
+    assert output_bound("y", 0.5, finite_ends(np.array([np.nan, np.inf, 0.0, 4.0])), 0.0).span == 4.0
 
 
 def loose_run() -> RunRecord:

@@ -61,11 +61,13 @@ class _Lowering:
         self.ranges = result_ranges(self.design)
         self.fusion = Fusion(design=self.design, ranges=self.ranges, keep=self.keep, off=self.measure)
         self.by_name = {layer.name: layer for layer in self.design.model.layers}
+        written = [layer.name for layer in self.design.model.layers if layer.name in self.keep]
+        waiting = dict(enumerate(written))
         for layer in self.design.model.layers:
             if layer.name not in self.done:
                 self._add(layer)
-        written = [layer.name for layer in self.design.model.layers if layer.name in self.keep]
-        self.steps += [ports.write_step(number, self.views[name]) for number, name in enumerate(written)]
+            for number in [number for number, name in waiting.items() if name in self.views]:  # at once: then its memory is free again
+                self.steps.append(ports.write_step(number, self.views[waiting.pop(number)]))
         return assemble(self.steps, written, self.machine.bytes_)
 
     # what is known of a node

@@ -91,7 +91,8 @@ def write_step(port: int, view: View) -> Step:
 def border_step(storage: Storage, bytes_: int) -> Step:
     """Zeros around an image, for those who pad it."""
     code = Code()
-    place = code.table(storage.border_places(), "int32_t")
+    places = storage.border_places()
+    place = code.table(places, "int32_t")
     zero = "*(w *)(out + (int64_t){0}[i] * VB) = w_zero()" if storage.kind is Kind.I64 else "*(v *)(out + (int64_t){0}[i] * VB) = v_zero()"
     body = f"for (int64_t i = 0; i < N; i++) {zero.format(place)};"
-    return step(code, body, {"N": len(storage.border_places()), "VB": storage.vector_bytes(bytes_)}, output=storage, inputs=(), layers=())
+    return step(code, body, {"N": len(places), "VB": storage.vector_bytes(bytes_)}, output=storage, inputs=(), layers=())

@@ -88,9 +88,11 @@ class Storage:
         return (self.pixel_places()[:, None] * self.kind.per + channels[None, :]).reshape(-1)
 
     def border_places(self) -> Places:
-        """The vectors of the border."""
-        inner = (self.pixel_places()[:, None] + np.arange(self.vectors)[None, :]).reshape(-1)
-        return np.setdiff1d(np.arange(self.all_vectors), inner).astype(np.int32)
+        """The vectors of the border, in order."""
+        top, bottom, left, right = self.pads
+        border = np.ones((top + self.rows + bottom, left + self.columns + right), np.bool_)
+        border[top : top + self.rows, left : left + self.columns] = False
+        return (np.flatnonzero(border)[:, None] * self.vectors + np.arange(self.vectors)).reshape(-1).astype(np.int32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
