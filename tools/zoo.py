@@ -158,8 +158,7 @@ def proof(run: RunRecord) -> dict[str, Any]:
     """What the conversion promised and what the comparisons found."""
     by_names = {(report.left, report.right): report for report in run.verification}
     compared = {f"{left} = {right}": (report.values, report.mismatches, report.holds) for (left, right), report in by_names.items()}
-    promise = "exact" if run.plan.exact else "lossless" if run.plan.lossless else "bounded"
-    return {"promise": promise, "losses": [list(loss) for loss in run.plan.losses], "compared": compared, "holds": run.holds}
+    return {"promise": run.plan.word, "losses": [list(loss) for loss in run.plan.losses], "compared": compared, "holds": run.holds}
 
 
 def estimated(project: Path) -> dict[str, Any]:
