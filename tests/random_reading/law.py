@@ -28,6 +28,7 @@ from fpgacnn.sim.framework import evaluate
 FRAMEWORKS = {
     "keras2": "tests.random_reading.keras2",
     "keras3": "tests.random_reading.keras3",
+    "hgq2": "tests.random_reading.hgq2",
     "onnx": "tests.random_reading.onnx_files",
     "qonnx": "tests.random_reading.qonnx_files",
 }

@@ -221,6 +221,8 @@ def _widths(option: Mapping[str, Json]) -> tuple[str, ...]:
 def _names_of_hgq(use: Use) -> tuple[str, ...]:
     """Trained arrays, then the others; two numbers about resources lie between."""
     counted = ("ebops_factor", "ebops") if use.settings.flag("enable_ebops", default=True) else ()
+    if use.kind in {"hgq>QSum", "hgq>QMeanPow2"}:  # whose `scale` is a number
+        return ()
     scaled = ("gamma",) if use.settings.flag("scale", default=True) else ()
     match use.kind:
         case "hgq>QBatchNormalization":
