@@ -14,7 +14,7 @@ from fpgacnn.ir.source import FloatArray, Shape
 from tests.random_reading.law import Saved
 
 N = 4
-"""Length of every axis, and the number of events."""
+"""Length of every axis, and mostly the number of events."""
 
 MAX_VALUES = 512
 MAX_RANK = 3
@@ -459,14 +459,14 @@ def _written(model: Any, folder: Path, names: Sequence[str]) -> Path:
     raise ValueError(names)
 
 
-def saved(seed: int, folder: Path, keras: Any, functions: Functions, steps: int) -> Saved:
-    """A random network, saved as `.h5` or `.keras`, with the framework's answers."""
+def saved(seed: int, folder: Path, keras: Any, functions: Functions, steps: int, count: int = N) -> Saved:
+    """A random network, saved as `.h5` or `.keras`, with the framework's answers for `count` events."""
     random = np.random.default_rng(seed)
     maker = Maker(random=random, keras=keras, functions=functions)
     model = maker.model(steps)
     randomized(model, random)
     path = _written(model, folder, ("m.h5", "m.keras") if random.random() < 0.5 else ("m.keras", "m.h5"))
-    events = [random.integers(-GRID, GRID, size=(N, *shape_of(one)), endpoint=True) / GRID for one in model.inputs]
+    events = [random.integers(-GRID, GRID, size=(count, *shape_of(one)), endpoint=True) / GRID for one in model.inputs]
     answers = model([one.astype(np.float32) for one in events])
     listed = answers if isinstance(answers, list | tuple) else [answers]
     return Saved(

@@ -77,6 +77,8 @@ def _arithmetic(context: Context) -> list[Step]:
             raise context.settings.unsupported("division by a tensor is not supported", "divide by a constant")
         return _merged(context)
     constant, is_first = found
+    if word == "add" and not is_first and context.keras != 2:  # the version
+        _refuse_bias(context, constant)
     steps, shape = _grown(context, constant)
     match word:
         case "add":
@@ -89,6 +91,22 @@ def _arithmetic(context: Context) -> list[Step]:
             if is_first or not np.all(constant):
                 raise context.settings.unsupported("division by a tensor or by 0 is not supported", "divide by a constant")
             return [*steps, *_line(shape, 1.0 / constant, 0.0)]
+
+
+def _refuse_bias(context: Context, constant: FloatArray) -> None:
+    """Refuse a constant that Keras 3 with TensorFlow adds along another axis than the other backends.
+
+    Its `add` takes any second operand with one axis longer than 1, if it is as long as the channels or the first axis,
+    for a bias of those, wherever that axis stands. A file does not say which backend trained it.
+    """
+    shape = context.input
+    long = [axis - constant.ndim for axis, size in enumerate(constant.shape) if size > 1]
+    if len(long) != 1 or constant.shape[long[0]] not in {shape[0], shape[-1]}:
+        return
+    biased = -1 if constant.shape[long[0]] == shape[-1] else -len(shape)
+    if long[0] != biased:
+        why = f"a constant of shape {constant.shape} is added to a tensor of shape {shape} along another axis by TensorFlow than by JAX and PyTorch"
+        raise context.settings.unsupported(why, "subtract the negative constant instead, which all backends do alike")
 
 
 def _power(context: Context) -> list[Step]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
@@ -173,6 +174,18 @@ def test_a_constant_joins_the_places_that_numpy_joins(function: str, shape: tupl
     ):
         (found,) = answers(written(tmp_path, entry))
         np.testing.assert_allclose(found, answer, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("shape", "wrong"), [((4, 1), True), ((4, 1, 1), True), ((1, 4, 1), True), ((1, 1, 4), False), ((4, 4, 1), False)])
+def test_what_the_backends_of_keras_3_add_differently_is_refused(shape: tuple[int, ...], wrong: object, tmp_path: Path) -> None:
+    """`keras.ops.add` of the TensorFlow backend takes a constant with one long axis for a bias of the channels."""
+    path = written(tmp_path, keras3("Add", "x", {"class_name": "__numpy__", "config": {"value": np.ones(shape).tolist()}}))
+    with h5py.File(path, "r+") as file:
+        file.attrs["keras_version"] = "3.15.0"
+    if wrong:
+        assert "along another axis by TensorFlow than by JAX and PyTorch" in str(refusal(path))
+    else:
+        np.testing.assert_array_equal(answers(path)[0], X + 1)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
