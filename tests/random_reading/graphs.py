@@ -34,7 +34,7 @@ ELEMENTS = {"float32": TensorProto.FLOAT, "int8": TensorProto.INT8, "uint8": Ten
 
 
 SHORT = frozenset(map(np.dtype, ("int8", "uint8", "int32")))
-WRAPPING = frozenset({"Add", "Sub", "Mul", "Sum", "Neg", "Abs", "ReduceSum", "ReduceL1", "ReduceSumSquare", "Div"})
+WRAPPING = frozenset({"Add", "Sub", "Mul", "Sum", "Neg", "Abs", "ReduceSum", "ReduceL1", "ReduceSumSquare", "Div", "BitShift"})
 """Operators whose results on short whole numbers may wrap around: the reader refuses those, so none is drawn."""
 
 
