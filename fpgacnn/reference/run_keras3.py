@@ -47,10 +47,21 @@ def run_keras3(folder: Path, job: Job, events: Sequence[Values], step: Step) -> 
 def _load(keras: Any, folder: Path, job: Job) -> KerasModel:
     file = folder / job.model
     if not job.weights:
-        return keras.saving.load_model(file, compile=False, safe_mode=True)
+        known = _operations(keras) if job.model.endswith(".h5") else None
+        return keras.saving.load_model(file, custom_objects=known, compile=False, safe_mode=True)
     model = keras.models.model_from_json(file.read_text(encoding="utf-8"))
     model.load_weights(folder / job.weights)
     return model
+
+
+def _operations(keras: Any) -> dict[str, Any]:
+    """Keras' own operations by the names of their classes: its loader of HDF5 files does not know the ones that it writes."""
+    found: dict[str, Any] = {}
+    for name in ("numpy", "nn", "math", "core", "image", "linalg"):
+        module = vars(importlib.import_module(f"keras.src.ops.{name}"))
+        own = {key: one for key, one in module.items() if isinstance(one, type) and issubclass(one, keras.Operation)}
+        found |= {key: one for key, one in own.items() if one.__module__.startswith("keras.") and not hasattr(keras.layers, key)}
+    return found
 
 
 def _functional(model: KerasModel) -> KerasModel:
@@ -67,10 +78,10 @@ def _in_order(model: KerasModel) -> list[Any]:
 def _results(keras: Any, model: KerasModel) -> dict[str, Any]:
     """The symbolic results of a graph by `name`, `name:1` for the second call, and `model/name` inside of a model."""
     found: dict[str, Any] = {}
+    nodes = {id(node) for depth in model._nodes_by_depth.values() for node in depth}  # noqa: SLF001  # Keras shows calls nowhere else
     for operation in model.operations:
-        for number, node in enumerate(operation._inbound_nodes):  # noqa: SLF001  # Keras shows calls nowhere else
-            if not model._nodes or node not in model._nodes:  # noqa: SLF001
-                continue
+        calls = [node for node in operation._inbound_nodes if id(node) in nodes]  # noqa: SLF001
+        for number, node in enumerate(calls):
             key = operation.name if number == 0 else f"{operation.name}:{number}"
             found[key] = node.output_tensors[0]
             if isinstance(operation, keras.Model) and hasattr(_functional(operation), "operations"):
