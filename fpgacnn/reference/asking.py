@@ -75,7 +75,8 @@ def asking(question: Question, *, seconds: float) -> Iterator[Asking]:
     Raises ForeignToolError where no process can be started or the files have changed since they were read, WriteError.
     """
     with scratch("fpgacnn-reference-") as folder:
-        names = (f"model{question.suffix}", "weights.weights.h5")[: len(question.files)]
+        layout = ".weights.h5" if question.files[-1].name.endswith(".weights.h5") else ".h5"  # Keras knows two layouts by these names
+        names = (f"model{question.suffix}", f"weights{layout}")[: len(question.files)]
         job = Job(
             runner=question.framework.runner,
             model=names[0],

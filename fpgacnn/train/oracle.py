@@ -88,10 +88,11 @@ def _opened(door: Keras, path: Path, weights: Path | None) -> KerasModel:
 def _results(door: Keras, model: KerasModel) -> dict[str, Any]:
     """The symbolic result of every layer, those of inner models too, all in the graph of `model`."""
     found: dict[str, Any] = {}
+    nodes = {id(node) for depth in model._nodes_by_depth.values() for node in depth}  # noqa: SLF001 - Keras shows calls nowhere else
     for layer in model.layers:
         is_model = isinstance(layer, door.keras.Model)
-        # The first call of a model that has its own inputs links these to its outputs.
-        call = int(is_model and layer.get_input_at(0) is layer.input)
+        # Calls in other graphs (a model's own making, the one from which pruning was stripped) are not of this one.
+        call = next(number for number, node in enumerate(layer._inbound_nodes) if id(node) in nodes)  # noqa: SLF001
         found[layer.name] = _first(layer.get_output_at(call))
         if is_model:
             inside = _results(door, layer)
