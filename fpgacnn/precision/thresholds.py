@@ -195,10 +195,13 @@ def build(function: StepFunction, given: Range, form: Format, channels: int) -> 
     rows = _changes(function, np.maximum(low - reach, np.minimum(low, least)), np.minimum(high + reach, np.maximum(high, most)), form.fraction)
     if rows is None:
         return None
+    moved = _moved(function, rows, reach)
+    if moved is None:
+        return None
     rounds = given.magnitude_bits > FLOAT32_BITS or _may_differ(function, rows, given)
     if function.is_shared and form.width <= INDEX_BITS:
-        return _table(function, rows, form, reach, rounds=rounds)
-    return _comparisons(function, rows, form, (low, high), reach, rounds=rounds)
+        return _table(function, form, moved, rounds=rounds)
+    return _comparisons(function, rows, form, (low, high), moved, rounds=rounds)
 
 
 # --- where values change -------------------------------------------------------------------------------------------
@@ -266,17 +269,16 @@ def _bisected(
 # --- as hardware ---------------------------------------------------------------------------------------------------
 
 
-def _table(function: StepFunction, rows: _Rows, form: Format, reach: int, *, rounds: bool) -> hw.Lookup | None:
+def _table(function: StepFunction, form: Format, moved: float, *, rounds: bool) -> hw.Lookup | None:
     bits = np.arange(1 << form.width)
     inputs = np.where(bits > form.high, bits - (1 << form.width), bits) if form.signed else bits
     table = function.codes(function.levels(to_values(inputs, form.fraction), np.zeros(inputs.size, np.int64)))
     if table is None:
         return None
-    moved = _moved(function, rows, reach)
     return hw.Lookup(table=table, error=moved, what=f"{function.text}, {1 << form.width} entries", rounds=rounds)
 
 
-def _comparisons(function: StepFunction, rows: _Rows, form: Format, ends: tuple[CodeArray, CodeArray], reach: int, *, rounds: bool) -> hw.Thresholds | None:
+def _comparisons(function: StepFunction, rows: _Rows, form: Format, ends: tuple[CodeArray, CodeArray], moved: float, *, rounds: bool) -> hw.Thresholds | None:
     low, high = ends
     inside = (rows.at > low[rows.row]) & (rows.at <= high[rows.row])
     kept = replace(rows, row=rows.row[inside], at=rows.at[inside])
@@ -298,14 +300,14 @@ def _comparisons(function: StepFunction, rows: _Rows, form: Format, ends: tuple[
     return hw.Thresholds(
         thresholds=Codes(array=thresholds, format=replace(form, rounding=Rounding.TRN, overflow=Overflow.WRAP)),
         values=Codes(array=values.array.reshape(-1, places), format=values.format),
-        error=_moved(function, rows, reach),
+        error=moved,
         what=f"{function.text} by {most} threshold{'s' * (most != 1)}{all_}",
         rounds=rounds,
     )
 
 
-def _moved(function: StepFunction, rows: _Rows, reach: int) -> float:
-    """How far apart the values of two codes can be that are at most `reach` apart."""
+def _moved(function: StepFunction, rows: _Rows, reach: int) -> float | None:
+    """How far apart the values of two codes can be that are at most `reach` apart; None where a value needs too many bits."""
     if not reach:
         return 0.0
     largest = 0.0
@@ -313,7 +315,7 @@ def _moved(function: StepFunction, rows: _Rows, reach: int) -> float:
         at = rows.of(row)
         codes = function.codes(function.levels(to_values(np.append(low, at), rows.fraction), np.full(at.size + 1, row)))
         if codes is None:
-            return float("inf")
+            return None
         values = codes.values
         ends = np.searchsorted(at, at - 1 + reach, side="right")
         for start, end in enumerate(ends):
