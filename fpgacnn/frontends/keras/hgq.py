@@ -25,6 +25,8 @@ EPSILON = np.float32(1e-7)
 """Keras' backend epsilon, which the einsum layer adds to its variance whatever its own option says."""
 
 MAX_WIDTH = 64
+MAX_FREE = 48
+"""Bits right of the point of weights without a limit: more, and they would not be whole numbers of float64."""
 _WEIGHTS = ("weight", "bias")
 OVERFLOWS = frozenset({"WRAP", "SAT", "SAT_SYM"})
 
@@ -90,7 +92,7 @@ class _Widths:
         what = f"{self.key} widths"
         if overflow == "WRAP" and self.is_free:
             fraction = fraction if self.rounding is Rounding.TRN else np.maximum(fraction, -MAX_WIDTH)
-            refuse_wide(self.context, what, np.abs(fraction))
+            refuse_wide(self.context, what, np.where(fraction > MAX_FREE, np.inf, np.abs(fraction)))
             return unlimited(fraction, self.rounding, scaler)
         negative, integer, fraction = used_widths(negative, integer, fraction, self.rounding)
         refuse_wide(self.context, what, np.maximum(np.abs(integer), np.abs(fraction)))
