@@ -202,6 +202,11 @@ class ReferenceComparison:
                 found = self._layers.setdefault(layer.name, _LayerComparison(layer=layer.name, error=error, exactness=self._exactness))
                 found.add(shown[layer.name].values, wanted, excused, first)
 
+    @property
+    def compared(self) -> set[str]:
+        """The nodes that were compared so far."""
+        return set(self._layers)
+
     def report(self, left: str, right: str, events: int) -> VerificationReport:
         """All pieces together."""
         layers = [self._layers[layer.name] for layer in self._design.model.layers if layer.name in self._layers]

@@ -52,10 +52,13 @@ def convert(
     Exit status 0: done and proven; 1: a comparison failed; 2: the input cannot be converted; 3: a tool failed.
     """
     from fpgacnn.cli.console import progress, show
+    from fpgacnn.errors import UsageError
     from fpgacnn.flow.request import CSIM_EVENTS, asked, parse_reference
     from fpgacnn.flow.stages import convert as run
 
     chosen = parse_reference(reference)
+    if csim_events and not csim:
+        raise UsageError(what=f"--csim-events {csim_events} and --no-csim do not go together")
     target = options.make_target(part=part, clock=clock, io=io, strategy=strategy, reuse=reuse, backend=backend, settings=settings)
     words = asked(model, weights=weights, input=input, input_type=input_type, softmax=softmax, bits=bits, calibrate=calibrate, sqnr_db=sqnr)
     request = replace(

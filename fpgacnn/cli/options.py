@@ -113,3 +113,15 @@ def _split(setting: str) -> tuple[str, str, str]:
     if not (equals and dot and layer):
         raise UsageError(what=f"--set {setting}: expected LAYER.KEY=VALUE")
     return layer, key, value
+
+
+def flags_given(context: typer.Context, **flags: str) -> list[str]:
+    """The flags among these, by their parameter, that stand on the command line."""
+    found = ((flag, context.get_parameter_source(name)) for name, flag in flags.items())
+    return [flag for flag, source in found if source is not None and source.name == "COMMANDLINE"]
+
+
+def without_effect(flags: list[str], why: str) -> tuple[str, ...]:
+    """A note on flags that change nothing; none where there are no such flags."""
+    verb = "has" if len(flags) == 1 else "have"
+    return (f"{', '.join(flags)} {verb} no effect: {why}",) if flags else ()

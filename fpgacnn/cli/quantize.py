@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,10 +12,14 @@ from fpgacnn.cli import options
 from fpgacnn.cli.config import Config
 from fpgacnn.design import BackendName, IoType, Strategy
 
+if TYPE_CHECKING:
+    from fpgacnn.flow.training import QuantizeRequest
+
 TRAINING = "Training"
 
 
 def quantize(
+    context: typer.Context,
     model: Annotated[Path, typer.Argument(help="Float network: any file that `convert` reads.")],
     data: Annotated[str, typer.Option("--data", help="Events: .npz with input_0, ... (and labels, groups), or digits, mnist5k, fashion, km3net.", metavar="D")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The quantized model, Keras 2 HDF5.", metavar="Q.h5")],
@@ -73,7 +78,9 @@ def quantize(
         project=project,
         target=options.make_target(part=part, clock=clock, io=io, strategy=strategy, reuse=reuse, backend=backend, settings=None),
     )
+    notes = _unused(context, request)
     record = run(request, progress(quiet=quiet or json), epochs_shown(quiet=quiet or json))
+    record = replace(record, notes=(*record.notes, *notes))
     if json:
         typer.echo(record.to_json())
     elif not quiet:
@@ -81,3 +88,14 @@ def quantize(
 
         show(training_report(record))
     return 0 if record.holds else 1
+
+
+def _unused(context: typer.Context, request: QuantizeRequest) -> tuple[str, ...]:
+    """Flags of a conversion that is not made, and of a training without epochs."""
+    from fpgacnn.flow.budget import LutLimit
+
+    target = options.flags_given(context, part="--part", clock="--clock", io="--io", strategy="--strategy", reuse="--reuse", backend="--backend")
+    counts = isinstance(request.budget, LutLimit)
+    found = () if request.converts or counts else options.without_effect(target, "the network is not converted (--convert, --project)")
+    trains = options.flags_given(context, batch="--batch", learning_rate="--learning-rate", patience="--patience", augment="--augment")
+    return (*found, *(options.without_effect(trains, "there is no training with --epochs 0") if request.settings.epochs == 0 else ()))

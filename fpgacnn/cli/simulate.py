@@ -44,7 +44,15 @@ def simulate(
     written = [path for path in (output, trace) if path]
     if json:
         outputs = [{"name": one.name, "shape": one.shape, "format": one.format, "min": one.least, "max": one.most} for one in result.outputs]
-        document = {"schema": 1, "engine": result.engine, "emulator": result.words, "events": result.events, "seconds": result.seconds, "outputs": outputs}
+        document = {
+            "schema": 1,
+            "engine": result.engine,
+            "emulator": result.words,
+            "events": result.events,
+            "seconds": result.seconds,
+            "outputs": outputs,
+            "notes": result.notes,
+        }
         show_json({**document, **({"layers": result.layers} if stats else {}), "written": written})
     elif not quiet:
         console = out()
@@ -54,6 +62,8 @@ def simulate(
             console.print(f"{one.name}: {one.format}, from {one.least:g} to {one.most:g}")
         if stats:
             show([ranges_table(result.layers)])
+        for note in result.notes:
+            console.print(f"note: {printable(note)}", markup=False)
         for path in written:
             console.print(f"written: {printable(path)}", markup=False)
     return 0

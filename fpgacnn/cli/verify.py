@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ MODELS = "A folder of models"
 
 
 def verify(
+    context: typer.Context,
     project: Annotated[Path | None, typer.Argument(help="Project folder.")] = None,
     input: options.Input = None,  # noqa: A002  # the flag's name
     every: Annotated[bool, typer.Option("--all", help="All events through C simulation, not only the first 1,000.")] = False,  # noqa: FBT002  # typer's way
@@ -28,7 +30,7 @@ def verify(
     io: Annotated[IoType, typer.Option("--io", help="For --models: how they are converted.", rich_help_panel=MODELS)] = IoType.STREAM,
     bits: Annotated[str | None, typer.Option("--bits", help="For --models: widths of float networks.", metavar="W[,I]", rich_help_panel=MODELS)] = None,
     jobs: Annotated[int, typer.Option("--jobs", help="For --models: how many at once.", metavar="N", min=1, rich_help_panel=MODELS)] = 2,
-    csim: Annotated[bool, typer.Option("--csim/--no-csim", help="For --models: prove with g++ too.", rich_help_panel=MODELS)] = True,  # noqa: FBT002  # typer's way
+    csim: Annotated[bool, typer.Option("--csim/--no-csim", help="Prove with g++ too.")] = True,  # noqa: FBT002  # typer's way
     locked: Annotated[bool, typer.Option("--locked", help="Hold the project against its golden vectors (`fpgacnn freeze`), and nothing else.")] = False,  # noqa: FBT002  # typer's way
     golden: options.Golden = None,
     timeout: options.Timeout = 900.0,
@@ -43,6 +45,9 @@ def verify(
     if models is not None:
         if project is not None:
             raise UsageError(what="give a project or --models DIR, not both")
+        foreign = options.flags_given(context, input="--input", every="--all", reference="--reference", model="--model", locked="--locked", golden="--golden")
+        if foreign:
+            raise UsageError(what=f"{', '.join(foreign)}: for a project, not for --models")
         flags = ("--io", io.value, *(() if csim else ("--no-csim",)))
         return _models(models, flags, bits, jobs, timeout, json=json, quiet=quiet)
     if project is None:
@@ -54,17 +59,21 @@ def verify(
     from fpgacnn.reporting.terminal import quality_table, verification_table
 
     if locked:
-        if input or every or reference or model:
-            raise UsageError(what="--locked runs the frozen events; --input, --all, --reference and --model do not go with it")
+        if input or every or reference or model or not csim:
+            raise UsageError(what="--locked runs the frozen events; --input, --all, --no-csim, --reference and --model do not go with it")
         return verify_locked(project, golden, seconds=timeout, json=json, quiet=quiet)
     if golden is not None:
         raise UsageError(what="--golden goes with --locked")
     chosen = parse_reference(reference)
     if chosen.is_demanded and model is None:
         raise UsageError(what=f"--reference {chosen} needs --model FILE, the file that the project was made from")
-    most = None if every else CSIM_EVENTS
+    if every and not csim:
+        raise UsageError(what="--all and --no-csim do not go together")
+    most = 0 if not csim else None if every else CSIM_EVENTS
     request = Request(model=model or project, events=input, csim_events=most, max_events=None, scaled=not every, seconds=timeout, reference=chosen)
     record = run(project, request, progress(quiet=quiet or json))
+    unused = options.without_effect(options.flags_given(context, io="--io", bits="--bits", jobs="--jobs"), "for --models, not for a project")
+    record = replace(record, notes=(*record.notes, *unused))
     if json:
         typer.echo(record.to_json())
     elif not quiet:

@@ -18,6 +18,7 @@ from fpgacnn.flow.costs import Wishes, is_foreign, located_wishes, retargeted
 from fpgacnn.flow.inputs import read_events
 from fpgacnn.flow.planning import planned
 from fpgacnn.flow.record import SCHEMA, plain
+from fpgacnn.flow.remarks import unused_by_project, unused_softmax
 from fpgacnn.flow.request import Request
 from fpgacnn.hls.structure import Summaries, cost_model
 from fpgacnn.staging import write_whole
@@ -94,14 +95,14 @@ def _design(source: Path, request: Request, wishes: Wishes) -> tuple[Design, tup
             raise UsageError(what=f"{source} was not made by fpgacnn: its layers cannot be planned again")
         design, _ = store.load(source)
         wishes, notes = located_wishes(wishes)
-        return retargeted(design, wishes), notes
+        return retargeted(design, wishes), (*notes, *unused_by_project(request))
     wishes, notes = located_wishes(wishes)
     with naming(source):
         network = frontends.load(source, request.weights)
         given = read_events(request.events, network) if request.events else None
         found = planned(network, replace(request, target=wishes.applied(request.target)), given)
     assumed = tuple(f"input {choice.name}: {choice.format} ({choice.reason})" for choice in found.choices)
-    return found.design, (*notes, *assumed, *found.trained.notes, *found.design.model.notes)
+    return found.design, (*notes, *assumed, *found.trained.notes, *found.design.model.notes, *unused_softmax(request, found.trained.network))
 
 
 def _record(source: Path, found: Search, turnable: Sequence[Knob], limits: Limits, notes: tuple[str, ...]) -> FitRecord:

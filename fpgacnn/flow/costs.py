@@ -59,8 +59,8 @@ def of_design(design: Design) -> tuple[Estimate | None, tuple[str, ...]]:
         return None, (f"no estimate: {error}",)
 
 
-def of_foreign_project(folder: Path, wishes: Wishes) -> EstimateRecord:
-    """The estimate of a folder that hls4ml wrote, with another part or clock where one is asked for.
+def of_foreign_project(folder: Path, wishes: Wishes, remarks: tuple[str, ...] = ()) -> EstimateRecord:
+    """The estimate of a folder that hls4ml wrote, with another part or clock where one is asked for; `remarks` join its notes.
 
     Raises UsageError where the wishes would change the code, UnreadableProjectError, UnknownPartError.
     """
@@ -68,7 +68,7 @@ def of_foreign_project(folder: Path, wishes: Wishes) -> EstimateRecord:
         raise UsageError(what=f"{folder} was not made by fpgacnn: only --part and --clock can be changed in an estimate of it")
     wishes, notes = located_wishes(wishes)
     model = read_project(folder, wishes.part, wishes.clock_ns)
-    return record(str(folder), model, estimate(model), notes)
+    return record(str(folder), model, estimate(model), (*notes, *remarks))
 
 
 def of_whole_design(source: Path, design: Design, notes: tuple[str, ...]) -> EstimateRecord:

@@ -18,6 +18,7 @@ from fpgacnn.flow.inputs import Events, InputChoice, to_codes
 from fpgacnn.flow.pieces import PIECE_VALUES, Ends, Noise, Ranges, pieces, sample_size
 from fpgacnn.flow.quality import qualities
 from fpgacnn.flow.record import InputRecord, ModelRecord, ProjectRecord, Quality, RunRecord, TargetRecord
+from fpgacnn.flow.remarks import labels_refused, not_compared, not_simulated, unused_events, unused_softmax
 from fpgacnn.flow.request import Request
 from fpgacnn.flow.stimulus import CSIM_WORK, affordable
 from fpgacnn.flow.watch import Stopwatch
@@ -203,7 +204,7 @@ class Run:
             verification=tuple(reports),
             quality=self.quality(layers.real.whole(), layers.quantized.whole(), emulated),
             project=ProjectRecord(folder=str(folder), digest=files_digest(files), files=len(files), bytes=sum(map(len, files.values()))),
-            notes=(*self.trained.notes, *self.design.model.notes, *project.notes, *self.sample_notes()),
+            notes=(*self.trained.notes, *self.design.model.notes, *project.notes, *self.sample_notes(), *self.remarks(layers.source.compared)),
             timings_s=dict(self.watch.seconds),
             tools={**tool_versions(), "emulator": run.engine.words, **({"compiler": find_compiler().version} if self.request.csim_events != 0 else {})},
             outputs=self.design.model.outputs,
@@ -241,6 +242,15 @@ class Run:
             found.append(f"a large network: C simulation ran on {self.csim_events:,} events ({more} takes more, and longer)")
         return tuple(found)
 
+    def remarks(self, compared: set[str]) -> Iterator[str]:
+        """What of the request changed nothing, and what was not compared; `compared` are the nodes that were."""
+        network = self.trained.network
+        if not self.every_layer:
+            yield from unused_softmax(self.request, network)
+        yield from unused_events(self.request, network, self.events)
+        yield from not_simulated(self.request)
+        yield from not_compared(self.design, network, compared)
+
     def csim_reports(self, project: HlsProject, run: Emulated) -> Iterator[VerificationReport]:
         """C simulation against the emulator; where outputs differ, a traced build finds the first node that does."""
         if self.request.csim_events == 0:
@@ -261,8 +271,8 @@ class Run:
             yield found.report(simulation.name, run.answers.engine)
 
     def quality(self, real: Mapping[str, FloatArray], quantized: Mapping[str, FloatArray], emulated: SimulationResult) -> tuple[Quality, ...]:
-        """The task's own measure, where labels are given and there is one output."""
-        if self.events.labels is None or len(self.trained.network.outputs) != 1:
+        """The task's own measure, where labels are given that the output can use."""
+        if self.events.labels is None or labels_refused(self.trained.network, self.events) is not None:
             return ()
         hardware = emulated.outputs[self.design.model.outputs[0]].values
         return qualities(self.events.labels, real[self.trained.twin.outputs[0]], quantized[self.trained.network.outputs[0]], hardware)

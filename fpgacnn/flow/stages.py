@@ -16,6 +16,7 @@ from fpgacnn.flow.planning import planned, project_choices
 from fpgacnn.flow.projects import open_project
 from fpgacnn.flow.proof import Run
 from fpgacnn.flow.record import EstimateRecord, RunRecord
+from fpgacnn.flow.remarks import unused_by_project, unused_softmax
 from fpgacnn.flow.request import Request, located
 from fpgacnn.flow.stimulus import PROOF_WORK, affordable, own_events
 from fpgacnn.flow.watch import Progress, Stopwatch, silent
@@ -108,14 +109,16 @@ def estimate(source: Path, request: Request, wishes: costs.Wishes) -> EstimateRe
     """
     if source.is_dir():
         if costs.is_foreign(source):
-            return costs.of_foreign_project(source, wishes)
+            return costs.of_foreign_project(source, wishes, unused_by_project(request))
         design, _ = store.load(source)
         wishes, notes = costs.located_wishes(wishes)
-        return costs.of_whole_design(source, costs.retargeted(design, wishes), notes)
+        return costs.of_whole_design(source, costs.retargeted(design, wishes), (*notes, *unused_by_project(request)))
     wishes, notes = costs.located_wishes(wishes)
     with naming(source):
         network = frontends.load(source, request.weights)
         given = read_events(request.events, network) if request.events else None
         found = planned(network, replace(request, target=wishes.applied(request.target)), given)
     assumed = tuple(f"input {choice.name}: {choice.format} ({choice.reason})" for choice in found.choices)
-    return costs.of_whole_design(source, found.design, (*notes, *assumed, *found.trained.notes, *found.design.model.notes))
+    return costs.of_whole_design(
+        source, found.design, (*notes, *assumed, *found.trained.notes, *found.design.model.notes, *unused_softmax(request, found.trained.network))
+    )

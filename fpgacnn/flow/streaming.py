@@ -18,6 +18,7 @@ from fpgacnn.errors import InternalError, MeasurementError, UnknownNameError, na
 from fpgacnn.flow.inputs import Events, InputChoice, entry_format, input_shapes, to_codes
 from fpgacnn.flow.planning import planned, project_choices
 from fpgacnn.flow.projects import open_project
+from fpgacnn.flow.remarks import unused_by_project, unused_softmax
 from fpgacnn.flow.request import Request
 from fpgacnn.flow.watch import Progress, silent
 from fpgacnn.hls import backend
@@ -70,7 +71,7 @@ class NodeRange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Simulated:
-    """What ran, and what came out. `words` says which emulator it was."""
+    """What ran, and what came out. `words` says which emulator it was, `notes` what was given and not used."""
 
     engine: str
     words: str
@@ -78,6 +79,7 @@ class Simulated:
     seconds: float
     outputs: tuple[NodeRange, ...]
     layers: tuple[NodeRange, ...]
+    notes: tuple[str, ...] = ()
 
 
 class _Runner(Protocol):
@@ -95,6 +97,7 @@ class _Opened:
     choices: tuple[InputChoice, ...]
     stream: EventStream
     project: HlsProject | None = None
+    notes: tuple[str, ...] = ()
 
     def modes(self) -> tuple[Format, ...]:
         """How each input's numbers become codes."""
@@ -141,6 +144,7 @@ def run(job: Job, request: Request, *, progress: Progress = silent, advance: Cal
         seconds=round(time.perf_counter() - start, 3),
         outputs=tuple(ranges.of(design, name) for name in design.model.outputs),
         layers=tuple(ranges.of(design, layer.name) for layer in design.model.layers) if job.stats else (),
+        notes=(*opened.notes, *(("--threads has no effect: C simulation runs in one",) if chosen is None and job.threads else ())),
     )
 
 
@@ -166,14 +170,17 @@ def _open(job: Job, request: Request) -> _Opened:
         project = open_project(job.source)
         stream = open_events(job.events, input_shapes(project.network))
         choices = project_choices(project.design)
-        return _Opened(network=project.network, design=project.design, choices=choices, stream=stream, project=project.project)
+        return _Opened(
+            network=project.network, design=project.design, choices=choices, stream=stream, project=project.project, notes=unused_by_project(request)
+        )
     with naming(job.source):
         network = frontends.load(job.source, request.weights)
         stream = open_events(job.events, input_shapes(network))
         values = sum(map(prod, stream.shapes))
         few = next(stream.pieces(max(1, min(stream.events, PLANNED_VALUES // values))))
         found = planned(network, request, Events(values=stream.finite(few, 0), labels=None, origin=job.events.name))
-    return _Opened(network=found.trained.network, design=found.design, choices=found.choices, stream=stream)
+    notes = (*found.trained.notes, *found.design.model.notes, *unused_softmax(request, found.trained.network))
+    return _Opened(network=found.trained.network, design=found.design, choices=found.choices, stream=stream, notes=notes)
 
 
 def _chosen(job: Job, design: Design) -> emulator.Emulator | None:

@@ -117,6 +117,7 @@ class QuantizeRecord:
     continued_from: int | None
     conversion: RunRecord | None
     timings_s: Mapping[str, float]
+    notes: tuple[str, ...] = ()
     schema: int = SCHEMA
 
     @property

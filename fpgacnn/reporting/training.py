@@ -31,6 +31,8 @@ def training_report(record: QuantizeRecord) -> Iterator[RenderableType]:
     yield quality_table(record.quality)
     yield Text(training_words(record))
     yield Text.assemble("quantized model: ", (printable(record.output), "bold"), f"  ({record.ebops:,} EBOPs)")
+    for note in record.notes:
+        yield Text.assemble(("note: ", "yellow"), printable(note))
     if record.conversion is not None:
         yield Text("")
         yield from run_report(record.conversion)
