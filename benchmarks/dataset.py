@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgacnn.design import BackendName, IoType
-from fpgacnn.estimation.calls import Call, layer_of, role_of
-from fpgacnn.hls import reuse as reuse_factors
-from fpgacnn.structure import CostModel, LayerStructure, Role, WeightClass, WeightSummary, Wire, summarize, without_dead
-from fpgacnn.targets import find
+from fpgacnn.hardware.devices import find
+from fpgacnn.hardware.estimation.graph.graph import FixedType, HardwareGraph, Role, TemplateCall, WeightClass, WeightSummary, summarize, without_dead
+from fpgacnn.hardware.estimation.graph.template_calls import CallText, layer_of, role_of
+from fpgacnn.hardware.hls import reuse as reuse_factors
 
 QUANTITIES = ("LUT", "FF", "DSP", "BRAM_18K", "URAM", "latency", "II")
 AFTER = ("LUT", "FF", "DSP", "BRAM_18K")
@@ -42,7 +42,7 @@ class Sample:
     tool: str
     io: str
     strategy: str
-    model: CostModel
+    model: HardwareGraph
     truth: Mapping[str, float]
     layers: Mapping[str, Mapping[str, float]]
     after: Mapping[str, float]
@@ -153,18 +153,18 @@ def _after(meta: Mapping[str, Any]) -> dict[str, float]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def structure(meta: Mapping[str, Any], weights: Mapping[str, Any]) -> CostModel:
+def structure(meta: Mapping[str, Any], weights: Mapping[str, Any]) -> HardwareGraph:
     """A design's structure from its meta.json."""
     tool = text(meta.get("tool"), "Vivado HLS 2019.2")
     version = re.search(r"\d{4}\.\d(\.\d)?", tool)
     io = IoType.STREAM if "stream" in text(meta.get("io_type"), "") else IoType.PARALLEL
     dataflow = io is IoType.STREAM or any(text(one, "").startswith("DATAFLOW") for one in listing(meta.get("pragmas")))
-    layers: list[LayerStructure] = []
+    layers: list[TemplateCall] = []
     for place, entry in enumerate(_layers(meta)):
         before = layers[-1] if layers else None
         layers.append(layer_of(_call(entry, str(place), (before.name,) if before else (), weights, meta), before))
     directive = text(meta.get("mul_impl_directive"), "")
-    return CostModel(
+    return HardwareGraph(
         layers=tuple(layers) if dataflow else without_dead(tuple(layers), _kernels(meta, weights)),
         io=io,
         tool=BackendName.VITIS if "vitis" in tool.lower() else BackendName.VIVADO,
@@ -206,17 +206,17 @@ def _depths(meta: Mapping[str, Any]) -> dict[str, int]:
     return {name: depth for name, depth in found.items() if depth}
 
 
-def _wire(entry: object) -> Wire | None:
+def _wire(entry: object) -> FixedType | None:
     given = mapping(entry)
     width, integer = whole(given.get("w")), given.get("i")
     if not width or width > 4096:
         return None
     rounds, saturates = text(given.get("q"), "AP_TRN") != "AP_TRN", text(given.get("o"), "AP_WRAP") != "AP_WRAP"
     point = integer if isinstance(integer, int) and abs(integer) < 4096 else width
-    return Wire(width=width, integer=point, signed=given.get("signed") is not False, rounds=rounds, saturates=saturates)
+    return FixedType(width=width, integer=point, signed=given.get("signed") is not False, rounds=rounds, saturates=saturates)
 
 
-def _call(entry: Mapping[str, Any], name: str, inputs: tuple[str, ...], weights: Mapping[str, Any], meta: Mapping[str, Any]) -> Call:
+def _call(entry: Mapping[str, Any], name: str, inputs: tuple[str, ...], weights: Mapping[str, Any], meta: Mapping[str, Any]) -> CallText:
     """A layer's entry as the call that it describes."""
     function = text(entry.get("fn"), "unknown")
     product = mapping(entry.get("mult")) or entry
@@ -224,7 +224,7 @@ def _call(entry: Mapping[str, Any], name: str, inputs: tuple[str, ...], weights:
     recurrent = role_of(function) is Role.RECURRENT
     types = {key.removesuffix("_t") if key in {"in_t", "out_t"} else key: wire for key, value in entry.items() if (wire := _wire(value))}
     strategies = (product.get("strategy"), entry.get("strategy"), entry.get("io_type") if recurrent else None)
-    return Call(
+    return CallText(
         name=name,
         function=function,
         inputs=inputs,

@@ -28,19 +28,19 @@ import networks  # noqa: E402  # behind the environment that it reads
 import numpy as np  # noqa: E402
 
 from fpgacnn.design import Design, IoType, Target  # noqa: E402
-from fpgacnn.flow.stimulus import stimulus  # noqa: E402
-from fpgacnn.hls import backend  # noqa: E402
-from fpgacnn.ir import layers as hw  # noqa: E402
+from fpgacnn.hardware.hls import backend  # noqa: E402
+from fpgacnn.ir import hardware as hw  # noqa: E402
+from fpgacnn.ir.fixed_point import Codes, Format, Overflow, Rounding, parse_format, quantize_values  # noqa: E402
 from fpgacnn.ir.source import FloatArray, SourceModel  # noqa: E402
-from fpgacnn.numeric.fixed import Codes, Format, Overflow, Rounding, parse_format, quantize_values  # noqa: E402
-from fpgacnn.precision import Decision, plan, refine  # noqa: E402
-from fpgacnn.quantization import quantize  # noqa: E402
+from fpgacnn.passes.precision import Decision, legalize, plan  # noqa: E402
+from fpgacnn.passes.quantization import quantize  # noqa: E402
+from fpgacnn.pipeline.test_vectors import make_vectors  # noqa: E402
+from fpgacnn.sim.compare import compare  # noqa: E402
 from fpgacnn.sim.csim import CSim  # noqa: E402
 from fpgacnn.sim.emulator import ReferenceEmulator, engine  # noqa: E402
-from fpgacnn.sim.emulator.floats import FloatEmulator  # noqa: E402
+from fpgacnn.sim.emulator.blas_engine import FloatEmulator  # noqa: E402
 from fpgacnn.sim.emulator.native.engine import NativeEmulator  # noqa: E402
 from fpgacnn.sim.result import Engine  # noqa: E402
-from fpgacnn.verification import compare  # noqa: E402
 
 ACCUMULATORS = {
     "planned": None,
@@ -80,7 +80,7 @@ def processor_seconds() -> float:
 
 def designed(network: SourceModel, form: Format, io: IoType, accumulator: Format | None) -> Design:
     """The network's design; with an accumulator, every sum in it."""
-    model = refine(quantize(network, inputs=[form]))
+    model = legalize(quantize(network, inputs=[form]))
     made = plan(model)
     if accumulator is None:
         return Design(model=model, plan=made, target=Target(io=io))
@@ -113,7 +113,7 @@ def measure(name: str, io: IoType, accumulators: str, rounds: int, *, keras: boo
     network, form = make(), parse_format(text)
     design = designed(network, form, io, ACCUMULATORS[accumulators])
     slow, fast, medium = EVENTS[name]
-    values = stimulus(form, network.layers[0].shape, fast)
+    values = make_vectors(form, network.layers[0].shape, fast)
     codes = codes_of(values, form)
 
     def some(count: int) -> list[Codes]:
@@ -163,7 +163,7 @@ def first_answers(name: str) -> tuple[float, float]:
     make, text = networks.NETWORKS[name]
     network, form = make(), parse_format(text)
     design = designed(network, form, IoType.PARALLEL, None)
-    codes = codes_of(stimulus(form, network.layers[0].shape, FIRST_ANSWERS), form)
+    codes = codes_of(make_vectors(form, network.layers[0].shape, FIRST_ANSWERS), form)
     seconds = []
     for _ in range(2):
         start = time.perf_counter()
@@ -177,7 +177,7 @@ def two_threads(name: str) -> float:
     make, text = networks.NETWORKS[name]
     network, form = make(), parse_format(text)
     design = designed(network, form, IoType.PARALLEL, None)
-    codes = codes_of(stimulus(form, network.layers[0].shape, EVENTS[name][1]), form)
+    codes = codes_of(make_vectors(form, network.layers[0].shape, EVENTS[name][1]), form)
     engines = [engine(design, threads=count) for count in (1, 2)]
     ratios = []
     for _ in range(5):

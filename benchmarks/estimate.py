@@ -22,11 +22,11 @@ import numpy as np
 from dataset import AFTER, QUANTITIES, read
 from fitting import Case, bands, cases, figure, fit, spread, weighted_quantile
 
-import fpgacnn.estimation
-from fpgacnn.estimation import Estimate, estimate
-from fpgacnn.estimation.constants import DATA, serialize
-from fpgacnn.estimation.core import group_of
-from fpgacnn.structure import Role
+import fpgacnn.hardware.estimation
+from fpgacnn.hardware.estimation import Estimate, estimate
+from fpgacnn.hardware.estimation.constants import DATA, serialize
+from fpgacnn.hardware.estimation.core import group_of
+from fpgacnn.hardware.estimation.graph.graph import Role
 
 LAYER_QUANTITIES = ("LUT", "FF", "DSP", "BRAM_18K", "latency", "II")
 YARDSTICKS = ("LUT", "FF", "DSP", "BRAM_18K")
@@ -67,7 +67,7 @@ def main() -> int:
     judged = shipped_constants(chosen) if asked.no_fit else leave_one_repository_out(chosen)
     if asked.write:
         final = replace(fit(chosen), bands=bands(ratios(judged)))
-        (Path(fpgacnn.estimation.__file__).parent / DATA).write_text(serialize(final), encoding="utf-8")
+        (Path(fpgacnn.hardware.estimation.__file__).parent / DATA).write_text(serialize(final), encoding="utf-8")
     scores = list(score(judged))
     show(scores, chosen)
     if asked.json:
@@ -127,7 +127,7 @@ def ratios(judged: Sequence[Judged]) -> dict[str, list[tuple[str, str, float, fl
     return found
 
 
-def _layer_value(cost: fpgacnn.estimation.LayerCost, quantity: str) -> float:
+def _layer_value(cost: fpgacnn.hardware.estimation.LayerCost, quantity: str) -> float:
     resources = cost.resources
     return {
         "LUT": resources.lut.value,

@@ -14,15 +14,15 @@ import numpy as np
 from dataset import AFTER, Sample
 from numpy.typing import NDArray
 
-from fpgacnn.estimation.amounts import Amounts, take_apart
-from fpgacnn.estimation.constants import ALL, Band, Constants
-from fpgacnn.estimation.core import estimate
-from fpgacnn.estimation.logic import Piece
-from fpgacnn.estimation.result import Estimate
-from fpgacnn.targets import find_device
+from fpgacnn.hardware.devices import find_device
+from fpgacnn.hardware.estimation.constants import ALL, Band, Constants
+from fpgacnn.hardware.estimation.core import estimate
+from fpgacnn.hardware.estimation.primitives import Primitive
+from fpgacnn.hardware.estimation.quantities import Quantities, quantities
+from fpgacnn.hardware.estimation.result import Estimate
 
 FloatArray = NDArray[np.float64]
-PIECES = tuple(Piece)
+PIECES = tuple(Primitive)
 FITTED = ("LUT", "FF")
 SMALLEST_TRUTH = 20.0
 LAYER_WEIGHT = 0.5
@@ -31,46 +31,55 @@ SWEEPS = 300
 COVERAGE = 0.8
 ENOUGH = 10
 NOT_OF = {
-    "LUT": {Piece.STAGES, Piece.SHARED_STAGES, Piece.SHARED_BITS, Piece.QUEUE_REGISTERS, Piece.COPIES},
-    "FF": {Piece.ADDERS, Piece.ADD_BITS, Piece.CONSTANT_MULTIPLY, Piece.MULTIPLY, Piece.SHARED, Piece.SELECTED, Piece.QUEUES, Piece.QUEUE_BITS},
+    "LUT": {Primitive.STAGES, Primitive.SHARED_STAGES, Primitive.SHARED_BITS, Primitive.QUEUE_REGISTERS, Primitive.COPIES},
+    "FF": {
+        Primitive.ADDERS,
+        Primitive.ADD_BITS,
+        Primitive.CONSTANT_MULTIPLY,
+        Primitive.MULTIPLY,
+        Primitive.SHARED,
+        Primitive.SELECTED,
+        Primitive.QUEUES,
+        Primitive.QUEUE_BITS,
+    },
 }
 """Registers take no LUTs, and adders and multipliers no flip-flops but the registers behind them."""
 
 EXPECTED = {
     "LUT": {
-        Piece.LAYERS: 50,
-        Piece.ADDERS: 7,
-        Piece.ADD_BITS: 1,
-        Piece.CONSTANT_MULTIPLY: 1.1,
-        Piece.MULTIPLY: 1.1,
-        Piece.DSP: 4,
-        Piece.SELECTED: 28,
-        Piece.FULL_SELECT: 9,
-        Piece.ACCUMULATE_SELECT: 0.375,
-        Piece.PORTS: 19,
-        Piece.QUEUES: 12,
-        Piece.ROUND_BITS: 5,
-        Piece.FILL: 1.2,
-        Piece.SOFTMAX: 120,
-        Piece.COMPARE_BITS: 1.7,
-        Piece.QUEUE_BITS: 1,
+        Primitive.LAYERS: 50,
+        Primitive.ADDERS: 7,
+        Primitive.ADD_BITS: 1,
+        Primitive.CONSTANT_MULTIPLY: 1.1,
+        Primitive.MULTIPLY: 1.1,
+        Primitive.DSP: 4,
+        Primitive.SELECTED: 28,
+        Primitive.FULL_SELECT: 9,
+        Primitive.ACCUMULATE_SELECT: 0.375,
+        Primitive.PORTS: 19,
+        Primitive.QUEUES: 12,
+        Primitive.ROUND_BITS: 5,
+        Primitive.FILL: 1.2,
+        Primitive.SOFTMAX: 120,
+        Primitive.COMPARE_BITS: 1.7,
+        Primitive.QUEUE_BITS: 1,
     },
     "FF": {
-        Piece.STAGES: 1.6,
-        Piece.SHARED_STAGES: 0.8,
-        Piece.SHARED_BITS: 1,
-        Piece.WINDOW_BITS: 1,
-        Piece.COPIES: 2,
-        Piece.ACCUMULATE: 1.2,
-        Piece.QUEUE_REGISTERS: 1,
-        Piece.FILL: 0.8,
-        Piece.SOFTMAX_STAGES: 13,
+        Primitive.STAGES: 1.6,
+        Primitive.SHARED_STAGES: 0.8,
+        Primitive.SHARED_BITS: 1,
+        Primitive.WINDOW_BITS: 1,
+        Primitive.COPIES: 2,
+        Primitive.ACCUMULATE: 1.2,
+        Primitive.QUEUE_REGISTERS: 1,
+        Primitive.FILL: 0.8,
+        Primitive.SOFTMAX_STAGES: 13,
     },
 }
 """What single lines of module reports say a piece costs; the fit moves away from it as far as the designs demand."""
 
 TRUST = 2.0
-QUEUES = (Piece.QUEUES, Piece.QUEUE_BITS, Piece.QUEUE_REGISTERS)
+QUEUES = (Primitive.QUEUES, Primitive.QUEUE_BITS, Primitive.QUEUE_REGISTERS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +87,7 @@ class Case:
     """A sample, taken apart; `weight` makes every repository count the same and near-duplicates once."""
 
     sample: Sample
-    amounts: Amounts
+    amounts: Quantities
     weight: float
 
 
@@ -89,7 +98,7 @@ def cases(samples: Sequence[Sample]) -> list[Case]:
     return [
         Case(
             sample=sample,
-            amounts=take_apart(sample.model, find_device(sample.model.part)),
+            amounts=quantities(sample.model, find_device(sample.model.part)),
             weight=1.0 / groups[sample.repository] / group_sizes[sample.repository, sample.group],
         )
         for sample in samples

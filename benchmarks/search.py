@@ -15,12 +15,12 @@ from pathlib import Path
 
 from fpgacnn import frontends
 from fpgacnn.design import Design, IoType, Strategy, Target
-from fpgacnn.estimation import Estimate, estimate
-from fpgacnn.explore.fit import Limits, order, search, trial
-from fpgacnn.explore.knobs import knobs
-from fpgacnn.flow.planning import planned
-from fpgacnn.flow.request import Request
-from fpgacnn.hls.structure import Summaries, cost_model
+from fpgacnn.hardware.estimation import Estimate, estimate
+from fpgacnn.hardware.estimation.graph.from_design import Summaries, hardware_graph
+from fpgacnn.jobs.fit.design_space import parameters
+from fpgacnn.jobs.fit.search import FitLimits, order, search, trial
+from fpgacnn.pipeline.planning import planned
+from fpgacnn.pipeline.request import Request
 
 MODEL = Path(__file__).parents[1] / "models" / "digits" / "digits.h5"
 LATENCIES_NS = (None, 500.0, 1000.0, 2000.0, 5000.0, 20000.0)
@@ -29,7 +29,7 @@ SHARES = (0.05, 0.12, 0.2, 0.5, 0.9)
 
 def every(design: Design) -> list[Target]:
     """All targets."""
-    turnable, found = knobs(design), []
+    turnable, found = parameters(design), []
     for io in IoType:
         for turns in product(*(product(Strategy, knob.factors) for knob in turnable)):
             pairs = list(zip(turnable, turns, strict=True))
@@ -45,15 +45,15 @@ def main() -> None:
     counted: Summaries = {}
 
     def costs(target: Target) -> Estimate:
-        return estimate(cost_model(replace(design, target=target), counted))
+        return estimate(hardware_graph(replace(design, target=target), counted))
 
     begun = time.perf_counter()
     answers = [(target, costs(target)) for target in every(design)]
     all_seconds = time.perf_counter() - begun
-    pairs = [Limits(latency_ns=latency, utilization=share) for latency, share in product(LATENCIES_NS, SHARES)]
+    pairs = [FitLimits(latency_ns=latency, utilization=share) for latency, share in product(LATENCIES_NS, SHARES)]
     best = looked = 0
     begun = time.perf_counter()
-    results = [search(knobs(design), design.target, tuple(IoType), limits, costs) for limits in pairs]
+    results = [search(parameters(design), design.target, tuple(IoType), limits, costs) for limits in pairs]
     seconds = (time.perf_counter() - begun) / len(pairs)
     for limits, result in zip(pairs, results, strict=True):
         ideal = min((trial(target, answer, limits) for target, answer in answers), key=lambda one: order(one, limits))

@@ -8,21 +8,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from fpgacnn.explore.run import FitRecord
-    from fpgacnn.flow.comparison import Comparison
-    from fpgacnn.flow.folder import Judgement
-    from fpgacnn.flow.locked import LockedRecord
-    from fpgacnn.flow.record import EstimateRecord, RunRecord
-    from fpgacnn.flow.subjects import Subject
-    from fpgacnn.flow.training import QuantizeRecord
     from fpgacnn.frontends import Refusal
-    from fpgacnn.frontends.reading import Reading
+    from fpgacnn.frontends.result import ReadResult
+    from fpgacnn.hardware.synthesis import SynthesisReport
+    from fpgacnn.jobs.batch import Judgement
+    from fpgacnn.jobs.fit.run import FitRecord
+    from fpgacnn.jobs.golden import LockedRecord
+    from fpgacnn.jobs.quantize.run import QuantizeRecord
+    from fpgacnn.records.compare import Comparison
+    from fpgacnn.records.record import EstimateRecord, RunRecord
+    from fpgacnn.records.report_input import ReportInput
     from fpgacnn.sim.result import SimulationResult
-    from fpgacnn.synthesis import SynthesisReport
-    from fpgacnn.train.loop import Watch
+    from fpgacnn.training.keras.loop import Watch
 
 
-def inspect(model: str | Path, *, weights: str | Path | None = None) -> tuple[Reading, tuple[Refusal, ...]]:
+def inspect(model: str | Path, *, weights: str | Path | None = None) -> tuple[ReadResult, tuple[Refusal, ...]]:
     """What is in a model file: its layers, and what would be refused with the reason."""
     from fpgacnn import frontends
 
@@ -62,9 +62,9 @@ def convert(
     Raises fpgacnn.errors.FpgacnnError; then nothing new is on disk.
     """
     from fpgacnn.design import BackendName, IoType, Strategy, Target
-    from fpgacnn.flow.request import CSIM_EVENTS, asked, parse_reference
-    from fpgacnn.flow.stages import convert as run
-    from fpgacnn.targets import full_part
+    from fpgacnn.hardware.devices import full_part
+    from fpgacnn.pipeline.request import CSIM_EVENTS, parse_reference, request_from_flags
+    from fpgacnn.pipeline.stages import convert as run
 
     given = {name: value for name, value in {"part": part and full_part(part), "clock_ns": clock_ns}.items() if value is not None}
     target = Target(
@@ -75,7 +75,7 @@ def convert(
         reuse_of=reuse_of or {},
         backend=BackendName(backend),
     )
-    words = asked(model, weights=weights, input=input, input_type=input_type, softmax=softmax, bits=bits, calibrate=calibrate, sqnr_db=sqnr_db)
+    words = request_from_flags(model, weights=weights, input=input, input_type=input_type, softmax=softmax, bits=bits, calibrate=calibrate, sqnr_db=sqnr_db)
     request = replace(
         words,
         output=Path(output) if output else None,
@@ -100,8 +100,8 @@ def verify(
 
     Raises fpgacnn.errors.FpgacnnError.
     """
-    from fpgacnn.flow.request import Request, parse_reference
-    from fpgacnn.flow.stages import verify as run
+    from fpgacnn.pipeline.request import Request, parse_reference
+    from fpgacnn.pipeline.stages import verify as run
 
     request = Request(
         model=Path(model or project),
@@ -118,8 +118,8 @@ def verify_models(
     folder: str | Path, *, io: str = "stream", bits: str | None = None, csim: bool = True, at_once: int = 2, seconds: float = 900.0
 ) -> tuple[Judgement, ...]:
     """Convert every model of a folder in a process of its own and judge it by the answers given beside it (`net.h5.npz`)."""
-    from fpgacnn.flow.folder import FolderRequest
-    from fpgacnn.flow.folder import verify_models as run
+    from fpgacnn.jobs.batch import FolderRequest
+    from fpgacnn.jobs.batch import verify_models as run
 
     flags = ("--io", io, *(() if csim else ("--no-csim",)))
     return tuple(run(FolderRequest(folder=Path(folder), flags=flags, bits=bits, at_once=at_once, seconds=seconds)))
@@ -133,8 +133,8 @@ def simulate(
     trace: bool = False,
 ) -> SimulationResult:
     """Run events through the emulator or C simulation of a project folder or model file."""
-    from fpgacnn.flow.request import Request
-    from fpgacnn.flow.streaming import Job, answers
+    from fpgacnn.jobs.simulate import Job, answers
+    from fpgacnn.pipeline.request import Request
 
     return answers(Job(source=Path(source), events=Path(input), engine=engine), Request(model=Path(source)), trace=trace)
 
@@ -148,31 +148,31 @@ def freeze(
     update: bool = False,
 ) -> LockedRecord:
     """Store golden vectors of a project, by default beside it; `update` replaces older ones."""
-    from fpgacnn.flow.locked import Lock
-    from fpgacnn.flow.locked import freeze as run
+    from fpgacnn.jobs.golden import Lock
+    from fpgacnn.jobs.golden import freeze as run
 
     return run(Lock(project=Path(project), golden=Path(golden) if golden else None), Path(input) if input else None, count=events, update=update)
 
 
 def verify_locked(project: str | Path, *, golden: str | Path | None = None) -> LockedRecord:
     """Hold a project against its golden vectors; the record lists every change with its cause."""
-    from fpgacnn.flow.locked import Lock
-    from fpgacnn.flow.locked import verify_locked as run
+    from fpgacnn.jobs.golden import Lock
+    from fpgacnn.jobs.golden import verify_locked as run
 
     return run(Lock(project=Path(project), golden=Path(golden) if golden else None))
 
 
-def report(*projects: str | Path, output: str | Path | None = None) -> tuple[Subject, ...]:
+def report(*projects: str | Path, output: str | Path | None = None) -> tuple[ReportInput, ...]:
     """The records of project folders, or of files that hold what `--json` printed; with `output`, written as a report.
 
     Its suffix says the form: .html, .md, .csv or .json. Only an older report is replaced.
     """
-    from fpgacnn.flow.subjects import open_subjects
-    from fpgacnn.reporting.files import refuse, write_report
+    from fpgacnn.records.report_input import open_inputs
+    from fpgacnn.reporting.formats.files import refuse, write_report
 
     if output:
         refuse(Path(output))
-    subjects = open_subjects([Path(project) for project in projects])
+    subjects = open_inputs([Path(project) for project in projects])
     if output:
         write_report(Path(output), subjects)
     return subjects
@@ -180,13 +180,13 @@ def report(*projects: str | Path, output: str | Path | None = None) -> tuple[Sub
 
 def compare(left: str | Path, right: str | Path, *, output: str | Path | None = None) -> Comparison:
     """What changed from one run to another; with `output`, written as a report."""
-    from fpgacnn.flow.comparison import compare as changes
-    from fpgacnn.flow.subjects import open_subjects
-    from fpgacnn.reporting.files import refuse, write_comparison
+    from fpgacnn.records.compare import compare as changes
+    from fpgacnn.records.report_input import open_inputs
+    from fpgacnn.reporting.formats.files import refuse, write_comparison
 
     if output:
         refuse(Path(output))
-    comparison = changes(*open_subjects([Path(left), Path(right)]))
+    comparison = changes(*open_inputs([Path(left), Path(right)]))
     if output:
         write_comparison(Path(output), comparison)
     return comparison
@@ -217,11 +217,11 @@ def quantize(
     `convert` goes on to a proven project in the same run, in the folder `project` if given; `watch` is told every epoch.
     Raises fpgacnn.errors.FpgacnnError; called again with the same arguments, it goes on where it was ended.
     """
-    from fpgacnn.flow.budget import parse_budget
-    from fpgacnn.flow.training import QuantizeRequest
-    from fpgacnn.flow.training import quantize as run
-    from fpgacnn.quantization.widths import parse_widths
-    from fpgacnn.train.loop import Settings
+    from fpgacnn.jobs.quantize.budget import parse_budget
+    from fpgacnn.jobs.quantize.run import QuantizeRequest
+    from fpgacnn.jobs.quantize.run import quantize as run
+    from fpgacnn.passes.widths.widths import parse_widths
+    from fpgacnn.training.keras.loop import Settings
 
     request = QuantizeRequest(
         model=Path(model),
@@ -253,8 +253,8 @@ def synth(
     tell: Callable[[str], None] | None = None,
 ) -> SynthesisReport:
     """Run Vitis or Vivado HLS on a project folder and read its reports; `tell` gets every line that the tool says."""
-    from fpgacnn.flow.synthesis import SynthesisRequest, run_synthesis
-    from fpgacnn.synthesis.run import Steps
+    from fpgacnn.hardware.synthesis.run import Steps
+    from fpgacnn.jobs.synth import SynthesisRequest, run_synthesis
 
     steps = Steps(csim=csim, cosim=cosim, vsynth=vsynth, export=export)
     request = SynthesisRequest(folder=Path(project), steps=steps, tool=tool, seconds=timeout_s, read_only=read_only, again=again)
@@ -281,11 +281,11 @@ def estimate(
 ) -> EstimateRecord:
     """What a model file, a project folder or any hls4ml project costs, with bands; targets that are not given are the project's."""
     from fpgacnn.design import BackendName, IoType, Strategy
-    from fpgacnn.flow.costs import Wishes
-    from fpgacnn.flow.request import asked
-    from fpgacnn.flow.stages import estimate as run
+    from fpgacnn.pipeline.request import request_from_flags
+    from fpgacnn.pipeline.stages import estimate as run
+    from fpgacnn.records.estimates import TargetOverrides
 
-    wishes = Wishes(
+    wishes = TargetOverrides(
         part=part,
         clock_ns=clock_ns,
         io=IoType(io) if io else None,
@@ -294,7 +294,7 @@ def estimate(
         reuse_of=reuse_of or {},
         backend=BackendName(backend) if backend else None,
     )
-    words = asked(source, weights=weights, input=input, input_type=input_type, softmax=softmax, bits=bits, calibrate=calibrate, sqnr_db=sqnr_db)
+    words = request_from_flags(source, weights=weights, input=input, input_type=input_type, softmax=softmax, bits=bits, calibrate=calibrate, sqnr_db=sqnr_db)
     return run(Path(source), words, wishes)
 
 
@@ -323,17 +323,17 @@ def fit(
     `max_utilization` is a share of the part, 0 to 1; with `output`, a target that fits is written there for `--config`.
     """
     from fpgacnn.design import BackendName, IoType
-    from fpgacnn.explore.fit import Limits
-    from fpgacnn.explore.run import fit as run
-    from fpgacnn.explore.run import refuse_foreign, write_target
-    from fpgacnn.flow.costs import Wishes
-    from fpgacnn.flow.request import asked
+    from fpgacnn.jobs.fit.run import fit as run
+    from fpgacnn.jobs.fit.run import refuse_foreign, write_target
+    from fpgacnn.jobs.fit.search import FitLimits
+    from fpgacnn.pipeline.request import request_from_flags
+    from fpgacnn.records.estimates import TargetOverrides
 
-    limits = Limits(latency_ns=max_latency_ns, interval_ns=max_interval_ns, utilization=max_utilization, sure=sure)
+    limits = FitLimits(latency_ns=max_latency_ns, interval_ns=max_interval_ns, utilization=max_utilization, sure=sure)
     if output is not None:
         refuse_foreign(Path(output))
-    words = asked(source, weights=weights, input=input, input_type=input_type, softmax=softmax, bits=bits, calibrate=calibrate, sqnr_db=sqnr_db)
-    wishes = Wishes(part=part, clock_ns=clock_ns, backend=BackendName(backend) if backend else None)
+    words = request_from_flags(source, weights=weights, input=input, input_type=input_type, softmax=softmax, bits=bits, calibrate=calibrate, sqnr_db=sqnr_db)
+    wishes = TargetOverrides(part=part, clock_ns=clock_ns, backend=BackendName(backend) if backend else None)
     record = run(Path(source), words, wishes, limits, (IoType(io),) if io else tuple(IoType))
     if output is not None and record.fits:
         write_target(Path(output), record)

@@ -1,4 +1,4 @@
-"""Floor 11: the pytest plugin. C simulation regression tests of a network in three lines.
+"""The pytest plugin. C simulation regression tests of a network in three lines.
 
     def test_the_trigger_is_what_was_frozen(fpgacnn_project):
         trigger = fpgacnn_project("models/trigger.h5", input="data/events.npz", io="stream")
@@ -58,7 +58,7 @@ class FrozenProject:
             pytest.fail(f"no golden vectors in {self.golden}; write them once with `pytest --fpgacnn-update` and commit the folder", pytrace=False)
         record = api.verify_locked(self.folder, golden=self.golden)
         if not record.holds:
-            from fpgacnn.reporting.locked import locked_text
+            from fpgacnn.reporting.terminal.golden import locked_text
 
             pytest.fail(f"{locked_text(record)}\nIf that is meant, run `pytest --fpgacnn-update` and commit {self.golden}.", pytrace=False)
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from fpgacnn.design import Design, IoType, Target
-from fpgacnn.flow.stimulus import stimulus
-from fpgacnn.ir import layers as hw
+from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import source as src
+from fpgacnn.ir.fixed_point import Codes, Format, Overflow, Rounding, parse_format, quantize_values
 from fpgacnn.ir.model import QuantizedModel
 from fpgacnn.ir.source import MergeKind, PoolKind, Shape
-from fpgacnn.numeric.fixed import Codes, Format, Overflow, Rounding, parse_format, quantize_values
-from fpgacnn.precision import Decision, plan
+from fpgacnn.passes.precision import Decision, plan
+from fpgacnn.pipeline.test_vectors import make_vectors
 
 
 @dataclass(slots=True, kw_only=True)
@@ -109,7 +109,7 @@ class Builder:
             layer = next(node for node in self.nodes if node.name == name)
             assert isinstance(layer.operation, hw.Input)
             form = layer.operation.format
-            values = stimulus(form, layer.shape, count, seed=self.seed + number)
+            values = make_vectors(form, layer.shape, count, seed=self.seed + number)
             found.append(Codes(array=quantize_values(values, form), format=form))
         return found
 

@@ -8,11 +8,11 @@ from math import prod
 
 import numpy as np
 
-from fpgacnn.ir import layers as hw
+from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import source as src
+from fpgacnn.ir.fixed_point import Codes, Format, Overflow, Rounding, smallest_format
 from fpgacnn.ir.model import QuantizedModel
 from fpgacnn.ir.source import MergeKind, PoolKind, Shape
-from fpgacnn.numeric.fixed import Codes, Format, Overflow, Rounding, smallest_format
 
 OPERATIONS = (
     *("convolution", "depthwise", "affine", "cast", "relu", "relu_cast", "saturate", "leaky", "threshold"),

@@ -13,15 +13,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fpgacnn.design import Design, Target
-from fpgacnn.ir import layers as hw
+from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import source as src
+from fpgacnn.ir.fixed_point import Codes, Format, Overflow, quantize_values, to_values
 from fpgacnn.ir.functions import evaluate
 from fpgacnn.ir.model import QuantizedModel
 from fpgacnn.ir.source import FloatArray, MergeKind, PoolKind, Shape
-from fpgacnn.numeric.fixed import Codes, Format, Overflow, quantize_values, to_values
-from fpgacnn.precision import PrecisionPlan, bounds
-from fpgacnn.precision.bounds import Range
-from fpgacnn.precision.refine import _Refinement
+from fpgacnn.passes.precision import PrecisionPlan, bounds
+from fpgacnn.passes.precision.bounds import Bound
+from fpgacnn.passes.precision.legalize import _Refinement
 from fpgacnn.sim.emulator import ReferenceEmulator
 from tests.random_networks import random_inputs, random_network
 
@@ -40,7 +40,7 @@ class Case:
     """A network as it was made, its hardware, what was claimed of every node, and one real value for every code."""
 
     design: Design
-    ranges: Mapping[str, Range]
+    ranges: Mapping[str, Bound]
     codes: Mapping[str, Codes]
     reals: Mapping[str, FloatArray]
 

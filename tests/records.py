@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from fpgacnn import estimation
-from fpgacnn.estimation import Figure
-from fpgacnn.flow.record import InputRecord, LayerRecord, ModelRecord, PlanRecord, ProjectRecord, Quality, RunRecord, TargetRecord
-from fpgacnn.flow.subjects import Subject
-from fpgacnn.synthesis import report as tools
-from fpgacnn.verification import Difference, VerificationReport
+from fpgacnn.hardware import estimation
+from fpgacnn.hardware.estimation import Figure
+from fpgacnn.hardware.synthesis import report as tools
+from fpgacnn.records.record import InputRecord, LayerRecord, ModelRecord, PlanRecord, ProjectRecord, Quality, RunRecord, TargetRecord
+from fpgacnn.records.report_input import ReportInput
+from fpgacnn.sim.compare import Difference, VerificationReport
 
 
 def layer(name: str, kind: str, *inputs: str, result: str = "fixed<12,4>", **more: Any) -> LayerRecord:
@@ -110,9 +110,9 @@ def exact_record() -> RunRecord:
     )
 
 
-def subject(name: str = "small", **changed: Any) -> Subject:
+def subject(name: str = "small", **changed: Any) -> ReportInput:
     """A run with a name."""
-    return Subject(name=name, record=record(**changed))
+    return ReportInput(name=name, record=record(**changed))
 
 
 def figure(value: float, *, off: float = 0.25) -> Figure:
@@ -120,15 +120,15 @@ def figure(value: float, *, off: float = 0.25) -> Figure:
     return Figure(value=value, low=value * (1 - off), high=value * (1 + off))
 
 
-def estimated_resources(lut: float, dsp: float) -> estimation.Resources:
+def estimated_resources(lut: float, dsp: float) -> estimation.ResourceEstimate:
     """Half as many registers as LUTs, four blocks of memory."""
-    return estimation.Resources(lut=figure(lut), ff=figure(lut / 2), dsp=figure(dsp), bram_18k=figure(4), uram=figure(0))
+    return estimation.ResourceEstimate(lut=figure(lut), ff=figure(lut / 2), dsp=figure(dsp), bram_18k=figure(4), uram=figure(0))
 
 
 def estimated(*, lut: float = 20_000, dsp: float = 96) -> estimation.Estimate:
     """An estimate for a part with 53,200 LUTs and 220 DSP blocks."""
     layers = tuple(
-        estimation.LayerCost(
+        estimation.LayerEstimate(
             name=name,
             kind="convolution",
             resources=estimated_resources(lut / 2, dsp / 2),
@@ -212,7 +212,7 @@ def synthesized(*, lut: int = 30_000, dsp: int = 100, with_vivado: bool = True) 
         interface=None,
     )
     layers = tuple(
-        tools.LayerCost(
+        tools.LayerReport(
             index=index,
             name=name,
             kind="conv_2d_cl",

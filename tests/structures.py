@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from fpgacnn.design import BackendName, IoType, Strategy
-from fpgacnn.structure import CostModel, LayerStructure, Role, Wire, summarize
+from fpgacnn.hardware.estimation.graph.graph import FixedType, HardwareGraph, Role, TemplateCall, summarize
 
-EIGHT = Wire(width=8, integer=1)
-SIXTEEN = Wire(width=16, integer=6)
+EIGHT = FixedType(width=8, integer=1)
+SIXTEEN = FixedType(width=16, integer=6)
 
 
-def dense(kernel: Any, name: str = "dense", **changes: Any) -> LayerStructure:
+def dense(kernel: Any, name: str = "dense", **changes: Any) -> TemplateCall:
     """A dense layer with real weights, 16 bits everywhere."""
     codes = np.asarray(kernel, np.int64)
     fields: dict[str, Any] = {
@@ -28,10 +28,10 @@ def dense(kernel: Any, name: str = "dense", **changes: Any) -> LayerStructure:
         "accumulator": SIXTEEN,
         "weights": summarize(codes),
     }
-    return LayerStructure(**(fields | changes))
+    return TemplateCall(**(fields | changes))
 
 
-def convolution(kernel: Any, shape: tuple[int, int], name: str = "conv", **changes: Any) -> LayerStructure:
+def convolution(kernel: Any, shape: tuple[int, int], name: str = "conv", **changes: Any) -> TemplateCall:
     """A convolution without padding, stride 1; kernel (rows, columns, in, out)."""
     codes = np.asarray(kernel, np.int64)
     rows, columns, channels, filters = codes.shape
@@ -50,16 +50,16 @@ def convolution(kernel: Any, shape: tuple[int, int], name: str = "conv", **chang
         "accumulator": SIXTEEN,
         "weights": summarize(codes),
     }
-    return LayerStructure(**(fields | changes))
+    return TemplateCall(**(fields | changes))
 
 
-def elementwise(role: Role, shape: tuple[int, int, int], name: str = "layer", **changes: Any) -> LayerStructure:
+def elementwise(role: Role, shape: tuple[int, int, int], name: str = "layer", **changes: Any) -> TemplateCall:
     """A layer without weights whose result has the shape of its input."""
     fields: dict[str, Any] = {"name": name, "role": role, "what": role.value, "in_shape": shape, "out_shape": shape, "input": SIXTEEN, "output": SIXTEEN}
-    return LayerStructure(**(fields | changes))
+    return TemplateCall(**(fields | changes))
 
 
-def model(*layers: LayerStructure, **changes: Any) -> CostModel:
+def model(*layers: TemplateCall, **changes: Any) -> HardwareGraph:
     """Layers behind one another; a stream for Vivado on a ZCU102 unless changed."""
     fields: dict[str, Any] = {
         "layers": layers,
@@ -71,10 +71,10 @@ def model(*layers: LayerStructure, **changes: Any) -> CostModel:
         "outputs": (layers[-1].name,) if layers else (),
         "version": "2019.2",
     }
-    return CostModel(**(fields | changes))
+    return HardwareGraph(**(fields | changes))
 
 
-def pipeline(*layers: LayerStructure, **changes: Any) -> CostModel:
+def pipeline(*layers: TemplateCall, **changes: Any) -> HardwareGraph:
     """Layers behind one another in one pipeline (io_parallel)."""
     return model(*layers, **({"io": IoType.PARALLEL, "dataflow": False} | changes))
 

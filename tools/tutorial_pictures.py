@@ -8,15 +8,15 @@ import matplotlib as mpl
 import numpy as np
 
 from fpgacnn import frontends
-from fpgacnn.data import FloatArray
-from fpgacnn.data.digits import load_digits
-from fpgacnn.flow.demo import shipped
 from fpgacnn.ir import source as src
-from fpgacnn.quantization.trainable import least_error, trainable_points
-from fpgacnn.quantization.widths import with_quantizers
-from fpgacnn.sim.framework import evaluate
-from fpgacnn.train.zoo.edges import KERNELS
-from fpgacnn.verification import signal_to_noise_db
+from fpgacnn.jobs.demo import shipped
+from fpgacnn.passes.widths.trainable import least_error, trainable_points
+from fpgacnn.passes.widths.widths import with_quantizers
+from fpgacnn.sim.compare import signal_to_noise_db
+from fpgacnn.sim.source_reference import evaluate
+from fpgacnn.training.data import FloatArray
+from fpgacnn.training.data.digits import load_digits
+from fpgacnn.training.zoo.images.edges import KERNELS
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt  # the backend is chosen first

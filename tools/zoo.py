@@ -17,16 +17,16 @@ import numpy as np
 
 import fpgacnn.api
 from fpgacnn import frontends
-from fpgacnn.arrays import write_arrays
-from fpgacnn.data import Dataset, FloatArray, Splits
-from fpgacnn.data.catalog import CATALOG
 from fpgacnn.errors import FpgacnnError
-from fpgacnn.flow.calibration import multiplications
-from fpgacnn.flow.record import RunRecord
-from fpgacnn.train import Schedule, fit, make_reproducible, open_keras, save
-from fpgacnn.train.zoo import ZOO, Entry, seeded
-from fpgacnn.train.zoo.edges import checkerboard, step_image
-from fpgacnn.train.zoo.sequence import over_time
+from fpgacnn.pipeline.calibration import multiplications
+from fpgacnn.records.record import RunRecord
+from fpgacnn.system.npz import write_arrays
+from fpgacnn.training.data import Dataset, FloatArray, Splits
+from fpgacnn.training.data.catalog import CATALOG
+from fpgacnn.training.keras import Schedule, fit, make_reproducible, open_keras, save
+from fpgacnn.training.zoo import ZOO, Entry, seeded
+from fpgacnn.training.zoo.images.edges import checkerboard, step_image
+from fpgacnn.training.zoo.physics.sequence import over_time
 
 ROOT = Path(__file__).parents[1]
 WORK = ROOT / "build" / "zoo"
@@ -44,7 +44,7 @@ CSIM_EVENTS = 20
 HEAD = """\
 # The model zoo
 
-Classic architectures, each a page in `fpgacnn/train/zoo`, sized so that a mid-range FPGA can hold them. Every one was
+Classic architectures, each a page in `fpgacnn/training/keras/zoo`, sized so that a mid-range FPGA can hold them. Every one was
 built in Keras, quantized to {bits} bits by `fpgacnn quantize`, written as a QKeras file, converted to an HLS project
 (io_stream) and simulated. This page was written by `python tools/zoo.py`; nothing in it is typed by hand.
 

@@ -1,1 +1,1 @@
-"""Floor 10: argv. One file a command; only `main` catches errors."""
+"""Argv. One file a command; only `main` catches errors."""

@@ -13,10 +13,10 @@ from rich.console import Console, RenderableType
 from rich.markup import escape
 
 from fpgacnn.errors import printable
-from fpgacnn.flow.watch import Progress, silent
+from fpgacnn.system.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from fpgacnn.train.loop import Epoch, Watch
+    from fpgacnn.training.keras.loop import Epoch, Watch
 
 WIDE_WHERE_PIPED = 200
 SHOWN_OF_A_LINE = 100
@@ -46,7 +46,7 @@ def show_json(value: Any) -> None:
     """Print one JSON document and nothing else."""
     import json
 
-    from fpgacnn.flow.record import plain
+    from fpgacnn.records.record import plain
 
     sys.stdout.write(json.dumps(plain(value), indent=1) + "\n")
 

@@ -42,7 +42,9 @@ def common(
 
 def main() -> None:
     """Run a command; errors become one line, a hint and an exit status."""
-    from fpgacnn.cli import compare, convert, demo, doctor, estimate, explain, fit, freeze, inspect, quantize, report, simulate, synth, verify
+    from fpgacnn.cli.commands.help import demo, doctor, explain
+    from fpgacnn.cli.commands.model import convert, estimate, fit, inspect, quantize
+    from fpgacnn.cli.commands.project import compare, freeze, report, simulate, synth, verify
 
     commands = (
         inspect.inspect,
@@ -94,7 +96,7 @@ def _guarded() -> int:
 def _told(error: FpgacnnError, cause: BaseException | None = None) -> int:
     """Print an error in its one shape; the traceback only where -v asks for it."""
     from fpgacnn.cli.console import err
-    from fpgacnn.reporting.terminal import error_lines
+    from fpgacnn.reporting.terminal.tables import error_lines
 
     console = err()
     for line in error_lines(error):

@@ -11,7 +11,7 @@ import typer
 from fpgacnn.cli.config import with_file
 from fpgacnn.design import BackendName, IoType, Strategy, Target
 from fpgacnn.errors import UsageError
-from fpgacnn.targets import full_part
+from fpgacnn.hardware.devices import full_part
 
 TARGET, PROOF = "Target", "Proof"
 

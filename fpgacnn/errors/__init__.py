@@ -1,4 +1,4 @@
-"""Floor 0: every error a user can meet, with its code, exit status, words and cure.
+"""Every error a user can meet, with its code, exit status, words and cure.
 
 `fpgacnn explain CODE` prints the page of a code: the class docstring and the cure.
 Exit status: 1 a check failed, 2 the input or the command is wrong, 3 a foreign tool failed or is missing.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from fpgacnn.errors.arrays import ArrayFileError, ArrayShapeError, DataChecksumError, DataPackageMissingError, NonFiniteInputError
 from fpgacnn.errors.base import MAX_SHOWN, FpgacnnError, InternalError, UsageError, all_errors, naming, printable
-from fpgacnn.errors.choices import Choice
 from fpgacnn.errors.emulator import KernelBuildError, MeasurementError
 from fpgacnn.errors.files import (
     BrokenArchitectureError,
@@ -22,6 +21,7 @@ from fpgacnn.errors.files import (
 )
 from fpgacnn.errors.golden import GoldenBrokenError, GoldenExistsError, GoldenMissingError, NotFreezableError
 from fpgacnn.errors.networks import (
+    Choice,
     CodeInFileError,
     FormatTextError,
     GraphError,
@@ -64,7 +64,7 @@ from fpgacnn.errors.training import (
     DataFolderMissingError,
     DivergedError,
     LabelsError,
-    NoTwinError,
+    NotExportableError,
     TooFewEventsError,
 )
 
@@ -104,10 +104,10 @@ __all__ = [
     "MissingExtraError",
     "NoReferenceError",
     "NoReportsError",
-    "NoTwinError",
     "NonFiniteInputError",
     "NonFiniteWeightsError",
     "NotAModelError",
+    "NotExportableError",
     "NotFreezableError",
     "NotSynthesizableError",
     "NothingToReportError",

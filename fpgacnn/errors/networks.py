@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+from typing import NoReturn
+
 from fpgacnn.errors.base import FpgacnnError
 
 
@@ -91,3 +94,12 @@ class NoReferenceError(FpgacnnError):
     code = "FC200"
     message = "{file}: --reference {reference} cannot answer for a network of {framework}"
     cure = "leave out --reference: the framework that the file belongs to answers where it is installed"
+
+
+class Choice(StrEnum):
+    """Words of which one is chosen; any other raises UnknownNameError, which lists them."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> NoReturn:
+        words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in cls.__name__).strip()
+        raise UnknownNameError(what=words, name=str(value), known=", ".join(cls))

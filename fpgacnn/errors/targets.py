@@ -15,7 +15,7 @@ class UnknownPartError(FpgacnnError):
     code = "FC120"
     message = "the part '{part}' {why}"
     cure = (
-        "give a full part name such as xcku115-flvb2104-2-i, or a board such as zcu102; fpgacnn/targets/devices.toml lists them; "
+        "give a full part name such as xcku115-flvb2104-2-i, or a board such as zcu102; fpgacnn/hardware/devices/devices.toml lists them; "
         "convert --unlisted-part goes on without an estimate where an AMD part is missing there"
     )
 

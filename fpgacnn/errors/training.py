@@ -13,7 +13,7 @@ class AlreadyQuantizedError(FpgacnnError):
     cure = "give the float network; `fpgacnn convert FILE` converts a quantized one as it is"
 
 
-class NoTwinError(FpgacnnError):
+class NotExportableError(FpgacnnError):
     """The layer has no QKeras twin that computes and trains the same."""
 
     code = "FC141"

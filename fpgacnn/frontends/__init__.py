@@ -1,4 +1,4 @@
-"""Floor 3: model files. A file goes in, a `SourceModel` comes out; nothing of the file is executed."""
+"""Model files. A file goes in, a `SourceModel` comes out; nothing of the file is executed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fpgacnn.errors import FpgacnnError, NotAModelError
 from fpgacnn.frontends.files import Kind, sniff
 from fpgacnn.frontends.keras.reader import read_archive, read_hdf5, read_json
 from fpgacnn.frontends.onnx.reader import read_onnx
-from fpgacnn.frontends.reading import Reading
+from fpgacnn.frontends.result import ReadResult
 from fpgacnn.ir.source import SourceModel
 
 
@@ -34,13 +34,13 @@ def load(path: Path, weights: Path | None = None) -> SourceModel:
     return reading.model()
 
 
-def inspect(path: Path, weights: Path | None = None) -> tuple[Reading, tuple[Refusal, ...]]:
+def inspect(path: Path, weights: Path | None = None) -> tuple[ReadResult, tuple[Refusal, ...]]:
     """What is in a file: all layers that can be read, and those that would be refused with the reason."""
     reading = _read(path, weights)
     return reading, tuple(Refusal(layer=name, kind=kind, error=error) for name, kind, error in reading.refusals)
 
 
-def _read(path: Path, weights: Path | None) -> Reading:
+def _read(path: Path, weights: Path | None) -> ReadResult:
     kind, seen = sniff(path)
     if kind is Kind.HDF5:
         return read_hdf5(path)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from fpgacnn.frontends.files import Kind, sniff
 from fpgacnn.frontends.keras.graph import MAX_JSON, parse_json
+from fpgacnn.frontends.keras.layer_config import Json
 from fpgacnn.frontends.keras.reader import architecture_of, companion
-from fpgacnn.frontends.keras.settings import Json
 from fpgacnn.frontends.onnx.reader import Tensors, read_tensors
 
 

@@ -1,1 +1,1 @@
-"""Floor 2: networks as values. `source` is what the file says, `layers` and `model` what the hardware computes."""
+"""Networks as values. `source` is what the file says, `layers` and `model` what the hardware computes."""

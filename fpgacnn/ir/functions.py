@@ -8,8 +8,8 @@ from typing import assert_never
 import numpy as np
 from numpy.typing import NDArray
 
+from fpgacnn.ir.fixed_point import Rounding
 from fpgacnn.ir.source import FloatArray, Function, FunctionKind, PowerOfTwo, QuantizedSigmoid, QuantizedTanh
-from fpgacnn.numeric.fixed import Rounding
 
 _TURNS = {
     FunctionKind.SWISH: (-1.2784645427610738,),

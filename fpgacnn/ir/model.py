@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fpgacnn.errors import InternalError
-from fpgacnn.ir.layers import Input, Layer
+from fpgacnn.ir.hardware import Input, Layer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

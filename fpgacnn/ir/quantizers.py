@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgacnn.numeric.fixed import Rounding
+from fpgacnn.ir.fixed_point import Rounding
 
 FloatArray: TypeAlias = NDArray[np.float64]
 

@@ -1,1 +1,1 @@
-"""Floor 9: ink. Records become text; nothing is computed here."""
+"""Ink. Records become text; nothing is computed here."""

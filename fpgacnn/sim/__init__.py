@@ -1,1 +1,1 @@
-"""Floor 5: numbers flowing. Engines take input codes and give the codes of every node."""
+"""Numbers flowing. Engines take input codes and give the codes of every node."""

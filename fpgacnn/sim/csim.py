@@ -22,14 +22,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgacnn.design import Design
+from fpgacnn.design.project import HlsProject, write_files
 from fpgacnn.errors import CompileFailedError, CompilerMissingError, CSimCrashedError, InternalError, WriteError
-from fpgacnn.numeric.fixed import Codes
-from fpgacnn.process import run
-from fpgacnn.project import HlsProject, write_files
+from fpgacnn.ir.fixed_point import Codes
 from fpgacnn.sim.cache import keep, kept
 from fpgacnn.sim.driver import main_program
 from fpgacnn.sim.result import SimulationResult
-from fpgacnn.staging import scratch
+from fpgacnn.system.atomic_dir import temporary_folder
+from fpgacnn.system.subprocesses import run
 
 FLAGS = ("-O1", "-w", "-fno-gnu-unique", '-DWEIGHTS_DIR="firmware/weights"', "-I.", "-Ifirmware/ap_types")
 """-O1 builds the SVHN network in half the time of hls4ml's -O3 and runs nearly as fast."""
@@ -101,7 +101,7 @@ class CSim:
             raise InternalError(what="a trace needs a project that was converted with a trace")
         events = len(inputs[0].array)
         rows = np.concatenate([one.values.reshape(events, -1) for one in inputs], axis=1)
-        with scratch("fpgacnn-csim-") as here:
+        with temporary_folder("fpgacnn-csim-") as here:
             program = self._built(here)
             write_files(here, {name: data for name, data in self._files.items() if name.startswith("firmware/weights/")})
             answers = self._run_all(program, here, rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fpgacnn.project import TOP, Port
+from fpgacnn.design.project import TOP, Port
 
 _MAIN = """// Runs hls4ml's C simulation over many events. Arguments: events, input file, output file.
 #include "firmware/{top}.cpp"

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from fpgacnn.numeric.fixed import Codes
+from fpgacnn.ir.fixed_point import Codes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from fpgacnn.data import Splits
-from fpgacnn.data.digits import load_digits
-from fpgacnn.data.quality import accuracy
-from fpgacnn.train import Keras, KerasModel, Schedule, fit, make_reproducible, open_keras, save
-from fpgacnn.train.oracle import run_keras
+from fpgacnn.training.data import Splits
+from fpgacnn.training.data.digits import load_digits
+from fpgacnn.training.data.metrics import accuracy
+from fpgacnn.training.keras import Keras, KerasModel, Schedule, fit, make_reproducible, open_keras, save
+from fpgacnn.training.keras.oracle import run_keras
 
 HERE = Path(__file__).parent
 QUANTIZED = Schedule(seed=1, epochs=80, batch=32, learning_rate=0.005)

@@ -13,16 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from fpgacnn.data import Dataset, FloatArray, Splits
-from fpgacnn.data.km3net import load_km3net, load_km3net_external
-from fpgacnn.data.quality import (
-    accepted_fraction,
-    efficiency_at_false_positive_rate,
-    roc_auc,
-    threshold_at_false_positive_rate,
-)
-from fpgacnn.train import Keras, KerasModel, Schedule, fit, make_reproducible, open_keras, save
-from fpgacnn.train.oracle import run_keras
+from fpgacnn.training.data import Dataset, FloatArray, Splits
+from fpgacnn.training.data.km3net import load_km3net, load_km3net_external
+from fpgacnn.training.data.metrics import accepted_fraction, efficiency_at_false_positive_rate, roc_auc, threshold_at_false_positive_rate
+from fpgacnn.training.keras import Keras, KerasModel, Schedule, fit, make_reproducible, open_keras, save
+from fpgacnn.training.keras.oracle import run_keras
 
 HERE = Path(__file__).parent
 SCHEDULE = Schedule(seed=3, epochs=30, batch=128, learning_rate=0.01)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from fpgacnn.data.mnist5k import load_mnist5k
-from fpgacnn.data.quality import accuracy
-from fpgacnn.train import Keras, KerasModel, Schedule, fit, make_reproducible, open_keras, save
-from fpgacnn.train.oracle import run_keras
+from fpgacnn.training.data.metrics import accuracy
+from fpgacnn.training.data.mnist5k import load_mnist5k
+from fpgacnn.training.keras import Keras, KerasModel, Schedule, fit, make_reproducible, open_keras, save
+from fpgacnn.training.keras.oracle import run_keras
 
 FILE = Path(__file__).with_name("mnist5k_float.h5")
 SCHEDULE = Schedule(seed=1, epochs=15, batch=32, learning_rate=0.003)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from fpgacnn.design import IoType, Strategy
-from fpgacnn.hls.backend import convert
+from fpgacnn.hardware.hls.backend import convert
+from fpgacnn.sim.compare import compare
 from fpgacnn.sim.csim import CSim
 from fpgacnn.sim.emulator import ReferenceEmulator
-from fpgacnn.verification import compare
 from tests import networks
 from tests.networks import Builder
 

@@ -14,7 +14,7 @@ from tests.files import entry, sequential_file
 @pytest.mark.agree
 @pytest.mark.parametrize("axes", [1, 2])
 def test_windows_as_loops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, axes: int) -> None:
-    monkeypatch.setattr("fpgacnn.hls.hls4ml_door.MOST_ASSIGNMENTS", 0)
+    monkeypatch.setattr("fpgacnn.hardware.hls.hls4ml_adapter.MOST_ASSIGNMENTS", 0)
     random = np.random.default_rng(3)
     size, strides = ([3], [2]) if axes == 1 else ([3, 2], [2, 1])
     weights = [random.normal(size=(*kernel, *filters)) for kernel, filters in ((size, (2, 4)), ([3] * axes, (4, 3)))]

@@ -7,13 +7,13 @@ from itertools import product
 import pytest
 
 from fpgacnn.design import IoType
-from fpgacnn.hls.backend import convert
-from fpgacnn.numeric.fixed import Format, Overflow, Rounding
+from fpgacnn.hardware.hls.backend import convert
+from fpgacnn.ir.fixed_point import Format, Overflow, Rounding
+from fpgacnn.sim.compare import compare
 from fpgacnn.sim.csim import CSim
 from fpgacnn.sim.emulator import ReferenceEmulator
-from fpgacnn.sim.emulator.floats import FloatEmulator
+from fpgacnn.sim.emulator.blas_engine import FloatEmulator
 from fpgacnn.sim.emulator.native.engine import NativeEmulator
-from fpgacnn.verification import compare
 from tests.laws.test_native import TODAY, compiler
 from tests.networks import Builder
 

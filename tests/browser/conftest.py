@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from fpgacnn.flow.comparison import compare
-from fpgacnn.flow.subjects import Subject
-from fpgacnn.reporting.files import write_comparison, write_report
+from fpgacnn.records.compare import compare
+from fpgacnn.records.report_input import ReportInput
+from fpgacnn.reporting.formats.files import write_comparison, write_report
 from tests.records import estimated, exact_record, record, synthesized
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -50,7 +50,7 @@ def browser() -> Iterator[Any]:
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Reports of one project with all that a report can show, of two, and of what changed between them."""
     folder = tmp_path_factory.mktemp("reports")
-    subjects = [Subject(name="before", record=record(estimate=estimated()), synthesis=synthesized()), Subject(name="after", record=exact_record())]
+    subjects = [ReportInput(name="before", record=record(estimate=estimated()), synthesis=synthesized()), ReportInput(name="after", record=exact_record())]
     for name, some in {"one": subjects[:1], "two": subjects}.items():
         write_report(folder / f"{name}.html", some)
     write_comparison(folder / "compare.html", compare(*subjects))

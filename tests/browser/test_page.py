@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from fpgacnn.flow.subjects import Subject
-from fpgacnn.reporting.files import write_report
+from fpgacnn.records.report_input import ReportInput
+from fpgacnn.reporting.formats.files import write_report
 from tests.browser.conftest import Shown
 from tests.records import layer, record
 
@@ -86,7 +86,7 @@ def test_rows_without_a_number_stay_last_in_both_orders(show: Show) -> None:
 def test_numbers_are_sorted_as_numbers(show: Show, tmp_path: Path) -> None:
     decisions = tuple(layer(f"n{size}", "Dense", parameters=size, reach=(0.0, float(size))) for size in (9, 1000, 20))
     write_report(
-        tmp_path / "r.html", [Subject(name="a", record=record(plan=record().plan.__class__(exact=True, lossless=True, losses=(), decisions=decisions)))]
+        tmp_path / "r.html", [ReportInput(name="a", record=record(plan=record().plan.__class__(exact=True, lossless=True, losses=(), decisions=decisions)))]
     )
     shown = show(file=tmp_path / "r.html")
     shown.page.locator("#p1-ranges th", has_text="Highest possible").get_by_role("button").click()
@@ -158,7 +158,7 @@ def test_the_skip_connection_is_drawn_as_one_line_through_the_rows(show: Show) -
 
 def test_a_script_in_a_record_does_not_run(show: Show, tmp_path: Path) -> None:
     attack = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
-    write_report(tmp_path / "r.html", [Subject(name=attack, record=record(notes=(attack,)))] * 2)
+    write_report(tmp_path / "r.html", [ReportInput(name=attack, record=record(notes=(attack,)))] * 2)
     shown = show(file=tmp_path / "r.html")
     assert (shown.page.title(), shown.complaints) == ("2 projects side by side – fpgacnn", [])
     assert shown.page.locator("img").count() == 0

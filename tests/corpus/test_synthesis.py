@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 
 from fpgacnn.errors import NoReportsError
-from fpgacnn.synthesis import SynthesisReport, read
-from fpgacnn.synthesis.find import kind_of
-from fpgacnn.synthesis.read import READERS
-from fpgacnn.synthesis.report import Cosim, DesignSize, Export, ModuleReport, Resources, Summary, SummaryRow, Timing, Utilization
+from fpgacnn.hardware.synthesis import SynthesisReport, read
+from fpgacnn.hardware.synthesis.find import kind_of
+from fpgacnn.hardware.synthesis.read import READERS
+from fpgacnn.hardware.synthesis.report import Cosim, DesignSize, Export, ModuleReport, Resources, Summary, SummaryRow, Timing, Utilization
 
 FOLDER = Path(os.environ.get("FPGACNN_SYNTHESIS", "/nowhere"))
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="FPGACNN_SYNTHESIS names no folder")

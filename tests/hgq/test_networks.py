@@ -10,11 +10,11 @@ import pytest
 
 from fpgacnn import frontends
 from fpgacnn.design import Design, Target
-from fpgacnn.numeric.fixed import Codes, parse_format, quantize_values
-from fpgacnn.precision import plan, refine
-from fpgacnn.quantization import SoftmaxChoice, quantize
+from fpgacnn.ir.fixed_point import Codes, parse_format, quantize_values
+from fpgacnn.passes.precision import legalize, plan
+from fpgacnn.passes.quantization import SoftmaxChoice, quantize
 from fpgacnn.sim.emulator import ReferenceEmulator
-from fpgacnn.sim.framework import evaluate
+from fpgacnn.sim.source_reference import evaluate
 
 HERE = Path(__file__).parent
 ARCHIVE = HERE / "networks.zip"
@@ -41,7 +41,7 @@ def test_a_network_answers_as_hgq(tmp_path: Path, archive: Path, name: str) -> N
     source, form = frontends.load(path), parse_format("fixed<10,6>")
     reference = evaluate(source, [x], quantized=True)[source.outputs[0]]
     np.testing.assert_allclose(reference, wanted, rtol=0, atol=1e-5 if loose else 0)
-    model = refine(quantize(source, inputs=[form], softmax=SoftmaxChoice.KEEP))
+    model = legalize(quantize(source, inputs=[form], softmax=SoftmaxChoice.KEEP))
     assert all(layer.is_result for layer in model.layers if layer.name in model.outputs)
     planned = plan(model)
     codes = Codes(array=quantize_values(x, form), format=form)

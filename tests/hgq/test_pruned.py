@@ -9,12 +9,12 @@ import pytest
 
 from fpgacnn.design import Design, Target
 from fpgacnn.ir import source as src
+from fpgacnn.ir.fixed_point import Codes, Rounding, parse_format, quantize_values, rounded_codes
 from fpgacnn.ir.source import SourceLayer, SourceModel
-from fpgacnn.numeric.fixed import Codes, Rounding, parse_format, quantize_values, rounded_codes
-from fpgacnn.precision import plan, refine
-from fpgacnn.quantization import quantize
+from fpgacnn.passes.precision import legalize, plan
+from fpgacnn.passes.quantization import quantize
 from fpgacnn.sim.emulator import ReferenceEmulator
-from fpgacnn.sim.framework import evaluate
+from fpgacnn.sim.source_reference import evaluate
 
 SHAPE = (3, 2, 4)
 FORM = parse_format("fixed<10,6>")
@@ -65,7 +65,7 @@ def is_kept(source: SourceModel) -> bool:
     """Hardware answers as the network, without a loss anywhere."""
     codes = np.random.default_rng(3).integers(FORM.low, FORM.high, size=(EVENTS, *SHAPE), endpoint=True)
     wanted = evaluate(source, [codes * FORM.step], quantized=True)[source.outputs[0]]
-    model = refine(quantize(source, inputs=[FORM]))
+    model = legalize(quantize(source, inputs=[FORM]))
     planned = plan(model)
     found = ReferenceEmulator(Design(model=model, plan=planned, target=Target())).run([Codes(array=codes, format=FORM)]).outputs[model.outputs[0]].values
     return planned.is_lossless and bool(np.array_equal(found.reshape(wanted.shape), wanted))

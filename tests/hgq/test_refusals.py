@@ -15,11 +15,11 @@ import pytest
 
 from fpgacnn import frontends
 from fpgacnn.errors import FpgacnnError
-from fpgacnn.frontends.keras.hgq import PARSERS
+from fpgacnn.frontends.keras.hgq.hgq2 import PARSERS
 from fpgacnn.ir import source as src
+from fpgacnn.ir.fixed_point import parse_format
 from fpgacnn.ir.source import SourceLayer, SourceModel
-from fpgacnn.numeric.fixed import parse_format
-from fpgacnn.quantization import quantize
+from fpgacnn.passes.quantization import quantize
 from tests.hgq.test_networks import ARCHIVE, FIRST
 
 Layers = list[dict[str, Any]]

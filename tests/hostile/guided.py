@@ -29,12 +29,12 @@ with atheris.instrument_imports(include=["fpgacnn"]):
     import fpgacnn
 
     for module in pkgutil.walk_packages(fpgacnn.__path__, "fpgacnn."):
-        if not module.name.startswith(("fpgacnn.train", "fpgacnn.pytest_plugin")):
+        if not module.name.startswith(("fpgacnn.training.keras", "fpgacnn.pytest_plugin")):
             importlib.import_module(module.name)
     from tests.hostile.targets import TARGETS, Reader, seeds_of
 
-from fpgacnn.apart import End, Limits, Outcome
-from fpgacnn.frontends.keras import hdf5
+from fpgacnn.frontends.keras.files import hdf5
+from fpgacnn.system.sandbox import ChildLimits, ChildResult, ExitReason
 from tests.hostile.judge import judged, keep, short_limits
 
 if TYPE_CHECKING:
@@ -53,12 +53,12 @@ ENDS = {0, 70, 71, 77}
 LEAST_SECONDS = 5
 
 
-def here(work: Callable[[], Iterable[bytes | memoryview]], limits: Limits) -> Outcome:  # noqa: ARG001  # as `apart`
+def here(work: Callable[[], Iterable[bytes | memoryview]], limits: ChildLimits) -> ChildResult:  # noqa: ARG001  # as `apart`
     """`apart` in this process: what the work does there is seen as coverage, and what it raises as a finding."""
     try:
-        return Outcome(end=End.WELL, content=bytearray(b"".join(work())))
+        return ChildResult(end=ExitReason.WELL, content=bytearray(b"".join(work())))
     except MemoryError:
-        return Outcome(end=End.MEMORY, content=bytearray())
+        return ChildResult(end=ExitReason.MEMORY, content=bytearray())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +90,7 @@ def fuzz(name: str, folder: Path, flags: list[str]) -> None:
     campaign = Campaign(reader=TARGETS[name], findings=folder / "findings")
     short_limits(memory=True)
     if not campaign.reader.apart:
-        hdf5.apart = here
+        hdf5.run_in_child = here
     for seed in seeds_of(name):
         keep(folder / name, "seed", seed)
     artifacts = f"-artifact_prefix={campaign.findings}/{name}-"

@@ -17,7 +17,7 @@ from typing import Protocol
 
 import fpgacnn
 from fpgacnn.errors import FpgacnnError, InternalError
-from fpgacnn.frontends.keras import hdf5
+from fpgacnn.frontends.keras.files import hdf5
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = f"{Path(fpgacnn.__file__).parent}/"

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
 
-from fpgacnn.arrays import DAMAGE
+from fpgacnn.system.npz import DAMAGE
 from tests.hostile import hdf5, protobuf
 
 Bytewise = Callable[[bytes], bytes]

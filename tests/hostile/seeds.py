@@ -13,7 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from fpgacnn.arrays import packed
+from fpgacnn.system.npz import packed
 from tests import files, records
 from tests.hostile import graphs, mutations, protobuf
 from tests.hostile.mutations import archive

@@ -21,50 +21,52 @@ import numpy as np
 from rich.console import Console, RenderableType
 from rich.table import Table
 
-from fpgacnn import frontends, store, synthesis
-from fpgacnn.arrays import events_for, read_arrays
+from fpgacnn import frontends
 from fpgacnn.cli import config
 from fpgacnn.cli.options import parse_settings
-from fpgacnn.data.augmentation import parse_augmentation
-from fpgacnn.design import Design, IoType, Target
+from fpgacnn.design import Design, IoType, Target, serialize
+from fpgacnn.design.project import RECORD, files_digest
 from fpgacnn.errors import FpgacnnError
-from fpgacnn.flow.budget import parse_budget
-from fpgacnn.flow.calibration import calibrate
-from fpgacnn.flow.comparison import compare
-from fpgacnn.flow.costs import Wishes, of_design, of_foreign_project
-from fpgacnn.flow.folder import models_of
-from fpgacnn.flow.inputs import choose_formats
-from fpgacnn.flow.material import read_material
-from fpgacnn.flow.projects import open_project
-from fpgacnn.flow.record import plain
-from fpgacnn.flow.stimulus import own_events
-from fpgacnn.flow.subjects import open_subjects
-from fpgacnn.frontends.keras.quantizers import parse_quantizer
-from fpgacnn.golden import Cause, Golden, answer_digests, changes, diverging, fingerprint
-from fpgacnn.golden import read as read_golden
-from fpgacnn.golden import write as write_golden
-from fpgacnn.golden.prints import array_text
-from fpgacnn.golden.vectors import ARRAYS as GOLDEN_ARRAYS
-from fpgacnn.golden.vectors import TEXT as GOLDEN_TEXT
-from fpgacnn.hls import backend
-from fpgacnn.hls.backend import ports
+from fpgacnn.frontends.keras.operations.quantizers import parse_quantizer
+from fpgacnn.hardware import synthesis
+from fpgacnn.hardware.devices import find_device, full_part
+from fpgacnn.hardware.hls import backend
+from fpgacnn.hardware.hls.backend import ports
+from fpgacnn.ir.fixed_point import Codes, parse_format, quantize_values
 from fpgacnn.ir.source import SourceModel
-from fpgacnn.numeric.fixed import Codes, parse_format, quantize_values
-from fpgacnn.precision import plan, refine
-from fpgacnn.project import RECORD, files_digest
-from fpgacnn.quantization import quantize
-from fpgacnn.quantization.widths import Widths, fold_normalizations, is_float, parse_widths, uniform, with_quantizers
-from fpgacnn.reporting import compose, spreadsheet
-from fpgacnn.reporting.costs import estimate_report
-from fpgacnn.reporting.html import html
-from fpgacnn.reporting.locked import change_text, divergence_text
-from fpgacnn.reporting.markdown import markdown
-from fpgacnn.reporting.synthesis import synthesis_report
-from fpgacnn.reporting.terminal import comparison_report, inspection, subjects_report
+from fpgacnn.jobs.batch import models_of
+from fpgacnn.jobs.golden_vectors import Cause, Golden, answer_digests, changes, diverging, fingerprint
+from fpgacnn.jobs.golden_vectors import read as read_golden
+from fpgacnn.jobs.golden_vectors import write as write_golden
+from fpgacnn.jobs.golden_vectors.fingerprint import array_text
+from fpgacnn.jobs.golden_vectors.vectors import ARRAYS as GOLDEN_ARRAYS
+from fpgacnn.jobs.golden_vectors.vectors import TEXT as GOLDEN_TEXT
+from fpgacnn.jobs.quantize.budget import parse_budget
+from fpgacnn.jobs.quantize.training_data import read_training_data
+from fpgacnn.passes.precision import legalize, plan
+from fpgacnn.passes.quantization import quantize
+from fpgacnn.passes.widths.widths import Widths, fold_normalizations, is_float, parse_widths, uniform, with_quantizers
+from fpgacnn.pipeline.calibration import calibrate
+from fpgacnn.pipeline.inputs import choose_formats
+from fpgacnn.pipeline.open_project import open_project
+from fpgacnn.pipeline.test_vectors import own_events
+from fpgacnn.records.compare import compare
+from fpgacnn.records.estimates import TargetOverrides, of_design, of_foreign_project
+from fpgacnn.records.record import plain
+from fpgacnn.records.report_input import open_inputs
+from fpgacnn.reporting.formats import spreadsheet
+from fpgacnn.reporting.formats.html import html
+from fpgacnn.reporting.formats.markdown import markdown
+from fpgacnn.reporting.page import compose
+from fpgacnn.reporting.terminal.estimate import estimate_report
+from fpgacnn.reporting.terminal.golden import change_text, divergence_text
+from fpgacnn.reporting.terminal.synthesis import synthesis_report
+from fpgacnn.reporting.terminal.tables import comparison_report, inputs_report, inspection
 from fpgacnn.sim.emulator import ReferenceEmulator
-from fpgacnn.sim.framework import evaluate
-from fpgacnn.streams import open_events
-from fpgacnn.targets import find_device, full_part
+from fpgacnn.sim.source_reference import evaluate
+from fpgacnn.system.npz import events_for, read_arrays
+from fpgacnn.system.npz_stream import open_events
+from fpgacnn.training.data.augmentation import parse_augmentation
 from tests import files
 from tests.hostile import mutations, seeds
 from tests.hostile.judge import fault
@@ -174,7 +176,7 @@ def planned(path: Path, weights: Path | None = None) -> tuple[SourceModel, Desig
         seen = evaluate(network, own_events(network, choose_formats(network, None, None)).first(4).values, quantized=False)
         network = with_quantizers(network, uniform(network, Widths(bits=8), seen))
     choices = choose_formats(network, None, None)
-    model = refine(quantize(network, inputs=[choice.format for choice in choices]))
+    model = legalize(quantize(network, inputs=[choice.format for choice in choices]))
     design = Design(model=model, plan=plan(model), target=Target())
     ports(design)
     of_design(design)
@@ -232,7 +234,7 @@ def _streamed(path: Path) -> None:
 
 use_events = each(
     _streamed,
-    lambda path: read_material(str(path), None, _float_network()),
+    lambda path: read_training_data(str(path), None, _float_network()),
     lambda path: calibrate(_float_network(), events_for(path, {"x": (4, 4, 1)})[0], None, 20.0),
 )
 
@@ -245,7 +247,7 @@ def small_project(number: int) -> tuple[Mapping[str, bytes], SourceModel, Design
     architecture, layers = seeds.networks()[number]
     with TemporaryDirectory() as folder:
         network, design = planned(files.write_h5(Path(folder) / "model.h5", architecture, layers))
-    content = {**store.dump(design, network), "firmware/myproject.cpp": b"int main() {}\n"}
+    content = {**serialize.dump(design, network), "firmware/myproject.cpp": b"int main() {}\n"}
     return {**content, RECORD: json.dumps({"project": {"digest": files_digest(content)}}).encode()}, network, design
 
 
@@ -333,12 +335,12 @@ def use_golden(path: Path) -> None:
 
 def use_subject(path: Path) -> None:
     """A report of what lies there, in every form, and a comparison with itself and with a good record."""
-    (one,) = open_subjects([path])
+    (one,) = open_inputs([path])
     page = compose.report([one])
     html(page)
     markdown(page)
     spreadsheet.spreadsheet([one])
-    shown(subjects_report([one]))
+    shown(inputs_report([one]))
     json.dumps(plain(one.record), allow_nan=False)
     other = compare(one, _good_subject())
     shown(comparison_report(other))
@@ -348,7 +350,7 @@ def use_subject(path: Path) -> None:
 @cache
 def _good_subject() -> Any:
     with TemporaryDirectory() as folder:
-        return open_subjects([file("good.json")(Path(folder), seeds.run_records()[0])])[0]
+        return open_inputs([file("good.json")(Path(folder), seeds.run_records()[0])])[0]
 
 
 def use_reports(path: Path) -> None:
@@ -370,7 +372,7 @@ def foreign_projects() -> list[bytes]:
 
 
 def use_foreign(path: Path) -> None:
-    record = of_foreign_project(path, Wishes())
+    record = of_foreign_project(path, TargetOverrides())
     json.dumps(plain(record), allow_nan=False)
     shown(estimate_report(record))
 

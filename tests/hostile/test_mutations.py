@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from fpgacnn.errors import InternalError, LoweringError, UsageError
-from fpgacnn.frontends.keras import hdf5 as reader
+from fpgacnn.frontends.keras.files import hdf5 as reader
 from tests.command import children
 from tests.hostile import graphs, hdf5, mutations, protobuf, seeds
 from tests.hostile.judge import ROOT, finding, judged, keep, short_limits
@@ -97,7 +97,7 @@ def test_an_error_of_two_lines_and_files_that_are_left_are_found(tmp_path: Path)
 
 def test_a_finding_says_which_of_our_lines_it_comes_from() -> None:
     assert finding(lambda path: reader.numbers(reader.Dataset(name="x", shape=(), holds="", array="x"), "x", path, "x"), Path()).startswith(
-        "ValueError at fpgacnn/frontends/keras/hdf5.py:"
+        "ValueError at fpgacnn/frontends/keras/files/hdf5.py:"
     )
 
 

@@ -12,7 +12,7 @@ import hls4ml
 import numpy as np
 import pytest
 
-from fpgacnn.numeric.fixed import Format, Overflow, Rounding, quantize_values, requantize
+from fpgacnn.ir.fixed_point import Format, Overflow, Rounding, quantize_values, requantize
 
 pytestmark = pytest.mark.agree
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fpgacnn.precision import bounds, correlation, lookup, plan, refine, softmax
+from fpgacnn.passes.precision import bounds, correlation, function_tables, legalize, plan, softmax
 from tests.real_networks import broken_claims, case
 
-plan_module, refine_module = (inspect.getmodule(one) for one in (plan, refine))
+plan_module, refine_module = (inspect.getmodule(one) for one in (plan, legalize))
 SEEDS = range(400)
 
 
@@ -79,8 +79,13 @@ MUTANTS = {
     "padding brings no zero into a convolution": (bounds, "_as_matrix", "iv.with_zero(source) if any(operation.pads) else source", "source"),
     "padding brings no zero into an image": (plan_module, "_decide", "iv.with_zero(_hull(given[0].interval))", "_hull(given[0].interval)"),
     "a mean over three cells loses nothing": (bounds, "windows", "0.0 if lossless else 2.0**-source.fraction", "0.0"),
-    "a table is four times flatter": (lookup, "_moved", "error * _slope(function, float(reached.max()))", "error * _slope(function, float(reached.max())) / 4"),
-    "a table's entries are not rounded": (lookup, "_narrow_error", "return rounding + ", "return "),
+    "a table is four times flatter": (
+        function_tables,
+        "_moved",
+        "error * _slope(function, float(reached.max()))",
+        "error * _slope(function, float(reached.max())) / 4",
+    ),
+    "a table's entries are not rounded": (function_tables, "_narrow_error", "return rounding + ", "return "),
     "a softmax hardly hears its input's error": (softmax, "softmax_tables", "input_error / 2", "input_error / 4"),
     "an argmax is always right": (plan_module, "_softmax", "1.0 if given.error else 0.0", "0.0"),
     "a limit on the values limits errors too much": (bounds, "ranged", "max(high - reals[0], reals[1] - low)", "min(high - reals[0], reals[1] - low)"),
@@ -96,7 +101,7 @@ def mutate(monkeypatch: pytest.MonkeyPatch, module: ModuleType, function: str, o
     assert text.count(old) == 1, "the text to be changed is not there, or not once"
     namespace = dict(vars(module))
     exec(compile(text.replace(old, new), f"<{function}>", "exec"), namespace)  # noqa: S102  # our own text
-    for user in (bounds, correlation, lookup, softmax, plan_module, refine_module):
+    for user in (bounds, correlation, function_tables, softmax, plan_module, refine_module):
         if getattr(user, function, None) is original:
             monkeypatch.setattr(user, function, namespace[function])
 

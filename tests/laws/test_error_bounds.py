@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 
 from fpgacnn import frontends
 from fpgacnn.design import Design, Target
-from fpgacnn.ir import layers as hw
+from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import source as src
+from fpgacnn.ir.fixed_point import Codes, Format, Overflow, Rounding, parse_format, quantize_values, requantize
 from fpgacnn.ir.functions import evaluate
-from fpgacnn.numeric.fixed import Codes, Format, Overflow, Rounding, parse_format, quantize_values, requantize
-from fpgacnn.numeric.interval import Interval
-from fpgacnn.precision import bounds, lookup, plan, refine
-from fpgacnn.precision.plan import Walk
-from fpgacnn.quantization import quantize
-from fpgacnn.sim import framework
+from fpgacnn.ir.interval import Interval
+from fpgacnn.passes.precision import bounds, function_tables, legalize, plan
+from fpgacnn.passes.precision.plan import Walk
+from fpgacnn.passes.quantization import quantize
+from fpgacnn.sim import source_reference
 from fpgacnn.sim.emulator import ReferenceEmulator
 from tests.files import entry, sequential_file
 from tests.laws.test_interval import formats, intervals, members
@@ -56,7 +56,7 @@ def test_a_table_lies_no_further_from_its_function_than_it_says(function: hw.Fun
     given_form = parse_format(form)
     codes = np.arange(given_form.low, given_form.high + 1)
     interval = Interval(low=codes[:1], high=codes[-1:], fraction=given_form.fraction)
-    table = lookup.build(hw.Function(function=function), interval, given_form, error, layer="t")
+    table = function_tables.build(hw.Function(function=function), interval, given_form, error, layer="t")
     entries = table.lookup.table.values
     values = codes * given_form.step
     width = given_form.width if table.index is None else table.index.width
@@ -72,11 +72,11 @@ def test_a_sign_behind_a_scale_of_next_to_nothing_is_that_of_the_shift(tmp_path:
     weights = {"gamma": np.array([gamma, 1.0]), "beta": np.array([beta, 0.0]), "moving_mean": np.zeros(2), "moving_variance": np.ones(2)}
     layers = (entry("BatchNormalization", "n", weights=weights), entry("QActivation", "b", activation="binary(alpha=1)"))
     network, form = frontends.load(sequential_file(tmp_path / "m.h5", *layers, shape=(2,))), parse_format("fixed<6,2>")
-    model = refine(quantize(network, inputs=[form]))
+    model = legalize(quantize(network, inputs=[form]))
     design = Design(model=model, plan=plan(model), target=Target())
     codes = Codes(array=np.tile(np.arange(form.low, form.high + 1)[:, None], 2), format=form)
     answers = ReferenceEmulator(design).run([codes]).outputs[model.outputs[0]].values
-    assert np.array_equal(answers, framework.evaluate(network, [codes.values], quantized=True)["b"])
+    assert np.array_equal(answers, source_reference.evaluate(network, [codes.values], quantized=True)["b"])
     assert np.all(answers[:, 0] == np.sign(beta))
 
 
@@ -86,7 +86,7 @@ def test_no_function_is_steeper_than_its_slope_says(kind: src.FunctionKind, alph
     function = src.Function(kind=kind, alpha=alpha)
     points = np.linspace(-12.0, 12.0, 240_001)
     answers = evaluate(function, points)
-    steepest, claimed = float(np.abs(np.diff(answers)).max() / np.diff(points).min()), lookup._slope(function, float(answers.max()))
+    steepest, claimed = float(np.abs(np.diff(answers)).max() / np.diff(points).min()), function_tables._slope(function, float(answers.max()))
     assert 0.98 * claimed < steepest * (1 + 1e-3)
     assert steepest <= claimed * (1 + 1e-6)
 

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fpgacnn.design import BackendName, IoType, Strategy
-from fpgacnn.estimation import Estimate, estimate
-from fpgacnn.structure import CostModel, LayerStructure, Wire, legal_factors, summarize
+from fpgacnn.hardware.estimation import Estimate, estimate
+from fpgacnn.hardware.estimation.graph.graph import FixedType, HardwareGraph, TemplateCall, summarize
+from fpgacnn.hardware.hls.reuse import legal_factors
 from tests.structures import RESOURCE, convolution, dense, model
 
 SIZES = st.integers(1, 24)
@@ -24,7 +25,7 @@ def kernel(seed: int, inputs: int, outputs: int, width: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(-(1 << (width - 1)), 1 << (width - 1), (inputs, outputs))
 
 
-def design(layer: LayerStructure, io: tuple[IoType, bool], tool: BackendName) -> CostModel:
+def design(layer: TemplateCall, io: tuple[IoType, bool], tool: BackendName) -> HardwareGraph:
     return model(layer, io=io[0], dataflow=io[1], tool=tool)
 
 
@@ -66,7 +67,7 @@ def test_wider_data_never_costs_less(seed: int, width: int, wider: int, io: tupl
     narrow = width if wider + width <= 10 else width + 11
     less, more = (
         estimate(design(dense(kernel(seed, 8, 8, 6), input=data, accumulator=sums, output=sums, reuse=reuse, strategy=strategy), io, tool))
-        for data, sums in ((Wire(width=bits, integer=2), Wire(width=bits + 10, integer=6)) for bits in (narrow, narrow + wider))
+        for data, sums in ((FixedType(width=bits, integer=2), FixedType(width=bits + 10, integer=6)) for bits in (narrow, narrow + wider))
     )
     assert all(small <= large for small, large in zip(numbers(less), numbers(more), strict=True))
 

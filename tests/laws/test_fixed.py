@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fpgacnn.errors import FormatTextError, WidthLimitError
-from fpgacnn.numeric.fixed import (
+from fpgacnn.ir.fixed_point import (
     MAX_WIDTH,
     Codes,
     Format,

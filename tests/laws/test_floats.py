@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from fpgacnn.design import Design, IoType, Target
-from fpgacnn.precision import plan
+from fpgacnn.passes.precision import plan
+from fpgacnn.sim.compare import compare
 from fpgacnn.sim.emulator import ReferenceEmulator
-from fpgacnn.sim.emulator.floats import FloatEmulator
-from fpgacnn.verification import compare
+from fpgacnn.sim.emulator.blas_engine import FloatEmulator
 from tests.laws.test_native import FAMILIES, TODAY
 from tests.networks import Builder
 from tests.random_networks import merged, random_inputs, random_network

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from fpgacnn.design import Design, IoType, Target
 from fpgacnn.errors import WidthLimitError
-from fpgacnn.ir import layers as hw
+from fpgacnn.ir import hardware as hw
+from fpgacnn.ir import interval as iv
+from fpgacnn.ir.fixed_point import Codes, Format, Overflow, Rounding, requantize, to_values
+from fpgacnn.ir.interval import Interval
 from fpgacnn.ir.model import QuantizedModel
-from fpgacnn.numeric import interval as iv
-from fpgacnn.numeric.fixed import Codes, Format, Overflow, Rounding, requantize, to_values
-from fpgacnn.numeric.interval import Interval
-from fpgacnn.precision import Decision, LayerPrecision, PrecisionPlan, plan
+from fpgacnn.passes.precision import Decision, LayerPrecision, PrecisionPlan, plan
 from fpgacnn.sim.emulator import ReferenceEmulator
 from tests import networks
 from tests.random_networks import random_inputs, random_network

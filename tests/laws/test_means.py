@@ -11,15 +11,15 @@ import pytest
 from fpgacnn import frontends
 from fpgacnn.design import Design, Target
 from fpgacnn.ir import source as src
-from fpgacnn.numeric.fixed import Codes, Format, Overflow, Rounding, parse_format, requantize
-from fpgacnn.numeric.interval import Interval
-from fpgacnn.precision import plan, refine
-from fpgacnn.precision.means import on_grid
-from fpgacnn.quantization import quantize
-from fpgacnn.quantization.constants import affine
+from fpgacnn.ir.fixed_point import Codes, Format, Overflow, Rounding, parse_format, requantize
+from fpgacnn.ir.interval import Interval
+from fpgacnn.passes.precision import legalize, plan
+from fpgacnn.passes.precision.average_rounding import on_grid
+from fpgacnn.passes.quantization import quantize
+from fpgacnn.passes.quantization.constants import affine
+from fpgacnn.sim.compare import against_reference
 from fpgacnn.sim.emulator import ReferenceEmulator
-from fpgacnn.sim.framework import evaluate
-from fpgacnn.verification import against_reference
+from fpgacnn.sim.source_reference import evaluate
 from tests.files import entry, functional_file, input_layer
 
 
@@ -49,7 +49,7 @@ def test_a_scale_that_is_no_short_number_has_no_grid() -> None:
 
 def assert_lossless_and_equal(network: src.SourceModel, text: str, shape: tuple[int, ...]) -> None:
     form = parse_format(text)
-    model = refine(quantize(network, inputs=[form] * len(network.inputs)))
+    model = legalize(quantize(network, inputs=[form] * len(network.inputs)))
     design = Design(model=model, plan=plan(model), target=Target())
     assert design.plan.is_lossless
     random = np.random.default_rng(5)

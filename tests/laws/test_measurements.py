@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from fpgacnn.design import Design, IoType, Target
-from fpgacnn.ir import layers as hw
-from fpgacnn.numeric.fixed import CodeArray, Format, Overflow, Rounding, rescale
-from fpgacnn.precision import plan
+from fpgacnn.ir import hardware as hw
+from fpgacnn.ir.fixed_point import CodeArray, Format, Overflow, Rounding, rescale
+from fpgacnn.passes.precision import plan
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.emulator.native.engine import Measured, NativeEmulator
 from tests.laws.test_native import TODAY, compiler

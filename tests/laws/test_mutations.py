@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 
 from fpgacnn.design import Design, IoType
-from fpgacnn.ir import layers as hw
-from fpgacnn.numeric.fixed import Codes, Format, Overflow, Rounding
+from fpgacnn.ir import hardware as hw
+from fpgacnn.ir.fixed_point import Codes, Format, Overflow, Rounding
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.emulator.native import build
 from fpgacnn.sim.emulator.native.build import CCompiler, library
-from fpgacnn.sim.emulator.native.kernels import Kernels, aligned
-from fpgacnn.sim.emulator.native.lowering import lower
+from fpgacnn.sim.emulator.native.codegen.lowering import lower_to_program
+from fpgacnn.sim.emulator.native.kernels.io import Given, InputReader
+from fpgacnn.sim.emulator.native.library import Kernels, aligned
 from fpgacnn.sim.emulator.native.machine import AVX512, machine_of
-from fpgacnn.sim.emulator.native.ports import Given, Reading
 from tests.laws.test_native import FAMILIES, compiler
 from tests.networks import Builder
 
@@ -170,8 +170,8 @@ MACROS = {
 
 def outputs(design: Design, codes: list[Codes], made: CCompiler, old: str, new: str) -> tuple[bool, dict[str, np.ndarray]]:
     """What a mutant answers, and whether it differs from the original's text."""
-    readings = [Reading(given=Given.CODES, low=one.format.low, high=one.format.high) for one in codes]
-    program = lower(design, made.machine, keep=set(design.model.outputs), given=readings)
+    readings = [InputReader(given=Given.CODES, low=one.format.low, high=one.format.high) for one in codes]
+    program = lower_to_program(design, made.machine, keep=set(design.model.outputs), given=readings)
     text = program.source.replace("#elif defined(__SSE2__)", "#elif 0") if made.machine.name == "plain C" else program.source
     source = re.sub(old, new.replace("\\", "\\\\"), text)
     with library(source, made) as path:

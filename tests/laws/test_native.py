@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from fpgacnn.design import Design, IoType, Target
-from fpgacnn.ir import layers as hw
+from fpgacnn.ir import hardware as hw
+from fpgacnn.ir.fixed_point import Codes, parse_format
 from fpgacnn.ir.model import QuantizedModel
-from fpgacnn.numeric.fixed import Codes, parse_format
-from fpgacnn.precision import plan
+from fpgacnn.passes.precision import plan
+from fpgacnn.sim.compare import compare
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.emulator.native.build import CCompiler, find_c_compiler
 from fpgacnn.sim.emulator.native.engine import NativeEmulator
-from fpgacnn.verification import compare
 from tests import networks
 from tests.networks import Builder
 from tests.random_networks import merged, random_inputs, random_network

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from fpgacnn.design import IoType
-from fpgacnn.ir import layers as hw
-from fpgacnn.numeric.fixed import Codes, Format, Overflow, Rounding, quantize_values
+from fpgacnn.ir import hardware as hw
+from fpgacnn.ir.fixed_point import Codes, Format, Overflow, Rounding, quantize_values
 from fpgacnn.sim.emulator.native.engine import NativeEmulator, reads
 from tests.laws.test_native import PROCESSORS, compiler, runs_here
 from tests.networks import Builder

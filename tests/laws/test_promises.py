@@ -11,14 +11,14 @@ import pytest
 from fpgacnn import frontends
 from fpgacnn.design import Design, Target
 from fpgacnn.errors import UnsupportedOptionError
-from fpgacnn.numeric.fixed import Codes, Format, parse_format
-from fpgacnn.numeric.interval import Interval
-from fpgacnn.precision import plan, refine
-from fpgacnn.precision.softmax import softmax_tables
-from fpgacnn.quantization import SoftmaxChoice, quantize
+from fpgacnn.ir.fixed_point import Codes, Format, parse_format
+from fpgacnn.ir.interval import Interval
+from fpgacnn.passes.precision import legalize, plan
+from fpgacnn.passes.precision.softmax import softmax_tables
+from fpgacnn.passes.quantization import SoftmaxChoice, quantize
+from fpgacnn.sim.compare import VerificationReport, against_reference
 from fpgacnn.sim.emulator import ReferenceEmulator
-from fpgacnn.sim.framework import evaluate
-from fpgacnn.verification import VerificationReport, against_reference
+from fpgacnn.sim.source_reference import evaluate
 from tests.files import Entry, entry, linear, normalization, quantized_bits, sequential_file
 
 SEED = 17
@@ -30,7 +30,7 @@ FLOAT64_SLACK = 1e-9
 def proven(folder: Path, layers: tuple[Entry, ...], form: Format, *, features: int = 2) -> VerificationReport:
     """The emulator against the trained network on every code of a narrow input, each beside a random one."""
     network = frontends.load(sequential_file(folder / "m.h5", *layers, shape=(features,)))
-    model = refine(quantize(network, inputs=[form], softmax=SoftmaxChoice.KEEP))
+    model = legalize(quantize(network, inputs=[form], softmax=SoftmaxChoice.KEEP))
     design = Design(model=model, plan=plan(model), target=Target())
     every = np.arange(form.low, form.high + 1)
     beside = np.random.default_rng(SEED).integers(form.low, form.high, size=(len(every), features - 1), endpoint=True)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fpgacnn.data.splits import FRACTIONS, split, together
 from fpgacnn.errors import TooFewEventsError
+from fpgacnn.training.data.splits import FRACTIONS, split, together
 
 EVENTS = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 30)), min_size=1, max_size=120)
 """Content and group of each event, few of each, so that copies and groups overlap in every way."""

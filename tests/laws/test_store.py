@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fpgacnn import frontends, store
-from fpgacnn.arrays import read_arrays
-from fpgacnn.design import BackendName, Design, IoType, Strategy, Target
+from fpgacnn import frontends
+from fpgacnn.design import BackendName, Design, IoType, Strategy, Target, serialize
 from fpgacnn.errors import ProjectError
+from fpgacnn.ir.fixed_point import Format
 from fpgacnn.ir.source import SourceModel
-from fpgacnn.numeric.fixed import Format
-from fpgacnn.precision import plan
-from fpgacnn.quantization import SoftmaxChoice, quantize
+from fpgacnn.passes.precision import plan
+from fpgacnn.passes.quantization import SoftmaxChoice, quantize
 from fpgacnn.sim.emulator import ReferenceEmulator
+from fpgacnn.system.npz import read_arrays
 from tests.files import Entry, entry, functional_file, input_layer, linear, normalization, quantized_bits, sequential_file, tiny_model
 from tests.random_networks import random_inputs, random_network
 
@@ -74,14 +74,14 @@ def written(folder: Path, files: dict[str, bytes]) -> Path:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     network = frontends.load(tiny_model(tmp_path / "tiny.h5"))
-    return written(tmp_path / "project", store.dump(designed(network, Target()), network))
+    return written(tmp_path / "project", serialize.dump(designed(network, Target()), network))
 
 
 def test_a_design_with_every_kind_of_value_is_read_back_byte_for_byte(tmp_path: Path) -> None:
     network = frontends.load(everything(tmp_path / "m.h5"))
-    files = store.dump(designed(network, TARGET), network)
-    design, again = store.load(written(tmp_path / "project", files))
-    assert store.dump(design, again) == files
+    files = serialize.dump(designed(network, TARGET), network)
+    design, again = serialize.load(written(tmp_path / "project", files))
+    assert serialize.dump(design, again) == files
     assert design.target == TARGET
     assert design.plan == designed(network, TARGET).plan
     assert (again.name, again.digest, again.inputs, again.outputs) == (network.name, network.digest, network.inputs, network.outputs)
@@ -92,9 +92,9 @@ def test_random_designs_are_read_back_and_compute_the_same(seed: int, tmp_path: 
     model = random_network(seed)
     network = frontends.load(tiny_model(tmp_path / "tiny.h5"))
     design = Design(model=model, plan=plan(model), target=Target())
-    files = store.dump(design, network)
-    again, _ = store.load(written(tmp_path / "project", files))
-    assert store.dump(again, network) == files
+    files = serialize.dump(design, network)
+    again, _ = serialize.load(written(tmp_path / "project", files))
+    assert serialize.dump(again, network) == files
     events = random_inputs(model, 6, seed)
     before, after = (ReferenceEmulator(one).run(events).outputs for one in (design, again))
     assert {name: codes.array.tolist() for name, codes in before.items()} == {name: codes.array.tolist() for name, codes in after.items()}
@@ -104,13 +104,13 @@ def test_names_of_layers_are_kept_whatever_they_hold(tmp_path: Path) -> None:
     names = ['x"; system("id") //', "a\nb", "ϑ\u202e", "$", "../../x", "{}"]
     layers = [entry("QActivation", name, activation="quantized_relu(4,2)") for name in names]
     network = frontends.load(sequential_file(tmp_path / "m.h5", *layers, shape=(3,)))
-    _, again = store.load(written(tmp_path / "project", store.dump(designed(network, Target()), network)))
+    _, again = serialize.load(written(tmp_path / "project", serialize.dump(designed(network, Target()), network)))
     assert [layer.name for layer in again.layers[1:]] == names
 
 
 def test_the_arrays_carry_no_date(project: Path) -> None:
     """The same design gives the same bytes tomorrow: the archive's entries are dated 1980."""
-    content = (project / store.ARRAYS).read_bytes()
+    content = (project / serialize.ARRAYS).read_bytes()
     local_header = content.index(b"PK\x03\x04")
     assert content[local_header + 10 : local_header + 14] == b"\x00\x00\x21\x00"
 
@@ -118,7 +118,7 @@ def test_the_arrays_carry_no_date(project: Path) -> None:
 def refused(folder: Path, words: str = "") -> bool:
     """Whether the project is refused as such; any other exception fails the test."""
     try:
-        store.load(folder)
+        serialize.load(folder)
     except ProjectError as error:
         assert error.code == "FC062"
         assert str(folder) in str(error)
@@ -130,19 +130,19 @@ def refused(folder: Path, words: str = "") -> bool:
 
 def test_a_missing_folder_or_file_is_a_project_error(project: Path) -> None:
     assert refused(project / "nowhere", "its design cannot be read")
-    (project / store.ARRAYS).unlink()
+    (project / serialize.ARRAYS).unlink()
     assert refused(project, "its design cannot be read")
 
 
 def test_another_schema_is_another_version(project: Path) -> None:
-    tree = json.loads((project / store.TREE).read_text())
-    (project / store.TREE).write_text(json.dumps({**tree, "schema": store.SCHEMA + 1}))
+    tree = json.loads((project / serialize.TREE).read_text())
+    (project / serialize.TREE).write_text(json.dumps({**tree, "schema": serialize.SCHEMA + 1}))
     assert refused(project, "it was made by another version of fpgacnn")
 
 
 def test_design_and_network_cannot_stand_for_each_other(project: Path) -> None:
-    tree = json.loads((project / store.TREE).read_text())
-    (project / store.TREE).write_text(json.dumps({**tree, "design": tree["network"], "network": tree["design"]}))
+    tree = json.loads((project / serialize.TREE).read_text())
+    (project / serialize.TREE).write_text(json.dumps({**tree, "design": tree["network"], "network": tree["design"]}))
     assert refused(project, "it was made by another version of fpgacnn")
 
 
@@ -156,17 +156,17 @@ def test_design_and_network_cannot_stand_for_each_other(project: Path) -> None:
     ids=lambda text: f"{text[:12]!r} of {len(text)}",
 )
 def test_text_that_is_no_design_is_a_project_error(project: Path, text: str) -> None:
-    (project / store.TREE).write_text(text)
+    (project / serialize.TREE).write_text(text)
     assert refused(project, "its design cannot be read")
 
 
 def test_bytes_that_are_no_text_are_a_project_error(project: Path) -> None:
-    (project / store.TREE).write_bytes(b"\xff\xfe\x00")
+    (project / serialize.TREE).write_bytes(b"\xff\xfe\x00")
     assert refused(project)
 
 
 def test_arrays_that_could_run_code_are_not_read(project: Path) -> None:
-    np.savez(project / store.ARRAYS, a0=np.array([{}], dtype=object))
+    np.savez(project / serialize.ARRAYS, a0=np.array([{}], dtype=object))
     assert refused(project, "holds object, not numbers")
 
 
@@ -194,25 +194,25 @@ def with_value(tree: Any, at: tuple[Any, ...], value: Any) -> Any:
 @pytest.mark.parametrize("part", range(4))
 def test_a_wrong_value_anywhere_is_a_project_error_or_a_whole_design(project: Path, part: int) -> None:
     """What is still read has the declared type in every field, so that nothing behind it stumbles over it."""
-    tree, random = json.loads((project / store.TREE).read_text()), np.random.default_rng([SEED, part])
+    tree, random = json.loads((project / serialize.TREE).read_text()), np.random.default_rng([SEED, part])
     every = list(places(tree))
     counted = 0
     for number in random.choice(len(every), size=120, replace=False):
         for choice in random.choice(len(WRONG), size=4, replace=False):
-            (project / store.TREE).write_text(json.dumps(with_value(tree, every[number], WRONG[choice])))
+            (project / serialize.TREE).write_text(json.dumps(with_value(tree, every[number], WRONG[choice])))
             counted += refused(project)
     assert counted > 400
 
 
 def test_a_removed_field_is_a_project_error_unless_it_has_a_default(project: Path) -> None:
-    tree = json.loads((project / store.TREE).read_text())
+    tree = json.loads((project / serialize.TREE).read_text())
     for at in [("design", "model"), ("design", "plan"), ("design", "target"), ("network", "layers"), ("design", "model", "inputs"), ("design", "$")]:
         changed = copy.deepcopy(tree)
         holder = changed
         for key in at[:-1]:
             holder = holder[key]
         del holder[at[-1]]
-        (project / store.TREE).write_text(json.dumps(changed))
+        (project / serialize.TREE).write_text(json.dumps(changed))
         assert refused(project)
 
 
@@ -238,12 +238,12 @@ def test_a_removed_field_is_a_project_error_unless_it_has_a_default(project: Pat
     ids=str,
 )
 def test_a_value_of_the_wrong_type_or_range_is_a_project_error(project: Path, at: tuple[Any, ...], value: Any) -> None:
-    tree = json.loads((project / store.TREE).read_text())
-    (project / store.TREE).write_text(json.dumps(with_value(tree, at, value)))
+    tree = json.loads((project / serialize.TREE).read_text())
+    (project / serialize.TREE).write_text(json.dumps(with_value(tree, at, value)))
     assert refused(project, "its design cannot be read")
 
 
 def test_floats_where_codes_should_be_are_a_project_error(project: Path) -> None:
-    arrays = {name: array.astype(np.float64) if array.dtype == np.int64 else array for name, array in read_arrays(project / store.ARRAYS).items()}
-    np.savez(project / store.ARRAYS, **arrays)
+    arrays = {name: array.astype(np.float64) if array.dtype == np.int64 else array for name, array in read_arrays(project / serialize.ARRAYS).items()}
+    np.savez(project / serialize.ARRAYS, **arrays)
     assert refused(project, "its design cannot be read")

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fpgacnn.ir import layers as hw
+from fpgacnn.ir import hardware as hw
+from fpgacnn.ir import interval as iv
 from fpgacnn.ir import source as src
+from fpgacnn.ir.fixed_point import CodeArray, Format, Overflow, Rounding, parse_format, quantize_values, smallest_format, to_values
 from fpgacnn.ir.functions import evaluate
 from fpgacnn.ir.model import QuantizedModel
 from fpgacnn.ir.source import FloatArray, FunctionKind
-from fpgacnn.numeric import interval as iv
-from fpgacnn.numeric.fixed import CodeArray, Format, Overflow, Rounding, parse_format, quantize_values, smallest_format, to_values
-from fpgacnn.precision import bounds, plan, refine
-from fpgacnn.precision.thresholds import MAX_PLACES, StepFunction, build
-from fpgacnn.quantization.constants import affine
+from fpgacnn.passes.precision import bounds, legalize, plan
+from fpgacnn.passes.precision.thresholds import MAX_PLACES, StepFunction, build
+from fpgacnn.passes.quantization.constants import affine
 
 QUANTIZERS = st.one_of(
     st.builds(src.QuantizedTanh, bits=st.integers(2, 8), symmetric=st.booleans(), real=st.sampled_from([True])),
@@ -138,7 +138,7 @@ def network(form: str, *operations: hw.Operation, channels: int = 2) -> Quantize
 
 def test_a_smooth_function_and_the_cast_behind_it_are_one_exact_node() -> None:
     sigmoid, cast = hw.Function(function=src.Function(kind=FunctionKind.SIGMOID)), hw.Cast(format=parse_format("ufixed<6,0,RND_CONV,SAT>"))
-    model = refine(network("fixed<18,5>", sigmoid, cast))
+    model = legalize(network("fixed<18,5>", sigmoid, cast))
     assert [layer.kind for layer in model.layers] == ["Input", "Thresholds"]
     decided = plan(model)
     assert decided.is_lossless
@@ -146,13 +146,13 @@ def test_a_smooth_function_and_the_cast_behind_it_are_one_exact_node() -> None:
 
 
 def test_a_smooth_function_without_a_cast_is_a_table_with_a_bound() -> None:
-    model = refine(network("fixed<18,5>", hw.Function(function=src.Function(kind=FunctionKind.SIGMOID))))
+    model = legalize(network("fixed<18,5>", hw.Function(function=src.Function(kind=FunctionKind.SIGMOID))))
     assert [layer.kind for layer in model.layers] == ["Input", "Cast", "Lookup"]
     assert not plan(model).is_lossless
 
 
 def test_more_steps_than_are_built_are_a_table_with_a_bound_that_says_so() -> None:
-    model = refine(network("fixed<24,5>", hw.Function(function=src.QuantizedSigmoid(bits=12, real=True))))
+    model = legalize(network("fixed<24,5>", hw.Function(function=src.QuantizedSigmoid(bits=12, real=True))))
     assert [layer.kind for layer in model.layers] == ["Input", "Cast", "Lookup"]
     loss = plan(model).layers["n1"].loss
     assert f"more than {MAX_PLACES - 1} thresholds" in loss
@@ -160,7 +160,7 @@ def test_more_steps_than_are_built_are_a_table_with_a_bound_that_says_so() -> No
 
 def test_a_scale_in_front_is_part_of_the_thresholds() -> None:
     scale = affine(np.float32([0.3, -1.7]).astype(np.float64), np.float32([0.01, 0.4]).astype(np.float64))
-    model = refine(network("fixed<16,5>", scale, hw.Function(function=src.PowerOfTwo(bits=4, relu=True, max_value=2.0))))
+    model = legalize(network("fixed<16,5>", scale, hw.Function(function=src.PowerOfTwo(bits=4, relu=True, max_value=2.0))))
     assert [layer.kind for layer in model.layers] == ["Input", "Thresholds"]
     operation = model.layers[1].operation
     assert isinstance(operation, hw.Thresholds)
@@ -171,7 +171,7 @@ def test_a_scale_in_front_is_part_of_the_thresholds() -> None:
 def test_float32_is_promised_only_where_no_code_lies_next_to_a_tie() -> None:
     """`quadratic` powers change at 2^1, 2^3, ..., which are codes."""
     for quadratic in (False, True):
-        model = refine(network("fixed<16,5>", hw.Function(function=src.PowerOfTwo(bits=4, quadratic=quadratic))))
+        model = legalize(network("fixed<16,5>", hw.Function(function=src.PowerOfTwo(bits=4, quadratic=quadratic))))
         assert plan(model).is_exact is not quadratic
 
 

@@ -18,13 +18,13 @@ from qonnx.custom_op.general.trunc import trunc_v1, trunc_v2
 
 from fpgacnn import frontends
 from fpgacnn.design import Design, Target
-from fpgacnn.flow.inputs import choose_formats
+from fpgacnn.ir.fixed_point import Codes, Format, parse_format, quantize_values
 from fpgacnn.ir.source import SourceModel
-from fpgacnn.numeric.fixed import Codes, Format, parse_format, quantize_values
-from fpgacnn.precision import plan, refine
-from fpgacnn.quantization import SoftmaxChoice, quantize
+from fpgacnn.passes.precision import legalize, plan
+from fpgacnn.passes.quantization import SoftmaxChoice, quantize
+from fpgacnn.pipeline.inputs import choose_formats
 from fpgacnn.sim.emulator import ReferenceEmulator
-from fpgacnn.sim.framework import evaluate
+from fpgacnn.sim.source_reference import evaluate
 
 QONNX = "qonnx.custom_op.general"
 CHANNELS_LAST = "qonnx.custom_op.channels_last"
@@ -116,7 +116,7 @@ def answers(model: Any, folder: Path, *, form: str = INPUT, seed: int = 5, softm
     onnx.save(model, path)
     source = frontends.load(path)
     formats = [choice.format if choice.reason.startswith("the network") else parse_format(form) for choice in choose_formats(source, None, None)]
-    quantized = refine(quantize(source, inputs=formats, softmax=softmax))
+    quantized = legalize(quantize(source, inputs=formats, softmax=softmax))
     design = Design(model=quantized, plan=plan(quantized), target=Target())
     random = np.random.default_rng(seed)
     codes = [_codes(random, one, (EVENTS, *source.layer(name).shape)) for one, name in zip(formats, source.inputs, strict=True)]

@@ -12,7 +12,7 @@ from onnx.reference import ReferenceEvaluator
 
 from fpgacnn import frontends
 from fpgacnn.ir import source as src
-from fpgacnn.sim.framework import evaluate
+from fpgacnn.sim.source_reference import evaluate
 from tests.onnx.kit import CHANNELS_LAST, Graph, agree, answers, grid
 
 IMAGE, SEQUENCE, VECTOR = (1, 3, 6, 5), (1, 3, 7), (1, 10)

@@ -14,7 +14,7 @@ import fpgacnn
 from fpgacnn import frontends
 from fpgacnn.design import IoType
 from fpgacnn.errors import FpgacnnError
-from fpgacnn.sim.framework import evaluate
+from fpgacnn.sim.source_reference import evaluate
 from tests.onnx.kit import Graph, agree, answers, grid
 
 CUBE, SQUARE, LINE = (1, 4, 4, 4), (1, 4, 4), (1, 4)

@@ -13,10 +13,10 @@ from onnx import numpy_helper
 from qonnx.custom_op.general.intquant import int_quant
 
 from fpgacnn import frontends
-from fpgacnn.frontends.onnx.arrays import to_array
-from fpgacnn.frontends.onnx.schema import parse_model
+from fpgacnn.frontends.onnx.protobuf.arrays import to_array
+from fpgacnn.frontends.onnx.protobuf.schema import parse_model
 from fpgacnn.ir import source as src
-from fpgacnn.sim.framework import evaluate
+from fpgacnn.sim.source_reference import evaluate
 from tests.onnx.kit import QONNX, Answers, Graph, agree, answers, floats, grid
 
 VECTOR, IMAGE = (1, 10), (1, 3, 6, 5)

@@ -7,7 +7,7 @@ import os
 import numpy as np
 import pytest
 
-from fpgacnn.frontends.onnx.weave import Weave
+from fpgacnn.frontends.onnx.graph_builder import GraphBuilder
 from tests.random_reading.law import READ_SHARE, Tally, verdicts
 
 COUNT = int(os.environ.get("FPGACNN_RANDOM_NETWORKS", "100"))
@@ -24,13 +24,13 @@ def test_random_networks_answer_as_their_framework(framework: str) -> None:
 
 def test_the_law_finds_axes_that_are_taken_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """All axes have one length: constants put along the first axis instead of the last have the same shapes."""
-    by_channel = Weave.by_channel
+    by_channel = GraphBuilder.by_channel
 
     def turned(weave, view, arrays):
         found, vectors = by_channel(weave, view, arrays)
         return found, [np.flip(one) for one in vectors]
 
-    monkeypatch.setattr(Weave, "by_channel", turned)
+    monkeypatch.setattr(GraphBuilder, "by_channel", turned)
     tally = Tally.empty()
     for verdict in verdicts("onnx", range(20)):
         tally.add(verdict)

@@ -11,8 +11,8 @@ import pytest
 
 import fpgacnn
 from fpgacnn import frontends
-from fpgacnn.flow.record import RunRecord
-from fpgacnn.reference import kinds
+from fpgacnn.records.record import RunRecord
+from fpgacnn.sim.frameworks import kinds
 from tests.onnx.kit import Graph, grid
 from tests.oracle.test_reading import damaged
 

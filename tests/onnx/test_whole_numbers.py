@@ -16,10 +16,10 @@ import fpgacnn
 from fpgacnn import frontends
 from fpgacnn.design import IoType
 from fpgacnn.errors import FpgacnnError, UnsupportedOptionError
-from fpgacnn.numeric.fixed import parse_format
-from fpgacnn.precision import refine
-from fpgacnn.quantization import quantize
-from fpgacnn.sim.framework import evaluate
+from fpgacnn.ir.fixed_point import parse_format
+from fpgacnn.passes.precision import legalize
+from fpgacnn.passes.quantization import quantize
+from fpgacnn.sim.source_reference import evaluate
 from tests.onnx.kit import QONNX, Graph, agree, answers, grid
 
 IMAGE, VECTOR = (1, 3, 6, 5), (1, 10)
@@ -155,9 +155,9 @@ BEYOND: dict[str, tuple[Callable[[Graph], str], int]] = {
 def test_values_that_may_leave_their_element_type_are_refused_by_the_plan(tmp_path: Path, name: str) -> None:
     build, kind = BEYOND[name]
     network = frontends.load(written(tmp_path, build, kind=kind))
-    refine(quantize(network, inputs=[parse_format("ufixed<1,0>" if name == "a sum" else "ufixed<4,4>")]))
+    legalize(quantize(network, inputs=[parse_format("ufixed<1,0>" if name == "a sum" else "ufixed<4,4>")]))
     with pytest.raises(UnsupportedOptionError) as caught:
-        refine(quantize(network, inputs=[parse_format("fixed<10,10>")]))
+        legalize(quantize(network, inputs=[parse_format("fixed<10,10>")]))
     assert "beyond" in str(caught.value)
     assert "Clip" in caught.value.hint
 

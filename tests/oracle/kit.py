@@ -11,12 +11,12 @@ import numpy as np
 
 from fpgacnn import frontends
 from fpgacnn.design import Design, Target
+from fpgacnn.ir.fixed_point import Codes, parse_format
 from fpgacnn.ir.source import FloatArray, SourceModel
-from fpgacnn.numeric.fixed import Codes, parse_format
-from fpgacnn.precision import plan, refine
-from fpgacnn.quantization import SoftmaxChoice, quantize
-from fpgacnn.train import open_keras
-from fpgacnn.train.oracle import KerasAnswer, run_keras
+from fpgacnn.passes.precision import legalize, plan
+from fpgacnn.passes.quantization import SoftmaxChoice, quantize
+from fpgacnn.training.keras import open_keras
+from fpgacnn.training.keras.oracle import KerasAnswer, run_keras
 
 INPUT = "ufixed<6,0>"
 EVENTS = 24
@@ -92,6 +92,6 @@ def planned(model: Any, seed: int, path: Path) -> Case:
     source, form, random = frontends.load(path), parse_format(INPUT), np.random.default_rng(seed + 1)
     shapes = [(EVENTS, *source.layer(one).shape) for one in source.inputs]
     codes = [Codes(array=random.integers(form.low, form.high, size=shape, endpoint=True), format=form) for shape in shapes]
-    quantized = refine(quantize(source, inputs=[form] * len(codes), softmax=SoftmaxChoice.KEEP))
+    quantized = legalize(quantize(source, inputs=[form] * len(codes), softmax=SoftmaxChoice.KEEP))
     keras = run_keras(path, [one.values for one in codes], layers=True)
     return Case(source=source, codes=codes, keras=keras, design=Design(model=quantized, plan=plan(quantized), target=Target()))

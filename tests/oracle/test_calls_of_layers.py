@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fpgacnn import frontends
-from fpgacnn.sim.framework import evaluate
+from fpgacnn.sim.source_reference import evaluate
 from tests.oracle.kit import Kit
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]  # Keras and QKeras warn a lot

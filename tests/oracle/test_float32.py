@@ -9,13 +9,13 @@ import pytest
 
 from fpgacnn import frontends
 from fpgacnn.design import Design, Target
-from fpgacnn.numeric.fixed import Codes, parse_format
-from fpgacnn.precision import plan, refine
-from fpgacnn.quantization import quantize
+from fpgacnn.ir.fixed_point import Codes, parse_format
+from fpgacnn.passes.precision import legalize, plan
+from fpgacnn.passes.quantization import quantize
+from fpgacnn.sim.compare import against_reference
 from fpgacnn.sim.emulator import ReferenceEmulator
-from fpgacnn.sim.float32 import follows_in_float32
-from fpgacnn.train.oracle import run_keras
-from fpgacnn.verification import against_reference
+from fpgacnn.sim.float32_ties import follows_in_float32
+from fpgacnn.training.keras.oracle import run_keras
 from tests.files import sequential_file
 from tests.oracle.kit import Case, Kit, chain, planned
 from tests.unit.test_float32_claims import EXACT, ROUNDED
@@ -66,7 +66,7 @@ def answered(folder: Path, case: ClaimCase) -> Case:
     codes[:2] = np.array([form.low, form.high]).reshape(2, *(1,) * len(shape))
     inputs = [Codes(array=codes, format=form)]
     network = frontends.load(path)
-    model = refine(quantize(network, inputs=[form]))
+    model = legalize(quantize(network, inputs=[form]))
     design = Design(model=model, plan=plan(model), target=Target())
     return Case(source=network, codes=inputs, keras=run_keras(path, [inputs[0].values], layers=True), design=design)
 

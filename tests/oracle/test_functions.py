@@ -12,13 +12,13 @@ import pytest
 from fpgacnn import frontends
 from fpgacnn.design import Design, Target
 from fpgacnn.errors import CodeInFileError, FpgacnnError
-from fpgacnn.numeric.fixed import Codes, parse_format
-from fpgacnn.precision import plan, refine
-from fpgacnn.quantization import SoftmaxChoice, quantize
-from fpgacnn.quantization.widths import Widths, uniform, with_quantizers
+from fpgacnn.ir.fixed_point import Codes, parse_format
+from fpgacnn.passes.precision import legalize, plan
+from fpgacnn.passes.quantization import SoftmaxChoice, quantize
+from fpgacnn.passes.widths.widths import Widths, uniform, with_quantizers
 from fpgacnn.sim.emulator import ReferenceEmulator
-from fpgacnn.sim.framework import evaluate
-from fpgacnn.train import open_keras
+from fpgacnn.sim.source_reference import evaluate
+from fpgacnn.training.keras import open_keras
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]  # Keras warns that HDF5 is old
 
@@ -122,7 +122,7 @@ def agrees(path: Path, model: Any) -> None:
     ours = evaluate(source, [codes.values], quantized=True)[source.outputs[0]]
     np.testing.assert_allclose(ours, wanted, rtol=0, atol=1e-5)
     given = with_quantizers(source, uniform(source, Widths(bits=12), evaluate(source, [codes.values], quantized=False)))
-    quantized = refine(quantize(given, inputs=[form], softmax=SoftmaxChoice.KEEP))
+    quantized = legalize(quantize(given, inputs=[form], softmax=SoftmaxChoice.KEEP))
     design = Design(model=quantized, plan=plan(quantized), target=Target())
     hardware = ReferenceEmulator(design).run([codes]).outputs[quantized.outputs[0]].values
     exact = evaluate(given, [codes.values], quantized=True)[given.outputs[0]]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fpgacnn import frontends
-from fpgacnn.sim.framework import evaluate
+from fpgacnn.sim.source_reference import evaluate
 from tests.oracle.kit import Kit, chain, randomized
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]  # Keras and QKeras warn a lot
@@ -62,7 +62,7 @@ MODELS: dict[str, Callable[[Kit], Any]] = {
 @pytest.mark.parametrize("suffix", [".h5", ".keras"])
 @pytest.mark.parametrize("name", MODELS)
 def test_every_layer_inside_answers_as_keras_does(name: str, suffix: str, kit: Kit, tmp_path: Path) -> None:
-    from fpgacnn.train.oracle import run_keras
+    from fpgacnn.training.keras.oracle import run_keras
 
     model = randomized(MODELS[name](kit), seed=3)
     path = tmp_path / f"model{suffix}"

@@ -11,9 +11,9 @@ import pytest
 
 from fpgacnn import frontends
 from fpgacnn.errors import ForeignToolError, UnsupportedOptionError
-from fpgacnn.sim.framework import evaluate
-from fpgacnn.train import open_keras
-from fpgacnn.train.oracle import run_keras
+from fpgacnn.sim.source_reference import evaluate
+from fpgacnn.training.keras import open_keras
+from fpgacnn.training.keras.oracle import run_keras
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]  # Keras warns that HDF5 is old
 

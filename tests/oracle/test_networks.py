@@ -11,14 +11,14 @@ import pytest
 
 from fpgacnn import frontends
 from fpgacnn.design import Design, Target
-from fpgacnn.flow.request import Reference, Request
-from fpgacnn.flow.stages import convert
-from fpgacnn.numeric.fixed import Codes, parse_format, quantize_values
-from fpgacnn.precision import plan, refine
-from fpgacnn.quantization import quantize
+from fpgacnn.ir.fixed_point import Codes, parse_format, quantize_values
+from fpgacnn.passes.precision import legalize, plan
+from fpgacnn.passes.quantization import quantize
+from fpgacnn.pipeline.request import Reference, Request
+from fpgacnn.pipeline.stages import convert
+from fpgacnn.sim.compare import against_reference
 from fpgacnn.sim.emulator import ReferenceEmulator
-from fpgacnn.sim.framework import evaluate
-from fpgacnn.verification import against_reference
+from fpgacnn.sim.source_reference import evaluate
 from tests.oracle.kit import Kit, chain, planned
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]  # Keras and QKeras warn a lot
@@ -183,7 +183,7 @@ def test_values_that_tie_are_rounded_as_keras_rounds_them(kit: Kit, tmp_path: Pa
     form = parse_format("fixed<7,1>")
     codes = Codes(array=np.arange(form.low, form.high + 1)[:128].reshape(8, 4, 4, 1), format=form)
     wanted = np.asarray(model.predict(codes.values, verbose=0), np.float64)
-    quantized = refine(quantize(network, inputs=[form]))
+    quantized = legalize(quantize(network, inputs=[form]))
     design = Design(model=quantized, plan=plan(quantized), target=Target())
     seen = ReferenceEmulator(design).run([codes]).outputs[quantized.outputs[0]].values
     assert np.array_equal(seen, wanted)

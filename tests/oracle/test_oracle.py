@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 
 from fpgacnn import frontends
-from fpgacnn.data import Dataset, Splits
-from fpgacnn.data.digits import load_digits
-from fpgacnn.data.km3net import load_km3net, load_km3net_external
-from fpgacnn.data.quality import accuracy, efficiency_at_false_positive_rate, roc_auc
 from fpgacnn.errors import DataPackageMissingError, MissingExtraError
-from fpgacnn.sim.framework import evaluate
-from fpgacnn.train import Schedule, fit, make_reproducible, open_keras, save
-from fpgacnn.train.oracle import run_keras
+from fpgacnn.sim.source_reference import evaluate
+from fpgacnn.training.data import Dataset, Splits
+from fpgacnn.training.data.digits import load_digits
+from fpgacnn.training.data.km3net import load_km3net, load_km3net_external
+from fpgacnn.training.data.metrics import accuracy, efficiency_at_false_positive_rate, roc_auc
+from fpgacnn.training.keras import Schedule, fit, make_reproducible, open_keras, save
+from fpgacnn.training.keras.oracle import run_keras
 
 pytestmark = pytest.mark.train
 
@@ -176,7 +176,7 @@ run_keras(Path({str(MODELS)!r}, "digits", "digits.h5"), [np.zeros((1, 8, 8, 1))]
 
 
 def test_importing_the_oracle_does_not_import_tensorflow() -> None:
-    done = run_python("import fpgacnn.train.oracle, sys; sys.exit('tensorflow' in sys.modules)")
+    done = run_python("import fpgacnn.training.keras.oracle, sys; sys.exit('tensorflow' in sys.modules)")
     assert done.returncode == 0, done.stderr
 
 

@@ -16,12 +16,12 @@ import pytest
 import fpgacnn
 from fpgacnn import frontends
 from fpgacnn.errors import DivergedError, UsageError
-from fpgacnn.flow.training import QuantizeRecord
 from fpgacnn.ir import source as src
-from fpgacnn.quantization import quantizers
-from fpgacnn.train import make_reproducible, open_keras
-from fpgacnn.train.loop import Checkpoint, Epoch, Loss, Part, Settings, Watch, fine_tune
-from fpgacnn.train.twin import build_twin
+from fpgacnn.jobs.quantize.run import QuantizeRecord
+from fpgacnn.passes.quantization import quantizers
+from fpgacnn.training.keras import make_reproducible, open_keras
+from fpgacnn.training.keras.loop import Checkpoint, DataPart, Epoch, Loss, Settings, Watch, fine_tune
+from fpgacnn.training.keras.qkeras_export import export_to_qkeras
 from tests.command import environment, failed, left, run
 from tests.files import entry, linear, sequential_file, tiny_model
 
@@ -149,10 +149,10 @@ def test_a_loss_beyond_all_numbers_ends_the_training(tmp_path: Path) -> None:
     network = frontends.load(sequential_file(tmp_path / "float.h5", *layers, shape=(2, 2, 1)))
     door = open_keras()
     make_reproducible(door, 1)
-    part = Part(inputs=(np.ones((8, 2, 2, 1)),), targets=(np.full((8, 2), 1e30),))
+    part = DataPart(inputs=(np.ones((8, 2, 2, 1)),), targets=(np.full((8, 2), 1e30),))
     checkpoint = Checkpoint(file=tmp_path / "c.npz", signature="")
     with pytest.raises(DivergedError, match="training diverged in epoch 1: the loss is inf") as caught:
-        fine_tune(door, build_twin(door, network), [Loss.VALUES], part, part, Settings(), checkpoint=checkpoint)
+        fine_tune(door, export_to_qkeras(door, network), [Loss.VALUES], part, part, Settings(), checkpoint=checkpoint)
     assert (caught.value.exit_status, "--learning-rate" in caught.value.hint) == (1, True)
     assert not checkpoint.file.exists()
 

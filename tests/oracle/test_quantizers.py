@@ -7,8 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
-from fpgacnn.frontends.keras.quantizers import parse_quantizer
-from fpgacnn.quantization.quantizers import apply
+from fpgacnn.frontends.keras.operations.quantizers import parse_quantizer
+from fpgacnn.passes.quantization.quantizers import apply
 
 pytestmark = pytest.mark.train
 
@@ -28,7 +28,7 @@ RELU = [
 
 @pytest.fixture(scope="module")
 def qkeras():
-    from fpgacnn.train import open_keras
+    from fpgacnn.training.keras import open_keras
 
     return open_keras().qkeras
 

@@ -13,9 +13,9 @@ import pytest
 
 import fpgacnn
 from fpgacnn import frontends
-from fpgacnn.flow.record import RunRecord
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import SourceModel
+from fpgacnn.records.record import RunRecord
 from tests.oracle.kit import Kit
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]

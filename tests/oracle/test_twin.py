@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from fpgacnn import frontends
-from fpgacnn.errors import NoTwinError
+from fpgacnn.errors import NotExportableError
 from fpgacnn.ir import source as src
-from fpgacnn.quantization.trainable import least_error, trainable_points
-from fpgacnn.quantization.widths import Point, fold_normalizations, with_quantizers
-from fpgacnn.sim.framework import evaluate
-from fpgacnn.train import open_keras, save
-from fpgacnn.train.twin import Twin, build_twin
+from fpgacnn.passes.widths.trainable import least_error, trainable_points
+from fpgacnn.passes.widths.widths import Point, fold_normalizations, with_quantizers
+from fpgacnn.sim.source_reference import evaluate
+from fpgacnn.training.keras import open_keras, save
+from fpgacnn.training.keras.qkeras_export import QKerasExport, export_to_qkeras
 from tests.files import Entry, entry, functional_file, input_layer, linear, normalization, sequential_file, values
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]  # Keras and QKeras warn a lot
@@ -152,14 +152,14 @@ def bits_of(points: Sequence[Point]) -> dict[Point, int]:
     return {point: 3 + number % 6 for number, point in enumerate(points)}
 
 
-def twin_of(path: Path, seed: int) -> tuple[src.SourceModel, list[np.ndarray], Twin]:
+def twin_of(path: Path, seed: int) -> tuple[src.SourceModel, list[np.ndarray], QKerasExport]:
     network = fold_normalizations(frontends.load(path))
     random = np.random.default_rng(seed)
     # Odd multiples of 1/128 never equal a batch mean, where an offset of half a step would be a tie that float32 breaks.
     events = [(2 * random.integers(0, 64, size=(32, *network.layer(name).shape)) + 1) / 128 for name in network.inputs]
     seen = evaluate(network, events, quantized=False)
     quantized = with_quantizers(network, least_error(network, bits_of(trainable_points(network)), seen))
-    return quantized, events, build_twin(open_keras(), quantized)
+    return quantized, events, export_to_qkeras(open_keras(), quantized)
 
 
 @pytest.mark.parametrize("name", [*SEQUENTIAL, "branches"])
@@ -198,5 +198,5 @@ def test_a_saved_twin_answers_as_the_network_with_its_quantizers(name: str, tmp_
 )
 def test_a_layer_without_a_twin_is_refused_by_name(layers: Sequence[Entry], words: str, tmp_path: Path) -> None:
     path = sequential_file(tmp_path / "float.h5", *layers, shape=(7, 7, 2))
-    with pytest.raises(NoTwinError, match=words):
+    with pytest.raises(NotExportableError, match=words):
         twin_of(path, 3)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fpgacnn.sim.compare import against_reference
 from fpgacnn.sim.emulator import ReferenceEmulator
-from fpgacnn.sim.framework import evaluate
-from fpgacnn.verification import against_reference
+from fpgacnn.sim.source_reference import evaluate
 from tests.oracle.kit import Kit, chain, planned
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]  # Keras and QKeras warn a lot

@@ -9,23 +9,23 @@ import pytest
 
 import fpgacnn
 from fpgacnn import frontends
-from fpgacnn.data import FloatArray
 from fpgacnn.design import Design, Target
 from fpgacnn.errors import UnsupportedLayerError
 from fpgacnn.ir import source as src
-from fpgacnn.numeric.fixed import Codes, parse_format
-from fpgacnn.precision import plan, refine
-from fpgacnn.quantization import quantize
-from fpgacnn.quantization.trainable import least_error, trainable_points
-from fpgacnn.quantization.widths import fold_normalizations, with_quantizers
+from fpgacnn.ir.fixed_point import Codes, parse_format
+from fpgacnn.passes.precision import legalize, plan
+from fpgacnn.passes.quantization import quantize
+from fpgacnn.passes.widths.trainable import least_error, trainable_points
+from fpgacnn.passes.widths.widths import fold_normalizations, with_quantizers
+from fpgacnn.sim.compare import against_reference
 from fpgacnn.sim.emulator import ReferenceEmulator
-from fpgacnn.sim.framework import evaluate
-from fpgacnn.train import make_reproducible, open_keras, save
-from fpgacnn.train.oracle import run_keras
-from fpgacnn.train.twin import build_twin
-from fpgacnn.train.zoo import ZOO, seeded
-from fpgacnn.train.zoo.edges import KERNELS, checkerboard, step_image
-from fpgacnn.verification import against_reference
+from fpgacnn.sim.source_reference import evaluate
+from fpgacnn.training.data import FloatArray
+from fpgacnn.training.keras import make_reproducible, open_keras, save
+from fpgacnn.training.keras.oracle import run_keras
+from fpgacnn.training.keras.qkeras_export import export_to_qkeras
+from fpgacnn.training.zoo import ZOO, seeded
+from fpgacnn.training.zoo.images.edges import KERNELS, checkerboard, step_image
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]  # Keras and QKeras warn a lot
 
@@ -90,10 +90,10 @@ def test_a_page_quantized_and_built_answers_as_qkeras_layer_by_layer(name: str, 
     given = Codes(array=codes, format=form)
     seen = evaluate(network, [given.values], quantized=False)
     bits = dict.fromkeys(trainable_points(network), 6)
-    save(build_twin(open_keras(), with_quantizers(network, least_error(network, bits, seen))).model, tmp_path / "q.h5")
+    save(export_to_qkeras(open_keras(), with_quantizers(network, least_error(network, bits, seen))).model, tmp_path / "q.h5")
 
     keras = run_keras(tmp_path / "q.h5", [given.values], layers=True)
-    model = refine(quantize(frontends.load(tmp_path / "q.h5"), inputs=[form]))
+    model = legalize(quantize(frontends.load(tmp_path / "q.h5"), inputs=[form]))
     design = Design(model=model, plan=plan(model), target=Target())
     assert all("table of" in why for _, why in design.plan.losses), design.plan.losses
     report = against_reference(design, ReferenceEmulator(design).run([given], trace=True), keras.layers, name="Keras", exactness=1e-6)

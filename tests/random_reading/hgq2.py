@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from fpgacnn.ir.source import Shape
-from fpgacnn.train import open_keras
+from fpgacnn.training.keras import open_keras
 from tests.random_reading.functional import N, broadcasts, shape_of
 from tests.random_reading.law import Saved
 

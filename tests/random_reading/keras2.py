@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
-from fpgacnn.train import open_keras
+from fpgacnn.training.keras import open_keras
 from tests.random_reading.functional import Functions, saved
 from tests.random_reading.law import Saved
 

@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from fpgacnn.train import open_keras
+from fpgacnn.training.keras import open_keras
 from tests.random_reading.functional import Functions, saved
 from tests.random_reading.law import Saved
 

@@ -23,7 +23,7 @@ import numpy as np
 from fpgacnn import frontends
 from fpgacnn.errors import FpgacnnError
 from fpgacnn.ir.source import FloatArray
-from fpgacnn.sim.framework import evaluate
+from fpgacnn.sim.source_reference import evaluate
 
 FRAMEWORKS = {
     "keras2": "tests.random_reading.keras2",

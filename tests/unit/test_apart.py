@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fpgacnn.apart import End, Limits, Outcome, apart
+from fpgacnn.system.sandbox import ChildLimits, ChildResult, ExitReason, run_in_child
 from tests.command import children
 
-LIMITS = Limits(seconds=1, clock_seconds=2.0, memory_bytes=64 << 20, answer_bytes=4 << 20)
+LIMITS = ChildLimits(seconds=1, clock_seconds=2.0, memory_bytes=64 << 20, answer_bytes=4 << 20)
 
 
-def done(work: Callable[[], object], limits: Limits = LIMITS) -> Outcome:
+def done(work: Callable[[], object], limits: ChildLimits = LIMITS) -> ChildResult:
     """The outcome of work that yields nothing."""
 
     def nothing() -> Iterator[bytes]:
@@ -27,15 +27,15 @@ def done(work: Callable[[], object], limits: Limits = LIMITS) -> Outcome:
         yield b""
 
     before = children()
-    outcome = apart(nothing, limits)
+    outcome = run_in_child(nothing, limits)
     assert children() <= before
     return outcome
 
 
 def test_what_is_yielded_comes_back_in_order() -> None:
     array = np.arange(300_000)
-    outcome = apart(lambda: [b"head", memoryview(array), b""], LIMITS)
-    assert outcome.end is End.WELL
+    outcome = run_in_child(lambda: [b"head", memoryview(array), b""], LIMITS)
+    assert outcome.end is ExitReason.WELL
     assert outcome.content[:4] == b"head"
     assert np.frombuffer(outcome.content, np.int64, offset=4).tolist() == array.tolist()
 
@@ -43,7 +43,7 @@ def test_what_is_yielded_comes_back_in_order() -> None:
 @pytest.mark.parametrize("name", ["SIGSEGV", "SIGBUS", "SIGABRT", "SIGKILL"])
 def test_a_crash_is_told_by_its_signal(name: str, capfd: pytest.CaptureFixture[str]) -> None:
     outcome = done(lambda: os.kill(os.getpid(), signal.Signals[name]))
-    assert (outcome.end, outcome.how) == (End.CRASH, name)
+    assert (outcome.end, outcome.how) == (ExitReason.CRASH, name)
     assert capfd.readouterr() == ("", "")
 
 
@@ -55,17 +55,17 @@ def endless() -> None:
 @pytest.mark.parametrize("work", [endless, lambda: time.sleep(60)], ids=["computing", "waiting"])
 def test_what_does_not_end_is_ended(work: Callable[[], None]) -> None:
     start = time.monotonic()
-    assert done(work).end is End.TIME
+    assert done(work).end is ExitReason.TIME
     assert time.monotonic() - start < 20.0
 
 
 def test_greed_for_memory_is_told() -> None:
-    assert done(lambda: bytearray(1 << 30)).end is End.MEMORY
+    assert done(lambda: bytearray(1 << 30)).end is ExitReason.MEMORY
 
 
 def test_an_answer_that_is_too_long_is_not_kept() -> None:
-    outcome = apart(lambda: iter(lambda: b"x" * 100_000, b""), LIMITS)
-    assert (outcome.end, len(outcome.content)) == (End.TIME, 0)
+    outcome = run_in_child(lambda: iter(lambda: b"x" * 100_000, b""), LIMITS)
+    assert (outcome.end, len(outcome.content)) == (ExitReason.TIME, 0)
 
 
 def fail() -> None:
@@ -74,7 +74,7 @@ def fail() -> None:
 
 def test_an_exception_ends_in_the_child_and_is_told() -> None:
     outcome = done(fail)
-    assert outcome.end is End.FAILED
+    assert outcome.end is ExitReason.FAILED
     assert outcome.how.strip().endswith("KeyError: 'a mistake of ours'")
 
 
@@ -83,7 +83,7 @@ def test_nothing_that_is_raised_in_the_child_reaches_the_parents_work(error: typ
     def work() -> None:
         raise error
 
-    assert done(work).end is End.FAILED
+    assert done(work).end is ExitReason.FAILED
 
 
 def test_the_child_writes_no_file_and_says_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -93,14 +93,14 @@ def test_the_child_writes_no_file_and_says_nothing(tmp_path: Path, capfd: pytest
         (tmp_path / "x").write_text("content")
 
     outcome = done(work)
-    assert (outcome.end, outcome.how.strip().endswith("File too large")) == (End.FAILED, True)
+    assert (outcome.end, outcome.how.strip().endswith("File too large")) == (ExitReason.FAILED, True)
     assert (tmp_path / "x").stat().st_size == 0
     assert capfd.readouterr() == ("", "")
 
 
 def test_a_tighter_limit_of_the_users_is_kept() -> None:
     before = resource.getrlimit(resource.RLIMIT_CPU)
-    outcome = apart(lambda: [repr(resource.getrlimit(resource.RLIMIT_CPU)).encode()], LIMITS)
+    outcome = run_in_child(lambda: [repr(resource.getrlimit(resource.RLIMIT_CPU)).encode()], LIMITS)
     assert outcome.content.decode() == repr((1, before[1]))
     assert resource.getrlimit(resource.RLIMIT_CPU) == before
 
@@ -116,7 +116,7 @@ def test_threads_of_the_parent_do_not_disturb() -> None:
     for worker in workers:
         worker.start()
     try:
-        assert all(apart(lambda: [b"well"], LIMITS).content == b"well" for _ in range(20))
+        assert all(run_in_child(lambda: [b"well"], LIMITS).content == b"well" for _ in range(20))
     finally:
         stop.set()
         for worker in workers:
@@ -126,7 +126,7 @@ def test_threads_of_the_parent_do_not_disturb() -> None:
 def test_a_program_that_ignores_its_children_is_served() -> None:
     before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     try:
-        assert apart(lambda: [b"well"], LIMITS) == Outcome(end=End.WELL, content=bytearray(b"well"))
+        assert run_in_child(lambda: [b"well"], LIMITS) == ChildResult(end=ExitReason.WELL, content=bytearray(b"well"))
     finally:
         signal.signal(signal.SIGCHLD, before)
 
@@ -143,7 +143,7 @@ def test_an_interrupt_while_waiting_ends_the_child(tmp_path: Path) -> None:
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.5)
         with pytest.raises(KeyboardInterrupt):
-            done(work, Limits(seconds=60, clock_seconds=60.0, memory_bytes=1 << 30, answer_bytes=1))
+            done(work, ChildLimits(seconds=60, clock_seconds=60.0, memory_bytes=1 << 30, answer_bytes=1))
     finally:
         signal.signal(signal.SIGALRM, before)
     (child,) = tmp_path.iterdir()

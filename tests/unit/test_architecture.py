@@ -1,9 +1,10 @@
-"""The wall: imports go down the floors, never up or sideways, and foreign packages have one door each."""
+"""The layers: imports go to lower layers only, and each foreign package is imported by its adapters only."""
 
 from __future__ import annotations
 
 import ast
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,73 +13,40 @@ import pytest
 import fpgacnn
 
 PACKAGE = Path(fpgacnn.__file__).parent
+ROOT = PACKAGE.parent
 
-FLOORS = {
-    "errors": 0,
-    "process": 1,
-    "apart": 1,
-    "staging": 1,
-    "numeric": 1,
-    "ir": 2,
-    "targets": 2,
-    "arrays": 3,
-    "frontends": 3,
-    "quantization": 3,
-    "precision": 3,
-    "design": 4,
-    "project": 4,
-    "streams": 4,
-    "structure": 4,
-    "data": 5,
-    "estimation": 5,
-    "hls": 5,
-    "sim": 5,
-    "soundness": 5,
-    "store": 5,
-    "synthesis": 5,
-    "reference": 5,
-    "train": 5,
-    "verification": 6,
-    "golden": 6,
-    "flow": 7,
-    "explore": 8,
-    "reporting": 9,
-    "api": 10,
-    "cli": 10,
-    "": 11,
-    "pytest_plugin": 11,
-}
-"""Room -> floor; the room without a name is `fpgacnn/__init__.py`, the roof."""
+LAYERS = [[name for name, _ in layer["packages"]] for layer in tomllib.loads((ROOT / "docs" / "architecture.toml").read_text(encoding="utf-8"))["layer"]]
+"""Packages by layer, bottom first; the package without a name is `fpgacnn/__init__.py`."""
 
-SIDEWAYS = {
-    ("structure", "design"): "what a template is asked to build is said in the design's words",
-    ("cli", "api"): "every command is one function of the Python API",
-    ("reference", "train"): "Keras 2 and QKeras are opened in one way, for training and for answers",
-    ("train", "data"): "networks are trained on the data sets that the package ships",
-}
-"""The only imports between two rooms of one floor, each with its reason."""
+LAYER_OF = {package: level for level, layer in enumerate(LAYERS) for package in layer}
 
-DOORS = {
-    "h5py": {"frontends/keras/raw.py", "data/km3net.py"},
-    "hls4ml": {"hls/hls4ml_door.py"},
-    "subprocess": {"process.py"},
-    "ctypes": {"process.py", "sim/emulator/tables.py", "sim/emulator/native/kernels.py", "staging.py"},
-    "jinja2": {"reporting/html.py"},
-    "markupsafe": {"reporting/html.py"},
+MOST_ENTRIES = 18
+"""Entries of the package folder; of any other folder, see MOST_MODULES."""
+
+MOST_MODULES = 12
+"""Modules of one folder, `__init__.py` not counted."""
+
+ADAPTERS = {
+    "h5py": {"frontends/keras/files/hdf5_child.py", "training/data/km3net.py"},
+    "hls4ml": {"hardware/hls/hls4ml_adapter.py"},
+    "subprocess": {"system/subprocesses.py"},
+    "ctypes": {"system/subprocesses.py", "sim/emulator/softmax_lut.py", "sim/emulator/native/library.py", "system/atomic_dir.py"},
+    "jinja2": {"reporting/formats/html.py"},
+    "markupsafe": {"reporting/formats/html.py"},
     "rich": {"cli/console.py", "reporting/"},
     "typer": {"cli/"},
-    "tensorflow": {"train/"},
-    "tf_keras": {"train/"},
-    "keras": {"train/", "reference/run_keras3.py"},
-    "onnx": {"reference/run_onnx.py"},
-    "onnxruntime": {"reference/run_onnx.py"},
-    "qonnx": {"reference/run_onnx.py"},
-    "qkeras": {"train/"},
-    "tensorflow_model_optimization": {"train/"},
-    "sklearn": {"data/"},
-    "km3net_testdata": {"data/"},
+    "tensorflow": {"training/"},
+    "tf_keras": {"training/"},
+    "keras": {"training/", "sim/frameworks/run_keras3.py"},
+    "onnx": {"sim/frameworks/run_onnx.py"},
+    "onnxruntime": {"sim/frameworks/run_onnx.py"},
+    "qonnx": {"sim/frameworks/run_onnx.py"},
+    "qkeras": {"training/"},
+    "tensorflow_model_optimization": {"training/"},
+    "sklearn": {"training/data/"},
+    "km3net_testdata": {"training/data/"},
     "numpy": {""},
-    "xml": {"synthesis/xml.py"},
+    "xml": {"hardware/synthesis/readers/xml.py"},
     "pytest": {"pytest_plugin.py"},
 }
 """Foreign package, or part of the standard library that reaches outside -> the files or folders that may import it."""
@@ -91,9 +59,22 @@ def modules() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
 
-def room_of(path: Path) -> str:
-    first = path.relative_to(PACKAGE).parts[0]
-    return "" if first == "__init__.py" else first.removesuffix(".py")
+def package_of(module: str) -> str:
+    """The longest package of the table that a dotted name (below `fpgacnn`) lies in; itself where there is none."""
+    parts = module.split(".")
+    prefixes = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+    return next((prefix for prefix in prefixes if prefix in LAYER_OF), module)
+
+
+def name_of(path: Path) -> str:
+    """The dotted name of a module, below `fpgacnn`."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def is_module(name: str) -> bool:
+    place = PACKAGE.joinpath(*name.split("."))
+    return place.with_suffix(".py").is_file() or (place / "__init__.py").is_file()
 
 
 def imported(tree: ast.AST, path: Path) -> Iterator[str]:
@@ -104,6 +85,9 @@ def imported(tree: ast.AST, path: Path) -> Iterator[str]:
                 yield from (name.name for name in names)
             case ast.ImportFrom(module="fpgacnn", level=0, names=names):
                 yield from (f"fpgacnn.{name.name}" for name in names)
+            case ast.ImportFrom(module=str(module), level=0, names=names) if module.startswith("fpgacnn."):
+                inside = [f"{module}.{name.name}" for name in names]
+                yield from (one if is_module(one.removeprefix("fpgacnn.")) else module for one in inside)
             case ast.ImportFrom(module=str(module), level=0):
                 yield module
             case ast.ImportFrom(level=level) if level:
@@ -117,61 +101,65 @@ def imports() -> list[tuple[Path, str]]:
 
 
 def crossings() -> list[tuple[str, str, Path]]:
-    """(room, imported room, file) of every import from one room to another."""
+    """(package, imported package, file) of every import from one package of the table to another."""
     own = [(path, name) for path, name in imports() if name.split(".")[0] == "fpgacnn"]
-    found = [(room_of(path), name.split(".")[1] if "." in name else "", path) for path, name in own]
-    return [(room, other, path) for room, other, path in found if room != other]
+    found = [(package_of(name_of(path)), package_of(name.partition(".")[2]), path) for path, name in own]
+    return [(package, other, path) for package, other, path in found if package != other]
 
 
-def test_every_room_has_a_floor() -> None:
-    assert {room_of(path) for path in modules()} <= set(FLOORS)
+def packages_with_modules() -> set[str]:
+    """Packages that hold modules with code; a folder that only groups others has a docstring alone."""
+    own = [path for path in modules() if path.name != "__init__.py" or len(ast.parse(path.read_text()).body) > 1]
+    return {package_of(name_of(path)) for path in own}
 
 
-def test_every_floor_has_its_room() -> None:
-    assert set(FLOORS) <= {room_of(path) for path in modules()}
+def test_every_package_has_a_layer() -> None:
+    assert packages_with_modules() == set(LAYER_OF)
 
 
-def test_imports_go_down_only() -> None:
+def test_imports_go_to_lower_layers_only() -> None:
     found = crossings()
-    up = [f"{path.relative_to(PACKAGE)} imports {other}" for room, other, path in found if FLOORS[other] > FLOORS[room]]
+    up = [f"{path.relative_to(PACKAGE)} imports {other}" for package, other, path in found if LAYER_OF[other] >= LAYER_OF[package]]
     assert len(found) > 100
     assert up == []
 
 
-def test_rooms_on_one_floor_do_not_see_each_other() -> None:
-    sideways = {(room, other) for room, other, _ in crossings() if FLOORS[other] == FLOORS[room]}
-    assert sideways == set(SIDEWAYS)
+def test_the_root_and_every_folder_are_small() -> None:
+    assert len([path for path in PACKAGE.iterdir() if path.name != "__pycache__"]) <= MOST_ENTRIES
+    folders = {path.parent for path in modules()}
+    sizes = {folder.relative_to(PACKAGE).as_posix(): len([p for p in folder.glob("*.py") if p.name != "__init__.py"]) for folder in folders}
+    assert {folder: size for folder, size in sizes.items() if size > MOST_MODULES} == {}
 
 
 def test_an_import_inside_a_function_is_seen() -> None:
-    code = "def f():\n    if True:\n        from fpgacnn.flow.stages import convert\n        import h5py.h5f\n        importlib.import_module('qkeras')"
-    assert list(imported(ast.parse(code), Path("x.py"))) == ["fpgacnn.flow.stages", "h5py.h5f", "qkeras"]
+    code = "def f():\n    if True:\n        from fpgacnn.pipeline.stages import convert\n        import h5py.h5f\n        importlib.import_module('qkeras')"
+    assert list(imported(ast.parse(code), Path("x.py"))) == ["fpgacnn.pipeline.stages", "h5py.h5f", "qkeras"]
 
 
-def test_foreign_packages_are_imported_behind_their_doors_only() -> None:
+def test_foreign_packages_are_imported_by_their_adapters_only() -> None:
     broken = []
     for path, name in imports():
         package, place = name.split(".")[0], path.relative_to(PACKAGE).as_posix()
         foreign = package not in sys.stdlib_module_names or package in WATCHED_STANDARD_LIBRARY
-        if package not in {"fpgacnn", "__future__"} and foreign and not any(place.startswith(door) for door in DOORS.get(package, ())):
+        if package not in {"fpgacnn", "__future__"} and foreign and not any(place.startswith(adapter) for adapter in ADAPTERS.get(package, ())):
             broken.append(f"{place} imports {package}")
     assert broken == []
 
 
-def test_every_door_is_used_or_locked() -> None:
-    """A door that nobody goes through any more leaves this list; TensorFlow's packages are imported by name at run time."""
+def test_every_adapter_of_the_table_is_used() -> None:
+    """A adapter that nobody goes through any more leaves this list; TensorFlow's packages are imported by name at run time."""
     seen = {name.split(".")[0] for _, name in imports()}
     by_name = {"tensorflow", "tf_keras", "keras", "qkeras", "tensorflow_model_optimization", "sklearn", "km3net_testdata"}
-    assert set(DOORS) - by_name <= seen
+    assert set(ADAPTERS) - by_name <= seen
 
 
-def test_only_rooms_that_open_other_peoples_packages_import_by_a_computed_name() -> None:
+def test_only_training_and_frameworks_import_by_a_computed_name() -> None:
     found = set()
     for path in modules():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "__import__")):
-                found.add(room_of(path))
-    assert found <= {"train", "data", "reference"}
+                found.add(package_of(name_of(path)))
+    assert found <= {"training", "sim"}
 
 
 @pytest.mark.parametrize("name", ["exec", "eval", "compile", "print", "input"])
@@ -190,7 +178,7 @@ def test_no_file_is_longer_than_400_lines() -> None:
     assert {name: length for name, length in lengths.items() if length > MAX_LINES} == {}
 
 
-def test_only_two_doors_catch_every_exception() -> None:
+def test_only_two_modules_catch_every_exception() -> None:
     """Elsewhere it would hide our own bugs: `main` shows them, and hls4ml raises bare Exception and AssertionError."""
     found = {
         path.relative_to(PACKAGE).as_posix()
@@ -198,4 +186,4 @@ def test_only_two_doors_catch_every_exception() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.ExceptHandler) and (node.type is None or {"Exception", "BaseException"} & set(ast.unparse(node.type).strip("()").split(", ")))
     }
-    assert found == {"cli/main.py", "hls/hls4ml_door.py"}
+    assert found == {"cli/main.py", "hardware/hls/hls4ml_adapter.py"}

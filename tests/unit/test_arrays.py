@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fpgacnn.arrays import events_for, read_arrays, write_arrays
 from fpgacnn.errors import ArrayFileError, ArrayShapeError, FileMissingError, FpgacnnError, NonFiniteInputError, TooLargeError, WriteError
+from fpgacnn.system.npz import events_for, read_arrays, write_arrays
 
 SEED = 3
 SHAPES = {"x": (4, 2)}

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from fpgacnn import frontends
 from fpgacnn.errors import BudgetError
-from fpgacnn.flow.budget import FEWEST_BITS, Budget, BudgetRecord, EbopsLimit, LutLimit, QualityDrop, _first_good, _last_good, fit_widths, parse_budget
 from fpgacnn.ir.source import SourceModel
-from fpgacnn.quantization.ebops import costs, multiplications, total_ebops
-from fpgacnn.quantization.trainable import least_error, trainable_points
-from fpgacnn.quantization.widths import with_quantizers
-from fpgacnn.sim.framework import evaluate
+from fpgacnn.jobs.quantize.budget import FEWEST_BITS, Budget, BudgetRecord, EbopsLimit, LutLimit, QualityDrop, _first_good, _last_good, fit_widths, parse_budget
+from fpgacnn.passes.widths.ebops import costs, multiplications, total_ebops
+from fpgacnn.passes.widths.trainable import least_error, trainable_points
+from fpgacnn.passes.widths.widths import with_quantizers
+from fpgacnn.sim.source_reference import evaluate
 from tests.files import entry, sequential_file
 
 EVENTS = np.random.default_rng(3).integers(0, 64, size=(80, 6, 6, 1)) / 64

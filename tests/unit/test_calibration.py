@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from fpgacnn import frontends
-from fpgacnn.flow.calibration import MOST_BITS, Calibration, calibrate, judged, multiplications
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import SourceModel
-from fpgacnn.quantization.widths import Part, Widths, fitted, is_float, points, signed
+from fpgacnn.passes.widths.widths import Part, Widths, fitted, is_float, points, signed
+from fpgacnn.pipeline.calibration import MOST_BITS, Calibration, calibrate, judged, multiplications
 from tests.files import entry, sequential_file
 
 SEED = 17

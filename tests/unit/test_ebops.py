@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from fpgacnn import frontends
-from fpgacnn.quantization.ebops import costs, total_ebops
+from fpgacnn.passes.widths.ebops import costs, total_ebops
 from tests.files import entry, linear, quantized_bits, sequential_file
 
 

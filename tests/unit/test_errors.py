@@ -14,17 +14,8 @@ from hypothesis import strategies as st
 
 import fpgacnn
 from fpgacnn import errors
-from fpgacnn.errors import (
-    MAX_SHOWN,
-    FpgacnnError,
-    HostileFileError,
-    InternalError,
-    UnknownNameError,
-    UnsupportedOptionError,
-    all_errors,
-    printable,
-)
-from fpgacnn.estimation.checks import CAUTIONS
+from fpgacnn.errors import MAX_SHOWN, FpgacnnError, HostileFileError, InternalError, UnknownNameError, UnsupportedOptionError, all_errors, printable
+from fpgacnn.hardware.estimation.checks import CAUTIONS
 
 PACKAGE = Path(fpgacnn.__file__).parent
 

@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 
 from fpgacnn import frontends
-from fpgacnn.cli.fit import parse_share, parse_time
+from fpgacnn.cli.commands.model.fit import parse_share, parse_time
 from fpgacnn.design import Design, IoType, Strategy, Target
 from fpgacnn.errors import FpgacnnError, UnsupportedOptionError, UsageError
-from fpgacnn.estimation import Estimate, estimate
-from fpgacnn.explore.fit import Limits, Search, Trial, order, search, trial
-from fpgacnn.explore.knobs import knobs
-from fpgacnn.explore.run import target_toml
-from fpgacnn.flow.planning import planned
-from fpgacnn.flow.request import Request
-from fpgacnn.hls.structure import Summaries, cost_model
+from fpgacnn.hardware.estimation import Estimate, estimate
+from fpgacnn.hardware.estimation.graph.from_design import Summaries, hardware_graph
+from fpgacnn.jobs.fit.design_space import parameters
+from fpgacnn.jobs.fit.run import target_toml
+from fpgacnn.jobs.fit.search import FitLimits, Search, Trial, order, search, trial
+from fpgacnn.pipeline.planning import planned
+from fpgacnn.pipeline.request import Request
 from tests.files import entry, sequential_file, tiny_layers
 from tests.hostile.corpus import NAMES
 
@@ -34,19 +34,19 @@ def design(tmp_path_factory: pytest.TempPathFactory) -> Design:
 
 
 def costs(design: Design, target: Target, counted: Summaries) -> Estimate:
-    return estimate(cost_model(replace(design, target=target), counted))
+    return estimate(hardware_graph(replace(design, target=target), counted))
 
 
-def found(design: Design, limits: Limits, io: tuple[IoType, ...] = tuple(IoType)) -> Search:
+def found(design: Design, limits: FitLimits, io: tuple[IoType, ...] = tuple(IoType)) -> Search:
     counted: Summaries = {}
-    return search(knobs(design), design.target, io, limits, lambda target: costs(design, target, counted))
+    return search(parameters(design), design.target, io, limits, lambda target: costs(design, target, counted))
 
 
-def every(design: Design, limits: Limits) -> list[Trial]:
+def every(design: Design, limits: FitLimits) -> list[Trial]:
     """All targets there are."""
     counted: Summaries = {}
     trials = []
-    turnable = knobs(design)
+    turnable = parameters(design)
     for io in IoType:
         for turns in product(*(product(Strategy, knob.factors) for knob in turnable)):
             pairs = list(zip(turnable, turns, strict=True))
@@ -57,31 +57,31 @@ def every(design: Design, limits: Limits) -> list[Trial]:
 
 
 def test_every_layer_that_multiplies_has_its_legal_factors(design: Design) -> None:
-    assert [(knob.layer, knob.factors) for knob in knobs(design)] == [("conv", (1, 3, 9)), ("logits", (1, 2, 4, 8, 24))]
+    assert [(knob.layer, knob.factors) for knob in parameters(design)] == [("conv", (1, 3, 9)), ("logits", (1, 2, 4, 8, 24))]
 
 
 def test_counted_weights_change_no_estimate(design: Design) -> None:
     counted: Summaries = {}
     for io, strategy, reuse in product(IoType, Strategy, (1, 4)):
         target = replace(design.target, io=io, strategy=strategy, reuse=reuse)
-        assert costs(design, target, counted) == estimate(cost_model(replace(design, target=target)))
+        assert costs(design, target, counted) == estimate(hardware_graph(replace(design, target=target)))
     assert counted
 
 
 @pytest.mark.parametrize(
     "limits",
     [
-        Limits(),
-        Limits(latency_ns=200.0),
-        Limits(latency_ns=1000.0, utilization=0.02),
-        Limits(interval_ns=150.0),
-        Limits(utilization=0.01),
-        Limits(utilization=0.01, sure=True),
-        Limits(latency_ns=1.0),
+        FitLimits(),
+        FitLimits(latency_ns=200.0),
+        FitLimits(latency_ns=1000.0, utilization=0.02),
+        FitLimits(interval_ns=150.0),
+        FitLimits(utilization=0.01),
+        FitLimits(utilization=0.01, sure=True),
+        FitLimits(latency_ns=1.0),
     ],
     ids=str,
 )
-def test_no_target_at_all_is_better_than_the_one_that_is_found(design: Design, limits: Limits) -> None:
+def test_no_target_at_all_is_better_than_the_one_that_is_found(design: Design, limits: FitLimits) -> None:
     best = found(design, limits).best
     ideal = min(every(design, limits), key=lambda one: order(one, limits))
     assert best.fits == ideal.fits
@@ -89,18 +89,18 @@ def test_no_target_at_all_is_better_than_the_one_that_is_found(design: Design, l
 
 
 def test_limits_are_limits(design: Design) -> None:
-    best = found(design, Limits(latency_ns=1000.0, utilization=0.05)).best
+    best = found(design, FitLimits(latency_ns=1000.0, utilization=0.05)).best
     assert best.fits
     assert best.latency_ns == best.estimate.totals.latency_ns.value <= 1000.0
     assert best.utilization <= 0.05
-    missed = found(design, Limits(latency_ns=1.0)).best
+    missed = found(design, FitLimits(latency_ns=1.0)).best
     assert missed.excess["latency"] == pytest.approx(missed.latency_ns - 1.0)
-    sure = found(design, Limits(latency_ns=1000.0, utilization=0.05, sure=True)).best
+    sure = found(design, FitLimits(latency_ns=1000.0, utilization=0.05, sure=True)).best
     assert sure.latency_ns == sure.estimate.totals.latency_ns.high
 
 
 def test_the_front_gets_slower_and_smaller(design: Design) -> None:
-    front = found(design, Limits()).front
+    front = found(design, FitLimits()).front
     assert len(front) > 3
     for before, after in pairwise(front):
         assert before.latency_ns <= after.latency_ns
@@ -108,25 +108,25 @@ def test_the_front_gets_slower_and_smaller(design: Design) -> None:
 
 
 def test_one_way_of_moving_data_may_be_asked_for_and_one_that_cannot_be_built_is_told(design: Design) -> None:
-    assert {one.target.io for one in found(design, Limits(), (IoType.STREAM,)).front} == {IoType.STREAM}
+    assert {one.target.io for one in found(design, FitLimits(), (IoType.STREAM,)).front} == {IoType.STREAM}
 
     def no_streams(target: Target) -> Estimate:
         if target.io is IoType.STREAM:
             raise UnsupportedOptionError(layer="pool", why="no streams", do="nothing")
         return costs(design, target, {})
 
-    result = search(knobs(design), design.target, tuple(IoType), Limits(), no_streams)
+    result = search(parameters(design), design.target, tuple(IoType), FitLimits(), no_streams)
     assert result.best.target.io is IoType.PARALLEL
     assert result.refused == {"stream": "pool: no streams"}
     with pytest.raises(UnsupportedOptionError, match="no streams"):
-        search(knobs(design), design.target, (IoType.STREAM,), Limits(), no_streams)
+        search(parameters(design), design.target, (IoType.STREAM,), FitLimits(), no_streams)
 
 
 def test_a_network_without_products_has_one_target_for_each_way(tmp_path: Path) -> None:
     file = sequential_file(tmp_path / "m.h5", entry("QActivation", "a", activation="quantized_relu(4,2)"), shape=(3,))
     design = planned(frontends.load(file), Request(model=file), None).design
-    assert knobs(design) == ()
-    assert found(design, Limits()).trials == 2
+    assert parameters(design) == ()
+    assert found(design, FitLimits()).trials == 2
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES.values() if name and "\udc80" not in name] + ["\x7f", "conv.1", "ünï"])
@@ -162,4 +162,4 @@ def test_other_shares_are_told(text: str) -> None:
 @pytest.mark.parametrize("wrong", [{"latency_ns": 0.0}, {"interval_ns": float("nan")}, {"utilization": 1.1}, {"latency_ns": float("inf")}])
 def test_functions_are_told_of_impossible_limits(wrong: dict[str, float]) -> None:
     with pytest.raises(FpgacnnError, match="limits on time must be positive"):
-        Limits(**wrong)  # type: ignore[arg-type]  # names and types match the fields
+        FitLimits(**wrong)  # type: ignore[arg-type]  # names and types match the fields

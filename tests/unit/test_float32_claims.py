@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from fpgacnn import frontends
-from fpgacnn.numeric.fixed import parse_format
-from fpgacnn.precision import PrecisionPlan, plan, refine
-from fpgacnn.quantization import quantize
+from fpgacnn.ir.fixed_point import parse_format
+from fpgacnn.passes.precision import PrecisionPlan, legalize, plan
+from fpgacnn.passes.quantization import quantize
 from tests.files import Entry, entry, quantized_bits, sequential_file
 
 
@@ -77,7 +77,7 @@ ROUNDED: dict[str, Case] = {
 def claimed(folder: Path, case: Case) -> PrecisionPlan:
     layers, shape, form = case
     network = frontends.load(sequential_file(folder / "m.h5", *layers, shape=shape))
-    return plan(refine(quantize(network, inputs=[parse_format(form)])))
+    return plan(legalize(quantize(network, inputs=[parse_format(form)])))
 
 
 @pytest.mark.parametrize("name", EXACT)

@@ -11,13 +11,13 @@ import pytest
 from fpgacnn import frontends
 from fpgacnn.design import Design, Target
 from fpgacnn.errors import WidthLimitError
+from fpgacnn.ir.fixed_point import Codes, parse_format
 from fpgacnn.ir.source import SourceModel
-from fpgacnn.numeric.fixed import Codes, parse_format
-from fpgacnn.precision import plan, refine
-from fpgacnn.quantization import quantize
+from fpgacnn.passes.precision import legalize, plan
+from fpgacnn.passes.quantization import quantize
+from fpgacnn.sim.compare import against_reference
 from fpgacnn.sim.emulator import ReferenceEmulator
-from fpgacnn.sim.framework import evaluate
-from fpgacnn.verification import against_reference
+from fpgacnn.sim.source_reference import evaluate
 from tests.files import Entry, entry, functional_file, input_layer, quantized_bits, sequential_file
 
 SEED = 41
@@ -71,7 +71,7 @@ CHAINS: dict[str, tuple[Entry, ...]] = {
 
 def checked(network: SourceModel) -> Design:
     """The design, after random and extreme events showed that no layer passes its bound."""
-    model = refine(quantize(network, inputs=[FORM] * len(network.inputs)))
+    model = legalize(quantize(network, inputs=[FORM] * len(network.inputs)))
     design = Design(model=model, plan=plan(model), target=Target())
     random = np.random.default_rng(SEED)
     codes = random.integers(FORM.low, FORM.high, size=(200, SIZE), endpoint=True)

@@ -14,13 +14,13 @@ import pytest
 from fpgacnn import frontends
 from fpgacnn.design import Design, Target
 from fpgacnn.errors import GoldenBrokenError, GoldenMissingError, OutputExistsError
-from fpgacnn.golden import Cause, Change, Golden, answer_digests, changes, code_changes, diverging, fingerprint, golden_folder, read, write
-from fpgacnn.golden.prints import array_text
-from fpgacnn.golden.vectors import ARRAYS, TEXT
+from fpgacnn.ir.fixed_point import Codes, Format, parse_format
 from fpgacnn.ir.source import SourceModel
-from fpgacnn.numeric.fixed import Codes, Format, parse_format
-from fpgacnn.precision import Decision, plan, refine
-from fpgacnn.quantization import quantize
+from fpgacnn.jobs.golden_vectors import Cause, Change, Golden, answer_digests, changes, code_changes, diverging, fingerprint, golden_folder, read, write
+from fpgacnn.jobs.golden_vectors.fingerprint import array_text
+from fpgacnn.jobs.golden_vectors.vectors import ARRAYS, TEXT
+from fpgacnn.passes.precision import Decision, legalize, plan
+from fpgacnn.passes.quantization import quantize
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.result import SimulationResult
 from tests.files import tiny_model
@@ -29,7 +29,7 @@ FILES = {"firmware/myproject.cpp": b"a\n", "firmware/weights/w2.txt": b"1, 2", "
 
 
 def designed(network: SourceModel, target: Target | None = None) -> Design:
-    model = refine(quantize(network, inputs=[Format(width=8, integer=3)]))
+    model = legalize(quantize(network, inputs=[Format(width=8, integer=3)]))
     return Design(model=model, plan=plan(model), target=target or Target())
 
 

@@ -135,7 +135,7 @@ def test_the_machine_is_what_the_compilers_macros_say(macros: set[str], name: st
 
 @pytest.mark.skipif(os.environ.get("FPGACNN_EMULATE_ARM") is None, reason="FPGACNN_EMULATE_ARM is not set: needs aarch64-linux-gnu-gcc and qemu-aarch64")
 def test_kernels_build_for_aarch64() -> None:
-    code = "from fpgacnn.sim.emulator.native.program import header, RUN; print(header() + RUN.format(names='0'))"
+    code = "from fpgacnn.sim.emulator.native.codegen.program import header, RUN; print(header() + RUN.format(names='0'))"
     source = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
     compiler = shutil.which("aarch64-linux-gnu-gcc") or "aarch64-linux-gnu-gcc"
     subprocess.run([compiler, "-O2", "-std=gnu11", "-Wall", "-Wno-psabi", "-S", "-x", "c", "-", "-o", os.devnull], input=source, check=True)

@@ -11,13 +11,13 @@ import pytest
 from fpgacnn import frontends
 from fpgacnn.design import Design, Target
 from fpgacnn.errors import WidthsNeededError
-from fpgacnn.ir import layers as hw
+from fpgacnn.ir import hardware as hw
+from fpgacnn.ir.fixed_point import Codes, Format
 from fpgacnn.ir.source import SourceModel
-from fpgacnn.numeric.fixed import Codes, Format
-from fpgacnn.precision import plan, refine
-from fpgacnn.quantization import quantize
+from fpgacnn.passes.precision import legalize, plan
+from fpgacnn.passes.quantization import quantize
 from fpgacnn.sim.emulator import ReferenceEmulator
-from fpgacnn.sim.framework import evaluate
+from fpgacnn.sim.source_reference import evaluate
 from tests.files import Entry, entry, quantized_bits, sequential_file
 
 SEED = 31
@@ -38,7 +38,7 @@ def network(path: Path, *tail: Entry) -> SourceModel:
 
 
 def designed(source: SourceModel) -> Design:
-    model = refine(quantize(source, inputs=[INPUT]))
+    model = legalize(quantize(source, inputs=[INPUT]))
     return Design(model=model, plan=plan(model), target=Target())
 
 

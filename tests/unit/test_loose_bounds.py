@@ -11,18 +11,18 @@ import numpy as np
 import pytest
 
 import fpgacnn
-from fpgacnn.flow.comparison import compare
-from fpgacnn.flow.facts import facts
-from fpgacnn.flow.reading import read_run
-from fpgacnn.flow.record import RunRecord
-from fpgacnn.flow.subjects import Subject
-from fpgacnn.reporting.compose import difference, report
-from fpgacnn.reporting.html import html
-from fpgacnn.reporting.markdown import markdown
-from fpgacnn.reporting.page import Tone
-from fpgacnn.reporting.terminal import promise, verdict
-from fpgacnn.reporting.verdicts import verdicts
-from fpgacnn.verification import OutputBound, finite_ends, output_bound
+from fpgacnn.records.compare import compare
+from fpgacnn.records.flatten import flatten
+from fpgacnn.records.read_record import read_run
+from fpgacnn.records.record import RunRecord
+from fpgacnn.records.report_input import ReportInput
+from fpgacnn.reporting.formats.html import html
+from fpgacnn.reporting.formats.markdown import markdown
+from fpgacnn.reporting.page.compose import difference, report
+from fpgacnn.reporting.page.page import Tone
+from fpgacnn.reporting.page.verdicts import verdicts
+from fpgacnn.reporting.terminal.tables import promise, verdict
+from fpgacnn.sim.compare import OutputBound, finite_ends, output_bound
 from tests import records
 from tests.files import entry, sequential_file
 
@@ -54,7 +54,7 @@ def loose_run() -> RunRecord:
 
 
 def test_every_report_says_that_the_bound_says_nothing() -> None:
-    run, subject = loose_run(), Subject(name="small", record=loose_run())
+    run, subject = loose_run(), ReportInput(name="small", record=loose_run())
     first, shown = verdicts(subject)[:2]
     assert (first.answer, first.tone) == ("Loose", Tone.WARN)
     assert first.detail == "Something is rounded. The bound of score is 118, and its answers span 3.5: the bound says nothing about them."
@@ -69,7 +69,7 @@ def test_every_report_says_that_the_bound_says_nothing() -> None:
 
 
 def test_side_by_side_and_compare_show_the_loose_promise() -> None:
-    loose, bounded = Subject(name="loose", record=loose_run()), records.subject("bounded")
+    loose, bounded = ReportInput(name="loose", record=loose_run()), records.subject("bounded")
     assert "| Loose | Bounded |" in markdown(report([loose, bounded]))
     changed = {(one.item, one.quantity): (one.left, one.right) for one in compare(bounded, loose).changes}
     assert changed["", "promise"] == ("bounded", "loose")
@@ -91,7 +91,7 @@ def test_records_of_older_versions_have_the_promise_of_their_plan(tmp_path: Path
     file.write_text(json.dumps(content), encoding="utf-8")
     old = read_run(file)
     assert (old.plan.word, old.verification[0].outputs) == ("bounded", ())
-    assert ("plan", "promise", "bounded") in [(one.section, one.quantity, one.value) for one in facts(Subject(name="old", record=old))]
+    assert ("plan", "promise", "bounded") in [(one.section, one.quantity, one.value) for one in flatten(ReportInput(name="old", record=old))]
     file.write_text(loose_run().to_json(), encoding="utf-8")
     assert read_run(file) == loose_run()
 

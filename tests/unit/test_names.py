@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fpgacnn.quantization.names import MAX_LENGTH, RESERVED, Namer, safe_name
+from fpgacnn.passes.quantization.names import MAX_LENGTH, RESERVED, Namer, safe_name
 
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
 HOSTILE = [

@@ -11,19 +11,19 @@ import numpy as np
 import pytest
 
 from fpgacnn import frontends
-from fpgacnn.flow.inputs import Events
-from fpgacnn.flow.pieces import Ends, Noise, Ranges, event_values, pieces
-from fpgacnn.flow.planning import planned
-from fpgacnn.flow.proof import Run
-from fpgacnn.flow.request import Request
-from fpgacnn.flow.watch import Stopwatch, silent
-from fpgacnn.hls.line_buffers import Windows, loops
-from fpgacnn.numeric.fixed import Codes, Format, parse_format
-from fpgacnn.quantization.widths import parse_widths
-from fpgacnn.sim.emulator.native.tensors import Kind, Storage
-from fpgacnn.sim.framework import evaluate
+from fpgacnn.hardware.hls.line_buffers import Windows, loops
+from fpgacnn.ir.fixed_point import Codes, Format, parse_format
+from fpgacnn.passes.widths.widths import parse_widths
+from fpgacnn.pipeline.checking.checks import Run
+from fpgacnn.pipeline.checking.pieces import Ends, Noise, Ranges, event_values, pieces
+from fpgacnn.pipeline.inputs import Events
+from fpgacnn.pipeline.planning import planned
+from fpgacnn.pipeline.request import Request
+from fpgacnn.sim.compare import EngineComparison, ReferenceComparison, against_reference, compare, signal_to_noise_db
+from fpgacnn.sim.emulator.native.codegen.tensors import Kind, Storage
 from fpgacnn.sim.result import SimulationResult
-from fpgacnn.verification import EngineComparison, ReferenceComparison, against_reference, compare, signal_to_noise_db
+from fpgacnn.sim.source_reference import evaluate
+from fpgacnn.system.progress import Stopwatch, silent
 from tests.files import entry, sequential_file
 from tests.unit.test_verification import design
 

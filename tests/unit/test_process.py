@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from fpgacnn.errors import ToolTimeoutError
-from fpgacnn.process import CHILD_MEMORY_BYTES, TAIL_CHARACTERS, Finished, run, side_by_side
+from fpgacnn.system.subprocesses import CHILD_MEMORY_BYTES, TAIL_CHARACTERS, Finished, run, side_by_side
 from tests.command import ends_soon
 
 SHELL = shutil.which("sh") or "/bin/sh"
@@ -126,7 +126,7 @@ def test_a_grandchild_in_the_background_does_not_outlive_a_child_that_ended_well
 def test_an_interrupt_ends_the_child(tmp_path: Path, children: Path) -> None:
     """Ctrl-C reaches only the parent, because the child has a group of its own."""
     # A shell that starts the tests with `&` ignores Ctrl-C for them, and that is inherited.
-    here = "import signal; from pathlib import Path; from fpgacnn.process import run; "
+    here = "import signal; from pathlib import Path; from fpgacnn.system.subprocesses import run; "
     code = f"{here}signal.signal(signal.SIGINT, signal.default_int_handler); run(['{SHELL}', '-c', 'echo $$ >pids; sleep 60'], folder=Path('.'), seconds=60)"
     with subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stderr=subprocess.DEVNULL) as parent:
         deadline = time.monotonic() + 20.0
@@ -149,7 +149,7 @@ def test_memory_is_limited(tmp_path: Path) -> None:
 def test_a_tighter_limit_of_the_users_is_kept(tmp_path: Path) -> None:
     """Raising a hard limit is an error for users and a surprise for root."""
     code = (
-        "import resource; from pathlib import Path; from fpgacnn.process import run; "
+        "import resource; from pathlib import Path; from fpgacnn.system.subprocesses import run; "
         f"resource.setrlimit(resource.RLIMIT_AS, ({4 * GIB}, {4 * GIB})); "
         f"print(run(['{SHELL}', '-c', 'ulimit -v'], folder=Path('.'), seconds=20).tail)"
     )

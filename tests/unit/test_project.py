@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from fpgacnn.design.project import RECORD, HlsProject, files_digest, project_folder, refuse_foreign, write_files
 from fpgacnn.errors import OutputExistsError, ProjectError, WriteError
-from fpgacnn.project import RECORD, HlsProject, files_digest, refuse_foreign, staged, write_files
 
 FILES = {"firmware/top.cpp": b"int main() {}\n", "build.sh": b"#!/bin/sh\n", RECORD: b"{}"}
 
@@ -22,13 +22,13 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def made(folder: Path, files: dict[str, bytes]) -> None:
-    with staged(folder) as stage:
+    with project_folder(folder) as stage:
         write_files(stage, files)
 
 
 def test_a_folder_appears_whole_when_the_block_ends_well(tmp_path: Path) -> None:
     folder = tmp_path / "a" / "b" / "project"
-    with staged(folder) as stage:
+    with project_folder(folder) as stage:
         write_files(stage, FILES)
         assert not folder.exists()
         assert stage.parent == folder.parent
@@ -58,7 +58,7 @@ def test_an_older_project_is_replaced_as_a_whole(tmp_path: Path) -> None:
 def test_an_older_project_survives_a_failure(tmp_path: Path) -> None:
     folder = tmp_path / "project"
     made(folder, {RECORD: b"old"})
-    with pytest.raises(BlockFailedError), staged(folder) as stage:
+    with pytest.raises(BlockFailedError), project_folder(folder) as stage:
         write_files(stage, FILES)
         raise BlockFailedError
     assert content(folder) == {RECORD: b"old"}
@@ -67,7 +67,7 @@ def test_an_older_project_survives_a_failure(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("failure", [BlockFailedError, KeyboardInterrupt, SystemExit])
 def test_nothing_is_left_when_the_block_fails(tmp_path: Path, failure: type[BaseException]) -> None:
-    with pytest.raises(failure), staged(tmp_path / "project") as stage:
+    with pytest.raises(failure), project_folder(tmp_path / "project") as stage:
         write_files(stage, FILES)
         raise failure
     assert list(tmp_path.iterdir()) == []
@@ -75,13 +75,13 @@ def test_nothing_is_left_when_the_block_fails(tmp_path: Path, failure: type[Base
 
 def test_folders_that_were_made_on_the_way_are_taken_away_again(tmp_path: Path) -> None:
     (tmp_path / "kept").mkdir()
-    with pytest.raises(BlockFailedError), staged(tmp_path / "kept" / "new" / "newer" / "project"):
+    with pytest.raises(BlockFailedError), project_folder(tmp_path / "kept" / "new" / "newer" / "project"):
         raise BlockFailedError
     assert [path.name for path in tmp_path.rglob("*")] == ["kept"]
 
 
 def test_a_folder_that_was_used_by_others_meanwhile_stays(tmp_path: Path) -> None:
-    with pytest.raises(BlockFailedError), staged(tmp_path / "new" / "project"):
+    with pytest.raises(BlockFailedError), project_folder(tmp_path / "new" / "project"):
         (tmp_path / "new" / "other").write_text("mine")
         raise BlockFailedError
     assert content(tmp_path) == {"new/other": b"mine"}
@@ -97,7 +97,7 @@ def test_a_folder_that_fpgacnn_did_not_make_is_refused_and_untouched(tmp_path: P
     folder = tmp_path / "thesis"
     folder.mkdir()
     (folder / "thesis.tex").write_text("mine")
-    with pytest.raises(OutputExistsError, match=r"thesis exists and is not an fpgacnn project"), staged(folder):
+    with pytest.raises(OutputExistsError, match=r"thesis exists and is not an fpgacnn project"), project_folder(folder):
         pytest.fail("the block must not run")
     assert content(tmp_path) == {"thesis/thesis.tex": b"mine"}
 
@@ -126,7 +126,7 @@ def test_a_record_that_is_a_folder_does_not_make_a_project(tmp_path: Path) -> No
 
 def test_something_foreign_that_appears_meanwhile_is_not_replaced(tmp_path: Path) -> None:
     folder = tmp_path / "project"
-    with pytest.raises((OutputExistsError, WriteError)), staged(folder) as stage:
+    with pytest.raises((OutputExistsError, WriteError)), project_folder(folder) as stage:
         write_files(stage, FILES)
         folder.mkdir()
         (folder / "thesis.tex").write_text("mine")
@@ -136,7 +136,7 @@ def test_something_foreign_that_appears_meanwhile_is_not_replaced(tmp_path: Path
 @pytest.mark.parametrize("name", ["n" * 300, "file/project"])
 def test_a_folder_that_cannot_exist_is_a_write_error(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(WriteError, match="cannot write"), staged(tmp_path / name):
+    with pytest.raises(WriteError, match="cannot write"), project_folder(tmp_path / name):
         pytest.fail("the block must not run")
     assert content(tmp_path) == {"file": b"mine"}
 

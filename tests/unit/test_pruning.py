@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fpgacnn.errors import UsageError
-from fpgacnn.train.loop import Settings
-from fpgacnn.train.pruning import RAMP, masks, sparsity_at
+from fpgacnn.training.keras.loop import Settings
+from fpgacnn.training.keras.pruning import RAMP, masks, sparsity_at
 
 
 @given(seed=st.integers(0, 99), size=st.integers(1, 60), sparsity=st.floats(0, 1))

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fpgacnn.errors import UnsupportedQuantizerError
+from fpgacnn.ir.fixed_point import quantize_values, to_values
 from fpgacnn.ir.source import QuantizedBits, QuantizedRelu
-from fpgacnn.numeric.fixed import quantize_values, to_values
-from fpgacnn.quantization.quantizers import activation_format, apply, code_range
+from fpgacnn.passes.quantization.quantizers import activation_format, apply, code_range
 
 HALVES = [-2.5, -1.5, -0.5, 0.5, 1.5, 2.5]
 

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fpgacnn import frontends, store
-from fpgacnn.arrays import packed
+from fpgacnn import frontends
+from fpgacnn.design import serialize
+from fpgacnn.design.project import RECORD, files_digest, write_files
 from fpgacnn.errors import ProjectError
-from fpgacnn.flow.projects import open_project
-from fpgacnn.ir import layers as hw
-from fpgacnn.numeric.fixed import Codes, Format
-from fpgacnn.project import RECORD, files_digest, write_files
+from fpgacnn.ir import hardware as hw
+from fpgacnn.ir.fixed_point import Codes, Format
+from fpgacnn.pipeline.open_project import open_project
+from fpgacnn.system.npz import packed
 from tests.files import tiny_model
 from tests.hostile.targets import convert
 
@@ -27,7 +28,7 @@ from tests.hostile.targets import convert
 def content(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """The design of the tiny network, as files."""
     path = tiny_model(tmp_path_factory.mktemp("sound") / "m.h5")
-    files = store.dump(convert(path), frontends.load(path))
+    files = serialize.dump(convert(path), frontends.load(path))
     return {**files, RECORD: json.dumps({"project": {"digest": files_digest(files)}}).encode()}
 
 
@@ -135,9 +136,9 @@ def test_a_design_that_was_not_changed_is_opened(tmp_path: Path, content: dict[s
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_design_that_does_not_hold_together_is_refused(tmp_path: Path, content: dict[str, bytes], name: str) -> None:
     change, words = CHANGES[name]
-    tree = json.loads(content[store.TREE])
+    tree = json.loads(content[serialize.TREE])
     change(tree)
-    refused(written(tmp_path, {**content, store.TREE: json.dumps(tree).encode()}), words)
+    refused(written(tmp_path, {**content, serialize.TREE: json.dumps(tree).encode()}), words)
 
 
 @pytest.mark.parametrize(
@@ -150,11 +151,11 @@ def test_a_design_that_does_not_hold_together_is_refused(tmp_path: Path, content
     ids=["too large", "too few", "flat"],
 )
 def test_other_weights_are_refused(tmp_path: Path, content: dict[str, bytes], change: Callable[[np.ndarray], np.ndarray], words: str) -> None:
-    with np.load(io.BytesIO(content[store.ARRAYS])) as found:
+    with np.load(io.BytesIO(content[serialize.ARRAYS])) as found:
         arrays = {name: found[name] for name in found.files}
     kernel = next(name for name, array in arrays.items() if array.shape == (3, 3, 1, 2) and array.dtype == np.int64)
     arrays[kernel] = change(arrays[kernel])
-    refused(written(tmp_path, {**content, store.ARRAYS: packed(arrays)}), words)
+    refused(written(tmp_path, {**content, serialize.ARRAYS: packed(arrays)}), words)
 
 
 GOOD = (np.array([[-3, 0, 5]]), np.array([[0, 1, 2, 0]]))
@@ -176,7 +177,7 @@ def with_steps(path: Path, arrays: tuple[np.ndarray, np.ndarray], given: Format 
     thresholds, values = Codes(array=arrays[0], format=given), Codes(array=arrays[1], format=design.plan.layers["relu"].result.format)
     steps = replace(relu, operation=hw.Thresholds(thresholds=thresholds, values=values, error=0.0, what="steps", rounds=False))
     layers = tuple(steps if one.name == "relu" else one for one in design.model.layers)
-    files = store.dump(replace(design, model=replace(design.model, layers=layers)), frontends.load(path))
+    files = serialize.dump(replace(design, model=replace(design.model, layers=layers)), frontends.load(path))
     return {**files, RECORD: json.dumps({"project": {"digest": files_digest(files)}}).encode()}
 
 

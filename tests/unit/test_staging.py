@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from fpgacnn import staging
 from fpgacnn.errors import WriteError
-from fpgacnn.staging import SCRATCH, exchange, scratch, staged, write_whole
+from fpgacnn.system import atomic_dir
+from fpgacnn.system.atomic_dir import SCRATCH, atomic_folder, exchange, temporary_folder, write_atomically
 
 MARK = "mark"
 
 
 def fill(folder: Path, text: str) -> None:
-    with staged(folder, MARK) as stage:
+    with atomic_folder(folder, MARK) as stage:
         (stage / MARK).write_text(text)
 
 
@@ -44,7 +44,7 @@ def die() -> None:
 @pytest.fixture
 def three_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file system that cannot exchange two folders, as NFS."""
-    monkeypatch.setattr(staging, "_renameat2", lambda _left, _right: False)
+    monkeypatch.setattr(atomic_dir, "_renameat2", lambda _left, _right: False)
 
 
 # --- exchange ------------------------------------------------------------------------------------------------------
@@ -78,7 +78,7 @@ def test_who_is_killed_between_the_steps_loses_nothing(tmp_path: Path, monkeypat
         patched.setattr(os, "rename", rename)
         assert in_child(lambda: fill(folder, "new")) == -signal.SIGKILL
     assert folder.exists() == (step != 3)
-    with pytest.raises(ZeroDivisionError), staged(folder, MARK):
+    with pytest.raises(ZeroDivisionError), atomic_folder(folder, MARK):
         assert (folder / MARK).read_text() == then
         assert len(names(tmp_path)) == 3  # the folder, the stage and its guard
         raise ZeroDivisionError
@@ -99,7 +99,7 @@ def test_what_one_folder_lost_is_not_put_back_as_another(tmp_path: Path, monkeyp
     assert not lost.exists()
     fill(tmp_path / other, "another")
     assert (tmp_path / other / MARK).read_text() == "another"
-    with pytest.raises(ZeroDivisionError), staged(lost, MARK):
+    with pytest.raises(ZeroDivisionError), atomic_folder(lost, MARK):
         assert (lost / MARK).read_text() == "old"
         raise ZeroDivisionError
     assert set(names(tmp_path)) == {lost.name, other}
@@ -128,17 +128,17 @@ def test_another_maker_between_the_steps_is_not_lost(tmp_path: Path, monkeypatch
 def test_nobody_sweeps_what_a_living_maker_has_exchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_step: bool) -> None:  # noqa: FBT001  # pytest's way
     """The older folder has nobody's lock: its maker has long ended."""
     if not one_step:
-        monkeypatch.setattr(staging, "_renameat2", lambda _left, _right: False)
+        monkeypatch.setattr(atomic_dir, "_renameat2", lambda _left, _right: False)
     folder = tmp_path / "project"
     fill(folder, "old")
     swept = []
 
     def exchanged(left: Path, right: Path, real: Callable[[Path, Path], None] = exchange) -> None:
         real(left, right)
-        assert in_child(lambda: staging._sweep(folder)) == 0
+        assert in_child(lambda: atomic_dir._sweep(folder)) == 0
         swept.append((left / MARK).read_text())
 
-    monkeypatch.setattr(staging, "exchange", exchanged)
+    monkeypatch.setattr(atomic_dir, "exchange", exchanged)
     fill(folder, "new")
     assert (swept, names(tmp_path), (folder / MARK).read_text()) == (["old"], ["project"], "new")
 
@@ -146,7 +146,7 @@ def test_nobody_sweeps_what_a_living_maker_has_exchanged(tmp_path: Path, monkeyp
 @pytest.mark.parametrize("one_step", [True, False])
 def test_many_makers_at_once_leave_one_whole_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_step: bool) -> None:  # noqa: FBT001  # pytest's way
     if not one_step:
-        monkeypatch.setattr(staging, "_renameat2", lambda _left, _right: False)
+        monkeypatch.setattr(atomic_dir, "_renameat2", lambda _left, _right: False)
     folder = tmp_path / "project"
     fork = multiprocessing.get_context("fork")
     makers = [fork.Process(target=lambda text: [fill(folder, text) for _ in range(20)], args=(str(number),)) for number in range(6)]
@@ -164,7 +164,7 @@ def test_a_guard_that_cannot_be_made_leaves_nothing(tmp_path: Path, monkeypatch:
     def full(_: Path) -> int:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(staging, "_guarded", full)
+    monkeypatch.setattr(atomic_dir, "_guarded", full)
     with pytest.raises(WriteError, match="No space left on device"):
         fill(tmp_path / "project", "new")
     assert names(tmp_path) == []
@@ -176,7 +176,7 @@ def test_a_guard_that_cannot_be_made_leaves_nothing(tmp_path: Path, monkeypatch:
 def test_a_file_is_written_whole_with_its_folder(tmp_path: Path) -> None:
     file = tmp_path / "a" / "b.toml"
     for content in (b"old", b"new"):
-        write_whole(file, content)
+        write_atomically(file, content)
         assert (file.read_bytes(), names(file.parent), file.stat().st_mode & 0o777) == (content, ["b.toml"], 0o644)
 
 
@@ -189,7 +189,7 @@ def test_a_file_that_cannot_be_written_keeps_its_content(tmp_path: Path, monkeyp
 
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(WriteError, match=r"cannot write .*/a: No space left on device"):
-        write_whole(file, b"new")
+        write_atomically(file, b"new")
     assert (file.read_bytes(), names(tmp_path)) == (b"old", ["a"])
 
 
@@ -203,14 +203,14 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def begin_and_die() -> None:
-    with scratch("fpgacnn-test-") as folder:
+    with temporary_folder("fpgacnn-test-") as folder:
         (folder / "large").write_bytes(bytes(100))
         (folder / "locked").mkdir(mode=0o500)
         die()
 
 
 def test_a_temporary_folder_is_there_for_a_while(temporary: Path) -> None:
-    with scratch("fpgacnn-test-") as folder:
+    with temporary_folder("fpgacnn-test-") as folder:
         assert folder.parent == temporary
         assert folder.name.startswith("fpgacnn-test-")
         assert folder.stat().st_mode & 0o777 == 0o700
@@ -220,8 +220,8 @@ def test_a_temporary_folder_is_there_for_a_while(temporary: Path) -> None:
 def test_what_a_killed_command_left_is_taken_away_by_the_next(temporary: Path) -> None:
     assert in_child(begin_and_die) == -signal.SIGKILL
     assert len(names(temporary)) == 1
-    staging._sweep_scratch.cache_clear()
-    with scratch("fpgacnn-other-") as folder:
+    atomic_dir._sweep_scratch.cache_clear()
+    with temporary_folder("fpgacnn-other-") as folder:
         assert names(temporary) == [folder.name]
 
 
@@ -230,9 +230,9 @@ def test_what_others_use_or_made_stays(temporary: Path) -> None:
     (temporary / "fpgacnn-mine").mkdir()
     (temporary / f"file{SCRATCH}").touch()
     (temporary / f"link{SCRATCH}").symlink_to(temporary / "fpgacnn-mine", target_is_directory=True)
-    with scratch("fpgacnn-test-") as folder:
-        staging._sweep_scratch.cache_clear()
-        assert in_child(lambda: scratch("fpgacnn-other-").__enter__()) == 0
+    with temporary_folder("fpgacnn-test-") as folder:
+        atomic_dir._sweep_scratch.cache_clear()
+        assert in_child(lambda: temporary_folder("fpgacnn-other-").__enter__()) == 0
         assert folder.is_dir()
         assert {"fpgacnn-mine", f"file{SCRATCH}", f"link{SCRATCH}", folder.name} <= set(names(temporary))
 
@@ -243,22 +243,22 @@ def test_what_another_machine_made_stays_for_a_week(temporary: Path, days: int, 
     theirs.mkdir()
     when = time.time() - days * 86400
     os.utime(theirs, (when, when))
-    staging._sweep_scratch.cache_clear()
-    with scratch("fpgacnn-test-"):
+    atomic_dir._sweep_scratch.cache_clear()
+    with temporary_folder("fpgacnn-test-"):
         assert theirs.is_dir() == stays
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
 def test_what_belongs_to_another_user_stays(temporary: Path) -> None:
-    theirs = temporary / f"fpgacnn-x.{staging._machine()}{SCRATCH}"
+    theirs = temporary / f"fpgacnn-x.{atomic_dir._machine()}{SCRATCH}"
     theirs.mkdir()
     os.chown(theirs, 12345, 12345)
-    staging._sweep_scratch.cache_clear()
-    with scratch("fpgacnn-test-"):
+    atomic_dir._sweep_scratch.cache_clear()
+    with temporary_folder("fpgacnn-test-"):
         assert theirs.is_dir()
 
 
 def test_no_place_for_temporary_files_is_a_write_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
-    with pytest.raises(WriteError, match="cannot write temporary files: No such file"), scratch("fpgacnn-test-"):
+    with pytest.raises(WriteError, match="cannot write temporary files: No such file"), temporary_folder("fpgacnn-test-"):
         pytest.fail("the block must not run")

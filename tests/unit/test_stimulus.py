@@ -11,13 +11,13 @@ import pytest
 import fpgacnn
 from fpgacnn import frontends
 from fpgacnn.errors import UsageError
-from fpgacnn.flow.inputs import InputChoice
-from fpgacnn.flow.request import Request
-from fpgacnn.flow.stages import verify
-from fpgacnn.flow.stimulus import FEWEST_EVENTS, OWN_EVENTS, VALUE_WORK, affordable, own_events, stimulus
 from fpgacnn.ir import source as src
+from fpgacnn.ir.fixed_point import fits, parse_format
 from fpgacnn.ir.source import Shape, SourceLayer, SourceModel
-from fpgacnn.numeric.fixed import fits, parse_format
+from fpgacnn.pipeline.inputs import InputChoice
+from fpgacnn.pipeline.request import Request
+from fpgacnn.pipeline.stages import verify
+from fpgacnn.pipeline.test_vectors import FEWEST_EVENTS, OWN_EVENTS, VALUE_WORK, affordable, make_vectors, own_events
 from tests.files import entry, sequential_file, tiny_model
 
 
@@ -38,7 +38,7 @@ def test_large_networks_get_fewer_events(shape: Shape, layers: int, count: int) 
 @pytest.mark.parametrize("events", [0, 1, 2, 6, 7, 96])
 def test_events_fit_their_format_and_are_not_all_constant(events: int) -> None:
     form = parse_format("fixed<8,3>")
-    found = stimulus(form, (4, 4, 2), events)
+    found = make_vectors(form, (4, 4, 2), events)
     assert found.shape == (events, 4, 4, 2)
     assert fits(found, form).all()
     constant = [float(np.ptp(one)) == 0 for one in found]
@@ -58,7 +58,7 @@ def test_events_are_as_many_as_their_work_is_worth(tmp_path: Path) -> None:
 
 @pytest.mark.agree
 def test_a_large_network_has_fewer_events_unless_more_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fpgacnn.flow.proof.CSIM_WORK", 1)
+    monkeypatch.setattr("fpgacnn.pipeline.checking.checks.CSIM_WORK", 1)
     file = tiny_model(tmp_path / "m.h5")
     np.save(tmp_path / "x.npy", np.zeros((30, 4, 4, 1)))
     run = fpgacnn.convert(file, output=tmp_path / "out", input=tmp_path / "x.npy")
@@ -70,7 +70,7 @@ def test_a_large_network_has_fewer_events_unless_more_are_asked_for(tmp_path: Pa
     assert "a large network: C simulation ran on 2 events (--all takes more, and longer)" in again.notes
     every = fpgacnn.verify(tmp_path / "out", input=tmp_path / "x.npy")
     assert {report.events for report in every.verification} == {30}
-    monkeypatch.setattr("fpgacnn.flow.stages.PROOF_WORK", 1)
+    monkeypatch.setattr("fpgacnn.pipeline.stages.PROOF_WORK", 1)
     assert {report.events for report in fpgacnn.convert(file, output=tmp_path / "out", input=tmp_path / "x.npy").verification} == {FEWEST_EVENTS}
     with pytest.raises(UsageError, match="-1 events cannot go through C simulation"):
         fpgacnn.convert(file, csim_events=-1)

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fpgacnn.arrays import read_arrays
 from fpgacnn.errors import ArrayFileError, ArrayShapeError, NonFiniteInputError, WriteError
-from fpgacnn.streams import ArchiveWriter, open_events
+from fpgacnn.system.npz import read_arrays
+from fpgacnn.system.npz_stream import ArchiveWriter, open_events
 
 SHAPES = {"a": (4, 3), "b": (2,)}
 FIRST = np.arange(100 * 12, dtype=np.float32).reshape(100, 4, 3)

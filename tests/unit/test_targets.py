@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from fpgacnn.errors import UnknownPartError
-from fpgacnn.targets import completed, find, find_device, full_part
-from fpgacnn.targets.device import boards, devices
+from fpgacnn.hardware.devices import completed, find, find_device, full_part
+from fpgacnn.hardware.devices.device import boards, devices
 
 
 @pytest.mark.parametrize(

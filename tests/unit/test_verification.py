@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from fpgacnn.design import Design, Target
-from fpgacnn.ir import layers as hw
+from fpgacnn.ir import hardware as hw
+from fpgacnn.ir.fixed_point import Codes, Format, parse_format
 from fpgacnn.ir.model import QuantizedModel
-from fpgacnn.numeric.fixed import Codes, Format, parse_format
-from fpgacnn.precision import PrecisionPlan, plan
+from fpgacnn.passes.precision import PrecisionPlan, plan
+from fpgacnn.sim.compare import Difference, against_reference, compare, signal_to_noise_db
 from fpgacnn.sim.result import SimulationResult
-from fpgacnn.verification import Difference, against_reference, compare, signal_to_noise_db
 
 FORM = Format(width=8, integer=4)
 

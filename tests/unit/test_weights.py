@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fpgacnn.flow.weights import unsimulated
-from fpgacnn.verification import Difference
+from fpgacnn.sim.compare import Difference
+from fpgacnn.sim.weight_files import unsimulated
 
 HEADER = b"//Max 0.75\n#ifndef W2_H_\n#ifndef __SYNTHESIS__\nconv_weight_t w2[3];\n#else\nconv_weight_t w2[3] = {%s};\n#endif\n#endif\n"
 

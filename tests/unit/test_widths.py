@@ -10,12 +10,12 @@ import pytest
 from fpgacnn import frontends
 from fpgacnn.errors import UsageError, WidthsNeededError
 from fpgacnn.ir import source as src
+from fpgacnn.ir.fixed_point import Format
 from fpgacnn.ir.source import QuantizedBits, QuantizedRelu, SourceModel
-from fpgacnn.numeric.fixed import Format
-from fpgacnn.precision import plan
-from fpgacnn.quantization import quantize
-from fpgacnn.quantization.widths import Widths, fold_normalizations, is_float, parse_widths, uniform, with_quantizers
-from fpgacnn.sim.framework import evaluate
+from fpgacnn.passes.precision import plan
+from fpgacnn.passes.quantization import quantize
+from fpgacnn.passes.widths.widths import Widths, fold_normalizations, is_float, parse_widths, uniform, with_quantizers
+from fpgacnn.sim.source_reference import evaluate
 from tests.files import Entry, entry, functional_file, input_layer, linear, normalization, sequential_file, tiny_model
 
 SEED = 9

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from fpgacnn.train.zoo import ZOO
+from fpgacnn.training.zoo import ZOO
 
 PAGE = Path(__file__).parents[2] / "docs" / "zoo.md"
 

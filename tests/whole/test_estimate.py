@@ -12,13 +12,13 @@ import pytest
 
 import fpgacnn
 from fpgacnn.design import BackendName, Design, IoType, Strategy, Target
+from fpgacnn.design.project import write_files
 from fpgacnn.errors import UnknownPartError, UnsupportedOptionError
-from fpgacnn.estimation.project import read_project
-from fpgacnn.hls import backend
-from fpgacnn.hls.structure import cost_model
-from fpgacnn.precision import plan
-from fpgacnn.project import write_files
-from fpgacnn.structure import CostModel, Role
+from fpgacnn.hardware.estimation.graph.from_design import hardware_graph
+from fpgacnn.hardware.estimation.graph.from_folder import read_project
+from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role
+from fpgacnn.hardware.hls import backend
+from fpgacnn.passes.precision import plan
 from tests.command import failed, left, run
 from tests.files import tiny_model
 from tests.random_networks import random_network
@@ -152,7 +152,7 @@ def test_a_project_of_others_takes_another_part_but_no_other_code(tmp_path: Path
     assert "only --part and --clock can be changed" in failed(run(tmp_path, "estimate", "p", "--io", "stream"), 2, "FC002")
 
 
-def comparable(model: CostModel) -> list[tuple[object, ...]]:
+def comparable(model: HardwareGraph) -> list[tuple[object, ...]]:
     """What both readings of a design must agree on; names differ, and C++ does not tell the rows of what is flat."""
     return [
         (
@@ -183,6 +183,6 @@ def test_a_design_and_the_cpp_that_it_becomes_have_one_structure(tmp_path: Path,
     except UnsupportedOptionError:
         pytest.skip("this network cannot be built so")
     write_files(tmp_path, files)
-    ours, theirs = cost_model(design), read_project(tmp_path)
+    ours, theirs = hardware_graph(design), read_project(tmp_path)
     assert comparable(theirs) == comparable(ours)
     assert (theirs.io, theirs.dataflow, theirs.tool, theirs.part, theirs.clock_ns) == (ours.io, ours.dataflow, ours.tool, ours.part, ours.clock_ns)

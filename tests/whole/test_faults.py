@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fpgacnn.project import RECORD, files_digest
+from fpgacnn.design.project import RECORD, files_digest
 from tests.command import COMMAND, ends_soon, environment, failed, left, names, run
 from tests.files import entry, linear, quantized_bits, sequential_file, tiny_layers, tiny_model
 

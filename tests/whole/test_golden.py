@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import pytest
 
-from fpgacnn.arrays import packed, read_arrays
+from fpgacnn.system.npz import packed, read_arrays
 from tests.command import failed, left, run
 from tests.files import entry, sequential_file, tiny_layers
 

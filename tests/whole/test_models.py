@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from fpgacnn import frontends
-from fpgacnn.sim.framework import evaluate
+from fpgacnn.sim.source_reference import evaluate
 from tests import files
 from tests.command import failed, run
 

@@ -14,13 +14,13 @@ import pytest
 import fpgacnn
 from fpgacnn.cli import main as entrance
 from fpgacnn.errors import FpgacnnError
-from fpgacnn.flow import opinion
-from fpgacnn.flow.record import RunRecord
-from fpgacnn.flow.subjects import Subject
-from fpgacnn.reference import asking
-from fpgacnn.reference.kinds import Framework
-from fpgacnn.reporting import compose
-from fpgacnn.reporting.html import html
+from fpgacnn.pipeline.checking import reference_check
+from fpgacnn.records.record import RunRecord
+from fpgacnn.records.report_input import ReportInput
+from fpgacnn.reporting.formats.html import html
+from fpgacnn.reporting.page import compose
+from fpgacnn.sim.frameworks import process
+from fpgacnn.sim.frameworks.kinds import Framework
 from tests.command import run as command
 from tests.files import entry, functional_file, input_layer, linear
 
@@ -64,7 +64,7 @@ def framework(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     def install(fault: str = "") -> None:
         (tmp_path / "fake_framework.py").write_text(FAKE.replace("{fault}", fault), encoding="utf-8")
         monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-        monkeypatch.setattr(asking, "PROGRAM", "fake_framework")
+        monkeypatch.setattr(process, "PROGRAM", "fake_framework")
         monkeypatch.setattr(Framework, "missing", "")
 
     return install
@@ -93,7 +93,7 @@ def test_a_framework_that_agrees_is_a_row_of_the_table(model: Path, framework: C
     assert found.values == found.events * (4 + 3 * 4)  # relu is a part of its own
     assert told(record) == []
     assert record.tools["framework"] == "Fake 1.5"
-    assert "Fake 1.5 loads the file itself" in html(compose.report([Subject(name="n", record=record)]))
+    assert "Fake 1.5 loads the file itself" in html(compose.report([ReportInput(name="n", record=record)]))
     written = json.loads((model.parent / "p" / "fpgacnn.json").read_text())
     assert [one["right"] for one in written["verification"] if one["left"] == "network as read"] == ["Fake 1.5"]
 
@@ -147,8 +147,8 @@ def test_a_framework_that_does_not_answer_is_a_line_in_auto_and_an_error_by_name
 ) -> None:
     framework(fault)
     if "sleep" in fault:
-        monkeypatch.setattr(opinion, "AUTO_SECONDS", 3.0)
-        monkeypatch.setattr(opinion.kinds, "KERAS2", replace(opinion.kinds.KERAS2, seconds=1.0))
+        monkeypatch.setattr(reference_check, "AUTO_SECONDS", 3.0)
+        monkeypatch.setattr(reference_check.kinds, "KERAS2", replace(reference_check.kinds.KERAS2, seconds=1.0))
     record = run(model)
     assert record.holds
     assert told(record) == [f"reading not checked: {words}"]
@@ -172,7 +172,7 @@ def test_a_file_that_would_take_longer_than_auto_waits_is_not_given_to_the_frame
     model: Path, framework: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     framework("raise SystemExit(5)")
-    monkeypatch.setattr(opinion, "BYTES_A_SECOND", 1)
+    monkeypatch.setattr(reference_check, "BYTES_A_SECOND", 1)
     (line,) = told(run(model))
     assert line.startswith("reading not checked: Keras 2 would take about ")
     assert line.endswith(" s to load the file (--reference keras)")

@@ -10,7 +10,7 @@ import pytest
 
 import fpgacnn
 from fpgacnn.errors import UnknownNameError
-from fpgacnn.flow.streaming import MOST
+from fpgacnn.jobs.simulate import MOST
 from tests.command import failed, run
 from tests.files import entry, sequential_file
 

@@ -9,8 +9,8 @@ from typing import TypeAlias
 import numpy as np
 
 from fpgacnn.errors import NonFiniteWeightsError, ShapeError, UnsupportedQuantizerError, WeightsError
-from fpgacnn.frontends.keras.quantizers import parse_quantizer
-from fpgacnn.frontends.keras.settings import MAX_NUMBER, Json, Settings
+from fpgacnn.frontends.keras.layer_config import MAX_NUMBER, Json, LayerConfig
+from fpgacnn.frontends.keras.operations.quantizers import parse_quantizer
 from fpgacnn.ir import source as src
 from fpgacnn.ir.functions import on_a_tie
 from fpgacnn.ir.source import FloatArray, Shape
@@ -18,7 +18,7 @@ from fpgacnn.ir.text import quantizer_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class ParsedOperation:
     """One operation of a layer and the shape of its result.
 
     It reads the step before it and the layer's further inputs; with `reads`, the layer's input of that number, which it
@@ -31,10 +31,10 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class LayerContext:
     """All that the file says about one use of a layer; `keras` is the major version that wrote it, None where unknown."""
 
-    settings: Settings
+    settings: LayerConfig
     kind: str
     inputs: tuple[Shape, ...]
     arrays: Mapping[str, FloatArray]
@@ -93,7 +93,7 @@ class Context:
         return src.Weight(values=values, quantizer=with_automatic_scale(parsed) if trained else parsed)
 
 
-Parser: TypeAlias = Callable[[Context], list[Step]]
+Parser: TypeAlias = Callable[[LayerContext], list[ParsedOperation]]
 
 
 def with_automatic_scale(quantizer: src.Quantizer | None) -> src.Quantizer | None:

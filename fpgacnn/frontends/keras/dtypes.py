@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from fpgacnn.frontends.keras.settings import Settings
+from fpgacnn.frontends.keras.layer_config import LayerConfig
 
 _POLICIES = ("Policy", "DTypePolicy", "FloatDTypePolicy")
 _HALVES = frozenset({"float16", "half", "bfloat16", "mixed_float16", "mixed_bfloat16"})
 
 
-def refuse_quantized(settings: Settings) -> None:
+def refuse_quantized(settings: LayerConfig) -> None:
     """Raise UnsupportedOptionError for what `model.quantize` of Keras 3 makes: its kernels are codes whose scales lie apart."""
     dtype = settings.get("dtype")
     kind = dtype.get("class_name") if isinstance(dtype, dict) else None
@@ -17,12 +17,12 @@ def refuse_quantized(settings: Settings) -> None:
         raise settings.unsupported(why, "convert the model as it was before model.quantize()")
 
 
-def is_half(settings: Settings) -> bool:
+def is_half(settings: LayerConfig) -> bool:
     """Whether the layer computes in 16-bit floats."""
     return _name(settings) in _HALVES
 
 
-def _name(settings: Settings) -> str:
+def _name(settings: LayerConfig) -> str:
     dtype = settings.get("dtype")
     config = dtype.get("config") if isinstance(dtype, dict) else None
     name = config.get("name") if isinstance(config, dict) else dtype

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fpgacnn.errors import BrokenArchitectureError, GraphError, TooLargeError
-from fpgacnn.frontends.keras.layers import CODE_CARRIERS, is_known
+from fpgacnn.frontends.keras.layer_config import Json, LayerConfig
 from fpgacnn.frontends.keras.nodes import SEVERAL, call, is_function, node_inputs, node_name, of_output, output_name, reference, tensors_in
+from fpgacnn.frontends.keras.operations.layers import CODE_CARRIERS, is_known
 from fpgacnn.frontends.keras.serialized import layer_class
-from fpgacnn.frontends.keras.settings import Json, Settings
 from fpgacnn.ir.source import Shape
 
 MODELS = frozenset({"Sequential", "Functional", "Model"})
@@ -33,7 +33,7 @@ class Inner:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Use:
+class LayerCall:
     """One use of a layer: `name` is unique, `weights` names the group its arrays lie in, `shape` is set for inputs.
 
     `place` is the layer's number in the file's list of its model, which uses in an order that can be computed do not
@@ -43,7 +43,7 @@ class Use:
 
     name: str
     kind: str
-    settings: Settings
+    settings: LayerConfig
     weights: tuple[str, ...]
     inputs: tuple[str, ...]
     place: int
@@ -53,14 +53,14 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Graph:
+class LayerGraph:
     """Uses in an order that can be computed, inputs and outputs by name.
 
     `keys` are those of the inputs where the model is made of a dictionary, else the names of the input layers.
     """
 
     name: str
-    uses: tuple[Use, ...]
+    uses: tuple[LayerCall, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     keys: tuple[str, ...]
@@ -82,7 +82,7 @@ def parse_json(text: str, file: Path) -> dict[str, Json]:
     return value
 
 
-def read_graph(architecture: Mapping[str, Json], file: Path, depth: int = 0) -> Graph:
+def read_graph(architecture: Mapping[str, Json], file: Path, depth: int = 0) -> LayerGraph:
     """The graph of a model from the JSON that Keras wrote, models inside it taken apart into their layers.
 
     Raises BrokenArchitectureError, GraphError, TooLargeError.
@@ -95,9 +95,9 @@ def read_graph(architecture: Mapping[str, Json], file: Path, depth: int = 0) -> 
     return _spliced(graph, inner, file) if inner else graph
 
 
-def _spliced(graph: Graph, models: Mapping[str, Graph], file: Path) -> Graph:
+def _spliced(graph: LayerGraph, models: Mapping[str, LayerGraph], file: Path) -> LayerGraph:
     """The graph with the layers of its inner models in their place, named `model/layer`."""
-    uses: list[Use] = []
+    uses: list[LayerCall] = []
     ends: dict[str, str] = {}
     for one_use in graph.uses:
         use = replace(one_use, inputs=tuple(ends.get(name, name) for name in one_use.inputs))
@@ -124,7 +124,7 @@ def _spliced(graph: Graph, models: Mapping[str, Graph], file: Path) -> Graph:
     return spliced
 
 
-def _called_on(use: Use, inner: Graph, file: Path) -> tuple[str, ...]:
+def _called_on(use: LayerCall, inner: LayerGraph, file: Path) -> tuple[str, ...]:
     """What an inner model is called on, in the order of its inputs; a dictionary says by its keys which is which.
 
     Raises GraphError where that does not fit the model's inputs.
@@ -141,7 +141,7 @@ def _called_on(use: Use, inner: Graph, file: Path) -> tuple[str, ...]:
     return use.inputs
 
 
-def _read_graph(architecture: Mapping[str, Json], file: Path, depth: int) -> Graph:
+def _read_graph(architecture: Mapping[str, Json], file: Path, depth: int) -> LayerGraph:
     """The graph of one model, models inside it being single uses; their own input shapes may be unknown."""
     kind = layer_class(architecture)
     config = architecture.get("config")
@@ -160,7 +160,7 @@ def _entries(value: Json, file: Path) -> list[dict[str, Json]]:
     return [entry for entry in value if isinstance(entry, dict)]
 
 
-def _unwrapped(entry: Mapping[str, Json], file: Path) -> tuple[str, Settings, tuple[str, ...]]:
+def _unwrapped(entry: Mapping[str, Json], file: Path) -> tuple[str, LayerConfig, tuple[str, ...]]:
     """Class, settings and the names under which weights may lie, with pruning wrappers taken off."""
     kind, config = layer_class(entry), entry.get("config")
     names: list[str] = []
@@ -173,11 +173,11 @@ def _unwrapped(entry: Mapping[str, Json], file: Path) -> tuple[str, Settings, tu
         names.append(name)
         inner = config.get("layer")
         if kind not in WRAPPERS or not isinstance(inner, dict):
-            return kind, Settings(file=file, layer=name, values=config), tuple(names)
+            return kind, LayerConfig(file=file, layer=name, values=config), tuple(names)
         kind, config = layer_class(inner), inner.get("config")
 
 
-def _input_shape(settings: Settings, fallback: Json = None) -> Shape | None:
+def _input_shape(settings: LayerConfig, fallback: Json = None) -> Shape | None:
     """The shape without the batch axis that a layer's settings state, or None where they state none."""
     value = settings.get("batch_input_shape") or settings.get("batch_shape") or fallback
     if value is None:
@@ -187,10 +187,10 @@ def _input_shape(settings: Settings, fallback: Json = None) -> Shape | None:
     sizes = value[1:]
     if any(size is None for size in sizes):
         raise settings.unsupported(f"the input shape {value} has unknown sizes", "save the model with a fixed input shape")
-    return Settings(file=settings.file, layer=settings.layer, values={"input shape": sizes}).sizes("input shape", len(sizes))
+    return LayerConfig(file=settings.file, layer=settings.layer, values={"input shape": sizes}).sizes("input shape", len(sizes))
 
 
-def _first_shape(kind: str, settings: Settings) -> Shape | None:
+def _first_shape(kind: str, settings: LayerConfig) -> Shape | None:
     """The input shape that a layer states, or the first layer of a model."""
     shape = _input_shape(settings, settings.get("build_input_shape"))
     layers = settings.get("layers")
@@ -200,9 +200,9 @@ def _first_shape(kind: str, settings: Settings) -> Shape | None:
     return shape
 
 
-def _sequential(config: Json, file: Path, *, nested: bool) -> Graph:
+def _sequential(config: Json, file: Path, *, nested: bool) -> LayerGraph:
     values = config if isinstance(config, dict) else {"layers": config, "name": "sequential"}
-    uses: list[Use] = []
+    uses: list[LayerCall] = []
     for place, entry in enumerate(_entries(values.get("layers"), file)):
         kind, settings, weights = _unwrapped(entry, file)
         is_input = kind == "InputLayer" and not uses
@@ -211,17 +211,17 @@ def _sequential(config: Json, file: Path, *, nested: bool) -> Graph:
             if shape is None and not nested:
                 raise GraphError(file=file, why="the Sequential model states no input shape")
             first = settings.layer if is_input else f"{settings.layer}_input"
-            uses.append(Use(name=first, kind="InputLayer", settings=settings, weights=(), inputs=(), place=place, shape=shape))
+            uses.append(LayerCall(name=first, kind="InputLayer", settings=settings, weights=(), inputs=(), place=place, shape=shape))
         if not is_input:
-            uses.append(Use(name=settings.layer, kind=_called(kind), settings=settings, weights=weights, inputs=(uses[-1].name,), place=place))
+            uses.append(LayerCall(name=settings.layer, kind=_called(kind), settings=settings, weights=weights, inputs=(uses[-1].name,), place=place))
     name = values.get("name")
     ordered = _ordered(uses, file)
     ends = (uses[0].name,), (uses[-1].name,)
-    return Graph(name=name if isinstance(name, str) else "model", uses=ordered, inputs=ends[0], outputs=ends[1], keys=ends[0])
+    return LayerGraph(name=name if isinstance(name, str) else "model", uses=ordered, inputs=ends[0], outputs=ends[1], keys=ends[0])
 
 
-def _functional(config: Mapping[str, Json], file: Path) -> Graph:
-    uses: list[Use] = []
+def _functional(config: Mapping[str, Json], file: Path) -> LayerGraph:
+    uses: list[LayerCall] = []
     for place, entry in enumerate(_entries(config.get("layers"), file)):
         kind, settings, weights = _unwrapped(entry, file)
         outer = entry.get("name", weights[0])
@@ -231,9 +231,9 @@ def _functional(config: Mapping[str, Json], file: Path) -> Graph:
             shape = _input_shape(settings)
             if not is_input or shape is None:
                 raise GraphError(file=file, why=f"layer '{settings.layer}' is connected to nothing")
-            uses.append(Use(name=node_name(outer, 0), kind=kind, settings=settings, weights=weights, inputs=(), place=place, shape=shape))
+            uses.append(LayerCall(name=node_name(outer, 0), kind=kind, settings=settings, weights=weights, inputs=(), place=place, shape=shape))
         for number, node in enumerate(nodes if isinstance(nodes, list) else [], int(is_input)):  # its making is the first use of an input
-            use = Use(name=node_name(outer, number), kind=_called(kind), settings=settings, weights=weights, inputs=(), place=place)
+            use = LayerCall(name=node_name(outer, number), kind=_called(kind), settings=settings, weights=weights, inputs=(), place=place)
             uses.append(_connected(use, entry, node))
     name, (inputs, keys), (outputs, _) = config.get("name"), _ends(config.get("input_layers"), file), _ends(config.get("output_layers"), file)
     renamed = _first_calls(uses, outputs)
@@ -241,7 +241,7 @@ def _functional(config: Mapping[str, Json], file: Path) -> Graph:
         raise GraphError(file=file, why=f"its inputs ({', '.join(inputs)}) are not its input layers")
     outputs = tuple(_renamed(one, renamed) for one in outputs)
     uses = [replace(use, inputs=tuple(_renamed(one, renamed) for one in use.inputs)) for use in uses]
-    return Graph(
+    return LayerGraph(
         name=name if isinstance(name, str) else "model",
         uses=_ordered(_each_output(uses, outputs, file), file),
         inputs=inputs,
@@ -250,7 +250,7 @@ def _functional(config: Mapping[str, Json], file: Path) -> Graph:
     )
 
 
-def _each_output(uses: Sequence[Use], outputs: Sequence[str], file: Path) -> list[Use]:
+def _each_output(uses: Sequence[LayerCall], outputs: Sequence[str], file: Path) -> list[LayerCall]:
     """Uses of functions that give several tensors, once for each that is read; `part` is its number.
 
     Raises GraphError where another tensor than the only one of a layer is read.
@@ -260,7 +260,7 @@ def _each_output(uses: Sequence[Use], outputs: Sequence[str], file: Path) -> lis
     for name in (*outputs, *(one for use in uses for one in use.inputs)):
         use_name, number = (name, 0) if name in names else of_output(name)
         read.setdefault(use_name, set()).add(number)
-    found: list[Use] = []
+    found: list[LayerCall] = []
     for use in uses:
         numbers = sorted(read.get(use.name, {0}))
         if use.kind in SEVERAL:
@@ -274,7 +274,7 @@ def _each_output(uses: Sequence[Use], outputs: Sequence[str], file: Path) -> lis
     return found
 
 
-def _connected(use: Use, entry: Mapping[str, Json], node: Json) -> Use:
+def _connected(use: LayerCall, entry: Mapping[str, Json], node: Json) -> LayerCall:
     """A use with what one node says: a function on tensors, or a layer or model called on them."""
     found = call(use.kind, entry, node)
     if found is not None:
@@ -292,7 +292,7 @@ def _called(kind: str) -> str:
     return "Identity" if kind == "InputLayer" else kind
 
 
-def _first_calls(uses: Sequence[Use], outputs: Sequence[str]) -> dict[str, str]:
+def _first_calls(uses: Sequence[LayerCall], outputs: Sequence[str]) -> dict[str, str]:
     """What files call the uses of an inner model, where they count its own making as the first: `model:1` is its first use."""
     calls = Counter(use.weights[0] for use in uses if use.kind in MODELS)
     mentioned = {of_output(name)[0] for name in (*outputs, *(one for use in uses for one in use.inputs))}
@@ -320,7 +320,7 @@ def _ends(value: Json, file: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(name for name in names if name is not None), keys
 
 
-def _check_readers(uses: Sequence[Use], ends: Sequence[str], file: Path) -> None:
+def _check_readers(uses: Sequence[LayerCall], ends: Sequence[str], file: Path) -> None:
     """Raise GraphError where a use or an end reads what no use gives."""
     names = {use.name for use in uses}
     for reader, read in [*((f"layer '{use.name}'", use.inputs) for use in uses), ("an end of the model", ends)]:
@@ -329,7 +329,7 @@ def _check_readers(uses: Sequence[Use], ends: Sequence[str], file: Path) -> None
             raise GraphError(file=file, why=f"{reader} reads '{missing[0]}', which does not exist")
 
 
-def _ordered(uses: list[Use], file: Path) -> tuple[Use, ...]:
+def _ordered(uses: list[LayerCall], file: Path) -> tuple[LayerCall, ...]:
     """Uses in an order in which every input comes before its reader; the file's order where it is one already."""
     by_name = {use.name: use for use in uses}
     if len(by_name) != len(uses):
@@ -337,10 +337,10 @@ def _ordered(uses: list[Use], file: Path) -> tuple[Use, ...]:
     models = {use.name for use in uses if use.kind in MODELS}  # whose outputs are named when they are taken apart
     needs = {use.name: [_of_model(name, models) for name in use.inputs] for use in uses}
     _check_readers([replace(use, inputs=tuple(needs[use.name])) for use in uses], (), file)
-    done: dict[str, Use] = {}
+    done: dict[str, LayerCall] = {}
     waiting = list(uses)
     while waiting:
-        blocked: list[Use] = []
+        blocked: list[LayerCall] = []
         for use in waiting:
             if all(name in done for name in needs[use.name]):
                 done[use.name] = use

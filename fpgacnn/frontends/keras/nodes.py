@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TypeGuard
 
 from fpgacnn.errors import UnsupportedLayerError
+from fpgacnn.frontends.keras.layer_config import Json, LayerConfig, short_name
 from fpgacnn.frontends.keras.serialized import TENSOR, plain
-from fpgacnn.frontends.keras.settings import Json, Settings, short_name
 
 OPERATION = "op>"
 """Functions between layers are called so: `op>add`."""
@@ -85,7 +85,7 @@ def is_known_function(name: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class FunctionCall:
     """A function on tensors: `values` has its `operands`, null for a tensor and else a constant, and its options."""
 
     kind: str
@@ -119,7 +119,7 @@ def is_operation(entry: Mapping[str, Json]) -> bool:
     return "trainable" not in config and short_name(entry.get("class_name")) not in _LAYERS_WITHOUT_OPTIONS
 
 
-def call(kind: str, entry: Mapping[str, Json], node: Json) -> Call | None:
+def call(kind: str, entry: Mapping[str, Json], node: Json) -> FunctionCall | None:
     """A call of a function that is understood, or None for layers and other functions.
 
     No code is looked up: the name in the file chooses one of our own words or nothing.
@@ -144,7 +144,7 @@ def call(kind: str, entry: Mapping[str, Json], node: Json) -> Call | None:
     inputs = tuple(one for one in operands if isinstance(one, str))
     named = {_OPTION_NAMES.get(key, key): value for key, value in options.items() if key != "name"}
     constants: list[Json] = [None if isinstance(one, str) else one for one in operands]
-    return Call(kind=f"{OPERATION}{function}", values={**named, "operands": constants}, inputs=inputs) if inputs else None
+    return FunctionCall(kind=f"{OPERATION}{function}", values={**named, "operands": constants}, inputs=inputs) if inputs else None
 
 
 def _tensorflow(function: str, node: Json) -> tuple[list[Json], dict[str, Json]] | None:
@@ -230,7 +230,7 @@ def tensors_in(node: Json) -> tuple[str, ...]:
     return (*((name,) if name is not None else ()), *(one for part in rest for one in tensors_in(part)))
 
 
-def node_inputs(node: Json, settings: Settings) -> Inputs:
+def node_inputs(node: Json, settings: LayerConfig) -> Inputs:
     """What feeds one node, and how it is called.
 
     Raises BrokenArchitectureError, UnsupportedLayerError for options that change what a layer computes.
@@ -247,7 +247,7 @@ def node_inputs(node: Json, settings: Settings) -> Inputs:
     return Inputs(names=tuple(name for _, name in given), keys=keys)
 
 
-def _check_option(key: str, value: Json, settings: Settings) -> None:
+def _check_option(key: str, value: Json, settings: LayerConfig) -> None:
     """Options of a call: masks of nothing and `training=False` change nothing."""
     if _holds_tensor(value):
         raise UnsupportedLayerError(layer=settings.layer, kind="layer called with tensors as options", why="")
@@ -265,7 +265,7 @@ _Given = list[tuple[str | None, str]]
 _Options = list[tuple[str, Json]]
 
 
-def _keras2_call(node: Json, settings: Settings) -> tuple[_Given, _Options]:
+def _keras2_call(node: Json, settings: LayerConfig) -> tuple[_Given, _Options]:
     """Tensors with their keys, and the options of all of them."""
     items: list[tuple[str | None, Json]]
     if isinstance(node, dict):
@@ -290,13 +290,13 @@ def _is_keras3(node: Json) -> bool:
     return isinstance(node, dict) and isinstance(node.get("args"), list) and isinstance(node.get("kwargs", {}), dict) and reference(node["args"]) is None
 
 
-def _keras3_call(node: Json, settings: Settings) -> tuple[_Given, _Options]:
+def _keras3_call(node: Json, settings: LayerConfig) -> tuple[_Given, _Options]:
     """Keras 3 writes the call: tensors stand among the arguments with their history."""
     call_of = _dictionary(node)
     return [*_tensors(call_of.get("args"), None, settings)], [*_dictionary(call_of.get("kwargs")).items()]
 
 
-def _tensors(value: Json, key: str | None, settings: Settings) -> Iterator[tuple[str | None, str]]:
+def _tensors(value: Json, key: str | None, settings: LayerConfig) -> Iterator[tuple[str | None, str]]:
     """The tensors of an argument, those of a dictionary with their keys."""
     if isinstance(value, list):
         for one in value:

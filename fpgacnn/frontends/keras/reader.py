@@ -8,31 +8,22 @@ from math import prod
 from pathlib import Path
 from typing import TypeAlias
 
-from fpgacnn.errors import (
-    CodeInFileError,
-    FileMissingError,
-    FpgacnnError,
-    GraphError,
-    NotAModelError,
-    TooLargeError,
-    UnsupportedLayerError,
-    WeightsError,
-)
+from fpgacnn.errors import CodeInFileError, FileMissingError, FpgacnnError, GraphError, NotAModelError, TooLargeError, UnsupportedLayerError, WeightsError
 from fpgacnn.frontends.files import Kind, digest, sniff
-from fpgacnn.frontends.keras import archive, hdf5
-from fpgacnn.frontends.keras.context import Context, Step
+from fpgacnn.frontends.keras.context import LayerContext, ParsedOperation
 from fpgacnn.frontends.keras.dtypes import is_half
-from fpgacnn.frontends.keras.graph import MAX_JSON, Graph, Use, parse_json, read_graph
-from fpgacnn.frontends.keras.layers import CODE_CARRIERS, NO_OPERATION, hint, is_known, parse_layer
-from fpgacnn.frontends.keras.positional import PositionalWeights, is_positional
-from fpgacnn.frontends.keras.settings import Json
-from fpgacnn.frontends.reading import MAX_AXES, MAX_VALUES, Reading
+from fpgacnn.frontends.keras.files import archive, hdf5
+from fpgacnn.frontends.keras.files.positional import PositionalWeights, is_positional
+from fpgacnn.frontends.keras.graph import MAX_JSON, LayerCall, LayerGraph, parse_json, read_graph
+from fpgacnn.frontends.keras.layer_config import Json
+from fpgacnn.frontends.keras.operations.layers import CODE_CARRIERS, NO_OPERATION, hint, is_known, parse_layer
+from fpgacnn.frontends.result import MAX_AXES, MAX_VALUES, ReadResult
 from fpgacnn.ir.source import Activate, FloatArray, Input, Quantizer, Shape, SourceLayer, weights_of
 
-WeightSource: TypeAlias = Callable[[Use], Mapping[str, FloatArray]]
+WeightSource: TypeAlias = Callable[[LayerCall], Mapping[str, FloatArray]]
 
 
-def read_hdf5(path: Path) -> Reading:
+def read_hdf5(path: Path) -> ReadResult:
     """Read a Keras 2 `.h5` file, plain or QKeras.
 
     Raises NotAModelError where the file holds weights only.
@@ -48,7 +39,7 @@ def read_hdf5(path: Path) -> Reading:
         return _read(graph, path, digest(path), version, _source(weights))
 
 
-def read_json(path: Path, weights: Path | None) -> Reading:
+def read_json(path: Path, weights: Path | None) -> ReadResult:
     """Read an architecture JSON and the HDF5 weights that belong to it.
 
     Raises FileMissingError where no weights file is given or found beside it.
@@ -64,7 +55,7 @@ def read_json(path: Path, weights: Path | None) -> Reading:
         return _read(graph, path, digest(path, beside), version, _source(_weights(opened, beside, graph)))
 
 
-def read_archive(path: Path) -> Reading:
+def read_archive(path: Path) -> ReadResult:
     """Read a `.keras` archive of Keras 2.13 or later, plain, QKeras or qkeras-v3.
 
     Raises NotAModelError where the zip archive is none.
@@ -76,7 +67,7 @@ def read_archive(path: Path) -> Reading:
         return _read(graph, path, digest(path), metadata.get("keras_version"), _source(_weights(file, path, graph)))
 
 
-def _weights(file: hdf5.Group, path: Path, graph: Graph) -> hdf5.LegacyWeights | PositionalWeights:
+def _weights(file: hdf5.Group, path: Path, graph: LayerGraph) -> hdf5.LegacyWeights | PositionalWeights:
     """The weights by position where the file has that layout, else by name."""
     plain = hdf5.with_slashes(file, path)
     return PositionalWeights(plain, path, graph) if is_positional(plain) else hdf5.LegacyWeights(file, path)
@@ -106,7 +97,7 @@ def companion(path: Path) -> Path:
 
 
 def _source(weights: hdf5.LegacyWeights | PositionalWeights) -> WeightSource:
-    def lookup(use: Use) -> Mapping[str, FloatArray]:
+    def lookup(use: LayerCall) -> Mapping[str, FloatArray]:
         scope = tuple(model.name for model in use.scope)
         inner, *wrappers = (weights.of_layer(name, scope) for name in reversed(use.weights))
         return inner if not wrappers else _masked(use, {name: array for found in (inner, *wrappers) for name, array in found.items()})
@@ -114,7 +105,7 @@ def _source(weights: hdf5.LegacyWeights | PositionalWeights) -> WeightSource:
     return lookup
 
 
-def _masked(use: Use, arrays: Mapping[str, FloatArray]) -> Mapping[str, FloatArray]:
+def _masked(use: LayerCall, arrays: Mapping[str, FloatArray]) -> Mapping[str, FloatArray]:
     """The arrays of a layer in a pruning wrapper, which multiplies its kernel by the mask before every use.
 
     Raises WeightsError for a mask that fits no kernel.
@@ -128,7 +119,7 @@ def _masked(use: Use, arrays: Mapping[str, FloatArray]) -> Mapping[str, FloatArr
     return {**arrays, pruned: arrays[pruned] * mask}
 
 
-def _read(graph: Graph, path: Path, sha256: str, version: Json, weights: WeightSource) -> Reading:
+def _read(graph: LayerGraph, path: Path, sha256: str, version: Json, weights: WeightSource) -> ReadResult:
     framework = f"Keras {version}" if isinstance(version, str) else "Keras, unknown version"
     major = re.match(r"\d", version) if isinstance(version, str) else None
     keras = int(major[0]) if major else None
@@ -160,7 +151,7 @@ def _read(graph: Graph, path: Path, sha256: str, version: Json, weights: WeightS
     ends = (*graph.inputs, *graph.outputs)
     if not refusals and not all(name in stands_for for name in ends):
         raise GraphError(file=path, why="an input or output of the model is no layer")
-    return Reading(
+    return ReadResult(
         name=path.stem,
         digest=sha256,
         framework=framework,
@@ -173,14 +164,14 @@ def _read(graph: Graph, path: Path, sha256: str, version: Json, weights: WeightS
     )
 
 
-def _refuse_by_class(use: Use) -> None:
+def _refuse_by_class(use: LayerCall) -> None:
     if use.kind in CODE_CARRIERS:
         raise CodeInFileError(layer=use.name, kind=use.kind)
     if not is_known(use.kind):
         raise UnsupportedLayerError(layer=use.name, kind=use.kind, why=hint(use.kind))
 
 
-def _halves(graph: Graph, layers: Sequence[SourceLayer]) -> list[tuple[str, str, FpgacnnError]]:
+def _halves(graph: LayerGraph, layers: Sequence[SourceLayer]) -> list[tuple[str, str, FpgacnnError]]:
     """Layers of a network with quantizers that compute in 16-bit floats, whose roundings no integer arithmetic repeats."""
     if not any(_has_quantizer(layer) for layer in layers):
         return []
@@ -194,27 +185,27 @@ def _has_quantizer(layer: SourceLayer) -> bool:
     return rounds or any(weight.quantizer is not None for weight in weights_of(operation))
 
 
-def _steps(use: Use, inputs: tuple[Shape, ...], weights: WeightSource, keras: int | None) -> list[Step]:
+def _steps(use: LayerCall, inputs: tuple[Shape, ...], weights: WeightSource, keras: int | None) -> list[ParsedOperation]:
     if use.kind == "InputLayer":
         assert use.shape is not None
         _check_size(use, use.shape)
-        return [Step(operation=Input(), shape=use.shape)]
+        return [ParsedOperation(operation=Input(), shape=use.shape)]
     if use.kind in NO_OPERATION:
         return []
-    steps = parse_layer(Context(settings=use.settings, kind=use.kind, inputs=inputs, arrays=weights(use), keras=keras))
+    steps = parse_layer(LayerContext(settings=use.settings, kind=use.kind, inputs=inputs, arrays=weights(use), keras=keras))
     for step in steps:
         _check_size(use, step.shape)
     return steps
 
 
-def _check_size(use: Use, shape: Shape) -> None:
+def _check_size(use: LayerCall, shape: Shape) -> None:
     if len(shape) > MAX_AXES:
         raise TooLargeError(file=use.settings.file, where=f"layer '{use.name}'", seen=f"{len(shape)} axes", limit=MAX_AXES)
     if prod(shape) > MAX_VALUES:
         raise TooLargeError(file=use.settings.file, where=f"layer '{use.name}'", seen=f"{prod(shape)} values an event", limit=MAX_VALUES)
 
 
-def _chain(use: Use, steps: list[Step], inputs: tuple[str, ...]) -> list[SourceLayer]:
+def _chain(use: LayerCall, steps: list[ParsedOperation], inputs: tuple[str, ...]) -> list[SourceLayer]:
     """The operations of one layer as nodes; the last one has the layer's name, those before it a suffix."""
     nodes: list[SourceLayer] = []
     for number, step in enumerate(steps):

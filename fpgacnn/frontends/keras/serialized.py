@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from fpgacnn.frontends.keras.settings import MAX_NUMBER, Json, class_of
+from fpgacnn.frontends.keras.layer_config import MAX_NUMBER, Json, class_of
 from fpgacnn.ir.source import FloatArray
 
 TENSOR = "__keras_tensor__"

@@ -9,17 +9,17 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 
 from fpgacnn.errors import TooLargeError, UnsupportedLayerError
-from fpgacnn.frontends.onnx.arrays import MAX_ELEMENTS, to_array
-from fpgacnn.frontends.onnx.call import Call
-from fpgacnn.frontends.onnx.kinds import BOOL, FLOAT, REALS, wrapped
-from fpgacnn.frontends.onnx.values import Constant, Numbers, View
+from fpgacnn.frontends.onnx.op_args import OpArgs
+from fpgacnn.frontends.onnx.protobuf.arrays import MAX_ELEMENTS, to_array
+from fpgacnn.frontends.onnx.protobuf.kinds import BOOL, FLOAT, REALS, wrapped
+from fpgacnn.frontends.onnx.values import Constant, Numbers, TensorView
 
 Result = TypeVar("Result")
 
-Folding: TypeAlias = Callable[[Call, Sequence[Constant]], Constant]
+Folding: TypeAlias = Callable[[OpArgs, Sequence[Constant]], Constant]
 
 
-def _checked(call: Call, compute: Callable[[], Result]) -> Result:
+def _checked(call: OpArgs, compute: Callable[[], Result]) -> Result:
     """What NumPy refuses becomes the error that names the node."""
     try:
         return compute()
@@ -27,16 +27,16 @@ def _checked(call: Call, compute: Callable[[], Result]) -> Result:
         raise call.weave.shape_error(f"its constants do not fit each other: {error}") from error
 
 
-def _guarded(call: Call, count: int) -> None:
+def _guarded(call: OpArgs, count: int) -> None:
     if count > MAX_ELEMENTS:
         raise TooLargeError(file=call.weave.file, where=f"node '{call.name}'", seen=f"{count} numbers", limit=MAX_ELEMENTS)
 
 
-def _same(_: Call, given: Sequence[Constant]) -> Constant:
+def _same(_: OpArgs, given: Sequence[Constant]) -> Constant:
     return given[0]
 
 
-def target_shape(call: Call, before: Sequence[int], wanted: Sequence[int]) -> tuple[int, ...]:
+def target_shape(call: OpArgs, before: Sequence[int], wanted: Sequence[int]) -> tuple[int, ...]:
     """The shape that Reshape asks for: 0 keeps a size, one -1 takes what is left.
 
     Raises ShapeError.
@@ -51,19 +51,19 @@ def target_shape(call: Call, before: Sequence[int], wanted: Sequence[int]) -> tu
     return tuple(sizes)
 
 
-def _reshape(call: Call, given: Sequence[Constant]) -> Constant:
+def _reshape(call: OpArgs, given: Sequence[Constant]) -> Constant:
     wanted = call.integers("shape", low=-1) if len(given) < 2 else call.numbers(1, "shape")
     shape = target_shape(call, given[0].values.shape, wanted)
     return given[0].moved(lambda array: array.reshape(shape))
 
 
-def flattened(call: Call, shape: Sequence[int]) -> tuple[int, int]:
+def flattened(call: OpArgs, shape: Sequence[int]) -> tuple[int, int]:
     """Flatten's two axes."""
     axis = axis_of(call, call.integer("axis", 1), len(shape), end=True)
     return prod(shape[:axis]), prod(shape[axis:])
 
 
-def axis_of(call: Call, axis: int, rank: int, *, end: bool = False) -> int:
+def axis_of(call: OpArgs, axis: int, rank: int, *, end: bool = False) -> int:
     """An axis counted from the front; `end` allows one behind the last.
 
     Raises BrokenArchitectureError.
@@ -74,7 +74,7 @@ def axis_of(call: Call, axis: int, rank: int, *, end: bool = False) -> int:
     return found
 
 
-def permutation(call: Call, rank: int) -> tuple[int, ...]:
+def permutation(call: OpArgs, rank: int) -> tuple[int, ...]:
     """Transpose's order of axes."""
     order = call.integers("perm", tuple(reversed(range(rank))))
     if sorted(order) != list(range(rank)):
@@ -82,22 +82,22 @@ def permutation(call: Call, rank: int) -> tuple[int, ...]:
     return order
 
 
-def _transpose(call: Call, given: Sequence[Constant]) -> Constant:
+def _transpose(call: OpArgs, given: Sequence[Constant]) -> Constant:
     order = permutation(call, given[0].values.ndim)
     return given[0].moved(lambda array: array.transpose(order))
 
 
-def squeezed(call: Call, shape: Sequence[int]) -> tuple[int, ...]:
+def squeezed(call: OpArgs, shape: Sequence[int]) -> tuple[int, ...]:
     """The shape behind Squeeze."""
     named = call.numbers(1, "axes") if call.has(1) else call.integers("axes", (), low=-16)
-    first = int(call.weave.several and isinstance(call.inputs[0], View))  # the axis of events has length 1 only here
+    first = int(call.weave.several and isinstance(call.inputs[0], TensorView))  # the axis of events has length 1 only here
     axes = {axis_of(call, axis, len(shape)) for axis in named} or {axis for axis, size in enumerate(shape) if size == 1 and axis >= first}
     if any(shape[axis] != 1 for axis in axes):
         raise call.weave.shape_error(f"axes {sorted(axes)} of {tuple(shape)} have not length 1")
     return tuple(size for axis, size in enumerate(shape) if axis not in axes)
 
 
-def unsqueezed_axes(call: Call, rank: int) -> tuple[int, ...]:
+def unsqueezed_axes(call: OpArgs, rank: int) -> tuple[int, ...]:
     """The axes that Unsqueeze makes of a tensor of `rank` axes, counted from the front."""
     named = call.numbers(1, "axes") if call.has(1) else call.integers("axes", low=-16)
     axes = tuple(axis_of(call, axis, rank + len(named)) for axis in named)
@@ -106,7 +106,7 @@ def unsqueezed_axes(call: Call, rank: int) -> tuple[int, ...]:
     return axes
 
 
-def unsqueezed(call: Call, shape: Sequence[int]) -> tuple[int, ...]:
+def unsqueezed(call: OpArgs, shape: Sequence[int]) -> tuple[int, ...]:
     """The shape behind Unsqueeze."""
     axes = unsqueezed_axes(call, len(shape))
     rank = len(shape) + len(axes)
@@ -114,28 +114,28 @@ def unsqueezed(call: Call, shape: Sequence[int]) -> tuple[int, ...]:
     return tuple(1 if axis in axes else next(rest) for axis in range(rank))
 
 
-def _shaped(shape_of: Callable[[Call, Sequence[int]], tuple[int, ...]]) -> Folding:
-    def fold(call: Call, given: Sequence[Constant]) -> Constant:
+def _shaped(shape_of: Callable[[OpArgs, Sequence[int]], tuple[int, ...]]) -> Folding:
+    def fold(call: OpArgs, given: Sequence[Constant]) -> Constant:
         shape = shape_of(call, given[0].values.shape)
         return given[0].moved(lambda array: array.reshape(shape))
 
     return fold
 
 
-def _concat(call: Call, given: Sequence[Constant]) -> Constant:
+def _concat(call: OpArgs, given: Sequence[Constant]) -> Constant:
     _guarded(call, sum(one.values.size for one in given))
     axis = axis_of(call, call.integer("axis", 1), max(given[0].values.ndim, 1))
     return _checked(call, lambda: Constant(values=np.concatenate([one.plain for one in given], axis=axis), kind=given[0].kind))
 
 
-def _gather(call: Call, given: Sequence[Constant]) -> Constant:
+def _gather(call: OpArgs, given: Sequence[Constant]) -> Constant:
     values, indices = given[0].plain, call.constant(1, "indices").plain.astype(np.int64)
     axis = axis_of(call, call.integer("axis", 0), values.ndim)
     _guarded(call, values.size // max(values.shape[axis], 1) * max(indices.size, 1))
     return _checked(call, lambda: Constant(values=np.take(values, indices, axis=axis), kind=given[0].kind))
 
 
-def slices(call: Call, shape: Sequence[int]) -> tuple[slice, ...]:
+def slices(call: OpArgs, shape: Sequence[int]) -> tuple[slice, ...]:
     """Slice's part of every axis.
 
     Raises BrokenArchitectureError.
@@ -160,7 +160,7 @@ def slices(call: Call, shape: Sequence[int]) -> tuple[slice, ...]:
     return tuple(parts)
 
 
-def _far(call: Call, name: str) -> tuple[int, ...]:
+def _far(call: OpArgs, name: str) -> tuple[int, ...]:
     """Attributes that may be as large as an int64, which stands for the end."""
     value = call.attribute(name)
     if not isinstance(value, tuple) or not all(isinstance(item, int) for item in value):
@@ -168,13 +168,13 @@ def _far(call: Call, name: str) -> tuple[int, ...]:
     return tuple(int(item) for item in value)
 
 
-def _slice(call: Call, given: Sequence[Constant]) -> Constant:
+def _slice(call: OpArgs, given: Sequence[Constant]) -> Constant:
     parts = slices(call, given[0].values.shape)
     return given[0].moved(lambda array: array[parts])
 
 
 def _arithmetic(function: Callable[..., Numbers]) -> Folding:
-    def fold(call: Call, given: Sequence[Constant]) -> Constant:
+    def fold(call: OpArgs, given: Sequence[Constant]) -> Constant:
         arrays = [one.plain for one in given]
         shape = _checked(call, lambda: np.broadcast_shapes(*(array.shape for array in arrays)))
         _guarded(call, prod(shape))
@@ -199,7 +199,7 @@ def _divide(left: Numbers, right: Numbers) -> Numbers:
     return np.asarray(quotient + ((rest != 0) & ((left < 0) != (right < 0))))
 
 
-def _clip(call: Call, given: Sequence[Constant]) -> Constant:
+def _clip(call: OpArgs, given: Sequence[Constant]) -> Constant:
     """Clip of a constant; in old operator sets its limits are attributes."""
     values = given[0].plain
     for number, name, limit in ((1, "min", np.maximum), (2, "max", np.minimum)):
@@ -210,18 +210,18 @@ def _clip(call: Call, given: Sequence[Constant]) -> Constant:
     return Constant(values=values, kind=given[0].kind)
 
 
-def part_of_shape(call: Call, shape: Sequence[int]) -> tuple[int, ...]:
+def part_of_shape(call: OpArgs, shape: Sequence[int]) -> tuple[int, ...]:
     """What Shape gives: all sizes, or those from `start` to `end`."""
     return tuple(shape[call.integer("start", 0) : call.integer("end", len(shape))])
 
 
-def _expand(call: Call, given: Sequence[Constant]) -> Constant:
+def _expand(call: OpArgs, given: Sequence[Constant]) -> Constant:
     shape = _checked(call, lambda: np.broadcast_shapes(given[0].values.shape, tuple(call.numbers(1, "shape"))))
     _guarded(call, prod(shape))
     return given[0].moved(lambda array: np.broadcast_to(array, shape))
 
 
-def _constant_of_shape(call: Call, _: Sequence[Constant]) -> Constant:
+def _constant_of_shape(call: OpArgs, _: Sequence[Constant]) -> Constant:
     shape, tensor = call.numbers(0, "shape"), call.tensor("value")
     if min(shape, default=0) < 0:
         raise call.broken(f"shape {shape}")
@@ -230,7 +230,7 @@ def _constant_of_shape(call: Call, _: Sequence[Constant]) -> Constant:
     return Constant(values=np.full(shape, value.reshape(-1)[0], value.dtype), kind=1 if tensor is None else tensor.kind)
 
 
-def stored(call: Call) -> Constant:
+def stored(call: OpArgs) -> Constant:
     """The operator Constant: a tensor, a number or numbers."""
     tensor = call.tensor("value")
     if tensor is not None:
@@ -281,7 +281,7 @@ FOLDINGS: Mapping[str, Folding] = {
 """Operators of the standard domain; those that quantize are folded with their own rules."""
 
 
-def fold(call: Call, more: Mapping[str, Folding]) -> Constant:
+def fold(call: OpArgs, more: Mapping[str, Folding]) -> Constant:
     """The result of an operator on constants; `more` are operators that other modules fold.
 
     Raises UnsupportedLayerError for operators that nothing computes.

@@ -6,18 +6,18 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from fpgacnn.errors import UnsupportedLayerError
-from fpgacnn.frontends.onnx import linear, quant
-from fpgacnn.frontends.onnx.call import Call
-from fpgacnn.frontends.onnx.choose import CHOOSING
-from fpgacnn.frontends.onnx.elementwise import ELEMENTWISE
 from fpgacnn.frontends.onnx.fold import fold, stored
-from fpgacnn.frontends.onnx.shaping import SHAPING
-from fpgacnn.frontends.onnx.spatial import SPATIAL
+from fpgacnn.frontends.onnx.op_args import OpArgs
+from fpgacnn.frontends.onnx.operations import linear, quant
+from fpgacnn.frontends.onnx.operations.choose import CHOOSING
+from fpgacnn.frontends.onnx.operations.elementwise import ELEMENTWISE
+from fpgacnn.frontends.onnx.operations.shaping import SHAPING
+from fpgacnn.frontends.onnx.operations.spatial import SPATIAL
+from fpgacnn.frontends.onnx.operations.whole import WHOLE, cast_of_constants, fitted
+from fpgacnn.frontends.onnx.operations.window import CHANNELS_LAST
 from fpgacnn.frontends.onnx.values import Constant, Value
-from fpgacnn.frontends.onnx.whole import WHOLE, cast_of_constants, fitted
-from fpgacnn.frontends.onnx.window import CHANNELS_LAST
 
-Reader: TypeAlias = Callable[[Call], Value | tuple[Value, ...]]
+Reader: TypeAlias = Callable[[OpArgs], Value | tuple[Value, ...]]
 
 _STANDARD: Mapping[str, Reader] = {
     **ELEMENTWISE,
@@ -88,7 +88,7 @@ _REMNANT = "consumed_inputs"
 """An attribute of the first operator sets, about memory."""
 
 
-def read_operator(call: Call) -> tuple[Value, ...]:
+def read_operator(call: OpArgs) -> tuple[Value, ...]:
     """What an operator makes of its inputs, one value for each output that it has.
 
     Raises UnsupportedLayerError for operators that are not on the white list, UnsupportedOptionError for attributes that

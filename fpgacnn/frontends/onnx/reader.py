@@ -10,22 +10,22 @@ from pathlib import Path
 
 from fpgacnn.errors import BrokenFileError, FpgacnnError, GraphError, NotAModelError, TooLargeError, UnsupportedOptionError
 from fpgacnn.frontends.files import digest
-from fpgacnn.frontends.onnx.arrays import MAX_ELEMENTS, to_array
-from fpgacnn.frontends.onnx.call import Call
-from fpgacnn.frontends.onnx.kinds import REALS, is_whole
+from fpgacnn.frontends.onnx.graph_builder import GraphBuilder
+from fpgacnn.frontends.onnx.op_args import OpArgs
 from fpgacnn.frontends.onnx.operators import QUANTIZERS, read_operator
-from fpgacnn.frontends.onnx.schema import Graph, Model, Node, Port, parse_model
-from fpgacnn.frontends.onnx.values import Constant, Value, View
-from fpgacnn.frontends.onnx.weave import Weave
-from fpgacnn.frontends.onnx.wire import WireError
-from fpgacnn.frontends.reading import Reading
+from fpgacnn.frontends.onnx.protobuf.arrays import MAX_ELEMENTS, to_array
+from fpgacnn.frontends.onnx.protobuf.kinds import REALS, is_whole
+from fpgacnn.frontends.onnx.protobuf.schema import Model, OnnxGraph, OnnxNode, Port, parse_model
+from fpgacnn.frontends.onnx.protobuf.wire import WireError
+from fpgacnn.frontends.onnx.values import Constant, TensorView, Value
+from fpgacnn.frontends.result import ReadResult
 from fpgacnn.ir.source import Input
 
 MAX_BYTES = 1 << 29
 MAX_NODES = 50_000
 
 
-def read_onnx(path: Path) -> Reading:
+def read_onnx(path: Path) -> ReadResult:
     """Read an ONNX or QONNX file.
 
     Raises TooLargeError, BrokenFileError, NotAModelError, GraphError, HostileFileError.
@@ -53,7 +53,7 @@ class Tensors:
     `quantized`: operators of QONNX are in the graph; `batch`: how many events the file fixes, 0 for any number.
     """
 
-    holders: Mapping[str, tuple[str, View]]
+    holders: Mapping[str, tuple[str, TensorView]]
     quantized: bool
     batch: int
 
@@ -65,7 +65,7 @@ def read_tensors(path: Path) -> Tensors:
     """
     reader = _opened(path)
     reader.read()
-    held = {name: value for name, value in reader.values.items() if isinstance(value, View) and value.coding is None and value.shape[:1] == (1,)}
+    held = {name: value for name, value in reader.values.items() if isinstance(value, TensorView) and value.coding is None and value.shape[:1] == (1,)}
     stored = {tensor.name for tensor in reader.graph.initializers}
     first = [port.shape[0] for port in reader.graph.inputs if port.name not in stored and port.shape]
     return Tensors(
@@ -79,19 +79,19 @@ def read_tensors(path: Path) -> Tensors:
 class _Reader:
     path: Path
     model: Model
-    graph: Graph
+    graph: OnnxGraph
     values: dict[str, Value] = field(default_factory=dict)
     refusals: list[tuple[str, str, FpgacnnError]] = field(default_factory=list)
     dropped: list[tuple[str, str]] = field(default_factory=list)
     untold: list[tuple[str, str]] = field(default_factory=list)
-    weave: Weave = field(init=False)
+    weave: GraphBuilder = field(init=False)
     readers: Counter[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.weave = Weave(file=self.path)
+        self.weave = GraphBuilder(file=self.path)
         self.readers = Counter(name for node in self.graph.nodes for name in node.inputs) + Counter(port.name for port in self.graph.outputs)
 
-    def read(self) -> Reading:
+    def read(self) -> ReadResult:
         """All that can be read, and what is refused."""
         self._initializers()
         stored = set(self.values)
@@ -99,7 +99,7 @@ class _Reader:
         for node in self._in_order():
             self._node(node)
         outputs = tuple(self._output(port) for port in self.graph.outputs)
-        return Reading(
+        return ReadResult(
             name=self.path.stem,
             digest=digest(self.path),
             framework=f"ONNX, {self.model.producer or 'unknown producer'}",
@@ -136,17 +136,17 @@ class _Reader:
             raise GraphError(file=self.path, why=f"input '{port.name}' has an axis of unknown size: {port.shape}; only the first, that of events, may be open")
         name = self.weave.emit(Input(), (), shape)
         seen = (1, *port.shape[1:])
-        self.values[port.name] = View(layer=name, held=shape, order=tuple(range(len(shape))), shape=seen, sole=False, kind=port.kind)
+        self.values[port.name] = TensorView(layer=name, held=shape, order=tuple(range(len(shape))), shape=seen, sole=False, kind=port.kind)
         return name
 
-    def _in_order(self) -> Sequence[Node]:
+    def _in_order(self) -> Sequence[OnnxNode]:
         """The nodes that an output needs, each behind those that it reads.
 
         Raises GraphError for names that nothing makes, or two nodes make, and for cycles.
         """
         if len(self.graph.nodes) > MAX_NODES:
             raise TooLargeError(file=self.path, where="the graph", seen=f"{len(self.graph.nodes)} nodes", limit=MAX_NODES)
-        makers: dict[str, Node] = {}
+        makers: dict[str, OnnxNode] = {}
         for node in self.graph.nodes:
             for name in filter(None, node.outputs):
                 if name in makers or name in self.values:
@@ -154,8 +154,8 @@ class _Reader:
                 makers[name] = node
         return self._sorted(makers)
 
-    def _sorted(self, makers: Mapping[str, Node]) -> Sequence[Node]:
-        done: dict[int, Node] = {}
+    def _sorted(self, makers: Mapping[str, OnnxNode]) -> Sequence[OnnxNode]:
+        done: dict[int, OnnxNode] = {}
         begun: set[int] = set()
         waiting = [(port.name, False) for port in reversed(self.graph.outputs)]
         while waiting:
@@ -175,14 +175,14 @@ class _Reader:
                 raise GraphError(file=self.path, why=f"'{name}' depends on itself")
         return list(done.values())
 
-    def _node(self, node: Node) -> None:
+    def _node(self, node: OnnxNode) -> None:
         label = node.name or next(filter(None, node.outputs), node.kind)
         self.weave.node, self.weave.kind = label, node.kind
         if not all(name in self.values for name in node.inputs if name):
             self.untold.append((label, node.kind))
             return
         inputs = tuple(self.values[name] if name else None for name in node.inputs)
-        call = Call(node=node, inputs=inputs, opset=self.model.opsets.get(node.domain, 1), weave=self.weave)
+        call = OpArgs(node=node, inputs=inputs, opset=self.model.opsets.get(node.domain, 1), weave=self.weave)
         first = len(self.weave.layers)
         try:
             values = read_operator(call)
@@ -190,12 +190,12 @@ class _Reader:
             self.weave.forget(first)
             self.refusals.append((label, node.kind, error))
             return
-        if node.kind in {"Identity", "Dropout", "Cast"} and isinstance(values[0], View) and len(self.weave.layers) == first:
+        if node.kind in {"Identity", "Dropout", "Cast"} and isinstance(values[0], TensorView) and len(self.weave.layers) == first:
             self.dropped.append((label, node.kind))
         for name, value in zip(node.outputs, values, strict=False):
             if not name:
                 continue
-            if isinstance(value, View):
+            if isinstance(value, TensorView):
                 layer = self.weave.last_is_named(first, value.layer) if len(values) == 1 else value.layer
                 value = replace(value, layer=layer, sole=value.sole and self.readers[name] == 1)  # noqa: PLW2901  # the same value, named
             self.values[name] = value

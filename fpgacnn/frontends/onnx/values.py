@@ -9,10 +9,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgacnn.frontends.onnx import kinds
+from fpgacnn.frontends.onnx.protobuf import kinds
 from fpgacnn.ir import source as src
+from fpgacnn.ir.fixed_point import Rounding, round_whole
 from fpgacnn.ir.source import FloatArray, Shape
-from fpgacnn.numeric.fixed import Rounding, round_whole
 
 Numbers: TypeAlias = NDArray[Any]
 
@@ -64,7 +64,7 @@ class Coding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class TensorView:
     """A tensor of the file as a layer of ours holds it.
 
     The file's tensor is what the layer holds, its axes taken in `order`, then given `shape`. `shape` counts the events
@@ -96,7 +96,7 @@ class View:
         return turned.transpose(np.argsort(self.order))
 
 
-Value: TypeAlias = Constant | View
+Value: TypeAlias = Constant | TensorView
 
 
 def to_weight(constant: Constant) -> src.Weight:

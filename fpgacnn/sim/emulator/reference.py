@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from fpgacnn.design import Design
 from fpgacnn.errors import InternalError
-from fpgacnn.ir import layers as hw
+from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import source as src
+from fpgacnn.ir.fixed_point import MAX_WIDTH, CodeArray, Codes, Format, limit, requantize
 from fpgacnn.ir.source import MergeKind, PoolKind
-from fpgacnn.numeric.fixed import MAX_WIDTH, CodeArray, Codes, Format, limit, requantize
-from fpgacnn.precision import LayerPrecision
-from fpgacnn.sim.emulator import products, tables
+from fpgacnn.passes.precision import LayerPrecision
+from fpgacnn.sim.emulator import matmul, softmax_lut
 from fpgacnn.sim.result import SimulationResult
 
 CHUNK_VALUES = 1 << 24
@@ -89,7 +89,7 @@ def compute(layer: hw.Layer, precision: LayerPrecision, given: tuple[Codes, ...]
         case hw.Depthwise():
             return _depthwise(layer, operation, precision, data, form)
         case hw.Dense():
-            sums = products.accumulate(data, form.fraction, operation.kernel, operation.bias, _accumulator(precision))
+            sums = matmul.accumulate(data, form.fraction, operation.kernel, operation.bias, _accumulator(precision))
             return requantize(sums, _accumulator(precision).fraction, result)
         case hw.Affine():
             return _affine(operation, data, form.fraction, result)
@@ -136,8 +136,8 @@ def compute(layer: hw.Layer, precision: LayerPrecision, given: tuple[Codes, ...]
             return np.concatenate(parts, axis=operation.axis + 1)
         case hw.Softmax():
             if operation.kind is hw.SoftmaxKind.ARGMAX:
-                return tables.argmax(data)
-            return tables.stable_softmax(data, form.fraction, precision)
+                return softmax_lut.argmax(data)
+            return softmax_lut.stable_softmax(data, form.fraction, precision)
         case hw.Input():
             return data
         case hw.Ternary() | hw.Round() | hw.Wrap() | hw.Function():
@@ -171,10 +171,10 @@ def _accumulator(precision: LayerPrecision) -> Format:
 def _convolution(layer: hw.Layer, operation: hw.Convolution, precision: LayerPrecision, data: CodeArray, form: Format) -> CodeArray:
     image = data if data.ndim == 4 else data[:, None]
     height, width, channels, filters = operation.kernel.array.shape
-    windows = products.patches(image, (height, width), operation.strides, operation.pads)
+    windows = matmul.patches(image, (height, width), operation.strides, operation.pads)
     rows = windows.reshape(-1, height * width * channels)
     kernel = Codes(array=operation.kernel.array.reshape(-1, filters), format=operation.kernel.format)
-    sums = products.accumulate(rows, form.fraction, kernel, operation.bias, _accumulator(precision))
+    sums = matmul.accumulate(rows, form.fraction, kernel, operation.bias, _accumulator(precision))
     return requantize(sums, _accumulator(precision).fraction, precision.result.format).reshape(-1, *layer.shape)
 
 
@@ -182,12 +182,12 @@ def _depthwise(layer: hw.Layer, operation: hw.Depthwise, precision: LayerPrecisi
     """Each channel by itself, so that accumulators of every kind see their own products only."""
     image = data if data.ndim == 4 else data[:, None]
     height, width, channels, _ = operation.kernel.array.shape
-    windows = products.patches(image, (height, width), operation.strides, operation.pads).reshape(-1, height * width, channels)
+    windows = matmul.patches(image, (height, width), operation.strides, operation.pads).reshape(-1, height * width, channels)
     sums = np.empty((len(windows), channels), np.int64)
     for channel in range(channels):
         kernel = Codes(array=operation.kernel.array[:, :, channel].reshape(-1, 1), format=operation.kernel.format)
         bias = Codes(array=operation.bias.array[channel : channel + 1], format=operation.bias.format)
-        sums[:, channel] = products.accumulate(windows[:, :, channel], form.fraction, kernel, bias, _accumulator(precision))[:, 0]
+        sums[:, channel] = matmul.accumulate(windows[:, :, channel], form.fraction, kernel, bias, _accumulator(precision))[:, 0]
     return requantize(sums, _accumulator(precision).fraction, precision.result.format).reshape(-1, *layer.shape)
 
 
@@ -201,9 +201,9 @@ def _affine(operation: hw.Affine, data: CodeArray, fraction: int, result: Format
 def _pool(operation: hw.Pool, precision: LayerPrecision, data: CodeArray, form: Format) -> CodeArray:
     image = data if data.ndim == 4 else data[:, None]
     smallest = min(form.low, 0) - 1 if operation.kind is PoolKind.MAX else 0
-    windows = products.patches(image, operation.size, operation.strides, operation.pads, fill=smallest)
+    windows = matmul.patches(image, operation.size, operation.strides, operation.pads, fill=smallest)
     events, height, width, *_, channels = windows.shape
-    counts = products.patches(np.ones((1, *image.shape[1:3], 1), np.int64), operation.size, operation.strides, operation.pads)
+    counts = matmul.patches(np.ones((1, *image.shape[1:3], 1), np.int64), operation.size, operation.strides, operation.pads)
     cells = windows.reshape(events * height * width, -1, channels)
     sizes = np.tile(counts.sum(axis=(3, 4)).reshape(-1, 1), (events, 1))
     pooled = _reduce(operation.kind, cells, sizes, precision, form)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fpgacnn.data.augmentation import Augmentation, augment, parse_augmentation
-from fpgacnn.data.catalog import CATALOG
 from fpgacnn.errors import UsageError
+from fpgacnn.training.data.augmentation import Augmentation, augment, parse_augmentation
+from fpgacnn.training.data.catalog import CATALOG
 
 
 def one_pixel(events: int, height: int = 9, width: int = 9, row: int = 4, column: int = 4) -> np.ndarray:

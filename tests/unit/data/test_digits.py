@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fpgacnn.data import Dataset, PackageFile, Splits, uniforms
-from fpgacnn.data.digits import SOURCE, load_digits
 from fpgacnn.errors import DataChecksumError, DataPackageMissingError
+from fpgacnn.training.data import Dataset, PackageFile, Splits, uniforms
+from fpgacnn.training.data.digits import SOURCE, load_digits
 
 
 @pytest.fixture(scope="module")

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from fpgacnn import frontends
-from fpgacnn.data import Splits, fashion
-from fpgacnn.data.mnist5k import load_mnist5k
-from fpgacnn.data.quality import accuracy
 from fpgacnn.errors import DataChecksumError, DataFolderMissingError, DataPackageMissingError
-from fpgacnn.flow.demo import shipped
-from fpgacnn.flow.tasks import answers
+from fpgacnn.jobs.demo import shipped
+from fpgacnn.jobs.quantize.objective import answers
+from fpgacnn.training.data import Splits, fashion
+from fpgacnn.training.data.metrics import accuracy
+from fpgacnn.training.data.mnist5k import load_mnist5k
 
 
 @pytest.fixture(scope="module")

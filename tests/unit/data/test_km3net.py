@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fpgacnn.data import Dataset, Splits, uniforms
-from fpgacnn.data.km3net import DETECTOR, EVENTS, SEED, load_km3net, load_km3net_external
 from fpgacnn.errors import DataPackageMissingError
+from fpgacnn.training.data import Dataset, Splits, uniforms
+from fpgacnn.training.data.km3net import DETECTOR, EVENTS, SEED, load_km3net, load_km3net_external
 
 FIRST_EVENT, LAST_EVENT = 400, 406
 

@@ -11,13 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from fpgacnn.data.quality import (
-    accepted_fraction,
-    accuracy,
-    efficiency_at_false_positive_rate,
-    roc_auc,
-    threshold_at_false_positive_rate,
-)
+from fpgacnn.training.data.metrics import accepted_fraction, accuracy, efficiency_at_false_positive_rate, roc_auc, threshold_at_false_positive_rate
 
 Scored = tuple[NDArray[np.float64], NDArray[np.int64]]
 

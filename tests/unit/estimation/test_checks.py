@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from fpgacnn.design import BackendName
-from fpgacnn.estimation import Caution, estimate
-from fpgacnn.estimation.checks import CAUTIONS
-from fpgacnn.structure import CostModel, Role, is_legal, legal_factors
+from fpgacnn.hardware.estimation import Caution, estimate
+from fpgacnn.hardware.estimation.checks import CAUTIONS
+from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role
+from fpgacnn.hardware.hls.reuse import is_legal, legal_factors
 from tests.structures import RESOURCE, convolution, dense, elementwise, model, pipeline
 
 
-def said(whole: CostModel) -> dict[str, Caution]:
+def said(whole: HardwareGraph) -> dict[str, Caution]:
     return {one.code: one for one in estimate(whole).warnings}
 
 

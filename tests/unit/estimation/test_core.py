@@ -10,19 +10,19 @@ import pytest
 
 from fpgacnn.design import BackendName
 from fpgacnn.errors import UnknownPartError
-from fpgacnn.estimation import Figure, estimate
-from fpgacnn.estimation.constants import ALL, EXACT, Band, parse, serialize, shipped
-from fpgacnn.estimation.core import group_of
-from fpgacnn.estimation.logic import Piece
-from fpgacnn.flow.record import plain
-from fpgacnn.structure import CostModel, Role, Wire
+from fpgacnn.hardware.estimation import Figure, estimate
+from fpgacnn.hardware.estimation.constants import ALL, EXACT, Band, parse, serialize, shipped
+from fpgacnn.hardware.estimation.core import group_of
+from fpgacnn.hardware.estimation.graph.graph import FixedType, HardwareGraph, Role
+from fpgacnn.hardware.estimation.primitives import Primitive
+from fpgacnn.records.record import plain
 from tests.structures import RESOURCE, convolution, dense, elementwise, model, pipeline
 
 RANDOM = np.random.default_rng(5)
-RELU = Wire(width=8, integer=2, signed=False, rounds=True, saturates=True)
+RELU = FixedType(width=8, integer=2, signed=False, rounds=True, saturates=True)
 
 
-def network(**changes: object) -> CostModel:
+def network(**changes: object) -> HardwareGraph:
     """A small CNN with pooling, a dense layer and softmax."""
     kernels = [RANDOM.integers(-60, 60, shape) for shape in ((3, 3, 1, 8), (144, 10))]
     pool = elementwise(Role.POOL, (26, 26, 8), name="pool", out_shape=(13, 13, 8), window=(2, 2), inputs=("relu",), input=RELU, output=RELU)
@@ -31,7 +31,7 @@ def network(**changes: object) -> CostModel:
         elementwise(Role.COMPARE, (26, 26, 8), name="relu", inputs=("conv",), output=RELU),
         pool,
         dense(kernels[1], name="dense", in_shape=(2, 9, 8), inputs=("pool",), input=RELU),
-        elementwise(Role.SOFTMAX, (1, 1, 10), name="softmax", inputs=("dense",), table=Wire(width=18, integer=8)),
+        elementwise(Role.SOFTMAX, (1, 1, 10), name="softmax", inputs=("dense",), table=FixedType(width=18, integer=8)),
         **changes,
     )
 
@@ -135,7 +135,7 @@ def test_a_group_without_a_band_has_that_of_all_designs() -> None:
 
 
 def test_every_piece_of_the_constants_is_known() -> None:
-    assert {piece for each in shipped().pieces.values() for piece in each} <= set(Piece)
+    assert {piece for each in shipped().pieces.values() for piece in each} <= set(Primitive)
 
 
 def test_an_estimate_is_json() -> None:

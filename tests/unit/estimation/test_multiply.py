@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from fpgacnn.design import BackendName
-from fpgacnn.estimation.multiply import guessed, multiplication, slices, weights_in_memory
-from fpgacnn.structure import CostModel, LayerStructure, Role, WeightClass, Wire, live_kernels, summarize
-from fpgacnn.targets import find_device
+from fpgacnn.hardware.devices import find_device
+from fpgacnn.hardware.estimation.graph.graph import FixedType, HardwareGraph, Role, TemplateCall, WeightClass, live_kernels, summarize
+from fpgacnn.hardware.estimation.multiply import guessed, multiplication, slices, weights_in_memory
 from tests.structures import EIGHT, RESOURCE, dense, elementwise, model, pipeline
 
 ULTRASCALE, SEVEN = find_device("zcu102"), find_device("zedboard")
 
 
-def products(layer: LayerStructure, whole: CostModel | None = None) -> tuple[float, float, float, float]:
+def products(layer: TemplateCall, whole: HardwareGraph | None = None) -> tuple[float, float, float, float]:
     """Needed multipliers, those built, DSP slices and summed values."""
     found = multiplication(layer, whole or pipeline(layer), ULTRASCALE)
     return found.needed, found.built, found.dsp, found.terms
@@ -85,10 +85,10 @@ def test_weights_in_memory_take_a_full_multiplier_each(reuse: int, built: int) -
 
 
 def test_narrow_sums_of_exact_products_are_fused_with_every_second_adder() -> None:
-    narrow, exact = Wire(width=4, integer=1), Wire(width=12, integer=6)
+    narrow, exact = FixedType(width=4, integer=1), FixedType(width=12, integer=6)
     layer = dense(np.full((32, 16), 5), reuse=8, strategy=RESOURCE, input=narrow, weight=narrow, accumulator=exact)
     assert multiplication(layer, model(layer), ULTRASCALE).dsp == 32
-    cut = dense(np.full((32, 16), 5), reuse=8, strategy=RESOURCE, input=narrow, weight=narrow, accumulator=Wire(width=8, integer=6))
+    cut = dense(np.full((32, 16), 5), reuse=8, strategy=RESOURCE, input=narrow, weight=narrow, accumulator=FixedType(width=8, integer=6))
     assert multiplication(cut, model(cut), ULTRASCALE).dsp == 0
 
 
@@ -105,15 +105,15 @@ def test_vivado_keeps_large_arrays_in_memory_even_for_latency() -> None:
 
 
 def test_softmax_multiplies_each_value_and_a_stream_with_reuse_shares_one() -> None:
-    layer = elementwise(Role.SOFTMAX, (1, 1, 10), table=Wire(width=18, integer=8))
+    layer = elementwise(Role.SOFTMAX, (1, 1, 10), table=FixedType(width=18, integer=8))
     assert products(layer)[2] == 10
-    shared = elementwise(Role.SOFTMAX, (1, 1, 10), table=Wire(width=18, integer=8), reuse=4)
+    shared = elementwise(Role.SOFTMAX, (1, 1, 10), table=FixedType(width=18, integer=8), reuse=4)
     assert products(shared, model(shared))[2] == 1
 
 
 def test_a_recurrent_layer_has_two_matrices_and_mixes_three_times() -> None:
     layer = elementwise(
-        Role.RECURRENT, (1, 1, 120), reuse=30, recurrent_reuse=30, gates=3, strategy=RESOURCE, in_shape=(1, 20, 6), weight=Wire(width=16, integer=6)
+        Role.RECURRENT, (1, 1, 120), reuse=30, recurrent_reuse=30, gates=3, strategy=RESOURCE, in_shape=(1, 20, 6), weight=FixedType(width=16, integer=6)
     )
     assert multiplication(layer, model(layer), ULTRASCALE).dsp == 6 * 360 / 30 + 120 * 360 / 30 + 3 * 120
 

@@ -8,9 +8,9 @@ import pytest
 
 from fpgacnn.design import BackendName, IoType, Strategy
 from fpgacnn.errors import UnreadableProjectError
-from fpgacnn.estimation import estimate
-from fpgacnn.estimation.project import is_project, read_project, settings
-from fpgacnn.structure import CostModel, Role, Wire
+from fpgacnn.hardware.estimation import estimate
+from fpgacnn.hardware.estimation.graph.from_folder import is_project, read_project, settings
+from fpgacnn.hardware.estimation.graph.graph import FixedType, HardwareGraph, Role
 
 DEFINES = """
 #define N_INPUT_1_1 28
@@ -90,7 +90,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def kinds(model: CostModel) -> list[Role]:
+def kinds(model: HardwareGraph) -> list[Role]:
     return [layer.role for layer in model.layers]
 
 
@@ -100,10 +100,10 @@ def test_layers_shapes_types_and_reuse_are_read(folder: Path) -> None:
     assert kinds(model) == [Role.CONVOLUTION, Role.COMPARE, Role.DENSE]
     assert (convolution.in_shape, convolution.out_shape, convolution.window) == ((28, 28, 1), (26, 26, 4), (3, 3))
     assert (convolution.reuse, convolution.strategy) == (3, Strategy.RESOURCE)
-    assert convolution.input == Wire(width=8, integer=0, signed=False)
-    assert convolution.weight == Wire(width=6, integer=1)
-    assert convolution.output == Wire(width=18, integer=8, rounds=True, saturates=True)
-    assert relu.output == Wire(width=6, integer=2, signed=False, rounds=True, saturates=True)
+    assert convolution.input == FixedType(width=8, integer=0, signed=False)
+    assert convolution.weight == FixedType(width=6, integer=1)
+    assert convolution.output == FixedType(width=18, integer=8, rounds=True, saturates=True)
+    assert relu.output == FixedType(width=6, integer=2, signed=False, rounds=True, saturates=True)
     assert relu.in_shape == (26, 26, 4)
     assert (dense.in_shape, dense.out_shape, dense.strategy) == ((1, 676, 4), (1, 1, 3), Strategy.LATENCY)
     assert dense.inputs == (relu.name,)
@@ -172,7 +172,7 @@ def test_strange_text_makes_a_layer_poorer_not_an_error(folder: Path) -> None:
     )
     convolution = read_project(folder).layers[0]
     assert convolution.in_shape == (28, 1, 1)
-    assert convolution.weight == Wire(width=16, integer=6)
+    assert convolution.weight == FixedType(width=16, integer=6)
 
 
 @pytest.mark.parametrize(

@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 
 from fpgacnn.design import BackendName, IoType
-from fpgacnn.estimation.amounts import take_apart
-from fpgacnn.estimation.timing import Pace
-from fpgacnn.structure import CostModel, LayerStructure, Role
-from fpgacnn.targets import find_device
+from fpgacnn.hardware.devices import find_device
+from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role, TemplateCall
+from fpgacnn.hardware.estimation.quantities import quantities
+from fpgacnn.hardware.estimation.timing import TimingBudget
 from tests.structures import RESOURCE, convolution, dense, elementwise, model, pipeline
 
 KERNEL = np.full((3, 3, 1, 4), 683)
 
 
-def cycles(whole: CostModel) -> tuple[int, int]:
+def cycles(whole: HardwareGraph) -> tuple[int, int]:
     """Latency and interval of a design."""
-    found = take_apart(whole, find_device(whole.part)).timing
+    found = quantities(whole, find_device(whole.part)).timing
     return found.latency, found.ii
 
 
@@ -93,10 +93,10 @@ def test_a_longer_clock_needs_no_more_cycles() -> None:
 
 def test_the_pace_leaves_the_tools_margin() -> None:
     device = find_device("zcu102")
-    layer: LayerStructure = dense([[1]])
-    assert Pace.of(model(layer, tool=BackendName.VITIS), device).budget_ns == pytest.approx(3.65)
-    assert Pace.of(model(layer), device).budget_ns == pytest.approx(4.375)
-    assert Pace.of(model(layer, uncertainty_ns=1.0), device).budget_ns == pytest.approx(4.0)
+    layer: TemplateCall = dense([[1]])
+    assert TimingBudget.of(model(layer, tool=BackendName.VITIS), device).budget_ns == pytest.approx(3.65)
+    assert TimingBudget.of(model(layer), device).budget_ns == pytest.approx(4.375)
+    assert TimingBudget.of(model(layer, uncertainty_ns=1.0), device).budget_ns == pytest.approx(4.0)
 
 
 def test_nothing_takes_no_time() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from fpgacnn import frontends
 from fpgacnn.errors import FpgacnnError, WeightsError
-from fpgacnn.sim.framework import evaluate
+from fpgacnn.sim.source_reference import evaluate
 
 ARCHIVES = Path(__file__).parent / "archives"
 VERSIONS = ("keras212", "keras213")

@@ -13,7 +13,7 @@ import pytest
 from fpgacnn import frontends
 from fpgacnn.errors import BrokenArchitectureError, FpgacnnError, GraphError, ShapeError, UnsupportedLayerError, UnsupportedOptionError
 from fpgacnn.ir.source import FloatArray
-from fpgacnn.sim.framework import evaluate
+from fpgacnn.sim.source_reference import evaluate
 from tests.files import functional, input_layer, write_h5
 
 N = 4

@@ -28,10 +28,10 @@ from fpgacnn.errors import (
     UnsupportedLayerError,
     WeightsError,
 )
-from fpgacnn.frontends.keras import hdf5
-from fpgacnn.frontends.keras.layers import CODE_CARRIERS
-from fpgacnn.numeric.fixed import Format
-from fpgacnn.quantization import quantize
+from fpgacnn.frontends.keras.files import hdf5
+from fpgacnn.frontends.keras.operations.layers import CODE_CARRIERS
+from fpgacnn.ir.fixed_point import Format
+from fpgacnn.passes.quantization import quantize
 from tests.files import entry, functional, input_layer, sequential, sequential_file, tiny_layers, tiny_model, values, write_h5
 
 KERNEL = "model_weights/conv/conv/kernel:0"

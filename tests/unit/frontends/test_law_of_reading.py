@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fpgacnn import frontends
-from fpgacnn.sim.framework import evaluate
+from fpgacnn.sim.source_reference import evaluate
 from tests.files import entry, linear, sequential_file
 from tests.random_reading import law
 from tests.random_reading.law import Outcome, Saved, Tally, judged

@@ -10,7 +10,7 @@ import pytest
 
 from fpgacnn import frontends
 from fpgacnn.errors import BrokenArchitectureError, FpgacnnError, ShapeError, UnsupportedOptionError, UnsupportedQuantizerError
-from fpgacnn.frontends.keras.layers import NO_OPERATION, PARSERS
+from fpgacnn.frontends.keras.operations.layers import NO_OPERATION, PARSERS
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import FunctionKind, MergeKind, PoolKind, QuantizedBits, QuantizedRelu, SourceLayer
 from tests.files import Entry, entry, functional_file, input_layer, linear, normalization, quantized_bits, sequential_file, values

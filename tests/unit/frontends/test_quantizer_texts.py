@@ -10,8 +10,8 @@ import pytest
 
 from fpgacnn import frontends
 from fpgacnn.errors import UnsupportedQuantizerError
-from fpgacnn.frontends.keras.quantizers import is_quantizer, parse_quantizer
-from fpgacnn.frontends.keras.settings import MAX_NUMBER
+from fpgacnn.frontends.keras.layer_config import MAX_NUMBER
+from fpgacnn.frontends.keras.operations.quantizers import is_quantizer, parse_quantizer
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import Binary, PowerOfTwo, QuantizedBits, QuantizedRelu, QuantizedSigmoid, QuantizedTanh, Ternary
 from tests.files import entry, linear, quantized_bits, sequential_file

@@ -12,10 +12,10 @@ import pytest
 
 from fpgacnn.errors import ForeignToolError
 from fpgacnn.frontends.files import digest
-from fpgacnn.reference import asking as door
-from fpgacnn.reference.asking import Question, Unanswered, asking
-from fpgacnn.reference.job import Answers
-from fpgacnn.reference.kinds import KERAS2
+from fpgacnn.sim.frameworks import process as door
+from fpgacnn.sim.frameworks.job import Answers
+from fpgacnn.sim.frameworks.kinds import KERAS2
+from fpgacnn.sim.frameworks.process import Question, Unanswered, asking
 
 EVENTS = np.float32([[1.0, 2.0], [3.0, 4.0]])
 

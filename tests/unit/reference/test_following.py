@@ -7,9 +7,9 @@ import pytest
 
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import SourceLayer, SourceModel
-from fpgacnn.sim.following import differences
-from fpgacnn.sim.framework import evaluate
-from fpgacnn.verification import READING, of_reading
+from fpgacnn.sim.compare import READING, of_reading
+from fpgacnn.sim.follow_layers import differences
+from fpgacnn.sim.source_reference import evaluate
 
 RANDOM = np.random.default_rng(3)
 KERNEL = RANDOM.normal(size=(6, 6))

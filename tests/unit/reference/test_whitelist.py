@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fpgacnn.reference.whitelist import refused
+from fpgacnn.sim.frameworks.whitelist import refused
 
 
 def layer(kind: str, module: Any = "keras.layers", **config: Any) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from io import StringIO
 
 from rich.console import Console
 
-from fpgacnn.estimation import Available, Caution, Estimate, Figure, LayerCost, Resources, Shortage, Totals
-from fpgacnn.flow.record import EstimateRecord
-from fpgacnn.reporting.costs import estimate_line, estimate_report, verdict
+from fpgacnn.hardware.estimation import Available, Caution, Estimate, Figure, LayerEstimate, ResourceEstimate, Shortage, Totals
+from fpgacnn.records.record import EstimateRecord
+from fpgacnn.reporting.terminal.estimate import estimate_line, estimate_report, verdict
 from tests.conftest import Golden
 
 
@@ -17,14 +17,14 @@ def band(value: float, low: float = 1.0, high: float = 1.0) -> Figure:
     return Figure(value=value, low=value * low, high=value * high)
 
 
-def resources(lut: float, dsp: float) -> Resources:
-    return Resources(lut=band(lut, 0.5, 2), ff=band(2 * lut, 0.5, 2), dsp=band(dsp), bram_18k=band(12, 1, 1.5), uram=band(0))
+def resources(lut: float, dsp: float) -> ResourceEstimate:
+    return ResourceEstimate(lut=band(lut, 0.5, 2), ff=band(2 * lut, 0.5, 2), dsp=band(dsp), bram_18k=band(12, 1, 1.5), uram=band(0))
 
 
 def answer(**changes: object) -> Estimate:
     """An estimate with round numbers, so that a change of the constants does not change its table."""
     layers = tuple(
-        LayerCost(
+        LayerEstimate(
             name=name,
             kind=kind,
             resources=resources(lut, dsp),

@@ -11,23 +11,23 @@ from typing import Any
 import pytest
 
 from fpgacnn.errors import ReportExistsError, ReportFormatError, WriteError
-from fpgacnn.flow.comparison import compare
-from fpgacnn.flow.record import RunRecord
-from fpgacnn.flow.subjects import Subject
-from fpgacnn.reporting import compose
-from fpgacnn.reporting.files import write_comparison, write_report
-from fpgacnn.reporting.html import html
-from fpgacnn.reporting.markdown import markdown
-from fpgacnn.reporting.page import Section, Tone
-from fpgacnn.reporting.sections import sections
-from fpgacnn.reporting.spreadsheet import field
-from fpgacnn.reporting.verdicts import verdicts
-from fpgacnn.verification import READING
+from fpgacnn.records.compare import compare
+from fpgacnn.records.record import RunRecord
+from fpgacnn.records.report_input import ReportInput
+from fpgacnn.reporting.formats.files import write_comparison, write_report
+from fpgacnn.reporting.formats.html import html
+from fpgacnn.reporting.formats.markdown import markdown
+from fpgacnn.reporting.formats.spreadsheet import field
+from fpgacnn.reporting.page import compose
+from fpgacnn.reporting.page.page import Section, Tone
+from fpgacnn.reporting.page.sections import sections
+from fpgacnn.reporting.page.verdicts import verdicts
+from fpgacnn.sim.compare import READING
 from tests.conftest import Golden
 from tests.records import broken, comparison, exact_record, record, subject
 
 ONE = [subject()]
-TWO = [subject("before"), Subject(name="after", record=exact_record())]
+TWO = [subject("before"), ReportInput(name="after", record=exact_record())]
 
 
 def as_read(**changed: Any) -> RunRecord:
@@ -88,8 +88,8 @@ def test_a_verdict_says_what_stands_behind_it() -> None:
 # --- sections ------------------------------------------------------------------------------------------------------
 
 
-def of(run: RunRecord) -> Subject:
-    return Subject(name="small", record=run)
+def of(run: RunRecord) -> ReportInput:
+    return ReportInput(name="small", record=run)
 
 
 def section(run: RunRecord, key: str) -> Section:
@@ -209,7 +209,7 @@ def test_a_run_compared_with_itself_has_no_change() -> None:
 
 def test_changes_are_told_in_numbers() -> None:
     slower = replace(record(), target=replace(record().target, clock_ns=10.0, reuse=4), timings_s={"load": 9.0})
-    changes = compare(subject(), Subject(name="slower", record=slower)).changes
+    changes = compare(subject(), ReportInput(name="slower", record=slower)).changes
     assert [(one.quantity, one.left, one.right, one.difference, one.ratio, one.unit) for one in changes] == [
         ("clock", 5.0, 10.0, 5.0, 2.0, "ns"),
         ("reuse", 1, 4, 3, 4.0, ""),
@@ -219,13 +219,13 @@ def test_changes_are_told_in_numbers() -> None:
 def test_what_only_one_run_has_is_a_change() -> None:
     layers = record().plan.decisions
     shorter = replace(record(), plan=replace(record().plan, decisions=layers[:-1]), notes=())
-    changes = compare(subject(), Subject(name="shorter", record=shorter)).changes
+    changes = compare(subject(), ReportInput(name="shorter", record=shorter)).changes
     assert {(one.section, one.item) for one in changes} == {("layer", "score"), ("note", "1")}
     assert all(one.right is None and one.difference is None for one in changes)
 
 
 def test_a_comparison_holds_where_the_checks_of_the_right_one_hold() -> None:
-    bad = Subject(name="bad", record=record(verification=(broken(),)))
+    bad = ReportInput(name="bad", record=record(verification=(broken(),)))
     assert (compare(bad, ONE[0]).holds, compare(ONE[0], bad).holds) == (True, False)
 
 

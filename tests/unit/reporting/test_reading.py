@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fpgacnn.errors import NothingToReportError, RecordError
-from fpgacnn.flow.reading import MAX_BYTES, MAX_NODES, read_run
-from fpgacnn.flow.record import plain
-from fpgacnn.flow.subjects import open_subjects
+from fpgacnn.records.read_record import MAX_BYTES, MAX_NODES, read_run
+from fpgacnn.records.record import plain
+from fpgacnn.records.report_input import open_inputs
 from tests.records import broken, exact_record, record, synthesized
 
 
@@ -175,13 +175,13 @@ def test_subjects_are_named_by_their_folders_and_by_paths_where_those_are_the_sa
         written(folder, record().to_json())
     saved = tmp_path / "run.json"
     saved.write_text(record().to_json())
-    assert [one.name for one in open_subjects([*folders, saved])] == [str(folders[0]), str(folders[1]), "c", "run"]
+    assert [one.name for one in open_inputs([*folders, saved])] == [str(folders[0]), str(folders[1]), "c", "run"]
 
 
 def test_broken_reports_of_a_tool_do_not_hide_the_record_beside_them(tmp_path: Path) -> None:
     written(tmp_path, record().to_json())
     (tmp_path / "myproject_csynth.rpt").write_text("== Vitis HLS Report for 'myproject'\n")
-    (subject,) = open_subjects([tmp_path])
+    (subject,) = open_inputs([tmp_path])
     assert (subject.record, subject.synthesis) == (record(), None)
     assert len(subject.notes) == 1
     assert subject.notes[0].startswith("reports that lie in the folder: myproject_csynth.rpt")
@@ -189,5 +189,5 @@ def test_broken_reports_of_a_tool_do_not_hide_the_record_beside_them(tmp_path: P
 
 def test_a_folder_with_nothing_in_it_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NothingToReportError) as caught:
-        open_subjects([tmp_path])
+        open_inputs([tmp_path])
     assert str(caught.value) == f"{tmp_path} holds no record of fpgacnn and no report of Vivado or Vitis HLS"

@@ -18,19 +18,19 @@ from markdown_it import MarkdownIt
 from rich.console import Console
 
 from fpgacnn.errors import RecordError, printable
-from fpgacnn.flow.comparison import compare
-from fpgacnn.flow.reading import read_run
-from fpgacnn.flow.record import RunRecord, plain
-from fpgacnn.flow.subjects import Subject
-from fpgacnn.reporting import compose
-from fpgacnn.reporting.files import document
-from fpgacnn.reporting.html import html
-from fpgacnn.reporting.markdown import markdown
-from fpgacnn.reporting.page import Page
-from fpgacnn.reporting.spreadsheet import changes, spreadsheet
-from fpgacnn.reporting.terminal import comparison_report, subjects_report
-from fpgacnn.reporting.words import clean
-from fpgacnn.synthesis.report import Stage
+from fpgacnn.hardware.synthesis.report import Stage
+from fpgacnn.records.compare import compare
+from fpgacnn.records.read_record import read_run
+from fpgacnn.records.record import RunRecord, plain
+from fpgacnn.records.report_input import ReportInput
+from fpgacnn.reporting.formats.files import document
+from fpgacnn.reporting.formats.html import html
+from fpgacnn.reporting.formats.markdown import markdown
+from fpgacnn.reporting.formats.spreadsheet import changes, spreadsheet
+from fpgacnn.reporting.formatting import clean
+from fpgacnn.reporting.page import compose
+from fpgacnn.reporting.page.page import Page
+from fpgacnn.reporting.terminal.tables import comparison_report, inputs_report
 from tests.records import broken, estimated, record, synthesized
 
 HOSTILE = [
@@ -83,8 +83,8 @@ def rich() -> RunRecord:
     return record(estimate=estimated(), synthesis=synthesized())
 
 
-def named(text: str, run: RunRecord) -> Subject:
-    return Subject(name=text, record=run, synthesis=run.synthesis)
+def named(text: str, run: RunRecord) -> ReportInput:
+    return ReportInput(name=text, record=run, synthesis=run.synthesis)
 
 
 @pytest.fixture(scope="module")
@@ -188,8 +188,8 @@ def test_no_field_is_a_formula(tmp_path_factory: pytest.TempPathFactory, text: s
 def test_no_text_moves_the_terminal(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     file = tmp_path_factory.getbasetemp() / "run.json"
     runs = [named(text, with_texts(run, text, file)) for run in (rich(), record(verification=(broken(),)))]
-    foreign = Subject(name=text, record=None, synthesis=runs[0].synthesis)
-    for parts in (subjects_report(runs[:1]), subjects_report([foreign]), subjects_report(runs), comparison_report(compare(*runs))):
+    foreign = ReportInput(name=text, record=None, synthesis=runs[0].synthesis)
+    for parts in (inputs_report(runs[:1]), inputs_report([foreign]), inputs_report(runs), comparison_report(compare(*runs))):
         buffer = io.StringIO()
         console = Console(file=buffer, width=200, highlight=False)
         for part in parts:
@@ -200,7 +200,7 @@ def test_no_text_moves_the_terminal(tmp_path_factory: pytest.TempPathFactory, te
 @given(text=ANY_TEXT)
 def test_json_holds_the_record_as_it_is(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     run = with_texts(record(), text, tmp_path_factory.getbasetemp() / "run.json")
-    content = json.loads(json.dumps(document([Subject(name="a", record=run)])))
+    content = json.loads(json.dumps(document([ReportInput(name="a", record=run)])))
     assert content["projects"] == [{"name": "a", "record": json.loads(run.to_json()), "synthesis": None, "estimate": None}]
 
 
@@ -249,6 +249,6 @@ def test_whatever_the_numbers_of_a_record_every_form_is_written(
         assert markdown(page)
     assert spreadsheet([subject])
     console = Console(file=io.StringIO(), width=200)
-    for part in subjects_report([subject]):
+    for part in inputs_report([subject]):
         console.print(part)
     assert json.dumps(document([subject]), allow_nan=False)

@@ -7,38 +7,38 @@ from pathlib import Path
 
 import pytest
 
-from fpgacnn.flow.comparison import compare
-from fpgacnn.flow.facts import facts
-from fpgacnn.flow.ledger import Source, by_layer, costs, last_word, timed
-from fpgacnn.flow.reading import read_run
-from fpgacnn.flow.subjects import Subject
-from fpgacnn.reporting import compose
-from fpgacnn.reporting.marks import Bar
-from fpgacnn.reporting.page import Section, Tone
-from fpgacnn.reporting.sections import sections
-from fpgacnn.reporting.spending import room, speed
-from fpgacnn.reporting.verdicts import verdicts
+from fpgacnn.records.compare import compare
+from fpgacnn.records.flatten import flatten
+from fpgacnn.records.read_record import read_run
+from fpgacnn.records.report_input import ReportInput
+from fpgacnn.records.resources import Source, by_layer, latest, resource_reports, timed
+from fpgacnn.reporting.charts import Bar
+from fpgacnn.reporting.page import compose
+from fpgacnn.reporting.page.page import Section, Tone
+from fpgacnn.reporting.page.resources import room, speed
+from fpgacnn.reporting.page.sections import sections
+from fpgacnn.reporting.page.verdicts import verdicts
 from tests.records import estimated, exact_record, record, synthesized
 
 
-def whole() -> Subject:
+def whole() -> ReportInput:
     """A run with an estimate and the tools' word on it."""
-    return Subject(name="small", record=record(estimate=estimated()), synthesis=synthesized())
+    return ReportInput(name="small", record=record(estimate=estimated()), synthesis=synthesized())
 
 
-def guessed(**amounts: float) -> Subject:
-    return Subject(name="small", record=record(estimate=estimated(**amounts)))
+def guessed(**amounts: float) -> ReportInput:
+    return ReportInput(name="small", record=record(estimate=estimated(**amounts)))
 
 
-def reported(**amounts: int) -> Subject:
-    return Subject(name="foreign", record=None, synthesis=synthesized(with_vivado=False, **amounts))
+def reported(**amounts: int) -> ReportInput:
+    return ReportInput(name="foreign", record=None, synthesis=synthesized(with_vivado=False, **amounts))
 
 
-def section(subject: Subject, key: str) -> Section:
+def section(subject: ReportInput, key: str) -> Section:
     return next(one for one in sections(subject) if one.key == key)
 
 
-def texts(subject: Subject, key: str, table: int = 0) -> list[list[str]]:
+def texts(subject: ReportInput, key: str, table: int = 0) -> list[list[str]]:
     return [[cell.text for cell in row] for row in section(subject, key).tables[table].rows]
 
 
@@ -48,21 +48,21 @@ def texts(subject: Subject, key: str, table: int = 0) -> list[list[str]]:
 def test_sources_come_from_the_first_guess_to_the_last_word() -> None:
     found = whole().costs
     assert [one.source for one in found] == [Source.ESTIMATE, Source.AFTER_SYNTHESIS, Source.CSYNTH, Source.COSIM, Source.SYNTH]
-    assert (last_word(found), timed(found), by_layer(found)) == (found[4], found[3], found[2])
+    assert (latest(found), timed(found), by_layer(found)) == (found[4], found[3], found[2])
 
 
 def test_where_nobody_says_anything_nothing_is_known() -> None:
-    assert costs(None, None) == ()
-    assert (last_word(()), timed(()), by_layer(())) == (None, None, None)
+    assert resource_reports(None, None) == ()
+    assert (latest(()), timed(()), by_layer(())) == (None, None, None)
 
 
 def test_a_resource_that_a_tool_does_not_state_is_missing_and_not_zero() -> None:
     report = synthesized()
     assert report.synth is not None
-    vivado = costs(None, report)[2]
+    vivado = resource_reports(None, report)[2]
     assert vivado.source is Source.SYNTH
     assert set(vivado.resources) == {"lut", "ff", "dsp", "bram_18k", "uram"}
-    assert costs(None, report)[1].resources == {}
+    assert resource_reports(None, report)[1].resources == {}
 
 
 def test_cycles_become_time_by_the_clock_that_was_asked_for() -> None:
@@ -87,7 +87,7 @@ def test_cycles_become_time_by_the_clock_that_was_asked_for() -> None:
         (whole(), "Fits", Tone.GOOD, "DSP is tightest with 45 %. Logic synthesis (Vivado 2023.2)"),
     ],
 )
-def test_whether_it_fits_is_the_last_word_on_it(subject: Subject, answer: str, tone: Tone, words: str) -> None:
+def test_whether_it_fits_is_the_last_word_on_it(subject: ReportInput, answer: str, tone: Tone, words: str) -> None:
     verdict = room(subject)
     assert (verdict.answer, verdict.tone) == (answer, tone)
     assert verdict.detail.startswith(words)
@@ -113,7 +113,7 @@ def test_a_missed_clock_and_a_failed_rtl_simulation_are_failed_checks_that_verdi
     assert report.cosim is not None
     met = replace(report, timings=())
     failed = replace(met, cosim=replace(report.cosim, status="Fail"))
-    subjects = [Subject(name="a", record=exact_record(), synthesis=one) for one in (met, failed)]
+    subjects = [ReportInput(name="a", record=exact_record(), synthesis=one) for one in (met, failed)]
     assert [one.holds for one in subjects] == [True, False]
     answers = [[(one.answer, one.tone) for one in verdicts(subject) if one.question == "In RTL?"] for subject in subjects]
     assert answers == [[("Passes", Tone.GOOD)], [("Fails", Tone.BAD)]]
@@ -130,11 +130,11 @@ def test_a_project_that_fpgacnn_did_not_make_is_not_said_to_be_exact() -> None:
 
 
 def test_a_foreign_project_without_reports_has_an_estimate_or_says_why_not() -> None:
-    guess = Subject(name="foreign", record=None, guess=estimated())
+    guess = ReportInput(name="foreign", record=None, guess=estimated())
     chapter = compose.report([guess]).chapters[0]
     assert chapter.subtitle == "xc7z020-clg400-1, 5 ns, Vitis HLS"
     assert [one.key for one in chapter.sections] == ["resources", "latency", "layers", "cautions"]
-    unknown = Subject(name="foreign", record=None, notes=("no estimate: the part 'x' is unknown",))
+    unknown = ReportInput(name="foreign", record=None, notes=("no estimate: the part 'x' is unknown",))
     assert section(unknown, "synthesis").notes == ("no estimate: the part 'x' is unknown",)
     assert unknown.holds
 
@@ -168,7 +168,7 @@ def test_the_graph_says_what_each_node_costs() -> None:
         ["–", "–", ""],
     ]
     assert table.rows[1][-1].mark == Bar(start=0.0, length=100.0)
-    assert len(section(Subject(name="a", record=record()), "network").tables[0].columns) == 6
+    assert len(section(ReportInput(name="a", record=record()), "network").tables[0].columns) == 6
 
 
 def test_an_estimate_is_drawn_with_its_band() -> None:
@@ -210,7 +210,7 @@ def test_costs_stand_side_by_side() -> None:
 
 
 def test_every_number_is_a_fact_with_its_stage() -> None:
-    found = {fact.key: fact.value for fact in facts(whole())}
+    found = {fact.key: fact.value for fact in flatten(whole())}
     assert found["csynth", "", "LUT"] == 30_000
     assert found["synth", "", "LUT"] == 15_000
     assert found["estimate after synthesis", "", "LUT, high"] == 12_500
@@ -220,7 +220,7 @@ def test_every_number_is_a_fact_with_its_stage() -> None:
 
 
 def test_a_changed_cost_is_a_change() -> None:
-    smaller = Subject(name="smaller", record=record(estimate=estimated()), synthesis=synthesized(lut=20_000))
+    smaller = ReportInput(name="smaller", record=record(estimate=estimated()), synthesis=synthesized(lut=20_000))
     changes = {(one.section, one.item, one.quantity): (one.left, one.right, one.ratio) for one in compare(whole(), smaller).changes}
     assert changes["synth", "", "LUT"] == (15_000, 10_000, pytest.approx(2 / 3))
     assert ("estimate", "", "LUT") not in changes
@@ -233,4 +233,4 @@ def test_estimate_and_synthesis_come_back_from_the_record(tmp_path: Path) -> Non
 
 
 def test_an_exact_run_without_costs_still_holds() -> None:
-    assert Subject(name="a", record=exact_record()).holds
+    assert ReportInput(name="a", record=exact_record()).holds

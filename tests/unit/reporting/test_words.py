@@ -6,7 +6,7 @@ from math import inf, nan
 
 import pytest
 
-from fpgacnn.reporting.words import clean, duration, number, percent, plural, power, rough, times
+from fpgacnn.reporting.formatting import clean, duration, number, percent, plural, power, rough, times
 
 
 @pytest.mark.parametrize(

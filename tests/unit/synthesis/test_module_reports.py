@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from fpgacnn.errors import FpgacnnError, ReportBrokenError, ReportRefusedError
-from fpgacnn.synthesis.hls_rpt import read_hls_rpt
-from fpgacnn.synthesis.hls_xml import read_hls_xml, read_modules_xml
-from fpgacnn.synthesis.report import UNKNOWN, FloatRange, IntRange, Stage
-from fpgacnn.synthesis.xml import MAX_DEPTH, parse_xml
+from fpgacnn.hardware.synthesis.readers.hls_rpt import read_hls_rpt
+from fpgacnn.hardware.synthesis.readers.hls_xml import read_hls_xml, read_modules_xml
+from fpgacnn.hardware.synthesis.readers.xml import MAX_DEPTH, parse_xml
+from fpgacnn.hardware.synthesis.report import UNKNOWN, FloatRange, IntRange, Stage
 from tests.hls_reports import Module, hls_rpt, hls_xml
 
 VERSIONS = ("2016.4", "2018.2", "2018.3", "2019.1", "2019.2", "2019.2.1", "2020.1", "2020.1.1", "2021.1", "2022.2", "2023.1", "2024.2", "2025.1")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import fpgacnn
+from fpgacnn.design.project import RECORD
 from fpgacnn.errors import (
     ForeignToolError,
     NoReportsError,
@@ -24,8 +25,7 @@ from fpgacnn.errors import (
     ToolTimeoutError,
     WriteError,
 )
-from fpgacnn.project import RECORD
-from fpgacnn.synthesis.run import LOG, OPTIONS, Steps, ToolName, find_tool, synthesize
+from fpgacnn.hardware.synthesis.run import LOG, OPTIONS, Steps, ToolName, find_tool, synthesize
 from tests.command import ends_soon
 from tests.hls_reports import hls_rpt
 from tests.unit.synthesis.test_folders import PROJECT_TCL, SOLUTION, TOP, put, whole
@@ -295,7 +295,7 @@ def test_a_record_that_cannot_be_written_leaves_the_old_one(project: Path, tools
     def full(**_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("fpgacnn.staging.tempfile.mkstemp", full)
+    monkeypatch.setattr("fpgacnn.system.atomic_dir.tempfile.mkstemp", full)
     with pytest.raises(WriteError, match=f"cannot write .*{RECORD}"):
         fpgacnn.synth(project)
     assert (project / RECORD).read_text() == old

@@ -16,10 +16,10 @@ from functools import cache
 from pathlib import Path
 
 from fpgacnn.errors import KernelBuildError, WriteError
-from fpgacnn.process import run
 from fpgacnn.sim.cache import keep, kept
 from fpgacnn.sim.emulator.native.machine import Machine, machine_of
-from fpgacnn.staging import scratch
+from fpgacnn.system.atomic_dir import temporary_folder
+from fpgacnn.system.subprocesses import run
 
 FLAGS = ("-O2", "-std=gnu11", "-w", "-Wno-psabi", "-fPIC", "-shared", "-fno-math-errno", "-ffp-contract=off")
 NATIVE = "native"
@@ -57,7 +57,7 @@ def find_c_compiler(processor: str = NATIVE) -> CCompiler | None:
 
 def _examined(command: tuple[str, ...], processor: str) -> CCompiler | None:
     """What the compiler is, and what its code may use: its own macros tell."""
-    with scratch("fpgacnn-cc-") as folder:
+    with temporary_folder("fpgacnn-cc-") as folder:
         version = run([*command, "--version"], folder=folder, seconds=30).tail.splitlines()
         for choice in ((f"-march={processor}",), (f"-mcpu={processor}",), ()):
             macros = folder / "macros"
@@ -80,7 +80,7 @@ def library(source: str, compiler: CCompiler) -> Iterator[Path]:
     if found is not None:
         yield found
         return
-    with scratch("fpgacnn-kernels-") as folder:
+    with temporary_folder("fpgacnn-kernels-") as folder:
         made = _compiled(source, compiler, folder)
         yield keep("emulator", key, made.read_bytes(), mode=0o644) or made
 

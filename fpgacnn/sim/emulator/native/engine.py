@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from fpgacnn.design import Design
 from fpgacnn.errors import InternalError
 from fpgacnn.ir import source as src
-from fpgacnn.numeric.fixed import CodeArray, Codes, Format, Overflow, Rounding
+from fpgacnn.ir.fixed_point import CodeArray, Codes, Format, Overflow, Rounding
 from fpgacnn.sim.emulator.native.build import CCompiler, library
-from fpgacnn.sim.emulator.native.kernels import Kernels, aligned
-from fpgacnn.sim.emulator.native.lowering import lower
-from fpgacnn.sim.emulator.native.ports import Given, Reading
-from fpgacnn.sim.emulator.native.program import Program
-from fpgacnn.sim.emulator.native.steps import LEAST, MOST
+from fpgacnn.sim.emulator.native.codegen.lowering import lower_to_program
+from fpgacnn.sim.emulator.native.codegen.program import Program
+from fpgacnn.sim.emulator.native.codegen.steps import LEAST, MOST
+from fpgacnn.sim.emulator.native.kernels.io import Given, InputReader
+from fpgacnn.sim.emulator.native.library import Kernels, aligned
 from fpgacnn.sim.result import SimulationResult
 
 MEMORY_BYTES = 1 << 30
@@ -73,7 +73,7 @@ class NativeEmulator:
 
         `modes` are the formats that the inputs are rounded to; `reads` tells whether kernels can.
         """
-        readings = tuple(Reading(given=_given(one), low=mode.low, high=mode.high) for one, mode in zip(values, modes, strict=True))
+        readings = tuple(InputReader(given=_given(one), low=mode.low, high=mode.high) for one, mode in zip(values, modes, strict=True))
         found = self._ready(trace=trace, measure=False, readings=readings).run([np.ascontiguousarray(one) for one in values], self._threads)
         return None if found is None else self._result(found, trace=trace)
 
@@ -89,10 +89,10 @@ class NativeEmulator:
 
     def _on_codes(self, *, trace: bool, measure: bool) -> Prepared:
         formats = [operation.format for _, operation in self._design.model.input_layers]
-        readings = tuple(Reading(given=Given.CODES, low=form.low, high=form.high) for form in formats)
+        readings = tuple(InputReader(given=Given.CODES, low=form.low, high=form.high) for form in formats)
         return self._ready(trace=trace, measure=measure, readings=readings)
 
-    def _ready(self, *, trace: bool, measure: bool, readings: tuple[Reading, ...]) -> Prepared:
+    def _ready(self, *, trace: bool, measure: bool, readings: tuple[InputReader, ...]) -> Prepared:
         """The kernels for outputs alone or for every node, built once."""
         key = trace, measure, readings
         if key not in self._prepared:
@@ -122,10 +122,10 @@ def reads(mode: Format, values: NDArray[np.generic]) -> bool:
 class Prepared:
     """One program with its kernels, ready to run, and what has been counted so far."""
 
-    def __init__(self, design: Design, compiler: CCompiler, *, trace: bool, measure: bool, readings: tuple[Reading, ...]) -> None:
+    def __init__(self, design: Design, compiler: CCompiler, *, trace: bool, measure: bool, readings: tuple[InputReader, ...]) -> None:
         model = design.model
         keep = {layer.name for layer in model.layers} if trace else set(model.outputs)
-        self.program: Program = lower(design, compiler.machine, keep=keep, given=readings, measure=measure)
+        self.program: Program = lower_to_program(design, compiler.machine, keep=keep, given=readings, measure=measure)
         with library(self.program.source, compiler) as path:
             self.kernels = Kernels(self.program, path, compiler.machine.lanes)
         self._lanes = compiler.machine.lanes

@@ -1,0 +1,39 @@
+"""`fpgacnn demo`: the main job on a shipped model and its data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fpgacnn.cli import options
+from fpgacnn.design import IoType
+
+
+def demo(
+    name: Annotated[str, typer.Argument(help="digits or km3net.")] = "digits",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Project folder (default hls_projects/demo-<name>).", metavar="DIR")] = None,
+    io: options.Io = IoType.STREAM,
+    reference: options.Reference = None,
+    json: options.Json = False,  # noqa: FBT002  # typer's way
+    quiet: options.Quiet = False,  # noqa: FBT002  # typer's way
+    verbose: options.Verbose = False,  # noqa: ARG001, FBT002  # read by main
+) -> int:
+    """Convert a shipped, trained network and prove it on every event of its test set."""
+    from fpgacnn.cli.console import out, progress, show
+    from fpgacnn.errors import UnknownNameError
+    from fpgacnn.jobs.demo import DEMOS, run_demo
+    from fpgacnn.pipeline.request import parse_reference
+
+    if name not in DEMOS:
+        raise UnknownNameError(what="demo", name=name, known=", ".join(DEMOS))
+    record = run_demo(name, output, io, reference=parse_reference(reference), progress=progress(quiet=quiet or json))
+    if json:
+        typer.echo(record.to_json())
+    elif not quiet:
+        from fpgacnn.reporting.terminal.tables import run_report
+
+        out().print(DEMOS[name].words)
+        show(run_report(record))
+    return 0 if record.holds else 1

@@ -1,0 +1,82 @@
+"""`fpgacnn convert`: a model file becomes a proven HLS project."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fpgacnn.cli import options
+from fpgacnn.cli.config import Config
+from fpgacnn.design import BackendName, IoType, Strategy
+
+
+def convert(
+    model: Annotated[Path, typer.Argument(help="Trained model: Keras 2 .h5 (plain or QKeras), or architecture JSON.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Project folder (default hls_projects/<name>-<digest>).", metavar="DIR")] = None,
+    input: options.Input = None,  # noqa: A002  # the flag's name
+    input_type: options.InputType = None,
+    bits: options.Bits = None,
+    calibrate: options.Calibrate = None,
+    sqnr: options.Sqnr = 40.0,
+    weights: options.Weights = None,
+    config: Config = None,  # noqa: ARG001  # its callback sets the flags
+    part: options.Part = options.DEFAULT.part,
+    unlisted_part: options.UnlistedPart = False,  # noqa: FBT002  # typer's way
+    clock: options.Clock = options.DEFAULT.clock_ns,
+    io: options.Io = IoType.PARALLEL,
+    strategy: options.StrategyOption = Strategy.LATENCY,
+    reuse: options.Reuse = 1,
+    backend: options.Backend = BackendName.VITIS,
+    settings: options.Set = None,
+    softmax: options.Softmax = "logits",
+    float_model: Annotated[
+        Path | None,
+        typer.Option("--float", help="The float model it was quantized from, for the quality table.", metavar="FILE", rich_help_panel=options.PROOF),
+    ] = None,
+    csim_events: Annotated[
+        int | None,
+        typer.Option("--csim-events", min=0, help="Events in C simulation (default 1,000, or fewer).", metavar="N", rich_help_panel=options.PROOF),
+    ] = None,
+    csim: Annotated[bool, typer.Option("--csim/--no-csim", help="Prove with g++, or trust the emulator.", rich_help_panel=options.PROOF)] = True,  # noqa: FBT002  # typer's way
+    reference: options.Reference = None,
+    timeout: options.Timeout = 900.0,
+    json: options.Json = False,  # noqa: FBT002  # typer's way
+    quiet: options.Quiet = False,  # noqa: FBT002  # typer's way
+    verbose: options.Verbose = False,  # noqa: ARG001, FBT002  # read by main
+) -> int:
+    """Convert a trained network to an HLS project and prove that it computes what was trained.
+
+    Exit status 0: done and proven; 1: a comparison failed; 2: the input cannot be converted; 3: a tool failed.
+    """
+    from fpgacnn.cli.console import progress, show
+    from fpgacnn.errors import UsageError
+    from fpgacnn.pipeline.request import CSIM_EVENTS, parse_reference, request_from_flags
+    from fpgacnn.pipeline.stages import convert as run
+
+    chosen = parse_reference(reference)
+    if csim_events and not csim:
+        raise UsageError(what=f"--csim-events {csim_events} and --no-csim do not go together")
+    target = options.make_target(part=part, clock=clock, io=io, strategy=strategy, reuse=reuse, backend=backend, settings=settings)
+    words = request_from_flags(model, weights=weights, input=input, input_type=input_type, softmax=softmax, bits=bits, calibrate=calibrate, sqnr_db=sqnr)
+    request = replace(
+        words,
+        output=output,
+        target=target,
+        float_model=float_model,
+        csim_events=(CSIM_EVENTS if csim_events is None else csim_events) if csim else 0,
+        scaled=csim_events is None,
+        seconds=timeout,
+        unlisted_part=unlisted_part,
+        reference=chosen,
+    )
+    record = run(request, progress(quiet=quiet or json))
+    if json:
+        typer.echo(record.to_json())
+    elif not quiet:
+        from fpgacnn.reporting.terminal.tables import run_report
+
+        show(run_report(record))
+    return 0 if record.holds else 1

@@ -1,0 +1,54 @@
+"""`fpgacnn estimate`: what a model or a project costs, before any vendor tool has seen it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fpgacnn.cli import options
+from fpgacnn.cli.config import Config
+
+
+def estimate(
+    source: Annotated[Path, typer.Argument(help="Model file, project folder, or any folder that hls4ml wrote.", metavar="PROJECT|MODEL")],
+    input: options.Input = None,  # noqa: A002  # the flag's name
+    input_type: options.InputType = None,
+    bits: options.Bits = None,
+    calibrate: options.Calibrate = None,
+    sqnr: options.Sqnr = 40.0,
+    weights: options.Weights = None,
+    config: Config = None,  # noqa: ARG001  # its callback sets the flags
+    part: options.OwnPart = None,
+    clock: options.OwnClock = None,
+    io: options.OwnIo = None,
+    strategy: options.OwnStrategy = None,
+    reuse: options.OwnReuse = None,
+    backend: options.OwnBackend = None,
+    settings: options.Set = None,
+    softmax: options.Softmax = "logits",
+    json: options.Json = False,  # noqa: FBT002  # typer's way
+    quiet: options.Quiet = False,  # noqa: FBT002  # typer's way
+    verbose: options.Verbose = False,  # noqa: ARG001, FBT002  # read by main
+) -> int:
+    """Estimate LUT, FF, DSP, BRAM, latency and interval, per layer and in all, each with the band that held 80 % of the truth.
+
+    Exit status 0: it should fit the part; 1: it should not; 2: the input cannot be read.
+    """
+    from fpgacnn.pipeline.request import request_from_flags
+    from fpgacnn.pipeline.stages import estimate as run
+    from fpgacnn.records.estimates import TargetOverrides
+
+    reuse_of, strategy_of = options.parse_settings(settings)
+    wishes = TargetOverrides(part=part, clock_ns=clock, io=io, strategy=strategy, reuse=reuse, backend=backend, reuse_of=reuse_of, strategy_of=strategy_of)
+    request = request_from_flags(source, weights=weights, input=input, input_type=input_type, softmax=softmax, bits=bits, calibrate=calibrate, sqnr_db=sqnr)
+    record = run(source, request, wishes)
+    if json:
+        typer.echo(record.to_json())
+    elif not quiet:
+        from fpgacnn.cli.console import show
+        from fpgacnn.reporting.terminal.estimate import estimate_report
+
+        show(estimate_report(record))
+    return 0 if record.fits else 1

@@ -1,0 +1,105 @@
+"""`fpgacnn fit`: the target that meets limits on time and room."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fpgacnn.cli import options
+from fpgacnn.cli.config import Config
+from fpgacnn.design import IoType
+from fpgacnn.errors import UsageError
+
+LIMITS = "Limits"
+UNITS = {"ns": 1.0, "us": 1e3, "µs": 1e3, "ms": 1e6, "s": 1e9}
+
+
+def fit(
+    source: Annotated[Path, typer.Argument(help="Model file, or project folder of fpgacnn.", metavar="MODEL|PROJECT")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the target here, for --config of convert.", metavar="FILE.toml")] = None,
+    max_latency: Annotated[str | None, typer.Option("--max-latency", help="From input to output, e.g. 5us.", metavar="TIME", rich_help_panel=LIMITS)] = None,
+    max_interval: Annotated[
+        str | None, typer.Option("--max-interval", help="From one event to the next, e.g. 500ns.", metavar="TIME", rich_help_panel=LIMITS)
+    ] = None,
+    max_util: Annotated[str, typer.Option("--max-util", help="Share of the part that any resource may take.", metavar="SHARE", rich_help_panel=LIMITS)] = "80%",
+    sure: Annotated[bool, typer.Option("--sure", help="Hold the upper ends of the estimate's bands against the limits.", rich_help_panel=LIMITS)] = False,  # noqa: FBT002  # typer's way
+    input: options.Input = None,  # noqa: A002  # the flag's name
+    input_type: options.InputType = None,
+    bits: options.Bits = None,
+    calibrate: options.Calibrate = None,
+    sqnr: options.Sqnr = 40.0,
+    weights: options.Weights = None,
+    config: Config = None,  # noqa: ARG001  # its callback sets the flags
+    part: options.OwnPart = None,
+    clock: options.OwnClock = None,
+    io: Annotated[IoType | None, typer.Option("--io", help="Only this way of moving data (default: both are tried).", rich_help_panel=options.TARGET)] = None,
+    backend: options.OwnBackend = None,
+    softmax: options.Softmax = "logits",
+    json: options.Json = False,  # noqa: FBT002  # typer's way
+    quiet: options.Quiet = False,  # noqa: FBT002  # typer's way
+    verbose: options.Verbose = False,  # noqa: ARG001, FBT002  # read by main
+) -> int:
+    """Find strategy and reuse factor of every layer, and the way of moving data, that meet limits by estimate.
+
+    With a limit on time, of all that meet the limits the one that leaves most room on the part; without, the fastest.
+    Exit status 0: found; 1: nothing meets the limits, and the nearest is shown; 2: the input cannot be read.
+    """
+    from fpgacnn.jobs.fit.run import fit as run
+    from fpgacnn.jobs.fit.run import refuse_foreign, write_target
+    from fpgacnn.jobs.fit.search import FitLimits
+    from fpgacnn.pipeline.request import request_from_flags
+    from fpgacnn.records.estimates import TargetOverrides
+
+    limits = FitLimits(
+        latency_ns=parse_time("--max-latency", max_latency),
+        interval_ns=parse_time("--max-interval", max_interval),
+        utilization=parse_share("--max-util", max_util),
+        sure=sure,
+    )
+    if output is not None:
+        refuse_foreign(output)
+    request = request_from_flags(source, weights=weights, input=input, input_type=input_type, softmax=softmax, bits=bits, calibrate=calibrate, sqnr_db=sqnr)
+    record = run(source, request, TargetOverrides(part=part, clock_ns=clock, backend=backend), limits, tuple(IoType) if io is None else (io,))
+    if output is not None and record.fits:
+        write_target(output, record)
+    if json:
+        typer.echo(record.to_json())
+    elif not quiet:
+        from fpgacnn.cli.console import show
+        from fpgacnn.reporting.terminal.fitting import fit_report
+
+        show(fit_report(record, output))
+    return 0 if record.fits else 1
+
+
+_TIME = re.compile(r"(\d+(?:\.\d+)?) *(ns|us|µs|ms|s)")
+_SHARE = re.compile(r"(\d+(?:\.\d+)?) *(%?)")
+
+
+def parse_time(flag: str, text: str | None) -> float | None:
+    """A time with its unit, in nanoseconds.
+
+    Raises UsageError.
+    """
+    if text is None:
+        return None
+    found = _TIME.fullmatch(text.strip())
+    value = float(found[1]) * UNITS[found[2]] if found else 0.0
+    if not 0 < value < float("inf"):
+        raise UsageError(what=f"{flag} {text}: expected a time with its unit, as 500ns, 5us or 1.2ms")
+    return value
+
+
+def parse_share(flag: str, text: str) -> float:
+    """A share of the part: 70% or 0.7.
+
+    Raises UsageError.
+    """
+    found = _SHARE.fullmatch(text.strip())
+    value = float(found[1]) / (100 if found[2] else 1) if found else 0.0
+    if not 0 < value <= 1:
+        raise UsageError(what=f"{flag} {text}: expected a share of the part, as 70% or 0.7")
+    return value

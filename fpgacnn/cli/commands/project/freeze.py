@@ -1,0 +1,57 @@
+"""`fpgacnn freeze`: golden vectors of a project, and `verify --locked`, which holds the project against them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fpgacnn.cli import options
+
+if TYPE_CHECKING:
+    from fpgacnn.jobs.golden import LockedRecord
+
+
+def freeze(
+    project: Annotated[Path, typer.Argument(help="Project folder.")],
+    input: options.Input = None,  # noqa: A002  # the flag's name
+    events: Annotated[int, typer.Option("--events", help="Events to freeze at most.", metavar="N", min=1)] = 256,
+    golden: options.Golden = None,
+    update: Annotated[bool, typer.Option("--update", help="Replace golden vectors that exist.")] = False,  # noqa: FBT002  # typer's way
+    timeout: options.Timeout = 900.0,
+    json: options.Json = False,  # noqa: FBT002  # typer's way
+    quiet: options.Quiet = False,  # noqa: FBT002  # typer's way
+    verbose: options.Verbose = False,  # noqa: ARG001, FBT002  # read by main
+) -> int:
+    """Store golden vectors beside a project: events, every output code, and digests of all that decides them.
+
+    `fpgacnn verify PROJECT --locked` then fails on any changed bit and says what changed.
+    """
+    from fpgacnn.cli.console import progress
+    from fpgacnn.jobs.golden import Lock
+    from fpgacnn.jobs.golden import freeze as run
+
+    lock = Lock(project=project, golden=golden, seconds=timeout)
+    return told(run(lock, input, count=events, update=update, progress=progress(quiet=quiet or json)), json=json, quiet=quiet)
+
+
+def verify_locked(project: Path, golden: Path | None, *, seconds: float, json: bool, quiet: bool) -> int:
+    """`fpgacnn verify PROJECT --locked`."""
+    from fpgacnn.cli.console import progress
+    from fpgacnn.jobs.golden import Lock
+    from fpgacnn.jobs.golden import verify_locked as run
+
+    return told(run(Lock(project=project, golden=golden, seconds=seconds), progress(quiet=quiet or json)), json=json, quiet=quiet)
+
+
+def told(record: LockedRecord, *, json: bool, quiet: bool) -> int:
+    """Print a record as it was asked for, and give its exit status."""
+    if json:
+        typer.echo(record.to_json())
+    elif not quiet:
+        from fpgacnn.cli.console import show
+        from fpgacnn.reporting.terminal.golden import locked_report
+
+        show(locked_report(record))
+    return 0 if record.holds else 1

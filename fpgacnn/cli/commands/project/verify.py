@@ -1,0 +1,104 @@
+"""`fpgacnn verify`: prove a project folder again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fpgacnn.cli import options
+from fpgacnn.cli.commands.project.freeze import verify_locked
+from fpgacnn.design import IoType
+from fpgacnn.errors import UsageError
+
+MODELS = "A folder of models"
+
+
+def verify(
+    context: typer.Context,
+    project: Annotated[Path | None, typer.Argument(help="Project folder.")] = None,
+    input: options.Input = None,  # noqa: A002  # the flag's name
+    every: Annotated[bool, typer.Option("--all", help="All events through C simulation, not only the first 1,000.")] = False,  # noqa: FBT002  # typer's way
+    reference: options.Reference = None,
+    model: Annotated[Path | None, typer.Option("--model", help="The file that the project was made from.", metavar="FILE")] = None,
+    models: Annotated[
+        Path | None,
+        typer.Option("--models", help="Instead of a project: a folder of models, each converted and judged.", metavar="DIR", rich_help_panel=MODELS),
+    ] = None,
+    io: Annotated[IoType, typer.Option("--io", help="For --models: how they are converted.", rich_help_panel=MODELS)] = IoType.STREAM,
+    bits: Annotated[str | None, typer.Option("--bits", help="For --models: widths of float networks.", metavar="W[,I]", rich_help_panel=MODELS)] = None,
+    jobs: Annotated[int, typer.Option("--jobs", help="For --models: how many at once.", metavar="N", min=1, rich_help_panel=MODELS)] = 2,
+    csim: Annotated[bool, typer.Option("--csim/--no-csim", help="Prove with g++ too.")] = True,  # noqa: FBT002  # typer's way
+    locked: Annotated[bool, typer.Option("--locked", help="Hold the project against its golden vectors (`fpgacnn freeze`), and nothing else.")] = False,  # noqa: FBT002  # typer's way
+    golden: options.Golden = None,
+    timeout: options.Timeout = 900.0,
+    json: options.Json = False,  # noqa: FBT002  # typer's way
+    quiet: options.Quiet = False,  # noqa: FBT002  # typer's way
+    verbose: options.Verbose = False,  # noqa: ARG001, FBT002  # read by main
+) -> int:
+    """Compare engines and references event by event, layer by layer: C simulation, emulator, trained network.
+
+    Exit status 0 where all agree as the plan says, 1 where not. With --locked: 0 where not a bit has changed.
+    """
+    if models is not None:
+        if project is not None:
+            raise UsageError(what="give a project or --models DIR, not both")
+        foreign = options.flags_given(context, input="--input", every="--all", reference="--reference", model="--model", locked="--locked", golden="--golden")
+        if foreign:
+            raise UsageError(what=f"{', '.join(foreign)}: for a project, not for --models")
+        flags = ("--io", io.value, *(() if csim else ("--no-csim",)))
+        return _models(models, flags, bits, jobs, timeout, json=json, quiet=quiet)
+    if project is None:
+        raise UsageError(what="give a project folder, or --models DIR")
+    from fpgacnn.cli.console import out, progress, show
+    from fpgacnn.errors import printable
+    from fpgacnn.pipeline.request import CSIM_EVENTS, Request, parse_reference
+    from fpgacnn.pipeline.stages import verify as run
+    from fpgacnn.reporting.terminal.tables import quality_table, verification_table
+
+    if locked:
+        if input or every or reference or model or not csim:
+            raise UsageError(what="--locked runs the frozen events; --input, --all, --no-csim, --reference and --model do not go with it")
+        return verify_locked(project, golden, seconds=timeout, json=json, quiet=quiet)
+    if golden is not None:
+        raise UsageError(what="--golden goes with --locked")
+    chosen = parse_reference(reference)
+    if chosen.is_demanded and model is None:
+        raise UsageError(what=f"--reference {chosen} needs --model FILE, the file that the project was made from")
+    if every and not csim:
+        raise UsageError(what="--all and --no-csim do not go together")
+    most = 0 if not csim else None if every else CSIM_EVENTS
+    request = Request(model=model or project, events=input, csim_events=most, max_events=None, scaled=not every, seconds=timeout, reference=chosen)
+    record = run(project, request, progress(quiet=quiet or json))
+    unused = options.without_effect(options.flags_given(context, io="--io", bits="--bits", jobs="--jobs"), "for --models, not for a project")
+    record = replace(record, notes=(*record.notes, *unused))
+    if json:
+        typer.echo(record.to_json())
+    elif not quiet:
+        show([verification_table(record.verification), *([quality_table(record.quality)] if record.quality else [])])
+        for note in record.notes:
+            out().print(f"note: {printable(note)}", markup=False)
+    return 0 if record.holds else 1
+
+
+def _models(folder: Path, flags: tuple[str, ...], bits: str | None, jobs: int, seconds: float, *, json: bool, quiet: bool) -> int:
+    from fpgacnn.cli.console import plain_text, progress, show, show_json
+    from fpgacnn.jobs.batch import FolderRequest, Judgement, verify_models
+    from fpgacnn.reporting.terminal.tables import judgement_summary, judgement_table
+
+    found: list[Judgement] = []
+    judging = verify_models(FolderRequest(folder=folder, flags=flags, bits=bits, at_once=jobs, seconds=seconds))
+    tell = progress(quiet=quiet or json)
+    while True:
+        with tell(f"{len(found)} models judged" if found else f"converting the models of {plain_text(folder)}"):
+            judgement = next(judging, None)
+        if judgement is None:
+            break
+        found.append(judgement)
+    if json:
+        show_json({"schema": 1, "models": found})
+    elif not quiet:
+        show([judgement_table(found), judgement_summary(found)])
+    return 0 if all(one.outcome.is_good for one in found) else 1

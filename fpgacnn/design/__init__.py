@@ -1,0 +1,7 @@
+"""A design is all that decides the hardware: network, precision plan and target; as a value, as files, and as a project folder."""
+
+from __future__ import annotations
+
+from fpgacnn.design.design import BackendName, Design, IoType, Strategy, Target
+
+__all__ = ["BackendName", "Design", "IoType", "Strategy", "Target"]

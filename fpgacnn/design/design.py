@@ -1,0 +1,83 @@
+"""A `Design` is all that decides the hardware: network, precision plan and target."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from fpgacnn.errors import Choice, UnknownNameError, UsageError
+from fpgacnn.ir.model import QuantizedModel
+from fpgacnn.passes.precision import PrecisionPlan
+
+
+class IoType(Choice):
+    """How data enters and leaves: all values of an event at once, or pixel by pixel."""
+
+    PARALLEL = "parallel"
+    STREAM = "stream"
+
+
+class Strategy(Choice):
+    """How hls4ml multiplies: unrolled for latency, or sharing multipliers."""
+
+    LATENCY = "latency"
+    RESOURCE = "resource"
+
+
+class BackendName(Choice):
+    """Whose tool the project is written for."""
+
+    VITIS = "vitis"
+    VIVADO = "vivado"
+
+
+_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{3,63}")
+MAX_REUSE = 1 << 20
+MAX_CLOCK_NS = 1000.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """The part and how the design uses it. `reuse_of` overrides the reuse factor of single layers of the file."""
+
+    part: str = "xcu250-figd2104-2L-e"
+    clock_ns: float = 5.0
+    io: IoType = IoType.PARALLEL
+    strategy: Strategy = Strategy.LATENCY
+    reuse: int = 1
+    backend: BackendName = BackendName.VITIS
+    reuse_of: Mapping[str, int] = field(default_factory=dict)
+    strategy_of: Mapping[str, Strategy] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not _PART.fullmatch(self.part):
+            raise UnknownNameError(what="part", name=self.part, known="names like xcku115-flvb2104-2-i")
+        if not 0 < self.clock_ns <= MAX_CLOCK_NS:
+            raise UsageError(what=f"a clock period of {self.clock_ns} ns is not between 0 and {MAX_CLOCK_NS:g}")
+        for reuse in (self.reuse, *self.reuse_of.values()):
+            if not 1 <= reuse <= MAX_REUSE:
+                raise UsageError(what=f"a reuse factor of {reuse} is not between 1 and {MAX_REUSE}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Design:
+    """The hardware as a value: the same design gives the same bytes."""
+
+    model: QuantizedModel
+    plan: PrecisionPlan
+    target: Target
+
+    def __post_init__(self) -> None:
+        known = {layer.source for layer in self.model.layers}
+        for name in (*self.target.reuse_of, *self.target.strategy_of):
+            if name not in known:
+                raise UnknownNameError(what="layer", name=name, known=", ".join(sorted(known)))
+
+    def reuse(self, source: str) -> int:
+        """The reuse factor of a layer of the file."""
+        return self.target.reuse_of.get(source, self.target.reuse)
+
+    def strategy(self, source: str) -> Strategy:
+        """The strategy of a layer of the file."""
+        return self.target.strategy_of.get(source, self.target.strategy)

@@ -1,1 +1,0 @@
-"""Floor 8: one network, many targets."""

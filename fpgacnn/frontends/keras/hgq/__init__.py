@@ -1,0 +1,1 @@
+"""Layers and quantizers of HGQ and HGQ2."""

@@ -1,0 +1,371 @@
+"""Layers and quantizers of HGQ2 (hgq 0.2): fixed point with a width of its own for every weight and every value.
+
+A layer quantizes its input (iq), computes with quantized kernel (kq) and bias (bq), and may quantize its result (oq).
+Widths are trained numbers of the file, rounded half to even. The classes are called as their package has it, `hgq>QDense`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from fpgacnn.errors import NonFiniteWeightsError, UnsupportedQuantizerError, WeightsError
+from fpgacnn.frontends.keras.context import LayerContext, ParsedOperation, Parser
+from fpgacnn.frontends.keras.layer_config import MAX_NUMBER, Json, class_of
+from fpgacnn.frontends.keras.operations import linear, shaping
+from fpgacnn.frontends.keras.operations.activations import embedded, parse_activation
+from fpgacnn.ir import source as src
+from fpgacnn.ir.fixed_point import Rounding, round_whole
+from fpgacnn.ir.source import FloatArray, Shape
+
+PREFIX = "hgq>"
+EPSILON = np.float32(1e-7)
+"""Keras' backend epsilon, which the einsum layer adds to its variance whatever its own option says."""
+
+MAX_WIDTH = 64
+MAX_FREE = 48
+"""Bits right of the point of weights without a limit: more, and they would not be whole numbers of float64."""
+_WEIGHTS = ("weight", "bias")
+OVERFLOWS = frozenset({"WRAP", "SAT", "SAT_SYM"})
+
+
+class _Widths:
+    """One quantizer: its options and its trained widths, as arrays that broadcast against `shape`."""
+
+    def __init__(self, context: LayerContext, key: str, option: Json, shape: Shape) -> None:
+        self.context, self.key, self.shape = context, key, shape
+        config = option.get("config") if isinstance(option, dict) else None
+        if not isinstance(option, dict) or class_of(option) != "QuantizerConfig" or not isinstance(config, dict):
+            raise self.refuse("it is no plain QuantizerConfig")
+        self.options: Mapping[str, Json] = config
+
+    def refuse(self, why: str) -> UnsupportedQuantizerError:
+        """The error that names layer and quantizer."""
+        return UnsupportedQuantizerError(layer=self.context.name, quantizer=f"{self.key} of HGQ2", why=why)
+
+    def word(self, name: str) -> str:
+        """A text among the options."""
+        value = self.options.get(name)
+        if not isinstance(value, str):
+            raise self.refuse(f"{name}={value!r} is not supported")
+        return value.upper()
+
+    def array(self, name: str) -> FloatArray:
+        """A trained array without the axis of events, checked."""
+        return trained_widths(self.context, f"{self.key}/{name}", f"{name} of its quantizer {self.key}", self.shape)
+
+    @property
+    def is_free(self) -> bool:
+        """A quantizer of weights that wraps is only rounded: training keeps its weights in range."""
+        stands = self.options.get("is_weight", self.options.get("place") in _WEIGHTS)
+        trained = self.options.get("trainable", True) and self.context.settings.flag("trainable", default=True)
+        return bool(stands and trained) and (self.options.get("q_type") == "kif" or self.rounding is Rounding.RND)
+
+    @property
+    def rounding(self) -> Rounding:
+        """The mode; a stochastic one rounds at inference like its plain twin."""
+        mode = self.word("round_mode").removeprefix("S_")
+        if mode not in Rounding.__members__:
+            raise self.refuse(f"round_mode {mode} is not supported")
+        return Rounding(mode)
+
+    def quantizer(self) -> src.Uniform | None:
+        """The quantizer in whole numbers, or None for one that does nothing."""
+        kind = self.options.get("q_type")
+        if kind == "dummy":
+            return None
+        if kind not in ("kif", "kbi") or self.options.get("affine") is not None or self.options.get("bw_mapper") is not None:
+            raise self.refuse(f"q_type={kind!r}, affine or bw_mapper is not supported; use kif or kbi")
+        scaler = self.options.get("scaler")
+        if scaler is not None and (isinstance(scaler, bool) or not isinstance(scaler, int | float) or not 0 < scaler <= MAX_NUMBER):
+            raise self.refuse(f"scaler={scaler!r} is not a positive number")
+        negative, integer = self.array("k"), np.rint(self.array("i"))
+        fraction = np.rint(self.array("f")) if kind == "kif" else np.rint(self.array("b")) - integer
+        return self._limited(negative, integer, fraction, float(np.float32(1.0 if scaler is None else scaler)))
+
+    def _limited(self, negative: FloatArray, integer: FloatArray, fraction: FloatArray, scaler: float) -> src.Uniform:
+        overflow = self.word("overflow_mode")
+        if overflow not in OVERFLOWS or not set(np.unique(negative)) <= {0.0, 1.0}:
+            raise self.refuse(f"overflow_mode {overflow}, or its k, is not supported")
+        what = f"{self.key} widths"
+        if overflow == "WRAP" and self.is_free:
+            fraction = fraction if self.rounding is Rounding.TRN else np.maximum(fraction, -MAX_WIDTH)
+            refuse_wide(self.context, what, np.where(fraction > MAX_FREE, np.inf, np.abs(fraction)))
+            return unlimited(fraction, self.rounding, scaler)
+        negative, integer, fraction = used_widths(negative, integer, fraction, self.rounding)
+        refuse_wide(self.context, what, np.maximum(np.abs(integer), np.abs(fraction)))
+        return fixed_point(negative, integer, fraction, overflow=overflow, rounding=self.rounding, scaler=scaler)
+
+
+def trained_widths(context: LayerContext, key: str, what: str, shape: Shape) -> FloatArray:
+    """Trained widths of a tensor of `shape`, without the axis of events, checked; `what` they are, in an error.
+
+    Raises WeightsError, NonFiniteWeightsError.
+    """
+    stored = context.arrays.get(key)
+    file, layer = context.settings.file, context.name
+    if stored is None:
+        raise WeightsError(file=file, layer=layer, why=f"{what} is not in the file")
+    values = stored.reshape((1,) * len(shape)) if stored.size == 1 else stored
+    values = values[0] if values.ndim == len(shape) + 1 and values.shape[:1] == (1,) else values
+    if values.ndim != len(shape) or any(one not in (1, size) for one, size in zip(values.shape, shape, strict=True)):
+        raise WeightsError(file=file, layer=layer, why=f"{what} has shape {stored.shape}, data have {shape}")
+    bad = int((~(np.abs(values) <= MAX_NUMBER)).sum())
+    if bad:
+        raise NonFiniteWeightsError(file=file, layer=layer, weight=key, count=bad, total=values.size)
+    return values
+
+
+def refuse_wide(context: LayerContext, what: str, widths: FloatArray) -> None:
+    """Raise NonFiniteWeightsError for more bits than there are."""
+    bad = int((widths > MAX_WIDTH).sum())
+    if bad:
+        weight = f"{what} (or beyond {MAX_WIDTH} bits)"
+        raise NonFiniteWeightsError(file=context.settings.file, layer=context.name, weight=weight, count=bad, total=widths.size)
+
+
+def used_widths(negative: FloatArray, integer: FloatArray, fraction: FloatArray, rounding: Rounding) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Sign bit and bits on either side of the point, all 0 where the value is 0 whatever they are.
+
+    Training leaves any number in the widths of what it prunes. A value is 0 without any bit, and as good as 0 where its
+    range ends below 2^-64, or where its step is above 2^64 and is rounded to the nearest or towards 0.
+    """
+    negative, integer, fraction = np.broadcast_arrays(negative, integer, fraction)
+    used = (negative + integer + fraction > 0) & (integer >= -MAX_WIDTH)
+    if rounding is not Rounding.TRN:
+        used &= fraction >= -MAX_WIDTH
+    return np.where(used, negative, 0.0), np.where(used, integer, 0.0), np.where(used, fraction, 0.0)
+
+
+def unlimited(fraction: FloatArray, rounding: Rounding, scaler: float = 1.0) -> src.Uniform:
+    """Rounding to so many bits right of the point, of values that need no limit."""
+    limit = np.full(fraction.shape, src.UNLIMITED)
+    return src.Uniform(scale=scaler * np.exp2(-fraction), low=-limit, high=limit, rounding=rounding)
+
+
+def fixed_point(negative: FloatArray, integer: FloatArray, fraction: FloatArray, *, overflow: str, rounding: Rounding, scaler: float = 1.0) -> src.Uniform:
+    """A sign bit, so many bits left of the point and so many right of it; without any bit the value is 0."""
+    negative, integer, fraction = np.broadcast_arrays(negative, integer, fraction)
+    alive = negative + integer + fraction > 0
+    span = np.where(alive, np.exp2(np.maximum(integer + fraction, 0.0)), 1.0)
+    low = np.where(alive, -negative * (span - (overflow == "SAT_SYM")), 0.0)
+    coarsest = float(np.exp2(-fraction[alive]).max()) if alive.any() else 1.0
+    scale = scaler * np.where(alive, np.exp2(-fraction), coarsest)
+    return src.Uniform(scale=scale, low=low, high=span - 1.0, rounding=rounding, wraps=overflow == "WRAP" and bool(alive.any()))
+
+
+def cast(context: LayerContext, key: str, option: Json, shape: Shape, number: int | None = None) -> list[ParsedOperation]:
+    """A quantizer of values as a step."""
+    quantizer = _Widths(context, key, option, shape).quantizer()
+    return [] if quantizer is None else [ParsedOperation(operation=src.Activate(function=quantizer), shape=shape, reads=number)]
+
+
+def _weight(context: LayerContext, key: str, values: FloatArray) -> src.Weight:
+    """Quantized weights."""
+    return as_float32_rounds(values, _Widths(context, key, context.settings.get(f"{key}_conf"), values.shape).quantizer())
+
+
+def as_float32_rounds(values: FloatArray, quantizer: src.Uniform | None) -> src.Weight:
+    """Quantized weights; those that float32 rounds another way than exact arithmetic are stored as it rounds them."""
+    if quantizer is None or quantizer.rounding is not Rounding.RND:
+        return src.Weight(values=values, quantizer=quantizer)
+    scaled = values.astype(np.float32) / quantizer.scale.astype(np.float32)
+    theirs = np.floor(scaled + np.float32(0.5)).astype(np.float64)
+    differs = theirs != round_whole(values / quantizer.scale, Rounding.RND)
+    return src.Weight(values=np.where(differs, theirs * quantizer.scale, values), quantizer=quantizer)
+
+
+def around(context: LayerContext, inner: Callable[[LayerContext], list[ParsedOperation]]) -> list[ParsedOperation]:
+    """A layer between the quantizers of its input and its result."""
+    settings = context.settings
+    before = cast(context, "iq", settings.get("iq_conf"), context.input) if settings.flag("enable_iq", default=True) else []
+    return ended(context, [*before, *inner(replace(context, kind=context.kind.removeprefix(PREFIX)))])
+
+
+def ended(context: LayerContext, steps: list[ParsedOperation]) -> list[ParsedOperation]:
+    """A layer with the quantizer of its result."""
+    if not context.settings.flag("enable_oq", default=False):
+        return steps
+    shape = steps[-1].shape if steps else context.input
+    return [*steps, *cast(context, "oq", context.settings.get("oq_conf"), shape)]
+
+
+def _requantized(context: LayerContext, steps: list[ParsedOperation]) -> list[ParsedOperation]:
+    """The first step's weights with the layer's own quantizers."""
+    first = steps[0].operation
+    assert isinstance(first, src.Convolution | src.Dense)
+    kernel = _weight(context, "kq", context.weight("kernel", context.arrays["kernel"].shape).values)
+    return with_weights(steps, kernel, None if first.bias is None else _weight(context, "bq", first.bias.values))
+
+
+def with_weights(steps: list[ParsedOperation], kernel: src.Weight, bias: src.Weight | None) -> list[ParsedOperation]:
+    """A layer's steps with other weights in the first; `kernel` as stored, without axes of length 1."""
+    first = steps[0].operation
+    assert isinstance(first, src.Convolution | src.Dense)
+    wide = {name: value.reshape(*(1,) * (4 - value.ndim), *value.shape) for name, value in _arrays(kernel).items()} if first.kernel.values.ndim == 4 else {}
+    changed = replace(first, kernel=_with(kernel, wide) if wide else kernel, bias=bias)
+    return [replace(steps[0], operation=changed), *steps[1:]]
+
+
+def _arrays(weight: src.Weight) -> dict[str, FloatArray]:
+    quantizer = weight.quantizer
+    found = {"values": weight.values}
+    return found | {"scale": quantizer.scale, "low": quantizer.low, "high": quantizer.high} if isinstance(quantizer, src.Uniform) else found
+
+
+def _with(weight: src.Weight, arrays: Mapping[str, FloatArray]) -> src.Weight:
+    quantizer = weight.quantizer
+    if isinstance(quantizer, src.Uniform):
+        quantizer = replace(quantizer, scale=arrays["scale"], low=arrays["low"], high=arrays["high"])
+    return src.Weight(values=arrays["values"], quantizer=quantizer)
+
+
+def _linear(parser: Parser) -> Parser:
+    """QDense, QConv1D and QConv2D."""
+
+    def parse(context: LayerContext) -> list[ParsedOperation]:
+        return around(context, lambda inner: _requantized(inner, parser(inner)))
+
+    return parse
+
+
+def _plain(parser: Parser) -> Parser:
+    """Layers without weights."""
+
+    def parse(context: LayerContext) -> list[ParsedOperation]:
+        return around(context, parser)
+
+    return parse
+
+
+def _einsum(context: LayerContext) -> list[ParsedOperation]:
+    """QEinsumDense and QEinsumDenseBatchnorm that are a dense layer on the last axis."""
+    return around(context, _dense_by_equation)
+
+
+def _dense_by_equation(context: LayerContext) -> list[ParsedOperation]:
+    settings, shape = context.settings, context.input
+    equation = settings.get("equation")
+    sides = equation.replace("...", "0").split("->") if isinstance(equation, str) else []
+    data, _, kernel = sides[0].partition(",") if len(sides) == 2 else ("", "", "")
+    if len(kernel) != 2 or len(data) < 2 or sides[1] != data[:-1] + kernel[1] or kernel[0] != data[-1] or kernel[1] in data:
+        raise settings.unsupported(f"equation {equation!r} is not supported", "use a dense layer on the last axis, such as '...c,cC->...C'")
+    units = context.arrays["kernel"].shape[-1] if "kernel" in context.arrays else 0
+    weights, biased = context.weight("kernel", (shape[-1], units)).values, settings.get("bias_axes") is not None
+    if settings.get("bias_axes") not in (None, "", kernel[1]):
+        raise settings.unsupported("a bias along other axes than the last is not supported", f"use bias_axes='{kernel[1]}'")
+    offset = context.weight("bias", (units,)).values if biased else None
+    if context.kind.endswith("Batchnorm"):
+        weights, offset = _fused(context, weights, offset, units)
+    bias = None if offset is None else _weight(context, "bq", offset)
+    return _dense(context, _weight(context, "kq", weights), bias, (*shape[:-1], units))
+
+
+def _fused(context: LayerContext, kernel: FloatArray, bias: FloatArray | None, units: int) -> tuple[FloatArray, FloatArray]:
+    """Kernel and bias with the normalization multiplied in, in float32 and in the framework's order."""
+    settings = context.settings
+    if settings.get("normalize_axes") not in (None, settings.get("bias_axes")) or bias is None:
+        raise settings.unsupported("normalization along other axes than the last is not supported", "leave normalize_axes out")
+    gamma = context.weight("gamma", (units,)).values if settings.flag("scale", default=True) else np.ones(units)
+    scaler = gamma.astype(np.float32) / _deviation(context, units, EPSILON)
+    mean = context.weight("moving_mean", (units,)).values.astype(np.float32)
+    fused = kernel.astype(np.float32) * scaler
+    return fused.astype(np.float64), (bias.astype(np.float32) + -mean * scaler).astype(np.float64)
+
+
+def _deviation(context: LayerContext, size: int, epsilon: np.float32) -> FloatArray:
+    variance = context.weight("moving_variance", (size,)).values.astype(np.float32) + epsilon
+    if np.any(variance <= 0):
+        raise context.settings.unsupported("a variance is negative", "train again; the moving variance must not be negative")
+    return np.asarray(np.sqrt(variance))
+
+
+def _dense(context: LayerContext, kernel: src.Weight, bias: src.Weight | None, shape: Shape) -> list[ParsedOperation]:
+    if len(shape) > 3:  # height, width, channels
+        raise context.shape_error(f"a dense layer on {len(shape)} axes is not supported")
+    operation: src.SourceOperation = src.Dense(kernel=kernel, bias=bias)
+    if len(shape) > 1:
+        pointwise = _with(kernel, {name: array[None, None] for name, array in _arrays(kernel).items()})
+        operation = src.Convolution(kernel=pointwise, bias=bias, strides=(1, 1), pads=(0, 0, 0, 0))
+    return [ParsedOperation(operation=operation, shape=shape), *embedded(context, shape)]
+
+
+def _normalized_dense(context: LayerContext) -> list[ParsedOperation]:
+    """QBatchNormDense: normalization of the input, multiplied into the kernel."""
+
+    def parse(inner: LayerContext) -> list[ParsedOperation]:
+        features, units = inner.input[-1], inner.settings.integer("units")
+        kernel = inner.weight("kernel", (features, units)).values.astype(np.float32)
+        gamma = inner.weight("bn_gamma", (features,)).values if inner.settings.flag("scale", default=True) else np.ones(features)
+        scaler = gamma.astype(np.float32) / _deviation(inner, features, np.float32(inner.settings.number("epsilon", 1e-3)))
+        mean = inner.weight("moving_mean", (features,)).values.astype(np.float32)
+        offset = inner.weight("bias", (units,)).values.astype(np.float32) + -np.dot(mean, kernel)
+        fused = _weight(inner, "kq", (scaler[:, None] * kernel).astype(np.float64))
+        return _dense(inner, fused, _weight(inner, "bq", offset.astype(np.float64)), (*inner.input[:-1], units))
+
+    return around(context, parse)
+
+
+def _normalization(context: LayerContext) -> list[ParsedOperation]:
+    """QBatchNormalization: the scale and the shift are quantized."""
+
+    def parse(inner: LayerContext) -> list[ParsedOperation]:
+        settings, channels = inner.settings, inner.input[-1]
+        if settings.get("axis", -1) not in (-1, len(inner.input), [-1]):
+            raise settings.unsupported(f"normalization along axis {settings.get('axis')} is not supported", "normalize the last axis")
+        gamma = inner.weight("bn_gamma", (channels,)).values if settings.flag("scale", default=True) else np.ones(channels)
+        beta = inner.weight("bn_beta", (channels,)).values if settings.flag("center", default=True) else np.ones(channels)
+        scale = gamma.astype(np.float32) / _deviation(inner, channels, np.float32(settings.number("epsilon", 1e-3)))
+        offset = beta.astype(np.float32) - inner.weight("moving_mean", (channels,)).values.astype(np.float32) * scale
+        zeros = np.zeros(channels)
+        statistics = src.Statistics(
+            gamma=_weight(inner, "kq", scale.astype(np.float64)),
+            beta=_weight(inner, "bq", offset.astype(np.float64)),
+            mean=src.Weight(values=zeros),
+            variance=src.Weight(values=zeros + 1.0),
+            epsilon=0.0,
+        )
+        return [ParsedOperation(operation=src.BatchNormalization(statistics=statistics), shape=inner.input)]
+
+    return around(context, parse)
+
+
+def _quantizer(context: LayerContext) -> list[ParsedOperation]:
+    """A Quantizer as a layer."""
+    return cast(context, "own", context.settings.get("config"), context.input)
+
+
+def _function(context: LayerContext) -> list[ParsedOperation]:
+    """QUnaryFunctionLUT and QAffinedUnaryFunctionLUT: a function of a quantized value, or of a line of it, quantized."""
+
+    def parse(inner: LayerContext) -> list[ParsedOperation]:
+        steps = _trained_line(inner) if inner.kind.startswith("QAffined") else []
+        function = parse_activation(inner.settings.get("activation"), inner)
+        return steps if function is None else [*steps, ParsedOperation(operation=src.Activate(function=function), shape=inner.input)]
+
+    return around(context, parse)
+
+
+def _trained_line(context: LayerContext) -> list[ParsedOperation]:
+    scale, bias = (np.full(context.input[-1], context.weight(name, (1,)).values[0]) for name in ("scale", "bias"))
+    return linear.line(context.input, gamma=scale, beta=bias, mean=0.0, variance=1.0)
+
+
+_POOLS = [f"{kind}Pooling{rank}D" for kind in ("Max", "Average") for rank in (1, 2)]
+
+PARSERS: Mapping[str, Parser] = {
+    f"{PREFIX}QDense": _linear(linear.dense),
+    f"{PREFIX}QConv1D": _linear(linear.convolution),
+    f"{PREFIX}QConv2D": _linear(linear.convolution),
+    f"{PREFIX}QEinsumDense": _einsum,
+    f"{PREFIX}QEinsumDenseBatchnorm": _einsum,
+    f"{PREFIX}QBatchNormDense": _normalized_dense,
+    f"{PREFIX}QBatchNormalization": _normalization,
+    f"{PREFIX}Quantizer": _quantizer,
+    f"{PREFIX}QUnaryFunctionLUT": _function,
+    f"{PREFIX}QAffinedUnaryFunctionLUT": _function,
+    **{f"{PREFIX}Q{name}": _plain(shaping.pool) for name in _POOLS},
+    **{f"{PREFIX}QGlobal{name}": _plain(shaping.global_pool) for name in _POOLS},
+}

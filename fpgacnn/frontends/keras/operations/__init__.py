@@ -1,0 +1,1 @@
+"""Layers, functions and quantizers of Keras and QKeras as operations of the source network."""

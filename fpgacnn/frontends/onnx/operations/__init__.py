@@ -1,0 +1,1 @@
+"""ONNX operators as operations of the source network."""

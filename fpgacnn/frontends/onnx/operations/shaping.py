@@ -1,0 +1,118 @@
+"""Operators that change shapes and orders of axes. Most make no layer: only how the file sees a layer changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from fpgacnn.frontends.onnx.fold import axis_of, flattened, part_of_shape, permutation, squeezed, target_shape, unsqueezed, unsqueezed_axes
+from fpgacnn.frontends.onnx.op_args import OpArgs
+from fpgacnn.frontends.onnx.values import Constant, TensorView, Value
+from fpgacnn.ir import source as src
+
+
+def _view(call: OpArgs) -> TensorView:
+    found = call.value(0)
+    assert isinstance(found, TensorView)
+    return found
+
+
+def seen_as(call: OpArgs, view: TensorView, shape: tuple[int, ...]) -> TensorView:
+    """The same elements in the same order, in another shape."""
+    call.weave.check(shape)
+    if view.coding is not None and view.coding.scale.size > 1:
+        raise call.unsupported("a reshape of integers with a scale for each channel is not supported", "decode them first")
+    return replace(view, shape=shape)
+
+
+def reshape(call: OpArgs) -> TensorView:
+    """Reshape to a constant shape, in which a fixed number of events counts as one."""
+    view = _view(call)
+    wanted = call.integers("shape", low=-1) if not call.has(1) else call.numbers(1, "shape")
+    if wanted[:1] == (call.weave.events,):
+        wanted = (1, *wanted[1:])
+    return seen_as(call, view, target_shape(call, view.shape, wanted))
+
+
+def flatten(call: OpArgs) -> TensorView:
+    """Flatten."""
+    view = _view(call)
+    if axis_of(call, call.integer("axis", 1), len(view.shape), end=True) == 0:
+        call.data_axis(0)
+    return seen_as(call, view, flattened(call, view.shape))
+
+
+def squeeze(call: OpArgs) -> TensorView:
+    """Squeeze."""
+    view = _view(call)
+    return seen_as(call, view, squeezed(call, view.shape))
+
+
+def unsqueeze(call: OpArgs) -> TensorView:
+    """Unsqueeze."""
+    view = _view(call)
+    shape = unsqueezed(call, view.shape)
+    if axis_of(call, min(unsqueezed_axes(call, len(view.shape))), len(shape)) == 0:
+        call.data_axis(0)
+    return seen_as(call, view, shape)
+
+
+def transpose(call: OpArgs) -> TensorView:
+    """Transpose: the file's axes in another order, over the same layer."""
+    view = _view(call)
+    order = permutation(call, len(view.shape))
+    if order[0] != 0:
+        call.data_axis(0)
+    if view.coding is not None and view.coding.scale.size > 1:
+        raise call.unsupported("integers with a scale for each channel cannot change their axes", "decode them first")
+    view = call.weave.untied(view)
+    real = [axis for axis in view.order if view.held[axis] != 1]
+    holder = dict(zip([axis for axis, size in enumerate(view.shape) if size != 1], real, strict=True))
+    ones = [axis for axis in view.order if view.held[axis] == 1]
+    return replace(view, order=(*ones, *(holder[axis] for axis in order if axis in holder)), shape=tuple(view.shape[axis] for axis in order))
+
+
+def concatenate(call: OpArgs) -> TensorView:
+    """Concat of tensors along any axis; that of events only where it is 1."""
+    views = [call.view(number) for number in range(len(call.inputs))]
+    shape = call.view().shape
+    axis = call.data_axis(axis_of(call, call.integer("axis", 1), len(shape)))
+    if any(len(view.shape) != len(shape) or _without(view.shape, axis) != _without(shape, axis) for view in views):
+        raise call.weave.shape_error(f"{[view.shape for view in views]} cannot be concatenated along axis {axis}")
+    if len(views) == 1:
+        return views[0]
+    total = (*shape[:axis], sum(view.shape[axis] for view in views), *shape[axis + 1 :])
+    axes = call.weave.order_held(views[0])
+    axes = axes if axis in axes else [*axes, axis]
+    layers = [call.weave.arranged(view, axes) for view in views]
+    held = tuple(total[one] for one in axes)
+    order = sorted(range(len(axes)), key=lambda number: axes[number])
+    return call.result(src.Concatenate(axis=axes.index(axis)), layers, held, order, total)
+
+
+def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    return shape[:axis] + shape[axis + 1 :]
+
+
+def shape_of(call: OpArgs) -> Constant:
+    """Shape of a tensor, its events counted as one."""
+    return Constant(values=np.array(part_of_shape(call, _view(call).shape), np.int64), kind=7)
+
+
+def size_of(call: OpArgs) -> Constant:
+    """Size of a tensor of one event."""
+    return Constant(values=np.array(_view(call).size, np.int64), kind=7)
+
+
+SHAPING: Mapping[str, Callable[[OpArgs], Value]] = {
+    "Reshape": reshape,
+    "Flatten": flatten,
+    "Squeeze": squeeze,
+    "Unsqueeze": unsqueeze,
+    "Transpose": transpose,
+    "Concat": concatenate,
+    "Shape": shape_of,
+    "Size": size_of,
+}

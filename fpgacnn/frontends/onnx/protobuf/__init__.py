@@ -1,0 +1,1 @@
+"""Protocol buffers of ONNX: messages and stored arrays."""

@@ -1,0 +1,42 @@
+"""What a reader gives back: all that it could read, and what it refuses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fpgacnn.errors import FpgacnnError
+from fpgacnn.ir.source import SourceLayer, SourceModel
+
+MAX_VALUES = 1 << 22
+"""Values of one layer and event: more than any layer that an FPGA computes."""
+
+MAX_AXES = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadResult:
+    """What could be read of a file: its layers, what was dropped, and what is refused with the reason.
+
+    `refusals` are (layer, class, error); `untold` are layers behind a refused one, whose shape nobody knows.
+    """
+
+    name: str
+    digest: str
+    framework: str
+    layers: tuple[SourceLayer, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    dropped: tuple[tuple[str, str], ...]
+    refusals: tuple[tuple[str, str, FpgacnnError], ...]
+    untold: tuple[tuple[str, str], ...]
+
+    def model(self) -> SourceModel:
+        """The network, where nothing was refused."""
+        return SourceModel(
+            name=self.name,
+            digest=self.digest,
+            framework=self.framework,
+            layers=self.layers,
+            inputs=self.inputs,
+            outputs=self.outputs,
+        )

@@ -1,0 +1,7 @@
+"""FPGA parts, and what they hold."""
+
+from __future__ import annotations
+
+from fpgacnn.hardware.devices.device import Device, completed, find, find_device, full_part
+
+__all__ = ["Device", "completed", "find", "find_device", "full_part"]

@@ -1,0 +1,8 @@
+"""What a design costs, before any vendor tool has seen it."""
+
+from __future__ import annotations
+
+from fpgacnn.hardware.estimation.core import estimate
+from fpgacnn.hardware.estimation.result import Available, Caution, Estimate, Figure, LayerEstimate, ResourceEstimate, Shortage, Totals
+
+__all__ = ["Available", "Caution", "Estimate", "Figure", "LayerEstimate", "ResourceEstimate", "Shortage", "Totals", "estimate"]

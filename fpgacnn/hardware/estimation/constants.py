@@ -1,0 +1,90 @@
+"""The fitted constants: LUTs and flip-flops of a piece, and how far estimates were from the truth.
+
+`benchmarks/estimate.py --fit` writes the data file beside this module; it says on how many designs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from fpgacnn.hardware.estimation.primitives import Pieces, Primitive
+from fpgacnn.hardware.estimation.result import Figure
+
+DATA = "constants.json"
+ALL = "all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Band:
+    """The truth lies between `low` and `high` times the estimate, four times out of five."""
+
+    low: float
+    high: float
+
+    def around(self, value: float) -> Figure:
+        """A number with its band."""
+        return Figure(value=value, low=min(value, value * self.low), high=max(value, value * self.high))
+
+
+EXACT = Band(low=1.0, high=1.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constants:
+    """What was fitted, and on what.
+
+    `pieces` are LUTs and flip-flops for each unit of a piece; `after` are the parts of csynth's numbers that logic
+    synthesis leaves; bands are by quantity ("LUT", "latency", "after LUT", "layer LUT"), then by group ("stream/resource").
+    """
+
+    designs: int
+    repositories: int
+    pieces: Mapping[str, Mapping[Primitive, float]]
+    after: Mapping[str, float]
+    bands: Mapping[str, Mapping[str, Band]]
+
+    def amount(self, quantity: str, pieces: Pieces) -> float:
+        """LUTs or flip-flops of some pieces."""
+        each = self.pieces[quantity]
+        return sum(each.get(piece, 0.0) * count for piece, count in pieces.items())
+
+    def band(self, quantity: str, group: str) -> Band:
+        """The band of a group, or of all designs where the group was too small to tell."""
+        groups = self.bands.get(quantity, {})
+        return groups.get(group) or groups.get(ALL) or EXACT
+
+
+@cache
+def shipped() -> Constants:
+    """The constants that come with the package."""
+    return parse(json.loads(files("fpgacnn.hardware.estimation").joinpath(DATA).read_text(encoding="utf-8")))
+
+
+def parse(data: Mapping[str, Any]) -> Constants:
+    """Constants from their JSON form."""
+    return Constants(
+        designs=data["designs"],
+        repositories=data["repositories"],
+        pieces={quantity: {Primitive(name): value for name, value in each.items()} for quantity, each in data["pieces"].items()},
+        after=data["after"],
+        bands={quantity: {group: Band(low=low, high=high) for group, (low, high) in groups.items()} for quantity, groups in data["bands"].items()},
+    )
+
+
+def serialize(constants: Constants) -> str:
+    """Constants as the JSON that `parse` reads."""
+    data = {
+        "designs": constants.designs,
+        "repositories": constants.repositories,
+        "pieces": {quantity: {piece.value: round(value, 4) for piece, value in each.items() if value} for quantity, each in constants.pieces.items()},
+        "after": {quantity: round(value, 4) for quantity, value in constants.after.items()},
+        "bands": {
+            quantity: {group: [round(band.low, 4), round(band.high, 4)] for group, band in groups.items()} for quantity, groups in constants.bands.items()
+        },
+    }
+    return json.dumps(data, indent=1) + "\n"

@@ -1,0 +1,155 @@
+"""From a structure to an estimate: amounts times constants, each with its band."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fpgacnn.design import BackendName, Strategy
+from fpgacnn.hardware.devices import Device, find_device
+from fpgacnn.hardware.estimation.checks import cautions
+from fpgacnn.hardware.estimation.constants import Constants, shipped
+from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role
+from fpgacnn.hardware.estimation.quantities import LayerQuantities, Quantities, quantities
+from fpgacnn.hardware.estimation.result import Available, Estimate, Figure, LayerEstimate, ResourceEstimate, Shortage, Totals
+
+WEIGHTED = frozenset({Role.DENSE, Role.CONVOLUTION, Role.DEPTHWISE, Role.RECURRENT})
+RESOURCES = ("LUT", "FF", "DSP", "BRAM_18K", "URAM")
+
+
+def estimate(model: HardwareGraph, constants: Constants | None = None) -> Estimate:
+    """What a design costs.
+
+    Raises UnknownPartError where the table has no such part.
+    """
+    device = find_device(model.part)
+    constants = constants or shipped()
+    amounts = quantities(model, device)
+    group = group_of(model)
+    totals = _totals(amounts, model, constants, group)
+    after = _after(totals.resources, constants, group)
+    available = _available(device)
+    return Estimate(
+        stage="csynth",
+        tool=f"{'Vitis' if model.tool is BackendName.VITIS else 'Vivado'} HLS",
+        part=model.part,
+        clock_ns=model.clock_ns,
+        layers=tuple(_layer(one, constants) for one in amounts.layers if one.layer.role is not Role.INPUT),
+        totals=totals,
+        after_synthesis=after,
+        available=available,
+        shortages=shortages(after, available),
+        method=_method(constants, group),
+        warnings=cautions(model, amounts),
+    )
+
+
+def group_of(model: HardwareGraph) -> str:
+    """The group whose errors in validation a design shares: how data moves, and how it is multiplied."""
+    resource = any(layer.strategy is Strategy.RESOURCE for layer in model.layers if layer.role in WEIGHTED)
+    return f"{model.io.value}/{'resource' if resource else 'latency'}"
+
+
+def _totals(amounts: Quantities, model: HardwareGraph, constants: Constants, group: str) -> Totals:
+    latency = constants.band("latency", group).around(amounts.timing.latency)
+    interval = constants.band("II", group).around(amounts.timing.ii)
+    return Totals(
+        resources=_resources(amounts.layers, constants, group),
+        latency_cycles=latency,
+        latency_ns=_scaled(latency, model.clock_ns),
+        ii_cycles=interval,
+        ii_ns=_scaled(interval, model.clock_ns),
+        multipliers=round(sum(one.product.built for one in amounts.layers)),
+        fifo_bits=sum(queue.total_bits for one in amounts.layers for queue in one.queues),
+    )
+
+
+def _scaled(figure: Figure, factor: float) -> Figure:
+    return Figure(value=figure.value * factor, low=figure.low * factor, high=figure.high * factor)
+
+
+def _resources(layers: Iterable[LayerQuantities], constants: Constants, group: str, prefix: str = "") -> ResourceEstimate:
+    parts = list(layers)
+
+    def figure(quantity: str, value: float) -> Figure:
+        return constants.band(prefix + quantity, group).around(float(round(value)))
+
+    return ResourceEstimate(
+        lut=figure("LUT", sum(constants.amount("LUT", one.pieces) for one in parts)),
+        ff=figure("FF", sum(constants.amount("FF", one.pieces) for one in parts)),
+        dsp=figure("DSP", sum(one.dsp for one in parts)),
+        bram_18k=figure("BRAM_18K", sum(one.bram_18k for one in parts)),
+        uram=figure("URAM", 0),
+    )
+
+
+def _after(resources: ResourceEstimate, constants: Constants, group: str) -> ResourceEstimate:
+    def figure(quantity: str, of: Figure) -> Figure:
+        return constants.band(f"after {quantity}", group).around(float(round(of.value * constants.after[quantity])))
+
+    return ResourceEstimate(
+        lut=figure("LUT", resources.lut),
+        ff=figure("FF", resources.ff),
+        dsp=figure("DSP", resources.dsp),
+        bram_18k=figure("BRAM_18K", resources.bram_18k),
+        uram=resources.uram,
+    )
+
+
+def _layer(one: LayerQuantities, constants: Constants) -> LayerEstimate:
+    resources = _resources([one], constants, "layer", "layer ")
+    return LayerEstimate(
+        name=one.layer.name,
+        kind=one.layer.role.value,
+        resources=resources,
+        after_synthesis=_after(resources, constants, "layer"),
+        latency_cycles=constants.band("layer latency", "layer").around(one.timing.latency),
+        ii_cycles=constants.band("layer II", "layer").around(one.timing.ii),
+        multipliers=round(one.product.built),
+        fifo_bits=sum(queue.total_bits for queue in one.queues),
+        fifo_bram_18k=one.fifo_blocks,
+        method=_words(one),
+    )
+
+
+def _words(one: LayerQuantities) -> str:
+    """How a layer's numbers were found."""
+    product = one.product
+    if one.layer.role not in WEIGHTED:
+        return "counted from its template's loops and registers"
+    if product.in_memory:
+        return f"{product.built:.0f} multipliers, each used {one.layer.reuse} times, weights in memory"
+    known = "the real weights" if one.layer.weights and one.layer.weights.known else "weights of this type, not known one by one"
+    shared = f", {product.built:.0f} built" if product.rounds > 1 else ""
+    return f"{product.terms:.0f} products of {known}; {product.needed:.0f} need a multiplier{shared}"
+
+
+def _method(constants: Constants, group: str) -> str:
+    return (
+        "cycles, multipliers and memory counted from hls4ml's templates and the real weights; LUTs and flip-flops by constants fitted on "
+        f"{constants.designs} synthesized designs of {constants.repositories} repositories; bands held 80 % of the truth in validation ({group})"
+    )
+
+
+def _available(device: Device) -> Available:
+    return Available(
+        device=device.name,
+        source=device.source,
+        lut=device.lut,
+        ff=device.ff,
+        dsp=device.dsp,
+        bram_18k=device.bram_18k,
+        uram=device.uram,
+        slrs=device.slrs,
+    )
+
+
+def shortages(needed: ResourceEstimate, available: Available) -> tuple[Shortage, ...]:
+    """Every resource of which more is needed than there is."""
+    pairs = (
+        ("LUT", needed.lut, available.lut),
+        ("FF", needed.ff, available.ff),
+        ("DSP", needed.dsp, available.dsp),
+        ("BRAM_18K", needed.bram_18k, available.bram_18k),
+        ("URAM", needed.uram, available.uram),
+    )
+    return tuple(Shortage(resource=name, needed=figure, available=there, missing=figure.value - there) for name, figure, there in pairs if figure.value > there)

@@ -1,0 +1,220 @@
+"""What hls4ml will be asked to build for a design, as the estimate reads it; nothing is generated for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpgacnn.design import Design, IoType, Strategy
+from fpgacnn.errors import InternalError
+from fpgacnn.hardware.estimation.graph.graph import FixedType, HardwareGraph, Role, TemplateCall, WeightSummary, summarize, without_dead
+from fpgacnn.hardware.hls.lower import Lowered, lower
+from fpgacnn.hardware.hls.node import MULTI_THRESHOLD, HlsNode
+from fpgacnn.ir.fixed_point import Format
+from fpgacnn.ir.source import Shape
+
+ROLES: Mapping[str, Role] = {
+    "InputLayer": Role.INPUT,
+    "Conv1D": Role.CONVOLUTION,
+    "Conv2D": Role.CONVOLUTION,
+    "DepthwiseConv1D": Role.DEPTHWISE,
+    "DepthwiseConv2D": Role.DEPTHWISE,
+    "Dense": Role.DENSE,
+    "BatchNormalization": Role.SCALE,
+    "LeakyReLU": Role.SCALE,
+    "PReLU": Role.SCALE,
+    "Activation": Role.COMPARE,
+    "ThresholdedReLU": Role.COMPARE,
+    "UnaryLUT": Role.TABLE,
+    MULTI_THRESHOLD: Role.THRESHOLDS,
+    "Softmax": Role.SOFTMAX,
+    "Merge": Role.MERGE,
+    "Concatenate": Role.MOVE,
+    "Transpose": Role.MOVE,
+    "Repack": Role.MOVE,
+    "Resize": Role.MOVE,
+    "ZeroPadding1D": Role.PAD,
+    "ZeroPadding2D": Role.PAD,
+    "Cropping1D": Role.MOVE,
+    "Cropping2D": Role.MOVE,
+    "MaxPooling1D": Role.POOL,
+    "MaxPooling2D": Role.POOL,
+    "AveragePooling1D": Role.POOL,
+    "AveragePooling2D": Role.POOL,
+    "GlobalMaxPooling1D": Role.GLOBAL_POOL,
+    "GlobalMaxPooling2D": Role.GLOBAL_POOL,
+    "GlobalAveragePooling1D": Role.GLOBAL_POOL,
+    "GlobalAveragePooling2D": Role.GLOBAL_POOL,
+}
+KERNELS = ("weight_data", "depthwise_data", "scale_data")
+WEIGHT_TYPES = {"weight_data": "weight", "depthwise_data": "weight", "scale_data": "scale"}
+
+
+Summaries: TypeAlias = dict[tuple[str, str, Shape, Format], WeightSummary]
+"""What was counted of weights, by node, attribute, shape and type."""
+
+
+def hardware_graph(design: Design, counted: Summaries | None = None) -> HardwareGraph:
+    """The structure of a design's hardware. Who asks for one network and many targets gives the same `counted` each time.
+
+    Raises UnsupportedOptionError for what cannot be built.
+    """
+    lowered = lower(design)
+    found = _Finding(design=design, lowered=lowered, seen={}, alias={}, counted={} if counted is None else counted)
+    layers = tuple(layer for node in lowered.nodes if (layer := found.layer(node)) is not None)
+    target = design.target
+    stream = target.io is IoType.STREAM
+    loops = any(layer.role in {Role.CONVOLUTION, Role.DEPTHWISE} and layer.partitions != 1 for layer in layers)
+    resource = any(node.strategy == "Resource" for node in lowered.nodes)
+    dataflow = stream or loops or resource
+    return HardwareGraph(
+        layers=layers if dataflow else without_dead(layers, _kernels(lowered)),
+        io=target.io,
+        tool=target.backend,
+        dataflow=dataflow,
+        part=target.part,
+        clock_ns=target.clock_ns,
+        outputs=tuple(found.name(lowered.name_of[name]) for name in design.model.outputs),
+    )
+
+
+def _kernels(lowered: Lowered) -> dict[str, NDArray[np.int64]]:
+    return {node.name: integers(node, "weight_data") for node in lowered.nodes if node.kind == "Dense"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Finding:
+    """Shapes and formats of the nodes so far; `alias` leads past nodes that are no hardware."""
+
+    design: Design
+    lowered: Lowered
+    seen: dict[str, tuple[Shape, Format]]
+    alias: dict[str, str]
+    counted: Summaries
+
+    def summary(self, node: HlsNode, weights: str) -> WeightSummary:
+        """What hardware sees of a node's weights."""
+        array = node.attributes[weights]
+        assert isinstance(array, np.ndarray)
+        key = (node.name, weights, array.shape, node.types[WEIGHT_TYPES[weights]])
+        if key not in self.counted:
+            self.counted[key] = summarize(integers(node, weights))
+        return self.counted[key]
+
+    def name(self, node: str) -> str:
+        return self.alias.get(node, node)
+
+    def layer(self, node: HlsNode) -> TemplateCall | None:
+        """One node; None where it is only another name of its input."""
+        shape, result = self._shape(node), node.types["result"]
+        self.seen[node.name] = (shape, result)
+        if node.kind == "Reshape":
+            self.alias[node.name] = self.name(node.inputs[0])
+            return None
+        inputs = tuple(self.name(name) for name in node.inputs)
+        before, form = self.seen[inputs[0]] if inputs else (shape, result)
+        role = _role(node)
+        weights = next((name for name in KERNELS if name in node.attributes), None)
+        table = node.extra_types.get("exp_table_t", node.types.get("table"))
+        after = _three(shape)
+        return TemplateCall(
+            name=node.name,
+            role=role,
+            what=_what(node),
+            inputs=inputs,
+            in_shape=_three(before),
+            out_shape=after,
+            window=_pair(node, ("pool_height", "filt_height"), ("pool_width", "filt_width")),
+            strides=_pair(node, ("stride_height",), ("stride_width",)),
+            reuse=node.reuse,
+            strategy=Strategy.RESOURCE if node.strategy == "Resource" else Strategy.LATENCY,
+            partitions=after[0] * after[1] if role in {Role.CONVOLUTION, Role.DEPTHWISE} else 1,
+            input=FixedType.of(form),
+            output=FixedType.of(result),
+            weight=FixedType.of(node.types[WEIGHT_TYPES[weights]]) if weights else FixedType.of(node.types["param"]) if "param" in node.types else None,
+            accumulator=FixedType.of(node.types["accum"]) if "accum" in node.types else None,
+            table=FixedType.of(table) if table else None,
+            table_entries=_entries(node),
+            weights=self.summary(node, weights) if weights else _slopes(node),
+            average="Average" in node.kind,
+        )
+
+    def _shape(self, node: HlsNode) -> Shape:
+        """The result's shape: the network's, or for helpers what their attributes say."""
+        if node.node:
+            return self.design.model.layer(node.node).shape
+        attributes = node.attributes
+        target = attributes.get("target_shape")
+        if isinstance(target, list):
+            return tuple(target)
+        channels = attributes.get("n_chan", attributes.get("n_filt"))
+        if "out_width" in attributes:
+            sides = [attributes[name] for name in ("out_height", "out_width") if name in attributes]
+            return tuple(int(side) for side in (*sides, channels) if isinstance(side, int))
+        if "n_out" in attributes and isinstance(channels, int):
+            return (int(str(attributes["n_out"])), channels)
+        if node.inputs:
+            return self.seen[node.inputs[0]][0]
+        raise InternalError(what=f"helper '{node.name}' without a shape")
+
+
+def _what(node: HlsNode) -> str:
+    """The template's name as far as it matters: hls4ml makes pointwise convolutions of lines with one tap."""
+    if node.kind == "Conv1D" and node.attributes.get("filt_width") == 1:
+        return "pointwise_conv_1d_cl"
+    return str(node.attributes.get("activation", node.attributes.get("op", node.kind))).lower()
+
+
+def _role(node: HlsNode) -> Role:
+    if node.attributes.get("implementation") == "argmax":
+        return Role.ARGMAX
+    return ROLES.get(node.kind, Role.UNKNOWN)
+
+
+def _three(shape: Shape) -> tuple[int, int, int]:
+    """Rows, columns, channels."""
+    padded = (1, 1, 1, *shape)[-3:] if len(shape) <= 3 else (prod(shape[:-2]), *shape[-2:])
+    return padded[0], padded[1], padded[2]
+
+
+def _pair(node: HlsNode, rows: tuple[str, ...], columns: tuple[str, ...]) -> tuple[int, int]:
+    def first(names: tuple[str, ...]) -> int:
+        found = next((node.attributes[name] for name in names if name in node.attributes), 1)
+        assert isinstance(found, int)
+        return found
+
+    return first(rows), first(columns)
+
+
+def _entries(node: HlsNode) -> int:
+    size = node.attributes.get("exp_table_size")
+    if isinstance(size, int):
+        return size
+    if node.kind == MULTI_THRESHOLD:
+        return int(str(node.attributes["table_size"]))
+    table = node.attributes.get("table_data")
+    return table.size if isinstance(table, np.ndarray) else 0
+
+
+def integers(node: HlsNode, weights: str) -> NDArray[np.int64]:
+    """A node's weights as codes of their type, the outputs last."""
+    values = node.attributes[weights]
+    assert isinstance(values, np.ndarray)
+    codes = np.rint(values / node.types[WEIGHT_TYPES[weights]].step).astype(np.int64)
+    if weights == "depthwise_data":
+        return codes.reshape(-1, 1)
+    return codes.reshape(-1, 1) if weights == "scale_data" else codes
+
+
+def _slopes(node: HlsNode) -> WeightSummary | None:
+    """The constants of leaky activations: one for all channels or one for each value."""
+    if "param" not in node.types:
+        return None
+    given = node.attributes.get("param_data", node.attributes.get("activ_param"))
+    values = np.atleast_1d(np.asarray(given, np.float64))
+    return summarize(np.rint(values / node.types["param"].step).astype(np.int64).reshape(-1, 1))

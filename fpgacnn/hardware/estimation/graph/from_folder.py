@@ -1,0 +1,298 @@
+"""An existing hls4ml project folder as a structure: its C++ is read as text and never compiled or run."""
+
+from __future__ import annotations
+
+import re
+from collections import ChainMap
+from collections.abc import Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpgacnn.design import BackendName, IoType
+from fpgacnn.errors import UnreadableProjectError
+from fpgacnn.hardware.estimation.graph.cpp_text import MAX_NUMBER, blocks, number, read_code, read_text
+from fpgacnn.hardware.estimation.graph.graph import FixedType, HardwareGraph, Role, TemplateCall, WeightSummary, summarize, without_dead
+from fpgacnn.hardware.estimation.graph.template_calls import CallText, layer_of, role_of
+
+TOOL_FILES = ("project.tcl", "build_prj.tcl", "vivado_synth.tcl", "hls4ml_config.yml", "hls4ml_config.yaml")
+
+MAX_LAYERS = 10_000
+MAX_ALIASES = 64
+MAX_WIDTH = 1024
+MAX_CODE = 1 << 62
+
+# Every part that may be long has an end, so that text of a stranger is searched in time that grows with its length (`cpp`).
+_TYPEDEF = re.compile(r"typedef\s(?P<type>[^;]{1,400}?)\s(?P<name>\w{1,200})\s?;")
+_DEFINE = re.compile(r"^#define (\w+) ([0-9]{1,9})$", re.MULTILINE)
+_STRUCT = re.compile(r"struct\s(?P<name>\w+)\s?:\s?(?:public\s)?nnet::(?P<kind>\w+)\s?\{")
+_CONSTANT = re.compile(r"static\sconst(?:expr)?\s\w+\s(\w+)\s?=\s?([^;]{1,400});")
+_CALL = re.compile(r"nnet::(?P<function>\w+)\s?<(?P<types>[^;]{0,2000}?)>\s?\((?P<arguments>[^;()]{0,2000})\)\s?;(?:\s?//\s?(?P<name>\S+))?")
+_FIXED = re.compile(r"ap_(?P<unsigned>u?)(?P<kind>fixed|int)\s?<(?P<arguments>[^>]*)>")
+_ARRAY = re.compile(r"nnet::array\s?<(?P<type>.*),(?P<size>[^,>]*)>\s?$", re.DOTALL)
+_STREAM = re.compile(r"hls::stream\s?<\s?(?P<type>[\w:<>, ]{1,400}?)\s?>\s?&?\s?(?P<name>\w+)")
+_VARIABLE = re.compile(r"^(?P<type>\w+) (?P<name>\w+) ?\[", re.MULTILINE)
+_PARAMETER = re.compile(r"\b(?P<type>\w{1,200})\s(?P<name>\w{1,200})\s?\[[^\]]{0,200}\]\s?[,)]")
+_ALIAS = re.compile(r"auto\s?&\s?(\w+)\s?=\s?(\w+)\s?;")
+_DEPTH = re.compile(r"#pragma\sHLS\sSTREAM\svariable\s?=\s?(\w+)\sdepth\s?=\s?([0-9]{1,9})\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the project's scripts say of tool, part and clock; None where they do not."""
+
+    part: str | None = None
+    clock_ns: float | None = None
+    backend: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class _Names:
+    """Types, numbers and configurations by their C++ names."""
+
+    types: dict[str, str] = field(default_factory=dict)
+    numbers: MutableMapping[str, int] = field(default_factory=dict)
+    structs: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    def wire(self, text: str) -> FixedType | None:
+        """The fixed-point type that a C++ type stands for, an array's elements included."""
+        return _wire(self._resolved(text))
+
+    def pack(self, text: str) -> int | None:
+        """How many values one word of a stream holds."""
+        array = _ARRAY.search(self._resolved(text))
+        return self.value(array["size"]) if array else None
+
+    def _resolved(self, text: str) -> str:
+        text = text.strip()
+        for _ in range(8):
+            if text not in self.types:
+                break
+            text = self.types[text]
+        array = _ARRAY.search(text)
+        if array and array["type"].strip() in self.types:
+            return text.replace(array["type"], self.types[array["type"].strip()], 1)
+        return text
+
+    def value(self, text: str) -> int | None:
+        """A number, a name, or a product of them; None for anything else."""
+        total = 1
+        for factor in text.split("*"):
+            word = factor.strip()
+            known = self.numbers.get(word, number(word))
+            if known is None:
+                return {"true": 1, "false": 0}.get(word)
+            total *= known
+        return total if total < MAX_NUMBER else None
+
+
+def _wire(text: str) -> FixedType | None:
+    found = _FIXED.search(text)
+    if found is None:
+        return None
+    parts = [part.strip() for part in found["arguments"].split(",")]
+    width = number(parts[0])
+    if width is None or width > MAX_WIDTH:
+        return None
+    integer = int(parts[1]) if found["kind"] == "fixed" and len(parts) > 1 and re.fullmatch("-?[0-9]{1,3}", parts[1]) else width
+    rounds, saturates = len(parts) > 2 and parts[2] != "AP_TRN", len(parts) > 3 and parts[3] != "AP_WRAP"
+    return FixedType(width=max(1, width), integer=integer, signed=not found["unsigned"], rounds=rounds, saturates=saturates)
+
+
+def is_project(folder: Path) -> bool:
+    """Whether a folder holds what hls4ml writes."""
+    return (folder / "firmware" / "parameters.h").is_file()
+
+
+def settings(folder: Path) -> Settings:
+    """Part, clock and backend from the project's scripts."""
+    text = "\n".join(read_text(folder / name) for name in TOOL_FILES if (folder / name).is_file())
+
+    def first(*patterns: str) -> str | None:
+        found = (re.search(pattern, text, re.MULTILINE | re.IGNORECASE) for pattern in patterns)
+        return next((one.group(1) for one in found if one), None)
+
+    clock = first(r"^[ \t]*set\s+clock_period\s+\"?([\d.]+)", r"create_clock\s+-period\s+([\d.]+)", r"^ClockPeriod:\s*([\d.]+)")
+    return Settings(
+        part=first(r"^[ \t]*set\s+part\s+\"?([\w-]+)", r"set_part\s+\{?\"?(xc[\w-]+)", r"^(?:Xilinx)?Part:\s*['\"]?([\w-]+)"),
+        clock_ns=float(clock) if clock and re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", clock) and float(clock) > 0 else None,
+        backend=first(r"^[ \t]*set\s+backend\s+\"?(\w+)", r"^Backend:\s*(\w+)"),
+    )
+
+
+def read_project(folder: Path, part: str | None = None, clock_ns: float | None = None) -> HardwareGraph:
+    """The structure of a project's hardware.
+
+    Raises UnreadableProjectError where a file is missing, or says nothing that can be read.
+    """
+    told = settings(folder)
+    part, clock_ns = part or told.part, clock_ns or told.clock_ns
+    if part is None or clock_ns is None:
+        missing = "part" if part is None else "clock period"
+        raise UnreadableProjectError(file=folder, why=f"no script of the project names its {missing}; --part and --clock do")
+    firmware = folder / "firmware"
+    top = _top(firmware)
+    code = read_code(top)
+    names = _names(read_code(firmware / "defines.h"), read_code(firmware / "parameters.h"))
+    variables = {found["name"]: found["type"] for pattern in (_STREAM, _VARIABLE, _PARAMETER) for found in pattern.finditer(code)}
+    kernels: dict[str, NDArray[np.int64]] = {}
+    layers = tuple(islice(_layers(code, names, variables, firmware / "weights", kernels), MAX_LAYERS + 1))
+    if len(layers) > MAX_LAYERS:
+        raise UnreadableProjectError(file=top, why=f"it calls more than {MAX_LAYERS} templates of hls4ml")
+    if not layers:
+        raise UnreadableProjectError(file=top, why="it calls no template of hls4ml")
+    stream = "hls::stream" in code
+    written = {layer.name for layer in layers}
+    dataflow = stream or re.search(r"#pragma\s+HLS\s+DATAFLOW", code, re.IGNORECASE) is not None
+    return HardwareGraph(
+        layers=layers if dataflow else without_dead(layers, kernels),
+        io=IoType.STREAM if stream else IoType.PARALLEL,
+        tool=BackendName.VIVADO if (told.backend or "").lower().startswith("vivado") else BackendName.VITIS,
+        dataflow=dataflow,
+        part=part,
+        clock_ns=clock_ns,
+        inlined_shift=_shift_is_inlined(firmware / "nnet_utils" / "nnet_conv_stream.h"),
+        outputs=tuple(layer.name for layer in layers if not any(layer.name in other.inputs for other in layers)),
+        fifo_depths={name: int(depth) for name, depth in _DEPTH.findall(code) if name in written},
+    )
+
+
+def _shift_is_inlined(header: Path) -> bool:
+    """hls4ml 0.7 inlines the functions around the shift of a window; later ones do not, and say so in a pragma."""
+    if not header.is_file():
+        return False
+    _, _, behind = read_code(header).partition("void compute_output_buffer_2d(")
+    function, closed, _ = behind.partition("\n}")
+    return bool(closed) and "\n#pragma HLS INLINE recursive" in function
+
+
+def _top(firmware: Path) -> Path:
+    """The C++ file of the top function."""
+    try:
+        found = [path for path in sorted(firmware.glob("*.cpp")) if "nnet::" in read_text(path)]
+    except OSError as error:
+        raise UnreadableProjectError(file=firmware, why=error.strerror or str(error)) from error
+    if not found:
+        raise UnreadableProjectError(file=firmware, why="no C++ file that calls hls4ml's templates")
+    return next((path for path in found if not path.stem.endswith("_axi")), found[0])
+
+
+def _names(defines: str, parameters: str) -> _Names:
+    names = _Names()
+    names.numbers.update((name, int(value)) for name, value in _DEFINE.findall(defines))
+    for found in _TYPEDEF.finditer(defines):
+        names.types.setdefault(found["name"], found["type"])
+    for block in blocks(parameters):
+        struct = _STRUCT.search(block)
+        if struct is not None:
+            names.structs[struct["name"]] = (struct["kind"], block[struct.end() :])
+    return names
+
+
+def _configuration(struct: str, names: _Names) -> tuple[dict[str, int], dict[str, FixedType], dict[str, str]]:
+    """Numbers, types and words of a configuration."""
+    _, body = names.structs.get(struct, ("", ""))
+    constants = dict(_CONSTANT.findall(body))
+    local = _Names(types=names.types, numbers=ChainMap({}, names.numbers))
+    for name, text in constants.items():
+        value = local.value(text)
+        if value is not None:
+            local.numbers[name] = value
+    numbers = {name: local.numbers[name] for name in constants if name in local.numbers}
+    given = {found["name"]: found["type"] for found in _TYPEDEF.finditer(body)}
+    types = {name: wire for name, text in given.items() if (wire := names.wire(text))}
+    return numbers, types, {**constants, **given}
+
+
+def _layers(code: str, names: _Names, variables: Mapping[str, str], weights: Path, kernels: dict[str, NDArray[np.int64]]) -> Iterator[TemplateCall]:
+    """The calls of the top function in their order; a layer is named by the variable that it writes. Weights are put into `kernels`."""
+    alias = dict(_ALIAS.findall(code))
+    seen: dict[str, TemplateCall] = {}
+
+    def origin(name: str) -> str:
+        for _ in range(MAX_ALIASES):
+            name = alias.get(name, name)
+        return name
+
+    for found in _CALL.finditer(code):
+        if found["function"].startswith("load_weights"):
+            continue
+        arguments = [origin(word.strip()) for word in found["arguments"].split(",")]
+        data = [name for name in arguments if name in variables]
+        if len(data) < 2:
+            continue
+        if found["function"] == "clone_stream":
+            alias |= dict.fromkeys(data[1:], data[0])
+            continue
+        *sources, target = data
+        inputs = tuple(sources)
+        types = (variables[sources[0]], variables[target])
+        call, codes = _call(found, target, inputs, types, names, [name for name in arguments if name not in variables], weights)
+        if codes is not None:
+            kernels[target] = codes
+        seen[target] = layer_of(call, seen.get(sources[0]))
+        yield seen[target]
+
+
+def _call(
+    found: re.Match[str],
+    target: str,
+    inputs: tuple[str, ...],
+    types: tuple[str, str],
+    names: _Names,
+    constants: list[str],
+    weights: Path,
+) -> tuple[CallText, NDArray[np.int64] | None]:
+    """A call with its configuration, and its weights."""
+    config = found["types"].split(",")[-1].strip()
+    numbers, wires, words = _configuration(config, names)
+    inner, _, inner_words = _configuration(words.get("mult_config", f"{config}_mult"), names)
+    wires |= {key: wire for key, text in zip(("in", "out"), types, strict=True) if (wire := names.wire(text))}
+    recurrent = role_of(found["function"]) is Role.RECURRENT
+    second, _, _ = _configuration(words.get("mult_config2", ""), names)
+    told = inner_words.get("strategy") or words.get("strategy") or (words.get("io_type", "") if recurrent else "")
+    name = next((one for one in constants if re.fullmatch(r"[ws]\d+", one)), "")
+    codes = _weights(name, numbers | inner, wires, weights, transposed="resource" in told)
+    states = _weights(name.replace("w", "wr"), {}, wires, weights, transposed=False) if recurrent else None
+    call = CallText(
+        name=target,
+        function=found["function"],
+        inputs=inputs,
+        numbers=numbers,
+        types=wires,
+        packs=(names.pack(types[0]), names.pack(types[1])),
+        reuse=inner.get("reuse_factor", numbers.get("reuse_factor", 1)),
+        recurrent_reuse=second.get("reuse_factor", numbers.get("reuse_factor", 1)) if recurrent else 1,
+        strategy=told,
+        weights=_summary([one for one in (codes, states) if one is not None]),
+    )
+    return call, codes
+
+
+def _summary(matrices: list[NDArray[np.int64]]) -> WeightSummary | None:
+    """The digits of all of a layer's matrices."""
+    classes = tuple(one for matrix in matrices for one in summarize(matrix).classes)
+    return WeightSummary(classes=classes) if matrices else None
+
+
+def _weights(name: str, numbers: Mapping[str, int], wires: Mapping[str, FixedType], folder: Path, *, transposed: bool) -> NDArray[np.int64] | None:
+    """The layer's weights as integers of their type; None where the file is not there. For the resource strategy hls4ml writes outputs first."""
+    wire = wires.get("weight_t") or wires.get("scale_t")
+    path = folder / f"{name}.txt"
+    if wire is None or not name or not path.is_file():
+        return None
+    try:
+        values = np.array([float(word) for word in read_text(path).replace("\n", ",").split(",") if word.strip()])
+    except ValueError as error:
+        raise UnreadableProjectError(file=path, why="not a list of numbers") from error
+    outputs = numbers.get("n_out") or numbers.get("n_filt") or 1
+    columns = outputs if outputs > 0 and values.size % outputs == 0 else 1
+    with np.errstate(over="ignore"):
+        exact = np.rint(np.ldexp(values, wire.fraction))
+    if values.size == 0 or not (np.abs(exact) < MAX_CODE).all():
+        return None
+    codes = exact.astype(np.int64)
+    return codes.reshape(columns, -1).T if transposed else codes.reshape(-1, columns)

@@ -1,0 +1,255 @@
+"""What hls4ml's templates are asked to build, layer by layer: all that decides what the hardware costs.
+
+It is made of a `Design`, of a project folder's C++, or of a benchmark's description; the estimate reads nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from itertools import pairwise
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpgacnn.design import BackendName, IoType, Strategy
+from fpgacnn.ir.fixed_point import Format, Overflow, Rounding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixedType:
+    """A fixed-point type of any width; foreign projects have wider ones than `Format` allows."""
+
+    width: int
+    integer: int
+    signed: bool = True
+    rounds: bool = False
+    saturates: bool = False
+
+    @classmethod
+    def of(cls, form: Format) -> FixedType:
+        """A format's type."""
+        rounds, saturates = form.rounding is not Rounding.TRN, form.overflow is not Overflow.WRAP
+        return cls(width=form.width, integer=form.integer, signed=form.signed, rounds=rounds, saturates=saturates)
+
+    @property
+    def fraction(self) -> int:
+        """Bits right of the binary point."""
+        return self.width - self.integer
+
+
+DEFAULT_WIRE = FixedType(width=16, integer=6)
+"""hls4ml's default type."""
+
+
+class Role(StrEnum):
+    """What kind of hardware a layer is."""
+
+    INPUT = "input"
+    DENSE = "dense"
+    CONVOLUTION = "convolution"
+    DEPTHWISE = "depthwise"
+    POOL = "pool"
+    GLOBAL_POOL = "global pool"
+    COMPARE = "compare"
+    SCALE = "scale"
+    TABLE = "table"
+    THRESHOLDS = "thresholds"
+    SOFTMAX = "softmax"
+    ARGMAX = "argmax"
+    MERGE = "merge"
+    PAD = "pad"
+    MOVE = "move"
+    RECURRENT = "recurrent"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightClass:
+    """Weights with so many nonzero signed digits (canonical form) and so many bits of magnitude.
+
+    `distinct` counts equal weights of one input once: their product is built once.
+    """
+
+    digits: int
+    bits: int
+    count: int
+    distinct: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightSummary:
+    """Real weights as hardware sees them: constants with few or many digits.
+
+    `known`: counted, not guessed. `told_zeros` are those that hls4ml counted, where tools found more.
+    """
+
+    classes: tuple[WeightClass, ...]
+    known: bool = True
+    told_zeros: int | None = None
+
+    @property
+    def count(self) -> int:
+        """All weights."""
+        return sum(one.count for one in self.classes)
+
+    @property
+    def zeros(self) -> int:
+        """Weights that need no hardware."""
+        return sum(one.count for one in self.classes if one.digits == 0)
+
+
+def summarize(codes: NDArray[np.int64]) -> WeightSummary:
+    """Digits of integer weights, whose last axis are the outputs that share an input."""
+    rows = codes.astype(np.int64).reshape(-1, codes.shape[-1] if codes.ndim else 1)
+    magnitudes = np.abs(rows)
+    digits, bits = _canonical_digits(magnitudes), _bit_lengths(magnitudes)
+    pairs, where = np.unique(np.stack([digits.ravel(), bits.ravel()], axis=1), axis=0, return_inverse=True)
+    counts = np.bincount(where.ravel(), minlength=len(pairs))
+    distinct = np.bincount(where.ravel(), weights=_first_in_row(rows).ravel(), minlength=len(pairs))
+    found = zip(pairs.tolist(), counts.tolist(), distinct.tolist(), strict=True)
+    return WeightSummary(classes=tuple(WeightClass(digits=d, bits=b, count=n, distinct=u) for (d, b), n, u in found))
+
+
+def live_kernels(kernels: Sequence[NDArray[np.int64]]) -> list[NDArray[np.int64]]:
+    """The kernels (inputs, outputs) of dense layers behind one another, without what the tools remove.
+
+    An output without weights is a constant, so its products in the next layer are constants too; an output that the
+    next layer never reads is not computed.
+    """
+    found = [kernel.copy() for kernel in kernels]
+    for before, after in pairwise(found):
+        after[~before.any(axis=0)] = 0
+    for before, after in reversed(list(pairwise(found))):
+        before[:, ~after.any(axis=1)] = 0
+    return found
+
+
+def _first_in_row(rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """True where a value stands in its row for the first time."""
+    order = np.argsort(rows, axis=1, kind="stable")
+    ranked = np.take_along_axis(rows, order, axis=1)
+    fresh = np.ones(rows.shape, bool)
+    fresh[:, 1:] = ranked[:, 1:] != ranked[:, :-1]
+    first = np.empty_like(fresh)
+    np.put_along_axis(first, order, fresh, axis=1)
+    return first
+
+
+def _canonical_digits(magnitudes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Nonzero digits of the canonical signed-digit form: the bits in which m and 3m differ."""
+    found, left = np.zeros(magnitudes.shape, np.int64), magnitudes ^ (3 * magnitudes)
+    while left.any():
+        found += left & 1
+        left >>= 1
+    return found
+
+
+def _bit_lengths(magnitudes: NDArray[np.int64]) -> NDArray[np.int64]:
+    found, left = np.zeros(magnitudes.shape, np.int64), magnitudes.copy()
+    while left.any():
+        found += left > 0
+        left >>= 1
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateCall:
+    """One call of a template. Shapes are rows, columns, channels; what is flat has one row and one column.
+
+    `table` and `table_entries` are those of a function or of softmax's exponential; a step function has as many entries as
+    values. Recurrent layers run `steps` times
+    and have two matrices of `gates` times their outputs; `recurrent_reuse` is the second one's reuse factor.
+    """
+
+    name: str
+    role: Role
+    what: str
+    inputs: tuple[str, ...] = ()
+    in_shape: tuple[int, int, int] = (1, 1, 1)
+    out_shape: tuple[int, int, int] = (1, 1, 1)
+    window: tuple[int, int] = (1, 1)
+    strides: tuple[int, int] = (1, 1)
+    reuse: int = 1
+    strategy: Strategy = Strategy.LATENCY
+    partitions: int = 1
+    input: FixedType = DEFAULT_WIRE
+    output: FixedType = DEFAULT_WIRE
+    weight: FixedType | None = None
+    accumulator: FixedType | None = None
+    table: FixedType | None = None
+    table_entries: int = 0
+    weights: WeightSummary | None = None
+    steps: int = 1
+    gates: int = 1
+    recurrent_reuse: int = 1
+    average: bool = False
+
+    @property
+    def products(self) -> tuple[int, int]:
+        """Inputs and outputs of the matrix product that is computed at every position."""
+        rows, columns = self.window
+        if self.role is Role.DENSE:
+            return prod(self.in_shape), prod(self.out_shape)
+        if self.role is Role.SCALE:
+            return 1, self.out_shape[2]
+        if self.role is Role.RECURRENT:
+            return self.in_shape[2], self.gates * self.out_shape[2]
+        if self.role is Role.DEPTHWISE:
+            return rows * columns, self.in_shape[2]
+        return rows * columns * self.in_shape[2], self.out_shape[2]
+
+    def unrolled(self, *, dataflow: bool, parallel: bool) -> bool:
+        """Whether hardware stands for every position at once: in one pipeline, and for 1x1 convolutions of lines."""
+        pointwise = self.what.startswith("pointwise_conv_1d") and self.strategy is Strategy.LATENCY
+        return parallel and self.role in {Role.CONVOLUTION, Role.DEPTHWISE} and (pointwise or not dataflow)
+
+    @property
+    def positions(self) -> int:
+        """Pixels of the result."""
+        return self.out_shape[0] * self.out_shape[1]
+
+
+def without_dead(layers: tuple[TemplateCall, ...], kernels: Mapping[str, NDArray[np.int64]]) -> tuple[TemplateCall, ...]:
+    """The layers of one pipeline as tools leave them: dense layers behind one another lose products of constants and outputs that nobody reads.
+
+    `kernels` (inputs, outputs) are by layer. Branches and convolutions stop tools, and so this.
+    """
+    dense = [layer for layer in layers if layer.role is Role.DENSE]
+    alone = all(len(layer.inputs) <= 1 for layer in layers) and not any(layer.role in {Role.CONVOLUTION, Role.DEPTHWISE} for layer in layers)
+    fitting = all(layer.name in kernels for layer in dense) and all(prod(a.out_shape) == prod(b.in_shape) for a, b in pairwise(dense))
+    if not (dense and alone and fitting):
+        return layers
+    told = {layer.name: layer.weights.zeros if layer.weights else None for layer in dense}
+    live = dict(zip(told, live_kernels([kernels[name] for name in told]), strict=True))
+    return tuple(replace(layer, weights=replace(summarize(live[layer.name]), told_zeros=told[layer.name])) if layer.name in live else layer for layer in layers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HardwareGraph:
+    """A whole design: layers in the order of their calls, and how streams between them are buffered.
+
+    `fifo_depths` are by the layer that writes; where one is missing, hls4ml's rule holds: a place for every position.
+    `dataflow`: layers run side by side; else the top function is one pipeline and every loop is unrolled.
+    `inlined_shift`: hls4ml 0.7 inlined the shift of a streamed convolution's window, and its pipeline with it.
+    `multipliers` names a directive that forces every multiplier into "dsp" or "fabric".
+    """
+
+    layers: tuple[TemplateCall, ...]
+    io: IoType
+    tool: BackendName
+    dataflow: bool
+    part: str
+    clock_ns: float
+    uncertainty_ns: float | None = None
+    outputs: tuple[str, ...] = ()
+    version: str = ""
+    multipliers: str = ""
+    inlined_shift: bool = False
+    fifo_depths: Mapping[str, int] = field(default_factory=dict)
+
+    def readers(self, name: str) -> tuple[TemplateCall, ...]:
+        """The layers that read a layer's result."""
+        return tuple(layer for layer in self.layers if name in layer.inputs)

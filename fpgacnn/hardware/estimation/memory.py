@@ -1,0 +1,132 @@
+"""Block RAM in halves of 18 Kb: weights, tables, and the streams between layers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, prod
+
+from fpgacnn.design import BackendName, IoType
+from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role, TemplateCall
+from fpgacnn.hardware.estimation.multiply import Multiplication
+
+WORDS, BITS = 1024, 18
+"""One 18 Kb block as tools use it for FIFOs and tables."""
+
+SMALL_ROM_BITS = 1024
+SINCE_2023 = ("2023", "2024", "2025")
+SHIFT_REGISTER_DEPTH = 16
+SMALL_FIFO_BITS = 512
+SMALL_STREAM_BITS = 2048
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fifo:
+    """`channels` queues side by side, of `bits` and `depth` places each."""
+
+    depth: int
+    channels: int
+    bits: int
+
+    @property
+    def total_bits(self) -> int:
+        """Bits that they can hold."""
+        return self.depth * self.channels * self.bits
+
+
+def fifos(layer: TemplateCall, model: HardwareGraph) -> tuple[Fifo, ...]:
+    """The queues behind a layer: of a stream, one for each channel (Vivado HLS) or of all bits (Vitis), copied for each reader.
+
+    Between tasks that hand over arrays every element is a queue of two places; and what Vivado HLS reads as one word, the
+    network's input, waits in one.
+    """
+    if not model.dataflow or layer.role is Role.INPUT:
+        return ()
+    if model.io is IoType.PARALLEL:
+        waiting = _input_word(layer, model)
+        return waiting if layer.name in model.outputs else (*waiting, Fifo(depth=2, channels=prod(layer.out_shape), bits=layer.output.width))
+    if layer.name in model.outputs:
+        return ()
+    depth = model.fifo_depths.get(layer.name, max(1, layer.positions))
+    channels, width = layer.out_shape[2], layer.output.width
+    merged = model.tool is BackendName.VITIS
+    readers = len(model.readers(layer.name))
+    queue = Fifo(depth=depth, channels=1 if merged else channels, bits=channels * width if merged else width)
+    return (queue,) * (readers + 1 if readers > 1 else 1)
+
+
+def _input_word(layer: TemplateCall, model: HardwareGraph) -> tuple[Fifo, ...]:
+    written = {other.name for other in model.layers if other.role is not Role.INPUT}
+    first = not written & set(layer.inputs) and layer.role is not Role.RECURRENT
+    if model.tool is BackendName.VITIS or not first:
+        return ()
+    return (Fifo(depth=2, channels=1, bits=prod(layer.in_shape) * layer.input.width),)
+
+
+def fifo_blocks(fifo: Fifo, model: HardwareGraph) -> int:
+    """Block RAM of queues: short and narrow ones are shift registers."""
+    if model.tool is BackendName.VIVADO:
+        return 0 if fifo.depth * fifo.bits <= SMALL_FIFO_BITS else fifo.channels * _blocks(fifo.depth, fifo.bits)
+    if model.version and not model.version.startswith(SINCE_2023):
+        small = fifo.depth <= SHIFT_REGISTER_DEPTH or fifo.depth * fifo.bits <= SMALL_STREAM_BITS
+        return 0 if small else 2 * ceil(fifo.bits / 72) * ceil(fifo.depth / WORDS)
+    return 0 if fifo.depth <= 2 or fifo.depth * fifo.bits < SMALL_STREAM_BITS else _blocks(fifo.depth, fifo.bits)
+
+
+def _blocks(depth: int, bits: int) -> int:
+    """A memory of any depth: up to 1,024 words in columns of 18 bits, deeper ones rounded up to a power of two."""
+    if depth <= WORDS:
+        return ceil(bits / BITS)
+    return ceil((1 << (depth - 1).bit_length()) * bits / (WORDS * 16))
+
+
+def fifo_registers(fifo: Fifo, model: HardwareGraph) -> int:
+    """Flip-flops of queues: counters, and what stands at a memory's output; Vitis HLS up to 2022 registers both ends."""
+    if model.tool is BackendName.VIVADO:
+        each = fifo.bits + 30 if fifo_blocks(fifo, model) else 5
+    elif model.version and not model.version.startswith(SINCE_2023):
+        each = 2 * fifo.bits + 4
+    else:
+        each = 100 if fifo.depth <= 2 else 160
+    return fifo.channels * each
+
+
+def weight_blocks(layer: TemplateCall, product: Multiplication) -> int:
+    """Weights that are read from memory: all multipliers' words side by side, as deep as each is used."""
+    if not product.in_memory or layer.weight is None:
+        return 0
+    inputs, outputs = layer.products
+    blocks = _rom_blocks(inputs * outputs, layer.reuse, layer.weight.width)
+    if layer.role is Role.RECURRENT:
+        blocks += _rom_blocks(layer.out_shape[2] * outputs, layer.recurrent_reuse, layer.weight.width)
+    return blocks
+
+
+def _rom_blocks(count: int, reuse: int, bits: int) -> int:
+    if reuse == 1 or count * bits <= SMALL_ROM_BITS:
+        return 0
+    width = ceil(count / reuse) * bits
+    if width * reuse <= SMALL_ROM_BITS:
+        return 0
+    return ceil(width / (2 * BITS)) if reuse <= WORDS // 2 else ceil(width * reuse / (WORDS * BITS)) + 1
+
+
+def table_blocks(layer: TemplateCall, model: HardwareGraph, values: int) -> int:
+    """Tables of functions: two lookups share a block, because it has two ports."""
+    if layer.role is Role.RECURRENT:
+        return ceil(layer.gates * layer.out_shape[2] / 2)
+    if layer.table is None:
+        return 0
+    entries = layer.table_entries or WORDS
+    if entries * layer.table.width <= SMALL_ROM_BITS:
+        return 0
+    one = max(1, ceil(entries * layer.table.width / (WORDS * BITS)))
+    if layer.role is not Role.SOFTMAX:
+        return ceil(values / 2) * one
+    if model.tool is BackendName.VIVADO:
+        return (2 if model.io is IoType.STREAM else ceil(values / 2) + 1) * one
+    return (max(2, values) if model.version.startswith("2021") else 2 * (ceil(values / 2) + 1)) * one
+
+
+def values_at_once(layer: TemplateCall, model: HardwareGraph) -> int:
+    """Values that an elementwise layer handles in one cycle: a pixel of a stream, or everything."""
+    return layer.out_shape[2] if model.io is IoType.STREAM else prod(layer.out_shape)

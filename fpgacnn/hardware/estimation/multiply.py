@@ -1,0 +1,182 @@
+"""How many products are computed at once, and what each is built of.
+
+With constants in place (latency strategy) a product costs its signed digits: none for zero, nothing but wires for a
+power of two, one adder for two digits, and only from three digits on a multiplier, which equal weights of one input
+share. With weights in memory (resource strategy) every multiplier is a full one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import ceil, prod
+
+from fpgacnn.design import BackendName, IoType, Strategy
+from fpgacnn.hardware.devices import Device
+from fpgacnn.hardware.estimation.graph.graph import FixedType, HardwareGraph, Role, TemplateCall, WeightClass, WeightSummary
+
+PARTITION_LIMIT = 4096
+"""Vivado HLS leaves larger arrays in memory, whatever the strategy (config_array_partition -maximum_size 4096)."""
+
+FABRIC_WIDEST, FABRIC_NARROWEST = 10, 5
+"""Tools build a product of LUTs where both operands have at most ten bits, or one has less than five."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Multiplication:
+    """The products of one position. `needed` take a multiplier each; `built` multipliers stand side by side.
+
+    `dsp` are DSP slices; `constant_area` and `variable_area` are bits times bits of multipliers in LUTs; `shift_adds` are the adders
+    of two-digit constants, of `shift_bits` bits; `terms` are the values that are summed, in all.
+    """
+
+    in_memory: bool
+    needed: float
+    built: float
+    dsp: float
+    constant_area: float
+    variable_area: float
+    shift_adds: float
+    shift_bits: float
+    terms: float
+
+    @property
+    def rounds(self) -> int:
+        """How often each multiplier is used."""
+        return max(1, ceil(self.needed / self.built)) if self.built else 1
+
+
+NOTHING = Multiplication(in_memory=False, needed=0, built=0, dsp=0, constant_area=0, variable_area=0, shift_adds=0, shift_bits=0, terms=0)
+
+
+def weights_in_memory(layer: TemplateCall, model: HardwareGraph) -> bool:
+    """Whether weights are read from memory instead of being constants in the logic."""
+    if layer.role not in {Role.DENSE, Role.CONVOLUTION, Role.RECURRENT}:
+        return False
+    if layer.reuse == 1 and layer.recurrent_reuse == 1:
+        return False
+    large = model.tool is BackendName.VIVADO and prod(layer.products) > PARTITION_LIMIT
+    return layer.strategy is Strategy.RESOURCE or large
+
+
+def slices(left: int, right: int, device_ports: tuple[int, int]) -> int:
+    """DSP slices of a full product of two signed operands: tiles of the slice's ports, one bit less from the second on."""
+    long, short = max(left, right), min(left, right)
+    wide, narrow = device_ports
+
+    def tiles(width: int, port: int) -> int:
+        return 1 if width <= port else 1 + ceil((width - port) / (port - 1))
+
+    return min(tiles(long, wide) * tiles(short, narrow), tiles(long, narrow) * tiles(short, wide))
+
+
+def multiplication(layer: TemplateCall, model: HardwareGraph, device: Device) -> Multiplication:
+    """The products that a layer computes at one position."""
+    match layer.role:
+        case Role.DENSE | Role.CONVOLUTION | Role.DEPTHWISE:
+            if weights_in_memory(layer, model):
+                return _from_memory(layer, model, device)
+            return constant_products(layer.weights or guessed(layer), layer, model, device)
+        case Role.SCALE:
+            return constant_products(layer.weights or guessed(layer), layer, model, device)
+        case Role.RECURRENT:
+            return _recurrent(layer, model, device)
+        case Role.SOFTMAX:
+            values = layer.out_shape[2]
+            wide = layer.table.width if layer.table else 18
+            shared = model.io is IoType.STREAM and layer.reuse > 1
+            return _full(values, 1 if shared else values, wide, wide, model, device)
+        case Role.MERGE if layer.what.startswith("mul"):
+            values = layer.out_shape[2] if model.io is IoType.STREAM else prod(layer.out_shape)
+            return _full(values, values, layer.input.width, layer.input.width, model, device)
+        case _:
+            return NOTHING
+
+
+def _full(needed: int, built: int, left: int, right: int, model: HardwareGraph, device: Device) -> Multiplication:
+    """Products of two variables."""
+    fabric = in_fabric(left, right, model)
+    dsp, area = (0, built * left * right) if fabric else (built * slices(left, right, device.dsp_ports), 0)
+    return Multiplication(in_memory=False, needed=needed, built=built, dsp=dsp, constant_area=0, variable_area=area, shift_adds=0, shift_bits=0, terms=0)
+
+
+def _recurrent(layer: TemplateCall, model: HardwareGraph, device: Device) -> Multiplication:
+    """Two matrices, and for each state the products that mix old and new."""
+    states = layer.out_shape[2]
+    left, right = layer.input.width, (layer.weight or layer.input).width
+    mixing = _full(3 * states, 3 * states, layer.output.width, layer.output.width, model, device)
+    if not weights_in_memory(layer, model):
+        constant = constant_products(layer.weights or guessed(layer), layer, model, device)
+        return replace(constant, dsp=constant.dsp + mixing.dsp, variable_area=mixing.variable_area)
+    inputs, outputs = layer.products
+    built = ceil(inputs * outputs / max(1, layer.reuse)) + ceil(states * outputs / max(1, layer.recurrent_reuse))
+    both = _full(inputs * outputs + states * outputs, built, left, right, model, device)
+    return replace(both, in_memory=True, dsp=both.dsp + mixing.dsp, variable_area=both.variable_area + mixing.variable_area, terms=built)
+
+
+def guessed(layer: TemplateCall) -> WeightSummary:
+    """Weights of which nothing is known but their type: a third of the digits of a full word, few zeros and powers of two."""
+    width = max(1, (layer.weight.width if layer.weight else 16) - 1)
+    count = prod(layer.products) + (layer.gates * layer.out_shape[2] ** 2 if layer.role is Role.RECURRENT else 0)
+    zeros, powers = count // 20, count // 10
+    digits = max(2, round(width / 3))
+    many = count - zeros - powers
+    shapes = ((0, 0, zeros), (1, width, powers), (digits, max(1, width - 2), many))
+    return WeightSummary(classes=tuple(WeightClass(digits=d, bits=b, count=n, distinct=n) for d, b, n in shapes), known=False)
+
+
+def constant_products(weights: WeightSummary, layer: TemplateCall, model: HardwareGraph, device: Device) -> Multiplication:
+    """Products by constants; a reuse factor above one bounds the multipliers as hls4ml's `multiplier_limit` does."""
+    count = max(weights.count, 1)
+    told = weights.zeros if weights.told_zeros is None else weights.told_zeros
+    unrolled = layer.unrolled(dataflow=model.dataflow, parallel=model.io is IoType.PARALLEL)
+    limit = max(1, ceil(count / layer.reuse) - told // layer.reuse) if layer.reuse > 1 and not unrolled else count
+    needed = sum(one.distinct for one in weights.classes if one.digits >= 3)
+    kept = min(1.0, limit / needed) if needed else 0.0
+    dsp = area = shift = adders = 0.0
+    for one in weights.classes:
+        if one.digits == 2:
+            adders += one.distinct
+            shift += one.distinct * (layer.input.width + one.bits)
+        if one.digits < 3:
+            continue
+        if in_fabric(layer.input.width, one.bits + 1, model):
+            area += kept * one.distinct * layer.input.width * (one.bits + 1)
+        else:
+            dsp += kept * one.distinct * slices(layer.input.width, one.bits + 1, device.dsp_ports)
+    terms = weights.count - weights.zeros
+    return Multiplication(
+        in_memory=False, needed=needed, built=needed * kept, dsp=dsp, constant_area=area, variable_area=0, shift_adds=adders, shift_bits=shift, terms=terms
+    )
+
+
+def in_fabric(left: int, right: int, model: HardwareGraph) -> bool:
+    """Whether the tool builds a product of LUTs; a directive in the project decides first."""
+    if model.multipliers:
+        return model.multipliers == "fabric"
+    return max(left, right) <= FABRIC_WIDEST or min(left, right) < FABRIC_NARROWEST
+
+
+def _from_memory(layer: TemplateCall, model: HardwareGraph, device: Device) -> Multiplication:
+    inputs, outputs = layer.products
+    built = ceil(inputs * outputs / max(1, min(layer.reuse, inputs * outputs)))
+    left, right = layer.input.width, (layer.weight or layer.input).width
+    dsp: float = built * slices(left, right, device.dsp_ports)
+    area = 0.0
+    if in_fabric(left, right, model):
+        fused = _fused(layer, built, outputs) if not model.multipliers else 0
+        dsp, area = fused, (built - fused) * left * right
+    return Multiplication(
+        in_memory=True, needed=inputs * outputs, built=built, dsp=dsp, constant_area=0, variable_area=area, shift_adds=0, shift_bits=0, terms=built
+    )
+
+
+def _fused(layer: TemplateCall, built: int, outputs: int) -> float:
+    """Narrow products that still take a DSP slice, because it adds too: every second one of an output's sum.
+
+    Only where the accumulator keeps every bit of the product, so that nothing stands between product and sum.
+    """
+    wire = layer.accumulator
+    if wire is None or wire.fraction < layer.input.fraction + (layer.weight or FixedType(width=1, integer=1)).fraction:
+        return 0.0
+    each = built / outputs
+    return built / 2 if each >= 2 else built

@@ -1,0 +1,62 @@
+"""A design taken apart: multipliers, cycles, memory and pieces of logic of every layer, before any constant is applied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fpgacnn.hardware.devices import Device
+from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, TemplateCall
+from fpgacnn.hardware.estimation.memory import Fifo, fifo_blocks, fifos, table_blocks, values_at_once, weight_blocks
+from fpgacnn.hardware.estimation.multiply import Multiplication, multiplication
+from fpgacnn.hardware.estimation.primitives import Pieces, copies_of, layer_primitives
+from fpgacnn.hardware.estimation.timing import Timing, TimingBudget, design_timing, layer_timing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerQuantities:
+    """What one layer is built of."""
+
+    layer: TemplateCall
+    product: Multiplication
+    timing: Timing
+    pieces: Pieces
+    queues: tuple[Fifo, ...]
+    dsp: float
+    weight_blocks: int
+    table_blocks: int
+    fifo_blocks: int
+
+    @property
+    def bram_18k(self) -> int:
+        """All block RAM of the layer and of the streams that it writes."""
+        return self.weight_blocks + self.table_blocks + self.fifo_blocks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantities:
+    """A whole design."""
+
+    layers: tuple[LayerQuantities, ...]
+    timing: Timing
+
+
+def quantities(model: HardwareGraph, device: Device) -> Quantities:
+    """Count what the templates instantiate."""
+    pace = TimingBudget.of(model, device)
+    layers = tuple(_layer(layer, model, device, pace) for layer in model.layers)
+    return Quantities(layers=layers, timing=design_timing([one.timing for one in layers], model))
+
+
+def _layer(layer: TemplateCall, model: HardwareGraph, device: Device, pace: TimingBudget) -> LayerQuantities:
+    product, queues = multiplication(layer, model, device), fifos(layer, model)
+    return LayerQuantities(
+        layer=layer,
+        product=product,
+        timing=layer_timing(layer, model, product, pace),
+        pieces=layer_primitives(layer, model, product, pace, queues),
+        queues=queues,
+        dsp=product.dsp * copies_of(layer, model),
+        weight_blocks=weight_blocks(layer, product),
+        table_blocks=table_blocks(layer, model, values_at_once(layer, model)),
+        fifo_blocks=sum(fifo_blocks(queue, model) for queue in queues),
+    )

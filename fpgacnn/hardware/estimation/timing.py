@@ -1,0 +1,196 @@
+"""Cycles: how long a layer takes, and how often it can start, from the loops of its template."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, floor, log2, prod
+
+from fpgacnn.design import BackendName, IoType
+from fpgacnn.hardware.devices import Device
+from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role, TemplateCall
+from fpgacnn.hardware.estimation.multiply import Multiplication
+
+SEVEN_SERIES = ("artix7", "spartan7", "kintex7", "virtex7", "zynq7000")
+VITIS_UNCERTAINTY, VIVADO_UNCERTAINTY = 0.27, 0.125
+ADD_NS, MULTIPLY_NS = {True: 2.1, False: 0.6}, {True: 5.0, False: 2.2}
+"""Delays of a 16-bit adder and of a multiplier, of the 7 series and of the UltraScale families; slowest grades."""
+
+SLOW_NS, RELAXED_NS = 6.0, 15.0
+"""Below this cycle time the 7 series needs two cycles for what the other families do in one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimingBudget:
+    """What fits into one cycle: the time left after the tool's margin, and the part's speed."""
+
+    budget_ns: float
+    seven_series: bool
+    slowest: bool
+
+    @classmethod
+    def of(cls, model: HardwareGraph, device: Device) -> TimingBudget:
+        """The pace of a design's tool, clock and part."""
+        share = VITIS_UNCERTAINTY if model.tool is BackendName.VITIS else VIVADO_UNCERTAINTY
+        margin = share * model.clock_ns if model.uncertainty_ns is None else model.uncertainty_ns
+        return cls(budget_ns=max(0.3, model.clock_ns - margin), seven_series=device.family in SEVEN_SERIES, slowest=not re.search("-[23]", model.part))
+
+    @property
+    def adders(self) -> float:
+        """Adders behind one another that a cycle has time for."""
+        return max(1.0, self.budget_ns / ADD_NS[self.seven_series])
+
+    def stages(self, levels: float) -> int:
+        """Cycles of a chain of adders."""
+        return ceil(levels / floor(self.adders))
+
+    def depth(self, product: Multiplication, outputs: int) -> int:
+        """Registers between operands and sums: a multiplier, then a tree of adders."""
+        terms = product.terms / max(1, outputs)
+        levels = ceil(log2(terms)) if terms > 1 else 0
+        delay = MULTIPLY_NS[self.seven_series] * (1.0 if product.dsp else 0.6)
+        multiply = ceil(delay / self.budget_ns) if product.needed else 0
+        return max(0, multiply + self.stages(levels) - 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """Cycles from first input to last result, cycles until the next event can start, and cycles that following layers wait."""
+
+    latency: int
+    ii: int
+    lead: int
+
+
+def layer_timing(layer: TemplateCall, model: HardwareGraph, product: Multiplication, pace: TimingBudget) -> Timing:
+    """The cycles of one layer."""
+    if layer.role is Role.RECURRENT:
+        return _recurrent(layer, pace)
+    if model.io is IoType.STREAM:
+        return _streamed(layer, model, product, pace)
+    return _parallel(layer, model, product, pace)
+
+
+def _parallel(layer: TemplateCall, model: HardwareGraph, product: Multiplication, pace: TimingBudget) -> Timing:
+    depth = pace.depth(product, layer.products[1])
+    if layer.role in {Role.CONVOLUTION, Role.DEPTHWISE} and not layer.unrolled(dataflow=model.dataflow, parallel=True):
+        each = layer.reuse if product.in_memory else max(1, min(layer.reuse, product.rounds + depth))
+        latency = layer.partitions * each + depth + 2
+        return Timing(latency=latency, ii=latency, lead=depth)
+    if product.in_memory:
+        latency = layer.reuse + depth if layer.reuse > 1 else depth
+        return Timing(latency=latency, ii=layer.reuse, lead=depth)
+    if layer.role in {Role.DENSE, Role.CONVOLUTION, Role.DEPTHWISE, Role.SCALE}:
+        latency = depth + product.rounds - 1
+        return Timing(latency=latency, ii=max(1, min(layer.reuse, latency + 1)), lead=depth)
+    latency = elementwise_depth(layer, pace)
+    return Timing(latency=latency, ii=1, lead=latency)
+
+
+def elementwise_depth(layer: TemplateCall, pace: TimingBudget) -> int:
+    """Cycles of layers without weights."""
+    match layer.role:
+        case Role.SOFTMAX:
+            levels = ceil(log2(max(2, layer.out_shape[2])))
+            delay = (22.0 + 9.0 * levels) * (1.0 if pace.seven_series else 0.35)
+            return ceil(delay / pace.budget_ns)
+        case Role.TABLE:
+            return 1
+        case Role.THRESHOLDS:
+            return pace.stages(2 * (layer.table_entries.bit_length() - 1))
+        case Role.POOL | Role.GLOBAL_POOL | Role.ARGMAX:
+            values = prod(layer.window) if layer.role is Role.POOL else prod(layer.in_shape[:2]) if layer.role is Role.GLOBAL_POOL else layer.in_shape[2]
+            return pace.stages(max(0, ceil(log2(max(1, values))) - 1))
+        case Role.COMPARE:
+            return 1 if pace.seven_series and layer.output.rounds and pace.budget_ns < 3 else 0
+        case _:
+            return 0
+
+
+def _streamed(layer: TemplateCall, model: HardwareGraph, product: Multiplication, pace: TimingBudget) -> Timing:
+    pixels = layer.in_shape[0] * layer.in_shape[1]
+    depth = pace.depth(product, layer.products[1])
+    extra = 2 if pace.seven_series and pace.budget_ns < SLOW_NS else 1
+    match layer.role:
+        case Role.CONVOLUTION | Role.DEPTHWISE:
+            each = pixel_cycles(layer, model, product, pace)
+            return _loop(pixels * each + (depth + extra if each == 1 else 1), lead=each + depth)
+        case Role.DENSE:
+            reads = max(1, pixels)
+            if product.in_memory:
+                return _loop(layer.reuse + reads + 6, lead=depth + 3)
+            return _loop(reads - 1 + min(layer.reuse, product.rounds) + depth + extra, lead=depth + 3)
+        case Role.POOL:
+            slow = 2 if pace.seven_series and pace.budget_ns < SLOW_NS and layer.in_shape[0] > 1 else 1
+            return _loop(pixels * slow + 3, lead=3)
+        case Role.GLOBAL_POOL:
+            return _loop(pixels + 2, lead=2)
+        case Role.SOFTMAX:
+            shared = 2 * layer.out_shape[2] if layer.reuse > 1 else 3
+            return _loop(elementwise_depth(layer, pace) + shared, lead=elementwise_depth(layer, pace))
+        case Role.SCALE if layer.reuse > 1:
+            return _loop(pixels * product.rounds + depth, lead=depth)
+        case Role.PAD if layer.in_shape[0] == 1:
+            return _loop(pixels + layer.positions + 2, lead=2)
+        case Role.INPUT:
+            return Timing(latency=0, ii=0, lead=0)
+        case Role.THRESHOLDS:
+            searched = elementwise_depth(layer, pace) + extra
+            return _loop(pixels + searched, lead=searched)
+        case _:
+            return _loop(max(pixels, layer.positions) + extra + 1 if layer.positions > 1 else extra, lead=extra)
+
+
+def _loop(latency: int, *, lead: int) -> Timing:
+    return Timing(latency=latency, ii=latency, lead=lead)
+
+
+def pixel_cycles(layer: TemplateCall, model: HardwareGraph, product: Multiplication, pace: TimingBudget) -> int:
+    """Cycles between two pixels of a streamed convolution.
+
+    With weights in memory the reuse loop and the code around it run one after the other. With constants the loop over
+    pixels is pipelined; Vitis cannot overlap two pixels of a line buffer in two dimensions, because both turn the same
+    counters, and takes the whole depth of the function for each.
+    """
+    depth = pace.depth(product, layer.products[1])
+    if product.in_memory:
+        return layer.reuse + around_reuse_loop(model, pace) + _shift_loops(layer, model)
+    vitis = model.tool is BackendName.VITIS and layer.in_shape[0] > 1
+    shared = 1 if layer.reuse == 1 else min(layer.reuse, product.rounds + depth + (1 if pace.budget_ns > RELAXED_NS else 2))
+    return max(shared, depth + 2) if vitis else shared
+
+
+def _shift_loops(layer: TemplateCall, model: HardwareGraph) -> int:
+    """Cycles of the loops over channels that Vivado HLS leaves one after the other where the window's shift was inlined."""
+    rows, channels = layer.window[0], layer.in_shape[2]
+    alone = model.inlined_shift and model.tool is BackendName.VIVADO and rows > 1 and channels > 1
+    return (2 * rows + 1) * channels if alone else 0
+
+
+def around_reuse_loop(model: HardwareGraph, pace: TimingBudget) -> int:
+    """Cycles of a pixel outside the reuse loop: reading, shifting, filling and draining the pipeline."""
+    if pace.seven_series:
+        return 11 if pace.slowest and pace.budget_ns < SLOW_NS else 9
+    return 5 if model.tool is BackendName.VITIS else 6
+
+
+def _recurrent(layer: TemplateCall, pace: TimingBudget) -> Timing:
+    around = 18 if pace.seven_series else 10
+    latency = layer.steps * (max(layer.reuse, layer.recurrent_reuse) + around) + 1
+    return Timing(latency=latency, ii=latency, lead=around)
+
+
+def design_timing(timings: Sequence[Timing], model: HardwareGraph) -> Timing:
+    """The whole design: a pipeline of pipelines, tasks that hand over whole arrays, or streams that overlap."""
+    if not timings:
+        return Timing(latency=0, ii=1, lead=0)
+    slowest = max(timings, key=lambda one: one.latency)
+    total, count = sum(one.latency for one in timings), len(timings)
+    if not model.dataflow:
+        boundary = count if model.tool is BackendName.VITIS else ceil(count / 2)
+        return Timing(latency=total + boundary, ii=max(1, *(one.ii for one in timings)), lead=0)
+    if model.io is IoType.PARALLEL:
+        return Timing(latency=total + count, ii=max(one.ii for one in timings) + 1, lead=0)
+    waits = sum(min(one.lead, one.latency) for one in timings if one is not slowest)
+    return Timing(latency=slowest.latency + waits + 1, ii=slowest.latency + 1, lead=0)

@@ -1,0 +1,1 @@
+"""Designs become HLS C++ projects, through hls4ml."""

@@ -1,0 +1,45 @@
+"""The backend: a `Design` becomes an `HlsProject`, the same bytes every time."""
+
+from __future__ import annotations
+
+from math import prod
+
+from fpgacnn.design import Design
+from fpgacnn.design.project import HlsProject, Port
+from fpgacnn.hardware.hls.hls4ml_adapter import generate
+from fpgacnn.hardware.hls.lower import Lowered, lower
+from fpgacnn.hardware.hls.node import MULTI_THRESHOLD
+from fpgacnn.hardware.hls.patches import allow_overlapping_pooling, own_include_guard, with_multi_threshold
+
+
+def convert(design: Design, *, trace: bool = False) -> HlsProject:
+    """Generate the HLS project of a design through hls4ml.
+
+    With `trace` the code can show every layer's result in C simulation (for checks, not for synthesis).
+    Raises UnsupportedOptionError before anything is generated, LoweringError and Hls4mlFailedError after.
+    """
+    lowered = lower(design)
+    inputs, outputs, traced = _ports(design, lowered)
+    files = generate(design.target, lowered.nodes, [port.name for port in inputs], [port.name for port in outputs], trace=trace)
+    files = own_include_guard(files)
+    if any(node.kind == MULTI_THRESHOLD for node in lowered.nodes):
+        files = with_multi_threshold(files)
+    if lowered.overlapping:
+        files = allow_overlapping_pooling(files)
+    return HlsProject(files=files, inputs=inputs, outputs=outputs, traced=traced if trace else (), notes=lowered.notes)
+
+
+def ports(design: Design) -> tuple[tuple[Port, ...], tuple[Port, ...], tuple[Port, ...]]:
+    """Inputs, outputs, and the nodes that a traced build can show, as C simulation names them."""
+    return _ports(design, lower(design))
+
+
+def _ports(design: Design, lowered: Lowered) -> tuple[tuple[Port, ...], tuple[Port, ...], tuple[Port, ...]]:
+    model = design.model
+
+    def port(node: str) -> Port:
+        return Port(node=node, name=lowered.name_of[node], size=prod(model.layer(node).shape))
+
+    shown = {node.name for node in lowered.nodes if node.kind not in {"InputLayer", "Reshape"}}
+    visible = [layer.name for layer in model.layers if lowered.name_of[layer.name] in shown]
+    return tuple(map(port, model.inputs)), tuple(map(port, model.outputs)), tuple(map(port, visible))

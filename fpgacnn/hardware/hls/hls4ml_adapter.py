@@ -1,0 +1,241 @@
+"""The only door to hls4ml 1.3.0: a layer list with fixed types goes in, files come out.
+
+hls4ml is told everything and chooses nothing: after its passes have run, every planned node must still be there with
+the planned types, or LoweringError is raised and nothing is written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import shutil
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+from fpgacnn.design import BackendName, IoType, Target
+from fpgacnn.design.project import TOP
+from fpgacnn.errors import Hls4mlFailedError, LoweringError, MissingExtraError, WriteError
+from fpgacnn.hardware.hls.line_buffers import MOST_ASSIGNMENTS, Windows, loops
+from fpgacnn.hardware.hls.node import MULTI_THRESHOLD, HlsNode
+from fpgacnn.ir.fixed_point import Format
+from fpgacnn.system.atomic_dir import temporary_folder
+
+STAMP = "fpgacnn"
+"""Stands where hls4ml would write a random stamp, so that the same design gives the same bytes."""
+
+UNPLANNED = "fixed<16,6>"
+"""hls4ml's default type: no node may end up with it unless the plan says so."""
+
+
+_MULTI_THRESHOLD_NUMBERS = ("n_in", "n_filt", "n_rows", "n_levels", "table_size")
+
+
+def generate(target: Target, nodes: Sequence[HlsNode], inputs: Sequence[str], outputs: Sequence[str], *, trace: bool) -> dict[str, bytes]:
+    """All files of the project by relative path.
+
+    Raises LoweringError, Hls4mlFailedError, WriteError where the folder for temporary files is full.
+    """
+    with temporary_folder("fpgacnn-hls4ml-") as folder, _quiet() as said:
+        try:
+            graph = _graph(target, nodes, inputs, outputs, folder, trace=trace)
+            _check(graph, nodes)
+            _write(graph)
+        except (LoweringError, MissingExtraError):
+            raise
+        except OSError as error:
+            copies = error.args[0] if isinstance(error, shutil.Error) else ()  # what copytree says: a list of (from, to, why)
+            raise WriteError(file=folder, why=copies[0][2] if copies else error.strerror or str(error)) from error
+        except Exception as error:  # hls4ml raises bare Exception, AssertionError and more
+            why = f"{type(error).__name__}: {error}; {said.getvalue()[-300:]}"
+            raise Hls4mlFailedError(why=why) from error
+        return _collect(folder)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[io.StringIO]:
+    """hls4ml prints; what it says is kept for the error message."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield said
+
+
+def _ap(form: Format) -> str:
+    """A format in the words of hls4ml's configuration."""
+    sign = "" if form.signed else "u"
+    return f"{sign}fixed<{form.width},{form.integer},{form.rounding},{form.overflow}>"
+
+
+def _graph(target: Target, nodes: Sequence[HlsNode], inputs: Sequence[str], outputs: Sequence[str], folder: Path, *, trace: bool) -> Any:  # hls4ml is untyped
+    try:
+        from hls4ml.model import ModelGraph  # takes a second: only when needed
+        from hls4ml.utils.config import create_config  # as above
+    except ImportError as error:
+        raise MissingExtraError(package="hls4ml==1.3.0", extra="all") from error
+    if any(node.kind == MULTI_THRESHOLD for node in nodes):
+        _register_multi_threshold("Vitis" if target.backend is BackendName.VITIS else "Vivado")
+    config = create_config(
+        output_dir=str(folder),
+        project_name=TOP,
+        backend="Vitis" if target.backend is BackendName.VITIS else "Vivado",
+        io_type="io_stream" if target.io is IoType.STREAM else "io_parallel",
+        part=target.part,
+        clock_period=target.clock_ns,
+    )
+    config |= {"InputData": None, "OutputPredictions": None, "TraceOutput": trace}
+    config["HLSConfig"] = {
+        "Model": {"Precision": UNPLANNED, "ReuseFactor": target.reuse, "Strategy": target.strategy.capitalize(), "BitExact": None},
+        "LayerName": {node.name: _layer_config(node, trace=trace) for node in nodes},
+    }
+    layers = [{"class_name": node.kind, "name": node.name, "inputs": list(node.inputs), **node.attributes} for node in nodes]
+    with _short_line_buffers(config["Backend"]):
+        return ModelGraph.from_layer_list(config, layers, list(inputs), list(outputs))
+
+
+@contextlib.contextmanager
+def _short_line_buffers(name: str) -> Iterator[None]:
+    """Windows of large images as loops while hls4ml generates; those of small ones stay as hls4ml writes them."""
+    from hls4ml.backends import get_backend
+
+    backend = get_backend(name)
+    one, two = backend.generate_conv1d_line_buffer_fn, backend.generate_conv2d_line_buffer_fn
+
+    def conv1d(index: Any, partitions: int, width: int, channels: int, kernel: int = 3, stride: int = 1, pad: Any = 0) -> Any:  # hls4ml is untyped
+        left, right = pad if isinstance(pad, tuple) else (pad, pad)
+        found = Windows(dimensions=1, shape=(1, width, channels), kernel=(1, kernel), strides=(1, stride), pads=(0, 0, left, right))
+        if found.values > MOST_ASSIGNMENTS:
+            return loops(index, found)
+        return one(index, partitions, width, channels, kernel=kernel, stride=stride, pad=pad)
+
+    def conv2d(
+        index: Any, partitions: int, height: int, width: int, channels: int, *, kernel: Any = (3, 3), stride: Any = (1, 1), pad: Any = (0, 0, 0, 0)
+    ) -> Any:  # as above
+        found = Windows(dimensions=2, shape=(height, width, channels), kernel=kernel, strides=stride, pads=pad)
+        if found.values > MOST_ASSIGNMENTS:
+            return loops(index, found)
+        return two(index, partitions, height, width, channels, kernel=kernel, stride=stride, pad=pad)
+
+    backend.generate_conv1d_line_buffer_fn, backend.generate_conv2d_line_buffer_fn = conv1d, conv2d
+    try:
+        yield
+    finally:
+        backend.generate_conv1d_line_buffer_fn, backend.generate_conv2d_line_buffer_fn = one, two
+
+
+@cache
+def _register_multi_threshold(backend: str) -> None:
+    """Give hls4ml our layer by its extension interface: the layer, its C++ configuration and its call."""
+    import numpy as np
+    from hls4ml.backends import get_backend
+    from hls4ml.backends.template import FunctionCallTemplate, LayerConfigTemplate
+    from hls4ml.model.attributes import Attribute, WeightAttribute
+    from hls4ml.model.layers import Layer, layer_map, register_layer
+
+    if MULTI_THRESHOLD not in layer_map:
+
+        class MultiThreshold(Layer):  # type: ignore[misc]  # hls4ml is untyped
+            _expected_attributes: ClassVar = [
+                *(Attribute(name) for name in _MULTI_THRESHOLD_NUMBERS),
+                WeightAttribute("threshold"),
+                WeightAttribute("value"),
+            ]
+
+            def initialize(self) -> None:
+                shape = self.get_input_variable().shape
+                self.add_output_variable(shape)
+                self.set_attr("n_in", int(np.prod(shape)))
+                self.add_weights_variable(name="threshold")
+                self.add_weights_variable(name="value")
+
+        register_layer(MULTI_THRESHOLD, MultiThreshold)
+
+    class MultiThresholdConfig(LayerConfigTemplate):  # type: ignore[misc]  # as above
+        def __init__(self) -> None:
+            super().__init__(layer_map[MULTI_THRESHOLD])
+
+        def format(self, node: Any) -> str:  # as above
+            numbers = "".join(f"    static const unsigned {name} = {node.get_attr(name):d};\n" for name in _MULTI_THRESHOLD_NUMBERS)
+            types = "".join(f"    typedef {node.get_weights(name).type.name} {name}_t;\n" for name in ("threshold", "value"))
+            return f"struct config{node.index} : nnet::multi_threshold_config {{\n{numbers}{types}}};\n"
+
+    class MultiThresholdCall(FunctionCallTemplate):  # type: ignore[misc]  # as above
+        def __init__(self) -> None:
+            super().__init__(layer_map[MULTI_THRESHOLD], include_header=["nnet_utils/nnet_multi_threshold.h"])
+
+        def format(self, node: Any) -> str:  # as above
+            given, result = node.get_input_variable(), node.get_output_variable()
+            weights = ", ".join(node.get_weights(name).name for name in ("threshold", "value"))
+            return f"nnet::multi_threshold<{given.type.name}, {result.type.name}, config{node.index}>({given.name}, {result.name}, {weights});"
+
+    for template in (MultiThresholdConfig, MultiThresholdCall):
+        get_backend(backend).register_template(template)
+
+
+def _layer_config(node: HlsNode, *, trace: bool) -> dict[str, Any]:
+    precision = {name: _ap(form) for name, form in node.types.items()}
+    extra = {name: _ap(form) for name, form in node.extra_types.items()}
+    return {"Precision": precision, "ReuseFactor": node.reuse, "Strategy": node.strategy, "Trace": trace, **extra}
+
+
+def _check(graph: Any, nodes: Sequence[HlsNode]) -> None:  # hls4ml is untyped
+    """Every planned node is there with its planned types and reuse factor, and nothing else but copies of streams."""
+    found = {layer.name: layer for layer in graph.get_layers()}
+    for node in nodes:
+        layer = found.pop(node.name, None)
+        if layer is None:
+            raise LoweringError(layer=node.name, seen="no such layer", planned=node.kind)
+        for name, planned in {**node.types, **{key.removesuffix("_t"): form for key, form in node.extra_types.items()}}.items():
+            seen = _type(layer, name)
+            if seen != _expected(planned):
+                raise LoweringError(layer=node.name, seen=f"{name} of type {seen}", planned=_expected(planned))
+        if layer.get_attr("reuse_factor") != node.reuse:
+            raise LoweringError(layer=node.name, seen=f"reuse factor {layer.get_attr('reuse_factor')}", planned=node.reuse)
+    for name, layer in found.items():
+        if type(layer).__name__.removeprefix("Vitis").removeprefix("Vivado") != "Clone":
+            raise LoweringError(layer=name, seen=f"an additional {type(layer).__name__}", planned="nothing")
+
+
+def _type(layer: Any, name: str) -> str | None:  # hls4ml is untyped
+    """The type of a result, weight, accumulator or table in the text of C++; None where the layer has none."""
+    if name == "result":
+        return _cpp(layer.get_output_variable().type.precision)
+    if name in layer.weights:
+        return _cpp(layer.weights[name].type.precision)
+    named = layer.get_attr(f"{name}_t")
+    return None if named is None else _cpp(named.precision)
+
+
+def _cpp(precision: Any) -> str:  # hls4ml is untyped
+    return str(precision.definition_cpp() if hasattr(precision, "definition_cpp") else precision).replace(" ", "")
+
+
+def _expected(form: Format) -> str:
+    sign = "" if form.signed else "u"
+    modes = "" if (form.rounding, form.overflow) == ("TRN", "WRAP") else f",AP_{form.rounding},AP_{form.overflow},0"
+    return f"ap_{sign}fixed<{form.width},{form.integer}{modes}>"
+
+
+def _write(graph: Any) -> None:  # hls4ml is untyped
+    graph.config.config["Stamp"] = STAMP
+    writer = graph.config.backend.writer
+    missing = object()
+    keras = sys.modules.get("keras", missing)
+    sys.modules["keras"] = None  # type: ignore[assignment]  # write_yml would import Keras and with it TensorFlow
+    try:
+        writer.write_hls(graph)
+    finally:
+        if keras is missing:
+            del sys.modules["keras"]
+        else:
+            sys.modules["keras"] = keras  # type: ignore[assignment]  # what was there before
+
+
+def _collect(folder: Path) -> dict[str, bytes]:
+    """Files by relative path, with the temporary folder's name taken out."""
+    here = str(folder).encode()
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes().replace(here, b".") for path in paths}

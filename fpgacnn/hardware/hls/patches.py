@@ -1,0 +1,43 @@
+"""Changes to the headers that hls4ml copies into a project, each with the reason and the test that allows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files as resources
+
+DEPTHWISE_1D = "firmware/nnet_utils/nnet_sepconv1d_latency.h"
+POOLING = "firmware/nnet_utils/nnet_pooling_stream.h"
+
+_SAME_STRIDE = (
+    b"assert(CONFIG_T::pool_height == CONFIG_T::stride_height && CONFIG_T::pool_width == CONFIG_T::stride_width);",
+    b"assert(CONFIG_T::pool_width == CONFIG_T::stride_width);",
+)
+
+
+def allow_overlapping_pooling(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Take out the asserts that a streamed pooling window and its stride be equal.
+
+    The line buffer below them counts strides of any size, as that of convolutions does; agreement with the emulator
+    is tested for overlapping and for gapped windows (tests/agree/test_layers.py, pooling).
+    """
+    header = files[POOLING]
+    for line in _SAME_STRIDE:
+        header = header.replace(line, b"// fpgacnn: windows may overlap; the line buffer below counts any stride")
+    return {**files, POOLING: header}
+
+
+MULTI_THRESHOLD = "nnet_multi_threshold.h"
+
+
+def with_multi_threshold(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Add the header of our own template for step functions, which compares with thresholds."""
+    return {**files, f"firmware/nnet_utils/{MULTI_THRESHOLD}": resources("fpgacnn.hardware.hls").joinpath(MULTI_THRESHOLD).read_bytes()}
+
+
+def own_include_guard(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Give the one-dimensional depthwise header a guard of its own: hls4ml 1.3.0 lets it share the two-dimensional one's.
+
+    With both in one project the second header came out empty, and the code did not compile.
+    """
+    header = files[DEPTHWISE_1D].replace(b"NNET_SEPARABLE_CONV2D_LATENCY_H_", b"NNET_SEPARABLE_CONV1D_LATENCY_H_")
+    return {**files, DEPTHWISE_1D: header}

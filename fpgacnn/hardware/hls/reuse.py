@@ -1,0 +1,40 @@
+"""Which reuse factors hls4ml's resource strategy can have, and the nearest one to a wish.
+
+hls4ml asserts these rules in its headers and moves illegal factors silently in its Python; for pointwise convolutions
+it forgets to, and C simulation aborts. So the factor is made legal here, before hls4ml sees it.
+"""
+
+from __future__ import annotations
+
+from fpgacnn.errors import UnsupportedOptionError
+
+SHOWN = 12
+
+
+def chosen(inputs: int, outputs: int, largest: int, wish: int, *, layer: str, explicit: bool) -> int:
+    """The wish where it is legal, else the nearest legal factor, the smaller of two.
+
+    Raises UnsupportedOptionError where the user asked for this very layer.
+    """
+    legal = legal_factors(inputs, outputs, largest)
+    if wish in legal:
+        return wish
+    if explicit:
+        known = ", ".join(map(str, legal[:SHOWN])) + (", ..." if len(legal) > SHOWN else "")
+        why = f"a reuse factor of {wish} is not legal for {inputs} inputs and {outputs} outputs with the resource strategy"
+        raise UnsupportedOptionError(layer=layer, why=why, do=f"use one of {known}")
+    return min(legal, key=lambda reuse: (abs(reuse - wish), reuse))
+
+
+def is_legal(inputs: int, outputs: int, reuse: int) -> bool:
+    """Whether a matrix product of `inputs` by `outputs` can use each multiplier `reuse` times (nnet_dense_resource.h)."""
+    limit = -(-inputs * outputs // min(inputs, reuse))
+    return (limit % outputs == 0 or reuse >= inputs) and (reuse < inputs or reuse % inputs == 0) and inputs * outputs % reuse == 0
+
+
+def legal_factors(inputs: int, outputs: int, largest: int) -> list[int]:
+    """All legal factors up to `largest`, ascending."""
+    total = inputs * outputs
+    divisors = {small for small in range(1, int(total**0.5) + 1) if total % small == 0}
+    divisors |= {total // small for small in divisors}
+    return sorted(reuse for reuse in divisors if reuse <= largest and is_legal(inputs, outputs, reuse))

@@ -1,0 +1,135 @@
+"""Where reports lie in a project folder, and which kind each file is."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+
+from fpgacnn.errors import ReportForeignError
+from fpgacnn.hardware.synthesis.readers.vivado import HIERARCHICAL, TIMING, UTILIZATION, vivado_fields
+
+MAX_DEPTH = 16
+MAX_FILES = 200_000
+HEAD_BYTES = 64 << 10
+
+
+class Kind(StrEnum):
+    """The kinds of report that are read."""
+
+    MODULE = "C synthesis of a module"
+    VERBOSE = "C synthesis of a module, with the scheduler's notes"
+    MODULE_XML = "C synthesis in XML"
+    SUMMARY = "C synthesis summary"
+    SIZE = "design size"
+    SIZE_XML = "design size in XML"
+    UTILIZATION = "Vivado utilization"
+    TIMING = "Vivado timing"
+    COSIM = "RTL simulation"
+    EXPORT = "export"
+    EXPORT_XML = "export in XML"
+
+
+NAMES = (
+    (re.compile(r"csynth\.rpt"), Kind.SUMMARY),
+    (re.compile(r".+_csynth\.rpt"), Kind.MODULE),
+    (re.compile(r"(.+_)?csynth\.xml"), Kind.MODULE_XML),
+    (re.compile(r"csynth_design_size\.rpt"), Kind.SIZE),
+    (re.compile(r"csynth_design_size\.xml"), Kind.SIZE_XML),
+    (re.compile(r"vivado_synth\.rpt|.+_utilization_(synth|placed|routed)\.rpt"), Kind.UTILIZATION),
+    (re.compile(r".*timing_summary.*\.rpt"), Kind.TIMING),
+    (re.compile(r".*_cosim\.rpt"), Kind.COSIM),
+    (re.compile(r".+_export\.rpt|export_(syn|impl)\.rpt"), Kind.EXPORT),
+    (re.compile(r".+_export\.xml|export_(syn|impl)\.xml"), Kind.EXPORT_XML),
+)
+SIGNS = (
+    (re.compile(r"^== Synthesis Summary Report of '", re.MULTILINE), Kind.SUMMARY),
+    (re.compile(r"^== (Vivado|Vitis) HLS Report for '", re.MULTILINE), Kind.MODULE),
+    (re.compile(r"^== Design Size Report", re.MULTILINE), Kind.SIZE),
+    (re.compile(r"^Implementation tool: ", re.MULTILINE), Kind.EXPORT),
+    (re.compile(r"^Report time +: ", re.MULTILINE), Kind.COSIM),
+)
+XML_SIGNS = (("<design_size", Kind.SIZE_XML), ("<AreaReport>", Kind.EXPORT_XML), ("<ReportVersion>", Kind.MODULE_XML))
+VERBOSE = re.compile(r".+\.verbose\.rpt")
+INTERNAL = re.compile(r".*\.verbose\..+\.rpt")
+"""HLS keeps these for itself, below a hidden folder; people copy the first, a whole report with notes behind it."""
+
+LFS, WEB_PAGE = "version https://git-lfs.github.com", "<!doctype html"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A file that is a report by its content or its name; `name` is its path below the folder."""
+
+    path: Path
+    name: str
+    kind: Kind
+
+
+def find_reports(folder: Path) -> Iterator[Found]:
+    """All reports below a folder, in the order of their paths; links to folders are not followed."""
+    for path in sorted(_candidates(folder)):
+        name = path.relative_to(folder).as_posix()
+        kind = kind_of(_head(path), path.name)
+        if kind is not None:
+            yield Found(path=path, name=name, kind=kind)
+
+
+def _candidates(folder: Path) -> Iterator[Path]:
+    seen = 0
+    for here, folders, files in os.walk(folder):
+        depth = len(Path(here).relative_to(folder).parts)
+        folders[:] = sorted(name for name in folders if not name.startswith(".")) if depth < MAX_DEPTH else []
+        for file in files:
+            seen += 1
+            path = Path(here) / file
+            if seen <= MAX_FILES and file.endswith((".rpt", ".xml")) and not INTERNAL.fullmatch(file) and path.is_file():
+                yield path
+
+
+def _head(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return file.read(HEAD_BYTES).decode("utf-8", "replace").replace("\r\n", "\n")
+    except OSError:  # said when it is read, if its name is one of a report
+        return ""
+
+
+def kind_of(head: str, name: str) -> Kind | None:
+    """What a file is, by its first characters and, where they say nothing, by its name."""
+    if name.endswith(".xml"):
+        found = next((kind for sign, kind in XML_SIGNS if sign in head), None)
+        return found or _by_name(name)
+    if name == "csynth.rpt" and head.startswith("Found "):
+        return Kind.MODULE
+    found = next((kind for sign, kind in SIGNS if sign.search(head)), None)
+    if found:
+        return Kind.VERBOSE if found is Kind.MODULE and VERBOSE.fullmatch(name) else found
+    command = vivado_fields(head).get("Command", "")
+    if command.startswith(TIMING):
+        return Kind.TIMING
+    if command.startswith(UTILIZATION):
+        return None if HIERARCHICAL in command else Kind.UTILIZATION
+    return None if command else _by_name(name)
+
+
+def _by_name(name: str) -> Kind | None:
+    return next((kind for pattern, kind in NAMES if pattern.fullmatch(name)), None)
+
+
+def refuse_foreign(text: str, file: str) -> None:
+    """Raise ReportForeignError for what often lies in a report's place."""
+    if text.startswith(LFS):
+        raise ReportForeignError(file=file, seen="a pointer of Git LFS")
+    if text.lstrip()[:20].lower().startswith(WEB_PAGE):
+        raise ReportForeignError(file=file, seen="a web page")
+
+
+def solution_of(name: str) -> str:
+    """The solution that a report belongs to, `project/solution`; empty where it lies outside of one."""
+    parts = PurePosixPath(name).parts
+    place = next((place for place in range(1, len(parts) - 1) if parts[place] in {"syn", "sim", "impl"}), None)
+    return "/".join(parts[:place]) if place else ""

@@ -1,0 +1,168 @@
+"""Layers joined to their hardware. hls4ml writes a layer's number into the names of its modules and FIFOs; no other key is stable."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from fpgacnn.design.project import TOP
+from fpgacnn.hardware.synthesis.readers.cells import function_in, writer_index
+from fpgacnn.hardware.synthesis.readers.firmware import FirmwareCall
+from fpgacnn.hardware.synthesis.report import Instance, IntRange, LayerReport, Loop, Memory, ModuleReport, Resources, Summary, SummaryRow
+
+Modules = Mapping[str, ModuleReport]
+
+WRAPPER = re.compile(r".+_axi|kernel_wrapper|alveo_hls4ml")
+"""What hls4ml calls the functions that it puts around a network; a file with totals only does not tell what is inside."""
+
+
+def network_of(top: ModuleReport, modules: Modules) -> ModuleReport | None:
+    """The module that holds the layers: of all below the top, the one with most of them, the outermost where several have.
+
+    Old names have no layer numbers; then a wrapper is known by its name, as `myproject_axi` is one of `myproject`.
+    None where the module inside a wrapper has no report of its own.
+    """
+
+    def layers(module: ModuleReport) -> int:
+        return len({one.layer for one in module.instances or () if one.layer is not None})
+
+    best = max(_below(top, modules), key=layers)
+    if layers(best):
+        return best
+    inside = [one.module for one in top.instances or () if one.latency_cycles is not None] if top.instances is not None else list(modules)
+    wrapped = [name for name in inside if name == TOP or top.name.startswith(f"{name}_")]
+    if wrapped and top.name != TOP:
+        return modules.get(wrapped[0])
+    return None if top.instances is None and WRAPPER.fullmatch(top.name) else top
+
+
+def _below(module: ModuleReport, modules: Modules) -> Iterator[ModuleReport]:
+    """A module and all that it contains, outer ones first, each once."""
+    waiting, seen = [module], {module.name}
+    while waiting:
+        here = waiting.pop(0)
+        yield here
+        for instance in here.instances or ():
+            if instance.module in modules and instance.module not in seen:
+                seen.add(instance.module)
+                waiting.append(modules[instance.module])
+
+
+def adopted(network: ModuleReport, calls: Sequence[FirmwareCall]) -> ModuleReport:
+    """The network with instances given to layers whose names carry no number, as `clone_stream` does.
+
+    Only where one call and one instance can mean each other: the same function, and the same size if the call has one.
+    """
+    taken = {one.layer for one in network.instances or ()}
+    free = [call for call in calls if call.index not in taken]
+
+    def meant(instance: Instance, call: FirmwareCall) -> bool:
+        named = f"{instance.module}_".startswith(f"{call.function}_")
+        return instance.layer is None and named and (not call.size or instance.module.removesuffix("_s").endswith(f"_{call.size}"))
+
+    def layer_of(instance: Instance) -> int | None:
+        wanted = [call for call in free if meant(instance, call)]
+        rivals = [one for one in network.instances or () if wanted and meant(one, wanted[0])]
+        return wanted[0].index if len(wanted) == len(rivals) == 1 else instance.layer
+
+    instances = network.instances and tuple(replace(one, layer=layer_of(one)) for one in network.instances)
+    return replace(network, instances=instances)
+
+
+def join_layers(network: ModuleReport, modules: Modules, summary: Summary | None, calls: Sequence[FirmwareCall]) -> tuple[LayerReport, ...]:
+    """A row for every layer that the code calls or the report names."""
+    by_call = {call.index: call for call in calls}
+    instances, fifos, memories = network.instances or (), network.fifos or (), network.memories or ()
+    reported = {one.layer for one in instances} | {one.layer for one in fifos} | {writer_index(one.name) for one in memories}
+    indexes = [*by_call, *sorted(index for index in reported if index is not None and index not in by_call)]
+    return tuple(_layer(index, by_call.get(index), network, modules, summary) for index in indexes)
+
+
+def _layer(index: int, call: FirmwareCall | None, network: ModuleReport, modules: Modules, summary: Summary | None) -> LayerReport:
+    own = [one for one in network.instances or () if one.layer == index]
+    inner = [module for name in dict.fromkeys(one.module for one in own) if name in modules for module in _below(modules[name], modules)]
+    loops: Iterable[Loop] = (loop for module in inner for loop in module.loops or ())
+    if not inner and summary:
+        loops = (loop for one in {one.module: one for one in own}.values() for loop in _summary_loops(summary, one))
+    memories = [one for one in network.memories or () if writer_index(one.name) == index]
+    inside: list[Memory] = [one for module in inner for one in module.memories or ()]
+    return LayerReport(
+        index=index,
+        name=call.name if call else None,
+        kind=call.function if call else function_in(own[0].module) if own else None,
+        instances=tuple(one.name for one in own),
+        latency_cycles=_slowest([one.latency_cycles for one in own]),
+        interval_cycles=_slowest([one.interval_cycles for one in own]),
+        resources=_sum(own),
+        loops=tuple(loops),
+        memories=(*memories, *inside),
+        fifos=tuple(one for one in network.fifos or () if one.layer == index),
+        why=_why(network, own),
+    )
+
+
+def _why(network: ModuleReport, own: Sequence[Instance]) -> str:
+    if own:
+        return ""
+    if network.instances is None:
+        return f"{network.origin.file} does not tell of instances"
+    return f"{network.name} has no instance of it: its logic is part of {network.name} itself, or it needs none"
+
+
+def _sum(instances: Sequence[Instance]) -> Resources | None:
+    """What all instances of a layer use; a kind that one of them does not tell is None."""
+    parts = [one.resources for one in instances if one.resources is not None]
+    if not parts or len(parts) < len(instances):
+        return None
+
+    def total(counts: Iterable[int | None]) -> int | None:
+        known = list(counts)
+        return None if None in known else sum(one for one in known if one is not None)
+
+    return Resources(
+        origin=parts[0].origin,
+        lut=total(one.lut for one in parts),
+        ff=total(one.ff for one in parts),
+        dsp=total(one.dsp for one in parts),
+        bram_18k=total(one.bram_18k for one in parts),
+        uram=total(one.uram for one in parts),
+    )
+
+
+def _slowest(ranges: Sequence[IntRange | None]) -> IntRange | None:
+    """Instances of a layer work side by side: both ends are those of the slowest."""
+    known = [one for one in ranges if one is not None]
+    if not known:
+        return None
+    least, most = [one.least for one in known], [one.most for one in known]
+    return IntRange(
+        least=None if None in least else max(one for one in least if one is not None),
+        most=None if None in most else max(one for one in most if one is not None),
+    )
+
+
+def _summary_loops(summary: Summary, instance: Instance) -> Iterator[Loop]:
+    """Loops of a module and of what it contains, from the tree of csynth.rpt, which names modules or, in 2021.1, instances."""
+    names = {instance.name, instance.module}
+    start = next((place for place, row in enumerate(summary.rows) if row.kind == "module" and row.name in names), None)
+    if start is None:
+        return
+    for row in summary.rows[start + 1 :]:
+        if row.depth <= summary.rows[start].depth:
+            return
+        if row.kind == "loop":
+            yield _loop(row, row.depth - summary.rows[start].depth - 1)
+
+
+def _loop(row: SummaryRow, depth: int) -> Loop:
+    return Loop(
+        name=row.name,
+        depth=depth,
+        latency_cycles=IntRange(least=row.latency_cycles, most=row.latency_cycles),
+        iteration_latency_cycles=IntRange(least=row.iteration_latency_cycles, most=row.iteration_latency_cycles),
+        interval_cycles=row.interval_cycles,
+        target_interval_cycles=None,
+        trip_count=IntRange(least=row.trip_count, most=row.trip_count),
+        pipelined={"yes": True, "no": False}.get(row.pipelined or ""),
+    )

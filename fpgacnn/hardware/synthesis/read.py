@@ -1,0 +1,240 @@
+"""`read`: all that the tools left in a folder, also in one that fpgacnn did not make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import Protocol, TypeVar
+
+from fpgacnn.errors import FileMissingError, FpgacnnError, NoReportsError, ReportBrokenError, ReportForeignError, ReportRefusedError
+from fpgacnn.hardware.synthesis.compare import notes_on
+from fpgacnn.hardware.synthesis.find import Found, Kind, find_reports, refuse_foreign, solution_of
+from fpgacnn.hardware.synthesis.layers import adopted, join_layers, network_of
+from fpgacnn.hardware.synthesis.readers.cosim import read_cosim, read_export_rpt, read_export_xml
+from fpgacnn.hardware.synthesis.readers.firmware import FirmwareCall, ToolSettings, read_asked, read_calls
+from fpgacnn.hardware.synthesis.readers.hls_rpt import read_hls_rpt
+from fpgacnn.hardware.synthesis.readers.hls_xml import read_hls_xml, read_modules_xml
+from fpgacnn.hardware.synthesis.readers.summary import read_design_size_rpt, read_design_size_xml, read_summary
+from fpgacnn.hardware.synthesis.readers.text import read_text
+from fpgacnn.hardware.synthesis.readers.vivado import read_timing, read_utilization
+from fpgacnn.hardware.synthesis.report import Cosim, DesignSize, Export, ModuleReport, SourceFile, Stage, Summary, SynthesisReport, Timing, Unread, Utilization
+
+Value = ModuleReport | Summary | DesignSize | Cosim | Export | Utilization | Timing
+
+READERS: Mapping[Kind, Callable[[str, str], Value]] = {
+    Kind.MODULE: read_hls_rpt,
+    Kind.VERBOSE: read_hls_rpt,
+    Kind.MODULE_XML: read_hls_xml,
+    Kind.SUMMARY: read_summary,
+    Kind.SIZE: read_design_size_rpt,
+    Kind.SIZE_XML: read_design_size_xml,
+    Kind.UTILIZATION: read_utilization,
+    Kind.TIMING: read_timing,
+    Kind.COSIM: read_cosim,
+    Kind.EXPORT: read_export_rpt,
+    Kind.EXPORT_XML: read_export_xml,
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class _Pile:
+    """What was read of one solution."""
+
+    solution: str
+    modules: list[ModuleReport] = field(default_factory=list)
+    verbose: list[ModuleReport] = field(default_factory=list)
+    in_xml: list[ModuleReport] = field(default_factory=list)
+    summaries: list[Summary] = field(default_factory=list)
+    sizes: list[DesignSize] = field(default_factory=list)
+    cosims: list[Cosim] = field(default_factory=list)
+    exports: list[Export] = field(default_factory=list)
+    utilizations: list[Utilization] = field(default_factory=list)
+    timings: list[Timing] = field(default_factory=list)
+    files: list[SourceFile] = field(default_factory=list)
+    unread: list[Unread] = field(default_factory=list)
+
+    @property
+    def names(self) -> list[str]:
+        """All files, read or not."""
+        return [*(one.file for one in self.files), *(one.file for one in self.unread)]
+
+    @property
+    def date(self) -> str:
+        """When C synthesis was last run."""
+        return max([*(one.date or "" for one in self.modules), *(one.date or "" for one in self.summaries)], default="")
+
+
+def read(folder: Path) -> SynthesisReport:
+    """The reports of a folder; files that cannot be read are listed with the reason.
+
+    Raises NoReportsError where there is none that can be read, and the first file's error where all are broken.
+    """
+    if not folder.is_dir():
+        raise FileMissingError(file=folder, why="no such folder")
+    piles = _read_all(folder)
+    if not piles:
+        raise NoReportsError(folder=folder)
+    asked, calls = read_asked(folder), read_calls(folder)
+    piles, loose = _solutions(piles)
+    ordered = sorted(piles.values(), key=lambda pile: (bool(pile.modules or pile.in_xml or pile.verbose), pile.date, pile.solution), reverse=True)
+    _merge(ordered[0], loose)
+    main, *others = [_report(folder, pile, asked, calls) for pile in ordered]
+    if others:
+        main = replace(main, notes=(*main.notes, f"{len(piles)} solutions; the newest, {main.solution}, is shown"))
+    return replace(main, others=tuple(others))
+
+
+def _solutions(piles: dict[str, _Pile]) -> tuple[dict[str, _Pile], _Pile]:
+    """The solutions of HLS, or all as one where there are none; and what is outside of them: loose files, `impl` folders of others."""
+    known = [name for name, pile in piles.items() if any(file.startswith(f"{name}/syn/") for file in pile.names)]
+    parents = {PurePosixPath(name).parent for name in known}
+    kept = {name: pile for name, pile in piles.items() if name in known or (name and PurePosixPath(name).parent in parents)}
+    loose = _Pile(solution="")
+    for name, pile in piles.items():
+        if name not in kept:
+            _merge(loose, pile)
+    return (kept, loose) if kept else ({"": loose}, _Pile(solution=""))
+
+
+def _read_all(folder: Path) -> dict[str, _Pile]:
+    piles: dict[str, _Pile] = {}
+    first: FpgacnnError | None = None
+    for found in find_reports(folder):
+        pile = piles.setdefault(solution_of(found.name), _Pile(solution=solution_of(found.name)))
+        try:
+            _read_one(found, pile)
+        except (ReportBrokenError, ReportForeignError, ReportRefusedError, FileMissingError) as error:
+            first = first or error
+            pile.unread.append(Unread(file=found.name, code=error.code, why=str(error)))
+    if first and not any(pile.files for pile in piles.values()):
+        raise first
+    return piles
+
+
+def _read_one(found: Found, pile: _Pile) -> None:
+    text = read_text(found.path, found.name)
+    refuse_foreign(text, found.name)
+    value: Value = READERS[found.kind](text, found.name)
+    match value:
+        case ModuleReport() if found.kind is Kind.MODULE_XML:
+            pile.in_xml.extend([value, *(one for one in read_modules_xml(text, found.name) if one.name != value.name)])
+        case ModuleReport() if found.kind is Kind.VERBOSE:
+            pile.verbose.append(value)
+        case ModuleReport():
+            pile.modules.append(value)
+        case Summary():
+            pile.summaries.append(value)
+        case DesignSize():
+            pile.sizes.append(value)
+        case Cosim():
+            pile.cosims.append(value)
+        case Export():
+            pile.exports.append(value)
+        case Utilization():
+            pile.utilizations.append(value)
+        case Timing():
+            pile.timings.append(value)
+    pile.files.append(_source(found, value))
+
+
+def _source(found: Found, value: Value) -> SourceFile:
+    tool = value.tool if isinstance(value, ModuleReport) else "Vitis HLS" if isinstance(value, Summary) else None
+    if isinstance(value, Utilization | Timing | Export):
+        tool = "Vivado"
+    return SourceFile(
+        file=found.name,
+        kind=found.kind.value,
+        stage=value.origin.stage,
+        tool=tool,
+        version=None if isinstance(value, DesignSize | Cosim) else value.version,
+        date=None if isinstance(value, DesignSize) else value.date,
+    )
+
+
+def _merge(pile: _Pile, loose: _Pile) -> None:
+    """Add reports outside of a solution, as hls4ml's vivado_synth.rpt; those of modules only where there are no others."""
+    known = {one.name for one in pile.modules}
+    pile.modules.extend(one for one in loose.modules if one.name not in known)
+    for name in ("verbose", "in_xml", "summaries", "sizes", "cosims", "exports", "utilizations", "timings", "files", "unread"):
+        getattr(pile, name).extend(getattr(loose, name))
+
+
+def _report(folder: Path, pile: _Pile, asked: ToolSettings, calls: Sequence[FirmwareCall]) -> SynthesisReport:
+    modules = {one.name: one for one in (*pile.in_xml, *_by_age(pile.verbose), *_by_age(pile.modules))}
+    summary, cosim, export = _newest(pile.summaries), _newest(pile.cosims), _best_export(pile.exports)
+    top = _top(modules, pile, asked)
+    csynth = modules.get(top) if top else None
+    network = network_of(csynth, modules) if csynth else None
+    if network:
+        network = modules[network.name] = adopted(network, calls)
+        csynth = network if csynth and csynth.name == network.name else csynth
+    names = [one.name for one in (csynth, network) if one]
+    synth, impl = (_nearest([one for one in pile.utilizations if one.origin.stage is stage], names) for stage in (Stage.SYNTH, Stage.IMPL))
+    report = SynthesisReport(
+        folder=str(folder),
+        solution=pile.solution,
+        top=top,
+        part=csynth.part if csynth else next((one.part for one in (impl, synth, export) if one), None),
+        tool=csynth.tool if csynth else None,
+        version=csynth.version if csynth else None,
+        csynth=csynth,
+        network=network,
+        layers=join_layers(network, modules, summary, calls) if network else (),
+        modules=tuple(modules[name] for name in sorted(modules)),
+        summary=summary,
+        design_size=pile.sizes[0] if pile.sizes else None,
+        cosim=cosim,
+        synth=synth,
+        impl=impl,
+        utilizations=tuple(pile.utilizations),
+        timings=tuple(pile.timings),
+        export=export,
+        files=tuple(pile.files),
+        unread=tuple(pile.unread),
+        notes=(),
+    )
+    return replace(report, notes=tuple(notes_on(report, pile.in_xml, asked, calls)))
+
+
+class _Dated(Protocol):
+    @property
+    def date(self) -> str | None: ...
+
+
+D = TypeVar("D", bound=_Dated)
+
+
+def _by_age(values: Iterable[D]) -> list[D]:
+    """Oldest first."""
+    return sorted(values, key=lambda one: one.date or "")
+
+
+def _newest(values: Sequence[D]) -> D | None:
+    return _by_age(values)[-1] if values else None
+
+
+def _best_export(exports: Sequence[Export]) -> Export | None:
+    """After implementation before after synthesis, text before XML, which says neither stage nor date."""
+    return max(exports, key=lambda one: (one.origin.stage is Stage.IMPL, one.version is not None, one.date or ""), default=None)
+
+
+def _top(modules: dict[str, ModuleReport], pile: _Pile, asked: ToolSettings) -> str | None:
+    """The top function: what the tool calls so, else what the project calls so, else the module that no other contains."""
+    told = [*(one.top for one in pile.summaries), *(one.name for one in pile.in_xml if one.origin.file.rpartition("/")[2] == "csynth.xml")][:1]
+    named = [name for name in (*told, asked.top) if name in modules]
+    if named:
+        return named[0]
+    inner = {instance.module for module in modules.values() for instance in module.instances or ()}
+    outer = sorted((name for name in modules if name not in inner), key=lambda name: len(modules[name].instances or ()), reverse=True)
+    return next(iter(outer), None)
+
+
+def _nearest(utilizations: Sequence[Utilization], names: Sequence[str]) -> Utilization | None:
+    """The netlist that is the top function rather than a board design around it."""
+
+    def nearness(one: Utilization) -> tuple[bool, bool, bool, str]:
+        own = one.origin.file.endswith("vivado_synth.rpt")
+        return one.design in names, any(name in one.design for name in names), own, one.date or ""
+
+    return max(utilizations, key=nearness, default=None)

@@ -1,0 +1,163 @@
+"""The vendor's tool: found, said by name and version, run in a project folder, its log kept."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from fpgacnn.errors import (
+    FileMissingError,
+    ForeignToolError,
+    NotSynthesizableError,
+    SynthesisFailedError,
+    SynthesisLeftNothingError,
+    SynthesisToolMissingError,
+    ToolTimeoutError,
+    WriteError,
+)
+from fpgacnn.hardware.synthesis.readers.firmware import read_asked
+from fpgacnn.system.subprocesses import run, run_logged
+
+SCRIPT, OPTIONS, LOG = "build_prj.tcl", "build_opt.tcl", "fpgacnn_synth.log"
+TOOL_VARIABLE = "FPGACNN_HLS"
+DEFAULT_SECONDS = 24 * 3600.0
+VERSION_SECONDS = 120.0
+
+_VERSION = re.compile(r"\bv?(20\d\d\.\d(?:\.\d)?)\b")
+
+
+class ToolName(StrEnum):
+    """The programs that can synthesize; Vitis HLS is started by `vitis-run` since 2023.2 and was by `vitis_hls` before."""
+
+    VITIS_RUN = "vitis-run"
+    VITIS_HLS = "vitis_hls"
+    VIVADO_HLS = "vivado_hls"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """A tool that was found; `version` None where it does not say."""
+
+    name: ToolName
+    path: str
+    version: str | None
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version or 'of unknown version'} ({self.path})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steps:
+    """What hls4ml's build script is to do. C synthesis is always one of them."""
+
+    csim: bool = False
+    cosim: bool = False
+    export: bool = False
+    vsynth: bool = False
+
+    @property
+    def options(self) -> dict[str, bool]:
+        """The script's own names; it validates by comparing the results of both simulations."""
+        both = self.csim and self.cosim
+        rest = {"csim": self.csim, "synth": True, "cosim": self.cosim, "validation": both, "export": self.export, "vsynth": self.vsynth}
+        return {"reset": False, **rest, "fifo_opt": False}
+
+
+def find_tool(folder: Path, wanted: str | None = None) -> Tool:
+    """The tool for a project: `wanted`, or what FPGACNN_HLS names, a path or a name; else the one on PATH that the project is for.
+
+    Raises SynthesisToolMissingError.
+    """
+    named = wanted or os.environ.get(TOOL_VARIABLE)
+    for_vivado = read_asked(folder).backend.startswith("vivado")
+    looked = [named] if named else [ToolName.VIVADO_HLS] if for_vivado else [ToolName.VITIS_RUN, ToolName.VITIS_HLS]
+    for name in looked:
+        path = shutil.which(name)
+        known = next((one for one in ToolName if one == Path(name).name), None)
+        if path and known:
+            return Tool(name=known, path=path, version=_version(known, path, folder))
+    raise SynthesisToolMissingError(looked=" and ".join(str(name) for name in looked))
+
+
+def _version(name: ToolName, path: str, folder: Path) -> str | None:
+    flag = "--version" if name is ToolName.VITIS_RUN else "-version"
+    try:
+        found = _VERSION.search(run([path, flag], folder=folder, seconds=VERSION_SECONDS).tail)
+    except (ToolTimeoutError, ForeignToolError):
+        return None
+    return found[1] if found else None
+
+
+def synthesize(folder: Path, tool: Tool, steps: Steps, *, seconds: float = DEFAULT_SECONDS, tell: Callable[[str], None]) -> Path:
+    """Run hls4ml's build script in a project folder; returns the log.
+
+    Raises NotSynthesizableError, SynthesisToolMissingError, SynthesisFailedError, SynthesisLeftNothingError, ToolTimeoutError, WriteError,
+    ForeignToolError where the program cannot be started.
+    """
+    script = folder / SCRIPT
+    if not script.is_file():
+        raise NotSynthesizableError(folder=folder, file=SCRIPT)
+    if steps.vsynth and shutil.which("vivado") is None:
+        raise SynthesisToolMissingError(looked="vivado, which --vsynth needs,")
+    log, before = folder / LOG, _stamps(folder)
+    with _options(folder, script, steps) as arguments:
+        finished = run_logged(_command(tool, arguments), folder=folder, seconds=seconds, log=log, tell=tell)
+    if finished.status != 0:
+        raise SynthesisFailedError(tool=tool.name, how=finished.how, why=finished.last_line, log=log)
+    if not _stamps(folder) - before:
+        raise SynthesisLeftNothingError(tool=tool.name, why="there is no csynth.rpt of this run", log=log)
+    return log
+
+
+def _stamps(folder: Path) -> set[tuple[Path, int, int, int]]:
+    """The reports of C synthesis as they are: what a run wrote is told from what was there without asking the clock."""
+    states = [(path, path.stat()) for path in folder.glob("*_prj/*/syn/report/*csynth.rpt")]
+    return {(path, state.st_ino, state.st_mtime_ns, state.st_size) for path, state in states}
+
+
+def _command(tool: Tool, arguments: list[str]) -> list[str]:
+    match tool.name:
+        case ToolName.VITIS_RUN:
+            return [tool.path, "--mode", "hls", "--tcl", SCRIPT, *arguments]
+        case ToolName.VITIS_HLS | ToolName.VIVADO_HLS:
+            return [tool.path, "-f", SCRIPT, *arguments]
+
+
+@contextmanager
+def _options(folder: Path, script: Path, steps: Steps) -> Iterator[list[str]]:
+    """The steps, told as the project's script wants them: in a file beside it, put back afterwards, or as an argument.
+
+    Raises WriteError.
+    """
+    values = {name: int(value) for name, value in steps.options.items()}
+    path = folder / OPTIONS
+    before = _content(path)
+    if OPTIONS.encode() not in (_content(script) or b""):
+        yield [" ".join(f"{name}={value}" for name, value in values.items())]
+        return
+    _put(path, ("array set opt {\n" + "".join(f"    {name:<10} {value}\n" for name, value in values.items()) + "}\n").encode())
+    try:
+        yield []
+    finally:
+        if before is not None:
+            _put(path, before)
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes() if path.is_file() else None
+    except OSError as error:
+        raise FileMissingError(file=path, why=error.strerror or str(error)) from error
+
+
+def _put(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise WriteError(file=path, why=error.strerror or str(error)) from error

@@ -1,0 +1,75 @@
+"""The shipped networks and their test data, and the main job on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fpgacnn.design import IoType, Target
+from fpgacnn.errors import FileMissingError
+from fpgacnn.pipeline.request import Reference, Request
+from fpgacnn.pipeline.stages import convert
+from fpgacnn.records.record import RunRecord
+from fpgacnn.system.atomic_dir import temporary_folder
+from fpgacnn.system.npz import write_arrays
+from fpgacnn.system.progress import Progress
+from fpgacnn.training.data import Dataset
+from fpgacnn.training.data.digits import load_digits
+from fpgacnn.training.data.km3net import load_km3net
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demo:
+    """A shipped network with its test set."""
+
+    name: str
+    words: str
+    test_set: Callable[[], Dataset]
+
+
+DEMOS: Mapping[str, Demo] = {
+    "digits": Demo(
+        name="digits",
+        words="Handwritten digits (scikit-learn, 8x8 pixels): a 6-bit CNN, every test image through C simulation.",
+        test_set=lambda: load_digits().test,
+    ),
+    "km3net": Demo(
+        name="km3net",
+        words="KM3NeT string trigger (official simulation, muons against optical background): a 6-bit CNN, every test window.",
+        test_set=lambda: load_km3net().test,
+    ),
+}
+
+
+def shipped(name: str) -> Path:
+    """A shipped model file: inside the installed package, or in the repository it runs from.
+
+    Raises FileMissingError.
+    """
+    package = Path(__file__).parents[1]
+    places = [package / "shipped" / name, package.parent / "models" / name.split("_", maxsplit=1)[0].removesuffix(".h5") / name]
+    for place in places:
+        if place.is_file():
+            return place
+    raise FileMissingError(file=name, why="not shipped with this installation")
+
+
+def run_demo(name: str, output: Path | None, io: IoType, *, reference: Reference, progress: Progress) -> RunRecord:
+    """The main job, from the shipped file to the proven project."""
+    test = DEMOS[name].test_set()
+    with temporary_folder("fpgacnn-demo-") as folder:
+        events = folder / f"{name}-test.npz"
+        write_arrays(events, {"input_0": test.x, "labels": test.y})
+        request = Request(
+            model=shipped(f"{name}.h5"),
+            output=output or Path("hls_projects") / f"demo-{name}",
+            events=events,
+            target=Target(part="xcku115-flvb2104-2-i", clock_ns=5.0, io=io),
+            float_model=shipped(f"{name}_float.h5"),
+            csim_events=None,
+            scaled=False,
+            max_events=None,
+            reference=reference,
+        )
+        return convert(request, progress)

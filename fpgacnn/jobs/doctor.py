@@ -1,0 +1,121 @@
+"""What the machine has, and what is missing for which job."""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from fpgacnn.errors import FpgacnnError, UsageError
+from fpgacnn.sim.cache import cache_folder, limit_bytes, size_bytes
+from fpgacnn.sim.csim import find_compiler
+from fpgacnn.sim.emulator.native.build import find_c_compiler
+from fpgacnn.sim.frameworks.kinds import FRAMEWORKS, Framework
+
+CORE = ("fpgacnn", "hls4ml", "numpy", "h5py", "jinja2", "pyyaml", "quantizers", "typer", "rich")
+"""Packages that read, compute, generate or show; pyyaml and quantizers are hls4ml's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was looked for; `needed` for the main job."""
+
+    what: str
+    found: bool
+    needed: bool
+    seen: str
+    cure: str = ""
+
+
+def examine() -> tuple[Finding, ...]:
+    """Look at everything."""
+    python = Finding(
+        what="Python",
+        found=(3, 11) <= sys.version_info[:2] < (3, 14),
+        needed=True,
+        seen=platform.python_version(),
+        cure="use Python 3.11, 3.12 or 3.13",
+    )
+    core = [_package(name, needed=True, cure=f"pip install {name}") for name in CORE]
+    optional = [
+        _package("scikit-learn", needed=False, cure="pip install 'fpgacnn[demo]' (digits demo)"),
+        _package("km3net-testdata", needed=False, cure="pip install 'fpgacnn[demo]' (KM3NeT demo)"),
+        _package("tensorflow", needed=False, cure="pip install 'fpgacnn[train]' (training)"),
+        *(_package(name, needed=False, cure="pip install 'fpgacnn[train]'") for name in ("tf_keras", "qkeras", "tensorflow-model-optimization")),
+    ]
+    references = [_reference(framework) for framework in FRAMEWORKS]
+    tools = [_tool(name) for name in ("vitis-run", "vitis_hls", "vivado_hls")]
+    return (_system(), python, *core, _hdf5(), _compiler(), _c_compiler(), _cache(), *optional, *references, *tools)
+
+
+def _reference(framework: Framework) -> Finding:
+    """Whether a framework can answer for its files (`--reference`)."""
+    missing = framework.missing
+    seen = f"{missing} is not installed" if missing else framework.versions or "installed"
+    return Finding(what=f"reference: {framework.name}", found=not missing, needed=False, seen=seen, cure=f"pip install {framework.install} (--reference)")
+
+
+def _system() -> Finding:
+    """What the answers of compilers and of the C library depend on."""
+    library = " ".join(platform.libc_ver()) or "unknown C library"
+    return Finding(what="system", found=True, needed=False, seen=f"{platform.system()} {platform.release()}, {platform.machine()}, {library}")
+
+
+def _hdf5() -> Finding:
+    try:
+        from fpgacnn.frontends.keras.files.hdf5_child import library_version  # a machine without h5py is examined, too
+    except ImportError:
+        return Finding(what="HDF5 library", found=False, needed=True, seen="h5py cannot be imported", cure="pip install h5py")
+    return Finding(what="HDF5 library", found=True, needed=True, seen=library_version())
+
+
+def _package(name: str, *, needed: bool, cure: str) -> Finding:
+    try:
+        return Finding(what=name, found=True, needed=needed, seen=version(name))
+    except PackageNotFoundError:
+        found = importlib.util.find_spec(name.replace("-", "_")) is not None
+        return Finding(what=name, found=found, needed=needed, seen="installed" if found else "not installed", cure=cure)
+
+
+def _compiler() -> Finding:
+    return _try("C++ compiler", lambda: find_compiler().version, needed=True)
+
+
+def _c_compiler() -> Finding:
+    found = find_c_compiler()
+    seen = f"{found.version} for {found.machine.name}" if found else "not found"
+    cure = "sudo apt-get install gcc   (or set CC): the emulator runs its kernels instead of NumPy"
+    return Finding(what="C compiler", found=found is not None, needed=False, seen=seen, cure=cure)
+
+
+def _cache() -> Finding:
+    folder = cache_folder()
+
+    def writable() -> str:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return f"{folder}, {size_bytes() >> 20:,} of {limit_bytes() >> 20:,} MB"
+
+    try:
+        return Finding(what="build cache", found=True, needed=False, seen=writable())
+    except OSError as error:
+        return Finding(what="build cache", found=False, needed=False, seen=f"{folder}: {error.strerror}", cure="set XDG_CACHE_HOME")
+    except UsageError as error:
+        return Finding(what="build cache", found=False, needed=False, seen=str(error), cure=error.hint)
+
+
+def _try(what: str, look: Callable[[], str], *, needed: bool) -> Finding:
+    try:
+        return Finding(what=what, found=True, needed=needed, seen=look())
+    except FpgacnnError as error:
+        return Finding(what=what, found=False, needed=needed, seen=str(error), cure=error.hint)
+
+
+def _tool(name: str) -> Finding:
+    path = shutil.which(name)
+    return Finding(what=name, found=path is not None, needed=False, seen=path or "not on PATH", cure="only needed for synthesis")

@@ -1,0 +1,202 @@
+"""`fit`: from a model file or a project to the target that meets limits, and the file that `--config` takes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+
+from fpgacnn import frontends
+from fpgacnn.design import Design, IoType, Target, serialize
+from fpgacnn.errors import TargetExistsError, UsageError, WriteError, naming, printable
+from fpgacnn.hardware.estimation import Estimate, estimate
+from fpgacnn.hardware.estimation.graph.from_design import Summaries, hardware_graph
+from fpgacnn.jobs.fit.design_space import Parameter, Setting, parameters
+from fpgacnn.jobs.fit.search import FitLimits, Search, Trial, search
+from fpgacnn.pipeline.inputs import read_events
+from fpgacnn.pipeline.planning import planned
+from fpgacnn.pipeline.remarks import unused_by_project, unused_softmax
+from fpgacnn.pipeline.request import Request
+from fpgacnn.records.estimates import TargetOverrides, is_foreign, located_wishes, retargeted
+from fpgacnn.records.record import SCHEMA, plain
+from fpgacnn.system.atomic_dir import write_atomically
+
+HEAD = "# written by fpgacnn fit"
+SAME_ROOM = 0.02
+"""A slower target is shown only where it takes so much less of the part, relatively."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerChoice:
+    """How a layer multiplies in the best target; `factors` are all that it could have."""
+
+    layer: str
+    strategy: str
+    reuse: int
+    factors: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontPoint:
+    """A target that no other one beats in both latency and use of the part. Numbers are what was held against the limits."""
+
+    io: str
+    latency_ns: float
+    interval_ns: float
+    shares: Mapping[str, float]
+    cautions: int
+    fits: bool
+    best: bool
+    layers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitRecord:
+    """What was asked and found. `excess` says which limits the best target misses, as a share of the limit."""
+
+    version: str
+    source: str
+    limits: FitLimits
+    fits: bool
+    excess: Mapping[str, float]
+    target: Target
+    layers: tuple[LayerChoice, ...]
+    estimate: Estimate
+    latency_ns: float
+    interval_ns: float
+    shares: Mapping[str, float]
+    front: tuple[FrontPoint, ...]
+    trials: int
+    notes: tuple[str, ...]
+    schema: int = SCHEMA
+
+    def to_json(self) -> str:
+        """The record as JSON."""
+        return json.dumps(plain(self), indent=1)
+
+
+def fit(source: Path, request: Request, wishes: TargetOverrides, limits: FitLimits, io: Sequence[IoType] = tuple(IoType)) -> FitRecord:
+    """Find the target that meets limits best, among all reuse factors and strategies of single layers; `wishes` give part, clock and tool.
+
+    Raises UnknownPartError, UnsupportedOptionError where nothing can be built, and what reading a model or project raises.
+    """
+    design, notes = _design(source, request, wishes)
+    turnable = parameters(design)
+    counted: Summaries = {}
+    found = search(turnable, design.target, io, limits, lambda target: estimate(hardware_graph(replace(design, target=target), counted)))
+    return _record(source, found, turnable, limits, notes)
+
+
+def _design(source: Path, request: Request, wishes: TargetOverrides) -> tuple[Design, tuple[str, ...]]:
+    if source.is_dir():
+        if is_foreign(source):
+            raise UsageError(what=f"{source} was not made by fpgacnn: its layers cannot be planned again")
+        design, _ = serialize.load(source)
+        wishes, notes = located_wishes(wishes)
+        return retargeted(design, wishes), (*notes, *unused_by_project(request))
+    wishes, notes = located_wishes(wishes)
+    with naming(source):
+        network = frontends.load(source, request.weights)
+        given = read_events(request.events, network) if request.events else None
+        found = planned(network, replace(request, target=wishes.applied(request.target)), given)
+    assumed = tuple(f"input {choice.name}: {choice.format} ({choice.reason})" for choice in found.choices)
+    return found.design, (*notes, *assumed, *found.trained.notes, *found.design.model.notes, *unused_softmax(request, found.trained.network))
+
+
+def _record(source: Path, found: Search, turnable: Sequence[Parameter], limits: FitLimits, notes: tuple[str, ...]) -> FitRecord:
+    best = found.best
+    return FitRecord(
+        version=version("fpgacnn"),
+        source=str(source),
+        limits=limits,
+        fits=best.fits,
+        excess=best.excess,
+        target=best.target,
+        layers=tuple(_choice(knob, best.target) for knob in turnable),
+        estimate=best.estimate,
+        latency_ns=best.latency_ns,
+        interval_ns=best.interval_ns,
+        shares=best.shares,
+        front=tuple(_point(one, turnable, is_best=one is best) for one in _apart(found.front, best)),
+        trials=found.trials,
+        notes=(*notes, *(f"io_{way} cannot be built: {why}" for way, why in found.refused.items())),
+    )
+
+
+def _apart(front: Sequence[Trial], best: Trial) -> list[Trial]:
+    """The best target, and those of the front that differ by more than an estimate can mean."""
+    found: list[Trial] = []
+    for one in sorted({id(one): one for one in (*front, best)}.values(), key=lambda one: one.latency_ns):
+        if one is best or not found or one.utilization < (1 - SAME_ROOM) * found[-1].utilization:
+            found.append(one)
+    return found
+
+
+def _turn(layer: str, target: Target) -> Setting:
+    return Setting(strategy=target.strategy_of.get(layer, target.strategy), reuse=target.reuse_of.get(layer, target.reuse))
+
+
+def _choice(knob: Parameter, target: Target) -> LayerChoice:
+    turn = _turn(knob.layer, target)
+    return LayerChoice(layer=knob.layer, strategy=turn.strategy.value, reuse=turn.reuse, factors=knob.factors)
+
+
+def _point(one: Trial, turnable: Sequence[Parameter], *, is_best: bool) -> FrontPoint:
+    turns = {knob.layer: _turn(knob.layer, one.target) for knob in turnable}
+    return FrontPoint(
+        io=one.target.io.value,
+        latency_ns=one.latency_ns,
+        interval_ns=one.interval_ns,
+        shares=one.shares,
+        cautions=len(one.estimate.warnings),
+        fits=one.fits,
+        best=is_best,
+        layers={layer: f"{turn.strategy.value}, reuse {turn.reuse}" for layer, turn in turns.items()},
+    )
+
+
+# --- the file ------------------------------------------------------------------------------------------------------
+
+
+def refuse_foreign(file: Path) -> None:
+    """Raise TargetExistsError where something that `fit` did not write is in the way."""
+    try:
+        if file.is_symlink() or (file.exists() and not (file.is_file() and file.read_bytes().startswith(HEAD.encode()))):
+            raise TargetExistsError(file=file)
+    except OSError as error:
+        raise WriteError(file=file, why=error.strerror or str(error)) from error
+
+
+def write_target(file: Path, record: FitRecord) -> None:
+    """Write the best target for `--config`.
+
+    Raises TargetExistsError, WriteError.
+    """
+    refuse_foreign(file)
+    write_atomically(file, (f"{HEAD} for {printable(record.source)}\n" + target_toml(record.target)).encode())
+
+
+def target_toml(target: Target) -> str:
+    """A target as `--config` reads it."""
+    lines = [
+        f"part = {_quoted(target.part)}",
+        f"clock = {target.clock_ns!r}",
+        f"io = {_quoted(target.io)}",
+        f"strategy = {_quoted(target.strategy)}",
+        f"reuse = {target.reuse}",
+        f"backend = {_quoted(target.backend)}",
+    ]
+    for layer in dict.fromkeys((*target.strategy_of, *target.reuse_of)):
+        lines += ["", f"[layers.{_quoted(layer)}]"]
+        if layer in target.strategy_of:
+            lines.append(f"strategy = {_quoted(target.strategy_of[layer])}")
+        if layer in target.reuse_of:
+            lines.append(f"reuse = {target.reuse_of[layer]}")
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """A basic string of TOML: as in JSON, but that DEL is escaped too, and nothing beyond control characters must be."""
+    return json.dumps(str(text), ensure_ascii=False).replace("\x7f", "\\u007f")

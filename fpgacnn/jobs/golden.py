@@ -1,0 +1,255 @@
+"""Freezing a project as golden vectors, and holding it against them: what changed, and what it changes in the answers."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fpgacnn.design.project import HlsProject
+from fpgacnn.errors import CompileFailedError, CSimCrashedError, GoldenExistsError, NotFreezableError, ProjectError
+from fpgacnn.hardware.hls import backend
+from fpgacnn.ir.fixed_point import Codes
+from fpgacnn.ir.source import FloatArray
+from fpgacnn.jobs.golden_vectors import (
+    Cause,
+    Change,
+    Divergence,
+    Golden,
+    answer_digests,
+    changes,
+    code_changes,
+    diverging,
+    fingerprint,
+    golden_folder,
+    read,
+    write,
+)
+from fpgacnn.jobs.golden_vectors.changes import TOP_FILE
+from fpgacnn.jobs.golden_vectors.vectors import TEXT
+from fpgacnn.passes.quantization.quantize import leading_quantizer
+from fpgacnn.pipeline.checking.checks import first_events, tool_versions
+from fpgacnn.pipeline.inputs import InputChoice, input_shapes, read_events, to_codes
+from fpgacnn.pipeline.open_project import OpenedProject, open_project
+from fpgacnn.pipeline.test_vectors import own_events
+from fpgacnn.records.record import plain
+from fpgacnn.sim.compare import compare
+from fpgacnn.sim.csim import CSim, find_compiler
+from fpgacnn.sim.emulator import engine
+from fpgacnn.sim.result import SimulationResult
+from fpgacnn.system.progress import Progress, Stopwatch, silent
+
+SCHEMA = 1
+DEFAULT_EVENTS = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """Where a project and its golden vectors lie, and how long a tool may take. `golden`: None for beside the project."""
+
+    project: Path
+    golden: Path | None = None
+    seconds: float = 900.0
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the golden vectors."""
+        return self.golden or golden_folder(self.project)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedRecord:
+    """A project and its golden vectors: all that changed, and the first answer that differs of each engine that ran."""
+
+    project: str
+    golden: str
+    events: int
+    values: int
+    origin: str
+    changes: tuple[Change, ...]
+    divergences: tuple[Divergence, ...]
+    engines: tuple[str, ...]
+    notes: tuple[str, ...]
+    frozen_with: Mapping[str, str]
+    tools: Mapping[str, str]
+    timings_s: Mapping[str, float]
+    schema: int = SCHEMA
+
+    @property
+    def holds(self) -> bool:
+        """Not a bit has changed."""
+        return not self.changes and not self.divergences
+
+    def to_json(self) -> str:
+        """The record as JSON."""
+        return json.dumps({**plain(self), "holds": self.holds}, indent=1)
+
+
+def freeze(lock: Lock, events: Path | None = None, *, count: int = DEFAULT_EVENTS, update: bool = False, progress: Progress = silent) -> LockedRecord:
+    """Store golden vectors of a project: events, every output code, digests of everything that decides them.
+
+    Raises GoldenExistsError, unless with `update`, and NotFreezableError where C simulation and emulator disagree.
+    """
+    watch = Stopwatch(progress=progress)
+    if not update and (lock.folder / TEXT).exists():
+        raise GoldenExistsError(folder=lock.folder, project=lock.project)
+    opened = open_project(lock.project)
+    choices = _choices(opened)
+    given = (read_events(events, opened.network) if events else own_events(opened.network, choices)).first(count)
+    codes = _codes(opened, given.values)
+    answers = _emulated(opened, codes, watch)
+    with watch.stage("csim", f"running {given.count} events through C simulation"):
+        report = compare(CSim(opened.project, opened.design, seconds=lock.seconds).run(codes), replace(answers, trace={}))
+    if not report.holds:
+        first = report.first
+        raise NotFreezableError(project=lock.project, where=f"{first.layer}{list(first.index)}" if first else "nothing")
+    golden = Golden(
+        fingerprint=fingerprint(opened.network, opened.design, opened.files),
+        inputs=tuple(one.values for one in codes),
+        outputs={name: one.array for name, one in answers.outputs.items()},
+        trace={layer.name: answer_digests(answers.trace[layer.name]) for layer in opened.design.model.layers},
+        origin=given.origin,
+        tools=_tools(),
+    )
+    with watch.stage("write", f"writing {lock.folder}"):
+        write(lock.folder, golden)
+    return _record(lock, golden, (), {"emulator": None, "csim": None}, opened.notes, watch)
+
+
+def verify_locked(lock: Lock, progress: Progress = silent) -> LockedRecord:
+    """Hold a project against its golden vectors: its design, its files, the emulator's answers, C simulation's answers.
+
+    Raises GoldenMissingError, GoldenBrokenError, ProjectError.
+    """
+    watch = Stopwatch(progress=progress)
+    golden = read(lock.folder, lock.project)
+    opened = open_project(lock.project)
+    with watch.stage("compare", "comparing with what was frozen"):
+        found, notes = _changes(golden, opened)
+    if not _fits(golden, opened):
+        if not found:
+            raise ProjectError(folder=lock.project, why="its inputs are not those of its golden vectors")
+        return _record(lock, golden, found, {}, (*notes, "the frozen events no longer fit the network's inputs, and were not run"), watch)
+    codes = _codes(opened, golden.inputs)
+    emulated = _emulated(opened, codes, watch)
+    ran = {"emulator": diverging(golden, emulated, found[0].cause if found else Cause.ARITHMETIC)}
+    try:
+        with watch.stage("csim", f"running {golden.events} events through C simulation"):
+            ran["csim"] = _csim_divergence(lock, golden, opened, found, codes, emulated)
+    except (CompileFailedError, CSimCrashedError) as error:
+        if not found:
+            raise
+        notes = (*notes, f"C simulation failed: {error}")
+    return _record(lock, golden, found, ran, notes, watch)
+
+
+def _choices(opened: OpenedProject) -> tuple[InputChoice, ...]:
+    return tuple(InputChoice(name=layer.source, format=operation.format, reason="") for layer, operation in opened.design.model.input_layers)
+
+
+def _codes(opened: OpenedProject, values: Sequence[FloatArray]) -> list[Codes]:
+    pairs = zip(_choices(opened), values, strict=True)
+    return [to_codes(array, choice, leading_quantizer(opened.network, choice.name))[0] for choice, array in pairs]
+
+
+def _fits(golden: Golden, opened: OpenedProject) -> bool:
+    return [one.shape[1:] for one in golden.inputs] == list(input_shapes(opened.network).values())
+
+
+def _emulated(opened: OpenedProject, codes: Sequence[Codes], watch: Stopwatch) -> SimulationResult:
+    with watch.stage("emulate", f"emulating {len(codes[0].array)} events"):
+        return engine(opened.design).run(codes, trace=True)
+
+
+def _tools() -> dict[str, str]:
+    return {**tool_versions(), "python": platform.python_version(), "compiler": find_compiler().version}
+
+
+def _record(
+    lock: Lock, golden: Golden, found: tuple[Change, ...], ran: Mapping[str, Divergence | None], notes: tuple[str, ...], watch: Stopwatch
+) -> LockedRecord:
+    tools = _tools()
+    older = [f"{name}: {golden.tools.get(name, 'none')} when frozen, {now} now" for name, now in tools.items() if golden.tools.get(name) != now]
+    return LockedRecord(
+        project=str(lock.project),
+        golden=str(lock.folder),
+        events=golden.events,
+        values=sum(one.size for one in golden.outputs.values()),
+        origin=golden.origin,
+        changes=found,
+        divergences=tuple(one for one in ran.values() if one),
+        engines=tuple(ran),
+        notes=(*notes, *older),
+        frozen_with=golden.tools,
+        tools=tools,
+        timings_s=dict(watch.seconds),
+    )
+
+
+# --- what changed --------------------------------------------------------------------------------------------------
+
+
+def _changes(golden: Golden, opened: OpenedProject) -> tuple[tuple[Change, ...], tuple[str, ...]]:
+    """Changes with their causes; files that only follow from a changed design are counted in a note."""
+    now = fingerprint(opened.network, opened.design, opened.files)
+    found = changes(golden.fingerprint, now)
+    notes: list[str] = []
+    if golden.fingerprint.model_file != now.model_file:
+        same = "" if any(one.cause is Cause.MODEL for one in found) else ", with the same network in it"
+        notes.append(f"the model file is another one{same}")
+    causes = tuple(one for one in found if one.cause is not Cause.CODE)
+    code = tuple(one for one in found if one.cause is Cause.CODE)
+    if not code:
+        return causes, tuple(notes)
+    made = backend.convert(opened.design).files
+    edited = tuple(_explained(opened, made, causes, code))
+    if len(edited) < len(code):
+        notes.append(f"{len(code) - len(edited)} generated files follow from that")
+    return (*causes, *edited), tuple(notes)
+
+
+def _explained(opened: OpenedProject, made: Mapping[str, bytes], causes: Sequence[Change], code: Sequence[Change]) -> Iterator[Change]:
+    """Changed files with layer and line; those that the changed design explains are left out."""
+    top = made.get(TOP_FILE, b"")
+    for one in code:
+        now, again = opened.files.get(one.file), made.get(one.file)
+        if causes and (now == again or one.file.startswith("tb_data/")):
+            continue
+        if not causes and again is not None and now == again:
+            yield replace(one, what="written otherwise by this version", frozen=one.frozen[:16], found=one.found[:16])
+            continue
+        yield code_changes(one, again, now, top)
+
+
+# --- what it changes -----------------------------------------------------------------------------------------------
+
+
+def _csim_divergence(
+    lock: Lock, golden: Golden, opened: OpenedProject, found: Sequence[Change], codes: Sequence[Codes], emulated: SimulationResult
+) -> Divergence | None:
+    """C simulation's first answer that is not the frozen one, in the first node that differs from the emulator."""
+    answers = CSim(opened.project, opened.design, seconds=lock.seconds).run(codes)
+    edited = [one.cause for one in found if one.cause is Cause.CODE]
+    agrees = compare(answers, replace(emulated, trace={})).holds
+    cause = Cause.COMPILER if not found else found[0].cause if agrees or not edited else Cause.CODE
+    divergence = diverging(golden, answers, cause)
+    if divergence is None or agrees:
+        return divergence
+    event = divergence.event
+    sample = [Codes(array=one.array[: event + 1], format=one.format) for one in codes]
+    traced = CSim(_traced(opened), opened.design, seconds=lock.seconds).run(sample, trace=True)
+    first = compare(traced, first_events(emulated, event + 1)).first
+    if first is None:
+        return divergence
+    place = {"event": first.index[0], "index": first.index[1:], "frozen": int(first.right), "found": int(first.left)}
+    return replace(divergence, layer=first.layer, **place)  # type: ignore[arg-type]  # names and types match the fields
+
+
+def _traced(opened: OpenedProject) -> HlsProject:
+    """The folder's code with every layer visible: made again with a trace, with what was edited in the folder put over it."""
+    plain_code = backend.convert(opened.design).files
+    traced = backend.convert(opened.design, trace=True)
+    same = {name for name, content in traced.files.items() if plain_code.get(name) == content}
+    return replace(traced, files={**traced.files, **{name: content for name, content in opened.project.files.items() if name in same}})

@@ -1,0 +1,94 @@
+"""What decides a project's bits, as short texts by name, so that two of them can be compared and read in a diff."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from enum import Enum
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpgacnn.design import Design
+from fpgacnn.ir.fixed_point import Format
+from fpgacnn.ir.source import SourceModel
+from fpgacnn.passes.precision import LayerPrecision
+
+Parts: TypeAlias = Mapping[str, str]
+
+_FOLDERS, _SUFFIXES = ("firmware/", "tb_data/"), (".cpp", ".h", ".tcl", ".sh", ".yml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fingerprint:
+    """A project in short texts: each layer of the file, each node of the hardware, the target, each generated file.
+
+    `model_file` is the digest of the file that the network was read from; the same network may lie in another file.
+    """
+
+    model_file: str
+    layers: Mapping[str, Parts]
+    nodes: Mapping[str, Parts]
+    target: Parts
+    files: Parts
+
+
+def fingerprint(network: SourceModel, design: Design, files: Mapping[str, bytes]) -> Fingerprint:
+    """The fingerprint of a project. Floats take part where they are the network's or the target's, not in the hardware."""
+    plan = design.plan.layers
+    return Fingerprint(
+        model_file=network.digest,
+        layers={layer.name: dict(_parts(layer, floats=True)) for layer in network.layers},
+        nodes={layer.name: {**dict(_parts(layer, floats=False)), **_formats(plan[layer.name])} for layer in design.model.layers},
+        target=dict(_parts(design.target, floats=True)),
+        files={name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items()) if is_generated(name)},
+    )
+
+
+def is_generated(name: str) -> bool:
+    """Whether a file of a project folder is code or test bench, rather than the design as data or what a tool left.
+
+    The design is compared by its content, because compressors differ in their bytes.
+    """
+    return name.startswith(_FOLDERS) or ("/" not in name and name.endswith(_SUFFIXES))
+
+
+def _formats(precision: LayerPrecision) -> Parts:
+    """The formats of a node's precision, without their reasons."""
+    found = {"result": str(precision.result.format)}
+    if precision.accumulator is not None:
+        found["accumulator"] = str(precision.accumulator.format)
+    return {**found, **{f"table {name}": str(decision.format) for name, decision in precision.tables.items()}}
+
+
+def _parts(value: Any, *, floats: bool, name: str = "") -> Iterator[tuple[str, str]]:
+    """Every field of a value as (path, text)."""
+    if isinstance(value, np.ndarray):
+        if floats or value.dtype.kind != "f":
+            yield name, array_text(value)
+    elif isinstance(value, float) and not floats:
+        return
+    elif isinstance(value, Format):
+        yield name, str(value)
+    elif isinstance(value, Enum):
+        yield name, str(value.value)
+    elif is_dataclass(value) and not isinstance(value, type):
+        if name:
+            yield name, type(value).__name__
+        for field in fields(value):
+            yield from _parts(getattr(value, field.name), floats=floats, name=f"{name}.{field.name}" if name else field.name)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _parts(item, floats=floats, name=f"{name}[{key}]")
+    elif isinstance(value, tuple):
+        yield name, ", ".join(map(str, value))
+    else:
+        yield name, str(value)
+
+
+def array_text(array: NDArray[np.generic]) -> str:
+    """Shape, type and digest of an array; the same numbers give the same text on every machine."""
+    content = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+    return f"{'x'.join(map(str, array.shape)) or 'one'} {array.dtype.name} {hashlib.sha256(content.tobytes()).hexdigest()[:16]}"

@@ -1,0 +1,390 @@
+"""From a float network and its data to a quantized, fine-tuned and proven one. The order of the steps of `quantize`."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from importlib.metadata import version
+from math import log2
+from pathlib import Path
+
+from fpgacnn import frontends
+from fpgacnn.design import Design, Target
+from fpgacnn.errors import AlreadyQuantizedError, UsageError, WriteError, naming
+from fpgacnn.hardware.estimation import estimate
+from fpgacnn.hardware.estimation.graph.from_design import hardware_graph
+from fpgacnn.ir import source as src
+from fpgacnn.ir.fixed_point import Format
+from fpgacnn.ir.source import FloatArray, SourceLayer, SourceModel
+from fpgacnn.ir.text import quantizer_text
+from fpgacnn.jobs.quantize import objective
+from fpgacnn.jobs.quantize.budget import Budget, BudgetRecord, fit_widths
+from fpgacnn.jobs.quantize.objective import Task
+from fpgacnn.jobs.quantize.training_data import TrainingData, chosen_augmentation, read_training_data
+from fpgacnn.passes.precision import legalize, plan
+from fpgacnn.passes.quantization import quantize as build
+from fpgacnn.passes.quantization import quantizers
+from fpgacnn.passes.widths.ebops import LayerEbops, costs
+from fpgacnn.passes.widths.trainable import least_error, trainable_points
+from fpgacnn.passes.widths.widths import Widths, fold_normalizations, with_quantizers
+from fpgacnn.pipeline.inputs import Events as InputEvents
+from fpgacnn.pipeline.inputs import choose_formats
+from fpgacnn.pipeline.request import Request, located
+from fpgacnn.pipeline.stages import convert
+from fpgacnn.records.record import ModelRecord, RunRecord, plain
+from fpgacnn.sim.source_reference import evaluate
+from fpgacnn.system.atomic_dir import temporary_folder
+from fpgacnn.system.npz import write_arrays
+from fpgacnn.system.progress import Progress, Stopwatch, silent
+from fpgacnn.training.data.augmentation import Augmentation, augment
+from fpgacnn.training.keras import make_reproducible, open_keras, save
+from fpgacnn.training.keras.loop import Checkpoint, DataPart, Epoch, Settings, TrainingResult, Watch, fine_tune
+from fpgacnn.training.keras.qkeras_export import export_to_qkeras
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantizeRequest:
+    """What a user asks of `quantize`: `data` is a file or the name of a data set; `converts` goes on to a project, in the folder `project`."""
+
+    model: Path
+    data: str
+    output: Path
+    widths: Widths
+    settings: Settings = field(default_factory=Settings)
+    weights: Path | None = None
+    test: Path | None = None
+    augment: str | None = None
+    budget: Budget | None = None
+    converts: bool = False
+    project: Path | None = None
+    target: Target = field(default_factory=Target)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerWidths:
+    """One linear layer or quantizer of the quantized network: quantizers in QKeras' words, and as fixed-point types."""
+
+    layer: str
+    kind: str
+    weight: str = ""
+    bias: str = ""
+    result: str = ""
+    weight_format: str = ""
+    bias_format: str = ""
+    result_format: str = ""
+    parameters: int = 0
+    zeros: int = 0
+    multiplications: int = 0
+    ebops: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageQuality:
+    """The same measure of the float network, after post-training quantization, and after fine-tuning."""
+
+    measure: str
+    part: str
+    events: int
+    float_network: float
+    post_training: float
+    fine_tuned: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantizeRecord:
+    """All of a run of `quantize`."""
+
+    version: str
+    model: ModelRecord
+    output: str
+    output_digest: str
+    data: str
+    events: Mapping[str, int]
+    settings: Settings
+    augment: str | None
+    layers: tuple[LayerWidths, ...]
+    ebops: int
+    budget: BudgetRecord | None
+    quality: tuple[StageQuality, ...]
+    best_epoch: int
+    epochs: tuple[Epoch, ...]
+    continued_from: int | None
+    conversion: RunRecord | None
+    timings_s: Mapping[str, float]
+    notes: tuple[str, ...] = ()
+    schema: int = SCHEMA
+
+    @property
+    def holds(self) -> bool:
+        """Every comparison of the conversion holds, if there was one."""
+        return self.conversion is None or self.conversion.holds
+
+    def to_json(self) -> str:
+        """The record as JSON; numbers that JSON cannot hold are null."""
+        return json.dumps(plain(self), indent=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Start:
+    """A float network ready to be quantized: normalizations folded, events, what it is for, what it answers."""
+
+    network: SourceModel
+    folded: SourceModel
+    material: TrainingData
+    task: Task
+    seen: Mapping[str, FloatArray]
+    formats: tuple[Format, ...]
+    augmentation: Augmentation | None
+
+    @property
+    def input_bits(self) -> Mapping[str, int]:
+        """Bits of each input by its name."""
+        return {name: form.width for name, form in zip(self.network.inputs, self.formats, strict=True)}
+
+
+def quantize(request: QuantizeRequest, progress: Progress = silent, watch: Watch | None = None) -> QuantizeRecord:
+    """Quantize a float network after training, fine-tune it with its quantizers, write it, and convert it if asked to.
+
+    Raises FpgacnnError; then no model is written. A checkpoint beside the output lets the same command go on.
+    """
+    stopwatch = Stopwatch(progress=progress)
+    located(request.target)  # an unknown part ends a run before its training, not behind it
+    with naming(request.model):
+        with stopwatch.stage("load", f"reading {request.model.name} and {request.data}"):
+            start = _start(request)
+        with stopwatch.stage("calibrate", "choosing integer bits"):
+            quantized, budget = _quantized(start, request)
+        with stopwatch.stage("train", f"fine-tuning for at most {request.settings.epochs} epochs"):
+            trained = _trained(request, start, quantized, watch)
+    with stopwatch.stage("judge", "judging float, post-training and fine-tuned"):
+        final = frontends.load(request.output)
+        qualities = _qualities(start, quantized, final)
+    conversion = _converted(request, start.material, progress) if request.converts else None
+    layers = _layer_widths(final, start.input_bits)
+    with contextlib.suppress(FileNotFoundError):
+        _checkpoint_file(request.output).unlink()
+    return QuantizeRecord(
+        version=version("fpgacnn"),
+        model=ModelRecord(
+            file=str(request.model),
+            digest=start.network.digest,
+            framework=start.network.framework,
+            layers=len(start.network.layers),
+            parameters=sum(layer.parameters for layer in start.network.layers),
+        ),
+        output=str(request.output),
+        output_digest=final.digest,
+        data=start.material.origin,
+        events={name: len(getattr(start.material, name)) for name in ("train", "validation", "test")},
+        settings=request.settings,
+        augment=request.augment,
+        layers=layers,
+        ebops=sum(layer.ebops for layer in layers),
+        budget=budget,
+        quality=qualities,
+        best_epoch=trained.best,
+        epochs=trained.epochs,
+        continued_from=trained.continued_from,
+        conversion=conversion,
+        timings_s=stopwatch.seconds,
+    )
+
+
+def _start(request: QuantizeRequest) -> _Start:
+    network = frontends.load(request.model, request.weights)
+    if request.output.exists() and request.output.samefile(request.model):
+        raise UsageError(what=f"-o {request.output} is the float model itself")
+    refuse_quantizers(network)
+    material = read_training_data(request.data, request.test, network)
+    task = objective.task_of(network, (material.train, material.validation, material.test), material.origin)
+    folded = fold_normalizations(network)
+    calibration = material.train.take(slice(objective.at_once(folded))).inputs
+    choices = choose_formats(network, InputEvents(values=calibration, labels=None, origin=material.origin), None)
+    return _Start(
+        network=network,
+        folded=folded,
+        material=material,
+        task=task,
+        seen=evaluate(folded, calibration, quantized=False),
+        formats=tuple(choice.format for choice in choices),
+        augmentation=None if request.augment is None else chosen_augmentation(request.augment, material, choices[0].format),
+    )
+
+
+def _quantized(start: _Start, request: QuantizeRequest) -> tuple[SourceModel, BudgetRecord | None]:
+    """The network with the same bits everywhere, or with those that keep the budget."""
+    folded, widths = start.folded, request.widths
+    integer = None if widths.integer is None else widths.integer - 1
+    if request.budget is None:
+        return with_quantizers(folded, least_error(folded, dict.fromkeys(trainable_points(folded), widths.bits), start.seen, integer)), None
+    if integer is not None:
+        raise UsageError(what="--budget finds the integer bits itself: give --bits W alone")
+    validation = start.material.validation
+    real = objective.answers(start.network, validation.inputs, quantized=False)
+
+    def judge(network: SourceModel) -> float:
+        return objective.quality(start.task, objective.answers(network, validation.inputs, quantized=True), validation, real)
+
+    return fit_widths(
+        folded,
+        start.material.train.inputs,
+        start.seen,
+        start.input_bits,
+        request.budget,
+        bits=widths.bits,
+        float_quality=objective.quality(start.task, real, validation, real),
+        judge=judge,
+        count_luts=partial(_luts, start, request.target),
+    )
+
+
+def _luts(start: _Start, target: Target, network: SourceModel) -> int:
+    """LUTs after synthesis, by estimate.
+
+    Raises UnknownPartError.
+    """
+    model = legalize(build(network, inputs=start.formats))
+    after = estimate(hardware_graph(Design(model=model, plan=plan(model), target=target))).after_synthesis
+    return round(after.lut.value)
+
+
+def refuse_quantizers(network: SourceModel) -> None:
+    """Raise AlreadyQuantizedError where a layer has a quantizer, UsageError where there is nothing to quantize."""
+    if not any(isinstance(layer.operation, src.Linear) for layer in network.layers):
+        raise UsageError(what="the network has no weights to quantize")
+    for layer in network.layers:
+        found = [weight.quantizer for weight in src.weights_of(layer.operation)]
+        if isinstance(layer.operation, src.Activate) and isinstance(layer.operation.function, src.Quantizer):
+            found.append(layer.operation.function)
+        quantizer = next((one for one in found if one is not None), None)
+        if quantizer is not None:
+            raise AlreadyQuantizedError(layer=layer.name, quantizer=quantizer_text(quantizer))
+
+
+def _trained(request: QuantizeRequest, start: _Start, quantized: SourceModel, watch: Watch | None) -> TrainingResult:
+    """Fine-tune the quantized network and write it."""
+    material, settings = start.material, request.settings
+    door = open_keras()
+    make_reproducible(door, settings.seed)
+    twin = export_to_qkeras(door, quantized)
+    trained = fine_tune(
+        door,
+        twin,
+        objective.losses(quantized, start.task),
+        _goals(start, material.train),
+        _goals(start, material.validation),
+        settings,
+        checkpoint=Checkpoint(file=_checkpoint_file(request.output), signature=_signature(request, start, quantized)),
+        augment=None if start.augmentation is None else partial(_augmented, start.augmentation),
+        watch=watch,
+    )
+    partial_file = request.output.with_name(f".{request.output.name}.partial.h5")
+    try:
+        request.output.parent.mkdir(parents=True, exist_ok=True)
+        save(twin.model, partial_file)
+        partial_file.replace(request.output)
+    except OSError as error:
+        raise WriteError(file=request.output, why=error.strerror or str(error)) from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial_file.unlink()
+    return trained
+
+
+def _goals(start: _Start, part: objective.TaskEvents) -> DataPart:
+    imitates = isinstance(start.task, objective.Distillation)
+    return objective.goals(start.task, part, objective.answers(start.network, part.inputs, quantized=False) if imitates else ())
+
+
+def _augmented(how: Augmentation, images: FloatArray, seed: int) -> FloatArray:
+    return augment(images, how, seed=seed)
+
+
+def _checkpoint_file(output: Path) -> Path:
+    return output.with_name(f"{output.name}.training.npz")
+
+
+def _signature(request: QuantizeRequest, start: _Start, quantized: SourceModel) -> str:
+    """What must be the same for a checkpoint to be continued: network, widths, events, settings."""
+    widths = [repr((layer.name, *(weight.quantizer for weight in src.weights_of(layer.operation)))) for layer in quantized.layers]
+    results = [repr(layer.operation.function) for layer in quantized.layers if isinstance(layer.operation, src.Activate)]
+    about = [start.network.digest, start.material.digest(), asdict(request.settings), request.augment, widths, results]
+    return hashlib.sha256(json.dumps(about).encode()).hexdigest()
+
+
+def _qualities(start: _Start, quantized: SourceModel, final: SourceModel) -> tuple[StageQuality, ...]:
+    found = []
+    for name in ("validation", "test"):
+        events = getattr(start.material, name)
+        real = objective.answers(start.network, events.inputs, quantized=False)
+        figures = [
+            objective.quality(start.task, one, events, real)
+            for one in (real, objective.answers(quantized, events.inputs, quantized=True), objective.answers(final, events.inputs, quantized=True))
+        ]
+        measure = objective.measure_name(start.task)
+        found.append(StageQuality(measure=measure, part=name, events=len(events), float_network=figures[0], post_training=figures[1], fine_tuned=figures[2]))
+    return tuple(found)
+
+
+def _layer_widths(network: SourceModel, input_bits: Mapping[str, int]) -> tuple[LayerWidths, ...]:
+    cost_of = {cost.layer: cost for cost in costs(network, _by_position(network, input_bits))}
+    found = []
+    for layer in network.layers:
+        match layer.operation:
+            case src.Convolution() | src.Depthwise() | src.Transposed() | src.Dense():
+                found.append(_linear_widths(layer, layer.operation, cost_of[layer.name]))
+            case src.Activate(function=function) if isinstance(function, src.Quantizer):
+                found.append(LayerWidths(layer=layer.name, kind=layer.kind, result=quantizer_text(function), result_format=_format(function)))
+            case _:
+                pass
+    return tuple(found)
+
+
+def _linear_widths(layer: SourceLayer, operation: src.Linear, cost: LayerEbops) -> LayerWidths:
+    kernel, bias = operation.kernel, operation.bias
+    values = quantizers.apply(kernel.values, kernel.quantizer, layer=layer.name).values
+    return LayerWidths(
+        layer=layer.name,
+        kind=layer.kind,
+        weight=quantizer_text(kernel.quantizer),
+        bias="" if bias is None else quantizer_text(bias.quantizer),
+        weight_format=_format(kernel.quantizer),
+        bias_format="" if bias is None else _format(bias.quantizer),
+        parameters=layer.parameters,
+        zeros=int((values == 0).sum()),
+        multiplications=cost.multiplications,
+        ebops=cost.ebops,
+    )
+
+
+def _format(quantizer: src.Quantizer | None) -> str:
+    """The type of what a quantizer gives, as hardware has it; no other quantizers are made here."""
+    match quantizer:
+        case src.QuantizedBits(bits=bits, integer=integer, alpha=float(alpha)):
+            return str(Format(width=bits, integer=integer + 1 + round(log2(alpha))))
+        case src.QuantizedRelu(bits=bits, integer=integer):
+            return str(Format(width=bits, integer=integer, signed=False))
+        case _:
+            return quantizer_text(quantizer)
+
+
+def _by_position(network: SourceModel, input_bits: Mapping[str, int]) -> Mapping[str, int]:
+    """Bits of the inputs under the names that they have in another copy of the network."""
+    return dict(zip(network.inputs, input_bits.values(), strict=True))
+
+
+def _converted(request: QuantizeRequest, material: TrainingData, progress: Progress) -> RunRecord:
+    """The main job on the file that was just written, proven with the test events."""
+    with temporary_folder("fpgacnn-quantize-") as folder:
+        events = folder / "test.npz"
+        arrays = {f"input_{number}": one for number, one in enumerate(material.test.inputs)}
+        write_arrays(events, arrays if material.test.labels is None else {**arrays, "labels": material.test.labels})
+        float_model = request.model if request.weights is None else None  # `convert` takes no second file of weights
+        wanted = Request(model=request.output, output=request.project, events=events, target=request.target, float_model=float_model)
+        return convert(wanted, progress)

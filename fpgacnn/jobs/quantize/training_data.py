@@ -1,0 +1,97 @@
+"""Events to train on: from a file or a data set by name, in three parts that do not leak."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from fpgacnn.errors import ArrayShapeError, UsageError
+from fpgacnn.ir.fixed_point import Format
+from fpgacnn.ir.source import SourceModel
+from fpgacnn.jobs.quantize.objective import TaskEvents
+from fpgacnn.pipeline.inputs import input_shapes
+from fpgacnn.system.npz import events_for, groups_for
+from fpgacnn.training.data import Dataset
+from fpgacnn.training.data.augmentation import Augmentation, parse_augmentation
+from fpgacnn.training.data.catalog import CATALOG
+from fpgacnn.training.data.splits import split
+
+KNOWN = "known"
+SPLIT_SEED = 1
+"""Of the parts of a file; not the seed of training, so that runs with several seeds are judged on the same events."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TrainingData:
+    """Three parts, where they come from, and how their images may be changed (only known for data sets by name)."""
+
+    train: TaskEvents
+    validation: TaskEvents
+    test: TaskEvents
+    origin: str
+    augmentation: Augmentation | None
+
+    def digest(self) -> str:
+        """SHA-256 over all values of the three parts."""
+        total = hashlib.sha256()
+        for part in (self.train, self.validation, self.test):
+            for array in (*part.inputs, *(() if part.labels is None else (part.labels,))):
+                total.update(repr((array.shape, str(array.dtype))).encode())
+                total.update(array.tobytes())
+        return total.hexdigest()
+
+
+def read_training_data(data: str, test: Path | None, network: SourceModel) -> TrainingData:
+    """The events for a network, by the name of a data set or of a file; `test` is a file of its own for the test part.
+
+    Raises ArrayFileError, ArrayShapeError, TooFewEventsError, DataPackageMissingError and its kin.
+    """
+    found = _by_name(data, network) if data in CATALOG else _from_file(Path(data), network)
+    if test is None:
+        return found
+    inputs, labels = events_for(test, input_shapes(network))
+    return TrainingData(
+        train=found.train,
+        validation=found.validation,
+        test=TaskEvents(inputs=inputs, labels=labels),
+        origin=f"{found.origin}, test {test.name}",
+        augmentation=found.augmentation,
+    )
+
+
+def _by_name(name: str, network: SourceModel) -> TrainingData:
+    entry = CATALOG[name]
+    splits = entry.load()
+    shapes = [*input_shapes(network).values()]
+    if shapes != [splits.train.x.shape[1:]]:
+        raise ArrayShapeError(file=name, name="input_0", seen=splits.train.x.shape, expected=" and ".join(", ".join(map(str, shape)) for shape in shapes))
+
+    def events(part: Dataset) -> TaskEvents:
+        return TaskEvents(inputs=(part.x,), labels=part.y)
+
+    return TrainingData(
+        train=events(splits.train), validation=events(splits.validation), test=events(splits.test), origin=name, augmentation=entry.augmentation
+    )
+
+
+def _from_file(path: Path, network: SourceModel) -> TrainingData:
+    inputs, labels = events_for(path, input_shapes(network))
+    whole = TaskEvents(inputs=inputs, labels=labels)
+    parts = split(inputs, groups_for(path, len(whole)), seed=SPLIT_SEED, data=path.name)
+    train, validation, test = (whole.take(part) for part in parts)
+    return TrainingData(train=train, validation=validation, test=test, origin=path.name, augmentation=None)
+
+
+def chosen_augmentation(text: str, material: TrainingData, form: Format) -> Augmentation:
+    """What `--augment` asks for: `known`, what keeps the class of a data set by name, or changes in words.
+
+    Raises UsageError where the events are no images, or nothing is known.
+    """
+    if [one.ndim for one in material.train.inputs] != [4]:
+        raise UsageError(what="--augment is for networks with one input, of images (rows, columns, channels)")
+    if text != KNOWN:
+        return parse_augmentation(text, material.train.inputs[0], 2.0**-form.fraction)
+    if material.augmentation is None:
+        raise UsageError(what=f"--augment {KNOWN} is for data sets by name; say what keeps the class of yours, for example shift=1x1")
+    return material.augmentation

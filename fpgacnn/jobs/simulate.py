@@ -1,0 +1,278 @@
+"""Events of any number through an engine: read, computed and written piece by piece, in bounded memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from fpgacnn import frontends
+from fpgacnn.design import Design
+from fpgacnn.design.project import HlsProject
+from fpgacnn.errors import InternalError, MeasurementError, UnknownNameError, naming
+from fpgacnn.hardware.hls import backend
+from fpgacnn.ir.fixed_point import Codes, Format
+from fpgacnn.ir.source import SourceModel
+from fpgacnn.passes.quantization.quantize import leading_quantizer
+from fpgacnn.pipeline.inputs import Events, InputChoice, entry_format, input_shapes, to_codes
+from fpgacnn.pipeline.open_project import open_project
+from fpgacnn.pipeline.planning import planned, project_choices
+from fpgacnn.pipeline.remarks import unused_by_project, unused_softmax
+from fpgacnn.pipeline.request import Request
+from fpgacnn.sim import emulator
+from fpgacnn.sim.csim import CSim
+from fpgacnn.sim.emulator.native.engine import Measured, NativeEmulator, reads
+from fpgacnn.sim.result import SimulationResult, joined
+from fpgacnn.system.npz_stream import ArchiveWriter, EventStream, Piece, open_events
+from fpgacnn.system.progress import Progress, silent
+
+PIECE_VALUES = 1 << 22
+"""Numbers of a piece, counting inputs and whatever is written."""
+
+FEWEST, MOST = 64, 65_536
+PLANNED_VALUES = 1 << 24
+"""How many of the events' numbers tell the ranges of a float network that is planned on the spot."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What to run: events of a file through an engine, and what of it is wanted."""
+
+    source: Path
+    events: Path
+    engine: str = "emulator"
+    output: Path | None = None
+    trace: Path | None = None
+    stats: bool = False
+    threads: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeRange:
+    """Between which values a node's results lay, and what casts did to them where that was counted."""
+
+    name: str
+    source: str
+    kind: str
+    shape: tuple[int, ...]
+    format: str
+    least: float
+    most: float
+    wraps: int | None = None
+    saturations: int | None = None
+    ties: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulationSummary:
+    """What ran, and what came out. `words` says which emulator it was, `notes` what was given and not used."""
+
+    engine: str
+    words: str
+    events: int
+    seconds: float
+    outputs: tuple[NodeRange, ...]
+    layers: tuple[NodeRange, ...]
+    notes: tuple[str, ...] = ()
+
+
+class _Runner(Protocol):
+    """Computes one piece, whose first event has the given number."""
+
+    def __call__(self, piece: Sequence[Piece], first: int) -> SimulationResult: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opened:
+    """A design, and the events for it. `project` where it was already generated."""
+
+    network: SourceModel
+    design: Design
+    choices: tuple[InputChoice, ...]
+    stream: EventStream
+    project: HlsProject | None = None
+    notes: tuple[str, ...] = ()
+
+    def modes(self) -> tuple[Format, ...]:
+        """How each input's numbers become codes."""
+        return tuple(entry_format(choice, leading_quantizer(self.network, choice.name)) for choice in self.choices)
+
+    def codes(self, values: Sequence[Piece], first: int) -> list[Codes]:
+        """Numbers as codes.
+
+        Raises ArrayFileError with the event where one is not finite; `first` is the number of the first.
+        """
+        pairs = zip(self.choices, self.stream.finite(values, first), strict=True)
+        return [to_codes(np.asarray(one, np.float64), choice, leading_quantizer(self.network, choice.name))[0] for choice, one in pairs]
+
+
+def run(job: Job, request: Request, *, progress: Progress = silent, advance: Callable[[int, int], None] = lambda *_: None) -> SimulationSummary:
+    """Run a job; `advance` is told how many of how many events are done.
+
+    Raises FpgacnnError; then nothing is written.
+    """
+    with progress("reading and planning"):
+        opened = _open(job, request)
+    design, trace = opened.design, job.trace is not None
+    chosen = _chosen(job, design)
+    compute = _runner(opened, chosen, request, trace=trace)
+    start = time.perf_counter()
+    ranges = _Ranges()
+    with ExitStack() as files:
+        writers = _writers(job, design, opened.stream.events, files)
+        done = 0
+        for piece in opened.stream.pieces(_piece_size(design, trace=trace)):
+            result = compute(piece, done)
+            _write(writers, design, result)
+            ranges.add(result)
+            if job.stats and isinstance(chosen, NativeEmulator):
+                ranges.measured = chosen.measure(opened.codes(piece, done))
+            done += len(piece[0])
+            advance(done, opened.stream.events)
+        for writer in writers.values():
+            writer.close()
+    return SimulationSummary(
+        engine=job.engine,
+        words=chosen.words if chosen else "hls4ml's C simulation",
+        events=opened.stream.events,
+        seconds=round(time.perf_counter() - start, 3),
+        outputs=tuple(ranges.of(design, name) for name in design.model.outputs),
+        layers=tuple(ranges.of(design, layer.name) for layer in design.model.layers) if job.stats else (),
+        notes=(*opened.notes, *(("--threads has no effect: C simulation runs in one",) if chosen is None and job.threads else ())),
+    )
+
+
+def answers(job: Job, request: Request, *, trace: bool = False) -> SimulationResult:
+    """What `run` would write, in memory; with `trace` every node's codes too.
+
+    Raises FpgacnnError.
+    """
+    opened = _open(job, request)
+    compute = _runner(opened, _chosen(job, opened.design), request, trace=trace)
+    found, done = list[SimulationResult](), 0
+    for piece in opened.stream.pieces(_piece_size(opened.design, trace=trace)):
+        found.append(compute(piece, done))
+        done += len(piece[0])
+    return joined(found)
+
+
+def _open(job: Job, request: Request) -> _Opened:
+    """The design and the events for it: of a project folder, or of a model file that is planned on the spot."""
+    if job.engine not in {"emulator", "csim"}:
+        raise UnknownNameError(what="engine", name=job.engine, known="emulator, csim")
+    if job.source.is_dir():
+        project = open_project(job.source)
+        stream = open_events(job.events, input_shapes(project.network))
+        choices = project_choices(project.design)
+        return _Opened(
+            network=project.network, design=project.design, choices=choices, stream=stream, project=project.project, notes=unused_by_project(request)
+        )
+    with naming(job.source):
+        network = frontends.load(job.source, request.weights)
+        stream = open_events(job.events, input_shapes(network))
+        values = sum(map(prod, stream.shapes))
+        few = next(stream.pieces(max(1, min(stream.events, PLANNED_VALUES // values))))
+        found = planned(network, request, Events(values=stream.finite(few, 0), labels=None, origin=job.events.name))
+    notes = (*found.trained.notes, *found.design.model.notes, *unused_softmax(request, found.trained.network))
+    return _Opened(network=found.trained.network, design=found.design, choices=found.choices, stream=stream, notes=notes)
+
+
+def _chosen(job: Job, design: Design) -> emulator.Emulator | None:
+    """The emulator; None for C simulation."""
+    chosen = emulator.engine(design, threads=job.threads) if job.engine == "emulator" else None
+    if job.stats and not isinstance(chosen, NativeEmulator):
+        raise MeasurementError(why="the engine is csim" if chosen is None else f"the emulator is {chosen.words}")
+    return chosen
+
+
+def _piece_size(design: Design, *, trace: bool) -> int:
+    wanted = {*design.model.inputs, *design.model.outputs}
+    values = sum(prod(layer.shape) for layer in design.model.layers if trace or layer.name in wanted)
+    return max(FEWEST, min(MOST, PIECE_VALUES // values))
+
+
+def _runner(opened: _Opened, chosen: emulator.Emulator | None, request: Request, *, trace: bool) -> _Runner:
+    if chosen is None:
+        return _csim(opened, request, trace=trace)
+    modes = opened.modes()
+
+    def compute(piece: Sequence[Piece], first: int) -> SimulationResult:
+        if isinstance(chosen, NativeEmulator) and all(reads(mode, one) for mode, one in zip(modes, piece, strict=True)):
+            found = chosen.run_values(piece, modes, trace=trace)
+            if found is None:
+                opened.stream.finite(piece, first)
+                raise InternalError(what="kernels refuse events that are finite")
+            return found
+        return chosen.run(opened.codes(piece, first), trace=trace)
+
+    return compute
+
+
+def _csim(opened: _Opened, request: Request, *, trace: bool) -> _Runner:
+    code = backend.convert(opened.design, trace=True) if trace else opened.project or backend.convert(opened.design)
+    simulation = CSim(code, opened.design, seconds=request.seconds)
+    return lambda piece, first: simulation.run(opened.codes(piece, first), trace=trace)
+
+
+def _writers(job: Job, design: Design, events: int, opened: ExitStack) -> dict[str, ArchiveWriter]:
+    shapes = {layer.name: layer.shape for layer in design.model.layers}
+    found = {}
+    if job.output:
+        outputs = {f"output_{number}": shapes[name] for number, name in enumerate(design.model.outputs)}
+        found["outputs"] = opened.enter_context(ArchiveWriter(job.output, outputs, events))
+    if job.trace:
+        nodes = {name: shapes[name] for name in _traced(job, design)}
+        found["trace"] = opened.enter_context(ArchiveWriter(job.trace, nodes, events))
+    return found
+
+
+def _traced(job: Job, design: Design) -> Sequence[str]:
+    """The nodes that a trace holds: all of the emulator's; what C simulation has a name for."""
+    if job.engine == "emulator":
+        return [layer.name for layer in design.model.layers]
+    return [port.node for port in backend.convert(design, trace=True).traced]
+
+
+def _write(writers: Mapping[str, ArchiveWriter], design: Design, result: SimulationResult) -> None:
+    if "outputs" in writers:
+        writers["outputs"].add({f"output_{number}": result.outputs[name].values for number, name in enumerate(design.model.outputs)})
+    if "trace" in writers:
+        writers["trace"].add({name: codes.values for name, codes in result.trace.items()})
+
+
+class _Ranges:
+    """Smallest and largest values so far."""
+
+    def __init__(self) -> None:
+        self._ends: dict[str, tuple[int, int]] = {}
+        self.measured: Mapping[str, Measured] = {}
+
+    def add(self, result: SimulationResult) -> None:
+        """One more piece."""
+        for name, codes in result.outputs.items():
+            low, high = self._ends.get(name, (int(codes.array.min()), int(codes.array.max())))
+            self._ends[name] = min(low, int(codes.array.min())), max(high, int(codes.array.max()))
+
+    def of(self, design: Design, name: str) -> NodeRange:
+        """What is known of a node."""
+        layer, form = design.model.layer(name), design.plan.layers[name].result.format
+        seen = self.measured.get(name)
+        low, high = (seen.least, seen.most) if seen else self._ends.get(name, (form.low, form.high))
+        return NodeRange(
+            name=name,
+            source=layer.source,
+            kind=layer.kind,
+            shape=layer.shape,
+            format=str(form),
+            least=low * form.step,
+            most=high * form.step,
+            wraps=seen.wraps if seen else None,
+            saturations=seen.saturations if seen else None,
+            ties=seen.ties if seen else None,
+        )

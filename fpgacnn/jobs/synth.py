@@ -1,0 +1,152 @@
+"""Synthesis of a project folder: run the tool where that is wanted, read what it left, put it into the record."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fpgacnn.design.project import RECORD, files_digest, write_files
+from fpgacnn.errors import (
+    FileMissingError,
+    FpgacnnError,
+    NoReportsError,
+    ReportBrokenError,
+    ReportForeignError,
+    ReportRefusedError,
+    SynthesisLeftNothingError,
+    SynthesisToolMissingError,
+)
+from fpgacnn.hardware.synthesis import SynthesisReport, read
+from fpgacnn.hardware.synthesis.report import Unread
+from fpgacnn.hardware.synthesis.run import DEFAULT_SECONDS, Steps, Tool, find_tool, synthesize
+from fpgacnn.pipeline.open_project import read_record
+from fpgacnn.records.record import SCHEMA, plain
+from fpgacnn.system.atomic_dir import write_atomically
+
+SYNTHESIZED = "fpgacnn_synth_firmware.log"
+"""The file that says of which firmware the reports are: the digest of its files."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SynthesisRequest:
+    """What is wanted: `read_only` never starts a tool, `again` starts it even where its reports are there."""
+
+    folder: Path
+    steps: Steps
+    tool: str | None = None
+    seconds: float = DEFAULT_SECONDS
+    read_only: bool = False
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Synthesis:
+    """What came of it: the reports, the tool that ran now, and the document that `--json` prints."""
+
+    report: SynthesisReport
+    tool: Tool | None
+    document: str
+
+
+def run_synthesis(request: SynthesisRequest, tell: Callable[[str], None]) -> Synthesis:
+    """Run the tool, or only read; the record of an fpgacnn project is brought up to date.
+
+    Raises FpgacnnError: no tool and no reports, a tool that failed, reports that are broken.
+    """
+    folder = request.folder
+    if not folder.is_dir():
+        raise FileMissingError(file=folder, why="no such folder")
+    if (folder / RECORD).is_file():
+        read_record(folder)  # a damaged one is told before hours are spent
+    tool, said = _tool(request)
+    if tool:
+        tell(f"{tool} in {folder}")
+        firmware = _firmware(folder)
+        log = synthesize(folder, tool, request.steps, seconds=request.seconds, tell=tell)
+        report = _after(folder, tool, log)
+        write_files(folder, {SYNTHESIZED: firmware.encode()})
+    else:
+        report = read(folder)
+    report = replace(report, notes=(*said, *report.notes))
+    return Synthesis(report=report, tool=tool, document=_recorded(folder, report))
+
+
+def _tool(request: SynthesisRequest) -> tuple[Tool | None, list[str]]:
+    """The tool to run, None where reading is enough, and what there is to say of that."""
+    if request.read_only:
+        return None, []
+    there = None if request.again else _complete(request)
+    if there:
+        return None, [f"reports of {there.csynth.date if there.csynth else ''} were there and are read; --again runs the tool"]
+    try:
+        return find_tool(request.folder, request.tool), []
+    except SynthesisToolMissingError as error:
+        if request.again or request.tool or not _any(request.folder):
+            raise
+        return None, [f"{error}; the reports that are there do not cover all that was asked for or are of another firmware"]
+
+
+def _any(folder: Path) -> bool:
+    with suppress(FpgacnnError):
+        read(folder)
+        return True
+    return False
+
+
+def _complete(request: SynthesisRequest) -> SynthesisReport | None:
+    """Reports that hold all that is asked for and are of the firmware as it is."""
+    try:
+        report = read(request.folder)
+    except (NoReportsError, ReportBrokenError, ReportForeignError, ReportRefusedError):
+        return None
+    steps, csynth = request.steps, report.csynth
+    wanted = [csynth, *([report.cosim] if steps.cosim else []), *([report.synth] if steps.vsynth else []), *([report.export] if steps.export else [])]
+    if csynth is None or None in wanted or _unread(report):
+        return None
+    return report if _of_this_firmware(request.folder, request.folder / csynth.origin.file) else None
+
+
+def _of_this_firmware(folder: Path, report: Path) -> bool:
+    """By the digest that our own run left; where somebody else ran the tool there are only the times of the files."""
+    try:
+        return (folder / SYNTHESIZED).read_bytes() == _firmware(folder).encode()
+    except OSError:
+        return report.stat().st_mtime >= max((path.stat().st_mtime for path in _sources(folder)), default=0.0)
+
+
+def _firmware(folder: Path) -> str:
+    return files_digest({path.relative_to(folder).as_posix(): path.read_bytes() for path in _sources(folder)})
+
+
+def _sources(folder: Path) -> Iterator[Path]:
+    yield from (path for path in (folder / "firmware").rglob("*") if path.is_file())
+
+
+def _after(folder: Path, tool: Tool, log: Path) -> SynthesisReport:
+    """The reports of a run that ended well; it must have left that of its top function, whole."""
+    try:
+        report = read(folder)
+    except ReportBrokenError as error:
+        raise SynthesisLeftNothingError(tool=tool.name, why=str(error), log=log) from error
+    broken = _unread(report)
+    if report.csynth is None or broken:
+        why = broken[0].why if broken else "the report of the top function is missing"
+        raise SynthesisLeftNothingError(tool=tool.name, why=why, log=log)
+    return report
+
+
+def _unread(report: SynthesisReport) -> list[Unread]:
+    """Broken reports of C synthesis; what lies elsewhere in the folder is not of this run."""
+    return [one for one in report.unread if one.file.startswith(f"{report.solution}/syn/") or not report.solution]
+
+
+def _recorded(folder: Path, report: SynthesisReport) -> str:
+    """The record with the report in it, written where the folder is a project of fpgacnn."""
+    if not (folder / RECORD).is_file():
+        return json.dumps({"schema": SCHEMA, "synthesis": plain(report)}, indent=1)
+    document = json.dumps({**read_record(folder), "synthesis": plain(report)}, indent=1)
+    write_atomically(folder / RECORD, document.encode())
+    return document

@@ -1,1 +1,0 @@
-"""Floor 1: fixed-point formats and exact integer arithmetic on their codes."""

@@ -1,0 +1,53 @@
+"""Errors that come from the same place: what an addition or a subtraction of related tensors makes of them.
+
+`x - x` is exact however far off `x` is, and `x + x / 2` is off by one and a half times what `x` is. So for a node that sums
+up multiples of other nodes, element by element, the multiples are kept: its error is a sum of theirs, and those of the same
+node add up or cancel out before their sizes are taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fpgacnn.ir import hardware as hw
+from fpgacnn.ir.source import MergeKind
+from fpgacnn.passes.precision.bounds import Bound, constants_error, magnitude_of
+
+_SHARES = {MergeKind.ADD: (1.0, 1.0), MergeKind.SUBTRACT: (1.0, -1.0), MergeKind.AVERAGE: (0.5, 0.5)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Multiples:
+    """An error as a sum: multiples of the errors of other nodes at the same element, by node, and at most `rest` of its own."""
+
+    of: Mapping[str, float]
+    rest: float = 0.0
+
+    def times(self, factor: float, own: float = 0.0) -> Multiples:
+        """The error of the product with a number, and what is lost there."""
+        return Multiples(of={name: factor * share for name, share in self.of.items()}, rest=abs(factor) * self.rest + own)
+
+    def plus(self, other: Multiples) -> Multiples:
+        """The error of a sum."""
+        names = {**self.of, **other.of}
+        return Multiples(of={name: self.of.get(name, 0.0) + other.of.get(name, 0.0) for name in names}, rest=self.rest + other.rest)
+
+    def bound(self, ranges: Mapping[str, Bound]) -> float:
+        """The largest error."""
+        return sum(abs(share) * ranges[name].error for name, share in self.of.items() if share) + self.rest
+
+
+def multiples(layer: hw.Layer, given: Sequence[Multiples], ranges: Mapping[str, Bound]) -> Multiples | None:
+    """The error of a sum of multiples, elementwise, by what it comes from; None for every other node."""
+    match layer.operation:
+        case hw.Merge(kind=kind) if kind in _SHARES:
+            left, right = (one.times(share) for one, share in zip(given, _SHARES[kind], strict=True))
+            return left.plus(right)
+        case hw.Affine(format=None, exact_steps=False) as line if np.all(line.real_scale == line.real_scale[0]):
+            scale, shift = constants_error(line)
+            return given[0].times(float(line.real_scale[0]), scale * magnitude_of(ranges[layer.inputs[0]].interval) + shift)
+        case _:
+            return None

@@ -1,0 +1,91 @@
+"""Channels that a scale makes constant, because no input reaches a second step: they need no scale.
+
+Constants of all channels share one format. What training pruned may have a scale of any size, beside which those of the
+living channels would have no bits left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+
+from fpgacnn.ir import hardware as hw
+from fpgacnn.ir.fixed_point import EXACT_SCALE_BITS, EXACT_SHIFT_BITS, ROUNDED_BITS, Rounding, rescale, rounded_codes
+from fpgacnn.ir.model import QuantizedModel
+from fpgacnn.passes.precision import bounds
+from fpgacnn.passes.precision.bounds import Bound
+from fpgacnn.passes.precision.plan import Walk
+
+_LARGEST = 1 << 60
+
+
+def without_constants(layer: hw.Layer, model: QuantizedModel, walk: Walk) -> hw.Layer:
+    """The node with scale 0 in the channels that are constant, and the constant as their shift.
+
+    Only where the constants are rounded or long. A channel is constant where its input has one value, or where a rounding
+    right behind has one answer for every input.
+    """
+    operation = layer.operation
+    if not isinstance(operation, hw.Affine) or operation.exact_steps or operation.format is not None:
+        return layer
+    if not any(bounds.constants_error(operation)) and operation.scale.format.width <= EXACT_SCALE_BITS:
+        return layer
+    source, channels = walk.ranges[layer.inputs[0]], layer.shape[-1]
+    if source.interval.low.shape[-1] not in (1, channels):
+        return layer
+    scale, shift = operation.trained_scale.copy(), operation.trained_shift.copy()
+    behind = _rounding_behind(layer, model)
+    for channel in _candidates(operation, source, behind, channels):
+        found = _constant(operation, source, channel, behind)
+        if found is not None:
+            scale[channel], shift[channel] = 0.0, found
+    if np.array_equal(scale, operation.trained_scale):
+        return layer
+    codes, offsets = rounded_codes(scale / operation.divisor, EXACT_SCALE_BITS, ROUNDED_BITS), rounded_codes(shift, EXACT_SHIFT_BITS, ROUNDED_BITS)
+    return replace(layer, operation=replace(operation, scale=codes, shift=offsets, trained_scale=scale, trained_shift=shift))
+
+
+def _rounding_behind(layer: hw.Layer, model: QuantizedModel) -> tuple[Rounding, int] | None:
+    """The mode and the fraction bits of the only reader, where that rounds; None for others and for what the network answers."""
+    readers = model.consumers(layer.name)
+    if len(readers) != 1 or layer.is_result or layer.name in model.outputs:
+        return None
+    match readers[0].operation:
+        case hw.Round(rounding=rounding):
+            return rounding, 0
+        case hw.Cast(format=form, in_halves=False):
+            return form.rounding, form.fraction
+        case _:
+            return None
+
+
+def _candidates(operation: hw.Affine, source: Bound, behind: tuple[Rounding, int] | None, channels: int) -> list[int]:
+    """The channels whose results lie less than two steps apart, about."""
+    low, high = bounds.per_channel(source, channels)
+    apart = np.abs(operation.real_scale) * np.ldexp((high - low).astype(np.float64), -source.interval.fraction)
+    few = apart == 0 if behind is None else apart <= 2.0 ** (1 - behind[1])
+    return [int(channel) for channel in np.flatnonzero(few & (operation.trained_scale != 0))]
+
+
+def _constant(operation: hw.Affine, source: Bound, channel: int, behind: tuple[Rounding, int] | None) -> float | None:
+    """The only result of a channel, or None where there are several or no float is it."""
+    low, high = (Fraction(int(end[channel])) / Fraction(2) ** source.interval.fraction for end in bounds.per_channel(source, len(operation.trained_scale)))
+    scale, shift = (Fraction(float(one[channel])) for one in (operation.trained_scale, operation.trained_shift))
+    ends = [end * scale / operation.divisor + shift for end in (low - Fraction(source.error), high + Fraction(source.error))]
+    if behind is not None:
+        wholes = [_whole(end * Fraction(2) ** behind[1], behind[0]) for end in ends]
+        if None in wholes:
+            return None
+        ends = [Fraction(one) / Fraction(2) ** behind[1] for one in wholes if one is not None]
+    value = float(ends[0])
+    return value if ends[0] == ends[1] == Fraction(value) else None
+
+
+def _whole(value: Fraction, rounding: Rounding) -> int | None:
+    """A number rounded to a whole one; None for one that is far beyond every format."""
+    quarters = (value * 4).__floor__()
+    if abs(quarters) >= _LARGEST:
+        return None
+    return int(rescale(np.array([quarters | int(quarters != value * 4)], np.int64), 2, 0, rounding)[0])

@@ -1,0 +1,116 @@
+"""Shorter numbers where trained floats would need more bits than the arithmetic has: rounded, with the error that it makes.
+
+A float32 scale has 24 significant bits, so a product with it has 24 bits more than the data, and every further layer adds
+its own. What no quantizer rounds is rounded here, but only where the result would not fit: first the constants, to what
+one port of a DSP block takes, then what comes into the node, to the 24 bits that the framework's own float32 keeps.
+Formats that the file itself asks for are never changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+
+import numpy as np
+
+from fpgacnn.ir import hardware as hw
+from fpgacnn.ir import source as src
+from fpgacnn.ir.fixed_point import Codes, Format, Rounding, nearest_codes, smallest_format
+from fpgacnn.ir.source import FloatArray, MergeKind
+from fpgacnn.passes.precision.bounds import constants_error
+from fpgacnn.passes.precision.plan import Walk
+
+SCALE_PORT_BITS = 18
+"""A scale of more bits than one DSP48 port is worth a search for a shorter one."""
+
+FLOAT_INPUT_BITS = 24
+"""Bits of what goes into a node with float constants."""
+
+SHIFT_BITS = SCALE_PORT_BITS + 6
+
+RESULT_BITS = 40
+"""Bits below the top of a result beyond which what floats add is dropped."""
+
+
+def is_long(layer: hw.Layer, long: AbstractSet[str]) -> bool:
+    """Whether trained floats, and no format of the file, say how many bits a node's results have; `long` are the inputs that are so."""
+    match layer.operation:
+        case hw.Cast() | hw.Lookup() | hw.Thresholds() | hw.Softmax() | hw.Input():
+            return False
+        case hw.Relu(format=form) | hw.Affine(format=form) if form is not None:
+            return False
+        case _:
+            return _has_long_constants(layer.operation) or any(name in long for name in layer.inputs)
+
+
+def _has_long_constants(operation: hw.Operation) -> bool:
+    match operation:
+        case hw.Affine():
+            wide = operation.scale.format.width > SCALE_PORT_BITS or operation.shift.format.width > SHIFT_BITS
+            return not operation.exact_steps and (wide or any(constants_error(operation)))
+        case hw.Convolution() | hw.Depthwise() | hw.Dense():
+            return operation.off is not None or operation.bias.format.width > SHIFT_BITS
+        case hw.LeakyRelu():
+            return operation.slope.format.width > SCALE_PORT_BITS or not np.array_equal(operation.slope.values, operation.trained)
+        case _:
+            return False
+
+
+def constants(layer: hw.Layer, walk: Walk, *, limited: bool = False) -> hw.Layer:
+    """The node with its float constants rounded, or as it is where it has none that are longer.
+
+    `limited`: the fraction bits of a scale and a shift are limited by RESULT_BITS, too.
+    """
+    operation = layer.operation
+    if not _has_long_constants(operation):
+        return layer
+    source = walk.ranges[layer.inputs[0]].interval
+    if isinstance(operation, hw.Affine):
+        if not limited:
+            scale, shift = nearest_codes(operation.real_scale, SCALE_PORT_BITS), nearest_codes(operation.trained_shift, SHIFT_BITS)
+            return replace(layer, operation=replace(operation, scale=scale, shift=shift))
+        largest = np.abs(operation.real_scale).max() * np.ldexp(float(max(map(abs, source.bounds))), -source.fraction) + np.abs(operation.trained_shift).max()
+        finest = RESULT_BITS - int(np.frexp(largest)[1])
+        scale = _nearest(operation.real_scale, SCALE_PORT_BITS, finest - source.fraction)
+        return replace(layer, operation=replace(operation, scale=scale, shift=_nearest(operation.trained_shift, SHIFT_BITS, finest)))
+    if isinstance(operation, hw.Linear) and operation.bias.format.width > SHIFT_BITS:
+        bias = _nearest(operation.bias.values, SHIFT_BITS, source.fraction + operation.kernel.format.fraction + SHIFT_BITS)
+        before = operation.off or hw.Off(kernel=0.0, bias=0.0)
+        off = replace(before, bias=before.bias + float(np.abs(bias.values - operation.bias.values).max()))
+        return replace(layer, operation=replace(operation, bias=bias, off=off))
+    return layer
+
+
+def _nearest(values: FloatArray, bits: int, finest: int) -> Codes:
+    """Values rounded so that the largest has about `bits` significant bits, with no more than `finest` fraction bits."""
+    found = nearest_codes(values, bits)
+    if found.format.fraction <= finest:
+        return found
+    codes = np.rint(np.ldexp(values, finest)).astype(np.int64)
+    return Codes(array=codes, format=smallest_format(int(codes.min()), int(codes.max()), finest))
+
+
+def inputs(layer: hw.Layer, walk: Walk, long: AbstractSet[str]) -> tuple[tuple[hw.Layer, ...], hw.Layer]:
+    """Casts of the inputs that are wide by floats, and the node behind them."""
+    every = _has_long_constants(layer.operation)
+    wide = [name for name in dict.fromkeys(layer.inputs) if (every or name in long) and walk.decided[name].result.format.width > FLOAT_INPUT_BITS]
+    finest = None
+    if isinstance(layer.operation, src.Concatenate) or (isinstance(layer.operation, hw.Merge) and layer.operation.kind is not MergeKind.MULTIPLY):
+        finest = RESULT_BITS - max(walk.decided[name].result.format.integer for name in layer.inputs)
+    casts = {name: narrow(layer, name, walk, place=f"{place}" if place else "", finest=finest) for place, name in enumerate(wide)}
+    behind = replace(layer, inputs=tuple(casts[name].name if name in casts else name for name in layer.inputs))
+    return tuple(casts.values()), behind
+
+
+def narrow(layer: hw.Layer, source: str, walk: Walk, *, place: str = "", finest: int | None = None) -> hw.Layer:
+    """A cast in front of `layer` that rounds a wide input to FLOAT_INPUT_BITS bits, with at most `finest` of them behind the point."""
+    interval = walk.ranges[source].interval
+    low, high = interval.bounds
+    dropped = max(abs(low), abs(high)).bit_length() + 1 - FLOAT_INPUT_BITS
+    if finest is not None:
+        dropped = max(dropped, interval.fraction - finest)
+    wide = smallest_format(low, high, interval.fraction)
+    width = max(wide.width - dropped + 1, 2)
+    form = Format(width=width, integer=width - (interval.fraction - dropped), signed=wide.signed, rounding=Rounding.RND_CONV)
+    cast = hw.Cast(format=form, is_narrowing=True)
+    return replace(layer, name=f"{layer.name}_input{place}", operation=cast, inputs=(source,), shape=walk.shapes[source], is_result=False)

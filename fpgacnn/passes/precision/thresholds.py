@@ -1,0 +1,362 @@
+"""Step functions of a wide integer, found exactly: where their values change, by bisection over the integer itself.
+
+A quantized activation is a function with finitely many values: alone (powers of two), as a quantizer of a smooth
+function (`quantized_tanh`), or as a smooth function before a cast. Scales in front and behind belong to it. Between the
+places where such a function turns it rises or falls, so bisection finds every change; the function is evaluated at the
+real numbers that the codes stand for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpgacnn.ir import hardware as hw
+from fpgacnn.ir import source as src
+from fpgacnn.ir.fixed_point import CodeArray, Codes, Format, Overflow, Rounding, exact_codes, limit, quantize_values, smallest_format, to_values
+from fpgacnn.ir.functions import decision_error, evaluate, turns
+from fpgacnn.ir.model import QuantizedModel
+from fpgacnn.ir.source import FloatArray
+from fpgacnn.ir.text import activation_text
+from fpgacnn.passes.precision.bounds import FLOAT32_BITS, Bound, magnitude, per_channel
+
+MAX_PLACES = 1 << 10
+"""Values of one row; a binary search takes ten comparisons."""
+
+MAX_NUMBERS = 1 << 16
+"""Values of all rows together."""
+
+MAX_CODE_BITS = 52
+"""A float64 holds every code, and hls4ml writes constants as decimal numbers that C++ reads as double."""
+
+INDEX_BITS = 11
+"""Up to here a table has an entry for every code."""
+
+_WIDE = 58
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFunction:
+    """`cast(after(function(before(x))))`; what is None is left out. `cast` is a Cast, a Relu with a format, or a Round."""
+
+    function: hw.Function
+    before: hw.Affine | None = None
+    after: hw.Affine | None = None
+    cast: hw.Cast | hw.Relu | hw.Round | None = None
+
+    @classmethod
+    def of(cls, chain: Sequence[hw.Layer]) -> StepFunction:
+        """The function of nodes behind one another, as `chains` finds them."""
+        place = next(number for number, layer in enumerate(chain) if isinstance(layer.operation, hw.Function))
+        before, function, behind = chain[:place], chain[place].operation, [layer.operation for layer in chain[place + 1 :]]
+        assert isinstance(function, hw.Function)
+        after = next((one for one in behind if isinstance(one, hw.Affine)), None)
+        cast = next((one for one in behind if not isinstance(one, hw.Affine)), None)
+        assert cast is None or isinstance(cast, hw.Cast | hw.Relu | hw.Round)
+        first = before[0].operation if before else None
+        assert first is None or isinstance(first, hw.Affine)
+        return cls(function=function, before=first, after=after, cast=cast)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether all channels have the same function."""
+        return all(line is None or _is_even(line) for line in (self.before, self.after))
+
+    @property
+    def text(self) -> str:
+        """`3 steps of ...` without the number."""
+        scaled = " of a scaled sum" if self.before else ""
+        return f"{activation_text(self.function.function)}{scaled}"
+
+    def argument(self, values: FloatArray, channels: NDArray[np.int64]) -> FloatArray:
+        """What the function gets of input values; both (n,)."""
+        return values if self.before is None else _line(self.before, values, channels)
+
+    def levels(self, values: FloatArray, channels: NDArray[np.int64]) -> FloatArray:
+        """Numbers that rise or fall with the value between two turns, and are equal where it is; (n,)."""
+        found = evaluate(self.function.function, self.argument(values, channels))
+        if self.after is not None:
+            found = _line(self.after, found, channels)
+        form = self._unwrapped
+        if form is None:
+            return found
+        found = np.maximum(found, 0.0) if isinstance(self.cast, hw.Relu) else found
+        return quantize_values(found, form).astype(np.float64)
+
+    @property
+    def _unwrapped(self) -> Format | None:
+        """The cast's format, without a limit where that would not keep the order."""
+        match self.cast:
+            case None:
+                return None
+            case hw.Round():
+                return Format(width=_WIDE, integer=_WIDE, rounding=self.cast.rounding, overflow=Overflow.SAT)
+            case hw.Cast() | hw.Relu():
+                form = self.cast.format
+                assert form is not None
+                if form.overflow in {Overflow.SAT, Overflow.SAT_SYM}:
+                    return form
+                return replace(form, width=_WIDE, integer=_WIDE - form.fraction, signed=True, overflow=Overflow.SAT)
+            case _:
+                assert_never(self.cast)
+
+    def codes(self, levels: FloatArray) -> Codes | None:
+        """The values of levels; None where the arithmetic has not enough bits."""
+        form = self._unwrapped
+        if form is None:
+            return exact_codes(levels)
+        codes = levels.astype(np.int64)
+        last = self.cast.format if isinstance(self.cast, hw.Cast | hw.Relu) else None
+        if last is None or form != last:
+            if codes.size and max(int(codes.max()), -int(codes.min())) >= form.high - 1:
+                return None
+            if last is None:
+                return Codes(array=codes, format=smallest_format(int(codes.min()), int(codes.max()), 0))
+            codes = limit(codes, last)
+        return Codes(array=codes, format=replace(last, rounding=Rounding.TRN, overflow=Overflow.WRAP))
+
+
+def chains(model: QuantizedModel) -> dict[str, tuple[hw.Layer, ...]]:
+    """The nodes that make up each step function of a network, by the name of the last one.
+
+    A function, a scale in front of it that nothing else reads, and behind it a cast, maybe with a scale between. Smooth
+    functions without a cast are none: they have as many values as their input.
+    """
+    found = {}
+    for layer in model.layers:
+        if not isinstance(layer.operation, hw.Function):
+            continue
+        source = model.layer(layer.inputs[0])
+        before = (source,) if isinstance(source.operation, hw.Affine) and _only_reader(model, source) is layer else ()
+        behind = _cast_behind(model, layer)
+        if behind or not isinstance(layer.operation.function, src.Function):
+            chain = (*before, layer, *behind)
+            found[chain[-1].name] = chain
+    return found
+
+
+def _cast_behind(model: QuantizedModel, layer: hw.Layer) -> tuple[hw.Layer, ...]:
+    reader = _only_reader(model, layer)
+    if reader is not None and isinstance(reader.operation, hw.Affine) and reader.operation.format is None:
+        last = _only_reader(model, reader)
+        return (reader, last) if last is not None and _is_cast(last) else ()
+    return (reader,) if reader is not None and _is_cast(reader) else ()
+
+
+def _is_cast(layer: hw.Layer) -> bool:
+    operation = layer.operation
+    return isinstance(operation, hw.Cast | hw.Round) or (isinstance(operation, hw.Relu) and operation.format is not None)
+
+
+def _only_reader(model: QuantizedModel, layer: hw.Layer) -> hw.Layer | None:
+    """The one node that reads a result that is no output."""
+    readers = model.consumers(layer.name)
+    return readers[0] if len(readers) == 1 and layer.name not in model.outputs else None
+
+
+def _is_even(line: hw.Affine) -> bool:
+    return bool(np.all(line.trained_scale == line.trained_scale[0]) and np.all(line.trained_shift == line.trained_shift[0]))
+
+
+def _line(line: hw.Affine, values: FloatArray, channels: NDArray[np.int64]) -> FloatArray:
+    scaled = values * line.trained_scale[channels]
+    return (scaled if line.divisor == 1 else scaled / line.divisor) + line.trained_shift[channels]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rows:
+    """Changes of the rows' functions: code `at` is the first of another level; sorted by row, then by code."""
+
+    row: NDArray[np.int64]
+    at: CodeArray
+    low: CodeArray
+    high: CodeArray
+    fraction: int
+
+    def of(self, row: int) -> CodeArray:
+        return self.at[self.row == row]
+
+
+def build(function: StepFunction, given: Bound, form: Format, channels: int) -> hw.Lookup | hw.Thresholds | None:
+    """The exact hardware of a step function for inputs of format `form`; None where it has too many steps or bits."""
+    if form.width > MAX_CODE_BITS or given.interval.low.shape[-1] not in {1, channels}:
+        return None
+    low, high = per_channel(given, channels)
+    if function.is_shared:
+        low, high = low.min(keepdims=True), high.max(keepdims=True)
+    reach = int(min(np.ceil(np.ldexp(given.error, form.fraction)), float(1 << MAX_CODE_BITS))) + 1 if given.error else 0
+    if reach >= 1 << MAX_CODE_BITS:
+        return None
+    least, most = (int(end) for end in (np.floor(np.ldexp(given.reals[0], form.fraction)), np.ceil(np.ldexp(given.reals[1], form.fraction))))
+    rows = _changes(function, np.maximum(low - reach, np.minimum(low, least)), np.minimum(high + reach, np.maximum(high, most)), form.fraction)
+    if rows is None:
+        return None
+    moved = _moved(function, rows, reach)
+    if moved is None:
+        return None
+    rounds = given.magnitude_bits > FLOAT32_BITS or _may_differ(function, rows, given)
+    if function.is_shared and form.width <= INDEX_BITS:
+        return _table(function, form, moved, rounds=rounds)
+    return _comparisons(function, rows, form, (low, high), moved, rounds=rounds)
+
+
+# --- where values change -------------------------------------------------------------------------------------------
+
+
+def _changes(function: StepFunction, low: CodeArray, high: CodeArray, fraction: int) -> _Rows | None:
+    """All changes between the ends (rows,); None where there are too many."""
+
+    def pieces(codes: CodeArray, row: NDArray[np.int64]) -> FloatArray:
+        argument = function.argument(to_values(codes, fraction), row)
+        return np.searchsorted(np.array(turns(function.function.function)), argument, side="right").astype(np.float64)
+
+    def levels(codes: CodeArray, row: NDArray[np.int64]) -> FloatArray:
+        return function.levels(to_values(codes, fraction), row)
+
+    every = np.arange(len(low))
+    split = _bisected(pieces, every, low, high)
+    assert split is not None  # a function turns once
+    row, at = split
+    order = np.lexsort((at, row))
+    row, at = row[order], at[order]
+    starts = np.concatenate([low, at])
+    owners = np.concatenate([every, row])
+    order = np.lexsort((starts, owners))
+    starts, owners = starts[order], owners[order]
+    last = np.append(owners[1:] != owners[:-1], True)
+    ends = np.where(last, high[owners], np.append(starts[1:] - 1, 0))
+    found = _bisected(levels, owners, starts, ends)
+    if found is None:
+        return None
+    jumps = starts[1:][~last[:-1]]
+    between = owners[1:][~last[:-1]]
+    differ = levels(jumps - 1, between) != levels(jumps, between)
+    row, at = np.concatenate([found[0], between[differ]]), np.concatenate([found[1], jumps[differ]])
+    order = np.lexsort((at, row))
+    return _Rows(row=row[order], at=at[order], low=low, high=high, fraction=fraction)
+
+
+def _bisected(
+    levels: Callable[[CodeArray, NDArray[np.int64]], FloatArray], row: NDArray[np.int64], low: CodeArray, high: CodeArray
+) -> tuple[NDArray[np.int64], CodeArray] | None:
+    """(row, code) of every first code of another level between the ends, where levels rise or fall all the way."""
+    before, behind = levels(low, row), levels(high, row)
+    rows: list[NDArray[np.int64]] = []
+    places: list[CodeArray] = []
+    most = max(MAX_NUMBERS, 2 << INDEX_BITS)
+    found = 0
+    while row.size:
+        open_ = before != behind
+        row, low, high, before, behind = row[open_], low[open_], high[open_], before[open_], behind[open_]
+        done = high - low == 1
+        rows.append(row[done])
+        places.append(high[done])
+        found += int(done.sum())
+        row, low, high, before, behind = row[~done], low[~done], high[~done], before[~done], behind[~done]
+        if found + row.size > most:
+            return None
+        middle = low + (high - low) // 2
+        between = levels(middle, row)
+        row, low, high = np.concatenate([row, row]), np.concatenate([low, middle]), np.concatenate([middle, high])
+        before, behind = np.concatenate([before, between]), np.concatenate([between, behind])
+    return np.concatenate([np.empty(0, np.int64), *rows]), np.concatenate([np.empty(0, np.int64), *places])
+
+
+# --- as hardware ---------------------------------------------------------------------------------------------------
+
+
+def _table(function: StepFunction, form: Format, moved: float, *, rounds: bool) -> hw.Lookup | None:
+    bits = np.arange(1 << form.width)
+    inputs = np.where(bits > form.high, bits - (1 << form.width), bits) if form.signed else bits
+    table = function.codes(function.levels(to_values(inputs, form.fraction), np.zeros(inputs.size, np.int64)))
+    if table is None:
+        return None
+    return hw.Lookup(table=table, error=moved, what=f"{function.text}, {1 << form.width} entries", rounds=rounds)
+
+
+def _comparisons(function: StepFunction, rows: _Rows, form: Format, ends: tuple[CodeArray, CodeArray], moved: float, *, rounds: bool) -> hw.Thresholds | None:
+    low, high = ends
+    inside = (rows.at > low[rows.row]) & (rows.at <= high[rows.row])
+    kept = replace(rows, row=rows.row[inside], at=rows.at[inside])
+    counts = np.bincount(kept.row, minlength=len(low))
+    places = 1 << max(int(counts.max()).bit_length(), 1)
+    if places > MAX_PLACES or places * len(low) > MAX_NUMBERS:
+        return None
+    thresholds = np.empty((len(low), places - 1), np.int64)
+    firsts = np.empty((len(low), places), np.int64)
+    for row, count in enumerate(counts):
+        found = kept.of(row)
+        thresholds[row] = np.concatenate([found, np.full(places - 1 - count, found[-1] if count else form.high)])
+        firsts[row] = np.concatenate([low[row : row + 1], found, np.full(places - 1 - count, found[-1] if count else low[row])])
+    owners = np.repeat(np.arange(len(low)), places)
+    values = function.codes(function.levels(to_values(firsts.reshape(-1), form.fraction), owners))
+    if values is None:
+        return None
+    most, all_ = int(counts.max()), "" if len(low) == 1 else " a channel"
+    return hw.Thresholds(
+        thresholds=Codes(array=thresholds, format=replace(form, rounding=Rounding.TRN, overflow=Overflow.WRAP)),
+        values=Codes(array=values.array.reshape(-1, places), format=values.format),
+        error=moved,
+        what=f"{function.text} by {most} threshold{'s' * (most != 1)}{all_}",
+        rounds=rounds,
+    )
+
+
+def _moved(function: StepFunction, rows: _Rows, reach: int) -> float | None:
+    """How far apart the values of two codes can be that are at most `reach` apart; None where a value needs too many bits."""
+    if not reach:
+        return 0.0
+    largest = 0.0
+    for row, low in enumerate(rows.low):
+        at = rows.of(row)
+        codes = function.codes(function.levels(to_values(np.append(low, at), rows.fraction), np.full(at.size + 1, row)))
+        if codes is None:
+            return None
+        values = codes.values
+        ends = np.searchsorted(at, at - 1 + reach, side="right")
+        for start, end in enumerate(ends):
+            near = values[start : end + 1]
+            largest = max(largest, float(near.max() - near.min()))
+    return largest
+
+
+# --- what float32 makes of it --------------------------------------------------------------------------------------
+
+
+def _may_differ(function: StepFunction, rows: _Rows, given: Bound) -> bool:
+    """Whether the framework's float32 may decide otherwise for a code on either side of a change."""
+    for line, size in ((function.before, magnitude(given.interval)), (function.after, 0)):
+        if line is not None and (line.in_steps or not _is_exact_in_float32(line, size)):
+            return True
+    codes = np.concatenate([rows.at - 1, rows.at])
+    row = np.concatenate([rows.row, rows.row])
+    argument = function.argument(to_values(codes, rows.fraction), row)
+    unit = _unit(function, row)
+    return bool(np.any(decision_error(function.function.function, argument, unit)))
+
+
+def _is_exact_in_float32(line: hw.Affine, bits: int) -> bool:
+    """Powers of two; or numbers of so few bits that neither product nor sum rounds."""
+    mantissa, _ = np.frexp(np.abs(line.trained_scale[line.trained_scale != 0]))
+    if line.divisor == 1 and np.all(mantissa == 0.5) and not np.any(line.trained_shift):
+        return True
+    scale, shift = exact_codes(line.trained_scale), exact_codes(line.trained_shift)
+    if line.divisor != 1 or scale is None or shift is None or not bits:
+        return False
+    return bits + scale.format.width + max(shift.format.fraction - scale.format.fraction, 0) + 1 <= FLOAT32_BITS and shift.format.width <= FLOAT32_BITS
+
+
+def _unit(function: StepFunction, row: NDArray[np.int64]) -> tuple[FloatArray, FloatArray, Rounding] | None:
+    """Steps of the cast behind a smooth function: factor, offset (n,) and how it rounds; None where the function has its own."""
+    cast = function.cast
+    form = Format(width=1, integer=1, rounding=cast.rounding) if isinstance(cast, hw.Round) else cast.format if cast is not None else None
+    if form is None:
+        return None
+    scale, shift = np.ones(row.size), np.zeros(row.size)
+    if function.after is not None:
+        scale, shift = function.after.real_scale[row], function.after.trained_shift[row]
+    return np.ldexp(scale, form.fraction), np.ldexp(shift, form.fraction), form.rounding

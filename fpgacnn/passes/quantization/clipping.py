@@ -1,0 +1,55 @@
+"""Ranges of whole numbers as formats: the narrowest that covers one, and what is left to cut off."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fpgacnn.ir import hardware as hw
+from fpgacnn.ir import source as src
+from fpgacnn.ir.fixed_point import Format, Overflow, Rounding, is_power_of_two
+from fpgacnn.ir.source import FloatArray, Shape
+from fpgacnn.passes.quantization.constants import affine
+from fpgacnn.passes.quantization.nodes import node
+
+
+def covering_format(quantizer: src.Uniform, step: float) -> Format:
+    """The format of a quantizer's whole numbers in units of `step`, a power of two; it may hold more than they reach."""
+    low, high = int(quantizer.low.min()), int(quantizer.high.max())
+    signed = low < 0
+    width = max(high.bit_length(), (-low - 1).bit_length() if signed else 0) + int(signed)
+    width = max(width, 1)
+    fraction = -int(np.log2(step))
+    saturating = Overflow.SAT_SYM if signed and low == -(1 << (width - 1)) + 1 else Overflow.SAT
+    overflow = Overflow.WRAP if quantizer.wraps else saturating
+    return Format(width=width, integer=width - fraction, signed=signed, rounding=quantizer.rounding, overflow=overflow)
+
+
+def whole_format(quantizer: src.Uniform) -> Format | None:
+    """The format that a quantizer of the whole tensor is, rounding half to even and saturating; None for others."""
+    if quantizer.wraps or quantizer.rounding is not Rounding.RND_CONV or {quantizer.scale.size, quantizer.low.size, quantizer.high.size} != {1}:
+        return None
+    if not is_power_of_two(quantizer.scale) or not quantizer.is_limited:
+        return None
+    form = covering_format(quantizer, float(quantizer.scale[0]))
+    return form if (form.low, form.high) == (quantizer.low[0], quantizer.high[0]) else None
+
+
+def holds_only(port: Format, form: Format) -> bool:
+    """Whether every code of a port is a code of the format, so that casting it changes nothing."""
+    return port.low >= form.low and port.high <= form.high and port.fraction == form.fraction
+
+
+def beyond(quantizer: src.Uniform, form: Format, shape: Shape) -> list[hw.Layer]:
+    """Nodes that cut off what the format holds and the quantizer does not, channel by channel."""
+    low, high = quantizer.low * form.step, quantizer.high * form.step
+    chain: list[hw.Layer] = []
+    if np.any(quantizer.low > form.low):
+        chain += [_line(1.0, -low, shape), node("above", hw.Relu(), shape), _line(1.0, low, shape)]
+    if np.any(quantizer.high < form.high):
+        chain += [_line(-1.0, high, shape), node("rest", hw.Relu(), shape), _line(-1.0, high, shape)]
+    return chain
+
+
+def _line(scale: float, shift: FloatArray, shape: Shape) -> hw.Layer:
+    channels = shape[-1:]
+    return node("line", affine(np.full(channels, scale), np.array(np.broadcast_to(shift, channels))), shape)

@@ -1,0 +1,30 @@
+"""Real constants as codes: exactly where few enough bits hold them, else rounded to the nearest."""
+
+from __future__ import annotations
+
+from fpgacnn.errors import WidthsNeededError
+from fpgacnn.ir import hardware as hw
+from fpgacnn.ir.fixed_point import EXACT_SCALE_BITS, EXACT_SHIFT_BITS, ROUNDED_BITS, Codes, exact_codes, rounded_codes
+from fpgacnn.ir.source import FloatArray
+
+
+def rounded(values: FloatArray, exact_bits: int) -> Codes:
+    """Values exactly where `exact_bits` bits hold them, else half to even in ROUNDED_BITS bits, each of its own where sizes differ much."""
+    return rounded_codes(values, exact_bits, ROUNDED_BITS)
+
+
+def weight_codes(values: FloatArray, layer: str, what: str) -> Codes:
+    """Quantized weights as codes.
+
+    Raises WidthsNeededError where no format holds them.
+    """
+    codes = exact_codes(values)
+    if codes is None:
+        raise WidthsNeededError(layer=layer, what=f"{what} weights")
+    return codes
+
+
+def affine(scale: FloatArray, shift: FloatArray, divisor: int = 1) -> hw.Affine:
+    """`x * scale / divisor + shift` per channel, as exact as the constants allow."""
+    codes, offsets = rounded(scale / divisor, EXACT_SCALE_BITS), rounded(shift, EXACT_SHIFT_BITS)
+    return hw.Affine(scale=codes, shift=offsets, trained_scale=scale, trained_shift=shift, divisor=divisor)

@@ -1,0 +1,350 @@
+"""Scales that wait: tensors held as whole numbers, whose scale, shift and ReLU are applied by the next quantizer.
+
+A quantizer whose scale is no power of two gives whole numbers times scale. Products of whole numbers are sums of few
+bits; the scales of inputs, weights, batch normalizations and the next quantizer become one factor for each channel,
+which stands right before a rounding and so can be exact (`precision.steps`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Protocol
+
+import numpy as np
+
+from fpgacnn.errors import UnsupportedQuantizerError
+from fpgacnn.ir import hardware as hw
+from fpgacnn.ir import source as src
+from fpgacnn.ir.fixed_point import Codes, Format, Overflow, Rounding, is_power_of_two
+from fpgacnn.ir.source import FloatArray, MergeKind, Shape, SourceLayer, SourceModel
+from fpgacnn.ir.text import quantizer_text
+from fpgacnn.passes.quantization.batchnorm import affine as normalization
+from fpgacnn.passes.quantization.clipping import beyond, covering_format, holds_only
+from fpgacnn.passes.quantization.constants import affine
+from fpgacnn.passes.quantization.linear import integer_sums
+from fpgacnn.passes.quantization.nodes import node
+
+MAX_ELEMENTS = 1 << 14
+"""Values of a tensor whose quantizer differs from place to place."""
+
+MAX_ROW_BITS = 12
+"""Scales of channels that are farther apart are not multiplied into the weights behind them, whose format all of them share."""
+
+MAX_SUMMED_AREA = 1 << 10
+"""A mean over more cells is not built as a sum whose division waits."""
+
+_NONE = np.zeros(1)
+_ONE = np.ones(1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScaledTensor:
+    """A tensor that is `node * scale / divisor + shift`, then a ReLU where `relu`; arrays are (1,) or (channels,).
+
+    `rounds`: the framework's float32 rounds on the way, since a scale is no power of two.
+    """
+
+    node: str
+    scale: FloatArray
+    shift: FloatArray
+    relu: bool = False
+    rounds: bool = False
+    divisor: int = 1
+
+    @classmethod
+    def plain(cls, node: str) -> ScaledTensor:
+        """A node that holds the tensor itself."""
+        return cls(node=node, scale=_ONE, shift=_NONE)
+
+    @property
+    def is_plain(self) -> bool:
+        """The node holds the tensor itself."""
+        return not self.relu and self.is_even and self.is_one
+
+    @property
+    def is_one(self) -> bool:
+        """The scale of the first channel is 1."""
+        return bool(self.scale[0] == 1) and self.divisor == 1
+
+    @property
+    def undivided(self) -> ScaledTensor:
+        """The same with the division done in floats."""
+        return replace(self, scale=self.scale / self.divisor, divisor=1)
+
+    @property
+    def is_even(self) -> bool:
+        """One scale for the whole tensor, and no shift."""
+        return bool(np.all(self.scale == self.scale[0]) and not np.any(self.shift))
+
+    @property
+    def rises(self) -> bool:
+        """Larger codes stand for larger values, so maxima of codes are maxima of values."""
+        return bool(np.all(self.scale > 0))
+
+
+class Builder(Protocol):
+    """The graph under construction."""
+
+    source: SourceModel
+
+    def place(self, layer: SourceLayer, chain: Sequence[hw.Layer], inputs: Sequence[str], *, ends: bool) -> str:
+        """Append nodes for a layer of the file; `ends`: the last one holds what the layer answers."""
+
+    def held(self, name: str) -> ScaledTensor:
+        """How a layer of the file is held."""
+
+    def hold(self, name: str, held: ScaledTensor) -> None:
+        """Keep how a layer of the file is held."""
+
+    def real(self, name: str) -> str:
+        """A node that holds a layer of the file as it is."""
+
+    def port(self, node: str) -> Format | None:
+        """The format of an input of the network."""
+
+
+def is_deferred(source: SourceModel) -> bool:
+    """Whether a network has quantizers whose scales wait."""
+    quantized = [layer.operation.function for layer in source.layers if isinstance(layer.operation, src.Activate)]
+    weights = [weight.quantizer for layer in source.layers for weight in src.weights_of(layer.operation)]
+    return any(isinstance(one, src.Uniform) or (isinstance(one, src.Binary) and isinstance(one.alpha, np.ndarray)) for one in (*quantized, *weights))
+
+
+def defer(builder: Builder, layer: SourceLayer) -> ScaledTensor | None:
+    """How a layer's result is held while its scale waits, or None where the layer is built as ever."""
+    operation = layer.operation
+    match operation:
+        case src.Convolution() | src.Depthwise() | src.Dense():
+            return _linear(builder, layer, operation)
+        case src.BatchNormalization():
+            given = _without_relu(builder, layer)
+            scale, shift = normalization(operation.statistics, layer.name)
+            rounds = given.rounds or not is_power_of_two(scale)
+            return replace(given, scale=given.scale * scale, shift=given.shift * scale + shift, rounds=rounds)
+        case src.Activate(function=src.Relu() as relu) if relu == src.Relu():
+            given = builder.held(layer.inputs[0])
+            return replace(given, relu=True)
+        case src.Activate(function=src.Uniform() as quantizer):
+            return _quantized(builder, layer, quantizer)
+        case src.Activate(function=src.Binary(use_01=False) as quantizer) if not isinstance(quantizer.alpha, str):
+            return _signs(builder, layer, quantizer)
+        case src.Pool() | src.GlobalPool():
+            return _pooled(builder, layer, operation)
+        case src.Crop() | src.Upsample() | src.ZeroPad() | src.Reshape() | src.Permute():
+            return _moved(builder, layer, operation)
+        case src.Concatenate() | src.Merge():
+            return _joined(builder, layer, operation)
+        case _:
+            return None
+
+
+def materialize(builder: Builder, layer: SourceLayer, held: ScaledTensor) -> str:
+    """A node that holds the tensor itself."""
+    chain = []
+    if np.any(held.scale != 1) or np.any(held.shift) or held.divisor != 1:
+        chain.append(_line(held.scale, held.shift, layer.shape, rounds=held.rounds, divisor=held.divisor))
+    if held.relu:
+        chain.append(node("relu", hw.Relu(), layer.shape))
+    return builder.place(layer, chain, (held.node,), ends=True) if chain else held.node
+
+
+def _line(scale: FloatArray, shift: FloatArray, shape: Shape, *, rounds: bool, divisor: int = 1) -> hw.Layer:
+    channels = shape[-1:]
+    operation = affine(np.broadcast_to(scale, channels), np.broadcast_to(shift, channels), divisor)
+    return node("scale", replace(operation, in_steps=rounds), shape)
+
+
+def _settled(builder: Builder, layer: SourceLayer) -> ScaledTensor:
+    return ScaledTensor.plain(builder.real(layer.inputs[0]))
+
+
+def _without_relu(builder: Builder, layer: SourceLayer) -> ScaledTensor:
+    """The input with its ReLU applied: to the codes where these have the sign of the values."""
+    given = builder.held(layer.inputs[0])
+    if not given.relu:
+        return given
+    if not given.rises or np.any(given.shift):
+        return _settled(builder, layer)
+    source = builder.source.layer(layer.inputs[0])
+    plain = given.is_even and given.is_one
+    relu = builder.place(source, [node("relu", hw.Relu(), source.shape)], (given.node,), ends=plain)
+    builder.hold(source.name, done := replace(given, node=relu, relu=False))
+    return done
+
+
+def _linear(builder: Builder, layer: SourceLayer, operation: src.Linear) -> ScaledTensor | None:
+    given = _without_relu(builder, layer).undivided
+    by_rows = (
+        is_power_of_two(given.scale)
+        and _span(given.scale) <= MAX_ROW_BITS
+        and (isinstance(operation, src.Dense) or (isinstance(operation, src.Convolution) and operation.groups == 1))
+    )
+    if np.any(given.shift) or not (given.is_even or by_rows or isinstance(operation, src.Depthwise)):
+        given = _settled(builder, layer)
+    multiplier = layer.shape[-1] // operation.kernel.values.shape[2] if isinstance(operation, src.Depthwise) else 1
+    rows = given.scale if by_rows and not given.is_even else None
+    factor = given.scale[:1] if given.is_even else _ONE if by_rows else np.repeat(given.scale, multiplier)
+    found = integer_sums(layer.name, operation, layer.shape, factor, rows)
+    if found is None:
+        return None
+    sums, scale, shift = found
+    rounds = given.rounds or not is_power_of_two(scale)
+    return ScaledTensor(node=builder.place(layer, [sums], (given.node,), ends=False), scale=scale, shift=shift, rounds=rounds)
+
+
+def _span(scale: FloatArray) -> float:
+    """How many bits the largest scale is above the smallest."""
+    sizes = np.abs(scale[scale != 0])
+    return float(np.log2(sizes.max() / sizes.min())) if sizes.size else 0.0
+
+
+def _pooled(builder: Builder, layer: SourceLayer, operation: src.Pool | src.GlobalPool) -> ScaledTensor | None:
+    if operation.kind is src.PoolKind.MAX:
+        given = builder.held(layer.inputs[0])
+        return _passed(builder, layer, given, _pool_nodes(layer, operation)) if given.rises and not given.is_plain else None
+    shape = builder.source.layer(layer.inputs[0]).shape
+    size, pads = (operation.size, operation.pads) if isinstance(operation, src.Pool) else ((1, 1, *shape[:-1])[-2:], (0, 0, 0, 0))
+    area = size[0] * size[1]
+    if operation.factor is not None or any(pads) or area > MAX_SUMMED_AREA:
+        return None
+    given = _without_relu(builder, layer)
+    if area & (area - 1) == 0:
+        return None if given.is_plain else _passed(builder, layer, given, _pool_nodes(layer, operation))
+    channels = layer.shape[-1]
+    none = Codes(array=np.zeros(channels, np.int64), format=Format(width=1, integer=1, signed=False))
+    ones = Codes(array=np.ones((*size, channels, 1), np.int64), format=Format(width=1, integer=1, signed=False))
+    strides = operation.strides if isinstance(operation, src.Pool) else (1, 1)
+    summed = layer.shape if isinstance(operation, src.Pool) else (*(1,) * (len(shape) - 1), channels)
+    chain = [node("sum", hw.Depthwise(kernel=ones, bias=none, strides=strides, pads=(0, 0, 0, 0)), summed)]
+    chain += [node("flat", src.Reshape(), layer.shape)] if summed != layer.shape else []
+    return replace(given, node=builder.place(layer, chain, (given.node,), ends=False), divisor=given.divisor * area, rounds=True)
+
+
+def _pool_nodes(layer: SourceLayer, operation: src.Pool | src.GlobalPool) -> list[hw.Layer]:
+    if isinstance(operation, src.Pool):
+        pool = hw.Pool(kind=operation.kind, size=operation.size, strides=operation.strides, pads=operation.pads)
+        return [node("pool", pool, layer.shape)]
+    flat = layer.shape[-1:]
+    chain = [node("pool", hw.GlobalPool(kind=operation.kind), flat)]
+    return chain if flat == layer.shape else [*chain, node("flat", src.Reshape(), layer.shape)]
+
+
+def _passed(builder: Builder, layer: SourceLayer, given: ScaledTensor, chain: Sequence[hw.Layer]) -> ScaledTensor:
+    return replace(given, node=builder.place(layer, chain, (given.node,), ends=False))
+
+
+def _moved(builder: Builder, layer: SourceLayer, operation: src.Crop | src.Upsample | src.ZeroPad | src.Reshape | src.Permute) -> ScaledTensor | None:
+    given = builder.held(layer.inputs[0])
+    keeps = isinstance(operation, src.Crop | src.Upsample) or given.is_even
+    if given.is_plain or not keeps:
+        return None
+    if isinstance(operation, src.Reshape) and builder.source.layer(layer.inputs[0]).shape == layer.shape:
+        return given
+    given = replace(given, scale=given.scale[:1], shift=_NONE) if given.is_even else given
+    return _passed(builder, layer, given, [node("moved", operation, layer.shape)])
+
+
+def _joined(builder: Builder, layer: SourceLayer, operation: src.Concatenate | src.Merge) -> ScaledTensor | None:
+    """Tensors of one scale are joined as whole numbers."""
+    parts = [builder.held(name) for name in layer.inputs]
+    scale, divisor = float(parts[0].scale[0]), parts[0].divisor
+    product = isinstance(operation, src.Merge) and operation.kind is MergeKind.MULTIPLY
+    alike = all(one.is_even and one.scale[0] == scale and one.divisor == divisor for one in parts)
+    if parts[0].is_one or scale <= 0 or product or len(parts) != 2 or not alike:  # a pair
+        return None
+    shapes = {builder.source.layer(name).shape for name in layer.inputs}
+    if any(one.relu for one in parts) or (isinstance(operation, src.Merge) and len(shapes) > 1):
+        return None
+    joined: hw.Operation = operation if isinstance(operation, src.Concatenate) else hw.Merge(kind=operation.kind)
+    name = builder.place(layer, [node("joined", joined, layer.shape)], [one.node for one in parts], ends=False)
+    return ScaledTensor(node=name, scale=parts[0].scale[:1], shift=_NONE, rounds=True, divisor=divisor)
+
+
+def _signs(builder: Builder, layer: SourceLayer, quantizer: src.Binary) -> ScaledTensor:
+    alpha = np.atleast_1d(np.asarray(1.0 if quantizer.alpha is None else quantizer.alpha, np.float32)).astype(np.float64)
+    given = builder.held(layer.inputs[0])
+    if given.relu:
+        given = _settled(builder, layer)
+    chain = [] if given.is_even and given.rises else [_line(given.scale, given.shift, layer.shape, rounds=given.rounds, divisor=given.divisor)]
+    sign = Format(width=1, integer=1, rounding=Rounding.TRN, overflow=Overflow.SAT)
+    chain += [node("sign", hw.Cast(format=sign), layer.shape)]
+    small = is_power_of_two(alpha)
+    step = alpha if small else _ONE
+    chain.append(_line(2.0 * step, step, layer.shape, rounds=False))
+    name = builder.place(layer, chain, (given.node,), ends=small)
+    return ScaledTensor(node=name, scale=_ONE if small else alpha, shift=_NONE, rounds=not small)
+
+
+def _quantized(builder: Builder, layer: SourceLayer, quantizer: src.Uniform) -> ScaledTensor:
+    """A quantizer: its step is the node's where that is a power of two, else 1."""
+    given, shape = builder.held(layer.inputs[0]), layer.shape
+    scale, low, high = (_narrowed(one, shape) for one in (quantizer.scale, quantizer.low, quantizer.high))
+    quantizer = replace(quantizer, scale=scale, low=low, high=high)
+    if given.relu and (quantizer.wraps or quantizer.must_fit or not quantizer.is_limited or np.any(scale < 0) or np.any(low > 0)):
+        given = _settled(builder, layer)
+    if max(scale.ndim, low.ndim, high.ndim) > 1:
+        return _element_by_element(builder, layer, quantizer, given)
+    chain, rest = _steps(quantizer, given, shape, builder.port(given.node))
+    name = builder.place(layer, chain, (given.node,), ends=bool(np.all(rest == 1))) if chain else given.node
+    return ScaledTensor(node=name, scale=rest, shift=_NONE, rounds=not is_power_of_two(rest))
+
+
+def _narrowed(array: FloatArray, shape: Shape) -> FloatArray:
+    """(1,) where all elements are equal, (channels,) where only channels differ, else one for each element."""
+    full = np.broadcast_to(array, shape)
+    if np.all(full == full.reshape(-1)[0]):
+        return np.array(full.reshape(-1)[:1])
+    rows = full.reshape(-1, shape[-1])
+    return np.array(rows[0]) if np.all(rows == rows[0]) else np.array(full)
+
+
+def _element_by_element(builder: Builder, layer: SourceLayer, quantizer: src.Uniform, given: ScaledTensor) -> ScaledTensor:
+    """A quantizer that differs from place to place, on the tensor as a vector, whose channels are its elements."""
+    shape, size = layer.shape, prod(layer.shape)
+    if size > MAX_ELEMENTS:
+        why = f"widths of their own for {size} values are more than {MAX_ELEMENTS}; quantize space homogeneously"
+        raise UnsupportedQuantizerError(layer=layer.name, quantizer=quantizer_text(quantizer), why=why)
+    if not given.is_even:
+        given = _settled(builder, layer)
+    scale, low, high = (np.broadcast_to(one, shape).reshape(-1) for one in (quantizer.scale, quantizer.low, quantizer.high))
+    flat = replace(quantizer, scale=scale, low=low, high=high)
+    chain, rest = _steps(flat, given, (size,), None)
+    back = [] if np.all(rest == 1) else [_line(rest, _NONE, (size,), rounds=not is_power_of_two(rest))]
+    chain = [node("vector", src.Reshape(), (size,)), *chain, *back, node("again", src.Reshape(), shape)]
+    return ScaledTensor.plain(builder.place(layer, chain, (given.node,), ends=True))
+
+
+def _steps(quantizer: src.Uniform, given: ScaledTensor, shape: Shape, port: Format | None) -> tuple[list[hw.Layer], FloatArray]:
+    """Nodes that bring a tensor to the quantizer's whole numbers, and the scale that is left to apply."""
+    scale = quantizer.scale
+    one_step = scale.size == quantizer.low.size == quantizer.high.size == 1 and is_power_of_two(scale)
+    in_place = bool(one_step and quantizer.is_limited and scale[0] > 0 and not quantizer.must_fit)
+    unit = scale if in_place else _ONE
+    ahead = given.scale / (scale / unit), given.shift / (scale / unit)
+    even = bool(np.all(ahead[0] == 1) and not np.any(ahead[1])) and given.divisor == 1
+    rounds = given.rounds or not is_power_of_two(scale)
+    chain = [] if even else [_line(*ahead, shape, rounds=rounds, divisor=given.divisor)]
+    low = np.maximum(quantizer.low, 0.0) if given.relu else quantizer.low
+    casts = _casts(replace(quantizer, low=low), float(unit[0]), given, shape)
+    first = casts[0].operation
+    if even and isinstance(first, hw.Cast) and port is not None and holds_only(port, first.format):
+        casts = casts[1:]
+    return [*chain, *casts], _ONE if in_place else scale
+
+
+def _casts(quantizer: src.Uniform, step: float, given: ScaledTensor, shape: Shape) -> list[hw.Layer]:
+    """Rounding to multiples of `step` and limiting."""
+    if quantizer.must_fit:
+        limits = int(quantizer.low.max()), int(quantizer.high.min())
+        return [node("round", hw.Round(rounding=quantizer.rounding, ends=limits), shape)]
+    if not quantizer.is_limited:
+        return [node("round", hw.Round(rounding=quantizer.rounding), shape)]
+    if quantizer.wraps and (quantizer.low.size > 1 or quantizer.high.size > 1):
+        channels = shape[-1:]
+        ends = [np.broadcast_to(end, channels).astype(np.int64) for end in (quantizer.low, quantizer.high)]
+        return [node("round", hw.Round(rounding=quantizer.rounding), shape), node("wrap", hw.Wrap(low=ends[0], high=ends[1]), shape)]
+    form = covering_format(quantizer, step)
+    cast: hw.Operation = hw.Relu(format=form) if given.relu else hw.Cast(format=form)
+    return [node("cast", cast, shape), *beyond(quantizer, form, shape)]

@@ -1,0 +1,52 @@
+"""Networks whose file does not say every width: quantizers are given here, as the user asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fpgacnn import frontends
+from fpgacnn.errors import UsageError
+from fpgacnn.ir.source import SourceModel
+from fpgacnn.passes.widths.widths import fold_normalizations, is_float, uniform, with_quantizers
+from fpgacnn.pipeline.calibration import Calibration, calibrate
+from fpgacnn.pipeline.inputs import Events, choose_formats, input_shapes, read_events
+from fpgacnn.pipeline.remarks import unused_widths
+from fpgacnn.pipeline.request import Request
+from fpgacnn.pipeline.test_vectors import own_events
+from fpgacnn.sim.source_reference import evaluate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WidthAssignment:
+    """The network to build, the float network to compare with, and what was changed about the file's network."""
+
+    network: SourceModel
+    twin: SourceModel
+    notes: tuple[str, ...] = ()
+
+
+def with_widths(network: SourceModel, request: Request, events: Events | None) -> WidthAssignment:
+    """The network with widths where it has none and the user gave some."""
+    twin = frontends.load(request.float_model) if request.float_model else network
+    if [*input_shapes(twin).values()] != [*input_shapes(network).values()]:
+        raise UsageError(what=f"{request.float_model} has other input shapes than {request.model}")
+    if (request.widths is None and request.calibration is None) or not is_float(network):
+        return WidthAssignment(network=network, twin=twin, notes=tuple(unused_widths(request, is_float=is_float(network))))
+    folded = fold_normalizations(network)
+    unused = tuple(unused_widths(request, is_float=True))
+    promise = "the promises are about the network with them"
+    if request.calibration is not None:
+        found = calibrate(folded, read_events(request.calibration, network).values, request.widths, request.sqnr_db)
+        return WidthAssignment(network=found.network, twin=twin, notes=(f"float network: {_words(found)}; {promise}", *unused))
+    assert request.widths is not None
+    given = events or own_events(network, choose_formats(network, None, request.input_type))
+    seen = evaluate(folded, given.values, quantized=False)
+    notes = [f"float network: its weights and activations got quantizers of {request.widths.bits} bits; {promise}", *unused]
+    if events is None and request.widths.integer is None:
+        notes.append("ranges of activations come from random events; --calibrate X.npz takes them from real ones")
+    return WidthAssignment(network=with_quantizers(folded, uniform(folded, request.widths, seen)), twin=twin, notes=tuple(notes))
+
+
+def _words(found: Calibration) -> str:
+    bits = f"{found.fewest} to {found.most}" if found.fewest != found.most else str(found.most)
+    return f"quantizers of {bits} bits, chosen on {found.events} calibration events, answer {found.sqnr_db:.1f} dB above their noise"

@@ -1,0 +1,156 @@
+"""Widths from data: the fewest bits for each weight tensor and result that keep the answers near those of the float network.
+
+Every point is quantized alone to see how much noise it makes at the outputs. Noise powers of independent roundings add,
+and one bit more divides a power by four (6.02 dB), so the cheapest bits for a total noise are those where every
+operation pays the same: noise of a point proportional to its cost (reverse water-filling; Cover and Thomas, Elements of
+Information Theory, 10.3.3). What the model says is then measured and corrected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil, log2, prod
+
+import numpy as np
+
+from fpgacnn.ir import source as src
+from fpgacnn.ir.source import FloatArray, SourceModel
+from fpgacnn.passes.widths.widths import Part, Point, Widths, fitted, points, result_quantizer, weight_values, with_quantizers
+from fpgacnn.sim.compare import signal_to_noise_db
+from fpgacnn.sim.source_reference import evaluate
+
+PROBE_BITS = 8
+"""Noise of each point is measured at this width: fine enough to be small, coarse enough to be seen."""
+
+FEWEST_BITS, MOST_BITS = 2, 24
+RANGE_EVENTS = 1024
+MAX_VALUES = 1 << 25
+"""How many values of all layers are held at once while noise is measured."""
+
+SAMPLE = 1 << 16
+MAX_SQNR_DB = 140.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """A network with quantizers chosen on data, and how near its answers are to the float network's on that data."""
+
+    network: SourceModel
+    bits: Mapping[Point, int]
+    sqnr_db: float
+    events: int
+
+    @property
+    def fewest(self) -> int:
+        """Bits of the narrowest quantizer."""
+        return min(self.bits.values())
+
+    @property
+    def most(self) -> int:
+        """Bits of the widest quantizer."""
+        return max(self.bits.values())
+
+
+def calibrate(network: SourceModel, events: Sequence[FloatArray], widths: Widths | None, sqnr_db: float) -> Calibration:
+    """Quantizers for every float point of a network, from events (events, ...shape) for each input.
+
+    With `widths` every point has these bits and only the ranges come from data; without, bits are as few as keep every
+    output at least `sqnr_db` above its quantization noise, as far as MOST_BITS allow.
+    """
+    values = sum(prod(layer.shape) for layer in network.layers)
+    count = max(4, min(RANGE_EVENTS, MAX_VALUES // values))
+    search = _Search(network=network, events=[one[:count] for one in events])
+    if widths is not None:
+        fixed = dict.fromkeys(search.points, widths.bits)
+        return search.result(fixed, widths.integer)
+    return search.result(search.fewest_bits(min(sqnr_db, MAX_SQNR_DB)))
+
+
+class _Search:
+    def __init__(self, *, network: SourceModel, events: Sequence[FloatArray]) -> None:
+        self.network, self.events, self.points = network, events, points(network)
+        seen = evaluate(network, events, quantized=False)
+        self._float = {name: seen[name] for name in judged(network)}
+        self._samples = {point: _sample(network, point, seen) for point in self.points}
+        self._costs = {point: _cost(network, point) for point in self.points}
+
+    def result(self, bits: Mapping[Point, int], integer: int | None = None) -> Calibration:
+        """The network with the chosen bits, and what it answers."""
+        quantized = self._network(bits, integer)
+        return Calibration(network=quantized, bits=bits, sqnr_db=self._sqnr(quantized), events=len(self.events[0]))
+
+    def fewest_bits(self, sqnr_db: float) -> Mapping[Point, int]:
+        """Bits for every point by the noise model, then as measured: one more everywhere until it suffices, one less where it still does."""
+        bits = self._modelled(sqnr_db)
+        while self._sqnr(self._network(bits)) < sqnr_db and min(bits.values()) < MOST_BITS:
+            bits = {point: min(width + 1, MOST_BITS) for point, width in bits.items()}
+        for point in sorted(self.points, key=self._costs.__getitem__, reverse=True):
+            fewer = {**bits, point: bits[point] - 1}
+            if fewer[point] >= FEWEST_BITS and self._sqnr(self._network(fewer)) >= sqnr_db:
+                bits = fewer
+        return bits
+
+    def _modelled(self, sqnr_db: float) -> dict[Point, int]:
+        noise = {point: 10.0 ** (-self._sqnr(self._network({point: PROBE_BITS})) / 10.0) for point in self.points}
+        level = 10.0 ** (-sqnr_db / 10.0) / sum(self._costs.values())
+        modelled = {point: PROBE_BITS + 0.5 * log2(max(power, 1e-30) / (level * self._costs[point])) for point, power in noise.items()}
+        return {point: max(FEWEST_BITS, min(ceil(width), MOST_BITS)) for point, width in modelled.items()}
+
+    def _network(self, bits: Mapping[Point, int], integer: int | None = None) -> SourceModel:
+        return with_quantizers(self.network, {point: self._quantizer(point, width, integer) for point, width in bits.items()})
+
+    def _quantizer(self, point: Point, bits: int, integer: int | None) -> src.Quantizer:
+        layer = self.network.layer(point.layer)
+        if point.part is Part.RESULT and integer is not None:
+            return result_quantizer(layer, bits, integer - 1)
+        return fitted(layer, point.part, bits, self._samples[point])
+
+    def _sqnr(self, quantized: SourceModel) -> float:
+        """The lowest signal to quantization noise ratio of the outputs, in dB."""
+        answers = evaluate(quantized, self.events, quantized=True)
+        found = [signal_to_noise_db(values, answers[name]) for name, values in self._float.items()]
+        return min((ratio for ratio in found if ratio is not None), default=np.inf)
+
+
+def judged(network: SourceModel) -> tuple[str, ...]:
+    """Layers whose values are compared: outputs, and in front of a softmax its logits."""
+    return tuple(_before_softmax(network, name) for name in network.outputs)
+
+
+def _before_softmax(network: SourceModel, name: str) -> str:
+    layer = network.layer(name)
+    return layer.inputs[0] if layer.operation == src.Activate(function=src.Softmax()) else name
+
+
+def _sample(network: SourceModel, point: Point, seen: Mapping[str, FloatArray]) -> FloatArray:
+    """Values of a point: all weights, or evenly spread values of a result with its largest."""
+    if point.part is not Part.RESULT:
+        return weight_values(network.layer(point.layer).operation, point.part)
+    flat = seen[point.layer].ravel()
+    return np.append(flat[:: max(1, flat.size // SAMPLE)], [flat.min(), flat.max()])
+
+
+def _cost(network: SourceModel, point: Point) -> float:
+    """What a bit of a point costs: the multiplications that it takes part in, at least its values."""
+    layer = network.layer(point.layer)
+    if point.part is Part.BIAS:
+        return float(layer.shape[-1])
+    if point.part is Part.KERNEL:
+        return float(multiplications(network, point.layer))
+    readers = [other.name for other in network.layers if point.layer in other.inputs]
+    return float(prod(layer.shape) + sum(multiplications(network, name) for name in readers))
+
+
+def multiplications(network: SourceModel, name: str) -> int:
+    """Multiplications of a linear layer for one event; 0 for others."""
+    layer = network.layer(name)
+    match layer.operation:
+        case src.Convolution(kernel=kernel) | src.Dense(kernel=kernel):
+            return prod(layer.shape[:-1]) * kernel.values.size
+        case src.Depthwise(kernel=kernel):
+            return prod(layer.shape) * prod(kernel.values.shape[:2])
+        case src.Transposed(kernel=kernel):
+            return prod(network.layer(layer.inputs[0]).shape[:-1]) * kernel.values.size
+        case _:
+            return 0

@@ -1,0 +1,342 @@
+"""One run in all its comparisons: engines against each other, hardware against the network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from fpgacnn.design import Design, serialize
+from fpgacnn.design.project import HlsProject, files_digest
+from fpgacnn.hardware.hls import backend
+from fpgacnn.ir.fixed_point import Codes
+from fpgacnn.ir.source import Activate, FloatArray, Softmax, SourceModel
+from fpgacnn.passes.quantization import SoftmaxChoice
+from fpgacnn.passes.quantization.quantize import leading_quantizer
+from fpgacnn.pipeline.assign_widths import WidthAssignment
+from fpgacnn.pipeline.checking.pieces import PIECE_VALUES, Ends, Noise, Ranges, pieces, sample_size
+from fpgacnn.pipeline.inputs import Events, InputChoice, to_codes
+from fpgacnn.pipeline.remarks import labels_refused, not_compared, not_simulated, unused_events, unused_softmax
+from fpgacnn.pipeline.request import Request
+from fpgacnn.pipeline.test_vectors import CSIM_WORK, affordable
+from fpgacnn.records.describe import plan_record, total_parameters
+from fpgacnn.records.quality import qualities
+from fpgacnn.records.record import InputRecord, ModelRecord, ProjectRecord, Quality, RunRecord, TargetRecord
+from fpgacnn.sim.compare import EngineComparison, ReferenceComparison, VerificationReport, compare
+from fpgacnn.sim.csim import CSim, find_compiler
+from fpgacnn.sim.emulator import Emulator, ReferenceEmulator, engine
+from fpgacnn.sim.result import SimulationResult
+from fpgacnn.sim.source_reference import evaluate
+from fpgacnn.system.progress import Stopwatch
+
+TEST_BENCH_EVENTS = 100
+REFERENCE_EVENTS = 32
+
+
+def tool_versions() -> Mapping[str, str]:
+    """Versions that decide what a project is."""
+    return {name: version(name) for name in ("fpgacnn", "hls4ml", "numpy", "h5py")}
+
+
+def outputs_of(network: SourceModel, answers: Mapping[str, FloatArray], softmax: SoftmaxChoice) -> Mapping[str, FloatArray]:
+    """The reference's answers; a softmax that hardware builds as argmax answers one-hot."""
+    if softmax is not SoftmaxChoice.ARGMAX:
+        return answers
+    changed = dict(answers)
+    for name in network.outputs:
+        if network.layer(name).operation == Activate(function=Softmax()):
+            hot = np.zeros_like(answers[name])
+            np.put_along_axis(hot, answers[name].argmax(axis=-1, keepdims=True), 1.0, axis=-1)
+            changed[name] = hot
+    return changed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Emulated:
+    """The events as codes, what is to be told of each input, and the outputs of all events."""
+
+    codes: tuple[Codes, ...]
+    inputs: tuple[InputRecord, ...]
+    answers: SimulationResult
+    engine: Emulator
+
+
+@dataclass(slots=True, kw_only=True)
+class Layers:
+    """What was found about layers, piece by piece: comparisons, noise, ranges, and the outputs of three networks.
+
+    `quantized` and `unquantized` answer as the network to build, with and without its quantizers, `real` as the float network.
+    """
+
+    source: ReferenceComparison
+    int64: EngineComparison
+    noise: Noise
+    seen: Ranges
+    quantized: Ends
+    real: Ends
+    unquantized: Ends
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """What the steps of one conversion share."""
+
+    request: Request
+    trained: WidthAssignment
+    design: Design
+    choices: tuple[InputChoice, ...]
+    events: Events
+    watch: Stopwatch
+    every_layer: bool = False
+    piece_values: int = PIECE_VALUES
+
+    def emulate(self) -> Emulated:
+        """The outputs of all events."""
+        codes, inputs = self.codes()
+        chosen = engine(self.design)
+        with self.watch.stage("emulate", f"emulating {self.events.count} events"):
+            return Emulated(codes=codes, inputs=inputs, answers=chosen.run(codes), engine=chosen)
+
+    @property
+    def sample(self) -> int:
+        """How many events every layer is compared on."""
+        return sample_size(self.design, self.events.count, self.piece_values)
+
+    def traces(self, run: Emulated, count: int) -> Iterator[tuple[slice, SimulationResult]]:
+        """Every layer's codes of the first `count` events, piece by piece."""
+        for piece in pieces(self.design, count, self.piece_values):
+            with self.watch.stage("emulate", f"emulating every layer of {piece.stop} of {count} events"):
+                found = run.engine.run(codes_of(run.codes, piece), trace=True)
+            yield piece, found
+
+    @property
+    def csim_events(self) -> int:
+        """How many events go through C simulation."""
+        asked = self.events.count if self.request.csim_events is None else min(self.request.csim_events, self.events.count)
+        return min(asked, affordable(self.trained.network, CSIM_WORK)) if self.request.scaled else asked
+
+    def layers(self, run: Emulated) -> Layers:
+        """Every layer compared on the sample, piece by piece; then the outputs of the other events."""
+        found, network = self.no_layers(), self.trained.network
+        for piece, traced in self.traces(run, self.sample):
+            found.seen.add(traced.trace)
+            self.add_reference(found.int64, run, piece, traced)
+            with self.watch.stage("reference", f"computing the trained network's own answers to {piece.stop} of {self.sample} events"):
+                quantized = self.answers(network, [one.values for one in codes_of(run.codes, piece)], quantized=True)
+                inner = found.quantized.add(quantized)
+                found.source.add(without(traced.trace, self.design.model.outputs), outputs_of(network, quantized, self.request.softmax), piece.start)
+                self.add_floats(found, inner, piece, keep=None)
+        for piece in pieces(self.design, self.events.count, self.piece_values, first=self.sample):
+            with self.watch.stage("reference", f"computing the trained network's own answers to {piece.stop} of {self.events.count} events"):
+                found.quantized.add(self.answers(network, [one.values for one in codes_of(run.codes, piece)], quantized=True, keep=self.ends))
+                self.add_floats(found, {}, piece, keep=self.ends)
+        found.source.add(run.answers.outputs, outputs_of(network, found.quantized.whole(), self.request.softmax), 0)
+        found.noise.add(found.quantized.whole(), found.unquantized.whole())
+        return found
+
+    def answers(self, network: SourceModel, values: Sequence[FloatArray], *, quantized: bool, keep: AbstractSet[str] | None = None) -> Mapping[str, FloatArray]:
+        """A network's own answers, computed on a bounded number of values at a time."""
+        return evaluate(network, values, quantized=quantized, keep=keep, chunk_values=2 * self.piece_values)
+
+    def no_layers(self) -> Layers:
+        """Nothing compared yet."""
+        names = sorted(self.ends)
+        return Layers(
+            source=ReferenceComparison(self.design, exactness=float64_slack(self.design)),
+            int64=EngineComparison(),
+            noise=Noise(self.trained.network),
+            seen=Ranges(),
+            quantized=Ends(names),
+            real=Ends(names if self.request.float_model is None else list(self.trained.twin.outputs)),
+            unquantized=Ends(names),
+        )
+
+    @property
+    def ends(self) -> set[str]:
+        """Layers of the file that outputs show: their answers are kept of all events."""
+        return {*self.trained.network.outputs, *(self.design.model.layer(name).source for name in self.design.model.outputs)}
+
+    def add_floats(self, found: Layers, inner: Mapping[str, FloatArray], piece: slice, *, keep: set[str] | None) -> None:
+        """Answers of the float networks to a piece, and the noise of the inner layers against them."""
+        values = [one[piece] for one in self.events.values]
+        if self.request.float_model is not None:
+            found.real.add(self.answers(self.trained.twin, values, quantized=False, keep=set(self.trained.twin.outputs)))
+        network = self.trained.network if self.request.float_model is not None else self.trained.twin
+        real = self.answers(network, values, quantized=False, keep=keep)
+        if self.request.float_model is None:
+            found.real.add(real)
+        found.noise.add(inner, found.unquantized.add(real))
+
+    def add_reference(self, found: EngineComparison, run: Emulated, piece: slice, traced: SimulationResult) -> None:
+        """The emulator, where it is compiled, against the int64 reference: a fault of a compiler would show here."""
+        count = min(self.sample, REFERENCE_EVENTS) - piece.start
+        if isinstance(run.engine, ReferenceEmulator) or count <= 0:
+            return
+        few = slice(piece.start, min(piece.stop, piece.start + count))
+        with self.watch.stage("reference", f"computing {few.stop} events in the int64 reference"):
+            found.add(first_events(traced, count), ReferenceEmulator(self.design).run(codes_of(run.codes, few), trace=True))
+
+    def files(self, project: HlsProject, emulated: Emulated) -> Mapping[str, bytes]:
+        """All files of the project folder but the record."""
+        return {**project.files, **self.test_bench(emulated.codes, emulated.answers), **serialize.dump(self.design, self.trained.network)}
+
+    def prove(self, project: HlsProject, run: Emulated, files: Mapping[str, bytes], folder: Path) -> RunRecord:
+        """Simulate and compare."""
+        inputs, emulated = run.inputs, run.answers
+        layers = self.layers(run)
+        source = layers.source.report(emulated.engine, "quantized network", self.events.count)
+        reports = [*self.csim_reports(project, run)]
+        if not isinstance(run.engine, ReferenceEmulator):
+            reports.append(layers.int64.report(emulated.engine, ReferenceEmulator.name))
+        reports.append(source)
+        network = self.trained.network
+        return RunRecord(
+            version=version("fpgacnn"),
+            model=model_record(network, self.design, self.request.model.name),
+            inputs=inputs,
+            target=target_record(self.design, self.request.softmax),
+            plan=plan_record(self.design, network, layers.noise.by_layer(), layers.seen.ends, source.outputs),
+            verification=tuple(reports),
+            quality=self.quality(layers.real.whole(), layers.quantized.whole(), emulated),
+            project=ProjectRecord(folder=str(folder), digest=files_digest(files), files=len(files), bytes=sum(map(len, files.values()))),
+            notes=(*self.trained.notes, *self.design.model.notes, *project.notes, *self.sample_notes(), *self.remarks(layers.source.compared)),
+            timings_s=dict(self.watch.seconds),
+            tools={**tool_versions(), "emulator": run.engine.words, **({"compiler": find_compiler().version} if self.request.csim_events != 0 else {})},
+            outputs=self.design.model.outputs,
+        )
+
+    def codes(self) -> tuple[tuple[Codes, ...], tuple[InputRecord, ...]]:
+        """Input codes and what was chosen for each input."""
+        found: list[Codes] = []
+        records: list[InputRecord] = []
+        for choice, values in zip(self.choices, self.events.values, strict=True):
+            codes, changed = to_codes(values, choice, leading_quantizer(self.trained.network, choice.name))
+            found.append(codes)
+            records.append(
+                InputRecord(
+                    name=choice.name,
+                    shape=values.shape[1:],
+                    format=str(choice.format),
+                    reason=choice.reason,
+                    events=len(values),
+                    origin=self.events.origin,
+                    rounded_values=changed,
+                    largest_rounding=float(np.abs(codes.values - values).max()) if changed else 0.0,
+                )
+            )
+        return tuple(found), tuple(records)
+
+    def sample_notes(self) -> tuple[str, ...]:
+        """Where not every event had every layer compared, or a large network had fewer of them in C simulation."""
+        found = []
+        if self.sample != self.events.count:
+            found.append(f"outputs were compared on all {self.events.count:,} events, layers between on the first {self.sample:,}")
+        wanted = min(self.request.csim_events or 0, self.events.count)
+        if self.csim_events < wanted:
+            more = "--all" if self.every_layer else f"--csim-events {wanted}"
+            found.append(f"a large network: C simulation ran on {self.csim_events:,} events ({more} takes more, and longer)")
+        return tuple(found)
+
+    def remarks(self, compared: set[str]) -> Iterator[str]:
+        """What of the request changed nothing, and what was not compared; `compared` are the nodes that were."""
+        network = self.trained.network
+        if not self.every_layer:
+            yield from unused_softmax(self.request, network)
+        yield from unused_events(self.request, network, self.events)
+        yield from not_simulated(self.request)
+        yield from not_compared(self.design, network, compared)
+
+    def csim_reports(self, project: HlsProject, run: Emulated) -> Iterator[VerificationReport]:
+        """C simulation against the emulator; where outputs differ, a traced build finds the first node that does."""
+        if self.request.csim_events == 0:
+            return
+        sample = first_codes(run.codes, self.csim_events)
+        count = len(sample[0].array)
+        with self.watch.stage("csim", f"building and running C simulation on {count} events"):
+            report = compare(CSim(project, self.design, seconds=self.request.seconds).run(sample), first_events(run.answers, count))
+        yield report
+        if not report.holds or self.every_layer:
+            fewer = min(count, self.sample)
+            with self.watch.stage("csim", f"comparing every layer of {fewer} events"):
+                simulation = CSim(backend.convert(self.design, trace=True), self.design, seconds=self.request.seconds)
+                found = EngineComparison()
+            for piece, traced in self.traces(run, fewer):
+                with self.watch.stage("csim", f"comparing every layer of {piece.stop} of {fewer} events"):
+                    found.add(simulation.run(codes_of(sample, piece), trace=True), traced)
+            yield found.report(simulation.name, run.answers.engine)
+
+    def quality(self, real: Mapping[str, FloatArray], quantized: Mapping[str, FloatArray], emulated: SimulationResult) -> tuple[Quality, ...]:
+        """The task's own measure, where labels are given that the output can use."""
+        if self.events.labels is None or labels_refused(self.trained.network, self.events) is not None:
+            return ()
+        hardware = emulated.outputs[self.design.model.outputs[0]].values
+        return qualities(self.events.labels, real[self.trained.twin.outputs[0]], quantized[self.trained.network.outputs[0]], hardware)
+
+    def test_bench(self, codes: Sequence[Codes], emulated: SimulationResult) -> Mapping[str, bytes]:
+        """Events and expected answers for hls4ml's test bench."""
+        count = min(TEST_BENCH_EVENTS, self.events.count)
+        features = np.concatenate([one.values[:count].reshape(count, -1) for one in codes], axis=1)
+        answers = np.concatenate([one.values[:count].reshape(count, -1) for one in emulated.outputs.values()], axis=1)
+        return {"tb_data/tb_input_features.dat": _rows(features), "tb_data/tb_output_predictions.dat": _rows(answers)}
+
+
+def _rows(values: FloatArray) -> bytes:
+    return "".join(" ".join(map(repr, row)) + "\n" for row in values.tolist()).encode()
+
+
+def codes_of(codes: Sequence[Codes], piece: slice) -> tuple[Codes, ...]:
+    """A piece of the events of all inputs."""
+    return tuple(Codes(array=one.array[piece], format=one.format) for one in codes)
+
+
+def first_codes(codes: Sequence[Codes], count: int) -> tuple[Codes, ...]:
+    """The first events of the inputs."""
+    return codes_of(codes, slice(count))
+
+
+def without(trace: Mapping[str, Codes], names: Sequence[str]) -> Mapping[str, Codes]:
+    """The nodes of a trace but the named ones."""
+    return {name: codes for name, codes in trace.items() if name not in names}
+
+
+def first_events(result: SimulationResult, count: int) -> SimulationResult:
+    """The first events of a result."""
+
+    def cut(codes: Mapping[str, Codes]) -> Mapping[str, Codes]:
+        return {name: Codes(array=one.array[:count], format=one.format) for name, one in codes.items()}
+
+    return replace(result, outputs=cut(result.outputs), trace=cut(result.trace))
+
+
+def float64_slack(design: Design) -> float:
+    """What the float64 reference itself may be off, relative: nothing where the plan is exact."""
+    return 0.0 if design.plan.is_exact else 1e-9
+
+
+def model_record(network: SourceModel, design: Design, file: str) -> ModelRecord:
+    """The network in numbers."""
+    return ModelRecord(
+        file=file,
+        digest=network.digest,
+        framework=network.framework,
+        layers=len(network.layers),
+        parameters=total_parameters(design.model),
+    )
+
+
+def target_record(design: Design, softmax: SoftmaxChoice) -> TargetRecord:
+    """The target in words and numbers."""
+    target = design.target
+    return TargetRecord(
+        part=target.part,
+        clock_ns=target.clock_ns,
+        io=target.io.value,
+        strategy=target.strategy.value,
+        reuse=target.reuse,
+        backend=target.backend.value,
+        softmax=softmax.value,
+    )

@@ -1,0 +1,109 @@
+"""A project folder on disk as values again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fpgacnn.design import Design, serialize, validate
+from fpgacnn.design.project import RECORD, HlsProject, Port, files_digest
+from fpgacnn.errors import FpgacnnError, ProjectError
+from fpgacnn.hardware.hls.backend import ports
+from fpgacnn.ir.fixed_point import Codes
+from fpgacnn.ir.source import SourceModel
+from fpgacnn.sim.emulator import ReferenceEmulator
+from fpgacnn.sim.source_reference import evaluate
+
+MAX_FILE_BYTES = 1 << 30
+
+_STUMBLES = (ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RuntimeError, StopIteration, TypeError, ValueError)
+"""What code may run into where a value is not what it was written for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedProject:
+    """What a folder holds, and `notes` on files that are not what fpgacnn wrote. `files` are all but the record."""
+
+    network: SourceModel
+    design: Design
+    project: HlsProject
+    files: Mapping[str, bytes]
+    record: dict[str, Any]
+    notes: tuple[str, ...]
+
+
+def open_project(folder: Path) -> OpenedProject:
+    """Read a project folder.
+
+    Raises ProjectError where it is none, or damaged.
+    """
+    record = read_record(folder)
+    design, network = serialize.load(folder)
+    inputs, outputs = _rehearsed(folder, design, network)
+    files = _files(folder)
+    same = files_digest(files) == record.get("project", {}).get("digest")
+    notes = () if same else ("files of the project differ from what fpgacnn wrote",)
+    code = {name: content for name, content in files.items() if not name.startswith(("fpgacnn/", "tb_data/"))}
+    project = HlsProject(files=code, inputs=inputs, outputs=outputs)
+    return OpenedProject(network=network, design=design, project=project, files=files, record=record, notes=notes)
+
+
+def _rehearsed(folder: Path, design: Design, network: SourceModel) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
+    """The ports of a design that holds together: checked, and tried on one event in every way that it will be used.
+
+    Raises ProjectError where anything of it fails, because somebody has changed the folder.
+    """
+    try:
+        validate.check(design, network)
+        inputs, outputs, _ = ports(design)
+        codes = [Codes(array=np.zeros((1, *layer.shape), np.int64), format=operation.format) for layer, operation in design.model.input_layers]
+        emulated = ReferenceEmulator(design).run(codes, trace=True).trace
+        answers = evaluate(network, [one.values for one in codes], quantized=True)
+        answered = [emulated[layer.name].array.shape for layer in design.model.layers] + [answers[layer.name].shape for layer in network.layers]
+        stated = [(1, *layer.shape) for layer in design.model.layers] + [(1, *layer.shape) for layer in network.layers]
+        if answered != stated:
+            raise validate.InvalidDesignError("a layer answers in another shape than it states")
+    except (*_STUMBLES, FpgacnnError) as error:
+        raise ProjectError(folder=folder, why=f"its design does not hold together ({str(error) or type(error).__name__})") from error
+    return inputs, outputs
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """The JSON record of a project folder.
+
+    Raises ProjectError.
+    """
+    path = folder / RECORD
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ProjectError(folder=folder, why=f"no fpgacnn project ({RECORD} is missing)") from error
+    except (ValueError, RecursionError) as error:
+        raise ProjectError(folder=folder, why=f"{RECORD} is damaged") from error
+    if not isinstance(record, dict) or not isinstance(record.get("project"), dict):
+        raise ProjectError(folder=folder, why=f"{RECORD} is damaged")
+    return record
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    try:
+        for path in sorted(folder.rglob("*")):
+            if path.is_symlink() or not path.is_file() or path == folder / RECORD or _left_by_a_tool(path.relative_to(folder)):
+                continue
+            if path.stat().st_size > MAX_FILE_BYTES:
+                raise ProjectError(folder=folder, why=f"{path.name} is larger than any file that fpgacnn writes")
+            found[str(path.relative_to(folder))] = path.read_bytes()
+    except OSError as error:
+        raise ProjectError(folder=folder, why=error.strerror or str(error)) from error
+    return found
+
+
+def _left_by_a_tool(name: Path) -> bool:
+    """Synthesis writes its work beside the project's files, and simulation its results beside their inputs."""
+    return name.parts[0].endswith("_prj") or name.parts[0].startswith(".") or name.parts[0] == "logs" or name.suffix in {".log", ".jou", ".rpt"}

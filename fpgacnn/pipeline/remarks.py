@@ -1,0 +1,110 @@
+"""What a run was given and did not use, and what it did not compare: one line each, for the notes of its record."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from math import prod
+
+import numpy as np
+
+from fpgacnn.design import Design
+from fpgacnn.ir.source import Activate, Softmax, SourceModel
+from fpgacnn.passes.quantization import SoftmaxChoice
+from fpgacnn.pipeline.inputs import Events
+from fpgacnn.pipeline.request import SQNR_DB, Request
+
+NAMES_SHOWN = 5
+
+
+def unused_widths(request: Request, *, is_float: bool) -> Iterator[str]:
+    """Flags of float networks that change nothing: the network has quantizers, or another flag decides."""
+    given = [flag for flag, value in (("--bits", request.widths), ("--calibrate", request.calibration)) if value is not None]
+    if given and not is_float:
+        verb = "has" if len(given) == 1 else "have"
+        yield f"{' and '.join(given)} {verb} no effect: the network has quantizers of its own, and keeps their widths"
+    elif request.sqnr_db != SQNR_DB and (request.calibration is None or request.widths is not None):
+        why = "--bits gives the widths" if request.widths is not None else "it belongs to --calibrate, on a float network"
+        yield f"--sqnr has no effect: {why}"
+
+
+def unused_softmax(request: Request, network: SourceModel) -> Iterator[str]:
+    """A choice for a final softmax in a network that has none."""
+    if request.softmax is not SoftmaxChoice.LOGITS and not any(network.layer(name).operation == Activate(function=Softmax()) for name in network.outputs):
+        yield f"--softmax {request.softmax} has no effect: no output of the network is a softmax"
+
+
+def labels_refused(network: SourceModel, events: Events) -> str | None:
+    """Why labels cannot be compared with the network's answers; None where they can, or where there are none.
+
+    They can where the network has one output with one axis of values, and every label is the number of one of them; of a
+    single value, labels are 0 and 1, and both are there.
+    """
+    if events.labels is None:
+        return None
+    if len(network.outputs) != 1:
+        return f"the network has {len(network.outputs)} outputs"
+    shape = network.layer(network.outputs[0]).shape
+    values = prod(shape)
+    if values != max(shape, default=1):
+        return f"its output has the shape {shape}, where one label an event needs one axis of values"
+    found = np.unique(events.labels)
+    allowed = max(values, 2)
+    if found.size and (found[0] < 0 or found[-1] >= allowed):
+        return f"labels from {found[0]} to {found[-1]} do not fit an output of {values}: expected 0 to {allowed - 1}"
+    if values == 1 and found.size < allowed:
+        return "all events have the same label, where a single score needs both"
+    return None
+
+
+def unused_events(request: Request, network: SourceModel, events: Events) -> Iterator[str]:
+    """Labels that no output can use, and a float model that no labels compare."""
+    why = labels_refused(network, events)
+    if why is not None:
+        yield f"the labels are not used, there is no quality table: {why}"
+    if request.float_model is not None and (why is not None or events.labels is None):
+        yield f"--float has no effect: {'the labels are not used' if why else 'the events have no labels'}"
+
+
+def not_simulated(request: Request) -> Iterator[str]:
+    """C simulation that was left out."""
+    if request.csim_events == 0:
+        yield "C simulation was not run (--no-csim, --csim-events 0): the generated C++ itself was not compared with anything"
+
+
+def not_compared(design: Design, network: SourceModel, compared: Collection[str]) -> Iterator[str]:
+    """Layers of the file in front of an output that no compared node stands for, so that only what follows them was compared.
+
+    `compared` are the nodes of the hardware that were compared with the network's own answers.
+    """
+    seen = {layer.source for layer in design.model.layers if layer.is_result and layer.name in compared}
+    known = {layer.name: layer for layer in network.layers}
+    waiting, before = [design.model.layer(name).source for name in design.model.outputs], set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name in known and name not in before:
+            before.add(name)
+            waiting.extend(known[name].inputs)
+    left = [layer.name for layer in network.layers if layer.name in before - seen]
+    if left:
+        names = ", ".join(left[:NAMES_SHOWN]) + (f" and {len(left) - NAMES_SHOWN} more" if len(left) > NAMES_SHOWN else "")
+        yield f"{len(left)} of {len(before)} layers have no node of their own; only what follows them was compared: {names}"
+
+
+PROJECT_FLAGS = (
+    ("--input", "events"),
+    ("--input-type", "input_type"),
+    ("--bits", "widths"),
+    ("--calibrate", "calibration"),
+    ("--weights", "weights"),
+)
+
+
+def unused_by_project(request: Request, *, but: Collection[str] = ()) -> tuple[str, ...]:
+    """Flags that plan a network, given with a project folder whose network is planned already; `but` names flags with another use."""
+    given = [flag for flag, name in PROJECT_FLAGS if getattr(request, name) is not None and flag not in but]
+    given += ["--softmax"] if request.softmax is not SoftmaxChoice.LOGITS else []
+    given += ["--sqnr"] if request.sqnr_db != SQNR_DB else []
+    if not given:
+        return ()
+    verb = "has" if len(given) == 1 else "have"
+    return (f"{', '.join(given)} {verb} no effect: a project folder has its formats and widths already",)

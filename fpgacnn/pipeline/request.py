@@ -1,0 +1,117 @@
+"""What a user asks for."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+
+from fpgacnn.design import Target
+from fpgacnn.errors import UnknownNameError, UsageError
+from fpgacnn.hardware.devices import completed
+from fpgacnn.passes.quantization import SoftmaxChoice
+from fpgacnn.passes.widths.widths import Widths, parse_widths
+
+CSIM_EVENTS = 1000
+SQNR_DB = 40.0
+"""Quantization noise a ten-thousandth of the signal: 1 % of the answers' root mean square."""
+
+
+REFERENCE_VARIABLE = "FPGACNN_REFERENCE"
+
+
+class Reference(StrEnum):
+    """Which framework what was read is compared with: the file's own where it is installed, or by name, or none."""
+
+    AUTO = "auto"
+    KERAS = "keras"
+    ONNX = "onnx"
+    NONE = "none"
+
+    @property
+    def is_demanded(self) -> bool:
+        """The user named a framework, so that a run without it is an error."""
+        return self in {Reference.KERAS, Reference.ONNX}
+
+
+def parse_reference(word: str | None) -> Reference:
+    """What `--reference` says, else the environment variable FPGACNN_REFERENCE, else `auto`.
+
+    Raises UnknownNameError.
+    """
+    found = word or os.environ.get(REFERENCE_VARIABLE) or Reference.AUTO
+    if found not in set(Reference):
+        raise UnknownNameError(what="reference", name=found, known=", ".join(Reference))
+    return Reference(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One conversion: the model, the events, the target, and how much is to be proven.
+
+    `input_type` is a format as text for every input. `widths` and `calibration` (events) are for float networks; with
+    events alone, widths are as few as keep the outputs `sqnr_db` above their quantization noise. `float_model` is a float
+    twin whose quality is compared.
+    `reference` says whether the framework that the file belongs to answers too.
+    `csim_events` bounds how many events go through C simulation (None: all); 0 leaves C simulation out. `scaled`: a large
+    network gets fewer than these bounds, as many as take minutes. `unlisted_part`: the target's part need not be a known one.
+    """
+
+    model: Path
+    weights: Path | None = None
+    output: Path | None = None
+    events: Path | None = None
+    input_type: str | None = None
+    target: Target = field(default_factory=Target)
+    softmax: SoftmaxChoice = SoftmaxChoice.LOGITS
+    widths: Widths | None = None
+    calibration: Path | None = None
+    sqnr_db: float = SQNR_DB
+    float_model: Path | None = None
+    csim_events: int | None = CSIM_EVENTS
+    max_events: int | None = 10_000
+    scaled: bool = True
+    seconds: float = 900.0
+    unlisted_part: bool = False
+    reference: Reference = field(default_factory=lambda: parse_reference(None))
+
+    def __post_init__(self) -> None:
+        if self.csim_events is not None and self.csim_events < 0:
+            raise UsageError(what=f"{self.csim_events} events cannot go through C simulation")
+
+
+def request_from_flags(
+    model: str | Path,
+    *,
+    weights: str | Path | None = None,
+    input: str | Path | None = None,  # noqa: A002  # the command line says --input
+    input_type: str | None = None,
+    softmax: str = SoftmaxChoice.LOGITS,
+    bits: str | None = None,
+    calibrate: str | Path | None = None,
+    sqnr_db: float = SQNR_DB,
+) -> Request:
+    """A request in the words of the command line.
+
+    Raises UnknownNameError, UsageError.
+    """
+    return Request(
+        model=Path(model),
+        weights=Path(weights) if weights else None,
+        events=Path(input) if input else None,
+        input_type=input_type,
+        softmax=SoftmaxChoice(softmax),
+        widths=parse_widths(bits) if bits else None,
+        calibration=Path(calibrate) if calibrate else None,
+        sqnr_db=sqnr_db,
+    )
+
+
+def located(target: Target, *, unlisted: bool = False) -> tuple[Target, tuple[str, ...]]:
+    """A target with the whole name of its part, and notes about that name.
+
+    Raises UnknownPartError.
+    """
+    part, notes = completed(target.part, unlisted=unlisted)
+    return replace(target, part=part), notes

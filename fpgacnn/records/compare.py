@@ -1,0 +1,77 @@
+"""What changed from one run to another, in numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite, isnan
+
+from fpgacnn.records.flatten import FlatValue, Value, flatten
+from fpgacnn.records.report_input import ReportInput
+
+UNSTEADY = {"timing"}
+"""Sections that differ from run to run without meaning anything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldChange:
+    """One fact that differs; None on the side that does not have it. `difference` and `ratio` (right to left) where both are numbers."""
+
+    section: str
+    item: str
+    quantity: str
+    left: Value
+    right: Value
+    unit: str
+    difference: float | None
+    ratio: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Two runs, what changed, and how many facts are the same."""
+
+    left: ReportInput
+    right: ReportInput
+    changes: tuple[FieldChange, ...]
+    same: int
+
+    @property
+    def holds(self) -> bool:
+        """Every check of the right one holds; that it differs is no failure."""
+        return self.right.holds
+
+
+def compare(left: ReportInput, right: ReportInput) -> Comparison:
+    """Every fact of two runs side by side, their timings aside."""
+    before, after = _by_key(left), _by_key(right)
+    keys = [*after, *(key for key in before if key not in after)]
+    order = {section: place for place, section in enumerate(dict.fromkeys(key[0] for key in [*before, *after]))}
+    changes = [change for key in keys if (change := _change(before.get(key), after.get(key)))]
+    changes.sort(key=lambda change: order[change.section])
+    return Comparison(left=left, right=right, changes=tuple(changes), same=len(keys) - len(changes))
+
+
+def _by_key(subject: ReportInput) -> dict[tuple[str, str, str], FlatValue]:
+    return {fact.key: fact for fact in flatten(subject) if fact.section not in UNSTEADY}
+
+
+def _change(left: FlatValue | None, right: FlatValue | None) -> FieldChange | None:
+    one, other = left.value if left else None, right.value if right else None
+    if one == other or (_is_nan(one) and _is_nan(other)):
+        return None
+    about = right or left
+    assert about is not None
+    difference, ratio = _numbers(one, other)
+    return FieldChange(
+        section=about.section, item=about.item, quantity=about.quantity, left=one, right=other, unit=about.unit, difference=difference, ratio=ratio
+    )
+
+
+def _is_nan(value: Value) -> bool:
+    return isinstance(value, float) and isnan(value)
+
+
+def _numbers(left: Value, right: Value) -> tuple[float | None, float | None]:
+    if isinstance(left, str | bool) or isinstance(right, str | bool) or left is None or right is None or not (isfinite(left) and isfinite(right)):
+        return None, None
+    return right - left, right / left if left else None

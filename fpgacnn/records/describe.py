@@ -1,0 +1,93 @@
+"""From values to their records: the design's layers in words and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from fpgacnn.design import Design
+from fpgacnn.ir import hardware as hw
+from fpgacnn.ir.model import QuantizedModel
+from fpgacnn.ir.source import SourceModel
+from fpgacnn.ir.text import operation_text
+from fpgacnn.passes.precision import LayerPrecision
+from fpgacnn.records.record import LayerRecord, PlanRecord
+from fpgacnn.sim.compare import OutputBound
+
+
+def plan_record(
+    design: Design, network: SourceModel, noise: Mapping[str, float | None], seen: Mapping[str, tuple[float, float]], outputs: Sequence[OutputBound]
+) -> PlanRecord:
+    """The plan with every decision and its reason; `seen` are the codes of the run's events, `outputs` the bounds beside them."""
+    plan = design.plan
+    record = PlanRecord(
+        exact=plan.is_exact and not network.has_given_widths,
+        lossless=plan.is_lossless,
+        losses=plan.losses,
+        decisions=tuple(
+            replace(_layer(layer, plan.layers[layer.name], network, noise.get(layer.source)), seen=seen.get(layer.name)) for layer in design.model.layers
+        ),
+    )
+    return replace(record, promise="loose" if any(one.loose for one in outputs) else record.word)
+
+
+def _layer(layer: hw.Layer, precision: LayerPrecision, network: SourceModel, noise: float | None) -> LayerRecord:
+    weight, bias = _constants(layer.operation)
+    accumulator = precision.accumulator
+    source = network.layer(layer.source)
+    return LayerRecord(
+        name=layer.name,
+        source=layer.source,
+        kind=layer.kind,
+        what=operation_text(source.operation) if layer.is_result else f"part of {source.kind}",
+        shape=layer.shape,
+        parameters=parameters(layer.operation),
+        weight=weight,
+        bias=bias,
+        accumulator=str(accumulator.format) if accumulator else "",
+        accumulator_reason=accumulator.reason if accumulator else "",
+        result=str(precision.result.format),
+        result_reason=precision.result.reason,
+        tables={name: f"{decision.format}: {decision.reason}" for name, decision in precision.tables.items()},
+        error=precision.error,
+        loss=precision.loss,
+        signal_to_noise_db=noise if layer.is_result else None,
+        inputs=layer.inputs,
+        reach=precision.reach,
+    )
+
+
+def _constants(operation: hw.Operation) -> tuple[str, str]:
+    match operation:
+        case hw.Convolution() | hw.Depthwise() | hw.Dense():
+            return str(operation.kernel.format), str(operation.bias.format)
+        case hw.Affine():
+            return str(operation.scale.format), str(operation.shift.format)
+        case hw.LeakyRelu():
+            return str(operation.slope.format), ""
+        case _:
+            return "", ""
+
+
+def parameters(operation: hw.Operation) -> int:
+    """Numbers that the hardware holds for an operation."""
+    match operation:
+        case hw.Convolution() | hw.Depthwise() | hw.Dense():
+            return operation.kernel.array.size + operation.bias.array.size
+        case hw.Lookup():
+            return operation.table.array.size
+        case hw.Thresholds():
+            return operation.thresholds.array.size + operation.values.array.size
+        case hw.LeakyRelu():
+            return operation.slope.array.size
+        case hw.Affine():
+            return operation.scale.array.size + operation.shift.array.size
+        case _:
+            return 0
+
+
+def total_parameters(model: QuantizedModel) -> int:
+    """Numbers that the hardware holds in all."""
+    return int(np.sum([parameters(layer.operation) for layer in model.layers]))

@@ -1,0 +1,113 @@
+"""Estimates: of a model file that is planned on the spot, of a project of ours, of any hls4ml project."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+
+from fpgacnn.design import BackendName, Design, IoType, Strategy, Target
+from fpgacnn.design.project import RECORD
+from fpgacnn.errors import ProjectError, UnknownPartError, UsageError
+from fpgacnn.hardware.devices import completed
+from fpgacnn.hardware.estimation import Estimate, estimate
+from fpgacnn.hardware.estimation.graph.from_design import hardware_graph
+from fpgacnn.hardware.estimation.graph.from_folder import is_project, read_project
+from fpgacnn.hardware.estimation.graph.graph import HardwareGraph
+from fpgacnn.hardware.hls.lower import lower
+from fpgacnn.records.record import EstimateRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetOverrides:
+    """What the user asks for in place of what a project was made for, or of the defaults."""
+
+    part: str | None = None
+    clock_ns: float | None = None
+    io: IoType | None = None
+    strategy: Strategy | None = None
+    reuse: int | None = None
+    backend: BackendName | None = None
+    reuse_of: Mapping[str, int] = field(default_factory=dict)
+    strategy_of: Mapping[str, Strategy] = field(default_factory=dict)
+
+    def applied(self, target: Target) -> Target:
+        """A target with the wishes fulfilled."""
+        return Target(
+            part=self.part or target.part,
+            clock_ns=target.clock_ns if self.clock_ns is None else self.clock_ns,
+            io=self.io or target.io,
+            strategy=self.strategy or target.strategy,
+            reuse=target.reuse if self.reuse is None else self.reuse,
+            backend=self.backend or target.backend,
+            reuse_of={**target.reuse_of, **self.reuse_of},
+            strategy_of={**target.strategy_of, **self.strategy_of},
+        )
+
+    @property
+    def changes_code(self) -> bool:
+        """More is asked than another part or clock."""
+        return any(value is not None for value in (self.io, self.strategy, self.reuse, self.backend)) or bool(self.reuse_of or self.strategy_of)
+
+
+def of_design(design: Design) -> tuple[Estimate | None, tuple[str, ...]]:
+    """The estimate of a design; where the part is unknown none, and a note that says so."""
+    try:
+        return estimate(hardware_graph(design)), ()
+    except UnknownPartError as error:
+        return None, (f"no estimate: {error}",)
+
+
+def of_foreign_project(folder: Path, wishes: TargetOverrides, remarks: tuple[str, ...] = ()) -> EstimateRecord:
+    """The estimate of a folder that hls4ml wrote, with another part or clock where one is asked for; `remarks` join its notes.
+
+    Raises UsageError where the wishes would change the code, UnreadableProjectError, UnknownPartError.
+    """
+    if wishes.changes_code:
+        raise UsageError(what=f"{folder} was not made by fpgacnn: only --part and --clock can be changed in an estimate of it")
+    wishes, notes = located_wishes(wishes)
+    model = read_project(folder, wishes.part, wishes.clock_ns)
+    return record(str(folder), model, estimate(model), (*notes, *remarks))
+
+
+def of_whole_design(source: Path, design: Design, notes: tuple[str, ...]) -> EstimateRecord:
+    """The estimate of a design by its source.
+
+    Raises UnknownPartError.
+    """
+    model = hardware_graph(design)
+    return record(str(source), model, estimate(model), (*notes, *lower(design).notes))
+
+
+def located_wishes(wishes: TargetOverrides) -> tuple[TargetOverrides, tuple[str, ...]]:
+    """Wishes with the whole name of their part, and notes about that name.
+
+    Raises UnknownPartError.
+    """
+    if not wishes.part:
+        return wishes, ()
+    part, notes = completed(wishes.part)
+    return replace(wishes, part=part), notes
+
+
+def retargeted(design: Design, wishes: TargetOverrides) -> Design:
+    """The same network for another target."""
+    return replace(design, target=wishes.applied(design.target))
+
+
+def record(source: str, model: HardwareGraph, answer: Estimate, notes: tuple[str, ...]) -> EstimateRecord:
+    """An estimate with what it is an estimate of."""
+    return EstimateRecord(version=version("fpgacnn"), source=source, io=model.io.value, backend=model.tool.value, estimate=answer, notes=notes)
+
+
+def is_foreign(folder: Path) -> bool:
+    """A project of hls4ml's that fpgacnn did not write.
+
+    Raises ProjectError where the folder is no project at all.
+    """
+    if (folder / RECORD).is_file():
+        return False
+    if is_project(folder):
+        return True
+    raise ProjectError(folder=folder, why=f"neither a project of fpgacnn ({RECORD} is missing) nor of hls4ml (firmware/parameters.h is missing)")

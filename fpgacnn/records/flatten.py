@@ -1,0 +1,177 @@
+"""A record as a flat list of facts, so that two can be compared and any can be read by a spreadsheet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from fpgacnn.records.record import InputRecord, LayerRecord, RunRecord
+from fpgacnn.records.report_input import ReportInput
+from fpgacnn.records.resources import RESOURCES, LayerResources, ResourceReport, ResourceValue
+from fpgacnn.sim.compare import VerificationReport
+
+DETAILS = {"layer", "note", "project", "tool", "timing"}
+"""Sections that come after what the design costs."""
+
+Value: TypeAlias = str | bool | int | float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlatValue:
+    """One thing that a record says; `item` is the layer, comparison or measure that it is about, if any."""
+
+    section: str
+    item: str
+    quantity: str
+    value: Value
+    unit: str = ""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What it is about."""
+        return self.section, self.item, self.quantity
+
+
+def flatten(subject: ReportInput) -> tuple[FlatValue, ...]:
+    """All that a run and its tools say in words and numbers, in the order of a report."""
+    costs = (fact for cost in subject.costs for fact in _cost(cost))
+    run = tuple(_facts(subject.record)) if subject.record else ()
+    whole = [one for one in run if one.section not in DETAILS]
+    return (*whole, *costs, *(one for one in run if one.section in DETAILS))
+
+
+def _facts(record: RunRecord) -> Iterator[FlatValue]:
+    model, target, plan = record.model, record.target, record.plan
+    whole: dict[str, dict[str, Value]] = {
+        "model": {"file": model.file, "digest": model.digest, "framework": model.framework, "layers": model.layers, "parameters": model.parameters},
+        "plan": {"promise": plan.word, "exact": plan.exact, "lossless": plan.lossless},
+    }
+    yield from (_fact(section, "", name, value) for section, content in whole.items() for name, value in content.items())
+    yield _fact("target", "", "part", target.part)
+    yield _fact("target", "", "clock", target.clock_ns, "ns")
+    settings: dict[str, Value] = {"io": target.io, "strategy": target.strategy, "reuse": target.reuse, "backend": target.backend, "softmax": target.softmax}
+    yield from (_fact("target", "", name, value) for name, value in settings.items())
+    for given in record.inputs:
+        yield from _input(given)
+    for report in record.verification:
+        yield from _verification(report)
+    for quality in record.quality:
+        answers: dict[str, Value] = {"events": quality.events, "float": quality.float_network, "quantized": quality.quantized, "hardware": quality.hardware}
+        yield from (_fact("quality", quality.measure, name, value) for name, value in answers.items())
+    for layer in plan.decisions:
+        yield from _layer(layer)
+    yield from (_fact("note", str(number), "text", note) for number, note in enumerate(record.notes, 1))
+    if record.project:
+        project = record.project
+        yield _fact("project", "", "digest", project.digest)
+        yield _fact("project", "", "files", project.files)
+        yield _fact("project", "", "size", project.bytes, "bytes")
+    yield from (_fact("tool", name, "version", version) for name, version in record.tools.items())
+    yield from (_fact("timing", stage, "time", seconds, "s") for stage, seconds in record.timings_s.items())
+
+
+def _fact(section: str, item: str, quantity: str, value: Value, unit: str = "") -> FlatValue:
+    return FlatValue(section=section, item=item, quantity=quantity, value=value, unit=unit)
+
+
+def _input(given: InputRecord) -> Iterator[FlatValue]:
+    content: dict[str, Value] = {
+        "shape": shape_text(given.shape),
+        "format": given.format,
+        "reason": given.reason,
+        "events": given.events,
+        "origin": given.origin,
+        "rounded values": given.rounded_values,
+        "largest rounding": given.largest_rounding,
+    }
+    yield from (_fact("input", given.name, name, value) for name, value in content.items())
+
+
+def _verification(report: VerificationReport) -> Iterator[FlatValue]:
+    content: dict[str, Value] = {
+        "holds": report.holds,
+        "events": report.events,
+        "nodes": report.layers,
+        "values": report.values,
+        "different values": report.mismatches,
+        "largest difference": report.max_abs_difference,
+        "allowed difference": report.allowed,
+        "events in which float32 rounds a tie": report.float32_events,
+    }
+    if report.first:
+        first = report.first
+        content["first difference"] = f"{first.layer}{list(first.index)}: {first.left:g} and {first.right:g}"
+    item = f"{report.left} = {report.right}"
+    yield from (_fact("verification", item, name, value) for name, value in content.items())
+    for one in report.outputs:
+        numbers: dict[str, Value] = {"error bound": one.bound, "span": one.span, "largest difference": one.seen, "bound is loose": one.loose}
+        yield from (_fact("verification", item, f"{name} of {one.output}", value) for name, value in numbers.items())
+
+
+def _layer(layer: LayerRecord) -> Iterator[FlatValue]:
+    content: dict[str, Value] = {
+        "operation": layer.kind,
+        "shape": shape_text(layer.shape),
+        "parameters": layer.parameters,
+        "weight format": layer.weight,
+        "bias format": layer.bias,
+        "accumulator format": layer.accumulator,
+        "result format": layer.result,
+        "reason": layer.accumulator_reason or layer.result_reason,
+        "loss": layer.loss,
+        "error bound": layer.error,
+    }
+    yield from (_fact("layer", layer.name, name, value) for name, value in content.items() if value != "")
+    yield from (_fact("layer", layer.name, f"{name} table", text) for name, text in layer.tables.items())
+    for name, pair in (("reach", layer.reach), ("seen", layer.seen)):
+        if pair:
+            yield _fact("layer", layer.name, f"lowest {name}", pair[0])
+            yield _fact("layer", layer.name, f"highest {name}", pair[1])
+    if layer.signal_to_noise_db is not None:
+        yield _fact("layer", layer.name, "signal to noise", layer.signal_to_noise_db, "dB")
+
+
+def _cost(cost: ResourceReport) -> Iterator[FlatValue]:
+    section = cost.source.value
+    yield _fact(section, "", "by", cost.by)
+    for name, amount in cost.resources.items():
+        yield from _amount(section, "", RESOURCES[name], amount)
+    yield from (_fact(section, "", f"{RESOURCES[name]} available", _round(value)) for name, value in cost.available.items() if name in cost.resources)
+    if cost.fits is not None:
+        yield _fact(section, "", "fits", cost.fits)
+    times = {"latency": (cost.latency_cycles, cost.latency_ns), "interval": (cost.interval_cycles, cost.interval_ns)}
+    for name, (cycles, ns) in times.items():
+        yield from _amount(section, "", name, cycles, "cycles") if cycles else ()
+        yield from _amount(section, "", f"{name} in time", ns, "ns") if ns else ()
+    for layer in cost.layers:
+        yield from _share(section, layer)
+
+
+def _share(section: str, layer: LayerResources) -> Iterator[FlatValue]:
+    for name, amount in layer.resources.items():
+        yield from _amount(section, layer.name, RESOURCES[name], amount)
+    for quantity, cycles in (("latency", layer.latency_cycles), ("interval", layer.interval_cycles)):
+        yield from _amount(section, layer.name, quantity, cycles, "cycles") if cycles else ()
+
+
+def _amount(section: str, item: str, quantity: str, amount: ResourceValue, unit: str = "") -> Iterator[FlatValue]:
+    yield _fact(section, item, quantity, _round(amount.value), unit)
+    if amount.is_range:
+        yield _fact(section, item, f"{quantity}, low", _round(amount.low), unit)
+        yield _fact(section, item, f"{quantity}, high", _round(amount.high), unit)
+
+
+def _round(value: float) -> float:
+    """Counts as whole numbers."""
+    return int(value) if float(value).is_integer() else value
+
+
+def shape_text(shape: tuple[int, ...]) -> str:
+    """`24x24x16`."""
+    return "x".join(map(str, shape))
+
+
+def comparison_name(report: VerificationReport) -> str:
+    """`csim = emulator`, or with `~` where a difference is allowed."""
+    return f"{report.left} {'~' if report.allowed else '='} {report.right}"

@@ -1,0 +1,194 @@
+"""The record of a run: one frozen value that command line, Python and reports read, and the JSON in the project."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from fpgacnn.hardware.estimation import Estimate
+from fpgacnn.hardware.synthesis.report import SynthesisReport
+from fpgacnn.sim.compare import VerificationReport
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerRecord:
+    """One node of the hardware: where it comes from, its formats and why, and what it may be off.
+
+    `reach` are the smallest and largest value that any input can bring, `seen` those that the events of the run brought.
+    """
+
+    name: str
+    source: str
+    kind: str
+    what: str
+    shape: tuple[int, ...]
+    parameters: int
+    weight: str
+    bias: str
+    accumulator: str
+    accumulator_reason: str
+    result: str
+    result_reason: str
+    tables: Mapping[str, str]
+    error: float
+    loss: str
+    signal_to_noise_db: float | None
+    inputs: tuple[str, ...] = ()
+    reach: tuple[float, float] | None = None
+    seen: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRecord:
+    """The network that was read."""
+
+    file: str
+    digest: str
+    framework: str
+    layers: int
+    parameters: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputRecord:
+    """One input: its format and reason, and how many of the given values were no codes of it."""
+
+    name: str
+    shape: tuple[int, ...]
+    format: str
+    reason: str
+    events: int
+    origin: str
+    rounded_values: int
+    largest_rounding: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRecord:
+    """What the precision plan promises. `exact`: equal to the framework's answers on the file; `lossless`: no bit lost in hardware.
+
+    A float network with given widths is never `exact`: its file says other numbers. `promise` is `exact`, `lossless`,
+    `bounded`, or `loose` where the bound of an output is larger than a quarter of what that output spans on the run's
+    events; records of older versions have none.
+    """
+
+    exact: bool
+    lossless: bool
+    losses: tuple[tuple[str, str], ...]
+    decisions: tuple[LayerRecord, ...]
+    promise: str = ""
+
+    @property
+    def word(self) -> str:
+        """The promise, also of a record that has none."""
+        return self.promise or ("exact" if self.exact else "lossless" if self.lossless else "bounded")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quality:
+    """How good the answers are, in the task's own measure: float network, quantized network, hardware."""
+
+    measure: str
+    events: int
+    float_network: float | None
+    quantized: float
+    hardware: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetRecord:
+    """Where the design is to run."""
+
+    part: str
+    clock_ns: float
+    io: str
+    strategy: str
+    reuse: int
+    backend: str
+    softmax: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectRecord:
+    """The folder that was written."""
+
+    folder: str
+    digest: str
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """All of a run."""
+
+    version: str
+    model: ModelRecord
+    inputs: tuple[InputRecord, ...]
+    target: TargetRecord
+    plan: PlanRecord
+    verification: tuple[VerificationReport, ...]
+    quality: tuple[Quality, ...]
+    project: ProjectRecord | None
+    notes: tuple[str, ...]
+    timings_s: Mapping[str, float]
+    tools: Mapping[str, str]
+    schema: int = SCHEMA
+    estimate: Estimate | None = None
+    synthesis: SynthesisReport | None = None
+    outputs: tuple[str, ...] = field(default_factory=tuple)
+
+    @property
+    def holds(self) -> bool:
+        """Every comparison that was made holds."""
+        return all(report.holds for report in self.verification)
+
+    def to_json(self) -> str:
+        """The record as JSON; numbers that JSON cannot hold are null."""
+        return json.dumps(plain(self), indent=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EstimateRecord:
+    """What a model or a project would cost."""
+
+    version: str
+    source: str
+    io: str
+    backend: str
+    estimate: Estimate
+    notes: tuple[str, ...]
+    schema: int = SCHEMA
+
+    @property
+    def fits(self) -> bool:
+        """The part has enough of everything."""
+        return self.estimate.fits
+
+    def to_json(self) -> str:
+        """The record as JSON."""
+        return json.dumps(plain(self), indent=1)
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON knows it."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Path):
+        return str(value)
+    return value

@@ -1,0 +1,106 @@
+"""What a report is about: projects and saved records, each with a name of its own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fpgacnn.design.project import RECORD
+from fpgacnn.errors import (
+    FileMissingError,
+    NoReportsError,
+    NothingToReportError,
+    ReportBrokenError,
+    ReportForeignError,
+    ReportRefusedError,
+    UnknownPartError,
+    UnreadableProjectError,
+)
+from fpgacnn.hardware.estimation import Estimate
+from fpgacnn.hardware.estimation.graph.from_folder import is_project
+from fpgacnn.hardware.synthesis import SynthesisReport
+from fpgacnn.hardware.synthesis import read as read_reports
+from fpgacnn.records.estimates import TargetOverrides, of_foreign_project
+from fpgacnn.records.read_record import read_run
+from fpgacnn.records.record import RunRecord
+from fpgacnn.records.resources import ResourceReport, latest, resource_reports
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportInput:
+    """A run under the name that reports call it by, or a project that fpgacnn did not make.
+
+    Then there is no record, and `guess` is the estimate of what lies there. `notes` say what could not be read.
+    """
+
+    name: str
+    record: RunRecord | None
+    synthesis: SynthesisReport | None = None
+    guess: Estimate | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def estimate(self) -> Estimate | None:
+        """What it should cost, before any tool has run."""
+        return self.record.estimate if self.record else self.guess
+
+    @property
+    def costs(self) -> tuple[ResourceReport, ...]:
+        """What it costs, by everybody who says so."""
+        return resource_reports(self.estimate, self.synthesis)
+
+    @property
+    def holds(self) -> bool:
+        """Every check in it holds: comparisons, the room on the part, and what the tools checked."""
+        word = latest(self.costs)
+        fits = word is None or word.fits is True
+        return (self.record is None or self.record.holds) and fits and (self.synthesis is None or self.synthesis.holds)
+
+    @property
+    def title(self) -> str:
+        """The network's file, or the project where that is not known."""
+        return self.record.model.file if self.record else self.name
+
+
+def open_inputs(paths: Sequence[Path]) -> tuple[ReportInput, ...]:
+    """Project folders of fpgacnn or hls4ml, any with reports of synthesis among them, or files that hold what `--json` printed.
+
+    Raises FileMissingError, NothingToReportError, RecordError, and what reading reports of synthesis raises.
+    """
+    subjects = tuple(map(_open, paths))
+    names = Counter(subject.name for subject in subjects)
+    return tuple(replace(one, name=str(path)) if names[one.name] > 1 else one for one, path in zip(subjects, paths, strict=True))
+
+
+def _open(path: Path) -> ReportInput:
+    if path.is_file():
+        record = read_run(path)
+        return ReportInput(name=path.stem, record=record, synthesis=record.synthesis)
+    if not path.is_dir():
+        raise FileMissingError(file=path, why="no such file or folder")
+    name, record_file = path.resolve().name, path / RECORD
+    if record_file.exists() or record_file.is_symlink():
+        record = read_run(record_file)
+        try:
+            return ReportInput(name=name, record=record, synthesis=_reports(path) or record.synthesis)
+        except (ReportBrokenError, ReportForeignError, ReportRefusedError) as error:
+            return ReportInput(name=name, record=record, synthesis=record.synthesis, notes=(f"reports that lie in the folder: {error}",))
+    synthesis = _reports(path)
+    if is_project(path):
+        try:
+            guess = of_foreign_project(path, TargetOverrides()).estimate
+        except (UnreadableProjectError, UnknownPartError) as error:
+            return ReportInput(name=name, record=None, synthesis=synthesis, notes=(f"no estimate: {error}",))
+        return ReportInput(name=name, record=None, synthesis=synthesis, guess=guess)
+    if synthesis is None:
+        raise NothingToReportError(folder=path)
+    return ReportInput(name=name, record=None, synthesis=synthesis)
+
+
+def _reports(folder: Path) -> SynthesisReport | None:
+    try:
+        return read_reports(folder)
+    except NoReportsError:
+        return None

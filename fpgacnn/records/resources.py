@@ -1,0 +1,220 @@
+"""What a design costs, by whom it was said: estimate, C synthesis, logic synthesis, placement. One shape for all, nothing mixed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from fpgacnn.hardware import estimation
+from fpgacnn.hardware.estimation import Estimate, Figure
+from fpgacnn.hardware.synthesis import SynthesisReport
+from fpgacnn.hardware.synthesis import report as tools
+
+RESOURCES = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram_18k": "BRAM 18K", "uram": "URAM"}
+"""Field -> what people call it."""
+
+
+class Source(StrEnum):
+    """Who says it, from the first guess to the last word."""
+
+    ESTIMATE = "estimate"
+    AFTER_SYNTHESIS = "estimate after synthesis"
+    CSYNTH = "csynth"
+    COSIM = "cosim"
+    SYNTH = "synth"
+    EXPORT = "export"
+    IMPL = "impl"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceValue:
+    """A number, and between which ends it lies: an estimate's band, a tool's range, or twice the same."""
+
+    value: float
+    low: float
+    high: float
+    estimated: bool = False
+
+    @property
+    def is_range(self) -> bool:
+        """It is not known to a point."""
+        return self.low != self.high
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerResources:
+    """One layer's part. `why` says how its numbers were found, or why they are missing."""
+
+    name: str
+    kind: str
+    resources: Mapping[str, ResourceValue]
+    latency_cycles: ResourceValue | None
+    interval_cycles: ResourceValue | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceReport:
+    """One source's word on the whole design. Resources that it says nothing about are missing, never 0."""
+
+    source: Source
+    by: str
+    file: str
+    resources: Mapping[str, ResourceValue] = field(default_factory=dict)
+    available: Mapping[str, float] = field(default_factory=dict)
+    clock_ns: float | None = None
+    latency_cycles: ResourceValue | None = None
+    interval_cycles: ResourceValue | None = None
+    latency_ns: ResourceValue | None = None
+    interval_ns: ResourceValue | None = None
+    layers: tuple[LayerResources, ...] = ()
+
+    @property
+    def short(self) -> tuple[str, ...]:
+        """Resources of which it needs more than the part has."""
+        return tuple(name for name, amount in self.resources.items() if name in self.available and amount.value > self.available[name])
+
+    @property
+    def fits(self) -> bool | None:
+        """Whether the part has room, as far as this source can tell; None where that is not known."""
+        known = [name for name in self.resources if name in self.available]
+        return not self.short if known else None
+
+
+def resource_reports(estimated: Estimate | None, report: SynthesisReport | None) -> tuple[ResourceReport, ...]:
+    """Every source that has something to say, the last word last."""
+    return (*(_estimated(estimated) if estimated else ()), *(_reported(report) if report else ()))
+
+
+def latest(found: tuple[ResourceReport, ...]) -> ResourceReport | None:
+    """The latest source that knows whether the part has room."""
+    return next((one for one in reversed(found) if one.fits is not None), None)
+
+
+def timed(found: tuple[ResourceReport, ...]) -> ResourceReport | None:
+    """The latest source that knows a latency: what was counted in RTL before what C synthesis or an estimate expects."""
+    return next((one for one in reversed(found) if one.latency_cycles is not None), None)
+
+
+def by_layer(found: tuple[ResourceReport, ...]) -> ResourceReport | None:
+    """The latest source that knows single layers."""
+    return next((one for one in reversed(found) if one.layers), None)
+
+
+def _estimated(said: Estimate) -> Iterator[ResourceReport]:
+    room = said.available
+    available = {name: float(getattr(room, name)) for name in RESOURCES} if room else {}
+    totals = said.totals
+    yield ResourceReport(
+        source=Source.ESTIMATE,
+        by=said.method,
+        file="",
+        resources=_figures(totals.resources),
+        available=available,
+        clock_ns=said.clock_ns,
+        latency_cycles=_figure(totals.latency_cycles),
+        interval_cycles=_figure(totals.ii_cycles),
+        latency_ns=_figure(totals.latency_ns),
+        interval_ns=_figure(totals.ii_ns),
+        layers=tuple(_estimated_layer(layer) for layer in said.layers),
+    )
+    yield ResourceReport(
+        source=Source.AFTER_SYNTHESIS, by=said.method, file="", resources=_figures(said.after_synthesis), available=available, clock_ns=said.clock_ns
+    )
+
+
+def _estimated_layer(layer: estimation.LayerEstimate) -> LayerResources:
+    return LayerResources(
+        name=layer.name,
+        kind=layer.kind,
+        resources=_figures(layer.resources),
+        latency_cycles=_figure(layer.latency_cycles),
+        interval_cycles=_figure(layer.ii_cycles),
+        why=layer.method,
+    )
+
+
+def _figures(said: estimation.ResourceEstimate) -> dict[str, ResourceValue]:
+    return {name: _figure(getattr(said, name)) for name in RESOURCES}
+
+
+def _figure(figure: Figure) -> ResourceValue:
+    return ResourceValue(value=figure.value, low=figure.low, high=figure.high, estimated=True)
+
+
+def _reported(report: SynthesisReport) -> Iterator[ResourceReport]:
+    csynth, cosim, export = report.csynth, report.cosim, report.export
+    clock = csynth.clock.target_ns if csynth else None
+    if csynth:
+        yield _csynth(csynth, report)
+    if cosim:
+        yield ResourceReport(
+            source=Source.COSIM,
+            by=cosim.language or "RTL",
+            file=cosim.origin.file,
+            clock_ns=clock,
+            latency_cycles=(latency := _range(cosim.latency_cycles)),
+            interval_cycles=(interval := _range(cosim.interval_cycles)),
+            latency_ns=_times(latency, clock),
+            interval_ns=_times(interval, clock),
+        )
+    for source, said in ((Source.SYNTH, report.synth), (Source.IMPL, report.impl)):
+        if said:
+            yield ResourceReport(
+                source=source, by=f"Vivado {said.version}", file=said.origin.file, resources=_used(said.resources), available=_room(said.available)
+            )
+    if export:
+        yield ResourceReport(source=Source.EXPORT, by=f"Vivado {export.version or ''}".strip(), file=export.origin.file, resources=_used(export.resources))
+
+
+def _csynth(said: tools.ModuleReport, report: SynthesisReport) -> ResourceReport:
+    clock = said.clock.target_ns
+    latency, interval = _range(said.latency_cycles), _range(said.interval_cycles)
+    return ResourceReport(
+        source=Source.CSYNTH,
+        by=f"{said.tool} {said.version}",
+        file=said.origin.file,
+        resources=_used(said.resources),
+        available=_room(said.available),
+        clock_ns=clock,
+        latency_cycles=latency,
+        interval_cycles=interval,
+        latency_ns=_times(latency, clock),
+        interval_ns=_times(interval, clock),
+        layers=tuple(_reported_layer(layer) for layer in report.layers),
+    )
+
+
+def _reported_layer(layer: tools.LayerReport) -> LayerResources:
+    return LayerResources(
+        name=layer.name or f"layer {layer.index}",
+        kind=layer.kind or "",
+        resources=_used(layer.resources) if layer.resources else {},
+        latency_cycles=_range(layer.latency_cycles),
+        interval_cycles=_range(layer.interval_cycles),
+        why=layer.why,
+    )
+
+
+def _used(said: tools.Resources) -> dict[str, ResourceValue]:
+    """What a tool counts; block RAM in blocks of 18 Kb, whichever way the tool has it."""
+    counts = {name: said.bram_18k_blocks if name == "bram_18k" else getattr(said, name) for name in RESOURCES}
+    return {name: ResourceValue(value=float(value), low=float(value), high=float(value)) for name, value in counts.items() if value is not None}
+
+
+def _room(said: tools.Resources | None) -> dict[str, float]:
+    return {name: amount.value for name, amount in _used(said).items()} if said else {}
+
+
+def _range(said: tools.IntRange | None) -> ResourceValue | None:
+    """The worst case with its range; None where the tool knows no worst case."""
+    if said is None or said.most is None:
+        return None
+    return ResourceValue(value=float(said.most), low=float(said.most if said.least is None else said.least), high=float(said.most))
+
+
+def _times(cycles: ResourceValue | None, clock_ns: float | None) -> ResourceValue | None:
+    if cycles is None or clock_ns is None:
+        return None
+    return ResourceValue(value=cycles.value * clock_ns, low=cycles.low * clock_ns, high=cycles.high * clock_ns)

@@ -1,0 +1,167 @@
+"""Drawings in table cells, as plain numbers: places are percent of the cell's width unless said otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, floor, isfinite, log2, log10
+from typing import ClassVar, TypeAlias
+
+from fpgacnn.errors import FormatTextError
+from fpgacnn.ir.fixed_point import Format, parse_format
+
+FARTHEST = 256
+LARGEST = 2.0**FARTHEST
+"""Formats and values beyond are a stranger's jest, and have no drawing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """A length out of a whole, with the band in which the truth is expected; `over` the whole is drawn full and in alarm."""
+
+    kind: ClassVar[str] = "bar"
+    start: float
+    length: float
+    low: float | None = None
+    high: float | None = None
+    over: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strip:
+    """A format as the span from its last bit to its first, with the largest values that can come and that came."""
+
+    kind: ClassVar[str] = "strip"
+    start: float
+    length: float
+    point: float
+    reach: float | None
+    seen: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dots:
+    """A difference that was seen and the bound that was promised, on a logarithmic axis."""
+
+    kind: ClassVar[str] = "dots"
+    seen: float | None
+    bound: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """A line from (x0, y0) to (x1, y1) in pixels, bent where it changes its lane."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    skips: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rail:
+    """One row of the graph: the node and the lines that pass it, in pixels."""
+
+    kind: ClassVar[str] = "rail"
+    width: float
+    height: float
+    x: float
+    shape: str
+    curves: tuple[Curve, ...]
+
+
+Mark: TypeAlias = Bar | Strip | Dots | Rail
+
+
+def bar(value: float, whole: float, *, start: float = 0.0, low: float | None = None, high: float | None = None) -> Bar | None:
+    """A bar of `value` out of `whole`, from `start` on; None where there is nothing to draw."""
+    if not (isfinite(value) and whole > 0):
+        return None
+    ends = [None if end is None or not isfinite(end) else _percent(start + end, whole) for end in (low, high)]
+    begin = _percent(start, whole)
+    return Bar(start=begin, length=_percent(start + value, whole) - begin, low=ends[0], high=ends[1], over=value > whole)
+
+
+def _percent(value: float, whole: float) -> float:
+    return round(100.0 * min(max(value / whole, 0.0), 1.0), 2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BitAxis:
+    """The powers of two that a column of strips spans."""
+
+    low: int
+    high: int
+
+    def place(self, exponent: float) -> float:
+        """Where a power of two lies, in percent; the largest on the left, as bits are written."""
+        return round(100.0 * min(max((self.high - exponent) / (self.high - self.low), 0.0), 1.0), 2)
+
+
+def bit_axis(formats: list[Format]) -> BitAxis | None:
+    """An axis that holds every format."""
+    if not formats:
+        return None
+    return BitAxis(low=min(-one.fraction for one in formats), high=max(_top(one) for one in formats))
+
+
+def _top(form: Format) -> int:
+    return form.integer - (1 if form.signed else 0)
+
+
+def strip(form: Format, axis: BitAxis, reach: tuple[float, float] | None, seen: tuple[float, float] | None) -> Strip:
+    """A format on the axis."""
+    start = axis.place(_top(form))
+    ends = [None if (top := exponent(pair)) is None else axis.place(top) for pair in (reach, seen)]
+    return Strip(start=start, length=round(axis.place(-form.fraction) - start, 2), point=axis.place(0), reach=ends[0], seen=ends[1])
+
+
+def exponent(pair: tuple[float, float] | None) -> float | None:
+    """The power of two of the larger end; None where there is none."""
+    largest = max(abs(pair[0]), abs(pair[1])) if pair else 0.0
+    return log2(largest) if largest > 0 and isfinite(largest) else None
+
+
+def spare_bits(form: Format, pair: tuple[float, float] | None) -> int | None:
+    """Bits at the top of a format that values between the two ends do not use."""
+    if pair is None or not all(abs(end) <= LARGEST for end in pair):
+        return None
+    used = max(_bits_of(end, form.fraction) for end in pair)
+    return max(form.width - (1 if form.signed else 0) - used, 0)
+
+
+def _bits_of(value: float, fraction: int) -> int:
+    code = value * 2.0**fraction
+    return (int(code) if code >= 0 else -floor(code) - 1).bit_length()
+
+
+def form_of(text: str) -> Format | None:
+    """The format that a record names; None where the text is none, or one whose point lies farther away than floats reach."""
+    try:
+        form = parse_format(text)
+    except FormatTextError:
+        return None
+    return form if abs(form.integer) <= FARTHEST else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogAxis:
+    """Powers of ten that a column of dots spans."""
+
+    low: int
+    high: int
+
+    def place(self, value: float) -> float | None:
+        """Where a positive number lies, in percent; None for what has no place."""
+        if not (isfinite(value) and value > 0):
+            return None
+        return round(100.0 * min(max((log10(value) - self.low) / (self.high - self.low), 0.0), 1.0), 2)
+
+
+def log_axis(values: list[float]) -> LogAxis | None:
+    """An axis that holds every positive number."""
+    places = [log10(value) for value in values if isfinite(value) and value > 0]
+    if not places:
+        return None
+    low = floor(min(places))
+    return LogAxis(low=low, high=max(ceil(max(places)), low + 1))

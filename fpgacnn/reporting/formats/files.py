@@ -1,0 +1,99 @@
+"""Reports as files: the suffix says the form, the file is written whole, and only a report is ever replaced."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from fpgacnn.errors import ReportExistsError, ReportFormatError, WriteError
+from fpgacnn.records.compare import Comparison
+from fpgacnn.records.record import plain
+from fpgacnn.records.report_input import ReportInput
+from fpgacnn.reporting.formats import markdown, spreadsheet
+from fpgacnn.reporting.formats.html import html
+from fpgacnn.reporting.page import compose
+from fpgacnn.system.atomic_dir import write_atomically
+
+SCHEMA = 1
+GENERATOR = "fpgacnn report"
+MARK_BYTES = 1024
+
+
+def document(subjects: Sequence[ReportInput]) -> dict[str, Any]:
+    """The records under their names, as one JSON document; beside them what the folder's reports say now, and the estimate."""
+    runs = [{"name": one.name, "record": plain(one.record), "synthesis": plain(one.synthesis), "estimate": plain(one.estimate)} for one in subjects]
+    return {"schema": SCHEMA, "generator": GENERATOR, "projects": runs}
+
+
+def comparison_document(comparison: Comparison) -> dict[str, Any]:
+    """What changed, as one JSON document."""
+    names = {"left": comparison.left.name, "right": comparison.right.name, "holds": comparison.holds}
+    return {"schema": SCHEMA, "generator": GENERATOR, **names, "same": comparison.same, "changes": plain(comparison.changes)}
+
+
+def write_report(file: Path, subjects: Sequence[ReportInput]) -> None:
+    """The report in the form that the file's suffix names.
+
+    Raises ReportFormatError, ReportExistsError, WriteError.
+    """
+    forms: dict[str, Callable[[], str]] = {
+        ".html": lambda: html(compose.report(subjects)),
+        ".md": lambda: markdown.markdown(compose.report(subjects)),
+        ".csv": lambda: spreadsheet.spreadsheet(subjects),
+        ".json": lambda: _json(document(subjects)),
+    }
+    _write(file, forms)
+
+
+def write_comparison(file: Path, comparison: Comparison) -> None:
+    """What changed, in the form that the file's suffix names.
+
+    Raises ReportFormatError, ReportExistsError, WriteError.
+    """
+    forms: dict[str, Callable[[], str]] = {
+        ".html": lambda: html(compose.difference(comparison)),
+        ".md": lambda: markdown.markdown(compose.difference(comparison)),
+        ".csv": lambda: spreadsheet.changes(comparison),
+        ".json": lambda: _json(comparison_document(comparison)),
+    }
+    _write(file, forms)
+
+
+def refuse(file: Path) -> None:
+    """Whether a report could be written there, before any work is done.
+
+    Raises ReportFormatError, ReportExistsError, WriteError.
+    """
+    if file.suffix.lower() not in {".html", ".md", ".csv", ".json"}:
+        raise ReportFormatError(file=file, suffix=file.suffix)
+    _refuse_foreign(file)
+
+
+def _json(content: dict[str, Any]) -> str:
+    return json.dumps(content, indent=1, allow_nan=False) + "\n"
+
+
+def _write(file: Path, forms: dict[str, Callable[[], str]]) -> None:
+    refuse(file)
+    write_atomically(file, forms[file.suffix.lower()]().encode())
+
+
+def _refuse_foreign(file: Path) -> None:
+    """Every form of a report can be told by its beginning; anything else is somebody's and stays."""
+    try:
+        if not file.is_symlink() and not file.exists():
+            return
+        if file.is_symlink() or not file.is_file() or not _is_ours(file):
+            raise ReportExistsError(file=file)
+    except OSError as error:
+        raise WriteError(file=file, why=error.strerror or str(error)) from error
+
+
+def _is_ours(file: Path) -> bool:
+    with file.open("rb") as stream:
+        start = stream.read(MARK_BYTES)
+    heads = (",".join(spreadsheet.HEAD), ",".join(spreadsheet.CHANGES_HEAD), markdown.HEAD)
+    marks = (f'<meta name="generator" content="{GENERATOR}">', f'"generator": "{GENERATOR}"')
+    return not start or any(start.startswith(head.encode()) for head in heads) or any(mark.encode() in start for mark in marks)

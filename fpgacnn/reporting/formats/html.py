@@ -1,0 +1,45 @@
+"""A page as one HTML file that loads nothing: style, script and drawings are in it, and no other script can run.
+
+Two walls keep foreign text out of the markup: every expression of the template is cleaned and escaped, and the page's
+content security policy knows the digests of our style and script only.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from importlib.resources import files
+
+from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import Markup
+
+from fpgacnn.errors import printable
+from fpgacnn.reporting.formatting import MAX_TEXT
+from fpgacnn.reporting.page.page import Page
+
+
+def html(page: Page) -> str:
+    """The page as HTML."""
+    style, script = _file("style.css"), _file("sort.js")
+    digests = {"style_hash": _digest(style), "script_hash": _digest(script)}
+    return _template().render(page=page, style=Markup(style), script=Markup(script), **digests) + "\n"  # noqa: S704  # our own files
+
+
+@cache
+def _template() -> Template:
+    return Environment(autoescape=True, undefined=StrictUndefined, finalize=_finalize).from_string(_file("report.html.j2"))
+
+
+def _finalize(value: object) -> object:
+    """What the template may print: markup of ours as it is, numbers, and text without control characters."""
+    return value if isinstance(value, Markup | int | float) else printable(value, MAX_TEXT)
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+@cache
+def _file(name: str) -> str:
+    return files("fpgacnn.reporting").joinpath("page_files", name).read_text(encoding="utf-8").strip()

@@ -1,0 +1,49 @@
+"""Facts as CSV, one a line, for spreadsheets and data frames."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from math import isfinite
+
+from fpgacnn.records.compare import Comparison
+from fpgacnn.records.flatten import Value, flatten
+from fpgacnn.records.report_input import ReportInput
+from fpgacnn.reporting.formatting import clean
+
+HEAD = ("project", "section", "item", "quantity", "value", "unit")
+CHANGES_HEAD = ("section", "item", "quantity", "left", "right", "difference", "ratio", "unit")
+_FORMULA = tuple("=+-@|%＝＋－＠")
+
+
+def spreadsheet(subjects: Iterable[ReportInput]) -> str:
+    """Every fact of every project."""
+    rows = [(subject.name, one.section, one.item, one.quantity, one.value, one.unit) for subject in subjects for one in flatten(subject)]
+    return _written(HEAD, rows)
+
+
+def changes(comparison: Comparison) -> str:
+    """Every change between two runs."""
+    rows = [(one.section, one.item, one.quantity, one.left, one.right, one.difference, one.ratio, one.unit) for one in comparison.changes]
+    return _written(CHANGES_HEAD, rows)
+
+
+def _written(head: tuple[str, ...], rows: Iterable[tuple[Value, ...]]) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows([field(value) for value in row] for row in rows)
+    return buffer.getvalue()
+
+
+def field(value: Value) -> str:
+    """A value as a field; text that a spreadsheet would take for a formula gets an apostrophe in front."""
+    if value is None or (isinstance(value, float) and not isfinite(value)):
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    safe = clean(value)
+    return f"'{safe}" if safe.startswith(_FORMULA) else safe

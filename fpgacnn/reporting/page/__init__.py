@@ -1,0 +1,1 @@
+"""What a report shows: sections, verdicts and tables, whatever the form."""

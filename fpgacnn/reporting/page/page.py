@@ -1,0 +1,109 @@
+"""What every form of a report shows: verdicts, sections, tables. Terminal, Markdown and HTML differ only in ink."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from math import isfinite
+
+from fpgacnn.reporting.charts import Mark
+from fpgacnn.reporting.formatting import NOTHING, number
+
+
+class Tone(StrEnum):
+    """Whether a statement is good news, or none: the same as its neighbours."""
+
+    GOOD = "good"
+    WARN = "warn"
+    BAD = "bad"
+    SAME = "same"
+    PLAIN = "plain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """Text with, for sorting, its number, and in HTML a small drawing beside it."""
+
+    text: str
+    number: float | None = None
+    tone: Tone = Tone.PLAIN
+    mark: Mark | None = None
+
+
+def cell(text: str, tone: Tone = Tone.PLAIN) -> Cell:
+    """A text."""
+    return Cell(text=text or NOTHING, tone=tone)
+
+
+def count(value: float | None, digits: int = 4) -> Cell:
+    """A number, to be sorted as one."""
+    known = value is not None and isfinite(value)
+    return Cell(text=number(value, digits), number=value if known else None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A heading with its unit. Numbers stand right; `code` is set in a typewriter face, `drawn` holds drawings only."""
+
+    name: str
+    unit: str = ""
+    number: bool = False
+    code: bool = False
+    drawn: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Rows under headings; the first column that is not drawn names the row. `ordered` rows mean something by their order.
+
+    The columns of an `even` table are equally wide, so that several below each other line up.
+    """
+
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    ordered: bool = False
+    even: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """One part of a report; `words` stand above the tables, `notes` below. `legend` explains drawings, where they are shown."""
+
+    key: str
+    title: str
+    words: tuple[str, ...] = ()
+    legend: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """A question that everybody asks first, its answer in two words, and what stands behind it."""
+
+    question: str
+    answer: str
+    detail: str
+    tone: Tone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chapter:
+    """One project."""
+
+    name: str
+    file: str
+    subtitle: str
+    verdicts: tuple[Verdict, ...]
+    sections: tuple[Section, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """The report: one project, or several with what sets them side by side."""
+
+    title: str
+    version: str
+    overview: tuple[Section, ...]
+    chapters: tuple[Chapter, ...]

@@ -1,0 +1,270 @@
+"""The parts of a report about cost: what the part has room for, how long an event takes, which layer pays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fpgacnn.hardware.synthesis import SynthesisReport
+from fpgacnn.records.report_input import ReportInput
+from fpgacnn.records.resources import RESOURCES, LayerResources, ResourceReport, ResourceValue, Source, by_layer, latest, timed
+from fpgacnn.reporting import charts
+from fpgacnn.reporting.formatting import NOTHING, duration, number, percent, plural, rough
+from fpgacnn.reporting.page.page import Cell, Column, Section, Table, Tone, Verdict, cell, count
+
+NAMES = {
+    Source.ESTIMATE: "Estimate of C synthesis",
+    Source.AFTER_SYNTHESIS: "Estimate after synthesis",
+    Source.CSYNTH: "C synthesis",
+    Source.COSIM: "RTL simulation",
+    Source.SYNTH: "Logic synthesis",
+    Source.EXPORT: "Export",
+    Source.IMPL: "Placed and routed",
+}
+ESTIMATES = {Source.ESTIMATE: "Estimated, as C synthesis will say", Source.AFTER_SYNTHESIS: "Estimated, after logic synthesis"}
+"""Sources that no tool stands behind, in the words of a verdict."""
+BAND = "the band holds the truth four times out of five"
+
+
+def room(subject: ReportInput) -> Verdict:
+    """Whether the part has room, by the last word on it."""
+    cost = latest(subject.costs)
+    if cost is None:
+        used = next((one for one in reversed(subject.costs) if one.resources), None)
+        detail = f"{_used(used)}; what the part has is not known." if used else "There is no estimate and no report of a synthesis."
+        return Verdict(question="Fits?", answer="Not known", detail=detail, tone=Tone.PLAIN)
+    shares = _shares(cost)
+    name, share = max(shares.items(), key=lambda one: one[1])
+    unsure = [one for one in shares if cost.resources[one].high > cost.available[one]]
+    answer, tone = ("Does not fit", Tone.BAD) if cost.short else ("May not fit", Tone.WARN) if unsure else ("Fits", Tone.GOOD)
+    short = [f"{rough(cost.resources[one].value - cost.available[one])} {RESOURCES[one]} too many" for one in cost.short]
+    over = " (about half of the LUTs that C synthesis counts are left after logic synthesis)" if cost.source is Source.CSYNTH and "lut" in cost.short else ""
+    words = f"{', '.join(short)}{over}" if short else f"{RESOURCES[name]} is tightest with {percent(share)}"
+    return Verdict(question="Fits?", answer=answer, detail=f"{words}. {_said_by(cost)}.", tone=tone)
+
+
+def _shares(cost: ResourceReport) -> dict[str, float]:
+    """How much of each resource is used; what the part does not have at all counts as fully used if it is wanted."""
+    known = {name: amount.value for name, amount in cost.resources.items() if name in cost.available}
+    return {name: value / cost.available[name] if cost.available[name] else float(value > 0) for name, value in known.items()}
+
+
+def _used(cost: ResourceReport) -> str:
+    return ", ".join(f"{rough(amount.value)} {RESOURCES[name]}" for name, amount in cost.resources.items())
+
+
+def _said_by(cost: ResourceReport) -> str:
+    return ESTIMATES.get(cost.source, f"{NAMES[cost.source]} ({cost.by})")
+
+
+def speed(subject: ReportInput) -> Verdict:
+    """Latency and interval, by the last word on them."""
+    cost = timed(subject.costs)
+    if cost is None or cost.latency_cycles is None:
+        clock = f"The clock is {subject.record.target.clock_ns:g} ns; " if subject.record else ""
+        detail = f"{clock}{'no' if clock else 'No'} latency is estimated or reported."
+        return Verdict(question="How fast?", answer="Not known", detail=detail, tone=Tone.PLAIN)
+    cycles, ns = cost.latency_cycles, cost.latency_ns
+    answer = f"{duration(ns.value)}" if ns else f"{number(cycles.value)} cycles"
+    clock = f" of {cost.clock_ns:g} ns" if cost.clock_ns else ""
+    detail = f"{between(cycles)} cycles{clock} from input to output"
+    if cost.interval_cycles:
+        interval = cost.interval_cycles
+        every = f" ({duration(cost.interval_ns.value)})" if cost.interval_ns else ""
+        detail += f"; a new event every {_cycles(interval)}{every}"
+    late = subject.synthesis.slow if subject.synthesis else ()
+    missed = f" But {late[0]}." if late else ""
+    return Verdict(question="How fast?", answer=answer, detail=f"{detail}. {_said_by(cost)}.{missed}", tone=Tone.BAD if late else Tone.PLAIN)
+
+
+def _cycles(amount: ResourceValue) -> str:
+    return "cycle" if amount.value == 1 else f"{rough(amount.value) if amount.estimated else number(amount.value)} cycles"
+
+
+def between(amount: ResourceValue) -> str:
+    """`240`, or with the ends of its range; estimates in three digits."""
+    if amount.estimated:
+        return f"{rough(amount.value)} ({rough(amount.low)} to {rough(amount.high)})" if amount.is_range else rough(amount.value)
+    return f"{number(amount.value)} ({number(amount.low)} to {number(amount.high)})" if amount.is_range else number(amount.value)
+
+
+def amount_cell(amount: ResourceValue | None) -> Cell:
+    """A number with its range; a dash where nothing is said."""
+    return Cell(text=between(amount), number=amount.value) if amount else Cell(text=NOTHING)
+
+
+def plain_amount(amount: ResourceValue | None) -> Cell:
+    """A number without its range."""
+    if amount is None:
+        return Cell(text=NOTHING)
+    return Cell(text=rough(amount.value) if amount.estimated else number(amount.value), number=amount.value)
+
+
+def resources(subject: ReportInput) -> Section | None:
+    """Every source beside what the part has."""
+    said = [cost for cost in subject.costs if cost.resources]
+    if not said:
+        return None
+    word = latest(subject.costs) or said[-1]
+    shares = _shares(word)
+    columns = (
+        Column(name="Resource"),
+        *(Column(name=NAMES[cost.source], number=True) for cost in said),
+        Column(name="The part has", number=True),
+        Column(name="Used", number=True),
+        Column(name=f"Share ({NAMES[word.source]})", drawn=True),
+    )
+    rows = []
+    for name, title in RESOURCES.items():
+        if not any(cost.resources[name].value for cost in said if name in cost.resources) and not word.available.get(name):
+            continue
+        amount, available, share = word.resources.get(name), word.available.get(name), shares.get(name)
+        drawn = charts.bar(amount.value, available, low=_end(amount, low=True), high=_end(amount, low=False)) if amount and available else None
+        used = Cell(text=percent(share), number=share, tone=Tone.BAD if name in word.short else Tone.PLAIN)
+        rows.append((cell(title), *(amount_cell(cost.resources.get(name)) for cost in said), count(available), used, Cell(text="", mark=drawn)))
+    table = Table(caption="Resources against the part", columns=columns, rows=tuple(rows), ordered=True)
+    words = ("BRAM is counted in blocks of 18 Kb by all. HLS overstates what is left after logic synthesis, LUTs most.",)
+    legend = (f"The thin line over a bar is the band of the estimate: {BAND}.",) if word.source in ESTIMATES else ()
+    notes = tuple(_origin(cost) for cost in said if cost.source is not Source.AFTER_SYNTHESIS)
+    return Section(key="resources", title="Resources", words=words, legend=legend, tables=(table,), notes=notes)
+
+
+def _end(amount: ResourceValue, *, low: bool) -> float | None:
+    """An end of the band, where there is one."""
+    return (amount.low if low else amount.high) if amount.is_range else None
+
+
+def _origin(cost: ResourceReport) -> str:
+    name = "Estimates" if cost.source is Source.ESTIMATE else NAMES[cost.source]
+    return f"{name}: {cost.by}{f', {cost.file}' if cost.file else ''}"
+
+
+def latency(subject: ReportInput) -> Section | None:
+    """The whole by every source, and layer after layer by the last that knows them."""
+    said = [cost for cost in subject.costs if cost.latency_cycles or cost.interval_cycles]
+    if not said:
+        return None
+    names = (("Latency", "cycles"), ("Latency", "in time"), ("Interval", "cycles"), ("Interval", "in time"))
+    columns = (Column(name="Source"), *(Column(name=name, unit=unit, number=True) for name, unit in names))
+    rows = tuple(
+        (cell(NAMES[one.source]), amount_cell(one.latency_cycles), _time(one.latency_ns), amount_cell(one.interval_cycles), _time(one.interval_ns))
+        for one in said
+    )
+    whole = Table(caption="Latency and interval of the whole", columns=columns, rows=rows, ordered=True)
+    waterfall = _waterfall(by_layer(subject.costs))
+    return Section(key="latency", title="Latency", words=waterfall[0], tables=(whole, *waterfall[1]))
+
+
+def _time(ns: ResourceValue | None) -> Cell:
+    return Cell(text=duration(ns.value), number=ns.value) if ns else Cell(text=NOTHING)
+
+
+def _waterfall(cost: ResourceReport | None) -> tuple[tuple[str, ...], tuple[Table, ...]]:
+    layers = [layer for layer in cost.layers if layer.latency_cycles] if cost else []
+    total = sum(layer.latency_cycles.value for layer in layers if layer.latency_cycles)
+    if cost is None or not total:
+        return (), ()
+    rows, begun = [], 0.0
+    for layer in layers:
+        assert layer.latency_cycles is not None
+        drawn = charts.bar(layer.latency_cycles.value, total, start=begun)
+        begun += layer.latency_cycles.value
+        rows.append((cell(layer.name), amount_cell(layer.latency_cycles), amount_cell(layer.interval_cycles), Cell(text="", mark=drawn)))
+    columns = (
+        Column(name="Layer"),
+        Column(name="Latency", unit="cycles", number=True),
+        Column(name="Interval", unit="cycles", number=True),
+        Column(name="One after the other", drawn=True),
+    )
+    overlap = cost.latency_cycles is not None and cost.latency_cycles.value < total
+    words = "Layers overlap: each begins when its first inputs are there, so the whole takes less than the sum." if overlap else ""
+    caption = f"Latency of every layer ({NAMES[cost.source]})"
+    return ((words,) if words else ()), (Table(caption=caption, columns=columns, rows=tuple(rows), ordered=True),)
+
+
+def layers(subject: ReportInput) -> Section | None:
+    """Which layer pays how much."""
+    cost = by_layer(subject.costs)
+    shares = [layer for layer in cost.layers if layer.resources or layer.why] if cost else []
+    if cost is None or not shares:
+        return None
+    named = [name for name in RESOURCES if any(layer.resources[name].value for layer in shares if name in layer.resources)]
+    kinds, reasons = any(layer.kind for layer in shares), any(layer.why for layer in shares)
+    columns = (
+        Column(name="Layer"),
+        *([Column(name="Kind")] if kinds else ()),
+        *(column for name in named for column in _headings(name)),
+        *([Column(name="How it was found")] if reasons else ()),
+    )
+    most = {name: max(layer.resources[name].value for layer in shares if name in layer.resources) for name in named}
+    rows = tuple(
+        (cell(layer.name), *([cell(layer.kind)] if kinds else ()), *_spent(layer, named, most), *([cell(layer.why)] if reasons else ())) for layer in shares
+    )
+    table = Table(caption=f"Cost of every layer ({NAMES[cost.source]})", columns=columns, rows=rows)
+    return Section(key="layers", title="Cost by layer", words=(f"{_said_by(cost)}.",), tables=(table,))
+
+
+DRAWN = {"lut", "dsp"}
+"""Resources that have a bar for each layer."""
+
+
+def _headings(name: str) -> tuple[Column, ...]:
+    drawn = (Column(name=f"Share of {RESOURCES[name]}", drawn=True),) if name in DRAWN else ()
+    return (Column(name=RESOURCES[name], number=True), *drawn)
+
+
+def _spent(layer: LayerResources, named: Sequence[str], most: dict[str, float]) -> tuple[Cell, ...]:
+    cells: list[Cell] = []
+    for name in named:
+        amount = layer.resources.get(name)
+        cells.append(plain_amount(amount))
+        if name in DRAWN:
+            cells.append(Cell(text="", mark=charts.bar(amount.value, most[name]) if amount else None))
+    return tuple(cells)
+
+
+def cautions(subject: ReportInput) -> Section | None:
+    """What to change before hours are spent in synthesis."""
+    found = subject.estimate.warnings if subject.estimate else ()
+    if not found:
+        return None
+    columns = (Column(name="Layer"), Column(name="Code", code=True), Column(name="What"), Column(name="What to do"))
+    rows = tuple((cell(one.layer), cell(one.code), cell(one.text, Tone.WARN), cell(one.cure)) for one in found)
+    return Section(key="cautions", title="Before synthesis", tables=(Table(caption="Before synthesis: what to change first", columns=columns, rows=rows),))
+
+
+def reports(subject: ReportInput) -> Section | None:
+    """The tools' files, the clock that was reached, and what contradicts what."""
+    synthesis = subject.synthesis
+    if synthesis is None:
+        return Section(key="synthesis", title="Synthesis reports", words=("None was read.",), notes=subject.notes) if subject.notes else None
+    texts = ("File", "Kind", "Stage", "Tool", "Version", "Date")
+    columns = tuple(Column(name=name) for name in texts)
+    rows = tuple(
+        tuple(cell(text or "") for text in (one.file, one.kind, one.stage.value if one.stage else "", one.tool, one.version, one.date))
+        for one in synthesis.files
+    )
+    tables = [Table(caption="Reports of the tools", columns=columns, rows=rows)]
+    if synthesis.timings:
+        tables.append(_slacks(synthesis))
+    unread = tuple(f"not read: {one.why}" for one in synthesis.unread)
+    others = tuple(f"another solution is there, too: {other.solution}" for other in synthesis.others)
+    words = f"{plural(len(rows), 'report')} read{f', {len(unread)} not' if unread else ''}."
+    return Section(key="synthesis", title="Synthesis reports", words=(words,), tables=tuple(tables), notes=(*synthesis.notes, *others, *unread, *subject.notes))
+
+
+def _slacks(synthesis: SynthesisReport) -> Table:
+    names = ("Worst setup slack", "Worst hold slack")
+    columns = (Column(name="Design"), Column(name="Stage"), *(Column(name=name, unit="ns", number=True) for name in names))
+    columns = (*columns, Column(name="Failing endpoints", number=True), Column(name="Timing"))
+    rows = tuple(
+        (
+            cell(one.design),
+            cell(one.origin.stage.value),
+            count(one.worst_setup_slack_ns),
+            count(one.worst_hold_slack_ns),
+            count(one.failing_endpoints),
+            cell("met" if one.met else "not met", Tone.GOOD if one.met else Tone.BAD),
+        )
+        for one in synthesis.timings
+    )
+    return Table(caption="Timing", columns=columns, rows=rows)

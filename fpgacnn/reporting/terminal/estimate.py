@@ -1,0 +1,138 @@
+"""Estimates as tables for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from fpgacnn.errors import printable
+from fpgacnn.hardware.estimation import Estimate, Figure, LayerEstimate
+from fpgacnn.records.record import EstimateRecord
+
+DIGITS = 3
+
+
+def estimate_report(record: EstimateRecord) -> Iterator[RenderableType]:
+    """All of an estimate: layers, the whole beside what the part has, what is short, what to mind."""
+    answer = record.estimate
+    yield Text.assemble(
+        (printable(record.source), "bold"),
+        f"  for {printable(answer.part)} at {answer.clock_ns:g} ns, io_{record.io}, {answer.tool}; an estimate, no tool has run",
+    )
+    yield _layers(answer)
+    yield _whole(answer)
+    yield speed(answer)
+    yield verdict(answer)
+    for caution in answer.warnings:
+        where = f" {printable(caution.layer)}:" if caution.layer else ""
+        yield Text.assemble((f"caution[{printable(caution.code)}]", "yellow"), f"{where} {printable(caution.text)}; {printable(caution.cure)}")
+    for note in record.notes:
+        yield Text.assemble(("note: ", "yellow"), printable(note))
+    yield Text(f"how: {answer.method}", style="dim")
+
+
+def estimate_line(answer: Estimate) -> Text:
+    """An estimate in one line, for the report of a conversion."""
+    after, totals = answer.after_synthesis, answer.totals
+    parts = [f"{_short(after.lut)} LUT", f"{_short(after.ff)} FF", f"{_short(after.dsp)} DSP", f"{_short(after.bram_18k)} BRAM18"]
+    line = Text.assemble(("estimate: ", "bold"), f"{', '.join(parts)} after synthesis; {_short(totals.latency_cycles)} cycles ")
+    line.append(f"({time_words(totals.latency_ns.value)}), a new event every {_short(totals.ii_cycles)}; ")
+    line.append_text(verdict(answer))
+    return line
+
+
+def verdict(answer: Estimate) -> Text:
+    """Whether it fits, and if not what is missing."""
+    if answer.available is None:
+        return Text("nobody knows whether it fits: the part is unknown", style="yellow")
+    device = printable(answer.available.device)
+    if answer.shortages:
+        short = ", ".join(
+            f"{one.missing:,.0f} {printable(one.resource)} ({one.needed.value / max(1, one.available):.1f} times what it has)" for one in answer.shortages
+        )
+        return Text.assemble(("does not fit ", "bold red"), f"{device}: short of {short}")
+    tight = [name for name, figure, there in _pairs(answer) if figure.high > there]
+    if tight:
+        return Text.assemble(("may not fit ", "bold yellow"), f"{device}: {', '.join(tight)} could be short at the upper end of the band")
+    return Text.assemble(("fits ", "bold green"), device)
+
+
+def _pairs(answer: Estimate) -> list[tuple[str, Figure, int]]:
+    there, after = answer.available, answer.after_synthesis
+    if there is None:
+        return []
+    return [
+        ("LUT", after.lut, there.lut),
+        ("FF", after.ff, there.ff),
+        ("DSP", after.dsp, there.dsp),
+        ("BRAM_18K", after.bram_18k, there.bram_18k),
+        ("URAM", after.uram, there.uram),
+    ]
+
+
+def _layers(answer: Estimate) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("layer", "kind", "LUT", "FF", "DSP", "BRAM18", "cycles", "interval", "how"):
+        table.add_column(name, justify="left" if name in {"layer", "kind", "how"} else "right", no_wrap=name != "how", overflow="fold")
+    for cost in answer.layers:
+        table.add_row(*_row(cost))
+    return table
+
+
+def _row(cost: LayerEstimate) -> tuple[str, ...]:
+    resources = cost.resources
+    figures = (resources.lut, resources.ff, resources.dsp, resources.bram_18k, cost.latency_cycles, cost.ii_cycles)
+    return (escape(printable(cost.name)), cost.kind, *(_rounded(one.value) for one in figures), escape(cost.method))
+
+
+def _whole(answer: Estimate) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("in all", "csynth report", "after synthesis", "part has", "used"):
+        table.add_column(name, justify="left" if name == "in all" else "right", no_wrap=True)
+    before = answer.totals.resources
+    csynth = {"LUT": before.lut, "FF": before.ff, "DSP": before.dsp, "BRAM_18K": before.bram_18k, "URAM": before.uram}
+    for name, after, there in _pairs(answer):
+        used = f"{after.value / there:.0%}" if there else ""
+        table.add_row(name, _banded(csynth[name]), _banded(after), f"{there:,}", used, style="red" if after.value > there else "")
+    return table
+
+
+def speed(answer: Estimate) -> Text:
+    """Latency and interval with their bands, and the rate of events."""
+    totals = answer.totals
+    rate = 1e9 / max(totals.ii_ns.value, 1e-9)
+    return Text(
+        f"latency {_banded(totals.latency_cycles)} cycles = {time_words(totals.latency_ns.value)}; "
+        f"a new event every {_banded(totals.ii_cycles)} cycles = {_rounded(rate)} events a second"
+    )
+
+
+def _banded(figure: Figure) -> str:
+    """A number, and its band where there is one."""
+    if figure.low == figure.high:
+        return _rounded(figure.value)
+    return f"{_rounded(figure.value)} ({_rounded(figure.low)} to {_rounded(figure.high)})"
+
+
+def _short(figure: Figure) -> str:
+    return _rounded(figure.value)
+
+
+def _rounded(value: float) -> str:
+    """Three digits: more would be a promise."""
+    if value < 10**DIGITS:
+        return f"{value:.0f}"
+    shift = 10 ** (len(f"{value:.0f}") - DIGITS)
+    return f"{round(value / shift) * shift:,.0f}"
+
+
+def time_words(nanoseconds: float) -> str:
+    """A time of three digits with the unit that suits it."""
+    for unit, size in (("s", 1e9), ("ms", 1e6), ("us", 1e3)):
+        if nanoseconds >= size:
+            return f"{nanoseconds / size:.3g} {unit}"
+    return f"{nanoseconds:.3g} ns"

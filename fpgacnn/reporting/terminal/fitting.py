@@ -1,0 +1,92 @@
+"""What `fit` found, as tables for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from rich.console import RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from fpgacnn.errors import printable
+from fpgacnn.jobs.fit.run import FitRecord, FrontPoint, LayerChoice
+from fpgacnn.reporting.terminal.estimate import speed, time_words
+
+SHOWN_FACTORS = 12
+
+
+def fit_report(record: FitRecord, file: Path | None) -> Iterator[RenderableType]:
+    """All of a search: what was asked, the best target, the others, what to do next."""
+    target, answer = record.target, record.estimate
+    yield Text.assemble(
+        (printable(record.source), "bold"),
+        f"  for {printable(target.part)} at {target.clock_ns:g} ns, {answer.tool}; limits: {_limits(record)}; an estimate, no tool has run",
+    )
+    yield _verdict(record)
+    yield _layers(record.layers)
+    yield speed(answer)
+    yield _front(record.front)
+    for caution in answer.warnings:
+        where = f" {printable(caution.layer)}:" if caution.layer else ""
+        yield Text.assemble((f"caution[{printable(caution.code)}]", "yellow"), f"{where} {printable(caution.text)}")
+    for note in record.notes:
+        yield Text.assemble(("note: ", "yellow"), printable(note))
+    yield Text(f"how: {answer.method}; {record.trials:,} targets were looked at", style="dim")
+    if record.fits and file is not None:
+        yield Text(f"written: {printable(file)}; next: fpgacnn convert {printable(record.source)} --config {printable(file)}")
+    elif record.fits:
+        yield Text("-o target.toml writes it, and `fpgacnn convert MODEL --config target.toml` takes it", style="dim")
+
+
+def _limits(record: FitRecord) -> str:
+    limits = record.limits
+    times = {"latency": limits.latency_ns, "interval": limits.interval_ns}
+    words = [f"{name} {time_words(value)}" for name, value in times.items() if value is not None]
+    return ", ".join([*words, f"{limits.utilization:.0%} of the part"]) + (" at the upper ends of the bands" if limits.sure else "")
+
+
+def _verdict(record: FitRecord) -> Text:
+    if not record.fits:
+        short = ", ".join(f"{name} by {excess:.0%}" for name, excess in record.excess.items())
+        return Text.assemble(("nothing meets the limits", "bold red"), f"; the nearest, io_{record.target.io}, exceeds {short} of the limit")
+    spread = "" if record.limits.sure else _spread(record)
+    return Text.assemble(("fits ", "bold green"), f"with io_{record.target.io}: {time_words(record.latency_ns)}, {_shares(record.shares)}{spread}")
+
+
+def _spread(record: FitRecord) -> str:
+    """Which limits would be exceeded at the upper end of a band."""
+    totals, after, there, limits = record.estimate.totals, record.estimate.after_synthesis, record.estimate.available, record.limits
+    assert there is not None
+    room = {"LUT": (after.lut.high, there.lut), "FF": (after.ff.high, there.ff), "DSP": (after.dsp.high, there.dsp)}
+    over = [name for name, (high, part) in {**room, "BRAM": (after.bram_18k.high, there.bram_18k)}.items() if high > limits.utilization * part]
+    times = {"latency": (totals.latency_ns.high, limits.latency_ns), "interval": (totals.ii_ns.high, limits.interval_ns)}
+    over += [name for name, (high, limit) in times.items() if limit is not None and high > limit]
+    return f"; at the upper end of the band {', '.join(over)} would not (--sure asks for that)" if over else ""
+
+
+def _shares(shares: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {share:.1%}" for name, share in shares.items())
+
+
+def _layers(layers: tuple[LayerChoice, ...]) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("layer", "strategy", "reuse", "could be"):
+        table.add_column(name, justify="right" if name == "reuse" else "left", overflow="fold")
+    for one in layers:
+        more = ", ..." if len(one.factors) > SHOWN_FACTORS else ""
+        table.add_row(escape(printable(one.layer)), one.strategy, f"{one.reuse:,}", ", ".join(map(str, one.factors[:SHOWN_FACTORS])) + more)
+    return table
+
+
+def _front(points: tuple[FrontPoint, ...]) -> Table:
+    """What else there is: the faster, the larger."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("", "io", "latency", "interval", "LUT", "FF", "DSP", "BRAM", "cautions", "limits"):
+        table.add_column(name, justify="left" if name in {"", "io", "limits"} else "right", no_wrap=True)
+    for one in points:
+        shares = [f"{one.shares[name]:.1%}" for name in ("LUT", "FF", "DSP", "BRAM")]
+        cells = (one.io, time_words(one.latency_ns), time_words(one.interval_ns), *shares, str(one.cautions), "met" if one.fits else "not met")
+        table.add_row("→" if one.best else "", *cells, style="bold" if one.best else "" if one.fits else "dim")
+    return table

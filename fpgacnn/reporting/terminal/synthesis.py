@@ -1,0 +1,106 @@
+"""Synthesis reports as tables for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from fpgacnn.errors import printable
+from fpgacnn.hardware.synthesis.report import Clock, IntRange, ModuleReport, Resources, SynthesisReport
+
+UNKNOWN = "?"
+RESOURCES = ("LUT", "FF", "DSP", "BRAM (18 Kb)", "URAM")
+
+
+def synthesis_report(report: SynthesisReport) -> Iterator[RenderableType]:
+    """Who made the reports, the totals by stage, speed, layers, and what is odd."""
+    tool = f"{report.tool} {report.version}" if report.tool else "Vivado"
+    yield Text.assemble((printable(report.folder), "bold"), f"  {printable(report.top or '')} for {printable(report.part or 'an unknown part')}, {tool}")
+    if report.csynth:
+        yield speed_line(report.csynth, report)
+    yield resource_table(report)
+    if report.layers:
+        yield layer_cost_table(report)
+    for missing in report.short:
+        yield Text.assemble(("does not fit: ", "bold red"), missing)
+    for late in report.slow:
+        yield Text.assemble(("too slow: ", "bold red"), printable(late))
+    if report.cosim:
+        passed = report.cosim.status == "Pass"
+        cycles = f", latency {ends(report.cosim.latency_cycles)} cycles" if report.cosim.latency_cycles.most is not None else ""
+        yield Text.assemble("RTL simulation: ", (printable(report.cosim.status or "not run"), "green" if passed else "bold red"), cycles)
+    for one in report.unread:
+        yield Text.assemble(("not read: ", "yellow"), printable(one.why))
+    for note in report.notes:
+        yield Text.assemble(("note: ", "yellow"), printable(note))
+
+
+def speed_line(top: ModuleReport, report: SynthesisReport) -> Text:
+    """Latency and interval of the network, and the clock."""
+    network = report.network or top
+    time = network.latency_ns.most if network.latency_ns else None
+    latency = f"{ends(network.latency_cycles)} cycles" + (f" ({time / 1000:,.3g} us)" if time else "")
+    return Text(f"latency {latency}, a new event every {ends(network.interval_cycles)} cycles; {clock_text(top.clock)}")
+
+
+def clock_text(clock: Clock) -> str:
+    """The clock that was asked for, and what HLS believes to reach."""
+    target = "?" if clock.target_ns is None else f"{clock.target_ns:g}"
+    return f"clock {target} ns" + (f", estimated {clock.estimated_ns:g} ns" if clock.estimated_ns is not None else "")
+
+
+def ends(span: IntRange | None) -> str:
+    """A range in words: one number, two, or a question mark."""
+    if span is None:
+        return ""
+    least, most = (UNKNOWN if end is None else f"{end:,}" for end in (span.least, span.most))
+    return least if least == most else f"{least} to {most}"
+
+
+def resource_table(report: SynthesisReport) -> Table:
+    """One row a stage, with the share of the part."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("stage", "of", *RESOURCES, "file"):
+        table.add_column(name, justify="left" if name in {"stage", "of", "file"} else "right")
+    for module in [one for one in (report.csynth, report.network) if one is not None][: 1 if report.csynth is report.network else 2]:
+        _stage_row(table, module.name, module.resources, report.csynth.available if report.csynth else None)
+    if report.export:
+        _stage_row(table, report.top or "", report.export.resources, None)
+    for one in (report.synth, report.impl):
+        if one:
+            _stage_row(table, one.design, one.resources, one.available)
+    return table
+
+
+def _stage_row(table: Table, name: str, used: Resources, available: Resources | None) -> None:
+    table.add_row(used.origin.stage, escape(printable(name)), *counts(used, available), escape(printable(used.origin.file)))
+
+
+def counts(used: Resources | None, available: Resources | None = None) -> list[str]:
+    """The five resources as text; nothing where the tool says nothing."""
+    has = available.counts if available else {}
+    pairs = [(own, has.get(name)) for name, own in used.counts.items()] if used else [(None, None)] * len(RESOURCES)
+    return ["" if own is None else f"{own:,}" + (f" ({own / most:.1%})" if most else "") for own, most in pairs]
+
+
+def layer_cost_table(report: SynthesisReport) -> Table:
+    """One row a layer; what is None has its reason in the last column."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("layer", "kind", "latency", "interval", *RESOURCES, "FIFO (18 Kb)", ""):
+        table.add_column(name, justify="left" if name in {"layer", "kind", ""} else "right", overflow="fold")
+    for one in report.layers:
+        blocks = [fifo.resources.bram_18k for fifo in one.fifos if fifo.resources.bram_18k is not None]
+        table.add_row(
+            escape(printable(one.name or f"layer {one.index}")),
+            escape(printable(one.kind or "")),
+            ends(one.latency_cycles),
+            ends(one.interval_cycles),
+            *counts(one.resources),
+            f"{sum(blocks):,}" if blocks else "",
+            escape(printable(one.why)),
+        )
+    return table

@@ -1,0 +1,398 @@
+"""Two answers compared. Engines must be equal; the trained network must be equal or within the plan's word."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import inf
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpgacnn.design import Design
+from fpgacnn.ir.fixed_point import Codes
+from fpgacnn.ir.source import FloatArray
+from fpgacnn.sim.follow_layers import NodeDifference
+from fpgacnn.sim.result import SimulationResult
+
+READING = "network as read"
+"""The left side of the comparison of what was read with the framework that the file belongs to."""
+
+EXCUSED_SHARE = 0.03
+"""How many of a layer's values may lie next to a threshold of a quantizer, so that float32 takes the other step."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """The first place where two answers differ: node, event and index, and what each side has there."""
+
+    layer: str
+    index: tuple[int, ...]
+    left: float
+    right: float
+
+
+LOOSE_SHARE = 0.25
+"""A bound on an output's error that is larger than this share of the output's span says nothing about the answers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputBound:
+    """The plan's error bound of one output beside what the events showed.
+
+    `span` is the largest minus the smallest answer of the reference, over all values of the output and all events;
+    `seen` is the largest difference. `loose`: the bound is larger than a quarter of the span.
+    """
+
+    output: str
+    bound: float
+    span: float
+    seen: float
+    loose: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerificationReport:
+    """One comparison. `allowed` is the largest difference that the plan promises (0: equality); `holds` is the verdict.
+
+    `mismatches` counts values that differ at all, `values` all compared. `layers` tells how many nodes were compared;
+    `differences` is the largest difference of each that differs. `outputs` are the bounds of the outputs, where the
+    right side is a trained network. `float32_events` are events that differ because the
+    framework's float32 rounds a tie; they are not held against hardware.
+    """
+
+    left: str
+    right: str
+    events: int
+    layers: int
+    values: int
+    mismatches: int
+    max_abs_difference: float
+    allowed: float
+    holds: bool
+    first: Difference | None = None
+    float32_events: int = 0
+    differences: Mapping[str, float] = field(default_factory=dict)
+    outputs: tuple[OutputBound, ...] = ()
+
+    @property
+    def loosest(self) -> OutputBound | None:
+        """The output whose bound says least, if the bound of any output is loose."""
+        return max((one for one in self.outputs if one.loose), key=lambda one: one.bound / one.span if one.span else inf, default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """The comparison of one node."""
+
+    layer: str
+    values: int
+    mismatches: int
+    largest: float
+    allowed: float
+    first: Difference | None
+    wrong: bool = False
+
+    @property
+    def holds(self) -> bool:
+        """Nothing differs by more than allowed."""
+        return self.largest <= self.allowed and not self.wrong
+
+
+def compare(left: SimulationResult, right: SimulationResult) -> VerificationReport:
+    """Two engines on the same events: every code of every node that both show must be equal."""
+    found = EngineComparison()
+    found.add(left, right)
+    return found.report(left.engine, right.engine)
+
+
+class EngineComparison:
+    """Two engines on consecutive pieces of the events: nothing is kept of a piece but counts and first differences."""
+
+    def __init__(self) -> None:
+        self._events = 0
+        self._owed: dict[str, None] = {}
+        self._tallies: dict[str, Tally] = {}
+
+    def add(self, left: SimulationResult, right: SimulationResult) -> None:
+        """Compare the next events; both answers are of the same ones."""
+        self._owed |= dict.fromkeys((*left.outputs, *right.outputs))
+        for name, (one, other) in {**_shared(left.trace, right.trace), **_shared(left.outputs, right.outputs)}.items():
+            found = _codes_tally(name, one, other, self._events)
+            before = self._tallies.get(name)
+            self._tallies[name] = found if before is None else _both(before, found)
+        self._events += left.events
+
+    def report(self, left: str, right: str) -> VerificationReport:
+        """All pieces together, under the names of the two engines."""
+        return _report(left, right, self._events, list(self._tallies.values()), owed=self._owed)
+
+
+def _both(before: Tally, after: Tally) -> Tally:
+    """The comparison of one node on two pieces of events."""
+    return replace(
+        before,
+        values=before.values + after.values,
+        mismatches=before.mismatches + after.mismatches,
+        largest=max(before.largest, after.largest),
+        first=before.first or after.first,
+    )
+
+
+def _shared(left: Mapping[str, Codes], right: Mapping[str, Codes]) -> dict[str, tuple[Codes, Codes]]:
+    return {name: (codes, right[name]) for name, codes in left.items() if name in right}
+
+
+def _codes_tally(layer: str, left: Codes, right: Codes, event: int) -> Tally:
+    """Equality of codes from the given event on; formats may differ in their modes but not in their binary point."""
+    assert left.array.shape == right.array.shape
+    same_point = left.format.fraction == right.format.fraction
+    differs = left.array != right.array if same_point else left.values != right.values
+    first = _first(layer, differs, left.array, right.array, event)
+    largest = float(np.abs(left.values - right.values).max(initial=0.0)) if first else 0.0
+    return Tally(layer=layer, values=differs.size, mismatches=int(differs.sum()), largest=largest, allowed=0.0, first=first)
+
+
+def _first(
+    layer: str, differs: NDArray[np.bool_], left: NDArray[np.int64] | FloatArray, right: NDArray[np.int64] | FloatArray, event: int
+) -> Difference | None:
+    return _difference(layer, int(differs.argmax()), left, right, event) if differs.any() else None
+
+
+def _difference(layer: str, place: int, left: NDArray[np.int64] | FloatArray, right: NDArray[np.int64] | FloatArray, event: int) -> Difference:
+    """What both sides have at a place of a piece whose first event has the number `event`."""
+    index = tuple(int(axis) for axis in np.unravel_index(place, left.shape))
+    return Difference(layer=layer, index=(event + index[0], *index[1:]), left=float(left[index]), right=float(right[index]))
+
+
+def against_reference(
+    design: Design,
+    hardware: SimulationResult,
+    reference: Mapping[str, FloatArray],
+    *,
+    name: str,
+    exactness: float = 0.0,
+    excused: NDArray[np.bool_] | None = None,
+) -> VerificationReport:
+    """Hardware against the trained network's own answers, layer by layer where traced.
+
+    Equality is owed where the plan's error is 0, else its bound. `exactness` is what the reference's own float
+    arithmetic may be off, relative to the largest value of a layer (0 for exact references). Events that are `excused`
+    (events,) are counted apart where they differ.
+    """
+    found = ReferenceComparison(design, exactness=exactness, excused=excused)
+    found.add({**hardware.trace, **hardware.outputs}, reference, 0)
+    return found.report(hardware.engine, name, hardware.events)
+
+
+class ReferenceComparison:
+    """Hardware against a network's own answers on consecutive pieces of the events; see `against_reference`."""
+
+    def __init__(self, design: Design, *, exactness: float = 0.0, excused: NDArray[np.bool_] | None = None) -> None:
+        self._design, self._exactness, self._excused = design, exactness, excused
+        self._layers: dict[str, _LayerComparison] = {}
+
+    def add(self, shown: Mapping[str, Codes], reference: Mapping[str, FloatArray], first: int) -> None:
+        """Compare codes by node with answers by layer of the file; `first` is the number of the piece's first event."""
+        for layer in self._design.model.layers:
+            if layer.is_result and layer.name in shown and layer.source in reference:
+                wanted = reference[layer.source].reshape(shown[layer.name].array.shape)
+                excused = np.zeros(len(wanted), np.bool_) if self._excused is None else self._excused[first : first + len(wanted)]
+                error = self._design.plan.layers[layer.name].error
+                found = self._layers.setdefault(layer.name, _LayerComparison(layer=layer.name, error=error, exactness=self._exactness))
+                found.add(shown[layer.name].values, wanted, excused, first)
+
+    @property
+    def compared(self) -> set[str]:
+        """The nodes that were compared so far."""
+        return set(self._layers)
+
+    def report(self, left: str, right: str, events: int) -> VerificationReport:
+        """All pieces together."""
+        layers = [self._layers[layer.name] for layer in self._design.model.layers if layer.name in self._layers]
+        outputs = self._design.model.outputs
+        report = _report(left, right, events, [one.tally() for one in layers], owed=outputs)
+        excuse, differing = np.zeros(events, np.bool_) if self._excused is None else self._excused, np.zeros(events, np.bool_)
+        for one in layers:
+            differing[: one.events] |= one.beyond()
+        bounds = tuple(one.bound() for one in layers if one.layer in outputs)
+        return replace(report, float32_events=int((differing & excuse).sum()), outputs=bounds)
+
+
+@dataclass(slots=True, kw_only=True)
+class _LayerComparison:
+    """One layer so far. What is allowed depends on the largest value of all events, so it is known at the end only.
+
+    `candidates` are the differences larger than all before them in their piece: the first one beyond any limit is among them.
+    """
+
+    layer: str
+    error: float
+    exactness: float
+    values: int = 0
+    mismatches: int = 0
+    largest: float = 0.0
+    scale: float = 0.0
+    low: float = inf
+    high: float = -inf
+    first: Difference | None = None
+    candidates: list[tuple[float, Difference]] = field(default_factory=list)
+    by_event: list[FloatArray] = field(default_factory=list)
+
+    @property
+    def allowed(self) -> float:
+        """The largest difference that the plan and the reference's own arithmetic allow."""
+        return self.error + self.exactness * self.scale
+
+    @property
+    def events(self) -> int:
+        """Number of events so far."""
+        return sum(map(len, self.by_event))
+
+    def add(self, left: FloatArray, wanted: FloatArray, excused: NDArray[np.bool_], event: int) -> None:
+        """Compare a piece (events, ...shape) whose first event has the number `event`."""
+        differs = left != wanted
+        distance = np.abs(left - wanted)
+        low, high = finite_ends(wanted)
+        self.low, self.high = min(self.low, low), max(self.high, high)
+        self.scale = max(-self.low, self.high, 0.0)
+        self.by_event.append(np.fmax.reduce(distance.reshape(len(distance), -1), axis=1, initial=0.0))
+        distance[excused] = 0.0
+        largest = float(distance.max(initial=0.0))
+        if largest > self.allowed:
+            self.candidates += _rising(self.layer, distance, left, wanted, event)
+        self.values, self.mismatches = self.values + differs.size, self.mismatches + int(differs.sum())
+        self.largest = float(np.maximum(self.largest, largest))
+        self.first = self.first or _first(self.layer, differs, left, wanted, event)
+
+    def tally(self) -> Tally:
+        """The comparison of all pieces."""
+        broken = self.largest > self.allowed
+        first = next(where for distance, where in self.candidates if distance > self.allowed) if broken else self.first
+        return Tally(layer=self.layer, values=self.values, mismatches=self.mismatches, largest=self.largest, allowed=self.allowed, first=first)
+
+    def beyond(self) -> NDArray[np.bool_]:
+        """Which events differ by more than allowed, excused or not."""
+        return np.concatenate(self.by_event) > self.allowed
+
+    def bound(self) -> OutputBound:
+        """The plan's bound beside the span of the reference's finite answers."""
+        return output_bound(self.layer, self.error, (self.low, self.high), self.largest)
+
+
+def finite_ends(wanted: FloatArray) -> tuple[float, float]:
+    """The smallest and the largest finite value; inf and -inf where there is none."""
+    finite = np.isfinite(wanted)
+    return float(wanted.min(initial=inf, where=finite)), float(wanted.max(initial=-inf, where=finite))
+
+
+def output_bound(output: str, bound: float, ends: tuple[float, float], seen: float) -> OutputBound:
+    """The bound of an output beside the span of its reference's answers, between their `ends`."""
+    span = max(ends[1] - ends[0], 0.0)
+    return OutputBound(output=output, bound=bound, span=span, seen=seen, loose=bound > LOOSE_SHARE * span)
+
+
+def _rising(layer: str, distance: FloatArray, left: FloatArray, right: FloatArray, event: int) -> list[tuple[float, Difference]]:
+    """Differences that are larger than every one before them, in order."""
+    flat = distance.reshape(-1)
+    highest = np.fmax.accumulate(flat)
+    places = [0, *(np.flatnonzero(highest[1:] > highest[:-1]) + 1).tolist()]
+    return [(float(flat[place]), _difference(layer, place, left, right, event)) for place in places]
+
+
+def _report(left: str, right: str, events: int, tallies: Sequence[Tally], *, owed: Collection[str]) -> VerificationReport:
+    """All comparisons together; they prove nothing where an output that is owed was not among them, or no value."""
+    compared = {tally.layer for tally in tallies if tally.values}
+    broken = [tally for tally in tallies if not tally.holds]
+    differing = broken or [tally for tally in tallies if tally.first]
+    worst = max(tallies, key=lambda tally: tally.largest, default=None)
+    return VerificationReport(
+        left=left,
+        right=right,
+        events=events,
+        layers=len(tallies),
+        values=sum(tally.values for tally in tallies),
+        mismatches=sum(tally.mismatches for tally in tallies),
+        max_abs_difference=worst.largest if worst else 0.0,
+        allowed=max((tally.allowed for tally in tallies), default=0.0),
+        holds=bool(owed) and compared.issuperset(owed) and not broken,
+        first=differing[0].first if differing else None,
+        differences={tally.layer: tally.largest for tally in tallies if tally.first},
+    )
+
+
+def of_reading(framework: str, pieces: Iterable[tuple[NodeDifference, ...]], *, owed: Collection[str]) -> VerificationReport:
+    """The network as read against its framework; each piece has the same layers, on the next events.
+
+    A value is wrong where it differs by more than float32 rounds, and no quantizer's step next to a threshold explains
+    it. A layer where more than EXCUSED_SHARE of the values need that explanation is wrong as well.
+    """
+    found: dict[str, _Node] = {}
+    events = excused = 0
+    for piece in pieces:
+        count = len(piece[0].ours) if piece else 0
+        stepped = np.zeros(count, np.bool_)
+        for node in piece:
+            found.setdefault(node.layer, _Node(node.layer)).add(node, events)
+            stepped |= (node.beyond & ~node.wrong).reshape(count, -1).any(axis=1)
+        events, excused = events + count, excused + int(stepped.sum())
+    report = _report(READING, framework, events, [node.tally() for node in found.values()], owed=owed)
+    return replace(report, float32_events=excused)
+
+
+@dataclass(slots=True)
+class _Node:
+    """One layer of the network as read, added up over the events."""
+
+    layer: str
+    values: int = 0
+    stepped: int = 0
+    beyond: int = 0
+    largest: float = 0.0
+    rounding: float = 0.0
+    wrong: Difference | None = None
+    other: Difference | None = None
+
+    def add(self, node: NodeDifference, events: int) -> None:
+        """Further events; `events` are those before."""
+        off = np.abs(node.theirs - node.ours)
+        off[np.isnan(off)] = np.inf
+        self.values += off.size
+        self.beyond += int(node.beyond.sum())
+        self.stepped += int((node.beyond & ~node.wrong).sum())
+        self.largest = max(self.largest, float(np.where(node.beyond & ~node.wrong, 0.0, off).max(initial=0.0)))
+        self.rounding = max(self.rounding, node.rounding)
+        self.wrong = self.wrong or _first(self.layer, node.wrong, node.ours, node.theirs, events)
+        self.other = self.other or _first(self.layer, node.beyond, node.ours, node.theirs, events)
+
+    def tally(self) -> Tally:
+        """The verdict on the layer."""
+        wrong = self.wrong is not None or self.stepped > max(1, EXCUSED_SHARE * self.values)
+        return Tally(
+            layer=self.layer,
+            values=self.values,
+            mismatches=self.beyond,
+            largest=self.largest,
+            allowed=self.rounding,
+            first=self.wrong or self.other,
+            wrong=wrong,
+        )
+
+
+def signal_to_noise_db(wanted: FloatArray, seen: FloatArray) -> float | None:
+    """Signal to quantization noise ratio, 10 log10(sum(x^2) / sum((x - y)^2)) in dB; None where nothing differs."""
+    return ratio_db(*powers(wanted, seen))
+
+
+def powers(wanted: FloatArray, seen: FloatArray) -> tuple[float, float]:
+    """Sums of the squares of the signal and of the noise."""
+    with np.errstate(over="ignore"):
+        noise = float(np.square(wanted - seen).sum())
+        return float(np.square(wanted).sum()), noise
+
+
+def ratio_db(signal: float, noise: float) -> float | None:
+    """Sums of squares as a ratio in dB; None where nothing differs."""
+    if noise == 0.0:
+        return None
+    return 10.0 * float(np.log10(signal / noise)) if signal > 0 else 0.0

@@ -1,0 +1,86 @@
+"""Between which numbers sums of products lie, with the real weights, and how they may be computed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from math import prod
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpgacnn.ir import hardware as hw
+from fpgacnn.ir import interval as iv
+from fpgacnn.ir.fixed_point import CodeArray, Format, Overflow, requantize
+from fpgacnn.ir.interval import Interval
+from fpgacnn.ir.source import Shape
+
+Matrix: TypeAlias = NDArray[np.int64]
+
+
+class Order(StrEnum):
+    """Whether sums may be taken in any order and limited once, or each product and partial sum is cast."""
+
+    ANY = "any"
+    EACH = "each"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sums:
+    """The accumulator before it is limited: its interval for each output, at `fraction` fraction bits.
+
+    `shift` is how many more fraction bits it has than the products; `start` is the bias in its codes.
+    """
+
+    order: Order
+    low: CodeArray
+    high: CodeArray
+    shift: int
+    start: CodeArray
+    accumulator: Format
+    product: tuple[int, int]
+
+    @property
+    def fits(self) -> bool:
+        """No sum can leave the accumulator."""
+        return int(self.low.min()) >= self.accumulator.low and int(self.high.max()) <= self.accumulator.high
+
+
+def input_ends(operation: hw.Linear, given: Interval, shape: Shape) -> tuple[CodeArray, CodeArray]:
+    """Lowest and highest code of each input of a dense layer, or of each channel of a window, with padding's 0."""
+    if isinstance(operation, hw.Dense):
+        wide = iv.full(given, shape)
+        return wide.low.reshape(-1), wide.high.reshape(-1)
+    hull = iv.reduce_axes(given, tuple(range(given.low.ndim - 1)))
+    hull = iv.with_zero(hull) if any(operation.pads) else hull
+    low, high = (np.broadcast_to(end.reshape(-1), shape[-1:]) for end in (hull.low, hull.high))
+    return low, high
+
+
+def linear_sums(operation: hw.Linear, accumulator: Format, given: Interval, shape: Shape) -> Sums:
+    """What the accumulator of a layer can hold."""
+    kernel = operation.kernel.array
+    low, high = input_ends(operation, given, shape)
+    if isinstance(operation, hw.Depthwise):
+        matrix = kernel.reshape(prod(kernel.shape[:2]), -1)
+        below, above = np.minimum(matrix * low, matrix * high), np.maximum(matrix * low, matrix * high)
+    else:
+        matrix = kernel.reshape(-1, kernel.shape[-1])
+        repeats = len(matrix) // len(low)
+        low, high = np.tile(low, repeats)[:, None], np.tile(high, repeats)[:, None]
+        below, above = np.minimum(matrix * low, matrix * high), np.maximum(matrix * low, matrix * high)
+    start = requantize(operation.bias.array, operation.bias.format.fraction, accumulator)
+    shift = accumulator.fraction - given.fraction - operation.kernel.format.fraction
+    product = min(int(below.min(initial=0)), 0), max(int(above.max(initial=0)), 0)
+    if shift < 0 or (accumulator.overflow is not Overflow.WRAP and not _no_partial_sum_leaves(below, above, start, shift, accumulator)):
+        ends = (np.broadcast_to(np.int64(end), start.shape) for end in (accumulator.low, accumulator.high))
+        return Sums(**dict(zip(("low", "high"), ends, strict=True)), order=Order.EACH, shift=shift, start=start, accumulator=accumulator, product=product)
+    sums = ((end.sum(axis=0) << shift) + start for end in (below, above))
+    return Sums(**dict(zip(("low", "high"), sums, strict=True)), order=Order.ANY, shift=shift, start=start, accumulator=accumulator, product=product)
+
+
+def _no_partial_sum_leaves(below: Matrix, above: Matrix, start: CodeArray, shift: int, accumulator: Format) -> bool:
+    lowest = (np.minimum(below, 0).sum(axis=0) << shift) + np.minimum(start, 0)
+    highest = (np.maximum(above, 0).sum(axis=0) << shift) + np.maximum(start, 0)
+    return bool((lowest >= accumulator.low).all() and (highest <= accumulator.high).all())

@@ -1,0 +1,1 @@
+"""The C code generator of the native emulator."""

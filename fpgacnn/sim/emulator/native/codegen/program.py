@@ -1,0 +1,90 @@
+"""A design as a program of steps: what is fused, where tensors lie, and the C text of all kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from fpgacnn.sim.emulator.native.codegen.steps import KernelStep
+from fpgacnn.sim.emulator.native.codegen.tensors import Life, Storage, share_out
+
+RUN = """
+typedef void kernel(const struct step *, char *, struct stream *);
+static kernel *const KERNELS[] = {{{names}}};
+
+int32_t fpgacnn_lanes(void) {{ return LANES; }}
+
+/* Events first..first + events - 1 through all steps; 1 where an input was no code of its format or no number. */
+int32_t fpgacnn_run(const struct step *steps, int64_t count, const void *const *in, void *const *out, int64_t first, int64_t events,
+                    char *memory, int64_t *counts) {{
+    struct stream io = {{in, out, 0, 0, 0, counts, v_zero()}};
+    for (int64_t event = 0; event < events; event += LANES) {{
+        io.event = first + event;
+        io.live = events - event < LANES ? events - event : LANES;
+        for (int l = 0; l < LANES; l++)
+            io.mask[l] = l < io.live ? -1 : 0;
+        for (int64_t i = 0; i < count; i++)
+            KERNELS[steps[i].kernel](steps + i, memory, &io);
+    }}
+    return (int32_t)io.bad;
+}}
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """Steps in order with the number of each one's kernel, the C text of the kernels, and how much memory they take.
+
+    `ports` are the nodes whose codes are written out, in order; `tallies` name what is counted, as layer:what.
+    """
+
+    steps: tuple[KernelStep, ...]
+    kernels: tuple[int, ...]
+    source: str
+    memory_bytes: int
+    ports: tuple[str, ...]
+    tallies: tuple[str, ...]
+
+
+@cache
+def header() -> str:
+    """The C text that all kernels stand on."""
+    folder = files("fpgacnn.sim.emulator.native")
+    return "".join(folder.joinpath(name).read_text(encoding="utf-8") for name in ("lanes.h", "ports.h"))
+
+
+def assemble(steps: Sequence[KernelStep], ports: Sequence[str], bytes_: int) -> Program:
+    """Share out memory and collect the kernels; equal texts are compiled once."""
+    memory = share_out(_lives(steps), bytes_)
+    numbers: dict[str, int] = {}
+    kernels = tuple(numbers.setdefault(one.text, len(numbers)) for one in steps)
+    texts = [f"KERNEL kernel{number}(const struct step *s, char *a, struct stream *io) {{\n(void)io;\n{text}\n}}\n" for text, number in numbers.items()]
+    names = ", ".join(f"kernel{number}" for number in range(len(numbers)))
+    tallies = tuple(name for one in steps for name in one.tallies)
+    return Program(
+        steps=tuple(steps),
+        kernels=kernels,
+        source=header() + "\n".join(texts) + RUN.format(names=names),
+        memory_bytes=memory,
+        ports=tuple(ports),
+        tallies=tallies,
+    )
+
+
+def _lives(steps: Sequence[KernelStep]) -> list[Life]:
+    """From the step that first writes a tensor to the step that last touches it."""
+    lives: dict[int, Life] = {}
+    for number, one in enumerate(steps):
+        for storage in (*one.inputs, *([one.output] if one.output else [])):
+            life = lives.setdefault(id(storage), Life(storage, number, number))
+            life.last = number
+    return list(lives.values())
+
+
+def offsets(one: KernelStep) -> tuple[int, int, int]:
+    """Where the output and both inputs of a step begin."""
+    places: list[Storage | None] = [one.output, *one.inputs, None, None]
+    out, first, second = ((place.offset if place else 0) for place in places[:3])
+    return out, first, second

@@ -1,0 +1,1 @@
+"""C kernels of the native emulator, one module for each kind of operation."""

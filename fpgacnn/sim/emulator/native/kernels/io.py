@@ -1,0 +1,98 @@
+"""Kernels that read events from arrays and write results to arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from math import prod
+
+import numpy as np
+
+from fpgacnn.ir.fixed_point import Format
+from fpgacnn.sim.emulator.native.codegen.steps import KernelStep, load, step
+from fpgacnn.sim.emulator.native.codegen.tensors import Kind, Storage, View
+from fpgacnn.sim.emulator.native.codegen.values import Code, Value
+
+
+class Given(StrEnum):
+    """What an input array holds."""
+
+    CODES = "i64"
+    FLOAT32 = "f32"
+    FLOAT64 = "f64"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputReader:
+    """An input array: codes that must lie in low..high, or floats that are rounded half to even and limited to that."""
+
+    given: Given
+    low: int
+    high: int
+
+
+READ = """\
+struct block block = {{io->in[PORT], SIZE, io->event, io->live, 0, 0, s->scalar[0], s->scalar[1], *(const double *){scale}, 0}};
+for (int64_t i = 0; i < SIZE; i += LANES) {{
+    {letter} r[LANES];
+    block.at = i;
+    block.count = SIZE - i < LANES ? SIZE - i : LANES;
+    {read}(&block, r);
+    {measure}
+    UNROLL for (int n = 0; n < LANES; n += {per})
+        if (n < block.count)
+            store_{kind}(out + (int64_t){place}[(i + n) / {per}] * VB, r + n);
+}}
+io->bad |= block.bad != 0;"""
+
+WRITE = """\
+int64_t *const to = (int64_t *)io->out[PORT] + io->event * SIZE;
+for (int64_t i = 0; i < SIZE; i += LANES) {{
+    {letter} r[LANES];
+    const int64_t count = SIZE - i < LANES ? SIZE - i : LANES;
+    for (int64_t n = 0; n < LANES; n++) r[n] = n < count ? {load} : {letter}_zero();
+    {write}(to + i, SIZE, io->live, count, r);
+}}"""
+
+
+def input_kind_is_direct(storage: Storage) -> bool:
+    """Whether the reader can store right into packed lanes: no channel is left over at a pixel's end."""
+    return storage.channels % storage.kind.per == 0
+
+
+def read_step(port: int, form: Format, reading: InputReader, output: Storage, bytes_: int, measured: str | None = None) -> KernelStep:
+    """Events of one input into memory; floats are rounded half to even and limited."""
+    code = Code(scalars=[reading.low, reading.high], measured=measured)
+    kind = output.kind
+    code.extremes(Value(text="r[n]", wide=kind.wide, low=output.low, high=output.high, fraction=output.fraction))
+    measure = f"for (int n = 0; n < block.count; n++) {{ {' '.join(code.lines)} }}" if measured else ""
+    pixels = output.pixel_places()[:, None] + np.arange(output.vectors)[None, :]
+    body = READ.format(
+        scale=code.table(np.array([2.0**form.fraction]), "double"),
+        letter="w" if kind.wide else "v",
+        measure=measure,
+        read="read_wide" if kind.wide else f"read_{reading.given.value}",
+        per=kind.per,
+        kind=kind.value,
+        place=code.table(pixels.reshape(-1).astype(np.int32), "int32_t"),
+    )
+    sizes = {"PORT": port, "SIZE": output.rows * output.columns * output.channels, "VB": output.vector_bytes(bytes_)}
+    return step(code, body, sizes, output=output, inputs=(), layers=())
+
+
+def write_step(port: int, view: View) -> KernelStep:
+    """A result from memory into an array of int64 codes."""
+    code, kind = Code(), view.storage.kind
+    place = code.table(view.storage.places().astype(np.int32), "int32_t")
+    body = WRITE.format(letter="w" if kind.wide else "v", load=load(kind, "in0", f"{place}[i + n]"), write="write_wide" if kind.wide else "write_i64")
+    return step(code, body, {"PORT": port, "SIZE": prod(view.shape)}, output=None, inputs=(view.storage,), layers=())
+
+
+def border_step(storage: Storage, bytes_: int) -> KernelStep:
+    """Zeros around an image, for those who pad it."""
+    code = Code()
+    places = storage.border_places()
+    place = code.table(places, "int32_t")
+    zero = "*(w *)(out + (int64_t){0}[i] * VB) = w_zero()" if storage.kind is Kind.I64 else "*(v *)(out + (int64_t){0}[i] * VB) = v_zero()"
+    body = f"for (int64_t i = 0; i < N; i++) {zero.format(place)};"
+    return step(code, body, {"N": len(places), "VB": storage.vector_bytes(bytes_)}, output=storage, inputs=(), layers=())

@@ -1,0 +1,68 @@
+"""Compiled kernels in this process: the one door to ctypes. Calls leave the interpreter free for other threads."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpgacnn.errors import KernelBuildError
+from fpgacnn.ir.fixed_point import CodeArray
+from fpgacnn.sim.emulator.native.codegen.program import Program, offsets
+
+ALIGNMENT = 64
+
+
+class _Step(ctypes.Structure):
+    """`struct step` of lanes.h."""
+
+    _fields_ = (("kernel", ctypes.c_int64), ("size", ctypes.c_void_p), ("table", ctypes.c_void_p), ("scalar", ctypes.c_void_p))
+
+
+def _loaded(path: Path) -> ctypes.CDLL:
+    try:
+        library = ctypes.CDLL(str(path))
+    except OSError as error:
+        raise KernelBuildError(why=str(error)) from error
+    library.fpgacnn_run.restype = library.fpgacnn_lanes.restype = ctypes.c_int32
+    pointer, number = ctypes.c_void_p, ctypes.c_int64
+    library.fpgacnn_run.argtypes = [pointer, number, pointer, pointer, number, number, pointer, pointer]
+    return library
+
+
+class Kernels:
+    """A program with its compiled kernels. It keeps all tables alive that the steps point to."""
+
+    def __init__(self, program: Program, path: Path, lanes: int) -> None:
+        self._library = _loaded(path)
+        if self._library.fpgacnn_lanes() != lanes:
+            raise KernelBuildError(why=f"the kernels were made for another processor than {lanes} lanes")
+        self._kept: list[object] = []
+        self._steps = (_Step * len(program.steps))()
+        self._count = len(program.steps)
+        tally = 0
+        for place, (one, kernel) in enumerate(zip(program.steps, program.kernels, strict=True)):
+            sizes = np.array((*offsets(one), *one.sizes, tally), np.int64)
+            scalars = np.array(one.scalars or (0,), np.int64)
+            tables = np.array([table.ctypes.data for table in one.tables] or [0], np.uintp)
+            self._kept += [sizes, scalars, tables, one.tables]
+            self._steps[place] = _Step(kernel, sizes.ctypes.data, tables.ctypes.data, scalars.ctypes.data)
+            tally += len(one.tallies)
+
+    def run(
+        self, inputs: Sequence[NDArray[np.generic]], outputs: Sequence[CodeArray], first: int, events: int, memory: NDArray[np.uint8], counts: CodeArray
+    ) -> bool:
+        """Compute some of the events; False where an input held what it may not. Arrays are C-contiguous."""
+        given, answered = ((ctypes.c_void_p * max(len(arrays), 1))(*(array.ctypes.data for array in arrays)) for arrays in (inputs, outputs))
+        bad = self._library.fpgacnn_run(self._steps, self._count, given, answered, first, events, memory.ctypes.data, counts.ctypes.data)
+        return not bad
+
+
+def aligned(size: int) -> NDArray[np.uint8]:
+    """Zeroed memory that begins where vectors may."""
+    whole = np.zeros(size + ALIGNMENT, np.uint8)
+    start = -whole.ctypes.data % ALIGNMENT
+    return whole[start : start + size]

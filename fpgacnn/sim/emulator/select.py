@@ -1,0 +1,19 @@
+"""Which emulator computes a design here: compiled kernels where there is a C compiler, else NumPy."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from fpgacnn.design import Design
+from fpgacnn.sim.emulator.blas_engine import FloatEmulator
+from fpgacnn.sim.emulator.native.build import find_c_compiler
+from fpgacnn.sim.emulator.native.engine import NativeEmulator
+from fpgacnn.sim.emulator.reference import ReferenceEmulator
+
+Emulator: TypeAlias = NativeEmulator | FloatEmulator | ReferenceEmulator
+
+
+def engine(design: Design, *, threads: int | None = None) -> Emulator:
+    """The fastest emulator that this machine has. All give the same codes; `words` of each says which it is."""
+    compiler = find_c_compiler()
+    return NativeEmulator(design, compiler, threads=threads) if compiler else FloatEmulator(design)

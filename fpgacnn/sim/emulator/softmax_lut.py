@@ -1,0 +1,65 @@
+"""hls4ml's softmax on integer codes, with its tables built as its C++ builds them."""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from fpgacnn.errors import ForeignToolError
+from fpgacnn.ir.fixed_point import CodeArray, Format, limit, quantize_values, requantize
+
+if TYPE_CHECKING:
+    from fpgacnn.passes.precision import LayerPrecision
+
+
+@cache
+def _libm_expf() -> Callable[[float], float]:
+    """The C library's `expf`: the tables of C simulation are built with it, and NumPy's differs in the last bit."""
+    path = ctypes.util.find_library("m")
+    try:
+        function = ctypes.CDLL(path).expf
+    except (OSError, AttributeError, TypeError) as error:
+        raise ForeignToolError(tool="the C mathematics library", why="expf was not found") from error
+    function.restype, function.argtypes = ctypes.c_float, [ctypes.c_float]
+    return cast("Callable[[float], float]", function)
+
+
+@cache
+def exponential_table(difference: Format, entry: Format) -> CodeArray:
+    """`exp(-x)` for every code x of `difference`, as codes of `entry` (nnet_activation.h, init_exp_table)."""
+    expf = _libm_expf()
+    steps = np.ldexp(np.arange(1 << difference.width, dtype=np.float64), -difference.fraction)
+    return quantize_values(np.array([expf(-step) for step in steps], dtype=np.float64), entry)
+
+
+@cache
+def reciprocal_table(index: Format, entry: Format) -> CodeArray:
+    """`1/x` for every code x of `index`; entry 0 is never addressed (init_invert_table)."""
+    steps = np.ldexp(np.arange(1, 1 << index.width, dtype=np.float32), -index.fraction)
+    return np.concatenate([[0], quantize_values((np.float32(1) / steps).astype(np.float64), entry)])
+
+
+def stable_softmax(logits: CodeArray, fraction: int, precision: LayerPrecision) -> CodeArray:
+    """Softmax over the last axis (nnet_activation.h, softmax_stable)."""
+    formats = {name: decision.format for name, decision in precision.tables.items()}
+    assert precision.accumulator is not None
+    total_format = precision.accumulator.format
+    difference = requantize(logits.max(axis=-1, keepdims=True) - logits, fraction, formats["difference"])
+    entries = exponential_table(formats["difference"], formats["exponential"])[difference]
+    exponentials = requantize(entries, formats["exponential"].fraction, total_format)
+    total = limit(exponentials.sum(axis=-1, keepdims=True), total_format)
+    index = requantize(total, total_format.fraction, formats["index"])
+    inverse = reciprocal_table(formats["index"], formats["reciprocal"])[index]
+    return requantize(exponentials * inverse, total_format.fraction + formats["reciprocal"].fraction, precision.result.format)
+
+
+def argmax(logits: CodeArray) -> CodeArray:
+    """One-hot codes of the first largest logit (softmax_argmax)."""
+    hot = np.zeros_like(logits)
+    np.put_along_axis(hot, logits.argmax(axis=-1, keepdims=True), 1, axis=-1)
+    return hot

@@ -1,0 +1,113 @@
+"""The parent's side: a framework's process is started, left to run, and waited for; it never outlives the run."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from fpgacnn.errors import ForeignToolError, WriteError, printable
+from fpgacnn.frontends.files import digest
+from fpgacnn.sim.frameworks.job import Answers, Job, Values, read_back, write_job
+from fpgacnn.sim.frameworks.kinds import Framework, backend
+from fpgacnn.system.atomic_dir import temporary_folder
+from fpgacnn.system.subprocesses import Background, background
+
+PROGRAM = "fpgacnn.sim.frameworks.child"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Files for a framework with their digest, and events by the names of the network's inputs, in the network's order.
+
+    `suffix` is that by which the framework knows the format, `tensors` and `batch` are for ONNX.
+    """
+
+    framework: Framework
+    files: tuple[Path, ...]
+    digest: str
+    suffix: str
+    inputs: tuple[str, ...]
+    events: tuple[Values, ...]
+    tensors: tuple[str, ...] = ()
+    batch: int = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unanswered:
+    """Why there is no answer, in words that follow `reading not checked: `."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """A framework's process at work."""
+
+    framework: Framework
+    folder: Path
+    child: Background
+    seconds: float
+
+    def answers(self) -> Answers | Unanswered:
+        """Wait for the end, within the limit."""
+        finished = self.child.finished()
+        if finished is None or finished.status == -signal.SIGALRM:
+            return Unanswered(why=f"{self.framework.name} did not answer within {self.seconds:g} s and was ended")
+        found = read_back(self.folder)
+        if isinstance(found, Answers) and finished.status == 0:
+            return found
+        if found is None or isinstance(found, Answers):
+            return Unanswered(why=f"the process of {self.framework.name} ended with {finished.how}")
+        return Unanswered(why=printable(f"{found.framework or self.framework.name} cannot {found.doing} ({found.why})"))
+
+
+@contextmanager
+def asking(question: Question, *, seconds: float) -> Iterator[Asking]:
+    """Start the framework on copies of the files that only it reads; its process is ended when the block is left.
+
+    Raises ForeignToolError where no process can be started or the files have changed since they were read, WriteError.
+    """
+    with temporary_folder("fpgacnn-reference-") as folder:
+        layout = ".weights.h5" if question.files[-1].name.endswith(".weights.h5") else ".h5"  # Keras knows two layouts by these names
+        names = (f"model{question.suffix}", f"weights{layout}")[: len(question.files)]
+        job = Job(
+            runner=question.framework.runner,
+            model=names[0],
+            weights=names[1] if len(names) > 1 else "",
+            inputs=question.inputs,
+            tensors=question.tensors,
+            batch=question.batch,
+        )
+        try:
+            for file, name in zip(question.files, names, strict=True):
+                shutil.copyfile(file, folder / name)
+            write_job(folder, job, question.events)
+        except OSError as error:
+            raise WriteError(file="temporary files", why=error.strerror or str(error)) from error
+        if digest(*(folder / name for name in names)) != question.digest:
+            raise ForeignToolError(tool=question.framework.name, why=f"{question.files[0].name} has changed since it was read")
+        command = [sys.executable, "-P", "-m", PROGRAM, str(folder), str(math.ceil(seconds))]
+        with background(command, folder=folder, seconds=seconds, environment=_environment(folder)) as child:
+            yield Asking(framework=question.framework, folder=folder, child=child, seconds=seconds)
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """Settings of the framework that do not depend on the user's own: Keras' file of settings, backends, logs, devices."""
+    package = str(Path(__file__).parents[2])
+    return {
+        "PYTHONPATH": os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH", "")))),
+        "PYTHONWARNINGS": "ignore",
+        "KERAS_HOME": str(folder),
+        "KERAS_BACKEND": backend(),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "TF_ENABLE_ONEDNN_OPTS": "0",
+        "CUDA_VISIBLE_DEVICES": "-1",
+        "JAX_PLATFORMS": "cpu",
+    }

@@ -1,0 +1,43 @@
+"""Keras 2 and QKeras answer for a file; in a process of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fpgacnn.sim.frameworks.job import Answers, Job, Values
+from fpgacnn.sim.frameworks.steps import Step
+
+
+def run_keras2(folder: Path, job: Job, events: Sequence[Values], step: Step) -> Answers:
+    """Outputs and every layer's result.
+
+    Raises what Keras raises.
+    """
+    from fpgacnn.training.keras import open_keras
+    from fpgacnn.training.keras.oracle import answer_of, load_network
+
+    door = open_keras()
+    name = f"Keras {door.keras.__version__}"
+    step.loading(name)
+    model = load_network(door, folder / job.model, folder / job.weights if job.weights else None)
+    step.running()
+    names = [one.name for one in model.layers]
+    quantized = any(type(layer).__module__.startswith("qkeras") for layer in model.layers)
+    refuse_halves([getattr(layer, "compute_dtype", "float32") for layer in model.layers])
+    by_name = dict(zip(job.inputs, events, strict=True))
+    wanted = list(model.input_names)
+    given = [by_name[one] for one in wanted] if set(wanted) == set(by_name) else list(events)
+    found = answer_of(door, model, given, layers=bool(names))
+    shown = {key: np.asarray(value, np.float32) for key, value in found.layers.items()}
+    label = f"{name} with QKeras {door.qkeras.__version__}" if quantized else name
+    return Answers(framework=label, outputs=tuple(np.asarray(one, np.float32) for one in found.outputs), shown=shown)
+
+
+def refuse_halves(types: Sequence[str]) -> None:
+    """Raise ValueError where a layer computes in fewer bits than float32, which no statement about rounding is made for."""
+    halves = sorted({kind for kind in types if kind in {"float16", "bfloat16"}})
+    if halves:
+        raise ValueError(f"it computes in {halves[0]}")

@@ -1,0 +1,94 @@
+"""Keras 3 answers for a file, with HGQ2 or QKeras for Keras 3 where the file needs them; in a process of its own."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from fpgacnn.sim.frameworks.job import Answers, Job, Values
+from fpgacnn.sim.frameworks.run_keras2 import refuse_halves
+from fpgacnn.sim.frameworks.steps import Step
+
+KerasModel: TypeAlias = Any
+
+BATCH = 64
+_PACKAGES: Mapping[str, tuple[str, str]] = {"hgq2": ("hgq", "HGQ2"), "qkeras3": ("qkeras", "QKeras for Keras 3")}
+
+
+def run_keras3(folder: Path, job: Job, events: Sequence[Values], step: Step) -> Answers:
+    """Outputs and the result of every call of every layer and operation.
+
+    Raises what Keras raises.
+    """
+    keras: Any = importlib.import_module("keras")
+    name = f"Keras {keras.__version__}"
+    if job.runner in _PACKAGES:
+        package, words = _PACKAGES[job.runner]
+        name = f"{words} {getattr(importlib.import_module(package), '__version__', '')}".strip() + f" on {name}"
+    step.loading(name)
+    model = _load(keras, folder, job)
+    step.running()
+    refuse_halves([getattr(layer, "compute_dtype", "float32") for layer in model.layers])
+    inputs, outputs = list(model.inputs), _in_order(model)
+    shown = _results(keras, _functional(model))
+    probe = keras.Model(inputs, [*outputs, *shown.values()])
+    by_name = dict(zip(job.inputs, events, strict=True))
+    names = [one._keras_history.operation.name for one in inputs]  # noqa: SLF001  # Keras says nowhere else which layer made it
+    given = [by_name[one] for one in names] if set(names) == set(by_name) else list(events)
+    found = probe.predict(given, batch_size=BATCH, verbose=0)
+    arrays = [np.asarray(one, np.float32) for one in (found if isinstance(found, list | tuple) else [found])]
+    return Answers(framework=name, outputs=tuple(arrays[: len(outputs)]), shown=dict(zip(shown, arrays[len(outputs) :], strict=True)))
+
+
+def _load(keras: Any, folder: Path, job: Job) -> KerasModel:
+    file = folder / job.model
+    if not job.weights:
+        known = _operations(keras) if job.model.endswith(".h5") else None
+        return keras.saving.load_model(file, custom_objects=known, compile=False, safe_mode=True)
+    model = keras.models.model_from_json(file.read_text(encoding="utf-8"))
+    model.load_weights(folder / job.weights)
+    return model
+
+
+def _operations(keras: Any) -> dict[str, Any]:
+    """Keras' own operations by the names of their classes: its loader of HDF5 files does not know the ones that it writes."""
+    found: dict[str, Any] = {}
+    for name in ("numpy", "nn", "math", "core", "image", "linalg"):
+        module = vars(importlib.import_module(f"keras.src.ops.{name}"))
+        own = {key: one for key, one in module.items() if isinstance(one, type) and issubclass(one, keras.Operation)}
+        found |= {key: one for key, one in own.items() if one.__module__.startswith("keras.") and not hasattr(keras.layers, key)}
+    return found
+
+
+def _functional(model: KerasModel) -> KerasModel:
+    """The graph of a model; a Sequential one keeps it inside."""
+    return getattr(model, "_functional", None) or model
+
+
+def _in_order(model: KerasModel) -> list[Any]:
+    """Outputs as the file lists them; Keras sorts those of a dictionary by name."""
+    struct = getattr(_functional(model), "_outputs_struct", None)
+    return list(struct.values()) if isinstance(struct, dict) else list(model.outputs)
+
+
+def _results(keras: Any, model: KerasModel) -> dict[str, Any]:
+    """The symbolic results of a graph by `name`, `name:1` for the second call, and `model/name` inside of a model."""
+    found: dict[str, Any] = {}
+    nodes = {id(node) for depth in model._nodes_by_depth.values() for node in depth}  # noqa: SLF001  # Keras shows calls nowhere else
+    for operation in model.operations:
+        calls = [node for node in operation._inbound_nodes if id(node) in nodes]  # noqa: SLF001
+        for number, node in enumerate(calls):
+            key = operation.name if number == 0 else f"{operation.name}:{number}"
+            found[key] = node.output_tensors[0]
+            if isinstance(operation, keras.Model) and hasattr(_functional(operation), "operations"):
+                inner = _functional(operation)
+                inside = _results(keras, inner)
+                probe = keras.Model(inner.inputs, list(inside.values()))
+                tensors = probe(list(node.input_tensors) if len(inner.inputs) > 1 else node.input_tensors[0])
+                listed = tensors if isinstance(tensors, list | tuple) else [tensors]
+                found |= {f"{key}/{name}": tensor for name, tensor in zip(inside, listed, strict=True)}
+    return found

@@ -1,0 +1,1 @@
+"""The operating system: child processes, sandboxed children, folders that are replaced atomically, array files."""

@@ -1,0 +1,195 @@
+"""Event files. `.npy` and `.npz` are read without pickle, and their sizes are checked before memory is used."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import lzma
+import tokenize
+import warnings
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpgacnn.errors import ArrayFileError, ArrayShapeError, FileMissingError, NonFiniteInputError, TooLargeError, WriteError
+from fpgacnn.ir.source import FloatArray, Shape
+
+MAX_BYTES = 4 << 30
+"""What an archive may unpack to; a plain `.npy` file is mapped, however large it is."""
+
+MAX_HEADER = 1 << 16
+LABELS, GROUPS = "labels", "groups"
+ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+"""First bytes of an archive, and of one without members: a network without weights has no arrays."""
+_NPY = b"\x93NUMPY"
+DAMAGE = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    lzma.LZMAError,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What NumPy and the decompressors raise on damaged files."""
+
+
+def read_arrays(path: Path) -> Mapping[str, NDArray[np.generic]]:
+    """All arrays of a file by name; a `.npy` file holds `input_0`.
+
+    Raises FileMissingError, ArrayFileError, TooLargeError.
+    """
+    head = head_of(path)
+    with named_damage(path):
+        if head.startswith(_NPY):
+            with path.open("rb") as file:
+                check_header(file, path, "the array", path.stat().st_size)
+            return {"input_0": np.load(path, mmap_mode="r", allow_pickle=False)}
+        if head.startswith(ZIP):
+            return _read_npz(path)
+    raise ArrayFileError(file=path, why="neither .npy nor .npz")
+
+
+@contextlib.contextmanager
+def named_damage(path: Path) -> Iterator[None]:
+    """What NumPy raises on a damaged file becomes ArrayFileError; what it warns of in files of Python 2 is no matter here."""
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Reading `.npy`", category=UserWarning)
+            warnings.simplefilter("ignore", SyntaxWarning)  # a header such as `1or` is a number and a word to Python
+            yield
+    except DAMAGE as error:
+        raise ArrayFileError(file=path, why=f"damaged or not plain numbers: {error}") from error
+
+
+def head_of(path: Path) -> bytes:
+    """The first bytes of a file.
+
+    Raises FileMissingError, ArrayFileError for pipes and devices.
+    """
+    try:
+        if path.is_fifo() or path.is_char_device():  # opening a pipe waits for somebody to write
+            raise ArrayFileError(file=path, why="it is a pipe or a device")
+        with path.open("rb") as file:
+            return file.read(8)
+    except OSError as error:
+        raise FileMissingError(file=path, why=error.strerror or "cannot be read") from error
+
+
+def _read_npz(path: Path) -> Mapping[str, NDArray[np.generic]]:
+    found: dict[str, NDArray[np.generic]] = {}
+    with zipfile.ZipFile(path) as archive:
+        total = sum(member.file_size for member in archive.infolist())
+        if total > MAX_BYTES:
+            raise TooLargeError(file=path, where="the archive", seen=f"{total} bytes unpacked", limit=MAX_BYTES)
+        for member in archive.infolist():
+            with archive.open(member) as file:
+                check_header(file, path, member.filename, member.file_size)  # type: ignore[arg-type]  # a binary stream
+            with archive.open(member) as file:
+                found[member.filename.removesuffix(".npy")] = np.lib.format.read_array(file, allow_pickle=False)
+    return found
+
+
+def check_header(file: BinaryIO, path: Path, name: str, size: int) -> None:
+    """The header must promise no more data than the file has, and only numbers."""
+    head = io.BytesIO(file.read(MAX_HEADER))  # a header may promise to be 4 GiB long
+    version = np.lib.format.read_magic(head)
+    reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = reader(head)
+    if dtype.kind not in "biuf":
+        raise ArrayFileError(file=path, why=f"{name} holds {dtype}, not numbers")
+    promised = dtype.itemsize
+    for axis in shape:
+        promised *= axis
+    if promised > size:
+        raise ArrayFileError(file=path, why=f"{name} promises {promised} bytes of data, the file has {size}")
+
+
+def events_for(path: Path, shapes: Mapping[str, Shape]) -> tuple[tuple[FloatArray, ...], NDArray[np.int64] | None]:
+    """The events of each network input as float64 (events, ...shape), in order, and labels where the file has some.
+
+    Raises ArrayShapeError where an input is missing or has another shape, NonFiniteInputError.
+    """
+    arrays = read_arrays(path)
+    inputs = tuple(_input(path, arrays, number, shape) for number, shape in enumerate(shapes.values()))
+    if len({len(one) for one in inputs}) != 1:
+        raise ArrayFileError(file=path, why="the inputs have different numbers of events")
+    labels = arrays.get(LABELS)
+    if labels is not None and (labels.ndim != 1 or len(labels) != len(inputs[0]) or labels.dtype.kind not in "biu"):
+        raise ArrayFileError(file=path, why=f"labels must be {len(inputs[0])} whole numbers, found {labels.dtype} {labels.shape}")
+    return inputs, None if labels is None else labels.astype(np.int64)
+
+
+def _input(path: Path, arrays: Mapping[str, NDArray[np.generic]], number: int, shape: Shape) -> FloatArray:
+    name = f"input_{number}"
+    found = arrays.get(name)
+    if found is None:
+        raise ArrayFileError(file=path, why=f"it has no '{name}', but {', '.join(sorted(arrays)) or 'nothing'}")
+    if found.ndim == 0 or found.shape[1:] != shape or not len(found):
+        raise ArrayShapeError(file=path, name=name, seen=found.shape, expected=", ".join(map(str, shape)))
+    return finite(path, name, found)
+
+
+def finite(path: Path, name: str, values: NDArray[np.generic], first: int = 0) -> FloatArray:
+    """Events as float64; `first` is the number of the first one.
+
+    Raises NonFiniteInputError.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):  # what no float64 holds becomes infinite or NaN
+        doubles = np.asarray(values, dtype=np.float64)
+    bad = ~np.isfinite(doubles)
+    if bad.any():
+        raise NonFiniteInputError(file=path, name=name, count=int(bad.sum()), event=first + int(np.argwhere(bad)[0][0]))
+    return doubles
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+    """Write a compressed `.npz`, whole or not at all.
+
+    Raises WriteError.
+    """
+    partial = path.parent / f".{path.name}.partial"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(packed(arrays))
+        partial.replace(path)
+    except OSError as error:
+        raise WriteError(file=path, why=error.strerror or str(error)) from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+
+
+def packed(arrays: Mapping[str, NDArray[np.generic]]) -> bytes:
+    """Arrays as a compressed `.npz`; the same arrays give the same bytes, whatever the clock says."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:  # not np.savez: it takes names like `file` for itself
+        for name, array in arrays.items():
+            member = io.BytesIO()
+            np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+            entry = zipfile.ZipInfo(f"{name}.npy")
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, member.getvalue())
+    return buffer.getvalue()
+
+
+def groups_for(path: Path, events: int) -> NDArray[np.int64] | None:
+    """The `groups` of a file, numbers of events that belong together, or None where it has none.
+
+    Raises ArrayFileError.
+    """
+    groups = read_arrays(path).get(GROUPS)
+    if groups is not None and (groups.ndim != 1 or len(groups) != events or groups.dtype.kind not in "biu"):
+        raise ArrayFileError(file=path, why=f"groups must be {events} whole numbers, found {groups.dtype} {groups.shape}")
+    return None if groups is None else groups.astype(np.int64)

@@ -1,0 +1,220 @@
+"""Event files of any size, read and written piece by piece.
+
+A `.npy` file and the members of an `.npz` that are not compressed are read where they lie, compressed members are
+unpacked as they are read: always from the first event to the last. Arrays in Fortran's order are mapped into memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpgacnn.errors import ArrayFileError, ArrayShapeError, WriteError
+from fpgacnn.ir.source import FloatArray, Shape
+from fpgacnn.system.npz import ZIP, check_header, finite, head_of, named_damage, read_arrays
+
+LOCAL_HEADER_BYTES = 30
+COMPRESSION_LEVEL = 1
+"""Results are seldom read twice as often as they are written: the fastest."""
+
+Piece = NDArray[np.generic]
+Reader = Callable[[int], Piece]
+"""The next so many events of one input."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventStream:
+    """The events of a file for a network's inputs, to be read from the first to the last as often as wanted."""
+
+    path: Path
+    events: int
+    shapes: tuple[Shape, ...]
+
+    def pieces(self, size: int) -> Iterator[tuple[Piece, ...]]:
+        """All events, `size` at a time, one array for each input, in the file's own type of numbers.
+
+        Raises ArrayFileError.
+        """
+        with contextlib.ExitStack() as opened:
+            with named_damage(self.path):
+                readers = [_reader(self.path, number, opened) for number in range(len(self.shapes))]
+            for start in range(0, self.events, size):
+                count = min(size, self.events - start)
+                with named_damage(self.path):
+                    piece = tuple(_plain(read(count)) for read in readers)
+                yield piece
+
+    def finite(self, values: Sequence[Piece], first: int) -> tuple[FloatArray, ...]:
+        """A piece as float64; `first` is the number of its first event.
+
+        Raises NonFiniteInputError.
+        """
+        return tuple(finite(self.path, f"input_{number}", one, first) for number, one in enumerate(values))
+
+
+def open_events(path: Path, shapes: Mapping[str, Shape]) -> EventStream:
+    """Look at an event file's headers.
+
+    Raises FileMissingError, ArrayFileError, ArrayShapeError.
+    """
+    sizes = _headers(path) if head_of(path).startswith(ZIP) else {f"{name}.npy": array.shape for name, array in read_arrays(path).items()}
+    counts = set()
+    for number, shape in enumerate(shapes.values()):
+        name = f"input_{number}"
+        if f"{name}.npy" not in sizes:
+            known = ", ".join(sorted(one.removesuffix(".npy") for one in sizes))
+            raise ArrayFileError(file=path, why=f"it has no '{name}', but {known or 'nothing'}")
+        seen = sizes[f"{name}.npy"]
+        if not seen or seen[1:] != shape or not seen[0]:
+            raise ArrayShapeError(file=path, name=name, seen=seen, expected=", ".join(map(str, shape)))
+        counts.add(seen[0])
+    if len(counts) != 1:
+        raise ArrayFileError(file=path, why="the inputs have different numbers of events")
+    return EventStream(path=path, events=counts.pop(), shapes=tuple(shapes.values()))
+
+
+def _headers(path: Path) -> dict[str, Shape]:
+    found = {}
+    with named_damage(path), zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            with archive.open(member) as file:
+                check_header(cast("BinaryIO", file), path, member.filename, member.file_size)
+            with archive.open(member) as file:
+                found[member.filename], _, _ = _header(cast("BinaryIO", file))
+    return found
+
+
+def _header(file: BinaryIO) -> tuple[Shape, bool, np.dtype[np.generic]]:
+    version = np.lib.format.read_magic(file)
+    reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, fortran, dtype = reader(file)
+    return shape, fortran, dtype
+
+
+def _reader(path: Path, number: int, opened: contextlib.ExitStack) -> Reader:
+    """Reads one input from its first event on."""
+    if not head_of(path).startswith(ZIP):
+        plain = opened.enter_context(path.open("rb"))
+        shape, fortran, dtype = _header(plain)
+        return _in_turn(read_arrays(path)[f"input_{number}"]) if fortran else _bytes_in_turn(plain, shape, dtype)
+    archive = opened.enter_context(zipfile.ZipFile(path))
+    member = archive.getinfo(f"input_{number}.npy")
+    file = cast("BinaryIO", opened.enter_context(archive.open(member)))
+    shape, fortran, dtype = _header(file)
+    if member.compress_type == zipfile.ZIP_STORED:
+        place = _place(path, member) + file.tell()
+        if fortran:
+            return _in_turn(np.memmap(path, dtype, "r", place, shape, "F"))
+        stored = opened.enter_context(path.open("rb"))
+        stored.seek(place)
+        return _bytes_in_turn(stored, shape, dtype)
+    if fortran:
+        file.seek(0)
+        return _in_turn(np.lib.format.read_array(file, allow_pickle=False))
+    return _bytes_in_turn(file, shape, dtype)
+
+
+def _bytes_in_turn(file: BinaryIO, shape: Shape, dtype: np.dtype[np.generic]) -> Reader:
+    """Reads on from where a file stands. Mapped, its pages would count as this process' memory."""
+
+    def read(count: int) -> Piece:
+        return np.frombuffer(file.read(count * prod(shape[1:]) * dtype.itemsize), dtype).reshape(count, *shape[1:])
+
+    return read
+
+
+def _in_turn(array: NDArray[np.generic]) -> Reader:
+    place = 0
+
+    def read(count: int) -> Piece:
+        nonlocal place
+        place += count
+        return array[place - count : place]
+
+    return read
+
+
+def _place(path: Path, member: zipfile.ZipInfo) -> int:
+    """Where the bytes of a member begin: behind its header in the file, whose length only that header tells."""
+    with path.open("rb") as file:
+        file.seek(member.header_offset)
+        head = file.read(LOCAL_HEADER_BYTES)
+    name, extra = (int.from_bytes(head[at : at + 2], "little") for at in (26, 28))
+    return member.header_offset + LOCAL_HEADER_BYTES + name + extra
+
+
+def _plain(values: Piece) -> Piece:
+    """In this machine's order of bytes; small integers as float32, which holds them exactly, other numbers as float64."""
+    size, kind = values.dtype.itemsize, values.dtype.kind
+    narrow = (kind == "f" and size <= np.dtype(np.float32).itemsize) or (kind in "biu" and size <= np.dtype(np.int16).itemsize)
+    with np.errstate(over="ignore", invalid="ignore"):  # what becomes infinite or NaN is refused when it is used
+        return np.ascontiguousarray(values, np.float32 if narrow else np.float64)
+
+
+class ArchiveWriter:
+    """Writes float64 arrays piece by piece, as one `.npz` that appears whole or not at all."""
+
+    def __init__(self, path: Path, arrays: Mapping[str, Shape], events: int) -> None:
+        self._path, self._arrays, self._events = path, arrays, events
+        self._parts = {name: path.parent / f".{path.name}.{number}.partial" for number, name in enumerate(arrays)}
+        self._whole = path.parent / f".{path.name}.partial"
+        self._files: dict[str, BinaryIO] = {}
+
+    def __enter__(self) -> Self:
+        """Raises WriteError."""
+        with self._named():
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            for name, shape in self._arrays.items():
+                self._files[name] = self._parts[name].open("w+b")
+                np.lib.format.write_array_header_1_0(self._files[name], {"descr": "<f8", "fortran_order": False, "shape": (self._events, *shape)})
+        return self
+
+    def add(self, arrays: Mapping[str, FloatArray]) -> None:
+        """The next events of every array.
+
+        Raises WriteError.
+        """
+        with self._named():
+            for name, array in arrays.items():
+                self._files[name].write(np.ascontiguousarray(array, "<f8").data)
+
+    def close(self) -> None:
+        """Pack what was written.
+
+        Raises WriteError.
+        """
+        with self._named():
+            with zipfile.ZipFile(self._whole, "w", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION_LEVEL) as archive:
+                for name, file in self._files.items():
+                    file.seek(0)
+                    entry = zipfile.ZipInfo(f"{name}.npy")
+                    entry.compress_type = zipfile.ZIP_DEFLATED
+                    with archive.open(entry, "w", force_zip64=True) as member:
+                        shutil.copyfileobj(file, member, 1 << 20)
+            self._whole.replace(self._path)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """What is half done goes away."""
+        for file in self._files.values():
+            with contextlib.suppress(OSError):
+                file.close()
+        for path in (*self._parts.values(), self._whole):
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise WriteError(file=self._path, why=error.strerror or str(error)) from error

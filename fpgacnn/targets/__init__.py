@@ -1,7 +1,0 @@
-"""Floor 2: FPGA parts, and what they hold."""
-
-from __future__ import annotations
-
-from fpgacnn.targets.device import Device, completed, find, find_device, full_part
-
-__all__ = ["Device", "completed", "find", "find_device", "full_part"]

@@ -1,0 +1,1 @@
+"""Training with quantizers: data sets, Keras and QKeras, and the `quantize` command."""

@@ -1,0 +1,64 @@
+"""The model zoo: classic architectures as Keras pages, sized so that a mid-range FPGA can hold them.
+
+`seeded(ZOO[name].build(open_keras()), seed)` is the float network with seeded weights; `fpgacnn quantize` makes the QKeras form of
+it, and `tools/zoo.py` takes all of them through the whole pipeline and writes docs/zoo.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from fpgacnn.training.keras import Keras, KerasModel
+from fpgacnn.training.zoo.images import alexnet, densenet, dqn, edges, inception, lenet5, local, resnet, segmentation, svhn, vgg
+from fpgacnn.training.zoo.physics import jets, sequence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One network: its page, and the data set by name that it is trained on, or None where the weights stay seeded.
+
+    `epochs` are those of the float training. `is_known`: its weights are neither trained nor seeded but written down.
+    `reuse` is how often each multiplier is used for one result, so that the whole fits a mid-range part.
+    """
+
+    build: Callable[[Keras], KerasModel]
+    data: str | None = None
+    epochs: int = 0
+    is_known: bool = False
+    reuse: int = 1
+
+
+ZOO: Mapping[str, Entry] = {
+    "edges": Entry(build=edges.build, is_known=True),
+    "lenet5": Entry(build=lenet5.build, data="mnist5k", epochs=8, reuse=64),
+    "alexnet": Entry(build=alexnet.build, reuse=64),
+    "vgg": Entry(build=vgg.build, data="mnist5k", epochs=12, reuse=16),
+    "inception": Entry(build=inception.build, data="digits", epochs=20, reuse=16),
+    "resnet8": Entry(build=resnet.build_8, data="digits", epochs=20, reuse=16),
+    "resnet20": Entry(build=resnet.build_20, reuse=64),
+    "densenet": Entry(build=densenet.build, data="digits", epochs=20, reuse=16),
+    "dqn": Entry(build=dqn.build, reuse=64),
+    "segmentation": Entry(build=segmentation.build),
+    "local": Entry(build=local.build),
+    "svhn": Entry(build=svhn.build, reuse=16),
+    "jets": Entry(build=jets.build),
+    "sequence": Entry(build=sequence.build, data="km3net", epochs=6),
+}
+
+
+def seeded(model: KerasModel, seed: int) -> KerasModel:
+    """The model with random weights that keep the size of the data from layer to layer, and lively batch statistics."""
+    random = np.random.default_rng(seed)
+    for variable in model.weights:
+        name, shape = variable.name.rsplit("/", 1)[-1], tuple(variable.shape)
+        if "kernel" in name:
+            values = random.normal(size=shape) * np.sqrt(2.0 / np.prod(shape[:-1]))
+        elif "gamma" in name or "variance" in name:
+            values = random.uniform(0.5, 1.5, size=shape)
+        else:
+            values = random.normal(size=shape) * 0.1
+        variable.assign(values.astype(np.float32))
+    return model

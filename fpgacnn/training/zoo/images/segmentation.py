@@ -1,0 +1,25 @@
+"""A small segmentation network in the form of a U (Ronneberger, Fischer, Brox, arXiv:1505.04597).
+
+The image is halved, looked at, doubled again by repetition, and joined with what was seen at full size, so that every
+pixel gets a score that knows its surroundings.
+"""
+
+from __future__ import annotations
+
+from fpgacnn.training.keras import Keras, KerasModel
+
+
+def build(door: Keras) -> KerasModel:
+    """One score for each pixel of 16 x 16; hardware answers logits, whose sign is the mask."""
+    layers = door.keras.layers
+
+    def conv(x: KerasModel, filters: int, name: str) -> KerasModel:
+        return layers.Conv2D(filters, 3, padding="same", activation="relu", name=name)(x)
+
+    image = layers.Input((16, 16, 1), name="image")
+    fine = conv(image, 6, "fine")
+    coarse = conv(layers.MaxPooling2D(2, name="half")(fine), 12, "coarse")
+    doubled = layers.UpSampling2D(2, name="double")(conv(coarse, 6, "deep"))
+    joined = layers.Concatenate(name="joined")([fine, doubled])
+    scores = layers.Conv2D(1, 1, name="scores")(conv(joined, 6, "both"))
+    return door.keras.Model(image, scores, name="segmentation")
