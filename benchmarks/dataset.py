@@ -19,7 +19,16 @@ from numpy.typing import NDArray
 
 from fpgacnn.design import BackendName, IoType
 from fpgacnn.hardware.devices import find
-from fpgacnn.hardware.estimation.graph.graph import FixedType, HardwareGraph, Role, TemplateCall, WeightClass, WeightSummary, summarize, without_dead
+from fpgacnn.hardware.estimation.graph.graph import (
+    FixedType,
+    HardwareGraph,
+    Role,
+    TemplateCall,
+    WeightClass,
+    WeightSummary,
+    summarize,
+    without_dead,
+)
 from fpgacnn.hardware.estimation.graph.template_calls import CallText, layer_of, role_of
 from fpgacnn.hardware.hls import reuse as reuse_factors
 
@@ -65,7 +74,11 @@ def read_design(meta: object, folder: Path) -> Sample | None:
         return None
     weights = _weights(folder / "weights_int.npz")
     model = structure(entries, weights)
-    strategies = {layer.strategy.value for layer in model.layers if layer.role in {Role.DENSE, Role.CONVOLUTION, Role.DEPTHWISE, Role.RECURRENT}}
+    strategies = {
+        layer.strategy.value
+        for layer in model.layers
+        if layer.role in {Role.DENSE, Role.CONVOLUTION, Role.DEPTHWISE, Role.RECURRENT}
+    }
     truth = {name: number(result.get(name)) for name in QUANTITIES[:5]}
     truth |= {"latency": number(result.get("latency_max")), "II": number(result.get("ii_max"))}
     name = text(entries.get("id"), folder.name)
@@ -149,7 +162,9 @@ def _after(meta: Mapping[str, Any]) -> dict[str, float]:
     if meta.get("vivado_synth_suspect_stale") or not number(report.get("LUT")):
         return {}
     tiles = number(report.get("BRAM36"))
-    found = {name: number(report.get(name)) for name in ("LUT", "FF", "DSP")} | {"BRAM_18K": None if tiles is None else 2 * tiles}
+    found = {name: number(report.get(name)) for name in ("LUT", "FF", "DSP")} | {
+        "BRAM_18K": None if tiles is None else 2 * tiles
+    }
     return {name: value for name, value in found.items() if value is not None}
 
 
@@ -175,7 +190,10 @@ def structure(meta: Mapping[str, Any], weights: Mapping[str, Any]) -> HardwareGr
         outputs=(layers[-1].name,),
         version=version.group() if version else "",
         multipliers=directive if directive in {"dsp", "fabric"} else "",
-        inlined_shift=any(text(tag, "").startswith("v0.7") for tag in listing(mapping(meta.get("hls4ml_templates")).get("best_matching_tags"))),
+        inlined_shift=any(
+            text(tag, "").startswith("v0.7")
+            for tag in listing(mapping(meta.get("hls4ml_templates")).get("best_matching_tags"))
+        ),
         fifo_depths=_depths(meta),
     )
 
@@ -201,7 +219,10 @@ def _kernels(meta: Mapping[str, Any], weights: Mapping[str, Any]) -> dict[str, N
 
 def _depths(meta: Mapping[str, Any]) -> dict[str, int]:
     """Depths by the place of the layer that writes."""
-    given = {re.sub(r"\D", "", name.removesuffix("_out")): whole(depth) for name, depth in mapping(meta.get("fifo_depths")).items()}
+    given = {
+        re.sub(r"\D", "", name.removesuffix("_out")): whole(depth)
+        for name, depth in mapping(meta.get("fifo_depths")).items()
+    }
     found = {str(place): given.get(_config_number(entry)) for place, entry in enumerate(_layers(meta))}
     return {name: depth for name, depth in found.items() if depth}
 
@@ -213,16 +234,24 @@ def _wire(entry: object) -> FixedType | None:
         return None
     rounds, saturates = text(given.get("q"), "AP_TRN") != "AP_TRN", text(given.get("o"), "AP_WRAP") != "AP_WRAP"
     point = integer if isinstance(integer, int) and abs(integer) < 4096 else width
-    return FixedType(width=width, integer=point, signed=given.get("signed") is not False, rounds=rounds, saturates=saturates)
+    return FixedType(
+        width=width, integer=point, signed=given.get("signed") is not False, rounds=rounds, saturates=saturates
+    )
 
 
-def _call(entry: Mapping[str, Any], name: str, inputs: tuple[str, ...], weights: Mapping[str, Any], meta: Mapping[str, Any]) -> CallText:
+def _call(
+    entry: Mapping[str, Any], name: str, inputs: tuple[str, ...], weights: Mapping[str, Any], meta: Mapping[str, Any]
+) -> CallText:
     """A layer's entry as the call that it describes."""
     function = text(entry.get("fn"), "unknown")
     product = mapping(entry.get("mult")) or entry
     reuse = next((found for one in (product, entry) if (found := whole(one.get("reuse_factor")))), 1)
     recurrent = role_of(function) is Role.RECURRENT
-    types = {key.removesuffix("_t") if key in {"in_t", "out_t"} else key: wire for key, value in entry.items() if (wire := _wire(value))}
+    types = {
+        key.removesuffix("_t") if key in {"in_t", "out_t"} else key: wire
+        for key, value in entry.items()
+        if (wire := _wire(value))
+    }
     strategies = (product.get("strategy"), entry.get("strategy"), entry.get("io_type") if recurrent else None)
     return CallText(
         name=name,
@@ -244,12 +273,16 @@ def _recurrent_reuse(entry: Mapping[str, Any], function: str, reuse: int, meta: 
     outputs = states * (4 if function.startswith("lstm") else 3)
     wishes = [found for one in listing(meta.get("reuse_factors")) if (found := whole(one))]
     told = whole(mapping(mapping(meta.get("hls4ml_config")).get("Model")).get("ReuseFactor"))
-    return reuse_factors.chosen(states, outputs, states * outputs, told or max(wishes, default=reuse), layer="", explicit=False)
+    return reuse_factors.chosen(
+        states, outputs, states * outputs, told or max(wishes, default=reuse), layer="", explicit=False
+    )
 
 
 def _summary(entry: Mapping[str, Any], weights: Mapping[str, Any]) -> WeightSummary | None:
     """The layer's weights: counted where they are there, else from the statistics."""
-    tables = [one for one in map(mapping, listing(entry.get("weights"))) if text(one.get("var"), "").startswith(("w", "s"))]
+    tables = [
+        one for one in map(mapping, listing(entry.get("weights"))) if text(one.get("var"), "").startswith(("w", "s"))
+    ]
     if not tables:
         return None
     if all(one["var"] in weights for one in tables):
@@ -267,7 +300,10 @@ def _from_statistics(one: Mapping[str, Any]) -> tuple[WeightClass, ...] | None:
     """Weights of which only sums are known: the digits of those with two and more are spread evenly."""
     sizes = [whole(size) or 0 for size in listing(one.get("shape"))]
     count = whole(one.get("n")) or (prod(sizes) if sizes else 0)
-    zeros = next((found for key in ("zeros_quantized", "zeros", "zeros_header") if (found := whole(one.get(key))) is not None), None)
+    zeros = next(
+        (found for key in ("zeros_quantized", "zeros", "zeros_header") if (found := whole(one.get(key))) is not None),
+        None,
+    )
     digits, powers = whole(one.get("csd_digits")), whole(one.get("pow2"))
     if not count or zeros is None or digits is None or powers is None:
         return None

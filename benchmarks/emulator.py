@@ -21,7 +21,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+for name in (
+    "OPENBLAS_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+):
     os.environ[name] = "1"  # one processor for everybody; before NumPy and TensorFlow are loaded
 
 import networks  # noqa: E402  # behind the environment that it reads
@@ -75,7 +81,9 @@ class Row:
 
 def processor_seconds() -> float:
     """Processor time of this process, its threads and its children that have ended."""
-    return sum(one.ru_utime + one.ru_stime for one in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
+    return sum(
+        one.ru_utime + one.ru_stime for one in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    )
 
 
 def designed(network: SourceModel, form: Format, io: IoType, accumulator: Format | None) -> Design:
@@ -120,7 +128,10 @@ def measure(name: str, io: IoType, accumulators: str, rounds: int, *, keras: boo
         return [Codes(array=codes[0].array[:count], format=form)]
 
     native = engine(design, threads=1)
-    engines: dict[str, tuple[Engine, int]] = {"csim": (CSim(backend.convert(design), design), slow), "numpy": (FloatEmulator(design), medium)}
+    engines: dict[str, tuple[Engine, int]] = {
+        "csim": (CSim(backend.convert(design), design), slow),
+        "numpy": (FloatEmulator(design), medium),
+    }
     if isinstance(native, NativeEmulator):
         engines["native"] = native, fast
     expected = ReferenceEmulator(design).run(some(CHECKED))
@@ -131,7 +142,9 @@ def measure(name: str, io: IoType, accumulators: str, rounds: int, *, keras: boo
     if keras and accumulators == "planned":
         model = networks.keras_model(network)
         rounded = codes[0].values[:medium].astype(np.float32)
-        differing = model.predict(rounded[:CHECKED], batch_size=1024, verbose=0) != next(iter(expected.outputs.values())).values
+        differing = (
+            model.predict(rounded[:CHECKED], batch_size=1024, verbose=0) != next(iter(expected.outputs.values())).values
+        )
         mismatches["keras"] = int(differing.sum())
         work["keras"] = (lambda: model.predict(rounded, batch_size=1024, verbose=0)), medium
     found: dict[str, list[tuple[float, float]]] = {key: [] for key in work}
@@ -198,12 +211,16 @@ def has_keras() -> bool:
 def processor() -> str:
     """What the system calls it."""
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+    return next(
+        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor()
+    )
 
 
 def shown(rows: Sequence[Row]) -> None:
     """Print the table."""
-    print(f"{'network':8}{'io':10}{'accumulators':14}{'engine':8}{'events/CPU-s':>14}{'events/s':>14}{'x csim':>9}  {'from':>7} {'to':>7}  differing")
+    print(
+        f"{'network':8}{'io':10}{'accumulators':14}{'engine':8}{'events/CPU-s':>14}{'events/s':>14}{'x csim':>9}  {'from':>7} {'to':>7}  differing"
+    )
     for row in rows:
         print(
             f"{row.network:8}{row.io:10}{row.accumulators:14}{row.engine:8}{row.events_per_cpu_s:14,.0f}{row.events_per_s:14,.0f}"
@@ -218,7 +235,11 @@ def main() -> None:
     parser.add_argument("--networks", default=",".join(networks.NETWORKS))
     parser.add_argument("--json", type=Path)
     parser.add_argument("--no-keras", action="store_true")
-    parser.add_argument("--stream-only", action="store_true", help="leave out io_parallel, whose C simulation of svhn takes a minute to build")
+    parser.add_argument(
+        "--stream-only",
+        action="store_true",
+        help="leave out io_parallel, whose C simulation of svhn takes a minute to build",
+    )
     options = parser.parse_args()
     names = options.networks.split(",")
     keras = not options.no_keras and has_keras()
@@ -226,21 +247,35 @@ def main() -> None:
     for name in names:
         for io in (IoType.STREAM,) if options.stream_only else (IoType.PARALLEL, IoType.STREAM):
             rows += measure(name, io, "planned", options.rounds, keras=keras)
-        rows += [row for kind in ("truncating", "saturating") for row in measure(name, IoType.STREAM, kind, options.rounds, keras=False)]
+        rows += [
+            row
+            for kind in ("truncating", "saturating")
+            for row in measure(name, IoType.STREAM, kind, options.rounds, keras=False)
+        ]
     starts = {name: first_answers(name) for name in names}
     threads = {name: two_threads(name) for name in names}
     shown(rows)
     for name in names:
         fresh, kept = starts[name]
-        print(f"{name}: {FIRST_ANSWERS:,} answers {fresh:.2f} s after the plan, {kept:.2f} s with kernels kept; two threads {threads[name]:.2f} times one")
+        print(
+            f"{name}: {FIRST_ANSWERS:,} answers {fresh:.2f} s after the plan, {kept:.2f} s with kernels kept; two threads {threads[name]:.2f} times one"
+        )
     machine = {
         "processor": processor(),
         "system": platform.platform(),
-        "emulator": getattr(engine(designed(networks.mlp(), parse_format("fixed<8,3>"), IoType.PARALLEL, None)), "words", ""),
+        "emulator": getattr(
+            engine(designed(networks.mlp(), parse_format("fixed<8,3>"), IoType.PARALLEL, None)), "words", ""
+        ),
     }
     print(machine)
     if options.json:
-        document = {"machine": machine, "rounds": options.rounds, "rows": [asdict(row) for row in rows], "first_answers_s": starts, "two_threads": threads}
+        document = {
+            "machine": machine,
+            "rounds": options.rounds,
+            "rows": [asdict(row) for row in rows],
+            "first_answers_s": starts,
+            "two_threads": threads,
+        }
         options.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 

@@ -62,7 +62,9 @@ def main() -> int:
         sys.stderr.write(f"{asked.dataset}: no design with a report that matches its firmware\n")
         return 2
     if not asked.no_fit and len(_repositories(chosen)) < 2:
-        sys.stderr.write(f"{asked.dataset}: leaving one repository out needs two of them; --no-fit judges the shipped constants\n")
+        sys.stderr.write(
+            f"{asked.dataset}: leaving one repository out needs two of them; --no-fit judges the shipped constants\n"
+        )
         return 2
     judged = shipped_constants(chosen) if asked.no_fit else leave_one_repository_out(chosen)
     if asked.write:
@@ -97,7 +99,11 @@ def leave_one_repository_out(chosen: Sequence[Case]) -> list[Judged]:
     for case in chosen:
         repository = case.sample.repository
         seen = [one for one in plain if one.case.sample.repository != repository]
-        judged.append(Judged(case=case, answer=estimate(case.sample.model, replace(fitted[repository], bands=bands(ratios(seen))))))
+        judged.append(
+            Judged(
+                case=case, answer=estimate(case.sample.model, replace(fitted[repository], bands=bands(ratios(seen))))
+            )
+        )
     return judged
 
 
@@ -123,7 +129,9 @@ def ratios(judged: Sequence[Judged]) -> dict[str, list[tuple[str, str, float, fl
         for name, truths in sample.layers.items():
             for quantity in LAYER_QUANTITIES:
                 if name in parts and truths.get(quantity, 0) > 0 and (value := _layer_value(parts[name], quantity)) > 0:
-                    found.setdefault(f"layer {quantity}", []).append(("layer", sample.repository, truths[quantity] / value, one.case.weight))
+                    found.setdefault(f"layer {quantity}", []).append(
+                        ("layer", sample.repository, truths[quantity] / value, one.case.weight)
+                    )
     return found
 
 
@@ -148,7 +156,14 @@ def _truths(one: Judged) -> Iterator[tuple[str, float]]:
 def groups(one: Judged) -> tuple[str, ...]:
     """The groups that a design counts in."""
     sample = one.case.sample
-    return ("all", sample.io, sample.strategy, sample.tool, f"{sample.io}/{sample.strategy}", *(("known weights",) if sample.known_weights else ()))
+    return (
+        "all",
+        sample.io,
+        sample.strategy,
+        sample.tool,
+        f"{sample.io}/{sample.strategy}",
+        *(("known weights",) if sample.known_weights else ()),
+    )
 
 
 def score(judged: Sequence[Judged]) -> Iterator[Score]:
@@ -169,7 +184,12 @@ def score(judged: Sequence[Judged]) -> Iterator[Score]:
                 designs=len({(one.case.sample.repository, one.case.sample.group) for one, _ in counted}),
                 repositories=len({one.case.sample.repository for one, _ in counted}),
                 median_ape=weighted_quantile(errors, weights, 0.5),
-                macro_ape=_macro([(one.case.sample.repository, float(error)) for (one, _), error in zip(counted, errors, strict=True)]),
+                macro_ape=_macro(
+                    [
+                        (one.case.sample.repository, float(error))
+                        for (one, _), error in zip(counted, errors, strict=True)
+                    ]
+                ),
                 p90_ape=weighted_quantile(errors, weights, 0.9),
                 band_coverage=float((inside * weights).sum() / weights.sum()),
             )
@@ -196,9 +216,17 @@ def naive(case: Case, quantity: str) -> float | None:
         case "DSP":
             return products
         case "II":
-            return float(max(pixels, default=1)) if model.io == "stream" else float(max((layer.reuse for layer in weighted), default=1))
+            return (
+                float(max(pixels, default=1))
+                if model.io == "stream"
+                else float(max((layer.reuse for layer in weighted), default=1))
+            )
         case "latency":
-            return float(max(pixels, default=1)) if model.io == "stream" else float(sum(layer.reuse + 4 for layer in weighted))
+            return (
+                float(max(pixels, default=1))
+                if model.io == "stream"
+                else float(sum(layer.reuse + 4 for layer in weighted))
+            )
         case _:
             return None
 
@@ -207,17 +235,25 @@ def naive_errors(chosen: Sequence[Case], quantity: str) -> float | None:
     """Median error of the naive rule."""
     pairs = [(naive(case, quantity), case.sample.truth.get(quantity, 0.0), case.weight) for case in chosen]
     known = [(abs(guess / truth - 1), weight) for guess, truth, weight in pairs if guess is not None and truth > 0]
-    return weighted_quantile(np.array([error for error, _ in known]), np.array([weight for _, weight in known]), 0.5) if known else None
+    return (
+        weighted_quantile(np.array([error for error, _ in known]), np.array([weight for _, weight in known]), 0.5)
+        if known
+        else None
+    )
 
 
 def show(scores: Sequence[Score], chosen: Sequence[Case]) -> None:
     """One row a quantity and group."""
     print(f"{len(chosen)} designs, {len(_repositories(chosen))} repositories; each repository weighs the same")
-    print(f"{'quantity':16} {'group':20} {'designs':>7} {'repos':>6} {'median':>8} {'macro':>8} {'p90':>8} {'in band':>8}")
+    print(
+        f"{'quantity':16} {'group':20} {'designs':>7} {'repos':>6} {'median':>8} {'macro':>8} {'p90':>8} {'in band':>8}"
+    )
     for one in scores:
         shares = f"{one.median_ape:8.1%} {one.macro_ape:8.1%} {one.p90_ape:8.1%} {one.band_coverage:8.0%}"
         print(f"{one.quantity:16} {one.group:20} {one.designs:7} {one.repositories:6} {shares}")
-    print("\nyardsticks: median distance of csynth's own number from logic synthesis, and of a rule of thumb from csynth")
+    print(
+        "\nyardsticks: median distance of csynth's own number from logic synthesis, and of a rule of thumb from csynth"
+    )
     for quantity in YARDSTICKS:
         print(f"{quantity:16} csynth against synthesis {spread(chosen, quantity):8.1%}")
     for quantity in ("DSP", "latency", "II"):
@@ -241,7 +277,9 @@ def document(judged: Sequence[Judged], scores: Sequence[Score], chosen: Sequence
         "quantities": table,
         "yardsticks": {
             "csynth_to_synthesis_median_ape": {quantity: spread(chosen, quantity) for quantity in YARDSTICKS},
-            "rule_of_thumb_median_ape": {quantity: naive_errors(chosen, quantity) for quantity in ("DSP", "latency", "II")},
+            "rule_of_thumb_median_ape": {
+                quantity: naive_errors(chosen, quantity) for quantity in ("DSP", "latency", "II")
+            },
         },
         "designs": [_design(one) for one in judged],
     }

@@ -31,7 +31,13 @@ SWEEPS = 300
 COVERAGE = 0.8
 ENOUGH = 10
 NOT_OF = {
-    "LUT": {Primitive.STAGES, Primitive.SHARED_STAGES, Primitive.SHARED_BITS, Primitive.QUEUE_REGISTERS, Primitive.COPIES},
+    "LUT": {
+        Primitive.STAGES,
+        Primitive.SHARED_STAGES,
+        Primitive.SHARED_BITS,
+        Primitive.QUEUE_REGISTERS,
+        Primitive.COPIES,
+    },
     "FF": {
         Primitive.ADDERS,
         Primitive.ADD_BITS,

@@ -44,7 +44,9 @@ class Recipe:
         """A kernel and a bias."""
         kernel = self.random.normal(0, 1.2 / np.sqrt(prod(shape[:-1])), shape).astype(np.float32)
         bias = self.random.normal(0, 0.15, shape[-1:]).astype(np.float32)
-        return Weight(values=kernel.astype(np.float64), quantizer=WEIGHTS), Weight(values=bias.astype(np.float64), quantizer=WEIGHTS)
+        return Weight(values=kernel.astype(np.float64), quantizer=WEIGHTS), Weight(
+            values=bias.astype(np.float64), quantizer=WEIGHTS
+        )
 
     def convolution(self, filters: int) -> None:
         """3x3, valid."""
@@ -87,7 +89,14 @@ class Recipe:
         """The network."""
         digest = hashlib.sha256(f"{self.name}{self.seed}".encode()).hexdigest()
         ends = (self.nodes[0].name,), (self.nodes[-1].name,)
-        return SourceModel(name=self.name, digest=digest, framework="benchmark", layers=tuple(self.nodes), inputs=ends[0], outputs=ends[1])
+        return SourceModel(
+            name=self.name,
+            digest=digest,
+            framework="benchmark",
+            layers=tuple(self.nodes),
+            inputs=ends[0],
+            outputs=ends[1],
+        )
 
 
 def mlp() -> SourceModel:

@@ -23,10 +23,21 @@ HEAD = """\
 def row(data: str, budget: str | None, folder: Path) -> str:
     """One run of `quantize`."""
     start = time.perf_counter()
-    run = fpgacnn.quantize(MODELS / data / f"{data}_float.h5", data, folder / "q.h5", bits=BITS, budget=budget, batch=128 if data == "km3net" else 64)
+    run = fpgacnn.quantize(
+        MODELS / data / f"{data}_float.h5",
+        data,
+        folder / "q.h5",
+        bits=BITS,
+        budget=budget,
+        batch=128 if data == "km3net" else 64,
+    )
     seconds, test = time.perf_counter() - start, run.quality[1]
     figures = [f"{figure:.4f}" for figure in (test.float_network, test.post_training, test.fine_tuned)]
-    return "| " + " | ".join([data, test.measure, budget or f"{BITS} bits", f"{run.ebops:,}", *figures, f"{seconds:.0f}"]) + " |"
+    return (
+        "| "
+        + " | ".join([data, test.measure, budget or f"{BITS} bits", f"{run.ebops:,}", *figures, f"{seconds:.0f}"])
+        + " |"
+    )
 
 
 def main(names: list[str]) -> None:

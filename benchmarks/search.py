@@ -34,7 +34,14 @@ def every(design: Design) -> list[Target]:
         for turns in product(*(product(Strategy, knob.factors) for knob in turnable)):
             pairs = list(zip(turnable, turns, strict=True))
             reuse_of = {knob.layer: reuse for knob, (_, reuse) in pairs}
-            found.append(replace(design.target, io=io, reuse_of=reuse_of, strategy_of={knob.layer: strategy for knob, (strategy, _) in pairs}))
+            found.append(
+                replace(
+                    design.target,
+                    io=io,
+                    reuse_of=reuse_of,
+                    strategy_of={knob.layer: strategy for knob, (strategy, _) in pairs},
+                )
+            )
     return found
 
 
@@ -59,7 +66,9 @@ def main() -> None:
         ideal = min((trial(target, answer, limits) for target, answer in answers), key=lambda one: order(one, limits))
         best += order(result.best, limits) == order(ideal, limits)
         looked += result.trials
-    print(f"best of {len(answers):,} targets found for {best} of {len(pairs)} pairs of limits, by a look at {looked // len(pairs):,} on average")
+    print(
+        f"best of {len(answers):,} targets found for {best} of {len(pairs)} pairs of limits, by a look at {looked // len(pairs):,} on average"
+    )
     print(f"one search {seconds:.2f} s, all targets {all_seconds:.2f} s: {all_seconds / seconds:.1f} times sooner")
 
 

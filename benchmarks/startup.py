@@ -20,7 +20,15 @@ CASES = {
     "fpgacnn --help": [*COMMAND, "--help"],
     "fpgacnn inspect digits.h5": [*COMMAND, "inspect", str(MODEL)],
     "fpgacnn estimate digits.h5": [*COMMAND, "estimate", str(MODEL), "-q"],
-    "fpgacnn convert digits.h5 --no-csim": [*COMMAND, "convert", str(MODEL), "--no-csim", "-q", "-o", str(ROOT / "build" / "startup")],
+    "fpgacnn convert digits.h5 --no-csim": [
+        *COMMAND,
+        "convert",
+        str(MODEL),
+        "--no-csim",
+        "-q",
+        "-o",
+        str(ROOT / "build" / "startup"),
+    ],
     PEER: [sys.executable, "-c", "import tensorflow, qkeras"],
 }
 

@@ -66,7 +66,11 @@ def convert(
     from fpgacnn.pipeline.request import CSIM_EVENTS, parse_reference, request_from_flags
     from fpgacnn.pipeline.stages import convert as run
 
-    given = {name: value for name, value in {"part": part and full_part(part), "clock_ns": clock_ns}.items() if value is not None}
+    given = {
+        name: value
+        for name, value in {"part": part and full_part(part), "clock_ns": clock_ns}.items()
+        if value is not None
+    }
     target = Target(
         **given,  # type: ignore[arg-type]  # names and types match the fields
         io=IoType(io),
@@ -75,7 +79,16 @@ def convert(
         reuse_of=reuse_of or {},
         backend=BackendName(backend),
     )
-    words = request_from_flags(model, weights=weights, input=input, input_type=input_type, softmax=softmax, bits=bits, calibrate=calibrate, sqnr_db=sqnr_db)
+    words = request_from_flags(
+        model,
+        weights=weights,
+        input=input,
+        input_type=input_type,
+        softmax=softmax,
+        bits=bits,
+        calibrate=calibrate,
+        sqnr_db=sqnr_db,
+    )
     request = replace(
         words,
         output=Path(output) if output else None,
@@ -115,7 +128,13 @@ def verify(
 
 
 def verify_models(
-    folder: str | Path, *, io: str = "stream", bits: str | None = None, csim: bool = True, at_once: int = 2, seconds: float = 900.0
+    folder: str | Path,
+    *,
+    io: str = "stream",
+    bits: str | None = None,
+    csim: bool = True,
+    at_once: int = 2,
+    seconds: float = 900.0,
 ) -> tuple[Judgement, ...]:
     """Convert every model of a folder in a process of its own and judge it by the answers given beside it (`net.h5.npz`)."""
     from fpgacnn.jobs.batch import FolderRequest
@@ -136,7 +155,9 @@ def simulate(
     from fpgacnn.jobs.simulate import Job, answers
     from fpgacnn.pipeline.request import Request
 
-    return answers(Job(source=Path(source), events=Path(input), engine=engine), Request(model=Path(source)), trace=trace)
+    return answers(
+        Job(source=Path(source), events=Path(input), engine=engine), Request(model=Path(source)), trace=trace
+    )
 
 
 def freeze(
@@ -151,7 +172,12 @@ def freeze(
     from fpgacnn.jobs.golden import Lock
     from fpgacnn.jobs.golden import freeze as run
 
-    return run(Lock(project=Path(project), golden=Path(golden) if golden else None), Path(input) if input else None, count=events, update=update)
+    return run(
+        Lock(project=Path(project), golden=Path(golden) if golden else None),
+        Path(input) if input else None,
+        count=events,
+        update=update,
+    )
 
 
 def verify_locked(project: str | Path, *, golden: str | Path | None = None) -> LockedRecord:
@@ -228,7 +254,9 @@ def quantize(
         data=str(data),
         output=Path(output),
         widths=parse_widths(bits),
-        settings=Settings(seed=seed, epochs=epochs, batch=batch, learning_rate=learning_rate, patience=patience, sparsity=sparsity),
+        settings=Settings(
+            seed=seed, epochs=epochs, batch=batch, learning_rate=learning_rate, patience=patience, sparsity=sparsity
+        ),
         weights=Path(weights) if weights else None,
         test=Path(test) if test else None,
         augment=augment,
@@ -257,7 +285,9 @@ def synth(
     from fpgacnn.jobs.synth import SynthesisRequest, run_synthesis
 
     steps = Steps(csim=csim, cosim=cosim, vsynth=vsynth, export=export)
-    request = SynthesisRequest(folder=Path(project), steps=steps, tool=tool, seconds=timeout_s, read_only=read_only, again=again)
+    request = SynthesisRequest(
+        folder=Path(project), steps=steps, tool=tool, seconds=timeout_s, read_only=read_only, again=again
+    )
     return run_synthesis(request, tell or (lambda _: None)).report
 
 
@@ -294,7 +324,16 @@ def estimate(
         reuse_of=reuse_of or {},
         backend=BackendName(backend) if backend else None,
     )
-    words = request_from_flags(source, weights=weights, input=input, input_type=input_type, softmax=softmax, bits=bits, calibrate=calibrate, sqnr_db=sqnr_db)
+    words = request_from_flags(
+        source,
+        weights=weights,
+        input=input,
+        input_type=input_type,
+        softmax=softmax,
+        bits=bits,
+        calibrate=calibrate,
+        sqnr_db=sqnr_db,
+    )
     return run(Path(source), words, wishes)
 
 
@@ -332,7 +371,16 @@ def fit(
     limits = FitLimits(latency_ns=max_latency_ns, interval_ns=max_interval_ns, utilization=max_utilization, sure=sure)
     if output is not None:
         refuse_foreign(Path(output))
-    words = request_from_flags(source, weights=weights, input=input, input_type=input_type, softmax=softmax, bits=bits, calibrate=calibrate, sqnr_db=sqnr_db)
+    words = request_from_flags(
+        source,
+        weights=weights,
+        input=input,
+        input_type=input_type,
+        softmax=softmax,
+        bits=bits,
+        calibrate=calibrate,
+        sqnr_db=sqnr_db,
+    )
     wishes = TargetOverrides(part=part, clock_ns=clock_ns, backend=BackendName(backend) if backend else None)
     record = run(Path(source), words, wishes, limits, (IoType(io),) if io else tuple(IoType))
     if output is not None and record.fits:

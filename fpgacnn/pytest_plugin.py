@@ -26,7 +26,9 @@ UPDATED = pytest.StashKey[list[Path]]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The one option."""
     group = parser.getgroup("fpgacnn", "golden vectors of FPGA projects")
-    group.addoption("--fpgacnn-update", action="store_true", help="freeze golden vectors anew instead of comparing with them")
+    group.addoption(
+        "--fpgacnn-update", action="store_true", help="freeze golden vectors anew instead of comparing with them"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -55,12 +57,18 @@ class FrozenProject:
             self._config.stash[UPDATED].append(self.golden)
             return
         if not self.golden.is_dir():
-            pytest.fail(f"no golden vectors in {self.golden}; write them once with `pytest --fpgacnn-update` and commit the folder", pytrace=False)
+            pytest.fail(
+                f"no golden vectors in {self.golden}; write them once with `pytest --fpgacnn-update` and commit the folder",
+                pytrace=False,
+            )
         record = api.verify_locked(self.folder, golden=self.golden)
         if not record.holds:
             from fpgacnn.reporting.terminal.golden import locked_text
 
-            pytest.fail(f"{locked_text(record)}\nIf that is meant, run `pytest --fpgacnn-update` and commit {self.golden}.", pytrace=False)
+            pytest.fail(
+                f"{locked_text(record)}\nIf that is meant, run `pytest --fpgacnn-update` and commit {self.golden}.",
+                pytrace=False,
+            )
 
     def simulate(self, events: str | Path, *, engine: str = "csim") -> SimulationResult:
         """The answers of an engine to any events."""
@@ -85,7 +93,9 @@ def _fpgacnn_converted(request: pytest.FixtureRequest, tmp_path_factory: pytest.
 
 
 @pytest.fixture
-def fpgacnn_project(request: pytest.FixtureRequest, _fpgacnn_converted: Callable[..., Path]) -> Callable[..., FrozenProject]:
+def fpgacnn_project(
+    request: pytest.FixtureRequest, _fpgacnn_converted: Callable[..., Path]
+) -> Callable[..., FrozenProject]:
     """A function from a model file, or a project folder, to a project that can be checked against its golden vectors.
 
     Paths are relative to pytest's root folder. `input` are events, other options are those of `fpgacnn.convert`. The
@@ -93,7 +103,13 @@ def fpgacnn_project(request: pytest.FixtureRequest, _fpgacnn_converted: Callable
     """
     root = request.config.rootpath
 
-    def project(source: str | Path, *, input: str | Path | None = None, name: str | None = None, **options: Any) -> FrozenProject:  # noqa: A002  # the command line says --input
+    def project(
+        source: str | Path,
+        *,
+        input: str | Path | None = None,  # noqa: A002  # the command line says --input
+        name: str | None = None,
+        **options: Any,
+    ) -> FrozenProject:  # the command line says --input
         path, events = root / source, root / input if input else None
         if path.is_dir():
             folder = path

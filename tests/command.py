@@ -21,9 +21,13 @@ def environment(folder: Path, extra: Mapping[str, str] | None = None) -> dict[st
     return {**inherited, **own, **(extra or {})}
 
 
-def run(folder: Path, *arguments: str | Path | bytes, extra: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def run(
+    folder: Path, *arguments: str | Path | bytes, extra: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     command = [*COMMAND, *(one if isinstance(one, bytes) else str(one) for one in arguments)]
-    return subprocess.run(command, cwd=folder, env=environment(folder, extra), capture_output=True, text=True, check=False, timeout=240)
+    return subprocess.run(
+        command, cwd=folder, env=environment(folder, extra), capture_output=True, text=True, check=False, timeout=240
+    )
 
 
 def failed(done: subprocess.CompletedProcess[str], status: int, code: str) -> str:

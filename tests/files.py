@@ -53,7 +53,15 @@ def normalization(channels: int) -> dict[str, np.ndarray]:
 
 def quantized_bits(bits: int = 6, integer: int = 0, **options: Any) -> dict[str, Any]:
     """A quantizer as QKeras serializes it."""
-    config = {"bits": bits, "integer": integer, "symmetric": 0, "keep_negative": True, "alpha": 1.0, "use_stochastic_rounding": False, "qnoise_factor": 1.0}
+    config = {
+        "bits": bits,
+        "integer": integer,
+        "symmetric": 0,
+        "keep_negative": True,
+        "alpha": 1.0,
+        "use_stochastic_rounding": False,
+        "qnoise_factor": 1.0,
+    }
     return {"class_name": "quantized_bits", "config": {**config, **options}}
 
 

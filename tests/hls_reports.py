@@ -14,12 +14,20 @@ def table(header: Sequence[Row], rows: Sequence[Row], *, indent: int = 0, footer
     """A table as the tools draw it: lines of the header may have fewer cells, the rows are flush left and right."""
     columns = len(header[-1])
     every = [*rows, *(row for group in footers for row in group)]
-    widths = [max([len(str(header[-1][place])) + 2, *(len(str(row[place])) + 2 for row in every)]) for place in range(columns)]
+    widths = [
+        max([len(str(header[-1][place])) + 2, *(len(str(row[place])) + 2 for row in every)]) for place in range(columns)
+    ]
     border = "+" + "+".join("-" * width for width in widths) + "+"
 
     def line(row: Row) -> str:
         first, *rest = [str(cell) for cell in row]
-        return "|" + "|".join([first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))]) + "|"
+        return (
+            "|"
+            + "|".join(
+                [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))]
+            )
+            + "|"
+        )
 
     def title(row: Row) -> str:
         inside = " | ".join(str(cell) for cell in row)
@@ -52,7 +60,10 @@ class Module:
     dsp_blocks: Sequence[Row] = ()
     total: Mapping[str, object] | None = None
     slr: bool = False
-    ports: Sequence[Row] = (("ap_clk", "in", 1, "ap_ctrl_hs", "myproject", "return value"), ("x_TDATA", "in", 24, "axis", "x_V", "pointer"))
+    ports: Sequence[Row] = (
+        ("ap_clk", "in", 1, "ap_ctrl_hs", "myproject", "return value"),
+        ("x_TDATA", "in", 24, "axis", "x_V", "pointer"),
+    )
 
     @property
     def vitis(self) -> bool:
@@ -164,7 +175,11 @@ def _speed(rows: Sequence[Row], names: Sequence[Row], module: Module, indent: in
     last = (*first[0], "min", "max", *(("min", "max") if module.timed else ()), "min", "max", "Type")
     kept = [row if module.timed else (*row[:2], *row[4:]) for row in rows]
     given = [(*name, *row) for name, row in zip(names, kept, strict=True)] if names else kept
-    top = ("Latency (cycles)", "Latency (absolute)", "Interval", "Pipeline") if module.timed else ("Latency", "Interval", "Pipeline")
+    top = (
+        ("Latency (cycles)", "Latency (absolute)", "Interval", "Pipeline")
+        if module.timed
+        else ("Latency", "Interval", "Pipeline")
+    )
     return table([top, last], given, indent=indent)
 
 
@@ -183,11 +198,22 @@ def _usage(module: Module) -> str:
         return (title, *(counts["DSP" if name == "DSP48E" else name] for name in names))
 
     nothing = dict.fromkeys(total, "-")
-    kinds = [row(kind, nothing) for kind in ("DSP", "Expression", "FIFO", "Instance", "Memory", "Multiplexer", "Register")]
+    kinds = [
+        row(kind, nothing) for kind in ("DSP", "Expression", "FIFO", "Instance", "Memory", "Multiplexer", "Register")
+    ]
     kinds[3] = row("Instance", {**nothing, "LUT": 15000})
     quarter = {name: count // 4 for name, count in AVAILABLE.items()}
-    slr = [[row("Available SLR", quarter)], [row("Utilization SLR (%)", dict.fromkeys(total, "~0"))]] if module.slr else []
-    footers = [[row("Total", total)], *slr, [row("Available", AVAILABLE)], [row("Utilization (%)", dict.fromkeys(total, "~0"))]]
+    slr = (
+        [[row("Available SLR", quarter)], [row("Utilization SLR (%)", dict.fromkeys(total, "~0"))]]
+        if module.slr
+        else []
+    )
+    footers = [
+        [row("Total", total)],
+        *slr,
+        [row("Available", AVAILABLE)],
+        [row("Utilization (%)", dict.fromkeys(total, "~0"))],
+    ]
     return table([("Name", *names)], kinds, footers=footers)
 
 
@@ -239,7 +265,9 @@ def _latency_xml(module: Module) -> str:
 
 def _area_xml(module: Module, counts: Mapping[str, object]) -> str:
     """In no order, as the tools write it."""
-    return "".join(f"<{name}>{counts['DSP' if name == 'DSP48E' else name]}</{name}>" for name in reversed(module.counted))
+    return "".join(
+        f"<{name}>{counts['DSP' if name == 'DSP48E' else name]}</{name}>" for name in reversed(module.counted)
+    )
 
 
 def _module_xml(module: Module) -> str:
@@ -253,7 +281,22 @@ def _module_xml(module: Module) -> str:
 
 SUMMARY_HEADER = (
     ("Modules", "Issue", "", "Latency", "Latency", "Iteration", "", "Trip", "", "", "", "", "", ""),
-    ("& Loops", "Type", "Slack", "(cycles)", "(ns)", "Latency", "Interval", "Count", "Pipelined", "BRAM", "DSP", "FF", "LUT", "URAM"),
+    (
+        "& Loops",
+        "Type",
+        "Slack",
+        "(cycles)",
+        "(ns)",
+        "Latency",
+        "Interval",
+        "Count",
+        "Pipelined",
+        "BRAM",
+        "DSP",
+        "FF",
+        "LUT",
+        "URAM",
+    ),
 )
 
 
@@ -320,7 +363,10 @@ def design_size_rpt() -> str:
 
 def design_size_xml() -> str:
     """`csynth_design_size.xml`."""
-    lines = [f'<column name="{phase}">{step}, {count.replace(",", "").strip()}, {words}</column>' for phase, step, count, words in SIZE_STEPS]
+    lines = [
+        f'<column name="{phase}">{step}, {count.replace(",", "").strip()}, {words}</column>'
+        for phase, step, count, words in SIZE_STEPS
+    ]
     keys = '<keys size="4">Phase, Step, Instructions, Description</keys>'
     item = f'<item name="Total Instructions per Compilation Phase"><table>{keys}{"".join(lines)}</table></item>'
     return f'<design_size title="Design Size Report">{item}</design_size>'

@@ -49,15 +49,27 @@ class Builder:
         return Codes(array=self.random.integers(fixed.low, fixed.high, size=shape, endpoint=True), format=fixed)
 
     def convolution(
-        self, source: str, kernel: Shape, shape: Shape, *, strides: tuple[int, int] = (1, 1), pads: tuple[int, int, int, int] = (0, 0, 0, 0)
+        self,
+        source: str,
+        kernel: Shape,
+        shape: Shape,
+        *,
+        strides: tuple[int, int] = (1, 1),
+        pads: tuple[int, int, int, int] = (0, 0, 0, 0),
     ) -> str:
         """A convolution with random weights."""
-        operation = hw.Convolution(kernel=self.codes(kernel), bias=self.codes(kernel[-1:], "fixed<7,3>"), strides=strides, pads=pads)
+        operation = hw.Convolution(
+            kernel=self.codes(kernel), bias=self.codes(kernel[-1:], "fixed<7,3>"), strides=strides, pads=pads
+        )
         return self.add(operation, shape, source)
 
     def dense(self, source: str, inputs: int, outputs: int) -> str:
         """A dense layer with random weights."""
-        return self.add(hw.Dense(kernel=self.codes((inputs, outputs)), bias=self.codes((outputs,), "fixed<7,3>")), (outputs,), source)
+        return self.add(
+            hw.Dense(kernel=self.codes((inputs, outputs)), bias=self.codes((outputs,), "fixed<7,3>")),
+            (outputs,),
+            source,
+        )
 
     def affine(self, source: str, shape: Shape) -> str:
         """A scale and shift for every channel."""
@@ -65,9 +77,19 @@ class Builder:
         operation = hw.Affine(scale=scale, shift=shift, trained_scale=scale.values, trained_shift=shift.values)
         return self.add(operation, shape, source)
 
-    def depthwise(self, source: str, kernel: Shape, shape: Shape, *, strides: tuple[int, int] = (1, 1), pads: tuple[int, int, int, int] = (0, 0, 0, 0)) -> str:
+    def depthwise(
+        self,
+        source: str,
+        kernel: Shape,
+        shape: Shape,
+        *,
+        strides: tuple[int, int] = (1, 1),
+        pads: tuple[int, int, int, int] = (0, 0, 0, 0),
+    ) -> str:
         """A depthwise convolution with random weights."""
-        operation = hw.Depthwise(kernel=self.codes((*kernel, 1)), bias=self.codes(kernel[-1:], "fixed<7,3>"), strides=strides, pads=pads)
+        operation = hw.Depthwise(
+            kernel=self.codes((*kernel, 1)), bias=self.codes(kernel[-1:], "fixed<7,3>"), strides=strides, pads=pads
+        )
         return self.add(operation, shape, source)
 
     def leaky(self, source: str, shape: Shape, slopes: Shape) -> str:
@@ -78,10 +100,18 @@ class Builder:
     def thresholds(self, given: str, rows: int, levels: int) -> hw.Thresholds:
         """A step function with random thresholds, some of them equal, and random values."""
         form = parse_format(given)
-        edges = np.sort(self.random.integers(form.low, form.high, size=(rows, (1 << levels) - 1), endpoint=True), axis=1)
+        edges = np.sort(
+            self.random.integers(form.low, form.high, size=(rows, (1 << levels) - 1), endpoint=True), axis=1
+        )
         edges[:, -1] = edges[:, edges.shape[1] // 2]
         edges = Codes(array=np.sort(edges, axis=1), format=form)
-        return hw.Thresholds(thresholds=edges, values=self.codes((rows, 1 << levels), "fixed<7,3>"), error=0.0, what="random", rounds=False)
+        return hw.Thresholds(
+            thresholds=edges,
+            values=self.codes((rows, 1 << levels), "fixed<7,3>"),
+            error=0.0,
+            what="random",
+            rounds=False,
+        )
 
     def cast(self, source: str, shape: Shape, form: str) -> str:
         """A cast."""
@@ -93,7 +123,13 @@ class Builder:
 
     def design(self, io: IoType, **target: object) -> Design:
         """The network with its lossless plan, and the formats that a test overrides."""
-        model = QuantizedModel(name="test", source_digest="0" * 64, layers=tuple(self.nodes), inputs=tuple(self.inputs), outputs=tuple(self.outputs))
+        model = QuantizedModel(
+            name="test",
+            source_digest="0" * 64,
+            layers=tuple(self.nodes),
+            inputs=tuple(self.inputs),
+            outputs=tuple(self.outputs),
+        )
         made = plan(model)
         layers = dict(made.layers)
         for name, form in self.accumulators.items():
@@ -132,7 +168,9 @@ def linear_layers(build: Builder) -> None:
     build.end(build.convolution(build.input(sequence), (1, 1, 2, 3), (9, 3)))
     build.end(build.dense(build.input((7,)), 7, 4))
     build.end(build.depthwise(build.input(image), (3, 2, 3), (4, 4, 3)))
-    build.end(build.depthwise(build.input(image, "ufixed<5,0>"), (3, 3, 3), (3, 3, 3), strides=(2, 2), pads=(1, 1, 1, 1)))
+    build.end(
+        build.depthwise(build.input(image, "ufixed<5,0>"), (3, 3, 3), (3, 3, 3), strides=(2, 2), pads=(1, 1, 1, 1))
+    )
     build.end(build.depthwise(build.input(sequence), (1, 3, 2), (9, 2), pads=(0, 0, 1, 1)))
     hidden = build.dense(build.input((5,), "ufixed<4,4>"), 5, 6)
     build.end(build.dense(build.cast(hidden, (6,), "fixed<6,6,RND_CONV,SAT>"), 6, 3))
@@ -144,7 +182,12 @@ def wide_layers(build: Builder) -> None:
     def weights(shape: Shape, form: str) -> Codes:
         return build.codes(shape, form)
 
-    for form, weight in (("fixed<16,6>", "fixed<16,2>"), ("fixed<20,6>", "fixed<16,2>"), ("ufixed<8,0>", "fixed<24,2>"), ("fixed<36,9>", "fixed<6,1>")):
+    for form, weight in (
+        ("fixed<16,6>", "fixed<16,2>"),
+        ("fixed<20,6>", "fixed<16,2>"),
+        ("ufixed<8,0>", "fixed<24,2>"),
+        ("fixed<36,9>", "fixed<6,1>"),
+    ):
         vector, image = build.input((9,), form), build.input((4, 4, 3), form)
         bias = build.codes((4,), "fixed<20,3>")
         build.end(build.add(hw.Dense(kernel=weights((9, 4), weight), bias=bias), (4,), vector))
@@ -154,13 +197,33 @@ def wide_layers(build: Builder) -> None:
         pooled = hw.Pool(kind=PoolKind.MAX, size=(2, 2), strides=(2, 2), pads=(0, 0, 0, 0))
         again = build.add(hw.Convolution(kernel=kernel, bias=bias, strides=(1, 1), pads=(1, 0, 1, 0)), (4, 4, 4), image)
         build.end(build.add(pooled, (2, 2, 4), build.cast(again, (4, 4, 4), "fixed<12,6,RND,SAT>")))
-        build.end(build.add(hw.Depthwise(kernel=weights((2, 2, 3, 1), weight), bias=bias_of(bias, 3), strides=(1, 1), pads=(0, 0, 0, 0)), (3, 3, 3), image))
-    build.end(build.add(hw.Dense(kernel=build.codes((5, 2), "fixed<36,3>"), bias=build.codes((2,), "fixed<36,3>")), (2,), build.input((5,), "fixed<6,2>")))
+        build.end(
+            build.add(
+                hw.Depthwise(
+                    kernel=weights((2, 2, 3, 1), weight), bias=bias_of(bias, 3), strides=(1, 1), pads=(0, 0, 0, 0)
+                ),
+                (3, 3, 3),
+                image,
+            )
+        )
+    build.end(
+        build.add(
+            hw.Dense(kernel=build.codes((5, 2), "fixed<36,3>"), bias=build.codes((2,), "fixed<36,3>")),
+            (2,),
+            build.input((5,), "fixed<6,2>"),
+        )
+    )
     build.end(build.affine(build.input((4, 3), "fixed<30,9>"), (4, 3)))
-    build.end(build.cast(build.affine(build.input((4, 3), "fixed<30,9>"), (4, 3)), (4, 3), "fixed<9,4,RND_INF,SAT_SYM>"))
+    build.end(
+        build.cast(build.affine(build.input((4, 3), "fixed<30,9>"), (4, 3)), (4, 3), "fixed<9,4,RND_INF,SAT_SYM>")
+    )
     build.end(build.leaky(build.input((6,), "fixed<34,9>"), (6,), (1,)))
     build.end(build.add(hw.GlobalPool(kind=PoolKind.AVERAGE), (2,), build.input((3, 5, 2), "fixed<33,5>")))
-    build.end(build.add(hw.Merge(kind=MergeKind.MULTIPLY), (6,), build.input((6,), "fixed<20,5>"), build.input((6,), "fixed<18,5>")))
+    build.end(
+        build.add(
+            hw.Merge(kind=MergeKind.MULTIPLY), (6,), build.input((6,), "fixed<20,5>"), build.input((6,), "fixed<18,5>")
+        )
+    )
 
 
 def bias_of(bias: Codes, channels: int) -> Codes:
@@ -206,7 +269,12 @@ def elementwise(build: Builder) -> None:
         form = parse_format("fixed<6,2>")
         table = hw.Lookup(table=build.codes((64,), "fixed<7,1>"), error=0.0, what="random")
         build.end(build.add(table, shape, build.input(shape, str(form))))
-        for form, rows, levels in (("fixed<13,4>", 1, 3), ("ufixed<9,2>", shape[-1], 2), ("fixed<45,20>", shape[-1], 4), ("ufixed<33,3>", 1, 1)):
+        for form, rows, levels in (
+            ("fixed<13,4>", 1, 3),
+            ("ufixed<9,2>", shape[-1], 2),
+            ("fixed<45,20>", shape[-1], 4),
+            ("ufixed<33,3>", 1, 1),
+        ):
             build.end(build.add(build.thresholds(form, rows, levels), shape, build.input(shape, form)))
         build.end(build.add(hw.Saturate(integer=2, fraction=0), shape, build.input(shape, "fixed<9,5>")))
         left, right = build.input(shape), build.input(shape, "ufixed<5,3>")
@@ -220,10 +288,17 @@ def elementwise(build: Builder) -> None:
 def step_functions(build: Builder) -> None:
     """Step functions behind sums, scales and flattened images, in front of maxima and sums, one row or one for each channel."""
     image, sequence, vector = (5, 4, 3), (6, 2), (7,)
-    for form, per_channel in (("fixed<9,3>", True), ("fixed<26,8>", True), ("ufixed<12,2>", False), ("fixed<40,9>", True)):
+    for form, per_channel in (
+        ("fixed<9,3>", True),
+        ("fixed<26,8>", True),
+        ("ufixed<12,2>", False),
+        ("fixed<40,9>", True),
+    ):
         for shape in (image, sequence, vector):
             rows = shape[-1] if per_channel else 1
-            steps = build.add(build.thresholds(form, rows, 3), shape, build.cast(build.input(shape, "fixed<20,6>"), shape, form))
+            steps = build.add(
+                build.thresholds(form, rows, 3), shape, build.cast(build.input(shape, "fixed<20,6>"), shape, form)
+            )
             build.end(steps)
     sums = build.cast(build.convolution(build.input((6, 6, 2)), (3, 3, 2, 4), (4, 4, 4)), (4, 4, 4), "fixed<14,5>")
     steps = build.add(build.thresholds("fixed<14,5>", 4, 4), (4, 4, 4), sums)
@@ -251,7 +326,9 @@ def shapes(build: Builder) -> None:
     build.end(build.add(src.Reshape(), (6,), build.add(hw.Relu(), (3, 2), build.input((3, 2)))))
     for axis, other in ((0, (1, 2, 2)), (1, (3, 4, 2)), (2, (3, 2, 1))):
         total = tuple(size + (other[axis] if number == axis else 0) for number, size in enumerate((3, 2, 2)))
-        build.end(build.add(src.Concatenate(axis=axis), total, build.input((3, 2, 2)), build.input(other, "ufixed<4,1>")))
+        build.end(
+            build.add(src.Concatenate(axis=axis), total, build.input((3, 2, 2)), build.input(other, "ufixed<4,1>"))
+        )
     build.end(build.add(src.Concatenate(axis=0), (7, 2), build.input((4, 2)), build.input((3, 2), "ufixed<4,1>")))
     build.end(build.add(src.Concatenate(axis=1), (4, 5), build.input((4, 2)), build.input((4, 3), "ufixed<4,1>")))
     build.end(build.add(src.Concatenate(axis=0), (9,), build.input((4,)), build.input((5,), "ufixed<4,1>")))
@@ -281,21 +358,53 @@ def many_readers(build: Builder) -> None:
 def pooling(build: Builder, io: IoType) -> None:
     """Maximum and mean, with and without padding, over windows and whole images."""
     for kind in PoolKind:
-        build.end(build.add(hw.Pool(kind=kind, size=(2, 2), strides=(2, 2), pads=(0, 0, 0, 0)), (3, 2, 2), build.input((6, 5, 2))))
-        build.end(build.add(hw.Pool(kind=kind, size=(2, 3), strides=(2, 3), pads=(0, 0, 0, 0)), (2, 2, 3), build.input((4, 6, 3), "ufixed<5,2>")))
-        build.end(build.add(hw.Pool(kind=kind, size=(1, 2), strides=(1, 2), pads=(0, 0, 0, 0)), (4, 3), build.input((9, 3))))
+        build.end(
+            build.add(
+                hw.Pool(kind=kind, size=(2, 2), strides=(2, 2), pads=(0, 0, 0, 0)), (3, 2, 2), build.input((6, 5, 2))
+            )
+        )
+        build.end(
+            build.add(
+                hw.Pool(kind=kind, size=(2, 3), strides=(2, 3), pads=(0, 0, 0, 0)),
+                (2, 2, 3),
+                build.input((4, 6, 3), "ufixed<5,2>"),
+            )
+        )
+        build.end(
+            build.add(hw.Pool(kind=kind, size=(1, 2), strides=(1, 2), pads=(0, 0, 0, 0)), (4, 3), build.input((9, 3)))
+        )
         build.end(build.add(hw.GlobalPool(kind=kind), (3,), build.input((4, 4, 3))))
         build.end(build.add(hw.GlobalPool(kind=kind), (2,), build.input((3, 5, 2), "ufixed<5,2>")))
         build.end(build.add(hw.GlobalPool(kind=kind), (2,), build.input((6, 2))))
         for form in ("ufixed<8,0>", "fixed<16,6>"):
-            build.end(build.add(hw.Pool(kind=kind, size=(2, 2), strides=(2, 2), pads=(0, 0, 0, 0)), (2, 2, 3), build.input((4, 4, 3), form)))
+            build.end(
+                build.add(
+                    hw.Pool(kind=kind, size=(2, 2), strides=(2, 2), pads=(0, 0, 0, 0)),
+                    (2, 2, 3),
+                    build.input((4, 4, 3), form),
+                )
+            )
     padded = hw.Pool(kind=PoolKind.MAX, size=(2, 2), strides=(2, 2), pads=(0, 1, 0, 1))
     build.end(build.add(padded, (3, 3, 2), build.input((5, 5, 2), "ufixed<5,2>")))
     for kind in PoolKind:
-        build.end(build.add(hw.Pool(kind=kind, size=(3, 3), strides=(2, 2), pads=(0, 0, 0, 0)), (3, 3, 2), build.input((7, 8, 2))))
-        build.end(build.add(hw.Pool(kind=kind, size=(2, 3), strides=(1, 2), pads=(0, 0, 0, 0)), (4, 3, 2), build.input((5, 7, 2))))
-        build.end(build.add(hw.Pool(kind=kind, size=(1, 3), strides=(1, 2), pads=(0, 0, 0, 0)), (3, 2), build.input((7, 2))))
-        build.end(build.add(hw.Pool(kind=kind, size=(2, 2), strides=(3, 3), pads=(0, 0, 0, 0)), (2, 2, 2), build.input((6, 5, 2))))
+        build.end(
+            build.add(
+                hw.Pool(kind=kind, size=(3, 3), strides=(2, 2), pads=(0, 0, 0, 0)), (3, 3, 2), build.input((7, 8, 2))
+            )
+        )
+        build.end(
+            build.add(
+                hw.Pool(kind=kind, size=(2, 3), strides=(1, 2), pads=(0, 0, 0, 0)), (4, 3, 2), build.input((5, 7, 2))
+            )
+        )
+        build.end(
+            build.add(hw.Pool(kind=kind, size=(1, 3), strides=(1, 2), pads=(0, 0, 0, 0)), (3, 2), build.input((7, 2)))
+        )
+        build.end(
+            build.add(
+                hw.Pool(kind=kind, size=(2, 2), strides=(3, 3), pads=(0, 0, 0, 0)), (2, 2, 2), build.input((6, 5, 2))
+            )
+        )
         if io is IoType.PARALLEL or kind is PoolKind.MAX:
             overlapping = hw.Pool(kind=kind, size=(3, 3), strides=(2, 2), pads=(1, 1, 1, 1))
             build.end(build.add(overlapping, (3, 3, 2), build.input((5, 5, 2))))

@@ -50,14 +50,18 @@ class _Maker:
     def network(self, name: str, count: int) -> QuantizedModel:
         rank = int(self.random.integers(1, 3))
         shape = (*map(int, self.random.integers(4, 7, size=rank)), int(self.random.integers(1, 4)))
-        inputs = [self._add(hw.Input(format=self._format(8)), (), shape, 8) for _ in range(int(self.random.integers(1, 3)))]
+        inputs = [
+            self._add(hw.Input(format=self._format(8)), (), shape, 8) for _ in range(int(self.random.integers(1, 3)))
+        ]
         at = inputs[0]
         for other in inputs[1:]:
             at = self._add(hw.Merge(kind=MergeKind.ADD), (at, other), shape, 12)
         for _ in range(count):
             at = self._step(at)
         end = self._end(at)
-        return QuantizedModel(name=name, source_digest="0", layers=tuple(self.nodes), inputs=tuple(inputs), outputs=(end,))
+        return QuantizedModel(
+            name=name, source_digest="0", layers=tuple(self.nodes), inputs=tuple(inputs), outputs=(end,)
+        )
 
     def _add(self, operation: hw.Operation, inputs: tuple[str, ...], shape: Shape, width: int) -> str:
         name = f"n{len(self.nodes)}"
@@ -70,15 +74,25 @@ class _Maker:
 
     def _format(self, bits: int, *, modes: bool = False) -> Format:
         width = int(self.random.integers(2, bits + 1))
-        form = Format(width=width, integer=int(self.random.integers(-1, width + 2)), signed=bool(self.random.random() < 0.5))
+        form = Format(
+            width=width, integer=int(self.random.integers(-1, width + 2)), signed=bool(self.random.random() < 0.5)
+        )
         if not modes:
             return form
         rounding, overflow = self.random.choice(list(Rounding)), self.random.choice(list(Overflow))
-        return Format(width=form.width, integer=form.integer, signed=form.signed, rounding=Rounding(rounding), overflow=Overflow(overflow))
+        return Format(
+            width=form.width,
+            integer=form.integer,
+            signed=form.signed,
+            rounding=Rounding(rounding),
+            overflow=Overflow(overflow),
+        )
 
     def _codes(self, shape: Shape, bits: int) -> Codes:
         array = self.random.integers(-(1 << (bits - 1)), 1 << (bits - 1), size=shape)
-        return Codes(array=array, format=smallest_format(int(array.min()), int(array.max()), int(self.random.integers(0, 5))))
+        return Codes(
+            array=array, format=smallest_format(int(array.min()), int(array.max()), int(self.random.integers(0, 5)))
+        )
 
     def _step(self, at: str) -> str:
         if self.widths[at] > MAX_WIDTH - 8:
@@ -89,7 +103,12 @@ class _Maker:
                 return self._convolution(at)
             case "affine":
                 scale, shift = self._codes(shape[-1:], 4), self._codes(shape[-1:], 6)
-                return self._add(hw.Affine(scale=scale, shift=shift, trained_scale=scale.values, trained_shift=shift.values), (at,), shape, width + 8)
+                return self._add(
+                    hw.Affine(scale=scale, shift=shift, trained_scale=scale.values, trained_shift=shift.values),
+                    (at,),
+                    shape,
+                    width + 8,
+                )
             case "cast":
                 return self._add(hw.Cast(format=self._format(10, modes=True)), (at,), shape, 10)
             case "relu":
@@ -97,16 +116,26 @@ class _Maker:
             case "relu_cast":
                 return self._add(hw.Relu(format=self._format(10, modes=True)), (at,), shape, 10)
             case "saturate":
-                return self._add(hw.Saturate(integer=int(self.random.integers(0, 6)), fraction=int(self.random.integers(2, 6))), (at,), shape, width + 6)
+                return self._add(
+                    hw.Saturate(integer=int(self.random.integers(0, 6)), fraction=int(self.random.integers(2, 6))),
+                    (at,),
+                    shape,
+                    width + 6,
+                )
             case "leaky":
-                slope = Codes(array=np.array([1]), format=Format(width=1, integer=-int(self.random.integers(0, 4)), signed=False))
+                slope = Codes(
+                    array=np.array([1]), format=Format(width=1, integer=-int(self.random.integers(0, 4)), signed=False)
+                )
                 return self._add(hw.LeakyRelu(slope=slope, trained=slope.values), (at,), shape, width + 4)
             case "depthwise":
                 return self._depthwise(at)
             case "threshold":
                 return self._add(hw.ThresholdRelu(threshold=self._codes((1,), 4)), (at,), shape, width + 4)
             case "crop":
-                borders = (*((0, 1) if len(shape) == 3 and shape[0] > 1 else (0, 0)), *((1, 0) if shape[-2] > 1 else (0, 0)))
+                borders = (
+                    *((0, 1) if len(shape) == 3 and shape[0] > 1 else (0, 0)),
+                    *((1, 0) if shape[-2] > 1 else (0, 0)),
+                )
                 rows = (shape[0] - borders[1],) if len(shape) == 3 else ()
                 return self._add(src.Crop(borders=borders), (at,), (*rows, shape[-2] - borders[2], shape[-1]), width)
             case "upsample":
@@ -120,14 +149,21 @@ class _Maker:
                 return self._pool(at)
             case "pad":
                 pads = (*((0, 0) if len(shape) == 2 else (1, 0)), 1, 1)
-                return self._add(src.ZeroPad(pads=pads), (at,), (*([shape[0] + 1] if len(shape) == 3 else []), shape[-2] + 2, shape[-1]), width)
+                return self._add(
+                    src.ZeroPad(pads=pads),
+                    (at,),
+                    (*([shape[0] + 1] if len(shape) == 3 else []), shape[-2] + 2, shape[-1]),
+                    width,
+                )
             case "merge":
                 other = self._add(hw.Cast(format=self._format(8, modes=True)), (at,), shape, 8)
                 kind = MergeKind(str(self.random.choice(list(MergeKind))))
                 return self._add(hw.Merge(kind=kind), (at, other), shape, width + 9)
             case _:
                 other = self._add(hw.Relu(format=self._format(8, modes=True)), (at,), shape, 8)
-                return self._add(src.Concatenate(axis=len(shape) - 1), (at, other), (*shape[:-1], 2 * shape[-1]), width + 6)
+                return self._add(
+                    src.Concatenate(axis=len(shape) - 1), (at, other), (*shape[:-1], 2 * shape[-1]), width + 6
+                )
 
     def _window(self, shape: Shape) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int, int, int], Shape]:
         """A window, its strides, pads and the shape of positions."""
@@ -159,7 +195,12 @@ class _Maker:
         shape = self._shape(at)
         size, strides, pads, positions = self._window(shape)
         kind = PoolKind.MAX if self.random.random() < 0.5 else PoolKind.AVERAGE
-        return self._add(hw.Pool(kind=kind, size=size, strides=strides, pads=pads), (at,), (*positions, shape[-1]), self.widths[at] + 9)
+        return self._add(
+            hw.Pool(kind=kind, size=size, strides=strides, pads=pads),
+            (at,),
+            (*positions, shape[-1]),
+            self.widths[at] + 9,
+        )
 
     def _end(self, at: str) -> str:
         at = self._add(hw.Cast(format=self._format(10, modes=True)), (at,), self._shape(at), 10)
@@ -175,9 +216,19 @@ class _Maker:
 def merged(models: Sequence[QuantizedModel]) -> QuantizedModel:
     """Several networks side by side in one."""
     layers = [
-        replace(layer, name=f"m{number}_{layer.name}", source=f"m{number}_{layer.source}", inputs=tuple(f"m{number}_{name}" for name in layer.inputs))
+        replace(
+            layer,
+            name=f"m{number}_{layer.name}",
+            source=f"m{number}_{layer.source}",
+            inputs=tuple(f"m{number}_{name}" for name in layer.inputs),
+        )
         for number, model in enumerate(models)
         for layer in model.layers
     ]
-    ends = [[f"m{number}_{name}" for number, model in enumerate(models) for name in getattr(model, side)] for side in ("inputs", "outputs")]
-    return QuantizedModel(name="merged", source_digest="0", layers=tuple(layers), inputs=tuple(ends[0]), outputs=tuple(ends[1]))
+    ends = [
+        [f"m{number}_{name}" for number, model in enumerate(models) for name in getattr(model, side)]
+        for side in ("inputs", "outputs")
+    ]
+    return QuantizedModel(
+        name="merged", source_digest="0", layers=tuple(layers), inputs=tuple(ends[0]), outputs=tuple(ends[1])
+    )

@@ -30,7 +30,10 @@ FINEST = 2.0**-6
 """Errors are multiples of this share of an input's step, so that float64 computes the real values without rounding."""
 
 FUNCTIONS = (
-    *(src.Function(kind=kind) for kind in (src.FunctionKind.TANH, src.FunctionKind.SELU, src.FunctionKind.SWISH, src.FunctionKind.SOFTPLUS)),
+    *(
+        src.Function(kind=kind)
+        for kind in (src.FunctionKind.TANH, src.FunctionKind.SELU, src.FunctionKind.SWISH, src.FunctionKind.SOFTPLUS)
+    ),
     src.QuantizedTanh(bits=4, real=True),
 )
 
@@ -66,7 +69,9 @@ def solved(model: QuantizedModel, random: np.random.Generator, seed: int) -> Cas
     for layer in model.layers:
         refinement.add(layer)
         if isinstance(layer.operation, hw.Input):
-            errors[layer.name] = float(random.choice([0.0, 5 * FINEST, 0.5, 1.0, 3 + FINEST])) * layer.operation.format.step
+            errors[layer.name] = (
+                float(random.choice([0.0, 5 * FINEST, 0.5, 1.0, 3 + FINEST])) * layer.operation.format.step
+            )
             walk = refinement.walk
             walk.ranges[layer.name] = bounds.ranged(walk.ranges[layer.name].interval, errors[layer.name])
             walk.decided[layer.name] = replace(walk.decided[layer.name], error=errors[layer.name])
@@ -81,7 +86,9 @@ def solved(model: QuantizedModel, random: np.random.Generator, seed: int) -> Cas
             off = random.integers(-1, 2, size=given[layer.name].array.shape) * errors[layer.name]
             reals[layer.name] = given[layer.name].values + off
         else:
-            step = refinement.walk.decided[layer.name].result.format.step if layer.name in refinement.walk.decided else 0.0
+            step = (
+                refinement.walk.decided[layer.name].result.format.step if layer.name in refinement.walk.decided else 0.0
+            )
             reals[layer.name] = real(layer, [reals[name] for name in layer.inputs], step, random)
     return Case(design=design, ranges=refinement.walk.ranges, codes={**answers.trace, **answers.outputs}, reals=reals)
 
@@ -92,12 +99,20 @@ def _varied(model: QuantizedModel, random: np.random.Generator) -> QuantizedMode
     end = layers[-1]
     if random.random() < 0.3:
         cast = replace(
-            end, name="narrow", operation=hw.Cast(format=Format(width=int(random.choice([9, 14])), integer=4, overflow=Overflow.SAT)), inputs=(end.name,)
+            end,
+            name="narrow",
+            operation=hw.Cast(format=Format(width=int(random.choice([9, 14])), integer=4, overflow=Overflow.SAT)),
+            inputs=(end.name,),
         )
         function = FUNCTIONS[int(random.integers(len(FUNCTIONS)))]
         layers += [cast, replace(end, name="function", operation=hw.Function(function=function), inputs=("narrow",))]
     elif random.random() < 0.4:
-        cast = replace(end, name="logits", operation=hw.Cast(format=Format(width=8, integer=4, overflow=Overflow.SAT)), inputs=(end.name,))
+        cast = replace(
+            end,
+            name="logits",
+            operation=hw.Cast(format=Format(width=8, integer=4, overflow=Overflow.SAT)),
+            inputs=(end.name,),
+        )
         kind = hw.SoftmaxKind.TABLES if random.random() < 0.7 else hw.SoftmaxKind.ARGMAX
         layers += [cast, replace(end, name="softmax", operation=hw.Softmax(kind=kind), inputs=("logits",))]
     return replace(model, layers=tuple(layers), outputs=(layers[-1].name,))
@@ -108,10 +123,16 @@ def _pooled(random: np.random.Generator) -> QuantizedModel:
     size, strides = (tuple(map(int, random.integers(1, most, size=2))) for most in (5, 3))
     pads = tuple(int(random.integers(0, size[place // 2])) for place in range(4))
     rows, columns = (int(random.integers(size[axis], 6)) for axis in range(2))
-    positions = [(length + pads[2 * axis] + pads[2 * axis + 1] - size[axis]) // strides[axis] + 1 for axis, length in enumerate((rows, columns))]
+    positions = [
+        (length + pads[2 * axis] + pads[2 * axis + 1] - size[axis]) // strides[axis] + 1
+        for axis, length in enumerate((rows, columns))
+    ]
     kind = PoolKind.MAX if random.random() < 0.2 else PoolKind.AVERAGE
     kernel = random.integers(-4, 4, size=(positions[0] * positions[1] * 2, 2))
-    dense = hw.Dense(kernel=Codes(array=kernel, format=Format(width=3, integer=1)), bias=Codes(array=np.zeros(2, np.int64), format=Format(width=1, integer=1)))
+    dense = hw.Dense(
+        kernel=Codes(array=kernel, format=Format(width=3, integer=1)),
+        bias=Codes(array=np.zeros(2, np.int64), format=Format(width=1, integer=1)),
+    )
     steps: list[tuple[str, hw.Operation, Shape]] = [
         ("x", hw.Input(format=Format(width=5, integer=2)), (rows, columns, 2)),
         ("pool", hw.Pool(kind=kind, size=size, strides=strides, pads=pads), (*positions, 2)),
@@ -152,13 +173,21 @@ def _related(random: np.random.Generator) -> QuantizedModel:
         layers.append(replace(x, name=f"a{number}", source=f"a{number}", operation=line, inputs=pair[:1]))
         others = (f"a{number}", pair[1]) if random.random() < 0.5 else (pair[1], f"a{number}")
         layers.append(replace(x, name=f"m{number}", source=f"m{number}", operation=hw.Merge(kind=kind), inputs=others))
-    return QuantizedModel(name="related", source_digest="0", layers=tuple(layers), inputs=("x", "y"), outputs=(layers[-1].name,))
+    return QuantizedModel(
+        name="related", source_digest="0", layers=tuple(layers), inputs=("x", "y"), outputs=(layers[-1].name,)
+    )
 
 
 def _chain(steps: list[tuple[str, hw.Operation, Shape]]) -> QuantizedModel:
     names = [name for name, _, _ in steps]
     layers = tuple(
-        hw.Layer(name=name, source=name, operation=operation, inputs=tuple(names[place - 1 : place]) if place else (), shape=shape)
+        hw.Layer(
+            name=name,
+            source=name,
+            operation=operation,
+            inputs=tuple(names[place - 1 : place]) if place else (),
+            shape=shape,
+        )
         for place, (name, operation, shape) in enumerate(steps)
     )
     return QuantizedModel(name="chain", source_digest="0", layers=layers, inputs=(names[0],), outputs=(names[-1],))
@@ -175,11 +204,16 @@ def _inexact(operation: hw.Operation, random: np.random.Generator) -> hw.Operati
         return operation
     if isinstance(operation, hw.Affine):
         off = random.integers(-4, 5, size=(2, operation.scale.array.size)) * FINEST
-        return replace(operation, trained_scale=operation.scale.values + off[0], trained_shift=operation.shift.values + off[1])
+        return replace(
+            operation, trained_scale=operation.scale.values + off[0], trained_shift=operation.shift.values + off[1]
+        )
     if isinstance(operation, hw.LeakyRelu):
         return replace(operation, trained=operation.slope.values + FINEST * float(random.integers(-4, 5)))
     if isinstance(operation, hw.Linear):
-        return replace(operation, off=hw.Off(kernel=FINEST * float(random.integers(0, 3)), bias=FINEST * float(random.integers(0, 3))))
+        return replace(
+            operation,
+            off=hw.Off(kernel=FINEST * float(random.integers(0, 3)), bias=FINEST * float(random.integers(0, 3))),
+        )
     return operation
 
 
@@ -208,7 +242,9 @@ def real(layer: hw.Layer, given: list[FloatArray], step: float, random: np.rando
             return evaluate(operation.function, x)
         case hw.Pool():
             reduce = np.max if operation.kind is PoolKind.MAX else np.mean
-            return _windows(x, operation.size, operation.strides, operation.pads, np.nan, lambda cells: _over_cells(reduce, cells))
+            return _windows(
+                x, operation.size, operation.strides, operation.pads, np.nan, lambda cells: _over_cells(reduce, cells)
+            )
         case hw.GlobalPool():
             cells = x.reshape(len(x), -1, x.shape[-1])
             return cells.max(axis=1) if operation.kind is PoolKind.MAX else cells.mean(axis=1)

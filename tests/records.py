@@ -8,7 +8,16 @@ from typing import Any
 from fpgacnn.hardware import estimation
 from fpgacnn.hardware.estimation import Figure
 from fpgacnn.hardware.synthesis import report as tools
-from fpgacnn.records.record import InputRecord, LayerRecord, ModelRecord, PlanRecord, ProjectRecord, Quality, RunRecord, TargetRecord
+from fpgacnn.records.record import (
+    InputRecord,
+    LayerRecord,
+    ModelRecord,
+    PlanRecord,
+    ProjectRecord,
+    Quality,
+    RunRecord,
+    TargetRecord,
+)
 from fpgacnn.records.report_input import ReportInput
 from fpgacnn.sim.compare import Difference, VerificationReport
 
@@ -36,12 +45,33 @@ def layer(name: str, kind: str, *inputs: str, result: str = "fixed<12,4>", **mor
 
 def layers() -> tuple[LayerRecord, ...]:
     """Input, convolution, a skip connection around another, their sum, and a table of a sigmoid."""
-    linear = {"weight": "fixed<6,1>", "bias": "fixed<6,1>", "accumulator": "fixed<12,4>", "accumulator_reason": "exact bound of 9 products"}
+    linear = {
+        "weight": "fixed<6,1>",
+        "bias": "fixed<6,1>",
+        "accumulator": "fixed<12,4>",
+        "accumulator_reason": "exact bound of 9 products",
+    }
     return (
-        layer("image", "Input", result="ufixed<8,0>", result_reason="the input's format", shape=(8, 8, 1), reach=(0.0, 255 / 256), seen=(0.0, 0.5)),
+        layer(
+            "image",
+            "Input",
+            result="ufixed<8,0>",
+            result_reason="the input's format",
+            shape=(8, 8, 1),
+            reach=(0.0, 255 / 256),
+            seen=(0.0, 0.5),
+        ),
         layer("conv1", "Convolution", "image", parameters=40, signal_to_noise_db=31.25, **linear),
         layer("conv2", "Convolution", "conv1", parameters=148, signal_to_noise_db=28.0, **linear),
-        layer("add", "Merge", "conv1", "conv2", result="fixed<13,5>", result_reason="exact result in [-13, 14]", reach=(-13.0, 14.0)),
+        layer(
+            "add",
+            "Merge",
+            "conv1",
+            "conv2",
+            result="fixed<13,5>",
+            result_reason="exact result in [-13, 14]",
+            reach=(-13.0, 14.0),
+        ),
         layer(
             "score",
             "Lookup",
@@ -60,7 +90,15 @@ def layers() -> tuple[LayerRecord, ...]:
 
 def comparison(left: str = "csim", right: str = "emulator", **more: Any) -> VerificationReport:
     """A comparison that holds."""
-    given: dict[str, Any] = {"events": 100, "layers": 1, "values": 6400, "mismatches": 0, "max_abs_difference": 0.0, "allowed": 0.0, "holds": True}
+    given: dict[str, Any] = {
+        "events": 100,
+        "layers": 1,
+        "values": 6400,
+        "mismatches": 0,
+        "max_abs_difference": 0.0,
+        "allowed": 0.0,
+        "holds": True,
+    }
     return VerificationReport(left=left, right=right, **{**given, **more})
 
 
@@ -72,7 +110,15 @@ def broken() -> VerificationReport:
 
 def record(**changed: Any) -> RunRecord:
     """A run that is bounded, proven, and judged."""
-    within = comparison("emulator", "quantized network", layers=5, values=128_000, mismatches=12, max_abs_difference=0.000244140625, allowed=0.00048828125)
+    within = comparison(
+        "emulator",
+        "quantized network",
+        layers=5,
+        values=128_000,
+        mismatches=12,
+        max_abs_difference=0.000244140625,
+        allowed=0.00048828125,
+    )
     whole = RunRecord(
         version="0.1.0",
         model=ModelRecord(file="small.h5", digest="ab" * 32, framework="Keras 2.15.0", layers=5, parameters=188),
@@ -88,8 +134,21 @@ def record(**changed: Any) -> RunRecord:
                 largest_rounding=0.001953125,
             ),
         ),
-        target=TargetRecord(part="xcku115-flvb2104-2-i", clock_ns=5.0, io="stream", strategy="latency", reuse=1, backend="vitis", softmax="logits"),
-        plan=PlanRecord(exact=False, lossless=False, losses=(("score", "table of sigmoid: at most 0.00049 off"),), decisions=layers()),
+        target=TargetRecord(
+            part="xcku115-flvb2104-2-i",
+            clock_ns=5.0,
+            io="stream",
+            strategy="latency",
+            reuse=1,
+            backend="vitis",
+            softmax="logits",
+        ),
+        plan=PlanRecord(
+            exact=False,
+            lossless=False,
+            losses=(("score", "table of sigmoid: at most 0.00049 off"),),
+            decisions=layers(),
+        ),
         verification=(comparison(), replace(within, differences={"score": 0.000244140625})),
         quality=(Quality(measure="ROC AUC", events=100, float_network=0.9876, quantized=0.9871, hardware=0.9870),),
         project=ProjectRecord(folder="hls_projects/small", digest="cd" * 32, files=104, bytes=1_303_504),
@@ -122,7 +181,9 @@ def figure(value: float, *, off: float = 0.25) -> Figure:
 
 def estimated_resources(lut: float, dsp: float) -> estimation.ResourceEstimate:
     """Half as many registers as LUTs, four blocks of memory."""
-    return estimation.ResourceEstimate(lut=figure(lut), ff=figure(lut / 2), dsp=figure(dsp), bram_18k=figure(4), uram=figure(0))
+    return estimation.ResourceEstimate(
+        lut=figure(lut), ff=figure(lut / 2), dsp=figure(dsp), bram_18k=figure(4), uram=figure(0)
+    )
 
 
 def estimated(*, lut: float = 20_000, dsp: float = 96) -> estimation.Estimate:
@@ -151,7 +212,9 @@ def estimated(*, lut: float = 20_000, dsp: float = 96) -> estimation.Estimate:
         multipliers=72,
         fifo_bits=0,
     )
-    caution = estimation.Caution(code="FC121", layer="conv1", text="a loop over 5,000 is unrolled", cure="use a reuse factor of 4")
+    caution = estimation.Caution(
+        code="FC121", layer="conv1", text="a loop over 5,000 is unrolled", cure="use a reuse factor of 4"
+    )
     return estimation.Estimate(
         stage="csynth",
         tool="Vitis HLS",
@@ -160,7 +223,9 @@ def estimated(*, lut: float = 20_000, dsp: float = 96) -> estimation.Estimate:
         layers=layers,
         totals=totals,
         after_synthesis=estimated_resources(lut / 2, dsp),
-        available=estimation.Available(device="xc7z020", source="DS190", lut=53_200, ff=106_400, dsp=220, bram_18k=280, uram=0, slrs=1),
+        available=estimation.Available(
+            device="xc7z020", source="DS190", lut=53_200, ff=106_400, dsp=220, bram_18k=280, uram=0, slrs=1
+        ),
         shortages=(),
         method="structure",
         warnings=(caution,),
@@ -169,12 +234,16 @@ def estimated(*, lut: float = 20_000, dsp: float = 96) -> estimation.Estimate:
 
 def zynq(stage: tools.Stage, file: str) -> tools.Resources:
     """What the part has."""
-    return tools.Resources(origin=tools.Origin(stage=stage, file=file), lut=53_200, ff=106_400, dsp=220, bram_18k=280, uram=0)
+    return tools.Resources(
+        origin=tools.Origin(stage=stage, file=file), lut=53_200, ff=106_400, dsp=220, bram_18k=280, uram=0
+    )
 
 
 def counted(stage: tools.Stage, file: str, *, lut: int, dsp: int) -> tools.Resources:
     """What a tool counts."""
-    return tools.Resources(origin=tools.Origin(stage=stage, file=file), lut=lut, ff=lut // 2, dsp=dsp, bram_18k=4, uram=0)
+    return tools.Resources(
+        origin=tools.Origin(stage=stage, file=file), lut=lut, ff=lut // 2, dsp=dsp, bram_18k=4, uram=0
+    )
 
 
 def cycles(least: int | None, most: int | None) -> tools.IntRange:
@@ -286,7 +355,16 @@ def synthesized(*, lut: int = 30_000, dsp: int = 100, with_vivado: bool = True) 
         utilizations=(placed,) if with_vivado else (),
         timings=(slack,) if with_vivado else (),
         export=None,
-        files=(tools.SourceFile(file=file, kind="C synthesis of a module", stage=tools.Stage.CSYNTH, tool="Vitis HLS", version="2023.2", date=None),),
+        files=(
+            tools.SourceFile(
+                file=file,
+                kind="C synthesis of a module",
+                stage=tools.Stage.CSYNTH,
+                tool="Vitis HLS",
+                version="2023.2",
+                date=None,
+            ),
+        ),
         unread=(tools.Unread(file="broken.rpt", code="FC100", why="broken.rpt: section 'Latency': it is cut off"),),
         notes=("the part of the report is not that of the project",),
     )

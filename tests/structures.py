@@ -55,7 +55,15 @@ def convolution(kernel: Any, shape: tuple[int, int], name: str = "conv", **chang
 
 def elementwise(role: Role, shape: tuple[int, int, int], name: str = "layer", **changes: Any) -> TemplateCall:
     """A layer without weights whose result has the shape of its input."""
-    fields: dict[str, Any] = {"name": name, "role": role, "what": role.value, "in_shape": shape, "out_shape": shape, "input": SIXTEEN, "output": SIXTEEN}
+    fields: dict[str, Any] = {
+        "name": name,
+        "role": role,
+        "what": role.value,
+        "in_shape": shape,
+        "out_shape": shape,
+        "input": SIXTEEN,
+        "output": SIXTEEN,
+    }
     return TemplateCall(**(fields | changes))
 
 

@@ -37,10 +37,20 @@ def utilization_rpt(netlist: Netlist) -> str:
     def row(name: str, used: object, available: object) -> tuple[object, ...]:
         return (name, used, 0, *((0,) if wide else ()), available, "0.42")
 
-    logic, memory, arithmetic = ("CLB Logic", "BLOCKRAM", "ARITHMETIC") if netlist.ultrascale else ("Slice Logic", "Memory", "DSP")
+    logic, memory, arithmetic = (
+        ("CLB Logic", "BLOCKRAM", "ARITHMETIC") if netlist.ultrascale else ("Slice Logic", "Memory", "DSP")
+    )
     kind = "CLB" if netlist.ultrascale else "Slice"
     placed = "Placed" in netlist.state
-    sections = [logic, *([f"{logic} Distribution"] if placed else []), memory, arithmetic, "Primitives", "Black Boxes", "Instantiated Netlists"]
+    sections = [
+        logic,
+        *([f"{logic} Distribution"] if placed else []),
+        memory,
+        arithmetic,
+        "Primitives",
+        "Black Boxes",
+        "Instantiated Netlists",
+    ]
     star = "" if placed else "*"
     tiles = float(netlist.tiles)
     tables = {
@@ -69,7 +79,10 @@ def utilization_rpt(netlist: Netlist) -> str:
     }
     numbered = list(enumerate(sections, 1))
     contents = "\n".join(f"{number}. {name}" for number, name in numbered)
-    body = "\n\n".join(f"{number}. {name}\n{'-' * (len(name) + 3)}\n\n{tables.get(name, '')}\n{NOTE if name == logic else ''}" for number, name in numbered)
+    body = "\n\n".join(
+        f"{number}. {name}\n{'-' * (len(name) + 3)}\n\n{tables.get(name, '')}\n{NOTE if name == logic else ''}"
+        for number, name in numbered
+    )
     return f"""Copyright 1986-2022 Xilinx, Inc. All Rights Reserved.
 ---------------------------------------------------
 | Tool Version : Vivado v.{netlist.version} (lin64) Build 4029153 Fri Oct 13 20:13:54 MDT 2023
@@ -92,7 +105,9 @@ Table of Contents
 """
 
 
-def timing_rpt(*, wns: str = "0.214", tns: str = "0.000", failing: int = 0, state: str | None = "Routed", met: bool = True) -> str:
+def timing_rpt(
+    *, wns: str = "0.214", tns: str = "0.000", failing: int = 0, state: str | None = "Routed", met: bool = True
+) -> str:
     """`*_timing_summary_routed.rpt`."""
     verdict = "All user specified timing constraints are met." if met else "Timing constraints are not met."
     line = "-" * 96
@@ -153,13 +168,26 @@ def cosim_rpt(rows: tuple[tuple[str, ...], tuple[str, ...]], *, date: str = "Tue
     """`<top>_cosim.rpt`; rows of 8 cells as until 2020, of 9 as Vitis writes them."""
     wide = len(rows[0]) > 8
     head = "Latency(Clock Cycles)" if wide else "Latency"
-    border = "+----------+----------+" + "-----------------------------------------------+" * 2 + ("----------------------+" if wide else "")
+    border = (
+        "+----------+----------+"
+        + "-----------------------------------------------+" * 2
+        + ("----------------------+" if wide else "")
+    )
     first = f"|          |          |{head:^47}|{'Interval':^47}|" + (" Total Execution Time |" if wide else "")
     second = f"+   RTL    +  Status  +{'-' * 47}+{'-' * 47}+" + ("    (Clock Cycles)    +" if wide else "")
-    third = "|          |          |" + "      min      |      avg      |      max      |" * 2 + ("                      |" if wide else "")
+    third = (
+        "|          |          |"
+        + "      min      |      avg      |      max      |" * 2
+        + ("                      |" if wide else "")
+    )
 
     def line(row: tuple[str, ...]) -> str:
-        cells = [row[0].rjust(10), row[1].rjust(10), *(cell.rjust(15) for cell in row[2:8]), *(cell.rjust(22) for cell in row[8:])]
+        cells = [
+            row[0].rjust(10),
+            row[1].rjust(10),
+            *(cell.rjust(15) for cell in row[2:8]),
+            *(cell.rjust(22) for cell in row[8:]),
+        ]
         return "|" + "|".join(cells) + "|"
 
     drawn = "\n".join([border, first, second, third, border, *map(line, rows), border])

@@ -92,7 +92,9 @@ def drawing(layers: Layers) -> str:
         words = f"{source or 'fpgacnn'} imports {target}: {counted[source, target]}"
         lines.append(_arrow(places[source], places[target], 1 - 2 * (index % 2), words))
     for name, (x, y) in places.items():
-        lines.append(f'<rect x="{x}" y="{y}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}" rx="5" fill="#eef3fa" stroke="#3b6ea5"/>')
+        lines.append(
+            f'<rect x="{x}" y="{y}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}" rx="5" fill="#eef3fa" stroke="#3b6ea5"/>'
+        )
         middle = f'x="{x + BOX_WIDTH / 2}" y="{y + BOX_HEIGHT / 2 + 5}"'
         lines.append(f'<text {middle} text-anchor="middle" fill="#16324f">{escape(name or "fpgacnn")}</text>')
     return "\n".join([*lines, "</svg>", ""])

@@ -56,7 +56,10 @@ def seeded(names: list[str], minutes: float, first: int, cases: int | None) -> i
                 wrong += 1
                 print(f"{name} --seed {seed}: {found}\n  {keep(FINDINGS, name, content, found)}", flush=True)
         seed += 1
-    print(f"{sum(counts.values())} cases, {wrong} findings; " + ", ".join(f"{name} {count}" for name, count in counts.items()))
+    print(
+        f"{sum(counts.values())} cases, {wrong} findings; "
+        + ", ".join(f"{name} {count}" for name, count in counts.items())
+    )
     return wrong
 
 

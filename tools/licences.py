@@ -39,7 +39,9 @@ def licence(name: str) -> str:
     expression = about.get("License-Expression")
     if expression:
         return str(expression)
-    classifiers = [line.rsplit(" :: ", 1)[-1] for line in about.get_all("Classifier") or [] if line.startswith("License :: ")]
+    classifiers = [
+        line.rsplit(" :: ", 1)[-1] for line in about.get_all("Classifier") or [] if line.startswith("License :: ")
+    ]
     written = (str(about.get("License") or "").strip().splitlines() or [""])[0][:60].replace("UNKNOWN", "")
     return "; ".join(sorted(set(classifiers) - {"OSI Approved"})) or written or _first_line(name) or "not stated"
 
@@ -61,7 +63,9 @@ def main() -> int:
         return 1
     if "--check" in sys.argv:
         same = PAGE.is_file() and PAGE.read_text(encoding="utf-8") == page
-        print("docs/licences.md is up to date" if same else "docs/licences.md is behind the lock: run tools/licences.py")
+        print(
+            "docs/licences.md is up to date" if same else "docs/licences.md is behind the lock: run tools/licences.py"
+        )
         return 0 if same else 1
     PAGE.write_text(page, encoding="utf-8")
     return 0

@@ -26,7 +26,11 @@ def on_terminal(command: list[str]) -> str:
     """What a command writes to a terminal of WIDTH columns, colours included; progress (stderr) is left out."""
     ours, theirs = pty.openpty()
     plain = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
-    environment = plain | {"COLUMNS": str(WIDTH), "TERM": "xterm-256color", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    environment = plain | {
+        "COLUMNS": str(WIDTH),
+        "TERM": "xterm-256color",
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
     with subprocess.Popen(command, stdout=theirs, stderr=subprocess.DEVNULL, env=environment) as child:  # noqa: S603  # our own command
         os.close(theirs)
         said = b"".join(iter(lambda: _read(ours), b""))

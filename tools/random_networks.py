@@ -43,7 +43,9 @@ def main() -> int:
         if number % REPORT_EVERY == 0:
             print(f"  {number} networks, {time.monotonic() - start:.0f} s", flush=True)
     counts = ", ".join(f"{tally.outcomes[one]} {one}" for one in Outcome)
-    print(f"{options.framework}: {options.count} networks from seed {options.seed}: {counts}; {time.monotonic() - start:.0f} s")
+    print(
+        f"{options.framework}: {options.count} networks from seed {options.seed}: {counts}; {time.monotonic() - start:.0f} s"
+    )
     for why, count in tally.refusals.most_common():
         print(f"  {count:6d} {why}")
     if tally.share < READ_SHARE:

@@ -57,7 +57,9 @@ def features(image: FloatArray) -> None:
     assert isinstance(layer.operation, src.Convolution)
     answers = evaluate(network, [image[np.newaxis, ..., np.newaxis]], quantized=False)[layer.name][0]
     kernels = layer.operation.kernel.values[:, :, 0]
-    columns = [(f"{layer.name}[{number}]", kernels[..., number], answers[..., number]) for number in range(answers.shape[-1])]
+    columns = [
+        (f"{layer.name}[{number}]", kernels[..., number], answers[..., number]) for number in range(answers.shape[-1])
+    ]
     grid(columns, ("a digit", image), "tutorial-features.png")
 
 

@@ -87,7 +87,13 @@ def float_network(entry: Entry, splits: Splits | None, file: Path) -> None:
     model = entry.build(door)
     if splits is not None:
         loss = "binary_crossentropy" if model.output_shape[-1] == 1 else "sparse_categorical_crossentropy"
-        fit(door, model, splits, loss=loss, schedule=Schedule(seed=SEED, epochs=entry.epochs, batch=64, learning_rate=0.003))
+        fit(
+            door,
+            model,
+            splits,
+            loss=loss,
+            schedule=Schedule(seed=SEED, epochs=entry.epochs, batch=64, learning_rate=0.003),
+        )
     elif not entry.is_known:
         seeded(model, SEED)
     save(model, file)
@@ -97,7 +103,10 @@ def events_of(name: str, shape: tuple[int, ...], splits: Splits | None) -> tuple
     """Events to quantize with, and those to test with."""
     if splits is not None:
         both = [splits.train, splits.validation]
-        given = {"input_0": np.concatenate([part.x for part in both]), "labels": np.concatenate([part.y for part in both])}
+        given = {
+            "input_0": np.concatenate([part.x for part in both]),
+            "labels": np.concatenate([part.y for part in both]),
+        }
         return given, {"input_0": splits.test.x, "labels": splits.test.y}
     if name == "edges":
         images = np.stack([step_image(), checkerboard()])[..., np.newaxis]
@@ -122,7 +131,11 @@ def row(name: str, entry: Entry) -> dict[str, Any]:
     splits = data_of(entry, name)
     file, quantized = folder / f"{name}_float.h5", folder / f"{name}.h5"
     float_network(entry, splits, file)
-    found: dict[str, Any] = {"name": name, "reuse": entry.reuse, "weights": entry.data or ("known" if entry.is_known else "seeded")}
+    found: dict[str, Any] = {
+        "name": name,
+        "reuse": entry.reuse,
+        "weights": entry.data or ("known" if entry.is_known else "seeded"),
+    }
     try:
         network = frontends.load(file)
     except FpgacnnError as error:
@@ -136,7 +149,9 @@ def row(name: str, entry: Entry) -> dict[str, Any]:
     if entry.is_known:
         quantized = file
     else:
-        trained = fpgacnn.quantize(file, folder / "given.npz", quantized, bits=BITS, test=folder / "test.npz", epochs=FINE_TUNING_EPOCHS)
+        trained = fpgacnn.quantize(
+            file, folder / "given.npz", quantized, bits=BITS, test=folder / "test.npz", epochs=FINE_TUNING_EPOCHS
+        )
         found |= {"float": trained.quality[1].float_network, "quantized": trained.quality[1].fine_tuned}
     run = fpgacnn.convert(
         quantized,
@@ -157,8 +172,16 @@ def row(name: str, entry: Entry) -> dict[str, Any]:
 def proof(run: RunRecord) -> dict[str, Any]:
     """What the conversion promised and what the comparisons found."""
     by_names = {(report.left, report.right): report for report in run.verification}
-    compared = {f"{left} = {right}": (report.values, report.mismatches, report.holds) for (left, right), report in by_names.items()}
-    return {"promise": run.plan.word, "losses": [list(loss) for loss in run.plan.losses], "compared": compared, "holds": run.holds}
+    compared = {
+        f"{left} = {right}": (report.values, report.mismatches, report.holds)
+        for (left, right), report in by_names.items()
+    }
+    return {
+        "promise": run.plan.word,
+        "losses": [list(loss) for loss in run.plan.losses],
+        "compared": compared,
+        "holds": run.holds,
+    }
 
 
 def estimated(project: Path) -> dict[str, Any]:
@@ -177,7 +200,15 @@ def line(found: Mapping[str, Any]) -> str:
     compared = {key: f"{values:,} / {mismatches:,}" for key, (values, mismatches, _) in found["compared"].items()}
     keras = next((text for key, text in compared.items() if key.startswith("emulator = Keras")), "")
     sizes = [f"{found[key]:,}" for key in ("layers", "parameters", "multiplications")]
-    cells = [f"`{found['name']}`", *sizes, found["weights"], *quality, found["promise"], compared.get("csim = emulator", ""), keras]
+    cells = [
+        f"`{found['name']}`",
+        *sizes,
+        found["weights"],
+        *quality,
+        found["promise"],
+        compared.get("csim = emulator", ""),
+        keras,
+    ]
     needed = found["estimate"]
     resources = [f"{needed[key]:,}" for key in ("lut", "dsp", "bram_18k")]
     return (
@@ -207,7 +238,11 @@ def main(names: list[str]) -> int:
         if kept.is_file():
             rows.append(json.loads(kept.read_text()))
     head = HEAD.format(bits=BITS, part=PART)
-    losses = [f"- `{one['name']}`: " + "; ".join(f"{layer}: {why}" for layer, why in one["losses"]) for one in rows if one.get("losses")]
+    losses = [
+        f"- `{one['name']}`: " + "; ".join(f"{layer}: {why}" for layer, why in one["losses"])
+        for one in rows
+        if one.get("losses")
+    ]
     tail = ["", "What the bounded ones lose:", "", *losses] if losses else []
     TABLE.write_text(head + "\n".join([*(line(one) for one in rows), *tail]) + "\n")
     return 0 if all(one.get("holds", True) for one in rows) else 1

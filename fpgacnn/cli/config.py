@@ -89,7 +89,10 @@ def _text(file: Path, key: str, kind: type, value: object) -> str:
     elif kind is str:
         fits, what = isinstance(value, str | int), "a text"
     else:
-        fits, what = isinstance(value, int if kind is int else int | float), "a whole number" if kind is int else "a number"
+        fits, what = (
+            isinstance(value, int if kind is int else int | float),
+            "a whole number" if kind is int else "a number",
+        )
     if not fits or isinstance(value, bool) or (isinstance(value, int) and abs(value) >= LARGEST):
         raise ConfigFileError(file=file, why=f"{key} must be {what}")
     return str(value)
@@ -98,6 +101,11 @@ def _text(file: Path, key: str, kind: type, value: object) -> str:
 Config: TypeAlias = Annotated[
     Path | None,
     typer.Option(
-        "--config", help="Target flags from a TOML file; flags given here win.", metavar="FILE.toml", callback=_apply, is_eager=True, rich_help_panel="Target"
+        "--config",
+        help="Target flags from a TOML file; flags given here win.",
+        metavar="FILE.toml",
+        callback=_apply,
+        is_eager=True,
+        rich_help_panel="Target",
     ),
 ]

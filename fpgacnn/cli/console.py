@@ -81,7 +81,9 @@ def bar(words: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
-    with Bars(TextColumn(words), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console, transient=True) as bars:
+    with Bars(
+        TextColumn(words), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console, transient=True
+    ) as bars:
         task = bars.add_task(words, total=None)
         yield lambda done, total: bars.update(task, completed=done, total=total)
 
@@ -97,7 +99,9 @@ def epochs_shown(*, quiet: bool) -> Watch | None:
         first.append(epoch.number)
         left = (time.perf_counter() - begin) / len(first) * (epochs - epoch.number)
         filled = "━" * round(20 * epoch.number / epochs)
-        console.print(f"  epoch {epoch.number:3d}/{epochs} [green]{filled:<20}[/] validation loss {epoch.validation_loss:.4f} [dim]{left:.0f} s left[/]")
+        console.print(
+            f"  epoch {epoch.number:3d}/{epochs} [green]{filled:<20}[/] validation loss {epoch.validation_loss:.4f} [dim]{left:.0f} s left[/]"
+        )
 
     return watch
 
@@ -113,7 +117,9 @@ def follow(*, quiet: bool, verbose: bool) -> Iterator[Callable[[str], None]]:
     else:
         start = time.perf_counter()
         with console.status("...") as status:
-            yield lambda line: status.update(f"[dim]{time.perf_counter() - start:,.0f} s[/] {plain_text(line[:SHOWN_OF_A_LINE])}")
+            yield lambda line: status.update(
+                f"[dim]{time.perf_counter() - start:,.0f} s[/] {plain_text(line[:SHOWN_OF_A_LINE])}"
+            )
 
 
 def plain_text(value: object) -> str:

@@ -18,47 +18,122 @@ TARGET, PROOF = "Target", "Proof"
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout and nothing else.")]
 Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no tables.")]
 Verbose: TypeAlias = Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks of internal errors.")]
-Weights: TypeAlias = Annotated[Path | None, typer.Option("--weights", help="HDF5 weights of an architecture JSON.", metavar="FILE")]
-Input: TypeAlias = Annotated[Path | None, typer.Option("--input", help="Events: .npz with input_0, input_1, ... (and labels), or one .npy.", metavar="X")]
+Weights: TypeAlias = Annotated[
+    Path | None, typer.Option("--weights", help="HDF5 weights of an architecture JSON.", metavar="FILE")
+]
+Input: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--input", help="Events: .npz with input_0, input_1, ... (and labels), or one .npy.", metavar="X"),
+]
 InputType: TypeAlias = Annotated[
-    str | None, typer.Option("--input-type", help="Fixed-point type of the inputs, e.g. 'ufixed<8,0>'.", metavar="TYPE", rich_help_panel=TARGET)
+    str | None,
+    typer.Option(
+        "--input-type",
+        help="Fixed-point type of the inputs, e.g. 'ufixed<8,0>'.",
+        metavar="TYPE",
+        rich_help_panel=TARGET,
+    ),
 ]
-Part: TypeAlias = Annotated[str, typer.Option("--part", help="FPGA part, or a board such as zcu102.", rich_help_panel=TARGET)]
+Part: TypeAlias = Annotated[
+    str, typer.Option("--part", help="FPGA part, or a board such as zcu102.", rich_help_panel=TARGET)
+]
 UnlistedPart: TypeAlias = Annotated[
-    bool, typer.Option("--unlisted-part", help="Go on, without an estimate, where the part is not known.", rich_help_panel=TARGET)
+    bool,
+    typer.Option(
+        "--unlisted-part", help="Go on, without an estimate, where the part is not known.", rich_help_panel=TARGET
+    ),
 ]
-Clock: TypeAlias = Annotated[float, typer.Option("--clock", help="Clock period in ns.", metavar="NS", rich_help_panel=TARGET)]
-Io: TypeAlias = Annotated[IoType, typer.Option("--io", help="All values of an event at once, or pixel by pixel.", rich_help_panel=TARGET)]
-StrategyOption: TypeAlias = Annotated[Strategy, typer.Option("--strategy", help="Unrolled, or sharing multipliers.", rich_help_panel=TARGET)]
-Reuse: TypeAlias = Annotated[int, typer.Option("--reuse", help="How often a multiplier is used for one result.", metavar="N", rich_help_panel=TARGET)]
-Backend: TypeAlias = Annotated[BackendName, typer.Option("--backend", help="Whose tool the project is for.", rich_help_panel=TARGET)]
+Clock: TypeAlias = Annotated[
+    float, typer.Option("--clock", help="Clock period in ns.", metavar="NS", rich_help_panel=TARGET)
+]
+Io: TypeAlias = Annotated[
+    IoType, typer.Option("--io", help="All values of an event at once, or pixel by pixel.", rich_help_panel=TARGET)
+]
+StrategyOption: TypeAlias = Annotated[
+    Strategy, typer.Option("--strategy", help="Unrolled, or sharing multipliers.", rich_help_panel=TARGET)
+]
+Reuse: TypeAlias = Annotated[
+    int,
+    typer.Option("--reuse", help="How often a multiplier is used for one result.", metavar="N", rich_help_panel=TARGET),
+]
+Backend: TypeAlias = Annotated[
+    BackendName, typer.Option("--backend", help="Whose tool the project is for.", rich_help_panel=TARGET)
+]
 Set: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option("--set", help="LAYER.reuse=N or LAYER.strategy=resource; repeatable.", metavar="LAYER.KEY=VALUE", callback=with_file, rich_help_panel=TARGET),
+    typer.Option(
+        "--set",
+        help="LAYER.reuse=N or LAYER.strategy=resource; repeatable.",
+        metavar="LAYER.KEY=VALUE",
+        callback=with_file,
+        rich_help_panel=TARGET,
+    ),
 ]
 OwnPart: TypeAlias = Annotated[
-    str | None, typer.Option("--part", help="FPGA part, or a board such as zcu102 (default: the project's).", rich_help_panel=TARGET)
+    str | None,
+    typer.Option(
+        "--part", help="FPGA part, or a board such as zcu102 (default: the project's).", rich_help_panel=TARGET
+    ),
 ]
-OwnClock: TypeAlias = Annotated[float | None, typer.Option("--clock", help="Clock period in ns.", metavar="NS", rich_help_panel=TARGET)]
-OwnIo: TypeAlias = Annotated[IoType | None, typer.Option("--io", help="All values of an event at once, or pixel by pixel.", rich_help_panel=TARGET)]
-OwnStrategy: TypeAlias = Annotated[Strategy | None, typer.Option("--strategy", help="Unrolled, or sharing multipliers.", rich_help_panel=TARGET)]
-OwnReuse: TypeAlias = Annotated[int | None, typer.Option("--reuse", help="How often a multiplier is used for one result.", metavar="N", rich_help_panel=TARGET)]
-OwnBackend: TypeAlias = Annotated[BackendName | None, typer.Option("--backend", help="Whose tool the project is for.", rich_help_panel=TARGET)]
+OwnClock: TypeAlias = Annotated[
+    float | None, typer.Option("--clock", help="Clock period in ns.", metavar="NS", rich_help_panel=TARGET)
+]
+OwnIo: TypeAlias = Annotated[
+    IoType | None,
+    typer.Option("--io", help="All values of an event at once, or pixel by pixel.", rich_help_panel=TARGET),
+]
+OwnStrategy: TypeAlias = Annotated[
+    Strategy | None, typer.Option("--strategy", help="Unrolled, or sharing multipliers.", rich_help_panel=TARGET)
+]
+OwnReuse: TypeAlias = Annotated[
+    int | None,
+    typer.Option("--reuse", help="How often a multiplier is used for one result.", metavar="N", rich_help_panel=TARGET),
+]
+OwnBackend: TypeAlias = Annotated[
+    BackendName | None, typer.Option("--backend", help="Whose tool the project is for.", rich_help_panel=TARGET)
+]
 Softmax: TypeAlias = Annotated[
-    str, typer.Option("--softmax", help="What becomes of a final softmax: keep, argmax or logits (left out).", metavar="CHOICE", rich_help_panel=TARGET)
+    str,
+    typer.Option(
+        "--softmax",
+        help="What becomes of a final softmax: keep, argmax or logits (left out).",
+        metavar="CHOICE",
+        rich_help_panel=TARGET,
+    ),
 ]
 Bits: TypeAlias = Annotated[
     str | None,
-    typer.Option("--bits", help="For float networks: bits (and integer bits) of weights and activations.", metavar="W[,I]", rich_help_panel=TARGET),
+    typer.Option(
+        "--bits",
+        help="For float networks: bits (and integer bits) of weights and activations.",
+        metavar="W[,I]",
+        rich_help_panel=TARGET,
+    ),
 ]
 Calibrate: TypeAlias = Annotated[
     Path | None,
-    typer.Option("--calibrate", help="For float networks: real events to choose widths on, or with --bits ranges.", metavar="X", rich_help_panel=TARGET),
+    typer.Option(
+        "--calibrate",
+        help="For float networks: real events to choose widths on, or with --bits ranges.",
+        metavar="X",
+        rich_help_panel=TARGET,
+    ),
 ]
 Sqnr: TypeAlias = Annotated[
-    float, typer.Option("--sqnr", help="With --calibrate: least ratio of answers to quantization noise.", metavar="DB", rich_help_panel=TARGET)
+    float,
+    typer.Option(
+        "--sqnr",
+        help="With --calibrate: least ratio of answers to quantization noise.",
+        metavar="DB",
+        rich_help_panel=TARGET,
+    ),
 ]
-Timeout: TypeAlias = Annotated[float, typer.Option("--timeout", help="Seconds that g++ and each simulation may take.", metavar="S", rich_help_panel=PROOF)]
+Timeout: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        "--timeout", help="Seconds that g++ and each simulation may take.", metavar="S", rich_help_panel=PROOF
+    ),
+]
 Reference: TypeAlias = Annotated[
     str | None,
     typer.Option(
@@ -69,23 +144,47 @@ Reference: TypeAlias = Annotated[
     ),
 ]
 Golden: TypeAlias = Annotated[
-    Path | None, typer.Option("--golden", help="Folder of the golden vectors (default: PROJECT.golden, beside the project).", metavar="DIR")
+    Path | None,
+    typer.Option(
+        "--golden", help="Folder of the golden vectors (default: PROJECT.golden, beside the project).", metavar="DIR"
+    ),
 ]
 
 ReportFile: TypeAlias = Annotated[
-    Path | None, typer.Option("--output", "-o", help="Write it here, in the form of the suffix: .html, .md, .csv or .json.", metavar="FILE")
+    Path | None,
+    typer.Option(
+        "--output", "-o", help="Write it here, in the form of the suffix: .html, .md, .csv or .json.", metavar="FILE"
+    ),
 ]
 
 DEFAULT = Target()
 
 
-def make_target(*, part: str, clock: float, io: IoType, strategy: Strategy, reuse: int, backend: BackendName, settings: list[str] | None) -> Target:
+def make_target(
+    *,
+    part: str,
+    clock: float,
+    io: IoType,
+    strategy: Strategy,
+    reuse: int,
+    backend: BackendName,
+    settings: list[str] | None,
+) -> Target:
     """The target that the flags describe.
 
     Raises UsageError, UnknownNameError.
     """
     reuse_of, strategy_of = parse_settings(settings)
-    return Target(part=full_part(part), clock_ns=clock, io=io, strategy=strategy, reuse=reuse, backend=backend, reuse_of=reuse_of, strategy_of=strategy_of)
+    return Target(
+        part=full_part(part),
+        clock_ns=clock,
+        io=io,
+        strategy=strategy,
+        reuse=reuse,
+        backend=backend,
+        reuse_of=reuse_of,
+        strategy_of=strategy_of,
+    )
 
 
 def parse_settings(settings: list[str] | None) -> tuple[dict[str, int], dict[str, Strategy]]:
@@ -103,7 +202,9 @@ def parse_settings(settings: list[str] | None) -> tuple[dict[str, int], dict[str
             case "strategy" if value in set(Strategy):
                 strategy_of[layer] = Strategy(value)
             case _:
-                raise UsageError(what=f"--set {setting}: only LAYER.reuse=N and LAYER.strategy=latency|resource can be set")
+                raise UsageError(
+                    what=f"--set {setting}: only LAYER.reuse=N and LAYER.strategy=latency|resource can be set"
+                )
     return reuse_of, strategy_of
 
 

@@ -33,7 +33,11 @@ MAX_DEPTH = 200
 
 
 def _classes(prefix: str, module: ModuleType) -> dict[str, type]:
-    own = {name: value for name, value in vars(module).items() if isinstance(value, type) and value.__module__ == module.__name__}
+    own = {
+        name: value
+        for name, value in vars(module).items()
+        if isinstance(value, type) and value.__module__ == module.__name__
+    }
     return {f"{prefix}.{name}": value for name, value in own.items() if is_dataclass(value) or issubclass(value, Enum)}
 
 
@@ -66,7 +70,10 @@ def _encode(value: Any, arrays: list[NDArray[np.generic]]) -> Any:
     if isinstance(value, Enum):
         return {"$": _TAG_OF[type(value)], "value": value.value}
     if is_dataclass(value) and not isinstance(value, type):
-        return {"$": _TAG_OF[type(value)], **{field.name: _encode(getattr(value, field.name), arrays) for field in fields(value)}}
+        return {
+            "$": _TAG_OF[type(value)],
+            **{field.name: _encode(getattr(value, field.name), arrays) for field in fields(value)},
+        }
     if isinstance(value, Mapping):
         return {"$": "map", "items": [[key, _encode(item, arrays)] for key, item in value.items()]}
     if isinstance(value, tuple | list):

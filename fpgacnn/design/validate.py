@@ -61,7 +61,12 @@ def check(design: Design, network: SourceModel) -> None:
         if layer.source not in known:
             raise InvalidDesignError(f"node {layer.name[:40]!r} stands for no layer of the network")
         try:
-            _check_layer(layer, plan[layer.name], tuple(shapes[name] for name in layer.inputs), tuple(plan[name].result.format for name in layer.inputs))
+            _check_layer(
+                layer,
+                plan[layer.name],
+                tuple(shapes[name] for name in layer.inputs),
+                tuple(plan[name].result.format for name in layer.inputs),
+            )
         except InvalidDesignError as error:
             raise InvalidDesignError(f"node {layer.name[:40]!r}: {error}") from error
         shapes[layer.name] = layer.shape
@@ -122,12 +127,21 @@ def _check_network(network: SourceModel) -> None:
             raise InvalidDesignError(f"layer {layer.name[:40]!r}: {error}") from error
         shapes[layer.name] = layer.shape
     inputs = [layer.name for layer in network.layers if isinstance(layer.operation, src.Input)]
-    if sorted(inputs) != sorted(network.inputs) or not inputs or not network.outputs or not set(network.outputs) <= shapes.keys():
+    if (
+        sorted(inputs) != sorted(network.inputs)
+        or not inputs
+        or not network.outputs
+        or not set(network.outputs) <= shapes.keys()
+    ):
         raise InvalidDesignError("the network's inputs or outputs are no layers")
 
 
 def _check_place(layer: src.SourceLayer, before: Mapping[str, Shape]) -> None:
-    if layer.name in before or not set(layer.inputs) <= before.keys() or bool(layer.inputs) == isinstance(layer.operation, src.Input):
+    if (
+        layer.name in before
+        or not set(layer.inputs) <= before.keys()
+        or bool(layer.inputs) == isinstance(layer.operation, src.Input)
+    ):
         raise InvalidDesignError("out of order, not unique, or without its inputs")
 
 
@@ -135,7 +149,10 @@ def _check_work(operation: src.SourceOperation, shape: Shape, given: tuple[Shape
     """What a layer unfolds on the way is bounded too."""
     match operation:
         case src.Convolution() | src.Depthwise():
-            window = prod(extent(size, step) for size, step in zip(operation.kernel.values.shape[:2], operation.dilation, strict=False))
+            window = prod(
+                extent(size, step)
+                for size, step in zip(operation.kernel.values.shape[:2], operation.dilation, strict=False)
+            )
             _check_windows(given[0], operation.pads, window, shape)
         case src.Pool():
             _check_windows(given[0], operation.pads, prod(operation.size), shape)
@@ -178,11 +195,17 @@ def image(shape: Shape) -> tuple[int, int, int]:
 # --- nodes ---------------------------------------------------------------------------------------------------------
 
 
-def _check_layer(layer: hw.Layer, precision: LayerPrecision, given: tuple[Shape, ...], formats: tuple[Format, ...]) -> None:
+def _check_layer(
+    layer: hw.Layer, precision: LayerPrecision, given: tuple[Shape, ...], formats: tuple[Format, ...]
+) -> None:
     if not _NAME.fullmatch(layer.name) or len(layer.name) > MAX_NAME or layer.name in RESERVED:
         raise InvalidDesignError("not a name that fpgacnn gives")
     _check_shape(layer.shape)
-    for decision in (precision.result, *([precision.accumulator] if precision.accumulator else []), *precision.tables.values()):
+    for decision in (
+        precision.result,
+        *([precision.accumulator] if precision.accumulator else []),
+        *precision.tables.values(),
+    ):
         _check_format(decision.format)
     for codes in _codes_of(layer.operation):
         _check_codes(codes)
@@ -251,7 +274,13 @@ def _need_accumulator(precision: LayerPrecision) -> None:
         raise InvalidDesignError("no accumulator")
 
 
-def _shape(operation: hw.Operation, shape: Shape, precision: LayerPrecision, given: tuple[Shape, ...], formats: tuple[Format, ...]) -> Shape:
+def _shape(
+    operation: hw.Operation,
+    shape: Shape,
+    precision: LayerPrecision,
+    given: tuple[Shape, ...],
+    formats: tuple[Format, ...],
+) -> Shape:
     """The shape that an operation makes of its inputs; checks its arrays on the way."""
     match operation:
         case hw.Input():
@@ -343,11 +372,16 @@ def _shape(operation: hw.Operation, shape: Shape, precision: LayerPrecision, giv
             assert_never(operation)
 
 
-def _windows(given: Shape, size: tuple[int, int], strides: tuple[int, int], pads: tuple[int, int, int, int], channels: int) -> Shape:
+def _windows(
+    given: Shape, size: tuple[int, int], strides: tuple[int, int], pads: tuple[int, int, int, int], channels: int
+) -> Shape:
     height, width, _ = image(given)
     if min(*size, *strides) < 1:
         raise InvalidDesignError(f"windows of {size} with strides of {strides}")
-    sizes = ((height + pads[0] + pads[1] - size[0]) // strides[0] + 1, (width + pads[2] + pads[3] - size[1]) // strides[1] + 1)
+    sizes = (
+        (height + pads[0] + pads[1] - size[0]) // strides[0] + 1,
+        (width + pads[2] + pads[3] - size[1]) // strides[1] + 1,
+    )
     return _like(given, *sizes, channels)
 
 
@@ -361,6 +395,8 @@ def _like(given: Shape, height: int, width: int, channels: int) -> Shape:
 
 def _joined(axis: int, given: tuple[Shape, ...]) -> Shape:
     first = given[0]
-    if not 0 <= axis < len(first) or any(len(one) != len(first) or one[:axis] + one[axis + 1 :] != first[:axis] + first[axis + 1 :] for one in given):
+    if not 0 <= axis < len(first) or any(
+        len(one) != len(first) or one[:axis] + one[axis + 1 :] != first[:axis] + first[axis + 1 :] for one in given
+    ):
         raise InvalidDesignError(f"shapes that cannot be joined along axis {axis}")
     return (*first[:axis], sum(one[axis] for one in given), *first[axis + 1 :])

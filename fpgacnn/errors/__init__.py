@@ -6,7 +6,13 @@ Exit status: 1 a check failed, 2 the input or the command is wrong, 3 a foreign 
 
 from __future__ import annotations
 
-from fpgacnn.errors.arrays import ArrayFileError, ArrayShapeError, DataChecksumError, DataPackageMissingError, NonFiniteInputError
+from fpgacnn.errors.arrays import (
+    ArrayFileError,
+    ArrayShapeError,
+    DataChecksumError,
+    DataPackageMissingError,
+    NonFiniteInputError,
+)
 from fpgacnn.errors.base import MAX_SHOWN, FpgacnnError, InternalError, UsageError, all_errors, naming, printable
 from fpgacnn.errors.emulator import KernelBuildError, MeasurementError
 from fpgacnn.errors.files import (

@@ -43,6 +43,8 @@ def original(path: Path, weights: Path | None = None) -> Original:
         case Kind.JSON:
             with path.open(encoding="utf-8", errors="replace") as file:
                 architecture = parse_json(file.read(MAX_JSON + 1), path)
-            return Original(files=(path, companion(path) if weights is None else weights), suffix=".json", architecture=architecture)
+            return Original(
+                files=(path, companion(path) if weights is None else weights), suffix=".json", architecture=architecture
+            )
         case _:
             return Original(files=(path,), suffix=".onnx", architecture=None, tensors=read_tensors(path))

@@ -32,19 +32,32 @@ def unread_borders(layers: Sequence[SourceLayer]) -> tuple[str, ...]:
         lengths = (1, given[0]) if len(given) == 2 else (given[0], given[1])
         rows, columns = (
             (length + before + after - size) % stride
-            for length, size, stride, (before, after) in zip(lengths, window, strides, (pads[:2], pads[2:]), strict=True)
+            for length, size, stride, (before, after) in zip(
+                lengths, window, strides, (pads[:2], pads[2:]), strict=True
+            )
         )
         if rows or columns:
-            words = " and ".join(f"{count} {name}{'s' if count > 1 else ''}" for count, name in ((rows, "row"), (columns, "column")) if count)
-            found.append(f"{layer.name}: windows of {window[0]}x{window[1]} with stride {strides[0]}x{strides[1]} leave the last {words} of its input unread")
+            words = " and ".join(
+                f"{count} {name}{'s' if count > 1 else ''}"
+                for count, name in ((rows, "row"), (columns, "column"))
+                if count
+            )
+            found.append(
+                f"{layer.name}: windows of {window[0]}x{window[1]} with stride {strides[0]}x{strides[1]} leave the last {words} of its input unread"
+            )
     return tuple(found)
 
 
-def _geometry(operation: src.SourceOperation) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int, int, int]] | None:
+def _geometry(
+    operation: src.SourceOperation,
+) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int, int, int]] | None:
     """Window with its dilation, strides and padding; None where no window moves."""
     match operation:
         case src.Convolution() | src.Depthwise():
-            height, width = ((size - 1) * step + 1 for size, step in zip(operation.kernel.values.shape[:2], operation.dilation, strict=True))
+            height, width = (
+                (size - 1) * step + 1
+                for size, step in zip(operation.kernel.values.shape[:2], operation.dilation, strict=True)
+            )
             return (height, width), operation.strides, operation.pads
         case src.Pool():
             return operation.size, operation.strides, operation.pads

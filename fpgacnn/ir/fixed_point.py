@@ -62,7 +62,9 @@ class Format:
 
     def __post_init__(self) -> None:
         if not 1 <= self.width <= MAX_WIDTH:
-            raise WidthLimitError(layer="(format)", what=f"{self.width},{self.integer}", bits=self.width, limit=MAX_WIDTH)
+            raise WidthLimitError(
+                layer="(format)", what=f"{self.width},{self.integer}", bits=self.width, limit=MAX_WIDTH
+            )
 
     @property
     def fraction(self) -> int:
@@ -88,11 +90,17 @@ class Format:
 
     def __str__(self) -> str:
         """The short text users write, without the `ap_` and without default modes."""
-        modes = "" if (self.rounding, self.overflow) == (Rounding.TRN, Overflow.WRAP) else f",{self.rounding},{self.overflow}"
+        modes = (
+            ""
+            if (self.rounding, self.overflow) == (Rounding.TRN, Overflow.WRAP)
+            else f",{self.rounding},{self.overflow}"
+        )
         return f"{'' if self.signed else 'u'}fixed<{self.width},{self.integer}{modes}>"
 
 
-_TEXT = re.compile(r"\s*(?:ap_)?(u?)fixed\s*<\s*(\d{1,3})\s*,\s*(-?\d{1,3})\s*(?:,\s*(?:AP_)?(\w+)\s*)?(?:,\s*(?:AP_)?(\w+)\s*)?>\s*")
+_TEXT = re.compile(
+    r"\s*(?:ap_)?(u?)fixed\s*<\s*(\d{1,3})\s*,\s*(-?\d{1,3})\s*(?:,\s*(?:AP_)?(\w+)\s*)?(?:,\s*(?:AP_)?(\w+)\s*)?>\s*"
+)
 
 
 def parse_format(text: str) -> Format:

@@ -75,7 +75,9 @@ def power_of_two(function: PowerOfTwo, x: FloatArray) -> FloatArray:
         positive = _nearest_power(function, np.maximum(x, 0.0), low, high)
         if not function.negative_slope:
             return positive
-        return np.where(x >= 0, positive, -_nearest_power(function, np.maximum(-x, 0.0) * function.negative_slope, low, high))
+        return np.where(
+            x >= 0, positive, -_nearest_power(function, np.maximum(-x, 0.0) * function.negative_slope, low, high)
+        )
     return np.where(x < 0, -1.0, 1.0) * _nearest_power(function, np.abs(x), low, high)
 
 
@@ -94,7 +96,9 @@ def on_a_tie(function: PowerOfTwo, x: FloatArray) -> FloatArray:
     low, high = exponent_range(function)
     between = (exponent - 2) / 2  # the lower of the two exponents
     tie = function.quadratic and not function.floor
-    return magnitude[tie & (mantissa == 0.5) & (exponent % 2 == 0) & (magnitude >= EPSILON) & (between >= low) & (between < high)]
+    return magnitude[
+        tie & (mantissa == 0.5) & (exponent % 2 == 0) & (magnitude >= EPSILON) & (between >= low) & (between < high)
+    ]
 
 
 def _nearest_power(function: PowerOfTwo, magnitude: FloatArray, low: int, high: int) -> FloatArray:
@@ -150,7 +154,9 @@ def turns(function: Function | PowerOfTwo | QuantizedTanh | QuantizedSigmoid) ->
 
 
 def decision_error(
-    function: Function | PowerOfTwo | QuantizedTanh | QuantizedSigmoid, x: FloatArray, cast: tuple[FloatArray, FloatArray, Rounding] | None
+    function: Function | PowerOfTwo | QuantizedTanh | QuantizedSigmoid,
+    x: FloatArray,
+    cast: tuple[FloatArray, FloatArray, Rounding] | None,
 ) -> NDArray[np.bool_]:
     """Where x (n,) lies so near a tie of the rounding that a float32 implementation may come to the other side.
 
@@ -167,7 +173,9 @@ def decision_error(
             position = np.ldexp(_sigmoid(x), function.bits)
         case Function():
             value = smooth(function, x)
-            factor, offset, rounding = cast if cast is not None else (np.ones(len(x)), np.zeros(len(x)), Rounding.RND_CONV)
+            factor, offset, rounding = (
+                cast if cast is not None else (np.ones(len(x)), np.zeros(len(x)), Rounding.RND_CONV)
+            )
             position = value * factor + offset
             slack = (np.minimum(np.abs(x), 1.0 + np.abs(value)) + np.abs(value)) * np.abs(factor) + np.abs(offset)
         case _:

@@ -110,7 +110,9 @@ def keeps_order(low: int, high: int, fraction: int, to: Format) -> bool:
 
 def full(interval: Interval, shape: tuple[int, ...]) -> Interval:
     """The interval with one pair of numbers for every element of `shape`."""
-    return Interval(low=np.broadcast_to(interval.low, shape), high=np.broadcast_to(interval.high, shape), fraction=interval.fraction)
+    return Interval(
+        low=np.broadcast_to(interval.low, shape), high=np.broadcast_to(interval.high, shape), fraction=interval.fraction
+    )
 
 
 def reduce_axes(interval: Interval, axes: tuple[int, ...]) -> Interval:

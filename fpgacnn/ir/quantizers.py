@@ -109,4 +109,6 @@ class Uniform:
         return bool(self.high.max() < UNLIMITED)
 
 
-Quantizer: TypeAlias = QuantizedBits | QuantizedRelu | Binary | Ternary | PowerOfTwo | QuantizedTanh | QuantizedSigmoid | Uniform
+Quantizer: TypeAlias = (
+    QuantizedBits | QuantizedRelu | Binary | Ternary | PowerOfTwo | QuantizedTanh | QuantizedSigmoid | Uniform
+)

@@ -16,14 +16,22 @@ def quantizer_text(quantizer: src.Quantizer | None) -> str:
             return "float"
         case src.QuantizedBits():
             flags = "" if quantizer.keep_negative else ",keep_negative=False"
-            alpha = quantizer.alpha if isinstance(quantizer.alpha, (str, float)) or quantizer.alpha is None else "per channel"
+            alpha = (
+                quantizer.alpha
+                if isinstance(quantizer.alpha, (str, float)) or quantizer.alpha is None
+                else "per channel"
+            )
             scale = "" if alpha is None else f",alpha={alpha:g}" if isinstance(alpha, float) else f",alpha={alpha}"
             return f"quantized_bits({quantizer.bits},{quantizer.integer},{int(quantizer.symmetric)}{flags}{scale})"
         case src.QuantizedRelu():
             flags = f",negative_slope={quantizer.negative_slope:g}" if quantizer.negative_slope else ""
             return f"quantized_relu({quantizer.bits},{quantizer.integer}{',use_sigmoid=1' if quantizer.use_sigmoid else ''}{flags})"
         case src.Binary():
-            factor = "per channel" if isinstance(quantizer.alpha, np.ndarray) and quantizer.alpha.size > 1 else quantizer.alpha
+            factor = (
+                "per channel"
+                if isinstance(quantizer.alpha, np.ndarray) and quantizer.alpha.size > 1
+                else quantizer.alpha
+            )
             return f"binary({'use_01,' if quantizer.use_01 else ''}alpha={factor})"
         case src.Ternary():
             threshold = "" if quantizer.threshold is None else f",threshold={quantizer.threshold:g}"
@@ -47,7 +55,11 @@ def activation_text(function: src.Activation) -> str:
     """An activation in the words of its framework."""
     match function:
         case src.Relu():
-            options = {"max_value": function.max_value, "negative_slope": function.negative_slope, "threshold": function.threshold}
+            options = {
+                "max_value": function.max_value,
+                "negative_slope": function.negative_slope,
+                "threshold": function.threshold,
+            }
             shown = ",".join(f"{name}={value:g}" for name, value in options.items() if value)
             return f"relu({shown})" if shown else "relu"
         case src.Softmax():

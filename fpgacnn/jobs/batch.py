@@ -95,11 +95,15 @@ def models_of(folder: Path) -> tuple[str, ...]:
         raise FileMissingError(file=folder, why="it is no folder")
     manifest = folder / MANIFEST
     if not manifest.exists():
-        found = tuple(sorted(path.name for path in folder.iterdir() if path.suffix in MODEL_SUFFIXES and path.is_file()))
+        found = tuple(
+            sorted(path.name for path in folder.iterdir() if path.suffix in MODEL_SUFFIXES and path.is_file())
+        )
     else:
         found = _listed(manifest)
     if not found:
-        raise UsageError(what=f"{folder} holds no model: files that end in {', '.join(MODEL_SUFFIXES)}, or a {MANIFEST}")
+        raise UsageError(
+            what=f"{folder} holds no model: files that end in {', '.join(MODEL_SUFFIXES)}, or a {MANIFEST}"
+        )
     return found
 
 
@@ -109,7 +113,12 @@ def _listed(manifest: Path) -> tuple[str, ...]:
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise UsageError(what=f"{manifest} is no list of objects with a 'file'") from error
     for name in names:
-        if not isinstance(name, str) or Path(name).is_absolute() or os.path.normpath(name).startswith("..") or "\0" in name:
+        if (
+            not isinstance(name, str)
+            or Path(name).is_absolute()
+            or os.path.normpath(name).startswith("..")
+            or "\0" in name
+        ):
             raise UsageError(what=f"{manifest} names {name!r}, which does not lie in its folder")
     return tuple(names)
 
@@ -122,7 +131,9 @@ def verify_models(request: FolderRequest) -> Iterator[Judgement]:
     names = models_of(request.folder)
     folder = request.folder.resolve()
     with temporary_folder("fpgacnn-models-") as there:
-        jobs = [_Job(model=folder / name, place=there / str(number), request=request) for number, name in enumerate(names)]
+        jobs = [
+            _Job(model=folder / name, place=there / str(number), request=request) for number, name in enumerate(names)
+        ]
         again: list[int] = []
         for ended in _run([job.convert() for job in jobs], request, there):
             job = jobs[ended.number]
@@ -155,12 +166,34 @@ class _Job:
         """The command that converts, proves, and keeps the hardware's answers."""
         given = ("--input", str(self.answers)) if self.answers.exists() else ()
         widths = ("--bits", bits) if bits else ()
-        command = (sys.executable, "-m", "fpgacnn.cli.main", "convert", str(self.model), "-o", str(self.place), "--quiet")
-        return (*command, "--softmax", "keep", "--timeout", f"{self.request.seconds:g}", *self.request.flags, *given, *widths)
+        command = (
+            sys.executable,
+            "-m",
+            "fpgacnn.cli.main",
+            "convert",
+            str(self.model),
+            "-o",
+            str(self.place),
+            "--quiet",
+        )
+        return (
+            *command,
+            "--softmax",
+            "keep",
+            "--timeout",
+            f"{self.request.seconds:g}",
+            *self.request.flags,
+            *given,
+            *widths,
+        )
 
     def needs_widths(self, ended: Ended) -> bool:
         """Refused, because the network is float and no widths were given."""
-        return ended.finished is not None and ended.finished.status == REFUSED and ended.finished.tail.startswith("error[FC030]")
+        return (
+            ended.finished is not None
+            and ended.finished.status == REFUSED
+            and ended.finished.tail.startswith("error[FC030]")
+        )
 
     def judge(self, ended: Ended) -> Judgement:
         """The outcome of a run that ended."""
@@ -180,7 +213,11 @@ class _Job:
         judged = Judgement(model=name, outcome=ModelOutcome.UNVERIFIED, promise=_promise(record))
         if finished.status == FAILED_CHECK:
             broken = next(one for one in record["verification"] if not one["holds"])
-            return replace(judged, outcome=ModelOutcome.DIFFERENT, why=f"{broken['left']} and {broken['right']} first differ at {broken['first']}")
+            return replace(
+                judged,
+                outcome=ModelOutcome.DIFFERENT,
+                why=f"{broken['left']} and {broken['right']} first differ at {broken['first']}",
+            )
         if not self.answers.exists():
             return judged
         try:

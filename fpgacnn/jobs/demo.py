@@ -48,7 +48,10 @@ def shipped(name: str) -> Path:
     Raises FileMissingError.
     """
     package = Path(__file__).parents[1]
-    places = [package / "shipped" / name, package.parent / "models" / name.split("_", maxsplit=1)[0].removesuffix(".h5") / name]
+    places = [
+        package / "shipped" / name,
+        package.parent / "models" / name.split("_", maxsplit=1)[0].removesuffix(".h5") / name,
+    ]
     for place in places:
         if place.is_file():
             return place

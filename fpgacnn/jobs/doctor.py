@@ -46,7 +46,10 @@ def examine() -> tuple[Finding, ...]:
         _package("scikit-learn", needed=False, cure="pip install 'fpgacnn[demo]' (digits demo)"),
         _package("km3net-testdata", needed=False, cure="pip install 'fpgacnn[demo]' (KM3NeT demo)"),
         _package("tensorflow", needed=False, cure="pip install 'fpgacnn[train]' (training)"),
-        *(_package(name, needed=False, cure="pip install 'fpgacnn[train]'") for name in ("tf_keras", "qkeras", "tensorflow-model-optimization")),
+        *(
+            _package(name, needed=False, cure="pip install 'fpgacnn[train]'")
+            for name in ("tf_keras", "qkeras", "tensorflow-model-optimization")
+        ),
     ]
     references = [_reference(framework) for framework in FRAMEWORKS]
     tools = [_tool(name) for name in ("vitis-run", "vitis_hls", "vivado_hls")]
@@ -57,20 +60,33 @@ def _reference(framework: Framework) -> Finding:
     """Whether a framework can answer for its files (`--reference`)."""
     missing = framework.missing
     seen = f"{missing} is not installed" if missing else framework.versions or "installed"
-    return Finding(what=f"reference: {framework.name}", found=not missing, needed=False, seen=seen, cure=f"pip install {framework.install} (--reference)")
+    return Finding(
+        what=f"reference: {framework.name}",
+        found=not missing,
+        needed=False,
+        seen=seen,
+        cure=f"pip install {framework.install} (--reference)",
+    )
 
 
 def _system() -> Finding:
     """What the answers of compilers and of the C library depend on."""
     library = " ".join(platform.libc_ver()) or "unknown C library"
-    return Finding(what="system", found=True, needed=False, seen=f"{platform.system()} {platform.release()}, {platform.machine()}, {library}")
+    return Finding(
+        what="system",
+        found=True,
+        needed=False,
+        seen=f"{platform.system()} {platform.release()}, {platform.machine()}, {library}",
+    )
 
 
 def _hdf5() -> Finding:
     try:
         from fpgacnn.frontends.keras.files.hdf5_child import library_version  # a machine without h5py is examined, too
     except ImportError:
-        return Finding(what="HDF5 library", found=False, needed=True, seen="h5py cannot be imported", cure="pip install h5py")
+        return Finding(
+            what="HDF5 library", found=False, needed=True, seen="h5py cannot be imported", cure="pip install h5py"
+        )
     return Finding(what="HDF5 library", found=True, needed=True, seen=library_version())
 
 
@@ -104,7 +120,9 @@ def _cache() -> Finding:
     try:
         return Finding(what="build cache", found=True, needed=False, seen=writable())
     except OSError as error:
-        return Finding(what="build cache", found=False, needed=False, seen=f"{folder}: {error.strerror}", cure="set XDG_CACHE_HOME")
+        return Finding(
+            what="build cache", found=False, needed=False, seen=f"{folder}: {error.strerror}", cure="set XDG_CACHE_HOME"
+        )
     except UsageError as error:
         return Finding(what="build cache", found=False, needed=False, seen=str(error), cure=error.hint)
 
@@ -118,4 +136,6 @@ def _try(what: str, look: Callable[[], str], *, needed: bool) -> Finding:
 
 def _tool(name: str) -> Finding:
     path = shutil.which(name)
-    return Finding(what=name, found=path is not None, needed=False, seen=path or "not on PATH", cure="only needed for synthesis")
+    return Finding(
+        what=name, found=path is not None, needed=False, seen=path or "not on PATH", cure="only needed for synthesis"
+    )

@@ -87,7 +87,14 @@ class LockedRecord:
         return json.dumps({**plain(self), "holds": self.holds}, indent=1)
 
 
-def freeze(lock: Lock, events: Path | None = None, *, count: int = DEFAULT_EVENTS, update: bool = False, progress: Progress = silent) -> LockedRecord:
+def freeze(
+    lock: Lock,
+    events: Path | None = None,
+    *,
+    count: int = DEFAULT_EVENTS,
+    update: bool = False,
+    progress: Progress = silent,
+) -> LockedRecord:
     """Store golden vectors of a project: events, every output code, digests of everything that decides them.
 
     Raises GoldenExistsError, unless with `update`, and NotFreezableError where C simulation and emulator disagree.
@@ -101,7 +108,9 @@ def freeze(lock: Lock, events: Path | None = None, *, count: int = DEFAULT_EVENT
     codes = _codes(opened, given.values)
     answers = _emulated(opened, codes, watch)
     with watch.stage("csim", f"running {given.count} events through C simulation"):
-        report = compare(CSim(opened.project, opened.design, seconds=lock.seconds).run(codes), replace(answers, trace={}))
+        report = compare(
+            CSim(opened.project, opened.design, seconds=lock.seconds).run(codes), replace(answers, trace={})
+        )
     if not report.holds:
         first = report.first
         raise NotFreezableError(project=lock.project, where=f"{first.layer}{list(first.index)}" if first else "nothing")
@@ -131,7 +140,14 @@ def verify_locked(lock: Lock, progress: Progress = silent) -> LockedRecord:
     if not _fits(golden, opened):
         if not found:
             raise ProjectError(folder=lock.project, why="its inputs are not those of its golden vectors")
-        return _record(lock, golden, found, {}, (*notes, "the frozen events no longer fit the network's inputs, and were not run"), watch)
+        return _record(
+            lock,
+            golden,
+            found,
+            {},
+            (*notes, "the frozen events no longer fit the network's inputs, and were not run"),
+            watch,
+        )
     codes = _codes(opened, golden.inputs)
     emulated = _emulated(opened, codes, watch)
     ran = {"emulator": diverging(golden, emulated, found[0].cause if found else Cause.ARITHMETIC)}
@@ -146,7 +162,10 @@ def verify_locked(lock: Lock, progress: Progress = silent) -> LockedRecord:
 
 
 def _choices(opened: OpenedProject) -> tuple[InputChoice, ...]:
-    return tuple(InputChoice(name=layer.source, format=operation.format, reason="") for layer, operation in opened.design.model.input_layers)
+    return tuple(
+        InputChoice(name=layer.source, format=operation.format, reason="")
+        for layer, operation in opened.design.model.input_layers
+    )
 
 
 def _codes(opened: OpenedProject, values: Sequence[FloatArray]) -> list[Codes]:
@@ -168,10 +187,19 @@ def _tools() -> dict[str, str]:
 
 
 def _record(
-    lock: Lock, golden: Golden, found: tuple[Change, ...], ran: Mapping[str, Divergence | None], notes: tuple[str, ...], watch: Stopwatch
+    lock: Lock,
+    golden: Golden,
+    found: tuple[Change, ...],
+    ran: Mapping[str, Divergence | None],
+    notes: tuple[str, ...],
+    watch: Stopwatch,
 ) -> LockedRecord:
     tools = _tools()
-    older = [f"{name}: {golden.tools.get(name, 'none')} when frozen, {now} now" for name, now in tools.items() if golden.tools.get(name) != now]
+    older = [
+        f"{name}: {golden.tools.get(name, 'none')} when frozen, {now} now"
+        for name, now in tools.items()
+        if golden.tools.get(name) != now
+    ]
     return LockedRecord(
         project=str(lock.project),
         golden=str(lock.folder),
@@ -210,7 +238,9 @@ def _changes(golden: Golden, opened: OpenedProject) -> tuple[tuple[Change, ...],
     return (*causes, *edited), tuple(notes)
 
 
-def _explained(opened: OpenedProject, made: Mapping[str, bytes], causes: Sequence[Change], code: Sequence[Change]) -> Iterator[Change]:
+def _explained(
+    opened: OpenedProject, made: Mapping[str, bytes], causes: Sequence[Change], code: Sequence[Change]
+) -> Iterator[Change]:
     """Changed files with layer and line; those that the changed design explains are left out."""
     top = made.get(TOP_FILE, b"")
     for one in code:
@@ -227,7 +257,12 @@ def _explained(opened: OpenedProject, made: Mapping[str, bytes], causes: Sequenc
 
 
 def _csim_divergence(
-    lock: Lock, golden: Golden, opened: OpenedProject, found: Sequence[Change], codes: Sequence[Codes], emulated: SimulationResult
+    lock: Lock,
+    golden: Golden,
+    opened: OpenedProject,
+    found: Sequence[Change],
+    codes: Sequence[Codes],
+    emulated: SimulationResult,
 ) -> Divergence | None:
     """C simulation's first answer that is not the frozen one, in the first node that differs from the emulator."""
     answers = CSim(opened.project, opened.design, seconds=lock.seconds).run(codes)
@@ -252,4 +287,7 @@ def _traced(opened: OpenedProject) -> HlsProject:
     plain_code = backend.convert(opened.design).files
     traced = backend.convert(opened.design, trace=True)
     same = {name for name, content in traced.files.items() if plain_code.get(name) == content}
-    return replace(traced, files={**traced.files, **{name: content for name, content in opened.project.files.items() if name in same}})
+    return replace(
+        traced,
+        files={**traced.files, **{name: content for name, content in opened.project.files.items() if name in same}},
+    )

@@ -109,10 +109,15 @@ class _Opened:
         Raises ArrayFileError with the event where one is not finite; `first` is the number of the first.
         """
         pairs = zip(self.choices, self.stream.finite(values, first), strict=True)
-        return [to_codes(np.asarray(one, np.float64), choice, leading_quantizer(self.network, choice.name))[0] for choice, one in pairs]
+        return [
+            to_codes(np.asarray(one, np.float64), choice, leading_quantizer(self.network, choice.name))[0]
+            for choice, one in pairs
+        ]
 
 
-def run(job: Job, request: Request, *, progress: Progress = silent, advance: Callable[[int, int], None] = lambda *_: None) -> SimulationSummary:
+def run(
+    job: Job, request: Request, *, progress: Progress = silent, advance: Callable[[int, int], None] = lambda *_: None
+) -> SimulationSummary:
     """Run a job; `advance` is told how many of how many events are done.
 
     Raises FpgacnnError; then nothing is written.
@@ -144,7 +149,10 @@ def run(job: Job, request: Request, *, progress: Progress = silent, advance: Cal
         seconds=round(time.perf_counter() - start, 3),
         outputs=tuple(ranges.of(design, name) for name in design.model.outputs),
         layers=tuple(ranges.of(design, layer.name) for layer in design.model.layers) if job.stats else (),
-        notes=(*opened.notes, *(("--threads has no effect: C simulation runs in one",) if chosen is None and job.threads else ())),
+        notes=(
+            *opened.notes,
+            *(("--threads has no effect: C simulation runs in one",) if chosen is None and job.threads else ()),
+        ),
     )
 
 
@@ -171,7 +179,12 @@ def _open(job: Job, request: Request) -> _Opened:
         stream = open_events(job.events, input_shapes(project.network))
         choices = project_choices(project.design)
         return _Opened(
-            network=project.network, design=project.design, choices=choices, stream=stream, project=project.project, notes=unused_by_project(request)
+            network=project.network,
+            design=project.design,
+            choices=choices,
+            stream=stream,
+            project=project.project,
+            notes=unused_by_project(request),
         )
     with naming(job.source):
         network = frontends.load(job.source, request.weights)
@@ -180,7 +193,9 @@ def _open(job: Job, request: Request) -> _Opened:
         few = next(stream.pieces(max(1, min(stream.events, PLANNED_VALUES // values))))
         found = planned(network, request, Events(values=stream.finite(few, 0), labels=None, origin=job.events.name))
     notes = (*found.trained.notes, *found.design.model.notes, *unused_softmax(request, found.trained.network))
-    return _Opened(network=found.trained.network, design=found.design, choices=found.choices, stream=stream, notes=notes)
+    return _Opened(
+        network=found.trained.network, design=found.design, choices=found.choices, stream=stream, notes=notes
+    )
 
 
 def _chosen(job: Job, design: Design) -> emulator.Emulator | None:
@@ -241,7 +256,9 @@ def _traced(job: Job, design: Design) -> Sequence[str]:
 
 def _write(writers: Mapping[str, ArchiveWriter], design: Design, result: SimulationResult) -> None:
     if "outputs" in writers:
-        writers["outputs"].add({f"output_{number}": result.outputs[name].values for number, name in enumerate(design.model.outputs)})
+        writers["outputs"].add(
+            {f"output_{number}": result.outputs[name].values for number, name in enumerate(design.model.outputs)}
+        )
     if "trace" in writers:
         writers["trace"].add({name: codes.values for name, codes in result.trace.items()})
 

@@ -80,13 +80,17 @@ def _tool(request: SynthesisRequest) -> tuple[Tool | None, list[str]]:
         return None, []
     there = None if request.again else _complete(request)
     if there:
-        return None, [f"reports of {there.csynth.date if there.csynth else ''} were there and are read; --again runs the tool"]
+        return None, [
+            f"reports of {there.csynth.date if there.csynth else ''} were there and are read; --again runs the tool"
+        ]
     try:
         return find_tool(request.folder, request.tool), []
     except SynthesisToolMissingError as error:
         if request.again or request.tool or not _any(request.folder):
             raise
-        return None, [f"{error}; the reports that are there do not cover all that was asked for or are of another firmware"]
+        return None, [
+            f"{error}; the reports that are there do not cover all that was asked for or are of another firmware"
+        ]
 
 
 def _any(folder: Path) -> bool:
@@ -103,7 +107,12 @@ def _complete(request: SynthesisRequest) -> SynthesisReport | None:
     except (NoReportsError, ReportBrokenError, ReportForeignError, ReportRefusedError):
         return None
     steps, csynth = request.steps, report.csynth
-    wanted = [csynth, *([report.cosim] if steps.cosim else []), *([report.synth] if steps.vsynth else []), *([report.export] if steps.export else [])]
+    wanted = [
+        csynth,
+        *([report.cosim] if steps.cosim else []),
+        *([report.synth] if steps.vsynth else []),
+        *([report.export] if steps.export else []),
+    ]
     if csynth is None or None in wanted or _unread(report):
         return None
     return report if _of_this_firmware(request.folder, request.folder / csynth.origin.file) else None

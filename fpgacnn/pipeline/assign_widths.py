@@ -31,20 +31,29 @@ def with_widths(network: SourceModel, request: Request, events: Events | None) -
     if [*input_shapes(twin).values()] != [*input_shapes(network).values()]:
         raise UsageError(what=f"{request.float_model} has other input shapes than {request.model}")
     if (request.widths is None and request.calibration is None) or not is_float(network):
-        return WidthAssignment(network=network, twin=twin, notes=tuple(unused_widths(request, is_float=is_float(network))))
+        return WidthAssignment(
+            network=network, twin=twin, notes=tuple(unused_widths(request, is_float=is_float(network)))
+        )
     folded = fold_normalizations(network)
     unused = tuple(unused_widths(request, is_float=True))
     promise = "the promises are about the network with them"
     if request.calibration is not None:
         found = calibrate(folded, read_events(request.calibration, network).values, request.widths, request.sqnr_db)
-        return WidthAssignment(network=found.network, twin=twin, notes=(f"float network: {_words(found)}; {promise}", *unused))
+        return WidthAssignment(
+            network=found.network, twin=twin, notes=(f"float network: {_words(found)}; {promise}", *unused)
+        )
     assert request.widths is not None
     given = events or own_events(network, choose_formats(network, None, request.input_type))
     seen = evaluate(folded, given.values, quantized=False)
-    notes = [f"float network: its weights and activations got quantizers of {request.widths.bits} bits; {promise}", *unused]
+    notes = [
+        f"float network: its weights and activations got quantizers of {request.widths.bits} bits; {promise}",
+        *unused,
+    ]
     if events is None and request.widths.integer is None:
         notes.append("ranges of activations come from random events; --calibrate X.npz takes them from real ones")
-    return WidthAssignment(network=with_quantizers(folded, uniform(folded, request.widths, seen)), twin=twin, notes=tuple(notes))
+    return WidthAssignment(
+        network=with_quantizers(folded, uniform(folded, request.widths, seen)), twin=twin, notes=tuple(notes)
+    )
 
 
 def _words(found: Calibration) -> str:

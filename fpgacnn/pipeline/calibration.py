@@ -16,7 +16,16 @@ import numpy as np
 
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import FloatArray, SourceModel
-from fpgacnn.passes.widths.widths import Part, Point, Widths, fitted, points, result_quantizer, weight_values, with_quantizers
+from fpgacnn.passes.widths.widths import (
+    Part,
+    Point,
+    Widths,
+    fitted,
+    points,
+    result_quantizer,
+    weight_values,
+    with_quantizers,
+)
 from fpgacnn.sim.compare import signal_to_noise_db
 from fpgacnn.sim.source_reference import evaluate
 
@@ -94,11 +103,16 @@ class _Search:
     def _modelled(self, sqnr_db: float) -> dict[Point, int]:
         noise = {point: 10.0 ** (-self._sqnr(self._network({point: PROBE_BITS})) / 10.0) for point in self.points}
         level = 10.0 ** (-sqnr_db / 10.0) / sum(self._costs.values())
-        modelled = {point: PROBE_BITS + 0.5 * log2(max(power, 1e-30) / (level * self._costs[point])) for point, power in noise.items()}
+        modelled = {
+            point: PROBE_BITS + 0.5 * log2(max(power, 1e-30) / (level * self._costs[point]))
+            for point, power in noise.items()
+        }
         return {point: max(FEWEST_BITS, min(ceil(width), MOST_BITS)) for point, width in modelled.items()}
 
     def _network(self, bits: Mapping[Point, int], integer: int | None = None) -> SourceModel:
-        return with_quantizers(self.network, {point: self._quantizer(point, width, integer) for point, width in bits.items()})
+        return with_quantizers(
+            self.network, {point: self._quantizer(point, width, integer) for point, width in bits.items()}
+        )
 
     def _quantizer(self, point: Point, bits: int, integer: int | None) -> src.Quantizer:
         layer = self.network.layer(point.layer)

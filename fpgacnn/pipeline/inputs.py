@@ -59,7 +59,10 @@ def read_events(path: Path, source: SourceModel) -> Events:
 
 def choose_formats(source: SourceModel, events: Events | None, input_type: str | None) -> tuple[InputChoice, ...]:
     """A format for each input: what the user says, the network's own quantizer, the data's grid, else fixed<16,6>."""
-    return tuple(_choose(source, name, events.values[number] if events else None, input_type) for number, name in enumerate(source.inputs))
+    return tuple(
+        _choose(source, name, events.values[number] if events else None, input_type)
+        for number, name in enumerate(source.inputs)
+    )
 
 
 def _choose(source: SourceModel, name: str, values: FloatArray | None, input_type: str | None) -> InputChoice:
@@ -72,7 +75,11 @@ def _choose(source: SourceModel, name: str, values: FloatArray | None, input_typ
     exact = exact_codes(values) if values is not None else None
     if exact is not None and exact.format.width <= MAX_INPUT_WIDTH:
         return InputChoice(name=name, format=exact.format, reason="the narrowest that holds every given value")
-    reason = "default: no --input-type and no events given" if values is None else f"default: the given values need more than {MAX_INPUT_WIDTH} bits"
+    reason = (
+        "default: no --input-type and no events given"
+        if values is None
+        else f"default: the given values need more than {MAX_INPUT_WIDTH} bits"
+    )
     return InputChoice(name=name, format=FALLBACK, reason=reason)
 
 

@@ -21,7 +21,17 @@ from fpgacnn.sim.source_reference import evaluate
 
 MAX_FILE_BYTES = 1 << 30
 
-_STUMBLES = (ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RuntimeError, StopIteration, TypeError, ValueError)
+_STUMBLES = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    StopIteration,
+    TypeError,
+    ValueError,
+)
 """What code may run into where a value is not what it was written for."""
 
 
@@ -61,15 +71,22 @@ def _rehearsed(folder: Path, design: Design, network: SourceModel) -> tuple[tupl
     try:
         validate.check(design, network)
         inputs, outputs, _ = ports(design)
-        codes = [Codes(array=np.zeros((1, *layer.shape), np.int64), format=operation.format) for layer, operation in design.model.input_layers]
+        codes = [
+            Codes(array=np.zeros((1, *layer.shape), np.int64), format=operation.format)
+            for layer, operation in design.model.input_layers
+        ]
         emulated = ReferenceEmulator(design).run(codes, trace=True).trace
         answers = evaluate(network, [one.values for one in codes], quantized=True)
-        answered = [emulated[layer.name].array.shape for layer in design.model.layers] + [answers[layer.name].shape for layer in network.layers]
+        answered = [emulated[layer.name].array.shape for layer in design.model.layers] + [
+            answers[layer.name].shape for layer in network.layers
+        ]
         stated = [(1, *layer.shape) for layer in design.model.layers] + [(1, *layer.shape) for layer in network.layers]
         if answered != stated:
             raise validate.InvalidDesignError("a layer answers in another shape than it states")
     except (*_STUMBLES, FpgacnnError) as error:
-        raise ProjectError(folder=folder, why=f"its design does not hold together ({str(error) or type(error).__name__})") from error
+        raise ProjectError(
+            folder=folder, why=f"its design does not hold together ({str(error) or type(error).__name__})"
+        ) from error
     return inputs, outputs
 
 
@@ -94,7 +111,12 @@ def _files(folder: Path) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     try:
         for path in sorted(folder.rglob("*")):
-            if path.is_symlink() or not path.is_file() or path == folder / RECORD or _left_by_a_tool(path.relative_to(folder)):
+            if (
+                path.is_symlink()
+                or not path.is_file()
+                or path == folder / RECORD
+                or _left_by_a_tool(path.relative_to(folder))
+            ):
                 continue
             if path.stat().st_size > MAX_FILE_BYTES:
                 raise ProjectError(folder=folder, why=f"{path.name} is larger than any file that fpgacnn writes")
@@ -106,4 +128,9 @@ def _files(folder: Path) -> dict[str, bytes]:
 
 def _left_by_a_tool(name: Path) -> bool:
     """Synthesis writes its work beside the project's files, and simulation its results beside their inputs."""
-    return name.parts[0].endswith("_prj") or name.parts[0].startswith(".") or name.parts[0] == "logs" or name.suffix in {".log", ".jou", ".rpt"}
+    return (
+        name.parts[0].endswith("_prj")
+        or name.parts[0].startswith(".")
+        or name.parts[0] == "logs"
+        or name.suffix in {".log", ".jou", ".rpt"}
+    )

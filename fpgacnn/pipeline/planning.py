@@ -30,9 +30,14 @@ def planned(network: SourceModel, request: Request, given: Events | None) -> Pla
     trained = with_widths(network, request, given)
     choices = choose_formats(trained.network, given, request.input_type)
     model = legalize(quantize(trained.network, inputs=[choice.format for choice in choices], softmax=request.softmax))
-    return Planned(trained=trained, choices=choices, design=Design(model=model, plan=plan(model), target=request.target))
+    return Planned(
+        trained=trained, choices=choices, design=Design(model=model, plan=plan(model), target=request.target)
+    )
 
 
 def project_choices(design: Design) -> tuple[InputChoice, ...]:
     """The formats of a project's inputs."""
-    return tuple(InputChoice(name=layer.source, format=operation.format, reason="the project's") for layer, operation in design.model.input_layers)
+    return tuple(
+        InputChoice(name=layer.source, format=operation.format, reason="the project's")
+        for layer, operation in design.model.input_layers
+    )

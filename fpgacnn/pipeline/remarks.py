@@ -18,18 +18,24 @@ NAMES_SHOWN = 5
 
 def unused_widths(request: Request, *, is_float: bool) -> Iterator[str]:
     """Flags of float networks that change nothing: the network has quantizers, or another flag decides."""
-    given = [flag for flag, value in (("--bits", request.widths), ("--calibrate", request.calibration)) if value is not None]
+    given = [
+        flag for flag, value in (("--bits", request.widths), ("--calibrate", request.calibration)) if value is not None
+    ]
     if given and not is_float:
         verb = "has" if len(given) == 1 else "have"
         yield f"{' and '.join(given)} {verb} no effect: the network has quantizers of its own, and keeps their widths"
     elif request.sqnr_db != SQNR_DB and (request.calibration is None or request.widths is not None):
-        why = "--bits gives the widths" if request.widths is not None else "it belongs to --calibrate, on a float network"
+        why = (
+            "--bits gives the widths" if request.widths is not None else "it belongs to --calibrate, on a float network"
+        )
         yield f"--sqnr has no effect: {why}"
 
 
 def unused_softmax(request: Request, network: SourceModel) -> Iterator[str]:
     """A choice for a final softmax in a network that has none."""
-    if request.softmax is not SoftmaxChoice.LOGITS and not any(network.layer(name).operation == Activate(function=Softmax()) for name in network.outputs):
+    if request.softmax is not SoftmaxChoice.LOGITS and not any(
+        network.layer(name).operation == Activate(function=Softmax()) for name in network.outputs
+    ):
         yield f"--softmax {request.softmax} has no effect: no output of the network is a softmax"
 
 
@@ -86,7 +92,9 @@ def not_compared(design: Design, network: SourceModel, compared: Collection[str]
             waiting.extend(known[name].inputs)
     left = [layer.name for layer in network.layers if layer.name in before - seen]
     if left:
-        names = ", ".join(left[:NAMES_SHOWN]) + (f" and {len(left) - NAMES_SHOWN} more" if len(left) > NAMES_SHOWN else "")
+        names = ", ".join(left[:NAMES_SHOWN]) + (
+            f" and {len(left) - NAMES_SHOWN} more" if len(left) > NAMES_SHOWN else ""
+        )
         yield f"{len(left)} of {len(before)} layers have no node of their own; only what follows them was compared: {names}"
 
 

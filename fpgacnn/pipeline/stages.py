@@ -79,10 +79,14 @@ def verify(project: Path, request: Request, progress: Progress = silent) -> RunR
     choices = project_choices(design)
     events = _events(given or own_events(network, choices), network, request)
     trained = replace(with_widths(network, request, given), network=network)
-    run = Run(request=request, trained=trained, design=design, choices=choices, events=events, watch=watch, every_layer=True)
+    run = Run(
+        request=request, trained=trained, design=design, choices=choices, events=events, watch=watch, every_layer=True
+    )
     with second_opinion(request, read, choices, events) as opinion:
         emulated = run.emulate()
-        record = opinion.added(run.prove(opened.project, emulated, run.files(opened.project, emulated), project), run, emulated)
+        record = opinion.added(
+            run.prove(opened.project, emulated, run.files(opened.project, emulated), project), run, emulated
+        )
     unseen = unsimulated(opened.files)
     reports = (*record.verification, *([unseen] if unseen else []))
     return costed(replace(record, notes=(*record.notes, *opened.notes), verification=reports), design)
@@ -112,7 +116,9 @@ def estimate(source: Path, request: Request, wishes: estimates.TargetOverrides) 
             return estimates.of_foreign_project(source, wishes, unused_by_project(request))
         design, _ = serialize.load(source)
         wishes, notes = estimates.located_wishes(wishes)
-        return estimates.of_whole_design(source, estimates.retargeted(design, wishes), (*notes, *unused_by_project(request)))
+        return estimates.of_whole_design(
+            source, estimates.retargeted(design, wishes), (*notes, *unused_by_project(request))
+        )
     wishes, notes = estimates.located_wishes(wishes)
     with naming(source):
         network = frontends.load(source, request.weights)
@@ -120,5 +126,13 @@ def estimate(source: Path, request: Request, wishes: estimates.TargetOverrides) 
         found = planned(network, replace(request, target=wishes.applied(request.target)), given)
     assumed = tuple(f"input {choice.name}: {choice.format} ({choice.reason})" for choice in found.choices)
     return estimates.of_whole_design(
-        source, found.design, (*notes, *assumed, *found.trained.notes, *found.design.model.notes, *unused_softmax(request, found.trained.network))
+        source,
+        found.design,
+        (
+            *notes,
+            *assumed,
+            *found.trained.notes,
+            *found.design.model.notes,
+            *unused_softmax(request, found.trained.network),
+        ),
     )

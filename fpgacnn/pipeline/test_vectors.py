@@ -56,5 +56,8 @@ def own_events(network: SourceModel, choices: Sequence[InputChoice]) -> Events:
     shapes = input_shapes(network)
     work = sum(prod(layer.shape) for layer in network.layers)
     count = min(OWN_EVENTS, max(FEWEST_EVENTS, MAX_WORK // work))
-    values = tuple(make_vectors(choice.format, shapes[choice.name], count, seed=7 + number) for number, choice in enumerate(choices))
+    values = tuple(
+        make_vectors(choice.format, shapes[choice.name], count, seed=7 + number)
+        for number, choice in enumerate(choices)
+    )
     return Events(values=values, labels=None, origin="seeded random, extreme and tie events")

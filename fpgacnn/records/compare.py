@@ -63,7 +63,14 @@ def _change(left: FlatValue | None, right: FlatValue | None) -> FieldChange | No
     assert about is not None
     difference, ratio = _numbers(one, other)
     return FieldChange(
-        section=about.section, item=about.item, quantity=about.quantity, left=one, right=other, unit=about.unit, difference=difference, ratio=ratio
+        section=about.section,
+        item=about.item,
+        quantity=about.quantity,
+        left=one,
+        right=other,
+        unit=about.unit,
+        difference=difference,
+        ratio=ratio,
     )
 
 
@@ -72,6 +79,12 @@ def _is_nan(value: Value) -> bool:
 
 
 def _numbers(left: Value, right: Value) -> tuple[float | None, float | None]:
-    if isinstance(left, str | bool) or isinstance(right, str | bool) or left is None or right is None or not (isfinite(left) and isfinite(right)):
+    if (
+        isinstance(left, str | bool)
+        or isinstance(right, str | bool)
+        or left is None
+        or right is None
+        or not (isfinite(left) and isfinite(right))
+    ):
         return None, None
     return right - left, right / left if left else None

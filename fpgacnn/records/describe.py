@@ -18,7 +18,11 @@ from fpgacnn.sim.compare import OutputBound
 
 
 def plan_record(
-    design: Design, network: SourceModel, noise: Mapping[str, float | None], seen: Mapping[str, tuple[float, float]], outputs: Sequence[OutputBound]
+    design: Design,
+    network: SourceModel,
+    noise: Mapping[str, float | None],
+    seen: Mapping[str, tuple[float, float]],
+    outputs: Sequence[OutputBound],
 ) -> PlanRecord:
     """The plan with every decision and its reason; `seen` are the codes of the run's events, `outputs` the bounds beside them."""
     plan = design.plan
@@ -27,7 +31,8 @@ def plan_record(
         lossless=plan.is_lossless,
         losses=plan.losses,
         decisions=tuple(
-            replace(_layer(layer, plan.layers[layer.name], network, noise.get(layer.source)), seen=seen.get(layer.name)) for layer in design.model.layers
+            replace(_layer(layer, plan.layers[layer.name], network, noise.get(layer.source)), seen=seen.get(layer.name))
+            for layer in design.model.layers
         ),
     )
     return replace(record, promise="loose" if any(one.loose for one in outputs) else record.word)

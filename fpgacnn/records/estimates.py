@@ -48,7 +48,9 @@ class TargetOverrides:
     @property
     def changes_code(self) -> bool:
         """More is asked than another part or clock."""
-        return any(value is not None for value in (self.io, self.strategy, self.reuse, self.backend)) or bool(self.reuse_of or self.strategy_of)
+        return any(value is not None for value in (self.io, self.strategy, self.reuse, self.backend)) or bool(
+            self.reuse_of or self.strategy_of
+        )
 
 
 def of_design(design: Design) -> tuple[Estimate | None, tuple[str, ...]]:
@@ -65,7 +67,9 @@ def of_foreign_project(folder: Path, wishes: TargetOverrides, remarks: tuple[str
     Raises UsageError where the wishes would change the code, UnreadableProjectError, UnknownPartError.
     """
     if wishes.changes_code:
-        raise UsageError(what=f"{folder} was not made by fpgacnn: only --part and --clock can be changed in an estimate of it")
+        raise UsageError(
+            what=f"{folder} was not made by fpgacnn: only --part and --clock can be changed in an estimate of it"
+        )
     wishes, notes = located_wishes(wishes)
     model = read_project(folder, wishes.part, wishes.clock_ns)
     return record(str(folder), model, estimate(model), (*notes, *remarks))
@@ -98,7 +102,14 @@ def retargeted(design: Design, wishes: TargetOverrides) -> Design:
 
 def record(source: str, model: HardwareGraph, answer: Estimate, notes: tuple[str, ...]) -> EstimateRecord:
     """An estimate with what it is an estimate of."""
-    return EstimateRecord(version=version("fpgacnn"), source=source, io=model.io.value, backend=model.tool.value, estimate=answer, notes=notes)
+    return EstimateRecord(
+        version=version("fpgacnn"),
+        source=source,
+        io=model.io.value,
+        backend=model.tool.value,
+        estimate=answer,
+        notes=notes,
+    )
 
 
 def is_foreign(folder: Path) -> bool:
@@ -110,4 +121,7 @@ def is_foreign(folder: Path) -> bool:
         return False
     if is_project(folder):
         return True
-    raise ProjectError(folder=folder, why=f"neither a project of fpgacnn ({RECORD} is missing) nor of hls4ml (firmware/parameters.h is missing)")
+    raise ProjectError(
+        folder=folder,
+        why=f"neither a project of fpgacnn ({RECORD} is missing) nor of hls4ml (firmware/parameters.h is missing)",
+    )

@@ -44,20 +44,39 @@ def flatten(subject: ReportInput) -> tuple[FlatValue, ...]:
 def _facts(record: RunRecord) -> Iterator[FlatValue]:
     model, target, plan = record.model, record.target, record.plan
     whole: dict[str, dict[str, Value]] = {
-        "model": {"file": model.file, "digest": model.digest, "framework": model.framework, "layers": model.layers, "parameters": model.parameters},
+        "model": {
+            "file": model.file,
+            "digest": model.digest,
+            "framework": model.framework,
+            "layers": model.layers,
+            "parameters": model.parameters,
+        },
         "plan": {"promise": plan.word, "exact": plan.exact, "lossless": plan.lossless},
     }
-    yield from (_fact(section, "", name, value) for section, content in whole.items() for name, value in content.items())
+    yield from (
+        _fact(section, "", name, value) for section, content in whole.items() for name, value in content.items()
+    )
     yield _fact("target", "", "part", target.part)
     yield _fact("target", "", "clock", target.clock_ns, "ns")
-    settings: dict[str, Value] = {"io": target.io, "strategy": target.strategy, "reuse": target.reuse, "backend": target.backend, "softmax": target.softmax}
+    settings: dict[str, Value] = {
+        "io": target.io,
+        "strategy": target.strategy,
+        "reuse": target.reuse,
+        "backend": target.backend,
+        "softmax": target.softmax,
+    }
     yield from (_fact("target", "", name, value) for name, value in settings.items())
     for given in record.inputs:
         yield from _input(given)
     for report in record.verification:
         yield from _verification(report)
     for quality in record.quality:
-        answers: dict[str, Value] = {"events": quality.events, "float": quality.float_network, "quantized": quality.quantized, "hardware": quality.hardware}
+        answers: dict[str, Value] = {
+            "events": quality.events,
+            "float": quality.float_network,
+            "quantized": quality.quantized,
+            "hardware": quality.hardware,
+        }
         yield from (_fact("quality", quality.measure, name, value) for name, value in answers.items())
     for layer in plan.decisions:
         yield from _layer(layer)
@@ -105,7 +124,12 @@ def _verification(report: VerificationReport) -> Iterator[FlatValue]:
     item = f"{report.left} = {report.right}"
     yield from (_fact("verification", item, name, value) for name, value in content.items())
     for one in report.outputs:
-        numbers: dict[str, Value] = {"error bound": one.bound, "span": one.span, "largest difference": one.seen, "bound is loose": one.loose}
+        numbers: dict[str, Value] = {
+            "error bound": one.bound,
+            "span": one.span,
+            "largest difference": one.seen,
+            "bound is loose": one.loose,
+        }
         yield from (_fact("verification", item, f"{name} of {one.output}", value) for name, value in numbers.items())
 
 
@@ -137,7 +161,11 @@ def _cost(cost: ResourceReport) -> Iterator[FlatValue]:
     yield _fact(section, "", "by", cost.by)
     for name, amount in cost.resources.items():
         yield from _amount(section, "", RESOURCES[name], amount)
-    yield from (_fact(section, "", f"{RESOURCES[name]} available", _round(value)) for name, value in cost.available.items() if name in cost.resources)
+    yield from (
+        _fact(section, "", f"{RESOURCES[name]} available", _round(value))
+        for name, value in cost.available.items()
+        if name in cost.resources
+    )
     if cost.fits is not None:
         yield _fact(section, "", "fits", cost.fits)
     times = {"latency": (cost.latency_cycles, cost.latency_ns), "interval": (cost.interval_cycles, cost.interval_ns)}

@@ -14,7 +14,9 @@ from fpgacnn.training.data.metrics import accuracy, efficiency_at_false_positive
 FALSE_POSITIVE_RATE = 0.01
 
 
-def qualities(labels: NDArray[np.int64], float_network: FloatArray | None, quantized: FloatArray, hardware: FloatArray) -> tuple[Quality, ...]:
+def qualities(
+    labels: NDArray[np.int64], float_network: FloatArray | None, quantized: FloatArray, hardware: FloatArray
+) -> tuple[Quality, ...]:
     """Measures of a network's only output (events, classes) or (events, 1) against labels.
 
     One score gives ROC AUC and the efficiency at 1 % false positives (labels 0 and 1); more give accuracy.
@@ -25,11 +27,14 @@ def qualities(labels: NDArray[np.int64], float_network: FloatArray | None, quant
     if answers[1].shape[1] == 1:
         measures = {
             "ROC AUC": lambda scores: roc_auc(scores[:, 0], labels),
-            f"efficiency at {FALSE_POSITIVE_RATE:.0%} false positives": lambda scores: efficiency_at_false_positive_rate(
-                scores[:, 0], labels, FALSE_POSITIVE_RATE
+            f"efficiency at {FALSE_POSITIVE_RATE:.0%} false positives": lambda scores: (
+                efficiency_at_false_positive_rate(scores[:, 0], labels, FALSE_POSITIVE_RATE)
             ),
         }
-    return tuple(_quality(name, len(labels), [None if one is None else float(measure(one)) for one in answers]) for name, measure in measures.items())
+    return tuple(
+        _quality(name, len(labels), [None if one is None else float(measure(one)) for one in answers])
+        for name, measure in measures.items()
+    )
 
 
 def _quality(measure: str, events: int, values: list[float | None]) -> Quality:

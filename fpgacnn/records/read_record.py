@@ -38,7 +38,9 @@ def read_run(file: Path) -> RunRecord:
     if not isinstance(document, dict) or "plan" not in document:
         raise RecordError(file=file, why="no record of a run")
     if schema != SCHEMA:
-        raise RecordError(file=file, why=f"schema {schema} is that of another version of fpgacnn, this one reads {SCHEMA}")
+        raise RecordError(
+            file=file, why=f"schema {schema} is that of another version of fpgacnn, this one reads {SCHEMA}"
+        )
     try:
         record: RunRecord = _typed(RunRecord, document, "")
     except _Wrong as error:
@@ -76,7 +78,10 @@ def _typed(kind: Any, value: Any, where: str) -> Any:
         return _tuple(parts, value, where)
     if origin is Mapping:
         checked = value if isinstance(value, dict) else _wrong(where, value)
-        return {_typed(parts[0], key, f"a key of {where}"): _typed(parts[1], item, f"{where}.{key}") for key, item in checked.items()}
+        return {
+            _typed(parts[0], key, f"a key of {where}"): _typed(parts[1], item, f"{where}.{key}")
+            for key, item in checked.items()
+        }
     if isinstance(origin, type) and is_dataclass(origin):
         return _made(origin, value if isinstance(value, dict) else _wrong(where, value), where)
     if isinstance(origin, type) and issubclass(origin, Enum):
@@ -88,7 +93,13 @@ def _plain(kind: type, value: Any, where: str) -> Any:
     """A text, a truth value or a number; a float that JSON could not hold was written as null and is no number."""
     if kind is float and value is None:
         return math.nan
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and abs(value) < float(1 << 1000):
+    if (
+        kind is float
+        and isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+        and abs(value) < float(1 << 1000)
+    ):
         return float(value)
     if kind is int and isinstance(value, int) and not isinstance(value, bool) and abs(value) < MAX_INTEGER:
         return value
@@ -101,7 +112,9 @@ def _tuple(parts: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
         return tuple(_typed(parts[0], item, f"{where}[{number}]") for number, item in enumerate(checked))
     if len(checked) != len(parts):
         _wrong(where, value)
-    return tuple(_typed(part, item, f"{where}[{number}]") for number, (part, item) in enumerate(zip(parts, checked, strict=True)))
+    return tuple(
+        _typed(part, item, f"{where}[{number}]") for number, (part, item) in enumerate(zip(parts, checked, strict=True))
+    )
 
 
 def _one_of(parts: tuple[Any, ...], value: Any, where: str) -> Any:

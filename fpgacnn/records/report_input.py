@@ -71,7 +71,9 @@ def open_inputs(paths: Sequence[Path]) -> tuple[ReportInput, ...]:
     """
     subjects = tuple(map(_open, paths))
     names = Counter(subject.name for subject in subjects)
-    return tuple(replace(one, name=str(path)) if names[one.name] > 1 else one for one, path in zip(subjects, paths, strict=True))
+    return tuple(
+        replace(one, name=str(path)) if names[one.name] > 1 else one for one, path in zip(subjects, paths, strict=True)
+    )
 
 
 def _open(path: Path) -> ReportInput:
@@ -86,7 +88,12 @@ def _open(path: Path) -> ReportInput:
         try:
             return ReportInput(name=name, record=record, synthesis=_reports(path) or record.synthesis)
         except (ReportBrokenError, ReportForeignError, ReportRefusedError) as error:
-            return ReportInput(name=name, record=record, synthesis=record.synthesis, notes=(f"reports that lie in the folder: {error}",))
+            return ReportInput(
+                name=name,
+                record=record,
+                synthesis=record.synthesis,
+                notes=(f"reports that lie in the folder: {error}",),
+            )
     synthesis = _reports(path)
     if is_project(path):
         try:

@@ -73,7 +73,11 @@ class ResourceReport:
     @property
     def short(self) -> tuple[str, ...]:
         """Resources of which it needs more than the part has."""
-        return tuple(name for name, amount in self.resources.items() if name in self.available and amount.value > self.available[name])
+        return tuple(
+            name
+            for name, amount in self.resources.items()
+            if name in self.available and amount.value > self.available[name]
+        )
 
     @property
     def fits(self) -> bool | None:
@@ -120,7 +124,12 @@ def _estimated(said: Estimate) -> Iterator[ResourceReport]:
         layers=tuple(_estimated_layer(layer) for layer in said.layers),
     )
     yield ResourceReport(
-        source=Source.AFTER_SYNTHESIS, by=said.method, file="", resources=_figures(said.after_synthesis), available=available, clock_ns=said.clock_ns
+        source=Source.AFTER_SYNTHESIS,
+        by=said.method,
+        file="",
+        resources=_figures(said.after_synthesis),
+        available=available,
+        clock_ns=said.clock_ns,
     )
 
 
@@ -162,10 +171,19 @@ def _reported(report: SynthesisReport) -> Iterator[ResourceReport]:
     for source, said in ((Source.SYNTH, report.synth), (Source.IMPL, report.impl)):
         if said:
             yield ResourceReport(
-                source=source, by=f"Vivado {said.version}", file=said.origin.file, resources=_used(said.resources), available=_room(said.available)
+                source=source,
+                by=f"Vivado {said.version}",
+                file=said.origin.file,
+                resources=_used(said.resources),
+                available=_room(said.available),
             )
     if export:
-        yield ResourceReport(source=Source.EXPORT, by=f"Vivado {export.version or ''}".strip(), file=export.origin.file, resources=_used(export.resources))
+        yield ResourceReport(
+            source=Source.EXPORT,
+            by=f"Vivado {export.version or ''}".strip(),
+            file=export.origin.file,
+            resources=_used(export.resources),
+        )
 
 
 def _csynth(said: tools.ModuleReport, report: SynthesisReport) -> ResourceReport:
@@ -200,7 +218,11 @@ def _reported_layer(layer: tools.LayerReport) -> LayerResources:
 def _used(said: tools.Resources) -> dict[str, ResourceValue]:
     """What a tool counts; block RAM in blocks of 18 Kb, whichever way the tool has it."""
     counts = {name: said.bram_18k_blocks if name == "bram_18k" else getattr(said, name) for name in RESOURCES}
-    return {name: ResourceValue(value=float(value), low=float(value), high=float(value)) for name, value in counts.items() if value is not None}
+    return {
+        name: ResourceValue(value=float(value), low=float(value), high=float(value))
+        for name, value in counts.items()
+        if value is not None
+    }
 
 
 def _room(said: tools.Resources | None) -> dict[str, float]:
@@ -211,7 +233,9 @@ def _range(said: tools.IntRange | None) -> ResourceValue | None:
     """The worst case with its range; None where the tool knows no worst case."""
     if said is None or said.most is None:
         return None
-    return ResourceValue(value=float(said.most), low=float(said.most if said.least is None else said.least), high=float(said.most))
+    return ResourceValue(
+        value=float(said.most), low=float(said.most if said.least is None else said.least), high=float(said.most)
+    )
 
 
 def _times(cycles: ResourceValue | None, clock_ns: float | None) -> ResourceValue | None:

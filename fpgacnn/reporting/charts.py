@@ -73,13 +73,17 @@ class Rail:
 Mark: TypeAlias = Bar | Strip | Dots | Rail
 
 
-def bar(value: float, whole: float, *, start: float = 0.0, low: float | None = None, high: float | None = None) -> Bar | None:
+def bar(
+    value: float, whole: float, *, start: float = 0.0, low: float | None = None, high: float | None = None
+) -> Bar | None:
     """A bar of `value` out of `whole`, from `start` on; None where there is nothing to draw."""
     if not (isfinite(value) and whole > 0):
         return None
     ends = [None if end is None or not isfinite(end) else _percent(start + end, whole) for end in (low, high)]
     begin = _percent(start, whole)
-    return Bar(start=begin, length=_percent(start + value, whole) - begin, low=ends[0], high=ends[1], over=value > whole)
+    return Bar(
+        start=begin, length=_percent(start + value, whole) - begin, low=ends[0], high=ends[1], over=value > whole
+    )
 
 
 def _percent(value: float, whole: float) -> float:
@@ -113,7 +117,13 @@ def strip(form: Format, axis: BitAxis, reach: tuple[float, float] | None, seen: 
     """A format on the axis."""
     start = axis.place(_top(form))
     ends = [None if (top := exponent(pair)) is None else axis.place(top) for pair in (reach, seen)]
-    return Strip(start=start, length=round(axis.place(-form.fraction) - start, 2), point=axis.place(0), reach=ends[0], seen=ends[1])
+    return Strip(
+        start=start,
+        length=round(axis.place(-form.fraction) - start, 2),
+        point=axis.place(0),
+        reach=ends[0],
+        seen=ends[1],
+    )
 
 
 def exponent(pair: tuple[float, float] | None) -> float | None:

@@ -27,7 +27,14 @@ SHAPES = {
 def graph_rails(layers: Sequence[LayerRecord]) -> tuple[Rail, ...]:
     """One piece of the drawing for each row; inputs that name no earlier row are left out."""
     row_of = {layer.name: row for row, layer in enumerate(layers)}
-    edges = sorted({(row_of[name], row) for row, layer in enumerate(layers) for name in layer.inputs if row_of.get(name, row) < row})
+    edges = sorted(
+        {
+            (row_of[name], row)
+            for row, layer in enumerate(layers)
+            for name in layer.inputs
+            if row_of.get(name, row) < row
+        }
+    )
     lanes = _lanes([edge for edge in edges if edge[1] > edge[0] + 1])
     width = 2 * MARGIN + (max(lanes.values(), default=-1) + 1) * LANE
     pieces: list[dict[Curve, None]] = [{} for _ in layers]
@@ -48,7 +55,11 @@ def _lanes(skips: Sequence[tuple[int, int]]) -> dict[tuple[int, int], int]:
     taken: list[list[tuple[int, int]]] = []
     found: dict[tuple[int, int], int] = {}
     for edge in sorted(skips, key=lambda one: (one[1] - one[0], one)):
-        free = (lane for lane, others in enumerate(taken) if all(edge[1] <= other[0] or edge[0] >= other[1] for other in others))
+        free = (
+            lane
+            for lane, others in enumerate(taken)
+            if all(edge[1] <= other[0] or edge[0] >= other[1] for other in others)
+        )
         lane = min(next(free, len(taken)), MAX_LANES - 1)
         if lane == len(taken):
             taken.append([])

@@ -78,7 +78,11 @@ class VerificationReport:
     @property
     def loosest(self) -> OutputBound | None:
         """The output whose bound says least, if the bound of any output is loose."""
-        return max((one for one in self.outputs if one.loose), key=lambda one: one.bound / one.span if one.span else inf, default=None)
+        return max(
+            (one for one in self.outputs if one.loose),
+            key=lambda one: one.bound / one.span if one.span else inf,
+            default=None,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,19 +154,29 @@ def _codes_tally(layer: str, left: Codes, right: Codes, event: int) -> Tally:
     differs = left.array != right.array if same_point else left.values != right.values
     first = _first(layer, differs, left.array, right.array, event)
     largest = float(np.abs(left.values - right.values).max(initial=0.0)) if first else 0.0
-    return Tally(layer=layer, values=differs.size, mismatches=int(differs.sum()), largest=largest, allowed=0.0, first=first)
+    return Tally(
+        layer=layer, values=differs.size, mismatches=int(differs.sum()), largest=largest, allowed=0.0, first=first
+    )
 
 
 def _first(
-    layer: str, differs: NDArray[np.bool_], left: NDArray[np.int64] | FloatArray, right: NDArray[np.int64] | FloatArray, event: int
+    layer: str,
+    differs: NDArray[np.bool_],
+    left: NDArray[np.int64] | FloatArray,
+    right: NDArray[np.int64] | FloatArray,
+    event: int,
 ) -> Difference | None:
     return _difference(layer, int(differs.argmax()), left, right, event) if differs.any() else None
 
 
-def _difference(layer: str, place: int, left: NDArray[np.int64] | FloatArray, right: NDArray[np.int64] | FloatArray, event: int) -> Difference:
+def _difference(
+    layer: str, place: int, left: NDArray[np.int64] | FloatArray, right: NDArray[np.int64] | FloatArray, event: int
+) -> Difference:
     """What both sides have at a place of a piece whose first event has the number `event`."""
     index = tuple(int(axis) for axis in np.unravel_index(place, left.shape))
-    return Difference(layer=layer, index=(event + index[0], *index[1:]), left=float(left[index]), right=float(right[index]))
+    return Difference(
+        layer=layer, index=(event + index[0], *index[1:]), left=float(left[index]), right=float(right[index])
+    )
 
 
 def against_reference(
@@ -197,9 +211,15 @@ class ReferenceComparison:
         for layer in self._design.model.layers:
             if layer.is_result and layer.name in shown and layer.source in reference:
                 wanted = reference[layer.source].reshape(shown[layer.name].array.shape)
-                excused = np.zeros(len(wanted), np.bool_) if self._excused is None else self._excused[first : first + len(wanted)]
+                excused = (
+                    np.zeros(len(wanted), np.bool_)
+                    if self._excused is None
+                    else self._excused[first : first + len(wanted)]
+                )
                 error = self._design.plan.layers[layer.name].error
-                found = self._layers.setdefault(layer.name, _LayerComparison(layer=layer.name, error=error, exactness=self._exactness))
+                found = self._layers.setdefault(
+                    layer.name, _LayerComparison(layer=layer.name, error=error, exactness=self._exactness)
+                )
                 found.add(shown[layer.name].values, wanted, excused, first)
 
     @property
@@ -212,7 +232,10 @@ class ReferenceComparison:
         layers = [self._layers[layer.name] for layer in self._design.model.layers if layer.name in self._layers]
         outputs = self._design.model.outputs
         report = _report(left, right, events, [one.tally() for one in layers], owed=outputs)
-        excuse, differing = np.zeros(events, np.bool_) if self._excused is None else self._excused, np.zeros(events, np.bool_)
+        excuse, differing = (
+            np.zeros(events, np.bool_) if self._excused is None else self._excused,
+            np.zeros(events, np.bool_),
+        )
         for one in layers:
             differing[: one.events] |= one.beyond()
         bounds = tuple(one.bound() for one in layers if one.layer in outputs)
@@ -269,7 +292,14 @@ class _LayerComparison:
         """The comparison of all pieces."""
         broken = self.largest > self.allowed
         first = next(where for distance, where in self.candidates if distance > self.allowed) if broken else self.first
-        return Tally(layer=self.layer, values=self.values, mismatches=self.mismatches, largest=self.largest, allowed=self.allowed, first=first)
+        return Tally(
+            layer=self.layer,
+            values=self.values,
+            mismatches=self.mismatches,
+            largest=self.largest,
+            allowed=self.allowed,
+            first=first,
+        )
 
     def beyond(self) -> NDArray[np.bool_]:
         """Which events differ by more than allowed, excused or not."""
@@ -292,7 +322,9 @@ def output_bound(output: str, bound: float, ends: tuple[float, float], seen: flo
     return OutputBound(output=output, bound=bound, span=span, seen=seen, loose=bound > LOOSE_SHARE * span)
 
 
-def _rising(layer: str, distance: FloatArray, left: FloatArray, right: FloatArray, event: int) -> list[tuple[float, Difference]]:
+def _rising(
+    layer: str, distance: FloatArray, left: FloatArray, right: FloatArray, event: int
+) -> list[tuple[float, Difference]]:
     """Differences that are larger than every one before them, in order."""
     flat = distance.reshape(-1)
     highest = np.fmax.accumulate(flat)
@@ -300,7 +332,9 @@ def _rising(layer: str, distance: FloatArray, left: FloatArray, right: FloatArra
     return [(float(flat[place]), _difference(layer, place, left, right, event)) for place in places]
 
 
-def _report(left: str, right: str, events: int, tallies: Sequence[Tally], *, owed: Collection[str]) -> VerificationReport:
+def _report(
+    left: str, right: str, events: int, tallies: Sequence[Tally], *, owed: Collection[str]
+) -> VerificationReport:
     """All comparisons together; they prove nothing where an output that is owed was not among them, or no value."""
     compared = {tally.layer for tally in tallies if tally.values}
     broken = [tally for tally in tallies if not tally.holds]
@@ -321,7 +355,9 @@ def _report(left: str, right: str, events: int, tallies: Sequence[Tally], *, owe
     )
 
 
-def of_reading(framework: str, pieces: Iterable[tuple[NodeDifference, ...]], *, owed: Collection[str]) -> VerificationReport:
+def of_reading(
+    framework: str, pieces: Iterable[tuple[NodeDifference, ...]], *, owed: Collection[str]
+) -> VerificationReport:
     """The network as read against its framework; each piece has the same layers, on the next events.
 
     A value is wrong where it differs by more than float32 rounds, and no quantizer's step next to a threshold explains

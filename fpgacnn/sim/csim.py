@@ -64,8 +64,12 @@ def find_compiler() -> Compiler:
     command = (path, *arguments)
     here = Path("/")
     version = run([*command, "--version"], folder=here, seconds=30).tail.splitlines()
-    modern = run([*command, "-std=c++23", "-fsyntax-only", "-x", "c++", os.devnull], folder=here, seconds=30).status == 0
-    return Compiler(command=command, version=version[0] if version else "?", standard="-std=c++23" if modern else "-std=c++11")
+    modern = (
+        run([*command, "-std=c++23", "-fsyntax-only", "-x", "c++", os.devnull], folder=here, seconds=30).status == 0
+    )
+    return Compiler(
+        command=command, version=version[0] if version else "?", standard="-std=c++23" if modern else "-std=c++11"
+    )
 
 
 def build_digest(files: Mapping[str, bytes], compiler: Compiler) -> str:
@@ -103,7 +107,9 @@ class CSim:
         rows = np.concatenate([one.values.reshape(events, -1) for one in inputs], axis=1)
         with temporary_folder("fpgacnn-csim-") as here:
             program = self._built(here)
-            write_files(here, {name: data for name, data in self._files.items() if name.startswith("firmware/weights/")})
+            write_files(
+                here, {name: data for name, data in self._files.items() if name.startswith("firmware/weights/")}
+            )
             answers = self._run_all(program, here, rows)
         ports = (*self._project.outputs, *self._project.traced)
         parts = np.split(answers, np.cumsum([port.size for port in ports])[:-1], axis=1)

@@ -45,7 +45,10 @@ int main(int, char **arguments) {{
 
 def main_program(inputs: Sequence[Port], outputs: Sequence[Port], traced: Sequence[Port]) -> str:
     """The driver's source for a project's ports; doubles carry every code of at most 53 bits exactly."""
-    ports = [*(("in", number, port) for number, port in enumerate(inputs)), *(("out", number, port) for number, port in enumerate(outputs))]
+    ports = [
+        *(("in", number, port) for number, port in enumerate(inputs)),
+        *(("out", number, port) for number, port in enumerate(outputs)),
+    ]
     return _MAIN.format(
         top=TOP,
         buffers=", ".join(f"{word}{number}({port.size})" for word, number, port in ports),
@@ -55,7 +58,12 @@ def main_program(inputs: Sequence[Port], outputs: Sequence[Port], traced: Sequen
         ),
         trace_on="        allocate_trace_storage(sizeof(double));" if traced else "",
         arguments=", ".join(f"{word}{number}.data()" for word, number, _ in ports),
-        writes="\n".join(f"        write(out, out{number}.data(), {port.size});" for number, port in enumerate(outputs)),
-        trace_off="\n".join(f'        write(out, static_cast<double *>(nnet::trace_outputs->at("{port.name}")), {port.size});' for port in traced)
+        writes="\n".join(
+            f"        write(out, out{number}.data(), {port.size});" for number, port in enumerate(outputs)
+        ),
+        trace_off="\n".join(
+            f'        write(out, static_cast<double *>(nnet::trace_outputs->at("{port.name}")), {port.size});'
+            for port in traced
+        )
         + ("\n        free_trace_storage();" if traced else ""),
     )

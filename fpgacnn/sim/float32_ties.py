@@ -23,7 +23,9 @@ VALUE_ROUNDING = 2.0**-22
 """What float32 may make of a value inside a quantizer, relative to the value: two of its steps."""
 
 
-def follows_in_float32(model: SourceModel, inputs: Sequence[FloatArray], answers: Mapping[str, FloatArray]) -> NDArray[np.bool_]:
+def follows_in_float32(
+    model: SourceModel, inputs: Sequence[FloatArray], answers: Mapping[str, FloatArray]
+) -> NDArray[np.bool_]:
     """Events (events,) in which every layer that the framework shows is what the layers before it there make it.
 
     `answers` are the framework's results (events, ...shape) by layer; layers it does not show are computed from those
@@ -45,14 +47,20 @@ def follows_in_float32(model: SourceModel, inputs: Sequence[FloatArray], answers
             continue
         known[layer.name] = shown.reshape(ends[1].shape)
         slack[layer.name] = VALUE_ROUNDING * np.abs(known[layer.name])
-        behind = VALUE_ROUNDING * np.abs(given[0]) if isinstance(layer.operation, src.Activate) else 0.0  # QKeras adds `x` again that it took away
+        behind = (
+            VALUE_ROUNDING * np.abs(given[0]) if isinstance(layer.operation, src.Activate) else 0.0
+        )  # QKeras adds `x` again that it took away
         room = SUM_ROUNDING * float(np.abs(shown).max(initial=0.0)) + behind
-        inside = (known[layer.name] >= np.minimum.reduce(ends) - room) & (known[layer.name] <= np.maximum.reduce(ends) + room)
+        inside = (known[layer.name] >= np.minimum.reduce(ends) - room) & (
+            known[layer.name] <= np.maximum.reduce(ends) + room
+        )
         follows &= inside.reshape(len(follows), -1).all(axis=1)
     return follows
 
 
-def _ends(layer: SourceLayer, given: tuple[FloatArray, ...], slack: FloatArray, weights: tuple[FloatArray, ...]) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _ends(
+    layer: SourceLayer, given: tuple[FloatArray, ...], slack: FloatArray, weights: tuple[FloatArray, ...]
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """A layer's answer for its input, and for an activation also at both ends of the input's rounding."""
     middle = layer_answer(layer, given, weights, quantized=True)
     if not isinstance(layer.operation, src.Activate) or layer.operation.function == src.Softmax():

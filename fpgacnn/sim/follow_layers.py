@@ -52,7 +52,9 @@ class _Known:
     reach: FloatArray
 
 
-def differences(model: SourceModel, inputs: Sequence[FloatArray], shown: Mapping[str, FloatArray]) -> tuple[NodeDifference, ...]:
+def differences(
+    model: SourceModel, inputs: Sequence[FloatArray], shown: Mapping[str, FloatArray]
+) -> tuple[NodeDifference, ...]:
     """Every layer that the framework shows, in the model's order.
 
     `inputs` and `shown` are (events, ...shape) by the model's inputs in order, and by layer; what the framework shows
@@ -60,7 +62,9 @@ def differences(model: SourceModel, inputs: Sequence[FloatArray], shown: Mapping
     """
     weights = prepared(model, quantized=True)
     zero = np.zeros(1)
-    known: dict[str, _Known] = {name: _Known(np.asarray(one, np.float64), zero, zero) for name, one in zip(model.inputs, inputs, strict=True)}
+    known: dict[str, _Known] = {
+        name: _Known(np.asarray(one, np.float64), zero, zero) for name, one in zip(model.inputs, inputs, strict=True)
+    }
     found: list[NodeDifference] = []
     for layer in model.layers:
         if layer.name not in known:
@@ -82,7 +86,9 @@ def _difference(name: str, ours: _Known, theirs: FloatArray) -> NodeDifference:
         beyond = ~(off <= ours.rounding)
         wrong = ~(off <= ours.reach)
     rounding = float(np.max(ours.rounding, initial=0.0))
-    return NodeDifference(layer=name, ours=ours.values, theirs=theirs, rounding=rounding, beyond=beyond, wrong=wrong & beyond)
+    return NodeDifference(
+        layer=name, ours=ours.values, theirs=theirs, rounding=rounding, beyond=beyond, wrong=wrong & beyond
+    )
 
 
 def _computed(layer: SourceLayer, given: tuple[_Known, ...], weights: tuple[FloatArray, ...]) -> _Known:
@@ -102,7 +108,10 @@ def _activated(layer: SourceLayer, function: src.Activation, given: _Known, valu
     if isinstance(function, src.Softmax):
         span = float(np.abs(given.values).max(initial=0.0)) + 1.0
         own = np.full(1, VALUE_ROUNDING * span * size)
-        spread = [2.0 * values * np.minimum(np.broadcast_to(one, given.values.shape).max(axis=-1, keepdims=True), 1.0) for one in (given.rounding, given.reach)]
+        spread = [
+            2.0 * values * np.minimum(np.broadcast_to(one, given.values.shape).max(axis=-1, keepdims=True), 1.0)
+            for one in (given.rounding, given.reach)
+        ]
         return _Known(values, spread[0] + own, spread[1] + own)
     inside = VALUE_ROUNDING * np.abs(given.values)
     near, far = (_spread(layer, given.values, one + inside, values) for one in (given.rounding, given.reach))
@@ -122,19 +131,25 @@ def _spread(layer: SourceLayer, argument: FloatArray, slack: FloatArray, values:
     return np.maximum(np.abs(low - values), np.abs(high - values))
 
 
-def _own_rounding(layer: SourceLayer, given: tuple[FloatArray, ...], weights: tuple[FloatArray, ...], values: FloatArray) -> FloatArray:
+def _own_rounding(
+    layer: SourceLayer, given: tuple[FloatArray, ...], weights: tuple[FloatArray, ...], values: FloatArray
+) -> FloatArray:
     """What the layer's own arithmetic may be off."""
     operation = layer.operation
     match operation:
         case src.Convolution() | src.Depthwise() | src.Transposed() | src.Dense() | src.BatchNormalization():
-            sums = layer_answer(layer, tuple(np.abs(one) for one in given), tuple(np.abs(one) for one in weights), quantized=True)
+            sums = layer_answer(
+                layer, tuple(np.abs(one) for one in given), tuple(np.abs(one) for one in weights), quantized=True
+            )
             size = float(sums.max(initial=0.0)) + _centre(operation)
         case src.Merge(kind=src.MergeKind.ADD | src.MergeKind.SUBTRACT | src.MergeKind.AVERAGE):
             size = float(sum(np.abs(one).max(initial=0.0) for one in given))
         case src.Merge(kind=src.MergeKind.MULTIPLY):
             size = float(np.abs(values).max(initial=0.0))
         case src.Pool(kind=src.PoolKind.AVERAGE) | src.GlobalPool(kind=src.PoolKind.AVERAGE):
-            sums = layer_answer(layer, tuple(np.abs(one) for one in given), tuple(np.abs(one) for one in weights), quantized=True)
+            sums = layer_answer(
+                layer, tuple(np.abs(one) for one in given), tuple(np.abs(one) for one in weights), quantized=True
+            )
             size = float(sums.max(initial=0.0))
         case _:
             return np.zeros(1)
@@ -151,7 +166,13 @@ def _centre(operation: src.Linear | src.BatchNormalization) -> float:
     return float(moved.max(initial=0.0))
 
 
-def _carried(layer: SourceLayer, given: tuple[_Known, ...], slack: tuple[FloatArray, ...], weights: tuple[FloatArray, ...], values: FloatArray) -> FloatArray:
+def _carried(
+    layer: SourceLayer,
+    given: tuple[_Known, ...],
+    slack: tuple[FloatArray, ...],
+    weights: tuple[FloatArray, ...],
+    values: FloatArray,
+) -> FloatArray:
     """What the inputs' own differences may make of the results."""
     if not any(one.any() for one in slack):
         return np.zeros(1)
@@ -163,13 +184,28 @@ def _carried(layer: SourceLayer, given: tuple[_Known, ...], slack: tuple[FloatAr
         case src.Convolution() | src.Depthwise() | src.Transposed() | src.Dense() | src.BatchNormalization():
             scale = tuple(np.abs(one) for one in weights)
             return layer_answer(layer, full, (*scale[:-1], np.zeros_like(scale[-1])), quantized=True)
-        case src.Merge(kind=src.MergeKind.ADD | src.MergeKind.SUBTRACT | src.MergeKind.AVERAGE | src.MergeKind.MAXIMUM | src.MergeKind.MINIMUM):
+        case src.Merge(
+            kind=src.MergeKind.ADD
+            | src.MergeKind.SUBTRACT
+            | src.MergeKind.AVERAGE
+            | src.MergeKind.MAXIMUM
+            | src.MergeKind.MINIMUM
+        ):
             return _summed(full)
         case src.Merge():
             wide = [np.abs(known.values) + one for known, one in zip(given, full, strict=True)]
             most = layer_answer(layer, tuple(wide), (), quantized=True)
             return np.maximum(most - np.abs(values), 0.0)
-        case src.Pool() | src.GlobalPool() | src.Permute() | src.Reshape() | src.Crop() | src.Upsample() | src.ZeroPad() | src.Concatenate():
+        case (
+            src.Pool()
+            | src.GlobalPool()
+            | src.Permute()
+            | src.Reshape()
+            | src.Crop()
+            | src.Upsample()
+            | src.ZeroPad()
+            | src.Concatenate()
+        ):
             return layer_answer(layer, full, tuple(np.abs(one) for one in weights), quantized=True)
         case src.Activate():
             raise AssertionError(layer.name)

@@ -32,9 +32,14 @@ def joined(parts: Sequence[SimulationResult]) -> SimulationResult:
         return first
 
     def whole(of: Callable[[SimulationResult], Mapping[str, Codes]]) -> dict[str, Codes]:
-        return {name: Codes(array=np.concatenate([of(part)[name].array for part in parts]), format=codes.format) for name, codes in of(first).items()}
+        return {
+            name: Codes(array=np.concatenate([of(part)[name].array for part in parts]), format=codes.format)
+            for name, codes in of(first).items()
+        }
 
-    return SimulationResult(engine=first.engine, outputs=whole(lambda part: part.outputs), trace=whole(lambda part: part.trace))
+    return SimulationResult(
+        engine=first.engine, outputs=whole(lambda part: part.outputs), trace=whole(lambda part: part.trace)
+    )
 
 
 class Engine(Protocol):

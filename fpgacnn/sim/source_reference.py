@@ -26,19 +26,33 @@ CHUNK_VALUES = 1 << 25
 
 
 def evaluate(
-    model: SourceModel, inputs: Sequence[FloatArray], *, quantized: bool, keep: AbstractSet[str] | None = None, chunk_values: int = CHUNK_VALUES
+    model: SourceModel,
+    inputs: Sequence[FloatArray],
+    *,
+    quantized: bool,
+    keep: AbstractSet[str] | None = None,
+    chunk_values: int = CHUNK_VALUES,
 ) -> Mapping[str, FloatArray]:
     """Every layer's output (events, ...shape) by its name in the file, or of the layers in `keep` only."""
     weights = prepared(model, quantized=quantized)
-    parts: dict[str, list[FloatArray]] = {layer.name: [] for layer in model.layers if keep is None or layer.name in keep}
+    parts: dict[str, list[FloatArray]] = {
+        layer.name: [] for layer in model.layers if keep is None or layer.name in keep
+    }
     last = {name: layer.name for layer in model.layers for name in layer.inputs}
     step = max(1, min(CHUNK_EVENTS, chunk_values // max(working_values(layer) for layer in model.layers)))
     for start in range(0, max(len(inputs[0]), 1), step):
         found: dict[str, FloatArray] = {}
-        ports = {name: np.asarray(one[start : start + step], np.float64) for name, one in zip(model.inputs, inputs, strict=True)}
+        ports = {
+            name: np.asarray(one[start : start + step], np.float64)
+            for name, one in zip(model.inputs, inputs, strict=True)
+        }
         for layer in model.layers:
             given = tuple(found[name] for name in layer.inputs)
-            found[layer.name] = ports[layer.name] if layer.name in ports else layer_answer(layer, given, weights[layer.name], quantized=quantized)
+            found[layer.name] = (
+                ports[layer.name]
+                if layer.name in ports
+                else layer_answer(layer, given, weights[layer.name], quantized=quantized)
+            )
             if layer.name in parts:
                 parts[layer.name].append(found[layer.name])
             for name in {*layer.inputs, layer.name}:
@@ -68,7 +82,11 @@ def _constants(layer: SourceLayer, *, quantized: bool) -> tuple[FloatArray, ...]
     operation = layer.operation
     match operation:
         case src.Transposed():
-            offset = _values(operation.bias, layer.name, quantized=quantized) if operation.bias else np.zeros(layer.shape[-1])
+            offset = (
+                _values(operation.bias, layer.name, quantized=quantized)
+                if operation.bias
+                else np.zeros(layer.shape[-1])
+            )
             return _values(operation.kernel, layer.name, quantized=quantized), offset
         case src.Convolution() | src.Depthwise() | src.Dense():
             kernel, bias = fold(operation)
@@ -103,7 +121,9 @@ def _unquantized(statistics: src.Statistics) -> src.Statistics:
     )
 
 
-def layer_answer(layer: SourceLayer, given: tuple[FloatArray, ...], constants: tuple[FloatArray, ...], *, quantized: bool) -> FloatArray:
+def layer_answer(
+    layer: SourceLayer, given: tuple[FloatArray, ...], constants: tuple[FloatArray, ...], *, quantized: bool
+) -> FloatArray:
     """One layer's result (events, ...shape) from its inputs and its `prepared` weights."""
     operation, data = layer.operation, given[0]
     match operation:
@@ -120,7 +140,9 @@ def layer_answer(layer: SourceLayer, given: tuple[FloatArray, ...], constants: t
         case src.Activate():
             return _activation(operation.function, data, quantized=quantized)
         case src.Pool():
-            scaled = _pool(operation, data) * (constants[0] * operation.size[0] * operation.size[1] if constants else 1.0)
+            scaled = _pool(operation, data) * (
+                constants[0] * operation.size[0] * operation.size[1] if constants else 1.0
+            )
             return scaled.reshape(-1, *layer.shape)
         case src.GlobalPool():
             cells = data.reshape(len(data), -1, data.shape[-1])
@@ -132,7 +154,12 @@ def layer_answer(layer: SourceLayer, given: tuple[FloatArray, ...], constants: t
             image = _image(data)
             return image[:, top : image.shape[1] - bottom, left : image.shape[2] - right].reshape(-1, *layer.shape)
         case src.Upsample():
-            return _image(data).repeat(operation.factors[0], axis=1).repeat(operation.factors[1], axis=2).reshape(-1, *layer.shape)
+            return (
+                _image(data)
+                .repeat(operation.factors[0], axis=1)
+                .repeat(operation.factors[1], axis=2)
+                .reshape(-1, *layer.shape)
+            )
         case src.Permute():
             return data.transpose(0, *(axis + 1 for axis in operation.axes))
         case src.ZeroPad():
@@ -158,7 +185,9 @@ def _padded(image: FloatArray, pads: tuple[int, int, int, int], fill: float) -> 
     return np.pad(image, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=fill)
 
 
-def _windows(image: FloatArray, size: tuple[int, int], strides: tuple[int, int], pads: tuple[int, int, int, int], fill: float) -> FloatArray:
+def _windows(
+    image: FloatArray, size: tuple[int, int], strides: tuple[int, int], pads: tuple[int, int, int, int], fill: float
+) -> FloatArray:
     views = np.lib.stride_tricks.sliding_window_view(_padded(image, pads, fill), size, axis=(1, 2))
     return views[:, :: strides[0], :: strides[1]]
 
@@ -174,16 +203,27 @@ def _depthwise(operation: src.Depthwise, data: FloatArray, kernel: FloatArray, b
     return sums.reshape(*sums.shape[:3], -1) + bias
 
 
-def _transposed(operation: src.Transposed, data: FloatArray, shape: tuple[int, ...], kernel: FloatArray, bias: FloatArray) -> FloatArray:
+def _transposed(
+    operation: src.Transposed, data: FloatArray, shape: tuple[int, ...], kernel: FloatArray, bias: FloatArray
+) -> FloatArray:
     """Every input cell adds its value times the kernel; rows and columns that nothing reaches hold the bias."""
     image, (down, across) = _image(data), operation.strides
     events, height, width, _ = image.shape
     top, left = operation.begin
     rows, columns = (1, shape[0]) if len(shape) == 2 else shape[:2]
-    sums = np.zeros((events, max((height - 1) * down + kernel.shape[0], top + rows), max((width - 1) * across + kernel.shape[1], left + columns), shape[-1]))
+    sums = np.zeros(
+        (
+            events,
+            max((height - 1) * down + kernel.shape[0], top + rows),
+            max((width - 1) * across + kernel.shape[1], left + columns),
+            shape[-1],
+        )
+    )
     for row in range(kernel.shape[0]):
         for column in range(kernel.shape[1]):
-            sums[:, row : row + height * down : down, column : column + width * across : across][:, :height, :width] += image @ kernel[row, column].T
+            sums[:, row : row + height * down : down, column : column + width * across : across][
+                :, :height, :width
+            ] += image @ kernel[row, column].T
     return sums[:, top : top + rows, left : left + columns] + bias
 
 
@@ -198,7 +238,9 @@ def _pool(operation: src.Pool, data: FloatArray) -> FloatArray:
 def _same_shape(given: tuple[FloatArray, ...]) -> tuple[FloatArray, ...]:
     """Tensors repeated to one shape; missing axes come right behind the events, as in Keras."""
     rank = max(one.ndim for one in given)
-    return tuple(np.broadcast_arrays(*(one.reshape(len(one), *(1,) * (rank - one.ndim), *one.shape[1:]) for one in given)))
+    return tuple(
+        np.broadcast_arrays(*(one.reshape(len(one), *(1,) * (rank - one.ndim), *one.shape[1:]) for one in given))
+    )
 
 
 def _merge(kind: src.MergeKind, given: tuple[FloatArray, ...]) -> FloatArray:

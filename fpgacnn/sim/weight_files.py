@@ -17,7 +17,11 @@ _FOLDER = "firmware/weights/"
 
 def unsimulated(files: Mapping[str, bytes]) -> VerificationReport | None:
     """The comparison of all headers with their texts where they differ: then C simulation says nothing about what is synthesized."""
-    pairs = {name: (_header(content), _numbers(files[text])) for name, content in files.items() if (text := _text_of(name)) in files}
+    pairs = {
+        name: (_header(content), _numbers(files[text]))
+        for name, content in files.items()
+        if (text := _text_of(name)) in files
+    }
     wrong = {name: pair for name, pair in pairs.items() if not np.array_equal(*pair)}
     if not wrong:
         return None
@@ -29,7 +33,10 @@ def unsimulated(files: Mapping[str, bytes]) -> VerificationReport | None:
         events=0,
         layers=len(pairs),
         values=sum(sizes.values()),
-        mismatches=sum(int((one[: other.size] != other[: one.size]).sum()) + abs(one.size - other.size) for one, other in wrong.values()),
+        mismatches=sum(
+            int((one[: other.size] != other[: one.size]).sum()) + abs(one.size - other.size)
+            for one, other in wrong.values()
+        ),
         max_abs_difference=max(abs(first.left - first.right) for first in firsts),
         allowed=0.0,
         holds=False,
@@ -55,4 +62,6 @@ def _first(name: str, header: FloatArray, text: FloatArray) -> Difference:
     sides = [np.pad(side, (0, max(header.size, text.size) - side.size)) for side in (header, text)]
     places = np.flatnonzero(sides[0] != sides[1])
     place = int(places[0]) if places.size else min(header.size, text.size)
-    return Difference(layer=PurePosixPath(name).stem, index=(place,), left=float(sides[0][place]), right=float(sides[1][place]))
+    return Difference(
+        layer=PurePosixPath(name).stem, index=(place,), left=float(sides[0][place]), right=float(sides[1][place])
+    )

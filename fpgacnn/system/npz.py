@@ -16,7 +16,14 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgacnn.errors import ArrayFileError, ArrayShapeError, FileMissingError, NonFiniteInputError, TooLargeError, WriteError
+from fpgacnn.errors import (
+    ArrayFileError,
+    ArrayShapeError,
+    FileMissingError,
+    NonFiniteInputError,
+    TooLargeError,
+    WriteError,
+)
 from fpgacnn.ir.source import FloatArray, Shape
 
 MAX_BYTES = 4 << 30
@@ -127,7 +134,9 @@ def events_for(path: Path, shapes: Mapping[str, Shape]) -> tuple[tuple[FloatArra
         raise ArrayFileError(file=path, why="the inputs have different numbers of events")
     labels = arrays.get(LABELS)
     if labels is not None and (labels.ndim != 1 or len(labels) != len(inputs[0]) or labels.dtype.kind not in "biu"):
-        raise ArrayFileError(file=path, why=f"labels must be {len(inputs[0])} whole numbers, found {labels.dtype} {labels.shape}")
+        raise ArrayFileError(
+            file=path, why=f"labels must be {len(inputs[0])} whole numbers, found {labels.dtype} {labels.shape}"
+        )
     return inputs, None if labels is None else labels.astype(np.int64)
 
 
@@ -174,7 +183,9 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
 def packed(arrays: Mapping[str, NDArray[np.generic]]) -> bytes:
     """Arrays as a compressed `.npz`; the same arrays give the same bytes, whatever the clock says."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:  # not np.savez: it takes names like `file` for itself
+    with zipfile.ZipFile(
+        buffer, "w", zipfile.ZIP_DEFLATED
+    ) as archive:  # not np.savez: it takes names like `file` for itself
         for name, array in arrays.items():
             member = io.BytesIO()
             np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
@@ -191,5 +202,7 @@ def groups_for(path: Path, events: int) -> NDArray[np.int64] | None:
     """
     groups = read_arrays(path).get(GROUPS)
     if groups is not None and (groups.ndim != 1 or len(groups) != events or groups.dtype.kind not in "biu"):
-        raise ArrayFileError(file=path, why=f"groups must be {events} whole numbers, found {groups.dtype} {groups.shape}")
+        raise ArrayFileError(
+            file=path, why=f"groups must be {events} whole numbers, found {groups.dtype} {groups.shape}"
+        )
     return None if groups is None else groups.astype(np.int64)

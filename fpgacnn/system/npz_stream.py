@@ -67,7 +67,11 @@ def open_events(path: Path, shapes: Mapping[str, Shape]) -> EventStream:
 
     Raises FileMissingError, ArrayFileError, ArrayShapeError.
     """
-    sizes = _headers(path) if head_of(path).startswith(ZIP) else {f"{name}.npy": array.shape for name, array in read_arrays(path).items()}
+    sizes = (
+        _headers(path)
+        if head_of(path).startswith(ZIP)
+        else {f"{name}.npy": array.shape for name, array in read_arrays(path).items()}
+    )
     counts = set()
     for number, shape in enumerate(shapes.values()):
         name = f"input_{number}"
@@ -156,7 +160,9 @@ def _place(path: Path, member: zipfile.ZipInfo) -> int:
 def _plain(values: Piece) -> Piece:
     """In this machine's order of bytes; small integers as float32, which holds them exactly, other numbers as float64."""
     size, kind = values.dtype.itemsize, values.dtype.kind
-    narrow = (kind == "f" and size <= np.dtype(np.float32).itemsize) or (kind in "biu" and size <= np.dtype(np.int16).itemsize)
+    narrow = (kind == "f" and size <= np.dtype(np.float32).itemsize) or (
+        kind in "biu" and size <= np.dtype(np.int16).itemsize
+    )
     with np.errstate(over="ignore", invalid="ignore"):  # what becomes infinite or NaN is refused when it is used
         return np.ascontiguousarray(values, np.float32 if narrow else np.float64)
 
@@ -176,7 +182,9 @@ class ArchiveWriter:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             for name, shape in self._arrays.items():
                 self._files[name] = self._parts[name].open("w+b")
-                np.lib.format.write_array_header_1_0(self._files[name], {"descr": "<f8", "fortran_order": False, "shape": (self._events, *shape)})
+                np.lib.format.write_array_header_1_0(
+                    self._files[name], {"descr": "<f8", "fortran_order": False, "shape": (self._events, *shape)}
+                )
         return self
 
     def add(self, arrays: Mapping[str, FloatArray]) -> None:
@@ -203,7 +211,9 @@ class ArchiveWriter:
                         shutil.copyfileobj(file, member, 1 << 20)
             self._whole.replace(self._path)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """What is half done goes away."""
         for file in self._files.values():
             with contextlib.suppress(OSError):

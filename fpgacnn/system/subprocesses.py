@@ -52,7 +52,9 @@ class Finished:
         return (telling or lines or ["it said nothing"])[0 if telling else -1]
 
 
-def run(command: Sequence[str], *, folder: Path, seconds: float, environment: Mapping[str, str] | None = None) -> Finished:
+def run(
+    command: Sequence[str], *, folder: Path, seconds: float, environment: Mapping[str, str] | None = None
+) -> Finished:
     """Run a command in its own process group.
 
     Raises ToolTimeoutError after ending the whole group, ForeignToolError where it cannot be started; KeyboardInterrupt ends it too.
@@ -85,7 +87,9 @@ def _listened(child: subprocess.Popen[bytes], seconds: float) -> bytes:
     return said
 
 
-def run_logged(command: Sequence[str], *, folder: Path, seconds: float, log: Path, tell: Callable[[str], None]) -> Finished:
+def run_logged(
+    command: Sequence[str], *, folder: Path, seconds: float, log: Path, tell: Callable[[str], None]
+) -> Finished:
     """Run a long command in its own process group: all it says goes to the log, line by line to `tell`.
 
     Memory is not limited, because synthesis may need all there is. Raises ToolTimeoutError, WriteError; the group is ended then too.
@@ -149,7 +153,9 @@ def _output(child: subprocess.Popen[bytes]) -> Iterator[bytes]:
 
 
 @contextlib.contextmanager
-def _child(command: Sequence[str], folder: Path, environment: Mapping[str, str] | None, memory_bytes: int | None) -> Iterator[subprocess.Popen[bytes]]:
+def _child(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str] | None, memory_bytes: int | None
+) -> Iterator[subprocess.Popen[bytes]]:
     """A child in a group of its own, which is ended with all in it when the block is left."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
@@ -218,7 +224,9 @@ def side_by_side(commands: Sequence[Sequence[str]], *, at_once: int, folder: Pat
                 while waiting and len(running) < at_once:
                     number, command = waiting.pop(0)
                     running.append(_begun(number, command, folder, files.enter_context(tempfile.TemporaryFile())))
-                done = [one for one in running if one.child.poll() is not None or time.monotonic() - one.begin > seconds]
+                done = [
+                    one for one in running if one.child.poll() is not None or time.monotonic() - one.begin > seconds
+                ]
                 for one in done:
                     late = one.child.poll() is None
                     one.end()
@@ -249,7 +257,9 @@ class Background:
 
 
 @contextlib.contextmanager
-def background(command: Sequence[str], *, folder: Path, seconds: float, environment: Mapping[str, str]) -> Iterator[Background]:
+def background(
+    command: Sequence[str], *, folder: Path, seconds: float, environment: Mapping[str, str]
+) -> Iterator[Background]:
     """Start a command in its own process group and go on; it is ended when the block is left.
 
     Raises ForeignToolError where it cannot be started.
@@ -262,10 +272,17 @@ def background(command: Sequence[str], *, folder: Path, seconds: float, environm
             running.kill()
 
 
-def _begun(number: int, command: Sequence[str], folder: Path, said: IO[bytes], environment: Mapping[str, str] | None = None) -> _Running:
+def _begun(
+    number: int, command: Sequence[str], folder: Path, said: IO[bytes], environment: Mapping[str, str] | None = None
+) -> _Running:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
-        return _Running(number=number, child=_started(command, folder, environment, said, before, CHILD_MEMORY_BYTES), said=said, begin=time.monotonic())
+        return _Running(
+            number=number,
+            child=_started(command, folder, environment, said, before, CHILD_MEMORY_BYTES),
+            said=said,
+            begin=time.monotonic(),
+        )
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 

@@ -15,7 +15,12 @@ import numpy as np
 
 from fpgacnn.training.data import Dataset, FloatArray, Splits
 from fpgacnn.training.data.km3net import load_km3net, load_km3net_external
-from fpgacnn.training.data.metrics import accepted_fraction, efficiency_at_false_positive_rate, roc_auc, threshold_at_false_positive_rate
+from fpgacnn.training.data.metrics import (
+    accepted_fraction,
+    efficiency_at_false_positive_rate,
+    roc_auc,
+    threshold_at_false_positive_rate,
+)
 from fpgacnn.training.keras import Keras, KerasModel, Schedule, fit, make_reproducible, open_keras, save
 from fpgacnn.training.keras.oracle import run_keras
 
@@ -87,7 +92,9 @@ def train(door: Keras, model: KerasModel, splits: Splits) -> Path:
     epoch = fit(door, model, splits, loss=loss, schedule=SCHEDULE)
     file = HERE / f"{model.name}.h5"
     save(model, file)
-    difference = np.max(np.abs(scores(file, splits.test) - model.predict(splits.test.x, batch_size=256, verbose=0)[:, 0]))
+    difference = np.max(
+        np.abs(scores(file, splits.test) - model.predict(splits.test.x, batch_size=256, verbose=0)[:, 0])
+    )
     sys.stdout.write(f"{file.name}: {model.count_params()} parameters, best epoch {epoch}, ")
     sys.stdout.write(f"difference after loading {difference:g}\n")
     return file

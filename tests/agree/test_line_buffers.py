@@ -20,8 +20,18 @@ def test_windows_as_loops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, axes:
     weights = [random.normal(size=(*kernel, *filters)) for kernel, filters in ((size, (2, 4)), ([3] * axes, (4, 3)))]
     kind = f"Conv{axes}D"
     layers = [
-        entry(kind, "c", filters=4, kernel_size=size, strides=strides, padding="same", weights={"kernel": weights[0], "bias": random.normal(size=4)}),
-        entry(kind, "d", filters=3, kernel_size=[3] * axes, weights={"kernel": weights[1], "bias": random.normal(size=3)}),
+        entry(
+            kind,
+            "c",
+            filters=4,
+            kernel_size=size,
+            strides=strides,
+            padding="same",
+            weights={"kernel": weights[0], "bias": random.normal(size=4)},
+        ),
+        entry(
+            kind, "d", filters=3, kernel_size=[3] * axes, weights={"kernel": weights[1], "bias": random.normal(size=3)}
+        ),
     ]
     file = sequential_file(tmp_path / "m.h5", *layers, shape=(*[9, 8][:axes], 2))
     run = fpgacnn.convert(file, output=tmp_path / "out", bits="8,3")

@@ -40,7 +40,13 @@ class Formats:
         while True:
             width, signed = int(self._random.integers(2, widest)), bool(self._random.random() < 0.7)
             fraction = int(self._random.integers(source.fraction - 5, source.fraction + 3))
-            form = Format(width=width, integer=width - fraction, signed=signed, rounding=Rounding(rounding), overflow=Overflow(overflow))
+            form = Format(
+                width=width,
+                integer=width - fraction,
+                signed=signed,
+                rounding=Rounding(rounding),
+                overflow=Overflow(overflow),
+            )
             if source.fraction - form.fraction <= source.width:
                 return form
 
@@ -50,7 +56,9 @@ def random_layers(build: Builder, count: int) -> None:
     formats = Formats(build)
     for number in range(count):
         kind = number % 6
-        data = Format(width=int(build.random.integers(3, 9)), integer=int(build.random.integers(0, 4)), signed=bool(number % 2))
+        data = Format(
+            width=int(build.random.integers(3, 9)), integer=int(build.random.integers(0, 4)), signed=bool(number % 2)
+        )
         shape = (4, 4, 2) if kind in {1, 2} else (6,)
         source = build.input(shape, str(data))
         products = Format(width=data.width + 5, integer=data.integer + 1)
@@ -76,7 +84,9 @@ def random_layers(build: Builder, count: int) -> None:
         build.end(name)
 
 
-@pytest.mark.parametrize(("seed", "io"), [*((seed, IoType.PARALLEL) for seed in KEPT), (TODAY, IoType.PARALLEL), (TODAY + 1, IoType.STREAM)])
+@pytest.mark.parametrize(
+    ("seed", "io"), [*((seed, IoType.PARALLEL) for seed in KEPT), (TODAY, IoType.PARALLEL), (TODAY + 1, IoType.STREAM)]
+)
 def test_random_formats_give_the_same_codes_in_all_engines(seed: int, io: IoType) -> None:
     build = Builder(seed=seed)
     random_layers(build, 42)

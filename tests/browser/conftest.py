@@ -36,7 +36,9 @@ class Shown:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is not installed: pip install playwright"
+    )
     program = chromium()
     if program is None:
         pytest.skip("no Chromium here: apt-get install chromium, or set FPGACNN_CHROMIUM")
@@ -50,7 +52,10 @@ def browser() -> Iterator[Any]:
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Reports of one project with all that a report can show, of two, and of what changed between them."""
     folder = tmp_path_factory.mktemp("reports")
-    subjects = [ReportInput(name="before", record=record(estimate=estimated()), synthesis=synthesized()), ReportInput(name="after", record=exact_record())]
+    subjects = [
+        ReportInput(name="before", record=record(estimate=estimated()), synthesis=synthesized()),
+        ReportInput(name="after", record=exact_record()),
+    ]
     for name, some in {"one": subjects[:1], "two": subjects}.items():
         write_report(folder / f"{name}.html", some)
     write_comparison(folder / "compare.html", compare(*subjects))
@@ -66,7 +71,10 @@ def show(browser: Any, files: dict[str, Path]) -> Iterator[Callable[..., Shown]]
         context = browser.new_context(**{"viewport": {"width": 1360, "height": 900}, **settings})
         contexts.append(context)
         shown = Shown(page=context.new_page())
-        shown.page.on("console", lambda message: shown.complaints.append(message.text) if message.type in ("error", "warning") else None)
+        shown.page.on(
+            "console",
+            lambda message: shown.complaints.append(message.text) if message.type in ("error", "warning") else None,
+        )
         shown.page.on("pageerror", lambda error: shown.complaints.append(str(error)))
         shown.page.on("request", lambda request: shown.requests.append(request.url))
         shown.page.goto((file or files[name]).as_uri())

@@ -36,7 +36,10 @@ def test_it_loads_in_silence_and_asks_the_network_for_nothing(show: Show, name: 
     shown = show(name, **SETTINGS[setting])
     assert shown.complaints == []
     assert [url for url in shown.requests if not url.startswith(("file:", "data:"))] == []
-    assert shown.page.locator("h1").inner_text() == {"one": "small.h5", "two": "2 projects side by side", "compare": "before and after"}[name]
+    assert (
+        shown.page.locator("h1").inner_text()
+        == {"one": "small.h5", "two": "2 projects side by side", "compare": "before and after"}[name]
+    )
 
 
 @pytest.mark.parametrize("name", ["one", "two", "compare"])
@@ -86,7 +89,13 @@ def test_rows_without_a_number_stay_last_in_both_orders(show: Show) -> None:
 def test_numbers_are_sorted_as_numbers(show: Show, tmp_path: Path) -> None:
     decisions = tuple(layer(f"n{size}", "Dense", parameters=size, reach=(0.0, float(size))) for size in (9, 1000, 20))
     write_report(
-        tmp_path / "r.html", [ReportInput(name="a", record=record(plan=record().plan.__class__(exact=True, lossless=True, losses=(), decisions=decisions)))]
+        tmp_path / "r.html",
+        [
+            ReportInput(
+                name="a",
+                record=record(plan=record().plan.__class__(exact=True, lossless=True, losses=(), decisions=decisions)),
+            )
+        ],
     )
     shown = show(file=tmp_path / "r.html")
     shown.page.locator("#p1-ranges th", has_text="Highest possible").get_by_role("button").click()
@@ -111,10 +120,14 @@ def test_landmarks_headings_and_tables_have_names(show: Show) -> None:
     levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3')].map(one => Number(one.tagName[1]))")
     assert levels[0] == 1
     assert all(after - before <= 1 for before, after in pairwise(levels))
-    assert page.evaluate("[...document.querySelectorAll('table')].every(one => one.caption && one.tHead && one.querySelector('tbody th[scope=row]'))")
+    assert page.evaluate(
+        "[...document.querySelectorAll('table')].every(one => one.caption && one.tHead && one.querySelector('tbody th[scope=row]'))"
+    )
     ids = page.evaluate("[...document.querySelectorAll('[id]')].map(one => one.id)")
     assert len(ids) == len(set(ids))
-    links = page.evaluate("[...document.querySelectorAll('nav a')].every(one => document.querySelector(one.getAttribute('href')))")
+    links = page.evaluate(
+        "[...document.querySelectorAll('nav a')].every(one => document.querySelector(one.getAttribute('href')))"
+    )
     assert links
 
 
@@ -143,15 +156,23 @@ def test_it_prints_with_headings_on_every_page_and_breaks_between_rows(show: Sho
     assert 4 <= printed.count(b"/Type /Page\n") <= 16
     shown.page.emulate_media(media="print")
     rows = "[...document.querySelectorAll('tbody tr')]"
-    assert shown.page.evaluate(f"{rows}.every(row => [row, ...row.cells].every(one => getComputedStyle(one).breakAfter == 'auto'))")
+    assert shown.page.evaluate(
+        f"{rows}.every(row => [row, ...row.cells].every(one => getComputedStyle(one).breakAfter == 'auto'))"
+    )
     assert shown.page.evaluate(f"{rows}.every(row => getComputedStyle(row).breakInside == 'avoid')")
-    assert shown.page.evaluate("[...document.querySelectorAll('thead')].every(one => getComputedStyle(one).display == 'table-header-group')")
-    assert shown.page.evaluate("[...document.querySelectorAll('th button')].every(one => getComputedStyle(one).display == 'contents')")
+    assert shown.page.evaluate(
+        "[...document.querySelectorAll('thead')].every(one => getComputedStyle(one).display == 'table-header-group')"
+    )
+    assert shown.page.evaluate(
+        "[...document.querySelectorAll('th button')].every(one => getComputedStyle(one).display == 'contents')"
+    )
 
 
 def test_the_skip_connection_is_drawn_as_one_line_through_the_rows(show: Show) -> None:
     shown = show()
-    boxes = shown.page.evaluate("[...document.querySelectorAll('.skip-edge')].map(one => one.getBoundingClientRect()).map(one => [one.top, one.bottom])")
+    boxes = shown.page.evaluate(
+        "[...document.querySelectorAll('.skip-edge')].map(one => one.getBoundingClientRect()).map(one => [one.top, one.bottom])"
+    )
     assert len(boxes) == 3
     assert all(abs(above[1] - below[0]) <= 2 for above, below in pairwise(boxes))
 
@@ -167,7 +188,9 @@ def test_a_script_in_a_record_does_not_run(show: Show, tmp_path: Path) -> None:
 
 def test_the_policy_stops_a_script_that_is_not_ours(show: Show, files: dict[str, Path], tmp_path: Path) -> None:
     """The second wall, tried without the first one."""
-    changed = files["one"].read_text(encoding="utf-8").replace("</main>", "<script>document.title='owned'</script></main>")
+    changed = (
+        files["one"].read_text(encoding="utf-8").replace("</main>", "<script>document.title='owned'</script></main>")
+    )
     (tmp_path / "changed.html").write_text(changed, encoding="utf-8")
     shown = show(file=tmp_path / "changed.html")
     assert shown.page.title() == "small.h5 – fpgacnn"

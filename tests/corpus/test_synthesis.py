@@ -21,7 +21,17 @@ from fpgacnn.errors import NoReportsError
 from fpgacnn.hardware.synthesis import SynthesisReport, read
 from fpgacnn.hardware.synthesis.find import kind_of
 from fpgacnn.hardware.synthesis.read import READERS
-from fpgacnn.hardware.synthesis.report import Cosim, DesignSize, Export, ModuleReport, Resources, Summary, SummaryRow, Timing, Utilization
+from fpgacnn.hardware.synthesis.report import (
+    Cosim,
+    DesignSize,
+    Export,
+    ModuleReport,
+    Resources,
+    Summary,
+    SummaryRow,
+    Timing,
+    Utilization,
+)
 
 FOLDER = Path(os.environ.get("FPGACNN_SYNTHESIS", "/nowhere"))
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="FPGACNN_SYNTHESIS names no folder")
@@ -59,15 +69,29 @@ def explained(path: str, holder: Any, text: str, top: Any) -> bool:
     name = path.rpartition(".")[2]
     xml = text.lstrip().startswith("<")
     if isinstance(holder, Resources):
-        by_dash = ".by_kind[" in path or ".fifos[" in path or ".memories[" in path or ".rows[" in path or ".instances[" in path
+        by_dash = (
+            ".by_kind[" in path
+            or ".fifos[" in path
+            or ".memories[" in path
+            or ".rows[" in path
+            or ".instances[" in path
+        )
         other_count = name == ("bram_18k" if isinstance(top, Utilization) else "bram_tiles")
         no_uram = name == "uram" and ("URAM" not in text or (".instances[" in path and "LUT | URAM" not in text))
         return other_count or no_uram or (by_dash and "-|" in text.replace(" ", ""))
     match name:
         case "least" | "most":
-            return any(mark in text for mark in UNKNOWN_MARKS) or (".loops[" in path and "-|" in text.replace(" ", "")) or isinstance(top, Cosim)
+            return (
+                any(mark in text for mark in UNKNOWN_MARKS)
+                or (".loops[" in path and "-|" in text.replace(" ", ""))
+                or isinstance(top, Cosim)
+            )
         case "latency_ns":
-            return (isinstance(top, ModuleReport) and top.version < "2019.2") or ".instances[" in path or isinstance(holder, SummaryRow)
+            return (
+                (isinstance(top, ModuleReport) and top.version < "2019.2")
+                or ".instances[" in path
+                or isinstance(holder, SummaryRow)
+            )
         case "layer" | "why":
             return ".instances[" in path or ".fifos[" in path
         case "available_per_slr":
@@ -140,7 +164,12 @@ def check_totals(report: SynthesisReport, meta: dict[str, Any]) -> None:
         return
     used, latency, interval = network.resources, network.latency_cycles, network.interval_cycles
     own = {"LUT": used.lut, "FF": used.ff, "DSP": used.dsp, "BRAM_18K": used.bram_18k, "URAM": used.uram}
-    own |= {"latency_min": latency.least, "latency_max": latency.most, "ii_min": interval.least, "ii_max": interval.most}
+    own |= {
+        "latency_min": latency.least,
+        "latency_max": latency.most,
+        "ii_min": interval.least,
+        "ii_max": interval.most,
+    }
     assert own == {name: meta["result"].get(name) for name in own}
 
 
@@ -153,7 +182,12 @@ def check_instances(report: SynthesisReport, meta: dict[str, Any]) -> None:
                 said[key] for key in ("LUT", "FF", "DSP", "BRAM_18K")
             )
         if one.latency_cycles is not None and one.interval_cycles is not None and "lat_min" in said:
-            ends = (one.latency_cycles.least, one.latency_cycles.most, one.interval_cycles.least, one.interval_cycles.most)
+            ends = (
+                one.latency_cycles.least,
+                one.latency_cycles.most,
+                one.interval_cycles.least,
+                one.interval_cycles.most,
+            )
             assert ends == tuple(said[key] for key in ("lat_min", "lat_max", "ii_min", "ii_max"))
         if said.get("config"):
             assert f"config{one.layer}" == said["config"]
@@ -165,4 +199,10 @@ def check_vivado(report: SynthesisReport, meta: dict[str, Any]) -> None:
         return
     assert report.synth is not None
     used = report.synth.resources
-    assert (used.lut, used.ff, used.dsp, used.bram_tiles, used.bram_18k) == (said["LUT"], said["FF"], said["DSP"], said["BRAM36"], None)
+    assert (used.lut, used.ff, used.dsp, used.bram_tiles, used.bram_18k) == (
+        said["LUT"],
+        said["FF"],
+        said["DSP"],
+        said["BRAM36"],
+        None,
+    )

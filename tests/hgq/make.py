@@ -75,7 +75,12 @@ def frozen() -> Any:
 NETWORKS: dict[str, Callable[[], Any]] = {
     "dense": dense(),
     **{f"dense_{mode.lower()}": dense(iq_conf=data(round_mode=mode)) for mode in ROUNDINGS},
-    **{f"dense_{mode.lower()}": dense(iq_conf=data(overflow_mode=mode), oq_conf=data(overflow_mode=mode), enable_oq=True) for mode in OVERFLOWS},
+    **{
+        f"dense_{mode.lower()}": dense(
+            iq_conf=data(overflow_mode=mode), oq_conf=data(overflow_mode=mode), enable_oq=True
+        )
+        for mode in OVERFLOWS
+    },
     **{f"kernel_{mode.lower()}": dense(kq_conf=kernel(overflow_mode=mode)) for mode in OVERFLOWS},
     "kernel_kif": dense(kq_conf=kernel("kif"), bq_conf=QuantizerConfig("kif", "bias")),
     "kernel_rnd_conv_wrap": dense(kq_conf=kernel(overflow_mode="WRAP", round_mode="RND_CONV")),
@@ -84,15 +89,27 @@ NETWORKS: dict[str, Callable[[], Any]] = {
     "no_input_quantizer": dense(enable_iq=False),
     "frozen": frozen,
     "conv2d": image(lambda: q.QConv2D(3, 3, activation="relu"), lambda: q.QConv2D(2, 2, strides=2, padding="same")),
-    "conv2d_by_channel": image(lambda: q.QConv2D(3, 3, padding="same", **space()), lambda: q.QConv2D(3, 2, groups=3, **space())),
-    "conv1d": image(lambda: q.QConv1D(3, 3, padding="causal", **space()), lambda: q.QConv1D(2, 2, strides=2, dilation_rate=1, activation="relu"), shape=(8, 2)),
-    "einsum": image(lambda: q.QEinsumDense("...c,cC->...C", 4, bias_axes="C"), lambda: q.QEinsumDense("btc,cd->btd", (5, 3), activation="relu"), shape=(5, 3)),
+    "conv2d_by_channel": image(
+        lambda: q.QConv2D(3, 3, padding="same", **space()), lambda: q.QConv2D(3, 2, groups=3, **space())
+    ),
+    "conv1d": image(
+        lambda: q.QConv1D(3, 3, padding="causal", **space()),
+        lambda: q.QConv1D(2, 2, strides=2, dilation_rate=1, activation="relu"),
+        shape=(8, 2),
+    ),
+    "einsum": image(
+        lambda: q.QEinsumDense("...c,cC->...C", 4, bias_axes="C"),
+        lambda: q.QEinsumDense("btc,cd->btd", (5, 3), activation="relu"),
+        shape=(5, 3),
+    ),
     "einsum_batchnorm": image(
         lambda: q.QEinsumDenseBatchnorm("bc,cC->bC", 6, bias_axes="C", activation="relu"),
         lambda: q.QEinsumDenseBatchnorm("bc,cC->bC", 4, bias_axes="C"),
         shape=(7,),
     ),
-    "batchnorm_dense": image(lambda: q.QBatchNormDense(5, activation="relu"), lambda: q.QBatchNormDense(3, scale=False), shape=(6,)),
+    "batchnorm_dense": image(
+        lambda: q.QBatchNormDense(5, activation="relu"), lambda: q.QBatchNormDense(3, scale=False), shape=(6,)
+    ),
     "batchnorm": image(
         q.QBatchNormalization,
         lambda: q.QConv2D(3, 2),
@@ -111,7 +128,11 @@ NETWORKS: dict[str, Callable[[], Any]] = {
         shape=(6,),
     ),
     "flattened": image(lambda: q.QConv2D(2, 3), keras.layers.Flatten, lambda: q.QDense(4)),
-    "table": image(lambda: q.QUnaryFunctionLUT("tanh"), lambda: q.QUnaryFunctionLUT("relu", enable_oq=False, enable_ebops=False), shape=(6,)),
+    "table": image(
+        lambda: q.QUnaryFunctionLUT("tanh"),
+        lambda: q.QUnaryFunctionLUT("relu", enable_oq=False, enable_ebops=False),
+        shape=(6,),
+    ),
     **{kind.__name__[1:].lower(): merged(kind) for kind in (q.QAdd, q.QSubtract, q.QMultiply, q.QMaximum, q.QMinimum)},
 }
 
@@ -124,7 +145,9 @@ def randomized(model: Any, seed: int) -> None:
             shape, name = variable.shape, variable.name
             if name in {"k", "i", "f", "b"}:
                 low, high = {"k": (0, 1), "i": (-1, 2), "f": (-1, 5), "b": (0, 6)}[name]
-                values = random.integers(low, high, size=shape, endpoint=True) + (0 if name == "k" else random.choice([0.0, 0.3, -0.4], size=shape))
+                values = random.integers(low, high, size=shape, endpoint=True) + (
+                    0 if name == "k" else random.choice([0.0, 0.3, -0.4], size=shape)
+                )
             elif name == "moving_variance":
                 values = random.uniform(0.3, 2.0, shape)
             elif name in {"beta", "ebops", "i_decay_speed"}:

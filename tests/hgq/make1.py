@@ -28,7 +28,9 @@ class Keras2(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Finds tf_keras where keras is asked for."""
 
     def find_spec(self, name: str, *_: object) -> importlib.machinery.ModuleSpec | None:
-        return importlib.machinery.ModuleSpec(name, self, is_package=True) if name.partition(".")[0] == "keras" else None
+        return (
+            importlib.machinery.ModuleSpec(name, self, is_package=True) if name.partition(".")[0] == "keras" else None
+        )
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
         return importlib.import_module(f"tf_{spec.name}")
@@ -84,7 +86,10 @@ CONVOLUTIONS = (
 )
 NETWORKS: dict[str, Callable[[], Any]] = {
     "dense1": dense(),
-    **{f"dense1_{mode}": dense(**data(rnd_strategy=mode), **kernel(rnd_strategy=mode)) for mode in ("floor", "auto", "stochastic_round")},
+    **{
+        f"dense1_{mode}": dense(**data(rnd_strategy=mode), **kernel(rnd_strategy=mode))
+        for mode in ("floor", "auto", "stochastic_round")
+    },
     "dense1_by_tensor": dense(**data(skip_dims=(0, 1)), **kernel(skip_dims=(0, 1))),
     "dense1_by_tensor_auto": dense(**data(skip_dims="all", rnd_strategy="auto")),
     "dense1_clipped": dense(**data(bw_clip=(1, 3)), **kernel(bw_clip=None)),
@@ -101,7 +106,9 @@ NETWORKS: dict[str, Callable[[], Any]] = {
         shape=(7, 2),
     ),
     "merged1": merged,
-    "table1": chain(lambda: q.HActivation("tanh"), lambda: q.HActivation("relu", **data(rnd_strategy="auto")), shape=(6,)),
+    "table1": chain(
+        lambda: q.HActivation("tanh"), lambda: q.HActivation("relu", **data(rnd_strategy="auto")), shape=(6,)
+    ),
 }
 PROXIES = {"dense1": {}, "convolutions1": {"aggressive": False}, "merged1": {}, "dense1_auto": {}}
 TWICE = {"dense1", "convolutions1", "dense1_frozen_widths"}

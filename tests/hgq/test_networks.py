@@ -45,7 +45,12 @@ def test_a_network_answers_as_hgq(tmp_path: Path, archive: Path, name: str) -> N
     assert all(layer.is_result for layer in model.layers if layer.name in model.outputs)
     planned = plan(model)
     codes = Codes(array=quantize_values(x, form), format=form)
-    found = ReferenceEmulator(Design(model=model, plan=planned, target=Target())).run([codes]).outputs[model.outputs[0]].values
+    found = (
+        ReferenceEmulator(Design(model=model, plan=planned, target=Target()))
+        .run([codes])
+        .outputs[model.outputs[0]]
+        .values
+    )
     error = planned.layers[model.outputs[0]].error if loose else 0.0
     np.testing.assert_allclose(found.reshape(reference.shape), reference, rtol=0, atol=error)
     assert planned.is_lossless != loose, planned.losses

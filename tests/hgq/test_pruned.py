@@ -27,7 +27,9 @@ def layer(name: str, operation: src.SourceOperation, *inputs: str, shape: tuple[
 
 def grid(*shape: int) -> src.Weight:
     codes = np.random.default_rng([7, *shape]).integers(-7, 8, size=shape)
-    return src.Weight(values=codes / 8, quantizer=src.Uniform(scale=np.array([0.125]), low=np.array([-8.0]), high=np.array([7.0])))
+    return src.Weight(
+        values=codes / 8, quantizer=src.Uniform(scale=np.array([0.125]), low=np.array([-8.0]), high=np.array([7.0]))
+    )
 
 
 def cast(scale: np.ndarray, mode: Rounding, overflow: str) -> src.Activate:
@@ -50,14 +52,22 @@ BEHIND: dict[str, tuple[src.SourceOperation, tuple[str, ...], tuple[int, ...]]] 
     "a convolution": (convolution(src.Convolution, 2, 2, 4, 3), ("cast",), (2, 1, 3)),
     "each channel alone": (convolution(src.Depthwise, 2, 2, 4, 1), ("cast",), (2, 1, 4)),
     "a maximum": (src.GlobalPool(kind=src.PoolKind.MAX), ("cast",), (4,)),
-    "a mean": (src.Pool(kind=src.PoolKind.AVERAGE, size=(2, 2), strides=(1, 1), pads=(0, 0, 0, 0)), ("cast",), (2, 1, 4)),
+    "a mean": (
+        src.Pool(kind=src.PoolKind.AVERAGE, size=(2, 2), strides=(1, 1), pads=(0, 0, 0, 0)),
+        ("cast",),
+        (2, 1, 4),
+    ),
     "a vector": (src.Reshape(), ("cast",), (24,)),
 }
 
 
 def network(scale: np.ndarray, mode: Rounding, overflow: str, behind: str) -> SourceModel:
     operation, inputs, shape = BEHIND[behind]
-    layers = (layer("x", src.Input()), layer("cast", cast(scale, mode, overflow), "x"), layer("y", operation, *inputs, shape=shape))
+    layers = (
+        layer("x", src.Input()),
+        layer("cast", cast(scale, mode, overflow), "x"),
+        layer("y", operation, *inputs, shape=shape),
+    )
     return SourceModel(name="m", digest="", framework="", layers=layers, inputs=("x",), outputs=("y",))
 
 
@@ -67,7 +77,12 @@ def is_kept(source: SourceModel) -> bool:
     wanted = evaluate(source, [codes * FORM.step], quantized=True)[source.outputs[0]]
     model = legalize(quantize(source, inputs=[FORM]))
     planned = plan(model)
-    found = ReferenceEmulator(Design(model=model, plan=planned, target=Target())).run([Codes(array=codes, format=FORM)]).outputs[model.outputs[0]].values
+    found = (
+        ReferenceEmulator(Design(model=model, plan=planned, target=Target()))
+        .run([Codes(array=codes, format=FORM)])
+        .outputs[model.outputs[0]]
+        .values
+    )
     return planned.is_lossless and bool(np.array_equal(found.reshape(wanted.shape), wanted))
 
 

@@ -25,9 +25,17 @@ from tests.hgq.test_networks import ARCHIVE, FIRST
 Layers = list[dict[str, Any]]
 
 
-def edited(folder: Path, name: str, layers: Callable[[Layers], object] | None = None, weights: Callable[[h5py.File], object] | None = None) -> FpgacnnError:
+def edited(
+    folder: Path,
+    name: str,
+    layers: Callable[[Layers], object] | None = None,
+    weights: Callable[[h5py.File], object] | None = None,
+) -> FpgacnnError:
     """The refusal of a good network after a change."""
-    with zipfile.ZipFile(FIRST if "1" in name else ARCHIVE) as archive, zipfile.ZipFile(io.BytesIO(archive.read(name))) as inner:
+    with (
+        zipfile.ZipFile(FIRST if "1" in name else ARCHIVE) as archive,
+        zipfile.ZipFile(io.BytesIO(archive.read(name))) as inner,
+    ):
         members = {one: inner.read(one) for one in inner.namelist()}
     if layers is not None:
         config = json.loads(members["config.json"])
@@ -62,7 +70,12 @@ OPTIONS: dict[str, tuple[str, Callable[[Layers], object], str, str]] = {
     "an unknown rounding": ("dense.keras", quantizer("round_mode", "UP"), "FC022", "round_mode UP"),
     "a scaler of 0": ("dense.keras", quantizer("scaler", 0), "FC022", "scaler=0 is not a positive number"),
     "no quantizer": ("dense.keras", option("kq_conf", None), "FC022", "kq of HGQ2: it is no plain QuantizerConfig"),
-    "another equation": ("einsum.keras", option("equation", "btc,tcd->bd"), "FC021", "equation 'btc,tcd->bd' is not supported"),
+    "another equation": (
+        "einsum.keras",
+        option("equation", "btc,tcd->bd"),
+        "FC021",
+        "equation 'btc,tcd->bd' is not supported",
+    ),
     "a bias along time": ("einsum.keras", option("bias_axes", "tC"), "FC021", "a bias along other axes"),
     "softmax": (
         "dense.keras",
@@ -70,14 +83,39 @@ OPTIONS: dict[str, tuple[str, Callable[[Layers], object], str, str]] = {
         "FC020",
         "end the network with its logits",
     ),
-    "attention": ("dense.keras", lambda layers: layers[1].update(class_name="QLinformerAttention"), "FC020", "is a hgq>QLinformerAttention"),
-    "no options of the first HGQ": ("dense1.keras", option("paq_conf", None), "FC022", "paq_conf of HGQ: it is no dictionary"),
+    "attention": (
+        "dense.keras",
+        lambda layers: layers[1].update(class_name="QLinformerAttention"),
+        "FC020",
+        "is a hgq>QLinformerAttention",
+    ),
+    "no options of the first HGQ": (
+        "dense1.keras",
+        option("paq_conf", None),
+        "FC022",
+        "paq_conf of HGQ: it is no dictionary",
+    ),
     "a clip of one end": ("dense1.keras", option("paq_conf", {"bw_clip": [3]}), "FC022", "bw_clip=[3] is not a pair"),
-    "a list for the overflow of the first HGQ": ("dense1_proxy.keras", option("SAT", ["WRAP"]), "FC022", "SAT=['WRAP']"),
+    "a list for the overflow of the first HGQ": (
+        "dense1_proxy.keras",
+        option("SAT", ["WRAP"]),
+        "FC022",
+        "SAT=['WRAP']",
+    ),
     "a list for the rounding of the first HGQ": ("dense1_proxy.keras", option("RND", ["RND"]), "FC022", "RND=['RND']"),
-    "a clip that is no number": ("dense1.keras", option("paq_conf", {"bw_clip": [float("nan"), 3]}), "FC022", "bw_clip=[nan, 3] is not a pair"),
+    "a clip that is no number": (
+        "dense1.keras",
+        option("paq_conf", {"bw_clip": [float("nan"), 3]}),
+        "FC022",
+        "bw_clip=[nan, 3] is not a pair",
+    ),
     "mirrored overflow of the first HGQ": ("dense1_proxy.keras", option("SAT", "WRAP_SM"), "FC022", "SAT='WRAP_SM'"),
-    "a table of the first HGQ": ("dense1_proxy.keras", lambda layers: layers[1].update(class_name="UnaryLUT"), "FC020", "unary_lut_max_table_size"),
+    "a table of the first HGQ": (
+        "dense1_proxy.keras",
+        lambda layers: layers[1].update(class_name="UnaryLUT"),
+        "FC020",
+        "unary_lut_max_table_size",
+    ),
     "too few quantizers": ("add.keras", option("iq_confs", [], layer=3), "FC015", "0 quantizers for 2 inputs"),
 }
 
@@ -110,9 +148,17 @@ FIRST_WIDTHS = "layers/h_dense/vars/3"
 
 ARRAYS: dict[str, tuple[Callable[[h5py.File], object], str, str]] = {
     "no widths of the first HGQ": (gone(FIRST_WIDTHS), "FC016", "its activation_bw is not in the file"),
-    "infinite widths of the first HGQ": (array(FIRST_WIDTHS, lambda old: old + np.inf), "FC017", "values of activation_bw"),
+    "infinite widths of the first HGQ": (
+        array(FIRST_WIDTHS, lambda old: old + np.inf),
+        "FC017",
+        "values of activation_bw",
+    ),
     "widths missing": (gone(WIDTHS), "FC016", "f of its quantizer iq is not in the file"),
-    "widths of another shape": (array(WIDTHS, lambda old: old[:, :3]), "FC016", "f of its quantizer iq has shape (1, 3), data have (7,)"),
+    "widths of another shape": (
+        array(WIDTHS, lambda old: old[:, :3]),
+        "FC016",
+        "f of its quantizer iq has shape (1, 3), data have (7,)",
+    ),
     "widths that are not numbers": (array(WIDTHS, lambda old: old * np.nan), "FC017", "7 of 7 values of iq/f"),
     "a thousand bits": (array(WIDTHS, lambda old: old + 1000), "FC017", "beyond 64 bits"),
     "a sign of 2": (array("layers/q_dense/iq/quantizer/vars/1", lambda old: old + 2), "FC022", "iq of HGQ2"),

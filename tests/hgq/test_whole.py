@@ -15,7 +15,20 @@ pytestmark = pytest.mark.agree
 
 
 @pytest.mark.parametrize("io", IoType, ids=str)
-@pytest.mark.parametrize("name", ["dense_sat", "conv2d", "conv2d_by_channel", "batchnorm", "add", "average_of_six", "dense1", "convolutions1", "dense1_proxy"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "dense_sat",
+        "conv2d",
+        "conv2d_by_channel",
+        "batchnorm",
+        "add",
+        "average_of_six",
+        "dense1",
+        "convolutions1",
+        "dense1_proxy",
+    ],
+)
 def test_a_network_is_proven(tmp_path: Path, name: str, io: IoType) -> None:
     with zipfile.ZipFile(FIRST if "1" in name else ARCHIVE) as archive:
         path = Path(archive.extract(f"{name}.keras", tmp_path))

@@ -17,7 +17,17 @@ from typing import Any
 import h5py
 import numpy as np
 
-from tests.files import entry, functional, input_layer, linear, quantized_bits, sequential, tiny_layers, tiny_model, write_h5
+from tests.files import (
+    entry,
+    functional,
+    input_layer,
+    linear,
+    quantized_bits,
+    sequential,
+    tiny_layers,
+    tiny_model,
+    write_h5,
+)
 from tests.hostile import graphs, protobuf
 
 HUGE = 1 << 40
@@ -211,7 +221,10 @@ def cycle(file: h5py.File) -> None:
 
 
 HDF5: dict[str, tuple[Callable[[Path], list[str]], str]] = {
-    "an external link": (kernel(lambda file, name: file.__setitem__(name, h5py.ExternalLink("/etc/passwd", "/x"))), "FC013"),
+    "an external link": (
+        kernel(lambda file, name: file.__setitem__(name, h5py.ExternalLink("/etc/passwd", "/x"))),
+        "FC013",
+    ),
     "a soft link": (kernel(lambda file, name: file.__setitem__(name, h5py.SoftLink("/model_weights"))), "FC013"),
     "a soft link to itself": (kernel(lambda file, name: file.__setitem__(name, h5py.SoftLink(f"/{name}"))), "FC013"),
     "an external dataset": (kernel(external_dataset), "FC013"),
@@ -221,31 +234,66 @@ HDF5: dict[str, tuple[Callable[[Path], list[str]], str]] = {
     "groups without end": (changed(deep), "FC014"),
     "2^40 numbers": (kernel(endless((HUGE,))), "FC014"),
     "2^40 by axes": (kernel(endless((1 << 20, 1 << 20))), "FC014"),
-    "2^27 numbers, packed": (kernel(lambda file, name: file.create_dataset(name, (1 << 27,), "i1", chunks=(1 << 20,), compression="gzip")), "FC014"),
+    "2^27 numbers, packed": (
+        kernel(lambda file, name: file.create_dataset(name, (1 << 27,), "i1", chunks=(1 << 20,), compression="gzip")),
+        "FC014",
+    ),
     "a weight more than fits": (changed(lambda file: file.create_dataset("more", (HUGE,), "f4", chunks=(1,))), "FC014"),
     "no kernel": (kernel(lambda *_: None), "FC016"),
     "a kernel that is a group": (kernel(lambda file, name: file.create_group(name)), "FC016"),
     "a kernel of nothing": (kernel(lambda file, name: file.create_dataset(name, data=h5py.Empty("f4"))), "FC016"),
-    "a kernel of text": (kernel(lambda file, name: file.create_dataset(name, data=np.full((3, 3, 1, 2), b"x"))), "FC016"),
-    "a kernel of lists": (kernel(lambda file, name: file.create_dataset(name, (3, 3, 1, 2), h5py.vlen_dtype("f4"))), "FC016"),
-    "a kernel of references": (kernel(lambda file, name: file.create_dataset(name, (3, 3, 1, 2), h5py.ref_dtype)), "FC016"),
-    "a kernel of records": (kernel(lambda file, name: file.create_dataset(name, (3, 3, 1, 2), np.dtype("f4,f4"))), "FC016"),
-    "a complex kernel": (kernel(lambda file, name: file.create_dataset(name, data=np.zeros((3, 3, 1, 2), "c8"))), "FC016"),
+    "a kernel of text": (
+        kernel(lambda file, name: file.create_dataset(name, data=np.full((3, 3, 1, 2), b"x"))),
+        "FC016",
+    ),
+    "a kernel of lists": (
+        kernel(lambda file, name: file.create_dataset(name, (3, 3, 1, 2), h5py.vlen_dtype("f4"))),
+        "FC016",
+    ),
+    "a kernel of references": (
+        kernel(lambda file, name: file.create_dataset(name, (3, 3, 1, 2), h5py.ref_dtype)),
+        "FC016",
+    ),
+    "a kernel of records": (
+        kernel(lambda file, name: file.create_dataset(name, (3, 3, 1, 2), np.dtype("f4,f4"))),
+        "FC016",
+    ),
+    "a complex kernel": (
+        kernel(lambda file, name: file.create_dataset(name, data=np.zeros((3, 3, 1, 2), "c8"))),
+        "FC016",
+    ),
     "a kernel of no numbers": (kernel(lambda file, name: file.create_dataset(name, (0, 3, 1, 2), "f4")), "FC016"),
-    "a kernel of more axes": (kernel(lambda file, name: file.create_dataset(name, data=np.zeros((1, 3, 3, 1, 2)))), "FC016"),
+    "a kernel of more axes": (
+        kernel(lambda file, name: file.create_dataset(name, data=np.zeros((1, 3, 3, 1, 2)))),
+        "FC016",
+    ),
     "a transposed kernel": (kernel(lambda file, name: file.create_dataset(name, data=np.zeros((2, 1, 3, 3)))), "FC016"),
     "NaN": (changed(lambda file: file[KERNEL].__setitem__((0, 0, 0, 0), np.nan)), "FC017"),
     "infinity": (changed(lambda file: file[KERNEL].__setitem__(..., np.inf)), "FC017"),
-    "beyond float32": (kernel(lambda file, name: file.create_dataset(name, data=np.full((3, 3, 1, 2), 1e300))), "FC017"),
+    "beyond float32": (
+        kernel(lambda file, name: file.create_dataset(name, data=np.full((3, 3, 1, 2), 1e300))),
+        "FC017",
+    ),
     "no architecture": (changed(lambda file: file.attrs.__delitem__("model_config")), "FC011"),
     "an architecture of numbers": (changed(lambda file: file.attrs.__setitem__("model_config", np.zeros(3))), "FC011"),
-    "an architecture that is no text": (changed(lambda file: file.attrs.__setitem__("model_config", np.bytes_(b"\xff\xfe{"))), "FC015"),
-    "weights that are a number": (changed(lambda file: (file.pop("model_weights"), file.create_dataset("model_weights", data=1.0))), "FC012"),
+    "an architecture that is no text": (
+        changed(lambda file: file.attrs.__setitem__("model_config", np.bytes_(b"\xff\xfe{"))),
+        "FC015",
+    ),
+    "weights that are a number": (
+        changed(lambda file: (file.pop("model_weights"), file.create_dataset("model_weights", data=1.0))),
+        "FC012",
+    ),
     "weight names that go up": (
-        changed(lambda file: file["model_weights/conv"].attrs.__setitem__("weight_names", np.array([b"../../etc/passwd"]))),
+        changed(
+            lambda file: file["model_weights/conv"].attrs.__setitem__("weight_names", np.array([b"../../etc/passwd"]))
+        ),
         "FC016",
     ),
-    "weight names that are numbers": (changed(lambda file: file["model_weights/conv"].attrs.__setitem__("weight_names", np.arange(3))), "FC016"),
+    "weight names that are numbers": (
+        changed(lambda file: file["model_weights/conv"].attrs.__setitem__("weight_names", np.arange(3))),
+        "FC016",
+    ),
     "no weight names": (changed(lambda file: file["model_weights/conv"].attrs.__delitem__("weight_names")), "FC016"),
 }
 for word, (make, code) in HDF5.items():
@@ -253,7 +301,9 @@ for word, (make, code) in HDF5.items():
 
 # --- architectures -------------------------------------------------------------------------------------------------
 
-ARCHITECTURE = frozenset({"FC014", "FC015", "FC016", "FC020", "FC021", "FC022", "FC023", "FC024", "FC025", "FC030", "FC031", "FC032"})
+ARCHITECTURE = frozenset(
+    {"FC014", "FC015", "FC016", "FC020", "FC021", "FC022", "FC023", "FC024", "FC025", "FC030", "FC031", "FC032"}
+)
 
 
 def architecture(tree: Any) -> Callable[[Path], list[str]]:
@@ -292,38 +342,80 @@ TREES: dict[str, Any] = {
     "layers by name": {"class_name": "Sequential", "config": {"layers": {"a": {}}}},
     "layers that are numbers": {"class_name": "Sequential", "config": {"layers": [1, 2]}},
     "a layer that is null": {"class_name": "Sequential", "config": {"layers": [None]}},
-    "10,001 layers": {"class_name": "Sequential", "config": {"layers": [{"class_name": "Flatten", "config": {"name": str(n)}} for n in range(10_001)]}},
+    "10,001 layers": {
+        "class_name": "Sequential",
+        "config": {"layers": [{"class_name": "Flatten", "config": {"name": str(n)}} for n in range(10_001)]},
+    },
     "an input alone, twice": sequential(input_layer("x", 4), input_layer("y", 4)),
     "no input shape": sequential(*tiny_layers()),
     "an unknown input shape": sequential(*tiny_layers(), shape=(None, 4, 1)),
     "two layers of one name": sequential(entry("Flatten", "a"), entry("Flatten", "a"), shape=(4, 4, 1)),
-    "a functional model without ends": {"class_name": "Functional", "config": {"layers": [], "input_layers": [], "output_layers": []}},
-    "an unknown layer is read": functional(input_layer("x", 4), entry("Flatten", "a", "nobody"), inputs=["x"], outputs=["a"]),
+    "a functional model without ends": {
+        "class_name": "Functional",
+        "config": {"layers": [], "input_layers": [], "output_layers": []},
+    },
+    "an unknown layer is read": functional(
+        input_layer("x", 4), entry("Flatten", "a", "nobody"), inputs=["x"], outputs=["a"]
+    ),
     "a layer reads itself": functional(input_layer("x", 4), entry("Flatten", "a", "a"), inputs=["x"], outputs=["a"]),
-    "two layers read each other": functional(input_layer("x", 4), entry("Flatten", "a", "b"), entry("Flatten", "b", "a"), inputs=["x"], outputs=["a"]),
-    "an output that is no layer": functional(input_layer("x", 4), entry("Flatten", "a", "x"), inputs=["x"], outputs=["z"]),
-    "an input that is no layer": functional(input_layer("x", 4), entry("Flatten", "a", "x"), inputs=["y"], outputs=["a"]),
-    "shapes that cannot be added": functional(input_layer("x", 4), input_layer("y", 5), entry("Add", "a", "x", "y"), inputs=["x", "y"], outputs=["a"]),
+    "two layers read each other": functional(
+        input_layer("x", 4), entry("Flatten", "a", "b"), entry("Flatten", "b", "a"), inputs=["x"], outputs=["a"]
+    ),
+    "an output that is no layer": functional(
+        input_layer("x", 4), entry("Flatten", "a", "x"), inputs=["x"], outputs=["z"]
+    ),
+    "an input that is no layer": functional(
+        input_layer("x", 4), entry("Flatten", "a", "x"), inputs=["y"], outputs=["a"]
+    ),
+    "shapes that cannot be added": functional(
+        input_layer("x", 4), input_layer("y", 5), entry("Add", "a", "x", "y"), inputs=["x", "y"], outputs=["a"]
+    ),
     "an addition of one": functional(input_layer("x", 4), entry("Add", "a", "x"), inputs=["x"], outputs=["a"]),
     "models inside models without end": json.loads(
-        '{"class_name":"Sequential","config":{"name":"m","layers":[' * 40 + '{"class_name":"Flatten","config":{"name":"f"}}' + "]}}" * 40
+        '{"class_name":"Sequential","config":{"name":"m","layers":[' * 40
+        + '{"class_name":"Flatten","config":{"name":"f"}}'
+        + "]}}" * 40
     ),
 }
 for word, tree in TREES.items():
     case(f"architecture: {word}", architecture(tree), *ARCHITECTURE)
 
-for word in ("Lambda", "TFOpLambda", "SlicingOpLambda", "RandomFourierFeatures", "LSTM", "os.system", "builtins>exec", "", "Conv2D\n"):
+for word in (
+    "Lambda",
+    "TFOpLambda",
+    "SlicingOpLambda",
+    "RandomFourierFeatures",
+    "LSTM",
+    "os.system",
+    "builtins>exec",
+    "",
+    "Conv2D\n",
+):
     case(
         f"class: {word!r}",
-        architecture(sequential(entry(word, "evil", function=["4wEAAAAAAAAA", None, None], module="os", function_type="lambda"), shape=(4,))),
+        architecture(
+            sequential(
+                entry(word, "evil", function=["4wEAAAAAAAAA", None, None], module="os", function_type="lambda"),
+                shape=(4,),
+            )
+        ),
         "FC015",
         "FC020",
         "FC023",
     )
 for word in (None, 5, [], {}, True):
-    case(f"class: {word!r}", tiny(lambda tree, word=word: tree["config"]["layers"][1].__setitem__("class_name", word)), *ARCHITECTURE)
+    case(
+        f"class: {word!r}",
+        tiny(lambda tree, word=word: tree["config"]["layers"][1].__setitem__("class_name", word)),
+        *ARCHITECTURE,
+    )
 for word, name in NAMES.items():
-    case(f"name of a refused layer: {word}", architecture(sequential(entry("LSTM", name), shape=(4, 1))), "FC015", "FC020")
+    case(
+        f"name of a refused layer: {word}",
+        architecture(sequential(entry("LSTM", name), shape=(4, 1))),
+        "FC015",
+        "FC020",
+    )
 for value in (None, 5, [], {"a": 1}):
     case(f"name: {value!r}", option(1, "name", value), "FC015")
 
@@ -336,20 +428,62 @@ OPTIONS: dict[str, tuple[int, list[Any]]] = {
     "dilation_rate": (1, [[0, 0], [9, 9], "x"]),
     "groups": (1, [0, 3, -1, "x"]),
     "use_bias": (1, ["x", 5, []]),
-    "activation": (1, ["x", "quantized_relu(", "__import__('os').mkdir('owned')", 5, ["relu"], {"class_name": "x"}, "os.system"]),
+    "activation": (
+        1,
+        ["x", "quantized_relu(", "__import__('os').mkdir('owned')", 5, ["relu"], {"class_name": "x"}, "os.system"],
+    ),
     "kernel_quantizer": (
         1,
-        ["x", 5, [1], {}, {"class_name": "x", "config": {}}, {"class_name": ["a"], "config": {}}, "quantized_bits(2**9999)"],
+        [
+            "x",
+            5,
+            [1],
+            {},
+            {"class_name": "x", "config": {}},
+            {"class_name": ["a"], "config": {}},
+            "quantized_bits(2**9999)",
+        ],
     ),
-    "bias_quantizer": (1, [quantized_bits(0), quantized_bits(-3), quantized_bits(HUGE), quantized_bits(4, HUGE), quantized_bits("x"), quantized_bits(1.5)]),
-    "batch_input_shape": (0, [[], [None], [None, 0, 4, 1], [None, -4, 4, 1], [None, HUGE, HUGE, 1], "x", 5, {"a": 1}, [None, 4, 4], [None] + [2] * 9]),
+    "bias_quantizer": (
+        1,
+        [
+            quantized_bits(0),
+            quantized_bits(-3),
+            quantized_bits(HUGE),
+            quantized_bits(4, HUGE),
+            quantized_bits("x"),
+            quantized_bits(1.5),
+        ],
+    ),
+    "batch_input_shape": (
+        0,
+        [
+            [],
+            [None],
+            [None, 0, 4, 1],
+            [None, -4, 4, 1],
+            [None, HUGE, HUGE, 1],
+            "x",
+            5,
+            {"a": 1},
+            [None, 4, 4],
+            [None] + [2] * 9,
+        ],
+    ),
     "units": (4, [0, -1, HUGE, "3", None, [3], 4]),
 }
 for key, (layer, values) in OPTIONS.items():
     for number, value in enumerate(values):
         case(f"option: {key} {number}", option(layer, key, value), *ARCHITECTURE)
 for number, text in enumerate(
-    ["quantized_relu(0)", "quantized_relu(4,2", "quantized_relu(-1,2)", "quantized_bits(4,0,alpha='evil')", "5", "quantized_relu(1e99,2)"]
+    [
+        "quantized_relu(0)",
+        "quantized_relu(4,2",
+        "quantized_relu(-1,2)",
+        "quantized_bits(4,0,alpha='evil')",
+        "5",
+        "quantized_relu(1e99,2)",
+    ]
 ):
     case(f"option: quantizer as text {number}", option(2, "activation", text), *ARCHITECTURE)
 
@@ -444,7 +578,11 @@ def named(name: str) -> Callable[[Path], list[str]]:
 
 
 ONNX: dict[str, Callable[[Path], list[str]]] = {
-    "data from outside": onnx(lambda graph: graph.__setitem__(6, [5, [[1, 2], [2, 1], [8, "k"], [13, [[1, "location"], [2, "../../etc/passwd"]]], [14, 1]]])),
+    "data from outside": onnx(
+        lambda graph: graph.__setitem__(
+            6, [5, [[1, 2], [2, 1], [8, "k"], [13, [[1, "location"], [2, "../../etc/passwd"]]], [14, 1]]]
+        )
+    ),
     "2^40 weights": onnx(lambda graph: graph.__setitem__(6, [5, [[1, HUGE], [1, HUGE], [2, 1], [8, "k"], [9, "x"]]])),
     "2^40 pixels": onnx(lambda graph: graph.__setitem__(10, [11, graphs.port("x", 1, 1, HUGE, HUGE)])),
     "a negative axis": onnx(lambda graph: graph.__setitem__(10, [11, graphs.port("x", 1, -4, 4, 4)])),
@@ -456,13 +594,21 @@ ONNX: dict[str, Callable[[Path], list[str]]] = {
     "strides of nothing": onnx(lambda graph: graph[0][1][-1].__setitem__(1, graphs.integers("strides", 0, 0))),
 }
 for word, make in ONNX.items():
-    case(f"onnx: {word}", make, "FC011", "FC012", "FC013", "FC014", "FC015", "FC016", "FC020", "FC021", "FC024", "FC025")
+    case(
+        f"onnx: {word}", make, "FC011", "FC012", "FC013", "FC014", "FC015", "FC016", "FC020", "FC021", "FC024", "FC025"
+    )
 for word, name in NAMES.items():
     if name:
         case(f"onnx: a node named by a stranger: {word}", named(name), "FC012", "FC015", "FC020", "FC024")
 for number in range(1, 9):
     content = protobuf.encoded(graphs.model())
-    case(f"onnx: {number} of 9 parts", written("m.onnx", content[: len(content) * number // 9]), "FC011", "FC012", "FC024")
+    case(
+        f"onnx: {number} of 9 parts",
+        written("m.onnx", content[: len(content) * number // 9]),
+        "FC011",
+        "FC012",
+        "FC024",
+    )
 
 # --- events --------------------------------------------------------------------------------------------------------
 
@@ -483,7 +629,10 @@ EVENTS: dict[str, tuple[bytes, tuple[str, ...]]] = {
     "text": (b"hello", ("FC050",)),
     "a pickle": (pickle.dumps(Trap()), ("FC050",)),
     "objects": (npy(np.array([Trap()], dtype=object), allow_pickle=True), ("FC050",)),
-    "objects in an archive": (archive({"input_0.npy": npy(np.array([Trap()], dtype=object), allow_pickle=True)}), ("FC050",)),
+    "objects in an archive": (
+        archive({"input_0.npy": npy(np.array([Trap()], dtype=object), allow_pickle=True)}),
+        ("FC050",),
+    ),
     "another name": (archive({"x.npy": LINE}), ("FC050",)),
     "a name that is a path": (archive({"../input_0.npy": LINE}), ("FC050",)),
     "no members": (archive({}), ("FC050",)),
@@ -499,7 +648,10 @@ EVENTS: dict[str, tuple[bytes, tuple[str, ...]]] = {
     "labels that are floats": (archive({"input_0.npy": LINE, "labels.npy": npy(np.zeros(3))}), ("FC050",)),
     "labels of other events": (archive({"input_0.npy": LINE, "labels.npy": npy(np.arange(7))}), ("FC050",)),
     "2^40 promised": (LINE.replace(b"(3, 4, 4, 1)", b"(2**40,4,4,)"), ("FC050",)),
-    "a terabyte promised": (LINE.replace(b"(3, 4, 4, 1), }            ", b"(1099511627776, 4, 4, 1), }"[:27]), ("FC050",)),
+    "a terabyte promised": (
+        LINE.replace(b"(3, 4, 4, 1), }            ", b"(1099511627776, 4, 4, 1), }"[:27]),
+        ("FC050",),
+    ),
     "code in the header": (LINE.replace(b"False", b"exec('')")[: len(LINE)], ("FC050",)),
     "a negative axis": (LINE.replace(b"(3, 4", b"(-3,4"), ("FC050", "FC051")),
     "another version": (LINE[:6] + b"\x09\x09" + LINE[8:], ("FC050",)),
@@ -576,16 +728,26 @@ PROJECTS: dict[str, Callable[[Path], object]] = {
     "a design that is no json": over("fpgacnn/design.json", b'{"schema": 1'),
     "a deep design": over("fpgacnn/design.json", b'{"a":' * 100_000),
     "a design of another version": tree(lambda content: content.update(schema=99)),
-    "arrays that are objects": over("fpgacnn/design.npz", archive({"a0.npy": npy(np.array([Trap()], dtype=object), allow_pickle=True)})),
-    "arrays cut short": lambda folder: (folder / "fpgacnn" / "design.npz").write_bytes((folder / "fpgacnn" / "design.npz").read_bytes()[:900]),
+    "arrays that are objects": over(
+        "fpgacnn/design.npz", archive({"a0.npy": npy(np.array([Trap()], dtype=object), allow_pickle=True)})
+    ),
+    "arrays cut short": lambda folder: (folder / "fpgacnn" / "design.npz").write_bytes(
+        (folder / "fpgacnn" / "design.npz").read_bytes()[:900]
+    ),
     "a class that is code": tree(lambda content: content["design"].update({"$": "os.system"})),
     "a part that is a command": tree(lambda content: content["design"]["target"].update(part="x; rm -rf /")),
     "a clock of nothing": tree(lambda content: content["design"]["target"].update(clock_ns=float("nan"))),
     "a network without layers": tree(lambda content: content["network"].update(layers=[])),
     "a network without end": tree(lambda content: content["network"]["layers"][0].update(shape=[HUGE, HUGE, 1])),
-    "a design without end": tree(lambda content: content["design"]["model"]["layers"][0].update(shape=[1 << 20, 1 << 20, 1])),
+    "a design without end": tree(
+        lambda content: content["design"]["model"]["layers"][0].update(shape=[1 << 20, 1 << 20, 1])
+    ),
     "a plan about nothing": tree(lambda content: content["design"]["plan"]["layers"].update(items=[])),
-    "a format without end": tree(lambda content: content["design"]["plan"]["layers"]["items"][1][1]["result"]["format"].update(text="fixed<62,-999>")),
+    "a format without end": tree(
+        lambda content: content["design"]["plan"]["layers"]["items"][1][1]["result"]["format"].update(
+            text="fixed<62,-999>"
+        )
+    ),
     **{f"a node named by a stranger: {word}": renamed(name) for word, name in NAMES.items() if name},
 }
 for number, (word, change) in enumerate(PROJECTS.items()):
@@ -623,7 +785,16 @@ def words(*arguments: str) -> Callable[[Path], list[str]]:
 for word, name in NAMES.items():
     if "\x00" not in name:
         case(f"words: a part: {word}", words("--part", name), "FC040", "FC002", "FC120")
-for text in ("fixed", "ufixed<0,0>", "fixed<999,1>", "fixed<8,3", "fixed<8,3>; rm", "fixed<8,3,EVIL>", "x" * 5000, "\x1b[31m"):
+for text in (
+    "fixed",
+    "ufixed<0,0>",
+    "fixed<999,1>",
+    "fixed<8,3",
+    "fixed<8,3>; rm",
+    "fixed<8,3,EVIL>",
+    "x" * 5000,
+    "\x1b[31m",
+):
     case(f"words: an input type: {text[:20]!r}", words("--input-type", text), "FC032")
 for text in ("0", "-3", "99", "x", "8,", "8,9,1", "1e9"):
     case(f"words: bits: {text!r}", words("--bits", text), "FC002", "FC030", "FC031")

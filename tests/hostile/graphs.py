@@ -53,7 +53,11 @@ def port(name: str, *shape: int) -> list[Any]:
 
 
 def whole(
-    nodes: Sequence[list[Any]], arrays: Mapping[str, Any], inputs: Mapping[str, Sequence[int]], outputs: Mapping[str, Sequence[int]], *domains: str
+    nodes: Sequence[list[Any]],
+    arrays: Mapping[str, Any],
+    inputs: Mapping[str, Sequence[int]],
+    outputs: Mapping[str, Sequence[int]],
+    *domains: str,
 ) -> list[Any]:
     """A file of nodes and arrays."""
     graph = [
@@ -69,7 +73,14 @@ def whole(
 def model() -> list[Any]:
     """Convolution, ReLU, pooling, flattening, dense layer."""
     nodes = [
-        node("Conv", ["x", "k", "b"], "c", integers("kernel_shape", 3, 3), integers("pads", 1, 1, 1, 1), integers("strides", 2, 2)),
+        node(
+            "Conv",
+            ["x", "k", "b"],
+            "c",
+            integers("kernel_shape", 3, 3),
+            integers("pads", 1, 1, 1, 1),
+            integers("strides", 2, 2),
+        ),
         node("Relu", ["c"], "r"),
         node("MaxPool", ["r"], "p", integers("kernel_shape", 2, 2), integers("strides", 2, 2)),
         node("Flatten", ["p"], "f"),
@@ -120,7 +131,14 @@ def integer_codes() -> list[Any]:
         node("DequantizeLinear", ["xq", "s", "z"], "xd"),
         node("DequantizeLinear", ["k", "t", "n"], "kd", integer("axis", 0)),
         node("DequantizeLinear", ["b", "u"], "bd"),
-        node("Conv", ["xd", "kd", "bd"], "c", word("auto_pad", "SAME_UPPER"), integers("dilations", 1, 1), integer("group", 1)),
+        node(
+            "Conv",
+            ["xd", "kd", "bd"],
+            "c",
+            word("auto_pad", "SAME_UPPER"),
+            integers("dilations", 1, 1),
+            integer("group", 1),
+        ),
         node("QuantizeLinear", ["c", "s", "z"], "cq"),
         node("DequantizeLinear", ["cq", "s", "z"], "cd"),
         node("GlobalAveragePool", ["cd"], "g"),
@@ -148,7 +166,14 @@ def shapes() -> list[Any]:
         node("Transpose", ["x"], "t", integers("perm", 0, 3, 1, 2)),
         node("Conv", ["t", "k"], "c", integers("kernel_shape", 3, 3)),
         node("Pad", ["c", "pads"], "p", word("mode", "constant")),
-        node("Resize", ["p", "", "scales"], "u", word("mode", "nearest"), word("coordinate_transformation_mode", "asymmetric"), word("nearest_mode", "floor")),
+        node(
+            "Resize",
+            ["p", "", "scales"],
+            "u",
+            word("mode", "nearest"),
+            word("coordinate_transformation_mode", "asymmetric"),
+            word("nearest_mode", "floor"),
+        ),
         node("Slice", ["u", "from", "to", "over"], "cut"),
         node("Concat", ["cut", "cut"], "j", integer("axis", 1)),
         node("ConvTranspose", ["j", "v"], "w", integers("strides", 2, 2)),

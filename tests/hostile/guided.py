@@ -94,7 +94,9 @@ def fuzz(name: str, folder: Path, flags: list[str]) -> None:
     for seed in seeds_of(name):
         keep(folder / name, "seed", seed)
     artifacts = f"-artifact_prefix={campaign.findings}/{name}-"
-    atheris.Setup([sys.argv[0], str(folder / name), artifacts, *FLAGS, *flags], campaign.case, custom_mutator=campaign.mutant)
+    atheris.Setup(
+        [sys.argv[0], str(folder / name), artifacts, *FLAGS, *flags], campaign.case, custom_mutator=campaign.mutant
+    )
     atheris.Fuzz()
 
 

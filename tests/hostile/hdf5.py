@@ -17,7 +17,17 @@ import numpy as np
 
 HEAD = b"\x89HDF\r\n\x1a\n"
 MAX_VALUES = 1 << 16
-IMPOSSIBLE = (ArithmeticError, AttributeError, LookupError, MemoryError, OSError, RuntimeError, SyntaxError, TypeError, ValueError)
+IMPOSSIBLE = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
 """What NumPy and h5py raise for what no file can hold."""
 
 
@@ -91,7 +101,9 @@ def _put(file: h5py.File, path: str, what: dict[str, Any]) -> None:
         case {"shape": None, "dtype": dtype}:
             file.create_dataset(path, data=h5py.Empty(np.dtype(dtype)))
         case {"shape": list(shape), "dtype": dtype}:
-            file.create_dataset(path, tuple(shape), np.dtype(dtype), chunks=(1,) * len(shape) if shape and 0 not in shape else None)
+            file.create_dataset(
+                path, tuple(shape), np.dtype(dtype), chunks=(1,) * len(shape) if shape and 0 not in shape else None
+            )
         case {"attrs": dict(attributes)}:
             group = file if path == "/" else file.require_group(path)
             for name, value in attributes.items():

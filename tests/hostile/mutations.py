@@ -24,21 +24,172 @@ from tests.hostile import hdf5, protobuf
 
 Bytewise = Callable[[bytes], bytes]
 
-NUMBERS = [0, 1, -1, 2, 3, 7, 255, 2**20, 2**31, -(2**31), 2**40, 2**63, 10**30, 0.5, -0.25, 1e-30, 1e38, 1e300, float("nan"), float("inf"), -0.0]
-TEXTS = [
-    *("", "x", "conv", "0", "None", "linear", "valid", "same", "channels_first", "relu", "softmax", "float32", "quantized_bits(4,0,1)"),
-    *("quantized_relu(4,2)", "quantized_relu(4,", "quantized_bits(2**40)", "binary()", "ternary(alpha='auto')", "__import__('os').system('id')"),
-    *("\x00", "a\nb", '"; system("id"); //', "../../etc/passwd", "/", ".", "ϑ\u202e", "\ud800", "x" * 10_000, "#include <x>", "%s%n", "{0}", "[/red]"),
-    *("InputLayer", "Dense", "Conv2D", "QDense", "Lambda", "TFOpLambda", "Sequential", "Functional", "Flatten", "BatchNormalization", "Add"),
+NUMBERS = [
+    0,
+    1,
+    -1,
+    2,
+    3,
+    7,
+    255,
+    2**20,
+    2**31,
+    -(2**31),
+    2**40,
+    2**63,
+    10**30,
+    0.5,
+    -0.25,
+    1e-30,
+    1e38,
+    1e300,
+    float("nan"),
+    float("inf"),
+    -0.0,
 ]
-OTHERS = [None, True, False, [], {}, [None], [[]], [1, 1], [0, 0], [-1, 2**40], [1.5], ["x"], {"class_name": "Lambda"}, {"$": "array", "number": 0}, {"$": "x"}]
-SHAPES = ["(5, 4, 4, -1)", "(5, 2**9)", "[5, 4, 4, 1]", "(99, 4, 4, 1)", "5", "((5, 4), 4, 1)", "()", "(0, 4, 4, 1)", "(1099511627776, 4)", "(5,)"]
+TEXTS = [
+    *(
+        "",
+        "x",
+        "conv",
+        "0",
+        "None",
+        "linear",
+        "valid",
+        "same",
+        "channels_first",
+        "relu",
+        "softmax",
+        "float32",
+        "quantized_bits(4,0,1)",
+    ),
+    *(
+        "quantized_relu(4,2)",
+        "quantized_relu(4,",
+        "quantized_bits(2**40)",
+        "binary()",
+        "ternary(alpha='auto')",
+        "__import__('os').system('id')",
+    ),
+    *(
+        "\x00",
+        "a\nb",
+        '"; system("id"); //',
+        "../../etc/passwd",
+        "/",
+        ".",
+        "ϑ\u202e",
+        "\ud800",
+        "x" * 10_000,
+        "#include <x>",
+        "%s%n",
+        "{0}",
+        "[/red]",
+    ),
+    *(
+        "InputLayer",
+        "Dense",
+        "Conv2D",
+        "QDense",
+        "Lambda",
+        "TFOpLambda",
+        "Sequential",
+        "Functional",
+        "Flatten",
+        "BatchNormalization",
+        "Add",
+    ),
+]
+OTHERS = [
+    None,
+    True,
+    False,
+    [],
+    {},
+    [None],
+    [[]],
+    [1, 1],
+    [0, 0],
+    [-1, 2**40],
+    [1.5],
+    ["x"],
+    {"class_name": "Lambda"},
+    {"$": "array", "number": 0},
+    {"$": "x"},
+]
+SHAPES = [
+    "(5, 4, 4, -1)",
+    "(5, 2**9)",
+    "[5, 4, 4, 1]",
+    "(99, 4, 4, 1)",
+    "5",
+    "((5, 4), 4, 1)",
+    "()",
+    "(0, 4, 4, 1)",
+    "(1099511627776, 4)",
+    "(5,)",
+]
 TYPES = [
-    *("'<f8'", "'|O'", "'<c8'", "'>f4'", "'|V4'", "'<U1'", "'<M8'", "'|S4'", "'|b1'", "'<u8'", "'<f2'", "'<i8'", "'<f16'", "'<08f4'"),
+    *(
+        "'<f8'",
+        "'|O'",
+        "'<c8'",
+        "'>f4'",
+        "'|V4'",
+        "'<U1'",
+        "'<M8'",
+        "'|S4'",
+        "'|b1'",
+        "'<u8'",
+        "'<f2'",
+        "'<i8'",
+        "'<f16'",
+        "'<08f4'",
+    ),
     *("[('a', '<f4')]", "1", "()", "('<f4',)", "('<f4', -1)"),
 ]
-DIGITS = ["0", "1", "-1", "7", "²", "٣", "1e400", "nan", "9" * 20, "9" * 5000, "4294967296", "0.5", "?", "-", "undef", "~0", "1,000"]
-SIGNS = ["", " ", "\n", "(", ")", "<", ">", ",", ";", "|", "*", "//", '"', "\x00", "\r\n", "é", "\u2028", "&lt;", "&#0;", "<!ENTITY x 'y'>", "+-"]
+DIGITS = [
+    "0",
+    "1",
+    "-1",
+    "7",
+    "²",
+    "٣",
+    "1e400",
+    "nan",
+    "9" * 20,
+    "9" * 5000,
+    "4294967296",
+    "0.5",
+    "?",
+    "-",
+    "undef",
+    "~0",
+    "1,000",
+]
+SIGNS = [
+    "",
+    " ",
+    "\n",
+    "(",
+    ")",
+    "<",
+    ">",
+    ",",
+    ";",
+    "|",
+    "*",
+    "//",
+    '"',
+    "\x00",
+    "\r\n",
+    "é",
+    "\u2028",
+    "&lt;",
+    "&#0;",
+    "<!ENTITY x 'y'>",
+    "+-",
+]
 
 
 # --- trees ---------------------------------------------------------------------------------------------------------
@@ -87,7 +238,9 @@ def _down(tree: Any, chance: random.Random) -> tuple[Any, ...]:
     return where
 
 
-def _change(holder: Any, key: Any, tree: Any, every: list[tuple[Any, ...]], chance: random.Random, bytewise: Bytewise) -> None:
+def _change(
+    holder: Any, key: Any, tree: Any, every: list[tuple[Any, ...]], chance: random.Random, bytewise: Bytewise
+) -> None:
     value = holder[key]
     match chance.randrange(8):
         case 0 | 1:
@@ -103,12 +256,26 @@ def _change(holder: Any, key: Any, tree: Any, every: list[tuple[Any, ...]], chan
         case 6 if isinstance(holder, list):
             chance.shuffle(holder)
         case _ if isinstance(value, int | float) and not isinstance(value, bool):
-            holder[key] = chance.choice([value + 1, value - 1, value * 2, -value, value / 2 if abs(value) < 1e300 else 0, str(value)[:20], [value]])
+            holder[key] = chance.choice(
+                [
+                    value + 1,
+                    value - 1,
+                    value * 2,
+                    -value,
+                    value / 2 if abs(value) < 1e300 else 0,
+                    str(value)[:20],
+                    [value],
+                ]
+            )
         case 7 if isinstance(value, str):
             holder[key] = bytewise(value.encode("utf-8", "replace")).decode("utf-8", "replace")
         case _ if isinstance(value, str) and value:
             number = chance.randrange(len(value))
-            holder[key] = value[:number] + chance.choice(["", "\x00", value[number] * 3, chance.choice("<>(),'\"0129-. ")]) + value[number + 1 :]
+            holder[key] = (
+                value[:number]
+                + chance.choice(["", "\x00", value[number] * 3, chance.choice("<>(),'\"0129-. ")])
+                + value[number + 1 :]
+            )
         case _:
             holder[key] = wrong(chance)
 
@@ -235,7 +402,9 @@ def _text(content: bytes, chance: random.Random, bytewise: Bytewise) -> bytes:
     if not found:
         return bytewise(content)
     one, other = chance.choice(found), chance.choice(found)
-    new: str = chance.choice(("", one[0] * 2, other[0], chance.choice((*SIGNS, *DIGITS)) if kind else one[0].strip(), chance.choice(DIGITS)))
+    new: str = chance.choice(
+        ("", one[0] * 2, other[0], chance.choice((*SIGNS, *DIGITS)) if kind else one[0].strip(), chance.choice(DIGITS))
+    )
     return (whole[: one.start()] + new + whole[one.end() :]).encode("utf-8", "replace")
 
 

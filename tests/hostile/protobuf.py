@@ -22,7 +22,13 @@ def encoded(message: Any) -> bytes:
     """The bytes of a message; what is no field after a mutation is left out."""
     found = bytearray()
     for one in message if isinstance(message, list) else []:
-        if not (isinstance(one, list) and len(one) == 2 and isinstance(one[0], int | float) and not isinstance(one[0], bool) and abs(one[0]) < 1 << 28):
+        if not (
+            isinstance(one, list)
+            and len(one) == 2
+            and isinstance(one[0], int | float)
+            and not isinstance(one[0], bool)
+            and abs(one[0]) < 1 << 28
+        ):
             continue
         field, value = int(one[0]), one[1]
         if isinstance(value, int):

@@ -121,7 +121,13 @@ def below(folder: Path, content: bytes) -> Path:
     root.mkdir()
     for name, part in mutations.unpacked(content).items():
         path = root / name
-        if name.isprintable() and ".." not in path.parts and path.is_relative_to(root) and path != root and all(len(one.encode()) < 200 for one in path.parts):
+        if (
+            name.isprintable()
+            and ".." not in path.parts
+            and path.is_relative_to(root)
+            and path != root
+            and all(len(one.encode()) < 200 for one in path.parts)
+        ):
             _write(path, part)
     return root
 
@@ -173,7 +179,9 @@ def planned(path: Path, weights: Path | None = None) -> tuple[SourceModel, Desig
     network = reading.model()
     if is_float(network):
         network = fold_normalizations(network)
-        seen = evaluate(network, own_events(network, choose_formats(network, None, None)).first(4).values, quantized=False)
+        seen = evaluate(
+            network, own_events(network, choose_formats(network, None, None)).first(4).values, quantized=False
+        )
         network = with_quantizers(network, uniform(network, Widths(bits=8), seen))
     choices = choose_formats(network, None, None)
     model = legalize(quantize(network, inputs=[choice.format for choice in choices]))
@@ -181,7 +189,10 @@ def planned(path: Path, weights: Path | None = None) -> tuple[SourceModel, Desig
     ports(design)
     of_design(design)
     events = own_events(network, choices).first(2)
-    codes = [Codes(array=quantize_values(values, choice.format), format=choice.format) for choice, values in zip(choices, events.values, strict=True)]
+    codes = [
+        Codes(array=quantize_values(values, choice.format), format=choice.format)
+        for choice, values in zip(choices, events.values, strict=True)
+    ]
     ReferenceEmulator(design).run(codes, trace=True)
     evaluate(network, events.values, quantized=True)
     return network, design
@@ -261,7 +272,8 @@ def use_project(path: Path) -> None:
     shapes = [layer.shape for layer, _ in opened.design.model.input_layers]
     chance = np.random.default_rng(5)
     codes = [
-        Codes(array=chance.integers(form.low, form.high, size=(3, *shape), endpoint=True), format=form) for form, shape in zip(choices, shapes, strict=True)
+        Codes(array=chance.integers(form.low, form.high, size=(3, *shape), endpoint=True), format=form)
+        for form, shape in zip(choices, shapes, strict=True)
     ]
     with np.errstate(all="ignore"):
         ReferenceEmulator(opened.design).run(codes, trace=True)
@@ -364,10 +376,16 @@ _OF_A_NETWORK = re.compile(r"firmware/[^/]+|firmware/weights/[^/]+\.txt|project\
 
 def foreign_projects() -> list[bytes]:
     """Folders in the form of hls4ml: by hand in that of an old version, and two that it wrote."""
-    written = [backend.convert(replace(small_project(number)[2], target=Target(io=io))).files for number, io in enumerate((IoType.PARALLEL, IoType.STREAM))]
+    written = [
+        backend.convert(replace(small_project(number)[2], target=Target(io=io))).files
+        for number, io in enumerate((IoType.PARALLEL, IoType.STREAM))
+    ]
     return [
         *seeds.foreign_projects(),
-        *(mutations.archive({name: part for name, part in one.items() if _OF_A_NETWORK.fullmatch(name)}) for one in written),
+        *(
+            mutations.archive({name: part for name, part in one.items() if _OF_A_NETWORK.fullmatch(name)})
+            for one in written
+        ),
     ]
 
 
@@ -403,7 +421,11 @@ def use_config(path: Path) -> None:
     config._apply(context, path)
     said = {name.replace("_", "-"): text for name, text in context.default_map.items()}
     parse_settings(config.with_file(context, None))
-    Target(part=full_part(said.get("part", "zcu102")), clock_ns=float(said.get("clock", 5)), reuse=int(said.get("reuse", 1)))
+    Target(
+        part=full_part(said.get("part", "zcu102")),
+        clock_ns=float(said.get("clock", 5)),
+        reuse=int(said.get("reuse", 1)),
+    )
     parse_widths(said.get("bits", "8"))
     parse_format(said.get("input-type", "fixed<8,1>"))
 
@@ -417,7 +439,9 @@ def retold(content: bytes, chance: random.Random, bytewise: mutations.Bytewise |
 TARGETS = {
     one.name: one
     for one in (
-        Reader(name="hdf5-bytes", seeds=seeds.hdf5_files, place=file("model.h5"), use=convert, mutate=blindly, apart=True),
+        Reader(
+            name="hdf5-bytes", seeds=seeds.hdf5_files, place=file("model.h5"), use=convert, mutate=blindly, apart=True
+        ),
         Reader(name="hdf5-structure", seeds=seeds.hdf5_files, place=file("model.h5"), use=convert),
         Reader(name="json", seeds=seeds.architectures, place=beside_weights, use=convert),
         Reader(name="hls", seeds=seeds.architectures, place=beside_weights, use=generate),

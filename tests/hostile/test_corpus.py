@@ -31,7 +31,9 @@ def said(lines: list[str], codes: frozenset[str]) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_bad_input_is_one_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], name: str) -> None:
+def test_a_bad_input_is_one_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], name: str
+) -> None:
     case = CASES[name]
     monkeypatch.chdir(tmp_path)
     arguments = case.make(tmp_path)

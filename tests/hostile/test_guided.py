@@ -11,7 +11,9 @@ import pytest
 
 from tests.hostile.judge import ROOT
 
-pytest.importorskip("atheris", reason="pip install atheris: fuzzing led by coverage is not part of the tests that always run")
+pytest.importorskip(
+    "atheris", reason="pip install atheris: fuzzing led by coverage is not part of the tests that always run"
+)
 
 PLANTED = """
 import sys
@@ -40,7 +42,10 @@ def run(folder: Path, *command: str, seconds: int = 20) -> subprocess.CompletedP
 def test_inputs_that_reach_new_code_are_kept(tmp_path: Path) -> None:
     done = run(tmp_path, "-m", "tests.hostile.guided")
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]
-    told = re.fullmatch(r"texts: (\d+) cases, \d+/s, coverage (\d+) -> (\d+), features \d+ -> \d+, corpus (\d+), 0 findings\n", done.stdout)
+    told = re.fullmatch(
+        r"texts: (\d+) cases, \d+/s, coverage (\d+) -> (\d+), features \d+ -> \d+, corpus (\d+), 0 findings\n",
+        done.stdout,
+    )
     assert told, done.stdout
     cases, before, after, corpus = map(int, told.groups())
     assert cases >= 3000
@@ -55,14 +60,22 @@ def test_a_planted_fault_is_found_once_and_kept_with_its_bytes(tmp_path: Path) -
     assert done.returncode == 1, done.stdout + done.stderr[-2000:]
     (words,) = (tmp_path / "findings").glob("*.txt")
     assert words.read_text() == "KeyError: 'planted'\n"
-    assert done.stdout.endswith(f", 1 findings\n  KeyError: 'planted'\n    tools/fuzz.py --target texts --again {words.with_suffix('')}\n")
+    assert done.stdout.endswith(
+        f", 1 findings\n  KeyError: 'planted'\n    tools/fuzz.py --target texts --again {words.with_suffix('')}\n"
+    )
     content = words.with_suffix("").read_bytes()
     assert content.startswith(b"bits:")
     assert b"9" in content
 
 
 def test_a_case_that_hangs_ends_its_process_and_is_kept(tmp_path: Path) -> None:
-    done = run(tmp_path, "-c", PLANTED.replace('raise KeyError("planted")', "__import__('time').sleep(60)"), "-timeout=1", seconds=6)
+    done = run(
+        tmp_path,
+        "-c",
+        PLANTED.replace('raise KeyError("planted")', "__import__('time').sleep(60)"),
+        "-timeout=1",
+        seconds=6,
+    )
     assert done.returncode == 1, done.stdout + done.stderr[-2000:]
     assert "it ended the process" in done.stdout
     (hung, *_) = (tmp_path / "findings").glob("texts-timeout-*")

@@ -96,9 +96,9 @@ def test_an_error_of_two_lines_and_files_that_are_left_are_found(tmp_path: Path)
 
 
 def test_a_finding_says_which_of_our_lines_it_comes_from() -> None:
-    assert finding(lambda path: reader.numbers(reader.Dataset(name="x", shape=(), holds="", array="x"), "x", path, "x"), Path()).startswith(
-        "ValueError at fpgacnn/frontends/keras/files/hdf5.py:"
-    )
+    assert finding(
+        lambda path: reader.numbers(reader.Dataset(name="x", shape=(), holds="", array="x"), "x", path, "x"), Path()
+    ).startswith("ValueError at fpgacnn/frontends/keras/files/hdf5.py:")
 
 
 # --- seeds and mutations -------------------------------------------------------------------------------------------
@@ -156,7 +156,9 @@ def test_hdf5_holds_links_and_sizes_and_leaves_out_what_it_cannot() -> None:
         ["/c", {"external": "/x", "file": "y.h5"}],
         ["/d", {"shape": None, "dtype": "<f8"}],
     ]
-    assert hdf5.recipe(hdf5.written([*tree, ["/e", {"values": [[1], [2, 3]], "dtype": "<f4"}], ["/f", 5], None])) == tree
+    assert (
+        hdf5.recipe(hdf5.written([*tree, ["/e", {"values": [[1], [2, 3]], "dtype": "<f4"}], ["/f", 5], None])) == tree
+    )
 
 
 def test_members_of_an_archive_are_changed_as_what_they_are() -> None:

@@ -77,7 +77,9 @@ int main() {
 """
 
 
-def random_format(random: np.random.Generator, rounding: Rounding = Rounding.TRN, overflow: Overflow = Overflow.WRAP) -> Format:
+def random_format(
+    random: np.random.Generator, rounding: Rounding = Rounding.TRN, overflow: Overflow = Overflow.WRAP
+) -> Format:
     """Mostly narrow, now and then wide; the point may lie outside the digits. One signed bit cannot saturate symmetrically."""
     while True:
         width = int(random.integers(1, 20) if random.random() < 0.8 else random.integers(20, 48))
@@ -126,20 +128,29 @@ def built(folder: Path, calls: list[str]) -> Path:
         pytest.skip("no C++ compiler")
     source, program = folder / "casts.cpp", folder / "casts"
     source.write_text(PROGRAM % "\n".join(calls))
-    subprocess.run([compiler, "-std=c++14", "-O1", "-w", f"-I{HEADERS}", str(source), "-o", str(program)], check=True, timeout=600)
+    subprocess.run(
+        [compiler, "-std=c++14", "-O1", "-w", f"-I{HEADERS}", str(source), "-o", str(program)], check=True, timeout=600
+    )
     return program
 
 
 def first_difference(what: str, given: np.ndarray, expected: np.ndarray, seen: np.ndarray) -> str | None:
     where = np.flatnonzero(expected != seen)
-    return None if not where.size else f"{what}: {given[where[0]]} is {seen[where[0]]} in C++, {expected[where[0]]} here"
+    return (
+        None if not where.size else f"{what}: {given[where[0]]} is {seen[where[0]]} in C++, {expected[where[0]]} here"
+    )
 
 
 def test_casts_equal_the_vendors_header_in_every_mode(tmp_path: Path) -> None:
     random = np.random.default_rng(SEED)
     casts = [(source, target, codes_for(source, random)) for source, target in pairs(random)]
-    doubles = [(random_format(random, *mode), values_for(random)) for mode in MODES for _ in range(DOUBLE_FORMATS_A_MODE)]
-    calls = [f"    casts<{cpp(a)}, {cpp(b)}>({a.width}, {b.width}, {str(b.signed).lower()}, {len(codes)});" for a, b, codes in casts]
+    doubles = [
+        (random_format(random, *mode), values_for(random)) for mode in MODES for _ in range(DOUBLE_FORMATS_A_MODE)
+    ]
+    calls = [
+        f"    casts<{cpp(a)}, {cpp(b)}>({a.width}, {b.width}, {str(b.signed).lower()}, {len(codes)});"
+        for a, b, codes in casts
+    ]
     calls += [f"    doubles<{cpp(b)}>({b.width}, {str(b.signed).lower()}, {len(values)});" for b, values in doubles]
     program = built(tmp_path, calls)
     given = b"".join(values.tobytes() for *_, values in casts + doubles)
@@ -147,9 +158,13 @@ def test_casts_equal_the_vendors_header_in_every_mode(tmp_path: Path) -> None:
     answers = np.frombuffer(said, np.int64)
     parts = np.split(answers, np.cumsum([len(values) for *_, values in casts + doubles]))
     assert len(answers) == sum(len(values) for *_, values in casts + doubles)
-    wrong = [first_difference(f"{a} to {b}", codes, requantize(codes, a.fraction, b), seen) for (a, b, codes), seen in zip(casts, parts, strict=False)]
+    wrong = [
+        first_difference(f"{a} to {b}", codes, requantize(codes, a.fraction, b), seen)
+        for (a, b, codes), seen in zip(casts, parts, strict=False)
+    ]
     wrong += [
-        first_difference(f"double to {b}", values, quantize_values(values, b), seen) for (b, values), seen in zip(doubles, parts[len(casts) :], strict=False)
+        first_difference(f"double to {b}", values, quantize_values(values, b), seen)
+        for (b, values), seen in zip(doubles, parts[len(casts) :], strict=False)
     ]
     assert [text for text in wrong if text] == []
     assert {(b.rounding, b.overflow) for _, b, _ in casts} == set(MODES)

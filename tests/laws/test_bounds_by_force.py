@@ -28,7 +28,12 @@ BETTER = "min(errors)"
 
 MUTANTS = {
     "M01: padding in front is counted among a mean's cells": (plan_module, "_covered", "- max(start, 0)", "- start"),
-    "padding behind is counted among a mean's cells": (plan_module, "_covered", "min(start + window, size)", "start + window"),
+    "padding behind is counted among a mean's cells": (
+        plan_module,
+        "_covered",
+        "min(start + window, size)",
+        "start + window",
+    ),
     "M02: a maximum is as exact as the better of its inputs": (
         bounds,
         "merge",
@@ -47,11 +52,31 @@ MUTANTS = {
         ENDS,
         "left.low, left.high",
     ),
-    "a sum is as exact as the worse of its inputs": (bounds, "merge", "left.fraction, sum(errors)", "left.fraction, max(errors)"),
+    "a sum is as exact as the worse of its inputs": (
+        bounds,
+        "merge",
+        "left.fraction, sum(errors)",
+        "left.fraction, max(errors)",
+    ),
     "a mean of two divides the error by four": (bounds, "merge", "error / 2", "error / 4"),
-    "a difference takes the wrong ends": (bounds, "merge", "left.low - right.high, left.high - right.low", "left.low - right.low, left.high - right.high"),
-    "a product forgets one input's error": (bounds, "merge", "errors[0] * magnitude_of(right) + errors[1] * sizes[0]", "errors[0] * magnitude_of(right)"),
-    "a product takes its inputs for exact numbers": (bounds, "merge", "errors[1] * sizes[0]", "errors[1] * magnitude_of(left) * 0.75"),
+    "a difference takes the wrong ends": (
+        bounds,
+        "merge",
+        "left.low - right.high, left.high - right.low",
+        "left.low - right.low, left.high - right.high",
+    ),
+    "a product forgets one input's error": (
+        bounds,
+        "merge",
+        "errors[0] * magnitude_of(right) + errors[1] * sizes[0]",
+        "errors[0] * magnitude_of(right)",
+    ),
+    "a product takes its inputs for exact numbers": (
+        bounds,
+        "merge",
+        "errors[1] * sizes[0]",
+        "errors[1] * magnitude_of(left) * 0.75",
+    ),
     "what is taken away is added": (correlation, "multiples", "left.plus(right)", "right.times(-1.0).plus(left)"),
     "errors of related tensors cancel out though they add up": (
         correlation,
@@ -59,16 +84,46 @@ MUTANTS = {
         "times(float(line.real_scale[0]),",
         "times(-abs(float(line.real_scale[0])),",
     ),
-    "two tensors side by side are as exact as the first": (bounds, "concatenate", "max(part.error for part in given)", "given[0].error"),
+    "two tensors side by side are as exact as the first": (
+        bounds,
+        "concatenate",
+        "max(part.error for part in given)",
+        "given[0].error",
+    ),
     "a cast carries nothing one step further": (bounds, "_steps_apart", "floor(apart) + 1", "max(floor(apart), 1)"),
-    "a cast that wraps is taken for one that keeps the order": (bounds, "_keeps_order", "return iv.keeps_order", "return True or iv.keeps_order"),
+    "a cast that wraps is taken for one that keeps the order": (
+        bounds,
+        "_keeps_order",
+        "return iv.keeps_order",
+        "return True or iv.keeps_order",
+    ),
     "only codes decide whether a cast wraps": (bounds, "_keeps_order", "min(low, least), max(high, most)", "low, high"),
     "a leaky ReLU has exact slopes": (bounds, "leaky_relu", "+ off)", ")"),
-    "a threshold does not jump": (bounds, "threshold_relu", "given.error and given.error + magnitude_of(source)", "given.error"),
-    "a scale multiplies no error": (bounds, "affine", "given.error * float(np.abs(operation.real_scale).max())", "given.error"),
-    "rounded constants cost nothing": (bounds, "affine", "error + ends * 2.0**-source.fraction * off[0] + off[1]", "error"),
+    "a threshold does not jump": (
+        bounds,
+        "threshold_relu",
+        "given.error and given.error + magnitude_of(source)",
+        "given.error",
+    ),
+    "a scale multiplies no error": (
+        bounds,
+        "affine",
+        "given.error * float(np.abs(operation.real_scale).max())",
+        "given.error",
+    ),
+    "rounded constants cost nothing": (
+        bounds,
+        "affine",
+        "error + ends * 2.0**-source.fraction * off[0] + off[1]",
+        "error",
+    ),
     "a rounded shift costs nothing": (bounds, "affine", "* off[0] + off[1]", "* off[0]"),
-    "a sum of products adds up the smallest weights": (bounds, "linear", "sizes.sum(axis=0).max()", "sizes.sum(axis=0).min()"),
+    "a sum of products adds up the smallest weights": (
+        bounds,
+        "linear",
+        "sizes.sum(axis=0).max()",
+        "sizes.sum(axis=0).min()",
+    ),
     "weights of a float layer are exact": (bounds, "linear", "operation.off is not None", "False"),
     "an input that is off has no part in a float layer's error": (
         bounds,
@@ -76,8 +131,18 @@ MUTANTS = {
         "fraction + given.error",
         "fraction",
     ),
-    "padding brings no zero into a convolution": (bounds, "_as_matrix", "iv.with_zero(source) if any(operation.pads) else source", "source"),
-    "padding brings no zero into an image": (plan_module, "_decide", "iv.with_zero(_hull(given[0].interval))", "_hull(given[0].interval)"),
+    "padding brings no zero into a convolution": (
+        bounds,
+        "_as_matrix",
+        "iv.with_zero(source) if any(operation.pads) else source",
+        "source",
+    ),
+    "padding brings no zero into an image": (
+        plan_module,
+        "_decide",
+        "iv.with_zero(_hull(given[0].interval))",
+        "_hull(given[0].interval)",
+    ),
     "a mean over three cells loses nothing": (bounds, "windows", "0.0 if lossless else 2.0**-source.fraction", "0.0"),
     "a table is four times flatter": (
         function_tables,
@@ -88,9 +153,24 @@ MUTANTS = {
     "a table's entries are not rounded": (function_tables, "_narrow_error", "return rounding + ", "return "),
     "a softmax hardly hears its input's error": (softmax, "softmax_tables", "input_error / 2", "input_error / 4"),
     "an argmax is always right": (plan_module, "_softmax", "1.0 if given.error else 0.0", "0.0"),
-    "a limit on the values limits errors too much": (bounds, "ranged", "max(high - reals[0], reals[1] - low)", "min(high - reals[0], reals[1] - low)"),
-    "the exact values of a ReLU end with its codes": (bounds, "relu", "max(given.reals[1], 0.0))", "0.0 + magnitude_of(positive))"),
-    "an average pool keeps a sixteenth of the error": (bounds, "windows", "error = given.error +", "error = given.error / 16 +"),
+    "a limit on the values limits errors too much": (
+        bounds,
+        "ranged",
+        "max(high - reals[0], reals[1] - low)",
+        "min(high - reals[0], reals[1] - low)",
+    ),
+    "the exact values of a ReLU end with its codes": (
+        bounds,
+        "relu",
+        "max(given.reals[1], 0.0))",
+        "0.0 + magnitude_of(positive))",
+    ),
+    "an average pool keeps a sixteenth of the error": (
+        bounds,
+        "windows",
+        "error = given.error +",
+        "error = given.error / 16 +",
+    ),
 }
 
 

@@ -68,9 +68,19 @@ def test_a_table_lies_no_further_from_its_function_than_it_says(function: hw.Fun
 
 @pytest.mark.parametrize("gamma", [1e-30, -1e-30, 0.0])
 @pytest.mark.parametrize("beta", [0.5, -0.5])
-def test_a_sign_behind_a_scale_of_next_to_nothing_is_that_of_the_shift(tmp_path: Path, gamma: float, beta: float) -> None:
-    weights = {"gamma": np.array([gamma, 1.0]), "beta": np.array([beta, 0.0]), "moving_mean": np.zeros(2), "moving_variance": np.ones(2)}
-    layers = (entry("BatchNormalization", "n", weights=weights), entry("QActivation", "b", activation="binary(alpha=1)"))
+def test_a_sign_behind_a_scale_of_next_to_nothing_is_that_of_the_shift(
+    tmp_path: Path, gamma: float, beta: float
+) -> None:
+    weights = {
+        "gamma": np.array([gamma, 1.0]),
+        "beta": np.array([beta, 0.0]),
+        "moving_mean": np.zeros(2),
+        "moving_variance": np.ones(2),
+    }
+    layers = (
+        entry("BatchNormalization", "n", weights=weights),
+        entry("QActivation", "b", activation="binary(alpha=1)"),
+    )
     network, form = frontends.load(sequential_file(tmp_path / "m.h5", *layers, shape=(2,))), parse_format("fixed<6,2>")
     model = legalize(quantize(network, inputs=[form]))
     design = Design(model=model, plan=plan(model), target=Target())
@@ -86,7 +96,10 @@ def test_no_function_is_steeper_than_its_slope_says(kind: src.FunctionKind, alph
     function = src.Function(kind=kind, alpha=alpha)
     points = np.linspace(-12.0, 12.0, 240_001)
     answers = evaluate(function, points)
-    steepest, claimed = float(np.abs(np.diff(answers)).max() / np.diff(points).min()), function_tables._slope(function, float(answers.max()))
+    steepest, claimed = (
+        float(np.abs(np.diff(answers)).max() / np.diff(points).min()),
+        function_tables._slope(function, float(answers.max())),
+    )
     assert 0.98 * claimed < steepest * (1 + 1e-3)
     assert steepest <= claimed * (1 + 1e-6)
 

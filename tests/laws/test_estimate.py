@@ -60,23 +60,55 @@ def test_zeros_cost_nothing(seed: int, inputs: int, outputs: int, io: tuple[IoTy
     assert none.totals.multipliers == 0
 
 
-@given(seed=SEEDS, width=WIDTHS, wider=st.integers(0, 8), io=IOS, tool=TOOLS, reuse=st.sampled_from([1, 2, 4, 8]), strategy=st.sampled_from(Strategy))
+@given(
+    seed=SEEDS,
+    width=WIDTHS,
+    wider=st.integers(0, 8),
+    io=IOS,
+    tool=TOOLS,
+    reuse=st.sampled_from([1, 2, 4, 8]),
+    strategy=st.sampled_from(Strategy),
+)
 @settings(max_examples=80, deadline=None)
-def test_wider_data_never_costs_less(seed: int, width: int, wider: int, io: tuple[IoType, bool], tool: BackendName, reuse: int, strategy: Strategy) -> None:
+def test_wider_data_never_costs_less(
+    seed: int, width: int, wider: int, io: tuple[IoType, bool], tool: BackendName, reuse: int, strategy: Strategy
+) -> None:
     """Multipliers move from LUTs to DSP slices where an operand passes ten bits, and LUTs fall there; so widths are taken on one side of that step."""
     narrow = width if wider + width <= 10 else width + 11
     less, more = (
-        estimate(design(dense(kernel(seed, 8, 8, 6), input=data, accumulator=sums, output=sums, reuse=reuse, strategy=strategy), io, tool))
-        for data, sums in ((FixedType(width=bits, integer=2), FixedType(width=bits + 10, integer=6)) for bits in (narrow, narrow + wider))
+        estimate(
+            design(
+                dense(kernel(seed, 8, 8, 6), input=data, accumulator=sums, output=sums, reuse=reuse, strategy=strategy),
+                io,
+                tool,
+            )
+        )
+        for data, sums in (
+            (FixedType(width=bits, integer=2), FixedType(width=bits + 10, integer=6))
+            for bits in (narrow, narrow + wider)
+        )
     )
     assert all(small <= large for small, large in zip(numbers(less), numbers(more), strict=True))
 
 
-@given(seed=SEEDS, rows=st.integers(3, 12), channels=st.integers(1, 4), filters=st.integers(1, 6), io=IOS, tool=TOOLS, reuse=st.sampled_from([1, 3, 9]))
+@given(
+    seed=SEEDS,
+    rows=st.integers(3, 12),
+    channels=st.integers(1, 4),
+    filters=st.integers(1, 6),
+    io=IOS,
+    tool=TOOLS,
+    reuse=st.sampled_from([1, 3, 9]),
+)
 @settings(max_examples=60, deadline=None)
-def test_larger_images_never_cost_less(seed: int, rows: int, channels: int, filters: int, io: tuple[IoType, bool], tool: BackendName, reuse: int) -> None:
+def test_larger_images_never_cost_less(
+    seed: int, rows: int, channels: int, filters: int, io: tuple[IoType, bool], tool: BackendName, reuse: int
+) -> None:
     codes = np.random.default_rng(seed).integers(-40, 40, (3, 3, channels, filters))
-    small, large = (convolution(codes, (side, side), reuse=reuse, strategy=RESOURCE if reuse > 1 else Strategy.LATENCY) for side in (rows, rows + 3))
+    small, large = (
+        convolution(codes, (side, side), reuse=reuse, strategy=RESOURCE if reuse > 1 else Strategy.LATENCY)
+        for side in (rows, rows + 3)
+    )
     less, more = estimate(design(small, io, tool)), estimate(design(large, io, tool))
     assert all(one <= other for one, other in zip(numbers(less), numbers(more), strict=True))
     assert more.totals.latency_cycles.value >= less.totals.latency_cycles.value
@@ -84,8 +116,13 @@ def test_larger_images_never_cost_less(seed: int, rows: int, channels: int, filt
 
 @given(seed=SEEDS, inputs=SIZES, outputs=SIZES, io=IOS, tool=TOOLS)
 @settings(max_examples=40, deadline=None)
-def test_a_layer_more_never_costs_less(seed: int, inputs: int, outputs: int, io: tuple[IoType, bool], tool: BackendName) -> None:
-    first, second = dense(kernel(seed, inputs, outputs, 12), name="a"), dense(kernel(seed + 1, outputs, inputs, 12), name="b", inputs=("a",))
+def test_a_layer_more_never_costs_less(
+    seed: int, inputs: int, outputs: int, io: tuple[IoType, bool], tool: BackendName
+) -> None:
+    first, second = (
+        dense(kernel(seed, inputs, outputs, 12), name="a"),
+        dense(kernel(seed + 1, outputs, inputs, 12), name="b", inputs=("a",)),
+    )
     alone = estimate(design(first, io, tool))
     both = estimate(replace(design(first, io, tool), layers=(first, second), outputs=("b",)))
     assert all(one <= other + 1 for one, other in zip(numbers(alone), numbers(both), strict=True))
@@ -94,7 +131,9 @@ def test_a_layer_more_never_costs_less(seed: int, inputs: int, outputs: int, io:
 
 @given(seed=SEEDS, inputs=SIZES, outputs=SIZES, width=st.integers(1, 30))
 @settings(max_examples=60, deadline=None)
-def test_a_summary_counts_every_weight_and_no_product_more_than_once(seed: int, inputs: int, outputs: int, width: int) -> None:
+def test_a_summary_counts_every_weight_and_no_product_more_than_once(
+    seed: int, inputs: int, outputs: int, width: int
+) -> None:
     codes = kernel(seed, inputs, outputs, width)
     found = summarize(codes)
     assert found.count == codes.size

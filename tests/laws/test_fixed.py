@@ -173,7 +173,9 @@ def test_moving_the_binary_point_left_and_back_changes_nothing(code: int, shift:
 
 
 @given(code=codes_of(61), form=formats(), fraction=st.integers(-20, 80))
-def test_a_cast_gives_a_code_of_its_format_and_a_second_cast_changes_nothing(code: int, form: Format, fraction: int) -> None:
+def test_a_cast_gives_a_code_of_its_format_and_a_second_cast_changes_nothing(
+    code: int, form: Format, fraction: int
+) -> None:
     found = requantize(one(code), fraction, form)
     assert form.low <= int(found[0]) <= form.high
     assert requantize(found, form.fraction, form).tolist() == found.tolist()
@@ -195,7 +197,9 @@ def test_a_format_is_read_back_from_its_own_text(form: Format) -> None:
 
 @given(form=formats(max_integer=900))
 def test_a_format_is_read_from_the_words_of_cpp(form: Format) -> None:
-    text = f"ap_{'' if form.signed else 'u'}fixed< {form.width}, {form.integer}, AP_{form.rounding} ,AP_{form.overflow}>"
+    text = (
+        f"ap_{'' if form.signed else 'u'}fixed< {form.width}, {form.integer}, AP_{form.rounding} ,AP_{form.overflow}>"
+    )
     assert parse_format(text) == form
 
 
@@ -223,7 +227,9 @@ def test_a_format_of_impossible_width_is_refused(width: int) -> None:
         Format(width=width, integer=1)
 
 
-@given(ends=st.tuples(st.integers(-(2**61), 2**61 - 1), st.integers(-(2**61), 2**61 - 1)), fraction=st.integers(-40, 40))
+@given(
+    ends=st.tuples(st.integers(-(2**61), 2**61 - 1), st.integers(-(2**61), 2**61 - 1)), fraction=st.integers(-40, 40)
+)
 @example(ends=(-1, -1), fraction=0)
 @example(ends=(-8, -8), fraction=2)
 @example(ends=(-8, 7), fraction=0)
@@ -273,7 +279,10 @@ def test_values_without_exact_codes_need_more_bits_than_there_are(value: float, 
     assert lowest_bit > 48 or span >= 2**59
 
 
-@given(value=st.floats(-300, 300) | st.integers(-2048, 2048).map(lambda code: code / 8), form=formats(max_width=16, max_integer=12))
+@given(
+    value=st.floats(-300, 300) | st.integers(-2048, 2048).map(lambda code: code / 8),
+    form=formats(max_width=16, max_integer=12),
+)
 def test_a_value_fits_where_its_cast_is_the_value_itself(value: float, form: Format) -> None:
     code = Fraction(value) * Fraction(2) ** form.fraction
     assert bool(fits(np.array([value]), form)[0]) == (code.denominator == 1 and form.low <= code <= form.high)

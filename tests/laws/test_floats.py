@@ -20,7 +20,9 @@ def test_floats_equal_the_reference_in_every_operation(family: str) -> None:
     FAMILIES[family](build)
     design, codes = build.design(IoType.PARALLEL), build.events(50)
     for trace in (False, True):
-        report = compare(FloatEmulator(design).run(codes, trace=trace), ReferenceEmulator(design).run(codes, trace=trace))
+        report = compare(
+            FloatEmulator(design).run(codes, trace=trace), ReferenceEmulator(design).run(codes, trace=trace)
+        )
         assert report.first is None, report
 
 

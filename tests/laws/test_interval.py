@@ -29,7 +29,9 @@ SPARE_BITS = 20
 
 @st.composite
 def intervals(draw: st.DrawFn, bits: int = 12) -> Interval:
-    ends = draw(st.lists(st.tuples(st.integers(-(2**bits), 2**bits), st.integers(-(2**bits), 2**bits)), min_size=1, max_size=3))
+    ends = draw(
+        st.lists(st.tuples(st.integers(-(2**bits), 2**bits), st.integers(-(2**bits), 2**bits)), min_size=1, max_size=3)
+    )
     low, high = (np.array([pick(pair) for pair in ends], np.int64) for pick in (min, max))
     return Interval(low=low, high=high, fraction=draw(st.integers(-6, 12)))
 
@@ -56,11 +58,24 @@ def members(interval: Interval) -> np.ndarray:
 
 @given(interval=intervals(), to=formats())
 @example(interval=Interval(low=np.array([-129]), high=np.array([127]), fraction=0), to=Format(width=8, integer=8))
-@example(interval=Interval(low=np.array([0]), high=np.array([511]), fraction=1), to=Format(width=8, integer=8, signed=False, rounding=Rounding.RND))
-@example(interval=Interval(low=np.array([0]), high=np.array([256]), fraction=1), to=Format(width=7, integer=7, signed=False))
-@example(interval=Interval(low=np.array([-1]), high=np.array([0]), fraction=30), to=Format(width=4, integer=4, signed=False))
-@example(interval=Interval(low=np.array([-3]), high=np.array([900]), fraction=0), to=Format(width=8, integer=8, overflow=Overflow.SAT_ZERO))
-@example(interval=Interval(low=np.array([-9]), high=np.array([2**40]), fraction=0), to=Format(width=8, integer=-40, overflow=Overflow.SAT))
+@example(
+    interval=Interval(low=np.array([0]), high=np.array([511]), fraction=1),
+    to=Format(width=8, integer=8, signed=False, rounding=Rounding.RND),
+)
+@example(
+    interval=Interval(low=np.array([0]), high=np.array([256]), fraction=1), to=Format(width=7, integer=7, signed=False)
+)
+@example(
+    interval=Interval(low=np.array([-1]), high=np.array([0]), fraction=30), to=Format(width=4, integer=4, signed=False)
+)
+@example(
+    interval=Interval(low=np.array([-3]), high=np.array([900]), fraction=0),
+    to=Format(width=8, integer=8, overflow=Overflow.SAT_ZERO),
+)
+@example(
+    interval=Interval(low=np.array([-9]), high=np.array([2**40]), fraction=0),
+    to=Format(width=8, integer=-40, overflow=Overflow.SAT),
+)
 def test_a_cast_interval_contains_every_cast_value(interval: Interval, to: Format) -> None:
     found = iv.cast(interval, to)
     codes = requantize(members(interval), interval.fraction, to)
@@ -102,7 +117,9 @@ def test_aligned_intervals_keep_their_values_at_one_binary_point(parts: list[Int
 def test_a_common_binary_point_beyond_the_arithmetic_is_refused_with_the_layer() -> None:
     wide = Interval(low=np.array([0]), high=np.array([2**40]), fraction=0)
     fine = Interval(low=np.array([0]), high=np.array([1]), fraction=30)
-    with pytest.raises(WidthLimitError, match="layer 'add1': a common binary point needs 72 bits, more than the limit of 62"):
+    with pytest.raises(
+        WidthLimitError, match="layer 'add1': a common binary point needs 72 bits, more than the limit of 62"
+    ):
         iv.aligned([wide, fine], layer="add1")
 
 
@@ -154,20 +171,28 @@ def traced(model: QuantizedModel, chosen: PrecisionPlan, inputs: tuple[Codes, ..
 
 def with_spare_bits(layer: hw.Layer, precision: LayerPrecision) -> LayerPrecision:
     """The same decisions with more integer bits, except where the network's own quantizer limits values on purpose."""
-    if isinstance(layer.operation, hw.Input | hw.Cast | hw.Saturate) or (isinstance(layer.operation, hw.Relu) and layer.operation.format):
+    if isinstance(layer.operation, hw.Input | hw.Cast | hw.Saturate) or (
+        isinstance(layer.operation, hw.Relu) and layer.operation.format
+    ):
         return precision
 
     def wider(decision: Decision) -> Decision:
         form = decision.format
         return replace(decision, format=replace(form, width=form.width + SPARE_BITS, integer=form.integer + SPARE_BITS))
 
-    return replace(precision, result=wider(precision.result), accumulator=wider(precision.accumulator) if precision.accumulator else None)
+    return replace(
+        precision,
+        result=wider(precision.result),
+        accumulator=wider(precision.accumulator) if precision.accumulator else None,
+    )
 
 
 def first_node_that_needs_more_bits(model: QuantizedModel, inputs: tuple[Codes, ...]) -> hw.Layer | None:
     """The first node whose codes leave its planned format, or change where every format has twenty more integer bits."""
     chosen = plan(model)
-    roomy = PrecisionPlan(layers={layer.name: with_spare_bits(layer, chosen.layers[layer.name]) for layer in model.layers})
+    roomy = PrecisionPlan(
+        layers={layer.name: with_spare_bits(layer, chosen.layers[layer.name]) for layer in model.layers}
+    )
     narrow, wide = traced(model, chosen, inputs), traced(model, roomy, inputs)
     for layer in model.layers:
         codes, form = narrow[layer.name].array, chosen.layers[layer.name].result.format
@@ -185,10 +210,19 @@ def test_no_planned_format_wraps_or_drops_a_bit_of_any_value(seed: int) -> None:
 
 @pytest.mark.parametrize(
     "branches",
-    [networks.linear_layers, networks.casts, networks.elementwise, networks.shapes, networks.moves, networks.many_readers],
+    [
+        networks.linear_layers,
+        networks.casts,
+        networks.elementwise,
+        networks.shapes,
+        networks.moves,
+        networks.many_readers,
+    ],
     ids=lambda grow: grow.__name__,
 )
-def test_no_planned_format_wraps_in_any_branch_that_engines_agree_on(branches: Callable[[networks.Builder], None]) -> None:
+def test_no_planned_format_wraps_in_any_branch_that_engines_agree_on(
+    branches: Callable[[networks.Builder], None],
+) -> None:
     build = networks.Builder(seed=11)
     branches(build)
     assert first_node_that_needs_more_bits(build.design(IoType.PARALLEL).model, tuple(build.events(EVENTS))) is None
@@ -202,7 +236,20 @@ def test_no_planned_format_wraps_in_any_pooling() -> None:
 
 def test_the_random_networks_have_every_operation() -> None:
     kinds = {layer.kind for seed in SEEDS for layer in random_network(seed).layers}
-    expected = {"Input", "Convolution", "Dense", "Affine", "Cast", "Relu", "Saturate", "LeakyRelu", "Pool", "GlobalPool", "ZeroPad", "Reshape"}
+    expected = {
+        "Input",
+        "Convolution",
+        "Dense",
+        "Affine",
+        "Cast",
+        "Relu",
+        "Saturate",
+        "LeakyRelu",
+        "Pool",
+        "GlobalPool",
+        "ZeroPad",
+        "Reshape",
+    }
     assert kinds >= expected | {"Merge", "Concatenate", "Depthwise", "ThresholdRelu", "Crop", "Upsample", "Permute"}
 
 

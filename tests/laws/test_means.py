@@ -29,14 +29,23 @@ from tests.files import entry, functional_file, input_layer
 def test_every_sum_lands_on_the_code_of_exact_arithmetic(divisor: int, scale: float, shift: float, to: str) -> None:
     fraction, form = 3, parse_format(to)
     sums = np.arange(-1500, 1501)
-    made = on_grid(affine(np.array([scale]), np.array([shift]), divisor), Interval(low=sums[:1], high=sums[-1:], fraction=fraction), form)
+    made = on_grid(
+        affine(np.array([scale]), np.array([shift]), divisor),
+        Interval(low=sums[:1], high=sums[-1:], fraction=fraction),
+        form,
+    )
     assert made is not None
     assert made.format is not None
     product = fraction + made.scale.format.fraction
     common = max(product, made.shift.format.fraction)
-    values = ((sums * made.scale.array) << (common - product)) + (made.shift.array << (common - made.shift.format.fraction))
+    values = ((sums * made.scale.array) << (common - product)) + (
+        made.shift.array << (common - made.shift.format.fraction)
+    )
     seen = requantize(requantize(values, common, made.format), made.format.fraction, form)
-    exact = [round((Fraction(int(one), 8) * Fraction(scale) / divisor + Fraction(shift)) * Fraction(2) ** form.fraction) for one in sums]
+    exact = [
+        round((Fraction(int(one), 8) * Fraction(scale) / divisor + Fraction(shift)) * Fraction(2) ** form.fraction)
+        for one in sums
+    ]
     assert np.array_equal(seen, np.clip(exact, form.low, form.high))
 
 
@@ -53,17 +62,26 @@ def assert_lossless_and_equal(network: src.SourceModel, text: str, shape: tuple[
     design = Design(model=model, plan=plan(model), target=Target())
     assert design.plan.is_lossless
     random = np.random.default_rng(5)
-    codes = [Codes(array=random.integers(form.low, form.high, size=(400, *shape), endpoint=True), format=form) for _ in network.inputs]
+    codes = [
+        Codes(array=random.integers(form.low, form.high, size=(400, *shape), endpoint=True), format=form)
+        for _ in network.inputs
+    ]
     reference = evaluate(network, [one.values for one in codes], quantized=True)
     report = against_reference(design, ReferenceEmulator(design).run(codes, trace=True), reference, name="network")
     assert report.holds, report.first
 
 
 @pytest.mark.parametrize("inputs", [3, 5])
-@pytest.mark.parametrize("quantizer", ["quantized_bits(7,2,alpha=1)", "quantized_relu(6,2)", "quantized_bits(14,4,alpha=1)"])
+@pytest.mark.parametrize(
+    "quantizer", ["quantized_bits(7,2,alpha=1)", "quantized_relu(6,2)", "quantized_bits(14,4,alpha=1)"]
+)
 def test_a_merge_that_averages_odd_numbers_of_tensors_is_lossless(tmp_path: Path, inputs: int, quantizer: str) -> None:
     names = [f"x{number}" for number in range(inputs)]
-    layers = (*(input_layer(name, 4) for name in names), entry("Average", "m", *names), entry("QActivation", "q", "m", activation=quantizer))
+    layers = (
+        *(input_layer(name, 4) for name in names),
+        entry("Average", "m", *names),
+        entry("QActivation", "q", "m", activation=quantizer),
+    )
     network = frontends.load(functional_file(tmp_path / "m.h5", *layers, inputs=names, outputs=["q"]))
     assert_lossless_and_equal(network, "fixed<7,3>", (4,))
 
@@ -81,7 +99,9 @@ def test_a_mean_between_uniform_quantizers_is_lossless(step: float, size: tuple[
         src.SourceLayer(name="x", kind="Input", operation=src.Input(), inputs=(), shape=(6, 5, 2)),
         src.SourceLayer(name="q", kind="Quant", operation=uniform(0.125, -32, 31), inputs=("x",), shape=(6, 5, 2)),
         src.SourceLayer(name="p", kind="AveragePool", operation=pool, inputs=("q",), shape=(rows, columns, 2)),
-        src.SourceLayer(name="r", kind="Quant", operation=uniform(step, -64, 63), inputs=("p",), shape=(rows, columns, 2)),
+        src.SourceLayer(
+            name="r", kind="Quant", operation=uniform(step, -64, 63), inputs=("p",), shape=(rows, columns, 2)
+        ),
     )
     network = src.SourceModel(name="m", digest="0", framework="ONNX", layers=layers, inputs=("x",), outputs=("r",))
     assert_lossless_and_equal(network, "fixed<9,4>", (6, 5, 2))

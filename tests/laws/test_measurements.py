@@ -19,7 +19,11 @@ from tests.random_networks import merged, random_inputs, random_network
 def counted(codes: CodeArray, fraction: int, to: Format) -> dict[str, int]:
     """Ties, saturations and wraps of one cast, by their definitions."""
     shift = fraction - to.fraction
-    ties = int(((codes & ((1 << shift) - 1)) == 1 << (shift - 1)).sum()) if shift > 0 and to.rounding not in {Rounding.TRN, Rounding.TRN_ZERO} else 0
+    ties = (
+        int(((codes & ((1 << shift) - 1)) == 1 << (shift - 1)).sum())
+        if shift > 0 and to.rounding not in {Rounding.TRN, Rounding.TRN_ZERO}
+        else 0
+    )
     rounded = rescale(codes, fraction, to.fraction, to.rounding)
     outside = int(((rounded < to.low) | (rounded > to.high)).sum())
     wraps = to.overflow is Overflow.WRAP
@@ -38,7 +42,9 @@ def test_casts_are_counted_in_every_mode() -> None:
             given, result = trace[layer.inputs[0]], trace[layer.name]
             array = given.array if isinstance(layer.operation, hw.Cast) else np.maximum(given.array, 0)
             wanted = counted(array, given.format.fraction, result.format)
-            assert found[layer.name] == Measured(**wanted, least=int(result.array.min()), most=int(result.array.max())), layer
+            assert found[layer.name] == Measured(
+                **wanted, least=int(result.array.min()), most=int(result.array.max())
+            ), layer
             seen += sum(wanted.values())
     assert seen > 1000
 
@@ -59,7 +65,12 @@ def test_saturating_sums_are_counted_product_by_product() -> None:
         fraction = trace[layer.inputs[0]].format.fraction + kernel.format.fraction
         products = data[:, :, None] * kernel.array[None]
         wanted = counted(products, fraction, form)["ties"]
-        result_ties = 0 if form.rounding.value.startswith("TRN") and design.plan.layers[layer.name].result.format.fraction >= form.fraction else None
+        result_ties = (
+            0
+            if form.rounding.value.startswith("TRN")
+            and design.plan.layers[layer.name].result.format.fraction >= form.fraction
+            else None
+        )
         assert found[layer.name].ties >= wanted, number
         if result_ties == 0:
             assert found[layer.name].ties == wanted
@@ -72,7 +83,9 @@ def test_ranges_are_those_of_every_node_and_counts_add_up_over_pieces(number: in
     design, codes = Design(model=model, plan=plan(model), target=Target()), random_inputs(model, 48, first)
     trace = ReferenceEmulator(design).run(codes, trace=True).trace
     whole = NativeEmulator(design, compiler(), threads=2).measure(codes)
-    assert {name: (one.least, one.most) for name, one in whole.items()} == {name: (int(one.array.min()), int(one.array.max())) for name, one in trace.items()}
+    assert {name: (one.least, one.most) for name, one in whole.items()} == {
+        name: (int(one.array.min()), int(one.array.max())) for name, one in trace.items()
+    }
     pieces = NativeEmulator(design, compiler(), threads=1)
     for start in range(0, 48, 7):
         last = pieces.measure([type(one)(array=one.array[start : start + 7], format=one.format) for one in codes])

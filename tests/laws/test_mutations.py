@@ -28,7 +28,11 @@ from tests.networks import Builder
 X86 = platform.machine() == "x86_64"
 
 KINDS: dict[str, tuple[str, tuple[str, ...], frozenset[str]]] = {
-    "AVX-512-VNNI": ("x86-64-v4", ("-mavx512vnni",), frozenset({"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni"})),
+    "AVX-512-VNNI": (
+        "x86-64-v4",
+        ("-mavx512vnni",),
+        frozenset({"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni"}),
+    ),
     "AVX-512": ("x86-64-v4", (), frozenset({"avx512f", "avx512bw", "avx512dq", "avx512vl"})),
     "AVX-VNNI": ("x86-64-v3", ("-mavxvnni",), frozenset({"avx2", "fma", "bmi2", "avx_vnni"})),
     "AVX2": ("x86-64-v3", (), frozenset({"avx2", "fma", "bmi2"})),
@@ -45,29 +49,68 @@ EVERY = (*WIDE, *MIDDLE, *NARROW)
 
 MUTANTS: dict[str, tuple[str, dict[tuple[str, ...], tuple[str, str]]]] = {
     "sums lose their bias": ("linear layers", {EVERY: (r"= splat\(t\d+\[b \* NB \+ n\]\);", "= splat(0);")}),
-    "wide sums lose their bias": ("wide layers", {EVERY: (r"= w_of\(splat64\(t\d+\[b \* NB \+ n\]\)\);", "= w_zero();")}),
+    "wide sums lose their bias": (
+        "wide layers",
+        {EVERY: (r"= w_of\(splat64\(t\d+\[b \* NB \+ n\]\)\);", "= w_zero();")},
+    ),
     "wide products lose their odd lanes": ("wide layers", {EVERY: (r"q_mul32\(\(q\)a >> 32,", "q_mul32((q)a,")}),
     "a shift is not arithmetic": (
         "casts",
-        {EVERY: (escape("INLINE v v_sar(v a, v n) { return a >> n; }"), "INLINE v v_sar(v a, v n) { return (v)((u)a >> (u)n); }")},
+        {
+            EVERY: (
+                escape("INLINE v v_sar(v a, v n) { return a >> n; }"),
+                "INLINE v v_sar(v a, v n) { return (v)((u)a >> (u)n); }",
+            )
+        },
     ),
     "a wide shift is not arithmetic": (
         "wide layers",
         {EVERY: (escape("return (w){a.even >> n.even,"), "return (w){a.even >> n.even & 0x7fffffffffffll,")},
     ),
-    "the sign is lost": ("casts", {EVERY: (escape("INLINE v v_sign(v a) { return a >> 31; }"), "INLINE v v_sign(v a) { return a & 0; }")}),
-    "equal counts as above": ("casts", {EVERY: (escape("INLINE v v_above(v a, v b) { return a > b; }"), "INLINE v v_above(v a, v b) { return a >= b; }")}),
-    "values outside are kept": ("casts", {EVERY: (escape("INLINE v v_drop(v a, v m) { return a & ~m; }"), "INLINE v v_drop(v a, v m) { return a; }")}),
+    "the sign is lost": (
+        "casts",
+        {EVERY: (escape("INLINE v v_sign(v a) { return a >> 31; }"), "INLINE v v_sign(v a) { return a & 0; }")},
+    ),
+    "equal counts as above": (
+        "casts",
+        {
+            EVERY: (
+                escape("INLINE v v_above(v a, v b) { return a > b; }"),
+                "INLINE v v_above(v a, v b) { return a >= b; }",
+            )
+        },
+    ),
+    "values outside are kept": (
+        "casts",
+        {EVERY: (escape("INLINE v v_drop(v a, v m) { return a & ~m; }"), "INLINE v v_drop(v a, v m) { return a; }")},
+    ),
     "odd codes round as even ones": (
         "casts",
-        {EVERY: (escape("INLINE v v_and(v a, v b) { return a & b; }"), "INLINE v v_and(v a, v b) { return a & b & ~1; }")},
+        {
+            EVERY: (
+                escape("INLINE v v_and(v a, v b) { return a & b; }"),
+                "INLINE v v_and(v a, v b) { return a & b & ~1; }",
+            )
+        },
     ),
-    "bytes are taken as signed": ("pooling", {(*WIDE, *MIDDLE): (escape("((place & 3) * 8)) & 255u); }"), "((place & 3) * 8)) << 24) >> 24; }")}),
-    "16-bit numbers lose their sign": ("pooling", {EVERY: (escape("(1 - (place & 1)) * 16)) >> 16; }"), "(1 - (place & 1)) * 16)) >> 16 & 65535; }")}),
+    "bytes are taken as signed": (
+        "pooling",
+        {(*WIDE, *MIDDLE): (escape("((place & 3) * 8)) & 255u); }"), "((place & 3) * 8)) << 24) >> 24; }")},
+    ),
+    "16-bit numbers lose their sign": (
+        "pooling",
+        {EVERY: (escape("(1 - (place & 1)) * 16)) >> 16; }"), "(1 - (place & 1)) * 16)) >> 16 & 65535; }")},
+    ),
     "division rounds": ("pooling", {EVERY: (escape("/ (double)n, q);"), "/ (double)n + 0.5, q);")}),
-    "the border holds ones": ("linear layers", {EVERY: (escape("= v_zero();\n}\n\nKERNEL"), "= splat(1);\n}\n\nKERNEL")}),
+    "the border holds ones": (
+        "linear layers",
+        {EVERY: (escape("= v_zero();\n}\n\nKERNEL"), "= splat(1);\n}\n\nKERNEL")},
+    ),
     "every channel has the first one's thresholds": ("step functions", {EVERY: (r" \+ n\d+ \* c", "")}),
-    "a search begins one place too late": ("step functions", {EVERY: (r"= v_add\(v_zero\(\), s\d+\);", "= v_add(v_zero(), splat(0));")}),
+    "a search begins one place too late": (
+        "step functions",
+        {EVERY: (r"= v_add\(v_zero\(\), s\d+\);", "= v_add(v_zero(), splat(0));")},
+    ),
     "events are mixed up": (
         "wide layers",
         {
@@ -88,7 +131,10 @@ MUTANTS: dict[str, tuple[str, dict[tuple[str, ...], tuple[str, str]]]] = {
         "wide layers",
         {
             WIDE: ("_mm512_min_epi64", "_mm512_max_epi64"),
-            (*MIDDLE, *NARROW): (escape("INLINE q q_min(q a, q b) { q m = a < b;"), "INLINE q q_min(q a, q b) { q m = a > b;"),
+            (*MIDDLE, *NARROW): (
+                escape("INLINE q q_min(q a, q b) { q m = a < b;"),
+                "INLINE q q_min(q a, q b) { q m = a > b;",
+            ),
         },
     ),
     "wide products lose their sign": (
@@ -96,24 +142,42 @@ MUTANTS: dict[str, tuple[str, dict[tuple[str, ...], tuple[str, str]]]] = {
         {
             WIDE: ("_mm512_mul_epi32", "_mm512_mul_epu32"),
             MIDDLE: ("_mm256_mul_epi32", "_mm256_mul_epu32"),
-            NARROW: (escape("return ((a << 32) >> 32) * ((b << 32) >> 32);"), "return (a & 0xffffffffll) * (b & 0xffffffffll);"),
+            NARROW: (
+                escape("return ((a << 32) >> 32) * ((b << 32) >> 32);"),
+                "return (a & 0xffffffffll) * (b & 0xffffffffll);",
+            ),
         },
     ),
     "tables are read beside their place": (
         "softmaxes",
         {
             WIDE: (escape("_mm512_i32gather_epi32((__m512i)index,"), "_mm512_i32gather_epi32((__m512i)(index & ~1),"),
-            MIDDLE: (escape("_mm256_i32gather_epi32(table, (__m256i)index, 4)"), "_mm256_i32gather_epi32(table, (__m256i)(index & ~1), 4)"),
+            MIDDLE: (
+                escape("_mm256_i32gather_epi32(table, (__m256i)index, 4)"),
+                "_mm256_i32gather_epi32(table, (__m256i)(index & ~1), 4)",
+            ),
             NARROW: (escape("found[l] = table[index[l]];"), "found[l] = table[index[l] & ~1];"),
         },
     ),
     "products of bytes take the wrong one as signed": (
         "linear layers",
         {
-            WIDE[:1]: (escape("_mm512_dpbusd_epi32((__m512i)a, (__m512i)x, (__m512i)y)"), "_mm512_dpbusd_epi32((__m512i)a, (__m512i)y, (__m512i)x)"),
-            WIDE[1:]: (escape("_mm512_maddubs_epi16((__m512i)x, (__m512i)y)"), "_mm512_maddubs_epi16((__m512i)y, (__m512i)x)"),
-            MIDDLE[:1]: (escape("_mm256_dpbusd_avx_epi32((__m256i)a, (__m256i)x, (__m256i)y)"), "_mm256_dpbusd_avx_epi32((__m256i)a, (__m256i)y, (__m256i)x)"),
-            MIDDLE[1:]: (escape("_mm256_maddubs_epi16((__m256i)x, (__m256i)y)"), "_mm256_maddubs_epi16((__m256i)y, (__m256i)x)"),
+            WIDE[:1]: (
+                escape("_mm512_dpbusd_epi32((__m512i)a, (__m512i)x, (__m512i)y)"),
+                "_mm512_dpbusd_epi32((__m512i)a, (__m512i)y, (__m512i)x)",
+            ),
+            WIDE[1:]: (
+                escape("_mm512_maddubs_epi16((__m512i)x, (__m512i)y)"),
+                "_mm512_maddubs_epi16((__m512i)y, (__m512i)x)",
+            ),
+            MIDDLE[:1]: (
+                escape("_mm256_dpbusd_avx_epi32((__m256i)a, (__m256i)x, (__m256i)y)"),
+                "_mm256_dpbusd_avx_epi32((__m256i)a, (__m256i)y, (__m256i)x)",
+            ),
+            MIDDLE[1:]: (
+                escape("_mm256_maddubs_epi16((__m256i)x, (__m256i)y)"),
+                "_mm256_maddubs_epi16((__m256i)y, (__m256i)x)",
+            ),
         },
     ),
     "sums of 16-bit products forget what was summed": (
@@ -122,9 +186,15 @@ MUTANTS: dict[str, tuple[str, dict[tuple[str, ...], tuple[str, str]]]] = {
             WIDE[:1]: (escape("_mm512_dpwssd_epi32((__m512i)a,"), "_mm512_dpwssd_epi32((__m512i)(v){0},"),
             WIDE[1:]: (escape("return a + (v)_mm512_madd_epi16((__m512i)x"), "return (v)_mm512_madd_epi16((__m512i)x"),
             MIDDLE[:1]: (escape("_mm256_dpwssd_avx_epi32((__m256i)a,"), "_mm256_dpwssd_avx_epi32((__m256i)(v){0},"),
-            MIDDLE[1:]: (escape("return a + (v)_mm256_madd_epi16((__m256i)x"), "return (v)_mm256_madd_epi16((__m256i)x"),
+            MIDDLE[1:]: (
+                escape("return a + (v)_mm256_madd_epi16((__m256i)x"),
+                "return (v)_mm256_madd_epi16((__m256i)x",
+            ),
             NARROW[:1]: (escape("return a + (v)_mm_madd_epi16((__m128i)x"), "return (v)_mm_madd_epi16((__m128i)x"),
-            NARROW[1:]: (escape("return a + ((x << 16) >> 16) * ((y << 16) >> 16)"), "return ((x << 16) >> 16) * ((y << 16) >> 16)"),
+            NARROW[1:]: (
+                escape("return a + ((x << 16) >> 16) * ((y << 16) >> 16)"),
+                "return ((x << 16) >> 16) * ((y << 16) >> 16)",
+            ),
         },
     ),
 }
@@ -168,11 +238,17 @@ MACROS = {
 """What the compiler defines for each kind, as far as kernels differ by it."""
 
 
-def outputs(design: Design, codes: list[Codes], made: CCompiler, old: str, new: str) -> tuple[bool, dict[str, np.ndarray]]:
+def outputs(
+    design: Design, codes: list[Codes], made: CCompiler, old: str, new: str
+) -> tuple[bool, dict[str, np.ndarray]]:
     """What a mutant answers, and whether it differs from the original's text."""
     readings = [InputReader(given=Given.CODES, low=one.format.low, high=one.format.high) for one in codes]
     program = lower_to_program(design, made.machine, keep=set(design.model.outputs), given=readings)
-    text = program.source.replace("#elif defined(__SSE2__)", "#elif 0") if made.machine.name == "plain C" else program.source
+    text = (
+        program.source.replace("#elif defined(__SSE2__)", "#elif 0")
+        if made.machine.name == "plain C"
+        else program.source
+    )
     source = re.sub(old, new.replace("\\", "\\\\"), text)
     with library(source, made) as path:
         kernels = Kernels(program, path, made.machine.lanes)
@@ -227,7 +303,10 @@ def swapped(design: Design, change: dict[Rounding | Overflow, Rounding | Overflo
         rounding, overflow = change.get(form.rounding, form.rounding), change.get(form.overflow, form.overflow)
         return replace(form, rounding=Rounding(rounding), overflow=Overflow(overflow))
 
-    decided = {name: replace(layer, result=replace(layer.result, format=other(layer.result.format))) for name, layer in design.plan.layers.items()}
+    decided = {
+        name: replace(layer, result=replace(layer.result, format=other(layer.result.format)))
+        for name, layer in design.plan.layers.items()
+    }
     return replace(design, plan=replace(design.plan, layers=decided))
 
 

@@ -108,7 +108,9 @@ def test_a_threshold_beyond_every_code_is_above_or_below_all(limit: int) -> None
     model = QuantizedModel(name="m", source_digest="0", layers=layers, inputs=("x",), outputs=("t",))
     design = Design(model=model, plan=plan(model), target=Target())
     codes = random_inputs(model, 40, 3)
-    wanted = [[code if code > limit << 50 else 0 for code in row] for row in codes[0].array.tolist()]  # 54 fraction bits against 4
+    wanted = [
+        [code if code > limit << 50 else 0 for code in row] for row in codes[0].array.tolist()
+    ]  # 54 fraction bits against 4
     assert ReferenceEmulator(design).run(codes).outputs["t"].array.tolist() == wanted
     assert_equal(design, codes, compiler())
 

@@ -74,6 +74,8 @@ def test_formats_that_kernels_do_not_read_are_told() -> None:
     fine = Format(width=24, integer=9, rounding=Rounding.RND_CONV, overflow=Overflow.SAT)
     assert reads(fine, values)
     assert not reads(Format(width=25, integer=9, rounding=Rounding.RND_CONV, overflow=Overflow.SAT), values)
-    assert reads(Format(width=25, integer=9, rounding=Rounding.RND_CONV, overflow=Overflow.SAT), values.astype(np.float64))
+    assert reads(
+        Format(width=25, integer=9, rounding=Rounding.RND_CONV, overflow=Overflow.SAT), values.astype(np.float64)
+    )
     assert not reads(Format(width=24, integer=9, rounding=Rounding.RND, overflow=Overflow.SAT), values)
     assert not reads(Format(width=24, integer=9, rounding=Rounding.RND_CONV, overflow=Overflow.WRAP), values)

@@ -37,7 +37,9 @@ def proven(folder: Path, layers: tuple[Entry, ...], form: Format, *, features: i
     codes = Codes(array=np.column_stack([every, beside]), format=form)
     exactness = 0.0 if design.plan.is_exact else FLOAT64_SLACK
     reference = evaluate(network, [codes.values], quantized=True)
-    return against_reference(design, ReferenceEmulator(design).run([codes], trace=True), reference, name="network", exactness=exactness)
+    return against_reference(
+        design, ReferenceEmulator(design).run([codes], trace=True), reference, name="network", exactness=exactness
+    )
 
 
 def quantizer(name: str, **options: Any) -> Entry:
@@ -45,8 +47,14 @@ def quantizer(name: str, **options: Any) -> Entry:
 
 
 ACTIVATIONS: tuple[Entry, ...] = (
-    *(entry("Activation", "a", activation=name) for name in ("relu", "relu6", "leaky_relu", "hard_sigmoid", "hard_tanh", "hard_swish")),
-    *(entry("Activation", "a", activation=name) for name in ("sigmoid", "tanh", "softplus", "softsign", "elu", "selu", "swish", "gelu", "exponential")),
+    *(
+        entry("Activation", "a", activation=name)
+        for name in ("relu", "relu6", "leaky_relu", "hard_sigmoid", "hard_tanh", "hard_swish")
+    ),
+    *(
+        entry("Activation", "a", activation=name)
+        for name in ("sigmoid", "tanh", "softplus", "softsign", "elu", "selu", "swish", "gelu", "exponential")
+    ),
     entry("LeakyReLU", "a", alpha=0.3),
     entry("ReLU", "a", max_value=0.1),
     entry("ReLU", "a", max_value=1.7, negative_slope=0.01),
@@ -77,14 +85,26 @@ def test_every_activation_keeps_its_plans_promise_on_every_code(tmp_path: Path, 
 
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize(
-    "kernel", [quantized_bits(4, 0), quantized_bits(4, 0, alpha="auto"), quantized_bits(4, 0, alpha=[0.3, 1.0, 2.0])], ids=["1", "auto", "3"]
+    "kernel",
+    [quantized_bits(4, 0), quantized_bits(4, 0, alpha="auto"), quantized_bits(4, 0, alpha=[0.3, 1.0, 2.0])],
+    ids=["1", "auto", "3"],
 )
-def test_dense_layers_with_scales_keep_their_promise_on_every_code(tmp_path: Path, kernel: dict[str, Any], form: str) -> None:
+def test_dense_layers_with_scales_keep_their_promise_on_every_code(
+    tmp_path: Path, kernel: dict[str, Any], form: str
+) -> None:
     layers = (
-        entry("QDense", "d", units=3, weights=linear(2, 3), kernel_quantizer=kernel, bias_quantizer=quantized_bits(6, 1)),
+        entry(
+            "QDense", "d", units=3, weights=linear(2, 3), kernel_quantizer=kernel, bias_quantizer=quantized_bits(6, 1)
+        ),
         entry("QActivation", "q", activation="quantized_relu(4,2)"),
         entry(
-            "QDense", "logits", units=2, activation="softmax", weights=linear(3, 2), kernel_quantizer=quantized_bits(4, 0), bias_quantizer=quantized_bits(6, 1)
+            "QDense",
+            "logits",
+            units=2,
+            activation="softmax",
+            weights=linear(3, 2),
+            kernel_quantizer=quantized_bits(4, 0),
+            bias_quantizer=quantized_bits(6, 1),
         ),
     )
     report = proven(tmp_path, layers, parse_format(form))
@@ -112,7 +132,9 @@ def test_the_bound_of_a_softmax_is_a_probability_for_every_spread(classes: int) 
 @pytest.mark.parametrize("limit", [None, 0.5])
 def test_powers_of_two_beyond_the_arithmetic_are_refused_in_words(tmp_path: Path, limit: float | None) -> None:
     layer = quantizer("quantized_po2", bits=8, max_value=limit)
-    with pytest.raises(UnsupportedOptionError, match=r"a: the values of quantized_po2\(8.* span more bits than the arithmetic has"):
+    with pytest.raises(
+        UnsupportedOptionError, match=r"a: the values of quantized_po2\(8.* span more bits than the arithmetic has"
+    ):
         proven(tmp_path, (layer,), parse_format("fixed<8,4>"))
 
 

@@ -23,7 +23,9 @@ def islands(events: list[tuple[int, int]]) -> list[set[int]]:
     """Events that hang together through copies and groups, by walking, as a definition."""
     found: list[set[int]] = []
     for number, (content, group) in enumerate(events):
-        touched = [one for one in found if any(events[other][0] == content or events[other][1] == group for other in one)]
+        touched = [
+            one for one in found if any(events[other][0] == content or events[other][1] == group for other in one)
+        ]
         found = [one for one in found if one not in touched]
         found.append({number}.union(*touched))
     return found

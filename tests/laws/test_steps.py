@@ -10,7 +10,14 @@ import pytest
 from fpgacnn.ir.fixed_point import Format, Overflow, Rounding, requantize
 from fpgacnn.passes.precision.threshold_scale import rounding_thresholds, solve
 
-CASES = [(12, 8, 4, 3, False), (15, 10, 6, 4, False), (14, 10, 6, 4, True), (10, 3, 8, 1, True), (9, 6, 3, 5, False), (13, 12, 2, 0, True)]
+CASES = [
+    (12, 8, 4, 3, False),
+    (15, 10, 6, 4, False),
+    (14, 10, 6, 4, True),
+    (10, 3, 8, 1, True),
+    (9, 6, 3, 5, False),
+    (13, 12, 2, 0, True),
+]
 
 
 def exact_code(scale: float, shift: float, code: int, fraction: int, to: Format) -> int:
@@ -21,7 +28,9 @@ def exact_code(scale: float, shift: float, code: int, fraction: int, to: Format)
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 @pytest.mark.parametrize("overflow", [Overflow.SAT, Overflow.SAT_SYM])
-def test_every_reachable_input_lands_on_the_code_of_exact_arithmetic(case: tuple[int, int, int, int, bool], overflow: Overflow) -> None:
+def test_every_reachable_input_lands_on_the_code_of_exact_arithmetic(
+    case: tuple[int, int, int, int, bool], overflow: Overflow
+) -> None:
     bits, fraction, width, to_fraction, signed = case
     random = np.random.default_rng(bits * 100 + width)
     channels = 6
@@ -37,7 +46,9 @@ def test_every_reachable_input_lands_on_the_code_of_exact_arithmetic(case: tuple
     common = max(product_fraction, pair.shift.format.fraction)
     for channel in range(channels):
         codes = np.arange(low[channel], high[channel] + 1)
-        sums = ((codes * pair.scale.array[channel]) << (common - product_fraction)) + (pair.shift.array[channel] << (common - pair.shift.format.fraction))
+        sums = ((codes * pair.scale.array[channel]) << (common - product_fraction)) + (
+            pair.shift.array[channel] << (common - pair.shift.format.fraction)
+        )
         seen = requantize(sums, common, to)
         every = slice(None, None, max(1, len(codes) // 1500))
         wanted = [exact_code(scale[channel], shift[channel], int(code), fraction, to) for code in codes[every]]

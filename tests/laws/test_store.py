@@ -20,14 +20,29 @@ from fpgacnn.passes.precision import plan
 from fpgacnn.passes.quantization import SoftmaxChoice, quantize
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.system.npz import read_arrays
-from tests.files import Entry, entry, functional_file, input_layer, linear, normalization, quantized_bits, sequential_file, tiny_model
+from tests.files import (
+    Entry,
+    entry,
+    functional_file,
+    input_layer,
+    linear,
+    normalization,
+    quantized_bits,
+    sequential_file,
+    tiny_model,
+)
 from tests.random_networks import random_inputs, random_network
 
 SEED = 31
 SEEDS = range(12)
 QUANTIZERS = {"kernel_quantizer": quantized_bits(), "bias_quantizer": quantized_bits()}
 TARGET = Target(
-    io=IoType.STREAM, strategy=Strategy.RESOURCE, reuse=4, backend=BackendName.VIVADO, reuse_of={"logits": 2}, strategy_of={"logits": Strategy.LATENCY}
+    io=IoType.STREAM,
+    strategy=Strategy.RESOURCE,
+    reuse=4,
+    backend=BackendName.VIVADO,
+    reuse_of={"logits": 2},
+    strategy_of={"logits": Strategy.LATENCY},
 )
 WRONG: tuple[Any, ...] = (
     *(None, True, -1, 1.5, 1e400, "x", [], {}, [[]], "../../etc", [None]),
@@ -45,10 +60,24 @@ def everything(path: Path) -> Path:
     layers: tuple[Entry, ...] = (
         input_layer("image", 6, 6, 2),
         input_layer("hits", 4),
-        entry("QConv2D", "conv", "image", filters=2, kernel_size=[3, 3], padding="same", weights=linear(3, 3, 2, 2), **QUANTIZERS),
+        entry(
+            "QConv2D",
+            "conv",
+            "image",
+            filters=2,
+            kernel_size=[3, 3],
+            padding="same",
+            weights=linear(3, 3, 2, 2),
+            **QUANTIZERS,
+        ),
         entry("BatchNormalization", "bn", "conv", weights=normalization(2)),
         entry("QActivation", "relu", "bn", activation="quantized_relu(4,2)"),
-        entry("QActivation", "scaled", "relu", activation={**quantized_bits(5, 1), "config": {**quantized_bits(5, 1)["config"], "alpha": [0.5, 2.0]}}),
+        entry(
+            "QActivation",
+            "scaled",
+            "relu",
+            activation={**quantized_bits(5, 1), "config": {**quantized_bits(5, 1)["config"], "alpha": [0.5, 2.0]}},
+        ),
         entry("AveragePooling2D", "mean", "scaled", pool_size=[2, 2]),
         entry("Flatten", "flatten", "mean"),
         entry("QDense", "dense", "hits", units=5, weights=linear(4, 5), **QUANTIZERS),
@@ -84,7 +113,12 @@ def test_a_design_with_every_kind_of_value_is_read_back_byte_for_byte(tmp_path: 
     assert serialize.dump(design, again) == files
     assert design.target == TARGET
     assert design.plan == designed(network, TARGET).plan
-    assert (again.name, again.digest, again.inputs, again.outputs) == (network.name, network.digest, network.inputs, network.outputs)
+    assert (again.name, again.digest, again.inputs, again.outputs) == (
+        network.name,
+        network.digest,
+        network.inputs,
+        network.outputs,
+    )
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -97,7 +131,9 @@ def test_random_designs_are_read_back_and_compute_the_same(seed: int, tmp_path: 
     assert serialize.dump(again, network) == files
     events = random_inputs(model, 6, seed)
     before, after = (ReferenceEmulator(one).run(events).outputs for one in (design, again))
-    assert {name: codes.array.tolist() for name, codes in before.items()} == {name: codes.array.tolist() for name, codes in after.items()}
+    assert {name: codes.array.tolist() for name, codes in before.items()} == {
+        name: codes.array.tolist() for name, codes in after.items()
+    }
 
 
 def test_names_of_layers_are_kept_whatever_they_hold(tmp_path: Path) -> None:
@@ -149,7 +185,20 @@ def test_design_and_network_cannot_stand_for_each_other(project: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *("", "{", "null", "[]", "7", '"x"', "{}", '{"schema": 1}', "\x00", "[" * 100_000, '{"a":' * 50_000, "9" * 5000),
+        *(
+            "",
+            "{",
+            "null",
+            "[]",
+            "7",
+            '"x"',
+            "{}",
+            '{"schema": 1}',
+            "\x00",
+            "[" * 100_000,
+            '{"a":' * 50_000,
+            "9" * 5000,
+        ),
         '{"schema":1,"design":' + '{"$":"map","items":[["a",' * 300 + "1" + "]]}" * 300 + ',"network":1}',
         '{"schema":1,"design":' + "[" * 400 + "]" * 400 + ',"network":1}',
     ],
@@ -206,7 +255,14 @@ def test_a_wrong_value_anywhere_is_a_project_error_or_a_whole_design(project: Pa
 
 def test_a_removed_field_is_a_project_error_unless_it_has_a_default(project: Path) -> None:
     tree = json.loads((project / serialize.TREE).read_text())
-    for at in [("design", "model"), ("design", "plan"), ("design", "target"), ("network", "layers"), ("design", "model", "inputs"), ("design", "$")]:
+    for at in [
+        ("design", "model"),
+        ("design", "plan"),
+        ("design", "target"),
+        ("network", "layers"),
+        ("design", "model", "inputs"),
+        ("design", "$"),
+    ]:
         changed = copy.deepcopy(tree)
         holder = changed
         for key in at[:-1]:
@@ -244,6 +300,9 @@ def test_a_value_of_the_wrong_type_or_range_is_a_project_error(project: Path, at
 
 
 def test_floats_where_codes_should_be_are_a_project_error(project: Path) -> None:
-    arrays = {name: array.astype(np.float64) if array.dtype == np.int64 else array for name, array in read_arrays(project / serialize.ARRAYS).items()}
+    arrays = {
+        name: array.astype(np.float64) if array.dtype == np.int64 else array
+        for name, array in read_arrays(project / serialize.ARRAYS).items()
+    }
     np.savez(project / serialize.ARRAYS, **arrays)
     assert refused(project, "its design cannot be read")

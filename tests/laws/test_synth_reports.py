@@ -26,7 +26,10 @@ Reader = Callable[[str, str], Any]
 
 COSIM_ROWS = (NOT_RUN, ("Verilog", "Pass", "1043", "1101", "1187", "1031", "1040", "1044"))
 FIXTURES: dict[str, tuple[Reader, str]] = {
-    **{f"hls {version}": (read_hls_rpt, hls_rpt(module(version))) for version in ("2016.4", "2019.1", "2020.1", "2024.2")},
+    **{
+        f"hls {version}": (read_hls_rpt, hls_rpt(module(version)))
+        for version in ("2016.4", "2019.1", "2020.1", "2024.2")
+    },
     "hls xml": (read_hls_xml, hls_xml(module("2023.2"))),
     "all xml": (read_modules_xml, hls_xml(module("2023.2"), inner=[Module(name="inner")])),
     "summary": (read_summary, summary_rpt(ROWS)),
@@ -101,12 +104,19 @@ counts = st.integers(0, 10**9)
 
 
 @settings(max_examples=40)
-@given(version=st.sampled_from(VERSIONS), totals=st.tuples(counts, counts, counts, counts), ends=st.lists(st.one_of(st.none(), counts), min_size=4, max_size=4))
+@given(
+    version=st.sampled_from(VERSIONS),
+    totals=st.tuples(counts, counts, counts, counts),
+    ends=st.lists(st.one_of(st.none(), counts), min_size=4, max_size=4),
+)
 def test_numbers_come_back_as_they_were_written(version: str, totals: tuple[int, ...], ends: list[int | None]) -> None:
     lut, ff, dsp, bram = totals
     written = ["?" if end is None else str(end) for end in ends]
     one = Module(
-        version=version, total={"LUT": lut, "FF": ff, "DSP": dsp, "BRAM_18K": bram}, latency=(written[0], written[1]), interval=(written[2], written[3])
+        version=version,
+        total={"LUT": lut, "FF": ff, "DSP": dsp, "BRAM_18K": bram},
+        latency=(written[0], written[1]),
+        interval=(written[2], written[3]),
     )
     for found in (read_hls_rpt(hls_rpt(one), "x"), read_hls_xml(hls_xml(one), "x")):
         used = found.resources
@@ -124,7 +134,9 @@ def test_tiles_and_blocks_are_two_to_one(lut: int, ff: int, dsp: int, halves: in
     assert (used.bram_tiles, used.bram_18k_blocks) == (halves / 2, halves)
 
 
-@given(text=st.one_of(st.text(max_size=30), st.from_regex(r"-?\d{1,25}(\.\d+)?(e\d+)? ?(ns|us|ms|sec)?", fullmatch=True)))
+@given(
+    text=st.one_of(st.text(max_size=30), st.from_regex(r"-?\d{1,25}(\.\d+)?(e\d+)? ?(ns|us|ms|sec)?", fullmatch=True))
+)
 def test_a_cell_is_a_number_nothing_or_an_error(text: str) -> None:
     cells = Cells("x", "y")
     for read in (cells.whole, cells.share, cells.real, cells.nanoseconds, cells.whole_range, cells.yes):

@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import interval as iv
 from fpgacnn.ir import source as src
-from fpgacnn.ir.fixed_point import CodeArray, Format, Overflow, Rounding, parse_format, quantize_values, smallest_format, to_values
+from fpgacnn.ir.fixed_point import (
+    CodeArray,
+    Format,
+    Overflow,
+    Rounding,
+    parse_format,
+    quantize_values,
+    smallest_format,
+    to_values,
+)
 from fpgacnn.ir.functions import evaluate
 from fpgacnn.ir.model import QuantizedModel
 from fpgacnn.ir.source import FloatArray, FunctionKind
@@ -22,7 +31,12 @@ from fpgacnn.passes.quantization.constants import affine
 
 QUANTIZERS = st.one_of(
     st.builds(src.QuantizedTanh, bits=st.integers(2, 8), symmetric=st.booleans(), real=st.sampled_from([True])),
-    st.builds(src.QuantizedSigmoid, bits=st.integers(1, 8), symmetric=st.sampled_from([0.0, 1.0]), real=st.sampled_from([True])),
+    st.builds(
+        src.QuantizedSigmoid,
+        bits=st.integers(1, 8),
+        symmetric=st.sampled_from([0.0, 1.0]),
+        real=st.sampled_from([True]),
+    ),
     st.builds(
         src.PowerOfTwo,
         bits=st.integers(3, 5),
@@ -33,7 +47,11 @@ QUANTIZERS = st.one_of(
         negative_slope=st.sampled_from([0.0, 0.25]),
     ),
 )
-SMOOTH = st.builds(src.Function, kind=st.sampled_from(sorted(set(FunctionKind) - {FunctionKind.EXPONENTIAL})), alpha=st.sampled_from([1.0, 0.5, -0.3]))
+SMOOTH = st.builds(
+    src.Function,
+    kind=st.sampled_from(sorted(set(FunctionKind) - {FunctionKind.EXPONENTIAL})),
+    alpha=st.sampled_from([1.0, 0.5, -0.3]),
+)
 FORMATS = st.builds(
     Format,
     width=st.integers(2, 7),
@@ -50,7 +68,9 @@ def line(numbers: tuple[float, float] | None, channels: int) -> hw.Affine | None
     if numbers is None:
         return None
     factors = 1.0 + np.arange(channels) / 3.0
-    return affine(np.float32(numbers[0] * factors).astype(np.float64), np.float32(numbers[1] / factors).astype(np.float64))
+    return affine(
+        np.float32(numbers[0] * factors).astype(np.float64), np.float32(numbers[1] / factors).astype(np.float64)
+    )
 
 
 def answered(operation: hw.Lookup | hw.Thresholds, codes: CodeArray, form: Format) -> FloatArray:
@@ -98,14 +118,19 @@ def test_thresholds_answer_as_the_function_for_every_code_that_can_come(
     function, form = inner
     cast = None if form is None else hw.Relu(format=form) if positive else hw.Cast(format=form)
     behind = line(after, channels) if form is not None else None
-    steps = StepFunction(function=hw.Function(function=function), before=line(before, channels), after=behind, cast=cast)  # type: ignore[arg-type]  # drawn
+    steps = StepFunction(
+        function=hw.Function(function=function), before=line(before, channels), after=behind, cast=cast
+    )  # type: ignore[arg-type]  # drawn
     low, high = ends[0], ends[0] + ends[1]
     given_form = smallest_format(low, high, fraction)
     interval = iv.Interval(low=np.full((1, channels), low), high=np.full((1, channels), high), fraction=fraction)
     made = build(steps, bounds.ranged(interval, 0.0), given_form, channels)
     if made is None:
         every = np.arange(low, high + 1)
-        changes = [np.count_nonzero(np.diff(steps.levels(to_values(every, fraction), np.full(every.size, channel)))) for channel in range(channels)]
+        changes = [
+            np.count_nonzero(np.diff(steps.levels(to_values(every, fraction), np.full(every.size, channel))))
+            for channel in range(channels)
+        ]
         assert max(changes) >= MAX_PLACES
         return
     assert made.error == 0.0
@@ -115,7 +140,9 @@ def test_thresholds_answer_as_the_function_for_every_code_that_can_come(
 
 
 @given(function=QUANTIZERS, center=st.integers(-3000, 3000), error=st.floats(1e-4, 0.3), seed=st.integers(0, 1000))
-def test_an_input_that_is_off_moves_a_step_function_no_further_than_its_bound(function: hw.Function, center: int, error: float, seed: int) -> None:
+def test_an_input_that_is_off_moves_a_step_function_no_further_than_its_bound(
+    function: hw.Function, center: int, error: float, seed: int
+) -> None:
     interval = iv.Interval(low=np.array([center - 2500]), high=np.array([center + 2500]), fraction=10)
     form = smallest_format(center - 2500, center + 2500, 10)
     made = build(StepFunction(function=hw.Function(function=function)), bounds.ranged(interval, error), form, 1)  # type: ignore[arg-type]  # drawn
@@ -130,14 +157,23 @@ def network(form: str, *operations: hw.Operation, channels: int = 2) -> Quantize
     chain: list[hw.Operation] = [hw.Input(format=parse_format(form)), *operations]
     names = [f"n{number}" for number in range(len(chain))]
     layers = [
-        hw.Layer(name=name, source=name, operation=operation, inputs=(names[number - 1],) if number else (), shape=(3, channels))
+        hw.Layer(
+            name=name,
+            source=name,
+            operation=operation,
+            inputs=(names[number - 1],) if number else (),
+            shape=(3, channels),
+        )
         for number, (name, operation) in enumerate(zip(names, chain, strict=True))
     ]
     return QuantizedModel(name="t", source_digest="0", layers=tuple(layers), inputs=("n0",), outputs=(names[-1],))
 
 
 def test_a_smooth_function_and_the_cast_behind_it_are_one_exact_node() -> None:
-    sigmoid, cast = hw.Function(function=src.Function(kind=FunctionKind.SIGMOID)), hw.Cast(format=parse_format("ufixed<6,0,RND_CONV,SAT>"))
+    sigmoid, cast = (
+        hw.Function(function=src.Function(kind=FunctionKind.SIGMOID)),
+        hw.Cast(format=parse_format("ufixed<6,0,RND_CONV,SAT>")),
+    )
     model = legalize(network("fixed<18,5>", sigmoid, cast))
     assert [layer.kind for layer in model.layers] == ["Input", "Thresholds"]
     decided = plan(model)
@@ -160,7 +196,9 @@ def test_more_steps_than_are_built_are_a_table_with_a_bound_that_says_so() -> No
 
 def test_a_scale_in_front_is_part_of_the_thresholds() -> None:
     scale = affine(np.float32([0.3, -1.7]).astype(np.float64), np.float32([0.01, 0.4]).astype(np.float64))
-    model = legalize(network("fixed<16,5>", scale, hw.Function(function=src.PowerOfTwo(bits=4, relu=True, max_value=2.0))))
+    model = legalize(
+        network("fixed<16,5>", scale, hw.Function(function=src.PowerOfTwo(bits=4, relu=True, max_value=2.0)))
+    )
     assert [layer.kind for layer in model.layers] == ["Input", "Thresholds"]
     operation = model.layers[1].operation
     assert isinstance(operation, hw.Thresholds)

@@ -35,8 +35,14 @@ INPUT = "fixed<8,3>"
 class Quant(OpRun):
     op_domain = QONNX
 
-    def _run(self, x: Any, scale: Any, zero: Any, bits: Any, signed: int = 1, narrow: int = 0, rounding_mode: str = "ROUND") -> tuple[Any]:
-        return (np.asarray(int_quant(x, scale, zero, np.asarray(bits, np.float32), signed, narrow, rounding_mode), np.float32),)
+    def _run(
+        self, x: Any, scale: Any, zero: Any, bits: Any, signed: int = 1, narrow: int = 0, rounding_mode: str = "ROUND"
+    ) -> tuple[Any]:
+        return (
+            np.asarray(
+                int_quant(x, scale, zero, np.asarray(bits, np.float32), signed, narrow, rounding_mode), np.float32
+            ),
+        )
 
 
 class BipolarQuant(OpRun):
@@ -52,7 +58,12 @@ class Trunc(OpRun):
     def _run(self, *inputs: Any, rounding_mode: str = "FLOOR", signed: int = 1, narrow: int = 0) -> tuple[Any]:
         if len(inputs) == 6:
             x, scale, zero, width, out_scale, out_width = inputs
-            return (np.asarray(trunc_v2(x, scale, zero, width, narrow, signed, out_scale, np.asarray(out_width), rounding_mode), np.float32),)
+            return (
+                np.asarray(
+                    trunc_v2(x, scale, zero, width, narrow, signed, out_scale, np.asarray(out_width), rounding_mode),
+                    np.float32,
+                ),
+            )
         return (np.asarray(trunc_v1(*inputs, rounding_mode), np.float32),)
 
 
@@ -74,24 +85,32 @@ class Graph:
 
     def add(self, kind: str, *inputs: str, domain: str = "", outputs: int = 1, **attributes: Any) -> str:
         names = [f"t{len(self.nodes)}"] + [f"t{len(self.nodes)}_{number}" for number in range(1, outputs)]
-        self.nodes.append(helper.make_node(kind, list(inputs), names, name=f"{kind}_{len(self.nodes)}", domain=domain, **attributes))
+        self.nodes.append(
+            helper.make_node(kind, list(inputs), names, name=f"{kind}_{len(self.nodes)}", domain=domain, **attributes)
+        )
         return names[0]
 
     def quant(self, source: str, scale: Any, bits: Any, *, zero: Any = 0.0, domain: str = QONNX, **options: Any) -> str:
         settings = {"signed": 1, "narrow": 0, "rounding_mode": "ROUND", **options}
-        return self.add("Quant", source, self.store(scale), self.store(zero), self.store(bits), domain=domain, **settings)
+        return self.add(
+            "Quant", source, self.store(scale), self.store(zero), self.store(bits), domain=domain, **settings
+        )
 
     def model(self, inputs: Mapping[str, Sequence[Any]], outputs: Sequence[str], opset: int = 17) -> Any:
         ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in inputs.items()]
         ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs]
-        graph = helper.make_graph(self.nodes, "g", ports, ends, [numpy_helper.from_array(array, name) for name, array in self.stored.items()])
+        graph = helper.make_graph(
+            self.nodes, "g", ports, ends, [numpy_helper.from_array(array, name) for name, array in self.stored.items()]
+        )
         domains = [helper.make_opsetid("", opset), helper.make_opsetid(QONNX, 1), helper.make_opsetid(CHANNELS_LAST, 1)]
         return helper.make_model(graph, opset_imports=domains, ir_version=8)
 
 
 def grid(seed: int, *shape: int, bits: int = 5, fraction: int = 4) -> np.ndarray:
     """Seeded weights that few bits hold."""
-    return np.random.default_rng(seed).integers(-(1 << (bits - 1)), 1 << (bits - 1), size=shape).astype(np.float32) * np.float32(2.0**-fraction)
+    return np.random.default_rng(seed).integers(-(1 << (bits - 1)), 1 << (bits - 1), size=shape).astype(
+        np.float32
+    ) * np.float32(2.0**-fraction)
 
 
 def floats(seed: int, *shape: int, spread: float = 0.5) -> np.ndarray:
@@ -110,16 +129,24 @@ class Answers:
     hardware: list[np.ndarray]
 
 
-def answers(model: Any, folder: Path, *, form: str = INPUT, seed: int = 5, softmax: SoftmaxChoice = SoftmaxChoice.KEEP) -> Answers:
+def answers(
+    model: Any, folder: Path, *, form: str = INPUT, seed: int = 5, softmax: SoftmaxChoice = SoftmaxChoice.KEEP
+) -> Answers:
     """Read a model, plan it and ask everybody."""
     path = folder / "m.onnx"
     onnx.save(model, path)
     source = frontends.load(path)
-    formats = [choice.format if choice.reason.startswith("the network") else parse_format(form) for choice in choose_formats(source, None, None)]
+    formats = [
+        choice.format if choice.reason.startswith("the network") else parse_format(form)
+        for choice in choose_formats(source, None, None)
+    ]
     quantized = legalize(quantize(source, inputs=formats, softmax=softmax))
     design = Design(model=quantized, plan=plan(quantized), target=Target())
     random = np.random.default_rng(seed)
-    codes = [_codes(random, one, (EVENTS, *source.layer(name).shape)) for one, name in zip(formats, source.inputs, strict=True)]
+    codes = [
+        _codes(random, one, (EVENTS, *source.layer(name).shape))
+        for one, name in zip(formats, source.inputs, strict=True)
+    ]
     values = [one.values for one in codes]
     reference = evaluate(source, values, quantized=True)
     run = ReferenceEmulator(design).run(codes)
@@ -143,9 +170,15 @@ def _ask(model: Any, values: Sequence[np.ndarray]) -> list[np.ndarray]:
     session = ReferenceEvaluator(model, new_ops=[Quant, BipolarQuant, Trunc])
     names = [port.name for port in model.graph.input]
     events = [
-        session.run(None, {name: one[number : number + 1].astype(np.float32) for name, one in zip(names, values, strict=True)}) for number in range(EVENTS)
+        session.run(
+            None, {name: one[number : number + 1].astype(np.float32) for name, one in zip(names, values, strict=True)}
+        )
+        for number in range(EVENTS)
     ]
-    return [np.stack([event[output].reshape(-1) for event in events]).astype(np.float64) for output in range(len(model.graph.output))]
+    return [
+        np.stack([event[output].reshape(-1) for event in events]).astype(np.float64)
+        for output in range(len(model.graph.output))
+    ]
 
 
 def agree(found: Answers, *, exact: bool = True, tolerance: float = 0.0) -> None:
@@ -154,6 +187,11 @@ def agree(found: Answers, *, exact: bool = True, tolerance: float = 0.0) -> None
         wanted = oracle.reshape(reference.shape)
         np.testing.assert_allclose(reference, wanted, rtol=0, atol=tolerance)
         error = max(found.design.plan.layers[name].error for name in found.design.model.outputs)
-        np.testing.assert_allclose(hardware.reshape(reference.shape), reference, rtol=0, atol=error + 1e-9 * float(np.abs(reference).max()) * (not exact))
+        np.testing.assert_allclose(
+            hardware.reshape(reference.shape),
+            reference,
+            rtol=0,
+            atol=error + 1e-9 * float(np.abs(reference).max()) * (not exact),
+        )
     if exact:
         assert found.design.plan.is_lossless, found.design.plan.losses

@@ -19,7 +19,13 @@ IMAGE, SEQUENCE, VECTOR = (1, 3, 6, 5), (1, 3, 7), (1, 10)
 
 
 def check(
-    folder: Path, build: Callable[[Graph], str], shape: tuple[Any, ...], *, opset: int = 17, exact: bool = True, tolerance: float = 0.0
+    folder: Path,
+    build: Callable[[Graph], str],
+    shape: tuple[Any, ...],
+    *,
+    opset: int = 17,
+    exact: bool = True,
+    tolerance: float = 0.0,
 ) -> src.SourceModel:
     graph = Graph.empty()
     end = build(graph)
@@ -74,7 +80,13 @@ TRANSPOSED: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] =
 @pytest.mark.parametrize("name", TRANSPOSED)
 def test_a_transposed_convolution_answers_as_in_the_file(tmp_path: Path, name: str) -> None:
     shape, kernel, options = TRANSPOSED[name]
-    check(tmp_path, lambda graph: graph.add("ConvTranspose", "x", graph.store(grid(1, *kernel)), graph.store(grid(2, 2)), **options), shape)
+    check(
+        tmp_path,
+        lambda graph: graph.add(
+            "ConvTranspose", "x", graph.store(grid(1, *kernel)), graph.store(grid(2, 2)), **options
+        ),
+        shape,
+    )
 
 
 POOLS: dict[str, tuple[str, tuple[int, ...], dict[str, Any]]] = {
@@ -86,8 +98,16 @@ POOLS: dict[str, tuple[str, tuple[int, ...], dict[str, Any]]] = {
     "max sequence": ("MaxPool", SEQUENCE, {"kernel_shape": [3], "strides": [2]}),
     "average": ("AveragePool", IMAGE, {"kernel_shape": [2, 2], "strides": [2, 2]}),
     "average sequence": ("AveragePool", SEQUENCE, {"kernel_shape": [4], "strides": [1]}),
-    "average counting pads": ("AveragePool", IMAGE, {"kernel_shape": [2, 2], "pads": [1, 1, 1, 1], "count_include_pad": 1}),
-    "average not counting pads": ("AveragePool", IMAGE, {"kernel_shape": [2, 2], "pads": [1, 1, 0, 0], "strides": [2, 2]}),
+    "average counting pads": (
+        "AveragePool",
+        IMAGE,
+        {"kernel_shape": [2, 2], "pads": [1, 1, 1, 1], "count_include_pad": 1},
+    ),
+    "average not counting pads": (
+        "AveragePool",
+        IMAGE,
+        {"kernel_shape": [2, 2], "pads": [1, 1, 0, 0], "strides": [2, 2]},
+    ),
     "global max": ("GlobalMaxPool", IMAGE, {}),
     "global average": ("GlobalAveragePool", (1, 3, 4, 4), {}),
     "global average sequence": ("GlobalAveragePool", (1, 3, 8), {}),
@@ -103,7 +123,9 @@ def test_pooling_answers_as_in_the_file(tmp_path: Path, name: str) -> None:
 def test_means_over_space_are_global_pooling(tmp_path: Path) -> None:
     for number, (options, opset) in enumerate([({"axes": [2, 3]}, 17), ({"axes": [-1, -2], "keepdims": 0}, 13)]):
         (folder := tmp_path / str(number)).mkdir()
-        source = check(folder, lambda graph, options=options: graph.add("ReduceMean", "x", **options), (1, 3, 4, 4), opset=opset)
+        source = check(
+            folder, lambda graph, options=options: graph.add("ReduceMean", "x", **options), (1, 3, 4, 4), opset=opset
+        )
         assert any(isinstance(layer.operation, src.GlobalPool) for layer in source.layers)
 
 
@@ -157,7 +179,9 @@ def test_slopes_broadcast_against_the_files_axes(tmp_path: Path, slope: tuple[in
     check(tmp_path, lambda graph: graph.add("PRelu", "x", graph.store(grid(3, *slope))), IMAGE)
 
 
-@pytest.mark.parametrize(("low", "high"), [(0.0, 2.0), (-1.0, 1.0), (-0.5, 1.5), (None, 1.25), (-2.0, None), (0.0, None), (0.5, 2.5)])
+@pytest.mark.parametrize(
+    ("low", "high"), [(0.0, 2.0), (-1.0, 1.0), (-0.5, 1.5), (None, 1.25), (-2.0, None), (0.0, None), (0.5, 2.5)]
+)
 def test_limits_are_kept(tmp_path: Path, low: float | None, high: float | None) -> None:
     def build(graph: Graph) -> str:
         ends = ["" if end is None else graph.store(end) for end in (low, high)]
@@ -192,7 +216,9 @@ def test_a_division_by_powers_of_two_is_exact(tmp_path: Path) -> None:
 def test_two_tensors_meet_whatever_their_order_of_axes(tmp_path: Path, kind: str) -> None:
     def build(graph: Graph) -> str:
         convolved = graph.add("Conv", "x", graph.store(grid(1, 3, 3, 1, 1)))
-        turned = graph.add("Transpose", graph.add("Relu", graph.add("Transpose", "x", perm=[0, 2, 3, 1])), perm=[0, 3, 1, 2])
+        turned = graph.add(
+            "Transpose", graph.add("Relu", graph.add("Transpose", "x", perm=[0, 2, 3, 1])), perm=[0, 3, 1, 2]
+        )
         return graph.add(kind, convolved, turned)
 
     check(tmp_path, build, IMAGE)
@@ -219,7 +245,9 @@ def test_a_small_tensor_is_repeated_along_a_large_one(tmp_path: Path, kind: str)
 @pytest.mark.parametrize("axis", [1, 2, 3, -1])
 def test_concatenation_along_every_axis(tmp_path: Path, axis: int) -> None:
     def build(graph: Graph) -> str:
-        return graph.add("Concat", graph.add("Conv", "x", graph.store(grid(1, 3, 3, 1, 1))), "x", graph.add("Relu", "x"), axis=axis)
+        return graph.add(
+            "Concat", graph.add("Conv", "x", graph.store(grid(1, 3, 3, 1, 1))), "x", graph.add("Relu", "x"), axis=axis
+        )
 
     check(tmp_path, build, IMAGE)
 
@@ -228,7 +256,9 @@ def test_concatenation_along_every_axis(tmp_path: Path, axis: int) -> None:
 def test_gemm_with_both_orders_of_weights(tmp_path: Path, *, turned: bool) -> None:
     def build(graph: Graph) -> str:
         shape = (4, 10) if turned else (10, 4)
-        return graph.add("Gemm", "x", graph.store(grid(1, *shape)), graph.store(grid(2, 4)), transB=int(turned), alpha=0.5, beta=2.0)
+        return graph.add(
+            "Gemm", "x", graph.store(grid(1, *shape)), graph.store(grid(2, 4)), transB=int(turned), alpha=0.5, beta=2.0
+        )
 
     check(tmp_path, build, VECTOR)
 
@@ -353,7 +383,9 @@ def test_upsample_of_old_operator_sets(tmp_path: Path) -> None:
     check(tmp_path, lambda graph: graph.add("Upsample", "x", graph.store([1, 1, 2, 2]), mode="nearest"), IMAGE, opset=9)
 
 
-@pytest.mark.parametrize("pads", [[0, 0, 1, 2, 0, 0, 0, 1], [0, 1, 2, 0, 0, 0, 1, 0]], ids=["channels first", "channels last"])
+@pytest.mark.parametrize(
+    "pads", [[0, 0, 1, 2, 0, 0, 0, 1], [0, 1, 2, 0, 0, 0, 1, 0]], ids=["channels first", "channels last"]
+)
 def test_padding_with_zeros(tmp_path: Path, pads: list[int]) -> None:
     check(tmp_path, lambda graph: graph.add("Pad", "x", graph.store(pads, np.int64)), IMAGE)
 
@@ -380,7 +412,9 @@ def test_an_open_number_of_events(tmp_path: Path) -> None:
 
 def test_a_fixed_number_of_events_in_a_shape(tmp_path: Path) -> None:
     def build(graph: Graph) -> str:
-        return graph.add("Gemm", graph.add("Reshape", "x", graph.store([32, 90], np.int64)), graph.store(grid(1, 90, 3)))
+        return graph.add(
+            "Gemm", graph.add("Reshape", "x", graph.store([32, 90], np.int64)), graph.store(grid(1, 90, 3))
+        )
 
     graph = Graph.empty()
     (path := tmp_path / "m.onnx").write_bytes(graph.model({"x": (32, *IMAGE[1:])}, [build(graph)]).SerializeToString())
@@ -393,13 +427,25 @@ def test_a_fixed_number_of_events_in_a_shape(tmp_path: Path) -> None:
 
 def test_operators_channels_last_answer_as_their_twins_channels_first(tmp_path: Path) -> None:
     """QONNX' own executor of this domain fails on newer versions of onnxruntime, so the twin is asked."""
-    kernels, depthwise, constants = grid(1, 4, 3, 3, 2), grid(2, 4, 1, 2, 2), [grid(seed, 4) for seed in (3, 4, 5)] + [np.full(4, 0.25)]
+    kernels, depthwise, constants = (
+        grid(1, 4, 3, 3, 2),
+        grid(2, 4, 1, 2, 2),
+        [grid(seed, 4) for seed in (3, 4, 5)] + [np.full(4, 0.25)],
+    )
     answers_of = []
     for last in (True, False):
         graph = Graph.empty()
         domain = CHANNELS_LAST if last else ""
         turn = (lambda array: array.transpose(0, 2, 3, 1)) if last else (lambda array: array)
-        y = graph.add("Conv", "x", graph.store(turn(kernels)), graph.store(grid(6, 4)), domain=domain, pads=[1, 0, 0, 1], kernel_shape=[3, 2])
+        y = graph.add(
+            "Conv",
+            "x",
+            graph.store(turn(kernels)),
+            graph.store(grid(6, 4)),
+            domain=domain,
+            pads=[1, 0, 0, 1],
+            kernel_shape=[3, 2],
+        )
         y = graph.add("MaxPool", y, domain=domain, kernel_shape=[2, 2], strides=[1, 2])
         y = graph.add("BatchNormalization", y, *(graph.store(one) for one in constants), domain=domain, epsilon=0.0)
         y = graph.add("Conv", y, graph.store(turn(depthwise)), domain=domain, group=4)
@@ -407,7 +453,9 @@ def test_operators_channels_last_answer_as_their_twins_channels_first(tmp_path: 
         (path := tmp_path / f"{last}.onnx").write_bytes(graph.model({"x": shape}, [y]).SerializeToString())
         network = frontends.load(path)
         x = grid(7, 9, 6, 5, 3).astype(np.float64)
-        answers_of.append(evaluate(network, [x if last else x.transpose(0, 3, 1, 2)], quantized=True)[network.outputs[0]])
+        answers_of.append(
+            evaluate(network, [x if last else x.transpose(0, 3, 1, 2)], quantized=True)[network.outputs[0]]
+        )
     (wanted,) = ReferenceEvaluator(path.as_posix()).run(None, {"x": x.transpose(0, 3, 1, 2)[:1].astype(np.float32)})
     assert np.array_equal(answers_of[1][:1], wanted)
     assert np.array_equal(answers_of[0].transpose(0, 3, 1, 2), answers_of[1])

@@ -48,7 +48,11 @@ def test_slices_of_any_axis(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("shape", [SQUARE, LINE], ids=str)
 @pytest.mark.parametrize(("start", "end", "step"), [(1, 3, 1), (-1, -FAR, -1), (0, FAR, 3)])
 def test_slices_of_lines(tmp_path: Path, shape: tuple[int, ...], start: int, end: int, step: int) -> None:
-    check(tmp_path, lambda graph: graph.add("Slice", "x", *(graph.store([one], np.int64) for one in (start, end, 1, step))), shape)
+    check(
+        tmp_path,
+        lambda graph: graph.add("Slice", "x", *(graph.store([one], np.int64) for one in (start, end, 1, step))),
+        shape,
+    )
 
 
 @pytest.mark.parametrize("axis", [1, 2, -1])
@@ -97,7 +101,9 @@ def test_cells_become_channels(tmp_path: Path) -> None:
     check(tmp_path, lambda graph: graph.add("SpaceToDepth", "x", blocksize=2), (1, 3, 4, 6))
 
 
-@pytest.mark.parametrize("pads", [[0, 1, 0, 0, 0, 0, 0, 2], [0, 2, 0, 1, 0, 1, 0, 0], [0, 0, 0, 0, 0, 3, 0, 0]], ids=str)
+@pytest.mark.parametrize(
+    "pads", [[0, 1, 0, 0, 0, 0, 0, 2], [0, 2, 0, 1, 0, 1, 0, 0], [0, 0, 0, 0, 0, 3, 0, 0]], ids=str
+)
 def test_zeros_at_the_ends_of_any_axis(tmp_path: Path, pads: list[int]) -> None:
     check(tmp_path, lambda graph: graph.add("Pad", "x", graph.store(pads, np.int64)), CUBE)
 
@@ -125,8 +131,12 @@ def test_infinite_limits_limit_nothing(tmp_path: Path) -> None:
 
 
 OLD: dict[str, Callable[[Graph], str]] = {
-    "a constant counted from its axis": lambda graph: graph.add("Add", "x", graph.store(grid(1, 4)), axis=1, broadcast=1),
-    "two axes counted from the first": lambda graph: graph.add("Mul", "x", graph.store(grid(1, 4, 4)), axis=1, broadcast=1),
+    "a constant counted from its axis": lambda graph: graph.add(
+        "Add", "x", graph.store(grid(1, 4)), axis=1, broadcast=1
+    ),
+    "two axes counted from the first": lambda graph: graph.add(
+        "Mul", "x", graph.store(grid(1, 4, 4)), axis=1, broadcast=1
+    ),
     "a constant at the end": lambda graph: graph.add("Sub", "x", graph.store(grid(1, 4)), broadcast=1),
     "slopes for each channel": lambda graph: graph.add("PRelu", "x", graph.store(grid(1, 4))),
 }
@@ -135,7 +145,11 @@ OLD: dict[str, Callable[[Graph], str]] = {
 @pytest.mark.parametrize("name", OLD)
 def test_constants_of_old_operator_sets_are_aligned_as_these_say(tmp_path: Path, name: str) -> None:
     """No evaluator takes operator set 6 any more, so a twin of operator set 17 is asked."""
-    shapes = {"a constant counted from its axis": (4, 1, 1), "two axes counted from the first": (4, 4, 1), "slopes for each channel": (4, 1, 1)}
+    shapes = {
+        "a constant counted from its axis": (4, 1, 1),
+        "two axes counted from the first": (4, 4, 1),
+        "slopes for each channel": (4, 1, 1),
+    }
     old = Graph.empty()
     onnx.save(old.model({"x": CUBE}, [OLD[name](old)], 6), path := tmp_path / "old.onnx")
     twin = Graph.empty()
@@ -150,8 +164,16 @@ def test_constants_of_old_operator_sets_are_aligned_as_these_say(tmp_path: Path,
 
 
 REFUSED: dict[str, tuple[Callable[[Graph], str], tuple[Any, ...], str]] = {
-    "a constant for each of several events": (lambda graph: graph.add("Add", "x", graph.store(grid(1, 4, 1, 1, 1))), (4, 4, 4, 4), "does not fit"),
-    "a constant of more axes": (lambda graph: graph.add("Mul", "x", graph.store(grid(1, 4, 1, 4, 4, 4))), CUBE, "does not fit"),
+    "a constant for each of several events": (
+        lambda graph: graph.add("Add", "x", graph.store(grid(1, 4, 1, 1, 1))),
+        (4, 4, 4, 4),
+        "does not fit",
+    ),
+    "a constant of more axes": (
+        lambda graph: graph.add("Mul", "x", graph.store(grid(1, 4, 1, 4, 4, 4))),
+        CUBE,
+        "does not fit",
+    ),
     "the first of several events": (
         lambda graph: graph.add("Slice", "x", *(graph.store([one], np.int64) for one in (0, 1, 0, 1))),
         ("N", 4, 4),
@@ -162,20 +184,56 @@ REFUSED: dict[str, tuple[Callable[[Graph], str], tuple[Any, ...], str]] = {
         (4, 4, 4),
         "that of events",
     ),
-    "one of several events": (lambda graph: graph.add("Gather", "x", graph.store(0, np.int64)), ("N", 4), "that of events"),
-    "a sum over events": (lambda graph: graph.add("ReduceSum", "x", graph.store([0], np.int64)), ("N", 4), "that of events"),
+    "one of several events": (
+        lambda graph: graph.add("Gather", "x", graph.store(0, np.int64)),
+        ("N", 4),
+        "that of events",
+    ),
+    "a sum over events": (
+        lambda graph: graph.add("ReduceSum", "x", graph.store([0], np.int64)),
+        ("N", 4),
+        "that of events",
+    ),
     "a sum over everything": (lambda graph: graph.add("ReduceSum", "x", keepdims=0), (4, 4), "that of events"),
     "softmax over events": (lambda graph: graph.add("Softmax", "x", axis=0), (4, 4), "that of events"),
-    "events and channels exchanged": (lambda graph: graph.add("Transpose", "x", perm=[1, 0]), ("N", 4), "that of events"),
+    "events and channels exchanged": (
+        lambda graph: graph.add("Transpose", "x", perm=[1, 0]),
+        ("N", 4),
+        "that of events",
+    ),
     "events joined": (lambda graph: graph.add("Concat", "x", "x", axis=0), ("N", 4), "that of events"),
     "events flattened": (lambda graph: graph.add("Flatten", "x", axis=0), ("N", 4), "that of events"),
-    "a number of events of its own": (lambda graph: graph.add("Reshape", "x", graph.store([2, -1], np.int64)), ("N", 4), "not that of events"),
+    "a number of events of its own": (
+        lambda graph: graph.add("Reshape", "x", graph.store([2, -1], np.int64)),
+        ("N", 4),
+        "not that of events",
+    ),
     "an input without events": (lambda graph: graph.add("Relu", "x"), (10,), "no axis of events"),
-    "an index that is not there": (lambda graph: graph.add("Gather", "x", graph.store(4, np.int64), axis=1), LINE, "does not have"),
-    "parts that do not fit": (lambda graph: graph.add("Split", "x", graph.store([1, 2], np.int64), axis=1, outputs=2), LINE, "cannot be split"),
-    "an empty slice": (lambda graph: graph.add("Slice", "x", *(graph.store([one], np.int64) for one in (3, 1, 1))), LINE, "is empty"),
-    "an axis cut twice": (lambda graph: graph.add("Slice", "x", *(graph.store(one, np.int64) for one in ([0, 1], [2, 3], [1, -1]))), LINE, "do not fit"),
-    "an unknown attribute": (lambda graph: graph.add("Relu", "x", limit=6.0), LINE, "the attribute 'limit' of Relu is not known"),
+    "an index that is not there": (
+        lambda graph: graph.add("Gather", "x", graph.store(4, np.int64), axis=1),
+        LINE,
+        "does not have",
+    ),
+    "parts that do not fit": (
+        lambda graph: graph.add("Split", "x", graph.store([1, 2], np.int64), axis=1, outputs=2),
+        LINE,
+        "cannot be split",
+    ),
+    "an empty slice": (
+        lambda graph: graph.add("Slice", "x", *(graph.store([one], np.int64) for one in (3, 1, 1))),
+        LINE,
+        "is empty",
+    ),
+    "an axis cut twice": (
+        lambda graph: graph.add("Slice", "x", *(graph.store(one, np.int64) for one in ([0, 1], [2, 3], [1, -1]))),
+        LINE,
+        "do not fit",
+    ),
+    "an unknown attribute": (
+        lambda graph: graph.add("Relu", "x", limit=6.0),
+        LINE,
+        "the attribute 'limit' of Relu is not known",
+    ),
     "a comparison": (lambda graph: graph.add("Greater", "x", graph.store(0.0)), LINE, "comparisons of tensors"),
     "a choice": (lambda graph: graph.add("Where", "x", "x", "x"), LINE, "chooses by comparing"),
     "a square root": (lambda graph: graph.add("ReduceL2", "x"), LINE, "square roots"),
@@ -211,15 +269,34 @@ def test_what_has_no_right_answer_is_refused_by_name(tmp_path: Path, name: str) 
 
 FOLDED: dict[str, tuple[Callable[[Graph], str], Any]] = {
     "a limit above only": (lambda graph: graph.add("Clip", graph.store([1.0, 5.0]), "", graph.store(2.0)), [1.0, 2.0]),
-    "whole numbers wrap": (lambda graph: graph.add("Cast", graph.add("Add", graph.store([200], np.uint8), graph.store([100], np.uint8)), to=1), [44.0]),
-    "a narrower type": (lambda graph: graph.add("Cast", graph.add("Cast", graph.store([300], np.int32), to=2), to=1), [44.0]),
-    "truth values": (lambda graph: graph.add("Cast", graph.add("Cast", graph.store([2.5, 0.0]), to=9), to=1), [1.0, 0.0]),
-    "half precision": (lambda graph: graph.add("Cast", graph.add("Cast", graph.store([0.1]), to=10), to=1), [float(np.float16(0.1))]),
+    "whole numbers wrap": (
+        lambda graph: graph.add(
+            "Cast", graph.add("Add", graph.store([200], np.uint8), graph.store([100], np.uint8)), to=1
+        ),
+        [44.0],
+    ),
+    "a narrower type": (
+        lambda graph: graph.add("Cast", graph.add("Cast", graph.store([300], np.int32), to=2), to=1),
+        [44.0],
+    ),
+    "truth values": (
+        lambda graph: graph.add("Cast", graph.add("Cast", graph.store([2.5, 0.0]), to=9), to=1),
+        [1.0, 0.0],
+    ),
+    "half precision": (
+        lambda graph: graph.add("Cast", graph.add("Cast", graph.store([0.1]), to=10), to=1),
+        [float(np.float16(0.1))],
+    ),
     "a division of whole numbers": (
-        lambda graph: graph.add("Cast", graph.add("Div", graph.store([-7, 7], np.int64), graph.store([2, -2], np.int64)), to=1),
+        lambda graph: graph.add(
+            "Cast", graph.add("Div", graph.store([-7, 7], np.int64), graph.store([2, -2], np.int64)), to=1
+        ),
         [-3.0, -3.0],
     ),
-    "a part of a shape": (lambda graph: graph.add("Cast", graph.add("Shape", graph.store(np.ones((5, 6, 7))), start=1, end=-1), to=1), [6.0]),
+    "a part of a shape": (
+        lambda graph: graph.add("Cast", graph.add("Shape", graph.store(np.ones((5, 6, 7))), start=1, end=-1), to=1),
+        [6.0],
+    ),
 }
 
 
@@ -237,7 +314,9 @@ def test_operators_on_constants_answer_as_the_reference(tmp_path: Path, name: st
 @pytest.mark.parametrize("io", list(IoType))
 def test_parts_of_channels_and_blocks_are_proven(tmp_path: Path, io: IoType) -> None:
     graph = Graph.empty()
-    image = graph.quant(graph.add("Conv", graph.quant("x", 0.5, 4), graph.quant(graph.store(grid(1, 8, 4, 1, 1)), 0.25, 4)), 0.5, 5)
+    image = graph.quant(
+        graph.add("Conv", graph.quant("x", 0.5, 4), graph.quant(graph.store(grid(1, 8, 4, 1, 1)), 0.25, 4)), 0.5, 5
+    )
     first = graph.add("Split", image, axis=1, outputs=2)
     both = graph.add("Sub", graph.add("Abs", first), graph.add("Floor", f"{first}_1"))
     total = graph.add("ReduceSum", both, graph.store([1], np.int64), keepdims=0)

@@ -23,7 +23,15 @@ VECTOR, IMAGE = (1, 10), (1, 3, 6, 5)
 MODES = ["ROUND", "HALF_EVEN", "FLOOR", "CEIL", "DOWN", "HALF_UP", "HALF_DOWN"]
 
 
-def check(folder: Path, build: Callable[[Graph], str], shape: tuple[int, ...], *, exact: bool = True, tolerance: float = 0.0, opset: int = 17) -> Answers:
+def check(
+    folder: Path,
+    build: Callable[[Graph], str],
+    shape: tuple[int, ...],
+    *,
+    exact: bool = True,
+    tolerance: float = 0.0,
+    opset: int = 17,
+) -> Answers:
     graph = Graph.empty()
     found = answers(graph.model({"x": shape}, [build(graph)], opset), folder)
     agree(found, exact=exact, tolerance=tolerance)
@@ -41,7 +49,13 @@ def test_an_activation_quantizer_answers_as_qonnx(tmp_path: Path, mode: str, sig
 @pytest.mark.parametrize("signed", [0, 1])
 @pytest.mark.parametrize("mode", ["ROUND", "FLOOR", "HALF_UP"])
 def test_a_scale_that_is_no_power_of_two(tmp_path: Path, mode: str, signed: int, narrow: int) -> None:
-    check(tmp_path, lambda graph: graph.quant("x", 0.293, 4, signed=signed, narrow=narrow, rounding_mode=mode), IMAGE, exact=mode == "ROUND", tolerance=1e-6)
+    check(
+        tmp_path,
+        lambda graph: graph.quant("x", 0.293, 4, signed=signed, narrow=narrow, rounding_mode=mode),
+        IMAGE,
+        exact=mode == "ROUND",
+        tolerance=1e-6,
+    )
 
 
 @pytest.mark.parametrize("bits", [2, 3, 8, 12])
@@ -83,7 +97,9 @@ def test_odd_zero_points_are_exact_where_nothing_rounds_to_even(tmp_path: Path) 
 def test_bipolar_activations_are_signs(tmp_path: Path, scale: float) -> None:
     def build(graph: Graph) -> str:
         dense = graph.add("MatMul", "x", graph.store(grid(1, 10, 6)))
-        return graph.add("BipolarQuant", graph.add("Add", dense, graph.store(grid(2, 6))), graph.store(scale), domain=QONNX)
+        return graph.add(
+            "BipolarQuant", graph.add("Add", dense, graph.store(grid(2, 6))), graph.store(scale), domain=QONNX
+        )
 
     check(tmp_path, build, VECTOR, tolerance=1e-7)
 
@@ -99,7 +115,9 @@ def test_signs_behind_a_batch_normalization_fall_on_the_right_side(tmp_path: Pat
         constants = [floats(2, 40), floats(3, 40), floats(4, 40), np.abs(floats(5, 40)) + 0.1]
         normal = graph.add("BatchNormalization", dense, *(graph.store(one) for one in constants))
         signs = graph.add("BipolarQuant", normal, graph.store(1.0), domain=QONNX)
-        return graph.add("MatMul", signs, graph.add("BipolarQuant", graph.store(floats(6, 40, 3)), graph.store(1.0), domain=QONNX))
+        return graph.add(
+            "MatMul", signs, graph.add("BipolarQuant", graph.store(floats(6, 40, 3)), graph.store(1.0), domain=QONNX)
+        )
 
     check(tmp_path, build, VECTOR)
 
@@ -120,20 +138,36 @@ def test_quantized_weights(tmp_path: Path, kind: str, scale: float, *, per_chann
         return graph.add("Conv" if len(shape) == 4 else kind, "x", weights, **options)
 
     found = check(tmp_path, build, IMAGE if kind in {"Conv", "depthwise"} else VECTOR, tolerance=1e-4)
-    layer = next(layer for layer in found.source.layers if isinstance(layer.operation, src.Convolution | src.Depthwise | src.Dense))
+    layer = next(
+        layer
+        for layer in found.source.layers
+        if isinstance(layer.operation, src.Convolution | src.Depthwise | src.Dense)
+    )
     assert isinstance(layer.operation, src.Convolution | src.Depthwise | src.Dense)
     assert isinstance(layer.operation.kernel.quantizer, src.Uniform)
 
 
-def brevitas(graph: Graph, *, scales: tuple[float, ...], bits: int = 4, bias: bool = True, normal: bool = False, signed: int = 0) -> str:
+def brevitas(
+    graph: Graph, *, scales: tuple[float, ...], bits: int = 4, bias: bool = True, normal: bool = False, signed: int = 0
+) -> str:
     """A network as Brevitas exports them: quantized input, convolutions, a pool, a dense layer."""
     x = graph.quant("x", scales[0], 8)
     for number, shape in enumerate([(6, 3, 3, 3), (5, 6, 2, 2)]):
-        weights = graph.quant(graph.store(floats(10 + number, *shape)), np.abs(floats(20 + number, shape[0], 1, 1, 1)) * 0.2 + 0.05, bits, narrow=1)
+        weights = graph.quant(
+            graph.store(floats(10 + number, *shape)),
+            np.abs(floats(20 + number, shape[0], 1, 1, 1)) * 0.2 + 0.05,
+            bits,
+            narrow=1,
+        )
         offset = [graph.store(floats(30 + number, shape[0]))] if bias else []
         x = graph.add("Conv", x, weights, *offset, pads=[1, 1, 1, 1])
         if normal:
-            constants = [floats(40, shape[0]), floats(41, shape[0]), floats(42, shape[0]), np.abs(floats(43, shape[0])) + 0.1]
+            constants = [
+                floats(40, shape[0]),
+                floats(41, shape[0]),
+                floats(42, shape[0]),
+                np.abs(floats(43, shape[0])) + 0.1,
+            ]
             x = graph.add("BatchNormalization", x, *(graph.store(one) for one in constants))
         x = graph.quant(x if signed else graph.add("Relu", x), scales[1 + number], bits, signed=signed)
     x = graph.add("Flatten", graph.add("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2]))
@@ -144,9 +178,13 @@ def brevitas(graph: Graph, *, scales: tuple[float, ...], bits: int = 4, bias: bo
 @pytest.mark.parametrize("normal", [False, True])
 @pytest.mark.parametrize("signed", [0, 1])
 @pytest.mark.parametrize("scales", [(0.0311, 0.2137, 0.1319), (0.03125, 0.25, 0.125)], ids=["any", "powers of two"])
-def test_a_network_as_brevitas_exports_it(tmp_path: Path, scales: tuple[float, ...], signed: int, *, normal: bool) -> None:
+def test_a_network_as_brevitas_exports_it(
+    tmp_path: Path, scales: tuple[float, ...], signed: int, *, normal: bool
+) -> None:
     graph = Graph.empty()
-    found = answers(graph.model({"x": (1, 3, 6, 6)}, [brevitas(graph, scales=scales, normal=normal, signed=signed)]), tmp_path)
+    found = answers(
+        graph.model({"x": (1, 3, 6, 6)}, [brevitas(graph, scales=scales, normal=normal, signed=signed)]), tmp_path
+    )
     steps_only(found)
 
 
@@ -155,7 +193,10 @@ def steps_only(found: Answers) -> None:
     hardware, reference, oracle = found.hardware[0], found.reference[0], found.oracle[0]
     error = max(found.design.plan.layers[name].error for name in found.design.model.outputs)
     np.testing.assert_allclose(hardware, reference, rtol=0, atol=error + 1e-9 * np.abs(reference).max())
-    wrong = np.abs(reference - oracle.reshape(reference.shape)).reshape(len(reference), -1).max(axis=1) > 1e-4 * np.abs(reference).max()
+    wrong = (
+        np.abs(reference - oracle.reshape(reference.shape)).reshape(len(reference), -1).max(axis=1)
+        > 1e-4 * np.abs(reference).max()
+    )
     assert wrong.sum() <= 1
     assert [loss for node, loss in found.design.plan.losses if node not in found.design.model.outputs] == []
 
@@ -178,7 +219,9 @@ def test_residual_sums_and_concatenations_of_one_scale(tmp_path: Path, scale: fl
 @pytest.mark.parametrize("scale", [0.25, 0.293])
 def test_means_over_nine_cells_keep_their_sums(tmp_path: Path, kind: str, scale: float) -> None:
     def build(graph: Graph) -> str:
-        options = {"GlobalAveragePool": {}, "AveragePool": {"kernel_shape": [3, 3]}, "ReduceMean": {"axes": [2, 3]}}[kind]
+        options = {"GlobalAveragePool": {}, "AveragePool": {"kernel_shape": [3, 3]}, "ReduceMean": {"axes": [2, 3]}}[
+            kind
+        ]
         mean = graph.add(kind, graph.quant("x", scale, 4), **options)
         return graph.quant(mean, 0.17, 5)
 
@@ -199,7 +242,9 @@ def test_trunc_divides_and_cuts(tmp_path: Path) -> None:
 def test_trunc_of_the_second_form_limits(tmp_path: Path, scale: float) -> None:
     def build(graph: Graph) -> str:
         stored = [graph.store(one) for one in (scale, 0.0, 8.0, 4 * scale, 3.0)]
-        return graph.add("Trunc", graph.quant("x", scale, 6), *stored, domain=QONNX, rounding_mode="FLOOR", signed=1, narrow=0)
+        return graph.add(
+            "Trunc", graph.quant("x", scale, 6), *stored, domain=QONNX, rounding_mode="FLOOR", signed=1, narrow=0
+        )
 
     check(tmp_path, build, VECTOR, tolerance=1e-6)
 
@@ -209,10 +254,20 @@ def pair(graph: Graph, source: str, scale: Any, zero: Any, kind: Any = np.int8, 
     return graph.add("DequantizeLinear", graph.add("QuantizeLinear", source, *ends, **options), *ends, **options)
 
 
-@pytest.mark.parametrize(("zero", "kind"), [(0, np.int8), (5, np.int8), (-128, np.int8), (128, np.uint8), (0, np.uint8), (3, np.uint8), (7, np.int16)])
+@pytest.mark.parametrize(
+    ("zero", "kind"),
+    [(0, np.int8), (5, np.int8), (-128, np.int8), (128, np.uint8), (0, np.uint8), (3, np.uint8), (7, np.int16)],
+)
 @pytest.mark.parametrize("scale", [0.0625, 0.021])
 def test_pairs_of_quantize_and_dequantize(tmp_path: Path, scale: float, zero: int, kind: Any) -> None:
-    check(tmp_path, lambda graph: pair(graph, "x", scale, zero, kind), VECTOR, tolerance=1e-6, opset=21, exact=kind is not np.int16)
+    check(
+        tmp_path,
+        lambda graph: pair(graph, "x", scale, zero, kind),
+        VECTOR,
+        tolerance=1e-6,
+        opset=21,
+        exact=kind is not np.int16,
+    )
 
 
 @pytest.mark.parametrize("channels", [False, True])
@@ -247,10 +302,15 @@ def test_whole_numbers_of_fewer_bits_than_their_type(tmp_path: Path, zero: int) 
     """Brevitas writes four bits as int8 and a Clip."""
 
     def build(graph: Graph) -> str:
-        ends, limits = (graph.store(0.0937), graph.store(zero, np.int8)), (graph.store(-8, np.int8), graph.store(7, np.int8))
+        ends, limits = (
+            (graph.store(0.0937), graph.store(zero, np.int8)),
+            (graph.store(-8, np.int8), graph.store(7, np.int8)),
+        )
         x = graph.add("DequantizeLinear", graph.add("Clip", graph.add("QuantizeLinear", "x", *ends), *limits), *ends)
         whole = graph.add("QuantizeLinear", graph.store(floats(1, 10, 4)), graph.store(0.0531), graph.store(0, np.int8))
-        weights = graph.add("DequantizeLinear", graph.add("Clip", whole, *limits), graph.store(0.0531), graph.store(0, np.int8))
+        weights = graph.add(
+            "DequantizeLinear", graph.add("Clip", whole, *limits), graph.store(0.0531), graph.store(0, np.int8)
+        )
         return graph.add("MatMul", x, weights)
 
     check(tmp_path, build, VECTOR, tolerance=1e-5, opset=21, exact=False)
@@ -260,7 +320,11 @@ def test_operators_on_integers(tmp_path: Path) -> None:
     def build(graph: Graph) -> str:
         x = graph.store(0.0517), graph.store(3, np.uint8)
         y = graph.store(0.1137), graph.store(120, np.uint8)
-        weights = graph.store(np.random.default_rng(1).integers(0, 256, (4, 3, 2, 2)), np.uint8), graph.store(0.01), graph.store(130, np.uint8)
+        weights = (
+            graph.store(np.random.default_rng(1).integers(0, 256, (4, 3, 2, 2)), np.uint8),
+            graph.store(0.01),
+            graph.store(130, np.uint8),
+        )
         bias = graph.store(np.random.default_rng(2).integers(-900, 900, 4), np.int32)
         whole = graph.add("QuantizeLinear", "x", *x)
         convolved = graph.add("QLinearConv", whole, *x, *weights, *y, bias)
@@ -273,7 +337,11 @@ def test_a_product_of_integers(tmp_path: Path) -> None:
     def build(graph: Graph) -> str:
         x = graph.store(0.0517), graph.store(3, np.int8)
         y = graph.store(0.1137), graph.store(-20, np.int8)
-        weights = graph.store(np.random.default_rng(1).integers(-127, 128, (10, 4)), np.int8), graph.store(0.01), graph.store(0, np.int8)
+        weights = (
+            graph.store(np.random.default_rng(1).integers(-127, 128, (10, 4)), np.int8),
+            graph.store(0.01),
+            graph.store(0, np.int8),
+        )
         product = graph.add("QLinearMatMul", graph.add("QuantizeLinear", "x", *x), *x, *weights, *y)
         return graph.add("DequantizeLinear", product, *y)
 
@@ -292,7 +360,9 @@ def test_weights_next_to_a_half_step_are_what_float32_makes_of_them(tmp_path: Pa
 
 
 def test_a_quantized_input_names_the_format_of_the_port(tmp_path: Path) -> None:
-    found = check(tmp_path, lambda graph: graph.add("MatMul", graph.quant("x", 0.125, 6), graph.store(grid(1, 10, 2))), VECTOR)
+    found = check(
+        tmp_path, lambda graph: graph.add("MatMul", graph.quant("x", 0.125, 6), graph.store(grid(1, 10, 2))), VECTOR
+    )
     assert str(found.design.plan.layers[found.design.model.inputs[0]].result.format) == "fixed<6,3>"
     assert found.design.plan.is_exact
 
@@ -307,13 +377,30 @@ def test_the_domains_of_older_exporters(tmp_path: Path) -> None:
 
 
 def test_stored_numbers_of_every_kind_are_read(tmp_path: Path) -> None:
-    for kind in (np.float32, np.float64, np.float16, np.int8, np.uint8, np.int16, np.uint16, np.int32, np.int64, np.uint32, np.bool_):
+    for kind in (
+        np.float32,
+        np.float64,
+        np.float16,
+        np.int8,
+        np.uint8,
+        np.int16,
+        np.uint16,
+        np.int32,
+        np.int64,
+        np.uint32,
+        np.bool_,
+    ):
         array = np.arange(-6, 6).reshape(3, 4).astype(kind)
         kind_number = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(kind))
         loose = onnx.helper.make_tensor("loose", kind_number, array.shape, array.ravel().tolist())
         port = onnx.helper.make_tensor_value_info("y", 1, [])
-        model = onnx.helper.make_model(onnx.helper.make_graph([], "g", [], [port], [numpy_helper.from_array(array, "raw"), loose]))
+        model = onnx.helper.make_model(
+            onnx.helper.make_graph([], "g", [], [port], [numpy_helper.from_array(array, "raw"), loose])
+        )
         graph = parse_model(memoryview(model.SerializeToString())).graph
         assert graph is not None
         for stored in graph.initializers:
-            assert np.array_equal(to_array(stored, tmp_path).astype(np.float64), array.astype(np.float64)), (kind, stored.name)
+            assert np.array_equal(to_array(stored, tmp_path).astype(np.float64), array.astype(np.float64)), (
+                kind,
+                stored.name,
+            )

@@ -37,7 +37,13 @@ def image_network(*, quantized: bool, events: int | None = None) -> Any:
 
 def converted(model: Any, folder: Path, **options: Any) -> RunRecord:
     onnx.save(model, folder / "net.onnx")
-    return fpgacnn.convert(folder / "net.onnx", output=folder / "project", csim_events=0, bits=None if "input_type" in options else "8,3", **options)
+    return fpgacnn.convert(
+        folder / "net.onnx",
+        output=folder / "project",
+        csim_events=0,
+        bits=None if "input_type" in options else "8,3",
+        **options,
+    )
 
 
 def row(record: RunRecord) -> Any:

@@ -44,24 +44,76 @@ def built(folder: Path, build: Callable[[Graph], str], shape: tuple[Any, ...], o
 
 
 REFUSED: dict[str, tuple[Callable[[Graph], str], tuple[Any, ...], str, str]] = {
-    "unknown operator": (lambda graph: graph.add("Cos", "x"), VECTOR, "FC020", "layer 'Cos_0' is a Cos, which cannot be converted"),
-    "unknown domain": (lambda graph: graph.add("Magic", "x", domain="evil.ops"), VECTOR, "FC020", "is a evil.ops.Magic"),
-    "recurrent": (lambda graph: graph.add("LSTM", "x", "x", "x"), (1, 3, 4), "FC020", "recurrent networks are not supported"),
-    "three axes of space": (lambda graph: graph.add("MaxPool", "x", kernel_shape=[2, 2, 2]), (1, 2, 4, 4, 4), "FC021", "3 axes of space"),
-    "dilated pooling": (lambda graph: graph.add("MaxPool", "x", kernel_shape=[2, 2], dilations=[2, 2]), IMAGE, "FC021", "pooling with dilation"),
-    "linear upsampling": (lambda graph: graph.add("Resize", "x", "", graph.store([1, 1, 2, 2]), mode="linear"), IMAGE, "FC021", "mode 'linear'"),
+    "unknown operator": (
+        lambda graph: graph.add("Cos", "x"),
+        VECTOR,
+        "FC020",
+        "layer 'Cos_0' is a Cos, which cannot be converted",
+    ),
+    "unknown domain": (
+        lambda graph: graph.add("Magic", "x", domain="evil.ops"),
+        VECTOR,
+        "FC020",
+        "is a evil.ops.Magic",
+    ),
+    "recurrent": (
+        lambda graph: graph.add("LSTM", "x", "x", "x"),
+        (1, 3, 4),
+        "FC020",
+        "recurrent networks are not supported",
+    ),
+    "three axes of space": (
+        lambda graph: graph.add("MaxPool", "x", kernel_shape=[2, 2, 2]),
+        (1, 2, 4, 4, 4),
+        "FC021",
+        "3 axes of space",
+    ),
+    "dilated pooling": (
+        lambda graph: graph.add("MaxPool", "x", kernel_shape=[2, 2], dilations=[2, 2]),
+        IMAGE,
+        "FC021",
+        "pooling with dilation",
+    ),
+    "linear upsampling": (
+        lambda graph: graph.add("Resize", "x", "", graph.store([1, 1, 2, 2]), mode="linear"),
+        IMAGE,
+        "FC021",
+        "mode 'linear'",
+    ),
     "uneven repetition": (
-        lambda graph: graph.add("Resize", "x", "", graph.store([1, 1, 3, 3]), mode="nearest", coordinate_transformation_mode="asymmetric"),
+        lambda graph: graph.add(
+            "Resize", "x", "", graph.store([1, 1, 3, 3]), mode="nearest", coordinate_transformation_mode="asymmetric"
+        ),
         IMAGE,
         "FC021",
         "not repeated evenly",
     ),
-    "half a cell": (lambda graph: graph.add("Resize", "x", "", graph.store([1, 1, 1.5, 2]), mode="nearest"), IMAGE, "FC021", "not whole numbers"),
-    "padding with ones": (lambda graph: graph.add("Pad", "x", graph.store([0, 0, 1, 1, 0, 0, 1, 1], np.int64), graph.store(1.0)), IMAGE, "FC021", "zeros"),
-    "cells taken off by padding": (lambda graph: graph.add("Pad", "x", graph.store([0, 0, -1, 0, 0, 0, 0, 0], np.int64)), IMAGE, "FC021", "are negative"),
+    "half a cell": (
+        lambda graph: graph.add("Resize", "x", "", graph.store([1, 1, 1.5, 2]), mode="nearest"),
+        IMAGE,
+        "FC021",
+        "not whole numbers",
+    ),
+    "padding with ones": (
+        lambda graph: graph.add("Pad", "x", graph.store([0, 0, 1, 1, 0, 0, 1, 1], np.int64), graph.store(1.0)),
+        IMAGE,
+        "FC021",
+        "zeros",
+    ),
+    "cells taken off by padding": (
+        lambda graph: graph.add("Pad", "x", graph.store([0, 0, -1, 0, 0, 0, 0, 0], np.int64)),
+        IMAGE,
+        "FC021",
+        "are negative",
+    ),
     "a product of tensors": (lambda graph: graph.add("MatMul", "x", "x"), (1, 4, 4), "FC021", "two computed tensors"),
     "a quotient of tensors": (lambda graph: graph.add("Div", "x", "x"), VECTOR, "FC021", "division by a tensor"),
-    "a cast to text": (lambda graph: graph.add("Cast", "x", to=TensorProto.STRING), VECTOR, "FC021", "a cast to element type 8"),
+    "a cast to text": (
+        lambda graph: graph.add("Cast", "x", to=TensorProto.STRING),
+        VECTOR,
+        "FC021",
+        "a cast to element type 8",
+    ),
     "whole numbers at the end": (
         lambda graph: graph.add("QuantizeLinear", "x", graph.store(0.1), graph.store(0, np.int8)),
         VECTOR,
@@ -70,7 +122,10 @@ REFUSED: dict[str, tuple[Callable[[Graph], str], tuple[Any, ...], str, str]] = {
     ),
     "another zero point": (
         lambda graph: graph.add(
-            "DequantizeLinear", graph.add("QuantizeLinear", "x", graph.store(0.1), graph.store(0, np.int8)), graph.store(0.1), graph.store(1, np.int8)
+            "DequantizeLinear",
+            graph.add("QuantizeLinear", "x", graph.store(0.1), graph.store(0, np.int8)),
+            graph.store(0.1),
+            graph.store(1, np.int8),
         ),
         VECTOR,
         "FC022",
@@ -82,12 +137,27 @@ REFUSED: dict[str, tuple[Callable[[Graph], str], tuple[Any, ...], str, str]] = {
         "FC021",
         "whole numbers between",
     ),
-    "rounding away from zero": (lambda graph: graph.quant("x", 0.5, 4, rounding_mode="UP"), VECTOR, "FC022", "rounding_mode UP"),
+    "rounding away from zero": (
+        lambda graph: graph.quant("x", 0.5, 4, rounding_mode="UP"),
+        VECTOR,
+        "FC022",
+        "rounding_mode UP",
+    ),
     "half a bit": (lambda graph: graph.quant("x", 0.5, 3.5), VECTOR, "FC022", "whole number from 1 to 32"),
     "too many bits": (lambda graph: graph.quant("x", 0.5, 40), VECTOR, "FC022", "whole number from 1 to 32"),
     "a scale of 0": (lambda graph: graph.quant("x", 0.0, 4), VECTOR, "FC022", "scale is not positive"),
-    "a scale that is not finite": (lambda graph: graph.quant("x", np.nan, 4), VECTOR, "FC017", "1 of 1 values of scale are NaN or infinite"),
-    "an odd zero point": (lambda graph: graph.quant("x", 0.5, 4, zero=1.0), VECTOR, "FC022", "halves round the other way"),
+    "a scale that is not finite": (
+        lambda graph: graph.quant("x", np.nan, 4),
+        VECTOR,
+        "FC017",
+        "1 of 1 values of scale are NaN or infinite",
+    ),
+    "an odd zero point": (
+        lambda graph: graph.quant("x", 0.5, 4, zero=1.0),
+        VECTOR,
+        "FC022",
+        "halves round the other way",
+    ),
     "a computed scale": (
         lambda graph: graph.add("Quant", "x", graph.add("Relu", "x"), graph.store(0.0), graph.store(4.0), domain=QONNX),
         VECTOR,
@@ -100,12 +170,37 @@ REFUSED: dict[str, tuple[Callable[[Graph], str], tuple[Any, ...], str, str]] = {
         "FC017",
         "20 of 20 values of weights",
     ),
-    "weights that do not fit": (lambda graph: graph.add("MatMul", "x", graph.store(grid(1, 9, 2))), VECTOR, "FC025", "cannot be multiplied by weights"),
-    "kernels that do not fit": (lambda graph: graph.add("Conv", "x", graph.store(grid(1, 2, 4, 3, 3))), IMAGE, "FC025", "do not fit 3 channels"),
-    "a window that does not fit": (lambda graph: graph.add("Conv", "x", graph.store(grid(1, 2, 3, 9, 9))), IMAGE, "FC025", "does not fit the input of 6x5"),
-    "a reshape that does not fit": (lambda graph: graph.add("Reshape", "x", graph.store([1, 7], np.int64)), VECTOR, "FC025", "cannot become (1, 7)"),
+    "weights that do not fit": (
+        lambda graph: graph.add("MatMul", "x", graph.store(grid(1, 9, 2))),
+        VECTOR,
+        "FC025",
+        "cannot be multiplied by weights",
+    ),
+    "kernels that do not fit": (
+        lambda graph: graph.add("Conv", "x", graph.store(grid(1, 2, 4, 3, 3))),
+        IMAGE,
+        "FC025",
+        "do not fit 3 channels",
+    ),
+    "a window that does not fit": (
+        lambda graph: graph.add("Conv", "x", graph.store(grid(1, 2, 3, 9, 9))),
+        IMAGE,
+        "FC025",
+        "does not fit the input of 6x5",
+    ),
+    "a reshape that does not fit": (
+        lambda graph: graph.add("Reshape", "x", graph.store([1, 7], np.int64)),
+        VECTOR,
+        "FC025",
+        "cannot become (1, 7)",
+    ),
     "an axis that is not there": (lambda graph: graph.add("Softmax", "x", axis=5), VECTOR, "FC015", "axis 5 of 2 axes"),
-    "an attribute of another kind": (lambda graph: graph.add("LeakyRelu", "x", alpha="much"), VECTOR, "FC015", "alpha: expected a number"),
+    "an attribute of another kind": (
+        lambda graph: graph.add("LeakyRelu", "x", alpha="much"),
+        VECTOR,
+        "FC015",
+        "alpha: expected a number",
+    ),
     "a sum of nothing": (lambda graph: graph.add("Sum"), IMAGE, "FC015", "it has no inputs"),
     "nothing joined": (lambda graph: graph.add("Concat", axis=1), IMAGE, "FC015", "input 0 is missing"),
     "a gathering of constants without indices": (
@@ -114,10 +209,22 @@ REFUSED: dict[str, tuple[Callable[[Graph], str], tuple[Any, ...], str, str]] = {
         "FC015",
         "input 1 is missing",
     ),
-    "an attribute that is missing": (lambda graph: graph.add("MaxPool", "x"), IMAGE, "FC015", "kernel_shape: expected 2 whole numbers"),
-    "an order that is none": (lambda graph: graph.add("Transpose", "x", perm=[0, 0]), VECTOR, "FC015", "is no order of 2 axes"),
+    "an attribute that is missing": (
+        lambda graph: graph.add("MaxPool", "x"),
+        IMAGE,
+        "FC015",
+        "kernel_shape: expected 2 whole numbers",
+    ),
+    "an order that is none": (
+        lambda graph: graph.add("Transpose", "x", perm=[0, 0]),
+        VECTOR,
+        "FC015",
+        "is no order of 2 axes",
+    ),
     "training": (
-        lambda graph: graph.add("BatchNormalization", "x", *(graph.store(np.ones(3)) for _ in range(4)), training_mode=1, outputs=3),
+        lambda graph: graph.add(
+            "BatchNormalization", "x", *(graph.store(np.ones(3)) for _ in range(4)), training_mode=1, outputs=3
+        ),
         IMAGE,
         "FC021",
         "normalizes by the batch",
@@ -128,10 +235,22 @@ REFUSED: dict[str, tuple[Callable[[Graph], str], tuple[Any, ...], str, str]] = {
         "FC021",
         "a variance is negative",
     ),
-    "an open size": (lambda graph: graph.add("Relu", "x"), (1, "width"), "FC024", "only the first, that of events, may be open"),
-    "a large image": (lambda graph: graph.add("Resize", "x", "", graph.store([1, 1, 4000, 4000]), mode="nearest"), IMAGE, "FC014", "values an event"),
+    "an open size": (
+        lambda graph: graph.add("Relu", "x"),
+        (1, "width"),
+        "FC024",
+        "only the first, that of events, may be open",
+    ),
+    "a large image": (
+        lambda graph: graph.add("Resize", "x", "", graph.store([1, 1, 4000, 4000]), mode="nearest"),
+        IMAGE,
+        "FC014",
+        "values an event",
+    ),
     "repeated constants": (
-        lambda graph: graph.add("Add", "x", graph.add("Expand", graph.store(1.0), graph.store([1 << 20, 1 << 20], np.int64))),
+        lambda graph: graph.add(
+            "Add", "x", graph.add("Expand", graph.store(1.0), graph.store([1 << 20, 1 << 20], np.int64))
+        ),
         VECTOR,
         "FC014",
         "1099511627776 numbers",
@@ -196,7 +315,11 @@ def varint(value: int) -> bytes:
 
 def test_cycles_and_names_without_a_maker_are_errors_of_the_graph(tmp_path: Path) -> None:
     ports = [helper.make_tensor_value_info("x", 1, VECTOR)], [helper.make_tensor_value_info("y", 1, None)]
-    cycle = [helper.make_node("Add", ["x", "b"], ["a"]), helper.make_node("Relu", ["a"], ["b"]), helper.make_node("Relu", ["b"], ["y"])]
+    cycle = [
+        helper.make_node("Add", ["x", "b"], ["a"]),
+        helper.make_node("Relu", ["a"], ["b"]),
+        helper.make_node("Relu", ["b"], ["y"]),
+    ]
     missing = [helper.make_node("Add", ["x", "nobody"], ["y"])]
     twice = [helper.make_node("Relu", ["x"], ["y"]), helper.make_node("Relu", ["x"], ["y"])]
     words = {"depends on itself": cycle, "nothing makes 'nobody'": missing, "'y' is made twice": twice}
@@ -208,7 +331,11 @@ def test_cycles_and_names_without_a_maker_are_errors_of_the_graph(tmp_path: Path
 
 def test_sparse_weights_and_functions_are_refused(tmp_path: Path) -> None:
     model = small()
-    model.functions.append(helper.make_function("evil", "f", ["a"], ["b"], [helper.make_node("Relu", ["a"], ["b"])], [helper.make_opsetid("", 17)]))
+    model.functions.append(
+        helper.make_function(
+            "evil", "f", ["a"], ["b"], [helper.make_node("Relu", ["a"], ["b"])], [helper.make_opsetid("", 17)]
+        )
+    )
     assert refusal(written(tmp_path, model.SerializeToString())).code == "FC021"
 
 
@@ -228,7 +355,9 @@ def test_one_refusal_keeps_the_rest_in_sight(tmp_path: Path) -> None:
 
 
 @given(cut=st.integers(0, 400), place=st.integers(0, 400), byte=st.integers(0, 255))
-def test_damaged_files_are_errors_or_networks(tmp_path_factory: pytest.TempPathFactory, cut: int, place: int, byte: int) -> None:
+def test_damaged_files_are_errors_or_networks(
+    tmp_path_factory: pytest.TempPathFactory, cut: int, place: int, byte: int
+) -> None:
     content = bytearray(small().SerializeToString())
     content[place % len(content)] = byte
     path = written(tmp_path_factory.getbasetemp(), bytes(content[: len(content) - cut % 40]))
@@ -250,14 +379,20 @@ def test_a_float_that_has_not_four_bytes_is_damage(tmp_path: Path) -> None:
 
 def test_names_that_hide_something_are_shown_as_text(tmp_path: Path) -> None:
     node = helper.make_node("Cos", ["x"], ["y"], name="a\n\x1b[31m")
-    graph = helper.make_graph([node], "g", [helper.make_tensor_value_info("x", 1, VECTOR)], [helper.make_tensor_value_info("y", 1, None)])
+    graph = helper.make_graph(
+        [node], "g", [helper.make_tensor_value_info("x", 1, VECTOR)], [helper.make_tensor_value_info("y", 1, None)]
+    )
     error = refusal(written(tmp_path, helper.make_model(graph).SerializeToString()))
     assert "\\n\\x1b[31m" in str(error)
 
 
 def test_numbers_in_floats_and_integers_are_read_as_in_the_reference(tmp_path: Path) -> None:
     for array in (np.float32([1.5, -2.0]), np.int32([-3, 4]), np.float64([0.1])):
-        model = helper.make_model(helper.make_graph([], "g", [], [helper.make_tensor_value_info("y", 1, None)], [numpy_helper.from_array(array, "y")]))
+        model = helper.make_model(
+            helper.make_graph(
+                [], "g", [], [helper.make_tensor_value_info("y", 1, None)], [numpy_helper.from_array(array, "y")]
+            )
+        )
         onnx.save(model, path := tmp_path / "c.onnx")
         assert "output 'y' is constant" in str(refusal(path))
 
@@ -266,6 +401,9 @@ def test_a_framework_that_the_file_does_not_belong_to_is_refused_by_name(tmp_pat
     path = written(tmp_path, small().SerializeToString())
     with pytest.raises(FpgacnnError) as caught:
         fpgacnn.convert(path, output=tmp_path / "p", reference="keras")
-    assert (caught.value.code, "--reference keras cannot answer for a network of onnxruntime" in str(caught.value)) == ("FC200", True)
+    assert (caught.value.code, "--reference keras cannot answer for a network of onnxruntime" in str(caught.value)) == (
+        "FC200",
+        True,
+    )
     assert "leave out --reference" in caught.value.hint
     assert not (tmp_path / "p").exists()

@@ -28,14 +28,24 @@ def signs() -> Any:
     image = graph.add("Conv", graph.quant("x", 0.25, 4), weights, pads=[1, 1, 1, 1])
     constants = [floats(2, 4), floats(3, 4), floats(4, 4), np.abs(floats(5, 4)) + 0.1]
     image = graph.add("BatchNormalization", image, *(graph.store(one) for one in constants))
-    image = graph.add("MaxPool", graph.add("BipolarQuant", image, graph.store(1.0), domain=QONNX), kernel_shape=[2, 2], strides=[2, 2])
-    return graph.model({"x": (1, 3, 6, 6)}, [graph.add("MatMul", graph.add("Flatten", image), graph.store(grid(1, 36, 3)))])
+    image = graph.add(
+        "MaxPool", graph.add("BipolarQuant", image, graph.store(1.0), domain=QONNX), kernel_shape=[2, 2], strides=[2, 2]
+    )
+    return graph.model(
+        {"x": (1, 3, 6, 6)}, [graph.add("MatMul", graph.add("Flatten", image), graph.store(grid(1, 36, 3)))]
+    )
 
 
 def mean_and_cut() -> Any:
     graph = Graph.empty()
     image = graph.quant(
-        graph.add("Relu", graph.add("Conv", graph.quant("x", 0.5, 4), graph.quant(graph.store(floats(1, 4, 3, 3, 3)), 0.25, 4))), 0.5, 4, signed=0
+        graph.add(
+            "Relu",
+            graph.add("Conv", graph.quant("x", 0.5, 4), graph.quant(graph.store(floats(1, 4, 3, 3, 3)), 0.25, 4)),
+        ),
+        0.5,
+        4,
+        signed=0,
     )
     total = graph.add("Mul", graph.add("GlobalAveragePool", image), graph.store(16.0))
     stored = [graph.store(one) for one in (0.5, 0.0, 8.0, 4.0)]
@@ -54,13 +64,20 @@ def integers() -> Any:
 def widths_for_each_channel() -> Any:
     graph = Graph.empty()
     image = graph.quant("x", np.exp2(-np.arange(3.0)).reshape(1, 3, 1, 1), np.float32([3, 4, 6]).reshape(1, 3, 1, 1))
-    return graph.model({"x": (1, 3, 6, 6)}, [graph.add("Conv", image, graph.quant(graph.store(floats(1, 4, 3, 2, 2)), 0.125, 5))])
+    return graph.model(
+        {"x": (1, 3, 6, 6)}, [graph.add("Conv", image, graph.quant(graph.store(floats(1, 4, 3, 2, 2)), 0.125, 5))]
+    )
 
 
 def sequence() -> Any:
     graph = Graph.empty()
-    image = graph.quant(graph.add("Conv", graph.quant("x", 0.125, 6), graph.quant(graph.store(floats(1, 4, 3, 3)), 0.21, 4)), 0.3137, 5)
-    return graph.model({"x": (1, 3, 9)}, [graph.add("Gemm", graph.add("Flatten", image), graph.quant(graph.store(floats(2, 28, 3)), 0.0625, 5))])
+    image = graph.quant(
+        graph.add("Conv", graph.quant("x", 0.125, 6), graph.quant(graph.store(floats(1, 4, 3, 3)), 0.21, 4)), 0.3137, 5
+    )
+    return graph.model(
+        {"x": (1, 3, 9)},
+        [graph.add("Gemm", graph.add("Flatten", image), graph.quant(graph.store(floats(2, 28, 3)), 0.0625, 5))],
+    )
 
 
 NETWORKS = [classifier, signs, mean_and_cut, integers, widths_for_each_channel, sequence]

@@ -25,12 +25,26 @@ from tests.onnx.kit import QONNX, Graph, agree, answers, grid
 IMAGE, VECTOR = (1, 3, 6, 5), (1, 10)
 
 
-def check(folder: Path, build: Callable[[Graph], str], shape: tuple[Any, ...] = IMAGE, *, opset: int = 17, form: str = "fixed<8,4>") -> None:
+def check(
+    folder: Path,
+    build: Callable[[Graph], str],
+    shape: tuple[Any, ...] = IMAGE,
+    *,
+    opset: int = 17,
+    form: str = "fixed<8,4>",
+) -> None:
     graph = Graph.empty()
     agree(answers(graph.model({"x": shape}, [build(graph)], opset), folder, form=form))
 
 
-def written(folder: Path, build: Callable[[Graph], str], shape: tuple[Any, ...] = VECTOR, opset: int = 17, *, kind: int = TensorProto.FLOAT) -> Path:
+def written(
+    folder: Path,
+    build: Callable[[Graph], str],
+    shape: tuple[Any, ...] = VECTOR,
+    opset: int = 17,
+    *,
+    kind: int = TensorProto.FLOAT,
+) -> Path:
     graph = Graph.empty()
     model = graph.model({"x": shape}, [build(graph)], opset)
     model.graph.input[0].type.tensor_type.elem_type = kind
@@ -58,7 +72,13 @@ def test_a_cast_to_unsigned_numbers_behind_a_limit(tmp_path: Path, to: int) -> N
     check(tmp_path, lambda graph: real(graph, graph.add("Cast", graph.add("Relu", "x"), to=to)))
 
 
-DIVISORS: dict[str, Any] = {"one": 4, "negative": -8, "each channel": [[[2]], [[-4]], [[16]]], "each place of a row": [1, 2, 4, 8, -2], "one by itself": 1}
+DIVISORS: dict[str, Any] = {
+    "one": 4,
+    "negative": -8,
+    "each channel": [[[2]], [[-4]], [[16]]],
+    "each place of a row": [1, 2, 4, 8, -2],
+    "one by itself": 1,
+}
 
 
 @pytest.mark.parametrize("name", DIVISORS)
@@ -82,7 +102,9 @@ def test_real_quotients_are_rounded_as_the_operator_says(tmp_path: Path, kind: s
 def test_shifts_of_unsigned_numbers(tmp_path: Path, direction: str) -> None:
     def build(graph: Graph) -> str:
         whole = graph.add("Cast", graph.add("Relu", "x"), to=TensorProto.UINT32)
-        return real(graph, graph.add("BitShift", whole, graph.store([[[0]], [[1]], [[3]]], np.uint32), direction=direction))
+        return real(
+            graph, graph.add("BitShift", whole, graph.store([[[0]], [[1]], [[3]]], np.uint32), direction=direction)
+        )
 
     check(tmp_path, build)
 
@@ -90,7 +112,9 @@ def test_shifts_of_unsigned_numbers(tmp_path: Path, direction: str) -> None:
 @pytest.mark.parametrize("divisor", [1, 2, 16])
 def test_the_rest_of_a_power_of_two_is_never_negative(tmp_path: Path, divisor: int) -> None:
     def build(graph: Graph) -> str:
-        return real(graph, graph.add("Mod", graph.add("Cast", "x", to=TensorProto.INT32), graph.store(divisor, np.int32)))
+        return real(
+            graph, graph.add("Mod", graph.add("Cast", "x", to=TensorProto.INT32), graph.store(divisor, np.int32))
+        )
 
     check(tmp_path, build)
 
@@ -100,7 +124,9 @@ def test_arithmetic_on_whole_numbers_keeps_long_constants(tmp_path: Path) -> Non
     path = written(
         tmp_path,
         lambda graph: graph.add(
-            "Sub", graph.add("Add", graph.add("Cast", "x", to=TensorProto.INT64), graph.store(16777217, np.int64)), graph.store(5, np.int64)
+            "Sub",
+            graph.add("Add", graph.add("Cast", "x", to=TensorProto.INT64), graph.store(16777217, np.int64)),
+            graph.store(5, np.int64),
         ),
     )
     network = frontends.load(path)
@@ -113,13 +139,21 @@ REFUSED: dict[str, tuple[Callable[[Graph], str], str]] = {
         lambda graph: graph.add("Div", graph.add("Cast", "x", to=TensorProto.INT32), graph.store(3, np.int32)),
         "other than powers of two",
     ),
-    "a rounded quotient": (lambda graph: graph.add("Floor", graph.add("Div", "x", graph.store(3.0))), "divisor is no power of two"),
+    "a rounded quotient": (
+        lambda graph: graph.add("Floor", graph.add("Div", "x", graph.store(3.0))),
+        "divisor is no power of two",
+    ),
     "a cast of a quotient": (
-        lambda graph: graph.add("Cast", graph.add("Relu", graph.add("Div", "x", graph.store(3.0))), to=TensorProto.INT64),
+        lambda graph: graph.add(
+            "Cast", graph.add("Relu", graph.add("Div", "x", graph.store(3.0))), to=TensorProto.INT64
+        ),
         "divisor is no power of two",
     ),
     "a cast to truth values": (lambda graph: graph.add("Cast", "x", to=TensorProto.BOOL), "a cast to element type 9"),
-    "a mean of whole numbers": (lambda graph: graph.add("ReduceMean", graph.add("Cast", "x", to=TensorProto.INT32), axes=[1]), "a mean of whole numbers"),
+    "a mean of whole numbers": (
+        lambda graph: graph.add("ReduceMean", graph.add("Cast", "x", to=TensorProto.INT32), axes=[1]),
+        "a mean of whole numbers",
+    ),
     "a factor of many bits": (
         lambda graph: graph.add("Mul", graph.add("Cast", "x", to=TensorProto.INT64), graph.store(16777217, np.int64)),
         "more than 24 bits",
@@ -163,11 +197,15 @@ def test_values_that_may_leave_their_element_type_are_refused_by_the_plan(tmp_pa
 
 
 def test_whole_inputs_keep_their_type(tmp_path: Path) -> None:
-    path = written(tmp_path, lambda graph: real(graph, graph.add("Div", "x", graph.store(2, np.int32))), kind=TensorProto.INT32)
+    path = written(
+        tmp_path, lambda graph: real(graph, graph.add("Div", "x", graph.store(2, np.int32))), kind=TensorProto.INT32
+    )
     network = frontends.load(path)
     events = np.random.default_rng(1).integers(-99, 99, (5, 10))
     (wanted,) = onnxruntime.InferenceSession(path.as_posix()).run(None, {"x": events[:1].astype(np.int32)})
-    assert np.array_equal(evaluate(network, [events.astype(np.float64)], quantized=True)[network.outputs[0]][:1], wanted)
+    assert np.array_equal(
+        evaluate(network, [events.astype(np.float64)], quantized=True)[network.outputs[0]][:1], wanted
+    )
 
 
 @pytest.mark.parametrize("bad", [TensorProto.STRING, TensorProto.BOOL, TensorProto.COMPLEX64])
@@ -186,7 +224,9 @@ def requantized(graph: Graph, sums: str, shift: int, *, style: str) -> str:
     scaled = graph.add("Mul", graph.store(random.integers(100, 200, (1, channels, 1, 1))), sums)
     moved = graph.add("Add", scaled, graph.store(random.integers(-999, 999, (1, channels, 1, 1))))
     if style == "quantlab":
-        return graph.add("Clip", graph.add("Floor", graph.add("Div", moved, graph.store(2.0**shift))), min=0.0, max=255.0)
+        return graph.add(
+            "Clip", graph.add("Floor", graph.add("Div", moved, graph.store(2.0**shift))), min=0.0, max=255.0
+        )
     kind = TensorProto.INT64 if style == "nemo" else TensorProto.INT32
     whole = graph.add("Cast", moved, to=kind)
     quotient = graph.add("Div", whole, graph.store([1 << shift], helper.tensor_dtype_to_np_dtype(kind)))
@@ -197,9 +237,20 @@ def whole_network(style: str) -> Any:
     graph, random = Graph.empty(), np.random.default_rng(2)
     image = graph.add("Conv", "x", graph.store(random.integers(-8, 8, (4, 1, 3, 3))), kernel_shape=[3, 3])
     image = graph.add("MaxPool", requantized(graph, image, 10, style=style), kernel_shape=[2, 2], strides=[2, 2])
-    image = requantized(graph, graph.add("Conv", image, graph.store(random.integers(-8, 8, (4, 4, 2, 2)))), 12, style=style)
+    image = requantized(
+        graph, graph.add("Conv", image, graph.store(random.integers(-8, 8, (4, 4, 2, 2)))), 12, style=style
+    )
     return graph.model(
-        {"x": (1, 1, 8, 8)}, [graph.add("Gemm", graph.add("Flatten", image), graph.store(random.integers(-8, 8, (16, 3))), graph.store(np.zeros(3)))], 9
+        {"x": (1, 1, 8, 8)},
+        [
+            graph.add(
+                "Gemm",
+                graph.add("Flatten", image),
+                graph.store(random.integers(-8, 8, (16, 3))),
+                graph.store(np.zeros(3)),
+            )
+        ],
+        9,
     )
 
 
@@ -228,10 +279,23 @@ def test_a_network_of_whole_numbers_is_proven(tmp_path: Path, style: str, io: Io
 @pytest.mark.parametrize("name", ["Quant", "IntQuant", "BipolarQuant", "Trunc"])
 def test_quantizers_are_read_without_their_domain(tmp_path: Path, name: str) -> None:
     graph = Graph.empty()
-    stored = {"Quant": (0.25, 0.0, 4.0), "IntQuant": (0.25, 0.0, 4.0), "BipolarQuant": (0.5,), "Trunc": (0.25, 0.0, 8.0, 4.0)}[name]
-    options = {"signed": 1, "narrow": 0, "rounding_mode": "ROUND"} if "IntQuant".endswith(name) else {"rounding_mode": "FLOOR"} if name == "Trunc" else {}
+    stored = {
+        "Quant": (0.25, 0.0, 4.0),
+        "IntQuant": (0.25, 0.0, 4.0),
+        "BipolarQuant": (0.5,),
+        "Trunc": (0.25, 0.0, 8.0, 4.0),
+    }[name]
+    options = (
+        {"signed": 1, "narrow": 0, "rounding_mode": "ROUND"}
+        if "IntQuant".endswith(name)
+        else {"rounding_mode": "FLOOR"}
+        if name == "Trunc"
+        else {}
+    )
     weights = graph.add("BipolarQuant", graph.store(grid(1, 10, 4)), graph.store(0.5), domain=QONNX)
-    end = graph.add(name, graph.add("MatMul", "x", weights), *(graph.store(one) for one in stored), domain=QONNX, **options)
+    end = graph.add(
+        name, graph.add("MatMul", "x", weights), *(graph.store(one) for one in stored), domain=QONNX, **options
+    )
     model = graph.model({"x": VECTOR}, [end])
     onnx.save(model, tmp_path / "named.onnx")
     for node in model.graph.node:
@@ -253,6 +317,8 @@ def test_the_framework_is_asked_in_its_own_terms(tmp_path: Path, name: str) -> N
     else:
         model = graph.model({"x": VECTOR}, [graph.add("Relu", graph.quant("x", 0.5, 4, domain=""))])
     onnx.save(model, path := tmp_path / "m.onnx")
-    record = fpgacnn.convert(path, output=tmp_path / "project", input_type="fixed<8,8>", csim_events=0, reference="onnx")
+    record = fpgacnn.convert(
+        path, output=tmp_path / "project", input_type="fixed<8,8>", csim_events=0, reference="onnx"
+    )
     (read,) = [report for report in record.verification if report.left == "network as read"]
     assert (read.holds, read.mismatches, read.values > 0) == (True, 0, True)

@@ -37,10 +37,14 @@ class Kit:
         return self.qkeras.QActivation(self.qkeras.quantized_relu(bits, integer, **options))
 
     def convolution(self, filters: int, size: int, **options: Any) -> Any:
-        return self.qkeras.QConv2D(filters, size, **{"kernel_quantizer": self.bits(), "bias_quantizer": self.bits(), **options})
+        return self.qkeras.QConv2D(
+            filters, size, **{"kernel_quantizer": self.bits(), "bias_quantizer": self.bits(), **options}
+        )
 
     def sequence(self, filters: int, size: int, **options: Any) -> Any:
-        return self.qkeras.QConv1D(filters, size, **{"kernel_quantizer": self.bits(), "bias_quantizer": self.bits(), **options})
+        return self.qkeras.QConv1D(
+            filters, size, **{"kernel_quantizer": self.bits(), "bias_quantizer": self.bits(), **options}
+        )
 
     def dense(self, units: int, **options: Any) -> Any:
         return self.qkeras.QDense(units, **{"kernel_quantizer": self.bits(), "bias_quantizer": self.bits(), **options})
@@ -91,7 +95,11 @@ def planned(model: Any, seed: int, path: Path) -> Case:
     randomized(model, seed=seed).save(path, include_optimizer=False)
     source, form, random = frontends.load(path), parse_format(INPUT), np.random.default_rng(seed + 1)
     shapes = [(EVENTS, *source.layer(one).shape) for one in source.inputs]
-    codes = [Codes(array=random.integers(form.low, form.high, size=shape, endpoint=True), format=form) for shape in shapes]
+    codes = [
+        Codes(array=random.integers(form.low, form.high, size=shape, endpoint=True), format=form) for shape in shapes
+    ]
     quantized = legalize(quantize(source, inputs=[form] * len(codes), softmax=SoftmaxChoice.KEEP))
     keras = run_keras(path, [one.values for one in codes], layers=True)
-    return Case(source=source, codes=codes, keras=keras, design=Design(model=quantized, plan=plan(quantized), target=Target()))
+    return Case(
+        source=source, codes=codes, keras=keras, design=Design(model=quantized, plan=plan(quantized), target=Target())
+    )

@@ -46,7 +46,9 @@ def test_an_input_layer_called_on_other_tensors(kit: Kit, tmp_path: Path, form: 
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_an_input_layer_in_the_middle_of_a_sequential_model(kit: Kit, tmp_path: Path, form: str) -> None:
-    model = kit.keras.Sequential([kit.layers.Input((4,)), kit.layers.Dense(4), kit.layers.InputLayer((4,), name="again"), kit.layers.Dense(2)])
+    model = kit.keras.Sequential(
+        [kit.layers.Input((4,)), kit.layers.Dense(4), kit.layers.InputLayer((4,), name="again"), kit.layers.Dense(2)]
+    )
     assert agrees(model, tmp_path / f"m.{form}")
 
 

@@ -27,8 +27,12 @@ pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]  # Keras 
 @pytest.fixture
 def case(kit: Kit, tmp_path: Path) -> Case:
     """Sums times 0.7 meet ties of the quantizer behind them, and the real QKeras rounds some of them to the other side."""
-    binary = kit.qkeras.QConv2DTranspose(3, 3, strides=2, kernel_quantizer=kit.qkeras.binary(alpha=0.7), bias_quantizer=kit.bits(5))
-    model = kit.model((4, 4, 2), chain(binary, kit.relu(), kit.convolution(2, 2), kit.relu(4, 1), kit.layers.Flatten(), kit.dense(3)))
+    binary = kit.qkeras.QConv2DTranspose(
+        3, 3, strides=2, kernel_quantizer=kit.qkeras.binary(alpha=0.7), bias_quantizer=kit.bits(5)
+    )
+    model = kit.model(
+        (4, 4, 2), chain(binary, kit.relu(), kit.convolution(2, 2), kit.relu(4, 1), kit.layers.Flatten(), kit.dense(3))
+    )
     return planned(model, 5, tmp_path / "model.h5")
 
 
@@ -61,7 +65,11 @@ def test_a_wrong_sum_is_no_tie(case: Case) -> None:
 def answered(folder: Path, case: ClaimCase) -> Case:
     """A network of the claims with codes up to the ends of its input's format, answered by the real QKeras."""
     layers, shape, text = case
-    path, form, random = sequential_file(folder / "m.h5", *layers, shape=shape), parse_format(text), np.random.default_rng(3)
+    path, form, random = (
+        sequential_file(folder / "m.h5", *layers, shape=shape),
+        parse_format(text),
+        np.random.default_rng(3),
+    )
     codes = random.integers(form.low, form.high, size=(2000, *shape), endpoint=True)
     codes[:2] = np.array([form.low, form.high]).reshape(2, *(1,) * len(shape))
     inputs = [Codes(array=codes, format=form)]
@@ -94,4 +102,6 @@ def test_what_is_called_lossless_differs_by_what_float32_rounds(tmp_path: Path, 
     assert against_reference(found.design, hardware, found.keras.layers, name="Keras").mismatches > 0
     excused = follows_in_float32(found.source, found.events, found.keras.layers)
     assert excused.all()
-    assert against_reference(found.design, hardware, found.keras.layers, name="Keras", exactness=1e-6, excused=excused).holds
+    assert against_reference(
+        found.design, hardware, found.keras.layers, name="Keras", exactness=1e-6, excused=excused
+    ).holds

@@ -36,7 +36,12 @@ TENSORFLOW: dict[str, tuple[tuple[int, ...], Build]] = {
     "maximum": (IMAGE, lambda x, tf: tf.maximum(x, 0.25) + tf.minimum(x, 0.0) + tf.maximum(x, 0.0)),
     "maximum of tensors": (IMAGE, lambda x, tf: tf.maximum(x, tf.nn.relu(x))),
     "clip": (IMAGE, lambda x, tf: tf.clip_by_value(x, -0.5, 0.75)),
-    "activations": (VECTOR, lambda x, tf: tf.concat([tf.nn.relu(x), tf.nn.leaky_relu(x, 0.3), tf.nn.elu(x), tf.sigmoid(x), tf.tanh(x), tf.nn.silu(x)], -1)),
+    "activations": (
+        VECTOR,
+        lambda x, tf: tf.concat(
+            [tf.nn.relu(x), tf.nn.leaky_relu(x, 0.3), tf.nn.elu(x), tf.sigmoid(x), tf.tanh(x), tf.nn.silu(x)], -1
+        ),
+    ),
     "softmax": (VECTOR, lambda x, tf: tf.nn.softmax(x)),
     "joined rows": (IMAGE, lambda x, tf: tf.concat([x, x], axis=1)),
     "reshaped": (IMAGE, lambda x, tf: tf.reshape(x, (-1, 15, 6))),
@@ -79,7 +84,9 @@ KERAS3: dict[str, tuple[tuple[int, ...], Build]] = {
     "clip": (IMAGE, lambda x, ops: ops.clip(x, -0.5, 0.75)),
     "activations": (
         VECTOR,
-        lambda x, ops: ops.concatenate([ops.relu(x), ops.leaky_relu(x, 0.3), ops.elu(x, 0.5), ops.sigmoid(x), ops.tanh(x), ops.silu(x)], -1),
+        lambda x, ops: ops.concatenate(
+            [ops.relu(x), ops.leaky_relu(x, 0.3), ops.elu(x, 0.5), ops.sigmoid(x), ops.tanh(x), ops.silu(x)], -1
+        ),
     ),
     "gelu": (VECTOR, lambda x, ops: ops.gelu(x, approximate=False)),
     "softmax": (VECTOR, lambda x, ops: ops.softmax(x)),
@@ -117,7 +124,10 @@ def network(k: Any, library: Any, shape: tuple[int, ...], build: Build) -> Any:
 def agrees(path: Path, model: Any) -> None:
     """Our reference answers as the framework does, and hardware as the plan promises."""
     source, form = frontends.load(path), parse_format("fixed<8,2>")
-    codes = Codes(array=np.random.default_rng(2).integers(form.low, form.high, size=(16, *source.layers[0].shape), endpoint=True), format=form)
+    codes = Codes(
+        array=np.random.default_rng(2).integers(form.low, form.high, size=(16, *source.layers[0].shape), endpoint=True),
+        format=form,
+    )
     wanted = np.asarray(model(codes.values.astype(np.float32)), np.float64)
     ours = evaluate(source, [codes.values], quantized=True)[source.outputs[0]]
     np.testing.assert_allclose(ours, wanted, rtol=0, atol=1e-5)
@@ -126,7 +136,9 @@ def agrees(path: Path, model: Any) -> None:
     design = Design(model=quantized, plan=plan(quantized), target=Target())
     hardware = ReferenceEmulator(design).run([codes]).outputs[quantized.outputs[0]].values
     exact = evaluate(given, [codes.values], quantized=True)[given.outputs[0]]
-    np.testing.assert_allclose(hardware.reshape(exact.shape), exact, rtol=0, atol=design.plan.layers[quantized.outputs[0]].error + 1e-9)
+    np.testing.assert_allclose(
+        hardware.reshape(exact.shape), exact, rtol=0, atol=design.plan.layers[quantized.outputs[0]].error + 1e-9
+    )
 
 
 @pytest.mark.parametrize("suffix", ["h5", "keras"])
@@ -142,7 +154,13 @@ def test_functions_of_tensorflow_are_read_as_it_computes_them(name: str, suffix:
 
 @pytest.mark.parametrize(
     "build",
-    [lambda x, _: x[..., 1:], lambda x, _: x[..., 1:3, :], lambda x, _: x[:, 1:, ...], lambda x, _: x[..., 1], lambda x, _: x[:, ..., -1:]],
+    [
+        lambda x, _: x[..., 1:],
+        lambda x, _: x[..., 1:3, :],
+        lambda x, _: x[:, 1:, ...],
+        lambda x, _: x[..., 1],
+        lambda x, _: x[:, ..., -1:],
+    ],
 )
 def test_an_ellipsis_of_tensorflow_stands_for_the_axes_that_are_not_named(build: Build, tmp_path: Path) -> None:
     """Keras 2 has no ellipsis in `.keras` archives."""

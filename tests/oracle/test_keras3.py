@@ -96,41 +96,111 @@ ACTIVATIONS = (
 MODELS: dict[str, Callable[[Any], Any]] = {
     **{name: lambda k, name=name: chain(k, (6, 6, 3), k.layers.Conv2D(4, 3, activation=name)) for name in ACTIVATIONS},
     "activation layers": lambda k: chain(
-        k, (6, 6, 2), k.layers.ReLU(3.0, negative_slope=0.125), k.layers.LeakyReLU(), k.layers.PReLU(shared_axes=[1, 2]), k.layers.ELU(0.5), k.layers.Softmax()
+        k,
+        (6, 6, 2),
+        k.layers.ReLU(3.0, negative_slope=0.125),
+        k.layers.LeakyReLU(),
+        k.layers.PReLU(shared_axes=[1, 2]),
+        k.layers.ELU(0.5),
+        k.layers.Softmax(),
     ),
     "normalization": lambda k: chain(
-        k, (6, 6, 2), k.layers.Conv2D(3, 3, use_bias=False), k.layers.BatchNormalization(scale=False), k.layers.BatchNormalization(center=False)
+        k,
+        (6, 6, 2),
+        k.layers.Conv2D(3, 3, use_bias=False),
+        k.layers.BatchNormalization(scale=False),
+        k.layers.BatchNormalization(center=False),
     ),
     "depthwise": lambda k: chain(
-        k, (6, 6, 2), k.layers.DepthwiseConv2D(3, depth_multiplier=2, padding="same"), k.layers.SeparableConv2D(3, 3), k.layers.Flatten(), k.layers.Dense(2)
+        k,
+        (6, 6, 2),
+        k.layers.DepthwiseConv2D(3, depth_multiplier=2, padding="same"),
+        k.layers.SeparableConv2D(3, 3),
+        k.layers.Flatten(),
+        k.layers.Dense(2),
     ),
     "one dimension": lambda k: chain(
-        k, (8, 2), k.layers.Conv1D(3, 3, padding="causal", dilation_rate=2), k.layers.SeparableConv1D(3, 2), k.layers.AveragePooling1D(2)
+        k,
+        (8, 2),
+        k.layers.Conv1D(3, 3, padding="causal", dilation_rate=2),
+        k.layers.SeparableConv1D(3, 2),
+        k.layers.AveragePooling1D(2),
     ),
-    "groups": lambda k: chain(k, (6, 6, 4), k.layers.Conv2D(4, 3, groups=2, strides=2, padding="same"), k.layers.Conv2D(2, 1)),
+    "groups": lambda k: chain(
+        k, (6, 6, 4), k.layers.Conv2D(4, 3, groups=2, strides=2, padding="same"), k.layers.Conv2D(2, 1)
+    ),
     "pooling": lambda k: chain(
-        k, (7, 7, 2), k.layers.MaxPooling2D(3, 2, padding="same"), k.layers.AveragePooling2D(2, 1, padding="same"), k.layers.GlobalAveragePooling2D()
+        k,
+        (7, 7, 2),
+        k.layers.MaxPooling2D(3, 2, padding="same"),
+        k.layers.AveragePooling2D(2, 1, padding="same"),
+        k.layers.GlobalAveragePooling2D(),
     ),
     "shapes": lambda k: chain(
-        k, (4, 6, 2), k.layers.Permute((2, 1, 3)), k.layers.Cropping2D(1), k.layers.ZeroPadding2D((1, 2)), k.layers.UpSampling2D(2), k.layers.Reshape((-1, 4))
+        k,
+        (4, 6, 2),
+        k.layers.Permute((2, 1, 3)),
+        k.layers.Cropping2D(1),
+        k.layers.ZeroPadding2D((1, 2)),
+        k.layers.UpSampling2D(2),
+        k.layers.Reshape((-1, 4)),
     ),
-    "no operation": lambda k: chain(k, (5, 4), k.layers.SpatialDropout1D(0.2), k.layers.GaussianNoise(0.1), k.layers.Dropout(0.1), k.layers.Conv1D(3, 2)),
-    "time distributed": lambda k: chain(k, (5, 4), k.layers.TimeDistributed(k.layers.Dense(3)), k.layers.TimeDistributed(k.layers.Dense(2, use_bias=False))),
+    "no operation": lambda k: chain(
+        k,
+        (5, 4),
+        k.layers.SpatialDropout1D(0.2),
+        k.layers.GaussianNoise(0.1),
+        k.layers.Dropout(0.1),
+        k.layers.Conv1D(3, 2),
+    ),
+    "time distributed": lambda k: chain(
+        k,
+        (5, 4),
+        k.layers.TimeDistributed(k.layers.Dense(3)),
+        k.layers.TimeDistributed(k.layers.Dense(2, use_bias=False)),
+    ),
     **{
-        f"transposed {size} by {stride} {padding}": lambda k, a=(size, stride, padding): chain(k, (4, 5, 2), k.layers.Conv2DTranspose(3, *a))
+        f"transposed {size} by {stride} {padding}": lambda k, a=(size, stride, padding): chain(
+            k, (4, 5, 2), k.layers.Conv2DTranspose(3, *a)
+        )
         for size, stride in ((3, 2), (2, 2), (4, 2), ((2, 5), (3, 2)), (1, 2), (3, 1))
         for padding in ("same", "valid")
     },
-    "transposed line": lambda k: chain(k, (5, 2), k.layers.Conv1DTranspose(3, 4, 3, padding="same", activation="relu"), k.layers.Conv1DTranspose(2, 2, 2)),
-    "rescaling": lambda k: chain(k, (5, 5, 3), k.layers.Rescaling(1 / 255.0, offset=-0.5), k.layers.Rescaling([2.0, 3.0, 0.5]), k.layers.Conv2D(2, 3)),
-    "normalization layer": lambda k: chain(k, (5, 5, 2), k.layers.Normalization(mean=[0.5, 1.5], variance=[2.0, 0.0]), k.layers.Conv2D(2, 3)),
-    "between cells": lambda k: chain(
-        k, (4, 5, 2), k.layers.UpSampling2D(2, interpolation="bilinear"), k.layers.Conv2D(3, 3), k.layers.UpSampling2D((3, 4), interpolation="bilinear")
+    "transposed line": lambda k: chain(
+        k,
+        (5, 2),
+        k.layers.Conv1DTranspose(3, 4, 3, padding="same", activation="relu"),
+        k.layers.Conv1DTranspose(2, 2, 2),
     ),
-    "normalization of rows": lambda k: chain(k, (4, 5, 2), k.layers.BatchNormalization(axis=1), k.layers.Conv2D(3, 2), k.layers.BatchNormalization(axis=-2)),
+    "rescaling": lambda k: chain(
+        k,
+        (5, 5, 3),
+        k.layers.Rescaling(1 / 255.0, offset=-0.5),
+        k.layers.Rescaling([2.0, 3.0, 0.5]),
+        k.layers.Conv2D(2, 3),
+    ),
+    "normalization layer": lambda k: chain(
+        k, (5, 5, 2), k.layers.Normalization(mean=[0.5, 1.5], variance=[2.0, 0.0]), k.layers.Conv2D(2, 3)
+    ),
+    "between cells": lambda k: chain(
+        k,
+        (4, 5, 2),
+        k.layers.UpSampling2D(2, interpolation="bilinear"),
+        k.layers.Conv2D(3, 3),
+        k.layers.UpSampling2D((3, 4), interpolation="bilinear"),
+    ),
+    "normalization of rows": lambda k: chain(
+        k, (4, 5, 2), k.layers.BatchNormalization(axis=1), k.layers.Conv2D(3, 2), k.layers.BatchNormalization(axis=-2)
+    ),
     "normalization of steps": lambda k: chain(k, (5, 2), k.layers.BatchNormalization(axis=1), k.layers.Conv1D(3, 2)),
     "augmentation": lambda k: chain(
-        k, (6, 6, 2), k.layers.RandomFlip(), k.layers.RandomRotation(0.1), k.layers.RandomZoom(0.1), k.layers.Identity(), k.layers.Conv2D(2, 3)
+        k,
+        (6, 6, 2),
+        k.layers.RandomFlip(),
+        k.layers.RandomRotation(0.1),
+        k.layers.RandomZoom(0.1),
+        k.layers.Identity(),
+        k.layers.Conv2D(2, 3),
     ),
     "excitation": excitation,
     "repeated": repeated,
@@ -148,8 +218,14 @@ def made(name: str) -> tuple[Any, np.random.Generator]:
     import keras
 
     model, random = MODELS[name](keras), np.random.default_rng(1)
-    values = [random.uniform(0.3, 2.0, one.shape) if "variance" in one.path else random.normal(size=one.shape) * 0.4 for one in model.weights]
-    values = [np.asarray(one) if not one.trainable and "moving" not in one.path else value for one, value in zip(model.weights, values, strict=True)]
+    values = [
+        random.uniform(0.3, 2.0, one.shape) if "variance" in one.path else random.normal(size=one.shape) * 0.4
+        for one in model.weights
+    ]
+    values = [
+        np.asarray(one) if not one.trainable and "moving" not in one.path else value
+        for one, value in zip(model.weights, values, strict=True)
+    ]
     model.set_weights(values)
     return model, random
 
@@ -176,7 +252,12 @@ def test_architecture_and_weights_apart(tmp_path: Path) -> None:
     model.save_weights(tmp_path / "m.weights.h5")
     source = frontends.load(tmp_path / "m.json")
     inputs = random.normal(size=(16, 6, 6, 3))
-    np.testing.assert_allclose(evaluate(source, [inputs], quantized=True)[source.outputs[0]], model.predict(inputs, verbose=0), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(
+        evaluate(source, [inputs], quantized=True)[source.outputs[0]],
+        model.predict(inputs, verbose=0),
+        rtol=0,
+        atol=1e-5,
+    )
 
 
 def test_keras_2_says_that_it_cannot_load_such_a_file(tmp_path: Path) -> None:

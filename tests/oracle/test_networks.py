@@ -27,7 +27,9 @@ pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]  # Keras 
 def residual(kit: Kit) -> Any:
     def build(x: Any) -> Any:
         x = kit.relu()(kit.convolution(4, 3, padding="same")(x))
-        y = kit.qkeras.QActivation(kit.bits(7, 2))(kit.convolution(4, 3, padding="same", kernel_quantizer=kit.bits(4))(x))
+        y = kit.qkeras.QActivation(kit.bits(7, 2))(
+            kit.convolution(4, 3, padding="same", kernel_quantizer=kit.bits(4))(x)
+        )
         return kit.dense(3)(kit.layers.Flatten()(kit.relu()(kit.layers.Add()([x, y, x]))))
 
     return kit.model((6, 6, 2), build)
@@ -52,7 +54,9 @@ def two_ends(kit: Kit) -> Any:
 def sequential(kit: Kit) -> Any:
     return kit.keras.Sequential(
         [
-            kit.convolution(3, 3, strides=2, padding="same", activation=kit.qkeras.quantized_relu(4, 1), input_shape=(7, 7, 2)),
+            kit.convolution(
+                3, 3, strides=2, padding="same", activation=kit.qkeras.quantized_relu(4, 1), input_shape=(7, 7, 2)
+            ),
             kit.layers.Dropout(0.3),
             kit.layers.ZeroPadding2D(((1, 0), (0, 2))),
             kit.layers.MaxPooling2D(2),
@@ -86,19 +90,38 @@ NETWORKS: dict[str, Callable[[Kit], Any]] = {
         ),
     ),
     "averages": lambda kit: kit.model(
-        (8, 8, 2), chain(kit.convolution(3, 3, padding="same"), kit.relu(), kit.layers.AveragePooling2D(2), kit.layers.GlobalAveragePooling2D(), kit.dense(3))
+        (8, 8, 2),
+        chain(
+            kit.convolution(3, 3, padding="same"),
+            kit.relu(),
+            kit.layers.AveragePooling2D(2),
+            kit.layers.GlobalAveragePooling2D(),
+            kit.dense(3),
+        ),
     ),
     "padded pooling": lambda kit: kit.model(
         (7, 7, 2),
-        chain(kit.convolution(3, 3), kit.relu(), kit.layers.MaxPooling2D(3, strides=2, padding="same"), kit.layers.AveragePooling2D(2, padding="same")),
+        chain(
+            kit.convolution(3, 3),
+            kit.relu(),
+            kit.layers.MaxPooling2D(3, strides=2, padding="same"),
+            kit.layers.AveragePooling2D(2, padding="same"),
+        ),
     ),
     "folded normalization": lambda kit: kit.model(
         (8, 8, 2),
         chain(
-            kit.qkeras.QConv2DBatchnorm(4, 3, kernel_quantizer=kit.bits(8, 1), bias_quantizer=kit.bits(8, 2), padding="same"),
+            kit.qkeras.QConv2DBatchnorm(
+                4, 3, kernel_quantizer=kit.bits(8, 1), bias_quantizer=kit.bits(8, 2), padding="same"
+            ),
             kit.relu(),
             kit.qkeras.QConv2DBatchnorm(
-                3, 2, use_bias=False, kernel_quantizer=kit.bits(8, 2), bias_quantizer=kit.bits(8, 2), folding_mode="batch_stats_folding"
+                3,
+                2,
+                use_bias=False,
+                kernel_quantizer=kit.bits(8, 2),
+                bias_quantizer=kit.bits(8, 2),
+                folding_mode="batch_stats_folding",
             ),
         ),
     ),
@@ -141,11 +164,24 @@ NETWORKS: dict[str, Callable[[Kit], Any]] = {
     "plain relu and reshape": lambda kit: kit.model(
         (4, 4, 2),
         chain(
-            kit.convolution(4, 2), kit.layers.Activation("relu"), kit.layers.Reshape((6, 6)), kit.layers.ReLU(), kit.sequence(2, 2), kit.relu(), kit.dense(3)
+            kit.convolution(4, 2),
+            kit.layers.Activation("relu"),
+            kit.layers.Reshape((6, 6)),
+            kit.layers.ReLU(),
+            kit.sequence(2, 2),
+            kit.relu(),
+            kit.dense(3),
         ),
     ),
     "a quantizer first": lambda kit: kit.model(
-        (4, 4, 1), chain(kit.qkeras.QActivation(kit.bits(4, 0)), kit.convolution(3, 2), kit.relu(), kit.layers.Flatten(), kit.dense(2))
+        (4, 4, 1),
+        chain(
+            kit.qkeras.QActivation(kit.bits(4, 0)),
+            kit.convolution(3, 2),
+            kit.relu(),
+            kit.layers.Flatten(),
+            kit.dense(2),
+        ),
     ),
     "residual": residual,
     "inception": inception,
@@ -164,7 +200,9 @@ def test_every_layer_answers_as_keras_does(name: str, kit: Kit, tmp_path: Path) 
             assert np.allclose(framework[layer.name], keras.layers[layer.name], rtol=2e-6, atol=2e-6), layer.name
 
     hardware = ReferenceEmulator(design).run(case.codes, trace=True)
-    report = against_reference(design, hardware, keras.layers, name="Keras", exactness=0.0 if design.plan.is_exact else 1e-6)
+    report = against_reference(
+        design, hardware, keras.layers, name="Keras", exactness=0.0 if design.plan.is_exact else 1e-6
+    )
     assert report.holds, report
     assert report.layers >= len(design.model.outputs)
     if design.plan.is_exact:
@@ -193,6 +231,14 @@ def test_values_that_tie_are_rounded_as_keras_rounds_them(kit: Kit, tmp_path: Pa
 def test_an_output_that_is_the_second_use_of_a_layer_is_compared_with_keras(kit: Kit, tmp_path: Path) -> None:
     inputs, shared = [kit.layers.Input((4,)) for _ in range(2)], kit.dense(3)
     kit.keras.Model(inputs, [shared(one) for one in inputs]).save(tmp_path / "m.h5", include_optimizer=False)
-    request = Request(model=tmp_path / "m.h5", output=tmp_path / "out", input_type="fixed<7,3>", csim_events=0, reference=Reference.KERAS)
-    (report,) = (one for one in convert(request).verification if one.left == "emulator" and one.right.startswith("Keras 2"))
+    request = Request(
+        model=tmp_path / "m.h5",
+        output=tmp_path / "out",
+        input_type="fixed<7,3>",
+        csim_events=0,
+        reference=Reference.KERAS,
+    )
+    (report,) = (
+        one for one in convert(request).verification if one.left == "emulator" and one.right.startswith("Keras 2")
+    )
     assert (report.holds, report.layers) == (True, 4)  # two inputs, two outputs

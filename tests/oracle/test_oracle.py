@@ -55,14 +55,20 @@ def km3net() -> dict[str, Dataset]:
 
 def stated(readme: Path, *first_cells: str) -> list[float]:
     """The numbers of the README's first table row that begins with these cells."""
-    rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in readme.read_text().splitlines() if line.startswith("|")]
+    rows = [
+        [cell.strip() for cell in line.strip("| ").split("|")]
+        for line in readme.read_text().splitlines()
+        if line.startswith("|")
+    ]
     row = next(row for row in rows if tuple(row[: len(first_cells)]) == first_cells)
     return [float(cell) for cell in row[len(first_cells) :]]
 
 
 # Sums of a quantized network are exact in float32 on every processor; those of a float network are not.
 @pytest.mark.parametrize(("file", "tolerance", "least"), [("digits.h5", 0.0, 0.975), ("digits_float.h5", 0.003, 0.96)])
-def test_the_digits_networks_are_as_accurate_as_their_readme_says(digits: Splits, file: str, tolerance: float, least: float) -> None:
+def test_the_digits_networks_are_as_accurate_as_their_readme_says(
+    digits: Splits, file: str, tolerance: float, least: float
+) -> None:
     _, _, validation, test, _ = stated(MODELS / "digits" / "README.md", f"`{file}`")
     for part, figure in ((digits.validation, validation), (digits.test, test)):
         answer = run_keras(MODELS / "digits" / file, [part.x])
@@ -72,11 +78,16 @@ def test_the_digits_networks_are_as_accurate_as_their_readme_says(digits: Splits
 
 
 @pytest.mark.parametrize(("file", "tolerance"), [("km3net.h5", 0.0), ("km3net_float.h5", 0.003)])
-def test_the_km3net_networks_separate_as_well_as_their_readme_says(km3net: dict[str, Dataset], file: str, tolerance: float) -> None:
+def test_the_km3net_networks_separate_as_well_as_their_readme_says(
+    km3net: dict[str, Dataset], file: str, tolerance: float
+) -> None:
     for name, part in km3net.items():
         auc, efficiency, low_efficiency = stated(MODELS / "km3net" / "README.md", f"`{file}`", name)
         scores = run_keras(MODELS / "km3net" / file, [part.x]).outputs[0][:, 0]
-        seen = [roc_auc(scores, part.y), *(efficiency_at_false_positive_rate(scores, part.y, rate) for rate in (0.01, 0.001))]
+        seen = [
+            roc_auc(scores, part.y),
+            *(efficiency_at_false_positive_rate(scores, part.y, rate) for rate in (0.01, 0.001)),
+        ]
         assert seen == pytest.approx([auc, efficiency, low_efficiency], abs=tolerance + 0.00005)
         assert auc >= 0.992
 
@@ -128,7 +139,9 @@ def test_pruning_wrappers_are_stripped_and_what_they_mask_stays_masked(tmp_path:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         pruned = door.tfmot.sparsity.keras.prune_low_magnitude(keras.Sequential([keras.Input((3,)), dense]))
-        mask = np.array([[1, 0], [0, 1], [0, 0]], np.float32)  # the optimizer may have moved a weight since the mask was applied
+        mask = np.array(
+            [[1, 0], [0, 1], [0, 0]], np.float32
+        )  # the optimizer may have moved a weight since the mask was applied
         next(one for one in pruned.weights if one.name.endswith("mask:0")).assign(mask)
         pruned.save(tmp_path / "pruned.h5")
         expected = pruned.predict(np.eye(3), verbose=0)
@@ -140,7 +153,9 @@ def test_pruning_wrappers_are_stripped_and_what_they_mask_stays_masked(tmp_path:
     assert np.count_nonzero(expected) <= np.count_nonzero(mask)
 
 
-def test_training_twice_from_one_seed_gives_the_same_network_and_never_looks_at_the_test_part(digits: Splits, tmp_path: Path) -> None:
+def test_training_twice_from_one_seed_gives_the_same_network_and_never_looks_at_the_test_part(
+    digits: Splits, tmp_path: Path
+) -> None:
     door = open_keras()
     nothing = Dataset(name="none", x=digits.test.x[:0], y=digits.test.y[:0], description="")
     few = Dataset(name="few", x=digits.train.x[:100], y=digits.train.y[:100], description="")
@@ -148,9 +163,13 @@ def test_training_twice_from_one_seed_gives_the_same_network_and_never_looks_at_
     answers = []
     for file in (tmp_path / "one.h5", tmp_path / "two.h5"):
         make_reproducible(door, schedule.seed)
-        model = door.keras.Sequential([door.keras.Input((8, 8, 1)), door.keras.layers.Flatten(), door.keras.layers.Dense(10)])
+        model = door.keras.Sequential(
+            [door.keras.Input((8, 8, 1)), door.keras.layers.Flatten(), door.keras.layers.Dense(10)]
+        )
         loss = door.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        best = fit(door, model, Splits(train=few, validation=digits.validation, test=nothing), loss=loss, schedule=schedule)
+        best = fit(
+            door, model, Splits(train=few, validation=digits.validation, test=nothing), loss=loss, schedule=schedule
+        )
         assert 1 <= best <= schedule.epochs
         save(model, file)
         answers.append(run_keras(file, [digits.test.x]).outputs[0])
@@ -161,7 +180,9 @@ def test_training_twice_from_one_seed_gives_the_same_network_and_never_looks_at_
 def run_python(code: str) -> subprocess.CompletedProcess[str]:
     """A fresh interpreter without our settings, because TensorFlow is imported once in a process's life."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("TF_", "CUDA_"))}
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=MODELS.parent, env=environment)
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=MODELS.parent, env=environment
+    )
 
 
 def test_the_oracle_is_silent() -> None:

@@ -20,7 +20,9 @@ def pruned(kit: Kit) -> Any:
     """Still in the wrappers in which it was pruned."""
     from tensorflow_model_optimization.sparsity.keras import prune_low_magnitude
 
-    return prune_low_magnitude(kit.keras.Sequential([kit.layers.Dense(8, input_shape=(16,)), kit.relu(), kit.dense(4), kit.layers.Dense(2)]))
+    return prune_low_magnitude(
+        kit.keras.Sequential([kit.layers.Dense(8, input_shape=(16,)), kit.relu(), kit.dense(4), kit.layers.Dense(2)])
+    )
 
 
 def names_with_slashes(kit: Kit) -> Any:
@@ -41,7 +43,11 @@ def normalized_inside(kit: Kit) -> Any:
     return kit.keras.Sequential([kit.layers.Input((6, 6, 2)), inner, kit.layers.Flatten(), kit.dense(2)])
 
 
-FORMS: dict[str, Callable[[Kit], Any]] = {"pruned": pruned, "names with slashes": names_with_slashes, "normalized inside": normalized_inside}
+FORMS: dict[str, Callable[[Kit], Any]] = {
+    "pruned": pruned,
+    "names with slashes": names_with_slashes,
+    "normalized inside": normalized_inside,
+}
 
 
 @pytest.mark.parametrize("suffix", ["h5", "keras"])
@@ -58,4 +64,9 @@ def test_a_published_form_is_read_as_keras_answers(name: str, suffix: str, kit: 
     source = frontends.load(path)
     events = np.random.default_rng(5).integers(0, 64, size=(16, *model.input_shape[1:])) / 64
     wanted = np.asarray(model(events.astype(np.float32), training=False))
-    np.testing.assert_allclose(evaluate(source, [events], quantized=True)[source.outputs[0]], wanted, rtol=0, atol=3e-6 * max(1.0, float(np.abs(wanted).max())))
+    np.testing.assert_allclose(
+        evaluate(source, [events], quantized=True)[source.outputs[0]],
+        wanted,
+        rtol=0,
+        atol=3e-6 * max(1.0, float(np.abs(wanted).max())),
+    )

@@ -50,7 +50,13 @@ fpgacnn.quantize(sys.argv[1], "digits", "killed.h5", epochs=int(sys.argv[2]), ba
 def test_a_killed_training_goes_on_to_the_very_result_of_one_that_was_not(tmp_path: Path) -> None:
     whole = json.loads(quantized(tmp_path / "whole.h5").to_json())
     command = ["quantize", str(DIGITS), "--data", "digits", "-o", "killed.h5", "--epochs", str(EPOCHS), "--batch", "32"]
-    killed = subprocess.run([sys.executable, "-c", KILLED, str(DIGITS), str(EPOCHS)], cwd=tmp_path, env=environment(tmp_path), capture_output=True, check=False)
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, str(DIGITS), str(EPOCHS)],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        capture_output=True,
+        check=False,
+    )
     assert killed.returncode == -signal.SIGKILL
     assert not (tmp_path / "killed.h5").exists()
     done = run(tmp_path, *command, "--json")
@@ -64,7 +70,13 @@ def test_a_killed_training_goes_on_to_the_very_result_of_one_that_was_not(tmp_pa
     assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {"whole.h5", "killed.h5"}
 
     formats = {row["layer"]: row["weight_format"] or row["result_format"] for row in whole["layers"]}
-    assert formats == {"conv1": "fixed<6,1>", "relu1": "ufixed<6,2>", "conv2": "fixed<6,1>", "relu2": "ufixed<6,4>", "logits": "fixed<6,1>"}
+    assert formats == {
+        "conv1": "fixed<6,1>",
+        "relu1": "ufixed<6,2>",
+        "conv2": "fixed<6,1>",
+        "relu2": "ufixed<6,4>",
+        "logits": "fixed<6,1>",
+    }
     validation, test = whole["quality"]
     assert validation["measure"] == test["measure"] == "accuracy"
     assert (validation["events"], test["events"]) == (300, 397)
@@ -127,7 +139,9 @@ def test_without_labels_the_float_network_is_imitated(tmp_path: Path) -> None:
         entry("Dense", "values", units=2, weights=dense),
         shape=(6, 6, 1),
     )
-    np.savez(tmp_path / "events.npz", input_0=random.integers(0, 64, size=(300, 6, 6, 1)) / 64, groups=np.arange(300) // 3)
+    np.savez(
+        tmp_path / "events.npz", input_0=random.integers(0, 64, size=(300, 6, 6, 1)) / 64, groups=np.arange(300) // 3
+    )
     found = fpgacnn.quantize(network, tmp_path / "events.npz", tmp_path / "q.h5", bits="4", epochs=8, batch=16)
     quality = found.quality[1]
     assert quality.measure == "variance of the float answers explained"
@@ -166,7 +180,9 @@ def test_a_loss_beyond_all_numbers_ends_the_training(tmp_path: Path) -> None:
         ({"output": "float.h5"}, "is the float model itself"),
     ],
 )
-def test_what_does_not_fit_together_is_refused_before_anything_is_trained(tmp_path: Path, settings: dict[str, Any], words: str) -> None:
+def test_what_does_not_fit_together_is_refused_before_anything_is_trained(
+    tmp_path: Path, settings: dict[str, Any], words: str
+) -> None:
     layers = (entry("Flatten", "flatten"), entry("Dense", "d", units=2, weights=linear(4, 2)))
     network = sequential_file(tmp_path / "float.h5", *layers, shape=(2, 2, 1))
     np.savez(tmp_path / "events.npz", input_0=np.random.default_rng(1).random((60, 2, 2, 1)), labels=np.arange(60) % 2)
@@ -184,7 +200,9 @@ def test_what_cannot_be_quantized_is_refused_and_nothing_is_left(tmp_path: Path)
     assert left(tmp_path) == {"quantized.h5", "events.npz"}
 
 
-def test_without_a_folder_the_project_lies_where_convert_puts_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_folder_the_project_lies_where_convert_puts_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     conversion = quantized(tmp_path / "q.h5", epochs=1, convert=True).conversion
     assert conversion is not None

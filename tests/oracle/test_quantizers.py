@@ -14,7 +14,9 @@ pytestmark = pytest.mark.train
 
 BITS = [
     {"bits": bits, "integer": integer, "symmetric": symmetric, "keep_negative": keep, "alpha": alpha}
-    for bits, integer, symmetric, keep, alpha in itertools.product((1, 2, 4, 8, 16), (0, 2, 5), (0, 1), (True, False), (1.0, None, 0.5, 0.3))
+    for bits, integer, symmetric, keep, alpha in itertools.product(
+        (1, 2, 4, 8, 16), (0, 2, 5), (0, 1), (True, False), (1.0, None, 0.5, 0.3)
+    )
 ]
 AUTOMATIC = [
     {"bits": bits, "integer": integer, "alpha": alpha, "symmetric": 1}
@@ -22,7 +24,9 @@ AUTOMATIC = [
 ]
 RELU = [
     {"bits": bits, "integer": integer, "use_sigmoid": sigmoid, "negative_slope": slope}
-    for bits, integer, (sigmoid, slope) in itertools.product((2, 3, 6, 8), (0, 2, 8), ((0, 0.0), (1, 0.0), (0, 0.25), (0, 0.5)))
+    for bits, integer, (sigmoid, slope) in itertools.product(
+        (2, 3, 6, 8), (0, 2, 8), ((0, 0.0), (1, 0.0), (0, 0.25), (0, 0.5))
+    )
 ]
 
 
@@ -36,7 +40,9 @@ def qkeras():
 def values() -> np.ndarray:
     random = np.random.default_rng(5)
     ties = np.arange(-80, 80) / 32.0
-    return np.concatenate([ties, random.normal(size=200) * 3, random.normal(size=100) * 0.1, [0.0, -0.0, 100.0, -100.0, 1e-6]]).astype(np.float32)
+    return np.concatenate(
+        [ties, random.normal(size=200) * 3, random.normal(size=100) * 0.1, [0.0, -0.0, 100.0, -100.0, 1e-6]]
+    ).astype(np.float32)
 
 
 def on_a_grid(x: np.ndarray) -> np.ndarray:

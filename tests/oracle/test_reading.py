@@ -29,7 +29,11 @@ def converted(model: Path, reference: str = "keras", **options: Any) -> RunRecor
 
 
 def row(record: RunRecord, left: str = "network as read") -> Any:
-    (found,) = (one for one in record.verification if one.left == left and one.right.startswith(("Keras", "HGQ2", "onnx", "qonnx")))
+    (found,) = (
+        one
+        for one in record.verification
+        if one.left == left and one.right.startswith(("Keras", "HGQ2", "onnx", "qonnx"))
+    )
     return found
 
 
@@ -38,13 +42,19 @@ def keras_2(kit: Kit, path: Path) -> Path:
     layers, source = kit.layers, kit.layers.Input((6, 6, 2), name="image")
     x = kit.relu()(kit.convolution(4, 3, name="first")(source))
     inside = kit.layers.Input((4, 4, 4))
-    inner = kit.keras.Model(inside, layers.ReLU(name="clipped", max_value=2.0)(layers.DepthwiseConv2D(2, name="depths")(inside)), name="inner")
+    inner = kit.keras.Model(
+        inside,
+        layers.ReLU(name="clipped", max_value=2.0)(layers.DepthwiseConv2D(2, name="depths")(inside)),
+        name="inner",
+    )
     x = inner(x)
     x = x[:, 1:3, :2] * 0.5 + 0.25
     shared = kit.dense(8, name="shared")
     x = layers.Flatten()(x)
     x = layers.Add()([layers.Activation("tanh")(shared(x)), shared(x)])
-    model = kit.keras.Model(source, [layers.Softmax(name="classes")(layers.Dense(5, name="scores")(x)), layers.Dense(2, name="place")(x)])
+    model = kit.keras.Model(
+        source, [layers.Softmax(name="classes")(layers.Dense(5, name="scores")(x)), layers.Dense(2, name="place")(x)]
+    )
     model.save(path, include_optimizer=False)
     return path
 
@@ -58,7 +68,9 @@ def test_keras_2_computes_what_was_read_with_and_without_given_widths(kit: Kit, 
 
 
 def test_architecture_and_weights_in_two_files(kit: Kit, tmp_path: Path) -> None:
-    model = kit.model((4,), lambda x: kit.layers.Dense(3, name="second")(kit.layers.ReLU()(kit.layers.Dense(5, name="first")(x))))
+    model = kit.model(
+        (4,), lambda x: kit.layers.Dense(3, name="second")(kit.layers.ReLU()(kit.layers.Dense(5, name="first")(x)))
+    )
     (tmp_path / "net.json").write_text(model.to_json())
     model.save_weights(tmp_path / "net_weights.h5")
     found = row(converted(tmp_path / "net.json", bits="8,3"))
@@ -72,13 +84,18 @@ def keras_3(path: Path) -> Path:
     layers, ops = keras.layers, keras.ops
     image, other = keras.Input((5, 4, 3), name="z_image"), keras.Input((5, 4, 3), name="a_other")
     inside = keras.Input((5, 4, 3))
-    inner = keras.Model(inside, layers.Conv2D(3, 3, padding="same", activation="relu", name="deep")(inside), name="inner")
+    inner = keras.Model(
+        inside, layers.Conv2D(3, 3, padding="same", activation="relu", name="deep")(inside), name="inner"
+    )
     x = ops.subtract(inner(image), inner(other))
     x = ops.maximum(ops.transpose(x, (0, 2, 1, 3)), 0.25)
     flat = layers.Flatten()(x)
     dense = layers.Dense(60, name="dense")
     x = dense(dense(flat))
-    keras.Model({"z_image": image, "a_other": other}, {"b": layers.Dense(2, name="b")(x), "a": layers.Softmax()(layers.Dense(3, name="a")(x))}).save(path)
+    keras.Model(
+        {"z_image": image, "a_other": other},
+        {"b": layers.Dense(2, name="b")(x), "a": layers.Softmax()(layers.Dense(3, name="a")(x))},
+    ).save(path)
     return path
 
 
@@ -103,12 +120,17 @@ def damaged(network: SourceModel, name: str) -> SourceModel:
     return replace(network, layers=tuple(map(turned, network.layers)))
 
 
-def test_a_layer_that_is_read_wrongly_fails_the_run_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_layer_that_is_read_wrongly_fails_the_run_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     load = frontends.load
     monkeypatch.setattr(frontends, "load", lambda *paths: damaged(load(*paths), "conv2"))
     (tmp_path / "digits.h5").write_bytes(DIGITS.read_bytes())
     record = converted(tmp_path / "digits.h5")
-    assert [one.left for one in record.verification if not one.holds] == ["network as read", "emulator"]  # by name, hardware too
+    assert [one.left for one in record.verification if not one.holds] == [
+        "network as read",
+        "emulator",
+    ]  # by name, hardware too
     assert row(record).first.layer == "conv2"
     assert capfd.readouterr() == ("", "")
 

@@ -35,14 +35,19 @@ FUNCTIONS = (
     ("quantized_po2(5)", src.PowerOfTwo(bits=5)),
     ("quantized_po2(4,max_value=3)", src.PowerOfTwo(bits=4, max_value=3.0)),
     ("quantized_po2(4,log2_rounding='floor')", src.PowerOfTwo(bits=4, floor=True)),
-    ("quantized_relu_po2(4,4,quadratic_approximation=True)", src.PowerOfTwo(bits=4, max_value=4.0, quadratic=True, relu=True)),
+    (
+        "quantized_relu_po2(4,4,quadratic_approximation=True)",
+        src.PowerOfTwo(bits=4, max_value=4.0, quadratic=True, relu=True),
+    ),
     ("quantized_relu_po2(5,negative_slope=0.25)", src.PowerOfTwo(bits=5, relu=True, negative_slope=0.25)),
 )
 
 
 @pytest.mark.parametrize("fraction", [11, 17])
 @pytest.mark.parametrize(("text", "function"), FUNCTIONS, ids=[text for text, _ in FUNCTIONS])
-def test_the_model_of_a_quantizer_is_qkeras_wherever_float32_is_sure(kit: Kit, text: str, function: Any, fraction: int) -> None:
+def test_the_model_of_a_quantizer_is_qkeras_wherever_float32_is_sure(
+    kit: Kit, text: str, function: Any, fraction: int
+) -> None:
     values = np.ldexp(np.arange(-(1 << 18), 1 << 18, dtype=np.float64), -fraction)
     quantizer = kit.qkeras.get_quantizer(text)
     answers = np.asarray(quantizer(values.astype(np.float32)), np.float64)
@@ -71,7 +76,14 @@ def network(kit: Kit) -> Any:
     for layer in model.layers:
         weights = layer.get_weights()
         if type(layer).__name__ == "BatchNormalization":
-            layer.set_weights([random.uniform(0.5, 2.0, 2), random.normal(0, 0.5, 2), random.normal(0, 0.5, 2), random.uniform(0.3, 2.0, 2)])
+            layer.set_weights(
+                [
+                    random.uniform(0.5, 2.0, 2),
+                    random.normal(0, 0.5, 2),
+                    random.normal(0, 0.5, 2),
+                    random.uniform(0.3, 2.0, 2),
+                ]
+            )
         elif weights:
             layer.set_weights([random.uniform(-1.0, 1.0, one.shape) for one in weights])
     return model

@@ -23,7 +23,12 @@ pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]  # Keras 
 
 
 def conv(name: str, *inputs: str, size: int = 3, given: int = 2, filters: int = 4, **options: Any) -> Entry:
-    return entry("Conv2D", name, *inputs, **{"filters": filters, "kernel_size": [size, size], "weights": linear(size, size, given, filters), **options})
+    return entry(
+        "Conv2D",
+        name,
+        *inputs,
+        **{"filters": filters, "kernel_size": [size, size], "weights": linear(size, size, given, filters), **options},
+    )
 
 
 def dense(name: str, *inputs: str, given: int, units: int, **options: Any) -> Entry:
@@ -82,7 +87,11 @@ SEQUENTIAL: dict[str, tuple[tuple[int, ...], Sequence[Entry]]] = {
                 "b",
                 filters=3,
                 kernel_size=[3, 3],
-                weights={"depthwise_kernel": values(3, 3, 4, 1), "pointwise_kernel": values(1, 1, 4, 3), "bias": values(3)},
+                weights={
+                    "depthwise_kernel": values(3, 3, 4, 1),
+                    "pointwise_kernel": values(1, 1, 4, 3),
+                    "bias": values(3),
+                },
             ),
             transposed("up", 3, 2, 3, strides=[2, 2]),
             relu("relu2"),
@@ -93,7 +102,9 @@ SEQUENTIAL: dict[str, tuple[tuple[int, ...], Sequence[Entry]]] = {
     "sequences": (
         (12, 2),
         [
-            entry("Conv1D", "a", filters=4, kernel_size=[3], padding="causal", weights=linear(3, 2, 4), activation="relu"),
+            entry(
+                "Conv1D", "a", filters=4, kernel_size=[3], padding="causal", weights=linear(3, 2, 4), activation="relu"
+            ),
             depthwise("DepthwiseConv1D", "b", 3, 4, 1, strides=[2]),
             relu("relu"),
             entry("UpSampling1D", "up", size=2),
@@ -190,10 +201,22 @@ def test_a_saved_twin_answers_as_the_network_with_its_quantizers(name: str, tmp_
 @pytest.mark.parametrize(
     ("layers", "words"),
     [
-        ([conv("grouped", given=1, groups=2)], r"layer 'grouped' is a Conv2D, which has no QKeras twin: TensorFlow cannot train grouped convolutions"),
-        ([depthwise("DepthwiseConv2D", "d", 3, 3, 2, 1, strides=[1, 2])], r"no QKeras twin: TensorFlow has no depthwise convolution of strides \(1, 2\)"),
-        ([conv("a", weights={"kernel": np.full((3, 3, 2, 4), 2.0**40), "bias": values(4)})], "QKeras cannot compute with 41 integer bits"),
-        ([conv("a", activation="hard_swish"), conv("b", given=4)], r"layer 'a' is a Conv2D, .*: Keras 2 has no hard_swish like it"),
+        (
+            [conv("grouped", given=1, groups=2)],
+            r"layer 'grouped' is a Conv2D, which has no QKeras twin: TensorFlow cannot train grouped convolutions",
+        ),
+        (
+            [depthwise("DepthwiseConv2D", "d", 3, 3, 2, 1, strides=[1, 2])],
+            r"no QKeras twin: TensorFlow has no depthwise convolution of strides \(1, 2\)",
+        ),
+        (
+            [conv("a", weights={"kernel": np.full((3, 3, 2, 4), 2.0**40), "bias": values(4)})],
+            "QKeras cannot compute with 41 integer bits",
+        ),
+        (
+            [conv("a", activation="hard_swish"), conv("b", given=4)],
+            r"layer 'a' is a Conv2D, .*: Keras 2 has no hard_swish like it",
+        ),
     ],
 )
 def test_a_layer_without_a_twin_is_refused_by_name(layers: Sequence[Entry], words: str, tmp_path: Path) -> None:

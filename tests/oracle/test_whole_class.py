@@ -28,7 +28,12 @@ def activation(kit: Kit, quantizer: Any) -> Any:
 def merges(kit: Kit) -> Any:
     def build(x: Any) -> Any:
         a, b = (kit.relu(5, 1)(kit.convolution(3, 3, padding="same")(x)) for _ in range(2))
-        found = [kit.layers.Subtract()([a, b]), kit.layers.Multiply()([a, b]), kit.layers.Average()([a, b]), kit.layers.Maximum()([a, b])]
+        found = [
+            kit.layers.Subtract()([a, b]),
+            kit.layers.Multiply()([a, b]),
+            kit.layers.Average()([a, b]),
+            kit.layers.Maximum()([a, b]),
+        ]
         return kit.layers.Concatenate()([*found, kit.layers.Minimum()([a, b])])
 
     return kit.model((5, 5, 2), build)
@@ -62,12 +67,20 @@ NETWORKS: dict[str, Callable[[Kit], Any]] = {
         k.qkeras.QDepthwiseConv2D(2, depth_multiplier=2, depthwise_quantizer=k.bits(5), use_bias=False),
     ),
     "separable": lambda k: image(
-        k, k.qkeras.QSeparableConv2D(3, 3, depthwise_quantizer=k.bits(5), pointwise_quantizer=k.bits(5), bias_quantizer=k.bits(5)), k.relu()
+        k,
+        k.qkeras.QSeparableConv2D(
+            3, 3, depthwise_quantizer=k.bits(5), pointwise_quantizer=k.bits(5), bias_quantizer=k.bits(5)
+        ),
+        k.relu(),
     ),
     "depthwise with normalization": lambda k: image(
-        k, k.qkeras.QDepthwiseConv2DBatchnorm(3, depthwise_quantizer=k.bits(8, 1), bias_quantizer=k.bits(8, 1)), k.relu()
+        k,
+        k.qkeras.QDepthwiseConv2DBatchnorm(3, depthwise_quantizer=k.bits(8, 1), bias_quantizer=k.bits(8, 1)),
+        k.relu(),
     ),
-    "dilation and groups": lambda k: image(k, k.convolution(4, 2, dilation_rate=2), k.relu(), k.convolution(3, 3, padding="same", dilation_rate=(2, 1))),
+    "dilation and groups": lambda k: image(
+        k, k.convolution(4, 2, dilation_rate=2), k.relu(), k.convolution(3, 3, padding="same", dilation_rate=(2, 1))
+    ),
     "normalization then quantizer": lambda k: image(
         k,
         k.convolution(4, 3, use_bias=False),
@@ -77,7 +90,9 @@ NETWORKS: dict[str, Callable[[Kit], Any]] = {
         k.layers.BatchNormalization(),
         k.qkeras.QActivation(k.bits(6, 1)),
     ),
-    "normalization then addition": lambda k: image(k, k.convolution(4, 3), k.layers.BatchNormalization(), k.layers.ReLU(), k.relu()),
+    "normalization then addition": lambda k: image(
+        k, k.convolution(4, 3), k.layers.BatchNormalization(), k.layers.ReLU(), k.relu()
+    ),
     "quantized normalization": lambda k: image(k, k.convolution(4, 3), k.qkeras.QBatchNormalization(), k.relu()),
     "automatic scales": lambda k: image(
         k,
@@ -95,7 +110,9 @@ NETWORKS: dict[str, Callable[[Kit], Any]] = {
         k.layers.Flatten(),
         k.dense(3, kernel_quantizer=k.qkeras.binary(alpha="auto_po2")),
     ),
-    "powers of two": lambda k: image(k, k.convolution(4, 3, kernel_quantizer=po2(k), bias_quantizer=po2(k, max_value=1)), k.relu()),
+    "powers of two": lambda k: image(
+        k, k.convolution(4, 3, kernel_quantizer=po2(k), bias_quantizer=po2(k, max_value=1)), k.relu()
+    ),
     "stochastic weights": lambda k: image(
         k,
         k.convolution(4, 3, kernel_quantizer=k.qkeras.stochastic_ternary(alpha="auto_po2")),
@@ -104,10 +121,20 @@ NETWORKS: dict[str, Callable[[Kit], Any]] = {
     ),
     "binary activation": lambda k: activation(k, k.qkeras.binary(alpha=1)),
     "normalization before signs": lambda k: image(
-        k, k.convolution(4, 3), k.layers.BatchNormalization(), k.qkeras.QActivation(k.qkeras.binary(alpha=1)), k.convolution(2, 2), shape=(5, 5, 2)
+        k,
+        k.convolution(4, 3),
+        k.layers.BatchNormalization(),
+        k.qkeras.QActivation(k.qkeras.binary(alpha=1)),
+        k.convolution(2, 2),
+        shape=(5, 5, 2),
     ),
     "automatic scale before signs": lambda k: k.model(
-        (6,), chain(k.dense(8, kernel_quantizer=k.qkeras.stochastic_ternary(alpha="auto")), k.qkeras.QActivation("stochastic_binary()"), k.dense(3))
+        (6,),
+        chain(
+            k.dense(8, kernel_quantizer=k.qkeras.stochastic_ternary(alpha="auto")),
+            k.qkeras.QActivation("stochastic_binary()"),
+            k.dense(3),
+        ),
     ),
     "binary activation 0 1": lambda k: activation(k, k.qkeras.binary(use_01=True, alpha=1)),
     "ternary activation": lambda k: activation(k, k.qkeras.ternary(alpha=1)),
@@ -118,26 +145,46 @@ NETWORKS: dict[str, Callable[[Kit], Any]] = {
     "symmetric sigmoid": lambda k: activation(k, k.qkeras.quantized_sigmoid(5, symmetric=True)),
     "sigmoid four steps high": lambda k: activation(k, k.qkeras.quantized_sigmoid(10, 4)),
     "real tanh of few bits": lambda k: image(
-        k, k.qkeras.QActivation(k.bits(6, 1)), k.qkeras.QActivation(k.qkeras.quantized_tanh(6, use_real_tanh=True)), k.convolution(2, 2)
+        k,
+        k.qkeras.QActivation(k.bits(6, 1)),
+        k.qkeras.QActivation(k.qkeras.quantized_tanh(6, use_real_tanh=True)),
+        k.convolution(2, 2),
     ),
     "one bit activation": lambda k: activation(k, k.bits(1, 0)),
     "bounded relu": lambda k: image(k, k.convolution(4, 3), k.layers.ReLU(max_value=1.5), k.relu()),
     "relu6 and leaky relu": lambda k: image(
-        k, k.convolution(4, 3), k.layers.Activation("relu6"), k.relu(), k.convolution(3, 2), k.layers.LeakyReLU(0.25), k.qkeras.QActivation(k.bits(6, 2))
+        k,
+        k.convolution(4, 3),
+        k.layers.Activation("relu6"),
+        k.relu(),
+        k.convolution(3, 2),
+        k.layers.LeakyReLU(0.25),
+        k.qkeras.QActivation(k.bits(6, 2)),
     ),
     "thresholded relu": lambda k: image(k, k.convolution(4, 3), k.layers.ThresholdedReLU(0.5), k.relu()),
-    "prelu": lambda k: image(k, k.convolution(3, 3), k.layers.PReLU(shared_axes=[1, 2]), k.qkeras.QActivation(k.bits(6, 2))),
+    "prelu": lambda k: image(
+        k, k.convolution(3, 3), k.layers.PReLU(shared_axes=[1, 2]), k.qkeras.QActivation(k.bits(6, 2))
+    ),
     "transposed": lambda k: image(
         k,
         k.relu(),
-        k.qkeras.QConv2DTranspose(3, 3, strides=2, padding="same", kernel_quantizer=k.bits(5), bias_quantizer=k.bits(5)),
+        k.qkeras.QConv2DTranspose(
+            3, 3, strides=2, padding="same", kernel_quantizer=k.bits(5), bias_quantizer=k.bits(5)
+        ),
         k.relu(),
-        k.qkeras.QConv2DTranspose(2, (3, 2), strides=(1, 2), kernel_quantizer="quantized_bits(5,0)", bias_quantizer=k.bits(5)),
+        k.qkeras.QConv2DTranspose(
+            2, (3, 2), strides=(1, 2), kernel_quantizer="quantized_bits(5,0)", bias_quantizer=k.bits(5)
+        ),
         k.relu(),
         shape=(4, 4, 2),
     ),
     "transposed binary": lambda k: image(
-        k, k.qkeras.QConv2DTranspose(3, 3, strides=2, kernel_quantizer=k.qkeras.binary(alpha=0.5), bias_quantizer=k.bits(5)), k.relu(), shape=(4, 4, 2)
+        k,
+        k.qkeras.QConv2DTranspose(
+            3, 3, strides=2, kernel_quantizer=k.qkeras.binary(alpha=0.5), bias_quantizer=k.bits(5)
+        ),
+        k.relu(),
+        shape=(4, 4, 2),
     ),
     "excitation": excitation,
     "merges": merges,
@@ -153,9 +200,17 @@ NETWORKS: dict[str, Callable[[Kit], Any]] = {
         k.dense(2),
     ),
     "between cells": lambda k: image(
-        k, k.convolution(3, 3), k.relu(), k.layers.UpSampling2D((2, 4), interpolation="bilinear"), k.relu(6, 1), k.convolution(2, 2), shape=(6, 5, 2)
+        k,
+        k.convolution(3, 3),
+        k.relu(),
+        k.layers.UpSampling2D((2, 4), interpolation="bilinear"),
+        k.relu(6, 1),
+        k.convolution(2, 2),
+        shape=(6, 5, 2),
     ),
-    "normalization of rows": lambda k: image(k, k.convolution(3, 3), k.layers.BatchNormalization(axis=1), k.relu(), k.convolution(2, 2), shape=(6, 5, 2)),
+    "normalization of rows": lambda k: image(
+        k, k.convolution(3, 3), k.layers.BatchNormalization(axis=1), k.relu(), k.convolution(2, 2), shape=(6, 5, 2)
+    ),
     "sequence moves": lambda k: image(
         k,
         k.sequence(3, 3),
@@ -185,9 +240,14 @@ NETWORKS: dict[str, Callable[[Kit], Any]] = {
         k.qkeras.QAveragePooling2D((2, 2), average_quantizer=k.bits(6)),
         k.qkeras.QGlobalAveragePooling2D(average_quantizer=k.bits(8)),
     ),
-    "time distributed": lambda k: image(k, k.layers.TimeDistributed(k.dense(4)), k.relu(), k.layers.Flatten(), k.dense(2), shape=(5, 3)),
+    "time distributed": lambda k: image(
+        k, k.layers.TimeDistributed(k.dense(4)), k.relu(), k.layers.Flatten(), k.dense(2), shape=(5, 3)
+    ),
     "coarse data before a fine leaky quantizer": lambda k: k.model(
-        (5, 3), chain(k.qkeras.QActivation(k.bits(4, 2)), k.qkeras.QActivation(k.qkeras.quantized_relu(5, 0, negative_slope=0.5)))
+        (5, 3),
+        chain(
+            k.qkeras.QActivation(k.bits(4, 2)), k.qkeras.QActivation(k.qkeras.quantized_relu(5, 0, negative_slope=0.5))
+        ),
     ),
     "functions inside layers": lambda k: image(
         k,

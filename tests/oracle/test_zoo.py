@@ -78,7 +78,10 @@ def test_every_page_can_be_read_and_has_the_parameters_it_says(name: str, tmp_pa
 
 
 def test_locally_connected_filters_are_refused_with_a_reason(tmp_path: Path) -> None:
-    with pytest.raises(UnsupportedLayerError, match=r"layer 'local' is a LocallyConnected2D, .*weights that differ from place to place are not supported"):
+    with pytest.raises(
+        UnsupportedLayerError,
+        match=r"layer 'local' is a LocallyConnected2D, .*weights that differ from place to place are not supported",
+    ):
         frontends.load(written("local", tmp_path))
 
 
@@ -90,13 +93,18 @@ def test_a_page_quantized_and_built_answers_as_qkeras_layer_by_layer(name: str, 
     given = Codes(array=codes, format=form)
     seen = evaluate(network, [given.values], quantized=False)
     bits = dict.fromkeys(trainable_points(network), 6)
-    save(export_to_qkeras(open_keras(), with_quantizers(network, least_error(network, bits, seen))).model, tmp_path / "q.h5")
+    save(
+        export_to_qkeras(open_keras(), with_quantizers(network, least_error(network, bits, seen))).model,
+        tmp_path / "q.h5",
+    )
 
     keras = run_keras(tmp_path / "q.h5", [given.values], layers=True)
     model = legalize(quantize(frontends.load(tmp_path / "q.h5"), inputs=[form]))
     design = Design(model=model, plan=plan(model), target=Target())
     assert all("table of" in why for _, why in design.plan.losses), design.plan.losses
-    report = against_reference(design, ReferenceEmulator(design).run([given], trace=True), keras.layers, name="Keras", exactness=1e-6)
+    report = against_reference(
+        design, ReferenceEmulator(design).run([given], trace=True), keras.layers, name="Keras", exactness=1e-6
+    )
     assert report.holds, report
     if design.plan.is_exact:
         assert report.mismatches == 0

@@ -191,7 +191,9 @@ class Maker:
 
     def _elementwise(self) -> tuple[Tensor, str] | None:
         x = self._tensor()
-        word = self._pick(["abs", "negative", "square", "relu", "relu6", "leaky_relu", "sigmoid", "tanh", "softmax", "silu", "elu"])
+        word = self._pick(
+            ["abs", "negative", "square", "relu", "relu6", "leaky_relu", "sigmoid", "tanh", "softmax", "silu", "elu"]
+        )
         return self.functions[word](x), f"{word}({self._name(x)})"
 
     def _turn(self) -> tuple[Tensor, str] | None:
@@ -250,7 +252,9 @@ class Maker:
         """A shape of some number of values."""
         found: list[int] = []
         for _ in range(self._number(0, MAX_RANK - 1)):
-            found.append(self._pick([size for size in range(1, total + 1) if total % size == 0 and size <= 2 * N] or [1]))
+            found.append(
+                self._pick([size for size in range(1, total + 1) if total % size == 0 and size <= 2 * N] or [1])
+            )
             total //= found[-1]
         found.insert(self._number(0, len(found)), total)
         return tuple(found)
@@ -266,10 +270,18 @@ class Maker:
             parts = [a, *(self._pick(same) for _ in range(self._number(1, 2)))]
             return self.functions["stack"](parts, axis=axis), f"stack({[*map(self._name, parts)]}, axis={axis})"
         axis = self._number(0, rank - 1)
-        fit = [one for one in self.pool if without(shape_of(one), axis) == without(shape, axis) and len(shape_of(one)) == rank]
+        fit = [
+            one
+            for one in self.pool
+            if without(shape_of(one), axis) == without(shape, axis) and len(shape_of(one)) == rank
+        ]
         parts = [self._pick(fit), a, *([self._pick(fit)] if self._chance(0.3) else [])]
         axis = self._either(axis + 1, rank + 1)
-        made = self.keras.layers.Concatenate(axis=axis)(parts) if self._chance(0.5) else self.functions["concat"](parts, axis=axis)
+        made = (
+            self.keras.layers.Concatenate(axis=axis)(parts)
+            if self._chance(0.5)
+            else self.functions["concat"](parts, axis=axis)
+        )
         return made, f"concat({[*map(self._name, parts)]}, axis={axis})"
 
     def _parts(self) -> tuple[Tensor, str] | None:
@@ -287,7 +299,10 @@ class Maker:
             sizes: Any = self._pick(counts)
             if self._chance(0.4):
                 sizes = [1, shape[axis] - 1]
-            parts, text = self.functions["split"](x, sizes, axis=given), f"split({self._name(x)}, {sizes}, axis={given})"
+            parts, text = (
+                self.functions["split"](x, sizes, axis=given),
+                f"split({self._name(x)}, {sizes}, axis={given})",
+            )
         order = self.random.permutation(len(parts))[: self._number(1, 2)].tolist()
         return [parts[number] for number in order], f"{text} {order}"
 
@@ -308,7 +323,9 @@ class Maker:
     def _called(self, layer: Any, x: Tensor) -> tuple[Tensor, str]:
         made = layer(x)
         self.layers.append((layer, shape_of(x)))
-        options = {key: value for key, value in layer.get_config().items() if isinstance(value, int | str | list | tuple)}
+        options = {
+            key: value for key, value in layer.get_config().items() if isinstance(value, int | str | list | tuple)
+        }
         options = {key: value for key, value in options.items() if key not in {"trainable", "dtype"}}
         return made, f"{type(layer).__name__}({options}) of {self._name(x)}"
 
@@ -332,7 +349,9 @@ class Maker:
         sequence = [
             lambda: k.Conv1D(N, self._kernel(shape[0]), padding=padding, activation=activation),
             lambda: k.Conv1D(N, 2, padding="causal", dilation_rate=pick([1, 2])),
-            lambda: pick([k.MaxPooling1D, k.AveragePooling1D])(self._kernel(shape[0]), strides=pick([1, 2]), padding=padding),
+            lambda: pick([k.MaxPooling1D, k.AveragePooling1D])(
+                self._kernel(shape[0]), strides=pick([1, 2]), padding=padding
+            ),
             lambda: pick([k.GlobalMaxPooling1D, k.GlobalAveragePooling1D])(keepdims=self._chance(0.5)),
             lambda: k.ZeroPadding1D((self._number(0, 1), self._number(0, 2))),
             lambda: k.UpSampling1D(2),
@@ -340,14 +359,18 @@ class Maker:
             *([lambda: k.Cropping1D((self._number(0, 1), self._number(0, 1)))] if shape[0] > 2 else []),
         ]
         image = [
-            lambda: k.Conv2D(N, self._kernel(min(shape[:2])), padding=padding, activation=activation, strides=pick([1, 1, 2])),
+            lambda: k.Conv2D(
+                N, self._kernel(min(shape[:2])), padding=padding, activation=activation, strides=pick([1, 1, 2])
+            ),
             lambda: k.Conv2D(shape[-1], 2, padding="same", groups=pick([1, shape[-1]])),
             lambda: k.DepthwiseConv2D(self._kernel(min(shape[:2])), padding=padding, depth_multiplier=pick([1, 2])),
             lambda: k.SeparableConv2D(N, 2, padding="same"),
             lambda: k.Conv2DTranspose(N, 2, strides=pick([1, 2]), padding=padding),
             lambda: self._pool2d(shape, padding),
             lambda: pick([k.GlobalMaxPooling2D, k.GlobalAveragePooling2D])(keepdims=self._chance(0.5)),
-            lambda: k.ZeroPadding2D(((self._number(0, 1), self._number(0, 2)), (self._number(0, 2), self._number(0, 1)))),
+            lambda: k.ZeroPadding2D(
+                ((self._number(0, 1), self._number(0, 2)), (self._number(0, 2), self._number(0, 1)))
+            ),
             lambda: k.UpSampling2D((pick([1, 2]), 2)),
             *([lambda: k.Cropping2D(((0, 1), (1, 0)))] if min(shape[:2]) > 1 else []),
         ]
@@ -381,7 +404,9 @@ class Maker:
         ends = [inside._ended(start) for start in starts] + [inside._ended(inside.pool[-1])]
         end = self.keras.layers.Add()(ends)
         way = self._pick(["list", "tuple", "dict"]) if len(tensors) > 1 else "tensor"
-        made_of: Any = dict(zip(names, starts, strict=True)) if way == "dict" else starts if len(starts) > 1 else starts[0]
+        made_of: Any = (
+            dict(zip(names, starts, strict=True)) if way == "dict" else starts if len(starts) > 1 else starts[0]
+        )
         model = self.keras.Model(made_of, end)
         given: dict[str, Any] = {
             "tensor": tensors[0],

@@ -30,11 +30,19 @@ OPSETS = (9, 11, 13, 17, 18, 19, 21)
 FAR = (1 << 63) - 1
 
 Array: TypeAlias = NDArray[Any]
-ELEMENTS = {"float32": TensorProto.FLOAT, "int8": TensorProto.INT8, "uint8": TensorProto.UINT8, "int32": TensorProto.INT32, "int64": TensorProto.INT64}
+ELEMENTS = {
+    "float32": TensorProto.FLOAT,
+    "int8": TensorProto.INT8,
+    "uint8": TensorProto.UINT8,
+    "int32": TensorProto.INT32,
+    "int64": TensorProto.INT64,
+}
 
 
 SHORT = frozenset(map(np.dtype, ("int8", "uint8", "int32")))
-WRAPPING = frozenset({"Add", "Sub", "Mul", "Sum", "Neg", "Abs", "ReduceSum", "ReduceL1", "ReduceSumSquare", "Div", "BitShift"})
+WRAPPING = frozenset(
+    {"Add", "Sub", "Mul", "Sum", "Neg", "Abs", "ReduceSum", "ReduceL1", "ReduceSumSquare", "Div", "BitShift"}
+)
 """Operators whose results on short whole numbers may wrap around: the reader refuses those, so none is drawn."""
 
 
@@ -86,7 +94,10 @@ class Graph:
         fit = [
             name
             for name, value in self.values.items()
-            if (whole is None or (value.dtype.kind in "iu") == whole) and (rank is None or value.ndim == rank) and value.ndim and name not in self.hidden
+            if (whole is None or (value.dtype.kind in "iu") == whole)
+            and (rank is None or value.ndim == rank)
+            and value.ndim
+            and name not in self.hidden
         ]
         self.need(fit)
         return fit[-1 - min(int(self.random.exponential(1.2)), len(fit) - 1)]
@@ -105,7 +116,9 @@ class Graph:
 
     def grid(self, *shape: int, bits: int = 4, fraction: int = 2) -> Array:
         """Real numbers of few bits."""
-        return (self.random.integers(-(1 << (bits - 1)), 1 << (bits - 1), size=shape) * 2.0**-fraction).astype(np.float32)
+        return (self.random.integers(-(1 << (bits - 1)), 1 << (bits - 1), size=shape) * 2.0**-fraction).astype(
+            np.float32
+        )
 
     def broadcast(self, name: str, *, events: float = 0.02) -> tuple[int, ...]:
         """A shape that broadcasts against a tensor; seldom one that is as long as the events."""
@@ -128,7 +141,11 @@ class Graph:
         """An input of the graph and its events."""
         name = f"x{len(self.inputs)}"
         count = 1 if self.events == 1 else N
-        value = self.grid(count, *shape, bits=6, fraction=3) if kind == "float32" else self.random.integers(0, 64, (count, *shape)).astype(kind)
+        value = (
+            self.grid(count, *shape, bits=6, fraction=3)
+            if kind == "float32"
+            else self.random.integers(0, 64, (count, *shape)).astype(kind)
+        )
         self.inputs.append(name)
         self.values[name] = value
         self.lines.append(f"{name} = Input{shape} {kind}")
@@ -140,7 +157,9 @@ class Graph:
         Raises UndrawnError where the reference refuses it, or its values are too large or too many.
         """
         names = [f"t{len(self.nodes)}" + (f"_{number}" if number else "") for number in range(outputs)]
-        node = helper.make_node(kind, list(inputs), names, name=f"{kind}_{len(self.nodes)}", domain=domain, **attributes)
+        node = helper.make_node(
+            kind, list(inputs), names, name=f"{kind}_{len(self.nodes)}", domain=domain, **attributes
+        )
         given = {name: self.values.get(name, self.stored.get(name)) for name in inputs if name}
         ports = [helper.make_tensor_value_info(name, ELEMENTS[str(given[name].dtype)], None) for name in given]
         ends = [helper.make_tensor_value_info(name, 0, None) for name in names]
@@ -151,7 +170,9 @@ class Graph:
             self.need(all(map(np.array_equal, values, self._answers(self._model([node], ports, ends, {}), wide))))
         for value in values:
             self.need(str(value.dtype) in ELEMENTS and 0 < value.size <= MAX_VALUES and 1 <= value.ndim <= MAX_RANK)
-            self.need(np.all(np.isfinite(value.astype(np.float64))) and np.abs(value.astype(np.float64)).max() <= MAX_SIZE)
+            self.need(
+                np.all(np.isfinite(value.astype(np.float64))) and np.abs(value.astype(np.float64)).max() <= MAX_SIZE
+            )
         self.nodes.append(node)
         self.values |= dict(zip(names, values, strict=True))
         shapes = [value.shape for value in values]
@@ -176,15 +197,29 @@ class Graph:
         stored = self.stored.get(name)
         return "" if stored is None else f"={stored.tolist()}" if stored.size <= N else f":{stored.shape}"
 
-    def _model(self, nodes: Sequence[Any], ports: Sequence[Any], ends: Sequence[Any], stored: Mapping[str, Array]) -> Any:
-        graph = helper.make_graph(list(nodes), "g", list(ports), list(ends), [numpy_helper.from_array(one, name) for name, one in stored.items()])
-        imports = [helper.make_opsetid("", self.opset), *(helper.make_opsetid(name, version) for name, version in self.domains.items())]
+    def _model(
+        self, nodes: Sequence[Any], ports: Sequence[Any], ends: Sequence[Any], stored: Mapping[str, Array]
+    ) -> Any:
+        graph = helper.make_graph(
+            list(nodes),
+            "g",
+            list(ports),
+            list(ends),
+            [numpy_helper.from_array(one, name) for name, one in stored.items()],
+        )
+        imports = [
+            helper.make_opsetid("", self.opset),
+            *(helper.make_opsetid(name, version) for name, version in self.domains.items()),
+        ]
         return helper.make_model(graph, opset_imports=imports, ir_version=8)
 
     def model(self, inputs: Sequence[str], outputs: Sequence[str]) -> Any:
         """The whole graph."""
         ports = [self._port(name) for name in inputs]
-        ends = [helper.make_tensor_value_info(name, ELEMENTS[str(self.values[name].dtype)], [None] * self.values[name].ndim) for name in outputs]
+        ends = [
+            helper.make_tensor_value_info(name, ELEMENTS[str(self.values[name].dtype)], [None] * self.values[name].ndim)
+            for name in outputs
+        ]
         used = {name for node in self.nodes for name in node.input}
         return self._model(self.nodes, ports, ends, {name: one for name, one in self.stored.items() if name in used})
 

@@ -45,7 +45,9 @@ class Maker:
                 inputs.append(self._input())
             self._grow()
         outputs = [self.pool[-1]] if self._chance(0.7) else [self.pool[-1], self._tensor()]
-        used = [one for one in outputs if one not in inputs] or [self._call(self._dense(shape_of(inputs[0])), [inputs[0]])]
+        used = [one for one in outputs if one not in inputs] or [
+            self._call(self._dense(shape_of(inputs[0])), [inputs[0]])
+        ]
         self.random.shuffle(inputs)
         return self.keras.Model(inputs, used if len(used) > 1 else used[0])
 
@@ -100,7 +102,9 @@ class Maker:
     def _config(self, place: str, rank: int, *, exact: bool = True) -> Any:
         """A quantizer with any modes; widths for the tensor, for one axis, or for every value."""
         data = place in {"datalane", "table"}
-        axes = self._pick([(), (-1,), (-1,), tuple(range(int(data), rank + int(data))), (self._number(1, rank),) if data else (-1,)])
+        axes = self._pick(
+            [(), (-1,), (-1,), tuple(range(int(data), rank + int(data))), (self._number(1, rank),) if data else (-1,)]
+        )
         return self.hgq.QuantizerConfig(
             self._pick(["kif", "kbi"]),
             place,
@@ -112,7 +116,9 @@ class Maker:
 
     def _common(self, rank: int, *, merges: int = 0, ends: bool = True) -> dict[str, Any]:
         """Options that every layer has; HGQ2 itself cannot build the quantizer of a sum's result."""
-        confs = self._config("datalane", rank) if not merges else [self._config("datalane", rank) for _ in range(merges)]
+        confs = (
+            self._config("datalane", rank) if not merges else [self._config("datalane", rank) for _ in range(merges)]
+        )
         options: dict[str, Any] = {"iq_confs" if merges else "iq_conf": confs}
         if ends and self._chance(0.3):
             options |= {"enable_oq": True, "oq_conf": self._config("datalane", 1)}
@@ -140,19 +146,33 @@ class Maker:
         most = min(2, *shape[:-1]) if rank > 1 else 1  # cells of a window
         every: list[Callable[[], Any]] = [
             *(lambda: self._dense(shape),) * 3,
-            lambda: q.QEinsumDense(equation, whole, bias_axes=pick([None, bias]), **self._common(rank), **self._weights()),
+            lambda: q.QEinsumDense(
+                equation, whole, bias_axes=pick([None, bias]), **self._common(rank), **self._weights()
+            ),
             lambda: q.QEinsumDenseBatchnorm(equation, whole, bias_axes=bias, **self._common(rank), **self._weights()),
             lambda: q.QBatchNormDense(N, scale=self._chance(0.5), **self._common(rank), **self._weights()),
-            lambda: q.QBatchNormalization(scale=self._chance(0.7), center=self._chance(0.7), **self._common(rank), **self._weights()),
+            lambda: q.QBatchNormalization(
+                scale=self._chance(0.7), center=self._chance(0.7), **self._common(rank), **self._weights()
+            ),
             lambda: q.Quantizer(self._config("datalane", rank)),
             lambda: q.QUnaryFunctionLUT(
-                "relu", iq_conf=self._config("datalane", rank), oq_conf=self._config("table", rank), enable_oq=self._chance(0.8), enable_ebops=False
+                "relu",
+                iq_conf=self._config("datalane", rank),
+                oq_conf=self._config("table", rank),
+                enable_oq=self._chance(0.8),
+                enable_ebops=False,
             ),
-            lambda: q.QUnaryFunctionLUT(pick(["tanh", "sigmoid"]), iq_conf=self._config("datalane", rank), oq_conf=self._config("table", rank, exact=False)),
+            lambda: q.QUnaryFunctionLUT(
+                pick(["tanh", "sigmoid"]),
+                iq_conf=self._config("datalane", rank),
+                oq_conf=self._config("table", rank, exact=False),
+            ),
             lambda: self._sum(rank),
         ]
         sequence = [
-            lambda: q.QConv1D(N, self._number(1, most), padding=pick(["valid", "same"]), **self._common(2), **self._weights()),
+            lambda: q.QConv1D(
+                N, self._number(1, most), padding=pick(["valid", "same"]), **self._common(2), **self._weights()
+            ),
             lambda: q.QMaxPooling1D(most, strides=pick([1, 2]), padding=pick(["valid", "same"]), **self._common(2)),
             lambda: q.QAveragePooling1D(most, strides=pick([1, 2]), padding=pick(["valid", "same"]), **self._common(2)),
             lambda: q.QGlobalMaxPooling1D(keepdims=self._chance(0.5), **self._common(2)),
@@ -182,7 +202,10 @@ class Maker:
     def _sum(self, rank: int) -> Any:
         chosen = [int(axis) + 1 for axis in self.random.choice(rank, self._number(1, rank), replace=False)]
         axes = [axis - rank - 1 if self._chance(0.5) else axis for axis in chosen]
-        options = {"axes": axes[0] if len(axes) == 1 else tuple(axes), "keepdims": len(axes) == rank or self._chance(0.5)}
+        options = {
+            "axes": axes[0] if len(axes) == 1 else tuple(axes),
+            "keepdims": len(axes) == rank or self._chance(0.5),
+        }
         if self._chance(0.4):
             return self.hgq.QMeanPow2(**options, **self._common(rank, ends=False))
         return self.hgq.QSum(scale=self._pick([1.0, 0.25, 2.0]), **options, **self._common(rank, ends=False))
@@ -194,7 +217,11 @@ class Maker:
             pair = [a, self._pick([one for one in fit if shape_of(one) == shape_of(a)])]
             return self._call(self.hgq.QDot(axes=self._pick([1, -1]), **self._common(1, merges=2)), pair)
         name = self._pick(MERGES)
-        tensors = [a, self._pick(fit), *([self._pick(fit)] if self._chance(0.25) and name not in {"QSubtract", "QMultiply"} else [])]
+        tensors = [
+            a,
+            self._pick(fit),
+            *([self._pick(fit)] if self._chance(0.25) and name not in {"QSubtract", "QMultiply"} else []),
+        ]
         self.random.shuffle(tensors)
         if not all(broadcasts(shape_of(one), shape_of(other)) for one in tensors for other in tensors):
             return None
@@ -212,7 +239,10 @@ class Maker:
             ("Flatten", lambda: k.Flatten()(x)),
             (f"Permute({axes})", lambda: k.Permute(axes)(x)),
             (f"transpose({axes})", lambda: ops.transpose(x, [0, *axes])),
-            (f"Concatenate with {self._name(twin)}", lambda: k.Concatenate(axis=self._pick([*range(1, rank + 1), -1]))([x, twin])),
+            (
+                f"Concatenate with {self._name(twin)}",
+                lambda: k.Concatenate(axis=self._pick([*range(1, rank + 1), -1]))([x, twin]),
+            ),
             (f"add {self._name(twin)}", lambda: ops.add(x, twin)),
             (f"subtract from {self._name(twin)}", lambda: twin - x),
             ("x / 2", lambda: x * 0.5),
@@ -246,7 +276,11 @@ def _widths(random: np.random.Generator, quantizer: Any) -> dict[str, np.ndarray
     integer = random.integers(-1, 1 if weight else 3, size=shape, endpoint=True).astype(np.float64)
     fraction = random.integers(-1, 5, size=shape, endpoint=True).astype(np.float64)
     nothing = random.random(shape) < random.choice([0.0, 0.0, 0.3])
-    pruned = random.choice(_PRUNED if quantizer.round_mode != "TRN" and not weight else _DEAD, size=shape) if np.any(nothing) else np.zeros(shape, np.int64)
+    pruned = (
+        random.choice(_PRUNED if quantizer.round_mode != "TRN" and not weight else _DEAD, size=shape)
+        if np.any(nothing)
+        else np.zeros(shape, np.int64)
+    )
     drawn = np.array(_LEFT)[pruned]
     integer, fraction = np.where(nothing, drawn[..., 0], integer), np.where(nothing, drawn[..., 1], fraction)
     blur = random.choice([0.0, 0.3, -0.4], size=shape)  # rounded half to even, it says the same
@@ -302,8 +336,15 @@ def make(seed: int, folder: Path) -> Saved:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Keras warns that HDF5 is old
         model.save(path)
-    events = [random.integers(-4 * GRID, 4 * GRID, size=(N, *shape_of(one)), endpoint=True) / GRID for one in model.inputs]
+    events = [
+        random.integers(-4 * GRID, 4 * GRID, size=(N, *shape_of(one)), endpoint=True) / GRID for one in model.inputs
+    ]
     answers = model([one.astype(np.float32) for one in events], training=False)
     listed = answers if isinstance(answers, list | tuple) else [answers]
     ends = f"inputs {[maker._name(one) for one in model.inputs]}, saved as {path.name}"
-    return Saved(path=path, inputs=tuple(events), outputs=tuple(np.asarray(one, np.float64) for one in listed), text="\n".join([*maker.lines, ends]))
+    return Saved(
+        path=path,
+        inputs=tuple(events),
+        outputs=tuple(np.asarray(one, np.float64) for one in listed),
+        text="\n".join([*maker.lines, ends]),
+    )

@@ -15,11 +15,19 @@ def constant_arithmetic(g: Graph) -> None:
     x = g.tensor(whole=None)
     kind, dtype, shape = g.pick(["Add", "Sub", "Mul", "Div", "Max", "Min"]), g.values[x].dtype, g.broadcast(x)
     if dtype.kind in "iu":
-        values: Array = 1 << g.random.integers(0, 6, size=shape) if kind == "Div" else g.random.integers(0 if dtype.kind == "u" else -8, 9, size=shape)
+        values: Array = (
+            1 << g.random.integers(0, 6, size=shape)
+            if kind == "Div"
+            else g.random.integers(0 if dtype.kind == "u" else -8, 9, size=shape)
+        )
         if kind == "Div" and dtype.kind == "i" and g.chance(0.3):
             values = -values
     elif kind == "Div":
-        values = np.where(g.grid(*shape) < 0, -1, 1) * 2.0 ** g.random.integers(-1, 3, size=shape) * (1.0 if g.chance(0.8) else 3.0)
+        values = (
+            np.where(g.grid(*shape) < 0, -1, 1)
+            * 2.0 ** g.random.integers(-1, 3, size=shape)
+            * (1.0 if g.chance(0.8) else 3.0)
+        )
     else:
         values = g.grid(*shape)
     if g.chance(0.15) and kind not in {"Max", "Min"}:
@@ -118,11 +126,15 @@ def reshaped(g: Graph) -> None:
         g.add("Reshape", x, g.store(target, np.int64))
     elif kind == "Unsqueeze":
         axes = [g.pick([1, 2, -1, len(shape)])]
-        g.add("Unsqueeze", x, **_axes_attribute(g, axes)) if g.opset < 13 else g.add("Unsqueeze", x, g.store(axes, np.int64))
+        g.add("Unsqueeze", x, **_axes_attribute(g, axes)) if g.opset < 13 else g.add(
+            "Unsqueeze", x, g.store(axes, np.int64)
+        )
     else:
         axes = [axis for axis in range(1, len(shape)) if shape[axis] == 1]
         g.need(axes)
-        g.add("Squeeze", x, **_axes_attribute(g, axes)) if g.opset < 13 else g.add("Squeeze", x, g.store(axes, np.int64))
+        g.add("Squeeze", x, **_axes_attribute(g, axes)) if g.opset < 13 else g.add(
+            "Squeeze", x, g.store(axes, np.int64)
+        )
 
 
 def _axes_attribute(g: Graph, axes: list[int]) -> dict[str, Any]:
@@ -232,7 +244,11 @@ def multiplied(g: Graph) -> None:
         return
     turn = g.number(0, 1)
     weights = g.store(g.grid(*((units, shape[-1]) if turn else (shape[-1], units)), bits=3))
-    bias = [g.store(g.grid(*g.pick([(units,), (1, units), (1,), (), (1, 1), (shape[0], 1), (shape[0], units)])))] if g.chance(0.8) or g.opset < 11 else []
+    bias = (
+        [g.store(g.grid(*g.pick([(units,), (1, units), (1,), (), (1, 1), (shape[0], 1), (shape[0], units)])))]
+        if g.chance(0.8) or g.opset < 11
+        else []
+    )
     g.add("Gemm", x, weights, *bias, transB=turn, alpha=g.pick([1.0, 0.5]), beta=g.pick([1.0, 2.0]))
 
 
@@ -248,7 +264,23 @@ def normalized(g: Graph) -> None:
 def activated(g: Graph) -> None:
     """Functions of one number."""
     x = g.tensor()
-    kind = g.pick(["Relu", "Neg", "Abs", "LeakyRelu", "PRelu", "Clip", "ThresholdedRelu", "HardSigmoid", "Sigmoid", "Tanh", "Identity", "Dropout", "Softmax"])
+    kind = g.pick(
+        [
+            "Relu",
+            "Neg",
+            "Abs",
+            "LeakyRelu",
+            "PRelu",
+            "Clip",
+            "ThresholdedRelu",
+            "HardSigmoid",
+            "Sigmoid",
+            "Tanh",
+            "Identity",
+            "Dropout",
+            "Softmax",
+        ]
+    )
     g.rounds |= kind in {"Sigmoid", "Tanh", "Softmax"}
     options: dict[str, Any] = {}
     extra: list[str] = []
@@ -303,7 +335,9 @@ def padded(g: Graph) -> None:
     pads = [0] * (2 * rank)
     for _ in range(g.number(1, 2)):
         pads[g.axis(x, events=0.02) % rank + g.pick([0, rank])] = g.number(1, 2)
-    g.add("Pad", x, **({"pads": pads} if g.opset < 11 else {})) if g.opset < 11 else g.add("Pad", x, g.store(pads, np.int64))
+    g.add("Pad", x, **({"pads": pads} if g.opset < 11 else {})) if g.opset < 11 else g.add(
+        "Pad", x, g.store(pads, np.int64)
+    )
 
 
 def to_whole(g: Graph) -> None:
@@ -329,7 +363,12 @@ def of_whole(g: Graph) -> None:
         g.add("Mod", x, g.store(1 << g.number(0, 4), dtype))
     elif kind == "BitShift":
         g.need(dtype == np.uint8 and g.opset >= 11)
-        g.add("BitShift", x, g.store(g.random.integers(0, 3, size=g.broadcast(x)), dtype), direction=g.pick(["LEFT", "RIGHT"]))
+        g.add(
+            "BitShift",
+            x,
+            g.store(g.random.integers(0, 3, size=g.broadcast(x)), dtype),
+            direction=g.pick(["LEFT", "RIGHT"]),
+        )
     else:
         g.need(dtype.kind == "i")
         g.add(kind, x)

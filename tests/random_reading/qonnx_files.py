@@ -41,7 +41,9 @@ def quantized(g: Graph) -> None:
 
 def _quant(g: Graph, x: str, shape: tuple[int, ...]) -> str:
     signed, mode, bits = g.number(0, 1), g.pick(MODES), g.number(1, 8)
-    zero = g.pick([0, 0, 0, 2, -2]) if mode not in {"DOWN", "HALF_UP", "HALF_DOWN"} and not (signed and bits == 1) else 0
+    zero = (
+        g.pick([0, 0, 0, 2, -2]) if mode not in {"DOWN", "HALF_UP", "HALF_DOWN"} and not (signed and bits == 1) else 0
+    )
     options = {"signed": signed, "narrow": g.number(0, 1) if bits > 1 else 0, "rounding_mode": mode}
     stored = _scale(g, shape), g.store(np.float32(zero)), g.store(np.float32(bits))
     return g.add(g.pick(["Quant", "IntQuant"]), x, *stored, domain=QONNX, **options)[0]
@@ -82,7 +84,11 @@ def _weights(g: Graph, shape: tuple[int, ...], axis: int) -> str:
     stored = g.store(g.random.normal(size=shape))
     scales = tuple(size if number == axis else 1 for number, size in enumerate(shape)) if g.chance(0.5) else ()
     g.values[stored] = g.stored[stored]
-    found = g.add("BipolarQuant", stored, _scale(g, scales), domain=QONNX)[0] if g.chance(0.2) else _quant(g, stored, scales)
+    found = (
+        g.add("BipolarQuant", stored, _scale(g, scales), domain=QONNX)[0]
+        if g.chance(0.2)
+        else _quant(g, stored, scales)
+    )
     del g.values[stored]
     g.hidden.add(found)
     return found
@@ -91,7 +97,15 @@ def _weights(g: Graph, shape: tuple[int, ...], axis: int) -> str:
 QUANTIZING = (
     *(quantized,) * 6,
     *(with_quantized_weights,) * 5,
-    *(signs, truncated, operators.constant_arithmetic, operators.merged, operators.turned, operators.reshaped, operators.joined),
+    *(
+        signs,
+        truncated,
+        operators.constant_arithmetic,
+        operators.merged,
+        operators.turned,
+        operators.reshaped,
+        operators.joined,
+    ),
     *(operators.pooled, operators.activated, operators.sliced, operators.parted, operators.gathered, operators.padded),
 )
 

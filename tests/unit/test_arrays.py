@@ -12,7 +12,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fpgacnn.errors import ArrayFileError, ArrayShapeError, FileMissingError, FpgacnnError, NonFiniteInputError, TooLargeError, WriteError
+from fpgacnn.errors import (
+    ArrayFileError,
+    ArrayShapeError,
+    FileMissingError,
+    FpgacnnError,
+    NonFiniteInputError,
+    TooLargeError,
+    WriteError,
+)
 from fpgacnn.system.npz import events_for, read_arrays, write_arrays
 
 SEED = 3
@@ -50,7 +58,9 @@ def test_a_npy_file_is_the_first_input(tmp_path: Path) -> None:
 
 
 def test_an_archive_holds_inputs_in_order_and_labels(tmp_path: Path) -> None:
-    path = saved(tmp_path / "x.npz", input_1=events(3, 2), labels=np.array([2, 0, 1], np.uint8), input_0=events(3, 4, 2))
+    path = saved(
+        tmp_path / "x.npz", input_1=events(3, 2), labels=np.array([2, 0, 1], np.uint8), input_0=events(3, 4, 2)
+    )
     inputs, labels = events_for(path, {"image": (4, 2), "hits": (2,)})
     assert [one.shape for one in inputs] == [(3, 4, 2), (3, 2)]
     assert inputs[1].tolist() == events(3, 2).tolist()
@@ -86,8 +96,12 @@ def test_a_file_of_python_2_is_read_without_a_word(tmp_path: Path, *, packed: bo
     assert events_for(path, SHAPES)[0][0].tolist() == events(3, 4, 2).tolist()
 
 
-@pytest.mark.parametrize("numbers", [np.full((3, 4, 2), np.longdouble("1e4000")), np.full((3, 4, 2), 0x7FA00000, np.uint32).view(np.float32)])
-def test_numbers_that_no_double_holds_are_not_finite_and_nothing_is_warned_of(tmp_path: Path, numbers: np.ndarray) -> None:
+@pytest.mark.parametrize(
+    "numbers", [np.full((3, 4, 2), np.longdouble("1e4000")), np.full((3, 4, 2), 0x7FA00000, np.uint32).view(np.float32)]
+)
+def test_numbers_that_no_double_holds_are_not_finite_and_nothing_is_warned_of(
+    tmp_path: Path, numbers: np.ndarray
+) -> None:
     np.save(tmp_path / "x.npy", numbers)
     with pytest.raises(NonFiniteInputError, match="24"):
         events_for(tmp_path / "x.npy", SHAPES)
@@ -114,19 +128,28 @@ DAMAGED = {
     "records": (npy(np.zeros(3, "i4,f8")), r"the array holds \[\('f0', '<i4'\), \('f1', '<f8'\)\], not numbers"),
     "strings": (npy(np.array(["a"])), "the array holds <U1, not numbers"),
     "complex": (npy(np.zeros(3, "c8")), "the array holds complex64, not numbers"),
-    "a petabyte": (header(described("(1 << 40, 1)").replace("1 << 40", str(1 << 40))), "promises 8796093022208 bytes of data, the file has"),
+    "a petabyte": (
+        header(described("(1 << 40, 1)").replace("1 << 40", str(1 << 40))),
+        "promises 8796093022208 bytes of data, the file has",
+    ),
     "a negative size": (header(described("(-3,)")), "damaged or not plain numbers: negative dimensions"),
     "an absurd size times zero": (header(described(f"({10**23}, 0)")), "damaged or not plain numbers"),
     "true for a size": (header(described("(True,)"), bytes(64)), "damaged or not plain numbers"),
     "half a size": (header(described("(1.5,)"), bytes(64)), "damaged or not plain numbers: shape is not valid"),
-    "an unknown type": (header(described("(3,)", "'zzz'")), "damaged or not plain numbers: descr is not a valid dtype descriptor"),
+    "an unknown type": (
+        header(described("(3,)", "'zzz'")),
+        "damaged or not plain numbers: descr is not a valid dtype descriptor",
+    ),
     "a type that is no Python": (header(described("(3,)", "'<08f4'")), "damaged or not plain numbers"),
     "an empty tuple for a type": (header(described("(3,)", "()")), "damaged or not plain numbers"),
     "an open bracket": (header("{'descr': ("), "damaged or not plain numbers"),
     "deep brackets": (header("{'shape': " + "(" * 3000), "damaged or not plain numbers"),
     "a cut magic": (b"\x93NUMPY\x01", "damaged or not plain numbers: EOF"),
     "a cut header": (b"\x93NUMPY\x01\x00\xff\xff{}", "damaged or not plain numbers: EOF"),
-    "cut data": (npy(np.zeros((3, 4, 2)))[:-5], "promises 192 bytes of data, the file has|mmap length is greater than file size"),
+    "cut data": (
+        npy(np.zeros((3, 4, 2)))[:-5],
+        "promises 192 bytes of data, the file has|mmap length is greater than file size",
+    ),
     "an unknown version": (b"\x93NUMPY\x09\x00" + bytes(64), "damaged or not plain numbers"),
 }
 
@@ -203,7 +226,9 @@ def test_an_archive_that_would_unpack_to_more_than_4_gib_is_refused_before_memor
         content[at + 24 : at + 28] = struct.pack("<I", 0xFFFFFFF0)
         at = content.find(b"PK\x01\x02", at + 4)
     path.write_bytes(bytes(content))
-    with pytest.raises(TooLargeError, match=r"the archive is too large: 21474836400 bytes unpacked \(limit 4294967296\)"):
+    with pytest.raises(
+        TooLargeError, match=r"the archive is too large: 21474836400 bytes unpacked \(limit 4294967296\)"
+    ):
         read_arrays(path)
 
 
@@ -234,7 +259,9 @@ def test_values_that_are_no_numbers_are_counted_and_the_first_event_is_named(tmp
         events_for(saved(tmp_path / "x.npz", input_0=data), SHAPES)
 
 
-@pytest.mark.parametrize("labels", [np.zeros(3), np.arange(2), np.zeros((3, 1), int)], ids=["floats", "too few", "two axes"])
+@pytest.mark.parametrize(
+    "labels", [np.zeros(3), np.arange(2), np.zeros((3, 1), int)], ids=["floats", "too few", "two axes"]
+)
 def test_labels_that_are_not_one_whole_number_an_event_are_refused(tmp_path: Path, labels: np.ndarray) -> None:
     with pytest.raises(ArrayFileError, match=f"labels must be 3 whole numbers, found {labels.dtype}"):
         events_for(saved(tmp_path / "x.npz", input_0=events(3, 4, 2), labels=labels), SHAPES)

@@ -12,7 +12,18 @@ from hypothesis import strategies as st
 from fpgacnn import frontends
 from fpgacnn.errors import BudgetError
 from fpgacnn.ir.source import SourceModel
-from fpgacnn.jobs.quantize.budget import FEWEST_BITS, Budget, BudgetRecord, EbopsLimit, LutLimit, QualityDrop, _first_good, _last_good, fit_widths, parse_budget
+from fpgacnn.jobs.quantize.budget import (
+    FEWEST_BITS,
+    Budget,
+    BudgetRecord,
+    EbopsLimit,
+    LutLimit,
+    QualityDrop,
+    _first_good,
+    _last_good,
+    fit_widths,
+    parse_budget,
+)
 from fpgacnn.passes.widths.ebops import costs, multiplications, total_ebops
 from fpgacnn.passes.widths.trainable import least_error, trainable_points
 from fpgacnn.passes.widths.widths import with_quantizers
@@ -30,7 +41,10 @@ def network(tmp_path: Path) -> SourceModel:
     random = np.random.default_rng(4)
 
     def weights(*shape: int) -> dict[str, np.ndarray]:
-        return {"kernel": random.normal(size=shape) / np.sqrt(np.prod(shape[:-1])), "bias": random.normal(size=shape[-1:]) / 8}
+        return {
+            "kernel": random.normal(size=shape) / np.sqrt(np.prod(shape[:-1])),
+            "bias": random.normal(size=shape[-1:]) / 8,
+        }
 
     layers = (
         entry("Conv2D", "conv", filters=4, kernel_size=[3, 3], activation="relu", weights=weights(3, 3, 1, 4)),
@@ -42,7 +56,10 @@ def network(tmp_path: Path) -> SourceModel:
 
 
 def closeness(network: SourceModel, quantized: SourceModel) -> float:
-    real, seen = evaluate(network, [EVENTS], quantized=False)["last"], evaluate(quantized, [EVENTS], quantized=True)["last"]
+    real, seen = (
+        evaluate(network, [EVENTS], quantized=False)["last"],
+        evaluate(quantized, [EVENTS], quantized=True)["last"],
+    )
     return 1 - float(np.square(seen - real).sum() / np.square(real - real.mean(axis=0)).sum())
 
 
@@ -107,7 +124,10 @@ def test_a_limit_is_kept_and_better_used_than_by_uniform_widths(network: SourceM
     assert total_ebops(found, {found.inputs[0]: INPUT_BITS}) <= ebops(network, found)
     assert ebops(network, found) == record.chosen_ebops <= percent / 100 * record.uniform_ebops
     assert record.uniform_ebops == ebops(network, uniform(network, BITS))
-    best = max((bits for bits in range(2, BITS + 1) if ebops(network, uniform(network, bits)) <= record.chosen_ebops), default=None)
+    best = max(
+        (bits for bits in range(2, BITS + 1) if ebops(network, uniform(network, bits)) <= record.chosen_ebops),
+        default=None,
+    )
     assert best is not None
     assert closeness(network, found) >= closeness(network, uniform(network, best))
 

@@ -20,7 +20,10 @@ EVENTS = np.random.default_rng(SEED).normal(size=(80, 6, 6, 1))
 
 def floats(*shape: int) -> dict[str, np.ndarray]:
     random = np.random.default_rng([SEED, *shape])
-    return {"kernel:0": random.normal(scale=0.4, size=shape).astype(np.float32), "bias:0": random.normal(size=shape[-1:]).astype(np.float32)}
+    return {
+        "kernel:0": random.normal(scale=0.4, size=shape).astype(np.float32),
+        "bias:0": random.normal(size=shape[-1:]).astype(np.float32),
+    }
 
 
 @pytest.fixture
@@ -58,7 +61,11 @@ def test_a_nearer_answer_costs_more_bits(network: SourceModel) -> None:
 
 
 def test_multiplications_are_counted_for_one_event(network: SourceModel) -> None:
-    counts = {layer.kind: multiplications(network, layer.name) for layer in network.layers if isinstance(layer.operation, src.Linear)}
+    counts = {
+        layer.kind: multiplications(network, layer.name)
+        for layer in network.layers
+        if isinstance(layer.operation, src.Linear)
+    }
     assert counts == {"Conv2D": 4 * 4 * 27, "Dense": 15}
 
 
@@ -75,7 +82,9 @@ def test_with_bits_only_the_ranges_come_from_data(network: SourceModel) -> None:
 
 def test_integer_bits_that_the_user_gives_count_the_sign(network: SourceModel) -> None:
     found = calibrate(network, [EVENTS], Widths(bits=9, integer=4), 40.0)
-    functions = [layer.operation.function for layer in found.network.layers if isinstance(layer.operation, src.Activate)]
+    functions = [
+        layer.operation.function for layer in found.network.layers if isinstance(layer.operation, src.Activate)
+    ]
     assert {function.integer for function in functions if isinstance(function, src.QuantizedRelu)} == {3}
 
 

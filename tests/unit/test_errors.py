@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 
 import fpgacnn
 from fpgacnn import errors
-from fpgacnn.errors import MAX_SHOWN, FpgacnnError, HostileFileError, InternalError, UnknownNameError, UnsupportedOptionError, all_errors, printable
+from fpgacnn.errors import (
+    MAX_SHOWN,
+    FpgacnnError,
+    HostileFileError,
+    InternalError,
+    UnknownNameError,
+    UnsupportedOptionError,
+    all_errors,
+    printable,
+)
 from fpgacnn.hardware.estimation.checks import CAUTIONS
 
 PACKAGE = Path(fpgacnn.__file__).parent
@@ -84,7 +93,11 @@ def test_errors_about_input_end_with_2_and_about_foreign_tools_with_3() -> None:
 def test_every_place_that_makes_an_error_gives_all_the_data_that_its_words_need() -> None:
     places = list(raised())
     assert len(places) > 80
-    missing = [f"{where} {kind.__name__} lacks {lacking}" for where, kind, data in places if (lacking := (fields(kind.message) | fields(kind.cure)) - data)]
+    missing = [
+        f"{where} {kind.__name__} lacks {lacking}"
+        for where, kind, data in places
+        if (lacking := (fields(kind.message) | fields(kind.cure)) - data)
+    ]
     assert missing == []
 
 
@@ -146,7 +159,9 @@ def test_an_internal_error_is_ours_and_says_how_to_report_it() -> None:
     assert error.exit_status == 3
 
 
-@pytest.mark.parametrize(("option", "known"), [("io", "parallel, stream"), ("strategy", "latency, resource"), ("backend", "vitis, vivado")])
+@pytest.mark.parametrize(
+    ("option", "known"), [("io", "parallel, stream"), ("strategy", "latency, resource"), ("backend", "vitis, vivado")]
+)
 def test_functions_refuse_unknown_words_as_commands_do(option: str, known: str) -> None:
     for function in (fpgacnn.convert, fpgacnn.estimate):
         with pytest.raises(UnknownNameError, match=r"^unknown .* 'x'$") as caught:

@@ -51,13 +51,21 @@ def every(design: Design, limits: FitLimits) -> list[Trial]:
         for turns in product(*(product(Strategy, knob.factors) for knob in turnable)):
             pairs = list(zip(turnable, turns, strict=True))
             reuse_of = {knob.layer: reuse for knob, (_, reuse) in pairs}
-            target = replace(design.target, io=io, reuse_of=reuse_of, strategy_of={knob.layer: strategy for knob, (strategy, _) in pairs})
+            target = replace(
+                design.target,
+                io=io,
+                reuse_of=reuse_of,
+                strategy_of={knob.layer: strategy for knob, (strategy, _) in pairs},
+            )
             trials.append(trial(target, costs(design, target, counted), limits))
     return trials
 
 
 def test_every_layer_that_multiplies_has_its_legal_factors(design: Design) -> None:
-    assert [(knob.layer, knob.factors) for knob in parameters(design)] == [("conv", (1, 3, 9)), ("logits", (1, 2, 4, 8, 24))]
+    assert [(knob.layer, knob.factors) for knob in parameters(design)] == [
+        ("conv", (1, 3, 9)),
+        ("logits", (1, 2, 4, 8, 24)),
+    ]
 
 
 def test_counted_weights_change_no_estimate(design: Design) -> None:
@@ -129,15 +137,22 @@ def test_a_network_without_products_has_one_target_for_each_way(tmp_path: Path) 
     assert found(design, FitLimits()).trials == 2
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES.values() if name and "\udc80" not in name] + ["\x7f", "conv.1", "ünï"])
+@pytest.mark.parametrize(
+    "name", [name for name in NAMES.values() if name and "\udc80" not in name] + ["\x7f", "conv.1", "ünï"]
+)
 def test_a_written_target_is_read_again_whatever_the_layer_is_called(name: str) -> None:
-    target = Target(part=PART, clock_ns=2.5, io=IoType.STREAM, reuse_of={name: 4, "b": 2}, strategy_of={name: Strategy.RESOURCE})
+    target = Target(
+        part=PART, clock_ns=2.5, io=IoType.STREAM, reuse_of={name: 4, "b": 2}, strategy_of={name: Strategy.RESOURCE}
+    )
     read = tomllib.loads(target_toml(target))
     assert read.pop("layers") == {name: {"strategy": "resource", "reuse": 4}, "b": {"reuse": 2}}
     assert read == {"part": PART, "clock": 2.5, "io": "stream", "strategy": "latency", "reuse": 1, "backend": "vitis"}
 
 
-@pytest.mark.parametrize(("text", "nanoseconds"), [("5us", 5000.0), ("500 ns", 500.0), ("1.5ms", 1.5e6), ("2s", 2e9), ("3µs", 3000.0), (" 7ns ", 7.0)])
+@pytest.mark.parametrize(
+    ("text", "nanoseconds"),
+    [("5us", 5000.0), ("500 ns", 500.0), ("1.5ms", 1.5e6), ("2s", 2e9), ("3µs", 3000.0), (" 7ns ", 7.0)],
+)
 def test_times_have_units(text: str, nanoseconds: float) -> None:
     assert parse_time("--max-latency", text) == nanoseconds
 
@@ -159,7 +174,9 @@ def test_other_shares_are_told(text: str) -> None:
         parse_share("--max-util", text)
 
 
-@pytest.mark.parametrize("wrong", [{"latency_ns": 0.0}, {"interval_ns": float("nan")}, {"utilization": 1.1}, {"latency_ns": float("inf")}])
+@pytest.mark.parametrize(
+    "wrong", [{"latency_ns": 0.0}, {"interval_ns": float("nan")}, {"utilization": 1.1}, {"latency_ns": float("inf")}]
+)
 def test_functions_are_told_of_impossible_limits(wrong: dict[str, float]) -> None:
     with pytest.raises(FpgacnnError, match="limits on time must be positive"):
         FitLimits(**wrong)  # type: ignore[arg-type]  # names and types match the fields

@@ -41,7 +41,16 @@ def folded(weight: float, mean: float) -> Entry:
     statistics = {**scale, "moving_mean": np.full(1, mean), "moving_variance": np.full(1, 0.75)}
     arrays = {"kernel": np.full((1, 1, 2, 1), weight), **statistics}
     quantizers = {"kernel_quantizer": quantized_bits(6), "bias_quantizer": quantized_bits(6)}
-    return entry("QConv2DBatchnorm", "c", filters=1, kernel_size=[1, 1], use_bias=False, epsilon=0.25, weights=arrays, **quantizers)
+    return entry(
+        "QConv2DBatchnorm",
+        "c",
+        filters=1,
+        kernel_size=[1, 1],
+        use_bias=False,
+        epsilon=0.25,
+        weights=arrays,
+        **quantizers,
+    )
 
 
 MEAN = entry("AveragePooling2D", "m", pool_size=[3, 3], strides=[3, 3])
@@ -50,27 +59,59 @@ Case = tuple[tuple[Entry, ...], tuple[int, ...], str]
 
 EXACT: dict[str, Case] = {
     "an end of 14 fraction bits behind 10": ((wide(15),), (4,), "fixed<12,11>"),
-    "a large value that does not saturate": ((activation("quantized_bits(bits=27, integer=12, alpha=1)"),), (4,), "fixed<12,12>"),
+    "a large value that does not saturate": (
+        (activation("quantized_bits(bits=27, integer=12, alpha=1)"),),
+        (4,),
+        "fixed<12,12>",
+    ),
     "an end that float32 holds": ((activation("quantized_relu(bits=24, integer=2)"),), (4,), "fixed<12,8>"),
     "a hard tanh of 23 fraction bits": ((activation("quantized_tanh(bits=8)"),), (4,), "fixed<20,-3>"),
-    "a hard sigmoid of 24 bits": ((activation("quantized_relu(bits=8, integer=4, use_sigmoid=1)"),), (4,), "fixed<24,5>"),
-    "products that a bias does not hide": ((dense(5, -4e6, 3.0), activation("quantized_bits(25,24,alpha=1)")), (4,), "ufixed<17,17>"),
+    "a hard sigmoid of 24 bits": (
+        (activation("quantized_relu(bits=8, integer=4, use_sigmoid=1)"),),
+        (4,),
+        "fixed<24,5>",
+    ),
+    "products that a bias does not hide": (
+        (dense(5, -4e6, 3.0), activation("quantized_bits(25,24,alpha=1)")),
+        (4,),
+        "ufixed<17,17>",
+    ),
     "folded weights away from ties": ((folded(0.25, 0.5),), (2, 2, 2), "fixed<6,2>"),
     "a quantized mean of four values": ((weighted_mean(2),), (2, 2, 3), "fixed<6,2>"),
-    "means that float32 can tell from half steps": ((MEAN, activation("quantized_relu(bits=18, integer=0)")), (3, 3, 2), "ufixed<16,0>"),
+    "means that float32 can tell from half steps": (
+        (MEAN, activation("quantized_relu(bits=18, integer=0)")),
+        (3, 3, 2),
+        "ufixed<16,0>",
+    ),
 }
 ROUNDED: dict[str, Case] = {
     "an end of 15 fraction bits behind 10": ((wide(16),), (4,), "fixed<12,11>"),
     "an end behind a scale": ((dense(5, -4e6, 3.0), wide(8)), (4,), "ufixed<17,17>"),
-    "an alpha that carries values away": ((activation("quantized_bits(bits=6, integer=0, alpha=2)"),), (4,), "fixed<8,2>"),
+    "an alpha that carries values away": (
+        (activation("quantized_bits(bits=6, integer=0, alpha=2)"),),
+        (4,),
+        "fixed<8,2>",
+    ),
     "an end that float32 does not hold": ((activation("quantized_relu(bits=26, integer=2)"),), (4,), "fixed<12,8>"),
     "a hard tanh of 24 fraction bits": ((activation("quantized_tanh(bits=8)"),), (4,), "fixed<20,-4>"),
-    "a hard sigmoid of 25 bits": ((activation("quantized_relu(bits=8, integer=4, use_sigmoid=1)"),), (4,), "fixed<24,4>"),
-    "products that a bias hides": ((dense(7, -11e6, 3.0), activation("quantized_bits(bits=25, integer=24, alpha=1)")), (4,), "ufixed<18,18>"),
+    "a hard sigmoid of 25 bits": (
+        (activation("quantized_relu(bits=8, integer=4, use_sigmoid=1)"),),
+        (4,),
+        "fixed<24,4>",
+    ),
+    "products that a bias hides": (
+        (dense(7, -11e6, 3.0), activation("quantized_bits(bits=25, integer=24, alpha=1)")),
+        (4,),
+        "ufixed<18,18>",
+    ),
     "a folded weight on a tie": ((folded(0.25 + 2.0**-6, 0.5),), (2, 2, 2), "fixed<6,2>"),
     "a folded bias on a tie": ((folded(0.25, 0.5 + 2.0**-6),), (2, 2, 2), "fixed<6,2>"),
     "a quantized mean of nine values": ((weighted_mean(3),), (3, 3, 3), "fixed<6,2>"),
-    "means that float32 puts on half steps": ((MEAN, activation("quantized_relu(bits=23, integer=0)")), (3, 3, 2), "ufixed<16,0>"),
+    "means that float32 puts on half steps": (
+        (MEAN, activation("quantized_relu(bits=23, integer=0)")),
+        (3, 3, 2),
+        "ufixed<16,0>",
+    ),
 }
 
 

@@ -34,15 +34,25 @@ def batch(name: str, *inputs: str, channels: int = SIZE, gamma: float = 1.0) -> 
         "moving_mean": random.normal(0.0, 0.3, channels),
         "moving_variance": random.uniform(0.5, 2.0, channels),
     }
-    return entry("BatchNormalization", name, *inputs, weights={key: value.astype(np.float32) for key, value in weights.items()})
+    return entry(
+        "BatchNormalization", name, *inputs, weights={key: value.astype(np.float32) for key, value in weights.items()}
+    )
 
 
-def dense(name: str, *inputs: str, units: int = SIZE, bits: int = 10, bias: Any = "quantized", alpha: Any = 1.0) -> Entry:
+def dense(
+    name: str, *inputs: str, units: int = SIZE, bits: int = 10, bias: Any = "quantized", alpha: Any = 1.0
+) -> Entry:
     """A quantized dense layer; `bias` may stay float."""
     random = np.random.default_rng([SEED, units, len(name)])
-    weights = {"kernel": random.normal(size=(SIZE, units)).astype(np.float32), "bias": random.normal(size=units).astype(np.float32) * 0.01}
+    weights = {
+        "kernel": random.normal(size=(SIZE, units)).astype(np.float32),
+        "bias": random.normal(size=units).astype(np.float32) * 0.01,
+    }
     quantizer = quantized_bits(bits, 2)
-    options = {"kernel_quantizer": quantized_bits(bits, 2, alpha=alpha), "bias_quantizer": quantizer if bias == "quantized" else None}
+    options = {
+        "kernel_quantizer": quantized_bits(bits, 2, alpha=alpha),
+        "bias_quantizer": quantizer if bias == "quantized" else None,
+    }
     return entry("QDense", name, *inputs, units=units, weights=weights, **options)
 
 
@@ -51,13 +61,40 @@ def relu(name: str, *inputs: str, bits: int = 15) -> Entry:
 
 
 CHAINS: dict[str, tuple[Entry, ...]] = {
-    "a normalization on both sides": (relu("r"), batch("b"), dense("d"), batch("bb"), relu("rr"), dense("last", units=3)),
+    "a normalization on both sides": (
+        relu("r"),
+        batch("b"),
+        dense("d"),
+        batch("bb"),
+        relu("rr"),
+        dense("last", units=3),
+    ),
     "three normalizations in a row": (relu("r"), batch("b"), batch("bb"), batch("bbb"), dense("last", units=3)),
     "no quantizer behind": (dense("d"), batch("b"), dense("dd"), batch("bb")),
-    "automatic scales": (dense("d", alpha="auto"), dense("dd", alpha="auto"), dense("ddd", alpha="auto"), relu("r"), dense("last", units=3)),
+    "automatic scales": (
+        dense("d", alpha="auto"),
+        dense("dd", alpha="auto"),
+        dense("ddd", alpha="auto"),
+        relu("r"),
+        dense("last", units=3),
+    ),
     "float biases": (dense("d", bias=None), dense("dd", bias=None), dense("ddd", bias=None), dense("last", bias=None)),
-    "a slope between": (dense("d"), batch("b"), entry("LeakyReLU", "l", alpha=0.3), dense("dd"), batch("bb"), entry("LeakyReLU", "ll", alpha=0.3), dense("e")),
-    "a scale of next to nothing": (dense("d"), batch("b", gamma=1e-18), dense("dd"), batch("bb", gamma=1e12), dense("last")),
+    "a slope between": (
+        dense("d"),
+        batch("b"),
+        entry("LeakyReLU", "l", alpha=0.3),
+        dense("dd"),
+        batch("bb"),
+        entry("LeakyReLU", "ll", alpha=0.3),
+        dense("e"),
+    ),
+    "a scale of next to nothing": (
+        dense("d"),
+        batch("b", gamma=1e-18),
+        dense("dd"),
+        batch("bb", gamma=1e12),
+        dense("last"),
+    ),
     "a mean behind": (
         relu("r"),
         batch("b"),
@@ -79,7 +116,9 @@ def checked(network: SourceModel) -> Design:
     codes[150:] = random.integers(-64, 64, size=(50, SIZE))
     given = [Codes(array=codes, format=FORM) for _ in network.inputs]
     reference = evaluate(network, [one.values for one in given], quantized=True)
-    report = against_reference(design, ReferenceEmulator(design).run(given, trace=True), reference, name="network", exactness=1e-9)
+    report = against_reference(
+        design, ReferenceEmulator(design).run(given, trace=True), reference, name="network", exactness=1e-9
+    )
     assert report.holds, report.first
     assert not report.loosest
     return design
@@ -110,7 +149,9 @@ def test_two_scaled_branches_are_merged(tmp_path: Path, kind: str) -> None:
 
 
 def test_what_is_rounded_is_said_and_named(tmp_path: Path) -> None:
-    design = checked(frontends.load(sequential_file(tmp_path / "m.h5", *CHAINS["a normalization on both sides"], shape=(SIZE,))))
+    design = checked(
+        frontends.load(sequential_file(tmp_path / "m.h5", *CHAINS["a normalization on both sides"], shape=(SIZE,)))
+    )
     assert any("rounded to" in loss for _, loss in design.plan.losses), design.plan.losses
 
 

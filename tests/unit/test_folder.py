@@ -59,7 +59,11 @@ def test_one_value_has_no_class() -> None:
 
 
 def test_only_what_is_wrong_is_bad() -> None:
-    assert [outcome for outcome in ModelOutcome if not outcome.is_good] == [ModelOutcome.DIFFERENT, ModelOutcome.CRASHED, ModelOutcome.LATE]
+    assert [outcome for outcome in ModelOutcome if not outcome.is_good] == [
+        ModelOutcome.DIFFERENT,
+        ModelOutcome.CRASHED,
+        ModelOutcome.LATE,
+    ]
     assert replace(judged("exact", WANTED), outcome=ModelOutcome.REFUSED).outcome.is_good
 
 

@@ -16,7 +16,19 @@ from fpgacnn.design import Design, Target
 from fpgacnn.errors import GoldenBrokenError, GoldenMissingError, OutputExistsError
 from fpgacnn.ir.fixed_point import Codes, Format, parse_format
 from fpgacnn.ir.source import SourceModel
-from fpgacnn.jobs.golden_vectors import Cause, Change, Golden, answer_digests, changes, code_changes, diverging, fingerprint, golden_folder, read, write
+from fpgacnn.jobs.golden_vectors import (
+    Cause,
+    Change,
+    Golden,
+    answer_digests,
+    changes,
+    code_changes,
+    diverging,
+    fingerprint,
+    golden_folder,
+    read,
+    write,
+)
 from fpgacnn.jobs.golden_vectors.fingerprint import array_text
 from fpgacnn.jobs.golden_vectors.vectors import ARRAYS, TEXT
 from fpgacnn.passes.precision import Decision, legalize, plan
@@ -25,7 +37,12 @@ from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.result import SimulationResult
 from tests.files import tiny_model
 
-FILES = {"firmware/myproject.cpp": b"a\n", "firmware/weights/w2.txt": b"1, 2", "fpgacnn/design.npz": b"x", "myproject_prj/solution1/log": b"y"}
+FILES = {
+    "firmware/myproject.cpp": b"a\n",
+    "firmware/weights/w2.txt": b"1, 2",
+    "fpgacnn/design.npz": b"x",
+    "myproject_prj/solution1/log": b"y",
+}
 
 
 def designed(network: SourceModel, target: Target | None = None) -> Design:
@@ -39,7 +56,9 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> SourceModel:
 
 
 def answered(design: Design) -> tuple[list[Codes], SimulationResult]:
-    codes = [Codes(array=np.random.default_rng(3).integers(-128, 128, size=(5, 4, 4, 1)), format=Format(width=8, integer=3))]
+    codes = [
+        Codes(array=np.random.default_rng(3).integers(-128, 128, size=(5, 4, 4, 1)), format=Format(width=8, integer=3))
+    ]
     return codes, ReferenceEmulator(design).run(codes, trace=True)
 
 
@@ -68,13 +87,17 @@ def test_what_a_tool_left_in_the_folder_takes_no_part(golden: Golden) -> None:
     assert list(golden.fingerprint.files) == ["firmware/myproject.cpp", "firmware/weights/w2.txt"]
 
 
-def test_one_bit_of_a_weight_is_a_changed_model_with_its_layer_and_a_changed_plan(network: SourceModel, golden: Golden) -> None:
+def test_one_bit_of_a_weight_is_a_changed_model_with_its_layer_and_a_changed_plan(
+    network: SourceModel, golden: Golden
+) -> None:
     layers = list(network.layers)
     number = next(number for number, layer in enumerate(layers) if layer.name == "conv")
     operation: Any = layers[number].operation
     values = operation.kernel.values.copy()
     values[0, 0, 0, 0] += 2.0**-5 if values[0, 0, 0, 0] < 0.5 else -(2.0**-5)
-    layers[number] = replace(layers[number], operation=replace(operation, kernel=replace(operation.kernel, values=values)))
+    layers[number] = replace(
+        layers[number], operation=replace(operation, kernel=replace(operation.kernel, values=values))
+    )
     other = replace(network, layers=tuple(layers))
     found = changes(golden.fingerprint, fingerprint(other, designed(other), FILES))
     assert (found[0].cause, found[0].layer, found[0].what) == (Cause.MODEL, "conv", "operation.kernel.values")
@@ -87,18 +110,35 @@ def test_a_rounding_mode_is_a_changed_plan(network: SourceModel, golden: Golden)
     other = replace(precision, result=Decision(format=parse_format("ufixed<4,2,RND,SAT>"), reason="a test"))
     changed = replace(design, plan=replace(design.plan, layers={**design.plan.layers, "relu": other}))
     (found,) = changes(golden.fingerprint, fingerprint(network, changed, FILES))
-    assert found == Change(cause=Cause.PLAN, layer="relu", file="", what="result", frozen="ufixed<4,2,RND_CONV,SAT>", found="ufixed<4,2,RND,SAT>")
+    assert found == Change(
+        cause=Cause.PLAN,
+        layer="relu",
+        file="",
+        what="result",
+        frozen="ufixed<4,2,RND_CONV,SAT>",
+        found="ufixed<4,2,RND,SAT>",
+    )
 
 
 def test_a_reason_in_other_words_is_no_change(network: SourceModel, golden: Golden) -> None:
     design = designed(network)
-    layers = {name: replace(one, result=replace(one.result, reason="other words"), error=one.error + 1.0) for name, one in design.plan.layers.items()}
-    assert changes(golden.fingerprint, fingerprint(network, replace(design, plan=replace(design.plan, layers=layers)), FILES)) == ()
+    layers = {
+        name: replace(one, result=replace(one.result, reason="other words"), error=one.error + 1.0)
+        for name, one in design.plan.layers.items()
+    }
+    assert (
+        changes(
+            golden.fingerprint, fingerprint(network, replace(design, plan=replace(design.plan, layers=layers)), FILES)
+        )
+        == ()
+    )
 
 
 def test_a_target_and_a_file_are_told_by_their_names(network: SourceModel, golden: Golden) -> None:
     target = Target(clock_ns=4.0, reuse_of={"conv": 2})
-    found = changes(golden.fingerprint, fingerprint(network, designed(network, target), {**FILES, "build_prj.tcl": b"z"}))
+    found = changes(
+        golden.fingerprint, fingerprint(network, designed(network, target), {**FILES, "build_prj.tcl": b"z"})
+    )
     assert [(one.cause, one.what, one.frozen, one.found) for one in found[:2]] == [
         (Cause.TARGET, "clock_ns", "5.0", "4.0"),
         (Cause.TARGET, "reuse_of[conv]", "nothing", "2"),
@@ -139,15 +179,49 @@ TOP = b"""
             "number 3: 0.25",
         ),
         ("firmware/weights/table_data4.txt", b"1", b"2", "act", "line 1", "1", "2"),
-        ("firmware/defines.h", b"a\ntypedef ap_fixed<9,1> layer3_t;", b"a\ntypedef ap_fixed<8,1> layer3_t;", "relu1", "line 2", None, None),
-        ("firmware/defines.h", b"typedef ap_fixed<9,1> conv1_accum_t;", b"", "conv1", "line 1", "typedef ap_fixed<9,1> conv1_accum_t;", ""),
-        ("firmware/parameters.h", b"", b"struct config12 : nnet::dense_config {", "logits", "line 1", "", "struct config12 : nnet::dense_config {"),
+        (
+            "firmware/defines.h",
+            b"a\ntypedef ap_fixed<9,1> layer3_t;",
+            b"a\ntypedef ap_fixed<8,1> layer3_t;",
+            "relu1",
+            "line 2",
+            None,
+            None,
+        ),
+        (
+            "firmware/defines.h",
+            b"typedef ap_fixed<9,1> conv1_accum_t;",
+            b"",
+            "conv1",
+            "line 1",
+            "typedef ap_fixed<9,1> conv1_accum_t;",
+            "",
+        ),
+        (
+            "firmware/parameters.h",
+            b"",
+            b"struct config12 : nnet::dense_config {",
+            "logits",
+            "line 1",
+            "",
+            "struct config12 : nnet::dense_config {",
+        ),
         ("firmware/parameters.h", b"", b"struct config1 : nnet::dense_config {", "", "line 1", "", None),
-        ("firmware/nnet_utils/nnet_mult.h", b"return a * w;", b"return a + w;", "", "line 1", "return a * w;", "return a + w;"),
+        (
+            "firmware/nnet_utils/nnet_mult.h",
+            b"return a * w;",
+            b"return a + w;",
+            "",
+            "line 1",
+            "return a * w;",
+            "return a + w;",
+        ),
         ("firmware/myproject.cpp", TOP, TOP.replace(b"relu_config3", b"relu_config4"), "relu1", "line 3", None, None),
     ],
 )
-def test_a_changed_file_is_told_with_its_node_and_line(file: str, frozen: bytes, found: bytes, layer: str, what: str, old: str | None, new: str | None) -> None:
+def test_a_changed_file_is_told_with_its_node_and_line(
+    file: str, frozen: bytes, found: bytes, layer: str, what: str, old: str | None, new: str | None
+) -> None:
     change = Change(cause=Cause.CODE, layer="", file=file, what="content", frozen="0" * 64, found="1" * 64)
     told = code_changes(change, frozen, found, TOP)
     assert (told.cause, told.file, told.layer, told.what) == (Cause.CODE, file, layer, what)
@@ -156,7 +230,9 @@ def test_a_changed_file_is_told_with_its_node_and_line(file: str, frozen: bytes,
 
 
 def test_a_file_whose_frozen_content_is_unknown_is_told_by_its_digests() -> None:
-    change = Change(cause=Cause.CODE, layer="", file="firmware/weights/w2.txt", what="content", frozen="0" * 64, found="nothing")
+    change = Change(
+        cause=Cause.CODE, layer="", file="firmware/weights/w2.txt", what="content", frozen="0" * 64, found="nothing"
+    )
     assert code_changes(change, None, b"", TOP) == replace(change, layer="conv1", frozen="0" * 16)
 
 
@@ -171,7 +247,13 @@ def test_the_first_changed_answer_is_told_by_node_and_event(network: SourceModel
     trace["flatten"].array[2, 1] += 1
     found = diverging(golden, replace(answers, trace=trace), Cause.ARITHMETIC)
     assert found is not None
-    assert (found.engine, found.layer, found.event, found.index, found.frozen) == ("int64 reference", "relu", 3, (), None)
+    assert (found.engine, found.layer, found.event, found.index, found.frozen) == (
+        "int64 reference",
+        "relu",
+        3,
+        (),
+        None,
+    )
 
 
 def test_an_output_is_told_with_index_and_both_codes(network: SourceModel, golden: Golden) -> None:
@@ -182,7 +264,14 @@ def test_an_output_is_told_with_index_and_both_codes(network: SourceModel, golde
     outputs = {"logits": Codes(array=wrong, format=answers.outputs["logits"].format)}
     found = diverging(golden, replace(answers, engine="csim", outputs=outputs, trace={}), Cause.COMPILER)
     assert found is not None
-    assert (found.engine, found.layer, found.event, found.index, found.mismatches, found.values) == ("csim", "logits", 4, (1,), 2, 15)
+    assert (found.engine, found.layer, found.event, found.index, found.mismatches, found.values) == (
+        "csim",
+        "logits",
+        4,
+        (1,),
+        2,
+        15,
+    )
     assert (found.frozen, found.found) == (int(wrong[4, 1]) - 1, int(wrong[4, 1]))
 
 
@@ -194,8 +283,12 @@ def test_golden_vectors_are_the_same_when_they_are_read_again(tmp_path: Path, go
     again = read(tmp_path / "g", tmp_path)
     assert again.fingerprint == golden.fingerprint
     assert [one.tolist() for one in again.inputs] == [one.tolist() for one in golden.inputs]
-    assert {name: one.tolist() for name, one in again.outputs.items()} == {name: one.tolist() for name, one in golden.outputs.items()}
-    assert {name: one.tolist() for name, one in again.trace.items()} == {name: one.tolist() for name, one in golden.trace.items()}
+    assert {name: one.tolist() for name, one in again.outputs.items()} == {
+        name: one.tolist() for name, one in golden.outputs.items()
+    }
+    assert {name: one.tolist() for name, one in again.trace.items()} == {
+        name: one.tolist() for name, one in golden.trace.items()
+    }
     assert (again.origin, again.tools, again.events) == ("a test", {"numpy": "2"}, 5)
     first = {path.name: path.read_bytes() for path in (tmp_path / "g").iterdir()}
     write(tmp_path / "g", again)
@@ -239,7 +332,9 @@ BROKEN: dict[str, Callable[[Path], object]] = {
     "a list": lambda folder: (folder / TEXT).write_text("[]"),
     "no arrays": lambda folder: (folder / ARRAYS).unlink(),
     "cut arrays": lambda folder: (folder / ARRAYS).write_bytes((folder / ARRAYS).read_bytes()[:300]),
-    "other arrays": lambda folder: np.savez(folder / ARRAYS, input_0=np.zeros((5, 4, 4, 1)), output_0=np.zeros((5, 3), int), trace=np.zeros((5, 5), "u8")),
+    "other arrays": lambda folder: np.savez(
+        folder / ARRAYS, input_0=np.zeros((5, 4, 4, 1)), output_0=np.zeros((5, 3), int), trace=np.zeros((5, 5), "u8")
+    ),
     "another schema": edited(lambda tree: tree.update(schema=2)),
     "no layers": edited(lambda tree: tree.pop("layers")),
     "layers are a list": edited(lambda tree: tree.update(layers=[1, 2])),

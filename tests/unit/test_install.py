@@ -22,7 +22,8 @@ LOCKED = {"core": "1.0", "plugin": "1.0", "backend": "1.0"}
 RUNNING = (sys.version_info[:2], platform.machine()) == ((3, 11), "x86_64")
 
 pytestmark = pytest.mark.skipif(
-    not (RUNNING and (ROOT / "tools" / "install_tests.sh").exists()), reason="the locks are for Python 3.11 on x86_64, installed in a clone"
+    not (RUNNING and (ROOT / "tools" / "install_tests.sh").exists()),
+    reason="the locks are for Python 3.11 on x86_64, installed in a clone",
 )
 
 BACKEND = """
@@ -74,14 +75,22 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("clone")
     hashes = {}
     for version in ("1.0", "2.0"):
-        hashes["core", version] = add_wheel(folder / "simple", "core", version, {"core.py": f"version = '{version}'\n"}, "Provides-Extra: toml")
-        hashes["plugin", version] = add_wheel(folder / "simple", "plugin", version, {"plugin.py": ""}, "Requires-Dist: core[toml] >=1.0")
+        hashes["core", version] = add_wheel(
+            folder / "simple", "core", version, {"core.py": f"version = '{version}'\n"}, "Provides-Extra: toml"
+        )
+        hashes["plugin", version] = add_wheel(
+            folder / "simple", "plugin", version, {"plugin.py": ""}, "Requires-Dist: core[toml] >=1.0"
+        )
         hashes["backend", version] = add_wheel(folder / "simple", "backend", version, {"backend.py": BACKEND})
-    locked = {name: f"{name}=={version} \\\n    --hash=sha256:{hashes[name, version]}\n" for name, version in LOCKED.items()}
+    locked = {
+        name: f"{name}=={version} \\\n    --hash=sha256:{hashes[name, version]}\n" for name, version in LOCKED.items()
+    }
     (folder / "requirements").mkdir()
     (folder / "requirements" / "build.txt").write_text(locked["backend"])
     (folder / "requirements" / "ci.txt").write_text(locked["core"] + locked["plugin"])
-    (folder / "pyproject.toml").write_text('[build-system]\nrequires = ["backend"]\nbuild-backend = "backend"\n\n[project]\nname = "own"\nversion = "0"\n')
+    (folder / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["backend"]\nbuild-backend = "backend"\n\n[project]\nname = "own"\nversion = "0"\n'
+    )
     (folder / "tools").mkdir()
     shutil.copy2(ROOT / "tools" / "install_tests.sh", folder / "tools")
     return folder
@@ -92,7 +101,19 @@ def pip_wheel(which: str, folder: Path) -> Path:
     if which == "bundled":
         return next((Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl"))
     wanted = "pip" if which == "newest" else f"pip=={which}"
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), "--retries", "1", wanted]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--dest",
+        str(folder),
+        "--retries",
+        "1",
+        wanted,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     found = list(folder.glob("pip-*.whl"))
     if not found:
@@ -111,7 +132,11 @@ def make_venv(folder: Path, pip: Path) -> Path:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     settings = {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1"}
     command = [str(folder / "bin" / "python"), str(pip / "pip"), "install", "--quiet", "--no-deps", str(pip)]
-    subprocess.run(command, check=True, env={**{name: value for name, value in os.environ.items() if not name.startswith("PIP_")}, **settings})
+    subprocess.run(
+        command,
+        check=True,
+        env={**{name: value for name, value in os.environ.items() if not name.startswith("PIP_")}, **settings},
+    )
     return folder
 
 
@@ -121,12 +146,17 @@ def install(clone: Path, venv: Path) -> subprocess.CompletedProcess[str]:
 
 
 def installed(venv: Path) -> dict[str, str]:
-    names = [re.fullmatch(r"(\w+)-([\d.]+)\.dist-info", path.name) for path in venv.glob("lib/python*/site-packages/*.dist-info")]
+    names = [
+        re.fullmatch(r"(\w+)-([\d.]+)\.dist-info", path.name)
+        for path in venv.glob("lib/python*/site-packages/*.dist-info")
+    ]
     return {found[1]: found[2] for found in names if found and found[1] in {*LOCKED, "own"}}
 
 
 @pytest.mark.parametrize("which", ["bundled", "23.0", "newest"])
-def test_locks_are_installed_as_they_are_though_the_index_has_newer_releases(which: str, clone: Path, tmp_path: Path) -> None:
+def test_locks_are_installed_as_they_are_though_the_index_has_newer_releases(
+    which: str, clone: Path, tmp_path: Path
+) -> None:
     venv = make_venv(tmp_path / "venv", pip_wheel(which, tmp_path))
     done = install(clone, venv)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -136,7 +166,15 @@ def test_locks_are_installed_as_they_are_though_the_index_has_newer_releases(whi
 def test_the_index_is_one_that_pip_before_23_3_stumbles_over(clone: Path, tmp_path: Path) -> None:
     """The reason for --no-deps, and the proof that the test above can fail."""
     venv = make_venv(tmp_path / "venv", pip_wheel("23.0", tmp_path))
-    command = [str(venv / "bin" / "python"), "-m", "pip", "install", "--require-hashes", "-r", str(clone / "requirements" / "ci.txt")]
+    command = [
+        str(venv / "bin" / "python"),
+        "-m",
+        "pip",
+        "install",
+        "--require-hashes",
+        "-r",
+        str(clone / "requirements" / "ci.txt"),
+    ]
     done = subprocess.run(command, env=environment(clone), capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 1
     assert "core[toml]" in done.stderr
@@ -171,7 +209,20 @@ def test_a_file_with_another_hash_is_refused(clone: Path, tmp_path: Path) -> Non
 
 def test_every_installation_of_a_lock_resolves_nothing() -> None:
     """In scripts, images and documentation; a lock without --no-deps fails with the pip of Debian 12."""
-    files = [ROOT / "Dockerfile", ROOT / "Makefile", ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "tools").iterdir(), *(ROOT / "docs").rglob("*.md")]
-    lines = [f"{file.name}: {line.strip()}" for file in files if file.is_file() for line in file.read_text().splitlines() if "--require-hashes" in line]
+    files = [
+        ROOT / "Dockerfile",
+        ROOT / "Makefile",
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        *(ROOT / "tools").iterdir(),
+        *(ROOT / "docs").rglob("*.md"),
+    ]
+    lines = [
+        f"{file.name}: {line.strip()}"
+        for file in files
+        if file.is_file()
+        for line in file.read_text().splitlines()
+        if "--require-hashes" in line
+    ]
     assert len(lines) >= 5
     assert [line for line in lines if "--no-deps" not in line] == []

@@ -74,7 +74,10 @@ def test_a_library_that_is_cut_short_is_made_again(folder: Path, size: int) -> N
 
 def test_processes_that_build_at_once_do_not_disturb_each_other(folder: Path) -> None:
     command = [*COMMAND, "simulate", "m.h5", "--input", "x.npy", "--json"]
-    children = [subprocess.Popen(command, cwd=folder, env=environment(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(4)]
+    children = [
+        subprocess.Popen(command, cwd=folder, env=environment(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(4)
+    ]
     assert [(child.communicate(timeout=240)[1], child.returncode) for child in children] == [(b"", 0)] * 4
     (library,) = kept(folder)
     before = library.stat().st_ino
@@ -128,14 +131,25 @@ def test_another_processor_has_another_key() -> None:
         ({"__ARM_NEON"}, "plain C", 4, ByteProducts.NONE),
     ],
 )
-def test_the_machine_is_what_the_compilers_macros_say(macros: set[str], name: str, lanes: int, products: ByteProducts) -> None:
+def test_the_machine_is_what_the_compilers_macros_say(
+    macros: set[str], name: str, lanes: int, products: ByteProducts
+) -> None:
     found = machine_of(macros)
     assert (found.name, found.lanes, found.byte_products) == (name, lanes, products)
 
 
-@pytest.mark.skipif(os.environ.get("FPGACNN_EMULATE_ARM") is None, reason="FPGACNN_EMULATE_ARM is not set: needs aarch64-linux-gnu-gcc and qemu-aarch64")
+@pytest.mark.skipif(
+    os.environ.get("FPGACNN_EMULATE_ARM") is None,
+    reason="FPGACNN_EMULATE_ARM is not set: needs aarch64-linux-gnu-gcc and qemu-aarch64",
+)
 def test_kernels_build_for_aarch64() -> None:
-    code = "from fpgacnn.sim.emulator.native.codegen.program import header, RUN; print(header() + RUN.format(names='0'))"
+    code = (
+        "from fpgacnn.sim.emulator.native.codegen.program import header, RUN; print(header() + RUN.format(names='0'))"
+    )
     source = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
     compiler = shutil.which("aarch64-linux-gnu-gcc") or "aarch64-linux-gnu-gcc"
-    subprocess.run([compiler, "-O2", "-std=gnu11", "-Wall", "-Wno-psabi", "-S", "-x", "c", "-", "-o", os.devnull], input=source, check=True)
+    subprocess.run(
+        [compiler, "-O2", "-std=gnu11", "-Wall", "-Wno-psabi", "-S", "-x", "c", "-", "-o", os.devnull],
+        input=source,
+        check=True,
+    )

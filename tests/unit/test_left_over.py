@@ -27,12 +27,21 @@ INPUT = Format(width=8, integer=1)
 def floats(*shape: int) -> dict[str, np.ndarray]:
     """Trained numbers that no short format holds."""
     random = np.random.default_rng([SEED, *shape])
-    return {"kernel:0": random.normal(size=shape).astype(np.float32), "bias:0": random.normal(size=shape[-1:]).astype(np.float32)}
+    return {
+        "kernel:0": random.normal(size=shape).astype(np.float32),
+        "bias:0": random.normal(size=shape[-1:]).astype(np.float32),
+    }
 
 
 def network(path: Path, *tail: Entry) -> SourceModel:
     quantized = entry(
-        "QConv2D", "conv", filters=3, kernel_size=[2, 2], kernel_quantizer=quantized_bits(5), bias_quantizer=quantized_bits(5), weights=floats(2, 2, 1, 3)
+        "QConv2D",
+        "conv",
+        filters=3,
+        kernel_size=[2, 2],
+        kernel_quantizer=quantized_bits(5),
+        bias_quantizer=quantized_bits(5),
+        weights=floats(2, 2, 1, 3),
     )
     return frontends.load(sequential_file(path, quantized, entry("Flatten", "flat"), *tail, shape=(3, 3, 1)))
 
@@ -54,7 +63,10 @@ def worst(source: SourceModel, design: Design, name: str) -> float:
 
 TAILS = {
     "dense": (entry("Dense", "last", units=4, weights=floats(12, 4)),),
-    "dense behind dense": (entry("Dense", "middle", units=6, activation="relu", weights=floats(12, 6)), entry("Dense", "last", units=4, weights=floats(6, 4))),
+    "dense behind dense": (
+        entry("Dense", "middle", units=6, activation="relu", weights=floats(12, 6)),
+        entry("Dense", "last", units=4, weights=floats(6, 4)),
+    ),
     "three": (
         entry("Dense", "one", units=6, activation="tanh", weights=floats(12, 6)),
         entry("Dense", "two", units=5, activation="relu", weights=floats(6, 5)),
@@ -95,6 +107,11 @@ def test_float_weights_that_few_bits_hold_are_taken_as_they_are(tmp_path: Path) 
 
 
 def test_a_network_without_a_quantized_kernel_is_no_quantized_network(tmp_path: Path) -> None:
-    layers = (entry("QActivation", "in", activation="quantized_bits(8,0,alpha=1)"), entry("Dense", "last", units=4, weights=floats(5, 4)))
-    with pytest.raises(WidthsNeededError, match="layer 'last' has float kernel weights without a quantizer: bit widths are needed"):
+    layers = (
+        entry("QActivation", "in", activation="quantized_bits(8,0,alpha=1)"),
+        entry("Dense", "last", units=4, weights=floats(5, 4)),
+    )
+    with pytest.raises(
+        WidthsNeededError, match="layer 'last' has float kernel weights without a quantizer: bit widths are needed"
+    ):
         designed(frontends.load(sequential_file(tmp_path / "m.h5", *layers, shape=(5,))))

@@ -57,13 +57,18 @@ def test_every_report_says_that_the_bound_says_nothing() -> None:
     run, subject = loose_run(), ReportInput(name="small", record=loose_run())
     first, shown = verdicts(subject)[:2]
     assert (first.answer, first.tone) == ("Loose", Tone.WARN)
-    assert first.detail == "Something is rounded. The bound of score is 118, and its answers span 3.5: the bound says nothing about them."
+    assert (
+        first.detail
+        == "Something is rounded. The bound of score is 118, and its answers span 3.5: the bound says nothing about them."
+    )
     assert "within a bound that says nothing (score: seen at most 0.5)" in shown.detail
     page = report([subject])
     for text in (markdown(page), html(page)):
         assert "bound says nothing here; seen at most 0.5 on 100 events" in text
     assert "within the bound" not in html(page)
-    assert promise(run).plain.startswith("loose: the bound on an output's error is larger than a quarter of what its answers span")
+    assert promise(run).plain.startswith(
+        "loose: the bound on an output's error is larger than a quarter of what its answers span"
+    )
     assert (verdict(run.verification[1]).plain, str(verdict(run.verification[1]).style)) == (WORDS, "yellow")
     assert "within" not in verdict(run.verification[1]).plain
 
@@ -91,7 +96,9 @@ def test_records_of_older_versions_have_the_promise_of_their_plan(tmp_path: Path
     file.write_text(json.dumps(content), encoding="utf-8")
     old = read_run(file)
     assert (old.plan.word, old.verification[0].outputs) == ("bounded", ())
-    assert ("plan", "promise", "bounded") in [(one.section, one.quantity, one.value) for one in flatten(ReportInput(name="old", record=old))]
+    assert ("plan", "promise", "bounded") in [
+        (one.section, one.quantity, one.value) for one in flatten(ReportInput(name="old", record=old))
+    ]
     file.write_text(loose_run().to_json(), encoding="utf-8")
     assert read_run(file) == loose_run()
 
@@ -99,7 +106,13 @@ def test_records_of_older_versions_have_the_promise_of_their_plan(tmp_path: Path
 def deep(folder: Path, activation: str, layers: int, gain: float) -> Path:
     random, size = np.random.default_rng(3), 8
     entries = [
-        entry("Dense", f"d{number}", units=size, activation=activation, weights={"kernel": random.normal(size=(size, size)) * gain, "bias": np.zeros(size)})
+        entry(
+            "Dense",
+            f"d{number}",
+            units=size,
+            activation=activation,
+            weights={"kernel": random.normal(size=(size, size)) * gain, "bias": np.zeros(size)},
+        )
         for number in range(layers)
     ]
     return sequential_file(folder / "deep.h5", *entries, shape=(size,))
@@ -108,8 +121,13 @@ def deep(folder: Path, activation: str, layers: int, gain: float) -> Path:
 ENDS = [("tanh", 2.0, 2.01), ("sigmoid", 2.0, 1.01), ("softsign", 2.0, 2.01)]
 
 
-@pytest.mark.parametrize(("activation", "gain", "most"), [*((name, 0.7, None) for name in ("selu", "elu", "softplus", "swish", "gelu")), *ENDS])
-def test_bounds_of_forty_table_layers_stay_numbers(tmp_path: Path, activation: str, gain: float, most: float | None) -> None:
+@pytest.mark.parametrize(
+    ("activation", "gain", "most"),
+    [*((name, 0.7, None) for name in ("selu", "elu", "softplus", "swish", "gelu")), *ENDS],
+)
+def test_bounds_of_forty_table_layers_stay_numbers(
+    tmp_path: Path, activation: str, gain: float, most: float | None
+) -> None:
     """The bound grows by every layer's gain; where the table's values are limited it is limited, too."""
     run = fpgacnn.convert(deep(tmp_path, activation, 40, gain), output=tmp_path / "p", bits="16", csim_events=0)
     bounds = [layer.error for layer in run.plan.decisions]

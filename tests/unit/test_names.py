@@ -84,7 +84,13 @@ def test_variables_that_hls4ml_numbers_by_itself_are_left_to_it() -> None:
         assert safe_name(f"{letter}12") == f"l_{letter}12"
 
 
-@given(texts=st.lists(st.sampled_from(["conv", "Conv", "CONV", "conv_2", "conv 2", "c" * 60, "c" * 50, "", "ä", "conv_2_2"]), min_size=2, max_size=12))
+@given(
+    texts=st.lists(
+        st.sampled_from(["conv", "Conv", "CONV", "conv_2", "conv 2", "c" * 60, "c" * 50, "", "ä", "conv_2_2"]),
+        min_size=2,
+        max_size=12,
+    )
+)
 def test_names_are_given_out_once_without_regard_to_case(texts: list[str]) -> None:
     namer = Namer()
     names = [namer.unique(text) for text in texts]
@@ -98,10 +104,20 @@ def test_names_that_are_taken_are_not_given_out() -> None:
 
 def test_no_layer_hides_an_attribute_of_hls4ml() -> None:
     """Keras calls the first `Activation` layer `activation`; its result took the place of the attribute, and the C++ broke."""
-    attribute = re.compile(r"""(?:(?:[gsh][ea][ts]_attr|attributes\.get|Attribute)\(\s*|(?:attributes|params)\[)(['"])(\w+)\1""")
+    attribute = re.compile(
+        r"""(?:(?:[gsh][ea][ts]_attr|attributes\.get|Attribute)\(\s*|(?:attributes|params)\[)(['"])(\w+)\1"""
+    )
     folder = Path(importlib.util.find_spec("hls4ml").submodule_search_locations[0])  # type: ignore[union-attr,index]  # it is installed
-    sources = [path for place in ("model", "backends/fpga", "backends/vivado", "backends/vitis") for path in (folder / place).rglob("*.py")]
-    found = {match[2] for path in [*sources, *(folder / "backends").glob("*.py")] for match in attribute.finditer(path.read_text(encoding="utf-8"))}
+    sources = [
+        path
+        for place in ("model", "backends/fpga", "backends/vivado", "backends/vitis")
+        for path in (folder / place).rglob("*.py")
+    ]
+    found = {
+        match[2]
+        for path in [*sources, *(folder / "backends").glob("*.py")]
+        for match in attribute.finditer(path.read_text(encoding="utf-8"))
+    }
     assert {"activation", "n_filt", "trace", "table_data"} <= found
     assert {name for name in found if safe_name(name) == name} == set()
 

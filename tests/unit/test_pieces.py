@@ -35,10 +35,21 @@ def network(folder: Path, events: int, piece_values: int) -> Run:
     random = np.random.default_rng(5)
     layers = [
         entry(
-            "Conv2D", "c", filters=8, kernel_size=[3, 3], padding="same", weights={"kernel": random.normal(size=(3, 3, 2, 8)), "bias": random.normal(size=8)}
+            "Conv2D",
+            "c",
+            filters=8,
+            kernel_size=[3, 3],
+            padding="same",
+            weights={"kernel": random.normal(size=(3, 3, 2, 8)), "bias": random.normal(size=8)},
         ),
         entry("Activation", "r", activation="relu"),
-        entry("Conv2D", "d", filters=4, kernel_size=[3, 3], weights={"kernel": random.normal(size=(3, 3, 8, 4)), "bias": np.zeros(4)}),
+        entry(
+            "Conv2D",
+            "d",
+            filters=4,
+            kernel_size=[3, 3],
+            weights={"kernel": random.normal(size=(3, 3, 8, 4)), "bias": np.zeros(4)},
+        ),
         entry("GlobalAveragePooling2D", "g"),
     ]
     file = sequential_file(folder / "m.h5", *layers, shape=(16, 16, 2))
@@ -46,7 +57,15 @@ def network(folder: Path, events: int, piece_values: int) -> Run:
     request = Request(model=file, widths=parse_widths("8,3"), csim_events=0)
     found = planned(frontends.load(file), request, given.first(4))
     stopwatch = Stopwatch(progress=silent)
-    return Run(request=request, trained=found.trained, design=found.design, choices=found.choices, events=given, watch=stopwatch, piece_values=piece_values)
+    return Run(
+        request=request,
+        trained=found.trained,
+        design=found.design,
+        choices=found.choices,
+        events=given,
+        watch=stopwatch,
+        piece_values=piece_values,
+    )
 
 
 def answers(run: Run) -> dict[str, object]:

@@ -43,7 +43,9 @@ def test_status_and_both_outputs_are_kept(tmp_path: Path) -> None:
 
 
 def test_a_child_runs_in_its_folder_without_input_in_a_plain_language(tmp_path: Path) -> None:
-    finished = shell('pwd; cat; echo "$LC_ALL $EXTRA"', tmp_path, environment={"EXTRA": "given", "LC_ALL": "de_DE.UTF-8"})
+    finished = shell(
+        'pwd; cat; echo "$LC_ALL $EXTRA"', tmp_path, environment={"EXTRA": "given", "LC_ALL": "de_DE.UTF-8"}
+    )
     assert finished.tail.splitlines() == [str(tmp_path.resolve()), "C given"]
 
 
@@ -64,7 +66,12 @@ def test_commands_side_by_side_are_told_of_as_they_end_and_late_ones_are_ended(t
 
 
 def test_whoever_stops_listening_ends_what_still_runs(tmp_path: Path, children: Path) -> None:
-    running = side_by_side([[SHELL, "-c", "true"], [SHELL, "-c", f"echo $$ > {children}; exec sleep 60"]], at_once=2, folder=tmp_path, seconds=50)
+    running = side_by_side(
+        [[SHELL, "-c", "true"], [SHELL, "-c", f"echo $$ > {children}; exec sleep 60"]],
+        at_once=2,
+        folder=tmp_path,
+        seconds=50,
+    )
     next(running)
     while not (children.exists() and children.read_text().strip()):
         time.sleep(0.02)
@@ -118,7 +125,9 @@ def test_a_grandchild_that_holds_the_output_open_is_ended_too(tmp_path: Path, ch
     assert ends_soon(int(children.read_text()))
 
 
-def test_a_grandchild_in_the_background_does_not_outlive_a_child_that_ended_well(tmp_path: Path, children: Path) -> None:
+def test_a_grandchild_in_the_background_does_not_outlive_a_child_that_ended_well(
+    tmp_path: Path, children: Path
+) -> None:
     assert shell("sleep 60 >/dev/null 2>&1 & echo $! >pids", tmp_path).status == 0
     assert ends_soon(int(children.read_text()))
 
@@ -142,7 +151,9 @@ def test_memory_is_limited(tmp_path: Path) -> None:
     script = "import resource; print(resource.getrlimit(resource.RLIMIT_AS)[0]); bytearray(13 << 30)"
     finished = run([sys.executable, "-c", script], folder=tmp_path, seconds=30)
     _, allowed = resource.getrlimit(resource.RLIMIT_AS)
-    assert finished.tail.splitlines()[0] == str(CHILD_MEMORY_BYTES if allowed == resource.RLIM_INFINITY else min(allowed, CHILD_MEMORY_BYTES))
+    assert finished.tail.splitlines()[0] == str(
+        CHILD_MEMORY_BYTES if allowed == resource.RLIM_INFINITY else min(allowed, CHILD_MEMORY_BYTES)
+    )
     assert (finished.status, finished.last_line) == (1, "MemoryError")
 
 
@@ -153,5 +164,7 @@ def test_a_tighter_limit_of_the_users_is_kept(tmp_path: Path) -> None:
         f"resource.setrlimit(resource.RLIMIT_AS, ({4 * GIB}, {4 * GIB})); "
         f"print(run(['{SHELL}', '-c', 'ulimit -v'], folder=Path('.'), seconds=20).tail)"
     )
-    said = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60).stdout
+    said = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
+    ).stdout
     assert int(said) == 4 * GIB // 1024

@@ -36,7 +36,18 @@ def test_sparsity_rises_to_its_end_and_stays(epochs: int, final: float) -> None:
     assert all(one == final for epoch, one in enumerate(course, 1) if epoch >= max(round(epochs * RAMP), 1))
 
 
-@pytest.mark.parametrize("wrong", [{"epochs": -1}, {"batch": 0}, {"patience": 0}, {"seed": -1}, {"sparsity": 1.0}, {"sparsity": -0.1}, {"learning_rate": -1.0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"epochs": -1},
+        {"batch": 0},
+        {"patience": 0},
+        {"seed": -1},
+        {"sparsity": 1.0},
+        {"sparsity": -0.1},
+        {"learning_rate": -1.0},
+    ],
+)
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(UsageError, match=r"whole numbers from 0|sparsity lies between"):
         Settings(**wrong)

@@ -33,11 +33,24 @@ def test_ties_go_to_the_even_code_below_the_point_too() -> None:
 
 
 def test_values_are_limited_to_the_codes() -> None:
-    assert quantized(QuantizedBits(bits=4, integer=1), 5.0, 1.75, 1.8, 1.9, -2.0, -2.1, -9.0) == [1.75, 1.75, 1.75, 1.75, -2.0, -2.0, -2.0]
+    assert quantized(QuantizedBits(bits=4, integer=1), 5.0, 1.75, 1.8, 1.9, -2.0, -2.1, -9.0) == [
+        1.75,
+        1.75,
+        1.75,
+        1.75,
+        -2.0,
+        -2.0,
+        -2.0,
+    ]
 
 
 def test_a_symmetric_quantizer_has_no_smallest_code() -> None:
-    assert quantized(QuantizedBits(bits=4, integer=1, symmetric=True), -9.0, -2.0, -1.75, 9.0) == [-1.75, -1.75, -1.75, 1.75]
+    assert quantized(QuantizedBits(bits=4, integer=1, symmetric=True), -9.0, -2.0, -1.75, 9.0) == [
+        -1.75,
+        -1.75,
+        -1.75,
+        1.75,
+    ]
 
 
 def test_without_negative_numbers_the_sign_bit_is_one_more_digit() -> None:
@@ -53,11 +66,23 @@ def test_one_bit_is_the_sign_and_zero_counts_as_positive() -> None:
 
 
 def test_one_bit_without_negative_numbers_is_zero_or_half() -> None:
-    assert quantized(QuantizedBits(bits=1, integer=0, keep_negative=False), -1.0, 0.25, 0.26, 3.0) == [0.0, 0.0, 0.5, 0.5]
+    assert quantized(QuantizedBits(bits=1, integer=0, keep_negative=False), -1.0, 0.25, 0.26, 3.0) == [
+        0.0,
+        0.0,
+        0.5,
+        0.5,
+    ]
 
 
 def test_two_bits_have_four_codes() -> None:
-    assert quantized(QuantizedBits(bits=2, integer=0), -2.0, -0.75, -0.74, -0.25, 0.26, 2.0) == [-1.0, -1.0, -0.5, -0.0, 0.5, 0.5]
+    assert quantized(QuantizedBits(bits=2, integer=0), -2.0, -0.75, -0.74, -0.25, 0.26, 2.0) == [
+        -1.0,
+        -1.0,
+        -0.5,
+        -0.0,
+        0.5,
+        0.5,
+    ]
 
 
 def test_more_integer_bits_than_bits_make_steps_larger_than_one() -> None:
@@ -79,7 +104,9 @@ def test_a_number_for_alpha_scales_after_rounding() -> None:
 
 
 def test_alpha_has_only_the_digits_of_a_float32() -> None:
-    assert apply(np.array([1.0]), QuantizedBits(bits=4, integer=1, alpha=0.3)).scale.tolist() == [float(np.float32(0.3))]
+    assert apply(np.array([1.0]), QuantizedBits(bits=4, integer=1, alpha=0.3)).scale.tolist() == [
+        float(np.float32(0.3))
+    ]
 
 
 def test_alpha_may_have_one_value_for_each_channel() -> None:
@@ -89,13 +116,19 @@ def test_alpha_may_have_one_value_for_each_channel() -> None:
 
 @pytest.mark.parametrize("count", [2, 4])
 def test_any_other_number_of_alphas_is_refused_with_the_layer(count: int) -> None:
-    with pytest.raises(UnsupportedQuantizerError, match=f"layer 'conv': quantizer quantized_bits: alpha has {count} values for 3 channels"):
+    with pytest.raises(
+        UnsupportedQuantizerError,
+        match=f"layer 'conv': quantizer quantized_bits: alpha has {count} values for 3 channels",
+    ):
         apply(np.ones((2, 3)), QuantizedBits(bits=4, integer=1, alpha=np.ones(count)), layer="conv")
 
 
 def test_an_automatic_scale_makes_the_largest_value_the_largest_code() -> None:
     """Four bits: seven steps to each side, half away from zero, a scale for each channel."""
-    scaled = apply(np.array([[7.0, 0.7], [-3.5, 0.2], [0.5, -0.05]]), QuantizedBits(bits=4, integer=0, symmetric=True, alpha="auto"))
+    scaled = apply(
+        np.array([[7.0, 0.7], [-3.5, 0.2], [0.5, -0.05]]),
+        QuantizedBits(bits=4, integer=0, symmetric=True, alpha="auto"),
+    )
     assert scaled.values.tolist() == [[7.0, 7.0], [-4.0, 2.0], [1.0, -1.0]]
     assert scaled.scale[0] == pytest.approx([1.0, 0.1])
 
@@ -109,20 +142,32 @@ def test_an_automatic_power_of_two_is_one() -> None:
 
 def test_a_channel_of_zeros_stays_zero_under_an_automatic_scale() -> None:
     for alpha in ("auto", "auto_po2"):
-        found = apply(np.array([[0.0, 1.0], [0.0, -1.0]]), QuantizedBits(bits=4, integer=0, symmetric=True, alpha=alpha)).product
+        found = apply(
+            np.array([[0.0, 1.0], [0.0, -1.0]]), QuantizedBits(bits=4, integer=0, symmetric=True, alpha=alpha)
+        ).product
         assert found[:, 0].tolist() == [0.0, 0.0]
         assert np.all(np.isfinite(found))
 
 
 @pytest.mark.parametrize("alpha", ["auto", "auto_po2"])
 def test_one_bit_with_an_automatic_scale_is_refused_because_qkeras_answers_nan(alpha: str) -> None:
-    with pytest.raises(UnsupportedQuantizerError, match=r"layer 'd': quantizer quantized_bits\(1,alpha=auto.*QKeras answers NaN"):
+    with pytest.raises(
+        UnsupportedQuantizerError, match=r"layer 'd': quantizer quantized_bits\(1,alpha=auto.*QKeras answers NaN"
+    ):
         apply(np.ones((2, 2)), QuantizedBits(bits=1, integer=0, alpha=alpha), layer="d")  # type: ignore[arg-type]  # a parametrized literal
 
 
 def test_relu_rounds_ties_to_even_and_limits() -> None:
     """`quantized_relu(4,2)`: sixteen codes in steps of 1/4."""
-    assert quantized(QuantizedRelu(bits=4, integer=2), -5.0, 0.125, 0.375, 0.38, 3.75, 3.9, 99.0) == [0.0, 0.0, 0.5, 0.5, 3.75, 3.75, 3.75]
+    assert quantized(QuantizedRelu(bits=4, integer=2), -5.0, 0.125, 0.375, 0.38, 3.75, 3.9, 99.0) == [
+        0.0,
+        0.0,
+        0.5,
+        0.5,
+        3.75,
+        3.75,
+        3.75,
+    ]
 
 
 def test_relu_with_all_bits_left_of_the_point_counts_in_ones() -> None:
@@ -141,7 +186,15 @@ def test_relu_with_a_negative_slope_spends_a_bit_on_the_sign() -> None:
 
 def test_relu_by_a_hard_sigmoid_has_steps_twice_as_large_at_the_same_bits() -> None:
     """`quantized_relu(3,0,use_sigmoid=1)`: 2 * round(8 (x/2 + 1/2)) / 8 - 1 between 0 and 7/8."""
-    assert quantized(QuantizedRelu(bits=3, integer=0, use_sigmoid=True), -3.0, 0.0, 0.1, 0.2, 0.5, 0.9, 3.0) == [0.0, 0.0, 0.0, 0.25, 0.5, 0.875, 0.875]
+    assert quantized(QuantizedRelu(bits=3, integer=0, use_sigmoid=True), -3.0, 0.0, 0.1, 0.2, 0.5, 0.9, 3.0) == [
+        0.0,
+        0.0,
+        0.0,
+        0.25,
+        0.5,
+        0.875,
+        0.875,
+    ]
 
 
 def test_relu_with_an_upper_bound_that_is_not_quantized_stops_there() -> None:
@@ -171,7 +224,9 @@ def test_a_plain_quantizer_is_one_cast(quantizer: QuantizedBits | QuantizedRelu,
     keep_negative=st.booleans(),
     values=st.lists(st.floats(-50, 50) | st.integers(-800, 800).map(lambda code: code / 16), min_size=1, max_size=6),
 )
-def test_quantized_bits_equals_its_cast_on_every_value(bits: int, integer: int, *, symmetric: bool, keep_negative: bool, values: list[float]) -> None:
+def test_quantized_bits_equals_its_cast_on_every_value(
+    bits: int, integer: int, *, symmetric: bool, keep_negative: bool, values: list[float]
+) -> None:
     quantizer = QuantizedBits(bits=bits, integer=integer, symmetric=symmetric, keep_negative=keep_negative)
     form = activation_format(quantizer)
     assert quantized(quantizer, *values) == to_values(quantize_values(np.array(values), form), form.fraction).tolist()

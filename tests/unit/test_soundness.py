@@ -82,16 +82,25 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "a reserved name": (renamed("conv", "main"), "not a name that fpgacnn gives"),
     "a long name": (renamed("conv", "c" * 10_000), "not a name that fpgacnn gives"),
     "a node of no layer": (put("conv", "source", value="other"), "stands for no layer of the network"),
-    "a shape that is not the operation's": (put("conv", "shape", value=[2, 2, 3]), "a shape of (2, 2, 3), while its operation makes (2, 2, 2)"),
+    "a shape that is not the operation's": (
+        put("conv", "shape", value=[2, 2, 3]),
+        "a shape of (2, 2, 3), while its operation makes (2, 2, 2)",
+    ),
     "a shape without end": (put("conv", "shape", value=[HUGE, 2, 2]), "holds the number 1099511627776"),
-    "a shape that is too large": (put("conv", "shape", value=[1 << 20, 1 << 20, 2]), "a shape of (1048576, 1048576, 2)"),
+    "a shape that is too large": (
+        put("conv", "shape", value=[1 << 20, 1 << 20, 2]),
+        "a shape of (1048576, 1048576, 2)",
+    ),
     "an empty shape": (put("flatten", "shape", value=[]), "a shape of ()"),
     "no stride": (put("conv", "operation", "strides", value=[0, 1]), "strides of (0, 1)"),
     "a negative pad": (put("conv", "operation", "pads", value=[-1, 0, 0, 0]), "pads of (-1, 0, 0, 0)"),
     "a pad without end": (put("conv", "operation", "pads", value=[1 << 19, 1 << 19, 1 << 19, 0]), "pads of (524288"),
     "an input more": (put("relu", "inputs", value=["conv", "conv"]), "2 inputs"),
     "no input": (put("relu", "inputs", value=[]), "0 inputs"),
-    "a function that was never planned": (put("relu", "operation", value={"$": "layer.Ternary", "threshold": 0.5}), "a Ternary, which no finished design has"),
+    "a function that was never planned": (
+        put("relu", "operation", value={"$": "layer.Ternary", "threshold": 0.5}),
+        "a Ternary, which no finished design has",
+    ),
     "a table without its bits": (
         put("relu", "operation", value={"$": "layer.Softmax", "kind": {"$": "layer.SoftmaxKind", "value": "tables"}}),
         "no accumulator",
@@ -100,20 +109,53 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
         lambda tree: layer(tree, "conv")["operation"].update(kernel=layer(tree, "conv")["operation"]["bias"]),
         "a kernel of shape (2,)",
     ),
-    "a bias that the format cannot hold": (put("conv", "operation", "bias", "format", "text", value="fixed<1,1>"), "codes that fixed<1,1> cannot hold"),
-    "a binary point far away": (lambda tree: precision(tree, "conv")["result"]["format"].update(text="fixed<9,999>"), "a format of fixed<9,999>"),
+    "a bias that the format cannot hold": (
+        put("conv", "operation", "bias", "format", "text", value="fixed<1,1>"),
+        "codes that fixed<1,1> cannot hold",
+    ),
+    "a binary point far away": (
+        lambda tree: precision(tree, "conv")["result"]["format"].update(text="fixed<9,999>"),
+        "a format of fixed<9,999>",
+    ),
     "no accumulator": (lambda tree: precision(tree, "conv").update(accumulator=None), "no accumulator"),
-    "a plan about less": (lambda tree: tree["design"]["plan"]["layers"]["items"].pop(), "its plan is not about its layers"),
-    "an output twice": (lambda tree: tree["design"]["model"].update(outputs=["logits", "logits"]), "an output is named twice"),
-    "an output more": (lambda tree: tree["design"]["model"].update(outputs=["logits", "relu"]), "its outputs are not those of the network"),
-    "an input port less": (lambda tree: tree["design"]["model"].update(inputs=["conv"]), "its inputs are not its input layers"),
-    "an input of another format": (put("x", "operation", "format", "text", value="fixed<16,7>"), "an input whose result is of another format"),
-    "a float that is none": (lambda tree: precision(tree, "conv").update(error=float("inf")), "a number that is not finite"),
-    "a network in another order": (lambda tree: tree["network"]["layers"].reverse(), "out of order, not unique, or without its inputs"),
-    "a network without outputs": (lambda tree: tree["network"].update(outputs=[]), "the network's inputs or outputs are no layers"),
+    "a plan about less": (
+        lambda tree: tree["design"]["plan"]["layers"]["items"].pop(),
+        "its plan is not about its layers",
+    ),
+    "an output twice": (
+        lambda tree: tree["design"]["model"].update(outputs=["logits", "logits"]),
+        "an output is named twice",
+    ),
+    "an output more": (
+        lambda tree: tree["design"]["model"].update(outputs=["logits", "relu"]),
+        "its outputs are not those of the network",
+    ),
+    "an input port less": (
+        lambda tree: tree["design"]["model"].update(inputs=["conv"]),
+        "its inputs are not its input layers",
+    ),
+    "an input of another format": (
+        put("x", "operation", "format", "text", value="fixed<16,7>"),
+        "an input whose result is of another format",
+    ),
+    "a float that is none": (
+        lambda tree: precision(tree, "conv").update(error=float("inf")),
+        "a number that is not finite",
+    ),
+    "a network in another order": (
+        lambda tree: tree["network"]["layers"].reverse(),
+        "out of order, not unique, or without its inputs",
+    ),
+    "a network without outputs": (
+        lambda tree: tree["network"].update(outputs=[]),
+        "the network's inputs or outputs are no layers",
+    ),
     "a network of another input": (source(0, "shape", value=[4, 4, 2]), "its inputs are not those of the network"),
     "a network with wide pads": (source(1, "operation", "pads", value=[1 << 20, 0, 1 << 20, 0]), "pads of (1048576"),
-    "a network that answers in another shape": (source(2, "shape", value=[2, 2, 1]), "a layer answers in another shape than it states"),
+    "a network that answers in another shape": (
+        source(2, "shape", value=[2, 2, 1]),
+        "a layer answers in another shape than it states",
+    ),
 }
 
 
@@ -150,7 +192,9 @@ def test_a_design_that_does_not_hold_together_is_refused(tmp_path: Path, content
     ],
     ids=["too large", "too few", "flat"],
 )
-def test_other_weights_are_refused(tmp_path: Path, content: dict[str, bytes], change: Callable[[np.ndarray], np.ndarray], words: str) -> None:
+def test_other_weights_are_refused(
+    tmp_path: Path, content: dict[str, bytes], change: Callable[[np.ndarray], np.ndarray], words: str
+) -> None:
     with np.load(io.BytesIO(content[serialize.ARRAYS])) as found:
         arrays = {name: found[name] for name in found.files}
     kernel = next(name for name, array in arrays.items() if array.shape == (3, 3, 1, 2) and array.dtype == np.int64)
@@ -163,9 +207,15 @@ STEPS: dict[str, tuple[tuple[np.ndarray, np.ndarray], str]] = {
     "not sorted": ((np.array([[-3, 5, 0]]), GOOD[1]), "thresholds that are not sorted"),
     "a threshold too few": ((GOOD[0][:, :2], GOOD[1]), "an array of shape (1, 2), where its layer needs (1, 3)"),
     "three values": ((GOOD[0][:, :2], GOOD[1][:, :3]), "values of a step function of shape (1, 3)"),
-    "three rows for two channels": ((GOOD[0].repeat(3, axis=0), GOOD[1].repeat(3, axis=0)), "values of a step function of shape (3, 4)"),
+    "three rows for two channels": (
+        (GOOD[0].repeat(3, axis=0), GOOD[1].repeat(3, axis=0)),
+        "values of a step function of shape (3, 4)",
+    ),
     "flat": ((GOOD[0][0], GOOD[1][0]), "values of a step function of shape (4,)"),
-    "more values than are built": ((np.zeros((1, 2047), np.int64), np.zeros((1, 2048), np.int64)), "values of a step function of shape (1, 2048)"),
+    "more values than are built": (
+        (np.zeros((1, 2047), np.int64), np.zeros((1, 2048), np.int64)),
+        "values of a step function of shape (1, 2048)",
+    ),
 }
 
 
@@ -174,8 +224,13 @@ def with_steps(path: Path, arrays: tuple[np.ndarray, np.ndarray], given: Format 
     design = convert(path)
     relu = design.model.layer("relu")
     given = given or design.plan.layers[relu.inputs[0]].result.format
-    thresholds, values = Codes(array=arrays[0], format=given), Codes(array=arrays[1], format=design.plan.layers["relu"].result.format)
-    steps = replace(relu, operation=hw.Thresholds(thresholds=thresholds, values=values, error=0.0, what="steps", rounds=False))
+    thresholds, values = (
+        Codes(array=arrays[0], format=given),
+        Codes(array=arrays[1], format=design.plan.layers["relu"].result.format),
+    )
+    steps = replace(
+        relu, operation=hw.Thresholds(thresholds=thresholds, values=values, error=0.0, what="steps", rounds=False)
+    )
     layers = tuple(steps if one.name == "relu" else one for one in design.model.layers)
     files = serialize.dump(replace(design, model=replace(design.model, layers=layers)), frontends.load(path))
     return {**files, RECORD: json.dumps({"project": {"digest": files_digest(files)}}).encode()}
@@ -198,4 +253,7 @@ def test_a_step_function_of_other_arrays_is_refused(tmp_path: Path, name: str) -
 
 
 def test_thresholds_of_another_type_than_the_input_are_refused(tmp_path: Path) -> None:
-    refused(written(tmp_path, with_steps(tiny_model(tmp_path / "m.h5"), GOOD, Format(width=20, integer=4))), "thresholds of fixed<20,4>")
+    refused(
+        written(tmp_path, with_steps(tiny_model(tmp_path / "m.h5"), GOOD, Format(width=20, integer=4))),
+        "thresholds of fixed<20,4>",
+    )

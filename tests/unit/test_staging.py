@@ -56,12 +56,20 @@ def test_two_folders_take_each_others_place_in_three_steps(tmp_path: Path) -> No
         (tmp_path / name).mkdir()
         (tmp_path / name / name).touch()
     exchange(tmp_path / "left", tmp_path / "right")
-    assert (names(tmp_path), names(tmp_path / "left"), names(tmp_path / "right")) == (["left", "right"], ["right"], ["left"])
+    assert (names(tmp_path), names(tmp_path / "left"), names(tmp_path / "right")) == (
+        ["left", "right"],
+        ["right"],
+        ["left"],
+    )
 
 
 @pytest.mark.usefixtures("three_steps")
-@pytest.mark.parametrize(("step", "then"), [(2, "old"), (3, "old"), (4, "new")], ids=["before", "while it is missing", "after"])
-def test_who_is_killed_between_the_steps_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int, then: str) -> None:
+@pytest.mark.parametrize(
+    ("step", "then"), [(2, "old"), (3, "old"), (4, "new")], ids=["before", "while it is missing", "after"]
+)
+def test_who_is_killed_between_the_steps_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int, then: str
+) -> None:
     """The first rename of a stage finds the older folder in its way; the next three exchange the two."""
     folder = tmp_path / "project"
     fill(folder, "old")
@@ -86,8 +94,13 @@ def test_who_is_killed_between_the_steps_loses_nothing(tmp_path: Path, monkeypat
 
 
 @pytest.mark.usefixtures("three_steps")
-@pytest.mark.parametrize(("name", "other"), [("project", "project-2"), ("project-2", "project"), ("project", "project*"), (50 * "n" + "1", 50 * "n" + "2")])
-def test_what_one_folder_lost_is_not_put_back_as_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, other: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [("project", "project-2"), ("project-2", "project"), ("project", "project*"), (50 * "n" + "1", 50 * "n" + "2")],
+)
+def test_what_one_folder_lost_is_not_put_back_as_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, other: str
+) -> None:
     """Names that begin alike."""
     lost = tmp_path / name
     fill(lost, "old")
@@ -125,7 +138,11 @@ def test_another_maker_between_the_steps_is_not_lost(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize("one_step", [True, False])
-def test_nobody_sweeps_what_a_living_maker_has_exchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_step: bool) -> None:  # noqa: FBT001  # pytest's way
+def test_nobody_sweeps_what_a_living_maker_has_exchanged(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    one_step: bool,  # noqa: FBT001  # pytest's way
+) -> None:  # pytest's way
     """The older folder has nobody's lock: its maker has long ended."""
     if not one_step:
         monkeypatch.setattr(atomic_dir, "_renameat2", lambda _left, _right: False)
@@ -144,12 +161,19 @@ def test_nobody_sweeps_what_a_living_maker_has_exchanged(tmp_path: Path, monkeyp
 
 
 @pytest.mark.parametrize("one_step", [True, False])
-def test_many_makers_at_once_leave_one_whole_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_step: bool) -> None:  # noqa: FBT001  # pytest's way
+def test_many_makers_at_once_leave_one_whole_folder(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    one_step: bool,  # noqa: FBT001  # pytest's way
+) -> None:  # pytest's way
     if not one_step:
         monkeypatch.setattr(atomic_dir, "_renameat2", lambda _left, _right: False)
     folder = tmp_path / "project"
     fork = multiprocessing.get_context("fork")
-    makers = [fork.Process(target=lambda text: [fill(folder, text) for _ in range(20)], args=(str(number),)) for number in range(6)]
+    makers = [
+        fork.Process(target=lambda text: [fill(folder, text) for _ in range(20)], args=(str(number),))
+        for number in range(6)
+    ]
     for maker in makers:
         maker.start()
     for maker in makers:
@@ -260,5 +284,8 @@ def test_what_belongs_to_another_user_stays(temporary: Path) -> None:
 
 def test_no_place_for_temporary_files_is_a_write_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
-    with pytest.raises(WriteError, match="cannot write temporary files: No such file"), temporary_folder("fpgacnn-test-"):
+    with (
+        pytest.raises(WriteError, match="cannot write temporary files: No such file"),
+        temporary_folder("fpgacnn-test-"),
+    ):
         pytest.fail("the block must not run")

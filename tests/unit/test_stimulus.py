@@ -25,11 +25,15 @@ def network(shape: Shape, layers: int) -> SourceModel:
     names = ["x", *(f"relu{number}" for number in range(layers))]
     made = [SourceLayer(name="x", kind="", operation=src.Input(), inputs=(), shape=shape)]
     for before, name in pairwise(names):
-        made.append(SourceLayer(name=name, kind="", operation=src.Activate(function=src.Relu()), inputs=(before,), shape=shape))
+        made.append(
+            SourceLayer(name=name, kind="", operation=src.Activate(function=src.Relu()), inputs=(before,), shape=shape)
+        )
     return SourceModel(name="m", digest="", framework="", layers=tuple(made), inputs=("x",), outputs=(names[-1],))
 
 
-@pytest.mark.parametrize(("shape", "layers", "count"), [((8,), 3, OWN_EVENTS), ((256, 256, 16), 40, FEWEST_EVENTS), ((128, 128, 8), 16, 30)])
+@pytest.mark.parametrize(
+    ("shape", "layers", "count"), [((8,), 3, OWN_EVENTS), ((256, 256, 16), 40, FEWEST_EVENTS), ((128, 128, 8), 16, 30)]
+)
 def test_large_networks_get_fewer_events(shape: Shape, layers: int, count: int) -> None:
     choice = InputChoice(name="x", format=parse_format("fixed<8,3>"), reason="")
     assert own_events(network(shape, layers), [choice]).count == count
@@ -49,7 +53,11 @@ def test_events_are_as_many_as_their_work_is_worth(tmp_path: Path) -> None:
     kernel = np.ones((3, 3, 2, 4), np.float32)
     kernel[0] = 0  # what is zero is not multiplied
     weights = {"kernel": kernel, "bias": np.zeros(4)}
-    found = frontends.load(sequential_file(tmp_path / "m.h5", entry("Conv2D", "c", filters=4, kernel_size=[3, 3], weights=weights), shape=(10, 10, 2)))
+    found = frontends.load(
+        sequential_file(
+            tmp_path / "m.h5", entry("Conv2D", "c", filters=4, kernel_size=[3, 3], weights=weights), shape=(10, 10, 2)
+        )
+    )
     work = 8 * 8 * 6 * 2 * 4 + VALUE_WORK * (10 * 10 * 2 + 8 * 8 * 4)
     assert affordable(found, 50 * work) == 50
     assert affordable(found, 51 * work - 1) == 50
@@ -57,7 +65,9 @@ def test_events_are_as_many_as_their_work_is_worth(tmp_path: Path) -> None:
 
 
 @pytest.mark.agree
-def test_a_large_network_has_fewer_events_unless_more_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_network_has_fewer_events_unless_more_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("fpgacnn.pipeline.checking.checks.CSIM_WORK", 1)
     file = tiny_model(tmp_path / "m.h5")
     np.save(tmp_path / "x.npy", np.zeros((30, 4, 4, 1)))
@@ -71,6 +81,9 @@ def test_a_large_network_has_fewer_events_unless_more_are_asked_for(tmp_path: Pa
     every = fpgacnn.verify(tmp_path / "out", input=tmp_path / "x.npy")
     assert {report.events for report in every.verification} == {30}
     monkeypatch.setattr("fpgacnn.pipeline.stages.PROOF_WORK", 1)
-    assert {report.events for report in fpgacnn.convert(file, output=tmp_path / "out", input=tmp_path / "x.npy").verification} == {FEWEST_EVENTS}
+    assert {
+        report.events
+        for report in fpgacnn.convert(file, output=tmp_path / "out", input=tmp_path / "x.npy").verification
+    } == {FEWEST_EVENTS}
     with pytest.raises(UsageError, match="-1 events cannot go through C simulation"):
         fpgacnn.convert(file, csim_events=-1)

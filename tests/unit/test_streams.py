@@ -34,7 +34,17 @@ def test_members_are_read_in_turn(tmp_path: Path, save: object, size: int) -> No
 
 @pytest.mark.parametrize(
     ("stored", "read"),
-    [("<f4", "f4"), (">f4", "f4"), ("<f2", "f4"), ("u1", "f4"), ("<i2", "f4"), ("<i4", "f8"), (">f8", "f8"), ("<i8", "f8"), ("?", "f4")],
+    [
+        ("<f4", "f4"),
+        (">f4", "f4"),
+        ("<f2", "f4"),
+        ("u1", "f4"),
+        ("<i2", "f4"),
+        ("<i4", "f8"),
+        (">f8", "f8"),
+        ("<i8", "f8"),
+        ("?", "f4"),
+    ],
 )
 def test_numbers_of_every_type_keep_their_values(tmp_path: Path, stored: str, read: str) -> None:
     values = (SECOND % 2).astype(stored)
@@ -99,7 +109,12 @@ def test_numbers_that_are_none_are_told_with_their_event(tmp_path: Path) -> None
 def test_pieces_are_written_as_one_archive(tmp_path: Path) -> None:
     with ArchiveWriter(tmp_path / "new" / "y.npz", {"output_0": (4, 3), "file": ()}, 100) as writer:
         for start in range(0, 100, 30):
-            writer.add({"output_0": FIRST[start : start + 30].astype(float), "file": np.arange(start, min(start + 30, 100), dtype=float)})
+            writer.add(
+                {
+                    "output_0": FIRST[start : start + 30].astype(float),
+                    "file": np.arange(start, min(start + 30, 100), dtype=float),
+                }
+            )
         writer.close()
     found = read_arrays(tmp_path / "new" / "y.npz")
     assert np.array_equal(found["output_0"], FIRST)
@@ -117,5 +132,8 @@ def test_an_archive_that_is_not_finished_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(WriteError, match="cannot write"), ArchiveWriter(tmp_path / "file" / "y.npz", {"output_0": ()}, 1):
+    with (
+        pytest.raises(WriteError, match="cannot write"),
+        ArchiveWriter(tmp_path / "file" / "y.npz", {"output_0": ()}, 1),
+    ):
         pass

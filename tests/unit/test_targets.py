@@ -131,7 +131,9 @@ def test_a_whole_name_is_taken_as_it_is(part: str) -> None:
     assert completed(part, unlisted=True) == (part, ("--unlisted-part is not needed: the part is known",))
 
 
-@pytest.mark.parametrize("part", ["xcku115-potato", "xcku115-", "xczu9eg-ffvc900-9-e", "xc7z020i", "xczu9eg-ffvc900-2-", "xcku115--2-e"])
+@pytest.mark.parametrize(
+    "part", ["xcku115-potato", "xcku115-", "xczu9eg-ffvc900-9-e", "xc7z020i", "xczu9eg-ffvc900-2-", "xcku115--2-e"]
+)
 def test_a_package_that_is_none_is_refused(part: str) -> None:
     with pytest.raises(UnknownPartError, match="has a package or speed grade that cannot be read; near names: xc"):
         completed(part)
@@ -154,7 +156,9 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize(("maker", "part"), [(maker, part) for maker, parts in OTHERS.items() for part in parts.split()])
+@pytest.mark.parametrize(
+    ("maker", "part"), [(maker, part) for maker, parts in OTHERS.items() for part in parts.split()]
+)
 def test_parts_of_other_makers_are_told_apart(maker: str, part: str) -> None:
     for unlisted in (False, True):
         with pytest.raises(UnknownPartError) as raised:
@@ -164,7 +168,15 @@ def test_parts_of_other_makers_are_told_apart(maker: str, part: str) -> None:
 
 
 def test_no_part_or_board_of_amd_is_taken_for_one_of_another_maker() -> None:
-    for name in [*devices(), *boards(), *(device.full for device in devices().values()), "xa7z020clg400-1I", "xqku115-rlf1924-2-e", "te0820", "eclypse-z7"]:
+    for name in [
+        *devices(),
+        *boards(),
+        *(device.full for device in devices().values()),
+        "xa7z020clg400-1I",
+        "xqku115-rlf1924-2-e",
+        "te0820",
+        "eclypse-z7",
+    ]:
         full_part(name)
 
 

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from fpgacnn import frontends
-from fpgacnn.errors import AlreadyQuantizedError, ArrayFileError, ArrayShapeError, LabelsError, TooFewEventsError, UsageError
+from fpgacnn.errors import (
+    AlreadyQuantizedError,
+    ArrayFileError,
+    ArrayShapeError,
+    LabelsError,
+    TooFewEventsError,
+    UsageError,
+)
 from fpgacnn.ir.source import SourceModel
 from fpgacnn.jobs.quantize import objective
 from fpgacnn.jobs.quantize.objective import Distillation, Labelled, TaskEvents
@@ -33,14 +40,19 @@ def two_outputs(folder: Path) -> SourceModel:
 
 def events(labels: list[int] | None, shape: tuple[int, ...] = (2, 2, 1)) -> TaskEvents:
     count = 6 if labels is None else len(labels)
-    return TaskEvents(inputs=(np.random.default_rng(1).random((count, *shape)),), labels=None if labels is None else np.array(labels))
+    return TaskEvents(
+        inputs=(np.random.default_rng(1).random((count, *shape)),), labels=None if labels is None else np.array(labels)
+    )
 
 
 def test_labels_make_classes_or_one_score_and_nothing_makes_an_imitation(tmp_path: Path) -> None:
     assert objective.task_of(network(tmp_path), [events([0, 1, 2])], "d") == Labelled(classes=3)
     assert objective.task_of(network(tmp_path, 1), [events([0, 1, 1])], "d") == Labelled(classes=1)
     assert objective.task_of(two_outputs(tmp_path), [events(None, (4,))], "d") == Distillation()
-    assert [objective.measure_name(task) for task in (Labelled(classes=3), Labelled(classes=1))] == ["accuracy", "ROC AUC"]
+    assert [objective.measure_name(task) for task in (Labelled(classes=3), Labelled(classes=1))] == [
+        "accuracy",
+        "ROC AUC",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -52,7 +64,9 @@ def test_labels_make_classes_or_one_score_and_nothing_makes_an_imitation(tmp_pat
         (1, [1, 1], "d: a part holds events of one class only"),
     ],
 )
-def test_labels_that_do_not_fit_the_output_are_refused(units: int, labels: list[int], words: str, tmp_path: Path) -> None:
+def test_labels_that_do_not_fit_the_output_are_refused(
+    units: int, labels: list[int], words: str, tmp_path: Path
+) -> None:
     with pytest.raises(LabelsError) as caught:
         objective.task_of(network(tmp_path, units), [events(labels)], "d")
     assert str(caught.value) == words
@@ -110,7 +124,9 @@ def test_the_test_part_can_be_a_file_of_its_own(tmp_path: Path) -> None:
 
 def test_data_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     model = network(tmp_path)
-    with pytest.raises(ArrayShapeError, match=r"digits: input_0 has shape \(1100, 8, 8, 1\), expected \(events, 2, 2, 1\)"):
+    with pytest.raises(
+        ArrayShapeError, match=r"digits: input_0 has shape \(1100, 8, 8, 1\), expected \(events, 2, 2, 1\)"
+    ):
         read_training_data("digits", None, model)
     np.savez(tmp_path / "g.npz", input_0=np.random.default_rng(1).random((9, 2, 2, 1)), groups=np.zeros(4))
     with pytest.raises(ArrayFileError, match="groups must be 9 whole numbers"):
@@ -121,8 +137,12 @@ def test_data_that_do_not_fit_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_network_with_quantizers_is_not_quantized_again(tmp_path: Path) -> None:
-    with pytest.raises(AlreadyQuantizedError, match=r"layer 'conv' has a quantizer already: quantized_bits\(6,0,0,alpha=1\)"):
+    with pytest.raises(
+        AlreadyQuantizedError, match=r"layer 'conv' has a quantizer already: quantized_bits\(6,0,0,alpha=1\)"
+    ):
         refuse_quantizers(frontends.load(tiny_model(tmp_path / "tiny.h5")))
     refuse_quantizers(network(tmp_path))
     with pytest.raises(UsageError, match="the network has no weights to quantize"):
-        refuse_quantizers(frontends.load(sequential_file(tmp_path / "flat.h5", entry("Flatten", "flatten"), shape=(2, 2, 1))))
+        refuse_quantizers(
+            frontends.load(sequential_file(tmp_path / "flat.h5", entry("Flatten", "flatten"), shape=(2, 2, 1)))
+        )

@@ -21,10 +21,15 @@ VALUES = st.lists(st.floats(-60, 60, width=32), min_size=1, max_size=40).map(np.
 
 
 @given(values=VALUES, bits=st.integers(2, 16), is_signed=st.booleans())
-def test_no_other_number_of_integer_bits_makes_a_smaller_error(values: np.ndarray, bits: int, *, is_signed: bool) -> None:
+def test_no_other_number_of_integer_bits_makes_a_smaller_error(
+    values: np.ndarray, bits: int, *, is_signed: bool
+) -> None:
     values = values if is_signed else np.abs(values)
     best, widest = best_integer(values, bits, is_signed=is_signed), integer_bits(values)
-    errors = {integer: squared_error(values, bits, integer, is_signed=is_signed) for integer in range(widest - NARROWER + 1, widest + 1)}
+    errors = {
+        integer: squared_error(values, bits, integer, is_signed=is_signed)
+        for integer in range(widest - NARROWER + 1, widest + 1)
+    }
     assert widest - NARROWER < best <= widest
     assert errors[best] == min(errors.values())
 
@@ -44,7 +49,16 @@ def test_errors_are_those_of_rounding_half_to_even_and_saturating() -> None:
 def test_everything_that_makes_finer_values_is_rounded_and_what_cannot_be_negative_has_no_sign(tmp_path: Path) -> None:
     layers = (
         input_layer("x", 6, 6, 2),
-        entry("Conv2D", "conv", "x", filters=2, kernel_size=[3, 3], padding="same", activation="relu", weights=linear(3, 3, 2, 2)),
+        entry(
+            "Conv2D",
+            "conv",
+            "x",
+            filters=2,
+            kernel_size=[3, 3],
+            padding="same",
+            activation="relu",
+            weights=linear(3, 3, 2, 2),
+        ),
         entry("Add", "sum", "conv", "x"),
         entry("Activation", "relu", "sum", activation="relu"),
         entry("MaxPooling2D", "max", "relu", pool_size=[2, 2]),
@@ -68,5 +82,9 @@ def test_everything_that_makes_finer_values_is_rounded_and_what_cannot_be_negati
     quantized = with_quantizers(network, chosen)
     found, bounded = evaluate(quantized, events, quantized=True), evaluate(network, events, quantized=False)
     assert np.abs(found["last"] - bounded["last"]).max() < 0.5
-    functions = [layer.name for layer in quantized.layers if isinstance(layer.operation, src.Activate) and isinstance(layer.operation.function, src.Quantizer)]
+    functions = [
+        layer.name
+        for layer in quantized.layers
+        if isinstance(layer.operation, src.Activate) and isinstance(layer.operation.function, src.Quantizer)
+    ]
     assert functions == ["conv", "relu", "mean/quantized", "hidden/quantized"]

@@ -18,7 +18,9 @@ from fpgacnn.sim.result import SimulationResult
 FORM = Format(width=8, integer=4)
 
 
-def result(engine: str, outputs: dict[str, np.ndarray], trace: dict[str, np.ndarray] | None = None, form: Format = FORM) -> SimulationResult:
+def result(
+    engine: str, outputs: dict[str, np.ndarray], trace: dict[str, np.ndarray] | None = None, form: Format = FORM
+) -> SimulationResult:
     def codes(arrays: dict[str, np.ndarray]) -> dict[str, Codes]:
         return {name: Codes(array=array, format=form) for name, array in arrays.items()}
 
@@ -36,9 +38,18 @@ CODES = np.arange(24).reshape(4, 3, 2)
 
 
 def test_equal_answers_hold_with_all_they_compared() -> None:
-    report = compare(result("csim", {"out": CODES}, {"conv": CODES, "relu": CODES}), result("emulator", {"out": CODES}, {"conv": CODES, "relu": CODES}))
+    report = compare(
+        result("csim", {"out": CODES}, {"conv": CODES, "relu": CODES}),
+        result("emulator", {"out": CODES}, {"conv": CODES, "relu": CODES}),
+    )
     assert (report.left, report.right, report.events, report.layers, report.values) == ("csim", "emulator", 4, 3, 72)
-    assert (report.holds, report.mismatches, report.max_abs_difference, report.allowed, report.first) == (True, 0, 0.0, 0.0, None)
+    assert (report.holds, report.mismatches, report.max_abs_difference, report.allowed, report.first) == (
+        True,
+        0,
+        0.0,
+        0.0,
+        None,
+    )
 
 
 def test_the_first_difference_names_layer_index_and_both_codes() -> None:
@@ -102,7 +113,11 @@ def design(error: float = 0.0) -> Design:
     )
     model = QuantizedModel(name="m", source_digest="0", layers=layers, inputs=("x",), outputs=("act",))
     made = plan(model)
-    return Design(model=model, plan=PrecisionPlan(layers={**made.layers, "act": replace(made.layers["act"], error=error)}), target=Target())
+    return Design(
+        model=model,
+        plan=PrecisionPlan(layers={**made.layers, "act": replace(made.layers["act"], error=error)}),
+        target=Target(),
+    )
 
 
 HARDWARE = np.array([[16, 24], [0, 40]])
@@ -175,9 +190,15 @@ def test_signal_to_noise_is_ten_times_the_logarithm_of_a_ratio_of_squares() -> N
 
 def test_inner_layers_may_be_kept_of_the_first_events_only() -> None:
     sampled = result("emulator", {"act": HARDWARE}, {"x": HARDWARE[:1]})
-    report = against_reference(design(), sampled, {"act": WANTED, "x": WANTED[:1]}, name="network", excused=np.array([False, True]))
+    report = against_reference(
+        design(), sampled, {"act": WANTED, "x": WANTED[:1]}, name="network", excused=np.array([False, True])
+    )
     assert (report.holds, report.layers, report.values, report.float32_events) == (True, 2, 6, 0)
     off = against_reference(
-        design(), sampled, {"act": WANTED + np.array([[0.0, 0.0], [1.0, 0.0]]), "x": WANTED[:1]}, name="network", excused=np.array([False, True])
+        design(),
+        sampled,
+        {"act": WANTED + np.array([[0.0, 0.0], [1.0, 0.0]]), "x": WANTED[:1]},
+        name="network",
+        excused=np.array([False, True]),
     )
     assert (off.holds, off.float32_events) == (True, 1)

@@ -12,7 +12,12 @@ HEADER = b"//Max 0.75\n#ifndef W2_H_\n#ifndef __SYNTHESIS__\nconv_weight_t w2[3]
 
 def project(header: bytes, text: bytes) -> dict[str, bytes]:
     bias = {"firmware/weights/b2.h": HEADER % b"0.5", "firmware/weights/b2.txt": b"0.5"}
-    return {"firmware/weights/w2.h": HEADER % header, "firmware/weights/w2.txt": text, "firmware/parameters.h": b"#else {1, 2}", **bias}
+    return {
+        "firmware/weights/w2.h": HEADER % header,
+        "firmware/weights/w2.txt": text,
+        "firmware/parameters.h": b"#else {1, 2}",
+        **bias,
+    }
 
 
 @pytest.mark.parametrize("text", [b"0.25,-0.5, 1e-3", b"0.250, -.5,0.001\n"])

@@ -45,7 +45,10 @@ def quantized(network: SourceModel, widths: Widths) -> SourceModel:
 
 def test_a_normalization_with_quantizers_is_multiplied_in_as_it_quantizes(tmp_path: Path) -> None:
     quantizers = {f"{name}_quantizer": "quantized_bits(3,1,alpha=1)" for name in ("beta", "mean")}
-    layers = (entry("Dense", "d", units=3, weights=linear(4, 3)), entry("QBatchNormalization", "n", weights=normalization(3), **quantizers))
+    layers = (
+        entry("Dense", "d", units=3, weights=linear(4, 3)),
+        entry("QBatchNormalization", "n", weights=normalization(3), **quantizers),
+    )
     network = frontends.load(sequential_file(tmp_path / "m.h5", *layers, shape=(4,)))
     events = [np.random.default_rng(SEED).normal(size=(16, 4))]
     wanted = evaluate(network, events, quantized=True)["n"]
@@ -54,10 +57,15 @@ def test_a_normalization_with_quantizers_is_multiplied_in_as_it_quantizes(tmp_pa
 
 
 def functions(network: SourceModel) -> dict[str, src.Activation]:
-    return {layer.name: layer.operation.function for layer in network.layers if isinstance(layer.operation, src.Activate)}
+    return {
+        layer.name: layer.operation.function for layer in network.layers if isinstance(layer.operation, src.Activate)
+    }
 
 
-@pytest.mark.parametrize(("text", "widths"), [("16", Widths(bits=16)), ("16,6", Widths(bits=16, integer=6)), (" 8 , -2 ", Widths(bits=8, integer=-2))])
+@pytest.mark.parametrize(
+    ("text", "widths"),
+    [("16", Widths(bits=16)), ("16,6", Widths(bits=16, integer=6)), (" 8 , -2 ", Widths(bits=8, integer=-2))],
+)
 def test_widths_are_bits_or_bits_and_integer_bits(text: str, widths: Widths) -> None:
     assert parse_widths(text) == widths
 
@@ -107,7 +115,10 @@ def test_folding_leaves_a_network_without_normalizations_as_it_is(network: Sourc
 
 
 def test_a_normalization_at_the_output_gives_its_place_to_the_layer_before(tmp_path: Path) -> None:
-    layers = (entry("Dense", "d", units=3, use_bias=False, weights=linear(4, 3, bias=False)), entry("BatchNormalization", "bn", weights=normalization(3)))
+    layers = (
+        entry("Dense", "d", units=3, use_bias=False, weights=linear(4, 3, bias=False)),
+        entry("BatchNormalization", "bn", weights=normalization(3)),
+    )
     network = frontends.load(sequential_file(tmp_path / "m.h5", *layers, shape=(4,)))
     folded = fold_normalizations(network)
     assert folded.outputs == ("d",)
@@ -255,6 +266,9 @@ def test_with_widths_a_float_network_is_planned_without_loss(network: SourceMode
 
 def test_more_bits_come_closer_to_the_float_network(network: SourceModel) -> None:
     wanted = evaluate(network, [EVENTS], quantized=False)["logits"]
-    errors = [np.abs(evaluate(quantized(network, Widths(bits=bits)), [EVENTS], quantized=True)["logits"] - wanted).max() for bits in (6, 10, 16, 24)]
+    errors = [
+        np.abs(evaluate(quantized(network, Widths(bits=bits)), [EVENTS], quantized=True)["logits"] - wanted).max()
+        for bits in (6, 10, 16, 24)
+    ]
     assert errors == sorted(errors, reverse=True)
     assert errors[-1] < 1e-4 * np.abs(wanted).max()

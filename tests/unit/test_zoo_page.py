@@ -12,7 +12,11 @@ PAGE = Path(__file__).parents[2] / "docs" / "zoo.md"
 
 def rows() -> dict[str, list[str]]:
     lines = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
-    return {cells[0].strip("`"): cells for line in lines for cells in [[cell.strip() for cell in line.strip("|").split("|")]]}
+    return {
+        cells[0].strip("`"): cells
+        for line in lines
+        for cells in [[cell.strip() for cell in line.strip("|").split("|")]]
+    }
 
 
 def test_every_network_of_the_zoo_has_a_row() -> None:

@@ -21,7 +21,9 @@ HEAVY = ("hls4ml", "tensorflow", "keras", "matplotlib", "pandas", "scipy", "skle
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--help",), ("inspect", "model.h5"), ("estimate", "model.h5", "-q"), ("explain", "FC021"), ("--version",)], ids=lambda value: value[0]
+    "arguments",
+    [("--help",), ("inspect", "model.h5"), ("estimate", "model.h5", "-q"), ("explain", "FC021"), ("--version",)],
+    ids=lambda value: value[0],
 )
 def test_a_small_command_imports_nothing_that_is_slow(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     """What that means in seconds is for benchmarks/startup.py to say."""
@@ -47,8 +49,14 @@ def test_a_small_command_imports_nothing_that_is_slow(tmp_path: Path, arguments:
         (("convert", "model.h5", "--reuse", "0"), "a reuse factor of 0 is not between 1 and 1048576"),
         (("convert", "model.h5", "--clock", "nan"), "a clock period of nan ns is not between 0 and 1000"),
         (("convert", "model.h5", "--set", "conv=3"), "--set conv=3: expected LAYER.KEY=VALUE"),
-        (("convert", "model.h5", "--set", "conv.reuse=x"), "--set conv.reuse=x: only LAYER.reuse=N and LAYER.strategy=latency|resource can be set"),
-        (("convert", "model.h5", "--set", "conv.reuse=²"), "--set conv.reuse=²: only LAYER.reuse=N and LAYER.strategy=latency|resource can be set"),
+        (
+            ("convert", "model.h5", "--set", "conv.reuse=x"),
+            "--set conv.reuse=x: only LAYER.reuse=N and LAYER.strategy=latency|resource can be set",
+        ),
+        (
+            ("convert", "model.h5", "--set", "conv.reuse=²"),
+            "--set conv.reuse=²: only LAYER.reuse=N and LAYER.strategy=latency|resource can be set",
+        ),
         (("convert", "model.h5", "--bits", "wide"), "--bits wide: expected W or W,I"),
         (("verify", "model.h5", "--reference", "keras"), "--reference keras needs --model FILE"),
     ],
@@ -83,7 +91,10 @@ def test_an_unknown_name_is_told_with_the_known_ones(tmp_path: Path, arguments: 
 
 def test_help_lists_every_command(tmp_path: Path) -> None:
     said = run(tmp_path, "--help").stdout
-    assert all(name in said for name in ("inspect", "convert", "simulate", "verify", "report", "compare", "demo", "doctor", "explain"))
+    assert all(
+        name in said
+        for name in ("inspect", "convert", "simulate", "verify", "report", "compare", "demo", "doctor", "explain")
+    )
     assert run(tmp_path).stdout == said
 
 
@@ -99,7 +110,9 @@ def test_inspect_shows_layers_quantizers_and_parameters(tmp_path: Path) -> None:
 
 
 def test_inspect_says_what_would_be_refused(tmp_path: Path) -> None:
-    sequential_file(tmp_path / "m.h5", entry("LSTM", "memory"), entry("Dense", "d", units=3, weights=linear(3, 3)), shape=(4, 3))
+    sequential_file(
+        tmp_path / "m.h5", entry("LSTM", "memory"), entry("Dense", "d", units=3, weights=linear(3, 3)), shape=(4, 3)
+    )
     done = run(tmp_path, "inspect", "m.h5")
     assert (done.returncode, done.stderr) == (2, "")
     assert "error[FC020] layer 'memory' is a LSTM, which cannot be converted" in done.stdout
@@ -108,9 +121,15 @@ def test_inspect_says_what_would_be_refused(tmp_path: Path) -> None:
     assert [(one["layer"], one["class"], one["code"]) for one in document["refused"]] == [("memory", "LSTM", "FC020")]
 
 
-@pytest.mark.parametrize("name", ["\x1b[31mred\x1b]0;owned\x07", "[/red]", "[link=x]y[/link]", "a\nerror[FC000] b", "\u202egnp"], ids=ascii)
+@pytest.mark.parametrize(
+    "name", ["\x1b[31mred\x1b]0;owned\x07", "[/red]", "[link=x]y[/link]", "a\nerror[FC000] b", "\u202egnp"], ids=ascii
+)
 def test_names_from_a_file_cannot_move_the_terminal(tmp_path: Path, name: str) -> None:
-    layers = (entry("QActivation", name, activation="quantized_relu(4,2)"), entry("Dropout", f"drop {name}"), entry("LSTM", f"refused {name}"))
+    layers = (
+        entry("QActivation", name, activation="quantized_relu(4,2)"),
+        entry("Dropout", f"drop {name}"),
+        entry("LSTM", f"refused {name}"),
+    )
     sequential_file(tmp_path / "m.h5", *layers, shape=(3, 2))
     done = run(tmp_path, "inspect", "m.h5")
     assert done.returncode == 2, done.stderr
@@ -129,7 +148,12 @@ def test_a_file_name_that_is_no_text_is_read(tmp_path: Path) -> None:
 def test_a_reader_that_stops_early_is_no_error(tmp_path: Path) -> None:
     command = " ".join(COMMAND)
     done = subprocess.run(
-        ["/bin/sh", "-c", f"{command} explain | head -n 1"], cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, check=False
+        ["/bin/sh", "-c", f"{command} explain | head -n 1"],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.stdout.startswith("FC001  fpgacnn contradicted itself.")
     assert done.stderr == ""
@@ -148,7 +172,18 @@ def test_explain_has_a_page_for_a_code_in_any_case(tmp_path: Path) -> None:
 def test_doctor_names_what_is_missing_and_its_cure(tmp_path: Path) -> None:
     ready = json.loads(run(tmp_path, "doctor", "--json").stdout)
     seen = {one["what"]: one["seen"] for one in ready["findings"]}
-    assert seen.keys() >= {"system", "Python", "hls4ml", "numpy", "h5py", "HDF5 library", "quantizers", "C++ compiler", "C compiler", "build cache"}
+    assert seen.keys() >= {
+        "system",
+        "Python",
+        "hls4ml",
+        "numpy",
+        "h5py",
+        "HDF5 library",
+        "quantizers",
+        "C++ compiler",
+        "C compiler",
+        "build cache",
+    }
     assert all(seen[name][0].isdigit() for name in ("Python", "hls4ml", "HDF5 library"))
     done = run(tmp_path, "doctor", extra={"PATH": str(tmp_path)})
     assert done.returncode == 3
@@ -161,7 +196,9 @@ def test_doctor_names_what_is_missing_and_its_cure(tmp_path: Path) -> None:
 
 def test_convert_without_csim_writes_a_project_that_says_what_was_compared(tmp_path: Path) -> None:
     tiny_model(tmp_path / "model.h5")
-    done = run(tmp_path, "convert", "model.h5", "-o", "out/project", "--no-csim", "--input-type", "fixed<8,3>", "--json")
+    done = run(
+        tmp_path, "convert", "model.h5", "-o", "out/project", "--no-csim", "--input-type", "fixed<8,3>", "--json"
+    )
     assert (done.returncode, done.stderr) == (0, "")
     record = json.loads(done.stdout)
     kept = json.loads((tmp_path / "out/project/fpgacnn.json").read_text())
@@ -189,7 +226,12 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
     for folder in folders:
         assert run(tmp_path, "convert", "model.h5", "-o", folder, "--no-csim").returncode == 0
     contents = [
-        {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != "fpgacnn.json"} for folder in folders
+        {
+            path.relative_to(folder): path.read_bytes()
+            for path in folder.rglob("*")
+            if path.is_file() and path.name != "fpgacnn.json"
+        }
+        for folder in folders
     ]
     assert contents[0] == contents[1]
     assert str(tmp_path).encode() not in b"".join(contents[0].values())
@@ -217,7 +259,11 @@ def test_a_foreign_output_folder_is_refused_before_anything_is_done(tmp_path: Pa
 
 def test_simulate_writes_outputs_and_a_trace_under_any_layer_name(tmp_path: Path) -> None:
     layers = ("file", "allow_pickle", "[red]")
-    sequential_file(tmp_path / "m.h5", *(entry("QActivation", name, activation="quantized_relu(4,2)") for name in layers), shape=(3,))
+    sequential_file(
+        tmp_path / "m.h5",
+        *(entry("QActivation", name, activation="quantized_relu(4,2)") for name in layers),
+        shape=(3,),
+    )
     np.save(tmp_path / "x.npy", np.array([[0.25, 1.3, -2.0]]))
     done = run(tmp_path, "simulate", "m.h5", "--input", "x.npy", "--output", "[/]y.npz", "--trace", "t.npz")
     assert (done.returncode, done.stderr) == (0, "")
@@ -230,7 +276,9 @@ def test_simulate_writes_outputs_and_a_trace_under_any_layer_name(tmp_path: Path
 def test_an_output_file_that_cannot_be_written_is_a_write_error(tmp_path: Path, output: str) -> None:
     sequential_file(tmp_path / "m.h5", entry("QActivation", "a", activation="quantized_relu(4,2)"), shape=(3,))
     np.save(tmp_path / "x.npy", np.zeros((2, 3)))
-    assert "cannot write" in failed(run(tmp_path, "simulate", "m.h5", "--input", "x.npy", "--output", output), 3, "FC061")
+    assert "cannot write" in failed(
+        run(tmp_path, "simulate", "m.h5", "--input", "x.npy", "--output", output), 3, "FC061"
+    )
     assert left(tmp_path) == {"m.h5", "x.npy"}
 
 

@@ -43,7 +43,20 @@ def estimated(folder: Path, *arguments: str) -> dict[str, Any]:
 
 
 def written_out(folder: Path, *arguments: str) -> dict[str, Any]:
-    flags = ["--part", "zcu102", "--clock", "4", "--io", "stream", "--strategy", "resource", "--input-type", "ufixed<6,1>", "--softmax", "argmax"]
+    flags = [
+        "--part",
+        "zcu102",
+        "--clock",
+        "4",
+        "--io",
+        "stream",
+        "--strategy",
+        "resource",
+        "--input-type",
+        "ufixed<6,1>",
+        "--softmax",
+        "argmax",
+    ]
     flags += ["--bits", "6", "--sqnr", "50"]
     layers = ["--set", "conv.reuse=3", "--set", "logits.strategy=latency"]
     done = run(folder, "estimate", "m.h5", *flags, *layers, "--json", *arguments)

@@ -32,7 +32,9 @@ def test_a_model_file_is_estimated_without_writing_anything(tmp_path: Path) -> N
     done = run(tmp_path, "estimate", "model.h5")
     assert (done.returncode, done.stderr) == (0, "")
     assert "for xcu250-figd2104-2L-e at 5 ns, io_parallel, Vitis HLS; an estimate, no tool has run" in done.stdout
-    assert re.search(r"^LUT +[\d,]+ \([\d,]+ to [\d,]+\) +[\d,]+ \([\d,]+ to [\d,]+\) +1,728,000 +\d+%", done.stdout, re.MULTILINE)
+    assert re.search(
+        r"^LUT +[\d,]+ \([\d,]+ to [\d,]+\) +[\d,]+ \([\d,]+ to [\d,]+\) +1,728,000 +\d+%", done.stdout, re.MULTILINE
+    )
     assert "fits xcu250" in done.stdout
     assert left(tmp_path) == {"model.h5"}
 
@@ -62,7 +64,9 @@ def test_a_reuse_factor_that_cannot_be_is_told(tmp_path: Path) -> None:
 
 def test_an_unknown_part_is_told_with_near_names(tmp_path: Path) -> None:
     tiny_model(tmp_path / "model.h5")
-    assert "the part 'xczu9ev' is unknown; near names: xczu9eg" in failed(run(tmp_path, "estimate", "model.h5", "--part", "xczu9ev"), 2, "FC120")
+    assert "the part 'xczu9ev' is unknown; near names: xczu9eg" in failed(
+        run(tmp_path, "estimate", "model.h5", "--part", "xczu9ev"), 2, "FC120"
+    )
 
 
 def test_a_folder_that_is_no_project_is_an_error(tmp_path: Path) -> None:
@@ -86,7 +90,9 @@ def test_a_conversion_keeps_its_estimate_and_says_it_in_one_line(tmp_path: Path)
     assert json.loads(again.stdout)["estimate"]["totals"] == record["estimate"]["totals"]
 
 
-def test_a_conversion_for_an_unknown_part_goes_on_only_where_that_is_asked_for_and_without_an_estimate(tmp_path: Path) -> None:
+def test_a_conversion_for_an_unknown_part_goes_on_only_where_that_is_asked_for_and_without_an_estimate(
+    tmp_path: Path,
+) -> None:
     tiny_model(tmp_path / "model.h5")
     line = failed(run(tmp_path, "convert", "model.h5", "--no-csim", "-o", "p", "--part", "xcfuture-1"), 2, "FC120")
     assert "the part 'xcfuture-1' is unknown; near names: xc" in line
@@ -107,7 +113,9 @@ def test_a_conversion_for_an_unknown_part_goes_on_only_where_that_is_asked_for_a
         ("xcku115-potato", "has a package or speed grade that cannot be read; near names: xcku115-flvb2104-2-e"),
     ],
 )
-def test_every_command_refuses_a_part_that_it_does_not_know(tmp_path: Path, command: str, part: str, words: str) -> None:
+def test_every_command_refuses_a_part_that_it_does_not_know(
+    tmp_path: Path, command: str, part: str, words: str
+) -> None:
     tiny_model(tmp_path / "model.h5")
     assert f"the part '{part}' {words}" in failed(run(tmp_path, command, "model.h5", "--part", part), 2, "FC120")
     assert left(tmp_path) == {"model.h5"}
@@ -125,7 +133,9 @@ def test_python_refuses_an_unknown_part_too(tmp_path: Path) -> None:
 def test_a_device_without_package_is_completed_and_said_so(tmp_path: Path) -> None:
     tiny_model(tmp_path / "model.h5")
     note = "the device xcku115 has neither package nor speed grade: xcku115-flvb2104-2-e is taken"
-    record = json.loads(run(tmp_path, "convert", "model.h5", "--no-csim", "-o", "p", "--part", "xcku115", "--json").stdout)
+    record = json.loads(
+        run(tmp_path, "convert", "model.h5", "--no-csim", "-o", "p", "--part", "xcku115", "--json").stdout
+    )
     assert (record["target"]["part"], record["notes"][0]) == ("xcku115-flvb2104-2-e", note)
     assert "xcku115-flvb2104-2-e" in (tmp_path / "p" / "project.tcl").read_text()
     for source in ("model.h5", "p"):
@@ -149,7 +159,9 @@ def test_a_project_of_others_takes_another_part_but_no_other_code(tmp_path: Path
     (tmp_path / "p" / "fpgacnn.json").unlink()
     shutil.rmtree(tmp_path / "p" / "fpgacnn")
     assert fpgacnn.estimate(tmp_path / "p", part="zcu102").estimate.part == "xczu9eg-ffvb1156-2-e"
-    assert "only --part and --clock can be changed" in failed(run(tmp_path, "estimate", "p", "--io", "stream"), 2, "FC002")
+    assert "only --part and --clock can be changed" in failed(
+        run(tmp_path, "estimate", "p", "--io", "stream"), 2, "FC002"
+    )
 
 
 def comparable(model: HardwareGraph) -> list[tuple[object, ...]]:
@@ -174,9 +186,13 @@ def comparable(model: HardwareGraph) -> list[tuple[object, ...]]:
 @pytest.mark.parametrize("io", IoType)
 @pytest.mark.parametrize("strategy", Strategy)
 @pytest.mark.parametrize("seed", range(4))
-def test_a_design_and_the_cpp_that_it_becomes_have_one_structure(tmp_path: Path, seed: int, io: IoType, strategy: Strategy) -> None:
+def test_a_design_and_the_cpp_that_it_becomes_have_one_structure(
+    tmp_path: Path, seed: int, io: IoType, strategy: Strategy
+) -> None:
     model = random_network(seed)
-    target = Target(io=io, strategy=strategy, reuse=2 if strategy is Strategy.RESOURCE else 1, backend=BackendName.VIVADO)
+    target = Target(
+        io=io, strategy=strategy, reuse=2 if strategy is Strategy.RESOURCE else 1, backend=BackendName.VIVADO
+    )
     design = Design(model=model, plan=plan(model), target=target)
     try:
         files = backend.convert(design).files
@@ -185,4 +201,10 @@ def test_a_design_and_the_cpp_that_it_becomes_have_one_structure(tmp_path: Path,
     write_files(tmp_path, files)
     ours, theirs = hardware_graph(design), read_project(tmp_path)
     assert comparable(theirs) == comparable(ours)
-    assert (theirs.io, theirs.dataflow, theirs.tool, theirs.part, theirs.clock_ns) == (ours.io, ours.dataflow, ours.tool, ours.part, ours.clock_ns)
+    assert (theirs.io, theirs.dataflow, theirs.tool, theirs.part, theirs.clock_ns) == (
+        ours.io,
+        ours.dataflow,
+        ours.tool,
+        ours.part,
+        ours.clock_ns,
+    )

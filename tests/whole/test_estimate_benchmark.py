@@ -20,11 +20,27 @@ WIRE = {"type": "ap_fixed", "w": 16, "i": 6, "signed": True, "q": None, "o": Non
 def layer(inputs: int, outputs: int, reuse: int, number: int) -> dict[str, Any]:
     """A dense layer of a meta.json."""
     weights = [
-        {"var": f"w{number}", "shape": [inputs, outputs], "n": inputs * outputs, "zeros": 0, "pow2": 4, "csd_digits": 3 * inputs * outputs, "max_abs_int": 900}
+        {
+            "var": f"w{number}",
+            "shape": [inputs, outputs],
+            "n": inputs * outputs,
+            "zeros": 0,
+            "pow2": 4,
+            "csd_digits": 3 * inputs * outputs,
+            "max_abs_int": 900,
+        }
     ]
     types = {"weight_t": WIRE, "accum_t": WIRE, "in_t": WIRE, "out_t": WIRE}
     config = {"fn": "dense", "name": f"d{number}", "config": f"config{number}", "config_type": "dense_config"}
-    return {**config, **types, "n_in": inputs, "n_out": outputs, "reuse_factor": reuse, "strategy": "nnet::resource", "weights": weights}
+    return {
+        **config,
+        **types,
+        "n_in": inputs,
+        "n_out": outputs,
+        "reuse_factor": reuse,
+        "strategy": "nnet::resource",
+        "weights": weights,
+    }
 
 
 def design(repository: str, reuse: int) -> dict[str, Any]:
@@ -48,7 +64,17 @@ def design(repository: str, reuse: int) -> dict[str, Any]:
         "pragmas": ["DATAFLOW"],
         "layers": [layer(16, 32, reuse, 2), layer(32, 8, reuse, 4)],
         "result": truth,
-        "instances": {"dense_U0": {"config": "config2", "LUT": 3000, "FF": 2000, "DSP": 512 // reuse, "BRAM_18K": 10, "lat_max": reuse + 3, "ii_max": reuse}},
+        "instances": {
+            "dense_U0": {
+                "config": "config2",
+                "LUT": 3000,
+                "FF": 2000,
+                "DSP": 512 // reuse,
+                "BRAM_18K": 10,
+                "lat_max": reuse + 3,
+                "ii_max": reuse,
+            }
+        },
         "vivado_synth": {"LUT": 3000, "FF": 3500, "DSP": truth["DSP"], "BRAM36": 8},
         "tier": "A",
     }
@@ -61,18 +87,33 @@ def dataset(tmp_path: Path) -> Path:
     metas.append(metas[0] | {"id": "again", "near_duplicate_group": "g0"})
     metas[0]["near_duplicate_group"] = "g0"
     metas.append({"id": "no-layers", "layers": [], "result": {"LUT": 5}, "tier": "A"})
-    metas.append(design("who/odd", 8) | {"part": "xc9unknown-1", "fifo_depths": "many", "vivado_synth": [], "new_field": {"a": 1}, "instances": {"x": None}})
+    metas.append(
+        design("who/odd", 8)
+        | {
+            "part": "xc9unknown-1",
+            "fifo_depths": "many",
+            "vivado_synth": [],
+            "new_field": {"a": 1},
+            "instances": {"x": None},
+        }
+    )
     for meta in metas:
         folder = tmp_path / "data" / "designs" / meta["id"].replace("/", "--")
         folder.mkdir(parents=True)
         (folder / "meta.json").write_text(json.dumps(meta))
-    np.savez(tmp_path / "data" / "designs" / "who--r1-4" / "weights_int.npz", w2=np.full((16, 32), 683), w4=np.full((32, 8), 21))
+    np.savez(
+        tmp_path / "data" / "designs" / "who--r1-4" / "weights_int.npz",
+        w2=np.full((16, 32), 683),
+        w4=np.full((32, 8), 21),
+    )
     return tmp_path / "data"
 
 
 def run(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(SCRIPT), *map(str, arguments)]
-    return subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, text=True, check=False, timeout=240)
+    return subprocess.run(
+        command, cwd=folder, env=environment(folder), capture_output=True, text=True, check=False, timeout=240
+    )
 
 
 @pytest.mark.parametrize("flags", [("--no-fit",), ()], ids=["shipped", "leave-one-out"])
@@ -89,7 +130,11 @@ def test_scores_are_printed_and_written(tmp_path: Path, dataset: Path, flags: tu
     assert 0 <= document["quantities"]["LUT"]["all"]["band_coverage"] <= 1
     first = next(one for one in document["designs"] if one["id"] == "who/r1-4")
     assert first["quantities"]["DSP"]["truth"] == 192
-    assert first["quantities"]["LUT"]["low"] <= first["quantities"]["LUT"]["estimate"] <= first["quantities"]["LUT"]["high"]
+    assert (
+        first["quantities"]["LUT"]["low"]
+        <= first["quantities"]["LUT"]["estimate"]
+        <= first["quantities"]["LUT"]["high"]
+    )
 
 
 def test_a_folder_without_designs_is_told(tmp_path: Path) -> None:

@@ -58,11 +58,15 @@ def models(folder: Path) -> None:
     *others, _ = tiny_layers()
     quantizers = {"kernel_quantizer": quantized_bits(), "bias_quantizer": quantized_bits()}
     weights = {name: -values for name, values in linear(8, 3).items()}
-    sequential_file(folder / "b.h5", *others, entry("QDense", "logits", units=3, weights=weights, **quantizers), shape=(4, 4, 1))
+    sequential_file(
+        folder / "b.h5", *others, entry("QDense", "logits", units=3, weights=weights, **quantizers), shape=(4, 4, 1)
+    )
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
+    }
 
 
 def digest(folder: Path) -> str:
@@ -93,7 +97,9 @@ def test_a_kill_at_any_moment_leaves_the_old_project_or_the_new_one(here: Path) 
     assert len(wanted) == 2
     command = [sys.executable, "-c", KILLED_CONVERSIONS, str(ROUNDS), "7"]
     seen, killed = [], 0
-    with subprocess.Popen(command, cwd=here, env=environment(here), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen(
+        command, cwd=here, env=environment(here), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
         assert child.stdin is not None
         assert child.stdout is not None
         assert child.stdout.readline() == "ready\n"
@@ -128,7 +134,9 @@ def killed_while_compiling(folder: Path) -> None:
     """Start a conversion, and kill it while its compiler works; that has ended then, too."""
     mark = folder / "pid"
     extra = {"CXX": script(folder, SLOW_COMPILER), "MARK": str(mark)}
-    with subprocess.Popen([*COMMAND, "convert", "a.h5", "-o", "out", "-q"], cwd=folder, env=environment(folder, extra)) as child:
+    with subprocess.Popen(
+        [*COMMAND, "convert", "a.h5", "-o", "out", "-q"], cwd=folder, env=environment(folder, extra)
+    ) as child:
         deadline = time.monotonic() + 60
         while not (mark.exists() and mark.read_text().strip()) and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -156,8 +164,21 @@ def test_a_disk_that_is_full_at_some_file_leaves_the_old_project(here: Path, blo
     """A limit on the size of files (in blocks of 512 bytes) stands for the disk; a small tmpfs is in test_machine.py."""
     old = made(here, "a", "out")
     before = left(here)
-    command = ["/bin/sh", "-c", f'ulimit -f {blocks}; exec "$@"', "sh", *COMMAND, "convert", "b.h5", "-o", "out", "--no-csim"]
-    done = subprocess.run(command, cwd=here, env=environment(here), capture_output=True, text=True, check=False, timeout=120)
+    command = [
+        "/bin/sh",
+        "-c",
+        f'ulimit -f {blocks}; exec "$@"',
+        "sh",
+        *COMMAND,
+        "convert",
+        "b.h5",
+        "-o",
+        "out",
+        "--no-csim",
+    ]
+    done = subprocess.run(
+        command, cwd=here, env=environment(here), capture_output=True, text=True, check=False, timeout=120
+    )
     assert ("File too large" if blocks else "No usable temporary directory") in failed(done, 3, "FC061")
     assert digest(here / "out") == old
     assert left(here) == before
@@ -166,11 +187,15 @@ def test_a_disk_that_is_full_at_some_file_leaves_the_old_project(here: Path, blo
 def test_a_read_only_folder_keeps_its_project(here: Path) -> None:
     old = made(here, "a", "locked/out")
     mount = shutil.which("mount") or "mount"
-    done = subprocess.run([mount, "--bind", "-o", "ro", "locked", "locked"], cwd=here, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [mount, "--bind", "-o", "ro", "locked", "locked"], cwd=here, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         pytest.skip(f"cannot mount: {done.stderr.strip()}")
     try:
-        assert failed(run(here, "convert", "b.h5", "-o", "locked/out", "--no-csim"), 3, "FC061").endswith("Read-only file system")
+        assert failed(run(here, "convert", "b.h5", "-o", "locked/out", "--no-csim"), 3, "FC061").endswith(
+            "Read-only file system"
+        )
         assert digest(here / "locked" / "out") == old
     finally:
         subprocess.run([shutil.which("umount") or "umount", "locked"], cwd=here, check=True)
@@ -186,11 +211,16 @@ def test_conversions_to_one_folder_at_once_leave_one_of_them_whole(here: Path, o
         made(here, "a", "out")
     before = left(here) | {"out"}
     commands = [[*COMMAND, "convert", f"{name}.h5", "-o", "out", "--no-csim", "-q"] for name in "abab"]
-    children = [subprocess.Popen(command, cwd=here, env=environment(here), stderr=subprocess.PIPE, text=True) for command in commands]
+    children = [
+        subprocess.Popen(command, cwd=here, env=environment(here), stderr=subprocess.PIPE, text=True)
+        for command in commands
+    ]
     said = [child.communicate(timeout=240)[1] for child in children]
     assert ([child.returncode for child in children], said) == ([0] * 4, [""] * 4)
     assert digest(here / "out") in wanted
-    assert {name for name in left(here) if not name.startswith("out/")} == {name for name in before if not name.startswith("out/")}
+    assert {name for name in left(here) if not name.startswith("out/")} == {
+        name for name in before if not name.startswith("out/")
+    }
 
 
 # --- memory --------------------------------------------------------------------------------------------------------
@@ -212,7 +242,10 @@ esac
 @pytest.mark.agree
 @pytest.mark.parametrize(
     ("text", "code", "words"),
-    [(STARVED_COMPILER, "FC081", "the C++ compiler failed: "), (GREEDY_CODE, "FC082", "C simulation ended with signal SIGABRT: ")],
+    [
+        (STARVED_COMPILER, "FC081", "the C++ compiler failed: "),
+        (GREEDY_CODE, "FC082", "C simulation ended with signal SIGABRT: "),
+    ],
     ids=["compiler", "C simulation"],
 )
 def test_a_tool_out_of_memory_is_told_and_the_old_project_stays(here: Path, text: str, code: str, words: str) -> None:
@@ -224,7 +257,15 @@ def test_a_tool_out_of_memory_is_told_and_the_old_project_stays(here: Path, text
 def test_memory_that_runs_out_is_told(here: Path) -> None:
     np.save(here / "x.npy", np.zeros((2_000_000, 4, 4, 1), np.uint8))
     command = ["/bin/sh", "-c", 'ulimit -v 300000; exec "$@"', "sh", *COMMAND, "simulate", "a.h5", "--input", "x.npy"]
-    done = subprocess.run(command, cwd=here, env=environment(here, {"OPENBLAS_NUM_THREADS": "1"}), capture_output=True, text=True, check=False, timeout=240)
+    done = subprocess.run(
+        command,
+        cwd=here,
+        env=environment(here, {"OPENBLAS_NUM_THREADS": "1"}),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
     assert failed(done, 3, "FC092") == "error[FC092] memory ran out"
     assert left(here) == {"a.h5", "b.h5", "x.npy"}
 
@@ -290,7 +331,9 @@ def test_a_damaged_build_in_the_cache_is_not_run_but_built_again(cached: Path, h
     assert {one["holds"] for one in json.loads(done.stdout)["verification"]} == {True}
     assert not (cached / "owned").exists()
     builds = (cached / "cache" / "fpgacnn" / "csim").iterdir()
-    runnable = [path for path in builds if path.is_file() and not path.is_symlink() and path.stat().st_mode & 0o777 == 0o755]
+    runnable = [
+        path for path in builds if path.is_file() and not path.is_symlink() and path.stat().st_mode & 0o777 == 0o755
+    ]
     assert len(runnable) == (0 if harm is a_folder else 1)
 
 
@@ -318,7 +361,9 @@ def test_files_from_another_time_are_like_all_others(cached: Path, year: int) ->
     assert digest(cached / "out") == before
 
 
-@pytest.mark.parametrize("date", ["1975-01-01 00:00:00", "2110-01-01 00:00:00"], ids=["before ZIP knows dates", "behind what ZIP knows"])
+@pytest.mark.parametrize(
+    "date", ["1975-01-01 00:00:00", "2110-01-01 00:00:00"], ids=["before ZIP knows dates", "behind what ZIP knows"]
+)
 def test_a_wrong_clock_changes_nothing(here: Path, date: str) -> None:
     """As on a board without a battery, and after it was set right: every command works, and the project is the same."""
     faketime = shutil.which("faketime")
@@ -327,7 +372,9 @@ def test_a_wrong_clock_changes_nothing(here: Path, date: str) -> None:
 
     def wrong(*arguments: str) -> None:
         command = [faketime, date, *COMMAND, *arguments]
-        done = subprocess.run(command, cwd=here, env=environment(here), capture_output=True, text=True, check=False, timeout=240)
+        done = subprocess.run(
+            command, cwd=here, env=environment(here), capture_output=True, text=True, check=False, timeout=240
+        )
         assert (done.returncode, done.stderr) == (0, ""), arguments
 
     np.save(here / "x.npy", np.zeros((40, 4, 4, 1)))

@@ -30,7 +30,19 @@ def test_a_target_that_fits_is_written_and_gives_what_was_said(folder: Path) -> 
     again = run(folder, "estimate", "m.h5", "--config", "new/t.toml", "--input-type", "ufixed<6,1>", "--json")
     assert (again.returncode, again.stderr) == (0, "")
     assert json.loads(again.stdout)["estimate"] == record["estimate"]
-    converted = run(folder, "convert", "m.h5", "--config", "new/t.toml", "--input-type", "ufixed<6,1>", "-o", "out", "--no-csim", "--json")
+    converted = run(
+        folder,
+        "convert",
+        "m.h5",
+        "--config",
+        "new/t.toml",
+        "--input-type",
+        "ufixed<6,1>",
+        "-o",
+        "out",
+        "--no-csim",
+        "--json",
+    )
     assert (converted.returncode, converted.stderr) == (0, "")
     assert json.loads(converted.stdout)["estimate"] == record["estimate"]
     of_project = json.loads(run(folder, "fit", "out", *FLAGS[:6], "--json").stdout)
@@ -42,14 +54,18 @@ def test_the_tables_say_what_was_found(folder: Path) -> None:
     done = run(folder, "fit", "m.h5", *FLAGS, "-o", "t.toml", extra={"COLUMNS": "160"})
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("m.h5  for xc7z020-clg400-1 at 5 ns, Vitis HLS; limits: latency 1 us, 10% of the part; an estimate, no tool has run")
+    assert lines[0].startswith(
+        "m.h5  for xc7z020-clg400-1 at 5 ns, Vitis HLS; limits: latency 1 us, 10% of the part; an estimate, no tool has run"
+    )
     assert any(line.startswith("fits with io_") for line in lines)
     assert sum(line.startswith("→") for line in lines) == 1
     assert lines[-1] == "written: t.toml; next: fpgacnn convert m.h5 --config t.toml"
 
 
 def test_what_cannot_be_met_is_exit_status_1_with_the_nearest_and_nothing_written(folder: Path) -> None:
-    done = run(folder, "fit", "m.h5", "--part", "pynq-z2", "--max-latency", "10ns", "-o", "t.toml", extra={"COLUMNS": "160"})
+    done = run(
+        folder, "fit", "m.h5", "--part", "pynq-z2", "--max-latency", "10ns", "-o", "t.toml", extra={"COLUMNS": "160"}
+    )
     assert (done.returncode, done.stderr) == (1, "")
     assert "nothing meets the limits; the nearest, io_parallel, exceeds latency by" in done.stdout
     assert not (folder / "t.toml").exists()
@@ -75,7 +91,14 @@ def test_what_cannot_be_asked_is_one_error(folder: Path, arguments: tuple[str, .
 
 
 def test_the_function_does_what_the_command_does(folder: Path) -> None:
-    record = fpgacnn.fit(folder / "m.h5", part="pynq-z2", max_latency_ns=1000.0, max_utilization=0.1, input_type="ufixed<6,1>", output=folder / "t.toml")
+    record = fpgacnn.fit(
+        folder / "m.h5",
+        part="pynq-z2",
+        max_latency_ns=1000.0,
+        max_utilization=0.1,
+        input_type="ufixed<6,1>",
+        output=folder / "t.toml",
+    )
     assert record.fits
     assert record.target.part == "xc7z020-clg400-1"
     (folder / "t.toml").write_text("mine")

@@ -61,7 +61,13 @@ def locked(folder: Path, status: int, **extra: str) -> dict[str, Any]:
 
 def test_what_was_frozen_holds_and_says_so(here: Path) -> None:
     record = locked(here, 0)
-    assert (record["holds"], record["changes"], record["divergences"], record["events"], record["values"]) == (True, [], [], 96, 288)
+    assert (record["holds"], record["changes"], record["divergences"], record["events"], record["values"]) == (
+        True,
+        [],
+        [],
+        96,
+        288,
+    )
     assert record["engines"] == ["emulator", "csim"]
     assert set(record["frozen_with"]) == {"fpgacnn", "hls4ml", "numpy", "h5py", "python", "compiler"}
     said = run(here, "verify", "p", "--locked").stdout
@@ -97,7 +103,9 @@ def test_without_golden_vectors_there_is_nothing_to_hold_against(here: Path) -> 
     assert "cannot be used" in failed(run(here, "verify", "p", "--locked"), 2, "FC161")
 
 
-@pytest.mark.parametrize("arguments", [("--locked", "--all"), ("--locked", "--model", "model.h5"), ("--golden", "p.golden")], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [("--locked", "--all"), ("--locked", "--model", "model.h5"), ("--golden", "p.golden")], ids=" ".join
+)
 def test_options_that_do_not_go_together_are_usage(here: Path, arguments: tuple[str, ...]) -> None:
     failed(run(here, "verify", "p", *arguments), 2, "FC002")
 
@@ -151,11 +159,31 @@ BITS: dict[str, tuple[Callable[[Path], None], str, str, bool]] = {
     "a rounding mode of the plan": (rounding_mode_of_the_plan, "plan changed", "relu", True),
     "a table of the plan": (table_of_the_plan, "plan changed", "act", False),
     "a weight of the code": (first_number("w2.txt"), "generated code changed", "conv", True),
-    "a weight that only synthesis reads": (substituted("firmware/weights/w2.h", ", 0.", ", 1."), "generated code changed", "conv", False),
-    "a rounding mode of the code": (substituted("firmware/defines.h", "AP_RND_CONV", "AP_TRN"), "generated code changed", "relu", True),
+    "a weight that only synthesis reads": (
+        substituted("firmware/weights/w2.h", ", 0.", ", 1."),
+        "generated code changed",
+        "conv",
+        False,
+    ),
+    "a rounding mode of the code": (
+        substituted("firmware/defines.h", "AP_RND_CONV", "AP_TRN"),
+        "generated code changed",
+        "relu",
+        True,
+    ),
     "a table of the code": (first_number("*table*.txt"), "generated code changed", "act", False),
-    "an operator of the code": (substituted("firmware/nnet_utils/nnet_mult.h", "return a * w;", "return a - w;"), "generated code changed", "", True),
-    "the test bench": (substituted("tb_data/tb_output_predictions.dat", ".", ".1"), "generated code changed", "", False),
+    "an operator of the code": (
+        substituted("firmware/nnet_utils/nnet_mult.h", "return a * w;", "return a - w;"),
+        "generated code changed",
+        "",
+        True,
+    ),
+    "the test bench": (
+        substituted("tb_data/tb_output_predictions.dat", ".", ".1"),
+        "generated code changed",
+        "",
+        False,
+    ),
     "the build script": (substituted("build_prj.tcl", "set", "set "), "generated code changed", "", False),
 }
 
@@ -189,7 +217,10 @@ def test_a_compiler_that_disagrees_is_named_with_layer_event_and_codes(here: Pat
     assert (divergence["engine"], divergence["cause"], divergence["layer"]) == ("csim", "compiler disagrees", "conv")
     assert divergence["frozen"] != divergence["found"]
     assert len(divergence["index"]) == 3
-    assert any(note.startswith("compiler: g++ ") and note.endswith("when frozen, g++ (fake) 99 now") for note in record["notes"])
+    assert any(
+        note.startswith("compiler: g++ ") and note.endswith("when frozen, g++ (fake) 99 now")
+        for note in record["notes"]
+    )
 
 
 def test_code_that_no_longer_compiles_is_a_change_first_of_all(here: Path) -> None:
@@ -203,7 +234,9 @@ def test_code_that_no_longer_compiles_is_a_change_first_of_all(here: Path) -> No
 def test_another_target_and_its_code_are_one_change(here: Path) -> None:
     convert(here, "--clock", "4")
     record = locked(here, 1)
-    assert [(one["cause"], one["what"], one["frozen"], one["found"]) for one in record["changes"]] == [("target changed", "clock_ns", "5.0", "4.0")]
+    assert [(one["cause"], one["what"], one["frozen"], one["found"]) for one in record["changes"]] == [
+        ("target changed", "clock_ns", "5.0", "4.0")
+    ]
     assert any(note.endswith("generated files follow from that") for note in record["notes"])
 
 

@@ -79,15 +79,30 @@ def test_a_compiler_that_hangs_is_ended_in_time(tmp_path: Path, mark: Path) -> N
 
 
 # A shell that starts the tests with `&` ignores Ctrl-C for them, and that is inherited.
-WITH_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from fpgacnn.cli.main import main; main()"
+WITH_CTRL_C = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from fpgacnn.cli.main import main; main()"
+)
 
 
-@pytest.mark.parametrize(("number", "status", "words"), [(signal.SIGINT, 130, "interrupted\n"), (signal.SIGTERM, 143, "")], ids=["Ctrl-C", "SIGTERM"])
-def test_a_command_that_is_ended_ends_its_tools_and_leaves_nothing(tmp_path: Path, mark: Path, number: signal.Signals, status: int, words: str) -> None:
+@pytest.mark.parametrize(
+    ("number", "status", "words"),
+    [(signal.SIGINT, 130, "interrupted\n"), (signal.SIGTERM, 143, "")],
+    ids=["Ctrl-C", "SIGTERM"],
+)
+def test_a_command_that_is_ended_ends_its_tools_and_leaves_nothing(
+    tmp_path: Path, mark: Path, number: signal.Signals, status: int, words: str
+) -> None:
     tiny_model(tmp_path / "model.h5")
     extra = {"CXX": script(tmp_path, SLOW_COMPILER), "MARK": str(mark)}
     command = [sys.executable, "-c", WITH_CTRL_C, "convert", "model.h5", "-o", "new/out"]
-    with subprocess.Popen(command, cwd=tmp_path, env=environment(tmp_path, extra), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env=environment(tmp_path, extra),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as child:
         deadline = time.monotonic() + 60
         while not (mark.exists() and mark.read_text().strip()) and child.poll() is None and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -102,7 +117,11 @@ def test_an_older_project_survives_a_conversion_that_fails(tmp_path: Path) -> No
     tiny_model(tmp_path / "model.h5")
     assert run(tmp_path, "convert", "model.h5", "-o", "out", "--no-csim").returncode == 0
     before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
-    failed(run(tmp_path, "convert", "model.h5", "-o", "out", extra={"CXX": script(tmp_path, REFUSING_COMPILER)}), 3, "FC081")
+    failed(
+        run(tmp_path, "convert", "model.h5", "-o", "out", extra={"CXX": script(tmp_path, REFUSING_COMPILER)}),
+        3,
+        "FC081",
+    )
     assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()} == before
 
 
@@ -112,7 +131,10 @@ def test_an_older_project_survives_a_conversion_that_fails(tmp_path: Path) -> No
 def mounted(folder: Path, options: str) -> Iterator[Path]:
     folder.mkdir()
     done = subprocess.run(
-        [shutil.which("mount") or "mount", "-t", "tmpfs", "-o", options, "fpgacnn-test", str(folder)], capture_output=True, text=True, check=False
+        [shutil.which("mount") or "mount", "-t", "tmpfs", "-o", options, "fpgacnn-test", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode != 0:
         folder.rmdir()

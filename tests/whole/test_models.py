@@ -28,7 +28,11 @@ def answered(path: Path, events: int = 40) -> None:
     inputs = [random.integers(0, 64, size=(events, *network.layer(name).shape)) / 64 for name in network.inputs]
     answers = evaluate(network, inputs, quantized=True)
     given = {f"input_{number}": one for number, one in enumerate(inputs)}
-    np.savez(path.with_name(f"{path.name}.npz"), **given, **{f"output_{number}": answers[name] for number, name in enumerate(network.outputs)})
+    np.savez(
+        path.with_name(f"{path.name}.npz"),
+        **given,
+        **{f"output_{number}": answers[name] for number, name in enumerate(network.outputs)},
+    )
 
 
 def outcomes(stdout: str) -> dict[str, str]:
@@ -48,12 +52,23 @@ def test_a_folder_of_models_is_judged_one_by_one(tmp_path: Path) -> None:
     np.savez(models / "wrong.h5.npz", **changed)
     (models / "broken.h5").write_bytes(b"\x89HDF\r\n\x1a\n nothing more")
     random = np.random.default_rng(1)
-    weights = {"kernel:0": random.normal(size=(5, 2)).astype(np.float32), "bias:0": random.normal(size=2).astype(np.float32)}
-    answered(files.sequential_file(models / "float.h5", files.entry("Dense", "d", units=2, weights=weights), shape=(5,)))
+    weights = {
+        "kernel:0": random.normal(size=(5, 2)).astype(np.float32),
+        "bias:0": random.normal(size=2).astype(np.float32),
+    }
+    answered(
+        files.sequential_file(models / "float.h5", files.entry("Dense", "d", units=2, weights=weights), shape=(5,))
+    )
 
     done = run(tmp_path, "verify", "--models", "models", "--json")
     assert done.returncode == 1, done.stderr
-    assert outcomes(done.stdout) == {"good.h5": "exact", "alone.h5": "unverified", "wrong.h5": "DIFFERENT", "broken.h5": "refused", "float.h5": "refused"}
+    assert outcomes(done.stdout) == {
+        "good.h5": "exact",
+        "alone.h5": "unverified",
+        "wrong.h5": "DIFFERENT",
+        "broken.h5": "refused",
+        "float.h5": "refused",
+    }
 
     (models / "wrong.h5").unlink()
     done = run(tmp_path, "verify", "--models", "models", "--no-csim", "--bits", "14")
@@ -72,7 +87,9 @@ def test_a_model_that_takes_too_long_is_late(tmp_path: Path) -> None:
 
 def test_a_project_or_a_folder_of_models_but_not_both(tmp_path: Path) -> None:
     assert failed(run(tmp_path, "verify"), 2, "FC002") == "error[FC002] give a project folder, or --models DIR"
-    assert failed(run(tmp_path, "verify", "p", "--models", "m"), 2, "FC002").endswith("give a project or --models DIR, not both")
+    assert failed(run(tmp_path, "verify", "p", "--models", "m"), 2, "FC002").endswith(
+        "give a project or --models DIR, not both"
+    )
     assert failed(run(tmp_path, "verify", "--models", "none"), 2, "FC010").endswith("none: it is no folder")
 
 
@@ -87,7 +104,9 @@ def test_the_projects_own_models_are_exact(tmp_path: Path) -> None:
 
 
 @pytest.mark.agree
-@pytest.mark.skipif(not (WILD / "manifest.json").exists(), reason="no networks of third parties: FPGACNN_WILD names none")
+@pytest.mark.skipif(
+    not (WILD / "manifest.json").exists(), reason="no networks of third parties: FPGACNN_WILD names none"
+)
 def test_trained_networks_of_others_are_right_or_refused(tmp_path: Path) -> None:
     models = tmp_path / "models"
     models.mkdir()

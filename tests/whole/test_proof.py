@@ -121,13 +121,21 @@ def test_converted_simulated_and_verified(tmp_path: Path, io: str) -> None:
     done = run(tmp_path, "verify", "out")
     assert done.returncode == 0, done.stderr
     verdicts = [line.split()[:3] for line in done.stdout.splitlines() if line.rstrip().endswith("equal")]
-    assert verdicts == [["csim", "=", "emulator"], ["csim", "=", "emulator"], ["emulator", "=", "int64"], ["emulator", "=", "quantized"]]
+    assert verdicts == [
+        ["csim", "=", "emulator"],
+        ["csim", "=", "emulator"],
+        ["emulator", "=", "int64"],
+        ["emulator", "=", "quantized"],
+    ]
 
 
 def trained(*shape: int) -> dict[str, np.ndarray]:
     """Trained numbers that no short format holds."""
     random = np.random.default_rng(shape)
-    return {"kernel:0": random.normal(scale=0.3, size=shape).astype(np.float32), "bias:0": random.normal(size=shape[-1:]).astype(np.float32)}
+    return {
+        "kernel:0": random.normal(scale=0.3, size=shape).astype(np.float32),
+        "bias:0": random.normal(size=shape[-1:]).astype(np.float32),
+    }
 
 
 def float_layers() -> tuple[files.Entry, ...]:
@@ -162,7 +170,11 @@ def test_transposed_convolutions_and_repeated_tensors_are_exact(tmp_path: Path, 
 
     def given(*shape: int, outputs: int) -> dict[str, object]:
         weights = {"kernel:0": trained(*shape)["kernel:0"], "bias:0": trained(outputs)["bias:0"]}
-        return {"kernel_quantizer": files.quantized_bits(4), "bias_quantizer": files.quantized_bits(4), "weights": weights}
+        return {
+            "kernel_quantizer": files.quantized_bits(4),
+            "bias_quantizer": files.quantized_bits(4),
+            "weights": weights,
+        }
 
     def relu(name: str, source: str) -> files.Entry:
         return files.entry("QActivation", name, source, activation="quantized_relu(4,1)")
@@ -170,7 +182,16 @@ def test_transposed_convolutions_and_repeated_tensors_are_exact(tmp_path: Path, 
     layers = (
         files.input_layer("x", 3, 4, 2),
         relu("cut", "x"),
-        files.entry("QConv2DTranspose", "up", "cut", filters=3, kernel_size=[3, 3], strides=[2, 2], padding="same", **given(3, 3, 3, 2, outputs=3)),
+        files.entry(
+            "QConv2DTranspose",
+            "up",
+            "cut",
+            filters=3,
+            kernel_size=[3, 3],
+            strides=[2, 2],
+            padding="same",
+            **given(3, 3, 3, 2, outputs=3),
+        ),
         relu("one", "up"),
         files.entry("GlobalMaxPooling2D", "most", "one"),
         files.entry("QConv2D", "map", "one", filters=1, kernel_size=[1, 1], **given(1, 1, 3, 1, outputs=1)),
@@ -178,14 +199,26 @@ def test_transposed_convolutions_and_repeated_tensors_are_exact(tmp_path: Path, 
         files.entry("Multiply", "channels", "one", "most"),
         files.entry("Multiply", "cells", "channels", "gate"),
         relu("two", "cells"),
-        files.entry("QConv2DTranspose", "wide", "two", filters=2, kernel_size=[1, 2], strides=[1, 3], **given(1, 2, 2, 3, outputs=2)),
+        files.entry(
+            "QConv2DTranspose",
+            "wide",
+            "two",
+            filters=2,
+            kernel_size=[1, 2],
+            strides=[1, 3],
+            **given(1, 2, 2, 3, outputs=2),
+        ),
     )
     files.functional_file(tmp_path / "model.h5", *layers, inputs=["x"], outputs=["wide"])
     done = run(tmp_path, "convert", "model.h5", "-o", "out", "--io", io, "--input-type", "fixed<7,3>", "--json")
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout)
     assert record["plan"]["exact"]
-    assert [(one["right"], one["mismatches"]) for one in record["verification"]] == [("emulator", 0), ("int64 reference", 0), ("quantized network", 0)]
+    assert [(one["right"], one["mismatches"]) for one in record["verification"]] == [
+        ("emulator", 0),
+        ("int64 reference", 0),
+        ("quantized network", 0),
+    ]
 
 
 @pytest.mark.agree
@@ -195,14 +228,20 @@ def test_nodes_in_between_take_no_name_of_another_layer(tmp_path: Path, io: str)
 
     def given(*shape: int, outputs: int) -> dict[str, object]:
         weights = {"kernel:0": trained(*shape)["kernel:0"], "bias:0": trained(outputs)["bias:0"]}
-        return {"kernel_quantizer": files.quantized_bits(4), "bias_quantizer": files.quantized_bits(4), "weights": weights}
+        return {
+            "kernel_quantizer": files.quantized_bits(4),
+            "bias_quantizer": files.quantized_bits(4),
+            "weights": weights,
+        }
 
     layers = (
         files.entry("QActivation", "conv_pad", activation="quantized_relu(4,1)"),
         files.entry("QConv2D", "conv", filters=2, kernel_size=[2, 2], padding="same", **given(2, 2, 1, 2, outputs=2)),
         files.entry("QActivation", "pool_pad", activation="quantized_relu(4,1)"),
         files.entry("MaxPooling2D", "pool", pool_size=[2, 2], strides=[1, 1], padding="same"),
-        files.entry("QConv2DTranspose", "up", filters=2, kernel_size=[2, 2], strides=[2, 2], **given(2, 2, 2, 2, outputs=2)),
+        files.entry(
+            "QConv2DTranspose", "up", filters=2, kernel_size=[2, 2], strides=[2, 2], **given(2, 2, 2, 2, outputs=2)
+        ),
         files.entry("QActivation", "up_rows", activation="quantized_relu(4,1)"),
     )
     files.sequential_file(tmp_path / "model.h5", *layers, shape=(3, 4, 1))
@@ -210,7 +249,11 @@ def test_nodes_in_between_take_no_name_of_another_layer(tmp_path: Path, io: str)
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout)
     assert record["plan"]["exact"]
-    assert [(one["right"], one["mismatches"]) for one in record["verification"]] == [("emulator", 0), ("int64 reference", 0), ("quantized network", 0)]
+    assert [(one["right"], one["mismatches"]) for one in record["verification"]] == [
+        ("emulator", 0),
+        ("int64 reference", 0),
+        ("quantized network", 0),
+    ]
 
 
 @pytest.mark.agree
@@ -221,7 +264,11 @@ def test_a_float_network_is_calibrated_on_real_events(tmp_path: Path) -> None:
     done = run(tmp_path, "convert", "model.h5", "-o", "out", "--calibrate", "x.npy", "--sqnr", "30", "--json")
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout)
-    assert [(one["right"], one["mismatches"]) for one in record["verification"]] == [("emulator", 0), ("int64 reference", 0), ("quantized network", 0)]
+    assert [(one["right"], one["mismatches"]) for one in record["verification"]] == [
+        ("emulator", 0),
+        ("int64 reference", 0),
+        ("quantized network", 0),
+    ]
     assert not record["plan"]["exact"]
     assert record["plan"]["lossless"]
     (note,) = (note for note in record["notes"] if note.startswith("float network: quantizers of "))
@@ -243,11 +290,17 @@ def test_argmax_is_compared_with_argmax(tmp_path: Path, end: str) -> None:
     *layers, logits = files.tiny_layers()
     last = {
         "layer": [logits, files.entry("Softmax", "softmax")],
-        "inside a dense layer": [files.Entry(kind="QDense", name="logits", config={**logits.config, "activation": "softmax"}, weights=logits.weights)],
+        "inside a dense layer": [
+            files.Entry(
+                kind="QDense", name="logits", config={**logits.config, "activation": "softmax"}, weights=logits.weights
+            )
+        ],
         "sigmoid": [logits, files.entry("Activation", "activation", activation="sigmoid")],
     }[end]
     files.sequential_file(tmp_path / "model.h5", *layers, *last, shape=(4, 4, 1))
-    done = run(tmp_path, "convert", "model.h5", "-o", "out", "--softmax", "argmax", "--input-type", "fixed<6,2>", "--json")
+    done = run(
+        tmp_path, "convert", "model.h5", "-o", "out", "--softmax", "argmax", "--input-type", "fixed<6,2>", "--json"
+    )
     assert done.returncode == 0, done.stdout
     assert [one["holds"] for one in json.loads(done.stdout)["verification"]] == [True, True, True]
 
@@ -299,7 +352,12 @@ def test_weights_that_only_synthesis_reads_fail_verification_too(tmp_path: Path)
     assert done.returncode == 1, done.stdout
     *engines, weights = json.loads(done.stdout)["verification"]
     assert all(one["holds"] for one in engines)
-    assert (weights["left"], weights["right"], weights["holds"], weights["mismatches"]) == ("synthesis weights", "csim weights", False, 1)
+    assert (weights["left"], weights["right"], weights["holds"], weights["mismatches"]) == (
+        "synthesis weights",
+        "csim weights",
+        False,
+        1,
+    )
     assert weights["first"]["left"] == 7.5
 
 

@@ -83,7 +83,9 @@ def told(record: RunRecord) -> list[str]:
 
 
 @pytest.mark.parametrize("reference", ["auto", "keras"])
-def test_a_framework_that_agrees_is_a_row_of_the_table(model: Path, framework: Callable[..., None], reference: str) -> None:
+def test_a_framework_that_agrees_is_a_row_of_the_table(
+    model: Path, framework: Callable[..., None], reference: str
+) -> None:
     framework()
     record = run(model, reference)
     found = reading(record)
@@ -124,7 +126,22 @@ def test_the_command_ends_with_status_1_and_names_the_layer(
     model: Path, framework: Callable[..., None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     framework("shown['right'] = shown['right'] + np.float32(0.01)")
-    monkeypatch.setattr(sys, "argv", ["fpgacnn", "convert", str(model), "-o", str(model.parent / "p"), "--no-csim", "--bits", "8,3", "--reference", "auto"])
+    monkeypatch.setattr(
+        sys,
+        "argv",
+        [
+            "fpgacnn",
+            "convert",
+            str(model),
+            "-o",
+            str(model.parent / "p"),
+            "--no-csim",
+            "--bits",
+            "8,3",
+            "--reference",
+            "auto",
+        ],
+    )
     with pytest.raises(SystemExit) as ended:
         entrance.main()
     assert ended.value.code == 1
@@ -160,7 +177,9 @@ def test_a_framework_that_does_not_answer_is_a_line_in_auto_and_an_error_by_name
         assert not (model.parent / "q").exists()
 
 
-def test_a_framework_that_is_not_installed_is_named_with_the_package(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_framework_that_is_not_installed_is_named_with_the_package(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Framework, "missing", "tf_keras")
     assert told(run(model)) == ["reading not checked against the framework (pip install 'fpgacnn[train]')"]
     with pytest.raises(FpgacnnError) as caught:
@@ -178,7 +197,9 @@ def test_a_file_that_would_take_longer_than_auto_waits_is_not_given_to_the_frame
     assert line.endswith(" s to load the file (--reference keras)")
 
 
-def test_a_file_with_something_else_than_the_frameworks_own_classes_is_not_given_to_it(tmp_path: Path, framework: Callable[..., None]) -> None:
+def test_a_file_with_something_else_than_the_frameworks_own_classes_is_not_given_to_it(
+    tmp_path: Path, framework: Callable[..., None]
+) -> None:
     framework("raise SystemExit(5)")
     constraint = {"class_name": "system", "module": "os", "config": {}}
     record = run(network(tmp_path / "net.h5", kernel_constraint=constraint))
@@ -191,7 +212,9 @@ def test_none_says_and_does_nothing(model: Path, framework: Callable[..., None])
     assert (reading(record), told(record)) == (None, [])
 
 
-def test_the_environment_says_what_the_default_is(model: Path, framework: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_says_what_the_default_is(
+    model: Path, framework: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     framework()
     monkeypatch.setenv("FPGACNN_REFERENCE", "auto")
     assert reading(run(model, None)).holds
@@ -200,7 +223,9 @@ def test_the_environment_says_what_the_default_is(model: Path, framework: Callab
         run(model, None)
 
 
-def test_verify_compares_with_the_models_file_and_says_so_where_it_has_none(model: Path, framework: Callable[..., None]) -> None:
+def test_verify_compares_with_the_models_file_and_says_so_where_it_has_none(
+    model: Path, framework: Callable[..., None]
+) -> None:
     framework()
     folder = model.parent / "p"
     run(model)

@@ -81,9 +81,16 @@ def test_compare_writes_every_form_and_json(folder: Path, tmp_path: Path) -> Non
         assert run(folder, "compare", "first", "second", "-q", "-o", tmp_path / f"c.{suffix}").returncode == 0
     said = json.loads(run(folder, "compare", "first", "second", "--json").stdout)
     assert said == json.loads((tmp_path / "c.json").read_text())
-    assert {"section": "target", "item": "", "quantity": "io", "left": "parallel", "right": "stream", "unit": "", "difference": None, "ratio": None} in said[
-        "changes"
-    ]
+    assert {
+        "section": "target",
+        "item": "",
+        "quantity": "io",
+        "left": "parallel",
+        "right": "stream",
+        "unit": "",
+        "difference": None,
+        "ratio": None,
+    } in said["changes"]
 
 
 def test_a_project_of_hls4ml_is_reported_with_an_estimate(folder: Path, tmp_path: Path) -> None:
@@ -98,7 +105,12 @@ def test_a_project_of_hls4ml_is_reported_with_an_estimate(folder: Path, tmp_path
 
 def test_a_check_that_failed_is_exit_status_1(folder: Path, tmp_path: Path) -> None:
     record = json.loads((folder / "first" / "fpgacnn.json").read_text())
-    record["verification"][0].update(holds=False, mismatches=1, max_abs_difference=0.5, first={"layer": "conv", "index": [0, 1], "left": 1.0, "right": 1.5})
+    record["verification"][0].update(
+        holds=False,
+        mismatches=1,
+        max_abs_difference=0.5,
+        first={"layer": "conv", "index": [0, 1], "left": 1.0, "right": 1.5},
+    )
     broken = tmp_path / "broken.json"
     broken.write_text(json.dumps(record))
     assert "Different" in (done := run(folder, "report", broken)).stdout

@@ -35,7 +35,21 @@ def test_pieces_and_files_and_threads_give_the_same_answers(folder: Path) -> Non
     values = events(folder)
     wanted = np.clip(np.rint(values * 4), 0, 15) / 4
     for name, flags in (("x.npz", ["--threads", "2"]), ("c.npz", ["--threads", "1"]), ("f.npy", ["--stats"])):
-        done = run(folder, "simulate", "m.h5", "--input", name, "--input-type", "fixed<20,6>", "--output", "y.npz", "--trace", "t.npz", "--json", *flags)
+        done = run(
+            folder,
+            "simulate",
+            "m.h5",
+            "--input",
+            name,
+            "--input-type",
+            "fixed<20,6>",
+            "--output",
+            "y.npz",
+            "--trace",
+            "t.npz",
+            "--json",
+            *flags,
+        )
         assert (done.returncode, done.stderr) == (0, "")
         document = json.loads(done.stdout)
         assert (document["events"], document["written"]) == (EVENTS, ["y.npz", "t.npz"])
@@ -51,12 +65,17 @@ def test_pieces_and_files_and_threads_give_the_same_answers(folder: Path) -> Non
 
 def test_the_function_answers_in_memory_what_the_command_writes(folder: Path) -> None:
     events(folder)
-    assert run(folder, "simulate", "m.h5", "--input", "x.npz", "--output", "y.npz", "--trace", "t.npz", "-q").returncode == 0
+    assert (
+        run(folder, "simulate", "m.h5", "--input", "x.npz", "--output", "y.npz", "--trace", "t.npz", "-q").returncode
+        == 0
+    )
     result = fpgacnn.simulate(folder / "m.h5", folder / "x.npz", trace=True)
     assert result.events == EVENTS
     assert np.array_equal(next(iter(result.outputs.values())).values, np.load(folder / "y.npz")["output_0"])
     with np.load(folder / "t.npz") as trace:
-        assert {name: np.array_equal(codes.values, trace[name]) for name, codes in result.trace.items()} == dict.fromkeys(trace.files, True)
+        assert {
+            name: np.array_equal(codes.values, trace[name]) for name, codes in result.trace.items()
+        } == dict.fromkeys(trace.files, True)
     with pytest.raises(UnknownNameError, match="rtl"):
         fpgacnn.simulate(folder / "m.h5", folder / "x.npz", engine="rtl")
 
@@ -66,7 +85,12 @@ def test_c_simulation_streams_too(folder: Path) -> None:
     np.save(folder / "x.npy", np.random.default_rng(5).integers(-64, 64, (300, 3)) / 8)
     both = []
     for engine in ("csim", "emulator"):
-        assert run(folder, "simulate", "m.h5", "--input", "x.npy", "--engine", engine, "--output", f"{engine}.npz", "-q").returncode == 0
+        assert (
+            run(
+                folder, "simulate", "m.h5", "--input", "x.npy", "--engine", engine, "--output", f"{engine}.npz", "-q"
+            ).returncode
+            == 0
+        )
         both.append(np.load(folder / f"{engine}.npz")["output_0"])
     assert np.array_equal(*both)
 
@@ -81,4 +105,6 @@ def test_a_number_that_is_none_is_told_and_nothing_is_written(folder: Path) -> N
 
 
 def test_an_engine_that_is_none_is_told_before_anything_is_read(folder: Path) -> None:
-    assert "unknown engine 'rtl'" in failed(run(folder, "simulate", "m.h5", "--input", "nothing.npy", "--engine", "rtl"), 2, "FC040")
+    assert "unknown engine 'rtl'" in failed(
+        run(folder, "simulate", "m.h5", "--input", "nothing.npy", "--engine", "rtl"), 2, "FC040"
+    )

@@ -24,7 +24,9 @@ from tests.vivado_reports import cosim_rpt
 def extra(tmp_path: Path) -> dict[str, str]:
     """A PATH with a place for fake tools, and what they leave."""
     (tmp_path / "bin").mkdir()
-    reports = put(tmp_path / "reports", {name: text for name, text in whole().items() if name.endswith((".rpt", ".xml"))})
+    reports = put(
+        tmp_path / "reports", {name: text for name, text in whole().items() if name.endswith((".rpt", ".xml"))}
+    )
     return {"PATH": f"{tmp_path / 'bin'}:{SYSTEM_PATH}", "FAKE_REPORTS": str(reports)}
 
 
@@ -32,7 +34,11 @@ def test_a_converted_project_is_synthesized_and_still_the_same_project(tmp_path:
     tiny_model(tmp_path / "model.h5")
     assert run(tmp_path, "convert", "model.h5", "-o", "out", "--no-csim", "-q").returncode == 0
     before = json.loads((tmp_path / "out" / "fpgacnn.json").read_text())
-    tool(tmp_path / "bin", "vitis-run", work=f"{WORK}; echo 1 > tb_data/csim_results.log; mkdir -p .Xil logs; touch vivado.jou logs/hls.txt")
+    tool(
+        tmp_path / "bin",
+        "vitis-run",
+        work=f"{WORK}; echo 1 > tb_data/csim_results.log; mkdir -p .Xil logs; touch vivado.jou logs/hls.txt",
+    )
     done = run(tmp_path, "synth", "out", "--json", extra=extra)
     assert (done.returncode, done.stderr) == (0, "")
     record = json.loads(done.stdout)
@@ -51,11 +57,19 @@ def test_the_tables_say_stage_numbers_and_reasons(tmp_path: Path, extra: dict[st
     assert (done.returncode, done.stderr) == (0, "")
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
     assert lines[0] == "prj myproject for xcu250-figd2104-2L-e, Vitis HLS 2023.2"
-    assert lines[1] == "latency 1,043 to 1,187 cycles (5.93 us), a new event every 1,031 cycles; clock 5 ns, estimated 3.64 ns"
-    assert f"csynth myproject 15,407 (0.9%) 9,321 (0.3%) 66 (0.5%) 14 (0.3%) 0 (0.0%) {SOLUTION}/syn/report/myproject_csynth.rpt" in lines
+    assert (
+        lines[1]
+        == "latency 1,043 to 1,187 cycles (5.93 us), a new event every 1,031 cycles; clock 5 ns, estimated 3.64 ns"
+    )
+    assert (
+        f"csynth myproject 15,407 (0.9%) 9,321 (0.3%) 66 (0.5%) 14 (0.3%) 0 (0.0%) {SOLUTION}/syn/report/myproject_csynth.rpt"
+        in lines
+    )
     assert "synth myproject 7,311 (0.4%) 8,120 (0.2%) 66 (0.5%) 13 (0.2%) 0 (0.0%) vivado_synth.rpt" in lines
     assert "conv1 conv_2d_cl 1,021 to 1,165 1,021 to 1,165 2,044 1,210 8 2 0 1" in lines
-    assert "act1 relu 0 myproject has no instance of it: its logic is part of myproject itself, or it needs none" in lines
+    assert (
+        "act1 relu 0 myproject has no instance of it: its logic is part of myproject itself, or it needs none" in lines
+    )
     assert "RTL simulation: Pass, latency 1,043 to 1,187 cycles" in lines
     assert "note: 1 instances of myproject belong to no layer: Block_entry_proc_U0" in lines
 
@@ -81,7 +95,11 @@ def test_a_design_that_does_not_fit_or_fails_in_simulation_ends_with_1(tmp_path:
 
 
 def test_errors_have_their_statuses(tmp_path: Path, extra: dict[str, str]) -> None:
-    put(tmp_path / "prj", {name: text for name, text in whole().items() if "report" not in name and not name.endswith(".rpt")} | {"build_prj.tcl": "exit\n"})
+    put(
+        tmp_path / "prj",
+        {name: text for name, text in whole().items() if "report" not in name and not name.endswith(".rpt")}
+        | {"build_prj.tcl": "exit\n"},
+    )
     line = failed(run(tmp_path, "synth", "prj", extra=extra), 3, "FC110")
     assert line == "error[FC110] no synthesis tool: vitis-run and vitis_hls not found"
     failed(run(tmp_path, "synth", "prj", "--read-only", extra=extra), 2, "FC103")
@@ -91,21 +109,39 @@ def test_errors_have_their_statuses(tmp_path: Path, extra: dict[str, str]) -> No
     line = failed(run(tmp_path, "synth", "half", "--read-only", extra=extra), 2, "FC100")
     assert line.startswith("error[FC100] myproject_csynth.rpt: section 'Performance Estimates")
     tool(tmp_path / "bin", "vitis-run", work="echo 'ERROR: no license'; exit 2")
-    assert failed(run(tmp_path, "synth", "prj", extra=extra), 3, "FC111") == "error[FC111] vitis-run ended with status 2: ERROR: no license"
+    assert (
+        failed(run(tmp_path, "synth", "prj", extra=extra), 3, "FC111")
+        == "error[FC111] vitis-run ended with status 2: ERROR: no license"
+    )
 
 
-@pytest.mark.parametrize(("number", "status", "words"), [(signal.SIGINT, 130, "interrupted\n"), (signal.SIGTERM, 143, "")], ids=["Ctrl-C", "SIGTERM"])
-def test_a_command_that_is_ended_ends_the_tool_and_its_children(tmp_path: Path, extra: dict[str, str], number: signal.Signals, status: int, words: str) -> None:
+@pytest.mark.parametrize(
+    ("number", "status", "words"),
+    [(signal.SIGINT, 130, "interrupted\n"), (signal.SIGTERM, 143, "")],
+    ids=["Ctrl-C", "SIGTERM"],
+)
+def test_a_command_that_is_ended_ends_the_tool_and_its_children(
+    tmp_path: Path, extra: dict[str, str], number: signal.Signals, status: int, words: str
+) -> None:
     put(tmp_path / "prj", {"build_prj.tcl": "source build_opt.tcl\n", "build_opt.tcl": "as it was\n"})
     mark = tmp_path / "pids"
     tool(tmp_path / "bin", "vitis-run", work='sleep 60 & echo $! > "$MARK"; echo $$ >> "$MARK"; wait')
     code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from fpgacnn.cli.main import main; main()"
     settings = environment(tmp_path, {**extra, "MARK": str(mark)})
     with subprocess.Popen(
-        [sys.executable, "-c", code, "synth", "prj"], cwd=tmp_path, env=settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", code, "synth", "prj"],
+        cwd=tmp_path,
+        env=settings,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as child:
         deadline = time.monotonic() + 60
-        while not (mark.exists() and len(mark.read_text().split()) == 2) and child.poll() is None and time.monotonic() < deadline:
+        while (
+            not (mark.exists() and len(mark.read_text().split()) == 2)
+            and child.poll() is None
+            and time.monotonic() < deadline
+        ):
             time.sleep(0.05)
         child.send_signal(number)
         said, told = child.communicate(timeout=30)
@@ -121,4 +157,8 @@ def test_verbose_shows_every_line_of_the_tool(tmp_path: Path, extra: dict[str, s
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     shutil.rmtree(tmp_path / "prj" / "myproject_prj")
     done = run(tmp_path, "synth", "prj", "-v", extra=extra)
-    assert done.stderr.splitlines()[1:] == ["INFO: [HLS 200-10] started with --mode hls --tcl build_prj.tcl", "INFO: done", "[bold]not markup[/]"]
+    assert done.stderr.splitlines()[1:] == [
+        "INFO: [HLS 200-10] started with --mode hls --tcl build_prj.tcl",
+        "INFO: done",
+        "[bold]not markup[/]",
+    ]

@@ -18,7 +18,9 @@ from tests.files import entry, functional_file, input_layer, linear, quantized_b
 
 DIGITS = Path(fpgacnn.__file__).parents[1] / "models" / "digits" / "digits.h5"
 FLOAT = DIGITS.with_name("digits_float.h5")
-NO_CSIM = "C simulation was not run (--no-csim, --csim-events 0): the generated C++ itself was not compared with anything"
+NO_CSIM = (
+    "C simulation was not run (--no-csim, --csim-events 0): the generated C++ itself was not compared with anything"
+)
 
 
 @pytest.fixture
@@ -49,7 +51,9 @@ def test_widths_for_a_network_that_has_its_own_are_said_to_do_nothing(folder: Pa
 
 
 def test_a_ratio_without_calibration_is_said_to_do_nothing(folder: Path) -> None:
-    assert "--sqnr has no effect: it belongs to --calibrate, on a float network" in notes(folder, "convert", "m.h5", "--no-csim", "--sqnr", "30")
+    assert "--sqnr has no effect: it belongs to --calibrate, on a float network" in notes(
+        folder, "convert", "m.h5", "--no-csim", "--sqnr", "30"
+    )
     request = request_from_flags("m.h5", bits="8", calibrate="x.npz", sqnr_db=30.0)
     assert list(unused_widths(request, is_float=True)) == ["--sqnr has no effect: --bits gives the widths"]
     assert list(unused_widths(request_from_flags("m.h5", calibrate="x.npz", sqnr_db=30.0), is_float=True)) == []
@@ -65,7 +69,9 @@ def test_a_run_without_c_simulation_says_so(folder: Path, flags: tuple[str, ...]
 
 
 def test_events_for_c_simulation_and_none_of_it_do_not_go_together(folder: Path) -> None:
-    assert "--csim-events 5 and --no-csim do not go together" in failed(run(folder, "convert", "m.h5", "--no-csim", "--csim-events", "5"), 2, "FC002")
+    assert "--csim-events 5 and --no-csim do not go together" in failed(
+        run(folder, "convert", "m.h5", "--no-csim", "--csim-events", "5"), 2, "FC002"
+    )
     assert left(folder) == {"m.h5"}
 
 
@@ -74,7 +80,9 @@ def test_verify_leaves_c_simulation_out_where_that_is_asked_for_and_says_so(fold
     record = json.loads(run(folder, "verify", "p", "--no-csim", "--json").stdout)
     assert NO_CSIM in record["notes"]
     assert [report["left"] for report in record["verification"]].count("csim") == 0
-    assert "--all and --no-csim do not go together" in failed(run(folder, "verify", "p", "--all", "--no-csim"), 2, "FC002")
+    assert "--all and --no-csim do not go together" in failed(
+        run(folder, "verify", "p", "--all", "--no-csim"), 2, "FC002"
+    )
     assert "for a project, not for --models" in failed(run(folder, "verify", "--models", ".", "--all"), 2, "FC002")
     found = notes(folder, "verify", "p", "--no-csim", "--io", "parallel", "--jobs", "3")
     assert "--io, --jobs have no effect: for --models, not for a project" in found
@@ -83,19 +91,25 @@ def test_verify_leaves_c_simulation_out_where_that_is_asked_for_and_says_so(fold
 def test_a_choice_for_a_softmax_that_is_not_there_is_said_to_do_nothing(folder: Path) -> None:
     for command in ("convert", "estimate", "fit"):
         flags = ("--no-csim",) if command == "convert" else ()
-        assert "--softmax keep has no effect: no output of the network is a softmax" in notes(folder, command, "m.h5", "--softmax", "keep", *flags)
+        assert "--softmax keep has no effect: no output of the network is a softmax" in notes(
+            folder, command, "m.h5", "--softmax", "keep", *flags
+        )
 
 
 def test_flags_that_plan_a_network_are_said_to_do_nothing_on_a_project(folder: Path) -> None:
     np.savez(folder / "x.npz", input_0=np.zeros((4, 4, 4, 1)))
     assert run(folder, "convert", "m.h5", "--no-csim", "-q", "-o", "p").returncode == 0
     flags = ("--input-type", "fixed<8,2>", "--bits", "4", "--softmax", "keep", "--sqnr", "30")
-    expected = "--input-type, --bits, --softmax, --sqnr have no effect: a project folder has its formats and widths already"
+    expected = (
+        "--input-type, --bits, --softmax, --sqnr have no effect: a project folder has its formats and widths already"
+    )
     assert expected in notes(folder, "estimate", "p", *flags)
     assert expected in notes(folder, "fit", "p", *flags)
     assert expected in notes(folder, "simulate", "p", "--input", "x.npz", *flags)
     assert notes(folder, "simulate", "p", "--input", "x.npz") == []
-    assert unused_by_project(request_from_flags("p", input="x.npz")) == ("--input has no effect: a project folder has its formats and widths already",)
+    assert unused_by_project(request_from_flags("p", input="x.npz")) == (
+        "--input has no effect: a project folder has its formats and widths already",
+    )
 
 
 @pytest.mark.parametrize(
@@ -106,9 +120,13 @@ def test_flags_that_plan_a_network_are_said_to_do_nothing_on_a_project(folder: P
         (np.arange(8) - 1, "labels from -1 to 6 do not fit an output of 10: expected 0 to 9"),
     ],
 )
-def test_labels_that_no_output_can_use_are_said_to_be_unused(tmp_path: Path, labels: np.ndarray, words: str | None) -> None:
+def test_labels_that_no_output_can_use_are_said_to_be_unused(
+    tmp_path: Path, labels: np.ndarray, words: str | None
+) -> None:
     np.savez(tmp_path / "x.npz", input_0=np.zeros((8, 8, 8, 1)), labels=labels)
-    record = json.loads(run(tmp_path, "convert", DIGITS, "--no-csim", "--input", "x.npz", "--json", "--float", FLOAT).stdout)
+    record = json.loads(
+        run(tmp_path, "convert", DIGITS, "--no-csim", "--input", "x.npz", "--json", "--float", FLOAT).stdout
+    )
     unused = [note for note in record["notes"] if note.startswith("the labels are not used")]
     assert unused == ([f"the labels are not used, there is no quality table: {words}"] if words else [])
     assert len(record["quality"]) == (0 if words else 1)
@@ -116,14 +134,25 @@ def test_labels_that_no_output_can_use_are_said_to_be_unused(tmp_path: Path, lab
 
 
 def test_a_float_model_without_labels_is_said_to_do_nothing(tmp_path: Path) -> None:
-    assert "--float has no effect: the events have no labels" in notes(tmp_path, "convert", DIGITS, "--no-csim", "--float", FLOAT)
+    assert "--float has no effect: the events have no labels" in notes(
+        tmp_path, "convert", DIGITS, "--no-csim", "--float", FLOAT
+    )
 
 
 def quantized_file(path: Path, *outputs: str) -> Path:
     """An image, and two convolutions on it: one keeps its places, one leaves a single score."""
-    options = {"kernel_quantizer": quantized_bits(4, 0), "bias_quantizer": quantized_bits(4, 0), "padding": "valid", "activation": "linear"}
-    map_ = entry("QConv2D", "map", "x", weights=linear(2, 2, 1, 3), filters=3, kernel_size=[2, 2], strides=[1, 1], **options)
-    one = entry("QConv2D", "one", "x", weights=linear(3, 3, 1, 1), filters=1, kernel_size=[3, 3], strides=[1, 1], **options)
+    options = {
+        "kernel_quantizer": quantized_bits(4, 0),
+        "bias_quantizer": quantized_bits(4, 0),
+        "padding": "valid",
+        "activation": "linear",
+    }
+    map_ = entry(
+        "QConv2D", "map", "x", weights=linear(2, 2, 1, 3), filters=3, kernel_size=[2, 2], strides=[1, 1], **options
+    )
+    one = entry(
+        "QConv2D", "one", "x", weights=linear(3, 3, 1, 1), filters=1, kernel_size=[3, 3], strides=[1, 1], **options
+    )
     return functional_file(path, input_layer("x", 3, 3, 1), map_, one, inputs=["x"], outputs=outputs)
 
 
@@ -137,11 +166,15 @@ def quantized_file(path: Path, *outputs: str) -> Path:
         (("one",), [0, 1, 1], None),
     ],
 )
-def test_labels_need_one_output_with_one_axis_of_values(tmp_path: Path, outputs: tuple[str, ...], labels: list[int], words: str | None) -> None:
+def test_labels_need_one_output_with_one_axis_of_values(
+    tmp_path: Path, outputs: tuple[str, ...], labels: list[int], words: str | None
+) -> None:
     quantized_file(tmp_path / "q.h5", *outputs)
     np.savez(tmp_path / "x.npz", input_0=np.arange(27).reshape(3, 3, 3, 1) / 32, labels=np.array(labels))
     record = json.loads(run(tmp_path, "convert", "q.h5", "--no-csim", "--input", "x.npz", "--json").stdout)
-    assert [note for note in record["notes"] if "labels" in note] == ([f"the labels are not used, there is no quality table: {words}"] if words else [])
+    assert [note for note in record["notes"] if "labels" in note] == (
+        [f"the labels are not used, there is no quality table: {words}"] if words else []
+    )
     assert bool(record["quality"]) == (words is None)
 
 
@@ -156,5 +189,7 @@ def test_layers_that_nothing_was_compared_for_are_named() -> None:
         f"1 of {len(names)} layers have no node of their own; only what follows them was compared: {names[2]}"
     ]
     [line] = not_compared(found.design, network, found.design.model.outputs)
-    assert line.startswith(f"{len(names) - 1} of {len(names)} layers have no node of their own; only what follows them was compared: ")
+    assert line.startswith(
+        f"{len(names) - 1} of {len(names)} layers have no node of their own; only what follows them was compared: "
+    )
     assert line.endswith(f" and {len(names) - 1 - 5} more")

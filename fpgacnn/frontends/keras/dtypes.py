@@ -13,7 +13,9 @@ def refuse_quantized(settings: LayerConfig) -> None:
     dtype = settings.get("dtype")
     kind = dtype.get("class_name") if isinstance(dtype, dict) else None
     if (kind is not None and kind not in _POLICIES) or "_from_" in _name(settings):
-        why = f"it was quantized by Keras after training ({kind or dtype}), which rounds its inputs anew for every event"
+        why = (
+            f"it was quantized by Keras after training ({kind or dtype}), which rounds its inputs anew for every event"
+        )
         raise settings.unsupported(why, "convert the model as it was before model.quantize()")
 
 

@@ -11,7 +11,17 @@ from pathlib import Path
 
 from fpgacnn.errors import BrokenArchitectureError, GraphError, TooLargeError
 from fpgacnn.frontends.keras.layer_config import Json, LayerConfig
-from fpgacnn.frontends.keras.nodes import SEVERAL, call, is_function, node_inputs, node_name, of_output, output_name, reference, tensors_in
+from fpgacnn.frontends.keras.nodes import (
+    SEVERAL,
+    call,
+    is_function,
+    node_inputs,
+    node_name,
+    of_output,
+    output_name,
+    reference,
+    tensors_in,
+)
 from fpgacnn.frontends.keras.operations.layers import CODE_CARRIERS, is_known
 from fpgacnn.frontends.keras.serialized import layer_class
 from fpgacnn.ir.source import Shape
@@ -88,10 +98,18 @@ def read_graph(architecture: Mapping[str, Json], file: Path, depth: int = 0) -> 
     Raises BrokenArchitectureError, GraphError, TooLargeError.
     """
     if depth > MAX_NESTING:
-        raise TooLargeError(file=file, where="the architecture", seen=f"more than {MAX_NESTING} models inside each other", limit=MAX_NESTING)
+        raise TooLargeError(
+            file=file,
+            where="the architecture",
+            seen=f"more than {MAX_NESTING} models inside each other",
+            limit=MAX_NESTING,
+        )
     graph = _read_graph(architecture, file, depth)
     models = {use.weights[-1]: use for use in graph.uses if use.kind in MODELS}
-    inner = {name: read_graph({"class_name": use.kind, "config": dict(use.settings.values)}, file, depth + 1) for name, use in models.items()}
+    inner = {
+        name: read_graph({"class_name": use.kind, "config": dict(use.settings.values)}, file, depth + 1)
+        for name, use in models.items()
+    }
     return _spliced(graph, inner, file) if inner else graph
 
 
@@ -109,16 +127,22 @@ def _spliced(graph: LayerGraph, models: Mapping[str, LayerGraph], file: Path) ->
         names |= {one.name: f"{use.name}/{one.name}" for one in inner.uses if one.name not in names}
         missing = [name for name in inner.outputs if name not in names]
         if missing:
-            raise GraphError(file=file, why=f"the output '{missing[0]}' of the model '{use.name}' inside is no layer of it")
+            raise GraphError(
+                file=file, why=f"the output '{missing[0]}' of the model '{use.name}' inside is no layer of it"
+            )
         scope = Inner(kind=use.kind, name=use.weights[-1], place=use.place)
         uses += [
-            replace(one, name=names[one.name], inputs=tuple(names[name] for name in one.inputs), scope=(scope, *one.scope))
+            replace(
+                one, name=names[one.name], inputs=tuple(names[name] for name in one.inputs), scope=(scope, *one.scope)
+            )
             for one in inner.uses
             if one.kind != "InputLayer"
         ]
         ends |= {output_name(use.name, number): names[name] for number, name in enumerate(inner.outputs)}
         if len(uses) > MAX_LAYERS:
-            raise TooLargeError(file=file, where="the architecture", seen=f"more than {MAX_LAYERS} layers", limit=MAX_LAYERS)
+            raise TooLargeError(
+                file=file, where="the architecture", seen=f"more than {MAX_LAYERS} layers", limit=MAX_LAYERS
+            )
     spliced = replace(graph, uses=tuple(uses), outputs=tuple(ends.get(name, name) for name in graph.outputs))
     _check_readers(spliced.uses, spliced.outputs, file)
     return spliced
@@ -149,7 +173,9 @@ def _read_graph(architecture: Mapping[str, Json], file: Path, depth: int) -> Lay
         return _sequential(config, file, nested=depth > 0)
     if kind in MODELS and isinstance(config, dict):
         return _functional(config, file)
-    raise BrokenArchitectureError(file=file, where="the architecture", why=f"model class {kind!r} is not Sequential or Functional")
+    raise BrokenArchitectureError(
+        file=file, where="the architecture", why=f"model class {kind!r} is not Sequential or Functional"
+    )
 
 
 def _entries(value: Json, file: Path) -> list[dict[str, Json]]:
@@ -186,8 +212,12 @@ def _input_shape(settings: LayerConfig, fallback: Json = None) -> Shape | None:
         raise settings.broken("batch_input_shape", f"expected a shape, found {value!r}")
     sizes = value[1:]
     if any(size is None for size in sizes):
-        raise settings.unsupported(f"the input shape {value} has unknown sizes", "save the model with a fixed input shape")
-    return LayerConfig(file=settings.file, layer=settings.layer, values={"input shape": sizes}).sizes("input shape", len(sizes))
+        raise settings.unsupported(
+            f"the input shape {value} has unknown sizes", "save the model with a fixed input shape"
+        )
+    return LayerConfig(file=settings.file, layer=settings.layer, values={"input shape": sizes}).sizes(
+        "input shape", len(sizes)
+    )
 
 
 def _first_shape(kind: str, settings: LayerConfig) -> Shape | None:
@@ -211,13 +241,28 @@ def _sequential(config: Json, file: Path, *, nested: bool) -> LayerGraph:
             if shape is None and not nested:
                 raise GraphError(file=file, why="the Sequential model states no input shape")
             first = settings.layer if is_input else f"{settings.layer}_input"
-            uses.append(LayerCall(name=first, kind="InputLayer", settings=settings, weights=(), inputs=(), place=place, shape=shape))
+            uses.append(
+                LayerCall(
+                    name=first, kind="InputLayer", settings=settings, weights=(), inputs=(), place=place, shape=shape
+                )
+            )
         if not is_input:
-            uses.append(LayerCall(name=settings.layer, kind=_called(kind), settings=settings, weights=weights, inputs=(uses[-1].name,), place=place))
+            uses.append(
+                LayerCall(
+                    name=settings.layer,
+                    kind=_called(kind),
+                    settings=settings,
+                    weights=weights,
+                    inputs=(uses[-1].name,),
+                    place=place,
+                )
+            )
     name = values.get("name")
     ordered = _ordered(uses, file)
     ends = (uses[0].name,), (uses[-1].name,)
-    return LayerGraph(name=name if isinstance(name, str) else "model", uses=ordered, inputs=ends[0], outputs=ends[1], keys=ends[0])
+    return LayerGraph(
+        name=name if isinstance(name, str) else "model", uses=ordered, inputs=ends[0], outputs=ends[1], keys=ends[0]
+    )
 
 
 def _functional(config: Mapping[str, Json], file: Path) -> LayerGraph:
@@ -231,11 +276,34 @@ def _functional(config: Mapping[str, Json], file: Path) -> LayerGraph:
             shape = _input_shape(settings)
             if not is_input or shape is None:
                 raise GraphError(file=file, why=f"layer '{settings.layer}' is connected to nothing")
-            uses.append(LayerCall(name=node_name(outer, 0), kind=kind, settings=settings, weights=weights, inputs=(), place=place, shape=shape))
-        for number, node in enumerate(nodes if isinstance(nodes, list) else [], int(is_input)):  # its making is the first use of an input
-            use = LayerCall(name=node_name(outer, number), kind=_called(kind), settings=settings, weights=weights, inputs=(), place=place)
+            uses.append(
+                LayerCall(
+                    name=node_name(outer, 0),
+                    kind=kind,
+                    settings=settings,
+                    weights=weights,
+                    inputs=(),
+                    place=place,
+                    shape=shape,
+                )
+            )
+        for number, node in enumerate(
+            nodes if isinstance(nodes, list) else [], int(is_input)
+        ):  # its making is the first use of an input
+            use = LayerCall(
+                name=node_name(outer, number),
+                kind=_called(kind),
+                settings=settings,
+                weights=weights,
+                inputs=(),
+                place=place,
+            )
             uses.append(_connected(use, entry, node))
-    name, (inputs, keys), (outputs, _) = config.get("name"), _ends(config.get("input_layers"), file), _ends(config.get("output_layers"), file)
+    name, (inputs, keys), (outputs, _) = (
+        config.get("name"),
+        _ends(config.get("input_layers"), file),
+        _ends(config.get("output_layers"), file),
+    )
     renamed = _first_calls(uses, outputs)
     if sorted(inputs) != sorted(use.name for use in uses if use.kind == "InputLayer"):
         raise GraphError(file=file, why=f"its inputs ({', '.join(inputs)}) are not its input layers")
@@ -264,7 +332,10 @@ def _each_output(uses: Sequence[LayerCall], outputs: Sequence[str], file: Path) 
     for use in uses:
         numbers = sorted(read.get(use.name, {0}))
         if use.kind in SEVERAL:
-            found += [replace(use, name=output_name(use.name, one), settings=use.settings.with_value("part", one)) for one in numbers]
+            found += [
+                replace(use, name=output_name(use.name, one), settings=use.settings.with_value("part", one))
+                for one in numbers
+            ]
         elif use.kind in MODELS or numbers == [0]:
             found.append(use)
         elif is_known(use.kind):
@@ -280,7 +351,9 @@ def _connected(use: LayerCall, entry: Mapping[str, Json], node: Json) -> LayerCa
     if found is not None:
         return replace(use, kind=found.kind, settings=replace(use.settings, values=found.values), inputs=found.inputs)
     if is_function(use.kind, entry):  # of which nothing is known
-        return replace(use, kind=use.kind if use.kind in CODE_CARRIERS else f"keras.ops.{use.kind}", inputs=tensors_in(node))
+        return replace(
+            use, kind=use.kind if use.kind in CODE_CARRIERS else f"keras.ops.{use.kind}", inputs=tensors_in(node)
+        )
     given = node_inputs(node, use.settings)
     if given.keys and use.kind not in MODELS:
         raise use.settings.unsupported("it is called on a dictionary", "call it on a tensor or a list")
@@ -296,7 +369,12 @@ def _first_calls(uses: Sequence[LayerCall], outputs: Sequence[str]) -> dict[str,
     """What files call the uses of an inner model, where they count its own making as the first: `model:1` is its first use."""
     calls = Counter(use.weights[0] for use in uses if use.kind in MODELS)
     mentioned = {of_output(name)[0] for name in (*outputs, *(one for use in uses for one in use.inputs))}
-    return {node_name(name, n + 1): node_name(name, n) for name, count in calls.items() if node_name(name, count) in mentioned for n in range(count)}
+    return {
+        node_name(name, n + 1): node_name(name, n)
+        for name, count in calls.items()
+        if node_name(name, count) in mentioned
+        for n in range(count)
+    }
 
 
 def _renamed(name: str, uses: Mapping[str, str]) -> str:

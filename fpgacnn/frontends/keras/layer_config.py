@@ -20,7 +20,9 @@ MAX_NUMBER = (2.0 - 2.0**-23) * 2.0**127
 _ARRAYS = ("__numpy__", "__tensor__")
 """What Keras 2.12 and later call numbers and arrays of other libraries among a layer's options."""
 
-_PACKAGES = frozenset({"builtins", "hgq", "keras", "keras_core", "qkeras", "tensorflow", "tensorflow_model_optimization", "tf_keras"})
+_PACKAGES = frozenset(
+    {"builtins", "hgq", "keras", "keras_core", "qkeras", "tensorflow", "tensorflow_model_optimization", "tf_keras"}
+)
 """The packages whose classes are meant by a bare name, in small letters."""
 
 
@@ -66,7 +68,11 @@ class LayerConfig:
     def get(self, key: str, default: Json = None) -> Json:
         """The raw value; one that was a number or an array of NumPy or of the framework is the number or list that it holds."""
         value = self.values.get(key, default)
-        if isinstance(value, dict) and value.get("class_name") in _ARRAYS and isinstance(config := value.get("config"), dict):
+        if (
+            isinstance(value, dict)
+            and value.get("class_name") in _ARRAYS
+            and isinstance(config := value.get("config"), dict)
+        ):
             return config.get("value", default)
         return value
 

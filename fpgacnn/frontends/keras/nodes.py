@@ -17,13 +17,44 @@ SEVERAL = frozenset({f"{OPERATION}split", f"{OPERATION}unstack"})
 """Functions that give several tensors."""
 
 _SAME_IN_BOTH = (
-    *("add", "subtract", "multiply", "maximum", "minimum", "square", "negative", "reshape", "transpose", "expand_dims", "squeeze", "pad"),
+    *(
+        "add",
+        "subtract",
+        "multiply",
+        "maximum",
+        "minimum",
+        "square",
+        "negative",
+        "reshape",
+        "transpose",
+        "expand_dims",
+        "squeeze",
+        "pad",
+    ),
     *("stack", "split", "unstack", "abs"),
 )
-_ACTIVATIONS = ("relu", "relu6", "leaky_relu", "sigmoid", "tanh", "softmax", "softplus", "softsign", "elu", "selu", "silu", "gelu", "exp")
+_ACTIVATIONS = (
+    "relu",
+    "relu6",
+    "leaky_relu",
+    "sigmoid",
+    "tanh",
+    "softmax",
+    "softplus",
+    "softsign",
+    "elu",
+    "selu",
+    "silu",
+    "gelu",
+    "exp",
+)
 
 _TENSORFLOW: Mapping[str, str] = {
-    **{f"{room}{name}": name for room in ("math.", "nn.", "compat.v1.", "__operators__.", "") for name in (*_SAME_IN_BOTH, *_ACTIVATIONS)},
+    **{
+        f"{room}{name}": name
+        for room in ("math.", "nn.", "compat.v1.", "__operators__.", "")
+        for name in (*_SAME_IN_BOTH, *_ACTIVATIONS)
+    },
     **{f"{room}{name}": "divide" for room in ("math.", "__operators__.", "") for name in ("truediv", "divide")},
     **{f"{room}reduce_{name}": name for room in ("math.", "") for name in ("mean", "max", "min", "sum")},
     "nn.swish": "silu",
@@ -46,7 +77,21 @@ _TENSORFLOW: Mapping[str, str] = {
 _KERAS3: Mapping[str, str] = {
     **{
         "".join(word.capitalize() for word in name.split("_")): name
-        for name in (*_SAME_IN_BOTH, *_ACTIVATIONS, "divide", "concatenate", "clip", "mean", "max", "min", "sum", "swapaxes", "moveaxis", "power", "cast")
+        for name in (
+            *_SAME_IN_BOTH,
+            *_ACTIVATIONS,
+            "divide",
+            "concatenate",
+            "clip",
+            "mean",
+            "max",
+            "min",
+            "sum",
+            "swapaxes",
+            "moveaxis",
+            "power",
+            "cast",
+        )
     },
     "TrueDivide": "divide",
     "Absolute": "abs",
@@ -144,7 +189,11 @@ def call(kind: str, entry: Mapping[str, Json], node: Json) -> FunctionCall | Non
     inputs = tuple(one for one in operands if isinstance(one, str))
     named = {_OPTION_NAMES.get(key, key): value for key, value in options.items() if key != "name"}
     constants: list[Json] = [None if isinstance(one, str) else one for one in operands]
-    return FunctionCall(kind=f"{OPERATION}{function}", values={**named, "operands": constants}, inputs=inputs) if inputs else None
+    return (
+        FunctionCall(kind=f"{OPERATION}{function}", values={**named, "operands": constants}, inputs=inputs)
+        if inputs
+        else None
+    )
 
 
 def _tensorflow(function: str, node: Json) -> tuple[list[Json], dict[str, Json]] | None:
@@ -173,12 +222,16 @@ def _keras3(function: str, node: Json, config: Mapping[str, Json]) -> tuple[list
     arguments = node.get("args") if isinstance(node, dict) else None
     if not isinstance(node, dict) or not isinstance(arguments, list):
         return None
-    options: dict[str, Json] = {key: value for key, value in {**config, **_dictionary(node.get("kwargs"))}.items() if value is not None}
+    options: dict[str, Json] = {
+        key: value for key, value in {**config, **_dictionary(node.get("kwargs"))}.items() if value is not None
+    }
     if function == "getitem":
         arguments, options["slices"] = arguments[:1], arguments[1] if len(arguments) == 2 else "no slice"
     if len(arguments) == 1 and isinstance(arguments[0], list):
         arguments = arguments[0]
-    operands: list[Json] = [_history(one) if isinstance(one, dict) and one.get("class_name") == TENSOR else one for one in arguments]
+    operands: list[Json] = [
+        _history(one) if isinstance(one, dict) and one.get("class_name") == TENSOR else one for one in arguments
+    ]
     return None if None in operands or any(map(_holds_tensor, options.values())) else (operands, options)
 
 
@@ -287,7 +340,12 @@ def _keras2_call(node: Json, settings: LayerConfig) -> tuple[_Given, _Options]:
 
 def _is_keras3(node: Json) -> bool:
     """Whether a node is a call of Keras 3; a dictionary of Keras 2 has names of tensors as values."""
-    return isinstance(node, dict) and isinstance(node.get("args"), list) and isinstance(node.get("kwargs", {}), dict) and reference(node["args"]) is None
+    return (
+        isinstance(node, dict)
+        and isinstance(node.get("args"), list)
+        and isinstance(node.get("kwargs", {}), dict)
+        and reference(node["args"]) is None
+    )
 
 
 def _keras3_call(node: Json, settings: LayerConfig) -> tuple[_Given, _Options]:

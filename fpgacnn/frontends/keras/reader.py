@@ -8,7 +8,16 @@ from math import prod
 from pathlib import Path
 from typing import TypeAlias
 
-from fpgacnn.errors import CodeInFileError, FileMissingError, FpgacnnError, GraphError, NotAModelError, TooLargeError, UnsupportedLayerError, WeightsError
+from fpgacnn.errors import (
+    CodeInFileError,
+    FileMissingError,
+    FpgacnnError,
+    GraphError,
+    NotAModelError,
+    TooLargeError,
+    UnsupportedLayerError,
+    WeightsError,
+)
 from fpgacnn.frontends.files import Kind, digest, sniff
 from fpgacnn.frontends.keras.context import LayerContext, ParsedOperation
 from fpgacnn.frontends.keras.dtypes import is_half
@@ -50,7 +59,9 @@ def read_json(path: Path, weights: Path | None) -> ReadResult:
     beside = weights or companion(path)
     if sniff(beside)[0] is not Kind.HDF5:
         raise NotAModelError(file=beside, seen="weights must be HDF5")
-    version = architecture.get("keras_version", "3" if "module" in architecture else None)  # Keras 3 names modules instead
+    version = architecture.get(
+        "keras_version", "3" if "module" in architecture else None
+    )  # Keras 3 names modules instead
     with hdf5.opened(beside) as opened:
         return _read(graph, path, digest(path, beside), version, _source(_weights(opened, beside, graph)))
 
@@ -93,14 +104,20 @@ def companion(path: Path) -> Path:
     for candidate in candidates:
         if candidate.is_file():
             return candidate
-    raise FileMissingError(file=path, why=f"architecture only; no weights file beside it ({candidates[0].name}); give --weights FILE")
+    raise FileMissingError(
+        file=path, why=f"architecture only; no weights file beside it ({candidates[0].name}); give --weights FILE"
+    )
 
 
 def _source(weights: hdf5.LegacyWeights | PositionalWeights) -> WeightSource:
     def lookup(use: LayerCall) -> Mapping[str, FloatArray]:
         scope = tuple(model.name for model in use.scope)
         inner, *wrappers = (weights.of_layer(name, scope) for name in reversed(use.weights))
-        return inner if not wrappers else _masked(use, {name: array for found in (inner, *wrappers) for name, array in found.items()})
+        return (
+            inner
+            if not wrappers
+            else _masked(use, {name: array for found in (inner, *wrappers) for name, array in found.items()})
+        )
 
     return lookup
 
@@ -113,9 +130,18 @@ def _masked(use: LayerCall, arrays: Mapping[str, FloatArray]) -> Mapping[str, Fl
     if "mask" not in arrays:
         return arrays
     mask = arrays["mask"]
-    pruned = next((name for name in ("pointwise_kernel", "kernel", "depthwise_kernel") if name in arrays and arrays[name].shape == mask.shape), None)
+    pruned = next(
+        (
+            name
+            for name in ("pointwise_kernel", "kernel", "depthwise_kernel")
+            if name in arrays and arrays[name].shape == mask.shape
+        ),
+        None,
+    )
     if pruned is None:
-        raise WeightsError(file=use.settings.file, layer=use.name, why=f"its pruning mask of shape {mask.shape} fits no kernel")
+        raise WeightsError(
+            file=use.settings.file, layer=use.name, why=f"its pruning mask of shape {mask.shape} fits no kernel"
+        )
     return {**arrays, pruned: arrays[pruned] * mask}
 
 
@@ -175,8 +201,15 @@ def _halves(graph: LayerGraph, layers: Sequence[SourceLayer]) -> list[tuple[str,
     """Layers of a network with quantizers that compute in 16-bit floats, whose roundings no integer arithmetic repeats."""
     if not any(_has_quantizer(layer) for layer in layers):
         return []
-    why, do = "it computes in 16-bit floats, which round between the network's quantizers", "save the model with dtype float32"
-    return [(use.name, use.kind, use.settings.unsupported(why, do)) for use in graph.uses if use.kind != "InputLayer" and is_half(use.settings)]
+    why, do = (
+        "it computes in 16-bit floats, which round between the network's quantizers",
+        "save the model with dtype float32",
+    )
+    return [
+        (use.name, use.kind, use.settings.unsupported(why, do))
+        for use in graph.uses
+        if use.kind != "InputLayer" and is_half(use.settings)
+    ]
 
 
 def _has_quantizer(layer: SourceLayer) -> bool:
@@ -185,14 +218,18 @@ def _has_quantizer(layer: SourceLayer) -> bool:
     return rounds or any(weight.quantizer is not None for weight in weights_of(operation))
 
 
-def _steps(use: LayerCall, inputs: tuple[Shape, ...], weights: WeightSource, keras: int | None) -> list[ParsedOperation]:
+def _steps(
+    use: LayerCall, inputs: tuple[Shape, ...], weights: WeightSource, keras: int | None
+) -> list[ParsedOperation]:
     if use.kind == "InputLayer":
         assert use.shape is not None
         _check_size(use, use.shape)
         return [ParsedOperation(operation=Input(), shape=use.shape)]
     if use.kind in NO_OPERATION:
         return []
-    steps = parse_layer(LayerContext(settings=use.settings, kind=use.kind, inputs=inputs, arrays=weights(use), keras=keras))
+    steps = parse_layer(
+        LayerContext(settings=use.settings, kind=use.kind, inputs=inputs, arrays=weights(use), keras=keras)
+    )
     for step in steps:
         _check_size(use, step.shape)
     return steps
@@ -200,9 +237,13 @@ def _steps(use: LayerCall, inputs: tuple[Shape, ...], weights: WeightSource, ker
 
 def _check_size(use: LayerCall, shape: Shape) -> None:
     if len(shape) > MAX_AXES:
-        raise TooLargeError(file=use.settings.file, where=f"layer '{use.name}'", seen=f"{len(shape)} axes", limit=MAX_AXES)
+        raise TooLargeError(
+            file=use.settings.file, where=f"layer '{use.name}'", seen=f"{len(shape)} axes", limit=MAX_AXES
+        )
     if prod(shape) > MAX_VALUES:
-        raise TooLargeError(file=use.settings.file, where=f"layer '{use.name}'", seen=f"{prod(shape)} values an event", limit=MAX_VALUES)
+        raise TooLargeError(
+            file=use.settings.file, where=f"layer '{use.name}'", seen=f"{prod(shape)} values an event", limit=MAX_VALUES
+        )
 
 
 def _chain(use: LayerCall, steps: list[ParsedOperation], inputs: tuple[str, ...]) -> list[SourceLayer]:

@@ -33,7 +33,11 @@ def array_of(value: Json) -> FloatArray | None:
     """A number, nested lists of numbers, or a serialized array, as the framework's float32 has them; None for anything else."""
     if isinstance(value, dict):
         config = value.get("config")
-        if value.get("class_name") not in _ARRAYS or not isinstance(config, dict) or isinstance(config.get("value"), dict):
+        if (
+            value.get("class_name") not in _ARRAYS
+            or not isinstance(config, dict)
+            or isinstance(config.get("value"), dict)
+        ):
             return None
         return array_of(config.get("value"))
     if not _is_numeric(value):

@@ -29,7 +29,9 @@ def _checked(call: OpArgs, compute: Callable[[], Result]) -> Result:
 
 def _guarded(call: OpArgs, count: int) -> None:
     if count > MAX_ELEMENTS:
-        raise TooLargeError(file=call.weave.file, where=f"node '{call.name}'", seen=f"{count} numbers", limit=MAX_ELEMENTS)
+        raise TooLargeError(
+            file=call.weave.file, where=f"node '{call.name}'", seen=f"{count} numbers", limit=MAX_ELEMENTS
+        )
 
 
 def _same(_: OpArgs, given: Sequence[Constant]) -> Constant:
@@ -42,7 +44,9 @@ def target_shape(call: OpArgs, before: Sequence[int], wanted: Sequence[int]) -> 
     Raises ShapeError.
     """
     keeps = not call.integer("allowzero", 0)
-    sizes = [before[number] if size == 0 and keeps and number < len(before) else size for number, size in enumerate(wanted)]
+    sizes = [
+        before[number] if size == 0 and keeps and number < len(before) else size for number, size in enumerate(wanted)
+    ]
     total, known = prod(before), prod(size for size in sizes if size != -1)
     if sizes.count(-1) == 1 and known > 0 and total % known == 0:
         sizes[sizes.index(-1)] = total // known
@@ -90,8 +94,12 @@ def _transpose(call: OpArgs, given: Sequence[Constant]) -> Constant:
 def squeezed(call: OpArgs, shape: Sequence[int]) -> tuple[int, ...]:
     """The shape behind Squeeze."""
     named = call.numbers(1, "axes") if call.has(1) else call.integers("axes", (), low=-16)
-    first = int(call.weave.several and isinstance(call.inputs[0], TensorView))  # the axis of events has length 1 only here
-    axes = {axis_of(call, axis, len(shape)) for axis in named} or {axis for axis, size in enumerate(shape) if size == 1 and axis >= first}
+    first = int(
+        call.weave.several and isinstance(call.inputs[0], TensorView)
+    )  # the axis of events has length 1 only here
+    axes = {axis_of(call, axis, len(shape)) for axis in named} or {
+        axis for axis, size in enumerate(shape) if size == 1 and axis >= first
+    }
     if any(shape[axis] != 1 for axis in axes):
         raise call.weave.shape_error(f"axes {sorted(axes)} of {tuple(shape)} have not length 1")
     return tuple(size for axis, size in enumerate(shape) if axis not in axes)
@@ -125,7 +133,9 @@ def _shaped(shape_of: Callable[[OpArgs, Sequence[int]], tuple[int, ...]]) -> Fol
 def _concat(call: OpArgs, given: Sequence[Constant]) -> Constant:
     _guarded(call, sum(one.values.size for one in given))
     axis = axis_of(call, call.integer("axis", 1), max(given[0].values.ndim, 1))
-    return _checked(call, lambda: Constant(values=np.concatenate([one.plain for one in given], axis=axis), kind=given[0].kind))
+    return _checked(
+        call, lambda: Constant(values=np.concatenate([one.plain for one in given], axis=axis), kind=given[0].kind)
+    )
 
 
 def _gather(call: OpArgs, given: Sequence[Constant]) -> Constant:
@@ -255,7 +265,9 @@ FOLDINGS: Mapping[str, Folding] = {
     "Concat": _concat,
     "Gather": _gather,
     "Slice": _slice,
-    "Shape": lambda call, given: Constant(values=np.array(part_of_shape(call, given[0].values.shape), np.int64), kind=7),
+    "Shape": lambda call, given: Constant(
+        values=np.array(part_of_shape(call, given[0].values.shape), np.int64), kind=7
+    ),
     "Size": lambda _, given: Constant(values=np.array(given[0].values.size, np.int64), kind=7),
     "Add": _arithmetic(np.add),
     "Sub": _arithmetic(np.subtract),
@@ -289,5 +301,7 @@ def fold(call: OpArgs, more: Mapping[str, Folding]) -> Constant:
     folding = FOLDINGS.get(call.node.kind) or more.get(call.node.kind)
     given = [one for one in call.inputs if isinstance(one, Constant)]
     if folding is None or not given:
-        raise UnsupportedLayerError(layer=call.name, kind=f"{call.node.kind} of constants", why="; simplify the graph before exporting it")
+        raise UnsupportedLayerError(
+            layer=call.name, kind=f"{call.node.kind} of constants", why="; simplify the graph before exporting it"
+        )
     return folding(call, given)

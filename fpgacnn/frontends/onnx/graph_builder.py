@@ -46,7 +46,9 @@ class GraphBuilder:
             number += 1
             name = f"{self.node}/{number}"
         self.names.add(name)
-        self.layers.append(SourceLayer(name=name, kind=self.kind, operation=operation, inputs=tuple(inputs), shape=shape))
+        self.layers.append(
+            SourceLayer(name=name, kind=self.kind, operation=operation, inputs=tuple(inputs), shape=shape)
+        )
         return name
 
     def check(self, shape: Shape) -> None:
@@ -88,7 +90,8 @@ class GraphBuilder:
             return name
         renamed = dict(zip(made, [*made[1:], made[0]], strict=True))
         self.layers[first:] = [
-            replace(layer, name=renamed[layer.name], inputs=tuple(renamed.get(one, one) for one in layer.inputs)) for layer in self.layers[first:]
+            replace(layer, name=renamed[layer.name], inputs=tuple(renamed.get(one, one) for one in layer.inputs))
+            for layer in self.layers[first:]
         ]
         return made[0]
 
@@ -96,7 +99,9 @@ class GraphBuilder:
 
     def moves_only(self, view: TensorView) -> bool:
         """Whether the file's tensor is what the layer holds but for the order of axes and axes of length 1."""
-        return [view.held[axis] for axis in view.order if view.held[axis] != 1] == [size for size in view.shape if size != 1]
+        return [view.held[axis] for axis in view.order if view.held[axis] != 1] == [
+            size for size in view.shape if size != 1
+        ]
 
     def untied(self, view: TensorView) -> TensorView:
         """The same tensor with no reshape between layer and file: a layer that holds it in the file's order."""
@@ -104,7 +109,12 @@ class GraphBuilder:
             return view
         layer = self._permuted(view.layer, view.held, view.order)
         held = tuple(size for size in view.shape if size != 1) or (1,)
-        return replace(view, layer=self.reshaped(layer, self._turned(view.held, view.order), held), held=held, order=tuple(range(len(held))))
+        return replace(
+            view,
+            layer=self.reshaped(layer, self._turned(view.held, view.order), held),
+            held=held,
+            order=tuple(range(len(held))),
+        )
 
     def order_held(self, view: TensorView) -> list[int]:
         """The file's axes that are longer than 1, in the order in which a layer holds them."""
@@ -166,11 +176,19 @@ class GraphBuilder:
             (axis,) = axes
             order = [*(other for other in range(last + 1) if other != axis), axis]
             layer = self._permuted(view.layer, view.held, order)
-            turned = replace(view, layer=layer, held=self._turned(view.held, order), order=tuple(order.index(one) for one in view.order), sole=True)
+            turned = replace(
+                view,
+                layer=layer,
+                held=self._turned(view.held, order),
+                order=tuple(order.index(one) for one in view.order),
+                sole=True,
+            )
             return turned, [_vector(array) for array in self._pulled(turned, arrays)]
         if view.size > MAX_FLAT:
             raise self.shape_error(f"constants that differ along several axes of {view.shape} are not supported")
-        flat = replace(view, layer=self.reshaped(view.layer, view.held, (view.size,)), held=(view.size,), order=(0,), sole=True)
+        flat = replace(
+            view, layer=self.reshaped(view.layer, view.held, (view.size,)), held=(view.size,), order=(0,), sole=True
+        )
         if view.order != tuple(range(len(view.held))):
             flat = replace(flat, layer=self.in_file_order(view, (view.size,)))
         return flat, [_vector(array) for array in self._pulled(flat, arrays)]

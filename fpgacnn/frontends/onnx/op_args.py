@@ -91,11 +91,17 @@ class OpArgs:
             raise self.broken(f"{name}: expected a text, found {value!r}")
         return value
 
-    def integers(self, name: str, default: Sequence[int] | None = None, *, low: int = 0, count: int | None = None) -> tuple[int, ...]:
+    def integers(
+        self, name: str, default: Sequence[int] | None = None, *, low: int = 0, count: int | None = None
+    ) -> tuple[int, ...]:
         """Whole numbers from `low` to 2^20."""
         value = self.attribute(name, None if default is None else tuple(default))
         items = value if isinstance(value, tuple) else None
-        if items is None or not all(isinstance(item, int) and low <= item <= MAX_SIZE for item in items) or count not in {None, len(items)}:
+        if (
+            items is None
+            or not all(isinstance(item, int) and low <= item <= MAX_SIZE for item in items)
+            or count not in {None, len(items)}
+        ):
             raise self.broken(f"{name}: expected {'' if count is None else f'{count} '}whole numbers, found {value!r}")
         return tuple(int(item) for item in items)
 
@@ -127,9 +133,14 @@ class OpArgs:
         """
         found = self.value(number)
         if isinstance(found, Constant):
-            raise self.unsupported(f"input {number} is constant, where one that is computed is expected", "simplify the graph before exporting it")
+            raise self.unsupported(
+                f"input {number} is constant, where one that is computed is expected",
+                "simplify the graph before exporting it",
+            )
         if found.coding is not None:
-            raise self.unsupported("it computes on whole numbers between QuantizeLinear and DequantizeLinear", "export in QDQ form")
+            raise self.unsupported(
+                "it computes on whole numbers between QuantizeLinear and DequantizeLinear", "export in QDQ form"
+            )
         return found
 
     def constant(self, number: int, what: str) -> Constant:
@@ -139,7 +150,9 @@ class OpArgs:
             raise self.unsupported(f"its {what} is computed by the network", f"a constant {what} is needed")
         bad = int(found.values.size - (np.abs(found.values.astype(np.float64)) <= MAX_NUMBER).sum())
         if bad:
-            raise NonFiniteWeightsError(file=self.weave.file, layer=self.name, weight=what, count=bad, total=found.values.size)
+            raise NonFiniteWeightsError(
+                file=self.weave.file, layer=self.name, weight=what, count=bad, total=found.values.size
+            )
         return found
 
     def numbers(self, number: int, what: str) -> tuple[int, ...]:
@@ -171,7 +184,9 @@ class OpArgs:
         Raises UnsupportedOptionError for that of events, where the file has several.
         """
         if axis == 0 and self.weave.several:
-            raise self.unsupported("it works along the first axis, that of events", "leave the first axis alone, or export with one event")
+            raise self.unsupported(
+                "it works along the first axis, that of events", "leave the first axis alone, or export with one event"
+            )
         return axis
 
     # --- results ---------------------------------------------------------------------------------------------------
@@ -180,7 +195,11 @@ class OpArgs:
         """A layer that changes each element by itself, whatever the order of axes."""
         return replace(view, layer=self.weave.emit(operation, (view.layer,), view.held), sole=True)
 
-    def result(self, operation: SourceOperation, inputs: Sequence[str], held: Shape, order: Sequence[int], shape: Shape) -> TensorView:
+    def result(
+        self, operation: SourceOperation, inputs: Sequence[str], held: Shape, order: Sequence[int], shape: Shape
+    ) -> TensorView:
         """A new layer and how the file sees it; its elements are of the type of the first input."""
         kind = next((one.kind for one in self.inputs if isinstance(one, TensorView)), FLOAT)
-        return TensorView(layer=self.weave.emit(operation, inputs, held), held=held, order=tuple(order), shape=shape, kind=kind)
+        return TensorView(
+            layer=self.weave.emit(operation, inputs, held), held=held, order=tuple(order), shape=shape, kind=kind
+        )

@@ -43,7 +43,9 @@ QUANTIZERS: Mapping[str, Reader] = {
     "Trunc": quant.truncation,
 }
 
-_CHANNELS_LAST: Mapping[str, Reader] = {name: _STANDARD[name] for name in ("Conv", "MaxPool", "AveragePool", "BatchNormalization")}
+_CHANNELS_LAST: Mapping[str, Reader] = {
+    name: _STANDARD[name] for name in ("Conv", "MaxPool", "AveragePool", "BatchNormalization")
+}
 
 _QUANTIZER_DOMAINS = ("qonnx.custom_op.general", "finn.custom_op.general", "onnx.brevitas")
 
@@ -110,6 +112,9 @@ def read_operator(call: OpArgs) -> tuple[Value, ...]:
         found = reader(call)
     left = set(call.node.attributes) - call.seen - _MEANINGLESS.get(kind, frozenset()) - {_REMNANT}
     if left:
-        raise call.unsupported(f"the attribute {min(left)!r} of {kind} is not known", "export for a newer operator set, or remove it where it means nothing")
+        raise call.unsupported(
+            f"the attribute {min(left)!r} of {kind} is not known",
+            "export for a newer operator set, or remove it where it means nothing",
+        )
     values = found if isinstance(found, tuple) else (found,)
     return tuple(fitted(call, value) for value in values)

@@ -8,7 +8,14 @@ from dataclasses import dataclass, field, replace
 from math import prod
 from pathlib import Path
 
-from fpgacnn.errors import BrokenFileError, FpgacnnError, GraphError, NotAModelError, TooLargeError, UnsupportedOptionError
+from fpgacnn.errors import (
+    BrokenFileError,
+    FpgacnnError,
+    GraphError,
+    NotAModelError,
+    TooLargeError,
+    UnsupportedOptionError,
+)
 from fpgacnn.frontends.files import digest
 from fpgacnn.frontends.onnx.graph_builder import GraphBuilder
 from fpgacnn.frontends.onnx.op_args import OpArgs
@@ -65,11 +72,17 @@ def read_tensors(path: Path) -> Tensors:
     """
     reader = _opened(path)
     reader.read()
-    held = {name: value for name, value in reader.values.items() if isinstance(value, TensorView) and value.coding is None and value.shape[:1] == (1,)}
+    held = {
+        name: value
+        for name, value in reader.values.items()
+        if isinstance(value, TensorView) and value.coding is None and value.shape[:1] == (1,)
+    }
     stored = {tensor.name for tensor in reader.graph.initializers}
     first = [port.shape[0] for port in reader.graph.inputs if port.name not in stored and port.shape]
     return Tensors(
-        holders={value.layer: (name, value) for name, value in held.items()},  # a layer holds what its last operator makes
+        holders={
+            value.layer: (name, value) for name, value in held.items()
+        },  # a layer holds what its last operator makes
         quantized=any(node.domain != "" or node.kind in QUANTIZERS for node in reader.graph.nodes),
         batch=max((size for size in first if size > 0), default=0),
     )
@@ -89,7 +102,9 @@ class _Reader:
 
     def __post_init__(self) -> None:
         self.weave = GraphBuilder(file=self.path)
-        self.readers = Counter(name for node in self.graph.nodes for name in node.inputs) + Counter(port.name for port in self.graph.outputs)
+        self.readers = Counter(name for node in self.graph.nodes for name in node.inputs) + Counter(
+            port.name for port in self.graph.outputs
+        )
 
     def read(self) -> ReadResult:
         """All that can be read, and what is refused."""
@@ -116,7 +131,11 @@ class _Reader:
         if total > MAX_ELEMENTS:
             raise TooLargeError(file=self.path, where="the graph", seen=f"{total} numbers in all", limit=MAX_ELEMENTS)
         if self.graph.has_sparse or self.model.functions:
-            raise UnsupportedOptionError(layer="the graph", why="sparse weights and functions of the file are not supported", do="export it without them")
+            raise UnsupportedOptionError(
+                layer="the graph",
+                why="sparse weights and functions of the file are not supported",
+                do="export it without them",
+            )
         for tensor in self.graph.initializers:
             self.values[tensor.name] = Constant(values=to_array(tensor, self.path), kind=tensor.kind)
 
@@ -129,14 +148,24 @@ class _Reader:
         self.weave.several = self.weave.several or port.shape[0] != 1
         shape = port.shape[1:] or (1,)
         if len(port.shape) == 1 and port.shape[0] > 1:
-            raise GraphError(file=self.path, why=f"input '{port.name}' of {port.shape} has no axis of events, which must be the first")
+            raise GraphError(
+                file=self.path,
+                why=f"input '{port.name}' of {port.shape} has no axis of events, which must be the first",
+            )
         if port.kind not in REALS and not is_whole(port.kind):
-            raise GraphError(file=self.path, why=f"input '{port.name}' is of element type {port.kind}, which holds no numbers")
+            raise GraphError(
+                file=self.path, why=f"input '{port.name}' is of element type {port.kind}, which holds no numbers"
+            )
         if min(shape) < 1:
-            raise GraphError(file=self.path, why=f"input '{port.name}' has an axis of unknown size: {port.shape}; only the first, that of events, may be open")
+            raise GraphError(
+                file=self.path,
+                why=f"input '{port.name}' has an axis of unknown size: {port.shape}; only the first, that of events, may be open",
+            )
         name = self.weave.emit(Input(), (), shape)
         seen = (1, *port.shape[1:])
-        self.values[port.name] = TensorView(layer=name, held=shape, order=tuple(range(len(shape))), shape=seen, sole=False, kind=port.kind)
+        self.values[port.name] = TensorView(
+            layer=name, held=shape, order=tuple(range(len(shape))), shape=seen, sole=False, kind=port.kind
+        )
         return name
 
     def _in_order(self) -> Sequence[OnnxNode]:
@@ -145,7 +174,9 @@ class _Reader:
         Raises GraphError for names that nothing makes, or two nodes make, and for cycles.
         """
         if len(self.graph.nodes) > MAX_NODES:
-            raise TooLargeError(file=self.path, where="the graph", seen=f"{len(self.graph.nodes)} nodes", limit=MAX_NODES)
+            raise TooLargeError(
+                file=self.path, where="the graph", seen=f"{len(self.graph.nodes)} nodes", limit=MAX_NODES
+            )
         makers: dict[str, OnnxNode] = {}
         for node in self.graph.nodes:
             for name in filter(None, node.outputs):
@@ -190,7 +221,11 @@ class _Reader:
             self.weave.forget(first)
             self.refusals.append((label, node.kind, error))
             return
-        if node.kind in {"Identity", "Dropout", "Cast"} and isinstance(values[0], TensorView) and len(self.weave.layers) == first:
+        if (
+            node.kind in {"Identity", "Dropout", "Cast"}
+            and isinstance(values[0], TensorView)
+            and len(self.weave.layers) == first
+        ):
             self.dropped.append((label, node.kind))
         for name, value in zip(node.outputs, values, strict=False):
             if not name:
@@ -209,7 +244,10 @@ class _Reader:
         if isinstance(value, Constant):
             raise GraphError(file=self.path, why=f"output '{port.name}' is constant")
         if value.coding is not None:
-            why, do = "the network ends in whole numbers of QuantizeLinear", "add the DequantizeLinear that belongs to it"
+            why, do = (
+                "the network ends in whole numbers of QuantizeLinear",
+                "add the DequantizeLinear that belongs to it",
+            )
             self.refusals.append((port.name, "Output", UnsupportedOptionError(layer=port.name, why=why, do=do)))
         if self.weave.several and value.shape[:1] != (1,):
             why, do = "its first axis is not that of events", "keep the first axis of every input and output for events"

@@ -45,7 +45,10 @@ class Constant:
         assert isinstance(weight.quantizer, src.Uniform | src.Binary)
         if isinstance(weight.quantizer, src.Binary):
             return np.where(weight.values < 0, -1.0, 1.0) * self.grid.scale
-        return np.clip(round_whole(weight.values / self.grid.scale, self.grid.rounding), self.grid.low, self.grid.high) * self.grid.scale
+        return (
+            np.clip(round_whole(weight.values / self.grid.scale, self.grid.rounding), self.grid.low, self.grid.high)
+            * self.grid.scale
+        )
 
     def moved(self, change: Callable[[Numbers], Numbers]) -> Constant:
         """The constant with its elements elsewhere, and its quantizer with them."""
@@ -112,7 +115,11 @@ def to_weight(constant: Constant) -> src.Weight:
     if grid.signs:
         return src.Weight(values=values, quantizer=src.Binary(alpha=scale))
     with np.errstate(over="ignore"):
-        theirs = np.clip(round_whole((values.astype(np.float32) / grid.scale.astype(np.float32)).astype(np.float64), grid.rounding), grid.low, grid.high)
+        theirs = np.clip(
+            round_whole((values.astype(np.float32) / grid.scale.astype(np.float32)).astype(np.float64), grid.rounding),
+            grid.low,
+            grid.high,
+        )
     ours = np.clip(round_whole(values / grid.scale, grid.rounding), grid.low, grid.high)
     quantizer = src.Uniform(scale=scale, low=_compressed(grid.low), high=_compressed(grid.high), rounding=grid.rounding)
     return src.Weight(values=np.where(ours == theirs, values, theirs * grid.scale), quantizer=quantizer)

@@ -89,7 +89,9 @@ def completed(part: str, *, unlisted: bool = False) -> tuple[str, tuple[str, ...
     if _WHOLE.fullmatch(rest):
         return name, spare
     if not unlisted:
-        raise UnknownPartError(part=part, why=f"has a package or speed grade that cannot be read; near names: {device.full}")
+        raise UnknownPartError(
+            part=part, why=f"has a package or speed grade that cannot be read; near names: {device.full}"
+        )
     return name, ()
 
 
@@ -103,7 +105,9 @@ def _maker(name: str) -> str | None:
     makers = _table()["makers"]
     assert isinstance(makers, list)
     for maker in makers:
-        if re.fullmatch(maker["part"], name.casefold()) or (maker["board"] and re.fullmatch(maker["board"], _board_key(name))):
+        if re.fullmatch(maker["part"], name.casefold()) or (
+            maker["board"] and re.fullmatch(maker["board"], _board_key(name))
+        ):
             return str(maker["name"])
     return None
 
@@ -158,7 +162,11 @@ def devices() -> Mapping[str, Device]:
     """All devices by name."""
     series = _table()["series"]
     assert isinstance(series, list)
-    return {part["name"]: Device(series=one["name"], family=one["family"], source=one["source"], **part) for one in series for part in one["parts"]}
+    return {
+        part["name"]: Device(series=one["name"], family=one["family"], source=one["source"], **part)
+        for one in series
+        for part in one["parts"]
+    }
 
 
 @cache

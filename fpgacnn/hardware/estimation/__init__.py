@@ -3,6 +3,25 @@
 from __future__ import annotations
 
 from fpgacnn.hardware.estimation.core import estimate
-from fpgacnn.hardware.estimation.result import Available, Caution, Estimate, Figure, LayerEstimate, ResourceEstimate, Shortage, Totals
+from fpgacnn.hardware.estimation.result import (
+    Available,
+    Caution,
+    Estimate,
+    Figure,
+    LayerEstimate,
+    ResourceEstimate,
+    Shortage,
+    Totals,
+)
 
-__all__ = ["Available", "Caution", "Estimate", "Figure", "LayerEstimate", "ResourceEstimate", "Shortage", "Totals", "estimate"]
+__all__ = [
+    "Available",
+    "Caution",
+    "Estimate",
+    "Figure",
+    "LayerEstimate",
+    "ResourceEstimate",
+    "Shortage",
+    "Totals",
+    "estimate",
+]

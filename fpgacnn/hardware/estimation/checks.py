@@ -40,7 +40,9 @@ def cautions(model: HardwareGraph, amounts: Quantities) -> tuple[Caution, ...]:
     products = sum(one.product.terms for one in amounts.layers if not one.product.in_memory)
     if products > MANY_PRODUCTS:
         text = f"{products:,.0f} products are built side by side; schedulers have needed hours and more memory than machines have for that many"
-        found.append(Caution(code="FC128", layer="", text=text, cure="--strategy resource with --reuse, or fewer channels"))
+        found.append(
+            Caution(code="FC128", layer="", text=text, cure="--strategy resource with --reuse, or fewer channels")
+        )
     return tuple(found + list(side_ways(model)))
 
 
@@ -63,11 +65,19 @@ def _weighted(layer: TemplateCall, model: HardwareGraph) -> Iterator[Caution]:
     count = inputs * outputs
     if layer.strategy is Strategy.LATENCY and count > UNROLL_LIMIT:
         text = f"a loop over {count:,} products is unrolled; tools stop at {UNROLL_LIMIT:,} or take hours"
-        yield Caution(code="FC122", layer=layer.name, text=text, cure=f"--set {layer.name}.strategy=resource and a reuse factor")
+        yield Caution(
+            code="FC122", layer=layer.name, text=text, cure=f"--set {layer.name}.strategy=resource and a reuse factor"
+        )
         if model.tool is BackendName.VIVADO and layer.reuse > 1:
             text = f"{count:,} weights are more than the {PARTITION_LIMIT:,} elements that Vivado HLS splits: they stay in block RAM and are read as if shared"
-            yield Caution(code="FC124", layer=layer.name, text=text, cure="--strategy resource says so in its own words")
-    if layer.strategy is Strategy.RESOURCE and layer.role is not Role.DEPTHWISE and not is_legal(inputs, outputs, layer.reuse):
+            yield Caution(
+                code="FC124", layer=layer.name, text=text, cure="--strategy resource says so in its own words"
+            )
+    if (
+        layer.strategy is Strategy.RESOURCE
+        and layer.role is not Role.DEPTHWISE
+        and not is_legal(inputs, outputs, layer.reuse)
+    ):
         near = ", ".join(map(str, nearest_legal(inputs, outputs, layer.reuse)))
         text = f"a reuse factor of {layer.reuse} is not legal for {inputs} inputs and {outputs} outputs"
         yield Caution(code="FC125", layer=layer.name, text=text, cure=f"the nearest legal ones are {near}")
@@ -100,11 +110,15 @@ def _side_way(short: TemplateCall, join: TemplateCall, needed: int, model: Hardw
         return
     if queues[0].depth < needed:
         text = f"the way past '{short.name}' into '{join.name}' holds {queues[0].depth} places, but the other way takes {needed} before it answers: deadlock"
-        yield Caution(code="FC126", layer=join.name, text=text, cure=f"give the stream of '{short.name}' a depth of {needed}")
+        yield Caution(
+            code="FC126", layer=join.name, text=text, cure=f"give the stream of '{short.name}' a depth of {needed}"
+        )
     blocks = fifo_blocks(queues[0], model)
     if blocks > find_device(model.part).bram_18k // 10:
         text = f"the buffer of the way past '{short.name}' takes {blocks} blocks of RAM"
-        yield Caution(code="FC127", layer=join.name, text=text, cure="measure the depth that is needed in cosimulation and set it")
+        yield Caution(
+            code="FC127", layer=join.name, text=text, cure="measure the depth that is needed in cosimulation and set it"
+        )
 
 
 def _swallowed(model: HardwareGraph) -> Mapping[str, int]:
@@ -113,7 +127,11 @@ def _swallowed(model: HardwareGraph) -> Mapping[str, int]:
     for layer in model.layers:
         before = max((found[name] for name in layer.inputs if name in found), default=0)
         rows, columns = layer.window
-        own = (rows - 1) * layer.in_shape[1] + columns - 1 if layer.role in {Role.CONVOLUTION, Role.DEPTHWISE, Role.POOL} else 0
+        own = (
+            (rows - 1) * layer.in_shape[1] + columns - 1
+            if layer.role in {Role.CONVOLUTION, Role.DEPTHWISE, Role.POOL}
+            else 0
+        )
         whole = layer.role in {Role.DENSE, Role.GLOBAL_POOL}
         found[layer.name] = before + (layer.in_shape[0] * layer.in_shape[1] if whole else own)
     return found

@@ -70,9 +70,15 @@ def parse(data: Mapping[str, Any]) -> Constants:
     return Constants(
         designs=data["designs"],
         repositories=data["repositories"],
-        pieces={quantity: {Primitive(name): value for name, value in each.items()} for quantity, each in data["pieces"].items()},
+        pieces={
+            quantity: {Primitive(name): value for name, value in each.items()}
+            for quantity, each in data["pieces"].items()
+        },
         after=data["after"],
-        bands={quantity: {group: Band(low=low, high=high) for group, (low, high) in groups.items()} for quantity, groups in data["bands"].items()},
+        bands={
+            quantity: {group: Band(low=low, high=high) for group, (low, high) in groups.items()}
+            for quantity, groups in data["bands"].items()
+        },
     )
 
 
@@ -81,10 +87,14 @@ def serialize(constants: Constants) -> str:
     data = {
         "designs": constants.designs,
         "repositories": constants.repositories,
-        "pieces": {quantity: {piece.value: round(value, 4) for piece, value in each.items() if value} for quantity, each in constants.pieces.items()},
+        "pieces": {
+            quantity: {piece.value: round(value, 4) for piece, value in each.items() if value}
+            for quantity, each in constants.pieces.items()
+        },
         "after": {quantity: round(value, 4) for quantity, value in constants.after.items()},
         "bands": {
-            quantity: {group: [round(band.low, 4), round(band.high, 4)] for group, band in groups.items()} for quantity, groups in constants.bands.items()
+            quantity: {group: [round(band.low, 4), round(band.high, 4)] for group, band in groups.items()}
+            for quantity, groups in constants.bands.items()
         },
     }
     return json.dumps(data, indent=1) + "\n"

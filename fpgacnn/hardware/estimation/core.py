@@ -10,7 +10,15 @@ from fpgacnn.hardware.estimation.checks import cautions
 from fpgacnn.hardware.estimation.constants import Constants, shipped
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role
 from fpgacnn.hardware.estimation.quantities import LayerQuantities, Quantities, quantities
-from fpgacnn.hardware.estimation.result import Available, Estimate, Figure, LayerEstimate, ResourceEstimate, Shortage, Totals
+from fpgacnn.hardware.estimation.result import (
+    Available,
+    Estimate,
+    Figure,
+    LayerEstimate,
+    ResourceEstimate,
+    Shortage,
+    Totals,
+)
 
 WEIGHTED = frozenset({Role.DENSE, Role.CONVOLUTION, Role.DEPTHWISE, Role.RECURRENT})
 RESOURCES = ("LUT", "FF", "DSP", "BRAM_18K", "URAM")
@@ -67,7 +75,9 @@ def _scaled(figure: Figure, factor: float) -> Figure:
     return Figure(value=figure.value * factor, low=figure.low * factor, high=figure.high * factor)
 
 
-def _resources(layers: Iterable[LayerQuantities], constants: Constants, group: str, prefix: str = "") -> ResourceEstimate:
+def _resources(
+    layers: Iterable[LayerQuantities], constants: Constants, group: str, prefix: str = ""
+) -> ResourceEstimate:
     parts = list(layers)
 
     def figure(quantity: str, value: float) -> Figure:
@@ -118,7 +128,11 @@ def _words(one: LayerQuantities) -> str:
         return "counted from its template's loops and registers"
     if product.in_memory:
         return f"{product.built:.0f} multipliers, each used {one.layer.reuse} times, weights in memory"
-    known = "the real weights" if one.layer.weights and one.layer.weights.known else "weights of this type, not known one by one"
+    known = (
+        "the real weights"
+        if one.layer.weights and one.layer.weights.known
+        else "weights of this type, not known one by one"
+    )
     shared = f", {product.built:.0f} built" if product.rounds > 1 else ""
     return f"{product.terms:.0f} products of {known}; {product.needed:.0f} need a multiplier{shared}"
 
@@ -152,4 +166,8 @@ def shortages(needed: ResourceEstimate, available: Available) -> tuple[Shortage,
         ("BRAM_18K", needed.bram_18k, available.bram_18k),
         ("URAM", needed.uram, available.uram),
     )
-    return tuple(Shortage(resource=name, needed=figure, available=there, missing=figure.value - there) for name, figure, there in pairs if figure.value > there)
+    return tuple(
+        Shortage(resource=name, needed=figure, available=there, missing=figure.value - there)
+        for name, figure, there in pairs
+        if figure.value > there
+    )

@@ -43,7 +43,11 @@ def fifos(layer: TemplateCall, model: HardwareGraph) -> tuple[Fifo, ...]:
         return ()
     if model.io is IoType.PARALLEL:
         waiting = _input_word(layer, model)
-        return waiting if layer.name in model.outputs else (*waiting, Fifo(depth=2, channels=prod(layer.out_shape), bits=layer.output.width))
+        return (
+            waiting
+            if layer.name in model.outputs
+            else (*waiting, Fifo(depth=2, channels=prod(layer.out_shape), bits=layer.output.width))
+        )
     if layer.name in model.outputs:
         return ()
     depth = model.fifo_depths.get(layer.name, max(1, layer.positions))

@@ -12,7 +12,14 @@ from math import ceil, prod
 
 from fpgacnn.design import BackendName, IoType, Strategy
 from fpgacnn.hardware.devices import Device
-from fpgacnn.hardware.estimation.graph.graph import FixedType, HardwareGraph, Role, TemplateCall, WeightClass, WeightSummary
+from fpgacnn.hardware.estimation.graph.graph import (
+    FixedType,
+    HardwareGraph,
+    Role,
+    TemplateCall,
+    WeightClass,
+    WeightSummary,
+)
 
 PARTITION_LIMIT = 4096
 """Vivado HLS leaves larger arrays in memory, whatever the strategy (config_array_partition -maximum_size 4096)."""
@@ -45,7 +52,9 @@ class Multiplication:
         return max(1, ceil(self.needed / self.built)) if self.built else 1
 
 
-NOTHING = Multiplication(in_memory=False, needed=0, built=0, dsp=0, constant_area=0, variable_area=0, shift_adds=0, shift_bits=0, terms=0)
+NOTHING = Multiplication(
+    in_memory=False, needed=0, built=0, dsp=0, constant_area=0, variable_area=0, shift_adds=0, shift_bits=0, terms=0
+)
 
 
 def weights_in_memory(layer: TemplateCall, model: HardwareGraph) -> bool:
@@ -96,7 +105,17 @@ def _full(needed: int, built: int, left: int, right: int, model: HardwareGraph, 
     """Products of two variables."""
     fabric = in_fabric(left, right, model)
     dsp, area = (0, built * left * right) if fabric else (built * slices(left, right, device.dsp_ports), 0)
-    return Multiplication(in_memory=False, needed=needed, built=built, dsp=dsp, constant_area=0, variable_area=area, shift_adds=0, shift_bits=0, terms=0)
+    return Multiplication(
+        in_memory=False,
+        needed=needed,
+        built=built,
+        dsp=dsp,
+        constant_area=0,
+        variable_area=area,
+        shift_adds=0,
+        shift_bits=0,
+        terms=0,
+    )
 
 
 def _recurrent(layer: TemplateCall, model: HardwareGraph, device: Device) -> Multiplication:
@@ -110,7 +129,13 @@ def _recurrent(layer: TemplateCall, model: HardwareGraph, device: Device) -> Mul
     inputs, outputs = layer.products
     built = ceil(inputs * outputs / max(1, layer.reuse)) + ceil(states * outputs / max(1, layer.recurrent_reuse))
     both = _full(inputs * outputs + states * outputs, built, left, right, model, device)
-    return replace(both, in_memory=True, dsp=both.dsp + mixing.dsp, variable_area=both.variable_area + mixing.variable_area, terms=built)
+    return replace(
+        both,
+        in_memory=True,
+        dsp=both.dsp + mixing.dsp,
+        variable_area=both.variable_area + mixing.variable_area,
+        terms=built,
+    )
 
 
 def guessed(layer: TemplateCall) -> WeightSummary:
@@ -121,10 +146,14 @@ def guessed(layer: TemplateCall) -> WeightSummary:
     digits = max(2, round(width / 3))
     many = count - zeros - powers
     shapes = ((0, 0, zeros), (1, width, powers), (digits, max(1, width - 2), many))
-    return WeightSummary(classes=tuple(WeightClass(digits=d, bits=b, count=n, distinct=n) for d, b, n in shapes), known=False)
+    return WeightSummary(
+        classes=tuple(WeightClass(digits=d, bits=b, count=n, distinct=n) for d, b, n in shapes), known=False
+    )
 
 
-def constant_products(weights: WeightSummary, layer: TemplateCall, model: HardwareGraph, device: Device) -> Multiplication:
+def constant_products(
+    weights: WeightSummary, layer: TemplateCall, model: HardwareGraph, device: Device
+) -> Multiplication:
     """Products by constants; a reuse factor above one bounds the multipliers as hls4ml's `multiplier_limit` does."""
     count = max(weights.count, 1)
     told = weights.zeros if weights.told_zeros is None else weights.told_zeros
@@ -145,7 +174,15 @@ def constant_products(weights: WeightSummary, layer: TemplateCall, model: Hardwa
             dsp += kept * one.distinct * slices(layer.input.width, one.bits + 1, device.dsp_ports)
     terms = weights.count - weights.zeros
     return Multiplication(
-        in_memory=False, needed=needed, built=needed * kept, dsp=dsp, constant_area=area, variable_area=0, shift_adds=adders, shift_bits=shift, terms=terms
+        in_memory=False,
+        needed=needed,
+        built=needed * kept,
+        dsp=dsp,
+        constant_area=area,
+        variable_area=0,
+        shift_adds=adders,
+        shift_bits=shift,
+        terms=terms,
     )
 
 
@@ -166,7 +203,15 @@ def _from_memory(layer: TemplateCall, model: HardwareGraph, device: Device) -> M
         fused = _fused(layer, built, outputs) if not model.multipliers else 0
         dsp, area = fused, (built - fused) * left * right
     return Multiplication(
-        in_memory=True, needed=inputs * outputs, built=built, dsp=dsp, constant_area=0, variable_area=area, shift_adds=0, shift_bits=0, terms=built
+        in_memory=True,
+        needed=inputs * outputs,
+        built=built,
+        dsp=dsp,
+        constant_area=0,
+        variable_area=area,
+        shift_adds=0,
+        shift_bits=0,
+        terms=built,
     )
 
 

@@ -62,7 +62,9 @@ class Primitive(StrEnum):
 Pieces: TypeAlias = Mapping[Primitive, float]
 
 
-def layer_primitives(layer: TemplateCall, model: HardwareGraph, product: Multiplication, pace: TimingBudget, queues: tuple[Fifo, ...]) -> Pieces:
+def layer_primitives(
+    layer: TemplateCall, model: HardwareGraph, product: Multiplication, pace: TimingBudget, queues: tuple[Fifo, ...]
+) -> Pieces:
     """All that a layer is built of, its output streams included; every piece is named, nothing may be left out."""
     found = dict.fromkeys(Primitive, 0.0)
     parts = [{Primitive.LAYERS: 1.0}, _arithmetic(layer, model, product, pace), _elementwise(layer, model, pace)]
@@ -74,7 +76,9 @@ def layer_primitives(layer: TemplateCall, model: HardwareGraph, product: Multipl
     return found
 
 
-def _arithmetic(layer: TemplateCall, model: HardwareGraph, product: Multiplication, pace: TimingBudget) -> dict[Primitive, float]:
+def _arithmetic(
+    layer: TemplateCall, model: HardwareGraph, product: Multiplication, pace: TimingBudget
+) -> dict[Primitive, float]:
     if layer.role not in {Role.DENSE, Role.CONVOLUTION, Role.DEPTHWISE, Role.RECURRENT, Role.SCALE}:
         return {}
     inputs, outputs = layer.products
@@ -95,9 +99,13 @@ def _arithmetic(layer: TemplateCall, model: HardwareGraph, product: Multiplicati
         if model.io is IoType.STREAM or layer.reuse <= inputs:
             found[Primitive.COPIES] = inputs * layer.input.width
         if layer.reuse >= SHARING_OUTPUTS * inputs:
-            found[Primitive.ACCUMULATE_SELECT] = ceil(inputs * outputs / layer.reuse) * (1 << (outputs - 1).bit_length()) * width
+            found[Primitive.ACCUMULATE_SELECT] = (
+                ceil(inputs * outputs / layer.reuse) * (1 << (outputs - 1).bit_length()) * width
+            )
         if inputs <= FULL_SELECT_INPUTS and model.tool is BackendName.VIVADO:
-            found[Primitive.FULL_SELECT] = product.built * layer.input.width * (1 if inputs <= WIDE_SELECT_INPUTS else 2)
+            found[Primitive.FULL_SELECT] = (
+                product.built * layer.input.width * (1 if inputs <= WIDE_SELECT_INPUTS else 2)
+            )
     if model.io is IoType.PARALLEL and layer.role in {Role.CONVOLUTION, Role.DEPTHWISE} and copies == 1:
         found[Primitive.FILL] = inputs * layer.partitions * layer.input.width
     if not product.in_memory and product.rounds > 1:
@@ -115,7 +123,9 @@ def sum_width(layer: TemplateCall) -> int:
 
 def copies_of(layer: TemplateCall, model: HardwareGraph) -> int:
     """How often the hardware of one position is built: once, but for pipelines of everything, where each has its own."""
-    return max(1, layer.positions) if layer.unrolled(dataflow=model.dataflow, parallel=model.io is IoType.PARALLEL) else 1
+    return (
+        max(1, layer.positions) if layer.unrolled(dataflow=model.dataflow, parallel=model.io is IoType.PARALLEL) else 1
+    )
 
 
 def _elementwise(layer: TemplateCall, model: HardwareGraph, pace: TimingBudget) -> dict[Primitive, float]:
@@ -130,7 +140,10 @@ def _elementwise(layer: TemplateCall, model: HardwareGraph, pace: TimingBudget) 
             return {Primitive.POOL: compared, Primitive.POOL_BITS: compared * layer.input.width}
         case Role.SOFTMAX:
             shared = 2 if model.io is IoType.STREAM else 1
-            return {Primitive.SOFTMAX: shared * values, Primitive.SOFTMAX_STAGES: values * elementwise_depth(layer, pace)}
+            return {
+                Primitive.SOFTMAX: shared * values,
+                Primitive.SOFTMAX_STAGES: values * elementwise_depth(layer, pace),
+            }
         case Role.TABLE:
             return {Primitive.TABLE: values}
         case Role.THRESHOLDS:
@@ -150,7 +163,11 @@ def _search(layer: TemplateCall, values: int) -> dict[Primitive, float]:
     """
     levels = layer.table_entries.bit_length() - 1
     constants = layer.table_entries * (layer.input.width + layer.output.width) / CONSTANTS_IN_A_LUT
-    return {Primitive.COMPARE: values * levels, Primitive.COMPARE_BITS: values * levels * layer.input.width, Primitive.MOVE: values * constants}
+    return {
+        Primitive.COMPARE: values * levels,
+        Primitive.COMPARE_BITS: values * levels * layer.input.width,
+        Primitive.MOVE: values * constants,
+    }
 
 
 def _buffers(layer: TemplateCall, model: HardwareGraph) -> dict[Primitive, float]:
@@ -170,7 +187,10 @@ def _buffers(layer: TemplateCall, model: HardwareGraph) -> dict[Primitive, float
 
 
 def _queue(queue: Fifo, model: HardwareGraph) -> dict[Primitive, float]:
-    found: dict[Primitive, float] = {Primitive.QUEUES: queue.channels, Primitive.QUEUE_REGISTERS: fifo_registers(queue, model)}
+    found: dict[Primitive, float] = {
+        Primitive.QUEUES: queue.channels,
+        Primitive.QUEUE_REGISTERS: fifo_registers(queue, model),
+    }
     if not fifo_blocks(queue, model):
         found[Primitive.QUEUE_BITS] = queue.channels * queue.bits * ceil(queue.depth / SHIFT_REGISTER_DEPTH)
     return found

@@ -34,7 +34,11 @@ class TimingBudget:
         """The pace of a design's tool, clock and part."""
         share = VITIS_UNCERTAINTY if model.tool is BackendName.VITIS else VIVADO_UNCERTAINTY
         margin = share * model.clock_ns if model.uncertainty_ns is None else model.uncertainty_ns
-        return cls(budget_ns=max(0.3, model.clock_ns - margin), seven_series=device.family in SEVEN_SERIES, slowest=not re.search("-[23]", model.part))
+        return cls(
+            budget_ns=max(0.3, model.clock_ns - margin),
+            seven_series=device.family in SEVEN_SERIES,
+            slowest=not re.search("-[23]", model.part),
+        )
 
     @property
     def adders(self) -> float:
@@ -100,7 +104,13 @@ def elementwise_depth(layer: TemplateCall, pace: TimingBudget) -> int:
         case Role.THRESHOLDS:
             return pace.stages(2 * (layer.table_entries.bit_length() - 1))
         case Role.POOL | Role.GLOBAL_POOL | Role.ARGMAX:
-            values = prod(layer.window) if layer.role is Role.POOL else prod(layer.in_shape[:2]) if layer.role is Role.GLOBAL_POOL else layer.in_shape[2]
+            values = (
+                prod(layer.window)
+                if layer.role is Role.POOL
+                else prod(layer.in_shape[:2])
+                if layer.role is Role.GLOBAL_POOL
+                else layer.in_shape[2]
+            )
             return pace.stages(max(0, ceil(log2(max(1, values))) - 1))
         case Role.COMPARE:
             return 1 if pace.seven_series and layer.output.rounds and pace.budget_ns < 3 else 0
@@ -157,7 +167,9 @@ def pixel_cycles(layer: TemplateCall, model: HardwareGraph, product: Multiplicat
     if product.in_memory:
         return layer.reuse + around_reuse_loop(model, pace) + _shift_loops(layer, model)
     vitis = model.tool is BackendName.VITIS and layer.in_shape[0] > 1
-    shared = 1 if layer.reuse == 1 else min(layer.reuse, product.rounds + depth + (1 if pace.budget_ns > RELAXED_NS else 2))
+    shared = (
+        1 if layer.reuse == 1 else min(layer.reuse, product.rounds + depth + (1 if pace.budget_ns > RELAXED_NS else 2))
+    )
     return max(shared, depth + 2) if vitis else shared
 
 

@@ -20,7 +20,9 @@ def convert(design: Design, *, trace: bool = False) -> HlsProject:
     """
     lowered = lower(design)
     inputs, outputs, traced = _ports(design, lowered)
-    files = generate(design.target, lowered.nodes, [port.name for port in inputs], [port.name for port in outputs], trace=trace)
+    files = generate(
+        design.target, lowered.nodes, [port.name for port in inputs], [port.name for port in outputs], trace=trace
+    )
     files = own_include_guard(files)
     if any(node.kind == MULTI_THRESHOLD for node in lowered.nodes):
         files = with_multi_threshold(files)

@@ -12,7 +12,9 @@ from fpgacnn.passes.quantization.names import Namer
 MAX_CLONES = 7
 
 
-def limit_fanout(nodes: Sequence[HlsNode], ends: Sequence[str], shapes: Mapping[str, Shape], names: Namer) -> tuple[HlsNode, ...]:
+def limit_fanout(
+    nodes: Sequence[HlsNode], ends: Sequence[str], shapes: Mapping[str, Shape], names: Namer
+) -> tuple[HlsNode, ...]:
     """The nodes with a repacking copy wherever a result is used more than seven times; `ends` are the outputs' names."""
     found, number = list(nodes), 0
     while number < len(found):

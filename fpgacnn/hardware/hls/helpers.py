@@ -26,7 +26,9 @@ def shifted(name: str, source: str, shape: Shape, shift: float, result: Format) 
     return HlsNode(name=name, kind="BatchNormalization", inputs=(source,), attributes=attributes, types=types)
 
 
-def pool_attributes(operation: hw.Pool, shape: Shape, after: Shape, pads: tuple[int, int, int, int]) -> dict[str, Attribute]:
+def pool_attributes(
+    operation: hw.Pool, shape: Shape, after: Shape, pads: tuple[int, int, int, int]
+) -> dict[str, Attribute]:
     """Window, stride, padding and sizes of a pooling layer."""
     attributes: dict[str, Attribute] = {
         "n_filt": shape[-1],
@@ -40,7 +42,12 @@ def pool_attributes(operation: hw.Pool, shape: Shape, after: Shape, pads: tuple[
     }
     if len(shape) > 2:
         attributes |= {"in_height": shape[0], "in_width": shape[1], "out_height": after[0], "out_width": after[1]}
-        attributes |= {"pool_height": operation.size[0], "stride_height": operation.strides[0], "pad_top": pads[0], "pad_bottom": pads[1]}
+        attributes |= {
+            "pool_height": operation.size[0],
+            "stride_height": operation.strides[0],
+            "pad_top": pads[0],
+            "pad_bottom": pads[1],
+        }
     else:
         attributes |= {"n_in": shape[0], "n_out": after[0]}
     return attributes

@@ -34,7 +34,9 @@ UNPLANNED = "fixed<16,6>"
 _MULTI_THRESHOLD_NUMBERS = ("n_in", "n_filt", "n_rows", "n_levels", "table_size")
 
 
-def generate(target: Target, nodes: Sequence[HlsNode], inputs: Sequence[str], outputs: Sequence[str], *, trace: bool) -> dict[str, bytes]:
+def generate(
+    target: Target, nodes: Sequence[HlsNode], inputs: Sequence[str], outputs: Sequence[str], *, trace: bool
+) -> dict[str, bytes]:
     """All files of the project by relative path.
 
     Raises LoweringError, Hls4mlFailedError, WriteError where the folder for temporary files is full.
@@ -47,7 +49,9 @@ def generate(target: Target, nodes: Sequence[HlsNode], inputs: Sequence[str], ou
         except (LoweringError, MissingExtraError):
             raise
         except OSError as error:
-            copies = error.args[0] if isinstance(error, shutil.Error) else ()  # what copytree says: a list of (from, to, why)
+            copies = (
+                error.args[0] if isinstance(error, shutil.Error) else ()
+            )  # what copytree says: a list of (from, to, why)
             raise WriteError(file=folder, why=copies[0][2] if copies else error.strerror or str(error)) from error
         except Exception as error:  # hls4ml raises bare Exception, AssertionError and more
             why = f"{type(error).__name__}: {error}; {said.getvalue()[-300:]}"
@@ -70,7 +74,15 @@ def _ap(form: Format) -> str:
     return f"{sign}fixed<{form.width},{form.integer},{form.rounding},{form.overflow}>"
 
 
-def _graph(target: Target, nodes: Sequence[HlsNode], inputs: Sequence[str], outputs: Sequence[str], folder: Path, *, trace: bool) -> Any:  # hls4ml is untyped
+def _graph(
+    target: Target,
+    nodes: Sequence[HlsNode],
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    folder: Path,
+    *,
+    trace: bool,
+) -> Any:  # hls4ml is untyped
     try:
         from hls4ml.model import ModelGraph  # takes a second: only when needed
         from hls4ml.utils.config import create_config  # as above
@@ -88,10 +100,17 @@ def _graph(target: Target, nodes: Sequence[HlsNode], inputs: Sequence[str], outp
     )
     config |= {"InputData": None, "OutputPredictions": None, "TraceOutput": trace}
     config["HLSConfig"] = {
-        "Model": {"Precision": UNPLANNED, "ReuseFactor": target.reuse, "Strategy": target.strategy.capitalize(), "BitExact": None},
+        "Model": {
+            "Precision": UNPLANNED,
+            "ReuseFactor": target.reuse,
+            "Strategy": target.strategy.capitalize(),
+            "BitExact": None,
+        },
         "LayerName": {node.name: _layer_config(node, trace=trace) for node in nodes},
     }
-    layers = [{"class_name": node.kind, "name": node.name, "inputs": list(node.inputs), **node.attributes} for node in nodes]
+    layers = [
+        {"class_name": node.kind, "name": node.name, "inputs": list(node.inputs), **node.attributes} for node in nodes
+    ]
     with _short_line_buffers(config["Backend"]):
         return ModelGraph.from_layer_list(config, layers, list(inputs), list(outputs))
 
@@ -104,15 +123,27 @@ def _short_line_buffers(name: str) -> Iterator[None]:
     backend = get_backend(name)
     one, two = backend.generate_conv1d_line_buffer_fn, backend.generate_conv2d_line_buffer_fn
 
-    def conv1d(index: Any, partitions: int, width: int, channels: int, kernel: int = 3, stride: int = 1, pad: Any = 0) -> Any:  # hls4ml is untyped
+    def conv1d(
+        index: Any, partitions: int, width: int, channels: int, kernel: int = 3, stride: int = 1, pad: Any = 0
+    ) -> Any:  # hls4ml is untyped
         left, right = pad if isinstance(pad, tuple) else (pad, pad)
-        found = Windows(dimensions=1, shape=(1, width, channels), kernel=(1, kernel), strides=(1, stride), pads=(0, 0, left, right))
+        found = Windows(
+            dimensions=1, shape=(1, width, channels), kernel=(1, kernel), strides=(1, stride), pads=(0, 0, left, right)
+        )
         if found.values > MOST_ASSIGNMENTS:
             return loops(index, found)
         return one(index, partitions, width, channels, kernel=kernel, stride=stride, pad=pad)
 
     def conv2d(
-        index: Any, partitions: int, height: int, width: int, channels: int, *, kernel: Any = (3, 3), stride: Any = (1, 1), pad: Any = (0, 0, 0, 0)
+        index: Any,
+        partitions: int,
+        height: int,
+        width: int,
+        channels: int,
+        *,
+        kernel: Any = (3, 3),
+        stride: Any = (1, 1),
+        pad: Any = (0, 0, 0, 0),
     ) -> Any:  # as above
         found = Windows(dimensions=2, shape=(height, width, channels), kernel=kernel, strides=stride, pads=pad)
         if found.values > MOST_ASSIGNMENTS:
@@ -158,8 +189,12 @@ def _register_multi_threshold(backend: str) -> None:
             super().__init__(layer_map[MULTI_THRESHOLD])
 
         def format(self, node: Any) -> str:  # as above
-            numbers = "".join(f"    static const unsigned {name} = {node.get_attr(name):d};\n" for name in _MULTI_THRESHOLD_NUMBERS)
-            types = "".join(f"    typedef {node.get_weights(name).type.name} {name}_t;\n" for name in ("threshold", "value"))
+            numbers = "".join(
+                f"    static const unsigned {name} = {node.get_attr(name):d};\n" for name in _MULTI_THRESHOLD_NUMBERS
+            )
+            types = "".join(
+                f"    typedef {node.get_weights(name).type.name} {name}_t;\n" for name in ("threshold", "value")
+            )
             return f"struct config{node.index} : nnet::multi_threshold_config {{\n{numbers}{types}}};\n"
 
     class MultiThresholdCall(FunctionCallTemplate):  # type: ignore[misc]  # as above
@@ -188,12 +223,17 @@ def _check(graph: Any, nodes: Sequence[HlsNode]) -> None:  # hls4ml is untyped
         layer = found.pop(node.name, None)
         if layer is None:
             raise LoweringError(layer=node.name, seen="no such layer", planned=node.kind)
-        for name, planned in {**node.types, **{key.removesuffix("_t"): form for key, form in node.extra_types.items()}}.items():
+        for name, planned in {
+            **node.types,
+            **{key.removesuffix("_t"): form for key, form in node.extra_types.items()},
+        }.items():
             seen = _type(layer, name)
             if seen != _expected(planned):
                 raise LoweringError(layer=node.name, seen=f"{name} of type {seen}", planned=_expected(planned))
         if layer.get_attr("reuse_factor") != node.reuse:
-            raise LoweringError(layer=node.name, seen=f"reuse factor {layer.get_attr('reuse_factor')}", planned=node.reuse)
+            raise LoweringError(
+                layer=node.name, seen=f"reuse factor {layer.get_attr('reuse_factor')}", planned=node.reuse
+            )
     for name, layer in found.items():
         if type(layer).__name__.removeprefix("Vitis").removeprefix("Vivado") != "Clone":
             raise LoweringError(layer=name, seen=f"an additional {type(layer).__name__}", planned="nothing")

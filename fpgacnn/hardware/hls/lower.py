@@ -46,7 +46,9 @@ def lower(design: Design) -> Lowered:
     ends = lowering.checked_outputs()
     nodes = tuple(lowering.nodes)
     if lowering.streams:
-        nodes = limit_fanout(nodes, ends, {lowering.name_of[layer.name]: layer.shape for layer in design.model.layers}, lowering.names)
+        nodes = limit_fanout(
+            nodes, ends, {lowering.name_of[layer.name]: layer.shape for layer in design.model.layers}, lowering.names
+        )
     return Lowered(nodes=nodes, name_of=lowering.name_of, notes=tuple(lowering.notes), overlapping=lowering.overlapping)
 
 
@@ -92,10 +94,18 @@ class _Lowering:
                 self._leaky(layer, operation, inputs)
             case hw.ThresholdRelu():
                 threshold = float(operation.threshold.values.ravel()[0])
-                attributes: dict[str, Attribute] = {"activation": "thresholdedrelu", "n_in": prod(layer.shape), "activ_param": threshold}
+                attributes: dict[str, Attribute] = {
+                    "activation": "thresholdedrelu",
+                    "n_in": prod(layer.shape),
+                    "activ_param": threshold,
+                }
                 self._append(layer, "ThresholdedReLU", inputs, attributes, {"param": operation.threshold.format})
             case hw.Lookup():
-                attributes = {"activation": "unary_lut", "n_in": prod(layer.shape), "table_data": operation.table.values}
+                attributes = {
+                    "activation": "unary_lut",
+                    "n_in": prod(layer.shape),
+                    "table_data": operation.table.values,
+                }
                 self._append(layer, "UnaryLUT", inputs, attributes, {"table": operation.table.format})
             case hw.Thresholds():
                 types = {"threshold": operation.thresholds.format, "value": operation.values.format}
@@ -155,7 +165,9 @@ class _Lowering:
     def _reuse(self, layer: hw.Layer) -> int:
         """The reuse factor as hls4ml can have it; where the wish cannot be, a note says so."""
         wish, operation = self.design.reuse(layer.source), layer.operation
-        if self.design.strategy(layer.source) is not Strategy.RESOURCE or not isinstance(operation, hw.Convolution | hw.Dense):
+        if self.design.strategy(layer.source) is not Strategy.RESOURCE or not isinstance(
+            operation, hw.Convolution | hw.Dense
+        ):
             return wish
         inputs, outputs = prod(operation.kernel.array.shape[:-1]), operation.kernel.array.shape[-1]
         largest = inputs if isinstance(operation, hw.Convolution) else inputs * outputs
@@ -179,19 +191,35 @@ class _Lowering:
             return
         self._append(layer, "Activation", inputs, {"activation": "linear", "n_in": prod(layer.shape)})
 
-    def _append_padding(self, layer: hw.Layer, source: str, pads: tuple[int, int, int, int], name: str, node: str, *, result: Format | None = None) -> Shape:
+    def _append_padding(
+        self,
+        layer: hw.Layer,
+        source: str,
+        pads: tuple[int, int, int, int],
+        name: str,
+        node: str,
+        *,
+        result: Format | None = None,
+    ) -> Shape:
         """A padding layer before a window operation, or one of the network's own; gives the padded shape."""
         shape = self._input(layer).shape
         top, bottom, left, right = pads
         result = result or self.result(layer.inputs[0])
         padded = (*([shape[0] + top + bottom] if len(shape) > 2 else []), shape[-2] + left + right, shape[-1])
-        attributes: dict[str, Attribute] = {"n_chan": shape[-1], "pad_left": left, "pad_right": right, "data_format": "channels_last"}
+        attributes: dict[str, Attribute] = {
+            "n_chan": shape[-1],
+            "pad_left": left,
+            "pad_right": right,
+            "data_format": "channels_last",
+        }
         attributes |= {"in_width": shape[-2], "out_width": padded[-2]}
         kind = "ZeroPadding1D"
         if len(shape) > 2:
             kind = "ZeroPadding2D"
             attributes |= {"in_height": shape[0], "out_height": padded[0], "pad_top": top, "pad_bottom": bottom}
-        self.nodes.append(HlsNode(name=name, kind=kind, inputs=(source,), attributes=attributes, types={"result": result}, node=node))
+        self.nodes.append(
+            HlsNode(name=name, kind=kind, inputs=(source,), attributes=attributes, types={"result": result}, node=node)
+        )
         self.name_of[node or name] = name
         return padded
 
@@ -221,7 +249,12 @@ class _Lowering:
             weights: kernel.values,
         }
         if len(layer.shape) > 2:
-            attributes |= {"in_height": shape[0], "out_height": layer.shape[0], "filt_height": height, "pad_top": pads[0]}
+            attributes |= {
+                "in_height": shape[0],
+                "out_height": layer.shape[0],
+                "filt_height": height,
+                "pad_top": pads[0],
+            }
             attributes |= {"stride_height": operation.strides[0], "pad_bottom": pads[1]}
         else:
             attributes[weights] = kernel.values[0]
@@ -231,7 +264,12 @@ class _Lowering:
     def _depthwise(self, layer: hw.Layer, operation: hw.Depthwise, source: str) -> None:
         """hls4ml's own depthwise convolution, but for the resource strategy, with which it aborts: there a full one."""
         if self.design.strategy(layer.source) is Strategy.RESOURCE:
-            full = hw.Convolution(kernel=hw.across_channels(operation.kernel), bias=operation.bias, strides=operation.strides, pads=operation.pads)
+            full = hw.Convolution(
+                kernel=hw.across_channels(operation.kernel),
+                bias=operation.bias,
+                strides=operation.strides,
+                pads=operation.pads,
+            )
             self._convolution(replace(layer, operation=full), full, source)
             return
         self._convolution(layer, operation, source)
@@ -239,7 +277,11 @@ class _Lowering:
     def _leaky(self, layer: hw.Layer, operation: hw.LeakyRelu, inputs: tuple[str, ...]) -> None:
         slope = operation.slope
         if slope.array.size == 1:
-            attributes: dict[str, Attribute] = {"activation": "leakyrelu", "n_in": prod(layer.shape), "activ_param": float(slope.values.ravel()[0])}
+            attributes: dict[str, Attribute] = {
+                "activation": "leakyrelu",
+                "n_in": prod(layer.shape),
+                "activ_param": float(slope.values.ravel()[0]),
+            }
             self._append(layer, "LeakyReLU", inputs, attributes, {"param": slope.format})
             return
         attributes = {"activation": "prelu", "n_in": prod(layer.shape), "param_data": slope.values.reshape(-1)}
@@ -248,7 +290,12 @@ class _Lowering:
     def _crop(self, layer: hw.Layer, operation: src.Crop, inputs: tuple[str, ...]) -> None:
         shape = self._input(layer).shape
         top, bottom, left, right = operation.borders
-        attributes: dict[str, Attribute] = {"n_chan": shape[-1], "crop_left": left, "crop_right": right, "data_format": "channels_last"}
+        attributes: dict[str, Attribute] = {
+            "n_chan": shape[-1],
+            "crop_left": left,
+            "crop_right": right,
+            "data_format": "channels_last",
+        }
         attributes |= {"in_width": shape[-2], "out_width": layer.shape[-2]}
         if len(shape) > 2:
             attributes |= {"in_height": shape[0], "out_height": layer.shape[0], "crop_top": top, "crop_bottom": bottom}
@@ -297,10 +344,14 @@ class _Lowering:
             return
         if self.streams and any(pads):
             do = "use --io parallel, or padding='valid'"
-            raise UnsupportedOptionError(layer=layer.source, why="average pooling with padding cannot be streamed", do=do)
+            raise UnsupportedOptionError(
+                layer=layer.source, why="average pooling with padding cannot be streamed", do=do
+            )
         attributes = pool_attributes(operation, shape, layer.shape, pads)
         word = "Max" if operation.kind is PoolKind.MAX else "Average"
-        self._append(layer, f"{word}Pooling{len(shape) - 1}D", (source,), attributes, {"accum": self._accumulator(layer)})
+        self._append(
+            layer, f"{word}Pooling{len(shape) - 1}D", (source,), attributes, {"accum": self._accumulator(layer)}
+        )
 
     def _raised_pool(self, layer: hw.Layer, operation: hw.Pool, source: str) -> None:
         """A padded maximum of signed data in a stream: raised above 0, padded with zeros, pooled, and lowered again."""
@@ -323,7 +374,9 @@ class _Lowering:
         attributes: dict[str, Attribute] = {"n_filt": shape[-1], "data_format": "channels_last"}
         attributes |= {"in_height": shape[0], "in_width": shape[1]} if len(shape) > 2 else {"n_in": shape[0]}
         word = "Max" if operation.kind is PoolKind.MAX else "Average"
-        self._append(layer, f"Global{word}Pooling{len(shape) - 1}D", inputs, attributes, {"accum": self._accumulator(layer)})
+        self._append(
+            layer, f"Global{word}Pooling{len(shape) - 1}D", inputs, attributes, {"accum": self._accumulator(layer)}
+        )
 
     def _reshape(self, layer: hw.Layer, inputs: tuple[str, ...]) -> None:
         readers = self.design.model.consumers(layer.name)
@@ -339,7 +392,10 @@ class _Lowering:
 
     def _ends(self, name: str) -> bool:
         """Whether nothing but reshapes follows, which hls4ml removes at an output."""
-        return all(isinstance(reader.operation, src.Reshape) and self._ends(reader.name) for reader in self.design.model.consumers(name))
+        return all(
+            isinstance(reader.operation, src.Reshape) and self._ends(reader.name)
+            for reader in self.design.model.consumers(name)
+        )
 
     def _not_behind_transpose(self, layer: hw.Layer, inputs: tuple[str, ...]) -> tuple[str, ...]:
         """hls4ml drops a transpose right before a flatten and leaves the weights as they are; a step between prevents it."""
@@ -347,7 +403,9 @@ class _Lowering:
             return inputs
         name, size = self.names.unique(f"{layer.name}_rows"), prod(layer.shape)
         types = {"result": self.result(layer.name)}
-        self.nodes.append(HlsNode(name=name, kind="Reshape", inputs=inputs, attributes={"target_shape": [size, 1]}, types=types))
+        self.nodes.append(
+            HlsNode(name=name, kind="Reshape", inputs=inputs, attributes={"target_shape": [size, 1]}, types=types)
+        )
         return (name,)
 
     def _softmax(self, layer: hw.Layer, operation: hw.Softmax, inputs: tuple[str, ...]) -> None:
@@ -364,7 +422,12 @@ class _Lowering:
         tables = {name: decision.format for name, decision in self.precision(layer.name).tables.items()}
         if operation.kind is hw.SoftmaxKind.ARGMAX:
             unused = Format(width=18, integer=8)
-            attributes |= {"implementation": "argmax", "table_size": 1024, "exp_table_size": 1024, "inv_table_size": 1024}
+            attributes |= {
+                "implementation": "argmax",
+                "table_size": 1024,
+                "exp_table_size": 1024,
+                "inv_table_size": 1024,
+            }
             extra = dict.fromkeys(("exp_table_t", "inv_table_t", "inv_inp_t", "accum_t"), unused)
             self._append(layer, "Softmax", inputs, attributes, extra=extra)
             return
@@ -389,7 +452,11 @@ class _Lowering:
         for name, end in zip(model.outputs, ends, strict=True):
             source = model.layer(name).source
             if end in {self.name_of[one] for one in model.inputs}:
-                raise UnsupportedOptionError(layer=source, why="an output of the network is one of its inputs", do="remove that output")
+                raise UnsupportedOptionError(
+                    layer=source, why="an output of the network is one of its inputs", do="remove that output"
+                )
             if ends.count(end) > 1:
-                raise UnsupportedOptionError(layer=source, why="two outputs of the network are the same value", do="remove one of them")
+                raise UnsupportedOptionError(
+                    layer=source, why="two outputs of the network are the same value", do="remove one of them"
+                )
         return ends

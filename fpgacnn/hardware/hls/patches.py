@@ -31,7 +31,12 @@ MULTI_THRESHOLD = "nnet_multi_threshold.h"
 
 def with_multi_threshold(files: Mapping[str, bytes]) -> dict[str, bytes]:
     """Add the header of our own template for step functions, which compares with thresholds."""
-    return {**files, f"firmware/nnet_utils/{MULTI_THRESHOLD}": resources("fpgacnn.hardware.hls").joinpath(MULTI_THRESHOLD).read_bytes()}
+    return {
+        **files,
+        f"firmware/nnet_utils/{MULTI_THRESHOLD}": resources("fpgacnn.hardware.hls")
+        .joinpath(MULTI_THRESHOLD)
+        .read_bytes(),
+    }
 
 
 def own_include_guard(files: Mapping[str, bytes]) -> dict[str, bytes]:

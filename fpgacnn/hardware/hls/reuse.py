@@ -29,7 +29,11 @@ def chosen(inputs: int, outputs: int, largest: int, wish: int, *, layer: str, ex
 def is_legal(inputs: int, outputs: int, reuse: int) -> bool:
     """Whether a matrix product of `inputs` by `outputs` can use each multiplier `reuse` times (nnet_dense_resource.h)."""
     limit = -(-inputs * outputs // min(inputs, reuse))
-    return (limit % outputs == 0 or reuse >= inputs) and (reuse < inputs or reuse % inputs == 0) and inputs * outputs % reuse == 0
+    return (
+        (limit % outputs == 0 or reuse >= inputs)
+        and (reuse < inputs or reuse % inputs == 0)
+        and inputs * outputs % reuse == 0
+    )
 
 
 def legal_factors(inputs: int, outputs: int, largest: int) -> list[int]:

@@ -11,7 +11,9 @@ SHOWN = 5
 CLOCK_TOLERANCE = 0.01
 
 
-def notes_on(report: SynthesisReport, in_xml: Sequence[ModuleReport], asked: ToolSettings, calls: Sequence[FirmwareCall]) -> Iterator[str]:
+def notes_on(
+    report: SynthesisReport, in_xml: Sequence[ModuleReport], asked: ToolSettings, calls: Sequence[FirmwareCall]
+) -> Iterator[str]:
     """Everything that a careful reader of these reports should know."""
     yield from _wrapper(report)
     yield from _unjoined(report)
@@ -54,13 +56,20 @@ def _disagreements(report: SynthesisReport, in_xml: Sequence[ModuleReport]) -> I
     rows = [row for row in report.summary.rows if row.name == used.name] if report.summary else []
     if rows and report.summary and (area := rows[0].resources):
         # csynth.rpt writes `-` for what is not used.
-        yield from _different(used.origin.file, said, report.summary.origin.file, {"LUT": area.lut, "FF": area.ff, "DSP": area.dsp})
+        yield from _different(
+            used.origin.file, said, report.summary.origin.file, {"LUT": area.lut, "FF": area.ff, "DSP": area.dsp}
+        )
 
 
 def _totals(module: ModuleReport) -> dict[str, int | None]:
     area, latency, interval = module.resources, module.latency_cycles, module.interval_cycles
     counts = {"LUT": area.lut, "FF": area.ff, "DSP": area.dsp, "BRAM_18K": area.bram_18k, "URAM": area.uram}
-    times = {"latency": latency.least, "worst latency": latency.most, "interval": interval.least, "worst interval": interval.most}
+    times = {
+        "latency": latency.least,
+        "worst latency": latency.most,
+        "interval": interval.least,
+        "worst interval": interval.most,
+    }
     return {**counts, **times}
 
 
@@ -89,7 +98,11 @@ def same_part(one: str, other: str) -> bool:
 
 def _other_network(report: SynthesisReport, calls: Sequence[FirmwareCall]) -> Iterator[str]:
     known = {call.index for call in calls}
-    strange = sorted({one.layer for one in report.network.instances or () if one.layer is not None} - known) if report.network and calls else []
+    strange = (
+        sorted({one.layer for one in report.network.instances or () if one.layer is not None} - known)
+        if report.network and calls
+        else []
+    )
     if strange:
         yield f"the firmware has no layers {', '.join(map(str, strange))} of the reports: they may be of an earlier version of the project"
 
@@ -97,7 +110,11 @@ def _other_network(report: SynthesisReport, calls: Sequence[FirmwareCall]) -> It
 def _older(report: SynthesisReport) -> Iterator[str]:
     """Dates of one folder compare as text; the tools write the time of the same machine."""
     made = report.csynth.date if report.csynth else None
-    later = [(one.origin.file, one.date) for one in (report.cosim, report.export, *report.utilizations, *report.timings) if one]
+    later = [
+        (one.origin.file, one.date)
+        for one in (report.cosim, report.export, *report.utilizations, *report.timings)
+        if one
+    ]
     for file, date in later:
         if made and date and date < made:
             yield f"{file} of {date} is older than the C synthesis of {made}: it may be of an earlier version of the project"
@@ -105,5 +122,10 @@ def _older(report: SynthesisReport) -> Iterator[str]:
 
 def _board(report: SynthesisReport) -> Iterator[str]:
     for one in (report.synth, report.impl):
-        if one and report.top and report.top not in one.design and not (report.network and report.network.name in one.design):
+        if (
+            one
+            and report.top
+            and report.top not in one.design
+            and not (report.network and report.network.name in one.design)
+        ):
             yield f"{one.origin.file} counts {one.design}, which may hold more than {report.top}"

@@ -86,7 +86,12 @@ def _candidates(folder: Path) -> Iterator[Path]:
         for file in files:
             seen += 1
             path = Path(here) / file
-            if seen <= MAX_FILES and file.endswith((".rpt", ".xml")) and not INTERNAL.fullmatch(file) and path.is_file():
+            if (
+                seen <= MAX_FILES
+                and file.endswith((".rpt", ".xml"))
+                and not INTERNAL.fullmatch(file)
+                and path.is_file()
+            ):
                 yield path
 
 

@@ -9,7 +9,17 @@ from dataclasses import replace
 from fpgacnn.design.project import TOP
 from fpgacnn.hardware.synthesis.readers.cells import function_in, writer_index
 from fpgacnn.hardware.synthesis.readers.firmware import FirmwareCall
-from fpgacnn.hardware.synthesis.report import Instance, IntRange, LayerReport, Loop, Memory, ModuleReport, Resources, Summary, SummaryRow
+from fpgacnn.hardware.synthesis.report import (
+    Instance,
+    IntRange,
+    LayerReport,
+    Loop,
+    Memory,
+    ModuleReport,
+    Resources,
+    Summary,
+    SummaryRow,
+)
 
 Modules = Mapping[str, ModuleReport]
 
@@ -30,7 +40,11 @@ def network_of(top: ModuleReport, modules: Modules) -> ModuleReport | None:
     best = max(_below(top, modules), key=layers)
     if layers(best):
         return best
-    inside = [one.module for one in top.instances or () if one.latency_cycles is not None] if top.instances is not None else list(modules)
+    inside = (
+        [one.module for one in top.instances or () if one.latency_cycles is not None]
+        if top.instances is not None
+        else list(modules)
+    )
     wrapped = [name for name in inside if name == TOP or top.name.startswith(f"{name}_")]
     if wrapped and top.name != TOP:
         return modules.get(wrapped[0])
@@ -59,7 +73,11 @@ def adopted(network: ModuleReport, calls: Sequence[FirmwareCall]) -> ModuleRepor
 
     def meant(instance: Instance, call: FirmwareCall) -> bool:
         named = f"{instance.module}_".startswith(f"{call.function}_")
-        return instance.layer is None and named and (not call.size or instance.module.removesuffix("_s").endswith(f"_{call.size}"))
+        return (
+            instance.layer is None
+            and named
+            and (not call.size or instance.module.removesuffix("_s").endswith(f"_{call.size}"))
+        )
 
     def layer_of(instance: Instance) -> int | None:
         wanted = [call for call in free if meant(instance, call)]
@@ -70,18 +88,29 @@ def adopted(network: ModuleReport, calls: Sequence[FirmwareCall]) -> ModuleRepor
     return replace(network, instances=instances)
 
 
-def join_layers(network: ModuleReport, modules: Modules, summary: Summary | None, calls: Sequence[FirmwareCall]) -> tuple[LayerReport, ...]:
+def join_layers(
+    network: ModuleReport, modules: Modules, summary: Summary | None, calls: Sequence[FirmwareCall]
+) -> tuple[LayerReport, ...]:
     """A row for every layer that the code calls or the report names."""
     by_call = {call.index: call for call in calls}
     instances, fifos, memories = network.instances or (), network.fifos or (), network.memories or ()
-    reported = {one.layer for one in instances} | {one.layer for one in fifos} | {writer_index(one.name) for one in memories}
+    reported = (
+        {one.layer for one in instances} | {one.layer for one in fifos} | {writer_index(one.name) for one in memories}
+    )
     indexes = [*by_call, *sorted(index for index in reported if index is not None and index not in by_call)]
     return tuple(_layer(index, by_call.get(index), network, modules, summary) for index in indexes)
 
 
-def _layer(index: int, call: FirmwareCall | None, network: ModuleReport, modules: Modules, summary: Summary | None) -> LayerReport:
+def _layer(
+    index: int, call: FirmwareCall | None, network: ModuleReport, modules: Modules, summary: Summary | None
+) -> LayerReport:
     own = [one for one in network.instances or () if one.layer == index]
-    inner = [module for name in dict.fromkeys(one.module for one in own) if name in modules for module in _below(modules[name], modules)]
+    inner = [
+        module
+        for name in dict.fromkeys(one.module for one in own)
+        if name in modules
+        for module in _below(modules[name], modules)
+    ]
     loops: Iterable[Loop] = (loop for module in inner for loop in module.loops or ())
     if not inner and summary:
         loops = (loop for one in {one.module: one for one in own}.values() for loop in _summary_loops(summary, one))

@@ -7,7 +7,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Protocol, TypeVar
 
-from fpgacnn.errors import FileMissingError, FpgacnnError, NoReportsError, ReportBrokenError, ReportForeignError, ReportRefusedError
+from fpgacnn.errors import (
+    FileMissingError,
+    FpgacnnError,
+    NoReportsError,
+    ReportBrokenError,
+    ReportForeignError,
+    ReportRefusedError,
+)
 from fpgacnn.hardware.synthesis.compare import notes_on
 from fpgacnn.hardware.synthesis.find import Found, Kind, find_reports, refuse_foreign, solution_of
 from fpgacnn.hardware.synthesis.layers import adopted, join_layers, network_of
@@ -18,7 +25,19 @@ from fpgacnn.hardware.synthesis.readers.hls_xml import read_hls_xml, read_module
 from fpgacnn.hardware.synthesis.readers.summary import read_design_size_rpt, read_design_size_xml, read_summary
 from fpgacnn.hardware.synthesis.readers.text import read_text
 from fpgacnn.hardware.synthesis.readers.vivado import read_timing, read_utilization
-from fpgacnn.hardware.synthesis.report import Cosim, DesignSize, Export, ModuleReport, SourceFile, Stage, Summary, SynthesisReport, Timing, Unread, Utilization
+from fpgacnn.hardware.synthesis.report import (
+    Cosim,
+    DesignSize,
+    Export,
+    ModuleReport,
+    SourceFile,
+    Stage,
+    Summary,
+    SynthesisReport,
+    Timing,
+    Unread,
+    Utilization,
+)
 
 Value = ModuleReport | Summary | DesignSize | Cosim | Export | Utilization | Timing
 
@@ -77,7 +96,11 @@ def read(folder: Path) -> SynthesisReport:
         raise NoReportsError(folder=folder)
     asked, calls = read_asked(folder), read_calls(folder)
     piles, loose = _solutions(piles)
-    ordered = sorted(piles.values(), key=lambda pile: (bool(pile.modules or pile.in_xml or pile.verbose), pile.date, pile.solution), reverse=True)
+    ordered = sorted(
+        piles.values(),
+        key=lambda pile: (bool(pile.modules or pile.in_xml or pile.verbose), pile.date, pile.solution),
+        reverse=True,
+    )
     _merge(ordered[0], loose)
     main, *others = [_report(folder, pile, asked, calls) for pile in ordered]
     if others:
@@ -89,7 +112,9 @@ def _solutions(piles: dict[str, _Pile]) -> tuple[dict[str, _Pile], _Pile]:
     """The solutions of HLS, or all as one where there are none; and what is outside of them: loose files, `impl` folders of others."""
     known = [name for name, pile in piles.items() if any(file.startswith(f"{name}/syn/") for file in pile.names)]
     parents = {PurePosixPath(name).parent for name in known}
-    kept = {name: pile for name, pile in piles.items() if name in known or (name and PurePosixPath(name).parent in parents)}
+    kept = {
+        name: pile for name, pile in piles.items() if name in known or (name and PurePosixPath(name).parent in parents)
+    }
     loose = _Pile(solution="")
     for name, pile in piles.items():
         if name not in kept:
@@ -156,7 +181,18 @@ def _merge(pile: _Pile, loose: _Pile) -> None:
     """Add reports outside of a solution, as hls4ml's vivado_synth.rpt; those of modules only where there are no others."""
     known = {one.name for one in pile.modules}
     pile.modules.extend(one for one in loose.modules if one.name not in known)
-    for name in ("verbose", "in_xml", "summaries", "sizes", "cosims", "exports", "utilizations", "timings", "files", "unread"):
+    for name in (
+        "verbose",
+        "in_xml",
+        "summaries",
+        "sizes",
+        "cosims",
+        "exports",
+        "utilizations",
+        "timings",
+        "files",
+        "unread",
+    ):
         getattr(pile, name).extend(getattr(loose, name))
 
 
@@ -170,7 +206,10 @@ def _report(folder: Path, pile: _Pile, asked: ToolSettings, calls: Sequence[Firm
         network = modules[network.name] = adopted(network, calls)
         csynth = network if csynth and csynth.name == network.name else csynth
     names = [one.name for one in (csynth, network) if one]
-    synth, impl = (_nearest([one for one in pile.utilizations if one.origin.stage is stage], names) for stage in (Stage.SYNTH, Stage.IMPL))
+    synth, impl = (
+        _nearest([one for one in pile.utilizations if one.origin.stage is stage], names)
+        for stage in (Stage.SYNTH, Stage.IMPL)
+    )
     report = SynthesisReport(
         folder=str(folder),
         solution=pile.solution,
@@ -216,17 +255,26 @@ def _newest(values: Sequence[D]) -> D | None:
 
 def _best_export(exports: Sequence[Export]) -> Export | None:
     """After implementation before after synthesis, text before XML, which says neither stage nor date."""
-    return max(exports, key=lambda one: (one.origin.stage is Stage.IMPL, one.version is not None, one.date or ""), default=None)
+    return max(
+        exports, key=lambda one: (one.origin.stage is Stage.IMPL, one.version is not None, one.date or ""), default=None
+    )
 
 
 def _top(modules: dict[str, ModuleReport], pile: _Pile, asked: ToolSettings) -> str | None:
     """The top function: what the tool calls so, else what the project calls so, else the module that no other contains."""
-    told = [*(one.top for one in pile.summaries), *(one.name for one in pile.in_xml if one.origin.file.rpartition("/")[2] == "csynth.xml")][:1]
+    told = [
+        *(one.top for one in pile.summaries),
+        *(one.name for one in pile.in_xml if one.origin.file.rpartition("/")[2] == "csynth.xml"),
+    ][:1]
     named = [name for name in (*told, asked.top) if name in modules]
     if named:
         return named[0]
     inner = {instance.module for module in modules.values() for instance in module.instances or ()}
-    outer = sorted((name for name in modules if name not in inner), key=lambda name: len(modules[name].instances or ()), reverse=True)
+    outer = sorted(
+        (name for name in modules if name not in inner),
+        key=lambda name: len(modules[name].instances or ()),
+        reverse=True,
+    )
     return next(iter(outer), None)
 
 

@@ -67,7 +67,13 @@ class Resources:
     @property
     def counts(self) -> Mapping[str, int | None]:
         """All five by their names."""
-        return {"LUT": self.lut, "FF": self.ff, "DSP": self.dsp, "BRAM (18 Kb)": self.bram_18k_blocks, "URAM": self.uram}
+        return {
+            "LUT": self.lut,
+            "FF": self.ff,
+            "DSP": self.dsp,
+            "BRAM (18 Kb)": self.bram_18k_blocks,
+            "URAM": self.uram,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -384,14 +390,24 @@ class SynthesisReport:
         if used is None or has is None:
             return ()
         pairs = [(name, own, has.counts[name]) for name, own in used.counts.items()]
-        return tuple(f"{name}: {own:,} of {most:,}" for name, own, most in pairs if own is not None and most is not None and own > most)
+        return tuple(
+            f"{name}: {own:,} of {most:,}"
+            for name, own, most in pairs
+            if own is not None and most is not None and own > most
+        )
 
     @property
     def slow(self) -> tuple[str, ...]:
         """Where Vivado did not reach the clock, in words; HLS's own estimate is no verdict."""
-        late = [f"{one.design} misses its clock by {-(one.worst_setup_slack_ns or 0):g} ns" for one in self.timings if not one.met]
+        late = [
+            f"{one.design} misses its clock by {-(one.worst_setup_slack_ns or 0):g} ns"
+            for one in self.timings
+            if not one.met
+        ]
         if self.export and self.export.timing_met is False:
-            late.append(f"the exported design reaches {self.export.achieved_impl_ns or self.export.achieved_synth_ns} ns of {self.export.required_ns} ns")
+            late.append(
+                f"the exported design reaches {self.export.achieved_impl_ns or self.export.achieved_synth_ns} ns of {self.export.required_ns} ns"
+            )
         return tuple(late)
 
     @property

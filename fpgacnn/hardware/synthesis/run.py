@@ -65,7 +65,14 @@ class Steps:
     def options(self) -> dict[str, bool]:
         """The script's own names; it validates by comparing the results of both simulations."""
         both = self.csim and self.cosim
-        rest = {"csim": self.csim, "synth": True, "cosim": self.cosim, "validation": both, "export": self.export, "vsynth": self.vsynth}
+        rest = {
+            "csim": self.csim,
+            "synth": True,
+            "cosim": self.cosim,
+            "validation": both,
+            "export": self.export,
+            "vsynth": self.vsynth,
+        }
         return {"reset": False, **rest, "fifo_opt": False}
 
 
@@ -94,7 +101,9 @@ def _version(name: ToolName, path: str, folder: Path) -> str | None:
     return found[1] if found else None
 
 
-def synthesize(folder: Path, tool: Tool, steps: Steps, *, seconds: float = DEFAULT_SECONDS, tell: Callable[[str], None]) -> Path:
+def synthesize(
+    folder: Path, tool: Tool, steps: Steps, *, seconds: float = DEFAULT_SECONDS, tell: Callable[[str], None]
+) -> Path:
     """Run hls4ml's build script in a project folder; returns the log.
 
     Raises NotSynthesizableError, SynthesisToolMissingError, SynthesisFailedError, SynthesisLeftNothingError, ToolTimeoutError, WriteError,
@@ -141,7 +150,10 @@ def _options(folder: Path, script: Path, steps: Steps) -> Iterator[list[str]]:
     if OPTIONS.encode() not in (_content(script) or b""):
         yield [" ".join(f"{name}={value}" for name, value in values.items())]
         return
-    _put(path, ("array set opt {\n" + "".join(f"    {name:<10} {value}\n" for name, value in values.items()) + "}\n").encode())
+    _put(
+        path,
+        ("array set opt {\n" + "".join(f"    {name:<10} {value}\n" for name, value in values.items()) + "}\n").encode(),
+    )
     try:
         yield []
     finally:

@@ -77,7 +77,9 @@ class FitRecord:
         return json.dumps(plain(self), indent=1)
 
 
-def fit(source: Path, request: Request, wishes: TargetOverrides, limits: FitLimits, io: Sequence[IoType] = tuple(IoType)) -> FitRecord:
+def fit(
+    source: Path, request: Request, wishes: TargetOverrides, limits: FitLimits, io: Sequence[IoType] = tuple(IoType)
+) -> FitRecord:
     """Find the target that meets limits best, among all reuse factors and strategies of single layers; `wishes` give part, clock and tool.
 
     Raises UnknownPartError, UnsupportedOptionError where nothing can be built, and what reading a model or project raises.
@@ -85,7 +87,13 @@ def fit(source: Path, request: Request, wishes: TargetOverrides, limits: FitLimi
     design, notes = _design(source, request, wishes)
     turnable = parameters(design)
     counted: Summaries = {}
-    found = search(turnable, design.target, io, limits, lambda target: estimate(hardware_graph(replace(design, target=target), counted)))
+    found = search(
+        turnable,
+        design.target,
+        io,
+        limits,
+        lambda target: estimate(hardware_graph(replace(design, target=target), counted)),
+    )
     return _record(source, found, turnable, limits, notes)
 
 
@@ -102,10 +110,18 @@ def _design(source: Path, request: Request, wishes: TargetOverrides) -> tuple[De
         given = read_events(request.events, network) if request.events else None
         found = planned(network, replace(request, target=wishes.applied(request.target)), given)
     assumed = tuple(f"input {choice.name}: {choice.format} ({choice.reason})" for choice in found.choices)
-    return found.design, (*notes, *assumed, *found.trained.notes, *found.design.model.notes, *unused_softmax(request, found.trained.network))
+    return found.design, (
+        *notes,
+        *assumed,
+        *found.trained.notes,
+        *found.design.model.notes,
+        *unused_softmax(request, found.trained.network),
+    )
 
 
-def _record(source: Path, found: Search, turnable: Sequence[Parameter], limits: FitLimits, notes: tuple[str, ...]) -> FitRecord:
+def _record(
+    source: Path, found: Search, turnable: Sequence[Parameter], limits: FitLimits, notes: tuple[str, ...]
+) -> FitRecord:
     best = found.best
     return FitRecord(
         version=version("fpgacnn"),
@@ -135,7 +151,9 @@ def _apart(front: Sequence[Trial], best: Trial) -> list[Trial]:
 
 
 def _turn(layer: str, target: Target) -> Setting:
-    return Setting(strategy=target.strategy_of.get(layer, target.strategy), reuse=target.reuse_of.get(layer, target.reuse))
+    return Setting(
+        strategy=target.strategy_of.get(layer, target.strategy), reuse=target.reuse_of.get(layer, target.reuse)
+    )
 
 
 def _choice(knob: Parameter, target: Target) -> LayerChoice:
@@ -163,7 +181,9 @@ def _point(one: Trial, turnable: Sequence[Parameter], *, is_best: bool) -> Front
 def refuse_foreign(file: Path) -> None:
     """Raise TargetExistsError where something that `fit` did not write is in the way."""
     try:
-        if file.is_symlink() or (file.exists() and not (file.is_file() and file.read_bytes().startswith(HEAD.encode()))):
+        if file.is_symlink() or (
+            file.exists() and not (file.is_file() and file.read_bytes().startswith(HEAD.encode()))
+        ):
             raise TargetExistsError(file=file)
     except OSError as error:
         raise WriteError(file=file, why=error.strerror or str(error)) from error

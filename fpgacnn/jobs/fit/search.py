@@ -74,7 +74,13 @@ class Search:
     refused: Mapping[str, str] = field(default_factory=dict)
 
 
-def search(knobs: Sequence[Parameter], base: Target, io: Sequence[IoType], limits: FitLimits, estimate: Callable[[Target], Estimate]) -> Search:
+def search(
+    knobs: Sequence[Parameter],
+    base: Target,
+    io: Sequence[IoType],
+    limits: FitLimits,
+    estimate: Callable[[Target], Estimate],
+) -> Search:
     """Find the target that meets the limits best; `base` gives part, clock and tool.
 
     Raises UnsupportedOptionError where the network can be built in no way, UnknownPartError.
@@ -89,14 +95,21 @@ def search(knobs: Sequence[Parameter], base: Target, io: Sequence[IoType], limit
     if not seen:
         raise next(iter(refused.values()))
     best = min(seen, key=lambda one: order(one, limits))
-    return Search(best=best, front=front(seen), trials=len(seen), refused={way: str(error) for way, error in refused.items()})
+    return Search(
+        best=best, front=front(seen), trials=len(seen), refused={way: str(error) for way, error in refused.items()}
+    )
 
 
 def trial(target: Target, estimate: Estimate, limits: FitLimits) -> Trial:
     """See an estimate through the limits."""
     totals, after, there = estimate.totals, estimate.after_synthesis, estimate.available
     assert there is not None  # an unknown part has raised
-    pairs = {"LUT": (after.lut, there.lut), "FF": (after.ff, there.ff), "DSP": (after.dsp, there.dsp), "BRAM": (after.bram_18k, there.bram_18k)}
+    pairs = {
+        "LUT": (after.lut, there.lut),
+        "FF": (after.ff, there.ff),
+        "DSP": (after.dsp, there.dsp),
+        "BRAM": (after.bram_18k, there.bram_18k),
+    }
 
     def number(figure: Figure) -> float:
         return figure.high if limits.sure else figure.value
@@ -106,7 +119,9 @@ def trial(target: Target, estimate: Estimate, limits: FitLimits) -> Trial:
     wanted = {"latency": (latency, limits.latency_ns), "interval": (interval, limits.interval_ns)}
     wanted |= {name: (share, limits.utilization) for name, share in shares.items()}
     excess = {name: has / limit - 1.0 for name, (has, limit) in wanted.items() if limit is not None and has > limit}
-    return Trial(target=target, estimate=estimate, latency_ns=latency, interval_ns=interval, shares=shares, excess=excess)
+    return Trial(
+        target=target, estimate=estimate, latency_ns=latency, interval_ns=interval, shares=shares, excess=excess
+    )
 
 
 def front(trials: Sequence[Trial]) -> tuple[Trial, ...]:
@@ -126,7 +141,11 @@ def order(one: Trial, limits: FitLimits) -> tuple[float, ...]:
     shares = sum(one.shares.values())
     time, room = (one.latency_ns, one.interval_ns), (one.utilization, shares)
     timed = limits.latency_ns is not None or limits.interval_ns is not None
-    return (round(sum(one.excess.values()), 9), float(len(one.estimate.warnings)), *(room + time if timed else time + room))
+    return (
+        round(sum(one.excess.values()), 9),
+        float(len(one.estimate.warnings)),
+        *(room + time if timed else time + room),
+    )
 
 
 @dataclass(slots=True, kw_only=True)

@@ -65,8 +65,14 @@ def changes(frozen: Fingerprint, now: Fingerprint) -> tuple[Change, ...]:
     return (
         *_by_layer(Cause.MODEL, frozen.layers, now.layers),
         *_by_layer(Cause.PLAN, frozen.nodes, now.nodes),
-        *(Change(cause=Cause.TARGET, layer="", file="", what=what, frozen=old, found=new) for what, old, new in _differing(frozen.target, now.target)),
-        *(Change(cause=Cause.CODE, layer="", file=name, what="content", frozen=old, found=new) for name, old, new in _differing(frozen.files, now.files)),
+        *(
+            Change(cause=Cause.TARGET, layer="", file="", what=what, frozen=old, found=new)
+            for what, old, new in _differing(frozen.target, now.target)
+        ),
+        *(
+            Change(cause=Cause.CODE, layer="", file=name, what="content", frozen=old, found=new)
+            for name, old, new in _differing(frozen.files, now.files)
+        ),
     )
 
 
@@ -74,12 +80,21 @@ def _by_layer(cause: Cause, frozen: Mapping[str, Parts], now: Mapping[str, Parts
     for name in (*frozen, *(name for name in now if name not in frozen)):
         if name not in now or name not in frozen:
             there = "there"
-            yield Change(cause=cause, layer=name, file="", what="layer", frozen=there if name in frozen else NOTHING, found=there if name in now else NOTHING)
+            yield Change(
+                cause=cause,
+                layer=name,
+                file="",
+                what="layer",
+                frozen=there if name in frozen else NOTHING,
+                found=there if name in now else NOTHING,
+            )
             continue
         for what, old, new in _differing(frozen[name], now[name]):
             yield Change(cause=cause, layer=name, file="", what=what, frozen=old, found=new)
     if not set(frozen) ^ set(now) and list(frozen) != list(now):
-        yield Change(cause=cause, layer="", file="", what="order of layers", frozen=", ".join(frozen), found=", ".join(now))
+        yield Change(
+            cause=cause, layer="", file="", what="order of layers", frozen=", ".join(frozen), found=", ".join(now)
+        )
 
 
 def _differing(frozen: Parts, now: Parts) -> Iterator[tuple[str, str, str]]:
@@ -102,7 +117,14 @@ def code_changes(found: Change, frozen: bytes | None, now: bytes | None, top: by
     names = _node_names(top)
     layer = _node_of_file(found.file, top)
     if frozen is None or now is None:
-        return Change(cause=found.cause, layer=layer, file=found.file, what=found.what, frozen=found.frozen[:16], found=found.found[:16])
+        return Change(
+            cause=found.cause,
+            layer=layer,
+            file=found.file,
+            what=found.what,
+            frozen=found.frozen[:16],
+            found=found.found[:16],
+        )
     number, old, new = _first_difference(frozen, now)
     layer = layer or _node_of_line(old, names) or _node_of_line(new, names)
     return Change(cause=found.cause, layer=layer, file=found.file, what=f"line {number}", frozen=old, found=new)
@@ -190,11 +212,21 @@ def diverging(golden: Golden, answers: SimulationResult, cause: Cause) -> Diverg
     return None
 
 
-def _at_output(name: str, frozen: np.ndarray[tuple[int, ...], np.dtype[np.int64]], answers: SimulationResult, cause: Cause) -> Divergence | None:
+def _at_output(
+    name: str, frozen: np.ndarray[tuple[int, ...], np.dtype[np.int64]], answers: SimulationResult, cause: Cause
+) -> Divergence | None:
     now = answers.outputs.get(name)
     if now is None or now.array.shape != frozen.shape:
         return Divergence(
-            engine=answers.engine, cause=cause, layer=name, event=0, index=(), frozen=None, found=None, mismatches=frozen.size, values=frozen.size
+            engine=answers.engine,
+            cause=cause,
+            layer=name,
+            event=0,
+            index=(),
+            frozen=None,
+            found=None,
+            mismatches=frozen.size,
+            values=frozen.size,
         )
     where = np.argwhere(now.array != frozen)
     if not len(where):

@@ -41,9 +41,14 @@ def fingerprint(network: SourceModel, design: Design, files: Mapping[str, bytes]
     return Fingerprint(
         model_file=network.digest,
         layers={layer.name: dict(_parts(layer, floats=True)) for layer in network.layers},
-        nodes={layer.name: {**dict(_parts(layer, floats=False)), **_formats(plan[layer.name])} for layer in design.model.layers},
+        nodes={
+            layer.name: {**dict(_parts(layer, floats=False)), **_formats(plan[layer.name])}
+            for layer in design.model.layers
+        },
         target=dict(_parts(design.target, floats=True)),
-        files={name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items()) if is_generated(name)},
+        files={
+            name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items()) if is_generated(name)
+        },
     )
 
 
@@ -78,7 +83,9 @@ def _parts(value: Any, *, floats: bool, name: str = "") -> Iterator[tuple[str, s
         if name:
             yield name, type(value).__name__
         for field in fields(value):
-            yield from _parts(getattr(value, field.name), floats=floats, name=f"{name}.{field.name}" if name else field.name)
+            yield from _parts(
+                getattr(value, field.name), floats=floats, name=f"{name}.{field.name}" if name else field.name
+            )
     elif isinstance(value, Mapping):
         for key, item in value.items():
             yield from _parts(item, floats=floats, name=f"{name}[{key}]")

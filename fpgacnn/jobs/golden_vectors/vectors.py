@@ -48,7 +48,11 @@ class Golden:
 def golden_folder(project: Path) -> Path:
     """Where a project's golden vectors lie unless said otherwise: beside it, so that a new conversion leaves them alone."""
     whole = project.absolute()
-    return whole.with_name(f"{whole.name}.golden") if project.name in {"", ".."} else project.with_name(f"{project.name}.golden")
+    return (
+        whole.with_name(f"{whole.name}.golden")
+        if project.name in {"", ".."}
+        else project.with_name(f"{project.name}.golden")
+    )
 
 
 def answer_digests(codes: Codes) -> NDArray[np.uint64]:
@@ -79,7 +83,9 @@ def write(folder: Path, golden: Golden) -> None:
         "arrays": {name: array_text(array) for name, array in arrays.items()},
     }
     with project_folder(folder, mark=TEXT) as stage:
-        write_files(stage, {TEXT: (json.dumps(tree, indent=1, ensure_ascii=True) + "\n").encode(), ARRAYS: packed(arrays)})
+        write_files(
+            stage, {TEXT: (json.dumps(tree, indent=1, ensure_ascii=True) + "\n").encode(), ARRAYS: packed(arrays)}
+        )
 
 
 def _arrays(golden: Golden) -> dict[str, NDArray[np.generic]]:
@@ -92,7 +98,9 @@ def _narrow(codes: CodeArray) -> NDArray[np.generic]:
     """The codes in the smallest integer type that holds them."""
     kinds = (np.int8, np.int16, np.int32)
     low, high = int(codes.min(initial=0)), int(codes.max(initial=0))
-    return next((codes.astype(kind) for kind in kinds if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max), codes)
+    return next(
+        (codes.astype(kind) for kind in kinds if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max), codes
+    )
 
 
 def read(folder: Path, project: Path) -> Golden:
@@ -106,8 +114,21 @@ def read(folder: Path, project: Path) -> Golden:
         with (folder / TEXT).open(encoding="utf-8") as file:
             text = file.read(MAX_TEXT_CHARACTERS)
         return _golden(json.loads(text), read_arrays(folder / ARRAYS))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError, FpgacnnError) as error:
-        why = str(error) if isinstance(error, ValueError | FpgacnnError | OSError) else f"not as fpgacnn writes it: {error}"
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        IndexError,
+        RecursionError,
+        FpgacnnError,
+    ) as error:
+        why = (
+            str(error)
+            if isinstance(error, ValueError | FpgacnnError | OSError)
+            else f"not as fpgacnn writes it: {error}"
+        )
         raise GoldenBrokenError(folder=folder, why=why, project=project) from error
 
 

@@ -140,9 +140,14 @@ def fit_widths(
     Raises BudgetError where no widths keep it.
     """
     count = max(FEWEST_EVENTS, min(MOST_EVENTS, WORK // sum(multiplications(network).values())))
-    search = _Search(network=network, events=[one[:count] for one in events], seen=seen, input_bits=input_bits, base=bits)
+    search = _Search(
+        network=network, events=[one[:count] for one in events], seen=seen, input_bits=input_bits, base=bits
+    )
     even = dict.fromkeys(search.points, bits)
-    uniform, uniform_lut = search.ebops(even), count_luts(search.network_of(even)) if isinstance(budget, LutLimit) else None
+    uniform, uniform_lut = (
+        search.ebops(even),
+        count_luts(search.network_of(even)) if isinstance(budget, LutLimit) else None,
+    )
     path = search.path()
 
     @cache
@@ -211,12 +216,22 @@ def _last_good(length: int, good: Callable[[int], bool]) -> int | None:
 
 
 def _candidate(step: BudgetStep, quality: float) -> Candidate:
-    bits = {f"{point.layer} {point.part.value}": width for point, width in step.bits.items() if point.part is not Part.BIAS}
+    bits = {
+        f"{point.layer} {point.part.value}": width for point, width in step.bits.items() if point.part is not Part.BIAS
+    }
     return Candidate(ebops=step.ebops, noise=step.noise, quality=quality, bits=bits)
 
 
 class _Search:
-    def __init__(self, *, network: SourceModel, events: Sequence[FloatArray], seen: Mapping[str, FloatArray], input_bits: Mapping[str, int], base: int) -> None:
+    def __init__(
+        self,
+        *,
+        network: SourceModel,
+        events: Sequence[FloatArray],
+        seen: Mapping[str, FloatArray],
+        input_bits: Mapping[str, int],
+        base: int,
+    ) -> None:
         self.network, self.events, self.seen, self.input_bits = network, events, seen, input_bits
         self.points = trainable_points(network)
         self.widest = base + SPARE_BITS
@@ -244,7 +259,11 @@ class _Search:
         total = self.ebops(bits)
         steps = [BudgetStep(bits=bits, ebops=total, noise=sum(noises[point, width] for point, width in bits.items()))]
         while True:
-            moves = [self._move(steps[-1], point, noises) for point, width in bits.items() if point.part is not Part.BIAS and width > FEWEST_BITS]
+            moves = [
+                self._move(steps[-1], point, noises)
+                for point, width in bits.items()
+                if point.part is not Part.BIAS and width > FEWEST_BITS
+            ]
             useful = [move for move in moves if move.ebops < steps[-1].ebops]
             if not useful:
                 return tuple(steps)
@@ -255,7 +274,9 @@ class _Search:
     def _move(self, step: BudgetStep, point: Point, noises: Mapping[tuple[Point, int], float]) -> BudgetStep:
         width = step.bits[point]
         bits = {**step.bits, point: width - 1}
-        return BudgetStep(bits=bits, ebops=self.ebops(bits), noise=step.noise - noises[point, width] + noises[point, width - 1])
+        return BudgetStep(
+            bits=bits, ebops=self.ebops(bits), noise=step.noise - noises[point, width] + noises[point, width - 1]
+        )
 
     def _noises(self) -> Mapping[tuple[Point, int], float]:
         """Noise at the outputs that each point makes alone, for each number of bits; fewer bits never count as less noise."""

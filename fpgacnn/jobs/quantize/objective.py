@@ -34,7 +34,10 @@ class TaskEvents:
 
     def take(self, chosen: NDArray[np.int64] | slice) -> TaskEvents:
         """Some of the events."""
-        return TaskEvents(inputs=tuple(one[chosen] for one in self.inputs), labels=None if self.labels is None else self.labels[chosen])
+        return TaskEvents(
+            inputs=tuple(one[chosen] for one in self.inputs),
+            labels=None if self.labels is None else self.labels[chosen],
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +71,9 @@ def task_of(network: SourceModel, parts: Sequence[TaskEvents], data: str) -> Tas
     for one in labels:
         low, high, allowed = int(one.min()), int(one.max()), max(classes, 2) - 1
         if low < 0 or high > allowed:
-            raise LabelsError(data=data, why=f"labels from {low} to {high} do not fit an output of {classes}: expected 0 to {allowed}")
+            raise LabelsError(
+                data=data, why=f"labels from {low} to {high} do not fit an output of {classes}: expected 0 to {allowed}"
+            )
         if classes == 1 and low == high:
             raise LabelsError(data=data, why="a part holds events of one class only")
     return Labelled(classes=classes)
@@ -87,7 +92,9 @@ def measure_name(task: Task) -> str:
             assert_never(task)
 
 
-def quality(task: Task, answers: Sequence[FloatArray], events: TaskEvents, float_answers: Sequence[FloatArray]) -> float:
+def quality(
+    task: Task, answers: Sequence[FloatArray], events: TaskEvents, float_answers: Sequence[FloatArray]
+) -> float:
     """How good a network's answers are."""
     match task:
         case Labelled(classes=1):
@@ -112,7 +119,10 @@ def answers(network: SourceModel, inputs: Sequence[FloatArray], *, quantized: bo
     """The outputs of a network in float64, computed from our own reading of the file."""
     chunk, keep = at_once(network), {*network.outputs}
     starts = range(0, len(inputs[0]), chunk)
-    parts = [evaluate(network, [one[start : start + chunk] for one in inputs], quantized=quantized, keep=keep) for start in starts]
+    parts = [
+        evaluate(network, [one[start : start + chunk] for one in inputs], quantized=quantized, keep=keep)
+        for start in starts
+    ]
     return tuple(np.concatenate([part[name] for part in parts]) for name in network.outputs)
 
 

@@ -213,7 +213,9 @@ def _start(request: QuantizeRequest) -> _Start:
         task=task,
         seen=evaluate(folded, calibration, quantized=False),
         formats=tuple(choice.format for choice in choices),
-        augmentation=None if request.augment is None else chosen_augmentation(request.augment, material, choices[0].format),
+        augmentation=None
+        if request.augment is None
+        else chosen_augmentation(request.augment, material, choices[0].format),
     )
 
 
@@ -222,14 +224,18 @@ def _quantized(start: _Start, request: QuantizeRequest) -> tuple[SourceModel, Bu
     folded, widths = start.folded, request.widths
     integer = None if widths.integer is None else widths.integer - 1
     if request.budget is None:
-        return with_quantizers(folded, least_error(folded, dict.fromkeys(trainable_points(folded), widths.bits), start.seen, integer)), None
+        return with_quantizers(
+            folded, least_error(folded, dict.fromkeys(trainable_points(folded), widths.bits), start.seen, integer)
+        ), None
     if integer is not None:
         raise UsageError(what="--budget finds the integer bits itself: give --bits W alone")
     validation = start.material.validation
     real = objective.answers(start.network, validation.inputs, quantized=False)
 
     def judge(network: SourceModel) -> float:
-        return objective.quality(start.task, objective.answers(network, validation.inputs, quantized=True), validation, real)
+        return objective.quality(
+            start.task, objective.answers(network, validation.inputs, quantized=True), validation, real
+        )
 
     return fit_widths(
         folded,
@@ -299,7 +305,9 @@ def _trained(request: QuantizeRequest, start: _Start, quantized: SourceModel, wa
 
 def _goals(start: _Start, part: objective.TaskEvents) -> DataPart:
     imitates = isinstance(start.task, objective.Distillation)
-    return objective.goals(start.task, part, objective.answers(start.network, part.inputs, quantized=False) if imitates else ())
+    return objective.goals(
+        start.task, part, objective.answers(start.network, part.inputs, quantized=False) if imitates else ()
+    )
 
 
 def _augmented(how: Augmentation, images: FloatArray, seed: int) -> FloatArray:
@@ -312,8 +320,13 @@ def _checkpoint_file(output: Path) -> Path:
 
 def _signature(request: QuantizeRequest, start: _Start, quantized: SourceModel) -> str:
     """What must be the same for a checkpoint to be continued: network, widths, events, settings."""
-    widths = [repr((layer.name, *(weight.quantizer for weight in src.weights_of(layer.operation)))) for layer in quantized.layers]
-    results = [repr(layer.operation.function) for layer in quantized.layers if isinstance(layer.operation, src.Activate)]
+    widths = [
+        repr((layer.name, *(weight.quantizer for weight in src.weights_of(layer.operation))))
+        for layer in quantized.layers
+    ]
+    results = [
+        repr(layer.operation.function) for layer in quantized.layers if isinstance(layer.operation, src.Activate)
+    ]
     about = [start.network.digest, start.material.digest(), asdict(request.settings), request.augment, widths, results]
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()
 
@@ -325,10 +338,23 @@ def _qualities(start: _Start, quantized: SourceModel, final: SourceModel) -> tup
         real = objective.answers(start.network, events.inputs, quantized=False)
         figures = [
             objective.quality(start.task, one, events, real)
-            for one in (real, objective.answers(quantized, events.inputs, quantized=True), objective.answers(final, events.inputs, quantized=True))
+            for one in (
+                real,
+                objective.answers(quantized, events.inputs, quantized=True),
+                objective.answers(final, events.inputs, quantized=True),
+            )
         ]
         measure = objective.measure_name(start.task)
-        found.append(StageQuality(measure=measure, part=name, events=len(events), float_network=figures[0], post_training=figures[1], fine_tuned=figures[2]))
+        found.append(
+            StageQuality(
+                measure=measure,
+                part=name,
+                events=len(events),
+                float_network=figures[0],
+                post_training=figures[1],
+                fine_tuned=figures[2],
+            )
+        )
     return tuple(found)
 
 
@@ -340,7 +366,14 @@ def _layer_widths(network: SourceModel, input_bits: Mapping[str, int]) -> tuple[
             case src.Convolution() | src.Depthwise() | src.Transposed() | src.Dense():
                 found.append(_linear_widths(layer, layer.operation, cost_of[layer.name]))
             case src.Activate(function=function) if isinstance(function, src.Quantizer):
-                found.append(LayerWidths(layer=layer.name, kind=layer.kind, result=quantizer_text(function), result_format=_format(function)))
+                found.append(
+                    LayerWidths(
+                        layer=layer.name,
+                        kind=layer.kind,
+                        result=quantizer_text(function),
+                        result_format=_format(function),
+                    )
+                )
             case _:
                 pass
     return tuple(found)
@@ -386,5 +419,7 @@ def _converted(request: QuantizeRequest, material: TrainingData, progress: Progr
         arrays = {f"input_{number}": one for number, one in enumerate(material.test.inputs)}
         write_arrays(events, arrays if material.test.labels is None else {**arrays, "labels": material.test.labels})
         float_model = request.model if request.weights is None else None  # `convert` takes no second file of weights
-        wanted = Request(model=request.output, output=request.project, events=events, target=request.target, float_model=float_model)
+        wanted = Request(
+            model=request.output, output=request.project, events=events, target=request.target, float_model=float_model
+        )
         return convert(wanted, progress)

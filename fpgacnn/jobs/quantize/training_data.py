@@ -65,13 +65,22 @@ def _by_name(name: str, network: SourceModel) -> TrainingData:
     splits = entry.load()
     shapes = [*input_shapes(network).values()]
     if shapes != [splits.train.x.shape[1:]]:
-        raise ArrayShapeError(file=name, name="input_0", seen=splits.train.x.shape, expected=" and ".join(", ".join(map(str, shape)) for shape in shapes))
+        raise ArrayShapeError(
+            file=name,
+            name="input_0",
+            seen=splits.train.x.shape,
+            expected=" and ".join(", ".join(map(str, shape)) for shape in shapes),
+        )
 
     def events(part: Dataset) -> TaskEvents:
         return TaskEvents(inputs=(part.x,), labels=part.y)
 
     return TrainingData(
-        train=events(splits.train), validation=events(splits.validation), test=events(splits.test), origin=name, augmentation=entry.augmentation
+        train=events(splits.train),
+        validation=events(splits.validation),
+        test=events(splits.test),
+        origin=name,
+        augmentation=entry.augmentation,
     )
 
 
@@ -93,5 +102,7 @@ def chosen_augmentation(text: str, material: TrainingData, form: Format) -> Augm
     if text != KNOWN:
         return parse_augmentation(text, material.train.inputs[0], 2.0**-form.fraction)
     if material.augmentation is None:
-        raise UsageError(what=f"--augment {KNOWN} is for data sets by name; say what keeps the class of yours, for example shift=1x1")
+        raise UsageError(
+            what=f"--augment {KNOWN} is for data sets by name; say what keeps the class of yours, for example shift=1x1"
+        )
     return material.augmentation

@@ -13,14 +13,28 @@ from math import ceil, log2
 import numpy as np
 
 from fpgacnn.ir import hardware as hw
-from fpgacnn.ir.fixed_point import MAX_WIDTH, Codes, Format, Rounding, exact_codes, is_power_of_two, quantize_values, smallest_format
+from fpgacnn.ir.fixed_point import (
+    MAX_WIDTH,
+    Codes,
+    Format,
+    Rounding,
+    exact_codes,
+    is_power_of_two,
+    quantize_values,
+    smallest_format,
+)
 from fpgacnn.ir.interval import Interval
 
 
 def on_grid(operation: hw.Affine, given: Interval, behind: Format) -> hw.Affine | None:
     """`x * scale / divisor + shift` on such a grid; None where scale or shift are no short numbers, or too many bits are needed."""
     shift = exact_codes(operation.trained_shift)
-    if operation.divisor == 1 or shift is None or not is_power_of_two(operation.trained_scale) or not np.all(operation.trained_scale):
+    if (
+        operation.divisor == 1
+        or shift is None
+        or not is_power_of_two(operation.trained_scale)
+        or not np.all(operation.trained_scale)
+    ):
         return None
     finest = given.fraction - int(np.log2(np.abs(operation.trained_scale).min()))
     fraction = max(finest, behind.fraction + 1, shift.format.fraction) + ceil(log2(operation.divisor)) + 1
@@ -29,9 +43,14 @@ def on_grid(operation: hw.Affine, given: Interval, behind: Format) -> hw.Affine 
     top = int(np.frexp(np.abs(operation.real_scale).max())[1])
     if top + places + 1 > MAX_WIDTH or size + top + places + 3 > MAX_WIDTH:
         return None
-    codes = quantize_values(operation.real_scale, Format(width=top + places + 1, integer=top + 1, rounding=Rounding.RND))
+    codes = quantize_values(
+        operation.real_scale, Format(width=top + places + 1, integer=top + 1, rounding=Rounding.RND)
+    )
     scale = Codes(array=codes, format=smallest_format(int(codes.min()), int(codes.max()), places))
-    largest = float(np.ldexp(1.0, size - given.fraction) * np.abs(operation.real_scale).max() + np.abs(operation.trained_shift).max())
+    largest = float(
+        np.ldexp(1.0, size - given.fraction) * np.abs(operation.real_scale).max()
+        + np.abs(operation.trained_shift).max()
+    )
     integer = int(np.frexp(largest)[1]) + 2
     if integer + fraction > MAX_WIDTH:
         return None

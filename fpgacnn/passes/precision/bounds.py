@@ -47,7 +47,9 @@ def magnitude(interval: Interval) -> int:
     return max(abs(low), abs(high)).bit_length()
 
 
-def ranged(interval: Interval, error: float, magnitude_bits: int | None = None, *, within: tuple[float, float] | None = None) -> Bound:
+def ranged(
+    interval: Interval, error: float, magnitude_bits: int | None = None, *, within: tuple[float, float] | None = None
+) -> Bound:
     """A range whose magnitude is the interval's own unless partial sums were larger.
 
     `within` limits the exact values, where the operation does; no error is larger than the distance of the farthest
@@ -74,7 +76,9 @@ def linear(layer: hw.Layer, operation: hw.Linear, given: Bound, input_shape: Sha
     fraction = given.interval.fraction + operation.kernel.format.fraction
     common = max(fraction, operation.bias.format.fraction)
     shift, lift = common - fraction, common - operation.bias.format.fraction
-    total = float(np.ldexp((largest * sizes.T).sum(axis=-1).max(), shift)) + float(np.ldexp(np.abs(operation.bias.array).max(), lift))
+    total = float(np.ldexp((largest * sizes.T).sum(axis=-1).max(), shift)) + float(
+        np.ldexp(np.abs(operation.bias.array).max(), lift)
+    )
     _refuse_overflow(log2(max(total, 1.0)) + 2, layer.name)
     bias = operation.bias.array << lift
     positive, negative = np.maximum(matrix, 0), np.minimum(matrix, 0)
@@ -84,7 +88,11 @@ def linear(layer: hw.Layer, operation: hw.Linear, given: Bound, input_shape: Sha
         high=((((high * positive.T + low * negative.T).sum(axis=-1)) << shift) + bias).reshape(shape),
         fraction=common,
     )
-    error = given.error * float(np.ldexp(sizes.sum(axis=0).max(), -operation.kernel.format.fraction)) if given.error else 0.0
+    error = (
+        given.error * float(np.ldexp(sizes.sum(axis=0).max(), -operation.kernel.format.fraction))
+        if given.error
+        else 0.0
+    )
     if operation.off is not None:
         inputs = np.broadcast_to(largest, sizes.T.shape) * 2.0**-given.interval.fraction + given.error
         error += operation.off.kernel * float(inputs.sum(axis=-1).max()) + operation.off.bias
@@ -113,10 +121,16 @@ def affine(layer: hw.Layer, operation: hw.Affine, given: Bound) -> Bound:
     common = max(fraction, shift.format.fraction)
     ends = max(abs(end) for end in source.bounds)
     bits = ends.bit_length() + int(np.abs(scale.array).max()).bit_length() + common - fraction + 2
-    _refuse_overflow(max(bits, int(np.abs(shift.array).max()).bit_length() + common - shift.format.fraction + 2), layer.name)
+    _refuse_overflow(
+        max(bits, int(np.abs(shift.array).max()).bit_length() + common - shift.format.fraction + 2), layer.name
+    )
     products = (source.low * scale.array, source.high * scale.array)
     offset = shift.array << (common - shift.format.fraction)
-    product = Interval(low=np.minimum(*products) << (common - fraction), high=np.maximum(*products) << (common - fraction), fraction=common)
+    product = Interval(
+        low=np.minimum(*products) << (common - fraction),
+        high=np.maximum(*products) << (common - fraction),
+        fraction=common,
+    )
     result = Interval(low=product.low + offset, high=product.high + offset, fraction=common)
     size = max(magnitude(product), int(np.abs(offset).max()).bit_length(), magnitude(result))
     error = given.error * float(np.abs(operation.real_scale).max())
@@ -146,7 +160,9 @@ def cast(given: Bound, form: Format, *, on_grid: bool = True) -> Bound:
     ends = form.low * form.step, form.high * form.step
     if not _keeps_order(given, form):
         return ranged(result, (form.high - form.low) * form.step, within=ends)
-    low, high = (float(code) * form.step for code in quantize_values(np.clip(np.array(given.reals), *_beyond(form)), form))
+    low, high = (
+        float(code) * form.step for code in quantize_values(np.clip(np.array(given.reals), *_beyond(form)), form)
+    )
     return ranged(result, _steps_apart(given, form, on_grid=on_grid) * form.step, within=(low, high))
 
 
@@ -190,7 +206,9 @@ def loses_half_in_float32(given: Interval, form: Format) -> bool:
 
 def _reaches(given: Interval, form: Format) -> bool:
     """Whether a format of at least as many fraction bits holds the whole interval."""
-    low, high = (end << max(form.fraction - given.fraction, 0) >> max(given.fraction - form.fraction, 0) for end in given.bounds)
+    low, high = (
+        end << max(form.fraction - given.fraction, 0) >> max(given.fraction - form.fraction, 0) for end in given.bounds
+    )
     return form.low <= low and high <= form.high
 
 
@@ -221,7 +239,9 @@ def leaky_relu(layer: hw.Layer, operation: hw.LeakyRelu, given: Bound) -> Bound:
     factors = factors << (fraction - slope.format.fraction)
     values = [np.where(end > 0, end << fraction, end * factors) for end in (source.low, source.high)]
     values += [np.zeros_like(values[0])] if source.bounds[0] < 0 < source.bounds[1] else []
-    result = Interval(low=np.minimum.reduce(values), high=np.maximum.reduce(values), fraction=source.fraction + fraction)
+    result = Interval(
+        low=np.minimum.reduce(values), high=np.maximum.reduce(values), fraction=source.fraction + fraction
+    )
     off = float(np.abs(slope.values - operation.trained).max()) * magnitude_of(source)
     return ranged(result, given.error * max(1.0, float(np.abs(operation.trained).max())) + off)
 
@@ -238,7 +258,9 @@ def threshold_relu(given: Bound) -> Bound:
     return ranged(source, error)
 
 
-def windows(counts: tuple[int, ...], given: Bound, layer: hw.Layer, guard: hw.Guard | None) -> tuple[Bound, Bound, bool]:
+def windows(
+    counts: tuple[int, ...], given: Bound, layer: hw.Layer, guard: hw.Guard | None
+) -> tuple[Bound, Bound, bool]:
     """Mean over windows of the given sizes: the sum's range, the mean's range, and whether nothing is lost.
 
     Powers of two divide exactly with as many more fraction bits; other sizes are truncated below the guard bits, which
@@ -262,9 +284,14 @@ def merge(kind: MergeKind, given: tuple[Bound, Bound], layer: hw.Layer) -> Bound
     if kind is MergeKind.MULTIPLY:
         _refuse_overflow(magnitude(left) + magnitude(right) + 1, layer.name)
         products = [one * other for one in (left.low, left.high) for other in (right.low, right.high)]
-        result = Interval(low=np.minimum.reduce(products), high=np.maximum.reduce(products), fraction=left.fraction + right.fraction)
+        result = Interval(
+            low=np.minimum.reduce(products), high=np.maximum.reduce(products), fraction=left.fraction + right.fraction
+        )
         sizes = [max(map(abs, part.reals)) for part in given]
-        error = min(errors[0] * magnitude_of(right) + errors[1] * sizes[0], errors[1] * magnitude_of(left) + errors[0] * sizes[1])
+        error = min(
+            errors[0] * magnitude_of(right) + errors[1] * sizes[0],
+            errors[1] * magnitude_of(left) + errors[0] * sizes[1],
+        )
         return ranged(iv.guarded(result, layer=layer.name, what="a product"), error)
     left, right = iv.aligned([left, right], layer=layer.name)
     fraction, error = left.fraction, sum(errors)
@@ -281,7 +308,9 @@ def merge(kind: MergeKind, given: tuple[Bound, Bound], layer: hw.Layer) -> Bound
             ends, error = (np.minimum(left.low, right.low), np.minimum(left.high, right.high)), max(errors)
         case _:
             assert_never(kind)
-    return ranged(iv.guarded(Interval(low=ends[0], high=ends[1], fraction=fraction), layer=layer.name, what="a merge"), error)
+    return ranged(
+        iv.guarded(Interval(low=ends[0], high=ends[1], fraction=fraction), layer=layer.name, what="a merge"), error
+    )
 
 
 def concatenate(axis: int, given: tuple[Bound, Bound], shapes: tuple[Shape, Shape], layer: hw.Layer) -> Bound:
@@ -307,7 +336,11 @@ def per_channel(given: Bound, channels: int) -> tuple[CodeArray, CodeArray]:
 def table_range(table: Codes, rank: int) -> Interval:
     """What a table can answer."""
     shape = (1,) * rank
-    return Interval(low=np.full(shape, int(table.array.min())), high=np.full(shape, int(table.array.max())), fraction=table.format.fraction)
+    return Interval(
+        low=np.full(shape, int(table.array.min())),
+        high=np.full(shape, int(table.array.max())),
+        fraction=table.format.fraction,
+    )
 
 
 def threshold_counts(thresholds: CodeArray, codes: CodeArray) -> CodeArray:

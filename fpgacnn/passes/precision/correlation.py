@@ -28,12 +28,16 @@ class Multiples:
 
     def times(self, factor: float, own: float = 0.0) -> Multiples:
         """The error of the product with a number, and what is lost there."""
-        return Multiples(of={name: factor * share for name, share in self.of.items()}, rest=abs(factor) * self.rest + own)
+        return Multiples(
+            of={name: factor * share for name, share in self.of.items()}, rest=abs(factor) * self.rest + own
+        )
 
     def plus(self, other: Multiples) -> Multiples:
         """The error of a sum."""
         names = {**self.of, **other.of}
-        return Multiples(of={name: self.of.get(name, 0.0) + other.of.get(name, 0.0) for name in names}, rest=self.rest + other.rest)
+        return Multiples(
+            of={name: self.of.get(name, 0.0) + other.of.get(name, 0.0) for name in names}, rest=self.rest + other.rest
+        )
 
     def bound(self, ranges: Mapping[str, Bound]) -> float:
         """The largest error."""
@@ -48,6 +52,8 @@ def multiples(layer: hw.Layer, given: Sequence[Multiples], ranges: Mapping[str, 
             return left.plus(right)
         case hw.Affine(format=None, exact_steps=False) as line if np.all(line.real_scale == line.real_scale[0]):
             scale, shift = constants_error(line)
-            return given[0].times(float(line.real_scale[0]), scale * magnitude_of(ranges[layer.inputs[0]].interval) + shift)
+            return given[0].times(
+                float(line.real_scale[0]), scale * magnitude_of(ranges[layer.inputs[0]].interval) + shift
+            )
         case _:
             return None

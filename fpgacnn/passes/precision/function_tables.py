@@ -12,7 +12,16 @@ import numpy as np
 
 from fpgacnn.errors import UnsupportedOptionError
 from fpgacnn.ir import source as src
-from fpgacnn.ir.fixed_point import Codes, Format, Overflow, Rounding, exact_codes, quantize_values, smallest_format, to_values
+from fpgacnn.ir.fixed_point import (
+    Codes,
+    Format,
+    Overflow,
+    Rounding,
+    exact_codes,
+    quantize_values,
+    smallest_format,
+    to_values,
+)
 from fpgacnn.ir.functions import evaluate
 from fpgacnn.ir.hardware import Function, Lookup
 from fpgacnn.ir.interval import Interval
@@ -24,7 +33,13 @@ ENTRY_BITS = 16
 SAMPLES = 8
 """Points between two index steps at which the error is evaluated; the slope bounds what lies between them."""
 
-_REACH = {FunctionKind.TANH: 3, FunctionKind.SIGMOID: 4, FunctionKind.SOFTSIGN: 6, FunctionKind.SELU: 5, FunctionKind.ELU: 5}
+_REACH = {
+    FunctionKind.TANH: 3,
+    FunctionKind.SIGMOID: 4,
+    FunctionKind.SOFTSIGN: 6,
+    FunctionKind.SELU: 5,
+    FunctionKind.ELU: 5,
+}
 """Integer bits, sign included, beyond which a function is flat or a line that its neighbours continue."""
 
 _SLOPES = {
@@ -65,15 +80,27 @@ def build(operation: Function, given: Interval, form: Format, error: float, *, l
     function = operation.function
     if form.width <= INDEX_BITS:
         table = _entries(function, _inputs(form), layer)
-        return FunctionTable(index=None, lookup=Lookup(table=table, error=_narrow_error(function, form, table, error), what=_words(function, form)))
+        return FunctionTable(
+            index=None,
+            lookup=Lookup(table=table, error=_narrow_error(function, form, table, error), what=_words(function, form)),
+        )
     index = _index_format(function, given)
     table = _entries(function, _inputs(index), layer)
-    return FunctionTable(index=index, lookup=Lookup(table=table, error=_wide_error(function, given, index, table, error), what=_words(function, index)))
+    return FunctionTable(
+        index=index,
+        lookup=Lookup(
+            table=table, error=_wide_error(function, given, index, table, error), what=_words(function, index)
+        ),
+    )
 
 
 def _words(function: object, index: Format) -> str:
     """What is built; a step function comes here only where it has more steps than are compared."""
-    steps = "" if isinstance(function, src.Function) or index.width < INDEX_BITS else f" of more than {MAX_PLACES - 1} thresholds"
+    steps = (
+        ""
+        if isinstance(function, src.Function) or index.width < INDEX_BITS
+        else f" of more than {MAX_PLACES - 1} thresholds"
+    )
     name = function.kind.value if isinstance(function, src.Function) else type(function).__name__
     return f"{name}, {1 << index.width} entries{steps}"
 
@@ -92,10 +119,14 @@ def _index_format(function: object, given: Interval) -> Format:
         integer = min(integer, _REACH[function.kind] - (0 if needed.signed else 1))
     elif isinstance(function, src.QuantizedTanh | src.QuantizedSigmoid):
         integer = min(integer, 4 - (0 if needed.signed else 1))
-    return Format(width=INDEX_BITS, integer=integer, signed=needed.signed, rounding=Rounding.RND_CONV, overflow=Overflow.SAT)
+    return Format(
+        width=INDEX_BITS, integer=integer, signed=needed.signed, rounding=Rounding.RND_CONV, overflow=Overflow.SAT
+    )
 
 
-def _entries(function: src.Function | src.PowerOfTwo | src.QuantizedTanh | src.QuantizedSigmoid, inputs: FloatArray, layer: str) -> Codes:
+def _entries(
+    function: src.Function | src.PowerOfTwo | src.QuantizedTanh | src.QuantizedSigmoid, inputs: FloatArray, layer: str
+) -> Codes:
     values = evaluate(function, inputs)
     if not isinstance(function, src.Function):
         exact = exact_codes(values)
@@ -105,7 +136,13 @@ def _entries(function: src.Function | src.PowerOfTwo | src.QuantizedTanh | src.Q
         return exact
     largest, signed = float(np.abs(values).max()), bool(values.min() < 0)
     _, exponent = np.frexp(max(largest, 2.0**-12))
-    form = Format(width=ENTRY_BITS, integer=int(exponent) + int(signed), signed=signed, rounding=Rounding.RND_CONV, overflow=Overflow.SAT)
+    form = Format(
+        width=ENTRY_BITS,
+        integer=int(exponent) + int(signed),
+        signed=signed,
+        rounding=Rounding.RND_CONV,
+        overflow=Overflow.SAT,
+    )
     codes = quantize_values(values, form)
     return Codes(array=codes, format=smallest_format(int(codes.min()), int(codes.max()), form.fraction))
 
@@ -155,6 +192,8 @@ def _wide_error(function: object, given: Interval, index: Format, table: Codes, 
     wanted = evaluate(function, points)  # type: ignore[arg-type]  # a function of the closed union
     spacing = float(np.diff(inner).max()) if inner.size > 1 else 0.0
     smooth = isinstance(function, src.Function)
-    between = _moved(function, points, spacing / 2) if smooth else float(np.diff(np.unique(table.values)).max(initial=0.0))
+    between = (
+        _moved(function, points, spacing / 2) if smooth else float(np.diff(np.unique(table.values)).max(initial=0.0))
+    )
     most = float(np.ptp(table.values) + np.abs(wanted).max())
     return min(float(np.abs(entries - wanted).max()) + between, most) + _moved(function, points, error)

@@ -16,7 +16,15 @@ from fpgacnn.ir import hardware as hw
 from fpgacnn.ir.fixed_point import MAX_WIDTH, Codes, Format, Overflow, Rounding, exact_codes, rescale, smallest_format
 from fpgacnn.ir.model import QuantizedModel
 from fpgacnn.ir.source import FloatArray, PoolKind
-from fpgacnn.passes.precision import average_rounding, bounds, function_tables, reach, shorten, threshold_scale, thresholds
+from fpgacnn.passes.precision import (
+    average_rounding,
+    bounds,
+    function_tables,
+    reach,
+    shorten,
+    threshold_scale,
+    thresholds,
+)
 from fpgacnn.passes.precision.plan import Walk, window_sizes
 from fpgacnn.passes.precision.shorten import SCALE_PORT_BITS
 
@@ -128,7 +136,9 @@ class _Refinement:
     def _fuse(self, scale: hw.Layer, cast: hw.Layer) -> None:
         """One node that scales, rounds and limits; by exact steps, or with constants that are exact anyway."""
         if _takes_sign(cast):
-            self.emit(replace(scale, operation=self._sign_line(scale), is_result=False))  # only its sign is the network's
+            self.emit(
+                replace(scale, operation=self._sign_line(scale), is_result=False)
+            )  # only its sign is the network's
             self.emit(cast)
             return
         form, operation = _cast_format(cast), scale.operation
@@ -141,7 +151,11 @@ class _Refinement:
             fraction = source.interval.fraction
             trained = operation.trained_scale, operation.trained_shift, operation.divisor
             if source.interval.low.shape[-1] in (1, scale.shape[-1]):
-                stairs = threshold_scale.rounding_thresholds(low, high, fraction, trained, form) if form.width <= MAX_STAIR_BITS else None
+                stairs = (
+                    threshold_scale.rounding_thresholds(low, high, fraction, trained, form)
+                    if form.width <= MAX_STAIR_BITS
+                    else None
+                )
                 pair = threshold_scale.solve(stairs, fraction, operation.real_scale, form) if stairs else None
         if pair is not None:
             fused = replace(operation, scale=pair.scale, shift=pair.shift, format=form, exact_steps=True)
@@ -165,13 +179,24 @@ class _Refinement:
         edge = min(float(np.ldexp(operation.threshold, fraction)), 2.0**MAX_WIDTH)
         begins = np.tile([int(np.floor(-edge)) + 1, ceil(edge)], (channels, 1))
         begins = np.clip(begins, low[:, None], high[:, None] + 1)
-        stairs = threshold_scale.CodeThresholds(first=0, begins=begins, low=low, high=high, rising=np.ones(channels, np.bool_))
+        stairs = threshold_scale.CodeThresholds(
+            first=0, begins=begins, low=low, high=high, rising=np.ones(channels, np.bool_)
+        )
         guess = np.full(channels, 0.5 / operation.threshold)
         pair = threshold_scale.solve(stairs, fraction, guess, TERNARY)
         if pair is None:
-            raise UnsupportedOptionError(layer=layer.source, why="ternary steps need too many bits", do="quantize its input to fewer bits")
+            raise UnsupportedOptionError(
+                layer=layer.source, why="ternary steps need too many bits", do="quantize its input to fewer bits"
+            )
         zero = np.zeros(channels)
-        affine = hw.Affine(scale=pair.scale, shift=pair.shift, trained_scale=guess, trained_shift=zero, format=TERNARY, exact_steps=True)
+        affine = hw.Affine(
+            scale=pair.scale,
+            shift=pair.shift,
+            trained_scale=guess,
+            trained_shift=zero,
+            format=TERNARY,
+            exact_steps=True,
+        )
         self.emit(replace(layer, operation=affine))
 
     def _sign_line(self, layer: hw.Layer) -> hw.Affine:
@@ -182,10 +207,16 @@ class _Refinement:
         fraction, (low, high) = source.fraction, source.bounds
         slopes, offsets = [], []
         for scale, shift in zip(operation.trained_scale, operation.trained_shift, strict=True):
-            edge = Fraction(float(-shift)) / Fraction(float(scale)) * operation.divisor * Fraction(2) ** fraction if scale else Fraction(0)
+            edge = (
+                Fraction(float(-shift)) / Fraction(float(scale)) * operation.divisor * Fraction(2) ** fraction
+                if scale
+                else Fraction(0)
+            )
             edge = min(max(edge, Fraction(low - 1)), Fraction(high + 1))  # no input comes beyond
             slopes.append(int(np.sign(scale)))
-            offsets.append(-ceil(edge) if scale > 0 else floor(edge) if scale < 0 else -int(shift < 0) << max(fraction, 0))
+            offsets.append(
+                -ceil(edge) if scale > 0 else floor(edge) if scale < 0 else -int(shift < 0) << max(fraction, 0)
+            )
         scale = Codes(array=np.array(slopes, np.int64), format=smallest_format(min(slopes), max(slopes), 0))
         shift = Codes(array=np.array(offsets, np.int64), format=smallest_format(min(offsets), max(offsets), fraction))
         return replace(operation, scale=scale, shift=shift, exact_steps=True)
@@ -196,7 +227,11 @@ class _Refinement:
         low, high = (int(rescale(np.array([end]), source.fraction, 0, operation.rounding)[0]) for end in source.bounds)
         if operation.ends is not None and not operation.ends[0] <= low <= high <= operation.ends[1]:
             why = f"values may reach {low}..{high}, beyond {operation.ends[0]}..{operation.ends[1]}, the whole numbers of its element type"
-            raise UnsupportedOptionError(layer=layer.source, why=why, do="limit them with Clip before it, or give the inputs fewer bits (--input-type)")
+            raise UnsupportedOptionError(
+                layer=layer.source,
+                why=why,
+                do="limit them with Clip before it, or give the inputs fewer bits (--input-type)",
+            )
         form = smallest_format(low, high, 0)
         self.emit(replace(layer, operation=hw.Cast(format=replace(form, rounding=operation.rounding))))
 
@@ -213,7 +248,13 @@ class _Refinement:
         up = np.where(bits > 0, np.exp2(width - bits), 0.0)
         down = np.where(bits > 0, np.exp2(bits - width), 0.0)
         before = replace(layer, name=f"{layer.name}_up", operation=_line(up, -middle * up), is_result=False)
-        cast = replace(layer, name=f"{layer.name}_cast", operation=hw.Cast(format=Format(width=width, integer=width)), inputs=(before.name,), is_result=False)
+        cast = replace(
+            layer,
+            name=f"{layer.name}_cast",
+            operation=hw.Cast(format=Format(width=width, integer=width)),
+            inputs=(before.name,),
+            is_result=False,
+        )
         self.emit(before)
         self.emit(cast)
         self.emit(replace(layer, operation=_line(down, middle.astype(np.float64)), inputs=(cast.name,)))
@@ -223,7 +264,9 @@ class _Refinement:
         given, form = self.walk.ranges[source], self.walk.decided[source].result.format
         table = function_tables.build(operation, given.interval, form, given.error, layer=layer.source)
         if table.index is not None:
-            index = replace(layer, name=f"{layer.name}_index", operation=hw.Cast(format=table.index, is_index=True), is_result=False)
+            index = replace(
+                layer, name=f"{layer.name}_index", operation=hw.Cast(format=table.index, is_index=True), is_result=False
+            )
             self.emit(index)
             source = index.name
         self.emit(replace(layer, operation=table.lookup, inputs=(source,)))
@@ -270,7 +313,11 @@ MAX_STAIR_BITS = 12
 def _takes_sign(layer: hw.Layer) -> bool:
     """Whether a node answers -1 below 0, else 0."""
     operation = layer.operation
-    return isinstance(operation, hw.Cast) and (operation.format.width, operation.format.integer, operation.format.rounding) == (1, 1, Rounding.TRN)
+    return isinstance(operation, hw.Cast) and (
+        operation.format.width,
+        operation.format.integer,
+        operation.format.rounding,
+    ) == (1, 1, Rounding.TRN)
 
 
 def _cast_format(layer: hw.Layer) -> Format | None:

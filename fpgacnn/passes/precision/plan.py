@@ -98,7 +98,9 @@ class Walk:
         formats = tuple(self.decided[name].result.format for name in layer.inputs)
         shapes = tuple(self.shapes[name] for name in layer.inputs)
         found, decided = _decide(layer, given, formats, shapes)
-        related = multiples(layer, [self.multiples[name] for name in layer.inputs], self.ranges) if found.error else None
+        related = (
+            multiples(layer, [self.multiples[name] for name in layer.inputs], self.ranges) if found.error else None
+        )
         if related is not None and (error := related.bound(self.ranges)) < found.error:
             found, decided = bounds.ranged(found.interval, error, found.magnitude_bits), replace(decided, error=error)
         self.multiples[layer.name] = related or Multiples(of={layer.name: 1.0})
@@ -107,7 +109,9 @@ class Walk:
         self.shapes[layer.name] = layer.shape
 
 
-def _decide(layer: hw.Layer, given: tuple[Bound, ...], formats: tuple[Format, ...], shapes: tuple[Shape, ...]) -> tuple[Bound, LayerPrecision]:
+def _decide(
+    layer: hw.Layer, given: tuple[Bound, ...], formats: tuple[Format, ...], shapes: tuple[Shape, ...]
+) -> tuple[Bound, LayerPrecision]:
     operation = layer.operation
     match operation:
         case hw.Input():
@@ -120,13 +124,19 @@ def _decide(layer: hw.Layer, given: tuple[Bound, ...], formats: tuple[Format, ..
         case hw.Cast() if operation.is_narrowing:
             found = bounds.narrowed(given[0], operation.format)
             loss = f"rounded to {operation.format} before float constants or behind them"
-            return found, replace(_as_trained(found, operation.format, "as many bits as float constants are worth"), loss=loss)
+            return found, replace(
+                _as_trained(found, operation.format, "as many bits as float constants are worth"), loss=loss
+            )
         case hw.Cast():
             found = bounds.cast(given[0], operation.format)
-            decided = _as_trained(found, operation.format, "index of the table behind it" if operation.is_index else QUANTIZER)
+            decided = _as_trained(
+                found, operation.format, "index of the table behind it" if operation.is_index else QUANTIZER
+            )
             rounds = bounds.overshoots_float32(given[0].interval, operation.format)
             return found, replace(
-                decided, rounds_in_float32=rounds or (operation.in_halves and bounds.loses_half_in_float32(given[0].interval, operation.format))
+                decided,
+                rounds_in_float32=rounds
+                or (operation.in_halves and bounds.loses_half_in_float32(given[0].interval, operation.format)),
             )
         case hw.Relu():
             positive = bounds.relu(given[0])
@@ -141,7 +151,9 @@ def _decide(layer: hw.Layer, given: tuple[Bound, ...], formats: tuple[Format, ..
         case hw.LeakyRelu():
             found = bounds.leaky_relu(layer, operation, given[0])
             off = not np.array_equal(operation.slope.values, operation.trained)
-            return found, _kept(layer, found, f"every bit kept, {found.interval.text}", loss="slopes rounded" if off else "", real=True)
+            return found, _kept(
+                layer, found, f"every bit kept, {found.interval.text}", loss="slopes rounded" if off else "", real=True
+            )
         case hw.ThresholdRelu():
             found = bounds.threshold_relu(given[0])
             return found, _kept(layer, found, f"every bit kept, {found.interval.text}")
@@ -159,11 +171,15 @@ def _decide(layer: hw.Layer, given: tuple[Bound, ...], formats: tuple[Format, ..
             return found, _passed_on(found, formats[0])
         case src.Permute():
             wide = iv.full(given[0].interval, shapes[0])
-            moved = iv.Interval(low=wide.low.transpose(operation.axes), high=wide.high.transpose(operation.axes), fraction=wide.fraction)
+            moved = iv.Interval(
+                low=wide.low.transpose(operation.axes), high=wide.high.transpose(operation.axes), fraction=wide.fraction
+            )
             return (found := bounds.ranged(moved, given[0].error, within=given[0].reals)), _passed_on(found, formats[0])
         case src.Reshape():
             wide = iv.full(given[0].interval, shapes[0])
-            flat = iv.Interval(low=wide.low.reshape(layer.shape), high=wide.high.reshape(layer.shape), fraction=wide.fraction)
+            flat = iv.Interval(
+                low=wide.low.reshape(layer.shape), high=wide.high.reshape(layer.shape), fraction=wide.fraction
+            )
             return (found := bounds.ranged(flat, given[0].error, within=given[0].reals)), _passed_on(found, formats[0])
         case hw.Merge():
             found = bounds.merge(operation.kind, (given[0], given[1]), layer)
@@ -188,12 +204,16 @@ def _kept(layer: hw.Layer, found: Bound, reason: str, *, loss: str = "", real: b
     """Every bit of an exact result is kept; `real` constants have more bits than the framework's float32 keeps."""
     form = iv.guarded(found.interval, layer=layer.name, what="an exact result").format
     rounds = found.magnitude_bits > FLOAT32_BITS or (real and found.magnitude_bits + 1 > FLOAT32_BITS)
-    return LayerPrecision(result=Decision(format=form, reason=reason), error=found.error, loss=loss, rounds_in_float32=rounds)
+    return LayerPrecision(
+        result=Decision(format=form, reason=reason), error=found.error, loss=loss, rounds_in_float32=rounds
+    )
 
 
 def _as_trained(found: Bound, form: Format, why: str = QUANTIZER) -> LayerPrecision:
     """The format is given: the network's own quantizer says it, or the table behind."""
-    return LayerPrecision(result=Decision(format=form, reason=f"{why}; reaches {found.interval.text}"), error=found.error)
+    return LayerPrecision(
+        result=Decision(format=form, reason=f"{why}; reaches {found.interval.text}"), error=found.error
+    )
 
 
 def _passed_on(found: Bound, form: Format) -> LayerPrecision:
@@ -211,7 +231,9 @@ def _affine(layer: hw.Layer, operation: hw.Affine, given: Bound) -> tuple[Bound,
         return found, replace(kept, rounds_in_float32=operation.in_steps or (kept.rounds_in_float32 and not points))
     result = bounds.cast(found, operation.format, on_grid=not operation.exact_steps)
     exact = "scale and shift chosen so that every step is exact" if operation.exact_steps else "exact product and sum"
-    decision = Decision(format=operation.format, reason=f"the network's quantizer, {exact}; reaches {result.interval.text}")
+    decision = Decision(
+        format=operation.format, reason=f"the network's quantizer, {exact}; reaches {result.interval.text}"
+    )
     rounds = operation.exact_steps or operation.in_steps or found.magnitude_bits > FLOAT32_BITS
     rounds = rounds or bounds.overshoots_float32(found.interval, operation.format)
     return result, LayerPrecision(result=decision, error=result.error, loss=loss, rounds_in_float32=rounds)
@@ -221,12 +243,16 @@ def _lookup(layer: hw.Layer, operation: hw.Lookup) -> tuple[Bound, LayerPrecisio
     found = bounds.ranged(bounds.table_range(operation.table, len(layer.shape)), operation.error)
     decision = Decision(format=operation.table.format, reason="the function at every code of the input, rounded once")
     loss = f"table of {operation.what}: at most {operation.error:.2g} off" if operation.error else ""
-    return found, LayerPrecision(result=decision, tables={"entry": decision}, error=found.error, loss=loss, rounds_in_float32=operation.rounds)
+    return found, LayerPrecision(
+        result=decision, tables={"entry": decision}, error=found.error, loss=loss, rounds_in_float32=operation.rounds
+    )
 
 
 def _thresholds(layer: hw.Layer, operation: hw.Thresholds, given: Bound) -> tuple[Bound, LayerPrecision]:
     found = bounds.ranged(bounds.steps_range(operation, given.interval, layer.shape[-1]), operation.error)
-    decision = Decision(format=operation.values.format, reason=f"{operation.what}, exact; reaches {found.interval.text}")
+    decision = Decision(
+        format=operation.values.format, reason=f"{operation.what}, exact; reaches {found.interval.text}"
+    )
     return found, LayerPrecision(result=decision, error=found.error, rounds_in_float32=operation.rounds)
 
 
@@ -235,9 +261,15 @@ def _linear(layer: hw.Layer, operation: hw.Linear, given: Bound, shape: Shape) -
     kernel = operation.kernel.array.shape
     terms = prod(kernel[:2]) if isinstance(operation, hw.Depthwise) else prod(kernel[:-1])
     sums = iv.guarded(found.interval, layer=layer.name, what="a sum of products")
-    decision = Decision(format=sums.format, reason=f"exact bound of {terms} products with the real weights: {sums.text}")
+    decision = Decision(
+        format=sums.format, reason=f"exact bound of {terms} products with the real weights: {sums.text}"
+    )
     off = operation.off
-    what = f"weights of a float layer rounded to {operation.kernel.format}" if off and off.kernel else f"bias rounded to {operation.bias.format}"
+    what = (
+        f"weights of a float layer rounded to {operation.kernel.format}"
+        if off and off.kernel
+        else f"bias rounded to {operation.bias.format}"
+    )
     loss = f"{what}: results at most {found.error:.2g} off" if off else ""
     kept = _kept(layer, found, "the accumulator, every bit kept", loss=loss)
     return found, replace(kept, accumulator=decision, rounds_in_float32=kept.rounds_in_float32 or operation.in_steps)
@@ -251,7 +283,9 @@ def _saturate(operation: hw.Saturate, given: Bound) -> tuple[Bound, LayerPrecisi
     return found, LayerPrecision(result=Decision(format=form, reason=reason), error=found.error)
 
 
-def _pool(layer: hw.Layer, operation: hw.Pool | hw.GlobalPool, given: Bound, form: Format, shape: Shape) -> tuple[Bound, LayerPrecision]:
+def _pool(
+    layer: hw.Layer, operation: hw.Pool | hw.GlobalPool, given: Bound, form: Format, shape: Shape
+) -> tuple[Bound, LayerPrecision]:
     hull = _hull(given.interval)
     if isinstance(operation, hw.GlobalPool):
         hull = iv.Interval(low=hull.low.reshape(-1), high=hull.high.reshape(-1), fraction=hull.fraction)
@@ -305,7 +339,9 @@ def _softmax(layer: hw.Layer, operation: hw.Softmax, given: Bound) -> tuple[Boun
         accumulator=Decision(format=tables.total, reason=f"exact sum of {classes} exponentials"),
         tables={
             "difference": Decision(format=tables.difference, reason="index of the exponential table, all its bits"),
-            "exponential": Decision(format=tables.exponential, reason=f"exp(-difference), {1 << tables.difference.width} entries"),
+            "exponential": Decision(
+                format=tables.exponential, reason=f"exp(-difference), {1 << tables.difference.width} entries"
+            ),
             "index": Decision(format=tables.index, reason="index of the reciprocal table, all its bits"),
             "reciprocal": Decision(format=tables.reciprocal, reason=f"1 / sum, {1 << tables.index.width} entries"),
         },

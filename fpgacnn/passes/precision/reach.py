@@ -43,8 +43,13 @@ def without_constants(layer: hw.Layer, model: QuantizedModel, walk: Walk) -> hw.
             scale[channel], shift[channel] = 0.0, found
     if np.array_equal(scale, operation.trained_scale):
         return layer
-    codes, offsets = rounded_codes(scale / operation.divisor, EXACT_SCALE_BITS, ROUNDED_BITS), rounded_codes(shift, EXACT_SHIFT_BITS, ROUNDED_BITS)
-    return replace(layer, operation=replace(operation, scale=codes, shift=offsets, trained_scale=scale, trained_shift=shift))
+    codes, offsets = (
+        rounded_codes(scale / operation.divisor, EXACT_SCALE_BITS, ROUNDED_BITS),
+        rounded_codes(shift, EXACT_SHIFT_BITS, ROUNDED_BITS),
+    )
+    return replace(
+        layer, operation=replace(operation, scale=codes, shift=offsets, trained_scale=scale, trained_shift=shift)
+    )
 
 
 def _rounding_behind(layer: hw.Layer, model: QuantizedModel) -> tuple[Rounding, int] | None:
@@ -71,9 +76,14 @@ def _candidates(operation: hw.Affine, source: Bound, behind: tuple[Rounding, int
 
 def _constant(operation: hw.Affine, source: Bound, channel: int, behind: tuple[Rounding, int] | None) -> float | None:
     """The only result of a channel, or None where there are several or no float is it."""
-    low, high = (Fraction(int(end[channel])) / Fraction(2) ** source.interval.fraction for end in bounds.per_channel(source, len(operation.trained_scale)))
+    low, high = (
+        Fraction(int(end[channel])) / Fraction(2) ** source.interval.fraction
+        for end in bounds.per_channel(source, len(operation.trained_scale))
+    )
     scale, shift = (Fraction(float(one[channel])) for one in (operation.trained_scale, operation.trained_shift))
-    ends = [end * scale / operation.divisor + shift for end in (low - Fraction(source.error), high + Fraction(source.error))]
+    ends = [
+        end * scale / operation.divisor + shift for end in (low - Fraction(source.error), high + Fraction(source.error))
+    ]
     if behind is not None:
         wholes = [_whole(end * Fraction(2) ** behind[1], behind[0]) for end in ends]
         if None in wholes:

@@ -51,7 +51,9 @@ def _has_long_constants(operation: hw.Operation) -> bool:
         case hw.Convolution() | hw.Depthwise() | hw.Dense():
             return operation.off is not None or operation.bias.format.width > SHIFT_BITS
         case hw.LeakyRelu():
-            return operation.slope.format.width > SCALE_PORT_BITS or not np.array_equal(operation.slope.values, operation.trained)
+            return operation.slope.format.width > SCALE_PORT_BITS or not np.array_equal(
+                operation.slope.values, operation.trained
+            )
         case _:
             return False
 
@@ -67,14 +69,25 @@ def constants(layer: hw.Layer, walk: Walk, *, limited: bool = False) -> hw.Layer
     source = walk.ranges[layer.inputs[0]].interval
     if isinstance(operation, hw.Affine):
         if not limited:
-            scale, shift = nearest_codes(operation.real_scale, SCALE_PORT_BITS), nearest_codes(operation.trained_shift, SHIFT_BITS)
+            scale, shift = (
+                nearest_codes(operation.real_scale, SCALE_PORT_BITS),
+                nearest_codes(operation.trained_shift, SHIFT_BITS),
+            )
             return replace(layer, operation=replace(operation, scale=scale, shift=shift))
-        largest = np.abs(operation.real_scale).max() * np.ldexp(float(max(map(abs, source.bounds))), -source.fraction) + np.abs(operation.trained_shift).max()
+        largest = (
+            np.abs(operation.real_scale).max() * np.ldexp(float(max(map(abs, source.bounds))), -source.fraction)
+            + np.abs(operation.trained_shift).max()
+        )
         finest = RESULT_BITS - int(np.frexp(largest)[1])
         scale = _nearest(operation.real_scale, SCALE_PORT_BITS, finest - source.fraction)
-        return replace(layer, operation=replace(operation, scale=scale, shift=_nearest(operation.trained_shift, SHIFT_BITS, finest)))
+        return replace(
+            layer,
+            operation=replace(operation, scale=scale, shift=_nearest(operation.trained_shift, SHIFT_BITS, finest)),
+        )
     if isinstance(operation, hw.Linear) and operation.bias.format.width > SHIFT_BITS:
-        bias = _nearest(operation.bias.values, SHIFT_BITS, source.fraction + operation.kernel.format.fraction + SHIFT_BITS)
+        bias = _nearest(
+            operation.bias.values, SHIFT_BITS, source.fraction + operation.kernel.format.fraction + SHIFT_BITS
+        )
         before = operation.off or hw.Off(kernel=0.0, bias=0.0)
         off = replace(before, bias=before.bias + float(np.abs(bias.values - operation.bias.values).max()))
         return replace(layer, operation=replace(operation, bias=bias, off=off))
@@ -93,11 +106,20 @@ def _nearest(values: FloatArray, bits: int, finest: int) -> Codes:
 def inputs(layer: hw.Layer, walk: Walk, long: AbstractSet[str]) -> tuple[tuple[hw.Layer, ...], hw.Layer]:
     """Casts of the inputs that are wide by floats, and the node behind them."""
     every = _has_long_constants(layer.operation)
-    wide = [name for name in dict.fromkeys(layer.inputs) if (every or name in long) and walk.decided[name].result.format.width > FLOAT_INPUT_BITS]
+    wide = [
+        name
+        for name in dict.fromkeys(layer.inputs)
+        if (every or name in long) and walk.decided[name].result.format.width > FLOAT_INPUT_BITS
+    ]
     finest = None
-    if isinstance(layer.operation, src.Concatenate) or (isinstance(layer.operation, hw.Merge) and layer.operation.kind is not MergeKind.MULTIPLY):
+    if isinstance(layer.operation, src.Concatenate) or (
+        isinstance(layer.operation, hw.Merge) and layer.operation.kind is not MergeKind.MULTIPLY
+    ):
         finest = RESULT_BITS - max(walk.decided[name].result.format.integer for name in layer.inputs)
-    casts = {name: narrow(layer, name, walk, place=f"{place}" if place else "", finest=finest) for place, name in enumerate(wide)}
+    casts = {
+        name: narrow(layer, name, walk, place=f"{place}" if place else "", finest=finest)
+        for place, name in enumerate(wide)
+    }
     behind = replace(layer, inputs=tuple(casts[name].name if name in casts else name for name in layer.inputs))
     return tuple(casts.values()), behind
 
@@ -111,6 +133,15 @@ def narrow(layer: hw.Layer, source: str, walk: Walk, *, place: str = "", finest:
         dropped = max(dropped, interval.fraction - finest)
     wide = smallest_format(low, high, interval.fraction)
     width = max(wide.width - dropped + 1, 2)
-    form = Format(width=width, integer=width - (interval.fraction - dropped), signed=wide.signed, rounding=Rounding.RND_CONV)
+    form = Format(
+        width=width, integer=width - (interval.fraction - dropped), signed=wide.signed, rounding=Rounding.RND_CONV
+    )
     cast = hw.Cast(format=form, is_narrowing=True)
-    return replace(layer, name=f"{layer.name}_input{place}", operation=cast, inputs=(source,), shape=walk.shapes[source], is_result=False)
+    return replace(
+        layer,
+        name=f"{layer.name}_input{place}",
+        operation=cast,
+        inputs=(source,),
+        shape=walk.shapes[source],
+        is_result=False,
+    )

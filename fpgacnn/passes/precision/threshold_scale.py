@@ -47,7 +47,9 @@ class ExactPair:
     shift: Codes
 
 
-def rounding_thresholds(low: CodeArray, high: CodeArray, fraction: int, line: tuple[FloatArray, FloatArray, int], to: Format) -> CodeThresholds:
+def rounding_thresholds(
+    low: CodeArray, high: CodeArray, fraction: int, line: tuple[FloatArray, FloatArray, int], to: Format
+) -> CodeThresholds:
     """The staircase of `cast(x * scale / divisor + shift)` with half to even, by exact fractions.
 
     `line` is scale, shift and divisor; `low`, `high`, `scale`, `shift` are (channels,); a scale of 0 counts as rising.
@@ -57,13 +59,23 @@ def rounding_thresholds(low: CodeArray, high: CodeArray, fraction: int, line: tu
     bottom, top = np.where(rising, low, -high), np.where(rising, high, -low)
     codes = np.arange(to.low + 1, to.high + 1)
     rows = [
-        _begins(abs(Fraction(float(one))) / divisor, Fraction(float(other)), fraction, to.fraction, codes, int(least), int(most))
+        _begins(
+            abs(Fraction(float(one))) / divisor,
+            Fraction(float(other)),
+            fraction,
+            to.fraction,
+            codes,
+            int(least),
+            int(most),
+        )
         for one, other, least, most in zip(scale, shift, bottom, top, strict=True)
     ]
     return CodeThresholds(first=to.low + 1, begins=np.stack(rows), low=bottom, high=top, rising=rising)
 
 
-def _begins(scale: Fraction, shift: Fraction, fraction: int, to_fraction: int, codes: NDArray[np.int64], low: int, high: int) -> CodeArray:
+def _begins(
+    scale: Fraction, shift: Fraction, fraction: int, to_fraction: int, codes: NDArray[np.int64], low: int, high: int
+) -> CodeArray:
     """The first input of each code; `low` where every input has it, `high + 1` where none does."""
     offset = shift * Fraction(2) ** to_fraction
     slope = scale * Fraction(2) ** (to_fraction - fraction)
@@ -71,7 +83,9 @@ def _begins(scale: Fraction, shift: Fraction, fraction: int, to_fraction: int, c
         whole = round(offset)
         return np.where(codes <= whole, low, high + 1)
     divisor = 2 * offset.denominator * slope.numerator
-    numerators = (2 * codes.astype(object) - 1) * (offset.denominator * slope.denominator) - 2 * offset.numerator * slope.denominator
+    numerators = (2 * codes.astype(object) - 1) * (
+        offset.denominator * slope.denominator
+    ) - 2 * offset.numerator * slope.denominator
     even = codes % 2 == 0
     begins = np.where(even, -(-numerators // divisor), numerators // divisor + 1)
     return np.clip(begins, low, high + 1).astype(np.int64)
@@ -99,7 +113,14 @@ def solve(stairs: CodeThresholds, fraction: int, guess: FloatArray, to: Format) 
 
 
 def _search(
-    stairs: CodeThresholds, halves: CodeArray, fraction: int, to_fraction: int, size: FloatArray, places: int, numerators: CodeArray, found: CodeArray
+    stairs: CodeThresholds,
+    halves: CodeArray,
+    fraction: int,
+    to_fraction: int,
+    size: FloatArray,
+    places: int,
+    numerators: CodeArray,
+    found: CodeArray,
 ) -> tuple[CodeArray, CodeArray]:
     """Scales with `places` fraction bits for the channels that have none yet."""
     open_ = np.flatnonzero(found < 0)
@@ -118,7 +139,13 @@ def _search(
 
 
 def _room(
-    stairs: CodeThresholds, rows: NDArray[np.int64], halves: CodeArray, fraction: int, to_fraction: int, candidates: CodeArray, places: int
+    stairs: CodeThresholds,
+    rows: NDArray[np.int64],
+    halves: CodeArray,
+    fraction: int,
+    to_fraction: int,
+    candidates: CodeArray,
+    places: int,
 ) -> tuple[CodeArray, CodeArray] | None:
     """Between which integers, in units of `2^-scale_of(...)`, the shift must lie for each candidate scale."""
     depth = _depth(fraction, to_fraction, places)
@@ -132,7 +159,10 @@ def _room(
     below = (wanted - ((candidates[:, :, None] * np.minimum(begins - 1, top)[:, None, :]) << lift)).astype(np.int64)
     low = np.where((begins <= top)[:, None, :], above, -FAR).max(axis=2)
     high = np.where((begins > bottom)[:, None, :], below, FAR).min(axis=2)
-    low, high = np.where(low == -FAR, np.minimum(high, FAR - 1) - (1 << depth), low), np.where(high == FAR, np.maximum(low, 1 - FAR) + (1 << depth), high)
+    low, high = (
+        np.where(low == -FAR, np.minimum(high, FAR - 1) - (1 << depth), low),
+        np.where(high == FAR, np.maximum(low, 1 - FAR) + (1 << depth), high),
+    )
     return low, high
 
 
@@ -141,7 +171,9 @@ def _depth(fraction: int, to_fraction: int, places: int) -> int:
     return max(places + fraction, to_fraction + 1, 0)
 
 
-def _with_shift(stairs: CodeThresholds, halves: CodeArray, fraction: int, to_fraction: int, numerators: CodeArray, places: int) -> ExactPair | None:
+def _with_shift(
+    stairs: CodeThresholds, halves: CodeArray, fraction: int, to_fraction: int, numerators: CodeArray, places: int
+) -> ExactPair | None:
     """The shift with the fewest fraction bits strictly inside the room that the scales leave."""
     depth = _depth(fraction, to_fraction, places)
     rows = np.arange(len(numerators))

@@ -17,7 +17,18 @@ from numpy.typing import NDArray
 
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import source as src
-from fpgacnn.ir.fixed_point import CodeArray, Codes, Format, Overflow, Rounding, exact_codes, limit, quantize_values, smallest_format, to_values
+from fpgacnn.ir.fixed_point import (
+    CodeArray,
+    Codes,
+    Format,
+    Overflow,
+    Rounding,
+    exact_codes,
+    limit,
+    quantize_values,
+    smallest_format,
+    to_values,
+)
 from fpgacnn.ir.functions import decision_error, evaluate, turns
 from fpgacnn.ir.model import QuantizedModel
 from fpgacnn.ir.source import FloatArray
@@ -52,7 +63,11 @@ class StepFunction:
     def of(cls, chain: Sequence[hw.Layer]) -> StepFunction:
         """The function of nodes behind one another, as `chains` finds them."""
         place = next(number for number, layer in enumerate(chain) if isinstance(layer.operation, hw.Function))
-        before, function, behind = chain[:place], chain[place].operation, [layer.operation for layer in chain[place + 1 :]]
+        before, function, behind = (
+            chain[:place],
+            chain[place].operation,
+            [layer.operation for layer in chain[place + 1 :]],
+        )
         assert isinstance(function, hw.Function)
         after = next((one for one in behind if isinstance(one, hw.Affine)), None)
         cast = next((one for one in behind if not isinstance(one, hw.Affine)), None)
@@ -149,7 +164,9 @@ def _cast_behind(model: QuantizedModel, layer: hw.Layer) -> tuple[hw.Layer, ...]
 
 def _is_cast(layer: hw.Layer) -> bool:
     operation = layer.operation
-    return isinstance(operation, hw.Cast | hw.Round) or (isinstance(operation, hw.Relu) and operation.format is not None)
+    return isinstance(operation, hw.Cast | hw.Round) or (
+        isinstance(operation, hw.Relu) and operation.format is not None
+    )
 
 
 def _only_reader(model: QuantizedModel, layer: hw.Layer) -> hw.Layer | None:
@@ -159,7 +176,9 @@ def _only_reader(model: QuantizedModel, layer: hw.Layer) -> hw.Layer | None:
 
 
 def _is_even(line: hw.Affine) -> bool:
-    return bool(np.all(line.trained_scale == line.trained_scale[0]) and np.all(line.trained_shift == line.trained_shift[0]))
+    return bool(
+        np.all(line.trained_scale == line.trained_scale[0]) and np.all(line.trained_shift == line.trained_shift[0])
+    )
 
 
 def _line(line: hw.Affine, values: FloatArray, channels: NDArray[np.int64]) -> FloatArray:
@@ -191,8 +210,16 @@ def build(function: StepFunction, given: Bound, form: Format, channels: int) -> 
     reach = int(min(np.ceil(np.ldexp(given.error, form.fraction)), float(1 << MAX_CODE_BITS))) + 1 if given.error else 0
     if reach >= 1 << MAX_CODE_BITS:
         return None
-    least, most = (int(end) for end in (np.floor(np.ldexp(given.reals[0], form.fraction)), np.ceil(np.ldexp(given.reals[1], form.fraction))))
-    rows = _changes(function, np.maximum(low - reach, np.minimum(low, least)), np.minimum(high + reach, np.maximum(high, most)), form.fraction)
+    least, most = (
+        int(end)
+        for end in (np.floor(np.ldexp(given.reals[0], form.fraction)), np.ceil(np.ldexp(given.reals[1], form.fraction)))
+    )
+    rows = _changes(
+        function,
+        np.maximum(low - reach, np.minimum(low, least)),
+        np.minimum(high + reach, np.maximum(high, most)),
+        form.fraction,
+    )
     if rows is None:
         return None
     moved = _moved(function, rows, reach)
@@ -241,7 +268,10 @@ def _changes(function: StepFunction, low: CodeArray, high: CodeArray, fraction: 
 
 
 def _bisected(
-    levels: Callable[[CodeArray, NDArray[np.int64]], FloatArray], row: NDArray[np.int64], low: CodeArray, high: CodeArray
+    levels: Callable[[CodeArray, NDArray[np.int64]], FloatArray],
+    row: NDArray[np.int64],
+    low: CodeArray,
+    high: CodeArray,
 ) -> tuple[NDArray[np.int64], CodeArray] | None:
     """(row, code) of every first code of another level between the ends, where levels rise or fall all the way."""
     before, behind = levels(low, row), levels(high, row)
@@ -278,7 +308,9 @@ def _table(function: StepFunction, form: Format, moved: float, *, rounds: bool) 
     return hw.Lookup(table=table, error=moved, what=f"{function.text}, {1 << form.width} entries", rounds=rounds)
 
 
-def _comparisons(function: StepFunction, rows: _Rows, form: Format, ends: tuple[CodeArray, CodeArray], moved: float, *, rounds: bool) -> hw.Thresholds | None:
+def _comparisons(
+    function: StepFunction, rows: _Rows, form: Format, ends: tuple[CodeArray, CodeArray], moved: float, *, rounds: bool
+) -> hw.Thresholds | None:
     low, high = ends
     inside = (rows.at > low[rows.row]) & (rows.at <= high[rows.row])
     kept = replace(rows, row=rows.row[inside], at=rows.at[inside])
@@ -291,7 +323,9 @@ def _comparisons(function: StepFunction, rows: _Rows, form: Format, ends: tuple[
     for row, count in enumerate(counts):
         found = kept.of(row)
         thresholds[row] = np.concatenate([found, np.full(places - 1 - count, found[-1] if count else form.high)])
-        firsts[row] = np.concatenate([low[row : row + 1], found, np.full(places - 1 - count, found[-1] if count else low[row])])
+        firsts[row] = np.concatenate(
+            [low[row : row + 1], found, np.full(places - 1 - count, found[-1] if count else low[row])]
+        )
     owners = np.repeat(np.arange(len(low)), places)
     values = function.codes(function.levels(to_values(firsts.reshape(-1), form.fraction), owners))
     if values is None:
@@ -347,13 +381,22 @@ def _is_exact_in_float32(line: hw.Affine, bits: int) -> bool:
     scale, shift = exact_codes(line.trained_scale), exact_codes(line.trained_shift)
     if line.divisor != 1 or scale is None or shift is None or not bits:
         return False
-    return bits + scale.format.width + max(shift.format.fraction - scale.format.fraction, 0) + 1 <= FLOAT32_BITS and shift.format.width <= FLOAT32_BITS
+    return (
+        bits + scale.format.width + max(shift.format.fraction - scale.format.fraction, 0) + 1 <= FLOAT32_BITS
+        and shift.format.width <= FLOAT32_BITS
+    )
 
 
 def _unit(function: StepFunction, row: NDArray[np.int64]) -> tuple[FloatArray, FloatArray, Rounding] | None:
     """Steps of the cast behind a smooth function: factor, offset (n,) and how it rounds; None where the function has its own."""
     cast = function.cast
-    form = Format(width=1, integer=1, rounding=cast.rounding) if isinstance(cast, hw.Round) else cast.format if cast is not None else None
+    form = (
+        Format(width=1, integer=1, rounding=cast.rounding)
+        if isinstance(cast, hw.Round)
+        else cast.format
+        if cast is not None
+        else None
+    )
     if form is None:
         return None
     scale, shift = np.ones(row.size), np.zeros(row.size)

@@ -56,7 +56,9 @@ def activation_nodes(name: str, function: src.Activation, shape: Shape) -> list[
 def _line(scale: float, shift: float, shape: Shape) -> hw.Layer:
     """`x * scale + shift`, the same for every channel."""
     channels = shape[-1:]
-    return node("line", affine(np.full(channels, float(np.float32(scale))), np.full(channels, float(np.float32(shift)))), shape)
+    return node(
+        "line", affine(np.full(channels, float(np.float32(scale))), np.full(channels, float(np.float32(shift)))), shape
+    )
 
 
 def _at_most(limit: float, shape: Shape) -> list[hw.Layer]:
@@ -76,7 +78,11 @@ def _relu(name: str, function: src.Relu, shape: Shape) -> list[hw.Layer]:
     if function.threshold:
         threshold = exact_codes(np.array([np.float32(function.threshold)], np.float64))
         if threshold is None:
-            raise UnsupportedOptionError(layer=name, why=f"a threshold of {function.threshold:g} needs too many bits", do="use a threshold with few digits")
+            raise UnsupportedOptionError(
+                layer=name,
+                why=f"a threshold of {function.threshold:g} needs too many bits",
+                do="use a threshold with few digits",
+            )
         return [node("threshold", hw.ThresholdRelu(threshold=threshold), shape), *limit]
     return [node("relu", hw.Relu(), shape), *limit]
 
@@ -116,7 +122,9 @@ def _depends_on_batch(name: str, quantizer: src.Quantizer) -> UnsupportedQuantiz
 def _signs(name: str, quantizer: src.Binary | src.Ternary, shape: Shape) -> list[hw.Layer]:
     if isinstance(quantizer.alpha, str):
         raise _depends_on_batch(name, quantizer)
-    alpha = np.broadcast_to(np.asarray(1.0 if quantizer.alpha is None else quantizer.alpha, np.float32).astype(np.float64), shape[-1:])
+    alpha = np.broadcast_to(
+        np.asarray(1.0 if quantizer.alpha is None else quantizer.alpha, np.float32).astype(np.float64), shape[-1:]
+    )
     if isinstance(quantizer, src.Binary):
         slope = alpha if quantizer.use_01 else 2.0 * alpha
         return [node("sign", hw.Cast(format=SIGN), shape), _scaled(alpha, slope, alpha, shape)]
@@ -141,9 +149,14 @@ def _quantized_relu(name: str, quantizer: src.QuantizedRelu, shape: Shape) -> li
     form = quantizers.activation_format(quantizer)
     if quantizer.use_sigmoid:
         if quantizer.bits < 2:  # below, its rounding is no longer half to even
-            raise UnsupportedQuantizerError(layer=name, quantizer=quantizer_text(quantizer), why="use_sigmoid needs 2 bits or more")
+            raise UnsupportedQuantizerError(
+                layer=name, quantizer=quantizer_text(quantizer), why="use_sigmoid needs 2 bits or more"
+            )
         coarse = replace(form, integer=form.integer + 1)
-        return [node("steps", hw.Relu(format=coarse, in_halves=True), shape), node("limit", hw.Cast(format=form), shape)]
+        return [
+            node("steps", hw.Relu(format=coarse, in_halves=True), shape),
+            node("limit", hw.Cast(format=form), shape),
+        ]
     if quantizer.negative_slope:
         if quantizer.negative_slope * 2.0 ** (quantizer.bits - 1) < 1:
             why = "its lowest value lies between two codes; more bits or a larger negative_slope are needed"

@@ -33,7 +33,11 @@ def affine(statistics: src.Statistics, layer: str = "") -> tuple[FloatArray, Flo
         beta = quantizers.apply(statistics.beta.values, statistics.beta.quantizer, layer=layer).product
         shift = beta.astype(np.float32) - mean.astype(np.float32) * scale.astype(np.float32)
     if not np.all(np.isfinite(scale) & np.isfinite(shift)):
-        raise UnsupportedOptionError(layer=layer, why="its scale or shift is larger than float32 can hold", do="train again from a checkpoint that works")
+        raise UnsupportedOptionError(
+            layer=layer,
+            why="its scale or shift is larger than float32 can hold",
+            do="train again from a checkpoint that works",
+        )
     return scale, shift.astype(np.float64)
 
 
@@ -72,7 +76,9 @@ def fold(operation: src.Linear) -> tuple[src.Weight, src.Weight | None]:
     factors = inverse.reshape(kernel.values.shape[2:]) if isinstance(operation, src.Depthwise) else inverse
     values = factors * kernel.values.astype(np.float32)
     offset = bias.values.astype(np.float32) if bias is not None else np.float32(0)
-    mean, beta = (quantizers.apply(part.values, part.quantizer).product.astype(np.float32) for part in (folded.mean, folded.beta))
+    mean, beta = (
+        quantizers.apply(part.values, part.quantizer).product.astype(np.float32) for part in (folded.mean, folded.beta)
+    )
     shifted = inverse * (offset - mean) + beta
     return (
         src.Weight(values=values.astype(np.float64), quantizer=kernel.quantizer),

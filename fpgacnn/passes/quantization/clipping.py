@@ -26,7 +26,11 @@ def covering_format(quantizer: src.Uniform, step: float) -> Format:
 
 def whole_format(quantizer: src.Uniform) -> Format | None:
     """The format that a quantizer of the whole tensor is, rounding half to even and saturating; None for others."""
-    if quantizer.wraps or quantizer.rounding is not Rounding.RND_CONV or {quantizer.scale.size, quantizer.low.size, quantizer.high.size} != {1}:
+    if (
+        quantizer.wraps
+        or quantizer.rounding is not Rounding.RND_CONV
+        or {quantizer.scale.size, quantizer.low.size, quantizer.high.size} != {1}
+    ):
         return None
     if not is_power_of_two(quantizer.scale) or not quantizer.is_limited:
         return None

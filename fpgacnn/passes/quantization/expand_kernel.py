@@ -59,5 +59,7 @@ def _across_groups(kernel: FloatArray, groups: int) -> FloatArray:
     each = outputs // groups
     full = np.zeros((height, width, inputs * groups, outputs))
     for group in range(groups):
-        full[:, :, group * inputs : (group + 1) * inputs, group * each : (group + 1) * each] = kernel[..., group * each : (group + 1) * each]
+        full[:, :, group * inputs : (group + 1) * inputs, group * each : (group + 1) * each] = kernel[
+            ..., group * each : (group + 1) * each
+        ]
     return full

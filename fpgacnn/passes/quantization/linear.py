@@ -36,7 +36,9 @@ def linear_nodes(name: str, operation: src.Linear, shape: Shape, *, left_over: b
     if left_over and not _is_exact(kernel):
         return [_rounded(name, operation, kernel, bias, shape)]
     scaled, outputs = _quantized(kernel, name, "kernel"), shape[-1]
-    bias_values = _across_phases(_quantized(bias, name, "bias").product, outputs) if bias is not None else np.zeros(outputs)
+    bias_values = (
+        _across_phases(_quantized(bias, name, "bias").product, outputs) if bias is not None else np.zeros(outputs)
+    )
     if is_power_of_two(scaled.scale):
         codes = weight_codes(expand_kernel(operation, scaled.product), name, "kernel")
         return [node("sums", _operation(operation, codes, weight_codes(bias_values, name, "bias")), shape)]
@@ -46,7 +48,9 @@ def linear_nodes(name: str, operation: src.Linear, shape: Shape, *, left_over: b
     return [node("sums", _operation(operation, codes, none), shape), node("alpha", affine(scale, bias_values), shape)]
 
 
-def transposed_nodes(name: str, operation: src.Transposed, given: Shape, shape: Shape, *, left_over: bool) -> list[hw.Layer]:
+def transposed_nodes(
+    name: str, operation: src.Transposed, given: Shape, shape: Shape, *, left_over: bool
+) -> list[hw.Layer]:
     """A transposed convolution as a plain one that makes all phases of a cell as channels, which are then put in their places."""
     (rows, columns), (down, across) = taps(operation.kernel.values.shape[:2], operation.strides), operation.strides
     height, width = ((1, *given) if len(given) == 2 else given)[:2]
@@ -57,7 +61,10 @@ def transposed_nodes(name: str, operation: src.Transposed, given: Shape, shape: 
     nodes = linear_nodes(name, operation, (*sums, down * across * filters), left_over=left_over)
     if down > 1:
         split = (cells[0], cells[1], down, across * filters)
-        nodes += [node("phases", src.Reshape(), split), node("rows", src.Permute(axes=(0, 2, 1, 3)), tuple(split[axis] for axis in (0, 2, 1, 3)))]
+        nodes += [
+            node("phases", src.Reshape(), split),
+            node("rows", src.Permute(axes=(0, 2, 1, 3)), tuple(split[axis] for axis in (0, 2, 1, 3))),
+        ]
     whole = (cells[0] * down, cells[1] * across, filters)
     if down * across > 1:
         nodes.append(node("cells", src.Reshape(), whole[1:] if flat else whole))
@@ -84,9 +91,13 @@ def _rounded(name: str, operation: src.Linear, kernel: src.Weight, bias: src.Wei
     """A float layer left over: its weights at the default width, and how far off that is."""
     offset = _across_phases(_trained(bias, name), shape[-1]) if bias is not None else np.zeros(shape[-1])
     codes = nearest_codes(kernel.values, FLOAT_WEIGHT_BITS)
-    spread_codes = Codes(array=np.rint(expand_kernel(operation, codes.array.astype(np.float64))).astype(np.int64), format=codes.format)
+    spread_codes = Codes(
+        array=np.rint(expand_kernel(operation, codes.array.astype(np.float64))).astype(np.int64), format=codes.format
+    )
     shift = rounded(offset, MAX_BIAS_BITS)
-    off = hw.Off(kernel=float(np.abs(codes.values - kernel.values).max()), bias=float(np.abs(shift.values - offset).max()))
+    off = hw.Off(
+        kernel=float(np.abs(codes.values - kernel.values).max()), bias=float(np.abs(shift.values - offset).max())
+    )
     return node("sums", replace(_operation(operation, spread_codes, shift), off=off), shape)
 
 
@@ -94,7 +105,9 @@ def _trained(bias: src.Weight, name: str) -> FloatArray:
     return quantizers.apply(bias.values, bias.quantizer, layer=name).product
 
 
-def integer_sums(name: str, operation: src.Linear, shape: Shape, factor: FloatArray, rows: FloatArray | None) -> tuple[hw.Layer, FloatArray, FloatArray] | None:
+def integer_sums(
+    name: str, operation: src.Linear, shape: Shape, factor: FloatArray, rows: FloatArray | None
+) -> tuple[hw.Layer, FloatArray, FloatArray] | None:
     """Sums of whole numbers, with the scale and shift of each output that wait; None where nothing has to wait.
 
     `factor` (1,) or (outputs,) is the scale of the inputs. Inputs whose scales differ by powers of two have `rows`, which
@@ -112,7 +125,13 @@ def integer_sums(name: str, operation: src.Linear, shape: Shape, factor: FloatAr
         return None
     values = scaled.product if exact else scaled.values
     codes = weight_codes(expand_kernel(operation, values if rows is None else values * rows[:, None]), name, "kernel")
-    if exact and rows is not None and np.all(factor == 1) and short is not None and short.format.width <= SHORT_BIAS_BITS:
+    if (
+        exact
+        and rows is not None
+        and np.all(factor == 1)
+        and short is not None
+        and short.format.width <= SHORT_BIAS_BITS
+    ):
         return node("sums", _operation(operation, codes, short), shape), np.ones(1), np.zeros(1)
     none = Codes(array=np.zeros(outputs, np.int64), format=Format(width=1, integer=1, signed=False))
     total = factor if exact else factor * scale
@@ -120,7 +139,9 @@ def integer_sums(name: str, operation: src.Linear, shape: Shape, factor: FloatAr
 
 
 def _quantized(weight: src.Weight, layer: str, what: str) -> quantizers.Scaled:
-    if (what == "kernel" and not _is_exact(weight)) or (weight.quantizer is None and exact_codes(weight.values) is None):
+    if (what == "kernel" and not _is_exact(weight)) or (
+        weight.quantizer is None and exact_codes(weight.values) is None
+    ):
         raise WidthsNeededError(layer=layer, what=f"{what} weights")
     return quantizers.apply(weight.values, weight.quantizer, layer=layer)
 
@@ -133,7 +154,11 @@ def _per_output(scale: FloatArray, operation: src.Linear, outputs: int, layer: s
         raise UnsupportedQuantizerError(layer=layer, quantizer="alpha", why="a scale that is not per output channel")
     flat = scale.reshape(-1)
     if isinstance(operation, src.Transposed) and flat.size > 1:
-        raise UnsupportedQuantizerError(layer=layer, quantizer="alpha", why="a scale for each input of a transposed convolution that is no power of two")
+        raise UnsupportedQuantizerError(
+            layer=layer,
+            quantizer="alpha",
+            why="a scale for each input of a transposed convolution that is no power of two",
+        )
     if isinstance(operation, src.Depthwise) and flat.size > 1:
         return np.tile(flat, outputs // flat.size)
     return np.broadcast_to(flat, (outputs,))
@@ -150,10 +175,14 @@ def _plain(operation: src.Linear, kernel: Codes, bias: Codes) -> hw.Linear:
         case src.Depthwise():
             if kernel.array.shape[-1] == 1:
                 return hw.Depthwise(kernel=kernel, bias=bias, strides=operation.strides, pads=operation.pads)
-            return hw.Convolution(kernel=hw.across_channels(kernel), bias=bias, strides=operation.strides, pads=operation.pads)
+            return hw.Convolution(
+                kernel=hw.across_channels(kernel), bias=bias, strides=operation.strides, pads=operation.pads
+            )
         case src.Transposed():
             rows, columns = kernel.array.shape[:2]
-            return hw.Convolution(kernel=kernel, bias=bias, strides=(1, 1), pads=(rows - 1, rows - 1, columns - 1, columns - 1))
+            return hw.Convolution(
+                kernel=kernel, bias=bias, strides=(1, 1), pads=(rows - 1, rows - 1, columns - 1, columns - 1)
+            )
         case src.Dense():
             return hw.Dense(kernel=kernel, bias=bias)
         case _:

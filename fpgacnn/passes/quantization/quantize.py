@@ -33,12 +33,19 @@ class SoftmaxChoice(Choice):
     LOGITS = "logits"
 
 
-def quantize(source: SourceModel, *, inputs: Sequence[Format], softmax: SoftmaxChoice = SoftmaxChoice.LOGITS) -> QuantizedModel:
+def quantize(
+    source: SourceModel, *, inputs: Sequence[Format], softmax: SoftmaxChoice = SoftmaxChoice.LOGITS
+) -> QuantizedModel:
     """The hardware graph of a network, with one format for each of its inputs.
 
     Raises UnsupportedOptionError, UnsupportedQuantizerError or WidthsNeededError with the layer that is to blame.
     """
-    builder = _Builder(source=source, input_formats=dict(zip(source.inputs, inputs, strict=True)), softmax=softmax, waits=is_deferred(source))
+    builder = _Builder(
+        source=source,
+        input_formats=dict(zip(source.inputs, inputs, strict=True)),
+        softmax=softmax,
+        waits=is_deferred(source),
+    )
     for layer in source.layers:
         builder.add(layer)
     outputs = tuple(builder.real(name) for name in source.outputs)
@@ -61,7 +68,9 @@ def leading_quantizer(source: SourceModel, name: str) -> Format | None:
 
 def _plain_cast(operation: src.SourceOperation) -> Format | None:
     match operation:
-        case src.Activate(function=src.QuantizedBits() as quantizer) if quantizer.bits > 1 and not isinstance(quantizer.alpha, str):
+        case src.Activate(function=src.QuantizedBits() as quantizer) if quantizer.bits > 1 and not isinstance(
+            quantizer.alpha, str
+        ):
             return quantizers.activation_format(quantizer)
         case src.Activate(function=src.Uniform() as quantizer):
             return whole_format(quantizer)
@@ -95,7 +104,10 @@ class _Builder:
             return
         inputs = tuple(self.real(name) for name in layer.inputs)
         if isinstance(layer.operation, src.Merge):
-            inputs = tuple(self._broadcast(layer, name, self.source.layer(given).shape) for name, given in zip(inputs, layer.inputs, strict=True))
+            inputs = tuple(
+                self._broadcast(layer, name, self.source.layer(given).shape)
+                for name, given in zip(inputs, layer.inputs, strict=True)
+            )
         chain = self._chain(layer)
         self.node_of[layer.name] = self.place(layer, chain, inputs, ends=True) if chain else inputs[0]
 
@@ -152,7 +164,9 @@ class _Builder:
             case src.Input():
                 return [node("input", hw.Input(format=self.input_formats[layer.name]), shape)]
             case src.Transposed():
-                return transposed_nodes(layer.name, operation, self._input_shape(layer), shape, left_over=self.is_quantized)
+                return transposed_nodes(
+                    layer.name, operation, self._input_shape(layer), shape, left_over=self.is_quantized
+                )
             case src.Convolution() | src.Depthwise() | src.Dense():
                 return linear_nodes(layer.name, operation, shape, left_over=self.is_quantized)
             case src.BatchNormalization():
@@ -212,7 +226,9 @@ class _Builder:
             self.notes.append(f"softmax '{layer.name}' left out: {why}")
             return []
         if layer.shape[-1] == 1:
-            raise UnsupportedOptionError(layer=layer.name, why="softmax over one class is always 1", do="use sigmoid, or more classes")
+            raise UnsupportedOptionError(
+                layer=layer.name, why="softmax over one class is always 1", do="use sigmoid, or more classes"
+            )
         kind = hw.SoftmaxKind.ARGMAX if at_output and self.softmax is SoftmaxChoice.ARGMAX else hw.SoftmaxKind.TABLES
         return [node("softmax", hw.Softmax(kind=kind), layer.shape)]
 
@@ -225,15 +241,29 @@ def repeated(shape: Shape, wanted: Shape) -> list[hw.Layer]:
         ones = Codes(array=np.ones((1, 1, 1, wanted[-1]), np.int64), format=Format(width=1, integer=1, signed=False))
         none = Codes(array=np.zeros(wanted[-1], np.int64), format=Format(width=1, integer=1, signed=False))
         full = (*full[:-1], wanted[-1])
-        operation = hw.Dense(kernel=Codes(array=ones.array[0, 0], format=ones.format), bias=none) if len(full) == 1 else None
-        nodes.append(node("channels", operation or hw.Convolution(kernel=ones, bias=none, strides=(1, 1), pads=(0, 0, 0, 0)), full))
+        operation = (
+            hw.Dense(kernel=Codes(array=ones.array[0, 0], format=ones.format), bias=none) if len(full) == 1 else None
+        )
+        nodes.append(
+            node(
+                "channels", operation or hw.Convolution(kernel=ones, bias=none, strides=(1, 1), pads=(0, 0, 0, 0)), full
+            )
+        )
     factors = tuple(size // one for size, one in zip(wanted[:-1], full[:-1], strict=True))
     if any(factor > 1 for factor in factors):
-        nodes.append(node("cells", src.Upsample(factors=(1, factors[0]) if len(factors) == 1 else (factors[0], factors[1])), wanted))
+        nodes.append(
+            node(
+                "cells",
+                src.Upsample(factors=(1, factors[0]) if len(factors) == 1 else (factors[0], factors[1])),
+                wanted,
+            )
+        )
     return nodes
 
 
-def _weighted_sum(layer: SourceLayer, size: tuple[int, int], strides: tuple[int, int], factor: src.Weight, shape: Shape) -> list[hw.Layer]:
+def _weighted_sum(
+    layer: SourceLayer, size: tuple[int, int], strides: tuple[int, int], factor: src.Weight, shape: Shape
+) -> list[hw.Layer]:
     """QKeras' average pooling: a sum by a depthwise convolution of ones, times the quantized 1/area.
 
     QKeras itself takes the mean, in float32, and multiplies it by the area again.
@@ -244,7 +274,10 @@ def _weighted_sum(layer: SourceLayer, size: tuple[int, int], strides: tuple[int,
     scale = np.full((channels,), float(quantizers.apply(factor.values, factor.quantizer, layer=layer.name).product[0]))
     summed = hw.Depthwise(kernel=ones, bias=none, strides=strides, pads=(0, 0, 0, 0))
     rounds = size[0] * size[1] & (size[0] * size[1] - 1) != 0
-    return [node("sum", summed, shape), node("mean", replace(affine(scale, np.zeros(channels)), in_steps=rounds), shape)]
+    return [
+        node("sum", summed, shape),
+        node("mean", replace(affine(scale, np.zeros(channels)), in_steps=rounds), shape),
+    ]
 
 
 def _merges(kind: MergeKind, inputs: int, shape: Shape) -> list[hw.Layer]:

@@ -15,7 +15,18 @@ from numpy.typing import NDArray
 from fpgacnn.errors import UnsupportedQuantizerError
 from fpgacnn.ir.fixed_point import Format, Overflow, Rounding, is_power_of_two, round_whole
 from fpgacnn.ir.functions import evaluate
-from fpgacnn.ir.source import Binary, FloatArray, PowerOfTwo, QuantizedBits, QuantizedRelu, QuantizedSigmoid, QuantizedTanh, Quantizer, Ternary, Uniform
+from fpgacnn.ir.source import (
+    Binary,
+    FloatArray,
+    PowerOfTwo,
+    QuantizedBits,
+    QuantizedRelu,
+    QuantizedSigmoid,
+    QuantizedTanh,
+    Quantizer,
+    Ternary,
+    Uniform,
+)
 
 EPSILON = np.float32(1e-7)
 """Keras' backend epsilon, which QKeras adds before logarithms and divisions."""
@@ -92,7 +103,9 @@ def _binary(values: FloatArray, quantizer: Binary) -> Scaled:
 def _ternary(values: FloatArray, quantizer: Ternary) -> Scaled:
     if not isinstance(quantizer.alpha, str):
         threshold = ternary_threshold(quantizer)
-        return Scaled(values=np.sign(values) * (np.abs(values) >= threshold), scale=_number(quantizer.alpha, values.ndim))
+        return Scaled(
+            values=np.sign(values) * (np.abs(values) >= threshold), scale=_number(quantizer.alpha, values.ndim)
+        )
     x = values.astype(np.float32)
     axes = _channel_axes(x) if x.ndim > 1 else None
     scale = (np.float32(2) * np.max(np.abs(x), axis=axes, keepdims=True) / np.float32(3)).astype(np.float32)
@@ -144,7 +157,9 @@ def number_alpha(quantizer: QuantizedBits, channels: int, layer: str) -> FloatAr
     assert not isinstance(quantizer.alpha, str)
     alpha = np.asarray(1.0 if quantizer.alpha is None else quantizer.alpha, np.float32).astype(np.float64)
     if alpha.size not in {1, channels}:
-        raise UnsupportedQuantizerError(layer=layer, quantizer="quantized_bits", why=f"alpha has {alpha.size} values for {channels} channels")
+        raise UnsupportedQuantizerError(
+            layer=layer, quantizer="quantized_bits", why=f"alpha has {alpha.size} values for {channels} channels"
+        )
     return alpha
 
 
@@ -158,11 +173,15 @@ def code_range(quantizer: QuantizedBits) -> tuple[int, int]:
 def _automatic_scale(values: FloatArray, quantizer: QuantizedBits, layer: str) -> Scaled:
     """`alpha='auto'` and `'auto_po2'`: symmetric codes, half away from zero, a scale for each channel."""
     if quantizer.bits <= 1:
-        raise UnsupportedQuantizerError(layer=layer, quantizer=f"quantized_bits(1,alpha={quantizer.alpha})", why="QKeras answers NaN")
+        raise UnsupportedQuantizerError(
+            layer=layer, quantizer=f"quantized_bits(1,alpha={quantizer.alpha})", why="QKeras answers NaN"
+        )
     x = (values.astype(np.float32) / np.float32(2.0**quantizer.integer)).astype(np.float32)
     axes = _channel_axes(x)
     half_levels = np.float32(2 ** (quantizer.bits - 1) - 1)
-    scale = (np.max(np.abs(x), axis=axes, keepdims=True) * np.float32(2) / (half_levels * np.float32(2))).astype(np.float32)
+    scale = (np.max(np.abs(x), axis=axes, keepdims=True) * np.float32(2) / (half_levels * np.float32(2))).astype(
+        np.float32
+    )
     if quantizer.alpha == "auto_po2":
         scale = _power_of_two(scale)
         for _ in range(5):
@@ -223,7 +242,9 @@ def activation_format(quantizer: QuantizedBits | QuantizedRelu) -> Format:
             sign = int(quantizer.keep_negative)
             overflow = Overflow.SAT_SYM if quantizer.symmetric and sign else Overflow.SAT
             integer = quantizer.integer + sign
-            return Format(width=quantizer.bits, integer=integer, signed=bool(sign), rounding=Rounding.RND_CONV, overflow=overflow)
+            return Format(
+                width=quantizer.bits, integer=integer, signed=bool(sign), rounding=Rounding.RND_CONV, overflow=overflow
+            )
         case QuantizedRelu():
             sign = int(quantizer.negative_slope != 0)
             return Format(

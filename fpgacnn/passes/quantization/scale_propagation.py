@@ -109,7 +109,10 @@ def is_deferred(source: SourceModel) -> bool:
     """Whether a network has quantizers whose scales wait."""
     quantized = [layer.operation.function for layer in source.layers if isinstance(layer.operation, src.Activate)]
     weights = [weight.quantizer for layer in source.layers for weight in src.weights_of(layer.operation)]
-    return any(isinstance(one, src.Uniform) or (isinstance(one, src.Binary) and isinstance(one.alpha, np.ndarray)) for one in (*quantized, *weights))
+    return any(
+        isinstance(one, src.Uniform) or (isinstance(one, src.Binary) and isinstance(one.alpha, np.ndarray))
+        for one in (*quantized, *weights)
+    )
 
 
 def defer(builder: Builder, layer: SourceLayer) -> ScaledTensor | None:
@@ -191,7 +194,9 @@ def _linear(builder: Builder, layer: SourceLayer, operation: src.Linear) -> Scal
         return None
     sums, scale, shift = found
     rounds = given.rounds or not is_power_of_two(scale)
-    return ScaledTensor(node=builder.place(layer, [sums], (given.node,), ends=False), scale=scale, shift=shift, rounds=rounds)
+    return ScaledTensor(
+        node=builder.place(layer, [sums], (given.node,), ends=False), scale=scale, shift=shift, rounds=rounds
+    )
 
 
 def _span(scale: FloatArray) -> float:
@@ -203,9 +208,17 @@ def _span(scale: FloatArray) -> float:
 def _pooled(builder: Builder, layer: SourceLayer, operation: src.Pool | src.GlobalPool) -> ScaledTensor | None:
     if operation.kind is src.PoolKind.MAX:
         given = builder.held(layer.inputs[0])
-        return _passed(builder, layer, given, _pool_nodes(layer, operation)) if given.rises and not given.is_plain else None
+        return (
+            _passed(builder, layer, given, _pool_nodes(layer, operation))
+            if given.rises and not given.is_plain
+            else None
+        )
     shape = builder.source.layer(layer.inputs[0]).shape
-    size, pads = (operation.size, operation.pads) if isinstance(operation, src.Pool) else ((1, 1, *shape[:-1])[-2:], (0, 0, 0, 0))
+    size, pads = (
+        (operation.size, operation.pads)
+        if isinstance(operation, src.Pool)
+        else ((1, 1, *shape[:-1])[-2:], (0, 0, 0, 0))
+    )
     area = size[0] * size[1]
     if operation.factor is not None or any(pads) or area > MAX_SUMMED_AREA:
         return None
@@ -219,7 +232,9 @@ def _pooled(builder: Builder, layer: SourceLayer, operation: src.Pool | src.Glob
     summed = layer.shape if isinstance(operation, src.Pool) else (*(1,) * (len(shape) - 1), channels)
     chain = [node("sum", hw.Depthwise(kernel=ones, bias=none, strides=strides, pads=(0, 0, 0, 0)), summed)]
     chain += [node("flat", src.Reshape(), layer.shape)] if summed != layer.shape else []
-    return replace(given, node=builder.place(layer, chain, (given.node,), ends=False), divisor=given.divisor * area, rounds=True)
+    return replace(
+        given, node=builder.place(layer, chain, (given.node,), ends=False), divisor=given.divisor * area, rounds=True
+    )
 
 
 def _pool_nodes(layer: SourceLayer, operation: src.Pool | src.GlobalPool) -> list[hw.Layer]:
@@ -235,7 +250,9 @@ def _passed(builder: Builder, layer: SourceLayer, given: ScaledTensor, chain: Se
     return replace(given, node=builder.place(layer, chain, (given.node,), ends=False))
 
 
-def _moved(builder: Builder, layer: SourceLayer, operation: src.Crop | src.Upsample | src.ZeroPad | src.Reshape | src.Permute) -> ScaledTensor | None:
+def _moved(
+    builder: Builder, layer: SourceLayer, operation: src.Crop | src.Upsample | src.ZeroPad | src.Reshape | src.Permute
+) -> ScaledTensor | None:
     given = builder.held(layer.inputs[0])
     keeps = isinstance(operation, src.Crop | src.Upsample) or given.is_even
     if given.is_plain or not keeps:
@@ -263,11 +280,17 @@ def _joined(builder: Builder, layer: SourceLayer, operation: src.Concatenate | s
 
 
 def _signs(builder: Builder, layer: SourceLayer, quantizer: src.Binary) -> ScaledTensor:
-    alpha = np.atleast_1d(np.asarray(1.0 if quantizer.alpha is None else quantizer.alpha, np.float32)).astype(np.float64)
+    alpha = np.atleast_1d(np.asarray(1.0 if quantizer.alpha is None else quantizer.alpha, np.float32)).astype(
+        np.float64
+    )
     given = builder.held(layer.inputs[0])
     if given.relu:
         given = _settled(builder, layer)
-    chain = [] if given.is_even and given.rises else [_line(given.scale, given.shift, layer.shape, rounds=given.rounds, divisor=given.divisor)]
+    chain = (
+        []
+        if given.is_even and given.rises
+        else [_line(given.scale, given.shift, layer.shape, rounds=given.rounds, divisor=given.divisor)]
+    )
     sign = Format(width=1, integer=1, rounding=Rounding.TRN, overflow=Overflow.SAT)
     chain += [node("sign", hw.Cast(format=sign), layer.shape)]
     small = is_power_of_two(alpha)
@@ -282,7 +305,9 @@ def _quantized(builder: Builder, layer: SourceLayer, quantizer: src.Uniform) -> 
     given, shape = builder.held(layer.inputs[0]), layer.shape
     scale, low, high = (_narrowed(one, shape) for one in (quantizer.scale, quantizer.low, quantizer.high))
     quantizer = replace(quantizer, scale=scale, low=low, high=high)
-    if given.relu and (quantizer.wraps or quantizer.must_fit or not quantizer.is_limited or np.any(scale < 0) or np.any(low > 0)):
+    if given.relu and (
+        quantizer.wraps or quantizer.must_fit or not quantizer.is_limited or np.any(scale < 0) or np.any(low > 0)
+    ):
         given = _settled(builder, layer)
     if max(scale.ndim, low.ndim, high.ndim) > 1:
         return _element_by_element(builder, layer, quantizer, given)
@@ -300,7 +325,9 @@ def _narrowed(array: FloatArray, shape: Shape) -> FloatArray:
     return np.array(rows[0]) if np.all(rows == rows[0]) else np.array(full)
 
 
-def _element_by_element(builder: Builder, layer: SourceLayer, quantizer: src.Uniform, given: ScaledTensor) -> ScaledTensor:
+def _element_by_element(
+    builder: Builder, layer: SourceLayer, quantizer: src.Uniform, given: ScaledTensor
+) -> ScaledTensor:
     """A quantizer that differs from place to place, on the tensor as a vector, whose channels are its elements."""
     shape, size = layer.shape, prod(layer.shape)
     if size > MAX_ELEMENTS:
@@ -308,7 +335,9 @@ def _element_by_element(builder: Builder, layer: SourceLayer, quantizer: src.Uni
         raise UnsupportedQuantizerError(layer=layer.name, quantizer=quantizer_text(quantizer), why=why)
     if not given.is_even:
         given = _settled(builder, layer)
-    scale, low, high = (np.broadcast_to(one, shape).reshape(-1) for one in (quantizer.scale, quantizer.low, quantizer.high))
+    scale, low, high = (
+        np.broadcast_to(one, shape).reshape(-1) for one in (quantizer.scale, quantizer.low, quantizer.high)
+    )
     flat = replace(quantizer, scale=scale, low=low, high=high)
     chain, rest = _steps(flat, given, (size,), None)
     back = [] if np.all(rest == 1) else [_line(rest, _NONE, (size,), rounds=not is_power_of_two(rest))]
@@ -316,7 +345,9 @@ def _element_by_element(builder: Builder, layer: SourceLayer, quantizer: src.Uni
     return ScaledTensor.plain(builder.place(layer, chain, (given.node,), ends=True))
 
 
-def _steps(quantizer: src.Uniform, given: ScaledTensor, shape: Shape, port: Format | None) -> tuple[list[hw.Layer], FloatArray]:
+def _steps(
+    quantizer: src.Uniform, given: ScaledTensor, shape: Shape, port: Format | None
+) -> tuple[list[hw.Layer], FloatArray]:
     """Nodes that bring a tensor to the quantizer's whole numbers, and the scale that is left to apply."""
     scale = quantizer.scale
     one_step = scale.size == quantizer.low.size == quantizer.high.size == 1 and is_power_of_two(scale)
@@ -344,7 +375,10 @@ def _casts(quantizer: src.Uniform, step: float, given: ScaledTensor, shape: Shap
     if quantizer.wraps and (quantizer.low.size > 1 or quantizer.high.size > 1):
         channels = shape[-1:]
         ends = [np.broadcast_to(end, channels).astype(np.int64) for end in (quantizer.low, quantizer.high)]
-        return [node("round", hw.Round(rounding=quantizer.rounding), shape), node("wrap", hw.Wrap(low=ends[0], high=ends[1]), shape)]
+        return [
+            node("round", hw.Round(rounding=quantizer.rounding), shape),
+            node("wrap", hw.Wrap(low=ends[0], high=ends[1]), shape),
+        ]
     form = covering_format(quantizer, step)
     cast: hw.Operation = hw.Relu(format=form) if given.relu else hw.Cast(format=form)
     return [node("cast", cast, shape), *beyond(quantizer, form, shape)]

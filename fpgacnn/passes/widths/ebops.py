@@ -36,7 +36,9 @@ class LayerEbops:
         return self.multiplications * self.weight_bits * self.value_bits
 
 
-def costs(network: SourceModel, input_bits: Mapping[str, int], counted: Mapping[str, int] | None = None) -> tuple[LayerEbops, ...]:
+def costs(
+    network: SourceModel, input_bits: Mapping[str, int], counted: Mapping[str, int] | None = None
+) -> tuple[LayerEbops, ...]:
     """The cost of every linear layer of a quantized network; `input_bits` are those of its inputs, by name.
 
     `counted` are the multiplications by layer, where they are known already.
@@ -49,14 +51,22 @@ def costs(network: SourceModel, input_bits: Mapping[str, int], counted: Mapping[
         bits[layer.name] = _bits(layer, given, input_bits)
         if isinstance(layer.operation, src.Linear):
             weight_bits = _quantizer_bits(layer.operation.kernel.quantizer)
-            found.append(LayerEbops(layer=layer.name, multiplications=counts[layer.name], weight_bits=weight_bits, value_bits=given[0]))
+            found.append(
+                LayerEbops(
+                    layer=layer.name, multiplications=counts[layer.name], weight_bits=weight_bits, value_bits=given[0]
+                )
+            )
     return tuple(found)
 
 
 def multiplications(network: SourceModel) -> Mapping[str, int]:
     """Multiplications with weights that are not zero once quantized, by linear layer."""
     shapes = {layer.name: layer.shape for layer in network.layers}
-    return {layer.name: _count(layer, layer.operation, shapes[layer.inputs[0]]) for layer in network.layers if isinstance(layer.operation, src.Linear)}
+    return {
+        layer.name: _count(layer, layer.operation, shapes[layer.inputs[0]])
+        for layer in network.layers
+        if isinstance(layer.operation, src.Linear)
+    }
 
 
 def total_ebops(network: SourceModel, input_bits: Mapping[str, int]) -> int:
@@ -99,6 +109,8 @@ def _quantizer_bits(quantizer: src.Quantizer | None) -> int:
         case src.Ternary():
             return 2
         case src.Uniform():
-            return int((quantizer.high - quantizer.low).max()).bit_length() if quantizer.is_limited else UNQUANTIZED_BITS
+            return (
+                int((quantizer.high - quantizer.low).max()).bit_length() if quantizer.is_limited else UNQUANTIZED_BITS
+            )
         case _:
             return quantizer.bits

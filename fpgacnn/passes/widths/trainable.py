@@ -45,7 +45,9 @@ def _makes_finer(layer: SourceLayer) -> bool:
         case src.Pool() | src.GlobalPool():
             return layer.operation.kind is src.PoolKind.AVERAGE
         case src.Activate(function=function):
-            return isinstance(function, src.Function | src.PRelu) or (isinstance(function, src.Relu) and function != src.Relu())
+            return isinstance(function, src.Function | src.PRelu) or (
+                isinstance(function, src.Relu) and function != src.Relu()
+            )
         case _:
             return False
 
@@ -65,7 +67,16 @@ def _is_positive(layer: SourceLayer, positive: set[str]) -> bool:
             return not relu.negative_slope
         case src.Activate(function=src.Softmax()):
             return True
-        case src.Pool() | src.GlobalPool() | src.Upsample() | src.ZeroPad() | src.Crop() | src.Permute() | src.Reshape() | src.Concatenate():
+        case (
+            src.Pool()
+            | src.GlobalPool()
+            | src.Upsample()
+            | src.ZeroPad()
+            | src.Crop()
+            | src.Permute()
+            | src.Reshape()
+            | src.Concatenate()
+        ):
             return all(name in positive for name in layer.inputs)
         case src.Merge(kind=kind):
             return kind is not src.MergeKind.SUBTRACT and all(name in positive for name in layer.inputs)
@@ -73,17 +84,29 @@ def _is_positive(layer: SourceLayer, positive: set[str]) -> bool:
             return False
 
 
-def least_error(network: SourceModel, bits: Mapping[Point, int], seen: Mapping[str, FloatArray], integer: int | None = None) -> Mapping[Point, src.Quantizer]:
+def least_error(
+    network: SourceModel, bits: Mapping[Point, int], seen: Mapping[str, FloatArray], integer: int | None = None
+) -> Mapping[Point, src.Quantizer]:
     """A quantizer for each point, of so many bits, that rounds what was seen with the least squared error.
 
     `seen` are the float outputs of every layer on some events; `integer` (the sign excluded) fixes the integer bits of
     results instead. Results never get fewer than 0: QKeras cannot train them.
     """
     positive = positive_layers(network)
-    return {point: _least_error(network.layer(point.layer), point, width, seen, positive, integer) for point, width in bits.items()}
+    return {
+        point: _least_error(network.layer(point.layer), point, width, seen, positive, integer)
+        for point, width in bits.items()
+    }
 
 
-def _least_error(layer: SourceLayer, point: Point, bits: int, seen: Mapping[str, FloatArray], positive: frozenset[str], integer: int | None) -> src.Quantizer:
+def _least_error(
+    layer: SourceLayer,
+    point: Point,
+    bits: int,
+    seen: Mapping[str, FloatArray],
+    positive: frozenset[str],
+    integer: int | None,
+) -> src.Quantizer:
     if point.part is not Part.RESULT:
         return signed(bits, best_integer(weight_values(layer.operation, point.part), bits, is_signed=True))
     is_signed = layer.name not in positive
@@ -94,12 +117,20 @@ def _least_error(layer: SourceLayer, point: Point, bits: int, seen: Mapping[str,
 def best_integer(values: FloatArray, bits: int, *, is_signed: bool) -> int:
     """Integer bits, the sign excluded, with the least squared error."""
     most, sample = integer_bits(values), _sample(values)
-    return min(range(most, most - NARROWER, -1), key=lambda integer: squared_error(sample, bits, integer, is_signed=is_signed))
+    return min(
+        range(most, most - NARROWER, -1), key=lambda integer: squared_error(sample, bits, integer, is_signed=is_signed)
+    )
 
 
 def squared_error(values: FloatArray, bits: int, integer: int, *, is_signed: bool) -> float:
     """Sum of squared differences that rounding half to even and saturating make."""
-    form = Format(width=bits, integer=integer + int(is_signed), signed=is_signed, rounding=Rounding.RND_CONV, overflow=Overflow.SAT)
+    form = Format(
+        width=bits,
+        integer=integer + int(is_signed),
+        signed=is_signed,
+        rounding=Rounding.RND_CONV,
+        overflow=Overflow.SAT,
+    )
     return float(np.square(to_values(quantize_values(values, form), form.fraction) - values).sum())
 
 

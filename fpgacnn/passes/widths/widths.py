@@ -23,7 +23,15 @@ from fpgacnn.passes.quantization.batchnorm import fold
 
 MAX_BITS = 32
 
-_HAS_ENDS = frozenset({src.FunctionKind.SIGMOID, src.FunctionKind.TANH, src.FunctionKind.SOFTSIGN, src.FunctionKind.HARD_SIGMOID, src.FunctionKind.HARD_TANH})
+_HAS_ENDS = frozenset(
+    {
+        src.FunctionKind.SIGMOID,
+        src.FunctionKind.TANH,
+        src.FunctionKind.SOFTSIGN,
+        src.FunctionKind.HARD_SIGMOID,
+        src.FunctionKind.HARD_TANH,
+    }
+)
 """Functions whose values are limited, however large the input is."""
 
 
@@ -38,7 +46,9 @@ class Widths:
         if not 2 <= self.bits <= MAX_BITS:
             raise UsageError(what=f"--bits {self.bits} is not between 2 and {MAX_BITS}")
         if self.integer is not None and not -MAX_BITS <= self.integer <= MAX_BITS:
-            raise UsageError(what=f"--bits {self.bits},{self.integer}: the integer bits are not between {-MAX_BITS} and {MAX_BITS}")
+            raise UsageError(
+                what=f"--bits {self.bits},{self.integer}: the integer bits are not between {-MAX_BITS} and {MAX_BITS}"
+            )
 
 
 class Part(StrEnum):
@@ -97,7 +107,9 @@ def _foldable(layer: SourceLayer, network: SourceModel) -> str | None:
     host = network.layer(layer.inputs[0])
     readers = [other for other in network.layers if host.name in other.inputs]
     linear = (
-        isinstance(host.operation, src.Convolution | src.Depthwise | src.Dense) and host.operation.kernel.quantizer is None and host.operation.folded is None
+        isinstance(host.operation, src.Convolution | src.Depthwise | src.Dense)
+        and host.operation.kernel.quantizer is None
+        and host.operation.folded is None
     )
     return host.name if linear and len(readers) == 1 and host.name not in network.outputs else None
 
@@ -144,7 +156,13 @@ def with_quantizers(network: SourceModel, chosen: Mapping[Point, src.Quantizer])
             renamed[layer.name] = f"{layer.name}/quantized"
             layers += [
                 quantized,
-                SourceLayer(name=renamed[layer.name], kind="Quantizer", operation=src.Activate(function=cast), inputs=(layer.name,), shape=layer.shape),
+                SourceLayer(
+                    name=renamed[layer.name],
+                    kind="Quantizer",
+                    operation=src.Activate(function=cast),
+                    inputs=(layer.name,),
+                    shape=layer.shape,
+                ),
             ]
     return replace(network, layers=tuple(layers), has_given_widths=True)
 
@@ -205,7 +223,9 @@ def is_relu(layer: SourceLayer) -> bool:
     return isinstance(layer.operation, src.Activate) and layer.operation.function == src.Relu()
 
 
-def _quantized(layer: str, operation: src.SourceOperation, chosen: Mapping[Point, src.Quantizer]) -> src.SourceOperation:
+def _quantized(
+    layer: str, operation: src.SourceOperation, chosen: Mapping[Point, src.Quantizer]
+) -> src.SourceOperation:
     if not isinstance(operation, src.Linear):
         return operation
     kernel, bias = (chosen.get(Point(layer=layer, part=part)) for part in (Part.KERNEL, Part.BIAS))
@@ -253,7 +273,11 @@ def _is_multiplied_next(layer: SourceLayer, network: SourceModel) -> bool:
     """Whether a slope follows, whose product would be as long as both together."""
     makes = isinstance(layer.operation, src.Linear | src.BatchNormalization | src.Merge)
     readers = [other.operation for other in network.layers if layer.name in other.inputs]
-    return makes and layer.name not in network.outputs and any(isinstance(one, src.Activate) and _has_slope(one.function) for one in readers)
+    return (
+        makes
+        and layer.name not in network.outputs
+        and any(isinstance(one, src.Activate) and _has_slope(one.function) for one in readers)
+    )
 
 
 def makes_values(layer: SourceLayer, network: SourceModel) -> bool:
@@ -266,11 +290,26 @@ def makes_values(layer: SourceLayer, network: SourceModel) -> bool:
     match layer.operation:
         case src.Activate():
             return layer.name not in network.outputs or layer.operation.function == src.Relu()
-        case src.Convolution() | src.Depthwise() | src.Transposed() | src.Dense() | src.BatchNormalization() | src.Merge():
+        case (
+            src.Convolution()
+            | src.Depthwise()
+            | src.Transposed()
+            | src.Dense()
+            | src.BatchNormalization()
+            | src.Merge()
+        ):
             return bool(readers) and not rounded_next and layer.name not in network.outputs
         case src.Pool() | src.GlobalPool():
             return layer.operation.kind is src.PoolKind.AVERAGE and layer.name not in network.outputs
-        case src.Input() | src.ZeroPad() | src.Crop() | src.Upsample() | src.Permute() | src.Reshape() | src.Concatenate():
+        case (
+            src.Input()
+            | src.ZeroPad()
+            | src.Crop()
+            | src.Upsample()
+            | src.Permute()
+            | src.Reshape()
+            | src.Concatenate()
+        ):
             return False
         case _:
             assert_never(layer.operation)

@@ -42,7 +42,9 @@ def tool_versions() -> Mapping[str, str]:
     return {name: version(name) for name in ("fpgacnn", "hls4ml", "numpy", "h5py")}
 
 
-def outputs_of(network: SourceModel, answers: Mapping[str, FloatArray], softmax: SoftmaxChoice) -> Mapping[str, FloatArray]:
+def outputs_of(
+    network: SourceModel, answers: Mapping[str, FloatArray], softmax: SoftmaxChoice
+) -> Mapping[str, FloatArray]:
     """The reference's answers; a softmax that hardware builds as argmax answers one-hot."""
     if softmax is not SoftmaxChoice.ARGMAX:
         return answers
@@ -116,7 +118,9 @@ class Run:
     @property
     def csim_events(self) -> int:
         """How many events go through C simulation."""
-        asked = self.events.count if self.request.csim_events is None else min(self.request.csim_events, self.events.count)
+        asked = (
+            self.events.count if self.request.csim_events is None else min(self.request.csim_events, self.events.count)
+        )
         return min(asked, affordable(self.trained.network, CSIM_WORK)) if self.request.scaled else asked
 
     def layers(self, run: Emulated) -> Layers:
@@ -125,20 +129,40 @@ class Run:
         for piece, traced in self.traces(run, self.sample):
             found.seen.add(traced.trace)
             self.add_reference(found.int64, run, piece, traced)
-            with self.watch.stage("reference", f"computing the trained network's own answers to {piece.stop} of {self.sample} events"):
+            with self.watch.stage(
+                "reference", f"computing the trained network's own answers to {piece.stop} of {self.sample} events"
+            ):
                 quantized = self.answers(network, [one.values for one in codes_of(run.codes, piece)], quantized=True)
                 inner = found.quantized.add(quantized)
-                found.source.add(without(traced.trace, self.design.model.outputs), outputs_of(network, quantized, self.request.softmax), piece.start)
+                found.source.add(
+                    without(traced.trace, self.design.model.outputs),
+                    outputs_of(network, quantized, self.request.softmax),
+                    piece.start,
+                )
                 self.add_floats(found, inner, piece, keep=None)
         for piece in pieces(self.design, self.events.count, self.piece_values, first=self.sample):
-            with self.watch.stage("reference", f"computing the trained network's own answers to {piece.stop} of {self.events.count} events"):
-                found.quantized.add(self.answers(network, [one.values for one in codes_of(run.codes, piece)], quantized=True, keep=self.ends))
+            with self.watch.stage(
+                "reference",
+                f"computing the trained network's own answers to {piece.stop} of {self.events.count} events",
+            ):
+                found.quantized.add(
+                    self.answers(
+                        network, [one.values for one in codes_of(run.codes, piece)], quantized=True, keep=self.ends
+                    )
+                )
                 self.add_floats(found, {}, piece, keep=self.ends)
         found.source.add(run.answers.outputs, outputs_of(network, found.quantized.whole(), self.request.softmax), 0)
         found.noise.add(found.quantized.whole(), found.unquantized.whole())
         return found
 
-    def answers(self, network: SourceModel, values: Sequence[FloatArray], *, quantized: bool, keep: AbstractSet[str] | None = None) -> Mapping[str, FloatArray]:
+    def answers(
+        self,
+        network: SourceModel,
+        values: Sequence[FloatArray],
+        *,
+        quantized: bool,
+        keep: AbstractSet[str] | None = None,
+    ) -> Mapping[str, FloatArray]:
         """A network's own answers, computed on a bounded number of values at a time."""
         return evaluate(network, values, quantized=quantized, keep=keep, chunk_values=2 * self.piece_values)
 
@@ -158,13 +182,20 @@ class Run:
     @property
     def ends(self) -> set[str]:
         """Layers of the file that outputs show: their answers are kept of all events."""
-        return {*self.trained.network.outputs, *(self.design.model.layer(name).source for name in self.design.model.outputs)}
+        return {
+            *self.trained.network.outputs,
+            *(self.design.model.layer(name).source for name in self.design.model.outputs),
+        }
 
-    def add_floats(self, found: Layers, inner: Mapping[str, FloatArray], piece: slice, *, keep: set[str] | None) -> None:
+    def add_floats(
+        self, found: Layers, inner: Mapping[str, FloatArray], piece: slice, *, keep: set[str] | None
+    ) -> None:
         """Answers of the float networks to a piece, and the noise of the inner layers against them."""
         values = [one[piece] for one in self.events.values]
         if self.request.float_model is not None:
-            found.real.add(self.answers(self.trained.twin, values, quantized=False, keep=set(self.trained.twin.outputs)))
+            found.real.add(
+                self.answers(self.trained.twin, values, quantized=False, keep=set(self.trained.twin.outputs))
+            )
         network = self.trained.network if self.request.float_model is not None else self.trained.twin
         real = self.answers(network, values, quantized=False, keep=keep)
         if self.request.float_model is None:
@@ -178,11 +209,17 @@ class Run:
             return
         few = slice(piece.start, min(piece.stop, piece.start + count))
         with self.watch.stage("reference", f"computing {few.stop} events in the int64 reference"):
-            found.add(first_events(traced, count), ReferenceEmulator(self.design).run(codes_of(run.codes, few), trace=True))
+            found.add(
+                first_events(traced, count), ReferenceEmulator(self.design).run(codes_of(run.codes, few), trace=True)
+            )
 
     def files(self, project: HlsProject, emulated: Emulated) -> Mapping[str, bytes]:
         """All files of the project folder but the record."""
-        return {**project.files, **self.test_bench(emulated.codes, emulated.answers), **serialize.dump(self.design, self.trained.network)}
+        return {
+            **project.files,
+            **self.test_bench(emulated.codes, emulated.answers),
+            **serialize.dump(self.design, self.trained.network),
+        }
 
     def prove(self, project: HlsProject, run: Emulated, files: Mapping[str, bytes], folder: Path) -> RunRecord:
         """Simulate and compare."""
@@ -202,10 +239,22 @@ class Run:
             plan=plan_record(self.design, network, layers.noise.by_layer(), layers.seen.ends, source.outputs),
             verification=tuple(reports),
             quality=self.quality(layers.real.whole(), layers.quantized.whole(), emulated),
-            project=ProjectRecord(folder=str(folder), digest=files_digest(files), files=len(files), bytes=sum(map(len, files.values()))),
-            notes=(*self.trained.notes, *self.design.model.notes, *project.notes, *self.sample_notes(), *self.remarks(layers.source.compared)),
+            project=ProjectRecord(
+                folder=str(folder), digest=files_digest(files), files=len(files), bytes=sum(map(len, files.values()))
+            ),
+            notes=(
+                *self.trained.notes,
+                *self.design.model.notes,
+                *project.notes,
+                *self.sample_notes(),
+                *self.remarks(layers.source.compared),
+            ),
             timings_s=dict(self.watch.seconds),
-            tools={**tool_versions(), "emulator": run.engine.words, **({"compiler": find_compiler().version} if self.request.csim_events != 0 else {})},
+            tools={
+                **tool_versions(),
+                "emulator": run.engine.words,
+                **({"compiler": find_compiler().version} if self.request.csim_events != 0 else {}),
+            },
             outputs=self.design.model.outputs,
         )
 
@@ -234,11 +283,15 @@ class Run:
         """Where not every event had every layer compared, or a large network had fewer of them in C simulation."""
         found = []
         if self.sample != self.events.count:
-            found.append(f"outputs were compared on all {self.events.count:,} events, layers between on the first {self.sample:,}")
+            found.append(
+                f"outputs were compared on all {self.events.count:,} events, layers between on the first {self.sample:,}"
+            )
         wanted = min(self.request.csim_events or 0, self.events.count)
         if self.csim_events < wanted:
             more = "--all" if self.every_layer else f"--csim-events {wanted}"
-            found.append(f"a large network: C simulation ran on {self.csim_events:,} events ({more} takes more, and longer)")
+            found.append(
+                f"a large network: C simulation ran on {self.csim_events:,} events ({more} takes more, and longer)"
+            )
         return tuple(found)
 
     def remarks(self, compared: set[str]) -> Iterator[str]:
@@ -257,7 +310,9 @@ class Run:
         sample = first_codes(run.codes, self.csim_events)
         count = len(sample[0].array)
         with self.watch.stage("csim", f"building and running C simulation on {count} events"):
-            report = compare(CSim(project, self.design, seconds=self.request.seconds).run(sample), first_events(run.answers, count))
+            report = compare(
+                CSim(project, self.design, seconds=self.request.seconds).run(sample), first_events(run.answers, count)
+            )
         yield report
         if not report.holds or self.every_layer:
             fewer = min(count, self.sample)
@@ -269,12 +324,16 @@ class Run:
                     found.add(simulation.run(codes_of(sample, piece), trace=True), traced)
             yield found.report(simulation.name, run.answers.engine)
 
-    def quality(self, real: Mapping[str, FloatArray], quantized: Mapping[str, FloatArray], emulated: SimulationResult) -> tuple[Quality, ...]:
+    def quality(
+        self, real: Mapping[str, FloatArray], quantized: Mapping[str, FloatArray], emulated: SimulationResult
+    ) -> tuple[Quality, ...]:
         """The task's own measure, where labels are given that the output can use."""
         if self.events.labels is None or labels_refused(self.trained.network, self.events) is not None:
             return ()
         hardware = emulated.outputs[self.design.model.outputs[0]].values
-        return qualities(self.events.labels, real[self.trained.twin.outputs[0]], quantized[self.trained.network.outputs[0]], hardware)
+        return qualities(
+            self.events.labels, real[self.trained.twin.outputs[0]], quantized[self.trained.network.outputs[0]], hardware
+        )
 
     def test_bench(self, codes: Sequence[Codes], emulated: SimulationResult) -> Mapping[str, bytes]:
         """Events and expected answers for hls4ml's test bench."""

@@ -76,10 +76,17 @@ class Opinion:
             shown = self.shown(answers)
             reports = [self.reading(answers.framework, shown)]
             if len(answers.outputs) != len(self.network.outputs):
-                raise ForeignToolError(tool=answers.framework, why=f"it answers {len(answers.outputs)} outputs, read were {len(self.network.outputs)}")
+                raise ForeignToolError(
+                    tool=answers.framework,
+                    why=f"it answers {len(answers.outputs)} outputs, read were {len(self.network.outputs)}",
+                )
             if self.reference.is_demanded and not run.trained.network.has_given_widths:
                 reports.append(hardware_report(run, emulated, answers.framework, self.values, shown))
-        return replace(record, verification=(*record.verification, *reports), tools={**record.tools, "framework": answers.framework})
+        return replace(
+            record,
+            verification=(*record.verification, *reports),
+            tools={**record.tools, "framework": answers.framework},
+        )
 
     def shown(self, answers: Answers) -> Mapping[str, FloatArray]:
         """Results by the layers of the network as read, each in the order of axes that the layer holds."""
@@ -107,13 +114,23 @@ class Opinion:
         step = max(1, PIECE_VALUES // sum(prod(layer.shape) for layer in self.network.layers))
         for start in range(0, len(self.values[0]), step):
             piece = slice(start, start + step)
-            yield differences(self.network, [one[piece].astype(np.float64) for one in self.values], {name: one[piece] for name, one in shown.items()})
+            yield differences(
+                self.network,
+                [one[piece].astype(np.float64) for one in self.values],
+                {name: one[piece] for name, one in shown.items()},
+            )
 
 
-def hardware_report(run: Run, emulated: Emulated, framework: str, values: Sequence[Values], shown: Mapping[str, FloatArray]) -> VerificationReport:
+def hardware_report(
+    run: Run, emulated: Emulated, framework: str, values: Sequence[Values], shown: Mapping[str, FloatArray]
+) -> VerificationReport:
     """Hardware against the framework itself, where a framework was named."""
     count = min(len(values[0]), run.sample)
-    layers = outputs_of(run.trained.network, {name: np.asarray(one[:count], np.float64) for name, one in shown.items()}, run.request.softmax)
+    layers = outputs_of(
+        run.trained.network,
+        {name: np.asarray(one[:count], np.float64) for name, one in shown.items()},
+        run.request.softmax,
+    )
     answers = emulated.engine.run(first_codes(emulated.codes, count), trace=True)
     report = against_reference(run.design, answers, layers, name=framework)
     if report.holds:
@@ -140,7 +157,9 @@ def other_shape(framework: str, layer: SourceLayer, shape: Shape) -> Verificatio
 
 
 @contextmanager
-def second_opinion(request: Request, network: SourceModel, choices: Sequence[InputChoice], events: Events) -> Iterator[Opinion]:
+def second_opinion(
+    request: Request, network: SourceModel, choices: Sequence[InputChoice], events: Events
+) -> Iterator[Opinion]:
     """Start the framework that the request names or the file belongs to; `network` is the file's own, as read.
 
     Raises NoReferenceError and ForeignToolError where a named framework cannot answer.
@@ -150,7 +169,11 @@ def second_opinion(request: Request, network: SourceModel, choices: Sequence[Inp
         yield Opinion(reference=request.reference, network=network, note=found)
         return
     framework, files = found
-    count = min(events.count, max(1, KEPT_VALUES // sum(prod(layer.shape) for layer in network.layers)), affordable(network, READING_WORK))
+    count = min(
+        events.count,
+        max(1, KEPT_VALUES // sum(prod(layer.shape) for layer in network.layers)),
+        affordable(network, READING_WORK),
+    )
     count = count if request.reference.is_demanded else min(count, AUTO_EVENTS)
     values = []
     for choice, one in zip(choices, events.values, strict=True):
@@ -192,15 +215,22 @@ def _wanted(request: Request, network: SourceModel) -> tuple[Framework, Original
     files = original(request.model, request.weights)
     if any(layer.kind in hgq1.PARSERS for layer in network.layers):
         if demanded:
-            raise NoReferenceError(file=request.model, reference=request.reference, framework="the first HGQ, which no Keras 3 loads")
+            raise NoReferenceError(
+                file=request.model, reference=request.reference, framework="the first HGQ, which no Keras 3 loads"
+            )
         return f"{UNCHECKED} (the first HGQ: no framework that can be installed beside fpgacnn loads it)"
-    candidates = (kinds.of_keras(network),) if files.tensors is None else kinds.of_onnx(quantized=files.tensors.quantized)
+    candidates = (
+        (kinds.of_keras(network),) if files.tensors is None else kinds.of_onnx(quantized=files.tensors.quantized)
+    )
     if demanded and candidates[0].family.value != request.reference.value:
         raise NoReferenceError(file=request.model, reference=request.reference, framework=candidates[0].name)
     installed = next((one for one in candidates if not one.missing), None)
     if installed is None:
         if demanded:
-            raise ForeignToolError(tool=candidates[0].name, why=f"{candidates[0].missing} is not installed (pip install {candidates[0].install})")
+            raise ForeignToolError(
+                tool=candidates[0].name,
+                why=f"{candidates[0].missing} is not installed (pip install {candidates[0].install})",
+            )
         return f"{UNCHECKED} (pip install {candidates[0].install})"
     fault = whitelist.refused(files.architecture) if files.architecture is not None else ""
     if fault:

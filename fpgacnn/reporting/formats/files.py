@@ -23,14 +23,28 @@ MARK_BYTES = 1024
 
 def document(subjects: Sequence[ReportInput]) -> dict[str, Any]:
     """The records under their names, as one JSON document; beside them what the folder's reports say now, and the estimate."""
-    runs = [{"name": one.name, "record": plain(one.record), "synthesis": plain(one.synthesis), "estimate": plain(one.estimate)} for one in subjects]
+    runs = [
+        {
+            "name": one.name,
+            "record": plain(one.record),
+            "synthesis": plain(one.synthesis),
+            "estimate": plain(one.estimate),
+        }
+        for one in subjects
+    ]
     return {"schema": SCHEMA, "generator": GENERATOR, "projects": runs}
 
 
 def comparison_document(comparison: Comparison) -> dict[str, Any]:
     """What changed, as one JSON document."""
     names = {"left": comparison.left.name, "right": comparison.right.name, "holds": comparison.holds}
-    return {"schema": SCHEMA, "generator": GENERATOR, **names, "same": comparison.same, "changes": plain(comparison.changes)}
+    return {
+        "schema": SCHEMA,
+        "generator": GENERATOR,
+        **names,
+        "same": comparison.same,
+        "changes": plain(comparison.changes),
+    }
 
 
 def write_report(file: Path, subjects: Sequence[ReportInput]) -> None:
@@ -96,4 +110,8 @@ def _is_ours(file: Path) -> bool:
         start = stream.read(MARK_BYTES)
     heads = (",".join(spreadsheet.HEAD), ",".join(spreadsheet.CHANGES_HEAD), markdown.HEAD)
     marks = (f'<meta name="generator" content="{GENERATOR}">', f'"generator": "{GENERATOR}"')
-    return not start or any(start.startswith(head.encode()) for head in heads) or any(mark.encode() in start for mark in marks)
+    return (
+        not start
+        or any(start.startswith(head.encode()) for head in heads)
+        or any(mark.encode() in start for mark in marks)
+    )

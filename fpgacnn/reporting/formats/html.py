@@ -28,7 +28,9 @@ def html(page: Page) -> str:
 
 @cache
 def _template() -> Template:
-    return Environment(autoescape=True, undefined=StrictUndefined, finalize=_finalize).from_string(_file("report.html.j2"))
+    return Environment(autoescape=True, undefined=StrictUndefined, finalize=_finalize).from_string(
+        _file("report.html.j2")
+    )
 
 
 def _finalize(value: object) -> object:

@@ -36,7 +36,10 @@ def _chapter(chapter: Chapter, level: int, *, titled: bool) -> Iterator[str]:
         yield from (f"## {text(chapter.name)}", "", *([text(chapter.file), ""] if chapter.file else ()))
     yield from (text(chapter.subtitle), "")
     yield from ("| | | |", "|---|---|---|")
-    yield from (f"| {text(one.question)} | **{MARKS[one.tone]}{text(one.answer)}** | {text(one.detail)} |" for one in chapter.verdicts)
+    yield from (
+        f"| {text(one.question)} | **{MARKS[one.tone]}{text(one.answer)}** | {text(one.detail)} |"
+        for one in chapter.verdicts
+    )
     yield ""
     for section in chapter.sections:
         yield from _section(section, level)
@@ -57,10 +60,17 @@ def _section(section: Section, level: int) -> Iterator[str]:
 def _table(table: Table) -> Iterator[str]:
     shown = [place for place, column in enumerate(table.columns) if not column.drawn]
     columns = [table.columns[place] for place in shown]
-    yield _row([f"{text(column.name)} ({text(column.unit)})" if column.unit else text(column.name) for column in columns])
+    yield _row(
+        [f"{text(column.name)} ({text(column.unit)})" if column.unit else text(column.name) for column in columns]
+    )
     yield _row(["---:" if column.number else "---" for column in columns])
     for row in table.rows:
-        yield _row([MARKS[row[place].tone] * (row[place].tone in (Tone.GOOD, Tone.BAD)) + text(row[place].text) for place in shown])
+        yield _row(
+            [
+                MARKS[row[place].tone] * (row[place].tone in (Tone.GOOD, Tone.BAD)) + text(row[place].text)
+                for place in shown
+            ]
+        )
     yield ""
 
 

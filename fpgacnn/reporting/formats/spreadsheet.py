@@ -19,13 +19,20 @@ _FORMULA = tuple("=+-@|%＝＋－＠")
 
 def spreadsheet(subjects: Iterable[ReportInput]) -> str:
     """Every fact of every project."""
-    rows = [(subject.name, one.section, one.item, one.quantity, one.value, one.unit) for subject in subjects for one in flatten(subject)]
+    rows = [
+        (subject.name, one.section, one.item, one.quantity, one.value, one.unit)
+        for subject in subjects
+        for one in flatten(subject)
+    ]
     return _written(HEAD, rows)
 
 
 def changes(comparison: Comparison) -> str:
     """Every change between two runs."""
-    rows = [(one.section, one.item, one.quantity, one.left, one.right, one.difference, one.ratio, one.unit) for one in comparison.changes]
+    rows = [
+        (one.section, one.item, one.quantity, one.left, one.right, one.difference, one.ratio, one.unit)
+        for one in comparison.changes
+    ]
     return _written(CHANGES_HEAD, rows)
 
 

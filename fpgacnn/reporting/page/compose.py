@@ -53,10 +53,21 @@ def difference(comparison: Comparison) -> Page:
     """What changed between two runs."""
     both = (comparison.left, comparison.right)
     groups = dict.fromkeys(change.section for change in comparison.changes)
-    parts = tuple(_changes(group, [one for one in comparison.changes if one.section == group], comparison) for group in groups)
-    words = f"{plural(len(comparison.changes), 'fact')} differ, {comparison.same:,} are the same." if parts else f"No difference in {comparison.same:,} facts."
+    parts = tuple(
+        _changes(group, [one for one in comparison.changes if one.section == group], comparison) for group in groups
+    )
+    words = (
+        f"{plural(len(comparison.changes), 'fact')} differ, {comparison.same:,} are the same."
+        if parts
+        else f"No difference in {comparison.same:,} facts."
+    )
     overview = (verdicts_of(both), Section(key="changes", title="Changes", words=(words,)), *parts)
-    return Page(title=f"{comparison.left.name} and {comparison.right.name}", version=version("fpgacnn"), overview=overview, chapters=())
+    return Page(
+        title=f"{comparison.left.name} and {comparison.right.name}",
+        version=version("fpgacnn"),
+        overview=overview,
+        chapters=(),
+    )
 
 
 def _changes(group: str, changes: Sequence[FieldChange], comparison: Comparison) -> Section:
@@ -78,7 +89,11 @@ def _changes(group: str, changes: Sequence[FieldChange], comparison: Comparison)
         )
         for one in changes
     )
-    return Section(key=f"changed-{group.replace(' ', '-')}", title=group.capitalize(), tables=(Table(caption=f"Changed: {group}", columns=columns, rows=rows),))
+    return Section(
+        key=f"changed-{group.replace(' ', '-')}",
+        title=group.capitalize(),
+        tables=(Table(caption=f"Changed: {group}", columns=columns, rows=rows),),
+    )
 
 
 def _value(change: FieldChange, value: Value) -> Cell:

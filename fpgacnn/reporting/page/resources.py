@@ -6,7 +6,16 @@ from collections.abc import Sequence
 
 from fpgacnn.hardware.synthesis import SynthesisReport
 from fpgacnn.records.report_input import ReportInput
-from fpgacnn.records.resources import RESOURCES, LayerResources, ResourceReport, ResourceValue, Source, by_layer, latest, timed
+from fpgacnn.records.resources import (
+    RESOURCES,
+    LayerResources,
+    ResourceReport,
+    ResourceValue,
+    Source,
+    by_layer,
+    latest,
+    timed,
+)
 from fpgacnn.reporting import charts
 from fpgacnn.reporting.formatting import NOTHING, duration, number, percent, plural, rough
 from fpgacnn.reporting.page.page import Cell, Column, Section, Table, Tone, Verdict, cell, count
@@ -20,7 +29,10 @@ NAMES = {
     Source.EXPORT: "Export",
     Source.IMPL: "Placed and routed",
 }
-ESTIMATES = {Source.ESTIMATE: "Estimated, as C synthesis will say", Source.AFTER_SYNTHESIS: "Estimated, after logic synthesis"}
+ESTIMATES = {
+    Source.ESTIMATE: "Estimated, as C synthesis will say",
+    Source.AFTER_SYNTHESIS: "Estimated, after logic synthesis",
+}
 """Sources that no tool stands behind, in the words of a verdict."""
 BAND = "the band holds the truth four times out of five"
 
@@ -30,14 +42,26 @@ def room(subject: ReportInput) -> Verdict:
     cost = latest(subject.costs)
     if cost is None:
         used = next((one for one in reversed(subject.costs) if one.resources), None)
-        detail = f"{_used(used)}; what the part has is not known." if used else "There is no estimate and no report of a synthesis."
+        detail = (
+            f"{_used(used)}; what the part has is not known."
+            if used
+            else "There is no estimate and no report of a synthesis."
+        )
         return Verdict(question="Fits?", answer="Not known", detail=detail, tone=Tone.PLAIN)
     shares = _shares(cost)
     name, share = max(shares.items(), key=lambda one: one[1])
     unsure = [one for one in shares if cost.resources[one].high > cost.available[one]]
-    answer, tone = ("Does not fit", Tone.BAD) if cost.short else ("May not fit", Tone.WARN) if unsure else ("Fits", Tone.GOOD)
-    short = [f"{rough(cost.resources[one].value - cost.available[one])} {RESOURCES[one]} too many" for one in cost.short]
-    over = " (about half of the LUTs that C synthesis counts are left after logic synthesis)" if cost.source is Source.CSYNTH and "lut" in cost.short else ""
+    answer, tone = (
+        ("Does not fit", Tone.BAD) if cost.short else ("May not fit", Tone.WARN) if unsure else ("Fits", Tone.GOOD)
+    )
+    short = [
+        f"{rough(cost.resources[one].value - cost.available[one])} {RESOURCES[one]} too many" for one in cost.short
+    ]
+    over = (
+        " (about half of the LUTs that C synthesis counts are left after logic synthesis)"
+        if cost.source is Source.CSYNTH and "lut" in cost.short
+        else ""
+    )
     words = f"{', '.join(short)}{over}" if short else f"{RESOURCES[name]} is tightest with {percent(share)}"
     return Verdict(question="Fits?", answer=answer, detail=f"{words}. {_said_by(cost)}.", tone=tone)
 
@@ -45,7 +69,10 @@ def room(subject: ReportInput) -> Verdict:
 def _shares(cost: ResourceReport) -> dict[str, float]:
     """How much of each resource is used; what the part does not have at all counts as fully used if it is wanted."""
     known = {name: amount.value for name, amount in cost.resources.items() if name in cost.available}
-    return {name: value / cost.available[name] if cost.available[name] else float(value > 0) for name, value in known.items()}
+    return {
+        name: value / cost.available[name] if cost.available[name] else float(value > 0)
+        for name, value in known.items()
+    }
 
 
 def _used(cost: ResourceReport) -> str:
@@ -73,18 +100,33 @@ def speed(subject: ReportInput) -> Verdict:
         detail += f"; a new event every {_cycles(interval)}{every}"
     late = subject.synthesis.slow if subject.synthesis else ()
     missed = f" But {late[0]}." if late else ""
-    return Verdict(question="How fast?", answer=answer, detail=f"{detail}. {_said_by(cost)}.{missed}", tone=Tone.BAD if late else Tone.PLAIN)
+    return Verdict(
+        question="How fast?",
+        answer=answer,
+        detail=f"{detail}. {_said_by(cost)}.{missed}",
+        tone=Tone.BAD if late else Tone.PLAIN,
+    )
 
 
 def _cycles(amount: ResourceValue) -> str:
-    return "cycle" if amount.value == 1 else f"{rough(amount.value) if amount.estimated else number(amount.value)} cycles"
+    return (
+        "cycle" if amount.value == 1 else f"{rough(amount.value) if amount.estimated else number(amount.value)} cycles"
+    )
 
 
 def between(amount: ResourceValue) -> str:
     """`240`, or with the ends of its range; estimates in three digits."""
     if amount.estimated:
-        return f"{rough(amount.value)} ({rough(amount.low)} to {rough(amount.high)})" if amount.is_range else rough(amount.value)
-    return f"{number(amount.value)} ({number(amount.low)} to {number(amount.high)})" if amount.is_range else number(amount.value)
+        return (
+            f"{rough(amount.value)} ({rough(amount.low)} to {rough(amount.high)})"
+            if amount.is_range
+            else rough(amount.value)
+        )
+    return (
+        f"{number(amount.value)} ({number(amount.low)} to {number(amount.high)})"
+        if amount.is_range
+        else number(amount.value)
+    )
 
 
 def amount_cell(amount: ResourceValue | None) -> Cell:
@@ -115,14 +157,30 @@ def resources(subject: ReportInput) -> Section | None:
     )
     rows = []
     for name, title in RESOURCES.items():
-        if not any(cost.resources[name].value for cost in said if name in cost.resources) and not word.available.get(name):
+        if not any(cost.resources[name].value for cost in said if name in cost.resources) and not word.available.get(
+            name
+        ):
             continue
         amount, available, share = word.resources.get(name), word.available.get(name), shares.get(name)
-        drawn = charts.bar(amount.value, available, low=_end(amount, low=True), high=_end(amount, low=False)) if amount and available else None
+        drawn = (
+            charts.bar(amount.value, available, low=_end(amount, low=True), high=_end(amount, low=False))
+            if amount and available
+            else None
+        )
         used = Cell(text=percent(share), number=share, tone=Tone.BAD if name in word.short else Tone.PLAIN)
-        rows.append((cell(title), *(amount_cell(cost.resources.get(name)) for cost in said), count(available), used, Cell(text="", mark=drawn)))
+        rows.append(
+            (
+                cell(title),
+                *(amount_cell(cost.resources.get(name)) for cost in said),
+                count(available),
+                used,
+                Cell(text="", mark=drawn),
+            )
+        )
     table = Table(caption="Resources against the part", columns=columns, rows=tuple(rows), ordered=True)
-    words = ("BRAM is counted in blocks of 18 Kb by all. HLS overstates what is left after logic synthesis, LUTs most.",)
+    words = (
+        "BRAM is counted in blocks of 18 Kb by all. HLS overstates what is left after logic synthesis, LUTs most.",
+    )
     legend = (f"The thin line over a bar is the band of the estimate: {BAND}.",) if word.source in ESTIMATES else ()
     notes = tuple(_origin(cost) for cost in said if cost.source is not Source.AFTER_SYNTHESIS)
     return Section(key="resources", title="Resources", words=words, legend=legend, tables=(table,), notes=notes)
@@ -146,7 +204,13 @@ def latency(subject: ReportInput) -> Section | None:
     names = (("Latency", "cycles"), ("Latency", "in time"), ("Interval", "cycles"), ("Interval", "in time"))
     columns = (Column(name="Source"), *(Column(name=name, unit=unit, number=True) for name, unit in names))
     rows = tuple(
-        (cell(NAMES[one.source]), amount_cell(one.latency_cycles), _time(one.latency_ns), amount_cell(one.interval_cycles), _time(one.interval_ns))
+        (
+            cell(NAMES[one.source]),
+            amount_cell(one.latency_cycles),
+            _time(one.latency_ns),
+            amount_cell(one.interval_cycles),
+            _time(one.interval_ns),
+        )
         for one in said
     )
     whole = Table(caption="Latency and interval of the whole", columns=columns, rows=rows, ordered=True)
@@ -168,7 +232,14 @@ def _waterfall(cost: ResourceReport | None) -> tuple[tuple[str, ...], tuple[Tabl
         assert layer.latency_cycles is not None
         drawn = charts.bar(layer.latency_cycles.value, total, start=begun)
         begun += layer.latency_cycles.value
-        rows.append((cell(layer.name), amount_cell(layer.latency_cycles), amount_cell(layer.interval_cycles), Cell(text="", mark=drawn)))
+        rows.append(
+            (
+                cell(layer.name),
+                amount_cell(layer.latency_cycles),
+                amount_cell(layer.interval_cycles),
+                Cell(text="", mark=drawn),
+            )
+        )
     columns = (
         Column(name="Layer"),
         Column(name="Latency", unit="cycles", number=True),
@@ -176,7 +247,11 @@ def _waterfall(cost: ResourceReport | None) -> tuple[tuple[str, ...], tuple[Tabl
         Column(name="One after the other", drawn=True),
     )
     overlap = cost.latency_cycles is not None and cost.latency_cycles.value < total
-    words = "Layers overlap: each begins when its first inputs are there, so the whole takes less than the sum." if overlap else ""
+    words = (
+        "Layers overlap: each begins when its first inputs are there, so the whole takes less than the sum."
+        if overlap
+        else ""
+    )
     caption = f"Latency of every layer ({NAMES[cost.source]})"
     return ((words,) if words else ()), (Table(caption=caption, columns=columns, rows=tuple(rows), ordered=True),)
 
@@ -187,7 +262,9 @@ def layers(subject: ReportInput) -> Section | None:
     shares = [layer for layer in cost.layers if layer.resources or layer.why] if cost else []
     if cost is None or not shares:
         return None
-    named = [name for name in RESOURCES if any(layer.resources[name].value for layer in shares if name in layer.resources)]
+    named = [
+        name for name in RESOURCES if any(layer.resources[name].value for layer in shares if name in layer.resources)
+    ]
     kinds, reasons = any(layer.kind for layer in shares), any(layer.why for layer in shares)
     columns = (
         Column(name="Layer"),
@@ -197,7 +274,13 @@ def layers(subject: ReportInput) -> Section | None:
     )
     most = {name: max(layer.resources[name].value for layer in shares if name in layer.resources) for name in named}
     rows = tuple(
-        (cell(layer.name), *([cell(layer.kind)] if kinds else ()), *_spent(layer, named, most), *([cell(layer.why)] if reasons else ())) for layer in shares
+        (
+            cell(layer.name),
+            *([cell(layer.kind)] if kinds else ()),
+            *_spent(layer, named, most),
+            *([cell(layer.why)] if reasons else ()),
+        )
+        for layer in shares
     )
     table = Table(caption=f"Cost of every layer ({NAMES[cost.source]})", columns=columns, rows=rows)
     return Section(key="layers", title="Cost by layer", words=(f"{_said_by(cost)}.",), tables=(table,))
@@ -229,18 +312,29 @@ def cautions(subject: ReportInput) -> Section | None:
         return None
     columns = (Column(name="Layer"), Column(name="Code", code=True), Column(name="What"), Column(name="What to do"))
     rows = tuple((cell(one.layer), cell(one.code), cell(one.text, Tone.WARN), cell(one.cure)) for one in found)
-    return Section(key="cautions", title="Before synthesis", tables=(Table(caption="Before synthesis: what to change first", columns=columns, rows=rows),))
+    return Section(
+        key="cautions",
+        title="Before synthesis",
+        tables=(Table(caption="Before synthesis: what to change first", columns=columns, rows=rows),),
+    )
 
 
 def reports(subject: ReportInput) -> Section | None:
     """The tools' files, the clock that was reached, and what contradicts what."""
     synthesis = subject.synthesis
     if synthesis is None:
-        return Section(key="synthesis", title="Synthesis reports", words=("None was read.",), notes=subject.notes) if subject.notes else None
+        return (
+            Section(key="synthesis", title="Synthesis reports", words=("None was read.",), notes=subject.notes)
+            if subject.notes
+            else None
+        )
     texts = ("File", "Kind", "Stage", "Tool", "Version", "Date")
     columns = tuple(Column(name=name) for name in texts)
     rows = tuple(
-        tuple(cell(text or "") for text in (one.file, one.kind, one.stage.value if one.stage else "", one.tool, one.version, one.date))
+        tuple(
+            cell(text or "")
+            for text in (one.file, one.kind, one.stage.value if one.stage else "", one.tool, one.version, one.date)
+        )
         for one in synthesis.files
     )
     tables = [Table(caption="Reports of the tools", columns=columns, rows=rows)]
@@ -249,12 +343,22 @@ def reports(subject: ReportInput) -> Section | None:
     unread = tuple(f"not read: {one.why}" for one in synthesis.unread)
     others = tuple(f"another solution is there, too: {other.solution}" for other in synthesis.others)
     words = f"{plural(len(rows), 'report')} read{f', {len(unread)} not' if unread else ''}."
-    return Section(key="synthesis", title="Synthesis reports", words=(words,), tables=tuple(tables), notes=(*synthesis.notes, *others, *unread, *subject.notes))
+    return Section(
+        key="synthesis",
+        title="Synthesis reports",
+        words=(words,),
+        tables=tuple(tables),
+        notes=(*synthesis.notes, *others, *unread, *subject.notes),
+    )
 
 
 def _slacks(synthesis: SynthesisReport) -> Table:
     names = ("Worst setup slack", "Worst hold slack")
-    columns = (Column(name="Design"), Column(name="Stage"), *(Column(name=name, unit="ns", number=True) for name in names))
+    columns = (
+        Column(name="Design"),
+        Column(name="Stage"),
+        *(Column(name=name, unit="ns", number=True) for name in names),
+    )
     columns = (*columns, Column(name="Failing endpoints", number=True), Column(name="Timing"))
     rows = tuple(
         (

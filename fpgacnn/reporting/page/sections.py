@@ -29,7 +29,14 @@ def sections(subject: ReportInput) -> tuple[Section, ...]:
         parts = (*about_costs, resources.cautions(subject), resources.reports(subject))
     else:
         run = (part(record) for part in (decisions, ranges, errors, verification, quality, inputs, timings))
-        parts = (network(subject, record), *about_costs, resources.cautions(subject), *run, resources.reports(subject), provenance(record))
+        parts = (
+            network(subject, record),
+            *about_costs,
+            resources.cautions(subject),
+            *run,
+            resources.reports(subject),
+            provenance(record),
+        )
     return tuple(section for section in parts if section is not None)
 
 
@@ -59,7 +66,9 @@ def network(subject: ReportInput, record: RunRecord) -> Section:
     )
     words = "Nodes in the order of computation."
     legend = "Large points multiply, diamonds join, small points do the rest; a line that leaves the middle is a connection that skips nodes."
-    table = Table(caption="Network: nodes, connections, formats, cost", columns=(*columns, *headings), rows=rows, ordered=True)
+    table = Table(
+        caption="Network: nodes, connections, formats, cost", columns=(*columns, *headings), rows=rows, ordered=True
+    )
     return Section(key="network", title="Network", words=(words,), legend=(legend,), tables=(table,))
 
 
@@ -80,7 +89,11 @@ def _spent(subject: ReportInput, layers: Sequence[LayerRecord]) -> tuple[list[tu
         )
         for share, lut in zip(found, luts, strict=True)
     ]
-    return rows, (Column(name="Latency", unit="cycles", number=True), Column(name="LUT", number=True), Column(name=resources.NAMES[cost.source], drawn=True))
+    return rows, (
+        Column(name="Latency", unit="cycles", number=True),
+        Column(name="LUT", number=True),
+        Column(name=resources.NAMES[cost.source], drawn=True),
+    )
 
 
 def decisions(record: RunRecord) -> Section:
@@ -94,7 +107,14 @@ def decisions(record: RunRecord) -> Section:
         Column(name="Why"),
     )
     rows = tuple(
-        (cell(one.name), cell(one.weight), cell(one.bias), cell(one.accumulator), cell(one.result), cell(_reasons(one), Tone.WARN if one.loss else Tone.PLAIN))
+        (
+            cell(one.name),
+            cell(one.weight),
+            cell(one.bias),
+            cell(one.accumulator),
+            cell(one.result),
+            cell(_reasons(one), Tone.WARN if one.loss else Tone.PLAIN),
+        )
         for one in record.plan.decisions
     )
     table = Table(caption="Precision: formats and reasons", columns=columns, rows=rows)
@@ -154,10 +174,14 @@ def errors(record: RunRecord) -> Section | None:
     """How far results are off: the bound, the largest difference seen, and the noise of quantization."""
     report = next((one for one in record.verification if one.right == "quantized network"), None)
     seen = report.differences if report else {}
-    layers = [one for one in record.plan.decisions if one.error or one.name in seen or one.signal_to_noise_db is not None]
+    layers = [
+        one for one in record.plan.decisions if one.error or one.name in seen or one.signal_to_noise_db is not None
+    ]
     if not layers:
         return None
-    axis = charts.log_axis([*(min(one.error, one.reach[1] - one.reach[0]) if one.reach else one.error for one in layers), *seen.values()])
+    axis = charts.log_axis(
+        [*(min(one.error, one.reach[1] - one.reach[0]) if one.reach else one.error for one in layers), *seen.values()]
+    )
     bounded = axis is not None
     columns = [Column(name="Layer")]
     if bounded and axis:
@@ -180,7 +204,11 @@ def errors(record: RunRecord) -> Section | None:
 def _off(layer: LayerRecord, seen: float, axis: charts.LogAxis | None) -> tuple[Cell, ...]:
     if axis is None:
         return ()
-    return count(layer.error, 3), count(seen, 3), Cell(text="", mark=charts.Dots(seen=axis.place(seen), bound=axis.place(layer.error)))
+    return (
+        count(layer.error, 3),
+        count(seen, 3),
+        Cell(text="", mark=charts.Dots(seen=axis.place(seen), bound=axis.place(layer.error))),
+    )
 
 
 def _most_signal_db(ratios: Sequence[float | None]) -> int:
@@ -193,22 +221,41 @@ def _noise(layer: LayerRecord, most: int) -> tuple[Cell, Cell]:
     noise = layer.signal_to_noise_db
     if noise is None or not isfinite(noise):
         return cell(""), cell("")
-    return Cell(text=f"{noise:.1f}".replace("-", "−"), number=noise), Cell(text="", mark=charts.bar(max(noise, 0.0), most))
+    return Cell(text=f"{noise:.1f}".replace("-", "−"), number=noise), Cell(
+        text="", mark=charts.bar(max(noise, 0.0), most)
+    )
 
 
 def verification(record: RunRecord) -> Section:
     """Every comparison with its outcome."""
     names = ("Events", "Nodes", "Values", "Different", "Largest difference", "Allowed")
-    columns = (Column(name="Compared"), *(Column(name=name, number=True) for name in names), Column(name="First difference"), Column(name="Verdict"))
+    columns = (
+        Column(name="Compared"),
+        *(Column(name=name, number=True) for name in names),
+        Column(name="First difference"),
+        Column(name="Verdict"),
+    )
     rows = tuple(_comparison(report) for report in record.verification)
     table = Table(caption="Verification: every comparison of the run", columns=columns, rows=rows)
-    return Section(key="verification", title="Verification", tables=(table,) if rows else (), words=() if rows else ("Nothing was compared.",))
+    return Section(
+        key="verification",
+        title="Verification",
+        tables=(table,) if rows else (),
+        words=() if rows else ("Nothing was compared.",),
+    )
 
 
 def _comparison(report: VerificationReport) -> tuple[Cell, ...]:
     first = report.first
     where = f"{first.layer}{list(first.index)}: {first.left:g} and {first.right:g}" if first else ""
-    numbers = (report.events, report.layers, report.values, report.mismatches, report.max_abs_difference, report.allowed)
+    numbers = (
+        report.events,
+        report.layers,
+        report.values,
+        report.mismatches,
+        report.max_abs_difference,
+        report.allowed,
+    )
     tone = Tone.BAD if not report.holds else Tone.WARN if report.loosest else Tone.GOOD
     verdict = cell(outcome(report), tone)
     return cell(comparison_name(report)), *(count(value, 3) for value in numbers), cell(where), verdict
@@ -220,8 +267,15 @@ def quality(record: RunRecord) -> Section | None:
         return None
     names = ("Events", "Float network", "Quantized network", "Hardware")
     columns = (Column(name="Measure"), *(Column(name=name, number=True) for name in names))
-    rows = tuple((cell(one.measure), count(one.events), *_scores(one.float_network, one.quantized, one.hardware)) for one in record.quality)
-    return Section(key="quality", title="Quality", tables=(Table(caption="Quality on the labelled events", columns=columns, rows=rows),))
+    rows = tuple(
+        (cell(one.measure), count(one.events), *_scores(one.float_network, one.quantized, one.hardware))
+        for one in record.quality
+    )
+    return Section(
+        key="quality",
+        title="Quality",
+        tables=(Table(caption="Quality on the labelled events", columns=columns, rows=rows),),
+    )
 
 
 def _scores(*values: float | None) -> tuple[Cell, ...]:
@@ -231,7 +285,13 @@ def _scores(*values: float | None) -> tuple[Cell, ...]:
 def inputs(record: RunRecord) -> Section:
     """Where inputs and their formats come from, and what the run has to say."""
     names = ("Events", "Values rounded", "Largest rounding")
-    texts = (Column(name="Input"), Column(name="Shape"), Column(name="Format", code=True), Column(name="Why"), Column(name="Origin"))
+    texts = (
+        Column(name="Input"),
+        Column(name="Shape"),
+        Column(name="Format", code=True),
+        Column(name="Why"),
+        Column(name="Origin"),
+    )
     columns = (*texts, *(Column(name=name, number=True) for name in names))
     rows = tuple(
         (
@@ -240,7 +300,12 @@ def inputs(record: RunRecord) -> Section:
         )
         for one in record.inputs
     )
-    return Section(key="inputs", title="Inputs and notes", tables=(Table(caption="Inputs", columns=columns, rows=rows),), notes=record.notes)
+    return Section(
+        key="inputs",
+        title="Inputs and notes",
+        tables=(Table(caption="Inputs", columns=columns, rows=rows),),
+        notes=record.notes,
+    )
 
 
 def timings(record: RunRecord) -> Section | None:
@@ -251,7 +316,13 @@ def timings(record: RunRecord) -> Section | None:
     columns = (Column(name="Step"), Column(name="Time", unit="s", number=True), Column(name="Share", drawn=True))
     begun, rows = 0.0, []
     for step, seconds in record.timings_s.items():
-        rows.append((cell(step), Cell(text=f"{seconds:.3f}", number=seconds), Cell(text="", mark=charts.bar(seconds, whole, start=begun))))
+        rows.append(
+            (
+                cell(step),
+                Cell(text=f"{seconds:.3f}", number=seconds),
+                Cell(text="", mark=charts.bar(seconds, whole, start=begun)),
+            )
+        )
         begun += seconds
     table = Table(caption="Timings of the run", columns=columns, rows=tuple(rows))
     return Section(key="timings", title="Timings", tables=(table,))
@@ -263,13 +334,28 @@ def provenance(record: RunRecord) -> Section:
     facts = [("Model file", model.file), ("Model digest", model.digest), ("Framework of the file", model.framework)]
     facts += [("Layers and parameters", f"{model.layers:,} layers, {model.parameters:,} parameters in hardware")]
     facts += [("Part", target.part), ("Clock", f"{target.clock_ns:g} ns"), ("Input and output", f"io_{target.io}")]
-    facts += [("Strategy", f"{target.strategy}, reuse {target.reuse}"), ("Written for", target.backend), ("Final softmax", target.softmax)]
+    facts += [
+        ("Strategy", f"{target.strategy}, reuse {target.reuse}"),
+        ("Written for", target.backend),
+        ("Final softmax", target.softmax),
+    ]
     if project:
-        facts += [("Project digest", project.digest), ("Project", f"{project.files:,} files, {project.bytes:,} bytes"), ("Folder at that time", project.folder)]
-    facts += [("fpgacnn", record.version), *((name, version) for name, version in record.tools.items() if name != "fpgacnn")]
+        facts += [
+            ("Project digest", project.digest),
+            ("Project", f"{project.files:,} files, {project.bytes:,} bytes"),
+            ("Folder at that time", project.folder),
+        ]
+    facts += [
+        ("fpgacnn", record.version),
+        *((name, version) for name, version in record.tools.items() if name != "fpgacnn"),
+    ]
     columns = (Column(name="What"), Column(name="Value", code=True))
-    return Section(key="provenance", title="Provenance", tables=(_pairs("Provenance: digests and versions", columns, facts),))
+    return Section(
+        key="provenance", title="Provenance", tables=(_pairs("Provenance: digests and versions", columns, facts),)
+    )
 
 
 def _pairs(caption: str, columns: tuple[Column, ...], rows: Sequence[tuple[str, str]]) -> Table:
-    return Table(caption=caption, columns=columns, rows=tuple((cell(name), cell(value)) for name, value in rows), ordered=True)
+    return Table(
+        caption=caption, columns=columns, rows=tuple((cell(name), cell(value)) for name, value in rows), ordered=True
+    )

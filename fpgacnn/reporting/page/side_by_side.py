@@ -29,11 +29,21 @@ def verdicts_of(subjects: Sequence[ReportInput]) -> Section:
     answers = [{one.question: one for one in verdicts(subject)} for subject in subjects]
     questions = tuple(dict.fromkeys(question for answer in answers for question in answer))
     rows = tuple(
-        (cell(subject.name), *(cell(found.answer, found.tone) if (found := answer.get(question)) else cell("") for question in questions))
+        (
+            cell(subject.name),
+            *(
+                cell(found.answer, found.tone) if (found := answer.get(question)) else cell("")
+                for question in questions
+            ),
+        )
         for subject, answer in zip(subjects, answers, strict=True)
     )
     columns = (Column(name="Project"), *(Column(name=question) for question in questions))
-    return Section(key="verdicts", title="Verdicts", tables=(Table(caption="Verdicts of every project", columns=columns, rows=rows),))
+    return Section(
+        key="verdicts",
+        title="Verdicts",
+        tables=(Table(caption="Verdicts of every project", columns=columns, rows=rows),),
+    )
 
 
 def _figures(subjects: Sequence[ReportInput]) -> tuple[Table, ...]:
@@ -44,8 +54,15 @@ def _figures(subjects: Sequence[ReportInput]) -> tuple[Table, ...]:
         "Project": _project,
     }
     groups = {title: [say(one.record) if one.record else {} for one in subjects] for title, say in of_runs.items()}
-    costs = {NAMES[source]: [_cost(next((cost for cost in one.costs if cost.source is source), None)) for one in subjects] for source in Source}
-    ordered = {**{title: groups[title] for title in groups if title != "Project"}, **costs, "Project": groups["Project"]}
+    costs = {
+        NAMES[source]: [_cost(next((cost for cost in one.costs if cost.source is source), None)) for one in subjects]
+        for source in Source
+    }
+    ordered = {
+        **{title: groups[title] for title in groups if title != "Project"},
+        **costs,
+        "Project": groups["Project"],
+    }
     names = [subject.name for subject in subjects]
     return tuple(_table(title, said, names) for title, said in ordered.items() if any(said))
 
@@ -53,7 +70,13 @@ def _figures(subjects: Sequence[ReportInput]) -> tuple[Table, ...]:
 def _table(title: str, said: Sequence[Figures], names: Sequence[str]) -> Table:
     keys = dict.fromkeys(key for one in said for key in one)
     rows = tuple((cell(key), *_row([one.get(key) for one in said])) for key in keys)
-    return Table(caption=title, columns=(Column(name=""), *(Column(name=name) for name in names)), rows=rows, ordered=True, even=True)
+    return Table(
+        caption=title,
+        columns=(Column(name=""), *(Column(name=name) for name in names)),
+        rows=rows,
+        ordered=True,
+        even=True,
+    )
 
 
 def _row(texts: Sequence[str | None]) -> tuple[Cell, ...]:
@@ -79,7 +102,9 @@ def _network(record: RunRecord) -> Figures:
 
 
 def _checks(record: RunRecord) -> Figures:
-    checks = {f"{one.left} and {one.right}": f"{outcome(one)}, {number(one.values)} values" for one in record.verification}
+    checks = {
+        f"{one.left} and {one.right}": f"{outcome(one)}, {number(one.values)} values" for one in record.verification
+    }
     return {"Promise": promise(record.plan), **checks}
 
 
@@ -88,14 +113,22 @@ def _quality(record: RunRecord) -> Figures:
 
 
 def _project(record: RunRecord) -> Figures:
-    own = {"Digest of the project": record.project.digest[:DIGEST_SHOWN], "Files": number(record.project.files)} if record.project else {}
+    own = (
+        {"Digest of the project": record.project.digest[:DIGEST_SHOWN], "Files": number(record.project.files)}
+        if record.project
+        else {}
+    )
     return {**own, **record.tools}
 
 
 def _cost(cost: ResourceReport | None) -> Figures:
     if cost is None:
         return {}
-    used = {RESOURCES[name]: f"{between(amount)}{_share(cost, name)}" for name, amount in cost.resources.items() if amount.value or cost.available.get(name)}
+    used = {
+        RESOURCES[name]: f"{between(amount)}{_share(cost, name)}"
+        for name, amount in cost.resources.items()
+        if amount.value or cost.available.get(name)
+    }
     times = {"Latency": (cost.latency_cycles, cost.latency_ns), "Interval": (cost.interval_cycles, cost.interval_ns)}
     return {"By": cost.by, **used, **{name: _time(*pair) for name, pair in times.items() if pair[0]}}
 

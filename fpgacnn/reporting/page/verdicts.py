@@ -22,10 +22,21 @@ def verdicts(subject: ReportInput) -> tuple[Verdict, ...]:
     """The first lines of a report."""
     record = subject.record
     run = (exactness(record), proof(record), reading(record)) if record else (UNKNOWN,)
-    return *run, *in_rtl(subject), resources.room(subject), resources.speed(subject), *(quality(record) if record else ())
+    return (
+        *run,
+        *in_rtl(subject),
+        resources.room(subject),
+        resources.speed(subject),
+        *(quality(record) if record else ()),
+    )
 
 
-UNKNOWN = Verdict(question="Exact?", answer="Not known", detail="fpgacnn did not make this project, and holds no proof of it.", tone=Tone.PLAIN)
+UNKNOWN = Verdict(
+    question="Exact?",
+    answer="Not known",
+    detail="fpgacnn did not make this project, and holds no proof of it.",
+    tone=Tone.PLAIN,
+)
 
 
 def in_rtl(subject: ReportInput) -> tuple[Verdict, ...]:
@@ -35,7 +46,14 @@ def in_rtl(subject: ReportInput) -> tuple[Verdict, ...]:
         return ()
     passed = cosim.status == "Pass"
     detail = f"{cosim.language or 'RTL'} against the test bench in C."
-    return (Verdict(question="In RTL?", answer="Passes" if passed else "Fails", detail=detail, tone=Tone.GOOD if passed else Tone.BAD),)
+    return (
+        Verdict(
+            question="In RTL?",
+            answer="Passes" if passed else "Fails",
+            detail=detail,
+            tone=Tone.GOOD if passed else Tone.BAD,
+        ),
+    )
 
 
 def promise(plan: PlanRecord) -> str:
@@ -47,13 +65,25 @@ def reading(record: RunRecord) -> Verdict:
     """Whether the framework that the file belongs to computes what was read."""
     report = next((one for one in record.verification if one.left == READING), None)
     if report is None:
-        why = next((note for note in record.notes if note.startswith("reading not checked")), "reading not checked against the framework")
-        return Verdict(question="Read right?", answer="Not checked", detail=f"{why[0].upper()}{why[1:]}.", tone=Tone.PLAIN)
+        why = next(
+            (note for note in record.notes if note.startswith("reading not checked")),
+            "reading not checked against the framework",
+        )
+        return Verdict(
+            question="Read right?", answer="Not checked", detail=f"{why[0].upper()}{why[1:]}.", tone=Tone.PLAIN
+        )
     if not report.holds:
         where = f", first in layer {report.first.layer}" if report.first else ""
-        return Verdict(question="Read right?", answer="No", detail=f"{report.right} computes something else{where}.", tone=Tone.BAD)
+        return Verdict(
+            question="Read right?", answer="No", detail=f"{report.right} computes something else{where}.", tone=Tone.BAD
+        )
     values = f"{report.values:,} values of {plural(report.layers, 'layer')} on {plural(report.events, 'event')}"
-    return Verdict(question="Read right?", answer="Yes", detail=f"{report.right} loads the file itself: {values}, {outcome(report)}.", tone=Tone.GOOD)
+    return Verdict(
+        question="Read right?",
+        answer="Yes",
+        detail=f"{report.right} loads the file itself: {values}, {outcome(report)}.",
+        tone=Tone.GOOD,
+    )
 
 
 def exactness(record: RunRecord) -> Verdict:
@@ -68,7 +98,9 @@ def exactness(record: RunRecord) -> Verdict:
         outputs = [layer for layer in record.plan.decisions if layer.name in record.outputs]
         bound = max((layer.error for layer in outputs), default=None)
         detail = f"Outputs are off by at most {number(bound, 3)}, for every possible input."
-    return Verdict(question="Exact?", answer=word, detail=detail, tone=Tone.GOOD if word in ("Exact", "Lossless") else Tone.WARN)
+    return Verdict(
+        question="Exact?", answer=word, detail=detail, tone=Tone.GOOD if word in ("Exact", "Lossless") else Tone.WARN
+    )
 
 
 def proof(record: RunRecord) -> Verdict:
@@ -78,18 +110,26 @@ def proof(record: RunRecord) -> Verdict:
     if failed:
         first = failed[0].first
         where = f": first at {first.layer}{list(first.index)}, {first.left:g} and {first.right:g}" if first else ""
-        return Verdict(question="Shown?", answer="Different", detail=f"{comparison_name(failed[0])}{where}.", tone=Tone.BAD)
+        return Verdict(
+            question="Shown?", answer="Different", detail=f"{comparison_name(failed[0])}{where}.", tone=Tone.BAD
+        )
     values = sum(report.values for report in reports)
     events = max((report.events for report in reports), default=0)
     differing = sum(report.mismatches for report in reports)
     excused = sum(report.float32_events for report in reports)
     loosest = next((report.loosest for report in reports if report.loosest), None)
-    bound = f"within a bound that says nothing ({loosest.output}: seen at most {number(loosest.seen, 3)})" if loosest else "within the bound"
+    bound = (
+        f"within a bound that says nothing ({loosest.output}: seen at most {number(loosest.seen, 3)})"
+        if loosest
+        else "within the bound"
+    )
     why = f"differ where float32 rounds a tie, in {plural(excused, 'event')}" if excused else bound
     equal = f"{differing:,} {why}, the others equal" if differing else "all equal"
     detail = f"{values:,} values of {plural(events, 'event')} in {plural(len(reports), 'comparison')}, {equal}."
     if not any(report.left == "csim" for report in reports):
-        return Verdict(question="Shown?", answer="By emulation only", detail=f"C simulation was not run. {detail}", tone=Tone.WARN)
+        return Verdict(
+            question="Shown?", answer="By emulation only", detail=f"C simulation was not run. {detail}", tone=Tone.WARN
+        )
     return Verdict(question="Shown?", answer="In C simulation", detail=detail, tone=Tone.GOOD)
 
 
@@ -100,7 +140,11 @@ def quality(record: RunRecord) -> tuple[Verdict, ...]:
     first = record.quality[0]
     trained = f"; float network {first.float_network:.4f}" if first.float_network is not None else ""
     detail = f"{first.measure} of the hardware on {plural(first.events, 'event')}. Quantized network {first.quantized:.4f}{trained}."
-    return (Verdict(question="How good?", answer=f"{first.hardware:.4f}", detail=detail[0].upper() + detail[1:], tone=Tone.PLAIN),)
+    return (
+        Verdict(
+            question="How good?", answer=f"{first.hardware:.4f}", detail=detail[0].upper() + detail[1:], tone=Tone.PLAIN
+        ),
+    )
 
 
 def outcome(report: VerificationReport) -> str:
@@ -108,7 +152,11 @@ def outcome(report: VerificationReport) -> str:
     if not report.holds:
         return "different"
     if report.left == READING:
-        steps = f" but for {plural(report.float32_events, 'event')} in which it steps at a threshold" if report.float32_events else ""
+        steps = (
+            f" but for {plural(report.float32_events, 'event')} in which it steps at a threshold"
+            if report.float32_events
+            else ""
+        )
         return f"equal within float32 rounding{steps}" if report.max_abs_difference or steps else "equal"
     if report.float32_events:
         return f"equal but for {plural(report.float32_events, 'event')} in which float32 rounds a tie"

@@ -29,7 +29,10 @@ def estimate_report(record: EstimateRecord) -> Iterator[RenderableType]:
     yield verdict(answer)
     for caution in answer.warnings:
         where = f" {printable(caution.layer)}:" if caution.layer else ""
-        yield Text.assemble((f"caution[{printable(caution.code)}]", "yellow"), f"{where} {printable(caution.text)}; {printable(caution.cure)}")
+        yield Text.assemble(
+            (f"caution[{printable(caution.code)}]", "yellow"),
+            f"{where} {printable(caution.text)}; {printable(caution.cure)}",
+        )
     for note in record.notes:
         yield Text.assemble(("note: ", "yellow"), printable(note))
     yield Text(f"how: {answer.method}", style="dim")
@@ -38,8 +41,15 @@ def estimate_report(record: EstimateRecord) -> Iterator[RenderableType]:
 def estimate_line(answer: Estimate) -> Text:
     """An estimate in one line, for the report of a conversion."""
     after, totals = answer.after_synthesis, answer.totals
-    parts = [f"{_short(after.lut)} LUT", f"{_short(after.ff)} FF", f"{_short(after.dsp)} DSP", f"{_short(after.bram_18k)} BRAM18"]
-    line = Text.assemble(("estimate: ", "bold"), f"{', '.join(parts)} after synthesis; {_short(totals.latency_cycles)} cycles ")
+    parts = [
+        f"{_short(after.lut)} LUT",
+        f"{_short(after.ff)} FF",
+        f"{_short(after.dsp)} DSP",
+        f"{_short(after.bram_18k)} BRAM18",
+    ]
+    line = Text.assemble(
+        ("estimate: ", "bold"), f"{', '.join(parts)} after synthesis; {_short(totals.latency_cycles)} cycles "
+    )
     line.append(f"({time_words(totals.latency_ns.value)}), a new event every {_short(totals.ii_cycles)}; ")
     line.append_text(verdict(answer))
     return line
@@ -52,12 +62,15 @@ def verdict(answer: Estimate) -> Text:
     device = printable(answer.available.device)
     if answer.shortages:
         short = ", ".join(
-            f"{one.missing:,.0f} {printable(one.resource)} ({one.needed.value / max(1, one.available):.1f} times what it has)" for one in answer.shortages
+            f"{one.missing:,.0f} {printable(one.resource)} ({one.needed.value / max(1, one.available):.1f} times what it has)"
+            for one in answer.shortages
         )
         return Text.assemble(("does not fit ", "bold red"), f"{device}: short of {short}")
     tight = [name for name, figure, there in _pairs(answer) if figure.high > there]
     if tight:
-        return Text.assemble(("may not fit ", "bold yellow"), f"{device}: {', '.join(tight)} could be short at the upper end of the band")
+        return Text.assemble(
+            ("may not fit ", "bold yellow"), f"{device}: {', '.join(tight)} could be short at the upper end of the band"
+        )
     return Text.assemble(("fits ", "bold green"), device)
 
 
@@ -77,7 +90,12 @@ def _pairs(answer: Estimate) -> list[tuple[str, Figure, int]]:
 def _layers(answer: Estimate) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("layer", "kind", "LUT", "FF", "DSP", "BRAM18", "cycles", "interval", "how"):
-        table.add_column(name, justify="left" if name in {"layer", "kind", "how"} else "right", no_wrap=name != "how", overflow="fold")
+        table.add_column(
+            name,
+            justify="left" if name in {"layer", "kind", "how"} else "right",
+            no_wrap=name != "how",
+            overflow="fold",
+        )
     for cost in answer.layers:
         table.add_row(*_row(cost))
     return table
@@ -97,7 +115,9 @@ def _whole(answer: Estimate) -> Table:
     csynth = {"LUT": before.lut, "FF": before.ff, "DSP": before.dsp, "BRAM_18K": before.bram_18k, "URAM": before.uram}
     for name, after, there in _pairs(answer):
         used = f"{after.value / there:.0%}" if there else ""
-        table.add_row(name, _banded(csynth[name]), _banded(after), f"{there:,}", used, style="red" if after.value > there else "")
+        table.add_row(
+            name, _banded(csynth[name]), _banded(after), f"{there:,}", used, style="red" if after.value > there else ""
+        )
     return table
 
 

@@ -35,7 +35,9 @@ def fit_report(record: FitRecord, file: Path | None) -> Iterator[RenderableType]
         yield Text.assemble(("note: ", "yellow"), printable(note))
     yield Text(f"how: {answer.method}; {record.trials:,} targets were looked at", style="dim")
     if record.fits and file is not None:
-        yield Text(f"written: {printable(file)}; next: fpgacnn convert {printable(record.source)} --config {printable(file)}")
+        yield Text(
+            f"written: {printable(file)}; next: fpgacnn convert {printable(record.source)} --config {printable(file)}"
+        )
     elif record.fits:
         yield Text("-o target.toml writes it, and `fpgacnn convert MODEL --config target.toml` takes it", style="dim")
 
@@ -44,24 +46,44 @@ def _limits(record: FitRecord) -> str:
     limits = record.limits
     times = {"latency": limits.latency_ns, "interval": limits.interval_ns}
     words = [f"{name} {time_words(value)}" for name, value in times.items() if value is not None]
-    return ", ".join([*words, f"{limits.utilization:.0%} of the part"]) + (" at the upper ends of the bands" if limits.sure else "")
+    return ", ".join([*words, f"{limits.utilization:.0%} of the part"]) + (
+        " at the upper ends of the bands" if limits.sure else ""
+    )
 
 
 def _verdict(record: FitRecord) -> Text:
     if not record.fits:
         short = ", ".join(f"{name} by {excess:.0%}" for name, excess in record.excess.items())
-        return Text.assemble(("nothing meets the limits", "bold red"), f"; the nearest, io_{record.target.io}, exceeds {short} of the limit")
+        return Text.assemble(
+            ("nothing meets the limits", "bold red"),
+            f"; the nearest, io_{record.target.io}, exceeds {short} of the limit",
+        )
     spread = "" if record.limits.sure else _spread(record)
-    return Text.assemble(("fits ", "bold green"), f"with io_{record.target.io}: {time_words(record.latency_ns)}, {_shares(record.shares)}{spread}")
+    return Text.assemble(
+        ("fits ", "bold green"),
+        f"with io_{record.target.io}: {time_words(record.latency_ns)}, {_shares(record.shares)}{spread}",
+    )
 
 
 def _spread(record: FitRecord) -> str:
     """Which limits would be exceeded at the upper end of a band."""
-    totals, after, there, limits = record.estimate.totals, record.estimate.after_synthesis, record.estimate.available, record.limits
+    totals, after, there, limits = (
+        record.estimate.totals,
+        record.estimate.after_synthesis,
+        record.estimate.available,
+        record.limits,
+    )
     assert there is not None
     room = {"LUT": (after.lut.high, there.lut), "FF": (after.ff.high, there.ff), "DSP": (after.dsp.high, there.dsp)}
-    over = [name for name, (high, part) in {**room, "BRAM": (after.bram_18k.high, there.bram_18k)}.items() if high > limits.utilization * part]
-    times = {"latency": (totals.latency_ns.high, limits.latency_ns), "interval": (totals.ii_ns.high, limits.interval_ns)}
+    over = [
+        name
+        for name, (high, part) in {**room, "BRAM": (after.bram_18k.high, there.bram_18k)}.items()
+        if high > limits.utilization * part
+    ]
+    times = {
+        "latency": (totals.latency_ns.high, limits.latency_ns),
+        "interval": (totals.ii_ns.high, limits.interval_ns),
+    }
     over += [name for name, (high, limit) in times.items() if limit is not None and high > limit]
     return f"; at the upper end of the band {', '.join(over)} would not (--sure asks for that)" if over else ""
 
@@ -76,7 +98,12 @@ def _layers(layers: tuple[LayerChoice, ...]) -> Table:
         table.add_column(name, justify="right" if name == "reuse" else "left", overflow="fold")
     for one in layers:
         more = ", ..." if len(one.factors) > SHOWN_FACTORS else ""
-        table.add_row(escape(printable(one.layer)), one.strategy, f"{one.reuse:,}", ", ".join(map(str, one.factors[:SHOWN_FACTORS])) + more)
+        table.add_row(
+            escape(printable(one.layer)),
+            one.strategy,
+            f"{one.reuse:,}",
+            ", ".join(map(str, one.factors[:SHOWN_FACTORS])) + more,
+        )
     return table
 
 
@@ -87,6 +114,13 @@ def _front(points: tuple[FrontPoint, ...]) -> Table:
         table.add_column(name, justify="left" if name in {"", "io", "limits"} else "right", no_wrap=True)
     for one in points:
         shares = [f"{one.shares[name]:.1%}" for name in ("LUT", "FF", "DSP", "BRAM")]
-        cells = (one.io, time_words(one.latency_ns), time_words(one.interval_ns), *shares, str(one.cautions), "met" if one.fits else "not met")
+        cells = (
+            one.io,
+            time_words(one.latency_ns),
+            time_words(one.interval_ns),
+            *shares,
+            str(one.cautions),
+            "met" if one.fits else "not met",
+        )
         table.add_row("→" if one.best else "", *cells, style="bold" if one.best else "" if one.fits else "dim")
     return table

@@ -19,7 +19,10 @@ RESOURCES = ("LUT", "FF", "DSP", "BRAM (18 Kb)", "URAM")
 def synthesis_report(report: SynthesisReport) -> Iterator[RenderableType]:
     """Who made the reports, the totals by stage, speed, layers, and what is odd."""
     tool = f"{report.tool} {report.version}" if report.tool else "Vivado"
-    yield Text.assemble((printable(report.folder), "bold"), f"  {printable(report.top or '')} for {printable(report.part or 'an unknown part')}, {tool}")
+    yield Text.assemble(
+        (printable(report.folder), "bold"),
+        f"  {printable(report.top or '')} for {printable(report.part or 'an unknown part')}, {tool}",
+    )
     if report.csynth:
         yield speed_line(report.csynth, report)
     yield resource_table(report)
@@ -31,8 +34,14 @@ def synthesis_report(report: SynthesisReport) -> Iterator[RenderableType]:
         yield Text.assemble(("too slow: ", "bold red"), printable(late))
     if report.cosim:
         passed = report.cosim.status == "Pass"
-        cycles = f", latency {ends(report.cosim.latency_cycles)} cycles" if report.cosim.latency_cycles.most is not None else ""
-        yield Text.assemble("RTL simulation: ", (printable(report.cosim.status or "not run"), "green" if passed else "bold red"), cycles)
+        cycles = (
+            f", latency {ends(report.cosim.latency_cycles)} cycles"
+            if report.cosim.latency_cycles.most is not None
+            else ""
+        )
+        yield Text.assemble(
+            "RTL simulation: ", (printable(report.cosim.status or "not run"), "green" if passed else "bold red"), cycles
+        )
     for one in report.unread:
         yield Text.assemble(("not read: ", "yellow"), printable(one.why))
     for note in report.notes:
@@ -66,7 +75,9 @@ def resource_table(report: SynthesisReport) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("stage", "of", *RESOURCES, "file"):
         table.add_column(name, justify="left" if name in {"stage", "of", "file"} else "right")
-    for module in [one for one in (report.csynth, report.network) if one is not None][: 1 if report.csynth is report.network else 2]:
+    for module in [one for one in (report.csynth, report.network) if one is not None][
+        : 1 if report.csynth is report.network else 2
+    ]:
         _stage_row(table, module.name, module.resources, report.csynth.available if report.csynth else None)
     if report.export:
         _stage_row(table, report.top or "", report.export.resources, None)
@@ -77,7 +88,9 @@ def resource_table(report: SynthesisReport) -> Table:
 
 
 def _stage_row(table: Table, name: str, used: Resources, available: Resources | None) -> None:
-    table.add_row(used.origin.stage, escape(printable(name)), *counts(used, available), escape(printable(used.origin.file)))
+    table.add_row(
+        used.origin.stage, escape(printable(name)), *counts(used, available), escape(printable(used.origin.file))
+    )
 
 
 def counts(used: Resources | None, available: Resources | None = None) -> list[str]:

@@ -47,13 +47,21 @@ def run_report(record: RunRecord) -> Iterator[RenderableType]:
     yield Text.assemble(
         (printable(model.file), "bold"),
         f"  {model.layers} layers, {model.parameters:,} parameters ({printable(model.framework)})\n",
-        clean(f"for {target.part} at {target.clock_ns:g} ns, io_{target.io}, {target.strategy}, reuse {target.reuse}, {target.backend}"),
+        clean(
+            f"for {target.part} at {target.clock_ns:g} ns, io_{target.io}, {target.strategy}, reuse {target.reuse}, {target.backend}"
+        ),
     )
     yield layer_table(record.plan.decisions)
     for given in record.inputs:
-        rounding = f"; {given.rounded_values:,} values rounded, by at most {given.largest_rounding:.3g}" if given.rounded_values else ""
+        rounding = (
+            f"; {given.rounded_values:,} values rounded, by at most {given.largest_rounding:.3g}"
+            if given.rounded_values
+            else ""
+        )
         origin = printable(given.origin)
-        yield Text(f"input {printable(given.name)}: {clean(given.format)} ({clean(given.reason)}); {given.events:,} events from {origin}{rounding}")
+        yield Text(
+            f"input {printable(given.name)}: {clean(given.format)} ({clean(given.reason)}); {given.events:,} events from {origin}{rounding}"
+        )
     yield promise(record)
     yield verification_table(record.verification)
     if record.quality:
@@ -91,7 +99,9 @@ def comparison_report(comparison: Comparison) -> Iterator[RenderableType]:
 
 def verdict_line(verdict: Verdict) -> Text:
     """Question, answer and what stands behind it."""
-    return Text.assemble(f"{verdict.question:<10}", (f"{clean(verdict.answer)}  ", f"bold {STYLES[verdict.tone]}"), clean(verdict.detail))
+    return Text.assemble(
+        f"{verdict.question:<10}", (f"{clean(verdict.answer)}  ", f"bold {STYLES[verdict.tone]}"), clean(verdict.detail)
+    )
 
 
 def section_parts(section: Section) -> Iterator[RenderableType]:
@@ -118,7 +128,12 @@ def layer_table(decisions: Sequence[LayerRecord]) -> Table:
     """One row a node: what it is, its formats and why."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("layer", "what", "shape", "params", "weights", "accumulator", "result", "why"):
-        table.add_column(name, justify="right" if name == "params" else "left", overflow="fold", no_wrap=name in {"layer", "shape", "params"})
+        table.add_column(
+            name,
+            justify="right" if name == "params" else "left",
+            overflow="fold",
+            no_wrap=name in {"layer", "shape", "params"},
+        )
     for row in decisions:
         reason = row.accumulator_reason or row.result_reason
         why = f"{reason}; {row.loss}" if row.loss else reason
@@ -146,7 +161,10 @@ def promise(record: RunRecord) -> Text:
     if record.plan.exact:
         return Text.assemble(("exact: ", "bold green"), "every answer equals the quantized network's, bit for bit")
     if record.plan.lossless:
-        return Text.assemble(("lossless: ", "bold green"), "no bit is lost; the framework's own float32 may round where hardware does not")
+        return Text.assemble(
+            ("lossless: ", "bold green"),
+            "no bit is lost; the framework's own float32 may round where hardware does not",
+        )
     losses = "; ".join(clean(f"{name}: {loss}") for name, loss in record.plan.losses)
     if record.plan.word == "loose":
         what = "the bound on an output's error is larger than a quarter of what its answers span, and says nothing about them"
@@ -193,13 +211,21 @@ def judgement_table(judgements: Sequence[Judgement]) -> Table:
     """One row a model."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("model", "outcome", "plan", "events", "largest difference", "s", "why"):
-        table.add_column(name, justify="right" if name in {"events", "largest difference", "s"} else "left", overflow="fold")
+        table.add_column(
+            name, justify="right" if name in {"events", "largest difference", "s"} else "left", overflow="fold"
+        )
     for one in judgements:
         style = "" if one.outcome.is_good else "bold red"
         largest = "" if one.largest is None else f"{one.largest:.3g}"
         events = f"{one.events}" if one.events else ""
         table.add_row(
-            escape(printable(one.model)), Text(one.outcome, style=style), one.promise, events, largest, f"{one.seconds:.0f}", escape(printable(one.why))
+            escape(printable(one.model)),
+            Text(one.outcome, style=style),
+            one.promise,
+            events,
+            largest,
+            f"{one.seconds:.0f}",
+            escape(printable(one.why)),
         )
     return table
 
@@ -219,14 +245,19 @@ def quality_table(qualities: Sequence[Quality]) -> Table:
         table.add_column(name, justify="left" if name == "quality" else "right")
     for row in qualities:
         float_network = "" if row.float_network is None else f"{row.float_network:.4f}"
-        table.add_row(plain_cell(row.measure), f"{row.events:,}", float_network, f"{row.quantized:.4f}", f"{row.hardware:.4f}")
+        table.add_row(
+            plain_cell(row.measure), f"{row.events:,}", float_network, f"{row.quantized:.4f}", f"{row.hardware:.4f}"
+        )
     return table
 
 
 def inspection(reading: ReadResult, refusals: Sequence[Refusal]) -> Iterator[RenderableType]:
     """What is in a model file."""
     parameters = sum(layer.parameters for layer in reading.layers)
-    yield Text.assemble((printable(reading.name), "bold"), f"  {printable(reading.framework)}, {len(reading.layers)} layers read, {parameters:,} parameters")
+    yield Text.assemble(
+        (printable(reading.name), "bold"),
+        f"  {printable(reading.framework)}, {len(reading.layers)} layers read, {parameters:,} parameters",
+    )
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("layer", "class", "what", "shape", "params"):
         table.add_column(name, justify="right" if name == "params" else "left", overflow="fold")
@@ -259,9 +290,19 @@ def ranges_table(nodes: Sequence[NodeRange]) -> Table:
     """One row a node: between which values its results lay, and what casts did to them."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("node", "kind", "result", "least", "most", "wraps", "saturations", "ties"):
-        table.add_column(name, justify="left" if name in {"node", "kind", "result"} else "right", no_wrap=name == "node")
+        table.add_column(
+            name, justify="left" if name in {"node", "kind", "result"} else "right", no_wrap=name == "node"
+        )
     for node in nodes:
         counts = ["" if count is None else f"{count:,}" for count in (node.wraps, node.saturations, node.ties)]
         style = "red" if node.wraps else "yellow" if node.saturations else ""
-        table.add_row(escape(printable(node.name)), node.kind, clean(node.format), f"{node.least:g}", f"{node.most:g}", *counts, style=style)
+        table.add_row(
+            escape(printable(node.name)),
+            node.kind,
+            clean(node.format),
+            f"{node.least:g}",
+            f"{node.most:g}",
+            *counts,
+            style=style,
+        )
     return table

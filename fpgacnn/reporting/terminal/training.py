@@ -27,7 +27,9 @@ def training_report(record: QuantizeRecord) -> Iterator[RenderableType]:
     if record.budget is not None:
         yield budget_table(record.budget)
         if record.budget.chosen_lut is not None:
-            yield Text(f"estimated before training: {record.budget.chosen_lut:,} LUTs, with uniform widths {record.budget.uniform_lut:,}")
+            yield Text(
+                f"estimated before training: {record.budget.chosen_lut:,} LUTs, with uniform widths {record.budget.uniform_lut:,}"
+            )
     yield quality_table(record.quality)
     yield Text(training_words(record))
     yield Text.assemble("quantized model: ", (printable(record.output), "bold"), f"  ({record.ebops:,} EBOPs)")
@@ -74,5 +76,13 @@ def budget_table(budget: BudgetRecord) -> Table:
 def training_words(record: QuantizeRecord) -> str:
     """How training went, in one sentence."""
     last = record.epochs[-1].number
-    kept = f"epoch {record.best_epoch} of {last} kept (lowest validation loss)" if record.best_epoch else f"no epoch of {last} was better than no training"
-    return kept if record.continued_from is None else f"{kept}; continued from the checkpoint of epoch {record.continued_from}"
+    kept = (
+        f"epoch {record.best_epoch} of {last} kept (lowest validation loss)"
+        if record.best_epoch
+        else f"no epoch of {last} was better than no training"
+    )
+    return (
+        kept
+        if record.continued_from is None
+        else f"{kept}; continued from the checkpoint of epoch {record.continued_from}"
+    )

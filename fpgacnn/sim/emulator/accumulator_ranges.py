@@ -73,11 +73,28 @@ def linear_sums(operation: hw.Linear, accumulator: Format, given: Interval, shap
     start = requantize(operation.bias.array, operation.bias.format.fraction, accumulator)
     shift = accumulator.fraction - given.fraction - operation.kernel.format.fraction
     product = min(int(below.min(initial=0)), 0), max(int(above.max(initial=0)), 0)
-    if shift < 0 or (accumulator.overflow is not Overflow.WRAP and not _no_partial_sum_leaves(below, above, start, shift, accumulator)):
+    if shift < 0 or (
+        accumulator.overflow is not Overflow.WRAP
+        and not _no_partial_sum_leaves(below, above, start, shift, accumulator)
+    ):
         ends = (np.broadcast_to(np.int64(end), start.shape) for end in (accumulator.low, accumulator.high))
-        return Sums(**dict(zip(("low", "high"), ends, strict=True)), order=Order.EACH, shift=shift, start=start, accumulator=accumulator, product=product)
+        return Sums(
+            **dict(zip(("low", "high"), ends, strict=True)),
+            order=Order.EACH,
+            shift=shift,
+            start=start,
+            accumulator=accumulator,
+            product=product,
+        )
     sums = ((end.sum(axis=0) << shift) + start for end in (below, above))
-    return Sums(**dict(zip(("low", "high"), sums, strict=True)), order=Order.ANY, shift=shift, start=start, accumulator=accumulator, product=product)
+    return Sums(
+        **dict(zip(("low", "high"), sums, strict=True)),
+        order=Order.ANY,
+        shift=shift,
+        start=start,
+        accumulator=accumulator,
+        product=product,
+    )
 
 
 def _no_partial_sum_leaves(below: Matrix, above: Matrix, start: CodeArray, shift: int, accumulator: Format) -> bool:

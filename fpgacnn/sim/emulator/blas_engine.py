@@ -46,9 +46,14 @@ class FloatEmulator:
     def __init__(self, design: Design) -> None:
         self._design = design
         self._ranges = result_ranges(design)
-        self._plans = {layer.name: _plan(layer, self._precision(layer.name), self._given(layer), self._shapes(layer)) for layer in design.model.layers}
+        self._plans = {
+            layer.name: _plan(layer, self._precision(layer.name), self._given(layer), self._shapes(layer))
+            for layer in design.model.layers
+        }
         self.slow = tuple(name for name, kind in self._plans.items() if kind is None)
-        self.words = "NumPy with exact floats" + (f", {len(self.slow)} of {len(self._plans)} nodes in int64" if self.slow else "")
+        self.words = "NumPy with exact floats" + (
+            f", {len(self.slow)} of {len(self._plans)} nodes in int64" if self.slow else ""
+        )
 
     def _precision(self, name: str) -> LayerPrecision:
         return self._design.plan.layers[name]
@@ -67,12 +72,17 @@ class FloatEmulator:
         step = max(1, min(MOST_EVENTS, CHUNK_VALUES // largest))
         kept = [layer.name for layer in model.layers if trace or layer.name in model.outputs]
         formats = {name: self._precision(name).result.format for name in kept}
-        whole = {name: Codes(array=np.empty((events, *model.layer(name).shape), np.int64), format=formats[name]) for name in kept}
+        whole = {
+            name: Codes(array=np.empty((events, *model.layer(name).shape), np.int64), format=formats[name])
+            for name in kept
+        }
         for start in range(0, events, step):
             found = self._chunk([one.array[start : start + step] for one in inputs])
             for name in kept:
                 whole[name].array[start : start + step] = found[name]
-        return SimulationResult(engine=self.name, outputs={name: whole[name] for name in model.outputs}, trace=whole if trace else {})
+        return SimulationResult(
+            engine=self.name, outputs={name: whole[name] for name in model.outputs}, trace=whole if trace else {}
+        )
 
     def _chunk(self, inputs: Sequence[CodeArray]) -> dict[str, Numbers]:
         model = self._design.model
@@ -86,10 +96,18 @@ class FloatEmulator:
             forms = [self._precision(name).result.format for name in layer.inputs]
             given = [found[name] for name in layer.inputs]
             if kind is None:
-                codes = tuple(Codes(array=one.astype(np.int64), format=form) for one, form in zip(given, forms, strict=True))
+                codes = tuple(
+                    Codes(array=one.astype(np.int64), format=form) for one, form in zip(given, forms, strict=True)
+                )
                 found[layer.name] = compute(layer, self._precision(layer.name), codes)
             else:
-                found[layer.name] = _compute(layer, self._precision(layer.name), [one.astype(kind, copy=False) for one in given], forms, self._given(layer))
+                found[layer.name] = _compute(
+                    layer,
+                    self._precision(layer.name),
+                    [one.astype(kind, copy=False) for one in given],
+                    forms,
+                    self._given(layer),
+                )
         return found
 
 
@@ -100,13 +118,17 @@ def _working_values(layer: hw.Layer) -> int:
     return prod(layer.shape) * (prod(operation.size) if isinstance(operation, hw.Pool) else 1)
 
 
-def _plan(layer: hw.Layer, precision: LayerPrecision, given: list[Interval], shapes: list[tuple[int, ...]]) -> type[np.floating[Any]] | None:
+def _plan(
+    layer: hw.Layer, precision: LayerPrecision, given: list[Interval], shapes: list[tuple[int, ...]]
+) -> type[np.floating[Any]] | None:
     """The float in which a node is exact; None where only int64 is."""
     reach = _reach(layer, precision, given, shapes)
     return None if reach is None or reach >= FLOAT64 else np.float32 if reach < FLOAT32 else np.float64
 
 
-def _reach(layer: hw.Layer, precision: LayerPrecision, given: list[Interval], shapes: list[tuple[int, ...]]) -> int | None:
+def _reach(
+    layer: hw.Layer, precision: LayerPrecision, given: list[Interval], shapes: list[tuple[int, ...]]
+) -> int | None:
     """The largest integer that a node meets on its way, its inputs and result among them; None where floats do not serve."""
     operation, result = layer.operation, precision.result.format
     inputs = [_magnitude(one) for one in given]
@@ -127,7 +149,9 @@ def _reach(layer: hw.Layer, precision: LayerPrecision, given: list[Interval], sh
         case hw.Lookup():
             return max(inputs[0], int(np.abs(operation.table.array).max()))
         case hw.Thresholds():
-            return max(inputs[0], int(np.abs(operation.thresholds.array).max()), int(np.abs(operation.values.array).max()))
+            return max(
+                inputs[0], int(np.abs(operation.thresholds.array).max()), int(np.abs(operation.values.array).max())
+            )
         case hw.Pool() if operation.kind is PoolKind.MAX and not any(operation.pads):
             return _plain_maximum(precision, given[0], inputs[0])
         case hw.GlobalPool() if operation.kind is PoolKind.MAX:
@@ -137,7 +161,9 @@ def _reach(layer: hw.Layer, precision: LayerPrecision, given: list[Interval], sh
         case hw.Merge() if operation.kind is not MergeKind.MULTIPLY:
             fraction = max(one.fraction for one in given)
             total = sum(size << (fraction - one.fraction) for size, one in zip(inputs, given, strict=True))
-            return max(total, _cast_reach(total, fraction + (operation.kind is MergeKind.AVERAGE) - result.fraction, result))
+            return max(
+                total, _cast_reach(total, fraction + (operation.kind is MergeKind.AVERAGE) - result.fraction, result)
+            )
         case _:
             return None
 
@@ -156,7 +182,11 @@ def _plain_maximum(precision: LayerPrecision, given: Interval, size: int) -> int
     assert precision.accumulator is not None
     low, high = given.bounds
     formats = precision.accumulator.format, precision.result.format
-    return size if all(form.fraction == given.fraction and form.low <= low and high <= form.high for form in formats) else None
+    return (
+        size
+        if all(form.fraction == given.fraction and form.low <= low and high <= form.high for form in formats)
+        else None
+    )
 
 
 def _cast_reach(size: int, shift: int, to: Format) -> int:
@@ -164,7 +194,9 @@ def _cast_reach(size: int, shift: int, to: Format) -> int:
     return (size << -shift if shift < 0 else size + (1 << shift)) + 2 * _largest(to)
 
 
-def _linear_reach(operation: hw.Convolution | hw.Dense, precision: LayerPrecision, given: Interval, shape: tuple[int, ...]) -> int | None:
+def _linear_reach(
+    operation: hw.Convolution | hw.Dense, precision: LayerPrecision, given: Interval, shape: tuple[int, ...]
+) -> int | None:
     assert precision.accumulator is not None
     accumulator, result = precision.accumulator.format, precision.result.format
     sums = linear_sums(operation, accumulator, given, shape)
@@ -172,10 +204,16 @@ def _linear_reach(operation: hw.Convolution | hw.Dense, precision: LayerPrecisio
         return None
     sizes = np.abs(operation.kernel.array).reshape(-1, operation.kernel.array.shape[-1]).sum(axis=0)
     total = (int(sizes.max()) * _magnitude(given) << sums.shift) + int(np.abs(sums.start).max())
-    return max(total + 2 * _largest(accumulator), _magnitude(given), _cast_reach(_largest(accumulator), accumulator.fraction - result.fraction, result))
+    return max(
+        total + 2 * _largest(accumulator),
+        _magnitude(given),
+        _cast_reach(_largest(accumulator), accumulator.fraction - result.fraction, result),
+    )
 
 
-def _compute(layer: hw.Layer, precision: LayerPrecision, given: list[Numbers], forms: list[Format], ranges: list[Interval]) -> Numbers:
+def _compute(
+    layer: hw.Layer, precision: LayerPrecision, given: list[Numbers], forms: list[Format], ranges: list[Interval]
+) -> Numbers:
     """Result codes of one node whose every number is exact in the floats given."""
     operation, result = layer.operation, precision.result.format
     data, form = given[0], forms[0]
@@ -212,7 +250,9 @@ def _thresholds(operation: hw.Thresholds, data: Numbers) -> Numbers:
     return values[0][places] if len(values) == 1 else values[np.arange(len(values)), places]
 
 
-def _linear(layer: hw.Layer, operation: hw.Convolution | hw.Dense, precision: LayerPrecision, data: Numbers, given: Interval) -> Numbers:
+def _linear(
+    layer: hw.Layer, operation: hw.Convolution | hw.Dense, precision: LayerPrecision, data: Numbers, given: Interval
+) -> Numbers:
     assert precision.accumulator is not None
     accumulator, result = precision.accumulator.format, precision.result.format
     sums = linear_sums(operation, accumulator, given, data.shape[1:])
@@ -220,7 +260,9 @@ def _linear(layer: hw.Layer, operation: hw.Convolution | hw.Dense, precision: La
         image = data if data.ndim == 4 else data[:, None]
         windows = matmul.patches(image, operation.kernel.array.shape[:2], operation.strides, operation.pads)
         data = windows.reshape(-1, prod(operation.kernel.array.shape[:3]))
-    kernel = np.ldexp(operation.kernel.array.reshape(-1, operation.kernel.array.shape[-1]).astype(data.dtype), sums.shift)
+    kernel = np.ldexp(
+        operation.kernel.array.reshape(-1, operation.kernel.array.shape[-1]).astype(data.dtype), sums.shift
+    )
     total = data @ kernel
     total += sums.start.astype(data.dtype)
     total = total if sums.fits else _wrap(total, accumulator)
@@ -230,7 +272,10 @@ def _linear(layer: hw.Layer, operation: hw.Convolution | hw.Dense, precision: La
 def _maximum(operation: hw.Pool, data: Numbers) -> Numbers:
     """The maximum of every window, cell by cell of the window."""
     image = data if data.ndim == 4 else data[:, None]
-    rows, columns = ((size - window) // stride + 1 for size, window, stride in zip(image.shape[1:3], operation.size, operation.strides, strict=True))
+    rows, columns = (
+        (size - window) // stride + 1
+        for size, window, stride in zip(image.shape[1:3], operation.size, operation.strides, strict=True)
+    )
     best: Numbers | None = None
     for top in range(operation.size[0]):
         for left in range(operation.size[1]):

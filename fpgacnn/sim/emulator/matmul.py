@@ -35,9 +35,13 @@ def accumulate(data: CodeArray, fraction: int, kernel: Codes, bias: Codes, accum
     return total
 
 
-def patches(images: CodeArray, size: tuple[int, int], strides: tuple[int, int], pads: tuple[int, int, int, int], fill: int = 0) -> CodeArray:
+def patches(
+    images: CodeArray, size: tuple[int, int], strides: tuple[int, int], pads: tuple[int, int, int, int], fill: int = 0
+) -> CodeArray:
     """Windows of images (events, h, w, c) as (events, out_h, out_w, window_h, window_w, c), padded with `fill`."""
     top, bottom, left, right = pads
-    padded = np.pad(images, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=fill) if any(pads) else images
+    padded = (
+        np.pad(images, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=fill) if any(pads) else images
+    )
     views = np.lib.stride_tricks.sliding_window_view(padded, size, axis=(1, 2))
     return views[:, :: strides[0], :: strides[1]].transpose(0, 1, 2, 4, 5, 3)

@@ -107,7 +107,9 @@ def compute(layer: hw.Layer, precision: LayerPrecision, given: tuple[Codes, ...]
             below = requantize(data * factors, form.fraction + slope.format.fraction, result)
             return np.where(data > 0, requantize(data, form.fraction, result), below)
         case hw.ThresholdRelu():
-            return np.where(_above(data, form.fraction, operation.threshold), requantize(data, form.fraction, result), 0)
+            return np.where(
+                _above(data, form.fraction, operation.threshold), requantize(data, form.fraction, result), 0
+            )
         case hw.Pool():
             return _pool(operation, precision, data, form)
         case hw.GlobalPool():
@@ -124,7 +126,11 @@ def compute(layer: hw.Layer, precision: LayerPrecision, given: tuple[Codes, ...]
             return image[:, top : image.shape[1] - bottom, left : image.shape[2] - right].reshape(-1, *layer.shape)
         case src.Upsample():
             image = data if data.ndim == 4 else data[:, None]
-            return image.repeat(operation.factors[0], axis=1).repeat(operation.factors[1], axis=2).reshape(-1, *layer.shape)
+            return (
+                image.repeat(operation.factors[0], axis=1)
+                .repeat(operation.factors[1], axis=2)
+                .reshape(-1, *layer.shape)
+            )
         case src.Permute():
             return data.transpose(0, *(axis + 1 for axis in operation.axes))
         case src.Reshape():
@@ -168,7 +174,9 @@ def _accumulator(precision: LayerPrecision) -> Format:
     return precision.accumulator.format
 
 
-def _convolution(layer: hw.Layer, operation: hw.Convolution, precision: LayerPrecision, data: CodeArray, form: Format) -> CodeArray:
+def _convolution(
+    layer: hw.Layer, operation: hw.Convolution, precision: LayerPrecision, data: CodeArray, form: Format
+) -> CodeArray:
     image = data if data.ndim == 4 else data[:, None]
     height, width, channels, filters = operation.kernel.array.shape
     windows = matmul.patches(image, (height, width), operation.strides, operation.pads)
@@ -178,16 +186,22 @@ def _convolution(layer: hw.Layer, operation: hw.Convolution, precision: LayerPre
     return requantize(sums, _accumulator(precision).fraction, precision.result.format).reshape(-1, *layer.shape)
 
 
-def _depthwise(layer: hw.Layer, operation: hw.Depthwise, precision: LayerPrecision, data: CodeArray, form: Format) -> CodeArray:
+def _depthwise(
+    layer: hw.Layer, operation: hw.Depthwise, precision: LayerPrecision, data: CodeArray, form: Format
+) -> CodeArray:
     """Each channel by itself, so that accumulators of every kind see their own products only."""
     image = data if data.ndim == 4 else data[:, None]
     height, width, channels, _ = operation.kernel.array.shape
-    windows = matmul.patches(image, (height, width), operation.strides, operation.pads).reshape(-1, height * width, channels)
+    windows = matmul.patches(image, (height, width), operation.strides, operation.pads).reshape(
+        -1, height * width, channels
+    )
     sums = np.empty((len(windows), channels), np.int64)
     for channel in range(channels):
         kernel = Codes(array=operation.kernel.array[:, :, channel].reshape(-1, 1), format=operation.kernel.format)
         bias = Codes(array=operation.bias.array[channel : channel + 1], format=operation.bias.format)
-        sums[:, channel] = matmul.accumulate(windows[:, :, channel], form.fraction, kernel, bias, _accumulator(precision))[:, 0]
+        sums[:, channel] = matmul.accumulate(
+            windows[:, :, channel], form.fraction, kernel, bias, _accumulator(precision)
+        )[:, 0]
     return requantize(sums, _accumulator(precision).fraction, precision.result.format).reshape(-1, *layer.shape)
 
 
@@ -203,7 +217,9 @@ def _pool(operation: hw.Pool, precision: LayerPrecision, data: CodeArray, form: 
     smallest = min(form.low, 0) - 1 if operation.kind is PoolKind.MAX else 0
     windows = matmul.patches(image, operation.size, operation.strides, operation.pads, fill=smallest)
     events, height, width, *_, channels = windows.shape
-    counts = matmul.patches(np.ones((1, *image.shape[1:3], 1), np.int64), operation.size, operation.strides, operation.pads)
+    counts = matmul.patches(
+        np.ones((1, *image.shape[1:3], 1), np.int64), operation.size, operation.strides, operation.pads
+    )
     cells = windows.reshape(events * height * width, -1, channels)
     sizes = np.tile(counts.sum(axis=(3, 4)).reshape(-1, 1), (events, 1))
     pooled = _reduce(operation.kind, cells, sizes, precision, form)
@@ -211,7 +227,9 @@ def _pool(operation: hw.Pool, precision: LayerPrecision, data: CodeArray, form: 
     return pooled.reshape(shape)
 
 
-def _reduce(kind: PoolKind, cells: CodeArray, count: CodeArray | np.int64, precision: LayerPrecision, form: Format) -> CodeArray:
+def _reduce(
+    kind: PoolKind, cells: CodeArray, count: CodeArray | np.int64, precision: LayerPrecision, form: Format
+) -> CodeArray:
     """Maximum or mean of (rows, cells, channels); the division truncates toward zero, as C++ does."""
     accumulator, result = _accumulator(precision), precision.result.format
     match kind:

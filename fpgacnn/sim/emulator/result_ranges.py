@@ -25,7 +25,9 @@ def result_ranges(design: Design) -> Mapping[str, Interval]:
     shapes: dict[str, Shape] = {}
     for layer in design.model.layers:
         given = [found[name] for name in layer.inputs]
-        found[layer.name] = _range(layer, design.plan.layers[layer.name], given, [shapes[name] for name in layer.inputs])
+        found[layer.name] = _range(
+            layer, design.plan.layers[layer.name], given, [shapes[name] for name in layer.inputs]
+        )
         shapes[layer.name] = layer.shape
     return found
 
@@ -58,16 +60,22 @@ def _range(layer: hw.Layer, precision: LayerPrecision, given: list[Interval], sh
             return _hull(given[0])
         case src.Permute():
             wide = iv.full(given[0], shapes[0])
-            return Interval(low=wide.low.transpose(operation.axes), high=wide.high.transpose(operation.axes), fraction=wide.fraction)
+            return Interval(
+                low=wide.low.transpose(operation.axes), high=wide.high.transpose(operation.axes), fraction=wide.fraction
+            )
         case src.Reshape():
             wide = iv.full(given[0], shapes[0])
-            return Interval(low=wide.low.reshape(layer.shape), high=wide.high.reshape(layer.shape), fraction=wide.fraction)
+            return Interval(
+                low=wide.low.reshape(layer.shape), high=wide.high.reshape(layer.shape), fraction=wide.fraction
+            )
         case hw.Merge():
             pair = bounds.ranged(given[0], 0.0), bounds.ranged(given[1], 0.0)
             return iv.cast(bounds.merge(operation.kind, pair, layer).interval, result)
         case src.Concatenate():
             parts = [iv.full(iv.cast(one, result), shape) for one, shape in zip(given, shapes, strict=True)]
-            low, high = (np.concatenate([getattr(part, end) for part in parts], axis=operation.axis) for end in ("low", "high"))
+            low, high = (
+                np.concatenate([getattr(part, end) for part in parts], axis=operation.axis) for end in ("low", "high")
+            )
             return Interval(low=low, high=high, fraction=result.fraction)
         case hw.Softmax():
             return iv.of_format(result, len(layer.shape))
@@ -86,7 +94,9 @@ def _sums(layer: hw.Layer, operation: hw.Linear, precision: LayerPrecision, give
     accumulator = precision.accumulator.format
     sums = linear_sums(operation, accumulator, given, shape)
     row = (1,) * (len(layer.shape) - 1) + (-1,)
-    return iv.cast(Interval(low=sums.low.reshape(row), high=sums.high.reshape(row), fraction=accumulator.fraction), accumulator)
+    return iv.cast(
+        Interval(low=sums.low.reshape(row), high=sums.high.reshape(row), fraction=accumulator.fraction), accumulator
+    )
 
 
 def _pool(operation: hw.Pool | hw.GlobalPool, precision: LayerPrecision, given: Interval, shape: Shape) -> Interval:
@@ -99,6 +109,8 @@ def _pool(operation: hw.Pool | hw.GlobalPool, precision: LayerPrecision, given: 
         return iv.cast(cells, result)
     counts = window_sizes(operation, shape)
     reach = iv.with_zero(cells)
-    total = iv.cast(Interval(low=reach.low * max(counts), high=reach.high * max(counts), fraction=cells.fraction), accumulator)
+    total = iv.cast(
+        Interval(low=reach.low * max(counts), high=reach.high * max(counts), fraction=cells.fraction), accumulator
+    )
     low, high = -(-np.minimum(total.low, 0) // min(counts)), np.maximum(total.high, 0) // min(counts)
     return iv.cast(Interval(low=low, high=high, fraction=cells.fraction), result)

@@ -55,7 +55,9 @@ def stable_softmax(logits: CodeArray, fraction: int, precision: LayerPrecision) 
     total = limit(exponentials.sum(axis=-1, keepdims=True), total_format)
     index = requantize(total, total_format.fraction, formats["index"])
     inverse = reciprocal_table(formats["index"], formats["reciprocal"])[index]
-    return requantize(exponentials * inverse, total_format.fraction + formats["reciprocal"].fraction, precision.result.format)
+    return requantize(
+        exponentials * inverse, total_format.fraction + formats["reciprocal"].fraction, precision.result.format
+    )
 
 
 def argmax(logits: CodeArray) -> CodeArray:

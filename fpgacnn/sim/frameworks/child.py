@@ -13,7 +13,17 @@ from pathlib import Path
 from types import TracebackType
 
 from fpgacnn.errors import ForeignToolError
-from fpgacnn.sim.frameworks.job import MAX_ANSWER_BYTES, MAX_WORDS, Answers, Failure, Job, Values, read_job, write_answers, write_failure
+from fpgacnn.sim.frameworks.job import (
+    MAX_ANSWER_BYTES,
+    MAX_WORDS,
+    Answers,
+    Failure,
+    Job,
+    Values,
+    read_job,
+    write_answers,
+    write_failure,
+)
 from fpgacnn.sim.frameworks.run_keras2 import run_keras2
 from fpgacnn.sim.frameworks.run_keras3 import run_keras3
 from fpgacnn.sim.frameworks.run_onnx import run_evaluator, run_qonnx, run_runtime
@@ -37,7 +47,9 @@ def main(folder: Path, seconds: int) -> None:
     def fail(kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
         cause = error.__cause__ if isinstance(error, ForeignToolError) and error.__cause__ else error
         lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
-        write_failure(folder, Failure(framework=step.framework, doing=step.doing, why=(lines or [kind.__name__])[0][:MAX_WORDS]))
+        write_failure(
+            folder, Failure(framework=step.framework, doing=step.doing, why=(lines or [kind.__name__])[0][:MAX_WORDS])
+        )
         sys.exit(1)
 
     sys.excepthook = fail

@@ -65,7 +65,10 @@ def write_job(folder: Path, job: Job, events: Sequence[Values]) -> None:
 def read_job(folder: Path) -> tuple[Job, tuple[Values, ...]]:
     """Read what the parent wrote."""
     content = json.loads((folder / JOB).read_text(encoding="utf-8"))
-    given: dict[str, Any] = {one.name: tuple(content[one.name]) if isinstance(content[one.name], list) else content[one.name] for one in fields(Job)}
+    given: dict[str, Any] = {
+        one.name: tuple(content[one.name]) if isinstance(content[one.name], list) else content[one.name]
+        for one in fields(Job)
+    }
     with np.load(folder / EVENTS, allow_pickle=False) as events:
         return Job(**given), tuple(events[f"input_{number}"] for number in range(len(events.files)))
 

@@ -75,7 +75,9 @@ def asking(question: Question, *, seconds: float) -> Iterator[Asking]:
     Raises ForeignToolError where no process can be started or the files have changed since they were read, WriteError.
     """
     with temporary_folder("fpgacnn-reference-") as folder:
-        layout = ".weights.h5" if question.files[-1].name.endswith(".weights.h5") else ".h5"  # Keras knows two layouts by these names
+        layout = (
+            ".weights.h5" if question.files[-1].name.endswith(".weights.h5") else ".h5"
+        )  # Keras knows two layouts by these names
         names = (f"model{question.suffix}", f"weights{layout}")[: len(question.files)]
         job = Job(
             runner=question.framework.runner,
@@ -92,7 +94,9 @@ def asking(question: Question, *, seconds: float) -> Iterator[Asking]:
         except OSError as error:
             raise WriteError(file="temporary files", why=error.strerror or str(error)) from error
         if digest(*(folder / name for name in names)) != question.digest:
-            raise ForeignToolError(tool=question.framework.name, why=f"{question.files[0].name} has changed since it was read")
+            raise ForeignToolError(
+                tool=question.framework.name, why=f"{question.files[0].name} has changed since it was read"
+            )
         command = [sys.executable, "-P", "-m", PROGRAM, str(folder), str(math.ceil(seconds))]
         with background(command, folder=folder, seconds=seconds, environment=_environment(folder)) as child:
             yield Asking(framework=question.framework, folder=folder, child=child, seconds=seconds)

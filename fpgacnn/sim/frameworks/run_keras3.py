@@ -41,7 +41,11 @@ def run_keras3(folder: Path, job: Job, events: Sequence[Values], step: Step) -> 
     given = [by_name[one] for one in names] if set(names) == set(by_name) else list(events)
     found = probe.predict(given, batch_size=BATCH, verbose=0)
     arrays = [np.asarray(one, np.float32) for one in (found if isinstance(found, list | tuple) else [found])]
-    return Answers(framework=name, outputs=tuple(arrays[: len(outputs)]), shown=dict(zip(shown, arrays[len(outputs) :], strict=True)))
+    return Answers(
+        framework=name,
+        outputs=tuple(arrays[: len(outputs)]),
+        shown=dict(zip(shown, arrays[len(outputs) :], strict=True)),
+    )
 
 
 def _load(keras: Any, folder: Path, job: Job) -> KerasModel:
@@ -60,7 +64,11 @@ def _operations(keras: Any) -> dict[str, Any]:
     for name in ("numpy", "nn", "math", "core", "image", "linalg"):
         module = vars(importlib.import_module(f"keras.src.ops.{name}"))
         own = {key: one for key, one in module.items() if isinstance(one, type) and issubclass(one, keras.Operation)}
-        found |= {key: one for key, one in own.items() if one.__module__.startswith("keras.") and not hasattr(keras.layers, key)}
+        found |= {
+            key: one
+            for key, one in own.items()
+            if one.__module__.startswith("keras.") and not hasattr(keras.layers, key)
+        }
     return found
 
 

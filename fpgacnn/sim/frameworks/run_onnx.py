@@ -38,7 +38,13 @@ def run_runtime(folder: Path, job: Job, events: Sequence[Values], step: Step) ->
     session = runtime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     step.running()
     names = [*outputs, *wanted]
-    return _answers(step, job, _typed(onnx, model.graph, events), outputs, lambda feed: dict(zip(names, session.run(names, dict(feed)), strict=True)))
+    return _answers(
+        step,
+        job,
+        _typed(onnx, model.graph, events),
+        outputs,
+        lambda feed: dict(zip(names, session.run(names, dict(feed)), strict=True)),
+    )
 
 
 def run_evaluator(folder: Path, job: Job, events: Sequence[Values], step: Step) -> Answers:
@@ -52,7 +58,13 @@ def run_evaluator(folder: Path, job: Job, events: Sequence[Values], step: Step) 
     session = importlib.import_module("onnx.reference").ReferenceEvaluator(model)
     step.running()
     outputs = [one.name for one in model.graph.output]
-    return _answers(step, job, _typed(onnx, model.graph, events), outputs, lambda feed: session.run(None, dict(feed), intermediate=True))
+    return _answers(
+        step,
+        job,
+        _typed(onnx, model.graph, events),
+        outputs,
+        lambda feed: session.run(None, dict(feed), intermediate=True),
+    )
 
 
 def run_qonnx(folder: Path, job: Job, events: Sequence[Values], step: Step) -> Answers:
@@ -74,7 +86,9 @@ def run_qonnx(folder: Path, job: Job, events: Sequence[Values], step: Step) -> A
     step.running()
     outputs = [one.name for one in model.graph.output]
     typed = _typed(onnx, model.graph, events)
-    return _answers(step, job, typed, outputs, lambda feed: execution.execute_onnx(model, dict(feed), return_full_exec_context=True))
+    return _answers(
+        step, job, typed, outputs, lambda feed: execution.execute_onnx(model, dict(feed), return_full_exec_context=True)
+    )
 
 
 def _with_domains(onnx: Any, model: Any) -> None:
@@ -90,7 +104,9 @@ def _typed(onnx: Any, graph: Any, events: Sequence[Values]) -> list[NDArray[Any]
     """Events in the element types of the inputs that they are for."""
     kinds = {one.name: one.type.tensor_type.elem_type for one in graph.input}
     ports = _ports(graph)
-    return [one.astype(onnx.helper.tensor_dtype_to_np_dtype(kinds[name])) for name, one in zip(ports, events, strict=True)]
+    return [
+        one.astype(onnx.helper.tensor_dtype_to_np_dtype(kinds[name])) for name, one in zip(ports, events, strict=True)
+    ]
 
 
 def _ports(graph: Any) -> list[str]:
@@ -99,7 +115,9 @@ def _ports(graph: Any) -> list[str]:
     return [one.name for one in graph.input if one.name not in stored]
 
 
-def _answers(step: Step, job: Job, events: Sequence[NDArray[Any]], outputs: Sequence[str], run: Callable[[Feed], Result]) -> Answers:
+def _answers(
+    step: Step, job: Job, events: Sequence[NDArray[Any]], outputs: Sequence[str], run: Callable[[Feed], Result]
+) -> Answers:
     """All events, as many at once as the file takes; the last piece is filled up with its first event."""
     count = len(events[0])
     names = list(dict.fromkeys([*outputs, *job.tensors]))

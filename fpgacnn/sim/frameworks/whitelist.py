@@ -15,20 +15,30 @@ from fpgacnn.frontends.keras.nodes import is_known_function
 from fpgacnn.frontends.keras.operations.layers import CODE_CARRIERS
 
 _ROOMS = "layers|models|initializers|regularizers|constraints|activations|ops|dtype_policies|mixed_precision|engine|quantizers|random|legacy|backend"
-MODULES = re.compile(rf"(keras|tf_keras)(\.src)?(\.({_ROOMS})(\.\w+)*)?|(qkeras|hgq|tensorflow_model_optimization)(\.\w+)*")
+MODULES = re.compile(
+    rf"(keras|tf_keras)(\.src)?(\.({_ROOMS})(\.\w+)*)?|(qkeras|hgq|tensorflow_model_optimization)(\.\w+)*"
+)
 """Modules that a file may name. `builtins` is none of them: there lie `eval` and `exec`."""
 
 FUNCTIONS = frozenset({"TFOpLambda", "SlicingOpLambda"})
-MARKS = frozenset({"__tensor__", "__numpy__", "__slice__", "__tuple__", "__keras_tensor__", "__ellipsis__", "TensorShape"})
+MARKS = frozenset(
+    {"__tensor__", "__numpy__", "__slice__", "__tuple__", "__keras_tensor__", "__ellipsis__", "TensorShape"}
+)
 """Classes that are values: Keras writes arrays, slices and tuples so."""
 
-BUILTIN_VALUES = frozenset({"slice", "ellipsis", "tuple", "dict", "list", "set", "int", "float", "bool", "str", "NoneType"})
+BUILTIN_VALUES = frozenset(
+    {"slice", "ellipsis", "tuple", "dict", "list", "set", "int", "float", "bool", "str", "NoneType"}
+)
 MAX_DEPTH = 200
 
 
 def refused(architecture: Json) -> str:
     """Why a framework is not given this architecture; empty where it may have it."""
-    top = {key: value for key, value in architecture.items() if key != "compile_config"} if isinstance(architecture, dict) else architecture
+    top = (
+        {key: value for key, value in architecture.items() if key != "compile_config"}
+        if isinstance(architecture, dict)
+        else architecture
+    )
     return next(_faults(top, 0), "")
 
 

@@ -45,7 +45,9 @@ def parse_augmentation(text: str, like: FloatArray, step: float) -> Augmentation
     for part in text.split(","):
         found = _PART.fullmatch(part.strip())
         if found is None:
-            raise UsageError(what=f"--augment {part}: expected shift=ROWSxCOLUMNS, degrees=N, flip=lr, flip=ud, flip=both or noise=N")
+            raise UsageError(
+                what=f"--augment {part}: expected shift=ROWSxCOLUMNS, degrees=N, flip=lr, flip=ud, flip=both or noise=N"
+            )
         if found["rows"]:
             rows, columns = int(found["rows"]), int(found["columns"])
             if rows >= like.shape[1] or columns >= like.shape[2]:
@@ -83,7 +85,9 @@ def _shifted(images: FloatArray, shift: tuple[int, int], down: FloatArray, right
     padded = np.pad(images, ((0, 0), (rows, rows), (columns, columns), (0, 0)))
     top, left = (np.floor(draw * (2 * reach + 1)).astype(np.int64) for draw, reach in ((down, rows), (right, columns)))
     events = np.arange(len(images))[:, None, None]
-    return padded[events, (top[:, None] + np.arange(height))[:, :, None], (left[:, None] + np.arange(width))[:, None, :]]
+    return padded[
+        events, (top[:, None] + np.arange(height))[:, :, None], (left[:, None] + np.arange(width))[:, None, :]
+    ]
 
 
 def _turned(images: FloatArray, angles: FloatArray) -> FloatArray:

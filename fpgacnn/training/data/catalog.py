@@ -26,8 +26,13 @@ class Entry:
 
 CATALOG: Mapping[str, Entry] = {
     "digits": Entry(load=load_digits, augmentation=Augmentation(shift=(1, 1), step=1 / 16, largest=1.0)),
-    "mnist5k": Entry(load=load_mnist5k, augmentation=Augmentation(shift=(2, 2), degrees=10.0, step=1 / 256, largest=255 / 256)),
-    "fashion": Entry(load=load_fashion, augmentation=Augmentation(shift=(2, 2), flip_left_right=True, step=1 / 256, largest=255 / 256)),
+    "mnist5k": Entry(
+        load=load_mnist5k, augmentation=Augmentation(shift=(2, 2), degrees=10.0, step=1 / 256, largest=255 / 256)
+    ),
+    "fashion": Entry(
+        load=load_fashion,
+        augmentation=Augmentation(shift=(2, 2), flip_left_right=True, step=1 / 256, largest=255 / 256),
+    ),
     "km3net": Entry(load=load_km3net, augmentation=Augmentation(shift=(0, 2), step=1 / 8, largest=7 / 8)),
 }
 """Of the KM3NeT trigger only translations in time keep the class: floors are fixed places, and depth changes the light."""

@@ -36,7 +36,9 @@ CHECKSUMS = {
 DESCRIPTION = "Fashion-MNIST: clothes of 10 classes, 28x28 pixels of 0/256 to 255/256."
 
 
-def load_fashion(folder: Path | None = None, *, checksums: Mapping[str, str] = CHECKSUMS, train_images: int = TRAIN_IMAGES) -> Splits:
+def load_fashion(
+    folder: Path | None = None, *, checksums: Mapping[str, str] = CHECKSUMS, train_images: int = TRAIN_IMAGES
+) -> Splits:
     """Zalando's own parts, the last 5000 training images set aside to validate: 55,000, 5000 and 10,000 images.
 
     `x` is (images, 28, 28, 1), pixels divided by 256. Images that appear twice in the training file and on both sides of

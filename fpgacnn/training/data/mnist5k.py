@@ -50,4 +50,6 @@ def load_mnist5k() -> Splits:
 
 def _dataset(name: str, table: LabelArray) -> Dataset:
     """Rows of 784 pixels and a label, as images."""
-    return Dataset(name=name, x=table[:, :-1].reshape(-1, SIDE, SIDE, 1) / 256, y=table[:, -1].copy(), description=DESCRIPTION)
+    return Dataset(
+        name=name, x=table[:, :-1].reshape(-1, SIDE, SIDE, 1) / 256, y=table[:, -1].copy(), description=DESCRIPTION
+    )

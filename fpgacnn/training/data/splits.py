@@ -16,7 +16,9 @@ FRACTIONS = (0.7, 0.15, 0.15)
 """Of the events, for training, validation and test."""
 
 
-def split(inputs: Sequence[NDArray[Any]], groups: NDArray[Any] | None, *, seed: int, data: str) -> tuple[IndexArray, IndexArray, IndexArray]:
+def split(
+    inputs: Sequence[NDArray[Any]], groups: NDArray[Any] | None, *, seed: int, data: str
+) -> tuple[IndexArray, IndexArray, IndexArray]:
     """The numbers of the events of each part, ascending.
 
     Events with the same content in all inputs, and events of the same group (a run, a writer, a collision), are kept

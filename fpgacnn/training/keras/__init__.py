@@ -51,7 +51,9 @@ def open_keras() -> Keras:
         if tf.keras.layers.Layer is not keras.layers.Layer:
             raise ForeignToolError(tool="TensorFlow", why="Keras 3 was loaded before fpgacnn could ask for Keras 2")
         operations = _import("tensorflow.python.ops.array_ops")
-        if not hasattr(operations, "stack"):  # TensorFlow moved it; QKeras' transposed convolution still looks for it here
+        if not hasattr(
+            operations, "stack"
+        ):  # TensorFlow moved it; QKeras' transposed convolution still looks for it here
             vars(operations)["stack"] = tf.stack
         return Keras(tf=tf, keras=keras, tfmot=_import("tensorflow_model_optimization"), qkeras=_import("qkeras"))
 
@@ -99,7 +101,9 @@ def fit(door: Keras, model: KerasModel, splits: Splits, *, loss: object, schedul
     """
     steps = -(-len(splits.train) // schedule.batch) * schedule.epochs
     rate = door.keras.optimizers.schedules.CosineDecay(schedule.learning_rate, steps)
-    keep_best = door.keras.callbacks.EarlyStopping(monitor="val_loss", patience=schedule.epochs, restore_best_weights=True)
+    keep_best = door.keras.callbacks.EarlyStopping(
+        monitor="val_loss", patience=schedule.epochs, restore_best_weights=True
+    )
     model.compile(optimizer=door.keras.optimizers.Adam(rate), loss=loss)
     model.fit(
         splits.train.x,

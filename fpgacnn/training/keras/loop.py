@@ -112,10 +112,14 @@ class _State:
     epochs: list[Epoch] = field(default_factory=list)
 
     def arrays(self, signature: str) -> dict[str, NDArray[Any]]:
-        found: dict[str, NDArray[Any]] = {"about": _text({"signature": signature, "best": self.best, "epochs": [_plain(one) for one in self.epochs]})}
+        found: dict[str, NDArray[Any]] = {
+            "about": _text({"signature": signature, "best": self.best, "epochs": [_plain(one) for one in self.epochs]})
+        }
         found |= {f"weight_{number}": variable.numpy() for number, variable in enumerate(self.variables)}
         found |= {f"best_{number}": array for number, array in enumerate(self.best_weights)}
-        return found | {f"moment_{number}": np.asarray(variable.numpy()) for number, variable in enumerate(_moments(self.optimizer))}
+        return found | {
+            f"moment_{number}": np.asarray(variable.numpy()) for number, variable in enumerate(_moments(self.optimizer))
+        }
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> None:
         """Take all of a checkpoint, or raise KeyError, TypeError or ValueError and take nothing."""
@@ -153,7 +157,15 @@ def fine_tune(
     step, loss_of = _compiled(door, twin, losses, optimizer, trainable)
     continued = _continue(state, checkpoint)
     if continued is None:
-        state.epochs.append(Epoch(number=0, train_loss=None, validation_loss=_whole(loss_of, validation, settings.batch), learning_rate=0.0, sparsity=0.0))
+        state.epochs.append(
+            Epoch(
+                number=0,
+                train_loss=None,
+                validation_loss=_whole(loss_of, validation, settings.batch),
+                learning_rate=0.0,
+                sparsity=0.0,
+            )
+        )
     for number in range(len(state.epochs), settings.epochs + 1):
         if _is_over(state, settings):
             break
@@ -193,16 +205,22 @@ def _remember(state: _State, epoch: Epoch, settings: Settings) -> None:
         state.best_weights = [one.numpy() for one in state.variables]
 
 
-def _compiled(door: Keras, twin: QKerasExport, losses: Sequence[Loss], optimizer: Any, trainable: Sequence[Any]) -> tuple[Any, Any]:
+def _compiled(
+    door: Keras, twin: QKerasExport, losses: Sequence[Loss], optimizer: Any, trainable: Sequence[Any]
+) -> tuple[Any, Any]:
     """One step of training, and the sum of the losses of some events, as TensorFlow graphs."""
     tf, model = door.tf, twin.trained
-    specs = [[tf.TensorSpec((None, *one.shape[1:]), tf.float32) for one in ends] for ends in (model.inputs, model.outputs)]
+    specs = [
+        [tf.TensorSpec((None, *one.shape[1:]), tf.float32) for one in ends] for ends in (model.inputs, model.outputs)
+    ]
 
     def total(inputs: Any, targets: Any) -> Any:
         # Not in training mode: normalizations keep their statistics, with which hardware will compute.
         outputs = model(inputs, training=False)
         listed = outputs if isinstance(outputs, list | tuple) else [outputs]
-        return tf.add_n([_loss(tf, kind, one, wanted) for kind, one, wanted in zip(losses, listed, targets, strict=True)])
+        return tf.add_n(
+            [_loss(tf, kind, one, wanted) for kind, one, wanted in zip(losses, listed, targets, strict=True)]
+        )
 
     def step(inputs: Any, targets: Any, kept: Any, rate: Any) -> Any:
         with tf.GradientTape() as tape:
@@ -217,7 +235,9 @@ def _compiled(door: Keras, twin: QKerasExport, losses: Sequence[Loss], optimizer
         return tf.reduce_sum(total(inputs, targets))
 
     kept_specs = [tf.TensorSpec(kernel.shape, tf.float32) for kernel in twin.kernels]
-    return tf.function(step, input_signature=[*specs, kept_specs, tf.TensorSpec((), tf.float32)]), tf.function(summed, input_signature=specs)
+    return tf.function(step, input_signature=[*specs, kept_specs, tf.TensorSpec((), tf.float32)]), tf.function(
+        summed, input_signature=specs
+    )
 
 
 def _loss(tf: Any, kind: Loss, logits: Any, targets: Any) -> Any:
@@ -235,7 +255,9 @@ def _per_event(tf: Any, values: Any) -> Any:
     return tf.reduce_mean(tf.reshape(values, (tf.shape(values)[0], -1)), axis=1)
 
 
-def _epoch(step: Any, train: DataPart, settings: Settings, number: int, kept: Sequence[Float32], augment: Augment | None) -> float:
+def _epoch(
+    step: Any, train: DataPart, settings: Settings, number: int, kept: Sequence[Float32], augment: Augment | None
+) -> float:
     """One pass over the training events in an order of its own; gives the mean loss of its steps."""
     order = np.argsort(uniforms(settings.seed * 100_003 + number, len(train)), kind="stable")
     starts = range(0, len(order), settings.batch)
@@ -246,7 +268,9 @@ def _epoch(step: Any, train: DataPart, settings: Settings, number: int, kept: Se
         if augment is not None:
             inputs = [augment(one, (settings.seed * 1_000_003 + number) * 100_003 + position) for one in inputs]
         rate = _rate(settings, number - 1, position / len(starts))
-        losses.append(step(_narrow(inputs), _narrow([one[chosen] for one in train.targets]), list(kept), np.float32(rate)))
+        losses.append(
+            step(_narrow(inputs), _narrow([one[chosen] for one in train.targets]), list(kept), np.float32(rate))
+        )
     return float(np.mean([float(one) for one in losses]))
 
 
@@ -260,7 +284,9 @@ def _whole(loss_of: Any, part: DataPart, batch: int) -> float:
     total = 0.0
     for start in range(0, len(part), 4 * batch):
         rows = slice(start, start + 4 * batch)
-        total += float(loss_of(_narrow([one[rows] for one in part.inputs]), _narrow([one[rows] for one in part.targets])))
+        total += float(
+            loss_of(_narrow([one[rows] for one in part.inputs]), _narrow([one[rows] for one in part.targets]))
+        )
     return total / len(part)
 
 

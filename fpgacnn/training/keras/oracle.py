@@ -41,7 +41,9 @@ def run_keras(path: Path, inputs: Sequence[NDArray[Any]], *, layers: bool = Fals
     return answer_of(door, load_network(door, path), inputs, layers=layers, batch=batch)
 
 
-def answer_of(door: Keras, model: KerasModel, inputs: Sequence[NDArray[Any]], *, layers: bool, batch: int = 256) -> KerasAnswer:
+def answer_of(
+    door: Keras, model: KerasModel, inputs: Sequence[NDArray[Any]], *, layers: bool, batch: int = 256
+) -> KerasAnswer:
     """The answers of a loaded network."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -70,7 +72,9 @@ def load_network(door: Keras, path: Path, weights: Path | None = None) -> KerasM
         try:
             model = _opened(door, path, weights)
         except (AttributeError, KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
-            raise ForeignToolError(tool="Keras 2 (tf_keras)", why=f"it cannot load {path.name} itself: {error}") from error
+            raise ForeignToolError(
+                tool="Keras 2 (tf_keras)", why=f"it cannot load {path.name} itself: {error}"
+            ) from error
         wrapped = [layer for layer in model.layers if type(layer).__name__ == "PruneLowMagnitude"]
         for layer in wrapped:
             layer.pruning_obj.weight_mask_op()

@@ -71,7 +71,9 @@ def export_to_qkeras(door: Keras, network: SourceModel) -> QKerasExport:
     for layer in network.layers:
         builder.add(layer)
     inputs = [builder.tensors[name] for name in network.inputs]
-    model = door.keras.Model(inputs, [builder.tensors[name] for name in network.outputs], name=_SAFE.sub("_", f"q_{network.name}"))
+    model = door.keras.Model(
+        inputs, [builder.tensors[name] for name in network.outputs], name=_SAFE.sub("_", f"q_{network.name}")
+    )
     trained = door.keras.Model(inputs, [builder.logits(name) for name in network.outputs])
     for keras_layer, arrays in builder.weights:
         keras_layer.set_weights(arrays)
@@ -101,7 +103,11 @@ class _Builder:
         given = [self.tensors[name] for name in layer.inputs]
         made = self._layer(layer, given)
         if tuple(made.shape[1:]) != layer.shape:
-            raise NotExportableError(layer=layer.name, kind=layer.kind, why=f"Keras 2 gives it the shape {tuple(made.shape[1:])}, not {layer.shape}")
+            raise NotExportableError(
+                layer=layer.name,
+                kind=layer.kind,
+                why=f"Keras 2 gives it the shape {tuple(made.shape[1:])}, not {layer.shape}",
+            )
         self.tensors[layer.name] = made
 
     def logits(self, name: str) -> Tensor:
@@ -110,7 +116,11 @@ class _Builder:
 
     def name(self, wanted: str) -> str:
         safe = _SAFE.sub("_", wanted).lstrip("_") or "layer"
-        unique = next(name for number in range(len(self.names) + 1) if (name := f"{safe}_{number}" if number else safe) not in self.names)
+        unique = next(
+            name
+            for number in range(len(self.names) + 1)
+            if (name := f"{safe}_{number}" if number else safe) not in self.names
+        )
         self.names.add(unique)
         return unique
 
@@ -127,7 +137,13 @@ class _Builder:
                 return self._transposed(layer, operation, x)
             case src.Dense():
                 options = self._quantizers(layer, "kernel", operation)
-                return self._linear(layer, operation, operation.kernel.values, self._class("Dense", operation)(layer.shape[-1], **options), x)
+                return self._linear(
+                    layer,
+                    operation,
+                    operation.kernel.values,
+                    self._class("Dense", operation)(layer.shape[-1], **options),
+                    x,
+                )
             case src.BatchNormalization(statistics=statistics):
                 made = layers.BatchNormalization(epsilon=statistics.epsilon, name=self.name(layer.name))
                 made.trainable = "Batch" in layer.kind  # Rescaling and Normalization are the data's, not the network's
@@ -149,7 +165,11 @@ class _Builder:
                 return layers.Permute([axis + 1 for axis in axes], name=self.name(layer.name))(x)
             case src.Reshape():
                 flat = len(layer.shape) == 1
-                return (layers.Flatten(name=self.name(layer.name)) if flat else layers.Reshape(layer.shape, name=self.name(layer.name)))(x)
+                return (
+                    layers.Flatten(name=self.name(layer.name))
+                    if flat
+                    else layers.Reshape(layer.shape, name=self.name(layer.name))
+                )(x)
             case src.Merge(kind=kind):
                 return getattr(layers, _MERGES[kind])(name=self.name(layer.name))(list(given))
             case src.Concatenate(axis=axis):
@@ -162,7 +182,11 @@ class _Builder:
         return getattr(self.door.keras.layers, f"{words}{_rank(x)}D")(name=self.name(layer.name), **options)(x)
 
     def _class(self, words: str, operation: src.Linear) -> Callable[..., Any]:
-        return getattr(self.door.keras.layers, words) if operation.kernel.quantizer is None else getattr(self.door.qkeras, f"Q{words}")
+        return (
+            getattr(self.door.keras.layers, words)
+            if operation.kernel.quantizer is None
+            else getattr(self.door.qkeras, f"Q{words}")
+        )
 
     def _quantizers(self, layer: SourceLayer, what: str, operation: src.Linear) -> dict[str, Any]:
         """The options that all linear layers share: name, bias, quantizers of kernel and bias."""
@@ -176,14 +200,25 @@ class _Builder:
     def _quantizer(self, layer: SourceLayer, quantizer: src.Quantizer) -> Any:
         """`quantized_bits`, its negative integer bits as a scale, see `_latent`."""
         if not isinstance(quantizer, src.QuantizedBits):
-            raise NotExportableError(layer=layer.name, kind=layer.kind, why=f"its quantizer {quantizer_text(quantizer)} is not made by fpgacnn")
+            raise NotExportableError(
+                layer=layer.name,
+                kind=layer.kind,
+                why=f"its quantizer {quantizer_text(quantizer)} is not made by fpgacnn",
+            )
         if quantizer.integer > MOST_INTEGER_BITS:
-            raise NotExportableError(layer=layer.name, kind=layer.kind, why=f"QKeras cannot compute with {quantizer.integer} integer bits")
+            raise NotExportableError(
+                layer=layer.name, kind=layer.kind, why=f"QKeras cannot compute with {quantizer.integer} integer bits"
+            )
         return self.door.qkeras.quantized_bits(quantizer.bits, max(quantizer.integer, 0), alpha=_scale(quantizer))
 
-    def _linear(self, layer: SourceLayer, operation: src.Linear, kernel: NDArray[np.float64], made: Any, x: Tensor) -> Tensor:
+    def _linear(
+        self, layer: SourceLayer, operation: src.Linear, kernel: NDArray[np.float64], made: Any, x: Tensor
+    ) -> Tensor:
         result = made(x)
-        arrays = [_latent(kernel, operation.kernel), *([] if operation.bias is None else [_latent(operation.bias.values, operation.bias)])]
+        arrays = [
+            _latent(kernel, operation.kernel),
+            *([] if operation.bias is None else [_latent(operation.bias.values, operation.bias)]),
+        ]
         self.weights.append((made, arrays))
         self.kernels.append(made.weights[0])
         assert layer.shape[-1] == result.shape[-1]
@@ -191,7 +226,9 @@ class _Builder:
 
     def _convolution(self, layer: SourceLayer, operation: src.Convolution, x: Tensor) -> Tensor:
         if operation.groups > 1:
-            raise NotExportableError(layer=layer.name, kind=layer.kind, why="TensorFlow cannot train grouped convolutions on a processor")
+            raise NotExportableError(
+                layer=layer.name, kind=layer.kind, why="TensorFlow cannot train grouped convolutions on a processor"
+            )
         rank, kernel = _rank(x), operation.kernel.values
         x, padding = self._padded(layer, x, kernel.shape[:2], operation)
         options = self._quantizers(layer, "kernel", operation)
@@ -207,28 +244,52 @@ class _Builder:
             x = layers.Reshape((1, *x.shape[1:]), name=self.name(f"{layer.name}_row"))(x)
         strides = (operation.strides[1],) * 2 if line else operation.strides
         if strides[0] != strides[1]:
-            raise NotExportableError(layer=layer.name, kind=layer.kind, why=f"TensorFlow has no depthwise convolution of strides {strides}")
+            raise NotExportableError(
+                layer=layer.name, kind=layer.kind, why=f"TensorFlow has no depthwise convolution of strides {strides}"
+            )
         x, padding = self._padded(layer, x, kernel.shape[:2], operation)
         options = self._quantizers(layer, "depthwise", operation)
         make = self._class("DepthwiseConv2D", operation)
-        made = make(kernel.shape[:2], strides=strides, padding=padding, dilation_rate=operation.dilation, depth_multiplier=kernel.shape[3], **options)
+        made = make(
+            kernel.shape[:2],
+            strides=strides,
+            padding=padding,
+            dilation_rate=operation.dilation,
+            depth_multiplier=kernel.shape[3],
+            **options,
+        )
         x = self._linear(layer, operation, kernel, made, x)
         return layers.Reshape(layer.shape, name=self.name(f"{layer.name}_line"))(x) if line else x
 
     def _transposed(self, layer: SourceLayer, operation: src.Transposed, x: Tensor) -> Tensor:
         if _rank(x) == 1:
-            raise NotExportableError(layer=layer.name, kind=layer.kind, why="QKeras has no transposed convolution of one dimension")
+            raise NotExportableError(
+                layer=layer.name, kind=layer.kind, why="QKeras has no transposed convolution of one dimension"
+            )
         kernel, begin = operation.kernel.values, operation.begin
-        same = tuple(stride * length for stride, length in zip(operation.strides, x.shape[1:3], strict=True)) == layer.shape[:2]
-        spare = tuple(max(size - stride, 0) // 2 for size, stride in zip(kernel.shape[:2], operation.strides, strict=True))
+        same = (
+            tuple(stride * length for stride, length in zip(operation.strides, x.shape[1:3], strict=True))
+            == layer.shape[:2]
+        )
+        spare = tuple(
+            max(size - stride, 0) // 2 for size, stride in zip(kernel.shape[:2], operation.strides, strict=True)
+        )
         if begin != (spare if same else (0, 0)):
-            raise NotExportableError(layer=layer.name, kind=layer.kind, why=f"its sums are cut at {begin}, as neither valid nor same padding does")
+            raise NotExportableError(
+                layer=layer.name,
+                kind=layer.kind,
+                why=f"its sums are cut at {begin}, as neither valid nor same padding does",
+            )
         options = self._quantizers(layer, "kernel", operation)
         make = self._class("Conv2DTranspose", operation)
-        made = make(layer.shape[-1], kernel.shape[:2], strides=operation.strides, padding="same" if same else "valid", **options)
+        made = make(
+            layer.shape[-1], kernel.shape[:2], strides=operation.strides, padding="same" if same else "valid", **options
+        )
         return self._linear(layer, operation, kernel, made, x)
 
-    def _padded(self, layer: SourceLayer, x: Tensor, size: Sequence[int], operation: src.Convolution | src.Depthwise) -> tuple[Tensor, str]:
+    def _padded(
+        self, layer: SourceLayer, x: Tensor, size: Sequence[int], operation: src.Convolution | src.Depthwise
+    ) -> tuple[Tensor, str]:
         """The tensor, with explicit zeros where neither `valid` nor `same` puts the layer's own."""
         if not any(operation.pads):
             return x, "valid"
@@ -238,11 +299,15 @@ class _Builder:
 
     def _bordered(self, words: str, name: str, borders: tuple[int, int, int, int], x: Tensor) -> Tensor:
         rank, (top, bottom, left, right) = _rank(x), borders
-        return getattr(self.door.keras.layers, f"{words}{rank}D")((left, right) if rank == 1 else ((top, bottom), (left, right)), name=name)(x)
+        return getattr(self.door.keras.layers, f"{words}{rank}D")(
+            (left, right) if rank == 1 else ((top, bottom), (left, right)), name=name
+        )(x)
 
     def _pool(self, layer: SourceLayer, operation: src.Pool, x: Tensor) -> Tensor:
         if any(operation.pads) and operation.pads != _same_pads(x, operation.size, operation.strides, (1, 1)):
-            raise NotExportableError(layer=layer.name, kind=layer.kind, why=f"its padding {operation.pads} is neither valid nor same")
+            raise NotExportableError(
+                layer=layer.name, kind=layer.kind, why=f"its padding {operation.pads} is neither valid nor same"
+            )
         sizes = {"pool_size": operation.size, "strides": operation.strides}
         along = {key: value[1] if _rank(x) == 1 else value for key, value in sizes.items()}
         words = "MaxPooling" if operation.kind is src.PoolKind.MAX else "AveragePooling"
@@ -252,17 +317,27 @@ class _Builder:
         layers, quantized = self.door.keras.layers, self.door.qkeras
         match function:
             case src.QuantizedRelu() | src.QuantizedBits() if not 0 <= function.integer <= MOST_INTEGER_BITS:
-                raise NotExportableError(layer=layer.name, kind=layer.kind, why=f"QKeras has no results of {function.integer} integer bits")
+                raise NotExportableError(
+                    layer=layer.name, kind=layer.kind, why=f"QKeras has no results of {function.integer} integer bits"
+                )
             case src.QuantizedRelu():
                 made = quantized.quantized_relu(function.bits, function.integer, negative_slope=function.negative_slope)
                 return quantized.QActivation(made, name=self.name(layer.name))(x)
             case src.QuantizedBits():
                 return quantized.QActivation(self._quantizer(layer, function), name=self.name(layer.name))(x)
             case src.Relu():
-                options = {"max_value": function.max_value, "negative_slope": function.negative_slope, "threshold": function.threshold}
+                options = {
+                    "max_value": function.max_value,
+                    "negative_slope": function.negative_slope,
+                    "threshold": function.threshold,
+                }
                 return layers.ReLU(name=self.name(layer.name), **options)(x)
             case src.PRelu(slope=slope):
-                shared = [axis + 1 for axis, (one, full) in enumerate(zip(slope.shape, layer.shape, strict=True)) if one == 1 and full > 1]
+                shared = [
+                    axis + 1
+                    for axis, (one, full) in enumerate(zip(slope.shape, layer.shape, strict=True))
+                    if one == 1 and full > 1
+                ]
                 made = layers.PReLU(shared_axes=shared or None, name=self.name(layer.name))
                 self.weights.append((made, [slope]))
                 return made(x)
@@ -275,9 +350,22 @@ class _Builder:
             case src.Function() if function.kind in _FUNCTIONS:
                 return layers.Activation(_FUNCTIONS[function.kind], name=self.name(layer.name))(x)
             case src.Function():
-                raise NotExportableError(layer=layer.name, kind=layer.kind, why=f"Keras 2 has no {function.kind.value} like it")
-            case src.Binary() | src.Ternary() | src.PowerOfTwo() | src.QuantizedTanh() | src.QuantizedSigmoid() | src.Uniform():
-                raise NotExportableError(layer=layer.name, kind=layer.kind, why=f"its quantizer {quantizer_text(function)} is not made by fpgacnn")
+                raise NotExportableError(
+                    layer=layer.name, kind=layer.kind, why=f"Keras 2 has no {function.kind.value} like it"
+                )
+            case (
+                src.Binary()
+                | src.Ternary()
+                | src.PowerOfTwo()
+                | src.QuantizedTanh()
+                | src.QuantizedSigmoid()
+                | src.Uniform()
+            ):
+                raise NotExportableError(
+                    layer=layer.name,
+                    kind=layer.kind,
+                    why=f"its quantizer {quantizer_text(function)} is not made by fpgacnn",
+                )
             case _:
                 assert_never(function)
 
@@ -300,7 +388,9 @@ def _rank(x: Tensor) -> int:
     return len(x.shape) - 2
 
 
-def _same_pads(x: Tensor, size: Sequence[int], strides: tuple[int, int], dilation: tuple[int, int]) -> tuple[int, int, int, int]:
+def _same_pads(
+    x: Tensor, size: Sequence[int], strides: tuple[int, int], dilation: tuple[int, int]
+) -> tuple[int, int, int, int]:
     """The zeros that TensorFlow's `same` puts around an image: top, bottom, left, right."""
     height, width = (1, x.shape[1]) if _rank(x) == 1 else (x.shape[1], x.shape[2])
     pads: list[int] = []

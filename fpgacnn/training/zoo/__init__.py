@@ -12,7 +12,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from fpgacnn.training.keras import Keras, KerasModel
-from fpgacnn.training.zoo.images import alexnet, densenet, dqn, edges, inception, lenet5, local, resnet, segmentation, svhn, vgg
+from fpgacnn.training.zoo.images import (
+    alexnet,
+    densenet,
+    dqn,
+    edges,
+    inception,
+    lenet5,
+    local,
+    resnet,
+    segmentation,
+    svhn,
+    vgg,
+)
 from fpgacnn.training.zoo.physics import jets, sequence
 
 

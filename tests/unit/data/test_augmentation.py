@@ -79,7 +79,9 @@ def test_digits_are_never_mirrored() -> None:
 def test_changes_in_words_keep_the_range_and_grid_of_the_data() -> None:
     like = np.tile([[[-0.5], [0.25], [0.0]]], (1, 2, 1, 1))
     how = parse_augmentation("shift=1x2, degrees=10.5,flip=ud,noise=0.25", like, 0.25)
-    assert how == Augmentation(shift=(1, 2), degrees=10.5, flip_up_down=True, noise=0.25, step=0.25, smallest=-0.5, largest=0.25)
+    assert how == Augmentation(
+        shift=(1, 2), degrees=10.5, flip_up_down=True, noise=0.25, step=0.25, smallest=-0.5, largest=0.25
+    )
     both = parse_augmentation("flip=both", like, 0.25)
     assert (both.flip_left_right, both.flip_up_down) == (True, True)
     noisy = augment(np.zeros((40, 3, 3, 1)), parse_augmentation("noise=9", like, 0.25), seed=1)
@@ -87,7 +89,18 @@ def test_changes_in_words_keep_the_range_and_grid_of_the_data() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "shift=1", "shift=-1x0", "flip", "flip=x", "degrees=ten", "noise=0.1;shift=1x1", f"shift={'9' * 5000}x0", f"noise={'9' * 400}"]
+    "text",
+    [
+        "",
+        "shift=1",
+        "shift=-1x0",
+        "flip",
+        "flip=x",
+        "degrees=ten",
+        "noise=0.1;shift=1x1",
+        f"shift={'9' * 5000}x0",
+        f"noise={'9' * 400}",
+    ],
 )
 def test_other_words_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"expected shift=ROWSxCOLUMNS, degrees=N, flip=lr|^--augment .{189}…$"):

@@ -99,7 +99,10 @@ def test_a_changed_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_the_right_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package(tmp_path, monkeypatch, {"x.csv": b"original"})
     expected = hashlib.sha256(b"original").hexdigest()
-    assert PackageFile(distribution="played-data", module="played_data", path="x.csv", sha256=expected).read() == b"original"
+    assert (
+        PackageFile(distribution="played-data", module="played_data", path="x.csv", sha256=expected).read()
+        == b"original"
+    )
 
 
 def test_a_package_without_the_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,9 +89,13 @@ def test_a_changed_fashion_file_is_refused(tmp_path: Path) -> None:
         fashion.load_fashion(tmp_path, checksums=checksums)
 
 
-def test_fashion_that_is_not_there_is_an_error_that_says_where_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fashion_that_is_not_there_is_an_error_that_says_where_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(fashion.FOLDER, str(tmp_path / "nowhere"))
-    with pytest.raises(DataFolderMissingError, match=r"Fashion-MNIST: no file .*nowhere/train-images-idx3-ubyte.gz") as caught:
+    with pytest.raises(
+        DataFolderMissingError, match=r"Fashion-MNIST: no file .*nowhere/train-images-idx3-ubyte.gz"
+    ) as caught:
         fashion.load_fashion()
     assert "apt-get install dataset-fashion-mnist" in caught.value.hint
     assert caught.value.exit_status == 3

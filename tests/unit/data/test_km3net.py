@@ -51,7 +51,12 @@ def test_counts_are_codes_of_ufixed_3_0(windows: Splits) -> None:
 
 def test_the_parts_are_the_same_on_every_machine(windows: Splits, external: Dataset) -> None:
     parts = (windows.train, windows.validation, windows.test, external)
-    assert [digest(part) for part in parts] == ["329dc0261080d7b7", "63dccff1b017550b", "1792a9c6e7a1a92d", "861fdc03151ac2de"]
+    assert [digest(part) for part in parts] == [
+        "329dc0261080d7b7",
+        "63dccff1b017550b",
+        "1792a9c6e7a1a92d",
+        "861fdc03151ac2de",
+    ]
 
 
 def test_no_window_is_in_two_parts_unless_it_is_empty(windows: Splits) -> None:
@@ -98,7 +103,9 @@ def by_the_rules(first: int, last: int) -> tuple[list[NDArray[np.int64]], list[i
     return images, labels
 
 
-def hits_by_string(file: h5py.File, event: int, detector: dict[int, tuple[int, int, list[int]]]) -> dict[int, list[tuple[float, int, bool]]]:
+def hits_by_string(
+    file: h5py.File, event: int, detector: dict[int, tuple[int, int, list[int]]]
+) -> dict[int, list[tuple[float, int, bool]]]:
     """(time in ns, floor, is signal) of every hit of the event, ordered by time."""
     info = file["event_info"][event]
     clock = info["mc_time"] - info["nanoseconds"] - info["timestamp"] * 1e9
@@ -116,7 +123,9 @@ def hits_by_string(file: h5py.File, event: int, detector: dict[int, tuple[int, i
     return {string: sorted(strings[string]) for string in range(115)}
 
 
-def one_window(hits: list[tuple[float, int, bool]], lead: float, choice: float, position: float) -> tuple[NDArray[np.int64], int] | None:
+def one_window(
+    hits: list[tuple[float, int, bool]], lead: float, choice: float, position: float
+) -> tuple[NDArray[np.int64], int] | None:
     signals = [time for time, _, is_signal in hits if is_signal]
     if len(signals) >= 4:
         begin = signals[0] - (200 + 600 * lead)

@@ -11,7 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from fpgacnn.training.data.metrics import accepted_fraction, accuracy, efficiency_at_false_positive_rate, roc_auc, threshold_at_false_positive_rate
+from fpgacnn.training.data.metrics import (
+    accepted_fraction,
+    accuracy,
+    efficiency_at_false_positive_rate,
+    roc_auc,
+    threshold_at_false_positive_rate,
+)
 
 Scored = tuple[NDArray[np.float64], NDArray[np.int64]]
 
@@ -93,7 +99,11 @@ def test_accuracy_counts_the_first_of_equal_logits() -> None:
 
 @pytest.mark.parametrize(
     ("logits", "labels"),
-    [(np.zeros((0, 3)), np.zeros(0, dtype=np.int64)), (np.zeros(3), np.zeros(3, dtype=np.int64)), (np.zeros((3, 2)), np.zeros(2, dtype=np.int64))],
+    [
+        (np.zeros((0, 3)), np.zeros(0, dtype=np.int64)),
+        (np.zeros(3), np.zeros(3, dtype=np.int64)),
+        (np.zeros((3, 2)), np.zeros(2, dtype=np.int64)),
+    ],
     ids=["no events", "no classes", "other labels"],
 )
 def test_accuracy_refuses_what_does_not_fit(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> None:

@@ -53,7 +53,9 @@ def test_an_illegal_reuse_factor_is_told_with_the_nearest_legal_ones() -> None:
     caution = said(model(dense(np.ones((16, 10)), reuse=7, strategy=RESOURCE)))["FC125"]
     assert "a reuse factor of 7 is not legal for 16 inputs and 10 outputs" in caution.text
     assert caution.cure == "the nearest legal ones are 1, 2, 4, 8"
-    assert all(is_legal(16, 10, int(one)) for one in caution.cure.removeprefix("the nearest legal ones are ").split(","))
+    assert all(
+        is_legal(16, 10, int(one)) for one in caution.cure.removeprefix("the nearest legal ones are ").split(",")
+    )
     assert "FC125" not in said(model(dense(np.ones((16, 10)), reuse=8, strategy=RESOURCE)))
 
 

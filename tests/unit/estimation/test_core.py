@@ -25,7 +25,16 @@ RELU = FixedType(width=8, integer=2, signed=False, rounds=True, saturates=True)
 def network(**changes: object) -> HardwareGraph:
     """A small CNN with pooling, a dense layer and softmax."""
     kernels = [RANDOM.integers(-60, 60, shape) for shape in ((3, 3, 1, 8), (144, 10))]
-    pool = elementwise(Role.POOL, (26, 26, 8), name="pool", out_shape=(13, 13, 8), window=(2, 2), inputs=("relu",), input=RELU, output=RELU)
+    pool = elementwise(
+        Role.POOL,
+        (26, 26, 8),
+        name="pool",
+        out_shape=(13, 13, 8),
+        window=(2, 2),
+        inputs=("relu",),
+        input=RELU,
+        output=RELU,
+    )
     return model(
         convolution(kernels[0], (28, 28)),
         elementwise(Role.COMPARE, (26, 26, 8), name="relu", inputs=("conv",), output=RELU),
@@ -59,9 +68,13 @@ def test_a_figure_outside_its_band_cannot_be_made() -> None:
 def test_layers_add_up_to_the_whole() -> None:
     answer = estimate(network())
     whole = answer.totals.resources
-    assert sum(one.resources.lut.value for one in answer.layers) == pytest.approx(whole.lut.value, abs=len(answer.layers))
+    assert sum(one.resources.lut.value for one in answer.layers) == pytest.approx(
+        whole.lut.value, abs=len(answer.layers)
+    )
     assert sum(one.resources.ff.value for one in answer.layers) == pytest.approx(whole.ff.value, abs=len(answer.layers))
-    assert sum(one.resources.dsp.value for one in answer.layers) == pytest.approx(whole.dsp.value, abs=len(answer.layers))
+    assert sum(one.resources.dsp.value for one in answer.layers) == pytest.approx(
+        whole.dsp.value, abs=len(answer.layers)
+    )
     assert sum(one.resources.bram_18k.value for one in answer.layers) == whole.bram_18k.value
     assert sum(one.fifo_bits for one in answer.layers) == answer.totals.fifo_bits
 

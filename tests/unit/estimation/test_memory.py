@@ -22,14 +22,25 @@ def queue(depth: int, channels: int, bits: int) -> Fifo:
 
 @pytest.mark.parametrize(
     ("depth", "channels", "bits", "blocks"),
-    [(16, 8, 16, 0), (25, 4, 16, 0), (36, 4, 16, 4), (676, 4, 16, 4), (676, 32, 25, 64), (1156, 1, 32, 4), (3844, 4, 6, 8), (16384, 1, 32, 32), (4, 1, 1, 0)],
+    [
+        (16, 8, 16, 0),
+        (25, 4, 16, 0),
+        (36, 4, 16, 4),
+        (676, 4, 16, 4),
+        (676, 32, 25, 64),
+        (1156, 1, 32, 4),
+        (3844, 4, 6, 8),
+        (16384, 1, 32, 32),
+        (4, 1, 1, 0),
+    ],
 )
 def test_vivado_has_a_queue_for_each_channel(depth: int, channels: int, bits: int, blocks: int) -> None:
     assert fifo_blocks(queue(depth, channels, bits), model(dense([[1]]))) == blocks
 
 
 @pytest.mark.parametrize(
-    ("depth", "channels", "bits", "blocks"), [(720, 64, 16, 57), (112, 32, 16, 29), (36, 8, 16, 8), (9, 16, 16, 15), (1, 64, 16, 0), (4761, 3, 16, 24)]
+    ("depth", "channels", "bits", "blocks"),
+    [(720, 64, 16, 57), (112, 32, 16, 29), (36, 8, 16, 8), (9, 16, 16, 15), (1, 64, 16, 0), (4761, 3, 16, 24)],
 )
 def test_vitis_has_one_queue_of_all_channels(depth: int, channels: int, bits: int, blocks: int) -> None:
     layer = elementwise(Role.COMPARE, (1, depth, channels), name="a", output=FixedType(width=bits, integer=1))
@@ -52,9 +63,12 @@ def test_a_stream_with_two_readers_is_copied() -> None:
 
 
 @pytest.mark.parametrize(
-    ("inputs", "outputs", "reuse", "blocks"), [(32, 10, 8, 18), (32, 10, 64, 3), (36, 8, 9, 15), (9, 4, 36, 0), (80, 32, 10, 114), (32, 10, 1, 0)]
+    ("inputs", "outputs", "reuse", "blocks"),
+    [(32, 10, 8, 18), (32, 10, 64, 3), (36, 8, 9, 15), (9, 4, 36, 0), (80, 32, 10, 114), (32, 10, 1, 0)],
 )
-def test_weights_lie_side_by_side_as_deep_as_they_are_reused(inputs: int, outputs: int, reuse: int, blocks: int) -> None:
+def test_weights_lie_side_by_side_as_deep_as_they_are_reused(
+    inputs: int, outputs: int, reuse: int, blocks: int
+) -> None:
     layer = dense(np.ones((inputs, outputs)), reuse=reuse, strategy=RESOURCE)
     assert quantities(model(layer), find_device("zcu102")).layers[0].weight_blocks == blocks
 
@@ -72,7 +86,10 @@ def test_softmax_has_a_table_more_for_its_reciprocal() -> None:
 
 
 def test_between_tasks_that_hand_over_arrays_every_element_is_a_queue_of_two() -> None:
-    layers = [elementwise(Role.COMPARE, (4, 4, 8), name="a"), elementwise(Role.COMPARE, (4, 4, 8), name="b", inputs=("a",))]
+    layers = [
+        elementwise(Role.COMPARE, (4, 4, 8), name="a"),
+        elementwise(Role.COMPARE, (4, 4, 8), name="b", inputs=("a",)),
+    ]
     vitis = quantities(model(*layers, io=IoType.PARALLEL, tool=BackendName.VITIS), find_device("zcu102"))
     assert [one.queues for one in vitis.layers] == [(Fifo(depth=2, channels=128, bits=16),), ()]
     assert [one.bram_18k for one in vitis.layers] == [0, 0]
@@ -94,7 +111,14 @@ def test_pipelines_have_no_queues() -> None:
 
 def test_a_recurrent_layer_keeps_two_matrices_and_a_table_for_every_second_gate() -> None:
     layer = elementwise(
-        Role.RECURRENT, (1, 1, 120), reuse=30, recurrent_reuse=30, gates=3, strategy=RESOURCE, in_shape=(1, 20, 6), weight=FixedType(width=16, integer=6)
+        Role.RECURRENT,
+        (1, 1, 120),
+        reuse=30,
+        recurrent_reuse=30,
+        gates=3,
+        strategy=RESOURCE,
+        in_shape=(1, 20, 6),
+        weight=FixedType(width=16, integer=6),
     )
     found = quantities(model(layer), find_device("zcu102")).layers[0]
     assert (found.weight_blocks, found.table_blocks) == (32 + 640, 180)
@@ -103,7 +127,10 @@ def test_a_recurrent_layer_keeps_two_matrices_and_a_table_for_every_second_gate(
 def test_softmax_tables_by_tool() -> None:
     layer = elementwise(Role.SOFTMAX, (1, 1, 5), table=TABLE, table_entries=1024)
     blocks = [
-        quantities(pipeline(layer, tool=BackendName.VITIS, version=version), find_device("zcu102")).layers[0].table_blocks for version in ("2021.1", "2022.2")
+        quantities(pipeline(layer, tool=BackendName.VITIS, version=version), find_device("zcu102"))
+        .layers[0]
+        .table_blocks
+        for version in ("2021.1", "2022.2")
     ]
     assert blocks == [5, 8]
 

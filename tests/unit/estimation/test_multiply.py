@@ -7,7 +7,15 @@ import pytest
 
 from fpgacnn.design import BackendName
 from fpgacnn.hardware.devices import find_device
-from fpgacnn.hardware.estimation.graph.graph import FixedType, HardwareGraph, Role, TemplateCall, WeightClass, live_kernels, summarize
+from fpgacnn.hardware.estimation.graph.graph import (
+    FixedType,
+    HardwareGraph,
+    Role,
+    TemplateCall,
+    WeightClass,
+    live_kernels,
+    summarize,
+)
 from fpgacnn.hardware.estimation.multiply import guessed, multiplication, slices, weights_in_memory
 from tests.structures import EIGHT, RESOURCE, dense, elementwise, model, pipeline
 
@@ -22,7 +30,20 @@ def products(layer: TemplateCall, whole: HardwareGraph | None = None) -> tuple[f
 
 @pytest.mark.parametrize(
     ("number", "digits", "bits"),
-    [(0, 0, 0), (1, 1, 1), (8, 1, 4), (3, 2, 2), (7, 2, 3), (6, 2, 3), (-7, 2, 3), (11, 3, 4), (21, 3, 5), (23, 3, 5), (683, 6, 10), (-32768, 1, 16)],
+    [
+        (0, 0, 0),
+        (1, 1, 1),
+        (8, 1, 4),
+        (3, 2, 2),
+        (7, 2, 3),
+        (6, 2, 3),
+        (-7, 2, 3),
+        (11, 3, 4),
+        (21, 3, 5),
+        (23, 3, 5),
+        (683, 6, 10),
+        (-32768, 1, 16),
+    ],
 )
 def test_constants_have_canonical_digits(number: int, digits: int, bits: int) -> None:
     assert summarize(np.array([[number]])).classes == (WeightClass(digits=digits, bits=bits, count=1, distinct=1),)
@@ -70,7 +91,15 @@ def test_reuse_bounds_the_multipliers_as_hls4mls_limit_does() -> None:
 
 @pytest.mark.parametrize(
     ("left", "right", "device", "expected"),
-    [(16, 16, SEVEN, 1), (18, 18, SEVEN, 1), (25, 18, SEVEN, 1), (20, 20, SEVEN, 2), (32, 32, SEVEN, 4), (27, 18, ULTRASCALE, 1), (27, 18, SEVEN, 2)],
+    [
+        (16, 16, SEVEN, 1),
+        (18, 18, SEVEN, 1),
+        (25, 18, SEVEN, 1),
+        (20, 20, SEVEN, 2),
+        (32, 32, SEVEN, 4),
+        (27, 18, ULTRASCALE, 1),
+        (27, 18, SEVEN, 2),
+    ],
 )
 def test_wide_products_take_several_slices(left: int, right: int, device: object, expected: int) -> None:
     assert slices(left, right, device.dsp_ports) == expected
@@ -88,7 +117,14 @@ def test_narrow_sums_of_exact_products_are_fused_with_every_second_adder() -> No
     narrow, exact = FixedType(width=4, integer=1), FixedType(width=12, integer=6)
     layer = dense(np.full((32, 16), 5), reuse=8, strategy=RESOURCE, input=narrow, weight=narrow, accumulator=exact)
     assert multiplication(layer, model(layer), ULTRASCALE).dsp == 32
-    cut = dense(np.full((32, 16), 5), reuse=8, strategy=RESOURCE, input=narrow, weight=narrow, accumulator=FixedType(width=8, integer=6))
+    cut = dense(
+        np.full((32, 16), 5),
+        reuse=8,
+        strategy=RESOURCE,
+        input=narrow,
+        weight=narrow,
+        accumulator=FixedType(width=8, integer=6),
+    )
     assert multiplication(cut, model(cut), ULTRASCALE).dsp == 0
 
 
@@ -113,7 +149,14 @@ def test_softmax_multiplies_each_value_and_a_stream_with_reuse_shares_one() -> N
 
 def test_a_recurrent_layer_has_two_matrices_and_mixes_three_times() -> None:
     layer = elementwise(
-        Role.RECURRENT, (1, 1, 120), reuse=30, recurrent_reuse=30, gates=3, strategy=RESOURCE, in_shape=(1, 20, 6), weight=FixedType(width=16, integer=6)
+        Role.RECURRENT,
+        (1, 1, 120),
+        reuse=30,
+        recurrent_reuse=30,
+        gates=3,
+        strategy=RESOURCE,
+        in_shape=(1, 20, 6),
+        weight=FixedType(width=16, integer=6),
     )
     assert multiplication(layer, model(layer), ULTRASCALE).dsp == 6 * 360 / 30 + 120 * 360 / 30 + 3 * 120
 

@@ -112,7 +112,13 @@ def test_layers_shapes_types_and_reuse_are_read(folder: Path) -> None:
 
 def test_scripts_say_part_clock_and_tool(folder: Path) -> None:
     model = read_project(folder)
-    assert (model.part, model.clock_ns, model.tool, model.io, model.dataflow) == ("xc7z020clg400-1", 8.0, BackendName.VIVADO, IoType.STREAM, True)
+    assert (model.part, model.clock_ns, model.tool, model.io, model.dataflow) == (
+        "xc7z020clg400-1",
+        8.0,
+        BackendName.VIVADO,
+        IoType.STREAM,
+        True,
+    )
     assert read_project(folder, "zcu102", 3.0).clock_ns == 3.0
     assert model.fifo_depths == {"layer2_out": 100, "layer3_out": 676}
 
@@ -142,8 +148,12 @@ def test_parallel_projects_are_pipelines_unless_they_say_dataflow(folder: Path) 
 
 
 def test_branches_and_copies_of_streams_keep_their_readers(folder: Path) -> None:
-    top = TOP.replace("auto& layer4_out = layer3_out;", 'hls::stream<layer3_t> a("a");\n hls::stream<layer3_t> layer4_out("b");')
-    top = top.replace("nnet::dense<", "nnet::clone_stream<layer3_t, layer3_t, 4>(layer3_out, a, layer4_out);\n    nnet::dense<")
+    top = TOP.replace(
+        "auto& layer4_out = layer3_out;", 'hls::stream<layer3_t> a("a");\n hls::stream<layer3_t> layer4_out("b");'
+    )
+    top = top.replace(
+        "nnet::dense<", "nnet::clone_stream<layer3_t, layer3_t, 4>(layer3_out, a, layer4_out);\n    nnet::dense<"
+    )
     (folder / "firmware" / "myproject.cpp").write_text(top)
     assert read_project(folder).layers[-1].inputs == ("layer3_out",)
 
@@ -154,8 +164,14 @@ def test_branches_and_copies_of_streams_keep_their_readers(folder: Path) -> None
         (lambda folder: (folder / "firmware" / "defines.h").unlink(), "defines.h: No such file"),
         (lambda folder: (folder / "firmware" / "myproject.cpp").unlink(), "no C\\+\\+ file that calls"),
         (lambda folder: (folder / "firmware" / "myproject.cpp").write_text("nnet:: nothing"), "it calls no template"),
-        (lambda folder: (folder / "project.tcl").write_text("set clock_period 5"), "names its part; --part and --clock do"),
-        (lambda folder: (folder / "project.tcl").write_text('set part "xcku115-flvb2104-2-i"'), "names its clock period"),
+        (
+            lambda folder: (folder / "project.tcl").write_text("set clock_period 5"),
+            "names its part; --part and --clock do",
+        ),
+        (
+            lambda folder: (folder / "project.tcl").write_text('set part "xcku115-flvb2104-2-i"'),
+            "names its clock period",
+        ),
         (lambda folder: (folder / "firmware" / "weights" / "w2.txt").write_text("1, two"), "not a list of numbers"),
     ],
 )
@@ -168,7 +184,9 @@ def test_what_cannot_be_read_is_one_clear_error(folder: Path, break_it: object, 
 
 def test_strange_text_makes_a_layer_poorer_not_an_error(folder: Path) -> None:
     (folder / "firmware" / "parameters.h").write_text(
-        PARAMETERS.replace("= 28;", "= something<int>();").replace("typedef weight2_t weight_t;", "typedef unknown_t weight_t;")
+        PARAMETERS.replace("= 28;", "= something<int>();").replace(
+            "typedef weight2_t weight_t;", "typedef unknown_t weight_t;"
+        )
     )
     convolution = read_project(folder).layers[0]
     assert convolution.in_shape == (28, 1, 1)
@@ -217,7 +235,9 @@ def test_absurd_numbers_and_names_that_go_round_make_it_poorer_too(folder: Path,
         "<>" * 9,
     ],
 )
-@pytest.mark.parametrize("file", ["defines.h", "parameters.h", "myproject.cpp", "../project.tcl", "nnet_utils/nnet_conv_stream.h"])
+@pytest.mark.parametrize(
+    "file", ["defines.h", "parameters.h", "myproject.cpp", "../project.tcl", "nnet_utils/nnet_conv_stream.h"]
+)
 def test_text_that_never_comes_to_its_point_is_read_in_a_moment(folder: Path, file: str, text: str) -> None:
     """Where patterns tried every end of every beginning, each of these would take hours."""
     path = folder / "firmware" / file
@@ -234,10 +254,15 @@ def test_a_network_without_end_is_refused(folder: Path) -> None:
         read_project(folder)
 
 
-@pytest.mark.parametrize(("pragma", "inlined"), [("#pragma HLS INLINE recursive", True), ("// #pragma HLS INLINE recursive", False), ("", False)])
+@pytest.mark.parametrize(
+    ("pragma", "inlined"),
+    [("#pragma HLS INLINE recursive", True), ("// #pragma HLS INLINE recursive", False), ("", False)],
+)
 def test_the_headers_tell_whether_the_windows_shift_is_inlined(folder: Path, pragma: str, *, inlined: bool) -> None:
     (folder / "firmware" / "nnet_utils").mkdir()
-    (folder / "firmware" / "nnet_utils" / "nnet_conv_stream.h").write_text(f"void compute_output_buffer_2d(\n    int x) {{\n    {pragma}\n    f();\n}}\n")
+    (folder / "firmware" / "nnet_utils" / "nnet_conv_stream.h").write_text(
+        f"void compute_output_buffer_2d(\n    int x) {{\n    {pragma}\n    f();\n}}\n"
+    )
     assert read_project(folder).inlined_shift is inlined
 
 

@@ -104,7 +104,16 @@ def test_nothing_takes_no_time() -> None:
 
 
 def test_a_recurrent_layer_takes_its_longer_matrix_every_step() -> None:
-    layer = elementwise(Role.RECURRENT, (1, 1, 32), in_shape=(1, 100, 3), steps=100, reuse=24, recurrent_reuse=32, gates=3, strategy=RESOURCE)
+    layer = elementwise(
+        Role.RECURRENT,
+        (1, 1, 32),
+        in_shape=(1, 100, 3),
+        steps=100,
+        reuse=24,
+        recurrent_reuse=32,
+        gates=3,
+        strategy=RESOURCE,
+    )
     assert cycles(model(layer))[1] == pytest.approx(4202, rel=0.01)
 
 

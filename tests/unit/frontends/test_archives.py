@@ -59,7 +59,9 @@ def renumbered(file: h5py.File) -> None:
     for name in sorted((one for one in _all_groups(file) if one.endswith(COUNTED)), key=len, reverse=True):
         group = file[name]
         for base in {one.rpartition("_")[0] if one[-1].isdigit() else one for one in group}:
-            numbers = sorted(int(one.removeprefix(f"{base}_")) for one in group if one.removeprefix(f"{base}_").isdigit())
+            numbers = sorted(
+                int(one.removeprefix(f"{base}_")) for one in group if one.removeprefix(f"{base}_").isdigit()
+            )
             for place, number in enumerate(numbers, 1):
                 group.move(f"{base}_{number}", f"{base}_{place}")
         file.move(name, name.removesuffix(COUNTED) + "layers")
@@ -71,8 +73,14 @@ def test_layers_that_keras_counted_twice_find_their_weights(version: str) -> Non
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("changes", [(backslashes,), (renumbered,), (renumbered, backslashes)], ids=lambda one: "+".join(c.__name__ for c in one))
-def test_other_layouts_find_the_same(tmp_path: Path, version: str, changes: tuple[Callable[[h5py.File], object], ...]) -> None:
+@pytest.mark.parametrize(
+    "changes",
+    [(backslashes,), (renumbered,), (renumbered, backslashes)],
+    ids=lambda one: "+".join(c.__name__ for c in one),
+)
+def test_other_layouts_find_the_same(
+    tmp_path: Path, version: str, changes: tuple[Callable[[h5py.File], object], ...]
+) -> None:
     path = rewritten(version, tmp_path, lambda file: [change(file) for change in changes])
     with zipfile.ZipFile(path) as archive, h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as file:
         assert any("\\" in name for name in file) == (backslashes in changes)
@@ -91,8 +99,12 @@ def named(names: dict[str, str]) -> Callable[[h5py.File], None]:
 
 
 def test_names_beside_the_arrays_are_compared(tmp_path: Path) -> None:
-    assert answers_as_keras(rewritten("keras213", tmp_path, named({"dense": "b", "dense_1": "a", "dense_2": "c"})), "keras213")
-    assert answers_as_keras(rewritten("keras213", tmp_path, named({"dense": "dense_7", "dense_1": "dense_8"})), "keras213")  # a later session's names
+    assert answers_as_keras(
+        rewritten("keras213", tmp_path, named({"dense": "b", "dense_1": "a", "dense_2": "c"})), "keras213"
+    )
+    assert answers_as_keras(
+        rewritten("keras213", tmp_path, named({"dense": "dense_7", "dense_1": "dense_8"})), "keras213"
+    )  # a later session's names
 
 
 REFUSED: dict[str, tuple[Callable[[h5py.File], object], str]] = {
@@ -100,11 +112,26 @@ REFUSED: dict[str, tuple[Callable[[h5py.File], object], str]] = {
         named({"dense": "b", "dense_1": "c", "dense_2": "a"}),
         "in its place (layers/dense_1) are those of 'c'",
     ),
-    "a layer too many": (lambda file: (renumbered(file), file.copy("layers/dense_2", "layers/dense_3")), "holds 4 groups 'dense' of weights for 3 layers"),
-    "a layer too many, counted twice": (lambda file: file.copy(f"{COUNTED}/dense", f"{COUNTED}/dense_6"), "holds 4 groups 'dense' of weights for 3 layers"),
-    "a layer too few, counted twice": (lambda file: file.pop(f"{COUNTED}/dense_2"), "holds 2 groups 'dense' of weights for 3 layers"),
-    "a layer too few": (lambda file: (renumbered(file), file.pop("layers/dense_2")), "layer 'c': its kernel is not in the file"),
-    "both kinds of slashes": (lambda file: (renumbered(file), file.copy("layers/dense", "layers\\dense")), "twice, with slashes and with backslashes"),
+    "a layer too many": (
+        lambda file: (renumbered(file), file.copy("layers/dense_2", "layers/dense_3")),
+        "holds 4 groups 'dense' of weights for 3 layers",
+    ),
+    "a layer too many, counted twice": (
+        lambda file: file.copy(f"{COUNTED}/dense", f"{COUNTED}/dense_6"),
+        "holds 4 groups 'dense' of weights for 3 layers",
+    ),
+    "a layer too few, counted twice": (
+        lambda file: file.pop(f"{COUNTED}/dense_2"),
+        "holds 2 groups 'dense' of weights for 3 layers",
+    ),
+    "a layer too few": (
+        lambda file: (renumbered(file), file.pop("layers/dense_2")),
+        "layer 'c': its kernel is not in the file",
+    ),
+    "both kinds of slashes": (
+        lambda file: (renumbered(file), file.copy("layers/dense", "layers\\dense")),
+        "twice, with slashes and with backslashes",
+    ),
 }
 
 

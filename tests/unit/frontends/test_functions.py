@@ -11,7 +11,14 @@ import numpy as np
 import pytest
 
 from fpgacnn import frontends
-from fpgacnn.errors import BrokenArchitectureError, FpgacnnError, GraphError, ShapeError, UnsupportedLayerError, UnsupportedOptionError
+from fpgacnn.errors import (
+    BrokenArchitectureError,
+    FpgacnnError,
+    GraphError,
+    ShapeError,
+    UnsupportedLayerError,
+    UnsupportedOptionError,
+)
 from fpgacnn.ir.source import FloatArray
 from fpgacnn.sim.source_reference import evaluate
 from tests.files import functional, input_layer, write_h5
@@ -24,7 +31,10 @@ FOUR = np.array([0.5, -1.0, 0.25, 2.0])
 
 def tensor(name: str, number: int = 0) -> dict[str, Any]:
     """A tensor as Keras 3 writes it."""
-    return {"class_name": "__keras_tensor__", "config": {"shape": [None, N, N, N], "dtype": "float32", "keras_history": [name, 0, number]}}
+    return {
+        "class_name": "__keras_tensor__",
+        "config": {"shape": [None, N, N, N], "dtype": "float32", "keras_history": [name, 0, number]},
+    }
 
 
 def tensorflow(function: str, *first: Any, **options: Any) -> dict[str, Any]:
@@ -38,11 +48,19 @@ def tensorflow(function: str, *first: Any, **options: Any) -> dict[str, Any]:
 def keras3(kind: str, *arguments: Any, **config: Any) -> dict[str, Any]:
     """An operation of Keras 3; what it is called on is a name or anything else that can stand in JSON."""
     args = [tensor(one) if isinstance(one, str) else one for one in arguments]
-    entry = {"class_name": kind, "name": "f", "module": "keras.src.ops.numpy", "registered_name": kind, "config": {"name": "f", **config}}
+    entry = {
+        "class_name": kind,
+        "name": "f",
+        "module": "keras.src.ops.numpy",
+        "registered_name": kind,
+        "config": {"name": "f", **config},
+    }
     return {**entry, "inbound_nodes": [{"args": args, "kwargs": {}}]}
 
 
-def written(folder: Path, *entries: dict[str, Any], outputs: list[Any] | None = None, inputs: tuple[str, ...] = ("x", "y")) -> Path:
+def written(
+    folder: Path, *entries: dict[str, Any], outputs: list[Any] | None = None, inputs: tuple[str, ...] = ("x", "y")
+) -> Path:
     whole = functional(*(input_layer(name, N, N, N) for name in inputs), inputs=inputs, outputs=("f",))
     whole["config"]["layers"] += entries
     if outputs is not None:
@@ -130,15 +148,39 @@ def test_a_single_index_is_that_of_events(tmp_path: Path) -> None:
         ({"start": 0, "stop": 2, "step": None}, UnsupportedOptionError, "a slice of events is not supported"),
         ([0], UnsupportedOptionError, "a slice of events is not supported"),
         ([None], UnsupportedOptionError, "a slice of events is not supported"),
-        ([{"class_name": "__ellipsis__"}] * 2, BrokenArchitectureError, "0 parts and 2 ellipses for a tensor of 4 axes"),
-        ([{"start": None, "stop": None, "step": None}] * 5, BrokenArchitectureError, "5 parts and 0 ellipses for a tensor of 4 axes"),
-        ([{"class_name": "__ellipsis__"}, {"start": 2, "stop": 2, "step": None}], ShapeError, "a slice takes nothing of an axis of 4"),
+        (
+            [{"class_name": "__ellipsis__"}] * 2,
+            BrokenArchitectureError,
+            "0 parts and 2 ellipses for a tensor of 4 axes",
+        ),
+        (
+            [{"start": None, "stop": None, "step": None}] * 5,
+            BrokenArchitectureError,
+            "5 parts and 0 ellipses for a tensor of 4 axes",
+        ),
+        (
+            [{"class_name": "__ellipsis__"}, {"start": 2, "stop": 2, "step": None}],
+            ShapeError,
+            "a slice takes nothing of an axis of 4",
+        ),
         ([{"class_name": "__ellipsis__"}, 7], ShapeError, "a slice takes nothing of an axis of 4"),
-        ([{"class_name": "__ellipsis__"}, {"start": 0, "stop": 2, "step": 0}], UnsupportedOptionError, "the index [0, 2, 0] is not supported"),
+        (
+            [{"class_name": "__ellipsis__"}, {"start": 0, "stop": 2, "step": 0}],
+            UnsupportedOptionError,
+            "the index [0, 2, 0] is not supported",
+        ),
         ([{"class_name": "__ellipsis__"}, True], UnsupportedOptionError, "the index True is not supported"),
         ([{"class_name": "__ellipsis__"}, [1, 2]], UnsupportedOptionError, "the index [1, 2] is not supported"),
-        ([{"class_name": "__other__", "config": {"start": 1, "stop": 2}}], UnsupportedOptionError, "the index {'class_name': '__other__'"),
-        ([{"start": 1.5, "stop": 2, "step": None}], UnsupportedOptionError, "the index [1.5, 2, None] is not supported"),
+        (
+            [{"class_name": "__other__", "config": {"start": 1, "stop": 2}}],
+            UnsupportedOptionError,
+            "the index {'class_name': '__other__'",
+        ),
+        (
+            [{"start": 1.5, "stop": 2, "step": None}],
+            UnsupportedOptionError,
+            "the index [1.5, 2, None] is not supported",
+        ),
         ([{}], UnsupportedOptionError, "the index {} is not supported"),
     ],
 )
@@ -176,10 +218,16 @@ def test_a_constant_joins_the_places_that_numpy_joins(function: str, shape: tupl
         np.testing.assert_allclose(found, answer, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize(("shape", "wrong"), [((4, 1), True), ((4, 1, 1), True), ((1, 4, 1), True), ((1, 1, 4), False), ((4, 4, 1), False)])
-def test_what_the_backends_of_keras_3_add_differently_is_refused(shape: tuple[int, ...], wrong: object, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("shape", "wrong"), [((4, 1), True), ((4, 1, 1), True), ((1, 4, 1), True), ((1, 1, 4), False), ((4, 4, 1), False)]
+)
+def test_what_the_backends_of_keras_3_add_differently_is_refused(
+    shape: tuple[int, ...], wrong: object, tmp_path: Path
+) -> None:
     """`keras.ops.add` of the TensorFlow backend takes a constant with one long axis for a bias of the channels."""
-    path = written(tmp_path, keras3("Add", "x", {"class_name": "__numpy__", "config": {"value": np.ones(shape).tolist()}}))
+    path = written(
+        tmp_path, keras3("Add", "x", {"class_name": "__numpy__", "config": {"value": np.ones(shape).tolist()}})
+    )
     with h5py.File(path, "r+") as file:
         file.attrs["keras_version"] = "3.15.0"
     if wrong:
@@ -202,7 +250,9 @@ def test_a_tensor_is_repeated_where_a_constant_is_larger(shape: tuple[int, ...],
     for axis in (1, 2, 3, [1, 3]):
         first = {**pooled, "inbound_nodes": [["x", 0, 0, {"axis": axis, "keepdims": True}]]}
         (found,) = answers(written(tmp_path, first, tensorflow("math.add", "p", y=constant.tolist())))
-        np.testing.assert_allclose(found, X.sum(axis=tuple(np.atleast_1d(axis)), keepdims=True) + constant, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(
+            found, X.sum(axis=tuple(np.atleast_1d(axis)), keepdims=True) + constant, rtol=0, atol=1e-12
+        )
 
 
 @pytest.mark.parametrize("shape", [(4, 1), (1, 4, 1), (4, 4, 4)], ids=str)
@@ -224,14 +274,20 @@ def test_both_ends_of_a_clip_may_differ_from_place_to_place(shape: tuple[int, ..
         (np.array(3.5e38), BrokenArchitectureError, "operands: expected numbers"),
     ],
 )
-def test_other_constants_are_refused_by_name(constant: FloatArray, kind: type[FpgacnnError], words: str, tmp_path: Path) -> None:
-    error = refusal(written(tmp_path, keras3("Add", "x", {"class_name": "__numpy__", "config": {"value": constant.tolist()}})))
+def test_other_constants_are_refused_by_name(
+    constant: FloatArray, kind: type[FpgacnnError], words: str, tmp_path: Path
+) -> None:
+    error = refusal(
+        written(tmp_path, keras3("Add", "x", {"class_name": "__numpy__", "config": {"value": constant.tolist()}}))
+    )
     assert type(error) is kind
     assert words in str(error)
 
 
 def test_an_object_of_another_class_is_no_constant(tmp_path: Path) -> None:
-    error = refusal(written(tmp_path, keras3("Add", "x", {"class_name": "__other__", "config": {"value": FOUR.tolist()}})))
+    error = refusal(
+        written(tmp_path, keras3("Add", "x", {"class_name": "__other__", "config": {"value": FOUR.tolist()}}))
+    )
     assert "operands: expected numbers" in str(error)
 
 
@@ -257,7 +313,10 @@ KNOWN: dict[str, tuple[dict[str, Any], Any]] = {
     "cast": (tensorflow("cast", "x", dtype="float32"), X),
     "softmax over rows": (keras3("Softmax", "x", axis=1), np.exp(X) / np.exp(X).sum(1, keepdims=True)),
     "a function as a layer": (
-        {**keras3("ReLU", "x", negative_slope=0.0, max_value=0.5, threshold=0.0), "module": "keras.src.activations.activations"},
+        {
+            **keras3("ReLU", "x", negative_slope=0.0, max_value=0.5, threshold=0.0),
+            "module": "keras.src.activations.activations",
+        },
         np.clip(X, 0, 0.5),
     ),
 }
@@ -282,7 +341,9 @@ def test_a_function_answers_as_numpy_does(name: str, tmp_path: Path) -> None:
         (keras3("Unstack", "x", num=None, axis=-1), [X[..., number] for number in range(N)]),
     ],
 )
-def test_each_part_of_a_tensor_is_found_by_its_number(entry: dict[str, Any], wanted: list[FloatArray], tmp_path: Path) -> None:
+def test_each_part_of_a_tensor_is_found_by_its_number(
+    entry: dict[str, Any], wanted: list[FloatArray], tmp_path: Path
+) -> None:
     order = [1, 0, len(wanted) - 1]
     found = answers(written(tmp_path, entry, outputs=[["f", 0, number] for number in order]))
     for one, number in zip(found, order, strict=True):
@@ -300,31 +361,66 @@ def test_a_part_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     ("entry", "kind", "words"),
     [
         (tensorflow("nn.silu", "x", beta=2.0), UnsupportedOptionError, "beta=2.0 is not supported"),
-        (keras3("Max", "x", axis=1, keepdims=False, initial=0.0), UnsupportedOptionError, "initial=0.0 is not supported"),
+        (
+            keras3("Max", "x", axis=1, keepdims=False, initial=0.0),
+            UnsupportedOptionError,
+            "initial=0.0 is not supported",
+        ),
         (tensorflow("cast", "x", dtype="int32"), UnsupportedOptionError, "a cast to 'int32' is not supported"),
         (tensorflow("math.pow", "x", y=3), UnsupportedOptionError, "a power that is no square is not supported"),
-        (tensorflow("math.pow", 2, y=["x", 0, 0]), UnsupportedOptionError, "a power that is no square is not supported"),
-        (keras3("Swapaxes", "x", axis1=0, axis2=1), UnsupportedOptionError, "moving the axis of events is not supported"),
-        (keras3("Moveaxis", "x", source=1, destination=0), UnsupportedOptionError, "moving the axis of events is not supported"),
+        (
+            tensorflow("math.pow", 2, y=["x", 0, 0]),
+            UnsupportedOptionError,
+            "a power that is no square is not supported",
+        ),
+        (
+            keras3("Swapaxes", "x", axis1=0, axis2=1),
+            UnsupportedOptionError,
+            "moving the axis of events is not supported",
+        ),
+        (
+            keras3("Moveaxis", "x", source=1, destination=0),
+            UnsupportedOptionError,
+            "moving the axis of events is not supported",
+        ),
         (keras3("Stack", [tensor("x"), tensor("y")], axis=0), UnsupportedOptionError, "along axis 0 is not supported"),
         (tensorflow("concat", "x", "y"), UnsupportedOptionError, "axis 0 is not supported"),
         (tensorflow("split", "x", num_or_size_splits=2), UnsupportedOptionError, "axis=0 is not supported"),
         (tensorflow("split", "x", num_or_size_splits=3, axis=1), UnsupportedOptionError, "parts 3 are not supported"),
-        (tensorflow("split", "x", num_or_size_splits=[1, 2], axis=1), UnsupportedOptionError, "parts of sizes [1, 2] of an axis of 4"),
+        (
+            tensorflow("split", "x", num_or_size_splits=[1, 2], axis=1),
+            UnsupportedOptionError,
+            "parts of sizes [1, 2] of an axis of 4",
+        ),
         (keras3("Average", "x", axis=1), UnsupportedLayerError, "layer 'f' is a keras.ops.Average"),
-        ({**keras3("Add", "x", "y", trainable=True), "module": "mine.layers", "registered_name": "mine>Add"}, UnsupportedLayerError, "is a mine>Add"),
+        (
+            {**keras3("Add", "x", "y", trainable=True), "module": "mine.layers", "registered_name": "mine>Add"},
+            UnsupportedLayerError,
+            "is a mine>Add",
+        ),
         ({**keras3("Add", "x", "y", trainable=True), "module": "mine.layers"}, UnsupportedLayerError, "is a mine>Add"),
-        ({**keras3("Add", "x", "y", trainable=True), "class_name": "mine>Add", "module": None}, UnsupportedLayerError, "is a mine>Add"),
+        (
+            {**keras3("Add", "x", "y", trainable=True), "class_name": "mine>Add", "module": None},
+            UnsupportedLayerError,
+            "is a mine>Add",
+        ),
     ],
 )
-def test_what_is_not_understood_is_refused_by_name(entry: dict[str, Any], kind: type[FpgacnnError], words: str, tmp_path: Path) -> None:
+def test_what_is_not_understood_is_refused_by_name(
+    entry: dict[str, Any], kind: type[FpgacnnError], words: str, tmp_path: Path
+) -> None:
     error = refusal(written(tmp_path, entry))
     assert words in str(error)
     assert type(error) is kind
 
 
 def test_tensors_of_unequal_ranks_would_mix_events(tmp_path: Path) -> None:
-    flat = {"class_name": "TFOpLambda", "name": "p", "config": {"name": "p", "function": "math.reduce_sum"}, "inbound_nodes": [["x", 0, 0, {"axis": 1}]]}
+    flat = {
+        "class_name": "TFOpLambda",
+        "name": "p",
+        "config": {"name": "p", "function": "math.reduce_sum"},
+        "inbound_nodes": [["x", 0, 0, {"axis": 1}]],
+    }
     error = refusal(written(tmp_path, flat, tensorflow("math.add", "p", y=["y", 0, 0])))
     assert "tensors of shapes (4, 4), (4, 4, 4) would mix events" in str(error)
 
@@ -334,8 +430,15 @@ def test_tensors_of_unequal_ranks_would_mix_events(tmp_path: Path) -> None:
 
 def difference(made_of: Any) -> dict[str, Any]:
     """A model `first - second`, made of a list or a dictionary of its inputs."""
-    inner = functional(input_layer("first", N, N, N), input_layer("second", N, N, N), inputs=("first", "second"), outputs=("d",))
-    subtract = {"class_name": "Subtract", "name": "d", "config": {"name": "d"}, "inbound_nodes": [[["first", 0, 0, {}], ["second", 0, 0, {}]]]}
+    inner = functional(
+        input_layer("first", N, N, N), input_layer("second", N, N, N), inputs=("first", "second"), outputs=("d",)
+    )
+    subtract = {
+        "class_name": "Subtract",
+        "name": "d",
+        "config": {"name": "d"},
+        "inbound_nodes": [[["first", 0, 0, {}], ["second", 0, 0, {}]]],
+    }
     inner["config"]["layers"].append(subtract)
     inner["config"]["input_layers"] = made_of
     return {"class_name": "Functional", "name": "f", "config": {**inner["config"], "name": "f"}}
@@ -360,7 +463,9 @@ KEYED: dict[str, Any] = {"z": ["first", 0, 0], "a": ["second", 0, 0]}
         (LISTED, {"args": [{"class_name": "__tuple__", "items": [tensor("y"), tensor("x")]}], "kwargs": {}}, Y - X),
     ],
 )
-def test_a_model_inside_is_called_on_a_list_a_tuple_or_a_dictionary(made_of: Any, node: Any, wanted: FloatArray, tmp_path: Path) -> None:
+def test_a_model_inside_is_called_on_a_list_a_tuple_or_a_dictionary(
+    made_of: Any, node: Any, wanted: FloatArray, tmp_path: Path
+) -> None:
     entry = {**difference(made_of), "inbound_nodes": [node]}
     entry["config"]["trainable"] = True
     (found,) = answers(written(tmp_path, entry))
@@ -388,15 +493,31 @@ def test_an_output_of_a_layer_that_has_one_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("key", ["module", "registered_name", "class_name"])
 def test_a_class_of_a_foreign_package_is_not_that_of_keras(package: str, key: str, tmp_path: Path) -> None:
     def foreign(kind: str, **config: Any) -> dict[str, Any]:
-        return {"class_name": kind, "config": config, key: {"module": f"{package}.things"}.get(key, f"{package}>{kind}")}
+        return {
+            "class_name": kind,
+            "config": config,
+            key: {"module": f"{package}.things"}.get(key, f"{package}>{kind}"),
+        }
 
     first = [["x", 0, 0, {}]]
     refused = {
         f"is a {package}>Flatten": foreign("Flatten", name="f"),
-        f"is a {package}>Dense": {"class_name": "TimeDistributed", "config": {"name": "f", "layer": foreign("Dense", name="d", units=3)}},
-        f"'{package}>ReLU'": {"class_name": "Activation", "config": {"name": "f", "activation": foreign("ReLU", name="r")}},
-        f"'{package}>function'": {"class_name": "Activation", "config": {"name": "f", "activation": {**foreign("function"), "config": "relu"}}},
-        f"'{package}>quantized_bits'": {"class_name": "QActivation", "config": {"name": "f", "activation": foreign("quantized_bits", bits=3)}},
+        f"is a {package}>Dense": {
+            "class_name": "TimeDistributed",
+            "config": {"name": "f", "layer": foreign("Dense", name="d", units=3)},
+        },
+        f"'{package}>ReLU'": {
+            "class_name": "Activation",
+            "config": {"name": "f", "activation": foreign("ReLU", name="r")},
+        },
+        f"'{package}>function'": {
+            "class_name": "Activation",
+            "config": {"name": "f", "activation": {**foreign("function"), "config": "relu"}},
+        },
+        f"'{package}>quantized_bits'": {
+            "class_name": "QActivation",
+            "config": {"name": "f", "activation": foreign("quantized_bits", bits=3)},
+        },
     }
     for words, entry in refused.items():
         assert words in str(refusal(written(tmp_path, {**entry, "name": "f", "inbound_nodes": [first]})))

@@ -22,7 +22,20 @@ from fpgacnn.errors import (
 )
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import QuantizedBits, SourceModel
-from tests.files import Entry, entry, functional, functional_file, input_layer, linear, sequential, sequential_file, tiny_layers, tiny_model, values, write_h5
+from tests.files import (
+    Entry,
+    entry,
+    functional,
+    functional_file,
+    input_layer,
+    linear,
+    sequential,
+    sequential_file,
+    tiny_layers,
+    tiny_model,
+    values,
+    write_h5,
+)
 
 
 def dense(name: str, *inputs: str, size: int = 3, **options: Any) -> Entry:
@@ -47,7 +60,12 @@ def test_a_sequential_model_is_a_chain(tmp_path: Path) -> None:
     assert order(network) == ["x", "conv", "relu", "flatten", "logits"]
     assert [layer.inputs for layer in network.layers] == [(), ("x",), ("conv",), ("relu",), ("flatten",)]
     assert [layer.shape for layer in network.layers] == [(4, 4, 1), (2, 2, 2), (2, 2, 2), (8,), (3,)]
-    assert (network.name, network.framework, network.inputs, network.outputs) == ("net", "Keras 2.15.0", ("x",), ("logits",))
+    assert (network.name, network.framework, network.inputs, network.outputs) == (
+        "net",
+        "Keras 2.15.0",
+        ("x",),
+        ("logits",),
+    )
 
 
 def test_a_sequential_model_without_an_input_layer_states_its_shape_at_the_first(tmp_path: Path) -> None:
@@ -102,7 +120,14 @@ def test_layers_are_put_in_an_order_that_can_be_computed(tmp_path: Path) -> None
 
 
 def test_an_order_that_can_be_computed_is_kept(tmp_path: Path) -> None:
-    layers = (input_layer("x", 3), dense("a", "x"), dense("b", "a"), input_layer("y", 3), dense("c", "y"), entry("Add", "sum", "b", "c"))
+    layers = (
+        input_layer("x", 3),
+        dense("a", "x"),
+        dense("b", "a"),
+        input_layer("y", 3),
+        dense("c", "y"),
+        entry("Add", "sum", "b", "c"),
+    )
     network = frontends.load(functional_file(tmp_path / "m.h5", *layers, inputs=["x", "y"], outputs=["sum"]))
     assert order(network) == ["x", "a", "b", "y", "c", "sum"]
 
@@ -120,7 +145,13 @@ def test_a_layer_used_twice_becomes_two_nodes_with_the_same_weights(tmp_path: Pa
 
 
 def test_a_dropped_layer_is_stood_for_by_what_it_reads(tmp_path: Path) -> None:
-    layers = (input_layer("x", 3), dense("a", "x"), entry("Dropout", "d1", "a"), entry("Dropout", "d2", "d1"), dense("b", "d2"))
+    layers = (
+        input_layer("x", 3),
+        dense("a", "x"),
+        entry("Dropout", "d1", "a"),
+        entry("Dropout", "d2", "d1"),
+        dense("b", "d2"),
+    )
     network = frontends.load(functional_file(tmp_path / "m.h5", *layers, inputs=["x"], outputs=["b"]))
     assert order(network) == ["x", "a", "b"]
     assert network.layer("b").inputs == ("a",)
@@ -147,12 +178,26 @@ def test_a_functional_model_goes_by_several_names(tmp_path: Path, kind: str) -> 
 def pruned(name: str, inner: Entry, *inputs: str, mask: np.ndarray | None = None) -> Entry:
     """A layer inside the wrapper of tensorflow_model_optimization, whose arrays lie in the wrapper's group."""
     layer = {"class_name": inner.kind, "config": {"name": inner.name, **inner.config}}
-    masks = {"mask": np.ones((3, 3), np.float32) if mask is None else mask, "threshold": np.float32(0), "pruning_step": np.int64(7)}
-    return Entry(kind="PruneLowMagnitude", name=name, config={"layer": layer}, inputs=(inputs,), weights={**inner.weights, **masks})
+    masks = {
+        "mask": np.ones((3, 3), np.float32) if mask is None else mask,
+        "threshold": np.float32(0),
+        "pruning_step": np.int64(7),
+    }
+    return Entry(
+        kind="PruneLowMagnitude",
+        name=name,
+        config={"layer": layer},
+        inputs=(inputs,),
+        weights={**inner.weights, **masks},
+    )
 
 
 def test_a_pruning_wrapper_is_taken_off(tmp_path: Path) -> None:
-    layers = (input_layer("x", 3), pruned("prune_low_magnitude_a", dense("a"), "x"), dense("b", "prune_low_magnitude_a"))
+    layers = (
+        input_layer("x", 3),
+        pruned("prune_low_magnitude_a", dense("a"), "x"),
+        dense("b", "prune_low_magnitude_a"),
+    )
     network = frontends.load(functional_file(tmp_path / "m.h5", *layers, inputs=["x"], outputs=["b"]))
     assert [layer.kind for layer in network.layers] == ["InputLayer", "Dense", "Dense"]
     operation = network.layers[1].operation
@@ -161,7 +206,10 @@ def test_a_pruning_wrapper_is_taken_off(tmp_path: Path) -> None:
 
 
 def test_a_pruning_wrapper_in_a_sequential_model_is_taken_off(tmp_path: Path) -> None:
-    wrapper = pruned("prune_low_magnitude_q", entry("QDense", "q", units=3, weights=linear(3, 3), kernel_quantizer="quantized_bits(4,0,alpha=1)"))
+    wrapper = pruned(
+        "prune_low_magnitude_q",
+        entry("QDense", "q", units=3, weights=linear(3, 3), kernel_quantizer="quantized_bits(4,0,alpha=1)"),
+    )
     operation = frontends.load(sequential_file(tmp_path / "m.h5", wrapper, shape=(3,))).layers[1].operation
     assert isinstance(operation, src.Dense)
     assert operation.kernel.quantizer == QuantizedBits(bits=4, integer=0, alpha=1.0)
@@ -189,22 +237,66 @@ def graph_of(*layers: Entry, inputs: tuple[str, ...] = ("x",), outputs: tuple[st
 
 
 BROKEN_GRAPHS: dict[str, tuple[dict[str, Any], type[FpgacnnError], str]] = {
-    "a cycle": (graph_of(input_layer("x", 3), entry("Add", "a", "x", "b"), dense("b", "a")), GraphError, "the layers form a cycle through 'a'"),
-    "a layer that reads itself": (graph_of(input_layer("x", 3), entry("Add", "a", "x", "a")), GraphError, "the layers form a cycle through 'a'"),
-    "an unknown layer": (graph_of(input_layer("x", 3), dense("a", "nobody")), GraphError, "layer 'a' reads 'nobody', which does not exist"),
-    "an unknown use": (graph_of(input_layer("x", 3), dense("a", "x:7")), GraphError, "layer 'a' reads 'x:7', which does not exist"),
-    "an unknown input": (graph_of(input_layer("x", 3), dense("a", "x"), inputs=("q",)), GraphError, "its inputs (q) are not its input layers"),
-    "an input that is a layer": (graph_of(input_layer("x", 3), dense("a", "x"), inputs=("a",)), GraphError, "its inputs (a) are not its input layers"),
-    "an input twice": (graph_of(input_layer("x", 3), dense("a", "x"), inputs=("x", "x")), GraphError, "its inputs (x, x) are not its input layers"),
+    "a cycle": (
+        graph_of(input_layer("x", 3), entry("Add", "a", "x", "b"), dense("b", "a")),
+        GraphError,
+        "the layers form a cycle through 'a'",
+    ),
+    "a layer that reads itself": (
+        graph_of(input_layer("x", 3), entry("Add", "a", "x", "a")),
+        GraphError,
+        "the layers form a cycle through 'a'",
+    ),
+    "an unknown layer": (
+        graph_of(input_layer("x", 3), dense("a", "nobody")),
+        GraphError,
+        "layer 'a' reads 'nobody', which does not exist",
+    ),
+    "an unknown use": (
+        graph_of(input_layer("x", 3), dense("a", "x:7")),
+        GraphError,
+        "layer 'a' reads 'x:7', which does not exist",
+    ),
+    "an unknown input": (
+        graph_of(input_layer("x", 3), dense("a", "x"), inputs=("q",)),
+        GraphError,
+        "its inputs (q) are not its input layers",
+    ),
+    "an input that is a layer": (
+        graph_of(input_layer("x", 3), dense("a", "x"), inputs=("a",)),
+        GraphError,
+        "its inputs (a) are not its input layers",
+    ),
+    "an input twice": (
+        graph_of(input_layer("x", 3), dense("a", "x"), inputs=("x", "x")),
+        GraphError,
+        "its inputs (x, x) are not its input layers",
+    ),
     "an input left out": (
         graph_of(input_layer("x", 3), input_layer("y", 3), entry("Add", "a", "x", "y")),
         GraphError,
         "its inputs (x) are not its input layers",
     ),
-    "an unknown output": (graph_of(input_layer("x", 3), dense("a", "x"), outputs=("q",)), GraphError, "an input or output of the model is no layer"),
-    "a name twice": (graph_of(input_layer("x", 3), dense("a", "x"), dense("a", "x")), GraphError, "two layers have the same name"),
-    "a layer without inputs": (graph_of(input_layer("x", 3), dense("a")), GraphError, "layer 'a' is connected to nothing"),
-    "an input without a shape": (graph_of(entry("InputLayer", "x"), dense("a", "x")), GraphError, "layer 'x' is connected to nothing"),
+    "an unknown output": (
+        graph_of(input_layer("x", 3), dense("a", "x"), outputs=("q",)),
+        GraphError,
+        "an input or output of the model is no layer",
+    ),
+    "a name twice": (
+        graph_of(input_layer("x", 3), dense("a", "x"), dense("a", "x")),
+        GraphError,
+        "two layers have the same name",
+    ),
+    "a layer without inputs": (
+        graph_of(input_layer("x", 3), dense("a")),
+        GraphError,
+        "layer 'a' is connected to nothing",
+    ),
+    "an input without a shape": (
+        graph_of(entry("InputLayer", "x"), dense("a", "x")),
+        GraphError,
+        "layer 'x' is connected to nothing",
+    ),
 }
 
 
@@ -234,12 +326,18 @@ def test_a_node_of_an_embedded_activation_does_not_take_anothers_name(tmp_path: 
         ([[[5, 0, 0, {}]]], BrokenArchitectureError, "layer 'a': inbound_nodes: not understood: [5, 0, 0, {}]"),
         ([[]], BrokenArchitectureError, "layer 'a': inbound_nodes: a node without inputs"),
         ([{"args": []}], BrokenArchitectureError, "layer 'a': inbound_nodes: a node without inputs"),
-        ([[["x", 0, 0, {"initial_state": ["x", 0, 0]}]]], UnsupportedLayerError, "layer 'a' is a layer called with tensors as options"),
+        (
+            [[["x", 0, 0, {"initial_state": ["x", 0, 0]}]]],
+            UnsupportedLayerError,
+            "layer 'a' is a layer called with tensors as options",
+        ),
         (None, GraphError, "layer 'a' is connected to nothing"),
         ("x", GraphError, "an input or output of the model is no layer"),
     ],
 )
-def test_connections_that_keras_does_not_write_are_refused(tmp_path: Path, nodes: Any, kind: type[FpgacnnError], words: str) -> None:
+def test_connections_that_keras_does_not_write_are_refused(
+    tmp_path: Path, nodes: Any, kind: type[FpgacnnError], words: str
+) -> None:
     architecture = functional(input_layer("x", 3), dense("a", "x"), inputs=["x"], outputs=["a"])
     architecture["config"]["layers"][1] |= {"inbound_nodes": nodes, "module": "keras.layers"}
     error = refused(write_h5(tmp_path / "m.h5", architecture, [dense("a")]))
@@ -253,12 +351,26 @@ def test_connections_that_keras_does_not_write_are_refused(tmp_path: Path, nodes
         ([None, None, 3], UnsupportedOptionError, "x: the input shape [None, None, 3] has unknown sizes"),
         (5, BrokenArchitectureError, "layer 'x': batch_input_shape: expected a shape, found 5"),
         ([None], BrokenArchitectureError, "layer 'x': batch_input_shape: expected a shape, found [None]"),
-        ([None, 0], BrokenArchitectureError, "layer 'x': input shape: expected a whole number from 1 to 1048576, found 0"),
-        ([None, "3"], BrokenArchitectureError, "layer 'x': input shape: expected a whole number from 1 to 1048576, found '3'"),
-        ([None, True], BrokenArchitectureError, "layer 'x': input shape: expected a whole number from 1 to 1048576, found True"),
+        (
+            [None, 0],
+            BrokenArchitectureError,
+            "layer 'x': input shape: expected a whole number from 1 to 1048576, found 0",
+        ),
+        (
+            [None, "3"],
+            BrokenArchitectureError,
+            "layer 'x': input shape: expected a whole number from 1 to 1048576, found '3'",
+        ),
+        (
+            [None, True],
+            BrokenArchitectureError,
+            "layer 'x': input shape: expected a whole number from 1 to 1048576, found True",
+        ),
     ],
 )
-def test_an_input_shape_that_is_none_is_refused(tmp_path: Path, shape: Any, kind: type[FpgacnnError], words: str) -> None:
+def test_an_input_shape_that_is_none_is_refused(
+    tmp_path: Path, shape: Any, kind: type[FpgacnnError], words: str
+) -> None:
     architecture = functional(input_layer("x", 3), dense("a", "x"), inputs=["x"], outputs=["a"])
     architecture["config"]["layers"][0]["config"]["batch_input_shape"] = shape
     error = refused(write_h5(tmp_path / "m.h5", architecture, [dense("a")]))
@@ -267,9 +379,18 @@ def test_an_input_shape_that_is_none_is_refused(tmp_path: Path, shape: Any, kind
 
 
 def test_layers_behind_a_refused_one_are_told_as_not_examined(tmp_path: Path) -> None:
-    layers = (input_layer("x", 3), entry("Attention", "odd", "x"), dense("a", "odd"), dense("b", "x"), entry("Lambda", "code", "b"))
+    layers = (
+        input_layer("x", 3),
+        entry("Attention", "odd", "x"),
+        dense("a", "odd"),
+        dense("b", "x"),
+        entry("Lambda", "code", "b"),
+    )
     reading, refusals = frontends.inspect(functional_file(tmp_path / "m.h5", *layers, inputs=["x"], outputs=["a"]))
-    assert [(one.layer, one.kind, one.error.code) for one in refusals] == [("odd", "Attention", "FC020"), ("code", "Lambda", "FC023")]
+    assert [(one.layer, one.kind, one.error.code) for one in refusals] == [
+        ("odd", "Attention", "FC020"),
+        ("code", "Lambda", "FC023"),
+    ]
     assert reading.untold == (("a", "Dense"),)
     assert [layer.name for layer in reading.layers] == ["x", "b"]
 
@@ -298,14 +419,20 @@ def test_architecture_and_weights_are_read_together_where_they_lie_side_by_side(
 def test_weights_may_be_named(tmp_path: Path) -> None:
     path = apart(tmp_path, "elsewhere.h5")
     assert order(frontends.load(path, tmp_path / "elsewhere.h5")) == ["x", "conv", "relu", "flatten", "logits"]
-    with pytest.raises(FileMissingError, match=r"architecture only; no weights file beside it \(net\.weights\.h5\); give --weights FILE"):
+    with pytest.raises(
+        FileMissingError,
+        match=r"architecture only; no weights file beside it \(net\.weights\.h5\); give --weights FILE",
+    ):
         frontends.load(path)
 
 
 def test_the_digest_depends_on_both_files(tmp_path: Path) -> None:
     path = apart(tmp_path, "net.h5")
     before = frontends.load(path).digest
-    changed = [entry(one.kind, one.name, weights={name: array * 2 for name, array in one.weights.items()}) for one in tiny_layers()]
+    changed = [
+        entry(one.kind, one.name, weights={name: array * 2 for name, array in one.weights.items()})
+        for one in tiny_layers()
+    ]
     write_h5(tmp_path / "net.h5", None, changed)
     assert frontends.load(path).digest != before
 

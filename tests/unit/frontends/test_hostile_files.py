@@ -32,7 +32,17 @@ from fpgacnn.frontends.keras.files import hdf5
 from fpgacnn.frontends.keras.operations.layers import CODE_CARRIERS
 from fpgacnn.ir.fixed_point import Format
 from fpgacnn.passes.quantization import quantize
-from tests.files import entry, functional, input_layer, sequential, sequential_file, tiny_layers, tiny_model, values, write_h5
+from tests.files import (
+    entry,
+    functional,
+    input_layer,
+    sequential,
+    sequential_file,
+    tiny_layers,
+    tiny_model,
+    values,
+    write_h5,
+)
 
 KERNEL = "model_weights/conv/conv/kernel:0"
 SECRET = b"root:x:0:0:" * 10
@@ -83,7 +93,9 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize(("content", "seen"), FOREIGN.values(), ids=FOREIGN)
-def test_a_foreign_file_is_told_by_its_content_not_by_its_suffix(tmp_path: Path, content: bytes, seen: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_foreign_file_is_told_by_its_content_not_by_its_suffix(
+    tmp_path: Path, content: bytes, seen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "m.h5").write_bytes(content)
     error = refused(tmp_path / "m.h5")
@@ -153,7 +165,9 @@ def test_a_class_that_holds_code_is_refused_unread(tmp_path: Path, kind: str) ->
 
 def test_code_inside_time_distributed_is_refused(tmp_path: Path) -> None:
     inner = {"class_name": "Lambda", "config": {"name": "evil", "function": ["4wEAAAAAAAAA", None, None]}}
-    assert "is a Lambda" in str(refused(sequential_file(tmp_path / "m.h5", entry("TimeDistributed", "t", layer=inner), shape=(3, 4))))
+    assert "is a Lambda" in str(
+        refused(sequential_file(tmp_path / "m.h5", entry("TimeDistributed", "t", layer=inner), shape=(3, 4)))
+    )
 
 
 @pytest.mark.parametrize("kind", ["MultiHeadAttention", "LSTM", "os.system", "package>Evil", "", "conv2d"])
@@ -181,15 +195,36 @@ def test_weights_that_are_no_float32_numbers_are_counted(tmp_path: Path, value: 
 
 WRONG_WEIGHTS: dict[str, tuple[Callable[[h5py.Group], object], str]] = {
     "gone": (lambda _: None, "'conv/kernel:0' is listed but not in the file"),
-    "another shape": (lambda file: file.create_dataset(KERNEL, data=np.zeros((3, 3, 2, 2))), "kernel has shape (3, 3, 2, 2), expected (3, 3, 1, 2)"),
-    "transposed": (lambda file: file.create_dataset(KERNEL, data=np.zeros((2, 1, 3, 3))), "kernel has shape (2, 1, 3, 3), expected (3, 3, 1, 2)"),
+    "another shape": (
+        lambda file: file.create_dataset(KERNEL, data=np.zeros((3, 3, 2, 2))),
+        "kernel has shape (3, 3, 2, 2), expected (3, 3, 1, 2)",
+    ),
+    "transposed": (
+        lambda file: file.create_dataset(KERNEL, data=np.zeros((2, 1, 3, 3))),
+        "kernel has shape (2, 1, 3, 3), expected (3, 3, 1, 2)",
+    ),
     "one number": (lambda file: file.create_dataset(KERNEL, data=1.0), "kernel has shape (), expected (3, 3, 1, 2)"),
     "a group": (lambda file: file.create_group(KERNEL), "'conv/kernel:0' is listed but not in the file"),
-    "nothing": (lambda file: file.create_dataset(KERNEL, data=h5py.Empty("f4")), "'conv/kernel:0' holds float32, not numbers"),
-    "text": (lambda file: file.create_dataset(KERNEL, data=np.full((3, 3, 1, 2), b"x")), "'conv/kernel:0' holds |S1, not numbers"),
-    "complex": (lambda file: file.create_dataset(KERNEL, data=np.zeros((3, 3, 1, 2), "c8")), "'conv/kernel:0' holds complex64, not numbers"),
-    "references": (lambda file: file.create_dataset(KERNEL, (3, 3, 1, 2), h5py.ref_dtype), "'conv/kernel:0' holds object, not numbers"),
-    "lists": (lambda file: file.create_dataset(KERNEL, (3, 3, 1, 2), h5py.vlen_dtype("f4")), "'conv/kernel:0' holds object, not numbers"),
+    "nothing": (
+        lambda file: file.create_dataset(KERNEL, data=h5py.Empty("f4")),
+        "'conv/kernel:0' holds float32, not numbers",
+    ),
+    "text": (
+        lambda file: file.create_dataset(KERNEL, data=np.full((3, 3, 1, 2), b"x")),
+        "'conv/kernel:0' holds |S1, not numbers",
+    ),
+    "complex": (
+        lambda file: file.create_dataset(KERNEL, data=np.zeros((3, 3, 1, 2), "c8")),
+        "'conv/kernel:0' holds complex64, not numbers",
+    ),
+    "references": (
+        lambda file: file.create_dataset(KERNEL, (3, 3, 1, 2), h5py.ref_dtype),
+        "'conv/kernel:0' holds object, not numbers",
+    ),
+    "lists": (
+        lambda file: file.create_dataset(KERNEL, (3, 3, 1, 2), h5py.vlen_dtype("f4")),
+        "'conv/kernel:0' holds object, not numbers",
+    ),
 }
 
 
@@ -230,17 +265,25 @@ def virtual(file: h5py.Group) -> None:
 
 
 OUTSIDE: dict[str, tuple[Callable[[h5py.Group], object], str]] = {
-    "external dataset": (lambda file: file.create_dataset(KERNEL, (3, 3, 1, 2), "u1", external=[("secret", 0, 18)]), "an external dataset"),
+    "external dataset": (
+        lambda file: file.create_dataset(KERNEL, (3, 3, 1, 2), "u1", external=[("secret", 0, 18)]),
+        "an external dataset",
+    ),
     "virtual dataset": (virtual, "a virtual dataset"),
     "external link": (lambda file: file.__setitem__(KERNEL, h5py.ExternalLink("other.h5", "/x")), "a ExternalLink"),
-    "soft link": (lambda file: file.__setitem__(KERNEL, h5py.SoftLink("/model_weights/logits/logits/kernel:0")), "a SoftLink"),
+    "soft link": (
+        lambda file: file.__setitem__(KERNEL, h5py.SoftLink("/model_weights/logits/logits/kernel:0")),
+        "a SoftLink",
+    ),
     "soft link to itself": (soft_cycle, "a SoftLink"),
     "dangling soft link": (lambda file: file.__setitem__(KERNEL, h5py.SoftLink("/nowhere")), "a SoftLink"),
 }
 
 
 @pytest.mark.parametrize("name", OUTSIDE)
-def test_data_from_outside_is_refused_wherever_it_points(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_data_from_outside_is_refused_wherever_it_points(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "secret").write_bytes(SECRET)
     make, seen = OUTSIDE[name]
@@ -250,7 +293,9 @@ def test_data_from_outside_is_refused_wherever_it_points(tmp_path: Path, name: s
 
 
 def test_data_from_outside_is_refused_where_no_layer_would_read_it(tmp_path: Path) -> None:
-    error = changed(tmp_path / "m.h5", lambda file: file.__setitem__("unused/deep/link", h5py.ExternalLink("other.h5", "/x")))
+    error = changed(
+        tmp_path / "m.h5", lambda file: file.__setitem__("unused/deep/link", h5py.ExternalLink("other.h5", "/x"))
+    )
     assert "/unused/deep/link: a ExternalLink is refused" in str(error)
 
 
@@ -265,7 +310,9 @@ def test_groups_that_hold_each_other_end_the_search(tmp_path: Path) -> None:
 
 
 def test_a_dataset_that_claims_a_terabyte_is_refused_before_memory_is_used(tmp_path: Path) -> None:
-    error = replaced(tmp_path / "m.h5", lambda file: file.create_dataset(KERNEL, (1 << 20, 1 << 20), "f4", chunks=(1 << 10, 1 << 10)))
+    error = replaced(
+        tmp_path / "m.h5", lambda file: file.create_dataset(KERNEL, (1 << 20, 1 << 20), "f4", chunks=(1 << 10, 1 << 10))
+    )
     assert type(error) is TooLargeError
     assert f"/{KERNEL} is too large: {1 << 40} numbers (limit {1 << 26})" in str(error)
     assert (tmp_path / "m.h5").stat().st_size < 1 << 20
@@ -293,7 +340,9 @@ def test_an_event_larger_than_any_fpga_computes_is_refused(tmp_path: Path, shape
 
 
 def test_a_layer_that_blows_up_a_small_input_is_refused(tmp_path: Path) -> None:
-    error = refused(sequential_file(tmp_path / "m.h5", entry("UpSampling2D", "up", size=[1 << 20, 1 << 20]), shape=(2, 2, 1)))
+    error = refused(
+        sequential_file(tmp_path / "m.h5", entry("UpSampling2D", "up", size=[1 << 20, 1 << 20]), shape=(2, 2, 1))
+    )
     assert f"layer 'up' is too large: {1 << 42} values an event" in str(error)
 
 
@@ -314,10 +363,22 @@ TEXTS = {
     "a subclass": ('{"class_name": "MyModel", "config": {}}', "model class 'MyModel' is not Sequential or Functional"),
     "no class": ("{}", "model class 'None' is not Sequential or Functional"),
     "no layers": ('{"class_name": "Sequential", "config": {"layers": []}}', "the architecture: it has 0 layers"),
-    "layers of text": ('{"class_name": "Sequential", "config": {"layers": ["Dense"]}}', "the architecture: it has no list of layers"),
-    "no configuration": ('{"class_name": "Sequential", "config": {"layers": [{"class_name": "Dense"}]}}', "a Dense: it has no configuration"),
-    "no name": ('{"class_name": "Sequential", "config": {"layers": [{"class_name": "Dense", "config": {}}]}}', "a Dense: it has no name"),
-    "half a character": ('{"class_name":"Sequential","config":{"layers":[{"class_name":"Dense","config":{"name":"\\ud800"}}]}}', "a Dense: it has no name"),
+    "layers of text": (
+        '{"class_name": "Sequential", "config": {"layers": ["Dense"]}}',
+        "the architecture: it has no list of layers",
+    ),
+    "no configuration": (
+        '{"class_name": "Sequential", "config": {"layers": [{"class_name": "Dense"}]}}',
+        "a Dense: it has no configuration",
+    ),
+    "no name": (
+        '{"class_name": "Sequential", "config": {"layers": [{"class_name": "Dense", "config": {}}]}}',
+        "a Dense: it has no name",
+    ),
+    "half a character": (
+        '{"class_name":"Sequential","config":{"layers":[{"class_name":"Dense","config":{"name":"\\ud800"}}]}}',
+        "a Dense: it has no name",
+    ),
     "no ends": (
         '{"class_name": "Functional", "config": {"layers": [{"class_name": "InputLayer", "config": {"name": "x", "batch_shape": [null, 3]}}]}}',
         "not named",
@@ -344,7 +405,9 @@ def test_an_architecture_file_is_held_to_the_same(tmp_path: Path, name: str) -> 
 
 def test_too_many_layers_are_refused(tmp_path: Path) -> None:
     architecture = sequential(*[entry("Flatten", f"f{number}") for number in range(10_001)])
-    assert "the architecture: it has 10001 layers" in str(refused(write_h5(tmp_path / "m.h5", json.dumps(architecture))))
+    assert "the architecture: it has 10001 layers" in str(
+        refused(write_h5(tmp_path / "m.h5", json.dumps(architecture)))
+    )
 
 
 def test_a_huge_architecture_file_is_refused_before_it_is_parsed(tmp_path: Path) -> None:
@@ -360,14 +423,32 @@ def test_a_huge_architecture_file_is_refused_before_it_is_parsed(tmp_path: Path)
 # --- structure of the file -----------------------------------------------------------------------------------------
 
 STRUCTURES: dict[str, tuple[Callable[[h5py.File], object], type[FpgacnnError]]] = {
-    "weights are a dataset": (lambda file: (file.pop("model_weights"), file.create_dataset("model_weights", data=1.0)), BrokenFileError),
+    "weights are a dataset": (
+        lambda file: (file.pop("model_weights"), file.create_dataset("model_weights", data=1.0)),
+        BrokenFileError,
+    ),
     "names are a number": (lambda file: file["model_weights/conv"].attrs.__setitem__("weight_names", 5), WeightsError),
-    "names are nothing": (lambda file: file["model_weights/conv"].attrs.__setitem__("weight_names", h5py.Empty("f4")), WeightsError),
-    "names are no text": (lambda file: file["model_weights/conv"].attrs.__setitem__("weight_names", np.array([b"\xff\xfe"])), WeightsError),
-    "names go up": (lambda file: file["model_weights/conv"].attrs.__setitem__("weight_names", np.array([b"../../etc/passwd"])), WeightsError),
-    "a name is empty": (lambda file: file["model_weights/conv"].attrs.__setitem__("weight_names", np.array([b""])), WeightsError),
+    "names are nothing": (
+        lambda file: file["model_weights/conv"].attrs.__setitem__("weight_names", h5py.Empty("f4")),
+        WeightsError,
+    ),
+    "names are no text": (
+        lambda file: file["model_weights/conv"].attrs.__setitem__("weight_names", np.array([b"\xff\xfe"])),
+        WeightsError,
+    ),
+    "names go up": (
+        lambda file: file["model_weights/conv"].attrs.__setitem__("weight_names", np.array([b"../../etc/passwd"])),
+        WeightsError,
+    ),
+    "a name is empty": (
+        lambda file: file["model_weights/conv"].attrs.__setitem__("weight_names", np.array([b""])),
+        WeightsError,
+    ),
     "architecture is a number": (lambda file: file.attrs.__setitem__("model_config", 5), NotAModelError),
-    "architecture is no text": (lambda file: file.attrs.__setitem__("model_config", np.bytes_(b"\xff\xfe{")), BrokenArchitectureError),
+    "architecture is no text": (
+        lambda file: file.attrs.__setitem__("model_config", np.bytes_(b"\xff\xfe{")),
+        BrokenArchitectureError,
+    ),
 }
 
 
@@ -377,10 +458,16 @@ def test_a_file_of_another_structure_is_refused(tmp_path: Path, name: str) -> No
     assert type(changed(tmp_path / "m.h5", change)) is kind
 
 
-@pytest.mark.parametrize("name", ['x"; system("id") //', "a\nb", "#include <x>", "../../etc", ".", "/", "perm", "\u202e"], ids=ascii)
+@pytest.mark.parametrize(
+    "name", ['x"; system("id") //', "a\nb", "#include <x>", "../../etc", ".", "/", "perm", "\u202e"], ids=ascii
+)
 def test_a_hostile_name_becomes_a_safe_identifier(tmp_path: Path, name: str) -> None:
     quantizer = "quantized_relu(4,2)"
-    layers = (input_layer("x", 3), entry("QActivation", name, "x", activation=quantizer), entry("QActivation", "last", name, activation=quantizer))
+    layers = (
+        input_layer("x", 3),
+        entry("QActivation", name, "x", activation=quantizer),
+        entry("QActivation", "last", name, activation=quantizer),
+    )
     network = frontends.load(write_h5(tmp_path / "m.h5", functional(*layers, inputs=["x"], outputs=["last"])))
     model = quantize(network, inputs=[Format(width=8, integer=4)])
     assert [layer.name for layer in network.layers] == ["x", name, "last"]
@@ -389,7 +476,14 @@ def test_a_hostile_name_becomes_a_safe_identifier(tmp_path: Path, name: str) -> 
 
 @pytest.mark.parametrize(
     "answer",
-    [b"", b"\x01", b"\xff" * 8, b"\x02\x00\x00\x00\x00\x00\x00\x00{}", b"\x02\x00\x00\x00\x00\x00\x00\x00[]", b"\x10\x00\x00\x00\x00\x00\x00\x00" + b"[" * 16],
+    [
+        b"",
+        b"\x01",
+        b"\xff" * 8,
+        b"\x02\x00\x00\x00\x00\x00\x00\x00{}",
+        b"\x02\x00\x00\x00\x00\x00\x00\x00[]",
+        b"\x10\x00\x00\x00\x00\x00\x00\x00" + b"[" * 16,
+    ],
     ids=ascii,
 )
 def test_an_answer_of_a_reader_that_a_file_has_taken_over_is_not_trusted(tmp_path: Path, answer: bytes) -> None:

@@ -46,7 +46,13 @@ def test_layers_inside_find_their_weights_in_the_group_of_the_model(tmp_path: Pa
         outer(inner(dense, outputs=("dense",)), output="encoder"),
         [
             files.Entry(
-                kind="Functional", name="encoder", weights={"dense/kernel": files.values(16, 3), "dense/bias": files.values(3), "other/bias": files.values(7)}
+                kind="Functional",
+                name="encoder",
+                weights={
+                    "dense/kernel": files.values(16, 3),
+                    "dense/bias": files.values(3),
+                    "other/bias": files.values(7),
+                },
             )
         ],
     )
@@ -60,13 +66,18 @@ def test_layers_inside_find_their_weights_in_the_group_of_the_model(tmp_path: Pa
 
     with files.h5py.File(path, "r+") as file:
         file["model_weights/encoder/twice/dense/bias:0"] = files.values(3)
-        file["model_weights/encoder"].attrs["weight_names"] = [*(name.encode() for name in names), b"twice/dense/bias:0"]
+        file["model_weights/encoder"].attrs["weight_names"] = [
+            *(name.encode() for name in names),
+            b"twice/dense/bias:0",
+        ]
     with pytest.raises(WeightsError, match="two layers inside 'encoder' have this name"):
         frontends.load(path)
 
 
 def test_an_unknown_layer_inside_is_refused_by_its_place(tmp_path: Path) -> None:
-    path = files.write_h5(tmp_path / "m.h5", outer(inner(files.entry("Mystery", "dark", "flat"), outputs=("dark",)), output="encoder"))
+    path = files.write_h5(
+        tmp_path / "m.h5", outer(inner(files.entry("Mystery", "dark", "flat"), outputs=("dark",)), output="encoder")
+    )
     with pytest.raises(UnsupportedLayerError, match="layer 'encoder/dark' is a Mystery"):
         frontends.load(path)
 
@@ -84,7 +95,9 @@ def test_a_model_inside_needs_all_its_inputs(tmp_path: Path) -> None:
     path = files.write_h5(tmp_path / "m.h5", outer(inner(), output="encoder"))
     with files.h5py.File(path, "r+") as file:
         text = file.attrs["model_config"]
-        file.attrs["model_config"] = text.replace('"inbound_nodes": [[["x", 0, 0, {}]]]', '"inbound_nodes": [{"other": ["x", 0, 0, {}]}]')
+        file.attrs["model_config"] = text.replace(
+            '"inbound_nodes": [[["x", 0, 0, {}]]]', '"inbound_nodes": [{"other": ["x", 0, 0, {}]}]'
+        )
         assert text != file.attrs["model_config"]
     with pytest.raises(GraphError, match="the model 'encoder' inside is called without its input 'inside'"):
         frontends.load(path)

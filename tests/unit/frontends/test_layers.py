@@ -9,11 +9,27 @@ import numpy as np
 import pytest
 
 from fpgacnn import frontends
-from fpgacnn.errors import BrokenArchitectureError, FpgacnnError, ShapeError, UnsupportedOptionError, UnsupportedQuantizerError
+from fpgacnn.errors import (
+    BrokenArchitectureError,
+    FpgacnnError,
+    ShapeError,
+    UnsupportedOptionError,
+    UnsupportedQuantizerError,
+)
 from fpgacnn.frontends.keras.operations.layers import NO_OPERATION, PARSERS
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import FunctionKind, MergeKind, PoolKind, QuantizedBits, QuantizedRelu, SourceLayer
-from tests.files import Entry, entry, functional_file, input_layer, linear, normalization, quantized_bits, sequential_file, values
+from tests.files import (
+    Entry,
+    entry,
+    functional_file,
+    input_layer,
+    linear,
+    normalization,
+    quantized_bits,
+    sequential_file,
+    values,
+)
 
 
 def read(folder: Path, layer: Entry, shape: tuple[int, ...]) -> tuple[SourceLayer, ...]:
@@ -53,7 +69,13 @@ CONV1D = {"filters": 4, "kernel_size": [3], "weights": linear(3, 2, 4)}
     ],
 )
 def test_a_convolution_has_tensorflows_padding_and_shape(
-    tmp_path: Path, kind: str, options: dict[str, Any], shape: tuple[int, ...], pads: tuple[int, ...], strides: tuple[int, ...], result: tuple[int, ...]
+    tmp_path: Path,
+    kind: str,
+    options: dict[str, Any],
+    shape: tuple[int, ...],
+    pads: tuple[int, ...],
+    strides: tuple[int, ...],
+    result: tuple[int, ...],
 ) -> None:
     base = CONV1D if "1D" in kind else CONV2D
     (layer,) = read(tmp_path, entry(kind, "conv", **{**base, **options}), shape)
@@ -72,39 +94,65 @@ def test_a_kernel_is_read_as_it_lies_in_the_file(tmp_path: Path) -> None:
 
 
 def test_a_convolution_without_bias_has_none(tmp_path: Path) -> None:
-    (layer,) = read(tmp_path, entry("Conv2D", "conv", **{**CONV2D, "use_bias": False, "weights": linear(3, 3, 2, 4, bias=False)}), (5, 5, 2))
+    (layer,) = read(
+        tmp_path,
+        entry("Conv2D", "conv", **{**CONV2D, "use_bias": False, "weights": linear(3, 3, 2, 4, bias=False)}),
+        (5, 5, 2),
+    )
     assert isinstance(layer.operation, src.Convolution)
     assert layer.operation.bias is None
 
 
 def test_groups_read_their_own_channels(tmp_path: Path) -> None:
-    (layer,) = read(tmp_path, entry("Conv2D", "conv", filters=4, kernel_size=[3, 3], groups=2, weights=linear(3, 3, 2, 4)), (5, 5, 4))
+    (layer,) = read(
+        tmp_path,
+        entry("Conv2D", "conv", filters=4, kernel_size=[3, 3], groups=2, weights=linear(3, 3, 2, 4)),
+        (5, 5, 4),
+    )
     assert isinstance(layer.operation, src.Convolution)
     assert (layer.operation.groups, layer.operation.kernel.values.shape) == (2, (3, 3, 2, 4))
-    error = refusal(tmp_path, entry("Conv2D", "conv", filters=4, kernel_size=[3, 3], groups=3, weights=linear(3, 3, 2, 4)), (5, 5, 4))
+    error = refusal(
+        tmp_path,
+        entry("Conv2D", "conv", filters=4, kernel_size=[3, 3], groups=3, weights=linear(3, 3, 2, 4)),
+        (5, 5, 4),
+    )
     assert "4 channels and 4 filters cannot be split into 3 groups" in str(error)
 
 
 def test_a_depthwise_convolution_multiplies_channels(tmp_path: Path) -> None:
     weights = {"depthwise_kernel": values(3, 3, 2, 3), "bias": values(6)}
-    (layer,) = read(tmp_path, entry("DepthwiseConv2D", "dw", kernel_size=[3, 3], depth_multiplier=3, weights=weights), (5, 4, 2))
+    (layer,) = read(
+        tmp_path, entry("DepthwiseConv2D", "dw", kernel_size=[3, 3], depth_multiplier=3, weights=weights), (5, 4, 2)
+    )
     assert isinstance(layer.operation, src.Depthwise)
     assert layer.shape == (3, 2, 6)
 
 
 def test_a_separable_convolution_is_two(tmp_path: Path) -> None:
     weights = {"depthwise_kernel": values(3, 3, 2, 1), "pointwise_kernel": values(1, 1, 2, 5), "bias": values(5)}
-    first, second = read(tmp_path, entry("SeparableConv2D", "sep", kernel_size=[3, 3], filters=5, weights=weights), (5, 4, 2))
+    first, second = read(
+        tmp_path, entry("SeparableConv2D", "sep", kernel_size=[3, 3], filters=5, weights=weights), (5, 4, 2)
+    )
     assert isinstance(first.operation, src.Depthwise)
     assert isinstance(second.operation, src.Convolution)
-    assert (first.name, first.shape, second.name, second.shape, second.inputs) == ("sep/0", (3, 2, 2), "sep", (3, 2, 5), ("sep/0",))
+    assert (first.name, first.shape, second.name, second.shape, second.inputs) == (
+        "sep/0",
+        (3, 2, 2),
+        "sep",
+        (3, 2, 5),
+        ("sep/0",),
+    )
     assert first.operation.bias is None
     assert second.operation.bias is not None
 
 
 def test_a_fused_batch_normalization_is_kept_with_its_convolution(tmp_path: Path) -> None:
     options = {"kernel_quantizer": quantized_bits(), "bias_quantizer": quantized_bits(8, 2), "scale": 1, "center": 1}
-    (layer,) = read(tmp_path, entry("QConv2DBatchnorm", "conv", **{**CONV2D, **options, "weights": linear(3, 3, 2, 4) | normalization(4)}), (5, 5, 2))
+    (layer,) = read(
+        tmp_path,
+        entry("QConv2DBatchnorm", "conv", **{**CONV2D, **options, "weights": linear(3, 3, 2, 4) | normalization(4)}),
+        (5, 5, 2),
+    )
     assert isinstance(layer.operation, src.Convolution)
     assert layer.operation.folded is not None
     assert layer.operation.folded.gamma.values.shape == (4,)
@@ -122,7 +170,9 @@ def test_a_dense_layer_on_a_vector_is_a_matrix(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shape", [(4, 5), (2, 4, 5)])
 def test_a_dense_layer_on_more_axes_is_a_pointwise_convolution(tmp_path: Path, shape: tuple[int, ...]) -> None:
-    (layer,) = read(tmp_path, entry("QDense", "d", units=3, weights=linear(5, 3), kernel_quantizer=quantized_bits()), shape)
+    (layer,) = read(
+        tmp_path, entry("QDense", "d", units=3, weights=linear(5, 3), kernel_quantizer=quantized_bits()), shape
+    )
     assert isinstance(layer.operation, src.Convolution)
     assert (layer.operation.kernel.values.shape, layer.shape) == ((1, 1, 5, 3), (*shape[:-1], 3))
 
@@ -136,7 +186,9 @@ def test_time_distributed_applies_a_layer_to_every_row(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("axis", [-1, 2, [2], [-1]])
 def test_batch_normalization_has_its_four_numbers_a_channel(tmp_path: Path, axis: object) -> None:
-    (layer,) = read(tmp_path, entry("BatchNormalization", "bn", axis=axis, epsilon=0.01, weights=normalization(3)), (4, 3))
+    (layer,) = read(
+        tmp_path, entry("BatchNormalization", "bn", axis=axis, epsilon=0.01, weights=normalization(3)), (4, 3)
+    )
     assert isinstance(layer.operation, src.BatchNormalization)
     statistics = layer.operation.statistics
     assert statistics.epsilon == np.float32(0.01)
@@ -179,7 +231,10 @@ def test_one_stands_for_true_where_old_files_have_it(tmp_path: Path, truth: obje
         (entry("Softmax", "a", axis=[-1]), src.Softmax()),
         (entry("Activation", "a", activation="softmax"), src.Softmax()),
         (entry("Activation", "a", activation="tanh"), src.Function(kind=FunctionKind.TANH)),
-        (entry("Activation", "a", activation="hard_sigmoid"), src.Function(kind=FunctionKind.HARD_SIGMOID, alpha=float(np.float32(0.2)))),
+        (
+            entry("Activation", "a", activation="hard_sigmoid"),
+            src.Function(kind=FunctionKind.HARD_SIGMOID, alpha=float(np.float32(0.2))),
+        ),
         (entry("QActivation", "a", activation="hard_sigmoid"), src.Function(kind=FunctionKind.HARD_SIGMOID, alpha=0.5)),
         (entry("QActivation", "a", activation="quantized_relu(6,2)"), QuantizedRelu(bits=6, integer=2)),
         (entry("QActivation", "a", activation=quantized_bits(5, 1)), QuantizedBits(bits=5, integer=1, alpha=1.0)),
@@ -193,7 +248,14 @@ def test_an_activation_is_a_function_of_its_own(tmp_path: Path, layer: Entry, fu
     assert found.shape == (3, 4)
 
 
-@pytest.mark.parametrize("layer", [entry("Activation", "a", activation="linear"), entry("QActivation", "a"), entry("Activation", "a", activation=None)])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        entry("Activation", "a", activation="linear"),
+        entry("QActivation", "a"),
+        entry("Activation", "a", activation=None),
+    ],
+)
 def test_a_linear_activation_is_dropped(tmp_path: Path, layer: Entry) -> None:
     reading, _ = frontends.inspect(sequential_file(tmp_path / "m.h5", layer, shape=(3,)))
     assert reading.dropped == (("a", layer.kind),)
@@ -201,7 +263,9 @@ def test_a_linear_activation_is_dropped(tmp_path: Path, layer: Entry) -> None:
 
 
 def test_an_embedded_activation_becomes_a_node_that_has_the_layers_name(tmp_path: Path) -> None:
-    linear_part, activation = read(tmp_path, entry("Dense", "d", units=3, activation="relu", weights=linear(5, 3)), (5,))
+    linear_part, activation = read(
+        tmp_path, entry("Dense", "d", units=3, activation="relu", weights=linear(5, 3)), (5,)
+    )
     assert (linear_part.name, activation.name, activation.inputs) == ("d/0", "d", ("d/0",))
     assert activation.operation == src.Activate(function=src.Relu())
 
@@ -216,7 +280,9 @@ def test_trained_slopes_may_be_shared(tmp_path: Path, axes: object, shape: tuple
 
 @pytest.mark.parametrize("kind", sorted(NO_OPERATION))
 def test_what_does_nothing_at_inference_is_dropped(tmp_path: Path, kind: str) -> None:
-    reading, refusals = frontends.inspect(sequential_file(tmp_path / "m.h5", entry(kind, "drop"), entry("Flatten", "f"), shape=(3, 2)))
+    reading, refusals = frontends.inspect(
+        sequential_file(tmp_path / "m.h5", entry(kind, "drop"), entry("Flatten", "f"), shape=(3, 2))
+    )
     assert reading.dropped == (("drop", kind),)
     assert refusals == ()
     assert reading.layers[-1].inputs == ("x",)
@@ -230,8 +296,24 @@ def test_what_does_nothing_at_inference_is_dropped(tmp_path: Path, kind: str) ->
     [
         ("MaxPooling2D", {"pool_size": [2, 2]}, (5, 4, 3), (2, 2), (2, 2), (0, 0, 0, 0), (2, 2, 3)),
         ("MaxPooling2D", {"pool_size": [2, 2], "padding": "same"}, (5, 4, 3), (2, 2), (2, 2), (0, 1, 0, 0), (3, 2, 3)),
-        ("AveragePooling2D", {"pool_size": 3, "strides": [1, 2], "padding": "same"}, (5, 4, 3), (3, 3), (1, 2), (1, 1, 0, 1), (5, 2, 3)),
-        ("AveragePooling2D", {"pool_size": [2, 1], "strides": None}, (5, 4, 3), (2, 1), (2, 1), (0, 0, 0, 0), (2, 4, 3)),
+        (
+            "AveragePooling2D",
+            {"pool_size": 3, "strides": [1, 2], "padding": "same"},
+            (5, 4, 3),
+            (3, 3),
+            (1, 2),
+            (1, 1, 0, 1),
+            (5, 2, 3),
+        ),
+        (
+            "AveragePooling2D",
+            {"pool_size": [2, 1], "strides": None},
+            (5, 4, 3),
+            (2, 1),
+            (2, 1),
+            (0, 0, 0, 0),
+            (2, 4, 3),
+        ),
         ("MaxPooling1D", {"pool_size": [3], "strides": [2]}, (8, 3), (1, 3), (1, 2), (0, 0, 0, 0), (3, 3)),
         ("AveragePooling1D", {"pool_size": 2, "padding": "same"}, (5, 3), (1, 2), (1, 2), (0, 0, 0, 1), (3, 3)),
     ],
@@ -249,7 +331,12 @@ def test_pooling_has_tensorflows_windows(
     (layer,) = read(tmp_path, entry(kind, "pool", **options), shape)
     assert isinstance(layer.operation, src.Pool)
     assert layer.operation.kind is (PoolKind.MAX if "Max" in kind else PoolKind.AVERAGE)
-    assert (layer.operation.size, layer.operation.strides, layer.operation.pads, layer.shape) == (size, strides, pads, result)
+    assert (layer.operation.size, layer.operation.strides, layer.operation.pads, layer.shape) == (
+        size,
+        strides,
+        pads,
+        result,
+    )
 
 
 @pytest.mark.parametrize(
@@ -261,7 +348,9 @@ def test_pooling_has_tensorflows_windows(
         ("GlobalMaxPooling1D", True, (4, 2), (1, 2)),
     ],
 )
-def test_global_pooling_leaves_channels(tmp_path: Path, kind: str, *, keep: bool | None, shape: tuple[int, ...], result: tuple[int, ...]) -> None:
+def test_global_pooling_leaves_channels(
+    tmp_path: Path, kind: str, *, keep: bool | None, shape: tuple[int, ...], result: tuple[int, ...]
+) -> None:
     (layer,) = read(tmp_path, entry(kind, "pool", keepdims=keep), shape)
     assert isinstance(layer.operation, src.GlobalPool)
     assert (layer.operation.kind, layer.shape) == (PoolKind.MAX if "Max" in kind else PoolKind.AVERAGE, result)
@@ -329,10 +418,21 @@ def test_a_merge_keeps_the_order_of_its_inputs(tmp_path: Path, kind: str, merge:
 
 @pytest.mark.parametrize(
     ("axis", "shapes", "index", "result"),
-    [(-1, ((3, 2), (3, 5)), 1, (3, 7)), (1, ((3, 2), (4, 2)), 0, (7, 2)), (2, ((3, 2), (3, 5)), 1, (3, 7)), (-2, ((3, 2), (4, 2)), 0, (7, 2))],
+    [
+        (-1, ((3, 2), (3, 5)), 1, (3, 7)),
+        (1, ((3, 2), (4, 2)), 0, (7, 2)),
+        (2, ((3, 2), (3, 5)), 1, (3, 7)),
+        (-2, ((3, 2), (4, 2)), 0, (7, 2)),
+    ],
 )
-def test_concatenation_counts_axes_from_either_end(tmp_path: Path, axis: int, shapes: tuple[tuple[int, ...], ...], index: int, result: tuple[int, ...]) -> None:
-    layers = (input_layer("x", *shapes[0]), input_layer("y", *shapes[1]), entry("Concatenate", "c", "x", "y", axis=axis))
+def test_concatenation_counts_axes_from_either_end(
+    tmp_path: Path, axis: int, shapes: tuple[tuple[int, ...], ...], index: int, result: tuple[int, ...]
+) -> None:
+    layers = (
+        input_layer("x", *shapes[0]),
+        input_layer("y", *shapes[1]),
+        entry("Concatenate", "c", "x", "y", axis=axis),
+    )
     found = frontends.load(functional_file(tmp_path / "m.h5", *layers, inputs=["x", "y"], outputs=["c"])).layer("c")
     assert (found.operation, found.shape) == (src.Concatenate(axis=index), result)
 
@@ -342,39 +442,144 @@ def test_concatenation_counts_axes_from_either_end(tmp_path: Path, axis: int, sh
 KERAS_INT8 = {"class_name": "QuantizedDTypePolicy", "config": {"mode": "int8", "source_name": "float32"}}
 
 REFUSALS: list[tuple[Entry, tuple[int, ...], type[FpgacnnError], str]] = [
-    (entry("Conv2D", "l", **CONV2D, data_format="channels_first"), (5, 5, 2), UnsupportedOptionError, "l: data_format='channels_first' is not supported"),
-    (entry("Dense", "l", units=3, dtype={"class_name": ["Policy"]}, weights=linear(5, 3)), (5,), UnsupportedOptionError, "training (['Policy'])"),
-    (entry("Dense", "l", units=3, dtype=KERAS_INT8, weights=linear(5, 3)), (5,), UnsupportedOptionError, "l: it was quantized by Keras after training (Quant"),
-    (entry("Dense", "l", units=3, dtype="int8_from_float32", weights=linear(5, 3)), (5,), UnsupportedOptionError, "after training (int8_from_float32), which"),
-    (entry("Conv2D", "l", **CONV2D, padding="causal"), (5, 5, 2), UnsupportedOptionError, "l: padding='causal' is not supported"),
+    (
+        entry("Conv2D", "l", **CONV2D, data_format="channels_first"),
+        (5, 5, 2),
+        UnsupportedOptionError,
+        "l: data_format='channels_first' is not supported",
+    ),
+    (
+        entry("Dense", "l", units=3, dtype={"class_name": ["Policy"]}, weights=linear(5, 3)),
+        (5,),
+        UnsupportedOptionError,
+        "training (['Policy'])",
+    ),
+    (
+        entry("Dense", "l", units=3, dtype=KERAS_INT8, weights=linear(5, 3)),
+        (5,),
+        UnsupportedOptionError,
+        "l: it was quantized by Keras after training (Quant",
+    ),
+    (
+        entry("Dense", "l", units=3, dtype="int8_from_float32", weights=linear(5, 3)),
+        (5,),
+        UnsupportedOptionError,
+        "after training (int8_from_float32), which",
+    ),
+    (
+        entry("Conv2D", "l", **CONV2D, padding="causal"),
+        (5, 5, 2),
+        UnsupportedOptionError,
+        "l: padding='causal' is not supported",
+    ),
     (entry("Conv2D", "l", **CONV2D), (2, 5, 2), ShapeError, "layer 'l': a 3x3 window does not fit the input (2, 5, 2)"),
     (entry("Conv2D", "l", **CONV2D), (5, 2), ShapeError, "layer 'l': Conv2D needs an input of 3 axes, found (5, 2)"),
-    (entry("Conv1D", "l", **CONV1D), (5, 5, 2), ShapeError, "layer 'l': Conv1D needs an input of 2 axes, found (5, 5, 2)"),
-    (entry("Conv2D", "l", **{**CONV2D, "filters": 0}), (5, 5, 2), BrokenArchitectureError, "filters: expected a whole number from 1 to 1048576, found 0"),
-    (entry("Conv2D", "l", **{**CONV2D, "kernel_size": [3, 3, 3]}), (5, 5, 2), BrokenArchitectureError, "kernel_size: expected 2 numbers, found [3, 3, 3]"),
-    (entry("Conv2D", "l", **CONV2D, strides="2"), (5, 5, 2), BrokenArchitectureError, "strides: expected a whole number from 1 to 1048576, found '2'"),
-    (entry("Conv2D", "l", **CONV2D, use_bias=2), (5, 5, 2), BrokenArchitectureError, "use_bias: expected true or false, found 2"),
-    (entry("Dense", "l", units=3, weights=linear(5, 3)), (2, 2, 2, 5), ShapeError, "layer 'l': Dense on 4 axes is not supported"),
-    (entry("BatchNormalization", "l", axis=0, weights=normalization(2)), (3, 2), UnsupportedOptionError, "l: normalization along axis 0 is not supported"),
+    (
+        entry("Conv1D", "l", **CONV1D),
+        (5, 5, 2),
+        ShapeError,
+        "layer 'l': Conv1D needs an input of 2 axes, found (5, 5, 2)",
+    ),
+    (
+        entry("Conv2D", "l", **{**CONV2D, "filters": 0}),
+        (5, 5, 2),
+        BrokenArchitectureError,
+        "filters: expected a whole number from 1 to 1048576, found 0",
+    ),
+    (
+        entry("Conv2D", "l", **{**CONV2D, "kernel_size": [3, 3, 3]}),
+        (5, 5, 2),
+        BrokenArchitectureError,
+        "kernel_size: expected 2 numbers, found [3, 3, 3]",
+    ),
+    (
+        entry("Conv2D", "l", **CONV2D, strides="2"),
+        (5, 5, 2),
+        BrokenArchitectureError,
+        "strides: expected a whole number from 1 to 1048576, found '2'",
+    ),
+    (
+        entry("Conv2D", "l", **CONV2D, use_bias=2),
+        (5, 5, 2),
+        BrokenArchitectureError,
+        "use_bias: expected true or false, found 2",
+    ),
+    (
+        entry("Dense", "l", units=3, weights=linear(5, 3)),
+        (2, 2, 2, 5),
+        ShapeError,
+        "layer 'l': Dense on 4 axes is not supported",
+    ),
+    (
+        entry("BatchNormalization", "l", axis=0, weights=normalization(2)),
+        (3, 2),
+        UnsupportedOptionError,
+        "l: normalization along axis 0 is not supported",
+    ),
     (
         entry("BatchNormalization", "l", axis=[1, 2], weights=normalization(2)),
         (3, 2),
         UnsupportedOptionError,
         "l: normalization along axis [1, 2] is not supported",
     ),
-    (entry("BatchNormalization", "l", axis=-3, weights=normalization(2)), (3, 2), UnsupportedOptionError, "l: normalization along axis -3 is not supported"),
-    (entry("Softmax", "l", axis=1), (3, 2), UnsupportedOptionError, "l: softmax over another axis than the last is not supported"),
+    (
+        entry("BatchNormalization", "l", axis=-3, weights=normalization(2)),
+        (3, 2),
+        UnsupportedOptionError,
+        "l: normalization along axis -3 is not supported",
+    ),
+    (
+        entry("Softmax", "l", axis=1),
+        (3, 2),
+        UnsupportedOptionError,
+        "l: softmax over another axis than the last is not supported",
+    ),
     (entry("Activation", "l", activation="glu"), (3,), UnsupportedOptionError, "l: activation 'glu' is not supported"),
-    (entry("Activation", "l", activation={"class_name": "Evil", "config": {}}), (3,), UnsupportedOptionError, "is not supported"),
-    (entry("Activation", "l", activation={"class_name": ["ReLU"], "config": {}}), (3,), UnsupportedOptionError, "is not supported"),
+    (
+        entry("Activation", "l", activation={"class_name": "Evil", "config": {}}),
+        (3,),
+        UnsupportedOptionError,
+        "is not supported",
+    ),
+    (
+        entry("Activation", "l", activation={"class_name": ["ReLU"], "config": {}}),
+        (3,),
+        UnsupportedOptionError,
+        "is not supported",
+    ),
     (entry("ReLU", "l", max_value="6"), (3,), BrokenArchitectureError, "max_value: expected a number, found '6'"),
     (entry("ReLU", "l", max_value=1e39), (3,), BrokenArchitectureError, "max_value: expected a number, found 1e+39"),
-    (entry("ReLU", "l", max_value=float("nan")), (3,), BrokenArchitectureError, "max_value: expected a number, found nan"),
-    (entry("MaxPooling2D", "l", pool_size=[4, 4]), (3, 5, 2), ShapeError, "layer 'l': a 4x4 window does not fit the input (3, 5, 2)"),
-    (entry("ZeroPadding2D", "l", padding=[[1, -1], [0, 0]]), (3, 4, 2), BrokenArchitectureError, "padding: expected sizes of borders"),
-    (entry("ZeroPadding1D", "l", padding=[1, 2, 3]), (4, 2), BrokenArchitectureError, "padding: expected sizes of borders"),
+    (
+        entry("ReLU", "l", max_value=float("nan")),
+        (3,),
+        BrokenArchitectureError,
+        "max_value: expected a number, found nan",
+    ),
+    (
+        entry("MaxPooling2D", "l", pool_size=[4, 4]),
+        (3, 5, 2),
+        ShapeError,
+        "layer 'l': a 4x4 window does not fit the input (3, 5, 2)",
+    ),
+    (
+        entry("ZeroPadding2D", "l", padding=[[1, -1], [0, 0]]),
+        (3, 4, 2),
+        BrokenArchitectureError,
+        "padding: expected sizes of borders",
+    ),
+    (
+        entry("ZeroPadding1D", "l", padding=[1, 2, 3]),
+        (4, 2),
+        BrokenArchitectureError,
+        "padding: expected sizes of borders",
+    ),
     (entry("Cropping1D", "l", cropping=2), (4, 2), ShapeError, "layer 'l': nothing is left of (4, 2)"),
-    (entry("UpSampling2D", "l", interpolation="bicubic"), (3, 3, 1), UnsupportedOptionError, "l: interpolation='bicubic' is not supported"),
+    (
+        entry("UpSampling2D", "l", interpolation="bicubic"),
+        (3, 3, 1),
+        UnsupportedOptionError,
+        "l: interpolation='bicubic' is not supported",
+    ),
     (
         entry("Conv2DTranspose", "l", **CONV2D, dilation_rate=2),
         (3, 3, 1),
@@ -387,38 +592,91 @@ REFUSALS: list[tuple[Entry, tuple[int, ...], type[FpgacnnError], str]] = [
         UnsupportedOptionError,
         "l: a transposed convolution with dilation or output_padding",
     ),
-    (entry("Rescaling", "l", scale=[1.0, 2.0]), (3, 3, 1), UnsupportedOptionError, "scale of shape (2,) on a tensor of shape (3, 3, 1)"),
+    (
+        entry("Rescaling", "l", scale=[1.0, 2.0]),
+        (3, 3, 1),
+        UnsupportedOptionError,
+        "scale of shape (2,) on a tensor of shape (3, 3, 1)",
+    ),
     (entry("Rescaling", "l", scale="1/255"), (3, 3, 1), BrokenArchitectureError, "scale: expected numbers"),
     (entry("Rescaling", "l", scale=float("inf")), (3, 3, 1), BrokenArchitectureError, "scale: expected numbers"),
-    (entry("Normalization", "l", axis=0), (3, 2), UnsupportedOptionError, "l: normalization along axis 0 is not supported"),
-    (entry("Normalization", "l", axis=[1, -2]), (3, 2), UnsupportedOptionError, "l: normalization along axis [1, -2] is not supported"),
-    (entry("Normalization", "l", mean=[0.0], variance=[-1.0]), (1,), UnsupportedOptionError, "l: a variance is negative"),
+    (
+        entry("Normalization", "l", axis=0),
+        (3, 2),
+        UnsupportedOptionError,
+        "l: normalization along axis 0 is not supported",
+    ),
+    (
+        entry("Normalization", "l", axis=[1, -2]),
+        (3, 2),
+        UnsupportedOptionError,
+        "l: normalization along axis [1, -2] is not supported",
+    ),
+    (
+        entry("Normalization", "l", mean=[0.0], variance=[-1.0]),
+        (1,),
+        UnsupportedOptionError,
+        "l: a variance is negative",
+    ),
     (entry("Normalization", "l"), (2,), BrokenArchitectureError, "mean: expected numbers of shape (2,), found None"),
     (entry("Reshape", "l", target_shape=[5, 5]), (3, 4, 2), ShapeError, "layer 'l': (3, 4, 2) cannot become [5, 5]"),
-    (entry("Reshape", "l", target_shape=[-1, -1]), (3, 4, 2), ShapeError, "layer 'l': (3, 4, 2) cannot become [-1, -1]"),
-    (entry("Reshape", "l", target_shape=[0]), (3, 4, 2), BrokenArchitectureError, "target_shape: expected sizes, found [0]"),
+    (
+        entry("Reshape", "l", target_shape=[-1, -1]),
+        (3, 4, 2),
+        ShapeError,
+        "layer 'l': (3, 4, 2) cannot become [-1, -1]",
+    ),
+    (
+        entry("Reshape", "l", target_shape=[0]),
+        (3, 4, 2),
+        BrokenArchitectureError,
+        "target_shape: expected sizes, found [0]",
+    ),
     (entry("Reshape", "l"), (3, 4, 2), BrokenArchitectureError, "target_shape: expected sizes, found None"),
-    (entry("Permute", "l", dims=[1, 1]), (3, 4), BrokenArchitectureError, "dims: expected the axes 1 to 2 in some order, found [1, 1]"),
+    (
+        entry("Permute", "l", dims=[1, 1]),
+        (3, 4),
+        BrokenArchitectureError,
+        "dims: expected the axes 1 to 2 in some order, found [1, 1]",
+    ),
     (entry("Add", "l"), (3,), ShapeError, "layer 'l': two or more inputs expected"),
     (entry("Concatenate", "l", axis=0), (3, 2), UnsupportedOptionError, "l: axis 0 is not supported"),
-    (entry("PReLU", "l", shared_axes=[4], weights={"alpha": values(3)}), (3,), BrokenArchitectureError, "shared_axes: expected axes, found [4]"),
+    (
+        entry("PReLU", "l", shared_axes=[4], weights={"alpha": values(3)}),
+        (3,),
+        BrokenArchitectureError,
+        "shared_axes: expected axes, found [4]",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("layer", "shape", "kind", "words"), REFUSALS, ids=[f"{layer.kind}: {words[:60]}" for layer, _, _, words in REFUSALS])
-def test_an_option_without_hardware_is_refused_in_words(tmp_path: Path, layer: Entry, shape: tuple[int, ...], kind: type[FpgacnnError], words: str) -> None:
+@pytest.mark.parametrize(
+    ("layer", "shape", "kind", "words"),
+    REFUSALS,
+    ids=[f"{layer.kind}: {words[:60]}" for layer, _, _, words in REFUSALS],
+)
+def test_an_option_without_hardware_is_refused_in_words(
+    tmp_path: Path, layer: Entry, shape: tuple[int, ...], kind: type[FpgacnnError], words: str
+) -> None:
     error = refusal(tmp_path, layer, shape)
     assert type(error) is kind
     assert words in str(error)
     assert error.hint
 
 
-HALVES = ["float16", {"class_name": "Policy", "config": {"name": "mixed_bfloat16"}}, {"class_name": "DTypePolicy", "config": {"name": "mixed_float16"}}]
+HALVES = [
+    "float16",
+    {"class_name": "Policy", "config": {"name": "mixed_bfloat16"}},
+    {"class_name": "DTypePolicy", "config": {"name": "mixed_float16"}},
+]
 
 
 @pytest.mark.parametrize("dtype", HALVES, ids=str)
 def test_layers_between_quantizers_may_not_compute_in_16_bit_floats(tmp_path: Path, dtype: object) -> None:
-    layers = (entry("QActivation", "q", activation="quantized_relu(4)"), entry("AveragePooling1D", "l", pool_size=2, strides=2, dtype=dtype))
+    layers = (
+        entry("QActivation", "q", activation="quantized_relu(4)"),
+        entry("AveragePooling1D", "l", pool_size=2, strides=2, dtype=dtype),
+    )
     with pytest.raises(UnsupportedOptionError, match="l: it computes in 16-bit floats"):
         frontends.load(sequential_file(tmp_path / "m.h5", *layers, shape=(4, 2)))
     assert frontends.load(sequential_file(tmp_path / "m.h5", layers[1], shape=(4, 2))).outputs == ("l",)
@@ -440,9 +698,16 @@ PO2 = {"bits": 4, "quadratic_approximation": True}
         ({**PO2, "log2_rounding": "floor"}, 0.5, False),
     ],
 )
-def test_a_power_of_two_between_two_is_refused(tmp_path: Path, options: dict[str, Any], weight: float, ambiguous: bool) -> None:  # noqa: FBT001  # a column
+def test_a_power_of_two_between_two_is_refused(
+    tmp_path: Path,
+    options: dict[str, Any],
+    weight: float,
+    ambiguous: bool,  # noqa: FBT001  # a column
+) -> None:  # a column
     quantizer = {"class_name": "quantized_po2", "config": options}
-    layer = entry("QDense", "l", units=1, use_bias=False, kernel_quantizer=quantizer, weights={"kernel": np.full((2, 1), weight)})
+    layer = entry(
+        "QDense", "l", units=1, use_bias=False, kernel_quantizer=quantizer, weights={"kernel": np.full((2, 1), weight)}
+    )
     if not ambiguous:
         assert frontends.load(sequential_file(tmp_path / "m.h5", layer, shape=(2,))).outputs == ("l",)
         return
@@ -458,7 +723,10 @@ def test_a_negative_variance_is_refused(tmp_path: Path) -> None:
 
 def merged(tmp_path: Path, *shapes: tuple[int, ...]) -> src.SourceModel:
     names = [f"x{number}" for number, _ in enumerate(shapes)]
-    layers = (*(input_layer(name, *shape) for name, shape in zip(names, shapes, strict=True)), entry("Add", "m", *names))
+    layers = (
+        *(input_layer(name, *shape) for name, shape in zip(names, shapes, strict=True)),
+        entry("Add", "m", *names),
+    )
     return frontends.load(functional_file(tmp_path / "m.h5", *layers, inputs=names, outputs=["m"]))
 
 
@@ -471,7 +739,9 @@ def merged(tmp_path: Path, *shapes: tuple[int, ...]) -> src.SourceModel:
         (((5,), (1,), (5,)), (5,)),
     ],
 )
-def test_tensors_of_shorter_or_fewer_axes_are_repeated(tmp_path: Path, shapes: tuple[tuple[int, ...], ...], result: tuple[int, ...]) -> None:
+def test_tensors_of_shorter_or_fewer_axes_are_repeated(
+    tmp_path: Path, shapes: tuple[tuple[int, ...], ...], result: tuple[int, ...]
+) -> None:
     assert merged(tmp_path, *shapes).layer("m").shape == result
 
 
@@ -482,7 +752,9 @@ def test_tensors_of_shorter_or_fewer_axes_are_repeated(tmp_path: Path, shapes: t
         (((2, 3, 4, 2), (2,)), r"inputs of different shapes \(\(2, 3, 4, 2\), \(2,\)\) are not supported"),
     ],
 )
-def test_shapes_that_do_not_fit_cannot_be_merged(tmp_path: Path, shapes: tuple[tuple[int, ...], ...], words: str) -> None:
+def test_shapes_that_do_not_fit_cannot_be_merged(
+    tmp_path: Path, shapes: tuple[tuple[int, ...], ...], words: str
+) -> None:
     with pytest.raises(ShapeError, match=f"layer 'm': {words}"):
         merged(tmp_path, *shapes)
 

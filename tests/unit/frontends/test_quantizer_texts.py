@@ -36,19 +36,34 @@ def refused(value: Any) -> str:
         ("quantized_bits(6,0,alpha=1)", QuantizedBits(bits=6, integer=0, alpha=1.0)),
         ("quantized_bits(6, 0, 1)", QuantizedBits(bits=6, integer=0, symmetric=True)),
         (" quantized_bits( bits = 6 , integer=-2 ) ", QuantizedBits(bits=6, integer=-2)),
-        ("quantized_bits(4,0,1,False,0.5)", QuantizedBits(bits=4, integer=0, symmetric=True, keep_negative=False, alpha=0.5)),
+        (
+            "quantized_bits(4,0,1,False,0.5)",
+            QuantizedBits(bits=4, integer=0, symmetric=True, keep_negative=False, alpha=0.5),
+        ),
         ("quantized_bits", QuantizedBits(bits=8, integer=0)),
         ("quantized_bits()", QuantizedBits(bits=8, integer=0)),
         ("quantized_bits(6,0,alpha='auto_po2')", QuantizedBits(bits=6, integer=0, symmetric=True, alpha="auto_po2")),
         (quantized_bits(6, 1), QuantizedBits(bits=6, integer=1, alpha=1.0)),
-        (written("QKeras>quantized_bits", bits=4, integer=1.0, symmetric=True), QuantizedBits(bits=4, integer=1, symmetric=True)),
+        (
+            written("QKeras>quantized_bits", bits=4, integer=1.0, symmetric=True),
+            QuantizedBits(bits=4, integer=1, symmetric=True),
+        ),
         (written("quantized_bits", bits=None, keep_negative=0), QuantizedBits(bits=8, integer=0, keep_negative=False)),
-        (written("quantized_bits", bits=4, use_stochastic_rounding=True, use_ste=False, var_name="x"), QuantizedBits(bits=4, integer=0)),
+        (
+            written("quantized_bits", bits=4, use_stochastic_rounding=True, use_ste=False, var_name="x"),
+            QuantizedBits(bits=4, integer=0),
+        ),
         ("quantized_relu(6,2)", QuantizedRelu(bits=6, integer=2)),
         ("quantized_relu(6,2,1)", QuantizedRelu(bits=6, integer=2, use_sigmoid=True)),
         (written("quantized_relu", bits=6, negative_slope=0.25), QuantizedRelu(bits=6, integer=0, negative_slope=0.25)),
-        (written("quantized_relu", bits=6, relu_upper_bound=1.5), QuantizedRelu(bits=6, integer=0, relu_upper_bound=1.5)),
-        (written("quantized_relu", bits=6, relu_upper_bound=None, is_quantized_clip=True), QuantizedRelu(bits=6, integer=0)),
+        (
+            written("quantized_relu", bits=6, relu_upper_bound=1.5),
+            QuantizedRelu(bits=6, integer=0, relu_upper_bound=1.5),
+        ),
+        (
+            written("quantized_relu", bits=6, relu_upper_bound=None, is_quantized_clip=True),
+            QuantizedRelu(bits=6, integer=0),
+        ),
         ("binary(alpha=1)", Binary(alpha=1.0)),
         ("ternary(threshold=0.5,alpha=1)", Ternary(alpha=1.0, threshold=0.5)),
         ("quantized_po2(4)", PowerOfTwo(bits=4)),
@@ -91,7 +106,9 @@ def test_an_alpha_for_each_channel_is_an_array() -> None:
     ],
     ids=lambda text: ascii(text)[:48],
 )
-def test_a_text_that_is_more_than_a_call_with_plain_numbers_is_refused_unread(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_text_that_is_more_than_a_call_with_plain_numbers_is_refused_unread(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert refused(text).endswith("not a call with plain numbers or words")
     assert list(tmp_path.iterdir()) == []
@@ -121,12 +138,18 @@ def test_a_text_that_is_more_than_a_call_with_plain_numbers_is_refused_unread(te
         (written("quantized_bits", alpha=[]), "alpha=[] is neither a number"),
         (written("quantized_bits", alpha=[1.0, None]), "alpha=[1.0, None] is neither a number"),
         (written("quantized_bits", scale_axis=1), "scale_axis is not supported"),
-        (written("quantized_bits", qnoise_factor=0.5), "qnoise_factor is not 1, so training mixes in unquantized values"),
+        (
+            written("quantized_bits", qnoise_factor=0.5),
+            "qnoise_factor is not 1, so training mixes in unquantized values",
+        ),
         (written("quantized_bits", evil=1, worse=2), "unknown options ['evil', 'worse']"),
         (written("quantized_sigmoid", bits=4, symmetric=16), "symmetric=16.0 is not a whole number from 0 to 15"),
         (written("quantized_relu", negative_slope=0.3), "negative_slope=0.3 is no power of two up to 1"),
         (written("quantized_relu", negative_slope=-0.5), "negative_slope=-0.5 is no power of two up to 1"),
-        (written("quantized_relu", negative_slope=0.5, use_sigmoid=1), "use_sigmoid together with negative_slope is not supported"),
+        (
+            written("quantized_relu", negative_slope=0.5, use_sigmoid=1),
+            "use_sigmoid together with negative_slope is not supported",
+        ),
         (written("quantized_relu", relu_upper_bound="6"), "relu_upper_bound='6' is not a number"),
         (written("quantized_relu", relu_upper_bound=10**40), "is not a number"),
         (written("ternary", threshold=10**40), "is not supported with alpha=None"),
@@ -141,12 +164,18 @@ def test_an_option_without_a_hardware_meaning_is_refused_by_name(value: Any, wor
     assert words in refused(value)
 
 
-@pytest.mark.parametrize("options", [{"bits": 10**400}, {"integer": -(10**400)}, {"alpha": 10**400}, {"alpha": [10**400]}, {"qnoise_factor": 10**400}])
+@pytest.mark.parametrize(
+    "options",
+    [{"bits": 10**400}, {"integer": -(10**400)}, {"alpha": 10**400}, {"alpha": [10**400]}, {"qnoise_factor": 10**400}],
+)
 def test_a_whole_number_of_any_length_is_refused(options: dict[str, Any]) -> None:
     refused(written("quantized_bits", **options))
 
 
-@pytest.mark.parametrize(("value", "answer"), [("quantized_bits(4)", True), ("quantized_relu", True), ("relu", False), (None, False), ({"config": {}}, False)])
+@pytest.mark.parametrize(
+    ("value", "answer"),
+    [("quantized_bits(4)", True), ("quantized_relu", True), ("relu", False), (None, False), ({"config": {}}, False)],
+)
 def test_a_quantizer_is_told_from_an_activation(value: Any, *, answer: bool) -> None:
     assert is_quantizer(value) is answer
 
@@ -164,8 +193,17 @@ def test_a_quantizer_is_told_from_an_activation(value: Any, *, answer: bool) -> 
     ],
     ids=str,
 )
-def test_a_kernel_without_alpha_gets_the_automatic_one_that_qkeras_gives_it_and_a_bias_does_not(tmp_path: Path, written_quantizer: Any, alpha: object) -> None:
-    layer = entry("QDense", "d", units=3, kernel_quantizer=written_quantizer, bias_quantizer="quantized_bits(6,0)", weights=linear(4, 3))
+def test_a_kernel_without_alpha_gets_the_automatic_one_that_qkeras_gives_it_and_a_bias_does_not(
+    tmp_path: Path, written_quantizer: Any, alpha: object
+) -> None:
+    layer = entry(
+        "QDense",
+        "d",
+        units=3,
+        kernel_quantizer=written_quantizer,
+        bias_quantizer="quantized_bits(6,0)",
+        weights=linear(4, 3),
+    )
     operation = frontends.load(sequential_file(tmp_path / "m.h5", layer, shape=(4,))).layer("d").operation
     assert isinstance(operation, src.Dense)
     assert isinstance(operation.kernel.quantizer, QuantizedBits)

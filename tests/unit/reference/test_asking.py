@@ -38,7 +38,9 @@ def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Answer
         (tmp_path / "fake_framework.py").write_text(HEAD + program, encoding="utf-8")
         monkeypatch.setenv("PYTHONPATH", str(tmp_path))
         monkeypatch.setattr(door, "PROGRAM", "fake_framework")
-        question = Question(framework=KERAS2, files=(model,), digest=digest(model), suffix=".h5", inputs=("x",), events=(EVENTS,))
+        question = Question(
+            framework=KERAS2, files=(model,), digest=digest(model), suffix=".h5", inputs=("x",), events=(EVENTS,)
+        )
         with asking(question, seconds=seconds) as child:
             return child.answers()
 
@@ -62,7 +64,9 @@ def test_answers_come_back_and_the_file_is_a_copy(ask: Callable[..., Answers | U
     assert np.array_equal(answer.outputs[0], EVENTS * 2)
 
 
-def test_what_a_framework_says_does_not_reach_the_terminal(ask: Callable[..., Answers | Unanswered], capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_a_framework_says_does_not_reach_the_terminal(
+    ask: Callable[..., Answers | Unanswered], capfd: pytest.CaptureFixture[str]
+) -> None:
     answer = ask(
         "print('W0000 greetings' * 100_000); print('noise', file=sys.stderr); os.write(2, b'C++ noise')\n"
         "write_answers(folder, Answers(framework='F', outputs=(), shown={}))"
@@ -72,7 +76,9 @@ def test_what_a_framework_says_does_not_reach_the_terminal(ask: Callable[..., An
 
 
 def test_a_failure_is_told_in_one_printable_line(ask: Callable[..., Answers | Unanswered]) -> None:
-    answer = ask("write_failure(folder, Failure(framework='Keras 9', doing='load the file', why='no \\x1b[31m class\\nX')); sys.exit(1)")
+    answer = ask(
+        "write_failure(folder, Failure(framework='Keras 9', doing='load the file', why='no \\x1b[31m class\\nX')); sys.exit(1)"
+    )
     assert why(answer) == "Keras 9 cannot load the file (no \\x1b[31m class\\nX)"
 
 
@@ -97,7 +103,9 @@ def test_crashes_and_nonsense_are_no_answer(ask: Callable[..., Answers | Unanswe
     assert words in why(ask(program))
 
 
-def test_a_framework_that_hangs_is_ended_with_what_it_started(ask: Callable[..., Answers | Unanswered], tmp_path: Path) -> None:
+def test_a_framework_that_hangs_is_ended_with_what_it_started(
+    ask: Callable[..., Answers | Unanswered], tmp_path: Path
+) -> None:
     begin = time.monotonic()
     pids = tmp_path / "pids"
     answer = ask(
@@ -109,7 +117,11 @@ def test_a_framework_that_hangs_is_ended_with_what_it_started(ask: Callable[...,
     assert time.monotonic() - begin < 60
     for pid in map(int, pids.read_text().split()):
         deadline = time.monotonic() + 20
-        while Path(f"/proc/{pid}").exists() and "Z" not in Path(f"/proc/{pid}/stat").read_text().split(")")[1][:3] and time.monotonic() < deadline:
+        while (
+            Path(f"/proc/{pid}").exists()
+            and "Z" not in Path(f"/proc/{pid}/stat").read_text().split(")")[1][:3]
+            and time.monotonic() < deadline
+        ):
             time.sleep(0.05)
         assert not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text().split(")")[1][:3]
 
@@ -117,10 +129,14 @@ def test_a_framework_that_hangs_is_ended_with_what_it_started(ask: Callable[...,
 def test_a_process_that_nobody_waits_for_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model, pid = tmp_path / "net.h5", tmp_path / "pid"
     model.write_bytes(b"network")
-    (tmp_path / "fake_framework.py").write_text(f"import os, time\nfrom pathlib import Path\nPath({str(pid)!r}).write_text(str(os.getpid()))\ntime.sleep(300)")
+    (tmp_path / "fake_framework.py").write_text(
+        f"import os, time\nfrom pathlib import Path\nPath({str(pid)!r}).write_text(str(os.getpid()))\ntime.sleep(300)"
+    )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr(door, "PROGRAM", "fake_framework")
-    question = Question(framework=KERAS2, files=(model,), digest=digest(model), suffix=".h5", inputs=("x",), events=(EVENTS,))
+    question = Question(
+        framework=KERAS2, files=(model,), digest=digest(model), suffix=".h5", inputs=("x",), events=(EVENTS,)
+    )
     with pytest.raises(KeyboardInterrupt), asking(question, seconds=100.0) as child:
         while not (pid.exists() and pid.read_text()):
             time.sleep(0.02)
@@ -131,10 +147,17 @@ def test_a_process_that_nobody_waits_for_is_ended(tmp_path: Path, monkeypatch: p
         os.kill(int(pid.read_text()), 0)
 
 
-def test_a_file_that_has_changed_since_it_was_read_is_given_to_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_has_changed_since_it_was_read_is_given_to_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model = tmp_path / "net.h5"
     model.write_bytes(b"network")
-    question = Question(framework=KERAS2, files=(model,), digest="0" * 64, suffix=".h5", inputs=("x",), events=(EVENTS,))
+    question = Question(
+        framework=KERAS2, files=(model,), digest="0" * 64, suffix=".h5", inputs=("x",), events=(EVENTS,)
+    )
     monkeypatch.setattr(door, "PROGRAM", "no_such_module")
-    with pytest.raises(ForeignToolError, match=r"net\.h5 has changed since it was read"), asking(question, seconds=10.0):
+    with (
+        pytest.raises(ForeignToolError, match=r"net\.h5 has changed since it was read"),
+        asking(question, seconds=10.0),
+    ):
         pytest.fail("it was started")

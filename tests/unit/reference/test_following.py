@@ -21,10 +21,26 @@ def network(*, kernel: np.ndarray = KERNEL) -> SourceModel:
     bits = src.QuantizedBits(bits=8, integer=2, keep_negative=True, alpha=1.0)
     layers = (
         SourceLayer(name="x", kind="InputLayer", operation=src.Input(), inputs=(), shape=(6,)),
-        SourceLayer(name="first/0", kind="QDense", operation=src.Dense(kernel=src.Weight(values=kernel), bias=None), inputs=("x",), shape=(6,)),
-        SourceLayer(name="first", kind="QDense", operation=src.Activate(function=bits), inputs=("first/0",), shape=(6,)),
-        SourceLayer(name="relu", kind="ReLU", operation=src.Activate(function=src.Relu()), inputs=("first",), shape=(6,)),
-        SourceLayer(name="last", kind="Dense", operation=src.Dense(kernel=src.Weight(values=KERNEL.T), bias=None), inputs=("relu",), shape=(6,)),
+        SourceLayer(
+            name="first/0",
+            kind="QDense",
+            operation=src.Dense(kernel=src.Weight(values=kernel), bias=None),
+            inputs=("x",),
+            shape=(6,),
+        ),
+        SourceLayer(
+            name="first", kind="QDense", operation=src.Activate(function=bits), inputs=("first/0",), shape=(6,)
+        ),
+        SourceLayer(
+            name="relu", kind="ReLU", operation=src.Activate(function=src.Relu()), inputs=("first",), shape=(6,)
+        ),
+        SourceLayer(
+            name="last",
+            kind="Dense",
+            operation=src.Dense(kernel=src.Weight(values=KERNEL.T), bias=None),
+            inputs=("relu",),
+            shape=(6,),
+        ),
     )
     return SourceModel(name="n", digest="0", framework="Keras 2", layers=layers, inputs=("x",), outputs=("last",))
 
@@ -42,7 +58,9 @@ def test_float32_is_no_difference() -> None:
 
 
 def test_a_layer_that_was_read_wrongly_is_named_and_those_behind_it_are_not() -> None:
-    found = of_reading("Keras 9", [differences(network(), [INPUTS], shown(network(kernel=KERNEL[:, ::-1])))], owed=("last",))
+    found = of_reading(
+        "Keras 9", [differences(network(), [INPUTS], shown(network(kernel=KERNEL[:, ::-1])))], owed=("last",)
+    )
     assert not found.holds
     assert found.first is not None
     assert found.first.layer == "first"
@@ -104,7 +122,10 @@ def test_pieces_of_events_add_up() -> None:
     answers["last"] = answers["last"].copy()
     answers["last"][33, 1] += 1.0
     pieces = [
-        differences(network(), [INPUTS[start : start + 10]], {name: one[start : start + 10] for name, one in answers.items()}) for start in range(0, 40, 10)
+        differences(
+            network(), [INPUTS[start : start + 10]], {name: one[start : start + 10] for name, one in answers.items()}
+        )
+        for start in range(0, 40, 10)
     ]
     found = of_reading("Keras 9", pieces, owed=("last",))
     assert (found.events, found.values, found.holds) == (40, 960, False)

@@ -67,4 +67,6 @@ def test_an_absurd_depth_is_refused() -> None:
 
 def test_how_a_model_was_compiled_is_never_loaded_and_not_judged() -> None:
     assert refused({**network(layer("Dense")), "compile_config": {"loss": layer("my_loss", "my_module")}}) == ""
-    assert "my_module" in refused(network({**layer("Functional", "keras"), "compile_config": {"loss": layer("my_loss", "my_module")}}))
+    assert "my_module" in refused(
+        network({**layer("Functional", "keras"), "compile_config": {"loss": layer("my_loss", "my_module")}})
+    )

@@ -7,7 +7,16 @@ from io import StringIO
 
 from rich.console import Console
 
-from fpgacnn.hardware.estimation import Available, Caution, Estimate, Figure, LayerEstimate, ResourceEstimate, Shortage, Totals
+from fpgacnn.hardware.estimation import (
+    Available,
+    Caution,
+    Estimate,
+    Figure,
+    LayerEstimate,
+    ResourceEstimate,
+    Shortage,
+    Totals,
+)
 from fpgacnn.records.record import EstimateRecord
 from fpgacnn.reporting.terminal.estimate import estimate_line, estimate_report, verdict
 from tests.conftest import Golden
@@ -18,7 +27,9 @@ def band(value: float, low: float = 1.0, high: float = 1.0) -> Figure:
 
 
 def resources(lut: float, dsp: float) -> ResourceEstimate:
-    return ResourceEstimate(lut=band(lut, 0.5, 2), ff=band(2 * lut, 0.5, 2), dsp=band(dsp), bram_18k=band(12, 1, 1.5), uram=band(0))
+    return ResourceEstimate(
+        lut=band(lut, 0.5, 2), ff=band(2 * lut, 0.5, 2), dsp=band(dsp), bram_18k=band(12, 1, 1.5), uram=band(0)
+    )
 
 
 def answer(**changes: object) -> Estimate:
@@ -68,7 +79,14 @@ def answer(**changes: object) -> Estimate:
 
 
 def shown(estimate: Estimate) -> str:
-    record = EstimateRecord(version="1", source="model.h5", io="stream", backend="vitis", estimate=estimate, notes=("input image: fixed<16,6>",))
+    record = EstimateRecord(
+        version="1",
+        source="model.h5",
+        io="stream",
+        backend="vitis",
+        estimate=estimate,
+        notes=("input image: fixed<16,6>",),
+    )
     console = Console(file=StringIO(), width=150, color_system=None)
     for part in estimate_report(record):
         console.print(part)
@@ -82,11 +100,16 @@ def test_the_table_reads_as_it_did(golden: Golden) -> None:
 
 def test_what_is_short_is_told_with_how_much() -> None:
     short = Shortage(resource="LUT", needed=band(120_000), available=53_200, missing=66_800)
-    assert verdict(answer(shortages=(short,))).plain == "does not fit xc7z020: short of 66,800 LUT (2.3 times what it has)"
+    assert (
+        verdict(answer(shortages=(short,))).plain == "does not fit xc7z020: short of 66,800 LUT (2.3 times what it has)"
+    )
 
 
 def test_what_could_be_short_is_told_apart() -> None:
-    assert verdict(answer(after_synthesis=resources(40_000, 36))).plain == "may not fit xc7z020: LUT, FF could be short at the upper end of the band"
+    assert (
+        verdict(answer(after_synthesis=resources(40_000, 36))).plain
+        == "may not fit xc7z020: LUT, FF could be short at the upper end of the band"
+    )
     assert verdict(answer()).plain == "fits xc7z020"
 
 
@@ -96,7 +119,10 @@ def test_an_unknown_part_is_no_verdict() -> None:
 
 def test_one_line_says_what_matters() -> None:
     line = estimate_line(answer()).plain
-    assert line == "estimate: 6,670 LUT, 13,300 FF, 36 DSP, 12 BRAM18 after synthesis; 1,230,000 cycles (6.17 ms), a new event every 791; fits xc7z020"
+    assert (
+        line
+        == "estimate: 6,670 LUT, 13,300 FF, 36 DSP, 12 BRAM18 after synthesis; 1,230,000 cycles (6.17 ms), a new event every 791; fits xc7z020"
+    )
 
 
 def test_numbers_have_three_digits_and_a_band_only_where_there_is_one() -> None:

@@ -27,7 +27,13 @@ def test_a_skip_connection_leaves_the_middle_and_comes_back() -> None:
     assert {piece.width for piece in pieces} == {2 * MARGIN + LANE}
     node, lane = MARGIN + LANE, MARGIN
     skips = [[(one.x0, one.y0, one.x1, one.y1) for one in piece.curves if one.skips] for piece in pieces]
-    assert skips == [[], [(node, HEIGHT / 2, lane, HEIGHT)], [(lane, 0.0, lane, HEIGHT)], [(lane, 0.0, node, HEIGHT / 2)], []]
+    assert skips == [
+        [],
+        [(node, HEIGHT / 2, lane, HEIGHT)],
+        [(lane, 0.0, lane, HEIGHT)],
+        [(lane, 0.0, node, HEIGHT / 2)],
+        [],
+    ]
 
 
 def test_inputs_that_are_no_earlier_row_are_left_out() -> None:
@@ -109,7 +115,9 @@ def test_formats_lie_on_one_axis_with_the_binary_point_in_one_place() -> None:
         ("fixed<62,-256>", (0.0, 2.0**-300), 42),
     ],
 )
-def test_spare_bits_are_those_that_no_value_needs(form: str, pair: tuple[float, float] | None, spare: int | None) -> None:
+def test_spare_bits_are_those_that_no_value_needs(
+    form: str, pair: tuple[float, float] | None, spare: int | None
+) -> None:
     assert spare_bits(parse_format(form), pair) == spare
 
 

@@ -32,7 +32,10 @@ TWO = [subject("before"), ReportInput(name="after", record=exact_record())]
 
 def as_read(**changed: Any) -> RunRecord:
     """A run that a framework answered for, too."""
-    report = replace(comparison(READING, "Keras 9.1"), **{"mismatches": 0, "max_abs_difference": 1e-7, "float32_events": 0, **changed})
+    report = replace(
+        comparison(READING, "Keras 9.1"),
+        **{"mismatches": 0, "max_abs_difference": 1e-7, "float32_events": 0, **changed},
+    )
     return record(verification=(*record().verification, report))
 
 
@@ -42,12 +45,29 @@ def as_read(**changed: Any) -> RunRecord:
         (as_read(), "Yes", Tone.GOOD, "Keras 9.1 loads the file itself"),
         (as_read(), "Yes", Tone.GOOD, "equal within float32 rounding."),
         (as_read(max_abs_difference=0.0), "Yes", Tone.GOOD, ", equal."),
-        (as_read(float32_events=2, mismatches=3), "Yes", Tone.GOOD, "but for 2 events in which it steps at a threshold"),
-        (as_read(holds=False, first=broken().first), "No", Tone.BAD, "Keras 9.1 computes something else, first in layer conv2."),
-        (record(notes=("reading not checked: Keras 9.1 cannot load the file (X)",)), "Not checked", Tone.PLAIN, "Keras 9.1 cannot load the file (X)."),
+        (
+            as_read(float32_events=2, mismatches=3),
+            "Yes",
+            Tone.GOOD,
+            "but for 2 events in which it steps at a threshold",
+        ),
+        (
+            as_read(holds=False, first=broken().first),
+            "No",
+            Tone.BAD,
+            "Keras 9.1 computes something else, first in layer conv2.",
+        ),
+        (
+            record(notes=("reading not checked: Keras 9.1 cannot load the file (X)",)),
+            "Not checked",
+            Tone.PLAIN,
+            "Keras 9.1 cannot load the file (X).",
+        ),
     ],
 )
-def test_the_verdict_says_whether_the_framework_computes_what_was_read(run: RunRecord, answer: str, tone: Tone, words: str) -> None:
+def test_the_verdict_says_whether_the_framework_computes_what_was_read(
+    run: RunRecord, answer: str, tone: Tone, words: str
+) -> None:
     (found,) = (one for one in verdicts(of(run)) if one.question == "Read right?")
     assert (found.answer, found.tone) == (answer, tone)
     assert words in found.detail
@@ -59,9 +79,19 @@ def test_the_verdict_says_whether_the_framework_computes_what_was_read(run: RunR
 @pytest.mark.parametrize(
     ("run", "answers"),
     [
-        (exact_record(), [("Exact?", "Exact", Tone.GOOD), ("Shown?", "In C simulation", Tone.GOOD), ("How good?", "0.9870", Tone.PLAIN)]),
+        (
+            exact_record(),
+            [
+                ("Exact?", "Exact", Tone.GOOD),
+                ("Shown?", "In C simulation", Tone.GOOD),
+                ("How good?", "0.9870", Tone.PLAIN),
+            ],
+        ),
         (record(quality=()), [("Exact?", "Bounded", Tone.WARN), ("Shown?", "In C simulation", Tone.GOOD)]),
-        (record(quality=(), verification=(broken(),)), [("Exact?", "Bounded", Tone.WARN), ("Shown?", "Different", Tone.BAD)]),
+        (
+            record(quality=(), verification=(broken(),)),
+            [("Exact?", "Bounded", Tone.WARN), ("Shown?", "Different", Tone.BAD)],
+        ),
         (
             replace(exact_record(), quality=(), verification=(comparison("emulator", "quantized network"),)),
             [("Exact?", "Exact", Tone.GOOD), ("Shown?", "By emulation only", Tone.WARN)],
@@ -70,7 +100,11 @@ def test_the_verdict_says_whether_the_framework_computes_what_was_read(run: RunR
     ids=["exact", "bounded", "broken", "emulated"],
 )
 def test_the_verdict_comes_first_in_two_words(run: RunRecord, answers: list[tuple[str, str, Tone]]) -> None:
-    unknown = [("Read right?", "Not checked", Tone.PLAIN), ("Fits?", "Not known", Tone.PLAIN), ("How fast?", "Not known", Tone.PLAIN)]
+    unknown = [
+        ("Read right?", "Not checked", Tone.PLAIN),
+        ("Fits?", "Not known", Tone.PLAIN),
+        ("How fast?", "Not known", Tone.PLAIN),
+    ]
     assert [(one.question, one.answer, one.tone) for one in verdicts(of(run))] == [*answers[:2], *unknown, *answers[2:]]
 
 
@@ -82,7 +116,10 @@ def test_a_verdict_says_what_stands_behind_it() -> None:
     assert details[3] == "There is no estimate and no report of a synthesis."
     assert details[4] == "The clock is 5 ns; no latency is estimated or reported."
     assert details[5] == "ROC AUC of the hardware on 100 events. Quantized network 0.9871; float network 0.9876."
-    assert verdicts(of(record(verification=(broken(),))))[1].detail == "csim = emulator: first at conv2[3, 0, 1, 2], 17 and 16."
+    assert (
+        verdicts(of(record(verification=(broken(),))))[1].detail
+        == "csim = emulator: first at conv2[3, 0, 1, 2], 17 and 16."
+    )
 
 
 # --- sections ------------------------------------------------------------------------------------------------------
@@ -102,7 +139,17 @@ def texts(run: RunRecord, key: str) -> list[list[str]]:
 
 def test_what_a_record_does_not_hold_has_no_section() -> None:
     keys = [one.key for one in sections(of(record()))]
-    assert keys == ["network", "precision", "ranges", "errors", "verification", "quality", "inputs", "timings", "provenance"]
+    assert keys == [
+        "network",
+        "precision",
+        "ranges",
+        "errors",
+        "verification",
+        "quality",
+        "inputs",
+        "timings",
+        "provenance",
+    ]
     bare = exact_record()
     layers = tuple(replace(one, reach=None, seen=None, signal_to_noise_db=None) for one in bare.plan.decisions)
     bare = replace(bare, quality=(), timings_s={}, plan=replace(bare.plan, decisions=layers))
@@ -121,12 +168,25 @@ def test_ranges_show_what_can_come_what_came_and_what_is_not_used() -> None:
 
 def test_errors_show_bound_and_largest_difference() -> None:
     assert texts(record(), "errors")[-1] == ["score", "0.000488", "0.000244", "", "26.5", ""]
-    assert section(exact_record(), "errors").words[0] == "Hardware and quantized network do not differ in any layer, and cannot."
+    assert (
+        section(exact_record(), "errors").words[0]
+        == "Hardware and quantized network do not differ in any layer, and cannot."
+    )
 
 
 def test_a_comparison_that_does_not_hold_shows_its_first_difference_in_alarm() -> None:
     row = section(record(verification=(broken(),)), "verification").tables[0].rows[0]
-    assert [cell.text for cell in row] == ["csim = emulator", "100", "1", "6,400", "5", "0.25", "0", "conv2[3, 0, 1, 2]: 17 and 16", "different"]
+    assert [cell.text for cell in row] == [
+        "csim = emulator",
+        "100",
+        "1",
+        "6,400",
+        "5",
+        "0.25",
+        "0",
+        "conv2[3, 0, 1, 2]: 17 and 16",
+        "different",
+    ]
     assert row[-1].tone is Tone.BAD
 
 
@@ -154,7 +214,10 @@ def test_markdown_of_a_comparison(golden: Golden) -> None:
 def test_several_projects_stand_side_by_side() -> None:
     page = compose.report(TWO)
     verdict_rows = [[cell.text for cell in row] for row in page.overview[0].tables[0].rows]
-    assert [row[:3] for row in verdict_rows] == [["before", "Bounded", "In C simulation"], ["after", "Exact", "In C simulation"]]
+    assert [row[:3] for row in verdict_rows] == [
+        ["before", "Bounded", "In C simulation"],
+        ["after", "Exact", "In C simulation"],
+    ]
     tables = {table.caption: {row[0].text: row[1:] for row in table.rows} for table in page.overview[1].tables}
     assert list(tables) == ["Network and target", "Promise and checks", "Quality", "Project"]
     clock, promise = tables["Network and target"]["Clock"], tables["Promise and checks"]["Promise"]
@@ -285,5 +348,7 @@ def test_a_place_that_cannot_be_written_is_an_error_that_names_it(tmp_path: Path
 def test_json_is_the_record_under_its_name(tmp_path: Path) -> None:
     write_report(tmp_path / "r.json", ONE)
     content = json.loads((tmp_path / "r.json").read_text())
-    assert content["projects"] == [{"name": "small", "record": json.loads(record().to_json()), "synthesis": None, "estimate": None}]
+    assert content["projects"] == [
+        {"name": "small", "record": json.loads(record().to_json()), "synthesis": None, "estimate": None}
+    ]
     assert content["schema"] == 1

@@ -25,7 +25,9 @@ def written(folder: Path, content: Any) -> Path:
     return file
 
 
-@pytest.mark.parametrize("run", [record(), exact_record(), record(verification=(broken(),)), record(project=None, quality=(), notes=())])
+@pytest.mark.parametrize(
+    "run", [record(), exact_record(), record(verification=(broken(),)), record(project=None, quality=(), notes=())]
+)
 def test_a_record_comes_back_as_it_was_written(tmp_path: Path, run: Any) -> None:
     assert read_run(written(tmp_path, run.to_json())) == run
 
@@ -152,7 +154,9 @@ JUNK = st.recursive(
 
 
 @given(data=st.data())
-def test_whatever_stands_anywhere_in_a_record_it_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+def test_whatever_stands_anywhere_in_a_record_it_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
     run = plain(record())
     path = data.draw(st.sampled_from([one for one in paths(run) if one]))
     place = run

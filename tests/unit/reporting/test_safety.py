@@ -93,7 +93,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Pag
     file = tmp_path_factory.mktemp("records") / "run.json"
 
     def made(text: str) -> tuple[Page, Page, Page]:
-        runs = [named(text, with_texts(run, text, file)) for run in (rich(), record(verification=(broken(),), quality=()))]
+        runs = [
+            named(text, with_texts(run, text, file)) for run in (rich(), record(verification=(broken(),), quality=()))
+        ]
         return compose.report(runs[:1]), compose.report(runs), compose.difference(compare(*runs))
 
     return functools.cache(made)
@@ -189,7 +191,12 @@ def test_no_text_moves_the_terminal(tmp_path_factory: pytest.TempPathFactory, te
     file = tmp_path_factory.getbasetemp() / "run.json"
     runs = [named(text, with_texts(run, text, file)) for run in (rich(), record(verification=(broken(),)))]
     foreign = ReportInput(name=text, record=None, synthesis=runs[0].synthesis)
-    for parts in (inputs_report(runs[:1]), inputs_report([foreign]), inputs_report(runs), comparison_report(compare(*runs))):
+    for parts in (
+        inputs_report(runs[:1]),
+        inputs_report([foreign]),
+        inputs_report(runs),
+        comparison_report(compare(*runs)),
+    ):
         buffer = io.StringIO()
         console = Console(file=buffer, width=200, highlight=False)
         for part in parts:
@@ -201,7 +208,9 @@ def test_no_text_moves_the_terminal(tmp_path_factory: pytest.TempPathFactory, te
 def test_json_holds_the_record_as_it_is(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     run = with_texts(record(), text, tmp_path_factory.getbasetemp() / "run.json")
     content = json.loads(json.dumps(document([ReportInput(name="a", record=run)])))
-    assert content["projects"] == [{"name": "a", "record": json.loads(run.to_json()), "synthesis": None, "estimate": None}]
+    assert content["projects"] == [
+        {"name": "a", "record": json.loads(run.to_json()), "synthesis": None, "estimate": None}
+    ]
 
 
 def test_long_text_is_cut_for_reports_later_than_for_errors() -> None:
@@ -216,7 +225,11 @@ def leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple
         yield path, value
 
 
-NUMBERS = [(path, value) for path, value in leaves(plain(rich())) if isinstance(value, int | float) and not isinstance(value, bool)]
+NUMBERS = [
+    (path, value)
+    for path, value in leaves(plain(rich()))
+    if isinstance(value, int | float) and not isinstance(value, bool)
+]
 WHOLE, REAL = (0, -1, 1, 1 << 61, -(1 << 61)), (0.0, -1.0, 1e300, -1e300, 5e-324, None)
 
 
@@ -244,7 +257,11 @@ def test_whatever_the_numbers_of_a_record_every_form_is_written(
         subject = named("a", read_run(file))
     except RecordError:
         return
-    for page in (compose.report([subject]), compose.report([subject, subject]), compose.difference(compare(subject, named("b", rich())))):
+    for page in (
+        compose.report([subject]),
+        compose.report([subject, subject]),
+        compose.difference(compare(subject, named("b", rich()))),
+    ):
         assert html(page)
         assert markdown(page)
     assert spreadsheet([subject])

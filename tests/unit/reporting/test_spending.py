@@ -47,7 +47,13 @@ def texts(subject: ReportInput, key: str, table: int = 0) -> list[list[str]]:
 
 def test_sources_come_from_the_first_guess_to_the_last_word() -> None:
     found = whole().costs
-    assert [one.source for one in found] == [Source.ESTIMATE, Source.AFTER_SYNTHESIS, Source.CSYNTH, Source.COSIM, Source.SYNTH]
+    assert [one.source for one in found] == [
+        Source.ESTIMATE,
+        Source.AFTER_SYNTHESIS,
+        Source.CSYNTH,
+        Source.COSIM,
+        Source.SYNTH,
+    ]
     assert (latest(found), timed(found), by_layer(found)) == (found[4], found[3], found[2])
 
 
@@ -82,7 +88,12 @@ def test_cycles_become_time_by_the_clock_that_was_asked_for() -> None:
         (guessed(dsp=200), "May not fit", Tone.WARN, "DSP is tightest with 91 %. Estimated, after logic synthesis."),
         (guessed(dsp=300), "Does not fit", Tone.BAD, "80 DSP too many. Estimated, after logic synthesis."),
         (reported(), "Fits", Tone.GOOD, "LUT is tightest with 56 %. C synthesis (Vitis HLS 2023.2)"),
-        (reported(lut=60_000), "Does not fit", Tone.BAD, "6,800 LUT too many (about half of the LUTs that C synthesis counts"),
+        (
+            reported(lut=60_000),
+            "Does not fit",
+            Tone.BAD,
+            "6,800 LUT too many (about half of the LUTs that C synthesis counts",
+        ),
         (reported(dsp=230), "Does not fit", Tone.BAD, "10 DSP too many. C synthesis"),
         (whole(), "Fits", Tone.GOOD, "DSP is tightest with 45 %. Logic synthesis (Vivado 2023.2)"),
     ],
@@ -100,7 +111,9 @@ def test_a_design_that_does_not_fit_fails_its_check_and_one_that_may_not_does_no
 
 def test_how_fast_it_is_is_counted_before_it_is_expected() -> None:
     assert speed(whole()).answer == "825 ns"
-    assert speed(whole()).detail.startswith("165 (161 to 165) cycles of 5 ns from input to output; a new event every 66 cycles (330 ns). RTL simulation")
+    assert speed(whole()).detail.startswith(
+        "165 (161 to 165) cycles of 5 ns from input to output; a new event every 66 cycles (330 ns). RTL simulation"
+    )
     assert speed(guessed()).answer == "800 ns"
     assert speed(guessed()).detail.endswith("Estimated, as C synthesis will say.")
 
@@ -115,13 +128,19 @@ def test_a_missed_clock_and_a_failed_rtl_simulation_are_failed_checks_that_verdi
     failed = replace(met, cosim=replace(report.cosim, status="Fail"))
     subjects = [ReportInput(name="a", record=exact_record(), synthesis=one) for one in (met, failed)]
     assert [one.holds for one in subjects] == [True, False]
-    answers = [[(one.answer, one.tone) for one in verdicts(subject) if one.question == "In RTL?"] for subject in subjects]
+    answers = [
+        [(one.answer, one.tone) for one in verdicts(subject) if one.question == "In RTL?"] for subject in subjects
+    ]
     assert answers == [[("Passes", Tone.GOOD)], [("Fails", Tone.BAD)]]
 
 
 def test_a_project_that_fpgacnn_did_not_make_is_not_said_to_be_exact() -> None:
     chapter = compose.report([reported()]).chapters[0]
-    assert [(one.question, one.answer) for one in chapter.verdicts] == [("Exact?", "Not known"), ("Fits?", "Fits"), ("How fast?", "850 ns")]
+    assert [(one.question, one.answer) for one in chapter.verdicts] == [
+        ("Exact?", "Not known"),
+        ("Fits?", "Fits"),
+        ("How fast?", "850 ns"),
+    ]
     assert chapter.subtitle == "myproject, xc7z020-clg400-1, Vitis HLS, 2023.2"
     assert [one.key for one in chapter.sections] == ["resources", "latency", "layers", "synthesis"]
 
@@ -152,9 +171,21 @@ def test_every_source_stands_beside_what_the_part_has() -> None:
         "Share (Logic synthesis)",
     ]
     rows = texts(whole(), "resources")
-    assert rows[0] == ["LUT", "20,000 (15,000 to 25,000)", "10,000 (7,500 to 12,500)", "30,000", "15,000", "53,200", "28 %", ""]
+    assert rows[0] == [
+        "LUT",
+        "20,000 (15,000 to 25,000)",
+        "10,000 (7,500 to 12,500)",
+        "30,000",
+        "15,000",
+        "53,200",
+        "28 %",
+        "",
+    ]
     assert [row[0] for row in rows] == ["LUT", "FF", "DSP", "BRAM 18K"]
-    assert section(whole(), "resources").notes[1] == "C synthesis: Vitis HLS 2023.2, solution1/syn/report/myproject_csynth.rpt"
+    assert (
+        section(whole(), "resources").notes[1]
+        == "C synthesis: Vitis HLS 2023.2, solution1/syn/report/myproject_csynth.rpt"
+    )
 
 
 def test_the_graph_says_what_each_node_costs() -> None:
@@ -178,9 +209,17 @@ def test_an_estimate_is_drawn_with_its_band() -> None:
 
 def test_layers_stand_one_after_the_other_and_the_report_says_where_they_overlap() -> None:
     latency = section(whole(), "latency")
-    assert [[cell.text for cell in row[:3]] for row in latency.tables[1].rows] == [["conv1", "80", "64"], ["conv2", "120", "64"]]
-    assert [row[3].mark for row in latency.tables[1].rows] == [Bar(start=0.0, length=40.0), Bar(start=40.0, length=60.0)]
-    assert latency.words == ("Layers overlap: each begins when its first inputs are there, so the whole takes less than the sum.",)
+    assert [[cell.text for cell in row[:3]] for row in latency.tables[1].rows] == [
+        ["conv1", "80", "64"],
+        ["conv2", "120", "64"],
+    ]
+    assert [row[3].mark for row in latency.tables[1].rows] == [
+        Bar(start=0.0, length=40.0),
+        Bar(start=40.0, length=60.0),
+    ]
+    assert latency.words == (
+        "Layers overlap: each begins when its first inputs are there, so the whole takes less than the sum.",
+    )
 
 
 def test_a_layer_without_numbers_says_why() -> None:
@@ -188,13 +227,18 @@ def test_a_layer_without_numbers_says_why() -> None:
 
 
 def test_cautions_say_what_to_do() -> None:
-    assert texts(whole(), "cautions") == [["conv1", "FC121", "a loop over 5,000 is unrolled", "use a reuse factor of 4"]]
+    assert texts(whole(), "cautions") == [
+        ["conv1", "FC121", "a loop over 5,000 is unrolled", "use a reuse factor of 4"]
+    ]
 
 
 def test_reports_of_the_tools_are_listed_with_what_is_wrong_with_them() -> None:
     found = section(whole(), "synthesis")
     assert found.words == ("1 report read, 1 not.",)
-    assert found.notes == ("the part of the report is not that of the project", "not read: broken.rpt: section 'Latency': it is cut off")
+    assert found.notes == (
+        "the part of the report is not that of the project",
+        "not read: broken.rpt: section 'Latency': it is cut off",
+    )
     assert texts(whole(), "synthesis", 1) == [["myproject", "impl", "−0.12", "0.02", "40", "not met"]]
 
 
@@ -221,7 +265,10 @@ def test_every_number_is_a_fact_with_its_stage() -> None:
 
 def test_a_changed_cost_is_a_change() -> None:
     smaller = ReportInput(name="smaller", record=record(estimate=estimated()), synthesis=synthesized(lut=20_000))
-    changes = {(one.section, one.item, one.quantity): (one.left, one.right, one.ratio) for one in compare(whole(), smaller).changes}
+    changes = {
+        (one.section, one.item, one.quantity): (one.left, one.right, one.ratio)
+        for one in compare(whole(), smaller).changes
+    }
     assert changes["synth", "", "LUT"] == (15_000, 10_000, pytest.approx(2 / 3))
     assert ("estimate", "", "LUT") not in changes
 

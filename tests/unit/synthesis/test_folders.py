@@ -21,10 +21,18 @@ TOP = Module(
         (f"{CONV}_U0", CONV, (1021, 1165, "5.1 us", "5.8 us", 1021, 1165, "no"), (2, 8, 1210, 2044, 0)),
         (f"{DENSE}_U0", DENSE, (70, 70, "350 ns", "350 ns", 70, 70, "no"), (6, 16, 900, 801, 0)),
         (f"{DENSE}_1_U0", f"{DENSE[:-2]}_1_s", (72, 90, "360 ns", "450 ns", 72, 90, "no"), (1, 16, 100, 99, 0)),
-        ("clone_stream_array_ap_ufixed_3u_100_U0", "clone_stream_array_ap_ufixed_3u_100_s", (103, 103, "515 ns", "515 ns", 103, 103, "no"), (0, 0, 30, 60, 0)),
+        (
+            "clone_stream_array_ap_ufixed_3u_100_U0",
+            "clone_stream_array_ap_ufixed_3u_100_s",
+            (103, 103, "515 ns", "515 ns", 103, 103, "no"),
+            (0, 0, 30, 60, 0),
+        ),
         ("Block_entry_proc_U0", "Block_entry_proc", (0, 0, "0 ns", "0 ns", 0, 0, "no"), (0, 0, 2, 20, 0)),
     ],
-    fifos=[("layer2_out_U", "1", "61", "0", "-", "100", "128", "12800"), ("layer4_out_U", "0", "9", "10", "-", "2", "8", "16")],
+    fifos=[
+        ("layer2_out_U", "1", "61", "0", "-", "100", "128", "12800"),
+        ("layer4_out_U", "0", "9", "10", "-", "2", "8", "16"),
+    ],
 )
 FIRMWARE = """
     nnet::conv_2d_cl<input_t, layer2_t, config2>(x, layer2_out, w2, b2); // conv1
@@ -46,7 +54,10 @@ def put(folder: Path, files: dict[str, str]) -> Path:
 def whole() -> dict[str, str]:
     loops = [("- ReuseLoop", "64", "64", "4", "1", "1", "64", "yes")]
     inner = Module(name=MULT, loops=loops, memories=[("w6_U", "w6", "6", "0", "0", "0", "64", "96", "1", "6144")])
-    dense = Module(name=DENSE, instances=[(f"grp_{MULT}_fu_9", MULT, (66, 66, "330 ns", "330 ns", 66, 66, "no"), (6, 16, 800, 700, 0))])
+    dense = Module(
+        name=DENSE,
+        instances=[(f"grp_{MULT}_fu_9", MULT, (66, 66, "330 ns", "330 ns", 66, 66, "no"), (6, 16, 800, 700, 0))],
+    )
     rows = (("VHDL", *(["NA"] * 8)), ("Verilog", "Pass", "1043", "1101", "1187", "1031", "1040", "1044", "99000"))
     return {
         f"{SOLUTION}/syn/report/myproject_csynth.rpt": hls_rpt(TOP),
@@ -55,7 +66,24 @@ def whole() -> dict[str, str]:
         f"{SOLUTION}/syn/report/{DENSE}_csynth.rpt": hls_rpt(dense),
         f"{SOLUTION}/syn/report/{MULT}_csynth.rpt": hls_rpt(inner),
         f"{SOLUTION}/syn/report/csynth.rpt": summary_rpt(
-            [("+ myproject*", "-", "0.01", "1187", "5.9e+03", "-", "1031", "-", "dataflow", "14", "66", "9321", "15407", "-")]
+            [
+                (
+                    "+ myproject*",
+                    "-",
+                    "0.01",
+                    "1187",
+                    "5.9e+03",
+                    "-",
+                    "1031",
+                    "-",
+                    "dataflow",
+                    "14",
+                    "66",
+                    "9321",
+                    "15407",
+                    "-",
+                )
+            ]
         ),
         f"{SOLUTION}/syn/report/csynth_design_size.rpt": design_size_rpt(),
         f"{SOLUTION}/syn/report/csynth_design_size.xml": design_size_xml(),
@@ -63,7 +91,9 @@ def whole() -> dict[str, str]:
         f"{SOLUTION}/impl/report/verilog/myproject_export.rpt": export_rpt(implemented=True),
         f"{SOLUTION}/impl/report/verilog/myproject_export.xml": EXPORT_XML,
         "vivado_synth.rpt": utilization_rpt(Netlist()),
-        "board/design_1_wrapper_utilization_placed.rpt": utilization_rpt(Netlist(design="design_1_myproject_0_0", state="Fully Placed")),
+        "board/design_1_wrapper_utilization_placed.rpt": utilization_rpt(
+            Netlist(design="design_1_myproject_0_0", state="Fully Placed")
+        ),
         "board/design_1_wrapper_timing_summary_routed.rpt": timing_rpt(),
         "firmware/myproject.cpp": FIRMWARE,
         "project.tcl": PROJECT_TCL,
@@ -72,7 +102,13 @@ def whole() -> dict[str, str]:
 
 def test_everything_that_the_tools_leave_is_found_and_put_in_its_place(tmp_path: Path) -> None:
     report = read(put(tmp_path, whole()))
-    assert (report.solution, report.top, report.part, report.tool, report.version) == (SOLUTION, "myproject", "xcu250-figd2104-2L-e", "Vitis HLS", "2023.2")
+    assert (report.solution, report.top, report.part, report.tool, report.version) == (
+        SOLUTION,
+        "myproject",
+        "xcu250-figd2104-2L-e",
+        "Vitis HLS",
+        "2023.2",
+    )
     assert len(report.files) == 14
     assert (report.unread, report.others) == ((), ())
     assert report.csynth is not None
@@ -121,30 +157,61 @@ def test_an_instance_without_a_number_is_given_to_a_layer_only_where_it_can_mean
     names = ("clone_stream_a_64_s", "clone_stream_b_64_s", "clone_stream_a_100_s", "softmax_stable_s", "softmax_wide")
     old = Module(instances=[(f"{name}_U0", name, speed, area) for name in names])
     calls = "".join(
-        f"    nnet::clone_stream<t, t, {size}>(x, layer{index}_cpy1, layer{index}_cpy2); // clone{index}\n" for index, size in ((1, 100), (2, 64), (3, 7))
+        f"    nnet::clone_stream<t, t, {size}>(x, layer{index}_cpy1, layer{index}_cpy2); // clone{index}\n"
+        for index, size in ((1, 100), (2, 64), (3, 7))
     )
     code = f"{calls}    nnet::softmax<t, t, softmax_config4>(x, layer4_out); // softmax\n"
     report = read(put(tmp_path, {"myproject_csynth.rpt": hls_rpt(old), "firmware/myproject.cpp": code}))
-    assert [(one.index, one.instances) for one in report.layers] == [(1, ("clone_stream_a_100_s_U0",)), (2, ()), (3, ()), (4, ())]
-    assert report.notes[0].startswith("4 instances of myproject belong to no layer: clone_stream_a_64_s_U0, clone_stream_b_64_s_U0, softmax_stable_s_U0")
+    assert [(one.index, one.instances) for one in report.layers] == [
+        (1, ("clone_stream_a_100_s_U0",)),
+        (2, ()),
+        (3, ()),
+        (4, ()),
+    ]
+    assert report.notes[0].startswith(
+        "4 instances of myproject belong to no layer: clone_stream_a_64_s_U0, clone_stream_b_64_s_U0, softmax_stable_s_U0"
+    )
 
 
 def test_without_reports_of_the_modules_loops_come_from_the_summary(tmp_path: Path) -> None:
     rows = [
-        ("+ myproject*", "-", "0.01", "1187", "5.9e+03", "-", "1031", "-", "dataflow", "14", "66", "9321", "15407", "-"),
+        (
+            "+ myproject*",
+            "-",
+            "0.01",
+            "1187",
+            "5.9e+03",
+            "-",
+            "1031",
+            "-",
+            "dataflow",
+            "14",
+            "66",
+            "9321",
+            "15407",
+            "-",
+        ),
         (f" + {DENSE}", "-", "0.01", "70", "350.0", "-", "70", "-", "no", "6", "16", "900", "801", "-"),
         ("  o ReuseLoop", "-", "3.65", "64", "320.0", "4", "1", "64", "yes", "-", "-", "-", "-", "-"),
         (" + other", "-", "0.01", "70", "350.0", "-", "70", "-", "no", "6", "16", "900", "801", "-"),
         ("  o Elsewhere", "-", "3.65", "64", "320.0", "4", "1", "64", "yes", "-", "-", "-", "-", "-"),
     ]
-    report = read(put(tmp_path, {"a/syn/report/myproject_csynth.rpt": hls_rpt(TOP), "a/syn/report/csynth.rpt": summary_rpt(rows)}))
+    report = read(
+        put(tmp_path, {"a/syn/report/myproject_csynth.rpt": hls_rpt(TOP), "a/syn/report/csynth.rpt": summary_rpt(rows)})
+    )
     loops = next(one for one in report.layers if one.index == 6).loops
     assert [(one.name, one.depth, one.trip_count.most, one.pipelined) for one in loops] == [("ReuseLoop", 0, 64, True)]
 
 
 def test_loose_files_of_a_foreign_project_with_another_name(tmp_path: Path) -> None:
     report = read(
-        put(tmp_path, {"Encoder_csynth.rpt": hls_rpt(Module(name="Encoder", version="2018.3")), "deep/util.rpt": utilization_rpt(Netlist(design="Encoder"))})
+        put(
+            tmp_path,
+            {
+                "Encoder_csynth.rpt": hls_rpt(Module(name="Encoder", version="2018.3")),
+                "deep/util.rpt": utilization_rpt(Netlist(design="Encoder")),
+            },
+        )
     )
     assert (report.top, report.solution, report.tool) == ("Encoder", "", "Vivado HLS")
     assert report.synth is not None
@@ -156,9 +223,19 @@ def test_the_layers_of_a_wrapper_are_in_the_network_inside(tmp_path: Path) -> No
     wrapper = Module(
         name="myproject_axi",
         latency=("25796637", "25796637"),
-        instances=[("myproject_U0", "myproject", (1043, 1187, "5 us", "5 us", 1031, 1031, "dataflow"), (14, 66, 9321, 15407, 0))],
+        instances=[
+            (
+                "myproject_U0",
+                "myproject",
+                (1043, 1187, "5 us", "5 us", 1031, 1031, "dataflow"),
+                (14, 66, 9321, 15407, 0),
+            )
+        ],
     )
-    inside = put(tmp_path, {"s/syn/report/myproject_axi_csynth.rpt": hls_rpt(wrapper), "s/syn/report/myproject_csynth.rpt": hls_rpt(TOP)})
+    inside = put(
+        tmp_path,
+        {"s/syn/report/myproject_axi_csynth.rpt": hls_rpt(wrapper), "s/syn/report/myproject_csynth.rpt": hls_rpt(TOP)},
+    )
     report = read(inside)
     assert report.csynth is not None
     assert report.network is not None
@@ -172,7 +249,11 @@ def test_the_layers_of_a_wrapper_are_in_the_network_inside(tmp_path: Path) -> No
 
 def test_old_module_names_without_numbers_still_tell_a_wrapper(tmp_path: Path) -> None:
     old = Module(version="2019.1", instances=[("dense_U0", "dense", (9, 9, "", "", 9, 9, "none"), (1, 1, 1, 1, 0))])
-    wrapper = Module(name="myproject_axi", version="2019.1", instances=[("myproject_U0", "myproject", (9, 9, "", "", 9, 9, "none"), (1, 1, 1, 1, 0))])
+    wrapper = Module(
+        name="myproject_axi",
+        version="2019.1",
+        instances=[("myproject_U0", "myproject", (9, 9, "", "", 9, 9, "none"), (1, 1, 1, 1, 0))],
+    )
     report = read(put(tmp_path, {"myproject_csynth.rpt": hls_rpt(old), "myproject_axi_csynth.rpt": hls_rpt(wrapper)}))
     assert report.network is not None
     assert report.network.name == "myproject"
@@ -180,9 +261,15 @@ def test_old_module_names_without_numbers_still_tell_a_wrapper(tmp_path: Path) -
 
 def test_of_several_solutions_the_newest_is_shown_and_the_others_are_kept(tmp_path: Path) -> None:
     files = {
-        "p/solution1/syn/report/myproject_csynth.rpt": hls_rpt(Module(total={"LUT": 1}, date="Tue Mar  5 14:02:31 2024")),
-        "p/solution2/syn/report/myproject_csynth.rpt": hls_rpt(Module(total={"LUT": 2}, date="Wed Mar  6 10:00:00 2024")),
-        "p/solution3/syn/report/myproject_csynth.rpt": hls_rpt(Module(total={"LUT": 3}, date="Mon Mar  4 10:00:00 2024")),
+        "p/solution1/syn/report/myproject_csynth.rpt": hls_rpt(
+            Module(total={"LUT": 1}, date="Tue Mar  5 14:02:31 2024")
+        ),
+        "p/solution2/syn/report/myproject_csynth.rpt": hls_rpt(
+            Module(total={"LUT": 2}, date="Wed Mar  6 10:00:00 2024")
+        ),
+        "p/solution3/syn/report/myproject_csynth.rpt": hls_rpt(
+            Module(total={"LUT": 3}, date="Mon Mar  4 10:00:00 2024")
+        ),
         "vivado_synth.rpt": utilization_rpt(Netlist(date="Wed Mar  6 12:00:00 2024")),
     }
     report = read(put(tmp_path, files))
@@ -226,7 +313,9 @@ def test_a_broken_file_beside_good_ones_is_listed_and_a_lonely_one_is_the_error(
 
 def test_a_pointer_of_git_lfs_is_said_to_be_one(tmp_path: Path) -> None:
     put(tmp_path, {"myproject_csynth.rpt": "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"})
-    with pytest.raises(ReportForeignError, match=r"^myproject_csynth\.rpt is a pointer of Git LFS, no report of a tool$"):
+    with pytest.raises(
+        ReportForeignError, match=r"^myproject_csynth\.rpt is a pointer of Git LFS, no report of a tool$"
+    ):
         read(tmp_path)
     put(tmp_path, {"myproject_csynth.rpt": "<!DOCTYPE html><html></html>"})
     with pytest.raises(ReportForeignError, match="a web page"):
@@ -234,7 +323,17 @@ def test_a_pointer_of_git_lfs_is_said_to_be_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["csynth.rpt", "a_csynth.rpt", "csynth.xml", "vivado_synth.rpt", "a_cosim.rpt", "a_export.rpt", "a_export.xml", "csynth_design_size.xml"]
+    "name",
+    [
+        "csynth.rpt",
+        "a_csynth.rpt",
+        "csynth.xml",
+        "vivado_synth.rpt",
+        "a_cosim.rpt",
+        "a_export.rpt",
+        "a_export.xml",
+        "csynth_design_size.xml",
+    ],
 )
 def test_an_empty_file_with_a_reports_name_is_broken(tmp_path: Path, name: str) -> None:
     with pytest.raises(ReportBrokenError, match=rf"^{name}: section '"):
@@ -288,7 +387,10 @@ def test_a_clock_that_vivado_missed_is_said(tmp_path: Path) -> None:
     put(tmp_path, {"myproject_csynth.rpt": hls_rpt(Module()), "myproject_export.rpt": late})
     put(tmp_path, {"a_timing_summary_routed.rpt": timing_rpt(wns="-0.333", tns="-13.1", failing=57, met=False)})
     report = read(tmp_path)
-    assert report.slow == ("design_1_wrapper misses its clock by 0.333 ns", "the exported design reaches 6.791 ns of 5.0 ns")
+    assert report.slow == (
+        "design_1_wrapper misses its clock by 0.333 ns",
+        "the exported design reaches 6.791 ns of 5.0 ns",
+    )
     assert not report.holds
     assert read(put(tmp_path / "well", {"a_timing_summary_routed.rpt": timing_rpt()})).holds
 
@@ -304,8 +406,13 @@ def test_what_a_file_cannot_tell_is_noted(tmp_path: Path) -> None:
     wrapper = read(put(tmp_path / "d", {"csynth.xml": hls_xml(Module(name="alveo_hls4ml"))}))
     assert (wrapper.network, wrapper.top) == (None, "alveo_hls4ml")
     assert wrapper.notes[0] == "alveo_hls4ml is a wrapper, and the network inside has no report of its own"
-    board = {"myproject_csynth.rpt": hls_rpt(Module()), "a_utilization_placed.rpt": utilization_rpt(Netlist(design="design_1_wrapper", state="Fully Placed"))}
-    assert read(put(tmp_path / "c", board)).notes == ("a_utilization_placed.rpt counts design_1_wrapper, which may hold more than myproject",)
+    board = {
+        "myproject_csynth.rpt": hls_rpt(Module()),
+        "a_utilization_placed.rpt": utilization_rpt(Netlist(design="design_1_wrapper", state="Fully Placed")),
+    }
+    assert read(put(tmp_path / "c", board)).notes == (
+        "a_utilization_placed.rpt counts design_1_wrapper, which may hold more than myproject",
+    )
 
 
 def test_a_board_project_with_folders_of_the_same_names_is_no_solution(tmp_path: Path) -> None:
@@ -315,12 +422,19 @@ def test_a_board_project_with_folders_of_the_same_names_is_no_solution(tmp_path:
         "board/impl/a_utilization_placed.rpt": utilization_rpt(Netlist(design="myproject", state="Fully Placed")),
     }
     report = read(put(tmp_path, files))
-    assert (report.solution, [one.solution for one in report.others], report.export) == ("p/solution1", ["p/solution2"], None)
+    assert (report.solution, [one.solution for one in report.others], report.export) == (
+        "p/solution1",
+        ["p/solution2"],
+        None,
+    )
     assert report.impl is not None
     alone = read(
         put(
             tmp_path / "x",
-            {"a/impl/vivado_synth.rpt": utilization_rpt(Netlist()), "b/sim/myproject_cosim.rpt": whole()[f"{SOLUTION}/sim/report/myproject_cosim.rpt"]},
+            {
+                "a/impl/vivado_synth.rpt": utilization_rpt(Netlist()),
+                "b/sim/myproject_cosim.rpt": whole()[f"{SOLUTION}/sim/report/myproject_cosim.rpt"],
+            },
         )
     )
     assert (alone.solution, alone.others, len(alone.files)) == ("", (), 2)
@@ -331,7 +445,19 @@ def test_lines_of_many_blanks_come_to_an_end(tmp_path: Path) -> None:
     blanks = " " * 200_000
     odd = "".join(
         f"{start}{blanks}|\n"
-        for start in ("* A", "+ A", "== A", "* Date:", "1. A", "| Date : a", "Solution : a", "nnet::a<b>(", "set a", "CP required:", "a  {0 1}")
+        for start in (
+            "* A",
+            "+ A",
+            "== A",
+            "* Date:",
+            "1. A",
+            "| Date : a",
+            "Solution : a",
+            "nnet::a<b>(",
+            "set a",
+            "CP required:",
+            "a  {0 1}",
+        )
     )
     files = {name: text + odd if name.endswith((".rpt", ".cpp", ".tcl")) else text for name, text in whole().items()}
     report = read(put(tmp_path, files))

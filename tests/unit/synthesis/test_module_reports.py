@@ -11,7 +11,21 @@ from fpgacnn.hardware.synthesis.readers.xml import MAX_DEPTH, parse_xml
 from fpgacnn.hardware.synthesis.report import UNKNOWN, FloatRange, IntRange, Stage
 from tests.hls_reports import Module, hls_rpt, hls_xml
 
-VERSIONS = ("2016.4", "2018.2", "2018.3", "2019.1", "2019.2", "2019.2.1", "2020.1", "2020.1.1", "2021.1", "2022.2", "2023.1", "2024.2", "2025.1")
+VERSIONS = (
+    "2016.4",
+    "2018.2",
+    "2018.3",
+    "2019.1",
+    "2019.2",
+    "2019.2.1",
+    "2020.1",
+    "2020.1.1",
+    "2021.1",
+    "2022.2",
+    "2023.1",
+    "2024.2",
+    "2025.1",
+)
 CONV = "conv_2d_cl_array_ap_fixed_3u_array_ap_fixed_16_6_5_3_0_8u_config2_s"
 SPEED = (1021, 1165, "5.105 us", "5.825 us", 1021, 1165, "no")
 LOOPS = (
@@ -28,7 +42,10 @@ def module(version: str) -> Module:
     return Module(
         version=version,
         loops=LOOPS,
-        instances=[(f"{CONV[:-2]}_U0", CONV, SPEED, (2, 8, 1210, 2044, 0)), ("myproject_mul_8s_6s_U7", "myproject_mul_8s_6s", (), (0, 1, 0, 5, 0))],
+        instances=[
+            (f"{CONV[:-2]}_U0", CONV, SPEED, (2, 8, 1210, 2044, 0)),
+            ("myproject_mul_8s_6s_U7", "myproject_mul_8s_6s", (), (0, 1, 0, 5, 0)),
+        ],
         fifos=[fifo],
         memories=[memory],
         dsp_blocks=[("mul_U8", "mul_8s", "i0 + i1 * i2")],
@@ -39,10 +56,23 @@ def module(version: str) -> Module:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_totals_have_their_units_stage_and_file(version: str) -> None:
     read = read_hls_rpt(hls_rpt(module(version)), "syn/report/myproject_csynth.rpt")
-    assert (read.name, read.version, read.tool) == ("myproject", version, "Vitis HLS" if version > "2020.2" else "Vivado HLS")
-    assert (read.date, read.project, read.solution, read.part) == ("2024-03-05T14:02:31", "myproject_prj", "solution1", "xcu250-figd2104-2L-e")
+    assert (read.name, read.version, read.tool) == (
+        "myproject",
+        version,
+        "Vitis HLS" if version > "2020.2" else "Vivado HLS",
+    )
+    assert (read.date, read.project, read.solution, read.part) == (
+        "2024-03-05T14:02:31",
+        "myproject_prj",
+        "solution1",
+        "xcu250-figd2104-2L-e",
+    )
     assert (read.clock.target_ns, read.clock.estimated_ns, read.clock.uncertainty_ns) == (5.0, 3.64, 1.35)
-    assert (read.latency_cycles, read.interval_cycles, read.pipeline) == (IntRange(least=1043, most=1187), IntRange(least=1031, most=1031), "dataflow")
+    assert (read.latency_cycles, read.interval_cycles, read.pipeline) == (
+        IntRange(least=1043, most=1187),
+        IntRange(least=1031, most=1031),
+        "dataflow",
+    )
     assert read.latency_ns == (FloatRange(least=5215.0, most=5935.0) if version >= "2019.2" else None)
     used = read.resources
     assert (used.lut, used.ff, used.dsp, used.bram_18k, used.bram_tiles) == (15407, 9321, 66, 14, None)
@@ -69,11 +99,21 @@ def test_a_dash_is_no_zero() -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_instances_of_both_tables_are_joined(version: str) -> None:
     first, second = read_hls_rpt(hls_rpt(module(version)), "x.rpt").instances or ()
-    assert (first.module, first.layer, first.latency_cycles, first.pipeline) == (CONV, 2, IntRange(least=1021, most=1165), "no")
+    assert (first.module, first.layer, first.latency_cycles, first.pipeline) == (
+        CONV,
+        2,
+        IntRange(least=1021, most=1165),
+        "no",
+    )
     assert first.latency_ns == (FloatRange(least=5105.0, most=5825.0) if version >= "2019.2" else None)
     assert first.resources is not None
     assert (first.resources.dsp, first.resources.lut) == (8, 2044)
-    assert (second.module, second.layer, second.latency_cycles, second.interval_cycles) == ("myproject_mul_8s_6s", None, None, None)
+    assert (second.module, second.layer, second.latency_cycles, second.interval_cycles) == (
+        "myproject_mul_8s_6s",
+        None,
+        None,
+        None,
+    )
     assert second.resources is not None
     assert second.resources.dsp == 1
 
@@ -81,10 +121,21 @@ def test_instances_of_both_tables_are_joined(version: str) -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_loops_keep_ranges_depth_and_question_marks(version: str) -> None:
     outer, middle, inner = read_hls_rpt(hls_rpt(module(version)), "x.rpt").loops or ()
-    assert (outer.name, outer.depth, outer.iteration_latency_cycles, outer.pipelined) == ("ReadInputHeight", 0, IntRange(least=85, most=97), False)
+    assert (outer.name, outer.depth, outer.iteration_latency_cycles, outer.pipelined) == (
+        "ReadInputHeight",
+        0,
+        IntRange(least=85, most=97),
+        False,
+    )
     assert (outer.interval_cycles, outer.trip_count) == (None, IntRange(least=12, most=12))
     assert (middle.name, middle.depth) == ("ReadInputWidth", 1)
-    assert (inner.name, inner.depth, inner.interval_cycles, inner.target_interval_cycles, inner.pipelined) == ("ReuseLoop", 2, 1, 1, True)
+    assert (inner.name, inner.depth, inner.interval_cycles, inner.target_interval_cycles, inner.pipelined) == (
+        "ReuseLoop",
+        2,
+        1,
+        1,
+        True,
+    )
     assert (inner.latency_cycles, inner.trip_count) == (IntRange(least=6, most=None), UNKNOWN)
 
 
@@ -92,12 +143,30 @@ def test_loops_keep_ranges_depth_and_question_marks(version: str) -> None:
 def test_fifos_memories_and_dsp_blocks(version: str) -> None:
     read = read_hls_rpt(hls_rpt(module(version)), "x.rpt")
     (fifo,), (memory,), (block,) = read.fifos or (), read.memories or (), read.dsp_blocks or ()
-    assert (fifo.layer, fifo.depth, fifo.bits, fifo.size_bits, fifo.resources.bram_18k, fifo.resources.ff) == (2, 100, 128, 12800, 1, 61)
+    assert (fifo.layer, fifo.depth, fifo.bits, fifo.size_bits, fifo.resources.bram_18k, fifo.resources.ff) == (
+        2,
+        100,
+        128,
+        12800,
+        1,
+        61,
+    )
     assert fifo.resources.uram is None
-    assert (memory.name, memory.words, memory.bits, memory.banks, memory.size_bits, memory.resources.bram_18k) == ("w2_V_U", 27, 64, 1, 1728, 2)
+    assert (memory.name, memory.words, memory.bits, memory.banks, memory.size_bits, memory.resources.bram_18k) == (
+        "w2_V_U",
+        27,
+        64,
+        1,
+        1728,
+        2,
+    )
     assert block.expression == "i0 + i1 * i2"
     assert read.interface is not None
-    assert (read.interface.ports, read.interface.input_bits, read.interface.protocols) == (2, 25, ("ap_ctrl_hs", "axis"))
+    assert (read.interface.ports, read.interface.input_bits, read.interface.protocols) == (
+        2,
+        25,
+        ("ap_ctrl_hs", "axis"),
+    )
 
 
 def test_a_module_without_anything_inside_has_empty_lists() -> None:
@@ -105,7 +174,11 @@ def test_a_module_without_anything_inside_has_empty_lists() -> None:
     assert (read.instances, read.loops, read.fifos, read.memories, read.dsp_blocks) == ((), (), (), (), ())
 
 
-@pytest.mark.parametrize("read", [lambda one: read_hls_rpt(hls_rpt(one), "x.rpt"), lambda one: read_hls_xml(hls_xml(one), "x.xml")], ids=["rpt", "xml"])
+@pytest.mark.parametrize(
+    "read",
+    [lambda one: read_hls_rpt(hls_rpt(one), "x.rpt"), lambda one: read_hls_xml(hls_xml(one), "x.xml")],
+    ids=["rpt", "xml"],
+)
 def test_an_unbounded_loop_makes_latency_unknown_not_zero(read) -> None:
     found = read(Module(latency=("?", "?"), time=("?", "?"), interval=("?", "?")))
     assert (found.latency_cycles, found.interval_cycles) == (UNKNOWN, UNKNOWN)
@@ -118,7 +191,15 @@ def test_times_of_any_unit_are_nanoseconds(text: str) -> None:
     assert read_hls_rpt(hls_rpt(Module(time=(text, text))), "x.rpt").latency_ns == FloatRange(least=want, most=want)
 
 
-@pytest.mark.parametrize("kind", ["loop rewind(delay=0 initiation interval(s))", "loop auto-rewind stp (delay=2 clock cycles(s))", "function", "yes"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "loop rewind(delay=0 initiation interval(s))",
+        "loop auto-rewind stp (delay=2 clock cycles(s))",
+        "function",
+        "yes",
+    ],
+)
 def test_the_kind_of_pipeline_is_kept_as_it_is(kind: str) -> None:
     assert read_hls_rpt(hls_rpt(Module(pipeline=kind)), "x.rpt").pipeline == kind
 
@@ -127,9 +208,23 @@ def test_the_kind_of_pipeline_is_kept_as_it_is(kind: str) -> None:
 def test_text_and_xml_of_a_module_agree(version: str) -> None:
     one = module(version)
     text, xml = read_hls_rpt(hls_rpt(one), "a.rpt"), read_hls_xml(hls_xml(one), "a.xml")
-    for name in ("name", "tool", "version", "part", "clock", "latency_cycles", "latency_ns", "interval_cycles", "pipeline"):
+    for name in (
+        "name",
+        "tool",
+        "version",
+        "part",
+        "clock",
+        "latency_cycles",
+        "latency_ns",
+        "interval_cycles",
+        "pipeline",
+    ):
         assert getattr(text, name) == getattr(xml, name), name
-    assert (text.resources.lut, text.resources.dsp, text.resources.bram_18k) == (xml.resources.lut, xml.resources.dsp, xml.resources.bram_18k)
+    assert (text.resources.lut, text.resources.dsp, text.resources.bram_18k) == (
+        xml.resources.lut,
+        xml.resources.dsp,
+        xml.resources.bram_18k,
+    )
     assert (xml.instances, xml.fifos, xml.date) == (None, None, None)
 
 
@@ -140,7 +235,12 @@ def test_loops_of_xml_are_nested_by_their_elements() -> None:
         "<PipelineDepth>3</PipelineDepth></Loop1.1></Loop1></SummaryOfLoopLatency>"
     )
     outer, inner = read_hls_xml(hls_xml(Module(), loops=loops), "x.xml").loops or ()
-    assert (outer.name, outer.depth, outer.pipelined, outer.iteration_latency_cycles) == ("Loop1", 0, False, IntRange(least=20, most=20))
+    assert (outer.name, outer.depth, outer.pipelined, outer.iteration_latency_cycles) == (
+        "Loop1",
+        0,
+        False,
+        IntRange(least=20, most=20),
+    )
     assert (inner.name, inner.depth, inner.pipelined, inner.interval_cycles) == ("Loop1.1", 1, True, 1)
     assert (inner.trip_count, inner.latency_cycles) == (IntRange(least=2, most=6), UNKNOWN)
 
@@ -148,7 +248,10 @@ def test_loops_of_xml_are_nested_by_their_elements() -> None:
 def test_csynth_xml_of_vitis_lists_every_module_and_that_of_vivado_none() -> None:
     inner = Module(name=CONV, total={"LUT": 2044})
     text = hls_xml(Module(), inner=[inner])
-    assert [(one.name, one.resources.lut) for one in read_modules_xml(text, "csynth.xml")] == [(CONV, 2044), ("myproject", 15407)]
+    assert [(one.name, one.resources.lut) for one in read_modules_xml(text, "csynth.xml")] == [
+        (CONV, 2044),
+        ("myproject", 15407),
+    ]
     assert read_modules_xml(hls_xml(Module(version="2019.2")), "csynth.xml") == ()
 
 
@@ -157,15 +260,40 @@ def test_csynth_xml_of_vitis_lists_every_module_and_that_of_vivado_none() -> Non
     [
         ("== Vitis HLS Report for", "== Report for", "title", "no HLS report's title"),
         ("* Version:", "* Vision:", "General Information", "the tool's version is missing"),
-        ("    * FIFO: ", "    * LIFO: ", "Utilization Estimates > Detail > FIFO", "it is missing; the report ends early"),
+        (
+            "    * FIFO: ",
+            "    * LIFO: ",
+            "Utilization Estimates > Detail > FIFO",
+            "it is missing; the report ends early",
+        ),
         ("15407|", "15407x|", "Utilization Estimates > Summary", "'15407x' is no whole number"),
         ("3.640 ns", "3.640 ks", "Performance Estimates > Timing > Summary", "'3.640 ks' is no number"),
         ("|Total ", "|Sum   ", "Utilization Estimates > Summary", "the row 'Total' is missing"),
-        ("|ap_clk  |", "|ap_clk |8|", "Performance Estimates > Timing > Summary", "a row has 5 cells under a header of 4"),
-        ("|  Count|", "|  Count|  More|", "Performance Estimates > Latency > Detail > Loop", "a row has 8 cells under a header of 9"),
+        (
+            "|ap_clk  |",
+            "|ap_clk |8|",
+            "Performance Estimates > Timing > Summary",
+            "a row has 5 cells under a header of 4",
+        ),
+        (
+            "|  Count|",
+            "|  Count|  More|",
+            "Performance Estimates > Latency > Detail > Loop",
+            "a row has 8 cells under a header of 9",
+        ),
         ("|  Depth|", "|  Width|", "Utilization Estimates > Detail > FIFO", "the column 'Depth' is missing"),
-        ("- ReadInputHeight", "* ReadInputHeight", "Performance Estimates > Latency > Detail > Loop", "'* ReadInputHeight' is no loop's name"),
-        ("        no|", "     maybe|", "Performance Estimates > Latency > Detail > Loop", "'maybe' is neither yes nor no"),
+        (
+            "- ReadInputHeight",
+            "* ReadInputHeight",
+            "Performance Estimates > Latency > Detail > Loop",
+            "'* ReadInputHeight' is no loop's name",
+        ),
+        (
+            "        no|",
+            "     maybe|",
+            "Performance Estimates > Latency > Detail > Loop",
+            "'maybe' is neither yes nor no",
+        ),
         ("85 ~ 97", "85 ~~ 97", "Performance Estimates > Latency > Detail > Loop", "'85 ~~ 97' is no range"),
     ],
 )

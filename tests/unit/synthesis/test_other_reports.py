@@ -14,8 +14,38 @@ from tests.hls_reports import design_size_rpt, design_size_xml, summary_rpt
 from tests.vivado_reports import EXPORT_XML, Netlist, cosim_rpt, export_rpt, timing_rpt, utilization_rpt
 
 ROWS = (
-    ("+ myproject*", "-", "0.01", "1187", "5.935e+03", "-", "1031", "-", "dataflow", "14 (~0%)", "66 (~0%)", "9327 (~0%)", "15413 (~0%)", "-"),
-    (" + conv_config2_s", "II", "-0.25", "1165", "5.825e+03", "-", "1165", "-", "no", "2 (~0%)", "8 (~0%)", "1210 (~0%)", "2044 (~0%)", "-"),
+    (
+        "+ myproject*",
+        "-",
+        "0.01",
+        "1187",
+        "5.935e+03",
+        "-",
+        "1031",
+        "-",
+        "dataflow",
+        "14 (~0%)",
+        "66 (~0%)",
+        "9327 (~0%)",
+        "15413 (~0%)",
+        "-",
+    ),
+    (
+        " + conv_config2_s",
+        "II",
+        "-0.25",
+        "1165",
+        "5.825e+03",
+        "-",
+        "1165",
+        "-",
+        "no",
+        "2 (~0%)",
+        "8 (~0%)",
+        "1210 (~0%)",
+        "2044 (~0%)",
+        "-",
+    ),
     ("  o ReadInputHeight", "-", "3.65", "1164", "5.820e+03", "97", "-", "12", "no", "-", "-", "-", "-", "-"),
     ("   o ReadInputWidth", "-", "3.65", "-", "-", "8", "1", "-", "yes", "-", "-", "-", "-", "-"),
 )
@@ -24,7 +54,12 @@ NOT_RUN = ("VHDL", "NA", "NA", "NA", "NA", "NA", "NA", "NA")
 
 def test_the_summary_is_a_tree_with_the_shares_taken_off() -> None:
     read = read_summary(summary_rpt(ROWS), "csynth.rpt")
-    assert (read.top, read.version, read.part, read.date) == ("myproject", "2023.2", "xcu250-figd2104-2L-e", "2024-03-05T14:02:33")
+    assert (read.top, read.version, read.part, read.date) == (
+        "myproject",
+        "2023.2",
+        "xcu250-figd2104-2L-e",
+        "2024-03-05T14:02:33",
+    )
     assert [(row.name, row.kind, row.depth, row.dataflow) for row in read.rows] == [
         ("myproject", "module", 0, True),
         ("conv_config2_s", "module", 1, False),
@@ -33,9 +68,20 @@ def test_the_summary_is_a_tree_with_the_shares_taken_off() -> None:
     ]
     top, conv, outer, inner = read.rows
     assert top.resources is not None
-    assert (top.resources.lut, top.resources.bram_18k, top.resources.uram, top.latency_ns, top.interval_cycles) == (15413, 14, None, 5935.0, 1031)
+    assert (top.resources.lut, top.resources.bram_18k, top.resources.uram, top.latency_ns, top.interval_cycles) == (
+        15413,
+        14,
+        None,
+        5935.0,
+        1031,
+    )
     assert (conv.slack_ns, conv.issue, top.issue, conv.pipelined) == (-0.25, "II", None, "no")
-    assert (outer.iteration_latency_cycles, outer.trip_count, outer.interval_cycles, outer.resources) == (97, 12, None, None)
+    assert (outer.iteration_latency_cycles, outer.trip_count, outer.interval_cycles, outer.resources) == (
+        97,
+        12,
+        None,
+        None,
+    )
     assert (inner.latency_cycles, inner.latency_ns, inner.trip_count, inner.pipelined) == (None, None, None, "yes")
 
 
@@ -51,9 +97,13 @@ def test_design_size_is_the_same_in_text_and_xml() -> None:
 
 @pytest.mark.parametrize("version", ["2018.2", "2019.1", "2020.1", "2022.2", "2024.2"])
 @pytest.mark.parametrize("ultrascale", [True, False])
-@pytest.mark.parametrize(("state", "stage"), [("Synthesized", Stage.SYNTH), ("Fully Placed", Stage.IMPL), ("Routed", Stage.IMPL)])
+@pytest.mark.parametrize(
+    ("state", "stage"), [("Synthesized", Stage.SYNTH), ("Fully Placed", Stage.IMPL), ("Routed", Stage.IMPL)]
+)
 def test_vivado_counts_tiles_and_hls_counts_blocks(version: str, *, ultrascale: bool, state: str, stage: Stage) -> None:
-    read = read_utilization(utilization_rpt(Netlist(version=version, ultrascale=ultrascale, state=state)), "vivado_synth.rpt")
+    read = read_utilization(
+        utilization_rpt(Netlist(version=version, ultrascale=ultrascale, state=state)), "vivado_synth.rpt"
+    )
     used = read.resources
     assert (used.lut, used.ff, used.dsp, used.bram_tiles, used.bram_18k) == (7311, 8120, 66, 6.5, None)
     assert used.bram_18k_blocks == 13
@@ -85,7 +135,12 @@ def test_a_damaged_utilization_report_names_file_and_section(old: str, new: str,
 
 def test_slacks_and_clocks_of_a_timing_summary() -> None:
     read = read_timing(timing_rpt(), "x_timing_summary_routed.rpt")
-    assert (read.worst_setup_slack_ns, read.total_setup_slack_ns, read.failing_endpoints, read.met) == (0.214, 0.0, 0, True)
+    assert (read.worst_setup_slack_ns, read.total_setup_slack_ns, read.failing_endpoints, read.met) == (
+        0.214,
+        0.0,
+        0,
+        True,
+    )
     assert (read.worst_hold_slack_ns, read.worst_pulse_width_slack_ns, read.origin.stage) == (0.017, 1.958, Stage.IMPL)
     assert read.clock_periods_ns == {"clk_fpga_0": 5.0, "feedback": 10.0}
 
@@ -97,16 +152,26 @@ def test_a_timing_summary_that_fails_or_has_no_paths() -> None:
     assert read_timing(timing_rpt(wns="inf"), "x.rpt").worst_setup_slack_ns is None
 
 
-@pytest.mark.parametrize(("file", "stage"), [("a_timing_summary_routed.rpt", Stage.IMPL), ("timing_summary.rpt", Stage.SYNTH)])
+@pytest.mark.parametrize(
+    ("file", "stage"), [("a_timing_summary_routed.rpt", Stage.IMPL), ("timing_summary.rpt", Stage.SYNTH)]
+)
 def test_a_timing_summary_without_state_claims_a_placement_only_by_its_name(file: str, stage: Stage) -> None:
     assert read_timing(timing_rpt(state=None), file).origin.stage is stage
 
 
 @pytest.mark.parametrize("total", [(), ("1203377",)], ids=["2019", "2023"])
 def test_rtl_simulation(total: tuple[str, ...]) -> None:
-    rows = ((*NOT_RUN, *("NA" for _ in total)), ("Verilog", "Pass", "1043", "1101", "1187", "1031", "1040", "1044", *total))
+    rows = (
+        (*NOT_RUN, *("NA" for _ in total)),
+        ("Verilog", "Pass", "1043", "1101", "1187", "1031", "1040", "1044", *total),
+    )
     read = read_cosim(cosim_rpt(rows), "sim/report/myproject_cosim.rpt")
-    assert (read.language, read.status, read.solution, read.date) == ("Verilog", "Pass", "solution1", "2024-03-05T14:20:19")
+    assert (read.language, read.status, read.solution, read.date) == (
+        "Verilog",
+        "Pass",
+        "solution1",
+        "2024-03-05T14:20:19",
+    )
     assert (read.latency_cycles, read.average_latency_cycles) == (IntRange(least=1043, most=1187), 1101)
     assert (read.interval_cycles, read.total_cycles) == (IntRange(least=1031, most=1044), 1203377 if total else None)
     assert read.origin.stage is Stage.COSIM
@@ -123,14 +188,25 @@ def test_rtl_simulation_that_failed_or_never_ran_has_no_cycles() -> None:
 @pytest.mark.parametrize("implemented", [False, True])
 def test_export(version: str, *, implemented: bool) -> None:
     read = read_export_rpt(export_rpt(implemented=implemented, version=version), "x_export.rpt")
-    assert (read.resources.lut, read.resources.bram_18k, read.resources.bram_tiles, read.shift_registers) == (7290, 13, None, 344)
+    assert (read.resources.lut, read.resources.bram_18k, read.resources.bram_tiles, read.shift_registers) == (
+        7290,
+        13,
+        None,
+        344,
+    )
     assert (read.version, read.required_ns, read.achieved_synth_ns, read.timing_met) == (version, 5.0, 4.303, True)
     assert (read.origin.stage, read.achieved_impl_ns) == ((Stage.IMPL, 4.711) if implemented else (Stage.SYNTH, None))
 
 
 def test_export_in_xml() -> None:
     read = read_export_xml(EXPORT_XML, "x_export.xml")
-    assert (read.resources.lut, read.resources.bram_18k, read.required_ns, read.achieved_synth_ns, read.timing_met) == (7290, 13, 5.0, 4.303, True)
+    assert (read.resources.lut, read.resources.bram_18k, read.required_ns, read.achieved_synth_ns, read.timing_met) == (
+        7290,
+        13,
+        5.0,
+        4.303,
+        True,
+    )
     assert (read.version, read.date) == (None, None)
 
 
@@ -168,7 +244,9 @@ def test_modules_name_their_layer(name: str, index: int | None) -> None:
     assert layer_index(name) == index
 
 
-@pytest.mark.parametrize(("name", "index"), [("layer10_out_V_data_0_V_U", 10), ("layer21_cpy1_U", 21), ("x_c_U", None), ("layer_out", None)])
+@pytest.mark.parametrize(
+    ("name", "index"), [("layer10_out_V_data_0_V_U", 10), ("layer21_cpy1_U", 21), ("x_c_U", None), ("layer_out", None)]
+)
 def test_fifos_name_the_layer_that_writes_them(name: str, index: int | None) -> None:
     assert writer_index(name) == index
 

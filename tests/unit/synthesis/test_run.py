@@ -52,13 +52,23 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setenv("PATH", f"{folder}:{SYSTEM_PATH}")
     monkeypatch.delenv("FPGACNN_HLS", raising=False)
-    monkeypatch.setenv("FAKE_REPORTS", str(put(tmp_path / "reports", {name: text for name, text in whole().items() if name.endswith((".rpt", ".xml"))})))
+    monkeypatch.setenv(
+        "FAKE_REPORTS",
+        str(
+            put(tmp_path / "reports", {name: text for name, text in whole().items() if name.endswith((".rpt", ".xml"))})
+        ),
+    )
     return folder
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    files = {"build_prj.tcl": NEW_SCRIPT, OPTIONS: STEPS, "project.tcl": PROJECT_TCL, "firmware/myproject.cpp": whole()["firmware/myproject.cpp"]}
+    files = {
+        "build_prj.tcl": NEW_SCRIPT,
+        OPTIONS: STEPS,
+        "project.tcl": PROJECT_TCL,
+        "firmware/myproject.cpp": whole()["firmware/myproject.cpp"],
+    }
     return put(tmp_path / "prj", files)
 
 
@@ -82,7 +92,9 @@ def said(project: Path) -> list[str]:
         ("vivadoaccelerator", ["vivado_hls"], ToolName.VIVADO_HLS),
     ],
 )
-def test_the_tool_that_the_project_is_for_is_found_with_its_version(project: Path, tools: Path, backend: str, names: list[str], found: ToolName) -> None:
+def test_the_tool_that_the_project_is_for_is_found_with_its_version(
+    project: Path, tools: Path, backend: str, names: list[str], found: ToolName
+) -> None:
     put(project, {"project.tcl": PROJECT_TCL.replace("vitis", backend)})
     for name in names:
         tool(tools, name, banner=f"Vitis HLS - High-Level Synthesis v2023.{len(name) % 10}.1")
@@ -90,7 +102,9 @@ def test_the_tool_that_the_project_is_for_is_found_with_its_version(project: Pat
     assert (one.name, one.path, one.version) == (found, str(tools / found), f"2023.{len(found) % 10}.1")
 
 
-def test_a_tool_by_path_by_name_or_by_environment(project: Path, tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tool_by_path_by_name_or_by_environment(
+    project: Path, tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     elsewhere = tmp_path / "opt"
     elsewhere.mkdir()
     path = tool(elsewhere, "vitis_hls", banner="no number")
@@ -101,7 +115,9 @@ def test_a_tool_by_path_by_name_or_by_environment(project: Path, tools: Path, tm
     assert find_tool(project).path == str(path)
 
 
-@pytest.mark.parametrize(("wanted", "looked"), [(None, "vitis-run and vitis_hls"), ("vivado_hls", "vivado_hls"), ("/bin/sh", "/bin/sh")])
+@pytest.mark.parametrize(
+    ("wanted", "looked"), [(None, "vitis-run and vitis_hls"), ("vivado_hls", "vivado_hls"), ("/bin/sh", "/bin/sh")]
+)
 def test_a_missing_tool_is_named_with_its_cure(project: Path, tools: Path, wanted: str | None, looked: str) -> None:
     assert tools.is_dir()
     with pytest.raises(SynthesisToolMissingError, match=f"^no synthesis tool: {looked} not found$") as caught:
@@ -115,11 +131,21 @@ def test_a_missing_tool_is_named_with_its_cure(project: Path, tools: Path, wante
     [
         ("vitis-run", NEW_SCRIPT, "--mode hls --tcl build_prj.tcl"),
         ("vitis_hls", NEW_SCRIPT, "-f build_prj.tcl"),
-        ("vitis_hls", OLD_SCRIPT, "-f build_prj.tcl reset=0 csim=0 synth=1 cosim=1 validation=0 export=0 vsynth=0 fifo_opt=0"),
-        ("vivado_hls", OLD_SCRIPT, "-f build_prj.tcl reset=0 csim=0 synth=1 cosim=1 validation=0 export=0 vsynth=0 fifo_opt=0"),
+        (
+            "vitis_hls",
+            OLD_SCRIPT,
+            "-f build_prj.tcl reset=0 csim=0 synth=1 cosim=1 validation=0 export=0 vsynth=0 fifo_opt=0",
+        ),
+        (
+            "vivado_hls",
+            OLD_SCRIPT,
+            "-f build_prj.tcl reset=0 csim=0 synth=1 cosim=1 validation=0 export=0 vsynth=0 fifo_opt=0",
+        ),
     ],
 )
-def test_each_tool_gets_its_command_and_the_script_its_steps(project: Path, tools: Path, name: str, script: str, command: str) -> None:
+def test_each_tool_gets_its_command_and_the_script_its_steps(
+    project: Path, tools: Path, name: str, script: str, command: str
+) -> None:
     put(project, {"build_prj.tcl": script})
     lines: list[str] = []
     log = synthesize(project, find_tool(project, str(tool(tools, name))), Steps(cosim=True), tell=lines.append)
@@ -137,7 +163,14 @@ def test_results_are_compared_where_both_simulations_run() -> None:
 
 
 def test_a_run_puts_its_reports_into_the_record_of_a_project(project: Path, tools: Path) -> None:
-    put(project, {RECORD: json.dumps({"schema": 1, "version": "0", "project": {"digest": "d"}, "synthesis": None, "kept": [1, 2]})})
+    put(
+        project,
+        {
+            RECORD: json.dumps(
+                {"schema": 1, "version": "0", "project": {"digest": "d"}, "synthesis": None, "kept": [1, 2]}
+            )
+        },
+    )
     tool(tools, "vitis-run")
     lines: list[str] = []
     report = fpgacnn.synth(project, tell=lines.append)
@@ -147,7 +180,10 @@ def test_a_run_puts_its_reports_into_the_record_of_a_project(project: Path, tool
     record = json.loads((project / RECORD).read_text())
     assert record["kept"] == [1, 2]
     assert record["synthesis"]["csynth"]["resources"]["lut"] == 15407
-    assert record["synthesis"]["layers"][0]["resources"]["origin"] == {"stage": "csynth", "file": f"{SOLUTION}/syn/report/myproject_csynth.rpt"}
+    assert record["synthesis"]["layers"][0]["resources"]["origin"] == {
+        "stage": "csynth",
+        "file": f"{SOLUTION}/syn/report/myproject_csynth.rpt",
+    }
     assert not list(project.glob(".*"))
 
 
@@ -209,7 +245,9 @@ def test_a_tool_that_cannot_be_started_is_one_that_failed(project: Path, tools: 
 @pytest.mark.parametrize("work", ["true", "mkdir -p myproject_prj/solution1/syn/report"])
 def test_a_tool_that_leaves_nothing_is_an_error(project: Path, tools: Path, work: str) -> None:
     tool(tools, "vitis-run", work=work)
-    with pytest.raises(SynthesisLeftNothingError, match=r"vitis-run left no complete report: there is no csynth\.rpt of this run"):
+    with pytest.raises(
+        SynthesisLeftNothingError, match=r"vitis-run left no complete report: there is no csynth\.rpt of this run"
+    ):
         fpgacnn.synth(project)
 
 
@@ -233,7 +271,9 @@ def test_reports_of_this_run_are_its_own_whatever_the_clock_says(project: Path, 
 def test_half_a_report_is_an_error_that_names_file_and_section(project: Path, tools: Path) -> None:
     put(project.parent / "half", {f"{SOLUTION}/syn/report/myproject_csynth.rpt": hls_rpt(TOP)[:3000]})
     tool(tools, "vitis-run", work=f"cp -r {project.parent}/half/. . && find . -name '*.rpt' -exec touch {{}} +")
-    with pytest.raises(SynthesisLeftNothingError, match=rf"no complete report: {SOLUTION}/syn/report/myproject_csynth\.rpt: section '") as caught:
+    with pytest.raises(
+        SynthesisLeftNothingError, match=rf"no complete report: {SOLUTION}/syn/report/myproject_csynth\.rpt: section '"
+    ) as caught:
         fpgacnn.synth(project)
     assert caught.value.exit_status == 3
     with pytest.raises(ReportBrokenError):
@@ -287,7 +327,9 @@ def test_a_log_that_cannot_be_written_is_a_write_error(project: Path, tools: Pat
         fpgacnn.synth(project)
 
 
-def test_a_record_that_cannot_be_written_leaves_the_old_one(project: Path, tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_record_that_cannot_be_written_leaves_the_old_one(
+    project: Path, tools: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     old = json.dumps({"project": {"digest": "d"}})
     put(project, {RECORD: old})
     tool(tools, "vitis-run")

@@ -13,7 +13,10 @@ from fpgacnn.design import IoType
 
 def demo(
     name: Annotated[str, typer.Argument(help="digits or km3net.")] = "digits",
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Project folder (default hls_projects/demo-<name>).", metavar="DIR")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Project folder (default hls_projects/demo-<name>).", metavar="DIR"),
+    ] = None,
     io: options.Io = IoType.STREAM,
     reference: options.Reference = None,
     json: options.Json = False,  # noqa: FBT002  # typer's way

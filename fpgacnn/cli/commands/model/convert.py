@@ -15,7 +15,10 @@ from fpgacnn.design import BackendName, IoType, Strategy
 
 def convert(
     model: Annotated[Path, typer.Argument(help="Trained model: Keras 2 .h5 (plain or QKeras), or architecture JSON.")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Project folder (default hls_projects/<name>-<digest>).", metavar="DIR")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Project folder (default hls_projects/<name>-<digest>).", metavar="DIR"),
+    ] = None,
     input: options.Input = None,  # noqa: A002  # the flag's name
     input_type: options.InputType = None,
     bits: options.Bits = None,
@@ -34,13 +37,27 @@ def convert(
     softmax: options.Softmax = "logits",
     float_model: Annotated[
         Path | None,
-        typer.Option("--float", help="The float model it was quantized from, for the quality table.", metavar="FILE", rich_help_panel=options.PROOF),
+        typer.Option(
+            "--float",
+            help="The float model it was quantized from, for the quality table.",
+            metavar="FILE",
+            rich_help_panel=options.PROOF,
+        ),
     ] = None,
     csim_events: Annotated[
         int | None,
-        typer.Option("--csim-events", min=0, help="Events in C simulation (default 1,000, or fewer).", metavar="N", rich_help_panel=options.PROOF),
+        typer.Option(
+            "--csim-events",
+            min=0,
+            help="Events in C simulation (default 1,000, or fewer).",
+            metavar="N",
+            rich_help_panel=options.PROOF,
+        ),
     ] = None,
-    csim: Annotated[bool, typer.Option("--csim/--no-csim", help="Prove with g++, or trust the emulator.", rich_help_panel=options.PROOF)] = True,  # noqa: FBT002  # typer's way
+    csim: Annotated[  # noqa: FBT002  # typer's way
+        bool,
+        typer.Option("--csim/--no-csim", help="Prove with g++, or trust the emulator.", rich_help_panel=options.PROOF),
+    ] = True,  # typer's way
     reference: options.Reference = None,
     timeout: options.Timeout = 900.0,
     json: options.Json = False,  # noqa: FBT002  # typer's way
@@ -59,8 +76,19 @@ def convert(
     chosen = parse_reference(reference)
     if csim_events and not csim:
         raise UsageError(what=f"--csim-events {csim_events} and --no-csim do not go together")
-    target = options.make_target(part=part, clock=clock, io=io, strategy=strategy, reuse=reuse, backend=backend, settings=settings)
-    words = request_from_flags(model, weights=weights, input=input, input_type=input_type, softmax=softmax, bits=bits, calibrate=calibrate, sqnr_db=sqnr)
+    target = options.make_target(
+        part=part, clock=clock, io=io, strategy=strategy, reuse=reuse, backend=backend, settings=settings
+    )
+    words = request_from_flags(
+        model,
+        weights=weights,
+        input=input,
+        input_type=input_type,
+        softmax=softmax,
+        bits=bits,
+        calibrate=calibrate,
+        sqnr_db=sqnr,
+    )
     request = replace(
         words,
         output=output,

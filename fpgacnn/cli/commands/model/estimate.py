@@ -12,7 +12,10 @@ from fpgacnn.cli.config import Config
 
 
 def estimate(
-    source: Annotated[Path, typer.Argument(help="Model file, project folder, or any folder that hls4ml wrote.", metavar="PROJECT|MODEL")],
+    source: Annotated[
+        Path,
+        typer.Argument(help="Model file, project folder, or any folder that hls4ml wrote.", metavar="PROJECT|MODEL"),
+    ],
     input: options.Input = None,  # noqa: A002  # the flag's name
     input_type: options.InputType = None,
     bits: options.Bits = None,
@@ -41,8 +44,26 @@ def estimate(
     from fpgacnn.records.estimates import TargetOverrides
 
     reuse_of, strategy_of = options.parse_settings(settings)
-    wishes = TargetOverrides(part=part, clock_ns=clock, io=io, strategy=strategy, reuse=reuse, backend=backend, reuse_of=reuse_of, strategy_of=strategy_of)
-    request = request_from_flags(source, weights=weights, input=input, input_type=input_type, softmax=softmax, bits=bits, calibrate=calibrate, sqnr_db=sqnr)
+    wishes = TargetOverrides(
+        part=part,
+        clock_ns=clock,
+        io=io,
+        strategy=strategy,
+        reuse=reuse,
+        backend=backend,
+        reuse_of=reuse_of,
+        strategy_of=strategy_of,
+    )
+    request = request_from_flags(
+        source,
+        weights=weights,
+        input=input,
+        input_type=input_type,
+        softmax=softmax,
+        bits=bits,
+        calibrate=calibrate,
+        sqnr_db=sqnr,
+    )
     record = run(source, request, wishes)
     if json:
         typer.echo(record.to_json())

@@ -19,13 +19,32 @@ UNITS = {"ns": 1.0, "us": 1e3, "µs": 1e3, "ms": 1e6, "s": 1e9}
 
 def fit(
     source: Annotated[Path, typer.Argument(help="Model file, or project folder of fpgacnn.", metavar="MODEL|PROJECT")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the target here, for --config of convert.", metavar="FILE.toml")] = None,
-    max_latency: Annotated[str | None, typer.Option("--max-latency", help="From input to output, e.g. 5us.", metavar="TIME", rich_help_panel=LIMITS)] = None,
-    max_interval: Annotated[
-        str | None, typer.Option("--max-interval", help="From one event to the next, e.g. 500ns.", metavar="TIME", rich_help_panel=LIMITS)
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write the target here, for --config of convert.", metavar="FILE.toml"),
     ] = None,
-    max_util: Annotated[str, typer.Option("--max-util", help="Share of the part that any resource may take.", metavar="SHARE", rich_help_panel=LIMITS)] = "80%",
-    sure: Annotated[bool, typer.Option("--sure", help="Hold the upper ends of the estimate's bands against the limits.", rich_help_panel=LIMITS)] = False,  # noqa: FBT002  # typer's way
+    max_latency: Annotated[
+        str | None,
+        typer.Option("--max-latency", help="From input to output, e.g. 5us.", metavar="TIME", rich_help_panel=LIMITS),
+    ] = None,
+    max_interval: Annotated[
+        str | None,
+        typer.Option(
+            "--max-interval", help="From one event to the next, e.g. 500ns.", metavar="TIME", rich_help_panel=LIMITS
+        ),
+    ] = None,
+    max_util: Annotated[
+        str,
+        typer.Option(
+            "--max-util", help="Share of the part that any resource may take.", metavar="SHARE", rich_help_panel=LIMITS
+        ),
+    ] = "80%",
+    sure: Annotated[  # noqa: FBT002  # typer's way
+        bool,
+        typer.Option(
+            "--sure", help="Hold the upper ends of the estimate's bands against the limits.", rich_help_panel=LIMITS
+        ),
+    ] = False,  # typer's way
     input: options.Input = None,  # noqa: A002  # the flag's name
     input_type: options.InputType = None,
     bits: options.Bits = None,
@@ -35,7 +54,12 @@ def fit(
     config: Config = None,  # noqa: ARG001  # its callback sets the flags
     part: options.OwnPart = None,
     clock: options.OwnClock = None,
-    io: Annotated[IoType | None, typer.Option("--io", help="Only this way of moving data (default: both are tried).", rich_help_panel=options.TARGET)] = None,
+    io: Annotated[
+        IoType | None,
+        typer.Option(
+            "--io", help="Only this way of moving data (default: both are tried).", rich_help_panel=options.TARGET
+        ),
+    ] = None,
     backend: options.OwnBackend = None,
     softmax: options.Softmax = "logits",
     json: options.Json = False,  # noqa: FBT002  # typer's way
@@ -61,8 +85,23 @@ def fit(
     )
     if output is not None:
         refuse_foreign(output)
-    request = request_from_flags(source, weights=weights, input=input, input_type=input_type, softmax=softmax, bits=bits, calibrate=calibrate, sqnr_db=sqnr)
-    record = run(source, request, TargetOverrides(part=part, clock_ns=clock, backend=backend), limits, tuple(IoType) if io is None else (io,))
+    request = request_from_flags(
+        source,
+        weights=weights,
+        input=input,
+        input_type=input_type,
+        softmax=softmax,
+        bits=bits,
+        calibrate=calibrate,
+        sqnr_db=sqnr,
+    )
+    record = run(
+        source,
+        request,
+        TargetOverrides(part=part, clock_ns=clock, backend=backend),
+        limits,
+        tuple(IoType) if io is None else (io,),
+    )
     if output is not None and record.fits:
         write_target(output, record)
     if json:

@@ -10,7 +10,11 @@ import typer
 from fpgacnn.cli import options
 
 
-def inspect(model: Annotated[Path, typer.Argument(help="Model file.")], weights: options.Weights = None, json: options.Json = False) -> int:  # noqa: FBT002  # typer's way
+def inspect(
+    model: Annotated[Path, typer.Argument(help="Model file.")],
+    weights: options.Weights = None,
+    json: options.Json = False,  # noqa: FBT002  # typer's way
+) -> int:  # typer's way
     """Show the layers, shapes, quantizers and parameters of a model file, and what would be refused and why.
 
     Exit status 0 where everything can be converted, 2 where something is refused.
@@ -60,7 +64,13 @@ def _document(reading: object, refusals: object) -> object:
         },
         "notes": unread_borders(reading.layers),
         "refused": [
-            {"layer": one.layer, "class": one.kind, "code": one.error.code, "why": str(one.error), "hint": one.error.hint}
+            {
+                "layer": one.layer,
+                "class": one.kind,
+                "code": one.error.code,
+                "why": str(one.error),
+                "hint": one.error.hint,
+            }
             for one in refusals
             if isinstance(one, Refusal)
         ],

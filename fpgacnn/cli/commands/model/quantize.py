@@ -21,27 +21,65 @@ TRAINING = "Training"
 def quantize(
     context: typer.Context,
     model: Annotated[Path, typer.Argument(help="Float network: any file that `convert` reads.")],
-    data: Annotated[str, typer.Option("--data", help="Events: .npz with input_0, ... (and labels, groups), or digits, mnist5k, fashion, km3net.", metavar="D")],
+    data: Annotated[
+        str,
+        typer.Option(
+            "--data",
+            help="Events: .npz with input_0, ... (and labels, groups), or digits, mnist5k, fashion, km3net.",
+            metavar="D",
+        ),
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The quantized model, Keras 2 HDF5.", metavar="Q.h5")],
-    bits: Annotated[str, typer.Option("--bits", help="Bits (and integer bits of results) of weights and results.", metavar="W[,I]")] = "6",
+    bits: Annotated[
+        str, typer.Option("--bits", help="Bits (and integer bits of results) of weights and results.", metavar="W[,I]")
+    ] = "6",
     budget: Annotated[
         str | None,
-        typer.Option("--budget", help="Each layer its own bits: ebops=N or N%, lut=N or N%, accuracy-drop=N%.", metavar="WHAT"),
+        typer.Option(
+            "--budget", help="Each layer its own bits: ebops=N or N%, lut=N or N%, accuracy-drop=N%.", metavar="WHAT"
+        ),
     ] = None,
-    test: Annotated[Path | None, typer.Option("--test", help="Events of a file of their own for the final figures.", metavar="T.npz")] = None,
+    test: Annotated[
+        Path | None,
+        typer.Option("--test", help="Events of a file of their own for the final figures.", metavar="T.npz"),
+    ] = None,
     weights: options.Weights = None,
-    epochs: Annotated[int, typer.Option("--epochs", min=0, help="Epochs at most; 0: post-training only.", rich_help_panel=TRAINING)] = 30,
+    epochs: Annotated[
+        int, typer.Option("--epochs", min=0, help="Epochs at most; 0: post-training only.", rich_help_panel=TRAINING)
+    ] = 30,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Events of a step.", rich_help_panel=TRAINING)] = 64,
-    learning_rate: Annotated[float, typer.Option("--learning-rate", min=0.0, help="Of Adam at first; it falls to 0.", rich_help_panel=TRAINING)] = 0.0005,
-    patience: Annotated[int, typer.Option("--patience", min=1, help="Epochs without a better validation loss.", rich_help_panel=TRAINING)] = 10,
-    sparsity: Annotated[float, typer.Option("--sparsity", min=0.0, max=0.99, help="Fraction of weights made zero.", rich_help_panel=TRAINING)] = 0.0,
+    learning_rate: Annotated[
+        float,
+        typer.Option("--learning-rate", min=0.0, help="Of Adam at first; it falls to 0.", rich_help_panel=TRAINING),
+    ] = 0.0005,
+    patience: Annotated[
+        int,
+        typer.Option("--patience", min=1, help="Epochs without a better validation loss.", rich_help_panel=TRAINING),
+    ] = 10,
+    sparsity: Annotated[
+        float,
+        typer.Option("--sparsity", min=0.0, max=0.99, help="Fraction of weights made zero.", rich_help_panel=TRAINING),
+    ] = 0.0,
     augment: Annotated[
         str | None,
-        typer.Option("--augment", help="Change training images: known, or shift=1x2,degrees=10,flip=lr,noise=0.02.", metavar="WHAT", rich_help_panel=TRAINING),
+        typer.Option(
+            "--augment",
+            help="Change training images: known, or shift=1x2,degrees=10,flip=lr,noise=0.02.",
+            metavar="WHAT",
+            rich_help_panel=TRAINING,
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the order of events and everything random.", rich_help_panel=TRAINING)] = 1,
-    convert: Annotated[bool, typer.Option("--convert", help="Go on to a proven HLS project.", rich_help_panel=options.TARGET)] = False,  # noqa: FBT002  # typer's way
-    project: Annotated[Path | None, typer.Option("--project", help="Its folder; implies --convert.", metavar="DIR", rich_help_panel=options.TARGET)] = None,
+    seed: Annotated[
+        int,
+        typer.Option("--seed", min=0, help="Of the order of events and everything random.", rich_help_panel=TRAINING),
+    ] = 1,
+    convert: Annotated[  # noqa: FBT002  # typer's way
+        bool, typer.Option("--convert", help="Go on to a proven HLS project.", rich_help_panel=options.TARGET)
+    ] = False,  # typer's way
+    project: Annotated[
+        Path | None,
+        typer.Option("--project", help="Its folder; implies --convert.", metavar="DIR", rich_help_panel=options.TARGET),
+    ] = None,
     config: Config = None,  # noqa: ARG001  # its callback sets the flags
     part: options.Part = options.DEFAULT.part,
     clock: options.Clock = options.DEFAULT.clock_ns,
@@ -69,14 +107,18 @@ def quantize(
         data=data,
         output=output,
         widths=parse_widths(bits),
-        settings=Settings(seed=seed, epochs=epochs, batch=batch, learning_rate=learning_rate, patience=patience, sparsity=sparsity),
+        settings=Settings(
+            seed=seed, epochs=epochs, batch=batch, learning_rate=learning_rate, patience=patience, sparsity=sparsity
+        ),
         weights=weights,
         test=test,
         augment=augment,
         budget=parse_budget(budget) if budget else None,
         converts=convert or project is not None,
         project=project,
-        target=options.make_target(part=part, clock=clock, io=io, strategy=strategy, reuse=reuse, backend=backend, settings=None),
+        target=options.make_target(
+            part=part, clock=clock, io=io, strategy=strategy, reuse=reuse, backend=backend, settings=None
+        ),
     )
     notes = _unused(context, request)
     record = run(request, progress(quiet=quiet or json), epochs_shown(quiet=quiet or json))
@@ -94,8 +136,23 @@ def _unused(context: typer.Context, request: QuantizeRequest) -> tuple[str, ...]
     """Flags of a conversion that is not made, and of a training without epochs."""
     from fpgacnn.jobs.quantize.budget import LutLimit
 
-    target = options.flags_given(context, part="--part", clock="--clock", io="--io", strategy="--strategy", reuse="--reuse", backend="--backend")
+    target = options.flags_given(
+        context, part="--part", clock="--clock", io="--io", strategy="--strategy", reuse="--reuse", backend="--backend"
+    )
     counts = isinstance(request.budget, LutLimit)
-    found = () if request.converts or counts else options.without_effect(target, "the network is not converted (--convert, --project)")
-    trains = options.flags_given(context, batch="--batch", learning_rate="--learning-rate", patience="--patience", augment="--augment")
-    return (*found, *(options.without_effect(trains, "there is no training with --epochs 0") if request.settings.epochs == 0 else ()))
+    found = (
+        ()
+        if request.converts or counts
+        else options.without_effect(target, "the network is not converted (--convert, --project)")
+    )
+    trains = options.flags_given(
+        context, batch="--batch", learning_rate="--learning-rate", patience="--patience", augment="--augment"
+    )
+    return (
+        *found,
+        *(
+            options.without_effect(trains, "there is no training with --epochs 0")
+            if request.settings.epochs == 0
+            else ()
+        ),
+    )

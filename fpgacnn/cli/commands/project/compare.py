@@ -11,7 +11,9 @@ from fpgacnn.cli import options
 
 
 def compare(
-    left: Annotated[Path, typer.Argument(help="Project folder, or a file that holds what --json printed.", metavar="A")],
+    left: Annotated[
+        Path, typer.Argument(help="Project folder, or a file that holds what --json printed.", metavar="A")
+    ],
     right: Annotated[Path, typer.Argument(help="The one to compare with it.", metavar="B")],
     output: options.ReportFile = None,
     json: options.Json = False,  # noqa: FBT002  # typer's way

@@ -33,7 +33,9 @@ def freeze(
     from fpgacnn.jobs.golden import freeze as run
 
     lock = Lock(project=project, golden=golden, seconds=timeout)
-    return told(run(lock, input, count=events, update=update, progress=progress(quiet=quiet or json)), json=json, quiet=quiet)
+    return told(
+        run(lock, input, count=events, update=update, progress=progress(quiet=quiet or json)), json=json, quiet=quiet
+    )
 
 
 def verify_locked(project: Path, golden: Path | None, *, seconds: float, json: bool, quiet: bool) -> int:
@@ -42,7 +44,11 @@ def verify_locked(project: Path, golden: Path | None, *, seconds: float, json: b
     from fpgacnn.jobs.golden import Lock
     from fpgacnn.jobs.golden import verify_locked as run
 
-    return told(run(Lock(project=project, golden=golden, seconds=seconds), progress(quiet=quiet or json)), json=json, quiet=quiet)
+    return told(
+        run(Lock(project=project, golden=golden, seconds=seconds), progress(quiet=quiet or json)),
+        json=json,
+        quiet=quiet,
+    )
 
 
 def told(record: LockedRecord, *, json: bool, quiet: bool) -> int:

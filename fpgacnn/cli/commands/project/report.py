@@ -11,7 +11,10 @@ from fpgacnn.cli import options
 
 
 def report(
-    projects: Annotated[list[Path], typer.Argument(help="Project folders, or files that hold what --json printed.", metavar="PROJECT...")],
+    projects: Annotated[
+        list[Path],
+        typer.Argument(help="Project folders, or files that hold what --json printed.", metavar="PROJECT..."),
+    ],
     output: options.ReportFile = None,
     json: options.Json = False,  # noqa: FBT002  # typer's way
     quiet: options.Quiet = False,  # noqa: FBT002  # typer's way

@@ -13,12 +13,24 @@ from fpgacnn.cli import options
 
 def simulate(
     source: Annotated[Path, typer.Argument(help="Project folder or model file.", metavar="PROJECT|MODEL")],
-    input: Annotated[Path, typer.Option("--input", help="Events: .npz with input_0, ... or one .npy; any number of them.", metavar="X")],  # noqa: A002  # the flag's name
+    input: Annotated[  # noqa: A002  # the flag's name
+        Path,
+        typer.Option("--input", help="Events: .npz with input_0, ... or one .npy; any number of them.", metavar="X"),
+    ],  # the flag's name
     engine: Annotated[str, typer.Option("--engine", help="emulator or csim.", metavar="NAME")] = "emulator",
-    output: Annotated[Path | None, typer.Option("--output", help="Write output_0, ... here as float64.", metavar="Y.npz")] = None,
-    trace: Annotated[Path | None, typer.Option("--trace", help="Write every node's result here.", metavar="T.npz")] = None,
-    stats: Annotated[bool, typer.Option("--stats", help="Every node's range, and counts of wraps, saturations and ties.")] = False,  # noqa: FBT002  # typer's way
-    threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads of the emulator (default: all processors).", metavar="N")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="Write output_0, ... here as float64.", metavar="Y.npz")
+    ] = None,
+    trace: Annotated[
+        Path | None, typer.Option("--trace", help="Write every node's result here.", metavar="T.npz")
+    ] = None,
+    stats: Annotated[  # noqa: FBT002  # typer's way
+        bool, typer.Option("--stats", help="Every node's range, and counts of wraps, saturations and ties.")
+    ] = False,  # typer's way
+    threads: Annotated[
+        int | None,
+        typer.Option("--threads", min=1, help="Threads of the emulator (default: all processors).", metavar="N"),
+    ] = None,
     input_type: options.InputType = None,
     bits: options.Bits = None,
     calibrate: options.Calibrate = None,
@@ -38,14 +50,26 @@ def simulate(
     from fpgacnn.reporting.terminal.tables import ranges_table
 
     request = replace(
-        request_from_flags(source, weights=weights, input_type=input_type, softmax=softmax, bits=bits, calibrate=calibrate, sqnr_db=sqnr), seconds=timeout
+        request_from_flags(
+            source,
+            weights=weights,
+            input_type=input_type,
+            softmax=softmax,
+            bits=bits,
+            calibrate=calibrate,
+            sqnr_db=sqnr,
+        ),
+        seconds=timeout,
     )
     job = Job(source=source, events=input, engine=engine, output=output, trace=trace, stats=stats, threads=threads)
     with bar("events", quiet=quiet or json) as advance:
         result = run(job, request, progress=progress(quiet=quiet or json), advance=advance)
     written = [path for path in (output, trace) if path]
     if json:
-        outputs = [{"name": one.name, "shape": one.shape, "format": one.format, "min": one.least, "max": one.most} for one in result.outputs]
+        outputs = [
+            {"name": one.name, "shape": one.shape, "format": one.format, "min": one.least, "max": one.most}
+            for one in result.outputs
+        ]
         document = {
             "schema": 1,
             "engine": result.engine,
@@ -59,7 +83,10 @@ def simulate(
     elif not quiet:
         console = out()
         rate = f", {result.events / result.seconds:,.0f} a second" if result.seconds else ""
-        console.print(f"{result.events:,} events through the {result.engine} ({result.words}) in {result.seconds:.2f} s{rate}", markup=False)
+        console.print(
+            f"{result.events:,} events through the {result.engine} ({result.words}) in {result.seconds:.2f} s{rate}",
+            markup=False,
+        )
         for one in result.outputs:
             console.print(f"{one.name}: {one.format}, from {one.least:g} to {one.most:g}")
         if stats:

@@ -14,16 +14,37 @@ STEPS = "Steps"
 
 def synth(
     project: Annotated[Path, typer.Argument(help="Folder of an hls4ml project; fpgacnn need not have made it.")],
-    csim: Annotated[bool, typer.Option("--csim", help="The tool's own C simulation too.", rich_help_panel=STEPS)] = False,  # noqa: FBT002  # typer's way
-    cosim: Annotated[bool, typer.Option("--cosim", help="RTL simulation too; with --csim the results are compared.", rich_help_panel=STEPS)] = False,  # noqa: FBT002  # typer's way
-    vsynth: Annotated[bool, typer.Option("--vsynth", help="Vivado's logic synthesis too, for resources as they will be.", rich_help_panel=STEPS)] = False,  # noqa: FBT002  # typer's way
+    csim: Annotated[  # noqa: FBT002  # typer's way
+        bool, typer.Option("--csim", help="The tool's own C simulation too.", rich_help_panel=STEPS)
+    ] = False,  # typer's way
+    cosim: Annotated[  # noqa: FBT002  # typer's way
+        bool,
+        typer.Option(
+            "--cosim", help="RTL simulation too; with --csim the results are compared.", rich_help_panel=STEPS
+        ),
+    ] = False,  # typer's way
+    vsynth: Annotated[  # noqa: FBT002  # typer's way
+        bool,
+        typer.Option(
+            "--vsynth", help="Vivado's logic synthesis too, for resources as they will be.", rich_help_panel=STEPS
+        ),
+    ] = False,  # typer's way
     export: Annotated[bool, typer.Option("--export", help="An IP for Vivado too.", rich_help_panel=STEPS)] = False,  # noqa: FBT002  # typer's way
-    read_only: Annotated[bool, typer.Option("--read-only", help="Start no tool; read the reports that are there.")] = False,  # noqa: FBT002  # typer's way
-    again: Annotated[bool, typer.Option("--again", help="Run the tool even where reports of this project are there.")] = False,  # noqa: FBT002  # typer's way
+    read_only: Annotated[  # noqa: FBT002  # typer's way
+        bool, typer.Option("--read-only", help="Start no tool; read the reports that are there.")
+    ] = False,  # typer's way
+    again: Annotated[  # noqa: FBT002  # typer's way
+        bool, typer.Option("--again", help="Run the tool even where reports of this project are there.")
+    ] = False,  # typer's way
     tool: Annotated[
-        str | None, typer.Option("--tool", help="vitis-run, vitis_hls or vivado_hls, or the path of one (also FPGACNN_HLS).", metavar="NAME")
+        str | None,
+        typer.Option(
+            "--tool", help="vitis-run, vitis_hls or vivado_hls, or the path of one (also FPGACNN_HLS).", metavar="NAME"
+        ),
     ] = None,
-    timeout: Annotated[float, typer.Option("--timeout", help="Seconds that the tool may take.", metavar="S")] = 86_400.0,
+    timeout: Annotated[
+        float, typer.Option("--timeout", help="Seconds that the tool may take.", metavar="S")
+    ] = 86_400.0,
     json: options.Json = False,  # noqa: FBT002  # typer's way
     quiet: options.Quiet = False,  # noqa: FBT002  # typer's way
     verbose: options.Verbose = False,  # noqa: FBT002  # read by main too
@@ -40,7 +61,9 @@ def synth(
     if read_only and (again or csim or cosim or vsynth or export):
         raise UsageError(what="--read-only starts no tool, so no step can be asked for")
     steps = Steps(csim=csim, cosim=cosim, vsynth=vsynth, export=export)
-    request = SynthesisRequest(folder=project, steps=steps, tool=tool, seconds=timeout, read_only=read_only, again=again)
+    request = SynthesisRequest(
+        folder=project, steps=steps, tool=tool, seconds=timeout, read_only=read_only, again=again
+    )
     with follow(quiet=quiet or json, verbose=verbose) as tell:
         done = run_synthesis(request, tell)
     if json:

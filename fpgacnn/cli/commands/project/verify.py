@@ -20,18 +20,39 @@ def verify(
     context: typer.Context,
     project: Annotated[Path | None, typer.Argument(help="Project folder.")] = None,
     input: options.Input = None,  # noqa: A002  # the flag's name
-    every: Annotated[bool, typer.Option("--all", help="All events through C simulation, not only the first 1,000.")] = False,  # noqa: FBT002  # typer's way
+    every: Annotated[  # noqa: FBT002  # typer's way
+        bool, typer.Option("--all", help="All events through C simulation, not only the first 1,000.")
+    ] = False,  # typer's way
     reference: options.Reference = None,
-    model: Annotated[Path | None, typer.Option("--model", help="The file that the project was made from.", metavar="FILE")] = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", help="The file that the project was made from.", metavar="FILE")
+    ] = None,
     models: Annotated[
         Path | None,
-        typer.Option("--models", help="Instead of a project: a folder of models, each converted and judged.", metavar="DIR", rich_help_panel=MODELS),
+        typer.Option(
+            "--models",
+            help="Instead of a project: a folder of models, each converted and judged.",
+            metavar="DIR",
+            rich_help_panel=MODELS,
+        ),
     ] = None,
-    io: Annotated[IoType, typer.Option("--io", help="For --models: how they are converted.", rich_help_panel=MODELS)] = IoType.STREAM,
-    bits: Annotated[str | None, typer.Option("--bits", help="For --models: widths of float networks.", metavar="W[,I]", rich_help_panel=MODELS)] = None,
-    jobs: Annotated[int, typer.Option("--jobs", help="For --models: how many at once.", metavar="N", min=1, rich_help_panel=MODELS)] = 2,
+    io: Annotated[
+        IoType, typer.Option("--io", help="For --models: how they are converted.", rich_help_panel=MODELS)
+    ] = IoType.STREAM,
+    bits: Annotated[
+        str | None,
+        typer.Option("--bits", help="For --models: widths of float networks.", metavar="W[,I]", rich_help_panel=MODELS),
+    ] = None,
+    jobs: Annotated[
+        int, typer.Option("--jobs", help="For --models: how many at once.", metavar="N", min=1, rich_help_panel=MODELS)
+    ] = 2,
     csim: Annotated[bool, typer.Option("--csim/--no-csim", help="Prove with g++ too.")] = True,  # noqa: FBT002  # typer's way
-    locked: Annotated[bool, typer.Option("--locked", help="Hold the project against its golden vectors (`fpgacnn freeze`), and nothing else.")] = False,  # noqa: FBT002  # typer's way
+    locked: Annotated[  # noqa: FBT002  # typer's way
+        bool,
+        typer.Option(
+            "--locked", help="Hold the project against its golden vectors (`fpgacnn freeze`), and nothing else."
+        ),
+    ] = False,  # typer's way
     golden: options.Golden = None,
     timeout: options.Timeout = 900.0,
     json: options.Json = False,  # noqa: FBT002  # typer's way
@@ -45,7 +66,15 @@ def verify(
     if models is not None:
         if project is not None:
             raise UsageError(what="give a project or --models DIR, not both")
-        foreign = options.flags_given(context, input="--input", every="--all", reference="--reference", model="--model", locked="--locked", golden="--golden")
+        foreign = options.flags_given(
+            context,
+            input="--input",
+            every="--all",
+            reference="--reference",
+            model="--model",
+            locked="--locked",
+            golden="--golden",
+        )
         if foreign:
             raise UsageError(what=f"{', '.join(foreign)}: for a project, not for --models")
         flags = ("--io", io.value, *(() if csim else ("--no-csim",)))
@@ -60,7 +89,9 @@ def verify(
 
     if locked:
         if input or every or reference or model or not csim:
-            raise UsageError(what="--locked runs the frozen events; --input, --all, --no-csim, --reference and --model do not go with it")
+            raise UsageError(
+                what="--locked runs the frozen events; --input, --all, --no-csim, --reference and --model do not go with it"
+            )
         return verify_locked(project, golden, seconds=timeout, json=json, quiet=quiet)
     if golden is not None:
         raise UsageError(what="--golden goes with --locked")
@@ -70,9 +101,19 @@ def verify(
     if every and not csim:
         raise UsageError(what="--all and --no-csim do not go together")
     most = 0 if not csim else None if every else CSIM_EVENTS
-    request = Request(model=model or project, events=input, csim_events=most, max_events=None, scaled=not every, seconds=timeout, reference=chosen)
+    request = Request(
+        model=model or project,
+        events=input,
+        csim_events=most,
+        max_events=None,
+        scaled=not every,
+        seconds=timeout,
+        reference=chosen,
+    )
     record = run(project, request, progress(quiet=quiet or json))
-    unused = options.without_effect(options.flags_given(context, io="--io", bits="--bits", jobs="--jobs"), "for --models, not for a project")
+    unused = options.without_effect(
+        options.flags_given(context, io="--io", bits="--bits", jobs="--jobs"), "for --models, not for a project"
+    )
     record = replace(record, notes=(*record.notes, *unused))
     if json:
         typer.echo(record.to_json())
@@ -83,7 +124,9 @@ def verify(
     return 0 if record.holds else 1
 
 
-def _models(folder: Path, flags: tuple[str, ...], bits: str | None, jobs: int, seconds: float, *, json: bool, quiet: bool) -> int:
+def _models(
+    folder: Path, flags: tuple[str, ...], bits: str | None, jobs: int, seconds: float, *, json: bool, quiet: bool
+) -> int:
     from fpgacnn.cli.console import plain_text, progress, show, show_json
     from fpgacnn.jobs.batch import FolderRequest, Judgement, verify_models
     from fpgacnn.reporting.terminal.tables import judgement_summary, judgement_table

@@ -29,7 +29,15 @@ def read_members(path: Path) -> dict[str, bytes]:
             if total > MAX_BYTES:
                 raise TooLargeError(file=path, where="the archive", seen=f"{total} bytes unpacked", limit=MAX_BYTES)
             return {name: _read(archive, name, sizes[name]) for name in wanted}
-    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError, NotImplementedError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        lzma.LZMAError,
+        EOFError,
+        OSError,
+        RuntimeError,
+        NotImplementedError,
+    ) as error:
         raise BrokenFileError(file=path, why=str(error) or type(error).__name__) from error
 
 

@@ -49,12 +49,19 @@ class Group:
     @property
     def names(self) -> list[str]:
         """What lies right below the group."""
-        return [name.rpartition("/")[2] for name in self.objects if name != "/" and name.rpartition("/")[0] == self.name.rstrip("/")]
+        return [
+            name.rpartition("/")[2]
+            for name in self.objects
+            if name != "/" and name.rpartition("/")[0] == self.name.rstrip("/")
+        ]
 
     @property
     def holds_arrays(self) -> bool:
         """Whether an array lies anywhere below the group."""
-        return any(isinstance(one, Dataset) and name.startswith(f"{self.name.rstrip('/')}/") for name, one in self.objects.items())
+        return any(
+            isinstance(one, Dataset) and name.startswith(f"{self.name.rstrip('/')}/")
+            for name, one in self.objects.items()
+        )
 
 
 @contextmanager
@@ -75,7 +82,12 @@ def opened(path: Path, content: bytes | None = None) -> Iterator[Group]:
         case ExitReason.TIME:
             raise BrokenFileError(file=path, why=f"the HDF5 library did not come to an end within {LIMITS.seconds} s")
         case ExitReason.MEMORY:
-            raise TooLargeError(file=path, where="what it unpacks to", seen="more memory than that", limit=f"{LIMITS.memory_bytes >> 30} GiB")
+            raise TooLargeError(
+                file=path,
+                where="what it unpacks to",
+                seen="more memory than that",
+                limit=f"{LIMITS.memory_bytes >> 30} GiB",
+            )
         case ExitReason.FAILED:
             raise InternalError(what=f"reading {path} failed: {outcome.how.strip().splitlines()[-1:]}")
         case _:
@@ -106,7 +118,11 @@ def _root(path: Path, answer: bytearray) -> Group:
         array = None
         if one["dtype"] and shape is not None:
             dtype, count = np.dtype(one["dtype"]), prod(shape)
-            array = np.frombuffer(whole, dtype=dtype, count=count, offset=start).reshape(shape) if count else np.empty(shape, dtype)
+            array = (
+                np.frombuffer(whole, dtype=dtype, count=count, offset=start).reshape(shape)
+                if count
+                else np.empty(shape, dtype)
+            )
             start += dtype.itemsize * count
         objects[one["dataset"]] = Dataset(name=one["dataset"], shape=shape, holds=one["holds"], array=array)
     root = objects.get("/")
@@ -122,7 +138,9 @@ def with_slashes(root: Group, path: Path) -> Group:
     objects: dict[str, Group | Dataset] = {}
     for one in root.objects.values():
         name = one.name.replace("\\", "/")
-        if objects.get(name, Group(name=name, attrs={}, objects=objects)) != Group(name=name, attrs={}, objects=objects):
+        if objects.get(name, Group(name=name, attrs={}, objects=objects)) != Group(
+            name=name, attrs={}, objects=objects
+        ):
             raise BrokenFileError(file=path, why=f"it holds {name} twice, with slashes and with backslashes")
         objects[name] = replace(one, name=name, objects=objects) if isinstance(one, Group) else replace(one, name=name)
         while (name := name.rpartition("/")[0] or "/") not in objects:
@@ -197,7 +215,9 @@ def _short(name: str, holders: list[str]) -> str:
     if len(parts) < 2 or not parts[-2].startswith("fixed_point_quantizer_"):  # the quantizer and its array
         return parts[-1]
     holder = parts[-3] if len(parts) > 2 else ""
-    if len(parts) > 3 and parts[-4].startswith("multiple_quantizers"):  # behind it the quantizer, its kind and its array
+    if len(parts) > 3 and parts[-4].startswith(
+        "multiple_quantizers"
+    ):  # behind it the quantizer, its kind and its array
         if holder not in holders:
             holders.append(holder)
         return f"iq{holders.index(holder)}/{parts[-1]}"

@@ -69,7 +69,12 @@ def _objects(root: h5py.Group, path: Path) -> Iterator[h5py.Group | h5py.Dataset
             where = f"{group.name.rstrip('/')}/{name}"
             links += 1
             if depth > MAX_DEPTH or links > MAX_OBJECTS:
-                raise TooLargeError(file=path, where=group.name, seen=f"{links} objects, {depth} levels", limit=f"{MAX_OBJECTS}, {MAX_DEPTH}")
+                raise TooLargeError(
+                    file=path,
+                    where=group.name,
+                    seen=f"{links} objects, {depth} levels",
+                    limit=f"{MAX_OBJECTS}, {MAX_DEPTH}",
+                )
             link = group.get(name, getlink=True)
             if isinstance(link, h5py.ExternalLink | h5py.SoftLink):
                 raise HostileFileError(file=path, where=where, seen=f"a {type(link).__name__}")

@@ -74,9 +74,13 @@ class PositionalWeights:
             stored = self._numbers(folder, base)
             numbers = stored if self._root == _COUNTED_TWICE and stored else [*range(len(names))]
             beyond = [number for number in stored if number not in numbers]
-            if len(numbers) != len(names) or any(self._holds_arrays(f"{folder}/{_numbered(base, number)}") for number in beyond):
+            if len(numbers) != len(names) or any(
+                self._holds_arrays(f"{folder}/{_numbered(base, number)}") for number in beyond
+            ):
                 why = f"the file holds {len(stored)} groups '{base}' of weights for {len(names)} layers of this class"
-                self._unclear |= {f"{folder}/{name}": WeightsError(file=self._path, layer=name, why=why) for name in names}
+                self._unclear |= {
+                    f"{folder}/{name}": WeightsError(file=self._path, layer=name, why=why) for name in names
+                }
                 numbers = [*range(len(names))]
             found |= {name: f"{folder}/{_numbered(base, number)}" for name, number in zip(names, numbers, strict=True)}
         for name, place in found.items():
@@ -91,7 +95,9 @@ class PositionalWeights:
         parent = self._file.get(folder)
         if parent is not None and not isinstance(parent, Group):
             raise BrokenFileError(file=self._path, why=f"{folder} is not a group")
-        matches = [re.fullmatch(rf"{re.escape(base)}(?:_([1-9]\d{{0,8}}))?", name) for name in (parent.names if parent else ())]
+        matches = [
+            re.fullmatch(rf"{re.escape(base)}(?:_([1-9]\d{{0,8}}))?", name) for name in (parent.names if parent else ())
+        ]
         return sorted(int(match[1] or 0) for match in matches if match)
 
     def _holds_arrays(self, place: str) -> bool:
@@ -134,7 +140,9 @@ class PositionalWeights:
         """Arrays of a layer of HGQ2, and the widths of its quantizers as `iq/f`: what is trained lies first."""
         found = self._arrays(group, _names_of_hgq(use), layer)
         places = {key: key for key in ("iq", "kq", "bq", "oq")} | {"own": ""}
-        places |= {f"iq{number}": f"iq/quantizers/quantizer{f'_{number}' if number else ''}" for number in range(MAX_INPUTS)}
+        places |= {
+            f"iq{number}": f"iq/quantizers/quantizer{f'_{number}' if number else ''}" for number in range(MAX_INPUTS)
+        }
         for key, place in places.items():
             inner = group.get(f"{place}/quantizer".lstrip("/"))
             option = _option(use, key)
@@ -157,9 +165,13 @@ def _containers(graph: LayerGraph) -> Mapping[tuple[str, ...], Mapping[str, _Mem
             scope = (*scope, model.name)
             found.setdefault(scope, {})
         if use.weights and use.place not in found[scope]:
-            base = _snake(use.kind) if len(use.weights) == 1 else "prune_low_magnitude"  # a wrapper, whose own arrays are masks
+            base = (
+                _snake(use.kind) if len(use.weights) == 1 else "prune_low_magnitude"
+            )  # a wrapper, whose own arrays are masks
             found[scope][use.place] = _Member(name=use.weights[0], base=base, use=use)
-    return {scope: {members[place].name: members[place] for place in sorted(members)} for scope, members in found.items()}
+    return {
+        scope: {members[place].name: members[place] for place in sorted(members)} for scope, members in found.items()
+    }
 
 
 def _numbered(base: str, number: int) -> str:
@@ -204,7 +216,9 @@ def _names(use: LayerCall) -> tuple[str, ...]:
 def _option(use: LayerCall, key: str) -> Json:
     """The options of a quantizer of HGQ2."""
     settings = use.settings
-    value = settings.get("config") if key == "own" else settings.get("iq_confs") if key[2:] else settings.get(f"{key}_conf")
+    value = (
+        settings.get("config") if key == "own" else settings.get("iq_confs") if key[2:] else settings.get(f"{key}_conf")
+    )
     if isinstance(value, list):
         value = value[int(key[2:])] if int(key[2:]) < len(value) else None
     return value.get("config") if isinstance(value, dict) else None
@@ -226,7 +240,9 @@ def _names_of_hgq(use: LayerCall) -> tuple[str, ...]:
     scaled = ("gamma",) if use.settings.flag("scale", default=True) else ()
     match use.kind:
         case "hgq>QBatchNormalization":
-            return tuple({"gamma": "bn_gamma", "beta": "bn_beta"}.get(name, name) for name in _present(use, _STATISTICS))
+            return tuple(
+                {"gamma": "bn_gamma", "beta": "bn_beta"}.get(name, name) for name in _present(use, _STATISTICS)
+            )
         case "hgq>QEinsumDense" | "hgq>QEinsumDenseBatchnorm":
             biased = ("kernel", *(() if use.settings.get("bias_axes") is None else ("bias",)))
             statistics = (*scaled, *counted, "moving_mean", "moving_variance")
@@ -246,7 +262,9 @@ def _names_of_hgq1(use: LayerCall) -> tuple[str, ...]:
     settings, weighted = use.settings, use.kind in _WEIGHTED
     widths = {"kernel_bw": "kq_conf", "activation_bw": "paq_conf"} if weighted else {"activation_bw": "paq_conf"}
     options = {name: settings.get(key) for name, key in widths.items()}
-    trained = [name for name, option in options.items() if not isinstance(option, dict) or option.get("trainable", True)]
+    trained = [
+        name for name, option in options.items() if not isinstance(option, dict) or option.get("trainable", True)
+    ]
     kept = [name for name in options if name not in trained]
     normalized = use.kind.endswith("BatchNorm")
     centred, scaled = (normalized and settings.flag(option, default=True) for option in ("center", "scale"))
@@ -261,6 +279,8 @@ def _present(use: LayerCall, names: tuple[str, ...]) -> tuple[str, ...]:
     """The names without those that the layer's options leave out."""
     settings = use.settings
     absent = {
-        name for name, option in (("bias", "use_bias"), ("gamma", "scale"), ("beta", "center")) if name in names and not settings.flag(option, default=True)
+        name
+        for name, option in (("bias", "use_bias"), ("gamma", "scale"), ("beta", "center"))
+        if name in names and not settings.flag(option, default=True)
     }
     return tuple(name for name in names if name not in absent)

@@ -50,7 +50,9 @@ def _fraction(context: LayerContext, name: str, key: str, shape: Shape) -> Float
     widths = trained_widths(context, name, f"its {name}", shape)
     clip = _options(context, key).get("bw_clip")
     if isinstance(clip, list):
-        if len(clip) != 2 or not all(isinstance(one, int | float) and abs(one) <= MAX_WIDTH for one in clip):  # low and high
+        if len(clip) != 2 or not all(
+            isinstance(one, int | float) and abs(one) <= MAX_WIDTH for one in clip
+        ):  # low and high
             raise _refusal(context, key, f"bw_clip={clip!r} is not a pair of widths")
         widths = np.clip(widths, *clip)
     refuse_wide(context, name, np.abs(widths))
@@ -66,7 +68,9 @@ def _rounding(context: LayerContext, key: str, *, automatic: Rounding) -> Roundi
 
 def _result(context: LayerContext, shape: Shape, automatic: Rounding) -> ParsedOperation:
     """The quantizer of a layer's values."""
-    quantizer = unlimited(_fraction(context, "activation_bw", "paq_conf", shape), _rounding(context, "paq_conf", automatic=automatic))
+    quantizer = unlimited(
+        _fraction(context, "activation_bw", "paq_conf", shape), _rounding(context, "paq_conf", automatic=automatic)
+    )
     return ParsedOperation(operation=src.Activate(function=quantizer), shape=shape)
 
 
@@ -108,15 +112,21 @@ def _fused(context: LayerContext) -> LayerContext:
     arrays = dict(context.arrays)
     scale = np.ones(channels, np.float32)
     if settings.flag("scale", default=True):
-        variance = context.weight("moving_variance", (channels,)).values.astype(np.float32) + np.float32(settings.number("epsilon", 1e-3))
+        variance = context.weight("moving_variance", (channels,)).values.astype(np.float32) + np.float32(
+            settings.number("epsilon", 1e-3)
+        )
         if np.any(variance <= 0):
-            raise settings.unsupported("a variance is negative", "train again; the moving variance must not be negative")
+            raise settings.unsupported(
+                "a variance is negative", "train again; the moving variance must not be negative"
+            )
         scale = context.weight("bn_gamma", (channels,)).values.astype(np.float32) / np.sqrt(variance)
         if "kernel" in arrays:  # the layer's own reader misses it otherwise
             kernel = context.weight("kernel", arrays["kernel"].shape).values
             arrays["kernel"] = (kernel.astype(np.float32) * scale).astype(np.float64)
     if settings.flag("use_bias", default=True) and settings.flag("center", default=True):
-        bias, mean, beta = (context.weight(name, (channels,)).values.astype(np.float32) for name in ("bias", "moving_mean", "bn_beta"))
+        bias, mean, beta = (
+            context.weight(name, (channels,)).values.astype(np.float32) for name in ("bias", "moving_mean", "bn_beta")
+        )
         arrays["bias"] = (bias - mean * scale + beta).astype(np.float64)
     return replace(context, arrays=arrays)
 
@@ -129,7 +139,9 @@ def _quantize(context: LayerContext) -> list[ParsedOperation]:
 def _activation(context: LayerContext) -> list[ParsedOperation]:
     """HActivation: a function, rounded."""
     function = parse_activation(context.settings.get("activation"), context)
-    steps = [] if function is None else [ParsedOperation(operation=src.Activate(function=function), shape=context.input)]
+    steps = (
+        [] if function is None else [ParsedOperation(operation=src.Activate(function=function), shape=context.input)]
+    )
     return [*steps, _result(context, context.input, Rounding.RND)]
 
 
@@ -141,11 +153,15 @@ def _add(context: LayerContext) -> list[ParsedOperation]:
 
 def _fixed_point(context: LayerContext) -> list[ParsedOperation]:
     """FixedPointQuantizer: `ap_fixed` with widths for each value."""
-    negative, bits, integer = (trained_widths(context, name, f"its {name}", context.input) for name in ("keep_negative", "bits", "integers"))
+    negative, bits, integer = (
+        trained_widths(context, name, f"its {name}", context.input) for name in ("keep_negative", "bits", "integers")
+    )
     rounding, overflow = context.settings.get("RND"), context.settings.get("SAT")
     known = str(rounding) in Rounding.__members__ and str(overflow) in OVERFLOWS
     if not known or not set(np.unique(negative)) <= {0.0, 1.0}:
-        raise _refusal(context, context.kind, f"RND={rounding!r}, SAT={overflow!r} or its keep_negative is not supported")
+        raise _refusal(
+            context, context.kind, f"RND={rounding!r}, SAT={overflow!r} or its keep_negative is not supported"
+        )
     mode = Rounding(str(rounding))
     negative, integer, fraction = used_widths(negative, integer - negative, bits - integer, mode)
     refuse_wide(context, "widths", np.maximum(np.abs(integer), np.abs(fraction)))
@@ -177,4 +193,6 @@ PARSERS: Mapping[str, Parser] = {
 NO_OPERATION = frozenset({"PDropout", "Signature"})
 """Classes that do nothing at inference."""
 
-HINTS: Mapping[str, str] = {"UnaryLUT": ": make the proxy without unary_lut_max_table_size, or convert the HGQ network itself"}
+HINTS: Mapping[str, str] = {
+    "UnaryLUT": ": make the proxy without unary_lut_max_table_size, or convert the HGQ network itself"
+}

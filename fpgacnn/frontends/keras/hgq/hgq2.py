@@ -76,10 +76,16 @@ class _Widths:
         kind = self.options.get("q_type")
         if kind == "dummy":
             return None
-        if kind not in ("kif", "kbi") or self.options.get("affine") is not None or self.options.get("bw_mapper") is not None:
+        if (
+            kind not in ("kif", "kbi")
+            or self.options.get("affine") is not None
+            or self.options.get("bw_mapper") is not None
+        ):
             raise self.refuse(f"q_type={kind!r}, affine or bw_mapper is not supported; use kif or kbi")
         scaler = self.options.get("scaler")
-        if scaler is not None and (isinstance(scaler, bool) or not isinstance(scaler, int | float) or not 0 < scaler <= MAX_NUMBER):
+        if scaler is not None and (
+            isinstance(scaler, bool) or not isinstance(scaler, int | float) or not 0 < scaler <= MAX_NUMBER
+        ):
             raise self.refuse(f"scaler={scaler!r} is not a positive number")
         negative, integer = self.array("k"), np.rint(self.array("i"))
         fraction = np.rint(self.array("f")) if kind == "kif" else np.rint(self.array("b")) - integer
@@ -123,10 +129,14 @@ def refuse_wide(context: LayerContext, what: str, widths: FloatArray) -> None:
     bad = int((widths > MAX_WIDTH).sum())
     if bad:
         weight = f"{what} (or beyond {MAX_WIDTH} bits)"
-        raise NonFiniteWeightsError(file=context.settings.file, layer=context.name, weight=weight, count=bad, total=widths.size)
+        raise NonFiniteWeightsError(
+            file=context.settings.file, layer=context.name, weight=weight, count=bad, total=widths.size
+        )
 
 
-def used_widths(negative: FloatArray, integer: FloatArray, fraction: FloatArray, rounding: Rounding) -> tuple[FloatArray, FloatArray, FloatArray]:
+def used_widths(
+    negative: FloatArray, integer: FloatArray, fraction: FloatArray, rounding: Rounding
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Sign bit and bits on either side of the point, all 0 where the value is 0 whatever they are.
 
     Training leaves any number in the widths of what it prunes. A value is 0 without any bit, and as good as 0 where its
@@ -145,7 +155,15 @@ def unlimited(fraction: FloatArray, rounding: Rounding, scaler: float = 1.0) -> 
     return src.Uniform(scale=scaler * np.exp2(-fraction), low=-limit, high=limit, rounding=rounding)
 
 
-def fixed_point(negative: FloatArray, integer: FloatArray, fraction: FloatArray, *, overflow: str, rounding: Rounding, scaler: float = 1.0) -> src.Uniform:
+def fixed_point(
+    negative: FloatArray,
+    integer: FloatArray,
+    fraction: FloatArray,
+    *,
+    overflow: str,
+    rounding: Rounding,
+    scaler: float = 1.0,
+) -> src.Uniform:
     """A sign bit, so many bits left of the point and so many right of it; without any bit the value is 0."""
     negative, integer, fraction = np.broadcast_arrays(negative, integer, fraction)
     alive = negative + integer + fraction > 0
@@ -153,18 +171,28 @@ def fixed_point(negative: FloatArray, integer: FloatArray, fraction: FloatArray,
     low = np.where(alive, -negative * (span - (overflow == "SAT_SYM")), 0.0)
     coarsest = float(np.exp2(-fraction[alive]).max()) if alive.any() else 1.0
     scale = scaler * np.where(alive, np.exp2(-fraction), coarsest)
-    return src.Uniform(scale=scale, low=low, high=span - 1.0, rounding=rounding, wraps=overflow == "WRAP" and bool(alive.any()))
+    return src.Uniform(
+        scale=scale, low=low, high=span - 1.0, rounding=rounding, wraps=overflow == "WRAP" and bool(alive.any())
+    )
 
 
-def cast(context: LayerContext, key: str, option: Json, shape: Shape, number: int | None = None) -> list[ParsedOperation]:
+def cast(
+    context: LayerContext, key: str, option: Json, shape: Shape, number: int | None = None
+) -> list[ParsedOperation]:
     """A quantizer of values as a step."""
     quantizer = _Widths(context, key, option, shape).quantizer()
-    return [] if quantizer is None else [ParsedOperation(operation=src.Activate(function=quantizer), shape=shape, reads=number)]
+    return (
+        []
+        if quantizer is None
+        else [ParsedOperation(operation=src.Activate(function=quantizer), shape=shape, reads=number)]
+    )
 
 
 def _weight(context: LayerContext, key: str, values: FloatArray) -> src.Weight:
     """Quantized weights."""
-    return as_float32_rounds(values, _Widths(context, key, context.settings.get(f"{key}_conf"), values.shape).quantizer())
+    return as_float32_rounds(
+        values, _Widths(context, key, context.settings.get(f"{key}_conf"), values.shape).quantizer()
+    )
 
 
 def as_float32_rounds(values: FloatArray, quantizer: src.Uniform | None) -> src.Weight:
@@ -180,7 +208,9 @@ def as_float32_rounds(values: FloatArray, quantizer: src.Uniform | None) -> src.
 def around(context: LayerContext, inner: Callable[[LayerContext], list[ParsedOperation]]) -> list[ParsedOperation]:
     """A layer between the quantizers of its input and its result."""
     settings = context.settings
-    before = cast(context, "iq", settings.get("iq_conf"), context.input) if settings.flag("enable_iq", default=True) else []
+    before = (
+        cast(context, "iq", settings.get("iq_conf"), context.input) if settings.flag("enable_iq", default=True) else []
+    )
     return ended(context, [*before, *inner(replace(context, kind=context.kind.removeprefix(PREFIX)))])
 
 
@@ -204,7 +234,11 @@ def with_weights(steps: list[ParsedOperation], kernel: src.Weight, bias: src.Wei
     """A layer's steps with other weights in the first; `kernel` as stored, without axes of length 1."""
     first = steps[0].operation
     assert isinstance(first, src.Convolution | src.Dense)
-    wide = {name: value.reshape(*(1,) * (4 - value.ndim), *value.shape) for name, value in _arrays(kernel).items()} if first.kernel.values.ndim == 4 else {}
+    wide = (
+        {name: value.reshape(*(1,) * (4 - value.ndim), *value.shape) for name, value in _arrays(kernel).items()}
+        if first.kernel.values.ndim == 4
+        else {}
+    )
     changed = replace(first, kernel=_with(kernel, wide) if wide else kernel, bias=bias)
     return [replace(steps[0], operation=changed), *steps[1:]]
 
@@ -212,7 +246,11 @@ def with_weights(steps: list[ParsedOperation], kernel: src.Weight, bias: src.Wei
 def _arrays(weight: src.Weight) -> dict[str, FloatArray]:
     quantizer = weight.quantizer
     found = {"values": weight.values}
-    return found | {"scale": quantizer.scale, "low": quantizer.low, "high": quantizer.high} if isinstance(quantizer, src.Uniform) else found
+    return (
+        found | {"scale": quantizer.scale, "low": quantizer.low, "high": quantizer.high}
+        if isinstance(quantizer, src.Uniform)
+        else found
+    )
 
 
 def _with(weight: src.Weight, arrays: Mapping[str, FloatArray]) -> src.Weight:
@@ -250,12 +288,22 @@ def _dense_by_equation(context: LayerContext) -> list[ParsedOperation]:
     equation = settings.get("equation")
     sides = equation.replace("...", "0").split("->") if isinstance(equation, str) else []
     data, _, kernel = sides[0].partition(",") if len(sides) == 2 else ("", "", "")
-    if len(kernel) != 2 or len(data) < 2 or sides[1] != data[:-1] + kernel[1] or kernel[0] != data[-1] or kernel[1] in data:
-        raise settings.unsupported(f"equation {equation!r} is not supported", "use a dense layer on the last axis, such as '...c,cC->...C'")
+    if (
+        len(kernel) != 2
+        or len(data) < 2
+        or sides[1] != data[:-1] + kernel[1]
+        or kernel[0] != data[-1]
+        or kernel[1] in data
+    ):
+        raise settings.unsupported(
+            f"equation {equation!r} is not supported", "use a dense layer on the last axis, such as '...c,cC->...C'"
+        )
     units = context.arrays["kernel"].shape[-1] if "kernel" in context.arrays else 0
     weights, biased = context.weight("kernel", (shape[-1], units)).values, settings.get("bias_axes") is not None
     if settings.get("bias_axes") not in (None, "", kernel[1]):
-        raise settings.unsupported("a bias along other axes than the last is not supported", f"use bias_axes='{kernel[1]}'")
+        raise settings.unsupported(
+            "a bias along other axes than the last is not supported", f"use bias_axes='{kernel[1]}'"
+        )
     offset = context.weight("bias", (units,)).values if biased else None
     if context.kind.endswith("Batchnorm"):
         weights, offset = _fused(context, weights, offset, units)
@@ -263,11 +311,15 @@ def _dense_by_equation(context: LayerContext) -> list[ParsedOperation]:
     return _dense(context, _weight(context, "kq", weights), bias, (*shape[:-1], units))
 
 
-def _fused(context: LayerContext, kernel: FloatArray, bias: FloatArray | None, units: int) -> tuple[FloatArray, FloatArray]:
+def _fused(
+    context: LayerContext, kernel: FloatArray, bias: FloatArray | None, units: int
+) -> tuple[FloatArray, FloatArray]:
     """Kernel and bias with the normalization multiplied in, in float32 and in the framework's order."""
     settings = context.settings
     if settings.get("normalize_axes") not in (None, settings.get("bias_axes")) or bias is None:
-        raise settings.unsupported("normalization along other axes than the last is not supported", "leave normalize_axes out")
+        raise settings.unsupported(
+            "normalization along other axes than the last is not supported", "leave normalize_axes out"
+        )
     gamma = context.weight("gamma", (units,)).values if settings.flag("scale", default=True) else np.ones(units)
     scaler = gamma.astype(np.float32) / _deviation(context, units, EPSILON)
     mean = context.weight("moving_mean", (units,)).values.astype(np.float32)
@@ -278,7 +330,9 @@ def _fused(context: LayerContext, kernel: FloatArray, bias: FloatArray | None, u
 def _deviation(context: LayerContext, size: int, epsilon: np.float32) -> FloatArray:
     variance = context.weight("moving_variance", (size,)).values.astype(np.float32) + epsilon
     if np.any(variance <= 0):
-        raise context.settings.unsupported("a variance is negative", "train again; the moving variance must not be negative")
+        raise context.settings.unsupported(
+            "a variance is negative", "train again; the moving variance must not be negative"
+        )
     return np.asarray(np.sqrt(variance))
 
 
@@ -298,8 +352,14 @@ def _normalized_dense(context: LayerContext) -> list[ParsedOperation]:
     def parse(inner: LayerContext) -> list[ParsedOperation]:
         features, units = inner.input[-1], inner.settings.integer("units")
         kernel = inner.weight("kernel", (features, units)).values.astype(np.float32)
-        gamma = inner.weight("bn_gamma", (features,)).values if inner.settings.flag("scale", default=True) else np.ones(features)
-        scaler = gamma.astype(np.float32) / _deviation(inner, features, np.float32(inner.settings.number("epsilon", 1e-3)))
+        gamma = (
+            inner.weight("bn_gamma", (features,)).values
+            if inner.settings.flag("scale", default=True)
+            else np.ones(features)
+        )
+        scaler = gamma.astype(np.float32) / _deviation(
+            inner, features, np.float32(inner.settings.number("epsilon", 1e-3))
+        )
         mean = inner.weight("moving_mean", (features,)).values.astype(np.float32)
         offset = inner.weight("bias", (units,)).values.astype(np.float32) + -np.dot(mean, kernel)
         fused = _weight(inner, "kq", (scaler[:, None] * kernel).astype(np.float64))
@@ -314,9 +374,15 @@ def _normalization(context: LayerContext) -> list[ParsedOperation]:
     def parse(inner: LayerContext) -> list[ParsedOperation]:
         settings, channels = inner.settings, inner.input[-1]
         if settings.get("axis", -1) not in (-1, len(inner.input), [-1]):
-            raise settings.unsupported(f"normalization along axis {settings.get('axis')} is not supported", "normalize the last axis")
-        gamma = inner.weight("bn_gamma", (channels,)).values if settings.flag("scale", default=True) else np.ones(channels)
-        beta = inner.weight("bn_beta", (channels,)).values if settings.flag("center", default=True) else np.ones(channels)
+            raise settings.unsupported(
+                f"normalization along axis {settings.get('axis')} is not supported", "normalize the last axis"
+            )
+        gamma = (
+            inner.weight("bn_gamma", (channels,)).values if settings.flag("scale", default=True) else np.ones(channels)
+        )
+        beta = (
+            inner.weight("bn_beta", (channels,)).values if settings.flag("center", default=True) else np.ones(channels)
+        )
         scale = gamma.astype(np.float32) / _deviation(inner, channels, np.float32(settings.number("epsilon", 1e-3)))
         offset = beta.astype(np.float32) - inner.weight("moving_mean", (channels,)).values.astype(np.float32) * scale
         zeros = np.zeros(channels)
@@ -343,7 +409,11 @@ def _function(context: LayerContext) -> list[ParsedOperation]:
     def parse(inner: LayerContext) -> list[ParsedOperation]:
         steps = _trained_line(inner) if inner.kind.startswith("QAffined") else []
         function = parse_activation(inner.settings.get("activation"), inner)
-        return steps if function is None else [*steps, ParsedOperation(operation=src.Activate(function=function), shape=inner.input)]
+        return (
+            steps
+            if function is None
+            else [*steps, ParsedOperation(operation=src.Activate(function=function), shape=inner.input)]
+        )
 
     return around(context, parse)
 

@@ -16,7 +16,9 @@ from fpgacnn.ir.source import Shape
 
 _ONE_CELL = (0, 0, 0, 0)
 
-_MERGES = {f"{PREFIX}Q{name}": name for name in ("Add", "Subtract", "Multiply", "Maximum", "Minimum", "Dot")} | {f"{PREFIX}QAveragePow2": "Add"}
+_MERGES = {f"{PREFIX}Q{name}": name for name in ("Add", "Subtract", "Multiply", "Maximum", "Minimum", "Dot")} | {
+    f"{PREFIX}QAveragePow2": "Add"
+}
 
 
 def _merge(context: LayerContext) -> list[ParsedOperation]:
@@ -61,7 +63,9 @@ def _summed(context: LayerContext) -> list[ParsedOperation]:
     result = tuple(1 if axis in axes else size for axis, size in enumerate(shape) if kept or axis not in axes)
     if not result:
         raise settings.unsupported("a sum that leaves no axis is not supported", "use keepdims=True")
-    steps = _spatial(shape, factor) if axes == [*range(len(shape) - 1)] and len(shape) <= 3 else _along(shape, axes, factor)  # height, width, channels
+    steps = (
+        _spatial(shape, factor) if axes == [*range(len(shape) - 1)] and len(shape) <= 3 else _along(shape, axes, factor)
+    )  # height, width, channels
     return [*steps, ParsedOperation(operation=src.Reshape(), shape=result)] if steps[-1].shape != result else steps
 
 
@@ -69,7 +73,13 @@ def _axes(context: LayerContext) -> list[int]:
     """The axes that are added up, in order, counted without that of events."""
     given, rank = context.settings.get("axes", -1), len(context.input) + 1
     listed = given if isinstance(given, list) else [given]
-    axes = sorted({axis % rank for axis in listed if isinstance(axis, int) and not isinstance(axis, bool) and -rank <= axis < rank})
+    axes = sorted(
+        {
+            axis % rank
+            for axis in listed
+            if isinstance(axis, int) and not isinstance(axis, bool) and -rank <= axis < rank
+        }
+    )
     if len(axes) != len(listed) or not axes or axes[0] == 0:
         raise context.settings.unsupported(f"axes={given!r} is not supported", "add up axes of the data, each once")
     return [axis - 1 for axis in axes]
@@ -83,7 +93,9 @@ def _ones(*shape: int, factor: float) -> src.Weight:
 def _spatial(shape: Shape, factor: float) -> list[ParsedOperation]:
     """The sum of all cells of each channel."""
     height, width, channels = (1, *shape) if len(shape) == 2 else shape
-    operation = src.Depthwise(kernel=_ones(height, width, channels, 1, factor=factor), bias=None, strides=(1, 1), pads=_ONE_CELL)
+    operation = src.Depthwise(
+        kernel=_ones(height, width, channels, 1, factor=factor), bias=None, strides=(1, 1), pads=_ONE_CELL
+    )
     return [ParsedOperation(operation=operation, shape=(1,) * (len(shape) - 1) + (channels,))]
 
 
@@ -92,13 +104,18 @@ def _along(shape: Shape, axes: list[int], factor: float) -> list[ParsedOperation
     left = [axis for axis in range(len(shape)) if axis not in axes]
     steps: list[ParsedOperation] = []
     if (order := [*left, *axes]) != [*range(len(shape))]:
-        steps.append(ParsedOperation(operation=src.Permute(axes=tuple(order)), shape=tuple(shape[axis] for axis in order)))
+        steps.append(
+            ParsedOperation(operation=src.Permute(axes=tuple(order)), shape=tuple(shape[axis] for axis in order))
+        )
     cells, count = prod(shape[axis] for axis in left), prod(shape[axis] for axis in axes)
     flat = (cells, count) if cells > 1 else (count,)
     if (steps[-1].shape if steps else shape) != flat:
         steps.append(ParsedOperation(operation=src.Reshape(), shape=flat))
     if cells == 1:
-        return [*steps, ParsedOperation(operation=src.Dense(kernel=_ones(count, 1, factor=factor), bias=None), shape=(1,))]
+        return [
+            *steps,
+            ParsedOperation(operation=src.Dense(kernel=_ones(count, 1, factor=factor), bias=None), shape=(1,)),
+        ]
     pointwise = src.Convolution(kernel=_ones(1, 1, count, 1, factor=factor), bias=None, strides=(1, 1), pads=_ONE_CELL)
     return [*steps, ParsedOperation(operation=pointwise, shape=(cells, 1))]
 
@@ -118,7 +135,10 @@ HINTS: Mapping[str, str] = {
     f"{PREFIX}QSoftmax": ": its tables are not built; end the network with its logits, whose order is the same",
     f"{PREFIX}QEinsum": ": a product of two tensors along any axes is not built; use QMultiply and QSum, or QDot of two vectors",
     **{f"{PREFIX}{name}": ": attention is not supported" for name in _ATTENTION},
-    **{f"{PREFIX}{name}": ": its tables for each pair of an input and an output are not built; use the layer without T" for name in _TABLES},
+    **{
+        f"{PREFIX}{name}": ": its tables for each pair of an input and an output are not built; use the layer without T"
+        for name in _TABLES
+    },
     **{f"{PREFIX}{name}": ": layers with a state are not supported" for name in _RECURRENT},
     **{f"{PREFIX}{name}": ": three axes of space are not supported" for name in _VOLUMES},
 }

@@ -77,7 +77,9 @@ def parse_activation(value: Json, context: LayerContext) -> src.Activation | Non
     if value == "hard_sigmoid":
         return _hard_sigmoid(context)
     said = kind if isinstance(value, dict) and "class_name" in value else value
-    raise context.settings.unsupported(f"activation {said!r} is not supported", f"use one of {', '.join(_NAMED)}, hard_sigmoid, or a QKeras quantizer")
+    raise context.settings.unsupported(
+        f"activation {said!r} is not supported", f"use one of {', '.join(_NAMED)}, hard_sigmoid, or a QKeras quantizer"
+    )
 
 
 def _hard_sigmoid(context: LayerContext) -> Function:
@@ -95,8 +97,14 @@ def _layer(kind: str, settings: LayerConfig) -> src.Activation:
             slope = settings.number("negative_slope", 0.0)
             threshold = settings.number("threshold", 0.0)
             if slope and threshold:
-                raise settings.unsupported("a threshold together with a negative slope is not supported", "use one of them")
-            return src.Relu(max_value=None if limit is None else settings.number("max_value", 0.0), negative_slope=slope, threshold=threshold)
+                raise settings.unsupported(
+                    "a threshold together with a negative slope is not supported", "use one of them"
+                )
+            return src.Relu(
+                max_value=None if limit is None else settings.number("max_value", 0.0),
+                negative_slope=slope,
+                threshold=threshold,
+            )
         case "LeakyReLU":
             key = "negative_slope" if "negative_slope" in settings.values else "alpha"
             return src.Relu(negative_slope=settings.number(key, 0.3))

@@ -74,7 +74,11 @@ def chosen(context: LayerContext, shape: Shape, axis: int, places: range) -> lis
     if places.step == 1 and len(shape) == 1:
         borders = (0, 0, places.start, size - places.stop)
         cut = ParsedOperation(operation=src.Crop(borders=borders), shape=(len(places), 1))
-        return [ParsedOperation(operation=src.Reshape(), shape=(size, 1)), cut, ParsedOperation(operation=src.Reshape(), shape=result)]
+        return [
+            ParsedOperation(operation=src.Reshape(), shape=(size, 1)),
+            cut,
+            ParsedOperation(operation=src.Reshape(), shape=result),
+        ]
     if places.step == 1 and len(shape) in {2, 3} and axis < len(shape) - 1:
         ends = (places.start, size - places.stop)
         borders = (*ends, 0, 0) if len(shape) == 3 and axis == 0 else (0, 0, *ends)

@@ -47,7 +47,9 @@ def _grown(context: LayerContext, constant: FloatArray) -> tuple[list[ParsedOper
     try:
         target = np.broadcast_shapes(shape, constant.shape)
     except ValueError as error:
-        raise context.shape_error(f"a constant of shape {constant.shape} does not fit a tensor of shape {shape}") from error
+        raise context.shape_error(
+            f"a constant of shape {constant.shape} does not fit a tensor of shape {shape}"
+        ) from error
     if prod(target) > MAX_VALUES:
         raise context.shape_error(f"a constant of shape {constant.shape} makes a tensor of shape {shape} too large")
     return axes.repeated(context, shape, target), target
@@ -65,7 +67,9 @@ def _merged(context: LayerContext) -> list[ParsedOperation]:
     """
     if len(set(map(len, context.inputs))) != 1:
         shapes = ", ".join(map(str, context.inputs))
-        raise context.settings.unsupported(f"tensors of shapes {shapes} would mix events", "use the layer that does the same, or expand_dims")
+        raise context.settings.unsupported(
+            f"tensors of shapes {shapes} would mix events", "use the layer that does the same, or expand_dims"
+        )
     return shaping.merge(replace(context, kind=_word(context).capitalize()))
 
 
@@ -89,7 +93,9 @@ def _arithmetic(context: LayerContext) -> list[ParsedOperation]:
             return [*steps, *_line(shape, constant, 0.0)]
         case _:
             if is_first or not np.all(constant):
-                raise context.settings.unsupported("division by a tensor or by 0 is not supported", "divide by a constant")
+                raise context.settings.unsupported(
+                    "division by a tensor or by 0 is not supported", "divide by a constant"
+                )
             return [*steps, *_line(shape, 1.0 / constant, 0.0)]
 
 
@@ -176,7 +182,10 @@ def _activation(context: LayerContext) -> list[ParsedOperation]:
 
 _FUNCTIONS: Mapping[str, Callable[[LayerContext], src.Activation]] = {
     "leaky_relu": lambda context: src.Relu(negative_slope=context.settings.number("negative_slope", 0.2)),
-    "elu": lambda context: src.Function(kind=src.FunctionKind.ELU, alpha=context.settings.number("alpha", context.settings.number("negative_slope", 1.0))),
+    "elu": lambda context: src.Function(
+        kind=src.FunctionKind.ELU,
+        alpha=context.settings.number("alpha", context.settings.number("negative_slope", 1.0)),
+    ),
 }
 
 
@@ -188,7 +197,9 @@ def _axes(context: LayerContext, key: str = "axis") -> list[int]:
     value = context.settings.get(key)
     listed = value if isinstance(value, list) else [] if value is None else [value]
     rank = len(context.input) + 1
-    found = [axis + rank if axis < 0 else axis for axis in listed if isinstance(axis, int) and not isinstance(axis, bool)]
+    found = [
+        axis + rank if axis < 0 else axis for axis in listed if isinstance(axis, int) and not isinstance(axis, bool)
+    ]
     if len(found) != len(listed) or not all(0 < axis < rank for axis in found):
         raise context.settings.unsupported(f"{key}={value!r} is not supported", "use axes of the data")
     return found
@@ -200,7 +211,9 @@ def _reduce(context: LayerContext) -> list[ParsedOperation]:
     places = [axis - 1 for axis in axes_read]
     keep = context.settings.flag("keepdims", default=False)
     if not places or (len(places) == len(shape) and not keep) or len(shape) > axes.MAX_RANK:
-        raise context.settings.unsupported(f"{word} of {shape} over axes {axes_read} is not supported", "reduce over axes of the data, and leave one")
+        raise context.settings.unsupported(
+            f"{word} of {shape} over axes {axes_read} is not supported", "reduce over axes of the data, and leave one"
+        )
     result = tuple(1 if axis in places else size for axis, size in enumerate(shape) if keep or axis not in places)
     sign = _line(shape, -1.0, 0.0) if word == "min" else []
     kind = src.PoolKind.MAX if word in {"max", "min"} else src.PoolKind.AVERAGE
@@ -226,7 +239,9 @@ def _pooled_space(shape: Shape, places: list[int], kind: src.PoolKind, result: S
 def _reshape(context: LayerContext) -> list[ParsedOperation]:
     target = context.settings.get("shape")
     if not isinstance(target, list) or not target or target[0] not in (-1, None):
-        raise context.settings.unsupported(f"reshaping to {target!r} is not supported", "leave the axis of events as -1")
+        raise context.settings.unsupported(
+            f"reshaping to {target!r} is not supported", "leave the axis of events as -1"
+        )
     return shaping.reshape(_with(context, "target_shape", target[1:]))
 
 
@@ -238,7 +253,9 @@ def _transpose(context: LayerContext) -> list[ParsedOperation]:
     given = context.settings.get("axes")
     order = [_any_axis(context, one) for one in given] if isinstance(given, list) else []
     if order[:1] != [0] or sorted(order) != list(range(len(context.input) + 1)):
-        raise context.settings.unsupported(f"transposing to {given!r} is not supported", "leave the axis of events first")
+        raise context.settings.unsupported(
+            f"transposing to {given!r} is not supported", "leave the axis of events first"
+        )
     return _turned(context, order)
 
 
@@ -247,7 +264,9 @@ def _expand(context: LayerContext) -> list[ParsedOperation]:
     place = axis + rank + 1 if isinstance(axis, int) and axis < 0 else axis
     if isinstance(place, bool) or not isinstance(place, int) or not 0 < place <= rank:
         raise context.settings.unsupported(f"axis={axis!r} is not supported", "use an axis of the data")
-    return [ParsedOperation(operation=src.Reshape(), shape=(*context.input[: place - 1], 1, *context.input[place - 1 :]))]
+    return [
+        ParsedOperation(operation=src.Reshape(), shape=(*context.input[: place - 1], 1, *context.input[place - 1 :]))
+    ]
 
 
 def _squeeze(context: LayerContext) -> list[ParsedOperation]:
@@ -264,9 +283,17 @@ def _pad(context: LayerContext) -> list[ParsedOperation]:
     pads, rank, settings = context.settings.get("paddings"), len(context.input), context.settings
     mode, value = settings.get("mode", "constant"), settings.get("constant_values", 0)
     is_plain = isinstance(pads, list) and len(pads) == rank + 1 and pads[0] == pads[-1] == [0, 0]
-    if not is_plain or not isinstance(pads, list) or str(mode).lower() != "constant" or value not in (0, None) or rank not in {2, 3}:
+    if (
+        not is_plain
+        or not isinstance(pads, list)
+        or str(mode).lower() != "constant"
+        or value not in (0, None)
+        or rank not in {2, 3}
+    ):
         raise settings.unsupported(f"padding by {pads!r} is not supported", "pad space with zeros")
-    return shaping.zero_padding(replace(_with(context, "padding", pads[1] if rank == 2 else pads[1:-1]), kind=f"ZeroPadding{rank - 1}D"))
+    return shaping.zero_padding(
+        replace(_with(context, "padding", pads[1] if rank == 2 else pads[1:-1]), kind=f"ZeroPadding{rank - 1}D")
+    )
 
 
 def _concatenate(context: LayerContext) -> list[ParsedOperation]:
@@ -278,10 +305,19 @@ def _stack(context: LayerContext) -> list[ParsedOperation]:
     """Stack: every tensor gets the new axis, along which they are concatenated."""
     axis, shape = context.settings.get("axis", 0), context.inputs[0]
     place = axis + len(shape) + 2 if isinstance(axis, int) and axis < 0 else axis
-    if isinstance(place, bool) or not isinstance(place, int) or not 0 < place <= len(shape) + 1 or len(set(context.inputs)) != 1:
-        raise context.settings.unsupported(f"stacking {context.inputs} along axis {axis!r} is not supported", "stack along an axis of the data")
+    if (
+        isinstance(place, bool)
+        or not isinstance(place, int)
+        or not 0 < place <= len(shape) + 1
+        or len(set(context.inputs)) != 1
+    ):
+        raise context.settings.unsupported(
+            f"stacking {context.inputs} along axis {axis!r} is not supported", "stack along an axis of the data"
+        )
     wide = (*shape[: place - 1], 1, *shape[place - 1 :])
-    steps = [ParsedOperation(operation=src.Reshape(), shape=wide, reads=number) for number in range(len(context.inputs))]
+    steps = [
+        ParsedOperation(operation=src.Reshape(), shape=wide, reads=number) for number in range(len(context.inputs))
+    ]
     joined = replace(_with(context, "axis", place), inputs=(wide,) * len(context.inputs))
     return [*steps, *(shaping.concatenate(joined) if len(context.inputs) > 1 else [])]
 
@@ -289,7 +325,9 @@ def _stack(context: LayerContext) -> list[ParsedOperation]:
 def _turned(context: LayerContext, order: list[int]) -> list[ParsedOperation]:
     """Axes in an order that counts that of events, which must stay first."""
     if order[:1] != [0]:
-        raise context.settings.unsupported("moving the axis of events is not supported", "leave the axis of events first")
+        raise context.settings.unsupported(
+            "moving the axis of events is not supported", "leave the axis of events first"
+        )
     return axes.permuted(context.input, [axis - 1 for axis in order[1:]])
 
 
@@ -301,8 +339,15 @@ def _swapaxes(context: LayerContext) -> list[ParsedOperation]:
 
 
 def _moveaxis(context: LayerContext) -> list[ParsedOperation]:
-    sources, targets = ([_any_axis(context, one) for one in _listed(context.settings.get(key))] for key in ("source", "destination"))
-    if len(sources) != len(targets) or len(set(sources)) != len(sources) or len(set(targets)) != len(targets) or not sources:
+    sources, targets = (
+        [_any_axis(context, one) for one in _listed(context.settings.get(key))] for key in ("source", "destination")
+    )
+    if (
+        len(sources) != len(targets)
+        or len(set(sources)) != len(sources)
+        or len(set(targets)) != len(targets)
+        or not sources
+    ):
         raise context.settings.broken("source", "expected as many axes as in destination")
     order = [axis for axis in range(len(context.input) + 1) if axis not in sources]
     for target, source in sorted(zip(targets, sources, strict=True)):

@@ -18,7 +18,17 @@ from fpgacnn.frontends.keras.operations import activations, functions, linear, s
 from fpgacnn.frontends.keras.serialized import layer_class
 
 CODE_CARRIERS = frozenset(
-    {"Lambda", "TFOpLambda", "SlicingOpLambda", "ClassMethod", "InstanceMethod", "InstanceProperty", "TensorFlowOpLayer", "TFSMLayer", "RandomFourierFeatures"}
+    {
+        "Lambda",
+        "TFOpLambda",
+        "SlicingOpLambda",
+        "ClassMethod",
+        "InstanceMethod",
+        "InstanceProperty",
+        "TensorFlowOpLayer",
+        "TFSMLayer",
+        "RandomFourierFeatures",
+    }
 )
 """Classes that hold Python code or the name of a function to call."""
 
@@ -34,24 +44,46 @@ NO_OPERATION = frozenset(
         "ActivityRegularization",
         "Identity",
         *hgq1.NO_OPERATION,
-        *(f"Random{what}" for what in ("Brightness", "Contrast", "Flip", "Height", "Rotation", "Translation", "Width", "Zoom")),
+        *(
+            f"Random{what}"
+            for what in ("Brightness", "Contrast", "Flip", "Height", "Rotation", "Translation", "Width", "Zoom")
+        ),
     }
 )
 """Classes that do nothing at inference."""
 
-_RECURRENT = ("LSTM", "GRU", "RNN", "SimpleRNN", "Bidirectional", "ConvLSTM2D", "QLSTM", "QGRU", "QSimpleRNN", "QBidirectional")
+_RECURRENT = (
+    "LSTM",
+    "GRU",
+    "RNN",
+    "SimpleRNN",
+    "Bidirectional",
+    "ConvLSTM2D",
+    "QLSTM",
+    "QGRU",
+    "QSimpleRNN",
+    "QBidirectional",
+)
 
 HINTS: Mapping[str, str] = {
     "LocallyConnected1D": ": weights that differ from place to place are not supported; use Conv1D",
     "LocallyConnected2D": ": weights that differ from place to place are not supported; use Conv2D",
     **dict.fromkeys(_RECURRENT, ": recurrent layers are not CNNs"),
     **dict.fromkeys(("MultiHeadAttention", "Attention", "AdditiveAttention"), ": attention is not supported"),
-    **dict.fromkeys(("QuantizeLayer", "QuantizeWrapper", "QuantizeWrapperV2"), ": it was trained for TFLite; give the float network, or train with QKeras"),
+    **dict.fromkeys(
+        ("QuantizeLayer", "QuantizeWrapper", "QuantizeWrapperV2"),
+        ": it was trained for TFLite; give the float network, or train with QKeras",
+    ),
     "VitisQuantize": ": it was trained for Vitis AI; give the float network, or train with QKeras",
     "ClusterWeights": ": take it off with strip_clustering of tensorflow_model_optimization and save again",
     **dict.fromkeys(("Conv3D", "MaxPooling3D", "AveragePooling3D"), ": three axes of space are not supported"),
-    **dict.fromkeys(("LayerNormalization", "GroupNormalization"), ": it divides by a standard deviation of the data; use BatchNormalization"),
-    **dict.fromkeys(("UnitNormalization", "RMSNormalization"), ": it divides by a norm of the data; use BatchNormalization"),
+    **dict.fromkeys(
+        ("LayerNormalization", "GroupNormalization"),
+        ": it divides by a standard deviation of the data; use BatchNormalization",
+    ),
+    **dict.fromkeys(
+        ("UnitNormalization", "RMSNormalization"), ": it divides by a norm of the data; use BatchNormalization"
+    ),
     **hgq2_merges.HINTS,
     **hgq1.HINTS,
 }
@@ -83,7 +115,9 @@ def hint(kind: str) -> str:
 def _time_distributed(context: LayerContext) -> list[ParsedOperation]:
     inner = context.settings.get("layer")
     config = inner.get("config") if isinstance(inner, dict) else None
-    if not isinstance(inner, dict) or not isinstance(config, dict) or len(context.input) < 2:  # rows and what is in them
+    if (
+        not isinstance(inner, dict) or not isinstance(config, dict) or len(context.input) < 2
+    ):  # rows and what is in them
         raise context.settings.broken("layer", "TimeDistributed without a layer inside")
     kind = layer_class(inner)
     if kind in NO_OPERATION:
@@ -99,15 +133,31 @@ def is_known(kind: str) -> bool:
 
 
 PARSERS: Mapping[str, Parser] = {
-    **dict.fromkeys(("Conv1D", "Conv2D", "QConv1D", "QConv2D", "QConv2DBatchnorm", "Convolution1D", "Convolution2D"), linear.convolution),
-    **dict.fromkeys(("DepthwiseConv1D", "DepthwiseConv2D", "QDepthwiseConv2D", "QDepthwiseConv2DBatchnorm"), linear.depthwise),
+    **dict.fromkeys(
+        ("Conv1D", "Conv2D", "QConv1D", "QConv2D", "QConv2DBatchnorm", "Convolution1D", "Convolution2D"),
+        linear.convolution,
+    ),
+    **dict.fromkeys(
+        ("DepthwiseConv1D", "DepthwiseConv2D", "QDepthwiseConv2D", "QDepthwiseConv2DBatchnorm"), linear.depthwise
+    ),
     **dict.fromkeys(("SeparableConv1D", "SeparableConv2D", "QSeparableConv1D", "QSeparableConv2D"), linear.separable),
     **dict.fromkeys(("Dense", "QDense", "QDenseBatchnorm"), linear.dense),
-    **dict.fromkeys(("BatchNormalization", "BatchNormalizationV1", "SyncBatchNormalization", "QBatchNormalization"), linear.batch_normalization),
-    **dict.fromkeys(("Activation", "QActivation", "ReLU", "LeakyReLU", "ThresholdedReLU", "ELU", "Softmax"), activations.activation_layer),
+    **dict.fromkeys(
+        ("BatchNormalization", "BatchNormalizationV1", "SyncBatchNormalization", "QBatchNormalization"),
+        linear.batch_normalization,
+    ),
+    **dict.fromkeys(
+        ("Activation", "QActivation", "ReLU", "LeakyReLU", "ThresholdedReLU", "ELU", "Softmax"),
+        activations.activation_layer,
+    ),
     "PReLU": activations.prelu,
-    **dict.fromkeys(("MaxPooling1D", "MaxPooling2D", "AveragePooling1D", "AveragePooling2D", "QAveragePooling2D"), shaping.pool),
-    **dict.fromkeys(("GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalAveragePooling1D", "GlobalAveragePooling2D"), shaping.global_pool),
+    **dict.fromkeys(
+        ("MaxPooling1D", "MaxPooling2D", "AveragePooling1D", "AveragePooling2D", "QAveragePooling2D"), shaping.pool
+    ),
+    **dict.fromkeys(
+        ("GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalAveragePooling1D", "GlobalAveragePooling2D"),
+        shaping.global_pool,
+    ),
     "QGlobalAveragePooling2D": shaping.global_pool,
     **dict.fromkeys(("ZeroPadding1D", "ZeroPadding2D"), shaping.zero_padding),
     **dict.fromkeys(("Cropping1D", "Cropping2D"), shaping.cropping),
@@ -117,7 +167,9 @@ PARSERS: Mapping[str, Parser] = {
     "Reshape": shaping.reshape,
     "RepeatVector": shaping.repeat_vector,
     **dict.fromkeys(shaping.MERGES, shaping.merge),
-    **dict.fromkeys(("Conv1DTranspose", "Conv2DTranspose", "QConv2DTranspose", "Convolution2DTranspose"), linear.transposed),
+    **dict.fromkeys(
+        ("Conv1DTranspose", "Conv2DTranspose", "QConv2DTranspose", "Convolution2DTranspose"), linear.transposed
+    ),
     "Rescaling": linear.rescaling,
     "Normalization": linear.normalization,
     "Dot": shaping.dot,

@@ -73,7 +73,11 @@ def _window(context: LayerContext, kernel: Pair) -> tuple[Pair, Pair, Pads, Pair
 def convolution(context: LayerContext) -> list[ParsedOperation]:
     """Conv1D, Conv2D and their quantized and batch-normalized kinds."""
     settings, (*_, channels) = context.settings, context.image()
-    kernel, filters, groups = pair(settings, "kernel_size", context.rank), settings.integer("filters"), settings.integer("groups", 1)
+    kernel, filters, groups = (
+        pair(settings, "kernel_size", context.rank),
+        settings.integer("filters"),
+        settings.integer("groups", 1),
+    )
     if channels % groups or filters % groups:
         raise context.shape_error(f"{channels} channels and {filters} filters cannot be split into {groups} groups")
     strides, dilation, pads, (rows, columns) = _window(context, kernel)
@@ -97,11 +101,15 @@ def depthwise(context: LayerContext) -> list[ParsedOperation]:
     settings, (*_, channels) = context.settings, context.image()
     kernel, multiplier = pair(settings, "kernel_size", context.rank), settings.integer("depth_multiplier", 1)
     outputs = channels * multiplier
-    steps = _depthwise_steps(context, kernel, multiplier, bias=_bias(context, outputs), folded=_folded(context, outputs))
+    steps = _depthwise_steps(
+        context, kernel, multiplier, bias=_bias(context, outputs), folded=_folded(context, outputs)
+    )
     return [*steps, *embedded(context, steps[-1].shape)]
 
 
-def _depthwise_steps(context: LayerContext, kernel: Pair, multiplier: int, *, bias: src.Weight | None, folded: _Folded) -> list[ParsedOperation]:
+def _depthwise_steps(
+    context: LayerContext, kernel: Pair, multiplier: int, *, bias: src.Weight | None, folded: _Folded
+) -> list[ParsedOperation]:
     settings, (*_, channels) = context.settings, context.image()
     strides, dilation, pads, (rows, columns) = _window(context, kernel)
     stored = (*kernel, channels, multiplier)
@@ -120,8 +128,15 @@ def separable(context: LayerContext) -> list[ParsedOperation]:
     filters = settings.integer("filters")
     steps = _depthwise_steps(context, kernel, multiplier, bias=None, folded={})
     stored = (1, 1, channels * multiplier, filters)
-    weight = context.weight("pointwise_kernel", stored[2 - context.rank :], settings.get("pointwise_quantizer"), trained=True)
-    pointwise = src.Convolution(kernel=replace(weight, values=weight.values.reshape(stored)), bias=_bias(context, filters), strides=(1, 1), pads=(0, 0, 0, 0))
+    weight = context.weight(
+        "pointwise_kernel", stored[2 - context.rank :], settings.get("pointwise_quantizer"), trained=True
+    )
+    pointwise = src.Convolution(
+        kernel=replace(weight, values=weight.values.reshape(stored)),
+        bias=_bias(context, filters),
+        strides=(1, 1),
+        pads=(0, 0, 0, 0),
+    )
     shape = (*steps[-1].shape[:-1], filters)
     return [*steps, ParsedOperation(operation=pointwise, shape=shape), *embedded(context, shape)]
 
@@ -131,15 +146,25 @@ def transposed(context: LayerContext) -> list[ParsedOperation]:
     settings, (height, width, channels) = context.settings, context.image()
     kernel, filters = pair(settings, "kernel_size", context.rank), settings.integer("filters")
     strides = pair(settings, "strides", context.rank, (1,) * context.rank)
-    if pair(settings, "dilation_rate", context.rank, (1,) * context.rank) != (1, 1) or settings.get("output_padding") is not None:
-        raise settings.unsupported("a transposed convolution with dilation or output_padding is not supported", "use neither")
+    if (
+        pair(settings, "dilation_rate", context.rank, (1,) * context.rank) != (1, 1)
+        or settings.get("output_padding") is not None
+    ):
+        raise settings.unsupported(
+            "a transposed convolution with dilation or output_padding is not supported", "use neither"
+        )
     spare = tuple(max(size - step, 0) for size, step in zip(kernel, strides, strict=True))
     same = settings.word("padding", ("valid", "same"), "valid") == "same"
     begin = (spare[0] // 2, spare[1] // 2) if same else (0, 0)
     rows, columns = height * strides[0] + spare[0] * (not same), width * strides[1] + spare[1] * (not same)
     stored = (*kernel, filters, channels)
     weight = context.weight("kernel", stored[2 - context.rank :], settings.get("kernel_quantizer"), trained=True)
-    operation = src.Transposed(kernel=replace(weight, values=weight.values.reshape(stored)), bias=_bias(context, filters), strides=strides, begin=begin)
+    operation = src.Transposed(
+        kernel=replace(weight, values=weight.values.reshape(stored)),
+        bias=_bias(context, filters),
+        strides=strides,
+        begin=begin,
+    )
     shape = context.shaped(rows, columns, filters)
     return [ParsedOperation(operation=operation, shape=shape), *embedded(context, shape)]
 
@@ -180,7 +205,11 @@ def _statistics(context: LayerContext, channels: int, *, quantized: bool) -> src
         if not used:
             return src.Weight(values=np.broadcast_to(neutral, (channels,)))
         weight = context.weight(name, (channels,), settings.get(f"{option}_quantizer") if quantized else None)
-        return replace(weight, quantizer=with_automatic_scale(weight.quantizer)) if option in {"gamma", "variance"} else weight
+        return (
+            replace(weight, quantizer=with_automatic_scale(weight.quantizer))
+            if option in {"gamma", "variance"}
+            else weight
+        )
 
     statistics = src.Statistics(
         gamma=part("gamma", "gamma", 1.0, used=settings.flag("scale", default=True)),
@@ -196,7 +225,9 @@ def _statistics(context: LayerContext, channels: int, *, quantized: bool) -> src
 
 def rescaling(context: LayerContext) -> list[ParsedOperation]:
     """Rescaling: `x * scale + offset`, each a number or an array that fits the tensor."""
-    scale, offset = (fitting(context, context.settings.get(key, default), key) for key, default in (("scale", 1.0), ("offset", 0.0)))
+    scale, offset = (
+        fitting(context, context.settings.get(key, default), key) for key, default in (("scale", 1.0), ("offset", 0.0))
+    )
     return line(context.input, gamma=scale, beta=offset, mean=0.0, variance=1.0)
 
 
@@ -222,9 +253,18 @@ def _normalized_axes(context: LayerContext) -> tuple[int, ...]:
     """The axes that have numbers of their own, in order, counted without that of events; none for null."""
     value, rank = context.settings.get("axis", -1), len(context.input)
     listed = value if isinstance(value, list) else [] if value is None else [value]
-    axes = [axis + rank if axis < 0 else axis - 1 for axis in listed if isinstance(axis, int) and not isinstance(axis, bool)]
-    if len(axes) != len(listed) or len(set(axes)) != len(axes) or not all(0 <= axis < rank for axis in axes) or 0 in listed:
-        raise context.settings.unsupported(f"normalization along axis {value} is not supported", "normalize axes of the data")
+    axes = [
+        axis + rank if axis < 0 else axis - 1 for axis in listed if isinstance(axis, int) and not isinstance(axis, bool)
+    ]
+    if (
+        len(axes) != len(listed)
+        or len(set(axes)) != len(axes)
+        or not all(0 <= axis < rank for axis in axes)
+        or 0 in listed
+    ):
+        raise context.settings.unsupported(
+            f"normalization along axis {value} is not supported", "normalize axes of the data"
+        )
     return tuple(sorted(axes))
 
 
@@ -246,7 +286,10 @@ def fitting(context: LayerContext, value: Json, key: str) -> FloatArray:
     """
     shape, numbers = context.input, constant(context, value, key)
     if not _fits(numbers.shape, shape):
-        raise context.settings.unsupported(f"{key} of shape {numbers.shape} on a tensor of shape {shape} is not supported", "use a constant that fits it")
+        raise context.settings.unsupported(
+            f"{key} of shape {numbers.shape} on a tensor of shape {shape} is not supported",
+            "use a constant that fits it",
+        )
     return numbers
 
 
@@ -260,17 +303,26 @@ def constant(context: LayerContext, value: Json, key: str) -> FloatArray:
         raise context.settings.broken(key, "expected numbers")
     if numbers.ndim > rank and (numbers.ndim > rank + 1 or numbers.shape[0] != 1):
         why = f"a constant of shape {numbers.shape} has an axis before those of a tensor of shape {context.input}"
-        raise context.settings.unsupported(f"{why}, so that it differs from event to event", "use one constant for all events")
+        raise context.settings.unsupported(
+            f"{why}, so that it differs from event to event", "use one constant for all events"
+        )
     return numbers[0] if numbers.ndim > rank else numbers
 
 
 def _fits(shape: src.Shape, wanted: src.Shape) -> bool:
     """Whether an array can be repeated to a shape."""
-    return len(shape) <= len(wanted) and all(one in {1, size} for one, size in zip(shape[::-1], wanted[::-1], strict=False))
+    return len(shape) <= len(wanted) and all(
+        one in {1, size} for one, size in zip(shape[::-1], wanted[::-1], strict=False)
+    )
 
 
 def line(
-    shape: src.Shape, *, gamma: FloatArray | float, beta: FloatArray | float, mean: FloatArray | float, variance: FloatArray | float
+    shape: src.Shape,
+    *,
+    gamma: FloatArray | float,
+    beta: FloatArray | float,
+    mean: FloatArray | float,
+    variance: FloatArray | float,
 ) -> list[ParsedOperation]:
     """`(x - mean) / sqrt(variance) * gamma + beta` with arrays that fit the tensor.
 
@@ -279,15 +331,27 @@ def line(
     """
     arrays = [np.broadcast_to(np.asarray(one, np.float64), shape) for one in (gamma, beta, mean, variance)]
     last = len(shape) - 1
-    axes = [axis for axis in range(last + 1) if not all(np.array_equal(one, np.broadcast_to(one.take([0], axis), shape)) for one in arrays)]
+    axes = [
+        axis
+        for axis in range(last + 1)
+        if not all(np.array_equal(one, np.broadcast_to(one.take([0], axis), shape)) for one in arrays)
+    ]
     if not set(axes) - {last}:
         return [_channel_line(shape, [one.reshape(-1, shape[-1])[0] for one in arrays])]
     if len(axes) == 1:
         turned, swap = _turned(shape, axes[0]), src.Permute(axes=_swapped(len(shape), axes[0]))
         per_channel = [one.transpose(swap.axes).reshape(-1, turned[-1])[0] for one in arrays]
-        return [ParsedOperation(operation=swap, shape=turned), _channel_line(turned, per_channel), ParsedOperation(operation=swap, shape=shape)]
+        return [
+            ParsedOperation(operation=swap, shape=turned),
+            _channel_line(turned, per_channel),
+            ParsedOperation(operation=swap, shape=shape),
+        ]
     flat = _channel_line((prod(shape),), [one.reshape(-1) for one in arrays])
-    return [ParsedOperation(operation=src.Reshape(), shape=flat.shape), flat, ParsedOperation(operation=src.Reshape(), shape=shape)]
+    return [
+        ParsedOperation(operation=src.Reshape(), shape=flat.shape),
+        flat,
+        ParsedOperation(operation=src.Reshape(), shape=shape),
+    ]
 
 
 def _channel_line(shape: src.Shape, arrays: list[FloatArray]) -> ParsedOperation:
@@ -304,7 +368,9 @@ def batch_normalization(context: LayerContext) -> list[ParsedOperation]:
     axis = listed[0] if len(listed) == 1 and isinstance(listed[0], int) and not isinstance(listed[0], bool) else 0
     last = axis - 1 if axis > 0 else axis + len(shape)
     if axis == 0 or not 0 <= last < len(shape):
-        raise settings.unsupported(f"normalization along axis {given} is not supported", "normalize one axis of the data")
+        raise settings.unsupported(
+            f"normalization along axis {given} is not supported", "normalize one axis of the data"
+        )
     statistics = _statistics(context, shape[last], quantized=context.kind == "QBatchNormalization")
     operation = src.BatchNormalization(statistics=statistics)
     if last == len(shape) - 1:

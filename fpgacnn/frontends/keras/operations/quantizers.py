@@ -11,7 +11,17 @@ import numpy as np
 
 from fpgacnn.errors import UnsupportedQuantizerError
 from fpgacnn.frontends.keras.layer_config import MAX_NUMBER, Json, class_of
-from fpgacnn.ir.source import Binary, FloatArray, PowerOfTwo, QuantizedBits, QuantizedRelu, QuantizedSigmoid, QuantizedTanh, Quantizer, Ternary
+from fpgacnn.ir.source import (
+    Binary,
+    FloatArray,
+    PowerOfTwo,
+    QuantizedBits,
+    QuantizedRelu,
+    QuantizedSigmoid,
+    QuantizedTanh,
+    Quantizer,
+    Ternary,
+)
 
 MAX_TEXT = 1000
 MAX_BITS = 32
@@ -51,7 +61,13 @@ class _Options:
             raise self.refuse("qnoise_factor is not 1, so training mixes in unquantized values")
         for harmless in ("use_stochastic_rounding", "use_ste", "use_variables", "var_name", "name", "dtype"):
             self._values.pop(harmless, None)
-        for unsupported in ("scale_axis", "post_training_scale", "elements_per_scale", "min_po2_exponent", "max_po2_exponent"):
+        for unsupported in (
+            "scale_axis",
+            "post_training_scale",
+            "elements_per_scale",
+            "min_po2_exponent",
+            "max_po2_exponent",
+        ):
             if self._values.pop(unsupported, None) is not None:
                 raise self.refuse(f"{unsupported} is not supported")
         if self._values:
@@ -111,7 +127,9 @@ def _quantized_relu(options: _Options) -> Quantizer:
 def _quantized_linear(options: _Options) -> Quantizer:
     """qkeras-v3's successor of quantized_bits: the scale divides before rounding, so a power of two moves the point."""
     alpha = _alpha(options)
-    if isinstance(alpha, str) or (alpha is not None and (not isinstance(alpha, float) or not np.log2(abs(alpha)).is_integer() or alpha < 0)):
+    if isinstance(alpha, str) or (
+        alpha is not None and (not isinstance(alpha, float) or not np.log2(abs(alpha)).is_integer() or alpha < 0)
+    ):
         raise options.refuse("alpha must be a power of two or None")
     bits = options.integer("bits", 8, 2, MAX_BITS)
     shift = 0 if alpha is None else int(np.log2(alpha))
@@ -193,21 +211,38 @@ def _quantized_sigmoid(options: _Options) -> Quantizer:
     bits = options.integer("bits", 8, 1, MAX_BITS)
     return QuantizedSigmoid(
         bits=bits,
-        symmetric=float(options.integer("symmetric", 0, 0, (1 << bits) - 1)),  # any number of steps, as in quantized_sigmoid(10,4)
+        symmetric=float(
+            options.integer("symmetric", 0, 0, (1 << bits) - 1)
+        ),  # any number of steps, as in quantized_sigmoid(10,4)
         real=options.flag("use_real_sigmoid", default=False),
     )
 
 
 _PARSERS: Mapping[str, tuple[tuple[str, ...], Callable[[_Options], Quantizer]]] = {
-    "quantized_bits": (("bits", "integer", "symmetric", "keep_negative", "alpha", "use_stochastic_rounding"), _quantized_bits),
-    "quantized_relu": (("bits", "integer", "use_sigmoid", "negative_slope", "use_stochastic_rounding"), _quantized_relu),
-    "quantized_linear": (("bits", "integer", "symmetric", "keep_negative", "alpha", "use_stochastic_rounding"), _quantized_linear),
+    "quantized_bits": (
+        ("bits", "integer", "symmetric", "keep_negative", "alpha", "use_stochastic_rounding"),
+        _quantized_bits,
+    ),
+    "quantized_relu": (
+        ("bits", "integer", "use_sigmoid", "negative_slope", "use_stochastic_rounding"),
+        _quantized_relu,
+    ),
+    "quantized_linear": (
+        ("bits", "integer", "symmetric", "keep_negative", "alpha", "use_stochastic_rounding"),
+        _quantized_linear,
+    ),
     "binary": (("use_01", "alpha", "use_stochastic_rounding"), _binary),
     "stochastic_binary": (("alpha", "temperature", "use_real_sigmoid"), _stochastic_binary),
     "ternary": (("alpha", "threshold", "use_stochastic_rounding", "number_of_unrolls"), _ternary),
-    "stochastic_ternary": (("alpha", "threshold", "temperature", "use_real_sigmoid", "number_of_unrolls"), _stochastic_ternary),
+    "stochastic_ternary": (
+        ("alpha", "threshold", "temperature", "use_real_sigmoid", "number_of_unrolls"),
+        _stochastic_ternary,
+    ),
     "quantized_po2": (("bits", "max_value", "use_stochastic_rounding", "quadratic_approximation"), _power_of_two),
-    "quantized_relu_po2": (("bits", "max_value", "negative_slope", "use_stochastic_rounding", "quadratic_approximation"), _relu_power_of_two),
+    "quantized_relu_po2": (
+        ("bits", "max_value", "negative_slope", "use_stochastic_rounding", "quadratic_approximation"),
+        _relu_power_of_two,
+    ),
     "quantized_tanh": (("bits", "use_stochastic_rounding", "symmetric", "use_real_tanh"), _quantized_tanh),
     "quantized_sigmoid": (("bits", "symmetric", "use_real_sigmoid", "use_stochastic_rounding"), _quantized_sigmoid),
 }

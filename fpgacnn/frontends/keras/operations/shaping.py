@@ -30,7 +30,11 @@ MAX_BORDER = 1 << 12
 def _factor(context: LayerContext, area: int) -> src.Weight | None:
     """The quantized 1/area of QKeras' average pooling, or None where it divides."""
     quantizer = parse_quantizer(context.settings.get("average_quantizer"), layer=context.name)
-    return None if quantizer is None else src.Weight(values=np.array([np.float32(1.0 / area)], np.float64), quantizer=quantizer)
+    return (
+        None
+        if quantizer is None
+        else src.Weight(values=np.array([np.float32(1.0 / area)], np.float64), quantizer=quantizer)
+    )
 
 
 def _kind(context: LayerContext) -> src.PoolKind:
@@ -68,7 +72,12 @@ def _border(settings: LayerConfig, key: str, rank: int) -> tuple[int, int, int, 
     if rank == 1:
         axes = [value if isinstance(value, list) else [value, value]]
     pairs = [axis if isinstance(axis, list) else [axis, axis] for axis in axes]
-    flat = [size for one in pairs for size in one if isinstance(size, int) and not isinstance(size, bool) and 0 <= size <= MAX_BORDER]
+    flat = [
+        size
+        for one in pairs
+        for size in one
+        if isinstance(size, int) and not isinstance(size, bool) and 0 <= size <= MAX_BORDER
+    ]
     if len(flat) != 2 * rank or sum(map(len, pairs)) != 2 * rank:
         raise settings.broken(key, f"expected sizes of borders, found {value!r}")
     top, bottom = (0, 0) if rank == 1 else flat[:2]
@@ -89,7 +98,12 @@ def cropping(context: LayerContext) -> list[ParsedOperation]:
     top, bottom, left, right = borders = _border(context.settings, "cropping", context.rank)
     if top + bottom >= height or left + right >= width:
         raise context.shape_error(f"nothing is left of {context.input}")
-    return [ParsedOperation(operation=src.Crop(borders=borders), shape=context.shaped(height - top - bottom, width - left - right, channels))]
+    return [
+        ParsedOperation(
+            operation=src.Crop(borders=borders),
+            shape=context.shaped(height - top - bottom, width - left - right, channels),
+        )
+    ]
 
 
 def upsampling(context: LayerContext) -> list[ParsedOperation]:
@@ -99,7 +113,12 @@ def upsampling(context: LayerContext) -> list[ParsedOperation]:
     factors = pair(context.settings, "size", context.rank, (2,) * context.rank)
     if kind == "bilinear":
         return _bilinear((height, width, channels), factors)
-    return [ParsedOperation(operation=src.Upsample(factors=factors), shape=context.shaped(height * factors[0], width * factors[1], channels))]
+    return [
+        ParsedOperation(
+            operation=src.Upsample(factors=factors),
+            shape=context.shaped(height * factors[0], width * factors[1], channels),
+        )
+    ]
 
 
 def _bilinear(shape: Shape, factors: tuple[int, int]) -> list[ParsedOperation]:
@@ -143,7 +162,11 @@ def flatten(context: LayerContext) -> list[ParsedOperation]:
 def reshape(context: LayerContext) -> list[ParsedOperation]:
     """Reshape, with at most one -1."""
     target = context.settings.get("target_shape")
-    sizes = [n for n in target if isinstance(n, int) and not isinstance(n, bool) and n != 0 and n >= -1] if isinstance(target, list) else []
+    sizes = (
+        [n for n in target if isinstance(n, int) and not isinstance(n, bool) and n != 0 and n >= -1]
+        if isinstance(target, list)
+        else []
+    )
     if not sizes or not isinstance(target, list) or len(sizes) != len(target):
         raise context.settings.broken("target_shape", f"expected sizes, found {target!r}")
     total, known = prod(context.input), prod(n for n in sizes if n > 0)
@@ -157,7 +180,10 @@ def repeat_vector(context: LayerContext) -> list[ParsedOperation]:
     count, (features, *rest) = context.settings.integer("n"), context.input
     if rest:
         raise context.shape_error(f"RepeatVector needs a vector, found {context.input}")
-    return [ParsedOperation(operation=src.Reshape(), shape=(1, features)), ParsedOperation(operation=src.Upsample(factors=(1, count)), shape=(count, features))]
+    return [
+        ParsedOperation(operation=src.Reshape(), shape=(1, features)),
+        ParsedOperation(operation=src.Upsample(factors=(1, count)), shape=(count, features)),
+    ]
 
 
 def merge(context: LayerContext) -> list[ParsedOperation]:
@@ -190,7 +216,9 @@ def dot(context: LayerContext) -> list[ParsedOperation]:
     if len(context.inputs) != 2 or len(set(context.inputs)) != 1 or len(shape) != 1:
         raise context.shape_error(f"Dot is supported for two vectors of one size, found {context.inputs}")
     if axes not in (1, -1, [1, 1], [-1, -1]) or context.settings.flag("normalize", default=False):
-        raise context.settings.unsupported(f"Dot with axes={axes} or normalize is not supported", "use axes=1 without normalize")
+        raise context.settings.unsupported(
+            f"Dot with axes={axes} or normalize is not supported", "use axes=1 without normalize"
+        )
     ones = src.Weight(values=np.ones((shape[0], 1)))
     return [
         ParsedOperation(operation=src.Merge(kind=src.MergeKind.MULTIPLY), shape=shape),
@@ -236,7 +264,9 @@ def _row_by_row(context: LayerContext, step: ParsedOperation) -> ParsedOperation
             )
             return replace(step, operation=operation)
         case src.GlobalPool() | src.Permute() | src.Concatenate():
-            raise context.settings.unsupported("TimeDistributed over this layer is not supported", "use it on Dense, Conv1D or pooling")
+            raise context.settings.unsupported(
+                "TimeDistributed over this layer is not supported", "use it on Dense, Conv1D or pooling"
+            )
         case _ if len(context.input) > 3:  # rows, width, channels
             raise context.shape_error(f"TimeDistributed on {context.input} is not supported")
         case _:

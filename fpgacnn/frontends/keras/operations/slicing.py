@@ -51,7 +51,9 @@ def getitem(context: LayerContext) -> list[ParsedOperation]:
         axis += 1
         result += [len(places)] if isinstance(part, slice) else []
     if not result:
-        raise context.settings.unsupported(f"a slice of {shape} that leaves one number is not supported", "leave an axis of the data")
+        raise context.settings.unsupported(
+            f"a slice of {shape} that leaves one number is not supported", "leave an axis of the data"
+        )
     return steps if tuple(result) == now else [*steps, ParsedOperation(operation=src.Reshape(), shape=tuple(result))]
 
 
@@ -117,7 +119,12 @@ def _aligned(context: LayerContext, parts: list[_Part]) -> list[slice | _NewAxis
     for part in parts:
         whole += [slice(None)] * (rank - named) if isinstance(part, _Ellipsis) else [part]
     first = whole[0]
-    if not isinstance(first, slice) or first.start not in (None, 0) or first.stop is not None or first.step not in (None, 1):
+    if (
+        not isinstance(first, slice)
+        or first.start not in (None, 0)
+        or first.stop is not None
+        or first.step not in (None, 1)
+    ):
         raise context.settings.unsupported("a slice of events is not supported", "leave the first axis whole")
     return whole[1:]
 
@@ -161,12 +168,16 @@ def _section_ends(settings: LayerConfig, size: int) -> list[int]:
         sizes[sizes.index(-1)] = size - sum(sizes) - 1
     ends = [sum(sizes[:number]) for number in range(len(sizes) + 1)]
     if not sizes or min(sizes) < 0 or ends[-1] != size:
-        raise settings.unsupported(f"parts of sizes {given!r} of an axis of {size} are not supported", "use sizes that add up to the axis")
+        raise settings.unsupported(
+            f"parts of sizes {given!r} of an axis of {size} are not supported", "use sizes that add up to the axis"
+        )
     return ends
 
 
 def _whole(settings: LayerConfig, value: Json) -> list[int]:
-    found = [one for one in value if isinstance(one, int) and not isinstance(one, bool)] if isinstance(value, list) else []
+    found = (
+        [one for one in value if isinstance(one, int) and not isinstance(one, bool)] if isinstance(value, list) else []
+    )
     if not isinstance(value, list) or len(found) != len(value):
         raise settings.unsupported(f"parts {value!r} are not supported", "use whole numbers")
     return found

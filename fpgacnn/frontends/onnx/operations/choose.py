@@ -90,7 +90,10 @@ def cut(call: OpArgs) -> TensorView:
             call.data_axis(0)
         indices = range(*part.indices(view.shape[axis]))
         if not indices:
-            raise call.unsupported(f"a slice {part.start}:{part.stop}:{part.step} of {view.shape[axis]} is empty", "leave something of each axis")
+            raise call.unsupported(
+                f"a slice {part.start}:{part.stop}:{part.step} of {view.shape[axis]} is empty",
+                "leave something of each axis",
+            )
         view = selected(call, view, axis, indices)
     return view
 
@@ -107,9 +110,14 @@ def split(call: OpArgs) -> tuple[TensorView, ...]:
         each = -(-size // max(count, 1))
         sizes = tuple(min(each, size - each * number) for number in range(count))
     if len(sizes) != len(call.node.outputs) or sum(sizes) != size or min(sizes, default=0) < 1:
-        raise call.weave.shape_error(f"an axis of {size} cannot be split into {sizes} for {len(call.node.outputs)} outputs")
+        raise call.weave.shape_error(
+            f"an axis of {size} cannot be split into {sizes} for {len(call.node.outputs)} outputs"
+        )
     starts = np.cumsum((0, *sizes[:-1]))
-    return tuple(selected(call, view, axis, range(int(start), int(start) + part)) for start, part in zip(starts, sizes, strict=True))
+    return tuple(
+        selected(call, view, axis, range(int(start), int(start) + part))
+        for start, part in zip(starts, sizes, strict=True)
+    )
 
 
 def gather(call: OpArgs) -> TensorView:
@@ -117,11 +125,19 @@ def gather(call: OpArgs) -> TensorView:
     view, indices = call.view(), np.asarray(call.constant(1, "indices").plain)
     axis = axis_of(call, call.integer("axis", 0), len(view.shape))
     size = view.shape[axis]
-    if indices.dtype.kind != "i" or not indices.size or indices.size > window.MAX_BORDER or np.any(indices < -size) or np.any(indices >= size):
+    if (
+        indices.dtype.kind != "i"
+        or not indices.size
+        or indices.size > window.MAX_BORDER
+        or np.any(indices < -size)
+        or np.any(indices >= size)
+    ):
         raise call.broken(f"indices that an axis of {size} does not have")
     call.data_axis(axis)
     places = [int(index) % size for index in indices.reshape(-1)]
-    return seen_as(call, selected(call, view, axis, places), (*view.shape[:axis], *indices.shape, *view.shape[axis + 1 :]))
+    return seen_as(
+        call, selected(call, view, axis, places), (*view.shape[:axis], *indices.shape, *view.shape[axis + 1 :])
+    )
 
 
 def depth_to_space(call: OpArgs) -> TensorView:
@@ -129,14 +145,20 @@ def depth_to_space(call: OpArgs) -> TensorView:
     block, mode = call.integer("blocksize", 0), call.word("mode", "DCR")
     source = window.image(call, call.view())
     if source.rank != 2 or block < 1 or source.channels % block**2 or mode not in {"DCR", "CRD"}:  # height and width
-        raise call.weave.shape_error(f"{source.channels} channels do not become blocks of {block}x{block} in mode {mode!r}")
+        raise call.weave.shape_error(
+            f"{source.channels} channels do not become blocks of {block}x{block} in mode {mode!r}"
+        )
     channels, (height, width), layer = source.channels // block**2, source.sizes, source.layer
     if block == 1:
         return call.view()
     if mode == "CRD" and channels > 1:
         order = np.arange(source.channels).reshape(channels, block**2).T.reshape(-1)
         kernel = _ones(np.eye(source.channels)[:, order][None, None])
-        layer = call.weave.emit(src.Convolution(kernel=kernel, bias=None, strides=(1, 1), pads=_NO_PADS), (layer,), (height, width, source.channels))
+        layer = call.weave.emit(
+            src.Convolution(kernel=kernel, bias=None, strides=(1, 1), pads=_NO_PADS),
+            (layer,),
+            (height, width, source.channels),
+        )
     layer = call.weave.emit(src.Reshape(), (layer,), (height, width, block, block * channels))
     layer = call.weave.emit(src.Permute(axes=(0, 2, 1, 3)), (layer,), (height, block, width, block * channels))
     return window.result(call, src.Reshape(), source.on(layer), height * block, width * block, channels)
@@ -168,7 +190,9 @@ def reduce(call: OpArgs) -> TensorView:
     if kind == "ReduceL1":
         view = magnitude(call)
     elif kind == "ReduceSumSquare":
-        view = call.result(src.Merge(kind=MergeKind.MULTIPLY), (view.layer, view.layer), view.held, view.order, view.shape)
+        view = call.result(
+            src.Merge(kind=MergeKind.MULTIPLY), (view.layer, view.layer), view.held, view.order, view.shape
+        )
     if all(view.shape[axis] == 1 for axis in axes):
         return seen_as(call, view, shape)
     if kind in {"ReduceMean", "ReduceMax", "ReduceMin"}:
@@ -184,7 +208,14 @@ def _pooled(call: OpArgs, view: TensorView, axes: set[int], shape: Shape) -> Ten
     kind, rank = PoolKind.AVERAGE if call.node.kind == "ReduceMean" else PoolKind.MAX, len(view.shape)
     if call.node.kind == "ReduceMin":
         view = _negated(call, view)
-    image = next((last for last in (False, True) if axes == (set(range(1, rank - 1)) if last else set(range(2, rank))) and rank in {3, 4}), None)
+    image = next(
+        (
+            last
+            for last in (False, True)
+            if axes == (set(range(1, rank - 1)) if last else set(range(2, rank))) and rank in {3, 4}
+        ),
+        None,
+    )
     if image is not None and view.shape[0] == 1:
         pooled = over_space(call, window.image(call, view, last=image), kind, shape)
     else:

@@ -50,7 +50,9 @@ def arithmetic(call: OpArgs) -> TensorView:
     if not constants:
         return _merged(call, [call.view(number) for number in range(len(call.inputs))])
     if len(views) != 1 or len(constants) != 1:
-        raise call.unsupported("more than one constant among its inputs is not supported", "simplify the graph before exporting it")
+        raise call.unsupported(
+            "more than one constant among its inputs is not supported", "simplify the graph before exporting it"
+        )
     first = isinstance(call.inputs[0], TensorView)
     view, constant = call.view(0 if first else 1), call.constant(1 if first else 0, "constant")
     constant = _aligned(call, view, constant)
@@ -119,18 +121,25 @@ def _alike(call: OpArgs, views: list[TensorView]) -> tuple[TensorView, list[str]
     """All tensors in the order of axes of the first that has the result's shape; axes of length 1 are repeated later."""
     rank = max(len(view.shape) for view in views)
     if call.weave.several and any(len(view.shape) != rank for view in views):
-        raise call.unsupported("tensors of different numbers of axes would meet along that of events", "reshape them alike, or export with one event")
+        raise call.unsupported(
+            "tensors of different numbers of axes would meet along that of events",
+            "reshape them alike, or export with one event",
+        )
     full = [replace(view, shape=(*(1,) * (rank - len(view.shape)), *view.shape)) for view in views]
     try:
         shape = np.broadcast_shapes(*(view.shape for view in full))
     except ValueError as error:
-        raise call.weave.shape_error(f"tensors of shapes {[view.shape for view in views]} do not fit each other") from error
+        raise call.weave.shape_error(
+            f"tensors of shapes {[view.shape for view in views]} do not fit each other"
+        ) from error
     wide = [view for view in full if view.shape == shape]
     axes = call.weave.order_held(wide[0]) if wide else [axis for axis, size in enumerate(shape) if size != 1]
     axes = axes or [rank - 1]
     layers = [call.weave.arranged(view, axes) for view in full]
     order = sorted(range(len(axes)), key=lambda number: axes[number])
-    return TensorView(layer=layers[0], held=tuple(shape[axis] for axis in axes), order=tuple(order), shape=shape), layers
+    return TensorView(
+        layer=layers[0], held=tuple(shape[axis] for axis in axes), order=tuple(order), shape=shape
+    ), layers
 
 
 def _activated(call: OpArgs, function: src.Activation) -> TensorView:
@@ -213,7 +222,11 @@ def _limit(call: OpArgs, number: int, name: str, way: float) -> float | None:
     if call.has(number):
         call.meaningless(name)
         found = call.value(number)
-        if isinstance(found, Constant) and found.values.size == 1 and float(found.values.reshape(-1)[0]) == way * np.inf:
+        if (
+            isinstance(found, Constant)
+            and found.values.size == 1
+            and float(found.values.reshape(-1)[0]) == way * np.inf
+        ):
             return None
         value = call.scalar(number, name)
     elif call.names(name):
@@ -228,7 +241,11 @@ def _limit(call: OpArgs, number: int, name: str, way: float) -> float | None:
 def _narrowed(call: OpArgs, view: TensorView, coding: Coding, ends: list[float | None]) -> TensorView:
     """Whole numbers in fewer bits than their type has, as Brevitas exports them."""
     host = call.weave.operation(view.layer)
-    if not (isinstance(host, src.Activate) and isinstance(host.function, src.Uniform)) or not view.sole or coding.zero.size != 1:
+    if (
+        not (isinstance(host, src.Activate) and isinstance(host.function, src.Uniform))
+        or not view.sole
+        or coding.zero.size != 1
+    ):
         raise call.unsupported("it limits whole numbers that something else reads too", "export in QDQ form")
     low, high = (None if end is None else end - float(coding.zero.reshape(-1)[0]) for end in ends)
     quantizer = host.function

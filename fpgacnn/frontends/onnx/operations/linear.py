@@ -33,19 +33,28 @@ def _convolved(call: OpArgs, view: TensorView, stored: Constant, bias: Constant 
     kernel = _channels_last(call, stored, rank, last=source.last)
     height, width, inputs, filters = kernel.values.shape
     if groups < 1 or inputs * groups != source.channels or filters % groups:
-        raise call.weave.shape_error(f"weights of {stored.values.shape} in {groups} groups do not fit {source.channels} channels")
+        raise call.weave.shape_error(
+            f"weights of {stored.values.shape} in {groups} groups do not fit {source.channels} channels"
+        )
     if call.integers("kernel_shape", (height, width)[2 - rank :], low=1, count=rank) != (height, width)[2 - rank :]:
         raise call.broken("kernel_shape differs from the weights")
-    strides, dilation = window.pair(call, "strides", rank, (1,) * rank), window.pair(call, "dilations", rank, (1,) * rank)
+    strides, dilation = (
+        window.pair(call, "strides", rank, (1,) * rank),
+        window.pair(call, "dilations", rank, (1,) * rank),
+    )
     reach = ((height - 1) * dilation[0] + 1, (width - 1) * dilation[1] + 1)
     pads = window.padding(call, source.sizes, reach, strides, rank)
     rows, columns = window.outputs(call, source.sizes, pads, reach, strides)
     offset = None if bias is None else _vector(call, bias, filters)
     if groups == source.channels > 1:
         each = kernel.moved(lambda array: array.reshape(height, width, groups, filters // groups))
-        operation: src.SourceOperation = src.Depthwise(kernel=to_weight(each), bias=offset, strides=strides, pads=pads, dilation=dilation)
+        operation: src.SourceOperation = src.Depthwise(
+            kernel=to_weight(each), bias=offset, strides=strides, pads=pads, dilation=dilation
+        )
     else:
-        operation = src.Convolution(kernel=to_weight(kernel), bias=offset, strides=strides, pads=pads, dilation=dilation, groups=groups)
+        operation = src.Convolution(
+            kernel=to_weight(kernel), bias=offset, strides=strides, pads=pads, dilation=dilation, groups=groups
+        )
     return window.result(call, operation, source, rows, columns, filters)
 
 
@@ -70,7 +79,9 @@ def transposed_convolution(call: OpArgs) -> TensorView:
     source, stored, bias = window.image(call, call.view()), call.constant(1, "weights"), _bias(call, 2)
     rank = source.rank
     if call.integer("group", 1) != 1 or window.pair(call, "dilations", rank, (1,) * rank) != (1, 1):
-        raise call.unsupported("a transposed convolution in groups or with dilation is not supported", "use group=1 and dilations of 1")
+        raise call.unsupported(
+            "a transposed convolution in groups or with dilation is not supported", "use group=1 and dilations of 1"
+        )
     if stored.values.ndim != rank + 2 or stored.values.shape[0] != source.channels or not stored.values.size:
         raise call.weave.shape_error(f"weights of {stored.values.shape} do not fit {source.channels} channels")
     turned = stored.moved(lambda array: array.transpose(*range(2, rank + 2), 1, 0))
@@ -148,7 +159,9 @@ def _row(call: OpArgs, array: Numbers, shape: tuple[int, ...]) -> Numbers:
     return np.array(np.broadcast_to(array.reshape(-1), shape[-1:]))  # all axes but the last have length 1
 
 
-def _dense(call: OpArgs, view: TensorView, kernel: Constant, bias: src.Weight | None, shape: tuple[int, ...]) -> TensorView:
+def _dense(
+    call: OpArgs, view: TensorView, kernel: Constant, bias: src.Weight | None, shape: tuple[int, ...]
+) -> TensorView:
     """A dense layer on what the layer holds: the rows of weights are put in its order instead of its values in the file's."""
     places = np.arange(view.size).reshape(view.held).transpose(view.order).reshape(-1)
     rows = kernel.moved(lambda array: array[np.argsort(places)])
@@ -172,7 +185,10 @@ def normalization(call: OpArgs) -> TensorView:
     constants = {name: call.constant(number, name) for number, name in enumerate(names, 1)}
     if any(one.values.shape != (channels,) for one in constants.values()):
         raise call.weave.shape_error(f"its constants do not fit {channels} channels")
-    spread = {name: one.moved(lambda array: array.reshape(-1, *(1,) * (len(view.shape) - 1 - axis))) for name, one in constants.items()}
+    spread = {
+        name: one.moved(lambda array: array.reshape(-1, *(1,) * (len(view.shape) - 1 - axis)))
+        for name, one in constants.items()
+    }
     turned, vectors = along_channels(call, view, list(spread.values()))
     gamma, beta, mean, variance = (to_weight(one) for one in vectors)
     epsilon = float(np.float32(call.number("epsilon", 1e-5)))
@@ -188,7 +204,9 @@ def along_channels(call: OpArgs, view: TensorView, constants: list[Constant]) ->
     for one in constants:
         arrays.append(one.values)
         if one.grid is not None:
-            arrays += [np.broadcast_to(array, one.values.shape) for array in (one.grid.scale, one.grid.low, one.grid.high)]
+            arrays += [
+                np.broadcast_to(array, one.values.shape) for array in (one.grid.scale, one.grid.low, one.grid.high)
+            ]
     turned, vectors = call.weave.by_channel(view, arrays)
     found: list[Constant] = []
     rest = iter(vectors)
@@ -229,11 +247,15 @@ def quantized_convolution(call: OpArgs) -> TensorView:
     weights = decoded(call, call.constant(3, "weights"), 4, 5, axis=0)
     bias = None
     if call.has(8):
-        scale = np.float64(call.scalar(1, "scale of the input")) * call.constant(4, "scale of the weights").plain.astype(np.float64)
+        scale = np.float64(call.scalar(1, "scale of the input")) * call.constant(
+            4, "scale of the weights"
+        ).plain.astype(np.float64)
         whole = call.constant(8, "bias").plain.astype(np.float64)
         steps = np.broadcast_to(scale.reshape(-1), whole.shape)
         ends = np.full(whole.shape, 2.0**31)
-        bias = Constant(values=whole * steps, grid=Grid(scale=steps, low=-ends, high=ends - 1.0, rounding=Rounding.RND_CONV))
+        bias = Constant(
+            values=whole * steps, grid=Grid(scale=steps, low=-ends, high=ends - 1.0, rounding=Rounding.RND_CONV)
+        )
     return quantized_result(call, _convolved(call, _coded_input(call), weights, bias), 6, 7)
 
 
@@ -246,6 +268,12 @@ def quantized_matrix_product(call: OpArgs) -> TensorView:
 def _coded_input(call: OpArgs) -> TensorView:
     found = call.value(0)
     scale, zero = call.constant(1, "scale of the input").plain, call.constant(2, "zero point of the input").plain
-    if not isinstance(found, TensorView) or found.coding is None or not (np.array_equal(found.coding.scale, scale) and np.array_equal(found.coding.zero, zero)):
-        raise call.unsupported("its input was not made by QuantizeLinear with the same scale and zero point", "export in QDQ form")
+    if (
+        not isinstance(found, TensorView)
+        or found.coding is None
+        or not (np.array_equal(found.coding.scale, scale) and np.array_equal(found.coding.zero, zero))
+    ):
+        raise call.unsupported(
+            "its input was not made by QuantizeLinear with the same scale and zero point", "export in QDQ form"
+        )
     return replace(found, coding=None)

@@ -79,10 +79,14 @@ def _signs(call: OpArgs, scale: FloatArray) -> Value:
     if isinstance(source, Constant):
         spread = _spread(call, source, scale)
         one = np.ones_like(spread)
-        return Constant(values=source.plain, grid=Grid(scale=spread, low=-one, high=one, rounding=Rounding.RND_CONV, signs=True))
+        return Constant(
+            values=source.plain, grid=Grid(scale=spread, low=-one, high=one, rounding=Rounding.RND_CONV, signs=True)
+        )
     view, (factor,) = call.weave.by_channel(call.view(), [scale])
     alpha = np.asarray(_shortened(factor), np.float64)
-    return call.elementwise(src.Activate(function=src.Binary(alpha=float(alpha[0]) if alpha.size == 1 else alpha)), view)
+    return call.elementwise(
+        src.Activate(function=src.Binary(alpha=float(alpha[0]) if alpha.size == 1 else alpha)), view
+    )
 
 
 def _spread(call: OpArgs, source: Constant, array: Numbers) -> FloatArray:
@@ -92,16 +96,24 @@ def _spread(call: OpArgs, source: Constant, array: Numbers) -> FloatArray:
         raise call.weave.shape_error(f"a scale of {array.shape} does not fit {source.values.shape}") from error
 
 
-def _quantized(call: OpArgs, source: Value, scale: FloatArray, low: FloatArray, high: FloatArray, rounding: Rounding) -> Value:
+def _quantized(
+    call: OpArgs, source: Value, scale: FloatArray, low: FloatArray, high: FloatArray, rounding: Rounding
+) -> Value:
     if isinstance(source, Constant):
         call.constant(0, "constant")
         arrays = [_spread(call, source, array) for array in (scale, low, high)]
-        return Constant(values=source.plain, grid=Grid(scale=arrays[0], low=arrays[1], high=arrays[2], rounding=rounding))
+        return Constant(
+            values=source.plain, grid=Grid(scale=arrays[0], low=arrays[1], high=arrays[2], rounding=rounding)
+        )
     if source.coding is not None:
-        raise call.unsupported("it quantizes whole numbers between QuantizeLinear and DequantizeLinear", "export in QDQ form")
+        raise call.unsupported(
+            "it quantizes whole numbers between QuantizeLinear and DequantizeLinear", "export in QDQ form"
+        )
     view, vectors = call.weave.by_channel(source, [scale, low, high])
     scale, low, high = (np.asarray(_shortened(one), np.float64) for one in vectors)
-    return call.elementwise(src.Activate(function=src.Uniform(scale=scale, low=low, high=high, rounding=rounding)), view)
+    return call.elementwise(
+        src.Activate(function=src.Uniform(scale=scale, low=low, high=high, rounding=rounding)), view
+    )
 
 
 def _shortened(vector: Numbers) -> Numbers:
@@ -116,7 +128,13 @@ def truncation(call: OpArgs) -> TensorView:
     view, scale, zero = call.view(), _scale(call, 1), _real(call.constant(2, "zero point"))
     widths = [_real(call.constant(number, "bit width")) for number in (3, 5 if call.has(5) else 4)]
     mode = call.word("rounding_mode", "FLOOR").upper()
-    if np.any(zero) or scale.size != 1 or any(one.size != 1 for one in widths) or mode not in ROUNDINGS or mode == "CEIL":
+    if (
+        np.any(zero)
+        or scale.size != 1
+        or any(one.size != 1 for one in widths)
+        or mode not in ROUNDINGS
+        or mode == "CEIL"
+    ):
         raise _refused(call, "a zero point, several scales, or this rounding mode is not supported")
     width = float(widths[1].reshape(-1)[0])
     unlimited, step = np.array([src.UNLIMITED]), scale.reshape(1)
@@ -137,7 +155,10 @@ def truncation(call: OpArgs) -> TensorView:
 
 def _multiplied(call: OpArgs, view: TensorView, factor: float) -> TensorView:
     channels = view.held[-1]
-    plain = {name: src.Weight(values=np.full(channels, value)) for name, value in (("gamma", factor), ("beta", 0.0), ("mean", 0.0), ("variance", 1.0))}
+    plain = {
+        name: src.Weight(values=np.full(channels, value))
+        for name, value in (("gamma", factor), ("beta", 0.0), ("mean", 0.0), ("variance", 1.0))
+    }
     return call.elementwise(src.BatchNormalization(statistics=src.Statistics(**plain, epsilon=0.0)), view)
 
 
@@ -150,7 +171,9 @@ def _coding(call: OpArgs, scale_at: int, zero_at: int, rank: int, axis: int) -> 
     zero = np.zeros(scale.shape) if zero_point is None else _real(zero_point)
     if call.integer("block_size", 0) or call.integer("precision", 0):
         raise _refused(call, "scales for blocks, or a precision of its own, are not supported")
-    call.meaningless("saturate", "output_dtype")  # of float types of eight bits, and of results that are real numbers here
+    call.meaningless(
+        "saturate", "output_dtype"
+    )  # of float types of eight bits, and of results that are real numbers here
     if named and zero_point is not None and named != zero_point.kind:
         raise _refused(call, "output_dtype and the zero point name different element types")
     if zero.shape not in {scale.shape, (), (1,)}:
@@ -208,7 +231,10 @@ def dequantize_linear(call: OpArgs) -> Value:
 
 def _shifted(call: OpArgs, view: TensorView, offset: float) -> TensorView:
     channels = view.held[-1]
-    plain = {name: src.Weight(values=np.full(channels, value)) for name, value in (("gamma", 1.0), ("beta", offset), ("mean", 0.0), ("variance", 1.0))}
+    plain = {
+        name: src.Weight(values=np.full(channels, value))
+        for name, value in (("gamma", 1.0), ("beta", offset), ("mean", 0.0), ("variance", 1.0))
+    }
     return call.elementwise(src.BatchNormalization(statistics=src.Statistics(**plain, epsilon=0.0)), view)
 
 

@@ -7,7 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from fpgacnn.frontends.onnx.fold import axis_of, flattened, part_of_shape, permutation, squeezed, target_shape, unsqueezed, unsqueezed_axes
+from fpgacnn.frontends.onnx.fold import (
+    axis_of,
+    flattened,
+    part_of_shape,
+    permutation,
+    squeezed,
+    target_shape,
+    unsqueezed,
+    unsqueezed_axes,
+)
 from fpgacnn.frontends.onnx.op_args import OpArgs
 from fpgacnn.frontends.onnx.values import Constant, TensorView, Value
 from fpgacnn.ir import source as src
@@ -23,7 +32,9 @@ def seen_as(call: OpArgs, view: TensorView, shape: tuple[int, ...]) -> TensorVie
     """The same elements in the same order, in another shape."""
     call.weave.check(shape)
     if view.coding is not None and view.coding.scale.size > 1:
-        raise call.unsupported("a reshape of integers with a scale for each channel is not supported", "decode them first")
+        raise call.unsupported(
+            "a reshape of integers with a scale for each channel is not supported", "decode them first"
+        )
     return replace(view, shape=shape)
 
 
@@ -71,7 +82,11 @@ def transpose(call: OpArgs) -> TensorView:
     real = [axis for axis in view.order if view.held[axis] != 1]
     holder = dict(zip([axis for axis, size in enumerate(view.shape) if size != 1], real, strict=True))
     ones = [axis for axis in view.order if view.held[axis] == 1]
-    return replace(view, order=(*ones, *(holder[axis] for axis in order if axis in holder)), shape=tuple(view.shape[axis] for axis in order))
+    return replace(
+        view,
+        order=(*ones, *(holder[axis] for axis in order if axis in holder)),
+        shape=tuple(view.shape[axis] for axis in order),
+    )
 
 
 def concatenate(call: OpArgs) -> TensorView:

@@ -84,7 +84,9 @@ def _image_of(call: OpArgs, view: TensorView, touched: AbstractSet[int]) -> Imag
     """
     rank = len(view.shape)
     if 0 in touched or rank < 3 or {1, rank - 1} <= touched:
-        raise call.unsupported("only axes of space can be padded, cut or repeated", "leave events and channels as they are")
+        raise call.unsupported(
+            "only axes of space can be padded, cut or repeated", "leave events and channels as they are"
+        )
     held_last = call.weave.moves_only(view) and [view.held[axis] for axis in view.order] == list(view.held)
     last = rank - 1 not in touched and (1 in touched or (held_last and view.order == tuple(range(len(view.held)))))
     return window.image(call, view, last=last)
@@ -122,7 +124,9 @@ def pad(call: OpArgs) -> TensorView:
         return view
     source = _image_of(call, view, set(touched))
     top, bottom, left, right = pads = _space(source, by_axis)
-    return window.result(call, src.ZeroPad(pads=pads), source, source.height + top + bottom, source.width + left + right, source.channels)
+    return window.result(
+        call, src.ZeroPad(pads=pads), source, source.height + top + bottom, source.width + left + right, source.channels
+    )
 
 
 def _grown(call: OpArgs, view: TensorView, axis: int, before: int, after: int) -> TensorView:
@@ -147,12 +151,19 @@ def resize(call: OpArgs) -> TensorView:
     if call.names("axes"):
         raise call.unsupported("sizes for some axes only are not supported", "give a size for every axis")
     if call.word("keep_aspect_ratio_policy", "stretch") != "stretch":
-        raise call.unsupported("a size that keeps the aspect ratio is not supported", "use keep_aspect_ratio_policy='stretch'")
-    call.meaningless("cubic_coeff_a", "exclude_outside", "extrapolation_value", "antialias")  # of modes other than nearest
+        raise call.unsupported(
+            "a size that keeps the aspect ratio is not supported", "use keep_aspect_ratio_policy='stretch'"
+        )
+    call.meaningless(
+        "cubic_coeff_a", "exclude_outside", "extrapolation_value", "antialias"
+    )  # of modes other than nearest
     factors = _factors(call, view)
     for size, factor in zip(view.shape, factors, strict=True):
         if not _repeats(call, size, factor):
-            raise call.unsupported("its cells are not repeated evenly", "use coordinate_transformation_mode='asymmetric' with nearest_mode='floor'")
+            raise call.unsupported(
+                "its cells are not repeated evenly",
+                "use coordinate_transformation_mode='asymmetric' with nearest_mode='floor'",
+            )
     if all(factor == 1 for factor in factors):
         return view
     by_axis = {axis: (factor, factor) for axis, factor in enumerate(factors) if factor != 1}
@@ -175,13 +186,18 @@ def _factors(call: OpArgs, view: TensorView) -> list[int]:
     if scales.shape != (len(view.shape),):
         raise call.broken(f"scales: {scales.size} for {len(view.shape)} axes")
     if np.any(scales != np.rint(scales)) or np.any(scales < 1) or prod(scales) > window.MAX_BORDER**2:
-        raise call.unsupported(f"scales {scales.tolist()} are not whole numbers", "repeat cells a whole number of times")
+        raise call.unsupported(
+            f"scales {scales.tolist()} are not whole numbers", "repeat cells a whole number of times"
+        )
     return [int(scale) for scale in scales]
 
 
 def _repeats(call: OpArgs, size: int, factor: int) -> bool:
     """Whether output cell `i` is input cell `i // factor`, by the operator's own rule."""
-    mode, rounding = call.word("coordinate_transformation_mode", "half_pixel"), call.word("nearest_mode", "round_prefer_floor")
+    mode, rounding = (
+        call.word("coordinate_transformation_mode", "half_pixel"),
+        call.word("nearest_mode", "round_prefer_floor"),
+    )
     if factor == 1 or call.node.kind == "Upsample":
         return True
     cells = np.arange(size * factor, dtype=np.float64)

@@ -20,7 +20,23 @@ _UNLIMITED = np.array([src.UNLIMITED])
 
 _MODES: Mapping[str, Rounding] = {"Floor": Rounding.TRN, "Ceil": Rounding.TRN, "Round": Rounding.RND_CONV}
 
-_GROWING = frozenset({"Add", "Sub", "Mul", "Sum", "Neg", "Abs", "MatMul", "Gemm", "ReduceSum", "ReduceL1", "ReduceSumSquare", "BitShift", "Div"})
+_GROWING = frozenset(
+    {
+        "Add",
+        "Sub",
+        "Mul",
+        "Sum",
+        "Neg",
+        "Abs",
+        "MatMul",
+        "Gemm",
+        "ReduceSum",
+        "ReduceL1",
+        "ReduceSumSquare",
+        "BitShift",
+        "Div",
+    }
+)
 """Operators whose results on whole numbers may leave the element type, where the file's would wrap around."""
 
 _NO_MEANS = frozenset({"Mean", "ReduceMean", "AveragePool", "GlobalAveragePool"})
@@ -30,14 +46,30 @@ def _activated(call: OpArgs, view: TensorView, quantizer: src.Uniform) -> Tensor
     return call.elementwise(src.Activate(function=quantizer), view)
 
 
-def _in_steps(rounding: Rounding, *, step: float = 1.0, low: float = -src.UNLIMITED, high: float = src.UNLIMITED, must_fit: bool = False) -> src.Uniform:
-    return src.Uniform(scale=np.array([step]), low=np.array([float(low)]), high=np.array([float(high)]), rounding=rounding, must_fit=must_fit)
+def _in_steps(
+    rounding: Rounding,
+    *,
+    step: float = 1.0,
+    low: float = -src.UNLIMITED,
+    high: float = src.UNLIMITED,
+    must_fit: bool = False,
+) -> src.Uniform:
+    return src.Uniform(
+        scale=np.array([step]),
+        low=np.array([float(low)]),
+        high=np.array([float(high)]),
+        rounding=rounding,
+        must_fit=must_fit,
+    )
 
 
 def _refuse_quotient(call: OpArgs, view: TensorView) -> None:
     """A step function right behind a division that float32 rounds depends on that rounding wherever the quotient is whole."""
     if view.divided:
-        raise call.unsupported("it rounds a quotient whose divisor is no power of two, as float32 happens to round it", "divide by a power of two")
+        raise call.unsupported(
+            "it rounds a quotient whose divisor is no power of two, as float32 happens to round it",
+            "divide by a power of two",
+        )
 
 
 def rounded(call: OpArgs) -> TensorView:
@@ -53,7 +85,11 @@ def sign(call: OpArgs) -> TensorView:
     view = call.view()
     above = _activated(call, view, _in_steps(Rounding.TRN, step=-1.0, low=-1.0, high=0.0))
     below = _activated(call, view, _in_steps(Rounding.TRN, low=-1.0, high=0.0))
-    return replace(above, layer=call.weave.emit(src.Merge(kind=MergeKind.ADD), (above.layer, below.layer), view.held), divided=False)
+    return replace(
+        above,
+        layer=call.weave.emit(src.Merge(kind=MergeKind.ADD), (above.layer, below.layer), view.held),
+        divided=False,
+    )
 
 
 def magnitude(call: OpArgs) -> TensorView:
@@ -68,10 +104,16 @@ def cast(call: OpArgs) -> Value:
         low, high = RANGES[kind]
         if is_whole(view.kind):
             before = RANGES[view.kind]
-            fitted = view if low <= before[0] and before[1] <= high else _activated(call, view, _in_steps(Rounding.TRN, low=low, high=high, must_fit=True))
+            fitted = (
+                view
+                if low <= before[0] and before[1] <= high
+                else _activated(call, view, _in_steps(Rounding.TRN, low=low, high=high, must_fit=True))
+            )
             return replace(fitted, kind=kind)
         _refuse_quotient(call, view)
-        return replace(_activated(call, view, _in_steps(Rounding.TRN_ZERO, low=low, high=high, must_fit=True)), kind=kind)
+        return replace(
+            _activated(call, view, _in_steps(Rounding.TRN_ZERO, low=low, high=high, must_fit=True)), kind=kind
+        )
     if kind in REALS:
         return replace(view, kind=kind)
     raise call.unsupported(f"a cast to element type {kind} is not supported", "cast to real or whole numbers")
@@ -105,7 +147,9 @@ def divided(call: OpArgs, view: TensorView, divisor: Constant) -> TensorView:
     """A division of whole numbers, cut towards zero, by powers of two."""
     whole = np.asarray(divisor.plain, np.float64)
     if not is_power_of_two(whole) or np.any(whole == 0):
-        raise call.unsupported("a division of whole numbers by other than powers of two is not supported", "divide by a power of two")
+        raise call.unsupported(
+            "a division of whole numbers by other than powers of two is not supported", "divide by a power of two"
+        )
     quotient = scale_and_shift(call, view, 1.0 / whole, _NONE)
     return quotient if np.all(np.abs(whole) == 1) else _activated(call, quotient, _in_steps(Rounding.TRN_ZERO))
 
@@ -137,7 +181,12 @@ def shifted(call: OpArgs) -> TensorView:
     """BitShift of unsigned numbers by constants."""
     view, places = call.view(), np.asarray(call.constant(1, "number of places").plain, np.float64)
     direction = call.word("direction", "")
-    if view.kind not in {2, 4, 12, 13} or direction not in {"LEFT", "RIGHT"} or np.any(places < 0) or np.any(places > 62):  # unsigned types
+    if (
+        view.kind not in {2, 4, 12, 13}
+        or direction not in {"LEFT", "RIGHT"}
+        or np.any(places < 0)
+        or np.any(places > 62)
+    ):  # unsigned types
         raise call.broken(f"a shift of element type {view.kind} to the {direction!r}")
     call.must_not_grow(view, places.shape)
     if direction == "LEFT":
@@ -150,7 +199,9 @@ def modulo(call: OpArgs) -> TensorView:
     view, divisor = call.view(), call.scalar(1, "divisor")
     call.must_not_grow(view, call.constant(1, "divisor").values.shape)
     if not is_whole(view.kind) or divisor <= 0 or not is_power_of_two(np.array([divisor])) or divisor > src.UNLIMITED:
-        raise call.unsupported("only the rest of whole numbers by a positive power of two is supported", "use another operator")
+        raise call.unsupported(
+            "only the rest of whole numbers by a positive power of two is supported", "use another operator"
+        )
     if call.integer("fmod", 0) and RANGES[view.kind][0] < 0:
         raise call.unsupported("a rest with the sign of the dividend is not supported", "use fmod=0")
     if divisor == 1:

@@ -84,7 +84,10 @@ def padding(call: OpArgs, sizes: Pair, reach: Pair, strides: Pair, rank: int) ->
     if kind != "NOTSET":
         call.meaningless("pads")
     if kind in {"SAME_UPPER", "SAME_LOWER"}:
-        pairs = [_same(size, window, stride, upper=kind == "SAME_UPPER") for size, window, stride in zip(sizes, reach, strides, strict=True)]
+        pairs = [
+            _same(size, window, stride, upper=kind == "SAME_UPPER")
+            for size, window, stride in zip(sizes, reach, strides, strict=True)
+        ]
         return *pairs[0], *pairs[1]
     if kind not in {"NOTSET", "VALID"}:
         raise call.broken(f"auto_pad: {kind!r}")
@@ -124,7 +127,9 @@ def transposed(call: OpArgs, sizes: Pair, window: Pair, strides: Pair, rank: int
     if call.names("output_shape") or kind in {"SAME_UPPER", "SAME_LOWER"}:
         call.meaningless("pads")
         named = call.integers("output_shape", (), low=1)[-rank:] if call.names("output_shape") else ()
-        ends = tuple(size * stride for size, stride in zip(sizes, strides, strict=True)) if not named else (1, *named)[-2:]
+        ends = (
+            tuple(size * stride for size, stride in zip(sizes, strides, strict=True)) if not named else (1, *named)[-2:]
+        )
         totals = [max(whole + more - end, 0) for whole, more, end in zip(full, extra, ends, strict=True)]
         begin = tuple(total // 2 if kind == "SAME_UPPER" else total - total // 2 for total in totals)
         return (begin[0], begin[1]), (ends[0], ends[1])
@@ -135,7 +140,9 @@ def transposed(call: OpArgs, sizes: Pair, window: Pair, strides: Pair, rank: int
     return (top, left), (rows, columns)
 
 
-def result(call: OpArgs, operation: SourceOperation, source: Image, height: int, width: int, channels: int) -> TensorView:
+def result(
+    call: OpArgs, operation: SourceOperation, source: Image, height: int, width: int, channels: int
+) -> TensorView:
     """A new layer behind an image, as the file sees it."""
     held = source.held(height, width, channels)
     return call.result(operation, (source.layer,), held, source.order(), source.shape(height, width, channels))

@@ -54,7 +54,11 @@ def to_array(tensor: OnnxTensor, file: Path) -> NDArray[np.generic]:
         raise UnsupportedOptionError(layer=tensor.name, why=why, do="export the model with float32 or integer weights")
     if flat.size != count:
         raise BrokenFileError(file=file, why=f"{where} has {flat.size} numbers, its shape {tensor.dims} needs {count}")
-    wide = flat.astype(np.float64 if tensor.kind == 11 else np.float32) if tensor.kind in _FLOATS else flat.astype(np.int64)
+    wide = (
+        flat.astype(np.float64 if tensor.kind == 11 else np.float32)
+        if tensor.kind in _FLOATS
+        else flat.astype(np.int64)
+    )
     return wide.reshape(tensor.dims)
 
 
@@ -75,7 +79,9 @@ def _typed(tensor: OnnxTensor, count: int) -> NDArray[np.generic] | None:
         return np.frombuffer(b"".join(part.tobytes()[: len(part) // 4 * 4] for part in tensor.floats), "<f4")
     if tensor.kind == 11:  # double
         return np.frombuffer(b"".join(part.tobytes()[: len(part) // 8 * 8] for part in tensor.doubles), "<f8")
-    whole = np.array([*tensor.loose_integers, *(signed(value) for part in tensor.integers for value in varints(part))], np.int64)
+    whole = np.array(
+        [*tensor.loose_integers, *(signed(value) for part in tensor.integers for value in varints(part))], np.int64
+    )
     if tensor.kind == 10:  # float16, its bits in integers
         return whole.astype(np.uint16).view(np.float16)
     if tensor.kind == _BFLOAT16:

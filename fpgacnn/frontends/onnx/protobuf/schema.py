@@ -153,7 +153,9 @@ def _node(scan: Scan, message: memoryview) -> OnnxNode:
             case _:
                 pass
     domain = "" if words[7] == "ai.onnx" else words[7]
-    return OnnxNode(name=words[3], kind=words[4], domain=domain, inputs=tuple(inputs), outputs=tuple(outputs), attributes=attributes)
+    return OnnxNode(
+        name=words[3], kind=words[4], domain=domain, inputs=tuple(inputs), outputs=tuple(outputs), attributes=attributes
+    )
 
 
 def _attribute(scan: Scan, message: memoryview) -> tuple[str, Attribute]:

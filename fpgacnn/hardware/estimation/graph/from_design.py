@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 
 from fpgacnn.design import Design, IoType, Strategy
 from fpgacnn.errors import InternalError
-from fpgacnn.hardware.estimation.graph.graph import FixedType, HardwareGraph, Role, TemplateCall, WeightSummary, summarize, without_dead
+from fpgacnn.hardware.estimation.graph.graph import (
+    FixedType,
+    HardwareGraph,
+    Role,
+    TemplateCall,
+    WeightSummary,
+    summarize,
+    without_dead,
+)
 from fpgacnn.hardware.hls.lower import Lowered, lower
 from fpgacnn.hardware.hls.node import MULTI_THRESHOLD, HlsNode
 from fpgacnn.ir.fixed_point import Format
@@ -136,7 +144,11 @@ class _Finding:
             partitions=after[0] * after[1] if role in {Role.CONVOLUTION, Role.DEPTHWISE} else 1,
             input=FixedType.of(form),
             output=FixedType.of(result),
-            weight=FixedType.of(node.types[WEIGHT_TYPES[weights]]) if weights else FixedType.of(node.types["param"]) if "param" in node.types else None,
+            weight=FixedType.of(node.types[WEIGHT_TYPES[weights]])
+            if weights
+            else FixedType.of(node.types["param"])
+            if "param" in node.types
+            else None,
             accumulator=FixedType.of(node.types["accum"]) if "accum" in node.types else None,
             table=FixedType.of(table) if table else None,
             table_entries=_entries(node),

@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 from fpgacnn.design import BackendName, IoType
 from fpgacnn.errors import UnreadableProjectError
 from fpgacnn.hardware.estimation.graph.cpp_text import MAX_NUMBER, blocks, number, read_code, read_text
-from fpgacnn.hardware.estimation.graph.graph import FixedType, HardwareGraph, Role, TemplateCall, WeightSummary, summarize, without_dead
+from fpgacnn.hardware.estimation.graph.graph import (
+    FixedType,
+    HardwareGraph,
+    Role,
+    TemplateCall,
+    WeightSummary,
+    summarize,
+    without_dead,
+)
 from fpgacnn.hardware.estimation.graph.template_calls import CallText, layer_of, role_of
 
 TOOL_FILES = ("project.tcl", "build_prj.tcl", "vivado_synth.tcl", "hls4ml_config.yml", "hls4ml_config.yaml")
@@ -30,7 +38,9 @@ _TYPEDEF = re.compile(r"typedef\s(?P<type>[^;]{1,400}?)\s(?P<name>\w{1,200})\s?;
 _DEFINE = re.compile(r"^#define (\w+) ([0-9]{1,9})$", re.MULTILINE)
 _STRUCT = re.compile(r"struct\s(?P<name>\w+)\s?:\s?(?:public\s)?nnet::(?P<kind>\w+)\s?\{")
 _CONSTANT = re.compile(r"static\sconst(?:expr)?\s\w+\s(\w+)\s?=\s?([^;]{1,400});")
-_CALL = re.compile(r"nnet::(?P<function>\w+)\s?<(?P<types>[^;]{0,2000}?)>\s?\((?P<arguments>[^;()]{0,2000})\)\s?;(?:\s?//\s?(?P<name>\S+))?")
+_CALL = re.compile(
+    r"nnet::(?P<function>\w+)\s?<(?P<types>[^;]{0,2000}?)>\s?\((?P<arguments>[^;()]{0,2000})\)\s?;(?:\s?//\s?(?P<name>\S+))?"
+)
 _FIXED = re.compile(r"ap_(?P<unsigned>u?)(?P<kind>fixed|int)\s?<(?P<arguments>[^>]*)>")
 _ARRAY = re.compile(r"nnet::array\s?<(?P<type>.*),(?P<size>[^,>]*)>\s?$", re.DOTALL)
 _STREAM = re.compile(r"hls::stream\s?<\s?(?P<type>[\w:<>, ]{1,400}?)\s?>\s?&?\s?(?P<name>\w+)")
@@ -97,9 +107,15 @@ def _wire(text: str) -> FixedType | None:
     width = number(parts[0])
     if width is None or width > MAX_WIDTH:
         return None
-    integer = int(parts[1]) if found["kind"] == "fixed" and len(parts) > 1 and re.fullmatch("-?[0-9]{1,3}", parts[1]) else width
+    integer = (
+        int(parts[1])
+        if found["kind"] == "fixed" and len(parts) > 1 and re.fullmatch("-?[0-9]{1,3}", parts[1])
+        else width
+    )
     rounds, saturates = len(parts) > 2 and parts[2] != "AP_TRN", len(parts) > 3 and parts[3] != "AP_WRAP"
-    return FixedType(width=max(1, width), integer=integer, signed=not found["unsigned"], rounds=rounds, saturates=saturates)
+    return FixedType(
+        width=max(1, width), integer=integer, signed=not found["unsigned"], rounds=rounds, saturates=saturates
+    )
 
 
 def is_project(folder: Path) -> bool:
@@ -115,10 +131,16 @@ def settings(folder: Path) -> Settings:
         found = (re.search(pattern, text, re.MULTILINE | re.IGNORECASE) for pattern in patterns)
         return next((one.group(1) for one in found if one), None)
 
-    clock = first(r"^[ \t]*set\s+clock_period\s+\"?([\d.]+)", r"create_clock\s+-period\s+([\d.]+)", r"^ClockPeriod:\s*([\d.]+)")
+    clock = first(
+        r"^[ \t]*set\s+clock_period\s+\"?([\d.]+)", r"create_clock\s+-period\s+([\d.]+)", r"^ClockPeriod:\s*([\d.]+)"
+    )
     return Settings(
-        part=first(r"^[ \t]*set\s+part\s+\"?([\w-]+)", r"set_part\s+\{?\"?(xc[\w-]+)", r"^(?:Xilinx)?Part:\s*['\"]?([\w-]+)"),
-        clock_ns=float(clock) if clock and re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", clock) and float(clock) > 0 else None,
+        part=first(
+            r"^[ \t]*set\s+part\s+\"?([\w-]+)", r"set_part\s+\{?\"?(xc[\w-]+)", r"^(?:Xilinx)?Part:\s*['\"]?([\w-]+)"
+        ),
+        clock_ns=float(clock)
+        if clock and re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", clock) and float(clock) > 0
+        else None,
         backend=first(r"^[ \t]*set\s+backend\s+\"?(\w+)", r"^Backend:\s*(\w+)"),
     )
 
@@ -132,12 +154,16 @@ def read_project(folder: Path, part: str | None = None, clock_ns: float | None =
     part, clock_ns = part or told.part, clock_ns or told.clock_ns
     if part is None or clock_ns is None:
         missing = "part" if part is None else "clock period"
-        raise UnreadableProjectError(file=folder, why=f"no script of the project names its {missing}; --part and --clock do")
+        raise UnreadableProjectError(
+            file=folder, why=f"no script of the project names its {missing}; --part and --clock do"
+        )
     firmware = folder / "firmware"
     top = _top(firmware)
     code = read_code(top)
     names = _names(read_code(firmware / "defines.h"), read_code(firmware / "parameters.h"))
-    variables = {found["name"]: found["type"] for pattern in (_STREAM, _VARIABLE, _PARAMETER) for found in pattern.finditer(code)}
+    variables = {
+        found["name"]: found["type"] for pattern in (_STREAM, _VARIABLE, _PARAMETER) for found in pattern.finditer(code)
+    }
     kernels: dict[str, NDArray[np.int64]] = {}
     layers = tuple(islice(_layers(code, names, variables, firmware / "weights", kernels), MAX_LAYERS + 1))
     if len(layers) > MAX_LAYERS:
@@ -207,7 +233,9 @@ def _configuration(struct: str, names: _Names) -> tuple[dict[str, int], dict[str
     return numbers, types, {**constants, **given}
 
 
-def _layers(code: str, names: _Names, variables: Mapping[str, str], weights: Path, kernels: dict[str, NDArray[np.int64]]) -> Iterator[TemplateCall]:
+def _layers(
+    code: str, names: _Names, variables: Mapping[str, str], weights: Path, kernels: dict[str, NDArray[np.int64]]
+) -> Iterator[TemplateCall]:
     """The calls of the top function in their order; a layer is named by the variable that it writes. Weights are put into `kernels`."""
     alias = dict(_ALIAS.findall(code))
     seen: dict[str, TemplateCall] = {}
@@ -230,7 +258,9 @@ def _layers(code: str, names: _Names, variables: Mapping[str, str], weights: Pat
         *sources, target = data
         inputs = tuple(sources)
         types = (variables[sources[0]], variables[target])
-        call, codes = _call(found, target, inputs, types, names, [name for name in arguments if name not in variables], weights)
+        call, codes = _call(
+            found, target, inputs, types, names, [name for name in arguments if name not in variables], weights
+        )
         if codes is not None:
             kernels[target] = codes
         seen[target] = layer_of(call, seen.get(sources[0]))
@@ -278,7 +308,9 @@ def _summary(matrices: list[NDArray[np.int64]]) -> WeightSummary | None:
     return WeightSummary(classes=classes) if matrices else None
 
 
-def _weights(name: str, numbers: Mapping[str, int], wires: Mapping[str, FixedType], folder: Path, *, transposed: bool) -> NDArray[np.int64] | None:
+def _weights(
+    name: str, numbers: Mapping[str, int], wires: Mapping[str, FixedType], folder: Path, *, transposed: bool
+) -> NDArray[np.int64] | None:
     """The layer's weights as integers of their type; None where the file is not there. For the resource strategy hls4ml writes outputs first."""
     wire = wires.get("weight_t") or wires.get("scale_t")
     path = folder / f"{name}.txt"

@@ -212,19 +212,30 @@ class TemplateCall:
         return self.out_shape[0] * self.out_shape[1]
 
 
-def without_dead(layers: tuple[TemplateCall, ...], kernels: Mapping[str, NDArray[np.int64]]) -> tuple[TemplateCall, ...]:
+def without_dead(
+    layers: tuple[TemplateCall, ...], kernels: Mapping[str, NDArray[np.int64]]
+) -> tuple[TemplateCall, ...]:
     """The layers of one pipeline as tools leave them: dense layers behind one another lose products of constants and outputs that nobody reads.
 
     `kernels` (inputs, outputs) are by layer. Branches and convolutions stop tools, and so this.
     """
     dense = [layer for layer in layers if layer.role is Role.DENSE]
-    alone = all(len(layer.inputs) <= 1 for layer in layers) and not any(layer.role in {Role.CONVOLUTION, Role.DEPTHWISE} for layer in layers)
-    fitting = all(layer.name in kernels for layer in dense) and all(prod(a.out_shape) == prod(b.in_shape) for a, b in pairwise(dense))
+    alone = all(len(layer.inputs) <= 1 for layer in layers) and not any(
+        layer.role in {Role.CONVOLUTION, Role.DEPTHWISE} for layer in layers
+    )
+    fitting = all(layer.name in kernels for layer in dense) and all(
+        prod(a.out_shape) == prod(b.in_shape) for a, b in pairwise(dense)
+    )
     if not (dense and alone and fitting):
         return layers
     told = {layer.name: layer.weights.zeros if layer.weights else None for layer in dense}
     live = dict(zip(told, live_kernels([kernels[name] for name in told]), strict=True))
-    return tuple(replace(layer, weights=replace(summarize(live[layer.name]), told_zeros=told[layer.name])) if layer.name in live else layer for layer in layers)
+    return tuple(
+        replace(layer, weights=replace(summarize(live[layer.name]), told_zeros=told[layer.name]))
+        if layer.name in live
+        else layer
+        for layer in layers
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

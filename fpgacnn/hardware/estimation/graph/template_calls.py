@@ -103,12 +103,17 @@ def layer_of(call: CallText, before: TemplateCall | None) -> TemplateCall:
         inputs=call.inputs,
         in_shape=in_shape,
         out_shape=out_shape,
-        window=(call.number("pool_height", "filt_height", default=1), call.number("pool_width", "filt_width", default=1)),
+        window=(
+            call.number("pool_height", "filt_height", default=1),
+            call.number("pool_width", "filt_width", default=1),
+        ),
         strides=(call.number("stride_height", default=1), call.number("stride_width", default=1)),
         reuse=max(1, call.reuse),
         recurrent_reuse=max(1, call.recurrent_reuse),
         strategy=Strategy.RESOURCE if "resource" in call.strategy.lower() else Strategy.LATENCY,
-        partitions=call.number("n_partitions", default=out_shape[0] * out_shape[1]) if role in {Role.CONVOLUTION, Role.DEPTHWISE} else 1,
+        partitions=call.number("n_partitions", default=out_shape[0] * out_shape[1])
+        if role in {Role.CONVOLUTION, Role.DEPTHWISE}
+        else 1,
         input=arriving,
         output=leaving,
         weight=weight or (DEFAULT_WIRE if role in WEIGHTED else None),
@@ -127,7 +132,9 @@ def _table(call: CallText, role: Role) -> FixedType | None:
     return call.types.get("table_t") or FixedType(width=18, integer=8) if role is Role.TABLE else None
 
 
-def shapes(call: CallText, role: Role, before: TemplateCall | None) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+def shapes(
+    call: CallText, role: Role, before: TemplateCall | None
+) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
     """Rows, columns and channels before and after.
 
     Elementwise layers know only how many values there are; the packing of their streams, or the layer before, says the channels.
@@ -136,22 +143,39 @@ def shapes(call: CallText, role: Role, before: TemplateCall | None) -> tuple[tup
         return _windowed(call, role)
     if role is Role.GLOBAL_POOL:
         channels = call.number("n_filt", "n_chan", default=1)
-        return (call.number("in_height", default=1), call.number("in_width", "n_in", default=1), channels), (1, 1, channels)
+        return (call.number("in_height", default=1), call.number("in_width", "n_in", default=1), channels), (
+            1,
+            1,
+            channels,
+        )
     if role is Role.DENSE:
         inputs = call.number("n_in", default=1)
         pack = call.packs[0] if call.packs[0] and call.packs[0] <= inputs else inputs
         return (1, max(1, inputs // pack), pack), (1, 1, call.number("n_out", default=1))
     if role is Role.RECURRENT:
-        return (1, call.number("n_sequence", default=1), call.number("n_in", default=1)), (1, 1, call.number("n_state", "n_out", default=1))
+        return (1, call.number("n_sequence", default=1), call.number("n_in", default=1)), (
+            1,
+            1,
+            call.number("n_state", "n_out", default=1),
+        )
     if "new_width" in call.numbers:
-        after = (call.number("new_height", default=1), call.number("new_width", default=1), call.number("n_chan", default=1))
+        after = (
+            call.number("new_height", default=1),
+            call.number("new_width", default=1),
+            call.number("n_chan", default=1),
+        )
         own = (call.number("height", default=1), call.number("width", default=0), after[2])
         return (own if own[1] else before.out_shape if before else after), after
     if call.function.startswith("concatenate"):
         return _joined(call)
     values = call.number("n_in", "n_elem", default=prod(before.out_shape) if before else 1)
     arriving, leaving = (one or other or values for one, other in (call.packs, call.packs[::-1]))
-    if before and prod(before.out_shape) == values and arriving == leaving and arriving in {values, before.out_shape[2]}:
+    if (
+        before
+        and prod(before.out_shape) == values
+        and arriving == leaving
+        and arriving in {values, before.out_shape[2]}
+    ):
         return before.out_shape, before.out_shape
     return (1, max(1, values // arriving), arriving), (1, max(1, values // leaving), leaving)
 
@@ -160,14 +184,23 @@ def _windowed(call: CallText, role: Role) -> tuple[tuple[int, int, int], tuple[i
     filters = call.number("n_filt", "n_chan", default=1)
     channels = filters if role in {Role.POOL, Role.DEPTHWISE} else call.number("n_chan", "n_filt", default=1)
     before = (call.number("in_height", default=1), call.number("in_width", "n_in", default=1), channels)
-    after = (call.number("out_height", default=1), call.number("out_width", "n_out", default=1), channels if role in {Role.PAD, Role.MOVE} else filters)
+    after = (
+        call.number("out_height", default=1),
+        call.number("out_width", "n_out", default=1),
+        channels if role in {Role.PAD, Role.MOVE} else filters,
+    )
     return before, after
 
 
 def _joined(call: CallText) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
     """Two arrays of up to three dimensions, joined along the axis in which they may differ."""
-    sides = [tuple(call.numbers[name] for name in (f"n_elem{side}_{axis}" for axis in range(3)) if call.numbers.get(name)) for side in (1, 2)]
+    sides = [
+        tuple(call.numbers[name] for name in (f"n_elem{side}_{axis}" for axis in range(3)) if call.numbers.get(name))
+        for side in (1, 2)
+    ]
     first, second = ((1, 1, 1, *side)[-3:] for side in sides)
     axis = max(0, call.number("axis", default=len(sides[0])) - 1) + 3 - len(sides[0])
-    joined = [one + other if place == axis else one for place, (one, other) in enumerate(zip(first, second, strict=True))]
+    joined = [
+        one + other if place == axis else one for place, (one, other) in enumerate(zip(first, second, strict=True))
+    ]
     return (first[0], first[1], first[2]), (joined[0], joined[1], joined[2])

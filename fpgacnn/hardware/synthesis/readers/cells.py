@@ -18,8 +18,12 @@ _INT = re.compile(r"-?\d{1,18}")
 _FLOAT = re.compile(r"[+-]?\d{1,15}(\.\d{1,9})?([eE][+-]?\d{1,2})?")
 _TIMED = re.compile(rf"({_FLOAT.pattern})\s*(ns|us|ms|sec|s)")
 _SHARE = re.compile(r"(\d{1,12})\s*\(\s*~?\d{1,6}%\)")
-_DATE = re.compile(r"(?:\w{3} )?(\w{3}) +(\d{1,2}) (\d\d):(\d\d):(\d\d)( [AP]M)?(?: [A-Z]{1,5}| [+-]\d\d\d{0,2})? (\d{4})\.?")
-_MONTHS = dict(zip(["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], range(1, 13), strict=True))
+_DATE = re.compile(
+    r"(?:\w{3} )?(\w{3}) +(\d{1,2}) (\d\d):(\d\d):(\d\d)( [AP]M)?(?: [A-Z]{1,5}| [+-]\d\d\d{0,2})? (\d{4})\.?"
+)
+_MONTHS = dict(
+    zip(["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], range(1, 13), strict=True)
+)
 
 
 class Cells:

@@ -81,7 +81,14 @@ def read_export_rpt(text: str, file: str) -> Export:
         version=tool.rpartition("v.")[2] or None,
         date=date_text(fields.get("Report date", "")),
         part=fields.get("Device target"),
-        resources=Resources(origin=origin, lut=counts["LUT"], ff=counts["FF"], dsp=counts["DSP"], bram_18k=counts["BRAM"], uram=counts.get("URAM")),
+        resources=Resources(
+            origin=origin,
+            lut=counts["LUT"],
+            ff=counts["FF"],
+            dsp=counts["DSP"],
+            bram_18k=counts["BRAM"],
+            uram=counts.get("URAM"),
+        ),
         slices=counts.get("SLICE"),
         shift_registers=counts.get("SRL"),
         required_ns=periods["required"],
@@ -100,7 +107,9 @@ def read_export_xml(text: str, file: str) -> Export:
     root = parse_xml(text, file)
     used, timing = root.find("AreaReport", "Resources"), root.find("TimingReport")
     if used is None or timing is None:
-        raise ReportBrokenError(file=file, section="AreaReport" if used is None else "TimingReport", why="it is missing")
+        raise ReportBrokenError(
+            file=file, section="AreaReport" if used is None else "TimingReport", why="it is missing"
+        )
     origin = Origin(stage=Stage.SYNTH, file=file)
     required, achieved = (_real(timing, tag, file) for tag in ("TargetClockPeriod", "AchievedClockPeriod"))
     return Export(

@@ -52,7 +52,9 @@ def _call(line: str) -> FirmwareCall | None:
         return None
     size = types.rpartition(",")[2].strip()
     name = comment.strip().removeprefix("//").strip()
-    return FirmwareCall(index=int(number[-1]), name=name or None, function=function, size=size if size.isdecimal() else "")
+    return FirmwareCall(
+        index=int(number[-1]), name=name or None, function=function, size=size if size.isdecimal() else ""
+    )
 
 
 def read_asked(folder: Path) -> ToolSettings:
@@ -64,7 +66,12 @@ def read_asked(folder: Path) -> ToolSettings:
         clock = float(said.get("clock_period", ""))
     except ValueError:
         clock = None
-    return ToolSettings(top=f"{name}_axi" if name and "accelerator" in backend else name, part=said.get("part"), clock_ns=clock, backend=backend)
+    return ToolSettings(
+        top=f"{name}_axi" if name and "accelerator" in backend else name,
+        part=said.get("part"),
+        clock_ns=clock,
+        backend=backend,
+    )
 
 
 def _text(path: Path) -> str:

@@ -56,7 +56,9 @@ class _Reader:
     def report(self) -> ModuleReport:
         fields = self.document.fields
         if "Version" not in fields:
-            raise ReportBrokenError(file=self.document.file, section="General Information", why="the tool's version is missing")
+            raise ReportBrokenError(
+                file=self.document.file, section="General Information", why="the tool's version is missing"
+            )
         latency, time, interval, pipeline = self.latency()
         rows = self.utilization()
         return ModuleReport(
@@ -96,7 +98,9 @@ class _Reader:
             raise self.cells(*path).broken("the columns of names are missing")
         return table
 
-    def each(self, path: tuple[str, ...], width: int | None, read: Callable[[ReportTable, tuple[str, ...], Cells], T]) -> tuple[T, ...]:
+    def each(
+        self, path: tuple[str, ...], width: int | None, read: Callable[[ReportTable, tuple[str, ...], Cells], T]
+    ) -> tuple[T, ...]:
         """A value for every row of a table but its total."""
         table, cells = self.named(*path), self.cells(*path)
         if table is None:
@@ -111,7 +115,11 @@ class _Reader:
         if len(table.header) != 4:
             raise cells.broken(f"{len(table.header)} columns instead of 4")
         _, target, estimated, uncertainty = table.rows[0]
-        return Clock(target_ns=cells.nanoseconds(target), estimated_ns=cells.nanoseconds(estimated), uncertainty_ns=cells.nanoseconds(uncertainty))
+        return Clock(
+            target_ns=cells.nanoseconds(target),
+            estimated_ns=cells.nanoseconds(estimated),
+            uncertainty_ns=cells.nanoseconds(uncertainty),
+        )
 
     def latency(self) -> tuple[IntRange, FloatRange | None, IntRange, str]:
         path = (PERFORMANCE, "Latency", "Summary")
@@ -132,7 +140,14 @@ class _Reader:
             place = table.column(*names)
             return None if place is None else cells.whole(row[place])
 
-        return Resources(origin=self.origin, lut=count("LUT"), ff=count("FF"), dsp=count("DSP", "DSP48E"), bram_18k=count("BRAM_18K"), uram=count("URAM"))
+        return Resources(
+            origin=self.origin,
+            lut=count("LUT"),
+            ff=count("FF"),
+            dsp=count("DSP", "DSP48E"),
+            bram_18k=count("BRAM_18K"),
+            uram=count("URAM"),
+        )
 
     def loop(self, _: ReportTable, row: tuple[str, ...], cells: Cells) -> Loop:
         mark, _sep, name = row[0].strip().partition(" ")
@@ -154,13 +169,29 @@ class _Reader:
         speed_path, area_path = (PERFORMANCE, "Latency", "Detail", "Instance"), (UTILIZATION, "Detail", "Instance")
         speed, area = self.named(*speed_path), self.named(*area_path)
         speed_cells, area_cells = self.cells(*speed_path), self.cells(*area_path)
-        timed = {row[0].strip(): (row[1].strip(), _performance(row[2:], speed_cells)) for row in speed.rows} if speed else {}
-        sized = {row[0].strip(): (row[1].strip(), self.resources(area, row, area_cells)) for row in area.rows if row[0].strip() != "Total"} if area else {}
+        timed = (
+            {row[0].strip(): (row[1].strip(), _performance(row[2:], speed_cells)) for row in speed.rows}
+            if speed
+            else {}
+        )
+        sized = (
+            {
+                row[0].strip(): (row[1].strip(), self.resources(area, row, area_cells))
+                for row in area.rows
+                if row[0].strip() != "Total"
+            }
+            if area
+            else {}
+        )
         names = [*timed, *(name for name in sized if name not in timed)]
         return tuple(self.instance(name, timed.get(name), sized.get(name)) for name in names)
 
     @staticmethod
-    def instance(name: str, timed: tuple[str, tuple[IntRange, FloatRange | None, IntRange, str]] | None, sized: tuple[str, Resources] | None) -> Instance:
+    def instance(
+        name: str,
+        timed: tuple[str, tuple[IntRange, FloatRange | None, IntRange, str]] | None,
+        sized: tuple[str, Resources] | None,
+    ) -> Instance:
         module = timed[0] if timed else sized[0] if sized else ""
         latency, time, interval, pipeline = timed[1] if timed else (None, None, None, None)
         index = layer_index(module)
@@ -198,13 +229,21 @@ class _Reader:
         )
 
     def dsp_blocks(self) -> tuple[DspBlock, ...]:
-        heading = next((name for name in DSP_HEADINGS if self.document.has(UTILIZATION, "Detail", name)), DSP_HEADINGS[0])
+        heading = next(
+            (name for name in DSP_HEADINGS if self.document.has(UTILIZATION, "Detail", name)), DSP_HEADINGS[0]
+        )
         return self.each(
-            (UTILIZATION, "Detail", heading), 3, lambda _, row, __: DspBlock(name=row[0].strip(), module=row[1].strip(), expression=row[2].strip())
+            (UTILIZATION, "Detail", heading),
+            3,
+            lambda _, row, __: DspBlock(name=row[0].strip(), module=row[1].strip(), expression=row[2].strip()),
         )
 
     def interface(self) -> Interface:
-        ports = self.each(("Interface", "Summary"), 6, lambda _, row, cells: (row[1].strip(), cells.whole(row[2]) or 0, row[3].strip()))
+        ports = self.each(
+            ("Interface", "Summary"),
+            6,
+            lambda _, row, cells: (row[1].strip(), cells.whole(row[2]) or 0, row[3].strip()),
+        )
         return Interface(
             ports=len(ports),
             input_bits=sum(bits for direction, bits, _ in ports if direction == "in"),

@@ -6,7 +6,17 @@ from fpgacnn.hardware.synthesis.readers.cells import NONE_SET, Cells
 from fpgacnn.hardware.synthesis.readers.xml import Element, parse_xml
 from fpgacnn.hardware.synthesis.report import Clock, FloatRange, IntRange, Loop, ModuleReport, Origin, Resources, Stage
 
-NO_LOOP = {"Slack", "TripCount", "Latency", "AbsoluteTimeLatency", "PipelineII", "PipelineDepth", "InstanceList", "IterationLatency", "Name"}
+NO_LOOP = {
+    "Slack",
+    "TripCount",
+    "Latency",
+    "AbsoluteTimeLatency",
+    "PipelineII",
+    "PipelineDepth",
+    "InstanceList",
+    "IterationLatency",
+    "Name",
+}
 
 
 def read_hls_xml(text: str, file: str) -> ModuleReport:
@@ -78,10 +88,21 @@ class _Reader:
             uncertainty_ns=self.real(timing, "ClockUncertainty"),
         )
         latency = self.part_of(speed, "SummaryOfOverallLatency")
-        interval = self.cells("PipelineInitiationInterval").whole_range(self.needed(latency, "PipelineInitiationInterval"))
+        interval = self.cells("PipelineInitiationInterval").whole_range(
+            self.needed(latency, "PipelineInitiationInterval")
+        )
         return self.made(self.needed(element, "Name"), speed, area, clock, part, interval, None)
 
-    def made(self, name: str, speed: Element, area: Element, clock: Clock, part: str | None, interval: IntRange, available: Resources | None) -> ModuleReport:
+    def made(
+        self,
+        name: str,
+        speed: Element,
+        area: Element,
+        clock: Clock,
+        part: str | None,
+        interval: IntRange,
+        available: Resources | None,
+    ) -> ModuleReport:
         latency = self.part_of(speed, "SummaryOfOverallLatency")
         loops = speed.find("SummaryOfLoopLatency")
         time = self.times(latency)

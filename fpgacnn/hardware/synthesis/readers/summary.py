@@ -111,7 +111,11 @@ def _design_size(rows: Iterator[tuple[str, str, str]], file: str) -> DesignSize:
         phase = name or phase
         found = _INSTRUCTIONS.fullmatch(count)
         if found:
-            steps.append(DesignSizeStep(phase=phase, step=step, instructions=int(found[1].replace(",", "")), exceeded=bool(found[2])))
+            steps.append(
+                DesignSizeStep(
+                    phase=phase, step=step, instructions=int(found[1].replace(",", "")), exceeded=bool(found[2])
+                )
+            )
         elif count:
             raise Cells(file, SIZE_TABLE).broken(f"'{count}' is no number of instructions")
     if not steps:

@@ -61,7 +61,9 @@ def parse_table(lines: Sequence[str], file: str, section: str) -> ReportTable:
     rows = [row for group in groups[1:] for row in group]
     for row in rows:
         if len(row) != len(header):
-            raise ReportBrokenError(file=file, section=section, why=f"a row has {len(row)} cells under a header of {len(header)}")
+            raise ReportBrokenError(
+                file=file, section=section, why=f"a row has {len(row)} cells under a header of {len(header)}"
+            )
     return ReportTable(header=header, rows=tuple(rows))
 
 
@@ -119,7 +121,9 @@ class HlsText:
             return None
         drawn = list(drawn_lines(lines))
         if not drawn:
-            raise ReportBrokenError(file=self.file, section=where, why="there is neither a table nor N/A; the report ends early")
+            raise ReportBrokenError(
+                file=self.file, section=where, why="there is neither a table nor N/A; the report ends early"
+            )
         return parse_table(drawn, self.file, where)
 
     def needed(self, *path: str) -> ReportTable:

@@ -160,7 +160,9 @@ def read_timing(text: str, file: str) -> Timing:
     section = "Design Timing Summary"
     cells = Cells(file, section)
     lines = text.splitlines()
-    start = next((place for place, line in enumerate(lines) if line.startswith("| ") and line.strip("| ") == section), None)
+    start = next(
+        (place for place, line in enumerate(lines) if line.startswith("| ") and line.strip("| ") == section), None
+    )
     if start is None:
         raise cells.broken("it is missing; the report ends early")
     below = lines[start:]
@@ -171,7 +173,11 @@ def read_timing(text: str, file: str) -> Timing:
     if len(names) != len(values):
         raise cells.broken(f"{len(values)} values under {len(names)} names")
     row = dict(zip(names, values, strict=True))
-    verdicts = [line for line in below if line.startswith(("All user specified timing constraints are met", "Timing constraints are not met"))]
+    verdicts = [
+        line
+        for line in below
+        if line.startswith(("All user specified timing constraints are met", "Timing constraints are not met"))
+    ]
     slacks = {name: cells.real(row.get(name, "NA")) for name in ("WNS(ns)", "TNS(ns)", "WHS(ns)", "WPWS(ns)")}
     if not verdicts:
         raise cells.broken("the verdict on the constraints is missing; the report ends early")

@@ -10,7 +10,18 @@ from xml.parsers import expat
 from fpgacnn.errors import ReportBrokenError, ReportRefusedError
 
 MAX_DEPTH = 200
-LEFT_OUT = frozenset({"InterfaceSummary", "BindNodes", "Interfaces", "Args", "ReportHWInterface", "ReportSWInterface", "PragmaReport", "ReportBurst"})
+LEFT_OUT = frozenset(
+    {
+        "InterfaceSummary",
+        "BindNodes",
+        "Interfaces",
+        "Args",
+        "ReportHWInterface",
+        "ReportSWInterface",
+        "PragmaReport",
+        "ReportBurst",
+    }
+)
 """Large parts that nobody reads; they are checked for form and not kept."""
 
 
@@ -60,7 +71,9 @@ def parse_xml(text: str, file: str) -> Element:
             here.text += data
 
     def refuse(*_: object) -> NoReturn:
-        raise ReportRefusedError(file=file, why="a document type, which the tools never write, could define entities that fill the memory")
+        raise ReportRefusedError(
+            file=file, why="a document type, which the tools never write, could define entities that fill the memory"
+        )
 
     parser = expat.ParserCreate()
     parser.buffer_text = True
@@ -70,5 +83,7 @@ def parse_xml(text: str, file: str) -> Element:
         parser.Parse(text.encode("utf-8", "replace"), True)  # noqa: FBT003  # expat's way to say that this is all
     except expat.ExpatError as error:
         section = open_elements[-1].tag or "document"
-        raise ReportBrokenError(file=file, section=section, why=f"cut off or malformed at line {error.lineno}") from error
+        raise ReportBrokenError(
+            file=file, section=section, why=f"cut off or malformed at line {error.lineno}"
+        ) from error
     return root.children[0]

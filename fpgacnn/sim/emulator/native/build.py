@@ -61,11 +61,25 @@ def _examined(command: tuple[str, ...], processor: str) -> CCompiler | None:
         version = run([*command, "--version"], folder=folder, seconds=30).tail.splitlines()
         for choice in ((f"-march={processor}",), (f"-mcpu={processor}",), ()):
             macros = folder / "macros"
-            if run([*command, *choice, "-dM", "-E", "-x", "c", os.devnull, "-o", str(macros)], folder=folder, seconds=30).status == 0:
+            if (
+                run(
+                    [*command, *choice, "-dM", "-E", "-x", "c", os.devnull, "-o", str(macros)],
+                    folder=folder,
+                    seconds=30,
+                ).status
+                == 0
+            ):
                 text = macros.read_bytes()
-                defined = frozenset(line.split()[1] for line in text.decode("utf-8", "replace").splitlines() if len(line.split()) > 1)
+                defined = frozenset(
+                    line.split()[1] for line in text.decode("utf-8", "replace").splitlines() if len(line.split()) > 1
+                )
                 digest = hashlib.sha256(repr((command, choice, version, FLAGS)).encode() + text).hexdigest()
-                return CCompiler(command=(*command, *choice), version=version[0] if version else "?", machine=machine_of(defined), digest=digest)
+                return CCompiler(
+                    command=(*command, *choice),
+                    version=version[0] if version else "?",
+                    machine=machine_of(defined),
+                    digest=digest,
+                )
     return None
 
 

@@ -68,13 +68,20 @@ class NativeEmulator:
             raise InternalError(what="an input holds codes that its format has not")
         return self._result(found, trace=trace)
 
-    def run_values(self, values: Sequence[NDArray[np.generic]], modes: Sequence[Format], *, trace: bool = False) -> SimulationResult | None:
+    def run_values(
+        self, values: Sequence[NDArray[np.generic]], modes: Sequence[Format], *, trace: bool = False
+    ) -> SimulationResult | None:
         """Compute events given as floats that the kernels themselves round; None where a value is no finite number.
 
         `modes` are the formats that the inputs are rounded to; `reads` tells whether kernels can.
         """
-        readings = tuple(InputReader(given=_given(one), low=mode.low, high=mode.high) for one, mode in zip(values, modes, strict=True))
-        found = self._ready(trace=trace, measure=False, readings=readings).run([np.ascontiguousarray(one) for one in values], self._threads)
+        readings = tuple(
+            InputReader(given=_given(one), low=mode.low, high=mode.high)
+            for one, mode in zip(values, modes, strict=True)
+        )
+        found = self._ready(trace=trace, measure=False, readings=readings).run(
+            [np.ascontiguousarray(one) for one in values], self._threads
+        )
         return None if found is None else self._result(found, trace=trace)
 
     def measure(self, inputs: Sequence[Codes]) -> Mapping[str, Measured]:
@@ -96,11 +103,16 @@ class NativeEmulator:
         """The kernels for outputs alone or for every node, built once."""
         key = trace, measure, readings
         if key not in self._prepared:
-            self._prepared[key] = Prepared(self._design, self._compiler, trace=trace, measure=measure, readings=readings)
+            self._prepared[key] = Prepared(
+                self._design, self._compiler, trace=trace, measure=measure, readings=readings
+            )
         return self._prepared[key]
 
     def _result(self, found: Mapping[str, CodeArray], *, trace: bool) -> SimulationResult:
-        whole = {name: Codes(array=array, format=self._design.plan.layers[name].result.format) for name, array in found.items()}
+        whole = {
+            name: Codes(array=array, format=self._design.plan.layers[name].result.format)
+            for name, array in found.items()
+        }
         outputs = {name: whole[name] for name in self._design.model.outputs}
         return SimulationResult(engine=self.name, outputs=outputs, trace=whole if trace else {})
 
@@ -116,13 +128,19 @@ def _given(values: NDArray[np.generic]) -> Given:
 def reads(mode: Format, values: NDArray[np.generic]) -> bool:
     """Whether kernels can round such floats to such a format."""
     widest = {np.dtype(np.float32): FLOAT32_WIDTH, np.dtype(np.float64): FLOAT64_WIDTH}.get(values.dtype, 0)
-    return mode.rounding is Rounding.RND_CONV and mode.overflow in {Overflow.SAT, Overflow.SAT_SYM} and mode.width <= widest
+    return (
+        mode.rounding is Rounding.RND_CONV
+        and mode.overflow in {Overflow.SAT, Overflow.SAT_SYM}
+        and mode.width <= widest
+    )
 
 
 class Prepared:
     """One program with its kernels, ready to run, and what has been counted so far."""
 
-    def __init__(self, design: Design, compiler: CCompiler, *, trace: bool, measure: bool, readings: tuple[InputReader, ...]) -> None:
+    def __init__(
+        self, design: Design, compiler: CCompiler, *, trace: bool, measure: bool, readings: tuple[InputReader, ...]
+    ) -> None:
         model = design.model
         keep = {layer.name for layer in model.layers} if trace else set(model.outputs)
         self.program: Program = lower_to_program(design, compiler.machine, keep=keep, given=readings, measure=measure)
@@ -158,7 +176,13 @@ class Prepared:
             self._add(counts)
         return dict(zip(self.program.ports, results, strict=True)) if all(fine for fine, _ in held) else None
 
-    def _work(self, inputs: Sequence[NDArray[np.generic]], results: Sequence[CodeArray], waiting: queue.SimpleQueue[int], size: int) -> tuple[bool, CodeArray]:
+    def _work(
+        self,
+        inputs: Sequence[NDArray[np.generic]],
+        results: Sequence[CodeArray],
+        waiting: queue.SimpleQueue[int],
+        size: int,
+    ) -> tuple[bool, CodeArray]:
         """What one thread does: chunk after chunk, until none waits."""
         memory, counts, events, fine = aligned(self.program.memory_bytes), self._empty.copy(), len(inputs[0]), True
         while True:
@@ -181,7 +205,9 @@ class Prepared:
             of_layer = found.setdefault(name, {})
             of_layer[what] = of_layer.get(what, 0) + count
         words = ("wraps", "saturations", "ties", LEAST, MOST)
-        of_steps = {name: Measured(**{word: of_layer.get(word, 0) for word in words}) for name, of_layer in found.items()}
+        of_steps = {
+            name: Measured(**{word: of_layer.get(word, 0) for word in words}) for name, of_layer in found.items()
+        }
         whole: dict[str, Measured] = {}
         for layer in self._layers:  # a reshape has no step, and an argmax nothing to count
             if isinstance(layer.operation, src.Reshape):

@@ -19,7 +19,12 @@ ALIGNMENT = 64
 class _Step(ctypes.Structure):
     """`struct step` of lanes.h."""
 
-    _fields_ = (("kernel", ctypes.c_int64), ("size", ctypes.c_void_p), ("table", ctypes.c_void_p), ("scalar", ctypes.c_void_p))
+    _fields_ = (
+        ("kernel", ctypes.c_int64),
+        ("size", ctypes.c_void_p),
+        ("table", ctypes.c_void_p),
+        ("scalar", ctypes.c_void_p),
+    )
 
 
 def _loaded(path: Path) -> ctypes.CDLL:
@@ -53,11 +58,22 @@ class Kernels:
             tally += len(one.tallies)
 
     def run(
-        self, inputs: Sequence[NDArray[np.generic]], outputs: Sequence[CodeArray], first: int, events: int, memory: NDArray[np.uint8], counts: CodeArray
+        self,
+        inputs: Sequence[NDArray[np.generic]],
+        outputs: Sequence[CodeArray],
+        first: int,
+        events: int,
+        memory: NDArray[np.uint8],
+        counts: CodeArray,
     ) -> bool:
         """Compute some of the events; False where an input held what it may not. Arrays are C-contiguous."""
-        given, answered = ((ctypes.c_void_p * max(len(arrays), 1))(*(array.ctypes.data for array in arrays)) for arrays in (inputs, outputs))
-        bad = self._library.fpgacnn_run(self._steps, self._count, given, answered, first, events, memory.ctypes.data, counts.ctypes.data)
+        given, answered = (
+            (ctypes.c_void_p * max(len(arrays), 1))(*(array.ctypes.data for array in arrays))
+            for arrays in (inputs, outputs)
+        )
+        bad = self._library.fpgacnn_run(
+            self._steps, self._count, given, answered, first, events, memory.ctypes.data, counts.ctypes.data
+        )
         return not bad
 
 

@@ -38,8 +38,20 @@ def machine_of(macros: AbstractSet[str]) -> Machine:
     """The machine that a compiler makes code for, by the macros that it defines (the same tests as in lanes.h)."""
     if macros >= AVX512:
         exact = "__AVX512VNNI__" in macros
-        return Machine(name="AVX-512-VNNI" if exact else "AVX-512", lanes=16, byte_products=ByteProducts.EXACT if exact else ByteProducts.PAIRS, sums=24)
+        return Machine(
+            name="AVX-512-VNNI" if exact else "AVX-512",
+            lanes=16,
+            byte_products=ByteProducts.EXACT if exact else ByteProducts.PAIRS,
+            sums=24,
+        )
     if "__AVX2__" in macros:
         exact = "__AVXVNNI__" in macros
-        return Machine(name="AVX-VNNI" if exact else "AVX2", lanes=8, byte_products=ByteProducts.EXACT if exact else ByteProducts.PAIRS, sums=12)
-    return Machine(name="SSE2" if "__SSE2__" in macros else "plain C", lanes=4, byte_products=ByteProducts.NONE, sums=12)
+        return Machine(
+            name="AVX-VNNI" if exact else "AVX2",
+            lanes=8,
+            byte_products=ByteProducts.EXACT if exact else ByteProducts.PAIRS,
+            sums=12,
+        )
+    return Machine(
+        name="SSE2" if "__SSE2__" in macros else "plain C", lanes=4, byte_products=ByteProducts.NONE, sums=12
+    )

@@ -18,7 +18,9 @@ layers = keras.layers
 
 def network() -> object:
     keras.utils.set_random_seed(3)
-    inner = keras.Sequential([layers.Input((4,)), layers.Dense(4, name="z_in"), layers.Dense(4, name="a_in")], name="inner")
+    inner = keras.Sequential(
+        [layers.Input((4,)), layers.Dense(4, name="z_in"), layers.Dense(4, name="a_in")], name="inner"
+    )
     first, second = layers.Input((4,), name="i"), layers.Input((4,), name="j")
     shared = layers.Dense(4, name="a")
     x = shared(layers.Dense(4, use_bias=False, name="b")(first))

@@ -45,7 +45,11 @@ class Fusion:
         """The nodes behind `layer`, each computed from its number alone; `by_channel` without constants of single elements."""
         found: list[hw.Layer] = []
         while (reader := self.only_reader(layer)) is not None and isinstance(reader.operation, UNARY):
-            if by_channel and isinstance(reader.operation, hw.LeakyRelu) and slopes_by_channel(reader.operation) is None:
+            if (
+                by_channel
+                and isinstance(reader.operation, hw.LeakyRelu)
+                and slopes_by_channel(reader.operation) is None
+            ):
                 break
             found.append(reader)
             layer = reader
@@ -54,11 +58,23 @@ class Fusion:
     def pooled(self, layer: hw.Layer, sums: Sums, before: Sequence[hw.Layer]) -> hw.Layer | None:
         """The maximum over windows behind a convolution and `before` that may be taken first: they all keep the order."""
         pool = self.only_reader(before[-1] if before else layer)
-        if pool is None or not isinstance(layer.operation, hw.Convolution | hw.Depthwise) or not isinstance(pool.operation, hw.Pool):
+        if (
+            pool is None
+            or not isinstance(layer.operation, hw.Convolution | hw.Depthwise)
+            or not isinstance(pool.operation, hw.Pool)
+        ):
             return None
         operation = pool.operation
-        apart = operation.size == operation.strides and not any(operation.pads) and operation.size[0] * operation.size[1] <= LARGEST_FUSED_WINDOW
-        return pool if operation.kind is PoolKind.MAX and apart and self._keep_order(layer, sums, (*before, pool)) else None
+        apart = (
+            operation.size == operation.strides
+            and not any(operation.pads)
+            and operation.size[0] * operation.size[1] <= LARGEST_FUSED_WINDOW
+        )
+        return (
+            pool
+            if operation.kind is PoolKind.MAX and apart and self._keep_order(layer, sums, (*before, pool))
+            else None
+        )
 
     def _keep_order(self, layer: hw.Layer, sums: Sums, nodes: Sequence[hw.Layer]) -> bool:
         """Whether a larger sum never becomes a smaller result: rising scales, and no cast that wraps."""
@@ -82,11 +98,15 @@ class Fusion:
             case hw.Cast() | hw.Saturate():
                 return iv.is_monotone_on(given, result)
             case hw.Relu():
-                return iv.is_monotone_on(replace(given, low=np.maximum(given.low, 0), high=np.maximum(given.high, 0)), result)
+                return iv.is_monotone_on(
+                    replace(given, low=np.maximum(given.low, 0), high=np.maximum(given.high, 0)), result
+                )
             case hw.Pool():
                 accumulator = self.design.plan.layers[node.name].accumulator
                 assert accumulator is not None
-                return iv.is_monotone_on(given, accumulator.format) and iv.is_monotone_on(iv.cast(given, accumulator.format), result)
+                return iv.is_monotone_on(given, accumulator.format) and iv.is_monotone_on(
+                    iv.cast(given, accumulator.format), result
+                )
             case _:
                 return False
 

@@ -36,7 +36,9 @@ from fpgacnn.sim.emulator.result_ranges import result_ranges
 LINEAR = (hw.Convolution, hw.Depthwise, hw.Dense)
 
 
-def lower_to_program(design: Design, machine: Machine, *, keep: AbstractSet[str], given: Sequence[InputReader], measure: bool = False) -> Program:
+def lower_to_program(
+    design: Design, machine: Machine, *, keep: AbstractSet[str], given: Sequence[InputReader], measure: bool = False
+) -> Program:
     """The program that computes a design and writes out the nodes in `keep`; with `measure`, it counts what casts do."""
     lowering = _Lowering(design=design, machine=machine, keep=keep, given=given, measure=measure)
     return lowering.program()
@@ -66,7 +68,9 @@ class _Lowering:
         for layer in self.design.model.layers:
             if layer.name not in self.done:
                 self._add(layer)
-            for number in [number for number, name in waiting.items() if name in self.views]:  # at once: then its memory is free again
+            for number in [
+                number for number, name in waiting.items() if name in self.views
+            ]:  # at once: then its memory is free again
                 self.steps.append(io.write_step(number, self.views[waiting.pop(number)]))
         return assemble(self.steps, written, self.machine.bytes_)
 
@@ -96,7 +100,9 @@ class _Lowering:
         """A node's number as a value; with `channels` its interval channel by channel."""
         lowest, highest = self.channel_ends(name)
         low, high = (ends(lowest), ends(highest)) if channels else (ends(lowest.min()), ends(highest.max()))
-        return Value(text=text, wide=self.views[name].storage.kind.wide, low=low, high=high, fraction=self.result(name).fraction)
+        return Value(
+            text=text, wide=self.views[name].storage.kind.wide, low=low, high=high, fraction=self.result(name).fraction
+        )
 
     # memory
 
@@ -107,7 +113,14 @@ class _Lowering:
         if kind.per > most:
             kind = Kind.S16 if most == 2 else Kind.I32
         return Storage(
-            kind=kind, rows=rows, columns=columns, channels=channels, pads=self.pads_for(layer), low=value.low, high=value.high, fraction=value.fraction
+            kind=kind,
+            rows=rows,
+            columns=columns,
+            channels=channels,
+            pads=self.pads_for(layer),
+            low=value.low,
+            high=value.high,
+            fraction=value.fraction,
         )
 
     def kind_for(self, layer: hw.Layer, value: Value) -> Kind:
@@ -142,7 +155,11 @@ class _Lowering:
 
     def pads_for(self, layer: hw.Layer) -> Pads:
         """The widest border that a reader wants."""
-        wanted = [reader.operation.pads for reader in self.fusion.readers[layer.name] if isinstance(reader.operation, hw.Convolution | hw.Depthwise)]
+        wanted = [
+            reader.operation.pads
+            for reader in self.fusion.readers[layer.name]
+            if isinstance(reader.operation, hw.Convolution | hw.Depthwise)
+        ]
         top, bottom, left, right = (max(sides) for sides in zip(*wanted, NO_PADS, strict=True))
         return top, bottom, left, right
 
@@ -175,7 +192,16 @@ class _Lowering:
                 self._map(layer, lambda code: self._joined(code, layer, operation))
             case hw.Softmax():
                 self._softmax(layer, operation)
-            case hw.Affine() | hw.Cast() | hw.Saturate() | hw.Relu() | hw.LeakyRelu() | hw.ThresholdRelu() | hw.Lookup() | hw.Thresholds():
+            case (
+                hw.Affine()
+                | hw.Cast()
+                | hw.Saturate()
+                | hw.Relu()
+                | hw.LeakyRelu()
+                | hw.ThresholdRelu()
+                | hw.Lookup()
+                | hw.Thresholds()
+            ):
                 self._map(layer, lambda code: self._first_unary(code, layer))
             case hw.Ternary() | hw.Round() | hw.Wrap() | hw.Function():
                 raise InternalError(what=f"node '{layer.name}' was not refined")
@@ -192,7 +218,12 @@ class _Lowering:
         plain = replace(wanted, kind=Kind.I64 if wide else Kind.I32, pads=NO_PADS)
         direct = io.input_kind_is_direct(wanted)
         measured = layer.name if self.measure else None
-        self.put(io.read_step(port, operation.format, self.given[port], wanted if direct else plain, self.machine.bytes_, measured), layer)
+        self.put(
+            io.read_step(
+                port, operation.format, self.given[port], wanted if direct else plain, self.machine.bytes_, measured
+            ),
+            layer,
+        )
         if not direct:
             self._copy(layer.name, wanted, layer)
 
@@ -224,7 +255,16 @@ class _Lowering:
         fused = Fused(layers=(layer.name, *(node.name for node in nodes)), behind=after, window=window)
         most = given.kind.per if isinstance(operation, hw.Depthwise) else 4
         measured = layer.name if self.measure else None
-        one = linear_step(self.machine, layer, operation, sums, given, fused, lambda value: self.new_storage(last, value, most), measured=measured)
+        one = linear_step(
+            self.machine,
+            layer,
+            operation,
+            sums,
+            given,
+            fused,
+            lambda value: self.new_storage(last, value, most),
+            measured=measured,
+        )
         self.put(one, last)
         self.done |= set(fused.layers)
 
@@ -234,9 +274,20 @@ class _Lowering:
         if isinstance(operation, hw.Dense) or view.is_plain:
             return view.storage
         value = self.loaded(name, "", channels=False)
-        kind = self._kind_for_weights(narrowest(value, byte_weights=self.machine.byte_products is not ByteProducts.NONE), value, operation)
+        kind = self._kind_for_weights(
+            narrowest(value, byte_weights=self.machine.byte_products is not ByteProducts.NONE), value, operation
+        )
         rows, columns, channels = image(view.shape)
-        wanted = Storage(kind=kind, rows=rows, columns=columns, channels=channels, pads=operation.pads, low=value.low, high=value.high, fraction=value.fraction)
+        wanted = Storage(
+            kind=kind,
+            rows=rows,
+            columns=columns,
+            channels=channels,
+            pads=operation.pads,
+            low=value.low,
+            high=value.high,
+            fraction=value.fraction,
+        )
         before = self.views[name]
         self._copy(name, wanted, self.by_name[name])
         self.views[name] = before
@@ -264,7 +315,10 @@ class _Lowering:
     def _read(self, code: Code, name: str, number: int, *, channels: bool) -> Value:
         """An input's number at the kernel's element."""
         view = self.views[name]
-        return code.let(elementwise.read(code, number, view, elementwise.numbers(view.shape).reshape(-1)), self.loaded(name, "", channels=channels))
+        return code.let(
+            elementwise.read(code, number, view, elementwise.numbers(view.shape).reshape(-1)),
+            self.loaded(name, "", channels=channels),
+        )
 
     def _first_unary(self, code: Code, layer: hw.Layer) -> Value:
         return self._next(code, self._read(code, layer.inputs[0], 0, channels=True), layer)
@@ -278,7 +332,9 @@ class _Lowering:
         elements = elementwise.moved(layer, operation, self.by_name[name].shape)
         value = self.loaded(name, "", channels=False)
         value = replace(value, low=np.minimum(value.low, 0), high=np.maximum(value.high, 0))
-        return cast(code, code.let(elementwise.read(code, 0, self.views[name], elements), value), self.result(layer.name))
+        return cast(
+            code, code.let(elementwise.read(code, 0, self.views[name], elements), value), self.result(layer.name)
+        )
 
     def _window(self, code: Code, layer: hw.Layer, operation: hw.Pool | hw.GlobalPool) -> Value:
         name = layer.inputs[0]
@@ -286,13 +342,27 @@ class _Lowering:
         cells = elementwise.without_holes(cells) if operation.kind is PoolKind.MAX else cells
         load = elementwise.read_window(code, self.views[name], cells)
         value = self.loaded(name, load("0"), channels=True)
-        return window(code, operation.kind, load, value, cells.shape[1], counts, (self.accumulator(layer.name), self.result(layer.name)))
+        return window(
+            code,
+            operation.kind,
+            load,
+            value,
+            cells.shape[1],
+            counts,
+            (self.accumulator(layer.name), self.result(layer.name)),
+        )
 
     def _joined(self, code: Code, layer: hw.Layer, operation: src.Concatenate) -> Value:
         left, right = layer.inputs
         halves = elementwise.joined(operation.axis, (self.by_name[left].shape, self.by_name[right].shape))
-        texts = [elementwise.read(code, number, self.views[name], half) for number, (name, half) in enumerate(zip(layer.inputs, halves, strict=True))]
-        values = [code.let(text, self.loaded(name, "", channels=False)) for name, text in zip(layer.inputs, texts, strict=True)]
+        texts = [
+            elementwise.read(code, number, self.views[name], half)
+            for number, (name, half) in enumerate(zip(layer.inputs, halves, strict=True))
+        ]
+        values = [
+            code.let(text, self.loaded(name, "", channels=False))
+            for name, text in zip(layer.inputs, texts, strict=True)
+        ]
         return concatenated(code, values[0], values[1], self.result(layer.name))
 
     def _softmax(self, layer: hw.Layer, operation: hw.Softmax) -> None:

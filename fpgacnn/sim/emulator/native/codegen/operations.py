@@ -11,7 +11,19 @@ import numpy as np
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir.fixed_point import CodeArray, Codes, Format
 from fpgacnn.ir.source import MergeKind, PoolKind
-from fpgacnn.sim.emulator.native.codegen.values import CHANNEL_PADDING, Code, Ends, Value, call, cast, ends, fits32, lifted, narrowed, widened
+from fpgacnn.sim.emulator.native.codegen.values import (
+    CHANNEL_PADDING,
+    Code,
+    Ends,
+    Value,
+    call,
+    cast,
+    ends,
+    fits32,
+    lifted,
+    narrowed,
+    widened,
+)
 
 EXACT_DOUBLE = 1 << 52
 
@@ -52,13 +64,24 @@ def affine(code: Code, value: Value, operation: hw.Affine, result: Format) -> Va
     common = max(fraction, operation.shift.format.fraction)
     scaled = multiplied(code, value, ends(operation.scale.array), operation.scale.format.fraction)
     raised = _with_fraction(lifted(code, scaled, common - fraction), common)
-    return cast(code, plus(code, raised, ends(operation.shift.array) * (1 << (common - operation.shift.format.fraction))), result)
+    return cast(
+        code,
+        plus(code, raised, ends(operation.shift.array) * (1 << (common - operation.shift.format.fraction))),
+        result,
+    )
 
 
 def relu(code: Code, value: Value, result: Format) -> Value:
     """`max(x, 0)`, cast to the result."""
     if value.hull[0] < 0:
-        value = call(code, "max", value, code.scalar(0, wide=value.wide), low=np.maximum(value.low, 0), high=np.maximum(value.high, 0))
+        value = call(
+            code,
+            "max",
+            value,
+            code.scalar(0, wide=value.wide),
+            low=np.maximum(value.low, 0),
+            high=np.maximum(value.high, 0),
+        )
     return cast(code, value, result)
 
 
@@ -100,7 +123,9 @@ def lookup(code: Code, value: Value, table: CodeArray, width: int, fraction: int
     low, high = int(table.min()), int(table.max())
     wide = not fits32(low, high)
     place = narrowed(code, value)
-    place = call(code, "and", place, code.scalar((1 << width) - 1, wide=False), low=ends(0), high=ends((1 << width) - 1))
+    place = call(
+        code, "and", place, code.scalar((1 << width) - 1, wide=False), low=ends(0), high=ends((1 << width) - 1)
+    )
     name = code.table(table.astype(np.int64 if wide else np.int32), "int64_t" if wide else "int32_t")
     text = f"gather{'64' if wide else ''}({name}, {place.text})"
     return _with_fraction(code.let(text, place, low=ends(low), high=ends(high), wide=wide), fraction)
@@ -188,11 +213,22 @@ def _multiply(code: Code, left: Value, right: Value) -> Value:
 def concatenated(code: Code, left: Value, right: Value, result: Format) -> Value:
     """Two parts of one tensor: where one has a number, the other holds 0."""
     one, other = same_width(code, cast(code, left, result), cast(code, right, result))
-    low, high = (join(*both) for join, both in ((np.minimum, (one.hull[0], other.hull[0])), (np.maximum, (one.hull[1], other.hull[1]))))
+    low, high = (
+        join(*both)
+        for join, both in ((np.minimum, (one.hull[0], other.hull[0])), (np.maximum, (one.hull[1], other.hull[1])))
+    )
     return call(code, "or", one, other.text, low=ends(min(int(low), 0)), high=ends(max(int(high), 0)))
 
 
-def window(code: Code, kind: PoolKind, load: Callable[[str], str], value: Value, cells: int, counts: CodeArray, formats: tuple[Format, Format]) -> Value:
+def window(
+    code: Code,
+    kind: PoolKind,
+    load: Callable[[str], str],
+    value: Value,
+    cells: int,
+    counts: CodeArray,
+    formats: tuple[Format, Format],
+) -> Value:
     """Maximum or mean of the `cells` numbers of a window; `load` is the C text that reads the cell of a number.
 
     `counts` tells how many cells of each window are real, for every position.
@@ -201,7 +237,9 @@ def window(code: Code, kind: PoolKind, load: Callable[[str], str], value: Value,
     number = code.number(cells)
     if kind is PoolKind.MAX:
         largest = call(code, "max", value, value.text)
-        code.lines.append(f"for (int64_t k = 1; k < {number}; k++) {largest.text} = {value.letter}_max({largest.text}, {load('k')});")
+        code.lines.append(
+            f"for (int64_t k = 1; k < {number}; k++) {largest.text} = {value.letter}_max({largest.text}, {load('k')});"
+        )
         return cast(code, cast(code, largest, accumulator), result)
     total = _total(code, load, value, cells, number, accumulator)
     return cast(code, _mean(code, total, counts), result)
@@ -210,14 +248,26 @@ def window(code: Code, kind: PoolKind, load: Callable[[str], str], value: Value,
 def _total(code: Code, load: Callable[[str], str], value: Value, cells: int, number: str, accumulator: Format) -> Value:
     """The sum of all cells, each cast to the accumulator, limited once at the end."""
     inner = code.inner()
-    cell = cast(inner, Value(text="cell", wide=value.wide, low=np.minimum(value.low, 0), high=np.maximum(value.high, 0), fraction=value.fraction), accumulator)
+    cell = cast(
+        inner,
+        Value(
+            text="cell",
+            wide=value.wide,
+            low=np.minimum(value.low, 0),
+            high=np.maximum(value.high, 0),
+            fraction=value.fraction,
+        ),
+        accumulator,
+    )
     low, high = np.minimum(cell.low, 0) * cells, np.maximum(cell.high, 0) * cells
     wide = cell.wide or not fits32(int(low.min()), int(high.max()))
     letter = "w" if wide else "v"
     total = Value(text=code.name(), wide=wide, low=low, high=high, fraction=accumulator.fraction)
     text = f"widen({cell.text})" if wide and not cell.wide else cell.text
     code.lines.append(f"{letter} {total.text} = {letter}_zero();")
-    code.lines.append(f"for (int64_t k = 0; k < {number}; k++) {{ {value.letter} cell = {load('k')}; {' '.join(inner.lines)}")
+    code.lines.append(
+        f"for (int64_t k = 0; k < {number}; k++) {{ {value.letter} cell = {load('k')}; {' '.join(inner.lines)}"
+    )
     code.lines.append(f"{total.text} = {letter}_add({total.text}, {text}); }}")
     return cast(code, total, accumulator)
 

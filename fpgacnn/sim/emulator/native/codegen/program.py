@@ -60,7 +60,10 @@ def assemble(steps: Sequence[KernelStep], ports: Sequence[str], bytes_: int) -> 
     memory = share_out(_lives(steps), bytes_)
     numbers: dict[str, int] = {}
     kernels = tuple(numbers.setdefault(one.text, len(numbers)) for one in steps)
-    texts = [f"KERNEL kernel{number}(const struct step *s, char *a, struct stream *io) {{\n(void)io;\n{text}\n}}\n" for text, number in numbers.items()]
+    texts = [
+        f"KERNEL kernel{number}(const struct step *s, char *a, struct stream *io) {{\n(void)io;\n{text}\n}}\n"
+        for text, number in numbers.items()
+    ]
     names = ", ".join(f"kernel{number}" for number in range(len(numbers)))
     tallies = tuple(name for one in steps for name in one.tallies)
     return Program(

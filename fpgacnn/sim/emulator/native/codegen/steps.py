@@ -35,7 +35,15 @@ class KernelStep:
     tallies: tuple[str, ...] = ()
 
 
-def step(code: Code, body: str, sizes: dict[str, int], *, output: Storage | None, inputs: tuple[Storage, ...], layers: tuple[str, ...]) -> KernelStep:
+def step(
+    code: Code,
+    body: str,
+    sizes: dict[str, int],
+    *,
+    output: Storage | None,
+    inputs: tuple[Storage, ...],
+    layers: tuple[str, ...],
+) -> KernelStep:
     """A step from its body and the sizes that the body names."""
     lines = ["char *const out = a + s->size[0];"]
     lines += [f"const char *const in{number} = a + s->size[{number + 1}];" for number in range(len(inputs))]

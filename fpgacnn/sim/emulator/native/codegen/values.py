@@ -92,7 +92,11 @@ class Code:
         """A number that is the same for all channels."""
         if (value, wide) not in self.known:
             name = f"s{len(self.scalars)}"
-            call = f"w_of(splat64(s->scalar[{len(self.scalars)}]))" if wide else f"splat((int32_t)s->scalar[{len(self.scalars)}])"
+            call = (
+                f"w_of(splat64(s->scalar[{len(self.scalars)}]))"
+                if wide
+                else f"splat((int32_t)s->scalar[{len(self.scalars)}])"
+            )
             self.prologue.append(f"const {'w' if wide else 'v'} {name} = {call};")
             self.scalars.append(value)
             self.known[value, wide] = name
@@ -120,9 +124,13 @@ class Code:
         name = self.table(padded.astype(np.int64 if wide else np.int32), "int64_t" if wide else "int32_t")
         return f"w_of(splat64({name}[{index}]))" if wide else f"splat({name}[{index}])"
 
-    def let(self, text: str, like: Value, *, low: Ends | None = None, high: Ends | None = None, wide: bool | None = None) -> Value:
+    def let(
+        self, text: str, like: Value, *, low: Ends | None = None, high: Ends | None = None, wide: bool | None = None
+    ) -> Value:
         """A new variable."""
-        found = replace(like, text=self.name(), low=like.low if low is None else low, high=like.high if high is None else high)
+        found = replace(
+            like, text=self.name(), low=like.low if low is None else low, high=like.high if high is None else high
+        )
         found = found if wide is None else replace(found, wide=wide)
         self.lines.append(f"{found.letter} {found.text} = {text};")
         return found
@@ -154,7 +162,9 @@ def narrowed(code: Code, value: Value) -> Value:
     return code.let(f"narrow({value.text})", value, wide=False) if value.wide and fits32(*value.hull) else value
 
 
-def call(code: Code, function: str, value: Value, *operands: str, low: Ends | None = None, high: Ends | None = None) -> Value:
+def call(
+    code: Code, function: str, value: Value, *operands: str, low: Ends | None = None, high: Ends | None = None
+) -> Value:
     """A function of lanes on a value and operands of its width."""
     return code.let(f"{value.letter}_{function}({', '.join((value.text, *operands))})", value, low=low, high=high)
 
@@ -211,7 +221,11 @@ def _rounded(code: Code, value: Value, shift: int, rounding: Rounding) -> Value:
     half = 1 << (shift - 1)
     places = code.scalar(shift, wide=value.wide)
     if rounding is not Rounding.TRN and rounding is not Rounding.TRN_ZERO:
-        rest = call(code, "and", value, code.scalar((1 << shift) - 1, wide=value.wide)) if code.measured is not None else value
+        rest = (
+            call(code, "and", value, code.scalar((1 << shift) - 1, wide=value.wide))
+            if code.measured is not None
+            else value
+        )
         code.tally("ties", f"{value.letter}_same({rest.text}, {code.scalar(half, wide=value.wide)})", wide=value.wide)
     before = _with_increment(code, value, places, half, shift, rounding)
     low_ends, high_ends = (mapped(lambda end: round_code(end, shift, rounding), end) for end in (value.low, value.high))
@@ -244,7 +258,12 @@ def _with_increment(code: Code, value: Value, places: str, half: int, shift: int
         case Rounding.TRN_ZERO:
             if value.hull[0] >= 0:
                 return value
-            return call(code, "add", value, call(code, "and", call(code, "sign", value), code.scalar((1 << shift) - 1, wide=value.wide)).text)
+            return call(
+                code,
+                "add",
+                value,
+                call(code, "and", call(code, "sign", value), code.scalar((1 << shift) - 1, wide=value.wide)).text,
+            )
         case _:
             assert_never(rounding)
 
@@ -256,8 +275,22 @@ def _clamped_before_lift(code: Code, value: Value, places: int, to: Format) -> V
     value = widened(code, value)
     beyond = max(1 << max(MAX_WIDTH - places, 0), 1)
     top = min(beyond, (max(to.high, -to.low) >> places) + 1) if places < MAX_WIDTH else 1
-    value = call(code, "min", value, code.scalar(top, wide=True), low=np.minimum(value.low, top), high=np.minimum(value.high, top))
-    return call(code, "max", value, code.scalar(-top, wide=True), low=np.maximum(value.low, -top), high=np.maximum(value.high, -top))
+    value = call(
+        code,
+        "min",
+        value,
+        code.scalar(top, wide=True),
+        low=np.minimum(value.low, top),
+        high=np.minimum(value.high, top),
+    )
+    return call(
+        code,
+        "max",
+        value,
+        code.scalar(-top, wide=True),
+        low=np.maximum(value.low, -top),
+        high=np.maximum(value.high, -top),
+    )
 
 
 def lifted(code: Code, value: Value, places: int, to: Format | None = None) -> Value:
@@ -285,12 +318,23 @@ def _lifted_modulo(code: Code, value: Value, places: int, to: Format) -> Value:
         bits = call(code, "and", value, code.scalar(0, wide=True), low=ends(0), high=ends(0))
     elif to.signed:
         up = code.scalar(64 - keep, wide=True)
-        bits = call(code, "sar", call(code, "shl", value, up), up, low=ends(-(1 << (keep - 1))), high=ends((1 << (keep - 1)) - 1))
+        bits = call(
+            code,
+            "sar",
+            call(code, "shl", value, up),
+            up,
+            low=ends(-(1 << (keep - 1))),
+            high=ends((1 << (keep - 1)) - 1),
+        )
     else:
-        bits = call(code, "and", value, code.scalar((1 << keep) - 1, wide=True), low=ends(0), high=ends((1 << keep) - 1))
+        bits = call(
+            code, "and", value, code.scalar((1 << keep) - 1, wide=True), low=ends(0), high=ends((1 << keep) - 1)
+        )
     code.tally("wraps", f"w_same(w_same({bits.text}, {value.text}), w_zero())", wide=True)
     places = min(places, MAX_WIDTH)
-    return call(code, "shl", bits, code.scalar(places, wide=True), low=bits.low * (1 << places), high=bits.high * (1 << places))
+    return call(
+        code, "shl", bits, code.scalar(places, wide=True), low=bits.low * (1 << places), high=bits.high * (1 << places)
+    )
 
 
 def _limited(code: Code, value: Value, to: Format) -> Value:
@@ -334,9 +378,23 @@ def _saturated(code: Code, value: Value, to: Format) -> Value:
     if code.measured is not None:
         code.tally("saturations", _outside(code, value, to), wide=value.wide)
     if high > to.high:
-        value = call(code, "min", value, code.scalar(to.high, wide=value.wide), low=np.minimum(value.low, to.high), high=np.minimum(value.high, to.high))
+        value = call(
+            code,
+            "min",
+            value,
+            code.scalar(to.high, wide=value.wide),
+            low=np.minimum(value.low, to.high),
+            high=np.minimum(value.high, to.high),
+        )
     if low < to.low:
-        value = call(code, "max", value, code.scalar(to.low, wide=value.wide), low=np.maximum(value.low, to.low), high=np.maximum(value.high, to.low))
+        value = call(
+            code,
+            "max",
+            value,
+            code.scalar(to.low, wide=value.wide),
+            low=np.maximum(value.low, to.low),
+            high=np.maximum(value.high, to.low),
+        )
     return value
 
 

@@ -79,7 +79,9 @@ def tap_places(operation: hw.Linear, storage: Storage) -> NDArray[np.int64]:
     return ((rows * storage.row_pixels + columns) * storage.vectors).reshape(-1)
 
 
-def positions(operation: hw.Linear, storage: Storage, shape: tuple[int, ...], window: tuple[int, int] | None) -> NDArray[np.int64]:
+def positions(
+    operation: hw.Linear, storage: Storage, shape: tuple[int, ...], window: tuple[int, int] | None
+) -> NDArray[np.int64]:
     """The first vector of the window of each output position; with a pooling window, position by position of each of its windows."""
     if isinstance(operation, hw.Dense):
         return np.zeros(1, np.int64)
@@ -134,7 +136,15 @@ def linear_step(
     return step(code, text, sizes, output=output, inputs=(given,), layers=fused.layers)
 
 
-def _blocks(machine: Machine, arithmetic: Arithmetic, operation: hw.Linear, given: Storage, output: Storage, window: int, bases: int) -> Blocks:
+def _blocks(
+    machine: Machine,
+    arithmetic: Arithmetic,
+    operation: hw.Linear,
+    given: Storage,
+    output: Storage,
+    window: int,
+    bases: int,
+) -> Blocks:
     per = output.kind.per
     if isinstance(operation, hw.Depthwise):
         count = next(size for size in (6, 4, 3, 2, 1) if (window % size == 0 if window else size <= max(bases, 1)))
@@ -142,11 +152,15 @@ def _blocks(machine: Machine, arithmetic: Arithmetic, operation: hw.Linear, give
     return choose_blocks(machine, arithmetic, operation.kernel.array.shape[-1], per, window, bases)
 
 
-def _words(operation: hw.Linear, given: Storage, arithmetic: Arithmetic, blocks: Blocks, machine: Machine) -> tuple[CodeArray, CodeArray]:
+def _words(
+    operation: hw.Linear, given: Storage, arithmetic: Arithmetic, blocks: Blocks, machine: Machine
+) -> tuple[CodeArray, CodeArray]:
     kernel, taps = operation.kernel.array, tap_places(operation, given)
     if isinstance(operation, hw.Depthwise):
         return channel_words(given, kernel.reshape(len(taps), -1)), taps * given.vector_bytes(machine.bytes_)
-    words, offsets = full_rows(given, taps, kernel.reshape(len(taps), given.channels, -1), arithmetic.order, machine.bytes_)
+    words, offsets = full_rows(
+        given, taps, kernel.reshape(len(taps), given.channels, -1), arithmetic.order, machine.bytes_
+    )
     return in_blocks(words, blocks.channels), offsets
 
 
@@ -163,7 +177,9 @@ def _body(
     words, offsets, bases, starts = numbers
     word = "int64_t" if arithmetic.wide_weights else "uint32_t"
     padded = np.concatenate([starts, np.zeros(CHANNEL_PADDING, np.int64)])
-    start = code.table(padded if arithmetic.wide else padded.astype(np.int32), "int64_t" if arithmetic.wide else "int32_t")
+    start = code.table(
+        padded if arithmetic.wide else padded.astype(np.int32), "int64_t" if arithmetic.wide else "int32_t"
+    )
     place = code.table(int32(output.pixel_places()), "int32_t")
     finish = {
         "result": "w" if output.kind.wide else "v",
@@ -183,14 +199,32 @@ def _body(
     first, lines = before
     if not window:
         store = stored(last, output.kind)
-        each = FINISH.format(**finish, letter=arithmetic.letter, value="sum[p][n]", position="m + p", lines=" ".join((*lines, *code.lines, store)))
+        each = FINISH.format(
+            **finish,
+            letter=arithmetic.letter,
+            value="sum[p][n]",
+            position="m + p",
+            lines=" ".join((*lines, *code.lines, store)),
+        )
         after = f"for (int p = 0; p < P; p++) if (m + p < M) {{\n{each}\n}}".replace("for (int p", "UNROLL for (int p")
-        return BODY.format(**names, step="P", rounds="1", index="m + p < M ? m + p : M - 1", best="", after=after, last="")
+        return BODY.format(
+            **names, step="P", rounds="1", index="m + p < M ? m + p : M - 1", best="", after=after, last=""
+        )
     after = _running_maximum(arithmetic, first, lines)
     store = stored(last, output.kind)
-    each = FINISH.format(**finish, letter=first.letter, value="top[n]", position="m", lines=" ".join((*code.lines, store)))
+    each = FINISH.format(
+        **finish, letter=first.letter, value="top[n]", position="m", lines=" ".join((*code.lines, store))
+    )
     index = f"(m * {blocks.rounds} + g) * P + p"
-    return BODY.format(**names, step="1", rounds=str(blocks.rounds), index=index, best=f"{first.letter} top[NB];", after=after, last=each)
+    return BODY.format(
+        **names,
+        step="1",
+        rounds=str(blocks.rounds),
+        index=index,
+        best=f"{first.letter} top[NB];",
+        after=after,
+        last=each,
+    )
 
 
 def _running_maximum(arithmetic: Arithmetic, first: Value, lines: Sequence[str]) -> str:

@@ -38,7 +38,9 @@ for (int64_t m = 0; m < M; m++) {{
 }}"""
 
 
-def map_step(code: Code, value: Value, output: Storage, inputs: tuple[Storage, ...], bytes_: int, *, layers: tuple[str, ...]) -> KernelStep:
+def map_step(
+    code: Code, value: Value, output: Storage, inputs: tuple[Storage, ...], bytes_: int, *, layers: tuple[str, ...]
+) -> KernelStep:
     """The step that stores `value`, which the code's lines compute for the element at place `i` of channel `c`."""
     code.extremes(value)
     store = stored(value, output.kind)
@@ -48,8 +50,15 @@ def map_step(code: Code, value: Value, output: Storage, inputs: tuple[Storage, .
         kind=output.kind.value,
         lines="\n            ".join((*code.lines, store)),
     )
-    sizes = {"M": output.rows * output.columns, "C": output.channels, "V": output.vectors, "VB": output.vector_bytes(bytes_)}
-    return step(code, f"enum {{ PER = {output.kind.per} }};\n{body}", sizes, output=output, inputs=inputs, layers=layers)
+    sizes = {
+        "M": output.rows * output.columns,
+        "C": output.channels,
+        "V": output.vectors,
+        "VB": output.vector_bytes(bytes_),
+    }
+    return step(
+        code, f"enum {{ PER = {output.kind.per} }};\n{body}", sizes, output=output, inputs=inputs, layers=layers
+    )
 
 
 def _place_table(code: Code, places: NDArray[np.int64]) -> str:
@@ -83,7 +92,11 @@ def moved(layer: hw.Layer, operation: src.Moving, shape: Shape) -> NDArray[np.in
     match operation:
         case src.ZeroPad():
             top, bottom, left, right = operation.pads
-            return np.pad(image, ((top, bottom), (left, right), (0, 0)), constant_values=NOTHING).reshape(layer.shape).reshape(-1)
+            return (
+                np.pad(image, ((top, bottom), (left, right), (0, 0)), constant_values=NOTHING)
+                .reshape(layer.shape)
+                .reshape(-1)
+            )
         case src.Crop():
             top, bottom, left, right = operation.borders
             return image[top : image.shape[0] - bottom, left : image.shape[1] - right].reshape(-1)
@@ -104,7 +117,9 @@ def windows(operation: hw.Pool | hw.GlobalPool, shape: Shape) -> tuple[NDArray[n
     image = given if given.ndim == 3 else given[None]
     top, bottom, left, right = operation.pads
     padded = np.pad(image, ((top, bottom), (left, right), (0, 0)), constant_values=NOTHING)
-    views = np.lib.stride_tricks.sliding_window_view(padded, operation.size, axis=(0, 1))[:: operation.strides[0], :: operation.strides[1]]
+    views = np.lib.stride_tricks.sliding_window_view(padded, operation.size, axis=(0, 1))[
+        :: operation.strides[0], :: operation.strides[1]
+    ]
     cells = views.reshape(-1, prod(operation.size))
     return cells, (cells[:: shape[-1]] >= 0).sum(axis=1)
 
@@ -118,4 +133,6 @@ def joined(axis: int, shapes: tuple[Shape, Shape]) -> tuple[NDArray[np.int64], N
     """For each element of a concatenation, the left and the right tensor's element; NOTHING for the other's part."""
     left, right = (numbers(shape) for shape in shapes)
     none_left, none_right = (np.full(shape, NOTHING) for shape in shapes)
-    return np.concatenate([left, none_right], axis=axis).reshape(-1), np.concatenate([none_left, right], axis=axis).reshape(-1)
+    return np.concatenate([left, none_right], axis=axis).reshape(-1), np.concatenate(
+        [none_left, right], axis=axis
+    ).reshape(-1)

@@ -60,7 +60,9 @@ def input_kind_is_direct(storage: Storage) -> bool:
     return storage.channels % storage.kind.per == 0
 
 
-def read_step(port: int, form: Format, reading: InputReader, output: Storage, bytes_: int, measured: str | None = None) -> KernelStep:
+def read_step(
+    port: int, form: Format, reading: InputReader, output: Storage, bytes_: int, measured: str | None = None
+) -> KernelStep:
     """Events of one input into memory; floats are rounded half to even and limited."""
     code = Code(scalars=[reading.low, reading.high], measured=measured)
     kind = output.kind
@@ -84,7 +86,11 @@ def write_step(port: int, view: View) -> KernelStep:
     """A result from memory into an array of int64 codes."""
     code, kind = Code(), view.storage.kind
     place = code.table(view.storage.places().astype(np.int32), "int32_t")
-    body = WRITE.format(letter="w" if kind.wide else "v", load=load(kind, "in0", f"{place}[i + n]"), write="write_wide" if kind.wide else "write_i64")
+    body = WRITE.format(
+        letter="w" if kind.wide else "v",
+        load=load(kind, "in0", f"{place}[i + n]"),
+        write="write_wide" if kind.wide else "write_i64",
+    )
     return step(code, body, {"PORT": port, "SIZE": prod(view.shape)}, output=None, inputs=(view.storage,), layers=())
 
 
@@ -93,6 +99,12 @@ def border_step(storage: Storage, bytes_: int) -> KernelStep:
     code = Code()
     places = storage.border_places()
     place = code.table(places, "int32_t")
-    zero = "*(w *)(out + (int64_t){0}[i] * VB) = w_zero()" if storage.kind is Kind.I64 else "*(v *)(out + (int64_t){0}[i] * VB) = v_zero()"
+    zero = (
+        "*(w *)(out + (int64_t){0}[i] * VB) = w_zero()"
+        if storage.kind is Kind.I64
+        else "*(v *)(out + (int64_t){0}[i] * VB) = v_zero()"
+    )
     body = f"for (int64_t i = 0; i < N; i++) {zero.format(place)};"
-    return step(code, body, {"N": len(places), "VB": storage.vector_bytes(bytes_)}, output=storage, inputs=(), layers=())
+    return step(
+        code, body, {"N": len(places), "VB": storage.vector_bytes(bytes_)}, output=storage, inputs=(), layers=()
+    )

@@ -68,7 +68,9 @@ def packed_word(kind: Kind, weights: NDArray[np.int64]) -> NDArray[np.int64]:
     return parts.sum(axis=-1)
 
 
-def full_rows(storage: Storage, taps: NDArray[np.int64], kernel: CodeArray, order: Order, bytes_: int) -> tuple[CodeArray, CodeArray]:
+def full_rows(
+    storage: Storage, taps: NDArray[np.int64], kernel: CodeArray, order: Order, bytes_: int
+) -> tuple[CodeArray, CodeArray]:
     """Words (rows, channels out) and byte offsets (rows,) of a kernel (taps, channels in, channels out); zero rows left out."""
     kind, vectors, per = storage.kind, storage.vectors, storage.kind.per
     count, channels, filters = kernel.shape
@@ -106,7 +108,9 @@ def in_blocks(words: CodeArray, channels: int) -> CodeArray:
     return padded.reshape(rows, blocks, channels).transpose(1, 0, 2)
 
 
-def choose_blocks(machine: Machine, arithmetic: Arithmetic, filters: int, per: int, window: int, positions: int) -> Blocks:
+def choose_blocks(
+    machine: Machine, arithmetic: Arithmetic, filters: int, per: int, window: int, positions: int
+) -> Blocks:
     """The blocking with the least work: products, loads and waiting for the sum before."""
     registers = machine.sums // (2 if arithmetic.wide else 1) // (2 if arithmetic.order is Order.EACH else 1)
     best: tuple[float, Blocks] | None = None
@@ -128,7 +132,9 @@ def accumulator_value(code: Code, sums: Sums, arithmetic: Arithmetic, *, measure
 
     A bias finer than the products is added after the sum has been shifted; others are where the sum starts.
     """
-    total = Value(text="t", wide=arithmetic.wide, low=ends(sums.low), high=ends(sums.high), fraction=sums.accumulator.fraction)
+    total = Value(
+        text="t", wide=arithmetic.wide, low=ends(sums.low), high=ends(sums.high), fraction=sums.accumulator.fraction
+    )
     if arithmetic.order is Order.EACH:
         if sums.accumulator.overflow.value == "WRAP":
             return limited_sum(code, total, sums, measured=measured), sums.start
@@ -139,7 +145,9 @@ def accumulator_value(code: Code, sums: Sums, arithmetic: Arithmetic, *, measure
     raised = call(code, "shl", total, code.scalar(sums.shift, wide=total.wide))
     if not coarse:
         raised = call(code, "add", raised, code.each(_wrapped_starts(sums.start, wide=total.wide), wide=total.wide))
-    return limited_sum(code, raised, sums, measured=measured), sums.start >> sums.shift if coarse else np.zeros_like(sums.start)
+    return limited_sum(code, raised, sums, measured=measured), sums.start >> sums.shift if coarse else np.zeros_like(
+        sums.start
+    )
 
 
 def _wrapped_starts(start: CodeArray, *, wide: bool) -> Ends:
@@ -161,7 +169,11 @@ def needs_wide(sums: Sums, kind: Kind, *, wide_weights: bool, measured: bool) ->
         return True
     form = sums.accumulator
     if sums.order is Order.EACH:
-        one_more = fits32(2 * form.low, 2 * form.high) if form.overflow.value != "WRAP" or measured else form.width <= (32 if form.signed else 31)
+        one_more = (
+            fits32(2 * form.low, 2 * form.high)
+            if form.overflow.value != "WRAP" or measured
+            else form.width <= (32 if form.signed else 31)
+        )
         rounded = fits32(sums.product[0] << max(sums.shift, 0), sums.product[1] << max(sums.shift, 0))
         return not (one_more and (rounded or form.overflow.value != "WRAP"))
     if fits32(int(sums.low.min()), int(sums.high.max())):
@@ -177,8 +189,12 @@ def inner_loop(code: Code, arithmetic: Arithmetic, blocks: Blocks, sums: Sums) -
     lines = [f"{letter} x{{p}} = {read}(i[{{p}}] + o);".replace("{p}", str(p)) for p in range(blocks.positions)]
     if arithmetic.wide and not kind.wide and arithmetic.wide_weights:
         lines += [f"const w wide{p} = widen(x{p});" for p in range(blocks.positions)]
-    load_weight = "splat64(weight[k * NB + n])" if arithmetic.wide_weights or kind.wide else "splat((int32_t)weight[k * NB + n])"
-    lines.append(f"UNROLL for (int n = 0; n < NB; n++) {{ const {'q' if 'splat64' in load_weight else 'v'} y = {load_weight};")
+    load_weight = (
+        "splat64(weight[k * NB + n])" if arithmetic.wide_weights or kind.wide else "splat((int32_t)weight[k * NB + n])"
+    )
+    lines.append(
+        f"UNROLL for (int n = 0; n < NB; n++) {{ const {'q' if 'splat64' in load_weight else 'v'} y = {load_weight};"
+    )
     for p in range(blocks.positions):
         lines += _one_product(code.inner(), arithmetic, sums, p)
     return "\n".join((*lines, "}"))

@@ -73,7 +73,15 @@ def _widened(text: str, *, really: bool) -> str:
     return f"widen({text})" if really else text
 
 
-def stable_step(layer: hw.Layer, precision: LayerPrecision, given: View, value: Value, output: Storage, bytes_: int, measured: str | None) -> KernelStep:
+def stable_step(
+    layer: hw.Layer,
+    precision: LayerPrecision,
+    given: View,
+    value: Value,
+    output: Storage,
+    bytes_: int,
+    measured: str | None,
+) -> KernelStep:
     """Exponentials and a reciprocal from tables (nnet_activation.h, softmax_stable)."""
     formats = {name: decision.format for name, decision in precision.tables.items()}
     assert precision.accumulator is not None
@@ -82,21 +90,40 @@ def stable_step(layer: hw.Layer, precision: LayerPrecision, given: View, value: 
     place = code.table(int32(given.storage.places()), "int32_t")
     low, high = value.hull
     wide = kind.wide or not fits32(0, high - low)
-    first_cell, each_cell = (_widened(load(kind, "in0", at), really=wide and not kind.wide) for at in (f"{place}[m * C]", f"{place}[m * C + c]"))
+    first_cell, each_cell = (
+        _widened(load(kind, "in0", at), really=wide and not kind.wide)
+        for at in (f"{place}[m * C]", f"{place}[m * C + c]")
+    )
     x = Value(text="x", wide=wide, low=ends(0), high=ends(high - low), fraction=value.fraction)
-    exponentials = requantize(softmax_lut.exponential_table(formats["difference"], formats["exponential"]), formats["exponential"].fraction, total)
+    exponentials = requantize(
+        softmax_lut.exponential_table(formats["difference"], formats["exponential"]),
+        formats["exponential"].fraction,
+        total,
+    )
     reciprocals = softmax_lut.reciprocal_table(formats["index"], formats["reciprocal"])
     first = code.inner()
     difference = cast(first, x, formats["difference"])
-    first.lines.append(f"const v e = gather({code.table(exponentials.astype(np.int32), 'int32_t')}, {difference.text});")
+    first.lines.append(
+        f"const v e = gather({code.table(exponentials.astype(np.int32), 'int32_t')}, {difference.text});"
+    )
     e_low, e_high = int(exponentials.min()), int(exponentials.max())
     second = code.inner()
-    sums = Value(text="total", wide=True, low=ends(min(e_low, 0) * output.channels), high=ends(max(e_high, 0) * output.channels), fraction=total.fraction)
+    sums = Value(
+        text="total",
+        wide=True,
+        low=ends(min(e_low, 0) * output.channels),
+        high=ends(max(e_high, 0) * output.channels),
+        fraction=total.fraction,
+    )
     index = cast(second, cast(second, sums, total), formats["index"])
-    second.lines.append(f"const v inverse = gather({code.table(reciprocals.astype(np.int32), 'int32_t')}, {index.text});")
+    second.lines.append(
+        f"const v inverse = gather({code.table(reciprocals.astype(np.int32), 'int32_t')}, {index.text});"
+    )
     third = code.inner()
     e = Value(text="e", wide=False, low=ends(e_low), high=ends(e_high), fraction=total.fraction)
-    result = cast(third, times(third, e, "inverse", reciprocals, formats["reciprocal"].fraction), precision.result.format)
+    result = cast(
+        third, times(third, e, "inverse", reciprocals, formats["reciprocal"].fraction), precision.result.format
+    )
     third.extremes(result)
     code.ranged = third.ranged
     assert not result.wide
