@@ -12,8 +12,8 @@ from fpgacnn.hardware.hls.backend import convert
 from fpgacnn.sim.compare import compare
 from fpgacnn.sim.csim import CSim
 from fpgacnn.sim.emulator import ReferenceEmulator
-from tests import networks
-from tests.networks import Builder
+from tests.support import networks
+from tests.support.networks import Builder
 
 pytestmark = pytest.mark.agree
 

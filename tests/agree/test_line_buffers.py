@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import fpgacnn
-from tests.files import entry, sequential_file
+from tests.support.files import entry, sequential_file
 
 
 @pytest.mark.agree

@@ -15,7 +15,7 @@ from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.emulator.blas_engine import FloatEmulator
 from fpgacnn.sim.emulator.native.engine import NativeEmulator
 from tests.laws.test_native import TODAY, compiler
-from tests.networks import Builder
+from tests.support.networks import Builder
 
 pytestmark = pytest.mark.agree
 

@@ -14,7 +14,7 @@ import pytest
 from fpgacnn.records.compare import compare
 from fpgacnn.records.report_input import ReportInput
 from fpgacnn.reporting.formats.files import write_comparison, write_report
-from tests.records import estimated, exact_record, record, synthesized
+from tests.support.records import estimated, exact_record, record, synthesized
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 

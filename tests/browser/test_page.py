@@ -12,7 +12,7 @@ import pytest
 from fpgacnn.records.report_input import ReportInput
 from fpgacnn.reporting.formats.files import write_report
 from tests.browser.conftest import Shown
-from tests.records import layer, record
+from tests.support.records import layer, record
 
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore::ResourceWarning")]
 

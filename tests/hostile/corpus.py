@@ -17,7 +17,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from tests.files import (
+from tests.hostile import graphs, protobuf
+from tests.support.files import (
     entry,
     functional,
     input_layer,
@@ -28,7 +29,6 @@ from tests.files import (
     tiny_model,
     write_h5,
 )
-from tests.hostile import graphs, protobuf
 
 HUGE = 1 << 40
 NAMES = {

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tests import files
+from tests.support import files
 
 QONNX = "qonnx.custom_op.general"
 KINDS = {"float32": 1, "uint8": 2, "int8": 3, "int32": 6, "int64": 7}

@@ -14,10 +14,10 @@ import h5py
 import numpy as np
 
 from fpgacnn.system.npz import packed
-from tests import files, records
 from tests.hostile import graphs, mutations, protobuf
 from tests.hostile.mutations import archive
 from tests.laws.test_synth_reports import FIXTURES
+from tests.support import files, records
 from tests.unit.estimation.test_project import DEFINES, PARAMETERS, SCRIPT, TOP
 from tests.unit.synthesis.test_folders import whole
 

@@ -67,9 +67,9 @@ from fpgacnn.sim.source_reference import evaluate
 from fpgacnn.system.npz import events_for, read_arrays
 from fpgacnn.system.npz_stream import open_events
 from fpgacnn.training.data.augmentation import parse_augmentation
-from tests import files
 from tests.hostile import mutations, seeds
 from tests.hostile.judge import fault
+from tests.support import files
 
 Mutate = Callable[[bytes, random.Random, mutations.Bytewise | None], bytes]
 

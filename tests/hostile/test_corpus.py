@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from fpgacnn.cli.main import app, main
-from tests.command import children, left, run
 from tests.hostile.corpus import CASES
+from tests.support.command import children, left, run
 
 EVERY = 20
 """Each of so many cases runs through a process of its own, too."""

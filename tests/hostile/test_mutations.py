@@ -18,10 +18,10 @@ import pytest
 
 from fpgacnn.errors import InternalError, LoweringError, UsageError
 from fpgacnn.frontends.keras.files import hdf5 as reader
-from tests.command import children
 from tests.hostile import graphs, hdf5, mutations, protobuf, seeds
 from tests.hostile.judge import ROOT, finding, judged, keep, short_limits
 from tests.hostile.targets import TARGETS, Reader, file, seeds_of
+from tests.support.command import children
 
 KEPT = sorted((Path(__file__).parent / "kept").glob("*.gz"))
 CASES = 30

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fpgacnn.passes.precision import bounds, correlation, function_tables, legalize, plan, softmax
-from tests.real_networks import broken_claims, case
+from tests.support.real_networks import broken_claims, case
 
 plan_module, refine_module = (inspect.getmodule(one) for one in (plan, legalize))
 SEEDS = range(400)

@@ -22,8 +22,8 @@ from fpgacnn.passes.precision.plan import Walk
 from fpgacnn.passes.quantization import quantize
 from fpgacnn.sim import source_reference
 from fpgacnn.sim.emulator import ReferenceEmulator
-from tests.files import entry, sequential_file
 from tests.laws.test_interval import formats, intervals, members
+from tests.support.files import entry, sequential_file
 
 HALF_TO_EVEN = Format(width=8, integer=6, rounding=Rounding.RND_CONV, overflow=Overflow.SAT)
 

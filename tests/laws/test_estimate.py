@@ -12,7 +12,7 @@ from fpgacnn.design import BackendName, IoType, Strategy
 from fpgacnn.hardware.estimation import Estimate, estimate
 from fpgacnn.hardware.estimation.graph.graph import FixedType, HardwareGraph, TemplateCall, summarize
 from fpgacnn.hardware.hls.reuse import legal_factors
-from tests.structures import RESOURCE, convolution, dense, model
+from tests.support.structures import RESOURCE, convolution, dense, model
 
 SIZES = st.integers(1, 24)
 SEEDS = st.integers(0, 2**32 - 1)

@@ -10,8 +10,8 @@ from fpgacnn.sim.compare import compare
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.emulator.blas_engine import FloatEmulator
 from tests.laws.test_native import FAMILIES, TODAY
-from tests.networks import Builder
-from tests.random_networks import merged, random_inputs, random_network
+from tests.support.networks import Builder
+from tests.support.random_networks import merged, random_inputs, random_network
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -19,8 +19,8 @@ from fpgacnn.ir.interval import Interval
 from fpgacnn.ir.model import QuantizedModel
 from fpgacnn.passes.precision import Decision, LayerPrecision, PrecisionPlan, plan
 from fpgacnn.sim.emulator import ReferenceEmulator
-from tests import networks
-from tests.random_networks import random_inputs, random_network
+from tests.support import networks
+from tests.support.random_networks import random_inputs, random_network
 
 SEEDS = range(60)
 EVENTS = 40

@@ -20,7 +20,7 @@ from fpgacnn.passes.quantization.constants import affine
 from fpgacnn.sim.compare import against_reference
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.source_reference import evaluate
-from tests.files import entry, functional_file, input_layer
+from tests.support.files import entry, functional_file, input_layer
 
 
 @pytest.mark.parametrize("divisor", [3, 5, 6, 7, 9, 25, 49, 100, 1023])

@@ -12,8 +12,8 @@ from fpgacnn.passes.precision import plan
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.emulator.native.engine import Measured, NativeEmulator
 from tests.laws.test_native import TODAY, compiler
-from tests.networks import Builder, casts, odd_accumulators
-from tests.random_networks import merged, random_inputs, random_network
+from tests.support.networks import Builder, casts, odd_accumulators
+from tests.support.random_networks import merged, random_inputs, random_network
 
 
 def counted(codes: CodeArray, fraction: int, to: Format) -> dict[str, int]:

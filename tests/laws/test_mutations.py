@@ -23,7 +23,7 @@ from fpgacnn.sim.emulator.native.kernels.io import Given, InputReader
 from fpgacnn.sim.emulator.native.library import Kernels, aligned
 from fpgacnn.sim.emulator.native.machine import AVX512, machine_of
 from tests.laws.test_native import FAMILIES, compiler
-from tests.networks import Builder
+from tests.support.networks import Builder
 
 X86 = platform.machine() == "x86_64"
 

@@ -18,9 +18,9 @@ from fpgacnn.sim.compare import compare
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.emulator.native.build import CCompiler, find_c_compiler
 from fpgacnn.sim.emulator.native.engine import NativeEmulator
-from tests import networks
-from tests.networks import Builder
-from tests.random_networks import merged, random_inputs, random_network
+from tests.support import networks
+from tests.support.networks import Builder
+from tests.support.random_networks import merged, random_inputs, random_network
 
 FAMILIES: dict[str, Callable[[Builder], None]] = {
     "linear layers": networks.linear_layers,

@@ -10,7 +10,7 @@ from fpgacnn.ir import hardware as hw
 from fpgacnn.ir.fixed_point import Codes, Format, Overflow, Rounding, quantize_values
 from fpgacnn.sim.emulator.native.engine import NativeEmulator, reads
 from tests.laws.test_native import PROCESSORS, compiler, runs_here
-from tests.networks import Builder
+from tests.support.networks import Builder
 
 FORMATS = [
     Format(width=8, integer=0, signed=False, rounding=Rounding.RND_CONV, overflow=Overflow.SAT),

@@ -19,7 +19,7 @@ from fpgacnn.passes.quantization import SoftmaxChoice, quantize
 from fpgacnn.sim.compare import VerificationReport, against_reference
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.source_reference import evaluate
-from tests.files import Entry, entry, linear, normalization, quantized_bits, sequential_file
+from tests.support.files import Entry, entry, linear, normalization, quantized_bits, sequential_file
 
 SEED = 17
 FORMATS = ("fixed<8,4>", "ufixed<7,2>", "fixed<2,2>", "fixed<1,1>", "fixed<9,-2>", "fixed<10,5>")

@@ -20,7 +20,7 @@ from fpgacnn.passes.precision import plan
 from fpgacnn.passes.quantization import SoftmaxChoice, quantize
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.system.npz import read_arrays
-from tests.files import (
+from tests.support.files import (
     Entry,
     entry,
     functional_file,
@@ -31,7 +31,7 @@ from tests.files import (
     sequential_file,
     tiny_model,
 )
-from tests.random_networks import random_inputs, random_network
+from tests.support.random_networks import random_inputs, random_network
 
 SEED = 31
 SEEDS = range(12)

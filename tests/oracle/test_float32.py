@@ -16,8 +16,8 @@ from fpgacnn.sim.compare import against_reference
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.float32_ties import follows_in_float32
 from fpgacnn.training.keras.oracle import run_keras
-from tests.files import sequential_file
 from tests.oracle.kit import Case, Kit, chain, planned
+from tests.support.files import sequential_file
 from tests.unit.test_float32_claims import EXACT, ROUNDED
 from tests.unit.test_float32_claims import Case as ClaimCase
 

@@ -22,8 +22,8 @@ from fpgacnn.passes.quantization import quantizers
 from fpgacnn.training.keras import make_reproducible, open_keras
 from fpgacnn.training.keras.loop import Checkpoint, DataPart, Epoch, Loss, Settings, Watch, fine_tune
 from fpgacnn.training.keras.qkeras_export import export_to_qkeras
-from tests.command import environment, failed, left, run
-from tests.files import entry, linear, sequential_file, tiny_model
+from tests.support.command import environment, failed, left, run
+from tests.support.files import entry, linear, sequential_file, tiny_model
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]  # Keras and QKeras warn a lot
 

@@ -17,7 +17,16 @@ from fpgacnn.passes.widths.widths import Point, fold_normalizations, with_quanti
 from fpgacnn.sim.source_reference import evaluate
 from fpgacnn.training.keras import open_keras, save
 from fpgacnn.training.keras.qkeras_export import QKerasExport, export_to_qkeras
-from tests.files import Entry, entry, functional_file, input_layer, linear, normalization, sequential_file, values
+from tests.support.files import (
+    Entry,
+    entry,
+    functional_file,
+    input_layer,
+    linear,
+    normalization,
+    sequential_file,
+    values,
+)
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]  # Keras and QKeras warn a lot
 

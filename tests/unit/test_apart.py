@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from fpgacnn.system.sandbox import ChildLimits, ChildResult, ExitReason, run_in_child
-from tests.command import children
+from tests.support.command import children
 
 LIMITS = ChildLimits(seconds=1, clock_seconds=2.0, memory_bytes=64 << 20, answer_bytes=4 << 20)
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from fpgacnn import frontends
 from fpgacnn.ir.arithmetic import output_size, unread_borders
-from tests.command import run
-from tests.files import entry, linear, sequential_file
+from tests.support.command import run
+from tests.support.files import entry, linear, sequential_file
 
 
 @given(width=st.integers(1, 60), window=st.integers(1, 9), padding=st.integers(0, 4), stride=st.integers(1, 5))

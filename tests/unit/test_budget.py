@@ -28,7 +28,7 @@ from fpgacnn.passes.widths.ebops import costs, multiplications, total_ebops
 from fpgacnn.passes.widths.trainable import least_error, trainable_points
 from fpgacnn.passes.widths.widths import with_quantizers
 from fpgacnn.sim.source_reference import evaluate
-from tests.files import entry, sequential_file
+from tests.support.files import entry, sequential_file
 
 EVENTS = np.random.default_rng(3).integers(0, 64, size=(80, 6, 6, 1)) / 64
 INPUT_BITS = 6

@@ -12,7 +12,7 @@ from fpgacnn.ir import source as src
 from fpgacnn.ir.source import SourceModel
 from fpgacnn.passes.widths.widths import Part, Widths, fitted, is_float, points, signed
 from fpgacnn.pipeline.calibration import MOST_BITS, Calibration, calibrate, judged, multiplications
-from tests.files import entry, sequential_file
+from tests.support.files import entry, sequential_file
 
 SEED = 17
 EVENTS = np.random.default_rng(SEED).normal(size=(80, 6, 6, 1))

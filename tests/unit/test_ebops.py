@@ -8,7 +8,7 @@ import numpy as np
 
 from fpgacnn import frontends
 from fpgacnn.passes.widths.ebops import costs, total_ebops
-from tests.files import entry, linear, quantized_bits, sequential_file
+from tests.support.files import entry, linear, quantized_bits, sequential_file
 
 
 def test_a_network_costs_bits_times_bits_for_every_multiplication_with_a_weight(tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ from fpgacnn.jobs.fit.run import target_toml
 from fpgacnn.jobs.fit.search import FitLimits, Search, Trial, order, search, trial
 from fpgacnn.pipeline.planning import planned
 from fpgacnn.pipeline.request import Request
-from tests.files import entry, sequential_file, tiny_layers
 from tests.hostile.corpus import NAMES
+from tests.support.files import entry, sequential_file, tiny_layers
 
 PART = "xc7z020clg400-1"
 

@@ -14,7 +14,7 @@ from fpgacnn import frontends
 from fpgacnn.ir.fixed_point import parse_format
 from fpgacnn.passes.precision import PrecisionPlan, legalize, plan
 from fpgacnn.passes.quantization import quantize
-from tests.files import Entry, entry, quantized_bits, sequential_file
+from tests.support.files import Entry, entry, quantized_bits, sequential_file
 
 
 def activation(text: str) -> Entry:

@@ -18,7 +18,7 @@ from fpgacnn.passes.quantization import quantize
 from fpgacnn.sim.compare import against_reference
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.source_reference import evaluate
-from tests.files import Entry, entry, functional_file, input_layer, quantized_bits, sequential_file
+from tests.support.files import Entry, entry, functional_file, input_layer, quantized_bits, sequential_file
 
 SEED = 41
 FORM = parse_format("fixed<16,6>")

@@ -35,7 +35,7 @@ from fpgacnn.passes.precision import Decision, legalize, plan
 from fpgacnn.passes.quantization import quantize
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.result import SimulationResult
-from tests.files import tiny_model
+from tests.support.files import tiny_model
 
 FILES = {
     "firmware/myproject.cpp": b"a\n",

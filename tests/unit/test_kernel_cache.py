@@ -15,8 +15,8 @@ import pytest
 
 from fpgacnn.sim.emulator.native.build import find_c_compiler
 from fpgacnn.sim.emulator.native.machine import AVX512, ByteProducts, machine_of
-from tests.command import COMMAND, environment, failed, names, run
-from tests.files import entry, sequential_file
+from tests.support.command import COMMAND, environment, failed, names, run
+from tests.support.files import entry, sequential_file
 
 WORKING = '#!/bin/sh\nexec cc "$@"\n'
 REFUSING = """#!/bin/sh

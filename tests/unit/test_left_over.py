@@ -18,7 +18,7 @@ from fpgacnn.passes.precision import legalize, plan
 from fpgacnn.passes.quantization import quantize
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.source_reference import evaluate
-from tests.files import Entry, entry, quantized_bits, sequential_file
+from tests.support.files import Entry, entry, quantized_bits, sequential_file
 
 SEED = 31
 INPUT = Format(width=8, integer=1)

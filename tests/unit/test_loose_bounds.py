@@ -23,8 +23,8 @@ from fpgacnn.reporting.page.page import Tone
 from fpgacnn.reporting.page.verdicts import verdicts
 from fpgacnn.reporting.terminal.tables import promise, verdict
 from fpgacnn.sim.compare import OutputBound, finite_ends, output_bound
-from tests import records
-from tests.files import entry, sequential_file
+from tests.support import records
+from tests.support.files import entry, sequential_file
 
 ANSWERS = np.array([[0.0, 1.5], [2.0, 4.0]])
 WORDS = "bound says nothing here; seen at most 0.5 on 100 events (score)"

@@ -24,7 +24,7 @@ from fpgacnn.sim.emulator.native.codegen.tensors import Kind, Storage
 from fpgacnn.sim.result import SimulationResult
 from fpgacnn.sim.source_reference import evaluate
 from fpgacnn.system.progress import Stopwatch, silent
-from tests.files import entry, sequential_file
+from tests.support.files import entry, sequential_file
 from tests.unit.test_verification import design
 
 EVENTS = 24

@@ -17,7 +17,7 @@ import pytest
 
 from fpgacnn.errors import ToolTimeoutError
 from fpgacnn.system.subprocesses import CHILD_MEMORY_BYTES, TAIL_CHARACTERS, Finished, run, side_by_side
-from tests.command import ends_soon
+from tests.support.command import ends_soon
 
 SHELL = shutil.which("sh") or "/bin/sh"
 GIB = 1 << 30

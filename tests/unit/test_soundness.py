@@ -20,8 +20,8 @@ from fpgacnn.ir import hardware as hw
 from fpgacnn.ir.fixed_point import Codes, Format
 from fpgacnn.pipeline.open_project import open_project
 from fpgacnn.system.npz import packed
-from tests.files import tiny_model
 from tests.hostile.targets import convert
+from tests.support.files import tiny_model
 
 
 @pytest.fixture(scope="module")

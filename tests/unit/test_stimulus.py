@@ -18,7 +18,7 @@ from fpgacnn.pipeline.inputs import InputChoice
 from fpgacnn.pipeline.request import Request
 from fpgacnn.pipeline.stages import verify
 from fpgacnn.pipeline.test_vectors import FEWEST_EVENTS, OWN_EVENTS, VALUE_WORK, affordable, make_vectors, own_events
-from tests.files import entry, sequential_file, tiny_model
+from tests.support.files import entry, sequential_file, tiny_model
 
 
 def network(shape: Shape, layers: int) -> SourceModel:

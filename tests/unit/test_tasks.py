@@ -22,7 +22,7 @@ from fpgacnn.jobs.quantize.objective import Distillation, Labelled, TaskEvents
 from fpgacnn.jobs.quantize.run import refuse_quantizers
 from fpgacnn.jobs.quantize.training_data import read_training_data
 from fpgacnn.training.keras.loop import Loss
-from tests.files import Entry, entry, functional_file, input_layer, linear, sequential_file, tiny_model
+from tests.support.files import Entry, entry, functional_file, input_layer, linear, sequential_file, tiny_model
 
 
 def network(folder: Path, units: int = 3, **options: object) -> SourceModel:

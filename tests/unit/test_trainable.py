@@ -15,7 +15,7 @@ from fpgacnn.ir.source import QuantizedBits, QuantizedRelu
 from fpgacnn.passes.widths.trainable import NARROWER, best_integer, least_error, squared_error, trainable_points
 from fpgacnn.passes.widths.widths import Part, integer_bits, with_quantizers
 from fpgacnn.sim.source_reference import evaluate
-from tests.files import entry, functional_file, input_layer, linear
+from tests.support.files import entry, functional_file, input_layer, linear
 
 VALUES = st.lists(st.floats(-60, 60, width=32), min_size=1, max_size=40).map(np.array)
 

@@ -16,7 +16,16 @@ from fpgacnn.passes.precision import plan
 from fpgacnn.passes.quantization import quantize
 from fpgacnn.passes.widths.widths import Widths, fold_normalizations, is_float, parse_widths, uniform, with_quantizers
 from fpgacnn.sim.source_reference import evaluate
-from tests.files import Entry, entry, functional_file, input_layer, linear, normalization, sequential_file, tiny_model
+from tests.support.files import (
+    Entry,
+    entry,
+    functional_file,
+    input_layer,
+    linear,
+    normalization,
+    sequential_file,
+    tiny_model,
+)
 
 SEED = 9
 INPUT = Format(width=10, integer=3)

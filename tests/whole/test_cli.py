@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.command import COMMAND, environment, failed, left, names, run
-from tests.files import entry, linear, quantized_bits, sequential_file, tiny_model
+from tests.support.command import COMMAND, environment, failed, left, names, run
+from tests.support.files import entry, linear, quantized_bits, sequential_file, tiny_model
 
 # --- start ----------------------------------------------------------------------------------------------------------
 

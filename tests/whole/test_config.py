@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.command import run
-from tests.files import tiny_model
+from tests.support.command import run
+from tests.support.files import tiny_model
 
 FLAGS = """
 part = "zcu102"

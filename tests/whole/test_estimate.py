@@ -19,9 +19,9 @@ from fpgacnn.hardware.estimation.graph.from_folder import read_project
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role
 from fpgacnn.hardware.hls import backend
 from fpgacnn.passes.precision import plan
-from tests.command import failed, left, run
-from tests.files import tiny_model
-from tests.random_networks import random_network
+from tests.support.command import failed, left, run
+from tests.support.files import tiny_model
+from tests.support.random_networks import random_network
 
 ROOT = Path(__file__).parents[2]
 DIGITS = ROOT / "models" / "digits" / "digits.h5"

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.command import environment
+from tests.support.command import environment
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "estimate.py"
 WIRE = {"type": "ap_fixed", "w": 16, "i": 6, "signed": True, "q": None, "o": None}

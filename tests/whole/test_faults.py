@@ -19,8 +19,8 @@ import numpy as np
 import pytest
 
 from fpgacnn.design.project import RECORD, files_digest
-from tests.command import COMMAND, ends_soon, environment, failed, left, names, run
-from tests.files import entry, linear, quantized_bits, sequential_file, tiny_layers, tiny_model
+from tests.support.command import COMMAND, ends_soon, environment, failed, left, names, run
+from tests.support.files import entry, linear, quantized_bits, sequential_file, tiny_layers, tiny_model
 
 ROUNDS = int(os.environ.get("FPGACNN_ROUNDS", "20"))
 

@@ -9,8 +9,8 @@ import pytest
 
 import fpgacnn
 from fpgacnn.errors import TargetExistsError
-from tests.command import failed, left, run
-from tests.files import tiny_model
+from tests.support.command import failed, left, run
+from tests.support.files import tiny_model
 
 FLAGS = ("--part", "pynq-z2", "--max-latency", "1us", "--max-util", "10%", "--input-type", "ufixed<6,1>")
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from fpgacnn.system.npz import packed, read_arrays
-from tests.command import failed, left, run
-from tests.files import entry, sequential_file, tiny_layers
+from tests.support.command import failed, left, run
+from tests.support.files import entry, sequential_file, tiny_layers
 
 pytestmark = pytest.mark.agree
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import ends_soon, environment, failed, left, run
-from tests.files import tiny_model
+from tests.support.command import ends_soon, environment, failed, left, run
+from tests.support.files import tiny_model
 
 SLOW_COMPILER = """#!/bin/sh
 case "$*" in

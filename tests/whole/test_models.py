@@ -12,8 +12,8 @@ import pytest
 
 from fpgacnn import frontends
 from fpgacnn.sim.source_reference import evaluate
-from tests import files
-from tests.command import failed, run
+from tests.support import files
+from tests.support.command import failed, run
 
 ROOT = Path(__file__).parents[2]
 WILD = Path(os.environ.get("FPGACNN_WILD") or ROOT.parent / "shared" / "wild")

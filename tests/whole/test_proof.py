@@ -11,8 +11,8 @@ import h5py
 import numpy as np
 import pytest
 
-from tests import files
-from tests.command import failed, left, run
+from tests.support import files
+from tests.support.command import failed, left, run
 
 LOGITS = "model_weights/logits/logits/kernel:0"
 

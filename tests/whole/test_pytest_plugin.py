@@ -9,8 +9,8 @@ from pathlib import Path
 import h5py
 import pytest
 
-from tests.command import environment
-from tests.files import tiny_model
+from tests.support.command import environment
+from tests.support.files import tiny_model
 
 pytestmark = pytest.mark.agree
 

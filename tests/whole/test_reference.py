@@ -21,8 +21,8 @@ from fpgacnn.reporting.formats.html import html
 from fpgacnn.reporting.page import compose
 from fpgacnn.sim.frameworks import process
 from fpgacnn.sim.frameworks.kinds import Framework
-from tests.command import run as command
-from tests.files import entry, functional_file, input_layer, linear
+from tests.support.command import run as command
+from tests.support.files import entry, functional_file, input_layer, linear
 
 FAKE = """
 import sys, time

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import fpgacnn
-from tests.command import failed, left, names, run
-from tests.files import tiny_model
+from tests.support.command import failed, left, names, run
+from tests.support.files import tiny_model
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ import pytest
 import fpgacnn
 from fpgacnn.errors import UnknownNameError
 from fpgacnn.jobs.simulate import MOST
-from tests.command import failed, run
-from tests.files import entry, sequential_file
+from tests.support.command import failed, run
+from tests.support.files import entry, sequential_file
 
 EVENTS = MOST + 1234
 

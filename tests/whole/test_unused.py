@@ -13,8 +13,8 @@ from fpgacnn.frontends import load
 from fpgacnn.pipeline.planning import planned
 from fpgacnn.pipeline.remarks import not_compared, not_simulated, unused_by_project, unused_widths
 from fpgacnn.pipeline.request import request_from_flags
-from tests.command import failed, left, run
-from tests.files import entry, functional_file, input_layer, linear, quantized_bits, tiny_model
+from tests.support.command import failed, left, run
+from tests.support.files import entry, functional_file, input_layer, linear, quantized_bits, tiny_model
 
 DIGITS = Path(fpgacnn.__file__).parents[1] / "models" / "digits" / "digits.h5"
 FLOAT = DIGITS.with_name("digits_float.h5")

@@ -9,7 +9,7 @@ from fpgacnn.hardware.estimation import Caution, estimate
 from fpgacnn.hardware.estimation.checks import CAUTIONS
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role
 from fpgacnn.hardware.hls.reuse import is_legal, legal_factors
-from tests.structures import RESOURCE, convolution, dense, elementwise, model, pipeline
+from tests.support.structures import RESOURCE, convolution, dense, elementwise, model, pipeline
 
 
 def said(whole: HardwareGraph) -> dict[str, Caution]:

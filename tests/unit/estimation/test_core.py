@@ -16,7 +16,7 @@ from fpgacnn.hardware.estimation.core import group_of
 from fpgacnn.hardware.estimation.graph.graph import FixedType, HardwareGraph, Role
 from fpgacnn.hardware.estimation.primitives import Primitive
 from fpgacnn.records.record import plain
-from tests.structures import RESOURCE, convolution, dense, elementwise, model, pipeline
+from tests.support.structures import RESOURCE, convolution, dense, elementwise, model, pipeline
 
 RANDOM = np.random.default_rng(5)
 RELU = FixedType(width=8, integer=2, signed=False, rounds=True, saturates=True)

@@ -11,7 +11,7 @@ from fpgacnn.hardware.estimation.graph.graph import FixedType, Role
 from fpgacnn.hardware.estimation.memory import Fifo, fifo_blocks, fifo_registers, fifos
 from fpgacnn.hardware.estimation.primitives import Primitive
 from fpgacnn.hardware.estimation.quantities import quantities
-from tests.structures import RESOURCE, dense, elementwise, model, pipeline
+from tests.support.structures import RESOURCE, dense, elementwise, model, pipeline
 
 TABLE = FixedType(width=18, integer=8)
 

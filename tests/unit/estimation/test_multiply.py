@@ -17,7 +17,7 @@ from fpgacnn.hardware.estimation.graph.graph import (
     summarize,
 )
 from fpgacnn.hardware.estimation.multiply import guessed, multiplication, slices, weights_in_memory
-from tests.structures import EIGHT, RESOURCE, dense, elementwise, model, pipeline
+from tests.support.structures import EIGHT, RESOURCE, dense, elementwise, model, pipeline
 
 ULTRASCALE, SEVEN = find_device("zcu102"), find_device("zedboard")
 

@@ -10,7 +10,7 @@ from fpgacnn.hardware.devices import find_device
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role, TemplateCall
 from fpgacnn.hardware.estimation.quantities import quantities
 from fpgacnn.hardware.estimation.timing import TimingBudget
-from tests.structures import RESOURCE, convolution, dense, elementwise, model, pipeline
+from tests.support.structures import RESOURCE, convolution, dense, elementwise, model, pipeline
 
 KERNEL = np.full((3, 3, 1, 4), 683)
 

@@ -21,7 +21,7 @@ from fpgacnn.errors import (
 )
 from fpgacnn.ir.source import FloatArray
 from fpgacnn.sim.source_reference import evaluate
-from tests.files import functional, input_layer, write_h5
+from tests.support.files import functional, input_layer, write_h5
 
 N = 4
 X = np.random.default_rng(3).integers(-16, 17, size=(N, N, N, N)) / 16

@@ -22,7 +22,7 @@ from fpgacnn.errors import (
 )
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import QuantizedBits, SourceModel
-from tests.files import (
+from tests.support.files import (
     Entry,
     entry,
     functional,

@@ -32,7 +32,7 @@ from fpgacnn.frontends.keras.files import hdf5
 from fpgacnn.frontends.keras.operations.layers import CODE_CARRIERS
 from fpgacnn.ir.fixed_point import Format
 from fpgacnn.passes.quantization import quantize
-from tests.files import (
+from tests.support.files import (
     entry,
     functional,
     input_layer,

@@ -9,7 +9,7 @@ import pytest
 
 from fpgacnn import frontends
 from fpgacnn.errors import GraphError, TooLargeError, UnsupportedLayerError, WeightsError
-from tests import files
+from tests.support import files
 
 
 def inner(*layers: files.Entry, outputs: tuple[str, ...] = ("flat",), name: str = "encoder") -> dict[str, Any]:

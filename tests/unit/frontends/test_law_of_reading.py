@@ -10,9 +10,9 @@ import pytest
 
 from fpgacnn import frontends
 from fpgacnn.sim.source_reference import evaluate
-from tests.files import entry, linear, sequential_file
 from tests.random_reading import law
 from tests.random_reading.law import Outcome, Saved, Tally, judged
+from tests.support.files import entry, linear, sequential_file
 
 
 def saved(folder: Path) -> Saved:

@@ -19,7 +19,7 @@ from fpgacnn.errors import (
 from fpgacnn.frontends.keras.operations.layers import NO_OPERATION, PARSERS
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import FunctionKind, MergeKind, PoolKind, QuantizedBits, QuantizedRelu, SourceLayer
-from tests.files import (
+from tests.support.files import (
     Entry,
     entry,
     functional_file,

@@ -9,7 +9,7 @@ import pytest
 
 from fpgacnn import frontends
 from fpgacnn.errors import UnsupportedLayerError, UnsupportedOptionError
-from tests.files import entry, linear, quantized_bits, sequential, sequential_file, write_h5
+from tests.support.files import entry, linear, quantized_bits, sequential, sequential_file, write_h5
 
 OWN_CLASSES = {
     "a layer of the user's own module": {"module": "mine.layers", "registered_name": "Dense"},

@@ -14,7 +14,7 @@ from fpgacnn.frontends.keras.layer_config import MAX_NUMBER
 from fpgacnn.frontends.keras.operations.quantizers import is_quantizer, parse_quantizer
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import Binary, PowerOfTwo, QuantizedBits, QuantizedRelu, QuantizedSigmoid, QuantizedTanh, Ternary
-from tests.files import entry, linear, quantized_bits, sequential_file
+from tests.support.files import entry, linear, quantized_bits, sequential_file
 
 
 def written(name: str, **options: Any) -> dict[str, Any]:

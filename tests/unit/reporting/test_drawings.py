@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fpgacnn.ir.fixed_point import parse_format
 from fpgacnn.reporting.charts import Bar, bar, bit_axis, form_of, log_axis, spare_bits, strip
 from fpgacnn.reporting.graph_drawing import HEIGHT, LANE, MARGIN, MAX_LANES, graph_rails
-from tests.records import layer, layers
+from tests.support.records import layer, layers
 
 
 def test_a_chain_is_one_line_without_lanes() -> None:

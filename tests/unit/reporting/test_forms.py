@@ -24,7 +24,7 @@ from fpgacnn.reporting.page.sections import sections
 from fpgacnn.reporting.page.verdicts import verdicts
 from fpgacnn.sim.compare import READING
 from tests.conftest import Golden
-from tests.records import broken, comparison, exact_record, record, subject
+from tests.support.records import broken, comparison, exact_record, record, subject
 
 ONE = [subject()]
 TWO = [subject("before"), ReportInput(name="after", record=exact_record())]

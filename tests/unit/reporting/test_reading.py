@@ -16,7 +16,7 @@ from fpgacnn.errors import NothingToReportError, RecordError
 from fpgacnn.records.read_record import MAX_BYTES, MAX_NODES, read_run
 from fpgacnn.records.record import plain
 from fpgacnn.records.report_input import open_inputs
-from tests.records import broken, exact_record, record, synthesized
+from tests.support.records import broken, exact_record, record, synthesized
 
 
 def written(folder: Path, content: Any) -> Path:

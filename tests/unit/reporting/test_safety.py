@@ -31,7 +31,7 @@ from fpgacnn.reporting.formatting import clean
 from fpgacnn.reporting.page import compose
 from fpgacnn.reporting.page.page import Page
 from fpgacnn.reporting.terminal.tables import comparison_report, inputs_report
-from tests.records import broken, estimated, record, synthesized
+from tests.support.records import broken, estimated, record, synthesized
 
 HOSTILE = [
     "<script>alert(1)</script>",

@@ -18,7 +18,7 @@ from fpgacnn.reporting.page.page import Section, Tone
 from fpgacnn.reporting.page.resources import room, speed
 from fpgacnn.reporting.page.sections import sections
 from fpgacnn.reporting.page.verdicts import verdicts
-from tests.records import estimated, exact_record, record, synthesized
+from tests.support.records import estimated, exact_record, record, synthesized
 
 
 def whole() -> ReportInput:

@@ -10,8 +10,8 @@ import pytest
 from fpgacnn.errors import FileMissingError, NoReportsError, ReportBrokenError, ReportForeignError
 from fpgacnn.hardware.synthesis import read
 from fpgacnn.hardware.synthesis.report import IntRange, Stage
-from tests.hls_reports import Module, design_size_rpt, design_size_xml, hls_rpt, hls_xml, summary_rpt
-from tests.vivado_reports import EXPORT_XML, Netlist, cosim_rpt, export_rpt, timing_rpt, utilization_rpt
+from tests.support.hls_reports import Module, design_size_rpt, design_size_xml, hls_rpt, hls_xml, summary_rpt
+from tests.support.vivado_reports import EXPORT_XML, Netlist, cosim_rpt, export_rpt, timing_rpt, utilization_rpt
 
 SOLUTION = "myproject_prj/solution1"
 CONV, RELU, DENSE = "conv_2d_cl_ap_fixed_config2_s", "relu_ap_fixed_relu_config4_s", "dense_array_config6_s"

@@ -10,8 +10,8 @@ from fpgacnn.hardware.synthesis.readers.cosim import read_cosim, read_export_rpt
 from fpgacnn.hardware.synthesis.readers.summary import read_design_size_rpt, read_design_size_xml, read_summary
 from fpgacnn.hardware.synthesis.readers.vivado import read_timing, read_utilization
 from fpgacnn.hardware.synthesis.report import UNKNOWN, IntRange, Stage
-from tests.hls_reports import design_size_rpt, design_size_xml, summary_rpt
-from tests.vivado_reports import EXPORT_XML, Netlist, cosim_rpt, export_rpt, timing_rpt, utilization_rpt
+from tests.support.hls_reports import design_size_rpt, design_size_xml, summary_rpt
+from tests.support.vivado_reports import EXPORT_XML, Netlist, cosim_rpt, export_rpt, timing_rpt, utilization_rpt
 
 ROWS = (
     (

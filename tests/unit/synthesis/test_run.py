@@ -26,8 +26,8 @@ from fpgacnn.errors import (
     WriteError,
 )
 from fpgacnn.hardware.synthesis.run import LOG, OPTIONS, Steps, ToolName, find_tool, synthesize
-from tests.command import ends_soon
-from tests.hls_reports import hls_rpt
+from tests.support.command import ends_soon
+from tests.support.hls_reports import hls_rpt
 from tests.unit.synthesis.test_folders import PROJECT_TCL, SOLUTION, TOP, put, whole
 
 SYSTEM_PATH = "/usr/bin:/bin"

@@ -23,7 +23,7 @@ from fpgacnn.passes.precision import PrecisionPlan, bounds
 from fpgacnn.passes.precision.bounds import Bound
 from fpgacnn.passes.precision.legalize import _Refinement
 from fpgacnn.sim.emulator import ReferenceEmulator
-from tests.random_networks import random_inputs, random_network
+from tests.support.random_networks import random_inputs, random_network
 
 EVENTS = 48
 FINEST = 2.0**-6

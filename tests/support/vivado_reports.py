@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.hls_reports import table
+from tests.support.hls_reports import table
 
 NOTE = "* Warning! The Final LUT count, after physical optimizations and full implementation, is typically lower. CLB LUTs and CLB Registers may change."
 
