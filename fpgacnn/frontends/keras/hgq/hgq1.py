@@ -13,16 +13,18 @@ import numpy as np
 
 from fpgacnn.errors import UnsupportedQuantizerError
 from fpgacnn.frontends.keras.context import LayerContext, ParsedOperation, Parser
-from fpgacnn.frontends.keras.hgq.hgq2 import (
+from fpgacnn.frontends.keras.hgq.hgq2 import with_weights
+from fpgacnn.frontends.keras.hgq.quantizers import (
     MAX_WIDTH,
     OVERFLOWS,
     as_float32_rounds,
     fixed_point,
+    limited_fraction,
     refuse_wide,
     trained_widths,
     unlimited,
+    used_fraction,
     used_widths,
-    with_weights,
 )
 from fpgacnn.frontends.keras.operations import linear, shaping
 from fpgacnn.frontends.keras.operations.activations import embedded, parse_activation
@@ -68,9 +70,8 @@ def _rounding(context: LayerContext, key: str, *, automatic: Rounding) -> Roundi
 
 def _result(context: LayerContext, shape: Shape, automatic: Rounding) -> ParsedOperation:
     """The quantizer of a layer's values."""
-    quantizer = unlimited(
-        _fraction(context, "activation_bw", "paq_conf", shape), _rounding(context, "paq_conf", automatic=automatic)
-    )
+    fraction = limited_fraction(context, "activation_bw", _fraction(context, "activation_bw", "paq_conf", shape))
+    quantizer = unlimited(fraction, _rounding(context, "paq_conf", automatic=automatic))
     return ParsedOperation(operation=src.Activate(function=quantizer), shape=shape)
 
 
@@ -85,7 +86,9 @@ def _linear(parser: Parser) -> Parser:
         shape = steps[0].shape
         kernel = context.weight("kernel", context.arrays["kernel"].shape).values
         bits = _fraction(context, "kernel_bw", "kq_conf", kernel.shape)
-        quantized = as_float32_rounds(kernel, unlimited(bits, _rounding(context, "kq_conf", automatic=Rounding.RND)))
+        quantized = as_float32_rounds(
+            kernel, unlimited(used_fraction(bits, kernel), _rounding(context, "kq_conf", automatic=Rounding.RND))
+        )
         fraction = _fraction(context, "activation_bw", "paq_conf", shape)
         bias = _bias(context, steps, fraction)
         covers = bias is not None and (fraction.size == 1 or fraction.shape == (1,) * (fraction.ndim - 1) + shape[-1:])
@@ -101,7 +104,7 @@ def _bias(context: LayerContext, steps: list[ParsedOperation], fraction: FloatAr
     assert isinstance(first, src.Convolution | src.Dense)
     if first.bias is None:
         return None
-    bits = fraction.max(axis=tuple(range(fraction.ndim - 1)))
+    bits = used_fraction(fraction.max(axis=tuple(range(fraction.ndim - 1))), first.bias.values)
     return as_float32_rounds(first.bias.values, unlimited(bits, _rounding(context, "paq_conf", automatic=Rounding.RND)))
 
 

@@ -1,7 +1,7 @@
-"""Layers and quantizers of HGQ2 (hgq 0.2): fixed point with a width of its own for every weight and every value.
+"""Layers of HGQ2 (hgq 0.2): fixed point with a width of its own for every weight and every value.
 
 A layer quantizes its input (iq), computes with quantized kernel (kq) and bias (bq), and may quantize its result (oq).
-Widths are trained numbers of the file, rounded half to even. The classes are called as their package has it, `hgq>QDense`.
+The classes are called as their package has it, `hgq>QDense`.
 """
 
 from __future__ import annotations
@@ -11,198 +11,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from fpgacnn.errors import NonFiniteWeightsError, UnsupportedQuantizerError, WeightsError
 from fpgacnn.frontends.keras.context import LayerContext, ParsedOperation, Parser
-from fpgacnn.frontends.keras.layer_config import MAX_NUMBER, Json, class_of
+from fpgacnn.frontends.keras.hgq.quantizers import cast, quantized_weight
 from fpgacnn.frontends.keras.operations import linear, shaping
 from fpgacnn.frontends.keras.operations.activations import embedded, parse_activation
 from fpgacnn.ir import source as src
-from fpgacnn.ir.fixed_point import Rounding, round_whole
 from fpgacnn.ir.source import FloatArray, Shape
 
 PREFIX = "hgq>"
 EPSILON = np.float32(1e-7)
 """Keras' backend epsilon, which the einsum layer adds to its variance whatever its own option says."""
-
-MAX_WIDTH = 64
-MAX_FREE = 48
-"""Bits right of the point of weights without a limit: more, and they would not be whole numbers of float64."""
-_WEIGHTS = ("weight", "bias")
-OVERFLOWS = frozenset({"WRAP", "SAT", "SAT_SYM"})
-
-
-class _Widths:
-    """One quantizer: its options and its trained widths, as arrays that broadcast against `shape`."""
-
-    def __init__(self, context: LayerContext, key: str, option: Json, shape: Shape) -> None:
-        self.context, self.key, self.shape = context, key, shape
-        config = option.get("config") if isinstance(option, dict) else None
-        if not isinstance(option, dict) or class_of(option) != "QuantizerConfig" or not isinstance(config, dict):
-            raise self.refuse("it is no plain QuantizerConfig")
-        self.options: Mapping[str, Json] = config
-
-    def refuse(self, why: str) -> UnsupportedQuantizerError:
-        """The error that names layer and quantizer."""
-        return UnsupportedQuantizerError(layer=self.context.name, quantizer=f"{self.key} of HGQ2", why=why)
-
-    def word(self, name: str) -> str:
-        """A text among the options."""
-        value = self.options.get(name)
-        if not isinstance(value, str):
-            raise self.refuse(f"{name}={value!r} is not supported")
-        return value.upper()
-
-    def array(self, name: str) -> FloatArray:
-        """A trained array without the axis of events, checked."""
-        return trained_widths(self.context, f"{self.key}/{name}", f"{name} of its quantizer {self.key}", self.shape)
-
-    @property
-    def is_free(self) -> bool:
-        """A quantizer of weights that wraps is only rounded: training keeps its weights in range."""
-        stands = self.options.get("is_weight", self.options.get("place") in _WEIGHTS)
-        trained = self.options.get("trainable", True) and self.context.settings.flag("trainable", default=True)
-        return bool(stands and trained) and (self.options.get("q_type") == "kif" or self.rounding is Rounding.RND)
-
-    @property
-    def rounding(self) -> Rounding:
-        """The mode; a stochastic one rounds at inference like its plain twin."""
-        mode = self.word("round_mode").removeprefix("S_")
-        if mode not in Rounding.__members__:
-            raise self.refuse(f"round_mode {mode} is not supported")
-        return Rounding(mode)
-
-    def quantizer(self) -> src.Uniform | None:
-        """The quantizer in whole numbers, or None for one that does nothing."""
-        kind = self.options.get("q_type")
-        if kind == "dummy":
-            return None
-        if (
-            kind not in ("kif", "kbi")
-            or self.options.get("affine") is not None
-            or self.options.get("bw_mapper") is not None
-        ):
-            raise self.refuse(f"q_type={kind!r}, affine or bw_mapper is not supported; use kif or kbi")
-        scaler = self.options.get("scaler")
-        if scaler is not None and (
-            isinstance(scaler, bool) or not isinstance(scaler, int | float) or not 0 < scaler <= MAX_NUMBER
-        ):
-            raise self.refuse(f"scaler={scaler!r} is not a positive number")
-        negative, integer = self.array("k"), np.rint(self.array("i"))
-        fraction = np.rint(self.array("f")) if kind == "kif" else np.rint(self.array("b")) - integer
-        return self._limited(negative, integer, fraction, float(np.float32(1.0 if scaler is None else scaler)))
-
-    def _limited(self, negative: FloatArray, integer: FloatArray, fraction: FloatArray, scaler: float) -> src.Uniform:
-        overflow = self.word("overflow_mode")
-        if overflow not in OVERFLOWS or not set(np.unique(negative)) <= {0.0, 1.0}:
-            raise self.refuse(f"overflow_mode {overflow}, or its k, is not supported")
-        what = f"{self.key} widths"
-        if overflow == "WRAP" and self.is_free:
-            fraction = fraction if self.rounding is Rounding.TRN else np.maximum(fraction, -MAX_WIDTH)
-            refuse_wide(self.context, what, np.where(fraction > MAX_FREE, np.inf, np.abs(fraction)))
-            return unlimited(fraction, self.rounding, scaler)
-        negative, integer, fraction = used_widths(negative, integer, fraction, self.rounding)
-        refuse_wide(self.context, what, np.maximum(np.abs(integer), np.abs(fraction)))
-        return fixed_point(negative, integer, fraction, overflow=overflow, rounding=self.rounding, scaler=scaler)
-
-
-def trained_widths(context: LayerContext, key: str, what: str, shape: Shape) -> FloatArray:
-    """Trained widths of a tensor of `shape`, without the axis of events, checked; `what` they are, in an error.
-
-    Raises WeightsError, NonFiniteWeightsError.
-    """
-    stored = context.arrays.get(key)
-    file, layer = context.settings.file, context.name
-    if stored is None:
-        raise WeightsError(file=file, layer=layer, why=f"{what} is not in the file")
-    values = stored.reshape((1,) * len(shape)) if stored.size == 1 else stored
-    values = values[0] if values.ndim == len(shape) + 1 and values.shape[:1] == (1,) else values
-    if values.ndim != len(shape) or any(one not in (1, size) for one, size in zip(values.shape, shape, strict=True)):
-        raise WeightsError(file=file, layer=layer, why=f"{what} has shape {stored.shape}, data have {shape}")
-    bad = int((~(np.abs(values) <= MAX_NUMBER)).sum())
-    if bad:
-        raise NonFiniteWeightsError(file=file, layer=layer, weight=key, count=bad, total=values.size)
-    return values
-
-
-def refuse_wide(context: LayerContext, what: str, widths: FloatArray) -> None:
-    """Raise NonFiniteWeightsError for more bits than there are."""
-    bad = int((widths > MAX_WIDTH).sum())
-    if bad:
-        weight = f"{what} (or beyond {MAX_WIDTH} bits)"
-        raise NonFiniteWeightsError(
-            file=context.settings.file, layer=context.name, weight=weight, count=bad, total=widths.size
-        )
-
-
-def used_widths(
-    negative: FloatArray, integer: FloatArray, fraction: FloatArray, rounding: Rounding
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Sign bit and bits on either side of the point, all 0 where the value is 0 whatever they are.
-
-    Training leaves any number in the widths of what it prunes. A value is 0 without any bit, and as good as 0 where its
-    range ends below 2^-64, or where its step is above 2^64 and is rounded to the nearest or towards 0.
-    """
-    negative, integer, fraction = np.broadcast_arrays(negative, integer, fraction)
-    used = (negative + integer + fraction > 0) & (integer >= -MAX_WIDTH)
-    if rounding is not Rounding.TRN:
-        used &= fraction >= -MAX_WIDTH
-    return np.where(used, negative, 0.0), np.where(used, integer, 0.0), np.where(used, fraction, 0.0)
-
-
-def unlimited(fraction: FloatArray, rounding: Rounding, scaler: float = 1.0) -> src.Uniform:
-    """Rounding to so many bits right of the point, of values that need no limit."""
-    limit = np.full(fraction.shape, src.UNLIMITED)
-    return src.Uniform(scale=scaler * np.exp2(-fraction), low=-limit, high=limit, rounding=rounding)
-
-
-def fixed_point(
-    negative: FloatArray,
-    integer: FloatArray,
-    fraction: FloatArray,
-    *,
-    overflow: str,
-    rounding: Rounding,
-    scaler: float = 1.0,
-) -> src.Uniform:
-    """A sign bit, so many bits left of the point and so many right of it; without any bit the value is 0."""
-    negative, integer, fraction = np.broadcast_arrays(negative, integer, fraction)
-    alive = negative + integer + fraction > 0
-    span = np.where(alive, np.exp2(np.maximum(integer + fraction, 0.0)), 1.0)
-    low = np.where(alive, -negative * (span - (overflow == "SAT_SYM")), 0.0)
-    coarsest = float(np.exp2(-fraction[alive]).max()) if alive.any() else 1.0
-    scale = scaler * np.where(alive, np.exp2(-fraction), coarsest)
-    return src.Uniform(
-        scale=scale, low=low, high=span - 1.0, rounding=rounding, wraps=overflow == "WRAP" and bool(alive.any())
-    )
-
-
-def cast(
-    context: LayerContext, key: str, option: Json, shape: Shape, number: int | None = None
-) -> list[ParsedOperation]:
-    """A quantizer of values as a step."""
-    quantizer = _Widths(context, key, option, shape).quantizer()
-    return (
-        []
-        if quantizer is None
-        else [ParsedOperation(operation=src.Activate(function=quantizer), shape=shape, reads=number)]
-    )
-
-
-def _weight(context: LayerContext, key: str, values: FloatArray) -> src.Weight:
-    """Quantized weights."""
-    return as_float32_rounds(
-        values, _Widths(context, key, context.settings.get(f"{key}_conf"), values.shape).quantizer()
-    )
-
-
-def as_float32_rounds(values: FloatArray, quantizer: src.Uniform | None) -> src.Weight:
-    """Quantized weights; those that float32 rounds another way than exact arithmetic are stored as it rounds them."""
-    if quantizer is None or quantizer.rounding is not Rounding.RND:
-        return src.Weight(values=values, quantizer=quantizer)
-    scaled = values.astype(np.float32) / quantizer.scale.astype(np.float32)
-    theirs = np.floor(scaled + np.float32(0.5)).astype(np.float64)
-    differs = theirs != round_whole(values / quantizer.scale, Rounding.RND)
-    return src.Weight(values=np.where(differs, theirs * quantizer.scale, values), quantizer=quantizer)
 
 
 def around(context: LayerContext, inner: Callable[[LayerContext], list[ParsedOperation]]) -> list[ParsedOperation]:
@@ -226,8 +44,10 @@ def _requantized(context: LayerContext, steps: list[ParsedOperation]) -> list[Pa
     """The first step's weights with the layer's own quantizers."""
     first = steps[0].operation
     assert isinstance(first, src.Convolution | src.Dense)
-    kernel = _weight(context, "kq", context.weight("kernel", context.arrays["kernel"].shape).values)
-    return with_weights(steps, kernel, None if first.bias is None else _weight(context, "bq", first.bias.values))
+    kernel = quantized_weight(context, "kq", context.weight("kernel", context.arrays["kernel"].shape).values)
+    return with_weights(
+        steps, kernel, None if first.bias is None else quantized_weight(context, "bq", first.bias.values)
+    )
 
 
 def with_weights(steps: list[ParsedOperation], kernel: src.Weight, bias: src.Weight | None) -> list[ParsedOperation]:
@@ -307,8 +127,8 @@ def _dense_by_equation(context: LayerContext) -> list[ParsedOperation]:
     offset = context.weight("bias", (units,)).values if biased else None
     if context.kind.endswith("Batchnorm"):
         weights, offset = _fused(context, weights, offset, units)
-    bias = None if offset is None else _weight(context, "bq", offset)
-    return _dense(context, _weight(context, "kq", weights), bias, (*shape[:-1], units))
+    bias = None if offset is None else quantized_weight(context, "bq", offset)
+    return _dense(context, quantized_weight(context, "kq", weights), bias, (*shape[:-1], units))
 
 
 def _fused(
@@ -362,8 +182,10 @@ def _normalized_dense(context: LayerContext) -> list[ParsedOperation]:
         )
         mean = inner.weight("moving_mean", (features,)).values.astype(np.float32)
         offset = inner.weight("bias", (units,)).values.astype(np.float32) + -np.dot(mean, kernel)
-        fused = _weight(inner, "kq", (scaler[:, None] * kernel).astype(np.float64))
-        return _dense(inner, fused, _weight(inner, "bq", offset.astype(np.float64)), (*inner.input[:-1], units))
+        fused = quantized_weight(inner, "kq", (scaler[:, None] * kernel).astype(np.float64))
+        return _dense(
+            inner, fused, quantized_weight(inner, "bq", offset.astype(np.float64)), (*inner.input[:-1], units)
+        )
 
     return around(context, parse)
 
@@ -387,8 +209,8 @@ def _normalization(context: LayerContext) -> list[ParsedOperation]:
         offset = beta.astype(np.float32) - inner.weight("moving_mean", (channels,)).values.astype(np.float32) * scale
         zeros = np.zeros(channels)
         statistics = src.Statistics(
-            gamma=_weight(inner, "kq", scale.astype(np.float64)),
-            beta=_weight(inner, "bq", offset.astype(np.float64)),
+            gamma=quantized_weight(inner, "kq", scale.astype(np.float64)),
+            beta=quantized_weight(inner, "bq", offset.astype(np.float64)),
             mean=src.Weight(values=zeros),
             variance=src.Weight(values=zeros + 1.0),
             epsilon=0.0,

@@ -9,7 +9,8 @@ from math import log2, prod
 import numpy as np
 
 from fpgacnn.frontends.keras.context import LayerContext, ParsedOperation, Parser
-from fpgacnn.frontends.keras.hgq.hgq2 import PREFIX, around, cast, ended
+from fpgacnn.frontends.keras.hgq.hgq2 import PREFIX, around, ended
+from fpgacnn.frontends.keras.hgq.quantizers import cast
 from fpgacnn.frontends.keras.operations import linear, shaping
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import Shape
