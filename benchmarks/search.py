@@ -19,8 +19,8 @@ from fpgacnn.hardware.estimation import Estimate, estimate
 from fpgacnn.hardware.estimation.graph.from_design import Summaries, hardware_graph
 from fpgacnn.jobs.fit.design_space import parameters
 from fpgacnn.jobs.fit.search import FitLimits, order, search, trial
-from fpgacnn.pipeline.planning import planned
 from fpgacnn.pipeline.request import Request
+from fpgacnn.pipeline.stages import plan_network
 
 MODEL = Path(__file__).parents[1] / "models" / "digits" / "digits.h5"
 LATENCIES_NS = (None, 500.0, 1000.0, 2000.0, 5000.0, 20000.0)
@@ -47,7 +47,7 @@ def every(design: Design) -> list[Target]:
 
 def main() -> None:
     """Search and look at everything, for every pair of limits."""
-    design = planned(frontends.load(MODEL), Request(model=MODEL, input_type="ufixed<5,1>"), None).design
+    design = plan_network(frontends.load(MODEL), Request(model=MODEL, input_type="ufixed<5,1>"), None).design
     design = replace(design, target=Target(part="xc7z020clg400-1"))
     counted: Summaries = {}
 

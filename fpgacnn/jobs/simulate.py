@@ -22,9 +22,10 @@ from fpgacnn.ir.source import SourceModel
 from fpgacnn.passes.quantization.quantize import leading_quantizer
 from fpgacnn.pipeline.inputs import Events, InputChoice, entry_format, input_shapes, to_codes
 from fpgacnn.pipeline.open_project import open_project
-from fpgacnn.pipeline.planning import planned, project_choices
+from fpgacnn.pipeline.planning import project_choices
 from fpgacnn.pipeline.remarks import unused_by_project, unused_softmax
 from fpgacnn.pipeline.request import Request
+from fpgacnn.pipeline.stages import plan_network
 from fpgacnn.sim import emulator
 from fpgacnn.sim.csim import CSim
 from fpgacnn.sim.emulator.native.engine import Measured, NativeEmulator, reads
@@ -191,7 +192,9 @@ def _open(job: Job, request: Request) -> _Opened:
         stream = open_events(job.events, input_shapes(network))
         values = sum(map(prod, stream.shapes))
         few = next(stream.pieces(max(1, min(stream.events, PLANNED_VALUES // values))))
-        found = planned(network, request, Events(values=stream.finite(few, 0), labels=None, origin=job.events.name))
+        found = plan_network(
+            network, request, Events(values=stream.finite(few, 0), labels=None, origin=job.events.name)
+        )
     notes = (*found.trained.notes, *found.design.model.notes, *unused_softmax(request, found.trained.network))
     return _Opened(
         network=found.trained.network, design=found.design, choices=found.choices, stream=stream, notes=notes

@@ -1,38 +1,119 @@
-"""From a network to a design that is planned to the last bit: the same steps for every command."""
+"""What the passes of planning take and give: a model file on its way to a design."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
+from fpgacnn import frontends
 from fpgacnn.design import Design
+from fpgacnn.design.project import HlsProject
+from fpgacnn.errors import InternalError
+from fpgacnn.ir.model import QuantizedModel
 from fpgacnn.ir.source import SourceModel
-from fpgacnn.passes.precision import legalize, plan
+from fpgacnn.passes.precision import PrecisionPlan
 from fpgacnn.passes.quantization import quantize
-from fpgacnn.pipeline.assign_widths import WidthAssignment, with_widths
-from fpgacnn.pipeline.inputs import Events, InputChoice, choose_formats
+from fpgacnn.pipeline.assign_widths import WidthAssignment
+from fpgacnn.pipeline.inputs import Events, InputChoice, choose_formats, read_events
 from fpgacnn.pipeline.request import Request
+
+OPTIONAL = {"events"}
+"""Fields of a compilation that stay None where the user gives no value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compilation:
+    """A model file on its way to a project. Each pass fills one field; a field of a later pass is None."""
+
+    file: Path
+    request: Request
+    network: SourceModel | None = None
+    events: Events | None = None
+    trained: WidthAssignment | None = None
+    choices: tuple[InputChoice, ...] | None = None
+    quantized: QuantizedModel | None = None
+    model: QuantizedModel | None = None
+    plan: PrecisionPlan | None = None
+    design: Design | None = None
+    project: HlsProject | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass:
+    """One step: a function from fields of a compilation, `takes` in the order of its arguments, to the field `gives`."""
+
+    name: str
+    function: Callable[..., object]
+    takes: tuple[str, ...]
+    gives: str
+
+    def run(self, state: Compilation) -> Compilation:
+        """The compilation with one more field.
+
+        Raises InternalError where an earlier pass has not run, and what the function raises.
+        """
+        values = [getattr(state, name) for name in self.takes]
+        missing = [
+            name for name, value in zip(self.takes, values, strict=True) if value is None and name not in OPTIONAL
+        ]
+        if missing:
+            raise InternalError(what=f"the pass '{self.name}' has no {', '.join(missing)}")
+        given: dict[str, Any] = {self.gives: self.function(*values)}
+        return replace(state, **given)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """What was trained, with the widths that it got here; the format of every input; the design."""
+    """What planning gives: the network with the widths that it got, the format of every input, the design."""
 
+    network: SourceModel
+    events: Events | None
     trained: WidthAssignment
     choices: tuple[InputChoice, ...]
     design: Design
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What changed on the way from the file to the design."""
+        return (*self.trained.notes, *self.design.model.notes)
 
-def planned(network: SourceModel, request: Request, given: Events | None) -> Planned:
-    """Plan a network. `given` are events that tell ranges, where there are any.
 
-    Raises FpgacnnError: a float network without widths, an input without a format, a layer that cannot be built.
+def as_planned(state: Compilation) -> Planned:
+    """A compilation whose design is there.
+
+    Raises InternalError where it is not.
     """
-    trained = with_widths(network, request, given)
-    choices = choose_formats(trained.network, given, request.input_type)
-    model = legalize(quantize(trained.network, inputs=[choice.format for choice in choices], softmax=request.softmax))
-    return Planned(
-        trained=trained, choices=choices, design=Design(model=model, plan=plan(model), target=request.target)
-    )
+    network, trained, choices, design = state.network, state.trained, state.choices, state.design
+    if network is None or trained is None or choices is None or design is None:
+        raise InternalError(what="a compilation has no design yet")
+    return Planned(network=network, events=state.events, trained=trained, choices=choices, design=design)
+
+
+def load(file: Path, request: Request) -> SourceModel:
+    """The network of a model file."""
+    return frontends.load(file, request.weights)
+
+
+def read_given_events(request: Request, network: SourceModel) -> Events | None:
+    """The events that the user gives; None where there are none."""
+    return read_events(request.events, network) if request.events else None
+
+
+def choose_inputs(trained: WidthAssignment, events: Events | None, request: Request) -> tuple[InputChoice, ...]:
+    """The format of every input."""
+    return choose_formats(trained.network, events, request.input_type)
+
+
+def quantize_network(trained: WidthAssignment, choices: Sequence[InputChoice], request: Request) -> QuantizedModel:
+    """The network as integer codes."""
+    return quantize(trained.network, inputs=[choice.format for choice in choices], softmax=request.softmax)
+
+
+def make_design(model: QuantizedModel, plan: PrecisionPlan, request: Request) -> Design:
+    """The planned network for the target of a request."""
+    return Design(model=model, plan=plan, target=request.target)
 
 
 def project_choices(design: Design) -> tuple[InputChoice, ...]:

@@ -1,4 +1,4 @@
-"""The order of the steps, written once. Nobody else knows what comes next."""
+"""The order of the passes, from a model file to a proven project."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from pathlib import Path
 from fpgacnn import frontends
 from fpgacnn.design import Design, serialize
 from fpgacnn.design.project import RECORD, files_digest, project_folder, refuse_foreign, write_files
-from fpgacnn.errors import UsageError, naming
+from fpgacnn.errors import InternalError, UsageError, naming
 from fpgacnn.hardware.hls import backend
 from fpgacnn.ir.source import SourceModel
+from fpgacnn.passes.precision import legalize, plan
 from fpgacnn.passes.quantization.names import safe_name
+from fpgacnn.pipeline import planning
 from fpgacnn.pipeline.assign_widths import with_widths
 from fpgacnn.pipeline.checking.checks import Run
 from fpgacnn.pipeline.checking.reference_check import second_opinion
 from fpgacnn.pipeline.inputs import Events, read_events
 from fpgacnn.pipeline.open_project import open_project
-from fpgacnn.pipeline.planning import planned, project_choices
+from fpgacnn.pipeline.planning import Compilation, Pass, Planned, as_planned, project_choices
 from fpgacnn.pipeline.remarks import unused_by_project, unused_softmax
 from fpgacnn.pipeline.request import Request, located
 from fpgacnn.pipeline.test_vectors import PROOF_WORK, affordable, own_events
@@ -26,6 +28,63 @@ from fpgacnn.records.record import EstimateRecord, RunRecord
 from fpgacnn.sim.csim import find_compiler
 from fpgacnn.sim.weight_files import unsimulated
 from fpgacnn.system.progress import Progress, Stopwatch, silent
+
+PASSES = (
+    Pass(name="load", function=planning.load, takes=("file", "request"), gives="network"),
+    Pass(name="read events", function=planning.read_given_events, takes=("request", "network"), gives="events"),
+    Pass(name="assign widths", function=with_widths, takes=("network", "request", "events"), gives="trained"),
+    Pass(
+        name="choose inputs", function=planning.choose_inputs, takes=("trained", "events", "request"), gives="choices"
+    ),
+    Pass(
+        name="quantize",
+        function=planning.quantize_network,
+        takes=("trained", "choices", "request"),
+        gives="quantized",
+    ),
+    Pass(name="legalize", function=legalize, takes=("quantized",), gives="model"),
+    Pass(name="plan", function=plan, takes=("model",), gives="plan"),
+    Pass(name="design", function=planning.make_design, takes=("model", "plan", "request"), gives="design"),
+    Pass(name="generate", function=backend.convert, takes=("design",), gives="project"),
+)
+"""The passes in their order. `convert` runs all of them, `estimate`, `fit` and `simulate` stop at the design."""
+
+
+def run_passes(state: Compilation, first: str, last: str) -> Compilation:
+    """Run the passes from `first` to `last`, both by name and included.
+
+    Raises FpgacnnError: what a pass raises.
+    """
+    names = [one.name for one in PASSES]
+    for one in PASSES[names.index(first) : names.index(last) + 1]:
+        state = one.run(state)
+    return state
+
+
+def plan_network(network: SourceModel, request: Request, events: Events | None) -> Planned:
+    """Plan a network that is already read. `events` give ranges and input formats, where there are any.
+
+    Raises FpgacnnError: a float network without widths, an input without a format, a layer that cannot be built.
+    """
+    state = Compilation(file=request.model, request=request, network=network, events=events)
+    return as_planned(run_passes(state, "assign widths", "design"))
+
+
+def plan_source(source: Path, request: Request, overrides: estimates.TargetOverrides) -> tuple[Design, tuple[str, ...]]:
+    """The design of a model file, or of a project of fpgacnn for another target, and what there is to say of it.
+
+    Raises UnknownPartError, ProjectError, and what reading and planning a model raise.
+    """
+    if source.is_dir():
+        design, _ = serialize.load(source)
+        overrides, notes = estimates.located_wishes(overrides)
+        return estimates.retargeted(design, overrides), (*notes, *unused_by_project(request))
+    overrides, notes = estimates.located_wishes(overrides)
+    state = Compilation(file=source, request=replace(request, target=overrides.applied(request.target)))
+    with naming(source):
+        found = as_planned(run_passes(state, "load", "design"))
+    assumed = tuple(f"input {choice.name}: {choice.format} ({choice.reason})" for choice in found.choices)
+    return found.design, (*notes, *assumed, *found.notes, *unused_softmax(request, found.trained.network))
 
 
 def convert(request: Request, progress: Progress = silent) -> RunRecord:
@@ -40,18 +99,21 @@ def convert(request: Request, progress: Progress = silent) -> RunRecord:
         find_compiler()
     if request.output is not None:
         refuse_foreign(request.output)
+    state = Compilation(file=request.model, request=request)
     with naming(request.model), watch.stage("load", f"reading {request.model.name}"):
-        network = frontends.load(request.model, request.weights)
-        given = read_events(request.events, network) if request.events else None
+        state = run_passes(state, "load", "read events")
     with naming(request.model), watch.stage("plan", "planning every bit width"):
-        found = planned(network, request, given)
+        state = run_passes(state, "assign widths", "design")
+    found = as_planned(state)
     design, choices = found.design, found.choices
-    events = _events(given or own_events(found.trained.network, choices), found.trained.network, request)
+    events = _events(found.events or own_events(found.trained.network, choices), found.trained.network, request)
     run = Run(request=request, trained=found.trained, design=design, choices=choices, events=events, watch=watch)
     stem = safe_name(request.model.stem).removeprefix("l_")
-    with second_opinion(request, network, choices, events) as opinion:
+    with second_opinion(request, found.network, choices, events) as opinion:
         with naming(request.model), watch.stage("convert", "writing HLS C++ through hls4ml"):
-            project = backend.convert(design)
+            project = run_passes(state, "generate", "generate").project
+        if project is None:
+            raise InternalError(what="no project was generated")
         emulated = run.emulate()
         files = run.files(project, emulated)
         folder = request.output or Path("hls_projects") / f"{stem}-{files_digest(files)[:8]}"
@@ -106,33 +168,12 @@ def costed(record: RunRecord, design: Design) -> RunRecord:
     return replace(record, estimate=answer, notes=(*record.notes, *notes))
 
 
-def estimate(source: Path, request: Request, wishes: estimates.TargetOverrides) -> EstimateRecord:
-    """What a model file, a project of ours or any hls4ml project costs; nothing is generated for it.
+def estimate(source: Path, request: Request, overrides: estimates.TargetOverrides) -> EstimateRecord:
+    """What a model file, a project of fpgacnn or any hls4ml project costs; nothing is generated for it.
 
     Raises UnknownPartError, ProjectError, UnreadableProjectError and what reading a model raises.
     """
-    if source.is_dir():
-        if estimates.is_foreign(source):
-            return estimates.of_foreign_project(source, wishes, unused_by_project(request))
-        design, _ = serialize.load(source)
-        wishes, notes = estimates.located_wishes(wishes)
-        return estimates.of_whole_design(
-            source, estimates.retargeted(design, wishes), (*notes, *unused_by_project(request))
-        )
-    wishes, notes = estimates.located_wishes(wishes)
-    with naming(source):
-        network = frontends.load(source, request.weights)
-        given = read_events(request.events, network) if request.events else None
-        found = planned(network, replace(request, target=wishes.applied(request.target)), given)
-    assumed = tuple(f"input {choice.name}: {choice.format} ({choice.reason})" for choice in found.choices)
-    return estimates.of_whole_design(
-        source,
-        found.design,
-        (
-            *notes,
-            *assumed,
-            *found.trained.notes,
-            *found.design.model.notes,
-            *unused_softmax(request, found.trained.network),
-        ),
-    )
+    if source.is_dir() and estimates.is_foreign(source):
+        return estimates.of_foreign_project(source, overrides, unused_by_project(request))
+    design, notes = plan_source(source, request, overrides)
+    return estimates.of_whole_design(source, design, notes)

@@ -18,8 +18,8 @@ from fpgacnn.hardware.estimation.graph.from_design import Summaries, hardware_gr
 from fpgacnn.jobs.fit.design_space import parameters
 from fpgacnn.jobs.fit.run import target_toml
 from fpgacnn.jobs.fit.search import FitLimits, Search, Trial, order, search, trial
-from fpgacnn.pipeline.planning import planned
 from fpgacnn.pipeline.request import Request
+from fpgacnn.pipeline.stages import plan_network
 from tests.hostile.corpus import NAMES
 from tests.support.files import entry, sequential_file, tiny_layers
 
@@ -29,7 +29,7 @@ PART = "xc7z020clg400-1"
 @pytest.fixture(scope="module")
 def design(tmp_path_factory: pytest.TempPathFactory) -> Design:
     file = sequential_file(tmp_path_factory.mktemp("fit") / "m.h5", *tiny_layers(), shape=(4, 4, 1))
-    found = planned(frontends.load(file), Request(model=file, input_type="ufixed<6,1>"), None).design
+    found = plan_network(frontends.load(file), Request(model=file, input_type="ufixed<6,1>"), None).design
     return replace(found, target=Target(part=PART))
 
 
@@ -132,7 +132,7 @@ def test_one_way_of_moving_data_may_be_asked_for_and_one_that_cannot_be_built_is
 
 def test_a_network_without_products_has_one_target_for_each_way(tmp_path: Path) -> None:
     file = sequential_file(tmp_path / "m.h5", entry("QActivation", "a", activation="quantized_relu(4,2)"), shape=(3,))
-    design = planned(frontends.load(file), Request(model=file), None).design
+    design = plan_network(frontends.load(file), Request(model=file), None).design
     assert parameters(design) == ()
     assert found(design, FitLimits()).trials == 2
 

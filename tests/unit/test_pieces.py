@@ -17,8 +17,8 @@ from fpgacnn.passes.widths.widths import parse_widths
 from fpgacnn.pipeline.checking.checks import Run
 from fpgacnn.pipeline.checking.pieces import Ends, Noise, Ranges, event_values, pieces
 from fpgacnn.pipeline.inputs import Events
-from fpgacnn.pipeline.planning import planned
 from fpgacnn.pipeline.request import Request
+from fpgacnn.pipeline.stages import plan_network
 from fpgacnn.sim.compare import EngineComparison, ReferenceComparison, against_reference, compare, signal_to_noise_db
 from fpgacnn.sim.emulator.native.codegen.tensors import Kind, Storage
 from fpgacnn.sim.result import SimulationResult
@@ -55,7 +55,7 @@ def network(folder: Path, events: int, piece_values: int) -> Run:
     file = sequential_file(folder / "m.h5", *layers, shape=(16, 16, 2))
     given = Events(values=(random.integers(-64, 64, (events, 16, 16, 2)) / 64,), labels=None, origin="test")
     request = Request(model=file, widths=parse_widths("8,3"), csim_events=0)
-    found = planned(frontends.load(file), request, given.first(4))
+    found = plan_network(frontends.load(file), request, given.first(4))
     stopwatch = Stopwatch(progress=silent)
     return Run(
         request=request,

@@ -10,9 +10,9 @@ import pytest
 
 import fpgacnn
 from fpgacnn.frontends import load
-from fpgacnn.pipeline.planning import planned
 from fpgacnn.pipeline.remarks import not_compared, not_simulated, unused_by_project, unused_widths
 from fpgacnn.pipeline.request import request_from_flags
+from fpgacnn.pipeline.stages import plan_network
 from tests.support.command import failed, left, run
 from tests.support.files import entry, functional_file, input_layer, linear, quantized_bits, tiny_model
 
@@ -181,7 +181,7 @@ def test_labels_need_one_output_with_one_axis_of_values(
 def test_layers_that_nothing_was_compared_for_are_named() -> None:
     """Every layer of the shipped networks has a node of its own; where the reference answers less, or a layer has none, that is said."""
     network = load(DIGITS)
-    found = planned(network, request_from_flags(DIGITS), None)
+    found = plan_network(network, request_from_flags(DIGITS), None)
     nodes = [layer.name for layer in found.design.model.layers]
     names = [layer.name for layer in network.layers]
     assert list(not_compared(found.design, network, nodes)) == []

@@ -8,18 +8,15 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from fpgacnn import frontends
-from fpgacnn.design import Design, IoType, Target, serialize
-from fpgacnn.errors import TargetExistsError, UsageError, WriteError, naming, printable
+from fpgacnn.design import IoType, Target
+from fpgacnn.errors import TargetExistsError, UsageError, WriteError, printable
 from fpgacnn.hardware.estimation import Estimate, estimate
 from fpgacnn.hardware.estimation.graph.from_design import Summaries, hardware_graph
 from fpgacnn.jobs.fit.design_space import Parameter, Setting, parameters
 from fpgacnn.jobs.fit.search import FitLimits, Search, Trial, search
-from fpgacnn.pipeline.inputs import read_events
-from fpgacnn.pipeline.planning import planned
-from fpgacnn.pipeline.remarks import unused_by_project, unused_softmax
 from fpgacnn.pipeline.request import Request
-from fpgacnn.records.estimates import TargetOverrides, is_foreign, located_wishes, retargeted
+from fpgacnn.pipeline.stages import plan_source
+from fpgacnn.records.estimates import TargetOverrides, is_foreign
 from fpgacnn.records.record import SCHEMA, plain
 from fpgacnn.system.atomic_dir import write_atomically
 
@@ -84,7 +81,9 @@ def fit(
 
     Raises UnknownPartError, UnsupportedOptionError where nothing can be built, and what reading a model or project raises.
     """
-    design, notes = _design(source, request, wishes)
+    if source.is_dir() and is_foreign(source):
+        raise UsageError(what=f"{source} was not made by fpgacnn: its layers cannot be planned again")
+    design, notes = plan_source(source, request, wishes)
     turnable = parameters(design)
     counted: Summaries = {}
     found = search(
@@ -95,28 +94,6 @@ def fit(
         lambda target: estimate(hardware_graph(replace(design, target=target), counted)),
     )
     return _record(source, found, turnable, limits, notes)
-
-
-def _design(source: Path, request: Request, wishes: TargetOverrides) -> tuple[Design, tuple[str, ...]]:
-    if source.is_dir():
-        if is_foreign(source):
-            raise UsageError(what=f"{source} was not made by fpgacnn: its layers cannot be planned again")
-        design, _ = serialize.load(source)
-        wishes, notes = located_wishes(wishes)
-        return retargeted(design, wishes), (*notes, *unused_by_project(request))
-    wishes, notes = located_wishes(wishes)
-    with naming(source):
-        network = frontends.load(source, request.weights)
-        given = read_events(request.events, network) if request.events else None
-        found = planned(network, replace(request, target=wishes.applied(request.target)), given)
-    assumed = tuple(f"input {choice.name}: {choice.format} ({choice.reason})" for choice in found.choices)
-    return found.design, (
-        *notes,
-        *assumed,
-        *found.trained.notes,
-        *found.design.model.notes,
-        *unused_softmax(request, found.trained.network),
-    )
 
 
 def _record(

@@ -13,7 +13,7 @@ from math import log2
 from pathlib import Path
 
 from fpgacnn import frontends
-from fpgacnn.design import Design, Target
+from fpgacnn.design import Target
 from fpgacnn.errors import AlreadyQuantizedError, UsageError, WriteError, naming
 from fpgacnn.hardware.estimation import estimate
 from fpgacnn.hardware.estimation.graph.from_design import hardware_graph
@@ -25,16 +25,15 @@ from fpgacnn.jobs.quantize import objective
 from fpgacnn.jobs.quantize.budget import Budget, BudgetRecord, fit_widths
 from fpgacnn.jobs.quantize.objective import Task
 from fpgacnn.jobs.quantize.training_data import TrainingData, chosen_augmentation, read_training_data
-from fpgacnn.passes.precision import legalize, plan
-from fpgacnn.passes.quantization import quantize as build
 from fpgacnn.passes.quantization import quantizers
 from fpgacnn.passes.widths.ebops import LayerEbops, costs
 from fpgacnn.passes.widths.trainable import least_error, trainable_points
 from fpgacnn.passes.widths.widths import Widths, fold_normalizations, with_quantizers
-from fpgacnn.pipeline.inputs import Events as InputEvents
-from fpgacnn.pipeline.inputs import choose_formats
-from fpgacnn.pipeline.request import Request, located
-from fpgacnn.pipeline.stages import convert
+from fpgacnn.pipeline.assign_widths import WidthAssignment
+from fpgacnn.pipeline.inputs import Events, InputChoice, choose_formats
+from fpgacnn.pipeline.planning import Compilation, as_planned
+from fpgacnn.pipeline.request import Reference, Request, located
+from fpgacnn.pipeline.stages import convert, run_passes
 from fpgacnn.records.record import ModelRecord, RunRecord, plain
 from fpgacnn.sim.source_reference import evaluate
 from fpgacnn.system.atomic_dir import temporary_folder
@@ -139,13 +138,13 @@ class _Start:
     material: TrainingData
     task: Task
     seen: Mapping[str, FloatArray]
-    formats: tuple[Format, ...]
+    choices: tuple[InputChoice, ...]
     augmentation: Augmentation | None
 
     @property
     def input_bits(self) -> Mapping[str, int]:
         """Bits of each input by its name."""
-        return {name: form.width for name, form in zip(self.network.inputs, self.formats, strict=True)}
+        return {name: choice.format.width for name, choice in zip(self.network.inputs, self.choices, strict=True)}
 
 
 def quantize(request: QuantizeRequest, progress: Progress = silent, watch: Watch | None = None) -> QuantizeRecord:
@@ -205,14 +204,14 @@ def _start(request: QuantizeRequest) -> _Start:
     task = objective.task_of(network, (material.train, material.validation, material.test), material.origin)
     folded = fold_normalizations(network)
     calibration = material.train.take(slice(objective.at_once(folded))).inputs
-    choices = choose_formats(network, InputEvents(values=calibration, labels=None, origin=material.origin), None)
+    choices = choose_formats(network, Events(values=calibration, labels=None, origin=material.origin), None)
     return _Start(
         network=network,
         folded=folded,
         material=material,
         task=task,
         seen=evaluate(folded, calibration, quantized=False),
-        formats=tuple(choice.format for choice in choices),
+        choices=choices,
         augmentation=None
         if request.augment is None
         else chosen_augmentation(request.augment, material, choices[0].format),
@@ -255,8 +254,15 @@ def _luts(start: _Start, target: Target, network: SourceModel) -> int:
 
     Raises UnknownPartError.
     """
-    model = legalize(build(network, inputs=start.formats))
-    after = estimate(hardware_graph(Design(model=model, plan=plan(model), target=target))).after_synthesis
+    state = Compilation(
+        file=Path(start.material.origin),
+        request=Request(model=Path(start.material.origin), target=target, reference=Reference.NONE),
+        network=network,
+        trained=WidthAssignment(network=network, twin=network),
+        choices=start.choices,
+    )
+    design = as_planned(run_passes(state, "quantize", "design")).design
+    after = estimate(hardware_graph(design)).after_synthesis
     return round(after.lut.value)
 
 
