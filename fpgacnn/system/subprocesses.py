@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
-import resource
 import selectors
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -25,55 +22,55 @@ TAIL_CHARACTERS = 4000
 TICK_SECONDS, READ_BYTES = 0.2, 1 << 16
 GRACE_SECONDS, LOOK_SECONDS = 5.0, 0.05
 
-_PR_SET_PDEATHSIG = 1
-_PRCTL = ctypes.CDLL(None).prctl
-
 ENDING = frozenset({signal.SIGINT, signal.SIGTERM})
-"""Signals that end a command; they wait while a child is being started, else it could outlive us."""
+"""Signals that end a command. They are blocked while a child starts: else the child could outlive this process."""
+
+_LAUNCHER = Path(__file__).with_name("launch.py")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """How a child ended: its status (negative: the signal's number) and the last of what it said."""
+    """How a child ended: its status (negative: the number of a signal) and the end of its output."""
 
     status: int
     tail: str
 
     @property
     def how(self) -> str:
-        """The end in words."""
+        """How the child ended, in words: `status 7` or `signal SIGSEGV`."""
         return f"signal {signal.Signals(-self.status).name}" if self.status < 0 else f"status {self.status}"
 
     @property
     def last_line(self) -> str:
-        """The most telling line: the first one that names an error or assertion, else the last one."""
+        """The first line of the output that names an error or an assertion, else the last line."""
         lines = [line.strip() for line in self.tail.splitlines() if line.strip()]
-        telling = [line for line in lines if "error" in line.lower() or "assert" in line.lower()]
-        return (telling or lines or ["it said nothing"])[0 if telling else -1]
+        errors = [line for line in lines if "error" in line.lower() or "assert" in line.lower()]
+        return (errors or lines or ["it printed nothing"])[0 if errors else -1]
 
 
 def run(
     command: Sequence[str], *, folder: Path, seconds: float, environment: Mapping[str, str] | None = None
 ) -> Finished:
-    """Run a command in its own process group.
+    """Run a command in its own process group and wait until everything that it started has ended.
 
-    Raises ToolTimeoutError after ending the whole group, ForeignToolError where it cannot be started; KeyboardInterrupt ends it too.
+    Raises ToolTimeoutError after `seconds`, ForeignToolError where the command cannot be started. The whole group is
+    killed then, and also where another exception (KeyboardInterrupt) interrupts the wait.
     """
     with _child(command, folder, environment, CHILD_MEMORY_BYTES) as child:
         try:
-            said = _listened(child, seconds)
+            output = _read_to_end(child, seconds)
         except subprocess.TimeoutExpired as error:
             raise ToolTimeoutError(tool=Path(command[0]).name, seconds=f"{seconds:g}") from error
-    return Finished(status=child.returncode, tail=_text(said[-TAIL_CHARACTERS:]))
+    return Finished(status=child.returncode, tail=_text(output[-TAIL_CHARACTERS:]))
 
 
-def _listened(child: subprocess.Popen[bytes], seconds: float) -> bytes:
-    """The end of what a child and those it started say, however much that is, when all have ended.
+def _read_to_end(child: subprocess.Popen[bytes], seconds: float) -> bytes:
+    """The last bytes that a child and its own children wrote, once all of them have ended.
 
     Raises subprocess.TimeoutExpired.
     """
     assert child.stdout is not None
-    deadline, said = time.monotonic() + seconds, b""
+    deadline, output = time.monotonic() + seconds, b""
     with selectors.DefaultSelector() as selector:
         selector.register(child.stdout, selectors.EVENT_READ)
         while True:
@@ -82,39 +79,37 @@ def _listened(child: subprocess.Popen[bytes], seconds: float) -> bytes:
             block = os.read(child.stdout.fileno(), READ_BYTES)
             if not block:
                 break
-            said = (said + block)[-4 * TAIL_CHARACTERS :]
+            output = (output + block)[-4 * TAIL_CHARACTERS :]
     child.wait(timeout=max(0.0, deadline - time.monotonic()))
-    return said
+    return output
 
 
 def run_logged(
     command: Sequence[str], *, folder: Path, seconds: float, log: Path, tell: Callable[[str], None]
 ) -> Finished:
-    """Run a long command in its own process group: all it says goes to the log, line by line to `tell`.
+    """Run a long command in its own process group: its output goes to the file `log`, and line by line to `tell`.
 
-    Memory is not limited, because synthesis may need all there is. Raises ToolTimeoutError, WriteError; the group is ended then too.
+    Memory is not limited, because synthesis may need all of it. Raises ToolTimeoutError after `seconds`, WriteError
+    where the log cannot be written, ForeignToolError where the command cannot be started; the group is killed then.
     """
     deadline = time.monotonic() + seconds
     with _writer(log) as write, _child(command, folder, None, None) as child:
         tail = unfinished = b""
-        for said in _output(child):
+        for block in _output(child):
             if time.monotonic() > deadline:
                 raise ToolTimeoutError(tool=Path(command[0]).name, seconds=f"{seconds:g}")
-            write(said)
-            *lines, unfinished = (unfinished + said).split(b"\n")
+            write(block)
+            *lines, unfinished = (unfinished + block).split(b"\n")
             for line in lines:
                 tell(_text(line))
-            unfinished, tail = unfinished[-TAIL_CHARACTERS:], (tail + said)[-TAIL_CHARACTERS:]
+            unfinished, tail = unfinished[-TAIL_CHARACTERS:], (tail + block)[-TAIL_CHARACTERS:]
         status = child.wait()
     return Finished(status=status, tail=_text(tail))
 
 
 @contextlib.contextmanager
 def _writer(path: Path) -> Iterator[Callable[[bytes], None]]:
-    """Writes to a file at once, so that others can follow it.
-
-    Raises WriteError.
-    """
+    """A function that writes to a file without a buffer, so that a user can follow the file. Raises WriteError."""
 
     def failed(error: OSError) -> WriteError:
         return WriteError(file=path, why=error.strerror or str(error))
@@ -135,7 +130,11 @@ def _writer(path: Path) -> Iterator[Callable[[bytes], None]]:
 
 
 def _output(child: subprocess.Popen[bytes]) -> Iterator[bytes]:
-    """What a child says as it says it, and nothing now and then, until it has ended, also where a grandchild keeps its output open."""
+    """The output of a child in blocks, as they come, until the child has ended.
+
+    An empty block comes every TICK_SECONDS without output, so that the caller can check the time. A grandchild that
+    keeps the output open does not prolong it.
+    """
     assert child.stdout is not None
     with selectors.DefaultSelector() as selector:
         selector.register(child.stdout, selectors.EVENT_READ)
@@ -146,37 +145,37 @@ def _output(child: subprocess.Popen[bytes]) -> Iterator[bytes]:
                     return
                 yield b""
                 continue
-            said = os.read(child.stdout.fileno(), READ_BYTES)
-            if not said:
+            block = os.read(child.stdout.fileno(), READ_BYTES)
+            if not block:
                 return
-            yield said
+            yield block
 
 
 @contextlib.contextmanager
 def _child(
     command: Sequence[str], folder: Path, environment: Mapping[str, str] | None, memory_bytes: int | None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A child in a group of its own, which is ended with all in it when the block is left."""
+    """Start a child in a process group of its own; the group is killed when the block is left."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
-        with _started(command, folder, environment, subprocess.PIPE, before, memory_bytes) as child:
+        with _started(command, folder, environment, subprocess.PIPE, memory_bytes) as child:
             try:
                 signal.pthread_sigmask(signal.SIG_SETMASK, before)
                 yield child
             finally:
-                with contextlib.suppress(ProcessLookupError):  # nobody is left, the usual case
+                with contextlib.suppress(ProcessLookupError):  # the group is empty, the usual case
                     os.killpg(child.pid, signal.SIGKILL)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _text(said: bytes) -> str:
-    return said.decode("utf-8", "replace")
+def _text(output: bytes) -> str:
+    return output.decode("utf-8", "replace")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """How one of several commands ended, after how many seconds; `finished` is None where it was late."""
+    """How one of several commands ended, after how many seconds; `finished` is None where its time limit ended it."""
 
     number: int
     finished: Finished | None
@@ -187,11 +186,11 @@ class Ended:
 class _Running:
     number: int
     child: subprocess.Popen[bytes]
-    said: IO[bytes]
+    output: IO[bytes]
     begin: float
 
     def end(self) -> None:
-        """SIGTERM, with which our own commands end their tools too, and SIGKILL for the group after a while."""
+        """Send SIGTERM, on which fpgacnn's own commands end their tools; after GRACE_SECONDS, SIGKILL for the group."""
         if self.child.poll() is None:
             self.child.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -199,23 +198,24 @@ class _Running:
         self.kill()
 
     def kill(self) -> None:
-        """SIGKILL for the whole group at once."""
+        """Send SIGKILL to the whole group."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.child.pid, signal.SIGKILL)
         self.child.wait()
 
     def ended(self, *, late: bool) -> Ended:
-        """The end, with the last of what was said."""
-        self.said.seek(0, os.SEEK_END)
-        self.said.seek(max(0, self.said.tell() - TAIL_CHARACTERS))
-        finished = None if late else Finished(status=self.child.returncode, tail=_text(self.said.read()))
+        """How the command ended, with the end of its output."""
+        self.output.seek(0, os.SEEK_END)
+        self.output.seek(max(0, self.output.tell() - TAIL_CHARACTERS))
+        finished = None if late else Finished(status=self.child.returncode, tail=_text(self.output.read()))
         return Ended(number=self.number, finished=finished, seconds=time.monotonic() - self.begin)
 
 
 def side_by_side(commands: Sequence[Sequence[str]], *, at_once: int, folder: Path, seconds: float) -> Iterator[Ended]:
-    """Run commands, `at_once` of them at a time, each with a time limit, and tell of each as it ends.
+    """Run commands, `at_once` of them at a time, each with a time limit; yields each as it ends.
 
-    Whoever stops listening, by an exception or a signal, ends those that still run.
+    Closing the iterator, also by an exception or a signal, ends the commands that still run. Raises ForeignToolError
+    where a command cannot be started.
     """
     waiting, running = list(enumerate(commands)), list[_Running]()
     with contextlib.ExitStack() as files:
@@ -241,13 +241,16 @@ def side_by_side(commands: Sequence[Sequence[str]], *, at_once: int, folder: Pat
 
 @dataclass(slots=True, kw_only=True)
 class Background:
-    """A command that runs while we do something else."""
+    """A command that runs in the background, with a time limit."""
 
     _running: _Running
     _seconds: float
 
     def finished(self, at_least: float = 0.0) -> Finished | None:
-        """Wait for the end until the command's own limit, or `at_least` seconds from now; None where it was late and ended by us."""
+        """Wait until the command ends, at most until its limit or `at_least` seconds from now.
+
+        None where it has not ended by then.
+        """
         until = max(self._running.begin + self._seconds, time.monotonic() + at_least)
         try:
             self._running.child.wait(max(0.0, until - time.monotonic()))
@@ -260,12 +263,12 @@ class Background:
 def background(
     command: Sequence[str], *, folder: Path, seconds: float, environment: Mapping[str, str]
 ) -> Iterator[Background]:
-    """Start a command in its own process group and go on; it is ended when the block is left.
+    """Start a command in its own process group; the group is killed when the block is left.
 
-    Raises ForeignToolError where it cannot be started.
+    Raises ForeignToolError where the command cannot be started.
     """
-    with tempfile.TemporaryFile() as said:
-        running = _begun(0, command, folder, said, environment)
+    with tempfile.TemporaryFile() as output:
+        running = _begun(0, command, folder, output, environment)
         try:
             yield Background(_running=running, _seconds=seconds)
         finally:
@@ -273,14 +276,14 @@ def background(
 
 
 def _begun(
-    number: int, command: Sequence[str], folder: Path, said: IO[bytes], environment: Mapping[str, str] | None = None
+    number: int, command: Sequence[str], folder: Path, output: IO[bytes], environment: Mapping[str, str] | None = None
 ) -> _Running:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         return _Running(
             number=number,
-            child=_started(command, folder, environment, said, before, CHILD_MEMORY_BYTES),
-            said=said,
+            child=_started(command, folder, environment, output, CHILD_MEMORY_BYTES),
+            output=output,
             begin=time.monotonic(),
         )
     finally:
@@ -292,30 +295,36 @@ def _started(
     folder: Path,
     environment: Mapping[str, str] | None,
     stdout: int | IO[bytes],
-    before: AbstractSet[int],
     memory_bytes: int | None,
 ) -> subprocess.Popen[bytes]:
+    """Start a command through `launch.py`, which sets the limits; ENDING is blocked here, and unblocked there.
+
+    Raises ForeignToolError where it cannot be started.
+    """
+    tool = Path(command[0]).name
+    errors, errors_of_child = os.pipe()
     try:
-        return subprocess.Popen(  # noqa: S603  # a fixed program with arguments of ours, no shell
-            command,
+        numbers = (str(number) for number in (errors_of_child, os.getpid(), memory_bytes or 0))
+        child = subprocess.Popen(  # noqa: S603  # a fixed program with arguments of ours, no shell
+            [sys.executable, "-I", "-S", str(_LAUNCHER), *numbers, *command],
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=(errors_of_child,),
             env={**os.environ, **(environment or {}), "LC_ALL": "C"},
-            preexec_fn=partial(_prepare, before, memory_bytes),  # noqa: PLW1509  # only sets limits and signals
         )
-    except OSError as error:  # no program, a damaged one, too many processes
-        raise ForeignToolError(tool=Path(command[0]).name, why=error.strerror or str(error)) from error
-
-
-def _prepare(signals: AbstractSet[int], memory_bytes: int | None) -> None:
-    """In the child, before its program starts; it ends with us, even where we are killed."""
-    signal.pthread_sigmask(signal.SIG_SETMASK, signals)
-    _PRCTL(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if memory_bytes is not None:
-        _, allowed = resource.getrlimit(resource.RLIMIT_AS)
-        limit = memory_bytes if allowed == resource.RLIM_INFINITY else min(memory_bytes, allowed)
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    except (OSError, ValueError) as error:  # no Python, no such folder, too many processes, a zero byte in a name
+        os.close(errors)
+        raise ForeignToolError(tool=tool, why=getattr(error, "strerror", None) or str(error)) from error
+    finally:
+        os.close(errors_of_child)
+    with open(errors, "rb") as pipe:  # noqa: PTH123  # a number, not a path
+        number = pipe.read()
+    if not number:
+        return child
+    child.wait()
+    if child.stdout is not None:
+        child.stdout.close()
+    raise ForeignToolError(tool=tool, why=os.strerror(int(number)))

@@ -34,7 +34,7 @@ ADAPTERS = {
     "hls4ml": {"hardware/hls/hls4ml_adapter.py"},
     "subprocess": {"system/subprocesses.py"},
     "ctypes": {
-        "system/subprocesses.py",
+        "system/launch.py",
         "sim/emulator/softmax_lut.py",
         "sim/emulator/native/library.py",
         "system/atomic_dir.py",

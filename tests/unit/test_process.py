@@ -9,13 +9,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from fpgacnn.errors import ToolTimeoutError
+from fpgacnn.errors import ForeignToolError, ToolTimeoutError
 from fpgacnn.system.subprocesses import CHILD_MEMORY_BYTES, TAIL_CHARACTERS, Finished, run, side_by_side
 from tests.support.command import ends_soon
 
@@ -89,8 +91,8 @@ def test_bytes_that_are_no_text_do_not_disturb(tmp_path: Path) -> None:
         ("one\ntwo\n\n", "two"),
         ("a.cpp:3: error: no such type\nmake: stopped\nError 2", "a.cpp:3: error: no such type"),
         ("fine\nap_fixed.h: Assertion `i < W' failed.\nAborted", "ap_fixed.h: Assertion `i < W' failed."),
-        ("\n \n", "it said nothing"),
-        ("", "it said nothing"),
+        ("\n \n", "it printed nothing"),
+        ("", "it printed nothing"),
     ],
 )
 def test_the_most_telling_line_is_found(tail: str, telling: str) -> None:
@@ -136,7 +138,10 @@ def test_an_interrupt_ends_the_child(tmp_path: Path, children: Path) -> None:
     """Ctrl-C reaches only the parent, because the child has a group of its own."""
     # A shell that starts the tests with `&` ignores Ctrl-C for them, and that is inherited.
     here = "import signal; from pathlib import Path; from fpgacnn.system.subprocesses import run; "
-    code = f"{here}signal.signal(signal.SIGINT, signal.default_int_handler); run(['{SHELL}', '-c', 'echo $$ >pids; sleep 60'], folder=Path('.'), seconds=60)"
+    code = (
+        f"{here}signal.signal(signal.SIGINT, signal.default_int_handler); "
+        f"run(['{SHELL}', '-c', 'echo $$ >pids; sleep 60'], folder=Path('.'), seconds=60)"
+    )
     with subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stderr=subprocess.DEVNULL) as parent:
         deadline = time.monotonic() + 20.0
         while not (children.exists() and children.read_text().strip()) and time.monotonic() < deadline:
@@ -168,3 +173,72 @@ def test_a_tighter_limit_of_the_users_is_kept(tmp_path: Path) -> None:
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
     ).stdout
     assert int(said) == 4 * GIB // 1024
+
+
+def test_a_child_does_not_outlive_a_parent_that_is_killed(tmp_path: Path, children: Path) -> None:
+    code = (
+        "from pathlib import Path; from fpgacnn.system.subprocesses import run; "
+        f"run(['{SHELL}', '-c', 'echo $$ >pids; exec sleep 60'], folder=Path('.'), seconds=60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path) as parent:
+        deadline = time.monotonic() + 20.0
+        while not (children.exists() and children.read_text().strip()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        parent.kill()
+    assert ends_soon(int(children.read_text()))
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "why"),
+    [
+        (None, 0o755, "No such file or directory"),
+        (b"#!/bin/sh\n", 0o644, "Permission denied"),
+        (b"\x7fELF and no more", 0o755, "Exec format error"),
+        (b"#!/no/such/interpreter\n", 0o755, "No such file or directory"),
+    ],
+    ids=["missing", "not executable", "damaged", "without its interpreter"],
+)
+def test_a_program_that_cannot_be_started_is_an_error(
+    tmp_path: Path, content: bytes | None, mode: int, why: str
+) -> None:
+    program = tmp_path / "program"
+    if content is not None:
+        program.write_bytes(content)
+        program.chmod(mode)
+    with pytest.raises(ForeignToolError, match=rf"^program failed: {why}$"):
+        run([str(program)], folder=tmp_path, seconds=20)
+
+
+def test_a_folder_that_is_missing_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ForeignToolError, match=r"^sh failed: No such file or directory$"):
+        shell("true", tmp_path / "missing")
+
+
+def test_a_child_starts_with_no_signal_blocked_or_ignored_and_no_file_of_its_parent(tmp_path: Path) -> None:
+    lines = shell("cat /proc/self/status; ls /proc/$$/fd", tmp_path).tail.splitlines()
+    masks = {name: int(value, 16) for name, _, value in (line.partition(":") for line in lines) if name[:3] == "Sig"
+             and name in {"SigBlk", "SigIgn"}}  # fmt: skip
+    fatal = sum(1 << (one - 1) for one in (signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ))
+    assert {name: mask & fatal for name, mask in masks.items()} == {"SigBlk": 0, "SigIgn": 0}
+    assert [line for line in lines if line.isdigit()] == ["0", "1", "2"]
+
+
+def test_many_threads_start_children_at_once(tmp_path: Path) -> None:
+    """As C simulation does; other threads hold locks of the memory allocator and of Python's imports meanwhile."""
+    stop = threading.Event()
+
+    def busy() -> None:
+        while not stop.is_set():
+            bytearray(1 << 20).hex()
+
+    workers = [threading.Thread(target=busy) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(lambda number: shell(f"ulimit -c; exit {number}", tmp_path), range(40)))
+    finally:
+        stop.set()
+        for worker in workers:
+            worker.join()
+    assert found == [Finished(status=number, tail="0\n") for number in range(40)]

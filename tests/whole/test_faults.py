@@ -27,7 +27,7 @@ ROUNDS = int(os.environ.get("FPGACNN_ROUNDS", "20"))
 KILLED_CONVERSIONS = """
 import json, os, random, signal, sys, time
 from fpgacnn.cli.main import main
-import hls4ml.model, hls4ml.utils.config, fpgacnn.flow.stages, h5py
+import hls4ml.model, hls4ml.utils.config, fpgacnn.pipeline.stages, h5py
 
 def convert(model):
     child = os.fork()
