@@ -1,4 +1,4 @@
-"""fpgacnn: from a trained (Q)Keras CNN file to an HLS project that provably computes what was trained.
+"""Convert trained CNNs (Keras, QKeras, HGQ2, ONNX) to HLS projects that compute what was trained.
 
 Every command of the command line is one function here; each returns a frozen record.
 """

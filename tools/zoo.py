@@ -44,7 +44,7 @@ CSIM_EVENTS = 20
 HEAD = """\
 # The model zoo
 
-Classic architectures, each a page in `fpgacnn/training/keras/zoo`, sized so that a mid-range FPGA can hold them. Every one was
+Classic architectures, each a page in `fpgacnn/training/zoo`, sized so that a mid-range FPGA can hold them. Every one was
 built in Keras, quantized to {bits} bits by `fpgacnn quantize`, written as a QKeras file, converted to an HLS project
 (io_stream) and simulated. This page was written by `python tools/zoo.py`; nothing in it is typed by hand.
 

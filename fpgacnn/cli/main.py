@@ -14,7 +14,7 @@ INTERRUPTED, TERMINATED = 130, 143
 
 app = typer.Typer(
     name="fpgacnn",
-    help="From a trained (Q)Keras CNN file to an HLS project that provably computes what was trained.",
+    help="Convert a trained CNN (Keras, QKeras, HGQ2, ONNX) to an HLS project and check that it computes what was trained.",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -35,13 +35,13 @@ def common(
     context: typer.Context,
     version: bool = typer.Option(False, "--version", help="Show the version.", callback=_version, is_eager=True),  # noqa: ARG001, FBT001, FBT003  # typer's way
 ) -> None:
-    """From a trained (Q)Keras CNN file to an HLS project that provably computes what was trained."""
+    """Convert a trained CNN (Keras, QKeras, HGQ2, ONNX) to an HLS project and check that it computes what was trained."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
 
-def main() -> None:
-    """Run a command; errors become one line, a hint and an exit status."""
+def application() -> typer.Typer:
+    """The typer application with every command."""
     from fpgacnn.cli.commands.help import demo, doctor, explain
     from fpgacnn.cli.commands.model import convert, estimate, fit, inspect, quantize
     from fpgacnn.cli.commands.project import compare, freeze, report, simulate, synth, verify
@@ -64,6 +64,12 @@ def main() -> None:
     )
     for command in commands:
         app.command()(command)
+    return app
+
+
+def main() -> None:
+    """Run a command; errors become one line, a hint and an exit status."""
+    application()
     signal.signal(signal.SIGTERM, _terminated)
     sys.exit(_guarded())
 

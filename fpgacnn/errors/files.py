@@ -18,7 +18,7 @@ class NotAModelError(FpgacnnError):
 
     code = "FC011"
     message = "{file}: not a model file that fpgacnn reads: {seen}"
-    cure = "give a Keras .h5 saved with model.save('x.h5'), an .onnx file, or architecture JSON with --weights x.h5"
+    cure = "give a file that model.save('x.h5') wrote, a .keras or .onnx file, or JSON with --weights x.h5"
 
 
 class BrokenFileError(FpgacnnError):

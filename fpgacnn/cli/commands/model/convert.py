@@ -14,7 +14,7 @@ from fpgacnn.design import BackendName, IoType, Strategy
 
 
 def convert(
-    model: Annotated[Path, typer.Argument(help="Trained model: Keras 2 .h5 (plain or QKeras), or architecture JSON.")],
+    model: Annotated[Path, typer.Argument(help="Trained model: .h5 or .keras (Keras, QKeras, HGQ2), .onnx, or JSON.")],
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Project folder (default hls_projects/<name>-<digest>).", metavar="DIR"),
