@@ -22,7 +22,7 @@ RUN "$(cat /opt/fpgacnn/python)" -m venv /opt/fpgacnn/venv \
     && "$(cat /opt/fpgacnn/python)" -m venv /opt/build/venv \
     && /opt/build/venv/bin/pip install --quiet --no-deps --require-hashes -r /opt/build/requirements/build.txt \
     && pip install --quiet --no-deps --require-hashes -r /opt/build/requirements/runtime.txt
-COPY pyproject.toml README.md LICENSE /opt/build/
+COPY pyproject.toml hatch_build.py README.md LICENSE /opt/build/
 COPY models /opt/build/models
 COPY fpgacnn /opt/build/fpgacnn
 RUN cd /opt/build && /opt/build/venv/bin/hatchling build -t wheel -d /opt/build/dist \

@@ -1,0 +1,82 @@
+"""The manual: links lead somewhere, generated pages are what their script writes, modules that pages name exist."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
+
+pytestmark = pytest.mark.skipif(not (ROOT / "CHANGELOG.md").exists(), reason="the pages lie in a clone")
+
+
+def links(page: Path) -> list[str]:
+    """Targets of links and images outside code blocks."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    return re.findall(r"\]\(([^)\s]+)\)", text)
+
+
+def anchors(page: Path) -> set[str]:
+    """Names that headings have as targets of links."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    titles = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_relative_links_lead_to_files_and_headings(page: Path) -> None:
+    for link in links(page):
+        if link.startswith(("https://", "http://")):
+            continue
+        name, _, anchor = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_generated_pages_are_up_to_date() -> None:
+    run = subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "reference_pages.py"), "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_that_pages_name_exist(page: Path) -> None:
+    """Names such as `tools/zoo.py` or `fpgacnn/training/zoo`; notes on decisions say what was, so they may be old."""
+    if "decisions" in page.parts:
+        return
+    text = page.read_text(encoding="utf-8")
+    for name in re.findall(r"`((?:fpgacnn|tools|tests|benchmarks|docs|models)/[\w./-]+)`", text):
+        assert (ROOT / name).exists(), name
+
+
+def test_the_description_on_an_index_page_has_absolute_links_only() -> None:
+    pytest.importorskip("hatchling", reason="builds the package")
+    spec = importlib.util.spec_from_file_location("hatch_build", ROOT / "hatch_build.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    metadata = {"urls": {"Source": "https://host.example/project/"}}
+    module.ReadmeHook(str(ROOT), {}).update(metadata)
+    text = metadata["readme"]["text"]
+    found = re.findall(r"\]\(([^)\s]+)\)", text)
+    assert "https://host.example/project/raw/main/docs/images/demo.svg" in found
+    assert "https://host.example/project/blob/main/docs/how-to.md#check-that-the-file-was-read-correctly" in found
+    assert all(link.startswith("https://") for link in found)
+    assert len(found) == len(links(ROOT / "README.md"))
