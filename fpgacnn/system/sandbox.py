@@ -1,30 +1,46 @@
-"""Work that may crash, hang or eat memory is done in a forked child with limits; its bytes come back.
+"""Run work that may crash, hang or use too much memory in a child process with limits; its bytes come back.
 
-A fork costs milliseconds, a new Python 0.1 s and more for every file. Only libraries that are at peace with forking
-are used in the child (h5py holds its lock meanwhile), and nothing is imported there.
+A process with one thread forks the child: that costs milliseconds. A process with more threads starts a new Python,
+which costs 0.2 s: a fork copies only the calling thread, and a lock that another thread holds at that moment stays
+locked in the child for ever.
 """
 
 from __future__ import annotations
 
 import contextlib
 import faulthandler
+import importlib
+import json
 import os
 import resource
 import select
 import signal
+import subprocess
+import sys
+import threading
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
 from enum import Enum, auto
+from functools import partial
+from pathlib import Path
 from types import TracebackType
-from typing import NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 _BLOCK = 1 << 20
 _CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT)
 _TO_DEFAULT = (*_CRASHES, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGXCPU)
 _FAILED, _OUT_OF_MEMORY = 1, 12
+_NEW_PYTHON = (
+    "import json, sys; task = json.loads(sys.stdin.buffer.readline()); sys.path[:] = task['sys.path']; "
+    "from fpgacnn.system.sandbox import serve_task; serve_task(task)"
+)
+_STARTS_THREADS = frozenset({"tensorflow", "jax", "torch", "onnxruntime"})
+"""Libraries whose import or first use starts threads that Python does not list."""
+
+Work = Callable[[], Iterable[bytes | memoryview]]
 
 
 class ExitReason(Enum):
@@ -39,7 +55,7 @@ class ExitReason(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildResult:
-    """What came back. `how` says a crash's signal or a failure's traceback in words."""
+    """What came back. `how` is the name of a crash's signal, or the traceback of an exception."""
 
     end: ExitReason
     content: bytearray
@@ -48,7 +64,10 @@ class ChildResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildLimits:
-    """What a child may use beyond what it starts with: processor time, time by the clock, memory, and how much it may say."""
+    """What a child may use beyond what it starts with.
+
+    Processor time in seconds, time by the clock in seconds, memory in bytes, and the length of its answer in bytes.
+    """
 
     seconds: int
     clock_seconds: float
@@ -56,38 +75,128 @@ class ChildLimits:
     answer_bytes: int
 
 
-def run_in_child(work: Callable[[], Iterable[bytes | memoryview]], limits: ChildLimits) -> ChildResult:
-    """Run `work` in a child and collect what it yields.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Child:
+    """A child process and the pipe that its answer comes from."""
 
-    Raises OSError where no child can be made.
+    answer: int
+    kill: Callable[[], None]
+    wait: Callable[[], int]
+
+
+def run_in_child(work: Work, limits: ChildLimits) -> ChildResult:
+    """Run `work` in a child process and collect the bytes that it yields.
+
+    In a process with threads, `work` must be a function of a module, or a `partial` of one with texts, paths, bytes,
+    numbers and None as its arguments. Raises OSError where no child can be started, TypeError for other work.
     """
+    child = _spawned(work, limits) if has_threads() else _forked(work, limits)
+    too_slow = True
+    content = bytearray()
+    try:
+        too_slow = not _collect(child.answer, content, limits)
+    finally:
+        os.close(child.answer)
+        if too_slow:
+            child.kill()
+        status = child.wait()
+    return _outcome(status, content, too_slow=too_slow)
+
+
+def has_threads() -> bool:
+    """Whether this process has threads that make a fork unsafe.
+
+    The threads of OpenBLAS, at most one for each processor, do not count: it ends them itself before every fork.
+    """
+    native = len(os.listdir("/proc/self/task"))  # noqa: PTH208  # only the number is wanted
+    return (
+        threading.active_count() > 1
+        or not _STARTS_THREADS.isdisjoint(sys.modules)
+        or native > len(os.sched_getaffinity(0))
+    )
+
+
+def _forked(work: Work, limits: ChildLimits) -> _Child:
+    """A copy of this process that does the work and ends."""
     read, write = os.pipe()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of forks beside threads; see above
+            warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 counts the threads of OpenBLAS
             child = os.fork()
     except OSError:
         os.close(read)
         os.close(write)
         raise
     if child == 0:
-        _serve(work, write, limits)
+        _serve(lambda: work, write, limits)
     os.close(write)
-    ended_by_us = True
-    content = bytearray()
-    try:
-        ended_by_us = not _collect(read, content, limits)
-    finally:
-        os.close(read)
-        if ended_by_us:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
-        status = _status(child)
-    return _outcome(status, content, too_slow=ended_by_us)
+
+    def kill() -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+
+    return _Child(answer=read, kill=kill, wait=lambda: _status(child))
+
+
+def _spawned(work: Work, limits: ChildLimits) -> _Child:
+    """A new Python that gets the work through a file in memory, which can take all of it before it is read."""
+    call = work if isinstance(work, partial) else partial(work)
+    module, name = _importable(call.func)
+    described = [_describe(argument) for argument in (*call.args, *call.keywords.items())]
+    with contextlib.ExitStack() as undo, os.fdopen(os.memfd_create("fpgacnn-task"), "w+b") as file:
+        read, write = os.pipe()
+        undo.callback(os.close, read)
+        with contextlib.closing(os.fdopen(write, "wb")):
+            task = {"sys.path": sys.path, "module": module, "function": name, "arguments": described, "write": write}
+            file.write(json.dumps({**task, "limits": asdict(limits)}).encode() + b"\n")
+            for content in call.args:
+                file.write(content if isinstance(content, bytes) else b"")
+            file.seek(0)
+            child = subprocess.Popen(  # noqa: S603  # our own program, no shell
+                [sys.executable, "-I", "-c", _NEW_PYTHON],
+                stdin=file,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=(write,),
+            )
+        undo.pop_all()
+    return _Child(answer=read, kill=child.kill, wait=child.wait)
+
+
+def _importable(function: Callable[..., object]) -> tuple[str, str]:
+    """The module and the name of a function. Raises TypeError where another process cannot import it by these."""
+    module, name = function.__module__, function.__qualname__
+    if module == "__main__" or getattr(sys.modules.get(module), name, None) is not function:
+        raise TypeError(f"{module}.{name} cannot run in a new process: it is no function of a module")
+    return module, name
+
+
+def _describe(argument: object) -> Any:
+    """An argument as JSON: a path by its text, bytes by their number."""
+    match argument:
+        case Path():
+            return {"path": os.fspath(argument)}
+        case bytes():
+            return {"bytes": len(argument)}
+        case str() | int() | float() | None:
+            return argument
+        case _:
+            raise TypeError(f"{type(argument).__name__} cannot be an argument in a new process")
+
+
+def _argument(described: Any, file: BinaryIO) -> object:
+    """The argument that `_describe` described; bytes follow each other in the file."""
+    match described:
+        case {"path": str(path)}:
+            return Path(path)
+        case {"bytes": int(count)}:
+            return file.read(count)
+        case _:
+            return described
 
 
 def _status(child: int) -> int:
-    """How a child ended; 0 where the program that we are part of has its children collected by somebody else."""
+    """How a child ended; 0 where the program around us collects the status of its children itself."""
     try:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     except ChildProcessError:
@@ -95,7 +204,7 @@ def _status(child: int) -> int:
 
 
 def _collect(read: int, content: bytearray, limits: ChildLimits) -> bool:
-    """Read all that the child writes; False where it took too long or says too much."""
+    """Read all that the child writes; False where it takes too long or writes too much."""
     deadline = time.monotonic() + limits.clock_seconds
     while True:
         ready, _, _ = select.select([read], [], [], max(0.0, deadline - time.monotonic()))
@@ -124,12 +233,23 @@ def _outcome(status: int, content: bytearray, *, too_slow: bool) -> ChildResult:
 # --- in the child --------------------------------------------------------------------------------------------------
 
 
-def _serve(work: Callable[[], Iterable[bytes | memoryview]], write: int, limits: ChildLimits) -> NoReturn:
-    """Do the work and leave without a trace: no handler, no buffer and no lock of the parent's is touched."""
+def serve_task(task: Mapping[str, Any]) -> NoReturn:
+    """Do the work that `_spawned` described, in the new Python; arguments of bytes follow in the standard input."""
+
+    def load() -> Work:
+        arguments = [_argument(one, sys.stdin.buffer) for one in task["arguments"]]
+        return partial(getattr(importlib.import_module(task["module"]), task["function"]), *arguments)
+
+    _serve(load, task["write"], ChildLimits(**task["limits"]))
+
+
+def _serve(load: Callable[[], Work], write: int, limits: ChildLimits) -> NoReturn:
+    """Do the work and end; no handler, buffer or lock of the parent is touched."""
     with _LastResort(write):
         faulthandler.disable()
         for caught in _TO_DEFAULT:
             signal.signal(caught, signal.SIG_DFL)
+        work = load()
         silent = os.open(os.devnull, os.O_RDWR)
         for number in (0, 1, 2):
             os.dup2(silent, number)
@@ -140,17 +260,22 @@ def _serve(work: Callable[[], Iterable[bytes | memoryview]], write: int, limits:
 
 
 def _limit(limits: ChildLimits) -> None:
-    with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123  # pathlib would be one import more in the child
+    with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123  # pathlib would import more in the child
         used = int(file.read().split()[0]) * resource.getpagesize()
     for kind, limit in {
         resource.RLIMIT_AS: used + limits.memory_bytes,
-        resource.RLIMIT_CPU: limits.seconds,
+        resource.RLIMIT_CPU: _processor_seconds() + limits.seconds,
         resource.RLIMIT_FSIZE: 0,
         resource.RLIMIT_CORE: 0,
     }.items():
         _, allowed = resource.getrlimit(kind)
         least = limit if allowed == resource.RLIM_INFINITY else min(limit, allowed)
         resource.setrlimit(kind, (least, allowed if kind == resource.RLIMIT_CPU else least))
+
+
+def _processor_seconds() -> int:
+    """Whole seconds of processor time that this process has used."""
+    return int(time.process_time())
 
 
 def _write(write: int, block: bytes | memoryview) -> None:
@@ -160,7 +285,7 @@ def _write(write: int, block: bytes | memoryview) -> None:
 
 
 class _LastResort:
-    """Whatever happens in the child, it ends here and never goes on with the parent's work."""
+    """Ends the child where its work raises anything; the parent's code never goes on in the child."""
 
     def __init__(self, write: int) -> None:
         self._write = write
