@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+import numpy as np
 
 from fpgacnn import frontends
 from fpgacnn.errors import UsageError
-from fpgacnn.ir.source import SourceModel
+from fpgacnn.ir.source import FloatArray, SourceModel
 from fpgacnn.passes.widths.widths import fold_normalizations, is_float, uniform, with_quantizers
 from fpgacnn.pipeline.calibration import Calibration, calibrate
 from fpgacnn.pipeline.inputs import Events, choose_formats, input_shapes, read_events
 from fpgacnn.pipeline.remarks import unused_widths
 from fpgacnn.pipeline.request import Request
 from fpgacnn.pipeline.test_vectors import own_events
-from fpgacnn.sim.source_reference import evaluate
+from fpgacnn.sim.source_reference import answers_by_chunk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +47,7 @@ def with_widths(network: SourceModel, request: Request, events: Events | None) -
         )
     assert request.widths is not None
     given = events or own_events(network, choose_formats(network, None, request.input_type))
-    seen = evaluate(folded, given.values, quantized=False)
+    seen = _largest(folded, given)
     notes = [
         f"float network: its weights and activations got quantizers of {request.widths.bits} bits; {promise}",
         *unused,
@@ -54,6 +57,15 @@ def with_widths(network: SourceModel, request: Request, events: Events | None) -
     return WidthAssignment(
         network=with_quantizers(folded, uniform(folded, request.widths, seen)), twin=twin, notes=tuple(notes)
     )
+
+
+def _largest(network: SourceModel, events: Events) -> Mapping[str, FloatArray]:
+    """The largest absolute result of every layer of a float network, (1,), found chunk by chunk of the events."""
+    found: dict[str, float] = {}
+    for answers in answers_by_chunk(network, events.values, quantized=False):
+        for name, values in answers.items():
+            found[name] = max(found.get(name, 0.0), -float(values.min(initial=0.0)), float(values.max(initial=0.0)))
+    return {name: np.array([largest]) for name, largest in found.items()}
 
 
 def _words(found: Calibration) -> str:

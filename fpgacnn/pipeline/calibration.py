@@ -9,6 +9,7 @@ Information Theory, 10.3.3). What the model says is then measured and corrected.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from math import ceil, log2, prod
 
@@ -27,7 +28,7 @@ from fpgacnn.passes.widths.widths import (
     with_quantizers,
 )
 from fpgacnn.sim.compare import signal_to_noise_db
-from fpgacnn.sim.source_reference import evaluate
+from fpgacnn.sim.source_reference import answers_by_chunk, evaluate
 
 PROBE_BITS = 8
 """Noise of each point is measured at this width: fine enough to be small, coarse enough to be seen."""
@@ -35,7 +36,7 @@ PROBE_BITS = 8
 FEWEST_BITS, MOST_BITS = 2, 24
 RANGE_EVENTS = 1024
 MAX_VALUES = 1 << 25
-"""How many values of all layers are held at once while noise is measured."""
+"""Values of all layers and events that noise is measured on."""
 
 SAMPLE = 1 << 16
 MAX_SQNR_DB = 140.0
@@ -79,9 +80,10 @@ def calibrate(network: SourceModel, events: Sequence[FloatArray], widths: Widths
 class _Search:
     def __init__(self, *, network: SourceModel, events: Sequence[FloatArray]) -> None:
         self.network, self.events, self.points = network, events, points(network)
-        seen = evaluate(network, events, quantized=False)
-        self._float = {name: seen[name] for name in judged(network)}
-        self._samples = {point: _sample(network, point, seen) for point in self.points}
+        self._float, sampled = _float_answers(
+            network, events, {point.layer for point in self.points if point.part is Part.RESULT}
+        )
+        self._samples = {point: _sample(network, point, sampled) for point in self.points}
         self._costs = {point: _cost(network, point) for point in self.points}
 
     def result(self, bits: Mapping[Point, int], integer: int | None = None) -> Calibration:
@@ -122,7 +124,7 @@ class _Search:
 
     def _sqnr(self, quantized: SourceModel) -> float:
         """The lowest signal to quantization noise ratio of the outputs, in dB."""
-        answers = evaluate(quantized, self.events, quantized=True)
+        answers = evaluate(quantized, self.events, quantized=True, keep=self._float.keys())
         found = [signal_to_noise_db(values, answers[name]) for name, values in self._float.items()]
         return min((ratio for ratio in found if ratio is not None), default=np.inf)
 
@@ -137,12 +139,40 @@ def _before_softmax(network: SourceModel, name: str) -> str:
     return layer.inputs[0] if layer.operation == src.Activate(function=src.Softmax()) else name
 
 
-def _sample(network: SourceModel, point: Point, seen: Mapping[str, FloatArray]) -> FloatArray:
+def _float_answers(
+    network: SourceModel, events: Sequence[FloatArray], sampled: AbstractSet[str]
+) -> tuple[Mapping[str, FloatArray], Mapping[str, FloatArray]]:
+    """The float network's judged layers on all events, and of the `sampled` layers evenly spread values.
+
+    Behind the spread values of a layer come its smallest and its largest of all.
+    """
+    wanted = judged(network)
+    strides = {name: max(1, len(events[0]) * prod(network.layer(name).shape) // SAMPLE) for name in sampled}
+    kept: dict[str, list[FloatArray]] = {name: [] for name in wanted}
+    spread: dict[str, list[FloatArray]] = {name: [] for name in sampled}
+    lowest, highest = dict.fromkeys(sampled, np.inf), dict.fromkeys(sampled, -np.inf)
+    done = 0
+    for answers in answers_by_chunk(network, events, quantized=False, keep={*wanted, *sampled}):
+        for name in wanted:
+            kept[name].append(answers[name])
+        for name, stride in strides.items():
+            flat = answers[name].ravel()
+            first = -done * prod(network.layer(name).shape) % stride
+            spread[name].append(flat[first::stride].copy())
+            lowest[name] = min(lowest[name], float(flat.min()))
+            highest[name] = max(highest[name], float(flat.max()))
+        done += len(next(iter(answers.values())))
+    return (
+        {name: np.concatenate(parts) for name, parts in kept.items()},
+        {name: np.concatenate([*parts, [lowest[name], highest[name]]]) for name, parts in spread.items()},
+    )
+
+
+def _sample(network: SourceModel, point: Point, sampled: Mapping[str, FloatArray]) -> FloatArray:
     """Values of a point: all weights, or evenly spread values of a result with its largest."""
     if point.part is not Part.RESULT:
         return weight_values(network.layer(point.layer).operation, point.part)
-    flat = seen[point.layer].ravel()
-    return np.append(flat[:: max(1, flat.size // SAMPLE)], [flat.min(), flat.max()])
+    return sampled[point.layer]
 
 
 def _cost(network: SourceModel, point: Point) -> float:

@@ -15,6 +15,9 @@ from fpgacnn.passes.quantization.quantize import leading_quantizer
 from fpgacnn.system.npz import events_for
 
 MAX_INPUT_WIDTH = 24
+PIECE_VALUES = 1 << 18
+"""Values that become codes at once: rounding takes several numbers for each."""
+
 FALLBACK = Format(width=16, integer=6)
 
 
@@ -96,5 +99,11 @@ def entry_format(choice: InputChoice, leading: Format | None) -> Format:
 
 def to_codes(values: FloatArray, choice: InputChoice, leading: Format | None) -> tuple[Codes, int]:
     """Codes of one input, rounded half to even and saturated, and how many values that changed."""
-    codes = quantize_values(values, entry_format(choice, leading))
-    return Codes(array=codes, format=choice.format), int((~fits(values, choice.format)).sum())
+    mode, changed = entry_format(choice, leading), 0
+    codes = np.empty(values.shape, np.int64)
+    step = max(1, PIECE_VALUES // max(values[:1].size, 1))
+    for start in range(0, len(values), step):
+        piece = values[start : start + step]
+        codes[start : start + step] = quantize_values(piece, mode)
+        changed += int((~fits(piece, choice.format)).sum())
+    return Codes(array=codes, format=choice.format), changed

@@ -6,8 +6,9 @@ computes with the trained float weights. Where all sums fit 24 bits, float32 and
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from functools import reduce
 from math import prod
 from typing import assert_never
 
@@ -19,10 +20,11 @@ from fpgacnn.ir.source import FloatArray, SourceLayer, SourceModel
 from fpgacnn.passes.quantization import quantizers
 from fpgacnn.passes.quantization.batchnorm import affine, fold
 from fpgacnn.passes.quantization.expand_kernel import expand_kernel
+from fpgacnn.sim.window_sums import convolved, multiplied, shifted
 
 CHUNK_EVENTS = 256
-CHUNK_VALUES = 1 << 25
-"""Values of the largest layer that are computed at once, its windows included; one event is, however large."""
+CHUNK_VALUES = 1 << 22
+"""Values of the largest layer that are computed at once; one event is, however large it is."""
 
 
 def evaluate(
@@ -34,14 +36,28 @@ def evaluate(
     chunk_values: int = CHUNK_VALUES,
 ) -> Mapping[str, FloatArray]:
     """Every layer's output (events, ...shape) by its name in the file, or of the layers in `keep` only."""
-    weights = prepared(model, quantized=quantized)
-    parts: dict[str, list[FloatArray]] = {
-        layer.name: [] for layer in model.layers if keep is None or layer.name in keep
+    parts = list(answers_by_chunk(model, inputs, quantized=quantized, keep=keep, chunk_values=chunk_values))
+    return {
+        name: values if len(parts) == 1 else np.concatenate([part[name] for part in parts])
+        for name, values in parts[0].items()
     }
+
+
+def answers_by_chunk(
+    model: SourceModel,
+    inputs: Sequence[FloatArray],
+    *,
+    quantized: bool,
+    keep: AbstractSet[str] | None = None,
+    chunk_values: int = CHUNK_VALUES,
+) -> Iterator[Mapping[str, FloatArray]]:
+    """What `evaluate` answers, on consecutive chunks of the events: at least one, also where there are no events."""
+    weights = prepared(model, quantized=quantized)
     last = {name: layer.name for layer in model.layers for name in layer.inputs}
-    step = max(1, min(CHUNK_EVENTS, chunk_values // max(working_values(layer) for layer in model.layers)))
+    step = max(1, min(CHUNK_EVENTS, chunk_values // max(prod(layer.shape) for layer in model.layers)))
     for start in range(0, max(len(inputs[0]), 1), step):
         found: dict[str, FloatArray] = {}
+        kept: dict[str, FloatArray] = {}
         ports = {
             name: np.asarray(one[start : start + step], np.float64)
             for name, one in zip(model.inputs, inputs, strict=True)
@@ -53,24 +69,12 @@ def evaluate(
                 if layer.name in ports
                 else layer_answer(layer, given, weights[layer.name], quantized=quantized)
             )
-            if layer.name in parts:
-                parts[layer.name].append(found[layer.name])
+            if keep is None or layer.name in keep:
+                kept[layer.name] = found[layer.name]
             for name in {*layer.inputs, layer.name}:
                 if last.get(name, layer.name) == layer.name:
                     found.pop(name)
-    return {name: values[0] if len(values) == 1 else np.concatenate(values) for name, values in parts.items()}
-
-
-def working_values(layer: SourceLayer) -> int:
-    """Values that a layer holds while one event is computed: its result, and windows of its input."""
-    match layer.operation:
-        case src.Convolution() | src.Depthwise():
-            height, width, channels, _ = layer.operation.kernel.values.shape
-            return prod(layer.shape[:-1]) * height * width * channels + prod(layer.shape)
-        case src.Pool():
-            return prod(layer.shape) * prod(layer.operation.size)
-        case _:
-            return prod(layer.shape)
+        yield kept
 
 
 def prepared(model: SourceModel, *, quantized: bool) -> Mapping[str, tuple[FloatArray, ...]]:
@@ -181,25 +185,24 @@ def _image(data: FloatArray) -> FloatArray:
 
 
 def _padded(image: FloatArray, pads: tuple[int, int, int, int], fill: float) -> FloatArray:
+    if not any(pads):
+        return image
     top, bottom, left, right = pads
     return np.pad(image, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=fill)
 
 
-def _windows(
-    image: FloatArray, size: tuple[int, int], strides: tuple[int, int], pads: tuple[int, int, int, int], fill: float
-) -> FloatArray:
-    views = np.lib.stride_tricks.sliding_window_view(_padded(image, pads, fill), size, axis=(1, 2))
-    return views[:, :: strides[0], :: strides[1]]
-
-
 def _convolution(operation: src.Convolution, data: FloatArray, kernel: FloatArray, bias: FloatArray) -> FloatArray:
-    windows = _windows(_image(data), (kernel.shape[0], kernel.shape[1]), operation.strides, operation.pads, 0.0)
-    return np.tensordot(windows, kernel.transpose(2, 0, 1, 3), axes=3) + bias
+    sums = convolved(_padded(_image(data), operation.pads, 0.0), kernel, operation.strides)
+    sums += bias
+    return sums
 
 
 def _depthwise(operation: src.Depthwise, data: FloatArray, kernel: FloatArray, bias: FloatArray) -> FloatArray:
-    windows = _windows(_image(data), (kernel.shape[0], kernel.shape[1]), operation.strides, operation.pads, 0.0)
-    sums = np.einsum("nyxchw,hwcm->nyxcm", windows, kernel, optimize=True)
+    image = _padded(_image(data), operation.pads, 0.0)
+    sums: FloatArray | float = 0.0
+    for row, column, values in shifted(image, (kernel.shape[0], kernel.shape[1]), operation.strides):
+        sums = sums + values[..., None] * kernel[row, column]
+    assert isinstance(sums, np.ndarray)
     return sums.reshape(*sums.shape[:3], -1) + bias
 
 
@@ -219,20 +222,28 @@ def _transposed(
             shape[-1],
         )
     )
+    flat = image.reshape(-1, image.shape[-1])
     for row in range(kernel.shape[0]):
         for column in range(kernel.shape[1]):
             sums[:, row : row + height * down : down, column : column + width * across : across][
                 :, :height, :width
-            ] += image @ kernel[row, column].T
+            ] += multiplied(flat, kernel[row, column].T).reshape(*image.shape[:3], -1)
     return sums[:, top : top + rows, left : left + columns] + bias
 
 
 def _pool(operation: src.Pool, data: FloatArray) -> FloatArray:
+    image = _image(data)
     if operation.kind is src.PoolKind.MAX:
-        return _windows(_image(data), operation.size, operation.strides, operation.pads, -np.inf).max(axis=(4, 5))
-    total = _windows(_image(data), operation.size, operation.strides, operation.pads, 0.0).sum(axis=(4, 5))
-    ones = np.ones((1, *_image(data).shape[1:3], 1))
-    return total / _windows(ones, operation.size, operation.strides, operation.pads, 0.0).sum(axis=(4, 5))
+        cells = _cells(operation, image, -np.inf)
+        return reduce(np.maximum, cells)
+    ones = np.ones((1, *image.shape[1:3], 1))
+    return reduce(np.add, _cells(operation, image, 0.0)) / reduce(np.add, _cells(operation, ones, 0.0))
+
+
+def _cells(operation: src.Pool, image: FloatArray, fill: float) -> Iterator[FloatArray]:
+    """Every place of the window, with the values that all windows have there."""
+    padded = _padded(image, operation.pads, fill)
+    return (values for _, _, values in shifted(padded, operation.size, operation.strides))
 
 
 def _same_shape(given: tuple[FloatArray, ...]) -> tuple[FloatArray, ...]:

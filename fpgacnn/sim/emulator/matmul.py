@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from fpgacnn.ir.fixed_point import CodeArray, Codes, Format, Overflow, limit, requantize
+from fpgacnn.sim.window_sums import multiplied
 
 FLOAT64_EXACT = 2.0**53
 
@@ -17,7 +18,7 @@ def exact_matmul(left: CodeArray, right: CodeArray) -> CodeArray:
     """Integer matrix product (events, in) x (in, out), by float64 BLAS where no sum can leave 53 bits."""
     largest = float(np.abs(left).max(initial=0)) * float(np.abs(right).sum(axis=0).max(initial=0))
     if largest < FLOAT64_EXACT:
-        return np.rint(left.astype(np.float64) @ right.astype(np.float64)).astype(np.int64)
+        return np.rint(multiplied(left.astype(np.float64), right.astype(np.float64))).astype(np.int64)
     return left @ right
 
 
