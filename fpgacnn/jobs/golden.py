@@ -30,7 +30,7 @@ from fpgacnn.jobs.golden_vectors import (
 from fpgacnn.jobs.golden_vectors.changes import TOP_FILE
 from fpgacnn.jobs.golden_vectors.vectors import TEXT
 from fpgacnn.passes.quantization.quantize import leading_quantizer
-from fpgacnn.pipeline.checking.checks import first_events, tool_versions
+from fpgacnn.pipeline.checking.checks import tool_versions
 from fpgacnn.pipeline.inputs import InputChoice, input_shapes, read_events, to_codes
 from fpgacnn.pipeline.open_project import OpenedProject, open_project
 from fpgacnn.pipeline.test_vectors import own_events
@@ -38,7 +38,7 @@ from fpgacnn.records.record import plain
 from fpgacnn.sim.compare import compare
 from fpgacnn.sim.csim import CSim, find_compiler
 from fpgacnn.sim.emulator import engine
-from fpgacnn.sim.result import SimulationResult
+from fpgacnn.sim.result import SimulationResult, first_events
 from fpgacnn.system.progress import Progress, Stopwatch, silent
 
 SCHEMA = 1

@@ -37,6 +37,11 @@ PIECE_VALUES = 1 << 22
 """Numbers of a piece, counting inputs and whatever is written."""
 
 FEWEST, MOST = 64, 65_536
+"""Events of a piece: at least the ones that compiled kernels compute together in every thread, where memory allows."""
+
+LARGEST_VALUES = 1 << 25
+"""Numbers of a piece of FEWEST events; one event is computed at once, however large it is."""
+
 PLANNED_VALUES = 1 << 24
 """How many of the events' numbers tell the ranges of a float network that is planned on the spot."""
 
@@ -210,9 +215,10 @@ def _chosen(job: Job, design: Design) -> emulator.Emulator | None:
 
 
 def _piece_size(design: Design, *, trace: bool) -> int:
+    """Events that are read, computed and written at once."""
     wanted = {*design.model.inputs, *design.model.outputs}
     values = sum(prod(layer.shape) for layer in design.model.layers if trace or layer.name in wanted)
-    return max(FEWEST, min(MOST, PIECE_VALUES // values))
+    return max(1, min(MOST, max(PIECE_VALUES // values, min(FEWEST, LARGEST_VALUES // values))))
 
 
 def _runner(opened: _Opened, chosen: emulator.Emulator | None, request: Request, *, trace: bool) -> _Runner:

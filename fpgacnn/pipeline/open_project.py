@@ -75,10 +75,14 @@ def _rehearsed(folder: Path, design: Design, network: SourceModel) -> tuple[tupl
             Codes(array=np.zeros((1, *layer.shape), np.int64), format=operation.format)
             for layer, operation in design.model.input_layers
         ]
-        emulated = ReferenceEmulator(design).run(codes, trace=True).trace
-        answers = evaluate(network, [one.values for one in codes], quantized=True)
-        answered = [emulated[layer.name].array.shape for layer in design.model.layers] + [
-            answers[layer.name].shape for layer in network.layers
+        emulated = {
+            name: one.array.shape for name, one in ReferenceEmulator(design).run(codes, trace=True).trace.items()
+        }
+        answers = {
+            name: one.shape for name, one in evaluate(network, [one.values for one in codes], quantized=True).items()
+        }
+        answered = [emulated[layer.name] for layer in design.model.layers] + [
+            answers[layer.name] for layer in network.layers
         ]
         stated = [(1, *layer.shape) for layer in design.model.layers] + [(1, *layer.shape) for layer in network.layers]
         if answered != stated:

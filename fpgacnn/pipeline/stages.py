@@ -119,7 +119,7 @@ def convert(request: Request, progress: Progress = silent) -> RunRecord:
         folder = request.output or Path("hls_projects") / f"{stem}-{files_digest(files)[:8]}"
         with project_folder(folder) as stage:
             record = costed(opinion.added(run.prove(project, emulated, files, folder), run, emulated), design)
-            record = replace(record, notes=(*notes, *record.notes))
+            record = replace(record, notes=(*notes, *_fewer(given, events, request), *record.notes))
             with watch.stage("write", f"writing {folder}"):
                 write_files(stage, {**files, RECORD: record.to_json().encode()})
     return record
@@ -160,6 +160,18 @@ def _events(found: Events, network: SourceModel, request: Request) -> Events:
     if request.scaled and most is not None:
         most = min(most, affordable(network, PROOF_WORK))
     return found.first(most)
+
+
+def _fewer(given: Events | None, taken: Events, request: Request) -> tuple[str, ...]:
+    """A note where a proof takes fewer events than the user gave."""
+    if given is None or taken.count == given.count:
+        return ()
+    large = request.max_events is None or taken.count < request.max_events
+    why = "a large network: " if large else ""
+    more = f"--csim-events {request.csim_events} takes {'all' if request.max_events is None else 'more'}, and longer; "
+    return (
+        f"{why}checked on the first {taken.count:,} of {given.count:,} events ({more if large else ''}`verify --input` takes all)",
+    )
 
 
 def costed(record: RunRecord, design: Design) -> RunRecord:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -40,6 +40,20 @@ def joined(parts: Sequence[SimulationResult]) -> SimulationResult:
     return SimulationResult(
         engine=first.engine, outputs=whole(lambda part: part.outputs), trace=whole(lambda part: part.trace)
     )
+
+
+def first_events(result: SimulationResult, count: int) -> SimulationResult:
+    """The first events of a result."""
+    return events_of(result, slice(count))
+
+
+def events_of(result: SimulationResult, piece: slice) -> SimulationResult:
+    """A piece of the events of a result."""
+
+    def cut(codes: Mapping[str, Codes]) -> Mapping[str, Codes]:
+        return {name: Codes(array=one.array[piece], format=one.format) for name, one in codes.items()}
+
+    return replace(result, outputs=cut(result.outputs), trace=cut(result.trace))
 
 
 class Engine(Protocol):

@@ -138,7 +138,8 @@ def layer_answer(
         case src.Transposed():
             return _transposed(operation, data, layer.shape, *constants).reshape(-1, *layer.shape)
         case src.Dense():
-            return data @ constants[0] + constants[1]
+            rows = multiplied(data.reshape(-1, data.shape[-1]), constants[0])
+            return rows.reshape(*data.shape[:-1], constants[0].shape[-1]) + constants[1]
         case src.BatchNormalization():
             return data * constants[0] + constants[1]
         case src.Activate():

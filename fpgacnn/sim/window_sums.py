@@ -17,8 +17,11 @@ PIECE_VALUES = 1 << 15
 PRODUCT_SIZE = 1 << 18
 """Multiplications of one matrix product up to which OpenBLAS starts no threads, which wait for each other longer."""
 
-FEWEST_ROWS = 16
-"""Kernels so large that a product of this many rows exceeds PRODUCT_SIZE are multiplied in one product."""
+FEWEST_ROWS, FEWEST_COLUMNS = 16, 4
+"""A product has at least so many rows; matrices that are too large for that are multiplied some columns at a time.
+
+A matrix with more inputs than PRODUCT_SIZE allows for so few columns is multiplied in one product.
+"""
 
 
 def convolved(image: FloatArray, kernel: FloatArray, strides: tuple[int, int]) -> FloatArray:
@@ -45,14 +48,19 @@ def convolved(image: FloatArray, kernel: FloatArray, strides: tuple[int, int]) -
 
 def multiplied(rows: FloatArray, matrix: FloatArray) -> FloatArray:
     """The matrix product (rows, in) x (in, out), as many products of few rows."""
-    block = PRODUCT_SIZE // max(matrix.size, 1)
-    if block < FEWEST_ROWS or len(rows) <= block:
+    inputs, columns = matrix.shape
+    if len(rows) * matrix.size <= PRODUCT_SIZE:
         return rows @ matrix
+    width = PRODUCT_SIZE // FEWEST_ROWS // max(inputs, 1)
+    if width < min(columns, FEWEST_COLUMNS):
+        return rows @ matrix
+    if width < columns:
+        parts = (np.ascontiguousarray(matrix[:, start : start + width]) for start in range(0, columns, width))
+        return np.concatenate([multiplied(rows, part) for part in parts], axis=1)
+    block = PRODUCT_SIZE // matrix.size
     whole = len(rows) // block * block
-    found = np.empty((len(rows), matrix.shape[1]), np.result_type(rows, matrix))
-    np.matmul(
-        rows[:whole].reshape(-1, block, matrix.shape[0]), matrix, out=found[:whole].reshape(-1, block, matrix.shape[1])
-    )
+    found = np.empty((len(rows), columns), np.result_type(rows, matrix))
+    np.matmul(rows[:whole].reshape(-1, block, inputs), matrix, out=found[:whole].reshape(-1, block, columns))
     np.matmul(rows[whole:], matrix, out=found[whole:])
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from fpgacnn.ir.source import Activate, FloatArray, Softmax, SourceModel
 from fpgacnn.passes.quantization import SoftmaxChoice
 from fpgacnn.passes.quantization.quantize import leading_quantizer
 from fpgacnn.pipeline.assign_widths import WidthAssignment
-from fpgacnn.pipeline.checking.pieces import PIECE_VALUES, Ends, Noise, Ranges, pieces, sample_size
+from fpgacnn.pipeline.checking.pieces import PIECE_VALUES, TRACED_VALUES, Ends, Noise, Ranges, pieces, sample_size
 from fpgacnn.pipeline.inputs import Events, InputChoice, to_codes
 from fpgacnn.pipeline.remarks import labels_refused, not_compared, not_simulated, unused_events, unused_softmax
 from fpgacnn.pipeline.request import Request
@@ -29,7 +29,7 @@ from fpgacnn.records.record import InputRecord, ModelRecord, ProjectRecord, Qual
 from fpgacnn.sim.compare import EngineComparison, ReferenceComparison, VerificationReport, compare
 from fpgacnn.sim.csim import CSim, find_compiler
 from fpgacnn.sim.emulator import Emulator, ReferenceEmulator, engine
-from fpgacnn.sim.result import SimulationResult
+from fpgacnn.sim.result import SimulationResult, events_of, first_events
 from fpgacnn.sim.source_reference import evaluate
 from fpgacnn.system.progress import Stopwatch
 
@@ -109,11 +109,15 @@ class Run:
         return sample_size(self.design, self.events.count, self.piece_values)
 
     def traces(self, run: Emulated, count: int) -> Iterator[tuple[slice, SimulationResult]]:
-        """Every layer's codes of the first `count` events, piece by piece."""
-        for piece in pieces(self.design, count, self.piece_values):
-            with self.watch.stage("emulate", f"emulating every layer of {piece.stop} of {count} events"):
-                found = run.engine.run(codes_of(run.codes, piece), trace=True)
-            yield piece, found
+        """Every layer's codes of the first `count` events, piece by piece.
+
+        The emulator computes as many pieces in one run as TRACED_VALUES hold.
+        """
+        for some in pieces(self.design, count, max(self.piece_values, TRACED_VALUES)):
+            with self.watch.stage("emulate", f"emulating every layer of {some.stop} of {count} events"):
+                found = run.engine.run(codes_of(run.codes, some), trace=True)
+            for piece in pieces(self.design, some.stop, self.piece_values, first=some.start):
+                yield piece, events_of(found, slice(piece.start - some.start, piece.stop - some.start))
 
     @property
     def csim_events(self) -> int:
@@ -360,15 +364,6 @@ def first_codes(codes: Sequence[Codes], count: int) -> tuple[Codes, ...]:
 def without(trace: Mapping[str, Codes], names: Sequence[str]) -> Mapping[str, Codes]:
     """The nodes of a trace but the named ones."""
     return {name: codes for name, codes in trace.items() if name not in names}
-
-
-def first_events(result: SimulationResult, count: int) -> SimulationResult:
-    """The first events of a result."""
-
-    def cut(codes: Mapping[str, Codes]) -> Mapping[str, Codes]:
-        return {name: Codes(array=one.array[:count], format=one.format) for name, one in codes.items()}
-
-    return replace(result, outputs=cut(result.outputs), trace=cut(result.trace))
 
 
 def float64_slack(design: Design) -> float:

@@ -15,8 +15,11 @@ from fpgacnn.sim.compare import powers, ratio_db
 PIECE_VALUES = 1 << 24
 """Values of all layers together that are in memory at once; one event of a network is, however large it is."""
 
-FEWEST_SAMPLED = 4
+FEWEST_SAMPLED = 2
 """Events that every layer is compared on, where PIECE_VALUES hold fewer."""
+
+TRACED_VALUES = 1 << 26
+"""Codes of all layers that one run of the emulator may answer with: compiled kernels compute 4 to 16 events at once."""
 
 
 def event_values(design: Design) -> int:
