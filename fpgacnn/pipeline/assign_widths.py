@@ -10,7 +10,7 @@ import numpy as np
 from fpgacnn import frontends
 from fpgacnn.errors import UsageError
 from fpgacnn.ir.source import FloatArray, SourceModel
-from fpgacnn.passes.widths.widths import fold_normalizations, is_float, uniform, with_quantizers
+from fpgacnn.passes.widths.widths import Part, fold_normalizations, is_float, points, uniform, with_quantizers
 from fpgacnn.pipeline.calibration import Calibration, calibrate
 from fpgacnn.pipeline.inputs import Events, choose_formats, input_shapes, read_events
 from fpgacnn.pipeline.remarks import unused_widths
@@ -60,9 +60,10 @@ def with_widths(network: SourceModel, request: Request, events: Events | None) -
 
 
 def _largest(network: SourceModel, events: Events) -> Mapping[str, FloatArray]:
-    """The largest absolute result of every layer of a float network, (1,), found chunk by chunk of the events."""
+    """The largest absolute result, (1,), of every layer that gets a quantizer, found chunk by chunk of the events."""
+    wanted = {point.layer for point in points(network) if point.part is Part.RESULT}
     found: dict[str, float] = {}
-    for answers in answers_by_chunk(network, events.values, quantized=False):
+    for answers in answers_by_chunk(network, events.values, quantized=False, keep=wanted):
         for name, values in answers.items():
             found[name] = max(found.get(name, 0.0), -float(values.min(initial=0.0)), float(values.max(initial=0.0)))
     return {name: np.array([largest]) for name, largest in found.items()}

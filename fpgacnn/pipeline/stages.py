@@ -119,7 +119,7 @@ def convert(request: Request, progress: Progress = silent) -> RunRecord:
         folder = request.output or Path("hls_projects") / f"{stem}-{files_digest(files)[:8]}"
         with project_folder(folder) as stage:
             record = costed(opinion.added(run.prove(project, emulated, files, folder), run, emulated), design)
-            record = replace(record, notes=(*notes, *_fewer(given, events, request), *record.notes))
+            record = replace(record, notes=(*notes, *_fewer(found.events, events, request), *record.notes))
             with watch.stage("write", f"writing {folder}"):
                 write_files(stage, {**files, RECORD: record.to_json().encode()})
     return record
