@@ -20,6 +20,7 @@ from fpgacnn.design import Design
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import Codes, Format
+from fpgacnn.ir.shapes import window_counts
 from fpgacnn.ir.source import Shape, SourceModel
 from fpgacnn.passes.precision import LayerPrecision
 from fpgacnn.passes.quantization.names import RESERVED
@@ -378,11 +379,7 @@ def _windows(
     height, width, _ = image(given)
     if min(*size, *strides) < 1:
         raise InvalidDesignError(f"windows of {size} with strides of {strides}")
-    sizes = (
-        (height + pads[0] + pads[1] - size[0]) // strides[0] + 1,
-        (width + pads[2] + pads[3] - size[1]) // strides[1] + 1,
-    )
-    return _like(given, *sizes, channels)
+    return _like(given, *window_counts((height, width), size, strides, pads), channels)
 
 
 def _like(given: Shape, height: int, width: int, channels: int) -> Shape:

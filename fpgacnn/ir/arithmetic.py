@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fpgacnn.ir import source as src
+from fpgacnn.ir.shapes import reach_of, unread_cells, window_count
 from fpgacnn.ir.source import SourceLayer
 
 
@@ -13,11 +14,11 @@ def output_size(width: int, window: int, padding: int = 0, stride: int = 1) -> i
 
     Raises ValueError where that is not whole; frameworks round it down.
     """
-    steps, left = divmod(width - window + 2 * padding, stride)
-    if left or steps < 0:
+    count = window_count(width, window, stride, padding, padding)
+    if count < 1 or unread_cells(width, window, stride, padding, padding):
         message = f"({width} - {window} + 2*{padding}) / {stride} + 1 is not a whole positive number: windows do not fill the image"
         raise ValueError(message)
-    return steps + 1
+    return count
 
 
 def unread_borders(layers: Sequence[SourceLayer]) -> tuple[str, ...]:
@@ -31,7 +32,7 @@ def unread_borders(layers: Sequence[SourceLayer]) -> tuple[str, ...]:
         (window, strides, pads), given = geometry, shapes[layer.inputs[0]]
         lengths = (1, given[0]) if len(given) == 2 else (given[0], given[1])
         rows, columns = (
-            (length + before + after - size) % stride
+            unread_cells(length, size, stride, before, after)
             for length, size, stride, (before, after) in zip(
                 lengths, window, strides, (pads[:2], pads[2:]), strict=True
             )
@@ -54,11 +55,8 @@ def _geometry(
     """Window with its dilation, strides and padding; None where no window moves."""
     match operation:
         case src.Convolution() | src.Depthwise():
-            height, width = (
-                (size - 1) * step + 1
-                for size, step in zip(operation.kernel.values.shape[:2], operation.dilation, strict=True)
-            )
-            return (height, width), operation.strides, operation.pads
+            height, width = operation.kernel.values.shape[:2]
+            return reach_of((height, width), operation.dilation), operation.strides, operation.pads
         case src.Pool():
             return operation.size, operation.strides, operation.pads
         case _:

@@ -14,21 +14,13 @@ from fpgacnn.frontends.keras.operations.activations import embedded
 from fpgacnn.frontends.keras.operations.quantizers import parse_quantizer
 from fpgacnn.frontends.keras.serialized import array_of
 from fpgacnn.ir import source as src
+from fpgacnn.ir.shapes import Pads, Pair, reach_of, same_padding, window_counts
 from fpgacnn.ir.source import FloatArray
-
-Pads = tuple[int, int, int, int]
-Pair = tuple[int, int]
 
 
 class _Folded(TypedDict, total=False):
     folded: src.Statistics
     folded_bias_quantizer: src.Quantizer | None
-
-
-def _same_padding(size: int, window: int, stride: int) -> Pair:
-    """Zeros before and after, as TensorFlow's SAME has them: the odd one comes after."""
-    total = max((-(-size // stride) - 1) * stride + window - size, 0)
-    return total // 2, total - total // 2
 
 
 def padding(context: LayerContext, window: Pair, strides: Pair) -> Pads:
@@ -37,7 +29,7 @@ def padding(context: LayerContext, window: Pair, strides: Pair) -> Pads:
     allowed = ("valid", "same", "causal") if context.rank == 1 else ("valid", "same")
     kind = context.settings.word("padding", allowed, "valid")
     if kind == "same":
-        return (*_same_padding(height, window[0], strides[0]), *_same_padding(width, window[1], strides[1]))
+        return (*same_padding(height, window[0], strides[0]), *same_padding(width, window[1], strides[1]))
     return (0, 0, window[1] - 1 if kind == "causal" else 0, 0)
 
 
@@ -47,8 +39,7 @@ def window_outputs(context: LayerContext, pads: Pads, window: Pair, strides: Pai
     Raises ShapeError where none does.
     """
     height, width, _ = context.image()
-    rows = (height + pads[0] + pads[1] - window[0]) // strides[0] + 1
-    columns = (width + pads[2] + pads[3] - window[1]) // strides[1] + 1
+    rows, columns = window_counts((height, width), window, strides, pads)
     if rows < 1 or columns < 1:
         raise context.shape_error(f"a {window[0]}x{window[1]} window does not fit the input {context.input}")
     return rows, columns
@@ -65,7 +56,7 @@ def _window(context: LayerContext, kernel: Pair) -> tuple[Pair, Pair, Pads, Pair
     ones = (1,) * context.rank
     strides = pair(context.settings, "strides", context.rank, ones)
     dilation = pair(context.settings, "dilation_rate", context.rank, ones)
-    reach = ((kernel[0] - 1) * dilation[0] + 1, (kernel[1] - 1) * dilation[1] + 1)
+    reach = reach_of(kernel, dilation)
     pads = padding(context, reach, strides)
     return strides, dilation, pads, window_outputs(context, pads, reach, strides)
 

@@ -11,9 +11,10 @@ import numpy as np
 from fpgacnn.frontends.onnx.fold import axis_of
 from fpgacnn.frontends.onnx.op_args import OpArgs
 from fpgacnn.frontends.onnx.operations import window
-from fpgacnn.frontends.onnx.operations.window import Image, Pads, Pair
+from fpgacnn.frontends.onnx.operations.window import Image
 from fpgacnn.frontends.onnx.values import TensorView, Value
 from fpgacnn.ir import source as src
+from fpgacnn.ir.shapes import Pads, Pair
 from fpgacnn.ir.source import Shape
 
 MAX_RANK = 4

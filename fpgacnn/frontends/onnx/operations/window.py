@@ -7,10 +7,8 @@ from dataclasses import dataclass, replace
 
 from fpgacnn.frontends.onnx.op_args import OpArgs
 from fpgacnn.frontends.onnx.values import TensorView
+from fpgacnn.ir.shapes import Pads, Pair, same_padding, window_counts
 from fpgacnn.ir.source import Shape, SourceOperation
-
-Pair = tuple[int, int]
-Pads = tuple[int, int, int, int]
 
 CHANNELS_LAST = "qonnx.custom_op.channels_last"
 MAX_BORDER = 1 << 12
@@ -85,7 +83,7 @@ def padding(call: OpArgs, sizes: Pair, reach: Pair, strides: Pair, rank: int) ->
         call.meaningless("pads")
     if kind in {"SAME_UPPER", "SAME_LOWER"}:
         pairs = [
-            _same(size, window, stride, upper=kind == "SAME_UPPER")
+            same_padding(size, window, stride, odd_before=kind == "SAME_LOWER")
             for size, window, stride in zip(sizes, reach, strides, strict=True)
         ]
         return *pairs[0], *pairs[1]
@@ -97,19 +95,12 @@ def padding(call: OpArgs, sizes: Pair, reach: Pair, strides: Pair, rank: int) ->
     return (0, 0, values[0], values[1]) if rank == 1 else (values[0], values[2], values[1], values[3])
 
 
-def _same(size: int, window: int, stride: int, *, upper: bool) -> Pair:
-    total = max((-(-size // stride) - 1) * stride + window - size, 0)
-    less, more = total // 2, total - total // 2
-    return (less, more) if upper else (more, less)
-
-
 def outputs(call: OpArgs, sizes: Pair, pads: Pads, reach: Pair, strides: Pair) -> Pair:
     """Rows and columns of windows that fit.
 
     Raises ShapeError where none does.
     """
-    rows = (sizes[0] + pads[0] + pads[1] - reach[0]) // strides[0] + 1
-    columns = (sizes[1] + pads[2] + pads[3] - reach[1]) // strides[1] + 1
+    rows, columns = window_counts(sizes, reach, strides, pads)
     if rows < 1 or columns < 1:
         raise call.weave.shape_error(f"a {reach[0]}x{reach[1]} window does not fit the input of {sizes[0]}x{sizes[1]}")
     return rows, columns
