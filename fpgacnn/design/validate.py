@@ -6,13 +6,11 @@ safe identifiers, arrays have the shapes and ranges of their layers, nothing is 
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
-from enum import Enum
+from dataclasses import fields
 from math import prod
-from typing import Any, assert_never
+from typing import assert_never
 
 import numpy as np
 
@@ -29,7 +27,6 @@ MAX_VALUES = 1 << 22
 """Values of one layer and event, as the readers of model files allow."""
 
 MAX_WINDOWS = 1 << 28
-MAX_INTEGER = 1 << 20
 MAX_POINT = 200
 """How far the binary point may lie from the code: float32 weights reach 2^-149."""
 
@@ -49,7 +46,6 @@ class InvalidDesignError(ValueError):
 def check(design: Design, network: SourceModel) -> None:
     """Raise UnsoundError where a design or its network cannot be what the converter writes."""
     _check_network(network)
-    _check_sizes(design, "the design")
     model, plan = design.model, design.plan.layers
     if set(plan) != {layer.name for layer in model.layers}:
         raise InvalidDesignError("its plan is not about its layers")
@@ -77,35 +73,7 @@ def check(design: Design, network: SourceModel) -> None:
         raise InvalidDesignError("its outputs are not those of the network")
 
 
-# --- sizes ---------------------------------------------------------------------------------------------------------
-
-
-def _check_sizes(value: Any, where: str) -> None:
-    """Every number of a value is finite and no larger than any that the converter writes."""
-    for number in _numbers(value):
-        if isinstance(number, int) and abs(number) > MAX_INTEGER:
-            raise InvalidDesignError(f"{where} holds the number {number}")
-        if isinstance(number, float) and not math.isfinite(number):
-            raise InvalidDesignError(f"{where} holds a number that is not finite")
-
-
-def _numbers(value: Any) -> Iterator[int | float]:
-    if isinstance(value, int | float):
-        yield value
-    elif isinstance(value, np.ndarray):
-        if value.dtype.kind == "f" and not np.isfinite(value).all():
-            yield math.nan
-    elif isinstance(value, Format):
-        yield from (value.width, value.integer)
-    elif is_dataclass(value) and not isinstance(value, type | Enum):
-        for field in fields(value):
-            yield from _numbers(getattr(value, field.name))
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _numbers(item)
-    elif isinstance(value, tuple):
-        for item in value:
-            yield from _numbers(item)
+# --- the network ---------------------------------------------------------------------------------------------------
 
 
 def _check_shape(shape: Shape) -> None:
@@ -113,11 +81,7 @@ def _check_shape(shape: Shape) -> None:
         raise InvalidDesignError(f"a shape of {shape}")
 
 
-# --- the network ---------------------------------------------------------------------------------------------------
-
-
 def _check_network(network: SourceModel) -> None:
-    _check_sizes(network, "the network")
     shapes: dict[str, Shape] = {}
     for layer in network.layers:
         try:

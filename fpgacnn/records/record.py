@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
-from enum import Enum
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 from fpgacnn.hardware.estimation import Estimate
 from fpgacnn.hardware.synthesis.report import SynthesisReport
 from fpgacnn.sim.compare import VerificationReport
+from fpgacnn.system.codec import Codec
 
 SCHEMA = 1
+CODEC = Codec()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,18 +176,6 @@ class EstimateRecord:
         return json.dumps(plain(self), indent=1)
 
 
-def plain(value: Any) -> Any:
-    """A value as JSON knows it."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [plain(item) for item in value]
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, Path):
-        return str(value)
-    return value
+def plain(value: object) -> Any:
+    """A record, or a mapping or sequence of records, as `json.dumps` takes it; numbers that JSON cannot hold are null."""
+    return CODEC.encode(value)

@@ -735,6 +735,15 @@ PROJECTS: dict[str, Callable[[Path], object]] = {
         (folder / "fpgacnn" / "design.npz").read_bytes()[:900]
     ),
     "a class that is code": tree(lambda content: content["design"].update({"$": "os.system"})),
+    "a tag that is code": tree(
+        lambda content: content["design"]["model"]["layers"][0]["operation"].update(type="os.system")
+    ),
+    "the first schema with a class that is code": tree(
+        lambda content: content.update(schema=1, design={"$": "os.system"}, network={"$": "source.SourceModel"})
+    ),
+    "the first schema, deep": over(
+        "fpgacnn/design.json", b'{"schema":1,"design":' + b"[" * 300 + b"]" * 300 + b',"network":1}'
+    ),
     "a part that is a command": tree(lambda content: content["design"]["target"].update(part="x; rm -rf /")),
     "a clock of nothing": tree(lambda content: content["design"]["target"].update(clock_ns=float("nan"))),
     "a network without layers": tree(lambda content: content["network"].update(layers=[])),
@@ -742,11 +751,9 @@ PROJECTS: dict[str, Callable[[Path], object]] = {
     "a design without end": tree(
         lambda content: content["design"]["model"]["layers"][0].update(shape=[1 << 20, 1 << 20, 1])
     ),
-    "a plan about nothing": tree(lambda content: content["design"]["plan"]["layers"].update(items=[])),
+    "a plan about nothing": tree(lambda content: content["design"]["plan"].update(layers={})),
     "a format without end": tree(
-        lambda content: content["design"]["plan"]["layers"]["items"][1][1]["result"]["format"].update(
-            text="fixed<62,-999>"
-        )
+        lambda content: content["design"]["plan"]["layers"]["conv"]["result"].update(format="fixed<62,-999>")
     ),
     **{f"a node named by a stranger: {word}": renamed(name) for word, name in NAMES.items() if name},
 }

@@ -114,6 +114,8 @@ OTHERS = [
     [1.5],
     ["x"],
     {"class_name": "Lambda"},
+    {"npz": "a0"},
+    {"type": "dense"},
     {"$": "array", "number": 0},
     {"$": "x"},
 ]

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fpgacnn.design import Design
-from fpgacnn.ir.fixed_point import Format
+from fpgacnn.design.serialize import CODEC
+from fpgacnn.design.tags import PARTS, TAGS
 from fpgacnn.ir.source import SourceModel
 from fpgacnn.passes.precision import LayerPrecision
 
 Parts: TypeAlias = Mapping[str, str]
+
+NAMES = {**TAGS, **PARTS}
+"""What a record is called in `design.json`; here each word of it begins with a capital: `leaky_relu`, LeakyRelu."""
 
 _FOLDERS, _SUFFIXES = ("firmware/", "tb_data/"), (".cpp", ".h", ".tcl", ".sh", ".yml")
 
@@ -40,12 +44,11 @@ def fingerprint(network: SourceModel, design: Design, files: Mapping[str, bytes]
     plan = design.plan.layers
     return Fingerprint(
         model_file=network.digest,
-        layers={layer.name: dict(_parts(layer, floats=True)) for layer in network.layers},
+        layers={layer.name: _parts(layer, floats=True) for layer in network.layers},
         nodes={
-            layer.name: {**dict(_parts(layer, floats=False)), **_formats(plan[layer.name])}
-            for layer in design.model.layers
+            layer.name: {**_parts(layer, floats=False), **_formats(plan[layer.name])} for layer in design.model.layers
         },
-        target=dict(_parts(design.target, floats=True)),
+        target=_parts(design.target, floats=True),
         files={
             name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items()) if is_generated(name)
         },
@@ -68,31 +71,23 @@ def _formats(precision: LayerPrecision) -> Parts:
     return {**found, **{f"table {name}": str(decision.format) for name, decision in precision.tables.items()}}
 
 
-def _parts(value: Any, *, floats: bool, name: str = "") -> Iterator[tuple[str, str]]:
-    """Every field of a value as (path, text)."""
+def _parts(value: object, *, floats: bool) -> Parts:
+    """Every field of a value as path and text; without `floats`, only what no real number decides."""
+    texts = ((path, _text(part, floats=floats)) for path, part in CODEC.walk(value) if path)
+    return {path: text for path, text in texts if text is not None}
+
+
+def _text(value: object, *, floats: bool) -> str | None:
+    """A field as text; None for a real number where none is wanted."""
     if isinstance(value, np.ndarray):
-        if floats or value.dtype.kind != "f":
-            yield name, array_text(value)
-    elif isinstance(value, float) and not floats:
-        return
-    elif isinstance(value, Format):
-        yield name, str(value)
-    elif isinstance(value, Enum):
-        yield name, str(value.value)
-    elif is_dataclass(value) and not isinstance(value, type):
-        if name:
-            yield name, type(value).__name__
-        for field in fields(value):
-            yield from _parts(
-                getattr(value, field.name), floats=floats, name=f"{name}.{field.name}" if name else field.name
-            )
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _parts(item, floats=floats, name=f"{name}[{key}]")
-    elif isinstance(value, tuple):
-        yield name, ", ".join(map(str, value))
-    else:
-        yield name, str(value)
+        return array_text(value) if floats or value.dtype.kind != "f" else None
+    if isinstance(value, float):
+        return str(value) if floats else None
+    if isinstance(value, Enum):
+        return str(value.value)
+    if type(value) in NAMES:
+        return NAMES[type(value)].title().replace("_", "")
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def array_text(array: NDArray[np.generic]) -> str:

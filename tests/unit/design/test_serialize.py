@@ -46,12 +46,9 @@ TARGET = Target(
 )
 WRONG: tuple[Any, ...] = (
     *(None, True, -1, 1.5, 1e400, "x", [], {}, [[]], "../../etc", [None]),
-    *({"$": "array", "number": number} for number in (0, 10**6, "1e9", 1e400, None)),
-    *({"$": "format", "text": text} for text in ("fixed<8,4>", 5, "fixed<99,1>")),
-    *({"$": "map", "items": items} for items in ([], [[1]], [[1, 2, 3]], 7)),
-    *({"$": tag} for tag in ("evil", "builtins.eval", "design.Design", "numeric.Codes", ["x"], None)),
-    {"$": "design.Strategy", "value": "latency"},
-    {"$": "design.Strategy", "value": "evil"},
+    *({"npz": name} for name in ("a0", "a999999", "../a0", 0, 1e400, None, [])),
+    *("fixed<8,4>", "fixed<99,1>", "latency", "auto"),
+    *({"type": tag} for tag in ("evil", "builtins.eval", "dense", "uniform", ["x"], None)),
 )
 
 
@@ -170,16 +167,17 @@ def test_a_missing_folder_or_file_is_a_project_error(project: Path) -> None:
     assert refused(project, "its design cannot be read")
 
 
-def test_another_schema_is_another_version(project: Path) -> None:
+@pytest.mark.parametrize("schema", [0, 3, "2", True, None])
+def test_a_schema_that_is_not_read_is_named(project: Path, schema: Any) -> None:
     tree = json.loads((project / serialize.TREE).read_text())
-    (project / serialize.TREE).write_text(json.dumps({**tree, "schema": serialize.SCHEMA + 1}))
-    assert refused(project, "it was made by another version of fpgacnn")
+    (project / serialize.TREE).write_text(json.dumps({**tree, "schema": schema}))
+    assert refused(project, f"its design cannot be read (schema is {schema!r}; this version of fpgacnn reads 1 and 2)")
 
 
 def test_design_and_network_cannot_stand_for_each_other(project: Path) -> None:
     tree = json.loads((project / serialize.TREE).read_text())
     (project / serialize.TREE).write_text(json.dumps({**tree, "design": tree["network"], "network": tree["design"]}))
-    assert refused(project, "it was made by another version of fpgacnn")
+    assert refused(project, "its design cannot be read (design.model is missing)")
 
 
 @pytest.mark.parametrize(
@@ -193,13 +191,15 @@ def test_design_and_network_cannot_stand_for_each_other(project: Path) -> None:
             "7",
             '"x"',
             "{}",
-            '{"schema": 1}',
+            '{"schema": 2}',
+            '{"schema": 1, "design": {}, "network": {}}',
             "\x00",
             "[" * 100_000,
             '{"a":' * 50_000,
             "9" * 5000,
         ),
         '{"schema":1,"design":' + '{"$":"map","items":[["a",' * 300 + "1" + "]]}" * 300 + ',"network":1}',
+        '{"schema":2,"design":' + "[" * 400 + "]" * 400 + ',"network":1}',
         '{"schema":1,"design":' + "[" * 400 + "]" * 400 + ',"network":1}',
     ],
     ids=lambda text: f"{text[:12]!r} of {len(text)}",
@@ -261,7 +261,7 @@ def test_a_removed_field_is_a_project_error_unless_it_has_a_default(project: Pat
         ("design", "target"),
         ("network", "layers"),
         ("design", "model", "inputs"),
-        ("design", "$"),
+        ("network", "layers", 1, "operation", "type"),
     ]:
         changed = copy.deepcopy(tree)
         holder = changed
@@ -273,30 +273,53 @@ def test_a_removed_field_is_a_project_error_unless_it_has_a_default(project: Pat
 
 
 @pytest.mark.parametrize(
-    ("at", "value"),
+    ("at", "value", "words"),
     [
-        (("design", "target", "reuse"), "2"),
-        (("design", "target", "reuse"), 0),
-        (("design", "target", "part"), "x; rm -rf /"),
-        (("design", "target", "part"), 5),
-        (("design", "target", "clock_ns"), "5.0"),
-        (("design", "target", "io"), "stream"),
-        (("design", "target", "reuse_of"), {"$": "map", "items": [["conv", True]]}),
-        (("design", "target", "reuse_of"), {"$": "map", "items": [["no such layer", 2]]}),
-        (("design", "model", "layers"), "abc"),
-        (("design", "model", "layers"), []),
-        (("design", "model", "inputs"), [5]),
-        (("design", "model", "outputs"), ["no such node"]),
-        (("network", "layers", 1, "operation"), {"$": "source.Flatten"}),
-        (("network", "layers", 1, "shape"), [1.5]),
-        (("network", "digest"), None),
+        (("design", "target", "reuse"), "2", "design.target.reuse is a text"),
+        (("design", "target", "reuse"), 0, "design.target is a contradiction in itself: a reuse factor of 0 is not"),
+        (("design", "target", "part"), "x; rm -rf /", "design.target is a contradiction in itself: unknown part 'x;"),
+        (("design", "target", "part"), 5, "design.target.part is a number out of place"),
+        (("design", "target", "clock_ns"), "5.0", "design.target.clock_ns is a text"),
+        (("design", "target", "io"), "both", "design.target.io is a text"),
+        (("design", "target", "reuse_of"), {"conv": True}, "design.target.reuse_of.conv is true or false"),
+        (
+            ("design", "target", "reuse_of"),
+            {"no such layer": 2},
+            "design is a contradiction in itself: unknown layer 'no",
+        ),
+        (("design", "target", "clock_mhz"), 200, "design.target.clock_mhz is not known"),
+        (("design", "model", "layers"), "abc", "design.model.layers is a text"),
+        (("design", "model", "layers"), [], "design.model is a contradiction in itself"),
+        (("design", "model", "inputs"), [5], "design.model.inputs[0] is a number out of place"),
+        (("design", "model", "outputs"), ["no such node"], "design.model is a contradiction in itself"),
+        (
+            ("design", "model", "layers", 1, "operation", "kernel", "format"),
+            "fixed<99,1>",
+            "design.model.layers[1].operation.kernel.format cannot be read: ",
+        ),
+        (
+            ("design", "model", "layers", 1, "operation", "kernel", "array"),
+            {"npz": "a99"},
+            "design.model.layers[1].operation.kernel.array names an array that is not in the file",
+        ),
+        (
+            ("network", "layers", 1, "operation"),
+            {"type": "flatten"},
+            "network.layers[1].operation.type is 'flatten', which is not known here",
+        ),
+        (("network", "layers", 1, "operation", "type"), "dense", "network.layers[1].operation."),
+        (("network", "layers", 1, "shape"), [1.5], "network.layers[1].shape[0] is a number out of place"),
+        (("network", "layers", 1, "shape"), [1 << 40], "network.layers[1].shape[0] is a number out of place"),
+        (("network", "digest"), None, "network.digest is null"),
     ],
     ids=str,
 )
-def test_a_value_of_the_wrong_type_or_range_is_a_project_error(project: Path, at: tuple[Any, ...], value: Any) -> None:
+def test_a_value_of_the_wrong_type_or_range_is_named_by_its_path(
+    project: Path, at: tuple[Any, ...], value: Any, words: str
+) -> None:
     tree = json.loads((project / serialize.TREE).read_text())
     (project / serialize.TREE).write_text(json.dumps(with_value(tree, at, value)))
-    assert refused(project, "its design cannot be read")
+    assert refused(project, f"its design cannot be read ({words}")
 
 
 def test_floats_where_codes_should_be_are_a_project_error(project: Path) -> None:
@@ -305,4 +328,11 @@ def test_floats_where_codes_should_be_are_a_project_error(project: Path) -> None
         for name, array in read_arrays(project / serialize.ARRAYS).items()
     }
     np.savez(project / serialize.ARRAYS, **arrays)
-    assert refused(project, "its design cannot be read")
+    assert refused(project, "design.model.layers[1].operation.kernel.array is an array of float64, not int64")
+
+
+def test_arrays_with_a_number_that_is_not_finite_are_a_project_error(project: Path) -> None:
+    arrays = dict(read_arrays(project / serialize.ARRAYS))
+    name = next(name for name, array in arrays.items() if array.dtype == np.float64)
+    np.savez(project / serialize.ARRAYS, **{**arrays, name: np.full_like(arrays[name], np.nan)})
+    assert refused(project, "holds a number that is not finite")
