@@ -3,13 +3,23 @@
 
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint types unit agree oracle other-pythons clean
+QUICK := tests/unit/test_architecture.py tests/unit/test_errors.py
+
+.PHONY: demo test quick nightly lint types docs unit agree oracle other-pythons clean
 
 demo: .venv/ready
 	.venv/bin/fpgacnn demo digits
 	.venv/bin/fpgacnn demo km3net
 
-test: lint types unit agree oracle other-pythons
+test: lint types docs unit agree oracle other-pythons
+
+# The inner loop: a minute at most on two processors.
+quick: lint types
+	.venv-test/bin/pytest -q -n 2 -m 'not agree and not train and not browser' $(QUICK)
+
+# Longer searches, whose seeds change every day; FPGACNN_SEED=20261130 repeats a day. About an hour and a half on two processors.
+nightly: .venv-test/ready
+	tools/nightly.sh .venv-test/bin
 
 .venv/ready: pyproject.toml tools/bootstrap.sh
 	python=$$(tools/bootstrap.sh) && "$$python" -m venv .venv
@@ -28,6 +38,11 @@ lint: .venv-test/ready
 
 types: .venv-test/ready
 	.venv-test/bin/mypy fpgacnn
+
+docs: .venv-test/ready
+	.venv-test/bin/python tools/reference_pages.py --check
+	NO_MKDOCS_2_WARNING=1 .venv-test/bin/mkdocs build --strict
+	! grep -rlE '<(script|link|img)[^>]*(src|href)="?https?://' build/site --include='*.html'
 
 unit: .venv-test/ready
 	.venv-test/bin/pytest -q -n 2 -m 'not agree and not train' --cov --cov-report=term:skip-covered

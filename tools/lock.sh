@@ -1,7 +1,9 @@
 #!/bin/sh
 # Writes requirements/*.txt: every package of CI and of the images, with its version and the hashes of its files. Each lock is
 # complete, for it is installed without resolving (pip --no-deps): a lock that lacks what one of its packages requires fails.
-# Usage: tools/lock.sh [--check]     with --check: fail where pyproject.toml asks for what a lock does not give, or a lock is not complete
+# Usage: tools/lock.sh [--check | --keep]
+#   --check  fail where pyproject.toml asks for what a lock does not give, or a lock is not complete
+#   --keep   keep the versions of the locks where pyproject.toml allows them; without it, everything is upgraded
 # Needs uv (pip install uv). Hashes are those of the files on PyPI, whatever mirror serves them.
 set -eu
 cd "$(dirname "$0")/.."
@@ -34,7 +36,7 @@ lock() { # lock NAME ARGUMENTS...
     name=requirements/$1.txt
     shift
     if [ -z "$check" ]; then
-        compile "$name" --upgrade "$@"
+        if [ -n "$keep" ]; then compile "$name" "$@"; else compile "$name" --upgrade "$@"; fi
         complete "$name"
         return
     fi
@@ -49,7 +51,11 @@ lock() { # lock NAME ARGUMENTS...
 }
 
 check=
-[ "${1:-}" != --check ] || check=yes
+keep=
+case "${1:-}" in
+--check) check=yes ;;
+--keep) keep=yes ;;
+esac
 lock ci pyproject.toml --extra all
 lock train pyproject.toml --extra demo --extra train requirements/test.in --constraint requirements/ci.txt
 lock runtime pyproject.toml --extra demo requirements/test.in --constraint requirements/ci.txt

@@ -11,7 +11,7 @@ from fpgacnn.ir.fixed_point import CodeArray, Format, Overflow, Rounding, rescal
 from fpgacnn.passes.precision import plan
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.emulator.native.engine import Measured, NativeEmulator
-from tests.laws.test_native import TODAY, compiler
+from tests.laws.test_native import FIRST_SEED, compiler
 from tests.support.networks import Builder, casts, odd_accumulators
 from tests.support.random_networks import merged, random_inputs, random_network
 
@@ -78,7 +78,7 @@ def test_saturating_sums_are_counted_product_by_product() -> None:
 
 @pytest.mark.parametrize("number", range(2))
 def test_ranges_are_those_of_every_node_and_counts_add_up_over_pieces(number: int) -> None:
-    first = TODAY * 1000 + 700 + 10 * number
+    first = FIRST_SEED * 1000 + 700 + 10 * number
     model = merged([random_network(seed) for seed in range(first, first + 10)])
     design, codes = Design(model=model, plan=plan(model), target=Target()), random_inputs(model, 48, first)
     trace = ReferenceEmulator(design).run(codes, trace=True).trace

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -37,8 +36,8 @@ FAMILIES: dict[str, Callable[[Builder], None]] = {
 }
 PROCESSORS = ("native", "x86-64-v4", "x86-64-v3", "x86-64")
 
-TODAY = int(os.environ.get("FPGACNN_SEED") or datetime.now(UTC).strftime("%Y%m%d"))
-"""Seeds rotate by the day; FPGACNN_SEED repeats a day."""
+FIRST_SEED = int(os.environ.get("FPGACNN_SEED") or 20261130)
+"""The same in every run of the tests; `make nightly` sets FPGACNN_SEED to the day."""
 
 TOGETHER = 25
 """Random networks in one compilation."""
@@ -91,7 +90,7 @@ def test_kernels_of_every_processor_equal_the_reference(processor: str) -> None:
 
 @pytest.mark.parametrize("number", range(FUZZ_ROUNDS))
 def test_random_networks_equal_the_reference(number: int) -> None:
-    first = TODAY * 1000 + number * TOGETHER
+    first = FIRST_SEED * 1000 + number * TOGETHER
     seeds = [*FAILED, *range(first, first + TOGETHER)] if number == 0 else range(first, first + TOGETHER)
     model = merged([random_network(seed) for seed in seeds])
     design = Design(model=model, plan=plan(model), target=Target())
