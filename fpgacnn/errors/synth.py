@@ -43,7 +43,7 @@ class SynthesisToolMissingError(FpgacnnError):
     code = "FC110"
     exit_status = 3
     message = "no synthesis tool: {looked} not found"
-    cure = "source the tool's settings64.sh, or name it with --tool; `--read-only` reads reports that are there"
+    cure = "source the tool's settings64.sh, or name the tool with --tool or FPGACNN_HLS; `--read-only` reads reports that are there"
 
 
 class SynthesisFailedError(FpgacnnError):

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shlex
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +28,7 @@ from fpgacnn.sim.driver import main_program
 from fpgacnn.sim.result import SimulationResult
 from fpgacnn.system.atomic_dir import temporary_folder
 from fpgacnn.system.subprocesses import run
+from fpgacnn.system.tools import ToolSearch
 
 FLAGS = ("-O1", "-w", "-fno-gnu-unique", '-DWEIGHTS_DIR="firmware/weights"', "-I.", "-Ifirmware/ap_types")
 """-O1 builds the SVHN network in half the time of hls4ml's -O3 and runs nearly as fast."""
@@ -53,15 +52,10 @@ def find_compiler() -> Compiler:
 
     Raises CompilerMissingError.
     """
-    wanted = os.environ.get("CXX") or "g++"
-    try:
-        name, *arguments = shlex.split(wanted)
-    except ValueError as error:  # an open quotation mark, or nothing but blanks
-        raise CompilerMissingError(compiler=wanted) from error
-    path = shutil.which(name)
-    if path is None:
-        raise CompilerMissingError(compiler=wanted)
-    command = (path, *arguments)
+    search = ToolSearch(variable="CXX", names=("g++",))
+    command = next(search.commands(), None)
+    if command is None:
+        raise CompilerMissingError(compiler=search.wanted[0])
     here = Path("/")
     version = run([*command, "--version"], folder=here, seconds=30).tail.splitlines()
     modern = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ from fpgacnn.errors import (
 )
 from fpgacnn.hardware.synthesis.readers.firmware import read_asked
 from fpgacnn.system.subprocesses import run, run_logged
+from fpgacnn.system.tools import ToolSearch
 
 SCRIPT, OPTIONS, LOG = "build_prj.tcl", "build_opt.tcl", "fpgacnn_synth.log"
 TOOL_VARIABLE = "FPGACNN_HLS"
@@ -77,19 +77,18 @@ class Steps:
 
 
 def find_tool(folder: Path, wanted: str | None = None) -> Tool:
-    """The tool for a project: `wanted`, or what FPGACNN_HLS names, a path or a name; else the one on PATH that the project is for.
+    """The tool for a project: `wanted`, or what FPGACNN_HLS names, else the one on PATH that the project is for.
 
-    Raises SynthesisToolMissingError.
+    `wanted` is a path or a name. Raises SynthesisToolMissingError.
     """
-    named = wanted or os.environ.get(TOOL_VARIABLE)
     for_vivado = read_asked(folder).backend.startswith("vivado")
-    looked = [named] if named else [ToolName.VIVADO_HLS] if for_vivado else [ToolName.VITIS_RUN, ToolName.VITIS_HLS]
-    for name in looked:
-        path = shutil.which(name)
-        known = next((one for one in ToolName if one == Path(name).name), None)
-        if path and known:
+    names = (ToolName.VIVADO_HLS,) if for_vivado else (ToolName.VITIS_RUN, ToolName.VITIS_HLS)
+    search = ToolSearch(variable=TOOL_VARIABLE, names=names, chosen=wanted)
+    for path, *arguments in search.commands():
+        known = next((one for one in ToolName if one == Path(path).name), None)
+        if known and not arguments:
             return Tool(name=known, path=path, version=_version(known, path, folder))
-    raise SynthesisToolMissingError(looked=" and ".join(str(name) for name in looked))
+    raise SynthesisToolMissingError(looked=" and ".join(search.wanted))
 
 
 def _version(name: ToolName, path: str, folder: Path) -> str | None:

@@ -8,8 +8,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import shlex
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +18,7 @@ from fpgacnn.sim.cache import keep, kept
 from fpgacnn.sim.emulator.native.machine import Machine, machine_of
 from fpgacnn.system.atomic_dir import temporary_folder
 from fpgacnn.system.subprocesses import run
+from fpgacnn.system.tools import ToolSearch
 
 FLAGS = ("-O2", "-std=gnu11", "-w", "-Wno-psabi", "-fPIC", "-shared", "-fno-math-errno", "-ffp-contract=off")
 NATIVE = "native"
@@ -42,17 +41,9 @@ def find_c_compiler(processor: str = NATIVE) -> CCompiler | None:
 
     `processor` is what -march takes: by default the one at hand.
     """
-    named = os.environ.get("CC")
-    for wanted in [named] if named else ["cc", "gcc", "clang"]:
-        try:
-            name, *arguments = shlex.split(wanted)
-        except ValueError:  # an open quotation mark, or nothing but blanks
-            continue
-        path = shutil.which(name)
-        found = _examined((path, *arguments), processor) if path else None
-        if found is not None:
-            return found
-    return None
+    commands = ToolSearch(variable="CC", names=("cc", "gcc", "clang")).commands()
+    examined = (_examined(command, processor) for command in commands)
+    return next((found for found in examined if found is not None), None)
 
 
 def _examined(command: tuple[str, ...], processor: str) -> CCompiler | None:
