@@ -107,6 +107,22 @@ def test_keras_3_computes_what_was_read(kit: Kit, tmp_path: Path) -> None:
     assert found.layers >= 13
 
 
+@pytest.mark.parametrize("channels", [64, 20])
+def test_as_many_events_as_channels_are_no_bias(tmp_path: Path, channels: int) -> None:
+    """`ops.add` with TensorFlow adds 64 events of one value to 64 channels."""
+    import keras
+
+    x, y = keras.Input((channels,), name="x"), keras.Input((1,), name="y")
+    keras.Model([x, y], keras.layers.Dense(2)(keras.ops.add(x, y))).save(tmp_path / "net.keras")
+    events = {
+        "input_0": np.random.default_rng(1).random((channels, channels)),
+        "input_1": np.random.default_rng(2).random((channels, 1)),
+    }
+    np.savez(tmp_path / "events.npz", **events)
+    found = row(converted(tmp_path / "net.keras", bits="8,3", input=tmp_path / "events.npz"))
+    assert (found.holds, found.events) == (True, channels)
+
+
 def damaged(network: SourceModel, name: str) -> SourceModel:
     """The network with the kernel of a layer read along the wrong axis."""
 

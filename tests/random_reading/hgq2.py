@@ -20,6 +20,8 @@ from tests.random_reading.functional import N, broadcasts, shape_of
 from tests.random_reading.law import Saved
 
 GRID = 16
+EVENTS = 5
+"""Not the length of an axis: `ops.add` of the TensorFlow backend takes four events of one value for a bias of four channels."""
 ROUNDINGS = ("TRN", "RND", "RND_CONV", "TRN_ZERO", "RND_ZERO", "RND_MIN_INF", "RND_INF", "S_RND", "S_RND_CONV")
 OVERFLOWS = ("WRAP", "SAT", "SAT_SYM")
 MERGES = ("QAdd", "QSubtract", "QMultiply", "QMaximum", "QMinimum", "QAveragePow2")
@@ -337,7 +339,8 @@ def make(seed: int, folder: Path) -> Saved:
         warnings.simplefilter("ignore")  # Keras warns that HDF5 is old
         model.save(path)
     events = [
-        random.integers(-4 * GRID, 4 * GRID, size=(N, *shape_of(one)), endpoint=True) / GRID for one in model.inputs
+        random.integers(-4 * GRID, 4 * GRID, size=(EVENTS, *shape_of(one)), endpoint=True) / GRID
+        for one in model.inputs
     ]
     answers = model([one.astype(np.float32) for one in events], training=False)
     listed = answers if isinstance(answers, list | tuple) else [answers]

@@ -33,19 +33,31 @@ def run_keras3(folder: Path, job: Job, events: Sequence[Values], step: Step) -> 
     model = _load(keras, folder, job)
     step.running()
     refuse_halves([getattr(layer, "compute_dtype", "float32") for layer in model.layers])
-    inputs, outputs = list(model.inputs), _in_order(model)
+    inputs, outputs = list(model.inputs), list(model.outputs)
     shown = _results(keras, _functional(model))
     probe = keras.Model(inputs, [*outputs, *shown.values()])
     by_name = dict(zip(job.inputs, events, strict=True))
     names = [one._keras_history.operation.name for one in inputs]  # noqa: SLF001  # Keras says nowhere else which layer made it
     given = [by_name[one] for one in names] if set(names) == set(by_name) else list(events)
-    found = probe.predict(given, batch_size=BATCH, verbose=0)
-    arrays = [np.asarray(one, np.float32) for one in (found if isinstance(found, list | tuple) else [found])]
+    count = len(given[0])
+    batch = _batch([*inputs, *probe.outputs], min(BATCH, count))
+    padded = [np.concatenate([one, np.repeat(one[:1], -count % batch, axis=0)]) for one in given]
+    found = probe.predict(padded, batch_size=batch, verbose=0)
+    arrays = [np.asarray(one, np.float32)[:count] for one in (found if isinstance(found, list | tuple) else [found])]
     return Answers(
         framework=name,
         outputs=tuple(arrays[: len(outputs)]),
         shown=dict(zip(shown, arrays[len(outputs) :], strict=True)),
     )
+
+
+def _batch(tensors: Sequence[Any], least: int) -> int:
+    """The least batch of at least so many events that is no length of an axis.
+
+    `keras.ops.add` with TensorFlow takes 64 events of one value each for a bias of 64 channels (Keras 3.15).
+    """
+    lengths = {length for tensor in tensors for length in tensor.shape if length is not None}
+    return next(size for size in range(least, least + len(lengths) + 1) if size not in lengths)
 
 
 def _load(keras: Any, folder: Path, job: Job) -> KerasModel:
@@ -75,12 +87,6 @@ def _operations(keras: Any) -> dict[str, Any]:
 def _functional(model: KerasModel) -> KerasModel:
     """The graph of a model; a Sequential one keeps it inside."""
     return getattr(model, "_functional", None) or model
-
-
-def _in_order(model: KerasModel) -> list[Any]:
-    """Outputs as the file lists them; Keras sorts those of a dictionary by name."""
-    struct = getattr(_functional(model), "_outputs_struct", None)
-    return list(struct.values()) if isinstance(struct, dict) else list(model.outputs)
 
 
 def _results(keras: Any, model: KerasModel) -> dict[str, Any]:
