@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeAlias
 
 import typer
 
-from fpgacnn.design import BackendName, IoType, Strategy
+from fpgacnn.api.names import BackendName, IoType, Strategy
 from fpgacnn.errors import ConfigFileError
 
 KEYS: dict[str, type] = {

@@ -16,7 +16,7 @@ from fpgacnn.errors import printable
 from fpgacnn.system.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from fpgacnn.training.keras.loop import Epoch, Watch
+    from fpgacnn.api.names import Epoch, Watch
 
 WIDE_WHERE_PIPED = 200
 SHOWN_OF_A_LINE = 100
@@ -44,11 +44,9 @@ def show(parts: Iterable[RenderableType]) -> None:
 
 def show_json(value: Any) -> None:
     """Print one JSON document and nothing else."""
-    import json
+    from fpgacnn.api import json_text
 
-    from fpgacnn.records.record import plain
-
-    sys.stdout.write(json.dumps(plain(value), indent=1) + "\n")
+    sys.stdout.write(json_text(value) + "\n")
 
 
 def progress(*, quiet: bool) -> Progress:

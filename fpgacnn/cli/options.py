@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, TypeAlias, TypedDict
 
 import typer
 
+from fpgacnn.api.names import BackendName, IoType, Strategy, Target
 from fpgacnn.cli.config import with_file
-from fpgacnn.design import BackendName, IoType, Strategy, Target
 from fpgacnn.errors import UsageError
-from fpgacnn.hardware.devices import full_part
 
 TARGET, PROOF = "Target", "Proof"
 
@@ -160,52 +159,32 @@ ReportFile: TypeAlias = Annotated[
 DEFAULT = Target()
 
 
-def make_target(
-    *,
-    part: str,
-    clock: float,
-    io: IoType,
-    strategy: Strategy,
-    reuse: int,
-    backend: BackendName,
-    settings: list[str] | None,
-) -> Target:
-    """The target that the flags describe.
+class LayerSettings(TypedDict):
+    """Reuse factors and strategies of single layers, as the API takes them."""
 
-    Raises UsageError, UnknownNameError.
-    """
-    reuse_of, strategy_of = parse_settings(settings)
-    return Target(
-        part=full_part(part),
-        clock_ns=clock,
-        io=io,
-        strategy=strategy,
-        reuse=reuse,
-        backend=backend,
-        reuse_of=reuse_of,
-        strategy_of=strategy_of,
-    )
+    reuse_of: dict[str, int]
+    strategy_of: dict[str, str]
 
 
-def parse_settings(settings: list[str] | None) -> tuple[dict[str, int], dict[str, Strategy]]:
+def layer_settings(settings: list[str] | None) -> LayerSettings:
     """Reuse factors and strategies of single layers, from `--set`.
 
     Raises UsageError.
     """
     reuse_of: dict[str, int] = {}
-    strategy_of: dict[str, Strategy] = {}
+    strategy_of: dict[str, str] = {}
     for setting in settings or []:
         layer, key, value = _split(setting)
         match key:
             case "reuse" if re.fullmatch(r"[0-9]{1,9}", value):
                 reuse_of[layer] = int(value)
             case "strategy" if value in set(Strategy):
-                strategy_of[layer] = Strategy(value)
+                strategy_of[layer] = value
             case _:
                 raise UsageError(
                     what=f"--set {setting}: only LAYER.reuse=N and LAYER.strategy=latency|resource can be set"
                 )
-    return reuse_of, strategy_of
+    return {"reuse_of": reuse_of, "strategy_of": strategy_of}
 
 
 def _split(setting: str) -> tuple[str, str, str]:

@@ -13,7 +13,16 @@ from fpgacnn.errors.arrays import (
     DataPackageMissingError,
     NonFiniteInputError,
 )
-from fpgacnn.errors.base import MAX_SHOWN, FpgacnnError, InternalError, UsageError, all_errors, naming, printable
+from fpgacnn.errors.base import (
+    MAX_SHOWN,
+    ArgumentError,
+    FpgacnnError,
+    InternalError,
+    UsageError,
+    all_errors,
+    naming,
+    printable,
+)
 from fpgacnn.errors.emulator import KernelBuildError, MeasurementError
 from fpgacnn.errors.files import (
     BrokenArchitectureError,
@@ -77,6 +86,7 @@ from fpgacnn.errors.training import (
 __all__ = [
     "MAX_SHOWN",
     "AlreadyQuantizedError",
+    "ArgumentError",
     "ArrayFileError",
     "ArrayShapeError",
     "BrokenArchitectureError",

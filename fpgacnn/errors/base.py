@@ -64,6 +64,14 @@ class UsageError(FpgacnnError):
     cure = "see `fpgacnn --help`"
 
 
+class ArgumentError(FpgacnnError, TypeError):
+    """A function of the Python API got a wrong number of arguments, or an argument of a wrong type."""
+
+    code = "FC003"
+    message = "{function}(): {why}"
+    cure = "see help(fpgacnn.{function})"
+
+
 def all_errors() -> dict[str, type[FpgacnnError]]:
     """Every error class by its code."""
     found: dict[str, type[FpgacnnError]] = {}

@@ -34,11 +34,13 @@ from fpgacnn.pipeline.checking.checks import tool_versions
 from fpgacnn.pipeline.inputs import InputChoice, input_shapes, read_events, to_codes
 from fpgacnn.pipeline.open_project import OpenedProject, open_project
 from fpgacnn.pipeline.test_vectors import own_events
+from fpgacnn.records.display import Displayed
 from fpgacnn.records.record import plain
 from fpgacnn.sim.compare import compare
 from fpgacnn.sim.csim import CSim, find_compiler
 from fpgacnn.sim.emulator import engine
 from fpgacnn.sim.result import SimulationResult, first_events
+from fpgacnn.system.npz import ArraySource
 from fpgacnn.system.progress import Progress, Stopwatch, silent
 
 SCHEMA = 1
@@ -59,8 +61,8 @@ class Lock:
         return self.golden or golden_folder(self.project)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockedRecord:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class LockedRecord(Displayed):
     """A project and its golden vectors: all that changed, and the first answer that differs of each engine that ran."""
 
     project: str
@@ -78,6 +80,12 @@ class LockedRecord:
     schema: int = SCHEMA
 
     @property
+    def line(self) -> str:
+        """The project, and whether a bit has changed."""
+        counts = f"{len(self.changes)} changes, {len(self.divergences)} engines answer otherwise"
+        return f"{self.project} against {self.golden}: {'not a bit has changed' if self.holds else counts}"
+
+    @property
     def holds(self) -> bool:
         """Not a bit has changed."""
         return not self.changes and not self.divergences
@@ -89,7 +97,7 @@ class LockedRecord:
 
 def freeze(
     lock: Lock,
-    events: Path | None = None,
+    events: ArraySource | None = None,
     *,
     count: int = DEFAULT_EVENTS,
     update: bool = False,

@@ -30,6 +30,7 @@ from fpgacnn.sim import emulator
 from fpgacnn.sim.csim import CSim
 from fpgacnn.sim.emulator.native.engine import Measured, NativeEmulator, reads
 from fpgacnn.sim.result import SimulationResult, joined
+from fpgacnn.system.npz import ArraySource
 from fpgacnn.system.npz_stream import ArchiveWriter, EventStream, Piece, open_events
 from fpgacnn.system.progress import Progress, silent
 
@@ -51,7 +52,7 @@ class Job:
     """What to run: events of a file through an engine, and what of it is wanted."""
 
     source: Path
-    events: Path
+    events: ArraySource
     engine: str = "emulator"
     output: Path | None = None
     trace: Path | None = None
@@ -162,17 +163,26 @@ def run(
     )
 
 
-def answers(job: Job, request: Request, *, trace: bool = False) -> SimulationResult:
+def answers(
+    job: Job,
+    request: Request,
+    *,
+    trace: bool = False,
+    progress: Progress = silent,
+    advance: Callable[[int, int], None] = lambda *_: None,
+) -> SimulationResult:
     """What `run` would write, in memory; with `trace` every node's codes too.
 
     Raises FpgacnnError.
     """
-    opened = _open(job, request)
+    with progress("reading and planning"):
+        opened = _open(job, request)
     compute = _runner(opened, _chosen(job, opened.design), request, trace=trace)
     found, done = list[SimulationResult](), 0
     for piece in opened.stream.pieces(_piece_size(opened.design, trace=trace)):
         found.append(compute(piece, done))
         done += len(piece[0])
+        advance(done, opened.stream.events)
     return joined(found)
 
 

@@ -44,11 +44,10 @@ class SynthesisRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Synthesis:
-    """What came of it: the reports, the tool that ran now, and the document that `--json` prints."""
+    """The reports, and the tool that ran now, if one did."""
 
     report: SynthesisReport
     tool: Tool | None
-    document: str
 
 
 def run_synthesis(request: SynthesisRequest, tell: Callable[[str], None]) -> Synthesis:
@@ -71,7 +70,9 @@ def run_synthesis(request: SynthesisRequest, tell: Callable[[str], None]) -> Syn
     else:
         report = read(folder)
     report = replace(report, notes=(*said, *report.notes))
-    return Synthesis(report=report, tool=tool, document=_recorded(folder, report))
+    if (folder / RECORD).is_file():
+        write_atomically(folder / RECORD, document(folder, report).encode())
+    return Synthesis(report=report, tool=tool)
 
 
 def _tool(request: SynthesisRequest) -> tuple[Tool | None, list[str]]:
@@ -152,10 +153,10 @@ def _unread(report: SynthesisReport) -> list[Unread]:
     return [one for one in report.unread if one.file.startswith(f"{report.solution}/syn/") or not report.solution]
 
 
-def _recorded(folder: Path, report: SynthesisReport) -> str:
-    """The record with the report in it, written where the folder is a project of fpgacnn."""
-    if not (folder / RECORD).is_file():
-        return json.dumps({"schema": SCHEMA, "synthesis": plain(report)}, indent=1)
-    document = json.dumps({**read_record(folder), "synthesis": plain(report)}, indent=1)
-    write_atomically(folder / RECORD, document.encode())
-    return document
+def document(folder: Path, report: SynthesisReport) -> str:
+    """A report as JSON, in the record of the folder where fpgacnn made the project.
+
+    Raises ProjectError where the record is damaged.
+    """
+    record = read_record(folder) if (folder / RECORD).is_file() else {"schema": SCHEMA}
+    return json.dumps({**record, "synthesis": plain(report)}, indent=1)

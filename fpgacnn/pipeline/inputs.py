@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from fpgacnn.ir.fixed_point import Codes, Format, Overflow, Rounding, exact_codes, fits, parse_format, quantize_values
 from fpgacnn.ir.source import FloatArray, Shape, SourceModel
 from fpgacnn.passes.quantization.quantize import leading_quantizer
-from fpgacnn.system.npz import events_for
+from fpgacnn.system.npz import ArraySource, events_for
 
 MAX_INPUT_WIDTH = 24
 PIECE_VALUES = 1 << 18
@@ -54,8 +53,8 @@ def input_shapes(source: SourceModel) -> Mapping[str, Shape]:
     return {name: source.layer(name).shape for name in source.inputs}
 
 
-def read_events(path: Path, source: SourceModel) -> Events:
-    """The events of a file for a network."""
+def read_events(path: ArraySource, source: SourceModel) -> Events:
+    """The events of a file, or of arrays in memory, for a network."""
     values, labels = events_for(path, input_shapes(source))
     return Events(values=values, labels=labels, origin=path.name)
 

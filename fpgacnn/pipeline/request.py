@@ -11,7 +11,8 @@ from fpgacnn.design import Target
 from fpgacnn.errors import UnknownNameError, UsageError
 from fpgacnn.hardware.devices import completed
 from fpgacnn.passes.quantization import SoftmaxChoice
-from fpgacnn.passes.widths.widths import Widths, parse_widths
+from fpgacnn.passes.widths.widths import Widths
+from fpgacnn.system.npz import ArraySource
 
 CSIM_EVENTS = 1000
 SQNR_DB = 40.0
@@ -61,12 +62,12 @@ class Request:
     model: Path
     weights: Path | None = None
     output: Path | None = None
-    events: Path | None = None
+    events: ArraySource | None = None
     input_type: str | None = None
     target: Target = field(default_factory=Target)
     softmax: SoftmaxChoice = SoftmaxChoice.LOGITS
     widths: Widths | None = None
-    calibration: Path | None = None
+    calibration: ArraySource | None = None
     sqnr_db: float = SQNR_DB
     float_model: Path | None = None
     csim_events: int | None = CSIM_EVENTS
@@ -79,33 +80,6 @@ class Request:
     def __post_init__(self) -> None:
         if self.csim_events is not None and self.csim_events < 0:
             raise UsageError(what=f"{self.csim_events} events cannot go through C simulation")
-
-
-def request_from_flags(
-    model: str | Path,
-    *,
-    weights: str | Path | None = None,
-    input: str | Path | None = None,  # noqa: A002  # the command line says --input
-    input_type: str | None = None,
-    softmax: str = SoftmaxChoice.LOGITS,
-    bits: str | None = None,
-    calibrate: str | Path | None = None,
-    sqnr_db: float = SQNR_DB,
-) -> Request:
-    """A request in the words of the command line.
-
-    Raises UnknownNameError, UsageError.
-    """
-    return Request(
-        model=Path(model),
-        weights=Path(weights) if weights else None,
-        events=Path(input) if input else None,
-        input_type=input_type,
-        softmax=SoftmaxChoice(softmax),
-        widths=parse_widths(bits) if bits else None,
-        calibration=Path(calibrate) if calibrate else None,
-        sqnr_db=sqnr_db,
-    )
 
 
 def located(target: Target, *, unlisted: bool = False) -> tuple[Target, tuple[str, ...]]:

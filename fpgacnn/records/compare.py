@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import isfinite, isnan
 
+from fpgacnn.records.display import Displayed
 from fpgacnn.records.flatten import FlatValue, Value, flatten
 from fpgacnn.records.report_input import ReportInput
 
@@ -26,14 +27,20 @@ class FieldChange:
     ratio: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Comparison(Displayed):
     """Two runs, what changed, and how many facts are the same."""
 
     left: ReportInput
     right: ReportInput
     changes: tuple[FieldChange, ...]
     same: int
+
+    @property
+    def line(self) -> str:
+        """Both names, and how much differs."""
+        counts = f"{len(self.changes)} values differ, {self.same:,} are the same"
+        return f"comparison of {self.left.name} and {self.right.name}: {counts}"
 
     @property
     def holds(self) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 from fpgacnn.hardware.estimation import Estimate
 from fpgacnn.hardware.synthesis.report import SynthesisReport
+from fpgacnn.records.display import Displayed
 from fpgacnn.sim.compare import VerificationReport
 from fpgacnn.system.codec import Codec
 
@@ -124,8 +125,8 @@ class ProjectRecord:
     bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRecord:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class RunRecord(Displayed):
     """All of a run."""
 
     version: str
@@ -145,6 +146,15 @@ class RunRecord:
     outputs: tuple[str, ...] = field(default_factory=tuple)
 
     @property
+    def line(self) -> str:
+        """The network, the promise, the comparisons and the folder."""
+        good = sum(report.holds for report in self.verification)
+        folder = f", in {self.project.folder}" if self.project else ""
+        return (
+            f"run of {self.model.file}: {self.plan.word}, {good} of {len(self.verification)} comparisons hold{folder}"
+        )
+
+    @property
     def holds(self) -> bool:
         """Every comparison that was made holds."""
         return all(report.holds for report in self.verification)
@@ -154,8 +164,8 @@ class RunRecord:
         return json.dumps(plain(self), indent=1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EstimateRecord:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class EstimateRecord(Displayed):
     """What a model or a project would cost."""
 
     version: str
@@ -167,6 +177,11 @@ class EstimateRecord:
     schema: int = SCHEMA
 
     @property
+    def line(self) -> str:
+        """The source, the resources, the latency, and whether the part has enough."""
+        return f"estimate of {self.source}: {estimate_line(self.estimate)}"
+
+    @property
     def fits(self) -> bool:
         """The part has enough of everything."""
         return self.estimate.fits
@@ -174,6 +189,14 @@ class EstimateRecord:
     def to_json(self) -> str:
         """The record as JSON."""
         return json.dumps(plain(self), indent=1)
+
+
+def estimate_line(estimate: Estimate) -> str:
+    """An estimate in one line: resources after synthesis, latency, and whether the part has enough."""
+    after, latency = estimate.after_synthesis, estimate.totals.latency_ns
+    counts = {"LUT": after.lut, "FF": after.ff, "DSP": after.dsp, "BRAM 18K": after.bram_18k}
+    used = ", ".join(f"{figure.value:,.0f} {name}" for name, figure in counts.items())
+    return f"{used}, {latency.value:,.0f} ns, {'fits' if estimate.fits else 'does not fit'} {estimate.part}"
 
 
 def plain(value: object) -> Any:

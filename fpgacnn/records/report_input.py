@@ -22,14 +22,15 @@ from fpgacnn.hardware.estimation import Estimate
 from fpgacnn.hardware.estimation.graph.from_folder import is_project
 from fpgacnn.hardware.synthesis import SynthesisReport
 from fpgacnn.hardware.synthesis import read as read_reports
+from fpgacnn.records.display import Displayed
 from fpgacnn.records.estimates import TargetOverrides, of_foreign_project
 from fpgacnn.records.read_record import read_run
 from fpgacnn.records.record import RunRecord
 from fpgacnn.records.resources import ResourceReport, latest, resource_reports
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportInput:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ReportInput(Displayed):
     """A run under the name that reports call it by, or a project that fpgacnn did not make.
 
     Then there is no record, and `guess` is the estimate of what lies there. `notes` say what could not be read.
@@ -40,6 +41,11 @@ class ReportInput:
     synthesis: SynthesisReport | None = None
     guess: Estimate | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def line(self) -> str:
+        """The name, and whether every check holds."""
+        return f"report of {self.name}: {'every check holds' if self.holds else 'a check failed'}"
 
     @property
     def estimate(self) -> Estimate | None:

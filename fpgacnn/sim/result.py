@@ -8,10 +8,12 @@ from typing import Protocol
 
 import numpy as np
 
+from fpgacnn.errors import printable
 from fpgacnn.ir.fixed_point import Codes
+from fpgacnn.ir.source import FloatArray
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class SimulationResult:
     """Codes of the outputs and, where asked for, of every node; first axis events."""
 
@@ -23,6 +25,15 @@ class SimulationResult:
     def events(self) -> int:
         """Number of events."""
         return len(next(iter(self.outputs.values())).array)
+
+    @property
+    def values(self) -> Mapping[str, FloatArray]:
+        """The outputs as float64 arrays (events, ...shape) by name, each value exactly what the hardware gives."""
+        return {name: codes.values for name, codes in self.outputs.items()}
+
+    def __repr__(self) -> str:
+        traced = f", {len(self.trace)} nodes traced" if self.trace else ""
+        return f"<{self.events:,} events through {self.engine}: {', '.join(map(printable, self.outputs))}{traced}>"
 
 
 def joined(parts: Sequence[SimulationResult]) -> SimulationResult:

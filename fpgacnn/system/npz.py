@@ -10,8 +10,9 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,11 +53,46 @@ DAMAGE = (
 """What NumPy and the decompressors raise on damaged files."""
 
 
-def read_arrays(path: Path) -> Mapping[str, NDArray[np.generic]]:
-    """All arrays of a file by name; a `.npy` file holds `input_0`.
+@dataclass(frozen=True, slots=True, eq=False)
+class MemoryArrays:
+    """Arrays in the memory of the caller, in place of a file. `name` stands for them in messages and records."""
+
+    name: str
+    arrays: Mapping[str, NDArray[np.generic]]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+ArraySource: TypeAlias = Path | MemoryArrays
+
+
+def arrays_in_memory(name: str, arrays: Mapping[str, object]) -> MemoryArrays:
+    """Arrays by name, each of numbers (bool, integers or floats) and with an axis of events.
+
+    Raises ArrayFileError.
+    """
+    found = dict[str, NDArray[np.generic]]()
+    for key, value in arrays.items():
+        if not isinstance(key, str):
+            raise ArrayFileError(file=name, why=f"{key!r} is no name of an array")
+        try:
+            array = np.asarray(value)
+        except ValueError as error:  # rows of different lengths
+            raise ArrayFileError(file=name, why=f"{key} is no array: {error}") from error
+        if array.dtype.kind not in "biuf":
+            raise ArrayFileError(file=name, why=f"{key} holds {array.dtype}, not numbers")
+        found[key] = array
+    return MemoryArrays(name, found)
+
+
+def read_arrays(path: ArraySource) -> Mapping[str, NDArray[np.generic]]:
+    """All arrays of a file by name, or those in memory; a `.npy` file holds `input_0`.
 
     Raises FileMissingError, ArrayFileError, TooLargeError.
     """
+    if isinstance(path, MemoryArrays):
+        return path.arrays
     head = head_of(path)
     with named_damage(path):
         if head.startswith(_NPY):
@@ -123,7 +159,9 @@ def check_header(file: BinaryIO, path: Path, name: str, size: int) -> None:
         raise ArrayFileError(file=path, why=f"{name} promises {promised} bytes of data, the file has {size}")
 
 
-def events_for(path: Path, shapes: Mapping[str, Shape]) -> tuple[tuple[FloatArray, ...], NDArray[np.int64] | None]:
+def events_for(
+    path: ArraySource, shapes: Mapping[str, Shape]
+) -> tuple[tuple[FloatArray, ...], NDArray[np.int64] | None]:
     """The events of each network input as float64 (events, ...shape), in order, and labels where the file has some.
 
     Raises ArrayShapeError where an input is missing or has another shape, NonFiniteInputError.
@@ -140,7 +178,7 @@ def events_for(path: Path, shapes: Mapping[str, Shape]) -> tuple[tuple[FloatArra
     return inputs, None if labels is None else labels.astype(np.int64)
 
 
-def _input(path: Path, arrays: Mapping[str, NDArray[np.generic]], number: int, shape: Shape) -> FloatArray:
+def _input(path: ArraySource, arrays: Mapping[str, NDArray[np.generic]], number: int, shape: Shape) -> FloatArray:
     name = f"input_{number}"
     found = arrays.get(name)
     if found is None:
@@ -150,7 +188,7 @@ def _input(path: Path, arrays: Mapping[str, NDArray[np.generic]], number: int, s
     return finite(path, name, found)
 
 
-def finite(path: Path, name: str, values: NDArray[np.generic], first: int = 0) -> FloatArray:
+def finite(path: ArraySource, name: str, values: NDArray[np.generic], first: int = 0) -> FloatArray:
     """Events as float64; `first` is the number of the first one.
 
     Raises NonFiniteInputError.
@@ -195,7 +233,7 @@ def packed(arrays: Mapping[str, NDArray[np.generic]]) -> bytes:
     return buffer.getvalue()
 
 
-def groups_for(path: Path, events: int) -> NDArray[np.int64] | None:
+def groups_for(path: ArraySource, events: int) -> NDArray[np.int64] | None:
     """The `groups` of a file, numbers of events that belong together, or None where it has none.
 
     Raises ArrayFileError.

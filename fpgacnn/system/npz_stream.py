@@ -21,7 +21,16 @@ from numpy.typing import NDArray
 
 from fpgacnn.errors import ArrayFileError, ArrayShapeError, WriteError
 from fpgacnn.ir.source import FloatArray, Shape
-from fpgacnn.system.npz import ZIP, check_header, finite, head_of, named_damage, read_arrays
+from fpgacnn.system.npz import (
+    ZIP,
+    ArraySource,
+    MemoryArrays,
+    check_header,
+    finite,
+    head_of,
+    named_damage,
+    read_arrays,
+)
 
 LOCAL_HEADER_BYTES = 30
 COMPRESSION_LEVEL = 1
@@ -36,7 +45,7 @@ Reader = Callable[[int], Piece]
 class EventStream:
     """The events of a file for a network's inputs, to be read from the first to the last as often as wanted."""
 
-    path: Path
+    path: ArraySource
     events: int
     shapes: tuple[Shape, ...]
 
@@ -46,13 +55,17 @@ class EventStream:
         Raises ArrayFileError.
         """
         with contextlib.ExitStack() as opened:
-            with named_damage(self.path):
+            with self._named_damage():
                 readers = [_reader(self.path, number, opened) for number in range(len(self.shapes))]
             for start in range(0, self.events, size):
                 count = min(size, self.events - start)
-                with named_damage(self.path):
+                with self._named_damage():
                     piece = tuple(_plain(read(count)) for read in readers)
                 yield piece
+
+    def _named_damage(self) -> contextlib.AbstractContextManager[None]:
+        """Names a damaged file; arrays in memory cannot be damaged."""
+        return contextlib.nullcontext() if isinstance(self.path, MemoryArrays) else named_damage(self.path)
 
     def finite(self, values: Sequence[Piece], first: int) -> tuple[FloatArray, ...]:
         """A piece as float64; `first` is the number of its first event.
@@ -62,14 +75,14 @@ class EventStream:
         return tuple(finite(self.path, f"input_{number}", one, first) for number, one in enumerate(values))
 
 
-def open_events(path: Path, shapes: Mapping[str, Shape]) -> EventStream:
+def open_events(path: ArraySource, shapes: Mapping[str, Shape]) -> EventStream:
     """Look at an event file's headers.
 
     Raises FileMissingError, ArrayFileError, ArrayShapeError.
     """
     sizes = (
         _headers(path)
-        if head_of(path).startswith(ZIP)
+        if not isinstance(path, MemoryArrays) and head_of(path).startswith(ZIP)
         else {f"{name}.npy": array.shape for name, array in read_arrays(path).items()}
     )
     counts = set()
@@ -105,8 +118,10 @@ def _header(file: BinaryIO) -> tuple[Shape, bool, np.dtype[np.generic]]:
     return shape, fortran, dtype
 
 
-def _reader(path: Path, number: int, opened: contextlib.ExitStack) -> Reader:
+def _reader(path: ArraySource, number: int, opened: contextlib.ExitStack) -> Reader:
     """Reads one input from its first event on."""
+    if isinstance(path, MemoryArrays):
+        return _in_turn(path.arrays[f"input_{number}"])
     if not head_of(path).startswith(ZIP):
         plain = opened.enter_context(path.open("rb"))
         shape, fortran, dtype = _header(plain)

@@ -23,7 +23,7 @@ from rich.table import Table
 
 from fpgacnn import frontends
 from fpgacnn.cli import config
-from fpgacnn.cli.options import parse_settings
+from fpgacnn.cli.options import layer_settings
 from fpgacnn.design import Design, IoType, Target, serialize
 from fpgacnn.design.project import RECORD, files_digest
 from fpgacnn.errors import FpgacnnError
@@ -401,7 +401,7 @@ TEXTS: Mapping[str, Callable[[str], object]] = {
     "format": lambda text: quantize_values(np.linspace(-300.0, 300.0, 99), parse_format(text)),
     "bits": parse_widths,
     "budget": parse_budget,
-    "set": lambda text: parse_settings([text]),
+    "set": lambda text: layer_settings([text]),
     "augment": lambda text: parse_augmentation(text, np.zeros((2, 4, 4, 1)), 0.125),
     "part": lambda text: (Target(part=full_part(text)), find_device(text)),
     "quantizer": lambda text: parse_quantizer(text, layer="x"),
@@ -420,7 +420,7 @@ def use_config(path: Path) -> None:
     context: Any = SimpleNamespace(meta={}, default_map=None)
     config._apply(context, path)
     said = {name.replace("_", "-"): text for name, text in context.default_map.items()}
-    parse_settings(config.with_file(context, None))
+    layer_settings(config.with_file(context, None))
     Target(
         part=full_part(said.get("part", "zcu102")),
         clock_ns=float(said.get("clock", 5)),

@@ -17,7 +17,7 @@ import fpgacnn
 from fpgacnn import frontends
 from fpgacnn.errors import DivergedError, UsageError
 from fpgacnn.ir import source as src
-from fpgacnn.jobs.quantize.run import QuantizeRecord
+from fpgacnn.jobs.quantize.record import QuantizeRecord
 from fpgacnn.passes.quantization import quantizers
 from fpgacnn.training.keras import make_reproducible, open_keras
 from fpgacnn.training.keras.loop import Checkpoint, DataPart, Epoch, Loss, Settings, Watch, fine_tune

@@ -129,6 +129,22 @@ def crossings() -> list[tuple[str, str, Path]]:
     return [(package, other, path) for package, other, path in found if package != other]
 
 
+CLI_IMPORTS = {"api", "errors", "reporting", "system"}
+"""What the command line needs: the API, errors and exit status, terminal tables, and the type of progress displays."""
+
+
+def test_the_command_line_calls_only_the_api() -> None:
+    found = {
+        (path.relative_to(PACKAGE).as_posix(), name.removeprefix("fpgacnn."))
+        for path, name in imports()
+        if package_of(name_of(path)) == "cli" and name.startswith("fpgacnn.")
+    }
+    foreign = {(path, name) for path, name in found if package_of(name) not in {*CLI_IMPORTS, "cli"}}
+    assert len(found) > 20
+    assert foreign == set()
+    assert {name for _, name in found if name.startswith("system")} == {"system.progress"}
+
+
 def packages_with_modules() -> set[str]:
     """Packages that hold modules with code; a folder that only groups others has a docstring alone."""
     own = [path for path in modules() if path.name != "__init__.py" or len(ast.parse(path.read_text()).body) > 1]

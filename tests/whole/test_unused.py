@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import fpgacnn
+from fpgacnn.api.arguments import planning_request
 from fpgacnn.frontends import load
 from fpgacnn.pipeline.remarks import not_compared, not_simulated, unused_by_project, unused_widths
-from fpgacnn.pipeline.request import request_from_flags
 from fpgacnn.pipeline.stages import plan_network
 from tests.support.command import failed, left, run
 from tests.support.files import entry, functional_file, input_layer, linear, quantized_bits, tiny_model
@@ -54,10 +54,13 @@ def test_a_ratio_without_calibration_is_said_to_do_nothing(folder: Path) -> None
     assert "--sqnr has no effect: it belongs to --calibrate, on a float network" in notes(
         folder, "convert", "m.h5", "--no-csim", "--sqnr", "30"
     )
-    request = request_from_flags("m.h5", bits="8", calibrate="x.npz", sqnr_db=30.0)
+    request = planning_request("m.h5", None, {"bits": "8", "calibrate": "x.npz", "sqnr_db": 30.0})
     assert list(unused_widths(request, is_float=True)) == ["--sqnr has no effect: --bits gives the widths"]
-    assert list(unused_widths(request_from_flags("m.h5", calibrate="x.npz", sqnr_db=30.0), is_float=True)) == []
-    assert list(unused_widths(request_from_flags("m.h5", bits="8"), is_float=True)) == []
+    assert (
+        list(unused_widths(planning_request("m.h5", None, {"calibrate": "x.npz", "sqnr_db": 30.0}), is_float=True))
+        == []
+    )
+    assert list(unused_widths(planning_request("m.h5", None, {"bits": "8"}), is_float=True)) == []
 
 
 @pytest.mark.parametrize("flags", [("--no-csim",), ("--csim-events", "0"), ("--no-csim", "--csim-events", "0")])
@@ -65,7 +68,7 @@ def test_a_run_without_c_simulation_says_so(folder: Path, flags: tuple[str, ...]
     done = run(folder, "convert", "m.h5", *flags, "-o", "p", extra={"COLUMNS": "300"})
     assert f"note: {NO_CSIM}" in done.stdout
     assert NO_CSIM in json.loads((folder / "p" / "fpgacnn.json").read_text())["notes"]
-    assert list(not_simulated(request_from_flags("m.h5"))) == []
+    assert list(not_simulated(planning_request("m.h5", None, {}))) == []
 
 
 def test_events_for_c_simulation_and_none_of_it_do_not_go_together(folder: Path) -> None:
@@ -107,7 +110,7 @@ def test_flags_that_plan_a_network_are_said_to_do_nothing_on_a_project(folder: P
     assert expected in notes(folder, "fit", "p", *flags)
     assert expected in notes(folder, "simulate", "p", "--input", "x.npz", *flags)
     assert notes(folder, "simulate", "p", "--input", "x.npz") == []
-    assert unused_by_project(request_from_flags("p", input="x.npz")) == (
+    assert unused_by_project(planning_request("p", "x.npz", {})) == (
         "--input has no effect: a project folder has its formats and widths already",
     )
 
@@ -181,7 +184,7 @@ def test_labels_need_one_output_with_one_axis_of_values(
 def test_layers_that_nothing_was_compared_for_are_named() -> None:
     """Every layer of the shipped networks has a node of its own; where the reference answers less, or a layer has none, that is said."""
     network = load(DIGITS)
-    found = plan_network(network, request_from_flags(DIGITS), None)
+    found = plan_network(network, planning_request(DIGITS, None, {}), None)
     nodes = [layer.name for layer in found.design.model.layers]
     names = [layer.name for layer in network.layers]
     assert list(not_compared(found.design, network, nodes)) == []

@@ -16,8 +16,9 @@ from fpgacnn.jobs.fit.design_space import Parameter, Setting, parameters
 from fpgacnn.jobs.fit.search import FitLimits, Search, Trial, search
 from fpgacnn.pipeline.request import Request
 from fpgacnn.pipeline.stages import plan_source
+from fpgacnn.records.display import Displayed
 from fpgacnn.records.estimates import TargetOverrides, is_foreign
-from fpgacnn.records.record import SCHEMA, plain
+from fpgacnn.records.record import SCHEMA, estimate_line, plain
 from fpgacnn.system.atomic_dir import write_atomically
 
 HEAD = "# written by fpgacnn fit"
@@ -49,8 +50,8 @@ class FrontPoint:
     layers: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FitRecord:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class FitRecord(Displayed):
     """What was asked and found. `excess` says which limits the best target misses, as a share of the limit."""
 
     version: str
@@ -68,6 +69,12 @@ class FitRecord:
     trials: int
     notes: tuple[str, ...]
     schema: int = SCHEMA
+
+    @property
+    def line(self) -> str:
+        """The source, and whether a target meets the limits."""
+        found = "a target meets the limits" if self.fits else "no target meets the limits; the nearest"
+        return f"fit of {self.source}: {found}: {estimate_line(self.estimate)}"
 
     def to_json(self) -> str:
         """The record as JSON."""

@@ -6,10 +6,9 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
-from math import log2
 from pathlib import Path
 
 from fpgacnn import frontends
@@ -18,115 +17,30 @@ from fpgacnn.errors import AlreadyQuantizedError, UsageError, WriteError, naming
 from fpgacnn.hardware.estimation import estimate
 from fpgacnn.hardware.estimation.graph.from_design import hardware_graph
 from fpgacnn.ir import source as src
-from fpgacnn.ir.fixed_point import Format
-from fpgacnn.ir.source import FloatArray, SourceLayer, SourceModel
+from fpgacnn.ir.source import FloatArray, SourceModel
 from fpgacnn.ir.text import quantizer_text
 from fpgacnn.jobs.quantize import objective
-from fpgacnn.jobs.quantize.budget import Budget, BudgetRecord, fit_widths
+from fpgacnn.jobs.quantize.budget import BudgetRecord, fit_widths
+from fpgacnn.jobs.quantize.layer_widths import layer_widths
 from fpgacnn.jobs.quantize.objective import Task
+from fpgacnn.jobs.quantize.record import QuantizeRecord, QuantizeRequest, StageQuality
 from fpgacnn.jobs.quantize.training_data import TrainingData, chosen_augmentation, read_training_data
-from fpgacnn.passes.quantization import quantizers
-from fpgacnn.passes.widths.ebops import LayerEbops, costs
 from fpgacnn.passes.widths.trainable import least_error, trainable_points
-from fpgacnn.passes.widths.widths import Widths, fold_normalizations, with_quantizers
+from fpgacnn.passes.widths.widths import fold_normalizations, with_quantizers
 from fpgacnn.pipeline.assign_widths import WidthAssignment
 from fpgacnn.pipeline.inputs import Events, InputChoice, choose_formats
 from fpgacnn.pipeline.planning import Compilation, as_planned
 from fpgacnn.pipeline.request import Reference, Request, located
 from fpgacnn.pipeline.stages import convert, run_passes
-from fpgacnn.records.record import ModelRecord, RunRecord, plain
+from fpgacnn.records.record import ModelRecord, RunRecord
 from fpgacnn.sim.source_reference import evaluate
 from fpgacnn.system.atomic_dir import temporary_folder
 from fpgacnn.system.npz import write_arrays
 from fpgacnn.system.progress import Progress, Stopwatch, silent
 from fpgacnn.training.data.augmentation import Augmentation, augment
 from fpgacnn.training.keras import make_reproducible, open_keras, save
-from fpgacnn.training.keras.loop import Checkpoint, DataPart, Epoch, Settings, TrainingResult, Watch, fine_tune
+from fpgacnn.training.keras.loop import Checkpoint, DataPart, TrainingResult, Watch, fine_tune
 from fpgacnn.training.keras.qkeras_export import export_to_qkeras
-
-SCHEMA = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuantizeRequest:
-    """What a user asks of `quantize`: `data` is a file or the name of a data set; `converts` goes on to a project, in the folder `project`."""
-
-    model: Path
-    data: str
-    output: Path
-    widths: Widths
-    settings: Settings = field(default_factory=Settings)
-    weights: Path | None = None
-    test: Path | None = None
-    augment: str | None = None
-    budget: Budget | None = None
-    converts: bool = False
-    project: Path | None = None
-    target: Target = field(default_factory=Target)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerWidths:
-    """One linear layer or quantizer of the quantized network: quantizers in QKeras' words, and as fixed-point types."""
-
-    layer: str
-    kind: str
-    weight: str = ""
-    bias: str = ""
-    result: str = ""
-    weight_format: str = ""
-    bias_format: str = ""
-    result_format: str = ""
-    parameters: int = 0
-    zeros: int = 0
-    multiplications: int = 0
-    ebops: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageQuality:
-    """The same measure of the float network, after post-training quantization, and after fine-tuning."""
-
-    measure: str
-    part: str
-    events: int
-    float_network: float
-    post_training: float
-    fine_tuned: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuantizeRecord:
-    """All of a run of `quantize`."""
-
-    version: str
-    model: ModelRecord
-    output: str
-    output_digest: str
-    data: str
-    events: Mapping[str, int]
-    settings: Settings
-    augment: str | None
-    layers: tuple[LayerWidths, ...]
-    ebops: int
-    budget: BudgetRecord | None
-    quality: tuple[StageQuality, ...]
-    best_epoch: int
-    epochs: tuple[Epoch, ...]
-    continued_from: int | None
-    conversion: RunRecord | None
-    timings_s: Mapping[str, float]
-    notes: tuple[str, ...] = ()
-    schema: int = SCHEMA
-
-    @property
-    def holds(self) -> bool:
-        """Every comparison of the conversion holds, if there was one."""
-        return self.conversion is None or self.conversion.holds
-
-    def to_json(self) -> str:
-        """The record as JSON; numbers that JSON cannot hold are null."""
-        return json.dumps(plain(self), indent=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +79,7 @@ def quantize(request: QuantizeRequest, progress: Progress = silent, watch: Watch
         final = frontends.load(request.output)
         qualities = _qualities(start, quantized, final)
     conversion = _converted(request, start.material, progress) if request.converts else None
-    layers = _layer_widths(final, start.input_bits)
+    layers = layer_widths(final, start.input_bits)
     with contextlib.suppress(FileNotFoundError):
         _checkpoint_file(request.output).unlink()
     return QuantizeRecord(
@@ -362,60 +276,6 @@ def _qualities(start: _Start, quantized: SourceModel, final: SourceModel) -> tup
             )
         )
     return tuple(found)
-
-
-def _layer_widths(network: SourceModel, input_bits: Mapping[str, int]) -> tuple[LayerWidths, ...]:
-    cost_of = {cost.layer: cost for cost in costs(network, _by_position(network, input_bits))}
-    found = []
-    for layer in network.layers:
-        match layer.operation:
-            case src.Convolution() | src.Depthwise() | src.Transposed() | src.Dense():
-                found.append(_linear_widths(layer, layer.operation, cost_of[layer.name]))
-            case src.Activate(function=function) if isinstance(function, src.Quantizer):
-                found.append(
-                    LayerWidths(
-                        layer=layer.name,
-                        kind=layer.kind,
-                        result=quantizer_text(function),
-                        result_format=_format(function),
-                    )
-                )
-            case _:
-                pass
-    return tuple(found)
-
-
-def _linear_widths(layer: SourceLayer, operation: src.Linear, cost: LayerEbops) -> LayerWidths:
-    kernel, bias = operation.kernel, operation.bias
-    values = quantizers.apply(kernel.values, kernel.quantizer, layer=layer.name).values
-    return LayerWidths(
-        layer=layer.name,
-        kind=layer.kind,
-        weight=quantizer_text(kernel.quantizer),
-        bias="" if bias is None else quantizer_text(bias.quantizer),
-        weight_format=_format(kernel.quantizer),
-        bias_format="" if bias is None else _format(bias.quantizer),
-        parameters=layer.parameters,
-        zeros=int((values == 0).sum()),
-        multiplications=cost.multiplications,
-        ebops=cost.ebops,
-    )
-
-
-def _format(quantizer: src.Quantizer | None) -> str:
-    """The type of what a quantizer gives, as hardware has it; no other quantizers are made here."""
-    match quantizer:
-        case src.QuantizedBits(bits=bits, integer=integer, alpha=float(alpha)):
-            return str(Format(width=bits, integer=integer + 1 + round(log2(alpha))))
-        case src.QuantizedRelu(bits=bits, integer=integer):
-            return str(Format(width=bits, integer=integer, signed=False))
-        case _:
-            return quantizer_text(quantizer)
-
-
-def _by_position(network: SourceModel, input_bits: Mapping[str, int]) -> Mapping[str, int]:
-    """Bits of the inputs under the names that they have in another copy of the network."""
-    return dict(zip(network.inputs, input_bits.values(), strict=True))
 
 
 def _converted(request: QuantizeRequest, material: TrainingData, progress: Progress) -> RunRecord:

@@ -11,7 +11,7 @@ from fpgacnn.ir.fixed_point import Format
 from fpgacnn.ir.source import SourceModel
 from fpgacnn.jobs.quantize.objective import TaskEvents
 from fpgacnn.pipeline.inputs import input_shapes
-from fpgacnn.system.npz import events_for, groups_for
+from fpgacnn.system.npz import ArraySource, MemoryArrays, events_for, groups_for
 from fpgacnn.training.data import Dataset
 from fpgacnn.training.data.augmentation import Augmentation, parse_augmentation
 from fpgacnn.training.data.catalog import CATALOG
@@ -42,12 +42,15 @@ class TrainingData:
         return total.hexdigest()
 
 
-def read_training_data(data: str, test: Path | None, network: SourceModel) -> TrainingData:
-    """The events for a network, by the name of a data set or of a file; `test` is a file of its own for the test part.
+def read_training_data(data: str | MemoryArrays, test: ArraySource | None, network: SourceModel) -> TrainingData:
+    """The events for a network, by the name of a data set, of a file, or in memory; `test` are events of their own for the test part.
 
     Raises ArrayFileError, ArrayShapeError, TooFewEventsError, DataPackageMissingError and its kin.
     """
-    found = _by_name(data, network) if data in CATALOG else _from_file(Path(data), network)
+    if isinstance(data, str) and data in CATALOG:
+        found = _by_name(data, network)
+    else:
+        found = _split_events(Path(data) if isinstance(data, str) else data, network)
     if test is None:
         return found
     inputs, labels = events_for(test, input_shapes(network))
@@ -84,7 +87,7 @@ def _by_name(name: str, network: SourceModel) -> TrainingData:
     )
 
 
-def _from_file(path: Path, network: SourceModel) -> TrainingData:
+def _split_events(path: ArraySource, network: SourceModel) -> TrainingData:
     inputs, labels = events_for(path, input_shapes(network))
     whole = TaskEvents(inputs=inputs, labels=labels)
     parts = split(inputs, groups_for(path, len(whole)), seed=SPLIT_SEED, data=path.name)

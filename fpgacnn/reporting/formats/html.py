@@ -8,29 +8,34 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from fpgacnn.errors import printable
 from fpgacnn.reporting.formatting import MAX_TEXT
-from fpgacnn.reporting.page.page import Page
+from fpgacnn.reporting.page.page import Chapter, Page
 
 
 def html(page: Page) -> str:
     """The page as HTML."""
     style, script = _file("style.css"), _file("sort.js")
     digests = {"style_hash": _digest(style), "script_hash": _digest(script)}
-    return _template().render(page=page, style=Markup(style), script=Markup(script), **digests) + "\n"  # noqa: S704  # our own files
+    return _template("report.html.j2").render(page=page, style=Markup(style), script=Markup(script), **digests) + "\n"  # noqa: S704  # our own files
+
+
+def html_cards(chapters: Sequence[Chapter]) -> str:
+    """The verdicts of projects as a piece of HTML, to be shown inside another page."""
+    return _template("cards.html.j2").render(chapters=chapters, style=Markup(_file("cards.css")))  # noqa: S704  # our own file
 
 
 @cache
-def _template() -> Template:
-    return Environment(autoescape=True, undefined=StrictUndefined, finalize=_finalize).from_string(
-        _file("report.html.j2")
-    )
+def _template(name: str) -> Template:
+    loader = FunctionLoader(_file)
+    return Environment(autoescape=True, undefined=StrictUndefined, finalize=_finalize, loader=loader).get_template(name)
 
 
 def _finalize(value: object) -> object:

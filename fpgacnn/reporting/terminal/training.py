@@ -11,7 +11,7 @@ from rich.text import Text
 
 from fpgacnn.errors import printable
 from fpgacnn.jobs.quantize.budget import BudgetRecord
-from fpgacnn.jobs.quantize.run import LayerWidths, QuantizeRecord, StageQuality
+from fpgacnn.jobs.quantize.record import LayerWidths, QuantizeRecord, StageQuality
 from fpgacnn.reporting.terminal.tables import run_report
 
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from fpgacnn.api.names import IoType
 from fpgacnn.cli import options
-from fpgacnn.design import IoType
 
 
 def demo(
@@ -24,19 +24,15 @@ def demo(
     verbose: options.Verbose = False,  # noqa: ARG001, FBT002  # read by main
 ) -> int:
     """Convert a shipped, trained network and prove it on every event of its test set."""
+    from fpgacnn import api
     from fpgacnn.cli.console import out, progress, show
-    from fpgacnn.errors import UnknownNameError
-    from fpgacnn.jobs.demo import DEMOS, run_demo
-    from fpgacnn.pipeline.request import parse_reference
 
-    if name not in DEMOS:
-        raise UnknownNameError(what="demo", name=name, known=", ".join(DEMOS))
-    record = run_demo(name, output, io, reference=parse_reference(reference), progress=progress(quiet=quiet or json))
+    record = api.demo(name, output=output, io=io, reference=reference, progress=progress(quiet=quiet or json))
     if json:
         typer.echo(record.to_json())
     elif not quiet:
         from fpgacnn.reporting.terminal.tables import run_report
 
-        out().print(DEMOS[name].words)
+        out().print(api.demos()[name])
         show(run_report(record))
     return 0 if record.holds else 1

@@ -10,10 +10,10 @@ def doctor(json: options.Json = False) -> int:  # noqa: FBT002  # typer's way
 
     Exit status 0 where the main job can run, 3 where something it needs is missing.
     """
+    from fpgacnn import api
     from fpgacnn.cli.console import out, plain_text, show_json
-    from fpgacnn.jobs.doctor import examine
 
-    findings = examine()
+    findings = api.doctor()
     ready = all(one.found or not one.needed for one in findings)
     if json:
         show_json({"schema": 1, "ready": ready, "findings": findings})

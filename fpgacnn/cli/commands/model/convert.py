@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from fpgacnn.api.names import BackendName, IoType, Strategy
 from fpgacnn.cli import options
 from fpgacnn.cli.config import Config
-from fpgacnn.design import BackendName, IoType, Strategy
+from fpgacnn.errors import UsageError
 
 
 def convert(
@@ -68,39 +68,35 @@ def convert(
 
     Exit status 0: done and proven; 1: a comparison failed; 2: the input cannot be converted; 3: a tool failed.
     """
+    from fpgacnn import api
     from fpgacnn.cli.console import progress, show
-    from fpgacnn.errors import UsageError
-    from fpgacnn.pipeline.request import CSIM_EVENTS, parse_reference, request_from_flags
-    from fpgacnn.pipeline.stages import convert as run
 
-    chosen = parse_reference(reference)
     if csim_events and not csim:
         raise UsageError(what=f"--csim-events {csim_events} and --no-csim do not go together")
-    target = options.make_target(
-        part=part, clock=clock, io=io, strategy=strategy, reuse=reuse, backend=backend, settings=settings
-    )
-    words = request_from_flags(
+    record = api.convert(
         model,
-        weights=weights,
+        output=output,
         input=input,
+        float_model=float_model,
+        csim_events=("auto" if csim_events is None else csim_events) if csim else 0,
+        unlisted_part=unlisted_part,
+        reference=reference,
+        timeout_s=timeout,
+        progress=progress(quiet=quiet or json),
         input_type=input_type,
-        softmax=softmax,
         bits=bits,
         calibrate=calibrate,
         sqnr_db=sqnr,
+        weights=weights,
+        softmax=softmax,
+        part=part,
+        clock_ns=clock,
+        io=io,
+        strategy=strategy,
+        reuse=reuse,
+        backend=backend,
+        **options.layer_settings(settings),
     )
-    request = replace(
-        words,
-        output=output,
-        target=target,
-        float_model=float_model,
-        csim_events=(CSIM_EVENTS if csim_events is None else csim_events) if csim else 0,
-        scaled=csim_events is None,
-        seconds=timeout,
-        unlisted_part=unlisted_part,
-        reference=chosen,
-    )
-    record = run(request, progress(quiet=quiet or json))
     if json:
         typer.echo(record.to_json())
     elif not quiet:

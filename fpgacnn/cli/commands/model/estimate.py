@@ -39,32 +39,25 @@ def estimate(
 
     Exit status 0: it should fit the part; 1: it should not; 2: the input cannot be read.
     """
-    from fpgacnn.pipeline.request import request_from_flags
-    from fpgacnn.pipeline.stages import estimate as run
-    from fpgacnn.records.estimates import TargetOverrides
+    from fpgacnn import api
 
-    reuse_of, strategy_of = options.parse_settings(settings)
-    wishes = TargetOverrides(
+    record = api.estimate(
+        source,
+        input=input,
+        input_type=input_type,
+        bits=bits,
+        calibrate=calibrate,
+        sqnr_db=sqnr,
+        weights=weights,
+        softmax=softmax,
         part=part,
         clock_ns=clock,
         io=io,
         strategy=strategy,
         reuse=reuse,
         backend=backend,
-        reuse_of=reuse_of,
-        strategy_of=strategy_of,
+        **options.layer_settings(settings),
     )
-    request = request_from_flags(
-        source,
-        weights=weights,
-        input=input,
-        input_type=input_type,
-        softmax=softmax,
-        bits=bits,
-        calibrate=calibrate,
-        sqnr_db=sqnr,
-    )
-    record = run(source, request, wishes)
     if json:
         typer.echo(record.to_json())
     elif not quiet:

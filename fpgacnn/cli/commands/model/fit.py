@@ -1,4 +1,4 @@
-"""`fpgacnn fit`: the target that meets limits on time and room."""
+"""`fpgacnn fit`: the target that meets limits on time and resources."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
+from fpgacnn.api.names import IoType
 from fpgacnn.cli import options
 from fpgacnn.cli.config import Config
-from fpgacnn.design import IoType
 from fpgacnn.errors import UsageError
 
 LIMITS = "Limits"
@@ -41,9 +41,7 @@ def fit(
     ] = "80%",
     sure: Annotated[  # noqa: FBT002  # typer's way
         bool,
-        typer.Option(
-            "--sure", help="Hold the upper ends of the estimate's bands against the limits.", rich_help_panel=LIMITS
-        ),
+        typer.Option("--sure", help="The upper ends of the error bands must meet the limits.", rich_help_panel=LIMITS),
     ] = False,  # typer's way
     input: options.Input = None,  # noqa: A002  # the flag's name
     input_type: options.InputType = None,
@@ -68,42 +66,30 @@ def fit(
 ) -> int:
     """Find strategy and reuse factor of every layer, and the way of moving data, that meet limits by estimate.
 
-    With a limit on time, of all that meet the limits the one that leaves most room on the part; without, the fastest.
+    With a limit on time, of all that meet the limits the one that takes least of the part; without, the fastest.
     Exit status 0: found; 1: nothing meets the limits, and the nearest is shown; 2: the input cannot be read.
     """
-    from fpgacnn.jobs.fit.run import fit as run
-    from fpgacnn.jobs.fit.run import refuse_foreign, write_target
-    from fpgacnn.jobs.fit.search import FitLimits
-    from fpgacnn.pipeline.request import request_from_flags
-    from fpgacnn.records.estimates import TargetOverrides
+    from fpgacnn import api
 
-    limits = FitLimits(
-        latency_ns=parse_time("--max-latency", max_latency),
-        interval_ns=parse_time("--max-interval", max_interval),
-        utilization=parse_share("--max-util", max_util),
-        sure=sure,
-    )
-    if output is not None:
-        refuse_foreign(output)
-    request = request_from_flags(
+    record = api.fit(
         source,
-        weights=weights,
+        max_latency_ns=parse_time("--max-latency", max_latency),
+        max_interval_ns=parse_time("--max-interval", max_interval),
+        max_utilization=parse_share("--max-util", max_util),
+        sure=sure,
+        output=output,
         input=input,
         input_type=input_type,
-        softmax=softmax,
         bits=bits,
         calibrate=calibrate,
         sqnr_db=sqnr,
+        weights=weights,
+        softmax=softmax,
+        part=part,
+        clock_ns=clock,
+        io=io,
+        backend=backend,
     )
-    record = run(
-        source,
-        request,
-        TargetOverrides(part=part, clock_ns=clock, backend=backend),
-        limits,
-        tuple(IoType) if io is None else (io,),
-    )
-    if output is not None and record.fits:
-        write_target(output, record)
     if json:
         typer.echo(record.to_json())
     elif not quiet:

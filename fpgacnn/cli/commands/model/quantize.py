@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fpgacnn.api.names import BackendName, IoType, Strategy
 from fpgacnn.cli import options
 from fpgacnn.cli.config import Config
-from fpgacnn.design import BackendName, IoType, Strategy
 
 if TYPE_CHECKING:
-    from fpgacnn.jobs.quantize.run import QuantizeRequest
+    from fpgacnn.api.names import QuantizeRecord
 
 TRAINING = "Training"
 
@@ -95,34 +95,36 @@ def quantize(
 
     Killed, it goes on where it was when the same command is given again, to the same result.
     """
+    from fpgacnn import api
     from fpgacnn.cli.console import epochs_shown, progress, show
-    from fpgacnn.jobs.quantize.budget import parse_budget
-    from fpgacnn.jobs.quantize.run import QuantizeRequest
-    from fpgacnn.jobs.quantize.run import quantize as run
-    from fpgacnn.passes.widths.widths import parse_widths
-    from fpgacnn.training.keras.loop import Settings
 
-    request = QuantizeRequest(
-        model=model,
-        data=data,
-        output=output,
-        widths=parse_widths(bits),
-        settings=Settings(
-            seed=seed, epochs=epochs, batch=batch, learning_rate=learning_rate, patience=patience, sparsity=sparsity
-        ),
-        weights=weights,
+    record = api.quantize(
+        model,
+        data,
+        output,
+        bits=bits,
+        budget=budget,
         test=test,
+        weights=weights,
+        epochs=epochs,
+        batch=batch,
+        learning_rate=learning_rate,
+        patience=patience,
+        sparsity=sparsity,
         augment=augment,
-        budget=parse_budget(budget) if budget else None,
-        converts=convert or project is not None,
+        seed=seed,
+        convert=convert,
         project=project,
-        target=options.make_target(
-            part=part, clock=clock, io=io, strategy=strategy, reuse=reuse, backend=backend, settings=None
-        ),
+        part=part,
+        clock_ns=clock,
+        io=io,
+        strategy=strategy,
+        reuse=reuse,
+        backend=backend,
+        progress=progress(quiet=quiet or json),
+        watch=epochs_shown(quiet=quiet or json),
     )
-    notes = _unused(context, request)
-    record = run(request, progress(quiet=quiet or json), epochs_shown(quiet=quiet or json))
-    record = replace(record, notes=(*record.notes, *notes))
+    record = replace(record, notes=(*record.notes, *_unused(context, record)))
     if json:
         typer.echo(record.to_json())
     elif not quiet:
@@ -132,27 +134,17 @@ def quantize(
     return 0 if record.holds else 1
 
 
-def _unused(context: typer.Context, request: QuantizeRequest) -> tuple[str, ...]:
+def _unused(context: typer.Context, record: QuantizeRecord) -> tuple[str, ...]:
     """Flags of a conversion that is not made, and of a training without epochs."""
-    from fpgacnn.jobs.quantize.budget import LutLimit
-
     target = options.flags_given(
         context, part="--part", clock="--clock", io="--io", strategy="--strategy", reuse="--reuse", backend="--backend"
     )
-    counts = isinstance(request.budget, LutLimit)
-    found = (
-        ()
-        if request.converts or counts
-        else options.without_effect(target, "the network is not converted (--convert, --project)")
-    )
-    trains = options.flags_given(
+    counts_luts = record.budget is not None and record.budget.uniform_lut is not None
+    is_used = record.conversion is not None or counts_luts
+    training = options.flags_given(
         context, batch="--batch", learning_rate="--learning-rate", patience="--patience", augment="--augment"
     )
     return (
-        *found,
-        *(
-            options.without_effect(trains, "there is no training with --epochs 0")
-            if request.settings.epochs == 0
-            else ()
-        ),
+        *options.without_effect([] if is_used else target, "the network is not converted (--convert, --project)"),
+        *options.without_effect([] if record.settings.epochs else training, "there is no training with --epochs 0"),
     )

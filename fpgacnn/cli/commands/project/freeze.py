@@ -1,4 +1,4 @@
-"""`fpgacnn freeze`: golden vectors of a project, and `verify --locked`, which holds the project against them."""
+"""`fpgacnn freeze`: golden vectors of a project, and `verify --locked`, which compares the project with them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from fpgacnn.cli import options
 
 if TYPE_CHECKING:
-    from fpgacnn.jobs.golden import LockedRecord
+    from fpgacnn.api.names import LockedRecord
 
 
 def freeze(
@@ -28,31 +28,32 @@ def freeze(
 
     `fpgacnn verify PROJECT --locked` then fails on any changed bit and says what changed.
     """
+    from fpgacnn import api
     from fpgacnn.cli.console import progress
-    from fpgacnn.jobs.golden import Lock
-    from fpgacnn.jobs.golden import freeze as run
 
-    lock = Lock(project=project, golden=golden, seconds=timeout)
-    return told(
-        run(lock, input, count=events, update=update, progress=progress(quiet=quiet or json)), json=json, quiet=quiet
+    record = api.freeze(
+        project,
+        input=input,
+        events=events,
+        golden=golden,
+        update=update,
+        timeout_s=timeout,
+        progress=progress(quiet=quiet or json),
     )
+    return show_record(record, json=json, quiet=quiet)
 
 
 def verify_locked(project: Path, golden: Path | None, *, seconds: float, json: bool, quiet: bool) -> int:
     """`fpgacnn verify PROJECT --locked`."""
+    from fpgacnn import api
     from fpgacnn.cli.console import progress
-    from fpgacnn.jobs.golden import Lock
-    from fpgacnn.jobs.golden import verify_locked as run
 
-    return told(
-        run(Lock(project=project, golden=golden, seconds=seconds), progress(quiet=quiet or json)),
-        json=json,
-        quiet=quiet,
-    )
+    record = api.verify_locked(project, golden=golden, timeout_s=seconds, progress=progress(quiet=quiet or json))
+    return show_record(record, json=json, quiet=quiet)
 
 
-def told(record: LockedRecord, *, json: bool, quiet: bool) -> int:
-    """Print a record as it was asked for, and give its exit status."""
+def show_record(record: LockedRecord, *, json: bool, quiet: bool) -> int:
+    """Print a record in the form that the flags name, and give the exit status."""
     if json:
         typer.echo(record.to_json())
     elif not quiet:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -43,27 +42,30 @@ def simulate(
     verbose: options.Verbose = False,  # noqa: ARG001, FBT002  # read by main
 ) -> int:
     """Run events through the hardware's arithmetic and write the outputs."""
+    from fpgacnn import api
     from fpgacnn.cli.console import bar, out, progress, show, show_json
     from fpgacnn.errors import printable
-    from fpgacnn.jobs.simulate import Job, run
-    from fpgacnn.pipeline.request import request_from_flags
     from fpgacnn.reporting.terminal.tables import ranges_table
 
-    request = replace(
-        request_from_flags(
+    with bar("events", quiet=quiet or json) as advance:
+        result = api.simulate_to_files(
             source,
-            weights=weights,
+            input,
+            engine=engine,
+            output=output,
+            trace=trace,
+            stats=stats,
+            threads=threads,
+            timeout_s=timeout,
+            progress=progress(quiet=quiet or json),
+            advance=advance,
             input_type=input_type,
-            softmax=softmax,
             bits=bits,
             calibrate=calibrate,
             sqnr_db=sqnr,
-        ),
-        seconds=timeout,
-    )
-    job = Job(source=source, events=input, engine=engine, output=output, trace=trace, stats=stats, threads=threads)
-    with bar("events", quiet=quiet or json) as advance:
-        result = run(job, request, progress=progress(quiet=quiet or json), advance=advance)
+            weights=weights,
+            softmax=softmax,
+        )
     written = [path for path in (output, trace) if path]
     if json:
         outputs = [

@@ -53,23 +53,26 @@ def synth(
 
     Exit status 0: done; 1: does not fit, too slow in Vivado, or RTL simulation failed; 2: broken reports; 3: no tool, or it failed.
     """
+    from fpgacnn import api
     from fpgacnn.cli.console import follow, show
-    from fpgacnn.errors import UsageError
-    from fpgacnn.hardware.synthesis.run import Steps
-    from fpgacnn.jobs.synth import SynthesisRequest, run_synthesis
 
-    if read_only and (again or csim or cosim or vsynth or export):
-        raise UsageError(what="--read-only starts no tool, so no step can be asked for")
-    steps = Steps(csim=csim, cosim=cosim, vsynth=vsynth, export=export)
-    request = SynthesisRequest(
-        folder=project, steps=steps, tool=tool, seconds=timeout, read_only=read_only, again=again
-    )
     with follow(quiet=quiet or json, verbose=verbose) as tell:
-        done = run_synthesis(request, tell)
+        found = api.synth(
+            project,
+            csim=csim,
+            cosim=cosim,
+            vsynth=vsynth,
+            export=export,
+            read_only=read_only,
+            again=again,
+            tool=tool,
+            timeout_s=timeout,
+            tell=tell,
+        )
     if json:
-        typer.echo(done.document)
+        typer.echo(api.synthesis_document(project, found))
     elif not quiet:
         from fpgacnn.reporting.terminal.synthesis import synthesis_report
 
-        show(synthesis_report(done.report))
-    return 0 if done.report.holds else 1
+        show(synthesis_report(found))
+    return 0 if found.holds else 1

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
+from fpgacnn.api.names import IoType
 from fpgacnn.cli import options
 from fpgacnn.cli.commands.project.freeze import verify_locked
-from fpgacnn.design import IoType
 from fpgacnn.errors import UsageError
 
 MODELS = "A folder of models"
@@ -49,9 +49,7 @@ def verify(
     csim: Annotated[bool, typer.Option("--csim/--no-csim", help="Prove with g++ too.")] = True,  # noqa: FBT002  # typer's way
     locked: Annotated[  # noqa: FBT002  # typer's way
         bool,
-        typer.Option(
-            "--locked", help="Hold the project against its golden vectors (`fpgacnn freeze`), and nothing else."
-        ),
+        typer.Option("--locked", help="Only compare the project with its golden vectors (`fpgacnn freeze`)."),
     ] = False,  # typer's way
     golden: options.Golden = None,
     timeout: options.Timeout = 900.0,
@@ -77,14 +75,12 @@ def verify(
         )
         if foreign:
             raise UsageError(what=f"{', '.join(foreign)}: for a project, not for --models")
-        flags = ("--io", io.value, *(() if csim else ("--no-csim",)))
-        return _models(models, flags, bits, jobs, timeout, json=json, quiet=quiet)
+        return _models(models, io, bits, jobs, timeout, csim=csim, json=json, quiet=quiet)
     if project is None:
         raise UsageError(what="give a project folder, or --models DIR")
+    from fpgacnn import api
     from fpgacnn.cli.console import out, progress, show
     from fpgacnn.errors import printable
-    from fpgacnn.pipeline.request import CSIM_EVENTS, Request, parse_reference
-    from fpgacnn.pipeline.stages import verify as run
     from fpgacnn.reporting.terminal.tables import quality_table, verification_table
 
     if locked:
@@ -95,22 +91,17 @@ def verify(
         return verify_locked(project, golden, seconds=timeout, json=json, quiet=quiet)
     if golden is not None:
         raise UsageError(what="--golden goes with --locked")
-    chosen = parse_reference(reference)
-    if chosen.is_demanded and model is None:
-        raise UsageError(what=f"--reference {chosen} needs --model FILE, the file that the project was made from")
     if every and not csim:
         raise UsageError(what="--all and --no-csim do not go together")
-    most = 0 if not csim else None if every else CSIM_EVENTS
-    request = Request(
-        model=model or project,
-        events=input,
-        csim_events=most,
-        max_events=None,
-        scaled=not every,
-        seconds=timeout,
-        reference=chosen,
+    record = api.verify(
+        project,
+        input=input,
+        model=model,
+        csim_events=0 if not csim else None if every else "auto",
+        reference=reference,
+        timeout_s=timeout,
+        progress=progress(quiet=quiet or json),
     )
-    record = run(project, request, progress(quiet=quiet or json))
     unused = options.without_effect(
         options.flags_given(context, io="--io", bits="--bits", jobs="--jobs"), "for --models, not for a project"
     )
@@ -125,21 +116,21 @@ def verify(
 
 
 def _models(
-    folder: Path, flags: tuple[str, ...], bits: str | None, jobs: int, seconds: float, *, json: bool, quiet: bool
+    folder: Path, io: IoType, bits: str | None, jobs: int, seconds: float, *, csim: bool, json: bool, quiet: bool
 ) -> int:
-    from fpgacnn.cli.console import plain_text, progress, show, show_json
-    from fpgacnn.jobs.batch import FolderRequest, Judgement, verify_models
+    from fpgacnn import api
+    from fpgacnn.cli.console import progress, show, show_json
     from fpgacnn.reporting.terminal.tables import judgement_summary, judgement_table
 
-    found: list[Judgement] = []
-    judging = verify_models(FolderRequest(folder=folder, flags=flags, bits=bits, at_once=jobs, seconds=seconds))
-    tell = progress(quiet=quiet or json)
-    while True:
-        with tell(f"{len(found)} models judged" if found else f"converting the models of {plain_text(folder)}"):
-            judgement = next(judging, None)
-        if judgement is None:
-            break
-        found.append(judgement)
+    found = api.verify_models(
+        folder,
+        io=io,
+        bits=bits,
+        csim=csim,
+        at_once=jobs,
+        timeout_s=seconds,
+        progress=progress(quiet=quiet or json),
+    )
     if json:
         show_json({"schema": 1, "models": found})
     elif not quiet:

@@ -1,0 +1,54 @@
+"""The Python API: every command of the command line as a function. Each returns a frozen record.
+
+Every error is an FpgacnnError, with a code, a message and a cure.
+"""
+
+from __future__ import annotations
+
+from fpgacnn.api.machine import demo, demos, doctor, explain
+from fpgacnn.api.models import convert, estimate, fit, inspect, quantize
+from fpgacnn.api.projects import (
+    freeze,
+    simulate,
+    simulate_to_files,
+    synth,
+    synthesis_document,
+    verify,
+    verify_locked,
+    verify_models,
+)
+from fpgacnn.api.reports import compare, inspection_document, json_text, report
+from fpgacnn.records.display import Displayed
+
+
+def _cards(record: object) -> str | None:
+    from fpgacnn.reporting.formats.notebook import cards
+
+    return cards(record)
+
+
+Displayed.cards = staticmethod(_cards)  # records are below reporting, and must not import it
+
+__all__ = [
+    "compare",
+    "convert",
+    "demo",
+    "demos",
+    "doctor",
+    "estimate",
+    "explain",
+    "fit",
+    "freeze",
+    "inspect",
+    "inspection_document",
+    "json_text",
+    "quantize",
+    "report",
+    "simulate",
+    "simulate_to_files",
+    "synth",
+    "synthesis_document",
+    "verify",
+    "verify_locked",
+    "verify_models",
+]

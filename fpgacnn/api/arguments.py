@@ -1,0 +1,263 @@
+"""Arguments of the Python API: their types are checked, and words become values."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from functools import wraps
+from numbers import Integral, Real
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, TypeVar, Unpack, cast
+
+from fpgacnn.errors import ArgumentError, OutOfMemoryError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from fpgacnn.design import Target
+    from fpgacnn.pipeline.request import Request
+    from fpgacnn.records.estimates import TargetOverrides
+    from fpgacnn.system.npz import ArraySource
+
+    EventData: TypeAlias = str | Path | NDArray[np.generic] | Mapping[str, NDArray[np.generic]]
+    """Events: the path of an .npz or .npy, one array (events, ...shape), or arrays by the names that an .npz has.
+
+    The names are `input_0`, `input_1`, ... in the order of the network's inputs, `labels` (events,) of whole numbers,
+    and for training `groups` (events,).
+    """
+
+Progress: TypeAlias = Callable[[str], AbstractContextManager[None]]
+"""Gets the name of each stage, and gives a context in which the stage runs."""
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+IN_MEMORY = "arrays in memory"
+"""What messages and records call events that are not in a file."""
+
+
+class PlanningOptions(TypedDict, total=False):
+    """How a model file is read and planned; all of it is without effect on a project folder.
+
+    `input_type`: fixed-point type of the inputs, as 'ufixed<8,0>'. `softmax`: keep, argmax or logits (the default).
+    For float networks: `bits` as 'W' or 'W,I'; `calibrate`, events to choose widths on; `sqnr_db`, the least ratio of
+    answers to quantization noise. `weights`: HDF5 weights of an architecture in JSON.
+    """
+
+    input_type: str | None
+    softmax: str
+    bits: str | None
+    calibrate: EventData | None
+    sqnr_db: float
+    weights: str | Path | None
+
+
+class TargetOptions(TypedDict, total=False):
+    """What the hardware is for; what is not given is the project's, or the default.
+
+    `part`: an FPGA part or a board. `clock_ns`: the clock period. `io`: parallel or stream. `strategy`: latency or
+    resource. `reuse`: how often a multiplier is used for one result. `reuse_of`, `strategy_of`: those of single layers
+    by name. `backend`: vitis or vivado.
+    """
+
+    part: str | None
+    clock_ns: float | None
+    io: str | None
+    strategy: str | None
+    reuse: int | None
+    reuse_of: Mapping[str, int] | None
+    strategy_of: Mapping[str, str] | None
+    backend: str | None
+
+
+class ModelOptions(PlanningOptions, TargetOptions, total=False):
+    """Options of planning and of the target."""
+
+
+DEFAULTS: Mapping[str, object] = {"softmax": "logits", "sqnr_db": 40.0}
+"""Of options that are not None where they are left out."""
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+ACCEPTED: Mapping[str, Callable[[object], bool]] = {
+    "None": lambda value: value is None,
+    "str": lambda value: isinstance(value, str),
+    "Path": lambda value: isinstance(value, os.PathLike),
+    "bool": lambda value: isinstance(value, bool),
+    "int": _is_whole,
+    "float": _is_number,
+    "Literal['auto']": lambda value: value == "auto",
+    "Mapping[str, int]": lambda value: (
+        isinstance(value, Mapping) and all(isinstance(key, str) and _is_whole(one) for key, one in value.items())
+    ),
+    "Mapping[str, str]": lambda value: (
+        isinstance(value, Mapping) and all(isinstance(key, str) and isinstance(one, str) for key, one in value.items())
+    ),
+    "EventData": lambda value: (
+        isinstance(value, str | os.PathLike | Mapping) or (hasattr(value, "dtype") and hasattr(value, "shape"))
+    ),
+    "Progress": callable,
+    "Watch": callable,
+    "Advance": callable,
+    "Tell": callable,
+}
+"""Type as the functions of the API write it -> whether a value is one."""
+
+SAID = {"EventData": "path, array or dict of arrays", "Path": "path", "Literal['auto']": "'auto'"}
+"""Type -> what a message calls it, where that is another word."""
+
+
+def checked(function: Function) -> Function:
+    """The function with its arguments checked: a wrong number or type of them is an ArgumentError.
+
+    `**options: Unpack[...]` becomes single keywords in its signature, which `help` shows.
+    """
+    signature = _expanded(inspect.signature(function))
+    accepted = {name: _alternatives(one.annotation) for name, one in signature.parameters.items()}
+
+    @wraps(function)
+    def call(*positional: Any, **keywords: Any) -> Any:
+        try:
+            given = signature.bind(*positional, **keywords).arguments
+        except TypeError as error:
+            raise ArgumentError(function=function.__name__, why=str(error)) from None
+        for name, value in given.items():
+            several = signature.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL
+            for one in value if several else (value,):
+                _check(function.__name__, name, one, accepted[name])
+        try:
+            return function(*positional, **keywords)
+        except MemoryError as error:
+            raise OutOfMemoryError from error
+
+    call.__signature__ = signature  # type: ignore[attr-defined]  # read by `inspect.signature` and `help`
+    return cast("Function", call)
+
+
+def _expanded(signature: inspect.Signature) -> inspect.Signature:
+    """A signature in which the keys of a TypedDict stand for `**options`."""
+    kept = [one for one in signature.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
+    for one in signature.parameters.values():
+        if one.kind is inspect.Parameter.VAR_KEYWORD:
+            options = {"PlanningOptions": PlanningOptions, "ModelOptions": ModelOptions}[
+                str(one.annotation).removeprefix("Unpack[").removesuffix("]")
+            ]
+            texts = {name: text for base in (PlanningOptions, TargetOptions) for name, text in _texts(base).items()}
+            kept += [
+                inspect.Parameter(
+                    name, inspect.Parameter.KEYWORD_ONLY, default=DEFAULTS.get(name), annotation=texts[name]
+                )
+                for name in options.__annotations__
+            ]
+    return signature.replace(parameters=kept)
+
+
+def _texts(options: type) -> dict[str, str]:
+    """The annotations of a TypedDict as they are written."""
+    found = options.__annotations__.items()
+    return {name: getattr(kind, "__forward_arg__", str(kind)) for name, kind in found}
+
+
+def _alternatives(annotation: str) -> tuple[str, ...]:
+    """The types of an annotation. A type that cannot be checked is a KeyError when the API is imported."""
+    names = tuple(re.split(r" \| ", annotation))
+    assert all(ACCEPTED[name] for name in names)
+    return names
+
+
+def _check(function: str, name: str, value: object, accepted: tuple[str, ...]) -> None:
+    """Raise ArgumentError where a value is of no accepted type."""
+    if not any(ACCEPTED[one](value) for one in accepted):
+        words = " or ".join(dict.fromkeys(SAID.get(one, one) for one in accepted))
+        raise ArgumentError(function=function, why=f"{name} must be {words}, not {type(value).__name__}")
+
+
+def path_of(value: str | Path | None) -> Path | None:
+    """A path, or None."""
+    return None if value is None else Path(value)
+
+
+def event_source(value: EventData | None) -> ArraySource | None:
+    """Events as readers take them: a path, or arrays in memory.
+
+    Raises ArrayFileError where a value of a mapping is no array of numbers.
+    """
+    if value is None:
+        return None
+    if isinstance(value, str | os.PathLike):
+        return Path(value)
+    from fpgacnn.system.npz import arrays_in_memory
+
+    return arrays_in_memory(IN_MEMORY, value if isinstance(value, Mapping) else {"input_0": value})
+
+
+def planning_request(model: str | Path, events: EventData | None, options: PlanningOptions | ModelOptions) -> Request:
+    """A request with the options of planning.
+
+    Raises UnknownNameError, UsageError.
+    """
+    from fpgacnn.passes.quantization import SoftmaxChoice
+    from fpgacnn.passes.widths.widths import parse_widths
+    from fpgacnn.pipeline.request import SQNR_DB, Request
+
+    bits = options.get("bits")
+    return Request(
+        model=Path(model),
+        weights=path_of(options.get("weights")),
+        events=event_source(events),
+        input_type=options.get("input_type"),
+        softmax=SoftmaxChoice(options.get("softmax", SoftmaxChoice.LOGITS)),
+        widths=parse_widths(bits) if bits else None,
+        calibration=event_source(options.get("calibrate")),
+        sqnr_db=options.get("sqnr_db", SQNR_DB),
+    )
+
+
+def target_overrides(options: TargetOptions | ModelOptions) -> TargetOverrides:
+    """What a caller gives in place of a project's target, or of the default.
+
+    Raises UnknownNameError.
+    """
+    from fpgacnn.design import BackendName, IoType, Strategy
+    from fpgacnn.records.estimates import TargetOverrides
+
+    io, strategy, backend = options.get("io"), options.get("strategy"), options.get("backend")
+    strategy_of = options.get("strategy_of") or {}
+    return TargetOverrides(
+        part=options.get("part"),
+        clock_ns=options.get("clock_ns"),
+        io=IoType(io) if io else None,
+        strategy=Strategy(strategy) if strategy else None,
+        reuse=options.get("reuse"),
+        reuse_of=dict(options.get("reuse_of") or {}),
+        strategy_of={layer: Strategy(name) for layer, name in strategy_of.items()},
+        backend=BackendName(backend) if backend else None,
+    )
+
+
+def target(options: TargetOptions | ModelOptions) -> Target:
+    """The target of a conversion; what is not given is the default.
+
+    Raises UnknownNameError, UnknownPartError, UsageError.
+    """
+    from dataclasses import replace
+
+    from fpgacnn.design import Target
+    from fpgacnn.hardware.devices import full_part
+
+    overrides = target_overrides(options)
+    part = overrides.part and full_part(overrides.part)
+    return replace(overrides, part=part).applied(Target())
+
+
+__all__ = ["EventData", "ModelOptions", "PlanningOptions", "Progress", "TargetOptions", "Unpack", "checked"]

@@ -1,0 +1,95 @@
+"""Commands that need no input of the user: the demos, the state of the machine, the meaning of errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fpgacnn.api.arguments import Progress, checked, path_of
+from fpgacnn.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    from fpgacnn.jobs.doctor import Finding
+    from fpgacnn.records.record import RunRecord
+
+
+@checked
+def demo(
+    name: str = "digits",
+    *,
+    output: str | Path | None = None,
+    io: str = "stream",
+    reference: str | None = None,
+    progress: Progress | None = None,
+) -> RunRecord:
+    """Convert a shipped network, "digits" or "km3net", and prove it on every event of its test set.
+
+    Raises FpgacnnError.
+    """
+    from fpgacnn.design import IoType
+    from fpgacnn.jobs.demo import DEMOS, run_demo
+    from fpgacnn.pipeline.request import parse_reference
+    from fpgacnn.system.progress import silent
+
+    if name not in DEMOS:
+        raise UnknownNameError(what="demo", name=name, known=", ".join(DEMOS))
+    return run_demo(
+        name, path_of(output), IoType(io), reference=parse_reference(reference), progress=progress or silent
+    )
+
+
+def demos() -> Mapping[str, str]:
+    """The shipped networks: name -> what it is."""
+    from fpgacnn.jobs.demo import DEMOS
+
+    return {name: one.words for name, one in DEMOS.items()}
+
+
+@checked
+def doctor() -> tuple[Finding, ...]:
+    """What the machine has, and what is missing for which job."""
+    from fpgacnn.jobs.doctor import examine
+
+    return examine()
+
+
+@checked
+def explain(code: str | None = None) -> tuple[Mapping[str, object], ...]:
+    """The page of an error or a caution by its code, such as "FC021"; all pages without a code.
+
+    A page has `code`, `meaning`, `message`, `cure` and `exit_status`. A caution of an estimate ends nothing: it has no
+    message and no cure.
+    Raises UnknownNameError.
+    """
+    known = _pages()
+    if code is None:
+        return tuple(known.values())
+    if code.upper() not in known:
+        raise UnknownNameError(
+            what="error code", name=code, known=f"{next(iter(known))} to {list(known)[-1]}; `fpgacnn explain` lists all"
+        )
+    return (known[code.upper()],)
+
+
+def _pages() -> dict[str, Mapping[str, object]]:
+    import inspect
+
+    from fpgacnn.errors import all_errors
+    from fpgacnn.hardware.estimation.checks import CAUTIONS
+
+    pages: dict[str, Mapping[str, object]] = {
+        code: {
+            "code": code,
+            "meaning": inspect.cleandoc(kind.__doc__ or ""),
+            "message": kind.message,
+            "cure": kind.cure,
+            "exit_status": kind.exit_status,
+        }
+        for code, kind in all_errors().items()
+    }
+    cautions = {
+        code: {"code": code, "meaning": meaning, "message": "", "cure": "", "exit_status": 0}
+        for code, meaning in CAUTIONS.items()
+    }
+    return dict(sorted((pages | cautions).items()))

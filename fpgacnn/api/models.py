@@ -1,0 +1,215 @@
+"""Commands on model files as functions. What a function needs is imported when it is called."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Unpack
+
+from fpgacnn.api.arguments import (
+    ModelOptions,
+    PlanningOptions,
+    Progress,
+    TargetOptions,
+    checked,
+    event_source,
+    path_of,
+    planning_request,
+    target,
+    target_overrides,
+)
+
+if TYPE_CHECKING:
+    from fpgacnn.api.arguments import EventData
+    from fpgacnn.frontends import Refusal
+    from fpgacnn.frontends.result import ReadResult
+    from fpgacnn.jobs.fit.run import FitRecord
+    from fpgacnn.jobs.quantize.record import QuantizeRecord
+    from fpgacnn.records.record import EstimateRecord, RunRecord
+    from fpgacnn.training.keras.loop import Watch
+
+
+@checked
+def inspect(model: str | Path, *, weights: str | Path | None = None) -> tuple[ReadResult, tuple[Refusal, ...]]:
+    """What is in a model file: its layers, and the layers that cannot be converted, each with its error.
+
+    Raises FpgacnnError where the file cannot be read.
+    """
+    from fpgacnn import frontends
+
+    return frontends.inspect(Path(model), path_of(weights))
+
+
+@checked
+def convert(
+    model: str | Path,
+    *,
+    output: str | Path | None = None,
+    input: EventData | None = None,  # noqa: A002  # the command line says --input
+    float_model: str | Path | None = None,
+    csim_events: int | Literal["auto"] | None = "auto",
+    unlisted_part: bool = False,
+    reference: str | None = None,
+    timeout_s: float = 900.0,
+    progress: Progress | None = None,
+    **options: Unpack[ModelOptions],
+) -> RunRecord:
+    """Convert a model file to an HLS project, and prove the project by C simulation.
+
+    `output`: the project folder. `input`: events, real numbers (events, ...shape) of each input, as a path, an array or
+    a dict of arrays. `float_model`: the float network whose quality is compared.
+    `csim_events`: "auto" sends 1,000 events through C simulation, fewer of large networks; None all; 0 none.
+    `unlisted_part`: a part that is not in the table is taken as it is, without an estimate.
+    `reference`: "auto", the default, compares what was read with the file's own framework where that is installed;
+    "keras" or "onnx" demands the framework; "none" leaves it out.
+    `timeout_s`: seconds that g++ and each simulation may take.
+
+    Raises FpgacnnError; then nothing new is on disk.
+    """
+    from fpgacnn.pipeline.request import CSIM_EVENTS, parse_reference
+    from fpgacnn.pipeline.stages import convert as run
+    from fpgacnn.system.progress import silent
+
+    request = replace(
+        planning_request(model, input, options),
+        output=path_of(output),
+        target=target(options),
+        float_model=path_of(float_model),
+        csim_events=CSIM_EVENTS if csim_events == "auto" else csim_events,
+        scaled=csim_events == "auto",
+        seconds=timeout_s,
+        unlisted_part=unlisted_part,
+        reference=parse_reference(reference),
+    )
+    return run(request, progress or silent)
+
+
+@checked
+def estimate(
+    source: str | Path,
+    *,
+    input: EventData | None = None,  # noqa: A002  # the command line says --input
+    **options: Unpack[ModelOptions],
+) -> EstimateRecord:
+    """What a model file, a project folder or any hls4ml project costs, each figure with its error band.
+
+    Options of the target that are not given are the project's.
+    Raises FpgacnnError.
+    """
+    from fpgacnn.pipeline.stages import estimate as run
+
+    return run(Path(source), planning_request(source, input, options), target_overrides(options))
+
+
+@checked
+def fit(
+    source: str | Path,
+    *,
+    max_latency_ns: float | None = None,
+    max_interval_ns: float | None = None,
+    max_utilization: float = 0.8,
+    sure: bool = False,
+    output: str | Path | None = None,
+    input: EventData | None = None,  # noqa: A002  # the command line says --input
+    part: str | None = None,
+    clock_ns: float | None = None,
+    io: str | None = None,
+    backend: str | None = None,
+    **options: Unpack[PlanningOptions],
+) -> FitRecord:
+    """Find strategy and reuse factor of every layer that meet limits by estimate; the record says whether any do.
+
+    `max_utilization` is a share of the part, 0 to 1. `sure`: the upper ends of the error bands must meet the limits.
+    `io`: only this way of moving data. With `output`, a target that fits is written there for `--config`.
+    Raises FpgacnnError.
+    """
+    from fpgacnn.design import IoType
+    from fpgacnn.jobs.fit.run import fit as run
+    from fpgacnn.jobs.fit.run import refuse_foreign, write_target
+    from fpgacnn.jobs.fit.search import FitLimits
+
+    limits = FitLimits(latency_ns=max_latency_ns, interval_ns=max_interval_ns, utilization=max_utilization, sure=sure)
+    if output is not None:
+        refuse_foreign(Path(output))
+    given: TargetOptions = {"part": part, "clock_ns": clock_ns, "backend": backend}
+    record = run(
+        Path(source),
+        planning_request(source, input, options),
+        target_overrides(given),
+        limits,
+        (IoType(io),) if io else tuple(IoType),
+    )
+    if output is not None and record.fits:
+        write_target(Path(output), record)
+    return record
+
+
+@checked
+def quantize(
+    model: str | Path,
+    data: EventData,
+    output: str | Path,
+    *,
+    bits: str = "6",
+    budget: str | None = None,
+    test: EventData | None = None,
+    weights: str | Path | None = None,
+    epochs: int = 30,
+    batch: int = 64,
+    learning_rate: float = 0.0005,
+    patience: int = 10,
+    sparsity: float = 0.0,
+    augment: str | None = None,
+    seed: int = 1,
+    convert: bool = False,
+    project: str | Path | None = None,
+    part: str | None = None,
+    clock_ns: float | None = None,
+    io: str | None = None,
+    strategy: str | None = None,
+    reuse: int | None = None,
+    backend: str | None = None,
+    progress: Progress | None = None,
+    watch: Watch | None = None,
+) -> QuantizeRecord:
+    """Quantize a float network and fine-tune it on `data`; needs the extra `train`.
+
+    `data`: events as a path, an array, a dict of arrays (with `labels` and `groups`), or the name of a data set.
+    `convert` goes on to a proven project in the same run, in the folder `project` if given, for the given target.
+    `watch` gets every epoch, and how many there are at most.
+    Raises FpgacnnError; called again with the same arguments, it goes on where it was ended.
+    """
+    from fpgacnn.jobs.quantize.budget import parse_budget
+    from fpgacnn.jobs.quantize.record import QuantizeRequest
+    from fpgacnn.jobs.quantize.run import quantize as run
+    from fpgacnn.passes.widths.widths import parse_widths
+    from fpgacnn.system.npz import MemoryArrays
+    from fpgacnn.system.progress import silent
+    from fpgacnn.training.keras.loop import Settings
+
+    events = event_source(data)
+    given: TargetOptions = {
+        "part": part,
+        "clock_ns": clock_ns,
+        "io": io,
+        "strategy": strategy,
+        "reuse": reuse,
+        "backend": backend,
+    }
+    request = QuantizeRequest(
+        model=Path(model),
+        data=events if isinstance(events, MemoryArrays) else str(data),
+        output=Path(output),
+        widths=parse_widths(bits),
+        settings=Settings(
+            seed=seed, epochs=epochs, batch=batch, learning_rate=learning_rate, patience=patience, sparsity=sparsity
+        ),
+        weights=path_of(weights),
+        test=event_source(test),
+        augment=augment,
+        budget=parse_budget(budget) if budget else None,
+        converts=convert or project is not None,
+        project=path_of(project),
+        target=target(given),
+    )
+    return run(request, progress or silent, watch)

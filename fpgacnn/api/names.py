@@ -1,0 +1,14 @@
+"""Names of values that callers pass to the API or get from it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fpgacnn.design import BackendName, IoType, Strategy, Target
+
+if TYPE_CHECKING:  # the records of commands whose libraries are not imported before they are called
+    from fpgacnn.jobs.golden import LockedRecord  # noqa: TC004  # exported for annotations
+    from fpgacnn.jobs.quantize.record import QuantizeRecord  # noqa: TC004  # as above
+    from fpgacnn.training.keras.loop import Epoch, Watch  # noqa: TC004  # as above
+
+__all__ = ["BackendName", "Epoch", "IoType", "LockedRecord", "QuantizeRecord", "Strategy", "Target", "Watch"]

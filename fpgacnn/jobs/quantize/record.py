@@ -1,0 +1,112 @@
+"""What a run of `quantize` takes and gives."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fpgacnn.design import Target
+from fpgacnn.jobs.quantize.budget import Budget, BudgetRecord
+from fpgacnn.passes.widths.widths import Widths
+from fpgacnn.records.display import Displayed
+from fpgacnn.records.record import ModelRecord, RunRecord, plain
+from fpgacnn.system.npz import ArraySource, MemoryArrays
+from fpgacnn.training.keras.loop import Epoch, Settings
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantizeRequest:
+    """What to quantize, on what, and how.
+
+    `data`: a file, arrays in memory, or the name of a data set. `converts`: go on to a project, in the folder `project`.
+    """
+
+    model: Path
+    data: str | MemoryArrays
+    output: Path
+    widths: Widths
+    settings: Settings = field(default_factory=Settings)
+    weights: Path | None = None
+    test: ArraySource | None = None
+    augment: str | None = None
+    budget: Budget | None = None
+    converts: bool = False
+    project: Path | None = None
+    target: Target = field(default_factory=Target)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerWidths:
+    """One linear layer or quantizer of the quantized network: quantizers in QKeras' words, and as fixed-point types."""
+
+    layer: str
+    kind: str
+    weight: str = ""
+    bias: str = ""
+    result: str = ""
+    weight_format: str = ""
+    bias_format: str = ""
+    result_format: str = ""
+    parameters: int = 0
+    zeros: int = 0
+    multiplications: int = 0
+    ebops: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageQuality:
+    """The same measure of the float network, after post-training quantization, and after fine-tuning."""
+
+    measure: str
+    part: str
+    events: int
+    float_network: float
+    post_training: float
+    fine_tuned: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class QuantizeRecord(Displayed):
+    """All of a run of `quantize`."""
+
+    version: str
+    model: ModelRecord
+    output: str
+    output_digest: str
+    data: str
+    events: Mapping[str, int]
+    settings: Settings
+    augment: str | None
+    layers: tuple[LayerWidths, ...]
+    ebops: int
+    budget: BudgetRecord | None
+    quality: tuple[StageQuality, ...]
+    best_epoch: int
+    epochs: tuple[Epoch, ...]
+    continued_from: int | None
+    conversion: RunRecord | None
+    timings_s: Mapping[str, float]
+    notes: tuple[str, ...] = ()
+    schema: int = SCHEMA
+
+    @property
+    def line(self) -> str:
+        """The file, and the quality of the float and the fine-tuned network."""
+        pairs = (
+            f"{one.part} {one.measure} {one.float_network:.4g} float, {one.fine_tuned:.4g} quantized"
+            for one in self.quality
+        )
+        return f"quantization of {self.model.file} to {self.output}: {'; '.join(pairs)}"
+
+    @property
+    def holds(self) -> bool:
+        """Every comparison of the conversion holds, if there was one."""
+        return self.conversion is None or self.conversion.holds
+
+    def to_json(self) -> str:
+        """The record as JSON; numbers that JSON cannot hold are null."""
+        return json.dumps(plain(self), indent=1)
