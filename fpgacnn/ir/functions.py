@@ -1,4 +1,8 @@
-"""Functions of one real number, in float64: the meaning of activations that hardware builds as tables."""
+"""Functions of one real number: the meaning of activations that hardware builds as tables or thresholds.
+
+They are computed in float64; a hard sigmoid and a hard swish in front of a quantizer in float32, operation by operation
+as the framework does. Their values meet the ties of the quantizer, so the rounding of float32 decides there.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +27,11 @@ _TURNS = {
 FLOAT32_SLACK = 2.0**-20
 """What float32 may make of a function's value, relative to it: eight of its steps."""
 
-_SELU_SCALE = 1.0507009873554805
+_LARGEST_FLOAT32 = 2.0**120
+"""Limit of a float32 argument: products with the parameters of hard functions stay finite."""
+
+SELU_SCALE = 1.0507009873554805
+"""The slope of selu above 0."""
 _SELU_ALPHA = 1.6732632423543772
 EPSILON = 1e-7
 """Keras' backend epsilon: powers of two start there."""
@@ -45,7 +53,7 @@ def smooth(function: Function, x: FloatArray) -> FloatArray:
         case FunctionKind.ELU:
             return np.where(x > 0, x, function.alpha * np.expm1(np.minimum(x, 0.0)))
         case FunctionKind.SELU:
-            return _SELU_SCALE * np.where(x > 0, x, _SELU_ALPHA * np.expm1(np.minimum(x, 0.0)))
+            return SELU_SCALE * np.where(x > 0, x, _SELU_ALPHA * np.expm1(np.minimum(x, 0.0)))
         case FunctionKind.EXPONENTIAL:
             return np.exp(np.minimum(x, 700.0))
         case FunctionKind.SWISH:
@@ -55,13 +63,25 @@ def smooth(function: Function, x: FloatArray) -> FloatArray:
         case FunctionKind.MISH:
             return x * np.tanh(np.logaddexp(x, 0.0))
         case FunctionKind.HARD_SIGMOID:
-            return np.clip(function.alpha * x + 0.5, 0.0, 1.0)
+            return _in_float32(function, x) if function.in_float32 else np.clip(function.alpha * x + 0.5, 0.0, 1.0)
         case FunctionKind.HARD_SWISH:
-            return x * np.clip(x / 6.0 + 0.5, 0.0, 1.0)
+            return _in_float32(function, x) if function.in_float32 else x * np.clip(x / 6.0 + 0.5, 0.0, 1.0)
         case FunctionKind.HARD_TANH:
             return np.clip(x, -1.0, 1.0)
         case _:
             assert_never(function.kind)
+
+
+def _in_float32(function: Function, x: FloatArray) -> FloatArray:
+    """A hard sigmoid or hard swish (n,): `alpha * x + 0.5` limited (Keras 2, ONNX) or `relu6(x + 3) / 6` (Keras 3)."""
+    single = np.clip(x, -_LARGEST_FLOAT32, _LARGEST_FLOAT32).astype(np.float32)
+    is_swish = function.kind is FunctionKind.HARD_SWISH
+    if function.by_sixths:
+        gate = np.clip(single + np.float32(3.0), np.float32(0.0), np.float32(6.0)) / np.float32(6.0)
+    else:
+        alpha = 1.0 / 6.0 if is_swish else function.alpha
+        gate = np.clip(np.float32(alpha) * single + np.float32(0.5), np.float32(0.0), np.float32(1.0))
+    return (single * gate if is_swish else gate).astype(np.float64)
 
 
 def _sigmoid(x: FloatArray) -> FloatArray:

@@ -66,10 +66,17 @@ class FunctionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Function:
-    """A smooth function; `alpha` is its parameter (ELU: the limit; hard sigmoid: the slope)."""
+    """A function of one number; `alpha` is its parameter (ELU: the limit; hard sigmoid: the slope).
+
+    `by_sixths`: a hard sigmoid is computed as `relu6(x + 3) / 6` (Keras 3), not as `alpha * x + 0.5` limited to 0..1.
+    `in_float32`: a hard sigmoid or hard swish is evaluated in float32, each operation rounded as the framework does; set
+    where a quantizer reads it, whose ties its values meet.
+    """
 
     kind: FunctionKind
     alpha: float = 1.0
+    by_sixths: bool = False
+    in_float32: bool = False
 
 
 Activation: TypeAlias = Quantizer | Relu | PRelu | Function | Softmax

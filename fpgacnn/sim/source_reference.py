@@ -20,6 +20,7 @@ from fpgacnn.ir.source import FloatArray, SourceLayer, SourceModel
 from fpgacnn.passes.quantization import quantizers
 from fpgacnn.passes.quantization.batchnorm import affine, fold
 from fpgacnn.passes.quantization.expand_kernel import expand_kernel
+from fpgacnn.passes.quantization.hard_functions import mark_float32
 from fpgacnn.sim.window_sums import convolved, multiplied, shifted
 
 CHUNK_EVENTS = 256
@@ -52,6 +53,7 @@ def answers_by_chunk(
     chunk_values: int = CHUNK_VALUES,
 ) -> Iterator[Mapping[str, FloatArray]]:
     """What `evaluate` answers, on consecutive chunks of the events: at least one, also where there are no events."""
+    model = mark_float32(model) if quantized else model
     weights = prepared(model, quantized=quantized)
     last = {name: layer.name for layer in model.layers for name in layer.inputs}
     step = max(1, min(CHUNK_EVENTS, chunk_values // max(prod(layer.shape) for layer in model.layers)))

@@ -1,7 +1,9 @@
-"""Functions as tables with an entry for every code of a narrow input, and a bound on what that costs.
+"""Functions as tables with an entry for every code of a narrow input, and a bound on the error of that.
 
 The table is indexed by all bits of its input, so an entry is the function's value at that very code, rounded once.
-Where the input has more bits it is rounded to the index first.
+Where the input has more bits it is rounded to the index first. A function that rises without end (selu, elu, softplus,
+swish, gelu, mish, hard swish) is `slope * max(x, 0)` plus a bounded remainder; where the input leaves the range in which
+the remainder changes, only the remainder is a table.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from fpgacnn.ir.fixed_point import (
     smallest_format,
     to_values,
 )
-from fpgacnn.ir.functions import evaluate
+from fpgacnn.ir.functions import SELU_SCALE, evaluate
 from fpgacnn.ir.hardware import Function, Lookup
 from fpgacnn.ir.interval import Interval
 from fpgacnn.ir.source import FloatArray, FunctionKind
@@ -39,8 +41,16 @@ _REACH = {
     FunctionKind.SOFTSIGN: 6,
     FunctionKind.SELU: 5,
     FunctionKind.ELU: 5,
+    FunctionKind.SOFTPLUS: 4,
+    FunctionKind.SWISH: 4,
+    FunctionKind.MISH: 4,
+    FunctionKind.GELU: 3,
+    FunctionKind.HARD_SWISH: 3,
 }
-"""Integer bits, sign included, beyond which a function is flat or a line that its neighbours continue."""
+"""Integer bits, sign included, beyond which a function, or its remainder, is flat."""
+
+_LEAST_EXPONENTIAL = 5
+"""Integer bits of the index of an exponential: at -16 it is as good as 0. A larger input needs more."""
 
 _SLOPES = {
     FunctionKind.SIGMOID: 0.25,
@@ -54,22 +64,102 @@ _SLOPES = {
     FunctionKind.HARD_SWISH: 1.5,
     FunctionKind.HARD_TANH: 1.0,
 }
-"""Smooth functions are nowhere steeper; an ELU is as its alpha says, a hard sigmoid too, an exponential as its largest value."""
+"""The steepest slope of a function. That of ELU is its alpha or 1, that of an exponential its largest value."""
 
+_LINES = {
+    FunctionKind.SELU: SELU_SCALE,
+    FunctionKind.ELU: 1.0,
+    FunctionKind.SOFTPLUS: 1.0,
+    FunctionKind.SWISH: 1.0,
+    FunctionKind.GELU: 1.0,
+    FunctionKind.MISH: 1.0,
+    FunctionKind.HARD_SWISH: 1.0,
+}
+"""The slope that a function without an upper end approaches."""
+
+_REMAINDER_SLOPES = {
+    FunctionKind.SELU: 1.7581,
+    FunctionKind.SOFTPLUS: 0.5,
+    FunctionKind.SWISH: 0.5,
+    FunctionKind.GELU: 0.5,
+    FunctionKind.MISH: 0.6,
+    FunctionKind.HARD_SWISH: 0.5,
+}
+"""The steepest slope of the remainder: that of the function below 0, its distance from that of the line above."""
+
+_REMAINDER_SPANS = {
+    FunctionKind.SELU: 1.7581,
+    FunctionKind.SOFTPLUS: 0.6932,
+    FunctionKind.SWISH: 0.2785,
+    FunctionKind.GELU: 0.1701,
+    FunctionKind.MISH: 0.3089,
+    FunctionKind.HARD_SWISH: 0.3751,
+}
+"""The distance of the largest from the smallest value of the remainder. That of ELU is its alpha."""
 
 _VALLEYS = np.array([-1.2784645427610738, -0.7517915246935645, -1.1924312145154843, -1.5])
 """Where swish, GELU, mish and hard swish are smallest; the others only rise."""
 
 _FLOAT64_STEPS = 2.0**-40
-"""What the functions' own float64 may be off, relative to their largest value."""
+"""Error of the float64 evaluation of a function, relative to its largest value."""
+
+_FLOAT32_STEPS = 2.0**-21
+"""The same for a function that is evaluated in float32."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionTable:
-    """The format that the input is cast to, or None where it is narrow enough, and the table."""
+    """A table, and how its input and its result are used.
+
+    `index` is the format that the input is cast to, None where it is narrow enough. `line` is the slope of a line
+    `slope * max(x, 0)` to add to the table's result; None where the table is the whole function.
+    """
 
     index: Format | None
     lookup: Lookup
+    line: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Curve:
+    """What a table holds: a function, or with `line` what is left of it without `line * max(x, 0)`."""
+
+    function: src.Function | src.PowerOfTwo | src.QuantizedTanh | src.QuantizedSigmoid
+    line: float | None = None
+
+    @property
+    def is_smooth(self) -> bool:
+        """Whether the function has no steps."""
+        return isinstance(self.function, src.Function)
+
+    def values(self, x: FloatArray) -> FloatArray:
+        """The values (n,) at x (n,)."""
+        whole = evaluate(self.function, x)
+        return whole if self.line is None else whole - self.line * np.maximum(x, 0.0)
+
+    def moved(self, x: FloatArray, error: float) -> float:
+        """The largest change of the value where an x (n,) moves by at most `error`."""
+        if error == 0.0:
+            return 0.0
+        if self.line is not None:
+            slope, span = _of_remainder(self.function)
+            return min(slope * error, span)
+        low, high = float(x.min()) - error, float(x.max()) + error
+        points = np.concatenate([x - error, x, x + error, np.clip(_VALLEYS, low, high)])
+        reached = evaluate(self.function, points)
+        span = float(np.ptp(reached))
+        if not isinstance(self.function, src.Function):
+            return span
+        largest, steepest = float(np.abs(reached).max()), _slope(self.function, float(reached.max()))
+        if self.function.in_float32:
+            return min(error * steepest, span) + _FLOAT32_STEPS * largest
+        return min(error * steepest, span + _FLOAT64_STEPS * largest)
+
+    @property
+    def text(self) -> str:
+        """The name of the function in messages."""
+        name = self.function.kind.value if isinstance(self.function, src.Function) else type(self.function).__name__
+        return name if self.line is None else f"{name} without its line"
 
 
 def build(operation: Function, given: Interval, form: Format, error: float, *, layer: str) -> FunctionTable:
@@ -79,30 +169,36 @@ def build(operation: Function, given: Interval, form: Format, error: float, *, l
     """
     function = operation.function
     if form.width <= INDEX_BITS:
-        table = _entries(function, _inputs(form), layer)
-        return FunctionTable(
-            index=None,
-            lookup=Lookup(table=table, error=_narrow_error(function, form, table, error), what=_words(function, form)),
-        )
+        curve = _Curve(function=function)
+        table = _entries(curve, _inputs(form), layer)
+        off = _narrow_error(curve, form, table, error)
+        return FunctionTable(index=None, lookup=Lookup(table=table, error=off, what=_description(curve, form)))
+    curve = _Curve(function=function, line=_line_beyond_index(function, given))
     index = _index_format(function, given)
-    table = _entries(function, _inputs(index), layer)
-    return FunctionTable(
-        index=index,
-        lookup=Lookup(
-            table=table, error=_wide_error(function, given, index, table, error), what=_words(function, index)
-        ),
-    )
+    inputs = _inputs(index)
+    if isinstance(function, src.Function) and function.kind is FunctionKind.EXPONENTIAL:
+        # no input reaches the other entries, whose large values would take the bits of the small ones
+        low, high = (bound * 2.0**-given.fraction for bound in given.bounds)
+        inputs = np.clip(inputs, low, high)
+    table = _entries(curve, inputs, layer)
+    off = _wide_error(curve, given, index, table, error)
+    lookup = Lookup(table=table, error=off, what=_description(curve, index))
+    return FunctionTable(index=index, lookup=lookup, line=curve.line)
 
 
-def _words(function: object, index: Format) -> str:
-    """What is built; a step function comes here only where it has more steps than are compared."""
-    steps = (
-        ""
-        if isinstance(function, src.Function) or index.width < INDEX_BITS
-        else f" of more than {MAX_PLACES - 1} thresholds"
-    )
-    name = function.kind.value if isinstance(function, src.Function) else type(function).__name__
-    return f"{name}, {1 << index.width} entries{steps}"
+def _line_beyond_index(function: object, given: Interval) -> float | None:
+    """The slope of the line that the function approaches, where inputs lie beyond the index; else None."""
+    if not isinstance(function, src.Function) or function.kind not in _LINES:
+        return None
+    index = _index_format(function, given)
+    end = index.integer - int(index.signed)
+    return _LINES[function.kind] if given.bounds[1] >= 2.0 ** (given.fraction + end) else None
+
+
+def _description(curve: _Curve, index: Format) -> str:
+    """The function and the size of its table. A step function has a table only where it has too many thresholds."""
+    steps = "" if curve.is_smooth or index.width < INDEX_BITS else f" of more than {MAX_PLACES - 1} thresholds"
+    return f"{curve.text}, {1 << index.width} entries{steps}"
 
 
 def _inputs(form: Format) -> FloatArray:
@@ -113,25 +209,29 @@ def _inputs(form: Format) -> FloatArray:
 
 
 def _index_format(function: object, given: Interval) -> Format:
+    """The index of a table: all integer bits of the input, or as many as the function has before it becomes flat."""
     needed = given.format
+    unsigned = 0 if needed.signed else 1
     integer = needed.integer
-    if isinstance(function, src.Function) and function.kind in _REACH:
-        integer = min(integer, _REACH[function.kind] - (0 if needed.signed else 1))
+    if isinstance(function, src.Function) and function.kind is FunctionKind.EXPONENTIAL:
+        above = max(given.bounds[1], 0).bit_length() - given.fraction + 1
+        integer = min(integer, max(_LEAST_EXPONENTIAL, above) - unsigned)
+    elif isinstance(function, src.Function) and function.kind in _REACH:
+        integer = min(integer, _REACH[function.kind] - unsigned)
     elif isinstance(function, src.QuantizedTanh | src.QuantizedSigmoid):
-        integer = min(integer, 4 - (0 if needed.signed else 1))
+        integer = min(integer, 4 - unsigned)
     return Format(
         width=INDEX_BITS, integer=integer, signed=needed.signed, rounding=Rounding.RND_CONV, overflow=Overflow.SAT
     )
 
 
-def _entries(
-    function: src.Function | src.PowerOfTwo | src.QuantizedTanh | src.QuantizedSigmoid, inputs: FloatArray, layer: str
-) -> Codes:
-    values = evaluate(function, inputs)
-    if not isinstance(function, src.Function):
+def _entries(curve: _Curve, inputs: FloatArray, layer: str) -> Codes:
+    """The values at all codes of the index, (entries,), rounded to ENTRY_BITS bits; those of a step function exactly."""
+    values = curve.values(inputs)
+    if not isinstance(curve.function, src.Function):
         exact = exact_codes(values)
         if exact is None:
-            why = f"the values of {quantizer_text(function)} span more bits than the arithmetic has"
+            why = f"the values of {quantizer_text(curve.function)} span more bits than the arithmetic has"
             raise UnsupportedOptionError(layer=layer, why=why, do="use fewer bits for the quantizer's exponent")
         return exact
     largest, signed = float(np.abs(values).max()), bool(values.min() < 0)
@@ -147,25 +247,18 @@ def _entries(
     return Codes(array=codes, format=smallest_format(int(codes.min()), int(codes.max()), form.fraction))
 
 
-def _narrow_error(function: object, form: Format, table: Codes, error: float) -> float:
-    """Rounding of the entries, and what an input that is off does."""
+def _narrow_error(curve: _Curve, form: Format, table: Codes, error: float) -> float:
+    """The rounding of the entries, and the effect of the input's error."""
     inputs = _inputs(form)
-    wanted = evaluate(function, inputs)  # type: ignore[arg-type]  # a function of the closed union
-    rounding = float(np.abs(table.values - wanted).max())
-    return rounding + _moved(function, inputs, error)
+    return float(np.abs(table.values - curve.values(inputs)).max()) + curve.moved(inputs, error)
 
 
-def _moved(function: object, inputs: FloatArray, error: float) -> float:
-    """How far an input that is off moves the function: by its slope, or where it has steps by what it spans at most."""
-    if error == 0.0:
-        return 0.0
-    low, high = float(inputs.min()) - error, float(inputs.max()) + error
-    points = np.concatenate([inputs - error, inputs, inputs + error, np.clip(_VALLEYS, low, high)])
-    reached = evaluate(function, points)  # type: ignore[arg-type]  # as above
-    span = float(np.ptp(reached))
-    if not isinstance(function, src.Function):
-        return span
-    return min(error * _slope(function, float(reached.max())), span + _FLOAT64_STEPS * float(np.abs(reached).max()))
+def _of_remainder(function: object) -> tuple[float, float]:
+    """The steepest slope and the span of what is left of a function without its line."""
+    assert isinstance(function, src.Function)
+    if function.kind is FunctionKind.ELU:
+        return abs(function.alpha), abs(function.alpha)
+    return _REMAINDER_SLOPES[function.kind], _REMAINDER_SPANS[function.kind]
 
 
 def _slope(function: src.Function, largest: float) -> float:
@@ -175,13 +268,11 @@ def _slope(function: src.Function, largest: float) -> float:
             return largest
         case FunctionKind.ELU:
             return max(1.0, abs(function.alpha))
-        case FunctionKind.HARD_SIGMOID:
-            return abs(function.alpha)
         case kind:
             return _SLOPES[kind]
 
 
-def _wide_error(function: object, given: Interval, index: Format, table: Codes, error: float) -> float:
+def _wide_error(curve: _Curve, given: Interval, index: Format, table: Codes, error: float) -> float:
     """The largest distance over all inputs in the interval, the rounding to the index included."""
     low, high = (bound * 2.0**-given.fraction for bound in given.bounds)
     ends = to_values(np.array([index.low, index.high]), index.fraction)
@@ -189,11 +280,9 @@ def _wide_error(function: object, given: Interval, index: Format, table: Codes, 
     outer = np.concatenate([np.linspace(low, ends[0], 257), np.linspace(ends[1], high, 257)])
     points = np.concatenate([inner, outer[(outer >= low) & (outer <= high)]])
     entries = table.values[quantize_values(points, index) & ((1 << index.width) - 1)]
-    wanted = evaluate(function, points)  # type: ignore[arg-type]  # a function of the closed union
+    wanted = curve.values(points)
     spacing = float(np.diff(inner).max()) if inner.size > 1 else 0.0
-    smooth = isinstance(function, src.Function)
-    between = (
-        _moved(function, points, spacing / 2) if smooth else float(np.diff(np.unique(table.values)).max(initial=0.0))
-    )
+    steps = float(np.diff(np.unique(table.values)).max(initial=0.0))
+    between = curve.moved(points, spacing / 2) if curve.is_smooth else steps
     most = float(np.ptp(table.values) + np.abs(wanted).max())
-    return min(float(np.abs(entries - wanted).max()) + between, most) + _moved(function, points, error)
+    return min(float(np.abs(entries - wanted).max()) + between, most) + curve.moved(points, error)

@@ -5,6 +5,7 @@ A pass from a network to a network. Behind it, every node is one that hardware h
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import ceil, floor, log2
@@ -13,9 +14,20 @@ import numpy as np
 
 from fpgacnn.errors import UnsupportedOptionError, WidthLimitError
 from fpgacnn.ir import hardware as hw
-from fpgacnn.ir.fixed_point import MAX_WIDTH, Codes, Format, Overflow, Rounding, exact_codes, rescale, smallest_format
+from fpgacnn.ir import source as src
+from fpgacnn.ir.fixed_point import (
+    MAX_WIDTH,
+    Codes,
+    Format,
+    Overflow,
+    Rounding,
+    exact_codes,
+    nearest_codes,
+    rescale,
+    smallest_format,
+)
 from fpgacnn.ir.model import QuantizedModel
-from fpgacnn.ir.source import FloatArray, PoolKind
+from fpgacnn.ir.source import FloatArray, FunctionKind, MergeKind, PoolKind
 from fpgacnn.passes.precision import (
     average_rounding,
     bounds,
@@ -27,6 +39,8 @@ from fpgacnn.passes.precision import (
 )
 from fpgacnn.passes.precision.plan import Walk, window_sizes
 from fpgacnn.passes.precision.shorten import SCALE_PORT_BITS
+from fpgacnn.passes.quantization.activations import hard_sigmoid_nodes
+from fpgacnn.passes.quantization.names import Namer
 
 TERNARY = Format(width=2, integer=2, rounding=Rounding.RND_CONV, overflow=Overflow.SAT_SYM)
 _SATURATES = frozenset({Overflow.SAT, Overflow.SAT_SYM})
@@ -50,10 +64,12 @@ class _Refinement:
     nodes: list[hw.Layer] = field(default_factory=list)
     waiting: dict[str, hw.Layer] = field(default_factory=dict)
     long: set[str] = field(default_factory=set)
+    namer: Namer = field(init=False)
     chains: dict[str, tuple[hw.Layer, ...]] = field(init=False)
     chained: set[str] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.namer = Namer(layer.name for layer in self.model.layers)
         self.chains = thresholds.chains(self.model)
         self.chained = {layer.name for chain in self.chains.values() for layer in chain}
 
@@ -260,7 +276,11 @@ class _Refinement:
         self.emit(replace(layer, operation=_line(down, middle.astype(np.float64)), inputs=(cast.name,)))
 
     def _function(self, layer: hw.Layer, operation: hw.Function) -> None:
-        source = layer.inputs[0]
+        """A table, with a line beside it where the function rises without end; a hard sigmoid by lines and ReLUs."""
+        function, source = operation.function, layer.inputs[0]
+        if isinstance(function, src.Function) and function.kind is FunctionKind.HARD_SIGMOID:
+            self._in_a_row(layer, hard_sigmoid_nodes(function, layer.shape))
+            return
         given, form = self.walk.ranges[source], self.walk.decided[source].result.format
         table = function_tables.build(operation, given.interval, form, given.error, layer=layer.source)
         if table.index is not None:
@@ -269,7 +289,44 @@ class _Refinement:
             )
             self.emit(index)
             source = index.name
-        self.emit(replace(layer, operation=table.lookup, inputs=(source,)))
+        if table.line is None:
+            self.emit(replace(layer, operation=table.lookup, inputs=(source,)))
+            return
+        rest = self._unique(layer, "rest", table.lookup, source)
+        line = self._line_above_zero(layer, table.line)
+        self.emit(replace(layer, operation=hw.Merge(kind=MergeKind.ADD), inputs=(line, rest)))
+
+    def _unique(self, layer: hw.Layer, hint: str, operation: hw.Operation, source: str) -> str:
+        """Append a node that is a part of `layer`, and return its name."""
+        name = self.namer.unique(f"{layer.name}_{hint}")
+        self.emit(replace(layer, name=name, operation=operation, inputs=(source,), is_result=False))
+        return name
+
+    def _line_above_zero(self, layer: hw.Layer, slope: float) -> str:
+        """Append `slope * max(x, 0)` of the input of `layer`, rounded to FLOAT_INPUT_BITS bits; the name of its last node."""
+        source = self._unique(layer, "above", hw.Relu(), layer.inputs[0])
+        if slope != 1.0:
+            constant, channels = nearest_codes(np.array([slope]), SCALE_PORT_BITS), layer.shape[-1]
+            scale = Codes(array=np.repeat(constant.array, channels), format=constant.format)
+            none = Codes(array=np.zeros(channels, np.int64), format=Format(width=1, integer=1, signed=False))
+            line = hw.Affine(
+                scale=scale, shift=none, trained_scale=np.full(channels, slope), trained_shift=np.zeros(channels)
+            )
+            source = self._unique(layer, "line", line, source)
+        if self.walk.decided[source].result.format.width > shorten.FLOAT_INPUT_BITS:
+            narrow = shorten.narrow(layer, source, self.walk, place="_line")
+            self.emit(narrow)
+            source = narrow.name
+        return source
+
+    def _in_a_row(self, layer: hw.Layer, steps: Sequence[hw.Layer]) -> None:
+        """The nodes one after the other; the last one has the name and the readers of `layer`."""
+        source = layer.inputs[0]
+        for step in steps[:-1]:
+            name = self.namer.unique(f"{layer.source}_{step.name}")
+            self._add(replace(step, name=name, source=layer.source, inputs=(source,), is_result=False))
+            source = name
+        self._add(replace(layer, operation=steps[-1].operation, inputs=(source,)))
 
     def _float_layer(self, layer: hw.Layer) -> None:
         """A float layer left over in a quantized network; what comes from other float layers is narrowed in front of it."""

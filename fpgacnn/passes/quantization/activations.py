@@ -88,15 +88,20 @@ def _relu(name: str, function: src.Relu, shape: Shape) -> list[hw.Layer]:
 
 
 def _function(function: src.Function, shape: Shape) -> list[hw.Layer]:
-    """Piecewise linear functions are lines and ReLUs, `1 - max(1 - max(y, 0), 0)`; smooth ones become tables."""
+    """A table or thresholds; a hard tanh, and a hard sigmoid whose float32 rounding decides nothing, by lines and ReLUs."""
     match function.kind:
-        case FunctionKind.HARD_SIGMOID:
-            return [_line(function.alpha, 0.5, shape), node("above", hw.Relu(), shape), *_at_most(1.0, shape)]
+        case FunctionKind.HARD_SIGMOID if not function.in_float32:
+            return hard_sigmoid_nodes(function, shape)
         case FunctionKind.HARD_TANH:
             above = [_line(1.0, 1.0, shape), node("above", hw.Relu(), shape)]
             return [*above, _line(-1.0, 2.0, shape), node("rest", hw.Relu(), shape), _line(-1.0, 1.0, shape)]
         case _:
             return [node("table", hw.Function(function=function), shape)]
+
+
+def hard_sigmoid_nodes(function: src.Function, shape: Shape) -> list[hw.Layer]:
+    """A hard sigmoid as lines and ReLUs: `1 - max(1 - max(y, 0), 0)`."""
+    return [_line(function.alpha, 0.5, shape), node("above", hw.Relu(), shape), *_at_most(1.0, shape)]
 
 
 def _quantized_bits(name: str, quantizer: src.QuantizedBits, shape: Shape) -> list[hw.Layer]:

@@ -19,6 +19,7 @@ from fpgacnn.passes.quantization.activations import activation_nodes
 from fpgacnn.passes.quantization.batchnorm import affine as normalization
 from fpgacnn.passes.quantization.clipping import holds_only, whole_format
 from fpgacnn.passes.quantization.constants import affine
+from fpgacnn.passes.quantization.hard_functions import mark_float32
 from fpgacnn.passes.quantization.linear import linear_nodes, transposed_nodes
 from fpgacnn.passes.quantization.names import Namer
 from fpgacnn.passes.quantization.nodes import node, reshaped
@@ -40,6 +41,7 @@ def quantize(
 
     Raises UnsupportedOptionError, UnsupportedQuantizerError or WidthsNeededError with the layer that is to blame.
     """
+    source = mark_float32(source)
     builder = _Builder(
         source=source,
         input_formats=dict(zip(source.inputs, inputs, strict=True)),

@@ -31,8 +31,8 @@ _NAMED: Mapping[str, src.Activation] = {
     "silu": Function(kind=FunctionKind.SWISH),
     "gelu": Function(kind=FunctionKind.GELU),
     "mish": Function(kind=FunctionKind.MISH),
-    "hard_swish": Function(kind=FunctionKind.HARD_SWISH),
-    "hard_silu": Function(kind=FunctionKind.HARD_SWISH),
+    "hard_swish": Function(kind=FunctionKind.HARD_SWISH, by_sixths=True),
+    "hard_silu": Function(kind=FunctionKind.HARD_SWISH, by_sixths=True),
     "hard_tanh": Function(kind=FunctionKind.HARD_TANH),
 }
 """Keras' own names, but for the hard sigmoid."""
@@ -86,7 +86,7 @@ def _hard_sigmoid(context: LayerContext) -> Function:
     if context.keras not in _HARD_SIGMOID:
         why = "hard_sigmoid differs between Keras 2 and 3, and the file does not say which one wrote it"
         raise context.settings.unsupported(why, 'save the whole model again with model.save("model.h5")')
-    return Function(kind=FunctionKind.HARD_SIGMOID, alpha=_HARD_SIGMOID[context.keras])
+    return Function(kind=FunctionKind.HARD_SIGMOID, alpha=_HARD_SIGMOID[context.keras], by_sixths=context.keras == 3)
 
 
 def _layer(kind: str, settings: LayerConfig) -> src.Activation:
