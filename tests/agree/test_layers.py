@@ -9,6 +9,8 @@ import pytest
 
 from fpgacnn.design import IoType, Strategy
 from fpgacnn.hardware.hls.backend import convert
+from fpgacnn.ir import hardware as hw
+from fpgacnn.ir.fixed_point import exact_codes, parse_format
 from fpgacnn.sim.compare import compare
 from fpgacnn.sim.csim import CSim
 from fpgacnn.sim.emulator import ReferenceEmulator
@@ -52,6 +54,27 @@ def assert_engines_agree(build: Builder, io: IoType, **target: object) -> None:
 def test_engines_agree(family: str, io: IoType) -> None:
     build = Builder(seed=11)
     FAMILIES[family](build, io)
+    assert_engines_agree(build, io)
+
+
+@pytest.mark.parametrize("io", IoType)
+def test_a_scale_of_1_and_a_shift_of_0_are_a_cast(io: IoType) -> None:
+    """hls4ml removes such a normalization, whatever it rounds; a format of its own, that of its input, and none."""
+    build = Builder(seed=16)
+    ones, zeros = np.ones(3), np.zeros(3)
+    for form in ("fixed<4,2,RND,SAT>", "fixed<8,3>", None):
+        scale, shift = exact_codes(ones), exact_codes(zeros)
+        assert scale is not None
+        assert shift is not None
+        line = hw.Affine(
+            scale=scale,
+            shift=shift,
+            trained_scale=ones,
+            trained_shift=zeros,
+            format=None if form is None else parse_format(form),
+        )
+        build.end(build.affine(build.add(line, (4, 3), build.input((4, 3), "fixed<8,3>")), (4, 3)))
+        build.end(build.add(line, (4, 3), build.affine(build.input((4, 3), "fixed<8,3>"), (4, 3))))
     assert_engines_agree(build, io)
 
 

@@ -322,6 +322,9 @@ class _Lowering:
         self._append(layer, "Dense", inputs, attributes, types)
 
     def _affine(self, layer: hw.Layer, operation: hw.Affine, inputs: tuple[str, ...]) -> None:
+        if (operation.scale.values == 1).all() and not operation.shift.values.any():
+            self._cast(layer, inputs)  # hls4ml removes a normalization that only casts, and the cast with it
+            return
         channels = layer.shape[-1]
         attributes: dict[str, Attribute] = {
             "n_in": prod(layer.shape),
