@@ -166,12 +166,10 @@ def _fewer(given: Events | None, taken: Events, request: Request) -> tuple[str, 
     """A note where a proof takes fewer events than the user gave."""
     if given is None or taken.count == given.count:
         return ()
-    large = request.max_events is None or taken.count < request.max_events
-    why = "a large network: " if large else ""
-    more = f"--csim-events {request.csim_events} takes {'all' if request.max_events is None else 'more'}, and longer; "
-    return (
-        f"{why}checked on the first {taken.count:,} of {given.count:,} events ({more if large else ''}`verify --input` takes all)",
-    )
+    said = f"checked on the first {taken.count:,} of {given.count:,} events"
+    if taken.count == request.max_events:
+        return (f"{said} (`verify --input` takes all)",)
+    return (f"a large network: {said} (`--csim-events {request.csim_events}` takes more, `verify --input` takes all)",)
 
 
 def costed(record: RunRecord, design: Design) -> RunRecord:

@@ -20,7 +20,7 @@ CONSTANT_EVENTS = 3
 MAX_WORK = 1 << 26
 """Values of all layers and events that a proof on events of our own holds: fewer events of large networks."""
 
-PROOF_WORK, CSIM_WORK = 1 << 36, 1 << 34
+PROOF_WORK, CSIM_WORK = 1 << 38, 1 << 34
 """Multiplications that references and C simulation do in some minutes of two processors."""
 
 VALUE_WORK = 25

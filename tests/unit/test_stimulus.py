@@ -81,9 +81,11 @@ def test_a_large_network_has_fewer_events_unless_more_are_asked_for(
     every = fpgacnn.verify(tmp_path / "out", input=tmp_path / "x.npy")
     assert {report.events for report in every.verification} == {30}
     monkeypatch.setattr("fpgacnn.pipeline.stages.PROOF_WORK", 1)
-    assert {
-        report.events
-        for report in fpgacnn.convert(file, output=tmp_path / "out", input=tmp_path / "x.npy").verification
-    } == {FEWEST_EVENTS}
+    cut = fpgacnn.convert(file, output=tmp_path / "out", input=tmp_path / "x.npy")
+    assert {report.events for report in cut.verification} == {FEWEST_EVENTS}
+    assert [note for note in cut.notes if "checked on" in note] == [
+        "a large network: checked on the first 2 of 30 events (`--csim-events 1000` takes more, `verify --input` takes all)"
+    ]
+    assert not [note for note in (*run.notes, *asked.notes) if "checked on" in note]
     with pytest.raises(UsageError, match="-1 events cannot go through C simulation"):
         fpgacnn.convert(file, csim_events=-1)
