@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from fpgacnn.design.project import HlsProject
 from fpgacnn.errors import CompileFailedError, CSimCrashedError, GoldenExistsError, NotFreezableError, ProjectError
 from fpgacnn.hardware.hls import backend
@@ -18,7 +20,6 @@ from fpgacnn.jobs.golden_vectors import (
     Change,
     Divergence,
     Golden,
-    answer_digests,
     changes,
     code_changes,
     diverging,
@@ -27,19 +28,20 @@ from fpgacnn.jobs.golden_vectors import (
     read,
     write,
 )
-from fpgacnn.jobs.golden_vectors.changes import TOP_FILE
+from fpgacnn.jobs.golden_vectors.changes import TOP_FILE, TracedDigests, trace_digests
 from fpgacnn.jobs.golden_vectors.vectors import TEXT
 from fpgacnn.passes.quantization.quantize import leading_quantizer
-from fpgacnn.pipeline.checking.checks import tool_versions
+from fpgacnn.pipeline.checking.checks import codes_of, tool_versions
+from fpgacnn.pipeline.checking.pieces import TRACED_VALUES, pieces
 from fpgacnn.pipeline.inputs import InputChoice, input_shapes, read_events, to_codes
 from fpgacnn.pipeline.open_project import OpenedProject, open_project
 from fpgacnn.pipeline.test_vectors import own_events
 from fpgacnn.records.display import Displayed
 from fpgacnn.records.record import plain
-from fpgacnn.sim.compare import compare
+from fpgacnn.sim.compare import Difference, EngineComparison, compare
 from fpgacnn.sim.csim import CSim, find_compiler
 from fpgacnn.sim.emulator import engine
-from fpgacnn.sim.result import SimulationResult, first_events
+from fpgacnn.sim.result import SimulationResult, joined
 from fpgacnn.system.npz import ArraySource
 from fpgacnn.system.progress import Progress, Stopwatch, silent
 
@@ -114,11 +116,9 @@ def freeze(
     choices = _choices(opened)
     given = (read_events(events, opened.network) if events else own_events(opened.network, choices)).first(count)
     codes = _codes(opened, given.values)
-    answers = _emulated(opened, codes, watch)
+    answers, traced = _emulated(opened, codes, watch)
     with watch.stage("csim", f"running {given.count} events through C simulation"):
-        report = compare(
-            CSim(opened.project, opened.design, seconds=lock.seconds).run(codes), replace(answers, trace={})
-        )
+        report = compare(CSim(opened.project, opened.design, seconds=lock.seconds).run(codes), answers)
     if not report.holds:
         first = report.first
         raise NotFreezableError(project=lock.project, where=f"{first.layer}{list(first.index)}" if first else "nothing")
@@ -126,7 +126,7 @@ def freeze(
         fingerprint=fingerprint(opened.network, opened.design, opened.files),
         inputs=tuple(one.values for one in codes),
         outputs={name: one.array for name, one in answers.outputs.items()},
-        trace={layer.name: answer_digests(answers.trace[layer.name]) for layer in opened.design.model.layers},
+        trace={layer.name: traced[layer.name][0] for layer in opened.design.model.layers},
         origin=given.origin,
         tools=_tools(),
     )
@@ -157,8 +157,8 @@ def verify_locked(lock: Lock, progress: Progress = silent) -> LockedRecord:
             watch,
         )
     codes = _codes(opened, golden.inputs)
-    emulated = _emulated(opened, codes, watch)
-    ran = {"emulator": diverging(golden, emulated, found[0].cause if found else Cause.ARITHMETIC)}
+    emulated, traced = _emulated(opened, codes, watch)
+    ran = {"emulator": diverging(golden, emulated, found[0].cause if found else Cause.ARITHMETIC, traced)}
     try:
         with watch.stage("csim", f"running {golden.events} events through C simulation"):
             ran["csim"] = _csim_divergence(lock, golden, opened, found, codes, emulated)
@@ -185,9 +185,22 @@ def _fits(golden: Golden, opened: OpenedProject) -> bool:
     return [one.shape[1:] for one in golden.inputs] == list(input_shapes(opened.network).values())
 
 
-def _emulated(opened: OpenedProject, codes: Sequence[Codes], watch: Stopwatch) -> SimulationResult:
-    with watch.stage("emulate", f"emulating {len(codes[0].array)} events"):
-        return engine(opened.design).run(codes, trace=True)
+def _emulated(
+    opened: OpenedProject, codes: Sequence[Codes], watch: Stopwatch
+) -> tuple[SimulationResult, TracedDigests]:
+    """The outputs of all events, and the digests of every node; the codes of the nodes are in memory piece by piece."""
+    chosen, events = engine(opened.design), len(codes[0].array)
+    outputs: list[SimulationResult] = []
+    digests: list[TracedDigests] = []
+    with watch.stage("emulate", f"emulating {events} events"):
+        for piece in pieces(opened.design, events, TRACED_VALUES):
+            found = chosen.run(codes_of(codes, piece), trace=True)
+            outputs.append(replace(found, trace={}))
+            digests.append(trace_digests(found.trace))
+    whole = {
+        name: (np.concatenate([part[name][0] for part in digests]), size) for name, (_, size) in digests[0].items()
+    }
+    return joined(outputs), whole
 
 
 def _tools() -> dict[str, str]:
@@ -275,19 +288,26 @@ def _csim_divergence(
     """C simulation's first answer that is not the frozen one, in the first node that differs from the emulator."""
     answers = CSim(opened.project, opened.design, seconds=lock.seconds).run(codes)
     edited = [one.cause for one in found if one.cause is Cause.CODE]
-    agrees = compare(answers, replace(emulated, trace={})).holds
+    agrees = compare(answers, emulated).holds
     cause = Cause.COMPILER if not found else found[0].cause if agrees or not edited else Cause.CODE
     divergence = diverging(golden, answers, cause)
     if divergence is None or agrees:
         return divergence
-    event = divergence.event
-    sample = [Codes(array=one.array[: event + 1], format=one.format) for one in codes]
-    traced = CSim(_traced(opened), opened.design, seconds=lock.seconds).run(sample, trace=True)
-    first = compare(traced, first_events(emulated, event + 1)).first
+    first = _first_difference(opened, codes, divergence.event + 1, lock.seconds)
     if first is None:
         return divergence
     place = {"event": first.index[0], "index": first.index[1:], "frozen": int(first.right), "found": int(first.left)}
     return replace(divergence, layer=first.layer, **place)  # type: ignore[arg-type]  # names and types match the fields
+
+
+def _first_difference(opened: OpenedProject, codes: Sequence[Codes], events: int, seconds: float) -> Difference | None:
+    """The first code of the first node that C simulation and the emulator disagree on, in the first `events` events."""
+    simulation, chosen = CSim(_traced(opened), opened.design, seconds=seconds), engine(opened.design)
+    found = EngineComparison()
+    for piece in pieces(opened.design, events, TRACED_VALUES):
+        some = codes_of(codes, piece)
+        found.add(simulation.run(some, trace=True), chosen.run(some, trace=True))
+    return found.report(simulation.name, chosen.name).first
 
 
 def _traced(opened: OpenedProject) -> HlsProject:

@@ -7,9 +7,12 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
+from fpgacnn.ir.fixed_point import Codes
 from fpgacnn.jobs.golden_vectors.fingerprint import Fingerprint, Parts
 from fpgacnn.jobs.golden_vectors.vectors import Golden, answer_digests
 from fpgacnn.sim.result import SimulationResult
@@ -185,13 +188,27 @@ def _node_of_file(file: str, top: bytes) -> str:
 # --- answers -------------------------------------------------------------------------------------------------------
 
 
-def diverging(golden: Golden, answers: SimulationResult, cause: Cause) -> Divergence | None:
-    """The first answer that is not the frozen one, in the order in which the nodes compute; None where all are equal."""
-    names = [name for name in golden.trace if name in answers.trace]
-    for name in names:
-        differs = answer_digests(answers.trace[name]) != golden.trace[name]
+TracedDigests: TypeAlias = Mapping[str, tuple[NDArray[np.uint64], int]]
+"""Digests of a node's answers, one an event, and how many values an event has there; by node."""
+
+
+def trace_digests(trace: Mapping[str, Codes]) -> TracedDigests:
+    """The digests of every node of a trace."""
+    return {name: (answer_digests(codes), int(np.prod(codes.array.shape[1:]))) for name, codes in trace.items()}
+
+
+def diverging(
+    golden: Golden, answers: SimulationResult, cause: Cause, traced: TracedDigests | None = None
+) -> Divergence | None:
+    """The first answer that is not the frozen one, in the order in which the nodes compute; None where all are equal.
+
+    `traced` are the digests of the nodes where the trace itself is not in memory.
+    """
+    digests = trace_digests(answers.trace) if traced is None else traced
+    for name in [name for name in golden.trace if name in digests]:
+        now, size = digests[name]
+        differs = now != golden.trace[name]
         if differs.any() and name not in golden.outputs:
-            size = int(np.prod(answers.trace[name].array.shape[1:]))
             return Divergence(
                 engine=answers.engine,
                 cause=cause,

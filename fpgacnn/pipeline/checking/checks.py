@@ -116,8 +116,11 @@ class Run:
         for some in pieces(self.design, count, max(self.piece_values, TRACED_VALUES)):
             with self.watch.stage("emulate", f"emulating every layer of {some.stop} of {count} events"):
                 found = run.engine.run(codes_of(run.codes, some), trace=True)
-            for piece in pieces(self.design, some.stop, self.piece_values, first=some.start):
-                yield piece, events_of(found, slice(piece.start - some.start, piece.stop - some.start))
+            cut = pieces(self.design, some.stop, self.piece_values, first=some.start)
+            waiting = [(one, events_of(found, slice(one.start - some.start, one.stop - some.start))) for one in cut]
+            del found
+            while waiting:  # a piece is freed when who takes it frees it
+                yield waiting.pop(0)
 
     @property
     def csim_events(self) -> int:
@@ -143,6 +146,7 @@ class Run:
                     outputs_of(network, quantized, self.request.softmax),
                     piece.start,
                 )
+                del traced
                 self.add_floats(found, inner, piece, keep=None)
         for piece in pieces(self.design, self.events.count, self.piece_values, first=self.sample):
             with self.watch.stage(
