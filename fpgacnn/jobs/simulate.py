@@ -270,7 +270,7 @@ def _traced(job: Job, design: Design) -> Sequence[str]:
     """The nodes that a trace holds: all of the emulator's; what C simulation has a name for."""
     if job.engine == "emulator":
         return [layer.name for layer in design.model.layers]
-    return [port.node for port in backend.convert(design, trace=True).traced]
+    return [port.node for port in backend.ports(design)[2]]
 
 
 def _write(writers: Mapping[str, ArchiveWriter], design: Design, result: SimulationResult) -> None:

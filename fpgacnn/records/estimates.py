@@ -80,8 +80,9 @@ def of_whole_design(source: Path, design: Design, notes: tuple[str, ...]) -> Est
 
     Raises UnknownPartError.
     """
-    model = hardware_graph(design)
-    return record(str(source), model, estimate(model), (*notes, *lower(design).notes))
+    lowered = lower(design)
+    model = hardware_graph(design, lowered=lowered)
+    return record(str(source), model, estimate(model), (*notes, *lowered.notes))
 
 
 def located_wishes(wishes: TargetOverrides) -> tuple[TargetOverrides, tuple[str, ...]]:

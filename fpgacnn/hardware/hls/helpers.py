@@ -1,4 +1,4 @@
-"""Pieces that the lowering puts together."""
+"""Layers and attributes that several operations share when they become layers of hls4ml."""
 
 from __future__ import annotations
 
@@ -23,7 +23,14 @@ def shifted(name: str, source: str, shape: Shape, shift: float, result: Format) 
         "bias_data": bias.values,
     }
     types = {"result": result, "scale": Format(width=1, integer=1, signed=False), "bias": bias.format}
-    return HlsNode(name=name, kind="BatchNormalization", inputs=(source,), attributes=attributes, types=types)
+    return HlsNode(
+        name=name,
+        kind="BatchNormalization",
+        inputs=(source,),
+        attributes=attributes,
+        types=types,
+        codes={"scale": np.ones((shape[-1], 1), np.int64)},
+    )
 
 
 def pool_attributes(

@@ -19,7 +19,7 @@ from fpgacnn.hardware.hls.helpers import pool_attributes, shifted, threshold_att
 from fpgacnn.hardware.hls.node import MULTI_THRESHOLD, Attribute, HlsNode
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import source as src
-from fpgacnn.ir.fixed_point import Format
+from fpgacnn.ir.fixed_point import CodeArray, Format
 from fpgacnn.ir.source import PoolKind, Shape
 from fpgacnn.passes.precision import LayerPrecision
 from fpgacnn.passes.quantization.names import Namer
@@ -99,7 +99,9 @@ class _Lowering:
                     "n_in": prod(layer.shape),
                     "activ_param": threshold,
                 }
-                self._append(layer, "ThresholdedReLU", inputs, attributes, {"param": operation.threshold.format})
+                codes = {"param": operation.threshold.array.reshape(-1, 1)}
+                types = {"param": operation.threshold.format}
+                self._append(layer, "ThresholdedReLU", inputs, attributes, types, codes=codes)
             case hw.Lookup():
                 attributes = {
                     "activation": "unary_lut",
@@ -145,6 +147,7 @@ class _Lowering:
         types: dict[str, Format] | None = None,
         *,
         extra: dict[str, Format] | None = None,
+        codes: dict[str, CodeArray] | None = None,
     ) -> None:
         strategy = self.design.strategy(layer.source)
         self.nodes.append(
@@ -158,6 +161,7 @@ class _Lowering:
                 reuse=self._reuse(layer),
                 strategy="Resource" if strategy is Strategy.RESOURCE else "Latency",
                 extra_types=extra or {},
+                codes=codes or {},
             )
         )
         self.name_of[layer.name] = layer.name
@@ -259,7 +263,8 @@ class _Lowering:
         else:
             attributes[weights] = kernel.values[0]
         types = {"weight": kernel.format, "bias": bias.format, "accum": self._accumulator(layer)}
-        self._append(layer, f"{kind}{len(layer.shape) - 1}D", (source,), attributes, types)
+        codes = kernel.array if isinstance(operation, hw.Convolution) else kernel.array.reshape(-1, 1)
+        self._append(layer, f"{kind}{len(layer.shape) - 1}D", (source,), attributes, types, codes={"weight": codes})
 
     def _depthwise(self, layer: hw.Layer, operation: hw.Depthwise, source: str) -> None:
         """hls4ml's own depthwise convolution, but for the resource strategy, with which it aborts: there a full one."""
@@ -276,16 +281,17 @@ class _Lowering:
 
     def _leaky(self, layer: hw.Layer, operation: hw.LeakyRelu, inputs: tuple[str, ...]) -> None:
         slope = operation.slope
+        codes = {"param": slope.array.reshape(-1, 1)}
         if slope.array.size == 1:
             attributes: dict[str, Attribute] = {
                 "activation": "leakyrelu",
                 "n_in": prod(layer.shape),
                 "activ_param": float(slope.values.ravel()[0]),
             }
-            self._append(layer, "LeakyReLU", inputs, attributes, {"param": slope.format})
+            self._append(layer, "LeakyReLU", inputs, attributes, {"param": slope.format}, codes=codes)
             return
         attributes = {"activation": "prelu", "n_in": prod(layer.shape), "param_data": slope.values.reshape(-1)}
-        self._append(layer, "PReLU", inputs, attributes, {"param": slope.format})
+        self._append(layer, "PReLU", inputs, attributes, {"param": slope.format}, codes=codes)
 
     def _crop(self, layer: hw.Layer, operation: src.Crop, inputs: tuple[str, ...]) -> None:
         shape = self._input(layer).shape
@@ -319,7 +325,7 @@ class _Lowering:
             "bias_data": bias.values,
         }
         types = {"weight": kernel.format, "bias": bias.format, "accum": self._accumulator(layer)}
-        self._append(layer, "Dense", inputs, attributes, types)
+        self._append(layer, "Dense", inputs, attributes, types, codes={"weight": kernel.array})
 
     def _affine(self, layer: hw.Layer, operation: hw.Affine, inputs: tuple[str, ...]) -> None:
         if (operation.scale.values == 1).all() and not operation.shift.values.any():
@@ -333,7 +339,8 @@ class _Lowering:
             "bias_data": operation.shift.values,
         }
         types = {"scale": operation.scale.format, "bias": operation.shift.format}
-        self._append(layer, "BatchNormalization", inputs, attributes, types)
+        codes = {"scale": operation.scale.array.reshape(-1, 1)}
+        self._append(layer, "BatchNormalization", inputs, attributes, types, codes=codes)
 
     def _pool(self, layer: hw.Layer, operation: hw.Pool, source: str) -> None:
         self.overlapping = self.overlapping or (self.streams and operation.size != operation.strides)

@@ -1,4 +1,4 @@
-"""What hls4ml is told about one layer: the only vocabulary that its door understands."""
+"""One layer of the list that hls4ml gets."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgacnn.ir.fixed_point import Format
+from fpgacnn.ir.fixed_point import CodeArray, Format
 
 Attribute: TypeAlias = int | float | bool | str | list[int] | NDArray[np.float64]
 
 MULTI_THRESHOLD = "FpgacnnMultiThreshold"
-"""Our own kind of layer: a step function by comparisons."""
+"""A layer that fpgacnn adds to hls4ml: a step function by comparisons."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,9 @@ class HlsNode:
     """One layer of hls4ml's layer list.
 
     `types` are formats by hls4ml's name of the type (`result`, `accum`, `weight`, `exp_table_t`, ...). `node` is the
-    hardware node whose result it computes, or empty for helpers.
+    hardware node whose result it computes, or empty for layers that only prepare its input. `codes` are the constants
+    that the hardware multiplies with, by the name of their type (`weight`, `scale`, `param`): the same numbers as in
+    `attributes`, as int64 codes; a matrix has its outputs last.
     """
 
     name: str
@@ -34,3 +36,4 @@ class HlsNode:
     reuse: int = 1
     strategy: str = "Latency"
     extra_types: Mapping[str, Format] = field(default_factory=dict)
+    codes: Mapping[str, CodeArray] = field(default_factory=dict)

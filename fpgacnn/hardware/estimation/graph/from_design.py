@@ -1,4 +1,4 @@
-"""What hls4ml will be asked to build for a design, as the estimate reads it; nothing is generated for it."""
+"""The hardware graph of a design, from the layer list that hls4ml would get; no code is generated for it."""
 
 from __future__ import annotations
 
@@ -59,20 +59,23 @@ ROLES: Mapping[str, Role] = {
     "GlobalAveragePooling1D": Role.GLOBAL_POOL,
     "GlobalAveragePooling2D": Role.GLOBAL_POOL,
 }
-KERNELS = ("weight_data", "depthwise_data", "scale_data")
-WEIGHT_TYPES = {"weight_data": "weight", "depthwise_data": "weight", "scale_data": "scale"}
-
+CONSTANTS = ("weight", "scale", "param")
+"""hls4ml's names of the types of constants that are multiplied with or compared with."""
 
 Summaries: TypeAlias = dict[tuple[str, str, Shape, Format], WeightSummary]
-"""What was counted of weights, by node, attribute, shape and type."""
+"""Summaries of constants by node, name of the type, shape and format."""
 
 
-def hardware_graph(design: Design, counted: Summaries | None = None) -> HardwareGraph:
-    """The structure of a design's hardware. Who asks for one network and many targets gives the same `counted` each time.
+def hardware_graph(
+    design: Design, counted: Summaries | None = None, *, lowered: Lowered | None = None
+) -> HardwareGraph:
+    """The template calls of a design.
 
+    `counted` keeps the summaries of constants for further calls with the same network and another target. `lowered` is
+    the design's layer list, where the caller has it.
     Raises UnsupportedOptionError for what cannot be built.
     """
-    lowered = lower(design)
+    lowered = lowered or lower(design)
     found = _Finding(design=design, lowered=lowered, seen={}, alias={}, counted={} if counted is None else counted)
     layers = tuple(layer for node in lowered.nodes if (layer := found.layer(node)) is not None)
     target = design.target
@@ -92,7 +95,7 @@ def hardware_graph(design: Design, counted: Summaries | None = None) -> Hardware
 
 
 def _kernels(lowered: Lowered) -> dict[str, NDArray[np.int64]]:
-    return {node.name: integers(node, "weight_data") for node in lowered.nodes if node.kind == "Dense"}
+    return {node.name: node.codes["weight"] for node in lowered.nodes if node.kind == "Dense"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,12 +109,11 @@ class _Finding:
     counted: Summaries
 
     def summary(self, node: HlsNode, weights: str) -> WeightSummary:
-        """What hardware sees of a node's weights."""
-        array = node.attributes[weights]
-        assert isinstance(array, np.ndarray)
-        key = (node.name, weights, array.shape, node.types[WEIGHT_TYPES[weights]])
+        """The summary of a node's constants of one type."""
+        codes = node.codes[weights]
+        key = (node.name, weights, codes.shape, node.types[weights])
         if key not in self.counted:
-            self.counted[key] = summarize(integers(node, weights))
+            self.counted[key] = summarize(codes)
         return self.counted[key]
 
     def name(self, node: str) -> str:
@@ -127,7 +129,7 @@ class _Finding:
         inputs = tuple(self.name(name) for name in node.inputs)
         before, form = self.seen[inputs[0]] if inputs else (shape, result)
         role = _role(node)
-        weights = next((name for name in KERNELS if name in node.attributes), None)
+        weights = next((name for name in CONSTANTS if name in node.codes), None)
         table = node.extra_types.get("exp_table_t", node.types.get("table"))
         after = _three(shape)
         return TemplateCall(
@@ -144,15 +146,11 @@ class _Finding:
             partitions=after[0] * after[1] if role in {Role.CONVOLUTION, Role.DEPTHWISE} else 1,
             input=FixedType.of(form),
             output=FixedType.of(result),
-            weight=FixedType.of(node.types[WEIGHT_TYPES[weights]])
-            if weights
-            else FixedType.of(node.types["param"])
-            if "param" in node.types
-            else None,
+            weight=FixedType.of(node.types[weights]) if weights else None,
             accumulator=FixedType.of(node.types["accum"]) if "accum" in node.types else None,
             table=FixedType.of(table) if table else None,
             table_entries=_entries(node),
-            weights=self.summary(node, weights) if weights else _slopes(node),
+            weights=self.summary(node, weights) if weights else None,
             average="Average" in node.kind,
         )
 
@@ -211,22 +209,3 @@ def _entries(node: HlsNode) -> int:
         return int(str(node.attributes["table_size"]))
     table = node.attributes.get("table_data")
     return table.size if isinstance(table, np.ndarray) else 0
-
-
-def integers(node: HlsNode, weights: str) -> NDArray[np.int64]:
-    """A node's weights as codes of their type, the outputs last."""
-    values = node.attributes[weights]
-    assert isinstance(values, np.ndarray)
-    codes = np.rint(values / node.types[WEIGHT_TYPES[weights]].step).astype(np.int64)
-    if weights == "depthwise_data":
-        return codes.reshape(-1, 1)
-    return codes.reshape(-1, 1) if weights == "scale_data" else codes
-
-
-def _slopes(node: HlsNode) -> WeightSummary | None:
-    """The constants of leaky activations: one for all channels or one for each value."""
-    if "param" not in node.types:
-        return None
-    given = node.attributes.get("param_data", node.attributes.get("activ_param"))
-    values = np.atleast_1d(np.asarray(given, np.float64))
-    return summarize(np.rint(values / node.types["param"].step).astype(np.int64).reshape(-1, 1))

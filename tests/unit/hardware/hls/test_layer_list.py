@@ -55,3 +55,29 @@ def test_the_layer_list_with_the_resource_strategy(golden: Golden) -> None:
     networks.linear_layers(build)
     lowered = lower(build.design(IoType.STREAM, strategy=Strategy.RESOURCE, reuse=3))
     golden.check("resource.txt", text(lowered.nodes) + "".join(f"note: {note}\n" for note in lowered.notes))
+
+
+@pytest.mark.parametrize("io", IoType)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_codes_are_the_constants_of_the_attributes(family: str, io: IoType) -> None:
+    """What the estimate counts is what hls4ml gets."""
+    build = Builder(seed=11)
+    FAMILIES[family](build, io)
+    constants = {
+        "weight": ("weight_data", "depthwise_data"),
+        "scale": ("scale_data",),
+        "param": ("param_data", "activ_param"),
+    }
+    for node in lower(build.design(io)).nodes:
+        given = {
+            kind: node.attributes[name]
+            for kind, names in constants.items()
+            for name in names
+            if name in node.attributes
+        }
+        assert given.keys() == node.codes.keys()
+        for kind, codes in node.codes.items():
+            assert codes.dtype == np.int64
+            assert codes.ndim > 1, "a matrix has its outputs last"
+            values = codes * node.types[kind].step
+            assert np.array_equal(values.ravel(), np.ravel(np.asarray(given[kind])))
