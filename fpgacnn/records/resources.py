@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from fpgacnn.hardware import estimation
 from fpgacnn.hardware.estimation import Estimate, Figure
-from fpgacnn.hardware.synthesis import SynthesisReport
+from fpgacnn.hardware.synthesis import SynthesisReport, figures
 from fpgacnn.hardware.synthesis import report as tools
 
 RESOURCES = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram_18k": "BRAM 18K", "uram": "URAM"}
@@ -215,7 +215,7 @@ def _reported_layer(layer: tools.LayerReport) -> LayerResources:
     )
 
 
-def _used(said: tools.Resources) -> dict[str, ResourceValue]:
+def _used(said: figures.Resources) -> dict[str, ResourceValue]:
     """What a tool counts; block RAM in blocks of 18 Kb, whichever way the tool has it."""
     counts = {name: said.bram_18k_blocks if name == "bram_18k" else getattr(said, name) for name in RESOURCES}
     return {
@@ -225,11 +225,11 @@ def _used(said: tools.Resources) -> dict[str, ResourceValue]:
     }
 
 
-def _room(said: tools.Resources | None) -> dict[str, float]:
+def _room(said: figures.Resources | None) -> dict[str, float]:
     return {name: amount.value for name, amount in _used(said).items()} if said else {}
 
 
-def _range(said: tools.IntRange | None) -> ResourceValue | None:
+def _range(said: figures.IntRange | None) -> ResourceValue | None:
     """The worst case with its range; None where the tool knows no worst case."""
     if said is None or said.most is None:
         return None

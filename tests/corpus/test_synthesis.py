@@ -19,6 +19,7 @@ import pytest
 
 from fpgacnn.errors import NoReportsError
 from fpgacnn.hardware.synthesis import SynthesisReport, read
+from fpgacnn.hardware.synthesis.figures import Resources
 from fpgacnn.hardware.synthesis.find import kind_of
 from fpgacnn.hardware.synthesis.read import READERS
 from fpgacnn.hardware.synthesis.report import (
@@ -26,7 +27,6 @@ from fpgacnn.hardware.synthesis.report import (
     DesignSize,
     Export,
     ModuleReport,
-    Resources,
     Summary,
     SummaryRow,
     Timing,

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fpgacnn.errors import ReportBrokenError, ReportRefusedError
+from fpgacnn.hardware.synthesis.figures import IntRange
 from fpgacnn.hardware.synthesis.readers.cells import Cells
 from fpgacnn.hardware.synthesis.readers.cosim import read_cosim, read_export_rpt, read_export_xml
 from fpgacnn.hardware.synthesis.readers.hls_rpt import read_hls_rpt
 from fpgacnn.hardware.synthesis.readers.hls_xml import read_hls_xml, read_modules_xml
 from fpgacnn.hardware.synthesis.readers.summary import read_design_size_rpt, read_design_size_xml, read_summary
 from fpgacnn.hardware.synthesis.readers.vivado import read_timing, read_utilization
-from fpgacnn.hardware.synthesis.report import IntRange
 from tests.support.hls_reports import Module, design_size_rpt, design_size_xml, hls_rpt, hls_xml, summary_rpt
 from tests.support.vivado_reports import EXPORT_XML, Netlist, cosim_rpt, export_rpt, timing_rpt, utilization_rpt
 from tests.unit.synthesis.test_module_reports import VERSIONS, module

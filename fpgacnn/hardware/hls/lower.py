@@ -7,21 +7,19 @@ change nothing are left out; a maximum over padded unsigned data pads with zeros
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from math import prod
 from typing import assert_never
 
-from fpgacnn.design import Design, IoType, Strategy
+from fpgacnn.design import Design
 from fpgacnn.errors import InternalError, UnsupportedOptionError
-from fpgacnn.hardware.hls import reuse as reuse_factors
 from fpgacnn.hardware.hls.fanout import limit_fanout
-from fpgacnn.hardware.hls.helpers import pool_attributes, shifted, threshold_attributes
+from fpgacnn.hardware.hls.helpers import threshold_attributes
 from fpgacnn.hardware.hls.node import MULTI_THRESHOLD, Attribute, HlsNode
+from fpgacnn.hardware.hls.window_layers import WindowLayers
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import source as src
-from fpgacnn.ir.fixed_point import CodeArray, Format
-from fpgacnn.ir.source import PoolKind, Shape
-from fpgacnn.passes.precision import LayerPrecision
+from fpgacnn.ir.fixed_point import Format
 from fpgacnn.passes.quantization.names import Namer
 
 
@@ -52,24 +50,8 @@ def lower(design: Design) -> Lowered:
     return Lowered(nodes=nodes, name_of=lowering.name_of, notes=tuple(lowering.notes), overlapping=lowering.overlapping)
 
 
-@dataclass(slots=True, kw_only=True)
-class _Lowering:
-    design: Design
-    names: Namer
-    nodes: list[HlsNode] = field(default_factory=list)
-    name_of: dict[str, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    overlapping: bool = False
-
-    @property
-    def streams(self) -> bool:
-        return self.design.target.io is IoType.STREAM
-
-    def precision(self, name: str) -> LayerPrecision:
-        return self.design.plan.layers[name]
-
-    def result(self, name: str) -> Format:
-        return self.precision(name).result.format
+class _Lowering(WindowLayers):
+    """The layers of all nodes so far, node by node."""
 
     def add(self, layer: hw.Layer) -> None:
         """Append the hls4ml layers of one node."""
@@ -138,146 +120,11 @@ class _Lowering:
             case _:
                 assert_never(operation)
 
-    def _append(
-        self,
-        layer: hw.Layer,
-        kind: str,
-        inputs: tuple[str, ...],
-        attributes: dict[str, Attribute],
-        types: dict[str, Format] | None = None,
-        *,
-        extra: dict[str, Format] | None = None,
-        codes: dict[str, CodeArray] | None = None,
-    ) -> None:
-        strategy = self.design.strategy(layer.source)
-        self.nodes.append(
-            HlsNode(
-                name=layer.name,
-                kind=kind,
-                inputs=inputs,
-                attributes=attributes,
-                types={"result": self.result(layer.name), **(types or {})},
-                node=layer.name,
-                reuse=self._reuse(layer),
-                strategy="Resource" if strategy is Strategy.RESOURCE else "Latency",
-                extra_types=extra or {},
-                codes=codes or {},
-            )
-        )
-        self.name_of[layer.name] = layer.name
-
-    def _reuse(self, layer: hw.Layer) -> int:
-        """The reuse factor as hls4ml can have it; where the wish cannot be, a note says so."""
-        wish, operation = self.design.reuse(layer.source), layer.operation
-        if self.design.strategy(layer.source) is not Strategy.RESOURCE or not isinstance(
-            operation, hw.Convolution | hw.Dense
-        ):
-            return wish
-        inputs, outputs = prod(operation.kernel.array.shape[:-1]), operation.kernel.array.shape[-1]
-        largest = inputs if isinstance(operation, hw.Convolution) else inputs * outputs
-        explicit = layer.source in self.design.target.reuse_of
-        reuse = reuse_factors.chosen(inputs, outputs, largest, wish, layer=layer.source, explicit=explicit)
-        if reuse != wish:
-            self.notes.append(f"{layer.name}: a reuse factor of {wish} is not legal for its size, {reuse} is used")
-        return reuse
-
-    def _accumulator(self, layer: hw.Layer) -> Format:
-        accumulator = self.precision(layer.name).accumulator
-        assert accumulator is not None
-        return accumulator.format
-
-    def _input(self, layer: hw.Layer, index: int = 0) -> hw.Layer:
-        return self.design.model.layer(layer.inputs[index])
-
     def _cast(self, layer: hw.Layer, inputs: tuple[str, ...]) -> None:
         if self.result(layer.name) == self.result(layer.inputs[0]):
             self.name_of[layer.name] = inputs[0]
             return
         self._append(layer, "Activation", inputs, {"activation": "linear", "n_in": prod(layer.shape)})
-
-    def _append_padding(
-        self,
-        layer: hw.Layer,
-        source: str,
-        pads: tuple[int, int, int, int],
-        name: str,
-        node: str,
-        *,
-        result: Format | None = None,
-    ) -> Shape:
-        """A padding layer before a window operation, or one of the network's own; gives the padded shape."""
-        shape = self._input(layer).shape
-        top, bottom, left, right = pads
-        result = result or self.result(layer.inputs[0])
-        padded = (*([shape[0] + top + bottom] if len(shape) > 2 else []), shape[-2] + left + right, shape[-1])
-        attributes: dict[str, Attribute] = {
-            "n_chan": shape[-1],
-            "pad_left": left,
-            "pad_right": right,
-            "data_format": "channels_last",
-        }
-        attributes |= {"in_width": shape[-2], "out_width": padded[-2]}
-        kind = "ZeroPadding1D"
-        if len(shape) > 2:
-            kind = "ZeroPadding2D"
-            attributes |= {"in_height": shape[0], "out_height": padded[0], "pad_top": top, "pad_bottom": bottom}
-        self.nodes.append(
-            HlsNode(name=name, kind=kind, inputs=(source,), attributes=attributes, types={"result": result}, node=node)
-        )
-        self.name_of[node or name] = name
-        return padded
-
-    def _convolution(self, layer: hw.Layer, operation: hw.Convolution | hw.Depthwise, source: str) -> None:
-        shape, pads = self._input(layer).shape, operation.pads
-        if self.streams and any(pads):
-            name = self.names.unique(f"{layer.name}_pad")
-            shape, source, pads = self._append_padding(layer, source, pads, name, ""), name, (0, 0, 0, 0)
-        height, width, channels, filters = operation.kernel.array.shape
-        kernel, bias, kind, weights = operation.kernel, operation.bias, "Conv", "weight_data"
-        if isinstance(operation, hw.Depthwise):
-            filters, kind, weights = channels, "DepthwiseConv", "depthwise_data"
-        attributes: dict[str, Attribute] = {
-            "data_format": "channels_last",
-            "padding": "valid",
-            "in_width": shape[-2],
-            "n_chan": channels,
-            "n_filt": filters,
-            "filt_width": width,
-            "stride_width": operation.strides[1],
-            "out_width": layer.shape[-2],
-            "pad_left": pads[2],
-            "pad_right": pads[3],
-            "use_bias": True,
-            "bias_data": bias.values,
-            "depth_multiplier": 1,
-            weights: kernel.values,
-        }
-        if len(layer.shape) > 2:
-            attributes |= {
-                "in_height": shape[0],
-                "out_height": layer.shape[0],
-                "filt_height": height,
-                "pad_top": pads[0],
-            }
-            attributes |= {"stride_height": operation.strides[0], "pad_bottom": pads[1]}
-        else:
-            attributes[weights] = kernel.values[0]
-        types = {"weight": kernel.format, "bias": bias.format, "accum": self._accumulator(layer)}
-        codes = kernel.array if isinstance(operation, hw.Convolution) else kernel.array.reshape(-1, 1)
-        self._append(layer, f"{kind}{len(layer.shape) - 1}D", (source,), attributes, types, codes={"weight": codes})
-
-    def _depthwise(self, layer: hw.Layer, operation: hw.Depthwise, source: str) -> None:
-        """hls4ml's own depthwise convolution, but for the resource strategy, with which it aborts: there a full one."""
-        if self.design.strategy(layer.source) is Strategy.RESOURCE:
-            full = hw.Convolution(
-                kernel=hw.across_channels(operation.kernel),
-                bias=operation.bias,
-                strides=operation.strides,
-                pads=operation.pads,
-            )
-            self._convolution(replace(layer, operation=full), full, source)
-            return
-        self._convolution(layer, operation, source)
 
     def _leaky(self, layer: hw.Layer, operation: hw.LeakyRelu, inputs: tuple[str, ...]) -> None:
         slope = operation.slope
@@ -292,28 +139,6 @@ class _Lowering:
             return
         attributes = {"activation": "prelu", "n_in": prod(layer.shape), "param_data": slope.values.reshape(-1)}
         self._append(layer, "PReLU", inputs, attributes, {"param": slope.format}, codes=codes)
-
-    def _crop(self, layer: hw.Layer, operation: src.Crop, inputs: tuple[str, ...]) -> None:
-        shape = self._input(layer).shape
-        top, bottom, left, right = operation.borders
-        attributes: dict[str, Attribute] = {
-            "n_chan": shape[-1],
-            "crop_left": left,
-            "crop_right": right,
-            "data_format": "channels_last",
-        }
-        attributes |= {"in_width": shape[-2], "out_width": layer.shape[-2]}
-        if len(shape) > 2:
-            attributes |= {"in_height": shape[0], "out_height": layer.shape[0], "crop_top": top, "crop_bottom": bottom}
-        self._append(layer, f"Cropping{len(shape) - 1}D", inputs, attributes)
-
-    def _upsample(self, layer: hw.Layer, inputs: tuple[str, ...]) -> None:
-        shape = self._input(layer).shape
-        attributes: dict[str, Attribute] = {"n_chan": shape[-1], "algorithm": "nearest", "data_format": "channels_last"}
-        attributes |= {"in_width": shape[-2], "out_width": layer.shape[-2]}
-        rows = (shape[0], layer.shape[0]) if len(shape) > 2 else (1, 1)
-        attributes |= {"in_height": rows[0], "out_height": rows[1]}
-        self._append(layer, "Resize", inputs, attributes)
 
     def _dense(self, layer: hw.Layer, operation: hw.Dense, inputs: tuple[str, ...]) -> None:
         kernel, bias = operation.kernel, operation.bias
@@ -341,52 +166,6 @@ class _Lowering:
         types = {"scale": operation.scale.format, "bias": operation.shift.format}
         codes = {"scale": operation.scale.array.reshape(-1, 1)}
         self._append(layer, "BatchNormalization", inputs, attributes, types, codes=codes)
-
-    def _pool(self, layer: hw.Layer, operation: hw.Pool, source: str) -> None:
-        self.overlapping = self.overlapping or (self.streams and operation.size != operation.strides)
-        shape, pads = self._input(layer).shape, operation.pads
-        form = self.result(layer.inputs[0])
-        if operation.kind is PoolKind.MAX and any(pads) and not form.signed:
-            name = self.names.unique(f"{layer.name}_pad")
-            shape, source, pads = self._append_padding(layer, source, pads, name, ""), name, (0, 0, 0, 0)
-        if self.streams and any(pads) and operation.kind is PoolKind.MAX:
-            self._raised_pool(layer, operation, source)
-            return
-        if self.streams and any(pads):
-            do = "use --io parallel, or padding='valid'"
-            raise UnsupportedOptionError(
-                layer=layer.source, why="average pooling with padding cannot be streamed", do=do
-            )
-        attributes = pool_attributes(operation, shape, layer.shape, pads)
-        word = "Max" if operation.kind is PoolKind.MAX else "Average"
-        self._append(
-            layer, f"{word}Pooling{len(shape) - 1}D", (source,), attributes, {"accum": self._accumulator(layer)}
-        )
-
-    def _raised_pool(self, layer: hw.Layer, operation: hw.Pool, source: str) -> None:
-        """A padded maximum of signed data in a stream: raised above 0, padded with zeros, pooled, and lowered again."""
-        form, shape = self.result(layer.inputs[0]), self._input(layer).shape
-        raised = Format(width=form.width, integer=form.integer, signed=False)
-        height = -form.low * form.step
-        names = [self.names.unique(f"{layer.name}_{word}") for word in ("raised", "pad", "max")]
-        self.nodes.append(shifted(names[0], source, shape, height, raised))
-        padded = self._append_padding(layer, names[0], operation.pads, names[1], "", result=raised)
-        attributes = pool_attributes(operation, padded, layer.shape, (0, 0, 0, 0))
-        types = {"result": raised, "accum": raised}
-        kind = f"MaxPooling{len(shape) - 1}D"
-        self.nodes.append(HlsNode(name=names[2], kind=kind, inputs=(names[1],), attributes=attributes, types=types))
-        lowered = shifted(layer.name, names[2], layer.shape, -height, self.result(layer.name))
-        self.nodes.append(replace(lowered, node=layer.name))
-        self.name_of[layer.name] = layer.name
-
-    def _global_pool(self, layer: hw.Layer, operation: hw.GlobalPool, inputs: tuple[str, ...]) -> None:
-        shape = self._input(layer).shape
-        attributes: dict[str, Attribute] = {"n_filt": shape[-1], "data_format": "channels_last"}
-        attributes |= {"in_height": shape[0], "in_width": shape[1]} if len(shape) > 2 else {"n_in": shape[0]}
-        word = "Max" if operation.kind is PoolKind.MAX else "Average"
-        self._append(
-            layer, f"Global{word}Pooling{len(shape) - 1}D", inputs, attributes, {"accum": self._accumulator(layer)}
-        )
 
     def _reshape(self, layer: hw.Layer, inputs: tuple[str, ...]) -> None:
         readers = self.design.model.consumers(layer.name)

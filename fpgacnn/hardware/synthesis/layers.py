@@ -7,19 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from fpgacnn.design.project import TOP
+from fpgacnn.hardware.synthesis.figures import IntRange, Resources
 from fpgacnn.hardware.synthesis.readers.cells import function_in, writer_index
 from fpgacnn.hardware.synthesis.readers.firmware import FirmwareCall
-from fpgacnn.hardware.synthesis.report import (
-    Instance,
-    IntRange,
-    LayerReport,
-    Loop,
-    Memory,
-    ModuleReport,
-    Resources,
-    Summary,
-    SummaryRow,
-)
+from fpgacnn.hardware.synthesis.report import Instance, LayerReport, Loop, Memory, ModuleReport, Summary, SummaryRow
 
 Modules = Mapping[str, ModuleReport]
 

@@ -16,6 +16,7 @@ from fpgacnn.errors import (
     ReportRefusedError,
 )
 from fpgacnn.hardware.synthesis.compare import notes_on
+from fpgacnn.hardware.synthesis.figures import Stage
 from fpgacnn.hardware.synthesis.find import Found, Kind, find_reports, refuse_foreign, solution_of
 from fpgacnn.hardware.synthesis.layers import adopted, join_layers, network_of
 from fpgacnn.hardware.synthesis.readers.cosim import read_cosim, read_export_rpt, read_export_xml
@@ -31,7 +32,6 @@ from fpgacnn.hardware.synthesis.report import (
     Export,
     ModuleReport,
     SourceFile,
-    Stage,
     Summary,
     SynthesisReport,
     Timing,

@@ -1,79 +1,11 @@
-"""What the tools say about a project, as values: units in the names, None where the tool states nothing, never 0 for it.
-
-Two resources look alike and are not: HLS counts block RAM in blocks of 18 Kb, Vivado in tiles of 36 Kb that may be half
-used. They are two fields, `bram_18k` and `bram_tiles`. Ranges keep both ends; `?` and `undef` are None at that end.
-"""
+"""The reports of vendor tools about one project, as values (`figures.py` has their numbers)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
-
-class Stage(StrEnum):
-    """When a number was made: HLS's own guess, after logic synthesis, after placement and routing, or in RTL simulation."""
-
-    CSYNTH = "csynth"
-    SYNTH = "synth"
-    IMPL = "impl"
-    COSIM = "cosim"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """Where a number comes from: the stage, and the file relative to the project folder."""
-
-    stage: Stage
-    file: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IntRange:
-    """From `least` to `most`; equal where the tool states one number, None where it knows none."""
-
-    least: int | None
-    most: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FloatRange:
-    """A range of real numbers."""
-
-    least: float | None
-    most: float | None
-
-
-UNKNOWN = IntRange(least=None, most=None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resources:
-    """Counts of the fabric: used, or available."""
-
-    origin: Origin
-    lut: int | None
-    ff: int | None
-    dsp: int | None
-    bram_18k: int | None = None
-    bram_tiles: float | None = None
-    uram: int | None = None
-
-    @property
-    def bram_18k_blocks(self) -> int | None:
-        """Block RAM in blocks of 18 Kb, whichever way the tool counts."""
-        return self.bram_18k if self.bram_tiles is None else round(2 * self.bram_tiles)
-
-    @property
-    def counts(self) -> Mapping[str, int | None]:
-        """All five by their names."""
-        return {
-            "LUT": self.lut,
-            "FF": self.ff,
-            "DSP": self.dsp,
-            "BRAM (18 Kb)": self.bram_18k_blocks,
-            "URAM": self.uram,
-        }
+from fpgacnn.hardware.synthesis.figures import FloatRange, IntRange, Origin, Resources, Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from fpgacnn.errors import printable
-from fpgacnn.hardware.synthesis.report import Clock, IntRange, ModuleReport, Resources, SynthesisReport
+from fpgacnn.hardware.synthesis.figures import IntRange, Resources
+from fpgacnn.hardware.synthesis.report import Clock, ModuleReport, SynthesisReport
 
 UNKNOWN = "?"
 RESOURCES = ("LUT", "FF", "DSP", "BRAM (18 Kb)", "URAM")

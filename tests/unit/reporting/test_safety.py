@@ -18,7 +18,7 @@ from markdown_it import MarkdownIt
 from rich.console import Console
 
 from fpgacnn.errors import RecordError, printable
-from fpgacnn.hardware.synthesis.report import Stage
+from fpgacnn.hardware.synthesis.figures import Stage
 from fpgacnn.records.compare import compare
 from fpgacnn.records.read_record import read_run
 from fpgacnn.records.record import RunRecord, plain

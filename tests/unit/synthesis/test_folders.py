@@ -9,7 +9,7 @@ import pytest
 
 from fpgacnn.errors import FileMissingError, NoReportsError, ReportBrokenError, ReportForeignError
 from fpgacnn.hardware.synthesis import read
-from fpgacnn.hardware.synthesis.report import IntRange, Stage
+from fpgacnn.hardware.synthesis.figures import IntRange, Stage
 from tests.support.hls_reports import Module, design_size_rpt, design_size_xml, hls_rpt, hls_xml, summary_rpt
 from tests.support.vivado_reports import EXPORT_XML, Netlist, cosim_rpt, export_rpt, timing_rpt, utilization_rpt
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from fpgacnn.errors import FpgacnnError, ReportBrokenError, ReportRefusedError
+from fpgacnn.hardware.synthesis.figures import UNKNOWN, FloatRange, IntRange, Stage
 from fpgacnn.hardware.synthesis.readers.hls_rpt import read_hls_rpt
 from fpgacnn.hardware.synthesis.readers.hls_xml import read_hls_xml, read_modules_xml
 from fpgacnn.hardware.synthesis.readers.xml import MAX_DEPTH, parse_xml
-from fpgacnn.hardware.synthesis.report import UNKNOWN, FloatRange, IntRange, Stage
 from tests.support.hls_reports import Module, hls_rpt, hls_xml
 
 VERSIONS = (

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from fpgacnn.errors import ReportBrokenError
+from fpgacnn.hardware.synthesis.figures import UNKNOWN, IntRange, Stage
 from fpgacnn.hardware.synthesis.readers.cells import date_text, function_in, layer_index, writer_index
 from fpgacnn.hardware.synthesis.readers.cosim import read_cosim, read_export_rpt, read_export_xml
 from fpgacnn.hardware.synthesis.readers.summary import read_design_size_rpt, read_design_size_xml, read_summary
 from fpgacnn.hardware.synthesis.readers.vivado import read_timing, read_utilization
-from fpgacnn.hardware.synthesis.report import UNKNOWN, IntRange, Stage
 from tests.support.hls_reports import design_size_rpt, design_size_xml, summary_rpt
 from tests.support.vivado_reports import EXPORT_XML, Netlist, cosim_rpt, export_rpt, timing_rpt, utilization_rpt
 

@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 
 from fpgacnn.errors import ReportBrokenError
-from fpgacnn.hardware.synthesis.report import UNKNOWN, FloatRange, IntRange
+from fpgacnn.hardware.synthesis.figures import UNKNOWN, FloatRange, IntRange
 
 NOTHING = frozenset({"", "-", "?", "undef", "NA", "N/A", "_"})
 NONE_SET = 2**32 - 1

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 from fpgacnn.errors import ReportBrokenError
+from fpgacnn.hardware.synthesis.figures import Origin, Resources, Stage
 from fpgacnn.hardware.synthesis.readers.cells import NOTHING, Cells, date_text
 from fpgacnn.hardware.synthesis.readers.text import parse_table
 from fpgacnn.hardware.synthesis.readers.xml import Element, parse_xml
-from fpgacnn.hardware.synthesis.report import Cosim, Export, Origin, Resources, Stage
+from fpgacnn.hardware.synthesis.report import Cosim, Export
 
 COSIM_FIELD = re.compile(r"(Report time|Solution|Simulation tool) *: (.*)")
 EXPORT_FIELD = re.compile(r"(Implementation tool|Project|Solution|Device target|Report date):(.*)")

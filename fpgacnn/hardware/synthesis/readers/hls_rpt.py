@@ -7,23 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from fpgacnn.errors import ReportBrokenError
+from fpgacnn.hardware.synthesis.figures import FloatRange, IntRange, Origin, Resources, Stage
 from fpgacnn.hardware.synthesis.readers.cells import Cells, date_text, layer_index, writer_index
 from fpgacnn.hardware.synthesis.readers.text import HlsText, ReportTable
-from fpgacnn.hardware.synthesis.report import (
-    Clock,
-    DspBlock,
-    Fifo,
-    FloatRange,
-    Instance,
-    Interface,
-    IntRange,
-    Loop,
-    Memory,
-    ModuleReport,
-    Origin,
-    Resources,
-    Stage,
-)
+from fpgacnn.hardware.synthesis.report import Clock, DspBlock, Fifo, Instance, Interface, Loop, Memory, ModuleReport
 
 TITLE = re.compile(r"(Vivado|Vitis) HLS Report for '(.+)'")
 KINDS = ("DSP", "Expression", "FIFO", "Instance", "Memory", "Multiplexer", "Register")

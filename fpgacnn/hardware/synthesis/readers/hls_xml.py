@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from fpgacnn.hardware.synthesis.figures import FloatRange, IntRange, Origin, Resources, Stage
 from fpgacnn.hardware.synthesis.readers.cells import NONE_SET, Cells
 from fpgacnn.hardware.synthesis.readers.xml import Element, parse_xml
-from fpgacnn.hardware.synthesis.report import Clock, FloatRange, IntRange, Loop, ModuleReport, Origin, Resources, Stage
+from fpgacnn.hardware.synthesis.report import Clock, Loop, ModuleReport
 
 NO_LOOP = {
     "Slack",

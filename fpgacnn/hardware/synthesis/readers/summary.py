@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 
 from fpgacnn.errors import ReportBrokenError
+from fpgacnn.hardware.synthesis.figures import Origin, Resources, Stage
 from fpgacnn.hardware.synthesis.readers.cells import Cells, date_text
 from fpgacnn.hardware.synthesis.readers.text import HlsText
 from fpgacnn.hardware.synthesis.readers.xml import parse_xml
-from fpgacnn.hardware.synthesis.report import DesignSize, DesignSizeStep, Origin, Resources, Stage, Summary, SummaryRow
+from fpgacnn.hardware.synthesis.report import DesignSize, DesignSizeStep, Summary, SummaryRow
 
 SUMMARY_TITLE = re.compile(r"Synthesis Summary Report of '(.+)'")
 ESTIMATES = "Performance & Resource Estimates"

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 from fpgacnn.errors import ReportBrokenError
+from fpgacnn.hardware.synthesis.figures import Origin, Resources, Stage
 from fpgacnn.hardware.synthesis.readers.cells import Cells, date_text
 from fpgacnn.hardware.synthesis.readers.text import ReportTable, drawn_lines, parse_table
-from fpgacnn.hardware.synthesis.report import Origin, Resources, Stage, Timing, Utilization
+from fpgacnn.hardware.synthesis.report import Timing, Utilization
 
 UTILIZATION, TIMING = "report_utilization", "report_timing_summary"
 HIERARCHICAL = "-hierarchical"

@@ -1,0 +1,94 @@
+"""What every kind of layer needs while a design becomes a layer list: formats, names, reuse factors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import prod
+
+from fpgacnn.design import Design, IoType, Strategy
+from fpgacnn.hardware.hls import reuse as reuse_factors
+from fpgacnn.hardware.hls.node import Attribute, HlsNode
+from fpgacnn.ir import hardware as hw
+from fpgacnn.ir.fixed_point import CodeArray, Format
+from fpgacnn.passes.precision import LayerPrecision
+from fpgacnn.passes.quantization.names import Namer
+
+
+@dataclass(slots=True, kw_only=True)
+class LayerBuilder:
+    """The layer list so far.
+
+    `name_of`: under which name of hls4ml each node's result is found. `overlapping`: a pooling in a stream has windows
+    that overlap.
+    """
+
+    design: Design
+    names: Namer
+    nodes: list[HlsNode] = field(default_factory=list)
+    name_of: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    overlapping: bool = False
+
+    @property
+    def streams(self) -> bool:
+        """Whether data enters and leaves pixel by pixel."""
+        return self.design.target.io is IoType.STREAM
+
+    def precision(self, name: str) -> LayerPrecision:
+        """The planned formats of a node."""
+        return self.design.plan.layers[name]
+
+    def result(self, name: str) -> Format:
+        """The format of a node's result."""
+        return self.precision(name).result.format
+
+    def _append(
+        self,
+        layer: hw.Layer,
+        kind: str,
+        inputs: tuple[str, ...],
+        attributes: dict[str, Attribute],
+        types: dict[str, Format] | None = None,
+        *,
+        extra: dict[str, Format] | None = None,
+        codes: dict[str, CodeArray] | None = None,
+    ) -> None:
+        strategy = self.design.strategy(layer.source)
+        self.nodes.append(
+            HlsNode(
+                name=layer.name,
+                kind=kind,
+                inputs=inputs,
+                attributes=attributes,
+                types={"result": self.result(layer.name), **(types or {})},
+                node=layer.name,
+                reuse=self._reuse(layer),
+                strategy="Resource" if strategy is Strategy.RESOURCE else "Latency",
+                extra_types=extra or {},
+                codes=codes or {},
+            )
+        )
+        self.name_of[layer.name] = layer.name
+
+    def _reuse(self, layer: hw.Layer) -> int:
+        """The reuse factor as hls4ml can have it; where the wish cannot be, a note says so."""
+        wish, operation = self.design.reuse(layer.source), layer.operation
+        if self.design.strategy(layer.source) is not Strategy.RESOURCE or not isinstance(
+            operation, hw.Convolution | hw.Dense
+        ):
+            return wish
+        inputs, outputs = prod(operation.kernel.array.shape[:-1]), operation.kernel.array.shape[-1]
+        largest = inputs if isinstance(operation, hw.Convolution) else inputs * outputs
+        explicit = layer.source in self.design.target.reuse_of
+        reuse = reuse_factors.chosen(inputs, outputs, largest, wish, layer=layer.source, explicit=explicit)
+        if reuse != wish:
+            self.notes.append(f"{layer.name}: a reuse factor of {wish} is not legal for its size, {reuse} is used")
+        return reuse
+
+    def _accumulator(self, layer: hw.Layer) -> Format:
+        accumulator = self.precision(layer.name).accumulator
+        assert accumulator is not None
+        return accumulator.format
+
+    def _input(self, layer: hw.Layer, index: int = 0) -> hw.Layer:
+        return self.design.model.layer(layer.inputs[index])
