@@ -1,11 +1,12 @@
 # ruff: noqa: T201  # a script, not a package
 """Random networks that a framework saves and answers, read and compared.
 
-    python tools/random_networks.py --framework keras2|keras3|hgq2|onnx|qonnx --count 10000 --seed 0
+    python tools/random_networks.py --framework keras2|keras3|qkeras|hgq2|onnx|qonnx --count 10000 --seed 0
     python tools/random_networks.py --framework keras3 --again 4711
 
 Prints each network that is read wrong with its seed and how it was made, then how many were read, refused (by reason),
-different and crashed. The exit status is 1 where one was wrong or too few were read.
+different and crashed, and in how many events float32 decides a tie. The exit status is 1 where one was wrong, too few
+were read or too many events are ties.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.random_reading.law import FRAMEWORKS, READ_SHARE, Outcome, Tally, verdicts  # after the path
+from tests.random_reading.law import FRAMEWORKS, READ_SHARE, TIE_SHARE, Outcome, Tally, verdicts  # after the path
 
 REPORT_EVERY = 500
 
@@ -48,9 +49,13 @@ def main() -> int:
     )
     for why, count in tally.refusals.most_common():
         print(f"  {count:6d} {why}")
+    if tally.ties:
+        print(
+            f"float32 decides a tie in {tally.ties} of {tally.events} events ({tally.tie_share:.2%}, at most {TIE_SHARE:.0%})"
+        )
     if tally.share < READ_SHARE:
         print(f"only {tally.share:.0%} were read, at least {READ_SHARE:.0%} are expected")
-    return int(bool(tally.wrong) or tally.share < READ_SHARE)
+    return int(bool(tally.wrong) or tally.share < READ_SHARE or tally.tie_share > TIE_SHARE)
 
 
 if __name__ == "__main__":

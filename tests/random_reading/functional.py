@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -131,18 +131,30 @@ class Maker:
 
     def _slice(self) -> tuple[Tensor, str] | None:
         x = self._tensor()
-        parts: list[Any] = [slice(None)]
-        for size in shape_of(x):
-            if self._chance(0.06):
-                parts.append(None)
-            parts.append(self._cut(size))
-        parts = self._shortened(parts)
+        parts = self._around_ellipsis(shape_of(x)) if self._chance(0.4) else self._every_axis(shape_of(x))
         made = x[tuple(parts)]
         return made, f"{self._name(x)}[{', '.join(map(shown_index, parts))}]"
 
-    def _cut(self, size: int) -> Any:
+    def _every_axis(self, shape: Shape) -> list[Any]:
+        """An index for each axis, sometimes a new axis between."""
+        parts: list[Any] = [slice(None)]
+        for size in shape:
+            if self._chance(0.06):
+                parts.append(None)
+            parts.append(self._cut(size))
+        return self._shortened(parts)
+
+    def _around_ellipsis(self, shape: Shape) -> list[Any]:
+        """An ellipsis for none to all axes, with plain indices before and behind it."""
+        plain = ["range", "range", "one", "all"]
+        start = self._number(0, len(shape) + 1)
+        stop = self._number(start, len(shape) + 1) if start else self._number(1, len(shape) + 1)
+        parts = [slice(None), *(self._cut(size, plain) for size in shape)]
+        return [*parts[:start], Ellipsis, *parts[stop:]]
+
+    def _cut(self, size: int, kinds: Sequence[str] = ("all", "all", "range", "range", "range", "step", "one")) -> Any:
         """One index: all, a range with ends counted from either side or left out, a stepped one, or a number."""
-        kind = self._pick(["all", "all", "range", "range", "range", "step", "one"])
+        kind = self._pick(kinds)
         if kind == "all" or size == 1:
             return slice(None)
         if kind == "one":
@@ -398,7 +410,7 @@ class Maker:
         tensors = [self._tensor() for _ in range(self._number(1, 3))]
         names = [f"in{number}" for number in self.random.permutation(len(tensors)).tolist()]
         starts = [self.keras.Input(shape_of(one), name=name) for one, name in zip(tensors, names, strict=True)]
-        inside = Maker(random=self.random, keras=self.keras, functions=self.functions, pool=[*starts])
+        inside = replace(self, pool=[*starts], lines=[], layers=[])
         for _ in range(self._number(1, 2)):
             inside._grow()
         ends = [inside._ended(start) for start in starts] + [inside._ended(inside.pool[-1])]
@@ -464,10 +476,12 @@ def shown_index(one: Any) -> str:
 
 
 def randomized(model: Any, random: np.random.Generator) -> None:
-    """Weights on a coarse grid; variances are positive."""
+    """Weights on a coarse grid, in one of four networks of any float32; variances are positive."""
+    is_coarse = random.random() < 0.75
     for variable in model.weights:
         shape, path = tuple(variable.shape), getattr(variable, "path", variable.name)
         values = random.integers(-GRID, GRID, size=shape, endpoint=True) / (2 * GRID)
+        values = values if is_coarse else random.normal(size=shape) / 4
         variable.assign((np.abs(values) + 0.25 if "variance" in path else values).astype(np.float32))
 
 
@@ -484,19 +498,18 @@ def _written(model: Any, folder: Path, names: Sequence[str]) -> Path:
     raise ValueError(names)
 
 
-def saved(seed: int, folder: Path, keras: Any, functions: Functions, steps: int, count: int = N) -> Saved:
-    """A random network, saved as `.h5` or `.keras`, with the framework's answers for `count` events."""
-    random = np.random.default_rng(seed)
-    maker = Maker(random=random, keras=keras, functions=functions)
-    model = maker.model(steps)
+def saved(maker: Maker, folder: Path, steps: int, count: int = N) -> tuple[Any, Saved]:
+    """A random network, and how it is saved as `.h5` or `.keras`, with the framework's answers for `count` events."""
+    random, model = maker.random, maker.model(steps)
     randomized(model, random)
     path = _written(model, folder, ("m.h5", "m.keras") if random.random() < 0.5 else ("m.keras", "m.h5"))
     events = [random.integers(-GRID, GRID, size=(count, *shape_of(one)), endpoint=True) / GRID for one in model.inputs]
     answers = model([one.astype(np.float32) for one in events])
     listed = answers if isinstance(answers, list | tuple) else [answers]
-    return Saved(
+    found = Saved(
         path=path,
         inputs=tuple(events),
         outputs=tuple(np.asarray(one, np.float64) for one in listed),
         text="\n".join([*maker.lines, f"inputs {[maker._name(one) for one in model.inputs]}, saved as {path.name}"]),
     )
+    return model, found

@@ -5,8 +5,10 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
+import numpy as np
+
 from fpgacnn.training.keras import open_keras
-from tests.random_reading.functional import Functions, saved
+from tests.random_reading.functional import Functions, Maker, saved
 from tests.random_reading.law import Saved
 
 
@@ -16,10 +18,12 @@ def make(seed: int, folder: Path) -> Saved:
     keras.backend.clear_session()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Keras warns that HDF5 is old
-        return saved(seed, folder, keras, _functions(), steps=2 + seed % 5)
+        maker = Maker(random=np.random.default_rng(seed), keras=keras, functions=functions())
+        return saved(maker, folder, steps=2 + seed % 5)[1]
 
 
-def _functions() -> Functions:
+def functions() -> Functions:
+    """TensorFlow's functions by the words of this package."""
     import tensorflow as tf
 
     return {

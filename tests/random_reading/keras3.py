@@ -7,8 +7,10 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from fpgacnn.training.keras import open_keras
-from tests.random_reading.functional import Functions, saved
+from tests.random_reading.functional import Functions, Maker, saved
 from tests.random_reading.law import Saved
 
 EVENTS = 5
@@ -20,10 +22,11 @@ def make(seed: int, folder: Path) -> Saved:
     open_keras()  # TensorFlow, quiet, is the backend
     import keras
 
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)  # collecting garbage takes most of the time
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Keras warns that HDF5 is old
-        return saved(seed, folder, keras, _functions(keras.ops), steps=2 + seed % 5, count=EVENTS)
+        maker = Maker(random=np.random.default_rng(seed), keras=keras, functions=_functions(keras.ops))
+        return saved(maker, folder, steps=2 + seed % 5, count=EVENTS)[1]
 
 
 def _functions(ops: Any) -> Functions:

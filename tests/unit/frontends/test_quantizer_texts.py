@@ -79,8 +79,17 @@ def test_a_quantizer_is_read_from_a_dictionary_or_a_text(value: Any, quantizer: 
     assert parse_quantizer(value, layer="conv") == quantizer
 
 
-def test_an_alpha_for_each_channel_is_an_array() -> None:
-    found = parse_quantizer(written("quantized_bits", bits=4, alpha=[1.0, 0.5]), layer="conv")
+@pytest.mark.parametrize(
+    "alpha",
+    [
+        [1.0, 0.5],
+        {"class_name": "__numpy__", "config": {"value": [1.0, 0.5], "dtype": "float32"}},
+        {"class_name": "__tensor__", "config": {"value": [1.0, 0.5], "dtype": "float32"}},
+    ],
+    ids=["HDF5", "an array in an archive", "a tensor in an archive"],
+)
+def test_an_alpha_for_each_channel_is_an_array(alpha: Any) -> None:
+    found = parse_quantizer(written("quantized_bits", bits=4, alpha=alpha), layer="conv")
     assert isinstance(found, QuantizedBits)
     assert np.asarray(found.alpha).tolist() == [1.0, 0.5]
 
@@ -137,6 +146,8 @@ def test_a_text_that_is_more_than_a_call_with_plain_numbers_is_refused_unread(
         (written("quantized_bits", alpha="automatic"), "alpha='automatic' is neither a number"),
         (written("quantized_bits", alpha=[]), "alpha=[] is neither a number"),
         (written("quantized_bits", alpha=[1.0, None]), "alpha=[1.0, None] is neither a number"),
+        (written("quantized_bits", alpha=[[1.0], [0.5]]), "alpha=[[1.0], [0.5]] is neither a number"),
+        (written("quantized_bits", alpha={"class_name": "__numpy__", "config": {}}), "is neither a number"),
         (written("quantized_bits", scale_axis=1), "scale_axis is not supported"),
         (
             written("quantized_bits", qnoise_factor=0.5),

@@ -11,6 +11,7 @@ import numpy as np
 
 from fpgacnn.errors import UnsupportedQuantizerError
 from fpgacnn.frontends.keras.layer_config import MAX_NUMBER, Json, class_of
+from fpgacnn.frontends.keras.serialized import array_of
 from fpgacnn.ir.source import (
     Binary,
     FloatArray,
@@ -89,8 +90,9 @@ def _alpha(options: _Options) -> float | FloatArray | Literal["auto", "auto_po2"
         return "auto_po2"
     if _is_finite(value) and value != 0:
         return float(value)
-    if isinstance(value, list) and value and all(map(_is_finite, value)):
-        return np.asarray(value, dtype=np.float64)
+    numbers = array_of(value)
+    if numbers is not None and numbers.ndim == 1 and numbers.size:
+        return numbers
     raise options.refuse(f"alpha={value!r} is neither a number, 'auto' nor 'auto_po2'")
 
 
