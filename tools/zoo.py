@@ -24,7 +24,7 @@ from fpgacnn.system.npz import write_arrays
 from fpgacnn.training.data import Dataset, FloatArray, Splits
 from fpgacnn.training.data.catalog import CATALOG
 from fpgacnn.training.keras import Schedule, fit, make_reproducible, open_keras, save
-from fpgacnn.training.zoo import ZOO, Entry, seeded
+from fpgacnn.training.zoo import ZOO, ZooEntry, seeded
 from fpgacnn.training.zoo.images.edges import checkerboard, step_image
 from fpgacnn.training.zoo.physics.sequence import over_time
 
@@ -66,7 +66,7 @@ built in Keras, quantized to {bits} bits by `fpgacnn quantize`, written as a QKe
 """
 
 
-def data_of(entry: Entry, name: str) -> Splits | None:
+def data_of(entry: ZooEntry, name: str) -> Splits | None:
     """The data set of a network, in the shape of its input."""
     if entry.data is None:
         return None
@@ -80,7 +80,7 @@ def data_of(entry: Entry, name: str) -> Splits | None:
     return Splits(train=turned(splits.train), validation=turned(splits.validation), test=turned(splits.test))
 
 
-def float_network(entry: Entry, splits: Splits | None, file: Path) -> None:
+def float_network(entry: ZooEntry, splits: Splits | None, file: Path) -> None:
     """Build, train or seed, and save."""
     door = open_keras()
     make_reproducible(door, SEED)
@@ -124,7 +124,7 @@ def patches(random: np.random.Generator, events: int, shape: tuple[int, ...]) ->
     return coarse[(slice(None), *(slice(size) for size in shape))] / 256
 
 
-def row(name: str, entry: Entry) -> dict[str, Any]:
+def row(name: str, entry: ZooEntry) -> dict[str, Any]:
     """All figures of one network."""
     folder = WORK / name
     folder.mkdir(parents=True, exist_ok=True)

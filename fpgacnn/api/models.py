@@ -185,7 +185,7 @@ def quantize(
     from fpgacnn.passes.widths.widths import parse_widths
     from fpgacnn.system.npz import MemoryArrays
     from fpgacnn.system.progress import silent
-    from fpgacnn.training.keras.loop import Settings
+    from fpgacnn.training.keras.loop import TrainingSettings
 
     events = event_source(data)
     given: TargetOptions = {
@@ -201,7 +201,7 @@ def quantize(
         data=events if isinstance(events, MemoryArrays) else str(data),
         output=Path(output),
         widths=parse_widths(bits),
-        settings=Settings(
+        settings=TrainingSettings(
             seed=seed, epochs=epochs, batch=batch, learning_rate=learning_rate, patience=patience, sparsity=sparsity
         ),
         weights=path_of(weights),

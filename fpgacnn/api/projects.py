@@ -113,11 +113,11 @@ def simulate(
     `values` are the outputs as float64 arrays. `threads` of the emulator: all processors by default.
     Raises FpgacnnError.
     """
-    from fpgacnn.jobs.simulate import Job, answers
+    from fpgacnn.jobs.simulate import SimulationJob, answers
     from fpgacnn.system.progress import silent
 
     request = replace(planning_request(source, None, options), seconds=timeout_s)
-    job = Job(source=Path(source), events=_events(input), engine=engine, threads=threads)
+    job = SimulationJob(source=Path(source), events=_events(input), engine=engine, threads=threads)
     return answers(job, request, trace=trace, progress=progress or silent, advance=advance or _no_advance)
 
 
@@ -141,11 +141,11 @@ def simulate_to_files(
     Both are .npz files of float64 arrays. `stats`: ranges of every node, and counts of wraps, saturations and ties.
     Raises FpgacnnError; then nothing is written.
     """
-    from fpgacnn.jobs.simulate import Job, run
+    from fpgacnn.jobs.simulate import SimulationJob, run
     from fpgacnn.system.progress import silent
 
     request = replace(planning_request(source, None, options), seconds=timeout_s)
-    job = Job(
+    job = SimulationJob(
         source=Path(source),
         events=_events(input),
         engine=engine,

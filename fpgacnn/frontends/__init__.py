@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fpgacnn.errors import FpgacnnError, NotAModelError
-from fpgacnn.frontends.files import Kind, sniff
+from fpgacnn.frontends.files import FileKind, sniff
 from fpgacnn.frontends.keras.reader import read_archive, read_hdf5, read_json
 from fpgacnn.frontends.onnx.reader import read_onnx
 from fpgacnn.frontends.result import ReadResult
@@ -42,12 +42,12 @@ def inspect(path: Path, weights: Path | None = None) -> tuple[ReadResult, tuple[
 
 def _read(path: Path, weights: Path | None) -> ReadResult:
     kind, seen = sniff(path)
-    if kind is Kind.HDF5:
+    if kind is FileKind.HDF5:
         return read_hdf5(path)
-    if kind is Kind.ZIP:
+    if kind is FileKind.ZIP:
         return read_archive(path)
-    if kind is Kind.JSON:
+    if kind is FileKind.JSON:
         return read_json(path, weights)
-    if kind is Kind.ONNX:
+    if kind is FileKind.ONNX:
         return read_onnx(path)
     raise NotAModelError(file=path, seen=seen)

@@ -15,7 +15,7 @@ _PROTOCOL_BUFFER = b"\x08"
 """The version of the intermediate representation, with which every ONNX file begins."""
 
 
-class Kind(Enum):
+class FileKind(Enum):
     """Formats that the readers know."""
 
     HDF5 = auto()
@@ -25,30 +25,30 @@ class Kind(Enum):
     OTHER = auto()
 
 
-def sniff(path: Path) -> tuple[Kind, str]:
+def sniff(path: Path) -> tuple[FileKind, str]:
     """The file's kind, and in words what its first bytes are.
 
     Raises FileMissingError where the file cannot be opened.
     """
     try:
         if path.is_dir():
-            return Kind.OTHER, "it is a folder (a SavedModel? save as .h5 instead)"
+            return FileKind.OTHER, "it is a folder (a SavedModel? save as .h5 instead)"
         if path.exists() and not path.is_file():  # opening a pipe waits for somebody to write
-            return Kind.OTHER, "it is a pipe or a device"
+            return FileKind.OTHER, "it is a pipe or a device"
         with path.open("rb") as file:
             head = file.read(512)
             user_blocks = [_read_at(file, offset) for offset in (512, 1024, 2048)]
     except OSError as error:
         raise FileMissingError(file=path, why=error.strerror or "cannot be read") from error
     if head.startswith(_HDF5) or _HDF5 in user_blocks:
-        return Kind.HDF5, "HDF5"
+        return FileKind.HDF5, "HDF5"
     if head.startswith(_ZIP):
-        return Kind.ZIP, "a zip archive"
+        return FileKind.ZIP, "a zip archive"
     if head.lstrip()[:1] == b"{":
-        return Kind.JSON, "JSON"
+        return FileKind.JSON, "JSON"
     if head.startswith(_PROTOCOL_BUFFER):
-        return Kind.ONNX, "a protocol buffer"
-    return Kind.OTHER, _describe(head)
+        return FileKind.ONNX, "a protocol buffer"
+    return FileKind.OTHER, _describe(head)
 
 
 def _read_at(file: BinaryIO, offset: int) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from fpgacnn.frontends.files import Kind, sniff
+from fpgacnn.frontends.files import FileKind, sniff
 from fpgacnn.frontends.keras.graph import MAX_JSON, parse_json
 from fpgacnn.frontends.keras.layer_config import Json
 from fpgacnn.frontends.keras.reader import architecture_of, companion
@@ -36,11 +36,11 @@ def original(path: Path, weights: Path | None = None) -> Original:
     Raises what `load` raises.
     """
     match sniff(path)[0]:
-        case Kind.HDF5:
+        case FileKind.HDF5:
             return Original(files=(path,), suffix=".h5", architecture=architecture_of(path))
-        case Kind.ZIP:
+        case FileKind.ZIP:
             return Original(files=(path,), suffix=".keras", architecture=architecture_of(path))
-        case Kind.JSON:
+        case FileKind.JSON:
             with path.open(encoding="utf-8", errors="replace") as file:
                 architecture = parse_json(file.read(MAX_JSON + 1), path)
             return Original(

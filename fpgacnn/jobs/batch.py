@@ -21,7 +21,7 @@ import numpy as np
 from fpgacnn.design.project import RECORD
 from fpgacnn.errors import ArrayFileError, FileMissingError, FpgacnnError, UsageError
 from fpgacnn.ir.source import FloatArray
-from fpgacnn.jobs.simulate import Job, answers
+from fpgacnn.jobs.simulate import SimulationJob, answers
 from fpgacnn.pipeline.request import Request
 from fpgacnn.sim.compare import signal_to_noise_db
 from fpgacnn.system.atomic_dir import temporary_folder
@@ -226,7 +226,7 @@ class _Job:
             return replace(judged, outcome=ModelOutcome.CRASHED, why=str(error))
 
     def _compared(self, judged: Judgement, record: Mapping[str, Any]) -> Judgement:
-        result = answers(Job(source=self.place, events=self.answers), Request(model=self.place))
+        result = answers(SimulationJob(source=self.place, events=self.answers), Request(model=self.place))
         hardware = [codes.values for codes in result.outputs.values()]
         arrays = read_arrays(self.answers)
         names = [f"output_{number}" for number in range(len(hardware))]

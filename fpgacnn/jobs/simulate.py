@@ -48,7 +48,7 @@ PLANNED_VALUES = 1 << 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class SimulationJob:
     """What to run: events of a file through an engine, and what of it is wanted."""
 
     source: Path
@@ -123,7 +123,11 @@ class _Opened:
 
 
 def run(
-    job: Job, request: Request, *, progress: Progress = silent, advance: Callable[[int, int], None] = lambda *_: None
+    job: SimulationJob,
+    request: Request,
+    *,
+    progress: Progress = silent,
+    advance: Callable[[int, int], None] = lambda *_: None,
 ) -> SimulationSummary:
     """Run a job; `advance` is told how many of how many events are done.
 
@@ -164,7 +168,7 @@ def run(
 
 
 def answers(
-    job: Job,
+    job: SimulationJob,
     request: Request,
     *,
     trace: bool = False,
@@ -186,7 +190,7 @@ def answers(
     return joined(found)
 
 
-def _open(job: Job, request: Request) -> _Opened:
+def _open(job: SimulationJob, request: Request) -> _Opened:
     """The design and the events for it: of a project folder, or of a model file that is planned on the spot."""
     if job.engine not in {"emulator", "csim"}:
         raise UnknownNameError(what="engine", name=job.engine, known="emulator, csim")
@@ -216,7 +220,7 @@ def _open(job: Job, request: Request) -> _Opened:
     )
 
 
-def _chosen(job: Job, design: Design) -> emulator.Emulator | None:
+def _chosen(job: SimulationJob, design: Design) -> emulator.Emulator | None:
     """The emulator; None for C simulation."""
     chosen = emulator.engine(design, threads=job.threads) if job.engine == "emulator" else None
     if job.stats and not isinstance(chosen, NativeEmulator):
@@ -254,7 +258,7 @@ def _csim(opened: _Opened, request: Request, *, trace: bool) -> _Runner:
     return lambda piece, first: simulation.run(opened.codes(piece, first), trace=trace)
 
 
-def _writers(job: Job, design: Design, events: int, opened: ExitStack) -> dict[str, ArchiveWriter]:
+def _writers(job: SimulationJob, design: Design, events: int, opened: ExitStack) -> dict[str, ArchiveWriter]:
     shapes = {layer.name: layer.shape for layer in design.model.layers}
     found = {}
     if job.output:
@@ -266,7 +270,7 @@ def _writers(job: Job, design: Design, events: int, opened: ExitStack) -> dict[s
     return found
 
 
-def _traced(job: Job, design: Design) -> Sequence[str]:
+def _traced(job: SimulationJob, design: Design) -> Sequence[str]:
     """The nodes that a trace holds: all of the emulator's; what C simulation has a name for."""
     if job.engine == "emulator":
         return [layer.name for layer in design.model.layers]

@@ -29,7 +29,7 @@ from fpgacnn.hardware.synthesis.report import (
     ModuleReport,
     Summary,
     SummaryRow,
-    Timing,
+    TimingReport,
     Utilization,
 )
 
@@ -119,7 +119,7 @@ def test_a_file_of_the_corpus_is_read_without_an_unexplained_none(name: str) -> 
     kind = kind_of(text[: 64 << 10], name.rpartition("/")[2].rpartition("__")[2])
     assert kind is not None
     read_value = READERS[kind](text, name)
-    assert isinstance(read_value, ModuleReport | Summary | DesignSize | Utilization | Timing | Cosim | Export)
+    assert isinstance(read_value, ModuleReport | Summary | DesignSize | Utilization | TimingReport | Cosim | Export)
     assert [path for path, holder in nones(read_value) if not explained(path, holder, text, read_value)] == []
     if isinstance(read_value, ModuleReport | Summary):
         wanted = name.partition("/")[0]

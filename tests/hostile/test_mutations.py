@@ -97,7 +97,7 @@ def test_an_error_of_two_lines_and_files_that_are_left_are_found(tmp_path: Path)
 
 def test_a_finding_says_which_of_our_lines_it_comes_from() -> None:
     assert finding(
-        lambda path: reader.numbers(reader.Dataset(name="x", shape=(), holds="", array="x"), "x", path, "x"), Path()
+        lambda path: reader.numbers(reader.Hdf5Dataset(name="x", shape=(), holds="", array="x"), "x", path, "x"), Path()
     ).startswith("ValueError at fpgacnn/frontends/keras/files/hdf5.py:")
 
 

@@ -20,7 +20,7 @@ from fpgacnn.ir import source as src
 from fpgacnn.jobs.quantize.record import QuantizeRecord
 from fpgacnn.passes.quantization import quantizers
 from fpgacnn.training.keras import make_reproducible, open_keras
-from fpgacnn.training.keras.loop import Checkpoint, DataPart, Epoch, Loss, Settings, Watch, fine_tune
+from fpgacnn.training.keras.loop import Checkpoint, DataPart, Epoch, Loss, TrainingSettings, Watch, fine_tune
 from fpgacnn.training.keras.qkeras_export import export_to_qkeras
 from tests.support.command import environment, failed, left, run
 from tests.support.files import entry, linear, sequential_file, tiny_model
@@ -166,7 +166,9 @@ def test_a_loss_beyond_all_numbers_ends_the_training(tmp_path: Path) -> None:
     part = DataPart(inputs=(np.ones((8, 2, 2, 1)),), targets=(np.full((8, 2), 1e30),))
     checkpoint = Checkpoint(file=tmp_path / "c.npz", signature="")
     with pytest.raises(DivergedError, match="training diverged in epoch 1: the loss is inf") as caught:
-        fine_tune(door, export_to_qkeras(door, network), [Loss.VALUES], part, part, Settings(), checkpoint=checkpoint)
+        fine_tune(
+            door, export_to_qkeras(door, network), [Loss.VALUES], part, part, TrainingSettings(), checkpoint=checkpoint
+        )
     assert (caught.value.exit_status, "--learning-rate" in caught.value.hint) == (1, True)
     assert not checkpoint.file.exists()
 

@@ -322,7 +322,7 @@ def synthesized(*, lut: int = 30_000, dsp: int = 100, with_vivado: bool = True) 
         average_interval_cycles=65,
         total_cycles=1000,
     )
-    slack = tools.Timing(
+    slack = tools.TimingReport(
         origin=tools.Origin(stage=tools.Stage.IMPL, file="timing.rpt"),
         design="myproject",
         version="2023.2",

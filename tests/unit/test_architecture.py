@@ -166,6 +166,35 @@ def test_imports_go_to_lower_layers_only() -> None:
     assert up == []
 
 
+TWO_GRAPHS = {
+    "Convolution",
+    "Dense",
+    "Depthwise",
+    "Function",
+    "GlobalPool",
+    "Input",
+    "Merge",
+    "Pool",
+    "Relu",
+    "Softmax",
+    "Ternary",
+}
+"""Operations of the source network that the hardware graph has too; code names them by their module, `src.` or `hw.`."""
+
+
+def test_a_class_name_has_one_meaning() -> None:
+    places: dict[str, list[str]] = {}
+    for path in modules():
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(name_of(path))
+    several = {name: found for name, found in places.items() if len(found) > 1}
+    assert len(places) > 300
+    assert {name: found for name, found in several.items() if name not in TWO_GRAPHS} == {}
+    assert {name for name, found in several.items() if {one.split(".")[0] for one in found} == {"ir"}} == set(several)
+    assert set(several) == TWO_GRAPHS
+
+
 def test_the_root_and_every_folder_are_small() -> None:
     assert len([path for path in PACKAGE.iterdir() if path.name != "__pycache__"]) <= MOST_ENTRIES
     folders = {path.parent for path in modules()}

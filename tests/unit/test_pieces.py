@@ -20,7 +20,7 @@ from fpgacnn.pipeline.inputs import Events
 from fpgacnn.pipeline.request import Request
 from fpgacnn.pipeline.stages import plan_network
 from fpgacnn.sim.compare import EngineComparison, ReferenceComparison, against_reference, compare, signal_to_noise_db
-from fpgacnn.sim.emulator.native.codegen.tensors import Kind, Storage
+from fpgacnn.sim.emulator.native.codegen.tensors import Storage, ValueKind
 from fpgacnn.sim.result import SimulationResult
 from fpgacnn.sim.source_reference import evaluate
 from fpgacnn.system.progress import Stopwatch, silent
@@ -162,9 +162,9 @@ def test_noise_ranges_and_outputs_are_folded_together(tmp_path: Path) -> None:
     assert np.array_equal(ends.whole()["d"], real["d"])
 
 
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", ValueKind)
 @pytest.mark.parametrize("pads", [(0, 0, 0, 0), (1, 1, 1, 1), (0, 2, 3, 0)])
-def test_the_border_is_all_that_is_no_pixel(kind: Kind, pads: tuple[int, int, int, int]) -> None:
+def test_the_border_is_all_that_is_no_pixel(kind: ValueKind, pads: tuple[int, int, int, int]) -> None:
     none = np.zeros(1, np.int64)
     one = Storage(kind=kind, rows=3, columns=4, channels=5, pads=pads, low=none, high=none, fraction=0)
     pixels = (one.pixel_places()[:, None] + np.arange(one.vectors)).reshape(-1).tolist()

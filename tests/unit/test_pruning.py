@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fpgacnn.errors import UsageError
-from fpgacnn.training.keras.loop import Settings
+from fpgacnn.training.keras.loop import TrainingSettings
 from fpgacnn.training.keras.pruning import RAMP, masks, sparsity_at
 
 
@@ -50,4 +50,4 @@ def test_sparsity_rises_to_its_end_and_stays(epochs: int, final: float) -> None:
 )
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(UsageError, match=r"whole numbers from 0|sparsity lies between"):
-        Settings(**wrong)
+        TrainingSettings(**wrong)

@@ -18,7 +18,7 @@ from fpgacnn.errors import (
     UnsupportedLayerError,
     WeightsError,
 )
-from fpgacnn.frontends.files import Kind, digest, sniff
+from fpgacnn.frontends.files import FileKind, digest, sniff
 from fpgacnn.frontends.keras.context import LayerContext, ParsedOperation
 from fpgacnn.frontends.keras.dtypes import is_half
 from fpgacnn.frontends.keras.files import archive, hdf5
@@ -57,7 +57,7 @@ def read_json(path: Path, weights: Path | None) -> ReadResult:
         architecture = parse_json(file.read(MAX_JSON + 1), path)
     graph = read_graph(architecture, path)
     beside = weights or companion(path)
-    if sniff(beside)[0] is not Kind.HDF5:
+    if sniff(beside)[0] is not FileKind.HDF5:
         raise NotAModelError(file=beside, seen="weights must be HDF5")
     version = architecture.get(
         "keras_version", "3" if "module" in architecture else None
@@ -89,7 +89,7 @@ def architecture_of(path: Path) -> dict[str, Json]:
 
     Raises what reading the file raises.
     """
-    if sniff(path)[0] is Kind.ZIP:
+    if sniff(path)[0] is FileKind.ZIP:
         return parse_json(archive.read_members(path)[archive.CONFIG].decode("utf-8", "replace"), path)
     with hdf5.opened(path) as file:
         return parse_json(hdf5.text_attribute(file, "model_config") or "", path)

@@ -22,7 +22,7 @@ from fpgacnn.frontends.onnx.op_args import OpArgs
 from fpgacnn.frontends.onnx.operators import QUANTIZERS, read_operator
 from fpgacnn.frontends.onnx.protobuf.arrays import MAX_ELEMENTS, to_array
 from fpgacnn.frontends.onnx.protobuf.kinds import REALS, is_whole
-from fpgacnn.frontends.onnx.protobuf.schema import Model, OnnxGraph, OnnxNode, Port, parse_model
+from fpgacnn.frontends.onnx.protobuf.schema import Model, OnnxGraph, OnnxNode, ValueInfo, parse_model
 from fpgacnn.frontends.onnx.protobuf.wire import WireError
 from fpgacnn.frontends.onnx.values import Constant, TensorView, Value
 from fpgacnn.frontends.result import ReadResult
@@ -139,7 +139,7 @@ class _Reader:
         for tensor in self.graph.initializers:
             self.values[tensor.name] = Constant(values=to_array(tensor, self.path), kind=tensor.kind)
 
-    def _input(self, port: Port) -> str:
+    def _input(self, port: ValueInfo) -> str:
         """An input without its axis of events, which is the first."""
         self.weave.node, self.weave.kind = port.name, "Input"
         if port.shape is None or not port.shape:
@@ -235,7 +235,7 @@ class _Reader:
                 value = replace(value, layer=layer, sole=value.sole and self.readers[name] == 1)  # noqa: PLW2901  # the same value, named
             self.values[name] = value
 
-    def _output(self, port: Port) -> str:
+    def _output(self, port: ValueInfo) -> str:
         """A layer that holds an output as the file has it."""
         value = self.values.get(port.name)
         if value is None:

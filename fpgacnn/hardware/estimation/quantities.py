@@ -9,7 +9,7 @@ from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, TemplateCall
 from fpgacnn.hardware.estimation.memory import Fifo, fifo_blocks, fifos, table_blocks, values_at_once, weight_blocks
 from fpgacnn.hardware.estimation.multiply import Multiplication, multiplication
 from fpgacnn.hardware.estimation.primitives import Pieces, copies_of, layer_primitives
-from fpgacnn.hardware.estimation.timing import Timing, TimingBudget, design_timing, layer_timing
+from fpgacnn.hardware.estimation.timing import LayerTiming, TimingBudget, design_timing, layer_timing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +18,7 @@ class LayerQuantities:
 
     layer: TemplateCall
     product: Multiplication
-    timing: Timing
+    timing: LayerTiming
     pieces: Pieces
     queues: tuple[Fifo, ...]
     dsp: float
@@ -37,7 +37,7 @@ class Quantities:
     """A whole design."""
 
     layers: tuple[LayerQuantities, ...]
-    timing: Timing
+    timing: LayerTiming
 
 
 def quantities(model: HardwareGraph, device: Device) -> Quantities:

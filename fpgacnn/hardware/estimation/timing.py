@@ -59,7 +59,7 @@ class TimingBudget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Timing:
+class LayerTiming:
     """Cycles from first input to last result, cycles until the next event can start, and cycles that following layers wait."""
 
     latency: int
@@ -67,7 +67,7 @@ class Timing:
     lead: int
 
 
-def layer_timing(layer: TemplateCall, model: HardwareGraph, product: Multiplication, pace: TimingBudget) -> Timing:
+def layer_timing(layer: TemplateCall, model: HardwareGraph, product: Multiplication, pace: TimingBudget) -> LayerTiming:
     """The cycles of one layer."""
     if layer.role is Role.RECURRENT:
         return _recurrent(layer, pace)
@@ -76,20 +76,20 @@ def layer_timing(layer: TemplateCall, model: HardwareGraph, product: Multiplicat
     return _parallel(layer, model, product, pace)
 
 
-def _parallel(layer: TemplateCall, model: HardwareGraph, product: Multiplication, pace: TimingBudget) -> Timing:
+def _parallel(layer: TemplateCall, model: HardwareGraph, product: Multiplication, pace: TimingBudget) -> LayerTiming:
     depth = pace.depth(product, layer.products[1])
     if layer.role in {Role.CONVOLUTION, Role.DEPTHWISE} and not layer.unrolled(dataflow=model.dataflow, parallel=True):
         each = layer.reuse if product.in_memory else max(1, min(layer.reuse, product.rounds + depth))
         latency = layer.partitions * each + depth + 2
-        return Timing(latency=latency, ii=latency, lead=depth)
+        return LayerTiming(latency=latency, ii=latency, lead=depth)
     if product.in_memory:
         latency = layer.reuse + depth if layer.reuse > 1 else depth
-        return Timing(latency=latency, ii=layer.reuse, lead=depth)
+        return LayerTiming(latency=latency, ii=layer.reuse, lead=depth)
     if layer.role in {Role.DENSE, Role.CONVOLUTION, Role.DEPTHWISE, Role.SCALE}:
         latency = depth + product.rounds - 1
-        return Timing(latency=latency, ii=max(1, min(layer.reuse, latency + 1)), lead=depth)
+        return LayerTiming(latency=latency, ii=max(1, min(layer.reuse, latency + 1)), lead=depth)
     latency = elementwise_depth(layer, pace)
-    return Timing(latency=latency, ii=1, lead=latency)
+    return LayerTiming(latency=latency, ii=1, lead=latency)
 
 
 def elementwise_depth(layer: TemplateCall, pace: TimingBudget) -> int:
@@ -118,7 +118,7 @@ def elementwise_depth(layer: TemplateCall, pace: TimingBudget) -> int:
             return 0
 
 
-def _streamed(layer: TemplateCall, model: HardwareGraph, product: Multiplication, pace: TimingBudget) -> Timing:
+def _streamed(layer: TemplateCall, model: HardwareGraph, product: Multiplication, pace: TimingBudget) -> LayerTiming:
     pixels = layer.in_shape[0] * layer.in_shape[1]
     depth = pace.depth(product, layer.products[1])
     extra = 2 if pace.seven_series and pace.budget_ns < SLOW_NS else 1
@@ -144,7 +144,7 @@ def _streamed(layer: TemplateCall, model: HardwareGraph, product: Multiplication
         case Role.PAD if layer.in_shape[0] == 1:
             return _loop(pixels + layer.positions + 2, lead=2)
         case Role.INPUT:
-            return Timing(latency=0, ii=0, lead=0)
+            return LayerTiming(latency=0, ii=0, lead=0)
         case Role.THRESHOLDS:
             searched = elementwise_depth(layer, pace) + extra
             return _loop(pixels + searched, lead=searched)
@@ -152,8 +152,8 @@ def _streamed(layer: TemplateCall, model: HardwareGraph, product: Multiplication
             return _loop(max(pixels, layer.positions) + extra + 1 if layer.positions > 1 else extra, lead=extra)
 
 
-def _loop(latency: int, *, lead: int) -> Timing:
-    return Timing(latency=latency, ii=latency, lead=lead)
+def _loop(latency: int, *, lead: int) -> LayerTiming:
+    return LayerTiming(latency=latency, ii=latency, lead=lead)
 
 
 def pixel_cycles(layer: TemplateCall, model: HardwareGraph, product: Multiplication, pace: TimingBudget) -> int:
@@ -187,22 +187,22 @@ def around_reuse_loop(model: HardwareGraph, pace: TimingBudget) -> int:
     return 5 if model.tool is BackendName.VITIS else 6
 
 
-def _recurrent(layer: TemplateCall, pace: TimingBudget) -> Timing:
+def _recurrent(layer: TemplateCall, pace: TimingBudget) -> LayerTiming:
     around = 18 if pace.seven_series else 10
     latency = layer.steps * (max(layer.reuse, layer.recurrent_reuse) + around) + 1
-    return Timing(latency=latency, ii=latency, lead=around)
+    return LayerTiming(latency=latency, ii=latency, lead=around)
 
 
-def design_timing(timings: Sequence[Timing], model: HardwareGraph) -> Timing:
+def design_timing(timings: Sequence[LayerTiming], model: HardwareGraph) -> LayerTiming:
     """The whole design: a pipeline of pipelines, tasks that hand over whole arrays, or streams that overlap."""
     if not timings:
-        return Timing(latency=0, ii=1, lead=0)
+        return LayerTiming(latency=0, ii=1, lead=0)
     slowest = max(timings, key=lambda one: one.latency)
     total, count = sum(one.latency for one in timings), len(timings)
     if not model.dataflow:
         boundary = count if model.tool is BackendName.VITIS else ceil(count / 2)
-        return Timing(latency=total + boundary, ii=max(1, *(one.ii for one in timings)), lead=0)
+        return LayerTiming(latency=total + boundary, ii=max(1, *(one.ii for one in timings)), lead=0)
     if model.io is IoType.PARALLEL:
-        return Timing(latency=total + count, ii=max(one.ii for one in timings) + 1, lead=0)
+        return LayerTiming(latency=total + count, ii=max(one.ii for one in timings) + 1, lead=0)
     waits = sum(min(one.lead, one.latency) for one in timings if one is not slowest)
-    return Timing(latency=slowest.latency + waits + 1, ii=slowest.latency + 1, lead=0)
+    return LayerTiming(latency=slowest.latency + waits + 1, ii=slowest.latency + 1, lead=0)

@@ -17,7 +17,7 @@ MAX_FILES = 200_000
 HEAD_BYTES = 64 << 10
 
 
-class Kind(StrEnum):
+class ReportKind(StrEnum):
     """The kinds of report that are read."""
 
     MODULE = "C synthesis of a module"
@@ -34,25 +34,29 @@ class Kind(StrEnum):
 
 
 NAMES = (
-    (re.compile(r"csynth\.rpt"), Kind.SUMMARY),
-    (re.compile(r".+_csynth\.rpt"), Kind.MODULE),
-    (re.compile(r"(.+_)?csynth\.xml"), Kind.MODULE_XML),
-    (re.compile(r"csynth_design_size\.rpt"), Kind.SIZE),
-    (re.compile(r"csynth_design_size\.xml"), Kind.SIZE_XML),
-    (re.compile(r"vivado_synth\.rpt|.+_utilization_(synth|placed|routed)\.rpt"), Kind.UTILIZATION),
-    (re.compile(r".*timing_summary.*\.rpt"), Kind.TIMING),
-    (re.compile(r".*_cosim\.rpt"), Kind.COSIM),
-    (re.compile(r".+_export\.rpt|export_(syn|impl)\.rpt"), Kind.EXPORT),
-    (re.compile(r".+_export\.xml|export_(syn|impl)\.xml"), Kind.EXPORT_XML),
+    (re.compile(r"csynth\.rpt"), ReportKind.SUMMARY),
+    (re.compile(r".+_csynth\.rpt"), ReportKind.MODULE),
+    (re.compile(r"(.+_)?csynth\.xml"), ReportKind.MODULE_XML),
+    (re.compile(r"csynth_design_size\.rpt"), ReportKind.SIZE),
+    (re.compile(r"csynth_design_size\.xml"), ReportKind.SIZE_XML),
+    (re.compile(r"vivado_synth\.rpt|.+_utilization_(synth|placed|routed)\.rpt"), ReportKind.UTILIZATION),
+    (re.compile(r".*timing_summary.*\.rpt"), ReportKind.TIMING),
+    (re.compile(r".*_cosim\.rpt"), ReportKind.COSIM),
+    (re.compile(r".+_export\.rpt|export_(syn|impl)\.rpt"), ReportKind.EXPORT),
+    (re.compile(r".+_export\.xml|export_(syn|impl)\.xml"), ReportKind.EXPORT_XML),
 )
 SIGNS = (
-    (re.compile(r"^== Synthesis Summary Report of '", re.MULTILINE), Kind.SUMMARY),
-    (re.compile(r"^== (Vivado|Vitis) HLS Report for '", re.MULTILINE), Kind.MODULE),
-    (re.compile(r"^== Design Size Report", re.MULTILINE), Kind.SIZE),
-    (re.compile(r"^Implementation tool: ", re.MULTILINE), Kind.EXPORT),
-    (re.compile(r"^Report time +: ", re.MULTILINE), Kind.COSIM),
+    (re.compile(r"^== Synthesis Summary Report of '", re.MULTILINE), ReportKind.SUMMARY),
+    (re.compile(r"^== (Vivado|Vitis) HLS Report for '", re.MULTILINE), ReportKind.MODULE),
+    (re.compile(r"^== Design Size Report", re.MULTILINE), ReportKind.SIZE),
+    (re.compile(r"^Implementation tool: ", re.MULTILINE), ReportKind.EXPORT),
+    (re.compile(r"^Report time +: ", re.MULTILINE), ReportKind.COSIM),
 )
-XML_SIGNS = (("<design_size", Kind.SIZE_XML), ("<AreaReport>", Kind.EXPORT_XML), ("<ReportVersion>", Kind.MODULE_XML))
+XML_SIGNS = (
+    ("<design_size", ReportKind.SIZE_XML),
+    ("<AreaReport>", ReportKind.EXPORT_XML),
+    ("<ReportVersion>", ReportKind.MODULE_XML),
+)
 VERBOSE = re.compile(r".+\.verbose\.rpt")
 INTERNAL = re.compile(r".*\.verbose\..+\.rpt")
 """HLS keeps these for itself, below a hidden folder; people copy the first, a whole report with notes behind it."""
@@ -66,7 +70,7 @@ class Found:
 
     path: Path
     name: str
-    kind: Kind
+    kind: ReportKind
 
 
 def find_reports(folder: Path) -> Iterator[Found]:
@@ -103,25 +107,25 @@ def _head(path: Path) -> str:
         return ""
 
 
-def kind_of(head: str, name: str) -> Kind | None:
+def kind_of(head: str, name: str) -> ReportKind | None:
     """What a file is, by its first characters and, where they say nothing, by its name."""
     if name.endswith(".xml"):
         found = next((kind for sign, kind in XML_SIGNS if sign in head), None)
         return found or _by_name(name)
     if name == "csynth.rpt" and head.startswith("Found "):
-        return Kind.MODULE
+        return ReportKind.MODULE
     found = next((kind for sign, kind in SIGNS if sign.search(head)), None)
     if found:
-        return Kind.VERBOSE if found is Kind.MODULE and VERBOSE.fullmatch(name) else found
+        return ReportKind.VERBOSE if found is ReportKind.MODULE and VERBOSE.fullmatch(name) else found
     command = vivado_fields(head).get("Command", "")
     if command.startswith(TIMING):
-        return Kind.TIMING
+        return ReportKind.TIMING
     if command.startswith(UTILIZATION):
-        return None if HIERARCHICAL in command else Kind.UTILIZATION
+        return None if HIERARCHICAL in command else ReportKind.UTILIZATION
     return None if command else _by_name(name)
 
 
-def _by_name(name: str) -> Kind | None:
+def _by_name(name: str) -> ReportKind | None:
     return next((kind for pattern, kind in NAMES if pattern.fullmatch(name)), None)
 
 

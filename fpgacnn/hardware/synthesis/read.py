@@ -17,7 +17,7 @@ from fpgacnn.errors import (
 )
 from fpgacnn.hardware.synthesis.compare import notes_on
 from fpgacnn.hardware.synthesis.figures import Stage
-from fpgacnn.hardware.synthesis.find import Found, Kind, find_reports, refuse_foreign, solution_of
+from fpgacnn.hardware.synthesis.find import Found, ReportKind, find_reports, refuse_foreign, solution_of
 from fpgacnn.hardware.synthesis.layers import adopted, join_layers, network_of
 from fpgacnn.hardware.synthesis.readers.cosim import read_cosim, read_export_rpt, read_export_xml
 from fpgacnn.hardware.synthesis.readers.firmware import FirmwareCall, ToolSettings, read_asked, read_calls
@@ -34,25 +34,25 @@ from fpgacnn.hardware.synthesis.report import (
     SourceFile,
     Summary,
     SynthesisReport,
-    Timing,
+    TimingReport,
     Unread,
     Utilization,
 )
 
-Value = ModuleReport | Summary | DesignSize | Cosim | Export | Utilization | Timing
+Value = ModuleReport | Summary | DesignSize | Cosim | Export | Utilization | TimingReport
 
-READERS: Mapping[Kind, Callable[[str, str], Value]] = {
-    Kind.MODULE: read_hls_rpt,
-    Kind.VERBOSE: read_hls_rpt,
-    Kind.MODULE_XML: read_hls_xml,
-    Kind.SUMMARY: read_summary,
-    Kind.SIZE: read_design_size_rpt,
-    Kind.SIZE_XML: read_design_size_xml,
-    Kind.UTILIZATION: read_utilization,
-    Kind.TIMING: read_timing,
-    Kind.COSIM: read_cosim,
-    Kind.EXPORT: read_export_rpt,
-    Kind.EXPORT_XML: read_export_xml,
+READERS: Mapping[ReportKind, Callable[[str, str], Value]] = {
+    ReportKind.MODULE: read_hls_rpt,
+    ReportKind.VERBOSE: read_hls_rpt,
+    ReportKind.MODULE_XML: read_hls_xml,
+    ReportKind.SUMMARY: read_summary,
+    ReportKind.SIZE: read_design_size_rpt,
+    ReportKind.SIZE_XML: read_design_size_xml,
+    ReportKind.UTILIZATION: read_utilization,
+    ReportKind.TIMING: read_timing,
+    ReportKind.COSIM: read_cosim,
+    ReportKind.EXPORT: read_export_rpt,
+    ReportKind.EXPORT_XML: read_export_xml,
 }
 
 
@@ -69,7 +69,7 @@ class _Pile:
     cosims: list[Cosim] = field(default_factory=list)
     exports: list[Export] = field(default_factory=list)
     utilizations: list[Utilization] = field(default_factory=list)
-    timings: list[Timing] = field(default_factory=list)
+    timings: list[TimingReport] = field(default_factory=list)
     files: list[SourceFile] = field(default_factory=list)
     unread: list[Unread] = field(default_factory=list)
 
@@ -142,9 +142,9 @@ def _read_one(found: Found, pile: _Pile) -> None:
     refuse_foreign(text, found.name)
     value: Value = READERS[found.kind](text, found.name)
     match value:
-        case ModuleReport() if found.kind is Kind.MODULE_XML:
+        case ModuleReport() if found.kind is ReportKind.MODULE_XML:
             pile.in_xml.extend([value, *(one for one in read_modules_xml(text, found.name) if one.name != value.name)])
-        case ModuleReport() if found.kind is Kind.VERBOSE:
+        case ModuleReport() if found.kind is ReportKind.VERBOSE:
             pile.verbose.append(value)
         case ModuleReport():
             pile.modules.append(value)
@@ -158,14 +158,14 @@ def _read_one(found: Found, pile: _Pile) -> None:
             pile.exports.append(value)
         case Utilization():
             pile.utilizations.append(value)
-        case Timing():
+        case TimingReport():
             pile.timings.append(value)
     pile.files.append(_source(found, value))
 
 
 def _source(found: Found, value: Value) -> SourceFile:
     tool = value.tool if isinstance(value, ModuleReport) else "Vitis HLS" if isinstance(value, Summary) else None
-    if isinstance(value, Utilization | Timing | Export):
+    if isinstance(value, Utilization | TimingReport | Export):
         tool = "Vivado"
     return SourceFile(
         file=found.name,

@@ -46,7 +46,7 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fifo:
+class FifoReport:
     """A FIFO between two processes; `layer` is the one that writes it."""
 
     name: str
@@ -113,7 +113,7 @@ class ModuleReport:
     by_kind: Mapping[str, Resources]
     loops: tuple[Loop, ...] | None
     instances: tuple[Instance, ...] | None
-    fifos: tuple[Fifo, ...] | None
+    fifos: tuple[FifoReport, ...] | None
     memories: tuple[Memory, ...] | None
     dsp_blocks: tuple[DspBlock, ...] | None
     interface: Interface | None
@@ -187,7 +187,7 @@ class Utilization:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Timing:
+class TimingReport:
     """Vivado's report_timing_summary: worst and total slacks, None where there are no such paths."""
 
     origin: Origin
@@ -253,7 +253,7 @@ class LayerReport:
     resources: Resources | None
     loops: tuple[Loop, ...]
     memories: tuple[Memory, ...]
-    fifos: tuple[Fifo, ...]
+    fifos: tuple[FifoReport, ...]
     why: str
 
 
@@ -302,7 +302,7 @@ class SynthesisReport:
     synth: Utilization | None
     impl: Utilization | None
     utilizations: tuple[Utilization, ...]
-    timings: tuple[Timing, ...]
+    timings: tuple[TimingReport, ...]
     export: Export | None
     files: tuple[SourceFile, ...]
     unread: tuple[Unread, ...]

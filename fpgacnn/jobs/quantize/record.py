@@ -13,7 +13,7 @@ from fpgacnn.passes.widths.widths import Widths
 from fpgacnn.records.display import Displayed
 from fpgacnn.records.record import ModelRecord, RunRecord, plain
 from fpgacnn.system.npz import ArraySource, MemoryArrays
-from fpgacnn.training.keras.loop import Epoch, Settings
+from fpgacnn.training.keras.loop import Epoch, TrainingSettings
 
 SCHEMA = 1
 
@@ -29,7 +29,7 @@ class QuantizeRequest:
     data: str | MemoryArrays
     output: Path
     widths: Widths
-    settings: Settings = field(default_factory=Settings)
+    settings: TrainingSettings = field(default_factory=TrainingSettings)
     weights: Path | None = None
     test: ArraySource | None = None
     augment: str | None = None
@@ -79,7 +79,7 @@ class QuantizeRecord(Displayed):
     output_digest: str
     data: str
     events: Mapping[str, int]
-    settings: Settings
+    settings: TrainingSettings
     augment: str | None
     layers: tuple[LayerWidths, ...]
     ebops: int

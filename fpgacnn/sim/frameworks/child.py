@@ -18,7 +18,7 @@ from fpgacnn.sim.frameworks.job import (
     MAX_WORDS,
     Answers,
     Failure,
-    Job,
+    ReferenceJob,
     Values,
     read_job,
     write_answers,
@@ -29,7 +29,7 @@ from fpgacnn.sim.frameworks.run_keras3 import run_keras3
 from fpgacnn.sim.frameworks.run_onnx import run_evaluator, run_qonnx, run_runtime
 from fpgacnn.sim.frameworks.steps import Step
 
-RUNNERS: Mapping[str, Callable[[Path, Job, Sequence[Values], Step], Answers]] = {
+RUNNERS: Mapping[str, Callable[[Path, ReferenceJob, Sequence[Values], Step], Answers]] = {
     "keras2": run_keras2,
     "keras3": run_keras3,
     "hgq2": run_keras3,

@@ -21,7 +21,7 @@ MAX_WORDS = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class ReferenceJob:
     """A file in the folder, its weights where it has none, the `runner`, and how many events a fixed graph takes at once.
 
     `inputs` are the names of the network's inputs; `tensors` the names of ONNX tensors that are to be shown.
@@ -56,21 +56,21 @@ class Failure:
     why: str
 
 
-def write_job(folder: Path, job: Job, events: Sequence[Values]) -> None:
+def write_job(folder: Path, job: ReferenceJob, events: Sequence[Values]) -> None:
     """Write what the child needs."""
     np.savez(folder / EVENTS, **{f"input_{number}": one for number, one in enumerate(events)})  # type: ignore[arg-type]  # stubs take no mapping
     (folder / JOB).write_text(json.dumps(asdict(job)), encoding="utf-8")
 
 
-def read_job(folder: Path) -> tuple[Job, tuple[Values, ...]]:
+def read_job(folder: Path) -> tuple[ReferenceJob, tuple[Values, ...]]:
     """Read what the parent wrote."""
     content = json.loads((folder / JOB).read_text(encoding="utf-8"))
     given: dict[str, Any] = {
         one.name: tuple(content[one.name]) if isinstance(content[one.name], list) else content[one.name]
-        for one in fields(Job)
+        for one in fields(ReferenceJob)
     }
     with np.load(folder / EVENTS, allow_pickle=False) as events:
-        return Job(**given), tuple(events[f"input_{number}"] for number in range(len(events.files)))
+        return ReferenceJob(**given), tuple(events[f"input_{number}"] for number in range(len(events.files)))
 
 
 def write_answers(folder: Path, answers: Answers) -> None:

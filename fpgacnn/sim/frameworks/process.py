@@ -14,7 +14,7 @@ from pathlib import Path
 
 from fpgacnn.errors import ForeignToolError, WriteError, printable
 from fpgacnn.frontends.files import digest
-from fpgacnn.sim.frameworks.job import Answers, Job, Values, read_back, write_job
+from fpgacnn.sim.frameworks.job import Answers, ReferenceJob, Values, read_back, write_job
 from fpgacnn.sim.frameworks.kinds import Framework, backend
 from fpgacnn.system.atomic_dir import temporary_folder
 from fpgacnn.system.subprocesses import Background, background
@@ -79,7 +79,7 @@ def asking(question: Question, *, seconds: float) -> Iterator[Asking]:
             ".weights.h5" if question.files[-1].name.endswith(".weights.h5") else ".h5"
         )  # Keras knows two layouts by these names
         names = (f"model{question.suffix}", f"weights{layout}")[: len(question.files)]
-        job = Job(
+        job = ReferenceJob(
             runner=question.framework.runner,
             model=names[0],
             weights=names[1] if len(names) > 1 else "",

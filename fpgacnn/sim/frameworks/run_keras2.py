@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from fpgacnn.sim.frameworks.job import Answers, Job, Values
+from fpgacnn.sim.frameworks.job import Answers, ReferenceJob, Values
 from fpgacnn.sim.frameworks.steps import Step
 
 
-def run_keras2(folder: Path, job: Job, events: Sequence[Values], step: Step) -> Answers:
+def run_keras2(folder: Path, job: ReferenceJob, events: Sequence[Values], step: Step) -> Answers:
     """Outputs and every layer's result.
 
     Raises what Keras raises.

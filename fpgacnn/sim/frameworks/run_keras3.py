@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from fpgacnn.sim.frameworks.job import Answers, Job, Values
+from fpgacnn.sim.frameworks.job import Answers, ReferenceJob, Values
 from fpgacnn.sim.frameworks.run_keras2 import refuse_halves
 from fpgacnn.sim.frameworks.steps import Step
 
@@ -19,7 +19,7 @@ BATCH = 64
 _PACKAGES: Mapping[str, tuple[str, str]] = {"hgq2": ("hgq", "HGQ2"), "qkeras3": ("qkeras", "QKeras for Keras 3")}
 
 
-def run_keras3(folder: Path, job: Job, events: Sequence[Values], step: Step) -> Answers:
+def run_keras3(folder: Path, job: ReferenceJob, events: Sequence[Values], step: Step) -> Answers:
     """Outputs and the result of every call of every layer and operation.
 
     Raises what Keras raises.
@@ -60,7 +60,7 @@ def _batch(tensors: Sequence[Any], least: int) -> int:
     return next(size for size in range(least, least + len(lengths) + 1) if size not in lengths)
 
 
-def _load(keras: Any, folder: Path, job: Job) -> KerasModel:
+def _load(keras: Any, folder: Path, job: ReferenceJob) -> KerasModel:
     file = folder / job.model
     if not job.weights:
         known = _operations(keras) if job.model.endswith(".h5") else None

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgacnn.sim.frameworks.job import Answers, Job, Values
+from fpgacnn.sim.frameworks.job import Answers, ReferenceJob, Values
 from fpgacnn.sim.frameworks.steps import Step
 
 DOMAIN = "qonnx.custom_op.general"
@@ -20,7 +20,7 @@ Feed: TypeAlias = Mapping[str, NDArray[Any]]
 Result: TypeAlias = Mapping[str, NDArray[Any]]
 
 
-def run_runtime(folder: Path, job: Job, events: Sequence[Values], step: Step) -> Answers:
+def run_runtime(folder: Path, job: ReferenceJob, events: Sequence[Values], step: Step) -> Answers:
     """By onnxruntime, with every optimization off, so that every tensor of the file exists.
 
     Raises what onnxruntime raises.
@@ -47,7 +47,7 @@ def run_runtime(folder: Path, job: Job, events: Sequence[Values], step: Step) ->
     )
 
 
-def run_evaluator(folder: Path, job: Job, events: Sequence[Values], step: Step) -> Answers:
+def run_evaluator(folder: Path, job: ReferenceJob, events: Sequence[Values], step: Step) -> Answers:
     """By the evaluator that defines the operators of ONNX.
 
     Raises what the package onnx raises.
@@ -67,7 +67,7 @@ def run_evaluator(folder: Path, job: Job, events: Sequence[Values], step: Step) 
     )
 
 
-def run_qonnx(folder: Path, job: Job, events: Sequence[Values], step: Step) -> Answers:
+def run_qonnx(folder: Path, job: ReferenceJob, events: Sequence[Values], step: Step) -> Answers:
     """By qonnx' executor.
 
     Raises what qonnx raises.
@@ -116,7 +116,7 @@ def _ports(graph: Any) -> list[str]:
 
 
 def _answers(
-    step: Step, job: Job, events: Sequence[NDArray[Any]], outputs: Sequence[str], run: Callable[[Feed], Result]
+    step: Step, job: ReferenceJob, events: Sequence[NDArray[Any]], outputs: Sequence[str], run: Callable[[Feed], Result]
 ) -> Answers:
     """All events, as many at once as the file takes; the last piece is filled up with its first event."""
     count = len(events[0])

@@ -14,7 +14,7 @@ from fpgacnn.training.data.mnist5k import load_mnist5k
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class CatalogEntry:
     """How to load a data set, and the augmentation that is right for it.
 
     A flipped 2 is no 2, a turned 6 may be a 9, and light that runs backwards in time is no muon's.
@@ -24,15 +24,15 @@ class Entry:
     augmentation: Augmentation
 
 
-CATALOG: Mapping[str, Entry] = {
-    "digits": Entry(load=load_digits, augmentation=Augmentation(shift=(1, 1), step=1 / 16, largest=1.0)),
-    "mnist5k": Entry(
+CATALOG: Mapping[str, CatalogEntry] = {
+    "digits": CatalogEntry(load=load_digits, augmentation=Augmentation(shift=(1, 1), step=1 / 16, largest=1.0)),
+    "mnist5k": CatalogEntry(
         load=load_mnist5k, augmentation=Augmentation(shift=(2, 2), degrees=10.0, step=1 / 256, largest=255 / 256)
     ),
-    "fashion": Entry(
+    "fashion": CatalogEntry(
         load=load_fashion,
         augmentation=Augmentation(shift=(2, 2), flip_left_right=True, step=1 / 256, largest=255 / 256),
     ),
-    "km3net": Entry(load=load_km3net, augmentation=Augmentation(shift=(0, 2), step=1 / 8, largest=7 / 8)),
+    "km3net": CatalogEntry(load=load_km3net, augmentation=Augmentation(shift=(0, 2), step=1 / 8, largest=7 / 8)),
 }
 """Of the KM3NeT trigger only translations in time keep the class: floors are fixed places, and depth changes the light."""

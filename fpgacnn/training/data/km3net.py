@@ -121,7 +121,7 @@ class Hits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Windows:
+class TriggerWindows:
     """The images of a file, in the order of events and strings."""
 
     counts: NDArray[np.uint8]
@@ -153,7 +153,7 @@ def load_km3net_external() -> Dataset:
     return _dataset("km3net-external", windows, np.ones(len(windows.event), dtype=np.bool_))
 
 
-def _dataset(name: str, windows: Windows, chosen: BoolArray) -> Dataset:
+def _dataset(name: str, windows: TriggerWindows, chosen: BoolArray) -> Dataset:
     return Dataset(
         name=name,
         x=windows.counts[chosen][..., np.newaxis] / COUNT_SCALE,
@@ -162,7 +162,7 @@ def _dataset(name: str, windows: Windows, chosen: BoolArray) -> Dataset:
     )
 
 
-def _windows(source: PackageFile, *, seed: int) -> Windows:
+def _windows(source: PackageFile, *, seed: int) -> TriggerWindows:
     detector = _read_detector(DETECTOR.read().decode("ascii"))
     with h5py.File(io.BytesIO(source.read()), "r") as file:
         events = len(file["event_info"])
@@ -262,7 +262,7 @@ def _first_and_last(place: IndexArray, time_ns: FloatArray, places: int) -> tupl
     return padded[np.where(is_empty, -1, begin)], padded[np.where(is_empty, -1, end - 1)]
 
 
-def _cut(hits: Hits, begin_ns: FloatArray) -> Windows:
+def _cut(hits: Hits, begin_ns: FloatArray) -> TriggerWindows:
     """Count the hits inside each window; drop muon windows that hold too little of the muon's light."""
     places = len(begin_ns)
     after_ns = hits.time_ns - begin_ns[hits.place]
@@ -276,7 +276,7 @@ def _cut(hits: Hits, begin_ns: FloatArray) -> Windows:
     is_kept = row[place] >= 0
     cell = (row[place] * FLOORS + floor) * BINS + time_bin
     counts = np.bincount(cell[is_kept], minlength=len(kept) * FLOORS * BINS)
-    return Windows(
+    return TriggerWindows(
         counts=np.minimum(counts, COUNT_LIMIT).astype(np.uint8).reshape(-1, FLOORS, BINS),
         is_muon=signals[kept] >= SIGNAL_HITS,
         event=kept // STRINGS,

@@ -51,7 +51,7 @@ class DataPart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class TrainingSettings:
     """How to train: Adam, the rate falling along half a cosine to zero; `patience` epochs without a better loss end it."""
 
     seed: int = 1
@@ -140,7 +140,7 @@ def fine_tune(
     losses: Sequence[Loss],
     train: DataPart,
     validation: DataPart,
-    settings: Settings,
+    settings: TrainingSettings,
     *,
     checkpoint: Checkpoint,
     augment: Augment | None = None,
@@ -190,14 +190,14 @@ def fine_tune(
     return TrainingResult(best=state.best, epochs=tuple(state.epochs), continued_from=continued)
 
 
-def _is_over(state: _State, settings: Settings) -> bool:
+def _is_over(state: _State, settings: TrainingSettings) -> bool:
     """Whether the loss has not fallen for so long, counted from the first epoch that may be kept."""
     last = state.epochs[-1].number
     eligible = [one.number for one in state.epochs if one.sparsity >= settings.sparsity]
     return bool(eligible) and last - max(state.best, eligible[0]) >= settings.patience
 
 
-def _remember(state: _State, epoch: Epoch, settings: Settings) -> None:
+def _remember(state: _State, epoch: Epoch, settings: TrainingSettings) -> None:
     eligible = [one.validation_loss for one in state.epochs if one.sparsity >= settings.sparsity]
     state.epochs.append(epoch)
     if epoch.sparsity >= settings.sparsity and epoch.validation_loss < min(eligible, default=math.inf):
@@ -256,7 +256,12 @@ def _per_event(tf: Any, values: Any) -> Any:
 
 
 def _epoch(
-    step: Any, train: DataPart, settings: Settings, number: int, kept: Sequence[Float32], augment: Augment | None
+    step: Any,
+    train: DataPart,
+    settings: TrainingSettings,
+    number: int,
+    kept: Sequence[Float32],
+    augment: Augment | None,
 ) -> float:
     """One pass over the training events in an order of its own; gives the mean loss of its steps."""
     order = np.argsort(uniforms(settings.seed * 100_003 + number, len(train)), kind="stable")
@@ -274,7 +279,7 @@ def _epoch(
     return float(np.mean([float(one) for one in losses]))
 
 
-def _rate(settings: Settings, epoch: int, part: float) -> float:
+def _rate(settings: TrainingSettings, epoch: int, part: float) -> float:
     """The learning rate within an epoch, counted from 0."""
     return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * min((epoch + part) / settings.epochs, 1.0)))
 

@@ -29,7 +29,7 @@ from fpgacnn.training.zoo.physics import jets, sequence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class ZooEntry:
     """One network: its page, and the data set by name that it is trained on, or None where the weights stay seeded.
 
     `epochs` are those of the float training. `is_known`: its weights are neither trained nor seeded but written down.
@@ -43,21 +43,21 @@ class Entry:
     reuse: int = 1
 
 
-ZOO: Mapping[str, Entry] = {
-    "edges": Entry(build=edges.build, is_known=True),
-    "lenet5": Entry(build=lenet5.build, data="mnist5k", epochs=8, reuse=64),
-    "alexnet": Entry(build=alexnet.build, reuse=64),
-    "vgg": Entry(build=vgg.build, data="mnist5k", epochs=12, reuse=16),
-    "inception": Entry(build=inception.build, data="digits", epochs=20, reuse=16),
-    "resnet8": Entry(build=resnet.build_8, data="digits", epochs=20, reuse=16),
-    "resnet20": Entry(build=resnet.build_20, reuse=64),
-    "densenet": Entry(build=densenet.build, data="digits", epochs=20, reuse=16),
-    "dqn": Entry(build=dqn.build, reuse=64),
-    "segmentation": Entry(build=segmentation.build),
-    "local": Entry(build=local.build),
-    "svhn": Entry(build=svhn.build, reuse=16),
-    "jets": Entry(build=jets.build),
-    "sequence": Entry(build=sequence.build, data="km3net", epochs=6),
+ZOO: Mapping[str, ZooEntry] = {
+    "edges": ZooEntry(build=edges.build, is_known=True),
+    "lenet5": ZooEntry(build=lenet5.build, data="mnist5k", epochs=8, reuse=64),
+    "alexnet": ZooEntry(build=alexnet.build, reuse=64),
+    "vgg": ZooEntry(build=vgg.build, data="mnist5k", epochs=12, reuse=16),
+    "inception": ZooEntry(build=inception.build, data="digits", epochs=20, reuse=16),
+    "resnet8": ZooEntry(build=resnet.build_8, data="digits", epochs=20, reuse=16),
+    "resnet20": ZooEntry(build=resnet.build_20, reuse=64),
+    "densenet": ZooEntry(build=densenet.build, data="digits", epochs=20, reuse=16),
+    "dqn": ZooEntry(build=dqn.build, reuse=64),
+    "segmentation": ZooEntry(build=segmentation.build),
+    "local": ZooEntry(build=local.build),
+    "svhn": ZooEntry(build=svhn.build, reuse=16),
+    "jets": ZooEntry(build=jets.build),
+    "sequence": ZooEntry(build=sequence.build, data="km3net", epochs=6),
 }
 
 

@@ -22,7 +22,7 @@ LIMITS = ChildLimits(seconds=30, clock_seconds=300.0, memory_bytes=4 << 30, answ
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dataset:
+class Hdf5Dataset:
     """An array of a file; `array` is None where it holds no numbers, and `holds` says in words what."""
 
     name: str
@@ -37,9 +37,9 @@ class Group:
 
     name: str
     attrs: Mapping[str, str | list[str]]
-    objects: Mapping[str, Group | Dataset] = field(repr=False, compare=False)
+    objects: Mapping[str, Group | Hdf5Dataset] = field(repr=False, compare=False)
 
-    def get(self, path: str) -> Group | Dataset | None:
+    def get(self, path: str) -> Group | Hdf5Dataset | None:
         """What has that path below the group."""
         return self.objects.get(f"{self.name.rstrip('/')}/{path}")
 
@@ -59,7 +59,7 @@ class Group:
     def holds_arrays(self) -> bool:
         """Whether an array lies anywhere below the group."""
         return any(
-            isinstance(one, Dataset) and name.startswith(f"{self.name.rstrip('/')}/")
+            isinstance(one, Hdf5Dataset) and name.startswith(f"{self.name.rstrip('/')}/")
             for name, one in self.objects.items()
         )
 
@@ -109,7 +109,7 @@ def _root(path: Path, answer: bytearray) -> Group:
     header: dict[str, Any] = json.loads(bytes(whole[8:start]))
     if "error" in header:
         raise all_errors()[header["error"]](**header["data"])
-    objects: dict[str, Group | Dataset] = {}
+    objects: dict[str, Group | Hdf5Dataset] = {}
     for one in header["objects"]:
         if "group" in one:
             objects[one["group"]] = Group(name=one["group"], attrs=one["texts"], objects=objects)
@@ -124,7 +124,7 @@ def _root(path: Path, answer: bytearray) -> Group:
                 else np.empty(shape, dtype)
             )
             start += dtype.itemsize * count
-        objects[one["dataset"]] = Dataset(name=one["dataset"], shape=shape, holds=one["holds"], array=array)
+        objects[one["dataset"]] = Hdf5Dataset(name=one["dataset"], shape=shape, holds=one["holds"], array=array)
     root = objects.get("/")
     if not isinstance(root, Group):
         raise BrokenFileError(file=path, why="it has no root")
@@ -135,7 +135,7 @@ def with_slashes(root: Group, path: Path) -> Group:
     """The root of a file of Keras on Windows, which joins the names of groups by backslashes, as any other system writes it."""
     if not any("\\" in name for name in root.objects):
         return root
-    objects: dict[str, Group | Dataset] = {}
+    objects: dict[str, Group | Hdf5Dataset] = {}
     for one in root.objects.values():
         name = one.name.replace("\\", "/")
         if objects.get(name, Group(name=name, attrs={}, objects=objects)) != Group(
@@ -230,7 +230,7 @@ def numbers(dataset: object, name: str, path: Path, layer: str) -> NDArray[np.fl
 
     Raises WeightsError where it is none or holds something else.
     """
-    if not isinstance(dataset, Dataset):
+    if not isinstance(dataset, Hdf5Dataset):
         raise WeightsError(file=path, layer=layer, why=f"'{name}' is listed but not in the file")
     if dataset.array is None:
         raise WeightsError(file=path, layer=layer, why=f"'{name}' holds {dataset.holds}, not numbers")

@@ -13,7 +13,7 @@ from itertools import groupby
 from pathlib import Path
 
 from fpgacnn.errors import BrokenFileError, WeightsError
-from fpgacnn.frontends.keras.files.hdf5 import Dataset, Group, numbers
+from fpgacnn.frontends.keras.files.hdf5 import Group, Hdf5Dataset, numbers
 from fpgacnn.frontends.keras.graph import LayerCall, LayerGraph
 from fpgacnn.frontends.keras.layer_config import Json, short_name
 from fpgacnn.frontends.keras.serialized import layer_class
@@ -152,7 +152,9 @@ class PositionalWeights:
 
     def _arrays(self, group: Group, names: tuple[str, ...], layer: str) -> dict[str, FloatArray]:
         stored = {name: group.get(f"vars/{number}") for number, name in enumerate(names)}
-        return {name: numbers(one, name, self._path, layer) for name, one in stored.items() if isinstance(one, Dataset)}
+        return {
+            name: numbers(one, name, self._path, layer) for name, one in stored.items() if isinstance(one, Hdf5Dataset)
+        }
 
 
 def _containers(graph: LayerGraph) -> Mapping[tuple[str, ...], Mapping[str, _Member]]:

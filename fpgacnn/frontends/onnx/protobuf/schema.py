@@ -41,7 +41,7 @@ class OnnxNode:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Port:
+class ValueInfo:
     """An input or output: sizes of its axes, 0 where they are open; None where the file says nothing. `kind` is its element type."""
 
     name: str
@@ -55,8 +55,8 @@ class OnnxGraph:
 
     nodes: tuple[OnnxNode, ...]
     initializers: tuple[OnnxTensor, ...]
-    inputs: tuple[Port, ...]
-    outputs: tuple[Port, ...]
+    inputs: tuple[ValueInfo, ...]
+    outputs: tuple[ValueInfo, ...]
     has_sparse: bool
 
 
@@ -112,7 +112,7 @@ def _graph(scan: Scan, message: memoryview) -> OnnxGraph:
     has_sparse = False
     nodes: list[OnnxNode] = []
     initializers: list[OnnxTensor] = []
-    ports: dict[int, list[Port]] = {11: [], 12: []}
+    ports: dict[int, list[ValueInfo]] = {11: [], 12: []}
     for number, value in scan.fields(message):
         match number:
             case 1:
@@ -236,7 +236,7 @@ def _tensor(scan: Scan, message: memoryview) -> OnnxTensor:
     )
 
 
-def _port(scan: Scan, message: memoryview) -> Port:
+def _port(scan: Scan, message: memoryview) -> ValueInfo:
     name, shape, element = "", None, 1
     for number, value in scan.fields(message):
         if number == 1:
@@ -245,7 +245,7 @@ def _port(scan: Scan, message: memoryview) -> Port:
             for kind, content in scan.fields(data(value)):
                 if kind == 1:  # a tensor
                     element, shape = _tensor_type(scan, data(content))
-    return Port(name=name, shape=shape, kind=element)
+    return ValueInfo(name=name, shape=shape, kind=element)
 
 
 def _tensor_type(scan: Scan, message: memoryview) -> tuple[int, tuple[int, ...] | None]:

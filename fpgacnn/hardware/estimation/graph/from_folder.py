@@ -51,7 +51,7 @@ _DEPTH = re.compile(r"#pragma\sHLS\sSTREAM\svariable\s?=\s?(\w+)\sdepth\s?=\s?([
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class FolderSettings:
     """What the project's scripts say of tool, part and clock; None where they do not."""
 
     part: str | None = None
@@ -123,7 +123,7 @@ def is_project(folder: Path) -> bool:
     return (folder / "firmware" / "parameters.h").is_file()
 
 
-def settings(folder: Path) -> Settings:
+def settings(folder: Path) -> FolderSettings:
     """Part, clock and backend from the project's scripts."""
     text = "\n".join(read_text(folder / name) for name in TOOL_FILES if (folder / name).is_file())
 
@@ -134,7 +134,7 @@ def settings(folder: Path) -> Settings:
     clock = first(
         r"^[ \t]*set\s+clock_period\s+\"?([\d.]+)", r"create_clock\s+-period\s+([\d.]+)", r"^ClockPeriod:\s*([\d.]+)"
     )
-    return Settings(
+    return FolderSettings(
         part=first(
             r"^[ \t]*set\s+part\s+\"?([\w-]+)", r"set_part\s+\{?\"?(xc[\w-]+)", r"^(?:Xilinx)?Part:\s*['\"]?([\w-]+)"
         ),

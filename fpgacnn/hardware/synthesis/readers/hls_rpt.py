@@ -10,7 +10,16 @@ from fpgacnn.errors import ReportBrokenError
 from fpgacnn.hardware.synthesis.figures import FloatRange, IntRange, Origin, Resources, Stage
 from fpgacnn.hardware.synthesis.readers.cells import Cells, date_text, layer_index, writer_index
 from fpgacnn.hardware.synthesis.readers.text import HlsText, ReportTable
-from fpgacnn.hardware.synthesis.report import Clock, DspBlock, Fifo, Instance, Interface, Loop, Memory, ModuleReport
+from fpgacnn.hardware.synthesis.report import (
+    Clock,
+    DspBlock,
+    FifoReport,
+    Instance,
+    Interface,
+    Loop,
+    Memory,
+    ModuleReport,
+)
 
 TITLE = re.compile(r"(Vivado|Vitis) HLS Report for '(.+)'")
 KINDS = ("DSP", "Expression", "FIFO", "Instance", "Memory", "Multiplexer", "Register")
@@ -193,9 +202,9 @@ class _Reader:
             resources=sized[1] if sized else None,
         )
 
-    def fifo(self, table: ReportTable, row: tuple[str, ...], cells: Cells) -> Fifo:
+    def fifo(self, table: ReportTable, row: tuple[str, ...], cells: Cells) -> FifoReport:
         name = row[0].strip()
-        return Fifo(
+        return FifoReport(
             name=name,
             layer=writer_index(name),
             depth=_count(table, row, cells, "Depth"),

@@ -10,7 +10,7 @@ from fpgacnn.errors import ReportBrokenError
 from fpgacnn.hardware.synthesis.figures import Origin, Resources, Stage
 from fpgacnn.hardware.synthesis.readers.cells import Cells, date_text
 from fpgacnn.hardware.synthesis.readers.text import ReportTable, drawn_lines, parse_table
-from fpgacnn.hardware.synthesis.report import Timing, Utilization
+from fpgacnn.hardware.synthesis.report import TimingReport, Utilization
 
 UTILIZATION, TIMING = "report_utilization", "report_timing_summary"
 HIERARCHICAL = "-hierarchical"
@@ -152,7 +152,7 @@ class _Sites:
         return None if found is None else self.cells.whole(found)
 
 
-def read_timing(text: str, file: str) -> Timing:
+def read_timing(text: str, file: str) -> TimingReport:
     """Slacks of a netlist.
 
     Raises ReportBrokenError.
@@ -184,7 +184,7 @@ def read_timing(text: str, file: str) -> Timing:
         raise cells.broken("the verdict on the constraints is missing; the report ends early")
     # Older Vivado does not write the state; a name without a hint claims no placement.
     state = fields.get("Design State") or (file if _PLACED.search(file) else "Synthesized")
-    return Timing(
+    return TimingReport(
         origin=Origin(stage=_stage(state, Cells(file, "head")), file=file),
         design=_needed(fields, "Design", file),
         version=_version(fields, file),

@@ -23,7 +23,7 @@ from fpgacnn.sim.emulator.native.codegen.fusion import Fusion
 from fpgacnn.sim.emulator.native.codegen.operations import concatenated, merge, unary, window
 from fpgacnn.sim.emulator.native.codegen.program import Program, assemble
 from fpgacnn.sim.emulator.native.codegen.steps import KernelStep, narrowest
-from fpgacnn.sim.emulator.native.codegen.tensors import NO_PADS, Kind, Pads, Storage, View, image
+from fpgacnn.sim.emulator.native.codegen.tensors import NO_PADS, Pads, Storage, ValueKind, View, image
 from fpgacnn.sim.emulator.native.codegen.values import Code, Value, cast, ends, fits32
 from fpgacnn.sim.emulator.native.kernels import elementwise, io
 from fpgacnn.sim.emulator.native.kernels.convolution import Fused, linear_step
@@ -111,7 +111,7 @@ class _Lowering:
         rows, columns, channels = image(layer.shape)
         kind = self.kind_for(layer, value)
         if kind.per > most:
-            kind = Kind.S16 if most == 2 else Kind.I32
+            kind = ValueKind.S16 if most == 2 else ValueKind.I32
         return Storage(
             kind=kind,
             rows=rows,
@@ -123,27 +123,27 @@ class _Lowering:
             fraction=value.fraction,
         )
 
-    def kind_for(self, layer: hw.Layer, value: Value) -> Kind:
+    def kind_for(self, layer: hw.Layer, value: Value) -> ValueKind:
         """The kind of memory; products of bytes only where all readers' weights are bytes, and where they are exact."""
         if self.measure:
-            return Kind.I64 if value.wide else Kind.I32
+            return ValueKind.I64 if value.wide else ValueKind.I32
         kind = narrowest(value, byte_weights=True)
         for reader in self._real_readers(layer):
             operation = reader.operation
             if isinstance(operation, LINEAR):
                 kind = self._kind_for_weights(kind, value, operation)
-        if kind is Kind.U8 and self.machine.byte_products is ByteProducts.NONE:
-            kind = Kind.S16
+        if kind is ValueKind.U8 and self.machine.byte_products is ByteProducts.NONE:
+            kind = ValueKind.S16
         return kind
 
-    def _kind_for_weights(self, kind: Kind, value: Value, operation: hw.Linear) -> Kind:
+    def _kind_for_weights(self, kind: ValueKind, value: Value, operation: hw.Linear) -> ValueKind:
         low, high = int(operation.kernel.array.min()), int(operation.kernel.array.max())
         largest = value.magnitude * max(-low, high)
-        if kind is Kind.U8:
+        if kind is ValueKind.U8:
             exact = self.machine.byte_products is ByteProducts.EXACT or 2 * largest <= 32767
-            kind = Kind.U8 if low >= -128 and high <= 127 and exact else Kind.S16
-        if kind is Kind.S16 and not (low >= -32768 and high <= 32767 and 2 * largest < 1 << 31):
-            kind = Kind.I32
+            kind = ValueKind.U8 if low >= -128 and high <= 127 and exact else ValueKind.S16
+        if kind is ValueKind.S16 and not (low >= -32768 and high <= 32767 and 2 * largest < 1 << 31):
+            kind = ValueKind.I32
         return kind
 
     def _real_readers(self, layer: hw.Layer) -> list[hw.Layer]:
@@ -215,7 +215,7 @@ class _Lowering:
         value = Value(text="", wide=wide, low=ends(low), high=ends(high), fraction=operation.format.fraction)
         wanted = self.new_storage(layer, value)
         port = self.design.model.inputs.index(layer.name)
-        plain = replace(wanted, kind=Kind.I64 if wide else Kind.I32, pads=NO_PADS)
+        plain = replace(wanted, kind=ValueKind.I64 if wide else ValueKind.I32, pads=NO_PADS)
         direct = io.input_kind_is_direct(wanted)
         measured = layer.name if self.measure else None
         self.put(
@@ -370,7 +370,7 @@ class _Lowering:
         form = precision.result.format
         rows, columns, channels = image(layer.shape)
         output = Storage(
-            kind=Kind.I32,
+            kind=ValueKind.I32,
             rows=rows,
             columns=columns,
             channels=channels,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgacnn.sim.emulator.native.codegen.tensors import Kind, Storage
+from fpgacnn.sim.emulator.native.codegen.tensors import Storage, ValueKind
 from fpgacnn.sim.emulator.native.codegen.values import Code, Value
 
 LEAST, MOST = "least", "most"
@@ -65,25 +65,25 @@ def step(
     )
 
 
-def load(kind: Kind, base: str, place: str, *, holes: bool = False) -> str:
+def load(kind: ValueKind, base: str, place: str, *, holes: bool = False) -> str:
     """C text of the number at a place; with `holes`, negative places hold 0."""
     found = f"load_{kind.value}({base}, {place})"
     return f"({place} < 0 ? {'w' if kind.wide else 'v'}_zero() : {found})" if holes else found
 
 
-def stored(value: Value, kind: Kind) -> str:
+def stored(value: Value, kind: ValueKind) -> str:
     """C text that makes a value the n-th of a kernel's results, in the width that its kind has."""
     return f"r[n] = {f'widen({value.text})' if kind.wide and not value.wide else value.text};"
 
 
-def narrowest(value: Value, *, byte_weights: bool) -> Kind:
+def narrowest(value: Value, *, byte_weights: bool) -> ValueKind:
     """The smallest kind that holds a value; bytes only where they serve."""
     low, high = value.hull
     if value.wide:
-        return Kind.I64
+        return ValueKind.I64
     if byte_weights and low >= 0 and high <= 255:
-        return Kind.U8
-    return Kind.S16 if low >= -32768 and high <= 32767 else Kind.I32
+        return ValueKind.U8
+    return ValueKind.S16 if low >= -32768 and high <= 32767 else ValueKind.I32
 
 
 def int32(values: Any) -> NDArray[np.int32]:

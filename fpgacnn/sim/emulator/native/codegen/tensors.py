@@ -22,7 +22,7 @@ Pads = tuple[int, int, int, int]
 NO_PADS: Pads = (0, 0, 0, 0)
 
 
-class Kind(StrEnum):
+class ValueKind(StrEnum):
     """What a lane holds."""
 
     U8 = "u8"
@@ -33,12 +33,12 @@ class Kind(StrEnum):
     @property
     def per(self) -> int:
         """Numbers in a lane."""
-        return {Kind.U8: 4, Kind.S16: 2}.get(self, 1)
+        return {ValueKind.U8: 4, ValueKind.S16: 2}.get(self, 1)
 
     @property
     def wide(self) -> bool:
         """Whether a number takes 64 bits."""
-        return self is Kind.I64
+        return self is ValueKind.I64
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -48,7 +48,7 @@ class Storage:
     `offset` is where it begins, once memory has been shared out.
     """
 
-    kind: Kind
+    kind: ValueKind
     rows: int
     columns: int
     channels: int

@@ -10,7 +10,7 @@ import numpy as np
 
 from fpgacnn.ir.fixed_point import Format
 from fpgacnn.sim.emulator.native.codegen.steps import KernelStep, load, step
-from fpgacnn.sim.emulator.native.codegen.tensors import Kind, Storage, View
+from fpgacnn.sim.emulator.native.codegen.tensors import Storage, ValueKind, View
 from fpgacnn.sim.emulator.native.codegen.values import Code, Value
 
 
@@ -101,7 +101,7 @@ def border_step(storage: Storage, bytes_: int) -> KernelStep:
     place = code.table(places, "int32_t")
     zero = (
         "*(w *)(out + (int64_t){0}[i] * VB) = w_zero()"
-        if storage.kind is Kind.I64
+        if storage.kind is ValueKind.I64
         else "*(v *)(out + (int64_t){0}[i] * VB) = v_zero()"
     )
     body = f"for (int64_t i = 0; i < N; i++) {zero.format(place)};"

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fpgacnn.ir.fixed_point import CodeArray
 from fpgacnn.sim.emulator.accumulator_ranges import Order, Sums
-from fpgacnn.sim.emulator.native.codegen.tensors import Kind, Storage
+from fpgacnn.sim.emulator.native.codegen.tensors import Storage, ValueKind
 from fpgacnn.sim.emulator.native.codegen.values import Code, Ends, Value, call, cast, ends, fits32, widened, wrap
 from fpgacnn.sim.emulator.native.machine import Machine
 
@@ -50,7 +50,7 @@ class Arithmetic:
 
     order: Order
     wide: bool
-    kind: Kind
+    kind: ValueKind
     wide_weights: bool
 
     @property
@@ -59,7 +59,7 @@ class Arithmetic:
         return "w" if self.wide else "v"
 
 
-def packed_word(kind: Kind, weights: NDArray[np.int64]) -> NDArray[np.int64]:
+def packed_word(kind: ValueKind, weights: NDArray[np.int64]) -> NDArray[np.int64]:
     """The word of a lane from the weights of its parts (..., parts)."""
     bits = 32 // kind.per
     if kind.per == 1:
@@ -163,7 +163,7 @@ def limited_sum(code: Code, total: Value, sums: Sums, *, measured: bool) -> Valu
     return wrap(code, total, sums.accumulator)
 
 
-def needs_wide(sums: Sums, kind: Kind, *, wide_weights: bool, measured: bool) -> bool:
+def needs_wide(sums: Sums, kind: ValueKind, *, wide_weights: bool, measured: bool) -> bool:
     """Whether sums take 64 bits. Sums that wrap at 32 bits or below are right modulo 2^32, whatever they pass through."""
     if kind.wide or wide_weights:
         return True
@@ -205,7 +205,7 @@ def _one_product(code: Code, arithmetic: Arithmetic, sums: Sums, position: int) 
     x = f"wide{position}" if arithmetic.wide_weights and not kind.wide else f"x{position}"
     if kind.wide or arithmetic.wide_weights:
         text, wide = f"w_mul({x}, w_of(y))", True
-    elif arithmetic.wide and kind is Kind.I32:
+    elif arithmetic.wide and kind is ValueKind.I32:
         text, wide = f"product({x}, y)", True
     else:
         text, wide = f"dot_{kind.value}(v_zero(), {x}, y)", False
