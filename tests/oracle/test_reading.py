@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,6 @@ from tests.oracle.kit import Kit
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]
 
-HGQ = Path(__file__).parents[1] / "hgq" / "networks.zip"
 DIGITS = Path(fpgacnn.__file__).parents[1] / "models" / "digits" / "digits.h5"
 
 
@@ -149,13 +146,3 @@ def test_a_layer_that_is_read_wrongly_fails_the_run_by_its_name(
     ]  # by name, hardware too
     assert row(record).first.layer == "conv2"
     assert capfd.readouterr() == ("", "")
-
-
-@pytest.mark.skipif(find_spec("hgq") is None, reason="HGQ2 is not installed")
-@pytest.mark.parametrize("number", range(0, 40, 8))
-def test_hgq2_computes_what_was_read(tmp_path: Path, number: int) -> None:
-    with zipfile.ZipFile(HGQ) as opened:
-        name = sorted(opened.namelist())[number]
-        found = row(converted(Path(opened.extract(name, tmp_path)), input_type="fixed<10,6>"))
-    assert found.holds, found
-    assert found.right.startswith("HGQ2")
