@@ -81,8 +81,8 @@ MUTANTS = {
     "errors of related tensors cancel out though they add up": (
         correlation,
         "multiples",
-        "times(float(line.real_scale[0]),",
-        "times(-abs(float(line.real_scale[0])),",
+        "float(line.real_scale[0]), scale",
+        "-abs(float(line.real_scale[0])), scale",
     ),
     "two tensors side by side are as exact as the first": (
         bounds,

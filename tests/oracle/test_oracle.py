@@ -189,7 +189,7 @@ def test_the_oracle_is_silent() -> None:
     code = f"""
 import numpy as np
 from pathlib import Path
-from fpgacnn.train.oracle import run_keras
+from fpgacnn.training.keras.oracle import run_keras
 run_keras(Path({str(MODELS)!r}, "digits", "digits.h5"), [np.zeros((1, 8, 8, 1))])
 """
     done = run_python(code)
@@ -206,8 +206,8 @@ def test_keras_3_in_the_way_is_named() -> None:
 import tensorflow
 tensorflow.keras.layers
 from fpgacnn.errors import ForeignToolError
-from fpgacnn.sim.framework import evaluate
-from fpgacnn.train import Schedule, fit, make_reproducible, open_keras, save
+from fpgacnn.sim.source_reference import evaluate
+from fpgacnn.training.keras import Schedule, fit, make_reproducible, open_keras, save
 try:
     open_keras()
 except ForeignToolError as error:

@@ -29,8 +29,8 @@ import sys, time
 from pathlib import Path
 import numpy as np
 from fpgacnn import frontends
-from fpgacnn.reference.job import Answers, Failure, read_job, write_answers, write_failure
-from fpgacnn.sim.framework import evaluate
+from fpgacnn.sim.frameworks.job import Answers, Failure, read_job, write_answers, write_failure
+from fpgacnn.sim.source_reference import evaluate
 folder = Path(sys.argv[1])
 job, events = read_job(folder)
 network = frontends.load(folder / job.model, folder / job.weights if job.weights else None)

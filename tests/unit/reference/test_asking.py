@@ -23,7 +23,7 @@ HEAD = """
 import sys, time, os
 from pathlib import Path
 import numpy as np
-from fpgacnn.reference.job import Answers, Failure, read_job, write_answers, write_failure
+from fpgacnn.sim.frameworks.job import Answers, Failure, read_job, write_answers, write_failure
 folder = Path(sys.argv[1])
 """
 
