@@ -1,14 +1,15 @@
-"""The pytest plugin. C simulation regression tests of a network in three lines.
+"""The pytest plugin: regression tests of a network by C simulation, in three lines.
 
     def test_the_trigger_is_what_was_frozen(fpgacnn_project):
         trigger = fpgacnn_project("models/trigger.h5", input="data/events.npz", io="stream")
         trigger.check()
 
-`pytest --fpgacnn-update` freezes what is there now.
+`pytest --fpgacnn-update` freezes the project as it is now.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,11 @@ import pytest
 from fpgacnn import api
 
 if TYPE_CHECKING:
+    from fpgacnn.api.arguments import EventData
     from fpgacnn.sim.result import SimulationResult
+
+REFERENCE = "FPGACNN_REFERENCE"
+"""The variable that names the framework to compare with. Without it there is none: frameworks start slowly."""
 
 UPDATED = pytest.StashKey[list[Path]]()
 
@@ -70,8 +75,8 @@ class FrozenProject:
                 pytrace=False,
             )
 
-    def simulate(self, events: str | Path, *, engine: str = "csim") -> SimulationResult:
-        """The answers of an engine to any events."""
+    def simulate(self, events: EventData, *, engine: str = "csim") -> SimulationResult:
+        """The answers of an engine to any events, of a file or an array."""
         return api.simulate(self.folder, events, engine=engine)
 
 
@@ -81,6 +86,7 @@ def _fpgacnn_converted(request: pytest.FixtureRequest, tmp_path_factory: pytest.
     root, made = request.config.rootpath, dict[tuple[object, ...], Path]()
 
     def convert(model: Path, events: Path | None, options: dict[str, Any]) -> Path:
+        options = {"reference": os.environ.get(REFERENCE) or "none", **options}
         key = (model, events, repr(sorted(options.items())))
         if key not in made:
             folder = tmp_path_factory.mktemp("fpgacnn") / model.stem
@@ -100,6 +106,7 @@ def fpgacnn_project(
 
     Paths are relative to pytest's root folder. `input` are events, other options are those of `fpgacnn.convert`. The
     golden vectors lie in `golden/NAME` beside the test's file, NAME being the model's unless `name` is given.
+    `reference` is "none" unless it is given, or the variable FPGACNN_REFERENCE is set.
     """
     root = request.config.rootpath
 

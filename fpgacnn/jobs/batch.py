@@ -1,4 +1,4 @@
-"""A folder of trained networks, each converted and proven in a process of its own, and held against given answers.
+"""A folder of trained networks, each converted and proven in a process of its own, and compared with given answers.
 
 Beside a model `net.h5` may lie `net.h5.npz` with events (`input_0`, ...) and what the framework answered (`output_0`,
 ...). A `manifest.json` says which files count, a list of objects with a `file`; without it every model file does.

@@ -20,6 +20,14 @@ def test_the_trigger_is_what_was_frozen(fpgacnn_project):
     trigger.check()
 
 
+def test_no_framework_answers(fpgacnn_project):
+    import json
+
+    record = json.loads((fpgacnn_project("models/trigger.h5", io="stream").folder / "fpgacnn.json").read_text())
+    assert not [one for one in record["verification"] if "Keras" in one["left"] + one["right"]]
+    assert not [note for note in record["notes"] if "--reference" in note]
+
+
 def test_it_answers(fpgacnn_project):
     import numpy as np
 

@@ -38,7 +38,7 @@ class LayerChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrontPoint:
-    """A target that no other one beats in both latency and use of the part. Numbers are what was held against the limits."""
+    """A target that no other one beats in both latency and use of the part. The numbers are those that are compared with the limits."""
 
     io: str
     latency_ns: float
