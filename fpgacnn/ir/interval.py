@@ -127,8 +127,3 @@ def reduce_axes(interval: Interval, axes: tuple[int, ...]) -> Interval:
 def with_zero(interval: Interval) -> Interval:
     """The hull of the interval and 0, which padding brings in."""
     return Interval(low=np.minimum(interval.low, 0), high=np.maximum(interval.high, 0), fraction=interval.fraction)
-
-
-def error_in_codes(error: NDArray[np.float64], fraction: int) -> NDArray[np.float64]:
-    """An error bound in values as a number of steps."""
-    return np.ldexp(error, fraction)

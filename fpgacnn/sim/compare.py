@@ -1,8 +1,8 @@
-"""Two answers compared. Engines must be equal; the trained network must be equal or within the plan's word."""
+"""Compares two answers. Engines must be equal; hardware and trained network must be equal or within the plan's bound."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 
@@ -12,14 +12,10 @@ from numpy.typing import NDArray
 from fpgacnn.design import Design
 from fpgacnn.ir.fixed_point import Codes
 from fpgacnn.ir.source import FloatArray
-from fpgacnn.sim.follow_layers import NodeDifference
 from fpgacnn.sim.result import SimulationResult
 
 READING = "network as read"
 """The left side of the comparison of what was read with the framework that the file belongs to."""
-
-EXCUSED_SHARE = 0.03
-"""How many of a layer's values may lie next to a threshold of a quantizer, so that float32 takes the other step."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +125,7 @@ class EngineComparison:
 
     def report(self, left: str, right: str) -> VerificationReport:
         """All pieces together, under the names of the two engines."""
-        return _report(left, right, self._events, list(self._tallies.values()), owed=self._owed)
+        return summary(left, right, self._events, list(self._tallies.values()), owed=self._owed)
 
 
 def _both(before: Tally, after: Tally) -> Tally:
@@ -152,20 +148,21 @@ def _codes_tally(layer: str, left: Codes, right: Codes, event: int) -> Tally:
     assert left.array.shape == right.array.shape
     same_point = left.format.fraction == right.format.fraction
     differs = left.array != right.array if same_point else left.values != right.values
-    first = _first(layer, differs, left.array, right.array, event)
+    first = first_difference(layer, differs, left.array, right.array, event)
     largest = float(np.abs(left.values - right.values).max(initial=0.0)) if first else 0.0
     return Tally(
         layer=layer, values=differs.size, mismatches=int(differs.sum()), largest=largest, allowed=0.0, first=first
     )
 
 
-def _first(
+def first_difference(
     layer: str,
     differs: NDArray[np.bool_],
     left: NDArray[np.int64] | FloatArray,
     right: NDArray[np.int64] | FloatArray,
     event: int,
 ) -> Difference | None:
+    """The first place (event and index) where `differs` (events, ...) is set; None where it is nowhere."""
     return _difference(layer, int(differs.argmax()), left, right, event) if differs.any() else None
 
 
@@ -231,7 +228,7 @@ class ReferenceComparison:
         """All pieces together."""
         layers = [self._layers[layer.name] for layer in self._design.model.layers if layer.name in self._layers]
         outputs = self._design.model.outputs
-        report = _report(left, right, events, [one.tally() for one in layers], owed=outputs)
+        report = summary(left, right, events, [one.tally() for one in layers], owed=outputs)
         excuse, differing = (
             np.zeros(events, np.bool_) if self._excused is None else self._excused,
             np.zeros(events, np.bool_),
@@ -286,7 +283,7 @@ class _LayerComparison:
             self.candidates += _rising(self.layer, distance, left, wanted, event)
         self.values, self.mismatches = self.values + differs.size, self.mismatches + int(differs.sum())
         self.largest = float(np.maximum(self.largest, largest))
-        self.first = self.first or _first(self.layer, differs, left, wanted, event)
+        self.first = self.first or first_difference(self.layer, differs, left, wanted, event)
 
     def tally(self) -> Tally:
         """The comparison of all pieces."""
@@ -332,10 +329,13 @@ def _rising(
     return [(float(flat[place]), _difference(layer, place, left, right, event)) for place in places]
 
 
-def _report(
+def summary(
     left: str, right: str, events: int, tallies: Sequence[Tally], *, owed: Collection[str]
 ) -> VerificationReport:
-    """All comparisons together; they prove nothing where an output that is owed was not among them, or no value."""
+    """One report of the comparisons of all nodes.
+
+    `owed` are the outputs that must be compared: the report does not hold where one of them is missing.
+    """
     compared = {tally.layer for tally in tallies if tally.values}
     broken = [tally for tally in tallies if not tally.holds]
     differing = broken or [tally for tally in tallies if tally.first]
@@ -353,66 +353,6 @@ def _report(
         first=differing[0].first if differing else None,
         differences={tally.layer: tally.largest for tally in tallies if tally.first},
     )
-
-
-def of_reading(
-    framework: str, pieces: Iterable[tuple[NodeDifference, ...]], *, owed: Collection[str]
-) -> VerificationReport:
-    """The network as read against its framework; each piece has the same layers, on the next events.
-
-    A value is wrong where it differs by more than float32 rounds, and no quantizer's step next to a threshold explains
-    it. A layer where more than EXCUSED_SHARE of the values need that explanation is wrong as well.
-    """
-    found: dict[str, _Node] = {}
-    events = excused = 0
-    for piece in pieces:
-        count = len(piece[0].ours) if piece else 0
-        stepped = np.zeros(count, np.bool_)
-        for node in piece:
-            found.setdefault(node.layer, _Node(node.layer)).add(node, events)
-            stepped |= (node.beyond & ~node.wrong).reshape(count, -1).any(axis=1)
-        events, excused = events + count, excused + int(stepped.sum())
-    report = _report(READING, framework, events, [node.tally() for node in found.values()], owed=owed)
-    return replace(report, float32_events=excused)
-
-
-@dataclass(slots=True)
-class _Node:
-    """One layer of the network as read, added up over the events."""
-
-    layer: str
-    values: int = 0
-    stepped: int = 0
-    beyond: int = 0
-    largest: float = 0.0
-    rounding: float = 0.0
-    wrong: Difference | None = None
-    other: Difference | None = None
-
-    def add(self, node: NodeDifference, events: int) -> None:
-        """Further events; `events` are those before."""
-        off = np.abs(node.theirs - node.ours)
-        off[np.isnan(off)] = np.inf
-        self.values += off.size
-        self.beyond += int(node.beyond.sum())
-        self.stepped += int((node.beyond & ~node.wrong).sum())
-        self.largest = max(self.largest, float(np.where(node.beyond & ~node.wrong, 0.0, off).max(initial=0.0)))
-        self.rounding = max(self.rounding, node.rounding)
-        self.wrong = self.wrong or _first(self.layer, node.wrong, node.ours, node.theirs, events)
-        self.other = self.other or _first(self.layer, node.beyond, node.ours, node.theirs, events)
-
-    def tally(self) -> Tally:
-        """The verdict on the layer."""
-        wrong = self.wrong is not None or self.stepped > max(1, EXCUSED_SHARE * self.values)
-        return Tally(
-            layer=self.layer,
-            values=self.values,
-            mismatches=self.beyond,
-            largest=self.largest,
-            allowed=self.rounding,
-            first=self.wrong or self.other,
-            wrong=wrong,
-        )
 
 
 def signal_to_noise_db(wanted: FloatArray, seen: FloatArray) -> float | None:

@@ -26,7 +26,8 @@ from fpgacnn.ir.functions import evaluate
 from fpgacnn.ir.model import QuantizedModel
 from fpgacnn.ir.source import FloatArray, FunctionKind
 from fpgacnn.passes.precision import bounds, legalize, plan
-from fpgacnn.passes.precision.thresholds import MAX_PLACES, StepFunction, build
+from fpgacnn.passes.precision.step_functions import StepFunction
+from fpgacnn.passes.precision.thresholds import MAX_PLACES, build
 from fpgacnn.passes.quantization.constants import affine
 
 QUANTIZERS = st.one_of(

@@ -34,6 +34,7 @@ from fpgacnn.passes.precision import (
     function_tables,
     reach,
     shorten,
+    step_functions,
     threshold_scale,
     thresholds,
 )
@@ -70,7 +71,7 @@ class _Refinement:
 
     def __post_init__(self) -> None:
         self.namer = Namer(layer.name for layer in self.model.layers)
-        self.chains = thresholds.chains(self.model)
+        self.chains = step_functions.chains(self.model)
         self.chained = {layer.name for chain in self.chains.values() for layer in chain}
 
     def emit(self, layer: hw.Layer) -> None:
@@ -111,7 +112,7 @@ class _Refinement:
         first, last = chain[0], chain[-1]
         source = first.inputs[0]
         form = self.walk.decided[source].result.format
-        exact = thresholds.build(thresholds.StepFunction.of(chain), self.walk.ranges[source], form, last.shape[-1])
+        exact = thresholds.build(step_functions.StepFunction.of(chain), self.walk.ranges[source], form, last.shape[-1])
         if exact is not None:
             self.emit(replace(last, operation=exact, inputs=(source,)))
         elif isinstance(first.operation, hw.Affine):

@@ -46,11 +46,11 @@ def quantize(
         source=source,
         input_formats=dict(zip(source.inputs, inputs, strict=True)),
         softmax=softmax,
-        waits=is_deferred(source),
+        propagates=is_deferred(source),
     )
     for layer in source.layers:
         builder.add(layer)
-    outputs = tuple(builder.real(name) for name in source.outputs)
+    outputs = tuple(builder.plain_node(name) for name in source.outputs)
     return QuantizedModel(
         name=source.name,
         source_digest=source.digest,
@@ -85,10 +85,10 @@ class _Builder:
     source: SourceModel
     input_formats: Mapping[str, Format]
     softmax: SoftmaxChoice
-    waits: bool
+    propagates: bool
     nodes: list[hw.Layer] = field(default_factory=list)
     node_of: dict[str, str] = field(default_factory=dict)
-    waiting: dict[str, ScaledTensor] = field(default_factory=dict)
+    scaled_tensors: dict[str, ScaledTensor] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     namer: Namer = field(default_factory=Namer)
 
@@ -100,43 +100,45 @@ class _Builder:
 
     def add(self, layer: SourceLayer) -> None:
         """Append the nodes of one layer of the file."""
-        held = defer(self, layer) if self.waits else None
-        if held is not None:
-            self.hold(layer.name, held)
+        tensor = defer(self, layer) if self.propagates else None
+        if tensor is not None:
+            self.keep(layer.name, tensor)
             return
-        inputs = tuple(self.real(name) for name in layer.inputs)
+        inputs = tuple(self.plain_node(name) for name in layer.inputs)
         if isinstance(layer.operation, src.Merge):
             inputs = tuple(
                 self._broadcast(layer, name, self.source.layer(given).shape)
                 for name, given in zip(inputs, layer.inputs, strict=True)
             )
         chain = self._chain(layer)
-        self.node_of[layer.name] = self.place(layer, chain, inputs, ends=True) if chain else inputs[0]
+        self.node_of[layer.name] = self.append(layer, chain, inputs, ends=True) if chain else inputs[0]
 
-    def hold(self, name: str, held: ScaledTensor) -> None:
-        """Keep how a layer of the file is held."""
-        self.waiting[name] = held
-        if held.is_plain:
-            self.node_of[name] = held.node
-            place = next(number for number in reversed(range(len(self.nodes))) if self.nodes[number].name == held.node)
+    def keep(self, name: str, tensor: ScaledTensor) -> None:
+        """Record the scaled tensor that stands for a layer of the file."""
+        self.scaled_tensors[name] = tensor
+        if tensor.is_plain:
+            self.node_of[name] = tensor.node
+            place = next(
+                number for number in reversed(range(len(self.nodes))) if self.nodes[number].name == tensor.node
+            )
             if not self.nodes[place].is_result:  # its scale turned out to be 1: the node is what the layer answers
                 self.nodes[place] = replace(self.nodes[place], source=name, is_result=True)
 
-    def held(self, name: str) -> ScaledTensor:
-        """How a layer of the file is held."""
-        return self.waiting.get(name) or ScaledTensor.plain(self.node_of[name])
+    def scaled(self, name: str) -> ScaledTensor:
+        """The scaled tensor that stands for a layer of the file."""
+        return self.scaled_tensors.get(name) or ScaledTensor.plain(self.node_of[name])
 
-    def real(self, name: str) -> str:
-        """A node that holds a layer of the file as it is."""
+    def plain_node(self, name: str) -> str:
+        """The name of a node whose values are those of the layer, with no scale left to apply."""
         if name not in self.node_of:
-            self.node_of[name] = materialize(self, self.source.layer(name), self.waiting[name])
+            self.node_of[name] = materialize(self, self.source.layer(name), self.scaled_tensors[name])
         return self.node_of[name]
 
-    def port(self, node: str) -> Format | None:
+    def input_format(self, node: str) -> Format | None:
         """The format of an input of the network."""
         return next((self.input_formats[name] for name in self.source.inputs if self.node_of.get(name) == node), None)
 
-    def place(self, layer: SourceLayer, chain: Sequence[hw.Layer], inputs: Sequence[str], *, ends: bool) -> str:
+    def append(self, layer: SourceLayer, chain: Sequence[hw.Layer], inputs: Sequence[str], *, ends: bool) -> str:
         """Append nodes for a layer of the file; `ends`: the last one holds what the layer answers."""
         for number, step in enumerate(chain):
             last = number == len(chain) - 1

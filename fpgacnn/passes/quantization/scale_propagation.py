@@ -1,8 +1,8 @@
-"""Scales that wait: tensors held as whole numbers, whose scale, shift and ReLU are applied by the next quantizer.
+"""Scale propagation: a tensor stays whole numbers, and the next quantizer applies its scale, shift and ReLU.
 
 A quantizer whose scale is no power of two gives whole numbers times scale. Products of whole numbers are sums of few
 bits; the scales of inputs, weights, batch normalizations and the next quantizer become one factor for each channel,
-which stands right before a rounding and so can be exact (`precision.steps`).
+which stands right before a rounding and so can be exact (`passes.precision.threshold_scale`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MAX_ROW_BITS = 12
 """Scales of channels that are farther apart are not multiplied into the weights behind them, whose format all of them share."""
 
 MAX_SUMMED_AREA = 1 << 10
-"""A mean over more cells is not built as a sum whose division waits."""
+"""A mean over more cells is not built as a sum that the next quantizer divides."""
 
 _NONE = np.zeros(1)
 _ONE = np.ones(1)
@@ -89,24 +89,24 @@ class Builder(Protocol):
 
     source: SourceModel
 
-    def place(self, layer: SourceLayer, chain: Sequence[hw.Layer], inputs: Sequence[str], *, ends: bool) -> str:
+    def append(self, layer: SourceLayer, chain: Sequence[hw.Layer], inputs: Sequence[str], *, ends: bool) -> str:
         """Append nodes for a layer of the file; `ends`: the last one holds what the layer answers."""
 
-    def held(self, name: str) -> ScaledTensor:
-        """How a layer of the file is held."""
+    def scaled(self, name: str) -> ScaledTensor:
+        """The scaled tensor that stands for a layer of the file."""
 
-    def hold(self, name: str, held: ScaledTensor) -> None:
-        """Keep how a layer of the file is held."""
+    def keep(self, name: str, tensor: ScaledTensor) -> None:
+        """Record the scaled tensor that stands for a layer of the file."""
 
-    def real(self, name: str) -> str:
-        """A node that holds a layer of the file as it is."""
+    def plain_node(self, name: str) -> str:
+        """The name of a node whose values are those of the layer, with no scale left to apply."""
 
-    def port(self, node: str) -> Format | None:
+    def input_format(self, node: str) -> Format | None:
         """The format of an input of the network."""
 
 
 def is_deferred(source: SourceModel) -> bool:
-    """Whether a network has quantizers whose scales wait."""
+    """Whether a network has quantizers with scales to propagate."""
     quantized = [layer.operation.function for layer in source.layers if isinstance(layer.operation, src.Activate)]
     weights = [weight.quantizer for layer in source.layers for weight in src.weights_of(layer.operation)]
     return any(
@@ -116,7 +116,7 @@ def is_deferred(source: SourceModel) -> bool:
 
 
 def defer(builder: Builder, layer: SourceLayer) -> ScaledTensor | None:
-    """How a layer's result is held while its scale waits, or None where the layer is built as ever."""
+    """The result of a layer with its scale not yet applied; None where scale propagation does not change the layer."""
     operation = layer.operation
     match operation:
         case src.Convolution() | src.Depthwise() | src.Dense():
@@ -127,7 +127,7 @@ def defer(builder: Builder, layer: SourceLayer) -> ScaledTensor | None:
             rounds = given.rounds or not is_power_of_two(scale)
             return replace(given, scale=given.scale * scale, shift=given.shift * scale + shift, rounds=rounds)
         case src.Activate(function=src.Relu() as relu) if relu == src.Relu():
-            given = builder.held(layer.inputs[0])
+            given = builder.scaled(layer.inputs[0])
             return replace(given, relu=True)
         case src.Activate(function=src.Uniform() as quantizer):
             return _quantized(builder, layer, quantizer)
@@ -143,14 +143,14 @@ def defer(builder: Builder, layer: SourceLayer) -> ScaledTensor | None:
             return None
 
 
-def materialize(builder: Builder, layer: SourceLayer, held: ScaledTensor) -> str:
+def materialize(builder: Builder, layer: SourceLayer, tensor: ScaledTensor) -> str:
     """A node that holds the tensor itself."""
     chain = []
-    if np.any(held.scale != 1) or np.any(held.shift) or held.divisor != 1:
-        chain.append(_line(held.scale, held.shift, layer.shape, rounds=held.rounds, divisor=held.divisor))
-    if held.relu:
+    if np.any(tensor.scale != 1) or np.any(tensor.shift) or tensor.divisor != 1:
+        chain.append(_line(tensor.scale, tensor.shift, layer.shape, rounds=tensor.rounds, divisor=tensor.divisor))
+    if tensor.relu:
         chain.append(node("relu", hw.Relu(), layer.shape))
-    return builder.place(layer, chain, (held.node,), ends=True) if chain else held.node
+    return builder.append(layer, chain, (tensor.node,), ends=True) if chain else tensor.node
 
 
 def _line(scale: FloatArray, shift: FloatArray, shape: Shape, *, rounds: bool, divisor: int = 1) -> hw.Layer:
@@ -159,21 +159,21 @@ def _line(scale: FloatArray, shift: FloatArray, shape: Shape, *, rounds: bool, d
     return node("scale", replace(operation, in_steps=rounds), shape)
 
 
-def _settled(builder: Builder, layer: SourceLayer) -> ScaledTensor:
-    return ScaledTensor.plain(builder.real(layer.inputs[0]))
+def _materialized(builder: Builder, layer: SourceLayer) -> ScaledTensor:
+    return ScaledTensor.plain(builder.plain_node(layer.inputs[0]))
 
 
 def _without_relu(builder: Builder, layer: SourceLayer) -> ScaledTensor:
     """The input with its ReLU applied: to the codes where these have the sign of the values."""
-    given = builder.held(layer.inputs[0])
+    given = builder.scaled(layer.inputs[0])
     if not given.relu:
         return given
     if not given.rises or np.any(given.shift):
-        return _settled(builder, layer)
+        return _materialized(builder, layer)
     source = builder.source.layer(layer.inputs[0])
     plain = given.is_even and given.is_one
-    relu = builder.place(source, [node("relu", hw.Relu(), source.shape)], (given.node,), ends=plain)
-    builder.hold(source.name, done := replace(given, node=relu, relu=False))
+    relu = builder.append(source, [node("relu", hw.Relu(), source.shape)], (given.node,), ends=plain)
+    builder.keep(source.name, done := replace(given, node=relu, relu=False))
     return done
 
 
@@ -185,7 +185,7 @@ def _linear(builder: Builder, layer: SourceLayer, operation: src.Linear) -> Scal
         and (isinstance(operation, src.Dense) or (isinstance(operation, src.Convolution) and operation.groups == 1))
     )
     if np.any(given.shift) or not (given.is_even or by_rows or isinstance(operation, src.Depthwise)):
-        given = _settled(builder, layer)
+        given = _materialized(builder, layer)
     multiplier = layer.shape[-1] // operation.kernel.values.shape[2] if isinstance(operation, src.Depthwise) else 1
     rows = given.scale if by_rows and not given.is_even else None
     factor = given.scale[:1] if given.is_even else _ONE if by_rows else np.repeat(given.scale, multiplier)
@@ -195,7 +195,7 @@ def _linear(builder: Builder, layer: SourceLayer, operation: src.Linear) -> Scal
     sums, scale, shift = found
     rounds = given.rounds or not is_power_of_two(scale)
     return ScaledTensor(
-        node=builder.place(layer, [sums], (given.node,), ends=False), scale=scale, shift=shift, rounds=rounds
+        node=builder.append(layer, [sums], (given.node,), ends=False), scale=scale, shift=shift, rounds=rounds
     )
 
 
@@ -207,7 +207,7 @@ def _span(scale: FloatArray) -> float:
 
 def _pooled(builder: Builder, layer: SourceLayer, operation: src.Pool | src.GlobalPool) -> ScaledTensor | None:
     if operation.kind is src.PoolKind.MAX:
-        given = builder.held(layer.inputs[0])
+        given = builder.scaled(layer.inputs[0])
         return (
             _passed(builder, layer, given, _pool_nodes(layer, operation))
             if given.rises and not given.is_plain
@@ -233,7 +233,7 @@ def _pooled(builder: Builder, layer: SourceLayer, operation: src.Pool | src.Glob
     chain = [node("sum", hw.Depthwise(kernel=ones, bias=none, strides=strides, pads=(0, 0, 0, 0)), summed)]
     chain += [node("flat", src.Reshape(), layer.shape)] if summed != layer.shape else []
     return replace(
-        given, node=builder.place(layer, chain, (given.node,), ends=False), divisor=given.divisor * area, rounds=True
+        given, node=builder.append(layer, chain, (given.node,), ends=False), divisor=given.divisor * area, rounds=True
     )
 
 
@@ -247,13 +247,13 @@ def _pool_nodes(layer: SourceLayer, operation: src.Pool | src.GlobalPool) -> lis
 
 
 def _passed(builder: Builder, layer: SourceLayer, given: ScaledTensor, chain: Sequence[hw.Layer]) -> ScaledTensor:
-    return replace(given, node=builder.place(layer, chain, (given.node,), ends=False))
+    return replace(given, node=builder.append(layer, chain, (given.node,), ends=False))
 
 
 def _moved(
     builder: Builder, layer: SourceLayer, operation: src.Crop | src.Upsample | src.ZeroPad | src.Reshape | src.Permute
 ) -> ScaledTensor | None:
-    given = builder.held(layer.inputs[0])
+    given = builder.scaled(layer.inputs[0])
     keeps = isinstance(operation, src.Crop | src.Upsample) or given.is_even
     if given.is_plain or not keeps:
         return None
@@ -265,7 +265,7 @@ def _moved(
 
 def _joined(builder: Builder, layer: SourceLayer, operation: src.Concatenate | src.Merge) -> ScaledTensor | None:
     """Tensors of one scale are joined as whole numbers."""
-    parts = [builder.held(name) for name in layer.inputs]
+    parts = [builder.scaled(name) for name in layer.inputs]
     scale, divisor = float(parts[0].scale[0]), parts[0].divisor
     product = isinstance(operation, src.Merge) and operation.kind is MergeKind.MULTIPLY
     alike = all(one.is_even and one.scale[0] == scale and one.divisor == divisor for one in parts)
@@ -275,7 +275,7 @@ def _joined(builder: Builder, layer: SourceLayer, operation: src.Concatenate | s
     if any(one.relu for one in parts) or (isinstance(operation, src.Merge) and len(shapes) > 1):
         return None
     joined: hw.Operation = operation if isinstance(operation, src.Concatenate) else hw.Merge(kind=operation.kind)
-    name = builder.place(layer, [node("joined", joined, layer.shape)], [one.node for one in parts], ends=False)
+    name = builder.append(layer, [node("joined", joined, layer.shape)], [one.node for one in parts], ends=False)
     return ScaledTensor(node=name, scale=parts[0].scale[:1], shift=_NONE, rounds=True, divisor=divisor)
 
 
@@ -283,9 +283,9 @@ def _signs(builder: Builder, layer: SourceLayer, quantizer: src.Binary) -> Scale
     alpha = np.atleast_1d(np.asarray(1.0 if quantizer.alpha is None else quantizer.alpha, np.float32)).astype(
         np.float64
     )
-    given = builder.held(layer.inputs[0])
+    given = builder.scaled(layer.inputs[0])
     if given.relu:
-        given = _settled(builder, layer)
+        given = _materialized(builder, layer)
     chain = (
         []
         if given.is_even and given.rises
@@ -296,23 +296,23 @@ def _signs(builder: Builder, layer: SourceLayer, quantizer: src.Binary) -> Scale
     small = is_power_of_two(alpha)
     step = alpha if small else _ONE
     chain.append(_line(2.0 * step, step, layer.shape, rounds=False))
-    name = builder.place(layer, chain, (given.node,), ends=small)
+    name = builder.append(layer, chain, (given.node,), ends=small)
     return ScaledTensor(node=name, scale=_ONE if small else alpha, shift=_NONE, rounds=not small)
 
 
 def _quantized(builder: Builder, layer: SourceLayer, quantizer: src.Uniform) -> ScaledTensor:
     """A quantizer: its step is the node's where that is a power of two, else 1."""
-    given, shape = builder.held(layer.inputs[0]), layer.shape
+    given, shape = builder.scaled(layer.inputs[0]), layer.shape
     scale, low, high = (_narrowed(one, shape) for one in (quantizer.scale, quantizer.low, quantizer.high))
     quantizer = replace(quantizer, scale=scale, low=low, high=high)
     if given.relu and (
         quantizer.wraps or quantizer.must_fit or not quantizer.is_limited or np.any(scale < 0) or np.any(low > 0)
     ):
-        given = _settled(builder, layer)
+        given = _materialized(builder, layer)
     if max(scale.ndim, low.ndim, high.ndim) > 1:
         return _element_by_element(builder, layer, quantizer, given)
-    chain, rest = _steps(quantizer, given, shape, builder.port(given.node))
-    name = builder.place(layer, chain, (given.node,), ends=bool(np.all(rest == 1))) if chain else given.node
+    chain, rest = _steps(quantizer, given, shape, builder.input_format(given.node))
+    name = builder.append(layer, chain, (given.node,), ends=bool(np.all(rest == 1))) if chain else given.node
     return ScaledTensor(node=name, scale=rest, shift=_NONE, rounds=not is_power_of_two(rest))
 
 
@@ -334,7 +334,7 @@ def _element_by_element(
         why = f"widths of their own for {size} values are more than {MAX_ELEMENTS}; quantize space homogeneously"
         raise UnsupportedQuantizerError(layer=layer.name, quantizer=quantizer_text(quantizer), why=why)
     if not given.is_even:
-        given = _settled(builder, layer)
+        given = _materialized(builder, layer)
     scale, low, high = (
         np.broadcast_to(one, shape).reshape(-1) for one in (quantizer.scale, quantizer.low, quantizer.high)
     )
@@ -342,7 +342,7 @@ def _element_by_element(
     chain, rest = _steps(flat, given, (size,), None)
     back = [] if np.all(rest == 1) else [_line(rest, _NONE, (size,), rounds=not is_power_of_two(rest))]
     chain = [node("vector", src.Reshape(), (size,)), *chain, *back, node("again", src.Reshape(), shape)]
-    return ScaledTensor.plain(builder.place(layer, chain, (given.node,), ends=True))
+    return ScaledTensor.plain(builder.append(layer, chain, (given.node,), ends=True))
 
 
 def _steps(

@@ -23,7 +23,8 @@ from fpgacnn.pipeline.inputs import Events, InputChoice, to_codes
 from fpgacnn.pipeline.request import Reference, Request
 from fpgacnn.pipeline.test_vectors import affordable
 from fpgacnn.records.record import RunRecord
-from fpgacnn.sim.compare import READING, Difference, VerificationReport, against_reference, of_reading
+from fpgacnn.sim.compare import READING, Difference, VerificationReport, against_reference
+from fpgacnn.sim.compare_reading import of_reading
 from fpgacnn.sim.float32_ties import follows_in_float32
 from fpgacnn.sim.follow_layers import NodeDifference, differences
 from fpgacnn.sim.frameworks import kinds, whitelist

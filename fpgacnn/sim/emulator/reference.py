@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import prod
-from typing import TypeAlias, assert_never
+from typing import assert_never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,6 @@ from fpgacnn.sim.result import SimulationResult
 
 CHUNK_VALUES = 1 << 24
 """How many values of a layer's windows are held at once."""
-
-Compute: TypeAlias = Callable[[tuple[Codes, ...]], CodeArray]
 
 
 class ReferenceEmulator:

@@ -7,7 +7,8 @@ import pytest
 
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import SourceLayer, SourceModel
-from fpgacnn.sim.compare import READING, of_reading
+from fpgacnn.sim.compare import READING
+from fpgacnn.sim.compare_reading import of_reading
 from fpgacnn.sim.follow_layers import differences
 from fpgacnn.sim.source_reference import evaluate
 

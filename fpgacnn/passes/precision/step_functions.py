@@ -1,0 +1,171 @@
+"""Step functions in a network: a function of one number with the scales and the cast around it.
+
+A quantized activation is a function with finitely many values: alone (powers of two), as a quantizer of a smooth
+function (`quantized_tanh`), or as a smooth function before a cast. Scales in front and behind belong to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpgacnn.ir import hardware as hw
+from fpgacnn.ir import source as src
+from fpgacnn.ir.fixed_point import (
+    Codes,
+    Format,
+    Overflow,
+    Rounding,
+    exact_codes,
+    limit,
+    quantize_values,
+    smallest_format,
+)
+from fpgacnn.ir.functions import evaluate
+from fpgacnn.ir.model import QuantizedModel
+from fpgacnn.ir.source import FloatArray
+from fpgacnn.ir.text import activation_text
+
+_WIDE = 58
+"""Bits of a format that limits nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFunction:
+    """`cast(after(function(before(x))))`; what is None is left out. `cast` is a Cast, a Relu with a format, or a Round."""
+
+    function: hw.Function
+    before: hw.Affine | None = None
+    after: hw.Affine | None = None
+    cast: hw.Cast | hw.Relu | hw.Round | None = None
+
+    @classmethod
+    def of(cls, chain: Sequence[hw.Layer]) -> StepFunction:
+        """The function of nodes behind one another, as `chains` finds them."""
+        place = next(number for number, layer in enumerate(chain) if isinstance(layer.operation, hw.Function))
+        before, function, behind = (
+            chain[:place],
+            chain[place].operation,
+            [layer.operation for layer in chain[place + 1 :]],
+        )
+        assert isinstance(function, hw.Function)
+        after = next((one for one in behind if isinstance(one, hw.Affine)), None)
+        cast = next((one for one in behind if not isinstance(one, hw.Affine)), None)
+        assert cast is None or isinstance(cast, hw.Cast | hw.Relu | hw.Round)
+        first = before[0].operation if before else None
+        assert first is None or isinstance(first, hw.Affine)
+        return cls(function=function, before=first, after=after, cast=cast)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether all channels have the same function."""
+        return all(line is None or _is_even(line) for line in (self.before, self.after))
+
+    @property
+    def text(self) -> str:
+        """`3 steps of ...` without the number."""
+        scaled = " of a scaled sum" if self.before else ""
+        return f"{activation_text(self.function.function)}{scaled}"
+
+    def argument(self, values: FloatArray, channels: NDArray[np.int64]) -> FloatArray:
+        """What the function gets of input values; both (n,)."""
+        return values if self.before is None else scaled_values(self.before, values, channels)
+
+    def levels(self, values: FloatArray, channels: NDArray[np.int64]) -> FloatArray:
+        """Numbers that rise or fall with the value between two turns, and are equal where it is; (n,)."""
+        found = evaluate(self.function.function, self.argument(values, channels))
+        if self.after is not None:
+            found = scaled_values(self.after, found, channels)
+        form = self._unwrapped
+        if form is None:
+            return found
+        found = np.maximum(found, 0.0) if isinstance(self.cast, hw.Relu) else found
+        return quantize_values(found, form).astype(np.float64)
+
+    @property
+    def _unwrapped(self) -> Format | None:
+        """The cast's format, without a limit where that would not keep the order."""
+        match self.cast:
+            case None:
+                return None
+            case hw.Round():
+                return Format(width=_WIDE, integer=_WIDE, rounding=self.cast.rounding, overflow=Overflow.SAT)
+            case hw.Cast() | hw.Relu():
+                form = self.cast.format
+                assert form is not None
+                if form.overflow in {Overflow.SAT, Overflow.SAT_SYM}:
+                    return form
+                return replace(form, width=_WIDE, integer=_WIDE - form.fraction, signed=True, overflow=Overflow.SAT)
+            case _:
+                assert_never(self.cast)
+
+    def codes(self, levels: FloatArray) -> Codes | None:
+        """The values of levels; None where the arithmetic has not enough bits."""
+        form = self._unwrapped
+        if form is None:
+            return exact_codes(levels)
+        codes = levels.astype(np.int64)
+        last = self.cast.format if isinstance(self.cast, hw.Cast | hw.Relu) else None
+        if last is None or form != last:
+            if codes.size and max(int(codes.max()), -int(codes.min())) >= form.high - 1:
+                return None
+            if last is None:
+                return Codes(array=codes, format=smallest_format(int(codes.min()), int(codes.max()), 0))
+            codes = limit(codes, last)
+        return Codes(array=codes, format=replace(last, rounding=Rounding.TRN, overflow=Overflow.WRAP))
+
+
+def chains(model: QuantizedModel) -> dict[str, tuple[hw.Layer, ...]]:
+    """The nodes that make up each step function of a network, by the name of the last one.
+
+    A function, a scale in front of it that nothing else reads, and behind it a cast, maybe with a scale between. Smooth
+    functions without a cast are none: they have as many values as their input.
+    """
+    found = {}
+    for layer in model.layers:
+        if not isinstance(layer.operation, hw.Function):
+            continue
+        source = model.layer(layer.inputs[0])
+        before = (source,) if isinstance(source.operation, hw.Affine) and _only_reader(model, source) is layer else ()
+        behind = _cast_behind(model, layer)
+        if behind or not isinstance(layer.operation.function, src.Function):
+            chain = (*before, layer, *behind)
+            found[chain[-1].name] = chain
+    return found
+
+
+def _cast_behind(model: QuantizedModel, layer: hw.Layer) -> tuple[hw.Layer, ...]:
+    reader = _only_reader(model, layer)
+    if reader is not None and isinstance(reader.operation, hw.Affine) and reader.operation.format is None:
+        last = _only_reader(model, reader)
+        return (reader, last) if last is not None and _is_cast(last) else ()
+    return (reader,) if reader is not None and _is_cast(reader) else ()
+
+
+def _is_cast(layer: hw.Layer) -> bool:
+    operation = layer.operation
+    return isinstance(operation, hw.Cast | hw.Round) or (
+        isinstance(operation, hw.Relu) and operation.format is not None
+    )
+
+
+def _only_reader(model: QuantizedModel, layer: hw.Layer) -> hw.Layer | None:
+    """The one node that reads a result that is no output."""
+    readers = model.consumers(layer.name)
+    return readers[0] if len(readers) == 1 and layer.name not in model.outputs else None
+
+
+def _is_even(line: hw.Affine) -> bool:
+    return bool(
+        np.all(line.trained_scale == line.trained_scale[0]) and np.all(line.trained_shift == line.trained_shift[0])
+    )
+
+
+def scaled_values(line: hw.Affine, values: FloatArray, channels: NDArray[np.int64]) -> FloatArray:
+    """`x * scale / divisor + shift` with the trained numbers; values (n,) of the channels (n,)."""
+    scaled = values * line.trained_scale[channels]
+    return (scaled if line.divisor == 1 else scaled / line.divisor) + line.trained_shift[channels]
