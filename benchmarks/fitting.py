@@ -117,7 +117,7 @@ def fit(chosen: Sequence[Case]) -> Constants:
     constants = Constants(
         designs=len({(case.sample.repository, case.sample.group) for case in chosen}),
         repositories=len({case.sample.repository for case in chosen}),
-        pieces=pieces,
+        per_unit=pieces,
         after=dict.fromkeys(AFTER, 1.0),
         bands={},
     )
@@ -161,13 +161,13 @@ def _equations(chosen: Sequence[Case], quantity: str) -> tuple[FloatArray, Float
     for case in chosen:
         whole = case.sample.truth.get(quantity, 0.0)
         if whole:
-            rows.append([sum(one.pieces[piece] for one in case.amounts.layers) for piece in PIECES])
+            rows.append([sum(one.primitives[piece] for one in case.amounts.layers) for piece in PIECES])
             truth.append(whole)
             weights.append(case.weight)
         for one in case.amounts.layers:
             part = case.sample.layers.get(one.layer.name, {}).get(quantity, 0.0)
             if part > SMALLEST_TRUTH:
-                rows.append([0 if piece in QUEUES else one.pieces[piece] for piece in PIECES])
+                rows.append([0 if piece in QUEUES else one.primitives[piece] for piece in PIECES])
                 truth.append(part)
                 weights.append(LAYER_WEIGHT * case.weight / max(1, len(case.sample.layers)))
     return np.array(rows, float), np.array(truth), np.array(weights)

@@ -34,16 +34,16 @@ CAUTIONS = {
 WEIGHTED = frozenset({Role.DENSE, Role.CONVOLUTION, Role.DEPTHWISE})
 
 
-def cautions(model: HardwareGraph, amounts: Quantities) -> tuple[Caution, ...]:
+def cautions(model: HardwareGraph, counted: Quantities) -> tuple[Caution, ...]:
     """All cautions of a design, in the order of its layers."""
     found = [caution for layer in model.layers for caution in _layer(layer, model)]
-    products = sum(one.product.terms for one in amounts.layers if not one.product.in_memory)
+    products = sum(one.product.terms for one in counted.layers if not one.product.in_memory)
     if products > MANY_PRODUCTS:
         text = f"{products:,.0f} products are built side by side; schedulers have needed hours and more memory than machines have for that many"
         found.append(
             Caution(code="FC128", layer="", text=text, cure="--strategy resource with --reuse, or fewer channels")
         )
-    return tuple(found + list(side_ways(model)))
+    return tuple(found + list(bypasses(model)))
 
 
 def _layer(layer: TemplateCall, model: HardwareGraph) -> Iterator[Caution]:
@@ -83,28 +83,28 @@ def _weighted(layer: TemplateCall, model: HardwareGraph) -> Iterator[Caution]:
         yield Caution(code="FC125", layer=layer.name, text=text, cure=f"the nearest legal ones are {near}")
 
 
-def nearest_legal(inputs: int, outputs: int, wish: int) -> list[int]:
-    """The legal factors next to a wish, ascending."""
+def nearest_legal(inputs: int, outputs: int, requested: int) -> list[int]:
+    """The legal factors next to a requested one, ascending."""
     legal = legal_factors(inputs, outputs, inputs * outputs)
-    return sorted(sorted(legal, key=lambda reuse: (abs(reuse - wish), reuse))[:NEAR_SHOWN])
+    return sorted(sorted(legal, key=lambda reuse: (abs(reuse - requested), reuse))[:NEAR_SHOWN])
 
 
-def side_ways(model: HardwareGraph) -> Iterator[Caution]:
-    """Skip connections in streams: the short way has to hold what the long way swallows before its first answer."""
+def bypasses(model: HardwareGraph) -> Iterator[Caution]:
+    """Cautions about skip connections in streams: the short branch buffers what the long branch takes before its first result."""
     if model.io is not IoType.STREAM:
         return
-    swallowed = _swallowed(model)
+    delays = _delays(model)
     by_name = {layer.name: layer for layer in model.layers}
     for layer in model.layers:
         if len(layer.inputs) < 2:
             continue
-        waits = {name: swallowed[name] for name in layer.inputs if name in by_name}
+        waits = {name: delays[name] for name in layer.inputs if name in by_name}
         for name, wait in waits.items():
             needed = max(waits.values()) - wait
-            yield from _side_way(by_name[name], layer, needed, model)
+            yield from _bypass(by_name[name], layer, needed, model)
 
 
-def _side_way(short: TemplateCall, join: TemplateCall, needed: int, model: HardwareGraph) -> Iterator[Caution]:
+def _bypass(short: TemplateCall, join: TemplateCall, needed: int, model: HardwareGraph) -> Iterator[Caution]:
     queues = fifos(short, model)
     if needed <= 0 or not queues:
         return
@@ -121,7 +121,7 @@ def _side_way(short: TemplateCall, join: TemplateCall, needed: int, model: Hardw
         )
 
 
-def _swallowed(model: HardwareGraph) -> Mapping[str, int]:
+def _delays(model: HardwareGraph) -> Mapping[str, int]:
     """Positions of its first input that a layer's way has taken before its first answer."""
     found: dict[str, int] = {}
     for layer in model.layers:

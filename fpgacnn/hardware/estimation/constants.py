@@ -1,4 +1,4 @@
-"""The fitted constants: LUTs and flip-flops of a piece, and how far estimates were from the truth.
+"""The fitted constants: LUTs and flip-flops of a primitive, and how far estimates were from the truth.
 
 `benchmarks/estimate.py --fit` writes the data file beside this module; it says on how many designs.
 """
@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from fpgacnn.hardware.estimation.primitives import Pieces, Primitive
+from fpgacnn.hardware.estimation.primitives import Primitive, PrimitiveCounts
 from fpgacnn.hardware.estimation.result import Figure
 
 DATA = "constants.json"
@@ -38,20 +38,20 @@ EXACT = Band(low=1.0, high=1.0)
 class Constants:
     """What was fitted, and on what.
 
-    `pieces` are LUTs and flip-flops for each unit of a piece; `after` are the parts of csynth's numbers that logic
+    `per_unit` are LUTs and flip-flops for each unit of a primitive; `after` are the parts of csynth's numbers that logic
     synthesis leaves; bands are by quantity ("LUT", "latency", "after LUT", "layer LUT"), then by group ("stream/resource").
     """
 
     designs: int
     repositories: int
-    pieces: Mapping[str, Mapping[Primitive, float]]
+    per_unit: Mapping[str, Mapping[Primitive, float]]
     after: Mapping[str, float]
     bands: Mapping[str, Mapping[str, Band]]
 
-    def amount(self, quantity: str, pieces: Pieces) -> float:
-        """LUTs or flip-flops of some pieces."""
-        each = self.pieces[quantity]
-        return sum(each.get(piece, 0.0) * count for piece, count in pieces.items())
+    def amount(self, quantity: str, counts: PrimitiveCounts) -> float:
+        """LUTs or flip-flops of counted primitives."""
+        each = self.per_unit[quantity]
+        return sum(each.get(primitive, 0.0) * count for primitive, count in counts.items())
 
     def band(self, quantity: str, group: str) -> Band:
         """The band of a group, or of all designs where the group was too small to tell."""
@@ -70,9 +70,9 @@ def parse(data: Mapping[str, Any]) -> Constants:
     return Constants(
         designs=data["designs"],
         repositories=data["repositories"],
-        pieces={
+        per_unit={
             quantity: {Primitive(name): value for name, value in each.items()}
-            for quantity, each in data["pieces"].items()
+            for quantity, each in data["per_unit"].items()
         },
         after=data["after"],
         bands={
@@ -87,9 +87,9 @@ def serialize(constants: Constants) -> str:
     data = {
         "designs": constants.designs,
         "repositories": constants.repositories,
-        "pieces": {
-            quantity: {piece.value: round(value, 4) for piece, value in each.items() if value}
-            for quantity, each in constants.pieces.items()
+        "per_unit": {
+            quantity: {primitive.value: round(value, 4) for primitive, value in each.items() if value}
+            for quantity, each in constants.per_unit.items()
         },
         "after": {quantity: round(value, 4) for quantity, value in constants.after.items()},
         "bands": {

@@ -1,4 +1,4 @@
-"""From a structure to an estimate: amounts times constants, each with its band."""
+"""The estimate of a hardware graph: counted primitives times fitted constants, each with its error band."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def estimate(model: HardwareGraph, constants: Constants | None = None) -> Estima
     """
     device = find_device(model.part)
     constants = constants or shipped()
-    amounts = quantities(model, device)
+    counted = quantities(model, device)
     group = group_of(model)
-    totals = _totals(amounts, model, constants, group)
+    totals = _totals(counted, model, constants, group)
     after = _after(totals.resources, constants, group)
     available = _available(device)
     return Estimate(
@@ -41,13 +41,13 @@ def estimate(model: HardwareGraph, constants: Constants | None = None) -> Estima
         tool=f"{'Vitis' if model.tool is BackendName.VITIS else 'Vivado'} HLS",
         part=model.part,
         clock_ns=model.clock_ns,
-        layers=tuple(_layer(one, constants) for one in amounts.layers if one.layer.role is not Role.INPUT),
+        layers=tuple(_layer(one, constants) for one in counted.layers if one.layer.role is not Role.INPUT),
         totals=totals,
         after_synthesis=after,
         available=available,
         shortages=shortages(after, available),
         method=_method(constants, group),
-        warnings=cautions(model, amounts),
+        warnings=cautions(model, counted),
     )
 
 
@@ -57,17 +57,17 @@ def group_of(model: HardwareGraph) -> str:
     return f"{model.io.value}/{'resource' if resource else 'latency'}"
 
 
-def _totals(amounts: Quantities, model: HardwareGraph, constants: Constants, group: str) -> Totals:
-    latency = constants.band("latency", group).around(amounts.timing.latency)
-    interval = constants.band("II", group).around(amounts.timing.ii)
+def _totals(counted: Quantities, model: HardwareGraph, constants: Constants, group: str) -> Totals:
+    latency = constants.band("latency", group).around(counted.timing.latency)
+    interval = constants.band("II", group).around(counted.timing.ii)
     return Totals(
-        resources=_resources(amounts.layers, constants, group),
+        resources=_resources(counted.layers, constants, group),
         latency_cycles=latency,
         latency_ns=_scaled(latency, model.clock_ns),
         ii_cycles=interval,
         ii_ns=_scaled(interval, model.clock_ns),
-        multipliers=round(sum(one.product.built for one in amounts.layers)),
-        fifo_bits=sum(queue.total_bits for one in amounts.layers for queue in one.queues),
+        multipliers=round(sum(one.product.built for one in counted.layers)),
+        fifo_bits=sum(queue.total_bits for one in counted.layers for queue in one.queues),
     )
 
 
@@ -84,8 +84,8 @@ def _resources(
         return constants.band(prefix + quantity, group).around(float(round(value)))
 
     return ResourceEstimate(
-        lut=figure("LUT", sum(constants.amount("LUT", one.pieces) for one in parts)),
-        ff=figure("FF", sum(constants.amount("FF", one.pieces) for one in parts)),
+        lut=figure("LUT", sum(constants.amount("LUT", one.primitives) for one in parts)),
+        ff=figure("FF", sum(constants.amount("FF", one.primitives) for one in parts)),
         dsp=figure("DSP", sum(one.dsp for one in parts)),
         bram_18k=figure("BRAM_18K", sum(one.bram_18k for one in parts)),
         uram=figure("URAM", 0),

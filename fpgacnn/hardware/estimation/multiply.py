@@ -84,9 +84,9 @@ def multiplication(layer: TemplateCall, model: HardwareGraph, device: Device) ->
         case Role.DENSE | Role.CONVOLUTION | Role.DEPTHWISE:
             if weights_in_memory(layer, model):
                 return _from_memory(layer, model, device)
-            return constant_products(layer.weights or guessed(layer), layer, model, device)
+            return constant_products(layer.weights or assumed_weights(layer), layer, model, device)
         case Role.SCALE:
-            return constant_products(layer.weights or guessed(layer), layer, model, device)
+            return constant_products(layer.weights or assumed_weights(layer), layer, model, device)
         case Role.RECURRENT:
             return _recurrent(layer, model, device)
         case Role.SOFTMAX:
@@ -124,7 +124,7 @@ def _recurrent(layer: TemplateCall, model: HardwareGraph, device: Device) -> Mul
     left, right = layer.input.width, (layer.weight or layer.input).width
     mixing = _full(3 * states, 3 * states, layer.output.width, layer.output.width, model, device)
     if not weights_in_memory(layer, model):
-        constant = constant_products(layer.weights or guessed(layer), layer, model, device)
+        constant = constant_products(layer.weights or assumed_weights(layer), layer, model, device)
         return replace(constant, dsp=constant.dsp + mixing.dsp, variable_area=mixing.variable_area)
     inputs, outputs = layer.products
     built = ceil(inputs * outputs / max(1, layer.reuse)) + ceil(states * outputs / max(1, layer.recurrent_reuse))
@@ -138,7 +138,7 @@ def _recurrent(layer: TemplateCall, model: HardwareGraph, device: Device) -> Mul
     )
 
 
-def guessed(layer: TemplateCall) -> WeightSummary:
+def assumed_weights(layer: TemplateCall) -> WeightSummary:
     """Weights of which nothing is known but their type: a third of the digits of a full word, few zeros and powers of two."""
     width = max(1, (layer.weight.width if layer.weight else 16) - 1)
     count = prod(layer.products) + (layer.gates * layer.out_shape[2] ** 2 if layer.role is Role.RECURRENT else 0)
@@ -156,9 +156,11 @@ def constant_products(
 ) -> Multiplication:
     """Products by constants; a reuse factor above one bounds the multipliers as hls4ml's `multiplier_limit` does."""
     count = max(weights.count, 1)
-    told = weights.zeros if weights.told_zeros is None else weights.told_zeros
+    counted_zeros = weights.zeros if weights.hls4ml_zeros is None else weights.hls4ml_zeros
     unrolled = layer.unrolled(dataflow=model.dataflow, parallel=model.io is IoType.PARALLEL)
-    limit = max(1, ceil(count / layer.reuse) - told // layer.reuse) if layer.reuse > 1 and not unrolled else count
+    limit = (
+        max(1, ceil(count / layer.reuse) - counted_zeros // layer.reuse) if layer.reuse > 1 and not unrolled else count
+    )
     needed = sum(one.distinct for one in weights.classes if one.digits >= 3)
     kept = min(1.0, limit / needed) if needed else 0.0
     dsp = area = shift = adders = 0.0

@@ -1,4 +1,4 @@
-"""The pieces of logic that a layer is built of, counted in bits; fitted constants turn them into LUTs and flip-flops."""
+"""Primitives of logic that a layer is built of, counted in bits; fitted constants give their LUTs and flip-flops."""
 
 from __future__ import annotations
 
@@ -59,15 +59,15 @@ class Primitive(StrEnum):
     SHARED_STAGES = "pipeline registers of sums that are shared, bits"
 
 
-Pieces: TypeAlias = Mapping[Primitive, float]
+PrimitiveCounts: TypeAlias = Mapping[Primitive, float]
 
 
 def layer_primitives(
-    layer: TemplateCall, model: HardwareGraph, product: Multiplication, pace: TimingBudget, queues: tuple[Fifo, ...]
-) -> Pieces:
+    layer: TemplateCall, model: HardwareGraph, product: Multiplication, budget: TimingBudget, queues: tuple[Fifo, ...]
+) -> PrimitiveCounts:
     """All that a layer is built of, its output streams included; every piece is named, nothing may be left out."""
     found = dict.fromkeys(Primitive, 0.0)
-    parts = [{Primitive.LAYERS: 1.0}, _arithmetic(layer, model, product, pace), _elementwise(layer, model, pace)]
+    parts = [{Primitive.LAYERS: 1.0}, _arithmetic(layer, model, product, budget), _elementwise(layer, model, budget)]
     if model.io is IoType.STREAM:
         parts.append(_buffers(layer, model))
     for part in (*parts, *(_queue(queue, model) for queue in queues)):
@@ -77,7 +77,7 @@ def layer_primitives(
 
 
 def _arithmetic(
-    layer: TemplateCall, model: HardwareGraph, product: Multiplication, pace: TimingBudget
+    layer: TemplateCall, model: HardwareGraph, product: Multiplication, budget: TimingBudget
 ) -> dict[Primitive, float]:
     if layer.role not in {Role.DENSE, Role.CONVOLUTION, Role.DEPTHWISE, Role.RECURRENT, Role.SCALE}:
         return {}
@@ -92,7 +92,7 @@ def _arithmetic(
         Primitive.DSP: product.dsp,
         Primitive.ACCUMULATE: outputs * width,
     }
-    stages = (product.terms + product.shift_adds) * width / pace.adders
+    stages = (product.terms + product.shift_adds) * width / budget.adders
     found[Primitive.SHARED_STAGES if product.rounds > 1 or layer.reuse > 1 else Primitive.STAGES] = stages
     if product.in_memory and layer.reuse > 1:
         found[Primitive.SELECTED] = inputs
@@ -128,7 +128,7 @@ def copies_of(layer: TemplateCall, model: HardwareGraph) -> int:
     )
 
 
-def _elementwise(layer: TemplateCall, model: HardwareGraph, pace: TimingBudget) -> dict[Primitive, float]:
+def _elementwise(layer: TemplateCall, model: HardwareGraph, budget: TimingBudget) -> dict[Primitive, float]:
     values = values_at_once(layer, model)
     match layer.role:
         case Role.COMPARE | Role.SCALE | Role.MERGE:
@@ -142,7 +142,7 @@ def _elementwise(layer: TemplateCall, model: HardwareGraph, pace: TimingBudget) 
             shared = 2 if model.io is IoType.STREAM else 1
             return {
                 Primitive.SOFTMAX: shared * values,
-                Primitive.SOFTMAX_STAGES: values * elementwise_depth(layer, pace),
+                Primitive.SOFTMAX_STAGES: values * elementwise_depth(layer, budget),
             }
         case Role.TABLE:
             return {Primitive.TABLE: values}
@@ -159,7 +159,7 @@ def _elementwise(layer: TemplateCall, model: HardwareGraph, pace: TimingBudget) 
 def _search(layer: TemplateCall, values: int) -> dict[Primitive, float]:
     """A binary search for each value: a comparison a level; thresholds and values are constants that a LUT holds 64 of for each bit.
 
-    No such design was synthesized: the pieces are those of other layers.
+    No such design was synthesized: the primitives are those of other layers.
     """
     levels = layer.table_entries.bit_length() - 1
     constants = layer.table_entries * (layer.input.width + layer.output.width) / CONSTANTS_IN_A_LUT

@@ -1,4 +1,4 @@
-"""A design taken apart: multipliers, cycles, memory and pieces of logic of every layer, before any constant is applied."""
+"""Multipliers, cycles, memory and primitives of logic of every layer, before any fitted constant is applied."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fpgacnn.hardware.devices import Device
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, TemplateCall
 from fpgacnn.hardware.estimation.memory import Fifo, fifo_blocks, fifos, table_blocks, values_at_once, weight_blocks
 from fpgacnn.hardware.estimation.multiply import Multiplication, multiplication
-from fpgacnn.hardware.estimation.primitives import Pieces, copies_of, layer_primitives
+from fpgacnn.hardware.estimation.primitives import PrimitiveCounts, copies_of, layer_primitives
 from fpgacnn.hardware.estimation.timing import LayerTiming, TimingBudget, design_timing, layer_timing
 
 
@@ -19,7 +19,7 @@ class LayerQuantities:
     layer: TemplateCall
     product: Multiplication
     timing: LayerTiming
-    pieces: Pieces
+    primitives: PrimitiveCounts
     queues: tuple[Fifo, ...]
     dsp: float
     weight_blocks: int
@@ -42,18 +42,18 @@ class Quantities:
 
 def quantities(model: HardwareGraph, device: Device) -> Quantities:
     """Count what the templates instantiate."""
-    pace = TimingBudget.of(model, device)
-    layers = tuple(_layer(layer, model, device, pace) for layer in model.layers)
+    budget = TimingBudget.of(model, device)
+    layers = tuple(_layer(layer, model, device, budget) for layer in model.layers)
     return Quantities(layers=layers, timing=design_timing([one.timing for one in layers], model))
 
 
-def _layer(layer: TemplateCall, model: HardwareGraph, device: Device, pace: TimingBudget) -> LayerQuantities:
+def _layer(layer: TemplateCall, model: HardwareGraph, device: Device, budget: TimingBudget) -> LayerQuantities:
     product, queues = multiplication(layer, model, device), fifos(layer, model)
     return LayerQuantities(
         layer=layer,
         product=product,
-        timing=layer_timing(layer, model, product, pace),
-        pieces=layer_primitives(layer, model, product, pace, queues),
+        timing=layer_timing(layer, model, product, budget),
+        primitives=layer_primitives(layer, model, product, budget, queues),
         queues=queues,
         dsp=product.dsp * copies_of(layer, model),
         weight_blocks=weight_blocks(layer, product),

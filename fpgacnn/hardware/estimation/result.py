@@ -1,4 +1,4 @@
-"""What an estimate says: every number with the band that held 80 % of the truth in validation."""
+"""An estimate as values: every number with the band that contained 80 % of the true values in validation."""
 
 from __future__ import annotations
 

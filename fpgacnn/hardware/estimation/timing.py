@@ -31,7 +31,7 @@ class TimingBudget:
 
     @classmethod
     def of(cls, model: HardwareGraph, device: Device) -> TimingBudget:
-        """The pace of a design's tool, clock and part."""
+        """The timing budget of a design's tool, clock and part."""
         share = VITIS_UNCERTAINTY if model.tool is BackendName.VITIS else VIVADO_UNCERTAINTY
         margin = share * model.clock_ns if model.uncertainty_ns is None else model.uncertainty_ns
         return cls(
@@ -67,17 +67,19 @@ class LayerTiming:
     lead: int
 
 
-def layer_timing(layer: TemplateCall, model: HardwareGraph, product: Multiplication, pace: TimingBudget) -> LayerTiming:
+def layer_timing(
+    layer: TemplateCall, model: HardwareGraph, product: Multiplication, budget: TimingBudget
+) -> LayerTiming:
     """The cycles of one layer."""
     if layer.role is Role.RECURRENT:
-        return _recurrent(layer, pace)
+        return _recurrent(layer, budget)
     if model.io is IoType.STREAM:
-        return _streamed(layer, model, product, pace)
-    return _parallel(layer, model, product, pace)
+        return _streamed(layer, model, product, budget)
+    return _parallel(layer, model, product, budget)
 
 
-def _parallel(layer: TemplateCall, model: HardwareGraph, product: Multiplication, pace: TimingBudget) -> LayerTiming:
-    depth = pace.depth(product, layer.products[1])
+def _parallel(layer: TemplateCall, model: HardwareGraph, product: Multiplication, budget: TimingBudget) -> LayerTiming:
+    depth = budget.depth(product, layer.products[1])
     if layer.role in {Role.CONVOLUTION, Role.DEPTHWISE} and not layer.unrolled(dataflow=model.dataflow, parallel=True):
         each = layer.reuse if product.in_memory else max(1, min(layer.reuse, product.rounds + depth))
         latency = layer.partitions * each + depth + 2
@@ -88,21 +90,21 @@ def _parallel(layer: TemplateCall, model: HardwareGraph, product: Multiplication
     if layer.role in {Role.DENSE, Role.CONVOLUTION, Role.DEPTHWISE, Role.SCALE}:
         latency = depth + product.rounds - 1
         return LayerTiming(latency=latency, ii=max(1, min(layer.reuse, latency + 1)), lead=depth)
-    latency = elementwise_depth(layer, pace)
+    latency = elementwise_depth(layer, budget)
     return LayerTiming(latency=latency, ii=1, lead=latency)
 
 
-def elementwise_depth(layer: TemplateCall, pace: TimingBudget) -> int:
+def elementwise_depth(layer: TemplateCall, budget: TimingBudget) -> int:
     """Cycles of layers without weights."""
     match layer.role:
         case Role.SOFTMAX:
             levels = ceil(log2(max(2, layer.out_shape[2])))
-            delay = (22.0 + 9.0 * levels) * (1.0 if pace.seven_series else 0.35)
-            return ceil(delay / pace.budget_ns)
+            delay = (22.0 + 9.0 * levels) * (1.0 if budget.seven_series else 0.35)
+            return ceil(delay / budget.budget_ns)
         case Role.TABLE:
             return 1
         case Role.THRESHOLDS:
-            return pace.stages(2 * (layer.table_entries.bit_length() - 1))
+            return budget.stages(2 * (layer.table_entries.bit_length() - 1))
         case Role.POOL | Role.GLOBAL_POOL | Role.ARGMAX:
             values = (
                 prod(layer.window)
@@ -111,20 +113,20 @@ def elementwise_depth(layer: TemplateCall, pace: TimingBudget) -> int:
                 if layer.role is Role.GLOBAL_POOL
                 else layer.in_shape[2]
             )
-            return pace.stages(max(0, ceil(log2(max(1, values))) - 1))
+            return budget.stages(max(0, ceil(log2(max(1, values))) - 1))
         case Role.COMPARE:
-            return 1 if pace.seven_series and layer.output.rounds and pace.budget_ns < 3 else 0
+            return 1 if budget.seven_series and layer.output.rounds and budget.budget_ns < 3 else 0
         case _:
             return 0
 
 
-def _streamed(layer: TemplateCall, model: HardwareGraph, product: Multiplication, pace: TimingBudget) -> LayerTiming:
+def _streamed(layer: TemplateCall, model: HardwareGraph, product: Multiplication, budget: TimingBudget) -> LayerTiming:
     pixels = layer.in_shape[0] * layer.in_shape[1]
-    depth = pace.depth(product, layer.products[1])
-    extra = 2 if pace.seven_series and pace.budget_ns < SLOW_NS else 1
+    depth = budget.depth(product, layer.products[1])
+    extra = 2 if budget.seven_series and budget.budget_ns < SLOW_NS else 1
     match layer.role:
         case Role.CONVOLUTION | Role.DEPTHWISE:
-            each = pixel_cycles(layer, model, product, pace)
+            each = pixel_cycles(layer, model, product, budget)
             return _loop(pixels * each + (depth + extra if each == 1 else 1), lead=each + depth)
         case Role.DENSE:
             reads = max(1, pixels)
@@ -132,13 +134,13 @@ def _streamed(layer: TemplateCall, model: HardwareGraph, product: Multiplication
                 return _loop(layer.reuse + reads + 6, lead=depth + 3)
             return _loop(reads - 1 + min(layer.reuse, product.rounds) + depth + extra, lead=depth + 3)
         case Role.POOL:
-            slow = 2 if pace.seven_series and pace.budget_ns < SLOW_NS and layer.in_shape[0] > 1 else 1
+            slow = 2 if budget.seven_series and budget.budget_ns < SLOW_NS and layer.in_shape[0] > 1 else 1
             return _loop(pixels * slow + 3, lead=3)
         case Role.GLOBAL_POOL:
             return _loop(pixels + 2, lead=2)
         case Role.SOFTMAX:
             shared = 2 * layer.out_shape[2] if layer.reuse > 1 else 3
-            return _loop(elementwise_depth(layer, pace) + shared, lead=elementwise_depth(layer, pace))
+            return _loop(elementwise_depth(layer, budget) + shared, lead=elementwise_depth(layer, budget))
         case Role.SCALE if layer.reuse > 1:
             return _loop(pixels * product.rounds + depth, lead=depth)
         case Role.PAD if layer.in_shape[0] == 1:
@@ -146,7 +148,7 @@ def _streamed(layer: TemplateCall, model: HardwareGraph, product: Multiplication
         case Role.INPUT:
             return LayerTiming(latency=0, ii=0, lead=0)
         case Role.THRESHOLDS:
-            searched = elementwise_depth(layer, pace) + extra
+            searched = elementwise_depth(layer, budget) + extra
             return _loop(pixels + searched, lead=searched)
         case _:
             return _loop(max(pixels, layer.positions) + extra + 1 if layer.positions > 1 else extra, lead=extra)
@@ -156,19 +158,21 @@ def _loop(latency: int, *, lead: int) -> LayerTiming:
     return LayerTiming(latency=latency, ii=latency, lead=lead)
 
 
-def pixel_cycles(layer: TemplateCall, model: HardwareGraph, product: Multiplication, pace: TimingBudget) -> int:
+def pixel_cycles(layer: TemplateCall, model: HardwareGraph, product: Multiplication, budget: TimingBudget) -> int:
     """Cycles between two pixels of a streamed convolution.
 
     With weights in memory the reuse loop and the code around it run one after the other. With constants the loop over
     pixels is pipelined; Vitis cannot overlap two pixels of a line buffer in two dimensions, because both turn the same
     counters, and takes the whole depth of the function for each.
     """
-    depth = pace.depth(product, layer.products[1])
+    depth = budget.depth(product, layer.products[1])
     if product.in_memory:
-        return layer.reuse + around_reuse_loop(model, pace) + _shift_loops(layer, model)
+        return layer.reuse + around_reuse_loop(model, budget) + _shift_loops(layer, model)
     vitis = model.tool is BackendName.VITIS and layer.in_shape[0] > 1
     shared = (
-        1 if layer.reuse == 1 else min(layer.reuse, product.rounds + depth + (1 if pace.budget_ns > RELAXED_NS else 2))
+        1
+        if layer.reuse == 1
+        else min(layer.reuse, product.rounds + depth + (1 if budget.budget_ns > RELAXED_NS else 2))
     )
     return max(shared, depth + 2) if vitis else shared
 
@@ -180,15 +184,15 @@ def _shift_loops(layer: TemplateCall, model: HardwareGraph) -> int:
     return (2 * rows + 1) * channels if alone else 0
 
 
-def around_reuse_loop(model: HardwareGraph, pace: TimingBudget) -> int:
+def around_reuse_loop(model: HardwareGraph, budget: TimingBudget) -> int:
     """Cycles of a pixel outside the reuse loop: reading, shifting, filling and draining the pipeline."""
-    if pace.seven_series:
-        return 11 if pace.slowest and pace.budget_ns < SLOW_NS else 9
+    if budget.seven_series:
+        return 11 if budget.slowest and budget.budget_ns < SLOW_NS else 9
     return 5 if model.tool is BackendName.VITIS else 6
 
 
-def _recurrent(layer: TemplateCall, pace: TimingBudget) -> LayerTiming:
-    around = 18 if pace.seven_series else 10
+def _recurrent(layer: TemplateCall, budget: TimingBudget) -> LayerTiming:
+    around = 18 if budget.seven_series else 10
     latency = layer.steps * (max(layer.reuse, layer.recurrent_reuse) + around) + 1
     return LayerTiming(latency=latency, ii=latency, lead=around)
 

@@ -1,4 +1,4 @@
-"""Streams that many layers read: hls4ml copies a stream at most seven times, so further readers get copies of copies."""
+"""Fan-out of streams: hls4ml copies a stream at most seven times, so further readers read copies of copies."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The only door to hls4ml 1.3.0: a layer list with fixed types goes in, files come out.
+"""The adapter of hls4ml 1.3.0, the only module that imports it: a layer list with fixed types becomes files.
 
-hls4ml is told everything and chooses nothing: after its passes have run, every planned node must still be there with
+hls4ml chooses no type: after its passes have run, every planned node must still be there with
 the planned types, or LoweringError is raised and nothing is written.
 """
 
@@ -41,7 +41,7 @@ def generate(
 
     Raises LoweringError, Hls4mlFailedError, WriteError where the folder for temporary files is full.
     """
-    with temporary_folder("fpgacnn-hls4ml-") as folder, _quiet() as said:
+    with temporary_folder("fpgacnn-hls4ml-") as folder, _quiet() as printed:
         try:
             graph = _graph(target, nodes, inputs, outputs, folder, trace=trace)
             _check(graph, nodes)
@@ -49,27 +49,25 @@ def generate(
         except (LoweringError, MissingExtraError):
             raise
         except OSError as error:
-            copies = (
-                error.args[0] if isinstance(error, shutil.Error) else ()
-            )  # what copytree says: a list of (from, to, why)
+            copies = error.args[0] if isinstance(error, shutil.Error) else ()  # of copytree: a list of (from, to, why)
             raise WriteError(file=folder, why=copies[0][2] if copies else error.strerror or str(error)) from error
         except Exception as error:  # hls4ml raises bare Exception, AssertionError and more
-            why = f"{type(error).__name__}: {error}; {said.getvalue()[-300:]}"
+            why = f"{type(error).__name__}: {error}; {printed.getvalue()[-300:]}"
             raise Hls4mlFailedError(why=why) from error
         return _collect(folder)
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[io.StringIO]:
-    """hls4ml prints; what it says is kept for the error message."""
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said), warnings.catch_warnings():
+    """Keep what hls4ml prints for the error message."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        yield said
+        yield printed
 
 
 def _ap(form: Format) -> str:
-    """A format in the words of hls4ml's configuration."""
+    """A format as hls4ml's configuration has it."""
     sign = "" if form.signed else "u"
     return f"{sign}fixed<{form.width},{form.integer},{form.rounding},{form.overflow}>"
 
@@ -159,7 +157,7 @@ def _short_line_buffers(name: str) -> Iterator[None]:
 
 @cache
 def _register_multi_threshold(backend: str) -> None:
-    """Give hls4ml our layer by its extension interface: the layer, its C++ configuration and its call."""
+    """Register the layer of thresholds through hls4ml's extension interface: the layer, its C++ configuration and its call."""
     import numpy as np
     from hls4ml.backends import get_backend
     from hls4ml.backends.template import FunctionCallTemplate, LayerConfigTemplate

@@ -71,18 +71,18 @@ class LayerBuilder:
         self.name_of[layer.name] = layer.name
 
     def _reuse(self, layer: hw.Layer) -> int:
-        """The reuse factor as hls4ml can have it; where the wish cannot be, a note says so."""
-        wish, operation = self.design.reuse(layer.source), layer.operation
+        """The reuse factor that hls4ml gets: the requested one where it is legal, else the nearest, with a note."""
+        requested, operation = self.design.reuse(layer.source), layer.operation
         if self.design.strategy(layer.source) is not Strategy.RESOURCE or not isinstance(
             operation, hw.Convolution | hw.Dense
         ):
-            return wish
+            return requested
         inputs, outputs = prod(operation.kernel.array.shape[:-1]), operation.kernel.array.shape[-1]
         largest = inputs if isinstance(operation, hw.Convolution) else inputs * outputs
         explicit = layer.source in self.design.target.reuse_of
-        reuse = reuse_factors.chosen(inputs, outputs, largest, wish, layer=layer.source, explicit=explicit)
-        if reuse != wish:
-            self.notes.append(f"{layer.name}: a reuse factor of {wish} is not legal for its size, {reuse} is used")
+        reuse = reuse_factors.chosen(inputs, outputs, largest, requested, layer=layer.source, explicit=explicit)
+        if reuse != requested:
+            self.notes.append(f"{layer.name}: a reuse factor of {requested} is not legal for its size, {reuse} is used")
         return reuse
 
     def _accumulator(self, layer: hw.Layer) -> Format:

@@ -1,6 +1,6 @@
 """Lowering: every node of a design becomes layers of hls4ml with fixed types everywhere.
 
-What hls4ml is known to get wrong is lowered another way here or refused before any code is written:
+Known faults of hls4ml are avoided here, or the design is refused before any code is written:
 padding is a layer of its own in streams; a flattened stream that anything but Dense reads is repacked; casts that
 change nothing are left out; a maximum over padded unsigned data pads with zeros.
 """

@@ -1,4 +1,4 @@
-"""Which reuse factors hls4ml's resource strategy can have, and the nearest one to a wish.
+"""Which reuse factors hls4ml's resource strategy can have, and the legal one nearest to a requested one.
 
 hls4ml asserts these rules in its headers and moves illegal factors silently in its Python; for pointwise convolutions
 it forgets to, and C simulation aborts. So the factor is made legal here, before hls4ml sees it.
@@ -11,19 +11,19 @@ from fpgacnn.errors import UnsupportedOptionError
 SHOWN = 12
 
 
-def chosen(inputs: int, outputs: int, largest: int, wish: int, *, layer: str, explicit: bool) -> int:
-    """The wish where it is legal, else the nearest legal factor, the smaller of two.
+def chosen(inputs: int, outputs: int, largest: int, requested: int, *, layer: str, explicit: bool) -> int:
+    """The requested factor where it is legal, else the nearest legal factor, the smaller of two.
 
-    Raises UnsupportedOptionError where the user asked for this very layer.
+    Raises UnsupportedOptionError where the user gave the factor for this layer (`explicit`).
     """
     legal = legal_factors(inputs, outputs, largest)
-    if wish in legal:
-        return wish
+    if requested in legal:
+        return requested
     if explicit:
         known = ", ".join(map(str, legal[:SHOWN])) + (", ..." if len(legal) > SHOWN else "")
-        why = f"a reuse factor of {wish} is not legal for {inputs} inputs and {outputs} outputs with the resource strategy"
+        why = f"a reuse factor of {requested} is not legal for {inputs} inputs and {outputs} outputs with the resource strategy"
         raise UnsupportedOptionError(layer=layer, why=why, do=f"use one of {known}")
-    return min(legal, key=lambda reuse: (abs(reuse - wish), reuse))
+    return min(legal, key=lambda reuse: (abs(reuse - requested), reuse))
 
 
 def is_legal(inputs: int, outputs: int, reuse: int) -> bool:

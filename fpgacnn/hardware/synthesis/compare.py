@@ -12,13 +12,13 @@ CLOCK_TOLERANCE = 0.01
 
 
 def notes_on(
-    report: SynthesisReport, in_xml: Sequence[ModuleReport], asked: ToolSettings, calls: Sequence[FirmwareCall]
+    report: SynthesisReport, in_xml: Sequence[ModuleReport], settings: ToolSettings, calls: Sequence[FirmwareCall]
 ) -> Iterator[str]:
     """Everything that a careful reader of these reports should know."""
     yield from _wrapper(report)
     yield from _unjoined(report)
     yield from _disagreements(report, in_xml)
-    yield from _other_target(report, asked)
+    yield from _other_target(report, settings)
     yield from _other_network(report, calls)
     yield from _older(report)
     yield from _board(report)
@@ -49,15 +49,15 @@ def _disagreements(report: SynthesisReport, in_xml: Sequence[ModuleReport]) -> I
     used = report.csynth
     if used is None:
         return
-    said = _totals(used)
+    totals = _totals(used)
     for other in in_xml:
         if other.name == used.name and other is not used:
-            yield from _different(used.origin.file, said, other.origin.file, _totals(other))
+            yield from _different(used.origin.file, totals, other.origin.file, _totals(other))
     rows = [row for row in report.summary.rows if row.name == used.name] if report.summary else []
     if rows and report.summary and (area := rows[0].resources):
         # csynth.rpt writes `-` for what is not used.
         yield from _different(
-            used.origin.file, said, report.summary.origin.file, {"LUT": area.lut, "FF": area.ff, "DSP": area.dsp}
+            used.origin.file, totals, report.summary.origin.file, {"LUT": area.lut, "FF": area.ff, "DSP": area.dsp}
         )
 
 
@@ -73,21 +73,23 @@ def _totals(module: ModuleReport) -> dict[str, int | None]:
     return {**counts, **times}
 
 
-def _different(file: str, said: dict[str, int | None], other_file: str, others: dict[str, int | None]) -> Iterator[str]:
+def _different(
+    file: str, totals: dict[str, int | None], other_file: str, others: dict[str, int | None]
+) -> Iterator[str]:
     for name, other in others.items():
-        own = said[name]
+        own = totals[name]
         if own is not None and other is not None and own != other:
             yield f"{other_file} says {name} {other:,}, {file} {own:,}; the latter is used"
 
 
-def _other_target(report: SynthesisReport, asked: ToolSettings) -> Iterator[str]:
-    parts = {"project.tcl": asked.part, **{one.origin.file: one.part for one in report.utilizations}}
+def _other_target(report: SynthesisReport, settings: ToolSettings) -> Iterator[str]:
+    parts = {"project.tcl": settings.part, **{one.origin.file: one.part for one in report.utilizations}}
     for file, part in parts.items():
         if part and report.csynth and report.csynth.part and not same_part(part, report.csynth.part):
             yield f"{file} is for {part}, {report.csynth.origin.file} for {report.csynth.part}"
     target, file = (report.csynth.clock.target_ns, report.csynth.origin.file) if report.csynth else (None, "")
-    if target and asked.clock_ns and abs(target - asked.clock_ns) > CLOCK_TOLERANCE:
-        yield f"project.tcl asks for a clock of {asked.clock_ns:g} ns, {file} is for {target:g} ns"
+    if target and settings.clock_ns and abs(target - settings.clock_ns) > CLOCK_TOLERANCE:
+        yield f"project.tcl asks for a clock of {settings.clock_ns:g} ns, {file} is for {target:g} ns"
 
 
 def same_part(one: str, other: str) -> bool:

@@ -94,7 +94,7 @@ def read(folder: Path) -> SynthesisReport:
     piles = _read_all(folder)
     if not piles:
         raise NoReportsError(folder=folder)
-    asked, calls = read_asked(folder), read_calls(folder)
+    settings, calls = read_asked(folder), read_calls(folder)
     piles, loose = _solutions(piles)
     ordered = sorted(
         piles.values(),
@@ -102,7 +102,7 @@ def read(folder: Path) -> SynthesisReport:
         reverse=True,
     )
     _merge(ordered[0], loose)
-    main, *others = [_report(folder, pile, asked, calls) for pile in ordered]
+    main, *others = [_report(folder, pile, settings, calls) for pile in ordered]
     if others:
         main = replace(main, notes=(*main.notes, f"{len(piles)} solutions; the newest, {main.solution}, is shown"))
     return replace(main, others=tuple(others))
@@ -196,10 +196,10 @@ def _merge(pile: _Pile, loose: _Pile) -> None:
         getattr(pile, name).extend(getattr(loose, name))
 
 
-def _report(folder: Path, pile: _Pile, asked: ToolSettings, calls: Sequence[FirmwareCall]) -> SynthesisReport:
+def _report(folder: Path, pile: _Pile, settings: ToolSettings, calls: Sequence[FirmwareCall]) -> SynthesisReport:
     modules = {one.name: one for one in (*pile.in_xml, *_by_age(pile.verbose), *_by_age(pile.modules))}
     summary, cosim, export = _newest(pile.summaries), _newest(pile.cosims), _best_export(pile.exports)
-    top = _top(modules, pile, asked)
+    top = _top(modules, pile, settings)
     csynth = modules.get(top) if top else None
     network = network_of(csynth, modules) if csynth else None
     if network:
@@ -233,7 +233,7 @@ def _report(folder: Path, pile: _Pile, asked: ToolSettings, calls: Sequence[Firm
         unread=tuple(pile.unread),
         notes=(),
     )
-    return replace(report, notes=tuple(notes_on(report, pile.in_xml, asked, calls)))
+    return replace(report, notes=tuple(notes_on(report, pile.in_xml, settings, calls)))
 
 
 class _Dated(Protocol):
@@ -260,13 +260,13 @@ def _best_export(exports: Sequence[Export]) -> Export | None:
     )
 
 
-def _top(modules: dict[str, ModuleReport], pile: _Pile, asked: ToolSettings) -> str | None:
+def _top(modules: dict[str, ModuleReport], pile: _Pile, settings: ToolSettings) -> str | None:
     """The top function: what the tool calls so, else what the project calls so, else the module that no other contains."""
-    told = [
+    stated = [
         *(one.top for one in pile.summaries),
         *(one.name for one in pile.in_xml if one.origin.file.rpartition("/")[2] == "csynth.xml"),
     ][:1]
-    named = [name for name in (*told, asked.top) if name in modules]
+    named = [name for name in (*stated, settings.top) if name in modules]
     if named:
         return named[0]
     inner = {instance.module for module in modules.values() for instance in module.instances or ()}

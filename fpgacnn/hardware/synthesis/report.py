@@ -10,7 +10,7 @@ from fpgacnn.hardware.synthesis.figures import FloatRange, IntRange, Origin, Res
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
-    """The clock period that was asked for, what HLS believes to reach, and the margin it kept."""
+    """The requested clock period, HLS's estimate of the reached one, and the margin that HLS kept."""
 
     target_ns: float | None
     estimated_ns: float | None

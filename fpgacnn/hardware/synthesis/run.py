@@ -1,4 +1,4 @@
-"""The vendor's tool: found, said by name and version, run in a project folder, its log kept."""
+"""Find the vendor's tool and its version, run it in a project folder, and keep its log."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def _command(tool: Tool, arguments: list[str]) -> list[str]:
 
 @contextmanager
 def _options(folder: Path, script: Path, steps: Steps) -> Iterator[list[str]]:
-    """The steps, told as the project's script wants them: in a file beside it, put back afterwards, or as an argument.
+    """Give the steps to the project's script in its form: in a file beside it, put back afterwards, or as an argument.
 
     Raises WriteError.
     """

@@ -112,8 +112,8 @@ def test_the_methods_of_layers_are_told_in_words() -> None:
     assert "template's loops" in words["relu"]
     shared = dense(np.ones((8, 8)), reuse=4, strategy=RESOURCE)
     assert estimate(model(shared)).layers[0].method == "16 multipliers, each used 4 times, weights in memory"
-    guessed = dense(np.ones((8, 8)), weights=None)
-    assert "not known one by one" in estimate(pipeline(guessed)).layers[0].method
+    assumed_weights = dense(np.ones((8, 8)), weights=None)
+    assert "not known one by one" in estimate(pipeline(assumed_weights)).layers[0].method
 
 
 def test_the_group_of_a_design_is_how_data_moves_and_how_it_is_multiplied() -> None:
@@ -130,7 +130,7 @@ def test_shipped_constants_say_what_they_were_fitted_on() -> None:
     constants = shipped()
     assert constants.designs > 50
     assert constants.repositories > 10
-    assert all(value >= 0 for each in constants.pieces.values() for value in each.values())
+    assert all(value >= 0 for each in constants.per_unit.values() for value in each.values())
     assert {"LUT", "FF", "DSP", "BRAM_18K", "latency", "II", "after LUT", "layer LUT"} <= set(constants.bands)
     assert all(band.low <= 1 <= band.high for groups in constants.bands.values() for band in groups.values())
 
@@ -148,7 +148,7 @@ def test_a_group_without_a_band_has_that_of_all_designs() -> None:
 
 
 def test_every_piece_of_the_constants_is_known() -> None:
-    assert {piece for each in shipped().pieces.values() for piece in each} <= set(Primitive)
+    assert {piece for each in shipped().per_unit.values() for piece in each} <= set(Primitive)
 
 
 def test_an_estimate_is_json() -> None:

@@ -141,7 +141,7 @@ def test_a_step_function_is_a_comparison_for_each_bit_of_its_place_and_no_block_
         whole = model(elementwise(Role.THRESHOLDS, (4, 4, 3), table_entries=entries))
         amounts = quantities(whole, find_device(whole.part))
         assert amounts.layers[0].table_blocks == 0
-        found.append(amounts.layers[0].pieces)
+        found.append(amounts.layers[0].primitives)
     assert [one[Primitive.COMPARE] for one in found] == [3 * 2, 3 * 8]
     assert [one[Primitive.COMPARE_BITS] for one in found] == [3 * 2 * 16, 3 * 8 * 16]
     assert [one[Primitive.MOVE] for one in found] == [3 * 4 * 32 / 64, 3 * 256 * 32 / 64]

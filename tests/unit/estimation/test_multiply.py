@@ -16,7 +16,7 @@ from fpgacnn.hardware.estimation.graph.graph import (
     live_kernels,
     summarize,
 )
-from fpgacnn.hardware.estimation.multiply import guessed, multiplication, slices, weights_in_memory
+from fpgacnn.hardware.estimation.multiply import assumed_weights, multiplication, slices, weights_in_memory
 from tests.support.structures import EIGHT, RESOURCE, dense, elementwise, model, pipeline
 
 ULTRASCALE, SEVEN = find_device("zcu102"), find_device("zedboard")
@@ -163,7 +163,7 @@ def test_a_recurrent_layer_has_two_matrices_and_mixes_three_times() -> None:
 
 def test_unknown_weights_are_guessed_from_their_type() -> None:
     layer = dense(np.ones((10, 10)), weights=None)
-    summary = guessed(layer)
+    summary = assumed_weights(layer)
     assert not summary.known
     assert summary.count == 100
     assert 0 < products(layer)[0] < 100

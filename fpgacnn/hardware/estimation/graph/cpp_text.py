@@ -1,4 +1,4 @@
-"""C++ of a stranger as text: read in time that grows with its length only, whatever it holds."""
+"""Untrusted C++ as text, read in time that grows linearly with its length."""
 
 from __future__ import annotations
 

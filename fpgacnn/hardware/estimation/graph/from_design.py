@@ -76,7 +76,7 @@ def hardware_graph(
     Raises UnsupportedOptionError for what cannot be built.
     """
     lowered = lowered or lower(design)
-    found = _Finding(design=design, lowered=lowered, seen={}, alias={}, counted={} if counted is None else counted)
+    found = _CallBuilder(design=design, lowered=lowered, seen={}, alias={}, counted={} if counted is None else counted)
     layers = tuple(layer for node in lowered.nodes if (layer := found.layer(node)) is not None)
     target = design.target
     stream = target.io is IoType.STREAM
@@ -99,7 +99,7 @@ def _kernels(lowered: Lowered) -> dict[str, NDArray[np.int64]]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Finding:
+class _CallBuilder:
     """Shapes and formats of the nodes so far; `alias` leads past nodes that are no hardware."""
 
     design: Design

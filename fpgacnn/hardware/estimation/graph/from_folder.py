@@ -33,7 +33,7 @@ MAX_ALIASES = 64
 MAX_WIDTH = 1024
 MAX_CODE = 1 << 62
 
-# Every part that may be long has an end, so that text of a stranger is searched in time that grows with its length (`cpp`).
+# Every part that may be long has an end, so that untrusted text is searched in time that grows with its length (`cpp`).
 _TYPEDEF = re.compile(r"typedef\s(?P<type>[^;]{1,400}?)\s(?P<name>\w{1,200})\s?;")
 _DEFINE = re.compile(r"^#define (\w+) ([0-9]{1,9})$", re.MULTILINE)
 _STRUCT = re.compile(r"struct\s(?P<name>\w+)\s?:\s?(?:public\s)?nnet::(?P<kind>\w+)\s?\{")
@@ -150,8 +150,8 @@ def read_project(folder: Path, part: str | None = None, clock_ns: float | None =
 
     Raises UnreadableProjectError where a file is missing, or says nothing that can be read.
     """
-    told = settings(folder)
-    part, clock_ns = part or told.part, clock_ns or told.clock_ns
+    stated = settings(folder)
+    part, clock_ns = part or stated.part, clock_ns or stated.clock_ns
     if part is None or clock_ns is None:
         missing = "part" if part is None else "clock period"
         raise UnreadableProjectError(
@@ -176,7 +176,7 @@ def read_project(folder: Path, part: str | None = None, clock_ns: float | None =
     return HardwareGraph(
         layers=layers if dataflow else without_dead(layers, kernels),
         io=IoType.STREAM if stream else IoType.PARALLEL,
-        tool=BackendName.VIVADO if (told.backend or "").lower().startswith("vivado") else BackendName.VITIS,
+        tool=BackendName.VIVADO if (stated.backend or "").lower().startswith("vivado") else BackendName.VITIS,
         dataflow=dataflow,
         part=part,
         clock_ns=clock_ns,
@@ -283,9 +283,9 @@ def _call(
     wires |= {key: wire for key, text in zip(("in", "out"), types, strict=True) if (wire := names.wire(text))}
     recurrent = role_of(found["function"]) is Role.RECURRENT
     second, _, _ = _configuration(words.get("mult_config2", ""), names)
-    told = inner_words.get("strategy") or words.get("strategy") or (words.get("io_type", "") if recurrent else "")
+    stated = inner_words.get("strategy") or words.get("strategy") or (words.get("io_type", "") if recurrent else "")
     name = next((one for one in constants if re.fullmatch(r"[ws]\d+", one)), "")
-    codes = _weights(name, numbers | inner, wires, weights, transposed="resource" in told)
+    codes = _weights(name, numbers | inner, wires, weights, transposed="resource" in stated)
     states = _weights(name.replace("w", "wr"), {}, wires, weights, transposed=False) if recurrent else None
     call = CallText(
         name=target,
@@ -296,7 +296,7 @@ def _call(
         packs=(names.pack(types[0]), names.pack(types[1])),
         reuse=inner.get("reuse_factor", numbers.get("reuse_factor", 1)),
         recurrent_reuse=second.get("reuse_factor", numbers.get("reuse_factor", 1)) if recurrent else 1,
-        strategy=told,
+        strategy=stated,
         weights=_summary([one for one in (codes, states) if one is not None]),
     )
     return call, codes

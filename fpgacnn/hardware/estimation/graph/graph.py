@@ -1,4 +1,4 @@
-"""What hls4ml's templates are asked to build, layer by layer: all that decides what the hardware costs.
+"""The calls of hls4ml's templates, layer by layer: all that decides what the hardware costs.
 
 It is made of a `Design`, of a project folder's C++, or of a benchmark's description; the estimate reads nothing else.
 """
@@ -83,12 +83,12 @@ class WeightClass:
 class WeightSummary:
     """Real weights as hardware sees them: constants with few or many digits.
 
-    `known`: counted, not guessed. `told_zeros` are those that hls4ml counted, where tools found more.
+    `known`: counted, not assumed. `hls4ml_zeros` are those that hls4ml counted, where tools found more.
     """
 
     classes: tuple[WeightClass, ...]
     known: bool = True
-    told_zeros: int | None = None
+    hls4ml_zeros: int | None = None
 
     @property
     def count(self) -> int:
@@ -228,10 +228,10 @@ def without_dead(
     )
     if not (dense and alone and fitting):
         return layers
-    told = {layer.name: layer.weights.zeros if layer.weights else None for layer in dense}
-    live = dict(zip(told, live_kernels([kernels[name] for name in told]), strict=True))
+    counted = {layer.name: layer.weights.zeros if layer.weights else None for layer in dense}
+    live = dict(zip(counted, live_kernels([kernels[name] for name in counted]), strict=True))
     return tuple(
-        replace(layer, weights=replace(summarize(live[layer.name]), told_zeros=told[layer.name]))
+        replace(layer, weights=replace(summarize(live[layer.name]), hls4ml_zeros=counted[layer.name]))
         if layer.name in live
         else layer
         for layer in layers

@@ -1,4 +1,4 @@
-"""What the project's own files say: which call is which layer, and what the tool was asked for."""
+"""The project's own files: which call is which layer, and the settings of the tool."""
 
 from __future__ import annotations
 
@@ -58,17 +58,17 @@ def _call(line: str) -> FirmwareCall | None:
 
 
 def read_asked(folder: Path) -> ToolSettings:
-    """What the build script is told; fields are None where it says nothing."""
+    """The settings in the build script; None where it has none."""
     words = (line.split() for line in _text(folder / "project.tcl").splitlines())
-    said = {word[1]: word[2].strip('"') for word in words if len(word) == 3 and word[0] == "set"}
-    name, backend = said.get("project_name"), said.get("backend", "")
+    variables = {word[1]: word[2].strip('"') for word in words if len(word) == 3 and word[0] == "set"}
+    name, backend = variables.get("project_name"), variables.get("backend", "")
     try:
-        clock = float(said.get("clock_period", ""))
+        clock = float(variables.get("clock_period", ""))
     except ValueError:
         clock = None
     return ToolSettings(
         top=f"{name}_axi" if name and "accelerator" in backend else name,
-        part=said.get("part"),
+        part=variables.get("part"),
         clock_ns=clock,
         backend=backend,
     )
