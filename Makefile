@@ -3,7 +3,8 @@
 
 PIP := -m pip install --quiet --disable-pip-version-check
 
-QUICK := tests/unit/test_architecture.py tests/unit/test_errors.py
+QUICK := $(addprefix tests/unit/test_,$(addsuffix .py,architecture errors arithmetic arrays budget ebops names widths \
+	weights quantizers targets pruning manual zoo_page stimulus passes)) tests/unit/synthesis
 
 .PHONY: demo test quick nightly lint types docs unit agree oracle other-pythons clean
 
@@ -13,7 +14,7 @@ demo: .venv/ready
 
 test: lint types docs unit agree oracle other-pythons
 
-# The inner loop: a minute at most on two processors.
+# For the inner loop: less than a minute on two processors.
 quick: lint types
 	.venv-test/bin/pytest -q -n 2 -m 'not agree and not train and not browser' $(QUICK)
 

@@ -44,20 +44,20 @@ CSIM_EVENTS = 20
 HEAD = """\
 # The model zoo
 
-Classic architectures, each a page in `fpgacnn/training/zoo`, sized so that a mid-range FPGA can hold them. Every one was
+Classic architectures, each a module in `fpgacnn/training/zoo`, small enough for a mid-range FPGA. Every one was
 built in Keras, quantized to {bits} bits by `fpgacnn quantize`, written as a QKeras file, converted to an HLS project
-(io_stream) and simulated. This page was written by `python tools/zoo.py`; nothing in it is typed by hand.
+(io_stream) and simulated. `python tools/zoo.py` writes this page; no number is typed by hand.
 
-- **weights**: trained here on the named data, then fine-tuned with quantizers; `seeded`: random, because the data are in
-  no package or training takes too long, so the figures of quality say how well the quantized network imitates the float
-  one; `known`: written down.
-- **float, quantized**: accuracy, area under the ROC curve (`sequence`), or for seeded weights the variance of the float
-  answers that the quantized ones explain, all on a test part that took no part in any choice. A deep random network
-  answers nearly the same to every event, so there is little to explain (`resnet20`); its layers agree bit for bit all the
-  same.
+- **weights**: trained on the named data, then fine-tuned with quantizers; `seeded`: random, because the data are in no
+  package or training takes too long (quality then means how well the quantized network reproduces the float one); `known`:
+  fixed numbers.
+- **float, quantized**: accuracy, area under the ROC curve (`sequence`), or for seeded weights the share of the variance of
+  the float answers that the quantized answers explain; always on test data that was not used for any choice. A deep random
+  network gives nearly the same answer for every event, so this share is small (`resnet20`); its layers still agree bit for
+  bit.
 - **csim = emulator, = QKeras**: values compared / values that differ, in hls4ml's C simulation against the integer
   emulator (outputs), and in the emulator against the real QKeras (every layer that both show).
-- **LUT ... fits**: as `fpgacnn estimate` foretells them after synthesis for {part} at 5 ns with this reuse
+- **LUT ... fits**: the numbers of `fpgacnn estimate` after synthesis for {part} at 5 ns with this reuse
   factor; nothing was synthesized. **us**: from the first input to the last output.
 
 | network | source layers | parameters | multiplications | weights | float | quantized | promise | csim = emulator | emulator = QKeras \

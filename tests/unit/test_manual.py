@@ -62,7 +62,8 @@ def test_files_that_pages_name_exist(page: Path) -> None:
         return
     text = page.read_text(encoding="utf-8")
     for name in re.findall(r"`((?:fpgacnn|tools|tests|benchmarks|docs|models)/[\w./-]+)`", text):
-        assert (ROOT / name).exists(), name
+        in_a_project_folder = name.startswith("fpgacnn/") and Path(name).suffix not in {"", ".py"}
+        assert in_a_project_folder or (ROOT / name).exists(), name
 
 
 def test_the_description_on_an_index_page_has_absolute_links_only() -> None:
