@@ -123,7 +123,7 @@ def weight_of_the_model(folder: Path) -> None:
 def rounding_mode_of_the_plan(folder: Path) -> None:
     design = folder / "p" / "fpgacnn" / "design.json"
     tree = json.loads(design.read_text())
-    tree["design"]["plan"]["layers"]["items"][2][1]["result"]["format"]["text"] = "ufixed<4,2,TRN,SAT>"
+    tree["design"]["plan"]["layers"]["relu"]["result"]["format"] = "ufixed<4,2,TRN,SAT>"
     design.write_text(json.dumps(tree))
 
 
