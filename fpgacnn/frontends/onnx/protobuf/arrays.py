@@ -9,29 +9,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgacnn.errors import BrokenFileError, HostileFileError, TooLargeError, UnsupportedOptionError
+from fpgacnn.frontends.onnx.protobuf.kinds import REALS, ElementType
 from fpgacnn.frontends.onnx.protobuf.schema import OnnxTensor
 from fpgacnn.frontends.onnx.protobuf.wire import signed, varints
 
 MAX_ELEMENTS = 1 << 26
 
 _STORED: dict[int, str] = {
-    1: "<f4",
-    2: "u1",
-    3: "i1",
-    4: "<u2",
-    5: "<i2",
-    6: "<i4",
-    7: "<i8",
-    9: "?",
-    10: "<f2",
-    11: "<f8",
-    12: "<u4",
-    13: "<u8",
+    ElementType.FLOAT: "<f4",
+    ElementType.UINT8: "u1",
+    ElementType.INT8: "i1",
+    ElementType.UINT16: "<u2",
+    ElementType.INT16: "<i2",
+    ElementType.INT32: "<i4",
+    ElementType.INT64: "<i8",
+    ElementType.BOOL: "?",
+    ElementType.FLOAT16: "<f2",
+    ElementType.DOUBLE: "<f8",
+    ElementType.UINT32: "<u4",
+    ElementType.UINT64: "<u8",
 }
-"""Element types as `raw_data` has them."""
+"""NumPy's types for the element types whose numbers fill whole bytes in `raw_data`."""
 
-_BFLOAT16, _UINT4, _INT4 = 16, 21, 22
-_FLOATS = {1, 10, 11, _BFLOAT16}
+_FOUR_BITS = (ElementType.UINT4, ElementType.INT4)
 
 
 def to_array(tensor: OnnxTensor, file: Path) -> NDArray[np.generic]:
@@ -55,8 +55,8 @@ def to_array(tensor: OnnxTensor, file: Path) -> NDArray[np.generic]:
     if flat.size != count:
         raise BrokenFileError(file=file, why=f"{where} has {flat.size} numbers, its shape {tensor.dims} needs {count}")
     wide = (
-        flat.astype(np.float64 if tensor.kind == 11 else np.float32)
-        if tensor.kind in _FLOATS
+        flat.astype(np.float64 if tensor.kind == ElementType.DOUBLE else np.float32)
+        if tensor.kind in REALS
         else flat.astype(np.int64)
     )
     return wide.reshape(tensor.dims)
@@ -67,27 +67,27 @@ def _raw(tensor: OnnxTensor, count: int) -> NDArray[np.generic] | None:
     if tensor.kind in _STORED:
         kind = np.dtype(_STORED[tensor.kind])
         return np.frombuffer(tensor.raw, kind, count=len(tensor.raw) // kind.itemsize)
-    if tensor.kind == _BFLOAT16:
+    if tensor.kind == ElementType.BFLOAT16:
         return _from_bfloat16(np.frombuffer(tensor.raw, "<u2", count=len(tensor.raw) // 2))
-    if tensor.kind in (_UINT4, _INT4):
-        return _nibbles(np.frombuffer(tensor.raw, "u1"), count, is_signed=tensor.kind == _INT4)
+    if tensor.kind in _FOUR_BITS:
+        return _nibbles(np.frombuffer(tensor.raw, "u1"), count, is_signed=tensor.kind == ElementType.INT4)
     return None
 
 
 def _typed(tensor: OnnxTensor, count: int) -> NDArray[np.generic] | None:
-    if tensor.kind == 1:
+    if tensor.kind == ElementType.FLOAT:
         return np.frombuffer(b"".join(part.tobytes()[: len(part) // 4 * 4] for part in tensor.floats), "<f4")
-    if tensor.kind == 11:  # double
+    if tensor.kind == ElementType.DOUBLE:
         return np.frombuffer(b"".join(part.tobytes()[: len(part) // 8 * 8] for part in tensor.doubles), "<f8")
     whole = np.array(
         [*tensor.loose_integers, *(signed(value) for part in tensor.integers for value in varints(part))], np.int64
     )
-    if tensor.kind == 10:  # float16, its bits in integers
+    if tensor.kind == ElementType.FLOAT16:  # its bits in integers
         return whole.astype(np.uint16).view(np.float16)
-    if tensor.kind == _BFLOAT16:
+    if tensor.kind == ElementType.BFLOAT16:
         return _from_bfloat16(whole.astype(np.uint16))
-    if tensor.kind in (_UINT4, _INT4):
-        return _nibbles(whole.astype(np.uint8), count, is_signed=tensor.kind == _INT4)
+    if tensor.kind in _FOUR_BITS:
+        return _nibbles(whole.astype(np.uint8), count, is_signed=tensor.kind == ElementType.INT4)
     return whole if tensor.kind in _STORED else None
 
 

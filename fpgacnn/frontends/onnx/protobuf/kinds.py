@@ -1,49 +1,68 @@
-"""Element types of tensors, by their numbers in onnx.proto: which are whole numbers, and what each can hold."""
+"""Element types of tensors: their numbers in onnx.proto, which are whole numbers, and the range of each."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import IntEnum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-FLOAT, BOOL, INT64 = 1, 9, 7
-_HALF, _DOUBLE, _BFLOAT16 = 10, 11, 16
 
-REALS = frozenset({FLOAT, _HALF, _DOUBLE, _BFLOAT16})
+class ElementType(IntEnum):
+    """TensorProto.DataType, without text and complex numbers."""
+
+    FLOAT = 1
+    UINT8 = 2
+    INT8 = 3
+    UINT16 = 4
+    INT16 = 5
+    INT32 = 6
+    INT64 = 7
+    BOOL = 9
+    FLOAT16 = 10
+    DOUBLE = 11
+    UINT32 = 12
+    UINT64 = 13
+    BFLOAT16 = 16
+    UINT4 = 21
+    INT4 = 22
+
+
+FLOAT, BOOL, INT64 = ElementType.FLOAT, ElementType.BOOL, ElementType.INT64
+
+REALS = frozenset({ElementType.FLOAT, ElementType.FLOAT16, ElementType.DOUBLE, ElementType.BFLOAT16})
 
 RANGES: Mapping[int, tuple[int, int]] = {
-    2: (0, 255),
-    3: (-128, 127),
-    4: (0, 65535),
-    5: (-32768, 32767),
-    6: (-(1 << 31), (1 << 31) - 1),
-    INT64: (-(1 << 63), (1 << 63) - 1),
-    12: (0, (1 << 32) - 1),
-    13: (0, (1 << 64) - 1),
-    21: (0, 15),
-    22: (-8, 7),
+    ElementType.UINT8: (0, 255),
+    ElementType.INT8: (-128, 127),
+    ElementType.UINT16: (0, 65535),
+    ElementType.INT16: (-32768, 32767),
+    ElementType.INT32: (-(1 << 31), (1 << 31) - 1),
+    ElementType.INT64: (-(1 << 63), (1 << 63) - 1),
+    ElementType.UINT32: (0, (1 << 32) - 1),
+    ElementType.UINT64: (0, (1 << 64) - 1),
+    ElementType.UINT4: (0, 15),
+    ElementType.INT4: (-8, 7),
 }
-"""What each type of whole numbers can hold."""
+"""The smallest and the largest value of each type of whole numbers."""
 
-CODES = frozenset({2, 3, 4, 5, 6, 21, 22})
+CODES = frozenset(
+    {
+        ElementType.UINT8,
+        ElementType.INT8,
+        ElementType.UINT16,
+        ElementType.INT16,
+        ElementType.INT32,
+        ElementType.UINT4,
+        ElementType.INT4,
+    }
+)
 """Types that QuantizeLinear makes or weights are stored in."""
 
-NAMES: Mapping[str, int] = {
-    "FLOAT": FLOAT,
-    "UINT8": 2,
-    "INT8": 3,
-    "UINT16": 4,
-    "INT16": 5,
-    "INT32": 6,
-    "INT64": INT64,
-    "BOOL": BOOL,
-    "FLOAT16": _HALF,
-    "DOUBLE": _DOUBLE,
-    "UINT32": 12,
-    "UINT64": 13,
-}
+_OLD_NAMES = ("FLOAT", "UINT8", "INT8", "UINT16", "INT16", "INT32", "INT64", "BOOL", "FLOAT16", "DOUBLE", "UINT32")
+NAMES: Mapping[str, int] = {name: ElementType[name] for name in (*_OLD_NAMES, "UINT64")}
 """How Cast names them in operator sets before 6."""
 
 
@@ -53,18 +72,20 @@ def is_whole(kind: int) -> bool:
 
 
 def converted(values: NDArray[Any], kind: int) -> NDArray[Any]:
-    """An array as the element type holds it: whole numbers wrap around, real ones are cut towards zero or rounded to the type.
+    """An array as the element type stores it.
 
-    Raises ValueError for other types, and for real numbers beyond a type of whole ones, of which ONNX says nothing.
+    Whole numbers wrap around; real numbers are rounded to a type of reals and cut towards zero for a type of whole
+    numbers. Raises ValueError for other types, and for real numbers outside the range of a type of whole numbers, for
+    which ONNX defines nothing.
     """
     if kind == BOOL:
         return (values != 0).astype(np.int64)
-    if kind == _DOUBLE:
+    if kind == ElementType.DOUBLE:
         return values.astype(np.float64)
-    if kind == _HALF:
+    if kind == ElementType.FLOAT16:
         with np.errstate(over="ignore"):
             return values.astype(np.float16).astype(np.float32)
-    if kind == _BFLOAT16:
+    if kind == ElementType.BFLOAT16:
         bits = values.astype(np.float32).view(np.uint32).astype(np.uint64)
         return ((bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000).astype(np.uint32).view(np.float32)
     if kind == FLOAT:

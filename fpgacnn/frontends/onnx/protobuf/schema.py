@@ -1,4 +1,4 @@
-"""The messages of onnx.proto that a network needs, as frozen values; fields go by the numbers of the schema, which never change."""
+"""The messages of onnx.proto that a network needs, as frozen values."""
 
 from __future__ import annotations
 
@@ -6,7 +6,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from fpgacnn.frontends.onnx.protobuf.fields import (
+    EXTERNAL,
+    AttributeField,
+    AttributeType,
+    DimensionField,
+    GraphField,
+    ModelField,
+    NodeField,
+    OpsetField,
+    ShapeField,
+    TensorField,
+    TensorTypeField,
+    TypeField,
+    ValueInfoField,
+)
 from fpgacnn.frontends.onnx.protobuf.wire import Scan, data, float32, integer, signed, text
+
+_INTEGER_DATA = (TensorField.INT32_DATA, TensorField.INT64_DATA, TensorField.UINT64_DATA)
+_TYPED_DATA = (TensorField.FLOAT_DATA, TensorField.DOUBLE_DATA, *_INTEGER_DATA)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +60,11 @@ class OnnxNode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValueInfo:
-    """An input or output: sizes of its axes, 0 where they are open; None where the file says nothing. `kind` is its element type."""
+    """An input or output.
+
+    `shape` has the sizes of its axes, 0 where they are open; it is None where the file has none. `kind` is its
+    element type.
+    """
 
     name: str
     shape: tuple[int, ...] | None
@@ -82,16 +104,16 @@ def parse_model(content: memoryview) -> Model:
     functions = 0
     for number, value in scan.fields(content):
         match number:
-            case 2:
+            case ModelField.PRODUCER_NAME:
                 producer = text(value)
-            case 3:
+            case ModelField.PRODUCER_VERSION:
                 version = text(value)
-            case 7:
+            case ModelField.GRAPH:
                 graph = _graph(scan, data(value))
-            case 8:
+            case ModelField.OPSET_IMPORT:
                 domain, opset = _opset(scan, data(value))
                 opsets[domain] = opset
-            case 25:
+            case ModelField.FUNCTIONS:
                 functions += 1
             case _:
                 pass
@@ -101,9 +123,9 @@ def parse_model(content: memoryview) -> Model:
 def _opset(scan: Scan, message: memoryview) -> tuple[str, int]:
     domain, version = "", 1
     for number, value in scan.fields(message):
-        if number == 1:
+        if number == OpsetField.DOMAIN:
             domain = text(value)
-        elif number == 2:  # version
+        elif number == OpsetField.VERSION:
             version = integer(value)
     return ("" if domain == "ai.onnx" else domain), version
 
@@ -112,24 +134,24 @@ def _graph(scan: Scan, message: memoryview) -> OnnxGraph:
     has_sparse = False
     nodes: list[OnnxNode] = []
     initializers: list[OnnxTensor] = []
-    ports: dict[int, list[ValueInfo]] = {11: [], 12: []}
+    ports: dict[int, list[ValueInfo]] = {GraphField.INPUT: [], GraphField.OUTPUT: []}
     for number, value in scan.fields(message):
         match number:
-            case 1:
+            case GraphField.NODE:
                 nodes.append(_node(scan, data(value)))
-            case 5:
+            case GraphField.INITIALIZER:
                 initializers.append(_tensor(scan, data(value)))
-            case 11 | 12:
+            case GraphField.INPUT | GraphField.OUTPUT:
                 ports[number].append(_port(scan, data(value)))
-            case 15:
+            case GraphField.SPARSE_INITIALIZER:
                 has_sparse = True
             case _:
                 pass
     return OnnxGraph(
         nodes=tuple(nodes),
         initializers=tuple(initializers),
-        inputs=tuple(ports[11]),
-        outputs=tuple(ports[12]),
+        inputs=tuple(ports[GraphField.INPUT]),
+        outputs=tuple(ports[GraphField.OUTPUT]),
         has_sparse=has_sparse,
     )
 
@@ -137,57 +159,72 @@ def _graph(scan: Scan, message: memoryview) -> OnnxGraph:
 def _node(scan: Scan, message: memoryview) -> OnnxNode:
     inputs: list[str] = []
     outputs: list[str] = []
-    words = {3: "", 4: "", 7: ""}
+    texts: dict[int, str] = {NodeField.NAME: "", NodeField.OP_TYPE: "", NodeField.DOMAIN: ""}
     attributes: dict[str, Attribute] = {}
     for number, value in scan.fields(message):
         match number:
-            case 1:
+            case NodeField.INPUT:
                 inputs.append(text(value))
-            case 2:
+            case NodeField.OUTPUT:
                 outputs.append(text(value))
-            case 3 | 4 | 7:
-                words[number] = text(value)
-            case 5:
+            case NodeField.NAME | NodeField.OP_TYPE | NodeField.DOMAIN:
+                texts[number] = text(value)
+            case NodeField.ATTRIBUTE:
                 name, attribute = _attribute(scan, data(value))
                 attributes[name] = attribute
             case _:
                 pass
-    domain = "" if words[7] == "ai.onnx" else words[7]
+    domain = texts[NodeField.DOMAIN]
     return OnnxNode(
-        name=words[3], kind=words[4], domain=domain, inputs=tuple(inputs), outputs=tuple(outputs), attributes=attributes
+        name=texts[NodeField.NAME],
+        kind=texts[NodeField.OP_TYPE],
+        domain="" if domain == "ai.onnx" else domain,
+        inputs=tuple(inputs),
+        outputs=tuple(outputs),
+        attributes=attributes,
     )
 
 
 def _attribute(scan: Scan, message: memoryview) -> tuple[str, Attribute]:
-    """An attribute by its kind; files of the first versions leave the kind out, then the filled field tells it."""
+    """An attribute by its type; files of the first versions leave the type out, then the field that is filled counts."""
     name, kind = "", 0
     scalars: dict[int, Attribute] = {}
     integers: list[int] = []
     floats: list[float] = []
     for number, value in scan.fields(message):
         match number:
-            case 1:
+            case AttributeField.NAME:
                 name = text(value)
-            case 2:
-                scalars[1] = float32(value)
-            case 3:
-                scalars[2] = integer(value)
-            case 4:
-                scalars[3] = text(value)
-            case 5:
-                scalars[4] = _tensor(scan, data(value))
-            case 7:
+            case AttributeField.F:
+                scalars[AttributeType.FLOAT] = float32(value)
+            case AttributeField.I:
+                scalars[AttributeType.INT] = integer(value)
+            case AttributeField.S:
+                scalars[AttributeType.STRING] = text(value)
+            case AttributeField.T:
+                scalars[AttributeType.TENSOR] = _tensor(scan, data(value))
+            case AttributeField.FLOATS:
                 floats += scan.floats(value)
-            case 8:
+            case AttributeField.INTS:
                 integers += scan.integers(value)
-            case 20:
+            case AttributeField.TYPE:
                 kind = integer(value)
             case _:
                 pass
-    filled = {**scalars, **({6: tuple(floats)} if floats else {}), **({7: tuple(integers)} if integers else {})}
+    filled = dict(scalars)
+    if floats:
+        filled[AttributeType.FLOATS] = tuple(floats)
+    if integers:
+        filled[AttributeType.INTS] = tuple(integers)
     if not kind:
         kind = next(iter(filled), 0)
-    empty: dict[int, Attribute] = {1: 0.0, 2: 0, 3: "", 6: (), 7: ()}
+    empty: dict[int, Attribute] = {
+        AttributeType.FLOAT: 0.0,
+        AttributeType.INT: 0,
+        AttributeType.STRING: "",
+        AttributeType.FLOATS: (),
+        AttributeType.INTS: (),
+    }
     return name, filled.get(kind, empty.get(kind))
 
 
@@ -198,29 +235,29 @@ def _tensor(scan: Scan, message: memoryview) -> OnnxTensor:
     """
     dims: list[int] = []
     kind, name, raw, is_external = 0, "", None, False
-    typed: dict[int, list[memoryview]] = {4: [], 5: [], 7: [], 10: [], 11: []}
+    typed: dict[int, list[memoryview]] = {number: [] for number in _TYPED_DATA}
     loose: list[int] = []
     for number, value in scan.fields(message):
         match number:
-            case 1:
+            case TensorField.DIMS:
                 dims += scan.integers(value)
-            case 2:
+            case TensorField.DATA_TYPE:
                 kind = integer(value)
-            case 4 | 10:
+            case TensorField.FLOAT_DATA | TensorField.DOUBLE_DATA:
                 typed[number].append(data(value))
-            case 5 | 7 | 11:
+            case TensorField.INT32_DATA | TensorField.INT64_DATA | TensorField.UINT64_DATA:
                 if isinstance(value, int):
                     loose.append(signed(value))
                 else:
                     typed[number].append(value)
-            case 8:
+            case TensorField.NAME:
                 name = text(value)
-            case 9:
+            case TensorField.RAW_DATA:
                 raw = data(value)
-            case 13:
+            case TensorField.EXTERNAL_DATA:
                 is_external = True
-            case 14:
-                is_external = is_external or integer(value) == 1
+            case TensorField.DATA_LOCATION:
+                is_external = is_external or integer(value) == EXTERNAL
             case _:
                 pass
     return OnnxTensor(
@@ -228,10 +265,10 @@ def _tensor(scan: Scan, message: memoryview) -> OnnxTensor:
         dims=tuple(dims),
         kind=kind,
         raw=raw,
-        floats=tuple(typed[4]),
-        integers=(*typed[5], *typed[7], *typed[11]),
+        floats=tuple(typed[TensorField.FLOAT_DATA]),
+        integers=tuple(block for number in _INTEGER_DATA for block in typed[number]),
         loose_integers=tuple(loose),
-        doubles=tuple(typed[10]),
+        doubles=tuple(typed[TensorField.DOUBLE_DATA]),
         is_external=is_external,
     )
 
@@ -239,11 +276,11 @@ def _tensor(scan: Scan, message: memoryview) -> OnnxTensor:
 def _port(scan: Scan, message: memoryview) -> ValueInfo:
     name, shape, element = "", None, 1
     for number, value in scan.fields(message):
-        if number == 1:
+        if number == ValueInfoField.NAME:
             name = text(value)
-        elif number == 2:  # type
+        elif number == ValueInfoField.TYPE:
             for kind, content in scan.fields(data(value)):
-                if kind == 1:  # a tensor
+                if kind == TypeField.TENSOR_TYPE:
                     element, shape = _tensor_type(scan, data(content))
     return ValueInfo(name=name, shape=shape, kind=element)
 
@@ -252,15 +289,16 @@ def _tensor_type(scan: Scan, message: memoryview) -> tuple[int, tuple[int, ...] 
     """Element type and shape."""
     element, shape = 1, None
     for number, value in scan.fields(message):
-        if number == 1:
+        if number == TensorTypeField.ELEM_TYPE:
             element = integer(value)
-        elif number == 2:  # shape
-            shape = tuple(_size(scan, data(axis)) for one, axis in scan.fields(data(value)) if one == 1)
+        elif number == TensorTypeField.SHAPE:
+            axes = [axis for one, axis in scan.fields(data(value)) if one == ShapeField.DIM]
+            shape = tuple(_size(scan, data(axis)) for axis in axes)
     return element, shape
 
 
 def _size(scan: Scan, message: memoryview) -> int:
     for number, value in scan.fields(message):
-        if number == 1:
+        if number == DimensionField.DIM_VALUE:
             return max(integer(value), 0)
     return 0
