@@ -256,7 +256,7 @@ def target(options: TargetOptions | ModelOptions) -> Target:
     from fpgacnn.hardware.devices import full_part
 
     overrides = target_overrides(options)
-    part = overrides.part and full_part(overrides.part)
+    part = None if overrides.part is None else full_part(overrides.part)
     return replace(overrides, part=part).applied(Target())
 
 

@@ -35,7 +35,7 @@ class TargetOverrides:
     def applied(self, target: Target) -> Target:
         """A target with the wishes fulfilled."""
         return Target(
-            part=self.part or target.part,
+            part=target.part if self.part is None else self.part,
             clock_ns=target.clock_ns if self.clock_ns is None else self.clock_ns,
             io=self.io or target.io,
             strategy=self.strategy or target.strategy,
@@ -90,7 +90,7 @@ def located_wishes(wishes: TargetOverrides) -> tuple[TargetOverrides, tuple[str,
 
     Raises UnknownPartError.
     """
-    if not wishes.part:
+    if wishes.part is None:
         return wishes, ()
     part, notes = completed(wishes.part)
     return replace(wishes, part=part), notes
