@@ -146,11 +146,16 @@ MUTANTS = {
     "a mean over three cells loses nothing": (bounds, "windows", "0.0 if lossless else 2.0**-source.fraction", "0.0"),
     "a table is four times flatter": (
         function_tables,
-        "_moved",
-        "error * _slope(function, float(reached.max()))",
-        "error * _slope(function, float(reached.max())) / 4",
+        "_slope",
+        "return _SLOPES[kind]",
+        "return _SLOPES[kind] / 4",
     ),
-    "a table's entries are not rounded": (function_tables, "_narrow_error", "return rounding + ", "return "),
+    "a table's entries are not rounded": (
+        function_tables,
+        "_narrow_error",
+        "float(np.abs(table.values - curve.values(inputs)).max()) + ",
+        "",
+    ),
     "a softmax hardly hears its input's error": (softmax, "softmax_tables", "input_error / 2", "input_error / 4"),
     "an argmax is always right": (plan_module, "_softmax", "1.0 if given.error else 0.0", "0.0"),
     "a limit on the values limits errors too much": (

@@ -268,6 +268,8 @@ def _slope(function: src.Function, largest: float) -> float:
             return largest
         case FunctionKind.ELU:
             return max(1.0, abs(function.alpha))
+        case FunctionKind.HARD_SIGMOID:
+            return abs(function.alpha)
         case kind:
             return _SLOPES[kind]
 
