@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("hatchling", reason="builds the package")
+pytest.importorskip("mypy", reason="checks a script of a user")
+
 ROOT = Path(__file__).parents[2]
 
 SCRIPT = """

@@ -62,6 +62,8 @@ def json_type(kind: Any) -> str:
         return f"list of {json_type(parts[0])}" + ("" if parts[1:] == (...,) else f", {len(parts)}")
     if origin is Mapping:
         return f"object of {json_type(parts[1])}"
+    if getattr(origin, "__name__", "") == "NDArray":  # from NumPy 2.5 on, an alias of its own
+        return f"{np.dtype(parts[0]).name} array"
     if origin is np.ndarray:
         return f"{np.dtype(get_args(parts[1])[0]).name} array"
     if issubclass(origin, Enum):
