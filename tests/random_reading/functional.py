@@ -37,13 +37,13 @@ class Maker:
     layers: list[tuple[Any, Shape]] = field(default_factory=list)
 
     def model(self, steps: int) -> Any:
-        """A model with one to three inputs and one or two outputs, in any order."""
+        """A model with one to three inputs and one to four outputs, in any order."""
         inputs = [self._input() for _ in range(self._number(1, 3))]
         for _ in range(steps):
             self._grow()
-        outputs = [self.pool[-1]]
-        if self._chance(0.4) and len(self.pool) > len(inputs) + 1:
-            outputs.append(self._pick(self.pool[len(inputs) : -1]))
+        others = self.pool[len(inputs) : -1]
+        chosen = self.random.permutation(len(others))[: self._number(0, 3)].tolist()
+        outputs = [self.pool[-1], *(others[number] for number in chosen)]
         outputs = [self._ended(one) for one in outputs]
         self.random.shuffle(inputs)
         self.random.shuffle(outputs)

@@ -285,12 +285,27 @@ def make(seed: int, folder: Path) -> Saved:
 
 
 def _layers(keras: Any, model: Any, events: tuple[FloatArray, ...]) -> Mapping[str, FloatArray]:
-    """QKeras' own result of every layer that is called once and is no model."""
-    once = [
-        one
-        for one in model.layers
-        if len(one.inbound_nodes) == 1 and not isinstance(one, keras.Model | keras.layers.InputLayer)
-    ]
-    shown = {one.name: one.output for one in once if not isinstance(one.output, list | tuple)}
+    """QKeras' own result of every layer that is called once, those of inner models as `model/layer`."""
+    shown = _results(keras, model)
     answers = keras.Model(model.inputs, [*shown.values(), *model.outputs])([one.astype(np.float32) for one in events])
     return {name: np.asarray(one, np.float64) for name, one in zip(shown, answers, strict=False)}
+
+
+def _results(keras: Any, model: Any) -> dict[str, Any]:
+    """The symbolic results of layers that are called once and give one tensor."""
+    found: dict[str, Any] = {}
+    for layer in model.layers:
+        is_model = isinstance(layer, keras.Model)
+        first = int(is_model and layer.get_input_at(0) is layer.input)  # a model's first call is by its own inputs
+        if isinstance(layer, keras.layers.InputLayer) or len(layer.inbound_nodes) != first + 1:
+            continue
+        result = layer.get_output_at(first)
+        if not isinstance(result, list | tuple):
+            found[layer.name] = result
+        inside = _results(keras, layer) if is_model else {}
+        if inside:
+            given = layer.get_input_at(first)
+            given = [given[key] for key in sorted(given)] if isinstance(given, dict) else given
+            tensors = keras.Model(layer.inputs, [*inside.values(), *layer.outputs])(given)
+            found |= {f"{layer.name}/{name}": one for name, one in zip(inside, tensors, strict=False)}
+    return found
