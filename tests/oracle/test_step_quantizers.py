@@ -100,7 +100,7 @@ def test_hardware_answers_as_qkeras_on_every_event(kit: Kit, io: str, tmp_path: 
     assert run.holds
     assert not run.plan.losses
     kinds = [decision.kind for decision in run.plan.decisions]
-    assert kinds.count("Thresholds") == 13
+    assert kinds.count("Thresholds") == 15
     assert "Lookup" not in kinds
     got = fpgacnn.simulate(tmp_path / "p", tmp_path / "x.npy")
     assert np.array_equal(next(iter(got.outputs.values())).values, model.predict(events, verbose=0))
