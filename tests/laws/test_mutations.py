@@ -20,7 +20,7 @@ from fpgacnn.sim.emulator.native import build
 from fpgacnn.sim.emulator.native.build import CCompiler, library
 from fpgacnn.sim.emulator.native.codegen.lowering import lower_to_program
 from fpgacnn.sim.emulator.native.kernels.io import Given, InputReader
-from fpgacnn.sim.emulator.native.library import Kernels, aligned
+from fpgacnn.sim.emulator.native.loader import Kernels, aligned
 from fpgacnn.sim.emulator.native.machine import AVX512, machine_of
 from tests.laws.test_native import FAMILIES, compiler
 from tests.support.networks import Builder

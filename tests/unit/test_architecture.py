@@ -36,7 +36,7 @@ ADAPTERS = {
     "ctypes": {
         "system/launch.py",
         "sim/emulator/softmax_lut.py",
-        "sim/emulator/native/library.py",
+        "sim/emulator/native/loader.py",
         "system/atomic_dir.py",
     },
     "jinja2": {"reporting/formats/html.py"},

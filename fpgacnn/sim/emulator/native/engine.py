@@ -20,7 +20,7 @@ from fpgacnn.sim.emulator.native.codegen.lowering import lower_to_program
 from fpgacnn.sim.emulator.native.codegen.program import Program
 from fpgacnn.sim.emulator.native.codegen.steps import LEAST, MOST
 from fpgacnn.sim.emulator.native.kernels.io import Given, InputReader
-from fpgacnn.sim.emulator.native.library import Kernels, aligned
+from fpgacnn.sim.emulator.native.loader import Kernels, aligned
 from fpgacnn.sim.result import SimulationResult
 
 MEMORY_BYTES = 1 << 30
