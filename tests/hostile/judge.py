@@ -18,6 +18,7 @@ from typing import Protocol
 import fpgacnn
 from fpgacnn.errors import FpgacnnError, InternalError
 from fpgacnn.frontends.keras.files import hdf5
+from tests.support.command import children
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = f"{Path(fpgacnn.__file__).parent}/"
@@ -81,11 +82,15 @@ def judged(target: Target, content: bytes, root: Path | None = None) -> str:
         for part in ("case", "tmp"):
             (folder / part).mkdir()
         path = target.place(folder / "case", content)
-        before = sorted(folder.rglob("*"))
+        before, started = sorted(folder.rglob("*")), _children()
         with _temporary(folder / "tmp"):
             found = finding(target.use, path)
         left = [one for one in sorted(folder.rglob("*")) if one not in before]
-    return found or (f"files were left: {', '.join(one.name for one in left)}" if left else _orphan())
+    if found:
+        return found
+    if left:
+        return f"files were left: {', '.join(one.name for one in left)}"
+    return "a child process was left" if _children() - started else ""
 
 
 @contextmanager
@@ -98,12 +103,13 @@ def _temporary(folder: Path) -> Iterator[None]:
         tempfile.tempdir = usual
 
 
-def _orphan() -> str:
+def _children() -> set[int]:
+    """Ids of the children of this process. The system call spares most inputs a walk through all processes."""
     try:
-        os.waitpid(-1, os.WNOHANG)
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
-        return ""
-    return "a child process was left"
+        return set()
+    return children()
 
 
 def keep(folder: Path, name: str, content: bytes, words: str = "") -> Path:

@@ -11,6 +11,7 @@ import tempfile
 import warnings
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,22 @@ def test_an_error_of_two_lines_and_files_that_are_left_are_found(tmp_path: Path)
     assert judge(lambda _: tempfile.mkstemp(prefix="kept")).startswith("files were left: kept")
     assert judge(lambda _: None) == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_child_process_that_an_input_leaves_is_found_and_an_older_one_is_not(tmp_path: Path) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+
+    def starts(_: Path) -> None:
+        started.append(subprocess.Popen(["sleep", "60"]))  # noqa: S607  # a test's own child
+
+    target = Reader(name="x", seeds=list, place=file("x"), use=starts)
+    try:
+        assert judged(target, b"", tmp_path) == "a child process was left"
+        assert judged(replace(target, use=lambda _: None), b"", tmp_path) == ""
+    finally:
+        for child in started:
+            child.kill()
+            child.wait()
 
 
 def test_a_finding_says_which_of_our_lines_it_comes_from() -> None:
