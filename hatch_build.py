@@ -1,6 +1,7 @@
-"""The description on an index page: README.md, with links to files of the repository made absolute.
+"""The description on an index page: README.md, whose links to files of the repository work there too.
 
-The address of the repository is given once, as `Source` in [project.urls] of pyproject.toml.
+`Source` in [project.urls] of pyproject.toml is the address of the repository. Links become absolute with it. Without it,
+links are plain words and images are left out, because a relative link on an index page leads nowhere.
 """
 
 from __future__ import annotations
@@ -11,22 +12,32 @@ from typing import Any
 
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
+RELATIVE_LINK = re.compile(r"(!?)\[([^\]]*)\]\((?!https?://|#)([^)\s]+)\)")
+"""A link or an image (with `!`) of a file of the repository: mark, words, target."""
 
-def absolute_links(text: str, source: str) -> str:
+
+def with_absolute_links(text: str, source: str) -> str:
     """Markdown whose relative links and images begin with the address of the repository; images name the raw file."""
 
     def replace(match: re.Match[str]) -> str:
         mark, words, target = match.groups()
         return f"{mark}[{words}]({source.rstrip('/')}/{'raw' if mark else 'blob'}/main/{target})"
 
-    return re.sub(r"(!?)\[([^\]]*)\]\((?!https?://|#)([^)\s]+)\)", replace, text)
+    return RELATIVE_LINK.sub(replace, text)
+
+
+def without_relative_links(text: str) -> str:
+    """Markdown with the words of relative links, but without the links and without images of the repository."""
+    plain = RELATIVE_LINK.sub(lambda match: "" if match[1] else match[2], text)
+    return re.sub(r"\n{3,}", "\n\n", plain)
 
 
 class ReadmeHook(MetadataHookInterface):
     """Gives the built package its long description."""
 
     def update(self, metadata: dict[str, Any]) -> None:
-        """Put the README with absolute links into the metadata."""
+        """Put the README, with links that work on an index page, into the metadata."""
         text = (Path(self.root) / "README.md").read_text(encoding="utf-8")
-        source = metadata["urls"]["Source"]
-        metadata["readme"] = {"content-type": "text/markdown", "text": absolute_links(text, source)}
+        source = metadata.get("urls", {}).get("Source")
+        description = with_absolute_links(text, source) if source else without_relative_links(text)
+        metadata["readme"] = {"content-type": "text/markdown", "text": description}

@@ -1,15 +1,15 @@
 #!/bin/sh
 # Builds the wheel and the sdist into dist/, installs each into a fresh environment of its own outside the clone, and runs
 # `fpgacnn demo digits` from each. Fails if one of these steps fails, or if CHANGELOG.md does not begin with this version.
-# Usage: tools/release.sh [--publishable]     with --publishable: fail where [project.urls] still has the placeholder
+# Usage: tools/release.sh [--publishable]     with --publishable: fail where pyproject.toml has no address
 set -eu
 cd "$(dirname "$0")/.."
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 grep -m 1 '^## ' CHANGELOG.md | grep -q "^## $version, [0-9-]*$" || { echo "CHANGELOG.md does not begin with $version and its date" >&2; exit 1; }
 waiting=$(ls changes | grep -v '^README.md$' || true)
 [ -z "$waiting" ] || { echo "changes that are not in CHANGELOG.md: $waiting" >&2; exit 1; }
-if grep -q '^Source = .*\.invalid' pyproject.toml; then
-    echo "Source in [project.urls] is a placeholder: links of the page on an index lead nowhere" >&2
+if ! grep -q '^Source = "https://' pyproject.toml; then
+    echo "pyproject.toml has no Source in [project.urls]: the page on an index has no links to the manual and no images" >&2
     [ "${1:-}" != --publishable ] || exit 1
 fi
 

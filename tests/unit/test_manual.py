@@ -6,7 +6,9 @@ import importlib.util
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -66,18 +68,49 @@ def test_files_that_pages_name_exist(page: Path) -> None:
         assert in_a_project_folder or (ROOT / name).exists(), name
 
 
-def test_the_description_on_an_index_page_has_absolute_links_only() -> None:
+def description(urls: dict[str, str]) -> str:
+    """The text that an index shows, of a package with these addresses."""
     pytest.importorskip("hatchling", reason="builds the package")
     spec = importlib.util.spec_from_file_location("hatch_build", ROOT / "hatch_build.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    metadata = {"urls": {"Source": "https://host.example/project/"}}
+    metadata = {"urls": urls} if urls else {}
     module.ReadmeHook(str(ROOT), {}).update(metadata)
-    text = metadata["readme"]["text"]
-    found = re.findall(r"\]\(([^)\s]+)\)", text)
+    return str(metadata["readme"]["text"])
+
+
+def test_the_description_on_an_index_page_has_absolute_links_only() -> None:
+    found = re.findall(r"\]\(([^)\s]+)\)", description({"Source": "https://host.example/project/"}))
     assert "https://host.example/project/raw/main/docs/images/demo.svg" in found
     assert "https://host.example/project/blob/main/docs/how-to.md#check-that-the-file-was-read-correctly" in found
     assert all(link.startswith("https://") for link in found)
     assert len(found) == len(links(ROOT / "README.md"))
+
+
+def test_the_description_of_a_package_without_an_address_has_no_links_that_lead_nowhere() -> None:
+    text = description({})
+    found = re.findall(r"\]\(([^)\s]+)\)", text)
+    assert found == [link for link in links(ROOT / "README.md") if link.startswith("https://")] != []
+    assert "![" not in text
+    assert "From Python" in text
+    assert "Tutorial: from the arithmetic of a convolution" in text
+
+
+def test_addresses_of_the_package_are_real() -> None:
+    """A placeholder would be a link on the page of the package that leads nowhere."""
+    urls = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"].get("urls", {})
+    reserved = re.compile(r"\.(invalid|example|test|localhost)$|(^|\.)example\.(com|org|net)$")
+    assert [url for url in urls.values() if reserved.search(urlsplit(url).hostname or ".invalid")] == []
+
+
+def test_every_file_that_the_image_copies_exists_and_is_not_ignored() -> None:
+    lines = (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    copied = [
+        name for line in lines if line.startswith("COPY ") and "--from" not in line for name in line.split()[1:-1]
+    ]
+    assert "hatch_build.py" in copied
+    assert [name for name in copied if not (ROOT / name.rstrip("/")).exists()] == []
+    sent = [line.removeprefix("!") for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()]
+    assert [name for name in copied if not any((one + "/").startswith(name.rstrip("/") + "/") for one in sent)] == []
