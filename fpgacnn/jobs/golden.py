@@ -252,7 +252,7 @@ def _changes(golden: Golden, opened: OpenedProject) -> tuple[tuple[Change, ...],
     code = tuple(one for one in found if one.cause is Cause.CODE)
     if not code:
         return causes, tuple(notes)
-    made = backend.convert(opened.design).files
+    made = backend.convert(opened.design, opened.lowered).files
     edited = tuple(_explained(opened, made, causes, code))
     if len(edited) < len(code):
         notes.append(f"{len(code) - len(edited)} generated files follow from that")
@@ -312,8 +312,8 @@ def _first_difference(opened: OpenedProject, codes: Sequence[Codes], events: int
 
 def _traced(opened: OpenedProject) -> HlsProject:
     """The folder's code with every layer visible: made again with a trace, with what was edited in the folder put over it."""
-    plain_code = backend.convert(opened.design).files
-    traced = backend.convert(opened.design, trace=True)
+    plain_code = backend.convert(opened.design, opened.lowered).files
+    traced = backend.convert(opened.design, opened.lowered, trace=True)
     same = {name for name, content in traced.files.items() if plain_code.get(name) == content}
     return replace(
         traced,

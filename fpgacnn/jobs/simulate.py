@@ -17,6 +17,7 @@ from fpgacnn.design import Design
 from fpgacnn.design.project import HlsProject
 from fpgacnn.errors import InternalError, MeasurementError, UnknownNameError, naming
 from fpgacnn.hardware.hls import backend
+from fpgacnn.hardware.hls.lower import Lowered, lower
 from fpgacnn.ir.fixed_point import Codes, Format
 from fpgacnn.ir.source import SourceModel
 from fpgacnn.passes.quantization.quantize import leading_quantizer
@@ -97,12 +98,13 @@ class _Runner(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Opened:
-    """A design, and the events for it. `project` where it was already generated."""
+    """A design, and the events for it. `project` where it was already generated, `lowered` where C simulation may need it."""
 
     network: SourceModel
     design: Design
     choices: tuple[InputChoice, ...]
     stream: EventStream
+    lowered: Lowered | None = None
     project: HlsProject | None = None
     notes: tuple[str, ...] = ()
 
@@ -141,7 +143,7 @@ def run(
     start = time.perf_counter()
     ranges = _Ranges()
     with ExitStack() as files:
-        writers = _writers(job, design, opened.stream.events, files)
+        writers = _writers(job, opened, files)
         done = 0
         for piece in opened.stream.pieces(_piece_size(design, trace=trace)):
             result = compute(piece, done)
@@ -203,6 +205,7 @@ def _open(job: SimulationJob, request: Request) -> _Opened:
             design=project.design,
             choices=choices,
             stream=stream,
+            lowered=project.lowered,
             project=project.project,
             notes=unused_by_project(request),
         )
@@ -216,7 +219,12 @@ def _open(job: SimulationJob, request: Request) -> _Opened:
         )
     notes = (*found.trained.notes, *found.design.model.notes, *unused_softmax(request, found.trained.network))
     return _Opened(
-        network=found.trained.network, design=found.design, choices=found.choices, stream=stream, notes=notes
+        network=found.trained.network,
+        design=found.design,
+        choices=found.choices,
+        stream=stream,
+        lowered=lower(found.design) if job.engine == "csim" else None,
+        notes=notes,
     )
 
 
@@ -253,28 +261,30 @@ def _runner(opened: _Opened, chosen: emulator.Emulator | None, request: Request,
 
 
 def _csim(opened: _Opened, request: Request, *, trace: bool) -> _Runner:
-    code = backend.convert(opened.design, trace=True) if trace else opened.project or backend.convert(opened.design)
+    made = None if trace else opened.project
+    code = made or backend.convert(opened.design, opened.lowered, trace=trace)
     simulation = CSim(code, opened.design, seconds=request.seconds)
     return lambda piece, first: simulation.run(opened.codes(piece, first), trace=trace)
 
 
-def _writers(job: SimulationJob, design: Design, events: int, opened: ExitStack) -> dict[str, ArchiveWriter]:
+def _writers(job: SimulationJob, opened: _Opened, files: ExitStack) -> dict[str, ArchiveWriter]:
+    design, events = opened.design, opened.stream.events
     shapes = {layer.name: layer.shape for layer in design.model.layers}
     found = {}
     if job.output:
         outputs = {f"output_{number}": shapes[name] for number, name in enumerate(design.model.outputs)}
-        found["outputs"] = opened.enter_context(ArchiveWriter(job.output, outputs, events))
+        found["outputs"] = files.enter_context(ArchiveWriter(job.output, outputs, events))
     if job.trace:
-        nodes = {name: shapes[name] for name in _traced(job, design)}
-        found["trace"] = opened.enter_context(ArchiveWriter(job.trace, nodes, events))
+        nodes = {name: shapes[name] for name in _traced(job, opened)}
+        found["trace"] = files.enter_context(ArchiveWriter(job.trace, nodes, events))
     return found
 
 
-def _traced(job: SimulationJob, design: Design) -> Sequence[str]:
+def _traced(job: SimulationJob, opened: _Opened) -> Sequence[str]:
     """The nodes that a trace holds: all of the emulator's; what C simulation has a name for."""
-    if job.engine == "emulator":
-        return [layer.name for layer in design.model.layers]
-    return [port.node for port in backend.ports(design)[2]]
+    if job.engine == "emulator" or opened.lowered is None:
+        return [layer.name for layer in opened.design.model.layers]
+    return [port.node for port in backend.ports(opened.design, opened.lowered)[2]]
 
 
 def _write(writers: Mapping[str, ArchiveWriter], design: Design, result: SimulationResult) -> None:

@@ -14,6 +14,7 @@ from fpgacnn.design import Design, serialize, validate
 from fpgacnn.design.project import RECORD, HlsProject, Port, files_digest
 from fpgacnn.errors import FpgacnnError, ProjectError
 from fpgacnn.hardware.hls.backend import ports
+from fpgacnn.hardware.hls.lower import Lowered, lower
 from fpgacnn.ir.fixed_point import Codes
 from fpgacnn.ir.source import SourceModel
 from fpgacnn.sim.emulator import ReferenceEmulator
@@ -37,10 +38,14 @@ _STUMBLES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedProject:
-    """What a folder holds, and `notes` on files that are not what fpgacnn wrote. `files` are all but the record."""
+    """What a folder holds, and `notes` on files that are not what fpgacnn wrote. `files` are all but the record.
+
+    `lowered` is the design's layer list.
+    """
 
     network: SourceModel
     design: Design
+    lowered: Lowered
     project: HlsProject
     files: Mapping[str, bytes]
     record: dict[str, Any]
@@ -54,23 +59,28 @@ def open_project(folder: Path) -> OpenedProject:
     """
     record = read_record(folder)
     design, network = serialize.load(folder)
-    inputs, outputs = _rehearsed(folder, design, network)
+    lowered, inputs, outputs = _rehearsed(folder, design, network)
     files = _files(folder)
     same = files_digest(files) == record.get("project", {}).get("digest")
     notes = () if same else ("files of the project differ from what fpgacnn wrote",)
     code = {name: content for name, content in files.items() if not name.startswith(("fpgacnn/", "tb_data/"))}
     project = HlsProject(files=code, inputs=inputs, outputs=outputs)
-    return OpenedProject(network=network, design=design, project=project, files=files, record=record, notes=notes)
+    return OpenedProject(
+        network=network, design=design, lowered=lowered, project=project, files=files, record=record, notes=notes
+    )
 
 
-def _rehearsed(folder: Path, design: Design, network: SourceModel) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
-    """The ports of a design that holds together: checked, and tried on one event in every way that it will be used.
+def _rehearsed(
+    folder: Path, design: Design, network: SourceModel
+) -> tuple[Lowered, tuple[Port, ...], tuple[Port, ...]]:
+    """The layer list and the ports of a design that holds together: checked, and tried on one event in every way of use.
 
     Raises ProjectError where anything of it fails, because somebody has changed the folder.
     """
     try:
         validate.check(design, network)
-        inputs, outputs, _ = ports(design)
+        lowered = lower(design)
+        inputs, outputs, _ = ports(design, lowered)
         codes = [
             Codes(array=np.zeros((1, *layer.shape), np.int64), format=operation.format)
             for layer, operation in design.model.input_layers
@@ -91,7 +101,7 @@ def _rehearsed(folder: Path, design: Design, network: SourceModel) -> tuple[tupl
         raise ProjectError(
             folder=folder, why=f"its design does not hold together ({str(error) or type(error).__name__})"
         ) from error
-    return inputs, outputs
+    return lowered, inputs, outputs
 
 
 def read_record(folder: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from fpgacnn import frontends
 from fpgacnn.design import Design
 from fpgacnn.design.project import HlsProject
 from fpgacnn.errors import InternalError
+from fpgacnn.hardware.hls.lower import Lowered
 from fpgacnn.ir.model import QuantizedModel
 from fpgacnn.ir.source import SourceModel
 from fpgacnn.passes.precision import PrecisionPlan
@@ -37,6 +38,7 @@ class Compilation:
     model: QuantizedModel | None = None
     plan: PrecisionPlan | None = None
     design: Design | None = None
+    lowered: Lowered | None = None
     project: HlsProject | None = None
 
 

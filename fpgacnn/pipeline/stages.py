@@ -10,6 +10,7 @@ from fpgacnn.design import Design, serialize
 from fpgacnn.design.project import RECORD, files_digest, project_folder, refuse_foreign, write_files
 from fpgacnn.errors import InternalError, UsageError, naming
 from fpgacnn.hardware.hls import backend
+from fpgacnn.hardware.hls.lower import lower
 from fpgacnn.ir.source import SourceModel
 from fpgacnn.passes.precision import legalize, plan
 from fpgacnn.passes.quantization.names import safe_name
@@ -45,7 +46,8 @@ PASSES = (
     Pass(name="legalize", function=legalize, takes=("quantized",), gives="model"),
     Pass(name="plan", function=plan, takes=("model",), gives="plan"),
     Pass(name="design", function=planning.make_design, takes=("model", "plan", "request"), gives="design"),
-    Pass(name="generate", function=backend.convert, takes=("design",), gives="project"),
+    Pass(name="lower", function=lower, takes=("design",), gives="lowered"),
+    Pass(name="generate", function=backend.convert, takes=("design", "lowered"), gives="project"),
 )
 """The passes in their order. `convert` runs all of them, `estimate`, `fit` and `simulate` stop at the design."""
 
@@ -107,18 +109,27 @@ def convert(request: Request, progress: Progress = silent) -> RunRecord:
     found = as_planned(state)
     design, choices = found.design, found.choices
     events = _events(found.events or own_events(found.trained.network, choices), found.trained.network, request)
-    run = Run(request=request, trained=found.trained, design=design, choices=choices, events=events, watch=watch)
     stem = safe_name(request.model.stem).removeprefix("l_")
     with second_opinion(request, found.network, choices, events) as opinion:
         with naming(request.model), watch.stage("convert", "writing HLS C++ through hls4ml"):
-            project = run_passes(state, "generate", "generate").project
-        if project is None:
+            state = run_passes(state, "lower", "generate")
+        project, lowered = state.project, state.lowered
+        if project is None or lowered is None:
             raise InternalError(what="no project was generated")
+        run = Run(
+            request=request,
+            trained=found.trained,
+            design=design,
+            lowered=lowered,
+            choices=choices,
+            events=events,
+            watch=watch,
+        )
         emulated = run.emulate()
         files = run.files(project, emulated)
         folder = request.output or Path("hls_projects") / f"{stem}-{files_digest(files)[:8]}"
         with project_folder(folder) as stage:
-            record = costed(opinion.added(run.prove(project, emulated, files, folder), run, emulated), design)
+            record = costed(opinion.added(run.prove(project, emulated, files, folder), run, emulated), run)
             record = replace(record, notes=(*notes, *_fewer(found.events, events, request), *record.notes))
             with watch.stage("write", f"writing {folder}"):
                 write_files(stage, {**files, RECORD: record.to_json().encode()})
@@ -142,7 +153,14 @@ def verify(project: Path, request: Request, progress: Progress = silent) -> RunR
     events = _events(given or own_events(network, choices), network, request)
     trained = replace(with_widths(network, request, given), network=network)
     run = Run(
-        request=request, trained=trained, design=design, choices=choices, events=events, watch=watch, every_layer=True
+        request=request,
+        trained=trained,
+        design=design,
+        lowered=opened.lowered,
+        choices=choices,
+        events=events,
+        watch=watch,
+        every_layer=True,
     )
     with second_opinion(request, read, choices, events) as opinion:
         emulated = run.emulate()
@@ -151,7 +169,7 @@ def verify(project: Path, request: Request, progress: Progress = silent) -> RunR
         )
     unseen = unsimulated(opened.files)
     reports = (*record.verification, *([unseen] if unseen else []))
-    return costed(replace(record, notes=(*record.notes, *opened.notes), verification=reports), design)
+    return costed(replace(record, notes=(*record.notes, *opened.notes), verification=reports), run)
 
 
 def _events(found: Events, network: SourceModel, request: Request) -> Events:
@@ -172,9 +190,9 @@ def _fewer(given: Events | None, taken: Events, request: Request) -> tuple[str, 
     return (f"a large network: {said} (`--csim-events {request.csim_events}` takes more, `verify --input` takes all)",)
 
 
-def costed(record: RunRecord, design: Design) -> RunRecord:
+def costed(record: RunRecord, run: Run) -> RunRecord:
     """The record of a run with what its design costs."""
-    answer, notes = estimates.of_design(design)
+    answer, notes = estimates.of_design(run.design, run.lowered)
     return replace(record, estimate=answer, notes=(*record.notes, *notes))
 
 

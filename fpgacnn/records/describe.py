@@ -13,7 +13,8 @@ from fpgacnn.ir.model import QuantizedModel
 from fpgacnn.ir.source import SourceModel
 from fpgacnn.ir.text import operation_text
 from fpgacnn.passes.precision import LayerPrecision
-from fpgacnn.records.record import LayerRecord, PlanRecord
+from fpgacnn.passes.quantization import SoftmaxChoice
+from fpgacnn.records.record import LayerRecord, ModelRecord, PlanRecord, TargetRecord
 from fpgacnn.sim.compare import OutputBound
 
 
@@ -96,3 +97,28 @@ def parameters(operation: hw.Operation) -> int:
 def total_parameters(model: QuantizedModel) -> int:
     """Numbers that the hardware holds in all."""
     return int(np.sum([parameters(layer.operation) for layer in model.layers]))
+
+
+def model_record(network: SourceModel, design: Design, file: str) -> ModelRecord:
+    """The network in numbers."""
+    return ModelRecord(
+        file=file,
+        digest=network.digest,
+        framework=network.framework,
+        layers=len(network.layers),
+        parameters=total_parameters(design.model),
+    )
+
+
+def target_record(design: Design, softmax: SoftmaxChoice) -> TargetRecord:
+    """The target in words and numbers."""
+    target = design.target
+    return TargetRecord(
+        part=target.part,
+        clock_ns=target.clock_ns,
+        io=target.io.value,
+        strategy=target.strategy.value,
+        reuse=target.reuse,
+        backend=target.backend.value,
+        softmax=softmax.value,
+    )

@@ -15,7 +15,7 @@ from fpgacnn.hardware.estimation import Estimate, estimate
 from fpgacnn.hardware.estimation.graph.from_design import hardware_graph
 from fpgacnn.hardware.estimation.graph.from_folder import is_project, read_project
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph
-from fpgacnn.hardware.hls.lower import lower
+from fpgacnn.hardware.hls.lower import Lowered, lower
 from fpgacnn.records.record import EstimateRecord
 
 
@@ -53,10 +53,10 @@ class TargetOverrides:
         )
 
 
-def of_design(design: Design) -> tuple[Estimate | None, tuple[str, ...]]:
-    """The estimate of a design; where the part is unknown none, and a note that says so."""
+def of_design(design: Design, lowered: Lowered) -> tuple[Estimate | None, tuple[str, ...]]:
+    """The estimate of a design and its layer list; where the part is unknown none, and a note that says so."""
     try:
-        return estimate(hardware_graph(design)), ()
+        return estimate(hardware_graph(design, lowered=lowered)), ()
     except UnknownPartError as error:
         return None, (f"no estimate: {error}",)
 

@@ -32,6 +32,7 @@ from fpgacnn.hardware import synthesis
 from fpgacnn.hardware.devices import find_device, full_part
 from fpgacnn.hardware.hls import backend
 from fpgacnn.hardware.hls.backend import ports
+from fpgacnn.hardware.hls.lower import lower
 from fpgacnn.ir.fixed_point import Codes, parse_format, quantize_values
 from fpgacnn.ir.source import SourceModel
 from fpgacnn.jobs.batch import models_of
@@ -186,8 +187,9 @@ def planned(path: Path, weights: Path | None = None) -> tuple[SourceModel, Desig
     choices = choose_formats(network, None, None)
     model = legalize(quantize(network, inputs=[choice.format for choice in choices]))
     design = Design(model=model, plan=plan(model), target=Target())
-    ports(design)
-    of_design(design)
+    lowered = lower(design)
+    ports(design, lowered)
+    of_design(design, lowered)
     events = own_events(network, choices).first(2)
     codes = [
         Codes(array=quantize_values(values, choice.format), format=choice.format)
@@ -280,7 +282,7 @@ def use_project(path: Path) -> None:
         evaluate(opened.network, [one.values for one in codes], quantized=True)
         evaluate(opened.network, [one.values for one in codes], quantized=False)
     fingerprint(opened.network, opened.design, opened.files)
-    of_design(opened.design)
+    of_design(opened.design, opened.lowered)
 
 
 # --- golden vectors ------------------------------------------------------------------------------------------------

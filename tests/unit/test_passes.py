@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 import typing
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
 from fpgacnn.errors import InternalError
+from fpgacnn.hardware.hls.lower import lower
 from fpgacnn.pipeline.planning import OPTIONAL, Compilation, Pass, as_planned
 from fpgacnn.pipeline.request import Request
-from fpgacnn.pipeline.stages import PASSES, plan_source, run_passes
+from fpgacnn.pipeline.stages import PASSES, convert, plan_source, run_passes, verify
 from fpgacnn.records.estimates import TargetOverrides
 from tests.support.files import tiny_model
 
@@ -60,6 +63,25 @@ def test_a_pass_out_of_order_is_refused(tmp_path: Path) -> None:
         run_passes(state, "legalize", "plan")
     with pytest.raises(InternalError, match="no design"):
         as_planned(state)
+
+
+def test_a_run_lowers_its_design_once(tmp_path: Path) -> None:
+    seen = 0
+
+    def count(frame: FrameType, event: str, _: object) -> None:
+        nonlocal seen
+        seen += event == "call" and frame.f_code is lower.__code__
+
+    file = tiny_model(tmp_path / "m.h5")
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        convert(Request(model=file, output=tmp_path / "project", csim_events=0))
+        converted = seen
+        verify(tmp_path / "project", Request(model=tmp_path / "project", csim_events=0))
+    finally:
+        sys.setprofile(before)
+    assert (converted, seen) == (1, 2)
 
 
 def test_the_documents_show_the_passes_in_their_order() -> None:

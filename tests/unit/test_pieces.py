@@ -12,6 +12,7 @@ import pytest
 
 from fpgacnn import frontends
 from fpgacnn.hardware.hls.line_buffers import Windows, loops
+from fpgacnn.hardware.hls.lower import lower
 from fpgacnn.ir.fixed_point import Codes, Format, parse_format
 from fpgacnn.passes.widths.widths import parse_widths
 from fpgacnn.pipeline.checking.checks import Run
@@ -61,6 +62,7 @@ def network(folder: Path, events: int, piece_values: int) -> Run:
         request=request,
         trained=found.trained,
         design=found.design,
+        lowered=lower(found.design),
         choices=found.choices,
         events=given,
         watch=stopwatch,

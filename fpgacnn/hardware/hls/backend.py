@@ -12,14 +12,14 @@ from fpgacnn.hardware.hls.node import MULTI_THRESHOLD
 from fpgacnn.hardware.hls.patches import allow_overlapping_pooling, own_include_guard, with_multi_threshold
 
 
-def convert(design: Design, *, trace: bool = False) -> HlsProject:
+def convert(design: Design, lowered: Lowered | None = None, *, trace: bool = False) -> HlsProject:
     """Generate the HLS project of a design through hls4ml.
 
-    With `trace` the code can show every layer's result in C simulation (for checks, not for synthesis).
+    `lowered` is the design's layer list, where the caller has it. With `trace` the code can show every layer's result in C simulation (for checks, not for synthesis).
     Raises UnsupportedOptionError before anything is generated, LoweringError and Hls4mlFailedError after.
     """
-    lowered = lower(design)
-    inputs, outputs, traced = _ports(design, lowered)
+    lowered = lowered or lower(design)
+    inputs, outputs, traced = ports(design, lowered)
     files = generate(
         design.target, lowered.nodes, [port.name for port in inputs], [port.name for port in outputs], trace=trace
     )
@@ -31,12 +31,8 @@ def convert(design: Design, *, trace: bool = False) -> HlsProject:
     return HlsProject(files=files, inputs=inputs, outputs=outputs, traced=traced if trace else (), notes=lowered.notes)
 
 
-def ports(design: Design) -> tuple[tuple[Port, ...], tuple[Port, ...], tuple[Port, ...]]:
+def ports(design: Design, lowered: Lowered) -> tuple[tuple[Port, ...], tuple[Port, ...], tuple[Port, ...]]:
     """Inputs, outputs, and the nodes that a traced build can show, as C simulation names them."""
-    return _ports(design, lower(design))
-
-
-def _ports(design: Design, lowered: Lowered) -> tuple[tuple[Port, ...], tuple[Port, ...], tuple[Port, ...]]:
     model = design.model
 
     def port(node: str) -> Port:

@@ -13,6 +13,7 @@ import numpy as np
 from fpgacnn.design import Design, serialize
 from fpgacnn.design.project import HlsProject, files_digest
 from fpgacnn.hardware.hls import backend
+from fpgacnn.hardware.hls.lower import Lowered
 from fpgacnn.ir.fixed_point import Codes
 from fpgacnn.ir.source import Activate, FloatArray, Softmax, SourceModel
 from fpgacnn.passes.quantization import SoftmaxChoice
@@ -23,9 +24,9 @@ from fpgacnn.pipeline.inputs import Events, InputChoice, to_codes
 from fpgacnn.pipeline.remarks import labels_refused, not_compared, not_simulated, unused_events, unused_softmax
 from fpgacnn.pipeline.request import Request
 from fpgacnn.pipeline.test_vectors import CSIM_WORK, affordable
-from fpgacnn.records.describe import plan_record, total_parameters
+from fpgacnn.records.describe import model_record, plan_record, target_record
 from fpgacnn.records.quality import qualities
-from fpgacnn.records.record import InputRecord, ModelRecord, ProjectRecord, Quality, RunRecord, TargetRecord
+from fpgacnn.records.record import InputRecord, ProjectRecord, Quality, RunRecord
 from fpgacnn.sim.compare import EngineComparison, ReferenceComparison, VerificationReport, compare
 from fpgacnn.sim.csim import CSim, find_compiler
 from fpgacnn.sim.emulator import Emulator, ReferenceEmulator, engine
@@ -90,6 +91,7 @@ class Run:
     request: Request
     trained: WidthAssignment
     design: Design
+    lowered: Lowered
     choices: tuple[InputChoice, ...]
     events: Events
     watch: Stopwatch
@@ -325,7 +327,9 @@ class Run:
         if not report.holds or self.every_layer:
             fewer = min(count, self.sample)
             with self.watch.stage("csim", f"comparing every layer of {fewer} events"):
-                simulation = CSim(backend.convert(self.design, trace=True), self.design, seconds=self.request.seconds)
+                simulation = CSim(
+                    backend.convert(self.design, self.lowered, trace=True), self.design, seconds=self.request.seconds
+                )
                 found = EngineComparison()
             for piece, traced in self.traces(run, fewer):
                 with self.watch.stage("csim", f"comparing every layer of {piece.stop} of {fewer} events"):
@@ -373,28 +377,3 @@ def without(trace: Mapping[str, Codes], names: Sequence[str]) -> Mapping[str, Co
 def float64_slack(design: Design) -> float:
     """What the float64 reference itself may be off, relative: nothing where the plan is exact."""
     return 0.0 if design.plan.is_exact else 1e-9
-
-
-def model_record(network: SourceModel, design: Design, file: str) -> ModelRecord:
-    """The network in numbers."""
-    return ModelRecord(
-        file=file,
-        digest=network.digest,
-        framework=network.framework,
-        layers=len(network.layers),
-        parameters=total_parameters(design.model),
-    )
-
-
-def target_record(design: Design, softmax: SoftmaxChoice) -> TargetRecord:
-    """The target in words and numbers."""
-    target = design.target
-    return TargetRecord(
-        part=target.part,
-        clock_ns=target.clock_ns,
-        io=target.io.value,
-        strategy=target.strategy.value,
-        reuse=target.reuse,
-        backend=target.backend.value,
-        softmax=softmax.value,
-    )
