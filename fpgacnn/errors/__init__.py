@@ -1,4 +1,4 @@
-"""Every error a user can meet, with its code, exit status, words and cure.
+"""Every error that a user can meet, with its code, exit status, message and cure.
 
 `fpgacnn explain CODE` prints the page of a code: the class docstring and the cure.
 Exit status: 1 a check failed, 2 the input or the command is wrong, 3 a foreign tool failed or is missing.

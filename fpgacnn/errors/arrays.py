@@ -6,7 +6,7 @@ from fpgacnn.errors.base import FpgacnnError
 
 
 class ArrayFileError(FpgacnnError):
-    """The array file cannot be read as .npy or .npz without running code."""
+    """The file is damaged, is not .npy or .npz, or holds Python objects, which would run code when they are read."""
 
     code = "FC050"
     message = "{file}: {why}"
@@ -14,7 +14,7 @@ class ArrayFileError(FpgacnnError):
 
 
 class ArrayShapeError(FpgacnnError):
-    """The events have not the shape of the network's input."""
+    """The shape of the events does not fit the network's input."""
 
     code = "FC051"
     message = "{file}: {name} has shape {seen}, expected (events, {expected})"
@@ -22,7 +22,7 @@ class ArrayShapeError(FpgacnnError):
 
 
 class NonFiniteInputError(FpgacnnError):
-    """The events hold NaN or infinite values, which no fixed-point input can carry."""
+    """The events hold NaN or infinite values, which no fixed-point input can represent."""
 
     code = "FC052"
     message = "{file}: {name} holds {count} NaN or infinite values, first at event {event}"
@@ -30,7 +30,7 @@ class NonFiniteInputError(FpgacnnError):
 
 
 class DataPackageMissingError(FpgacnnError):
-    """The demonstration data comes from a Python package that is not installed."""
+    """A demo, or a data set of the model zoo, is read from a Python package that is not installed."""
 
     code = "FC055"
     exit_status = 3
@@ -39,7 +39,7 @@ class DataPackageMissingError(FpgacnnError):
 
 
 class DataChecksumError(FpgacnnError):
-    """A data file of a package differs from the one the figures were measured on."""
+    """A data file of a package differs from the one that the published results were measured with."""
 
     code = "FC056"
     exit_status = 3

@@ -11,14 +11,14 @@ MAX_SHOWN = 200
 
 
 def printable(value: object, limit: int = MAX_SHOWN) -> str:
-    """Show foreign text on one terminal line: control characters escaped, length bounded."""
+    """A text or value as part of one terminal line: control characters are escaped, the length is limited."""
     text = value if isinstance(value, str) else str(value)
     safe = "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
     return safe if len(safe) <= limit else safe[: limit - 1] + "…"
 
 
 class FpgacnnError(Exception):
-    """The root: only the command line catches it."""
+    """The root of all errors of fpgacnn; catch it to catch them all."""
 
     code: ClassVar[str] = "FC000"
     exit_status: ClassVar[int] = 2
@@ -31,13 +31,13 @@ class FpgacnnError(Exception):
 
     @property
     def hint(self) -> str:
-        """What the user can do next."""
+        """What the user can do: the cure, with the data of this error."""
         return self.cure.format(**self.data)
 
 
 @contextmanager
 def naming(file: Path) -> Iterator[None]:
-    """Put the model file in front of an error that names only a layer of it."""
+    """Put the name of the model file in front of an error that names only a layer of it."""
     try:
         yield
     except FpgacnnError as error:
@@ -48,7 +48,7 @@ def naming(file: Path) -> Iterator[None]:
 
 
 class InternalError(FpgacnnError):
-    """fpgacnn contradicted itself. This is a bug of ours, never the user's fault."""
+    """Two results inside fpgacnn contradict each other. This is always a bug of fpgacnn."""
 
     code = "FC001"
     exit_status = 3
@@ -57,7 +57,7 @@ class InternalError(FpgacnnError):
 
 
 class UsageError(FpgacnnError):
-    """The command line asked for something that does not exist or does not fit together."""
+    """A flag or an argument of the command line does not exist, has a wrong value, or excludes another."""
 
     code = "FC002"
     message = "{what}"

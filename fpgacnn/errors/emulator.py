@@ -6,7 +6,7 @@ from fpgacnn.errors.base import FpgacnnError
 
 
 class KernelBuildError(FpgacnnError):
-    """The C compiler could not make the emulator's kernels."""
+    """The C compiler that was found cannot build the emulator's kernels, or the machine cannot load them."""
 
     code = "FC180"
     exit_status = 3
@@ -15,9 +15,9 @@ class KernelBuildError(FpgacnnError):
 
 
 class MeasurementError(FpgacnnError):
-    """Wraps, saturations and ties are counted by the emulator's compiled kernels only."""
+    """`simulate --stats` was used where the emulator has no compiled kernels, which alone count wraps and ties."""
 
     code = "FC181"
     exit_status = 3
-    message = "--stats cannot be had here: {why}"
+    message = "--stats is not available: {why}"
     cure = "sudo apt-get install gcc   (or set CC), and use --engine emulator"

@@ -1,4 +1,4 @@
-"""Files of models that cannot be read, or must not be."""
+"""Model files that cannot be read, or that are refused."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class FileMissingError(FpgacnnError):
 
 
 class NotAModelError(FpgacnnError):
-    """The content of the file is none of the formats fpgacnn reads (the suffix does not matter)."""
+    """The content of the file is in none of the formats that fpgacnn reads; the suffix does not matter."""
 
     code = "FC011"
     message = "{file}: not a model file that fpgacnn reads: {seen}"
@@ -22,7 +22,7 @@ class NotAModelError(FpgacnnError):
 
 
 class BrokenFileError(FpgacnnError):
-    """The file has the right format but is cut short or damaged."""
+    """The file has a known format, but it is cut short or damaged, or its library crashes on it."""
 
     code = "FC012"
     message = "{file}: damaged or cut short: {why}"
@@ -38,7 +38,7 @@ class HostileFileError(FpgacnnError):
 
 
 class TooLargeError(FpgacnnError):
-    """Something in the file is larger than any network that fits an FPGA; it is refused before memory is used."""
+    """A part of the file is larger than in any network that fits an FPGA; it is refused before memory is used."""
 
     code = "FC014"
     message = "{file}: {where} is too large: {seen} (limit {limit})"
@@ -54,7 +54,7 @@ class BrokenArchitectureError(FpgacnnError):
 
 
 class WeightsError(FpgacnnError):
-    """A layer's weights are missing or have another shape than the architecture says."""
+    """The weights of a layer are missing or have another shape than the architecture needs."""
 
     code = "FC016"
     message = "{file}: layer '{layer}': {why}"
@@ -62,7 +62,7 @@ class WeightsError(FpgacnnError):
 
 
 class NonFiniteWeightsError(FpgacnnError):
-    """A weight is NaN or infinite: the training diverged, and no hardware can compute it."""
+    """A weight is NaN or infinite, as after a training that diverged; no hardware can compute with it."""
 
     code = "FC017"
     message = "{file}: layer '{layer}': {count} of {total} values of {weight} are NaN or infinite"

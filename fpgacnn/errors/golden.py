@@ -1,4 +1,4 @@
-"""Golden vectors that are missing, damaged, in the way or not to be trusted."""
+"""Golden vectors that are missing, damaged or already there, and projects that cannot have any."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from fpgacnn.errors.base import FpgacnnError
 
 
 class GoldenMissingError(FpgacnnError):
-    """The project was never frozen, or its golden vectors lie elsewhere."""
+    """The project was never frozen, or its golden vectors are in another folder."""
 
     code = "FC160"
-    message = "{folder}: no golden vectors here"
+    message = "{folder}: there are no golden vectors"
     cure = "freeze the project first: fpgacnn freeze {project}"
 
 
 class GoldenBrokenError(FpgacnnError):
-    """The golden vectors were damaged, edited, or written by another version; nothing can be held against them."""
+    """The golden vectors were damaged, edited, or written by another version; no project can be compared with them."""
 
     code = "FC161"
-    message = "{folder}: golden vectors that cannot be used: {why}"
+    message = "{folder}: the golden vectors cannot be used: {why}"
     cure = "restore them from version control, or freeze again: fpgacnn freeze {project} --update"
 
 
 class GoldenExistsError(FpgacnnError):
-    """There are golden vectors already; they are replaced only where that is asked for."""
+    """`fpgacnn freeze` was run without `--update` on a project that has golden vectors already."""
 
     code = "FC162"
     message = "{folder}: golden vectors exist"
@@ -30,7 +30,7 @@ class GoldenExistsError(FpgacnnError):
 
 
 class NotFreezableError(FpgacnnError):
-    """C simulation and emulator disagree on the project, so neither answer is golden."""
+    """C simulation and emulator give different answers for the project, so neither can be kept as right."""
 
     code = "FC163"
     exit_status = 1

@@ -1,4 +1,4 @@
-"""Networks that cannot be built, and widths that are missing."""
+"""Layers, options and graphs that are not supported, and widths that are missing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fpgacnn.errors.base import FpgacnnError
 
 
 class UnsupportedLayerError(FpgacnnError):
-    """The layer's class is not on the white list. Unknown classes are refused by name, never executed."""
+    """The file has a layer of a class that fpgacnn does not support. Classes from a file are never executed."""
 
     code = "FC020"
     message = "layer '{layer}' is a {kind}, which cannot be converted{why}"
@@ -17,7 +17,7 @@ class UnsupportedLayerError(FpgacnnError):
 
 
 class UnsupportedOptionError(FpgacnnError):
-    """The layer is supported, but not with this option."""
+    """The class of the layer is supported, but one of its options, or the combination of them, is not."""
 
     code = "FC021"
     message = "{layer}: {why}"
@@ -29,11 +29,14 @@ class UnsupportedQuantizerError(FpgacnnError):
 
     code = "FC022"
     message = "layer '{layer}': quantizer {quantizer}: {why}"
-    cure = "use quantized_bits(bits, integer, alpha=1) or quantized_relu(bits, integer); in QONNX, Quant with rounding_mode ROUND"
+    cure = (
+        "use quantized_bits(bits, integer, alpha=1) or quantized_relu(bits, integer); "
+        "in QONNX, Quant with rounding_mode ROUND"
+    )
 
 
 class CodeInFileError(FpgacnnError):
-    """The layer carries Python code or names a function to call (Lambda, TFOpLambda). It is refused unread."""
+    """The layer holds Python code or names a function to call (Lambda, TFOpLambda); the code is not even read."""
 
     code = "FC023"
     message = "layer '{layer}' is a {kind}: it holds code, and code from a file is never run"
@@ -41,7 +44,7 @@ class CodeInFileError(FpgacnnError):
 
 
 class GraphError(FpgacnnError):
-    """The layers do not form a graph that can be computed from inputs to outputs."""
+    """The layers of the file do not form a graph from inputs to outputs: a cycle, a missing tensor, a name twice."""
 
     code = "FC024"
     message = "{file}: {why}"
@@ -49,7 +52,7 @@ class GraphError(FpgacnnError):
 
 
 class ShapeError(FpgacnnError):
-    """A layer's input has not the shape that the layer needs."""
+    """The shape of a layer's input does not fit the layer or its weights."""
 
     code = "FC025"
     message = "layer '{layer}': {why}"
@@ -57,7 +60,7 @@ class ShapeError(FpgacnnError):
 
 
 class WidthsNeededError(FpgacnnError):
-    """A float layer has no quantizer, so nothing in the file says how many bits it may use."""
+    """A layer has no quantizer, so that the file does not define its bit widths, and no flag gives them."""
 
     code = "FC030"
     message = "layer '{layer}' has float {what} without a quantizer: bit widths are needed"
@@ -65,7 +68,7 @@ class WidthsNeededError(FpgacnnError):
 
 
 class WidthLimitError(FpgacnnError):
-    """A lossless value would need more bits than the 64-bit integers of the emulator leave for it (62)."""
+    """An exact value needs more than 62 bits, which is the most that the 64-bit integers of the emulator allow."""
 
     code = "FC031"
     message = "layer '{layer}': {what} needs {bits} bits, more than the limit of {limit}"
@@ -73,7 +76,7 @@ class WidthLimitError(FpgacnnError):
 
 
 class FormatTextError(FpgacnnError):
-    """The text is not a fixed-point type."""
+    """A flag or a file holds a text where a fixed-point type such as fixed<16,6> is expected."""
 
     code = "FC032"
     message = "'{text}' is not a fixed-point type"
@@ -89,15 +92,15 @@ class UnknownNameError(FpgacnnError):
 
 
 class NoReferenceError(FpgacnnError):
-    """`--reference` names a framework that the file does not belong to, or that no installation has."""
+    """`--reference` names a framework that cannot load this kind of file."""
 
     code = "FC200"
-    message = "{file}: --reference {reference} cannot answer for a network of {framework}"
-    cure = "leave out --reference: the framework that the file belongs to answers where it is installed"
+    message = "{file}: --reference {reference} cannot run a network of {framework}"
+    cure = "leave out --reference: the framework that wrote the file is used where it is installed"
 
 
 class Choice(StrEnum):
-    """Words of which one is chosen; any other raises UnknownNameError, which lists them."""
+    """A choice between fixed words; another word raises UnknownNameError, which lists them."""
 
     @classmethod
     def _missing_(cls, value: object) -> NoReturn:

@@ -1,4 +1,4 @@
-"""Folders that are written or read."""
+"""Project folders that are written or read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from fpgacnn.errors.base import FpgacnnError
 
 
 class OutputExistsError(FpgacnnError):
-    """The output folder exists and was not made by fpgacnn; it is not touched."""
+    """The output folder exists and is not a project of fpgacnn; it stays as it is."""
 
     code = "FC060"
     message = "{folder} exists and is not an fpgacnn project"
@@ -14,7 +14,7 @@ class OutputExistsError(FpgacnnError):
 
 
 class WriteError(FpgacnnError):
-    """Writing failed (full disk, read-only folder); nothing half-written is left."""
+    """A file or folder cannot be written (full disk, read-only folder); nothing half-written is left."""
 
     code = "FC061"
     exit_status = 3
@@ -23,8 +23,8 @@ class WriteError(FpgacnnError):
 
 
 class ProjectError(FpgacnnError):
-    """The folder is no fpgacnn project, or files of it were changed or lost."""
+    """The folder is not a project of fpgacnn, or files of it were changed or are missing."""
 
     code = "FC062"
     message = "{folder}: {why}"
-    cure = "make it again: fpgacnn convert MODEL -o {folder}"
+    cure = "write it again: fpgacnn convert MODEL -o {folder}"

@@ -1,4 +1,4 @@
-"""Reports that are written, and records that they are made of."""
+"""Reports of fpgacnn, and the records that they show."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from fpgacnn.errors.base import FpgacnnError
 
 
 class ReportFormatError(FpgacnnError):
-    """A report is written in the form that the file's suffix names, and this suffix names none."""
+    """The suffix of the report's file decides its format, and there is no format for this suffix."""
 
     code = "FC190"
-    message = "{file}: no report is written as '{suffix}'"
+    message = "{file}: there is no report format for '{suffix}'"
     cure = "end the file's name in .html, .md, .csv or .json"
 
 
 class ReportExistsError(FpgacnnError):
-    """The file exists and is no report that fpgacnn wrote; it is not touched."""
+    """The report's file exists and is not a report of fpgacnn; it stays as it is."""
 
     code = "FC191"
-    message = "{file} exists and is no report of fpgacnn"
-    cure = "choose another name with -o, or remove it"
+    message = "{file} exists and is not a report of fpgacnn"
+    cure = "choose another name with -o, or remove the file"
 
 
 class RecordError(FpgacnnError):
@@ -26,12 +26,12 @@ class RecordError(FpgacnnError):
 
     code = "FC192"
     message = "{file}: {why}"
-    cure = "make it again: fpgacnn convert MODEL"
+    cure = "write it again: fpgacnn convert MODEL"
 
 
 class NothingToReportError(FpgacnnError):
-    """The folder holds nothing that a report could show."""
+    """The folder holds neither the record of a run nor a report of a synthesis tool."""
 
     code = "FC193"
     message = "{folder} holds no record of fpgacnn and no report of Vivado or Vitis HLS"
-    cure = "give the folder of a project; `fpgacnn convert MODEL` makes one"
+    cure = "give the folder of a project; `fpgacnn convert MODEL` writes one"

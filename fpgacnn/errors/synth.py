@@ -1,4 +1,4 @@
-"""Reports of synthesis tools, and the tools themselves."""
+"""Synthesis tools and their reports."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from fpgacnn.errors.base import FpgacnnError
 
 
 class ReportBrokenError(FpgacnnError):
-    """A report is half-written or damaged: a section is missing, a table is cut off, a number is none."""
+    """A report is half-written or damaged: a section is missing, a table is cut off, or a number cannot be read."""
 
     code = "FC100"
     message = "{file}: section '{section}': {why}"
@@ -14,7 +14,7 @@ class ReportBrokenError(FpgacnnError):
 
 
 class ReportRefusedError(FpgacnnError):
-    """A report is larger than any that the tools write, or an XML file that defines entities; it is not read."""
+    """A report is larger than any that the tools write, or an XML file that defines entities; it is refused."""
 
     code = "FC101"
     message = "{file}: {why}"
@@ -22,15 +22,15 @@ class ReportRefusedError(FpgacnnError):
 
 
 class ReportForeignError(FpgacnnError):
-    """A file has the name of a report and is something else: a pointer of Git LFS, a web page."""
+    """A file has the name of a report, but it is something else: a pointer of Git LFS, a web page."""
 
     code = "FC102"
-    message = "{file} is {seen}, no report of a tool"
+    message = "{file} is {seen}, not a report of a tool"
     cure = "put the tool's own file there (`git lfs pull` fetches what a pointer stands for), or leave this one out"
 
 
 class NoReportsError(FpgacnnError):
-    """The folder holds no report that could be read."""
+    """The folder holds no report that can be read."""
 
     code = "FC103"
     message = "{folder}: no reports of Vivado or Vitis HLS"
@@ -38,12 +38,15 @@ class NoReportsError(FpgacnnError):
 
 
 class SynthesisToolMissingError(FpgacnnError):
-    """Synthesis needs Vitis HLS or Vivado HLS."""
+    """`fpgacnn synth` found neither Vitis HLS nor Vivado HLS: they are not on PATH, or another name was given."""
 
     code = "FC110"
     exit_status = 3
     message = "no synthesis tool: {looked} not found"
-    cure = "source the tool's settings64.sh, or name the tool with --tool or FPGACNN_HLS; `--read-only` reads reports that are there"
+    cure = (
+        "source the tool's settings64.sh, or name the tool with --tool or FPGACNN_HLS; "
+        "`--read-only` reads reports that exist"
+    )
 
 
 class SynthesisFailedError(FpgacnnError):
@@ -56,17 +59,17 @@ class SynthesisFailedError(FpgacnnError):
 
 
 class SynthesisLeftNothingError(FpgacnnError):
-    """The synthesis tool ended well, but left no report of this run that can be read."""
+    """The synthesis tool ended without an error, but wrote no report of this run that can be read."""
 
     code = "FC112"
     exit_status = 3
-    message = "{tool} left no complete report: {why}"
+    message = "{tool} wrote no complete report: {why}"
     cure = "the whole log: {log}"
 
 
 class NotSynthesizableError(FpgacnnError):
-    """The folder holds no HLS project: hls4ml's build script is missing."""
+    """`fpgacnn synth` was run on a folder without hls4ml's build script."""
 
     code = "FC113"
-    message = "{folder} is no HLS project: {file} is missing"
-    cure = "make one: fpgacnn convert MODEL -o {folder}"
+    message = "{folder} is not an HLS project: {file} is missing"
+    cure = "write one: fpgacnn convert MODEL -o {folder}"

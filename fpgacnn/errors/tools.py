@@ -1,4 +1,4 @@
-"""hls4ml, compilers and other foreign programs."""
+"""hls4ml, compilers, C simulation and other foreign programs and libraries."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from fpgacnn.errors.base import FpgacnnError
 
 
 class LoweringError(FpgacnnError):
-    """hls4ml built another graph or another type than was planned. Nothing is written, because it would be wrong."""
+    """hls4ml built another graph or another type than fpgacnn planned; nothing is written, as it would be wrong."""
 
     code = "FC070"
     exit_status = 3
-    message = "layer '{layer}': hls4ml made {seen}, planned was {planned}"
+    message = "layer '{layer}': hls4ml built {seen}, but {planned} was planned"
     cure = "please report it with the model file; fpgacnn needs hls4ml==1.3.0"
 
 
@@ -24,7 +24,7 @@ class Hls4mlFailedError(FpgacnnError):
 
 
 class CompilerMissingError(FpgacnnError):
-    """C simulation needs a C++ compiler."""
+    """C simulation needs a C++ compiler, and neither CXX nor PATH leads to one."""
 
     code = "FC080"
     exit_status = 3
@@ -33,7 +33,7 @@ class CompilerMissingError(FpgacnnError):
 
 
 class CompileFailedError(FpgacnnError):
-    """The C++ compiler refused the generated code."""
+    """The C++ compiler ended with an error on the generated code."""
 
     code = "FC081"
     exit_status = 3
@@ -42,7 +42,7 @@ class CompileFailedError(FpgacnnError):
 
 
 class CSimCrashedError(FpgacnnError):
-    """The C simulation process ended by itself: an assert in a header, a bad address, too little memory."""
+    """The C simulation ended early: an assert in a header, a bad address, too little memory."""
 
     code = "FC082"
     exit_status = 3
@@ -51,7 +51,7 @@ class CSimCrashedError(FpgacnnError):
 
 
 class ToolTimeoutError(FpgacnnError):
-    """A foreign tool did not finish in the time allowed and was ended."""
+    """A foreign tool needed more time than `--timeout` allows, and was ended."""
 
     code = "FC083"
     exit_status = 3
@@ -60,7 +60,7 @@ class ToolTimeoutError(FpgacnnError):
 
 
 class MissingExtraError(FpgacnnError):
-    """The command needs an optional part of fpgacnn."""
+    """The command needs a package of an optional part of fpgacnn that is not installed."""
 
     code = "FC090"
     exit_status = 3
@@ -69,7 +69,7 @@ class MissingExtraError(FpgacnnError):
 
 
 class ForeignToolError(FpgacnnError):
-    """A foreign library failed on something it should have done."""
+    """A foreign program cannot be started, or a library failed at something that it should be able to do."""
 
     code = "FC091"
     exit_status = 3
@@ -78,7 +78,7 @@ class ForeignToolError(FpgacnnError):
 
 
 class OutOfMemoryError(FpgacnnError):
-    """The machine, or a limit on the process, gave no more memory."""
+    """The machine has no more memory, or a limit of the process is reached."""
 
     code = "FC092"
     exit_status = 3

@@ -1,4 +1,4 @@
-"""Quantizing float networks and the data for it."""
+"""Quantizing of float networks, and data for it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from fpgacnn.errors.base import FpgacnnError
 
 
 class AlreadyQuantizedError(FpgacnnError):
-    """The network has quantizers already; `quantize` starts from a float network."""
+    """The network has quantizers already, but `fpgacnn quantize` starts from a float network."""
 
     code = "FC140"
     message = "layer '{layer}' has a quantizer already: {quantizer}"
@@ -14,31 +14,34 @@ class AlreadyQuantizedError(FpgacnnError):
 
 
 class NotExportableError(FpgacnnError):
-    """The layer has no QKeras twin that computes and trains the same."""
+    """QKeras has no layer that computes and trains the same as this layer of the float network."""
 
     code = "FC141"
-    message = "layer '{layer}' is a {kind}, which has no QKeras twin: {why}"
+    message = "layer '{layer}' is a {kind}, which QKeras has no layer for: {why}"
     cure = "replace the layer, or convert without training: fpgacnn convert FILE --bits W"
 
 
 class LabelsError(FpgacnnError):
-    """The labels do not fit the network's output."""
+    """The labels of the training data do not fit the network's output."""
 
     code = "FC142"
     message = "{data}: {why}"
-    cure = "labels are whole numbers, one an event, for a network of one output; without labels the float network itself is imitated"
+    cure = (
+        "labels are whole numbers, one for each event, for a network of one output; "
+        "without labels the quantized network learns the answers of the float network"
+    )
 
 
 class TooFewEventsError(FpgacnnError):
-    """There are not enough events for a training, a validation and a test part."""
+    """There are too few events, or too few groups of events, to split them for training, validation and test."""
 
     code = "FC143"
-    message = "{data}: {events} events in {groups} groups are too few for three parts"
-    cure = "give more events; copies of one event, and events of one group, go to the same part"
+    message = "{data}: {events} events in {groups} groups are too few to split"
+    cure = "give more events; copies of one event, and events of one group, are never separated"
 
 
 class DivergedError(FpgacnnError):
-    """The loss became infinite or NaN during training; the weights are worthless from there on."""
+    """The loss became infinite or NaN during training; the weights after that are useless."""
 
     code = "FC144"
     exit_status = 1
@@ -47,17 +50,17 @@ class DivergedError(FpgacnnError):
 
 
 class DataFolderMissingError(FpgacnnError):
-    """The data set comes from a package of the operating system, or a folder, that is not there."""
+    """The data set is read from a package of the operating system or from a folder, and a file of it is missing."""
 
     code = "FC145"
     exit_status = 3
-    message = "{name}: no file {file}"
+    message = "{name}: there is no file {file}"
     cure = "{do}"
 
 
 class BudgetError(FpgacnnError):
-    """The budget is not one that a network can be fitted to."""
+    """The value of `--budget` cannot be read, or no network can be fitted to it."""
 
     code = "FC146"
     message = "--budget {budget}: {why}"
-    cure = "write ebops=NUMBER, lut=NUMBER, either with % (of uniform --bits), or accuracy-drop=PERCENT%"
+    cure = "write ebops=NUMBER, lut=NUMBER, both also in % of uniform --bits, or accuracy-drop=PERCENT%"

@@ -68,5 +68,5 @@ def test_a_second_input_makes_events_different() -> None:
 
 
 def test_one_group_cannot_be_split() -> None:
-    with pytest.raises(TooFewEventsError, match=r"runs.npz: 50 events in 1 groups are too few for three parts"):
+    with pytest.raises(TooFewEventsError, match=r"runs.npz: 50 events in 1 groups are too few to split"):
         split([np.arange(50.0)[:, None]], np.zeros(50, np.int64), seed=1, data="runs.npz")

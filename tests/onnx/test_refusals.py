@@ -401,7 +401,7 @@ def test_a_framework_that_the_file_does_not_belong_to_is_refused_by_name(tmp_pat
     path = written(tmp_path, small().SerializeToString())
     with pytest.raises(FpgacnnError) as caught:
         fpgacnn.convert(path, output=tmp_path / "p", reference="keras")
-    assert (caught.value.code, "--reference keras cannot answer for a network of onnxruntime" in str(caught.value)) == (
+    assert (caught.value.code, "--reference keras cannot run a network of onnxruntime" in str(caught.value)) == (
         "FC200",
         True,
     )

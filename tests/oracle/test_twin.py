@@ -212,11 +212,11 @@ def test_a_saved_twin_answers_as_the_network_with_its_quantizers(name: str, tmp_
     [
         (
             [conv("grouped", given=1, groups=2)],
-            r"layer 'grouped' is a Conv2D, which has no QKeras twin: TensorFlow cannot train grouped convolutions",
+            r"layer 'grouped' is a Conv2D, which QKeras has no layer for: TensorFlow cannot train grouped convolutions",
         ),
         (
             [depthwise("DepthwiseConv2D", "d", 3, 3, 2, 1, strides=[1, 2])],
-            r"no QKeras twin: TensorFlow has no depthwise convolution of strides \(1, 2\)",
+            r"which QKeras has no layer for: TensorFlow has no depthwise convolution of strides \(1, 2\)",
         ),
         (
             [conv("a", weights={"kernel": np.full((3, 3, 2, 4), 2.0**40), "bias": values(4)})],

@@ -302,7 +302,7 @@ def test_a_foreign_folder_is_not_replaced(tmp_path: Path, golden: Golden) -> Non
 
 
 def test_missing_vectors_say_how_to_make_them(tmp_path: Path) -> None:
-    with pytest.raises(GoldenMissingError, match="no golden vectors here") as caught:
+    with pytest.raises(GoldenMissingError, match="there are no golden vectors") as caught:
         read(tmp_path / "g", tmp_path / "p")
     assert caught.value.hint == f"freeze the project first: fpgacnn freeze {tmp_path / 'p'}"
 
@@ -351,7 +351,7 @@ BROKEN: dict[str, Callable[[Path], object]] = {
 def test_damaged_vectors_are_refused(tmp_path: Path, golden: Golden, name: str) -> None:
     write(tmp_path / "g", golden)
     BROKEN[name](tmp_path / "g")
-    with pytest.raises(GoldenBrokenError, match="golden vectors that cannot be used") as caught:
+    with pytest.raises(GoldenBrokenError, match="golden vectors cannot be used") as caught:
         read(tmp_path / "g", tmp_path / "p")
     assert "--update" in caught.value.hint
 

@@ -108,9 +108,9 @@ def test_a_compiler_that_refuses_is_quoted(folder: Path) -> None:
 
 def test_measurements_need_kernels_and_say_so(folder: Path) -> None:
     done = run(folder, "simulate", "m.h5", "--input", "x.npy", "--stats", extra={"CC": "/nowhere/cc"})
-    assert "--stats cannot be had here: the emulator is NumPy with exact floats" in failed(done, 3, "FC181")
+    assert "--stats is not available: the emulator is NumPy with exact floats" in failed(done, 3, "FC181")
     done = run(folder, "simulate", "m.h5", "--input", "x.npy", "--stats", "--engine", "csim")
-    assert "--stats cannot be had here: the engine is csim" in failed(done, 3, "FC181")
+    assert "--stats is not available: the engine is csim" in failed(done, 3, "FC181")
 
 
 def test_another_processor_has_another_key() -> None:

@@ -70,7 +70,7 @@ def test_labels_that_do_not_fit_the_output_are_refused(
     with pytest.raises(LabelsError) as caught:
         objective.task_of(network(tmp_path, units), [events(labels)], "d")
     assert str(caught.value) == words
-    assert "without labels the float network itself is imitated" in caught.value.hint
+    assert "without labels the quantized network learns the answers of the float network" in caught.value.hint
 
 
 def test_labels_of_only_some_files_are_refused(tmp_path: Path) -> None:

@@ -155,14 +155,14 @@ def test_a_reader_that_stops_early_is_no_error(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    assert done.stdout.startswith("FC001  fpgacnn contradicted itself.")
+    assert done.stdout.startswith("FC001  Two results inside fpgacnn contradict each other.")
     assert done.stderr == ""
 
 
 def test_explain_has_a_page_for_a_code_in_any_case(tmp_path: Path) -> None:
     done = run(tmp_path, "explain", "fc080")
     assert done.returncode == 0
-    assert done.stdout.startswith("FC080: C simulation needs a C++ compiler.")
+    assert done.stdout.startswith("FC080: C simulation needs a C++ compiler, and neither CXX nor PATH leads to one.")
     assert "exit status 3" in done.stdout
     page = json.loads(run(tmp_path, "explain", "FC080", "--json").stdout)
     assert (page["code"], page["exit_status"]) == ("FC080", 3)

@@ -98,7 +98,9 @@ def test_they_are_replaced_only_where_that_is_asked_for(here: Path) -> None:
 
 
 def test_without_golden_vectors_there_is_nothing_to_hold_against(here: Path) -> None:
-    assert "no golden vectors here" in failed(run(here, "verify", "p", "--locked", "--golden", "elsewhere"), 2, "FC160")
+    assert "there are no golden vectors" in failed(
+        run(here, "verify", "p", "--locked", "--golden", "elsewhere"), 2, "FC160"
+    )
     (here / "p.golden" / "vectors.npz").write_bytes(b"PK\x03\x04")
     assert "cannot be used" in failed(run(here, "verify", "p", "--locked"), 2, "FC161")
 

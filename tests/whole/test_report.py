@@ -124,9 +124,9 @@ def test_a_check_that_failed_is_exit_status_1(folder: Path, tmp_path: Path) -> N
     [
         (("report", "nowhere"), "FC010", "nowhere: no such file or folder"),
         (("report", "first/tb_data"), "FC193", "first/tb_data holds no record of fpgacnn"),
-        (("report", "first", "-o", "r.pdf"), "FC190", "r.pdf: no report is written as '.pdf'"),
-        (("report", "first", "-o", "model.h5"), "FC190", "model.h5: no report is written as '.h5'"),
-        (("report", "first", "-o", "mine.csv"), "FC191", "mine.csv exists and is no report of fpgacnn"),
+        (("report", "first", "-o", "r.pdf"), "FC190", "r.pdf: there is no report format for '.pdf'"),
+        (("report", "first", "-o", "model.h5"), "FC190", "model.h5: there is no report format for '.h5'"),
+        (("report", "first", "-o", "mine.csv"), "FC191", "mine.csv exists and is not a report of fpgacnn"),
         (("report", "mine.csv"), "FC192", "mine.csv: damaged: no JSON"),
         (("compare", "first", "nowhere"), "FC010", "nowhere: no such file or folder"),
         (("report",), "FC002", "Missing argument"),

@@ -94,7 +94,7 @@ def test_fashion_that_is_not_there_is_an_error_that_says_where_to_get_it(
 ) -> None:
     monkeypatch.setenv(fashion.FOLDER, str(tmp_path / "nowhere"))
     with pytest.raises(
-        DataFolderMissingError, match=r"Fashion-MNIST: no file .*nowhere/train-images-idx3-ubyte.gz"
+        DataFolderMissingError, match=r"Fashion-MNIST: there is no file .*nowhere/train-images-idx3-ubyte.gz"
     ) as caught:
         fashion.load_fashion()
     assert "apt-get install dataset-fashion-mnist" in caught.value.hint

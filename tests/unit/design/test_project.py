@@ -161,4 +161,4 @@ def test_the_digest_depends_on_names_and_contents_only() -> None:
 
 def test_an_error_about_a_folder_names_the_command_that_makes_it_again() -> None:
     error = ProjectError(folder="out", why="it is gone")
-    assert (str(error), error.hint) == ("out: it is gone", "make it again: fpgacnn convert MODEL -o out")
+    assert (str(error), error.hint) == ("out: it is gone", "write it again: fpgacnn convert MODEL -o out")

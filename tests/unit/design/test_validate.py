@@ -171,7 +171,7 @@ def refused(folder: Path, words: str) -> None:
     with pytest.raises(ProjectError, match=r"does not hold together|cannot be read") as caught:
         open_project(folder)
     assert words in str(caught.value)
-    assert caught.value.hint == f"make it again: fpgacnn convert MODEL -o {folder}"
+    assert caught.value.hint == f"write it again: fpgacnn convert MODEL -o {folder}"
 
 
 def test_a_design_that_was_not_changed_is_opened(tmp_path: Path, content: dict[str, bytes]) -> None:

@@ -315,8 +315,8 @@ def test_a_file_of_somebody_else_stays(tmp_path: Path, suffix: str) -> None:
     file.write_text("mine")
     with pytest.raises(ReportExistsError) as caught:
         write_report(file, ONE)
-    assert str(caught.value) == f"{file} exists and is no report of fpgacnn"
-    assert caught.value.hint == "choose another name with -o, or remove it"
+    assert str(caught.value) == f"{file} exists and is not a report of fpgacnn"
+    assert caught.value.hint == "choose another name with -o, or remove the file"
     assert file.read_text() == "mine"
 
 
@@ -334,7 +334,7 @@ def test_neither_a_link_nor_a_folder_is_replaced(tmp_path: Path) -> None:
 def test_a_suffix_without_a_form_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ReportFormatError) as caught:
         write_report(tmp_path / name, ONE)
-    assert str(caught.value) == f"{tmp_path / name}: no report is written as '{Path(name).suffix}'"
+    assert str(caught.value) == f"{tmp_path / name}: there is no report format for '{Path(name).suffix}'"
     assert caught.value.hint == "end the file's name in .html, .md, .csv or .json"
     assert list(tmp_path.iterdir()) == []
 

@@ -75,7 +75,7 @@ def test_a_wrong_value_is_named(tmp_path: Path, path: tuple[str | int, ...], val
     with pytest.raises(RecordError) as caught:
         read_run(written(tmp_path, run))
     assert str(caught.value) == f"{tmp_path / 'fpgacnn.json'}: damaged: {words}"
-    assert caught.value.hint == "make it again: fpgacnn convert MODEL"
+    assert caught.value.hint == "write it again: fpgacnn convert MODEL"
 
 
 def test_a_missing_key_is_named(tmp_path: Path) -> None:

@@ -246,7 +246,7 @@ def test_a_tool_that_cannot_be_started_is_one_that_failed(project: Path, tools: 
 def test_a_tool_that_leaves_nothing_is_an_error(project: Path, tools: Path, work: str) -> None:
     tool(tools, "vitis-run", work=work)
     with pytest.raises(
-        SynthesisLeftNothingError, match=r"vitis-run left no complete report: there is no csynth\.rpt of this run"
+        SynthesisLeftNothingError, match=r"vitis-run wrote no complete report: there is no csynth\.rpt of this run"
     ):
         fpgacnn.synth(project)
 
@@ -316,7 +316,7 @@ def test_vivado_is_looked_for_before_hours_are_spent(project: Path, tools: Path)
 
 def test_a_folder_without_a_build_script_is_no_project(tools: Path, tmp_path: Path) -> None:
     tool(tools, "vitis-run")
-    with pytest.raises(NotSynthesizableError, match=r"is no HLS project: build_prj\.tcl is missing"):
+    with pytest.raises(NotSynthesizableError, match=r"is not an HLS project: build_prj\.tcl is missing"):
         fpgacnn.synth(put(tmp_path / "other", {"project.tcl": PROJECT_TCL}))
 
 
