@@ -38,7 +38,7 @@ from fpgacnn.hardware.hls import backend  # noqa: E402
 from fpgacnn.ir import hardware as hw  # noqa: E402
 from fpgacnn.ir.fixed_point import Codes, Format, Overflow, Rounding, parse_format, quantize_values  # noqa: E402
 from fpgacnn.ir.source import FloatArray, SourceModel  # noqa: E402
-from fpgacnn.passes.precision import Decision, legalize, plan  # noqa: E402
+from fpgacnn.passes.precision import Decision, legalize  # noqa: E402
 from fpgacnn.passes.quantization import quantize  # noqa: E402
 from fpgacnn.pipeline.test_vectors import make_vectors  # noqa: E402
 from fpgacnn.sim.compare import compare  # noqa: E402
@@ -88,8 +88,7 @@ def processor_seconds() -> float:
 
 def designed(network: SourceModel, form: Format, io: IoType, accumulator: Format | None) -> Design:
     """The network's design; with an accumulator, every sum in it."""
-    model = legalize(quantize(network, inputs=[form]))
-    made = plan(model)
+    model, made = legalize(quantize(network, inputs=[form]))
     if accumulator is None:
         return Design(model=model, plan=made, target=Target(io=io))
     decision = Decision(format=accumulator, reason="benchmark")

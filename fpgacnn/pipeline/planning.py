@@ -35,8 +35,7 @@ class Compilation:
     trained: WidthAssignment | None = None
     choices: tuple[InputChoice, ...] | None = None
     quantized: QuantizedModel | None = None
-    model: QuantizedModel | None = None
-    plan: PrecisionPlan | None = None
+    legal: tuple[QuantizedModel, PrecisionPlan] | None = None
     design: Design | None = None
     lowered: Lowered | None = None
     project: HlsProject | None = None
@@ -113,8 +112,9 @@ def quantize_network(trained: WidthAssignment, choices: Sequence[InputChoice], r
     return quantize(trained.network, inputs=[choice.format for choice in choices], softmax=request.softmax)
 
 
-def make_design(model: QuantizedModel, plan: PrecisionPlan, request: Request) -> Design:
+def make_design(legal: tuple[QuantizedModel, PrecisionPlan], request: Request) -> Design:
     """The planned network for the target of a request."""
+    model, plan = legal
     return Design(model=model, plan=plan, target=request.target)
 
 

@@ -12,7 +12,7 @@ from fpgacnn.errors import InternalError, UsageError, naming
 from fpgacnn.hardware.hls import backend
 from fpgacnn.hardware.hls.lower import lower
 from fpgacnn.ir.source import SourceModel
-from fpgacnn.passes.precision import legalize, plan
+from fpgacnn.passes.precision import legalize
 from fpgacnn.passes.quantization.names import safe_name
 from fpgacnn.pipeline import planning
 from fpgacnn.pipeline.assign_widths import with_widths
@@ -43,9 +43,8 @@ PASSES = (
         takes=("trained", "choices", "request"),
         gives="quantized",
     ),
-    Pass(name="legalize", function=legalize, takes=("quantized",), gives="model"),
-    Pass(name="plan", function=plan, takes=("model",), gives="plan"),
-    Pass(name="design", function=planning.make_design, takes=("model", "plan", "request"), gives="design"),
+    Pass(name="legalize", function=legalize, takes=("quantized",), gives="legal"),
+    Pass(name="design", function=planning.make_design, takes=("legal", "request"), gives="design"),
     Pass(name="lower", function=lower, takes=("design",), gives="lowered"),
     Pass(name="generate", function=backend.convert, takes=("design", "lowered"), gives="project"),
 )

@@ -11,7 +11,7 @@ import pytest
 from fpgacnn import frontends
 from fpgacnn.design import Design, Target
 from fpgacnn.ir.fixed_point import Codes, parse_format, quantize_values
-from fpgacnn.passes.precision import legalize, plan
+from fpgacnn.passes.precision import legalize
 from fpgacnn.passes.quantization import SoftmaxChoice, quantize
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.source_reference import evaluate
@@ -41,9 +41,8 @@ def test_a_network_answers_as_hgq(tmp_path: Path, archive: Path, name: str) -> N
     source, form = frontends.load(path), parse_format("fixed<10,6>")
     reference = evaluate(source, [x], quantized=True)[source.outputs[0]]
     np.testing.assert_allclose(reference, wanted, rtol=0, atol=1e-5 if loose else 0)
-    model = legalize(quantize(source, inputs=[form], softmax=SoftmaxChoice.KEEP))
+    model, planned = legalize(quantize(source, inputs=[form], softmax=SoftmaxChoice.KEEP))
     assert all(layer.is_result for layer in model.layers if layer.name in model.outputs)
-    planned = plan(model)
     codes = Codes(array=quantize_values(x, form), format=form)
     found = (
         ReferenceEmulator(Design(model=model, plan=planned, target=Target()))

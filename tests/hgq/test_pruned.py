@@ -11,7 +11,7 @@ from fpgacnn.design import Design, Target
 from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import Codes, Rounding, parse_format, quantize_values, rounded_codes
 from fpgacnn.ir.source import SourceLayer, SourceModel
-from fpgacnn.passes.precision import legalize, plan
+from fpgacnn.passes.precision import legalize
 from fpgacnn.passes.quantization import quantize
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.source_reference import evaluate
@@ -75,8 +75,7 @@ def is_kept(source: SourceModel) -> bool:
     """Hardware answers as the network, without a loss anywhere."""
     codes = np.random.default_rng(3).integers(FORM.low, FORM.high, size=(EVENTS, *SHAPE), endpoint=True)
     wanted = evaluate(source, [codes * FORM.step], quantized=True)[source.outputs[0]]
-    model = legalize(quantize(source, inputs=[FORM]))
-    planned = plan(model)
+    model, planned = legalize(quantize(source, inputs=[FORM]))
     found = (
         ReferenceEmulator(Design(model=model, plan=planned, target=Target()))
         .run([Codes(array=codes, format=FORM)])

@@ -44,7 +44,7 @@ from fpgacnn.jobs.golden_vectors.vectors import ARRAYS as GOLDEN_ARRAYS
 from fpgacnn.jobs.golden_vectors.vectors import TEXT as GOLDEN_TEXT
 from fpgacnn.jobs.quantize.budget import parse_budget
 from fpgacnn.jobs.quantize.training_data import read_training_data
-from fpgacnn.passes.precision import legalize, plan
+from fpgacnn.passes.precision import legalize
 from fpgacnn.passes.quantization import quantize
 from fpgacnn.passes.widths.widths import Widths, fold_normalizations, is_float, parse_widths, uniform, with_quantizers
 from fpgacnn.pipeline.calibration import calibrate
@@ -185,8 +185,8 @@ def planned(path: Path, weights: Path | None = None) -> tuple[SourceModel, Desig
         )
         network = with_quantizers(network, uniform(network, Widths(bits=8), seen))
     choices = choose_formats(network, None, None)
-    model = legalize(quantize(network, inputs=[choice.format for choice in choices]))
-    design = Design(model=model, plan=plan(model), target=Target())
+    model, planned = legalize(quantize(network, inputs=[choice.format for choice in choices]))
+    design = Design(model=model, plan=planned, target=Target())
     lowered = lower(design)
     ports(design, lowered)
     of_design(design, lowered)

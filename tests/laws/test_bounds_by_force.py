@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fpgacnn.passes.precision import bounds, correlation, function_tables, legalize, plan, softmax
+from fpgacnn.passes.precision import bounds, correlation, function_tables, legalize, softmax
+from fpgacnn.passes.precision.plan import Walk
 from tests.support.real_networks import broken_claims, case
 
-plan_module, refine_module = (inspect.getmodule(one) for one in (plan, legalize))
+plan_module, legalize_module = (inspect.getmodule(one) for one in (Walk, legalize))
 SEEDS = range(400)
 
 
@@ -186,7 +187,7 @@ def mutate(monkeypatch: pytest.MonkeyPatch, module: ModuleType, function: str, o
     assert text.count(old) == 1, "the text to be changed is not there, or not once"
     namespace = dict(vars(module))
     exec(compile(text.replace(old, new), f"<{function}>", "exec"), namespace)  # noqa: S102  # our own text
-    for user in (bounds, correlation, function_tables, softmax, plan_module, refine_module):
+    for user in (bounds, correlation, function_tables, softmax, plan_module, legalize_module):
         if getattr(user, function, None) is original:
             monkeypatch.setattr(user, function, namespace[function])
 

@@ -17,7 +17,7 @@ from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import Codes, Format, Overflow, Rounding, parse_format, quantize_values, requantize
 from fpgacnn.ir.functions import evaluate
 from fpgacnn.ir.interval import Interval
-from fpgacnn.passes.precision import bounds, function_tables, legalize, plan
+from fpgacnn.passes.precision import bounds, function_tables, legalize
 from fpgacnn.passes.precision.plan import Walk
 from fpgacnn.passes.quantization import quantize
 from fpgacnn.sim import source_reference
@@ -83,8 +83,8 @@ def test_a_sign_behind_a_scale_of_next_to_nothing_is_that_of_the_shift(
         entry("QActivation", "b", activation="binary(alpha=1)"),
     )
     network, form = frontends.load(sequential_file(tmp_path / "m.h5", *layers, shape=(2,))), parse_format("fixed<6,2>")
-    model = legalize(quantize(network, inputs=[form]))
-    design = Design(model=model, plan=plan(model), target=Target())
+    model, planned = legalize(quantize(network, inputs=[form]))
+    design = Design(model=model, plan=planned, target=Target())
     codes = Codes(array=np.tile(np.arange(form.low, form.high + 1)[:, None], 2), format=form)
     answers = ReferenceEmulator(design).run([codes]).outputs[model.outputs[0]].values
     assert np.array_equal(answers, source_reference.evaluate(network, [codes.values], quantized=True)["b"])

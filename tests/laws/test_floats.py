@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from fpgacnn.design import Design, IoType, Target
-from fpgacnn.passes.precision import plan
 from fpgacnn.sim.compare import compare
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.emulator.blas_engine import FloatEmulator
 from tests.laws.test_native import FAMILIES, FIRST_SEED
 from tests.support.networks import Builder
+from tests.support.planned import plan
 from tests.support.random_networks import merged, random_inputs, random_network
 
 

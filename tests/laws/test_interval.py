@@ -17,9 +17,10 @@ from fpgacnn.ir import interval as iv
 from fpgacnn.ir.fixed_point import Codes, Format, Overflow, Rounding, requantize, to_values
 from fpgacnn.ir.interval import Interval
 from fpgacnn.ir.model import QuantizedModel
-from fpgacnn.passes.precision import Decision, LayerPrecision, PrecisionPlan, plan
+from fpgacnn.passes.precision import Decision, LayerPrecision, PrecisionPlan
 from fpgacnn.sim.emulator import ReferenceEmulator
 from tests.support import networks
+from tests.support.planned import plan
 from tests.support.random_networks import random_inputs, random_network
 
 SEEDS = range(60)

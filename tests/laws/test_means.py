@@ -13,7 +13,7 @@ from fpgacnn.design import Design, Target
 from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import Codes, Format, Overflow, Rounding, parse_format, requantize
 from fpgacnn.ir.interval import Interval
-from fpgacnn.passes.precision import legalize, plan
+from fpgacnn.passes.precision import legalize
 from fpgacnn.passes.precision.average_rounding import on_grid
 from fpgacnn.passes.quantization import quantize
 from fpgacnn.passes.quantization.constants import affine
@@ -58,8 +58,8 @@ def test_a_scale_that_is_no_short_number_has_no_grid() -> None:
 
 def assert_lossless_and_equal(network: src.SourceModel, text: str, shape: tuple[int, ...]) -> None:
     form = parse_format(text)
-    model = legalize(quantize(network, inputs=[form] * len(network.inputs)))
-    design = Design(model=model, plan=plan(model), target=Target())
+    model, planned = legalize(quantize(network, inputs=[form] * len(network.inputs)))
+    design = Design(model=model, plan=planned, target=Target())
     assert design.plan.is_lossless
     random = np.random.default_rng(5)
     codes = [

@@ -8,11 +8,11 @@ import pytest
 from fpgacnn.design import Design, IoType, Target
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir.fixed_point import CodeArray, Format, Overflow, Rounding, rescale
-from fpgacnn.passes.precision import plan
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.emulator.native.engine import Measured, NativeEmulator
 from tests.laws.test_native import FIRST_SEED, compiler
 from tests.support.networks import Builder, casts, odd_accumulators
+from tests.support.planned import plan
 from tests.support.random_networks import merged, random_inputs, random_network
 
 

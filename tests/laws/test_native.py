@@ -12,13 +12,13 @@ from fpgacnn.design import Design, IoType, Target
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir.fixed_point import Codes, parse_format
 from fpgacnn.ir.model import QuantizedModel
-from fpgacnn.passes.precision import plan
 from fpgacnn.sim.compare import compare
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.emulator.native.build import CCompiler, find_c_compiler
 from fpgacnn.sim.emulator.native.engine import NativeEmulator
 from tests.support import networks
 from tests.support.networks import Builder
+from tests.support.planned import plan
 from tests.support.random_networks import merged, random_inputs, random_network
 
 FAMILIES: dict[str, Callable[[Builder], None]] = {

@@ -13,7 +13,7 @@ from fpgacnn.design import Design, Target
 from fpgacnn.errors import UnsupportedOptionError
 from fpgacnn.ir.fixed_point import Codes, Format, parse_format
 from fpgacnn.ir.interval import Interval
-from fpgacnn.passes.precision import legalize, plan
+from fpgacnn.passes.precision import legalize
 from fpgacnn.passes.precision.softmax import softmax_tables
 from fpgacnn.passes.quantization import SoftmaxChoice, quantize
 from fpgacnn.sim.compare import VerificationReport, against_reference
@@ -30,8 +30,8 @@ FLOAT64_SLACK = 1e-9
 def proven(folder: Path, layers: tuple[Entry, ...], form: Format, *, features: int = 2) -> VerificationReport:
     """The emulator against the trained network on every code of a narrow input, each beside a random one."""
     network = frontends.load(sequential_file(folder / "m.h5", *layers, shape=(features,)))
-    model = legalize(quantize(network, inputs=[form], softmax=SoftmaxChoice.KEEP))
-    design = Design(model=model, plan=plan(model), target=Target())
+    model, planned = legalize(quantize(network, inputs=[form], softmax=SoftmaxChoice.KEEP))
+    design = Design(model=model, plan=planned, target=Target())
     every = np.arange(form.low, form.high + 1)
     beside = np.random.default_rng(SEED).integers(form.low, form.high, size=(len(every), features - 1), endpoint=True)
     codes = Codes(array=np.column_stack([every, beside]), format=form)

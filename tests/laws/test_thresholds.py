@@ -25,7 +25,7 @@ from fpgacnn.ir.fixed_point import (
 from fpgacnn.ir.functions import evaluate
 from fpgacnn.ir.model import QuantizedModel
 from fpgacnn.ir.source import FloatArray, FunctionKind
-from fpgacnn.passes.precision import bounds, legalize, plan
+from fpgacnn.passes.precision import bounds, legalize
 from fpgacnn.passes.precision.step_functions import StepFunction
 from fpgacnn.passes.precision.thresholds import MAX_PLACES, build
 from fpgacnn.passes.quantization.constants import affine
@@ -175,29 +175,28 @@ def test_a_smooth_function_and_the_cast_behind_it_are_one_exact_node() -> None:
         hw.Function(function=src.Function(kind=FunctionKind.SIGMOID)),
         hw.Cast(format=parse_format("ufixed<6,0,RND_CONV,SAT>")),
     )
-    model = legalize(network("fixed<18,5>", sigmoid, cast))
+    model, decided = legalize(network("fixed<18,5>", sigmoid, cast))
     assert [layer.kind for layer in model.layers] == ["Input", "Thresholds"]
-    decided = plan(model)
     assert decided.is_lossless
     assert decided.layers["n2"].result.reason.startswith("sigmoid by 63 thresholds, exact")
 
 
 def test_a_smooth_function_without_a_cast_is_a_table_with_a_bound() -> None:
-    model = legalize(network("fixed<18,5>", hw.Function(function=src.Function(kind=FunctionKind.SIGMOID))))
+    model, planned = legalize(network("fixed<18,5>", hw.Function(function=src.Function(kind=FunctionKind.SIGMOID))))
     assert [layer.kind for layer in model.layers] == ["Input", "Cast", "Lookup"]
-    assert not plan(model).is_lossless
+    assert not planned.is_lossless
 
 
 def test_more_steps_than_are_built_are_a_table_with_a_bound_that_says_so() -> None:
-    model = legalize(network("fixed<24,5>", hw.Function(function=src.QuantizedSigmoid(bits=12, real=True))))
+    model, planned = legalize(network("fixed<24,5>", hw.Function(function=src.QuantizedSigmoid(bits=12, real=True))))
     assert [layer.kind for layer in model.layers] == ["Input", "Cast", "Lookup"]
-    loss = plan(model).layers["n1"].loss
+    loss = planned.layers["n1"].loss
     assert f"more than {MAX_PLACES - 1} thresholds" in loss
 
 
 def test_a_scale_in_front_is_part_of_the_thresholds() -> None:
     scale = affine(np.float32([0.3, -1.7]).astype(np.float64), np.float32([0.01, 0.4]).astype(np.float64))
-    model = legalize(
+    model, _ = legalize(
         network("fixed<16,5>", scale, hw.Function(function=src.PowerOfTwo(bits=4, relu=True, max_value=2.0)))
     )
     assert [layer.kind for layer in model.layers] == ["Input", "Thresholds"]
@@ -210,8 +209,8 @@ def test_a_scale_in_front_is_part_of_the_thresholds() -> None:
 def test_float32_is_promised_only_where_no_code_lies_next_to_a_tie() -> None:
     """`quadratic` powers change at 2^1, 2^3, ..., which are codes."""
     for quadratic in (False, True):
-        model = legalize(network("fixed<16,5>", hw.Function(function=src.PowerOfTwo(bits=4, quadratic=quadratic))))
-        assert plan(model).is_exact is not quadratic
+        _, planned = legalize(network("fixed<16,5>", hw.Function(function=src.PowerOfTwo(bits=4, quadratic=quadratic))))
+        assert planned.is_exact is not quadratic
 
 
 @pytest.mark.parametrize("channels", [1, 3])

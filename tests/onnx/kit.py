@@ -20,7 +20,7 @@ from fpgacnn import frontends
 from fpgacnn.design import Design, Target
 from fpgacnn.ir.fixed_point import Codes, Format, parse_format, quantize_values
 from fpgacnn.ir.source import SourceModel
-from fpgacnn.passes.precision import legalize, plan
+from fpgacnn.passes.precision import legalize
 from fpgacnn.passes.quantization import SoftmaxChoice, quantize
 from fpgacnn.pipeline.inputs import choose_formats
 from fpgacnn.sim.emulator import ReferenceEmulator
@@ -140,8 +140,8 @@ def answers(
         choice.format if choice.reason.startswith("the network") else parse_format(form)
         for choice in choose_formats(source, None, None)
     ]
-    quantized = legalize(quantize(source, inputs=formats, softmax=softmax))
-    design = Design(model=quantized, plan=plan(quantized), target=Target())
+    quantized, planned = legalize(quantize(source, inputs=formats, softmax=softmax))
+    design = Design(model=quantized, plan=planned, target=Target())
     random = np.random.default_rng(seed)
     codes = [
         _codes(random, one, (EVENTS, *source.layer(name).shape))

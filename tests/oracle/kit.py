@@ -13,7 +13,7 @@ from fpgacnn import frontends
 from fpgacnn.design import Design, Target
 from fpgacnn.ir.fixed_point import Codes, parse_format
 from fpgacnn.ir.source import FloatArray, SourceModel
-from fpgacnn.passes.precision import legalize, plan
+from fpgacnn.passes.precision import legalize
 from fpgacnn.passes.quantization import SoftmaxChoice, quantize
 from fpgacnn.training.keras import open_keras
 from fpgacnn.training.keras.oracle import KerasAnswer, run_keras
@@ -98,8 +98,6 @@ def planned(model: Any, seed: int, path: Path) -> Case:
     codes = [
         Codes(array=random.integers(form.low, form.high, size=shape, endpoint=True), format=form) for shape in shapes
     ]
-    quantized = legalize(quantize(source, inputs=[form] * len(codes), softmax=SoftmaxChoice.KEEP))
+    quantized, planned = legalize(quantize(source, inputs=[form] * len(codes), softmax=SoftmaxChoice.KEEP))
     keras = run_keras(path, [one.values for one in codes], layers=True)
-    return Case(
-        source=source, codes=codes, keras=keras, design=Design(model=quantized, plan=plan(quantized), target=Target())
-    )
+    return Case(source=source, codes=codes, keras=keras, design=Design(model=quantized, plan=planned, target=Target()))

@@ -10,7 +10,7 @@ import pytest
 from fpgacnn import frontends
 from fpgacnn.design import Design, Target
 from fpgacnn.ir.fixed_point import Codes, parse_format
-from fpgacnn.passes.precision import legalize, plan
+from fpgacnn.passes.precision import legalize
 from fpgacnn.passes.quantization import quantize
 from fpgacnn.sim.compare import against_reference
 from fpgacnn.sim.emulator import ReferenceEmulator
@@ -74,8 +74,8 @@ def answered(folder: Path, case: ClaimCase) -> Case:
     codes[:2] = np.array([form.low, form.high]).reshape(2, *(1,) * len(shape))
     inputs = [Codes(array=codes, format=form)]
     network = frontends.load(path)
-    model = legalize(quantize(network, inputs=[form]))
-    design = Design(model=model, plan=plan(model), target=Target())
+    model, planned = legalize(quantize(network, inputs=[form]))
+    design = Design(model=model, plan=planned, target=Target())
     return Case(source=network, codes=inputs, keras=run_keras(path, [inputs[0].values], layers=True), design=design)
 
 

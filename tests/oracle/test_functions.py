@@ -13,7 +13,7 @@ from fpgacnn import frontends
 from fpgacnn.design import Design, Target
 from fpgacnn.errors import CodeInFileError, FpgacnnError
 from fpgacnn.ir.fixed_point import Codes, parse_format
-from fpgacnn.passes.precision import legalize, plan
+from fpgacnn.passes.precision import legalize
 from fpgacnn.passes.quantization import SoftmaxChoice, quantize
 from fpgacnn.passes.widths.widths import Widths, uniform, with_quantizers
 from fpgacnn.sim.emulator import ReferenceEmulator
@@ -132,8 +132,8 @@ def agrees(path: Path, model: Any) -> None:
     ours = evaluate(source, [codes.values], quantized=True)[source.outputs[0]]
     np.testing.assert_allclose(ours, wanted, rtol=0, atol=1e-5)
     given = with_quantizers(source, uniform(source, Widths(bits=12), evaluate(source, [codes.values], quantized=False)))
-    quantized = legalize(quantize(given, inputs=[form], softmax=SoftmaxChoice.KEEP))
-    design = Design(model=quantized, plan=plan(quantized), target=Target())
+    quantized, planned = legalize(quantize(given, inputs=[form], softmax=SoftmaxChoice.KEEP))
+    design = Design(model=quantized, plan=planned, target=Target())
     hardware = ReferenceEmulator(design).run([codes]).outputs[quantized.outputs[0]].values
     exact = evaluate(given, [codes.values], quantized=True)[given.outputs[0]]
     np.testing.assert_allclose(

@@ -14,7 +14,7 @@ from fpgacnn.design import Design, Target
 from fpgacnn.ir.fixed_point import Codes, parse_format
 from fpgacnn.ir.functions import evaluate
 from fpgacnn.ir.source import FloatArray, Function, FunctionKind
-from fpgacnn.passes.precision import legalize, plan
+from fpgacnn.passes.precision import legalize
 from fpgacnn.passes.quantization import quantize
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.source_reference import evaluate as evaluate_network
@@ -95,11 +95,11 @@ def test_reference_and_emulator_answer_as_keras_on_every_event(kit: Kit, tmp_pat
     wanted = model.predict(events.values.astype(np.float32), verbose=0)
     source = frontends.load(tmp_path / "m.h5")
     assert np.array_equal(evaluate_network(source, [events.values], quantized=True)[source.outputs[0]], wanted)
-    quantized = legalize(quantize(source, inputs=[form]))
+    quantized, planned = legalize(quantize(source, inputs=[form]))
     assert [layer.kind for layer in quantized.layers].count(
         "Thresholds"
     ) == 3  # all but Keras' hard sigmoid are exact without
-    design = Design(model=quantized, plan=plan(quantized), target=Target())
+    design = Design(model=quantized, plan=planned, target=Target())
     found = ReferenceEmulator(design).run([events]).outputs[quantized.outputs[0]].values
     assert np.array_equal(found, wanted)
 

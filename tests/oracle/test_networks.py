@@ -12,7 +12,7 @@ import pytest
 from fpgacnn import frontends
 from fpgacnn.design import Design, Target
 from fpgacnn.ir.fixed_point import Codes, parse_format, quantize_values
-from fpgacnn.passes.precision import legalize, plan
+from fpgacnn.passes.precision import legalize
 from fpgacnn.passes.quantization import quantize
 from fpgacnn.pipeline.request import Reference, Request
 from fpgacnn.pipeline.stages import convert
@@ -221,8 +221,8 @@ def test_values_that_tie_are_rounded_as_keras_rounds_them(kit: Kit, tmp_path: Pa
     form = parse_format("fixed<7,1>")
     codes = Codes(array=np.arange(form.low, form.high + 1)[:128].reshape(8, 4, 4, 1), format=form)
     wanted = np.asarray(model.predict(codes.values, verbose=0), np.float64)
-    quantized = legalize(quantize(network, inputs=[form]))
-    design = Design(model=quantized, plan=plan(quantized), target=Target())
+    quantized, planned = legalize(quantize(network, inputs=[form]))
+    design = Design(model=quantized, plan=planned, target=Target())
     seen = ReferenceEmulator(design).run([codes]).outputs[quantized.outputs[0]].values
     assert np.array_equal(seen, wanted)
     assert quantize_values(wanted, parse_format("fixed<6,2>")).size == 128

@@ -13,7 +13,7 @@ from fpgacnn.design import Design, Target
 from fpgacnn.errors import UnsupportedLayerError
 from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import Codes, parse_format
-from fpgacnn.passes.precision import legalize, plan
+from fpgacnn.passes.precision import legalize
 from fpgacnn.passes.quantization import quantize
 from fpgacnn.passes.widths.trainable import least_error, trainable_points
 from fpgacnn.passes.widths.widths import fold_normalizations, with_quantizers
@@ -99,8 +99,8 @@ def test_a_page_quantized_and_built_answers_as_qkeras_layer_by_layer(name: str, 
     )
 
     keras = run_keras(tmp_path / "q.h5", [given.values], layers=True)
-    model = legalize(quantize(frontends.load(tmp_path / "q.h5"), inputs=[form]))
-    design = Design(model=model, plan=plan(model), target=Target())
+    model, planned = legalize(quantize(frontends.load(tmp_path / "q.h5"), inputs=[form]))
+    design = Design(model=model, plan=planned, target=Target())
     assert all("table of" in why for _, why in design.plan.losses), design.plan.losses
     report = against_reference(
         design, ReferenceEmulator(design).run([given], trace=True), keras.layers, name="Keras", exactness=1e-6

@@ -12,8 +12,9 @@ from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import Codes, Format, Overflow, Rounding, parse_format, quantize_values
 from fpgacnn.ir.model import QuantizedModel
 from fpgacnn.ir.source import MergeKind, PoolKind, Shape
-from fpgacnn.passes.precision import Decision, plan
+from fpgacnn.passes.precision import Decision
 from fpgacnn.pipeline.test_vectors import make_vectors
+from tests.support.planned import plan
 
 
 @dataclass(slots=True, kw_only=True)

@@ -19,9 +19,9 @@ from fpgacnn.ir.fixed_point import Codes, Format, Overflow, quantize_values, to_
 from fpgacnn.ir.functions import evaluate
 from fpgacnn.ir.model import QuantizedModel
 from fpgacnn.ir.source import FloatArray, MergeKind, PoolKind, Shape
-from fpgacnn.passes.precision import PrecisionPlan, bounds
+from fpgacnn.passes.precision import bounds
 from fpgacnn.passes.precision.bounds import Bound
-from fpgacnn.passes.precision.legalize import _Refinement
+from fpgacnn.passes.precision.legalize import Legalization
 from fpgacnn.sim.emulator import ReferenceEmulator
 from tests.support.random_networks import random_inputs, random_network
 
@@ -65,18 +65,18 @@ def case(seed: int) -> Case:
 
 def solved(model: QuantizedModel, random: np.random.Generator, seed: int) -> Case:
     """A network planned with inputs that are off, and run."""
-    refinement, errors = _Refinement(model=model), dict[str, float]()
+    found, errors = Legalization(model=model), dict[str, float]()
     for layer in model.layers:
-        refinement.add(layer)
+        found.add(layer)
         if isinstance(layer.operation, hw.Input):
             errors[layer.name] = (
                 float(random.choice([0.0, 5 * FINEST, 0.5, 1.0, 3 + FINEST])) * layer.operation.format.step
             )
-            walk = refinement.walk
+            walk = found.walk
             walk.ranges[layer.name] = bounds.ranged(walk.ranges[layer.name].interval, errors[layer.name])
             walk.decided[layer.name] = replace(walk.decided[layer.name], error=errors[layer.name])
-    refined = replace(model, layers=tuple(refinement.nodes))
-    design = Design(model=refined, plan=PrecisionPlan(layers=refinement.walk.decided), target=Target())
+    legal, planned = found.result()
+    design = Design(model=legal, plan=planned, target=Target())
     codes = random_inputs(model, EVENTS, seed)
     answers = ReferenceEmulator(design).run(codes, trace=True)
     reals: dict[str, FloatArray] = {}
@@ -86,11 +86,9 @@ def solved(model: QuantizedModel, random: np.random.Generator, seed: int) -> Cas
             off = random.integers(-1, 2, size=given[layer.name].array.shape) * errors[layer.name]
             reals[layer.name] = given[layer.name].values + off
         else:
-            step = (
-                refinement.walk.decided[layer.name].result.format.step if layer.name in refinement.walk.decided else 0.0
-            )
+            step = found.walk.decided[layer.name].result.format.step if layer.name in found.walk.decided else 0.0
             reals[layer.name] = real(layer, [reals[name] for name in layer.inputs], step, random)
-    return Case(design=design, ranges=refinement.walk.ranges, codes={**answers.trace, **answers.outputs}, reals=reals)
+    return Case(design=design, ranges=found.walk.ranges, codes={**answers.trace, **answers.outputs}, reals=reals)
 
 
 def _varied(model: QuantizedModel, random: np.random.Generator) -> QuantizedModel:

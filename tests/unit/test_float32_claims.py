@@ -12,7 +12,7 @@ import pytest
 
 from fpgacnn import frontends
 from fpgacnn.ir.fixed_point import parse_format
-from fpgacnn.passes.precision import PrecisionPlan, legalize, plan
+from fpgacnn.passes.precision import PrecisionPlan, legalize
 from fpgacnn.passes.quantization import quantize
 from tests.support.files import Entry, entry, quantized_bits, sequential_file
 
@@ -118,7 +118,7 @@ ROUNDED: dict[str, Case] = {
 def claimed(folder: Path, case: Case) -> PrecisionPlan:
     layers, shape, form = case
     network = frontends.load(sequential_file(folder / "m.h5", *layers, shape=shape))
-    return plan(legalize(quantize(network, inputs=[parse_format(form)])))
+    return legalize(quantize(network, inputs=[parse_format(form)]))[1]
 
 
 @pytest.mark.parametrize("name", EXACT)

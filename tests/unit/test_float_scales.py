@@ -13,7 +13,7 @@ from fpgacnn.design import Design, Target
 from fpgacnn.errors import WidthLimitError
 from fpgacnn.ir.fixed_point import Codes, parse_format
 from fpgacnn.ir.source import SourceModel
-from fpgacnn.passes.precision import legalize, plan
+from fpgacnn.passes.precision import legalize
 from fpgacnn.passes.quantization import quantize
 from fpgacnn.sim.compare import against_reference
 from fpgacnn.sim.emulator import ReferenceEmulator
@@ -108,8 +108,8 @@ CHAINS: dict[str, tuple[Entry, ...]] = {
 
 def checked(network: SourceModel) -> Design:
     """The design, after random and extreme events showed that no layer passes its bound."""
-    model = legalize(quantize(network, inputs=[FORM] * len(network.inputs)))
-    design = Design(model=model, plan=plan(model), target=Target())
+    model, planned = legalize(quantize(network, inputs=[FORM] * len(network.inputs)))
+    design = Design(model=model, plan=planned, target=Target())
     random = np.random.default_rng(SEED)
     codes = random.integers(FORM.low, FORM.high, size=(200, SIZE), endpoint=True)
     codes[100:150] = random.choice([FORM.low, FORM.high], size=(50, SIZE))

@@ -31,7 +31,7 @@ from fpgacnn.jobs.golden_vectors import (
 )
 from fpgacnn.jobs.golden_vectors.fingerprint import array_text
 from fpgacnn.jobs.golden_vectors.vectors import ARRAYS, TEXT
-from fpgacnn.passes.precision import Decision, legalize, plan
+from fpgacnn.passes.precision import Decision, legalize
 from fpgacnn.passes.quantization import quantize
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.result import SimulationResult
@@ -46,8 +46,8 @@ FILES = {
 
 
 def designed(network: SourceModel, target: Target | None = None) -> Design:
-    model = legalize(quantize(network, inputs=[Format(width=8, integer=3)]))
-    return Design(model=model, plan=plan(model), target=target or Target())
+    model, planned = legalize(quantize(network, inputs=[Format(width=8, integer=3)]))
+    return Design(model=model, plan=planned, target=target or Target())
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from fpgacnn.errors import WidthsNeededError
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir.fixed_point import Codes, Format
 from fpgacnn.ir.source import SourceModel
-from fpgacnn.passes.precision import legalize, plan
+from fpgacnn.passes.precision import legalize
 from fpgacnn.passes.quantization import quantize
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.source_reference import evaluate
@@ -47,8 +47,8 @@ def network(path: Path, *tail: Entry) -> SourceModel:
 
 
 def designed(source: SourceModel) -> Design:
-    model = legalize(quantize(source, inputs=[INPUT]))
-    return Design(model=model, plan=plan(model), target=Target())
+    model, planned = legalize(quantize(source, inputs=[INPUT]))
+    return Design(model=model, plan=planned, target=Target())
 
 
 def worst(source: SourceModel, design: Design, name: str) -> float:

@@ -60,7 +60,7 @@ def test_a_pass_fills_its_field_only(tmp_path: Path) -> None:
 def test_a_pass_out_of_order_is_refused(tmp_path: Path) -> None:
     state = Compilation(file=tmp_path, request=Request(model=tmp_path))
     with pytest.raises(InternalError, match="the pass 'legalize' has no quantized"):
-        run_passes(state, "legalize", "plan")
+        run_passes(state, "legalize", "design")
     with pytest.raises(InternalError, match="no design"):
         as_planned(state)
 

@@ -11,9 +11,10 @@ from fpgacnn.design import Design, Target
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir.fixed_point import Codes, Format, parse_format
 from fpgacnn.ir.model import QuantizedModel
-from fpgacnn.passes.precision import PrecisionPlan, plan
+from fpgacnn.passes.precision import PrecisionPlan
 from fpgacnn.sim.compare import Difference, against_reference, compare, signal_to_noise_db
 from fpgacnn.sim.result import SimulationResult
+from tests.support.planned import plan
 
 FORM = Format(width=8, integer=4)
 

@@ -12,7 +12,6 @@ from fpgacnn.errors import UsageError, WidthsNeededError
 from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import Format
 from fpgacnn.ir.source import QuantizedBits, QuantizedRelu, SourceModel
-from fpgacnn.passes.precision import plan
 from fpgacnn.passes.quantization import quantize
 from fpgacnn.passes.widths.widths import Widths, fold_normalizations, is_float, parse_widths, uniform, with_quantizers
 from fpgacnn.sim.source_reference import evaluate
@@ -26,6 +25,7 @@ from tests.support.files import (
     sequential_file,
     tiny_model,
 )
+from tests.support.planned import plan
 
 SEED = 9
 INPUT = Format(width=10, integer=3)

@@ -18,9 +18,9 @@ from fpgacnn.hardware.estimation.graph.from_design import hardware_graph
 from fpgacnn.hardware.estimation.graph.from_folder import read_project
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role
 from fpgacnn.hardware.hls import backend
-from fpgacnn.passes.precision import plan
 from tests.support.command import failed, left, run
 from tests.support.files import tiny_model
+from tests.support.planned import plan
 from tests.support.random_networks import random_network
 
 ROOT = Path(__file__).parents[2]

@@ -1,6 +1,6 @@
 """How many bits carry each value, why, and whether anything is lost."""
 
 from fpgacnn.passes.precision.legalize import legalize
-from fpgacnn.passes.precision.plan import Decision, LayerPrecision, PrecisionPlan, plan
+from fpgacnn.passes.precision.plan import Decision, LayerPrecision, PrecisionPlan
 
-__all__ = ["Decision", "LayerPrecision", "PrecisionPlan", "legalize", "plan"]
+__all__ = ["Decision", "LayerPrecision", "PrecisionPlan", "legalize"]

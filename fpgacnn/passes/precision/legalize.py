@@ -1,6 +1,7 @@
-"""What only intervals can tell: scales that make every step exact, tables of functions, guard bits of means.
+"""Legalization: from the quantized network to operations that hardware has, with a format for every value.
 
-A pass from a network to a network. Behind it, every node is one that hardware has.
+One walk over the network. The exact interval of every node that is finished decides what the next one becomes: a scale
+that makes every step exact, a table of a function, a mean with enough guard bits.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from fpgacnn.passes.precision import (
     threshold_scale,
     thresholds,
 )
-from fpgacnn.passes.precision.plan import Walk, window_sizes
+from fpgacnn.passes.precision.plan import PrecisionPlan, Walk, window_sizes
 from fpgacnn.passes.precision.shorten import SCALE_PORT_BITS
 from fpgacnn.passes.quantization.activations import hard_sigmoid_nodes
 from fpgacnn.passes.quantization.names import Namer
@@ -47,19 +48,22 @@ TERNARY = Format(width=2, integer=2, rounding=Rounding.RND_CONV, overflow=Overfl
 _SATURATES = frozenset({Overflow.SAT, Overflow.SAT_SYM})
 
 
-def legalize(model: QuantizedModel) -> QuantizedModel:
-    """The network with exact scales, tables and guard bits in place.
+def legalize(model: QuantizedModel) -> tuple[QuantizedModel, PrecisionPlan]:
+    """The network in operations that hardware has, and the lossless format of every value where there is one.
 
-    Raises UnsupportedOptionError where a step function cannot be built, WidthLimitError.
+    Raises UnsupportedOptionError where a step function cannot be built, and WidthLimitError where a value needs more
+    bits than the arithmetic has.
     """
-    refinement = _Refinement(model=model)
+    legalization = Legalization(model=model)
     for layer in model.layers:
-        refinement.add(layer)
-    return replace(model, layers=tuple(refinement.nodes))
+        legalization.add(layer)
+    return legalization.result()
 
 
 @dataclass(slots=True, kw_only=True)
-class _Refinement:
+class Legalization:
+    """The nodes of the hardware so far, in order, with what was planned for them."""
+
     model: QuantizedModel
     walk: Walk = field(default_factory=Walk)
     nodes: list[hw.Layer] = field(default_factory=list)
@@ -73,6 +77,11 @@ class _Refinement:
         self.namer = Namer(layer.name for layer in self.model.layers)
         self.chains = step_functions.chains(self.model)
         self.chained = {layer.name for chain in self.chains.values() for layer in chain}
+
+    def result(self) -> tuple[QuantizedModel, PrecisionPlan]:
+        """The nodes so far as a network, and their plan."""
+        decided = {layer.name: self.walk.decided[layer.name] for layer in self.nodes}
+        return replace(self.model, layers=tuple(self.nodes)), PrecisionPlan(layers=decided)
 
     def emit(self, layer: hw.Layer) -> None:
         """Append a node that hardware has; where trained floats make it too wide, these or what they made are rounded."""
@@ -101,7 +110,7 @@ class _Refinement:
         raise error
 
     def add(self, layer: hw.Layer) -> None:
-        """Refine one node; the parts of a step function wait for the last of them."""
+        """Legalize one node; the parts of a step function wait for the last of them."""
         if layer.name in self.chains:
             self._step_function(self.chains[layer.name])
         elif layer.name not in self.chained:
@@ -123,7 +132,7 @@ class _Refinement:
                 self._add(layer)
 
     def _add(self, layer: hw.Layer) -> None:
-        """Refine one node; a scale right before a cast waits for it."""
+        """Legalize one node; a scale right before a cast waits for it."""
         layer = reach.without_constants(layer, self.model, self.walk)
         operation = layer.operation
         if isinstance(operation, hw.Affine) and self._only_cast_behind(layer):

@@ -14,7 +14,6 @@ from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import interval as iv
 from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import Format, Overflow, is_power_of_two
-from fpgacnn.ir.model import QuantizedModel
 from fpgacnn.ir.source import PoolKind, Shape
 from fpgacnn.passes.precision import bounds
 from fpgacnn.passes.precision.bounds import FLOAT32_BITS, Bound
@@ -70,17 +69,6 @@ class PrecisionPlan:
     def losses(self) -> tuple[tuple[str, str], ...]:
         """(node, what is lost there)."""
         return tuple((name, layer.loss) for name, layer in self.layers.items() if layer.loss)
-
-
-def plan(model: QuantizedModel) -> PrecisionPlan:
-    """Choose lossless formats for every node from exact intervals.
-
-    Raises WidthLimitError where a lossless value needs more bits than the arithmetic has.
-    """
-    walk = Walk()
-    for layer in model.layers:
-        walk.add(layer)
-    return PrecisionPlan(layers=walk.decided)
 
 
 @dataclass(slots=True)

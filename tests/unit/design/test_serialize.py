@@ -16,7 +16,6 @@ from fpgacnn.design import BackendName, Design, IoType, Strategy, Target, serial
 from fpgacnn.errors import ProjectError
 from fpgacnn.ir.fixed_point import Format
 from fpgacnn.ir.source import SourceModel
-from fpgacnn.passes.precision import plan
 from fpgacnn.passes.quantization import SoftmaxChoice, quantize
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.system.npz import read_arrays
@@ -31,6 +30,7 @@ from tests.support.files import (
     sequential_file,
     tiny_model,
 )
+from tests.support.planned import plan
 from tests.support.random_networks import random_inputs, random_network
 
 SEED = 31
