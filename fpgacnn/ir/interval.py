@@ -124,6 +124,18 @@ def reduce_axes(interval: Interval, axes: tuple[int, ...]) -> Interval:
     )
 
 
+def hull(interval: Interval) -> Interval:
+    """One pair of numbers for all positions of each channel."""
+    return reduce_axes(interval, tuple(range(interval.low.ndim - 1)))
+
+
+def per_channel(interval: Interval, channels: int) -> tuple[CodeArray, CodeArray]:
+    """Smallest and largest code of each channel (channels,)."""
+    ends = hull(interval)
+    low, high = (np.broadcast_to(end.reshape(-1), (channels,)) for end in (ends.low, ends.high))
+    return low, high
+
+
 def with_zero(interval: Interval) -> Interval:
     """The hull of the interval and 0, which padding brings in."""
     return Interval(low=np.minimum(interval.low, 0), high=np.maximum(interval.high, 0), fraction=interval.fraction)

@@ -32,6 +32,12 @@ def window_counts(size: Pair, window: Pair, strides: Pair, pads: Pads) -> Pair:
     )
 
 
+def covered_cells(size: int, window: int, stride: int, before: int = 0, after: int = 0) -> set[int]:
+    """How many cells of one axis, without padding, a window can cover; several numbers where padding is inside some."""
+    starts = range(-before, size + after - window + 1, stride)
+    return {min(start + window, size) - max(start, 0) for start in starts}
+
+
 def unread_cells(size: int, window: int, stride: int, before: int = 0, after: int = 0) -> int:
     """How many cells at the end of one axis no window covers, because the next window would not fit."""
     return (size + before + after - window) % stride

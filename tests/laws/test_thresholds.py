@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import interval as iv
+from fpgacnn.ir import ranges
 from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import (
     CodeArray,
@@ -221,6 +222,6 @@ def test_a_constant_is_a_step_function_too(channels: int) -> None:
     assert isinstance(made, hw.Thresholds)
     assert set(made.values.values.ravel()) == {0.5}
     assert made.levels == 1
-    tight = bounds.steps_range(made, interval, channels)
+    tight = ranges.steps(made, interval, channels)
     assert tight.bounds == (int(made.values.array[0, 0]), int(made.values.array[0, 0]))
     assert replace(made, what="").values.array.shape == (1, 2)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil, floor, log2, prod
+from math import ceil, floor, log2
 from typing import assert_never
 
 import numpy as np
 
-from fpgacnn.errors import WidthLimitError
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import interval as iv
-from fpgacnn.ir.fixed_point import MAX_WIDTH, CodeArray, Codes, Format, quantize_values
+from fpgacnn.ir import ranges
+from fpgacnn.ir.fixed_point import Format, quantize_values
 from fpgacnn.ir.interval import Interval
 from fpgacnn.ir.source import MergeKind, Shape
 
@@ -64,80 +64,49 @@ def ranged(
     return Bound(interval=interval, error=error, magnitude_bits=magnitude_bits or magnitude(interval), reals=reals)
 
 
-def _refuse_overflow(bits: float, layer: str) -> None:
-    if bits > MAX_WIDTH:
-        raise WidthLimitError(layer=layer, what="a sum of products", bits=ceil(bits), limit=MAX_WIDTH)
-
-
 def linear(layer: hw.Layer, operation: hw.Linear, given: Bound, input_shape: Shape) -> Bound:
-    """Sums of products with the real weights: negative weights take the other end of the input's interval."""
-    low, high, matrix = _as_matrix(operation, given.interval, input_shape)
+    """Sums of products with the real weights: negative weights take the other end of the input's interval.
+
+    Raises WidthLimitError.
+    """
+    low, high, matrix = ranges.as_matrix(operation, given.interval, input_shape)
     sizes, largest = np.abs(matrix).astype(np.float64), np.maximum(np.abs(low), np.abs(high)).astype(np.float64)
     fraction = given.interval.fraction + operation.kernel.format.fraction
     common = max(fraction, operation.bias.format.fraction)
     shift, lift = common - fraction, common - operation.bias.format.fraction
-    total = float(np.ldexp((largest * sizes.T).sum(axis=-1).max(), shift)) + float(
+    total = float(np.ldexp((largest * sizes).sum(axis=0).max(), shift)) + float(
         np.ldexp(np.abs(operation.bias.array).max(), lift)
     )
-    _refuse_overflow(log2(max(total, 1.0)) + 2, layer.name)
+    ranges.refuse_overflow(ceil(log2(max(total, 1.0)) + 2), layer.name)
     bias = operation.bias.array << lift
-    positive, negative = np.maximum(matrix, 0), np.minimum(matrix, 0)
     shape = (1,) * (len(layer.shape) - 1) + (-1,)
-    sums = Interval(
-        low=((((low * positive.T + high * negative.T).sum(axis=-1)) << shift) + bias).reshape(shape),
-        high=((((high * positive.T + low * negative.T).sum(axis=-1)) << shift) + bias).reshape(shape),
-        fraction=common,
-    )
+    low, high = ((end.sum(axis=0) << shift) + bias for end in ranges.products(low, high, matrix))
+    sums = Interval(low=low.reshape(shape), high=high.reshape(shape), fraction=common)
     error = (
         given.error * float(np.ldexp(sizes.sum(axis=0).max(), -operation.kernel.format.fraction))
         if given.error
         else 0.0
     )
     if operation.off is not None:
-        inputs = np.broadcast_to(largest, sizes.T.shape) * 2.0**-given.interval.fraction + given.error
-        error += operation.off.kernel * float(inputs.sum(axis=-1).max()) + operation.off.bias
+        inputs = np.broadcast_to(largest, sizes.shape) * 2.0**-given.interval.fraction + given.error
+        error += operation.off.kernel * float(inputs.sum(axis=0).max()) + operation.off.bias
     return ranged(sums, error, ceil(log2(max(total, 1.0) + 1)))
 
 
-def _as_matrix(operation: hw.Linear, source: Interval, shape: Shape) -> tuple[CodeArray, CodeArray, CodeArray]:
-    """Ends of the inputs and the weights of each output as (inputs, outputs); ends broadcast against the transpose."""
-    kernel = operation.kernel.array
-    if isinstance(operation, hw.Dense):
-        wide = iv.full(source, shape)
-        return wide.low.reshape(-1), wide.high.reshape(-1), kernel
-    source = iv.reduce_axes(source, tuple(range(source.low.ndim - 1)))
-    source = iv.with_zero(source) if any(operation.pads) else source
-    low, high = (np.broadcast_to(end.reshape(-1), shape[-1:]) for end in (source.low, source.high))
-    window = prod(kernel.shape[:2])
-    if isinstance(operation, hw.Depthwise):
-        return low[:, None], high[:, None], kernel.reshape(window, -1)
-    return np.tile(low, window), np.tile(high, window), kernel.reshape(-1, kernel.shape[-1])
-
-
 def affine(layer: hw.Layer, operation: hw.Affine, given: Bound) -> Bound:
-    """`x * scale + shift` for every channel, every bit kept; rounded constants add their error times the largest input."""
-    scale, shift, source = operation.scale, operation.shift, given.interval
-    fraction = source.fraction + scale.format.fraction
-    common = max(fraction, shift.format.fraction)
-    ends = max(abs(end) for end in source.bounds)
-    bits = ends.bit_length() + int(np.abs(scale.array).max()).bit_length() + common - fraction + 2
-    _refuse_overflow(
-        max(bits, int(np.abs(shift.array).max()).bit_length() + common - shift.format.fraction + 2), layer.name
-    )
-    products = (source.low * scale.array, source.high * scale.array)
-    offset = shift.array << (common - shift.format.fraction)
-    product = Interval(
-        low=np.minimum(*products) << (common - fraction),
-        high=np.maximum(*products) << (common - fraction),
-        fraction=common,
-    )
-    result = Interval(low=product.low + offset, high=product.high + offset, fraction=common)
+    """`x * scale + shift` for every channel, every bit kept; rounded constants add their error times the largest input.
+
+    Raises WidthLimitError.
+    """
+    source = given.interval
+    product, offset = ranges.scaled(operation, source, layer.name)
+    result = Interval(low=product.low + offset, high=product.high + offset, fraction=product.fraction)
     size = max(magnitude(product), int(np.abs(offset).max()).bit_length(), magnitude(result))
     error = given.error * float(np.abs(operation.real_scale).max())
     if operation.exact_steps:
         return ranged(result, error, size)
     off = constants_error(operation)
-    return ranged(result, error + ends * 2.0**-source.fraction * off[0] + off[1], size)
+    return ranged(result, error + magnitude_of(source) * off[0] + off[1], size)
 
 
 def constants_error(operation: hw.Affine) -> tuple[float, float]:
@@ -219,9 +188,8 @@ def narrowed(given: Bound, form: Format) -> Bound:
 
 def relu(given: Bound) -> Bound:
     """`max(x, 0)`."""
-    source = given.interval
-    positive = Interval(low=np.maximum(source.low, 0), high=np.maximum(source.high, 0), fraction=source.fraction)
-    return ranged(positive, given.error, within=(max(given.reals[0], 0.0), max(given.reals[1], 0.0)))
+    within = max(given.reals[0], 0.0), max(given.reals[1], 0.0)
+    return ranged(ranges.relu(given.interval), given.error, within=within)
 
 
 def saturate(given: Bound, form: Format) -> Bound:
@@ -231,18 +199,12 @@ def saturate(given: Bound, form: Format) -> Bound:
 
 
 def leaky_relu(layer: hw.Layer, operation: hw.LeakyRelu, given: Bound) -> Bound:
-    """`x if x > 0 else slope * x` with every bit kept."""
-    slope, source = operation.slope, given.interval
-    fraction = max(slope.format.fraction, 0)
-    _refuse_overflow(magnitude(source) + max(fraction, slope.format.width) + 1, layer.name)
-    factors = slope.array if slope.array.size > 1 else slope.array.reshape((1,) * source.low.ndim)
-    factors = factors << (fraction - slope.format.fraction)
-    values = [np.where(end > 0, end << fraction, end * factors) for end in (source.low, source.high)]
-    values += [np.zeros_like(values[0])] if source.bounds[0] < 0 < source.bounds[1] else []
-    result = Interval(
-        low=np.minimum.reduce(values), high=np.maximum.reduce(values), fraction=source.fraction + fraction
-    )
-    off = float(np.abs(slope.values - operation.trained).max()) * magnitude_of(source)
+    """`x if x > 0 else slope * x` with every bit kept.
+
+    Raises WidthLimitError.
+    """
+    result = ranges.leaky_relu(operation.slope, given.interval, layer.name)
+    off = float(np.abs(operation.slope.values - operation.trained).max()) * magnitude_of(given.interval)
     return ranged(result, given.error * max(1.0, float(np.abs(operation.trained).max())) + off)
 
 
@@ -270,7 +232,7 @@ def windows(
     exact = all(count & (count - 1) == 0 for count in counts)
     extra = largest.bit_length() - 1 if exact else guard.bits if guard else largest.bit_length() + GUARD_BITS
     source = iv.at_fraction(iv.with_zero(given.interval), given.interval.fraction + extra, layer=layer.name)
-    _refuse_overflow(magnitude(source) + largest.bit_length() + 1, layer.name)
+    ranges.refuse_overflow(magnitude(source) + largest.bit_length() + 1, layer.name)
     total = Interval(low=source.low * largest, high=source.high * largest, fraction=source.fraction)
     lossless = exact or bool(guard and guard.exact_steps)
     error = given.error + (0.0 if lossless else 2.0**-source.fraction)
@@ -278,91 +240,33 @@ def windows(
 
 
 def merge(kind: MergeKind, given: tuple[Bound, Bound], layer: hw.Layer) -> Bound:
-    """Elementwise operations of two tensors."""
-    left, right = (part.interval for part in given)
-    errors = [part.error for part in given]
-    if kind is MergeKind.MULTIPLY:
-        _refuse_overflow(magnitude(left) + magnitude(right) + 1, layer.name)
-        products = [one * other for one in (left.low, left.high) for other in (right.low, right.high)]
-        result = Interval(
-            low=np.minimum.reduce(products), high=np.maximum.reduce(products), fraction=left.fraction + right.fraction
-        )
-        sizes = [max(map(abs, part.reals)) for part in given]
-        error = min(
-            errors[0] * magnitude_of(right) + errors[1] * sizes[0],
-            errors[1] * magnitude_of(left) + errors[0] * sizes[1],
-        )
-        return ranged(iv.guarded(result, layer=layer.name, what="a product"), error)
-    left, right = iv.aligned([left, right], layer=layer.name)
-    fraction, error = left.fraction, sum(errors)
+    """Elementwise operations of two tensors.
+
+    Raises WidthLimitError.
+    """
+    left, right = given
+    result = ranges.merge(kind, left.interval, right.interval, layer.name)
     match kind:
-        case MergeKind.ADD:
-            ends = (left.low + right.low, left.high + right.high)
-        case MergeKind.SUBTRACT:
-            ends = (left.low - right.high, left.high - right.low)
+        case MergeKind.MULTIPLY:
+            error = min(
+                left.error * magnitude_of(right.interval) + right.error * max(map(abs, left.reals)),
+                right.error * magnitude_of(left.interval) + left.error * max(map(abs, right.reals)),
+            )
+        case MergeKind.ADD | MergeKind.SUBTRACT:
+            error = left.error + right.error
         case MergeKind.AVERAGE:
-            ends, fraction, error = (left.low + right.low, left.high + right.high), fraction + 1, error / 2
-        case MergeKind.MAXIMUM:
-            ends, error = (np.maximum(left.low, right.low), np.maximum(left.high, right.high)), max(errors)
-        case MergeKind.MINIMUM:
-            ends, error = (np.minimum(left.low, right.low), np.minimum(left.high, right.high)), max(errors)
+            error = (left.error + right.error) / 2
+        case MergeKind.MAXIMUM | MergeKind.MINIMUM:
+            error = max(left.error, right.error)
         case _:
             assert_never(kind)
-    return ranged(
-        iv.guarded(Interval(low=ends[0], high=ends[1], fraction=fraction), layer=layer.name, what="a merge"), error
-    )
+    return ranged(result, error)
 
 
 def concatenate(axis: int, given: tuple[Bound, Bound], shapes: tuple[Shape, Shape], layer: hw.Layer) -> Bound:
-    """Two tensors side by side at a common binary point."""
+    """Two tensors side by side at a common binary point.
+
+    Raises WidthLimitError.
+    """
     parts = iv.aligned([part.interval for part in given], layer=layer.name)
-    wide = [iv.full(part, shape) for part, shape in zip(parts, shapes, strict=True)]
-    result = Interval(
-        low=np.concatenate([part.low for part in wide], axis=axis),
-        high=np.concatenate([part.high for part in wide], axis=axis),
-        fraction=parts[0].fraction,
-    )
-    return ranged(result, max(part.error for part in given))
-
-
-def per_channel(given: Bound, channels: int) -> tuple[CodeArray, CodeArray]:
-    """Lowest and highest code of each channel (channels,)."""
-    source = given.interval
-    hull = iv.reduce_axes(source, tuple(range(source.low.ndim - 1)))
-    low, high = (np.broadcast_to(end.reshape(-1), (channels,)) for end in (hull.low, hull.high))
-    return low, high
-
-
-def table_range(table: Codes, rank: int) -> Interval:
-    """What a table can answer."""
-    shape = (1,) * rank
-    return Interval(
-        low=np.full(shape, int(table.array.min())),
-        high=np.full(shape, int(table.array.max())),
-        fraction=table.format.fraction,
-    )
-
-
-def threshold_counts(thresholds: CodeArray, codes: CodeArray) -> CodeArray:
-    """How many of its channel's thresholds (1 or channels, n) each code (..., channels) is not below."""
-    if len(thresholds) == 1:
-        return np.searchsorted(thresholds[0], codes, side="right")
-    found = np.empty(codes.shape, np.int64)
-    for channel, row in enumerate(thresholds):
-        found[..., channel] = np.searchsorted(row, codes[..., channel], side="right")
-    return found
-
-
-def steps_range(operation: hw.Thresholds, given: Interval, channels: int) -> Interval:
-    """What a step function can answer for the codes of an interval, channel by channel."""
-    shape = (1,) * (given.low.ndim - 1) + (-1,)
-    hull = iv.reduce_axes(given, tuple(range(given.low.ndim - 1)))
-    low, high = (np.broadcast_to(end.reshape(-1), (channels,)) for end in (hull.low, hull.high))
-    first, last = (threshold_counts(operation.thresholds.array, end) for end in (low, high))
-    rows = np.broadcast_to(operation.values.array, (channels, operation.values.array.shape[-1]))
-    reached = [row[start : end + 1] for row, start, end in zip(rows, first, last, strict=True)]
-    return Interval(
-        low=np.array([row.min() for row in reached], np.int64).reshape(shape),
-        high=np.array([row.max() for row in reached], np.int64).reshape(shape),
-        fraction=operation.values.format.fraction,
-    )
+    return ranged(ranges.concatenated(axis, parts, shapes), max(part.error for part in given))

@@ -15,6 +15,8 @@ import numpy as np
 
 from fpgacnn.errors import UnsupportedOptionError, WidthLimitError
 from fpgacnn.ir import hardware as hw
+from fpgacnn.ir import interval as iv
+from fpgacnn.ir import ranges
 from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import (
     MAX_WIDTH,
@@ -39,7 +41,7 @@ from fpgacnn.passes.precision import (
     threshold_scale,
     thresholds,
 )
-from fpgacnn.passes.precision.plan import PrecisionPlan, Walk, window_sizes
+from fpgacnn.passes.precision.plan import PrecisionPlan, Walk
 from fpgacnn.passes.precision.shorten import SCALE_PORT_BITS
 from fpgacnn.passes.quantization.activations import hard_sigmoid_nodes
 from fpgacnn.passes.quantization.names import Namer
@@ -173,7 +175,7 @@ class Legalization:
         source = self.walk.ranges[scale.inputs[0]]
         pair = None
         if any(bounds.constants_error(operation)) or operation.scale.format.width > SCALE_PORT_BITS:
-            low, high = bounds.per_channel(source, scale.shape[-1])
+            low, high = iv.per_channel(source.interval, scale.shape[-1])
             fraction = source.interval.fraction
             trained = operation.trained_scale, operation.trained_shift, operation.divisor
             if source.interval.low.shape[-1] in (1, scale.shape[-1]):
@@ -201,7 +203,7 @@ class Legalization:
         """Steps at plus and minus the threshold as an exact scale before a two-bit cast."""
         source, channels = self.walk.ranges[layer.inputs[0]], layer.shape[-1]
         fraction = source.interval.fraction
-        low, high = bounds.per_channel(source, channels)
+        low, high = iv.per_channel(source.interval, channels)
         edge = min(float(np.ldexp(operation.threshold, fraction)), 2.0**MAX_WIDTH)
         begins = np.tile([int(np.floor(-edge)) + 1, ceil(edge)], (channels, 1))
         begins = np.clip(begins, low[:, None], high[:, None] + 1)
@@ -264,7 +266,7 @@ class Legalization:
     def _wrap(self, layer: hw.Layer, operation: hw.Wrap) -> None:
         """Every channel's range shifted to the top of one format, which wraps, and back."""
         source = self.walk.ranges[layer.inputs[0]]
-        low, high = bounds.per_channel(source, layer.shape[-1])
+        low, high = iv.per_channel(source.interval, layer.shape[-1])
         if np.all(low >= operation.low) and np.all(high <= operation.high):
             self.emit(replace(layer, operation=hw.Cast(format=self.walk.decided[layer.inputs[0]].result.format)))
             return
@@ -353,7 +355,7 @@ class Legalization:
         Two different sums over n cells are 1/n steps apart, and so is a sum from a half step that it does not meet;
         with ceil(log2 n) more bits than both points need, truncation cannot carry a mean across a half step.
         """
-        counts = window_sizes(operation, self.walk.shapes[layer.inputs[0]])
+        counts = ranges.window_sizes(operation, self.walk.shapes[layer.inputs[0]])
         if operation.kind is PoolKind.MAX or all(count & (count - 1) == 0 for count in counts):
             return operation
         fraction = self.walk.ranges[layer.inputs[0]].interval.fraction

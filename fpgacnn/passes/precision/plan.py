@@ -12,6 +12,7 @@ import numpy as np
 from fpgacnn.errors import InternalError
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import interval as iv
+from fpgacnn.ir import ranges
 from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import Format, Overflow, is_power_of_two
 from fpgacnn.ir.source import PoolKind, Shape
@@ -152,23 +153,11 @@ def _decide(
         case hw.Pool() | hw.GlobalPool():
             return _pool(layer, operation, given[0], formats[0], shapes[0])
         case src.ZeroPad():
-            found = bounds.ranged(iv.with_zero(_hull(given[0].interval)), given[0].error)
-            return found, _passed_on(found, formats[0])
-        case src.Crop() | src.Upsample():
-            found = bounds.ranged(_hull(given[0].interval), given[0].error, within=given[0].reals)
-            return found, _passed_on(found, formats[0])
-        case src.Permute():
-            wide = iv.full(given[0].interval, shapes[0])
-            moved = iv.Interval(
-                low=wide.low.transpose(operation.axes), high=wide.high.transpose(operation.axes), fraction=wide.fraction
-            )
+            moved = ranges.moved(operation, given[0].interval, shapes[0], layer.shape)
+            return (found := bounds.ranged(moved, given[0].error)), _passed_on(found, formats[0])
+        case src.Crop() | src.Upsample() | src.Permute() | src.Reshape():
+            moved = ranges.moved(operation, given[0].interval, shapes[0], layer.shape)
             return (found := bounds.ranged(moved, given[0].error, within=given[0].reals)), _passed_on(found, formats[0])
-        case src.Reshape():
-            wide = iv.full(given[0].interval, shapes[0])
-            flat = iv.Interval(
-                low=wide.low.reshape(layer.shape), high=wide.high.reshape(layer.shape), fraction=wide.fraction
-            )
-            return (found := bounds.ranged(flat, given[0].error, within=given[0].reals)), _passed_on(found, formats[0])
         case hw.Merge():
             found = bounds.merge(operation.kind, (given[0], given[1]), layer)
             return found, _kept(layer, found, f"exact result in {found.interval.text}")
@@ -181,11 +170,6 @@ def _decide(
             raise InternalError(what=f"node '{layer.name}' was not refined before planning")
         case _:
             assert_never(operation)
-
-
-def _hull(interval: iv.Interval) -> iv.Interval:
-    """One pair of numbers for all positions of each channel."""
-    return iv.reduce_axes(interval, tuple(range(interval.low.ndim - 1)))
 
 
 def _kept(layer: hw.Layer, found: Bound, reason: str, *, loss: str = "", real: bool = False) -> LayerPrecision:
@@ -228,7 +212,7 @@ def _affine(layer: hw.Layer, operation: hw.Affine, given: Bound) -> tuple[Bound,
 
 
 def _lookup(layer: hw.Layer, operation: hw.Lookup) -> tuple[Bound, LayerPrecision]:
-    found = bounds.ranged(bounds.table_range(operation.table, len(layer.shape)), operation.error)
+    found = bounds.ranged(ranges.table(operation.table, len(layer.shape)), operation.error)
     decision = Decision(format=operation.table.format, reason="the function at every code of the input, rounded once")
     loss = f"table of {operation.what}: at most {operation.error:.2g} off" if operation.error else ""
     return found, LayerPrecision(
@@ -237,7 +221,7 @@ def _lookup(layer: hw.Layer, operation: hw.Lookup) -> tuple[Bound, LayerPrecisio
 
 
 def _thresholds(layer: hw.Layer, operation: hw.Thresholds, given: Bound) -> tuple[Bound, LayerPrecision]:
-    found = bounds.ranged(bounds.steps_range(operation, given.interval, layer.shape[-1]), operation.error)
+    found = bounds.ranged(ranges.steps(operation, given.interval, layer.shape[-1]), operation.error)
     decision = Decision(
         format=operation.values.format, reason=f"{operation.what}, exact; reaches {found.interval.text}"
     )
@@ -274,14 +258,11 @@ def _saturate(operation: hw.Saturate, given: Bound) -> tuple[Bound, LayerPrecisi
 def _pool(
     layer: hw.Layer, operation: hw.Pool | hw.GlobalPool, given: Bound, form: Format, shape: Shape
 ) -> tuple[Bound, LayerPrecision]:
-    hull = _hull(given.interval)
-    if isinstance(operation, hw.GlobalPool):
-        hull = iv.Interval(low=hull.low.reshape(-1), high=hull.high.reshape(-1), fraction=hull.fraction)
-    source = bounds.ranged(hull, given.error, within=given.reals)
+    source = bounds.ranged(ranges.pooled(operation, given.interval), given.error, within=given.reals)
     if operation.kind is PoolKind.MAX:
         decision = Decision(format=form, reason="a maximum is one of its inputs")
         return source, LayerPrecision(result=decision, accumulator=decision, error=source.error)
-    counts = window_sizes(operation, shape)
+    counts = ranges.window_sizes(operation, shape)
     total, mean, lossless = bounds.windows(counts, source, layer, operation.guard)
     sums = iv.guarded(total.interval, layer=layer.name, what="a sum of a window").format
     exact = all(count & (count - 1) == 0 for count in counts)
@@ -295,21 +276,6 @@ def _pool(
         loss="" if lossless else f"division by {words} truncates at {point}",
         rounds_in_float32=mean.magnitude_bits > FLOAT32_BITS,
     )
-
-
-def window_sizes(operation: hw.Pool | hw.GlobalPool, shape: Shape) -> tuple[int, ...]:
-    """How many real cells the windows cover; several numbers where padding cuts windows at the border."""
-    if isinstance(operation, hw.GlobalPool):
-        return (prod(shape[:-1]),)
-    height, width = shape[:-1] if len(shape) == 3 else (1, shape[0])
-    rows = _covered(height, operation.size[0], operation.strides[0], operation.pads[:2])
-    columns = _covered(width, operation.size[1], operation.strides[1], operation.pads[2:])
-    return tuple(sorted({row * column for row in rows for column in columns}, reverse=True))
-
-
-def _covered(size: int, window: int, stride: int, pads: tuple[int, int]) -> set[int]:
-    starts = range(-pads[0], size + pads[1] - window + 1, stride)
-    return {min(start + window, size) - max(start, 0) for start in starts}
 
 
 def _softmax(layer: hw.Layer, operation: hw.Softmax, given: Bound) -> tuple[Bound, LayerPrecision]:

@@ -12,6 +12,7 @@ from fractions import Fraction
 import numpy as np
 
 from fpgacnn.ir import hardware as hw
+from fpgacnn.ir import interval as iv
 from fpgacnn.ir.fixed_point import EXACT_SCALE_BITS, EXACT_SHIFT_BITS, ROUNDED_BITS, Rounding, rescale, rounded_codes
 from fpgacnn.ir.model import QuantizedModel
 from fpgacnn.passes.precision import bounds
@@ -68,7 +69,7 @@ def _rounding_behind(layer: hw.Layer, model: QuantizedModel) -> tuple[Rounding, 
 
 def _candidates(operation: hw.Affine, source: Bound, behind: tuple[Rounding, int] | None, channels: int) -> list[int]:
     """The channels whose results lie less than two steps apart, about."""
-    low, high = bounds.per_channel(source, channels)
+    low, high = iv.per_channel(source.interval, channels)
     apart = np.abs(operation.real_scale) * np.ldexp((high - low).astype(np.float64), -source.interval.fraction)
     few = apart == 0 if behind is None else apart <= 2.0 ** (1 - behind[1])
     return [int(channel) for channel in np.flatnonzero(few & (operation.trained_scale != 0))]
@@ -78,7 +79,7 @@ def _constant(operation: hw.Affine, source: Bound, channel: int, behind: tuple[R
     """The only result of a channel, or None where there are several or no float is it."""
     low, high = (
         Fraction(int(end[channel])) / Fraction(2) ** source.interval.fraction
-        for end in bounds.per_channel(source, len(operation.trained_scale))
+        for end in iv.per_channel(source.interval, len(operation.trained_scale))
     )
     scale, shift = (Fraction(float(one[channel])) for one in (operation.trained_scale, operation.trained_shift))
     ends = [

@@ -23,8 +23,9 @@ from fpgacnn.ir.fixed_point import (
     to_values,
 )
 from fpgacnn.ir.functions import decision_error, turns
+from fpgacnn.ir.interval import per_channel
 from fpgacnn.ir.source import FloatArray
-from fpgacnn.passes.precision.bounds import FLOAT32_BITS, Bound, magnitude, per_channel
+from fpgacnn.passes.precision.bounds import FLOAT32_BITS, Bound, magnitude
 from fpgacnn.passes.precision.step_functions import StepFunction
 
 MAX_PLACES = 1 << 10
@@ -58,7 +59,7 @@ def build(function: StepFunction, given: Bound, form: Format, channels: int) -> 
     """The exact hardware of a step function for inputs of format `form`; None where it has too many steps or bits."""
     if form.width > MAX_CODE_BITS or given.interval.low.shape[-1] not in {1, channels}:
         return None
-    low, high = per_channel(given, channels)
+    low, high = per_channel(given.interval, channels)
     if function.is_shared:
         low, high = low.min(keepdims=True), high.max(keepdims=True)
     reach = int(min(np.ceil(np.ldexp(given.error, form.fraction)), float(1 << MAX_CODE_BITS))) + 1 if given.error else 0

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from math import prod
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fpgacnn.ir import hardware as hw
-from fpgacnn.ir import interval as iv
+from fpgacnn.ir import ranges
 from fpgacnn.ir.fixed_point import CodeArray, Format, Overflow, requantize
 from fpgacnn.ir.interval import Interval
 from fpgacnn.ir.source import Shape
@@ -47,29 +46,9 @@ class Sums:
         return int(self.low.min()) >= self.accumulator.low and int(self.high.max()) <= self.accumulator.high
 
 
-def input_ends(operation: hw.Linear, given: Interval, shape: Shape) -> tuple[CodeArray, CodeArray]:
-    """Lowest and highest code of each input of a dense layer, or of each channel of a window, with padding's 0."""
-    if isinstance(operation, hw.Dense):
-        wide = iv.full(given, shape)
-        return wide.low.reshape(-1), wide.high.reshape(-1)
-    hull = iv.reduce_axes(given, tuple(range(given.low.ndim - 1)))
-    hull = iv.with_zero(hull) if any(operation.pads) else hull
-    low, high = (np.broadcast_to(end.reshape(-1), shape[-1:]) for end in (hull.low, hull.high))
-    return low, high
-
-
 def linear_sums(operation: hw.Linear, accumulator: Format, given: Interval, shape: Shape) -> Sums:
     """What the accumulator of a layer can hold."""
-    kernel = operation.kernel.array
-    low, high = input_ends(operation, given, shape)
-    if isinstance(operation, hw.Depthwise):
-        matrix = kernel.reshape(prod(kernel.shape[:2]), -1)
-        below, above = np.minimum(matrix * low, matrix * high), np.maximum(matrix * low, matrix * high)
-    else:
-        matrix = kernel.reshape(-1, kernel.shape[-1])
-        repeats = len(matrix) // len(low)
-        low, high = np.tile(low, repeats)[:, None], np.tile(high, repeats)[:, None]
-        below, above = np.minimum(matrix * low, matrix * high), np.maximum(matrix * low, matrix * high)
+    below, above = ranges.products(*ranges.as_matrix(operation, given, shape))
     start = requantize(operation.bias.array, operation.bias.format.fraction, accumulator)
     shift = accumulator.fraction - given.fraction - operation.kernel.format.fraction
     product = min(int(below.min(initial=0)), 0), max(int(above.max(initial=0)), 0)

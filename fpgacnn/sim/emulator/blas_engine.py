@@ -19,9 +19,9 @@ from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import CodeArray, Codes, Format, Overflow, Rounding
 from fpgacnn.ir.interval import Interval
+from fpgacnn.ir.ranges import threshold_counts
 from fpgacnn.ir.source import MergeKind, PoolKind
 from fpgacnn.passes.precision import LayerPrecision
-from fpgacnn.passes.precision.bounds import threshold_counts
 from fpgacnn.sim.emulator import matmul
 from fpgacnn.sim.emulator.accumulator_ranges import Order, linear_sums
 from fpgacnn.sim.emulator.reference import compute

@@ -11,11 +11,11 @@ from fpgacnn.design import Design
 from fpgacnn.errors import InternalError
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import interval as iv
+from fpgacnn.ir import ranges
 from fpgacnn.ir import source as src
 from fpgacnn.ir.interval import Interval
 from fpgacnn.ir.source import PoolKind, Shape
-from fpgacnn.passes.precision import LayerPrecision, bounds
-from fpgacnn.passes.precision.plan import window_sizes
+from fpgacnn.passes.precision import LayerPrecision
 from fpgacnn.sim.emulator.accumulator_ranges import linear_sums
 
 
@@ -40,53 +40,35 @@ def _range(layer: hw.Layer, precision: LayerPrecision, given: list[Interval], sh
         case hw.Convolution() | hw.Depthwise() | hw.Dense():
             return iv.cast(_sums(layer, operation, precision, given[0], shapes[0]), result)
         case hw.Affine():
-            return iv.cast(bounds.affine(layer, operation, bounds.ranged(given[0], 0.0)).interval, result)
+            return iv.cast(ranges.affine(operation, given[0], layer.name), result)
         case hw.Lookup():
-            return bounds.table_range(operation.table, len(layer.shape))
+            return ranges.table(operation.table, len(layer.shape))
         case hw.Thresholds():
-            return bounds.steps_range(operation, given[0], layer.shape[-1])
+            return ranges.steps(operation, given[0], layer.shape[-1])
         case hw.Cast() | hw.Saturate():
             return iv.cast(given[0], result)
         case hw.Relu():
-            return iv.cast(bounds.relu(bounds.ranged(given[0], 0.0)).interval, result)
+            return iv.cast(ranges.relu(given[0]), result)
         case hw.LeakyRelu():
-            return iv.cast(bounds.leaky_relu(layer, operation, bounds.ranged(given[0], 0.0)).interval, result)
-        case hw.ThresholdRelu() | src.ZeroPad():
-            kept = given[0] if isinstance(operation, hw.ThresholdRelu) else _hull(given[0])
-            return iv.cast(iv.with_zero(kept), result)
+            return iv.cast(ranges.leaky_relu(operation.slope, given[0], layer.name), result)
+        case hw.ThresholdRelu():
+            return iv.cast(iv.with_zero(given[0]), result)
         case hw.Pool() | hw.GlobalPool():
             return _pool(operation, precision, given[0], shapes[0])
-        case src.Crop() | src.Upsample():
-            return _hull(given[0])
-        case src.Permute():
-            wide = iv.full(given[0], shapes[0])
-            return Interval(
-                low=wide.low.transpose(operation.axes), high=wide.high.transpose(operation.axes), fraction=wide.fraction
-            )
-        case src.Reshape():
-            wide = iv.full(given[0], shapes[0])
-            return Interval(
-                low=wide.low.reshape(layer.shape), high=wide.high.reshape(layer.shape), fraction=wide.fraction
-            )
+        case src.ZeroPad():
+            return iv.cast(ranges.moved(operation, given[0], shapes[0], layer.shape), result)
+        case src.Crop() | src.Upsample() | src.Permute() | src.Reshape():
+            return ranges.moved(operation, given[0], shapes[0], layer.shape)
         case hw.Merge():
-            pair = bounds.ranged(given[0], 0.0), bounds.ranged(given[1], 0.0)
-            return iv.cast(bounds.merge(operation.kind, pair, layer).interval, result)
+            return iv.cast(ranges.merge(operation.kind, given[0], given[1], layer.name), result)
         case src.Concatenate():
-            parts = [iv.full(iv.cast(one, result), shape) for one, shape in zip(given, shapes, strict=True)]
-            low, high = (
-                np.concatenate([getattr(part, end) for part in parts], axis=operation.axis) for end in ("low", "high")
-            )
-            return Interval(low=low, high=high, fraction=result.fraction)
+            return ranges.concatenated(operation.axis, [iv.cast(one, result) for one in given], shapes)
         case hw.Softmax():
             return iv.of_format(result, len(layer.shape))
         case hw.Ternary() | hw.Round() | hw.Wrap() | hw.Function():
             raise InternalError(what=f"node '{layer.name}' was not refined")
         case _:
             assert_never(operation)
-
-
-def _hull(interval: Interval) -> Interval:
-    return iv.reduce_axes(interval, tuple(range(interval.low.ndim - 1)))
 
 
 def _sums(layer: hw.Layer, operation: hw.Linear, precision: LayerPrecision, given: Interval, shape: Shape) -> Interval:
@@ -102,12 +84,10 @@ def _sums(layer: hw.Layer, operation: hw.Linear, precision: LayerPrecision, give
 def _pool(operation: hw.Pool | hw.GlobalPool, precision: LayerPrecision, given: Interval, shape: Shape) -> Interval:
     assert precision.accumulator is not None
     accumulator, result = precision.accumulator.format, precision.result.format
-    cells = iv.cast(_hull(given), accumulator)
-    if isinstance(operation, hw.GlobalPool):
-        cells = Interval(low=cells.low.reshape(-1), high=cells.high.reshape(-1), fraction=cells.fraction)
+    cells = iv.cast(ranges.pooled(operation, given), accumulator)
     if operation.kind is PoolKind.MAX:
         return iv.cast(cells, result)
-    counts = window_sizes(operation, shape)
+    counts = ranges.window_sizes(operation, shape)
     reach = iv.with_zero(cells)
     total = iv.cast(
         Interval(low=reach.low * max(counts), high=reach.high * max(counts), fraction=cells.fraction), accumulator

@@ -92,8 +92,7 @@ class _Lowering:
 
     def channel_ends(self, name: str) -> tuple[CodeArray, CodeArray]:
         """Lowest and highest code of each channel of a node, or of all."""
-        interval = self.ranges[name]
-        hull = iv.reduce_axes(interval, tuple(range(interval.low.ndim - 1)))
+        hull = iv.hull(self.ranges[name])
         return hull.low.reshape(-1), hull.high.reshape(-1)
 
     def loaded(self, name: str, text: str, *, channels: bool) -> Value:
