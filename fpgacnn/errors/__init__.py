@@ -11,6 +11,7 @@ from fpgacnn.errors.arrays import (
     ArrayShapeError,
     DataChecksumError,
     DataPackageMissingError,
+    EventTypeError,
     NonFiniteInputError,
 )
 from fpgacnn.errors.base import (
@@ -40,6 +41,7 @@ from fpgacnn.errors.networks import (
     CodeInFileError,
     FormatTextError,
     GraphError,
+    InputTypeError,
     NoReferenceError,
     ShapeError,
     UnknownNameError,
@@ -102,6 +104,7 @@ __all__ = [
     "DataFolderMissingError",
     "DataPackageMissingError",
     "DivergedError",
+    "EventTypeError",
     "FileMissingError",
     "ForeignToolError",
     "FormatTextError",
@@ -112,6 +115,7 @@ __all__ = [
     "GraphError",
     "Hls4mlFailedError",
     "HostileFileError",
+    "InputTypeError",
     "InternalError",
     "KernelBuildError",
     "LabelsError",

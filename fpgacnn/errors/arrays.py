@@ -29,6 +29,14 @@ class NonFiniteInputError(FpgacnnError):
     cure = "remove or replace these events"
 
 
+class EventTypeError(FpgacnnError):
+    """The events hold a number that the input's element type in the model file, or its whole-number port, cannot hold."""
+
+    code = "FC053"
+    message = "input '{name}' is {holder}, which cannot hold {value} of the events"
+    cure = "give events of the element type of the model file; a type that --input-type gives must hold them all"
+
+
 class DataPackageMissingError(FpgacnnError):
     """A demo, or a data set of the model zoo, is read from a Python package that is not installed."""
 

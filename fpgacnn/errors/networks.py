@@ -83,6 +83,14 @@ class FormatTextError(FpgacnnError):
     cure = "write for example ufixed<8,0>, fixed<16,6> or fixed<12,4,RND_CONV,SAT>"
 
 
+class InputTypeError(FpgacnnError):
+    """The fixed-point type has values that the input's element type in the model file does not have."""
+
+    code = "FC033"
+    message = "input '{name}' is {element} in the model file, which cannot hold every value of {format}"
+    cure = "give --input-type '{own}' or fewer bits of it, or leave it out: then each input has a type that fits"
+
+
 class UnknownNameError(FpgacnnError):
     """A part, layer, engine or setting of that name does not exist."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
+from fpgacnn.ir.element_types import ElementKind
 from fpgacnn.ir.quantizers import (
     UNLIMITED,
     Binary,
@@ -105,7 +106,9 @@ class Statistics:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
-    """One input of the network."""
+    """One input of the network; `element` is the type of its numbers in the file."""
+
+    element: ElementKind = ElementKind.FLOAT32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,8 +33,9 @@ from fpgacnn.jobs.golden_vectors.vectors import TEXT
 from fpgacnn.passes.quantization.quantize import leading_quantizer
 from fpgacnn.pipeline.checking.checks import codes_of, tool_versions
 from fpgacnn.pipeline.checking.pieces import TRACED_VALUES, pieces
-from fpgacnn.pipeline.inputs import InputChoice, input_shapes, read_events, to_codes
+from fpgacnn.pipeline.inputs import input_shapes, read_events, to_codes
 from fpgacnn.pipeline.open_project import OpenedProject, open_project
+from fpgacnn.pipeline.planning import project_choices
 from fpgacnn.pipeline.test_vectors import own_events
 from fpgacnn.records.display import Displayed
 from fpgacnn.records.record import plain
@@ -113,7 +114,7 @@ def freeze(
     if not update and (lock.folder / TEXT).exists():
         raise GoldenExistsError(folder=lock.folder, project=lock.project)
     opened = open_project(lock.project)
-    choices = _choices(opened)
+    choices = project_choices(opened.design, opened.network)
     given = (read_events(events, opened.network) if events else own_events(opened.network, choices)).first(count)
     codes = _codes(opened, given.values)
     answers, traced = _emulated(opened, codes, watch)
@@ -169,15 +170,8 @@ def verify_locked(lock: Lock, progress: Progress = silent) -> LockedRecord:
     return _record(lock, golden, found, ran, notes, watch)
 
 
-def _choices(opened: OpenedProject) -> tuple[InputChoice, ...]:
-    return tuple(
-        InputChoice(name=layer.source, format=operation.format, reason="")
-        for layer, operation in opened.design.model.input_layers
-    )
-
-
 def _codes(opened: OpenedProject, values: Sequence[FloatArray]) -> list[Codes]:
-    pairs = zip(_choices(opened), values, strict=True)
+    pairs = zip(project_choices(opened.design, opened.network), values, strict=True)
     return [to_codes(array, choice, leading_quantizer(opened.network, choice.name))[0] for choice, array in pairs]
 
 

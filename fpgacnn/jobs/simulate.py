@@ -199,7 +199,7 @@ def _open(job: SimulationJob, request: Request) -> _Opened:
     if job.source.is_dir():
         project = open_project(job.source)
         stream = open_events(job.events, input_shapes(project.network))
-        choices = project_choices(project.design)
+        choices = project_choices(project.design, project.network)
         return _Opened(
             network=project.network,
             design=project.design,

@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from fpgacnn.errors import EventTypeError, InputTypeError
+from fpgacnn.ir.element_types import WHOLE, ElementKind, holds_format, own_format, stored
 from fpgacnn.ir.fixed_point import Codes, Format, Overflow, Rounding, exact_codes, fits, parse_format, quantize_values
-from fpgacnn.ir.source import FloatArray, Shape, SourceModel
+from fpgacnn.ir.source import FloatArray, Input, Shape, SourceModel
 from fpgacnn.passes.quantization.quantize import leading_quantizer
 from fpgacnn.system.npz import ArraySource, events_for
 
@@ -22,11 +24,12 @@ FALLBACK = Format(width=16, integer=6)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputChoice:
-    """The format of one input and where it comes from."""
+    """The format of one input and where it comes from; `element` is the type of its numbers in the model file."""
 
     name: str
     format: Format
     reason: str
+    element: ElementKind = ElementKind.FLOAT32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,29 +63,65 @@ def read_events(path: ArraySource, source: SourceModel) -> Events:
 
 
 def choose_formats(source: SourceModel, events: Events | None, input_type: str | None) -> tuple[InputChoice, ...]:
-    """A format for each input: what the user says, the network's own quantizer, the data's grid, else fixed<16,6>."""
+    """A format for each input: what the user says, the network's own quantizer, the data's grid, else fixed<16,6>.
+
+    Of an input of whole numbers, the last is the format of its element type, with at most 16 bits.
+    Raises FormatTextError, InputTypeError for a format with values that the input's element type does not have, and
+    EventTypeError for events with such values.
+    """
     return tuple(
         _choose(source, name, events.values[number] if events else None, input_type)
         for number, name in enumerate(source.inputs)
     )
 
 
+def element_of(source: SourceModel, name: str) -> ElementKind:
+    """The element type of an input in the model file."""
+    operation = source.layer(name).operation
+    assert isinstance(operation, Input)
+    return operation.element
+
+
 def _choose(source: SourceModel, name: str, values: FloatArray | None, input_type: str | None) -> InputChoice:
+    element = element_of(source, name)
+    form, reason = _chosen(source, name, None if values is None else _stored(name, element, values), input_type)
+    return InputChoice(name=name, format=_plain(form), reason=reason, element=element)
+
+
+def _chosen(source: SourceModel, name: str, values: FloatArray | None, input_type: str | None) -> tuple[Format, str]:
+    """The format of an input, and why."""
+    element = element_of(source, name)
+    own = own_format(element)
     if input_type is not None:
         form = parse_format(input_type)
-        return InputChoice(name=name, format=_plain(form), reason="--input-type")
+        if not holds_format(element, form):
+            raise InputTypeError(name=name, element=element, format=form, own=own or FALLBACK)
+        return form, "--input-type"
     leading = leading_quantizer(source, name)
-    if leading is not None:
-        return InputChoice(name=name, format=_plain(leading), reason="the network quantizes its input so")
+    if leading is not None and holds_format(element, leading):
+        return leading, "the network quantizes its input so"
     exact = exact_codes(values) if values is not None else None
     if exact is not None and exact.format.width <= MAX_INPUT_WIDTH:
-        return InputChoice(name=name, format=exact.format, reason="the narrowest that holds every given value")
+        return exact.format, "the narrowest that holds every given value"
+    if own is not None:
+        return own, f"default: the input is {element} in the file"
     reason = (
         "default: no --input-type and no events given"
         if values is None
         else f"default: the given values need more than {MAX_INPUT_WIDTH} bits"
     )
-    return InputChoice(name=name, format=FALLBACK, reason=reason)
+    return FALLBACK, reason
+
+
+def _stored(name: str, element: ElementKind, values: FloatArray) -> FloatArray:
+    """Events as the element type of the file stores them.
+
+    Raises EventTypeError.
+    """
+    try:
+        return stored(element, values)
+    except ValueError as error:
+        raise EventTypeError(name=name, holder=f"{element} in the model file", value=error) from error
 
 
 def _plain(form: Format) -> Format:
@@ -97,12 +136,21 @@ def entry_format(choice: InputChoice, leading: Format | None) -> Format:
 
 
 def to_codes(values: FloatArray, choice: InputChoice, leading: Format | None) -> tuple[Codes, int]:
-    """Codes of one input, rounded half to even and saturated, and how many values that changed."""
+    """Codes of one input, rounded half to even and saturated, and how many values that changed.
+
+    Whole numbers are rounded and limited only where a quantizer of the network does it.
+    Raises EventTypeError for numbers that the input's element type, or its port of whole numbers, cannot hold.
+    """
     mode, changed = entry_format(choice, leading), 0
+    quantized = leading is not None and _plain(leading) == choice.format
     codes = np.empty(values.shape, np.int64)
     step = max(1, PIECE_VALUES // max(values[:1].size, 1))
     for start in range(0, len(values), step):
-        piece = values[start : start + step]
+        piece = _stored(choice.name, choice.element, values[start : start + step])
         codes[start : start + step] = quantize_values(piece, mode)
-        changed += int((~fits(piece, choice.format)).sum())
+        lost = ~fits(piece, choice.format)
+        if not quantized and choice.element in WHOLE and lost.any():
+            holder = f"{choice.format} in the hardware ({choice.reason})"
+            raise EventTypeError(name=choice.name, holder=holder, value=f"{piece[lost][0]:.10g}")
+        changed += int(lost.sum())
     return Codes(array=codes, format=choice.format), changed

@@ -17,7 +17,7 @@ from fpgacnn.ir.source import SourceModel
 from fpgacnn.passes.precision import PrecisionPlan
 from fpgacnn.passes.quantization import quantize
 from fpgacnn.pipeline.assign_widths import WidthAssignment
-from fpgacnn.pipeline.inputs import Events, InputChoice, choose_formats, read_events
+from fpgacnn.pipeline.inputs import Events, InputChoice, choose_formats, element_of, read_events
 from fpgacnn.pipeline.request import Request
 
 OPTIONAL = {"events"}
@@ -118,9 +118,14 @@ def make_design(legal: tuple[QuantizedModel, PrecisionPlan], request: Request) -
     return Design(model=model, plan=plan, target=request.target)
 
 
-def project_choices(design: Design) -> tuple[InputChoice, ...]:
+def project_choices(design: Design, network: SourceModel) -> tuple[InputChoice, ...]:
     """The formats of a project's inputs."""
     return tuple(
-        InputChoice(name=layer.source, format=operation.format, reason="the project's")
+        InputChoice(
+            name=layer.source,
+            format=operation.format,
+            reason="the project's",
+            element=element_of(network, layer.source),
+        )
         for layer, operation in design.model.input_layers
     )

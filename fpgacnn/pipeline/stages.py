@@ -148,7 +148,7 @@ def verify(project: Path, request: Request, progress: Progress = silent) -> RunR
     if read.digest != network.digest:
         raise UsageError(what=f"{request.model} is not the file that {project} was made from")
     given = read_events(request.events, network) if request.events else None
-    choices = project_choices(design)
+    choices = project_choices(design, network)
     events = _events(given or own_events(network, choices), network, request)
     trained = replace(with_widths(network, request, given), network=network)
     run = Run(

@@ -7,6 +7,7 @@ from math import prod
 
 import numpy as np
 
+from fpgacnn.ir.element_types import shortened
 from fpgacnn.ir.fixed_point import Format, to_values
 from fpgacnn.ir.source import FloatArray, Shape, SourceModel
 from fpgacnn.passes.widths.ebops import multiplications
@@ -57,7 +58,7 @@ def own_events(network: SourceModel, choices: Sequence[InputChoice]) -> Events:
     work = sum(prod(layer.shape) for layer in network.layers)
     count = min(OWN_EVENTS, max(FEWEST_EVENTS, MAX_WORK // work))
     values = tuple(
-        make_vectors(choice.format, shapes[choice.name], count, seed=7 + number)
+        shortened(choice.element, make_vectors(choice.format, shapes[choice.name], count, seed=7 + number))
         for number, choice in enumerate(choices)
     )
     return Events(values=values, labels=None, origin="seeded random, extreme and tie events")

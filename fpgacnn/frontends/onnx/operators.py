@@ -15,7 +15,8 @@ from fpgacnn.frontends.onnx.operations.shaping import SHAPING
 from fpgacnn.frontends.onnx.operations.spatial import SPATIAL
 from fpgacnn.frontends.onnx.operations.whole import WHOLE, cast_of_constants, fitted
 from fpgacnn.frontends.onnx.operations.window import CHANNELS_LAST
-from fpgacnn.frontends.onnx.values import Constant, Value
+from fpgacnn.frontends.onnx.protobuf.kinds import BOOL, SHORT_REALS
+from fpgacnn.frontends.onnx.values import Constant, TensorView, Value
 
 Reader: TypeAlias = Callable[[OpArgs], Value | tuple[Value, ...]]
 
@@ -75,6 +76,50 @@ HINTS: Mapping[str, str] = {
 }
 
 
+_MOVING = frozenset(
+    {
+        "Cast",
+        "Concat",
+        "DepthToSpace",
+        "Dropout",
+        "Flatten",
+        "Gather",
+        "Identity",
+        "Reshape",
+        "Shape",
+        "Size",
+        "Slice",
+        "SpaceToDepth",
+        "Split",
+        "Squeeze",
+        "Transpose",
+        "Unsqueeze",
+    }
+)
+"""Operators whose results are elements of their inputs, or sizes."""
+
+_UNROUNDED = _MOVING | {
+    "Abs",
+    "Ceil",
+    "Clip",
+    "Floor",
+    "GlobalMaxPool",
+    "Max",
+    "MaxPool",
+    "Min",
+    "Neg",
+    "Pad",
+    "ReduceMax",
+    "ReduceMin",
+    "Relu",
+    "Resize",
+    "Round",
+    "Sign",
+    "Upsample",
+}
+"""Operators whose results every type of real numbers holds that holds their inputs."""
+
+
 _UNFOLDED = frozenset({"QuantizeLinear", "DequantizeLinear", *QUANTIZERS})
 
 _MEANINGLESS: Mapping[str, frozenset[str]] = {
@@ -100,6 +145,7 @@ def read_operator(call: OpArgs) -> tuple[Value, ...]:
     reader = DOMAINS.get(domain, {}).get(kind)
     given = [one for one in call.inputs if one is not None]
     constant = bool(given) and all(isinstance(one, Constant) for one in given)
+    _refuse_types(call)
     found: Value | tuple[Value, ...]
     if domain == "" and kind == "Constant":
         found = stored(call)
@@ -118,3 +164,17 @@ def read_operator(call: OpArgs) -> tuple[Value, ...]:
         )
     values = found if isinstance(found, tuple) else (found,)
     return tuple(fitted(call, value) for value in values)
+
+
+def _refuse_types(call: OpArgs) -> None:
+    """Operators on element types in which they compute something else than the hardware would.
+
+    Raises UnsupportedOptionError.
+    """
+    kinds = {one.kind for one in call.inputs if isinstance(one, TensorView)}
+    if BOOL in kinds and call.node.kind not in _MOVING:
+        raise call.unsupported("it computes on truth values (bool)", "cast them to numbers before it")
+    if kinds & SHORT_REALS.keys() and call.node.kind not in _UNROUNDED:
+        raise call.unsupported(
+            "it computes in real numbers of 16 bits, which rounds every result", "export the model with float32"
+        )

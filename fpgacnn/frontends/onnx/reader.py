@@ -21,7 +21,7 @@ from fpgacnn.frontends.onnx.graph_builder import GraphBuilder
 from fpgacnn.frontends.onnx.op_args import OpArgs
 from fpgacnn.frontends.onnx.operators import QUANTIZERS, read_operator
 from fpgacnn.frontends.onnx.protobuf.arrays import MAX_ELEMENTS, to_array
-from fpgacnn.frontends.onnx.protobuf.kinds import REALS, is_whole
+from fpgacnn.frontends.onnx.protobuf.kinds import ELEMENTS
 from fpgacnn.frontends.onnx.protobuf.schema import Model, OnnxGraph, OnnxNode, ValueInfo, parse_model
 from fpgacnn.frontends.onnx.protobuf.wire import WireError
 from fpgacnn.frontends.onnx.values import Constant, TensorView, Value
@@ -152,7 +152,7 @@ class _Reader:
                 file=self.path,
                 why=f"input '{port.name}' of {port.shape} has no axis of events, which must be the first",
             )
-        if port.kind not in REALS and not is_whole(port.kind):
+        if port.kind not in ELEMENTS:
             raise GraphError(
                 file=self.path, why=f"input '{port.name}' is of element type {port.kind}, which holds no numbers"
             )
@@ -161,7 +161,7 @@ class _Reader:
                 file=self.path,
                 why=f"input '{port.name}' has an axis of unknown size: {port.shape}; only the first, that of events, may be open",
             )
-        name = self.weave.emit(Input(), (), shape)
+        name = self.weave.emit(Input(element=ELEMENTS[port.kind]), (), shape)
         seen = (1, *port.shape[1:])
         self.values[port.name] = TensorView(
             layer=name, held=shape, order=tuple(range(len(shape))), shape=seen, sole=False, kind=port.kind

@@ -16,6 +16,7 @@ import numpy as np
 from fpgacnn.errors import ForeignToolError, NoReferenceError, WriteError
 from fpgacnn.frontends.keras.hgq import hgq1
 from fpgacnn.frontends.original import Original, original
+from fpgacnn.ir.element_types import ElementKind
 from fpgacnn.ir.source import FloatArray, Shape, SourceLayer, SourceModel
 from fpgacnn.passes.quantization.quantize import leading_quantizer
 from fpgacnn.pipeline.checking.checks import Emulated, Run, first_codes, outputs_of
@@ -179,7 +180,7 @@ def second_opinion(
     values = []
     for choice, one in zip(choices, events.values, strict=True):
         codes, _ = to_codes(one[:count], choice, leading_quantizer(network, choice.name))
-        values.append(codes.values.astype(np.float32))
+        values.append(codes.values.astype(np.float32) if choice.element is ElementKind.FLOAT32 else codes.values)
     tensors = files.tensors
     question = Question(
         framework=framework,

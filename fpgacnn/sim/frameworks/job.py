@@ -13,7 +13,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-Values: TypeAlias = NDArray[np.float32]
+Values: TypeAlias = NDArray[np.floating[Any]]
+"""Events of one input: float32, or float64 where the file has another element type."""
 
 JOB, EVENTS, ANSWERS, FAILURE = "job.json", "events.npz", "answers.npz", "failure.json"
 MAX_ANSWER_BYTES = 1 << 30

@@ -10,7 +10,7 @@ import numpy as np
 from fpgacnn.errors import UnsupportedQuantizerError
 from fpgacnn.frontends.onnx.fold import axis_of
 from fpgacnn.frontends.onnx.op_args import OpArgs
-from fpgacnn.frontends.onnx.protobuf.kinds import CODES, FLOAT, RANGES
+from fpgacnn.frontends.onnx.protobuf.kinds import CODES, FLOAT, RANGES, REALS
 from fpgacnn.frontends.onnx.values import Coding, Constant, Grid, Numbers, TensorView, Value
 from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import Rounding
@@ -221,12 +221,18 @@ def dequantize_linear(call: OpArgs) -> Value:
     if source.coding is not None:
         if not (np.array_equal(source.coding.scale, coding.scale) and np.array_equal(source.coding.zero, coding.zero)):
             raise _refused(call, "its scale or zero point is not that of the QuantizeLinear before it")
-        return replace(source, coding=None)
+        return replace(source, coding=None, kind=_decoded_kind(call))
     if coding.scale.size != 1:
         raise _refused(call, "several scales for an input of integers are not supported")
     scale, zero = float(coding.scale.reshape(-1)[0]), float(coding.zero.reshape(-1)[0])
     view = _shifted(call, source, -zero) if zero else source
-    return replace(_multiplied(call, view, scale), kind=FLOAT)
+    return replace(_multiplied(call, view, scale), kind=_decoded_kind(call))
+
+
+def _decoded_kind(call: OpArgs) -> int:
+    """The element type of decoded numbers: that of their scale."""
+    kind = call.constant(1, "scale").kind
+    return kind if kind in REALS else FLOAT
 
 
 def _shifted(call: OpArgs, view: TensorView, offset: float) -> TensorView:

@@ -9,7 +9,7 @@ import numpy as np
 
 from fpgacnn.frontends.onnx.op_args import OpArgs
 from fpgacnn.frontends.onnx.operations.linear import scale_and_shift
-from fpgacnn.frontends.onnx.protobuf.kinds import BOOL, INT64, NAMES, RANGES, REALS, converted, is_whole
+from fpgacnn.frontends.onnx.protobuf.kinds import BOOL, INT64, NAMES, RANGES, REALS, SHORT_REALS, converted, is_whole
 from fpgacnn.frontends.onnx.values import Constant, TensorView, Value
 from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import Rounding, is_power_of_two
@@ -100,6 +100,8 @@ def magnitude(call: OpArgs) -> TensorView:
 def cast(call: OpArgs) -> Value:
     """Cast: real numbers are cut towards zero; whole ones must fit where the new type holds fewer."""
     view, kind = call.view(), target(call)
+    if view.kind == BOOL and (kind in REALS or is_whole(kind)):
+        return replace(view, kind=kind)
     if is_whole(kind):
         low, high = RANGES[kind]
         if is_whole(view.kind):
@@ -114,9 +116,16 @@ def cast(call: OpArgs) -> Value:
         return replace(
             _activated(call, view, _in_steps(Rounding.TRN_ZERO, low=low, high=high, must_fit=True)), kind=kind
         )
+    if kind in SHORT_REALS and view.kind != kind and not _has_digits(view.kind, SHORT_REALS[kind]):
+        raise call.unsupported("a cast to real numbers of 16 bits rounds", "export the model with float32")
     if kind in REALS:
         return replace(view, kind=kind)
     raise call.unsupported(f"a cast to element type {kind} is not supported", "cast to real or whole numbers")
+
+
+def _has_digits(kind: int, digits: int) -> bool:
+    """Whether so many bits hold every whole number of a type; real numbers have no such bound."""
+    return is_whole(kind) and max(abs(end) for end in RANGES[kind]) <= 1 << digits
 
 
 def target(call: OpArgs) -> int:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fpgacnn.ir.element_types import ElementKind
+
 
 class ElementType(IntEnum):
     """TensorProto.DataType, without text and complex numbers."""
@@ -33,6 +35,9 @@ class ElementType(IntEnum):
 FLOAT, BOOL, INT64 = ElementType.FLOAT, ElementType.BOOL, ElementType.INT64
 
 REALS = frozenset({ElementType.FLOAT, ElementType.FLOAT16, ElementType.DOUBLE, ElementType.BFLOAT16})
+
+SHORT_REALS: Mapping[int, int] = {ElementType.FLOAT16: 11, ElementType.BFLOAT16: 8}
+"""Types of real numbers with fewer digits than float32 has, and how many bits these are."""
 
 RANGES: Mapping[int, tuple[int, int]] = {
     ElementType.UINT8: (0, 255),
@@ -64,6 +69,14 @@ CODES = frozenset(
 _OLD_NAMES = ("FLOAT", "UINT8", "INT8", "UINT16", "INT16", "INT32", "INT64", "BOOL", "FLOAT16", "DOUBLE", "UINT32")
 NAMES: Mapping[str, int] = {name: ElementType[name] for name in (*_OLD_NAMES, "UINT64")}
 """How Cast names them in operator sets before 6."""
+
+
+ELEMENTS: Mapping[int, ElementKind] = {
+    ElementType.FLOAT: ElementKind.FLOAT32,
+    ElementType.DOUBLE: ElementKind.FLOAT64,
+    **{one: ElementKind[one.name] for one in ElementType if one.name in ElementKind.__members__},
+}
+"""The types that an input may have, as the source network calls them."""
 
 
 def is_whole(kind: int) -> bool:
