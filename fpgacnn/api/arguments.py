@@ -7,12 +7,12 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from functools import wraps
+from functools import partial, wraps
 from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, TypeVar, Unpack, cast
 
-from fpgacnn.errors import ArgumentError, OutOfMemoryError
+from fpgacnn.errors import ArgumentError, FileMissingError, OutOfMemoryError, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -117,10 +117,30 @@ SAID = {"EventData": "path, array or dict of arrays", "Path": "path", "Literal['
 """Type -> what a message calls it, where that is another word."""
 
 
+MAX_SECONDS = 2e6
+"""The longest time limit, 23 days: the kernel waits for at most 2^31 milliseconds."""
+
+RANGES: Mapping[str, tuple[str, float, float]] = {
+    "timeout_s": ("a time limit in seconds", 1e-3, MAX_SECONDS),
+    "events": ("a number of events", 1, 1 << 40),
+    "threads": ("a number of threads", 1, 1 << 12),
+    "at_once": ("a number of models at once", 1, 1 << 12),
+    "epochs": ("a number of epochs", 0, 1 << 31),
+    "batch": ("a batch", 1, 1 << 31),
+    "learning_rate": ("a learning rate", 0.0, 1e3),
+    "patience": ("a patience in epochs", 1, 1 << 31),
+    "sparsity": ("a fraction of zeros", 0.0, 0.99),
+    "seed": ("a seed", 0, (1 << 32) - 1),
+    "sqnr_db": ("a ratio in dB", 0.0, 1e3),
+}
+"""Argument -> what a message calls it, and the least and the largest value; other numbers are checked where they are used."""
+
+
 def checked(function: Function) -> Function:
     """The function with its arguments checked: a wrong number or type of them is an ArgumentError.
 
-    `**options: Unpack[...]` becomes single keywords in its signature, which `help` shows.
+    `**options: Unpack[...]` becomes single keywords in its signature, which `help` shows. A file that the operating
+    system cannot open, for whatever reason, is a FileMissingError.
     """
     signature = _expanded(inspect.signature(function))
     accepted = {name: _alternatives(one.annotation) for name, one in signature.parameters.items()}
@@ -128,17 +148,21 @@ def checked(function: Function) -> Function:
     @wraps(function)
     def call(*positional: Any, **keywords: Any) -> Any:
         try:
-            given = signature.bind(*positional, **keywords).arguments
+            given = signature.bind(*positional, **keywords)
         except TypeError as error:
             raise ArgumentError(function=function.__name__, why=str(error)) from None
-        for name, value in given.items():
+        for name, value in given.arguments.items():
+            argument = partial(_plain, function.__name__, name, accepted[name])
             several = signature.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL
-            for one in value if several else (value,):
-                _check(function.__name__, name, one, accepted[name])
+            given.arguments[name] = tuple(map(argument, value)) if several else argument(value)
         try:
-            return function(*positional, **keywords)
+            return function(*given.args, **given.kwargs)
         except MemoryError as error:
             raise OutOfMemoryError from error
+        except OSError as error:
+            if error.filename is None:  # raised by no file, but by a function of the caller
+                raise
+            raise FileMissingError(file=error.filename, why=error.strerror or "cannot be read") from error
 
     call.__signature__ = signature  # type: ignore[attr-defined]  # read by `inspect.signature` and `help`
     return cast("Function", call)
@@ -175,11 +199,56 @@ def _alternatives(annotation: str) -> tuple[str, ...]:
     return names
 
 
-def _check(function: str, name: str, value: object, accepted: tuple[str, ...]) -> None:
-    """Raise ArgumentError where a value is of no accepted type."""
+def _plain(function: str, name: str, accepted: tuple[str, ...], value: Any) -> Any:
+    """An argument as a plain value of Python: numbers of NumPy become `int` or `float`, paths become texts.
+
+    Raises ArgumentError where it is of no accepted type or no such path, UsageError where a number is out of range.
+    """
     if not any(ACCEPTED[one](value) for one in accepted):
         words = " or ".join(dict.fromkeys(SAID.get(one, one) for one in accepted))
         raise ArgumentError(function=function, why=f"{name} must be {words}, not {type(value).__name__}")
+    if name in RANGES and value is not None:
+        words, least, most = RANGES[name]
+        if not least <= value <= most:
+            raise UsageError(what=f"{words} of {value} is not between {least:g} and {most:g}")
+    match value:
+        case bool():
+            return value
+        case str() | os.PathLike() if {"Path", "EventData"} & {*accepted}:
+            return _path_text(function, name, value)
+        case Mapping() if "Mapping[str, int]" in accepted:
+            return {key: int(one) for key, one in value.items()}
+        case Real():
+            return _number(function, name, value, whole="float" not in accepted)
+        case _ if "Progress" in accepted and value is not None:
+            return partial(_stage, function, value)
+        case _:
+            return value
+
+
+def _path_text(function: str, name: str, value: str | os.PathLike[Any]) -> str:
+    """The text of a path. Raises ArgumentError where it is none of texts, or holds a zero byte."""
+    text = os.fspath(value)
+    if not isinstance(text, str) or "\0" in text:
+        why = "holds a zero byte" if isinstance(text, str) else f"must be a path of text, not {type(text).__name__}"
+        raise ArgumentError(function=function, why=f"{name} {why}")
+    return text
+
+
+def _number(function: str, name: str, value: Any, *, whole: bool) -> int | float:
+    """A number as `int` or `float`. Raises ArgumentError where it is too large for a float."""
+    try:
+        return int(value) if whole else float(value)
+    except OverflowError as error:
+        raise ArgumentError(function=function, why=f"{name} is too large") from error
+
+
+def _stage(function: str, progress: Progress, name: str) -> AbstractContextManager[None]:
+    """What the caller's `progress` gives for a stage. Raises ArgumentError where it is no context manager."""
+    stage: Any = progress(name)
+    if not (hasattr(type(stage), "__enter__") and hasattr(type(stage), "__exit__")):
+        raise ArgumentError(function=function, why=f"progress must give a context manager, not {type(stage).__name__}")
+    return cast("AbstractContextManager[None]", stage)
 
 
 def path_of(value: str | Path | None) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from typing import NoReturn
@@ -69,9 +70,25 @@ def application() -> typer.Typer:
 
 def main() -> None:
     """Run a command; errors become one line, a hint and an exit status."""
+    _open_closed_streams()
     application()
     signal.signal(signal.SIGTERM, _terminated)
     sys.exit(_guarded())
+
+
+def _open_closed_streams() -> None:
+    """Give a command that was started with a closed standard stream (`<&-`, `>&-`) /dev/null in its place."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            os.set_inheritable(number, True)  # noqa: FBT003  # as standard streams are
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "r" if number == 0 else "w", encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def _terminated(*_: object) -> NoReturn:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fpgacnn.errors import FpgacnnError
+from fpgacnn.errors import FpgacnnError, printable
 from fpgacnn.ir.source import SourceLayer, SourceModel
 
 MAX_VALUES = 1 << 22
@@ -29,6 +29,10 @@ class ReadResult:
     dropped: tuple[tuple[str, str], ...]
     refusals: tuple[tuple[str, str, FpgacnnError], ...]
     untold: tuple[tuple[str, str], ...]
+
+    def __repr__(self) -> str:
+        refused = f", {len(self.refusals)} refused" if self.refusals else ""
+        return f"<network {printable(self.name)} of {printable(self.framework)}: {len(self.layers)} layers{refused}>"
 
     def model(self) -> SourceModel:
         """The network, where nothing was refused."""

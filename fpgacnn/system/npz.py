@@ -76,6 +76,8 @@ def arrays_in_memory(name: str, arrays: Mapping[str, object]) -> MemoryArrays:
     for key, value in arrays.items():
         if not isinstance(key, str):
             raise ArrayFileError(file=name, why=f"{key!r} is no name of an array")
+        if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+            raise ArrayFileError(file=name, why=f"{key} has masked values; fill them first")
         try:
             array = np.asarray(value)
         except ValueError as error:  # rows of different lengths

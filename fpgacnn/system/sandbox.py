@@ -29,6 +29,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, NoReturn
 
+from fpgacnn.system.pipes import open_pipe
+
 _BLOCK = 1 << 20
 _CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT)
 _TO_DEFAULT = (*_CRASHES, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGXCPU)
@@ -118,7 +120,7 @@ def has_threads() -> bool:
 
 def _forked(work: Work, limits: ChildLimits) -> _Child:
     """A copy of this process that does the work and ends."""
-    read, write = os.pipe()
+    read, write = open_pipe()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 counts the threads of OpenBLAS
@@ -144,7 +146,7 @@ def _spawned(work: Work, limits: ChildLimits) -> _Child:
     module, name = _importable(call.func)
     described = [_describe(argument) for argument in (*call.args, *call.keywords.items())]
     with contextlib.ExitStack() as undo, os.fdopen(os.memfd_create("fpgacnn-task"), "w+b") as file:
-        read, write = os.pipe()
+        read, write = open_pipe()
         undo.callback(os.close, read)
         with contextlib.closing(os.fdopen(write, "wb")):
             task = {"sys.path": sys.path, "module": module, "function": name, "arguments": described, "write": write}

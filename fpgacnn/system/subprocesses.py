@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from fpgacnn.errors import ForeignToolError, ToolTimeoutError, WriteError
+from fpgacnn.system.pipes import open_pipe
 
 CHILD_MEMORY_BYTES = 12 << 30
 TAIL_CHARACTERS = 4000
@@ -302,7 +303,7 @@ def _started(
     Raises ForeignToolError where it cannot be started.
     """
     tool = Path(command[0]).name
-    errors, errors_of_child = os.pipe()
+    errors, errors_of_child = open_pipe()
     try:
         numbers = (str(number) for number in (errors_of_child, os.getpid(), memory_bytes or 0))
         child = subprocess.Popen(  # noqa: S603  # a fixed program with arguments of ours, no shell

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +17,14 @@ import pytest
 import fpgacnn
 from fpgacnn import api
 from fpgacnn.api.arguments import IN_MEMORY, ModelOptions, planning_request
-from fpgacnn.errors import ArgumentError, ArrayFileError, ArrayShapeError, FpgacnnError, NonFiniteInputError
+from fpgacnn.errors import (
+    ArgumentError,
+    ArrayFileError,
+    ArrayShapeError,
+    FpgacnnError,
+    NonFiniteInputError,
+    UsageError,
+)
 from fpgacnn.jobs.quantize.training_data import read_training_data
 from fpgacnn.records.record import RunRecord
 from fpgacnn.records.report_input import ReportInput
@@ -58,6 +66,14 @@ def test_help_shows_every_option() -> None:
 
 # --- arguments -----------------------------------------------------------------------------------------------------
 
+
+class PathOfBytes(os.PathLike[bytes]):
+    """A path that is not of text."""
+
+    def __fspath__(self) -> bytes:
+        return b"m.h5"
+
+
 WRONG: tuple[tuple[str, tuple[object, ...], Mapping[str, object]], ...] = (
     ("convert", (3,), {}),
     ("convert", (), {}),
@@ -80,6 +96,14 @@ WRONG: tuple[tuple[str, tuple[object, ...], Mapping[str, object]], ...] = (
     ("report", ("p", 4), {}),
     ("compare", ("p",), {}),
     ("explain", (21,), {}),
+    ("inspect", (PathOfBytes(),), {}),
+    ("convert", ("m\0.h5",), {}),
+    ("convert", ("m.h5",), {"output": "p\0"}),
+    ("convert", ("m.h5",), {"calibrate": "x\0.npz"}),
+    ("simulate", ("p", "x\0.npz"), {}),
+    ("verify", ("p\0",), {}),
+    ("fit", ("m.h5",), {"output": PathOfBytes()}),
+    ("estimate", ("m.h5",), {"clock_ns": 10**400}),
 )
 
 
@@ -94,9 +118,100 @@ def test_a_wrong_type_of_argument_is_an_error_of_fpgacnn_and_of_python(
     assert caught.value.hint == f"see help(fpgacnn.{name})"
 
 
-def test_numbers_of_numpy_are_numbers(model: Path) -> None:
-    one = fpgacnn.estimate(model, reuse=np.int64(2), clock_ns=np.float32(4), strategy="resource")
-    assert one.estimate.clock_ns == 4.0
+def test_numbers_of_numpy_are_numbers(model: Path, tmp_path: Path) -> None:
+    """They are written into the design as numbers of Python, and whole nanoseconds give the same project as a float."""
+    layer = fpgacnn.inspect(model)[0].layers[1].name
+    plain: Mapping[str, Any] = {"reuse": 2, "clock_ns": 4.0, "reuse_of": {layer: 3}}
+    others: tuple[Mapping[str, Any], ...] = (
+        {"reuse": np.int64(2), "clock_ns": np.float16(4), "reuse_of": {layer: np.int8(3)}},
+        {"reuse": np.uint8(2), "clock_ns": np.int64(4), "reuse_of": {layer: np.int64(3)}},
+        {"reuse": 2, "clock_ns": 4, "reuse_of": {layer: 3}},
+    )
+    given: Mapping[str, Any] = {"part": "zcu102", "strategy": "resource", "csim_events": np.int64(0)}
+    digests = set()
+    for number, options in enumerate((plain, *others)):
+        run = fpgacnn.convert(model, output=tmp_path / str(number), input=EVENTS, **given, **options)
+        assert run.project is not None
+        digests.add(run.project.digest)
+    assert len(digests) == 1
+
+
+NOT_IN_RANGE: tuple[tuple[str, tuple[object, ...], str, object], ...] = (
+    *(("convert", ("m.h5",), "timeout_s", value) for value in (float("nan"), float("inf"), 0, -1.0, 1e300, 1 << 70)),
+    ("synth", ("p",), "timeout_s", float("inf")),
+    ("freeze", ("p",), "events", 0),
+    ("freeze", ("p",), "events", -3),
+    ("simulate", ("p", EVENTS), "threads", 0),
+    ("verify_models", (".",), "at_once", 0),
+    ("estimate", ("m.h5",), "sqnr_db", float("nan")),
+    ("quantize", ("m.h5", "d", "q.h5"), "epochs", -1),
+    ("quantize", ("m.h5", "d", "q.h5"), "batch", 0),
+    ("quantize", ("m.h5", "d", "q.h5"), "learning_rate", float("nan")),
+    ("quantize", ("m.h5", "d", "q.h5"), "sparsity", 1.5),
+    ("quantize", ("m.h5", "d", "q.h5"), "seed", -1),
+    ("estimate", ("m.h5",), "clock_ns", float("nan")),
+    ("convert", ("m.h5",), "csim_events", -1),
+    ("fit", ("m.h5",), "max_utilization", float("nan")),
+)
+
+
+@pytest.mark.parametrize(("name", "positional", "keyword", "value"), NOT_IN_RANGE)
+def test_a_number_out_of_range_is_refused_before_anything_is_read(
+    name: str, positional: tuple[object, ...], keyword: str, value: object, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError) as caught:
+        getattr(fpgacnn, name)(*positional, **{keyword: value})
+    assert re.search(r"between|cannot|must", str(caught.value))
+
+
+@pytest.mark.parametrize("path", ["a" * 5000, "x/" * 3000, "m.h5/inside"])
+def test_a_path_that_the_system_cannot_open_is_an_error_of_fpgacnn(path: str, run: RunRecord) -> None:
+    assert run.project is not None
+    calls: tuple[tuple[Any, tuple[object, ...]], ...] = (
+        (fpgacnn.inspect, (path,)),
+        (fpgacnn.convert, (path,)),
+        (fpgacnn.estimate, (path,)),
+        (fpgacnn.fit, (path,)),
+        (fpgacnn.simulate, (path, EVENTS)),
+        (fpgacnn.simulate, (run.project.folder, path)),
+        (fpgacnn.verify, (path,)),
+        (fpgacnn.verify_locked, (path,)),
+        (fpgacnn.verify_models, (path,)),
+        (fpgacnn.freeze, (path,)),
+        (fpgacnn.report, (path,)),
+        (fpgacnn.compare, (path, path)),
+        (fpgacnn.synth, (path,)),
+    )
+    for function, arguments in calls:
+        with pytest.raises(FpgacnnError) as caught:
+            function(*arguments)
+        assert caught.value.hint, function
+        assert len(str(caught.value)) < 500
+
+
+def test_the_root_folder_is_no_project() -> None:
+    with pytest.raises(UsageError, match="/ is no project folder"):
+        fpgacnn.verify_locked("/")
+
+
+def test_a_progress_that_gives_no_context_is_an_error_of_the_argument(model: Path) -> None:
+    def wrong(_: str) -> None:
+        """Forgets to be a context manager."""
+
+    with pytest.raises(ArgumentError, match="progress must give a context manager, not NoneType"):
+        fpgacnn.convert(model, csim_events=0, progress=wrong)  # type: ignore[arg-type]  # the mistake under test
+
+
+def test_an_error_of_the_callers_own_functions_is_not_changed(model: Path) -> None:
+    class OwnError(OSError):
+        """What a caller's function raises."""
+
+    def progress(_: str) -> Any:
+        raise OwnError
+
+    with pytest.raises(OwnError):
+        fpgacnn.convert(model, csim_events=0, progress=progress)
 
 
 def test_strategies_and_reuse_factors_of_single_layers(model: Path) -> None:
@@ -193,6 +308,7 @@ BROKEN: tuple[tuple[object, type[FpgacnnError], str], ...] = (
     ({"x": np.zeros((2, 4, 4, 1))}, ArrayFileError, "it has no 'input_0', but x"),
     ({0: np.zeros((2, 4, 4, 1))}, ArrayFileError, "0 is no name of an array"),
     ({"input_0": [[1.0], [1.0, 2.0]]}, ArrayFileError, "input_0"),
+    (np.ma.masked_greater(EVENTS, 0.5), ArrayFileError, "masked values"),
     ({"input_0": EVENTS, "labels": np.zeros(3, int)}, ArrayFileError, "labels must be 9 whole numbers"),
 )
 
@@ -237,6 +353,10 @@ def test_a_run_shows_the_cards_of_its_report(run: RunRecord) -> None:
     assert verdicts(shown) == verdicts(page) != []
     assert verdicts(entry_of_report._repr_html_() or "") == verdicts(page)
     assert repr(entry_of_report) == "<report of p: every check holds>"
+
+
+def test_what_inspect_returns_is_one_line(model: Path) -> None:
+    assert repr(fpgacnn.inspect(model)[0]) == "<network m of Keras 2.15.0: 5 layers>"
 
 
 def test_estimates_fits_and_comparisons_show_cards(run: RunRecord, model: Path) -> None:

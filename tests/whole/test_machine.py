@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -188,3 +189,39 @@ def test_an_impossible_output_folder_is_a_write_error(tmp_path: Path, output: st
     tiny_model(tmp_path / "model.h5")
     assert "cannot write" in failed(run(tmp_path, "convert", "model.h5", "-o", output, "--no-csim"), 3, "FC061")
     assert left(tmp_path) == {"model.h5"}
+
+
+@pytest.mark.parametrize("closed", ["<&- 2>&-", ">&-", "<&- >&- 2>&-"])
+def test_a_command_with_closed_standard_streams_works(tmp_path: Path, closed: str) -> None:
+    """As a service starts it; a pipe to a child must not get the number of a standard stream."""
+    model = tiny_model(tmp_path / "m.h5")
+    words = shlex.join([sys.executable, "-m", "fpgacnn.cli.main", "estimate", str(model), "--part", "zcu102"])
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{words} {closed}"],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ("LUT" in done.stdout) == (">&-" not in closed.replace("2>&-", ""))
+
+
+def test_the_library_works_with_closed_standard_streams(tmp_path: Path) -> None:
+    """In a program that closed them itself: the file is read in a child, and the kernels are compiled by another."""
+    model = tiny_model(tmp_path / "m.h5")
+    program = (
+        "import os, sys, numpy; os.close(0); os.close(2); import fpgacnn; "
+        "print(fpgacnn.simulate(sys.argv[1], numpy.zeros((2, 4, 4, 1))).values['logits'].shape)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(model)],
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    assert (done.returncode, done.stdout) == (0, "(2, 3)\n")

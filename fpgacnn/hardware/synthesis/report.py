@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from fpgacnn.errors import printable
 from fpgacnn.hardware.synthesis.figures import FloatRange, IntRange, Origin, Resources, Stage
 
 
@@ -308,6 +309,11 @@ class SynthesisReport:
     unread: tuple[Unread, ...]
     notes: tuple[str, ...]
     others: tuple[SynthesisReport, ...] = ()
+
+    def __repr__(self) -> str:
+        tool = " ".join(one for one in (self.tool, self.version) if one) or "an unknown tool"
+        read = f"{len(self.files)} files read, {len(self.unread)} not"
+        return f"<reports of {printable(tool)} in {printable(self.folder)}: top {printable(self.top)}, {read}>"
 
     @property
     def fabric(self) -> tuple[Resources, Resources | None] | None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgacnn.design.project import project_folder, write_files
-from fpgacnn.errors import FpgacnnError, GoldenBrokenError, GoldenMissingError
+from fpgacnn.errors import FpgacnnError, GoldenBrokenError, GoldenMissingError, UsageError
 from fpgacnn.ir.fixed_point import CodeArray, Codes
 from fpgacnn.ir.source import FloatArray
 from fpgacnn.jobs.golden_vectors.fingerprint import Fingerprint, array_text
@@ -48,6 +48,8 @@ class Golden:
 def golden_folder(project: Path) -> Path:
     """Where a project's golden vectors lie unless said otherwise: beside it, so that a new conversion leaves them alone."""
     whole = project.absolute()
+    if not whole.name:
+        raise UsageError(what=f"{project} is no project folder, so it has no golden vectors beside it")
     return (
         whole.with_name(f"{whole.name}.golden")
         if project.name in {"", ".."}

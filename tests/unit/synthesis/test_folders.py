@@ -128,6 +128,14 @@ def test_everything_that_the_tools_leave_is_found_and_put_in_its_place(tmp_path:
     assert report.notes == ("1 instances of myproject belong to no layer: Block_entry_proc_U0",)
 
 
+def test_a_report_is_one_line_in_a_notebook(tmp_path: Path) -> None:
+    report = read(put(tmp_path, whole()))
+    words = repr(report)
+    assert words.startswith(f"<reports of {report.tool} {report.version} in ")
+    assert words.endswith(f": top myproject, {len(report.files)} files read, {len(report.unread)} not>")
+    assert len(words) < 400
+
+
 def test_layers_have_the_names_of_the_code_and_the_numbers_of_their_hardware(tmp_path: Path) -> None:
     conv, relu, clone, dense = read(put(tmp_path, whole())).layers
     assert [(one.index, one.name, one.kind) for one in (conv, relu, clone, dense)] == [
