@@ -33,6 +33,7 @@ from fpgacnn.errors.files import (
     NonFiniteWeightsError,
     NotAModelError,
     TooLargeError,
+    TrainedWidthsError,
     WeightsError,
 )
 from fpgacnn.errors.golden import GoldenBrokenError, GoldenExistsError, GoldenMissingError, NotFreezableError
@@ -148,6 +149,7 @@ __all__ = [
     "TooFewEventsError",
     "TooLargeError",
     "ToolTimeoutError",
+    "TrainedWidthsError",
     "UnknownNameError",
     "UnknownPartError",
     "UnreadableProjectError",

@@ -65,5 +65,13 @@ class NonFiniteWeightsError(FpgacnnError):
     """A weight is NaN or infinite, as after a training that diverged; no hardware can compute with it."""
 
     code = "FC017"
-    message = "{file}: layer '{layer}': {count} of {total} values of {weight} are NaN or infinite"
+    message = "{file}: layer '{layer}': {count} of {total} values of {weight} are NaN or infinite in float32"
     cure = "train again from a checkpoint before the loss became NaN"
+
+
+class TrainedWidthsError(FpgacnnError):
+    """Trained widths of HGQ are larger than any that can be built: nothing kept them small while the network trained."""
+
+    code = "FC018"
+    message = "{file}: layer '{layer}': {count} of {total} {what} {why}"
+    cure = "limit the widths in training: constraints fc, ic and bc of a QuantizerConfig of HGQ2, bw_clip of HGQ"

@@ -160,7 +160,11 @@ ARRAYS: dict[str, tuple[Callable[[h5py.File], object], str, str]] = {
         "f of its quantizer iq has shape (1, 3), data have (7,)",
     ),
     "widths that are not numbers": (array(WIDTHS, lambda old: old * np.nan), "FC017", "7 of 7 values of iq/f"),
-    "a thousand bits": (array(WIDTHS, lambda old: old + 1000), "FC017", "beyond 64 bits"),
+    "a thousand bits": (
+        array(WIDTHS, lambda old: old + 1000),
+        "FC018",
+        "7 of 7 widths of its quantizer iq are above 64 bits right of the point; the largest is 100",
+    ),
     "a sign of 2": (array("layers/q_dense/iq/quantizer/vars/1", lambda old: old + 2), "FC022", "iq of HGQ2"),
 }
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from fpgacnn import frontends
-from fpgacnn.errors import WeightsError
+from fpgacnn.errors import TrainedWidthsError
 from fpgacnn.ir import source as src
 from fpgacnn.passes.quantization import quantizers
 from tests.hgq.test_networks import ARCHIVE, FIRST
@@ -102,12 +102,18 @@ def test_weights_of_the_first_hgq_keep_all_their_bits(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found, float32_rounded(WEIGHTS, fraction))
 
 
-def test_values_without_a_limit_have_no_more_bits_than_float64_counts(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("width", "words"),
+    [
+        (49.0, "above 48 bits right of the point, of values that nothing limits; the largest is 49"),
+        (90.0, "above 64 bits right of the point; the largest is 90"),
+        (-99.0, "below -64 bits right of the point; the smallest is -99"),
+    ],
+)
+def test_more_bits_than_there_are_is_said_of_widths(tmp_path: Path, width: float, words: str) -> None:
     def edit(layers: list[dict[str, Any]], file: h5py.File) -> None:
         del layers[2]["config"]["paq_conf"]["bw_clip"]
-        file["layers/h_dense/vars/3"][0, 2] = 49.0
+        file["layers/h_dense/vars/3"][0, 2] = width
 
-    with pytest.raises(
-        WeightsError, match=r"layer 'h_dense'.*activation_bw are up to 49 bits right of the point, at most 48"
-    ):
+    with pytest.raises(TrainedWidthsError, match=f"layer 'h_dense': 1 of [0-9]+ values of activation_bw are {words}$"):
         edited(tmp_path, FIRST, "dense1.keras", edit)

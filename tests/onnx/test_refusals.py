@@ -150,7 +150,7 @@ REFUSED: dict[str, tuple[Callable[[Graph], str], tuple[Any, ...], str, str]] = {
         lambda graph: graph.quant("x", np.nan, 4),
         VECTOR,
         "FC017",
-        "1 of 1 values of scale are NaN or infinite",
+        "1 of 1 values of scale are NaN or infinite in float32",
     ),
     "an odd zero point": (
         lambda graph: graph.quant("x", 0.5, 4, zero=1.0),

@@ -190,7 +190,7 @@ def test_weights_that_are_no_float32_numbers_are_counted(tmp_path: Path, value: 
 
     error = replaced(tmp_path / "m.h5", change)
     assert type(error) is NonFiniteWeightsError
-    assert str(error).endswith("m.h5: layer 'conv': 2 of 18 values of kernel are NaN or infinite")
+    assert str(error).endswith("m.h5: layer 'conv': 2 of 18 values of kernel are NaN or infinite in float32")
 
 
 WRONG_WEIGHTS: dict[str, tuple[Callable[[h5py.Group], object], str]] = {

@@ -57,7 +57,7 @@ def _fraction(context: LayerContext, name: str, key: str, shape: Shape) -> Float
         ):  # low and high
             raise _refusal(context, key, f"bw_clip={clip!r} is not a pair of widths")
         widths = np.clip(widths, *clip)
-    refuse_wide(context, name, np.abs(widths))
+    refuse_wide(context, f"values of {name}", fraction=widths)
     return np.rint(widths)
 
 
@@ -70,7 +70,9 @@ def _rounding(context: LayerContext, key: str, *, automatic: Rounding) -> Roundi
 
 def _result(context: LayerContext, shape: Shape, automatic: Rounding) -> ParsedOperation:
     """The quantizer of a layer's values."""
-    fraction = limited_fraction(context, "activation_bw", _fraction(context, "activation_bw", "paq_conf", shape))
+    fraction = limited_fraction(
+        context, "values of activation_bw", _fraction(context, "activation_bw", "paq_conf", shape)
+    )
     quantizer = unlimited(fraction, _rounding(context, "paq_conf", automatic=automatic))
     return ParsedOperation(operation=src.Activate(function=quantizer), shape=shape)
 
@@ -167,7 +169,7 @@ def _fixed_point(context: LayerContext) -> list[ParsedOperation]:
         )
     mode = Rounding(str(rounding))
     negative, integer, fraction = used_widths(negative, integer - negative, bits - integer, mode)
-    refuse_wide(context, "widths", np.maximum(np.abs(integer), np.abs(fraction)))
+    refuse_wide(context, "values of bits and integers", fraction=fraction, integer=integer)
     quantizer = fixed_point(negative, integer, fraction, overflow=str(overflow), rounding=mode)
     return [ParsedOperation(operation=src.Activate(function=quantizer), shape=context.input)]
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
-from fpgacnn.errors import NonFiniteWeightsError, UnsupportedQuantizerError, WeightsError
+from fpgacnn.errors import NonFiniteWeightsError, TrainedWidthsError, UnsupportedQuantizerError, WeightsError
 from fpgacnn.frontends.keras.context import LayerContext, ParsedOperation
 from fpgacnn.frontends.keras.layer_config import MAX_NUMBER, Json, class_of
 from fpgacnn.ir import source as src
@@ -90,14 +91,15 @@ class _Widths:
         if overflow == "WRAP" and self.is_free:
             return self._free(fraction, values, scaler)
         negative, integer, fraction = used_widths(negative, integer, fraction, self.rounding)
-        refuse_wide(self.context, f"{self.key} widths", np.maximum(np.abs(integer), np.abs(fraction)))
+        refuse_wide(self.context, f"widths of its quantizer {self.key}", integer=integer, fraction=fraction)
         return fixed_point(negative, integer, fraction, overflow=overflow, rounding=self.rounding, scaler=scaler)
 
     def _free(self, fraction: FloatArray, values: FloatArray | None, scaler: float) -> src.Uniform:
         fraction = fraction if self.rounding is Rounding.TRN else np.maximum(fraction, -MAX_WIDTH)
-        refuse_wide(self.context, f"{self.key} widths", np.abs(fraction))
+        what = f"widths of its quantizer {self.key}"
+        refuse_wide(self.context, what, fraction=fraction)
         fraction = (
-            limited_fraction(self.context, f"{self.key} widths", fraction)
+            limited_fraction(self.context, what, fraction)
             if values is None
             else used_fraction(fraction, values / scaler)
         )
@@ -123,14 +125,30 @@ def trained_widths(context: LayerContext, key: str, what: str, shape: Shape) -> 
     return values
 
 
-def refuse_wide(context: LayerContext, what: str, widths: FloatArray) -> None:
-    """Raise NonFiniteWeightsError for more bits than there are."""
-    bad = int((widths > MAX_WIDTH).sum())
-    if bad:
-        weight = f"{what} (or beyond {MAX_WIDTH} bits)"
-        raise NonFiniteWeightsError(
-            file=context.settings.file, layer=context.name, weight=weight, count=bad, total=widths.size
-        )
+def refuse_wide(context: LayerContext, what: str, *, fraction: FloatArray, integer: FloatArray | None = None) -> None:
+    """Refuse widths of more than 64 bits on a side of the point; `what` are they, in the error.
+
+    Raises TrainedWidthsError.
+    """
+    _refuse_above(context, what, fraction, MAX_WIDTH, "right of the point")
+    if integer is not None:
+        _refuse_above(context, what, integer, MAX_WIDTH, "left of the point")
+    few = fraction < -MAX_WIDTH
+    if np.any(few):
+        why = f"are below -{MAX_WIDTH} bits right of the point; the smallest is {fraction.min():g}"
+        raise _too_wide(context, what, few, why)
+
+
+def _refuse_above(context: LayerContext, what: str, widths: FloatArray, most: int, side: str) -> None:
+    if np.any(widths > most):
+        raise _too_wide(context, what, widths > most, f"are above {most} bits {side}; the largest is {widths.max():g}")
+
+
+def _too_wide(context: LayerContext, what: str, wrong: NDArray[np.bool_], why: str) -> TrainedWidthsError:
+    count, total = int(wrong.sum()), wrong.size
+    return TrainedWidthsError(
+        file=context.settings.file, layer=context.name, count=count, total=total, what=what, why=why
+    )
 
 
 def used_widths(
@@ -151,12 +169,9 @@ def used_widths(
 def limited_fraction(context: LayerContext, what: str, fraction: FloatArray) -> FloatArray:
     """Bits right of the point of values that have no limit.
 
-    Raises WeightsError where the values would be no whole numbers of float64.
+    Raises TrainedWidthsError where the values would be no whole numbers of float64.
     """
-    if np.any(fraction > MAX_FREE):
-        most = f"at most {MAX_FREE} are supported where nothing limits the values"
-        why = f"{what} are up to {fraction.max():g} bits right of the point, {most}"
-        raise WeightsError(file=context.settings.file, layer=context.name, why=why)
+    _refuse_above(context, what, fraction, MAX_FREE, "right of the point, of values that nothing limits")
     return fraction
 
 
