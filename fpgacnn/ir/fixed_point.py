@@ -25,6 +25,9 @@ MAX_WIDTH = 62
 MAX_EXPONENT = 1 << 10
 """Beyond every exponent of float64."""
 
+_PIECE_VALUES = 1 << 18
+"""Values that are looked at together, where there may be any number of them."""
+
 
 class Rounding(StrEnum):
     """What becomes of bits below the last one."""
@@ -275,19 +278,32 @@ def trailing_zeros(codes: CodeArray) -> int:
 
 
 def exact_codes(values: NDArray[np.float64], max_fraction: int = 48) -> Codes | None:
-    """The narrowest format that holds every value exactly, or None if it needs more than MAX_WIDTH bits."""
-    if not values.size or not np.any(values):
-        return Codes(array=np.zeros(values.shape, np.int64), format=Format(width=1, integer=1, signed=False))
-    _, exponents = np.frexp(values[values != 0])
-    top = int(exponents.max())
-    fraction = min(max_fraction, 60 - top)
-    scaled = np.ldexp(values, fraction)
-    if np.any((scaled != np.floor(scaled)) | (np.ldexp(scaled, -fraction) != values)):
-        return None
-    codes = scaled.astype(np.int64)
-    spare = trailing_zeros(codes)
-    codes, fraction = codes >> spare, fraction - spare
-    return Codes(array=codes, format=smallest_format(int(codes.min()), int(codes.max()), fraction))
+    """The codes of the narrowest format that holds every value exactly, or None if it needs more than MAX_WIDTH bits."""
+    form = exact_format(values, max_fraction)
+    return None if form is None else Codes(array=np.ldexp(values, form.fraction).astype(np.int64), format=form)
+
+
+def exact_format(values: NDArray[np.float64], max_fraction: int = 48) -> Format | None:
+    """The narrowest format that holds every value exactly, or None if it needs more than MAX_WIDTH bits.
+
+    Computed piece by piece, so that events of any number take the memory of one piece.
+    """
+    flat = values.reshape(-1)
+    pieces = [flat[start : start + _PIECE_VALUES] for start in range(0, flat.size, _PIECE_VALUES)]
+    largest = max((float(np.abs(piece).max()) for piece in pieces), default=0.0)
+    if largest == 0.0:
+        return Format(width=1, integer=1, signed=False)
+    fraction = min(max_fraction, 60 - int(np.frexp(largest)[1]))
+    bits, low, high = 0, 0, 0
+    for piece in pieces:
+        scaled = np.ldexp(piece, fraction)
+        if np.any((scaled != np.floor(scaled)) | (np.ldexp(scaled, -fraction) != piece)):
+            return None
+        codes = scaled.astype(np.int64)
+        bits |= int(np.bitwise_or.reduce(codes))
+        low, high = min(low, int(codes.min())), max(high, int(codes.max()))
+    spare = (bits & -bits).bit_length() - 1
+    return smallest_format(low >> spare, high >> spare, fraction - spare)
 
 
 def nearest_codes(values: NDArray[np.float64], bits: int) -> Codes:

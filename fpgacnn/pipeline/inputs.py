@@ -10,7 +10,17 @@ from numpy.typing import NDArray
 
 from fpgacnn.errors import EventTypeError, InputTypeError
 from fpgacnn.ir.element_types import WHOLE, ElementKind, holds_format, own_format, stored
-from fpgacnn.ir.fixed_point import Codes, Format, Overflow, Rounding, exact_codes, fits, parse_format, quantize_values
+from fpgacnn.ir.fixed_point import (
+    Codes,
+    Format,
+    Overflow,
+    Rounding,
+    exact_format,
+    fits,
+    parse_format,
+    quantize_values,
+    to_values,
+)
 from fpgacnn.ir.source import FloatArray, Input, Shape, SourceModel
 from fpgacnn.passes.quantization.quantize import leading_quantizer
 from fpgacnn.system.npz import ArraySource, events_for
@@ -100,9 +110,9 @@ def _chosen(source: SourceModel, name: str, values: FloatArray | None, input_typ
     leading = leading_quantizer(source, name)
     if leading is not None and holds_format(element, leading):
         return leading, "the network quantizes its input so"
-    exact = exact_codes(values) if values is not None else None
-    if exact is not None and exact.format.width <= MAX_INPUT_WIDTH:
-        return exact.format, "the narrowest that holds every given value"
+    exact = exact_format(values) if values is not None else None
+    if exact is not None and exact.width <= MAX_INPUT_WIDTH:
+        return exact, "the narrowest that holds every given value"
     if own is not None:
         return own, f"default: the input is {element} in the file"
     reason = (
@@ -154,3 +164,10 @@ def to_codes(values: FloatArray, choice: InputChoice, leading: Format | None) ->
             raise EventTypeError(name=choice.name, holder=holder, value=f"{piece[lost][0]:.10g}")
         changed += int(lost.sum())
     return Codes(array=codes, format=choice.format), changed
+
+
+def largest_distance(codes: Codes, values: FloatArray) -> float:
+    """The largest absolute difference between codes and the values that they were made from."""
+    flat, given = codes.array.reshape(-1), values.reshape(-1)
+    pieces = (slice(start, start + PIECE_VALUES) for start in range(0, flat.size, PIECE_VALUES))
+    return max(float(np.abs(to_values(flat[one], codes.format.fraction) - given[one]).max()) for one in pieces)

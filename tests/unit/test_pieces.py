@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tracemalloc
 from dataclasses import replace
 from itertools import pairwise
@@ -13,11 +14,11 @@ import pytest
 from fpgacnn import frontends
 from fpgacnn.hardware.hls.line_buffers import Windows, loops
 from fpgacnn.hardware.hls.lower import lower
-from fpgacnn.ir.fixed_point import Codes, Format, parse_format
+from fpgacnn.ir.fixed_point import Codes, Format, exact_format, parse_format
 from fpgacnn.passes.widths.widths import parse_widths
-from fpgacnn.pipeline.checking.checks import Run
+from fpgacnn.pipeline.checking.checks import TEST_BENCH_VALUES, Run
 from fpgacnn.pipeline.checking.pieces import Ends, Noise, Ranges, event_values, pieces
-from fpgacnn.pipeline.inputs import Events
+from fpgacnn.pipeline.inputs import PIECE_VALUES, Events, largest_distance
 from fpgacnn.pipeline.request import Request
 from fpgacnn.pipeline.stages import plan_network
 from fpgacnn.sim.compare import EngineComparison, ReferenceComparison, against_reference, compare, signal_to_noise_db
@@ -32,9 +33,10 @@ EVENTS = 24
 FORM = Format(width=8, integer=4)
 
 
-def network(folder: Path, events: int, piece_values: int) -> Run:
+def network(folder: Path, events: int, piece_values: int, *, layers: int = 4) -> Run:
+    """The proof of two convolutions and a mean, or of their first layers."""
     random = np.random.default_rng(5)
-    layers = [
+    every = [
         entry(
             "Conv2D",
             "c",
@@ -53,8 +55,9 @@ def network(folder: Path, events: int, piece_values: int) -> Run:
         ),
         entry("GlobalAveragePooling2D", "g"),
     ]
-    file = sequential_file(folder / "m.h5", *layers, shape=(16, 16, 2))
-    given = Events(values=(random.integers(-64, 64, (events, 16, 16, 2)) / 64,), labels=None, origin="test")
+    file = sequential_file(folder / "m.h5", *every[:layers], shape=(16, 16, 2))
+    values = random.integers(-64, 64, (events, 16, 16, 2)) / 64
+    given = Events(values=(values,), labels=random.integers(0, 4, events), origin="test")
     request = Request(model=file, widths=parse_widths("8,3"), csim_events=0)
     found = plan_network(frontends.load(file), request, given.first(4))
     stopwatch = Stopwatch(progress=silent)
@@ -78,7 +81,7 @@ def answers(run: Run) -> dict[str, object]:
         "int64": found.int64.report("e", "i"),
         "seen": found.seen.ends,
         "noise": {name: None if one is None else pytest.approx(one) for name, one in found.noise.by_layer().items()},
-        "outputs": {name: one.tolist() for name, one in found.quantized.whole().items()},
+        "scores": {name: one.tolist() for name, one in found.quantized.whole().items()},
     }
 
 
@@ -90,7 +93,8 @@ def test_a_proof_in_pieces_finds_what_a_proof_in_one_go_finds(tmp_path: Path) ->
     few = replace(whole, piece_values=event_values(whole.design))
     assert answers(whole) == answers(many)
     small = answers(few)
-    assert (few.sample, small["outputs"]) == (2, answers(whole)["outputs"])
+    assert (few.sample, small["scores"]) == (2, answers(whole)["scores"])
+    assert few.layers(few.emulate()).source.report("e", "q", EVENTS).outputs == answers(whole)["source"].outputs
 
 
 @pytest.mark.parametrize("piece", [1, 5, EVENTS])
@@ -103,9 +107,10 @@ def test_evaluation_in_pieces_is_that_of_all_events(tmp_path: Path, piece: int) 
     assert set(evaluate(run.trained.network, run.events.values, quantized=True, keep={"g"})) == {"g"}
 
 
-def test_memory_grows_with_one_event_and_not_with_all(tmp_path: Path) -> None:
+@pytest.mark.parametrize("layers", [4, 3], ids=["scores", "images"])
+def test_memory_grows_with_one_event_and_not_with_all(tmp_path: Path, layers: int) -> None:
     def peak(events: int) -> int:
-        run = network(tmp_path, events, 1 << 14)
+        run = network(tmp_path, events, 1 << 14, layers=layers)
         emulated = run.emulate()
         tracemalloc.start()
         run.layers(emulated)
@@ -116,6 +121,37 @@ def test_memory_grows_with_one_event_and_not_with_all(tmp_path: Path) -> None:
     peak(8)  # kernels are built and modules are loaded
     few, many = peak(16), peak(256)
     assert many < 1.5 * few, f"{few} bytes for 16 events, {many} for 256"
+
+
+def test_a_test_bench_of_large_events_has_few_of_them(tmp_path: Path) -> None:
+    run = network(tmp_path, 3, 1 << 14)
+    emulated, size = run.emulate(), TEST_BENCH_VALUES // 2
+    images = Codes(array=np.arange(3 * size).reshape(3, size) % 100 - 50, format=FORM)
+    files = run.test_bench([images], emulated.answers)
+    assert {name: len(content.splitlines()) for name, content in files.items()} == {
+        "tb_data/tb_input_features.dat": 1,
+        "tb_data/tb_output_predictions.dat": 1,
+    }
+    few = run.test_bench(emulated.codes, emulated.answers)
+    inputs, outputs = (np.loadtxt(io.BytesIO(content)) for content in few.values())
+    np.testing.assert_array_equal(inputs, emulated.codes[0].values.reshape(3, -1))
+    np.testing.assert_array_equal(outputs, emulated.answers.outputs["g"].values)
+
+
+def test_formats_of_any_number_of_events_take_the_memory_of_a_piece() -> None:
+    values = np.random.default_rng(2).integers(-(1 << 9), 1 << 9, (64, 1 << 16)) / 64
+    tracemalloc.start()
+    form = exact_format(values)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (str(form), peak < values.nbytes / 2) == ("fixed<10,4>", True)
+
+
+def test_the_largest_distance_is_that_of_all_pieces() -> None:
+    values = np.linspace(-1.0, 1.0, 2 * PIECE_VALUES).reshape(2, -1)
+    values[1, -3] += 0.125
+    codes = Codes(array=np.zeros(values.shape, np.int64), format=FORM)
+    assert largest_distance(codes, values) == np.abs(values).max()
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -158,9 +194,10 @@ def test_noise_ranges_and_outputs_are_folded_together(tmp_path: Path) -> None:
     for part in (slice(0, 2), slice(2, 6)):
         noise.add({"d": quantized["d"][part]}, {"d": real["d"][part]})
         ranges.add({"d": Codes(array=np.arange(6)[part] - 3, format=parse_format("fixed<8,6>"))})
-        assert ends.add({"d": real["d"][part], "c": real["d"][part]}).keys() == {"c"}
+        ends.add({"d": real["d"][part], "c": real["d"][part]})
     assert noise.by_layer() == {"d": pytest.approx(signal_to_noise_db(real["d"], quantized["d"]))}
     assert ranges.ends == {"d": (-0.75, 0.5)}
+    assert ends.whole().keys() == {"d"}
     assert np.array_equal(ends.whole()["d"], real["d"])
 
 

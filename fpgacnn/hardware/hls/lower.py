@@ -41,6 +41,7 @@ def lower(design: Design) -> Lowered:
     lowering = _Lowering(design=design, names=Namer(layer.name for layer in design.model.layers))
     for layer in design.model.layers:
         lowering.add(layer)
+    lowering.check_inputs()
     ends = lowering.checked_outputs()
     nodes = tuple(lowering.nodes)
     if lowering.streams:
@@ -230,6 +231,20 @@ class _Lowering(WindowLayers):
             "accum_t": self._accumulator(layer),
         }
         self._append(layer, "Softmax", inputs, attributes, extra=extra)
+
+    def check_inputs(self) -> None:
+        """Refuse a stream that nothing reads: it fills up, and what feeds it waits forever.
+
+        Raises UnsupportedOptionError.
+        """
+        read = {name for layer in self.design.model.layers for name in layer.inputs}
+        for name in self.design.model.inputs:
+            if self.streams and name not in read:
+                raise UnsupportedOptionError(
+                    layer=self.design.model.layer(name).source,
+                    why="nothing reads this input, and its stream would never be emptied",
+                    do="remove the input from the network, or use `--io parallel`",
+                )
 
     def checked_outputs(self) -> list[str]:
         """hls4ml's names of the outputs.

@@ -20,7 +20,7 @@ from fpgacnn.passes.quantization import SoftmaxChoice
 from fpgacnn.passes.quantization.quantize import leading_quantizer
 from fpgacnn.pipeline.assign_widths import WidthAssignment
 from fpgacnn.pipeline.checking.pieces import PIECE_VALUES, TRACED_VALUES, Ends, Noise, Ranges, pieces, sample_size
-from fpgacnn.pipeline.inputs import Events, InputChoice, to_codes
+from fpgacnn.pipeline.inputs import Events, InputChoice, largest_distance, to_codes
 from fpgacnn.pipeline.remarks import labels_refused, not_compared, not_simulated, unused_events, unused_softmax
 from fpgacnn.pipeline.request import Request
 from fpgacnn.pipeline.test_vectors import CSIM_WORK, affordable
@@ -34,7 +34,9 @@ from fpgacnn.sim.result import SimulationResult, events_of, first_events
 from fpgacnn.sim.source_reference import evaluate
 from fpgacnn.system.progress import Stopwatch
 
-TEST_BENCH_EVENTS = 100
+TEST_BENCH_EVENTS, TEST_BENCH_VALUES = 100, 1 << 20
+"""Events of the test bench, and about how many numbers: a vendor tool reads them as text and simulates each event."""
+
 REFERENCE_EVENTS = 32
 
 
@@ -70,9 +72,9 @@ class Emulated:
 
 @dataclass(slots=True, kw_only=True)
 class Layers:
-    """What was found about layers, piece by piece: comparisons, noise, ranges, and the outputs of three networks.
+    """What was found about layers, piece by piece: comparisons, noise and ranges.
 
-    `quantized` and `unquantized` answer as the network to build, with and without its quantizers, `real` as the float network.
+    `quantized` and `real` are the scores of the network to build and of the float network, where labels are given for them.
     """
 
     source: ReferenceComparison
@@ -81,7 +83,6 @@ class Layers:
     seen: Ranges
     quantized: Ends
     real: Ends
-    unquantized: Ends
 
 
 @dataclass(slots=True, kw_only=True)
@@ -141,28 +142,20 @@ class Run:
             with self.watch.stage(
                 "reference", f"computing the trained network's own answers to {piece.stop} of {self.sample} events"
             ):
-                quantized = self.answers(network, [one.values for one in codes_of(run.codes, piece)], quantized=True)
-                inner = found.quantized.add(quantized)
-                found.source.add(
-                    without(traced.trace, self.design.model.outputs),
-                    outputs_of(network, quantized, self.request.softmax),
-                    piece.start,
-                )
-                del traced
-                self.add_floats(found, inner, piece, keep=None)
+                quantized = self.answers(network, values_of(run.codes, piece), quantized=True)
+                shown = {**traced.trace, **events_of(run.answers, piece).outputs}
+                found.source.add(shown, outputs_of(network, quantized, self.request.softmax), piece.start)
+                del traced, shown
+                self.add_floats(found, quantized, piece, keep=None)
         for piece in pieces(self.design, self.events.count, self.piece_values, first=self.sample):
             with self.watch.stage(
                 "reference",
                 f"computing the trained network's own answers to {piece.stop} of {self.events.count} events",
             ):
-                found.quantized.add(
-                    self.answers(
-                        network, [one.values for one in codes_of(run.codes, piece)], quantized=True, keep=self.ends
-                    )
-                )
-                self.add_floats(found, {}, piece, keep=self.ends)
-        found.source.add(run.answers.outputs, outputs_of(network, found.quantized.whole(), self.request.softmax), 0)
-        found.noise.add(found.quantized.whole(), found.unquantized.whole())
+                quantized = self.answers(network, values_of(run.codes, piece), quantized=True, keep=self.ends)
+                shown = dict(events_of(run.answers, piece).outputs)
+                found.source.add(shown, outputs_of(network, quantized, self.request.softmax), piece.start)
+                self.add_floats(found, quantized, piece, keep=self.ends)
         return found
 
     def answers(
@@ -178,31 +171,36 @@ class Run:
 
     def no_layers(self) -> Layers:
         """Nothing compared yet."""
-        names = sorted(self.ends)
+        scored = [self.trained.network.outputs[0]] if self.has_scores else []
         return Layers(
             source=ReferenceComparison(self.design, exactness=float64_slack(self.design)),
             int64=EngineComparison(),
             noise=Noise(self.trained.network),
             seen=Ranges(),
-            quantized=Ends(names),
-            real=Ends(names if self.request.float_model is None else list(self.trained.twin.outputs)),
-            unquantized=Ends(names),
+            quantized=Ends(scored),
+            real=Ends([self.trained.twin.outputs[0]] if scored else []),
         )
 
     @property
     def ends(self) -> set[str]:
-        """Layers of the file that outputs show: their answers are kept of all events."""
+        """Layers of the file that outputs show: their answers to all events are compared."""
         return {
             *self.trained.network.outputs,
             *(self.design.model.layer(name).source for name in self.design.model.outputs),
         }
 
+    @property
+    def has_scores(self) -> bool:
+        """Labels are given that the output can use."""
+        return self.events.labels is not None and labels_refused(self.trained.network, self.events) is None
+
     def add_floats(
-        self, found: Layers, inner: Mapping[str, FloatArray], piece: slice, *, keep: set[str] | None
+        self, found: Layers, quantized: Mapping[str, FloatArray], piece: slice, *, keep: set[str] | None
     ) -> None:
-        """Answers of the float networks to a piece, and the noise of the inner layers against them."""
+        """Answers of the float networks to a piece, and the noise of the layers against them."""
         values = [one[piece] for one in self.events.values]
-        if self.request.float_model is not None:
+        found.quantized.add(quantized)
+        if self.request.float_model is not None and self.has_scores:
             found.real.add(
                 self.answers(self.trained.twin, values, quantized=False, keep=set(self.trained.twin.outputs))
             )
@@ -210,7 +208,7 @@ class Run:
         real = self.answers(network, values, quantized=False, keep=keep)
         if self.request.float_model is None:
             found.real.add(real)
-        found.noise.add(inner, found.unquantized.add(real))
+        found.noise.add(quantized, real)
 
     def add_reference(self, found: EngineComparison, run: Emulated, piece: slice, traced: SimulationResult) -> None:
         """The emulator, where it is compiled, against the int64 reference: a fault of a compiler would show here."""
@@ -284,7 +282,7 @@ class Run:
                     events=len(values),
                     origin=self.events.origin,
                     rounded_values=changed,
-                    largest_rounding=float(np.abs(codes.values - values).max()) if changed else 0.0,
+                    largest_rounding=largest_distance(codes, values) if changed else 0.0,
                 )
             )
         return tuple(found), tuple(records)
@@ -340,7 +338,7 @@ class Run:
         self, real: Mapping[str, FloatArray], quantized: Mapping[str, FloatArray], emulated: SimulationResult
     ) -> tuple[Quality, ...]:
         """The task's own measure, where labels are given that the output can use."""
-        if self.events.labels is None or labels_refused(self.trained.network, self.events) is not None:
+        if self.events.labels is None or not self.has_scores:
             return ()
         hardware = emulated.outputs[self.design.model.outputs[0]].values
         return qualities(
@@ -349,14 +347,17 @@ class Run:
 
     def test_bench(self, codes: Sequence[Codes], emulated: SimulationResult) -> Mapping[str, bytes]:
         """Events and expected answers for hls4ml's test bench."""
-        count = min(TEST_BENCH_EVENTS, self.events.count)
-        features = np.concatenate([one.values[:count].reshape(count, -1) for one in codes], axis=1)
-        answers = np.concatenate([one.values[:count].reshape(count, -1) for one in emulated.outputs.values()], axis=1)
-        return {"tb_data/tb_input_features.dat": _rows(features), "tb_data/tb_output_predictions.dat": _rows(answers)}
+        outputs = [*emulated.outputs.values()]
+        size = sum(one.array[:1].size for one in (*codes, *outputs))
+        count = min(TEST_BENCH_EVENTS, self.events.count, max(1, TEST_BENCH_VALUES // size))
+        files = {"tb_data/tb_input_features.dat": codes, "tb_data/tb_output_predictions.dat": outputs}
+        return {name: b"".join(_row(some, event) for event in range(count)) for name, some in files.items()}
 
 
-def _rows(values: FloatArray) -> bytes:
-    return "".join(" ".join(map(repr, row)) + "\n" for row in values.tolist()).encode()
+def _row(tensors: Sequence[Codes], event: int) -> bytes:
+    """One event as a line of numbers."""
+    numbers = np.concatenate([one.ravel() for one in values_of(tensors, slice(event, event + 1))])
+    return f"{' '.join(map(repr, numbers.tolist()))}\n".encode()
 
 
 def codes_of(codes: Sequence[Codes], piece: slice) -> tuple[Codes, ...]:
@@ -364,14 +365,14 @@ def codes_of(codes: Sequence[Codes], piece: slice) -> tuple[Codes, ...]:
     return tuple(Codes(array=one.array[piece], format=one.format) for one in codes)
 
 
+def values_of(codes: Sequence[Codes], piece: slice) -> list[FloatArray]:
+    """The numbers that codes stand for, of a piece of the events."""
+    return [one.values for one in codes_of(codes, piece)]
+
+
 def first_codes(codes: Sequence[Codes], count: int) -> tuple[Codes, ...]:
     """The first events of the inputs."""
     return codes_of(codes, slice(count))
-
-
-def without(trace: Mapping[str, Codes], names: Sequence[str]) -> Mapping[str, Codes]:
-    """The nodes of a trace but the named ones."""
-    return {name: codes for name, codes in trace.items() if name not in names}
 
 
 def float64_slack(design: Design) -> float:

@@ -18,7 +18,7 @@ PIECE_VALUES = 1 << 24
 FEWEST_SAMPLED = 2
 """Events that every layer is compared on, where PIECE_VALUES hold fewer."""
 
-TRACED_VALUES = 1 << 26
+TRACED_VALUES = 1 << 25
 """Codes of all layers that one run of the emulator may answer with: compiled kernels compute 4 to 16 events at once."""
 
 
@@ -75,17 +75,15 @@ class Noise:
 
 
 class Ends:
-    """Answers of the layers whose values are kept of all events: those of the outputs."""
+    """Answers of the named layers to all events."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self._parts: dict[str, list[FloatArray]] = {name: [] for name in names}
 
-    def add(self, answers: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
-        """Keep those of one more piece; the others are given back."""
+    def add(self, answers: Mapping[str, FloatArray]) -> None:
+        """Keep those to one more piece."""
         for name, parts in self._parts.items():
-            if name in answers:
-                parts.append(answers[name])
-        return {name: values for name, values in answers.items() if name not in self._parts}
+            parts.append(answers[name])
 
     def whole(self) -> dict[str, FloatArray]:
         """The answers to all events."""

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 
 from fpgacnn.design import IoType, Strategy
+from fpgacnn.errors import UnsupportedOptionError
 from fpgacnn.hardware.hls.lower import lower
 from fpgacnn.hardware.hls.node import Attribute, HlsNode
+from fpgacnn.ir import hardware as hw
 from tests.agree.test_layers import FAMILIES
 from tests.conftest import Golden
 from tests.support import networks
@@ -81,3 +83,12 @@ def test_codes_are_the_constants_of_the_attributes(family: str, io: IoType) -> N
             assert codes.ndim > 1, "a matrix has its outputs last"
             values = codes * node.types[kind].step
             assert np.array_equal(values.ravel(), np.ravel(np.asarray(given[kind])))
+
+
+def test_a_stream_that_nothing_reads_is_refused() -> None:
+    build = Builder(seed=13)
+    read, unread = build.input((3, 3, 2)), build.input((3, 3, 2))
+    build.end(build.add(hw.Relu(), (3, 3, 2), read))
+    assert lower(build.design(IoType.PARALLEL)).nodes
+    with pytest.raises(UnsupportedOptionError, match=f"{unread}: nothing reads this input"):
+        lower(build.design(IoType.STREAM))
