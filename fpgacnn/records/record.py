@@ -193,9 +193,11 @@ class EstimateRecord(Displayed):
 
 def estimate_line(estimate: Estimate) -> str:
     """An estimate in one line: resources after synthesis, latency, and whether the part has enough."""
-    after, latency = estimate.after_synthesis, estimate.totals.latency_ns
+    after, latency = estimate.after_synthesis, estimate.latency_ns
     counts = {"LUT": after.lut, "FF": after.ff, "DSP": after.dsp, "BRAM 18K": after.bram_18k}
     used = ", ".join(f"{figure.value:,.0f} {name}" for name, figure in counts.items())
+    if estimate.stops:
+        return f"{used}, stops: its processes wait for each other, {estimate.part}"
     return f"{used}, {latency.value:,.0f} ns, {'fits' if estimate.fits else 'does not fit'} {estimate.part}"
 
 

@@ -20,6 +20,7 @@ class Source(StrEnum):
 
     ESTIMATE = "estimate"
     AFTER_SYNTHESIS = "estimate after synthesis"
+    SIMULATED = "simulated"
     CSYNTH = "csynth"
     COSIM = "cosim"
     SYNTH = "synth"
@@ -131,6 +132,18 @@ def _estimated(said: Estimate) -> Iterator[ResourceReport]:
         available=available,
         clock_ns=said.clock_ns,
     )
+    dataflow = said.simulated
+    if dataflow is not None and not dataflow.deadlock:
+        yield ResourceReport(
+            source=Source.SIMULATED,
+            by="the dataflow of the templates, word by word, with the depths of the FIFOs",
+            file="",
+            clock_ns=said.clock_ns,
+            latency_cycles=_figure(dataflow.latency_cycles),
+            interval_cycles=_figure(dataflow.ii_cycles),
+            latency_ns=_figure(dataflow.latency_ns),
+            interval_ns=_figure(dataflow.ii_ns),
+        )
 
 
 def _estimated_layer(layer: estimation.LayerEstimate) -> LayerResources:

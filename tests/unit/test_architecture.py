@@ -37,6 +37,7 @@ ADAPTERS = {
         "system/launch.py",
         "sim/emulator/softmax_lut.py",
         "sim/emulator/native/loader.py",
+        "hardware/estimation/dataflow/compiled.py",
         "system/atomic_dir.py",
     },
     "jinja2": {"reporting/formats/html.py"},

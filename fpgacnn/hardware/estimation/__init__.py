@@ -9,8 +9,11 @@ from fpgacnn.hardware.estimation.result import (
     Estimate,
     Figure,
     LayerEstimate,
+    ProcessSpan,
     ResourceEstimate,
     Shortage,
+    Simulated,
+    StreamEstimate,
     Totals,
 )
 
@@ -20,8 +23,11 @@ __all__ = [
     "Estimate",
     "Figure",
     "LayerEstimate",
+    "ProcessSpan",
     "ResourceEstimate",
     "Shortage",
+    "Simulated",
+    "StreamEstimate",
     "Totals",
     "estimate",
 ]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from math import prod
 
 from fpgacnn.design import BackendName, IoType, Strategy
 from fpgacnn.hardware.devices import find_device
+from fpgacnn.hardware.estimation.dataflow.build import Unknown
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role, TemplateCall
-from fpgacnn.hardware.estimation.memory import fifo_blocks, fifos
 from fpgacnn.hardware.estimation.multiply import PARTITION_LIMIT
 from fpgacnn.hardware.estimation.quantities import Quantities
-from fpgacnn.hardware.estimation.result import Caution
+from fpgacnn.hardware.estimation.result import Caution, Simulated
 from fpgacnn.hardware.hls.reuse import is_legal, legal_factors
 
 UNROLL_LIMIT = 4096
@@ -24,17 +24,20 @@ CAUTIONS = {
     "FC123": "An array of so many bits is split into registers that tools give up or take hours.",
     "FC124": "Vivado HLS does not split arrays of more than 4,096 elements: the weights stay in block RAM.",
     "FC125": "A reuse factor that hls4ml's resource strategy does not take.",
-    "FC126": "A stream past other layers is shorter than what they take before they answer: the design stops.",
-    "FC127": "The buffer of a way past other layers takes much of the block RAM.",
+    "FC126": "Processes of a streamed design wait for each other for ever, because a FIFO between them is too short.",
+    "FC127": "A FIFO takes more than a tenth of the part's block RAM.",
     "FC128": "More products side by side than schedulers handle in reasonable time.",
     "FC129": "Vitis HLS takes long to split arrays of more than 1,024 elements.",
+    "FC132": "A template whose order of reads and writes is not known: the dataflow is not simulated.",
 }
 """The page of every caution, by its code."""
 
 WEIGHTED = frozenset({Role.DENSE, Role.CONVOLUTION, Role.DEPTHWISE})
 
 
-def cautions(model: HardwareGraph, counted: Quantities) -> tuple[Caution, ...]:
+def cautions(
+    model: HardwareGraph, counted: Quantities, dataflow: Simulated | Unknown | None = None
+) -> tuple[Caution, ...]:
     """All cautions of a design, in the order of its layers."""
     found = [caution for layer in model.layers for caution in _layer(layer, model)]
     products = sum(one.product.terms for one in counted.layers if not one.product.in_memory)
@@ -43,7 +46,7 @@ def cautions(model: HardwareGraph, counted: Quantities) -> tuple[Caution, ...]:
         found.append(
             Caution(code="FC128", layer="", text=text, cure="--strategy resource with --reuse, or fewer channels")
         )
-    return tuple(found + list(bypasses(model)))
+    return tuple(found + list(_streams(model, dataflow)))
 
 
 def _layer(layer: TemplateCall, model: HardwareGraph) -> Iterator[Caution]:
@@ -89,49 +92,19 @@ def nearest_legal(inputs: int, outputs: int, requested: int) -> list[int]:
     return sorted(sorted(legal, key=lambda reuse: (abs(reuse - requested), reuse))[:NEAR_SHOWN])
 
 
-def bypasses(model: HardwareGraph) -> Iterator[Caution]:
-    """Cautions about skip connections in streams: the short branch buffers what the long branch takes before its first result."""
-    if model.io is not IoType.STREAM:
+def _streams(model: HardwareGraph, dataflow: Simulated | Unknown | None) -> Iterator[Caution]:
+    """Cautions about the FIFOs of a streamed design: processes that wait for each other, and FIFOs that take much block RAM."""
+    if isinstance(dataflow, Unknown):
+        text = f"{dataflow.why}: its cycles and deadlocks are not simulated"
+        yield Caution(code="FC132", layer=dataflow.layer, text=text, cure="measure them with RTL simulation")
         return
-    delays = _delays(model)
-    by_name = {layer.name: layer for layer in model.layers}
-    for layer in model.layers:
-        if len(layer.inputs) < 2:
-            continue
-        waits = {name: delays[name] for name in layer.inputs if name in by_name}
-        for name, wait in waits.items():
-            needed = max(waits.values()) - wait
-            yield from _bypass(by_name[name], layer, needed, model)
-
-
-def _bypass(short: TemplateCall, join: TemplateCall, needed: int, model: HardwareGraph) -> Iterator[Caution]:
-    queues = fifos(short, model)
-    if needed <= 0 or not queues:
+    if dataflow is None:
         return
-    if queues[0].depth < needed:
-        text = f"the way past '{short.name}' into '{join.name}' holds {queues[0].depth} places, but the other way takes {needed} before it answers: deadlock"
-        yield Caution(
-            code="FC126", layer=join.name, text=text, cure=f"give the stream of '{short.name}' a depth of {needed}"
-        )
-    blocks = fifo_blocks(queues[0], model)
-    if blocks > find_device(model.part).bram_18k // 10:
-        text = f"the buffer of the way past '{short.name}' takes {blocks} blocks of RAM"
-        yield Caution(
-            code="FC127", layer=join.name, text=text, cure="measure the depth that is needed in cosimulation and set it"
-        )
-
-
-def _delays(model: HardwareGraph) -> Mapping[str, int]:
-    """Positions of its first input that a layer's way has taken before its first answer."""
-    found: dict[str, int] = {}
-    for layer in model.layers:
-        before = max((found[name] for name in layer.inputs if name in found), default=0)
-        rows, columns = layer.window
-        own = (
-            (rows - 1) * layer.in_shape[1] + columns - 1
-            if layer.role in {Role.CONVOLUTION, Role.DEPTHWISE, Role.POOL}
-            else 0
-        )
-        whole = layer.role in {Role.DENSE, Role.GLOBAL_POOL}
-        found[layer.name] = before + (layer.in_shape[0] * layer.in_shape[1] if whole else own)
-    return found
+    if dataflow.deadlock:
+        text = f"deadlock, each waits for the next: {' -> '.join(dataflow.deadlock)}"
+        full = ", ".join(dict.fromkeys(one.split("(full ")[1][:-1] for one in dataflow.deadlock if "(full " in one))
+        yield Caution(code="FC126", layer="", text=text, cure=f"make {full} deeper, or let fpgacnn choose: --fifo auto")
+    for one in dataflow.streams:
+        if one.bram_18k > find_device(model.part).bram_18k // 10:
+            text = f"the FIFO '{one.name}' from '{one.writer}' to '{one.reader}' takes {one.bram_18k} blocks of RAM"
+            yield Caution(code="FC127", layer=one.writer, text=text, cure="--fifo auto, or narrower values")

@@ -17,8 +17,10 @@ from fpgacnn.hardware.estimation.result import (
     LayerEstimate,
     ResourceEstimate,
     Shortage,
+    Simulated,
     Totals,
 )
+from fpgacnn.hardware.estimation.streams import simulated
 
 WEIGHTED = frozenset({Role.DENSE, Role.CONVOLUTION, Role.DEPTHWISE, Role.RECURRENT})
 RESOURCES = ("LUT", "FF", "DSP", "BRAM_18K", "URAM")
@@ -36,6 +38,7 @@ def estimate(model: HardwareGraph, constants: Constants | None = None) -> Estima
     totals = _totals(counted, model, constants, group)
     after = _after(totals.resources, constants, group)
     available = _available(device)
+    dataflow = simulated(model, counted)
     return Estimate(
         stage="csynth",
         tool=f"{'Vitis' if model.tool is BackendName.VITIS else 'Vivado'} HLS",
@@ -47,7 +50,8 @@ def estimate(model: HardwareGraph, constants: Constants | None = None) -> Estima
         available=available,
         shortages=shortages(after, available),
         method=_method(constants, group),
-        warnings=cautions(model, counted),
+        warnings=cautions(model, counted, dataflow),
+        simulated=dataflow if isinstance(dataflow, Simulated) else None,
     )
 
 

@@ -7,6 +7,7 @@ from math import ceil, prod
 
 from fpgacnn.design import BackendName, IoType
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role, TemplateCall
+from fpgacnn.hardware.estimation.graph.wiring import Wiring
 from fpgacnn.hardware.estimation.multiply import Multiplication
 
 WORDS, BITS = 1024, 18
@@ -21,11 +22,12 @@ SMALL_STREAM_BITS = 2048
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fifo:
-    """`channels` queues side by side, of `bits` and `depth` places each."""
+    """`channels` queues side by side, of `bits` and `depth` places each; `name` is the FIFO's, where it is a stream's."""
 
     depth: int
     channels: int
     bits: int
+    name: str = ""
 
     @property
     def total_bits(self) -> int:
@@ -33,7 +35,7 @@ class Fifo:
         return self.depth * self.channels * self.bits
 
 
-def fifos(layer: TemplateCall, model: HardwareGraph) -> tuple[Fifo, ...]:
+def fifos(layer: TemplateCall, model: HardwareGraph, wiring: Wiring | None = None) -> tuple[Fifo, ...]:
     """The queues behind a layer: of a stream, one for each channel (Vivado HLS) or of all bits (Vitis), copied for each reader.
 
     Between tasks that hand over arrays every element is a queue of two places; and what Vivado HLS reads as one word, the
@@ -48,14 +50,21 @@ def fifos(layer: TemplateCall, model: HardwareGraph) -> tuple[Fifo, ...]:
             if layer.name in model.outputs
             else (*waiting, Fifo(depth=2, channels=prod(layer.out_shape), bits=layer.output.width))
         )
-    if layer.name in model.outputs:
-        return ()
-    depth = model.fifo_depths.get(layer.name, max(1, layer.positions))
-    channels, width = layer.out_shape[2], layer.output.width
+    wiring = wiring or Wiring.of(model)
+    return tuple(_stream(name, layer, model, wiring) for name in wiring.owned.get(layer.name, ()))
+
+
+def _stream(name: str, layer: TemplateCall, model: HardwareGraph, wiring: Wiring) -> Fifo:
+    """A FIFO of a stream by its name: of the layer's result, or of a copy of its result or of an input of the network."""
+    own = name == layer.name or name in wiring.copies.get(layer.name, ())
+    shape, width = (layer.out_shape, layer.output.width) if own else (layer.in_shape, layer.input.width)
     merged = model.tool is BackendName.VITIS
-    readers = len(model.readers(layer.name))
-    queue = Fifo(depth=depth, channels=1 if merged else channels, bits=channels * width if merged else width)
-    return (queue,) * (readers + 1 if readers > 1 else 1)
+    return Fifo(
+        depth=model.fifo_depths.get(name, max(1, shape[0] * shape[1])),
+        channels=1 if merged else shape[2],
+        bits=shape[2] * width if merged else width,
+        name=name,
+    )
 
 
 def _input_word(layer: TemplateCall, model: HardwareGraph) -> tuple[Fifo, ...]:

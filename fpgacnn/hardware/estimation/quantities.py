@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from fpgacnn.hardware.devices import Device
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, TemplateCall
+from fpgacnn.hardware.estimation.graph.wiring import Wiring
 from fpgacnn.hardware.estimation.memory import Fifo, fifo_blocks, fifos, table_blocks, values_at_once, weight_blocks
 from fpgacnn.hardware.estimation.multiply import Multiplication, multiplication
 from fpgacnn.hardware.estimation.primitives import PrimitiveCounts, copies_of, layer_primitives
@@ -43,12 +44,15 @@ class Quantities:
 def quantities(model: HardwareGraph, device: Device) -> Quantities:
     """Count what the templates instantiate."""
     budget = TimingBudget.of(model, device)
-    layers = tuple(_layer(layer, model, device, budget) for layer in model.layers)
+    wiring = Wiring.of(model)
+    layers = tuple(_layer(layer, model, device, budget, wiring) for layer in model.layers)
     return Quantities(layers=layers, timing=design_timing([one.timing for one in layers], model))
 
 
-def _layer(layer: TemplateCall, model: HardwareGraph, device: Device, budget: TimingBudget) -> LayerQuantities:
-    product, queues = multiplication(layer, model, device), fifos(layer, model)
+def _layer(
+    layer: TemplateCall, model: HardwareGraph, device: Device, budget: TimingBudget, wiring: Wiring
+) -> LayerQuantities:
+    product, queues = multiplication(layer, model, device), fifos(layer, model, wiring)
     return LayerQuantities(
         layer=layer,
         product=product,

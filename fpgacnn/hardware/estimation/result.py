@@ -92,11 +92,64 @@ class Caution:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StreamEstimate:
+    """One FIFO between two processes: how deep it is, the most words that it held in the simulation, and its block RAM.
+
+    `words` pass it in a frame; `frame_bram_18k` is what a FIFO for a whole frame would take. `bits` are those of a word.
+    """
+
+    name: str
+    writer: str
+    reader: str
+    depth: int
+    fill: int
+    words: int
+    bits: int
+    bram_18k: int
+    frame_bram_18k: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessSpan:
+    """When one process works on the first frame, in cycles from its first word on.
+
+    `empty` and `full` are cycles in which it waits for a word or for a place, between `start` and `end`; `stalls` are the
+    longest of these waits, from and to a cycle.
+    """
+
+    name: str
+    start: int
+    end: int
+    empty: int
+    full: int
+    stalls: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Simulated:
+    """The dataflow of a streamed design, simulated word by word with the depths of its FIFOs.
+
+    `deadlock` are the processes that wait for each other, each with the FIFO that it waits for; empty where every frame
+    ends. Cycles are 0 where there is a deadlock.
+    """
+
+    latency_cycles: Figure
+    latency_ns: Figure
+    ii_cycles: Figure
+    ii_ns: Figure
+    layers: tuple[ProcessSpan, ...]
+    streams: tuple[StreamEstimate, ...]
+    deadlock: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
     """What a design costs, before any vendor tool has seen it.
 
     `stage` and `tool` say whose report `layers` and `totals` foretell ("csynth"); `after_synthesis` foretells Vivado's
     report after logic synthesis, which is what must fit. `available` is None where the part is not in the table.
+    `simulated` are the cycles that RTL simulation of a streamed design will count, which csynth does not know; None where
+    data does not move in streams, or where a template is not known.
     """
 
     stage: str
@@ -110,8 +163,24 @@ class Estimate:
     shortages: tuple[Shortage, ...]
     method: str
     warnings: tuple[Caution, ...]
+    simulated: Simulated | None = None
+
+    @property
+    def stops(self) -> bool:
+        """The processes of a streamed design wait for each other for ever."""
+        return self.simulated is not None and bool(self.simulated.deadlock)
 
     @property
     def fits(self) -> bool:
-        """Nothing is short; also where the part is unknown."""
-        return not self.shortages
+        """Nothing is short, also where the part is unknown, and the design does not stop."""
+        return not self.shortages and not self.stops
+
+    @property
+    def latency_ns(self) -> Figure:
+        """Time from the first word of a frame to its result: simulated where the design streams, else as csynth reports."""
+        return self.simulated.latency_ns if self.simulated and not self.stops else self.totals.latency_ns
+
+    @property
+    def interval_ns(self) -> Figure:
+        """Time between two frames: simulated where the design streams, else as csynth reports."""
+        return self.simulated.ii_ns if self.simulated and not self.stops else self.totals.ii_ns

@@ -20,6 +20,10 @@ ADD_NS, MULTIPLY_NS = {True: 2.1, False: 0.6}, {True: 5.0, False: 2.2}
 SLOW_NS, RELAXED_NS = 6.0, 15.0
 """Below this cycle time the 7 series needs two cycles for what the other families do in one."""
 
+SHIFT_LINE, SHIFT_VITIS, SHIFT_INLINED, SHIFT_RELAXED, SHIFT_SLOW, SHIFT_SLOWEST = 3, 4, 6, 2, 4, 5
+RELAXED_SHIFT_NS = 8.0
+"""Cycles of a shift (see `shift_cycles`), and the cycle time from which two of them are enough."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimingBudget:
@@ -134,8 +138,7 @@ def _streamed(layer: TemplateCall, model: HardwareGraph, product: Multiplication
                 return _loop(layer.reuse + reads + 6, lead=depth + 3)
             return _loop(reads - 1 + min(layer.reuse, product.rounds) + depth + extra, lead=depth + 3)
         case Role.POOL:
-            slow = 2 if budget.seven_series and budget.budget_ns < SLOW_NS and layer.in_shape[0] > 1 else 1
-            return _loop(pixels * slow + 3, lead=3)
+            return _loop(pixels * slow_pixels(layer, budget) + 3, lead=3)
         case Role.GLOBAL_POOL:
             return _loop(pixels + 2, lead=2)
         case Role.SOFTMAX:
@@ -152,6 +155,11 @@ def _streamed(layer: TemplateCall, model: HardwareGraph, product: Multiplication
             return _loop(pixels + searched, lead=searched)
         case _:
             return _loop(max(pixels, layer.positions) + extra + 1 if layer.positions > 1 else extra, lead=extra)
+
+
+def slow_pixels(layer: TemplateCall, budget: TimingBudget) -> int:
+    """Cycles between two pixels of a streamed pooling layer."""
+    return 2 if budget.seven_series and budget.budget_ns < SLOW_NS and layer.in_shape[0] > 1 else 1
 
 
 def _loop(latency: int, *, lead: int) -> LayerTiming:
@@ -182,6 +190,24 @@ def _shift_loops(layer: TemplateCall, model: HardwareGraph) -> int:
     rows, channels = layer.window[0], layer.in_shape[2]
     alone = model.inlined_shift and model.tool is BackendName.VIVADO and rows > 1 and channels > 1
     return (2 * rows + 1) * channels if alone else 0
+
+
+def shift_cycles(layer: TemplateCall, model: HardwareGraph, budget: TimingBudget) -> int:
+    """Cycles of a pixel at which no window of a resource convolution ends: it is only shifted into the line buffer.
+
+    Taken from the smallest latencies of 40 synthesized convolutions: (latency - 1) / pixels.
+    """
+    if layer.in_shape[0] == 1:
+        return SHIFT_LINE
+    if model.tool is BackendName.VITIS:
+        return SHIFT_VITIS
+    if model.inlined_shift:
+        return SHIFT_INLINED + _shift_loops(layer, model)
+    if budget.budget_ns >= RELAXED_SHIFT_NS:
+        return SHIFT_RELAXED
+    if budget.seven_series and budget.budget_ns < SLOW_NS:
+        return SHIFT_SLOWEST if budget.slowest else SHIFT_SLOW
+    return SHIFT_LINE
 
 
 def around_reuse_loop(model: HardwareGraph, budget: TimingBudget) -> int:

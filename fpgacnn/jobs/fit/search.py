@@ -102,7 +102,7 @@ def search(
 
 def trial(target: Target, estimate: Estimate, limits: FitLimits) -> Trial:
     """See an estimate through the limits."""
-    totals, after, there = estimate.totals, estimate.after_synthesis, estimate.available
+    after, there = estimate.after_synthesis, estimate.available
     assert there is not None  # an unknown part has raised
     pairs = {
         "LUT": (after.lut, there.lut),
@@ -115,7 +115,7 @@ def trial(target: Target, estimate: Estimate, limits: FitLimits) -> Trial:
         return figure.high if limits.sure else figure.value
 
     shares = {name: number(figure) / max(1, part) for name, (figure, part) in pairs.items()}
-    latency, interval = number(totals.latency_ns), number(totals.ii_ns)
+    latency, interval = number(estimate.latency_ns), number(estimate.interval_ns)
     wanted = {"latency": (latency, limits.latency_ns), "interval": (interval, limits.interval_ns)}
     wanted |= {name: (share, limits.utilization) for name, share in shares.items()}
     excess = {name: has / limit - 1.0 for name, (has, limit) in wanted.items() if limit is not None and has > limit}

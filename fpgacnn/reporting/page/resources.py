@@ -23,6 +23,7 @@ from fpgacnn.reporting.page.page import Cell, Column, Section, Table, Tone, Verd
 NAMES = {
     Source.ESTIMATE: "Estimate of C synthesis",
     Source.AFTER_SYNTHESIS: "Estimate after synthesis",
+    Source.SIMULATED: "Simulated",
     Source.CSYNTH: "C synthesis",
     Source.COSIM: "RTL simulation",
     Source.SYNTH: "Logic synthesis",
@@ -32,6 +33,7 @@ NAMES = {
 ESTIMATES = {
     Source.ESTIMATE: "Estimated, as C synthesis will say",
     Source.AFTER_SYNTHESIS: "Estimated, after logic synthesis",
+    Source.SIMULATED: "Simulated dataflow of the streams",
 }
 """Sources that no tool stands behind, in the words of a verdict."""
 BAND = "the band holds the truth four times out of five"

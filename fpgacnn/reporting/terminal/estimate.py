@@ -10,10 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from fpgacnn.errors import printable
-from fpgacnn.hardware.estimation import Estimate, Figure, LayerEstimate
+from fpgacnn.hardware.estimation import Estimate, Figure, LayerEstimate, Simulated, Totals
 from fpgacnn.records.record import EstimateRecord
 
 DIGITS = 3
+CAUTION = 2000
+"""Most characters of a caution: a circle of many layers is long."""
 
 
 def estimate_report(record: EstimateRecord) -> Iterator[RenderableType]:
@@ -31,7 +33,7 @@ def estimate_report(record: EstimateRecord) -> Iterator[RenderableType]:
         where = f" {printable(caution.layer)}:" if caution.layer else ""
         yield Text.assemble(
             (f"caution[{printable(caution.code)}]", "yellow"),
-            f"{where} {printable(caution.text)}; {printable(caution.cure)}",
+            f"{where} {printable(caution.text, CAUTION)}; {printable(caution.cure, CAUTION)}",
         )
     for note in record.notes:
         yield Text.assemble(("note: ", "yellow"), printable(note))
@@ -40,7 +42,10 @@ def estimate_report(record: EstimateRecord) -> Iterator[RenderableType]:
 
 def estimate_line(answer: Estimate) -> Text:
     """An estimate in one line, for the report of a conversion."""
-    after, totals = answer.after_synthesis, answer.totals
+    after = answer.after_synthesis
+    timed: Totals | Simulated = answer.totals
+    if answer.simulated is not None and not answer.stops:
+        timed = answer.simulated
     parts = [
         f"{_short(after.lut)} LUT",
         f"{_short(after.ff)} FF",
@@ -48,9 +53,9 @@ def estimate_line(answer: Estimate) -> Text:
         f"{_short(after.bram_18k)} BRAM18",
     ]
     line = Text.assemble(
-        ("estimate: ", "bold"), f"{', '.join(parts)} after synthesis; {_short(totals.latency_cycles)} cycles "
+        ("estimate: ", "bold"), f"{', '.join(parts)} after synthesis; {_short(timed.latency_cycles)} cycles "
     )
-    line.append(f"({time_words(totals.latency_ns.value)}), a new event every {_short(totals.ii_cycles)}; ")
+    line.append(f"({time_words(timed.latency_ns.value)}), a new event every {_short(timed.ii_cycles)}; ")
     line.append_text(verdict(answer))
     return line
 
@@ -60,6 +65,8 @@ def verdict(answer: Estimate) -> Text:
     if answer.available is None:
         return Text("nobody knows whether it fits: the part is unknown", style="yellow")
     device = printable(answer.available.device)
+    if answer.stops:
+        return Text.assemble(("stops: ", "bold red"), "processes wait for each other (FC126)")
     if answer.shortages:
         short = ", ".join(
             f"{one.missing:,.0f} {printable(one.resource)} ({one.needed.value / max(1, one.available):.1f} times what it has)"
@@ -122,12 +129,23 @@ def _whole(answer: Estimate) -> Table:
 
 
 def speed(answer: Estimate) -> Text:
-    """Latency and interval with their bands, and the rate of events."""
-    totals = answer.totals
-    rate = 1e9 / max(totals.ii_ns.value, 1e-9)
-    return Text(
-        f"latency {_banded(totals.latency_cycles)} cycles = {time_words(totals.latency_ns.value)}; "
-        f"a new event every {_banded(totals.ii_cycles)} cycles = {_rounded(rate)} events a second"
+    """Latency and interval with their bands, and the rate of events; of a streamed design also what csynth will report."""
+    totals, dataflow = answer.totals, answer.simulated
+    if dataflow is None:
+        return Text(_speed(totals))
+    lines = Text("simulated: ", style="bold")
+    lines.append(
+        "stops, its processes wait for each other" if dataflow.deadlock else _speed(dataflow), style="not bold"
+    )
+    lines.append(f"\ncsynth will report: {_speed(totals)}", style="not bold")
+    return lines
+
+
+def _speed(said: Totals | Simulated) -> str:
+    rate = 1e9 / max(said.ii_ns.value, 1e-9)
+    return (
+        f"latency {_banded(said.latency_cycles)} cycles = {time_words(said.latency_ns.value)}; "
+        f"a new event every {_banded(said.ii_cycles)} cycles = {_rounded(rate)} events a second"
     )
 
 

@@ -67,8 +67,7 @@ def _verdict(record: FitRecord) -> Text:
 
 def _spread(record: FitRecord) -> str:
     """Which limits would be exceeded at the upper end of a band."""
-    totals, after, there, limits = (
-        record.estimate.totals,
+    after, there, limits = (
         record.estimate.after_synthesis,
         record.estimate.available,
         record.limits,
@@ -81,8 +80,8 @@ def _spread(record: FitRecord) -> str:
         if high > limits.utilization * part
     ]
     times = {
-        "latency": (totals.latency_ns.high, limits.latency_ns),
-        "interval": (totals.ii_ns.high, limits.interval_ns),
+        "latency": (record.estimate.latency_ns.high, limits.latency_ns),
+        "interval": (record.estimate.interval_ns.high, limits.interval_ns),
     }
     over += [name for name, (high, limit) in times.items() if limit is not None and high > limit]
     return f"; at the upper end of the band {', '.join(over)} would not (--sure asks for that)" if over else ""

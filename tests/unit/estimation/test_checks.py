@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from fpgacnn.design import BackendName
@@ -59,24 +61,46 @@ def test_an_illegal_reuse_factor_is_told_with_the_nearest_legal_ones() -> None:
     assert "FC125" not in said(model(dense(np.ones((16, 10)), reuse=8, strategy=RESOURCE)))
 
 
-def test_a_short_stream_beside_a_long_way_is_told_as_a_deadlock() -> None:
-    """The convolution takes two rows and two pixels before it answers; the way past it holds ten places."""
-    first = elementwise(Role.COMPARE, (16, 16, 4), name="split")
-    long = convolution(np.ones((3, 3, 4, 4)), (16, 16), name="conv", inputs=("split",), out_shape=(16, 16, 4))
-    join = elementwise(Role.MERGE, (16, 16, 4), name="add", inputs=("conv", "split"))
-    caution = said(model(first, long, join, fifo_depths={"split": 10}))["FC126"]
-    assert caution.layer == "add"
-    assert "holds 10 places" in caution.text
-    assert "takes 34 before it answers: deadlock" in caution.text
-    assert caution.cure == "give the stream of 'split' a depth of 34"
-    assert "FC126" not in said(model(first, long, join))
+def residual(rows: int, channels: int, **changes: Any) -> HardwareGraph:
+    """A convolution behind a padding, and a way past both, which are added."""
+    shape, padded = (rows, rows, channels), (rows + 2, rows + 2, channels)
+    kernel = np.ones((3, 3, channels, channels))
+    return model(
+        elementwise(Role.COMPARE, shape, name="split"),
+        elementwise(Role.PAD, shape, name="pad", inputs=("split",), out_shape=padded, borders=(1, 1, 1, 1)),
+        convolution(kernel, padded[:2], name="conv", inputs=("pad",)),
+        elementwise(Role.MERGE, shape, name="add", inputs=("conv", "split")),
+        **changes,
+    )
 
 
-def test_side_ways_that_take_much_block_ram_are_told() -> None:
-    first = elementwise(Role.COMPARE, (128, 128, 16), name="split")
-    long = convolution(np.ones((3, 3, 16, 16)), (128, 128), name="conv", inputs=("split",), out_shape=(128, 128, 16))
-    join = elementwise(Role.MERGE, (128, 128, 16), name="add", inputs=("conv", "split"))
-    assert "blocks of RAM" in said(model(first, long, join))["FC127"].text
+def test_processes_that_wait_for_each_other_are_named() -> None:
+    """The convolution takes a row and two pixels of the image before it answers; the copy past it holds ten words."""
+    caution = said(residual(16, 4, fifo_depths={"split:add": 10}))["FC126"]
+    assert (
+        "clone of split (full split:add) -> add (empty conv) -> conv (empty pad) -> pad (empty split:pad)"
+        in caution.text
+    )
+    assert caution.cure.startswith("make split:add deeper")
+    assert not estimate(residual(16, 4, fifo_depths={"split:add": 10})).fits
+
+
+def test_a_fifo_before_a_copy_stops_nothing() -> None:
+    """Its reader empties it as fast as it is filled, whatever its depth."""
+    assert "FC126" not in said(residual(16, 4))
+    assert "FC126" not in said(residual(16, 4, fifo_depths={"split": 1}))
+
+
+def test_fifos_that_take_much_block_ram_are_named() -> None:
+    assert "the FIFO 'split:add' from 'clone of split' to 'add' takes" in said(residual(128, 16))["FC127"].text
+
+
+def test_a_template_that_is_not_known_is_named() -> None:
+    caution = said(model(elementwise(Role.UNKNOWN, (4, 4, 2), name="odd", what="garnet")))["FC132"]
+    assert (caution.layer, caution.text) == (
+        "odd",
+        "the stream template 'garnet' is not known: its cycles and deadlocks are not simulated",
+    )
 
 
 def test_very_many_products_side_by_side_are_told() -> None:
@@ -85,7 +109,7 @@ def test_very_many_products_side_by_side_are_told() -> None:
 
 
 def test_every_caution_has_a_page() -> None:
-    assert list(CAUTIONS) == [f"FC{number}" for number in range(122, 130)]
+    assert list(CAUTIONS) == [*(f"FC{number}" for number in range(122, 130)), "FC132"]
     assert all(page.endswith(".") for page in CAUTIONS.values())
 
 

@@ -152,6 +152,7 @@ class _CallBuilder:
             table_entries=_entries(node),
             weights=self.summary(node, weights) if weights else None,
             average="Average" in node.kind,
+            borders=_borders(node),
         )
 
     def _shape(self, node: HlsNode) -> Shape:
@@ -199,6 +200,19 @@ def _pair(node: HlsNode, rows: tuple[str, ...], columns: tuple[str, ...]) -> tup
         return found
 
     return first(rows), first(columns)
+
+
+def _borders(node: HlsNode) -> tuple[int, int, int, int]:
+    """What is padded or cut off: top, bottom, left, right."""
+
+    def side(name: str) -> int:
+        found = node.attributes.get(f"pad_{name}", node.attributes.get(f"crop_{name}", 0))
+        assert isinstance(found, int)
+        return found
+
+    if not node.kind.startswith(("ZeroPadding", "Cropping")):
+        return 0, 0, 0, 0
+    return side("top"), side("bottom"), side("left"), side("right")
 
 
 def _entries(node: HlsNode) -> int:

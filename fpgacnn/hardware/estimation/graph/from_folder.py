@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -30,6 +30,7 @@ TOOL_FILES = ("project.tcl", "build_prj.tcl", "vivado_synth.tcl", "hls4ml_config
 
 MAX_LAYERS = 10_000
 MAX_ALIASES = 64
+MAX_LABEL = 80
 MAX_WIDTH = 1024
 MAX_CODE = 1 << 62
 
@@ -47,7 +48,12 @@ _STREAM = re.compile(r"hls::stream\s?<\s?(?P<type>[\w:<>, ]{1,400}?)\s?>\s?&?\s?
 _VARIABLE = re.compile(r"^(?P<type>\w+) (?P<name>\w+) ?\[", re.MULTILINE)
 _PARAMETER = re.compile(r"\b(?P<type>\w{1,200})\s(?P<name>\w{1,200})\s?\[[^\]]{0,200}\]\s?[,)]")
 _ALIAS = re.compile(r"auto\s?&\s?(\w+)\s?=\s?(\w+)\s?;")
-_DEPTH = re.compile(r"#pragma\sHLS\sSTREAM\svariable\s?=\s?(\w+)\sdepth\s?=\s?([0-9]{1,9})\b", re.IGNORECASE)
+_PRAGMA = re.compile(r"^#pragma HLS STREAM (?P<options>.{1,400})$", re.IGNORECASE | re.MULTILINE)
+_OPTION = re.compile(r"\b(variable|depth) ?= ?([\w*]{1,200})", re.IGNORECASE)
+_DECLARED = re.compile(r"hls::stream\s?<\s?[\w:<>, ]{1,400}?\s?>\s?(\w+)\s?(?:\(|;)")
+
+DEFAULT_DEPTH = 2
+"""Places of a FIFO that no pragma gives a depth, in both tools."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,13 +171,13 @@ def read_project(folder: Path, part: str | None = None, clock_ns: float | None =
         found["name"]: found["type"] for pattern in (_STREAM, _VARIABLE, _PARAMETER) for found in pattern.finditer(code)
     }
     kernels: dict[str, NDArray[np.int64]] = {}
-    layers = tuple(islice(_layers(code, names, variables, firmware / "weights", kernels), MAX_LAYERS + 1))
+    clones: dict[str, tuple[str, ...]] = {}
+    layers = tuple(islice(_layers(code, names, variables, firmware / "weights", kernels, clones), MAX_LAYERS + 1))
     if len(layers) > MAX_LAYERS:
         raise UnreadableProjectError(file=top, why=f"it calls more than {MAX_LAYERS} templates of hls4ml")
     if not layers:
         raise UnreadableProjectError(file=top, why="it calls no template of hls4ml")
     stream = "hls::stream" in code
-    written = {layer.name for layer in layers}
     dataflow = stream or re.search(r"#pragma\s+HLS\s+DATAFLOW", code, re.IGNORECASE) is not None
     return HardwareGraph(
         layers=layers if dataflow else without_dead(layers, kernels),
@@ -181,9 +187,27 @@ def read_project(folder: Path, part: str | None = None, clock_ns: float | None =
         part=part,
         clock_ns=clock_ns,
         inlined_shift=_shift_is_inlined(firmware / "nnet_utils" / "nnet_conv_stream.h"),
-        outputs=tuple(layer.name for layer in layers if not any(layer.name in other.inputs for other in layers)),
-        fifo_depths={name: int(depth) for name, depth in _DEPTH.findall(code) if name in written},
+        outputs=_outputs(layers, clones),
+        fifo_depths=_depths(code, names),
+        clones=clones,
     )
+
+
+def _outputs(layers: tuple[TemplateCall, ...], clones: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """Layers whose result, or a copy of it, no layer reads."""
+    read = {name for layer in layers for name in layer.streams}
+    return tuple(layer.name for layer in layers if not read.issuperset(clones.get(layer.name, (layer.name,))))
+
+
+def _depths(code: str, names: _Names) -> dict[str, int]:
+    """The places of every FIFO that is declared, by its variable."""
+    found = dict.fromkeys(_DECLARED.findall(code), DEFAULT_DEPTH)
+    for pragma in _PRAGMA.finditer(code):
+        options = {key.lower(): value for key, value in _OPTION.findall(pragma["options"])}
+        depth = names.value(options.get("depth", ""))
+        if options.get("variable") in found and depth:
+            found[options["variable"]] = depth
+    return found
 
 
 def _shift_is_inlined(header: Path) -> bool:
@@ -234,26 +258,44 @@ def _configuration(struct: str, names: _Names) -> tuple[dict[str, int], dict[str
 
 
 def _layers(
-    code: str, names: _Names, variables: Mapping[str, str], weights: Path, kernels: dict[str, NDArray[np.int64]]
+    code: str,
+    names: _Names,
+    variables: Mapping[str, str],
+    weights: Path,
+    kernels: dict[str, NDArray[np.int64]],
+    clones: dict[str, tuple[str, ...]],
 ) -> Iterator[TemplateCall]:
-    """The calls of the top function in their order; a layer is named by the variable that it writes. Weights are put into `kernels`."""
+    """The calls of the top function in their order; a layer is named by the variable that it writes.
+
+    Weights are put into `kernels`, the FIFOs of copies into `clones`.
+    """
     alias = dict(_ALIAS.findall(code))
+    copied: dict[str, str] = {}
     seen: dict[str, TemplateCall] = {}
+
+    def variable(name: str) -> str:
+        for _ in range(MAX_ALIASES):
+            name = alias.get(name, name)
+        return name
 
     def origin(name: str) -> str:
         for _ in range(MAX_ALIASES):
-            name = alias.get(name, name)
+            name = copied.get(variable(name), variable(name))
         return name
 
     for found in _CALL.finditer(code):
         if found["function"].startswith("load_weights"):
             continue
-        arguments = [origin(word.strip()) for word in found["arguments"].split(",")]
+        written = [variable(word.strip()) for word in found["arguments"].split(",")]
+        arguments = [origin(word) for word in written]
         data = [name for name in arguments if name in variables]
         if len(data) < 2:
             continue
         if found["function"] == "clone_stream":
-            alias |= dict.fromkeys(data[1:], data[0])
+            streams = tuple(name for name in written[1:] if name in variables)
+            copied |= dict.fromkeys(streams, data[0])
+            kept = (name for name in clones.get(data[0], ()) if name != written[0])
+            clones[data[0]] = (*kept, *streams)
             continue
         *sources, target = data
         inputs = tuple(sources)
@@ -261,6 +303,7 @@ def _layers(
         call, codes = _call(
             found, target, inputs, types, names, [name for name in arguments if name not in variables], weights
         )
+        call = replace(call, streams=tuple(name for name in written if name in variables)[:-1])
         if codes is not None:
             kernels[target] = codes
         seen[target] = layer_of(call, seen.get(sources[0]))
@@ -298,6 +341,7 @@ def _call(
         recurrent_reuse=second.get("reuse_factor", numbers.get("reuse_factor", 1)) if recurrent else 1,
         strategy=stated,
         weights=_summary([one for one in (codes, states) if one is not None]),
+        label=(found["name"] or "")[:MAX_LABEL],
     )
     return call, codes
 

@@ -162,6 +162,9 @@ class TemplateCall:
     `table` and `table_entries` are those of a function or of softmax's exponential; a step function has as many entries as
     values. Recurrent layers run `steps` times
     and have two matrices of `gates` times their outputs; `recurrent_reuse` is the second one's reuse factor.
+    `label` is the layer's name where the call is named by a variable. `streams` are the FIFOs that it reads, in the order of
+    `inputs`; where there are none, `Wiring` names them. `borders` (top, bottom, left, right) are what is
+    padded or cut off.
     """
 
     name: str
@@ -186,6 +189,14 @@ class TemplateCall:
     gates: int = 1
     recurrent_reuse: int = 1
     average: bool = False
+    label: str = ""
+    streams: tuple[str, ...] = ()
+    borders: tuple[int, int, int, int] = (0, 0, 0, 0)
+
+    @property
+    def title(self) -> str:
+        """The layer's name as its author gave it."""
+        return self.label or self.name
 
     @property
     def products(self) -> tuple[int, int]:
@@ -242,7 +253,9 @@ def without_dead(
 class HardwareGraph:
     """A whole design: layers in the order of their calls, and how streams between them are buffered.
 
-    `fifo_depths` are by the layer that writes; where one is missing, hls4ml's rule holds: a place for every position.
+    A FIFO has the name of the layer that writes it. What several layers read is copied: `clones` are the FIFOs of the
+    copies, by the layer whose result is copied; where they are missing, `Wiring` names them. `fifo_depths` are by FIFO;
+    where one is missing, hls4ml's rule holds: a place for every position.
     `dataflow`: layers run side by side; else the top function is one pipeline and every loop is unrolled.
     `inlined_shift`: hls4ml 0.7 inlined the shift of a streamed convolution's window, and its pipeline with it.
     `multipliers` names a directive that forces every multiplier into "dsp" or "fabric".
@@ -260,6 +273,7 @@ class HardwareGraph:
     multipliers: str = ""
     inlined_shift: bool = False
     fifo_depths: Mapping[str, int] = field(default_factory=dict)
+    clones: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def readers(self, name: str) -> tuple[TemplateCall, ...]:
         """The layers that read a layer's result."""

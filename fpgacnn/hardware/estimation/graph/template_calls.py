@@ -70,7 +70,8 @@ def role_of(function: str) -> Role:
 class CallText:
     """A call as it was read. `numbers` and `types` are by hls4ml's names; `packs` are the values of one word of the streams in and out.
 
-    `reuse` and `strategy` are those of the matrix product inside, where a convolution has one.
+    `reuse` and `strategy` are those of the matrix product inside, where a convolution has one. `label` is the layer's name
+    in the comment behind the call, `streams` are the variables that it reads before aliases and copies are resolved.
     """
 
     name: str
@@ -83,6 +84,8 @@ class CallText:
     recurrent_reuse: int = 1
     strategy: str = ""
     weights: WeightSummary | None = None
+    label: str = ""
+    streams: tuple[str, ...] = ()
 
     def number(self, *names: str, default: int) -> int:
         """The first of some numbers that is given and positive."""
@@ -123,7 +126,19 @@ def layer_of(call: CallText, before: TemplateCall | None) -> TemplateCall:
         weights=call.weights,
         steps=call.number("n_sequence", default=1),
         gates=next((gates for start, gates in GATES.items() if call.function.startswith(start)), 1),
+        label=call.label,
+        streams=call.streams,
+        borders=_borders(call, role),
     )
+
+
+def _borders(call: CallText, role: Role) -> tuple[int, int, int, int]:
+    """What is padded or cut off: top, bottom, left, right."""
+    kind = "pad" if role is Role.PAD else "crop" if call.function.startswith("cropping") else ""
+    top, bottom, left, right = (
+        max(0, call.numbers.get(f"{kind}_{side}", 0)) for side in ("top", "bottom", "left", "right")
+    )
+    return top, bottom, left, right
 
 
 def _table(call: CallText, role: Role) -> FixedType | None:

@@ -1,0 +1,81 @@
+"""Which FIFOs a streamed design has: who writes and who reads each, and the copies of what several layers read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role, TemplateCall
+
+OUTPUT = "(output)"
+"""Stands for a port of the design where a FIFO is named by its reader."""
+
+INPUT = "(input)"
+"""Stands for a port of the design that a layer reads."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wiring:
+    """FIFOs by name. `copies` are those of a copied result, by the layer that gives it or the input of the network.
+
+    `reads` are those that a layer reads, in the order of its inputs. `ports` connect the design with its surroundings, and
+    have no depth. `owned` are the others by the layer they are counted with: its own result, copies of it, and copies of
+    inputs of the network that it reads first.
+    """
+
+    copies: Mapping[str, tuple[str, ...]]
+    reads: Mapping[str, tuple[str, ...]]
+    ports: frozenset[str]
+    owned: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def of(cls, graph: HardwareGraph) -> Wiring:
+        """The FIFOs of a graph. Names that the graph does not give are made of the names of writer and reader."""
+        uses: dict[str, list[str]] = {name: [OUTPUT] for name in graph.outputs}
+        for layer in graph.layers:
+            for name in layer.inputs:
+                uses.setdefault(name, []).append(layer.name)
+        copies = {name: _copies(name, found) for name, found in uses.items() if len(found) > 1} | dict(graph.clones)
+        reads = {layer.name: layer.streams or _read(layer, copies) for layer in graph.layers}
+        written = {layer.name for layer in graph.layers if layer.role is not Role.INPUT}
+        read = {name for names in reads.values() for name in names}
+        left = {fifo for found in copies.values() for fifo in found if fifo not in read}
+        ends = {name for name in graph.outputs if name not in copies}
+        open_reads = {f"{layer.name}:{INPUT}" for layer in graph.layers if not layer.inputs}
+        ports = frozenset(left | ends | open_reads | (uses.keys() - written))
+        return cls(copies=copies, reads=reads, ports=ports, owned=_owned(graph, copies, written, ports))
+
+
+def _copies(writer: str, readers: list[str]) -> tuple[str, ...]:
+    """The copy for a port comes first, as hls4ml has it, then those of the readers in their order."""
+    return tuple(copy_name(writer, reader, readers[:place].count(reader)) for place, reader in enumerate(readers))
+
+
+def copy_name(writer: str, reader: str, earlier: int = 0) -> str:
+    """The name of the copy that a layer reads; `earlier` of its inputs read the same result."""
+    return f"{writer}:{reader}" + (f":{earlier + 1}" if earlier else "")
+
+
+def _read(layer: TemplateCall, copies: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """Of a layer whose inputs are not named: a port."""
+    if not layer.inputs and layer.role is not Role.INPUT:
+        return (f"{layer.name}:{INPUT}",)
+    return tuple(
+        copy_name(name, layer.name, layer.inputs[:place].count(name)) if name in copies else name
+        for place, name in enumerate(layer.inputs)
+    )
+
+
+def _owned(
+    graph: HardwareGraph, copies: Mapping[str, tuple[str, ...]], written: set[str], ports: frozenset[str]
+) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    taken: set[str] = set()
+    for layer in graph.layers:
+        if layer.role is Role.INPUT:
+            continue
+        firsts = [name for name in dict.fromkeys(layer.inputs) if name not in written and name not in taken]
+        taken.update(firsts)
+        names = (layer.name, *(fifo for name in (*firsts, layer.name) for fifo in copies.get(name, ())))
+        found[layer.name] = tuple(name for name in names if name not in ports)
+    return found
