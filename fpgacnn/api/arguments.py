@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fpgacnn.design import Target
+    from fpgacnn.hardware.estimation.fifo_choice import FifoWish
     from fpgacnn.pipeline.request import Request
     from fpgacnn.records.estimates import TargetOverrides
     from fpgacnn.system.npz import ArraySource
@@ -60,7 +61,8 @@ class TargetOptions(TypedDict, total=False):
 
     `part`: an FPGA part or a board. `clock_ns`: the clock period. `io`: parallel or stream. `strategy`: latency or
     resource. `reuse`: how often a multiplier is used for one result. `reuse_of`, `strategy_of`: those of single layers
-    by name. `backend`: vitis or vivado.
+    by name. `backend`: vitis or vivado. `fifo`: depths of the FIFOs of a streamed design: auto (the smallest that keep the
+    interval), frame, a JSON file, or a dict of places by FIFO.
     """
 
     part: str | None
@@ -71,6 +73,7 @@ class TargetOptions(TypedDict, total=False):
     reuse_of: Mapping[str, int] | None
     strategy_of: Mapping[str, str] | None
     backend: str | None
+    fifo: str | Path | Mapping[str, int] | None
 
 
 class ModelOptions(PlanningOptions, TargetOptions, total=False):
@@ -275,11 +278,12 @@ def planning_request(model: str | Path, events: EventData | None, options: Plann
 
     Raises UnknownNameError, UsageError.
     """
+    from fpgacnn.hardware.estimation.fifo_choice import parse_fifo
     from fpgacnn.passes.quantization import SoftmaxChoice
     from fpgacnn.passes.widths.widths import parse_widths
     from fpgacnn.pipeline.request import SQNR_DB, Request
 
-    bits = options.get("bits")
+    bits, fifo = options.get("bits"), options.get("fifo")
     return Request(
         model=Path(model),
         weights=path_of(options.get("weights")),
@@ -289,6 +293,7 @@ def planning_request(model: str | Path, events: EventData | None, options: Plann
         widths=parse_widths(bits) if bits else None,
         calibration=event_source(options.get("calibrate")),
         sqnr_db=options.get("sqnr_db", SQNR_DB),
+        fifo=None if fifo is None else parse_fifo(cast("FifoWish", fifo)),
     )
 
 

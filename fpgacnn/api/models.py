@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack
@@ -115,12 +116,13 @@ def fit(
     clock_ns: float | None = None,
     io: str | None = None,
     backend: str | None = None,
+    fifo: str | Path | Mapping[str, int] | None = None,
     **options: Unpack[PlanningOptions],
 ) -> FitRecord:
     """Find strategy and reuse factor of every layer that meet limits by estimate; the record says whether any do.
 
     `max_utilization` is a share of the part, 0 to 1. `sure`: the upper ends of the error bands must meet the limits.
-    `io`: only this way of moving data. With `output`, a target that fits is written there for `--config`.
+    `io`: only this way of moving data. `fifo`: as for `convert`. With `output`, a target that fits is written there for `--config`.
     Raises FpgacnnError.
     """
     from fpgacnn.design import IoType
@@ -132,9 +134,10 @@ def fit(
     if output is not None:
         refuse_foreign(Path(output))
     given: TargetOptions = {"part": part, "clock_ns": clock_ns, "backend": backend}
+    asked: ModelOptions = {**options, "fifo": fifo}  # type: ignore[typeddict-item]  # no key is required
     record = run(
         Path(source),
-        planning_request(source, input, options),
+        planning_request(source, input, asked),
         target_overrides(given),
         limits,
         (IoType(io),) if io else tuple(IoType),

@@ -20,6 +20,7 @@ KEYS: dict[str, type] = {
     "strategy": Strategy,
     "reuse": int,
     "backend": BackendName,
+    "fifo": str,
     "softmax": str,
     "input-type": str,
     "bits": str,

@@ -58,6 +58,15 @@ Reuse: TypeAlias = Annotated[
 Backend: TypeAlias = Annotated[
     BackendName, typer.Option("--backend", help="Whose tool the project is for.", rich_help_panel=TARGET)
 ]
+Fifo: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--fifo",
+        help="Depths of FIFOs (--io stream): auto (the smallest that keep the interval), frame, or a JSON file.",
+        metavar="auto|frame|FILE",
+        rich_help_panel=TARGET,
+    ),
+]
 Set: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(

@@ -35,6 +35,7 @@ class BackendName(Choice):
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{3,63}")
 MAX_REUSE = 1 << 20
 MAX_CLOCK_NS = 1000.0
+MAX_FIFO_DEPTH = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,17 +63,25 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Design:
-    """The hardware as a value: the same design gives the same bytes."""
+    """The hardware as a value: the same design gives the same bytes.
+
+    `fifo_depths` are places of the FIFOs between streamed layers, by the layer that writes, or `writer:reader` for the copy
+    that one of several readers gets; a FIFO that is missing holds a frame.
+    """
 
     model: QuantizedModel
     plan: PrecisionPlan
     target: Target
+    fifo_depths: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         known = {layer.source for layer in self.model.layers}
         for name in (*self.target.reuse_of, *self.target.strategy_of):
             if name not in known:
                 raise UnknownNameError(what="layer", name=name, known=", ".join(sorted(known)))
+        for name, depth in self.fifo_depths.items():
+            if not 1 <= depth <= MAX_FIFO_DEPTH:
+                raise UsageError(what=f"{depth} places for the FIFO {name!r} are not between 1 and {MAX_FIFO_DEPTH}")
 
     def reuse(self, source: str) -> int:
         """The reuse factor of a layer of the file."""

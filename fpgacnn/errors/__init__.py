@@ -64,7 +64,13 @@ from fpgacnn.errors.synth import (
     SynthesisLeftNothingError,
     SynthesisToolMissingError,
 )
-from fpgacnn.errors.targets import ConfigFileError, TargetExistsError, UnknownPartError, UnreadableProjectError
+from fpgacnn.errors.targets import (
+    ConfigFileError,
+    FifoFileError,
+    TargetExistsError,
+    UnknownPartError,
+    UnreadableProjectError,
+)
 from fpgacnn.errors.tools import (
     CompileFailedError,
     CompilerMissingError,
@@ -106,6 +112,7 @@ __all__ = [
     "DataPackageMissingError",
     "DivergedError",
     "EventTypeError",
+    "FifoFileError",
     "FileMissingError",
     "ForeignToolError",
     "FormatTextError",

@@ -49,3 +49,14 @@ class TargetExistsError(FpgacnnError):
     code = "FC131"
     message = "{file} exists and was not written by fpgacnn fit"
     cure = "choose another name with -o, or remove the file"
+
+
+class FifoFileError(FpgacnnError):
+    """The file of `--fifo` is missing, is not JSON, or does not give a number of places for each FIFO that it names."""
+
+    code = "FC133"
+    message = "{file}: {why}"
+    cure = (
+        'write places by FIFO, as in {{"conv1": 16, "conv1:add": 64}}; '
+        "`fpgacnn estimate MODEL --io stream --json` has the names under estimate.simulated.streams"
+    )

@@ -11,6 +11,8 @@ from fpgacnn import frontends
 from fpgacnn.design import Design
 from fpgacnn.design.project import HlsProject
 from fpgacnn.errors import InternalError
+from fpgacnn.hardware.estimation.fifo_choice import FifoChoice, chosen_depths
+from fpgacnn.hardware.estimation.graph.from_design import hardware_graph
 from fpgacnn.hardware.hls.lower import Lowered
 from fpgacnn.ir.model import QuantizedModel
 from fpgacnn.ir.source import SourceModel
@@ -38,6 +40,7 @@ class Compilation:
     legal: tuple[QuantizedModel, PrecisionPlan] | None = None
     design: Design | None = None
     lowered: Lowered | None = None
+    sized: Design | None = None
     project: HlsProject | None = None
 
 
@@ -116,6 +119,12 @@ def make_design(legal: tuple[QuantizedModel, PrecisionPlan], request: Request) -
     """The planned network for the target of a request."""
     model, plan = legal
     return Design(model=model, plan=plan, target=request.target)
+
+
+def with_depths(design: Design, lowered: Lowered, request: Request) -> Design:
+    """The design with the depths of its FIFOs."""
+    graph = hardware_graph(design, lowered=lowered)
+    return replace(design, fifo_depths=chosen_depths(graph, request.fifo or FifoChoice()))
 
 
 def project_choices(design: Design, network: SourceModel) -> tuple[InputChoice, ...]:

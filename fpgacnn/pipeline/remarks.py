@@ -7,7 +7,7 @@ from math import prod
 
 import numpy as np
 
-from fpgacnn.design import Design
+from fpgacnn.design import Design, IoType
 from fpgacnn.ir.source import Activate, Softmax, SourceModel
 from fpgacnn.passes.quantization import SoftmaxChoice
 from fpgacnn.pipeline.inputs import Events
@@ -69,6 +69,16 @@ def unused_events(request: Request, network: SourceModel, events: Events) -> Ite
         yield f"the labels are not used, there is no quality table: {why}"
     if request.float_model is not None and (why is not None or events.labels is None):
         yield f"--float has no effect: {'the labels are not used' if why else 'the events have no labels'}"
+
+
+def unused_fifo(request: Request, design: Design) -> Iterator[str]:
+    """A choice of FIFO depths without streams, and FIFOs that hold a frame because nothing could be searched."""
+    streams = design.target.io is IoType.STREAM
+    if request.fifo is not None and not streams:
+        yield "--fifo has no effect: the design has no streams (--io stream)"
+    wants = request.fifo is None or not request.fifo.frame
+    if streams and wants and not design.fifo_depths:
+        yield "every FIFO holds a whole frame: smaller depths could not be searched for this part or this size"
 
 
 def not_simulated(request: Request) -> Iterator[str]:

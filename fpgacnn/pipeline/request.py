@@ -10,6 +10,7 @@ from pathlib import Path
 from fpgacnn.design import Target
 from fpgacnn.errors import UnknownNameError, UsageError
 from fpgacnn.hardware.devices import completed
+from fpgacnn.hardware.estimation.fifo_choice import FifoChoice
 from fpgacnn.passes.quantization import SoftmaxChoice
 from fpgacnn.passes.widths.widths import Widths
 from fpgacnn.system.npz import ArraySource
@@ -54,6 +55,7 @@ class Request:
     `input_type` is a format as text for every input. `widths` and `calibration` (events) are for float networks; with
     events alone, widths are as few as keep the outputs `sqnr_db` above their quantization noise. `float_model` is a float
     twin whose quality is compared.
+    `fifo` says which depths FIFOs get; None: those of a project, else the smallest that keep the interval.
     `reference` says whether the framework that the file belongs to answers too.
     `csim_events` bounds how many events go through C simulation (None: all); 0 leaves C simulation out. `scaled`: a large
     network gets fewer than these bounds, as many as take minutes. `unlisted_part`: the target's part need not be a known one.
@@ -75,6 +77,7 @@ class Request:
     scaled: bool = True
     seconds: float = 900.0
     unlisted_part: bool = False
+    fifo: FifoChoice | None = None
     reference: Reference = field(default_factory=lambda: parse_reference(None))
 
     def __post_init__(self) -> None:

@@ -21,7 +21,7 @@ from fpgacnn.pipeline.checking.reference_check import second_opinion
 from fpgacnn.pipeline.inputs import Events, read_events
 from fpgacnn.pipeline.open_project import open_project
 from fpgacnn.pipeline.planning import Compilation, Pass, Planned, as_planned, project_choices
-from fpgacnn.pipeline.remarks import unused_by_project, unused_softmax
+from fpgacnn.pipeline.remarks import unused_by_project, unused_fifo, unused_softmax
 from fpgacnn.pipeline.request import Request, located
 from fpgacnn.pipeline.test_vectors import PROOF_WORK, affordable, own_events
 from fpgacnn.records import estimates
@@ -46,7 +46,8 @@ PASSES = (
     Pass(name="legalize", function=legalize, takes=("quantized",), gives="legal"),
     Pass(name="design", function=planning.make_design, takes=("legal", "request"), gives="design"),
     Pass(name="lower", function=lower, takes=("design",), gives="lowered"),
-    Pass(name="generate", function=backend.convert, takes=("design", "lowered"), gives="project"),
+    Pass(name="buffer", function=planning.with_depths, takes=("design", "lowered", "request"), gives="sized"),
+    Pass(name="generate", function=backend.convert, takes=("sized", "lowered"), gives="project"),
 )
 """The passes in their order. `convert` runs all of them, `estimate`, `fit` and `simulate` stop at the design."""
 
@@ -106,19 +107,19 @@ def convert(request: Request, progress: Progress = silent) -> RunRecord:
     with naming(request.model), watch.stage("plan", "planning every bit width"):
         state = run_passes(state, "assign widths", "design")
     found = as_planned(state)
-    design, choices = found.design, found.choices
+    choices = found.choices
     events = _events(found.events or own_events(found.trained.network, choices), found.trained.network, request)
     stem = safe_name(request.model.stem).removeprefix("l_")
     with second_opinion(request, found.network, choices, events) as opinion:
         with naming(request.model), watch.stage("convert", "writing HLS C++ through hls4ml"):
             state = run_passes(state, "lower", "generate")
-        project, lowered = state.project, state.lowered
-        if project is None or lowered is None:
+        project, lowered, sized = state.project, state.lowered, state.sized
+        if project is None or lowered is None or sized is None:
             raise InternalError(what="no project was generated")
         run = Run(
             request=request,
             trained=found.trained,
-            design=design,
+            design=sized,
             lowered=lowered,
             choices=choices,
             events=events,
@@ -129,7 +130,10 @@ def convert(request: Request, progress: Progress = silent) -> RunRecord:
         folder = request.output or Path("hls_projects") / f"{stem}-{files_digest(files)[:8]}"
         with project_folder(folder) as stage:
             record = costed(opinion.added(run.prove(project, emulated, files, folder), run, emulated), run)
-            record = replace(record, notes=(*notes, *_fewer(found.events, events, request), *record.notes))
+            record = replace(
+                record,
+                notes=(*notes, *unused_fifo(request, sized), *_fewer(found.events, events, request), *record.notes),
+            )
             with watch.stage("write", f"writing {folder}"):
                 write_files(stage, {**files, RECORD: record.to_json().encode()})
     return record
@@ -143,7 +147,7 @@ def verify(project: Path, request: Request, progress: Progress = silent) -> RunR
     """
     watch = Stopwatch(progress=progress)
     opened = open_project(project)
-    network, design = opened.network, opened.design
+    network, design = opened.network, estimates.as_written(opened.design, project)
     read = network if request.model.is_dir() else frontends.load(request.model, request.weights)
     if read.digest != network.digest:
         raise UsageError(what=f"{request.model} is not the file that {project} was made from")
@@ -201,6 +205,11 @@ def estimate(source: Path, request: Request, overrides: estimates.TargetOverride
     Raises UnknownPartError, ProjectError, UnreadableProjectError and what reading a model raises.
     """
     if source.is_dir() and estimates.is_foreign(source):
-        return estimates.of_foreign_project(source, overrides, unused_by_project(request))
+        return estimates.of_foreign_project(source, overrides, unused_by_project(request), request.fifo)
     design, notes = plan_source(source, request, overrides)
-    return estimates.of_whole_design(source, design, notes)
+    lowered = lower(design)
+    if source.is_dir() and request.fifo is None and not overrides.changes_code:
+        design = estimates.as_written(design, source)
+    else:
+        design = planning.with_depths(design, lowered, request)
+    return estimates.of_whole_design(source, design, lowered, (*notes, *unused_fifo(request, design)))

@@ -8,14 +8,17 @@ from importlib.metadata import version
 from pathlib import Path
 
 from fpgacnn.design import BackendName, Design, IoType, Strategy, Target
+from fpgacnn.design.design import MAX_FIFO_DEPTH
 from fpgacnn.design.project import RECORD
-from fpgacnn.errors import ProjectError, UnknownPartError, UsageError
+from fpgacnn.errors import ProjectError, UnknownPartError, UnreadableProjectError, UsageError
 from fpgacnn.hardware.devices import completed
 from fpgacnn.hardware.estimation import Estimate, estimate
+from fpgacnn.hardware.estimation.fifo_choice import FifoChoice, chosen_depths
 from fpgacnn.hardware.estimation.graph.from_design import hardware_graph
 from fpgacnn.hardware.estimation.graph.from_folder import is_project, read_project
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph
-from fpgacnn.hardware.hls.lower import Lowered, lower
+from fpgacnn.hardware.estimation.graph.wiring import Wiring, depths_by_layers
+from fpgacnn.hardware.hls.lower import Lowered
 from fpgacnn.records.record import EstimateRecord
 
 
@@ -61,8 +64,12 @@ def of_design(design: Design, lowered: Lowered) -> tuple[Estimate | None, tuple[
         return None, (f"no estimate: {error}",)
 
 
-def of_foreign_project(folder: Path, wishes: TargetOverrides, remarks: tuple[str, ...] = ()) -> EstimateRecord:
+def of_foreign_project(
+    folder: Path, wishes: TargetOverrides, remarks: tuple[str, ...] = (), fifo: FifoChoice | None = None
+) -> EstimateRecord:
     """The estimate of a folder that hls4ml wrote, with another part or clock where one is asked for; `remarks` join its notes.
+
+    `fifo` shows what other depths of its FIFOs would do.
 
     Raises UsageError where the wishes would change the code, UnreadableProjectError, UnknownPartError.
     """
@@ -72,17 +79,32 @@ def of_foreign_project(folder: Path, wishes: TargetOverrides, remarks: tuple[str
         )
     wishes, notes = located_wishes(wishes)
     model = read_project(folder, wishes.part, wishes.clock_ns)
+    if fifo is not None:
+        model = replace(model, fifo_depths=chosen_depths(replace(model, fifo_depths={}), fifo))
     return record(str(folder), model, estimate(model), (*notes, *remarks))
 
 
-def of_whole_design(source: Path, design: Design, notes: tuple[str, ...]) -> EstimateRecord:
-    """The estimate of a design by its source.
+def of_whole_design(source: Path, design: Design, lowered: Lowered, notes: tuple[str, ...]) -> EstimateRecord:
+    """The estimate of a design and its layer list by its source.
 
     Raises UnknownPartError.
     """
-    lowered = lower(design)
     model = hardware_graph(design, lowered=lowered)
     return record(str(source), model, estimate(model), (*notes, *lowered.notes))
+
+
+def as_written(design: Design, folder: Path) -> Design:
+    """The design with the depths of FIFOs that the C++ of its folder has, which may have been edited."""
+    if design.target.io is not IoType.STREAM:
+        return design
+    try:
+        written = read_project(folder, design.target.part, design.target.clock_ns)
+    except UnreadableProjectError:
+        return design
+    names = {name for owned in Wiring.of(hardware_graph(design)).owned.values() for name in owned}
+    found = depths_by_layers(written)
+    depths = {name: depth for name, depth in found.items() if name in names and depth <= MAX_FIFO_DEPTH}
+    return replace(design, fifo_depths={**design.fifo_depths, **depths})
 
 
 def located_wishes(wishes: TargetOverrides) -> tuple[TargetOverrides, tuple[str, ...]]:

@@ -10,7 +10,7 @@ from fpgacnn.hardware.devices import find_device
 from fpgacnn.hardware.estimation.constants import Band
 from fpgacnn.hardware.estimation.dataflow.build import Unknown, Vary, build
 from fpgacnn.hardware.estimation.dataflow.compiled import Simulator
-from fpgacnn.hardware.estimation.dataflow.depths import LEAST_DEPTH, Found, search
+from fpgacnn.hardware.estimation.dataflow.depths import LEAST_DEPTH, SmallestDepths, search
 from fpgacnn.hardware.estimation.dataflow.process import Network
 from fpgacnn.hardware.estimation.dataflow.simulate import Trace
 from fpgacnn.hardware.estimation.dataflow.summary import spans
@@ -40,7 +40,7 @@ def simulated(graph: HardwareGraph, counted: Quantities) -> Simulated | Unknown 
     return _summary(graph, counted, trace)
 
 
-def smallest_depths(graph: HardwareGraph) -> Found | Unknown:
+def smallest_depths(graph: HardwareGraph) -> SmallestDepths | Unknown:
     """The smallest depths of all FIFOs that keep the interval of a design whose FIFOs hold a frame each.
 
     Raises UnknownPartError, OutOfMemoryError.

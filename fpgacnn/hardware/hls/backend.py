@@ -21,7 +21,12 @@ def convert(design: Design, lowered: Lowered | None = None, *, trace: bool = Fal
     lowered = lowered or lower(design)
     inputs, outputs, traced = ports(design, lowered)
     files = generate(
-        design.target, lowered.nodes, [port.name for port in inputs], [port.name for port in outputs], trace=trace
+        design.target,
+        lowered.nodes,
+        [port.name for port in inputs],
+        [port.name for port in outputs],
+        design.fifo_depths,
+        trace=trace,
     )
     files = own_include_guard(files)
     if any(node.kind == MULTI_THRESHOLD for node in lowered.nodes):

@@ -11,7 +11,7 @@ import io
 import shutil
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 from fpgacnn.design import BackendName, IoType, Target
 from fpgacnn.design.project import TOP
 from fpgacnn.errors import Hls4mlFailedError, LoweringError, MissingExtraError, WriteError
+from fpgacnn.hardware.hls.fifo_depths import set_depths
 from fpgacnn.hardware.hls.line_buffers import MOST_ASSIGNMENTS, Windows, loops
 from fpgacnn.hardware.hls.node import MULTI_THRESHOLD, HlsNode
 from fpgacnn.ir.fixed_point import Format
@@ -35,9 +36,15 @@ _MULTI_THRESHOLD_NUMBERS = ("n_in", "n_filt", "n_rows", "n_levels", "table_size"
 
 
 def generate(
-    target: Target, nodes: Sequence[HlsNode], inputs: Sequence[str], outputs: Sequence[str], *, trace: bool
+    target: Target,
+    nodes: Sequence[HlsNode],
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    fifo_depths: Mapping[str, int],
+    *,
+    trace: bool,
 ) -> dict[str, bytes]:
-    """All files of the project by relative path.
+    """All files of the project by relative path. `fifo_depths` are those of `Design`.
 
     Raises LoweringError, Hls4mlFailedError, WriteError where the folder for temporary files is full.
     """
@@ -45,6 +52,7 @@ def generate(
         try:
             graph = _graph(target, nodes, inputs, outputs, folder, trace=trace)
             _check(graph, nodes)
+            set_depths(graph, fifo_depths)
             _write(graph)
         except (LoweringError, MissingExtraError):
             raise

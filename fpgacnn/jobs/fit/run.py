@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from fpgacnn.design import IoType, Target
+from fpgacnn.design import Design, IoType, Target
 from fpgacnn.errors import TargetExistsError, UsageError, WriteError, printable
 from fpgacnn.hardware.estimation import Estimate, estimate
+from fpgacnn.hardware.estimation.fifo_choice import FifoChoice, chosen_depths
 from fpgacnn.hardware.estimation.graph.from_design import Summaries, hardware_graph
+from fpgacnn.hardware.estimation.graph.graph import HardwareGraph
 from fpgacnn.jobs.fit.design_space import Parameter, Setting, parameters
-from fpgacnn.jobs.fit.search import FitLimits, Search, Trial, search
+from fpgacnn.jobs.fit.search import FitLimits, Search, Trial, search, trial
 from fpgacnn.pipeline.request import Request
 from fpgacnn.pipeline.stages import plan_source
 from fpgacnn.records.display import Displayed
@@ -92,15 +94,39 @@ def fit(
         raise UsageError(what=f"{source} was not made by fpgacnn: its layers cannot be planned again")
     design, notes = plan_source(source, request, wishes)
     turnable = parameters(design)
-    counted: Summaries = {}
-    found = search(
-        turnable,
-        design.target,
-        io,
-        limits,
-        lambda target: estimate(hardware_graph(replace(design, target=target), counted)),
-    )
-    return _record(source, found, turnable, limits, notes)
+    costs = _Costs(design=design, choice=request.fifo or FifoChoice())
+    found = search(turnable, design.target, io, limits, costs.quick)
+    best = trial(found.best.target, costs.whole(found.best.target), limits)
+    front = tuple(best if one.target == best.target else one for one in found.front)
+    return _record(source, replace(found, best=best, front=front), turnable, limits, notes)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Costs:
+    """Estimates of a design for many targets. Depths of FIFOs are searched for the first streamed one, and for the best."""
+
+    design: Design
+    choice: FifoChoice
+    counted: Summaries = field(default_factory=dict)
+    depths: Mapping[str, int] | None = None
+
+    def quick(self, target: Target) -> Estimate:
+        """The estimate for a target, with the depths that were found for the first one."""
+        graph = self._graph(target)
+        if target.io is not IoType.STREAM:
+            return estimate(graph)
+        if self.depths is None:
+            self.depths = chosen_depths(graph, self.choice)
+        answer = estimate(replace(graph, fifo_depths=self.depths))
+        return estimate(graph) if answer.stops else answer
+
+    def whole(self, target: Target) -> Estimate:
+        """The estimate for a target with depths of its own."""
+        graph = self._graph(target)
+        return estimate(replace(graph, fifo_depths=chosen_depths(graph, self.choice)))
+
+    def _graph(self, target: Target) -> HardwareGraph:
+        return hardware_graph(replace(self.design, target=target, fifo_depths={}), self.counted)
 
 
 def _record(

@@ -15,7 +15,7 @@ from fpgacnn.hardware.estimation.dataflow.build import build
 from fpgacnn.hardware.estimation.dataflow.compiled import Simulator
 from fpgacnn.hardware.estimation.dataflow.depths import drawn_cycles, levels
 from fpgacnn.hardware.estimation.dataflow.process import Channel, Network, Process
-from fpgacnn.hardware.estimation.dataflow.schedules import Schedule
+from fpgacnn.hardware.estimation.dataflow.schedules import FrameSchedule
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role
 from fpgacnn.hardware.estimation.quantities import quantities
 from fpgacnn.hardware.estimation.streams import smallest_depths
@@ -24,7 +24,7 @@ from fpgacnn.sim.emulator.native.build import find_c_compiler
 from tests.support.structures import RESOURCE, convolution, elementwise, model
 
 
-def chain(*made: Schedule, depths: tuple[int | None, ...]) -> Network:
+def chain(*made: FrameSchedule, depths: tuple[int | None, ...]) -> Network:
     """Processes behind one another; FIFO n lies between n and n + 1."""
     processes = tuple(one.process(f"p{number}") for number, one in enumerate(made))
     channels = tuple(

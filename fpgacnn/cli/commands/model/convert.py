@@ -33,6 +33,7 @@ def convert(
     strategy: options.StrategyOption = Strategy.LATENCY,
     reuse: options.Reuse = 1,
     backend: options.Backend = BackendName.VITIS,
+    fifo: options.Fifo = None,
     settings: options.Set = None,
     softmax: options.Softmax = "logits",
     float_model: Annotated[
@@ -95,6 +96,7 @@ def convert(
         strategy=strategy,
         reuse=reuse,
         backend=backend,
+        fifo=fifo,
         **options.layer_settings(settings),
     )
     if json:

@@ -29,6 +29,7 @@ def estimate(
     strategy: options.OwnStrategy = None,
     reuse: options.OwnReuse = None,
     backend: options.OwnBackend = None,
+    fifo: options.Fifo = None,
     settings: options.Set = None,
     softmax: options.Softmax = "logits",
     json: options.Json = False,  # noqa: FBT002  # typer's way
@@ -56,6 +57,7 @@ def estimate(
         strategy=strategy,
         reuse=reuse,
         backend=backend,
+        fifo=fifo,
         **options.layer_settings(settings),
     )
     if json:

@@ -59,6 +59,7 @@ def fit(
         ),
     ] = None,
     backend: options.OwnBackend = None,
+    fifo: options.Fifo = None,
     softmax: options.Softmax = "logits",
     json: options.Json = False,  # noqa: FBT002  # typer's way
     quiet: options.Quiet = False,  # noqa: FBT002  # typer's way
@@ -89,6 +90,7 @@ def fit(
         clock_ns=clock,
         io=io,
         backend=backend,
+        fifo=fifo,
     )
     if json:
         typer.echo(record.to_json())

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from fpgacnn.hardware.estimation.dataflow import schedules
 from fpgacnn.hardware.estimation.dataflow.process import Channel, Network, Process
-from fpgacnn.hardware.estimation.dataflow.schedules import Schedule, words_of
+from fpgacnn.hardware.estimation.dataflow.schedules import FrameSchedule, words_of
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role, TemplateCall
 from fpgacnn.hardware.estimation.graph.wiring import Wiring
 from fpgacnn.hardware.estimation.multiply import Multiplication
@@ -59,7 +59,7 @@ class _Builder:
         """Cycles from what a layer reads to what it writes."""
         return max(1, self.vary(f"{layer.name} depth", cycles))
 
-    def add(self, name: str, schedule: Schedule) -> None:
+    def add(self, name: str, schedule: FrameSchedule) -> None:
         """One more process."""
         self.processes.append(schedule.process(name))
 
@@ -133,7 +133,7 @@ def _network(building: _Builder, words: Mapping[str, int]) -> Network | Unknown:
     return network
 
 
-def _schedule(one: LayerQuantities, building: _Builder) -> Schedule | None:
+def _schedule(one: LayerQuantities, building: _Builder) -> FrameSchedule | None:
     """The schedule of a layer; None where its template is not known."""
     layer, wiring = one.layer, building.wiring
     sources = [building.fifo(name) for name in wiring.reads[layer.name]]
@@ -178,7 +178,7 @@ def _schedule(one: LayerQuantities, building: _Builder) -> Schedule | None:
 
 def _convolution(
     layer: TemplateCall, product: Multiplication, source: int, target: int, building: _Builder
-) -> Schedule:
+) -> FrameSchedule:
     found = schedules.window_ends(layer.in_shape[:2], layer.window, layer.strides)
     estimated = pixel_cycles(layer, building.graph, product, building.budget)
     each = building.rate(layer, estimated)
@@ -189,11 +189,11 @@ def _convolution(
     return schedules.pipelined_windows(source, target, found, each, building.depth(layer, depth))
 
 
-def _move(layer: TemplateCall, sources: list[int], target: int) -> Schedule | None:
+def _move(layer: TemplateCall, sources: list[int], target: int) -> FrameSchedule | None:
     """Layers that only move values, by the name of their template."""
     before, after = layer.in_shape, layer.out_shape
     words = words_of(before), words_of(after)
-    moves: Mapping[str, Callable[[], Schedule | None]] = {
+    moves: Mapping[str, Callable[[], FrameSchedule | None]] = {
         "concatenate": lambda: _concatenation(layer, sources, target),
         "transpose": lambda: schedules.gather(sources[0], target, words, 2),
         "repack": lambda: schedules.repacking(sources[0], target, words) if _divides(words) else None,
@@ -208,7 +208,7 @@ def _divides(words: tuple[int, int]) -> bool:
     return max(words) % min(words) == 0
 
 
-def _concatenation(layer: TemplateCall, sources: list[int], target: int) -> Schedule | None:
+def _concatenation(layer: TemplateCall, sources: list[int], target: int) -> FrameSchedule | None:
     if len(sources) != 2:
         return None
     before, after = layer.in_shape, layer.out_shape

@@ -42,7 +42,7 @@ EVENTS_PER_WORD = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class SmallestDepths:
     """Depths by FIFO, and how many simulations were run. `whole` are FIFOs that were not looked at any more."""
 
     depths: Mapping[str, int]
@@ -126,7 +126,7 @@ def levels(frame: int, blocks: Callable[[int], int]) -> tuple[int, ...]:
     return tuple(found)
 
 
-def search(made: Callable[[Vary], Network], blocks: Mapping[str, Callable[[int], int]]) -> Found:
+def search(made: Callable[[Vary], Network], blocks: Mapping[str, Callable[[int], int]]) -> SmallestDepths:
     """The depths of all inner FIFOs of the network that `made` gives for the cycles of layers.
 
     `blocks` gives the block RAM of each FIFO by its depth.
@@ -144,7 +144,7 @@ def search(made: Callable[[Vary], Network], blocks: Mapping[str, Callable[[int],
     several = sorted((name for name in steps if len(steps[name]) > 1), key=lambda name: (-saved[name], name))
     if several:
         looking.lower(several)
-    return Found(depths=looking.depths, simulations=runs - looking.left, whole=tuple(looking.whole))
+    return SmallestDepths(depths=looking.depths, simulations=runs - looking.left, whole=tuple(looking.whole))
 
 
 def _scenarios(made: Callable[[Vary], Network], frame: dict[str, int], count: int) -> list[_Scenario]:

@@ -21,7 +21,7 @@ Borders = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Schedule:
+class FrameSchedule:
     """Runs of (cycles, FIFO, write) of one frame, its length in cycles, and the words held in the pipeline."""
 
     runs: tuple[tuple[Cycles, int, bool], ...]
@@ -45,42 +45,44 @@ def window_ends(image: Size, window: Size, strides: Size) -> NDArray[np.bool_]:
     return (rows[:, None] & columns[None, :]).ravel()
 
 
-def pipelined_windows(source: int, target: int, found: NDArray[np.bool_], ii: int, depth: int) -> Schedule:
+def pipelined_windows(source: int, target: int, found: NDArray[np.bool_], ii: int, depth: int) -> FrameSchedule:
     """A loop over pixels with an interval of `ii` cycles; a window's result leaves `depth` cycles after its last pixel."""
     reads = np.arange(len(found), dtype=np.int64) * ii
-    return Schedule(
+    return FrameSchedule(
         runs=((reads, source, False), (reads[found] + depth, target, True)),
         length=(len(found) - 1) * ii + depth + 1,
         held=depth // ii,
     )
 
 
-def serial_windows(source: int, target: int, found: NDArray[np.bool_], full: int, shift: int) -> Schedule:
+def serial_windows(source: int, target: int, found: NDArray[np.bool_], full: int, shift: int) -> FrameSchedule:
     """A loop over pixels that is not pipelined: `full` cycles where a window ends, else `shift`."""
     each = np.where(found, full, shift).astype(np.int64)
     reads = np.concatenate([[0], np.cumsum(each)[:-1]]).astype(np.int64)
-    return Schedule(runs=((reads, source, False), (reads[found] + full - 1, target, True)), length=int(each.sum()) + 1)
+    return FrameSchedule(
+        runs=((reads, source, False), (reads[found] + full - 1, target, True)), length=int(each.sum()) + 1
+    )
 
 
-def elementwise(sources: Sequence[int], targets: Sequence[int], words: int, ii: int, depth: int) -> Schedule:
+def elementwise(sources: Sequence[int], targets: Sequence[int], words: int, ii: int, depth: int) -> FrameSchedule:
     """A pipelined loop that reads a word of every source, and writes one to every target `depth` cycles later."""
     reads = np.arange(words, dtype=np.int64) * ii
-    return Schedule(
+    return FrameSchedule(
         runs=(*((reads, one, False) for one in sources), *((reads + depth, one, True) for one in targets)),
         length=(words - 1) * ii + depth + 1,
         held=depth // ii,
     )
 
 
-def gather(source: int, target: int, words: tuple[int, int], between: int) -> Schedule:
+def gather(source: int, target: int, words: tuple[int, int], between: int) -> FrameSchedule:
     """Reads a whole frame, word by word, computes for `between` cycles, then writes word by word."""
     read, written = words
     reads = np.arange(read, dtype=np.int64)
     writes = read - 1 + between + np.arange(written, dtype=np.int64)
-    return Schedule(runs=((reads, source, False), (writes, target, True)), length=read + between + written - 1)
+    return FrameSchedule(runs=((reads, source, False), (writes, target, True)), length=read + between + written - 1)
 
 
-def padding(source: int, target: int, image: Size, borders: Borders, copy_cycles: int) -> Schedule:
+def padding(source: int, target: int, image: Size, borders: Borders, copy_cycles: int) -> FrameSchedule:
     """Writes zeros around an image. The loops are not pipelined: a zero takes a cycle, a copied pixel `copy_cycles`."""
     top, bottom, left, right = borders
     rows, columns = image
@@ -89,22 +91,24 @@ def padding(source: int, target: int, image: Size, borders: Borders, copy_cycles
     inside = framed.ravel()
     each = np.where(inside, copy_cycles, 1).astype(np.int64)
     starts = np.cumsum(each) - each
-    return Schedule(runs=((starts[inside], source, False), (starts + each, target, True)), length=int(each.sum()) + 2)
+    return FrameSchedule(
+        runs=((starts[inside], source, False), (starts + each, target, True)), length=int(each.sum()) + 2
+    )
 
 
-def cropping(source: int, target: int, image: Size, borders: Borders) -> Schedule:
+def cropping(source: int, target: int, image: Size, borders: Borders) -> FrameSchedule:
     """Reads an image word by word, and passes on what lies inside of the borders."""
     top, bottom, left, right = borders
     rows, columns = image
     inside = np.zeros((rows, columns), np.bool_)
     inside[top : rows - bottom, left : columns - right] = True
     reads = np.arange(rows * columns, dtype=np.int64)
-    return Schedule(
+    return FrameSchedule(
         runs=((reads, source, False), (reads[inside.ravel()] + 1, target, True)), length=rows * columns + 1, held=1
     )
 
 
-def resizing(source: int, target: int, image: Size, after: Size) -> Schedule:
+def resizing(source: int, target: int, image: Size, after: Size) -> FrameSchedule:
     """Nearest neighbours, row by row: all pixels of a row are read, then written as often as they are repeated."""
     rows, columns = image
     written = after[0] // rows * after[1]
@@ -112,12 +116,12 @@ def resizing(source: int, target: int, image: Size, after: Size) -> Schedule:
     starts = np.arange(rows, dtype=np.int64)[:, None] * period
     reads = (starts + np.arange(columns)).ravel()
     writes = (starts + columns + np.arange(written)).ravel()
-    return Schedule(
+    return FrameSchedule(
         runs=((reads, source, False), (writes, target, True)), length=(rows - 1) * period + columns + written
     )
 
 
-def repacking(source: int, target: int, words: tuple[int, int]) -> Schedule:
+def repacking(source: int, target: int, words: tuple[int, int]) -> FrameSchedule:
     """Words become wider or narrower: several are read for one that is written, or the other way around."""
     read, written = words
     if read <= written:
@@ -129,27 +133,27 @@ def repacking(source: int, target: int, words: tuple[int, int]) -> Schedule:
         reads = np.arange(read, dtype=np.int64)
         writes = np.arange(1, written + 1, dtype=np.int64) * each
     length = max(read, written) + 1
-    return Schedule(runs=((reads, source, False), (writes, target, True)), length=length, held=1)
+    return FrameSchedule(runs=((reads, source, False), (writes, target, True)), length=length, held=1)
 
 
-def joining(sources: tuple[int, int], target: int, blocks: int, words: tuple[int, int]) -> Schedule:
+def joining(sources: tuple[int, int], target: int, blocks: int, words: tuple[int, int]) -> FrameSchedule:
     """Concatenation along rows or columns: `blocks` times the words of one input, then those of the other."""
     first, second = words
     starts = np.arange(blocks, dtype=np.int64)[:, None] * (first + second)
     own = (starts + np.arange(first)).ravel()
     other = (starts + first + np.arange(second)).ravel()
     total = blocks * (first + second)
-    return Schedule(
+    return FrameSchedule(
         runs=((own, sources[0], False), (other, sources[1], False), (np.arange(total) + 1, target, True)),
         length=total + 1,
         held=1,
     )
 
 
-def collecting(sources: tuple[int, int], target: int, words: tuple[int, int]) -> Schedule:
+def collecting(sources: tuple[int, int], target: int, words: tuple[int, int]) -> FrameSchedule:
     """Concatenation of flat arrays: all words of one input, then all of the other, then one word is written."""
     first, second = words
-    return Schedule(
+    return FrameSchedule(
         runs=(
             (np.arange(first, dtype=np.int64), sources[0], False),
             (first + np.arange(second, dtype=np.int64), sources[1], False),
@@ -159,11 +163,11 @@ def collecting(sources: tuple[int, int], target: int, words: tuple[int, int]) ->
     )
 
 
-def repeating(source: int, target: int, words: tuple[int, int]) -> Schedule:
+def repeating(source: int, target: int, words: tuple[int, int]) -> FrameSchedule:
     """Every word is read once and written several times."""
     read, written = words
     each = written // read
-    return Schedule(
+    return FrameSchedule(
         runs=(
             (np.arange(read, dtype=np.int64) * each, source, False),
             (np.arange(written, dtype=np.int64) + 1, target, True),
@@ -172,21 +176,21 @@ def repeating(source: int, target: int, words: tuple[int, int]) -> Schedule:
     )
 
 
-def sequence(source: int, target: int, steps: int, written: int, cycles: int) -> Schedule:
+def sequence(source: int, target: int, steps: int, written: int, cycles: int) -> FrameSchedule:
     """A recurrent layer: a word a step of so many cycles; a result after every step, or after the last."""
     reads = np.arange(steps, dtype=np.int64) * cycles
     writes = (reads + cycles - 1)[-written:]
-    return Schedule(runs=((reads, source, False), (writes, target, True)), length=steps * cycles + 1)
+    return FrameSchedule(runs=((reads, source, False), (writes, target, True)), length=steps * cycles + 1)
 
 
-def source(target: int, words: int) -> Schedule:
+def source(target: int, words: int) -> FrameSchedule:
     """What brings a frame to a port: a word a cycle."""
-    return Schedule(runs=((np.arange(words, dtype=np.int64), target, True),), length=words)
+    return FrameSchedule(runs=((np.arange(words, dtype=np.int64), target, True),), length=words)
 
 
-def sink(origin: int, words: int) -> Schedule:
+def sink(origin: int, words: int) -> FrameSchedule:
     """What takes a frame from a port: a word a cycle."""
-    return Schedule(runs=((np.arange(words, dtype=np.int64), origin, False),), length=words)
+    return FrameSchedule(runs=((np.arange(words, dtype=np.int64), origin, False),), length=words)
 
 
 def words_of(shape: tuple[int, int, int]) -> int:

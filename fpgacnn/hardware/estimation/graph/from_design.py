@@ -91,6 +91,7 @@ def hardware_graph(
         part=target.part,
         clock_ns=target.clock_ns,
         outputs=tuple(found.name(lowered.name_of[name]) for name in design.model.outputs),
+        fifo_depths=design.fifo_depths,
     )
 
 

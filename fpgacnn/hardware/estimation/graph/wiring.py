@@ -79,3 +79,20 @@ def _owned(
         names = (layer.name, *(fifo for name in (*firsts, layer.name) for fifo in copies.get(name, ())))
         found[layer.name] = tuple(name for name in names if name not in ports)
     return found
+
+
+def depths_by_layers(graph: HardwareGraph) -> dict[str, int]:
+    """The depths of a graph whose FIFOs are named by variables, by the names that a design gives its FIFOs."""
+    wiring = Wiring.of(graph)
+    titles = {layer.name: layer.title for layer in graph.layers}
+    readers = {fifo: name for name, fifos in wiring.reads.items() for fifo in fifos}
+    found = {titles[name]: graph.fifo_depths[name] for name in titles if name in graph.fifo_depths}
+    for name, copies in wiring.copies.items():
+        seen: list[str] = []
+        for copy in copies:
+            reader = readers.get(copy)
+            title = OUTPUT if reader is None else titles[reader]
+            if copy in graph.fifo_depths:
+                found[copy_name(titles.get(name, name), title, seen.count(title))] = graph.fifo_depths[copy]
+            seen.append(title)
+    return found
