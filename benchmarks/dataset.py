@@ -271,10 +271,10 @@ def _recurrent_reuse(entry: Mapping[str, Any], function: str, reuse: int, meta: 
     """The second matrix' reuse factor, which is not told: the legal one nearest to the design's."""
     states = whole(entry.get("n_state")) or whole(entry.get("n_out")) or 1
     outputs = states * (4 if function.startswith("lstm") else 3)
-    wishes = [found for one in listing(meta.get("reuse_factors")) if (found := whole(one))]
+    requested = [found for one in listing(meta.get("reuse_factors")) if (found := whole(one))]
     told = whole(mapping(mapping(meta.get("hls4ml_config")).get("Model")).get("ReuseFactor"))
     return reuse_factors.chosen(
-        states, outputs, states * outputs, told or max(wishes, default=reuse), layer="", explicit=False
+        states, outputs, states * outputs, told or max(requested, default=reuse), layer="", explicit=False
     )
 
 

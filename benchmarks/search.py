@@ -29,17 +29,17 @@ SHARES = (0.05, 0.12, 0.2, 0.5, 0.9)
 
 def every(design: Design) -> list[Target]:
     """All targets."""
-    turnable, found = parameters(design), []
+    adjustable, found = parameters(design), []
     for io in IoType:
-        for turns in product(*(product(Strategy, knob.factors) for knob in turnable)):
-            pairs = list(zip(turnable, turns, strict=True))
-            reuse_of = {knob.layer: reuse for knob, (_, reuse) in pairs}
+        for settings in product(*(product(Strategy, parameter.factors) for parameter in adjustable)):
+            pairs = list(zip(adjustable, settings, strict=True))
+            reuse_of = {parameter.layer: reuse for parameter, (_, reuse) in pairs}
             found.append(
                 replace(
                     design.target,
                     io=io,
                     reuse_of=reuse_of,
-                    strategy_of={knob.layer: strategy for knob, (strategy, _) in pairs},
+                    strategy_of={parameter.layer: strategy for parameter, (strategy, _) in pairs},
                 )
             )
     return found

@@ -139,10 +139,10 @@ def main() -> None:
     parser.add_argument("--sides", type=numbers, default=None)
     parser.add_argument("--events", type=numbers, default=None)
     parser.add_argument("--json", type=Path, default=None)
-    wishes = parser.parse_args()
-    sides = wishes.sides or (QUICK_SIDES if wishes.quick else SIDES)
-    counts = wishes.events or (QUICK_EVENTS if wishes.quick else EVENTS)
-    interfaces = (wishes.io or ("stream" if wishes.quick else "stream,parallel")).split(",")
+    options = parser.parse_args()
+    sides = options.sides or (QUICK_SIDES if options.quick else SIDES)
+    counts = options.events or (QUICK_EVENTS if options.quick else EVENTS)
+    interfaces = (options.io or ("stream" if options.quick else "stream,parallel")).split(",")
     costs: list[Cost] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -158,8 +158,8 @@ def main() -> None:
                         f"{io:10s} {f'{side}x{side}':>9s} {events:7d} {cost.seconds:12.1f} {cost.mib:9.0f}", flush=True
                     )
     print_growth(costs)
-    if wishes.json:
-        wishes.json.write_text(json.dumps([asdict(cost) for cost in costs], indent=1), encoding="utf-8")
+    if options.json:
+        options.json.write_text(json.dumps([asdict(cost) for cost in costs], indent=1), encoding="utf-8")
     found = missed(costs)
     print("\n".join(f"missed: {one}" for one in found) or "no target missed")
     sys.exit(bool(found))

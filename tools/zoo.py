@@ -82,13 +82,13 @@ def data_of(entry: ZooEntry, name: str) -> Splits | None:
 
 def float_network(entry: ZooEntry, splits: Splits | None, file: Path) -> None:
     """Build, train or seed, and save."""
-    door = open_keras()
-    make_reproducible(door, SEED)
-    model = entry.build(door)
+    modules = open_keras()
+    make_reproducible(modules, SEED)
+    model = entry.build(modules)
     if splits is not None:
         loss = "binary_crossentropy" if model.output_shape[-1] == 1 else "sparse_categorical_crossentropy"
         fit(
-            door,
+            modules,
             model,
             splits,
             loss=loss,

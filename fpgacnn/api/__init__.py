@@ -1,4 +1,4 @@
-"""The Python API: every command of the command line as a function. Each returns a frozen record.
+"""The Python API: every command of the command line as a function that returns a frozen record.
 
 Every error is an FpgacnnError, with a code, a message and a cure.
 """
@@ -27,7 +27,7 @@ def _cards(record: object) -> str | None:
     return cards(record)
 
 
-Displayed.cards = staticmethod(_cards)  # records are below reporting, and must not import it
+Displayed.cards = staticmethod(_cards)  # records is a lower layer than reporting and must not import it
 
 __all__ = [
     "compare",

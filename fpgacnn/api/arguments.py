@@ -1,4 +1,4 @@
-"""Arguments of the Python API: their types are checked, and words become values."""
+"""Arguments of the Python API: check their types, and parse texts into values."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ if TYPE_CHECKING:
     """
 
 Progress: TypeAlias = Callable[[str], AbstractContextManager[None]]
-"""Gets the name of each stage, and gives a context in which the stage runs."""
+"""A progress display: gets the name of each stage and returns a context manager in which the stage runs."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 IN_MEMORY = "arrays in memory"
-"""What messages and records call events that are not in a file."""
+"""Name of events in memory in messages and records."""
 
 
 class PlanningOptions(TypedDict, total=False):
-    """How a model file is read and planned; all of it is without effect on a project folder.
+    """How a model file is read and planned; none of these options affects a project folder.
 
     `input_type`: fixed-point type of the inputs, as 'ufixed<8,0>'. `softmax`: keep, argmax or logits (the default).
-    For float networks: `bits` as 'W' or 'W,I'; `calibrate`, events to choose widths on; `sqnr_db`, the least ratio of
-    answers to quantization noise. `weights`: HDF5 weights of an architecture in JSON.
+    For float networks: `bits` as 'W' or 'W,I'; `calibrate`, events to choose widths on; `sqnr_db`, the smallest ratio
+    of signal to quantization noise in dB. `weights`: HDF5 weights of an architecture in JSON.
     """
 
     input_type: str | None
@@ -57,12 +57,12 @@ class PlanningOptions(TypedDict, total=False):
 
 
 class TargetOptions(TypedDict, total=False):
-    """What the hardware is for; what is not given is the project's, or the default.
+    """The target of the hardware; an option that is not given has the project's value, or the default.
 
     `part`: an FPGA part or a board. `clock_ns`: the clock period. `io`: parallel or stream. `strategy`: latency or
-    resource. `reuse`: how often a multiplier is used for one result. `reuse_of`, `strategy_of`: those of single layers
-    by name. `backend`: vitis or vivado. `fifo`: depths of the FIFOs of a streamed design: auto (the smallest that keep the
-    interval), frame, a JSON file, or a dict of places by FIFO.
+    resource. `reuse`: products for each multiplier and result. `reuse_of`, `strategy_of`: those of single layers
+    by name. `backend`: vitis or vivado. `fifo`: depths of the FIFOs of a streamed design: auto (the smallest that keep
+    the interval), frame, a JSON file, or a dict of depths by FIFO.
     """
 
     part: str | None
@@ -81,7 +81,7 @@ class ModelOptions(PlanningOptions, TargetOptions, total=False):
 
 
 DEFAULTS: Mapping[str, object] = {"softmax": "logits", "sqnr_db": 40.0}
-"""Of options that are not None where they are left out."""
+"""Defaults of the options whose default is not None."""
 
 
 def _is_number(value: object) -> bool:
@@ -114,10 +114,10 @@ ACCEPTED: Mapping[str, Callable[[object], bool]] = {
     "Advance": callable,
     "Tell": callable,
 }
-"""Type as the functions of the API write it -> whether a value is one."""
+"""Type in the annotations of the API -> whether a value has this type."""
 
 SAID = {"EventData": "path, array or dict of arrays", "Path": "path", "Literal['auto']": "'auto'"}
-"""Type -> what a message calls it, where that is another word."""
+"""Type -> its name in messages, if that is another word."""
 
 
 MAX_SECONDS = 2e6
@@ -136,11 +136,11 @@ RANGES: Mapping[str, tuple[str, float, float]] = {
     "seed": ("a seed", 0, (1 << 32) - 1),
     "sqnr_db": ("a ratio in dB", 0.0, 1e3),
 }
-"""Argument -> what a message calls it, and the least and the largest value; other numbers are checked where they are used."""
+"""Argument -> its name in messages, smallest and largest value; other numbers are checked where they are used."""
 
 
 def checked(function: Function) -> Function:
-    """The function with its arguments checked: a wrong number or type of them is an ArgumentError.
+    """The function with checked arguments: a wrong number or type of arguments raises ArgumentError.
 
     `**options: Unpack[...]` becomes single keywords in its signature, which `help` shows. A file that the operating
     system cannot open, for whatever reason, is a FileMissingError.
@@ -196,7 +196,7 @@ def _texts(options: type) -> dict[str, str]:
 
 
 def _alternatives(annotation: str) -> tuple[str, ...]:
-    """The types of an annotation. A type that cannot be checked is a KeyError when the API is imported."""
+    """The types of an annotation. Raises KeyError, when the API is imported, for a type that cannot be checked."""
     names = tuple(re.split(r" \| ", annotation))
     assert all(ACCEPTED[name] for name in names)
     return names
@@ -205,7 +205,7 @@ def _alternatives(annotation: str) -> tuple[str, ...]:
 def _plain(function: str, name: str, accepted: tuple[str, ...], value: Any) -> Any:
     """An argument as a plain value of Python: numbers of NumPy become `int` or `float`, paths become texts.
 
-    Raises ArgumentError where it is of no accepted type or no such path, UsageError where a number is out of range.
+    Raises ArgumentError for a value of no accepted type or a path that cannot exist, UsageError for a number out of range.
     """
     if not any(ACCEPTED[one](value) for one in accepted):
         words = " or ".join(dict.fromkeys(SAID.get(one, one) for one in accepted))
@@ -260,9 +260,9 @@ def path_of(value: str | Path | None) -> Path | None:
 
 
 def event_source(value: EventData | None) -> ArraySource | None:
-    """Events as readers take them: a path, or arrays in memory.
+    """Events as the readers take them: a path, or arrays in memory.
 
-    Raises ArrayFileError where a value of a mapping is no array of numbers.
+    Raises ArrayFileError if a value of a mapping is not an array of numbers.
     """
     if value is None:
         return None
@@ -298,7 +298,7 @@ def planning_request(model: str | Path, events: EventData | None, options: Plann
 
 
 def target_overrides(options: TargetOptions | ModelOptions) -> TargetOverrides:
-    """What a caller gives in place of a project's target, or of the default.
+    """The options that replace those of a project's target, or of the default target.
 
     Raises UnknownNameError.
     """
@@ -320,7 +320,7 @@ def target_overrides(options: TargetOptions | ModelOptions) -> TargetOverrides:
 
 
 def target(options: TargetOptions | ModelOptions) -> Target:
-    """The target of a conversion; what is not given is the default.
+    """The target of a conversion; options that are not given have their defaults.
 
     Raises UnknownNameError, UnknownPartError, UsageError.
     """

@@ -1,4 +1,4 @@
-"""Commands that need no input of the user: the demos, the state of the machine, the meaning of errors."""
+"""Functions that need no file: demonstrations, the state of the machine, the meaning of errors."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def demo(
 
 
 def demos() -> Mapping[str, str]:
-    """The shipped networks: name -> what it is."""
+    """The shipped networks: name -> description."""
     from fpgacnn.jobs.demo import DEMOS
 
     return {name: one.words for name, one in DEMOS.items()}
@@ -48,7 +48,7 @@ def demos() -> Mapping[str, str]:
 
 @checked
 def doctor() -> tuple[Finding, ...]:
-    """What the machine has, and what is missing for which job."""
+    """Check what is installed on this machine, and what is missing for which command."""
     from fpgacnn.jobs.doctor import examine
 
     return examine()
@@ -58,9 +58,8 @@ def doctor() -> tuple[Finding, ...]:
 def explain(code: str | None = None) -> tuple[Mapping[str, object], ...]:
     """The page of an error or a caution by its code, such as "FC021"; all pages without a code.
 
-    A page has `code`, `meaning`, `message`, `cure` and `exit_status`. A caution of an estimate ends nothing: it has no
-    message and no cure.
-    Raises UnknownNameError.
+    A page has `code`, `meaning`, `message`, `cure` and `exit_status`. A caution belongs to an estimate that continues,
+    so it has no message and no cure. Raises UnknownNameError.
     """
     known = _pages()
     if code is None:

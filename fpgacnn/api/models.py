@@ -1,4 +1,4 @@
-"""Commands on model files as functions. What a function needs is imported when it is called."""
+"""Functions on model files. The modules that a function needs are imported when it is called."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 @checked
 def inspect(model: str | Path, *, weights: str | Path | None = None) -> tuple[ReadResult, tuple[Refusal, ...]]:
-    """What is in a model file: its layers, and the layers that cannot be converted, each with its error.
+    """Read a model file: its layers, and the layers that cannot be converted, each with its error.
 
-    Raises FpgacnnError where the file cannot be read.
+    Raises FpgacnnError if the file cannot be read.
     """
     from fpgacnn import frontends
 
@@ -92,7 +92,7 @@ def estimate(
     input: EventData | None = None,  # noqa: A002  # the command line says --input
     **options: Unpack[ModelOptions],
 ) -> EstimateRecord:
-    """What a model file, a project folder or any hls4ml project costs, each figure with its error band.
+    """Estimate resources and latency of a model file, a project folder or any hls4ml project, with error bands.
 
     Options of the target that are not given are the project's.
     Raises FpgacnnError.
@@ -119,10 +119,11 @@ def fit(
     fifo: str | Path | Mapping[str, int] | None = None,
     **options: Unpack[PlanningOptions],
 ) -> FitRecord:
-    """Find strategy and reuse factor of every layer that meet limits by estimate; the record says whether any do.
+    """Find strategy and reuse factor of every layer that meet limits by estimate; `fits` of the record says if any do.
 
     `max_utilization` is a share of the part, 0 to 1. `sure`: the upper ends of the error bands must meet the limits.
-    `io`: only this way of moving data. `fifo`: as for `convert`. With `output`, a target that fits is written there for `--config`.
+    `io`: only this io type. `fifo`: as for `convert`. With `output`, a target that fits is written to that file for
+    `--config`.
     Raises FpgacnnError.
     """
     from fpgacnn.design import IoType
@@ -178,9 +179,9 @@ def quantize(
     """Quantize a float network and fine-tune it on `data`; needs the extra `train`.
 
     `data`: events as a path, an array, a dict of arrays (with `labels` and `groups`), or the name of a data set.
-    `convert` goes on to a proven project in the same run, in the folder `project` if given, for the given target.
-    `watch` gets every epoch, and how many there are at most.
-    Raises FpgacnnError; called again with the same arguments, it goes on where it was ended.
+    `convert` also writes a proven project, in the folder `project` if given, for the given target.
+    `watch` gets every epoch and the largest number of epochs.
+    Raises FpgacnnError. After an interruption, the same call continues the training.
     """
     from fpgacnn.jobs.quantize.budget import parse_budget
     from fpgacnn.jobs.quantize.record import QuantizeRequest

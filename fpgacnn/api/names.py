@@ -1,4 +1,4 @@
-"""Names of values that callers pass to the API or get from it."""
+"""Names of the types that callers pass to the API or get from it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fpgacnn.design import BackendName, IoType, Strategy, Target
 
-if TYPE_CHECKING:  # the records of commands whose libraries are not imported before they are called
+if TYPE_CHECKING:  # records of commands whose libraries are imported when they are called
     from fpgacnn.jobs.golden import LockedRecord  # noqa: TC004  # exported for annotations
     from fpgacnn.jobs.quantize.record import QuantizeRecord  # noqa: TC004  # as above
     from fpgacnn.training.keras.loop import Epoch, Watch  # noqa: TC004  # as above

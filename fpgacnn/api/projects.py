@@ -1,4 +1,4 @@
-"""Commands on project folders as functions. What a function needs is imported when it is called."""
+"""Functions on project folders. The modules that a function needs are imported when it is called."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from fpgacnn.system.npz import ArraySource
 
 Advance: TypeAlias = Callable[[int, int], None]
-"""Gets how many events are done, and of how many."""
+"""A callback with the number of events that are done, and of all events."""
 
 Tell: TypeAlias = Callable[[str], None]
-"""Gets every line that a tool writes."""
+"""A callback with each line that a tool writes."""
 
 
 @checked
@@ -38,9 +38,10 @@ def verify(
     timeout_s: float = 900.0,
     progress: Progress | None = None,
 ) -> RunRecord:
-    """Prove a project folder again, every layer; with `model`, the file that it was made from, against the framework too.
+    """Check a project folder again, every layer; with `model`, its model file, compare with the framework too.
 
-    `csim_events`: None, the default, sends all events through C simulation; "auto" 1,000, fewer of large networks; 0 none.
+    `csim_events`: None, the default, sends all events through C simulation; "auto" sends 1,000, fewer for large
+    networks; 0 sends none.
     Raises FpgacnnError.
     """
     from fpgacnn.pipeline.request import CSIM_EVENTS, Request, parse_reference
@@ -73,9 +74,9 @@ def verify_models(
     timeout_s: float = 900.0,
     progress: Progress | None = None,
 ) -> tuple[Judgement, ...]:
-    """Convert every model of a folder, each in a process of its own, and judge it by the answers beside it (`net.h5.npz`).
+    """Convert every model of a folder in a process of its own, and compare it with the answers in `net.h5.npz`.
 
-    Raises FpgacnnError before anything is run; what a model raises is in its judgement.
+    Raises FpgacnnError before the first conversion; the error of a single model is in its judgement.
     """
     from fpgacnn.errors import printable
     from fpgacnn.jobs.batch import FolderRequest
@@ -109,8 +110,8 @@ def simulate(
 ) -> SimulationResult:
     """Run events through the emulator or C simulation of a project folder or model file.
 
-    The result holds integer codes (events, ...shape) with their format for each output, with `trace` for every node;
-    `values` are the outputs as float64 arrays. `threads` of the emulator: all processors by default.
+    The result holds integer codes (events, ...shape) with their format, for each output, or with `trace` for every
+    node; `values` are the outputs as float64 arrays. `threads` of the emulator: one for each processor by default.
     Raises FpgacnnError.
     """
     from fpgacnn.jobs.simulate import SimulationJob, answers
@@ -164,7 +165,7 @@ def _events(events: EventData) -> ArraySource:
 
 
 def _no_advance(_done: int, _of: int) -> None:
-    """Nobody watches."""
+    """Ignore the progress."""
 
 
 @checked
@@ -178,9 +179,9 @@ def freeze(
     timeout_s: float = 900.0,
     progress: Progress | None = None,
 ) -> LockedRecord:
-    """Store golden vectors of a project, by default beside it; `update` replaces older ones.
+    """Store golden vectors of a project, by default in a folder beside it; `update` replaces older ones.
 
-    `events`: how many of the events at most.
+    `events`: the largest number of events to store.
     Raises FpgacnnError.
     """
     from fpgacnn.jobs.golden import Lock
@@ -226,14 +227,14 @@ def synth(
 ) -> SynthesisReport:
     """Run Vitis or Vivado HLS on a project folder and read its reports; `tell` gets every line that the tool writes.
 
-    `read_only` starts no tool; `again` starts it even where its reports are there.
+    `read_only` starts no tool; `again` starts it even if reports of this firmware exist.
     Raises FpgacnnError.
     """
     from fpgacnn.hardware.synthesis.run import Steps
     from fpgacnn.jobs.synth import SynthesisRequest, run_synthesis
 
     if read_only and (again or csim or cosim or vsynth or export):
-        raise UsageError(what="--read-only starts no tool, so no step can be asked for")
+        raise UsageError(what="--read-only starts no tool and excludes --csim, --cosim, --vsynth and --export")
     steps = Steps(csim=csim, cosim=cosim, vsynth=vsynth, export=export)
     request = SynthesisRequest(
         folder=Path(project), steps=steps, tool=tool, seconds=timeout_s, read_only=read_only, again=again
@@ -242,7 +243,7 @@ def synth(
 
 
 def synthesis_document(project: Path, report: SynthesisReport) -> str:
-    """A report of synthesis as JSON, in the record of the project where fpgacnn made it."""
+    """A synthesis report as a JSON document; for a project of fpgacnn, the document is its record."""
     from fpgacnn.jobs.synth import document
 
     return document(project, report)

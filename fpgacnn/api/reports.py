@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 @checked
 def report(*projects: str | Path, output: str | Path | None = None) -> tuple[ReportInput, ...]:
-    """The records of project folders, or of files that hold what `--json` printed; with `output`, written as a report.
+    """The records of project folders, or of files with the output of `--json`; with `output`, write a report.
 
-    The suffix of `output` gives the form: .html, .md, .csv or .json. Only an older report is replaced.
+    The suffix of `output` decides the format: .html, .md, .csv or .json. Only an older report is replaced.
     Raises FpgacnnError.
     """
     from fpgacnn.records.report_input import open_inputs
@@ -34,7 +34,7 @@ def report(*projects: str | Path, output: str | Path | None = None) -> tuple[Rep
 
 @checked
 def compare(left: str | Path, right: str | Path, *, output: str | Path | None = None) -> Comparison:
-    """What changed from one run to another; with `output`, written as a report.
+    """Compare two runs; with `output`, write the comparison as a report.
 
     Raises FpgacnnError.
     """
@@ -51,7 +51,7 @@ def compare(left: str | Path, right: str | Path, *, output: str | Path | None = 
 
 
 def inspection_document(reading: ReadResult, refusals: tuple[Refusal, ...]) -> object:
-    """What `inspect` found, as a JSON document."""
+    """The result of `inspect` as a JSON document."""
     from fpgacnn.records.inspection import inspection_document as document
 
     return document(reading, refusals)

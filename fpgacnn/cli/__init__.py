@@ -1,1 +1,1 @@
-"""Argv. One file a command; only `main` catches errors."""
+"""The command line, one file for each command; only `main` catches errors."""

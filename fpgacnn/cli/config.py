@@ -1,4 +1,4 @@
-"""`--config FILE.toml`: a file that gives target flags; flags on the command line win."""
+"""`--config FILE.toml`: flags of the target from a file; flags on the command line replace them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _LAYERS_OF_FILE = "fpgacnn.layers"
 
 
 def _apply(context: typer.Context, file: Path | None) -> Path | None:
-    """Make what the file says the defaults of the flags that are read after this one.
+    """Make the values of the file the defaults of the flags that are parsed after this one.
 
     Raises ConfigFileError.
     """
@@ -50,7 +50,7 @@ def _apply(context: typer.Context, file: Path | None) -> Path | None:
 
 
 def with_file(context: typer.Context, settings: list[str] | None) -> list[str]:
-    """The settings of single layers, those of the file first."""
+    """The `--set` texts of the file and of the command line, those of the file first."""
     return [*context.meta.get(_LAYERS_OF_FILE, []), *(settings or [])]
 
 
@@ -65,12 +65,12 @@ def _read(file: Path) -> dict[str, Any]:
         return tomllib.loads(content.decode("utf-8"))
     except OSError as error:
         raise ConfigFileError(file=file, why=error.strerror or str(error)) from error
-    except (ValueError, RecursionError) as error:  # no UTF-8, no TOML, or nested without end
+    except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, or nested too deeply
         raise ConfigFileError(file=file, why=f"no TOML: {error}") from error
 
 
 def _layers(file: Path, tables: object) -> Iterator[str]:
-    """`--set` for every entry of [layers.NAME]."""
+    """The `--set` texts for every entry of [layers.NAME]."""
     if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
         raise ConfigFileError(file=file, why=f"{LAYERS!r} must hold a table for each layer, as [{LAYERS}.conv1]")
     for name, table in tables.items():
@@ -81,7 +81,7 @@ def _layers(file: Path, tables: object) -> Iterator[str]:
 
 
 def _text(file: Path, key: str, kind: type, value: object) -> str:
-    """A value as it would stand on the command line.
+    """A TOML value as the text of a flag.
 
     Raises ConfigFileError.
     """
@@ -103,7 +103,7 @@ Config: TypeAlias = Annotated[
     Path | None,
     typer.Option(
         "--config",
-        help="Target flags from a TOML file; flags given here win.",
+        help="Target flags from a TOML file; flags on the command line replace them.",
         metavar="FILE.toml",
         callback=_apply,
         is_eager=True,

@@ -23,18 +23,21 @@ SHOWN_OF_A_LINE = 100
 
 
 def out() -> Console:
-    """Standard output; wide where it is no terminal, so that tables are not folded in files."""
+    """The console of standard output. Tables in files and pipes are not folded."""
     return Console(width=None if sys.stdout.isatty() else WIDE_WHERE_PIPED, highlight=False, soft_wrap=False)
 
 
 @cache
 def err() -> Console:
-    """Standard error; lines are never folded. One console, so that lines and a spinner know of each other."""
+    """The console of standard error.
+
+    Lines are never folded. There is only one, so that lines and a spinner do not mix.
+    """
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def show(parts: Iterable[RenderableType]) -> None:
-    """Print a report, its parts set apart."""
+    """Print the sections of a report with empty lines between them."""
     console = out()
     for part in parts:
         console.print(part)
@@ -50,7 +53,7 @@ def show_json(value: Any) -> None:
 
 
 def progress(*, quiet: bool) -> Progress:
-    """One line a stage with its time, on a terminal that wants it."""
+    """A progress display that prints one line with the time for each stage, on terminals and unless `--quiet`."""
     console = err()
     if quiet or not console.is_terminal:
         return silent
@@ -71,7 +74,7 @@ def progress(*, quiet: bool) -> Progress:
 
 @contextmanager
 def bar(words: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """A bar that is told how many of how many are done, on a terminal that wants it."""
+    """A progress bar over a number of events, on terminals and unless `--quiet`."""
     console = err()
     if quiet or not console.is_terminal:
         yield lambda *_: None
@@ -87,7 +90,7 @@ def bar(words: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
 
 
 def epochs_shown(*, quiet: bool) -> Watch | None:
-    """A line for each epoch of training, with a bar and the time to go at most, on a terminal that wants it."""
+    """A display with one line for each epoch and the time left, on terminals and unless `--quiet`."""
     console, begin = err(), time.perf_counter()
     if quiet or not console.is_terminal:
         return None
@@ -98,7 +101,8 @@ def epochs_shown(*, quiet: bool) -> Watch | None:
         left = (time.perf_counter() - begin) / len(first) * (epochs - epoch.number)
         filled = "━" * round(20 * epoch.number / epochs)
         console.print(
-            f"  epoch {epoch.number:3d}/{epochs} [green]{filled:<20}[/] validation loss {epoch.validation_loss:.4f} [dim]{left:.0f} s left[/]"
+            f"  epoch {epoch.number:3d}/{epochs} [green]{filled:<20}[/]"
+            f" validation loss {epoch.validation_loss:.4f} [dim]{left:.0f} s left[/]"
         )
 
     return watch
@@ -106,7 +110,10 @@ def epochs_shown(*, quiet: bool) -> Watch | None:
 
 @contextmanager
 def follow(*, quiet: bool, verbose: bool) -> Iterator[Callable[[str], None]]:
-    """Show the last line that a long-running tool said, or with `verbose` every line; nothing where nobody looks."""
+    """Show the last line of a long-running tool, or with `verbose` every line.
+
+    Nothing if standard error is no terminal.
+    """
     console = err()
     if quiet or not (verbose or console.is_terminal):
         yield lambda _: None
@@ -121,5 +128,5 @@ def follow(*, quiet: bool, verbose: bool) -> Iterator[Callable[[str], None]]:
 
 
 def plain_text(value: object) -> str:
-    """Foreign text on one line, without the markup that it might hold."""
+    """Foreign text on one line, with console markup escaped."""
     return escape(printable(value))

@@ -15,7 +15,7 @@ INTERRUPTED, TERMINATED = 130, 143
 
 app = typer.Typer(
     name="fpgacnn",
-    help="Convert a trained CNN (Keras, QKeras, HGQ2, ONNX) to an HLS project and check that it computes what was trained.",
+    help="Convert a trained CNN (Keras, QKeras, HGQ2, ONNX) to an HLS project and check that it computes the same.",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -34,9 +34,9 @@ def _version(wanted: bool) -> None:  # noqa: FBT001  # typer's callback
 @app.callback(invoke_without_command=True)
 def common(
     context: typer.Context,
-    version: bool = typer.Option(False, "--version", help="Show the version.", callback=_version, is_eager=True),  # noqa: ARG001, FBT001, FBT003  # typer's way
+    version: bool = typer.Option(False, "--version", help="Show the version.", callback=_version, is_eager=True),  # noqa: ARG001, FBT001, FBT003  # typer needs a positional bool
 ) -> None:
-    """Convert a trained CNN (Keras, QKeras, HGQ2, ONNX) to an HLS project and check that it computes what was trained."""
+    """Convert a trained CNN (Keras, QKeras, HGQ2, ONNX) to an HLS project and check that it computes the same."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
@@ -92,7 +92,7 @@ def _open_closed_streams() -> None:
 
 
 def _terminated(*_: object) -> NoReturn:
-    """Batch systems and `timeout` end a command by SIGTERM: its tools end with it, and nothing half-written is left."""
+    """End the command on SIGTERM as on Ctrl-C: its tools end too, and nothing half-written is left."""
     raise SystemExit(TERMINATED)
 
 
@@ -100,24 +100,24 @@ def _guarded() -> int:
     try:
         status = app(standalone_mode=False)
     except FpgacnnError as error:
-        return _told(error)
+        return _report_error(error)
     except typer.TyperException as error:
-        return _told(UsageError(what=error.format_message().rstrip(".")))
+        return _report_error(UsageError(what=error.format_message().rstrip(".")))
     except (typer.Abort, KeyboardInterrupt):
         status = INTERRUPTED
     except BrokenPipeError:
         return 0
     except MemoryError as error:
-        return _told(OutOfMemoryError(), error)
-    except Exception as error:  # noqa: BLE001  # the last door: users never meet a traceback
-        return _told(InternalError(what=f"{type(error).__name__}: {error}"), error)
-    if status == INTERRUPTED:  # typer, too, makes this number of Ctrl-C
+        return _report_error(OutOfMemoryError(), error)
+    except Exception as error:  # noqa: BLE001  # users get one line, not a traceback
+        return _report_error(InternalError(what=f"{type(error).__name__}: {error}"), error)
+    if status == INTERRUPTED:  # typer uses this exit status for Ctrl-C too
         sys.stderr.write("interrupted\n")
     return status if isinstance(status, int) else 0
 
 
-def _told(error: FpgacnnError, cause: BaseException | None = None) -> int:
-    """Print an error in its one shape; the traceback only where -v asks for it."""
+def _report_error(error: FpgacnnError, cause: BaseException | None = None) -> int:
+    """Print an error with its code and hint, and with a traceback only with -v; return its exit status."""
     from fpgacnn.cli.console import err
     from fpgacnn.reporting.terminal.tables import error_lines
 

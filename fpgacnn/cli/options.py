@@ -16,7 +16,7 @@ TARGET, PROOF = "Target", "Proof"
 
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout and nothing else.")]
 Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no tables.")]
-Verbose: TypeAlias = Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks of internal errors.")]
+Verbose: TypeAlias = Annotated[bool, typer.Option("--verbose", "-v", help="Show the traceback of internal errors.")]
 Weights: TypeAlias = Annotated[
     Path | None, typer.Option("--weights", help="HDF5 weights of an architecture JSON.", metavar="FILE")
 ]
@@ -39,24 +39,33 @@ Part: TypeAlias = Annotated[
 UnlistedPart: TypeAlias = Annotated[
     bool,
     typer.Option(
-        "--unlisted-part", help="Go on, without an estimate, where the part is not known.", rich_help_panel=TARGET
+        "--unlisted-part", help="Accept a part that is not in the table, without an estimate.", rich_help_panel=TARGET
     ),
 ]
 Clock: TypeAlias = Annotated[
     float, typer.Option("--clock", help="Clock period in ns.", metavar="NS", rich_help_panel=TARGET)
 ]
 Io: TypeAlias = Annotated[
-    IoType, typer.Option("--io", help="All values of an event at once, or pixel by pixel.", rich_help_panel=TARGET)
+    IoType,
+    typer.Option(
+        "--io", help="parallel: all values of an event at once; stream: pixel by pixel.", rich_help_panel=TARGET
+    ),
 ]
 StrategyOption: TypeAlias = Annotated[
-    Strategy, typer.Option("--strategy", help="Unrolled, or sharing multipliers.", rich_help_panel=TARGET)
+    Strategy,
+    typer.Option(
+        "--strategy", help="latency: all products at once; resource: shared multipliers.", rich_help_panel=TARGET
+    ),
 ]
 Reuse: TypeAlias = Annotated[
     int,
-    typer.Option("--reuse", help="How often a multiplier is used for one result.", metavar="N", rich_help_panel=TARGET),
+    typer.Option(
+        "--reuse", help="Products for each multiplier and result (reuse factor).", metavar="N", rich_help_panel=TARGET
+    ),
 ]
 Backend: TypeAlias = Annotated[
-    BackendName, typer.Option("--backend", help="Whose tool the project is for.", rich_help_panel=TARGET)
+    BackendName,
+    typer.Option("--backend", help="The synthesis tool that the project is written for.", rich_help_panel=TARGET),
 ]
 Fifo: TypeAlias = Annotated[
     str | None,
@@ -88,23 +97,31 @@ OwnClock: TypeAlias = Annotated[
 ]
 OwnIo: TypeAlias = Annotated[
     IoType | None,
-    typer.Option("--io", help="All values of an event at once, or pixel by pixel.", rich_help_panel=TARGET),
+    typer.Option(
+        "--io", help="parallel: all values of an event at once; stream: pixel by pixel.", rich_help_panel=TARGET
+    ),
 ]
 OwnStrategy: TypeAlias = Annotated[
-    Strategy | None, typer.Option("--strategy", help="Unrolled, or sharing multipliers.", rich_help_panel=TARGET)
+    Strategy | None,
+    typer.Option(
+        "--strategy", help="latency: all products at once; resource: shared multipliers.", rich_help_panel=TARGET
+    ),
 ]
 OwnReuse: TypeAlias = Annotated[
     int | None,
-    typer.Option("--reuse", help="How often a multiplier is used for one result.", metavar="N", rich_help_panel=TARGET),
+    typer.Option(
+        "--reuse", help="Products for each multiplier and result (reuse factor).", metavar="N", rich_help_panel=TARGET
+    ),
 ]
 OwnBackend: TypeAlias = Annotated[
-    BackendName | None, typer.Option("--backend", help="Whose tool the project is for.", rich_help_panel=TARGET)
+    BackendName | None,
+    typer.Option("--backend", help="The synthesis tool that the project is written for.", rich_help_panel=TARGET),
 ]
 Softmax: TypeAlias = Annotated[
     str,
     typer.Option(
         "--softmax",
-        help="What becomes of a final softmax: keep, argmax or logits (left out).",
+        help="A final softmax: keep, argmax, or logits (the softmax is left out).",
         metavar="CHOICE",
         rich_help_panel=TARGET,
     ),
@@ -131,7 +148,7 @@ Sqnr: TypeAlias = Annotated[
     float,
     typer.Option(
         "--sqnr",
-        help="With --calibrate: least ratio of answers to quantization noise.",
+        help="With --calibrate: smallest ratio of signal to quantization noise.",
         metavar="DB",
         rich_help_panel=TARGET,
     ),
@@ -139,14 +156,14 @@ Sqnr: TypeAlias = Annotated[
 Timeout: TypeAlias = Annotated[
     float,
     typer.Option(
-        "--timeout", help="Seconds that g++ and each simulation may take.", metavar="S", rich_help_panel=PROOF
+        "--timeout", help="Time limit of g++ and of each simulation in seconds.", metavar="S", rich_help_panel=PROOF
     ),
 ]
 Reference: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--reference",
-        help="The framework that answers for the file too: auto (its own, where installed; the default), keras, onnx or none.",
+        help="Framework that also runs the file: auto (its own, if installed; the default), keras, onnx or none.",
         metavar="NAME",
         rich_help_panel=PROOF,
     ),
@@ -161,7 +178,10 @@ Golden: TypeAlias = Annotated[
 ReportFile: TypeAlias = Annotated[
     Path | None,
     typer.Option(
-        "--output", "-o", help="Write it here, in the form of the suffix: .html, .md, .csv or .json.", metavar="FILE"
+        "--output",
+        "-o",
+        help="Write the report to this file; the suffix gives the format: .html, .md, .csv or .json.",
+        metavar="FILE",
     ),
 ]
 
@@ -169,7 +189,7 @@ DEFAULT = Target()
 
 
 class LayerSettings(TypedDict):
-    """Reuse factors and strategies of single layers, as the API takes them."""
+    """Reuse factors and strategies of single layers, as keyword arguments of the API."""
 
     reuse_of: dict[str, int]
     strategy_of: dict[str, str]
@@ -205,12 +225,12 @@ def _split(setting: str) -> tuple[str, str, str]:
 
 
 def flags_given(context: typer.Context, **flags: str) -> list[str]:
-    """The flags among these, by their parameter, that stand on the command line."""
+    """The parameters among these whose flags are on the command line."""
     found = ((flag, context.get_parameter_source(name)) for name, flag in flags.items())
     return [flag for flag, source in found if source is not None and source.name == "COMMANDLINE"]
 
 
 def without_effect(flags: list[str], why: str) -> tuple[str, ...]:
-    """A note on flags that change nothing; none where there are no such flags."""
+    """A note that these flags have no effect; none if there are no such flags."""
     verb = "has" if len(flags) == 1 else "have"
     return (f"{', '.join(flags)} {verb} no effect: {why}",) if flags else ()

@@ -1,4 +1,4 @@
-"""A design is all that decides the hardware: network, precision plan and target; as a value, as files, and as a project folder."""
+"""A design decides the hardware: network, precision plan and target. As a value, as files, and as a project folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A `Design` is all that decides the hardware: network, precision plan and target."""
+"""The class `Design`: everything that decides the hardware: network, precision plan and target."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from fpgacnn.passes.precision import PrecisionPlan
 
 
 class IoType(Choice):
-    """How data enters and leaves: all values of an event at once, or pixel by pixel."""
+    """How data enters and leaves the hardware: all values of an event at once, or pixel by pixel."""
 
     PARALLEL = "parallel"
     STREAM = "stream"
 
 
 class Strategy(Choice):
-    """How hls4ml multiplies: unrolled for latency, or sharing multipliers."""
+    """hls4ml's strategy: all products at once for low latency, or shared multipliers."""
 
     LATENCY = "latency"
     RESOURCE = "resource"
 
 
 class BackendName(Choice):
-    """Whose tool the project is written for."""
+    """The synthesis tool that the project is written for."""
 
     VITIS = "vitis"
     VIVADO = "vivado"
@@ -40,7 +40,7 @@ MAX_FIFO_DEPTH = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """The part and how the design uses it. `reuse_of` overrides the reuse factor of single layers of the file."""
+    """Part, clock and interface. `reuse_of` and `strategy_of` replace reuse factor and strategy of single layers."""
 
     part: str = "xcu250-figd2104-2L-e"
     clock_ns: float = 5.0
@@ -63,10 +63,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Design:
-    """The hardware as a value: the same design gives the same bytes.
+    """The hardware as a value: equal designs give identical files.
 
-    `fifo_depths` are places of the FIFOs between streamed layers, by the layer that writes, or `writer:reader` for the copy
-    that one of several readers gets; a FIFO that is missing holds a frame.
+    `fifo_depths` are depths of the FIFOs between streamed layers, by the name of the writing layer, or `writer:reader`
+    for the copy of one of several readers; a FIFO that is not listed has the depth of a frame.
     """
 
     model: QuantizedModel

@@ -1,4 +1,4 @@
-"""A generated project is a value with a digest before it is a folder."""
+"""A generated project as a value with a digest, before it becomes a folder."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from fpgacnn.errors import WriteError
 from fpgacnn.system import atomic_dir
 
 RECORD = "fpgacnn.json"
-"""The record's name; a folder that holds it was made by fpgacnn."""
+"""File name of the record; a folder with this file was written by fpgacnn."""
 
 TOP = "myproject"
-"""Name of the top function, as hls4ml has it by default."""
+"""Name of the top function, hls4ml's default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Port:
-    """A value that C simulation can read or write: the node, its name in the C++ code, and how many numbers it has."""
+    """A value that C simulation can read or write: the node, its name in the C++ code, and its number of values."""
 
     node: str
     name: str
@@ -29,9 +29,9 @@ class Port:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HlsProject:
-    """Files by relative path, and what a simulation must know to call the code.
+    """Files by relative path, and what a simulation needs to call the code.
 
-    `traced` are the nodes whose results the code can show; only a project converted with a trace has any.
+    `traced` are the nodes whose results the code can write; only a project generated with a trace has any.
     """
 
     files: Mapping[str, bytes]
@@ -47,7 +47,7 @@ class HlsProject:
 
 
 def files_digest(files: Mapping[str, bytes]) -> str:
-    """sha256 over names and contents, in the order of names."""
+    """sha256 over names and contents, sorted by name."""
     total = hashlib.sha256()
     for name in sorted(files):
         total.update(f"{name}\0{len(files[name])}\0".encode())
@@ -72,10 +72,10 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def project_folder(folder: Path, *, mark: str = RECORD) -> AbstractContextManager[Path]:
-    """A folder to fill that takes the place of an older project, or golden folder, as a whole (`staging.staged`)."""
+    """A folder to fill that replaces an older project, or older golden vectors, atomically (`system.atomic_dir`)."""
     return atomic_dir.atomic_folder(folder, mark)
 
 
 def refuse_foreign(folder: Path) -> None:
-    """Raise OutputExistsError where something that fpgacnn did not make is in the way."""
+    """Raise OutputExistsError if something that fpgacnn did not write is at this path."""
     atomic_dir.refuse_foreign(folder, RECORD)

@@ -1,6 +1,6 @@
-"""Designs and networks as files in a project folder, so that a project can be simulated without its model.
+"""Write and read designs and networks as files of a project, so that it can be simulated without its model file.
 
-`design.json` holds the records, `design.npz` the arrays; docs/design-format.md describes both. Reading makes only the
+`design.json` has the records, `design.npz` the arrays; docs/design-format.md describes both. Reading makes only the
 classes that the types of `Design` and `SourceModel` name, through their own checks; nothing is executed or unpickled.
 """
 
@@ -25,16 +25,16 @@ from fpgacnn.system.npz import packed, read_arrays
 TREE, ARRAYS = "fpgacnn/design.json", "fpgacnn/design.npz"
 SCHEMA = 2
 OLD_SCHEMA = 1
-"""The schema of fpgacnn 0.1.0, which is read and no longer written."""
+"""The schema of fpgacnn 0.1.0, which can be read but is not written any more."""
 
 MAX_INTEGER = 1 << 20
-"""Shapes, strides, pads, numbers of bits: nothing that the converter writes outside of arrays is larger."""
+"""Largest shape, stride, pad or number of bits: the converter writes no larger integer outside of arrays."""
 
 CODEC = Codec(tags=TAGS, texts={Format: parse_format}, max_integer=MAX_INTEGER)
 
 
 def dump(design: Design, network: SourceModel) -> dict[str, bytes]:
-    """The design and the network it was made from as two files."""
+    """A design and its source network as two files."""
     arrays: dict[str, NDArray[np.generic]] = {}
     tree = {"schema": SCHEMA, "design": CODEC.encode(design, arrays), "network": CODEC.encode(network, arrays)}
     return {TREE: json.dumps(tree, separators=(",", ":")).encode(), ARRAYS: packed(arrays)}
@@ -43,7 +43,7 @@ def dump(design: Design, network: SourceModel) -> dict[str, bytes]:
 def load(folder: Path) -> tuple[Design, SourceModel]:
     """The design and network of a project folder.
 
-    Raises ProjectError where the files are missing, damaged or of a version that is not read; it names the key.
+    Raises ProjectError if the files are missing, damaged or of an unknown version; it names the key.
     """
     try:
         tree = json.loads((folder / TREE).read_text(encoding="utf-8"), parse_constant=_refuse)
@@ -57,9 +57,9 @@ def load(folder: Path) -> tuple[Design, SourceModel]:
 
 
 def _of_this_schema(tree: Json) -> dict[str, Json]:
-    """The records of the document, in the form of the schema that is written today."""
+    """The records of the document, in the current schema."""
     if not isinstance(tree, dict):
-        raise DecodeError("the document", "is no object")
+        raise DecodeError("the document", "is not an object")
     schema = tree.get("schema")
     if isinstance(schema, bool) or schema not in (OLD_SCHEMA, SCHEMA):
         seen = "is missing" if "schema" not in tree else f"is {schema!r}"
@@ -73,4 +73,4 @@ def _of_this_schema(tree: Json) -> dict[str, Json]:
 
 
 def _refuse(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a number that JSON has")
+    raise ValueError(f"{name} is not a number in JSON")

@@ -1,6 +1,6 @@
-"""The names of operations and quantizers in `design.json` and in golden vectors: part of the formats, not of the code.
+"""Names of operations and quantizers in `design.json` and golden vectors: part of the formats, not of the code.
 
-A class may be renamed; its text here stays. A new operation needs a new text. docs/design-format.md describes each.
+If a class is renamed, its text here stays. A new operation needs a new text. docs/design-format.md describes each.
 """
 
 from __future__ import annotations
@@ -76,4 +76,4 @@ PARTS: Mapping[type, str] = {
     hw.Off: "off",
     hw.Guard: "guard",
 }
-"""Records that are no members of unions and have no field `type`; golden vectors name them."""
+"""Records that are not members of unions and have no field `type`; golden vectors name them."""

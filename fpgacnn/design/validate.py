@@ -1,7 +1,8 @@
-"""Whether a design that was read from a folder holds together.
+"""Validate a design that was read from a folder.
 
-`store` has checked types. Here is checked what they cannot say, before anything is computed or becomes C++: names are
-safe identifiers, arrays have the shapes and ranges of their layers, nothing is larger than the converter would make it.
+`serialize` has checked the types. This module checks what types cannot express, before anything is computed or becomes
+C++: names are safe identifiers, arrays have the shapes and ranges of their layers, and nothing is larger than what the
+converter writes.
 """
 
 from __future__ import annotations
@@ -24,15 +25,15 @@ from fpgacnn.passes.precision import LayerPrecision
 from fpgacnn.passes.quantization.names import RESERVED
 
 MAX_VALUES = 1 << 22
-"""Values of one layer and event, as the readers of model files allow."""
+"""Largest number of values of one layer and event; the readers of model files have the same limit."""
 
 MAX_WINDOWS = 1 << 28
 MAX_POINT = 200
-"""How far the binary point may lie from the code: float32 weights reach 2^-149."""
+"""Largest distance of the binary point from the code: float32 weights reach 2^-149."""
 
 MAX_TABLE_BITS = 20
 MAX_PLACES = 1 << 10
-"""Values of a step function that is built with thresholds."""
+"""Largest number of values of a step function that is built with thresholds."""
 
 MAX_NAME = 80
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -40,23 +41,23 @@ _SOFTMAX_TABLES = {"difference", "exponential", "reciprocal", "index"}
 
 
 class InvalidDesignError(ValueError):
-    """Why a design does not hold together; the reader of the folder tells it to the user."""
+    """The reason why a design is not valid; the reader of the folder reports it to the user."""
 
 
 def check(design: Design, network: SourceModel) -> None:
-    """Raise UnsoundError where a design or its network cannot be what the converter writes."""
+    """Raise InvalidDesignError if a design or its network cannot come from the converter."""
     _check_network(network)
     model, plan = design.model, design.plan.layers
     if set(plan) != {layer.name for layer in model.layers}:
-        raise InvalidDesignError("its plan is not about its layers")
+        raise InvalidDesignError("its plan belongs to other layers")
     ports = [layer.name for layer in model.layers if isinstance(layer.operation, hw.Input)]
     if sorted(ports) != sorted(model.inputs) or len(set(model.outputs)) != len(model.outputs):
-        raise InvalidDesignError("its inputs are not its input layers, or an output is named twice")
+        raise InvalidDesignError("its inputs are not its input layers, or an output is listed twice")
     known = {layer.name: layer for layer in network.layers}
     shapes: dict[str, Shape] = {}
     for layer in model.layers:
         if layer.source not in known:
-            raise InvalidDesignError(f"node {layer.name[:40]!r} stands for no layer of the network")
+            raise InvalidDesignError(f"node {layer.name[:40]!r} belongs to no layer of the network")
         try:
             _check_layer(
                 layer,
@@ -98,7 +99,7 @@ def _check_network(network: SourceModel) -> None:
         or not network.outputs
         or not set(network.outputs) <= shapes.keys()
     ):
-        raise InvalidDesignError("the network's inputs or outputs are no layers")
+        raise InvalidDesignError("the network's inputs or outputs are not layers")
 
 
 def _check_place(layer: src.SourceLayer, before: Mapping[str, Shape]) -> None:
@@ -111,7 +112,7 @@ def _check_place(layer: src.SourceLayer, before: Mapping[str, Shape]) -> None:
 
 
 def _check_work(operation: src.SourceOperation, shape: Shape, given: tuple[Shape, ...]) -> None:
-    """What a layer unfolds on the way is bounded too."""
+    """Limit the temporary values that a layer needs."""
     match operation:
         case src.Convolution() | src.Depthwise():
             window = prod(
@@ -125,16 +126,16 @@ def _check_work(operation: src.SourceOperation, shape: Shape, given: tuple[Shape
             _check_windows(given[0], operation.pads, 1, shape)
         case src.Upsample():
             if min(operation.factors) < 1 or prod(operation.factors) * prod(given[0]) > MAX_VALUES:
-                raise InvalidDesignError("it makes too many values")
+                raise InvalidDesignError("it needs too many values")
         case src.Concatenate():
             if sum(map(prod, given)) > MAX_VALUES:
-                raise InvalidDesignError("it makes too many values")
+                raise InvalidDesignError("it needs too many values")
         case _:
             pass
 
 
 def extent(size: int, dilation: int) -> int:
-    """How many cells a dilated kernel covers."""
+    """Number of elements that a dilated kernel covers."""
     return (size - 1) * dilation + 1
 
 
@@ -143,7 +144,7 @@ def _check_windows(given: Shape, pads: tuple[int, int, int, int], window: int, s
     if min(pads) < 0 or (height + pads[0] + pads[1]) * (width + pads[2] + pads[3]) * channels > 4 * MAX_VALUES:
         raise InvalidDesignError(f"pads of {pads}")
     if window < 1 or prod(shape[:-1]) * window * channels > MAX_WINDOWS:
-        raise InvalidDesignError("its windows hold too many values")
+        raise InvalidDesignError("its windows have too many values")
 
 
 def image(shape: Shape) -> tuple[int, int, int]:
@@ -154,7 +155,7 @@ def image(shape: Shape) -> tuple[int, int, int]:
         case (width, channels):
             return 1, width, channels
         case _:
-            raise InvalidDesignError(f"no image, but a shape of {shape}")
+            raise InvalidDesignError(f"not an image, but a shape of {shape}")
 
 
 # --- nodes ---------------------------------------------------------------------------------------------------------
@@ -178,11 +179,11 @@ def _check_layer(
         raise InvalidDesignError(f"{len(given)} inputs")
     expected = _shape(layer.operation, layer.shape, precision, given, formats)
     if layer.shape != expected:
-        raise InvalidDesignError(f"a shape of {layer.shape}, while its operation makes {expected}")
+        raise InvalidDesignError(f"a shape of {layer.shape}, but its operation gives {expected}")
 
 
 def _takes(operation: hw.Operation, inputs: int) -> bool:
-    """Whether an operation has that many inputs."""
+    """Whether an operation has this number of inputs."""
     match operation:
         case hw.Input():
             return inputs == 0
@@ -209,16 +210,19 @@ def _check_codes(codes: Codes) -> None:
     if codes.array.dtype != np.int64 or not codes.array.size:
         raise InvalidDesignError(f"codes of type {codes.array.dtype}")
     if codes.array.min() < codes.format.low or codes.array.max() > codes.format.high:
-        raise InvalidDesignError(f"codes that {codes.format} cannot hold")
+        raise InvalidDesignError(f"codes outside of {codes.format}")
 
 
 def _need(codes: Codes, *shapes: Shape) -> None:
     if codes.array.shape not in shapes:
-        raise InvalidDesignError(f"an array of shape {codes.array.shape}, where its layer needs {shapes[0]}")
+        raise InvalidDesignError(f"an array of shape {codes.array.shape}, but its layer needs {shapes[0]}")
 
 
 def _need_steps(operation: hw.Thresholds, channels: int, given: Format, result: Format) -> None:
-    """Sorted thresholds of the input's type, one fewer than the values, whose number is a power of two; one row or one for each channel."""
+    """Sorted thresholds of the input's type, one fewer than values; the number of values is a power of two.
+
+    There is one row, or one for each channel.
+    """
     thresholds, values = operation.thresholds, operation.values
     rows, places = values.array.shape if values.array.ndim == 2 else (0, 0)
     if rows not in {1, channels} or places & (places - 1) or not 2 <= places <= MAX_PLACES:
@@ -246,12 +250,12 @@ def _shape(
     given: tuple[Shape, ...],
     formats: tuple[Format, ...],
 ) -> Shape:
-    """The shape that an operation makes of its inputs; checks its arrays on the way."""
+    """The shape of an operation's result; its arrays are checked too."""
     match operation:
         case hw.Input():
             _check_format(operation.format)
             if operation.format != precision.result.format:
-                raise InvalidDesignError("an input whose result is of another format")
+                raise InvalidDesignError("an input whose result has another format")
             return shape
         case hw.Convolution() | hw.Depthwise():
             _need_accumulator(precision)
@@ -332,7 +336,7 @@ def _shape(
                     raise InvalidDesignError("a table that is too large")
             return given[0]
         case hw.Ternary() | hw.Round() | hw.Wrap() | hw.Function():
-            raise InvalidDesignError(f"a {type(operation).__name__}, which no finished design has")
+            raise InvalidDesignError(f"a {type(operation).__name__}, which a finished design cannot have")
         case _:
             assert_never(operation)
 

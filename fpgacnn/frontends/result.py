@@ -17,7 +17,7 @@ MAX_AXES = 8
 class ReadResult:
     """What could be read of a file: its layers, what was dropped, and what is refused with the reason.
 
-    `refusals` are (layer, class, error); `untold` are layers behind a refused one, whose shape nobody knows.
+    `refusals` are (layer, class, error); `unresolved` are layers behind a refused one, whose shape nobody knows.
     """
 
     name: str
@@ -28,7 +28,7 @@ class ReadResult:
     outputs: tuple[str, ...]
     dropped: tuple[tuple[str, str], ...]
     refusals: tuple[tuple[str, str, FpgacnnError], ...]
-    untold: tuple[tuple[str, str], ...]
+    unresolved: tuple[tuple[str, str], ...]
 
     def __repr__(self) -> str:
         refused = f", {len(self.refusals)} refused" if self.refusals else ""

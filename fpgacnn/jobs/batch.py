@@ -1,7 +1,7 @@
-"""A folder of trained networks, each converted and proven in a process of its own, and compared with given answers.
+"""Convert and check every model of a folder, each in a process of its own, and compare with given answers.
 
-Beside a model `net.h5` may lie `net.h5.npz` with events (`input_0`, ...) and what the framework answered (`output_0`,
-...). A `manifest.json` says which files count, a list of objects with a `file`; without it every model file does.
+A model `net.h5` may have a file `net.h5.npz` with events (`input_0`, ...) and the framework's answers (`output_0`,
+...). A `manifest.json`, a list of objects with a `file`, names the files that count; without it, all model files count.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ from fpgacnn.system.subprocesses import Ended, Finished, side_by_side
 MODEL_SUFFIXES = (".h5", ".hdf5", ".keras", ".onnx")
 MANIFEST = "manifest.json"
 FLOAT32_STEPS = 1e-6
-"""Relative difference that the framework's float32 may have in numbers that are equal."""
+"""Largest relative difference between equal numbers after the framework's float32 arithmetic."""
 
 LEAST_SNR_DB = 20.0
-"""A float network with given widths answers about the same if its noise is a hundredth of the signal or less."""
+"""A float network with given widths counts as near if its noise is at most a hundredth of the signal."""
 
 DONE, FAILED_CHECK, REFUSED = 0, 1, 2
 
 
 class ModelOutcome(StrEnum):
-    """What became of one model, from good to bad."""
+    """The outcome for one model, from best to worst."""
 
     EXACT = "exact"
     BOUNDED = "bounded"
@@ -53,17 +53,18 @@ class ModelOutcome(StrEnum):
 
     @property
     def is_good(self) -> bool:
-        """Nothing is wrong with fpgacnn's answer; a refusal with a reason is an answer."""
+        """Whether fpgacnn did nothing wrong; a refusal with a reason counts as right."""
         return self not in {ModelOutcome.DIFFERENT, ModelOutcome.CRASHED, ModelOutcome.LATE}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """One model: the plan's promise, the largest difference from the framework's answers, and why.
+    """The outcome of one model: the plan's promise, the largest difference from the framework, and the reason.
 
-    `exact`: the answers equal the framework's; `bounded`: they are inside the plan's bound; `near`: no bound speaks about
-    them (it is loose, or it is that of a float network with given widths, or float32 rounds sums), but they are the framework's to a hundredth,
-    with its class wherever that is clear; `unverified`: the engines agree, and no answers were given.
+    `exact`: the answers equal the framework's; `bounded`: they are inside the plan's bound; `near`: the plan's bound
+    does not apply (it is loose, it belongs to a float network with given widths, or float32 rounds sums), but the noise
+    is at most a hundredth of the signal and the class is the same wherever it is clear; `unverified`: the engines
+    agree, and no answers were given.
     """
 
     model: str
@@ -77,7 +78,7 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FolderRequest:
-    """What to verify and how: `flags` go to `convert`; `bits` are for networks that are refused because they are float."""
+    """Which models to check and how: `flags` go to `convert`; `bits` are used if a network is refused as float."""
 
     folder: Path
     flags: tuple[str, ...] = ()
@@ -87,12 +88,12 @@ class FolderRequest:
 
 
 def models_of(folder: Path) -> tuple[str, ...]:
-    """Names of the model files, by the manifest or by their suffixes.
+    """Names of the model files, from the manifest or by their suffixes.
 
     Raises FileMissingError, UsageError.
     """
     if not folder.is_dir():
-        raise FileMissingError(file=folder, why="it is no folder")
+        raise FileMissingError(file=folder, why="it is not a folder")
     manifest = folder / MANIFEST
     if not manifest.exists():
         found = tuple(
@@ -102,7 +103,7 @@ def models_of(folder: Path) -> tuple[str, ...]:
         found = _listed(manifest)
     if not found:
         raise UsageError(
-            what=f"{folder} holds no model: files that end in {', '.join(MODEL_SUFFIXES)}, or a {MANIFEST}"
+            what=f"{folder} has no model: no file that ends in {', '.join(MODEL_SUFFIXES)}, and no {MANIFEST}"
         )
     return found
 
@@ -111,7 +112,7 @@ def _listed(manifest: Path) -> tuple[str, ...]:
     try:
         names = [entry["file"] for entry in json.loads(manifest.read_text(encoding="utf-8"))]
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        raise UsageError(what=f"{manifest} is no list of objects with a 'file'") from error
+        raise UsageError(what=f"{manifest} is not a list of objects with a 'file'") from error
     for name in names:
         if (
             not isinstance(name, str)
@@ -119,14 +120,14 @@ def _listed(manifest: Path) -> tuple[str, ...]:
             or os.path.normpath(name).startswith("..")
             or "\0" in name
         ):
-            raise UsageError(what=f"{manifest} names {name!r}, which does not lie in its folder")
+            raise UsageError(what=f"{manifest} names {name!r}, which is not in its folder")
     return tuple(names)
 
 
 def verify_models(request: FolderRequest) -> Iterator[Judgement]:
-    """Convert and judge every model of a folder, telling of each as it is done.
+    """Convert and check every model of a folder; each result is reported when it is done.
 
-    Raises FileMissingError, UsageError, before anything is run.
+    Raises FileMissingError, UsageError, before the first conversion.
     """
     names = models_of(request.folder)
     folder = request.folder.resolve()
@@ -159,11 +160,11 @@ class _Job:
 
     @property
     def answers(self) -> Path:
-        """Events and the framework's answers, where they exist."""
+        """Events and the framework's answers, if their file exists."""
         return self.model.with_name(f"{self.model.name}.npz")
 
     def convert(self, bits: str | None = None) -> tuple[str, ...]:
-        """The command that converts, proves, and keeps the hardware's answers."""
+        """The command that converts and checks a model, and writes the hardware's answers."""
         given = ("--input", str(self.answers)) if self.answers.exists() else ()
         widths = ("--bits", bits) if bits else ()
         command = (
@@ -188,7 +189,7 @@ class _Job:
         )
 
     def needs_widths(self, ended: Ended) -> bool:
-        """Refused, because the network is float and no widths were given."""
+        """Whether the model was refused because it is float and no widths were given."""
         return (
             ended.finished is not None
             and ended.finished.status == REFUSED
@@ -196,15 +197,17 @@ class _Job:
         )
 
     def judge(self, ended: Ended) -> Judgement:
-        """The outcome of a run that ended."""
+        """The outcome of a run that has ended."""
         found = self._ended(ended.finished)
         return replace(found, seconds=round(ended.seconds, 1))
 
     def _ended(self, finished: Finished | None) -> Judgement:
         name = self.model.name
         if finished is None:
-            return Judgement(model=name, outcome=ModelOutcome.LATE, why=f"not done in {self.request.seconds:g} s")
-        first = (finished.tail.strip().splitlines() or ["it said nothing"])[0]
+            return Judgement(
+                model=name, outcome=ModelOutcome.LATE, why=f"not finished after {self.request.seconds:g} s"
+            )
+        first = (finished.tail.strip().splitlines() or ["it printed nothing"])[0]
         if finished.status == REFUSED and first.startswith("error["):
             return Judgement(model=name, outcome=ModelOutcome.REFUSED, why=first)
         if finished.status not in (DONE, FAILED_CHECK):
@@ -234,7 +237,7 @@ class _Job:
             return judged
         pairs = [(arrays[name].astype(np.float64), seen) for name, seen in zip(names, hardware, strict=True)]
         if any(wanted.size != seen.size for wanted, seen in pairs):
-            raise ArrayFileError(file=self.answers, why="its outputs have other sizes than the network's")
+            raise ArrayFileError(file=self.answers, why="its outputs have other sizes than the network's outputs")
         bounds = [row["error"] for row in record["plan"]["decisions"] if row["name"] in record["outputs"]]
         parts = [
             judge_answers(wanted.reshape(len(wanted), -1), seen.reshape(len(wanted), -1), judged, bound)
@@ -248,9 +251,10 @@ def _promise(record: Mapping[str, Any]) -> str:
 
 
 def judge_answers(wanted: FloatArray, seen: FloatArray, judged: Judgement, bound: float) -> Judgement:
-    """Hardware's answers against the framework's, both (events, values).
+    """Compare the hardware's answers with the framework's, both (events, values).
 
-    `bound` is the plan's for this output; a lossless plan of a network that the framework computes in float32 has none.
+    `bound` is the plan's bound of this output; None for a lossless plan of a network that the framework computes in
+    float32.
     """
     difference = np.abs(wanted - seen)
     largest = float(difference.max(initial=0.0))
@@ -271,8 +275,8 @@ def judge_answers(wanted: FloatArray, seen: FloatArray, judged: Judgement, bound
 
 
 def _same_classes(wanted: FloatArray, seen: FloatArray) -> bool:
-    """Whether the largest value is the same one in every event whose two largest are further apart than twice the difference."""
-    if wanted.shape[1] < 2:  # one value has no class
+    """Whether all events have the same class whose two largest values differ by more than twice the difference."""
+    if wanted.shape[1] < 2:  # a single value has no class
         return True
     ordered = np.sort(wanted, axis=1)
     clear = ordered[:, -1] - ordered[:, -2] > 2 * np.abs(wanted - seen).max(axis=1)

@@ -1,4 +1,4 @@
-"""The shipped networks and their test data, and the main job on them."""
+"""The demonstrations: convert the shipped networks with their test data."""
 
 from __future__ import annotations
 
@@ -36,14 +36,15 @@ DEMOS: Mapping[str, Demo] = {
     ),
     "km3net": Demo(
         name="km3net",
-        words="KM3NeT string trigger (official simulation, muons against optical background): a 6-bit CNN, every test window.",
+        words="KM3NeT string trigger (official simulation, muons and optical background):"
+        " a 6-bit CNN, every test window.",
         test_set=lambda: load_km3net().test,
     ),
 }
 
 
 def shipped(name: str) -> Path:
-    """A shipped model file: inside the installed package, or in the repository it runs from.
+    """The path of a shipped model file: in the installed package, or in the repository.
 
     Raises FileMissingError.
     """
@@ -55,11 +56,11 @@ def shipped(name: str) -> Path:
     for place in places:
         if place.is_file():
             return place
-    raise FileMissingError(file=name, why="not shipped with this installation")
+    raise FileMissingError(file=name, why="not part of this installation")
 
 
 def run_demo(name: str, output: Path | None, io: IoType, *, reference: Reference, progress: Progress) -> RunRecord:
-    """The main job, from the shipped file to the proven project."""
+    """Convert a shipped network and check it on every event of its test set."""
     test = DEMOS[name].test_set()
     with temporary_folder("fpgacnn-demo-") as folder:
         events = folder / f"{name}-test.npz"

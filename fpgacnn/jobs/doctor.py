@@ -1,4 +1,4 @@
-"""What the machine has, and what is missing for which job."""
+"""Check what is installed on this machine, and what is missing for which command."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from fpgacnn.sim.emulator.native.build import find_c_compiler
 from fpgacnn.sim.frameworks.kinds import FRAMEWORKS, Framework
 
 CORE = ("fpgacnn", "hls4ml", "numpy", "h5py", "jinja2", "pyyaml", "quantizers", "typer", "rich")
-"""Packages that read, compute, generate or show; pyyaml and quantizers are hls4ml's."""
+"""Packages that every command needs; pyyaml and quantizers are dependencies of hls4ml."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that was looked for; `needed` for the main job."""
+    """One thing that was checked; `needed`: `convert` cannot run without it."""
 
     what: str
     found: bool
@@ -33,7 +33,7 @@ class Finding:
 
 
 def examine() -> tuple[Finding, ...]:
-    """Look at everything."""
+    """Check everything."""
     python = Finding(
         what="Python",
         found=(3, 11) <= sys.version_info[:2] < (3, 14),
@@ -57,7 +57,7 @@ def examine() -> tuple[Finding, ...]:
 
 
 def _reference(framework: Framework) -> Finding:
-    """Whether a framework can answer for its files (`--reference`)."""
+    """Whether a framework can run its files (`--reference`)."""
     missing = framework.missing
     seen = f"{missing} is not installed" if missing else framework.versions or "installed"
     return Finding(
@@ -70,7 +70,7 @@ def _reference(framework: Framework) -> Finding:
 
 
 def _system() -> Finding:
-    """What the answers of compilers and of the C library depend on."""
+    """Processor and C library, on which the results of compilers depend."""
     library = " ".join(platform.libc_ver()) or "unknown C library"
     return Finding(
         what="system",
@@ -82,7 +82,7 @@ def _system() -> Finding:
 
 def _hdf5() -> Finding:
     try:
-        from fpgacnn.frontends.keras.files.hdf5_child import library_version  # a machine without h5py is examined, too
+        from fpgacnn.frontends.keras.files.hdf5_child import library_version  # a machine without h5py is checked, too
     except ImportError:
         return Finding(
             what="HDF5 library", found=False, needed=True, seen="h5py cannot be imported", cure="pip install h5py"
@@ -105,7 +105,7 @@ def _compiler() -> Finding:
 def _c_compiler() -> Finding:
     found = find_c_compiler()
     seen = f"{found.version} for {found.machine.name}" if found else "not found"
-    cure = "sudo apt-get install gcc   (or set CC): the emulator runs its kernels instead of NumPy"
+    cure = "sudo apt-get install gcc (or set CC): the emulator then runs compiled kernels instead of NumPy"
     return Finding(what="C compiler", found=found is not None, needed=False, seen=seen, cure=cure)
 
 

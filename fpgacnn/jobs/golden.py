@@ -1,4 +1,4 @@
-"""Freezing a project as golden vectors, and holding it against them: what changed, and what it changes in the answers."""
+"""Freeze a project as golden vectors, and compare it with them later: what changed, and how the answers differ."""
 
 from __future__ import annotations
 
@@ -52,7 +52,10 @@ DEFAULT_EVENTS = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lock:
-    """Where a project and its golden vectors lie, and how long a tool may take. `golden`: None for beside the project."""
+    """The folders of a project and its golden vectors, and the time limit of a tool.
+
+    `golden`: None for beside the project.
+    """
 
     project: Path
     golden: Path | None = None
@@ -66,7 +69,7 @@ class Lock:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class LockedRecord(Displayed):
-    """A project and its golden vectors: all that changed, and the first answer that differs of each engine that ran."""
+    """A project compared with its golden vectors: all changes, and the first different answer of each engine."""
 
     project: str
     golden: str
@@ -85,12 +88,12 @@ class LockedRecord(Displayed):
     @property
     def line(self) -> str:
         """The project, and whether a bit has changed."""
-        counts = f"{len(self.changes)} changes, {len(self.divergences)} engines answer otherwise"
-        return f"{self.project} against {self.golden}: {'not a bit has changed' if self.holds else counts}"
+        counts = f"{len(self.changes)} changes, {len(self.divergences)} engines give other answers"
+        return f"{self.project} against {self.golden}: {'no bit has changed' if self.holds else counts}"
 
     @property
     def holds(self) -> bool:
-        """Not a bit has changed."""
+        """Whether no bit has changed."""
         return not self.changes and not self.divergences
 
     def to_json(self) -> str:
@@ -106,9 +109,9 @@ def freeze(
     update: bool = False,
     progress: Progress = silent,
 ) -> LockedRecord:
-    """Store golden vectors of a project: events, every output code, digests of everything that decides them.
+    """Store golden vectors of a project: events, all output codes, digests of everything that decides them.
 
-    Raises GoldenExistsError, unless with `update`, and NotFreezableError where C simulation and emulator disagree.
+    Raises GoldenExistsError unless `update` is set, and NotFreezableError if C simulation and emulator differ.
     """
     watch = Stopwatch(progress=progress)
     if not update and (lock.folder / TEXT).exists():
@@ -137,14 +140,14 @@ def freeze(
 
 
 def verify_locked(lock: Lock, progress: Progress = silent) -> LockedRecord:
-    """Hold a project against its golden vectors: its design, its files, the emulator's answers, C simulation's answers.
+    """Compare a project with its golden vectors: its design, its files, and the answers of emulator and C simulation.
 
     Raises GoldenMissingError, GoldenBrokenError, ProjectError.
     """
     watch = Stopwatch(progress=progress)
     golden = read(lock.folder, lock.project)
     opened = open_project(lock.project)
-    with watch.stage("compare", "comparing with what was frozen"):
+    with watch.stage("compare", "comparing with the golden vectors"):
         found, notes = _changes(golden, opened)
     if not _fits(golden, opened):
         if not found:
@@ -154,7 +157,7 @@ def verify_locked(lock: Lock, progress: Progress = silent) -> LockedRecord:
             golden,
             found,
             {},
-            (*notes, "the frozen events no longer fit the network's inputs, and were not run"),
+            (*notes, "the frozen events do not fit the network's inputs any more, and were not run"),
             watch,
         )
     codes = _codes(opened, golden.inputs)
@@ -182,7 +185,7 @@ def _fits(golden: Golden, opened: OpenedProject) -> bool:
 def _emulated(
     opened: OpenedProject, codes: Sequence[Codes], watch: Stopwatch
 ) -> tuple[SimulationResult, TracedDigests]:
-    """The outputs of all events, and the digests of every node; the codes of the nodes are in memory piece by piece."""
+    """The outputs of all events, and the digests of every node, computed piece by piece."""
     chosen, events = engine(opened.design), len(codes[0].array)
     outputs: list[SimulationResult] = []
     digests: list[TracedDigests] = []
@@ -235,13 +238,13 @@ def _record(
 
 
 def _changes(golden: Golden, opened: OpenedProject) -> tuple[tuple[Change, ...], tuple[str, ...]]:
-    """Changes with their causes; files that only follow from a changed design are counted in a note."""
+    """The changes with their causes; files that only follow from a changed design are counted in a note."""
     now = fingerprint(opened.network, opened.design, opened.files)
     found = changes(golden.fingerprint, now)
     notes: list[str] = []
     if golden.fingerprint.model_file != now.model_file:
         same = "" if any(one.cause is Cause.MODEL for one in found) else ", with the same network in it"
-        notes.append(f"the model file is another one{same}")
+        notes.append(f"the model file is a different one{same}")
     causes = tuple(one for one in found if one.cause is not Cause.CODE)
     code = tuple(one for one in found if one.cause is Cause.CODE)
     if not code:
@@ -249,26 +252,26 @@ def _changes(golden: Golden, opened: OpenedProject) -> tuple[tuple[Change, ...],
     made = backend.convert(opened.design, opened.lowered).files
     edited = tuple(_explained(opened, made, causes, code))
     if len(edited) < len(code):
-        notes.append(f"{len(code) - len(edited)} generated files follow from that")
+        notes.append(f"{len(code) - len(edited)} generated files changed because of that")
     return (*causes, *edited), tuple(notes)
 
 
 def _explained(
     opened: OpenedProject, made: Mapping[str, bytes], causes: Sequence[Change], code: Sequence[Change]
 ) -> Iterator[Change]:
-    """Changed files with layer and line; those that the changed design explains are left out."""
+    """The changed files with layer and line, without those that the changed design explains."""
     top = made.get(TOP_FILE, b"")
     for one in code:
         now, again = opened.files.get(one.file), made.get(one.file)
         if causes and (now == again or one.file.startswith("tb_data/")):
             continue
         if not causes and again is not None and now == again:
-            yield replace(one, what="written otherwise by this version", frozen=one.frozen[:16], found=one.found[:16])
+            yield replace(one, what="this version writes it differently", frozen=one.frozen[:16], found=one.found[:16])
             continue
         yield code_changes(one, again, now, top)
 
 
-# --- what it changes -----------------------------------------------------------------------------------------------
+# --- different answers --------------------------------------------------------------------------------------------
 
 
 def _csim_divergence(
@@ -279,7 +282,7 @@ def _csim_divergence(
     codes: Sequence[Codes],
     emulated: SimulationResult,
 ) -> Divergence | None:
-    """C simulation's first answer that is not the frozen one, in the first node that differs from the emulator."""
+    """C simulation's first answer that differs from the frozen one, with the first node that differs."""
     answers = CSim(opened.project, opened.design, seconds=lock.seconds).run(codes)
     edited = [one.cause for one in found if one.cause is Cause.CODE]
     agrees = compare(answers, emulated).holds
@@ -295,7 +298,7 @@ def _csim_divergence(
 
 
 def _first_difference(opened: OpenedProject, codes: Sequence[Codes], events: int, seconds: float) -> Difference | None:
-    """The first code of the first node that C simulation and the emulator disagree on, in the first `events` events."""
+    """The first code of the first node in which C simulation and emulator differ, in the first `events` events."""
     simulation, chosen = CSim(_traced(opened), opened.design, seconds=seconds), engine(opened.design)
     found = EngineComparison()
     for piece in pieces(opened.design, events, TRACED_VALUES):
@@ -305,7 +308,7 @@ def _first_difference(opened: OpenedProject, codes: Sequence[Codes], events: int
 
 
 def _traced(opened: OpenedProject) -> HlsProject:
-    """The folder's code with every layer visible: made again with a trace, with what was edited in the folder put over it."""
+    """The folder's code with a trace of every layer: generated again, with the files edited in the folder."""
     plain_code = backend.convert(opened.design, opened.lowered).files
     traced = backend.convert(opened.design, opened.lowered, trace=True)
     same = {name for name, content in traced.files.items() if plain_code.get(name) == content}

@@ -1,4 +1,4 @@
-"""Events of any number through an engine: read, computed and written piece by piece, in bounded memory."""
+"""Run any number of events through an engine: read, computed and written piece by piece, in bounded memory."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ from fpgacnn.system.npz_stream import ArchiveWriter, EventStream, Piece, open_ev
 from fpgacnn.system.progress import Progress, silent
 
 PIECE_VALUES = 1 << 22
-"""Numbers of a piece, counting inputs and whatever is written."""
+"""Numbers in a piece, counting inputs and everything that is written."""
 
 FEWEST, MOST = 64, 65_536
-"""Events of a piece: at least the ones that compiled kernels compute together in every thread, where memory allows."""
+"""Limits of the events of a piece; compiled kernels compute at least FEWEST together in every thread."""
 
 LARGEST_VALUES = 1 << 25
-"""Numbers of a piece of FEWEST events; one event is computed at once, however large it is."""
+"""Largest number of values in a piece of FEWEST events; a single event of any size is always computed."""
 
 PLANNED_VALUES = 1 << 24
-"""How many of the events' numbers tell the ranges of a float network that is planned on the spot."""
+"""Number of input values that decide the ranges of a float network."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulationJob:
-    """What to run: events of a file through an engine, and what of it is wanted."""
+    """A job: events of a file, the engine, and the results that are wanted."""
 
     source: Path
     events: ArraySource
@@ -63,7 +63,7 @@ class SimulationJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeRange:
-    """Between which values a node's results lay, and what casts did to them where that was counted."""
+    """Smallest and largest value of a node's results, and counts of its casts if they were counted."""
 
     name: str
     source: str
@@ -79,7 +79,7 @@ class NodeRange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulationSummary:
-    """What ran, and what came out. `words` says which emulator it was, `notes` what was given and not used."""
+    """The result of a job. `words` describes the emulator, `notes` lists flags without effect."""
 
     engine: str
     words: str
@@ -91,14 +91,17 @@ class SimulationSummary:
 
 
 class _Runner(Protocol):
-    """Computes one piece, whose first event has the given number."""
+    """Computes one piece; the number is that of its first event."""
 
     def __call__(self, piece: Sequence[Piece], first: int) -> SimulationResult: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Opened:
-    """A design, and the events for it. `project` where it was already generated, `lowered` where C simulation may need it."""
+    """A design and its events.
+
+    `project`: its folder, if it was generated; `lowered`: the layer list for C simulation.
+    """
 
     network: SourceModel
     design: Design
@@ -109,13 +112,13 @@ class _Opened:
     notes: tuple[str, ...] = ()
 
     def modes(self) -> tuple[Format, ...]:
-        """How each input's numbers become codes."""
+        """How the numbers of each input become codes."""
         return tuple(entry_format(choice, leading_quantizer(self.network, choice.name)) for choice in self.choices)
 
     def codes(self, values: Sequence[Piece], first: int) -> list[Codes]:
-        """Numbers as codes.
+        """The numbers as codes.
 
-        Raises ArrayFileError with the event where one is not finite; `first` is the number of the first.
+        Raises ArrayFileError for a number that is not finite; `first` is the number of the first event.
         """
         pairs = zip(self.choices, self.stream.finite(values, first), strict=True)
         return [
@@ -131,7 +134,7 @@ def run(
     progress: Progress = silent,
     advance: Callable[[int, int], None] = lambda *_: None,
 ) -> SimulationSummary:
-    """Run a job; `advance` is told how many of how many events are done.
+    """Run a job; `advance` gets the numbers of finished events and of all events.
 
     Raises FpgacnnError; then nothing is written.
     """
@@ -177,7 +180,7 @@ def answers(
     progress: Progress = silent,
     advance: Callable[[int, int], None] = lambda *_: None,
 ) -> SimulationResult:
-    """What `run` would write, in memory; with `trace` every node's codes too.
+    """The results of `run` in memory; with `trace` the codes of all nodes.
 
     Raises FpgacnnError.
     """
@@ -193,7 +196,7 @@ def answers(
 
 
 def _open(job: SimulationJob, request: Request) -> _Opened:
-    """The design and the events for it: of a project folder, or of a model file that is planned on the spot."""
+    """The design and its events: of a project folder, or of a model file, which is planned first."""
     if job.engine not in {"emulator", "csim"}:
         raise UnknownNameError(what="engine", name=job.engine, known="emulator, csim")
     if job.source.is_dir():
@@ -237,7 +240,7 @@ def _chosen(job: SimulationJob, design: Design) -> emulator.Emulator | None:
 
 
 def _piece_size(design: Design, *, trace: bool) -> int:
-    """Events that are read, computed and written at once."""
+    """Number of events in a piece."""
     wanted = {*design.model.inputs, *design.model.outputs}
     values = sum(prod(layer.shape) for layer in design.model.layers if trace or layer.name in wanted)
     return max(1, min(MOST, max(PIECE_VALUES // values, min(FEWEST, LARGEST_VALUES // values))))
@@ -253,7 +256,7 @@ def _runner(opened: _Opened, chosen: emulator.Emulator | None, request: Request,
             found = chosen.run_values(piece, modes, trace=trace)
             if found is None:
                 opened.stream.finite(piece, first)
-                raise InternalError(what="kernels refuse events that are finite")
+                raise InternalError(what="the kernels cannot represent some finite values of the events")
             return found
         return chosen.run(opened.codes(piece, first), trace=trace)
 
@@ -281,7 +284,7 @@ def _writers(job: SimulationJob, opened: _Opened, files: ExitStack) -> dict[str,
 
 
 def _traced(job: SimulationJob, opened: _Opened) -> Sequence[str]:
-    """The nodes that a trace holds: all of the emulator's; what C simulation has a name for."""
+    """The nodes of a trace: all nodes of the emulator, or those with a name in C simulation."""
     if job.engine == "emulator" or opened.lowered is None:
         return [layer.name for layer in opened.design.model.layers]
     return [port.node for port in backend.ports(opened.design, opened.lowered)[2]]
@@ -310,7 +313,7 @@ class _Ranges:
             self._ends[name] = min(low, int(codes.array.min())), max(high, int(codes.array.max()))
 
     def of(self, design: Design, name: str) -> NodeRange:
-        """What is known of a node."""
+        """The ranges and counts of a node."""
         layer, form = design.model.layer(name), design.plan.layers[name].result.format
         seen = self.measured.get(name)
         low, high = (seen.least, seen.most) if seen else self._ends.get(name, (form.low, form.high))

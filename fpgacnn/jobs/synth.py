@@ -1,4 +1,4 @@
-"""Synthesis of a project folder: run the tool where that is wanted, read what it left, put it into the record."""
+"""Synthesize a project: run the tool if needed, read its reports, put them into the record."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from fpgacnn.records.record import SCHEMA, plain
 from fpgacnn.system.atomic_dir import write_atomically
 
 SYNTHESIZED = "fpgacnn_synth_firmware.log"
-"""The file that says of which firmware the reports are: the digest of its files."""
+"""A file that names the firmware of the reports by the digest of its files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SynthesisRequest:
-    """What is wanted: `read_only` never starts a tool, `again` starts it even where its reports are there."""
+    """What to run: `read_only` never starts a tool, `again` starts it even if reports of this firmware exist."""
 
     folder: Path
     steps: Steps
@@ -44,22 +44,22 @@ class SynthesisRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Synthesis:
-    """The reports, and the tool that ran now, if one did."""
+    """The reports, and the tool if it ran now."""
 
     report: SynthesisReport
     tool: Tool | None
 
 
 def run_synthesis(request: SynthesisRequest, tell: Callable[[str], None]) -> Synthesis:
-    """Run the tool, or only read; the record of an fpgacnn project is brought up to date.
+    """Run the tool, or only read its reports; update the record of an fpgacnn project.
 
-    Raises FpgacnnError: no tool and no reports, a tool that failed, reports that are broken.
+    Raises FpgacnnError: no tool and no reports, a tool that failed, broken reports.
     """
     folder = request.folder
     if not folder.is_dir():
         raise FileMissingError(file=folder, why="no such folder")
     if (folder / RECORD).is_file():
-        read_record(folder)  # a damaged one is told before hours are spent
+        read_record(folder)  # report a damaged record before hours of synthesis
     tool, said = _tool(request)
     if tool:
         tell(f"{tool} in {folder}")
@@ -76,22 +76,20 @@ def run_synthesis(request: SynthesisRequest, tell: Callable[[str], None]) -> Syn
 
 
 def _tool(request: SynthesisRequest) -> tuple[Tool | None, list[str]]:
-    """The tool to run, None where reading is enough, and what there is to say of that."""
+    """The tool to run, or None if reading is enough, and notes about that choice."""
     if request.read_only:
         return None, []
     there = None if request.again else _complete(request)
     if there:
         return None, [
-            f"reports of {there.csynth.date if there.csynth else ''} were there and are read; --again runs the tool"
+            f"reports of {there.csynth.date if there.csynth else ''} exist and are read; --again runs the tool"
         ]
     try:
         return find_tool(request.folder, request.tool), []
     except SynthesisToolMissingError as error:
         if request.again or request.tool or not _any(request.folder):
             raise
-        return None, [
-            f"{error}; the reports that are there do not cover all that was asked for or are of another firmware"
-        ]
+        return None, [f"{error}; the existing reports lack a requested step or belong to another firmware"]
 
 
 def _any(folder: Path) -> bool:
@@ -102,7 +100,7 @@ def _any(folder: Path) -> bool:
 
 
 def _complete(request: SynthesisRequest) -> SynthesisReport | None:
-    """Reports that hold all that is asked for and are of the firmware as it is."""
+    """Whether the reports have all requested steps and belong to the firmware as it is."""
     try:
         report = read(request.folder)
     except (NoReportsError, ReportBrokenError, ReportForeignError, ReportRefusedError):
@@ -120,7 +118,7 @@ def _complete(request: SynthesisRequest) -> SynthesisReport | None:
 
 
 def _of_this_firmware(folder: Path, report: Path) -> bool:
-    """By the digest that our own run left; where somebody else ran the tool there are only the times of the files."""
+    """Whether reports belong to the firmware, by the digest of our own run; without one, by the times of the files."""
     try:
         return (folder / SYNTHESIZED).read_bytes() == _firmware(folder).encode()
     except OSError:
@@ -136,7 +134,7 @@ def _sources(folder: Path) -> Iterator[Path]:
 
 
 def _after(folder: Path, tool: Tool, log: Path) -> SynthesisReport:
-    """The reports of a run that ended well; it must have left that of its top function, whole."""
+    """The reports of a run that ended well; it must have written a complete report of the top function."""
     try:
         report = read(folder)
     except ReportBrokenError as error:
@@ -149,14 +147,14 @@ def _after(folder: Path, tool: Tool, log: Path) -> SynthesisReport:
 
 
 def _unread(report: SynthesisReport) -> list[Unread]:
-    """Broken reports of C synthesis; what lies elsewhere in the folder is not of this run."""
+    """Broken reports of C synthesis; other reports in the folder do not belong to this run."""
     return [one for one in report.unread if one.file.startswith(f"{report.solution}/syn/") or not report.solution]
 
 
 def document(folder: Path, report: SynthesisReport) -> str:
-    """A report as JSON, in the record of the folder where fpgacnn made the project.
+    """A report as a JSON document; for a project of fpgacnn, the document is its record.
 
-    Raises ProjectError where the record is damaged.
+    Raises ProjectError if the record is damaged.
     """
     record = read_record(folder) if (folder / RECORD).is_file() else {"schema": SCHEMA}
     return json.dumps({**record, "synthesis": plain(report)}, indent=1)

@@ -1,4 +1,4 @@
-"""Networks whose file does not say every width: quantizers are given here, as the user asks."""
+"""Give quantizers to the layers of a float network, from the options of the request."""
 
 from __future__ import annotations
 
@@ -21,29 +21,33 @@ from fpgacnn.sim.source_reference import answers_by_chunk
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WidthAssignment:
-    """The network to build, the float network to compare with, and what was changed about the file's network."""
+    """The network to build, the float network to compare with, and notes on changes to the file's network."""
 
     network: SourceModel
-    twin: SourceModel
+    float_network: SourceModel
     notes: tuple[str, ...] = ()
 
 
 def with_widths(network: SourceModel, request: Request, events: Events | None) -> WidthAssignment:
-    """The network with widths where it has none and the user gave some."""
-    twin = frontends.load(request.float_model) if request.float_model else network
-    if [*input_shapes(twin).values()] != [*input_shapes(network).values()]:
+    """The network with the requested widths for layers that have none."""
+    float_network = frontends.load(request.float_model) if request.float_model else network
+    if [*input_shapes(float_network).values()] != [*input_shapes(network).values()]:
         raise UsageError(what=f"{request.float_model} has other input shapes than {request.model}")
     if (request.widths is None and request.calibration is None) or not is_float(network):
         return WidthAssignment(
-            network=network, twin=twin, notes=tuple(unused_widths(request, is_float=is_float(network)))
+            network=network,
+            float_network=float_network,
+            notes=tuple(unused_widths(request, is_float=is_float(network))),
         )
     folded = fold_normalizations(network)
     unused = tuple(unused_widths(request, is_float=True))
-    promise = "the promises are about the network with them"
+    promise = "the promises are about the network with these quantizers"
     if request.calibration is not None:
         found = calibrate(folded, read_events(request.calibration, network).values, request.widths, request.sqnr_db)
         return WidthAssignment(
-            network=found.network, twin=twin, notes=(f"float network: {_words(found)}; {promise}", *unused)
+            network=found.network,
+            float_network=float_network,
+            notes=(f"float network: {_words(found)}; {promise}", *unused),
         )
     assert request.widths is not None
     given = events or own_events(network, choose_formats(network, None, request.input_type))
@@ -53,14 +57,16 @@ def with_widths(network: SourceModel, request: Request, events: Events | None) -
         *unused,
     ]
     if events is None and request.widths.integer is None:
-        notes.append("ranges of activations come from random events; --calibrate X.npz takes them from real ones")
+        notes.append("ranges of activations come from random events; --calibrate X.npz takes them from real events")
     return WidthAssignment(
-        network=with_quantizers(folded, uniform(folded, request.widths, seen)), twin=twin, notes=tuple(notes)
+        network=with_quantizers(folded, uniform(folded, request.widths, seen)),
+        float_network=float_network,
+        notes=tuple(notes),
     )
 
 
 def _largest(network: SourceModel, events: Events) -> Mapping[str, FloatArray]:
-    """The largest absolute result, (1,), of every layer that gets a quantizer, found chunk by chunk of the events."""
+    """The largest absolute result, (1,), of every layer that gets a quantizer, computed on chunks of the events."""
     wanted = {point.layer for point in points(network) if point.part is Part.RESULT}
     found: dict[str, float] = {}
     for answers in answers_by_chunk(network, events.values, quantized=False, keep=wanted):
@@ -71,4 +77,5 @@ def _largest(network: SourceModel, events: Events) -> Mapping[str, FloatArray]:
 
 def _words(found: Calibration) -> str:
     bits = f"{found.fewest} to {found.most}" if found.fewest != found.most else str(found.most)
-    return f"quantizers of {bits} bits, chosen on {found.events} calibration events, answer {found.sqnr_db:.1f} dB above their noise"
+    chosen = f"quantizers of {bits} bits, chosen on {found.events} calibration events"
+    return f"{chosen}; the answers are {found.sqnr_db:.1f} dB above their quantization noise"

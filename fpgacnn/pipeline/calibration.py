@@ -1,9 +1,9 @@
-"""Widths from data: the fewest bits for each weight tensor and result that keep the answers near those of the float network.
+"""Choose widths from data: the fewest bits for each weight tensor and result that keep the noise of the outputs low.
 
-Every point is quantized alone to see how much noise it makes at the outputs. Noise powers of independent roundings add,
-and one bit more divides a power by four (6.02 dB), so the cheapest bits for a total noise are those where every
-operation pays the same: noise of a point proportional to its cost (reverse water-filling; Cover and Thomas, Elements of
-Information Theory, 10.3.3). What the model says is then measured and corrected.
+Each weight tensor or result is quantized alone to measure the noise that it makes at the outputs. Noise powers of
+independent roundings add, and one more bit divides a power by four (6.02 dB). The cheapest bits for a given total
+noise are therefore those for which the noise of each point is proportional to its cost (reverse water-filling; Cover
+and Thomas, Elements of Information Theory, 10.3.3). The prediction is then measured and corrected.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from fpgacnn.sim.compare import signal_to_noise_db
 from fpgacnn.sim.source_reference import answers_by_chunk, evaluate
 
 PROBE_BITS = 8
-"""Noise of each point is measured at this width: fine enough to be small, coarse enough to be seen."""
+"""Width at which the noise of each point is measured: fine enough for small noise, coarse enough to measure it."""
 
 FEWEST_BITS, MOST_BITS = 2, 24
 RANGE_EVENTS = 1024
 MAX_VALUES = 1 << 25
-"""Values of all layers and events that noise is measured on."""
+"""Largest number of layer values that noise is measured on."""
 
 SAMPLE = 1 << 16
 MAX_SQNR_DB = 140.0
@@ -44,7 +44,7 @@ MAX_SQNR_DB = 140.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """A network with quantizers chosen on data, and how near its answers are to the float network's on that data."""
+    """A network with quantizers chosen on data, and the ratio of signal to quantization noise on that data in dB."""
 
     network: SourceModel
     bits: Mapping[Point, int]
@@ -65,8 +65,8 @@ class Calibration:
 def calibrate(network: SourceModel, events: Sequence[FloatArray], widths: Widths | None, sqnr_db: float) -> Calibration:
     """Quantizers for every float point of a network, from events (events, ...shape) for each input.
 
-    With `widths` every point has these bits and only the ranges come from data; without, bits are as few as keep every
-    output at least `sqnr_db` above its quantization noise, as far as MOST_BITS allow.
+    With `widths` every point has these bits and only the ranges come from data; without, it gets the fewest bits that
+    keep every output at least `sqnr_db` above its quantization noise, up to MOST_BITS.
     """
     values = sum(prod(layer.shape) for layer in network.layers)
     count = max(4, min(RANGE_EVENTS, MAX_VALUES // values))
@@ -87,12 +87,15 @@ class _Search:
         self._costs = {point: _cost(network, point) for point in self.points}
 
     def result(self, bits: Mapping[Point, int], integer: int | None = None) -> Calibration:
-        """The network with the chosen bits, and what it answers."""
+        """The network with the chosen bits, and its measured noise."""
         quantized = self._network(bits, integer)
         return Calibration(network=quantized, bits=bits, sqnr_db=self._sqnr(quantized), events=len(self.events[0]))
 
     def fewest_bits(self, sqnr_db: float) -> Mapping[Point, int]:
-        """Bits for every point by the noise model, then as measured: one more everywhere until it suffices, one less where it still does."""
+        """Bits for every point by the noise model, then corrected by measurement.
+
+        One bit more everywhere until the noise is low enough, or one bit less as long as it is.
+        """
         bits = self._modelled(sqnr_db)
         while self._sqnr(self._network(bits)) < sqnr_db and min(bits.values()) < MOST_BITS:
             bits = {point: min(width + 1, MOST_BITS) for point, width in bits.items()}
@@ -130,7 +133,7 @@ class _Search:
 
 
 def judged(network: SourceModel) -> tuple[str, ...]:
-    """Layers whose values are compared: outputs, and in front of a softmax its logits."""
+    """Layers whose values are compared: outputs; for a softmax, its logits."""
     return tuple(_before_softmax(network, name) for name in network.outputs)
 
 
@@ -142,9 +145,9 @@ def _before_softmax(network: SourceModel, name: str) -> str:
 def _float_answers(
     network: SourceModel, events: Sequence[FloatArray], sampled: AbstractSet[str]
 ) -> tuple[Mapping[str, FloatArray], Mapping[str, FloatArray]]:
-    """The float network's judged layers on all events, and of the `sampled` layers evenly spread values.
+    """The float network's judged layers on all events, and sampled values of the `sampled` layers.
 
-    Behind the spread values of a layer come its smallest and its largest of all.
+    The samples of a layer are evenly spread, followed by its smallest and largest value.
     """
     wanted = judged(network)
     strides = {name: max(1, len(events[0]) * prod(network.layer(name).shape) // SAMPLE) for name in sampled}
@@ -169,14 +172,14 @@ def _float_answers(
 
 
 def _sample(network: SourceModel, point: Point, sampled: Mapping[str, FloatArray]) -> FloatArray:
-    """Values of a point: all weights, or evenly spread values of a result with its largest."""
+    """Values of a point: all weights, or evenly spread values of a result and its largest value."""
     if point.part is not Part.RESULT:
         return weight_values(network.layer(point.layer).operation, point.part)
     return sampled[point.layer]
 
 
 def _cost(network: SourceModel, point: Point) -> float:
-    """What a bit of a point costs: the multiplications that it takes part in, at least its values."""
+    """Cost of one bit of a point: its multiplications, at least its number of values."""
     layer = network.layer(point.layer)
     if point.part is Part.BIAS:
         return float(layer.shape[-1])

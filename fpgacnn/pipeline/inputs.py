@@ -1,4 +1,4 @@
-"""From events in floats to input codes: which format each input gets, and what rounding does to the events."""
+"""Choose the format of each input, and convert events from real numbers to input codes."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from fpgacnn.system.npz import ArraySource, events_for
 
 MAX_INPUT_WIDTH = 24
 PIECE_VALUES = 1 << 18
-"""Values that become codes at once: rounding takes several numbers for each."""
+"""Values that are converted at once; rounding needs several temporary numbers for each."""
 
 FALLBACK = Format(width=16, integer=6)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputChoice:
-    """The format of one input and where it comes from; `element` is the type of its numbers in the model file."""
+    """The format of one input and the reason for it; `element`: type of its numbers in the model file."""
 
     name: str
     format: Format
@@ -44,7 +44,7 @@ class InputChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Events:
-    """Events as the user gave them, per input in order, with labels where there are some."""
+    """Events: values (events, ...shape) of each input in order, and labels (events,) if there are some."""
 
     values: tuple[FloatArray, ...]
     labels: NDArray[np.int64] | None
@@ -73,11 +73,11 @@ def read_events(path: ArraySource, source: SourceModel) -> Events:
 
 
 def choose_formats(source: SourceModel, events: Events | None, input_type: str | None) -> tuple[InputChoice, ...]:
-    """A format for each input: what the user says, the network's own quantizer, the data's grid, else fixed<16,6>.
+    """A format for each input: the user's, that of the network's own quantizer, the data's grid, or fixed<16,6>.
 
-    Of an input of whole numbers, the last is the format of its element type, with at most 16 bits.
-    Raises FormatTextError, InputTypeError for a format with values that the input's element type does not have, and
-    EventTypeError for events with such values.
+    For an input of integers, the last is the format of its element type, with at most 16 bits. Raises FormatTextError,
+    InputTypeError for a format with values that the input's element type lacks, EventTypeError for events with such
+    values.
     """
     return tuple(
         _choose(source, name, events.values[number] if events else None, input_type)
@@ -109,10 +109,10 @@ def _chosen(source: SourceModel, name: str, values: FloatArray | None, input_typ
         return form, "--input-type"
     leading = leading_quantizer(source, name)
     if leading is not None and holds_format(element, leading):
-        return leading, "the network quantizes its input so"
+        return leading, "the network's own quantizer of this input"
     exact = exact_format(values) if values is not None else None
     if exact is not None and exact.width <= MAX_INPUT_WIDTH:
-        return exact, "the narrowest that holds every given value"
+        return exact, "the narrowest type that represents every given value"
     if own is not None:
         return own, f"default: the input is {element} in the file"
     reason = (
@@ -135,21 +135,21 @@ def _stored(name: str, element: ElementKind, values: FloatArray) -> FloatArray:
 
 
 def _plain(form: Format) -> Format:
-    """The port's type: rounding and limiting happen outside, before the data enter."""
+    """The type of the port: rounding and clipping happen before the data enter the hardware."""
     return replace(form, rounding=Rounding.TRN, overflow=Overflow.WRAP)
 
 
 def entry_format(choice: InputChoice, leading: Format | None) -> Format:
-    """How events become codes: as the network's own quantizer rounds and limits, else half to even and saturated."""
+    """Rounding and overflow for events: those of the network's own quantizer, else half to even and saturation."""
     mode = leading or replace(choice.format, rounding=Rounding.RND_CONV, overflow=Overflow.SAT)
     return replace(mode, width=choice.format.width, integer=choice.format.integer)
 
 
 def to_codes(values: FloatArray, choice: InputChoice, leading: Format | None) -> tuple[Codes, int]:
-    """Codes of one input, rounded half to even and saturated, and how many values that changed.
+    """Codes of one input, rounded half to even and saturated, and the number of values that this changed.
 
-    Whole numbers are rounded and limited only where a quantizer of the network does it.
-    Raises EventTypeError for numbers that the input's element type, or its port of whole numbers, cannot hold.
+    Integers are rounded and clipped only if a quantizer of the network does so. Raises EventTypeError for numbers that
+    the input's element type, or its port of integers, cannot represent.
     """
     mode, changed = entry_format(choice, leading), 0
     quantized = leading is not None and _plain(leading) == choice.format

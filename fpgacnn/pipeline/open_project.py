@@ -1,4 +1,4 @@
-"""A project folder on disk as values again."""
+"""Read a project folder, and validate its design."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _STUMBLES = (
     TypeError,
     ValueError,
 )
-"""What code may run into where a value is not what it was written for."""
+"""Exceptions that code may raise for values outside its assumptions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedProject:
-    """What a folder holds, and `notes` on files that are not what fpgacnn wrote. `files` are all but the record.
+    """The content of a project, and `notes` on files that differ from what fpgacnn wrote. `files`: all but the record.
 
     `lowered` is the design's layer list.
     """
@@ -55,7 +55,7 @@ class OpenedProject:
 def open_project(folder: Path) -> OpenedProject:
     """Read a project folder.
 
-    Raises ProjectError where it is none, or damaged.
+    Raises ProjectError if it is not a project, or damaged.
     """
     record = read_record(folder)
     design, network = serialize.load(folder)
@@ -73,9 +73,9 @@ def open_project(folder: Path) -> OpenedProject:
 def _rehearsed(
     folder: Path, design: Design, network: SourceModel
 ) -> tuple[Lowered, tuple[Port, ...], tuple[Port, ...]]:
-    """The layer list and the ports of a design that holds together: checked, and tried on one event in every way of use.
+    """The layer list and the ports of a valid design: checked, and run on one event in every engine.
 
-    Raises ProjectError where anything of it fails, because somebody has changed the folder.
+    Raises ProjectError if any of this fails, because then the folder was changed by hand.
     """
     try:
         validate.check(design, network)
@@ -96,10 +96,10 @@ def _rehearsed(
         ]
         stated = [(1, *layer.shape) for layer in design.model.layers] + [(1, *layer.shape) for layer in network.layers]
         if answered != stated:
-            raise validate.InvalidDesignError("a layer answers in another shape than it states")
+            raise validate.InvalidDesignError("a layer gives another shape than it declares")
     except (*_STUMBLES, FpgacnnError) as error:
         raise ProjectError(
-            folder=folder, why=f"its design does not hold together ({str(error) or type(error).__name__})"
+            folder=folder, why=f"its design is not consistent ({str(error) or type(error).__name__})"
         ) from error
     return lowered, inputs, outputs
 
@@ -113,7 +113,7 @@ def read_record(folder: Path) -> dict[str, Any]:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ProjectError(folder=folder, why=f"no fpgacnn project ({RECORD} is missing)") from error
+        raise ProjectError(folder=folder, why=f"not an fpgacnn project ({RECORD} is missing)") from error
     except (ValueError, RecursionError) as error:
         raise ProjectError(folder=folder, why=f"{RECORD} is damaged") from error
     if not isinstance(record, dict) or not isinstance(record.get("project"), dict):
@@ -141,7 +141,7 @@ def _files(folder: Path) -> dict[str, bytes]:
 
 
 def _left_by_a_tool(name: Path) -> bool:
-    """Synthesis writes its work beside the project's files, and simulation its results beside their inputs."""
+    """Whether a synthesis tool or a simulation wrote the file."""
     return (
         name.parts[0].endswith("_prj")
         or name.parts[0].startswith(".")

@@ -1,4 +1,4 @@
-"""What the passes of planning take and give: a model file on its way to a design."""
+"""The passes of planning, and the compilation that they fill: from a model file to a design."""
 
 from __future__ import annotations
 
@@ -23,12 +23,15 @@ from fpgacnn.pipeline.inputs import Events, InputChoice, choose_formats, element
 from fpgacnn.pipeline.request import Request
 
 OPTIONAL = {"events"}
-"""Fields of a compilation that stay None where the user gives no value."""
+"""Fields of a compilation that stay None if the user gives no value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compilation:
-    """A model file on its way to a project. Each pass fills one field; a field of a later pass is None."""
+    """State of the passes from a model file to a project.
+
+    Each pass fills one field; fields of later passes are None.
+    """
 
     file: Path
     request: Request
@@ -46,7 +49,7 @@ class Compilation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pass:
-    """One step: a function from fields of a compilation, `takes` in the order of its arguments, to the field `gives`."""
+    """One pass: a function from fields of a compilation, `takes` in the order of its arguments, to one field."""
 
     name: str
     function: Callable[..., object]
@@ -56,7 +59,7 @@ class Pass:
     def run(self, state: Compilation) -> Compilation:
         """The compilation with one more field.
 
-        Raises InternalError where an earlier pass has not run, and what the function raises.
+        Raises InternalError if an earlier pass has not run, and the errors of the function.
         """
         values = [getattr(state, name) for name in self.takes]
         missing = [
@@ -70,7 +73,7 @@ class Pass:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """What planning gives: the network with the widths that it got, the format of every input, the design."""
+    """The result of planning: the network with its widths, the format of every input, the design."""
 
     network: SourceModel
     events: Events | None
@@ -80,14 +83,14 @@ class Planned:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What changed on the way from the file to the design."""
+        """Notes on changes between the file and the design."""
         return (*self.trained.notes, *self.design.model.notes)
 
 
 def as_planned(state: Compilation) -> Planned:
-    """A compilation whose design is there.
+    """The result of planning from a compilation that has a design.
 
-    Raises InternalError where it is not.
+    Raises InternalError if it has none.
     """
     network, trained, choices, design = state.network, state.trained, state.choices, state.design
     if network is None or trained is None or choices is None or design is None:
@@ -96,27 +99,27 @@ def as_planned(state: Compilation) -> Planned:
 
 
 def load(file: Path, request: Request) -> SourceModel:
-    """The network of a model file."""
+    """Read the network of a model file."""
     return frontends.load(file, request.weights)
 
 
 def read_given_events(request: Request, network: SourceModel) -> Events | None:
-    """The events that the user gives; None where there are none."""
+    """Read the events of the request; None if there are none."""
     return read_events(request.events, network) if request.events else None
 
 
 def choose_inputs(trained: WidthAssignment, events: Events | None, request: Request) -> tuple[InputChoice, ...]:
-    """The format of every input."""
+    """Choose the format of every input."""
     return choose_formats(trained.network, events, request.input_type)
 
 
 def quantize_network(trained: WidthAssignment, choices: Sequence[InputChoice], request: Request) -> QuantizedModel:
-    """The network as integer codes."""
+    """Quantize the network: operations on integer codes."""
     return quantize(trained.network, inputs=[choice.format for choice in choices], softmax=request.softmax)
 
 
 def make_design(legal: tuple[QuantizedModel, PrecisionPlan], request: Request) -> Design:
-    """The planned network for the target of a request."""
+    """The design: the planned network with the target of the request."""
     model, plan = legal
     return Design(model=model, plan=plan, target=request.target)
 

@@ -1,4 +1,4 @@
-"""What a run was given and did not use, and what it did not compare: one line each, for the notes of its record."""
+"""Notes on options without effect and on layers that were not compared, one line each, for the record."""
 
 from __future__ import annotations
 
@@ -17,22 +17,20 @@ NAMES_SHOWN = 5
 
 
 def unused_widths(request: Request, *, is_float: bool) -> Iterator[str]:
-    """Flags of float networks that change nothing: the network has quantizers, or another flag decides."""
+    """Options for float networks that have no effect: the network has quantizers, or another option decides."""
     given = [
         flag for flag, value in (("--bits", request.widths), ("--calibrate", request.calibration)) if value is not None
     ]
     if given and not is_float:
         verb = "has" if len(given) == 1 else "have"
-        yield f"{' and '.join(given)} {verb} no effect: the network has quantizers of its own, and keeps their widths"
+        yield f"{' and '.join(given)} {verb} no effect: the network has its own quantizers, whose widths are kept"
     elif request.sqnr_db != SQNR_DB and (request.calibration is None or request.widths is not None):
-        why = (
-            "--bits gives the widths" if request.widths is not None else "it belongs to --calibrate, on a float network"
-        )
+        why = "--bits gives the widths" if request.widths is not None else "it needs --calibrate and a float network"
         yield f"--sqnr has no effect: {why}"
 
 
 def unused_softmax(request: Request, network: SourceModel) -> Iterator[str]:
-    """A choice for a final softmax in a network that has none."""
+    """A softmax option for a network without a final softmax."""
     if request.softmax is not SoftmaxChoice.LOGITS and not any(
         network.layer(name).operation == Activate(function=Softmax()) for name in network.outputs
     ):
@@ -40,10 +38,10 @@ def unused_softmax(request: Request, network: SourceModel) -> Iterator[str]:
 
 
 def labels_refused(network: SourceModel, events: Events) -> str | None:
-    """Why labels cannot be compared with the network's answers; None where they can, or where there are none.
+    """Why labels cannot be compared with the network's answers; None if they can, or if there are none.
 
-    They can where the network has one output with one axis of values, and every label is the number of one of them; of a
-    single value, labels are 0 and 1, and both are there.
+    Labels need a network with one output of one axis, and each label must be the index of one of its values. For a
+    single value, labels are 0 and 1, and both must occur.
     """
     if events.labels is None:
         return None
@@ -52,21 +50,21 @@ def labels_refused(network: SourceModel, events: Events) -> str | None:
     shape = network.layer(network.outputs[0]).shape
     values = prod(shape)
     if values != max(shape, default=1):
-        return f"its output has the shape {shape}, where one label an event needs one axis of values"
+        return f"its output has the shape {shape}, but labels need one axis of values"
     found = np.unique(events.labels)
     allowed = max(values, 2)
     if found.size and (found[0] < 0 or found[-1] >= allowed):
         return f"labels from {found[0]} to {found[-1]} do not fit an output of {values}: expected 0 to {allowed - 1}"
     if values == 1 and found.size < allowed:
-        return "all events have the same label, where a single score needs both"
+        return "all events have the same label, but a single score needs both"
     return None
 
 
 def unused_events(request: Request, network: SourceModel, events: Events) -> Iterator[str]:
-    """Labels that no output can use, and a float model that no labels compare."""
+    """Labels that fit no output, and a float model without labels."""
     why = labels_refused(network, events)
     if why is not None:
-        yield f"the labels are not used, there is no quality table: {why}"
+        yield f"the labels are not used, so there is no quality table: {why}"
     if request.float_model is not None and (why is not None or events.labels is None):
         yield f"--float has no effect: {'the labels are not used' if why else 'the events have no labels'}"
 
@@ -82,15 +80,15 @@ def unused_fifo(request: Request, design: Design) -> Iterator[str]:
 
 
 def not_simulated(request: Request) -> Iterator[str]:
-    """C simulation that was left out."""
+    """A note if C simulation was not run."""
     if request.csim_events == 0:
-        yield "C simulation was not run (--no-csim, --csim-events 0): the generated C++ itself was not compared with anything"
+        yield "C simulation was not run (--no-csim, --csim-events 0): the generated C++ itself was not checked"
 
 
 def not_compared(design: Design, network: SourceModel, compared: Collection[str]) -> Iterator[str]:
-    """Layers of the file in front of an output that no compared node stands for, so that only what follows them was compared.
+    """Layers of the file that no compared node represents, so that only later layers were compared.
 
-    `compared` are the nodes of the hardware that were compared with the network's own answers.
+    `compared` are the nodes of the hardware that were compared with the network.
     """
     seen = {layer.source for layer in design.model.layers if layer.is_result and layer.name in compared}
     known = {layer.name: layer for layer in network.layers}
@@ -105,7 +103,8 @@ def not_compared(design: Design, network: SourceModel, compared: Collection[str]
         names = ", ".join(left[:NAMES_SHOWN]) + (
             f" and {len(left) - NAMES_SHOWN} more" if len(left) > NAMES_SHOWN else ""
         )
-        yield f"{len(left)} of {len(before)} layers have no node of their own; only what follows them was compared: {names}"
+        counts = f"{len(left)} of {len(before)} layers have no node of their own"
+        yield f"{counts}; only the layers after them were compared: {names}"
 
 
 PROJECT_FLAGS = (
@@ -118,7 +117,7 @@ PROJECT_FLAGS = (
 
 
 def unused_by_project(request: Request, *, but: Collection[str] = ()) -> tuple[str, ...]:
-    """Flags that plan a network, given with a project folder whose network is planned already; `but` names flags with another use."""
+    """Planning options for a project, which is planned already; `but` names options with another use."""
     given = [flag for flag, name in PROJECT_FLAGS if getattr(request, name) is not None and flag not in but]
     given += ["--softmax"] if request.softmax is not SoftmaxChoice.LOGITS else []
     given += ["--sqnr"] if request.sqnr_db != SQNR_DB else []

@@ -1,4 +1,4 @@
-"""What a user asks for."""
+"""The request of a conversion: everything that the user decides."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from fpgacnn.system.npz import ArraySource
 
 CSIM_EVENTS = 1000
 SQNR_DB = 40.0
-"""Quantization noise a ten-thousandth of the signal: 1 % of the answers' root mean square."""
+"""Quantization noise of 1 % of the answers' root mean square."""
 
 
 REFERENCE_VARIABLE = "FPGACNN_REFERENCE"
 
 
 class Reference(StrEnum):
-    """Which framework what was read is compared with: the file's own where it is installed, or by name, or none."""
+    """The framework that also runs the file: its own if installed, a named one, or none."""
 
     AUTO = "auto"
     KERAS = "keras"
@@ -33,12 +33,12 @@ class Reference(StrEnum):
 
     @property
     def is_demanded(self) -> bool:
-        """The user named a framework, so that a run without it is an error."""
+        """Whether the user named a framework, so that a run without it is an error."""
         return self in {Reference.KERAS, Reference.ONNX}
 
 
 def parse_reference(word: str | None) -> Reference:
-    """What `--reference` says, else the environment variable FPGACNN_REFERENCE, else `auto`.
+    """The value of `--reference`, else the environment variable FPGACNN_REFERENCE, else `auto`.
 
     Raises UnknownNameError.
     """
@@ -50,15 +50,14 @@ def parse_reference(word: str | None) -> Reference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One conversion: the model, the events, the target, and how much is to be proven.
+    """One conversion: the model, the events, the target, and how much is checked.
 
     `input_type` is a format as text for every input. `widths` and `calibration` (events) are for float networks; with
-    events alone, widths are as few as keep the outputs `sqnr_db` above their quantization noise. `float_model` is a float
-    twin whose quality is compared.
-    `fifo` says which depths FIFOs get; None: those of a project, else the smallest that keep the interval.
-    `reference` says whether the framework that the file belongs to answers too.
-    `csim_events` bounds how many events go through C simulation (None: all); 0 leaves C simulation out. `scaled`: a large
-    network gets fewer than these bounds, as many as take minutes. `unlisted_part`: the target's part need not be a known one.
+    events alone, widths are the fewest that keep the outputs `sqnr_db` above their quantization noise. `float_model` is
+    a float network whose quality is compared. `fifo` chooses the depths of FIFOs; None: those of a project, else the
+    smallest that keep the interval. `reference` decides whether the file's framework runs too. `csim_events` limits
+    the events of C simulation (None: all); 0 leaves C simulation out. `scaled`: a large network gets fewer events, as
+    many as take minutes. `unlisted_part`: the target's part need not be in the table.
     """
 
     model: Path
@@ -82,11 +81,11 @@ class Request:
 
     def __post_init__(self) -> None:
         if self.csim_events is not None and self.csim_events < 0:
-            raise UsageError(what=f"{self.csim_events} events cannot go through C simulation")
+            raise UsageError(what=f"the number of events for C simulation cannot be {self.csim_events}")
 
 
 def located(target: Target, *, unlisted: bool = False) -> tuple[Target, tuple[str, ...]]:
-    """A target with the whole name of its part, and notes about that name.
+    """A target with the full name of its part, and notes about that name.
 
     Raises UnknownPartError.
     """

@@ -55,7 +55,7 @@ PASSES = (
 def run_passes(state: Compilation, first: str, last: str) -> Compilation:
     """Run the passes from `first` to `last`, both by name and included.
 
-    Raises FpgacnnError: what a pass raises.
+    Raises FpgacnnError: the errors of the passes.
     """
     names = [one.name for one in PASSES]
     for one in PASSES[names.index(first) : names.index(last) + 1]:
@@ -64,7 +64,7 @@ def run_passes(state: Compilation, first: str, last: str) -> Compilation:
 
 
 def plan_network(network: SourceModel, request: Request, events: Events | None) -> Planned:
-    """Plan a network that is already read. `events` give ranges and input formats, where there are any.
+    """Plan a network that is already read. `events` decide ranges and input formats, if there are any.
 
     Raises FpgacnnError: a float network without widths, an input without a format, a layer that cannot be built.
     """
@@ -73,15 +73,15 @@ def plan_network(network: SourceModel, request: Request, events: Events | None) 
 
 
 def plan_source(source: Path, request: Request, overrides: estimates.TargetOverrides) -> tuple[Design, tuple[str, ...]]:
-    """The design of a model file, or of a project of fpgacnn for another target, and what there is to say of it.
+    """The design of a model file, or of a project for another target, and notes about it.
 
-    Raises UnknownPartError, ProjectError, and what reading and planning a model raise.
+    Raises UnknownPartError, ProjectError, and the errors of reading and planning a model.
     """
     if source.is_dir():
         design, _ = serialize.load(source)
-        overrides, notes = estimates.located_wishes(overrides)
+        overrides, notes = estimates.with_full_part(overrides)
         return estimates.retargeted(design, overrides), (*notes, *unused_by_project(request))
-    overrides, notes = estimates.located_wishes(overrides)
+    overrides, notes = estimates.with_full_part(overrides)
     state = Compilation(file=source, request=replace(request, target=overrides.applied(request.target)))
     with naming(source):
         found = as_planned(run_passes(state, "load", "design"))
@@ -90,7 +90,7 @@ def plan_source(source: Path, request: Request, overrides: estimates.TargetOverr
 
 
 def convert(request: Request, progress: Progress = silent) -> RunRecord:
-    """The main job: a model file becomes a project folder, proven by C simulation.
+    """Convert a model file to a project folder, checked by C simulation.
 
     Raises FpgacnnError; then nothing new is on disk.
     """
@@ -104,14 +104,14 @@ def convert(request: Request, progress: Progress = silent) -> RunRecord:
     state = Compilation(file=request.model, request=request)
     with naming(request.model), watch.stage("load", f"reading {request.model.name}"):
         state = run_passes(state, "load", "read events")
-    with naming(request.model), watch.stage("plan", "planning every bit width"):
+    with naming(request.model), watch.stage("plan", "planning the precision"):
         state = run_passes(state, "assign widths", "design")
     found = as_planned(state)
     choices = found.choices
     events = _events(found.events or own_events(found.trained.network, choices), found.trained.network, request)
     stem = safe_name(request.model.stem).removeprefix("l_")
     with second_opinion(request, found.network, choices, events) as opinion:
-        with naming(request.model), watch.stage("convert", "writing HLS C++ through hls4ml"):
+        with naming(request.model), watch.stage("convert", "generating C++ with hls4ml"):
             state = run_passes(state, "lower", "generate")
         project, lowered, sized = state.project, state.lowered, state.sized
         if project is None or lowered is None or sized is None:
@@ -140,10 +140,10 @@ def convert(request: Request, progress: Progress = silent) -> RunRecord:
 
 
 def verify(project: Path, request: Request, progress: Progress = silent) -> RunRecord:
-    """Prove a project folder again: its files as they lie there in C simulation, layer by layer, on all events.
+    """Check a project again: C simulation of its files as they are, layer by layer, on all events.
 
     `request` gives events, limits and, for the comparison with the framework, the model file.
-    Raises ProjectError where the folder is no project.
+    Raises ProjectError if the folder is not a project.
     """
     watch = Stopwatch(progress=progress)
     opened = open_project(project)
@@ -176,7 +176,7 @@ def verify(project: Path, request: Request, progress: Progress = silent) -> RunR
 
 
 def _events(found: Events, network: SourceModel, request: Request) -> Events:
-    """As many events as a proof is to take."""
+    """The events for the checks, limited for large networks."""
     most = request.max_events
     if request.scaled and most is not None:
         most = min(most, affordable(network, PROOF_WORK))
@@ -184,25 +184,25 @@ def _events(found: Events, network: SourceModel, request: Request) -> Events:
 
 
 def _fewer(given: Events | None, taken: Events, request: Request) -> tuple[str, ...]:
-    """A note where a proof takes fewer events than the user gave."""
+    """A note if the checks use fewer events than the user gave."""
     if given is None or taken.count == given.count:
         return ()
     said = f"checked on the first {taken.count:,} of {given.count:,} events"
     if taken.count == request.max_events:
-        return (f"{said} (`verify --input` takes all)",)
-    return (f"a large network: {said} (`--csim-events {request.csim_events}` takes more, `verify --input` takes all)",)
+        return (f"{said} (`verify --input` uses all)",)
+    return (f"large network: {said} (`--csim-events {request.csim_events}` uses more, `verify --input` uses all)",)
 
 
 def costed(record: RunRecord, run: Run) -> RunRecord:
-    """The record of a run with what its design costs."""
+    """The record of a run with the estimate of its design."""
     answer, notes = estimates.of_design(run.design, run.lowered)
     return replace(record, estimate=answer, notes=(*record.notes, *notes))
 
 
 def estimate(source: Path, request: Request, overrides: estimates.TargetOverrides) -> EstimateRecord:
-    """What a model file, a project of fpgacnn or any hls4ml project costs; nothing is generated for it.
+    """Estimate a model file, a project of fpgacnn or any hls4ml project, without generating anything.
 
-    Raises UnknownPartError, ProjectError, UnreadableProjectError and what reading a model raises.
+    Raises UnknownPartError, ProjectError, UnreadableProjectError and the errors of reading a model.
     """
     if source.is_dir() and estimates.is_foreign(source):
         return estimates.of_foreign_project(source, overrides, unused_by_project(request), request.fifo)

@@ -1,4 +1,4 @@
-"""Events for a proof: how many, and where the user gives none, random codes, extremes, and coarse grids on which sums tie often."""
+"""Test vectors: random codes, extremes, and coarse grids that make ties likely; and how many events to check."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ FEWEST_EVENTS = 2
 CONSTANT_EVENTS = 3
 
 MAX_WORK = 1 << 26
-"""Values of all layers and events that a proof on events of our own holds: fewer events of large networks."""
+"""Largest number of layer values in a check on generated events: large networks get fewer events."""
 
 PROOF_WORK, CSIM_WORK = 1 << 38, 1 << 34
-"""Multiplications that references and C simulation do in some minutes of two processors."""
+"""Multiplications that references and C simulation do in some minutes on two processors."""
 
 VALUE_WORK = 25
-"""A value costs as much as so many multiplications: it is cast, limited and copied."""
+"""Cost of one value, in multiplications: it is cast, clipped and copied."""
 
 
 def affordable(network: SourceModel, work: int) -> int:
-    """How many events of a network are worth so many multiplications, at least a few."""
+    """Number of events that a budget of multiplications allows, at least FEWEST_EVENTS."""
     values = sum(prod(layer.shape) for layer in network.layers)
     return max(FEWEST_EVENTS, work // (sum(multiplications(network).values()) + VALUE_WORK * values))
 
 
 def make_vectors(form: Format, shape: Shape, events: int, *, seed: int = SEED) -> FloatArray:
-    """`events` events of values that the format holds: a quarter each uniform, coarse, sparse and near the extremes.
+    """`events` events within a format: a quarter each uniform, coarse, sparse and near the extremes.
 
-    The first three are the lowest value, the highest and 0 everywhere, unless these would be most of them.
+    The first three are the lowest value, the highest and 0 everywhere, unless these would be most of the events.
     """
     random = np.random.default_rng(seed)
     codes = random.integers(form.low, form.high, size=(events, *shape), endpoint=True)
@@ -53,7 +53,7 @@ def make_vectors(form: Format, shape: Shape, events: int, *, seed: int = SEED) -
 
 
 def own_events(network: SourceModel, choices: Sequence[InputChoice]) -> Events:
-    """Seeded random, extreme and tie events where the user gives none."""
+    """Seeded random, extreme and tie events, for a run without events of the user."""
     shapes = input_shapes(network)
     work = sum(prod(layer.shape) for layer in network.layers)
     count = min(OWN_EVENTS, max(FEWEST_EVENTS, MAX_WORK // work))

@@ -1,4 +1,4 @@
-"""What changed from one run to another, in numbers."""
+"""Compare two runs value by value."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from fpgacnn.records.flatten import FlatValue, Value, flatten
 from fpgacnn.records.report_input import ReportInput
 
 UNSTEADY = {"timing"}
-"""Sections that differ from run to run without meaning anything."""
+"""Sections that differ from run to run and mean nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldChange:
-    """One fact that differs; None on the side that does not have it. `difference` and `ratio` (right to left) where both are numbers."""
+    """One value that differs; None on the side that lacks it. `difference` and `ratio` (right to left) for numbers."""
 
     section: str
     item: str
@@ -29,7 +29,7 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Comparison(Displayed):
-    """Two runs, what changed, and how many facts are the same."""
+    """Two runs, the values that differ, and the number of values that are equal."""
 
     left: ReportInput
     right: ReportInput
@@ -44,12 +44,12 @@ class Comparison(Displayed):
 
     @property
     def holds(self) -> bool:
-        """Every check of the right one holds; that it differs is no failure."""
+        """Whether every check of the right run holds; a difference alone is not a failure."""
         return self.right.holds
 
 
 def compare(left: ReportInput, right: ReportInput) -> Comparison:
-    """Every fact of two runs side by side, their timings aside."""
+    """Compare all values of two runs except their timings."""
     before, after = _by_key(left), _by_key(right)
     keys = [*after, *(key for key in before if key not in after)]
     order = {section: place for place, section in enumerate(dict.fromkeys(key[0] for key in [*before, *after]))}
@@ -58,8 +58,8 @@ def compare(left: ReportInput, right: ReportInput) -> Comparison:
     return Comparison(left=left, right=right, changes=tuple(changes), same=len(keys) - len(changes))
 
 
-def _by_key(subject: ReportInput) -> dict[tuple[str, str, str], FlatValue]:
-    return {fact.key: fact for fact in flatten(subject) if fact.section not in UNSTEADY}
+def _by_key(entry: ReportInput) -> dict[tuple[str, str, str], FlatValue]:
+    return {fact.key: fact for fact in flatten(entry) if fact.section not in UNSTEADY}
 
 
 def _change(left: FlatValue | None, right: FlatValue | None) -> FieldChange | None:

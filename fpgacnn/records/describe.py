@@ -1,4 +1,4 @@
-"""From values to their records: the design's layers in words and numbers."""
+"""Make records from a design: its layers and precision plan as text and numbers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ def plan_record(
     seen: Mapping[str, tuple[float, float]],
     outputs: Sequence[OutputBound],
 ) -> PlanRecord:
-    """The plan with every decision and its reason; `seen` are the codes of the run's events, `outputs` the bounds beside them."""
+    """The plan with each decision and its reason.
+
+    `seen`: codes of the run's events, `outputs`: bounds of the outputs.
+    """
     plan = design.plan
     record = PlanRecord(
         exact=plan.is_exact and not network.has_given_widths,
@@ -78,7 +81,7 @@ def _constants(operation: hw.Operation) -> tuple[str, str]:
 
 
 def parameters(operation: hw.Operation) -> int:
-    """Numbers that the hardware holds for an operation."""
+    """Number of constants that the hardware needs for an operation."""
     match operation:
         case hw.Convolution() | hw.Depthwise() | hw.Dense():
             return operation.kernel.array.size + operation.bias.array.size
@@ -95,12 +98,12 @@ def parameters(operation: hw.Operation) -> int:
 
 
 def total_parameters(model: QuantizedModel) -> int:
-    """Numbers that the hardware holds in all."""
+    """Number of constants that the hardware needs in total."""
     return int(np.sum([parameters(layer.operation) for layer in model.layers]))
 
 
 def model_record(network: SourceModel, design: Design, file: str) -> ModelRecord:
-    """The network in numbers."""
+    """The record of the network."""
     return ModelRecord(
         file=file,
         digest=network.digest,
@@ -111,7 +114,7 @@ def model_record(network: SourceModel, design: Design, file: str) -> ModelRecord
 
 
 def target_record(design: Design, softmax: SoftmaxChoice) -> TargetRecord:
-    """The target in words and numbers."""
+    """The record of the target."""
     target = design.target
     return TargetRecord(
         part=target.part,

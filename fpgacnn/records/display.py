@@ -1,4 +1,4 @@
-"""How a record shows itself: one line in a terminal, the cards of its report in a notebook."""
+"""How a record is displayed: one line in a terminal, the cards of its report in a notebook."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MAX_LINE = 300
 
 
 class Displayed:
-    """A record with a short `repr`. `cards` gives its HTML; the API sets it, because reports are made above the records."""
+    """A record with a short `repr`. `cards` gives its HTML; the API sets it, as reports belong to a higher layer."""
 
     __slots__ = ()
 
@@ -26,5 +26,5 @@ class Displayed:
         return f"<{printable(self.line, MAX_LINE)}>"
 
     def _repr_html_(self) -> str | None:
-        """The cards of the record's report, for notebooks; None where it has none, and the `repr` is shown."""
+        """The cards of the record's report as HTML, for notebooks; None if it has none, then the `repr` is shown."""
         return None if Displayed.cards is None else Displayed.cards(self)

@@ -1,4 +1,4 @@
-"""Estimates: of a model file that is planned on the spot, of a project of ours, of any hls4ml project."""
+"""Estimates of a model file, of a project of fpgacnn, and of any hls4ml project."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from fpgacnn.records.record import EstimateRecord
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetOverrides:
-    """What the user asks for in place of what a project was made for, or of the defaults."""
+    """Options of the user that replace the target of a project, or the defaults."""
 
     part: str | None = None
     clock_ns: float | None = None
@@ -36,7 +36,7 @@ class TargetOverrides:
     strategy_of: Mapping[str, Strategy] = field(default_factory=dict)
 
     def applied(self, target: Target) -> Target:
-        """A target with the wishes fulfilled."""
+        """The target with these options replaced."""
         return Target(
             part=target.part if self.part is None else self.part,
             clock_ns=target.clock_ns if self.clock_ns is None else self.clock_ns,
@@ -50,14 +50,14 @@ class TargetOverrides:
 
     @property
     def changes_code(self) -> bool:
-        """More is asked than another part or clock."""
+        """Whether more than part and clock is replaced, so that the generated code changes."""
         return any(value is not None for value in (self.io, self.strategy, self.reuse, self.backend)) or bool(
             self.reuse_of or self.strategy_of
         )
 
 
 def of_design(design: Design, lowered: Lowered) -> tuple[Estimate | None, tuple[str, ...]]:
-    """The estimate of a design and its layer list; where the part is unknown none, and a note that says so."""
+    """The estimate of a design and its layer list; for an unknown part None, and a note that says so."""
     try:
         return estimate(hardware_graph(design, lowered=lowered)), ()
     except UnknownPartError as error:
@@ -65,27 +65,26 @@ def of_design(design: Design, lowered: Lowered) -> tuple[Estimate | None, tuple[
 
 
 def of_foreign_project(
-    folder: Path, wishes: TargetOverrides, remarks: tuple[str, ...] = (), fifo: FifoChoice | None = None
+    folder: Path, overrides: TargetOverrides, remarks: tuple[str, ...] = (), fifo: FifoChoice | None = None
 ) -> EstimateRecord:
-    """The estimate of a folder that hls4ml wrote, with another part or clock where one is asked for; `remarks` join its notes.
+    """The estimate of a folder that hls4ml wrote, with part, clock or depths of FIFOs replaced if given.
 
-    `fifo` shows what other depths of its FIFOs would do.
-
-    Raises UsageError where the wishes would change the code, UnreadableProjectError, UnknownPartError.
+    `remarks` join its notes. Raises UsageError if an option would change the code, UnreadableProjectError,
+    UnknownPartError.
     """
-    if wishes.changes_code:
+    if overrides.changes_code:
         raise UsageError(
             what=f"{folder} was not made by fpgacnn: only --part and --clock can be changed in an estimate of it"
         )
-    wishes, notes = located_wishes(wishes)
-    model = read_project(folder, wishes.part, wishes.clock_ns)
+    overrides, notes = with_full_part(overrides)
+    model = read_project(folder, overrides.part, overrides.clock_ns)
     if fifo is not None:
         model = replace(model, fifo_depths=chosen_depths(replace(model, fifo_depths={}), fifo))
     return record(str(folder), model, estimate(model), (*notes, *remarks))
 
 
 def of_whole_design(source: Path, design: Design, lowered: Lowered, notes: tuple[str, ...]) -> EstimateRecord:
-    """The estimate of a design and its layer list by its source.
+    """The estimate of a design and its layer list, for its source.
 
     Raises UnknownPartError.
     """
@@ -94,7 +93,7 @@ def of_whole_design(source: Path, design: Design, lowered: Lowered, notes: tuple
 
 
 def as_written(design: Design, folder: Path) -> Design:
-    """The design with the depths of FIFOs that the C++ of its folder has, which may have been edited."""
+    """The design with the depths of FIFOs in the C++ of its folder, which may have been edited."""
     if design.target.io is not IoType.STREAM:
         return design
     try:
@@ -107,24 +106,24 @@ def as_written(design: Design, folder: Path) -> Design:
     return replace(design, fifo_depths={**design.fifo_depths, **depths})
 
 
-def located_wishes(wishes: TargetOverrides) -> tuple[TargetOverrides, tuple[str, ...]]:
-    """Wishes with the whole name of their part, and notes about that name.
+def with_full_part(overrides: TargetOverrides) -> tuple[TargetOverrides, tuple[str, ...]]:
+    """The options with the full name of their part, and notes about that name.
 
     Raises UnknownPartError.
     """
-    if wishes.part is None:
-        return wishes, ()
-    part, notes = completed(wishes.part)
-    return replace(wishes, part=part), notes
+    if overrides.part is None:
+        return overrides, ()
+    part, notes = completed(overrides.part)
+    return replace(overrides, part=part), notes
 
 
-def retargeted(design: Design, wishes: TargetOverrides) -> Design:
+def retargeted(design: Design, overrides: TargetOverrides) -> Design:
     """The same network for another target."""
-    return replace(design, target=wishes.applied(design.target))
+    return replace(design, target=overrides.applied(design.target))
 
 
 def record(source: str, model: HardwareGraph, answer: Estimate, notes: tuple[str, ...]) -> EstimateRecord:
-    """An estimate with what it is an estimate of."""
+    """The record of an estimate and of its source."""
     return EstimateRecord(
         version=version("fpgacnn"),
         source=source,
@@ -136,9 +135,9 @@ def record(source: str, model: HardwareGraph, answer: Estimate, notes: tuple[str
 
 
 def is_foreign(folder: Path) -> bool:
-    """A project of hls4ml's that fpgacnn did not write.
+    """Whether a folder is an hls4ml project that fpgacnn did not write.
 
-    Raises ProjectError where the folder is no project at all.
+    Raises ProjectError if the folder is no project at all.
     """
     if (folder / RECORD).is_file():
         return False

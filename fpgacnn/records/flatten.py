@@ -1,4 +1,4 @@
-"""A record as a flat list of facts, so that two can be compared and any can be read by a spreadsheet."""
+"""A record as a flat list of values, for comparisons and spreadsheets."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from fpgacnn.records.resources import RESOURCES, LayerResources, ResourceReport,
 from fpgacnn.sim.compare import VerificationReport
 
 DETAILS = {"layer", "note", "project", "tool", "timing"}
-"""Sections that come after what the design costs."""
+"""Sections that are listed after the cost of the design."""
 
 Value: TypeAlias = str | bool | int | float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlatValue:
-    """One thing that a record says; `item` is the layer, comparison or measure that it is about, if any."""
+    """One value of a record; `item` is its layer, comparison or measure, if there is one."""
 
     section: str
     item: str
@@ -29,14 +29,14 @@ class FlatValue:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What it is about."""
+        """Section, item and quantity, which identify the value."""
         return self.section, self.item, self.quantity
 
 
-def flatten(subject: ReportInput) -> tuple[FlatValue, ...]:
-    """All that a run and its tools say in words and numbers, in the order of a report."""
-    costs = (fact for cost in subject.costs for fact in _cost(cost))
-    run = tuple(_facts(subject.record)) if subject.record else ()
+def flatten(entry: ReportInput) -> tuple[FlatValue, ...]:
+    """All values of a run and of its tools, in the order of a report."""
+    costs = (fact for cost in entry.costs for fact in _cost(cost))
+    run = tuple(_facts(entry.record)) if entry.record else ()
     whole = [one for one in run if one.section not in DETAILS]
     return (*whole, *costs, *(one for one in run if one.section in DETAILS))
 
@@ -191,15 +191,15 @@ def _amount(section: str, item: str, quantity: str, amount: ResourceValue, unit:
 
 
 def _round(value: float) -> float:
-    """Counts as whole numbers."""
+    """A count as a whole number, other numbers unchanged."""
     return int(value) if float(value).is_integer() else value
 
 
 def shape_text(shape: tuple[int, ...]) -> str:
-    """`24x24x16`."""
+    """A shape as text: `24x24x16`."""
     return "x".join(map(str, shape))
 
 
 def comparison_name(report: VerificationReport) -> str:
-    """`csim = emulator`, or with `~` where a difference is allowed."""
+    """`csim = emulator`, or with `~` if a difference is allowed."""
     return f"{report.left} {'~' if report.allowed else '='} {report.right}"

@@ -1,4 +1,4 @@
-"""What is in a model file, as a JSON document."""
+"""The content of a model file as a JSON document."""
 
 from __future__ import annotations
 

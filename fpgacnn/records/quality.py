@@ -1,4 +1,4 @@
-"""The answers in the measure of the task: accuracy for several classes, area under the curve for one score."""
+"""Quality of the answers: accuracy for several classes, area under the ROC curve for one score."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ FALSE_POSITIVE_RATE = 0.01
 def qualities(
     labels: NDArray[np.int64], float_network: FloatArray | None, quantized: FloatArray, hardware: FloatArray
 ) -> tuple[Quality, ...]:
-    """Measures of a network's only output (events, classes) or (events, 1) against labels.
+    """Quality of a network's only output (events, classes) or (events, 1) against labels (events,).
 
-    One score gives ROC AUC and the efficiency at 1 % false positives (labels 0 and 1); more give accuracy.
+    One score gives ROC AUC and the efficiency at 1 % false positives (labels 0 and 1); several give the accuracy.
     """
     answers = [None if one is None else one.reshape(len(labels), -1) for one in (float_network, quantized, hardware)]
     assert answers[1] is not None

@@ -1,4 +1,4 @@
-"""Run records read from JSON files that anybody may have written: typed values, or one error that names the key."""
+"""Read run records from JSON files, which may be untrusted: typed values, or one error that names the key."""
 
 from __future__ import annotations
 
@@ -20,38 +20,38 @@ CODEC = Codec(max_integer=MAX_INTEGER - 1, max_float=math.ldexp(1.0, 1000), null
 
 
 def read_run(file: Path) -> RunRecord:
-    """The record in a JSON file, as `convert` leaves it in the project and `--json` prints it.
+    """The record in a JSON file: `fpgacnn.json` of a project, or the output of `--json`.
 
     Raises RecordError.
     """
     document = _document(file)
     schema = document.get("schema") if isinstance(document, dict) else None
     if not isinstance(document, dict) or "plan" not in document:
-        raise RecordError(file=file, why="no record of a run")
+        raise RecordError(file=file, why="not the record of a run")
     if schema != SCHEMA:
         raise RecordError(
-            file=file, why=f"schema {schema} is that of another version of fpgacnn, this one reads {SCHEMA}"
+            file=file, why=f"schema {schema} belongs to another version of fpgacnn; this version reads {SCHEMA}"
         )
     try:
         record = CODEC.decode(RunRecord, document)
     except DecodeError as error:
         raise RecordError(file=file, why=f"damaged: {error.where or 'the record'} {error.seen}") from error
     if len(record.plan.decisions) > MAX_NODES:
-        raise RecordError(file=file, why=f"{len(record.plan.decisions):,} nodes are more than any network has")
+        raise RecordError(file=file, why=f"{len(record.plan.decisions):,} nodes are more than in any network")
     return record
 
 
 def _document(file: Path) -> Any:
     try:
-        if not file.is_file():  # a pipe would wait for a writer
-            raise RecordError(file=file, why="no such file" if not file.exists() else "no plain file")
+        if not file.is_file():  # opening a pipe would block until somebody writes
+            raise RecordError(file=file, why="no such file" if not file.exists() else "not a regular file")
         if file.stat().st_size > MAX_BYTES:
-            raise RecordError(file=file, why=f"larger than any record, {MAX_BYTES >> 20} MiB")
+            raise RecordError(file=file, why=f"larger than any record ({MAX_BYTES >> 20} MiB)")
         return json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse)
     except OSError as error:
         raise RecordError(file=file, why=error.strerror or str(error)) from error
     except (ValueError, RecursionError) as error:
-        raise RecordError(file=file, why="damaged: no JSON") from error
+        raise RecordError(file=file, why="damaged: not JSON") from error
 
 
 def _refuse(name: str) -> NoReturn:

@@ -1,4 +1,4 @@
-"""The record of a run: one frozen value that command line, Python and reports read, and the JSON in the project."""
+"""The record of a run: one frozen value for command line, API and reports, stored as JSON in the project."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ CODEC = Codec()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerRecord:
-    """One node of the hardware: where it comes from, its formats and why, and what it may be off.
+    """One node of the hardware: its source layer, its formats with their reasons, and its error bound.
 
-    `reach` are the smallest and largest value that any input can bring, `seen` those that the events of the run brought.
+    `reach`: smallest and largest value for any possible input; `seen`: those of the run's events.
     """
 
     name: str
@@ -47,7 +47,7 @@ class LayerRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRecord:
-    """The network that was read."""
+    """The network in the model file."""
 
     file: str
     digest: str
@@ -58,7 +58,7 @@ class ModelRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputRecord:
-    """One input: its format and reason, and how many of the given values were no codes of it."""
+    """One input: its format and reason, and how many of the given values had to be rounded or clipped."""
 
     name: str
     shape: tuple[int, ...]
@@ -72,11 +72,12 @@ class InputRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRecord:
-    """What the precision plan promises. `exact`: equal to the framework's answers on the file; `lossless`: no bit lost in hardware.
+    """The promise of the precision plan.
 
-    A float network with given widths is never `exact`: its file says other numbers. `promise` is `exact`, `lossless`,
-    `bounded`, or `loose` where the bound of an output is larger than a quarter of what that output spans on the run's
-    events; records of older versions have none.
+    `exact`: equal to the framework's answers; `lossless`: no bit is lost in hardware.
+    A float network with given widths is never `exact`: its file has other numbers. `promise` is `exact`, `lossless`,
+    `bounded`, or `loose` if the bound of an output is larger than a quarter of the output's range on the run's events;
+    records of older versions have none.
     """
 
     exact: bool
@@ -87,13 +88,13 @@ class PlanRecord:
 
     @property
     def word(self) -> str:
-        """The promise, also of a record that has none."""
+        """The promise, also for a record of an older version."""
         return self.promise or ("exact" if self.exact else "lossless" if self.lossless else "bounded")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quality:
-    """How good the answers are, in the task's own measure: float network, quantized network, hardware."""
+    """Quality of the answers: float network, quantized network, hardware."""
 
     measure: str
     events: int
@@ -104,7 +105,7 @@ class Quality:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetRecord:
-    """Where the design is to run."""
+    """Part, clock and interface that the design is for."""
 
     part: str
     clock_ns: float
@@ -117,7 +118,7 @@ class TargetRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectRecord:
-    """The folder that was written."""
+    """The project folder that was written."""
 
     folder: str
     digest: str
@@ -127,7 +128,7 @@ class ProjectRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class RunRecord(Displayed):
-    """All of a run."""
+    """The result of a whole run."""
 
     version: str
     model: ModelRecord
@@ -156,7 +157,7 @@ class RunRecord(Displayed):
 
     @property
     def holds(self) -> bool:
-        """Every comparison that was made holds."""
+        """Whether every comparison that was made holds."""
         return all(report.holds for report in self.verification)
 
     def to_json(self) -> str:
@@ -166,7 +167,7 @@ class RunRecord(Displayed):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class EstimateRecord(Displayed):
-    """What a model or a project would cost."""
+    """Estimated resources and latency of a model or a project."""
 
     version: str
     source: str
@@ -183,7 +184,7 @@ class EstimateRecord(Displayed):
 
     @property
     def fits(self) -> bool:
-        """The part has enough of everything."""
+        """Whether the part has enough of every resource."""
         return self.estimate.fits
 
     def to_json(self) -> str:
@@ -202,5 +203,5 @@ def estimate_line(estimate: Estimate) -> str:
 
 
 def plain(value: object) -> Any:
-    """A record, or a mapping or sequence of records, as `json.dumps` takes it; numbers that JSON cannot hold are null."""
+    """A record, or a mapping or sequence of records, as values for `json.dumps`; NaN and infinity become null."""
     return CODEC.encode(value)

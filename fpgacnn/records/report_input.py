@@ -1,4 +1,4 @@
-"""What a report is about: projects and saved records, each with a name of its own."""
+"""What a report shows: projects and saved records, each with a unique name."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from fpgacnn.records.resources import ResourceReport, latest, resource_reports
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ReportInput(Displayed):
-    """A run under the name that reports call it by, or a project that fpgacnn did not make.
+    """A run with its name in reports, or a project that fpgacnn did not write.
 
-    Then there is no record, and `guess` is the estimate of what lies there. `notes` say what could not be read.
+    For the latter there is no record, and `guess` is its estimate. `notes` say what could not be read.
     """
 
     name: str
@@ -49,36 +49,36 @@ class ReportInput(Displayed):
 
     @property
     def estimate(self) -> Estimate | None:
-        """What it should cost, before any tool has run."""
+        """The estimate, which needs no vendor tool."""
         return self.record.estimate if self.record else self.guess
 
     @property
     def costs(self) -> tuple[ResourceReport, ...]:
-        """What it costs, by everybody who says so."""
+        """Resources by source: the estimate and every report of a tool."""
         return resource_reports(self.estimate, self.synthesis)
 
     @property
     def holds(self) -> bool:
-        """Every check in it holds: comparisons, the room on the part, and what the tools checked."""
+        """Whether every check holds: comparisons, resources of the part, and checks of the tools."""
         word = latest(self.costs)
         fits = word is None or word.fits is True
         return (self.record is None or self.record.holds) and fits and (self.synthesis is None or self.synthesis.holds)
 
     @property
     def title(self) -> str:
-        """The network's file, or the project where that is not known."""
+        """The network's file, or the project if the file is not known."""
         return self.record.model.file if self.record else self.name
 
 
 def open_inputs(paths: Sequence[Path]) -> tuple[ReportInput, ...]:
-    """Project folders of fpgacnn or hls4ml, any with reports of synthesis among them, or files that hold what `--json` printed.
+    """Open project folders of fpgacnn or hls4ml, folders with synthesis reports, and files with the output of `--json`.
 
-    Raises FileMissingError, NothingToReportError, RecordError, and what reading reports of synthesis raises.
+    Raises FileMissingError, NothingToReportError, RecordError, and the errors of reading synthesis reports.
     """
-    subjects = tuple(map(_open, paths))
-    names = Counter(subject.name for subject in subjects)
+    entries = tuple(map(_open, paths))
+    names = Counter(entry.name for entry in entries)
     return tuple(
-        replace(one, name=str(path)) if names[one.name] > 1 else one for one, path in zip(subjects, paths, strict=True)
+        replace(one, name=str(path)) if names[one.name] > 1 else one for one, path in zip(entries, paths, strict=True)
     )
 
 
@@ -98,7 +98,7 @@ def _open(path: Path) -> ReportInput:
                 name=name,
                 record=record,
                 synthesis=record.synthesis,
-                notes=(f"reports that lie in the folder: {error}",),
+                notes=(f"reports in the folder: {error}",),
             )
     synthesis = _reports(path)
     if is_project(path):

@@ -1,4 +1,4 @@
-"""What a design costs, by whom it was said: estimate, C synthesis, logic synthesis, placement. One shape for all, nothing mixed."""
+"""Resources of a design by source: estimate, C synthesis, logic synthesis, placement. Sources are never mixed."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from fpgacnn.hardware.synthesis import SynthesisReport, figures
 from fpgacnn.hardware.synthesis import report as tools
 
 RESOURCES = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram_18k": "BRAM 18K", "uram": "URAM"}
-"""Field -> what people call it."""
+"""Field -> its name in reports."""
 
 
 class Source(StrEnum):
-    """Who says it, from the first guess to the last word."""
+    """The source of a figure, from the estimate to the placed design."""
 
     ESTIMATE = "estimate"
     AFTER_SYNTHESIS = "estimate after synthesis"
@@ -30,7 +30,10 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceValue:
-    """A number, and between which ends it lies: an estimate's band, a tool's range, or twice the same."""
+    """A number with its smallest and largest value.
+
+    The band of an estimate, the range of a tool, or twice the number.
+    """
 
     value: float
     low: float
@@ -39,13 +42,13 @@ class ResourceValue:
 
     @property
     def is_range(self) -> bool:
-        """It is not known to a point."""
+        """Whether the two ends differ."""
         return self.low != self.high
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerResources:
-    """One layer's part. `why` says how its numbers were found, or why they are missing."""
+    """Resources of one layer. `why` says how the numbers were found, or why they are missing."""
 
     name: str
     kind: str
@@ -57,7 +60,10 @@ class LayerResources:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceReport:
-    """One source's word on the whole design. Resources that it says nothing about are missing, never 0."""
+    """The figures of one source for the whole design.
+
+    Resources that the source does not report are missing, never 0.
+    """
 
     source: Source
     by: str
@@ -73,7 +79,7 @@ class ResourceReport:
 
     @property
     def short(self) -> tuple[str, ...]:
-        """Resources of which it needs more than the part has."""
+        """Resources of which the design needs more than the part has."""
         return tuple(
             name
             for name, amount in self.resources.items()
@@ -82,28 +88,28 @@ class ResourceReport:
 
     @property
     def fits(self) -> bool | None:
-        """Whether the part has room, as far as this source can tell; None where that is not known."""
+        """Whether the part has enough of every resource that this source reports; None if that is not known."""
         known = [name for name in self.resources if name in self.available]
         return not self.short if known else None
 
 
 def resource_reports(estimated: Estimate | None, report: SynthesisReport | None) -> tuple[ResourceReport, ...]:
-    """Every source that has something to say, the last word last."""
+    """The report of every source that has figures, the most accurate source last."""
     return (*(_estimated(estimated) if estimated else ()), *(_reported(report) if report else ()))
 
 
 def latest(found: tuple[ResourceReport, ...]) -> ResourceReport | None:
-    """The latest source that knows whether the part has room."""
+    """The most accurate source that tells whether the part has enough resources."""
     return next((one for one in reversed(found) if one.fits is not None), None)
 
 
 def timed(found: tuple[ResourceReport, ...]) -> ResourceReport | None:
-    """The latest source that knows a latency: what was counted in RTL before what C synthesis or an estimate expects."""
+    """The most accurate source of a latency: cycles counted in RTL simulation, then C synthesis, then the estimate."""
     return next((one for one in reversed(found) if one.latency_cycles is not None), None)
 
 
 def by_layer(found: tuple[ResourceReport, ...]) -> ResourceReport | None:
-    """The latest source that knows single layers."""
+    """The most accurate source with figures for single layers."""
     return next((one for one in reversed(found) if one.layers), None)
 
 
@@ -229,7 +235,7 @@ def _reported_layer(layer: tools.LayerReport) -> LayerResources:
 
 
 def _used(said: figures.Resources) -> dict[str, ResourceValue]:
-    """What a tool counts; block RAM in blocks of 18 Kb, whichever way the tool has it."""
+    """Resources as a tool reports them; block RAM is converted to blocks of 18 Kb."""
     counts = {name: said.bram_18k_blocks if name == "bram_18k" else getattr(said, name) for name in RESOURCES}
     return {
         name: ResourceValue(value=float(value), low=float(value), high=float(value))
@@ -243,7 +249,7 @@ def _room(said: figures.Resources | None) -> dict[str, float]:
 
 
 def _range(said: figures.IntRange | None) -> ResourceValue | None:
-    """The worst case with its range; None where the tool knows no worst case."""
+    """The worst case with its range; None if the tool gives no worst case."""
     if said is None or said.most is None:
         return None
     return ResourceValue(

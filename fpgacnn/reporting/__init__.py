@@ -1,1 +1,1 @@
-"""Ink. Records become text; nothing is computed here."""
+"""Turn records into text for terminal, HTML, Markdown and CSV; nothing is computed here."""

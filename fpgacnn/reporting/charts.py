@@ -1,4 +1,4 @@
-"""Drawings in table cells, as plain numbers: places are percent of the cell's width unless said otherwise."""
+"""Charts in table cells, as plain numbers: positions are percent of the cell's width unless said otherwise."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from fpgacnn.ir.fixed_point import Format, parse_format
 
 FARTHEST = 256
 LARGEST = 2.0**FARTHEST
-"""Formats and values beyond are a stranger's jest, and have no drawing."""
+"""Formats with larger exponents come only from malformed records and are not drawn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """A length out of a whole, with the band in which the truth is expected; `over` the whole is drawn full and in alarm."""
+    """A length as part of a whole, with its error band; a bar `over` the whole is drawn full and in the alarm color."""
 
     kind: ClassVar[str] = "bar"
     start: float
@@ -28,7 +28,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strip:
-    """A format as the span from its last bit to its first, with the largest values that can come and that came."""
+    """A format as the span from its last bit to its first, with the largest possible and the largest seen value."""
 
     kind: ClassVar[str] = "strip"
     start: float
@@ -40,7 +40,7 @@ class Strip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dots:
-    """A difference that was seen and the bound that was promised, on a logarithmic axis."""
+    """The largest difference seen and its bound, on a logarithmic axis."""
 
     kind: ClassVar[str] = "dots"
     seen: float | None
@@ -49,7 +49,7 @@ class Dots:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
-    """A line from (x0, y0) to (x1, y1) in pixels, bent where it changes its lane."""
+    """A line from (x0, y0) to (x1, y1) in pixels, curved where it changes its lane."""
 
     x0: float
     y0: float
@@ -60,7 +60,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rail:
-    """One row of the graph: the node and the lines that pass it, in pixels."""
+    """One row of the graph drawing: its node and the lines that pass it, in pixels."""
 
     kind: ClassVar[str] = "rail"
     width: float
@@ -76,7 +76,7 @@ Mark: TypeAlias = Bar | Strip | Dots | Rail
 def bar(
     value: float, whole: float, *, start: float = 0.0, low: float | None = None, high: float | None = None
 ) -> Bar | None:
-    """A bar of `value` out of `whole`, from `start` on; None where there is nothing to draw."""
+    """A bar of `value` as part of `whole`, beginning at `start`; None if there is nothing to draw."""
     if not (isfinite(value) and whole > 0):
         return None
     ends = [None if end is None or not isfinite(end) else _percent(start + end, whole) for end in (low, high)]
@@ -92,18 +92,18 @@ def _percent(value: float, whole: float) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BitAxis:
-    """The powers of two that a column of strips spans."""
+    """The powers of two that the charts of a column span."""
 
     low: int
     high: int
 
     def place(self, exponent: float) -> float:
-        """Where a power of two lies, in percent; the largest on the left, as bits are written."""
+        """Position of a power of two in percent; the largest is on the left, as bits are written."""
         return round(100.0 * min(max((self.high - exponent) / (self.high - self.low), 0.0), 1.0), 2)
 
 
 def bit_axis(formats: list[Format]) -> BitAxis | None:
-    """An axis that holds every format."""
+    """An axis that contains every format."""
     if not formats:
         return None
     return BitAxis(low=min(-one.fraction for one in formats), high=max(_top(one) for one in formats))
@@ -127,13 +127,13 @@ def strip(form: Format, axis: BitAxis, reach: tuple[float, float] | None, seen: 
 
 
 def exponent(pair: tuple[float, float] | None) -> float | None:
-    """The power of two of the larger end; None where there is none."""
+    """The power of two of the larger end; None if there is none."""
     largest = max(abs(pair[0]), abs(pair[1])) if pair else 0.0
     return log2(largest) if largest > 0 and isfinite(largest) else None
 
 
 def spare_bits(form: Format, pair: tuple[float, float] | None) -> int | None:
-    """Bits at the top of a format that values between the two ends do not use."""
+    """Bits at the top of a format that no value between the two ends needs."""
     if pair is None or not all(abs(end) <= LARGEST for end in pair):
         return None
     used = max(_bits_of(end, form.fraction) for end in pair)
@@ -146,7 +146,7 @@ def _bits_of(value: float, fraction: int) -> int:
 
 
 def form_of(text: str) -> Format | None:
-    """The format that a record names; None where the text is none, or one whose point lies farther away than floats reach."""
+    """The format in a record's text; None if the text is not a format, or if its binary point is out of range."""
     try:
         form = parse_format(text)
     except FormatTextError:
@@ -156,20 +156,20 @@ def form_of(text: str) -> Format | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogAxis:
-    """Powers of ten that a column of dots spans."""
+    """The powers of ten that a column of charts spans."""
 
     low: int
     high: int
 
     def place(self, value: float) -> float | None:
-        """Where a positive number lies, in percent; None for what has no place."""
+        """Position of a positive number in percent; None for zero, negative and non-finite numbers."""
         if not (isfinite(value) and value > 0):
             return None
         return round(100.0 * min(max((log10(value) - self.low) / (self.high - self.low), 0.0), 1.0), 2)
 
 
 def log_axis(values: list[float]) -> LogAxis | None:
-    """An axis that holds every positive number."""
+    """An axis that contains every positive number."""
     places = [log10(value) for value in values if isfinite(value) and value > 0]
     if not places:
         return None

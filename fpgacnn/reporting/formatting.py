@@ -1,4 +1,4 @@
-"""Numbers and texts of others as a reader wants them."""
+"""Format numbers and foreign texts for readers."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ NOTHING = "–"
 
 
 def clean(value: object) -> str:
-    """Foreign text on one line: nothing in it moves a cursor or turns the direction of writing."""
+    """Foreign text on one line, without characters that move a cursor or change the direction of writing."""
     return printable(value, MAX_TEXT).strip()
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """`12,345`, `0.1235`, `1.2e-07`; a dash where there is none."""
+    """`12,345`, `0.1235`, `1.2e-07`; a dash for None."""
     if value is None or isnan(value):
         return NOTHING
     if not isfinite(value):
@@ -29,7 +29,7 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def rough(value: float, digits: int = 3) -> str:
-    """An estimate, in as many digits as can be meant: `52,600`."""
+    """An estimate with three significant digits: `52,600`."""
     if not isfinite(value) or value == 0:
         return number(value)
     whole = round(value, digits - 1 - floor(log10(abs(value))))
@@ -41,7 +41,7 @@ def _minus(text: str) -> str:
 
 
 def percent(share: float | None) -> str:
-    """`43 %`, with a digit more where it is small."""
+    """`43 %`, with one more digit for small values."""
     if share is None or isnan(share):
         return NOTHING
     value = 100.0 * share

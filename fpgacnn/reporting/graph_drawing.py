@@ -1,7 +1,7 @@
-"""The graph of a network as a rail beside its rows: nodes below each other in order, skip connections in lanes of their own.
+"""Draw the graph of a network beside the rows of a table: nodes in order, skip connections in lanes of their own.
 
-Rows stand in an order that can be computed, so every edge points down. An edge to the next row runs straight; every
-other takes the innermost lane that is free from its start to its end, so lines never run over nodes or each other.
+Rows are in an order of computation, so every edge points down. An edge to the next row is a straight line; every
+other edge takes the innermost lane that is free from its start to its end, so lines never cross nodes or each other.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SHAPES = {
     "Merge": "merge",
     "Concatenate": "merge",
 }
-"""Operation -> how its node is drawn; all others are small points."""
+"""Operation -> shape of its node; all others are small points."""
 
 
 def graph_rails(layers: Sequence[LayerRecord]) -> tuple[Rail, ...]:
@@ -49,7 +49,7 @@ def graph_rails(layers: Sequence[LayerRecord]) -> tuple[Rail, ...]:
 
 
 def _lanes(skips: Sequence[tuple[int, int]]) -> dict[tuple[int, int], int]:
-    """A lane for each edge, short edges innermost; beyond MAX_LANES lanes, or MAX_SKIPS edges, edges share the outermost."""
+    """A lane for each edge, short ones innermost; above MAX_LANES lanes or MAX_SKIPS edges share the outermost."""
     if len(skips) > MAX_SKIPS:
         return dict.fromkeys(skips, MAX_LANES - 1)
     taken: list[list[tuple[int, int]]] = []
@@ -73,14 +73,14 @@ def _side(node: float, lane: int | None) -> float:
 
 
 def _draw_ends(edge: tuple[int, int], lane: int | None, node: float, pieces: Sequence[dict[Curve, None]]) -> None:
-    """Where an edge leaves its first row and where it comes to its last."""
+    """Draw where an edge leaves its first row and where it arrives at its last."""
     middle, side, skips = HEIGHT / 2, _side(node, lane), lane is not None
     pieces[edge[0]][Curve(x0=node, y0=middle, x1=side, y1=HEIGHT, skips=skips)] = None
     pieces[edge[1]][Curve(x0=side, y0=0.0, x1=node, y1=middle, skips=skips)] = None
 
 
 def _draw_lane(edges: Sequence[tuple[int, int]], side: float, pieces: Sequence[dict[Curve, None]]) -> None:
-    """The rows that a lane's edges pass, each once, also where edges share it."""
+    """Draw the rows that the edges of a lane pass, each row once."""
     line, done = Curve(x0=side, y0=0.0, x1=side, y1=HEIGHT, skips=True), 0
     for start, end in sorted(edges):
         for row in range(max(start + 1, done), end):

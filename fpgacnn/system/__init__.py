@@ -1,1 +1,1 @@
-"""The operating system: child processes, sandboxed children, folders that are replaced atomically, array files."""
+"""The operating system: child processes, sandboxes, atomic folders, array files."""

@@ -1,7 +1,8 @@
-"""A folder appears as a whole or not at all, also where its maker is killed or two make it at once.
+"""Write folders atomically: a folder appears complete or not at all, even after a kill or with two writers.
 
-A folder is filled beside its place, under a name of its own and a lock that ends with its maker, and then put there in
-one step. Temporary folders are locked in the same way. What a killed maker left is taken away by the next.
+A folder is filled beside its final place, under a temporary name and with a lock that ends with its process, and then
+moved to its place in one step. Temporary folders are locked in the same way. The next run removes what a killed
+process left behind.
 """
 
 from __future__ import annotations
@@ -33,10 +34,10 @@ _UNKNOWN_HERE = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}
 
 @contextmanager
 def atomic_folder(folder: Path, mark: str) -> Iterator[Path]:
-    """A folder to fill, moved to `folder` as a whole when the block ends well and removed when it does not.
+    """A folder to fill; it is moved to `folder` when the block ends, and removed if the block raises.
 
     An older folder with the file `mark` is replaced; anything else there is refused with OutputExistsError. Whatever
-    happens, even a kill, `folder` holds the old content or the new one, never a mixture.
+    happens, even a kill, `folder` has the old content or the new one, never a mixture.
     """
     refuse_foreign(folder, mark)
     made = [parent for parent in folder.parents if not parent.exists()]
@@ -46,12 +47,12 @@ def atomic_folder(folder: Path, mark: str) -> Iterator[Path]:
             _replace(stage, folder, mark)
     finally:
         for parent in made:
-            with suppress(OSError):  # a folder that holds something stays
+            with suppress(OSError):  # a folder that is not empty stays
                 parent.rmdir()
 
 
 def refuse_foreign(folder: Path, mark: str) -> None:
-    """Raise OutputExistsError where something that fpgacnn did not make is in the way."""
+    """Raise OutputExistsError if something that fpgacnn did not write is at this path."""
     try:
         foreign = not stat.S_ISDIR(folder.lstat().st_mode) or not _is_ours(folder, mark)
     except FileNotFoundError:
@@ -63,7 +64,10 @@ def refuse_foreign(folder: Path, mark: str) -> None:
 
 
 def _is_ours(folder: Path, mark: str) -> bool:
-    """Whether a folder has the mark or holds nothing; what another maker takes away meanwhile is not asked, but what has come in its place."""
+    """Whether a folder has the mark or is empty.
+
+    If another process replaces it meanwhile, the new folder is checked.
+    """
     while True:
         try:
             asked = _open(folder)
@@ -85,7 +89,7 @@ def _is_file(name: str, folder: int) -> bool:
 
 
 def _same(folder: Path, opened: int) -> bool:
-    """Whether an opened folder is still in its place."""
+    """Whether an opened folder is still at its path."""
     try:
         return folder.stat().st_ino == os.fstat(opened).st_ino
     except FileNotFoundError:
@@ -94,9 +98,9 @@ def _same(folder: Path, opened: int) -> bool:
 
 @contextmanager
 def temporary_folder(prefix: str) -> Iterator[Path]:
-    """A temporary folder, removed at the end; what killed commands of this user left is taken away first.
+    """A temporary folder, removed at the end; folders that killed commands of this user left are removed first.
 
-    Raises WriteError where there is no place for one.
+    Raises WriteError if no temporary folder can be made.
     """
     try:
         place = Path(tempfile.gettempdir())
@@ -113,7 +117,10 @@ def temporary_folder(prefix: str) -> Iterator[Path]:
 
 @cache
 def _sweep_scratch(place: Path) -> None:
-    """Once in a program: others may have thousands of files there."""
+    """Remove abandoned temporary folders, once for each process.
+
+    The temporary folder may have thousands of other files.
+    """
     with os.scandir(place) as entries:
         left = [entry.path for entry in entries if entry.name.endswith(SCRATCH)]
     for path in left:
@@ -123,7 +130,7 @@ def _sweep_scratch(place: Path) -> None:
 
 
 def write_atomically(file: Path, content: bytes) -> None:
-    """Write a file, and its folder where that is missing: the old content or the new one is there, never a part.
+    """Write a file, and its folder if that is missing: the file has the old content or the new one, never a part.
 
     Raises WriteError.
     """
@@ -144,12 +151,12 @@ def write_atomically(file: Path, content: bytes) -> None:
                 partial.unlink()
 
 
-# --- stages --------------------------------------------------------------------------------------------------------
+# --- folders that are being filled --------------------------------------------------------------------------------
 
 
 @contextmanager
 def _stage(folder: Path) -> Iterator[Path]:
-    """A new folder beside `folder`, locked while its maker lives, removed at the end with what it holds then."""
+    """A new folder beside `folder`, locked while its process lives, and removed at the end with its content."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         _sweep(folder)
@@ -172,7 +179,10 @@ def _stage(folder: Path) -> Iterator[Path]:
 
 
 def _guard(stage: Path) -> Path:
-    """The file whose lock says that a stage's name is in use: after the exchange, the stage is another folder, with nobody's lock."""
+    """A file whose lock says that the temporary name is in use.
+
+    After the exchange, the folder of that name is unlocked.
+    """
     return stage.with_name(stage.name + GUARD)
 
 
@@ -183,10 +193,10 @@ def _guarded(stage: Path) -> int:
 
 
 def _is_guarded(stage: Path) -> bool:
-    """Whether the maker of a stage lives. Raises OSError where that cannot be asked."""
+    """Whether the process that fills a folder is alive. Raises OSError if that cannot be determined."""
     try:
         guard = os.open(_guard(stage), os.O_RDWR | os.O_NOFOLLOW)
-    except FileNotFoundError:  # it was killed before there was one
+    except FileNotFoundError:  # it was killed before the file existed
         return False
     try:
         fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -201,7 +211,7 @@ def _locked(place: Path, prefix: str, suffix: str) -> tuple[Path, int]:
     """A new folder and the lock on it."""
     while True:
         made = Path(tempfile.mkdtemp(prefix=prefix, suffix=suffix, dir=place))
-        with suppress(FileNotFoundError, BlockingIOError):  # somebody sweeps and took it for a dead one's
+        with suppress(FileNotFoundError, BlockingIOError):  # another process removed it as abandoned
             lock = _open(made)
             try:
                 _take(lock)
@@ -214,12 +224,12 @@ def _locked(place: Path, prefix: str, suffix: str) -> tuple[Path, int]:
 
 
 def _open(folder: Path | str) -> int:
-    """A folder itself, no link to one, to lock."""
+    """Open a folder itself, not a link to one, to lock it."""
     return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
 
 
 def _take(lock: int) -> None:
-    """Lock a folder; file systems that know no locks are not swept either."""
+    """Lock a folder; on file systems without locks nothing is removed."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -230,9 +240,9 @@ def _take(lock: int) -> None:
 
 @contextmanager
 def _abandoned(folder: Path | str) -> Iterator[int]:
-    """The lock on a folder whose maker is dead; raises OSError where it lives or cannot be asked.
+    """The lock on a folder whose process is dead. Raises OSError if it is alive, or if that cannot be determined.
 
-    Disks that machines share may keep locks to each machine, so what another machine made is dead only after a week.
+    Shared disks may keep locks for each machine, so a folder of another machine counts as abandoned only after a week.
     """
     lock = _open(folder)
     try:
@@ -245,13 +255,13 @@ def _abandoned(folder: Path | str) -> Iterator[int]:
 
 
 def _prefix(folder: Path) -> str:
-    """How the names of a folder's stages begin, and those of no other folder."""
+    """The prefix of the temporary names of this folder, and of no other folder."""
     return f".{folder.name[:40]}-{_digits(folder.name)}-"
 
 
 @cache
 def _machine() -> str:
-    """The machine at hand, in eight digits."""
+    """Eight digits that identify this machine."""
     return _digits(os.uname().nodename)
 
 
@@ -260,7 +270,7 @@ def _digits(name: str) -> str:
 
 
 def _sweep(folder: Path) -> None:
-    """Take away what killed makers left beside `folder`; put back an older folder that one had moved away."""
+    """Remove what killed processes left beside `folder`; restore an older folder that one of them had moved away."""
     pattern = f"{_escaped(_prefix(folder))}*{SUFFIX}"
     for old in folder.parent.glob(pattern + OLD):
         with suppress(OSError), _abandoned(old):
@@ -280,15 +290,15 @@ def _sweep(folder: Path) -> None:
 
 
 def _escaped(name: str) -> str:
-    """A name in which no character is a pattern."""
+    """A name with all pattern characters escaped."""
     return "".join(f"[{character}]" if character in "*?[" else character for character in name)
 
 
-# --- the step ------------------------------------------------------------------------------------------------------
+# --- the exchange --------------------------------------------------------------------------------------------------
 
 
 def _replace(stage: Path, folder: Path, mark: str) -> None:
-    """Put the stage in the folder's place; afterwards the stage holds what was there."""
+    """Move the new folder to its place; afterwards the temporary name has the old content."""
     try:
         stage.chmod(0o755)
         for _ in range(TRIES):
@@ -309,8 +319,8 @@ def _replace(stage: Path, folder: Path, mark: str) -> None:
             else:
                 break
         else:
-            raise WriteError(file=folder, why="others write there all the time")
-        if not _is_ours(stage, mark):  # it appeared after we had looked
+            raise WriteError(file=folder, why="other processes write there all the time")
+        if not _is_ours(stage, mark):  # it appeared after the check
             exchange(stage, folder)
             raise OutputExistsError(folder=folder)
     except OSError as error:
@@ -318,9 +328,9 @@ def _replace(stage: Path, folder: Path, mark: str) -> None:
 
 
 def exchange(left: Path, right: Path) -> None:
-    """Let two folders take each other's place, in one step where the file system can, else in three.
+    """Exchange two folders, in one step if the file system can, else in three.
 
-    Between the three, `right` is missing; who is killed there has it put back by the next run.
+    Between the three steps `right` is missing; if the process is killed there, the next run restores it.
     """
     if _renameat2(left, right):
         return
@@ -340,7 +350,7 @@ def exchange(left: Path, right: Path) -> None:
 
 
 def _put_back(old: Path, right: Path) -> None:
-    """Undo the first of three steps, unless another maker's whole folder is there meanwhile: then the old one has had its day."""
+    """Undo the first of three steps. If another process has published a new folder meanwhile, discard the old one."""
     try:
         os.rename(old, right)
     except OSError as error:
@@ -350,7 +360,7 @@ def _put_back(old: Path, right: Path) -> None:
 
 
 def _renameat2(left: Path, right: Path) -> bool:
-    """The one step; False where there is no such thing."""
+    """Exchange two folders in one step; False if the system has no such call."""
     call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if call is None:
         return False

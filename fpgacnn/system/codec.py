@@ -1,4 +1,4 @@
-"""Records as JSON and back: one encoder, one decoder and one walk for every format that fpgacnn writes.
+"""Convert records to JSON and back: one encoder, one decoder and one walk for every format that fpgacnn writes.
 
 A record is a frozen dataclass. Decoding follows the declared types of its fields, so that a value read from a file has
 exactly the types that mypy checked, or the error names the place in the file. No class is looked up by a name from a
@@ -29,14 +29,14 @@ Json: TypeAlias = Any
 Arrays: TypeAlias = Mapping[str, NDArray[np.generic]]
 
 TYPE = "type"
-"""Key of the tag in the object of a record that is a member of a union."""
+"""Key of the tag of a record that is a member of a union."""
 
 ARRAY = "npz"
-"""Only key of an object that stands for an array; its value is the array's name in the `.npz` file."""
+"""Only key of an object that represents an array; its value is the array's name in the `.npz` file."""
 
 
 class DecodeError(ValueError):
-    """A JSON value that is not of the declared type: `where` is its path, `seen` what is wrong there."""
+    """A JSON value without the declared type: `where` is its path, `seen` the reason."""
 
     def __init__(self, where: str, seen: str) -> None:
         super().__init__(f"{where or 'the document'} {seen}")
@@ -48,9 +48,9 @@ class Codec:
     """How the records of one format become JSON, and what is accepted when they are read.
 
     `tags`: for each class that is a member of a union of records, the text in its field `type`. `texts`: classes that
-    are written as one text, with their parsers. Whole numbers have at most `max_integer` in absolute value, all others
-    less than `max_float`. `null_is_nan`: null is read as NaN where a float is declared (floats that JSON cannot hold
-    are always written as null). `skips_unknown`: fields that the record does not have are skipped; else they are
+    are written as one text, with their parsers. Integers have at most `max_integer` in absolute value, all other
+    numbers less than `max_float`. `null_is_nan`: null is read as NaN where a float is declared (floats that JSON cannot
+    represent are always written as null). `skips_unknown`: unknown fields of a record are skipped; otherwise they are
     errors.
     """
 
@@ -62,10 +62,10 @@ class Codec:
     skips_unknown: bool = False
 
     def encode(self, value: object, arrays: dict[str, NDArray[np.generic]] | None = None) -> Json:
-        """A value as `json.dumps` takes it; arrays are added to `arrays` as `a0`, `a1`, ... and written as their name."""
+        """A value for `json.dumps`; arrays are added to `arrays` as `a0`, `a1`, ... and written as their names."""
         if isinstance(value, np.ndarray):
             if arrays is None:
-                raise TypeError("an array, where the format has none")
+                raise TypeError("an array, but the format has none")
             name = f"a{len(arrays)}"
             arrays[name] = value
             return {ARRAY: name}
@@ -97,7 +97,7 @@ class Codec:
                 yield from self.walk(getattr(value, one.name), f"{where}.{one.name}".removeprefix("."))
 
     def decode(self, kind: type[T], document: Json, where: str = "", arrays: Arrays | None = None) -> T:
-        """A JSON value as a value of `kind`; `where` is the beginning of the paths in errors.
+        """A JSON value as a value of `kind`; `where` is the prefix of the paths in errors.
 
         Raises DecodeError.
         """
@@ -107,14 +107,14 @@ class Codec:
 
 @dataclass(frozen=True, slots=True)
 class _Decoder:
-    """A codec and the arrays of one file."""
+    """Decodes with a codec and the arrays of one file."""
 
     codec: Codec
     arrays: Arrays
 
     def value(self, kind: Any, value: Json, where: str) -> Any:
         origin, parts = get_origin(kind) or kind, get_args(kind)
-        if hasattr(origin, "__value__"):  # an alias made by Python 3.12's `type`, as NumPy's NDArray may be
+        if hasattr(origin, "__value__"):  # an alias made by Python 3.12's `type`, which NumPy's NDArray may be
             return self.value(origin.__value__[parts] if parts else origin.__value__, value, where)
         if origin in (Union, UnionType):
             return self._member(parts, value, where)
@@ -136,7 +136,10 @@ class _Decoder:
         return self._scalar(origin, value, where)
 
     def _scalar(self, kind: type, value: Json, where: str) -> Any:
-        """A text, a truth value or a number; a whole number in the place of a float stays one where it is small."""
+        """A text, a bool or a number.
+
+        An integer in place of a float stays an integer if a float represents it exactly.
+        """
         if kind is float and value is None and self.codec.null_is_nan:
             return math.nan
         if kind in (str, bool):
@@ -151,7 +154,7 @@ class _Decoder:
         return _wrong(where, value)
 
     def _array(self, kind: type[np.generic], value: Json, where: str) -> NDArray[np.generic]:
-        """An array of the file; finite where it holds floats."""
+        """An array of the file; floats must be finite."""
         if not isinstance(value, dict) or value.keys() != {ARRAY}:
             _wrong(where, value)
         found = self.arrays.get(value[ARRAY]) if isinstance(value[ARRAY], str) else None
@@ -191,7 +194,10 @@ class _Decoder:
         }
 
     def _member(self, parts: Sequence[Any], value: Json, where: str) -> Any:
-        """A member of a union: by the tag between records, else the first that fits; the error is the most precise one."""
+        """A member of a union.
+
+        By its tag for records, else the first that fits; of several errors, the most precise one.
+        """
         if value is None and NoneType in parts:
             return None
         members = [part for part in parts if part is not NoneType]
@@ -212,11 +218,11 @@ class _Decoder:
             raise DecodeError(f"{where}.{TYPE}", "is missing")
         found = [part for part in records if self.codec.tags[part] == value[TYPE]]
         if not found:
-            raise DecodeError(f"{where}.{TYPE}", f"is {value[TYPE]!r}, which is not known here")
+            raise DecodeError(f"{where}.{TYPE}", f"is {value[TYPE]!r}, which is not a known type")
         return found[0]
 
     def _record(self, kind: Any, value: Json, where: str) -> Any:
-        """A record whose fields all have their declared types; a field that is missing takes its default."""
+        """A record whose fields all have their declared types; a missing field gets its default."""
         if not isinstance(value, dict):
             _wrong(where, value)
         hints, arguments = _hints(kind), {}
@@ -235,7 +241,7 @@ class _Decoder:
         try:
             return kind(**arguments)
         except (AssertionError, ValueError, FpgacnnError) as error:
-            raise DecodeError(where, f"is a contradiction in itself{f': {error}' if str(error) else ''}") from error
+            raise DecodeError(where, f"contradicts itself{f': {error}' if str(error) else ''}") from error
 
 
 @cache
@@ -249,4 +255,4 @@ def _wrong(where: str, value: Json) -> NoReturn:
 
 def _seen(value: Json) -> str:
     names = {dict: "an object", list: "a list", str: "a text", bool: "true or false", NoneType: "null"}
-    return f"is {names.get(type(value), 'a number out of place')}"
+    return f"is {names.get(type(value), 'an unexpected number')}"

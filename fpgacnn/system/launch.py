@@ -1,10 +1,10 @@
 """Start a program with limits: `python -I -S launch.py ERRORS PARENT BYTES COMMAND...`.
 
 `subprocesses` starts this file instead of the program, because limits that are set between fork and exec
-(`preexec_fn`) are not safe in a process with threads; this process has one.
+(`preexec_fn`) are not safe in a process with threads; this process has one thread.
 
-- ERRORS: number of an open pipe. It gets the errno where the program cannot be started; it is closed where it can.
-- PARENT: the process that has to live. Where it ends, even by SIGKILL, the kernel kills the program.
+- ERRORS: number of an open pipe. It gets the errno if the program cannot be started; it is closed if it can.
+- PARENT: process that must stay alive. When it ends, even by SIGKILL, the kernel kills the program.
 - BYTES: limit on memory, 0 for none.
 
 SIGINT and SIGTERM may be blocked before; they are unblocked when the program starts. Only modules that load quickly
@@ -25,13 +25,13 @@ _NOT_STARTED = 127
 
 
 def main() -> None:
-    """Set the limits and become the program."""
+    """Set the limits and replace this process by the program."""
     errors, parent, memory_bytes = map(int, sys.argv[1:4])
     command = sys.argv[4:]
     os.set_inheritable(errors, False)  # noqa: FBT003  # the parameter has no name
     c_library = ctypes.CDLL(None)
     c_library.prctl(_PR_SET_PDEATHSIG, _SIGKILL)
-    if os.getppid() != parent:  # it ended before the line above
+    if os.getppid() != parent:  # the parent ended before the line above
         os._exit(_NOT_STARTED)
     _limit(resource.RLIMIT_CORE, 0)
     if memory_bytes:
@@ -45,14 +45,14 @@ def main() -> None:
 
 
 def _limit(kind: int, wanted: int) -> None:
-    """Set a limit; a tighter one that holds already stays."""
+    """Set a limit unless a lower one exists."""
     _, allowed = resource.getrlimit(kind)
     limit = wanted if allowed == resource.RLIM_INFINITY else min(wanted, allowed)
     resource.setrlimit(kind, (limit, limit))
 
 
 def _restore_signals(c_library: ctypes.CDLL) -> None:
-    """Undo what Python ignores from its start on, and unblock the signals that end a program."""
+    """Restore signals that Python ignores, and unblock the signals that end a program."""
     for ignored in (_SIGPIPE, _SIGXFSZ):
         c_library.signal(ignored, None)  # SIG_DFL
     ending = ctypes.create_string_buffer(_SIGSET_BYTES)

@@ -1,4 +1,4 @@
-"""Event files. `.npy` and `.npz` are read without pickle, and their sizes are checked before memory is used."""
+"""Read and write event files: `.npy` and `.npz` without pickle, with sizes checked before memory is used."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from fpgacnn.errors import (
 from fpgacnn.ir.source import FloatArray, Shape
 
 MAX_BYTES = 4 << 30
-"""What an archive may unpack to; a plain `.npy` file is mapped, however large it is."""
+"""Largest unpacked size of an archive; a plain `.npy` file of any size is mapped into memory."""
 
 MAX_HEADER = 1 << 16
 LABELS, GROUPS = "labels", "groups"
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
-"""First bytes of an archive, and of one without members: a network without weights has no arrays."""
+"""First bytes of an archive, and of an empty one: a network without weights has no arrays."""
 _NPY = b"\x93NUMPY"
 DAMAGE = (
     ArithmeticError,
@@ -50,12 +50,12 @@ DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
 )
-"""What NumPy and the decompressors raise on damaged files."""
+"""Exceptions of NumPy and the decompressors for damaged files."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MemoryArrays:
-    """Arrays in the memory of the caller, in place of a file. `name` stands for them in messages and records."""
+    """Arrays in the memory of the caller instead of a file. `name` stands for them in messages and records."""
 
     name: str
     arrays: Mapping[str, NDArray[np.generic]]
@@ -75,13 +75,13 @@ def arrays_in_memory(name: str, arrays: Mapping[str, object]) -> MemoryArrays:
     found = dict[str, NDArray[np.generic]]()
     for key, value in arrays.items():
         if not isinstance(key, str):
-            raise ArrayFileError(file=name, why=f"{key!r} is no name of an array")
+            raise ArrayFileError(file=name, why=f"{key!r} is not the name of an array")
         if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
             raise ArrayFileError(file=name, why=f"{key} has masked values; fill them first")
         try:
             array = np.asarray(value)
         except ValueError as error:  # rows of different lengths
-            raise ArrayFileError(file=name, why=f"{key} is no array: {error}") from error
+            raise ArrayFileError(file=name, why=f"{key} is not an array: {error}") from error
         if array.dtype.kind not in "biuf":
             raise ArrayFileError(file=name, why=f"{key} holds {array.dtype}, not numbers")
         found[key] = array
@@ -89,7 +89,7 @@ def arrays_in_memory(name: str, arrays: Mapping[str, object]) -> MemoryArrays:
 
 
 def read_arrays(path: ArraySource) -> Mapping[str, NDArray[np.generic]]:
-    """All arrays of a file by name, or those in memory; a `.npy` file holds `input_0`.
+    """All arrays of a file, or of the caller's memory, by name; a `.npy` file has one array, `input_0`.
 
     Raises FileMissingError, ArrayFileError, TooLargeError.
     """
@@ -108,11 +108,13 @@ def read_arrays(path: ArraySource) -> Mapping[str, NDArray[np.generic]]:
 
 @contextlib.contextmanager
 def named_damage(path: Path) -> Iterator[None]:
-    """What NumPy raises on a damaged file becomes ArrayFileError; what it warns of in files of Python 2 is no matter here."""
+    """Turn NumPy's errors for a damaged file into ArrayFileError, and ignore its warnings about files of Python 2."""
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Reading `.npy`", category=UserWarning)
-            warnings.simplefilter("ignore", SyntaxWarning)  # a header such as `1or` is a number and a word to Python
+            warnings.simplefilter(
+                "ignore", SyntaxWarning
+            )  # Python reads a header such as `1or` as a number and a keyword
             yield
     except DAMAGE as error:
         raise ArrayFileError(file=path, why=f"damaged or not plain numbers: {error}") from error
@@ -124,7 +126,7 @@ def head_of(path: Path) -> bytes:
     Raises FileMissingError, ArrayFileError for pipes and devices.
     """
     try:
-        if path.is_fifo() or path.is_char_device():  # opening a pipe waits for somebody to write
+        if path.is_fifo() or path.is_char_device():  # opening a pipe would block until somebody writes
             raise ArrayFileError(file=path, why="it is a pipe or a device")
         with path.open("rb") as file:
             return file.read(8)
@@ -147,8 +149,8 @@ def _read_npz(path: Path) -> Mapping[str, NDArray[np.generic]]:
 
 
 def check_header(file: BinaryIO, path: Path, name: str, size: int) -> None:
-    """The header must promise no more data than the file has, and only numbers."""
-    head = io.BytesIO(file.read(MAX_HEADER))  # a header may promise to be 4 GiB long
+    """Check that the header announces only numbers, and no more data than the file has."""
+    head = io.BytesIO(file.read(MAX_HEADER))  # a header may claim to be 4 GiB long
     version = np.lib.format.read_magic(head)
     reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = reader(head)
@@ -158,15 +160,15 @@ def check_header(file: BinaryIO, path: Path, name: str, size: int) -> None:
     for axis in shape:
         promised *= axis
     if promised > size:
-        raise ArrayFileError(file=path, why=f"{name} promises {promised} bytes of data, the file has {size}")
+        raise ArrayFileError(file=path, why=f"{name} announces {promised} bytes of data, but the file has {size}")
 
 
 def events_for(
     path: ArraySource, shapes: Mapping[str, Shape]
 ) -> tuple[tuple[FloatArray, ...], NDArray[np.int64] | None]:
-    """The events of each network input as float64 (events, ...shape), in order, and labels where the file has some.
+    """The events of each network input as float64 (events, ...shape), in order, and the labels if the file has some.
 
-    Raises ArrayShapeError where an input is missing or has another shape, NonFiniteInputError.
+    Raises ArrayShapeError if an input is missing or has another shape, NonFiniteInputError.
     """
     arrays = read_arrays(path)
     inputs = tuple(_input(path, arrays, number, shape) for number, shape in enumerate(shapes.values()))
@@ -191,11 +193,11 @@ def _input(path: ArraySource, arrays: Mapping[str, NDArray[np.generic]], number:
 
 
 def finite(path: ArraySource, name: str, values: NDArray[np.generic], first: int = 0) -> FloatArray:
-    """Events as float64; `first` is the number of the first one.
+    """The events as float64; `first` is the number of the first one.
 
     Raises NonFiniteInputError.
     """
-    with np.errstate(over="ignore", invalid="ignore"):  # what no float64 holds becomes infinite or NaN
+    with np.errstate(over="ignore", invalid="ignore"):  # values beyond float64 become infinite or NaN
         doubles = np.asarray(values, dtype=np.float64)
     bad = ~np.isfinite(doubles)
     if bad.any():
@@ -204,7 +206,7 @@ def finite(path: ArraySource, name: str, values: NDArray[np.generic], first: int
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
-    """Write a compressed `.npz`, whole or not at all.
+    """Write a compressed `.npz` atomically.
 
     Raises WriteError.
     """
@@ -221,11 +223,11 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
 
 
 def packed(arrays: Mapping[str, NDArray[np.generic]]) -> bytes:
-    """Arrays as a compressed `.npz`; the same arrays give the same bytes, whatever the clock says."""
+    """The bytes of a compressed `.npz`; the same arrays always give the same bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(
         buffer, "w", zipfile.ZIP_DEFLATED
-    ) as archive:  # not np.savez: it takes names like `file` for itself
+    ) as archive:  # not np.savez: it reserves names such as `file`
         for name, array in arrays.items():
             member = io.BytesIO()
             np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
@@ -236,7 +238,7 @@ def packed(arrays: Mapping[str, NDArray[np.generic]]) -> bytes:
 
 
 def groups_for(path: ArraySource, events: int) -> NDArray[np.int64] | None:
-    """The `groups` of a file, numbers of events that belong together, or None where it has none.
+    """The array `groups` of a file (events of one group belong together), or None if it has none.
 
     Raises ArrayFileError.
     """

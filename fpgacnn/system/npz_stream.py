@@ -1,7 +1,7 @@
-"""Event files of any size, read and written piece by piece.
+"""Read and write event files of any size piece by piece.
 
-A `.npy` file and the members of an `.npz` that are not compressed are read where they lie, compressed members are
-unpacked as they are read: always from the first event to the last. Arrays in Fortran's order are mapped into memory.
+A `.npy` file and uncompressed members of an `.npz` are read in place, compressed members are unpacked while they are
+read, always from the first event to the last. Arrays in Fortran order are mapped into memory.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ from fpgacnn.system.npz import (
 
 LOCAL_HEADER_BYTES = 30
 COMPRESSION_LEVEL = 1
-"""Results are seldom read twice as often as they are written: the fastest."""
+"""The fastest: results are seldom read more often than they are written."""
 
 Piece = NDArray[np.generic]
 Reader = Callable[[int], Piece]
-"""The next so many events of one input."""
+"""Reads the given number of next events of one input."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventStream:
-    """The events of a file for a network's inputs, to be read from the first to the last as often as wanted."""
+    """The events of a file for a network's inputs; they can be read from first to last several times."""
 
     path: ArraySource
     events: int
@@ -64,7 +64,7 @@ class EventStream:
                 yield piece
 
     def _named_damage(self) -> contextlib.AbstractContextManager[None]:
-        """Names a damaged file; arrays in memory cannot be damaged."""
+        """Name a file that is damaged; arrays in memory cannot be damaged."""
         return contextlib.nullcontext() if isinstance(self.path, MemoryArrays) else named_damage(self.path)
 
     def finite(self, values: Sequence[Piece], first: int) -> tuple[FloatArray, ...]:
@@ -76,7 +76,7 @@ class EventStream:
 
 
 def open_events(path: ArraySource, shapes: Mapping[str, Shape]) -> EventStream:
-    """Look at an event file's headers.
+    """Read the headers of an event file.
 
     Raises FileMissingError, ArrayFileError, ArrayShapeError.
     """
@@ -119,7 +119,7 @@ def _header(file: BinaryIO) -> tuple[Shape, bool, np.dtype[np.generic]]:
 
 
 def _reader(path: ArraySource, number: int, opened: contextlib.ExitStack) -> Reader:
-    """Reads one input from its first event on."""
+    """Open one input for reading from its first event."""
     if isinstance(path, MemoryArrays):
         return _in_turn(path.arrays[f"input_{number}"])
     if not head_of(path).startswith(ZIP):
@@ -144,7 +144,7 @@ def _reader(path: ArraySource, number: int, opened: contextlib.ExitStack) -> Rea
 
 
 def _bytes_in_turn(file: BinaryIO, shape: Shape, dtype: np.dtype[np.generic]) -> Reader:
-    """Reads on from where a file stands. Mapped, its pages would count as this process' memory."""
+    """Read on from the current place. The pages of a mapped file would count as memory of this process."""
 
     def read(count: int) -> Piece:
         return np.frombuffer(file.read(count * prod(shape[1:]) * dtype.itemsize), dtype).reshape(count, *shape[1:])
@@ -164,7 +164,7 @@ def _in_turn(array: NDArray[np.generic]) -> Reader:
 
 
 def _place(path: Path, member: zipfile.ZipInfo) -> int:
-    """Where the bytes of a member begin: behind its header in the file, whose length only that header tells."""
+    """The place where the data of a member begin, after its local header, which alone tells its own length."""
     with path.open("rb") as file:
         file.seek(member.header_offset)
         head = file.read(LOCAL_HEADER_BYTES)
@@ -173,17 +173,17 @@ def _place(path: Path, member: zipfile.ZipInfo) -> int:
 
 
 def _plain(values: Piece) -> Piece:
-    """In this machine's order of bytes; small integers as float32, which holds them exactly, other numbers as float64."""
+    """Native byte order; small integers become float32, which represents them exactly, other numbers float64."""
     size, kind = values.dtype.itemsize, values.dtype.kind
     narrow = (kind == "f" and size <= np.dtype(np.float32).itemsize) or (
         kind in "biu" and size <= np.dtype(np.int16).itemsize
     )
-    with np.errstate(over="ignore", invalid="ignore"):  # what becomes infinite or NaN is refused when it is used
+    with np.errstate(over="ignore", invalid="ignore"):  # infinite or NaN values are refused when they are used
         return np.ascontiguousarray(values, np.float32 if narrow else np.float64)
 
 
 class ArchiveWriter:
-    """Writes float64 arrays piece by piece, as one `.npz` that appears whole or not at all."""
+    """Writes float64 arrays piece by piece to one `.npz`, which appears complete or not at all."""
 
     def __init__(self, path: Path, arrays: Mapping[str, Shape], events: int) -> None:
         self._path, self._arrays, self._events = path, arrays, events
@@ -203,7 +203,7 @@ class ArchiveWriter:
         return self
 
     def add(self, arrays: Mapping[str, FloatArray]) -> None:
-        """The next events of every array.
+        """Append events to every array.
 
         Raises WriteError.
         """
@@ -212,7 +212,7 @@ class ArchiveWriter:
                 self._files[name].write(np.ascontiguousarray(array, "<f8").data)
 
     def close(self) -> None:
-        """Pack what was written.
+        """Pack the archive and publish it.
 
         Raises WriteError.
         """
@@ -229,7 +229,7 @@ class ArchiveWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """What is half done goes away."""
+        """Remove an unfinished archive."""
         for file in self._files.values():
             with contextlib.suppress(OSError):
                 file.close()

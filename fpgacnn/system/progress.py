@@ -1,4 +1,4 @@
-"""Stages with names: their times, and who is told."""
+"""Named stages, their times, and a progress display."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Progress: TypeAlias = Callable[[str], AbstractContextManager[None]]
 
 
 def silent(_stage: str) -> AbstractContextManager[None]:
-    """No progress shown."""
+    """A progress display that shows nothing."""
     return nullcontext()
 
 
 @dataclass(slots=True, kw_only=True)
 class Stopwatch:
-    """Times stages and tells the progress display."""
+    """Measures the time of stages and calls the progress display."""
 
     progress: Progress
     seconds: dict[str, float] = field(default_factory=dict)

@@ -1,8 +1,8 @@
-"""Run work that may crash, hang or use too much memory in a child process with limits; its bytes come back.
+"""Run untrusted or fragile work in a child process with limits on time and memory; its bytes come back.
 
-A process with one thread forks the child: that costs milliseconds. A process with more threads starts a new Python,
-which costs 0.2 s: a fork copies only the calling thread, and a lock that another thread holds at that moment stays
-locked in the child for ever.
+A process with one thread forks the child, which costs milliseconds. A process with more threads starts a new Python,
+which costs 0.2 s: a fork copies only the calling thread, and a lock that another thread holds at that moment would
+stay locked in the child.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class ExitReason(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildResult:
-    """What came back. `how` is the name of a crash's signal, or the traceback of an exception."""
+    """The result of a child. `how` is the name of the signal of a crash, or the traceback of an exception."""
 
     end: ExitReason
     content: bytearray
@@ -66,9 +66,9 @@ class ChildResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildLimits:
-    """What a child may use beyond what it starts with.
+    """Limits of a child, in addition to what it starts with.
 
-    Processor time in seconds, time by the clock in seconds, memory in bytes, and the length of its answer in bytes.
+    Processor time in seconds, wall time in seconds, memory in bytes, and length of the answer in bytes.
     """
 
     seconds: int
@@ -79,7 +79,7 @@ class ChildLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Child:
-    """A child process and the pipe that its answer comes from."""
+    """A child process and the pipe for its answer."""
 
     answer: int
     kill: Callable[[], None]
@@ -90,7 +90,7 @@ def run_in_child(work: Work, limits: ChildLimits) -> ChildResult:
     """Run `work` in a child process and collect the bytes that it yields.
 
     In a process with threads, `work` must be a function of a module, or a `partial` of one with texts, paths, bytes,
-    numbers and None as its arguments. Raises OSError where no child can be started, TypeError for other work.
+    numbers and None as arguments. Raises OSError if no child can be started, TypeError for other work.
     """
     child = _spawned(work, limits) if has_threads() else _forked(work, limits)
     too_slow = True
@@ -108,7 +108,7 @@ def run_in_child(work: Work, limits: ChildLimits) -> ChildResult:
 def has_threads() -> bool:
     """Whether this process has threads that make a fork unsafe.
 
-    The threads of OpenBLAS, at most one for each processor, do not count: it ends them itself before every fork.
+    The threads of OpenBLAS, at most one for each processor, do not count: OpenBLAS ends them before every fork.
     """
     native = len(os.listdir("/proc/self/task"))  # noqa: PTH208  # only the number is wanted
     return (
@@ -119,7 +119,7 @@ def has_threads() -> bool:
 
 
 def _forked(work: Work, limits: ChildLimits) -> _Child:
-    """A copy of this process that does the work and ends."""
+    """A forked copy of this process that does the work and ends."""
     read, write = open_pipe()
     try:
         with warnings.catch_warnings():
@@ -141,7 +141,7 @@ def _forked(work: Work, limits: ChildLimits) -> _Child:
 
 
 def _spawned(work: Work, limits: ChildLimits) -> _Child:
-    """A new Python that gets the work through a file in memory, which can take all of it before it is read."""
+    """A new Python that gets the work through a file in memory; a pipe could block before the work is read."""
     call = work if isinstance(work, partial) else partial(work)
     module, name = _importable(call.func)
     described = [_describe(argument) for argument in (*call.args, *call.keywords.items())]
@@ -166,15 +166,15 @@ def _spawned(work: Work, limits: ChildLimits) -> _Child:
 
 
 def _importable(function: Callable[..., object]) -> tuple[str, str]:
-    """The module and the name of a function. Raises TypeError where another process cannot import it by these."""
+    """The module and name of a function. Raises TypeError if another process cannot import it by these."""
     module, name = function.__module__, function.__qualname__
     if module == "__main__" or getattr(sys.modules.get(module), name, None) is not function:
-        raise TypeError(f"{module}.{name} cannot run in a new process: it is no function of a module")
+        raise TypeError(f"{module}.{name} cannot run in a new process: it is not a function of a module")
     return module, name
 
 
 def _describe(argument: object) -> Any:
-    """An argument as JSON: a path by its text, bytes by their number."""
+    """An argument as JSON: a path by its text, bytes by their length."""
     match argument:
         case Path():
             return {"path": os.fspath(argument)}
@@ -187,7 +187,7 @@ def _describe(argument: object) -> Any:
 
 
 def _argument(described: Any, file: BinaryIO) -> object:
-    """The argument that `_describe` described; bytes follow each other in the file."""
+    """The argument that `_describe` described; the bytes of all arguments follow each other in the file."""
     match described:
         case {"path": str(path)}:
             return Path(path)
@@ -198,7 +198,7 @@ def _argument(described: Any, file: BinaryIO) -> object:
 
 
 def _status(child: int) -> int:
-    """How a child ended; 0 where the program around us collects the status of its children itself."""
+    """The exit status of a child; 0 if the surrounding program collects the status of its children itself."""
     try:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     except ChildProcessError:
@@ -206,7 +206,7 @@ def _status(child: int) -> int:
 
 
 def _collect(read: int, content: bytearray, limits: ChildLimits) -> bool:
-    """Read all that the child writes; False where it takes too long or writes too much."""
+    """Read all that the child writes; False if it takes too long or writes too much."""
     deadline = time.monotonic() + limits.clock_seconds
     while True:
         ready, _, _ = select.select([read], [], [], max(0.0, deadline - time.monotonic()))
@@ -236,7 +236,7 @@ def _outcome(status: int, content: bytearray, *, too_slow: bool) -> ChildResult:
 
 
 def serve_task(task: Mapping[str, Any]) -> NoReturn:
-    """Do the work that `_spawned` described, in the new Python; arguments of bytes follow in the standard input."""
+    """Do the work that `_spawned` described, in the new Python; the bytes of its arguments come from standard input."""
 
     def load() -> Work:
         arguments = [_argument(one, sys.stdin.buffer) for one in task["arguments"]]
@@ -246,7 +246,7 @@ def serve_task(task: Mapping[str, Any]) -> NoReturn:
 
 
 def _serve(load: Callable[[], Work], write: int, limits: ChildLimits) -> NoReturn:
-    """Do the work and end; no handler, buffer or lock of the parent is touched."""
+    """Do the work and end, without handlers, buffers or locks of the parent."""
     with _LastResort(write):
         faulthandler.disable()
         for caught in _TO_DEFAULT:
@@ -276,7 +276,7 @@ def _limit(limits: ChildLimits) -> None:
 
 
 def _processor_seconds() -> int:
-    """Whole seconds of processor time that this process has used."""
+    """Processor time of this process in whole seconds."""
     return int(time.process_time())
 
 
@@ -287,7 +287,7 @@ def _write(write: int, block: bytes | memoryview) -> None:
 
 
 class _LastResort:
-    """Ends the child where its work raises anything; the parent's code never goes on in the child."""
+    """Ends the child when its work raises, so that it never runs the parent's code."""
 
     def __init__(self, write: int) -> None:
         self._write = write

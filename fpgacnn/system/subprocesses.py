@@ -1,4 +1,4 @@
-"""Child processes with limits on time and memory, ended with everything they started."""
+"""Child processes with limits on time and memory, ended together with all processes that they started."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ TICK_SECONDS, READ_BYTES = 0.2, 1 << 16
 GRACE_SECONDS, LOOK_SECONDS = 5.0, 0.05
 
 ENDING = frozenset({signal.SIGINT, signal.SIGTERM})
-"""Signals that end a command. They are blocked while a child starts: else the child could outlive this process."""
+"""Signals that end a command. They are blocked while a child starts; otherwise the child could outlive this process."""
 
 _LAUNCHER = Path(__file__).with_name("launch.py")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """How a child ended: its status (negative: the number of a signal) and the end of its output."""
+    """The result of a child: its exit status (negative: number of a signal) and the end of its output."""
 
     status: int
     tail: str
 
     @property
     def how(self) -> str:
-        """How the child ended, in words: `status 7` or `signal SIGSEGV`."""
+        """The exit status in words: `status 7` or `signal SIGSEGV`."""
         return f"signal {signal.Signals(-self.status).name}" if self.status < 0 else f"status {self.status}"
 
     @property
@@ -52,10 +52,10 @@ class Finished:
 def run(
     command: Sequence[str], *, folder: Path, seconds: float, environment: Mapping[str, str] | None = None
 ) -> Finished:
-    """Run a command in its own process group and wait until everything that it started has ended.
+    """Run a command in its own process group and wait until all processes of the group have ended.
 
-    Raises ToolTimeoutError after `seconds`, ForeignToolError where the command cannot be started. The whole group is
-    killed then, and also where another exception (KeyboardInterrupt) interrupts the wait.
+    Raises ToolTimeoutError after `seconds`, ForeignToolError if the command cannot be started. The whole group is
+    killed then, and also if another exception (KeyboardInterrupt) interrupts the wait.
     """
     with _child(command, folder, environment, CHILD_MEMORY_BYTES) as child:
         try:
@@ -66,7 +66,7 @@ def run(
 
 
 def _read_to_end(child: subprocess.Popen[bytes], seconds: float) -> bytes:
-    """The last bytes that a child and its own children wrote, once all of them have ended.
+    """The last bytes of the output of a child and its own children, after all of them have ended.
 
     Raises subprocess.TimeoutExpired.
     """
@@ -88,10 +88,10 @@ def _read_to_end(child: subprocess.Popen[bytes], seconds: float) -> bytes:
 def run_logged(
     command: Sequence[str], *, folder: Path, seconds: float, log: Path, tell: Callable[[str], None]
 ) -> Finished:
-    """Run a long command in its own process group: its output goes to the file `log`, and line by line to `tell`.
+    """Run a long command in its own process group; its output goes to the file `log`, and line by line to `tell`.
 
     Memory is not limited, because synthesis may need all of it. Raises ToolTimeoutError after `seconds`, WriteError
-    where the log cannot be written, ForeignToolError where the command cannot be started; the group is killed then.
+    if the log cannot be written, ForeignToolError if the command cannot be started; the group is killed then.
     """
     deadline = time.monotonic() + seconds
     with _writer(log) as write, _child(command, folder, None, None) as child:
@@ -131,7 +131,7 @@ def _writer(path: Path) -> Iterator[Callable[[bytes], None]]:
 
 
 def _output(child: subprocess.Popen[bytes]) -> Iterator[bytes]:
-    """The output of a child in blocks, as they come, until the child has ended.
+    """The output of a child in blocks, as they arrive, until the child has ended.
 
     An empty block comes every TICK_SECONDS without output, so that the caller can check the time. A grandchild that
     keeps the output open does not prolong it.
@@ -156,7 +156,7 @@ def _output(child: subprocess.Popen[bytes]) -> Iterator[bytes]:
 def _child(
     command: Sequence[str], folder: Path, environment: Mapping[str, str] | None, memory_bytes: int | None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a child in a process group of its own; the group is killed when the block is left."""
+    """Start a child in a new process group; the group is killed when the block ends."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         with _started(command, folder, environment, subprocess.PIPE, memory_bytes) as child:
@@ -176,7 +176,7 @@ def _text(output: bytes) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """How one of several commands ended, after how many seconds; `finished` is None where its time limit ended it."""
+    """The end of one of several commands, and its seconds; `finished` is None if its time limit ended it."""
 
     number: int
     finished: Finished | None
@@ -191,7 +191,10 @@ class _Running:
     begin: float
 
     def end(self) -> None:
-        """Send SIGTERM, on which fpgacnn's own commands end their tools; after GRACE_SECONDS, SIGKILL for the group."""
+        """Send SIGTERM, on which fpgacnn's own commands end their tools.
+
+        After GRACE_SECONDS, send SIGKILL to the group.
+        """
         if self.child.poll() is None:
             self.child.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -205,7 +208,7 @@ class _Running:
         self.child.wait()
 
     def ended(self, *, late: bool) -> Ended:
-        """How the command ended, with the end of its output."""
+        """The result of the command, with the end of its output."""
         self.output.seek(0, os.SEEK_END)
         self.output.seek(max(0, self.output.tell() - TAIL_CHARACTERS))
         finished = None if late else Finished(status=self.child.returncode, tail=_text(self.output.read()))
@@ -213,10 +216,10 @@ class _Running:
 
 
 def side_by_side(commands: Sequence[Sequence[str]], *, at_once: int, folder: Path, seconds: float) -> Iterator[Ended]:
-    """Run commands, `at_once` of them at a time, each with a time limit; yields each as it ends.
+    """Run commands in parallel, `at_once` at a time, each with a time limit; yield each result as it comes.
 
     Closing the iterator, also by an exception or a signal, ends the commands that still run. Raises ForeignToolError
-    where a command cannot be started.
+    if a command cannot be started.
     """
     waiting, running = list(enumerate(commands)), list[_Running]()
     with contextlib.ExitStack() as files:
@@ -248,9 +251,9 @@ class Background:
     _seconds: float
 
     def finished(self, at_least: float = 0.0) -> Finished | None:
-        """Wait until the command ends, at most until its limit or `at_least` seconds from now.
+        """Wait until the command ends, but not beyond its limit or `at_least` seconds from now, whichever is later.
 
-        None where it has not ended by then.
+        None if it has not ended by then.
         """
         until = max(self._running.begin + self._seconds, time.monotonic() + at_least)
         try:
@@ -264,9 +267,9 @@ class Background:
 def background(
     command: Sequence[str], *, folder: Path, seconds: float, environment: Mapping[str, str]
 ) -> Iterator[Background]:
-    """Start a command in its own process group; the group is killed when the block is left.
+    """Start a command in a new process group; the group is killed when the block ends.
 
-    Raises ForeignToolError where the command cannot be started.
+    Raises ForeignToolError if the command cannot be started.
     """
     with tempfile.TemporaryFile() as output:
         running = _begun(0, command, folder, output, environment)
@@ -300,7 +303,7 @@ def _started(
 ) -> subprocess.Popen[bytes]:
     """Start a command through `launch.py`, which sets the limits; ENDING is blocked here, and unblocked there.
 
-    Raises ForeignToolError where it cannot be started.
+    Raises ForeignToolError if the command cannot be started.
     """
     tool = Path(command[0]).name
     errors, errors_of_child = open_pipe()

@@ -1,4 +1,4 @@
-"""How compilers, vendor tools and other foreign programs are found: one rule for all of them."""
+"""Find compilers, vendor tools and other foreign programs, all by the same rule."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolSearch:
-    """A program that is looked for.
+    """A search for a program.
 
-    `chosen` is what a flag of the command line names; without it the environment variable `variable` counts; without
-    that, `names` are tried in their order. A flag or a variable that names something missing is not replaced by
-    another program.
+    `chosen` is the value of a command-line flag; without it the environment variable `variable` counts; without that,
+    `names` are tried in order. If a flag or a variable names a missing program, no other program replaces it.
     """
 
     variable: str
@@ -29,7 +28,7 @@ class ToolSearch:
         return (named,) if named else self.names
 
     def commands(self) -> Iterator[tuple[str, ...]]:
-        """What is found, as words of a command: the absolute path of a program and its arguments, best first.
+        """All programs found, as words of a command: absolute path and arguments, best first.
 
         A name may be a path, also with blanks in it, or a command with arguments, as `ccache g++`.
         """
@@ -40,7 +39,7 @@ class ToolSearch:
                 continue
             try:
                 first, *arguments = shlex.split(name)
-            except ValueError:  # an open quotation mark, or nothing but blanks
+            except ValueError:  # an open quotation mark, or only blanks
                 continue
             path = shutil.which(first)
             if path:

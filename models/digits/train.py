@@ -24,16 +24,16 @@ UNQUANTIZED = Schedule(seed=3, epochs=80, batch=32, learning_rate=0.005)
 CLASSES = 10
 
 
-def quantized(door: Keras) -> KerasModel:
+def quantized(modules: Keras) -> KerasModel:
     """Weights in 6 bits (steps of 1/32), activations in 6 bits (steps of 1/16 up to 63/16)."""
-    q, layers = door.qkeras, door.keras.layers
+    q, layers = modules.qkeras, modules.keras.layers
 
     def weights() -> object:
         return q.quantized_bits(6, 0, alpha=1)
 
-    return door.keras.Sequential(
+    return modules.keras.Sequential(
         [
-            door.keras.Input((8, 8, 1), name="image"),
+            modules.keras.Input((8, 8, 1), name="image"),
             q.QConv2D(8, 3, kernel_quantizer=weights(), bias_quantizer=weights(), name="conv1"),
             q.QActivation(q.quantized_relu(6, 2), name="relu1"),
             q.QConv2D(16, 3, kernel_quantizer=weights(), bias_quantizer=weights(), name="conv2"),
@@ -46,12 +46,12 @@ def quantized(door: Keras) -> KerasModel:
     )
 
 
-def unquantized(door: Keras) -> KerasModel:
+def unquantized(modules: Keras) -> KerasModel:
     """The same network in float32."""
-    layers = door.keras.layers
-    return door.keras.Sequential(
+    layers = modules.keras.layers
+    return modules.keras.Sequential(
         [
-            door.keras.Input((8, 8, 1), name="image"),
+            modules.keras.Input((8, 8, 1), name="image"),
             layers.Conv2D(8, 3, name="conv1"),
             layers.Activation("relu", name="relu1"),
             layers.Conv2D(16, 3, name="conv2"),
@@ -64,10 +64,10 @@ def unquantized(door: Keras) -> KerasModel:
     )
 
 
-def train(door: Keras, model: KerasModel, splits: Splits, schedule: Schedule) -> str:
+def train(modules: Keras, model: KerasModel, splits: Splits, schedule: Schedule) -> str:
     """Train, save, load again, and give the row of README.md that belongs to the saved file."""
-    loss = door.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    epoch = fit(door, model, splits, loss=loss, schedule=schedule)
+    loss = modules.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    epoch = fit(modules, model, splits, loss=loss, schedule=schedule)
     trained = model.predict(splits.test.x, batch_size=256, verbose=0)
     file = HERE / f"{model.name}.h5"
     save(model, file)
@@ -82,14 +82,14 @@ def train(door: Keras, model: KerasModel, splits: Splits, schedule: Schedule) ->
 
 def main() -> None:
     """Train both networks and show what README.md states."""
-    door, splits = open_keras(), load_digits()
+    modules, splits = open_keras(), load_digits()
     rows = [
         "| file | parameters | best epoch | validation accuracy | test accuracy | difference after loading |",
         "|---|---|---|---|---|---|",
     ]
     for build, schedule in ((quantized, QUANTIZED), (unquantized, UNQUANTIZED)):
-        make_reproducible(door, schedule.seed)
-        rows.append(train(door, build(door), splits, schedule))
+        make_reproducible(modules, schedule.seed)
+        rows.append(train(modules, build(modules), splits, schedule))
     sys.stdout.write("\n".join(rows) + "\n")
 
 

@@ -37,9 +37,9 @@ TRANSFERRED_HEAD = """\
 |---|---|---|---|"""
 
 
-def quantized(door: Keras) -> KerasModel:
+def quantized(modules: Keras) -> KerasModel:
     """Weights in 6 bits (steps of 1/32), activations in 6 bits (steps of 1/16 up to 63/16)."""
-    q, layers = door.qkeras, door.keras.layers
+    q, layers = modules.qkeras, modules.keras.layers
 
     def weights() -> dict[str, object]:
         return {"kernel_quantizer": q.quantized_bits(6, 0, alpha=1), "bias_quantizer": q.quantized_bits(6, 0, alpha=1)}
@@ -47,9 +47,9 @@ def quantized(door: Keras) -> KerasModel:
     def relu(name: str) -> KerasModel:
         return q.QActivation(q.quantized_relu(6, 2), name=name)
 
-    return door.keras.Sequential(
+    return modules.keras.Sequential(
         [
-            door.keras.Input((18, 32, 1), name="hits"),
+            modules.keras.Input((18, 32, 1), name="hits"),
             q.QConv2D(4, 3, padding="same", **weights(), name="conv1"),
             relu("relu1"),
             layers.MaxPooling2D(2, name="pool1"),
@@ -65,12 +65,12 @@ def quantized(door: Keras) -> KerasModel:
     )
 
 
-def unquantized(door: Keras) -> KerasModel:
+def unquantized(modules: Keras) -> KerasModel:
     """The same network in float32."""
-    layers = door.keras.layers
-    return door.keras.Sequential(
+    layers = modules.keras.layers
+    return modules.keras.Sequential(
         [
-            door.keras.Input((18, 32, 1), name="hits"),
+            modules.keras.Input((18, 32, 1), name="hits"),
             layers.Conv2D(4, 3, padding="same", name="conv1"),
             layers.Activation("relu", name="relu1"),
             layers.MaxPooling2D(2, name="pool1"),
@@ -86,10 +86,10 @@ def unquantized(door: Keras) -> KerasModel:
     )
 
 
-def train(door: Keras, model: KerasModel, splits: Splits) -> Path:
+def train(modules: Keras, model: KerasModel, splits: Splits) -> Path:
     """Train, save, load again, and make sure that the saved file answers what was trained."""
-    loss = door.keras.losses.BinaryCrossentropy(from_logits=True)
-    epoch = fit(door, model, splits, loss=loss, schedule=SCHEDULE)
+    loss = modules.keras.losses.BinaryCrossentropy(from_logits=True)
+    epoch = fit(modules, model, splits, loss=loss, schedule=SCHEDULE)
     file = HERE / f"{model.name}.h5"
     save(model, file)
     difference = np.max(
@@ -129,11 +129,11 @@ def transfer_row(name: str, threshold: float, answers: FloatArray, dataset: Data
 
 def main() -> None:
     """Train both networks and show what README.md states."""
-    door, splits, external = open_keras(), load_km3net(), load_km3net_external()
+    modules, splits, external = open_keras(), load_km3net(), load_km3net_external()
     judges: dict[str, Callable[[Dataset], FloatArray]] = {"hit count": hit_counts}
     for build in (quantized, unquantized):
-        make_reproducible(door, SCHEDULE.seed)
-        file = train(door, build(door), splits)
+        make_reproducible(modules, SCHEDULE.seed)
+        file = train(modules, build(modules), splits)
         judges[f"`{file.name}`"] = partial(scores, file)
     ranked, transferred = [], []
     for name, judge in judges.items():

@@ -19,12 +19,12 @@ SCHEDULE = Schedule(seed=1, epochs=15, batch=32, learning_rate=0.003)
 """Not tuned: the first choice."""
 
 
-def build(door: Keras) -> KerasModel:
+def build(modules: Keras) -> KerasModel:
     """Three convolutions of 3 x 3, two of them followed by pooling, and a dense layer."""
-    layers = door.keras.layers
-    return door.keras.Sequential(
+    layers = modules.keras.layers
+    return modules.keras.Sequential(
         [
-            door.keras.Input((28, 28, 1), name="image"),
+            modules.keras.Input((28, 28, 1), name="image"),
             layers.Conv2D(8, 3, activation="relu", name="conv1"),
             layers.MaxPooling2D(2, name="pool1"),
             layers.Conv2D(16, 3, activation="relu", name="conv2"),
@@ -39,10 +39,10 @@ def build(door: Keras) -> KerasModel:
 
 def main() -> None:
     """Train, save, and show what README.md states."""
-    door, splits = open_keras(), load_mnist5k()
-    make_reproducible(door, SCHEDULE.seed)
-    model = build(door)
-    epoch = fit(door, model, splits, loss="sparse_categorical_crossentropy", schedule=SCHEDULE)
+    modules, splits = open_keras(), load_mnist5k()
+    make_reproducible(modules, SCHEDULE.seed)
+    model = build(modules)
+    epoch = fit(modules, model, splits, loss="sparse_categorical_crossentropy", schedule=SCHEDULE)
     save(model, FILE)
     # The file is our own, written a moment ago: no white list is needed.
     figures = [accuracy(run_keras(FILE, [part.x]).outputs[0], part.y) for part in (splits.validation, splits.test)]

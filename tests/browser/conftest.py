@@ -52,13 +52,13 @@ def browser() -> Iterator[Any]:
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Reports of one project with all that a report can show, of two, and of what changed between them."""
     folder = tmp_path_factory.mktemp("reports")
-    subjects = [
+    entries = [
         ReportInput(name="before", record=record(estimate=estimated()), synthesis=synthesized()),
         ReportInput(name="after", record=exact_record()),
     ]
-    for name, some in {"one": subjects[:1], "two": subjects}.items():
+    for name, some in {"one": entries[:1], "two": entries}.items():
         write_report(folder / f"{name}.html", some)
-    write_comparison(folder / "compare.html", compare(*subjects))
+    write_comparison(folder / "compare.html", compare(*entries))
     return {name: folder / f"{name}.html" for name in ("one", "two", "compare")}
 
 

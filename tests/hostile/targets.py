@@ -347,7 +347,7 @@ def use_golden(path: Path) -> None:
 # --- records, reports, projects of others --------------------------------------------------------------------------
 
 
-def use_subject(path: Path) -> None:
+def use_report_input(path: Path) -> None:
     """A report of what lies there, in every form, and a comparison with itself and with a good record."""
     (one,) = open_inputs([path])
     page = compose.report([one])
@@ -356,13 +356,13 @@ def use_subject(path: Path) -> None:
     spreadsheet.spreadsheet([one])
     shown(inputs_report([one]))
     json.dumps(plain(one.record), allow_nan=False)
-    other = compare(one, _good_subject())
+    other = compare(one, _good_report_input())
     shown(comparison_report(other))
     html(compose.difference(other))
 
 
 @cache
-def _good_subject() -> Any:
+def _good_report_input() -> Any:
     with TemporaryDirectory() as folder:
         return open_inputs([file("good.json")(Path(folder), seeds.run_records()[0])])[0]
 
@@ -453,9 +453,9 @@ TARGETS = {
         Reader(name="npy", seeds=seeds.event_arrays, place=file("events.npy"), use=use_events),
         Reader(name="project", seeds=projects, place=below, use=use_project),
         Reader(name="golden", seeds=golden, place=below, use=use_golden, mutate=forged),
-        Reader(name="record", seeds=seeds.run_records, place=file("fpgacnn.json"), use=use_subject),
-        Reader(name="reports", seeds=seeds.reports, place=below, use=each(use_reports, use_subject)),
-        Reader(name="foreign", seeds=foreign_projects, place=below, use=each(use_foreign, use_subject)),
+        Reader(name="record", seeds=seeds.run_records, place=file("fpgacnn.json"), use=use_report_input),
+        Reader(name="reports", seeds=seeds.reports, place=below, use=each(use_reports, use_report_input)),
+        Reader(name="foreign", seeds=foreign_projects, place=below, use=each(use_foreign, use_report_input)),
         Reader(name="manifest", seeds=seeds.manifests, place=manifest, use=models_of),
         Reader(name="config", seeds=seeds.configs, place=file("target.toml"), use=use_config),
         Reader(name="texts", seeds=seeds.texts, place=file("text"), use=use_text, mutate=retold),

@@ -26,8 +26,8 @@ def test_the_law_finds_axes_that_are_taken_for_each_other(monkeypatch: pytest.Mo
     """All axes have one length: constants put along the first axis instead of the last have the same shapes."""
     by_channel = GraphBuilder.by_channel
 
-    def turned(weave, view, arrays):
-        found, vectors = by_channel(weave, view, arrays)
+    def turned(builder, view, arrays):
+        found, vectors = by_channel(builder, view, arrays)
         return found, [np.flip(one) for one in vectors]
 
     monkeypatch.setattr(GraphBuilder, "by_channel", turned)

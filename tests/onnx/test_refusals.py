@@ -351,7 +351,7 @@ def test_one_refusal_keeps_the_rest_in_sight(tmp_path: Path) -> None:
     reading, refusals = frontends.inspect(path)
     assert [layer.kind for layer in reading.layers] == ["Input", "Neg"]
     assert [(one.layer, one.kind) for one in refusals] == [("Cos_1", "Cos")]
-    assert reading.untold == (("Relu_2", "Relu"),)
+    assert reading.unresolved == (("Relu_2", "Relu"),)
 
 
 @given(cut=st.integers(0, 400), place=st.integers(0, 400), byte=st.integers(0, 255))

@@ -26,9 +26,9 @@ class Kit:
     """Keras, QKeras and their usual quantizers, so that networks below read as in a user's script."""
 
     def __init__(self) -> None:
-        door = open_keras()
-        self.keras, self.qkeras = door.keras, door.qkeras
-        self.layers = door.keras.layers
+        modules = open_keras()
+        self.keras, self.qkeras = modules.keras, modules.qkeras
+        self.layers = modules.keras.layers
 
     def bits(self, bits: int = 6, integer: int = 0, **options: object) -> Any:
         return self.qkeras.quantized_bits(bits, integer, **{"alpha": 1, **options})

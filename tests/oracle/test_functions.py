@@ -144,10 +144,10 @@ def agrees(path: Path, model: Any) -> None:
 @pytest.mark.parametrize("suffix", ["h5", "keras"])
 @pytest.mark.parametrize("name", TENSORFLOW)
 def test_functions_of_tensorflow_are_read_as_it_computes_them(name: str, suffix: str, tmp_path: Path) -> None:
-    door = open_keras()
+    modules = open_keras()
     import tensorflow as tf
 
-    model = network(door.keras, tf, *TENSORFLOW[name])
+    model = network(modules.keras, tf, *TENSORFLOW[name])
     model.save(path := tmp_path / f"m.{suffix}")
     agrees(path, model)
 
@@ -195,20 +195,20 @@ REFUSED: dict[str, tuple[tuple[int, ...], Build, str]] = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_is_not_built_is_refused_by_name(name: str, tmp_path: Path) -> None:
-    door = open_keras()
+    modules = open_keras()
     import tensorflow as tf
 
     shape, build, words = REFUSED[name]
-    network(door.keras, tf, shape, build).save(path := tmp_path / "m.h5")
+    network(modules.keras, tf, shape, build).save(path := tmp_path / "m.h5")
     with pytest.raises(FpgacnnError) as caught:
         frontends.load(path)
     assert words in str(caught.value)
 
 
 def test_any_other_function_is_code_that_is_never_run(tmp_path: Path) -> None:
-    door = open_keras()
+    modules = open_keras()
     import tensorflow as tf
 
-    network(door.keras, tf, VECTOR, lambda x, tf: tf.math.cumsum(x, axis=1)).save(path := tmp_path / "m.h5")
+    network(modules.keras, tf, VECTOR, lambda x, tf: tf.math.cumsum(x, axis=1)).save(path := tmp_path / "m.h5")
     with pytest.raises(CodeInFileError, match=r"tf\.math\.cumsum"):
         frontends.load(path)

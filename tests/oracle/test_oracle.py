@@ -133,12 +133,12 @@ def test_two_inputs_two_outputs_and_a_layer_called_twice(tmp_path: Path) -> None
 
 
 def test_pruning_wrappers_are_stripped_and_what_they_mask_stays_masked(tmp_path: Path) -> None:
-    door = open_keras()
-    keras, qkeras = door.keras, door.qkeras
+    modules = open_keras()
+    keras, qkeras = modules.keras, modules.qkeras
     dense = qkeras.QDense(2, kernel_quantizer=qkeras.quantized_bits(4, 0, alpha=1), name="dense")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        pruned = door.tfmot.sparsity.keras.prune_low_magnitude(keras.Sequential([keras.Input((3,)), dense]))
+        pruned = modules.tfmot.sparsity.keras.prune_low_magnitude(keras.Sequential([keras.Input((3,)), dense]))
         mask = np.array(
             [[1, 0], [0, 1], [0, 0]], np.float32
         )  # the optimizer may have moved a weight since the mask was applied
@@ -156,19 +156,19 @@ def test_pruning_wrappers_are_stripped_and_what_they_mask_stays_masked(tmp_path:
 def test_training_twice_from_one_seed_gives_the_same_network_and_never_looks_at_the_test_part(
     digits: Splits, tmp_path: Path
 ) -> None:
-    door = open_keras()
+    modules = open_keras()
     nothing = Dataset(name="none", x=digits.test.x[:0], y=digits.test.y[:0], description="")
     few = Dataset(name="few", x=digits.train.x[:100], y=digits.train.y[:100], description="")
     schedule = Schedule(seed=5, epochs=3, batch=32, learning_rate=0.01)
     answers = []
     for file in (tmp_path / "one.h5", tmp_path / "two.h5"):
-        make_reproducible(door, schedule.seed)
-        model = door.keras.Sequential(
-            [door.keras.Input((8, 8, 1)), door.keras.layers.Flatten(), door.keras.layers.Dense(10)]
+        make_reproducible(modules, schedule.seed)
+        model = modules.keras.Sequential(
+            [modules.keras.Input((8, 8, 1)), modules.keras.layers.Flatten(), modules.keras.layers.Dense(10)]
         )
-        loss = door.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        loss = modules.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         best = fit(
-            door, model, Splits(train=few, validation=digits.validation, test=nothing), loss=loss, schedule=schedule
+            modules, model, Splits(train=few, validation=digits.validation, test=nothing), loss=loss, schedule=schedule
         )
         assert 1 <= best <= schedule.epochs
         save(model, file)
@@ -213,7 +213,7 @@ try:
 except ForeignToolError as error:
     print(error)
 """
-    assert "Keras 3 was loaded before fpgacnn could ask for Keras 2" in run_python(code).stdout
+    assert "Keras 3 was loaded before fpgacnn could select Keras 2" in run_python(code).stdout
 
 
 @pytest.mark.parametrize("package", EXTRA)

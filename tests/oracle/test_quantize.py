@@ -161,13 +161,19 @@ def test_a_loss_beyond_all_numbers_ends_the_training(tmp_path: Path) -> None:
     """Quantizers keep answers finite whatever the rate is, so the goals have to be absurd."""
     layers = (entry("Flatten", "flatten"), entry("Dense", "d", units=2, weights=linear(4, 2)))
     network = frontends.load(sequential_file(tmp_path / "float.h5", *layers, shape=(2, 2, 1)))
-    door = open_keras()
-    make_reproducible(door, 1)
+    modules = open_keras()
+    make_reproducible(modules, 1)
     part = DataPart(inputs=(np.ones((8, 2, 2, 1)),), targets=(np.full((8, 2), 1e30),))
     checkpoint = Checkpoint(file=tmp_path / "c.npz", signature="")
     with pytest.raises(DivergedError, match="training diverged in epoch 1: the loss is inf") as caught:
         fine_tune(
-            door, export_to_qkeras(door, network), [Loss.VALUES], part, part, TrainingSettings(), checkpoint=checkpoint
+            modules,
+            export_to_qkeras(modules, network),
+            [Loss.VALUES],
+            part,
+            part,
+            TrainingSettings(),
+            checkpoint=checkpoint,
         )
     assert (caught.value.exit_status, "--learning-rate" in caught.value.hint) == (1, True)
     assert not checkpoint.file.exists()

@@ -36,9 +36,9 @@ PARAMETERS = {"lenet5": 61_706, "alexnet": 74_090, "jets": 4_389, "edges": 54}
 
 
 def written(name: str, folder: Path) -> Path:
-    door, entry = open_keras(), ZOO[name]
-    make_reproducible(door, 1)
-    model = entry.build(door)
+    modules, entry = open_keras(), ZOO[name]
+    make_reproducible(modules, 1)
+    model = entry.build(modules)
     file = folder / f"{name}.h5"
     save(model if entry.is_known else seeded(model, 1), file)
     return file

@@ -271,17 +271,23 @@ def shown(quantizer: Any) -> str:
 
 def make(seed: int, folder: Path) -> Saved:
     """The network of a seed."""
-    door = open_keras()
-    door.keras.backend.clear_session()
+    modules = open_keras()
+    modules.keras.backend.clear_session()
     whole = seed % WHOLE == WHOLE - 1
     maker = QMaker(
-        random=np.random.default_rng(seed), keras=door.keras, functions=functions(), qkeras=door.qkeras, is_exact=whole
+        random=np.random.default_rng(seed),
+        keras=modules.keras,
+        functions=functions(),
+        qkeras=modules.qkeras,
+        is_exact=whole,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Keras warns that HDF5 is old
-        plainly = door.tf.autograph.experimental.do_not_convert(saved)  # converting QKeras' code takes most of the time
+        plainly = modules.tf.autograph.experimental.do_not_convert(
+            saved
+        )  # converting QKeras' code takes most of the time
         model, found = plainly(maker, folder, steps=2 + seed % 5, count=WHOLE_EVENTS if whole else EVENTS)
-    return replace(found, layers=lambda: _layers(door.keras, model, found.inputs), is_whole=whole)
+    return replace(found, layers=lambda: _layers(modules.keras, model, found.inputs), is_whole=whole)
 
 
 def _layers(keras: Any, model: Any, events: tuple[FloatArray, ...]) -> Mapping[str, FloatArray]:

@@ -169,7 +169,7 @@ def exact_record() -> RunRecord:
     )
 
 
-def subject(name: str = "small", **changed: Any) -> ReportInput:
+def entry(name: str = "small", **changed: Any) -> ReportInput:
     """A run with a name."""
     return ReportInput(name=name, record=record(**changed))
 

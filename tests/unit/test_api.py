@@ -306,7 +306,7 @@ BROKEN: tuple[tuple[object, type[FpgacnnError], str], ...] = (
     (np.zeros((2, 4, 4, 1), complex), ArrayFileError, "not numbers"),
     ({}, ArrayFileError, "it has no 'input_0'"),
     ({"x": np.zeros((2, 4, 4, 1))}, ArrayFileError, "it has no 'input_0', but x"),
-    ({0: np.zeros((2, 4, 4, 1))}, ArrayFileError, "0 is no name of an array"),
+    ({0: np.zeros((2, 4, 4, 1))}, ArrayFileError, "0 is not the name of an array"),
     ({"input_0": [[1.0], [1.0, 2.0]]}, ArrayFileError, "input_0"),
     (np.ma.masked_greater(EVENTS, 0.5), ArrayFileError, "masked values"),
     ({"input_0": EVENTS, "labels": np.zeros(3, int)}, ArrayFileError, "labels must be 9 whole numbers"),

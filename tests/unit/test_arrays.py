@@ -130,7 +130,7 @@ DAMAGED = {
     "complex": (npy(np.zeros(3, "c8")), "the array holds complex64, not numbers"),
     "a petabyte": (
         header(described("(1 << 40, 1)").replace("1 << 40", str(1 << 40))),
-        "promises 8796093022208 bytes of data, the file has",
+        "announces 8796093022208 bytes of data, but the file has",
     ),
     "a negative size": (header(described("(-3,)")), "damaged or not plain numbers: negative dimensions"),
     "an absurd size times zero": (header(described(f"({10**23}, 0)")), "damaged or not plain numbers"),
@@ -148,7 +148,7 @@ DAMAGED = {
     "a cut header": (b"\x93NUMPY\x01\x00\xff\xff{}", "damaged or not plain numbers: EOF"),
     "cut data": (
         npy(np.zeros((3, 4, 2)))[:-5],
-        "promises 192 bytes of data, the file has|mmap length is greater than file size",
+        "announces 192 bytes of data, but the file has|mmap length is greater than file size",
     ),
     "an unknown version": (b"\x93NUMPY\x09\x00" + bytes(64), "damaged or not plain numbers"),
 }
@@ -307,7 +307,7 @@ def test_an_old_file_survives_a_failed_write(tmp_path: Path) -> None:
     assert [one.name for one in tmp_path.iterdir()] == ["y.npz"]
 
 
-def test_a_header_that_promises_gigabytes_is_not_read(tmp_path: Path) -> None:
+def test_a_header_that_announces_gigabytes_is_not_read(tmp_path: Path) -> None:
     """Format 2.0 has 32 bits for the header's length, and a zip archive makes zeros cheap."""
     path = tmp_path / "bomb.npz"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -107,7 +107,7 @@ def test_a_budget_is_a_number_a_fraction_or_a_drop(text: str, budget: Budget) ->
         ("ebops=-1", "--budget ebops=-1: not understood"),
         (f"ebops={'9' * 400}", f"--budget ebops={'9' * 193}…: not understood"),
         ("lut=²", "--budget lut=²: not understood"),
-        ("ebops=0", "--budget ebops=0: nothing computes with nothing"),
+        ("ebops=0", "--budget ebops=0: the limit must be positive"),
         ("accuracy-drop=0.5", "--budget accuracy-drop=0.5: a drop is a percentage below 100"),
         ("accuracy-drop=100%", "--budget accuracy-drop=100%: a drop is a percentage below 100"),
     ],
@@ -163,8 +163,8 @@ def test_luts_are_counted_and_kept(network: SourceModel) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("lut=10", r"--budget lut=10: 2 bits everywhere need [\d]+ LUTs already"),
-        ("ebops=10", r"--budget ebops=10: 2 bits everywhere need [\d]+ EBOPs already"),
+        ("lut=10", r"--budget lut=10: even 2 bits everywhere need [\d]+ LUTs"),
+        ("ebops=10", r"--budget ebops=10: even 2 bits everywhere need [\d]+ EBOPs"),
         ("accuracy-drop=0.0000001%", "8 bits everywhere lose more than that; give more --bits"),
     ],
 )

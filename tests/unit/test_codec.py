@@ -100,26 +100,26 @@ def test_what_is_written_is_read_back(drawing: Drawing) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"shapes": 5}, "top.shapes is a number out of place"),
+        ({"shapes": 5}, "top.shapes is an unexpected number"),
         ({"shapes": [{"radius": 1.0}]}, "top.shapes[0].type is missing"),
-        ({"shapes": [{"type": "flat"}]}, "top.shapes[0].type is 'flat', which is not known here"),
-        ({"shapes": [{"type": ["round"]}]}, "top.shapes[0].type is ['round'], which is not known here"),
+        ({"shapes": [{"type": "flat"}]}, "top.shapes[0].type is 'flat', which is not a known type"),
+        ({"shapes": [{"type": ["round"]}]}, "top.shapes[0].type is ['round'], which is not a known type"),
         ({"shapes": [{"type": "round"}]}, "top.shapes[0].radius is missing"),
         ({"shapes": [{"type": "round", "radius": 1, "side": 2}]}, "top.shapes[0].side is not known"),
         ({"shapes": [{"type": "round", "radius": True}]}, "top.shapes[0].radius is true or false"),
-        ({"shapes": [{"type": "round", "radius": math.inf}]}, "top.shapes[0].radius is a number out of place"),
-        ({"shapes": [{"type": "round", "radius": 10**400}]}, "top.shapes[0].radius is a number out of place"),
+        ({"shapes": [{"type": "round", "radius": math.inf}]}, "top.shapes[0].radius is an unexpected number"),
+        ({"shapes": [{"type": "round", "radius": 10**400}]}, "top.shapes[0].radius is an unexpected number"),
         ({"shapes": [{"type": "round", "radius": None}]}, "top.shapes[0].radius is null"),
         ({"shapes": [{"type": "angular", "side": 1, "color": {}}]}, "top.shapes[0].color is an object"),
-        ({"shapes": [{"type": "round", "radius": 1}] * 6}, "top is a contradiction in itself: too many shapes"),
-        ({"sizes": {"a": 1001}}, "top.sizes.a is a number out of place"),
-        ({"sizes": {"a": 1.0}}, "top.sizes.a is a number out of place"),
+        ({"shapes": [{"type": "round", "radius": 1}] * 6}, "top contradicts itself: too many shapes"),
+        ({"sizes": {"a": 1001}}, "top.sizes.a is an unexpected number"),
+        ({"sizes": {"a": 1.0}}, "top.sizes.a is an unexpected number"),
         ({"sizes": []}, "top.sizes is a list"),
         ({"corner": [1]}, "top.corner is a list"),
         ({"corner": [1, "2"]}, "top.corner[1] is a text"),
         ({"scale": "other"}, "top.scale is a text"),
         ({"form": "float"}, "top.form cannot be read: "),
-        ({"form": 5}, "top.form is a number out of place"),
+        ({"form": 5}, "top.form is an unexpected number"),
         ({"codes": {"npz": "a1"}}, "top.codes names an array that is not in the file"),
         ({"codes": {"npz": []}}, "top.codes names an array that is not in the file"),
         ({"codes": {"npz": "a0", "x": 1}}, "top.codes is an object"),
@@ -148,7 +148,7 @@ def test_a_codec_may_skip_unknown_fields_and_read_null_as_no_number() -> None:
 
 
 def test_an_array_in_a_format_without_arrays_is_a_bug() -> None:
-    with pytest.raises(TypeError, match="an array, where the format has none"):
+    with pytest.raises(TypeError, match="an array, but the format has none"):
         Codec().encode(np.zeros(3))
 
 

@@ -46,23 +46,23 @@ def every(design: Design, limits: FitLimits) -> list[Trial]:
     """All targets there are."""
     counted: Summaries = {}
     trials = []
-    turnable = parameters(design)
+    adjustable = parameters(design)
     for io in IoType:
-        for turns in product(*(product(Strategy, knob.factors) for knob in turnable)):
-            pairs = list(zip(turnable, turns, strict=True))
-            reuse_of = {knob.layer: reuse for knob, (_, reuse) in pairs}
+        for settings in product(*(product(Strategy, parameter.factors) for parameter in adjustable)):
+            pairs = list(zip(adjustable, settings, strict=True))
+            reuse_of = {parameter.layer: reuse for parameter, (_, reuse) in pairs}
             target = replace(
                 design.target,
                 io=io,
                 reuse_of=reuse_of,
-                strategy_of={knob.layer: strategy for knob, (strategy, _) in pairs},
+                strategy_of={parameter.layer: strategy for parameter, (strategy, _) in pairs},
             )
             trials.append(trial(target, costs(design, target, counted), limits))
     return trials
 
 
 def test_every_layer_that_multiplies_has_its_legal_factors(design: Design) -> None:
-    assert [(knob.layer, knob.factors) for knob in parameters(design)] == [
+    assert [(parameter.layer, parameter.factors) for parameter in parameters(design)] == [
         ("conv", (1, 3, 9)),
         ("logits", (1, 2, 4, 8, 24)),
     ]

@@ -79,13 +79,13 @@ def test_models_are_found_by_their_suffix_or_by_a_manifest(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("manifest", "words"),
     [
-        ("{", "is no list of objects with a 'file'"),
-        ("[1]", "is no list of objects with a 'file'"),
-        ('[{"name": "a.h5"}]', "is no list of objects with a 'file'"),
-        ('[{"file": "../a.h5"}]', "names '../a.h5', which does not lie in its folder"),
-        ('[{"file": "/etc/passwd"}]', "names '/etc/passwd', which does not lie in its folder"),
-        ('[{"file": 7}]', "names 7, which does not lie in its folder"),
-        ("[]", "holds no model: files that end in .h5, .hdf5, .keras, .onnx, or a manifest.json"),
+        ("{", "is not a list of objects with a 'file'"),
+        ("[1]", "is not a list of objects with a 'file'"),
+        ('[{"name": "a.h5"}]', "is not a list of objects with a 'file'"),
+        ('[{"file": "../a.h5"}]', "names '../a.h5', which is not in its folder"),
+        ('[{"file": "/etc/passwd"}]', "names '/etc/passwd', which is not in its folder"),
+        ('[{"file": 7}]', "names 7, which is not in its folder"),
+        ("[]", "has no model: no file that ends in .h5, .hdf5, .keras, .onnx, and no manifest.json"),
     ],
 )
 def test_a_manifest_that_is_none_is_refused(manifest: str, words: str, tmp_path: Path) -> None:
@@ -95,5 +95,5 @@ def test_a_manifest_that_is_none_is_refused(manifest: str, words: str, tmp_path:
 
 
 def test_a_folder_must_exist(tmp_path: Path) -> None:
-    with pytest.raises(FileMissingError, match="none: it is no folder"):
+    with pytest.raises(FileMissingError, match="none: it is not a folder"):
         models_of(tmp_path / "none")

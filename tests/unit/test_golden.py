@@ -76,7 +76,7 @@ def golden(network: SourceModel) -> Golden:
     )
 
 
-# --- prints --------------------------------------------------------------------------------------------------------
+# --- frozen --------------------------------------------------------------------------------------------------------
 
 
 def test_the_same_network_has_the_same_print(network: SourceModel, golden: Golden) -> None:
@@ -147,12 +147,12 @@ def test_a_target_and_a_file_are_told_by_their_names(network: SourceModel, golde
 
 
 def test_a_layer_more_or_less_is_told(golden: Golden) -> None:
-    prints = golden.fingerprint
-    fewer = replace(prints, nodes={name: parts for name, parts in prints.nodes.items() if name != "relu"})
-    assert [(one.layer, one.frozen, one.found) for one in changes(prints, fewer)] == [("relu", "there", "nothing")]
-    assert [(one.layer, one.frozen, one.found) for one in changes(fewer, prints)] == [("relu", "nothing", "there")]
-    turned = replace(prints, nodes=dict(reversed(prints.nodes.items())))
-    assert [one.what for one in changes(prints, turned)] == ["order of layers"]
+    frozen = golden.fingerprint
+    fewer = replace(frozen, nodes={name: parts for name, parts in frozen.nodes.items() if name != "relu"})
+    assert [(one.layer, one.frozen, one.found) for one in changes(frozen, fewer)] == [("relu", "there", "nothing")]
+    assert [(one.layer, one.frozen, one.found) for one in changes(fewer, frozen)] == [("relu", "nothing", "there")]
+    turned = replace(frozen, nodes=dict(reversed(frozen.nodes.items())))
+    assert [one.what for one in changes(frozen, turned)] == ["order of layers"]
 
 
 # --- code ----------------------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from tests.support import records
 from tests.support.files import entry, sequential_file
 
 ANSWERS = np.array([[0.0, 1.5], [2.0, 4.0]])
-WORDS = "bound says nothing here; seen at most 0.5 on 100 events (score)"
+WORDS = "bound too large to be useful; seen at most 0.5 on 100 events (score)"
 
 
 @pytest.mark.parametrize(("bound", "loose"), [(0.0, False), (1.0, False), (1.0000001, True), (1e300, True)])
@@ -54,27 +54,27 @@ def loose_run() -> RunRecord:
 
 
 def test_every_report_says_that_the_bound_says_nothing() -> None:
-    run, subject = loose_run(), ReportInput(name="small", record=loose_run())
-    first, shown = verdicts(subject)[:2]
+    run, reported = loose_run(), ReportInput(name="small", record=loose_run())
+    first, shown = verdicts(reported)[:2]
     assert (first.answer, first.tone) == ("Loose", Tone.WARN)
     assert (
         first.detail
-        == "Something is rounded. The bound of score is 118, and its answers span 3.5: the bound says nothing about them."
+        == "Results are rounded. The bound of score is 118, and its answers span 3.5: the bound is too large to be useful."
     )
-    assert "within a bound that says nothing (score: seen at most 0.5)" in shown.detail
-    page = report([subject])
+    assert "within a bound that is too large to be useful (score: seen at most 0.5)" in shown.detail
+    page = report([reported])
     for text in (markdown(page), html(page)):
-        assert "bound says nothing here; seen at most 0.5 on 100 events" in text
+        assert "bound too large to be useful; seen at most 0.5 on 100 events" in text
     assert "within the bound" not in html(page)
     assert promise(run).plain.startswith(
-        "loose: the bound on an output's error is larger than a quarter of what its answers span"
+        "loose: the bound on an output's error is larger than a quarter of its answers' range"
     )
     assert (verdict(run.verification[1]).plain, str(verdict(run.verification[1]).style)) == (WORDS, "yellow")
     assert "within" not in verdict(run.verification[1]).plain
 
 
 def test_side_by_side_and_compare_show_the_loose_promise() -> None:
-    loose, bounded = ReportInput(name="loose", record=loose_run()), records.subject("bounded")
+    loose, bounded = ReportInput(name="loose", record=loose_run()), records.entry("bounded")
     assert "| Loose | Bounded |" in markdown(report([loose, bounded]))
     changed = {(one.item, one.quantity): (one.left, one.right) for one in compare(bounded, loose).changes}
     assert changed["", "promise"] == ("bounded", "loose")

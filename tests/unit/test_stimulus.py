@@ -73,19 +73,19 @@ def test_a_large_network_has_fewer_events_unless_more_are_asked_for(
     np.save(tmp_path / "x.npy", np.zeros((30, 4, 4, 1)))
     run = fpgacnn.convert(file, output=tmp_path / "out", input=tmp_path / "x.npy")
     assert run.verification[0].events == FEWEST_EVENTS
-    assert "a large network: C simulation ran on 2 events (--csim-events 30 takes more, and longer)" in run.notes
+    assert "large network: C simulation ran on 2 events (--csim-events 30 takes more events and time)" in run.notes
     asked = fpgacnn.convert(file, output=tmp_path / "out", input=tmp_path / "x.npy", csim_events=20)
     assert (asked.verification[0].events, [note for note in asked.notes if "large" in note]) == (20, [])
     again = verify(tmp_path / "out", Request(model=tmp_path / "out", events=tmp_path / "x.npy", max_events=None))
-    assert "a large network: C simulation ran on 2 events (--all takes more, and longer)" in again.notes
+    assert "large network: C simulation ran on 2 events (--all takes more events and time)" in again.notes
     every = fpgacnn.verify(tmp_path / "out", input=tmp_path / "x.npy")
     assert {report.events for report in every.verification} == {30}
     monkeypatch.setattr("fpgacnn.pipeline.stages.PROOF_WORK", 1)
     cut = fpgacnn.convert(file, output=tmp_path / "out", input=tmp_path / "x.npy")
     assert {report.events for report in cut.verification} == {FEWEST_EVENTS}
     assert [note for note in cut.notes if "checked on" in note] == [
-        "a large network: checked on the first 2 of 30 events (`--csim-events 1000` takes more, `verify --input` takes all)"
+        "large network: checked on the first 2 of 30 events (`--csim-events 1000` uses more, `verify --input` uses all)"
     ]
     assert not [note for note in (*run.notes, *asked.notes) if "checked on" in note]
-    with pytest.raises(UsageError, match="-1 events cannot go through C simulation"):
+    with pytest.raises(UsageError, match="the number of events for C simulation cannot be -1"):
         fpgacnn.convert(file, csim_events=-1)

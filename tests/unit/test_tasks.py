@@ -61,7 +61,7 @@ def test_labels_make_classes_or_one_score_and_nothing_makes_an_imitation(tmp_pat
         (3, [0, 3], "d: labels from 0 to 3 do not fit an output of 3: expected 0 to 2"),
         (3, [-1, 2], "d: labels from -1 to 2 do not fit an output of 3: expected 0 to 2"),
         (1, [0, 2], "d: labels from 0 to 2 do not fit an output of 1: expected 0 to 1"),
-        (1, [1, 1], "d: a part holds events of one class only"),
+        (1, [1, 1], "d: one of training, validation and test has events of one class only"),
     ],
 )
 def test_labels_that_do_not_fit_the_output_are_refused(
@@ -74,12 +74,12 @@ def test_labels_that_do_not_fit_the_output_are_refused(
 
 
 def test_labels_of_only_some_files_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(LabelsError, match="d: only some of the files hold labels"):
+    with pytest.raises(LabelsError, match="d: only some of the files have labels"):
         objective.task_of(network(tmp_path), [events([0, 1, 2]), events(None)], "d")
 
 
 def test_labels_are_for_one_output(tmp_path: Path) -> None:
-    with pytest.raises(LabelsError, match="labels are for a network with one output of one axis"):
+    with pytest.raises(LabelsError, match="labels need a network with one output of one axis"):
         objective.task_of(two_outputs(tmp_path), [events([0, 1], (4,))], "d")
 
 

@@ -67,7 +67,7 @@ def test_what_cannot_be_met_is_exit_status_1_with_the_nearest_and_nothing_writte
         folder, "fit", "m.h5", "--part", "pynq-z2", "--max-latency", "10ns", "-o", "t.toml", extra={"COLUMNS": "160"}
     )
     assert (done.returncode, done.stderr) == (1, "")
-    assert "nothing meets the limits; the nearest, io_parallel, exceeds latency by" in done.stdout
+    assert "no target meets the limits; the nearest, io_parallel, exceeds latency by" in done.stdout
     assert not (folder / "t.toml").exists()
 
 

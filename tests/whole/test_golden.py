@@ -71,7 +71,7 @@ def test_what_was_frozen_holds_and_says_so(here: Path) -> None:
     assert record["engines"] == ["emulator", "csim"]
     assert set(record["frozen_with"]) == {"fpgacnn", "hls4ml", "numpy", "h5py", "python", "compiler"}
     said = run(here, "verify", "p", "--locked").stdout
-    assert said.startswith("p and p.golden: not a bit has changed  96 events, 288 output codes")
+    assert said.startswith("p and p.golden: no bit has changed  96 events, 288 output codes")
 
 
 def test_a_conversion_of_the_same_model_is_what_was_frozen(here: Path) -> None:
@@ -239,7 +239,7 @@ def test_another_target_and_its_code_are_one_change(here: Path) -> None:
     assert [(one["cause"], one["what"], one["frozen"], one["found"]) for one in record["changes"]] == [
         ("target changed", "clock_ns", "5.0", "4.0")
     ]
-    assert any(note.endswith("generated files follow from that") for note in record["notes"])
+    assert any(note.endswith("generated files changed because of that") for note in record["notes"])
 
 
 def test_a_project_whose_engines_disagree_is_not_frozen(here: Path) -> None:
@@ -256,4 +256,4 @@ def test_events_of_another_shape_are_told(here: Path) -> None:
     record = locked(here, 1)
     assert record["engines"] == []
     assert record["changes"][0]["cause"] == "model changed"
-    assert any("no longer fit" in note for note in record["notes"])
+    assert any("do not fit the network's inputs any more" in note for note in record["notes"])

@@ -90,7 +90,7 @@ def test_a_project_or_a_folder_of_models_but_not_both(tmp_path: Path) -> None:
     assert failed(run(tmp_path, "verify", "p", "--models", "m"), 2, "FC002").endswith(
         "give a project or --models DIR, not both"
     )
-    assert failed(run(tmp_path, "verify", "--models", "none"), 2, "FC010").endswith("none: it is no folder")
+    assert failed(run(tmp_path, "verify", "--models", "none"), 2, "FC010").endswith("none: it is not a folder")
 
 
 @pytest.mark.agree

@@ -272,7 +272,7 @@ def test_a_float_network_is_calibrated_on_real_events(tmp_path: Path) -> None:
     assert not record["plan"]["exact"]
     assert record["plan"]["lossless"]
     (note,) = (note for note in record["notes"] if note.startswith("float network: quantizers of "))
-    assert "chosen on 60 calibration events, answer 3" in note
+    assert "chosen on 60 calibration events; the answers are 3" in note
     again = run(tmp_path, "verify", "out", "--json")
     assert not json.loads(again.stdout)["plan"]["exact"]
     answers = []

@@ -193,7 +193,7 @@ def test_a_file_that_would_take_longer_than_auto_waits_is_not_given_to_the_frame
     framework("raise SystemExit(5)")
     monkeypatch.setattr(reference_check, "BYTES_A_SECOND", 1)
     (line,) = told(run(model))
-    assert line.startswith("reading not checked: Keras 2 would take about ")
+    assert line.startswith("reading not checked: Keras 2 would need about ")
     assert line.endswith(" s to load the file (--reference keras)")
 
 
@@ -203,7 +203,7 @@ def test_a_file_with_something_else_than_the_frameworks_own_classes_is_not_given
     framework("raise SystemExit(5)")
     constraint = {"class_name": "system", "module": "os", "config": {}}
     record = run(network(tmp_path / "net.h5", kernel_constraint=constraint))
-    assert told(record) == ["reading not checked: Keras 2 is not given the file: it names the module 'os'"]
+    assert told(record) == ["reading not checked: the file is not passed to Keras 2: it names the module 'os'"]
 
 
 def test_none_says_and_does_nothing(model: Path, framework: Callable[..., None]) -> None:

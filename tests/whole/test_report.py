@@ -142,8 +142,8 @@ def test_what_cannot_be_reported_is_one_error(folder: Path, arguments: tuple[str
 
 
 def test_python_has_the_same_two_functions(folder: Path, tmp_path: Path) -> None:
-    subjects = fpgacnn.report(folder / "first", folder / "second", output=tmp_path / "r.html")
-    assert [one.record.target.io for one in subjects] == ["parallel", "stream"]
+    entries = fpgacnn.report(folder / "first", folder / "second", output=tmp_path / "r.html")
+    assert [one.record.target.io for one in entries] == ["parallel", "stream"]
     comparison = fpgacnn.compare(folder / "first", folder / "second", output=tmp_path / "c.md")
     assert comparison.holds
     assert names(tmp_path) == ["c.md", "r.html"]

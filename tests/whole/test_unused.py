@@ -18,9 +18,7 @@ from tests.support.files import entry, functional_file, input_layer, linear, qua
 
 DIGITS = Path(fpgacnn.__file__).parents[1] / "models" / "digits" / "digits.h5"
 FLOAT = DIGITS.with_name("digits_float.h5")
-NO_CSIM = (
-    "C simulation was not run (--no-csim, --csim-events 0): the generated C++ itself was not compared with anything"
-)
+NO_CSIM = "C simulation was not run (--no-csim, --csim-events 0): the generated C++ itself was not checked"
 
 
 @pytest.fixture
@@ -38,7 +36,7 @@ def notes(folder: Path, *arguments: str | Path) -> list[str]:
 
 def test_widths_for_a_network_that_has_its_own_are_said_to_do_nothing(folder: Path) -> None:
     np.savez(folder / "x.npz", input_0=np.zeros((4, 4, 4, 1)))
-    expected = "--bits and --calibrate have no effect: the network has quantizers of its own, and keeps their widths"
+    expected = "--bits and --calibrate have no effect: the network has its own quantizers, whose widths are kept"
     flags = ("--bits", "4", "--calibrate", "x.npz")
     assert expected in notes(folder, "convert", "m.h5", "--no-csim", "-o", "p", *flags)
     assert expected in json.loads((folder / "p" / "fpgacnn.json").read_text())["notes"]
@@ -51,7 +49,7 @@ def test_widths_for_a_network_that_has_its_own_are_said_to_do_nothing(folder: Pa
 
 
 def test_a_ratio_without_calibration_is_said_to_do_nothing(folder: Path) -> None:
-    assert "--sqnr has no effect: it belongs to --calibrate, on a float network" in notes(
+    assert "--sqnr has no effect: it needs --calibrate and a float network" in notes(
         folder, "convert", "m.h5", "--no-csim", "--sqnr", "30"
     )
     request = planning_request("m.h5", None, {"bits": "8", "calibrate": "x.npz", "sqnr_db": 30.0})
@@ -72,7 +70,7 @@ def test_a_run_without_c_simulation_says_so(folder: Path, flags: tuple[str, ...]
 
 
 def test_events_for_c_simulation_and_none_of_it_do_not_go_together(folder: Path) -> None:
-    assert "--csim-events 5 and --no-csim do not go together" in failed(
+    assert "--csim-events 5 and --no-csim exclude each other" in failed(
         run(folder, "convert", "m.h5", "--no-csim", "--csim-events", "5"), 2, "FC002"
     )
     assert left(folder) == {"m.h5"}
@@ -83,7 +81,7 @@ def test_verify_leaves_c_simulation_out_where_that_is_asked_for_and_says_so(fold
     record = json.loads(run(folder, "verify", "p", "--no-csim", "--json").stdout)
     assert NO_CSIM in record["notes"]
     assert [report["left"] for report in record["verification"]].count("csim") == 0
-    assert "--all and --no-csim do not go together" in failed(
+    assert "--all and --no-csim exclude each other" in failed(
         run(folder, "verify", "p", "--all", "--no-csim"), 2, "FC002"
     )
     assert "for a project, not for --models" in failed(run(folder, "verify", "--models", ".", "--all"), 2, "FC002")
@@ -131,7 +129,7 @@ def test_labels_that_no_output_can_use_are_said_to_be_unused(
         run(tmp_path, "convert", DIGITS, "--no-csim", "--input", "x.npz", "--json", "--float", FLOAT).stdout
     )
     unused = [note for note in record["notes"] if note.startswith("the labels are not used")]
-    assert unused == ([f"the labels are not used, there is no quality table: {words}"] if words else [])
+    assert unused == ([f"the labels are not used, so there is no quality table: {words}"] if words else [])
     assert len(record["quality"]) == (0 if words else 1)
     assert ("--float has no effect: the labels are not used" in record["notes"]) == bool(words)
 
@@ -163,8 +161,8 @@ def quantized_file(path: Path, *outputs: str) -> Path:
     ("outputs", "labels", "words"),
     [
         (("map", "one"), [0, 1, 1], "the network has 2 outputs"),
-        (("map",), [0, 1, 1], "its output has the shape (2, 2, 3), where one label an event needs one axis of values"),
-        (("one",), [0, 0, 0], "all events have the same label, where a single score needs both"),
+        (("map",), [0, 1, 1], "its output has the shape (2, 2, 3), but labels need one axis of values"),
+        (("one",), [0, 0, 0], "all events have the same label, but a single score needs both"),
         (("one",), [0, 1, 2], "labels from 0 to 2 do not fit an output of 1: expected 0 to 1"),
         (("one",), [0, 1, 1], None),
     ],
@@ -176,7 +174,7 @@ def test_labels_need_one_output_with_one_axis_of_values(
     np.savez(tmp_path / "x.npz", input_0=np.arange(27).reshape(3, 3, 3, 1) / 32, labels=np.array(labels))
     record = json.loads(run(tmp_path, "convert", "q.h5", "--no-csim", "--input", "x.npz", "--json").stdout)
     assert [note for note in record["notes"] if "labels" in note] == (
-        [f"the labels are not used, there is no quality table: {words}"] if words else []
+        [f"the labels are not used, so there is no quality table: {words}"] if words else []
     )
     assert bool(record["quality"]) == (words is None)
 
@@ -189,10 +187,10 @@ def test_layers_that_nothing_was_compared_for_are_named() -> None:
     names = [layer.name for layer in network.layers]
     assert list(not_compared(found.design, network, nodes)) == []
     assert list(not_compared(found.design, network, nodes[:2] + nodes[3:])) == [
-        f"1 of {len(names)} layers have no node of their own; only what follows them was compared: {names[2]}"
+        f"1 of {len(names)} layers have no node of their own; only the layers after them were compared: {names[2]}"
     ]
     [line] = not_compared(found.design, network, found.design.model.outputs)
     assert line.startswith(
-        f"{len(names) - 1} of {len(names)} layers have no node of their own; only what follows them was compared: "
+        f"{len(names) - 1} of {len(names)} layers have no node of their own; only the layers after them were compared: "
     )
     assert line.endswith(f" and {len(names) - 1 - 5} more")

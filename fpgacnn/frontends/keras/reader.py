@@ -154,12 +154,12 @@ def _read(graph: LayerGraph, path: Path, sha256: str, version: Json, weights: We
     layers: list[SourceLayer] = []
     dropped: list[tuple[str, str]] = []
     refusals: list[tuple[str, str, FpgacnnError]] = []
-    untold: list[tuple[str, str]] = []
+    unresolved: list[tuple[str, str]] = []
     for use in graph.uses:
         try:
             _refuse_by_class(use)
             if not all(name in stands_for for name in use.inputs):
-                untold.append((use.name, use.kind))
+                unresolved.append((use.name, use.kind))
                 continue
             steps = _steps(use, tuple(shapes[name] for name in use.inputs), weights, keras)
         except FpgacnnError as error:
@@ -186,7 +186,7 @@ def _read(graph: LayerGraph, path: Path, sha256: str, version: Json, weights: We
         outputs=tuple(stands_for.get(name, name) for name in graph.outputs),
         dropped=tuple(dropped),
         refusals=tuple(refusals),
-        untold=tuple(untold),
+        unresolved=tuple(unresolved),
     )
 
 

@@ -24,13 +24,13 @@ def _checked(call: OpArgs, compute: Callable[[], Result]) -> Result:
     try:
         return compute()
     except (ValueError, IndexError, TypeError) as error:
-        raise call.weave.shape_error(f"its constants do not fit each other: {error}") from error
+        raise call.builder.shape_error(f"its constants do not fit each other: {error}") from error
 
 
 def _guarded(call: OpArgs, count: int) -> None:
     if count > MAX_ELEMENTS:
         raise TooLargeError(
-            file=call.weave.file, where=f"node '{call.name}'", seen=f"{count} numbers", limit=MAX_ELEMENTS
+            file=call.builder.file, where=f"node '{call.name}'", seen=f"{count} numbers", limit=MAX_ELEMENTS
         )
 
 
@@ -51,7 +51,7 @@ def target_shape(call: OpArgs, before: Sequence[int], wanted: Sequence[int]) -> 
     if sizes.count(-1) == 1 and known > 0 and total % known == 0:
         sizes[sizes.index(-1)] = total // known
     if prod(sizes) != total or min(sizes, default=1) < 0:
-        raise call.weave.shape_error(f"{tuple(before)} cannot become {tuple(wanted)}")
+        raise call.builder.shape_error(f"{tuple(before)} cannot become {tuple(wanted)}")
     return tuple(sizes)
 
 
@@ -95,13 +95,13 @@ def squeezed(call: OpArgs, shape: Sequence[int]) -> tuple[int, ...]:
     """The shape behind Squeeze."""
     named = call.numbers(1, "axes") if call.has(1) else call.integers("axes", (), low=-16)
     first = int(
-        call.weave.several and isinstance(call.inputs[0], TensorView)
+        call.builder.several and isinstance(call.inputs[0], TensorView)
     )  # the axis of events has length 1 only here
     axes = {axis_of(call, axis, len(shape)) for axis in named} or {
         axis for axis, size in enumerate(shape) if size == 1 and axis >= first
     }
     if any(shape[axis] != 1 for axis in axes):
-        raise call.weave.shape_error(f"axes {sorted(axes)} of {tuple(shape)} have not length 1")
+        raise call.builder.shape_error(f"axes {sorted(axes)} of {tuple(shape)} have not length 1")
     return tuple(size for axis, size in enumerate(shape) if axis not in axes)
 
 
@@ -236,7 +236,7 @@ def _constant_of_shape(call: OpArgs, _: Sequence[Constant]) -> Constant:
     if min(shape, default=0) < 0:
         raise call.broken(f"shape {shape}")
     _guarded(call, prod(shape))
-    value = np.zeros(1, np.float32) if tensor is None else to_array(tensor, call.weave.file)
+    value = np.zeros(1, np.float32) if tensor is None else to_array(tensor, call.builder.file)
     return Constant(values=np.full(shape, value.reshape(-1)[0], value.dtype), kind=1 if tensor is None else tensor.kind)
 
 
@@ -244,7 +244,7 @@ def stored(call: OpArgs) -> Constant:
     """The operator Constant: a tensor, a number or numbers."""
     tensor = call.tensor("value")
     if tensor is not None:
-        return Constant(values=to_array(tensor, call.weave.file), kind=tensor.kind)
+        return Constant(values=to_array(tensor, call.builder.file), kind=tensor.kind)
     for name in call.node.attributes:
         value = call.attribute(name)
         if name in {"value_float", "value_floats"} and isinstance(value, float | tuple):

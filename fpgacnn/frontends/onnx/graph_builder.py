@@ -99,40 +99,40 @@ class GraphBuilder:
 
     def moves_only(self, view: TensorView) -> bool:
         """Whether the file's tensor is what the layer holds but for the order of axes and axes of length 1."""
-        return [view.held[axis] for axis in view.order if view.held[axis] != 1] == [
+        return [view.layer_shape[axis] for axis in view.order if view.layer_shape[axis] != 1] == [
             size for size in view.shape if size != 1
         ]
 
-    def untied(self, view: TensorView) -> TensorView:
+    def materialize(self, view: TensorView) -> TensorView:
         """The same tensor with no reshape between layer and file: a layer that holds it in the file's order."""
         if self.moves_only(view):
             return view
-        layer = self._permuted(view.layer, view.held, view.order)
-        held = tuple(size for size in view.shape if size != 1) or (1,)
+        layer = self._permuted(view.layer, view.layer_shape, view.order)
+        layer_shape = tuple(size for size in view.shape if size != 1) or (1,)
         return replace(
             view,
-            layer=self.reshaped(layer, self._turned(view.held, view.order), held),
-            held=held,
-            order=tuple(range(len(held))),
+            layer=self.reshaped(layer, self._reordered(view.layer_shape, view.order), layer_shape),
+            layer_shape=layer_shape,
+            order=tuple(range(len(layer_shape))),
         )
 
-    def order_held(self, view: TensorView) -> list[int]:
+    def layer_order(self, view: TensorView) -> list[int]:
         """The file's axes that are longer than 1, in the order in which a layer holds them."""
-        view = self.untied(view)
+        view = self.materialize(view)
         real = [axis for axis, size in enumerate(view.shape) if size != 1]
-        source = [axis for axis in view.order if view.held[axis] != 1]
+        source = [axis for axis in view.order if view.layer_shape[axis] != 1]
         return [real[source.index(axis)] for axis in sorted(source)]
 
     def arranged(self, view: TensorView, axes: Sequence[int]) -> str:
         """A layer that holds the file's `axes` in that order; the axes that are left out have length 1."""
-        view = self.untied(view)
+        view = self.materialize(view)
         wanted = tuple(view.shape[axis] for axis in axes)
-        source = iter([axis for axis in view.order if view.held[axis] != 1])
+        source = iter([axis for axis in view.order if view.layer_shape[axis] != 1])
         holder = {axis: next(source) for axis in range(len(view.shape)) if view.shape[axis] != 1}
-        ones = [axis for axis in range(len(view.held)) if view.held[axis] == 1]
+        ones = [axis for axis in range(len(view.layer_shape)) if view.layer_shape[axis] == 1]
         moving = [holder[axis] for axis in axes if axis in holder]
         if moving == sorted(moving):
-            return self.reshaped(view.layer, view.held, wanted)
+            return self.reshaped(view.layer, view.layer_shape, wanted)
         order: list[int] = []
         for axis in axes:
             if axis in holder:
@@ -140,25 +140,27 @@ class GraphBuilder:
             elif ones:
                 order.append(ones.pop(0))
         order = [*ones, *order]
-        return self.reshaped(self._permuted(view.layer, view.held, order), self._turned(view.held, order), wanted)
+        return self.reshaped(
+            self._permuted(view.layer, view.layer_shape, order), self._reordered(view.layer_shape, order), wanted
+        )
 
     def in_file_order(self, view: TensorView, shape: Shape) -> str:
         """A layer that holds the elements in the file's order, in `shape`."""
-        layer = self._permuted(view.layer, view.held, view.order)
-        return self.reshaped(layer, self._turned(view.held, view.order), shape)
+        layer = self._permuted(view.layer, view.layer_shape, view.order)
+        return self.reshaped(layer, self._reordered(view.layer_shape, view.order), shape)
 
-    def _turned(self, held: Shape, order: Sequence[int]) -> Shape:
-        return tuple(held[axis] for axis in order)
+    def _reordered(self, layer_shape: Shape, order: Sequence[int]) -> Shape:
+        return tuple(layer_shape[axis] for axis in order)
 
-    def _permuted(self, layer: str, held: Shape, order: Sequence[int]) -> str:
-        moving = [axis for axis in order if held[axis] != 1]
+    def _permuted(self, layer: str, layer_shape: Shape, order: Sequence[int]) -> str:
+        moving = [axis for axis in order if layer_shape[axis] != 1]
         if moving == sorted(moving):
-            return self.reshaped(layer, held, self._turned(held, order))
-        return self.emit(src.Permute(axes=tuple(order)), (layer,), self._turned(held, order))
+            return self.reshaped(layer, layer_shape, self._reordered(layer_shape, order))
+        return self.emit(src.Permute(axes=tuple(order)), (layer,), self._reordered(layer_shape, order))
 
-    def reshaped(self, layer: str, held: Shape, wanted: Shape) -> str:
+    def reshaped(self, layer: str, layer_shape: Shape, wanted: Shape) -> str:
         """A layer that holds the same elements in another shape."""
-        return layer if held == wanted else self.emit(src.Reshape(), (layer,), wanted)
+        return layer if layer_shape == wanted else self.emit(src.Reshape(), (layer,), wanted)
 
     # --- constants along channels ----------------------------------------------------------------------------------
 
@@ -167,35 +169,39 @@ class GraphBuilder:
 
         Raises ShapeError where an array does not broadcast, or changes along several axes of a large tensor.
         """
-        pulled = self._pulled(view, arrays)
-        axes = _changing(pulled)
-        last = len(view.held) - 1
+        in_layer = self._as_in_layer(view, arrays)
+        axes = _changing(in_layer)
+        last = len(view.layer_shape) - 1
         if axes <= {last}:
-            return view, [_vector(array) for array in pulled]
+            return view, [_vector(array) for array in in_layer]
         if len(axes) == 1:
             (axis,) = axes
             order = [*(other for other in range(last + 1) if other != axis), axis]
-            layer = self._permuted(view.layer, view.held, order)
-            turned = replace(
+            layer = self._permuted(view.layer, view.layer_shape, order)
+            moved = replace(
                 view,
                 layer=layer,
-                held=self._turned(view.held, order),
+                layer_shape=self._reordered(view.layer_shape, order),
                 order=tuple(order.index(one) for one in view.order),
-                sole=True,
+                exclusive=True,
             )
-            return turned, [_vector(array) for array in self._pulled(turned, arrays)]
+            return moved, [_vector(array) for array in self._as_in_layer(moved, arrays)]
         if view.size > MAX_FLAT:
             raise self.shape_error(f"constants that differ along several axes of {view.shape} are not supported")
         flat = replace(
-            view, layer=self.reshaped(view.layer, view.held, (view.size,)), held=(view.size,), order=(0,), sole=True
+            view,
+            layer=self.reshaped(view.layer, view.layer_shape, (view.size,)),
+            layer_shape=(view.size,),
+            order=(0,),
+            exclusive=True,
         )
-        if view.order != tuple(range(len(view.held))):
+        if view.order != tuple(range(len(view.layer_shape))):
             flat = replace(flat, layer=self.in_file_order(view, (view.size,)))
-        return flat, [_vector(array) for array in self._pulled(flat, arrays)]
+        return flat, [_vector(array) for array in self._as_in_layer(flat, arrays)]
 
-    def _pulled(self, view: TensorView, arrays: Sequence[Numbers]) -> list[Numbers]:
+    def _as_in_layer(self, view: TensorView, arrays: Sequence[Numbers]) -> list[Numbers]:
         try:
-            return [view.pulled(array) for array in arrays]
+            return [view.as_in_layer(array) for array in arrays]
         except ValueError as error:
             shapes = ", ".join(str(array.shape) for array in arrays)
             raise self.shape_error(f"constants of shape {shapes} do not fit a tensor of {view.shape}") from error

@@ -33,13 +33,13 @@ class OpArgs:
     node: OnnxNode
     inputs: tuple[Value | None, ...]
     opset: int
-    weave: GraphBuilder
+    builder: GraphBuilder
     seen: set[str] = field(default_factory=set)
 
     @property
     def name(self) -> str:
         """How the operator is called in messages and layers."""
-        return self.weave.node
+        return self.builder.node
 
     @property
     def is_old(self) -> bool:
@@ -48,7 +48,7 @@ class OpArgs:
 
     def broken(self, why: str) -> BrokenArchitectureError:
         """The error for what no exporter writes."""
-        return BrokenArchitectureError(file=self.weave.file, where=f"node '{self.name}'", why=why)
+        return BrokenArchitectureError(file=self.builder.file, where=f"node '{self.name}'", why=why)
 
     def unsupported(self, why: str, do: str) -> UnsupportedOptionError:
         """The error for what the format allows but hardware cannot have."""
@@ -151,7 +151,7 @@ class OpArgs:
         bad = int(found.values.size - (np.abs(found.values.astype(np.float64)) <= MAX_NUMBER).sum())
         if bad:
             raise NonFiniteWeightsError(
-                file=self.weave.file, layer=self.name, weight=what, count=bad, total=found.values.size
+                file=self.builder.file, layer=self.name, weight=what, count=bad, total=found.values.size
             )
         return found
 
@@ -176,14 +176,14 @@ class OpArgs:
         """
         pairs = list(zip(reversed(view.shape), reversed(shape), strict=False))
         if len(shape) > len(view.shape) or any(other not in (1, size) for size, other in pairs):
-            raise self.weave.shape_error(f"a constant of {shape} does not fit a tensor of {view.shape}")
+            raise self.builder.shape_error(f"a constant of {shape} does not fit a tensor of {view.shape}")
 
     def data_axis(self, axis: int) -> int:
         """An axis that an operator works along.
 
         Raises UnsupportedOptionError for that of events, where the file has several.
         """
-        if axis == 0 and self.weave.several:
+        if axis == 0 and self.builder.several:
             raise self.unsupported(
                 "it works along the first axis, that of events", "leave the first axis alone, or export with one event"
             )
@@ -193,13 +193,17 @@ class OpArgs:
 
     def elementwise(self, operation: SourceOperation, view: TensorView) -> TensorView:
         """A layer that changes each element by itself, whatever the order of axes."""
-        return replace(view, layer=self.weave.emit(operation, (view.layer,), view.held), sole=True)
+        return replace(view, layer=self.builder.emit(operation, (view.layer,), view.layer_shape), exclusive=True)
 
     def result(
-        self, operation: SourceOperation, inputs: Sequence[str], held: Shape, order: Sequence[int], shape: Shape
+        self, operation: SourceOperation, inputs: Sequence[str], layer_shape: Shape, order: Sequence[int], shape: Shape
     ) -> TensorView:
         """A new layer and how the file sees it; its elements are of the type of the first input."""
         kind = next((one.kind for one in self.inputs if isinstance(one, TensorView)), FLOAT)
         return TensorView(
-            layer=self.weave.emit(operation, inputs, held), held=held, order=tuple(order), shape=shape, kind=kind
+            layer=self.builder.emit(operation, inputs, layer_shape),
+            layer_shape=layer_shape,
+            order=tuple(order),
+            shape=shape,
+            kind=kind,
         )

@@ -72,7 +72,7 @@ def read_tensors(path: Path) -> Tensors:
     """
     reader = _opened(path)
     reader.read()
-    held = {
+    views = {
         name: value
         for name, value in reader.values.items()
         if isinstance(value, TensorView) and value.coding is None and value.shape[:1] == (1,)
@@ -81,7 +81,7 @@ def read_tensors(path: Path) -> Tensors:
     first = [port.shape[0] for port in reader.graph.inputs if port.name not in stored and port.shape]
     return Tensors(
         holders={
-            value.layer: (name, value) for name, value in held.items()
+            value.layer: (name, value) for name, value in views.items()
         },  # a layer holds what its last operator makes
         quantized=any(node.domain != "" or node.kind in QUANTIZERS for node in reader.graph.nodes),
         batch=max((size for size in first if size > 0), default=0),
@@ -96,12 +96,12 @@ class _Reader:
     values: dict[str, Value] = field(default_factory=dict)
     refusals: list[tuple[str, str, FpgacnnError]] = field(default_factory=list)
     dropped: list[tuple[str, str]] = field(default_factory=list)
-    untold: list[tuple[str, str]] = field(default_factory=list)
-    weave: GraphBuilder = field(init=False)
+    unresolved: list[tuple[str, str]] = field(default_factory=list)
+    builder: GraphBuilder = field(init=False)
     readers: Counter[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.weave = GraphBuilder(file=self.path)
+        self.builder = GraphBuilder(file=self.path)
         self.readers = Counter(name for node in self.graph.nodes for name in node.inputs) + Counter(
             port.name for port in self.graph.outputs
         )
@@ -118,12 +118,12 @@ class _Reader:
             name=self.path.stem,
             digest=digest(self.path),
             framework=f"ONNX, {self.model.producer or 'unknown producer'}",
-            layers=tuple(self.weave.layers),
+            layers=tuple(self.builder.layers),
             inputs=inputs,
             outputs=outputs,
             dropped=tuple(self.dropped),
             refusals=tuple(self.refusals),
-            untold=tuple(self.untold),
+            unresolved=tuple(self.unresolved),
         )
 
     def _initializers(self) -> None:
@@ -141,11 +141,11 @@ class _Reader:
 
     def _input(self, port: ValueInfo) -> str:
         """An input without its axis of events, which is the first."""
-        self.weave.node, self.weave.kind = port.name, "Input"
+        self.builder.node, self.builder.kind = port.name, "Input"
         if port.shape is None or not port.shape:
             raise GraphError(file=self.path, why=f"input '{port.name}' has no shape, or is no tensor")
-        self.weave.events = max(self.weave.events, port.shape[0])
-        self.weave.several = self.weave.several or port.shape[0] != 1
+        self.builder.events = max(self.builder.events, port.shape[0])
+        self.builder.several = self.builder.several or port.shape[0] != 1
         shape = port.shape[1:] or (1,)
         if len(port.shape) == 1 and port.shape[0] > 1:
             raise GraphError(
@@ -161,10 +161,10 @@ class _Reader:
                 file=self.path,
                 why=f"input '{port.name}' has an axis of unknown size: {port.shape}; only the first, that of events, may be open",
             )
-        name = self.weave.emit(Input(element=ELEMENTS[port.kind]), (), shape)
+        name = self.builder.emit(Input(element=ELEMENTS[port.kind]), (), shape)
         seen = (1, *port.shape[1:])
         self.values[port.name] = TensorView(
-            layer=name, held=shape, order=tuple(range(len(shape))), shape=seen, sole=False, kind=port.kind
+            layer=name, layer_shape=shape, order=tuple(range(len(shape))), shape=seen, exclusive=False, kind=port.kind
         )
         return name
 
@@ -208,31 +208,31 @@ class _Reader:
 
     def _node(self, node: OnnxNode) -> None:
         label = node.name or next(filter(None, node.outputs), node.kind)
-        self.weave.node, self.weave.kind = label, node.kind
+        self.builder.node, self.builder.kind = label, node.kind
         if not all(name in self.values for name in node.inputs if name):
-            self.untold.append((label, node.kind))
+            self.unresolved.append((label, node.kind))
             return
         inputs = tuple(self.values[name] if name else None for name in node.inputs)
-        call = OpArgs(node=node, inputs=inputs, opset=self.model.opsets.get(node.domain, 1), weave=self.weave)
-        first = len(self.weave.layers)
+        call = OpArgs(node=node, inputs=inputs, opset=self.model.opsets.get(node.domain, 1), builder=self.builder)
+        first = len(self.builder.layers)
         try:
             values = read_operator(call)
         except FpgacnnError as error:
-            self.weave.forget(first)
+            self.builder.forget(first)
             self.refusals.append((label, node.kind, error))
             return
         if (
             node.kind in {"Identity", "Dropout", "Cast"}
             and isinstance(values[0], TensorView)
-            and len(self.weave.layers) == first
+            and len(self.builder.layers) == first
         ):
             self.dropped.append((label, node.kind))
         for name, value in zip(node.outputs, values, strict=False):
             if not name:
                 continue
             if isinstance(value, TensorView):
-                layer = self.weave.last_is_named(first, value.layer) if len(values) == 1 else value.layer
-                value = replace(value, layer=layer, sole=value.sole and self.readers[name] == 1)  # noqa: PLW2901  # the same value, named
+                layer = self.builder.last_is_named(first, value.layer) if len(values) == 1 else value.layer
+                value = replace(value, layer=layer, exclusive=value.exclusive and self.readers[name] == 1)  # noqa: PLW2901  # the same value, named
             self.values[name] = value
 
     def _output(self, port: ValueInfo) -> str:
@@ -240,7 +240,7 @@ class _Reader:
         value = self.values.get(port.name)
         if value is None:
             return port.name
-        self.weave.node, self.weave.kind = f"{port.name}/output", "Output"
+        self.builder.node, self.builder.kind = f"{port.name}/output", "Output"
         if isinstance(value, Constant):
             raise GraphError(file=self.path, why=f"output '{port.name}' is constant")
         if value.coding is not None:
@@ -249,9 +249,9 @@ class _Reader:
                 "add the DequantizeLinear that belongs to it",
             )
             self.refusals.append((port.name, "Output", UnsupportedOptionError(layer=port.name, why=why, do=do)))
-        if self.weave.several and value.shape[:1] != (1,):
+        if self.builder.several and value.shape[:1] != (1,):
             why, do = "its first axis is not that of events", "keep the first axis of every input and output for events"
             self.refusals.append((port.name, "Output", UnsupportedOptionError(layer=port.name, why=why, do=do)))
         shape = value.shape[1:] if value.shape[:1] == (1,) and len(value.shape) > 1 else value.shape or (1,)
-        first = len(self.weave.layers)
-        return self.weave.last_is_named(first, self.weave.in_file_order(value, shape))
+        first = len(self.builder.layers)
+        return self.builder.last_is_named(first, self.builder.in_file_order(value, shape))

@@ -71,15 +71,15 @@ class TensorView:
     """A tensor of the file as a layer of ours holds it.
 
     The file's tensor is what the layer holds, its axes taken in `order`, then given `shape`. `shape` counts the events
-    axis, as 1. `sole`: nothing else reads the layer. `coding` is set between QuantizeLinear and DequantizeLinear.
+    axis, as 1. `exclusive`: nothing else reads the layer. `coding` is set between QuantizeLinear and DequantizeLinear.
     `kind` is the element type in the file. `divided`: a quotient that float32 rounds, right where steps would show it.
     """
 
     layer: str
-    held: Shape
+    layer_shape: Shape
     order: tuple[int, ...]
     shape: Shape
-    sole: bool = True
+    exclusive: bool = True
     coding: Coding | None = None
     kind: int = kinds.FLOAT
     divided: bool = False
@@ -87,15 +87,15 @@ class TensorView:
     @property
     def size(self) -> int:
         """Elements of one event."""
-        return int(np.prod(self.held))
+        return int(np.prod(self.layer_shape))
 
-    def pulled(self, array: Numbers) -> Numbers:
+    def as_in_layer(self, array: Numbers) -> Numbers:
         """An array that broadcasts against the file's tensor, as the layer holds it.
 
         Raises ValueError where it does not broadcast.
         """
         full = np.broadcast_to(array, self.shape)
-        turned = full.reshape(tuple(self.held[axis] for axis in self.order))
+        turned = full.reshape(tuple(self.layer_shape[axis] for axis in self.order))
         return turned.transpose(np.argsort(self.order))
 
 

@@ -1,1 +1,1 @@
-"""One network, many targets."""
+"""Search for the target that meets given limits."""

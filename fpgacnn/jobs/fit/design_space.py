@@ -1,4 +1,4 @@
-"""What can be turned without touching a bit of the answer: each layer's strategy and reuse factor."""
+"""The design space: strategy and reuse factor of each layer, which change no bit of the result."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from fpgacnn.ir import hardware as hw
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """A layer of the file that multiplies, and the reuse factors that every part of it can have, ascending."""
+    """A layer of the model file with multiplications, and the reuse factors that all its parts allow, ascending."""
 
     layer: str
     factors: tuple[int, ...]
 
-    def nearest(self, wish: int) -> int:
-        """The factor next to a wish, the smaller of two."""
-        return min(self.factors, key=lambda factor: (abs(factor - wish), factor))
+    def nearest(self, wanted: int) -> int:
+        """The factor nearest to `wanted`, the smaller one of two."""
+        return min(self.factors, key=lambda factor: (abs(factor - wanted), factor))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """How a layer multiplies."""
+    """Strategy and reuse factor of a layer."""
 
     strategy: Strategy = Strategy.LATENCY
     reuse: int = 1
 
 
 def parameters(design: Design) -> tuple[Parameter, ...]:
-    """The knobs of a network, in the order of its layers."""
+    """The parameters of a network, in the order of its layers."""
     found: dict[str, list[set[int]]] = {}
     for layer in design.model.layers:
         factors = _factors(layer.operation)
@@ -41,12 +41,12 @@ def parameters(design: Design) -> tuple[Parameter, ...]:
 
 
 def _factors(operation: hw.Operation) -> set[int]:
-    """Legal reuse factors of a matrix product; of a convolution, those that are spent within one position."""
+    """Legal reuse factors of a matrix product; for a convolution, those of one output position."""
     match operation:
         case hw.Convolution():
             inputs, outputs = prod(operation.kernel.array.shape[:-1]), operation.kernel.array.shape[-1]
             return set(legal_factors(inputs, outputs, inputs))
-        case hw.Depthwise():  # with the resource strategy a full convolution is built
+        case hw.Depthwise():  # with the resource strategy it becomes a full convolution
             rows, columns, channels, multiplier = operation.kernel.array.shape
             inputs = rows * columns * channels
             return set(legal_factors(inputs, channels * multiplier, inputs))

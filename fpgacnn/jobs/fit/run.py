@@ -1,4 +1,4 @@
-"""`fit`: from a model file or a project to the target that meets limits, and the file that `--config` takes."""
+"""The command `fit`: find the target that meets limits, and write it to a file for `--config`."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from fpgacnn.records.record import SCHEMA, estimate_line, plain
 from fpgacnn.system.atomic_dir import write_atomically
 
 HEAD = "# written by fpgacnn fit"
-SAME_ROOM = 0.02
-"""A slower target is shown only where it takes so much less of the part, relatively."""
+SAME_UTILIZATION = 0.02
+"""A slower target is shown only if it needs less of the part by this fraction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerChoice:
-    """How a layer multiplies in the best target; `factors` are all that it could have."""
+    """Strategy and reuse factor of a layer in the best target; `factors` are all that are legal."""
 
     layer: str
     strategy: str
@@ -40,7 +40,7 @@ class LayerChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrontPoint:
-    """A target that no other one beats in both latency and use of the part. The numbers are those that are compared with the limits."""
+    """A target on the Pareto front of latency and utilization, with the numbers that were compared with the limits."""
 
     io: str
     latency_ns: float
@@ -54,7 +54,10 @@ class FrontPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class FitRecord(Displayed):
-    """What was asked and found. `excess` says which limits the best target misses, as a share of the limit."""
+    """The limits and the result of a search.
+
+    `excess`: by how much the best target misses limits, as a share of the limit.
+    """
 
     version: str
     source: str
@@ -84,21 +87,22 @@ class FitRecord(Displayed):
 
 
 def fit(
-    source: Path, request: Request, wishes: TargetOverrides, limits: FitLimits, io: Sequence[IoType] = tuple(IoType)
+    source: Path, request: Request, overrides: TargetOverrides, limits: FitLimits, io: Sequence[IoType] = tuple(IoType)
 ) -> FitRecord:
-    """Find the target that meets limits best, among all reuse factors and strategies of single layers; `wishes` give part, clock and tool.
+    """Find the target that meets limits best, over strategy and reuse factor of each layer.
 
-    Raises UnknownPartError, UnsupportedOptionError where nothing can be built, and what reading a model or project raises.
+    `overrides` give part, clock and tool. Raises UnknownPartError, UnsupportedOptionError if no target can be built,
+    and the errors of reading a model or project.
     """
     if source.is_dir() and is_foreign(source):
-        raise UsageError(what=f"{source} was not made by fpgacnn: its layers cannot be planned again")
-    design, notes = plan_source(source, request, wishes)
-    turnable = parameters(design)
+        raise UsageError(what=f"{source} was not written by fpgacnn: its layers cannot be planned again")
+    design, notes = plan_source(source, request, overrides)
+    adjustable = parameters(design)
     costs = _Costs(design=design, choice=request.fifo or FifoChoice())
-    found = search(turnable, design.target, io, limits, costs.quick)
+    found = search(adjustable, design.target, io, limits, costs.quick)
     best = trial(found.best.target, costs.whole(found.best.target), limits)
     front = tuple(best if one.target == best.target else one for one in found.front)
-    return _record(source, replace(found, best=best, front=front), turnable, limits, notes)
+    return _record(source, replace(found, best=best, front=front), adjustable, limits, notes)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -130,7 +134,7 @@ class _Costs:
 
 
 def _record(
-    source: Path, found: Search, turnable: Sequence[Parameter], limits: FitLimits, notes: tuple[str, ...]
+    source: Path, found: Search, adjustable: Sequence[Parameter], limits: FitLimits, notes: tuple[str, ...]
 ) -> FitRecord:
     best = found.best
     return FitRecord(
@@ -140,39 +144,41 @@ def _record(
         fits=best.fits,
         excess=best.excess,
         target=best.target,
-        layers=tuple(_choice(knob, best.target) for knob in turnable),
+        layers=tuple(_choice(parameter, best.target) for parameter in adjustable),
         estimate=best.estimate,
         latency_ns=best.latency_ns,
         interval_ns=best.interval_ns,
         shares=best.shares,
-        front=tuple(_point(one, turnable, is_best=one is best) for one in _apart(found.front, best)),
+        front=tuple(_point(one, adjustable, is_best=one is best) for one in _distinct(found.front, best)),
         trials=found.trials,
         notes=(*notes, *(f"io_{way} cannot be built: {why}" for way, why in found.refused.items())),
     )
 
 
-def _apart(front: Sequence[Trial], best: Trial) -> list[Trial]:
-    """The best target, and those of the front that differ by more than an estimate can mean."""
+def _distinct(front: Sequence[Trial], best: Trial) -> list[Trial]:
+    """The best target, and those of the front that differ by more than the accuracy of an estimate."""
     found: list[Trial] = []
     for one in sorted({id(one): one for one in (*front, best)}.values(), key=lambda one: one.latency_ns):
-        if one is best or not found or one.utilization < (1 - SAME_ROOM) * found[-1].utilization:
+        if one is best or not found or one.utilization < (1 - SAME_UTILIZATION) * found[-1].utilization:
             found.append(one)
     return found
 
 
-def _turn(layer: str, target: Target) -> Setting:
+def _setting_of(layer: str, target: Target) -> Setting:
     return Setting(
         strategy=target.strategy_of.get(layer, target.strategy), reuse=target.reuse_of.get(layer, target.reuse)
     )
 
 
-def _choice(knob: Parameter, target: Target) -> LayerChoice:
-    turn = _turn(knob.layer, target)
-    return LayerChoice(layer=knob.layer, strategy=turn.strategy.value, reuse=turn.reuse, factors=knob.factors)
+def _choice(parameter: Parameter, target: Target) -> LayerChoice:
+    setting = _setting_of(parameter.layer, target)
+    return LayerChoice(
+        layer=parameter.layer, strategy=setting.strategy.value, reuse=setting.reuse, factors=parameter.factors
+    )
 
 
-def _point(one: Trial, turnable: Sequence[Parameter], *, is_best: bool) -> FrontPoint:
-    turns = {knob.layer: _turn(knob.layer, one.target) for knob in turnable}
+def _point(one: Trial, adjustable: Sequence[Parameter], *, is_best: bool) -> FrontPoint:
+    settings = {parameter.layer: _setting_of(parameter.layer, one.target) for parameter in adjustable}
     return FrontPoint(
         io=one.target.io.value,
         latency_ns=one.latency_ns,
@@ -181,7 +187,7 @@ def _point(one: Trial, turnable: Sequence[Parameter], *, is_best: bool) -> Front
         cautions=len(one.estimate.warnings),
         fits=one.fits,
         best=is_best,
-        layers={layer: f"{turn.strategy.value}, reuse {turn.reuse}" for layer, turn in turns.items()},
+        layers={layer: f"{setting.strategy.value}, reuse {setting.reuse}" for layer, setting in settings.items()},
     )
 
 
@@ -189,7 +195,7 @@ def _point(one: Trial, turnable: Sequence[Parameter], *, is_best: bool) -> Front
 
 
 def refuse_foreign(file: Path) -> None:
-    """Raise TargetExistsError where something that `fit` did not write is in the way."""
+    """Raise TargetExistsError if a file that `fit` did not write is at this path."""
     try:
         if file.is_symlink() or (
             file.exists() and not (file.is_file() and file.read_bytes().startswith(HEAD.encode()))
@@ -209,7 +215,7 @@ def write_target(file: Path, record: FitRecord) -> None:
 
 
 def target_toml(target: Target) -> str:
-    """A target as `--config` reads it."""
+    """A target as TOML for `--config`."""
     lines = [
         f"part = {_quoted(target.part)}",
         f"clock = {target.clock_ns!r}",
@@ -228,5 +234,5 @@ def target_toml(target: Target) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A basic string of TOML: as in JSON, but that DEL is escaped too, and nothing beyond control characters must be."""
+    """A basic string of TOML: as in JSON, but DEL is escaped too. Only control characters must be escaped."""
     return json.dumps(str(text), ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,8 +1,8 @@
-"""Which targets meet limits on latency, interval and resources, and which of them is best.
+"""Search for the best target that meets limits on latency, interval and resources.
 
-A target is a way of moving data and a turn of every knob. Uniform turns are looked at first; from the best of them,
-single layers are turned as long as that helps. Everything is computed, nothing is drawn: the same network and limits
-give the same answer.
+A target is an io type and a setting for every parameter. The search tries uniform settings first; from the best of
+them, it changes single layers as long as the target improves. It uses no random numbers: the same network and limits
+give the same result.
 """
 
 from __future__ import annotations
@@ -18,18 +18,21 @@ from fpgacnn.hardware.estimation import Estimate, Figure
 from fpgacnn.jobs.fit.design_space import Parameter, Setting
 
 STARTS = 12
-"""Uniform targets from which single layers are turned, for each way of moving data."""
+"""Uniform targets from which single layers are changed, for each io type."""
 
 MOST_TRIALS = 2000
-"""For each way of moving data."""
+"""For each io type."""
 
 STEPS = (-3, -1, 1, 3)
-"""How far along its factors a layer is turned at once."""
+"""Steps in the list of a layer's factors that the search tries."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitLimits:
-    """What must be met. `utilization` is the share of the part's scarcest resource; `sure` asks the upper ends of all bands."""
+    """The limits.
+
+    `utilization`: share of the part's scarcest resource; `sure`: the upper ends of all bands must meet them.
+    """
 
     latency_ns: float | None = None
     interval_ns: float | None = None
@@ -44,7 +47,7 @@ class FitLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """A target with its estimate, seen through the limits."""
+    """A target with its estimate and by how much it exceeds the limits."""
 
     target: Target
     estimate: Estimate
@@ -60,13 +63,13 @@ class Trial:
 
     @property
     def fits(self) -> bool:
-        """Every limit is met."""
+        """Whether every limit is met."""
         return not self.excess
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """The best target, fitting or not, the front of all that were looked at, how many those were, and what could not be built."""
+    """The best target, whether it fits or not, the front, the number of trials, and what could not be built."""
 
     best: Trial
     front: tuple[Trial, ...]
@@ -75,7 +78,7 @@ class Search:
 
 
 def search(
-    knobs: Sequence[Parameter],
+    parameters: Sequence[Parameter],
     base: Target,
     io: Sequence[IoType],
     limits: FitLimits,
@@ -83,15 +86,15 @@ def search(
 ) -> Search:
     """Find the target that meets the limits best; `base` gives part, clock and tool.
 
-    Raises UnsupportedOptionError where the network can be built in no way, UnknownPartError.
+    Raises UnsupportedOptionError if no target can be built, UnknownPartError.
     """
     seen, refused = list[Trial](), dict[str, UnsupportedOptionError]()
     for way in io:
-        looking = _Looking(knobs=knobs, base=replace(base, io=way), limits=limits, estimate=estimate)
-        looking.look()
-        seen.extend(looking.seen.values())
-        if not looking.seen and looking.error:
-            refused[way.value] = looking.error
+        local = _LocalSearch(parameters=parameters, base=replace(base, io=way), limits=limits, estimate=estimate)
+        local.run()
+        seen.extend(local.seen.values())
+        if not local.seen and local.error:
+            refused[way.value] = local.error
     if not seen:
         raise next(iter(refused.values()))
     best = min(seen, key=lambda one: order(one, limits))
@@ -101,9 +104,9 @@ def search(
 
 
 def trial(target: Target, estimate: Estimate, limits: FitLimits) -> Trial:
-    """See an estimate through the limits."""
+    """Compare an estimate with the limits."""
     after, there = estimate.after_synthesis, estimate.available
-    assert there is not None  # an unknown part has raised
+    assert there is not None  # an unknown part has raised an error before
     pairs = {
         "LUT": (after.lut, there.lut),
         "FF": (after.ff, there.ff),
@@ -125,7 +128,7 @@ def trial(target: Target, estimate: Estimate, limits: FitLimits) -> Trial:
 
 
 def front(trials: Sequence[Trial]) -> tuple[Trial, ...]:
-    """The trials that no other one beats in both latency and utilization, the fastest first."""
+    """The Pareto front: trials that no other trial beats in both latency and utilization, the fastest first."""
     found: list[Trial] = []
     for one in sorted(trials, key=lambda one: (one.latency_ns, one.utilization, len(one.estimate.warnings))):
         if not found or one.utilization < found[-1].utilization:
@@ -134,9 +137,9 @@ def front(trials: Sequence[Trial]) -> tuple[Trial, ...]:
 
 
 def order(one: Trial, limits: FitLimits) -> tuple[float, ...]:
-    """Smaller is better: limits first, then what tools can be expected to build, then what the limits leave free.
+    """Key for sorting trials, best first: excess over the limits, then number of warnings, then what has no limit.
 
-    With a limit on time, that is room on the part; without one, it is time.
+    With a limit on time, the last part compares utilization before time; without one, time before utilization.
     """
     shares = sum(one.shares.values())
     time, room = (one.latency_ns, one.interval_ns), (one.utilization, shares)
@@ -149,63 +152,69 @@ def order(one: Trial, limits: FitLimits) -> tuple[float, ...]:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Looking:
-    """One way of moving data."""
+class _LocalSearch:
+    """The search for one io type."""
 
-    knobs: Sequence[Parameter]
+    parameters: Sequence[Parameter]
     base: Target
     limits: FitLimits
     estimate: Callable[[Target], Estimate]
     seen: dict[tuple[Setting, ...], Trial] = field(default_factory=dict)
     error: UnsupportedOptionError | None = None
 
-    def look(self) -> None:
-        """Uniform turns, then single layers from the best of them."""
-        starts = {turns: found for turns in self._uniform() if (found := self._ask(turns)) is not None}
-        for turns in sorted(starts, key=lambda turns: order(starts[turns], self.limits))[:STARTS]:
-            self._descend(turns, starts[turns])
+    def run(self) -> None:
+        """Try uniform settings, then change single layers from the best of them."""
+        starts = {settings: found for settings in self._uniform() if (found := self._try(settings)) is not None}
+        for settings in sorted(starts, key=lambda settings: order(starts[settings], self.limits))[:STARTS]:
+            self._descend(settings, starts[settings])
 
     def _uniform(self) -> Iterator[tuple[Setting, ...]]:
-        largest = max((knob.factors[-1] for knob in self.knobs), default=1)
+        largest = max((parameter.factors[-1] for parameter in self.parameters), default=1)
         for strategy, power in product(Strategy, range(largest.bit_length())):
-            yield tuple(Setting(strategy=strategy, reuse=knob.nearest(1 << power)) for knob in self.knobs)
+            yield tuple(
+                Setting(strategy=strategy, reuse=parameter.nearest(1 << power)) for parameter in self.parameters
+            )
 
-    def _descend(self, turns: tuple[Setting, ...], best: Trial) -> None:
-        """Turn one layer after the other as long as something gets better."""
+    def _descend(self, settings: tuple[Setting, ...], best: Trial) -> None:
+        """Change one layer after the other as long as the target improves."""
         better = True
         while better:
             better = False
-            for number, knob in enumerate(self.knobs):
-                for turn in _neighbours(knob, turns[number]):
-                    changed = (*turns[:number], turn, *turns[number + 1 :])
-                    found = self._ask(changed)
+            for number, parameter in enumerate(self.parameters):
+                for setting in _neighbours(parameter, settings[number]):
+                    changed = (*settings[:number], setting, *settings[number + 1 :])
+                    found = self._try(changed)
                     if found is not None and order(found, self.limits) < order(best, self.limits):
-                        best, turns, better = found, changed, True
+                        best, settings, better = found, changed, True
 
-    def _ask(self, turns: tuple[Setting, ...]) -> Trial | None:
-        """What a target costs; None where it cannot be built, or enough were asked for."""
-        if turns in self.seen or len(self.seen) >= MOST_TRIALS:
-            return self.seen.get(turns)
-        pairs = list(zip(self.knobs, turns, strict=True))
+    def _try(self, settings: tuple[Setting, ...]) -> Trial | None:
+        """Estimate a target; None if it cannot be built, or if the number of trials is used up."""
+        if settings in self.seen or len(self.seen) >= MOST_TRIALS:
+            return self.seen.get(settings)
+        pairs = list(zip(self.parameters, settings, strict=True))
         target = replace(
             self.base,
             strategy=Strategy.LATENCY,
             reuse=1,
-            reuse_of={knob.layer: turn.reuse for knob, turn in pairs if turn.reuse != 1},
-            strategy_of={knob.layer: turn.strategy for knob, turn in pairs if turn.strategy is not Strategy.LATENCY},
+            reuse_of={parameter.layer: setting.reuse for parameter, setting in pairs if setting.reuse != 1},
+            strategy_of={
+                parameter.layer: setting.strategy
+                for parameter, setting in pairs
+                if setting.strategy is not Strategy.LATENCY
+            },
         )
         try:
             answer = self.estimate(target)
         except UnsupportedOptionError as error:
             self.error = self.error or error
             return None
-        self.seen[turns] = trial(target, answer, self.limits)
-        return self.seen[turns]
+        self.seen[settings] = trial(target, answer, self.limits)
+        return self.seen[settings]
 
 
-def _neighbours(knob: Parameter, turn: Setting) -> Iterator[Setting]:
-    here = knob.factors.index(turn.reuse)
+def _neighbours(parameter: Parameter, setting: Setting) -> Iterator[Setting]:
+    here = parameter.factors.index(setting.reuse)
     for step in STEPS:
-        if 0 <= here + step < len(knob.factors):
-            yield replace(turn, reuse=knob.factors[here + step])
-    yield replace(turn, strategy=Strategy.LATENCY if turn.strategy is Strategy.RESOURCE else Strategy.RESOURCE)
+        if 0 <= here + step < len(parameter.factors):
+            yield replace(setting, reuse=parameter.factors[here + step])
+    yield replace(setting, strategy=Strategy.LATENCY if setting.strategy is Strategy.RESOURCE else Strategy.RESOURCE)

@@ -1,4 +1,4 @@
-"""Golden vectors. What a project was when it was frozen, bit for bit, and what changed since."""
+"""Golden vectors: the exact state of a frozen project, and what has changed since."""
 
 from fpgacnn.jobs.golden_vectors.changes import Cause, Change, Divergence, changes, code_changes, diverging
 from fpgacnn.jobs.golden_vectors.fingerprint import Fingerprint, fingerprint

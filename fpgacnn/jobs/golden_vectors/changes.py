@@ -19,11 +19,11 @@ from fpgacnn.sim.result import SimulationResult
 
 NOTHING = "nothing"
 LONG_LINE = 150
-"""From here on a line is a list of numbers, of which one is told; hls4ml writes an array on one line."""
+"""A longer line is a list of numbers (hls4ml writes an array on one line); only one of its numbers is shown."""
 
 
 class Cause(StrEnum):
-    """Why a project is not what was frozen, in the order in which one brings about the next."""
+    """The cause of a change, in the order in which causes lead to each other."""
 
     MODEL = "model changed"
     PLAN = "plan changed"
@@ -35,7 +35,7 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One thing that is not as it was frozen: its cause, the layer or node, the file where it lies in one, what, then and now."""
+    """One difference from the frozen project: cause, layer or node, file if any, quantity, old and new value."""
 
     cause: Cause
     layer: str
@@ -47,9 +47,9 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Divergence:
-    """The first answer of an engine that is not the frozen one.
+    """The first answer of an engine that differs from the frozen one.
 
-    `index` and both codes are empty where only the digest of the node's answer was frozen.
+    `index` and both codes are empty if only the digest of the node's answer was frozen.
     """
 
     engine: str
@@ -64,7 +64,7 @@ class Divergence:
 
 
 def changes(frozen: Fingerprint, now: Fingerprint) -> tuple[Change, ...]:
-    """All that differs, causes first; files are told by name only (`code_changes` says more)."""
+    """All changes, causes first; files are listed by name only (`code_changes` gives details)."""
     return (
         *_by_layer(Cause.MODEL, frozen.layers, now.layers),
         *_by_layer(Cause.PLAN, frozen.nodes, now.nodes),
@@ -116,7 +116,7 @@ TOP_FILE = "firmware/myproject.cpp"
 
 
 def code_changes(found: Change, frozen: bytes | None, now: bytes | None, top: bytes) -> Change:
-    """A changed file with its layer and first changed line, where the frozen content is known (made again from the design)."""
+    """A changed file with its layer and first changed line, if the frozen content can be generated from the design."""
     names = _node_names(top)
     layer = _node_of_file(found.file, top)
     if frozen is None or now is None:
@@ -134,7 +134,7 @@ def code_changes(found: Change, frozen: bytes | None, now: bytes | None, top: by
 
 
 def _first_difference(frozen: bytes, now: bytes) -> tuple[int, str, str]:
-    """Line number and both lines; of one long line of numbers, only those that differ first."""
+    """Line number and both lines; for one long line of numbers, only the first that differ."""
     old, new = ([*content.decode("utf-8", "replace").splitlines(), ""] for content in (frozen, now))
     matcher = difflib.SequenceMatcher(a=old, b=new, autojunk=False)
     for kind, start, _, other, _ in matcher.get_opcodes():
@@ -174,7 +174,7 @@ def _node_of_line(line: str, names: Mapping[str, str]) -> str:
 
 
 def _node_of_file(file: str, top: bytes) -> str:
-    """The node that reads a file of weights or a table: the call that takes an array of the file's name."""
+    """The node that reads a file of weights or a table: its call has an argument with the file's name."""
     stem = file.rpartition("/")[2].rpartition(".")[0]
     if not file.startswith("firmware/weights/"):
         return ""
@@ -189,7 +189,7 @@ def _node_of_file(file: str, top: bytes) -> str:
 
 
 TracedDigests: TypeAlias = Mapping[str, tuple[NDArray[np.uint64], int]]
-"""Digests of a node's answers, one an event, and how many values an event has there; by node."""
+"""Digests of a node's answers, one for each event, and its number of values in an event; by node."""
 
 
 def trace_digests(trace: Mapping[str, Codes]) -> TracedDigests:
@@ -200,10 +200,7 @@ def trace_digests(trace: Mapping[str, Codes]) -> TracedDigests:
 def diverging(
     golden: Golden, answers: SimulationResult, cause: Cause, traced: TracedDigests | None = None
 ) -> Divergence | None:
-    """The first answer that is not the frozen one, in the order in which the nodes compute; None where all are equal.
-
-    `traced` are the digests of the nodes where the trace itself is not in memory.
-    """
+    """The first answer that differs from the frozen one, in the order of computation; None if all are equal."""
     digests = trace_digests(answers.trace) if traced is None else traced
     for name in [name for name in golden.trace if name in digests]:
         now, size = digests[name]

@@ -1,4 +1,4 @@
-"""What decides a project's bits, as short texts by name, so that two of them can be compared and read in a diff."""
+"""A project's fingerprint: everything that decides its bits, as short texts by name that can be compared."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from fpgacnn.passes.precision import LayerPrecision
 Parts: TypeAlias = Mapping[str, str]
 
 NAMES = {**TAGS, **PARTS}
-"""What a record is called in `design.json`; here each word of it begins with a capital: `leaky_relu`, LeakyRelu."""
+"""Names of records as in `design.json`, with each word capitalized: `leaky_relu` becomes LeakyRelu."""
 
 _FOLDERS, _SUFFIXES = ("firmware/", "tb_data/"), (".cpp", ".h", ".tcl", ".sh", ".yml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fingerprint:
-    """A project in short texts: each layer of the file, each node of the hardware, the target, each generated file.
+    """A project as short texts: each layer of the file, each node of the hardware, the target, each generated file.
 
-    `model_file` is the digest of the file that the network was read from; the same network may lie in another file.
+    `model_file` is the digest of the file that the network was read from; another file may hold the same network.
     """
 
     model_file: str
@@ -40,7 +40,10 @@ class Fingerprint:
 
 
 def fingerprint(network: SourceModel, design: Design, files: Mapping[str, bytes]) -> Fingerprint:
-    """The fingerprint of a project. Floats take part where they are the network's or the target's, not in the hardware."""
+    """The fingerprint of a project.
+
+    Real numbers count only for the source network and the target, not for the hardware.
+    """
     plan = design.plan.layers
     return Fingerprint(
         model_file=network.digest,
@@ -56,7 +59,7 @@ def fingerprint(network: SourceModel, design: Design, files: Mapping[str, bytes]
 
 
 def is_generated(name: str) -> bool:
-    """Whether a file of a project folder is code or test bench, rather than the design as data or what a tool left.
+    """Whether a file of a project is generated code or test bench, not the stored design and not output of a tool.
 
     The design is compared by its content, because compressors differ in their bytes.
     """
@@ -72,13 +75,13 @@ def _formats(precision: LayerPrecision) -> Parts:
 
 
 def _parts(value: object, *, floats: bool) -> Parts:
-    """Every field of a value as path and text; without `floats`, only what no real number decides."""
+    """Every field of a value as path and text; without `floats`, only fields without real numbers."""
     texts = ((path, _text(part, floats=floats)) for path, part in CODEC.walk(value) if path)
     return {path: text for path, text in texts if text is not None}
 
 
 def _text(value: object, *, floats: bool) -> str | None:
-    """A field as text; None for a real number where none is wanted."""
+    """A field as text; None for a real number if `floats` is off."""
     if isinstance(value, np.ndarray):
         return array_text(value) if floats or value.dtype.kind != "f" else None
     if isinstance(value, float):
@@ -91,6 +94,7 @@ def _text(value: object, *, floats: bool) -> str | None:
 
 
 def array_text(array: NDArray[np.generic]) -> str:
-    """Shape, type and digest of an array; the same numbers give the same text on every machine."""
+    """Shape, type and digest of an array; equal numbers give the same text on every machine."""
     content = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-    return f"{'x'.join(map(str, array.shape)) or 'one'} {array.dtype.name} {hashlib.sha256(content.tobytes()).hexdigest()[:16]}"
+    digest = hashlib.sha256(content.tobytes()).hexdigest()[:16]
+    return f"{'x'.join(map(str, array.shape)) or 'one'} {array.dtype.name} {digest}"

@@ -1,4 +1,4 @@
-"""Golden vectors in a folder: `golden.json`, made to be read in a diff, and `vectors.npz` with events and answers."""
+"""Golden vectors on disk: `golden.json`, which is readable in a diff, and `vectors.npz` with events and answers."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ MAX_TEXT_CHARACTERS = 1 << 26
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Golden:
-    """A frozen project: its fingerprint, the events, every output code of each, and a digest of every node's answer.
+    """A frozen project: its fingerprint, the events, all output codes, and a digest of every node's answer.
 
-    `inputs` are values, in the order of the network's inputs; `outputs` are codes by node. `trace` holds for each node
-    one number an event, in the order in which the nodes compute. `tools` are the versions that froze it.
+    `inputs` are real values, in the order of the network's inputs; `outputs` are codes by node. `trace` has one number
+    for each node and event, nodes in the order of computation. `tools` are the versions that froze it.
     """
 
     fingerprint: Fingerprint
@@ -46,7 +46,7 @@ class Golden:
 
 
 def golden_folder(project: Path) -> Path:
-    """Where a project's golden vectors lie unless said otherwise: beside it, so that a new conversion leaves them alone."""
+    """The default folder of a project's golden vectors: beside the project, so that a new conversion keeps them."""
     whole = project.absolute()
     if not whole.name:
         raise UsageError(what=f"{project} is no project folder, so it has no golden vectors beside it")
@@ -58,29 +58,29 @@ def golden_folder(project: Path) -> Path:
 
 
 def answer_digests(codes: Codes) -> NDArray[np.uint64]:
-    """One number for each event, that another answer will not have."""
+    """One number for each event, which differs for other answers."""
     rows = np.ascontiguousarray(codes.array, dtype="<i8").reshape(len(codes.array), -1)
     digests = b"".join(hashlib.blake2b(row.tobytes(), digest_size=8).digest() for row in rows)
     return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
 
 
 def write(folder: Path, golden: Golden) -> None:
-    """Write golden vectors as a whole, in place of older ones.
+    """Write golden vectors atomically, in place of older ones.
 
-    Raises OutputExistsError where something else is there, WriteError.
+    Raises OutputExistsError if something else is there, WriteError.
     """
     arrays = _arrays(golden)
-    prints = golden.fingerprint
+    fingerprint = golden.fingerprint
     tree = {
         "schema": SCHEMA,
         "events": golden.events,
         "origin": golden.origin,
         "tools": dict(golden.tools),
-        "model_file": prints.model_file,
-        "layers": prints.layers,
-        "nodes": prints.nodes,
-        "target": prints.target,
-        "files": prints.files,
+        "model_file": fingerprint.model_file,
+        "layers": fingerprint.layers,
+        "nodes": fingerprint.nodes,
+        "target": fingerprint.target,
+        "files": fingerprint.files,
         "outputs": list(golden.outputs),
         "arrays": {name: array_text(array) for name, array in arrays.items()},
     }
@@ -97,7 +97,7 @@ def _arrays(golden: Golden) -> dict[str, NDArray[np.generic]]:
 
 
 def _narrow(codes: CodeArray) -> NDArray[np.generic]:
-    """The codes in the smallest integer type that holds them."""
+    """The codes in the smallest integer type that can represent them."""
     kinds = (np.int8, np.int16, np.int32)
     low, high = int(codes.min(initial=0)), int(codes.max(initial=0))
     return next(
@@ -106,9 +106,9 @@ def _narrow(codes: CodeArray) -> NDArray[np.generic]:
 
 
 def read(folder: Path, project: Path) -> Golden:
-    """The golden vectors in a folder.
+    """Read the golden vectors of a folder.
 
-    Raises GoldenMissingError where there are none, GoldenBrokenError where they are damaged or of another version.
+    Raises GoldenMissingError if there are none, GoldenBrokenError if they are damaged or of another version.
     """
     if not (folder / TEXT).is_file():
         raise GoldenMissingError(folder=folder, project=project)
@@ -129,7 +129,7 @@ def read(folder: Path, project: Path) -> Golden:
         why = (
             str(error)
             if isinstance(error, ValueError | FpgacnnError | OSError)
-            else f"not as fpgacnn writes it: {error}"
+            else f"not in the format that fpgacnn writes: {error}"
         )
         raise GoldenBrokenError(folder=folder, why=why, project=project) from error
 
@@ -138,10 +138,10 @@ def _golden(tree: Mapping[str, Any], arrays: Mapping[str, NDArray[np.generic]]) 
     if tree["schema"] != SCHEMA:
         raise ValueError(f"schema {tree['schema']} is not {SCHEMA}")
     if {name: array_text(array) for name, array in arrays.items()} != dict(tree["arrays"]):
-        raise ValueError(f"{ARRAYS} is not the one that {TEXT} was written with")
+        raise ValueError(f"{ARRAYS} does not belong to {TEXT}")
     if any(array.dtype.kind not in "iu" for name, array in arrays.items() if not name.startswith("input_")):
-        raise ValueError("its answers are no whole numbers")
-    prints = Fingerprint(
+        raise ValueError("its answers are not integers")
+    fingerprint = Fingerprint(
         model_file=str(tree["model_file"]),
         layers={str(name): _texts(parts) for name, parts in tree["layers"].items()},
         nodes={str(name): _texts(parts) for name, parts in tree["nodes"].items()},
@@ -151,10 +151,10 @@ def _golden(tree: Mapping[str, Any], arrays: Mapping[str, NDArray[np.generic]]) 
     outputs = [str(name) for name in tree["outputs"]]
     inputs = sum(name.startswith("input_") for name in arrays)
     golden = Golden(
-        fingerprint=prints,
+        fingerprint=fingerprint,
         inputs=tuple(np.asarray(arrays[f"input_{number}"], np.float64) for number in range(inputs)),
         outputs={name: np.asarray(arrays[f"output_{number}"], np.int64) for number, name in enumerate(outputs)},
-        trace=dict(zip(prints.nodes, np.asarray(arrays["trace"], np.uint64), strict=True)),
+        trace=dict(zip(fingerprint.nodes, np.asarray(arrays["trace"], np.uint64), strict=True)),
         origin=str(tree["origin"]),
         tools=_texts(tree["tools"]),
     )

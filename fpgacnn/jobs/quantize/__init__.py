@@ -1,1 +1,1 @@
-"""The `quantize` command: from a float network and its data to a quantized, fine-tuned one."""
+"""The command `quantize`: from a float network and its data to a quantized, fine-tuned network."""

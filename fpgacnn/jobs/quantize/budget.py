@@ -1,9 +1,9 @@
-"""Widths under a budget: each kernel and result gets its own bits, where they help most for what they cost.
+"""Choose the bit widths of each kernel and result under a budget.
 
-A pass over the network measures, in the float64 reference, how much noise each point alone makes at the outputs with
-each number of bits. Noises of independent roundings add, so a path of networks follows without further runs: from the
-widest on, the bit is taken away next that makes the least noise for the EBOPs that it saves. What the budget needs of
-the path is then measured on the validation part.
+A sensitivity pass over the network measures, with the float64 reference, how much noise each kernel or result alone
+makes at the outputs for each number of bits. Noises of independent roundings add, so a path of networks follows
+without further runs: from the widest network on, the next bit removed is the one with the least noise for the EBOPs
+that it saves. Only what the budget needs of the path is then measured on the validation data.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from fpgacnn.sim.source_reference import evaluate
 
 FEWEST_BITS = 2
 SPARE_BITS = 2
-"""The path starts so many bits above the uniform widths."""
+"""The path starts this many bits above the uniform widths."""
 
 FEWEST_EVENTS, MOST_EVENTS = 8, 256
 WORK = 1 << 28
-"""Multiplications of one look at the network in the sensitivity pass: large networks are looked at with fewer events."""
+"""Multiplications of one evaluation in the sensitivity pass; large networks are evaluated on fewer events."""
 
 SHOWN_POINTS = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EbopsLimit:
-    """At most so many EBOPs, or this fraction of those of uniform widths."""
+    """At most this number of EBOPs, or this fraction of those with uniform widths."""
 
     text: str
     number: int | None = None
@@ -46,7 +46,7 @@ class EbopsLimit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LutLimit:
-    """At most so many LUTs by estimate, or this fraction of those of uniform widths."""
+    """At most this number of LUTs by estimate, or this fraction of those with uniform widths."""
 
     text: str
     number: int | None = None
@@ -55,7 +55,7 @@ class LutLimit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QualityDrop:
-    """The fewest EBOPs whose quality after calibration, before training, is at most `drop` below that of the float network."""
+    """The fewest EBOPs whose quality, calibrated but not trained, is at most `drop` below that of the float network."""
 
     text: str
     drop: float
@@ -80,14 +80,14 @@ def parse_budget(text: str) -> Budget:
             raise BudgetError(budget=text, why="a drop is a percentage below 100")
         return QualityDrop(text=text, drop=number / 100)
     if not number:
-        raise BudgetError(budget=text, why="nothing computes with nothing")
+        raise BudgetError(budget=text, why="the limit must be positive")
     kind = EbopsLimit if found["what"] == "ebops" else LutLimit
     return kind(text=text, fraction=number / 100) if percent else kind(text=text, number=int(number))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetStep:
-    """One network on the path: bits of each point, EBOPs, and the noise foretold at the outputs relative to their spread."""
+    """One network on the path: bits of each point, EBOPs, and predicted noise relative to the outputs' spread."""
 
     bits: Mapping[Point, int]
     ebops: int
@@ -96,7 +96,7 @@ class BudgetStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A network of the path and its quality on the validation part, before training."""
+    """A network of the path and its quality on the validation data, before training."""
 
     ebops: int
     noise: float
@@ -106,7 +106,11 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetRecord:
-    """What a budget led to: EBOPs (and LUTs, where these were asked for) of uniform widths and of the choice; points of the path, cheapest last."""
+    """The result of a budget.
+
+    EBOPs (and LUTs, for a budget of LUTs) with uniform widths and of the chosen network; candidates of the path,
+    cheapest last.
+    """
 
     budget: str
     uniform_ebops: int
@@ -117,10 +121,10 @@ class BudgetRecord:
 
 
 Judge = Callable[[SourceModel], float]
-"""Quality of a quantized network on the validation part."""
+"""Measures the quality of a quantized network on the validation data."""
 
 CountLuts = Callable[[SourceModel], int]
-"""LUTs that a quantized network needs by estimate on the target asked for."""
+"""Estimates the LUTs of a quantized network on the given target."""
 
 
 def fit_widths(
@@ -135,9 +139,9 @@ def fit_widths(
     judge: Judge,
     count_luts: CountLuts,
 ) -> tuple[SourceModel, BudgetRecord]:
-    """The network with widths that keep a budget; `bits` are the uniform ones that it is compared with.
+    """The network with widths that meet a budget; `bits` are the uniform widths that it is compared with.
 
-    Raises BudgetError where no widths keep it.
+    Raises BudgetError if no widths meet it.
     """
     count = max(FEWEST_EVENTS, min(MOST_EVENTS, WORK // sum(multiplications(network).values())))
     search = _Search(
@@ -166,14 +170,14 @@ def fit_widths(
         case EbopsLimit():
             limit = _limit(budget, uniform)
             chosen = _first_good(len(path), lambda place: path[place].ebops <= limit)
-            why = f"{FEWEST_BITS} bits everywhere need {path[-1].ebops} EBOPs already"
+            why = f"even {FEWEST_BITS} bits everywhere need {path[-1].ebops} EBOPs"
         case LutLimit():
             limit = _limit(budget, uniform_lut or 0)
             chosen = _first_good(len(path), lambda place: luts(place) <= limit)
-            why = f"{FEWEST_BITS} bits everywhere need {luts(len(path) - 1)} LUTs already" if chosen is None else ""
+            why = f"even {FEWEST_BITS} bits everywhere need {luts(len(path) - 1)} LUTs" if chosen is None else ""
         case QualityDrop(drop=drop):
             chosen = _last_good(len(path), lambda place: quality(place) >= float_quality - drop)
-            why = f"{search.widest} bits everywhere lose more than that; give more --bits"
+            why = f"even {search.widest} bits everywhere lose more than that; give more --bits"
         case _:
             assert_never(budget)
     if chosen is None:
@@ -198,14 +202,14 @@ def _limit(budget: EbopsLimit | LutLimit, uniform: int) -> int:
 
 
 def _first_good(length: int, good: Callable[[int], bool]) -> int | None:
-    """The first place that is good, where bad ones come before good ones; None where none is."""
+    """The first good place, if all bad places come before all good ones; None if there is no good one."""
     last_bad = _last_good(length, lambda place: not good(place))
     first = 0 if last_bad is None else last_bad + 1
     return first if first < length else None
 
 
 def _last_good(length: int, good: Callable[[int], bool]) -> int | None:
-    """The last place that is good, where good ones come before bad ones; None where even the first is not."""
+    """The last good place, if all good places come before all bad ones; None if the first is bad."""
     if not good(0):
         return None
     low, high = 0, length
@@ -241,19 +245,20 @@ class _Search:
         self._float = {name: answers[name] for name in judged(network)}
 
     def network_of(self, bits: Mapping[Point, int]) -> SourceModel:
-        """The network with quantizers of such bits."""
+        """The network with quantizers of these bits."""
         return with_quantizers(self.network, least_error(self.network, bits, self.seen))
 
     def ebops(self, bits: Mapping[Point, int]) -> int:
-        """EBOPs with such bits, for which it does not matter where the binary points are.
+        """EBOPs with these bits; the binary points do not matter.
 
-        Every weight counts: those that round to zero now may be others after training, and the budget holds then too.
+        Every weight counts: a weight that rounds to zero now may be another after training, and the budget must still
+        be met.
         """
         narrowed = with_quantizers(self.network, {point: signed(width, 0) for point, width in bits.items()})
         return sum(cost.ebops for cost in costs(narrowed, self.input_bits, self._counts))
 
     def path(self) -> tuple[BudgetStep, ...]:
-        """Networks from the widest on, a bit less in each: the one that makes the least noise for the EBOPs it saves."""
+        """The networks from the widest on; each step removes the bit with the least noise for the EBOPs it saves."""
         noises = self._noises()
         bits = {point: self._base if point.part is Part.BIAS else self.widest for point in self.points}
         total = self.ebops(bits)
@@ -279,7 +284,7 @@ class _Search:
         )
 
     def _noises(self) -> Mapping[tuple[Point, int], float]:
-        """Noise at the outputs that each point makes alone, for each number of bits; fewer bits never count as less noise."""
+        """Noise at the outputs of each point alone, for each number of bits; it never falls with fewer bits."""
         found: dict[tuple[Point, int], float] = {}
         for point in self.points:
             least = 0.0

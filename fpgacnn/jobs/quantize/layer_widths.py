@@ -15,7 +15,7 @@ from fpgacnn.passes.widths.ebops import LayerEbops, costs
 
 
 def layer_widths(network: SourceModel, input_bits: Mapping[str, int]) -> tuple[LayerWidths, ...]:
-    """Every linear layer and quantizer of a network; `input_bits` are the bits of its inputs, in their order."""
+    """All linear layers and quantizers of a network; `input_bits` are the bits of its inputs, in order."""
     cost_of = {cost.layer: cost for cost in costs(network, _by_position(network, input_bits))}
     found = []
     for layer in network.layers:
@@ -54,7 +54,7 @@ def _linear_widths(layer: SourceLayer, operation: src.Linear, cost: LayerEbops) 
 
 
 def _format(quantizer: src.Quantizer | None) -> str:
-    """The type of what a quantizer gives, as hardware has it; no other quantizers are made here."""
+    """The fixed-point type of a quantizer's results; `quantize` makes no other quantizers."""
     match quantizer:
         case src.QuantizedBits(bits=bits, integer=integer, alpha=float(alpha)):
             return str(Format(width=bits, integer=integer + 1 + round(log2(alpha))))
@@ -65,5 +65,5 @@ def _format(quantizer: src.Quantizer | None) -> str:
 
 
 def _by_position(network: SourceModel, input_bits: Mapping[str, int]) -> Mapping[str, int]:
-    """Bits of the inputs under the names that they have in another copy of the network."""
+    """Bits of the inputs by their names in another copy of the network."""
     return dict(zip(network.inputs, input_bits.values(), strict=True))

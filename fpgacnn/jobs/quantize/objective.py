@@ -1,4 +1,4 @@
-"""What a network is for: how its answers are judged, and what training makes small."""
+"""The training objective: loss and quality measure, chosen from the labels."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from fpgacnn.training.keras.qkeras_export import ends_in
 
 CHUNK_EVENTS = 512
 MAX_VALUES = 1 << 25
-"""How many values of all layers are held at once."""
+"""Largest number of layer values in memory at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TaskEvents:
-    """Events of one part: all inputs, and labels where there are some."""
+    """Events: all inputs (events, ...shape), and labels (events,) if there are some."""
 
     inputs: tuple[FloatArray, ...]
     labels: NDArray[np.int64] | None
@@ -33,7 +33,7 @@ class TaskEvents:
         return len(self.inputs[0])
 
     def take(self, chosen: NDArray[np.int64] | slice) -> TaskEvents:
-        """Some of the events."""
+        """Select events."""
         return TaskEvents(
             inputs=tuple(one[chosen] for one in self.inputs),
             labels=None if self.labels is None else self.labels[chosen],
@@ -42,31 +42,31 @@ class TaskEvents:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labelled:
-    """Events with labels: `classes` of them, or one score for yes and no where this is 1."""
+    """Classification: `classes` classes, or one score for yes and no if this is 1."""
 
     classes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distillation:
-    """Events without labels: the float network's own answers are the goal."""
+    """Events without labels: the answers of the float network are the target."""
 
 
 Task = Labelled | Distillation
 
 
 def task_of(network: SourceModel, parts: Sequence[TaskEvents], data: str) -> Task:
-    """What the data ask of the network.
+    """The objective that fits the data and the network.
 
-    Raises LabelsError where the labels do not fit its output.
+    Raises LabelsError if the labels do not fit the network's output.
     """
     labels = [part.labels for part in parts if part.labels is not None]
     if not labels:
         return Distillation()
     if len(labels) < len(parts):
-        raise LabelsError(data=data, why="only some of the files hold labels")
+        raise LabelsError(data=data, why="only some of the files have labels")
     if len(network.outputs) != 1 or len(network.layer(network.outputs[0]).shape) != 1:
-        raise LabelsError(data=data, why="labels are for a network with one output of one axis")
+        raise LabelsError(data=data, why="labels need a network with one output of one axis")
     classes = network.layer(network.outputs[0]).shape[0]
     for one in labels:
         low, high, allowed = int(one.min()), int(one.max()), max(classes, 2) - 1
@@ -75,12 +75,12 @@ def task_of(network: SourceModel, parts: Sequence[TaskEvents], data: str) -> Tas
                 data=data, why=f"labels from {low} to {high} do not fit an output of {classes}: expected 0 to {allowed}"
             )
         if classes == 1 and low == high:
-            raise LabelsError(data=data, why="a part holds events of one class only")
+            raise LabelsError(data=data, why="one of training, validation and test has events of one class only")
     return Labelled(classes=classes)
 
 
 def measure_name(task: Task) -> str:
-    """The measure in words; larger is better, 1 is perfect."""
+    """The name of the measure; larger is better, 1 is perfect."""
     match task:
         case Labelled(classes=1):
             return "ROC AUC"
@@ -95,7 +95,7 @@ def measure_name(task: Task) -> str:
 def quality(
     task: Task, answers: Sequence[FloatArray], events: TaskEvents, float_answers: Sequence[FloatArray]
 ) -> float:
-    """How good a network's answers are."""
+    """The quality of a network's answers in this measure."""
     match task:
         case Labelled(classes=1):
             assert events.labels is not None
@@ -116,7 +116,7 @@ def _explained(seen: FloatArray, wanted: FloatArray) -> float:
 
 
 def answers(network: SourceModel, inputs: Sequence[FloatArray], *, quantized: bool) -> tuple[FloatArray, ...]:
-    """The outputs of a network in float64, computed from our own reading of the file."""
+    """The outputs of a network in float64, from the file alone."""
     chunk, keep = at_once(network), {*network.outputs}
     starts = range(0, len(inputs[0]), chunk)
     parts = [
@@ -127,12 +127,12 @@ def answers(network: SourceModel, inputs: Sequence[FloatArray], *, quantized: bo
 
 
 def at_once(network: SourceModel) -> int:
-    """Events for which the values of all layers are held in memory together."""
+    """Number of events whose layer values fit in memory together."""
     return max(4, min(CHUNK_EVENTS, MAX_VALUES // sum(prod(layer.shape) for layer in network.layers)))
 
 
 def losses(network: SourceModel, task: Task) -> tuple[Loss, ...]:
-    """What training makes small, for each output."""
+    """The loss of each output."""
     if isinstance(task, Labelled):
         return (Loss.YES_NO if task.classes == 1 else Loss.CLASSES,)
     kinds = {"Softmax": Loss.CLASSES, "Function": Loss.YES_NO, "NoneType": Loss.VALUES}
@@ -140,7 +140,7 @@ def losses(network: SourceModel, task: Task) -> tuple[Loss, ...]:
 
 
 def goals(task: Task, events: TaskEvents, float_answers: Sequence[FloatArray]) -> DataPart:
-    """Events with what each output should be there."""
+    """Events with the training target of each output."""
     match task:
         case Labelled(classes=classes):
             assert events.labels is not None

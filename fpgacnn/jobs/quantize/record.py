@@ -1,4 +1,4 @@
-"""What a run of `quantize` takes and gives."""
+"""The request and the result of `quantize`."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuantizeRequest:
-    """What to quantize, on what, and how.
+    """What to quantize, on which data, and how.
 
-    `data`: a file, arrays in memory, or the name of a data set. `converts`: go on to a project, in the folder `project`.
+    `data`: a file, arrays in memory, or the name of a data set. `converts`: also write a project, in the folder
+    `project`.
     """
 
     model: Path
@@ -41,7 +42,7 @@ class QuantizeRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerWidths:
-    """One linear layer or quantizer of the quantized network: quantizers in QKeras' words, and as fixed-point types."""
+    """One linear layer or quantizer of the quantized network: quantizers as QKeras texts, and as fixed-point types."""
 
     layer: str
     kind: str
@@ -59,7 +60,7 @@ class LayerWidths:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageQuality:
-    """The same measure of the float network, after post-training quantization, and after fine-tuning."""
+    """The same measure for the float network, after post-training quantization, and after fine-tuning."""
 
     measure: str
     part: str
@@ -71,7 +72,7 @@ class StageQuality:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class QuantizeRecord(Displayed):
-    """All of a run of `quantize`."""
+    """The result of `quantize`."""
 
     version: str
     model: ModelRecord
@@ -104,7 +105,7 @@ class QuantizeRecord(Displayed):
 
     @property
     def holds(self) -> bool:
-        """Every comparison of the conversion holds, if there was one."""
+        """Whether every comparison of the conversion holds; true if there was no conversion."""
         return self.conversion is None or self.conversion.holds
 
     def to_json(self) -> str:

@@ -1,4 +1,4 @@
-"""From a float network and its data to a quantized, fine-tuned and proven one. The order of the steps of `quantize`."""
+"""The steps of `quantize` in their order: from a float network and data to a fine-tuned, proven network."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from fpgacnn.training.keras.qkeras_export import export_to_qkeras
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Start:
-    """A float network ready to be quantized: normalizations folded, events, what it is for, what it answers."""
+    """A float network ready for quantization: normalizations folded, with events, objective and its own answers."""
 
     network: SourceModel
     folded: SourceModel
@@ -62,12 +62,12 @@ class _Start:
 
 
 def quantize(request: QuantizeRequest, progress: Progress = silent, watch: Watch | None = None) -> QuantizeRecord:
-    """Quantize a float network after training, fine-tune it with its quantizers, write it, and convert it if asked to.
+    """Quantize a float network after training, fine-tune it, write it, and convert it if the request says so.
 
-    Raises FpgacnnError; then no model is written. A checkpoint beside the output lets the same command go on.
+    Raises FpgacnnError; then no model is written. A checkpoint beside the output lets the same command continue.
     """
     stopwatch = Stopwatch(progress=progress)
-    located(request.target)  # an unknown part ends a run before its training, not behind it
+    located(request.target)  # an unknown part must end the run before the training, not after it
     with naming(request.model):
         with stopwatch.stage("load", f"reading {request.model.name} and {request.data}"):
             start = _start(request)
@@ -75,7 +75,7 @@ def quantize(request: QuantizeRequest, progress: Progress = silent, watch: Watch
             quantized, budget = _quantized(start, request)
         with stopwatch.stage("train", f"fine-tuning for at most {request.settings.epochs} epochs"):
             trained = _trained(request, start, quantized, watch)
-    with stopwatch.stage("judge", "judging float, post-training and fine-tuned"):
+    with stopwatch.stage("judge", "measuring float, post-training and fine-tuned quality"):
         final = frontends.load(request.output)
         qualities = _qualities(start, quantized, final)
     conversion = _converted(request, start.material, progress) if request.converts else None
@@ -133,7 +133,7 @@ def _start(request: QuantizeRequest) -> _Start:
 
 
 def _quantized(start: _Start, request: QuantizeRequest) -> tuple[SourceModel, BudgetRecord | None]:
-    """The network with the same bits everywhere, or with those that keep the budget."""
+    """The network with uniform bits, or with the bits that meet the budget."""
     folded, widths = start.folded, request.widths
     integer = None if widths.integer is None else widths.integer - 1
     if request.budget is None:
@@ -164,7 +164,7 @@ def _quantized(start: _Start, request: QuantizeRequest) -> tuple[SourceModel, Bu
 
 
 def _luts(start: _Start, target: Target, network: SourceModel) -> int:
-    """LUTs after synthesis, by estimate.
+    """Estimated LUTs after synthesis.
 
     Raises UnknownPartError.
     """
@@ -172,7 +172,7 @@ def _luts(start: _Start, target: Target, network: SourceModel) -> int:
         file=Path(start.material.origin),
         request=Request(model=Path(start.material.origin), target=target, reference=Reference.NONE),
         network=network,
-        trained=WidthAssignment(network=network, twin=network),
+        trained=WidthAssignment(network=network, float_network=network),
         choices=start.choices,
     )
     design = as_planned(run_passes(state, "quantize", "design")).design
@@ -181,7 +181,7 @@ def _luts(start: _Start, target: Target, network: SourceModel) -> int:
 
 
 def refuse_quantizers(network: SourceModel) -> None:
-    """Raise AlreadyQuantizedError where a layer has a quantizer, UsageError where there is nothing to quantize."""
+    """Raise AlreadyQuantizedError if a layer has a quantizer, UsageError if there is nothing to quantize."""
     if not any(isinstance(layer.operation, src.Linear) for layer in network.layers):
         raise UsageError(what="the network has no weights to quantize")
     for layer in network.layers:
@@ -196,12 +196,12 @@ def refuse_quantizers(network: SourceModel) -> None:
 def _trained(request: QuantizeRequest, start: _Start, quantized: SourceModel, watch: Watch | None) -> TrainingResult:
     """Fine-tune the quantized network and write it."""
     material, settings = start.material, request.settings
-    door = open_keras()
-    make_reproducible(door, settings.seed)
-    twin = export_to_qkeras(door, quantized)
+    modules = open_keras()
+    make_reproducible(modules, settings.seed)
+    exported = export_to_qkeras(modules, quantized)
     trained = fine_tune(
-        door,
-        twin,
+        modules,
+        exported,
         objective.losses(quantized, start.task),
         _goals(start, material.train),
         _goals(start, material.validation),
@@ -213,7 +213,7 @@ def _trained(request: QuantizeRequest, start: _Start, quantized: SourceModel, wa
     partial_file = request.output.with_name(f".{request.output.name}.partial.h5")
     try:
         request.output.parent.mkdir(parents=True, exist_ok=True)
-        save(twin.model, partial_file)
+        save(exported.model, partial_file)
         partial_file.replace(request.output)
     except OSError as error:
         raise WriteError(file=request.output, why=error.strerror or str(error)) from error
@@ -239,7 +239,7 @@ def _checkpoint_file(output: Path) -> Path:
 
 
 def _signature(request: QuantizeRequest, start: _Start, quantized: SourceModel) -> str:
-    """What must be the same for a checkpoint to be continued: network, widths, events, settings."""
+    """What must be unchanged to continue from a checkpoint: network, widths, events, settings."""
     widths = [
         repr((layer.name, *(weight.quantizer for weight in src.weights_of(layer.operation))))
         for layer in quantized.layers
@@ -279,12 +279,12 @@ def _qualities(start: _Start, quantized: SourceModel, final: SourceModel) -> tup
 
 
 def _converted(request: QuantizeRequest, material: TrainingData, progress: Progress) -> RunRecord:
-    """The main job on the file that was just written, proven with the test events."""
+    """Convert the file that was just written, and check it on the test events."""
     with temporary_folder("fpgacnn-quantize-") as folder:
         events = folder / "test.npz"
         arrays = {f"input_{number}": one for number, one in enumerate(material.test.inputs)}
         write_arrays(events, arrays if material.test.labels is None else {**arrays, "labels": material.test.labels})
-        float_model = request.model if request.weights is None else None  # `convert` takes no second file of weights
+        float_model = request.model if request.weights is None else None  # `convert` takes only one file of weights
         wanted = Request(
             model=request.output, output=request.project, events=events, target=request.target, float_model=float_model
         )

@@ -1,4 +1,4 @@
-"""Events to train on: from a file or a data set by name, in three parts that do not leak."""
+"""Read training data: from a file or a data set by name, split into training, validation and test without leaks."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from fpgacnn.training.data.splits import split
 
 KNOWN = "known"
 SPLIT_SEED = 1
-"""Of the parts of a file; not the seed of training, so that runs with several seeds are judged on the same events."""
+"""Seed of the split of a file, not of training: runs with several seeds are measured on the same events."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TrainingData:
-    """Three parts, where they come from, and how their images may be changed (only known for data sets by name)."""
+    """Training, validation and test events, their origin, and the augmentation (only known for data sets by name)."""
 
     train: TaskEvents
     validation: TaskEvents
@@ -43,9 +43,10 @@ class TrainingData:
 
 
 def read_training_data(data: str | MemoryArrays, test: ArraySource | None, network: SourceModel) -> TrainingData:
-    """The events for a network, by the name of a data set, of a file, or in memory; `test` are events of their own for the test part.
+    """The events for a network: a data set by name, a file, or arrays in memory.
 
-    Raises ArrayFileError, ArrayShapeError, TooFewEventsError, DataPackageMissingError and its kin.
+    `test` are separate events for the test. Raises ArrayFileError, ArrayShapeError, TooFewEventsError, and
+    DataPackageMissingError or other errors of a data set.
     """
     if isinstance(data, str) and data in CATALOG:
         found = _by_name(data, network)
@@ -96,16 +97,16 @@ def _split_events(path: ArraySource, network: SourceModel) -> TrainingData:
 
 
 def chosen_augmentation(text: str, material: TrainingData, form: Format) -> Augmentation:
-    """What `--augment` asks for: `known`, what keeps the class of a data set by name, or changes in words.
+    """The augmentation of `--augment`: `known`, which keeps the classes of a data set, or changes in words.
 
-    Raises UsageError where the events are no images, or nothing is known.
+    Raises UsageError if the events are not images, or no augmentation is known for them.
     """
     if [one.ndim for one in material.train.inputs] != [4]:
-        raise UsageError(what="--augment is for networks with one input, of images (rows, columns, channels)")
+        raise UsageError(what="--augment needs a network with one input, of images (rows, columns, channels)")
     if text != KNOWN:
         return parse_augmentation(text, material.train.inputs[0], 2.0**-form.fraction)
     if material.augmentation is None:
         raise UsageError(
-            what=f"--augment {KNOWN} is for data sets by name; say what keeps the class of yours, for example shift=1x1"
+            what=f"--augment {KNOWN} needs a data set by name; for other data give changes, for example shift=1x1"
         )
     return material.augmentation

@@ -1,1 +1,1 @@
-"""Checks of a run: engines against each other, hardware against the network, the reading against the framework."""
+"""Checks of a run: engines against each other, hardware against the network, network against the framework."""

@@ -1,4 +1,4 @@
-"""One run in all its comparisons: engines against each other, hardware against the network."""
+"""Run all comparisons of a project: engines against each other, hardware against the network."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ REFERENCE_EVENTS = 32
 
 
 def tool_versions() -> Mapping[str, str]:
-    """Versions that decide what a project is."""
+    """Versions of the packages that decide the content of a project."""
     return {name: version(name) for name in ("fpgacnn", "hls4ml", "numpy", "h5py")}
 
 
 def outputs_of(
     network: SourceModel, answers: Mapping[str, FloatArray], softmax: SoftmaxChoice
 ) -> Mapping[str, FloatArray]:
-    """The reference's answers; a softmax that hardware builds as argmax answers one-hot."""
+    """The reference's answers; one-hot for a softmax that the hardware builds as argmax."""
     if softmax is not SoftmaxChoice.ARGMAX:
         return answers
     changed = dict(answers)
@@ -62,7 +62,7 @@ def outputs_of(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Emulated:
-    """The events as codes, what is to be told of each input, and the outputs of all events."""
+    """The events as codes, how each input was converted, and the outputs of all events."""
 
     codes: tuple[Codes, ...]
     inputs: tuple[InputRecord, ...]
@@ -72,9 +72,9 @@ class Emulated:
 
 @dataclass(slots=True, kw_only=True)
 class Layers:
-    """What was found about layers, piece by piece: comparisons, noise and ranges.
+    """Results about layers, collected piece by piece: comparisons, noise and ranges.
 
-    `quantized` and `real` are the scores of the network to build and of the float network, where labels are given for them.
+    `quantized` and `real` are the scores of the network to build and of the float network, if there are labels.
     """
 
     source: ReferenceComparison
@@ -87,7 +87,7 @@ class Layers:
 
 @dataclass(slots=True, kw_only=True)
 class Run:
-    """What the steps of one conversion share."""
+    """State that the steps of one conversion share."""
 
     request: Request
     trained: WidthAssignment
@@ -100,7 +100,7 @@ class Run:
     piece_values: int = PIECE_VALUES
 
     def emulate(self) -> Emulated:
-        """The outputs of all events."""
+        """Run the emulator on all events."""
         codes, inputs = self.codes()
         chosen = engine(self.design)
         with self.watch.stage("emulate", f"emulating {self.events.count} events"):
@@ -108,13 +108,13 @@ class Run:
 
     @property
     def sample(self) -> int:
-        """How many events every layer is compared on."""
+        """Number of events on which every layer is compared."""
         return sample_size(self.design, self.events.count, self.piece_values)
 
     def traces(self, run: Emulated, count: int) -> Iterator[tuple[slice, SimulationResult]]:
         """Every layer's codes of the first `count` events, piece by piece.
 
-        The emulator computes as many pieces in one run as TRACED_VALUES hold.
+        One run of the emulator computes as many pieces as fit into TRACED_VALUES.
         """
         for some in pieces(self.design, count, max(self.piece_values, TRACED_VALUES)):
             with self.watch.stage("emulate", f"emulating every layer of {some.stop} of {count} events"):
@@ -122,25 +122,25 @@ class Run:
             cut = pieces(self.design, some.stop, self.piece_values, first=some.start)
             waiting = [(one, events_of(found, slice(one.start - some.start, one.stop - some.start))) for one in cut]
             del found
-            while waiting:  # a piece is freed when who takes it frees it
+            while waiting:  # a piece is freed when the consumer drops it
                 yield waiting.pop(0)
 
     @property
     def csim_events(self) -> int:
-        """How many events go through C simulation."""
+        """Number of events for C simulation."""
         asked = (
             self.events.count if self.request.csim_events is None else min(self.request.csim_events, self.events.count)
         )
         return min(asked, affordable(self.trained.network, CSIM_WORK)) if self.request.scaled else asked
 
     def layers(self, run: Emulated) -> Layers:
-        """Every layer compared on the sample, piece by piece; then the outputs of the other events."""
+        """Compare every layer on the sample, piece by piece; then compute the outputs of the other events."""
         found, network = self.no_layers(), self.trained.network
         for piece, traced in self.traces(run, self.sample):
             found.seen.add(traced.trace)
             self.add_reference(found.int64, run, piece, traced)
             with self.watch.stage(
-                "reference", f"computing the trained network's own answers to {piece.stop} of {self.sample} events"
+                "reference", f"computing the trained network's answers to {piece.stop} of {self.sample} events"
             ):
                 quantized = self.answers(network, values_of(run.codes, piece), quantized=True)
                 shown = {**traced.trace, **events_of(run.answers, piece).outputs}
@@ -150,7 +150,7 @@ class Run:
         for piece in pieces(self.design, self.events.count, self.piece_values, first=self.sample):
             with self.watch.stage(
                 "reference",
-                f"computing the trained network's own answers to {piece.stop} of {self.events.count} events",
+                f"computing the trained network's answers to {piece.stop} of {self.events.count} events",
             ):
                 quantized = self.answers(network, values_of(run.codes, piece), quantized=True, keep=self.ends)
                 shown = dict(events_of(run.answers, piece).outputs)
@@ -166,11 +166,11 @@ class Run:
         quantized: bool,
         keep: AbstractSet[str] | None = None,
     ) -> Mapping[str, FloatArray]:
-        """A network's own answers, computed on a bounded number of values at a time."""
+        """The outputs of a source network, computed on a bounded number of values at a time."""
         return evaluate(network, values, quantized=quantized, keep=keep, chunk_values=2 * self.piece_values)
 
     def no_layers(self) -> Layers:
-        """Nothing compared yet."""
+        """An empty collection of results."""
         scored = [self.trained.network.outputs[0]] if self.has_scores else []
         return Layers(
             source=ReferenceComparison(self.design, exactness=float64_slack(self.design)),
@@ -178,12 +178,12 @@ class Run:
             noise=Noise(self.trained.network),
             seen=Ranges(),
             quantized=Ends(scored),
-            real=Ends([self.trained.twin.outputs[0]] if scored else []),
+            real=Ends([self.trained.float_network.outputs[0]] if scored else []),
         )
 
     @property
     def ends(self) -> set[str]:
-        """Layers of the file that outputs show: their answers to all events are compared."""
+        """Layers of the file that become outputs; they are compared on all events."""
         return {
             *self.trained.network.outputs,
             *(self.design.model.layer(name).source for name in self.design.model.outputs),
@@ -197,21 +197,23 @@ class Run:
     def add_floats(
         self, found: Layers, quantized: Mapping[str, FloatArray], piece: slice, *, keep: set[str] | None
     ) -> None:
-        """Answers of the float networks to a piece, and the noise of the layers against them."""
+        """Add the answers of the float networks to a piece, and the noise of the layers against them."""
         values = [one[piece] for one in self.events.values]
         found.quantized.add(quantized)
         if self.request.float_model is not None and self.has_scores:
             found.real.add(
-                self.answers(self.trained.twin, values, quantized=False, keep=set(self.trained.twin.outputs))
+                self.answers(
+                    self.trained.float_network, values, quantized=False, keep=set(self.trained.float_network.outputs)
+                )
             )
-        network = self.trained.network if self.request.float_model is not None else self.trained.twin
+        network = self.trained.network if self.request.float_model is not None else self.trained.float_network
         real = self.answers(network, values, quantized=False, keep=keep)
         if self.request.float_model is None:
             found.real.add(real)
         found.noise.add(quantized, real)
 
     def add_reference(self, found: EngineComparison, run: Emulated, piece: slice, traced: SimulationResult) -> None:
-        """The emulator, where it is compiled, against the int64 reference: a fault of a compiler would show here."""
+        """Compare the compiled emulator with the int64 reference, to detect faults of a compiler."""
         count = min(self.sample, REFERENCE_EVENTS) - piece.start
         if isinstance(run.engine, ReferenceEmulator) or count <= 0:
             return
@@ -222,7 +224,7 @@ class Run:
             )
 
     def files(self, project: HlsProject, emulated: Emulated) -> Mapping[str, bytes]:
-        """All files of the project folder but the record."""
+        """All files of the project folder except the record."""
         return {
             **project.files,
             **self.test_bench(emulated.codes, emulated.answers),
@@ -230,7 +232,7 @@ class Run:
         }
 
     def prove(self, project: HlsProject, run: Emulated, files: Mapping[str, bytes], folder: Path) -> RunRecord:
-        """Simulate and compare."""
+        """Run C simulation and compare; return the record."""
         inputs, emulated = run.inputs, run.answers
         layers = self.layers(run)
         source = layers.source.report(emulated.engine, "quantized network", self.events.count)
@@ -267,7 +269,7 @@ class Run:
         )
 
     def codes(self) -> tuple[tuple[Codes, ...], tuple[InputRecord, ...]]:
-        """Input codes and what was chosen for each input."""
+        """Input codes, and the format of each input."""
         found: list[Codes] = []
         records: list[InputRecord] = []
         for choice, values in zip(self.choices, self.events.values, strict=True):
@@ -288,22 +290,22 @@ class Run:
         return tuple(found), tuple(records)
 
     def sample_notes(self) -> tuple[str, ...]:
-        """Where not every event had every layer compared, or a large network had fewer of them in C simulation."""
+        """Notes for runs that did not compare every layer on every event, or that shortened C simulation."""
         found = []
         if self.sample != self.events.count:
             found.append(
-                f"outputs were compared on all {self.events.count:,} events, layers between on the first {self.sample:,}"
+                f"outputs were compared on all {self.events.count:,} events, inner layers on the first {self.sample:,}"
             )
         wanted = min(self.request.csim_events or 0, self.events.count)
         if self.csim_events < wanted:
             more = "--all" if self.every_layer else f"--csim-events {wanted}"
             found.append(
-                f"a large network: C simulation ran on {self.csim_events:,} events ({more} takes more, and longer)"
+                f"large network: C simulation ran on {self.csim_events:,} events ({more} takes more events and time)"
             )
         return tuple(found)
 
     def remarks(self, compared: set[str]) -> Iterator[str]:
-        """What of the request changed nothing, and what was not compared; `compared` are the nodes that were."""
+        """Notes on options without effect and on layers without comparison; `compared` are the compared nodes."""
         network = self.trained.network
         if not self.every_layer:
             yield from unused_softmax(self.request, network)
@@ -312,7 +314,7 @@ class Run:
         yield from not_compared(self.design, network, compared)
 
     def csim_reports(self, project: HlsProject, run: Emulated) -> Iterator[VerificationReport]:
-        """C simulation against the emulator; where outputs differ, a traced build finds the first node that does."""
+        """C simulation against the emulator; if outputs differ, a traced build finds the first node that differs."""
         if self.request.csim_events == 0:
             return
         sample = first_codes(run.codes, self.csim_events)
@@ -337,12 +339,15 @@ class Run:
     def quality(
         self, real: Mapping[str, FloatArray], quantized: Mapping[str, FloatArray], emulated: SimulationResult
     ) -> tuple[Quality, ...]:
-        """The task's own measure, where labels are given that the output can use."""
+        """Quality in the measure of the task, if there are labels that fit the output."""
         if self.events.labels is None or not self.has_scores:
             return ()
         hardware = emulated.outputs[self.design.model.outputs[0]].values
         return qualities(
-            self.events.labels, real[self.trained.twin.outputs[0]], quantized[self.trained.network.outputs[0]], hardware
+            self.events.labels,
+            real[self.trained.float_network.outputs[0]],
+            quantized[self.trained.network.outputs[0]],
+            hardware,
         )
 
     def test_bench(self, codes: Sequence[Codes], emulated: SimulationResult) -> Mapping[str, bytes]:
@@ -376,5 +381,5 @@ def first_codes(codes: Sequence[Codes], count: int) -> tuple[Codes, ...]:
 
 
 def float64_slack(design: Design) -> float:
-    """What the float64 reference itself may be off, relative: nothing where the plan is exact."""
+    """Allowed relative error of the float64 reference itself: 0 for an exact plan."""
     return 0.0 if design.plan.is_exact else 1e-9

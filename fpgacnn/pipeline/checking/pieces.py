@@ -1,4 +1,4 @@
-"""What a proof keeps of layers: counts, ranges and noise, folded together piece by piece of the events."""
+"""Collect counts, ranges and noise of layers while the events are processed piece by piece."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from fpgacnn.ir.source import FloatArray, SourceModel
 from fpgacnn.sim.compare import powers, ratio_db
 
 PIECE_VALUES = 1 << 24
-"""Values of all layers together that are in memory at once; one event of a network is, however large it is."""
+"""Largest number of layer values in memory at once; a single event of any size is always computed."""
 
 FEWEST_SAMPLED = 2
-"""Events that every layer is compared on, where PIECE_VALUES hold fewer."""
+"""Smallest number of events on which every layer is compared, for networks with large layers."""
 
 TRACED_VALUES = 1 << 25
-"""Codes of all layers that one run of the emulator may answer with: compiled kernels compute 4 to 16 events at once."""
+"""Largest number of codes in one traced run of the emulator; compiled kernels compute 4 to 16 events together."""
 
 
 def event_values(design: Design) -> int:
@@ -28,12 +28,12 @@ def event_values(design: Design) -> int:
 
 
 def sample_size(design: Design, events: int, piece_values: int = PIECE_VALUES) -> int:
-    """On how many events every layer is compared."""
+    """Number of events on which every layer is compared."""
     return min(events, max(piece_values // event_values(design), FEWEST_SAMPLED))
 
 
 def pieces(design: Design, events: int, piece_values: int = PIECE_VALUES, *, first: int = 0) -> Iterator[slice]:
-    """Consecutive events from `first` on as slices, as many at a time as memory holds every layer of."""
+    """Consecutive events from `first` on as slices, as many at a time as fit into memory with all layers."""
     size = max(1, piece_values // event_values(design))
     for start in range(first, events, size):
         yield slice(start, min(start + size, events))
@@ -55,7 +55,7 @@ class Ranges:
 
 
 class Noise:
-    """Powers of signal and quantization noise of every layer so far, quantized against float."""
+    """Powers of signal and quantization noise of every layer so far, quantized network against float network."""
 
     def __init__(self, network: SourceModel) -> None:
         self._layers = [layer.name for layer in network.layers if layer.inputs]
@@ -81,7 +81,7 @@ class Ends:
         self._parts: dict[str, list[FloatArray]] = {name: [] for name in names}
 
     def add(self, answers: Mapping[str, FloatArray]) -> None:
-        """Keep those to one more piece."""
+        """Keep the named layers of one more piece."""
         for name, parts in self._parts.items():
             parts.append(answers[name])
 

@@ -1,7 +1,7 @@
-"""The second opinion on the reading: the framework that a file belongs to answers for it, while the run goes on.
+"""Check the reading of a file: the framework that the file belongs to runs it too, in parallel with the run.
 
-`auto` starts the framework where it is installed and would be ready in time, and waits for it AUTO_SECONDS from its
-start at most, or until the run has done everything else. A framework that is named is an error where it cannot answer.
+`auto` starts the framework if it is installed and should be ready in time. It waits at most AUTO_SECONDS from the
+start, or until everything else of the run is done. If the user names a framework that cannot answer, that is an error.
 """
 
 from __future__ import annotations
@@ -34,25 +34,25 @@ from fpgacnn.sim.frameworks.kinds import Framework
 from fpgacnn.sim.frameworks.process import Asking, Question, Unanswered, asking
 
 AUTO_EVENTS, AUTO_SECONDS = 64, 60.0
-"""How many events `auto` compares, and how long after its start it waits for a framework."""
+"""Number of events that `auto` compares, and how long it waits after the start of the framework."""
 
 BYTES_A_SECOND = 4 << 20
-"""How fast a framework loads a file at least."""
+"""A lower limit of the speed at which a framework loads a file."""
 
 KEPT_VALUES = 1 << 24
-"""Values of all layers and events that a framework shows."""
+"""Largest number of layer values that a framework returns."""
 
 READING_WORK = 1 << 33
 PIECE_VALUES = 1 << 21
 EXACTNESS = 1e-6
-"""Relative difference between hardware and float32 where the plan does not promise exactness."""
+"""Relative difference allowed between hardware and float32 if the plan does not promise exactness."""
 
 UNCHECKED = "reading not checked against the framework"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opinion:
-    """A framework at work on the events (values as the input's format holds them), or the note why there is none."""
+    """A framework that runs on the events (values in the input's format), or a note why there is none."""
 
     reference: Reference
     network: SourceModel
@@ -62,9 +62,9 @@ class Opinion:
     note: str = ""
 
     def added(self, record: RunRecord, run: Run, emulated: Emulated) -> RunRecord:
-        """The record with what the framework says about it.
+        """The record with the comparison with the framework.
 
-        Raises ForeignToolError where a framework that was named does not answer.
+        Raises ForeignToolError if a framework that the user named does not answer.
         """
         if self.asking is None:
             return replace(record, notes=(*record.notes, *((self.note,) if self.note else ())))
@@ -80,7 +80,7 @@ class Opinion:
             if len(answers.outputs) != len(self.network.outputs):
                 raise ForeignToolError(
                     tool=answers.framework,
-                    why=f"it answers {len(answers.outputs)} outputs, read were {len(self.network.outputs)}",
+                    why=f"it gives {len(answers.outputs)} outputs, the network as read {len(self.network.outputs)}",
                 )
             if self.reference.is_demanded and not run.trained.network.has_given_widths:
                 reports.append(hardware_report(run, emulated, answers.framework, self.values, shown))
@@ -91,7 +91,7 @@ class Opinion:
         )
 
     def shown(self, answers: Answers) -> Mapping[str, FloatArray]:
-        """Results by the layers of the network as read, each in the order of axes that the layer holds."""
+        """The framework's results by layer of the network as read, each in the layer's order of axes."""
         held = self.tensors.tensors if self.tensors else None
         found: dict[str, FloatArray] = {}
         for layer in self.network.layers:
@@ -100,7 +100,7 @@ class Opinion:
             if tensor is None:
                 continue
             if view is not None and tensor.size == len(tensor) * view.size:
-                turned = tensor.reshape(len(tensor), *(view.held[axis] for axis in view.order))
+                turned = tensor.reshape(len(tensor), *(view.layer_shape[axis] for axis in view.order))
                 tensor = turned.transpose(0, *(axis + 1 for axis in np.argsort(view.order)))
             found[layer.name] = tensor
         return {**found, **dict(zip(self.network.outputs, answers.outputs, strict=False))}
@@ -126,7 +126,7 @@ class Opinion:
 def hardware_report(
     run: Run, emulated: Emulated, framework: str, values: Sequence[Values], shown: Mapping[str, FloatArray]
 ) -> VerificationReport:
-    """Hardware against the framework itself, where a framework was named."""
+    """The hardware against the framework, if the user named one."""
     count = min(len(values[0]), run.sample)
     layers = outputs_of(
         run.trained.network,
@@ -142,7 +142,7 @@ def hardware_report(
 
 
 def other_shape(framework: str, layer: SourceLayer, shape: Shape) -> VerificationReport:
-    """The comparison where the framework has other numbers of values in a layer: what was read is wrong."""
+    """A failed comparison, for a layer with a different number of values in the framework."""
     first = Difference(layer=layer.name, index=(), left=prod(layer.shape), right=prod(shape))
     return VerificationReport(
         left=READING,
@@ -162,9 +162,9 @@ def other_shape(framework: str, layer: SourceLayer, shape: Shape) -> Verificatio
 def second_opinion(
     request: Request, network: SourceModel, choices: Sequence[InputChoice], events: Events
 ) -> Iterator[Opinion]:
-    """Start the framework that the request names or the file belongs to; `network` is the file's own, as read.
+    """Start the framework that the request names or the file belongs to; `network` is the network as read.
 
-    Raises NoReferenceError and ForeignToolError where a named framework cannot answer.
+    Raises NoReferenceError and ForeignToolError if a named framework cannot answer.
     """
     found = _wanted(request, network)
     if isinstance(found, str):
@@ -205,9 +205,9 @@ def second_opinion(
 
 
 def _wanted(request: Request, network: SourceModel) -> tuple[Framework, Original] | str:
-    """The framework that is to answer and the files for it, or the note that there is none.
+    """The framework to run and the files for it, or the note that there is none.
 
-    Raises NoReferenceError and ForeignToolError where a named framework cannot answer.
+    Raises NoReferenceError and ForeignToolError if a named framework cannot answer.
     """
     if request.reference is Reference.NONE:
         return ""
@@ -237,9 +237,10 @@ def _wanted(request: Request, network: SourceModel) -> tuple[Framework, Original
     fault = whitelist.refused(files.architecture) if files.architecture is not None else ""
     if fault:
         if demanded:
-            raise ForeignToolError(tool=installed.name, why=f"it is not given {request.model.name}: {fault}")
-        return f"reading not checked: {installed.name} is not given the file: {fault}"
+            raise ForeignToolError(tool=installed.name, why=f"{request.model.name} is not passed to it: {fault}")
+        return f"reading not checked: the file is not passed to {installed.name}: {fault}"
     estimate = installed.seconds + files.bytes / BYTES_A_SECOND
     if not demanded and estimate > AUTO_SECONDS:
-        return f"reading not checked: {installed.name} would take about {estimate:.0f} s to load the file (--reference {installed.family})"
+        time = f"{installed.name} would need about {estimate:.0f} s to load the file"
+        return f"reading not checked: {time} (--reference {installed.family})"
     return installed, files

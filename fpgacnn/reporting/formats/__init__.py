@@ -1,1 +1,1 @@
-"""Forms of a report: HTML, Markdown, CSV and JSON."""
+"""The formats of a report: HTML, Markdown, CSV and JSON."""

@@ -1,4 +1,4 @@
-"""Reports as files: the suffix says the form, the file is written whole, and only a report is ever replaced."""
+"""Write reports: the suffix decides the format, files are written atomically, and only a report is ever replaced."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ GENERATOR = "fpgacnn report"
 MARK_BYTES = 1024
 
 
-def document(subjects: Sequence[ReportInput]) -> dict[str, Any]:
-    """The records under their names, as one JSON document; beside them what the folder's reports say now, and the estimate."""
+def document(entries: Sequence[ReportInput]) -> dict[str, Any]:
+    """The records by name as one JSON document, with the folder's synthesis reports and estimate."""
     runs = [
         {
             "name": one.name,
@@ -30,13 +30,13 @@ def document(subjects: Sequence[ReportInput]) -> dict[str, Any]:
             "synthesis": plain(one.synthesis),
             "estimate": plain(one.estimate),
         }
-        for one in subjects
+        for one in entries
     ]
     return {"schema": SCHEMA, "generator": GENERATOR, "projects": runs}
 
 
 def comparison_document(comparison: Comparison) -> dict[str, Any]:
-    """What changed, as one JSON document."""
+    """The changes between two runs as one JSON document."""
     names = {"left": comparison.left.name, "right": comparison.right.name, "holds": comparison.holds}
     return {
         "schema": SCHEMA,
@@ -47,22 +47,22 @@ def comparison_document(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def write_report(file: Path, subjects: Sequence[ReportInput]) -> None:
-    """The report in the form that the file's suffix names.
+def write_report(file: Path, entries: Sequence[ReportInput]) -> None:
+    """Write the report in the format of the file's suffix.
 
     Raises ReportFormatError, ReportExistsError, WriteError.
     """
     forms: dict[str, Callable[[], str]] = {
-        ".html": lambda: html(compose.report(subjects)),
-        ".md": lambda: markdown.markdown(compose.report(subjects)),
-        ".csv": lambda: spreadsheet.spreadsheet(subjects),
-        ".json": lambda: _json(document(subjects)),
+        ".html": lambda: html(compose.report(entries)),
+        ".md": lambda: markdown.markdown(compose.report(entries)),
+        ".csv": lambda: spreadsheet.spreadsheet(entries),
+        ".json": lambda: _json(document(entries)),
     }
     _write(file, forms)
 
 
 def write_comparison(file: Path, comparison: Comparison) -> None:
-    """What changed, in the form that the file's suffix names.
+    """Write a comparison in the format of the file's suffix.
 
     Raises ReportFormatError, ReportExistsError, WriteError.
     """
@@ -76,7 +76,7 @@ def write_comparison(file: Path, comparison: Comparison) -> None:
 
 
 def refuse(file: Path) -> None:
-    """Whether a report could be written there, before any work is done.
+    """Check that a report can be written to this file, before any work is done.
 
     Raises ReportFormatError, ReportExistsError, WriteError.
     """
@@ -95,7 +95,7 @@ def _write(file: Path, forms: dict[str, Callable[[], str]]) -> None:
 
 
 def _refuse_foreign(file: Path) -> None:
-    """Every form of a report can be told by its beginning; anything else is somebody's and stays."""
+    """Refuse to replace a file that is not a report; all formats can be recognized by their beginning."""
     try:
         if not file.is_symlink() and not file.exists():
             return

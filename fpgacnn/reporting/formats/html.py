@@ -1,7 +1,7 @@
-"""A page as one HTML file that loads nothing: style, script and drawings are in it, and no other script can run.
+"""Write a page as one HTML file that loads nothing else; no script runs in it except our own.
 
-Two walls keep foreign text out of the markup: every expression of the template is cleaned and escaped, and the page's
-content security policy knows the digests of our style and script only.
+Foreign text is kept out of the markup in two ways: every expression of the template is cleaned and escaped, and the
+content security policy of the page allows only our style and script, by their digests.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def html(page: Page) -> str:
 
 
 def html_cards(chapters: Sequence[Chapter]) -> str:
-    """The verdicts of projects as a piece of HTML, to be shown inside another page."""
+    """The verdicts of projects as an HTML fragment for another page."""
     return _template("cards.html.j2").render(chapters=chapters, style=Markup(_file("cards.css")))  # noqa: S704  # our own file
 
 
@@ -39,7 +39,7 @@ def _template(name: str) -> Template:
 
 
 def _finalize(value: object) -> object:
-    """What the template may print: markup of ours as it is, numbers, and text without control characters."""
+    """Filter for all template expressions: own markup unchanged, numbers, and text without control characters."""
     return value if isinstance(value, Markup | int | float) else printable(value, MAX_TEXT)
 
 

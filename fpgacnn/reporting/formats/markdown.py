@@ -1,4 +1,4 @@
-"""A page as Markdown (GitHub's tables). Foreign text is text: every character that Markdown or HTML reads is escaped."""
+"""Write a page as Markdown (with GitHub's tables); every character with a meaning in Markdown or HTML is escaped."""
 
 from __future__ import annotations
 
@@ -79,12 +79,12 @@ def _row(cells: list[str]) -> str:
 
 
 def text(value: str) -> str:
-    """Foreign text on one line, in which nothing is read as markup, a link, a mention or a cell's end."""
+    """Foreign text on one line, without markup, links, mentions or ends of cells."""
     escaped = _MARKUP.sub(r"\\\g<0>", clean(value))
     harmless = "".join(_ENTITIES.get(character, character) for character in escaped)
     return _LINE_START.sub(_entity, _LINK.sub(_entity, harmless)) or NOTHING
 
 
 def _entity(found: re.Match[str]) -> str:
-    """The first character by its number, so that it begins no link, list or underline."""
+    """The first character as a numeric entity, so that it cannot begin a link, list or underline."""
     return f"&#{ord(found[0][0])};{found[0][1:]}"

@@ -1,4 +1,4 @@
-"""Records in a notebook: the cards of the HTML report, as a piece of HTML with its own style."""
+"""Records in a notebook: the cards of the HTML report, as an HTML fragment with its own style."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def cards(record: object) -> str | None:
 
 
 def _inputs(record: object) -> Iterator[ReportInput]:
-    """What a report of a record is about."""
+    """The report inputs of a record."""
     match record:
         case ReportInput():
             yield record

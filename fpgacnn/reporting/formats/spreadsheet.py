@@ -1,4 +1,4 @@
-"""Facts as CSV, one a line, for spreadsheets and data frames."""
+"""Write values as CSV, one in each line, for spreadsheets and data frames."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ CHANGES_HEAD = ("section", "item", "quantity", "left", "right", "difference", "r
 _FORMULA = tuple("=+-@|%＝＋－＠")
 
 
-def spreadsheet(subjects: Iterable[ReportInput]) -> str:
-    """Every fact of every project."""
+def spreadsheet(entries: Iterable[ReportInput]) -> str:
+    """All values of all projects."""
     rows = [
-        (subject.name, one.section, one.item, one.quantity, one.value, one.unit)
-        for subject in subjects
-        for one in flatten(subject)
+        (entry.name, one.section, one.item, one.quantity, one.value, one.unit)
+        for entry in entries
+        for one in flatten(entry)
     ]
     return _written(HEAD, rows)
 
 
 def changes(comparison: Comparison) -> str:
-    """Every change between two runs."""
+    """All changes between two runs."""
     rows = [
         (one.section, one.item, one.quantity, one.left, one.right, one.difference, one.ratio, one.unit)
         for one in comparison.changes
@@ -45,7 +45,7 @@ def _written(head: tuple[str, ...], rows: Iterable[tuple[Value, ...]]) -> str:
 
 
 def field(value: Value) -> str:
-    """A value as a field; text that a spreadsheet would take for a formula gets an apostrophe in front."""
+    """A value as a CSV field; text that a spreadsheet would read as a formula gets an apostrophe in front."""
     if value is None or (isinstance(value, float) and not isfinite(value)):
         return ""
     if isinstance(value, bool):

@@ -1,1 +1,1 @@
-"""What a report shows: sections, verdicts and tables, whatever the form."""
+"""The content of a report for all formats: sections, verdicts and tables."""

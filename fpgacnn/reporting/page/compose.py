@@ -1,4 +1,4 @@
-"""Pages: one project with all its parts, several side by side, or what changed between two."""
+"""Compose pages: one project with all its sections, several side by side, or the changes between two."""
 
 from __future__ import annotations
 
@@ -15,34 +15,37 @@ from fpgacnn.reporting.page.side_by_side import DIGEST_SHOWN, side_by_side, verd
 from fpgacnn.reporting.page.verdicts import verdicts
 
 
-def report(subjects: Sequence[ReportInput]) -> Page:
+def report(entries: Sequence[ReportInput]) -> Page:
     """The report about one or several projects."""
-    title = subjects[0].title if len(subjects) == 1 else f"{len(subjects)} projects side by side"
-    overview = side_by_side(subjects) if len(subjects) > 1 else ()
-    return Page(title=title, version=version("fpgacnn"), overview=overview, chapters=tuple(map(chapter, subjects)))
+    title = entries[0].title if len(entries) == 1 else f"{len(entries)} projects side by side"
+    overview = side_by_side(entries) if len(entries) > 1 else ()
+    return Page(title=title, version=version("fpgacnn"), overview=overview, chapters=tuple(map(chapter, entries)))
 
 
-def chapter(subject: ReportInput) -> Chapter:
+def chapter(entry: ReportInput) -> Chapter:
     """One project."""
     return Chapter(
-        name=subject.name,
-        file=subject.record.model.file if subject.record else "",
-        subtitle=subtitle(subject),
-        verdicts=verdicts(subject),
-        sections=sections(subject),
+        name=entry.name,
+        file=entry.record.model.file if entry.record else "",
+        subtitle=subtitle(entry),
+        verdicts=verdicts(entry),
+        sections=sections(entry),
     )
 
 
-def subtitle(subject: ReportInput) -> str:
+def subtitle(entry: ReportInput) -> str:
     """Network and target in one line."""
-    record, synthesis = subject.record, subject.synthesis
+    record, synthesis = entry.record, entry.synthesis
     if record is None:
         tools = (synthesis.top, synthesis.part, synthesis.tool, synthesis.version) if synthesis else ()
-        guess = (subject.guess.part, f"{subject.guess.clock_ns:g} ns", subject.guess.tool) if subject.guess else ()
+        guess = (entry.guess.part, f"{entry.guess.clock_ns:g} ns", entry.guess.tool) if entry.guess else ()
         return ", ".join(text for text in tools or guess if text)
     model, target = record.model, record.target
     network = f"{plural(model.layers, 'layer')}, {plural(model.parameters, 'parameter')}"
-    return f"{network}, for {target.part} at {target.clock_ns:g} ns, io_{target.io}, {target.strategy}, reuse {target.reuse}, {target.backend}"
+    return (
+        f"{network}, for {target.part} at {target.clock_ns:g} ns, io_{target.io}, {target.strategy}, reuse"
+        f" {target.reuse}, {target.backend}"
+    )
 
 
 def _about(section: str, item: str, quantity: str) -> str:
@@ -57,9 +60,9 @@ def difference(comparison: Comparison) -> Page:
         _changes(group, [one for one in comparison.changes if one.section == group], comparison) for group in groups
     )
     words = (
-        f"{plural(len(comparison.changes), 'fact')} differ, {comparison.same:,} are the same."
+        f"{plural(len(comparison.changes), 'value')} differ, {comparison.same:,} are the same."
         if parts
-        else f"No difference in {comparison.same:,} facts."
+        else f"No difference in {comparison.same:,} values."
     )
     overview = (verdicts_of(both), Section(key="changes", title="Changes", words=(words,)), *parts)
     return Page(
@@ -97,7 +100,7 @@ def _changes(group: str, changes: Sequence[FieldChange], comparison: Comparison)
 
 
 def _value(change: FieldChange, value: Value) -> Cell:
-    """One side of a change; of digests, as much as tells them apart."""
+    """One side of a change; digests are shortened to the part that differs."""
     if value is None:
         return Cell(text=NOTHING)
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""What every form of a report shows: verdicts, sections, tables. Terminal, Markdown and HTML differ only in ink."""
+"""The types of a page: verdicts, sections, tables. Terminal, Markdown and HTML show the same content."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fpgacnn.reporting.formatting import NOTHING, number
 
 
 class Tone(StrEnum):
-    """Whether a statement is good news, or none: the same as its neighbours."""
+    """Whether a statement is good, bad or neutral, and whether it is the same as its neighbours."""
 
     GOOD = "good"
     WARN = "warn"
@@ -22,7 +22,7 @@ class Tone(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """Text with, for sorting, its number, and in HTML a small drawing beside it."""
+    """Text with its number for sorting, and in HTML with a chart beside it."""
 
     text: str
     number: float | None = None
@@ -36,14 +36,14 @@ def cell(text: str, tone: Tone = Tone.PLAIN) -> Cell:
 
 
 def count(value: float | None, digits: int = 4) -> Cell:
-    """A number, to be sorted as one."""
+    """A number that can be sorted."""
     known = value is not None and isfinite(value)
     return Cell(text=number(value, digits), number=value if known else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A heading with its unit. Numbers stand right; `code` is set in a typewriter face, `drawn` holds drawings only."""
+    """A heading with its unit. Numbers are aligned right; `code` is in a monospaced font, `drawn` has charts only."""
 
     name: str
     unit: str = ""
@@ -54,9 +54,9 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Rows under headings; the first column that is not drawn names the row. `ordered` rows mean something by their order.
+    """Rows under headings; the first column that is not drawn names the row. The order of `ordered` rows has a meaning.
 
-    The columns of an `even` table are equally wide, so that several below each other line up.
+    The columns of an `even` table are equally wide, so that several tables below each other line up.
     """
 
     caption: str
@@ -68,7 +68,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """One part of a report; `words` stand above the tables, `notes` below. `legend` explains drawings, where they are shown."""
+    """One section of a report; `words` are above the tables, `notes` below.
+
+    `legend` explains charts where they are shown.
+    """
 
     key: str
     title: str
@@ -80,7 +83,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """A question that everybody asks first, its answer in two words, and what stands behind it."""
+    """A frequent question, its answer in two words, and the reason."""
 
     question: str
     answer: str
@@ -101,7 +104,7 @@ class Chapter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """The report: one project, or several with what sets them side by side."""
+    """The report: one project, or several with a comparison side by side."""
 
     title: str
     version: str

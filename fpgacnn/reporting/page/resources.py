@@ -1,4 +1,4 @@
-"""The parts of a report about cost: what the part has room for, how long an event takes, which layer pays."""
+"""The sections about cost: resources against the part, latency of an event, cost of each layer."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ NAMES = {
     Source.IMPL: "Placed and routed",
 }
 ESTIMATES = {
-    Source.ESTIMATE: "Estimated, as C synthesis will say",
-    Source.AFTER_SYNTHESIS: "Estimated, after logic synthesis",
+    Source.ESTIMATE: "Estimated for C synthesis",
+    Source.AFTER_SYNTHESIS: "Estimated after logic synthesis",
     Source.SIMULATED: "Simulated dataflow of the streams",
 }
-"""Sources that no tool stands behind, in the words of a verdict."""
-BAND = "the band holds the truth four times out of five"
+"""Sources that are estimates, with their name in a verdict."""
+BAND = "the band contains the true value in four of five cases"
 
 
-def room(subject: ReportInput) -> Verdict:
-    """Whether the part has room, by the last word on it."""
-    cost = latest(subject.costs)
+def room(entry: ReportInput) -> Verdict:
+    """Whether the part has enough resources, by the most accurate source."""
+    cost = latest(entry.costs)
     if cost is None:
-        used = next((one for one in reversed(subject.costs) if one.resources), None)
+        used = next((one for one in reversed(entry.costs) if one.resources), None)
         detail = (
-            f"{_used(used)}; what the part has is not known."
+            f"{_used(used)}; the resources of the part are not known."
             if used
-            else "There is no estimate and no report of a synthesis."
+            else "There is no estimate and no synthesis report."
         )
         return Verdict(question="Fits?", answer="Not known", detail=detail, tone=Tone.PLAIN)
     shares = _shares(cost)
@@ -69,7 +69,7 @@ def room(subject: ReportInput) -> Verdict:
 
 
 def _shares(cost: ResourceReport) -> dict[str, float]:
-    """How much of each resource is used; what the part does not have at all counts as fully used if it is wanted."""
+    """The used share of each resource; a resource that the part lacks counts as fully used if it is needed."""
     known = {name: amount.value for name, amount in cost.resources.items() if name in cost.available}
     return {
         name: value / cost.available[name] if cost.available[name] else float(value > 0)
@@ -85,11 +85,11 @@ def _said_by(cost: ResourceReport) -> str:
     return ESTIMATES.get(cost.source, f"{NAMES[cost.source]} ({cost.by})")
 
 
-def speed(subject: ReportInput) -> Verdict:
-    """Latency and interval, by the last word on them."""
-    cost = timed(subject.costs)
+def speed(entry: ReportInput) -> Verdict:
+    """Latency and interval, from the most accurate source."""
+    cost = timed(entry.costs)
     if cost is None or cost.latency_cycles is None:
-        clock = f"The clock is {subject.record.target.clock_ns:g} ns; " if subject.record else ""
+        clock = f"The clock is {entry.record.target.clock_ns:g} ns; " if entry.record else ""
         detail = f"{clock}{'no' if clock else 'No'} latency is estimated or reported."
         return Verdict(question="How fast?", answer="Not known", detail=detail, tone=Tone.PLAIN)
     cycles, ns = cost.latency_cycles, cost.latency_ns
@@ -100,7 +100,7 @@ def speed(subject: ReportInput) -> Verdict:
         interval = cost.interval_cycles
         every = f" ({duration(cost.interval_ns.value)})" if cost.interval_ns else ""
         detail += f"; a new event every {_cycles(interval)}{every}"
-    late = subject.synthesis.slow if subject.synthesis else ()
+    late = entry.synthesis.slow if entry.synthesis else ()
     missed = f" But {late[0]}." if late else ""
     return Verdict(
         question="How fast?",
@@ -117,7 +117,7 @@ def _cycles(amount: ResourceValue) -> str:
 
 
 def between(amount: ResourceValue) -> str:
-    """`240`, or with the ends of its range; estimates in three digits."""
+    """`240`, or the two ends of its range; estimates with three digits."""
     if amount.estimated:
         return (
             f"{rough(amount.value)} ({rough(amount.low)} to {rough(amount.high)})"
@@ -132,7 +132,7 @@ def between(amount: ResourceValue) -> str:
 
 
 def amount_cell(amount: ResourceValue | None) -> Cell:
-    """A number with its range; a dash where nothing is said."""
+    """A number with its range; a dash if there is none."""
     return Cell(text=between(amount), number=amount.value) if amount else Cell(text=NOTHING)
 
 
@@ -143,12 +143,12 @@ def plain_amount(amount: ResourceValue | None) -> Cell:
     return Cell(text=rough(amount.value) if amount.estimated else number(amount.value), number=amount.value)
 
 
-def resources(subject: ReportInput) -> Section | None:
-    """Every source beside what the part has."""
-    said = [cost for cost in subject.costs if cost.resources]
+def resources(entry: ReportInput) -> Section | None:
+    """The figures of every source beside the resources of the part."""
+    said = [cost for cost in entry.costs if cost.resources]
     if not said:
         return None
-    word = latest(subject.costs) or said[-1]
+    word = latest(entry.costs) or said[-1]
     shares = _shares(word)
     columns = (
         Column(name="Resource"),
@@ -181,7 +181,7 @@ def resources(subject: ReportInput) -> Section | None:
         )
     table = Table(caption="Resources against the part", columns=columns, rows=tuple(rows), ordered=True)
     words = (
-        "BRAM is counted in blocks of 18 Kb by all. HLS overstates what is left after logic synthesis, LUTs most.",
+        "BRAM is counted in blocks of 18 Kb everywhere. HLS reports more than logic synthesis needs, above all LUTs.",
     )
     legend = (f"The thin line over a bar is the band of the estimate: {BAND}.",) if word.source in ESTIMATES else ()
     notes = tuple(_origin(cost) for cost in said if cost.source is not Source.AFTER_SYNTHESIS)
@@ -189,7 +189,7 @@ def resources(subject: ReportInput) -> Section | None:
 
 
 def _end(amount: ResourceValue, *, low: bool) -> float | None:
-    """An end of the band, where there is one."""
+    """One end of the band, if there is one."""
     return (amount.low if low else amount.high) if amount.is_range else None
 
 
@@ -198,9 +198,9 @@ def _origin(cost: ResourceReport) -> str:
     return f"{name}: {cost.by}{f', {cost.file}' if cost.file else ''}"
 
 
-def latency(subject: ReportInput) -> Section | None:
-    """The whole by every source, and layer after layer by the last that knows them."""
-    said = [cost for cost in subject.costs if cost.latency_cycles or cost.interval_cycles]
+def latency(entry: ReportInput) -> Section | None:
+    """Latency of the whole network from every source, and of each layer from the most accurate source that has it."""
+    said = [cost for cost in entry.costs if cost.latency_cycles or cost.interval_cycles]
     if not said:
         return None
     names = (("Latency", "cycles"), ("Latency", "in time"), ("Interval", "cycles"), ("Interval", "in time"))
@@ -216,7 +216,7 @@ def latency(subject: ReportInput) -> Section | None:
         for one in said
     )
     whole = Table(caption="Latency and interval of the whole", columns=columns, rows=rows, ordered=True)
-    waterfall = _waterfall(by_layer(subject.costs))
+    waterfall = _waterfall(by_layer(entry.costs))
     return Section(key="latency", title="Latency", words=waterfall[0], tables=(whole, *waterfall[1]))
 
 
@@ -246,11 +246,11 @@ def _waterfall(cost: ResourceReport | None) -> tuple[tuple[str, ...], tuple[Tabl
         Column(name="Layer"),
         Column(name="Latency", unit="cycles", number=True),
         Column(name="Interval", unit="cycles", number=True),
-        Column(name="One after the other", drawn=True),
+        Column(name="One after another", drawn=True),
     )
     overlap = cost.latency_cycles is not None and cost.latency_cycles.value < total
     words = (
-        "Layers overlap: each begins when its first inputs are there, so the whole takes less than the sum."
+        "Layers overlap: each begins with its first inputs, so the whole takes less time than the sum."
         if overlap
         else ""
     )
@@ -258,9 +258,9 @@ def _waterfall(cost: ResourceReport | None) -> tuple[tuple[str, ...], tuple[Tabl
     return ((words,) if words else ()), (Table(caption=caption, columns=columns, rows=tuple(rows), ordered=True),)
 
 
-def layers(subject: ReportInput) -> Section | None:
-    """Which layer pays how much."""
-    cost = by_layer(subject.costs)
+def layers(entry: ReportInput) -> Section | None:
+    """The cost of each layer."""
+    cost = by_layer(entry.costs)
     shares = [layer for layer in cost.layers if layer.resources or layer.why] if cost else []
     if cost is None or not shares:
         return None
@@ -272,7 +272,7 @@ def layers(subject: ReportInput) -> Section | None:
         Column(name="Layer"),
         *([Column(name="Kind")] if kinds else ()),
         *(column for name in named for column in _headings(name)),
-        *([Column(name="How it was found")] if reasons else ()),
+        *([Column(name="Source of the numbers")] if reasons else ()),
     )
     most = {name: max(layer.resources[name].value for layer in shares if name in layer.resources) for name in named}
     rows = tuple(
@@ -289,7 +289,7 @@ def layers(subject: ReportInput) -> Section | None:
 
 
 DRAWN = {"lut", "dsp"}
-"""Resources that have a bar for each layer."""
+"""Resources with a bar for each layer."""
 
 
 def _headings(name: str) -> tuple[Column, ...]:
@@ -307,9 +307,9 @@ def _spent(layer: LayerResources, named: Sequence[str], most: dict[str, float]) 
     return tuple(cells)
 
 
-def cautions(subject: ReportInput) -> Section | None:
-    """What to change before hours are spent in synthesis."""
-    found = subject.estimate.warnings if subject.estimate else ()
+def cautions(entry: ReportInput) -> Section | None:
+    """What to change before a synthesis of several hours."""
+    found = entry.estimate.warnings if entry.estimate else ()
     if not found:
         return None
     columns = (Column(name="Layer"), Column(name="Code", code=True), Column(name="What"), Column(name="What to do"))
@@ -321,13 +321,13 @@ def cautions(subject: ReportInput) -> Section | None:
     )
 
 
-def reports(subject: ReportInput) -> Section | None:
-    """The tools' files, the clock that was reached, and what contradicts what."""
-    synthesis = subject.synthesis
+def reports(entry: ReportInput) -> Section | None:
+    """The tools' reports: files, clock, and contradictions between them."""
+    synthesis = entry.synthesis
     if synthesis is None:
         return (
-            Section(key="synthesis", title="Synthesis reports", words=("None was read.",), notes=subject.notes)
-            if subject.notes
+            Section(key="synthesis", title="Synthesis reports", words=("None was read.",), notes=entry.notes)
+            if entry.notes
             else None
         )
     texts = ("File", "Kind", "Stage", "Tool", "Version", "Date")
@@ -343,14 +343,14 @@ def reports(subject: ReportInput) -> Section | None:
     if synthesis.timings:
         tables.append(_slacks(synthesis))
     unread = tuple(f"not read: {one.why}" for one in synthesis.unread)
-    others = tuple(f"another solution is there, too: {other.solution}" for other in synthesis.others)
+    others = tuple(f"there is another solution: {other.solution}" for other in synthesis.others)
     words = f"{plural(len(rows), 'report')} read{f', {len(unread)} not' if unread else ''}."
     return Section(
         key="synthesis",
         title="Synthesis reports",
         words=(words,),
         tables=tuple(tables),
-        notes=(*synthesis.notes, *others, *unread, *subject.notes),
+        notes=(*synthesis.notes, *others, *unread, *entry.notes),
     )
 
 

@@ -1,4 +1,4 @@
-"""The parts of a report about one project, each made of its record; what a record does not hold is left out."""
+"""The sections of a report about one project, each made from its record; sections without data are left out."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ from fpgacnn.sim.compare import VerificationReport
 SIGNAL_STEP_DB = 20
 
 
-def sections(subject: ReportInput) -> tuple[Section, ...]:
-    """All parts that there is something for, in the order of the questions that they answer."""
-    record = subject.record
-    about_costs = (resources.resources(subject), resources.latency(subject), resources.layers(subject))
+def sections(entry: ReportInput) -> tuple[Section, ...]:
+    """All sections with data, in the order of the questions that they answer."""
+    record = entry.record
+    about_costs = (resources.resources(entry), resources.latency(entry), resources.layers(entry))
     parts: tuple[Section | None, ...]
     if record is None:
-        parts = (*about_costs, resources.cautions(subject), resources.reports(subject))
+        parts = (*about_costs, resources.cautions(entry), resources.reports(entry))
     else:
         run = (part(record) for part in (decisions, ranges, errors, verification, quality, inputs, timings))
         parts = (
-            network(subject, record),
+            network(entry, record),
             *about_costs,
-            resources.cautions(subject),
+            resources.cautions(entry),
             *run,
-            resources.reports(subject),
+            resources.reports(entry),
             provenance(record),
         )
     return tuple(section for section in parts if section is not None)
 
 
-def network(subject: ReportInput, record: RunRecord) -> Section:
-    """The graph of the hardware, node by node, and what each costs."""
+def network(entry: ReportInput, record: RunRecord) -> Section:
+    """The graph of the hardware, node by node, with the cost of each."""
     layers = record.plan.decisions
     columns = (
         Column(name="Graph", drawn=True),
@@ -51,7 +51,7 @@ def network(subject: ReportInput, record: RunRecord) -> Section:
         Column(name="Result", code=True),
         Column(name="Parameters", number=True),
     )
-    spent, headings = _spent(subject, layers)
+    spent, headings = _spent(entry, layers)
     rows = tuple(
         (
             Cell(text="", mark=rail),
@@ -65,16 +65,19 @@ def network(subject: ReportInput, record: RunRecord) -> Section:
         for layer, rail, cells in zip(layers, graph_rails(layers), spent, strict=True)
     )
     words = "Nodes in the order of computation."
-    legend = "Large points multiply, diamonds join, small points do the rest; a line that leaves the middle is a connection that skips nodes."
+    legend = (
+        "Large points multiply, diamonds join, small points do the rest; "
+        "a line that leaves the middle is a connection that skips nodes."
+    )
     table = Table(
         caption="Network: nodes, connections, formats, cost", columns=(*columns, *headings), rows=rows, ordered=True
     )
     return Section(key="network", title="Network", words=(words,), legend=(legend,), tables=(table,))
 
 
-def _spent(subject: ReportInput, layers: Sequence[LayerRecord]) -> tuple[list[tuple[Cell, ...]], tuple[Column, ...]]:
-    """Cycles and LUTs of each node, by the last source that knows single layers; nothing where there is none."""
-    cost = by_layer(subject.costs)
+def _spent(entry: ReportInput, layers: Sequence[LayerRecord]) -> tuple[list[tuple[Cell, ...]], tuple[Column, ...]]:
+    """Cycles and LUTs of each node, from the most accurate source with layers; empty if there is none."""
+    cost = by_layer(entry.costs)
     shares = {layer.name: layer for layer in cost.layers} if cost else {}
     found = [shares.get(layer.name) for layer in layers]
     luts = [share.resources.get("lut") if share else None for share in found]
@@ -126,7 +129,7 @@ def decisions(record: RunRecord) -> Section:
     )
     headings = (Column(name="Layer"), Column(name="Table"), Column(name="Format", code=True), Column(name="Why"))
     more = (Table(caption="Tables of functions", columns=headings, rows=tables),) if tables else ()
-    words = "Widths are derived from the trained weights: no accumulator or result can overflow, whatever the input."
+    words = "Widths are derived from the trained weights: no accumulator or result can overflow, for any input."
     return Section(key="precision", title="Precision", words=(words,), tables=(table, *more))
 
 
@@ -136,7 +139,7 @@ def _reasons(layer: LayerRecord) -> str:
 
 
 def ranges(record: RunRecord) -> Section | None:
-    """Formats as spans of bits, with what can come and what came."""
+    """Formats as spans of bits, with the largest possible and the largest seen values."""
     layers = [(layer, form) for layer in record.plan.decisions if (form := charts.form_of(layer.result))]
     axis = charts.bit_axis([form for _, form in layers])
     if axis is None or not any(layer.reach for layer, _ in layers):
@@ -161,17 +164,21 @@ def ranges(record: RunRecord) -> Section | None:
         )
         for layer, form in layers
     )
-    words = "What each result can hold, what any input can bring, and what the events brought; “bits not used” are those at the top that no event needed."
+    words = (
+        "The range of each format, of any possible input, and of the events; "
+        "“bits not used” are the bits at the top that no event needed."
+    )
     legend = (
-        "Each bar is a result’s format, from its first bit to its last; the thin line in the column is the binary point. "
-        "The hollow mark is the largest value that any input can bring, the full one the largest that the events brought."
+        "Each bar is a result’s format, from its first bit to its last; the thin line in the column is the binary"
+        " point. The hollow mark is the largest value for any possible input, the full mark the largest value of the"
+        " events."
     )
     table = Table(caption="Ranges of every result", columns=columns, rows=rows)
     return Section(key="ranges", title="Ranges", words=(words,), legend=(legend,), tables=(table,))
 
 
 def errors(record: RunRecord) -> Section | None:
-    """How far results are off: the bound, the largest difference seen, and the noise of quantization."""
+    """Errors of the results: the bound, the largest difference seen, and the quantization noise."""
     report = next((one for one in record.verification if one.right == "quantized network"), None)
     seen = report.differences if report else {}
     layers = [
@@ -227,7 +234,7 @@ def _noise(layer: LayerRecord, most: int) -> tuple[Cell, Cell]:
 
 
 def verification(record: RunRecord) -> Section:
-    """Every comparison with its outcome."""
+    """All comparisons with their results."""
     names = ("Events", "Nodes", "Values", "Different", "Largest difference", "Allowed")
     columns = (
         Column(name="Compared"),
@@ -262,7 +269,7 @@ def _comparison(report: VerificationReport) -> tuple[Cell, ...]:
 
 
 def quality(record: RunRecord) -> Section | None:
-    """Float network, quantized network and hardware in the measure of the task."""
+    """Quality of float network, quantized network and hardware."""
     if not record.quality:
         return None
     names = ("Events", "Float network", "Quantized network", "Hardware")
@@ -283,7 +290,7 @@ def _scores(*values: float | None) -> tuple[Cell, ...]:
 
 
 def inputs(record: RunRecord) -> Section:
-    """Where inputs and their formats come from, and what the run has to say."""
+    """The inputs with their formats, and the notes of the run."""
     names = ("Events", "Values rounded", "Largest rounding")
     texts = (
         Column(name="Input"),
@@ -309,7 +316,7 @@ def inputs(record: RunRecord) -> Section:
 
 
 def timings(record: RunRecord) -> Section | None:
-    """Where the time of the run went."""
+    """The time of each stage of the run."""
     whole = sum(record.timings_s.values())
     if not record.timings_s:
         return None
@@ -329,29 +336,29 @@ def timings(record: RunRecord) -> Section | None:
 
 
 def provenance(record: RunRecord) -> Section:
-    """What exactly this is about: digests and versions."""
+    """What the record is about: digests and versions."""
     model, target, project = record.model, record.target, record.project
-    facts = [("Model file", model.file), ("Model digest", model.digest), ("Framework of the file", model.framework)]
-    facts += [("Layers and parameters", f"{model.layers:,} layers, {model.parameters:,} parameters in hardware")]
-    facts += [("Part", target.part), ("Clock", f"{target.clock_ns:g} ns"), ("Input and output", f"io_{target.io}")]
-    facts += [
+    pairs = [("Model file", model.file), ("Model digest", model.digest), ("Framework of the file", model.framework)]
+    pairs += [("Layers and parameters", f"{model.layers:,} layers, {model.parameters:,} parameters in hardware")]
+    pairs += [("Part", target.part), ("Clock", f"{target.clock_ns:g} ns"), ("Input and output", f"io_{target.io}")]
+    pairs += [
         ("Strategy", f"{target.strategy}, reuse {target.reuse}"),
         ("Written for", target.backend),
         ("Final softmax", target.softmax),
     ]
     if project:
-        facts += [
+        pairs += [
             ("Project digest", project.digest),
             ("Project", f"{project.files:,} files, {project.bytes:,} bytes"),
-            ("Folder at that time", project.folder),
+            ("Folder of that run", project.folder),
         ]
-    facts += [
+    pairs += [
         ("fpgacnn", record.version),
         *((name, version) for name, version in record.tools.items() if name != "fpgacnn"),
     ]
     columns = (Column(name="What"), Column(name="Value", code=True))
     return Section(
-        key="provenance", title="Provenance", tables=(_pairs("Provenance: digests and versions", columns, facts),)
+        key="provenance", title="Provenance", tables=(_pairs("Provenance: digests and versions", columns, pairs),)
     )
 
 

@@ -1,4 +1,4 @@
-"""Several projects side by side: verdicts, and the figures that tell them apart."""
+"""Several projects side by side: verdicts, and the figures in which they differ."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from fpgacnn.reporting.page.verdicts import outcome, promise, verdicts
 DIGEST_SHOWN = 12
 
 Figures = Mapping[str, str]
-"""What one project says under each name, in words."""
+"""The figures of one project by name, as text."""
 
 
-def side_by_side(subjects: Sequence[ReportInput]) -> tuple[Section, ...]:
-    """What a report about several projects begins with."""
-    words = "What is the same everywhere is set back."
-    return verdicts_of(subjects), Section(key="figures", title="Figures", words=(words,), tables=_figures(subjects))
+def side_by_side(entries: Sequence[ReportInput]) -> tuple[Section, ...]:
+    """The first sections of a report about several projects."""
+    words = "Figures that are the same everywhere are grey."
+    return verdicts_of(entries), Section(key="figures", title="Figures", words=(words,), tables=_figures(entries))
 
 
-def verdicts_of(subjects: Sequence[ReportInput]) -> Section:
+def verdicts_of(entries: Sequence[ReportInput]) -> Section:
     """The verdicts of every project."""
-    answers = [{one.question: one for one in verdicts(subject)} for subject in subjects]
+    answers = [{one.question: one for one in verdicts(entry)} for entry in entries]
     questions = tuple(dict.fromkeys(question for answer in answers for question in answer))
     rows = tuple(
         (
-            cell(subject.name),
+            cell(entry.name),
             *(
                 cell(found.answer, found.tone) if (found := answer.get(question)) else cell("")
                 for question in questions
             ),
         )
-        for subject, answer in zip(subjects, answers, strict=True)
+        for entry, answer in zip(entries, answers, strict=True)
     )
     columns = (Column(name="Project"), *(Column(name=question) for question in questions))
     return Section(
@@ -46,16 +46,16 @@ def verdicts_of(subjects: Sequence[ReportInput]) -> Section:
     )
 
 
-def _figures(subjects: Sequence[ReportInput]) -> tuple[Table, ...]:
+def _figures(entries: Sequence[ReportInput]) -> tuple[Table, ...]:
     of_runs: dict[str, Callable[[RunRecord], Figures]] = {
         "Network and target": _network,
         "Promise and checks": _checks,
         "Quality": _quality,
         "Project": _project,
     }
-    groups = {title: [say(one.record) if one.record else {} for one in subjects] for title, say in of_runs.items()}
+    groups = {title: [say(one.record) if one.record else {} for one in entries] for title, say in of_runs.items()}
     costs = {
-        NAMES[source]: [_cost(next((cost for cost in one.costs if cost.source is source), None)) for one in subjects]
+        NAMES[source]: [_cost(next((cost for cost in one.costs if cost.source is source), None)) for one in entries]
         for source in Source
     }
     ordered = {
@@ -63,7 +63,7 @@ def _figures(subjects: Sequence[ReportInput]) -> tuple[Table, ...]:
         **costs,
         "Project": groups["Project"],
     }
-    names = [subject.name for subject in subjects]
+    names = [entry.name for entry in entries]
     return tuple(_table(title, said, names) for title, said in ordered.items() if any(said))
 
 

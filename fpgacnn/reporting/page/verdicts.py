@@ -1,4 +1,4 @@
-"""What everybody asks first: is it exact, was it shown, does it fit, how fast is it?"""
+"""The verdicts of a report: is the project exact, was it checked, does it fit, how fast is it?"""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from fpgacnn.sim.compare import READING, OutputBound, VerificationReport
 
 PROMISES = {
     "Exact": "Every answer equals the quantized network’s, bit for bit, for every possible input.",
-    "Lossless": "No bit is lost in hardware; the framework’s own float32 may round where hardware does not.",
-    "Bounded": "Something is rounded; how far an answer can be off is bounded for every possible input.",
-    "Loose": "Something is rounded; the bound on how far an answer can be off is too large to say anything about the answers.",
+    "Lossless": "No bit is lost in hardware; the framework’s own float32 may round where the hardware does not.",
+    "Bounded": "Results are rounded; the error has a bound that holds for every possible input.",
+    "Loose": "Results are rounded; the bound of the error is too large to be useful.",
 }
 
 
-def verdicts(subject: ReportInput) -> tuple[Verdict, ...]:
-    """The first lines of a report."""
-    record = subject.record
+def verdicts(entry: ReportInput) -> tuple[Verdict, ...]:
+    """The verdicts at the top of a report."""
+    record = entry.record
     run = (exactness(record), proof(record), reading(record)) if record else (UNKNOWN,)
     return (
         *run,
-        *in_rtl(subject),
-        resources.room(subject),
-        resources.speed(subject),
+        *in_rtl(entry),
+        resources.room(entry),
+        resources.speed(entry),
         *(quality(record) if record else ()),
     )
 
@@ -34,14 +34,14 @@ def verdicts(subject: ReportInput) -> tuple[Verdict, ...]:
 UNKNOWN = Verdict(
     question="Exact?",
     answer="Not known",
-    detail="fpgacnn did not make this project, and holds no proof of it.",
+    detail="fpgacnn did not write this project and has not checked it.",
     tone=Tone.PLAIN,
 )
 
 
-def in_rtl(subject: ReportInput) -> tuple[Verdict, ...]:
-    """What the tool's RTL simulation found, if it was run."""
-    cosim = subject.synthesis.cosim if subject.synthesis else None
+def in_rtl(entry: ReportInput) -> tuple[Verdict, ...]:
+    """The result of RTL simulation, if it was run."""
+    cosim = entry.synthesis.cosim if entry.synthesis else None
     if cosim is None or cosim.status not in ("Pass", "Fail"):
         return ()
     passed = cosim.status == "Pass"
@@ -57,12 +57,12 @@ def in_rtl(subject: ReportInput) -> tuple[Verdict, ...]:
 
 
 def promise(plan: PlanRecord) -> str:
-    """The word that the plan stands by."""
+    """The promise of the precision plan."""
     return plan.word.capitalize() if plan.word.capitalize() in PROMISES else NOTHING
 
 
 def reading(record: RunRecord) -> Verdict:
-    """Whether the framework that the file belongs to computes what was read."""
+    """Whether the file's framework computes the network that was read."""
     report = next((one for one in record.verification if one.left == READING), None)
     if report is None:
         why = next(
@@ -75,7 +75,10 @@ def reading(record: RunRecord) -> Verdict:
     if not report.holds:
         where = f", first in layer {report.first.layer}" if report.first else ""
         return Verdict(
-            question="Read right?", answer="No", detail=f"{report.right} computes something else{where}.", tone=Tone.BAD
+            question="Read right?",
+            answer="No",
+            detail=f"{report.right} computes another function{where}.",
+            tone=Tone.BAD,
         )
     values = f"{report.values:,} values of {plural(report.layers, 'layer')} on {plural(report.events, 'event')}"
     return Verdict(
@@ -87,13 +90,16 @@ def reading(record: RunRecord) -> Verdict:
 
 
 def exactness(record: RunRecord) -> Verdict:
-    """What the plan promises for every input."""
+    """The promise of the plan for every possible input."""
     word = promise(record.plan)
-    detail = PROMISES.get(word, "The record has a promise that this version does not know.")
+    detail = PROMISES.get(word, "The record has a promise that this version of fpgacnn does not have.")
     loosest = next((report.loosest for report in record.verification if report.loosest), None)
     if word == "Loose" and loosest:
-        sizes = f"The bound of {loosest.output} is {number(loosest.bound, 3)}, and its answers span {number(loosest.span, 3)}"
-        detail = f"Something is rounded. {sizes}: the bound says nothing about them."
+        sizes = (
+            f"The bound of {loosest.output} is {number(loosest.bound, 3)}, and its answers span"
+            f" {number(loosest.span, 3)}"
+        )
+        detail = f"Results are rounded. {sizes}: the bound is too large to be useful."
     elif word == "Bounded":
         outputs = [layer for layer in record.plan.decisions if layer.name in record.outputs]
         bound = max((layer.error for layer in outputs), default=None)
@@ -104,7 +110,7 @@ def exactness(record: RunRecord) -> Verdict:
 
 
 def proof(record: RunRecord) -> Verdict:
-    """What the comparisons of the run found."""
+    """The result of the comparisons of the run."""
     reports = record.verification
     failed = [report for report in reports if not report.holds]
     if failed:
@@ -119,7 +125,7 @@ def proof(record: RunRecord) -> Verdict:
     excused = sum(report.float32_events for report in reports)
     loosest = next((report.loosest for report in reports if report.loosest), None)
     bound = (
-        f"within a bound that says nothing ({loosest.output}: seen at most {number(loosest.seen, 3)})"
+        f"within a bound that is too large to be useful ({loosest.output}: seen at most {number(loosest.seen, 3)})"
         if loosest
         else "within the bound"
     )
@@ -134,12 +140,15 @@ def proof(record: RunRecord) -> Verdict:
 
 
 def quality(record: RunRecord) -> tuple[Verdict, ...]:
-    """The first measure of the task, if there were labels."""
+    """The first quality measure, if there were labels."""
     if not record.quality:
         return ()
     first = record.quality[0]
     trained = f"; float network {first.float_network:.4f}" if first.float_network is not None else ""
-    detail = f"{first.measure} of the hardware on {plural(first.events, 'event')}. Quantized network {first.quantized:.4f}{trained}."
+    detail = (
+        f"{first.measure} of the hardware on {plural(first.events, 'event')}. Quantized network"
+        f" {first.quantized:.4f}{trained}."
+    )
     return (
         Verdict(
             question="How good?", answer=f"{first.hardware:.4f}", detail=detail[0].upper() + detail[1:], tone=Tone.PLAIN
@@ -148,7 +157,7 @@ def quality(record: RunRecord) -> tuple[Verdict, ...]:
 
 
 def outcome(report: VerificationReport) -> str:
-    """A comparison's verdict in a few words."""
+    """The result of a comparison in a few words."""
     if not report.holds:
         return "different"
     if report.left == READING:
@@ -166,5 +175,7 @@ def outcome(report: VerificationReport) -> str:
 
 
 def loose_words(one: OutputBound, events: int) -> str:
-    """What the events showed of an output whose bound is no help."""
-    return f"bound says nothing here; seen at most {number(one.seen, 3)} on {plural(events, 'event')} ({one.output})"
+    """The largest difference seen at an output whose bound is too large to be useful."""
+    return (
+        f"bound too large to be useful; seen at most {number(one.seen, 3)} on {plural(events, 'event')} ({one.output})"
+    )

@@ -19,11 +19,12 @@ CAUTION = 2000
 
 
 def estimate_report(record: EstimateRecord) -> Iterator[RenderableType]:
-    """All of an estimate: layers, the whole beside what the part has, what is short, what to mind."""
+    """A whole estimate: layers, totals beside the part's resources, what is missing, and warnings."""
     answer = record.estimate
     yield Text.assemble(
         (printable(record.source), "bold"),
-        f"  for {printable(answer.part)} at {answer.clock_ns:g} ns, io_{record.io}, {answer.tool}; an estimate, no tool has run",
+        f"  for {printable(answer.part)} at {answer.clock_ns:g} ns, io_{record.io}, {answer.tool}; an estimate, no tool"
+        " has run",
     )
     yield _layers(answer)
     yield _whole(answer)
@@ -61,15 +62,16 @@ def estimate_line(answer: Estimate) -> Text:
 
 
 def verdict(answer: Estimate) -> Text:
-    """Whether it fits, and if not what is missing."""
+    """Whether the design fits, and if not, which resources are missing."""
     if answer.available is None:
-        return Text("nobody knows whether it fits: the part is unknown", style="yellow")
+        return Text("it is not known whether it fits: the part is unknown", style="yellow")
     device = printable(answer.available.device)
     if answer.stops:
         return Text.assemble(("stops: ", "bold red"), "processes wait for each other (FC126)")
     if answer.shortages:
         short = ", ".join(
-            f"{one.missing:,.0f} {printable(one.resource)} ({one.needed.value / max(1, one.available):.1f} times what it has)"
+            f"{one.missing:,.0f} {printable(one.resource)} ({one.needed.value / max(1, one.available):.1f} times what"
+            " it has)"
             for one in answer.shortages
         )
         return Text.assemble(("does not fit ", "bold red"), f"{device}: short of {short}")
@@ -150,7 +152,7 @@ def _speed(said: Totals | Simulated) -> str:
 
 
 def _banded(figure: Figure) -> str:
-    """A number, and its band where there is one."""
+    """A number, with its band if there is one."""
     if figure.low == figure.high:
         return _rounded(figure.value)
     return f"{_rounded(figure.value)} ({_rounded(figure.low)} to {_rounded(figure.high)})"
@@ -161,7 +163,7 @@ def _short(figure: Figure) -> str:
 
 
 def _rounded(value: float) -> str:
-    """Three digits: more would be a promise."""
+    """Three digits: more would claim too much accuracy."""
     if value < 10**DIGITS:
         return f"{value:.0f}"
     shift = 10 ** (len(f"{value:.0f}") - DIGITS)
@@ -169,7 +171,7 @@ def _rounded(value: float) -> str:
 
 
 def time_words(nanoseconds: float) -> str:
-    """A time of three digits with the unit that suits it."""
+    """A time with three digits and a suitable unit."""
     for unit, size in (("s", 1e9), ("ms", 1e6), ("us", 1e3)):
         if nanoseconds >= size:
             return f"{nanoseconds / size:.3g} {unit}"

@@ -1,4 +1,4 @@
-"""What `fit` found, as tables for a terminal."""
+"""The result of `fit` as tables for a terminal."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ SHOWN_FACTORS = 12
 
 
 def fit_report(record: FitRecord, file: Path | None) -> Iterator[RenderableType]:
-    """All of a search: what was asked, the best target, the others, what to do next."""
+    """A whole search: the limits, the best target, other targets, and the next command."""
     target, answer = record.target, record.estimate
     yield Text.assemble(
         (printable(record.source), "bold"),
-        f"  for {printable(target.part)} at {target.clock_ns:g} ns, {answer.tool}; limits: {_limits(record)}; an estimate, no tool has run",
+        f"  for {printable(target.part)} at {target.clock_ns:g} ns, {answer.tool}; limits: {_limits(record)}; an"
+        " estimate, no tool has run",
     )
     yield _verdict(record)
     yield _layers(record.layers)
@@ -33,13 +34,13 @@ def fit_report(record: FitRecord, file: Path | None) -> Iterator[RenderableType]
         yield Text.assemble((f"caution[{printable(caution.code)}]", "yellow"), f"{where} {printable(caution.text)}")
     for note in record.notes:
         yield Text.assemble(("note: ", "yellow"), printable(note))
-    yield Text(f"how: {answer.method}; {record.trials:,} targets were looked at", style="dim")
+    yield Text(f"how: {answer.method}; {record.trials:,} targets were tried", style="dim")
     if record.fits and file is not None:
         yield Text(
             f"written: {printable(file)}; next: fpgacnn convert {printable(record.source)} --config {printable(file)}"
         )
     elif record.fits:
-        yield Text("-o target.toml writes it, and `fpgacnn convert MODEL --config target.toml` takes it", style="dim")
+        yield Text("-o target.toml writes it; `fpgacnn convert MODEL --config target.toml` reads it", style="dim")
 
 
 def _limits(record: FitRecord) -> str:
@@ -55,7 +56,7 @@ def _verdict(record: FitRecord) -> Text:
     if not record.fits:
         short = ", ".join(f"{name} by {excess:.0%}" for name, excess in record.excess.items())
         return Text.assemble(
-            ("nothing meets the limits", "bold red"),
+            ("no target meets the limits", "bold red"),
             f"; the nearest, io_{record.target.io}, exceeds {short} of the limit",
         )
     spread = "" if record.limits.sure else _spread(record)
@@ -66,7 +67,7 @@ def _verdict(record: FitRecord) -> Text:
 
 
 def _spread(record: FitRecord) -> str:
-    """Which limits would be exceeded at the upper end of a band."""
+    """The limits that the upper end of a band would exceed."""
     after, there, limits = (
         record.estimate.after_synthesis,
         record.estimate.available,
@@ -84,7 +85,7 @@ def _spread(record: FitRecord) -> str:
         "interval": (record.estimate.interval_ns.high, limits.interval_ns),
     }
     over += [name for name, (high, limit) in times.items() if limit is not None and high > limit]
-    return f"; at the upper end of the band {', '.join(over)} would not (--sure asks for that)" if over else ""
+    return f"; at the upper end of the band {', '.join(over)} would not (--sure demands that)" if over else ""
 
 
 def _shares(shares: Mapping[str, float]) -> str:
@@ -107,7 +108,7 @@ def _layers(layers: tuple[LayerChoice, ...]) -> Table:
 
 
 def _front(points: tuple[FrontPoint, ...]) -> Table:
-    """What else there is: the faster, the larger."""
+    """The other targets of the Pareto front."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("", "io", "latency", "interval", "LUT", "FF", "DSP", "BRAM", "cautions", "limits"):
         table.add_column(name, justify="left" if name in {"", "io", "limits"} else "right", no_wrap=True)

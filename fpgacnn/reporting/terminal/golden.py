@@ -1,4 +1,4 @@
-"""A project against its golden vectors, in words."""
+"""A project compared with its golden vectors, as text."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def locked_text(record: LockedRecord) -> str:
 
 
 def locked_report(record: LockedRecord) -> Iterator[Text]:
-    """The verdict, what changed, what it changes in the answers, and the versions that differ."""
+    """The verdict, the changes, the changed answers, and versions that differ."""
     yield Text.assemble((printable(record.project), "bold"), f" and {printable(record.golden)}: ", *_verdict(record))
     for change in record.changes[:SHOWN]:
         yield Text(f"  {change_text(change)}")
@@ -28,20 +28,21 @@ def locked_report(record: LockedRecord) -> Iterator[Text]:
     for divergence in record.divergences:
         yield Text(f"  {divergence_text(divergence)}")
     if record.changes and record.engines and not record.divergences:
-        yield Text(f"  no answer of {' and '.join(record.engines)} to a frozen event is changed by that")
+        yield Text(f"  no answer of {' and '.join(record.engines)} to a frozen event has changed")
     for note in record.notes:
         yield Text.assemble(("note: ", "yellow"), printable(note))
 
 
 def _verdict(record: LockedRecord) -> tuple[tuple[str, str], str]:
     scope = f"  {record.events:,} events, {record.values:,} output codes ({printable(record.origin)})"
-    return (("not a bit has changed", "bold green"), scope) if record.holds else (("CHANGED", "bold red"), scope)
+    return (("no bit has changed", "bold green"), scope) if record.holds else (("CHANGED", "bold red"), scope)
 
 
 def change_text(change: Change) -> str:
     """One change on one line."""
     where = ", ".join(printable(one) for one in (change.layer, change.file) if one)
-    return f"{change.cause.value}: {where + ': ' if where else ''}{printable(change.what)}: {printable(change.frozen)} -> {printable(change.found)}"
+    begin = f"{change.cause.value}: {where + ': ' if where else ''}{printable(change.what)}"
+    return f"{begin}: {printable(change.frozen)} -> {printable(change.found)}"
 
 
 def divergence_text(divergence: Divergence) -> str:
@@ -49,4 +50,4 @@ def divergence_text(divergence: Divergence) -> str:
     place = f"layer {printable(divergence.layer)}, event {divergence.event}"
     if divergence.frozen is not None:
         place += f", index {list(divergence.index)}: code {divergence.frozen} -> {divergence.found}"
-    return f"{divergence.cause.value}: {divergence.engine} answers otherwise, first in {place}"
+    return f"{divergence.cause.value}: {divergence.engine} gives other answers, first in {place}"

@@ -18,7 +18,7 @@ RESOURCES = ("LUT", "FF", "DSP", "BRAM (18 Kb)", "URAM")
 
 
 def synthesis_report(report: SynthesisReport) -> Iterator[RenderableType]:
-    """Who made the reports, the totals by stage, speed, layers, and what is odd."""
+    """Source of the reports, totals by stage, speed, layers, and problems."""
     tool = f"{report.tool} {report.version}" if report.tool else "Vivado"
     yield Text.assemble(
         (printable(report.folder), "bold"),
@@ -58,13 +58,13 @@ def speed_line(top: ModuleReport, report: SynthesisReport) -> Text:
 
 
 def clock_text(clock: Clock) -> str:
-    """The clock that was asked for, and what HLS believes to reach."""
+    """The requested clock, and the one that HLS estimates."""
     target = "?" if clock.target_ns is None else f"{clock.target_ns:g}"
     return f"clock {target} ns" + (f", estimated {clock.estimated_ns:g} ns" if clock.estimated_ns is not None else "")
 
 
 def ends(span: IntRange | None) -> str:
-    """A range in words: one number, two, or a question mark."""
+    """A range as text: one number, two, or a question mark."""
     if span is None:
         return ""
     least, most = (UNKNOWN if end is None else f"{end:,}" for end in (span.least, span.most))
@@ -72,7 +72,7 @@ def ends(span: IntRange | None) -> str:
 
 
 def resource_table(report: SynthesisReport) -> Table:
-    """One row a stage, with the share of the part."""
+    """One row for each stage, with the share of the part."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("stage", "of", *RESOURCES, "file"):
         table.add_column(name, justify="left" if name in {"stage", "of", "file"} else "right")
@@ -95,14 +95,14 @@ def _stage_row(table: Table, name: str, used: Resources, available: Resources | 
 
 
 def counts(used: Resources | None, available: Resources | None = None) -> list[str]:
-    """The five resources as text; nothing where the tool says nothing."""
+    """The five resources as text; empty where the tool gives no number."""
     has = available.counts if available else {}
     pairs = [(own, has.get(name)) for name, own in used.counts.items()] if used else [(None, None)] * len(RESOURCES)
     return ["" if own is None else f"{own:,}" + (f" ({own / most:.1%})" if most else "") for own, most in pairs]
 
 
 def layer_cost_table(report: SynthesisReport) -> Table:
-    """One row a layer; what is None has its reason in the last column."""
+    """One row for each layer; the last column gives the reason for missing numbers."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("layer", "kind", "latency", "interval", *RESOURCES, "FIFO (18 Kb)", ""):
         table.add_column(name, justify="left" if name in {"layer", "kind", ""} else "right", overflow="fold")

@@ -28,27 +28,28 @@ from fpgacnn.reporting.page.verdicts import loose_words, outcome
 from fpgacnn.reporting.terminal.estimate import estimate_line
 from fpgacnn.sim.compare import READING, VerificationReport
 
-UNTOLD_SHOWN = 5
+UNRESOLVED_SHOWN = 5
 TOLD = {"resources", "latency"}
-"""Sections that stand before a run's own report; the others say what that says."""
+"""Sections that are printed before those of a run; the other sections repeat its content."""
 
 STYLES = {Tone.GOOD: "green", Tone.WARN: "yellow", Tone.BAD: "red", Tone.PLAIN: "", Tone.SAME: "dim"}
 
 
 def error_lines(error: FpgacnnError) -> tuple[Text, Text | None]:
-    """An error in its one shape, and its hint."""
+    """An error with its code, and its hint."""
     line = Text.assemble((f"error[{error.code}]", "bold red"), f" {error}")
     return line, Text.assemble(("hint:", "bold"), f" {error.hint}") if error.hint else None
 
 
 def run_report(record: RunRecord) -> Iterator[RenderableType]:
-    """All of a run: layers, promises, comparisons, quality, where the project lies."""
+    """A whole run: layers, promise, comparisons, quality, and the project folder."""
     model, target = record.model, record.target
     yield Text.assemble(
         (printable(model.file), "bold"),
         f"  {model.layers} layers, {model.parameters:,} parameters ({printable(model.framework)})\n",
         clean(
-            f"for {target.part} at {target.clock_ns:g} ns, io_{target.io}, {target.strategy}, reuse {target.reuse}, {target.backend}"
+            f"for {target.part} at {target.clock_ns:g} ns, io_{target.io}, {target.strategy}, reuse {target.reuse},"
+            f" {target.backend}"
         ),
     )
     yield layer_table(record.plan.decisions)
@@ -60,7 +61,8 @@ def run_report(record: RunRecord) -> Iterator[RenderableType]:
         )
         origin = printable(given.origin)
         yield Text(
-            f"input {printable(given.name)}: {clean(given.format)} ({clean(given.reason)}); {given.events:,} events from {origin}{rounding}"
+            f"input {printable(given.name)}: {clean(given.format)} ({clean(given.reason)}); {given.events:,} events"
+            f" from {origin}{rounding}"
         )
     yield promise(record)
     yield verification_table(record.verification)
@@ -75,37 +77,37 @@ def run_report(record: RunRecord) -> Iterator[RenderableType]:
         yield Text.assemble("project: ", (printable(record.project.folder), "bold"), content)
 
 
-def inputs_report(subjects: Sequence[ReportInput]) -> Iterator[RenderableType]:
-    """One run with its verdicts in front, or several side by side."""
-    whole = compose.report(subjects)
+def inputs_report(entries: Sequence[ReportInput]) -> Iterator[RenderableType]:
+    """One run with its verdicts first, or several side by side."""
+    whole = compose.report(entries)
     for section in whole.overview:
         yield from section_parts(section)
-    if len(subjects) > 1:
+    if len(entries) > 1:
         return
     yield from map(verdict_line, whole.chapters[0].verdicts)
     yield ""
     for section in whole.chapters[0].sections:
-        if section.key in TOLD or subjects[0].record is None:
+        if section.key in TOLD or entries[0].record is None:
             yield from section_parts(section)
-    if subjects[0].record:
-        yield from run_report(subjects[0].record)
+    if entries[0].record:
+        yield from run_report(entries[0].record)
 
 
 def comparison_report(comparison: Comparison) -> Iterator[RenderableType]:
-    """What changed between two runs."""
+    """The changes between two runs."""
     for section in compose.difference(comparison).overview:
         yield from section_parts(section)
 
 
 def verdict_line(verdict: Verdict) -> Text:
-    """Question, answer and what stands behind it."""
+    """Question, answer and reason on one line."""
     return Text.assemble(
         f"{verdict.question:<10}", (f"{clean(verdict.answer)}  ", f"bold {STYLES[verdict.tone]}"), clean(verdict.detail)
     )
 
 
 def section_parts(section: Section) -> Iterator[RenderableType]:
-    """A section without its drawings."""
+    """A section without its charts."""
     yield Text(section.title, style="bold underline")
     yield from (Text(clean(words)) for words in section.words)
     for table in section.tables:
@@ -125,7 +127,7 @@ def drawn_table(table: page.Table) -> Table:
 
 
 def layer_table(decisions: Sequence[LayerRecord]) -> Table:
-    """One row a node: what it is, its formats and why."""
+    """One row for each node: its operation, its formats and their reasons."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("layer", "what", "shape", "params", "weights", "accumulator", "result", "why"):
         table.add_column(
@@ -152,28 +154,28 @@ def layer_table(decisions: Sequence[LayerRecord]) -> Table:
 
 
 def plain_cell(text: str) -> Text:
-    """Text of a record, in which nothing is markup."""
+    """Text of a record, without console markup."""
     return Text(clean(text))
 
 
 def promise(record: RunRecord) -> Text:
-    """What the plan says about the whole."""
+    """The promise of the plan for the whole network."""
     if record.plan.exact:
         return Text.assemble(("exact: ", "bold green"), "every answer equals the quantized network's, bit for bit")
     if record.plan.lossless:
         return Text.assemble(
             ("lossless: ", "bold green"),
-            "no bit is lost; the framework's own float32 may round where hardware does not",
+            "no bit is lost; the framework's own float32 may round where the hardware does not",
         )
     losses = "; ".join(clean(f"{name}: {loss}") for name, loss in record.plan.losses)
     if record.plan.word == "loose":
-        what = "the bound on an output's error is larger than a quarter of what its answers span, and says nothing about them"
+        what = "the bound of an output's error is larger than a quarter of its answers' range, and is not useful"
         return Text.assemble(("loose: ", "bold yellow"), f"{what}; {losses}")
     return Text.assemble(("bounded: ", "bold yellow"), losses)
 
 
 def verification_table(reports: Sequence[VerificationReport]) -> Table:
-    """One row a comparison."""
+    """One row for each comparison."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("compared", "events", "nodes", "values", "different", "largest difference", "verdict"):
         table.add_column(name, justify="left" if name in {"compared", "verdict"} else "right")
@@ -191,7 +193,7 @@ def verification_table(reports: Sequence[VerificationReport]) -> Table:
 
 
 def verdict(report: VerificationReport) -> Text:
-    """A comparison's outcome in words."""
+    """The result of a comparison as text."""
     if report.holds and report.left == READING:
         return Text(outcome(report), style="green")
     if report.holds and report.float32_events:
@@ -208,7 +210,7 @@ def verdict(report: VerificationReport) -> Text:
 
 
 def judgement_table(judgements: Sequence[Judgement]) -> Table:
-    """One row a model."""
+    """One row for each model."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("model", "outcome", "plan", "events", "largest difference", "s", "why"):
         table.add_column(
@@ -231,7 +233,7 @@ def judgement_table(judgements: Sequence[Judgement]) -> Table:
 
 
 def judgement_summary(judgements: Sequence[Judgement]) -> Text:
-    """How many models came to each outcome."""
+    """The number of models with each outcome."""
     counts = Counter(one.outcome for one in judgements)
     words = ", ".join(f"{counts[outcome]} {outcome}" for outcome in ModelOutcome if counts[outcome])
     good = all(outcome.is_good for outcome in counts)
@@ -252,7 +254,7 @@ def quality_table(qualities: Sequence[Quality]) -> Table:
 
 
 def inspection(reading: ReadResult, refusals: Sequence[Refusal]) -> Iterator[RenderableType]:
-    """What is in a model file."""
+    """The content of a model file."""
     parameters = sum(layer.parameters for layer in reading.layers)
     yield Text.assemble(
         (printable(reading.name), "bold"),
@@ -280,14 +282,18 @@ def inspection(reading: ReadResult, refusals: Sequence[Refusal]) -> Iterator[Ren
         yield line
         if hint:
             yield hint
-    if reading.untold:
-        names = ", ".join(printable(name) for name, _ in reading.untold[:UNTOLD_SHOWN])
-        more = f" and {len(reading.untold) - UNTOLD_SHOWN} more" if len(reading.untold) > UNTOLD_SHOWN else ""
+    if reading.unresolved:
+        names = ", ".join(printable(name) for name, _ in reading.unresolved[:UNRESOLVED_SHOWN])
+        more = (
+            f" and {len(reading.unresolved) - UNRESOLVED_SHOWN} more"
+            if len(reading.unresolved) > UNRESOLVED_SHOWN
+            else ""
+        )
         yield Text(f"not examined, because they read a refused layer: {names}{more}")
 
 
 def ranges_table(nodes: Sequence[NodeRange]) -> Table:
-    """One row a node: between which values its results lay, and what casts did to them."""
+    """One row for each node: the range of its results, and counts of its casts."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("node", "kind", "result", "least", "most", "wraps", "saturations", "ties"):
         table.add_column(

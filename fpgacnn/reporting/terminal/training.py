@@ -1,4 +1,4 @@
-"""A run of `quantize` for a terminal."""
+"""The result of `quantize` for a terminal."""
 
 from __future__ import annotations
 
@@ -21,14 +21,16 @@ def training_report(record: QuantizeRecord) -> Iterator[RenderableType]:
     yield Text.assemble(
         (printable(model.file), "bold"),
         f"  {model.layers} layers, {model.parameters:,} parameters ({printable(model.framework)})\n",
-        f"{printable(record.data)}: {events['train']:,} events to train, {events['validation']:,} to validate, {events['test']:,} to test",
+        f"{printable(record.data)}: {events['train']:,} events to train, {events['validation']:,} to validate,"
+        f" {events['test']:,} to test",
     )
     yield widths_table(record.layers)
     if record.budget is not None:
         yield budget_table(record.budget)
         if record.budget.chosen_lut is not None:
             yield Text(
-                f"estimated before training: {record.budget.chosen_lut:,} LUTs, with uniform widths {record.budget.uniform_lut:,}"
+                f"estimated before training: {record.budget.chosen_lut:,} LUTs, with uniform widths"
+                f" {record.budget.uniform_lut:,}"
             )
     yield quality_table(record.quality)
     yield Text(training_words(record))
@@ -41,7 +43,7 @@ def training_report(record: QuantizeRecord) -> Iterator[RenderableType]:
 
 
 def widths_table(rows: Sequence[LayerWidths]) -> Table:
-    """One row a quantized layer."""
+    """One row for each quantized layer."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("layer", "weights", "biases", "results", "params", "zeros", "EBOPs"):
         table.add_column(name, justify="right" if name in {"params", "zeros", "EBOPs"} else "left", no_wrap=True)
@@ -52,7 +54,7 @@ def widths_table(rows: Sequence[LayerWidths]) -> Table:
 
 
 def quality_table(rows: Sequence[StageQuality]) -> Table:
-    """One row a part of the data."""
+    """One row for each part of the data."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("quality", "part", "events", "float", "post-training", "fine-tuned"):
         table.add_column(name, justify="left" if name in {"quality", "part"} else "right")
@@ -63,7 +65,7 @@ def quality_table(rows: Sequence[StageQuality]) -> Table:
 
 
 def budget_table(budget: BudgetRecord) -> Table:
-    """Points of the path from wide to narrow; the chosen one is marked."""
+    """Candidates of the path from wide to narrow; the chosen one is marked."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in (f"budget {budget.budget}", "EBOPs", "of uniform", "quality before training"):
         table.add_column(name, justify="right" if name != f"budget {budget.budget}" else "left")
@@ -74,12 +76,12 @@ def budget_table(budget: BudgetRecord) -> Table:
 
 
 def training_words(record: QuantizeRecord) -> str:
-    """How training went, in one sentence."""
+    """The course of the training, in one sentence."""
     last = record.epochs[-1].number
     kept = (
         f"epoch {record.best_epoch} of {last} kept (lowest validation loss)"
         if record.best_epoch
-        else f"no epoch of {last} was better than no training"
+        else f"none of {last} epochs was better than no training"
     )
     return (
         kept

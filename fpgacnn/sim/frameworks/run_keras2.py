@@ -19,10 +19,10 @@ def run_keras2(folder: Path, job: ReferenceJob, events: Sequence[Values], step: 
     from fpgacnn.training.keras import open_keras
     from fpgacnn.training.keras.oracle import answer_of, load_network
 
-    door = open_keras()
-    name = f"Keras {door.keras.__version__}"
+    modules = open_keras()
+    name = f"Keras {modules.keras.__version__}"
     step.loading(name)
-    model = load_network(door, folder / job.model, folder / job.weights if job.weights else None)
+    model = load_network(modules, folder / job.model, folder / job.weights if job.weights else None)
     step.running()
     names = [one.name for one in model.layers]
     quantized = any(type(layer).__module__.startswith("qkeras") for layer in model.layers)
@@ -30,9 +30,9 @@ def run_keras2(folder: Path, job: ReferenceJob, events: Sequence[Values], step: 
     by_name = dict(zip(job.inputs, events, strict=True))
     wanted = list(model.input_names)
     given = [by_name[one] for one in wanted] if set(wanted) == set(by_name) else list(events)
-    found = answer_of(door, model, given, layers=bool(names))
+    found = answer_of(modules, model, given, layers=bool(names))
     shown = {key: np.asarray(value, np.float32) for key, value in found.layers.items()}
-    label = f"{name} with QKeras {door.qkeras.__version__}" if quantized else name
+    label = f"{name} with QKeras {modules.qkeras.__version__}" if quantized else name
     return Answers(framework=label, outputs=tuple(np.asarray(one, np.float32) for one in found.outputs), shown=shown)
 
 

@@ -1,6 +1,6 @@
-"""Labelled events for demonstrations and tests, taken from files that Python packages ship. Nothing is downloaded.
+"""Labelled events for demonstrations and tests, from files in Python packages or on disk. Nothing is downloaded.
 
-`fpgacnn.training.data.digits` and `fpgacnn.training.data.km3net` each give `Splits`; `fpgacnn.training.data.metrics` judges a network's answers.
+`fpgacnn.training.data.digits`, `mnist5k`, `fashion` and `km3net` each give `Splits`; `metrics` measures the answers.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LabelArray: TypeAlias = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Dataset:
-    """Events in the shape of a network's input, and what each one truly is.
+    """Events in the shape of a network's input, and their labels.
 
     `x` is float64 (events, height, width, channels) without unit; `y` is int64 (events,). Both are read-only.
     """
@@ -48,7 +48,7 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Splits:
-    """Three data sets without a common event: fit on `train`, choose on `validation`, quote figures of `test` once."""
+    """Three data sets without a common event: train on `train`, choose on `validation`, measure on `test` once."""
 
     train: Dataset
     validation: Dataset
@@ -57,24 +57,24 @@ class Splits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageFile:
-    """A data file inside an installed package, and the SHA-256 of the content all figures were measured on."""
+    """A data file inside an installed package, and the SHA-256 of the content that all figures were measured on."""
 
     distribution: str
-    """The name that pip knows, for example `scikit-learn`."""
+    """Name of the distribution for pip, for example `scikit-learn`."""
     module: str
-    """The name that Python knows, for example `sklearn`; it is located, not imported."""
+    """Name of the module in Python, for example `sklearn`; it is located, not imported."""
     path: str
     sha256: str
     extra: str = "demo"
 
     def read(self) -> bytes:
-        """The file's content, checked: what is returned is what was hashed."""
+        """The file's content with the expected digest."""
         spec = find_spec(self.module)
         if spec is None or not spec.submodule_search_locations:
             raise DataPackageMissingError(package=self.distribution, extra=self.extra)
         file = Path(spec.submodule_search_locations[0]) / self.path
         if not file.is_file():
-            raise DataChecksumError(file=file, expected=self.sha256, seen="that of no file")
+            raise DataChecksumError(file=file, expected=self.sha256, seen="none (no such file)")
         content = file.read_bytes()
         seen = hashlib.sha256(content).hexdigest()
         if seen != self.sha256:
@@ -85,8 +85,8 @@ class PackageFile:
 def uniforms(seed: int, *shape: int) -> FloatArray:
     """Random numbers in [0, 1), float64, the same on every machine and with every NumPy.
 
-    NumPy promises the raw stream of a bit generator for ever, but not what `Generator` makes of it, and a split that
-    moved with the NumPy version would silently mix training and test events.
+    NumPy keeps the raw numbers of a bit generator stable, but not those of `Generator`. If a split changed with the
+    version of NumPy, it would silently mix training and test events.
     """
     raw = np.random.PCG64(seed).random_raw(int(np.prod(shape)))
     return (np.asarray(raw, dtype=np.uint64) >> np.uint64(11)).astype(np.float64).reshape(shape) * 2.0**-53

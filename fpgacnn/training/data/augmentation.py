@@ -1,4 +1,4 @@
-"""Changes of training images that keep their class. The same seed and images give the same changes on every machine."""
+"""Change training images without changing their class. The same seed and images give the same result everywhere."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from fpgacnn.training.data import FloatArray, uniforms
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Augmentation:
-    """What may happen to an image (rows, columns, channels): each image draws its own.
+    """Random changes of an image (rows, columns, channels), different for each image.
 
-    `shift`: up to so many rows and columns in both directions, zeros coming in. `degrees`: turned by up to so much.
-    `noise`: uniform noise of at most so much on every pixel. Values end on the grid of `step` between `smallest` and
-    `largest`, so that augmented images are codes of the same input format as the real ones.
+    `shift`: at most this many rows and columns in both directions, filled with zeros. `degrees`: largest rotation.
+    `noise`: largest amplitude of uniform noise on every pixel. Values are rounded to the grid of `step` between
+    `smallest` and `largest`, so that augmented images are codes of the same input format as the real ones.
     """
 
     shift: tuple[int, int] = (0, 0)
@@ -37,7 +37,7 @@ _PART = re.compile(
 
 
 def parse_augmentation(text: str, like: FloatArray, step: float) -> Augmentation:
-    """`shift=1x2,degrees=10,flip=lr,noise=0.02`, for images of the range of `like` on the grid of `step`.
+    """Parse `shift=1x2,degrees=10,flip=lr,noise=0.02`, for images with the range of `like` on the grid of `step`.
 
     Raises UsageError.
     """
@@ -51,7 +51,9 @@ def parse_augmentation(text: str, like: FloatArray, step: float) -> Augmentation
         if found["rows"]:
             rows, columns = int(found["rows"]), int(found["columns"])
             if rows >= like.shape[1] or columns >= like.shape[2]:
-                raise UsageError(what=f"--augment {part}: nothing is left of images of {like.shape[1]}x{like.shape[2]}")
+                raise UsageError(
+                    what=f"--augment {part}: the shift is as large as the images of {like.shape[1]}x{like.shape[2]}"
+                )
             how = replace(how, shift=(rows, columns))
         if found["degrees"]:
             how = replace(how, degrees=float(found["degrees"]))
@@ -63,7 +65,7 @@ def parse_augmentation(text: str, like: FloatArray, step: float) -> Augmentation
 
 
 def augment(images: FloatArray, how: Augmentation, *, seed: int) -> FloatArray:
-    """New images (events, rows, columns, channels), one from each given."""
+    """New images (events, rows, columns, channels), one for each given image."""
     dice = uniforms(seed, 5, len(images))
     moved = _shifted(images, how.shift, dice[0], dice[1])
     if how.degrees:
@@ -77,7 +79,7 @@ def augment(images: FloatArray, how: Augmentation, *, seed: int) -> FloatArray:
 
 
 def _shifted(images: FloatArray, shift: tuple[int, int], down: FloatArray, right: FloatArray) -> FloatArray:
-    """Each image moved by whole pixels."""
+    """Each image shifted by whole pixels."""
     rows, columns = shift
     if not rows and not columns:
         return images
@@ -91,7 +93,7 @@ def _shifted(images: FloatArray, shift: tuple[int, int], down: FloatArray, right
 
 
 def _turned(images: FloatArray, angles: FloatArray) -> FloatArray:
-    """Each image turned about its centre, between pixels linear, zeros outside."""
+    """Each image rotated about its centre, with linear interpolation between pixels and zeros outside."""
     height, width = images.shape[1:3]
     y, x = np.meshgrid(np.arange(height) - (height - 1) / 2, np.arange(width) - (width - 1) / 2, indexing="ij")
     cosine, sine = np.cos(angles)[:, None, None], np.sin(angles)[:, None, None]

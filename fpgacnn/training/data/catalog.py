@@ -1,4 +1,4 @@
-"""The data sets by name, and which changes of an image keep its class."""
+"""The data sets by name, and the augmentations that keep their classes."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from fpgacnn.training.data.mnist5k import load_mnist5k
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogEntry:
-    """How to load a data set, and the augmentation that is right for it.
+    """How to load a data set, and the augmentation that keeps its classes.
 
-    A flipped 2 is no 2, a turned 6 may be a 9, and light that runs backwards in time is no muon's.
+    A mirrored 2 is not a 2, a rotated 6 may be a 9, and light that runs backwards in time does not come from a muon.
     """
 
     load: Callable[[], Splits]
@@ -35,4 +35,4 @@ CATALOG: Mapping[str, CatalogEntry] = {
     ),
     "km3net": CatalogEntry(load=load_km3net, augmentation=Augmentation(shift=(0, 2), step=1 / 8, largest=7 / 8)),
 }
-"""Of the KM3NeT trigger only translations in time keep the class: floors are fixed places, and depth changes the light."""
+"""For the KM3NeT trigger only shifts in time keep the class: floors are fixed places, and depth changes the light."""

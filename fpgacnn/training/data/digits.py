@@ -24,14 +24,14 @@ VALIDATION_IMAGES = 300
 
 DESCRIPTION = (
     "Handwritten digits 0 to 9, 8x8 pixels of 0/16 to 16/16 (number of inked points in each 4x4 block of a 32x32 scan);"
-    " UCI optdigits through scikit-learn. The 13 writers are not told apart, so splits share writers, not images."
+    " UCI optdigits through scikit-learn. The 13 writers are not identified, so splits share writers, not images."
 )
 
 
 def load_digits() -> Splits:
-    """The images in three fixed parts: 1100 to train, 300 to validate, 397 to test.
+    """The images in three fixed parts: 1100 for training, 300 for validation, 397 for test.
 
-    `x` is (images, 8, 8, 1), ink divided by 16: every value is a code of `ufixed<5,1>`. `y` is the digit.
+    `x` is (images, 8, 8, 1), pixel values divided by 16: every value is a code of `ufixed<5,1>`. `y` is the digit.
     A fixed permutation decides the parts. No image appears twice in the source (a test checks this).
     """
     table = np.loadtxt(gzip.decompress(SOURCE.read()).decode("ascii").splitlines(), delimiter=",", dtype=np.int64)
@@ -45,7 +45,7 @@ def load_digits() -> Splits:
 
 
 def _dataset(name: str, table: LabelArray) -> Dataset:
-    """Rows of 64 pixels and a label, as images."""
+    """Rows of 64 pixels and a label as images."""
     return Dataset(
         name=name,
         x=table[:, :64].reshape(-1, 8, 8, 1) / 16,

@@ -1,7 +1,7 @@
 """Fashion-MNIST: 70,000 real photographs of clothes, 28 x 28 pixels, 10 classes.
 
-Source: H. Xiao, K. Rasul and R. Vollgraf, "Fashion-MNIST", arXiv:1708.07747, Zalando SE, MIT (Expat) licence; packed by
-Debian as `dataset-fashion-mnist`. It is too large for a Python package, so it is looked for on disk.
+Source: H. Xiao, K. Rasul and R. Vollgraf, "Fashion-MNIST", arXiv:1708.07747, Zalando SE, MIT (Expat) licence; packaged
+by Debian as `dataset-fashion-mnist`. It is too large for a Python package, so it must be on disk.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from fpgacnn.errors import DataChecksumError, DataFolderMissingError
 from fpgacnn.training.data import Dataset, Splits
 
 FOLDER = "FPGACNN_FASHION_MNIST"
-"""The environment variable that names another folder than Debian's."""
+"""Environment variable with a folder to use instead of Debian's."""
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 CURE = f"sudo apt-get install dataset-fashion-mnist   (or put the four files into a folder and set {FOLDER} to it)"
 TRAIN_IMAGES = 55_000
@@ -31,7 +31,7 @@ CHECKSUMS = {
     "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
     "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
 }
-"""SHA-256 of the unpacked files: Debian packs them again, so the packed ones differ from Zalando's."""
+"""SHA-256 of the unpacked files: Debian compresses them again, so its archives differ from Zalando's."""
 
 DESCRIPTION = "Fashion-MNIST: clothes of 10 classes, 28x28 pixels of 0/256 to 255/256."
 
@@ -39,10 +39,10 @@ DESCRIPTION = "Fashion-MNIST: clothes of 10 classes, 28x28 pixels of 0/256 to 25
 def load_fashion(
     folder: Path | None = None, *, checksums: Mapping[str, str] = CHECKSUMS, train_images: int = TRAIN_IMAGES
 ) -> Splits:
-    """Zalando's own parts, the last 5000 training images set aside to validate: 55,000, 5000 and 10,000 images.
+    """Zalando's own parts, the last 5000 training images reserved for validation: 55,000, 5000 and 10,000 images.
 
-    `x` is (images, 28, 28, 1), pixels divided by 256. Images that appear twice in the training file and on both sides of
-    the cut are left out of the validation part.
+    `x` is (images, 28, 28, 1), pixels divided by 256. Images that appear twice in the training file and on both sides
+    of the cut are left out of the validation part.
     """
     place = folder or Path(os.environ.get(FOLDER, DEBIAN))
     images, labels, test_images, test_labels = (_read(place, name, sha256) for name, sha256 in checksums.items())
@@ -56,7 +56,7 @@ def load_fashion(
 
 
 def _read(folder: Path, name: str, sha256: str) -> NDArray[np.uint8]:
-    """An IDX file, packed or not: two zeros, the type, the number of axes, the axes, then the bytes."""
+    """An IDX file, compressed or not: two zeros, the type, the number of axes, the axes, then the bytes."""
     packed = folder / f"{name}.gz"
     try:
         content = gzip.decompress(packed.read_bytes()) if packed.is_file() else (folder / name).read_bytes()

@@ -96,7 +96,7 @@ DESCRIPTION = (
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Detector:
-    """Where each optical module hangs and which number each of its PMTs has. All arrays run over modules."""
+    """Position of each optical module and the numbers of its PMTs. All arrays run over modules."""
 
     module_id: IndexArray
     """(modules,), ascending."""
@@ -113,10 +113,10 @@ class Hits:
     """All hits of a file, ordered by event, string and time. All arrays are (hits,)."""
 
     place: IndexArray
-    """event * 115 + string: the string of the event that was hit."""
+    """event * 115 + string of the hit."""
     floor: IndexArray
     time_ns: FloatArray
-    """On the clock of the simulated light."""
+    """In the time of the simulated light."""
     is_signal: BoolArray
 
 
@@ -148,7 +148,7 @@ def load_km3net() -> Splits:
 
 
 def load_km3net_external() -> Dataset:
-    """Windows of all 150 events of `mupage_ARCA.h5`, a file that takes no part in training or in any choice."""
+    """Windows of all 150 events of `mupage_ARCA.h5`, a file that is never used for training or for any choice."""
     windows = _windows(EXTERNAL_EVENTS, seed=EXTERNAL_SEED)
     return _dataset("km3net-external", windows, np.ones(len(windows.event), dtype=np.bool_))
 
@@ -175,7 +175,7 @@ def _read_detector(text: str) -> Detector:
     """Parse the detx format, version 2.
 
     After three lines of header comes the number of modules, then for each module a line `id string floor pmts` and for
-    each of its PMTs a line that begins with the PMT's number. Blank lines mean nothing.
+    each of its PMTs a line that begins with the PMT's number. Blank lines are ignored.
     """
     lines = [line for line in text.splitlines() if line.strip()][3:]
     modules = int(lines[0])
@@ -219,20 +219,20 @@ def _column(file: h5py.File, name: str) -> IndexArray:
 
 PS_PER_NS = 1000
 KEY_SPAN_PS = 2**26
-"""67 us, four times the longest snapshot: picoseconds of one PMT never reach into the next one's."""
+"""67 us, four times the longest snapshot: times of one PMT in picoseconds never overlap those of the next."""
 KEY_PMTS = 2**18
 """More than the largest PMT number, 128339."""
 
 
 def _time_key(event: IndexArray, pmt: IndexArray, time_ns: FloatArray) -> IndexArray:
-    """One integer that sorts by event, PMT and time in picoseconds, so that a difference of two keys is a time."""
+    """One integer that sorts by event, PMT and time in picoseconds; the difference of two such keys is a time."""
     time_ps = np.rint(time_ns * PS_PER_NS).astype(np.int64)
     assert np.all(np.abs(time_ps) < KEY_SPAN_PS // 4)
     return (event * KEY_PMTS + pmt) * KEY_SPAN_PS + time_ps
 
 
 def _is_near_photon(hit_key: IndexArray, photon_key: IndexArray) -> BoolArray:
-    """Whether any photon is as early or late as the truth rule allows; `photon_key` is ascending."""
+    """Whether any photon is inside the time interval of the truth rule; `photon_key` is ascending."""
     earliest = hit_key - int(LATEST_RESIDUAL_NS * PS_PER_NS)
     latest = hit_key - int(EARLIEST_RESIDUAL_NS * PS_PER_NS)
     photons = np.searchsorted(photon_key, latest, side="right") - np.searchsorted(photon_key, earliest, side="left")
@@ -240,7 +240,7 @@ def _is_near_photon(hit_key: IndexArray, photon_key: IndexArray) -> BoolArray:
 
 
 def _window_begins(hits: Hits, *, places: int, seed: int) -> FloatArray:
-    """When the window of each place begins in ns, NaN where there is none. Three random numbers belong to each place."""
+    """Begin of each place's window in ns, NaN if there is none. Three random numbers belong to each place."""
     lead, choice, position = uniforms(seed, 3, places)
     first_ns, last_ns = _first_and_last(hits.place, hits.time_ns, places)
     first_signal_ns, _ = _first_and_last(hits.place[hits.is_signal], hits.time_ns[hits.is_signal], places)
@@ -254,7 +254,7 @@ def _window_begins(hits: Hits, *, places: int, seed: int) -> FloatArray:
 
 
 def _first_and_last(place: IndexArray, time_ns: FloatArray, places: int) -> tuple[FloatArray, FloatArray]:
-    """First and last time at each place, NaN where there is none; times ascend within a place."""
+    """First and last time at each place, NaN if there is none; times ascend within a place."""
     begin = np.searchsorted(place, np.arange(places), side="left")
     end = np.searchsorted(place, np.arange(places), side="right")
     padded = np.append(time_ns, np.nan)
@@ -263,7 +263,7 @@ def _first_and_last(place: IndexArray, time_ns: FloatArray, places: int) -> tupl
 
 
 def _cut(hits: Hits, begin_ns: FloatArray) -> TriggerWindows:
-    """Count the hits inside each window; drop muon windows that hold too little of the muon's light."""
+    """Count the hits inside each window; drop muon windows with too little of the muon's light."""
     places = len(begin_ns)
     after_ns = hits.time_ns - begin_ns[hits.place]
     is_inside = (after_ns >= 0) & (after_ns < WINDOW_NS)

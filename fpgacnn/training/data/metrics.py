@@ -1,4 +1,4 @@
-"""How good a network's answers are: exact figures without a library, defined where ties make them ambiguous."""
+"""Quality of a network's answers: exact figures without a library, with defined results for ties."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ IntegerArray: TypeAlias = NDArray[np.integer[Any] | np.bool_]
 
 
 def accuracy(logits: RealArray, labels: IntegerArray) -> float:
-    """Fraction of events whose largest logit is that of their label; of equal largest logits the first one counts.
+    """Fraction of events whose largest logit is that of their label; of equal largest logits, the first one counts.
 
-    `logits` is (events, classes), `labels` (events,) numbers the classes from 0.
+    `logits` is (events, classes), `labels` (events,) are class numbers from 0.
     """
     if logits.ndim != 2 or labels.shape != logits.shape[:1] or not len(labels):
         message = f"logits of shape {logits.shape} do not fit labels of shape {labels.shape}"
@@ -38,18 +38,18 @@ def roc_auc(scores: RealArray, labels: IntegerArray) -> float:
 
 
 def threshold_at_false_positive_rate(scores: RealArray, labels: IntegerArray, rate: float) -> float:
-    """The lowest threshold with which `score > threshold` accepts at most the fraction `rate` of the negative events.
+    """The lowest threshold for which `score > threshold` accepts at most the fraction `rate` of the negative events.
 
-    It is the score of a negative event, or minus infinity where all may pass. Negative events that tie with it are all
+    It is the score of a negative event, or minus infinity if all may pass. Negative events that tie with it are all
     rejected, so coarse scores can stay below the rate but never exceed it.
     """
     if not 0 <= rate <= 1:
-        message = f"a false positive rate lies between 0 and 1, not at {rate}"
+        message = f"a false positive rate is between 0 and 1, not {rate}"
         raise ValueError(message)
     _, negatives = _by_class(scores, labels)
     total = len(negatives)
     allowed = math.floor(rate * total)
-    # 0.29 * 100 is below 29, yet 29 of 100 are a rate of 0.29.
+    # 0.29 * 100 is below 29 in floating point, but 29 of 100 is a rate of 0.29.
     if allowed < total and (allowed + 1) / total <= rate:
         allowed += 1
     return -math.inf if allowed >= total else float(np.sort(negatives)[total - 1 - allowed])
@@ -65,9 +65,9 @@ def efficiency_at_false_positive_rate(scores: RealArray, labels: IntegerArray, r
 
 
 def accepted_fraction(scores: RealArray, threshold: float) -> float:
-    """Fraction of scores strictly above a threshold, which may have been fixed on other events."""
+    """Fraction of scores strictly above a threshold, which may come from other events."""
     if not scores.size:
-        message = "no events: a fraction of nothing is undefined"
+        message = "no events: the fraction is not defined"
         raise ValueError(message)
     return int(np.count_nonzero(scores > threshold)) / scores.size
 

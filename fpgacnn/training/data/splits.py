@@ -1,4 +1,4 @@
-"""Training, validation and test parts that cannot leak into each other."""
+"""Split events into training, validation and test without leaks between them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from fpgacnn.training.data import uniforms
 
 IndexArray: TypeAlias = NDArray[np.int64]
 FRACTIONS = (0.7, 0.15, 0.15)
-"""Of the events, for training, validation and test."""
+"""Fractions of the events for training, validation and test."""
 
 
 def split(
     inputs: Sequence[NDArray[Any]], groups: NDArray[Any] | None, *, seed: int, data: str
 ) -> tuple[IndexArray, IndexArray, IndexArray]:
-    """The numbers of the events of each part, ascending.
+    """The indices of the events of each part, ascending.
 
-    Events with the same content in all inputs, and events of the same group (a run, a writer, a collision), are kept
-    together; those that hang together through others, too. Raises TooFewEventsError where a part would be empty.
+    Events with equal content in all inputs, and events of the same group (a run, a writer, a collision), stay together;
+    so do events that are connected through others. Raises TooFewEventsError if a part would be empty.
     """
     bound = together(inputs, groups)
     names, sizes = np.unique(bound, return_counts=True)
@@ -38,7 +38,7 @@ def split(
 
 
 def together(inputs: Sequence[NDArray[Any]], groups: NDArray[Any] | None) -> IndexArray:
-    """For each event the number, from 0, of the set of events that must not be separated."""
+    """For each event the number, from 0, of the set of events that must stay together."""
     keys = [_numbered(_contents(inputs))]
     if groups is not None:
         keys.append(_numbered(groups))
@@ -56,7 +56,7 @@ def together(inputs: Sequence[NDArray[Any]], groups: NDArray[Any] | None) -> Ind
 
 
 def _contents(inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    """One key an event: the bytes of its values, where 0 and -0 are the same."""
+    """One key for each event: the bytes of its values, with -0 replaced by 0."""
     rows = [np.ascontiguousarray(one.reshape(len(one), -1) + 0.0) for one in inputs]
     joined = np.ascontiguousarray(np.concatenate(rows, axis=1))
     return joined.view(np.dtype((np.void, joined.dtype.itemsize * joined.shape[1]))).reshape(-1)

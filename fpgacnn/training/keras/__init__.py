@@ -1,4 +1,4 @@
-"""The only room that imports TensorFlow and QKeras: to train networks, and to ask them for answers as an oracle.
+"""The only package that imports TensorFlow and QKeras, for training and as a reference.
 
 Importing this package imports neither; `open_keras` does, once, with the environment that QKeras needs.
 """
@@ -25,7 +25,7 @@ KerasModel: TypeAlias = Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keras:
-    """What lies behind the door: TensorFlow, its Keras 2, and on top of that pruning (tfmot) and QKeras."""
+    """The imported modules: TensorFlow, its Keras 2, pruning (tfmot) and QKeras."""
 
     tf: ModuleType
     keras: ModuleType
@@ -36,8 +36,9 @@ class Keras:
 def open_keras() -> Keras:
     """Import TensorFlow with Keras 2 on the CPU, and QKeras; 5 to 15 s the first time.
 
-    QKeras 0.9.0 is written for Keras 2, which TensorFlow takes only if told before its first import. oneDNN is switched
-    off because its order of additions, and so the last bits of float networks, depends on the processor.
+    QKeras 0.9.0 needs Keras 2, which TensorFlow uses only if an environment variable is set before its first import.
+    oneDNN is switched off because its order of additions, and so the last bits of float networks, depends on the
+    processor.
     """
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
@@ -49,11 +50,11 @@ def open_keras() -> Keras:
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
         keras = _import("tf_keras")
         if tf.keras.layers.Layer is not keras.layers.Layer:
-            raise ForeignToolError(tool="TensorFlow", why="Keras 3 was loaded before fpgacnn could ask for Keras 2")
+            raise ForeignToolError(tool="TensorFlow", why="Keras 3 was loaded before fpgacnn could select Keras 2")
         operations = _import("tensorflow.python.ops.array_ops")
         if not hasattr(
             operations, "stack"
-        ):  # TensorFlow moved it; QKeras' transposed convolution still looks for it here
+        ):  # TensorFlow moved it; QKeras' transposed convolution still uses the old place
             vars(operations)["stack"] = tf.stack
         return Keras(tf=tf, keras=keras, tfmot=_import("tensorflow_model_optimization"), qkeras=_import("qkeras"))
 
@@ -67,7 +68,7 @@ def _import(name: str) -> ModuleType:
 
 @contextmanager
 def _silent_stderr() -> Iterator[None]:
-    """Send file descriptor 2 to nowhere: TensorFlow's C++ greets there before any of its log levels is in force."""
+    """Send file descriptor 2 to /dev/null: TensorFlow's C++ writes there before any of its log levels is in force."""
     saved = os.dup(2)
     try:
         with Path(os.devnull).open("wb") as nowhere:
@@ -80,7 +81,7 @@ def _silent_stderr() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """How long and how fast to train: Adam, its rate falling along half a cosine to zero."""
+    """Training schedule: epochs, batch and first learning rate of Adam, which falls to zero along half a cosine."""
 
     seed: int
     epochs: int
@@ -88,23 +89,23 @@ class Schedule:
     learning_rate: float
 
 
-def make_reproducible(door: Keras, seed: int) -> None:
-    """Seed Python, NumPy and TensorFlow, and demand deterministic kernels; call before building the model."""
-    door.keras.utils.set_random_seed(seed)
-    door.tf.config.experimental.enable_op_determinism()
+def make_reproducible(modules: Keras, seed: int) -> None:
+    """Seed Python, NumPy and TensorFlow, and require deterministic kernels; call this before the model is built."""
+    modules.keras.utils.set_random_seed(seed)
+    modules.tf.config.experimental.enable_op_determinism()
 
 
-def fit(door: Keras, model: KerasModel, splits: Splits, *, loss: object, schedule: Schedule) -> int:
-    """Train in place and keep the weights of the epoch with the lowest validation loss; gives that epoch, from 1.
+def fit(modules: Keras, model: KerasModel, splits: Splits, *, loss: object, schedule: Schedule) -> int:
+    """Train in place and keep the weights of the epoch with the lowest validation loss; return that epoch, from 1.
 
-    The test split is not looked at.
+    The test split is not used.
     """
     steps = -(-len(splits.train) // schedule.batch) * schedule.epochs
-    rate = door.keras.optimizers.schedules.CosineDecay(schedule.learning_rate, steps)
-    keep_best = door.keras.callbacks.EarlyStopping(
+    rate = modules.keras.optimizers.schedules.CosineDecay(schedule.learning_rate, steps)
+    keep_best = modules.keras.callbacks.EarlyStopping(
         monitor="val_loss", patience=schedule.epochs, restore_best_weights=True
     )
-    model.compile(optimizer=door.keras.optimizers.Adam(rate), loss=loss)
+    model.compile(optimizer=modules.keras.optimizers.Adam(rate), loss=loss)
     model.fit(
         splits.train.x,
         splits.train.y,
@@ -118,7 +119,7 @@ def fit(door: Keras, model: KerasModel, splits: Splits, *, loss: object, schedul
 
 
 def save(model: KerasModel, file: Path) -> None:
-    """Write Keras-2 HDF5 without the optimizer's state, the form that every QKeras reads."""
+    """Write Keras-2 HDF5 without the optimizer's state, which every QKeras reads."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model.save(file, include_optimizer=False, save_format="h5")

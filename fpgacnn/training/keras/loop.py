@@ -1,8 +1,8 @@
-"""Quantization-aware fine-tuning that can be killed at any moment and continued to the same result.
+"""Quantization-aware fine-tuning that can be killed at any time and continued with the same result.
 
-Nothing random is kept in memory: the order of events and their augmentation are functions of seed and epoch, the
-learning rate is a function of the step. What remains (weights, moments of Adam, the best weights so far, the figures of
-all epochs) is written to the checkpoint behind every epoch, whole or not at all.
+No random state is kept in memory: the order of events and their augmentation are functions of seed and epoch, the
+learning rate is a function of the step. Everything else (weights, moments of Adam, the best weights so far, the figures
+of all epochs) is written atomically to the checkpoint after every epoch.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ Float32: TypeAlias = NDArray[np.float32]
 
 
 class Loss(StrEnum):
-    """What training makes small, from logits and targets."""
+    """The loss function, from logits and targets."""
 
     CLASSES = "classes"
     """Cross entropy of several classes against probabilities or one-hot labels."""
     YES_NO = "yes or no"
     """Cross entropy of one score against a probability or 0 and 1."""
     VALUES = "values"
-    """Squared difference."""
+    """Squared error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DataPart:
-    """Events of a network with what each of its outputs should be there."""
+    """Events of a network with the targets of its outputs."""
 
     inputs: tuple[FloatArray, ...]
     targets: tuple[FloatArray, ...]
@@ -52,7 +52,7 @@ class DataPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingSettings:
-    """How to train: Adam, the rate falling along half a cosine to zero; `patience` epochs without a better loss end it."""
+    """Settings of Adam, whose rate falls along half a cosine to zero; `patience` epochs without a better loss end it."""
 
     seed: int = 1
     epochs: int = 30
@@ -63,14 +63,14 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         if self.epochs < 0 or self.batch < 1 or self.patience < 1 or self.seed < 0:
-            raise UsageError(what="epochs and seed are whole numbers from 0, batch and patience from 1")
+            raise UsageError(what="epochs and seed are integers from 0, batch and patience from 1")
         if not 0 <= self.sparsity < 1 or not self.learning_rate >= 0:
-            raise UsageError(what="a sparsity lies between 0 and 1, below 1, and a learning rate is not negative")
+            raise UsageError(what="a sparsity is at least 0 and below 1, and a learning rate is not negative")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Epoch:
-    """What one epoch brought; number 0 is the network as it was given."""
+    """Figures of one epoch; number 0 is the network before training."""
 
     number: int
     train_loss: float | None
@@ -81,7 +81,7 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingResult:
-    """What training brought: the epoch whose weights were kept, all epochs, and the epoch it was continued from."""
+    """The epoch whose weights were kept, all epochs, and the epoch from which the training was continued."""
 
     best: int
     epochs: tuple[Epoch, ...]
@@ -90,7 +90,7 @@ class TrainingResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """The file of a training in progress. `signature` says of which: another one's file is not continued."""
+    """The file of an unfinished training. `signature` identifies it: the file of another training is not used."""
 
     file: Path
     signature: str
@@ -98,12 +98,12 @@ class Checkpoint:
 
 Augment: TypeAlias = Callable[[FloatArray, int], FloatArray]
 Watch: TypeAlias = Callable[[Epoch, int], None]
-"""Told each epoch and how many there will be at most."""
+"""A callback with each epoch and the largest number of epochs."""
 
 
 @dataclass(slots=True, kw_only=True)
 class _State:
-    """All that a checkpoint holds."""
+    """Everything that a checkpoint stores."""
 
     variables: Sequence[Any]
     optimizer: Any
@@ -122,21 +122,21 @@ class _State:
         }
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> None:
-        """Take all of a checkpoint, or raise KeyError, TypeError or ValueError and take nothing."""
+        """Load a whole checkpoint, or raise KeyError, TypeError or ValueError and load nothing."""
         places = [(f"weight_{number}", variable) for number, variable in enumerate(self.variables)]
         places += [(f"moment_{number}", variable) for number, variable in enumerate(_moments(self.optimizer))]
         best_weights = [arrays[f"best_{number}"].astype(np.float32) for number in range(len(self.best_weights))]
         best, epochs = int(about["best"]), [Epoch(**one) for one in about["epochs"]]
         if not epochs or any(arrays[name].shape != tuple(variable.shape) for name, variable in places):
-            raise ValueError("the checkpoint is of another network")
+            raise ValueError("the checkpoint belongs to another network")
         for name, variable in places:
             variable.assign(arrays[name])
         self.best, self.epochs, self.best_weights = best, epochs, best_weights
 
 
 def fine_tune(
-    door: Keras,
-    twin: QKerasExport,
+    modules: Keras,
+    exported: QKerasExport,
     losses: Sequence[Loss],
     train: DataPart,
     validation: DataPart,
@@ -146,15 +146,16 @@ def fine_tune(
     augment: Augment | None = None,
     watch: Watch | None = None,
 ) -> TrainingResult:
-    """Train the twin in place and leave it with the weights of the lowest validation loss, those it came with included.
+    """Train the exported model in place; at the end it has the weights with the lowest validation loss.
 
-    With a sparsity, only epochs count in which it is reached. Raises DivergedError, WriteError.
+    These may be the weights before training. With a sparsity, only epochs that reach it count. Raises DivergedError,
+    WriteError.
     """
-    optimizer = door.keras.optimizers.Adam(settings.learning_rate)
-    variables, trainable = twin.trained.weights, twin.trained.trainable_variables
+    optimizer = modules.keras.optimizers.Adam(settings.learning_rate)
+    variables, trainable = exported.trained.weights, exported.trained.trainable_variables
     optimizer.build(trainable)
     state = _State(variables=variables, optimizer=optimizer, best_weights=[one.numpy() for one in variables])
-    step, loss_of = _compiled(door, twin, losses, optimizer, trainable)
+    step, loss_of = _compiled(modules, exported, losses, optimizer, trainable)
     continued = _continue(state, checkpoint)
     if continued is None:
         state.epochs.append(
@@ -170,7 +171,7 @@ def fine_tune(
         if _is_over(state, settings):
             break
         wanted = sparsity_at(number, settings.epochs, settings.sparsity)
-        kept = masks([kernel.numpy() for kernel in twin.kernels], wanted)
+        kept = masks([kernel.numpy() for kernel in exported.kernels], wanted)
         train_loss = _epoch(step, train, settings, number, kept, augment)
         epoch = Epoch(
             number=number,
@@ -191,7 +192,7 @@ def fine_tune(
 
 
 def _is_over(state: _State, settings: TrainingSettings) -> bool:
-    """Whether the loss has not fallen for so long, counted from the first epoch that may be kept."""
+    """Whether the loss has not improved for `patience` epochs, counted from the first epoch that may be kept."""
     last = state.epochs[-1].number
     eligible = [one.number for one in state.epochs if one.sparsity >= settings.sparsity]
     return bool(eligible) and last - max(state.best, eligible[0]) >= settings.patience
@@ -206,16 +207,16 @@ def _remember(state: _State, epoch: Epoch, settings: TrainingSettings) -> None:
 
 
 def _compiled(
-    door: Keras, twin: QKerasExport, losses: Sequence[Loss], optimizer: Any, trainable: Sequence[Any]
+    modules: Keras, exported: QKerasExport, losses: Sequence[Loss], optimizer: Any, trainable: Sequence[Any]
 ) -> tuple[Any, Any]:
-    """One step of training, and the sum of the losses of some events, as TensorFlow graphs."""
-    tf, model = door.tf, twin.trained
+    """Two TensorFlow graphs: one step of training, and the sum of the losses of some events."""
+    tf, model = modules.tf, exported.trained
     specs = [
         [tf.TensorSpec((None, *one.shape[1:]), tf.float32) for one in ends] for ends in (model.inputs, model.outputs)
     ]
 
     def total(inputs: Any, targets: Any) -> Any:
-        # Not in training mode: normalizations keep their statistics, with which hardware will compute.
+        # Not in training mode: normalizations keep their statistics, which the hardware will use.
         outputs = model(inputs, training=False)
         listed = outputs if isinstance(outputs, list | tuple) else [outputs]
         return tf.add_n(
@@ -227,14 +228,14 @@ def _compiled(
             loss = tf.reduce_mean(total(inputs, targets))
         optimizer.learning_rate.assign(rate)
         optimizer.apply_gradients(zip(tape.gradient(loss, trainable), trainable, strict=True))
-        for kernel, mask in zip(twin.kernels, kept, strict=True):
+        for kernel, mask in zip(exported.kernels, kept, strict=True):
             kernel.assign(kernel * mask)
         return loss
 
     def summed(inputs: Any, targets: Any) -> Any:
         return tf.reduce_sum(total(inputs, targets))
 
-    kept_specs = [tf.TensorSpec(kernel.shape, tf.float32) for kernel in twin.kernels]
+    kept_specs = [tf.TensorSpec(kernel.shape, tf.float32) for kernel in exported.kernels]
     return tf.function(step, input_signature=[*specs, kept_specs, tf.TensorSpec((), tf.float32)]), tf.function(
         summed, input_signature=specs
     )
@@ -263,7 +264,7 @@ def _epoch(
     kept: Sequence[Float32],
     augment: Augment | None,
 ) -> float:
-    """One pass over the training events in an order of its own; gives the mean loss of its steps."""
+    """One pass over the training events in the order of this epoch; returns the mean loss of its steps."""
     order = np.argsort(uniforms(settings.seed * 100_003 + number, len(train)), kind="stable")
     starts = range(0, len(order), settings.batch)
     losses = []
@@ -300,7 +301,7 @@ def _narrow(arrays: Sequence[NDArray[Any]]) -> list[Float32]:
 
 
 def _continue(state: _State, checkpoint: Checkpoint) -> int | None:
-    """Take up a training where its checkpoint left it; None where there is none of this very training."""
+    """Continue from the checkpoint; None if there is none of this training."""
     if not checkpoint.file.is_file():
         return None
     try:
@@ -315,7 +316,7 @@ def _continue(state: _State, checkpoint: Checkpoint) -> int | None:
 
 
 def _moments(optimizer: Any) -> list[Any]:
-    """The optimizer's variables but for the rate, which is set in every step."""
+    """The optimizer's variables except the rate, which is set in every step."""
     found = optimizer.variables
     listed = found() if callable(found) else found
     return [one for one in listed if "learning_rate" not in one.name]

@@ -1,4 +1,4 @@
-"""The oracle: what TensorFlow and QKeras themselves answer for a model file, to hold our own arithmetic against."""
+"""The framework reference for Keras 2: the answers of TensorFlow and QKeras for a model file, for comparison."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ FloatArray: TypeAlias = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class KerasAnswer:
-    """Keras' float32 results, widened to float64; the first axis of every array counts events.
+    """Keras' float32 results, converted to float64; the first axis of every array counts events.
 
-    `layers` holds every layer's result by the layer's name, or nothing if it was not asked for.
+    `layers` has every layer's result by the layer's name; it is empty if the results were not requested.
     """
 
     outputs: tuple[FloatArray, ...]
@@ -31,24 +31,24 @@ class KerasAnswer:
 def run_keras(path: Path, inputs: Sequence[NDArray[Any]], *, layers: bool = False, batch: int = 256) -> KerasAnswer:
     """Load a Keras-2 HDF5 file and run it on one array for each input of the network.
 
-    CALL THIS ONLY ON A FILE THAT OUR OWN WHITE-LIST READER HAS ACCEPTED (`fpgacnn.frontends`). Keras runs code that a
-    file carries, even with `safe_mode=True`; the white list is the protection, and applying it is the caller's duty.
+    CALL THIS ONLY ON A FILE THAT OUR OWN READER HAS ACCEPTED (`fpgacnn.frontends`). Keras runs code from a file, even
+    with `safe_mode=True`; the reader's list of allowed classes is the protection, and the caller must apply it.
 
-    A layer that is called several times reports its first call, a layer with several results the first of them, a layer
-    of a model inside the model as `model/layer`.
+    A layer that is called several times gives the result of its first call, a layer with several results the first of
+    them, a layer of an inner model as `model/layer`.
     """
-    door = open_keras()
-    return answer_of(door, load_network(door, path), inputs, layers=layers, batch=batch)
+    modules = open_keras()
+    return answer_of(modules, load_network(modules, path), inputs, layers=layers, batch=batch)
 
 
 def answer_of(
-    door: Keras, model: KerasModel, inputs: Sequence[NDArray[Any]], *, layers: bool, batch: int = 256
+    modules: Keras, model: KerasModel, inputs: Sequence[NDArray[Any]], *, layers: bool, batch: int = 256
 ) -> KerasAnswer:
     """The answers of a loaded network."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        results = _results(door, model) if layers else {}
-        probe = door.keras.Model(model.inputs, [*model.outputs, *results.values()])
+        results = _results(modules, model) if layers else {}
+        probe = modules.keras.Model(model.inputs, [*model.outputs, *results.values()])
         arrays = _predict(probe, inputs, batch)
     outputs = len(model.outputs)
     return KerasAnswer(
@@ -57,20 +57,19 @@ def answer_of(
     )
 
 
-def load_network(door: Keras, path: Path, weights: Path | None = None) -> KerasModel:
-    """The model without optimizer and without the wrappers of pruning, whose masks are multiplied into the weights as at every use.
+def load_network(modules: Keras, path: Path, weights: Path | None = None) -> KerasModel:
+    """The model without optimizer and without pruning wrappers, whose masks are multiplied into the weights.
 
-    `weights` belong to an architecture JSON.
-
-    Raises ForeignToolError where Keras 2 cannot load the file, for instance one that Keras 3 wrote.
+    `weights` belong to an architecture JSON. Raises ForeignToolError if Keras 2 cannot load the file, for instance one
+    that Keras 3 wrote.
     """
     known: dict[str, object] = {}
-    door.qkeras.utils._add_supported_quantized_objects(known)  # noqa: SLF001 - QKeras' only list of its classes
-    pruning = door.tfmot.sparsity.keras
-    with warnings.catch_warnings(), pruning.prune_scope(), door.keras.utils.custom_object_scope(known):
+    modules.qkeras.utils._add_supported_quantized_objects(known)  # noqa: SLF001 - QKeras' only list of its classes
+    pruning = modules.tfmot.sparsity.keras
+    with warnings.catch_warnings(), pruning.prune_scope(), modules.keras.utils.custom_object_scope(known):
         warnings.simplefilter("ignore")
         try:
-            model = _opened(door, path, weights)
+            model = _opened(modules, path, weights)
         except (AttributeError, KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
             raise ForeignToolError(
                 tool="Keras 2 (tf_keras)", why=f"it cannot load {path.name} itself: {error}"
@@ -81,26 +80,26 @@ def load_network(door: Keras, path: Path, weights: Path | None = None) -> KerasM
         return pruning.strip_pruning(model) if wrapped else model
 
 
-def _opened(door: Keras, path: Path, weights: Path | None) -> KerasModel:
+def _opened(modules: Keras, path: Path, weights: Path | None) -> KerasModel:
     if weights is None:
-        return door.keras.models.load_model(path, compile=False)
-    model = door.keras.models.model_from_json(path.read_text(encoding="utf-8"))
+        return modules.keras.models.load_model(path, compile=False)
+    model = modules.keras.models.model_from_json(path.read_text(encoding="utf-8"))
     model.load_weights(weights)
     return model
 
 
-def _results(door: Keras, model: KerasModel) -> dict[str, Any]:
-    """The symbolic result of every layer, those of inner models too, all in the graph of `model`."""
+def _results(modules: Keras, model: KerasModel) -> dict[str, Any]:
+    """The symbolic result of every layer, also of inner models, all in the graph of `model`."""
     found: dict[str, Any] = {}
     nodes = {id(node) for depth in model._nodes_by_depth.values() for node in depth}  # noqa: SLF001 - Keras shows calls nowhere else
     for layer in model.layers:
-        is_model = isinstance(layer, door.keras.Model)
-        # Calls in other graphs (a model's own making, the one from which pruning was stripped) are not of this one.
+        is_model = isinstance(layer, modules.keras.Model)
+        # Calls in other graphs (of an inner model's construction, or before pruning was stripped) are ignored.
         call = next(number for number, node in enumerate(layer._inbound_nodes) if id(node) in nodes)  # noqa: SLF001
         found[layer.name] = _first(layer.get_output_at(call))
         if is_model:
-            inside = _results(door, layer)
-            probe = door.keras.Model(layer.inputs, list(inside.values()), name=f"{layer.name}_probe_of_fpgacnn")
+            inside = _results(modules, layer)
+            probe = modules.keras.Model(layer.inputs, list(inside.values()), name=f"{layer.name}_probe_of_fpgacnn")
             tensors = probe(layer.get_input_at(call))
             listed = tensors if isinstance(tensors, list | tuple) else [tensors]
             found |= {f"{layer.name}/{name}": tensor for name, tensor in zip(inside, listed, strict=True)}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 Float32: TypeAlias = NDArray[np.float32]
 RAMP = 0.5
-"""Part of the epochs in which the sparsity rises; the rest heals."""
+"""Fraction of the epochs in which the sparsity rises; in the rest the network recovers."""
 
 
 def sparsity_at(epoch: int, epochs: int, final: float) -> float:
@@ -20,7 +20,7 @@ def sparsity_at(epoch: int, epochs: int, final: float) -> float:
 
 
 def masks(kernels: Sequence[Float32], sparsity: float) -> list[Float32]:
-    """For each kernel 1 where a weight stays and 0 where it is cut; of equal weights the first are cut."""
+    """For each kernel, 1 for each weight that stays and 0 for each that is cut; of equal weights the first are cut."""
     return [_mask(kernel, sparsity) for kernel in kernels]
 
 

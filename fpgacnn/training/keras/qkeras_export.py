@@ -1,6 +1,7 @@
-"""The QKeras twin of a network: the same layers and weights, made from our own reading of the file.
+"""Export a network to QKeras: the same layers and weights, built from our own reading of the file.
 
-TensorFlow never opens the user's file, so whatever the reader accepts can be trained, and nothing of the file is run.
+TensorFlow never opens the user's file, so every network that the reader accepts can be trained, and no code of the
+file is run.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ Tensor: TypeAlias = Any
 Arrays: TypeAlias = list[NDArray[np.float64]]
 
 MOST_INTEGER_BITS = 30
-"""QKeras computes 2 to this power in 32 bits."""
+"""QKeras computes 2 to this power with 32 bits."""
 
 _SAFE = re.compile(r"[^A-Za-z0-9_]")
 
@@ -38,7 +39,7 @@ _FUNCTIONS = {
     src.FunctionKind.GELU: "gelu",
     src.FunctionKind.MISH: "mish",
 }
-"""Smooth functions by the name that Keras 2 knows them by."""
+"""Smooth functions by their name in Keras 2."""
 
 _MERGES = {
     src.MergeKind.ADD: "Add",
@@ -52,9 +53,9 @@ _MERGES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QKerasExport:
-    """`model` is what is saved; `trained` shares its layers and ends before a final softmax or sigmoid, at the logits.
+    """`model` is saved; `trained` shares its layers and ends before a final softmax or sigmoid, at the logits.
 
-    `kernels` are the variables that pruning works on.
+    `kernels` are the variables for pruning.
     """
 
     model: KerasModel
@@ -62,26 +63,26 @@ class QKerasExport:
     kernels: tuple[Any, ...]
 
 
-def export_to_qkeras(door: Keras, network: SourceModel) -> QKerasExport:
-    """The Keras 2 model of a network, with QKeras layers where weights or results have quantizers.
+def export_to_qkeras(modules: Keras, network: SourceModel) -> QKerasExport:
+    """The Keras 2 model of a network, with QKeras layers for weights or results with quantizers.
 
-    Raises NoTwinError with the layer that Keras 2 or QKeras has not, or cannot train.
+    Raises NotExportableError with the layer that Keras 2 or QKeras lacks or cannot train.
     """
-    builder = _Builder(door=door, network=network)
+    builder = _Builder(modules=modules, network=network)
     for layer in network.layers:
         builder.add(layer)
     inputs = [builder.tensors[name] for name in network.inputs]
-    model = door.keras.Model(
+    model = modules.keras.Model(
         inputs, [builder.tensors[name] for name in network.outputs], name=_SAFE.sub("_", f"q_{network.name}")
     )
-    trained = door.keras.Model(inputs, [builder.logits(name) for name in network.outputs])
+    trained = modules.keras.Model(inputs, [builder.logits(name) for name in network.outputs])
     for keras_layer, arrays in builder.weights:
         keras_layer.set_weights(arrays)
     return QKerasExport(model=model, trained=trained, kernels=tuple(builder.kernels))
 
 
 def ends_in(network: SourceModel, name: str) -> src.Activation | None:
-    """The softmax or sigmoid that makes an output from logits, or None."""
+    """The softmax or sigmoid that gives an output, or None."""
     operation = network.layer(name).operation
     match operation:
         case src.Activate(function=src.Softmax()) | src.Activate(function=src.Function(kind=src.FunctionKind.SIGMOID)):
@@ -92,7 +93,7 @@ def ends_in(network: SourceModel, name: str) -> src.Activation | None:
 
 @dataclass(slots=True, kw_only=True)
 class _Builder:
-    door: Keras
+    modules: Keras
     network: SourceModel
     tensors: dict[str, Tensor] = field(default_factory=dict)
     weights: list[tuple[Any, Arrays]] = field(default_factory=list)
@@ -111,7 +112,7 @@ class _Builder:
         self.tensors[layer.name] = made
 
     def logits(self, name: str) -> Tensor:
-        """What an output is made from."""
+        """The tensor before the final softmax or sigmoid of an output."""
         return self.tensors[name if ends_in(self.network, name) is None else self.network.layer(name).inputs[0]]
 
     def name(self, wanted: str) -> str:
@@ -125,7 +126,7 @@ class _Builder:
         return unique
 
     def _layer(self, layer: SourceLayer, given: Sequence[Tensor]) -> Tensor:
-        operation, layers, x = layer.operation, self.door.keras.layers, given[0] if given else None
+        operation, layers, x = layer.operation, self.modules.keras.layers, given[0] if given else None
         match operation:
             case src.Input():
                 return layers.Input(layer.shape, name=self.name(layer.name))
@@ -146,7 +147,9 @@ class _Builder:
                 )
             case src.BatchNormalization(statistics=statistics):
                 made = layers.BatchNormalization(epsilon=statistics.epsilon, name=self.name(layer.name))
-                made.trainable = "Batch" in layer.kind  # Rescaling and Normalization are the data's, not the network's
+                made.trainable = (
+                    "Batch" in layer.kind
+                )  # Rescaling and Normalization belong to the data, not to the network
                 self.weights.append((made, [weight.values for weight in src.statistics_weights(statistics)]))
                 return made(x)
             case src.Activate(function=function):
@@ -179,13 +182,13 @@ class _Builder:
 
     def _plain(self, words: str, layer: SourceLayer, x: Tensor, **options: Any) -> Tensor:
         """A Keras layer that exists in one and in two dimensions."""
-        return getattr(self.door.keras.layers, f"{words}{_rank(x)}D")(name=self.name(layer.name), **options)(x)
+        return getattr(self.modules.keras.layers, f"{words}{_rank(x)}D")(name=self.name(layer.name), **options)(x)
 
     def _class(self, words: str, operation: src.Linear) -> Callable[..., Any]:
         return (
-            getattr(self.door.keras.layers, words)
+            getattr(self.modules.keras.layers, words)
             if operation.kernel.quantizer is None
-            else getattr(self.door.qkeras, f"Q{words}")
+            else getattr(self.modules.qkeras, f"Q{words}")
         )
 
     def _quantizers(self, layer: SourceLayer, what: str, operation: src.Linear) -> dict[str, Any]:
@@ -198,18 +201,18 @@ class _Builder:
         return options
 
     def _quantizer(self, layer: SourceLayer, quantizer: src.Quantizer) -> Any:
-        """`quantized_bits`, its negative integer bits as a scale, see `_latent`."""
+        """`quantized_bits`, with negative integer bits as a scale, see `_latent`."""
         if not isinstance(quantizer, src.QuantizedBits):
             raise NotExportableError(
                 layer=layer.name,
                 kind=layer.kind,
-                why=f"its quantizer {quantizer_text(quantizer)} is not made by fpgacnn",
+                why=f"fpgacnn does not make its quantizer {quantizer_text(quantizer)}",
             )
         if quantizer.integer > MOST_INTEGER_BITS:
             raise NotExportableError(
                 layer=layer.name, kind=layer.kind, why=f"QKeras cannot compute with {quantizer.integer} integer bits"
             )
-        return self.door.qkeras.quantized_bits(quantizer.bits, max(quantizer.integer, 0), alpha=_scale(quantizer))
+        return self.modules.qkeras.quantized_bits(quantizer.bits, max(quantizer.integer, 0), alpha=_scale(quantizer))
 
     def _linear(
         self, layer: SourceLayer, operation: src.Linear, kernel: NDArray[np.float64], made: Any, x: Tensor
@@ -238,8 +241,8 @@ class _Builder:
         return self._linear(layer, operation, kernel[0] if rank == 1 else kernel, made, x)
 
     def _depthwise(self, layer: SourceLayer, operation: src.Depthwise, x: Tensor) -> Tensor:
-        """One row of two dimensions stands for one dimension, which QKeras has not."""
-        layers, line, kernel = self.door.keras.layers, _rank(x) == 1, operation.kernel.values
+        """A row of two dimensions represents one dimension, which QKeras lacks."""
+        layers, line, kernel = self.modules.keras.layers, _rank(x) == 1, operation.kernel.values
         if line:
             x = layers.Reshape((1, *x.shape[1:]), name=self.name(f"{layer.name}_row"))(x)
         strides = (operation.strides[1],) * 2 if line else operation.strides
@@ -278,7 +281,7 @@ class _Builder:
             raise NotExportableError(
                 layer=layer.name,
                 kind=layer.kind,
-                why=f"its sums are cut at {begin}, as neither valid nor same padding does",
+                why=f"its sums are cropped at {begin}, which is neither valid nor same padding",
             )
         options = self._quantizers(layer, "kernel", operation)
         make = self._class("Conv2DTranspose", operation)
@@ -290,7 +293,7 @@ class _Builder:
     def _padded(
         self, layer: SourceLayer, x: Tensor, size: Sequence[int], operation: src.Convolution | src.Depthwise
     ) -> tuple[Tensor, str]:
-        """The tensor, with explicit zeros where neither `valid` nor `same` puts the layer's own."""
+        """The tensor, with explicit zeros if the padding is neither `valid` nor `same`."""
         if not any(operation.pads):
             return x, "valid"
         if operation.pads == _same_pads(x, size, operation.strides, operation.dilation):
@@ -299,7 +302,7 @@ class _Builder:
 
     def _bordered(self, words: str, name: str, borders: tuple[int, int, int, int], x: Tensor) -> Tensor:
         rank, (top, bottom, left, right) = _rank(x), borders
-        return getattr(self.door.keras.layers, f"{words}{rank}D")(
+        return getattr(self.modules.keras.layers, f"{words}{rank}D")(
             (left, right) if rank == 1 else ((top, bottom), (left, right)), name=name
         )(x)
 
@@ -314,7 +317,7 @@ class _Builder:
         return self._plain(words, layer, x, padding="same" if any(operation.pads) else "valid", **along)
 
     def _activation(self, layer: SourceLayer, function: src.Activation, x: Tensor) -> Tensor:
-        layers, quantized = self.door.keras.layers, self.door.qkeras
+        layers, quantized = self.modules.keras.layers, self.modules.qkeras
         match function:
             case src.QuantizedRelu() | src.QuantizedBits() if not 0 <= function.integer <= MOST_INTEGER_BITS:
                 raise NotExportableError(
@@ -351,7 +354,7 @@ class _Builder:
                 return layers.Activation(_FUNCTIONS[function.kind], name=self.name(layer.name))(x)
             case src.Function():
                 raise NotExportableError(
-                    layer=layer.name, kind=layer.kind, why=f"Keras 2 has no {function.kind.value} like it"
+                    layer=layer.name, kind=layer.kind, why=f"Keras 2 has no {function.kind.value} of this kind"
                 )
             case (
                 src.Binary()
@@ -364,7 +367,7 @@ class _Builder:
                 raise NotExportableError(
                     layer=layer.name,
                     kind=layer.kind,
-                    why=f"its quantizer {quantizer_text(function)} is not made by fpgacnn",
+                    why=f"fpgacnn does not make its quantizer {quantizer_text(function)}",
                 )
             case _:
                 assert_never(function)
@@ -375,10 +378,10 @@ def _scale(quantizer: src.QuantizedBits) -> float:
 
 
 def _latent(values: NDArray[np.float64], weight: src.Weight) -> NDArray[np.float64]:
-    """What QKeras has to hold so that it computes with `values`.
+    """The values that QKeras must store so that it computes with `values`.
 
-    QKeras takes no negative integer bits, and its `alpha` multiplies what was rounded. So small weights are held divided
-    by `alpha`, which also makes Adam's steps as small as they are.
+    QKeras accepts no negative integer bits, and its `alpha` multiplies the rounded value. So small weights are stored
+    divided by `alpha`, which also scales the steps of Adam.
     """
     return values / _scale(weight.quantizer) if isinstance(weight.quantizer, src.QuantizedBits) else values
 

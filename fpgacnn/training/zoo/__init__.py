@@ -1,7 +1,7 @@
-"""The model zoo: classic architectures as Keras pages, sized so that a mid-range FPGA can hold them.
+"""The model zoo: classic architectures as Keras models, small enough for a mid-range FPGA.
 
-`seeded(ZOO[name].build(open_keras()), seed)` is the float network with seeded weights; `fpgacnn quantize` makes the QKeras form of
-it, and `tools/zoo.py` takes all of them through the whole pipeline and writes docs/zoo.md.
+`seeded(ZOO[name].build(open_keras()), seed)` is the float network with seeded weights; `fpgacnn quantize` quantizes
+it, and `tools/zoo.py` runs all of them through the whole pipeline and writes docs/zoo.md.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from fpgacnn.training.zoo.physics import jets, sequence
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZooEntry:
-    """One network: its page, and the data set by name that it is trained on, or None where the weights stay seeded.
+    """One network: its description, and the data set that it is trained on, or None if the weights stay seeded.
 
-    `epochs` are those of the float training. `is_known`: its weights are neither trained nor seeded but written down.
-    `reuse` is how often each multiplier is used for one result, so that the whole fits a mid-range part.
+    `epochs` are those of the float training. `is_known`: its weights are neither trained nor seeded but given.
+    `reuse` is the reuse factor with which the network fits a mid-range part.
     """
 
     build: Callable[[Keras], KerasModel]
@@ -62,7 +62,7 @@ ZOO: Mapping[str, ZooEntry] = {
 
 
 def seeded(model: KerasModel, seed: int) -> KerasModel:
-    """The model with random weights that keep the size of the data from layer to layer, and lively batch statistics."""
+    """The model with random weights that keep the size of the data from layer to layer, and random batch statistics."""
     random = np.random.default_rng(seed)
     for variable in model.weights:
         name, shape = variable.name.rsplit("/", 1)[-1], tuple(variable.shape)

@@ -107,7 +107,7 @@ def test_the_right_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_package_without_the_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package(tmp_path, monkeypatch, {})
-    with pytest.raises(DataChecksumError, match=r"x\.csv: sha256 is that of no file, expected 0"):
+    with pytest.raises(DataChecksumError, match=r"x\.csv: sha256 is none \(no such file\), expected 0"):
         PackageFile(distribution="played-data", module="played_data", path="x.csv", sha256="0").read()
 
 

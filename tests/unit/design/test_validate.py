@@ -81,14 +81,14 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "a name on two lines": (renamed("flatten", "a\n#include <b>"), "not a name that fpgacnn gives"),
     "a reserved name": (renamed("conv", "main"), "not a name that fpgacnn gives"),
     "a long name": (renamed("conv", "c" * 10_000), "not a name that fpgacnn gives"),
-    "a node of no layer": (put("conv", "source", value="other"), "stands for no layer of the network"),
+    "a node of no layer": (put("conv", "source", value="other"), "belongs to no layer of the network"),
     "a shape that is not the operation's": (
         put("conv", "shape", value=[2, 2, 3]),
-        "a shape of (2, 2, 3), while its operation makes (2, 2, 2)",
+        "a shape of (2, 2, 3), but its operation gives (2, 2, 2)",
     ),
     "a shape without end": (
         put("conv", "shape", value=[HUGE, 2, 2]),
-        "design.model.layers[1].shape[0] is a number out of place",
+        "design.model.layers[1].shape[0] is an unexpected number",
     ),
     "a shape that is too large": (
         put("conv", "shape", value=[1 << 20, 1 << 20, 2]),
@@ -102,7 +102,7 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "no input": (put("relu", "inputs", value=[]), "0 inputs"),
     "a function that was never planned": (
         put("relu", "operation", value={"type": "ternary", "threshold": 0.5}),
-        "a Ternary, which no finished design has",
+        "a Ternary, which a finished design cannot have",
     ),
     "a table without its bits": (
         put("relu", "operation", value={"type": "softmax", "kind": "tables"}),
@@ -114,7 +114,7 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     ),
     "a bias that the format cannot hold": (
         put("conv", "operation", "bias", "format", value="fixed<1,1>"),
-        "codes that fixed<1,1> cannot hold",
+        "codes outside of fixed<1,1>",
     ),
     "a binary point far away": (
         lambda tree: precision(tree, "conv")["result"].update(format="fixed<9,999>"),
@@ -123,11 +123,11 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "no accumulator": (lambda tree: precision(tree, "conv").update(accumulator=None), "no accumulator"),
     "a plan about less": (
         lambda tree: tree["design"]["plan"]["layers"].popitem(),
-        "its plan is not about its layers",
+        "its plan belongs to other layers",
     ),
     "an output twice": (
         lambda tree: tree["design"]["model"].update(outputs=["logits", "logits"]),
-        "an output is named twice",
+        "an output is listed twice",
     ),
     "an output more": (
         lambda tree: tree["design"]["model"].update(outputs=["logits", "relu"]),
@@ -139,11 +139,11 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     ),
     "an input of another format": (
         put("x", "operation", "format", value="fixed<16,7>"),
-        "an input whose result is of another format",
+        "an input whose result has another format",
     ),
     "a float that is none": (
         lambda tree: precision(tree, "conv").update(error=float("inf")),
-        "Infinity is not a number that JSON has",
+        "Infinity is not a number in JSON",
     ),
     "a network in another order": (
         lambda tree: tree["network"]["layers"].reverse(),
@@ -151,13 +151,13 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     ),
     "a network without outputs": (
         lambda tree: tree["network"].update(outputs=[]),
-        "the network's inputs or outputs are no layers",
+        "the network's inputs or outputs are not layers",
     ),
     "a network of another input": (source(0, "shape", value=[4, 4, 2]), "its inputs are not those of the network"),
     "a network with wide pads": (source(1, "operation", "pads", value=[1 << 20, 0, 1 << 20, 0]), "pads of (1048576"),
     "a network that answers in another shape": (
         source(2, "shape", value=[2, 2, 1]),
-        "a layer answers in another shape than it states",
+        "a layer gives another shape than it declares",
     ),
 }
 
@@ -168,7 +168,7 @@ def written(folder: Path, content: dict[str, bytes]) -> Path:
 
 
 def refused(folder: Path, words: str) -> None:
-    with pytest.raises(ProjectError, match=r"does not hold together|cannot be read") as caught:
+    with pytest.raises(ProjectError, match=r"is not consistent|cannot be read") as caught:
         open_project(folder)
     assert words in str(caught.value)
     assert caught.value.hint == f"write it again: fpgacnn convert MODEL -o {folder}"
@@ -189,7 +189,7 @@ def test_a_design_that_does_not_hold_together_is_refused(tmp_path: Path, content
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda array: array * 2**20, "codes that"),
+        (lambda array: array * 2**20, "codes outside of"),
         (lambda array: array[..., :1], "an array of shape"),
         (lambda array: array.reshape(-1), "a kernel of shape (18,)"),
     ],
@@ -208,7 +208,7 @@ def test_other_weights_are_refused(
 GOOD = (np.array([[-3, 0, 5]]), np.array([[0, 1, 2, 0]]))
 STEPS: dict[str, tuple[tuple[np.ndarray, np.ndarray], str]] = {
     "not sorted": ((np.array([[-3, 5, 0]]), GOOD[1]), "thresholds that are not sorted"),
-    "a threshold too few": ((GOOD[0][:, :2], GOOD[1]), "an array of shape (1, 2), where its layer needs (1, 3)"),
+    "a threshold too few": ((GOOD[0][:, :2], GOOD[1]), "an array of shape (1, 2), but its layer needs (1, 3)"),
     "three values": ((GOOD[0][:, :2], GOOD[1][:, :3]), "values of a step function of shape (1, 3)"),
     "three rows for two channels": (
         (GOOD[0].repeat(3, axis=0), GOOD[1].repeat(3, axis=0)),

@@ -391,7 +391,7 @@ def test_layers_behind_a_refused_one_are_told_as_not_examined(tmp_path: Path) ->
         ("odd", "Attention", "FC020"),
         ("code", "Lambda", "FC023"),
     ]
-    assert reading.untold == (("a", "Dense"),)
+    assert reading.unresolved == (("a", "Dense"),)
     assert [layer.name for layer in reading.layers] == ["x", "b"]
 
 

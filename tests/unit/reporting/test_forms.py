@@ -24,10 +24,10 @@ from fpgacnn.reporting.page.sections import sections
 from fpgacnn.reporting.page.verdicts import verdicts
 from fpgacnn.sim.compare import READING
 from tests.conftest import Golden
-from tests.support.records import broken, comparison, exact_record, record, subject
+from tests.support.records import broken, comparison, entry, exact_record, record
 
-ONE = [subject()]
-TWO = [subject("before"), ReportInput(name="after", record=exact_record())]
+ONE = [entry()]
+TWO = [entry("before"), ReportInput(name="after", record=exact_record())]
 
 
 def as_read(**changed: Any) -> RunRecord:
@@ -55,7 +55,7 @@ def as_read(**changed: Any) -> RunRecord:
             as_read(holds=False, first=broken().first),
             "No",
             Tone.BAD,
-            "Keras 9.1 computes something else, first in layer conv2.",
+            "Keras 9.1 computes another function, first in layer conv2.",
         ),
         (
             record(notes=("reading not checked: Keras 9.1 cannot load the file (X)",)),
@@ -113,7 +113,7 @@ def test_a_verdict_says_what_stands_behind_it() -> None:
     assert details[0] == "Outputs are off by at most 0.000488, for every possible input."
     assert details[1] == "134,400 values of 100 events in 2 comparisons, 12 within the bound, the others equal."
     assert details[2] == "Reading not checked against the framework."
-    assert details[3] == "There is no estimate and no report of a synthesis."
+    assert details[3] == "There is no estimate and no synthesis report."
     assert details[4] == "The clock is 5 ns; no latency is estimated or reported."
     assert details[5] == "ROC AUC of the hardware on 100 events. Quantized network 0.9871; float network 0.9876."
     assert (
@@ -267,12 +267,12 @@ def test_a_run_compared_with_itself_has_no_change() -> None:
     found = compare(ONE[0], ONE[0])
     assert (found.changes, found.holds) == ((), True)
     assert found.same > 100
-    assert compose.difference(found).overview[1].words == (f"No difference in {found.same} facts.",)
+    assert compose.difference(found).overview[1].words == (f"No difference in {found.same} values.",)
 
 
 def test_changes_are_told_in_numbers() -> None:
     slower = replace(record(), target=replace(record().target, clock_ns=10.0, reuse=4), timings_s={"load": 9.0})
-    changes = compare(subject(), ReportInput(name="slower", record=slower)).changes
+    changes = compare(entry(), ReportInput(name="slower", record=slower)).changes
     assert [(one.quantity, one.left, one.right, one.difference, one.ratio, one.unit) for one in changes] == [
         ("clock", 5.0, 10.0, 5.0, 2.0, "ns"),
         ("reuse", 1, 4, 3, 4.0, ""),
@@ -282,7 +282,7 @@ def test_changes_are_told_in_numbers() -> None:
 def test_what_only_one_run_has_is_a_change() -> None:
     layers = record().plan.decisions
     shorter = replace(record(), plan=replace(record().plan, decisions=layers[:-1]), notes=())
-    changes = compare(subject(), ReportInput(name="shorter", record=shorter)).changes
+    changes = compare(entry(), ReportInput(name="shorter", record=shorter)).changes
     assert {(one.section, one.item) for one in changes} == {("layer", "score"), ("note", "1")}
     assert all(one.right is None and one.difference is None for one in changes)
 

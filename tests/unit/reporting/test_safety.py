@@ -254,18 +254,18 @@ def test_whatever_the_numbers_of_a_record_every_form_is_written(
     file = tmp_path_factory.getbasetemp() / "run.json"
     file.write_text(json.dumps(content))
     try:
-        subject = named("a", read_run(file))
+        entry = named("a", read_run(file))
     except RecordError:
         return
     for page in (
-        compose.report([subject]),
-        compose.report([subject, subject]),
-        compose.difference(compare(subject, named("b", rich()))),
+        compose.report([entry]),
+        compose.report([entry, entry]),
+        compose.difference(compare(entry, named("b", rich()))),
     ):
         assert html(page)
         assert markdown(page)
-    assert spreadsheet([subject])
+    assert spreadsheet([entry])
     console = Console(file=io.StringIO(), width=200)
-    for part in inputs_report([subject]):
+    for part in inputs_report([entry]):
         console.print(part)
-    assert json.dumps(document([subject]), allow_nan=False)
+    assert json.dumps(document([entry]), allow_nan=False)

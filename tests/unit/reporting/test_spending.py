@@ -34,12 +34,12 @@ def reported(**amounts: int) -> ReportInput:
     return ReportInput(name="foreign", record=None, synthesis=synthesized(with_vivado=False, **amounts))
 
 
-def section(subject: ReportInput, key: str) -> Section:
-    return next(one for one in sections(subject) if one.key == key)
+def section(entry: ReportInput, key: str) -> Section:
+    return next(one for one in sections(entry) if one.key == key)
 
 
-def texts(subject: ReportInput, key: str, table: int = 0) -> list[list[str]]:
-    return [[cell.text for cell in row] for row in section(subject, key).tables[table].rows]
+def texts(entry: ReportInput, key: str, table: int = 0) -> list[list[str]]:
+    return [[cell.text for cell in row] for row in section(entry, key).tables[table].rows]
 
 
 # --- who says what -------------------------------------------------------------------------------------------------
@@ -82,11 +82,11 @@ def test_cycles_become_time_by_the_clock_that_was_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("subject", "answer", "tone", "words"),
+    ("entry", "answer", "tone", "words"),
     [
-        (guessed(), "Fits", Tone.GOOD, "DSP is tightest with 44 %. Estimated, after logic synthesis."),
-        (guessed(dsp=200), "May not fit", Tone.WARN, "DSP is tightest with 91 %. Estimated, after logic synthesis."),
-        (guessed(dsp=300), "Does not fit", Tone.BAD, "80 DSP too many. Estimated, after logic synthesis."),
+        (guessed(), "Fits", Tone.GOOD, "DSP is tightest with 44 %. Estimated after logic synthesis."),
+        (guessed(dsp=200), "May not fit", Tone.WARN, "DSP is tightest with 91 %. Estimated after logic synthesis."),
+        (guessed(dsp=300), "Does not fit", Tone.BAD, "80 DSP too many. Estimated after logic synthesis."),
         (reported(), "Fits", Tone.GOOD, "LUT is tightest with 56 %. C synthesis (Vitis HLS 2023.2)"),
         (
             reported(lut=60_000),
@@ -98,8 +98,8 @@ def test_cycles_become_time_by_the_clock_that_was_asked_for() -> None:
         (whole(), "Fits", Tone.GOOD, "DSP is tightest with 45 %. Logic synthesis (Vivado 2023.2)"),
     ],
 )
-def test_whether_it_fits_is_the_last_word_on_it(subject: ReportInput, answer: str, tone: Tone, words: str) -> None:
-    verdict = room(subject)
+def test_whether_it_fits_is_the_last_word_on_it(entry: ReportInput, answer: str, tone: Tone, words: str) -> None:
+    verdict = room(entry)
     assert (verdict.answer, verdict.tone) == (answer, tone)
     assert verdict.detail.startswith(words)
 
@@ -115,7 +115,7 @@ def test_how_fast_it_is_is_counted_before_it_is_expected() -> None:
         "165 (161 to 165) cycles of 5 ns from input to output; a new event every 66 cycles (330 ns). RTL simulation"
     )
     assert speed(guessed()).answer == "800 ns"
-    assert speed(guessed()).detail.endswith("Estimated, as C synthesis will say.")
+    assert speed(guessed()).detail.endswith("Estimated for C synthesis.")
 
 
 def test_a_missed_clock_and_a_failed_rtl_simulation_are_failed_checks_that_verdicts_name() -> None:
@@ -126,11 +126,9 @@ def test_a_missed_clock_and_a_failed_rtl_simulation_are_failed_checks_that_verdi
     assert report.cosim is not None
     met = replace(report, timings=())
     failed = replace(met, cosim=replace(report.cosim, status="Fail"))
-    subjects = [ReportInput(name="a", record=exact_record(), synthesis=one) for one in (met, failed)]
-    assert [one.holds for one in subjects] == [True, False]
-    answers = [
-        [(one.answer, one.tone) for one in verdicts(subject) if one.question == "In RTL?"] for subject in subjects
-    ]
+    entries = [ReportInput(name="a", record=exact_record(), synthesis=one) for one in (met, failed)]
+    assert [one.holds for one in entries] == [True, False]
+    answers = [[(one.answer, one.tone) for one in verdicts(entry) if one.question == "In RTL?"] for entry in entries]
     assert answers == [[("Passes", Tone.GOOD)], [("Fails", Tone.BAD)]]
 
 
@@ -218,7 +216,7 @@ def test_layers_stand_one_after_the_other_and_the_report_says_where_they_overlap
         Bar(start=40.0, length=60.0),
     ]
     assert latency.words == (
-        "Layers overlap: each begins when its first inputs are there, so the whole takes less than the sum.",
+        "Layers overlap: each begins with its first inputs, so the whole takes less time than the sum.",
     )
 
 

@@ -192,18 +192,18 @@ def test_reports_that_are_there_are_only_read_until_something_changes(project: P
     fpgacnn.synth(project)
     (tools / "vitis-run").unlink()
     again = fpgacnn.synth(project, cosim=True, vsynth=True, export=True)
-    assert again.notes[0] == "reports of 2024-03-05T14:02:31 were there and are read; --again runs the tool"
+    assert again.notes[0] == "reports of 2024-03-05T14:02:31 exist and are read; --again runs the tool"
     with pytest.raises(SynthesisToolMissingError):
         fpgacnn.synth(project, again=True)
     firmware = project / "firmware/myproject.cpp"
     same = firmware.read_text()
     firmware.write_text(same + "// changed\n")
     os.utime(firmware, (0, 0))  # a clock that was wrong
-    assert "are of another firmware" in fpgacnn.synth(project).notes[0]
+    assert "belong to another firmware" in fpgacnn.synth(project).notes[0]
     firmware.write_text(same)
     assert fpgacnn.synth(project).notes[0].endswith("--again runs the tool")
     (project / "vivado_synth.rpt").unlink()
-    assert "do not cover all that was asked for" in fpgacnn.synth(project, vsynth=True).notes[0]
+    assert "lack a requested step" in fpgacnn.synth(project, vsynth=True).notes[0]
 
 
 def test_reports_that_somebody_else_made_are_as_old_as_their_files(project: Path, tools: Path) -> None:
@@ -215,7 +215,7 @@ def test_reports_that_somebody_else_made_are_as_old_as_their_files(project: Path
     os.utime(report, (1000, 1000))
     assert fpgacnn.synth(project).notes[0].endswith("--again runs the tool")
     os.utime(report, (999, 999))
-    assert "are of another firmware" in fpgacnn.synth(project).notes[0]
+    assert "belong to another firmware" in fpgacnn.synth(project).notes[0]
 
 
 def test_read_only_starts_nothing(project: Path, tools: Path) -> None:

@@ -19,8 +19,8 @@ def demo(
     ] = None,
     io: options.Io = IoType.STREAM,
     reference: options.Reference = None,
-    json: options.Json = False,  # noqa: FBT002  # typer's way
-    quiet: options.Quiet = False,  # noqa: FBT002  # typer's way
+    json: options.Json = False,  # noqa: FBT002  # typer needs a positional bool
+    quiet: options.Quiet = False,  # noqa: FBT002  # typer needs a positional bool
     verbose: options.Verbose = False,  # noqa: ARG001, FBT002  # read by main
 ) -> int:
     """Convert a shipped, trained network and prove it on every event of its test set."""

@@ -1,14 +1,14 @@
-"""`fpgacnn doctor`: is my machine ready?"""
+"""`fpgacnn doctor`: what is installed on this machine, and what is missing."""
 
 from __future__ import annotations
 
 from fpgacnn.cli import options
 
 
-def doctor(json: options.Json = False) -> int:  # noqa: FBT002  # typer's way
+def doctor(json: options.Json = False) -> int:  # noqa: FBT002  # typer needs a positional bool
     """Check the machine: Python, libraries, compiler, optional parts, and vendor tools.
 
-    Exit status 0 where the main job can run, 3 where something it needs is missing.
+    Exit status 0: `fpgacnn convert` can run here; 3: something that it needs is missing.
     """
     from fpgacnn import api
     from fpgacnn.cli.console import out, plain_text, show_json
@@ -24,5 +24,5 @@ def doctor(json: options.Json = False) -> int:  # noqa: FBT002  # typer's way
         console.print(f"{mark} {one.what:<22} {plain_text(one.seen)}", highlight=False)
         if not one.found:
             console.print(f"  {'':<22} {one.cure}", markup=False)
-    console.print("ready for the main job" if ready else "not ready")
+    console.print("ready to convert" if ready else "not ready")
     return 0 if ready else 3

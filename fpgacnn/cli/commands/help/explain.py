@@ -1,4 +1,4 @@
-"""`fpgacnn explain`: what an error means and what cures it."""
+"""`fpgacnn explain`: the meaning of an error and how to solve it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from fpgacnn.cli import options
 
 def explain(
     code: Annotated[str | None, typer.Argument(help="Error code, e.g. FC021; all codes without one.")] = None,
-    json: options.Json = False,  # noqa: FBT002  # typer's way
-) -> int:  # typer's way
-    """Say what an error means and what cures it."""
+    json: options.Json = False,  # noqa: FBT002  # typer needs a flag as a positional bool
+) -> int:  # typer needs a flag as a positional bool
+    """Explain an error code: when it comes up and what to do."""
     from fpgacnn import api
     from fpgacnn.cli.console import out, show_json
 
@@ -29,7 +29,7 @@ def explain(
         console.print(f"{page['code']}: {page['meaning']}\n", markup=False)
         if page["message"]:
             console.print(
-                f"it reads: {page['message']}\ncure:     {page['cure']}\nexit status {page['exit_status']}",
+                f"message: {page['message']}\ncure:    {page['cure']}\nexit status {page['exit_status']}",
                 markup=False,
             )
     return 0

@@ -27,7 +27,7 @@ def convert(
     weights: options.Weights = None,
     config: Config = None,  # noqa: ARG001  # its callback sets the flags
     part: options.Part = options.DEFAULT.part,
-    unlisted_part: options.UnlistedPart = False,  # noqa: FBT002  # typer's way
+    unlisted_part: options.UnlistedPart = False,  # noqa: FBT002  # typer needs a positional bool
     clock: options.Clock = options.DEFAULT.clock_ns,
     io: options.Io = IoType.PARALLEL,
     strategy: options.StrategyOption = Strategy.LATENCY,
@@ -50,22 +50,26 @@ def convert(
         typer.Option(
             "--csim-events",
             min=0,
-            help="Events in C simulation (default 1,000, or fewer).",
+            help="Events for C simulation (default: 1,000, fewer for large networks).",
             metavar="N",
             rich_help_panel=options.PROOF,
         ),
     ] = None,
-    csim: Annotated[  # noqa: FBT002  # typer's way
+    csim: Annotated[  # noqa: FBT002  # typer needs a positional bool
         bool,
-        typer.Option("--csim/--no-csim", help="Prove with g++, or trust the emulator.", rich_help_panel=options.PROOF),
-    ] = True,  # typer's way
+        typer.Option(
+            "--csim/--no-csim",
+            help="Check with C simulation (g++), or with the emulator alone.",
+            rich_help_panel=options.PROOF,
+        ),
+    ] = True,  # typer needs a positional bool
     reference: options.Reference = None,
     timeout: options.Timeout = 900.0,
-    json: options.Json = False,  # noqa: FBT002  # typer's way
-    quiet: options.Quiet = False,  # noqa: FBT002  # typer's way
+    json: options.Json = False,  # noqa: FBT002  # typer needs a positional bool
+    quiet: options.Quiet = False,  # noqa: FBT002  # typer needs a positional bool
     verbose: options.Verbose = False,  # noqa: ARG001, FBT002  # read by main
 ) -> int:
-    """Convert a trained network to an HLS project and prove that it computes what was trained.
+    """Convert a trained network to an HLS project and prove that it computes the same as the network.
 
     Exit status 0: done and proven; 1: a comparison failed; 2: the input cannot be converted; 3: a tool failed.
     """
@@ -73,7 +77,7 @@ def convert(
     from fpgacnn.cli.console import progress, show
 
     if csim_events and not csim:
-        raise UsageError(what=f"--csim-events {csim_events} and --no-csim do not go together")
+        raise UsageError(what=f"--csim-events {csim_events} and --no-csim exclude each other")
     record = api.convert(
         model,
         output=output,

@@ -1,4 +1,4 @@
-"""`fpgacnn estimate`: what a model or a project costs, before any vendor tool has seen it."""
+"""`fpgacnn estimate`: resources and latency of a model or a project, without any vendor tool."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def estimate(
     fifo: options.Fifo = None,
     settings: options.Set = None,
     softmax: options.Softmax = "logits",
-    json: options.Json = False,  # noqa: FBT002  # typer's way
-    quiet: options.Quiet = False,  # noqa: FBT002  # typer's way
+    json: options.Json = False,  # noqa: FBT002  # typer needs a positional bool
+    quiet: options.Quiet = False,  # noqa: FBT002  # typer needs a positional bool
     verbose: options.Verbose = False,  # noqa: ARG001, FBT002  # read by main
 ) -> int:
-    """Estimate LUT, FF, DSP, BRAM, latency and interval, per layer and in all, each with the band that held 80 % of the truth.
+    """Estimate LUT, FF, DSP, BRAM, latency and interval, for each layer and in total, with 80 % error bands.
 
-    Exit status 0: it should fit the part; 1: it should not; 2: the input cannot be read.
+    Exit status 0: the estimate fits the part; 1: it does not; 2: the input cannot be read.
     """
     from fpgacnn import api
 

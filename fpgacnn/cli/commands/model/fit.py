@@ -1,4 +1,4 @@
-"""`fpgacnn fit`: the target that meets limits on time and resources."""
+"""`fpgacnn fit`: find the target that meets limits on time and resources."""
 
 from __future__ import annotations
 
@@ -21,28 +21,37 @@ def fit(
     source: Annotated[Path, typer.Argument(help="Model file, or project folder of fpgacnn.", metavar="MODEL|PROJECT")],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Write the target here, for --config of convert.", metavar="FILE.toml"),
+        typer.Option(
+            "--output", "-o", help="Write the target to this file, which `convert --config` reads.", metavar="FILE.toml"
+        ),
     ] = None,
     max_latency: Annotated[
         str | None,
-        typer.Option("--max-latency", help="From input to output, e.g. 5us.", metavar="TIME", rich_help_panel=LIMITS),
+        typer.Option(
+            "--max-latency", help="Latency from input to output, e.g. 5us.", metavar="TIME", rich_help_panel=LIMITS
+        ),
     ] = None,
     max_interval: Annotated[
         str | None,
         typer.Option(
-            "--max-interval", help="From one event to the next, e.g. 500ns.", metavar="TIME", rich_help_panel=LIMITS
+            "--max-interval",
+            help="Initiation interval from one event to the next, e.g. 500ns.",
+            metavar="TIME",
+            rich_help_panel=LIMITS,
         ),
     ] = None,
     max_util: Annotated[
         str,
         typer.Option(
-            "--max-util", help="Share of the part that any resource may take.", metavar="SHARE", rich_help_panel=LIMITS
+            "--max-util", help="Largest share of any resource of the part.", metavar="SHARE", rich_help_panel=LIMITS
         ),
     ] = "80%",
-    sure: Annotated[  # noqa: FBT002  # typer's way
+    sure: Annotated[  # noqa: FBT002  # typer needs a positional bool
         bool,
-        typer.Option("--sure", help="The upper ends of the error bands must meet the limits.", rich_help_panel=LIMITS),
-    ] = False,  # typer's way
+        typer.Option(
+            "--sure", help="Compare the upper ends of the error bands with the limits.", rich_help_panel=LIMITS
+        ),
+    ] = False,  # typer needs a positional bool
     input: options.Input = None,  # noqa: A002  # the flag's name
     input_type: options.InputType = None,
     bits: options.Bits = None,
@@ -54,21 +63,19 @@ def fit(
     clock: options.OwnClock = None,
     io: Annotated[
         IoType | None,
-        typer.Option(
-            "--io", help="Only this way of moving data (default: both are tried).", rich_help_panel=options.TARGET
-        ),
+        typer.Option("--io", help="Only this io type (default: both are tried).", rich_help_panel=options.TARGET),
     ] = None,
     backend: options.OwnBackend = None,
     fifo: options.Fifo = None,
     softmax: options.Softmax = "logits",
-    json: options.Json = False,  # noqa: FBT002  # typer's way
-    quiet: options.Quiet = False,  # noqa: FBT002  # typer's way
+    json: options.Json = False,  # noqa: FBT002  # typer needs a positional bool
+    quiet: options.Quiet = False,  # noqa: FBT002  # typer needs a positional bool
     verbose: options.Verbose = False,  # noqa: ARG001, FBT002  # read by main
 ) -> int:
-    """Find strategy and reuse factor of every layer, and the way of moving data, that meet limits by estimate.
+    """Find the io type, and strategy and reuse factor of each layer, that meet limits by estimate.
 
-    With a limit on time, of all that meet the limits the one that takes least of the part; without, the fastest.
-    Exit status 0: found; 1: nothing meets the limits, and the nearest is shown; 2: the input cannot be read.
+    With a limit on time, the smallest of the targets that meet the limits is chosen; without one, the fastest.
+    Exit status 0: found; 1: no target meets the limits, and the nearest is shown; 2: the input cannot be read.
     """
     from fpgacnn import api
 

@@ -1,4 +1,4 @@
-"""`fpgacnn inspect`: what is in a file, and what would be refused and why."""
+"""`fpgacnn inspect`: the layers of a model file, and which of them cannot be converted and why."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from fpgacnn.cli import options
 def inspect(
     model: Annotated[Path, typer.Argument(help="Model file.")],
     weights: options.Weights = None,
-    json: options.Json = False,  # noqa: FBT002  # typer's way
-) -> int:  # typer's way
-    """Show the layers, shapes, quantizers and parameters of a model file, and what would be refused and why.
+    json: options.Json = False,  # noqa: FBT002  # typer needs a flag as a positional bool
+) -> int:  # typer needs a flag as a positional bool
+    """Show the layers, shapes, quantizers and parameters of a model file, and what cannot be converted and why.
 
-    Exit status 0 where everything can be converted, 2 where something is refused.
+    Exit status 0: everything can be converted; 2: something cannot.
     """
     from fpgacnn import api
     from fpgacnn.cli.console import show, show_json

@@ -1,4 +1,4 @@
-"""`fpgacnn quantize`: a float network becomes a quantized one, fine-tuned on its data."""
+"""`fpgacnn quantize`: quantize a float network and fine-tune it on data."""
 
 from __future__ import annotations
 
@@ -36,29 +36,52 @@ def quantize(
     budget: Annotated[
         str | None,
         typer.Option(
-            "--budget", help="Each layer its own bits: ebops=N or N%, lut=N or N%, accuracy-drop=N%.", metavar="WHAT"
+            "--budget",
+            help="Different bits for each layer: ebops=N or N%, lut=N or N%, accuracy-drop=N%.",
+            metavar="WHAT",
         ),
     ] = None,
     test: Annotated[
         Path | None,
-        typer.Option("--test", help="Events of a file of their own for the final figures.", metavar="T.npz"),
+        typer.Option("--test", help="Separate events for the final figures.", metavar="T.npz"),
     ] = None,
     weights: options.Weights = None,
     epochs: Annotated[
-        int, typer.Option("--epochs", min=0, help="Epochs at most; 0: post-training only.", rich_help_panel=TRAINING)
+        int,
+        typer.Option(
+            "--epochs",
+            min=0,
+            help="Largest number of epochs; 0: only post-training quantization.",
+            rich_help_panel=TRAINING,
+        ),
     ] = 30,
-    batch: Annotated[int, typer.Option("--batch", min=1, help="Events of a step.", rich_help_panel=TRAINING)] = 64,
+    batch: Annotated[
+        int, typer.Option("--batch", min=1, help="Events for each training step.", rich_help_panel=TRAINING)
+    ] = 64,
     learning_rate: Annotated[
         float,
-        typer.Option("--learning-rate", min=0.0, help="Of Adam at first; it falls to 0.", rich_help_panel=TRAINING),
+        typer.Option(
+            "--learning-rate", min=0.0, help="First learning rate of Adam; it falls to 0.", rich_help_panel=TRAINING
+        ),
     ] = 0.0005,
     patience: Annotated[
         int,
-        typer.Option("--patience", min=1, help="Epochs without a better validation loss.", rich_help_panel=TRAINING),
+        typer.Option(
+            "--patience",
+            min=1,
+            help="Epochs without a better validation loss before training ends.",
+            rich_help_panel=TRAINING,
+        ),
     ] = 10,
     sparsity: Annotated[
         float,
-        typer.Option("--sparsity", min=0.0, max=0.99, help="Fraction of weights made zero.", rich_help_panel=TRAINING),
+        typer.Option(
+            "--sparsity",
+            min=0.0,
+            max=0.99,
+            help="Fraction of the weights that pruning sets to zero.",
+            rich_help_panel=TRAINING,
+        ),
     ] = 0.0,
     augment: Annotated[
         str | None,
@@ -71,14 +94,22 @@ def quantize(
     ] = None,
     seed: Annotated[
         int,
-        typer.Option("--seed", min=0, help="Of the order of events and everything random.", rich_help_panel=TRAINING),
+        typer.Option(
+            "--seed", min=0, help="Seed of the order of events and of all random choices.", rich_help_panel=TRAINING
+        ),
     ] = 1,
-    convert: Annotated[  # noqa: FBT002  # typer's way
-        bool, typer.Option("--convert", help="Go on to a proven HLS project.", rich_help_panel=options.TARGET)
-    ] = False,  # typer's way
+    convert: Annotated[  # noqa: FBT002  # typer needs a positional bool
+        bool,
+        typer.Option("--convert", help="Convert the result to a proven HLS project.", rich_help_panel=options.TARGET),
+    ] = False,  # typer needs a positional bool
     project: Annotated[
         Path | None,
-        typer.Option("--project", help="Its folder; implies --convert.", metavar="DIR", rich_help_panel=options.TARGET),
+        typer.Option(
+            "--project",
+            help="Folder of that project; implies --convert.",
+            metavar="DIR",
+            rich_help_panel=options.TARGET,
+        ),
     ] = None,
     config: Config = None,  # noqa: ARG001  # its callback sets the flags
     part: options.Part = options.DEFAULT.part,
@@ -87,13 +118,13 @@ def quantize(
     strategy: options.StrategyOption = Strategy.LATENCY,
     reuse: options.Reuse = 1,
     backend: options.Backend = BackendName.VITIS,
-    json: options.Json = False,  # noqa: FBT002  # typer's way
-    quiet: options.Quiet = False,  # noqa: FBT002  # typer's way
+    json: options.Json = False,  # noqa: FBT002  # typer needs a positional bool
+    quiet: options.Quiet = False,  # noqa: FBT002  # typer needs a positional bool
     verbose: options.Verbose = False,  # noqa: ARG001, FBT002  # read by main
 ) -> int:
-    """Quantize a float network: after training, then by fine-tuning with its quantizers (QKeras).
+    """Quantize a float network: first after training, then by fine-tuning with its quantizers (QKeras).
 
-    Killed, it goes on where it was when the same command is given again, to the same result.
+    If the command is killed, the same command continues the training and gives the same result.
     """
     from fpgacnn import api
     from fpgacnn.cli.console import epochs_shown, progress, show
@@ -135,7 +166,7 @@ def quantize(
 
 
 def _unused(context: typer.Context, record: QuantizeRecord) -> tuple[str, ...]:
-    """Flags of a conversion that is not made, and of a training without epochs."""
+    """Notes on flags of a conversion or a training that does not take place."""
     target = options.flags_given(
         context, part="--part", clock="--clock", io="--io", strategy="--strategy", reuse="--reuse", backend="--backend"
     )

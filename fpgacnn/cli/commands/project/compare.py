@@ -1,4 +1,4 @@
-"""`fpgacnn compare`: what changed from one run to another."""
+"""`fpgacnn compare`: the differences between two runs."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def compare(
     ],
     right: Annotated[Path, typer.Argument(help="The one to compare with it.", metavar="B")],
     output: options.ReportFile = None,
-    json: options.Json = False,  # noqa: FBT002  # typer's way
-    quiet: options.Quiet = False,  # noqa: FBT002  # typer's way
+    json: options.Json = False,  # noqa: FBT002  # typer needs a positional bool
+    quiet: options.Quiet = False,  # noqa: FBT002  # typer needs a positional bool
     verbose: options.Verbose = False,  # noqa: ARG001, FBT002  # read by main
 ) -> int:
     """Show what changed from A to B, in numbers: formats, exactness, comparisons, quality, cost, digests, tools.
 
-    Exit status 0 where every check in B holds, 1 where one failed. That B differs from A is no failure.
+    Exit status 0: every check in B holds; 1: one failed. A difference between A and B is not a failure.
     """
     from fpgacnn import api
     from fpgacnn.cli.console import out, plain_text, show, show_json

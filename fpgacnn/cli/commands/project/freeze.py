@@ -1,4 +1,4 @@
-"""`fpgacnn freeze`: golden vectors of a project, and `verify --locked`, which compares the project with them."""
+"""`fpgacnn freeze` stores golden vectors of a project; `verify --locked` compares the project with them."""
 
 from __future__ import annotations
 
@@ -16,17 +16,19 @@ if TYPE_CHECKING:
 def freeze(
     project: Annotated[Path, typer.Argument(help="Project folder.")],
     input: options.Input = None,  # noqa: A002  # the flag's name
-    events: Annotated[int, typer.Option("--events", help="Events to freeze at most.", metavar="N", min=1)] = 256,
+    events: Annotated[
+        int, typer.Option("--events", help="Largest number of events to freeze.", metavar="N", min=1)
+    ] = 256,
     golden: options.Golden = None,
-    update: Annotated[bool, typer.Option("--update", help="Replace golden vectors that exist.")] = False,  # noqa: FBT002  # typer's way
+    update: Annotated[bool, typer.Option("--update", help="Replace golden vectors that exist.")] = False,  # noqa: FBT002  # typer needs a positional bool
     timeout: options.Timeout = 900.0,
-    json: options.Json = False,  # noqa: FBT002  # typer's way
-    quiet: options.Quiet = False,  # noqa: FBT002  # typer's way
+    json: options.Json = False,  # noqa: FBT002  # typer needs a positional bool
+    quiet: options.Quiet = False,  # noqa: FBT002  # typer needs a positional bool
     verbose: options.Verbose = False,  # noqa: ARG001, FBT002  # read by main
 ) -> int:
-    """Store golden vectors beside a project: events, every output code, and digests of all that decides them.
+    """Store golden vectors beside a project: events, all output codes, and digests of everything that decides them.
 
-    `fpgacnn verify PROJECT --locked` then fails on any changed bit and says what changed.
+    `fpgacnn verify PROJECT --locked` then fails on any changed bit and shows what changed.
     """
     from fpgacnn import api
     from fpgacnn.cli.console import progress
@@ -53,7 +55,7 @@ def verify_locked(project: Path, golden: Path | None, *, seconds: float, json: b
 
 
 def show_record(record: LockedRecord, *, json: bool, quiet: bool) -> int:
-    """Print a record in the form that the flags name, and give the exit status."""
+    """Print a record as the flags demand, and return the exit status."""
     if json:
         typer.echo(record.to_json())
     elif not quiet:

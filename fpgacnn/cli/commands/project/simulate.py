@@ -14,21 +14,25 @@ def simulate(
     source: Annotated[Path, typer.Argument(help="Project folder or model file.", metavar="PROJECT|MODEL")],
     input: Annotated[  # noqa: A002  # the flag's name
         Path,
-        typer.Option("--input", help="Events: .npz with input_0, ... or one .npy; any number of them.", metavar="X"),
+        typer.Option(
+            "--input", help="Events: .npz with input_0, ... or one .npy; their number is not limited.", metavar="X"
+        ),
     ],  # the flag's name
     engine: Annotated[str, typer.Option("--engine", help="emulator or csim.", metavar="NAME")] = "emulator",
     output: Annotated[
-        Path | None, typer.Option("--output", help="Write output_0, ... here as float64.", metavar="Y.npz")
+        Path | None, typer.Option("--output", help="Write output_0, ... to this file as float64.", metavar="Y.npz")
     ] = None,
     trace: Annotated[
-        Path | None, typer.Option("--trace", help="Write every node's result here.", metavar="T.npz")
+        Path | None, typer.Option("--trace", help="Write the result of every node to this file.", metavar="T.npz")
     ] = None,
-    stats: Annotated[  # noqa: FBT002  # typer's way
-        bool, typer.Option("--stats", help="Every node's range, and counts of wraps, saturations and ties.")
-    ] = False,  # typer's way
+    stats: Annotated[  # noqa: FBT002  # typer needs a positional bool
+        bool, typer.Option("--stats", help="Show every node's range, and counts of wraps, saturations and ties.")
+    ] = False,  # typer needs a positional bool
     threads: Annotated[
         int | None,
-        typer.Option("--threads", min=1, help="Threads of the emulator (default: all processors).", metavar="N"),
+        typer.Option(
+            "--threads", min=1, help="Threads of the emulator (default: one for each processor).", metavar="N"
+        ),
     ] = None,
     input_type: options.InputType = None,
     bits: options.Bits = None,
@@ -37,11 +41,11 @@ def simulate(
     weights: options.Weights = None,
     softmax: options.Softmax = "logits",
     timeout: options.Timeout = 900.0,
-    json: options.Json = False,  # noqa: FBT002  # typer's way
-    quiet: options.Quiet = False,  # noqa: FBT002  # typer's way
+    json: options.Json = False,  # noqa: FBT002  # typer needs a positional bool
+    quiet: options.Quiet = False,  # noqa: FBT002  # typer needs a positional bool
     verbose: options.Verbose = False,  # noqa: ARG001, FBT002  # read by main
 ) -> int:
-    """Run events through the hardware's arithmetic and write the outputs."""
+    """Run events through the integer arithmetic of the hardware and write the outputs."""
     from fpgacnn import api
     from fpgacnn.cli.console import bar, out, progress, show, show_json
     from fpgacnn.errors import printable

@@ -1,4 +1,4 @@
-"""`fpgacnn synth`: run the vendor's tool, read its reports."""
+"""`fpgacnn synth`: run the vendor's synthesis tool and read its reports."""
 
 from __future__ import annotations
 
@@ -13,45 +13,50 @@ STEPS = "Steps"
 
 
 def synth(
-    project: Annotated[Path, typer.Argument(help="Folder of an hls4ml project; fpgacnn need not have made it.")],
-    csim: Annotated[  # noqa: FBT002  # typer's way
-        bool, typer.Option("--csim", help="The tool's own C simulation too.", rich_help_panel=STEPS)
-    ] = False,  # typer's way
-    cosim: Annotated[  # noqa: FBT002  # typer's way
+    project: Annotated[Path, typer.Argument(help="Folder of an hls4ml project, of fpgacnn or not.")],
+    csim: Annotated[  # noqa: FBT002  # typer needs a positional bool
+        bool, typer.Option("--csim", help="Run the tool's own C simulation too.", rich_help_panel=STEPS)
+    ] = False,
+    cosim: Annotated[  # noqa: FBT002  # typer needs a positional bool
         bool,
         typer.Option(
-            "--cosim", help="RTL simulation too; with --csim the results are compared.", rich_help_panel=STEPS
+            "--cosim", help="Run RTL simulation too; with --csim the results are compared.", rich_help_panel=STEPS
         ),
-    ] = False,  # typer's way
-    vsynth: Annotated[  # noqa: FBT002  # typer's way
+    ] = False,
+    vsynth: Annotated[  # noqa: FBT002  # typer needs a positional bool
         bool,
         typer.Option(
-            "--vsynth", help="Vivado's logic synthesis too, for resources as they will be.", rich_help_panel=STEPS
+            "--vsynth",
+            help="Run Vivado's logic synthesis too, for the resources of the netlist.",
+            rich_help_panel=STEPS,
         ),
-    ] = False,  # typer's way
-    export: Annotated[bool, typer.Option("--export", help="An IP for Vivado too.", rich_help_panel=STEPS)] = False,  # noqa: FBT002  # typer's way
-    read_only: Annotated[  # noqa: FBT002  # typer's way
-        bool, typer.Option("--read-only", help="Start no tool; read the reports that are there.")
-    ] = False,  # typer's way
-    again: Annotated[  # noqa: FBT002  # typer's way
-        bool, typer.Option("--again", help="Run the tool even where reports of this project are there.")
-    ] = False,  # typer's way
+    ] = False,
+    export: Annotated[  # noqa: FBT002  # typer needs a positional bool
+        bool, typer.Option("--export", help="Export an IP for Vivado too.", rich_help_panel=STEPS)
+    ] = False,
+    read_only: Annotated[  # noqa: FBT002  # typer needs a positional bool
+        bool, typer.Option("--read-only", help="Start no tool; read the reports that exist.")
+    ] = False,
+    again: Annotated[  # noqa: FBT002  # typer needs a positional bool
+        bool, typer.Option("--again", help="Run the tool even if reports of this project exist.")
+    ] = False,
     tool: Annotated[
         str | None,
         typer.Option(
-            "--tool", help="vitis-run, vitis_hls or vivado_hls, or the path of one (also FPGACNN_HLS).", metavar="NAME"
+            "--tool", help="vitis-run, vitis_hls or vivado_hls, or its path (also FPGACNN_HLS).", metavar="NAME"
         ),
     ] = None,
     timeout: Annotated[
-        float, typer.Option("--timeout", help="Seconds that the tool may take.", metavar="S")
+        float, typer.Option("--timeout", help="Time limit of the tool in seconds.", metavar="S")
     ] = 86_400.0,
-    json: options.Json = False,  # noqa: FBT002  # typer's way
-    quiet: options.Quiet = False,  # noqa: FBT002  # typer's way
+    json: options.Json = False,  # noqa: FBT002  # typer needs a positional bool
+    quiet: options.Quiet = False,  # noqa: FBT002  # typer needs a positional bool
     verbose: options.Verbose = False,  # noqa: FBT002  # read by main too
 ) -> int:
-    """Run Vitis HLS or Vivado HLS on a project and read what it left; reports that are there already are only read.
+    """Run Vitis HLS or Vivado HLS on a project and read its reports; if complete reports exist, only read them.
 
-    Exit status 0: done; 1: does not fit, too slow in Vivado, or RTL simulation failed; 2: broken reports; 3: no tool, or it failed.
+    Exit status 0: done; 1: it does not fit, is too slow in Vivado, or RTL simulation failed; 2: broken reports;
+    3: no tool, or the tool failed.
     """
     from fpgacnn import api
     from fpgacnn.cli.console import follow, show

@@ -1,4 +1,4 @@
-"""`fpgacnn verify`: prove a project folder again."""
+"""`fpgacnn verify`: check a project folder again."""
 
 from __future__ import annotations
 
@@ -20,46 +20,55 @@ def verify(
     context: typer.Context,
     project: Annotated[Path | None, typer.Argument(help="Project folder.")] = None,
     input: options.Input = None,  # noqa: A002  # the flag's name
-    every: Annotated[  # noqa: FBT002  # typer's way
-        bool, typer.Option("--all", help="All events through C simulation, not only the first 1,000.")
-    ] = False,  # typer's way
+    every: Annotated[  # noqa: FBT002  # typer needs a positional bool
+        bool, typer.Option("--all", help="Send all events through C simulation, not only the first 1,000.")
+    ] = False,  # typer needs a positional bool
     reference: options.Reference = None,
     model: Annotated[
-        Path | None, typer.Option("--model", help="The file that the project was made from.", metavar="FILE")
+        Path | None, typer.Option("--model", help="The model file that the project was made from.", metavar="FILE")
     ] = None,
     models: Annotated[
         Path | None,
         typer.Option(
             "--models",
-            help="Instead of a project: a folder of models, each converted and judged.",
+            help="Instead of a project: convert and check every model of this folder.",
             metavar="DIR",
             rich_help_panel=MODELS,
         ),
     ] = None,
     io: Annotated[
-        IoType, typer.Option("--io", help="For --models: how they are converted.", rich_help_panel=MODELS)
+        IoType, typer.Option("--io", help="For --models: io type of the conversions.", rich_help_panel=MODELS)
     ] = IoType.STREAM,
     bits: Annotated[
         str | None,
-        typer.Option("--bits", help="For --models: widths of float networks.", metavar="W[,I]", rich_help_panel=MODELS),
+        typer.Option(
+            "--bits", help="For --models: widths for float networks.", metavar="W[,I]", rich_help_panel=MODELS
+        ),
     ] = None,
     jobs: Annotated[
-        int, typer.Option("--jobs", help="For --models: how many at once.", metavar="N", min=1, rich_help_panel=MODELS)
+        int,
+        typer.Option(
+            "--jobs",
+            help="For --models: number of conversions that run in parallel.",
+            metavar="N",
+            min=1,
+            rich_help_panel=MODELS,
+        ),
     ] = 2,
-    csim: Annotated[bool, typer.Option("--csim/--no-csim", help="Prove with g++ too.")] = True,  # noqa: FBT002  # typer's way
-    locked: Annotated[  # noqa: FBT002  # typer's way
+    csim: Annotated[bool, typer.Option("--csim/--no-csim", help="Check with C simulation (g++) too.")] = True,  # noqa: FBT002  # typer needs a positional bool
+    locked: Annotated[  # noqa: FBT002  # typer needs a positional bool
         bool,
         typer.Option("--locked", help="Only compare the project with its golden vectors (`fpgacnn freeze`)."),
-    ] = False,  # typer's way
+    ] = False,  # typer needs a positional bool
     golden: options.Golden = None,
     timeout: options.Timeout = 900.0,
-    json: options.Json = False,  # noqa: FBT002  # typer's way
-    quiet: options.Quiet = False,  # noqa: FBT002  # typer's way
+    json: options.Json = False,  # noqa: FBT002  # typer needs a positional bool
+    quiet: options.Quiet = False,  # noqa: FBT002  # typer needs a positional bool
     verbose: options.Verbose = False,  # noqa: ARG001, FBT002  # read by main
 ) -> int:
-    """Compare engines and references event by event, layer by layer: C simulation, emulator, trained network.
+    """Compare C simulation, emulator and trained network, event by event and layer by layer.
 
-    Exit status 0 where all agree as the plan says, 1 where not. With --locked: 0 where not a bit has changed.
+    Exit status 0: all agree as the plan promises; 1: they do not. With --locked: 0 if no bit has changed.
     """
     if models is not None:
         if project is not None:
@@ -74,7 +83,7 @@ def verify(
             golden="--golden",
         )
         if foreign:
-            raise UsageError(what=f"{', '.join(foreign)}: for a project, not for --models")
+            raise UsageError(what=f"{', '.join(foreign)}: only for a project, not for --models")
         return _models(models, io, bits, jobs, timeout, csim=csim, json=json, quiet=quiet)
     if project is None:
         raise UsageError(what="give a project folder, or --models DIR")
@@ -86,13 +95,13 @@ def verify(
     if locked:
         if input or every or reference or model or not csim:
             raise UsageError(
-                what="--locked runs the frozen events; --input, --all, --no-csim, --reference and --model do not go with it"
+                what="--locked runs the frozen events and excludes --input, --all, --no-csim, --reference and --model"
             )
         return verify_locked(project, golden, seconds=timeout, json=json, quiet=quiet)
     if golden is not None:
-        raise UsageError(what="--golden goes with --locked")
+        raise UsageError(what="--golden needs --locked")
     if every and not csim:
-        raise UsageError(what="--all and --no-csim do not go together")
+        raise UsageError(what="--all and --no-csim exclude each other")
     record = api.verify(
         project,
         input=input,
@@ -103,7 +112,7 @@ def verify(
         progress=progress(quiet=quiet or json),
     )
     unused = options.without_effect(
-        options.flags_given(context, io="--io", bits="--bits", jobs="--jobs"), "for --models, not for a project"
+        options.flags_given(context, io="--io", bits="--bits", jobs="--jobs"), "only for --models, not for a project"
     )
     record = replace(record, notes=(*record.notes, *unused))
     if json:

@@ -32,10 +32,10 @@ def _ones(kernel: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> src.Weig
     return src.Weight(values=kernel, quantizer=src.QuantizedBits(bits=2, integer=1, alpha=1.0))
 
 
-def _result(call: OpArgs, layer: str, held: Shape, axes: Sequence[int], shape: Shape) -> TensorView:
+def _result(call: OpArgs, layer: str, layer_shape: Shape, axes: Sequence[int], shape: Shape) -> TensorView:
     """What a layer holds whose axes are the file's `axes`; axes that are left out have length 1."""
     order = sorted(range(len(axes)), key=lambda number: axes[number])
-    return TensorView(layer=layer, held=held, order=tuple(order), shape=shape, kind=call.view().kind)
+    return TensorView(layer=layer, layer_shape=layer_shape, order=tuple(order), shape=shape, kind=call.view().kind)
 
 
 def selected(call: OpArgs, view: TensorView, axis: int, indices: Sequence[int]) -> TensorView:
@@ -43,11 +43,11 @@ def selected(call: OpArgs, view: TensorView, axis: int, indices: Sequence[int]) 
     if list(indices) == list(range(view.shape[axis])):
         return view
     call.data_axis(axis)
-    axes = call.weave.order_held(view)
+    axes = call.builder.layer_order(view)
     if axis not in axes:
         axes = [*axes, axis]
     shape = (*view.shape[:axis], len(indices), *view.shape[axis + 1 :])
-    call.weave.check(shape)
+    call.builder.check(shape)
     cut = list(indices) == list(range(indices[0], indices[0] + len(indices)))
     if cut and len(axes) == 1:
         return _rows(call, view, axis, indices, shape)
@@ -55,18 +55,20 @@ def selected(call: OpArgs, view: TensorView, axis: int, indices: Sequence[int]) 
         place, size = axes.index(axis), view.shape[axis]
         ends = (indices[0], size - indices[0] - len(indices))
         borders = (*ends, 0, 0) if place == 0 and len(axes) == _IMAGE_AXES else (0, 0, *ends)
-        held = tuple(shape[one] for one in axes)
-        layer = call.weave.emit(src.Crop(borders=borders), (call.weave.arranged(view, axes),), held)
-        return _result(call, layer, held, axes, shape)
+        layer_shape = tuple(shape[one] for one in axes)
+        layer = call.builder.emit(src.Crop(borders=borders), (call.builder.arranged(view, axes),), layer_shape)
+        return _result(call, layer, layer_shape, axes, shape)
     return _chosen(call, view, [*(one for one in axes if one != axis), axis], indices, shape)
 
 
 def _rows(call: OpArgs, view: TensorView, axis: int, indices: Sequence[int], shape: Shape) -> TensorView:
     """Some neighbours of a vector, cut as rows of one channel."""
-    column = call.weave.reshaped(call.weave.arranged(view, [axis]), (view.shape[axis],), (view.shape[axis], 1))
+    column = call.builder.reshaped(call.builder.arranged(view, [axis]), (view.shape[axis],), (view.shape[axis], 1))
     borders = (0, 0, indices[0], view.shape[axis] - indices[0] - len(indices))
-    layer = call.weave.emit(src.Crop(borders=borders), (column,), (len(indices), 1))
-    return _result(call, call.weave.reshaped(layer, (len(indices), 1), (len(indices),)), (len(indices),), [axis], shape)
+    layer = call.builder.emit(src.Crop(borders=borders), (column,), (len(indices), 1))
+    return _result(
+        call, call.builder.reshaped(layer, (len(indices), 1), (len(indices),)), (len(indices),), [axis], shape
+    )
 
 
 def _chosen(call: OpArgs, view: TensorView, axes: list[int], indices: Sequence[int], shape: Shape) -> TensorView:
@@ -75,11 +77,11 @@ def _chosen(call: OpArgs, view: TensorView, axes: list[int], indices: Sequence[i
     rest = wanted[:-1]
     flat = rest if 1 <= len(rest) < _IMAGE_AXES else (prod(rest),)
     given = tuple(view.shape[one] for one in axes)
-    layer = call.weave.reshaped(call.weave.arranged(view, axes), given, (*flat, size))
+    layer = call.builder.reshaped(call.builder.arranged(view, axes), given, (*flat, size))
     kernel = _ones(np.eye(size)[:, list(indices)][None, None])
     convolution = src.Convolution(kernel=kernel, bias=None, strides=(1, 1), pads=_NO_PADS)
-    layer = call.weave.emit(convolution, (layer,), (*flat, len(indices)))
-    return _result(call, call.weave.reshaped(layer, (*flat, len(indices)), wanted), wanted, axes, shape)
+    layer = call.builder.emit(convolution, (layer,), (*flat, len(indices)))
+    return _result(call, call.builder.reshaped(layer, (*flat, len(indices)), wanted), wanted, axes, shape)
 
 
 def cut(call: OpArgs) -> TensorView:
@@ -110,7 +112,7 @@ def split(call: OpArgs) -> tuple[TensorView, ...]:
         each = -(-size // max(count, 1))
         sizes = tuple(min(each, size - each * number) for number in range(count))
     if len(sizes) != len(call.node.outputs) or sum(sizes) != size or min(sizes, default=0) < 1:
-        raise call.weave.shape_error(
+        raise call.builder.shape_error(
             f"an axis of {size} cannot be split into {sizes} for {len(call.node.outputs)} outputs"
         )
     starts = np.cumsum((0, *sizes[:-1]))
@@ -145,7 +147,7 @@ def depth_to_space(call: OpArgs) -> TensorView:
     block, mode = call.integer("blocksize", 0), call.word("mode", "DCR")
     source = window.image(call, call.view())
     if source.rank != 2 or block < 1 or source.channels % block**2 or mode not in {"DCR", "CRD"}:  # height and width
-        raise call.weave.shape_error(
+        raise call.builder.shape_error(
             f"{source.channels} channels do not become blocks of {block}x{block} in mode {mode!r}"
         )
     channels, (height, width), layer = source.channels // block**2, source.sizes, source.layer
@@ -154,13 +156,13 @@ def depth_to_space(call: OpArgs) -> TensorView:
     if mode == "CRD" and channels > 1:
         order = np.arange(source.channels).reshape(channels, block**2).T.reshape(-1)
         kernel = _ones(np.eye(source.channels)[:, order][None, None])
-        layer = call.weave.emit(
+        layer = call.builder.emit(
             src.Convolution(kernel=kernel, bias=None, strides=(1, 1), pads=_NO_PADS),
             (layer,),
             (height, width, source.channels),
         )
-    layer = call.weave.emit(src.Reshape(), (layer,), (height, width, block, block * channels))
-    layer = call.weave.emit(src.Permute(axes=(0, 2, 1, 3)), (layer,), (height, block, width, block * channels))
+    layer = call.builder.emit(src.Reshape(), (layer,), (height, width, block, block * channels))
+    layer = call.builder.emit(src.Permute(axes=(0, 2, 1, 3)), (layer,), (height, block, width, block * channels))
     return window.result(call, src.Reshape(), source.on(layer), height * block, width * block, channels)
 
 
@@ -168,12 +170,12 @@ def space_to_depth(call: OpArgs) -> TensorView:
     """SpaceToDepth: cells of a block become channels."""
     block, source = call.integer("blocksize", 0), window.image(call, call.view())
     if source.rank != 2 or block < 1 or source.height % block or source.width % block:  # height and width
-        raise call.weave.shape_error(f"an image of {source.height}x{source.width} has no blocks of {block}x{block}")
+        raise call.builder.shape_error(f"an image of {source.height}x{source.width} has no blocks of {block}x{block}")
     if block == 1:
         return call.view()
     rows, columns, deep = source.height // block, source.width // block, block * source.channels
-    layer = call.weave.emit(src.Reshape(), (source.layer,), (rows, block, columns, deep))
-    layer = call.weave.emit(src.Permute(axes=(0, 2, 1, 3)), (layer,), (rows, columns, block, deep))
+    layer = call.builder.emit(src.Reshape(), (source.layer,), (rows, block, columns, deep))
+    layer = call.builder.emit(src.Permute(axes=(0, 2, 1, 3)), (layer,), (rows, columns, block, deep))
     return window.result(call, src.Reshape(), source.on(layer), rows, columns, block * deep)
 
 
@@ -191,7 +193,7 @@ def reduce(call: OpArgs) -> TensorView:
         view = magnitude(call)
     elif kind == "ReduceSumSquare":
         view = call.result(
-            src.Merge(kind=MergeKind.MULTIPLY), (view.layer, view.layer), view.held, view.order, view.shape
+            src.Merge(kind=MergeKind.MULTIPLY), (view.layer, view.layer), view.layer_shape, view.order, view.shape
         )
     if all(view.shape[axis] == 1 for axis in axes):
         return seen_as(call, view, shape)
@@ -201,7 +203,7 @@ def reduce(call: OpArgs) -> TensorView:
 
 
 def _negated(call: OpArgs, view: TensorView) -> TensorView:
-    return scale_and_shift(call, replace(view, sole=False), -np.ones(1), Constant(values=np.zeros(1, np.float32)))
+    return scale_and_shift(call, replace(view, exclusive=False), -np.ones(1), Constant(values=np.zeros(1, np.float32)))
 
 
 def _pooled(call: OpArgs, view: TensorView, axes: set[int], shape: Shape) -> TensorView:
@@ -219,45 +221,47 @@ def _pooled(call: OpArgs, view: TensorView, axes: set[int], shape: Shape) -> Ten
     if image is not None and view.shape[0] == 1:
         pooled = over_space(call, window.image(call, view, last=image), kind, shape)
     else:
-        layer, held, kept = _matrix(call, view, axes)
-        layer = call.weave.emit(src.GlobalPool(kind=kind), (layer,), held[1:])
+        layer, layer_shape, kept = _matrix(call, view, axes)
+        layer = call.builder.emit(src.GlobalPool(kind=kind), (layer,), layer_shape[1:])
         pooled = _kept(call, view, layer, kept, shape)
     return _negated(call, pooled) if call.node.kind == "ReduceMin" else pooled
 
 
 def _matrix(call: OpArgs, view: TensorView, axes: set[int]) -> tuple[str, Shape, list[int]]:
     """A layer that holds (reduced, kept) elements, its shape, and the kept axes in their order."""
-    order = call.weave.order_held(view)
+    order = call.builder.layer_order(view)
     reduced, kept = [axis for axis in order if axis in axes], [axis for axis in order if axis not in axes]
     sizes = tuple(view.shape[axis] for axis in (*reduced, *kept))
-    held = (prod(sizes[: len(reduced)]), prod(sizes[len(reduced) :]))
-    return call.weave.reshaped(call.weave.arranged(view, [*reduced, *kept]), sizes, held), held, kept
+    layer_shape = (prod(sizes[: len(reduced)]), prod(sizes[len(reduced) :]))
+    return call.builder.reshaped(call.builder.arranged(view, [*reduced, *kept]), sizes, layer_shape), layer_shape, kept
 
 
 def _kept(call: OpArgs, view: TensorView, layer: str, kept: list[int], shape: Shape) -> TensorView:
     sizes = tuple(view.shape[axis] for axis in kept) or (1,)
-    layer = call.weave.reshaped(layer, (prod(sizes),), sizes)
+    layer = call.builder.reshaped(layer, (prod(sizes),), sizes)
     order = sorted(range(len(sizes)), key=lambda number: kept[number]) if kept else [0]
-    return TensorView(layer=layer, held=sizes, order=tuple(order), shape=shape, kind=view.kind)
+    return TensorView(layer=layer, layer_shape=sizes, order=tuple(order), shape=shape, kind=view.kind)
 
 
 def _summed(call: OpArgs, view: TensorView, axes: set[int], shape: Shape) -> TensorView:
     """Sums by a kernel of ones: a pointwise one where only the last axis is summed, else a depthwise one."""
-    order = call.weave.order_held(view)
+    order = call.builder.layer_order(view)
     if order[-1] in axes and not axes & set(order[:-1]):
         kept, size = order[:-1], view.shape[order[-1]]
         count = prod(view.shape[axis] for axis in kept)
-        layer = call.weave.arranged(view, order)
-        layer = call.weave.reshaped(layer, tuple(view.shape[axis] for axis in order), (count, size))
+        layer = call.builder.arranged(view, order)
+        layer = call.builder.reshaped(layer, tuple(view.shape[axis] for axis in order), (count, size))
         operation = src.Convolution(kernel=_ones(np.ones((1, 1, size, 1))), bias=None, strides=(1, 1), pads=_NO_PADS)
-        layer = call.weave.emit(operation, (layer,), (count, 1))
-        return _kept(call, view, call.weave.reshaped(layer, (count, 1), (count,)), kept, shape)
-    layer, held, kept = _matrix(call, view, axes)
-    if held[0] > MAX_SUMMED:
-        raise call.unsupported(f"a sum of {held[0]} elements is not supported", "sum in parts")
-    depthwise = src.Depthwise(kernel=_ones(np.ones((1, held[0], held[1], 1))), bias=None, strides=(1, 1), pads=_NO_PADS)
-    layer = call.weave.emit(depthwise, (layer,), (1, held[1]))
-    return _kept(call, view, call.weave.reshaped(layer, (1, held[1]), held[1:]), kept, shape)
+        layer = call.builder.emit(operation, (layer,), (count, 1))
+        return _kept(call, view, call.builder.reshaped(layer, (count, 1), (count,)), kept, shape)
+    layer, layer_shape, kept = _matrix(call, view, axes)
+    if layer_shape[0] > MAX_SUMMED:
+        raise call.unsupported(f"a sum of {layer_shape[0]} elements is not supported", "sum in parts")
+    depthwise = src.Depthwise(
+        kernel=_ones(np.ones((1, layer_shape[0], layer_shape[1], 1))), bias=None, strides=(1, 1), pads=_NO_PADS
+    )
+    layer = call.builder.emit(depthwise, (layer,), (1, layer_shape[1]))
+    return _kept(call, view, call.builder.reshaped(layer, (1, layer_shape[1]), layer_shape[1:]), kept, shape)
 
 
 CHOOSING: Mapping[str, Callable[[OpArgs], Value | tuple[Value, ...]]] = {

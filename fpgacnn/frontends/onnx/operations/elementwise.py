@@ -112,15 +112,17 @@ def _merged(call: OpArgs, views: list[TensorView]) -> TensorView:
     if len(views) == 1:
         return views[0]
     first, layers = views[0], [view.layer for view in views]
-    if any((view.held, view.order, view.shape) != (first.held, first.order, first.shape) for view in views):
+    if any(
+        (view.layer_shape, view.order, view.shape) != (first.layer_shape, first.order, first.shape) for view in views
+    ):
         first, layers = _alike(call, views)
-    return call.result(src.Merge(kind=MERGES[call.node.kind]), layers, first.held, first.order, first.shape)
+    return call.result(src.Merge(kind=MERGES[call.node.kind]), layers, first.layer_shape, first.order, first.shape)
 
 
 def _alike(call: OpArgs, views: list[TensorView]) -> tuple[TensorView, list[str]]:
     """All tensors in the order of axes of the first that has the result's shape; axes of length 1 are repeated later."""
     rank = max(len(view.shape) for view in views)
-    if call.weave.several and any(len(view.shape) != rank for view in views):
+    if call.builder.several and any(len(view.shape) != rank for view in views):
         raise call.unsupported(
             "tensors of different numbers of axes would meet along that of events",
             "reshape them alike, or export with one event",
@@ -129,16 +131,16 @@ def _alike(call: OpArgs, views: list[TensorView]) -> tuple[TensorView, list[str]
     try:
         shape = np.broadcast_shapes(*(view.shape for view in full))
     except ValueError as error:
-        raise call.weave.shape_error(
+        raise call.builder.shape_error(
             f"tensors of shapes {[view.shape for view in views]} do not fit each other"
         ) from error
     wide = [view for view in full if view.shape == shape]
-    axes = call.weave.order_held(wide[0]) if wide else [axis for axis, size in enumerate(shape) if size != 1]
+    axes = call.builder.layer_order(wide[0]) if wide else [axis for axis, size in enumerate(shape) if size != 1]
     axes = axes or [rank - 1]
-    layers = [call.weave.arranged(view, axes) for view in full]
+    layers = [call.builder.arranged(view, axes) for view in full]
     order = sorted(range(len(axes)), key=lambda number: axes[number])
     return TensorView(
-        layer=layers[0], held=tuple(shape[axis] for axis in axes), order=tuple(order), shape=shape
+        layer=layers[0], layer_shape=tuple(shape[axis] for axis in axes), order=tuple(order), shape=shape
     ), layers
 
 
@@ -167,7 +169,7 @@ def prelu(call: OpArgs) -> TensorView:
     if call.is_old and slope.values.ndim == 1:  # there it counts channels
         slope = slope.moved(lambda array: array.reshape(-1, *(1,) * (len(view.shape) - 2)))
     call.must_not_grow(view, slope.values.shape)
-    pulled = np.asarray(view.pulled(slope.plain), np.float64)
+    pulled = np.asarray(view.as_in_layer(slope.plain), np.float64)
     return call.elementwise(src.Activate(function=src.PRelu(slope=pulled)), view)
 
 
@@ -240,10 +242,10 @@ def _limit(call: OpArgs, number: int, name: str, way: float) -> float | None:
 
 def _narrowed(call: OpArgs, view: TensorView, coding: Coding, ends: list[float | None]) -> TensorView:
     """Whole numbers in fewer bits than their type has, as Brevitas exports them."""
-    host = call.weave.operation(view.layer)
+    host = call.builder.operation(view.layer)
     if (
         not (isinstance(host, src.Activate) and isinstance(host.function, src.Uniform))
-        or not view.sole
+        or not view.exclusive
         or coding.zero.size != 1
     ):
         raise call.unsupported("it limits whole numbers that something else reads too", "export in QDQ form")
@@ -256,7 +258,7 @@ def _narrowed(call: OpArgs, view: TensorView, coding: Coding, ends: list[float |
     )
     if np.any(narrow.low > narrow.high):
         raise call.unsupported(f"its limits {ends} leave nothing of the quantizer's", "use min below max")
-    call.weave.replace_last(view.layer, src.Activate(function=narrow))
+    call.builder.replace_last(view.layer, src.Activate(function=narrow))
     return view
 
 
@@ -274,15 +276,15 @@ def _clipped(call: OpArgs, view: TensorView, low: FloatArray | None, high: Float
         return _moved(call, above, low)
     if high is None:
         return view
-    turned = scale_and_shift(call, replace(view, sole=False), -np.ones(1), Constant(values=high))
+    turned = scale_and_shift(call, replace(view, exclusive=False), -np.ones(1), Constant(values=high))
     rest = call.elementwise(src.Activate(function=src.Relu()), turned)
-    return scale_and_shift(call, replace(rest, sole=False), -np.ones(1), Constant(values=high))
+    return scale_and_shift(call, replace(rest, exclusive=False), -np.ones(1), Constant(values=high))
 
 
 def _moved(call: OpArgs, view: TensorView, offset: FloatArray) -> TensorView:
     if not np.any(offset):
         return view
-    return scale_and_shift(call, replace(view, sole=False), np.ones(1), Constant(values=offset))
+    return scale_and_shift(call, replace(view, exclusive=False), np.ones(1), Constant(values=offset))
 
 
 def softmax(call: OpArgs) -> TensorView:
@@ -299,9 +301,9 @@ def softmax(call: OpArgs) -> TensorView:
         axis = wide[0] if wide else axis
     call.data_axis(axis)
     axes = [number for number, size in enumerate(shape) if size != 1 and number != axis] + [axis]
-    layer, held = call.weave.arranged(view, axes), tuple(shape[number] for number in axes)
+    layer, layer_shape = call.builder.arranged(view, axes), tuple(shape[number] for number in axes)
     order = sorted(range(len(axes)), key=lambda number: axes[number])
-    return call.result(src.Activate(function=src.Softmax()), (layer,), held, order, shape)
+    return call.result(src.Activate(function=src.Softmax()), (layer,), layer_shape, order, shape)
 
 
 def negative(call: OpArgs) -> TensorView:

@@ -33,7 +33,7 @@ def _convolved(call: OpArgs, view: TensorView, stored: Constant, bias: Constant 
     kernel = _channels_last(call, stored, rank, last=source.last)
     height, width, inputs, filters = kernel.values.shape
     if groups < 1 or inputs * groups != source.channels or filters % groups:
-        raise call.weave.shape_error(
+        raise call.builder.shape_error(
             f"weights of {stored.values.shape} in {groups} groups do not fit {source.channels} channels"
         )
     if call.integers("kernel_shape", (height, width)[2 - rank :], low=1, count=rank) != (height, width)[2 - rank :]:
@@ -61,7 +61,7 @@ def _convolved(call: OpArgs, view: TensorView, stored: Constant, bias: Constant 
 def _channels_last(call: OpArgs, stored: Constant, rank: int, *, last: bool) -> Constant:
     """Weights (out, in, h, w), or (out, h, w, in), as (h, w, in, out)."""
     if stored.values.ndim != rank + 2 or stored.values.size == 0:
-        raise call.weave.shape_error(f"weights of {stored.values.shape} do not fit {rank} axes of space")
+        raise call.builder.shape_error(f"weights of {stored.values.shape} do not fit {rank} axes of space")
     axes = (*range(1, rank + 2), 0) if last else (*range(2, rank + 2), 1, 0)
     turned = stored.moved(lambda array: array.transpose(axes))
     return turned if rank == 2 else turned.moved(lambda array: array[None])
@@ -70,7 +70,7 @@ def _channels_last(call: OpArgs, stored: Constant, rank: int, *, last: bool) -> 
 def _vector(call: OpArgs, constant: Constant, size: int) -> src.Weight:
     """The bias of a convolution, one number for each output."""
     if constant.values.shape != (size,):
-        raise call.weave.shape_error(f"a bias of {constant.values.shape} does not fit {size} outputs")
+        raise call.builder.shape_error(f"a bias of {constant.values.shape} does not fit {size} outputs")
     return to_weight(constant)
 
 
@@ -83,7 +83,7 @@ def transposed_convolution(call: OpArgs) -> TensorView:
             "a transposed convolution in groups or with dilation is not supported", "use group=1 and dilations of 1"
         )
     if stored.values.ndim != rank + 2 or stored.values.shape[0] != source.channels or not stored.values.size:
-        raise call.weave.shape_error(f"weights of {stored.values.shape} do not fit {source.channels} channels")
+        raise call.builder.shape_error(f"weights of {stored.values.shape} do not fit {source.channels} channels")
     turned = stored.moved(lambda array: array.transpose(*range(2, rank + 2), 1, 0))
     kernel = turned if rank == 2 else turned.moved(lambda array: array[None])
     size, filters = (kernel.values.shape[0], kernel.values.shape[1]), kernel.values.shape[2]
@@ -103,7 +103,7 @@ def gemm(call: OpArgs) -> TensorView:
     if call.is_old:
         call.meaningless("broadcast")
     if len(call.view().shape) != 2:
-        raise call.weave.shape_error(f"a matrix is needed, found a tensor of {call.view().shape}")
+        raise call.builder.shape_error(f"a matrix is needed, found a tensor of {call.view().shape}")
     stored = _scaled(call, call.constant(1, "weights"), "alpha")
     kernel = stored.moved(np.transpose) if call.integer("transB", 0) else stored
     bias = _scaled(call, call.constant(2, "bias"), "beta") if call.has(2) else None
@@ -132,11 +132,11 @@ def matrix_product(call: OpArgs) -> TensorView:
 def _product(call: OpArgs, view: TensorView, kernel: Constant, bias: Constant | None) -> TensorView:
     shape = view.shape
     if kernel.values.ndim != 2 or len(shape) < 2 or kernel.values.shape[0] != shape[-1] or not kernel.values.size:
-        raise call.weave.shape_error(f"a tensor of {shape} cannot be multiplied by weights of {kernel.values.shape}")
+        raise call.builder.shape_error(f"a tensor of {shape} cannot be multiplied by weights of {kernel.values.shape}")
     units = kernel.values.shape[1]
     result = (*shape[:-1], units)
     if bias is not None and set(bias.values.shape[:-1]) - {1}:
-        sums = replace(_product(call, view, kernel, None), sole=False)
+        sums = replace(_product(call, view, kernel, None), exclusive=False)
         call.must_not_grow(sums, bias.values.shape)
         return scale_and_shift(call, sums, np.ones(1), bias)
     offset = None if bias is None else to_weight(bias.moved(lambda array: _row(call, array, result)))
@@ -144,18 +144,18 @@ def _product(call: OpArgs, view: TensorView, kernel: Constant, bias: Constant | 
         return _dense(call, view, kernel, offset, result)
     axes = [axis for axis, size in enumerate(shape[:-1]) if size != 1] + [len(shape) - 1]
     if len(axes) > MAX_AXES_OF_PRODUCTS:
-        raise call.weave.shape_error(f"a matrix product on {len(axes)} axes is not supported")
-    layer = call.weave.arranged(view, axes)
+        raise call.builder.shape_error(f"a matrix product on {len(axes)} axes is not supported")
+    layer = call.builder.arranged(view, axes)
     pointwise = to_weight(kernel.moved(lambda array: array[None, None]))
-    held = tuple(result[axis] for axis in axes)
+    layer_shape = tuple(result[axis] for axis in axes)
     operation = src.Convolution(kernel=pointwise, bias=offset, strides=(1, 1), pads=(0, 0, 0, 0))
-    return call.result(operation, (layer,), held, range(len(held)), result)
+    return call.result(operation, (layer,), layer_shape, range(len(layer_shape)), result)
 
 
 def _row(call: OpArgs, array: Numbers, shape: tuple[int, ...]) -> Numbers:
     """What is added to every row of a product of `shape`, as a vector."""
     if array.ndim > len(shape) or array.size not in {1, shape[-1]}:
-        raise call.weave.shape_error(f"a bias of {array.shape} does not fit a product of {shape}")
+        raise call.builder.shape_error(f"a bias of {array.shape} does not fit a product of {shape}")
     return np.array(np.broadcast_to(array.reshape(-1), shape[-1:]))  # all axes but the last have length 1
 
 
@@ -163,9 +163,9 @@ def _dense(
     call: OpArgs, view: TensorView, kernel: Constant, bias: src.Weight | None, shape: tuple[int, ...]
 ) -> TensorView:
     """A dense layer on what the layer holds: the rows of weights are put in its order instead of its values in the file's."""
-    places = np.arange(view.size).reshape(view.held).transpose(view.order).reshape(-1)
+    places = np.arange(view.size).reshape(view.layer_shape).transpose(view.order).reshape(-1)
     rows = kernel.moved(lambda array: array[np.argsort(places)])
-    layer = view.layer if len(view.held) == 1 else call.weave.emit(src.Reshape(), (view.layer,), (view.size,))
+    layer = view.layer if len(view.layer_shape) == 1 else call.builder.emit(src.Reshape(), (view.layer,), (view.size,))
     return call.result(src.Dense(kernel=to_weight(rows), bias=bias), (layer,), (shape[-1],), (0,), shape)
 
 
@@ -179,12 +179,12 @@ def normalization(call: OpArgs) -> TensorView:
     view = call.view()
     axis = len(view.shape) - 1 if call.node.domain == window.CHANNELS_LAST else 1
     if len(view.shape) < 2:
-        raise call.weave.shape_error(f"a tensor of {view.shape} has no channels")
+        raise call.builder.shape_error(f"a tensor of {view.shape} has no channels")
     channels = view.shape[axis]
     names = ("scale", "bias", "mean", "variance")
     constants = {name: call.constant(number, name) for number, name in enumerate(names, 1)}
     if any(one.values.shape != (channels,) for one in constants.values()):
-        raise call.weave.shape_error(f"its constants do not fit {channels} channels")
+        raise call.builder.shape_error(f"its constants do not fit {channels} channels")
     spread = {
         name: one.moved(lambda array: array.reshape(-1, *(1,) * (len(view.shape) - 1 - axis)))
         for name, one in constants.items()
@@ -207,7 +207,7 @@ def along_channels(call: OpArgs, view: TensorView, constants: list[Constant]) ->
             arrays += [
                 np.broadcast_to(array, one.values.shape) for array in (one.grid.scale, one.grid.low, one.grid.high)
             ]
-    turned, vectors = call.weave.by_channel(view, arrays)
+    turned, vectors = call.builder.by_channel(view, arrays)
     found: list[Constant] = []
     rest = iter(vectors)
     for one in constants:
@@ -222,14 +222,14 @@ def along_channels(call: OpArgs, view: TensorView, constants: list[Constant]) ->
 
 def scale_and_shift(call: OpArgs, view: TensorView, scale: FloatArray, shift: Constant) -> TensorView:
     """`x * scale + shift`, as a normalization of mean 0 and variance 1; a shift right behind a linear layer is its bias."""
-    host = call.weave.operation(view.layer)
+    host = call.builder.operation(view.layer)
     factors = Constant(values=scale)
     turned, (factor, offset) = along_channels(call, view, [factors, shift])
     ones = bool(np.all(factor.values == 1))
     if ones and not np.any(offset.plain):
         return view
-    if ones and view.sole and turned.layer == view.layer and isinstance(host, src.Linear) and host.bias is None:
-        call.weave.replace_last(view.layer, replace(host, bias=to_weight(offset)))
+    if ones and view.exclusive and turned.layer == view.layer and isinstance(host, src.Linear) and host.bias is None:
+        call.builder.replace_last(view.layer, replace(host, bias=to_weight(offset)))
         return view
     zeros = np.zeros(len(offset.values))
     statistics = src.Statistics(

@@ -82,7 +82,7 @@ def _signs(call: OpArgs, scale: FloatArray) -> Value:
         return Constant(
             values=source.plain, grid=Grid(scale=spread, low=-one, high=one, rounding=Rounding.RND_CONV, signs=True)
         )
-    view, (factor,) = call.weave.by_channel(call.view(), [scale])
+    view, (factor,) = call.builder.by_channel(call.view(), [scale])
     alpha = np.asarray(_shortened(factor), np.float64)
     return call.elementwise(
         src.Activate(function=src.Binary(alpha=float(alpha[0]) if alpha.size == 1 else alpha)), view
@@ -93,7 +93,7 @@ def _spread(call: OpArgs, source: Constant, array: Numbers) -> FloatArray:
     try:
         return np.broadcast_to(np.asarray(array, np.float64), source.values.shape)
     except ValueError as error:
-        raise call.weave.shape_error(f"a scale of {array.shape} does not fit {source.values.shape}") from error
+        raise call.builder.shape_error(f"a scale of {array.shape} does not fit {source.values.shape}") from error
 
 
 def _quantized(
@@ -109,7 +109,7 @@ def _quantized(
         raise call.unsupported(
             "it quantizes whole numbers between QuantizeLinear and DequantizeLinear", "export in QDQ form"
         )
-    view, vectors = call.weave.by_channel(source, [scale, low, high])
+    view, vectors = call.builder.by_channel(source, [scale, low, high])
     scale, low, high = (np.asarray(_shortened(one), np.float64) for one in vectors)
     return call.elementwise(
         src.Activate(function=src.Uniform(scale=scale, low=low, high=high, rounding=rounding)), view
@@ -154,7 +154,7 @@ def truncation(call: OpArgs) -> TensorView:
 
 
 def _multiplied(call: OpArgs, view: TensorView, factor: float) -> TensorView:
-    channels = view.held[-1]
+    channels = view.layer_shape[-1]
     plain = {
         name: src.Weight(values=np.full(channels, value))
         for name, value in (("gamma", factor), ("beta", 0.0), ("mean", 0.0), ("variance", 1.0))
@@ -236,7 +236,7 @@ def _decoded_kind(call: OpArgs) -> int:
 
 
 def _shifted(call: OpArgs, view: TensorView, offset: float) -> TensorView:
-    channels = view.held[-1]
+    channels = view.layer_shape[-1]
     plain = {
         name: src.Weight(values=np.full(channels, value))
         for name, value in (("gamma", 1.0), ("beta", offset), ("mean", 0.0), ("variance", 1.0))

@@ -30,7 +30,7 @@ def _view(call: OpArgs) -> TensorView:
 
 def seen_as(call: OpArgs, view: TensorView, shape: tuple[int, ...]) -> TensorView:
     """The same elements in the same order, in another shape."""
-    call.weave.check(shape)
+    call.builder.check(shape)
     if view.coding is not None and view.coding.scale.size > 1:
         raise call.unsupported(
             "a reshape of integers with a scale for each channel is not supported", "decode them first"
@@ -42,7 +42,7 @@ def reshape(call: OpArgs) -> TensorView:
     """Reshape to a constant shape, in which a fixed number of events counts as one."""
     view = _view(call)
     wanted = call.integers("shape", low=-1) if not call.has(1) else call.numbers(1, "shape")
-    if wanted[:1] == (call.weave.events,):
+    if wanted[:1] == (call.builder.events,):
         wanted = (1, *wanted[1:])
     return seen_as(call, view, target_shape(call, view.shape, wanted))
 
@@ -78,10 +78,10 @@ def transpose(call: OpArgs) -> TensorView:
         call.data_axis(0)
     if view.coding is not None and view.coding.scale.size > 1:
         raise call.unsupported("integers with a scale for each channel cannot change their axes", "decode them first")
-    view = call.weave.untied(view)
-    real = [axis for axis in view.order if view.held[axis] != 1]
+    view = call.builder.materialize(view)
+    real = [axis for axis in view.order if view.layer_shape[axis] != 1]
     holder = dict(zip([axis for axis, size in enumerate(view.shape) if size != 1], real, strict=True))
-    ones = [axis for axis in view.order if view.held[axis] == 1]
+    ones = [axis for axis in view.order if view.layer_shape[axis] == 1]
     return replace(
         view,
         order=(*ones, *(holder[axis] for axis in order if axis in holder)),
@@ -95,16 +95,16 @@ def concatenate(call: OpArgs) -> TensorView:
     shape = call.view().shape
     axis = call.data_axis(axis_of(call, call.integer("axis", 1), len(shape)))
     if any(len(view.shape) != len(shape) or _without(view.shape, axis) != _without(shape, axis) for view in views):
-        raise call.weave.shape_error(f"{[view.shape for view in views]} cannot be concatenated along axis {axis}")
+        raise call.builder.shape_error(f"{[view.shape for view in views]} cannot be concatenated along axis {axis}")
     if len(views) == 1:
         return views[0]
     total = (*shape[:axis], sum(view.shape[axis] for view in views), *shape[axis + 1 :])
-    axes = call.weave.order_held(views[0])
+    axes = call.builder.layer_order(views[0])
     axes = axes if axis in axes else [*axes, axis]
-    layers = [call.weave.arranged(view, axes) for view in views]
-    held = tuple(total[one] for one in axes)
+    layers = [call.builder.arranged(view, axes) for view in views]
+    layer_shape = tuple(total[one] for one in axes)
     order = sorted(range(len(axes)), key=lambda number: axes[number])
-    return call.result(src.Concatenate(axis=axes.index(axis)), layers, held, order, total)
+    return call.result(src.Concatenate(axis=axes.index(axis)), layers, layer_shape, order, total)
 
 
 def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:

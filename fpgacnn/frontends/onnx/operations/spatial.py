@@ -62,7 +62,9 @@ def _rounded_up(call: OpArgs, sizes: Pair, size: Pair, strides: Pair, pads: Pads
 def _padded(call: OpArgs, source: Image, pads: Pads) -> Image:
     top, bottom, left, right = pads
     height, width = source.height + top + bottom, source.width + left + right
-    layer = call.weave.emit(src.ZeroPad(pads=pads), (source.layer,), source.held(height, width, source.channels))
+    layer = call.builder.emit(
+        src.ZeroPad(pads=pads), (source.layer,), source.layer_shape(height, width, source.channels)
+    )
     return Image(layer=layer, height=height, width=width, channels=source.channels, rank=source.rank, last=source.last)
 
 
@@ -88,8 +90,12 @@ def _image_of(call: OpArgs, view: TensorView, touched: AbstractSet[int]) -> Imag
         raise call.unsupported(
             "only axes of space can be padded, cut or repeated", "leave events and channels as they are"
         )
-    held_last = call.weave.moves_only(view) and [view.held[axis] for axis in view.order] == list(view.held)
-    last = rank - 1 not in touched and (1 in touched or (held_last and view.order == tuple(range(len(view.held)))))
+    held_last = call.builder.moves_only(view) and [view.layer_shape[axis] for axis in view.order] == list(
+        view.layer_shape
+    )
+    last = rank - 1 not in touched and (
+        1 in touched or (held_last and view.order == tuple(range(len(view.layer_shape))))
+    )
     return window.image(call, view, last=last)
 
 
@@ -132,16 +138,16 @@ def pad(call: OpArgs) -> TensorView:
 
 def _grown(call: OpArgs, view: TensorView, axis: int, before: int, after: int) -> TensorView:
     """Zeros at the ends of any one axis, which a layer holds as cells, all others as its channels."""
-    others = [one for one in call.weave.order_held(view) if one != axis]
+    others = [one for one in call.builder.layer_order(view) if one != axis]
     size, sizes = view.shape[axis], tuple(view.shape[one] for one in others)
     total = size + before + after
-    layer = call.weave.reshaped(call.weave.arranged(view, [axis, *others]), (size, *sizes), (size, prod(sizes)))
-    layer = call.weave.emit(src.ZeroPad(pads=(0, 0, before, after)), (layer,), (total, prod(sizes)))
-    layer = call.weave.reshaped(layer, (total, prod(sizes)), (total, *sizes))
+    layer = call.builder.reshaped(call.builder.arranged(view, [axis, *others]), (size, *sizes), (size, prod(sizes)))
+    layer = call.builder.emit(src.ZeroPad(pads=(0, 0, before, after)), (layer,), (total, prod(sizes)))
+    layer = call.builder.reshaped(layer, (total, prod(sizes)), (total, *sizes))
     axes = [axis, *others]
     order = tuple(sorted(range(len(axes)), key=lambda number: axes[number]))
     shape = (*view.shape[:axis], total, *view.shape[axis + 1 :])
-    return TensorView(layer=layer, held=(total, *sizes), order=order, shape=shape, kind=view.kind)
+    return TensorView(layer=layer, layer_shape=(total, *sizes), order=order, shape=shape, kind=view.kind)
 
 
 def resize(call: OpArgs) -> TensorView:

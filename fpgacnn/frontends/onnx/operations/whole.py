@@ -87,7 +87,7 @@ def sign(call: OpArgs) -> TensorView:
     below = _activated(call, view, _in_steps(Rounding.TRN, low=-1.0, high=0.0))
     return replace(
         above,
-        layer=call.weave.emit(src.Merge(kind=MergeKind.ADD), (above.layer, below.layer), view.held),
+        layer=call.builder.emit(src.Merge(kind=MergeKind.ADD), (above.layer, below.layer), view.layer_shape),
         divided=False,
     )
 

@@ -42,14 +42,14 @@ class Image:
         axes = tuple(range(self.rank + 1))
         return axes if self.last else (axes[-1], *axes[:-1])
 
-    def held(self, height: int, width: int, channels: int) -> Shape:
+    def layer_shape(self, height: int, width: int, channels: int) -> Shape:
         """A result's shape as a layer holds it."""
         return (width, channels) if self.rank == 1 else (height, width, channels)
 
     def shape(self, height: int, width: int, channels: int) -> Shape:
         """A result's shape in the file."""
-        held = self.held(height, width, channels)
-        return (1, *(held[axis] for axis in self.order()))
+        layer_shape = self.layer_shape(height, width, channels)
+        return (1, *(layer_shape[axis] for axis in self.order()))
 
 
 def image(call: OpArgs, view: TensorView, *, last: bool | None = None) -> Image:
@@ -61,10 +61,10 @@ def image(call: OpArgs, view: TensorView, *, last: bool | None = None) -> Image:
     if rank > 2:
         raise call.unsupported(f"{rank} axes of space are not supported", "use one or two")
     if rank < 1 or shape[0] != 1:
-        raise call.weave.shape_error(f"an image is needed, found a tensor of {shape}")
+        raise call.builder.shape_error(f"an image is needed, found a tensor of {shape}")
     last = call.node.domain == CHANNELS_LAST if last is None else last
     axes = tuple(range(1, rank + 2)) if last else (*range(2, rank + 2), 1)
-    layer = call.weave.arranged(view, axes)
+    layer = call.builder.arranged(view, axes)
     *space, channels = (shape[axis] for axis in axes)
     height, width = space if rank == 2 else (1, *space)
     return Image(layer=layer, height=height, width=width, channels=channels, rank=rank, last=last)
@@ -102,7 +102,9 @@ def outputs(call: OpArgs, sizes: Pair, pads: Pads, reach: Pair, strides: Pair) -
     """
     rows, columns = window_counts(sizes, reach, strides, pads)
     if rows < 1 or columns < 1:
-        raise call.weave.shape_error(f"a {reach[0]}x{reach[1]} window does not fit the input of {sizes[0]}x{sizes[1]}")
+        raise call.builder.shape_error(
+            f"a {reach[0]}x{reach[1]} window does not fit the input of {sizes[0]}x{sizes[1]}"
+        )
     return rows, columns
 
 
@@ -127,7 +129,7 @@ def transposed(call: OpArgs, sizes: Pair, window: Pair, strides: Pair, rank: int
     top, bottom, left, right = padding(call, sizes, window, strides, rank)
     rows, columns = full[0] + extra[0] - top - bottom, full[1] + extra[1] - left - right
     if rows < 1 or columns < 1:
-        raise call.weave.shape_error("nothing is left of its result")
+        raise call.builder.shape_error("nothing is left of its result")
     return (top, left), (rows, columns)
 
 
@@ -135,5 +137,5 @@ def result(
     call: OpArgs, operation: SourceOperation, source: Image, height: int, width: int, channels: int
 ) -> TensorView:
     """A new layer behind an image, as the file sees it."""
-    held = source.held(height, width, channels)
-    return call.result(operation, (source.layer,), held, source.order(), source.shape(height, width, channels))
+    layer_shape = source.layer_shape(height, width, channels)
+    return call.result(operation, (source.layer,), layer_shape, source.order(), source.shape(height, width, channels))

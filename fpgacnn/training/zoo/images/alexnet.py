@@ -1,8 +1,8 @@
 """AlexNet (Krizhevsky, Sutskever, Hinton, NIPS 2012), scaled to images of 67 x 67 and a sixth of the filters.
 
-Its marks are kept: 11 x 11 filters with stride 4 first, overlapping pooling of 3 x 3 with stride 2, then 5 x 5, three
-times 3 x 3, and dense layers with dropout. 67 is the size for which (W - F + 2P) / S + 1 is whole at every layer:
-(67 - 11) / 4 + 1 = 15, then 7, 3, 1. Local response normalization is left out, as later networks do.
+Its features are kept: 11 x 11 filters with stride 4 first, overlapping pooling of 3 x 3 with stride 2, then 5 x 5,
+three times 3 x 3, and dense layers with dropout. 67 is the size for which (W - F + 2P) / S + 1 is an integer at every
+layer: (67 - 11) / 4 + 1 = 15, then 7, 3, 1. Local response normalization is left out, as in later networks.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from __future__ import annotations
 from fpgacnn.training.keras import Keras, KerasModel
 
 
-def build(door: Keras) -> KerasModel:
+def build(modules: Keras) -> KerasModel:
     """74,090 parameters."""
-    layers = door.keras.layers
-    return door.keras.Sequential(
+    layers = modules.keras.layers
+    return modules.keras.Sequential(
         [
             layers.Input((67, 67, 3), name="image"),
             layers.Conv2D(16, 11, strides=4, activation="relu", name="conv1"),

@@ -1,7 +1,7 @@
 """A DenseNet block (Huang, Liu, van der Maaten, Weinberger, arXiv:1608.06993): every layer reads all layers before it.
 
-Normalization and ReLU stand in front of each convolution. They cannot be multiplied into the convolution before them,
-because others read it too: the normalization stays, and the quantizer behind it makes it exact again.
+Normalization and ReLU come before each convolution. They cannot be folded into the previous convolution, because other
+layers read it too: the normalization stays, and the quantizer after it makes the result exact again.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from fpgacnn.training.keras import Keras, KerasModel
 GROWTH, LAYERS = 4, 3
 
 
-def build(door: Keras) -> KerasModel:
+def build(modules: Keras) -> KerasModel:
     """Three layers that add four channels each, a transition, and a dense layer, on images of 8 x 8."""
-    layers = door.keras.layers
+    layers = modules.keras.layers
 
     def normalized(x: KerasModel, label: str) -> KerasModel:
         return layers.Activation("relu", name=f"{label}_relu")(layers.BatchNormalization(name=f"{label}_norm")(x))
@@ -27,4 +27,4 @@ def build(door: Keras) -> KerasModel:
     x = layers.Conv2D(12, 1, name="transition")(normalized(x, "transition"))
     x = layers.AveragePooling2D(2, name="half")(x)
     x = layers.Flatten(name="flatten")(x)
-    return door.keras.Model(image, layers.Dense(10, activation="softmax", name="digit")(x), name="densenet")
+    return modules.keras.Model(image, layers.Dense(10, activation="softmax", name="digit")(x), name="densenet")

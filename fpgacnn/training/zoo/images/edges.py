@@ -1,7 +1,7 @@
-"""Edge detectors: convolutions whose kernels are not trained but known.
+"""Edge detectors: convolutions whose kernels are given, not trained.
 
-A kernel that takes the left neighbours positive and the right ones negative answers where brightness falls from left to
-right. Sobel weighs the middle row twice, Scharr 10:3 for a direction that depends less on the angle of the edge.
+A kernel with positive weights on the left and negative weights on the right responds where the brightness falls from
+left to right. Sobel doubles the middle row; Scharr uses 10:3, so that the response depends less on the edge's angle.
 """
 
 from __future__ import annotations
@@ -36,16 +36,18 @@ def step_image() -> FloatArray:
 
 
 def checkerboard() -> FloatArray:
-    """6 x 6, blocks of 3 x 3 that are 10 and 0 in turn."""
+    """6 x 6, blocks of 3 x 3 that alternate between 10 and 0."""
     block = np.arange(SIDE) // (SIDE // 2)
     return np.where(block[:, None] == block, 10.0, 0.0)
 
 
-def build(door: Keras) -> KerasModel:
+def build(modules: Keras) -> KerasModel:
     """One convolution without bias; its integer weights need no quantizer."""
-    layers = door.keras.layers
+    layers = modules.keras.layers
     kernels = np.stack([*KERNELS.values()], axis=-1)[:, :, np.newaxis, :]
     image = layers.Input((SIDE, SIDE, 1), name="image")
-    model = door.keras.Model(image, layers.Conv2D(len(KERNELS), 3, use_bias=False, name="edges")(image), name="edges")
+    model = modules.keras.Model(
+        image, layers.Conv2D(len(KERNELS), 3, use_bias=False, name="edges")(image), name="edges"
+    )
     model.set_weights([kernels])
     return model

@@ -1,7 +1,7 @@
-"""An Inception module (Szegedy et al., arXiv:1409.4842): filters of several sizes look at the same place side by side.
+"""An Inception module (Szegedy et al., arXiv:1409.4842): parallel filters of several sizes on the same input.
 
-1 x 1 filters in front of the 3 x 3 and 5 x 5 ones, and behind the pooling, keep the number of channels, and so the
-multiplications, small.
+1 x 1 filters before the 3 x 3 and 5 x 5 filters, and after the pooling, keep the number of channels, and so the number
+of multiplications, small.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from fpgacnn.training.keras import Keras, KerasModel
 
 
-def build(door: Keras) -> KerasModel:
+def build(modules: Keras) -> KerasModel:
     """One module between a convolution and global pooling, on images of 8 x 8."""
-    layers = door.keras.layers
+    layers = modules.keras.layers
 
     def conv(x: KerasModel, filters: int, size: int, name: str) -> KerasModel:
         return layers.Conv2D(filters, size, padding="same", activation="relu", name=name)(x)
@@ -27,4 +27,4 @@ def build(door: Keras) -> KerasModel:
     x = layers.Concatenate(name="module")(branches)
     x = layers.MaxPooling2D(2, name="half")(x)
     x = layers.Flatten(name="flatten")(x)
-    return door.keras.Model(image, layers.Dense(10, activation="softmax", name="digit")(x), name="inception")
+    return modules.keras.Model(image, layers.Dense(10, activation="softmax", name="digit")(x), name="inception")

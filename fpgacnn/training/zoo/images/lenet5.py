@@ -1,7 +1,7 @@
-"""LeNet-5 (LeCun, Bottou, Bengio, Haffner, Proc. IEEE 86, 1998), on images of 28 x 28 with ReLU for its scaled tanh.
+"""LeNet-5 (LeCun, Bottou, Bengio, Haffner, Proc. IEEE 86, 1998), on images of 28 x 28, with ReLU for its scaled tanh.
 
-Two convolutions of 5 x 5, each followed by averages of 2 x 2, then three dense layers: the plan of every CNN since. Its
-third "convolution" covers its whole input and so is a dense layer of 120.
+Two convolutions of 5 x 5, each followed by average pooling of 2 x 2, then three dense layers. Its third "convolution"
+covers its whole input and so is a dense layer of 120.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from fpgacnn.training.keras import Keras, KerasModel
 
 
-def build(door: Keras) -> KerasModel:
+def build(modules: Keras) -> KerasModel:
     """61,706 parameters."""
-    layers = door.keras.layers
-    return door.keras.Sequential(
+    layers = modules.keras.layers
+    return modules.keras.Sequential(
         [
             layers.Input((28, 28, 1), name="image"),
             layers.Conv2D(6, 5, padding="same", activation="relu", name="c1"),

@@ -1,7 +1,7 @@
-"""A layer with locally connected filters, as face recognition once used (Taigman et al., DeepFace, CVPR 2014).
+"""A layer with locally connected filters, as in early face recognition (Taigman et al., DeepFace, CVPR 2014).
 
-Every place has weights of its own, so nothing is shared: hls4ml has no such layer, and unrolled as a dense layer it would
-be almost all zeros. The reader refuses it by name; the row is in the table to show that.
+Every position has its own weights, so nothing is shared: hls4ml has no such layer, and unrolled as a dense layer it
+would be almost all zeros. The reader refuses it by name; the row in the table shows this.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from fpgacnn.training.keras import Keras, KerasModel
 
 
-def build(door: Keras) -> KerasModel:
+def build(modules: Keras) -> KerasModel:
     """A convolution, a locally connected layer, and a dense layer, on images of 8 x 8."""
-    layers = door.keras.layers
-    return door.keras.Sequential(
+    layers = modules.keras.layers
+    return modules.keras.Sequential(
         [
             layers.Input((8, 8, 1), name="image"),
             layers.Conv2D(4, 3, activation="relu", name="conv"),

@@ -1,7 +1,7 @@
 """Residual networks for small images (He, Zhang, Ren, Sun, arXiv:1512.03385, section 4.2): depth 6n + 2.
 
-A block learns what to add to its input. Where the image shrinks, a 1 x 1 convolution of stride 2 takes the input along.
-On an FPGA the addition is where widths grow, so its result is rounded to few bits again.
+A block learns what to add to its input. Where the image shrinks, a 1 x 1 convolution of stride 2 adapts the input.
+On an FPGA the addition increases the widths, so its result is rounded to few bits again.
 """
 
 from __future__ import annotations
@@ -11,18 +11,20 @@ from collections.abc import Sequence
 from fpgacnn.training.keras import Keras, KerasModel
 
 
-def build_8(door: Keras) -> KerasModel:
+def build_8(modules: Keras) -> KerasModel:
     """ResNet-8 on images of 8 x 8."""
-    return _build(door, "resnet8", (8, 8, 1), blocks=1, filters=(8, 12, 16))
+    return _build(modules, "resnet8", (8, 8, 1), blocks=1, filters=(8, 12, 16))
 
 
-def build_20(door: Keras) -> KerasModel:
+def build_20(modules: Keras) -> KerasModel:
     """ResNet-20 on images of 32 x 32 with half of the filters."""
-    return _build(door, "resnet20", (32, 32, 3), blocks=3, filters=(8, 16, 32))
+    return _build(modules, "resnet20", (32, 32, 3), blocks=3, filters=(8, 16, 32))
 
 
-def _build(door: Keras, name: str, shape: tuple[int, int, int], *, blocks: int, filters: Sequence[int]) -> KerasModel:
-    layers = door.keras.layers
+def _build(
+    modules: Keras, name: str, shape: tuple[int, int, int], *, blocks: int, filters: Sequence[int]
+) -> KerasModel:
+    layers = modules.keras.layers
 
     def conv(x: KerasModel, count: int, size: int, stride: int, label: str) -> KerasModel:
         x = layers.Conv2D(count, size, strides=stride, padding="same", use_bias=False, name=label)(x)
@@ -41,4 +43,4 @@ def _build(door: Keras, name: str, shape: tuple[int, int, int], *, blocks: int, 
             shortcut = conv(x, count, 1, stride, f"{label}_skip") if stride > 1 else x
             x = relu(layers.Add(name=f"{label}_add")([y, shortcut]), f"{label}_relu")
     x = layers.GlobalAveragePooling2D(name="mean")(x)
-    return door.keras.Model(image, layers.Dense(10, activation="softmax", name="classes")(x), name=name)
+    return modules.keras.Model(image, layers.Dense(10, activation="softmax", name="classes")(x), name=name)

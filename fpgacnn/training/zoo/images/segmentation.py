@@ -1,7 +1,7 @@
-"""A small segmentation network in the form of a U (Ronneberger, Fischer, Brox, arXiv:1505.04597).
+"""A small U-shaped segmentation network (Ronneberger, Fischer, Brox, arXiv:1505.04597).
 
-The image is halved, looked at, doubled again by repetition, and joined with what was seen at full size, so that every
-pixel gets a score that knows its surroundings.
+The image is halved, processed, doubled again by repetition, and joined with the features at full size, so that the
+score of every pixel depends on its surroundings.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from fpgacnn.training.keras import Keras, KerasModel
 
 
-def build(door: Keras) -> KerasModel:
-    """One score for each pixel of 16 x 16; hardware answers logits, whose sign is the mask."""
-    layers = door.keras.layers
+def build(modules: Keras) -> KerasModel:
+    """One score for each pixel of 16 x 16; the hardware gives logits, whose sign is the mask."""
+    layers = modules.keras.layers
 
     def conv(x: KerasModel, filters: int, name: str) -> KerasModel:
         return layers.Conv2D(filters, 3, padding="same", activation="relu", name=name)(x)
@@ -22,4 +22,4 @@ def build(door: Keras) -> KerasModel:
     doubled = layers.UpSampling2D(2, name="double")(conv(coarse, 6, "deep"))
     joined = layers.Concatenate(name="joined")([fine, doubled])
     scores = layers.Conv2D(1, 1, name="scores")(conv(joined, 6, "both"))
-    return door.keras.Model(image, scores, name="segmentation")
+    return modules.keras.Model(image, scores, name="segmentation")

@@ -11,9 +11,9 @@ from __future__ import annotations
 from fpgacnn.training.keras import Keras, KerasModel
 
 
-def build(door: Keras) -> KerasModel:
+def build(modules: Keras) -> KerasModel:
     """Images of 32 x 32 x 3, ten digits."""
-    layers = door.keras.layers
+    layers = modules.keras.layers
     x = image = layers.Input((32, 32, 3), name="image")
     for number, filters in enumerate((16, 16, 24), 1):
         x = layers.Conv2D(filters, 3, use_bias=False, name=f"conv{number}")(x)
@@ -25,4 +25,4 @@ def build(door: Keras) -> KerasModel:
         x = layers.Dense(units, use_bias=False, name=f"dense{number}")(x)
         x = layers.BatchNormalization(name=f"dense_norm{number}")(x)
         x = layers.Activation("relu", name=f"dense_relu{number}")(x)
-    return door.keras.Model(image, layers.Dense(10, activation="softmax", name="digit")(x), name="svhn")
+    return modules.keras.Model(image, layers.Dense(10, activation="softmax", name="digit")(x), name="svhn")

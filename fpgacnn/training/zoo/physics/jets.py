@@ -1,6 +1,6 @@
-"""The jet tagger of J. Duarte et al., arXiv:1804.06913: 16 properties of a jet, five kinds of particle it may come from.
+"""The jet tagger of J. Duarte et al., arXiv:1804.06913: 16 properties of a jet, five kinds of particle as classes.
 
-Not a CNN, but the network that most tools of the field are measured with. Its data are not in any package: seeded.
+It is not a CNN, but the common benchmark of the field. Its data are not in any package: the weights are seeded.
 """
 
 from __future__ import annotations
@@ -8,10 +8,10 @@ from __future__ import annotations
 from fpgacnn.training.keras import Keras, KerasModel
 
 
-def build(door: Keras) -> KerasModel:
+def build(modules: Keras) -> KerasModel:
     """4,389 parameters."""
-    layers = door.keras.layers
-    return door.keras.Sequential(
+    layers = modules.keras.layers
+    return modules.keras.Sequential(
         [
             layers.Input((16,), name="jet"),
             layers.Dense(64, activation="relu", name="fc1"),

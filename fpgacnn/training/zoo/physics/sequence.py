@@ -1,6 +1,6 @@
 """A one-dimensional CNN: the KM3NeT string trigger with time as its only axis and the 18 floors as channels.
 
-Filters slide over time alone, so 32 steps of a few hundred multiplications take the place of an image.
+Filters move along time only, so 32 steps of a few hundred multiplications replace an image.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ def over_time(images: FloatArray) -> FloatArray:
     return images[..., 0].transpose(0, 2, 1)
 
 
-def build(door: Keras) -> KerasModel:
+def build(modules: Keras) -> KerasModel:
     """One score: does the window hold light of a muon?"""
-    layers = door.keras.layers
-    return door.keras.Sequential(
+    layers = modules.keras.layers
+    return modules.keras.Sequential(
         [
             layers.Input((32, 18), name="hits"),
             layers.Conv1D(12, 5, padding="same", activation="relu", name="conv1"),
