@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from fpgacnn.errors import BrokenArchitectureError, GraphError, TooLargeError
 from fpgacnn.frontends.keras.layer_config import Json, LayerConfig
+from fpgacnn.frontends.keras.layer_graph import MODELS, Inner, LayerCall, LayerGraph, check_readers, ordered
 from fpgacnn.frontends.keras.nodes import (
     SEVERAL,
     call,
@@ -26,54 +26,10 @@ from fpgacnn.frontends.keras.operations.layers import CODE_CARRIERS, is_known
 from fpgacnn.frontends.keras.serialized import layer_class
 from fpgacnn.ir.source import Shape
 
-MODELS = frozenset({"Sequential", "Functional", "Model"})
 WRAPPERS = frozenset({"PruneLowMagnitude"})
 MAX_JSON = 1 << 26
 MAX_LAYERS = 10_000
 MAX_NESTING = 16
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inner:
-    """A model inside a model: its class, its name, and its place among the layers of the model around it."""
-
-    kind: str
-    name: str
-    place: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerCall:
-    """One use of a layer: `name` is unique, `weights` names the group its arrays lie in, `shape` is set for inputs.
-
-    `place` is the layer's number in the file's list of its model, which uses in an order that can be computed do not
-    keep. `scope` are the models inside the model that the layer lies in, outermost first. `keys` are those of the inputs
-    where a model is called on a dictionary.
-    """
-
-    name: str
-    kind: str
-    settings: LayerConfig
-    weights: tuple[str, ...]
-    inputs: tuple[str, ...]
-    place: int
-    keys: tuple[str, ...] = ()
-    shape: Shape | None = None
-    scope: tuple[Inner, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerGraph:
-    """Uses in an order that can be computed, inputs and outputs by name.
-
-    `keys` are those of the inputs where the model is made of a dictionary, else the names of the input layers.
-    """
-
-    name: str
-    uses: tuple[LayerCall, ...]
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    keys: tuple[str, ...]
 
 
 def parse_json(text: str, file: Path) -> dict[str, Json]:
@@ -144,7 +100,7 @@ def _spliced(graph: LayerGraph, models: Mapping[str, LayerGraph], file: Path) ->
                 file=file, where="the architecture", seen=f"more than {MAX_LAYERS} layers", limit=MAX_LAYERS
             )
     spliced = replace(graph, uses=tuple(uses), outputs=tuple(ends.get(name, name) for name in graph.outputs))
-    _check_readers(spliced.uses, spliced.outputs, file)
+    check_readers(spliced.uses, spliced.outputs, file)
     return spliced
 
 
@@ -258,10 +214,10 @@ def _sequential(config: Json, file: Path, *, nested: bool) -> LayerGraph:
                 )
             )
     name = values.get("name")
-    ordered = _ordered(uses, file)
+    in_order = ordered(uses, file)
     ends = (uses[0].name,), (uses[-1].name,)
     return LayerGraph(
-        name=name if isinstance(name, str) else "model", uses=ordered, inputs=ends[0], outputs=ends[1], keys=ends[0]
+        name=name if isinstance(name, str) else "model", uses=in_order, inputs=ends[0], outputs=ends[1], keys=ends[0]
     )
 
 
@@ -311,7 +267,7 @@ def _functional(config: Mapping[str, Json], file: Path) -> LayerGraph:
     uses = [replace(use, inputs=tuple(_renamed(one, renamed) for one in use.inputs)) for use in uses]
     return LayerGraph(
         name=name if isinstance(name, str) else "model",
-        uses=_ordered(_each_output(uses, outputs, file), file),
+        uses=ordered(_each_output(uses, outputs, file), file),
         inputs=inputs,
         outputs=outputs,
         keys=keys or inputs,
@@ -396,41 +352,3 @@ def _ends(value: Json, file: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if not names or None in names:
         raise BrokenArchitectureError(file=file, where="the architecture", why="inputs or outputs are not named")
     return tuple(name for name in names if name is not None), keys
-
-
-def _check_readers(uses: Sequence[LayerCall], ends: Sequence[str], file: Path) -> None:
-    """Raise GraphError where a use or an end reads what no use gives."""
-    names = {use.name for use in uses}
-    for reader, read in [*((f"layer '{use.name}'", use.inputs) for use in uses), ("an end of the model", ends)]:
-        missing = [name for name in read if name not in names]
-        if missing:
-            raise GraphError(file=file, why=f"{reader} reads '{missing[0]}', which does not exist")
-
-
-def _ordered(uses: list[LayerCall], file: Path) -> tuple[LayerCall, ...]:
-    """Uses in an order in which every input comes before its reader; the file's order where it is one already."""
-    by_name = {use.name: use for use in uses}
-    if len(by_name) != len(uses):
-        raise GraphError(file=file, why="two layers have the same name")
-    models = {use.name for use in uses if use.kind in MODELS}  # whose outputs are named when they are taken apart
-    needs = {use.name: [_of_model(name, models) for name in use.inputs] for use in uses}
-    _check_readers([replace(use, inputs=tuple(needs[use.name])) for use in uses], (), file)
-    done: dict[str, LayerCall] = {}
-    waiting = list(uses)
-    while waiting:
-        blocked: list[LayerCall] = []
-        for use in waiting:
-            if all(name in done for name in needs[use.name]):
-                done[use.name] = use
-            else:
-                blocked.append(use)
-        if len(blocked) == len(waiting):
-            raise GraphError(file=file, why=f"the layers form a cycle through '{waiting[0].name}'")
-        waiting = blocked
-    return tuple(done.values())
-
-
-def _of_model(name: str, models: AbstractSet[str]) -> str:
-    """The inner model that gives a tensor, or the tensor's own name."""
-    use, _ = of_output(name)
-    return use if use in models and name not in models else name

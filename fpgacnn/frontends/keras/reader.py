@@ -23,8 +23,9 @@ from fpgacnn.frontends.keras.context import LayerContext, ParsedOperation
 from fpgacnn.frontends.keras.dtypes import is_half
 from fpgacnn.frontends.keras.files import archive, hdf5
 from fpgacnn.frontends.keras.files.positional import PositionalWeights, is_positional
-from fpgacnn.frontends.keras.graph import MAX_JSON, LayerCall, LayerGraph, parse_json, read_graph
+from fpgacnn.frontends.keras.graph import MAX_JSON, parse_json, read_graph
 from fpgacnn.frontends.keras.layer_config import Json
+from fpgacnn.frontends.keras.layer_graph import LayerCall, LayerGraph
 from fpgacnn.frontends.keras.operations.layers import CODE_CARRIERS, NO_OPERATION, hint, is_known, parse_layer
 from fpgacnn.frontends.result import MAX_AXES, MAX_VALUES, ReadResult
 from fpgacnn.ir.source import Activate, FloatArray, Input, Quantizer, Shape, SourceLayer, weights_of

@@ -1,8 +1,4 @@
-"""Export a network to QKeras: the same layers and weights, built from our own reading of the file.
-
-TensorFlow never opens the user's file, so every network that the reader accepts can be trained, and no code of the
-file is run.
-"""
+"""Export a network to QKeras with the same layers and weights; TensorFlow never opens the user's file."""
 
 from __future__ import annotations
 

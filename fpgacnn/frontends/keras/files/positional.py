@@ -14,8 +14,8 @@ from pathlib import Path
 
 from fpgacnn.errors import BrokenFileError, WeightsError
 from fpgacnn.frontends.keras.files.hdf5 import Group, Hdf5Dataset, numbers
-from fpgacnn.frontends.keras.graph import LayerCall, LayerGraph
 from fpgacnn.frontends.keras.layer_config import Json, short_name
+from fpgacnn.frontends.keras.layer_graph import LayerCall, LayerGraph
 from fpgacnn.frontends.keras.serialized import layer_class
 from fpgacnn.ir.source import FloatArray
 

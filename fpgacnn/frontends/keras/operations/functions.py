@@ -14,7 +14,7 @@ import numpy as np
 from fpgacnn.frontends.keras.context import LayerContext, ParsedOperation, Parser
 from fpgacnn.frontends.keras.layer_config import Json
 from fpgacnn.frontends.keras.nodes import OPERATION
-from fpgacnn.frontends.keras.operations import axes, linear, shaping, slicing
+from fpgacnn.frontends.keras.operations import axes, axis_functions, linear, shaping, slicing
 from fpgacnn.frontends.keras.operations.activations import activation_layer, parse_activation
 from fpgacnn.frontends.result import MAX_VALUES
 from fpgacnn.ir import source as src
@@ -169,7 +169,7 @@ def _activation(context: LayerContext) -> list[ParsedOperation]:
     function = _FUNCTIONS[word](context) if word in _FUNCTIONS else parse_activation(word, context)
     assert function is not None
     shape = context.input
-    over = _axes(context) or [len(shape)]
+    over = axis_functions.axes_of(context) or [len(shape)]
     if word != "softmax" or over == [len(shape)]:
         return [ParsedOperation(operation=src.Activate(function=function), shape=shape)]
     if len(over) != 1:
@@ -189,25 +189,9 @@ _FUNCTIONS: Mapping[str, Callable[[LayerContext], src.Activation]] = {
 }
 
 
-def _axes(context: LayerContext, key: str = "axis") -> list[int]:
-    """The axes of an option, counted with that of events; empty where it is not given.
-
-    Raises UnsupportedOptionError for the axis of events and those that do not exist.
-    """
-    value = context.settings.get(key)
-    listed = value if isinstance(value, list) else [] if value is None else [value]
-    rank = len(context.input) + 1
-    found = [
-        axis + rank if axis < 0 else axis for axis in listed if isinstance(axis, int) and not isinstance(axis, bool)
-    ]
-    if len(found) != len(listed) or not all(0 < axis < rank for axis in found):
-        raise context.settings.unsupported(f"{key}={value!r} is not supported", "use axes of the data")
-    return found
-
-
 def _reduce(context: LayerContext) -> list[ParsedOperation]:
     """Mean, maximum, minimum and sum over axes of the data."""
-    word, shape, axes_read = _word(context), context.input, sorted(set(_axes(context)))
+    word, shape, axes_read = _word(context), context.input, sorted(set(axis_functions.axes_of(context)))
     places = [axis - 1 for axis in axes_read]
     keep = context.settings.flag("keepdims", default=False)
     if not places or (len(places) == len(shape) and not keep) or len(shape) > axes.MAX_RANK:
@@ -234,137 +218,6 @@ def _pooled_space(shape: Shape, places: list[int], kind: src.PoolKind, result: S
     left = tuple(1 if axis in places else one for axis, one in enumerate(shape))
     steps = [ParsedOperation(operation=src.Pool(kind=kind, size=size, strides=size, pads=_ONE_CELL), shape=left)]
     return [*steps, ParsedOperation(operation=src.Reshape(), shape=result)] if result != left else steps
-
-
-def _reshape(context: LayerContext) -> list[ParsedOperation]:
-    target = context.settings.get("shape")
-    if not isinstance(target, list) or not target or target[0] not in (-1, None):
-        raise context.settings.unsupported(
-            f"reshaping to {target!r} is not supported", "leave the axis of events as -1"
-        )
-    return shaping.reshape(_with(context, "target_shape", target[1:]))
-
-
-def _with(context: LayerContext, key: str, value: Json) -> LayerContext:
-    return replace(context, settings=context.settings.with_value(key, value))
-
-
-def _transpose(context: LayerContext) -> list[ParsedOperation]:
-    given = context.settings.get("axes")
-    order = [_any_axis(context, one) for one in given] if isinstance(given, list) else []
-    if order[:1] != [0] or sorted(order) != list(range(len(context.input) + 1)):
-        raise context.settings.unsupported(
-            f"transposing to {given!r} is not supported", "leave the axis of events first"
-        )
-    return _turned(context, order)
-
-
-def _expand(context: LayerContext) -> list[ParsedOperation]:
-    axis, rank = context.settings.get("axis"), len(context.input) + 1
-    place = axis + rank + 1 if isinstance(axis, int) and axis < 0 else axis
-    if isinstance(place, bool) or not isinstance(place, int) or not 0 < place <= rank:
-        raise context.settings.unsupported(f"axis={axis!r} is not supported", "use an axis of the data")
-    return [
-        ParsedOperation(operation=src.Reshape(), shape=(*context.input[: place - 1], 1, *context.input[place - 1 :]))
-    ]
-
-
-def _squeeze(context: LayerContext) -> list[ParsedOperation]:
-    given, shape = _axes(context), context.input
-    taken = [axis - 1 for axis in given] or [number for number, size in enumerate(shape) if size == 1]
-    left = tuple(size for number, size in enumerate(shape) if number not in taken)
-    if any(shape[axis] != 1 for axis in taken) or not left:
-        raise context.shape_error(f"{shape} cannot lose axes {given}")
-    return [ParsedOperation(operation=src.Reshape(), shape=left)]
-
-
-def _pad(context: LayerContext) -> list[ParsedOperation]:
-    """Zeros around space."""
-    pads, rank, settings = context.settings.get("paddings"), len(context.input), context.settings
-    mode, value = settings.get("mode", "constant"), settings.get("constant_values", 0)
-    is_plain = isinstance(pads, list) and len(pads) == rank + 1 and pads[0] == pads[-1] == [0, 0]
-    if (
-        not is_plain
-        or not isinstance(pads, list)
-        or str(mode).lower() != "constant"
-        or value not in (0, None)
-        or rank not in {2, 3}
-    ):
-        raise settings.unsupported(f"padding by {pads!r} is not supported", "pad space with zeros")
-    return shaping.zero_padding(
-        replace(_with(context, "padding", pads[1] if rank == 2 else pads[1:-1]), kind=f"ZeroPadding{rank - 1}D")
-    )
-
-
-def _concatenate(context: LayerContext) -> list[ParsedOperation]:
-    """Concatenation along an axis that must be given, or is the first."""
-    return shaping.concatenate(context if context.settings.get("axis") is not None else _with(context, "axis", 0))
-
-
-def _stack(context: LayerContext) -> list[ParsedOperation]:
-    """Stack: every tensor gets the new axis, along which they are concatenated."""
-    axis, shape = context.settings.get("axis", 0), context.inputs[0]
-    place = axis + len(shape) + 2 if isinstance(axis, int) and axis < 0 else axis
-    if (
-        isinstance(place, bool)
-        or not isinstance(place, int)
-        or not 0 < place <= len(shape) + 1
-        or len(set(context.inputs)) != 1
-    ):
-        raise context.settings.unsupported(
-            f"stacking {context.inputs} along axis {axis!r} is not supported", "stack along an axis of the data"
-        )
-    wide = (*shape[: place - 1], 1, *shape[place - 1 :])
-    steps = [
-        ParsedOperation(operation=src.Reshape(), shape=wide, reads=number) for number in range(len(context.inputs))
-    ]
-    joined = replace(_with(context, "axis", place), inputs=(wide,) * len(context.inputs))
-    return [*steps, *(shaping.concatenate(joined) if len(context.inputs) > 1 else [])]
-
-
-def _turned(context: LayerContext, order: list[int]) -> list[ParsedOperation]:
-    """Axes in an order that counts that of events, which must stay first."""
-    if order[:1] != [0]:
-        raise context.settings.unsupported(
-            "moving the axis of events is not supported", "leave the axis of events first"
-        )
-    return axes.permuted(context.input, [axis - 1 for axis in order[1:]])
-
-
-def _swapaxes(context: LayerContext) -> list[ParsedOperation]:
-    order = list(range(len(context.input) + 1))
-    one, other = (_any_axis(context, context.settings.get(key)) for key in ("axis1", "axis2"))
-    order[one], order[other] = order[other], order[one]
-    return _turned(context, order)
-
-
-def _moveaxis(context: LayerContext) -> list[ParsedOperation]:
-    sources, targets = (
-        [_any_axis(context, one) for one in _listed(context.settings.get(key))] for key in ("source", "destination")
-    )
-    if (
-        len(sources) != len(targets)
-        or len(set(sources)) != len(sources)
-        or len(set(targets)) != len(targets)
-        or not sources
-    ):
-        raise context.settings.broken("source", "expected as many axes as in destination")
-    order = [axis for axis in range(len(context.input) + 1) if axis not in sources]
-    for target, source in sorted(zip(targets, sources, strict=True)):
-        order.insert(target, source)
-    return _turned(context, order)
-
-
-def _any_axis(context: LayerContext, value: Json) -> int:
-    """An axis, that of events included, counted from the first."""
-    rank = len(context.input) + 1
-    if isinstance(value, bool) or not isinstance(value, int) or not -rank <= value < rank:
-        raise context.settings.unsupported(f"axis={value!r} is not supported", "use an axis of the tensor")
-    return value % rank
-
-
-def _listed(value: Json) -> list[Json]:
-    return value if isinstance(value, list) else [value]
 
 
 def _same(_: LayerContext) -> list[ParsedOperation]:
@@ -418,17 +271,17 @@ _WORDS: Mapping[str, Parser] = {
     "add_n": _checked(_sum_of_many),
     "clip": _checked(_clip, "x_min", "x_max"),
     "negative": _checked(_negative),
-    "reshape": _checked(_reshape, "shape"),
-    "transpose": _checked(_transpose, "axes"),
-    "swapaxes": _checked(_swapaxes, "axis1", "axis2"),
-    "moveaxis": _checked(_moveaxis, "source", "destination"),
-    "expand_dims": _checked(_expand, "axis"),
-    "squeeze": _checked(_squeeze, "axis"),
-    "concatenate": _checked(_concatenate, "axis"),
-    "stack": _checked(_stack, "axis"),
+    "reshape": _checked(axis_functions.reshape, "shape"),
+    "transpose": _checked(axis_functions.transpose, "axes"),
+    "swapaxes": _checked(axis_functions.swapaxes, "axis1", "axis2"),
+    "moveaxis": _checked(axis_functions.moveaxis, "source", "destination"),
+    "expand_dims": _checked(axis_functions.expand, "axis"),
+    "squeeze": _checked(axis_functions.squeeze, "axis"),
+    "concatenate": _checked(axis_functions.concatenate, "axis"),
+    "stack": _checked(axis_functions.stack, "axis"),
     "split": _checked(slicing.parts_of, "axis", "parts", "indices"),
     "unstack": _checked(slicing.parts_of, "axis", "num"),
-    "pad": _checked(_pad, "paddings", "mode", "constant_values"),
+    "pad": _checked(axis_functions.pad, "paddings", "mode", "constant_values"),
     "getitem": _checked(slicing.getitem, "slices"),
     "identity": _checked(_same),
     "cast": _checked(_cast, "dtype"),
