@@ -1,1 +1,1 @@
-"""Numbers flowing. Engines take input codes and give the codes of every node."""
+"""Engines: they take input codes and give the codes of every node."""

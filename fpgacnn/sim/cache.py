@@ -1,7 +1,7 @@
-"""Where what was built is kept: below XDG_CACHE_HOME or ~/.cache, until it is not used and others need the room.
+"""The cache of builds, below XDG_CACHE_HOME or ~/.cache; the builds that were unused for longest are removed.
 
-The name of a build is its key and the digest of its bytes, so that one which was cut short or changed is seen and made
-again. It is put there by one rename, so that two processes which build at once do not disturb each other.
+The name of a build is its key and the digest of its bytes, so that a truncated or changed build is detected and built
+again. It is published by one rename, so that two processes can build at the same time.
 """
 
 from __future__ import annotations
@@ -23,19 +23,22 @@ _DIGEST_DIGITS = 32
 
 
 def cache_folder(kind: str = "") -> Path:
-    """The folder of one kind of builds, or of all."""
+    """The folder for one kind of build, or for all."""
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "fpgacnn" / kind
 
 
 def kept(kind: str, key: str) -> Path | None:
-    """A build that may be run: the user's own, writable by nobody else, and whole. What is not whole is taken away."""
+    """A build that may be run: owned by the user, writable only by the user, and complete.
+
+    Incomplete builds are removed.
+    """
     for file in cache_folder(kind).glob(f"{key}-*"):
         with contextlib.suppress(OSError):
             if not is_ours(file):
                 continue
             if file.name == _name(key, file.read_bytes()):
-                with contextlib.suppress(OSError):  # a cache that is read only
+                with contextlib.suppress(OSError):  # the cache is read-only
                     os.utime(file)
                 return file
             file.unlink()
@@ -43,9 +46,9 @@ def kept(kind: str, key: str) -> Path | None:
 
 
 def keep(kind: str, key: str, content: bytes, *, mode: int) -> Path | None:
-    """Keep a build, whole or not at all: where it is, or None where it could not be. Those that were not used for longest make room.
+    """Publish a build atomically: its path, or None if it could not be stored. Builds unused for longest are removed.
 
-    Raises UsageError where FPGACNN_CACHE_MB is no size.
+    Raises UsageError if FPGACNN_CACHE_MB is not a size.
     """
     limit = limit_bytes()
     folder = cache_folder(kind)
@@ -66,9 +69,9 @@ def keep(kind: str, key: str, content: bytes, *, mode: int) -> Path | None:
 
 
 def is_ours(file: Path) -> bool:
-    """Whether a file of the cache may be run: a plain file of the user's own that nobody else can write.
+    """Whether a file of the cache may be run: a plain file of the user that no other user can write.
 
-    A cache may lie where others can write (a shared XDG_CACHE_HOME); what they put there is not run.
+    A cache may be in a folder that others can write (a shared XDG_CACHE_HOME); their files are not run.
     """
     try:
         state = file.stat(follow_symlinks=False)
@@ -78,7 +81,7 @@ def is_ours(file: Path) -> bool:
 
 
 def limit_bytes() -> int:
-    """How large the cache may become: FPGACNN_CACHE_MB, else 2,048 MB.
+    """Largest size of the cache: FPGACNN_CACHE_MB, else 2,048 MB.
 
     Raises UsageError.
     """
@@ -89,7 +92,7 @@ def limit_bytes() -> int:
 
 
 def size_bytes() -> int:
-    """How large the cache is."""
+    """Size of the cache."""
     return sum(state.st_size for _, state in _files())
 
 
@@ -102,9 +105,10 @@ def _files() -> Iterator[tuple[Path, os.stat_result]]:
 
 
 def _make_room(limit: int) -> None:
-    """Remove what was not used for longest until a quarter of the limit is free; what may be in use stays.
+    """Remove the builds unused for longest until a quarter of the limit is free; builds that may be in use stay.
 
-    A time of use that lies ahead is as far from now as one that lies behind, else a clock that was set back would keep a file for ever.
+    A time of use in the future counts as equally far in the past, else a clock that was set back would keep a file
+    forever.
     """
     now = time.time()
     files = sorted(((abs(now - state.st_mtime), state.st_size, file) for file, state in _files()), reverse=True)

@@ -1,4 +1,4 @@
-"""Compares two answers. Engines must be equal; hardware and trained network must be equal or within the plan's bound."""
+"""Compare two results. Engines must be equal; hardware and network must be equal or within the plan's bound."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from fpgacnn.ir.source import FloatArray
 from fpgacnn.sim.result import SimulationResult
 
 READING = "network as read"
-"""The left side of the comparison of what was read with the framework that the file belongs to."""
+"""The left side in the comparison of the network as read with the framework of its file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """The first place where two answers differ: node, event and index, and what each side has there."""
+    """The first place where two results differ: node, event and index, and the value of each side."""
 
     layer: str
     index: tuple[int, ...]
@@ -29,12 +29,12 @@ class Difference:
 
 
 LOOSE_SHARE = 0.25
-"""A bound on an output's error that is larger than this share of the output's span says nothing about the answers."""
+"""A bound on an output's error that is larger than this share of the output's span is not useful."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputBound:
-    """The plan's error bound of one output beside what the events showed.
+    """The plan's error bound of one output beside the values of the events.
 
     `span` is the largest minus the smallest answer of the reference, over all values of the output and all events;
     `seen` is the largest difference. `loose`: the bound is larger than a quarter of the span.
@@ -49,12 +49,12 @@ class OutputBound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerificationReport:
-    """One comparison. `allowed` is the largest difference that the plan promises (0: equality); `holds` is the verdict.
+    """One comparison. `allowed` is the largest difference that the plan allows (0: equality); `holds` is the result.
 
-    `mismatches` counts values that differ at all, `values` all compared. `layers` tells how many nodes were compared;
-    `differences` is the largest difference of each that differs. `outputs` are the bounds of the outputs, where the
-    right side is a trained network. `float32_events` are events that differ because the
-    framework's float32 rounds a tie; they are not held against hardware.
+    `mismatches` is the number of values that differ at all, `values` of all compared. `layers` is the number of
+    compared nodes; `differences` is the largest difference of each node that differs. `outputs` are the bounds of the
+    outputs, if the right side is a trained network. `float32_events` are events that differ because the framework's
+    float32 rounds a tie; they do not count as errors of the hardware.
     """
 
     left: str
@@ -73,7 +73,7 @@ class VerificationReport:
 
     @property
     def loosest(self) -> OutputBound | None:
-        """The output whose bound says least, if the bound of any output is loose."""
+        """The output with the least useful bound, if the bound of any output is loose."""
         return max(
             (one for one in self.outputs if one.loose),
             key=lambda one: one.bound / one.span if one.span else inf,
@@ -95,19 +95,19 @@ class Tally:
 
     @property
     def holds(self) -> bool:
-        """Nothing differs by more than allowed."""
+        """Whether nothing differs by more than allowed."""
         return self.largest <= self.allowed and not self.wrong
 
 
 def compare(left: SimulationResult, right: SimulationResult) -> VerificationReport:
-    """Two engines on the same events: every code of every node that both show must be equal."""
+    """Compare two engines on the same events: every code of every node that both give must be equal."""
     found = EngineComparison()
     found.add(left, right)
     return found.report(left.engine, right.engine)
 
 
 class EngineComparison:
-    """Two engines on consecutive pieces of the events: nothing is kept of a piece but counts and first differences."""
+    """Compare two engines on consecutive pieces of the events; only counts and first differences are kept."""
 
     def __init__(self) -> None:
         self._events = 0
@@ -115,7 +115,7 @@ class EngineComparison:
         self._tallies: dict[str, Tally] = {}
 
     def add(self, left: SimulationResult, right: SimulationResult) -> None:
-        """Compare the next events; both answers are of the same ones."""
+        """Compare the next events; both results belong to the same events."""
         self._owed |= dict.fromkeys((*left.outputs, *right.outputs))
         for name, (one, other) in {**_shared(left.trace, right.trace), **_shared(left.outputs, right.outputs)}.items():
             found = _codes_tally(name, one, other, self._events)
@@ -124,7 +124,7 @@ class EngineComparison:
         self._events += left.events
 
     def report(self, left: str, right: str) -> VerificationReport:
-        """All pieces together, under the names of the two engines."""
+        """The report on all pieces, with the names of the two engines."""
         return summary(left, right, self._events, list(self._tallies.values()), owed=self._owed)
 
 
@@ -144,7 +144,7 @@ def _shared(left: Mapping[str, Codes], right: Mapping[str, Codes]) -> dict[str, 
 
 
 def _codes_tally(layer: str, left: Codes, right: Codes, event: int) -> Tally:
-    """Equality of codes from the given event on; formats may differ in their modes but not in their binary point."""
+    """Compare codes from the given event on; formats may differ in their modes but not in their binary point."""
     assert left.array.shape == right.array.shape
     same_point = left.format.fraction == right.format.fraction
     differs = left.array != right.array if same_point else left.values != right.values
@@ -162,14 +162,14 @@ def first_difference(
     right: NDArray[np.int64] | FloatArray,
     event: int,
 ) -> Difference | None:
-    """The first place (event and index) where `differs` (events, ...) is set; None where it is nowhere."""
+    """The first place (event and index) where `differs` (events, ...) is true; None if there is none."""
     return _difference(layer, int(differs.argmax()), left, right, event) if differs.any() else None
 
 
 def _difference(
     layer: str, place: int, left: NDArray[np.int64] | FloatArray, right: NDArray[np.int64] | FloatArray, event: int
 ) -> Difference:
-    """What both sides have at a place of a piece whose first event has the number `event`."""
+    """The values of both sides at a place of a piece whose first event has the number `event`."""
     index = tuple(int(axis) for axis in np.unravel_index(place, left.shape))
     return Difference(
         layer=layer, index=(event + index[0], *index[1:]), left=float(left[index]), right=float(right[index])
@@ -185,11 +185,11 @@ def against_reference(
     exactness: float = 0.0,
     excused: NDArray[np.bool_] | None = None,
 ) -> VerificationReport:
-    """Hardware against the trained network's own answers, layer by layer where traced.
+    """Compare the hardware with the trained network's own answers, layer by layer if there is a trace.
 
-    Equality is owed where the plan's error is 0, else its bound. `exactness` is what the reference's own float
-    arithmetic may be off, relative to the largest value of a layer (0 for exact references). Events that are `excused`
-    (events,) are counted apart where they differ.
+    Values must be equal if the plan's error is 0, else within its bound. `exactness` is the error of the reference's
+    own float arithmetic, relative to the largest value of a layer (0 for exact references). Differences in events that
+    are `excused` (events,) are counted separately.
     """
     found = ReferenceComparison(design, exactness=exactness, excused=excused)
     found.add({**hardware.trace, **hardware.outputs}, reference, 0)
@@ -197,7 +197,7 @@ def against_reference(
 
 
 class ReferenceComparison:
-    """Hardware against a network's own answers on consecutive pieces of the events; see `against_reference`."""
+    """Compare the hardware with a network on consecutive pieces of the events; see `against_reference`."""
 
     def __init__(self, design: Design, *, exactness: float = 0.0, excused: NDArray[np.bool_] | None = None) -> None:
         self._design, self._exactness, self._excused = design, exactness, excused
@@ -241,9 +241,10 @@ class ReferenceComparison:
 
 @dataclass(slots=True, kw_only=True)
 class _LayerComparison:
-    """One layer so far. What is allowed depends on the largest value of all events, so it is known at the end only.
+    """One layer so far. The allowed difference depends on the largest value of all events, which is known at the end.
 
-    `candidates` are the differences larger than all before them in their piece: the first one beyond any limit is among them.
+    `candidates` are the differences larger than all before them in their piece: the first one over any limit is one of
+    them.
     """
 
     layer: str
@@ -299,7 +300,7 @@ class _LayerComparison:
         )
 
     def beyond(self) -> NDArray[np.bool_]:
-        """Which events differ by more than allowed, excused or not."""
+        """The events that differ by more than allowed, excused or not."""
         return np.concatenate(self.by_event) > self.allowed
 
     def bound(self) -> OutputBound:
@@ -308,13 +309,13 @@ class _LayerComparison:
 
 
 def finite_ends(wanted: FloatArray) -> tuple[float, float]:
-    """The smallest and the largest finite value; inf and -inf where there is none."""
+    """The smallest and the largest finite value; inf and -inf if there is none."""
     finite = np.isfinite(wanted)
     return float(wanted.min(initial=inf, where=finite)), float(wanted.max(initial=-inf, where=finite))
 
 
 def output_bound(output: str, bound: float, ends: tuple[float, float], seen: float) -> OutputBound:
-    """The bound of an output beside the span of its reference's answers, between their `ends`."""
+    """The bound of an output beside the span of its reference's answers."""
     span = max(ends[1] - ends[0], 0.0)
     return OutputBound(output=output, bound=bound, span=span, seen=seen, loose=bound > LOOSE_SHARE * span)
 
@@ -322,7 +323,7 @@ def output_bound(output: str, bound: float, ends: tuple[float, float], seen: flo
 def _rising(
     layer: str, distance: FloatArray, left: FloatArray, right: FloatArray, event: int
 ) -> list[tuple[float, Difference]]:
-    """Differences that are larger than every one before them, in order."""
+    """Differences that are larger than all before them, in order."""
     flat = distance.reshape(-1)
     highest = np.fmax.accumulate(flat)
     places = [0, *(np.flatnonzero(highest[1:] > highest[:-1]) + 1).tolist()]
@@ -334,7 +335,7 @@ def summary(
 ) -> VerificationReport:
     """One report of the comparisons of all nodes.
 
-    `owed` are the outputs that must be compared: the report does not hold where one of them is missing.
+    `owed` are the outputs that must be compared: without one of them, the report does not hold.
     """
     compared = {tally.layer for tally in tallies if tally.values}
     broken = [tally for tally in tallies if not tally.holds]
@@ -356,7 +357,7 @@ def summary(
 
 
 def signal_to_noise_db(wanted: FloatArray, seen: FloatArray) -> float | None:
-    """Signal to quantization noise ratio, 10 log10(sum(x^2) / sum((x - y)^2)) in dB; None where nothing differs."""
+    """Signal to quantization noise ratio, 10 log10(sum(x^2) / sum((x - y)^2)) in dB; None if nothing differs."""
     return ratio_db(*powers(wanted, seen))
 
 
@@ -368,7 +369,7 @@ def powers(wanted: FloatArray, seen: FloatArray) -> tuple[float, float]:
 
 
 def ratio_db(signal: float, noise: float) -> float | None:
-    """Sums of squares as a ratio in dB; None where nothing differs."""
+    """The ratio of two sums of squares in dB; None if nothing differs."""
     if noise == 0.0:
         return None
     return 10.0 * float(np.log10(signal / noise)) if signal > 0 else 0.0

@@ -1,4 +1,4 @@
-"""Compares the network as read with the framework that its file belongs to, layer by layer."""
+"""Compare the network as read with the framework of its file, layer by layer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fpgacnn.sim.compare import READING, Difference, Tally, VerificationReport, 
 from fpgacnn.sim.follow_layers import NodeDifference
 
 EXCUSED_SHARE = 0.03
-"""How many of a layer's values may lie next to a threshold of a quantizer, so that float32 takes the other step."""
+"""Largest share of a layer's values next to a threshold of a quantizer, where float32 may take the other step."""
 
 
 def of_reading(
@@ -19,8 +19,8 @@ def of_reading(
 ) -> VerificationReport:
     """The network as read against its framework; each piece has the same layers, on the next events.
 
-    A value is wrong where it differs by more than float32 rounds, and no quantizer's step next to a threshold explains
-    it. A layer where more than EXCUSED_SHARE of the values need that explanation is wrong as well.
+    A value is wrong if it differs by more than float32 rounding and no quantizer's threshold next to it explains the
+    difference. A layer is also wrong if more than EXCUSED_SHARE of its values need that explanation.
     """
     found: dict[str, _LayerCount] = {}
     events = excused = 0
@@ -37,7 +37,7 @@ def of_reading(
 
 @dataclass(slots=True)
 class _LayerCount:
-    """One layer of the network as read, added up over the events."""
+    """The counts of one layer of the network as read."""
 
     layer: str
     values: int = 0
@@ -49,7 +49,7 @@ class _LayerCount:
     other: Difference | None = None
 
     def add(self, node: NodeDifference, events: int) -> None:
-        """Further events; `events` are those before."""
+        """Add events; `events` is the number of those before."""
         off = np.abs(node.theirs - node.ours)
         off[np.isnan(off)] = np.inf
         self.values += off.size
@@ -61,7 +61,7 @@ class _LayerCount:
         self.other = self.other or first_difference(self.layer, node.beyond, node.ours, node.theirs, events)
 
     def tally(self) -> Tally:
-        """The verdict on the layer."""
+        """The result for the layer."""
         wrong = self.wrong is not None or self.stepped > max(1, EXCUSED_SHARE * self.values)
         return Tally(
             layer=self.layer,

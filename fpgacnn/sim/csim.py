@@ -1,8 +1,8 @@
 """C simulation: hls4ml's own C++, built by g++ and run in worker processes.
 
-hls4ml's headers contain asserts that abort and buffers that are static, so the code never runs inside Python and
-never in threads. Builds are cached by a digest of compiler, flags and sources; weights are read at run time and are
-not part of it.
+hls4ml's headers have asserts that abort and buffers that are static, so the code never runs inside Python and never in
+threads. Builds are cached by a digest of compiler, flags and sources; weights are read at run time and are not part of
+it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from fpgacnn.system.subprocesses import run
 from fpgacnn.system.tools import ToolSearch
 
 FLAGS = ("-O1", "-w", "-fno-gnu-unique", '-DWEIGHTS_DIR="firmware/weights"', "-I.", "-Ifirmware/ap_types")
-"""-O1 builds the SVHN network in half the time of hls4ml's -O3 and runs nearly as fast."""
+"""-O1 builds the SVHN network in half the time of hls4ml's -O3, and the result is nearly as fast."""
 
 DEFAULT_SECONDS = 900.0
 MAX_WORKERS = 8
@@ -39,7 +39,7 @@ MAX_WORKERS = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compiler:
-    """A C++ compiler that was found, as words of a command, its first line of `--version` and the newest standard it knows."""
+    """A C++ compiler: the words of its command, its first line of `--version` and the newest standard it supports."""
 
     command: tuple[str, ...]
     version: str
@@ -48,7 +48,7 @@ class Compiler:
 
 @cache
 def find_compiler() -> Compiler:
-    """The compiler named by CXX, arguments allowed as in `ccache g++`, else g++.
+    """The compiler in CXX, which may have arguments as in `ccache g++`, else g++.
 
     Raises CompilerMissingError.
     """
@@ -67,7 +67,7 @@ def find_compiler() -> Compiler:
 
 
 def build_digest(files: Mapping[str, bytes], compiler: Compiler) -> str:
-    """The key of a build: everything that the compiler sees. Numbers in weight headers are for synthesis only."""
+    """The key of a build: everything that the compiler reads. Numbers in weight headers are for synthesis only."""
     total = hashlib.sha256(repr((compiler, FLAGS)).encode())
     for name in sorted(files):
         if name.startswith(("firmware/weights/", "tb_data/")):
@@ -121,7 +121,7 @@ class CSim:
         return Codes(array=codes.reshape(-1, *self._design.model.layer(node).shape), format=form)
 
     def _built(self, here: Path) -> Path:
-        """The program, from the cache or built now; two processes that build at once do not disturb each other."""
+        """The program, from the cache or built now; two processes can build at the same time."""
         compiler = find_compiler()
         key = build_digest(self._files, compiler)
         program = kept("csim", key)
@@ -152,7 +152,7 @@ class CSim:
         finished = run([str(program), str(len(rows)), given.name, answered.name], folder=here, seconds=self._seconds)
         width = sum(port.size for port in (*self._project.outputs, *self._project.traced))
         if finished.status != 0 or "leftover data" in finished.tail:
-            how = finished.how if finished.status else "data left over in a stream"
+            how = finished.how if finished.status else "data left in a stream"
             raise CSimCrashedError(how=how, why=finished.last_line)
         answers = np.fromfile(answered)
         if answers.size != len(rows) * width:
@@ -161,7 +161,7 @@ class CSim:
 
 
 def _keep_log(text: str) -> str:
-    """Where the whole of a compiler's words was kept."""
+    """The file with the whole output of a compiler."""
     try:
         handle, name = tempfile.mkstemp(prefix="fpgacnn-g++-", suffix=".log")
         with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""The C++ main program around hls4ml's bridge: events from a file, results to a file, one process, no Python inside."""
+"""The C++ main program around hls4ml's bridge: reads events from a file and writes results to a file, without Python."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ int main(int, char **arguments) {{
 
 
 def main_program(inputs: Sequence[Port], outputs: Sequence[Port], traced: Sequence[Port]) -> str:
-    """The driver's source for a project's ports; doubles carry every code of at most 53 bits exactly."""
+    """The main program for a project's ports; doubles represent every code of at most 53 bits exactly."""
     ports = [
         *(("in", number, port) for number, port in enumerate(inputs)),
         *(("out", number, port) for number, port in enumerate(outputs)),

@@ -1,8 +1,8 @@
-"""Where a framework differs only because it computes in float32.
+"""Find events in which a framework differs only because it computes in float32.
 
-A sum that lies on a rounding tie of the quantizer behind it, or within a few float32 steps of one, may be rounded to the
-other side by the framework: one whole step, which later layers carry on. Such an event is told from a real difference
-layer by layer: each of the framework's own results must follow from the framework's own inputs of that layer.
+A sum on a rounding tie of the next quantizer, or within a few float32 steps of one, may be rounded to the other side by
+the framework: one whole step, which later layers propagate. Such an event is distinguished from a real difference layer
+by layer: each of the framework's results must follow from the framework's own inputs of that layer.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from fpgacnn.ir.source import FloatArray, SourceLayer, SourceModel
 from fpgacnn.sim.source_reference import layer_answer, prepared
 
 SUM_ROUNDING = 1e-5
-"""What float32 may make of a sum, relative to the largest result of the layer: a hundred of its steps."""
+"""Largest error of a sum in float32, relative to the largest result of the layer: a hundred of its steps."""
 
 VALUE_ROUNDING = 2.0**-22
-"""What float32 may make of a value inside a quantizer, relative to the value: two of its steps."""
+"""Largest error of a value inside a quantizer in float32, relative to the value: two of its steps."""
 
 
 def follows_in_float32(
     model: SourceModel, inputs: Sequence[FloatArray], answers: Mapping[str, FloatArray]
 ) -> NDArray[np.bool_]:
-    """Events (events,) in which every layer that the framework shows is what the layers before it there make it.
+    """Events (events,) in which every layer that the framework gives follows from the framework's previous layers.
 
-    `answers` are the framework's results (events, ...shape) by layer; layers it does not show are computed from those
-    before, and what an activation makes of them may lie anywhere between the ends of their rounding.
+    `answers` are the framework's results (events, ...shape) by layer; layers that it does not give are computed from
+    those before, and the result of an activation may be anywhere between the ends of their rounding.
     """
     weights = prepared(model, quantized=True)
     known: dict[str, FloatArray] = dict(zip(model.inputs, inputs, strict=True))
@@ -49,7 +49,7 @@ def follows_in_float32(
         slack[layer.name] = VALUE_ROUNDING * np.abs(known[layer.name])
         behind = (
             VALUE_ROUNDING * np.abs(given[0]) if isinstance(layer.operation, src.Activate) else 0.0
-        )  # QKeras adds `x` again that it took away
+        )  # QKeras adds `x` again after subtracting it
         room = SUM_ROUNDING * float(np.abs(shown).max(initial=0.0)) + behind
         inside = (known[layer.name] >= np.minimum.reduce(ends) - room) & (
             known[layer.name] <= np.maximum.reduce(ends) + room
@@ -61,7 +61,7 @@ def follows_in_float32(
 def _ends(
     layer: SourceLayer, given: tuple[FloatArray, ...], slack: FloatArray, weights: tuple[FloatArray, ...]
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """A layer's answer for its input, and for an activation also at both ends of the input's rounding."""
+    """A layer's answer for its input, and for an activation also for both ends of the input's rounding."""
     middle = layer_answer(layer, given, weights, quantized=True)
     if not isinstance(layer.operation, src.Activate) or layer.operation.function == src.Softmax():
         return middle, middle, middle

@@ -1,11 +1,11 @@
-"""The network as read against a framework's own results, layer by layer, within what float32 rounds.
+"""Compare the network as read with a framework's own results, layer by layer, within float32 rounding.
 
-Every layer is computed in float64 from what the framework shows for the layers before it, so that neither rounding nor a
-difference grows with depth, and a layer that was read wrongly is the one that differs. A layer that the framework does
-not show (the parts of a layer that is several of ours) is computed from those before it, its rounding with it.
+Every layer is computed in float64 from the framework's results of the previous layers, so that neither rounding nor a
+difference grows with depth, and a wrongly read layer is the one that differs. A layer that the framework does not give
+(a part of a layer that is several of ours) is computed from those before it, with its rounding.
 
-Two differences are kept apart. `rounding` is what float32 sums and functions may be off. `reach` is what that does to a
-quantizer behind it: where the argument lies next to a threshold, the framework may take the next step.
+Two errors are separate. `rounding` is the error of sums and functions in float32. `reach` is its effect on the next
+quantizer: if the argument is next to a threshold, the framework may take the next step.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from fpgacnn.ir.source import FloatArray, SourceLayer, SourceModel
 from fpgacnn.sim.source_reference import layer_answer, prepared
 
 SUM_ROUNDING = 2.0**-18
-"""What float32 may make of a sum, relative to the largest sum of magnitudes in the layer's results: 64 of its half steps."""
+"""Largest error of a sum in float32, relative to the largest sum of magnitudes of the layer: 64 of its half steps."""
 
 VALUE_ROUNDING = 2.0**-21
-"""What float32 may make of one value in a function or quantizer, relative to the value: four of its steps."""
+"""Largest error of one value in a function or quantizer in float32, relative to the value: four of its steps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeDifference:
-    """One layer: the framework's values and ours (events, ...shape), and which of them differ by more than float32 explains.
+    """One layer: the framework's values and ours (events, ...shape), and which differ by more than float32 explains.
 
-    `beyond` are values that differ by more than the rounding of sums; `wrong` those of them that no quantizer's step explains.
+    `beyond`: values that differ by more than the rounding of sums; `wrong`: those of them that no threshold explains.
     """
 
     layer: str
@@ -45,7 +45,7 @@ class NodeDifference:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A layer's values with what each may be off by rounding, and by rounding and steps of quantizers together."""
+    """A layer's values with their possible error by rounding, and by rounding and steps of quantizers together."""
 
     values: FloatArray
     rounding: FloatArray
@@ -55,10 +55,10 @@ class _Known:
 def differences(
     model: SourceModel, inputs: Sequence[FloatArray], shown: Mapping[str, FloatArray]
 ) -> tuple[NodeDifference, ...]:
-    """Every layer that the framework shows, in the model's order.
+    """Every layer that the framework gives, in the model's order.
 
-    `inputs` and `shown` are (events, ...shape) by the model's inputs in order, and by layer; what the framework shows
-    for an input of the model is compared as well.
+    `inputs` and `shown` are (events, ...shape) by the model's inputs in order, and by layer; the framework's values of
+    an input of the model are compared as well.
     """
     weights = prepared(model, quantized=True)
     zero = np.zeros(1)
@@ -103,7 +103,7 @@ def _computed(layer: SourceLayer, given: tuple[_Known, ...], weights: tuple[Floa
 
 
 def _activated(layer: SourceLayer, function: src.Activation, given: _Known, values: FloatArray) -> _Known:
-    """A function of each value alone: its results at both ends of the argument's rounding; softmax mixes a vector's values."""
+    """A function of each value alone, at both ends of the argument's rounding; softmax mixes a vector's values."""
     size = float(np.abs(values).max(initial=0.0))
     if isinstance(function, src.Softmax):
         span = float(np.abs(given.values).max(initial=0.0)) + 1.0
@@ -117,7 +117,7 @@ def _activated(layer: SourceLayer, function: src.Activation, given: _Known, valu
     near, far = (_spread(layer, given.values, one + inside, values) for one in (given.rounding, given.reach))
     own = VALUE_ROUNDING * np.abs(values)
     if isinstance(function, src.Quantizer):
-        own = own + inside  # QKeras adds the argument again that it took away
+        own = own + inside  # QKeras adds the argument again after subtracting it
         smooth = np.zeros(1)
     else:
         own = own + SUM_ROUNDING * size if isinstance(function, src.Function) else own
@@ -126,7 +126,7 @@ def _activated(layer: SourceLayer, function: src.Activation, given: _Known, valu
 
 
 def _spread(layer: SourceLayer, argument: FloatArray, slack: FloatArray, values: FloatArray) -> FloatArray:
-    """How far a result may be off where the argument is off by `slack`."""
+    """The possible error of a result if the argument has an error of `slack`."""
     low, high = (layer_answer(layer, (argument + sign * slack,), (), quantized=True) for sign in (-1.0, 1.0))
     return np.maximum(np.abs(low - values), np.abs(high - values))
 
@@ -134,7 +134,7 @@ def _spread(layer: SourceLayer, argument: FloatArray, slack: FloatArray, values:
 def _own_rounding(
     layer: SourceLayer, given: tuple[FloatArray, ...], weights: tuple[FloatArray, ...], values: FloatArray
 ) -> FloatArray:
-    """What the layer's own arithmetic may be off."""
+    """The possible error of the layer's own arithmetic."""
     operation = layer.operation
     match operation:
         case src.Convolution() | src.Depthwise() | src.Transposed() | src.Dense() | src.BatchNormalization():
@@ -157,7 +157,7 @@ def _own_rounding(
 
 
 def _centre(operation: src.Linear | src.BatchNormalization) -> float:
-    """A normalization subtracts the mean first: what its product with the scale may lose, where scale and offset nearly cancel."""
+    """The error of a normalization that subtracts the mean first, if scale and offset nearly cancel."""
     if not isinstance(operation, src.BatchNormalization):
         return 0.0
     one = operation.statistics
@@ -173,7 +173,7 @@ def _carried(
     weights: tuple[FloatArray, ...],
     values: FloatArray,
 ) -> FloatArray:
-    """What the inputs' own differences may make of the results."""
+    """The effect of the inputs' errors on the results."""
     if not any(one.any() for one in slack):
         return np.zeros(1)
     full = tuple(np.broadcast_to(one, known.values.shape) for one, known in zip(slack, given, strict=True))
@@ -214,7 +214,7 @@ def _carried(
 
 
 def _summed(slack: tuple[FloatArray, ...]) -> FloatArray:
-    """The sum of all, of one shape."""
+    """The sum of all terms, in one shape."""
     rank = max(one.ndim for one in slack)
     shaped = np.broadcast_arrays(*(one.reshape(len(one), *(1,) * (rank - one.ndim), *one.shape[1:]) for one in slack))
     return np.sum(shaped, axis=0)

@@ -1,4 +1,4 @@
-"""What an engine answers, and what an engine is."""
+"""The result of an engine, and the protocol of engines."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fpgacnn.ir.source import FloatArray
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class SimulationResult:
-    """Codes of the outputs and, where asked for, of every node; first axis events."""
+    """Codes of the outputs and, with a trace, of every node; first axis events."""
 
     engine: str
     outputs: Mapping[str, Codes]
@@ -37,7 +37,7 @@ class SimulationResult:
 
 
 def joined(parts: Sequence[SimulationResult]) -> SimulationResult:
-    """Answers to consecutive events as one; `parts` is not empty and its answers are of the same nodes."""
+    """The results of consecutive events as one; `parts` is not empty and all have the same nodes."""
     first = parts[0]
     if len(parts) == 1:
         return first
@@ -54,12 +54,12 @@ def joined(parts: Sequence[SimulationResult]) -> SimulationResult:
 
 
 def first_events(result: SimulationResult, count: int) -> SimulationResult:
-    """The first events of a result."""
+    """The result for the first events."""
     return events_of(result, slice(count))
 
 
 def events_of(result: SimulationResult, piece: slice) -> SimulationResult:
-    """A piece of the events of a result."""
+    """The result for a piece of the events."""
 
     def cut(codes: Mapping[str, Codes]) -> Mapping[str, Codes]:
         return {name: Codes(array=one.array[piece], format=one.format) for name, one in codes.items()}

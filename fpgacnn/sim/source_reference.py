@@ -1,7 +1,7 @@
-"""What the framework computes, without the framework: the source network in float64 NumPy.
+"""The float64 reference of the source network in NumPy: what the framework computes, without the framework.
 
 `quantized=True` applies every quantizer as Keras and QKeras do at inference; `quantized=False` leaves them all out and
-computes with the trained float weights. Where all sums fit 24 bits, float32 and float64 agree exactly.
+computes with the trained float weights. If all sums fit 24 bits, float32 and float64 agree exactly.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from fpgacnn.sim.window_sums import convolved, multiplied, shifted
 
 CHUNK_EVENTS = 256
 CHUNK_VALUES = 1 << 22
-"""Values of the largest layer that are computed at once; one event is, however large it is."""
+"""Values of the largest layer that are computed at once; a single event of any size is computed."""
 
 
 def evaluate(
@@ -52,7 +52,7 @@ def answers_by_chunk(
     keep: AbstractSet[str] | None = None,
     chunk_values: int = CHUNK_VALUES,
 ) -> Iterator[Mapping[str, FloatArray]]:
-    """What `evaluate` answers, on consecutive chunks of the events: at least one, also where there are no events."""
+    """The results of `evaluate` on consecutive chunks of the events: at least one, also without events."""
     model = mark_float32(model) if quantized else model
     weights = prepared(model, quantized=quantized)
     last = {name: layer.name for layer in model.layers for name in layer.inputs}
@@ -80,7 +80,7 @@ def answers_by_chunk(
 
 
 def prepared(model: SourceModel, *, quantized: bool) -> Mapping[str, tuple[FloatArray, ...]]:
-    """Weights of every layer as they enter the arithmetic, computed once."""
+    """Weights of every layer after quantization, computed once."""
     return {layer.name: _constants(layer, quantized=quantized) for layer in model.layers}
 
 
@@ -212,7 +212,7 @@ def _depthwise(operation: src.Depthwise, data: FloatArray, kernel: FloatArray, b
 def _transposed(
     operation: src.Transposed, data: FloatArray, shape: tuple[int, ...], kernel: FloatArray, bias: FloatArray
 ) -> FloatArray:
-    """Every input cell adds its value times the kernel; rows and columns that nothing reaches hold the bias."""
+    """Every input cell adds its value times the kernel; rows and columns without an input cell have the bias."""
     image, (down, across) = _image(data), operation.strides
     events, height, width, _ = image.shape
     top, left = operation.begin
@@ -244,13 +244,13 @@ def _pool(operation: src.Pool, data: FloatArray) -> FloatArray:
 
 
 def _cells(operation: src.Pool, image: FloatArray, fill: float) -> Iterator[FloatArray]:
-    """Every place of the window, with the values that all windows have there."""
+    """For every position in the window, the values that all windows have there."""
     padded = _padded(image, operation.pads, fill)
     return (values for _, _, values in shifted(padded, operation.size, operation.strides))
 
 
 def _same_shape(given: tuple[FloatArray, ...]) -> tuple[FloatArray, ...]:
-    """Tensors repeated to one shape; missing axes come right behind the events, as in Keras."""
+    """Tensors broadcast to one shape; missing axes come directly after the events, as in Keras."""
     rank = max(one.ndim for one in given)
     return tuple(
         np.broadcast_arrays(*(one.reshape(len(one), *(1,) * (rank - one.ndim), *one.shape[1:]) for one in given))

@@ -1,4 +1,4 @@
-"""hls4ml writes every array of weights twice: in a header that synthesis reads, and in a text that C simulation reads."""
+"""Compare the two copies of weights that hls4ml writes: a header for synthesis, and a text for C simulation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FOLDER = "firmware/weights/"
 
 
 def unsimulated(files: Mapping[str, bytes]) -> VerificationReport | None:
-    """The comparison of all headers with their texts where they differ: then C simulation says nothing about what is synthesized."""
+    """Comparison of all headers with their texts, if any differ: then C simulation does not check the synthesized code."""
     pairs = {
         name: (_header(content), _numbers(files[text]))
         for name, content in files.items()
@@ -49,7 +49,7 @@ def _text_of(name: str) -> str:
 
 
 def _header(content: bytes) -> FloatArray:
-    """The numbers behind the first brace of what synthesis compiles."""
+    """The numbers after the first brace in the header."""
     return _numbers(content.partition(b"#else")[2].partition(b"{")[2])
 
 
@@ -58,7 +58,7 @@ def _numbers(text: bytes) -> FloatArray:
 
 
 def _first(name: str, header: FloatArray, text: FloatArray) -> Difference:
-    """The first number that differs; one that a side does not have counts as 0."""
+    """The first number that differs; a missing number counts as 0."""
     sides = [np.pad(side, (0, max(header.size, text.size) - side.size)) for side in (header, text)]
     places = np.flatnonzero(sides[0] != sides[1])
     place = int(places[0]) if places.size else min(header.size, text.size)

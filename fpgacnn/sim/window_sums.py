@@ -1,6 +1,6 @@
-"""Sums of products over the windows of an image, in pieces that a cache holds.
+"""Sums of products over the windows of an image, in pieces that fit into a cache.
 
-A copy of all windows of an image is as large as the image times the window, and most of the time goes into that copy.
+A copy of all windows of an image is as large as the image times the window, and most of the time is spent on that copy.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ PIECE_VALUES = 1 << 15
 """Values of windows that are copied at once: 256 KiB of float64."""
 
 PRODUCT_SIZE = 1 << 18
-"""Multiplications of one matrix product up to which OpenBLAS starts no threads, which wait for each other longer."""
+"""Size of a matrix product up to which OpenBLAS starts no threads, which would wait for each other longer."""
 
 FEWEST_ROWS, FEWEST_COLUMNS = 16, 4
-"""A product has at least so many rows; matrices that are too large for that are multiplied some columns at a time.
+"""A product has at least so many rows; for larger matrices, some columns at a time are multiplied.
 
 A matrix with more inputs than PRODUCT_SIZE allows for so few columns is multiplied in one product.
 """
@@ -47,7 +47,7 @@ def convolved(image: FloatArray, kernel: FloatArray, strides: tuple[int, int]) -
 
 
 def multiplied(rows: FloatArray, matrix: FloatArray) -> FloatArray:
-    """The matrix product (rows, in) x (in, out), as many products of few rows."""
+    """The matrix product (rows, in) x (in, out), as several products of few rows."""
     inputs, columns = matrix.shape
     if len(rows) * matrix.size <= PRODUCT_SIZE:
         return rows @ matrix
@@ -68,7 +68,7 @@ def multiplied(rows: FloatArray, matrix: FloatArray) -> FloatArray:
 def shifted(
     image: FloatArray, size: tuple[int, int], strides: tuple[int, int]
 ) -> Iterator[tuple[int, int, FloatArray]]:
-    """Row and column in the window with the values that every window of a padded image has there."""
+    """Row and column in the window, and the values that every window of a padded image has there."""
     down, across = strides
     rows, columns = ((image.shape[axis + 1] - size[axis]) // strides[axis] for axis in (0, 1))
     for row in range(size[0]):

@@ -156,7 +156,7 @@ def test_the_command_ends_with_status_1_and_names_the_layer(
             "Fake 1.5 cannot load the file (Unknown layer: X)",
         ),
         ("import os; os.abort()", "the process of Keras 2 ended with signal SIGABRT"),
-        ("time.sleep(200)", "Keras 2 did not answer within 3 s and was ended"),
+        ("time.sleep(200)", "Keras 2 did not finish within 3 s and was ended"),
     ],
 )
 def test_a_framework_that_does_not_answer_is_a_line_in_auto_and_an_error_by_name(

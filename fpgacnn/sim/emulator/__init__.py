@@ -1,4 +1,4 @@
-"""The emulator: the same arithmetic as the hardware, read from the Design and not from hls4ml's graph."""
+"""The emulator: the arithmetic of the hardware, from the Design and not from hls4ml's graph."""
 
 from fpgacnn.sim.emulator.reference import ReferenceEmulator
 from fpgacnn.sim.emulator.select import Emulator, engine

@@ -1,4 +1,4 @@
-"""Between which numbers sums of products lie, with the real weights, and how they may be computed."""
+"""Ranges of sums of products with the real weights, and how the sums may be computed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Matrix: TypeAlias = NDArray[np.int64]
 
 
 class Order(StrEnum):
-    """Whether sums may be taken in any order and limited once, or each product and partial sum is cast."""
+    """Whether sums may be computed in any order and limited once, or each product and partial sum is cast."""
 
     ANY = "any"
     EACH = "each"
@@ -29,7 +29,7 @@ class Order(StrEnum):
 class Sums:
     """The accumulator before it is limited: its interval for each output, at `fraction` fraction bits.
 
-    `shift` is how many more fraction bits it has than the products; `start` is the bias in its codes.
+    `shift` is the number of fraction bits that it has more than the products; `start` is the bias in its codes.
     """
 
     order: Order
@@ -42,12 +42,12 @@ class Sums:
 
     @property
     def fits(self) -> bool:
-        """No sum can leave the accumulator."""
+        """Whether no sum can leave the accumulator."""
         return int(self.low.min()) >= self.accumulator.low and int(self.high.max()) <= self.accumulator.high
 
 
 def linear_sums(operation: hw.Linear, accumulator: Format, given: Interval, shape: Shape) -> Sums:
-    """What the accumulator of a layer can hold."""
+    """The range of a layer's accumulator."""
     below, above = ranges.products(*ranges.as_matrix(operation, given, shape))
     start = requantize(operation.bias.array, operation.bias.format.fraction, accumulator)
     shift = accumulator.fraction - given.fraction - operation.kernel.format.fraction

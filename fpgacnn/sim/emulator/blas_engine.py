@@ -1,8 +1,8 @@
-"""The emulator without a compiler: codes as floats, where a float holds them exactly, so that BLAS multiplies them.
+"""The emulator without a compiler: codes as floats, multiplied by BLAS, where floats represent them exactly.
 
-A float32 holds every integer up to 2^24 and a float64 up to 2^53, and sums that cannot leave that range are exact in
-any order. Intervals with the real weights tell for every node whether its numbers and all it computes on the way stay
-inside; what does not is computed in int64 by the reference.
+A float32 represents every integer up to 2^24 and a float64 up to 2^53, and sums within that range are exact in any
+order. The intervals with the real weights decide for every node whether its numbers and all intermediate results stay
+inside; other nodes are computed in int64 by the reference.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from fpgacnn.sim.result import SimulationResult
 
 FLOAT32, FLOAT64 = 1 << 24, 1 << 53
 CHUNK_VALUES = 1 << 19
-"""Values of a layer's windows that are held at once: about as much as a cache."""
+"""Values of a layer's windows in memory at once, about the size of a cache."""
 
 MOST_EVENTS = 2048
 
@@ -39,7 +39,7 @@ Numbers: TypeAlias = NDArray[Any]
 
 
 class FloatEmulator:
-    """Computes a design in floats that are exact; `slow` names the nodes that need int64."""
+    """Computes a design in exact floats; `slow` names the nodes that need int64."""
 
     name = "emulator"
 
@@ -65,7 +65,7 @@ class FloatEmulator:
         return [self._design.model.layer(name).shape for name in layer.inputs]
 
     def run(self, inputs: Sequence[Codes], *, trace: bool = False) -> SimulationResult:
-        """Compute all events in chunks that bound memory; first axis events."""
+        """Compute all events in chunks that limit memory; first axis events."""
         model = self._design.model
         events = len(inputs[0].array)
         largest = max(_working_values(layer) for layer in model.layers)
@@ -121,7 +121,7 @@ def _working_values(layer: hw.Layer) -> int:
 def _plan(
     layer: hw.Layer, precision: LayerPrecision, given: list[Interval], shapes: list[tuple[int, ...]]
 ) -> type[np.floating[Any]] | None:
-    """The float in which a node is exact; None where only int64 is."""
+    """The float type in which a node is exact; None if only int64 is."""
     reach = _reach(layer, precision, given, shapes)
     return None if reach is None or reach >= FLOAT64 else np.float32 if reach < FLOAT32 else np.float64
 
@@ -129,7 +129,7 @@ def _plan(
 def _reach(
     layer: hw.Layer, precision: LayerPrecision, given: list[Interval], shapes: list[tuple[int, ...]]
 ) -> int | None:
-    """The largest integer that a node meets on its way, its inputs and result among them; None where floats do not serve."""
+    """The largest integer in a node's computation, its inputs and result included; None if floats are not suitable."""
     operation, result = layer.operation, precision.result.format
     inputs = [_magnitude(one) for one in given]
     match operation:
@@ -178,7 +178,7 @@ def _largest(form: Format) -> int:
 
 
 def _plain_maximum(precision: LayerPrecision, given: Interval, size: int) -> int | None:
-    """A maximum whose two casts change nothing."""
+    """Whether a node is a maximum whose two casts change nothing."""
     assert precision.accumulator is not None
     low, high = given.bounds
     formats = precision.accumulator.format, precision.result.format
@@ -190,7 +190,7 @@ def _plain_maximum(precision: LayerPrecision, given: Interval, size: int) -> int
 
 
 def _cast_reach(size: int, shift: int, to: Format) -> int:
-    """The largest integer inside a cast: shifted to the left or with the half that rounding adds, and moved by a wrap."""
+    """The largest integer inside a cast: shifted to the left, or with the half that rounding adds, and moved by a wrap."""
     return (size << -shift if shift < 0 else size + (1 << shift)) + 2 * _largest(to)
 
 
@@ -214,7 +214,7 @@ def _linear_reach(
 def _compute(
     layer: hw.Layer, precision: LayerPrecision, given: list[Numbers], forms: list[Format], ranges: list[Interval]
 ) -> Numbers:
-    """Result codes of one node whose every number is exact in the floats given."""
+    """Result codes of a node whose numbers are all exact in the given float type."""
     operation, result = layer.operation, precision.result.format
     data, form = given[0], forms[0]
     match operation:
@@ -318,7 +318,7 @@ def _moved(layer: hw.Layer, data: Numbers) -> Numbers:
 
 
 def _cast(numbers: Numbers, shift: int, to: Format) -> Numbers:
-    """Rounding and limiting; the array given is used up."""
+    """Round and limit; the given array is overwritten."""
     if shift:
         numbers *= numbers.dtype.type(2.0**-shift)
     if shift > 0:

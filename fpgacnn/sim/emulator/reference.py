@@ -20,11 +20,11 @@ from fpgacnn.sim.emulator import matmul, softmax_lut
 from fpgacnn.sim.result import SimulationResult
 
 CHUNK_VALUES = 1 << 24
-"""How many values of a layer's windows are held at once."""
+"""Largest number of values of a layer's windows in memory at once."""
 
 
 class ReferenceEmulator:
-    """Computes a design in NumPy int64. Slow, small, and the one that all others must equal."""
+    """Computes a design in NumPy int64. Slow and simple; all other engines must equal it."""
 
     name = "int64 reference"
     words = "int64 reference in NumPy"
@@ -33,7 +33,7 @@ class ReferenceEmulator:
         self._design = design
 
     def run(self, inputs: Sequence[Codes], *, trace: bool = False) -> SimulationResult:
-        """Compute all events in chunks that bound memory; first axis events."""
+        """Compute all events in chunks that limit memory; first axis events."""
         model = self._design.model
         events = len(inputs[0].array)
         step = self._events_at_once()
@@ -151,7 +151,7 @@ def compute(layer: hw.Layer, precision: LayerPrecision, given: tuple[Codes, ...]
 
 
 def _above(data: CodeArray, fraction: int, threshold: Codes) -> NDArray[np.bool_]:
-    """Compared with the largest code that is not above, which may lie beyond every code that there is."""
+    """Compare with the largest code that is not above, which may be beyond every code of the input."""
     limit_, places = int(threshold.array.ravel()[0]), fraction - threshold.format.fraction
     edge = limit_ << places if places >= 0 else limit_ >> -places
     return data > min(max(edge, -(1 << MAX_WIDTH)), 1 << MAX_WIDTH)
@@ -187,7 +187,7 @@ def _convolution(
 def _depthwise(
     layer: hw.Layer, operation: hw.Depthwise, precision: LayerPrecision, data: CodeArray, form: Format
 ) -> CodeArray:
-    """Each channel by itself, so that accumulators of every kind see their own products only."""
+    """Each channel by itself, so that accumulators of every kind get its own products only."""
     image = data if data.ndim == 4 else data[:, None]
     height, width, channels, _ = operation.kernel.array.shape
     windows = matmul.patches(image, (height, width), operation.strides, operation.pads).reshape(

@@ -1,4 +1,4 @@
-"""Between which codes every node's result lies, with the design's own formats, whatever the input is."""
+"""The range of every node's codes with the design's own formats, for every possible input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which emulator computes a design here: compiled kernels where there is a C compiler, else NumPy."""
+"""Choose the emulator: compiled kernels if there is a C compiler, else NumPy."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ Emulator: TypeAlias = NativeEmulator | FloatEmulator | ReferenceEmulator
 
 
 def engine(design: Design, *, threads: int | None = None) -> Emulator:
-    """The fastest emulator that this machine has. All give the same codes; `words` of each says which it is."""
+    """The fastest emulator on this machine. All give the same codes; `words` of each describes it."""
     compiler = find_c_compiler()
     return NativeEmulator(design, compiler, threads=threads) if compiler else FloatEmulator(design)

@@ -1,4 +1,4 @@
-"""hls4ml's softmax on integer codes, with its tables built as its C++ builds them."""
+"""hls4ml's softmax on integer codes, with tables built like those of its C++."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @cache
 def _libm_expf() -> Callable[[float], float]:
-    """The C library's `expf`: the tables of C simulation are built with it, and NumPy's differs in the last bit."""
+    """The C library's `expf`, which builds the tables of C simulation; NumPy's differs in the last bit."""
     path = ctypes.util.find_library("m")
     try:
         function = ctypes.CDLL(path).expf

@@ -1,6 +1,6 @@
-"""The process of a framework: `python -m fpgacnn.sim.frameworks.child FOLDER SECONDS` loads the file there and answers its events.
+"""The process of a framework: `python -m fpgacnn.sim.frameworks.child FOLDER SECONDS` loads the file and runs it.
 
-It is started for one file and ends with it. What it says is kept from the user's terminal by the parent.
+It is started for one file and ends with it. The parent keeps its output from the user's terminal.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ RUNNERS: Mapping[str, Callable[[Path, ReferenceJob, Sequence[Values], Step], Ans
 
 
 def main(folder: Path, seconds: int) -> None:
-    """Answer within so many seconds by the clock, or write down why not."""
+    """Answer within so many seconds of wall time, or write the reason why not."""
     step = Step()
 
     def fail(kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
@@ -53,7 +53,7 @@ def main(folder: Path, seconds: int) -> None:
         sys.exit(1)
 
     sys.excepthook = fail
-    signal.alarm(seconds)  # ends us even where a library hangs, and where the parent is busy
+    signal.alarm(seconds)  # ends this process even if a library hangs, or if the parent is busy
     resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_ANSWER_BYTES, MAX_ANSWER_BYTES))
     job, events = read_job(folder)
     write_answers(folder, RUNNERS[job.runner](folder, job, events, step))

@@ -1,4 +1,4 @@
-"""What the process of a framework is given and gives back: two files in a folder of its own, never a pickle."""
+"""Input and output of a framework's process: two files in a folder of its own, never a pickle."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ MAX_WORDS = 300
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferenceJob:
-    """A file in the folder, its weights where it has none, the `runner`, and how many events a fixed graph takes at once.
+    """A file in the folder, separate weights if it needs them, the `runner`, and the batch of a fixed graph.
 
-    `inputs` are the names of the network's inputs; `tensors` the names of ONNX tensors that are to be shown.
+    `inputs` are the names of the network's inputs; `tensors` the names of ONNX tensors that are returned.
     """
 
     runner: str
@@ -38,7 +38,7 @@ class ReferenceJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """What a framework answers in float32: its name with version, outputs in order and other results by name.
+    """A framework's answers in float32: its name with version, outputs in order and other results by name.
 
     The first axis of every array counts events.
     """
@@ -50,7 +50,7 @@ class Answers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Why there are no answers; `framework` with its version where it got so far, `doing` what it could not do."""
+    """Why there are no answers; `framework` with its version as far as known, `doing` the step that failed."""
 
     framework: str
     doing: str
@@ -58,13 +58,13 @@ class Failure:
 
 
 def write_job(folder: Path, job: ReferenceJob, events: Sequence[Values]) -> None:
-    """Write what the child needs."""
+    """Write the job for the child."""
     np.savez(folder / EVENTS, **{f"input_{number}": one for number, one in enumerate(events)})  # type: ignore[arg-type]  # stubs take no mapping
     (folder / JOB).write_text(json.dumps(asdict(job)), encoding="utf-8")
 
 
 def read_job(folder: Path) -> tuple[ReferenceJob, tuple[Values, ...]]:
-    """Read what the parent wrote."""
+    """Read the job of the parent."""
     content = json.loads((folder / JOB).read_text(encoding="utf-8"))
     given: dict[str, Any] = {
         one.name: tuple(content[one.name]) if isinstance(content[one.name], list) else content[one.name]
@@ -75,7 +75,7 @@ def read_job(folder: Path) -> tuple[ReferenceJob, tuple[Values, ...]]:
 
 
 def write_answers(folder: Path, answers: Answers) -> None:
-    """Write answers, whole or not at all."""
+    """Write answers atomically."""
     about = json.dumps({"framework": answers.framework, "shown": list(answers.shown)})
     content = io.BytesIO()
     arrays = {f"output_{number}": one for number, one in enumerate(answers.outputs)}
@@ -87,12 +87,15 @@ def write_answers(folder: Path, answers: Answers) -> None:
 
 
 def write_failure(folder: Path, failure: Failure) -> None:
-    """Write why there are no answers."""
+    """Write the reason why there are no answers."""
     (folder / FAILURE).write_text(json.dumps(asdict(failure)), encoding="utf-8")
 
 
 def read_back(folder: Path) -> Answers | Failure | None:
-    """What the child left; None where that is neither. It ran a framework on somebody's file: nothing of it is trusted."""
+    """The child's answers or failure; None without either.
+
+    The child ran an untrusted file, so its output is untrusted.
+    """
     try:
         if (folder / FAILURE).is_file():
             words = json.loads((folder / FAILURE).read_bytes()[: 1 << 16])

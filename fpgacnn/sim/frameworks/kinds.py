@@ -1,4 +1,4 @@
-"""Which framework a file belongs to, and whether it is installed here. Nothing is imported to find out."""
+"""Find the framework of a file, and whether it is installed; nothing is imported for that."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from importlib.metadata import PackageNotFoundError, version
 from fpgacnn.ir.source import SourceModel
 
 BACKENDS = ("tensorflow", "jax", "torch")
-"""What Keras 3 computes with, in the order in which it is chosen where KERAS_BACKEND names none."""
+"""Backends of Keras 3, in order of preference if KERAS_BACKEND names none."""
 
 
 class Family(StrEnum):
-    """The word after `--reference` that stands for a framework."""
+    """The value of `--reference` for a framework."""
 
     KERAS = "keras"
     ONNX = "onnx"
@@ -27,7 +27,7 @@ class Family(StrEnum):
 class Framework:
     """A framework: `runner` in the child, the modules that it needs, the distributions whose versions are shown.
 
-    `install` is what `pip install` has to be given; `seconds` is what its imports take on a slow machine.
+    `install` is the argument of `pip install`; `seconds` is the time of its imports on a slow machine.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Framework:
 
     @property
     def missing(self) -> str:
-        """The first module that is not installed; empty where all are."""
+        """The first module that is not installed; empty if all are."""
         absent = next((name for name in self.modules if not _is_installed(name)), "")
         if not absent and self.backend and not backend():
             return "a backend of Keras (tensorflow, jax or torch)"
@@ -127,7 +127,7 @@ FRAMEWORKS = (KERAS2, KERAS3, HGQ2, QKERAS3, RUNTIME, EVALUATOR, QONNX)
 
 
 def of_keras(network: SourceModel) -> Framework:
-    """The framework that a Keras file belongs to; it is not one of the first HGQ."""
+    """The framework of a Keras file; the first HGQ is not one of them."""
     kinds = [layer.kind for layer in network.layers]
     if any(kind.startswith("hgq>") for kind in kinds):
         return HGQ2
@@ -138,12 +138,12 @@ def of_keras(network: SourceModel) -> Framework:
 
 
 def of_onnx(*, quantized: bool) -> Sequence[Framework]:
-    """What may answer for an ONNX file, best first; `quantized`: it has operators of QONNX."""
+    """Frameworks that can run an ONNX file, best first; `quantized`: it has operators of QONNX."""
     return (QONNX,) if quantized else (RUNTIME, EVALUATOR)
 
 
 def backend(environment: Mapping[str, str] | None = None) -> str:
-    """The backend that Keras 3 is to use; empty where none is installed."""
+    """The backend for Keras 3; empty if none is installed."""
     wanted = (os.environ if environment is None else environment).get("KERAS_BACKEND", "")
     choice = (wanted,) if wanted in BACKENDS else BACKENDS
     return next((name for name in choice if _is_installed(name)), "")

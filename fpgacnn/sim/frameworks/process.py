@@ -1,4 +1,4 @@
-"""The parent's side: a framework's process is started, left to run, and waited for; it never outlives the run."""
+"""Start a framework's process, let it run, and wait for it; it never outlives the run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PROGRAM = "fpgacnn.sim.frameworks.child"
 class Question:
     """Files for a framework with their digest, and events by the names of the network's inputs, in the network's order.
 
-    `suffix` is that by which the framework knows the format, `tensors` and `batch` are for ONNX.
+    `suffix` tells the framework the format of the file; `tensors` and `batch` are for ONNX.
     """
 
     framework: Framework
@@ -41,14 +41,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unanswered:
-    """Why there is no answer, in words that follow `reading not checked: `."""
+    """The reason why there is no answer, as it follows `reading not checked: `."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
-    """A framework's process at work."""
+    """A framework's process while it runs."""
 
     framework: Framework
     folder: Path
@@ -59,7 +59,7 @@ class Asking:
         """Wait for the end, within the limit."""
         finished = self.child.finished()
         if finished is None or finished.status == -signal.SIGALRM:
-            return Unanswered(why=f"{self.framework.name} did not answer within {self.seconds:g} s and was ended")
+            return Unanswered(why=f"{self.framework.name} did not finish within {self.seconds:g} s and was ended")
         found = read_back(self.folder)
         if isinstance(found, Answers) and finished.status == 0:
             return found
@@ -70,14 +70,14 @@ class Asking:
 
 @contextmanager
 def asking(question: Question, *, seconds: float) -> Iterator[Asking]:
-    """Start the framework on copies of the files that only it reads; its process is ended when the block is left.
+    """Start the framework on its own copies of the files; its process is ended when the block ends.
 
-    Raises ForeignToolError where no process can be started or the files have changed since they were read, WriteError.
+    Raises ForeignToolError if no process can be started or the files have changed since they were read, WriteError.
     """
     with temporary_folder("fpgacnn-reference-") as folder:
         layout = (
             ".weights.h5" if question.files[-1].name.endswith(".weights.h5") else ".h5"
-        )  # Keras knows two layouts by these names
+        )  # Keras distinguishes two layouts by these names
         names = (f"model{question.suffix}", f"weights{layout}")[: len(question.files)]
         job = ReferenceJob(
             runner=question.framework.runner,
@@ -103,7 +103,7 @@ def asking(question: Question, *, seconds: float) -> Iterator[Asking]:
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """Settings of the framework that do not depend on the user's own: Keras' file of settings, backends, logs, devices."""
+    """The framework's settings, independent of the user's: Keras' configuration file, backends, logs, devices."""
     package = str(Path(__file__).parents[2])
     return {
         "PYTHONPATH": os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH", "")))),

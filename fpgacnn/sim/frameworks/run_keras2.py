@@ -1,4 +1,4 @@
-"""Keras 2 and QKeras answer for a file; in a process of their own."""
+"""Run a file with Keras 2 and QKeras, in a process of its own."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def run_keras2(folder: Path, job: ReferenceJob, events: Sequence[Values], step: 
 
 
 def refuse_halves(types: Sequence[str]) -> None:
-    """Raise ValueError where a layer computes in fewer bits than float32, which no statement about rounding is made for."""
+    """Raise ValueError if a layer computes in fewer bits than float32, for which rounding is not modelled."""
     halves = sorted({kind for kind in types if kind in {"float16", "bfloat16"}})
     if halves:
         raise ValueError(f"it computes in {halves[0]}")

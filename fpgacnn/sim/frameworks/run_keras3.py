@@ -1,4 +1,4 @@
-"""Keras 3 answers for a file, with HGQ2 or QKeras for Keras 3 where the file needs them; in a process of its own."""
+"""Run a file with Keras 3, and with HGQ2 or QKeras for Keras 3 if needed, in a process of its own."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def run_keras3(folder: Path, job: ReferenceJob, events: Sequence[Values], step: 
 
 
 def _batch(tensors: Sequence[Any], least: int) -> int:
-    """The least batch of at least so many events that is no length of an axis.
+    """The smallest batch of at least so many events that is not the length of an axis.
 
     `keras.ops.add` with TensorFlow takes 64 events of one value each for a bias of 64 channels (Keras 3.15).
     """
@@ -71,7 +71,7 @@ def _load(keras: Any, folder: Path, job: ReferenceJob) -> KerasModel:
 
 
 def _operations(keras: Any) -> dict[str, Any]:
-    """Keras' own operations by the names of their classes: its loader of HDF5 files does not know the ones that it writes."""
+    """Keras' own operations by the names of their classes: its loader of HDF5 files lacks some that it writes."""
     found: dict[str, Any] = {}
     for name in ("numpy", "nn", "math", "core", "image", "linalg"):
         module = vars(importlib.import_module(f"keras.src.ops.{name}"))
@@ -85,7 +85,7 @@ def _operations(keras: Any) -> dict[str, Any]:
 
 
 def _functional(model: KerasModel) -> KerasModel:
-    """The graph of a model; a Sequential one keeps it inside."""
+    """The graph of a model; a Sequential model has it inside."""
     return getattr(model, "_functional", None) or model
 
 

@@ -1,4 +1,4 @@
-"""onnxruntime, the evaluator of the package onnx, or qonnx answer for a file; in a process of their own."""
+"""Run a file with onnxruntime, the reference evaluator of the package onnx, or qonnx, in a process of its own."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Result: TypeAlias = Mapping[str, NDArray[Any]]
 
 
 def run_runtime(folder: Path, job: ReferenceJob, events: Sequence[Values], step: Step) -> Answers:
-    """By onnxruntime, with every optimization off, so that every tensor of the file exists.
+    """Run onnxruntime with all optimizations off, so that every tensor of the file exists.
 
     Raises what onnxruntime raises.
     """
@@ -48,7 +48,7 @@ def run_runtime(folder: Path, job: ReferenceJob, events: Sequence[Values], step:
 
 
 def run_evaluator(folder: Path, job: ReferenceJob, events: Sequence[Values], step: Step) -> Answers:
-    """By the evaluator that defines the operators of ONNX.
+    """Run the evaluator that defines the operators of ONNX.
 
     Raises what the package onnx raises.
     """
@@ -68,7 +68,7 @@ def run_evaluator(folder: Path, job: ReferenceJob, events: Sequence[Values], ste
 
 
 def run_qonnx(folder: Path, job: ReferenceJob, events: Sequence[Values], step: Step) -> Answers:
-    """By qonnx' executor.
+    """Run qonnx' executor.
 
     Raises what qonnx raises.
     """
@@ -92,7 +92,7 @@ def run_qonnx(folder: Path, job: ReferenceJob, events: Sequence[Values], step: S
 
 
 def _with_domains(onnx: Any, model: Any) -> None:
-    """Quantizers that an exporter left the domain out of are given it, as the reader understands them."""
+    """Quantizers without a domain get the one that the reader assumes."""
     bare = [node for node in model.graph.node if node.op_type in QUANTIZERS and node.domain == ""]
     for node in bare:
         node.domain = DOMAIN
@@ -101,7 +101,7 @@ def _with_domains(onnx: Any, model: Any) -> None:
 
 
 def _typed(onnx: Any, graph: Any, events: Sequence[Values]) -> list[NDArray[Any]]:
-    """Events in the element types of the inputs that they are for."""
+    """Events in the element types of their inputs."""
     kinds = {one.name: one.type.tensor_type.elem_type for one in graph.input}
     ports = _ports(graph)
     return [
@@ -110,7 +110,7 @@ def _typed(onnx: Any, graph: Any, events: Sequence[Values]) -> list[NDArray[Any]
 
 
 def _ports(graph: Any) -> list[str]:
-    """Inputs that are no stored arrays."""
+    """Inputs that are not stored arrays."""
     stored = {one.name for one in graph.initializer}
     return [one.name for one in graph.input if one.name not in stored]
 
@@ -118,7 +118,7 @@ def _ports(graph: Any) -> list[str]:
 def _answers(
     step: Step, job: ReferenceJob, events: Sequence[NDArray[Any]], outputs: Sequence[str], run: Callable[[Feed], Result]
 ) -> Answers:
-    """All events, as many at once as the file takes; the last piece is filled up with its first event."""
+    """The answers for all events, in batches of the file's size; the last batch is filled up with its first event."""
     count = len(events[0])
     names = list(dict.fromkeys([*outputs, *job.tensors]))
     pieces: dict[str, list[NDArray[Any]]] = {name: [] for name in names}

@@ -1,4 +1,4 @@
-"""How far the process of a framework has got, for the message where it fails."""
+"""The progress of a framework's process, for the message if it fails."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Step:
-    """The framework with its version, and what it is doing, as in `cannot ... `."""
+    """The framework with its version, and the current step, as in `cannot ... `."""
 
     framework: str = ""
     doing: str = "be imported"
 
     def loading(self, framework: str) -> None:
-        """The framework is imported, and loads the file."""
+        """The framework is imported and loads the file."""
         self.framework, self.doing = framework, "load the file"
 
     def running(self) -> None:
-        """The file is loaded, and the events are answered."""
+        """The file is loaded and runs on the events."""
         self.doing = "run the network"

@@ -1,8 +1,7 @@
-"""What of a Keras architecture a framework may be given: only classes whose code is the framework's own.
+"""Which Keras architectures a framework may load: only classes whose code is the framework's own.
 
-Loaders of Keras look up classes and functions by the module and name that a file states. Our reader ignores fields
-that do not change an answer (initializers, constraints, regularizers), so they are checked here before a framework
-loads the file.
+Loaders of Keras look up classes and functions by module and name in the file. Our reader ignores fields that do not
+change an answer (initializers, constraints, regularizers), so they are checked here before a framework loads the file.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ _ROOMS = "layers|models|initializers|regularizers|constraints|activations|ops|dt
 MODULES = re.compile(
     rf"(keras|tf_keras)(\.src)?(\.({_ROOMS})(\.\w+)*)?|(qkeras|hgq|tensorflow_model_optimization)(\.\w+)*"
 )
-"""Modules that a file may name. `builtins` is none of them: there lie `eval` and `exec`."""
+"""Modules that a file may name. `builtins` is not one of them: it has `eval` and `exec`."""
 
 FUNCTIONS = frozenset({"TFOpLambda", "SlicingOpLambda"})
 MARKS = frozenset(
     {"__tensor__", "__numpy__", "__slice__", "__tuple__", "__keras_tensor__", "__ellipsis__", "TensorShape"}
 )
-"""Classes that are values: Keras writes arrays, slices and tuples so."""
+"""Classes that are values: Keras writes arrays, slices and tuples in this form."""
 
 BUILTIN_VALUES = frozenset(
     {"slice", "ellipsis", "tuple", "dict", "list", "set", "int", "float", "bool", "str", "NoneType"}
@@ -33,7 +32,7 @@ MAX_DEPTH = 200
 
 
 def refused(architecture: Json) -> str:
-    """Why a framework is not given this architecture; empty where it may have it."""
+    """Why a framework must not load this architecture; empty if it may."""
     top = (
         {key: value for key, value in architecture.items() if key != "compile_config"}
         if isinstance(architecture, dict)

@@ -113,7 +113,7 @@ def test_a_framework_that_hangs_is_ended_with_what_it_started(
         f"child = subprocess.Popen(['sleep', '300']); Path({str(pids)!r}).write_text(f'{{os.getpid()}} {{child.pid}}')\ntime.sleep(300)",
         seconds=5.0,
     )
-    assert why(answer) == "Keras 2 did not answer within 5 s and was ended"
+    assert why(answer) == "Keras 2 did not finish within 5 s and was ended"
     assert time.monotonic() - begin < 60
     for pid in map(int, pids.read_text().split()):
         deadline = time.monotonic() + 20

@@ -1,1 +1,1 @@
-"""The native engine: a design as C kernels on events side by side, compiled for the processor at hand."""
+"""The native engine: a design as C kernels that compute several events together, compiled for this processor."""

@@ -1,6 +1,6 @@
-"""The C compiler, and what it made before.
+"""Find the C compiler, and build libraries or take them from the cache.
 
-A library is kept under a digest of compiler, processor, flags and source.
+A library is stored under a digest of compiler, processor, flags and source.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SECONDS = 600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CCompiler:
-    """A C compiler, the processor that it makes code for, and the digest of all that decides its code but the source."""
+    """A C compiler, the processor that it generates code for, and a digest of everything but the source."""
 
     command: tuple[str, ...]
     version: str
@@ -37,9 +37,9 @@ class CCompiler:
 
 @cache
 def find_c_compiler(processor: str = NATIVE) -> CCompiler | None:
-    """The compiler named by CC, arguments allowed, else cc, gcc or clang; None where there is none that works.
+    """The compiler in CC, which may have arguments, else cc, gcc or clang; None if none works.
 
-    `processor` is what -march takes: by default the one at hand.
+    `processor` is the value of -march, by default this processor.
     """
     commands = ToolSearch(variable="CC", names=("cc", "gcc", "clang")).commands()
     examined = (_examined(command, processor) for command in commands)
@@ -47,7 +47,7 @@ def find_c_compiler(processor: str = NATIVE) -> CCompiler | None:
 
 
 def _examined(command: tuple[str, ...], processor: str) -> CCompiler | None:
-    """What the compiler is, and what its code may use: its own macros tell."""
+    """The compiler's identity and the instructions that its code may use, from its own macros."""
     with temporary_folder("fpgacnn-cc-") as folder:
         version = run([*command, "--version"], folder=folder, seconds=30).tail.splitlines()
         for choice in ((f"-march={processor}",), (f"-mcpu={processor}",), ()):
@@ -76,7 +76,7 @@ def _examined(command: tuple[str, ...], processor: str) -> CCompiler | None:
 
 @contextlib.contextmanager
 def library(source: str, compiler: CCompiler) -> Iterator[Path]:
-    """The library of a source, from the cache or built now; the file is there as long as the context is.
+    """The library of a source, from the cache or built now; the file exists as long as the context.
 
     Raises KernelBuildError, ToolTimeoutError, WriteError.
     """

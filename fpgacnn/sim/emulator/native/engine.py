@@ -1,4 +1,4 @@
-"""The native engine: a design compiled to kernels of this processor, over chunks of events in threads."""
+"""The native engine: a design compiled to kernels for this processor, run on chunks of events in threads."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from fpgacnn.sim.emulator.native.loader import Kernels, aligned
 from fpgacnn.sim.result import SimulationResult
 
 MEMORY_BYTES = 1 << 30
-"""How much the tensors of all threads may take together; one thread runs in any case."""
+"""Largest memory of the tensors of all threads together; one thread always runs."""
 
 MOST_EVENTS = 4096
-"""Events of a chunk: enough to be fast, few enough that threads end together."""
+"""Events of a chunk: enough to be fast, few enough that all threads end at about the same time."""
 
 FLOAT32_WIDTH, FLOAT64_WIDTH = 24, 31
-"""Input formats up to these widths are read from floats by the kernels themselves."""
+"""Input formats up to these widths are converted from floats by the kernels themselves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What casts did to the results of one node, and between which codes these lay."""
+    """Counts of the casts of a node's results, and the range of its codes."""
 
     wraps: int
     saturations: int
@@ -61,19 +61,19 @@ class NativeEmulator:
     def run(self, inputs: Sequence[Codes], *, trace: bool = False) -> SimulationResult:
         """Compute all events; first axis events.
 
-        Raises KernelBuildError, InternalError where an input holds a code that its format has not.
+        Raises KernelBuildError, InternalError if an input has a code outside of its format.
         """
         found = self._on_codes(trace=trace, measure=False).run(_arrays(inputs), self._threads)
         if found is None:
-            raise InternalError(what="an input holds codes that its format has not")
+            raise InternalError(what="an input has codes outside of its format")
         return self._result(found, trace=trace)
 
     def run_values(
         self, values: Sequence[NDArray[np.generic]], modes: Sequence[Format], *, trace: bool = False
     ) -> SimulationResult | None:
-        """Compute events given as floats that the kernels themselves round; None where a value is no finite number.
+        """Compute events given as floats, which the kernels round; None if a value is not finite.
 
-        `modes` are the formats that the inputs are rounded to; `reads` tells whether kernels can.
+        `modes` are the formats that the inputs are rounded to; `reads` tells whether the kernels support them.
         """
         readings = tuple(
             InputReader(given=_given(one), low=mode.low, high=mode.high)
@@ -85,13 +85,13 @@ class NativeEmulator:
         return None if found is None else self._result(found, trace=trace)
 
     def measure(self, inputs: Sequence[Codes]) -> Mapping[str, Measured]:
-        """What happened in every node: wraps, saturations, rounding ties, the range of its codes.
+        """Counts for every node: wraps, saturations, rounding ties, the range of its codes.
 
         Raises KernelBuildError, InternalError.
         """
         ready = self._on_codes(trace=False, measure=True)
         if ready.run(_arrays(inputs), self._threads) is None:
-            raise InternalError(what="an input holds codes that its format has not")
+            raise InternalError(what="an input has codes outside of its format")
         return ready.measured()
 
     def _on_codes(self, *, trace: bool, measure: bool) -> Prepared:
@@ -136,7 +136,7 @@ def reads(mode: Format, values: NDArray[np.generic]) -> bool:
 
 
 class Prepared:
-    """One program with its kernels, ready to run, and what has been counted so far."""
+    """One program with its kernels, ready to run, and the counts so far."""
 
     def __init__(
         self, design: Design, compiler: CCompiler, *, trace: bool, measure: bool, readings: tuple[InputReader, ...]
@@ -155,7 +155,7 @@ class Prepared:
         self.counts = self._empty.copy()
 
     def run(self, inputs: Sequence[NDArray[np.generic]], threads: int) -> dict[str, CodeArray] | None:
-        """The codes of all written nodes; None where an input held what it may not."""
+        """The codes of all written nodes; None if an input had a value that is not allowed."""
         events = len(inputs[0])
         results = [np.empty((events, *shape), np.int64) for shape in self._shapes]
         threads = max(1, min(threads, MEMORY_BYTES // max(self.program.memory_bytes, 1), -(-events // self._lanes)))
@@ -183,7 +183,7 @@ class Prepared:
         waiting: queue.SimpleQueue[int],
         size: int,
     ) -> tuple[bool, CodeArray]:
-        """What one thread does: chunk after chunk, until none waits."""
+        """The work of one thread: chunk after chunk, until none is left."""
         memory, counts, events, fine = aligned(self.program.memory_bytes), self._empty.copy(), len(inputs[0]), True
         while True:
             try:
@@ -209,7 +209,7 @@ class Prepared:
             name: Measured(**{word: of_layer.get(word, 0) for word in words}) for name, of_layer in found.items()
         }
         whole: dict[str, Measured] = {}
-        for layer in self._layers:  # a reshape has no step, and an argmax nothing to count
+        for layer in self._layers:  # a reshape has no step, and an argmax has nothing to count
             if isinstance(layer.operation, src.Reshape):
                 whole[layer.name] = replace(whole[layer.inputs[0]], wraps=0, saturations=0, ties=0)
             else:

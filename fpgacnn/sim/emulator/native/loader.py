@@ -1,4 +1,4 @@
-"""Compiled kernels in this process: the one door to ctypes. Calls leave the interpreter free for other threads."""
+"""Load compiled kernels; the only module that uses ctypes for them. Other Python threads run during a call."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def _loaded(path: Path) -> ctypes.CDLL:
 
 
 class Kernels:
-    """A program with its compiled kernels. It keeps all tables alive that the steps point to."""
+    """A program with its compiled kernels. It keeps alive all tables that the steps point to."""
 
     def __init__(self, program: Program, path: Path, lanes: int) -> None:
         self._library = _loaded(path)
         if self._library.fpgacnn_lanes() != lanes:
-            raise KernelBuildError(why=f"the kernels were made for another processor than {lanes} lanes")
+            raise KernelBuildError(why=f"the kernels were built for another processor than {lanes} lanes")
         self._kept: list[object] = []
         self._steps = (_Step * len(program.steps))()
         self._count = len(program.steps)
@@ -66,7 +66,7 @@ class Kernels:
         memory: NDArray[np.uint8],
         counts: CodeArray,
     ) -> bool:
-        """Compute some of the events; False where an input held what it may not. Arrays are C-contiguous."""
+        """Compute some of the events; False if an input had a value that is not allowed. Arrays are C-contiguous."""
         given, answered = (
             (ctypes.c_void_p * max(len(arrays), 1))(*(array.ctypes.data for array in arrays))
             for arrays in (inputs, outputs)
@@ -78,7 +78,7 @@ class Kernels:
 
 
 def aligned(size: int) -> NDArray[np.uint8]:
-    """Zeroed memory that begins where vectors may."""
+    """Zeroed memory that is aligned for vectors."""
     whole = np.zeros(size + ALIGNMENT, np.uint8)
     start = -whole.ctypes.data % ALIGNMENT
     return whole[start : start + size]

@@ -1,4 +1,4 @@
-"""What the processor can do, as far as kernels are made differently for it."""
+"""Properties of the processor for which kernels are generated differently."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ class ByteProducts(StrEnum):
 
     EXACT = "exact"
     PAIRS = "pairs"
-    """Two products are added in 16 bits and saturate: exact only where they cannot."""
+    """Two products are added in 16 bits with saturation: exact only if the sum cannot saturate."""
     NONE = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """Events in a vector, how bytes are multiplied, and how many sums stay in registers."""
+    """Events in a vector, how bytes are multiplied, and how many sums fit into registers."""
 
     name: str
     lanes: int
@@ -35,7 +35,7 @@ AVX512 = frozenset({"__AVX512F__", "__AVX512BW__", "__AVX512DQ__", "__AVX512VL__
 
 
 def machine_of(macros: AbstractSet[str]) -> Machine:
-    """The machine that a compiler makes code for, by the macros that it defines (the same tests as in lanes.h)."""
+    """The machine that a compiler generates code for, from the macros that it defines (the same tests as in lanes.h)."""
     if macros >= AVX512:
         exact = "__AVX512VNNI__" in macros
         return Machine(

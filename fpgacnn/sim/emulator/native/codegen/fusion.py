@@ -1,4 +1,4 @@
-"""Which nodes share a kernel: those that nobody else reads, and a maximum that may be taken before what keeps the order."""
+"""Kernel fusion: elementwise chains with a single reader, and max pooling moved before monotone operations."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LARGEST_FUSED_WINDOW = 16
 
 @dataclass(slots=True, kw_only=True)
 class Fusion:
-    """The readers of every node, and what may be computed together; `off` keeps every node apart."""
+    """The readers of every node, and which nodes may be computed together; `off` fuses nothing."""
 
     design: Design
     ranges: Mapping[str, Interval]
@@ -37,12 +37,12 @@ class Fusion:
                 self.readers[name].append(layer)
 
     def only_reader(self, layer: hw.Layer) -> hw.Layer | None:
-        """The one node that reads a result that nobody else wants."""
+        """The only node that reads a result; None if there are several, or if the result is written out."""
         readers = self.readers[layer.name]
         return readers[0] if not self.off and layer.name not in self.keep and len(readers) == 1 else None
 
     def chain(self, layer: hw.Layer, *, by_channel: bool) -> list[hw.Layer]:
-        """The nodes behind `layer`, each computed from its number alone; `by_channel` without constants of single elements."""
+        """The elementwise nodes after `layer` that can be fused; `by_channel`: without constants of single elements."""
         found: list[hw.Layer] = []
         while (reader := self.only_reader(layer)) is not None and isinstance(reader.operation, UNARY):
             if (
@@ -56,7 +56,7 @@ class Fusion:
         return found
 
     def pooled(self, layer: hw.Layer, sums: Sums, before: Sequence[hw.Layer]) -> hw.Layer | None:
-        """The maximum over windows behind a convolution and `before` that may be taken first: they all keep the order."""
+        """Max pooling after a convolution and `before` that may be computed first: they are all monotone."""
         pool = self.only_reader(before[-1] if before else layer)
         if (
             pool is None
@@ -77,7 +77,7 @@ class Fusion:
         )
 
     def _keep_order(self, layer: hw.Layer, sums: Sums, nodes: Sequence[hw.Layer]) -> bool:
-        """Whether a larger sum never becomes a smaller result: rising scales, and no cast that wraps."""
+        """Whether a larger sum never gives a smaller result: scales are positive, and no cast wraps."""
         row = (1,) * (len(layer.shape) - 1) + (-1,)
         value = Interval(low=sums.low.reshape(row), high=sums.high.reshape(row), fraction=sums.accumulator.fraction)
         value = value if sums.order is Order.EACH or sums.fits else iv.cast(value, sums.accumulator)
@@ -115,7 +115,7 @@ class Fusion:
 
 
 def _scaled(operation: hw.Affine, given: Interval) -> Interval:
-    """What a scale makes of an interval before it is cast."""
+    """The interval of a scaled value before it is cast."""
     fraction = given.fraction + operation.scale.format.fraction
     common = max(fraction, operation.shift.format.fraction)
     offset = operation.shift.array << (common - operation.shift.format.fraction)

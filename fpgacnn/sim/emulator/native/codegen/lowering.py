@@ -1,4 +1,4 @@
-"""From a design to the steps of a program: which nodes share a kernel, in which kind each tensor is kept."""
+"""Lower a design to the steps of a program: which nodes share a kernel, and in which type each tensor is stored."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ LINEAR = (hw.Convolution, hw.Depthwise, hw.Dense)
 def lower_to_program(
     design: Design, machine: Machine, *, keep: AbstractSet[str], given: Sequence[InputReader], measure: bool = False
 ) -> Program:
-    """The program that computes a design and writes out the nodes in `keep`; with `measure`, it counts what casts do."""
+    """The program that computes a design and writes the nodes in `keep`; with `measure`, it counts events of casts."""
     lowering = _Lowering(design=design, machine=machine, keep=keep, given=given, measure=measure)
     return lowering.program()
 
@@ -70,14 +70,14 @@ class _Lowering:
                 self._add(layer)
             for number in [
                 number for number, name in waiting.items() if name in self.views
-            ]:  # at once: then its memory is free again
+            ]:  # at once, so that its memory is free again
                 self.steps.append(io.write_step(number, self.views[waiting.pop(number)]))
         return assemble(self.steps, written, self.machine.bytes_)
 
     # what is known of a node
 
     def precision(self, name: str) -> LayerPrecision:
-        """The plan's word."""
+        """The precision of the plan."""
         return self.design.plan.layers[name]
 
     def result(self, name: str) -> Format:
@@ -96,7 +96,7 @@ class _Lowering:
         return hull.low.reshape(-1), hull.high.reshape(-1)
 
     def loaded(self, name: str, text: str, *, channels: bool) -> Value:
-        """A node's number as a value; with `channels` its interval channel by channel."""
+        """A node's number as a value; with `channels`, its interval for each channel."""
         lowest, highest = self.channel_ends(name)
         low, high = (ends(lowest), ends(highest)) if channels else (ends(lowest.min()), ends(highest.max()))
         return Value(
@@ -106,7 +106,7 @@ class _Lowering:
     # memory
 
     def new_storage(self, layer: hw.Layer, value: Value, most: int = 4) -> Storage:
-        """Memory for a node's result: the kind that its readers want, with the border that they need."""
+        """Memory for a node's result: the type that its readers need, with the border that they need."""
         rows, columns, channels = image(layer.shape)
         kind = self.kind_for(layer, value)
         if kind.per > most:
@@ -123,7 +123,7 @@ class _Lowering:
         )
 
     def kind_for(self, layer: hw.Layer, value: Value) -> ValueKind:
-        """The kind of memory; products of bytes only where all readers' weights are bytes, and where they are exact."""
+        """The type in memory; bytes only if all readers' weights are bytes and the products are exact."""
         if self.measure:
             return ValueKind.I64 if value.wide else ValueKind.I32
         kind = narrowest(value, byte_weights=True)
@@ -146,14 +146,14 @@ class _Lowering:
         return kind
 
     def _real_readers(self, layer: hw.Layer) -> list[hw.Layer]:
-        """Readers, those behind a reshape in its place."""
+        """Readers; a reshape is replaced by its readers."""
         found = []
         for reader in self.fusion.readers[layer.name]:
             found += self._real_readers(reader) if isinstance(reader.operation, src.Reshape) else [reader]
         return found
 
     def pads_for(self, layer: hw.Layer) -> Pads:
-        """The widest border that a reader wants."""
+        """The widest border that a reader needs."""
         wanted = [
             reader.operation.pads
             for reader in self.fusion.readers[layer.name]
@@ -227,7 +227,7 @@ class _Lowering:
             self._copy(layer.name, wanted, layer)
 
     def _copy(self, name: str, wanted: Storage, layer: hw.Layer) -> None:
-        """A node's numbers in other memory."""
+        """Copy a node's numbers to other memory."""
         code, view = Code(), self.views[name]
         text = elementwise.read(code, 0, view, elementwise.numbers(view.shape).reshape(-1))
         value = code.let(text, self.loaded(name, "", channels=False))
@@ -268,7 +268,7 @@ class _Lowering:
         self.done |= set(fused.layers)
 
     def _readable(self, name: str, operation: hw.Linear) -> Storage:
-        """The input's memory as the kernel wants it: pixel by pixel for windows, with the border that it reads."""
+        """The input's memory as the kernel needs it: pixel by pixel for windows, with the border that it reads."""
         view = self.views[name]
         if isinstance(operation, hw.Dense) or view.is_plain:
             return view.storage
@@ -293,13 +293,13 @@ class _Lowering:
         return wanted
 
     def _next(self, code: Code, value: Value, node: hw.Layer) -> Value:
-        """One more node on a number."""
+        """Apply one more node to a number."""
         if isinstance(node.operation, hw.Pool):
             return cast(code, cast(code, value, self.accumulator(node.name)), self.result(node.name))
         return unary(code, value, node, self.result(node.name), self.result(node.inputs[0]))
 
     def _map(self, layer: hw.Layer, make: Callable[[Code], Value]) -> None:
-        """A node computed number by number, and the nodes behind it that can be."""
+        """A node computed number by number, and the nodes after it that can be fused."""
         code = Code(measured=layer.name if self.measure else None)
         value = make(code)
         tail = self.fusion.chain(layer, by_channel=False)
@@ -312,7 +312,7 @@ class _Lowering:
         self.done |= set(names)
 
     def _read(self, code: Code, name: str, number: int, *, channels: bool) -> Value:
-        """An input's number at the kernel's element."""
+        """Read an input's number at the kernel's element."""
         view = self.views[name]
         return code.let(
             elementwise.read(code, number, view, elementwise.numbers(view.shape).reshape(-1)),

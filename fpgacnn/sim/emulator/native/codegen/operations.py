@@ -1,4 +1,4 @@
-"""C text for the operations of one or two numbers: scales, activations, merges, means."""
+"""C text for operations on one or two numbers: scales, activations, merges, means."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def lookup(code: Code, value: Value, table: CodeArray, width: int, fraction: int
 
 
 def steps(code: Code, value: Value, operation: hw.Thresholds, result: Format) -> Value:
-    """The value at the place that a binary search among the thresholds of the number's channel finds."""
+    """The value at the position that a binary search in the thresholds of the number's channel finds."""
     thresholds, values = operation.thresholds.array, operation.values.array
     count, low, high = thresholds.shape[-1], int(values.min()), int(values.max())
     value = value if value.wide or fits32(int(thresholds.min()), int(thresholds.max())) else widened(code, value)
@@ -153,7 +153,7 @@ def steps(code: Code, value: Value, operation: hw.Thresholds, result: Format) ->
 
 
 def _by_channel(code: Code, rows: CodeArray, *, wide: bool) -> tuple[str, Callable[[int], str]]:
-    """A table with a row of numbers for each channel, or one row for all, and the C text of where a channel's row begins."""
+    """A table with a row of numbers for each channel, or one row for all, and C text for the start of a channel's row."""
     kind = "int64" if wide else "int32"
     shared = len(rows) == 1
     padded = rows if shared else np.concatenate([rows, np.zeros((CHANNEL_PADDING, rows.shape[-1]), np.int64)])
@@ -162,7 +162,7 @@ def _by_channel(code: Code, rows: CodeArray, *, wide: bool) -> tuple[str, Callab
 
 
 def same_width(code: Code, *values: Value) -> tuple[Value, ...]:
-    """All in 64 bits where one is."""
+    """All in 64 bits if one is."""
     return tuple(widened(code, value) for value in values) if any(value.wide for value in values) else values
 
 
@@ -211,7 +211,7 @@ def _multiply(code: Code, left: Value, right: Value) -> Value:
 
 
 def concatenated(code: Code, left: Value, right: Value, result: Format) -> Value:
-    """Two parts of one tensor: where one has a number, the other holds 0."""
+    """Two parts of one tensor: where one has a number, the other has 0."""
     one, other = same_width(code, cast(code, left, result), cast(code, right, result))
     low, high = (
         join(*both)
@@ -231,7 +231,7 @@ def window(
 ) -> Value:
     """Maximum or mean of the `cells` numbers of a window; `load` is the C text that reads the cell of a number.
 
-    `counts` tells how many cells of each window are real, for every position.
+    `counts` gives the number of real cells of each window, for every position.
     """
     accumulator, result = formats
     number = code.number(cells)
@@ -290,12 +290,12 @@ def _mean(code: Code, total: Value, counts: CodeArray) -> Value:
 
 
 def mapped_division(values: Ends, by: int) -> Ends:
-    """Whole quotients toward zero."""
+    """Integer quotients, rounded toward zero."""
     return np.array([abs(int(value)) // by * (1 if value >= 0 else -1) for value in values], dtype=object)
 
 
 def slopes_by_channel(operation: hw.LeakyRelu) -> Codes | None:
-    """One slope, or one for each channel where all positions have the same; None where each element has its own."""
+    """One slope, or one for each channel if all positions have the same; None if elements have their own."""
     slope = operation.slope.array
     if slope.size == 1:
         return operation.slope

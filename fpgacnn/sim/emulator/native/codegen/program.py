@@ -1,4 +1,4 @@
-"""A design as a program of steps: what is fused, where tensors lie, and the C text of all kernels."""
+"""Turn a design into a program of steps: fusion, memory of tensors, and the C text of all kernels."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ int32_t fpgacnn_run(const struct step *steps, int64_t count, const void *const *
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """Steps in order with the number of each one's kernel, the C text of the kernels, and how much memory they take.
+    """Steps in order with the number of each one's kernel, the C text of the kernels, and the size of their memory.
 
-    `ports` are the nodes whose codes are written out, in order; `tallies` name what is counted, as layer:what.
+    `ports` are the nodes whose codes are written, in order; `tallies` name what is counted, as layer:what.
     """
 
     steps: tuple[KernelStep, ...]
@@ -50,13 +50,13 @@ class Program:
 
 @cache
 def header() -> str:
-    """The C text that all kernels stand on."""
+    """The C text that all kernels include."""
     folder = files("fpgacnn.sim.emulator.native")
     return "".join(folder.joinpath(name).read_text(encoding="utf-8") for name in ("lanes.h", "ports.h"))
 
 
 def assemble(steps: Sequence[KernelStep], ports: Sequence[str], bytes_: int) -> Program:
-    """Share out memory and collect the kernels; equal texts are compiled once."""
+    """Allocate memory and collect the kernels; equal texts are compiled once."""
     memory = share_out(_lives(steps), bytes_)
     numbers: dict[str, int] = {}
     kernels = tuple(numbers.setdefault(one.text, len(numbers)) for one in steps)
@@ -77,7 +77,7 @@ def assemble(steps: Sequence[KernelStep], ports: Sequence[str], bytes_: int) -> 
 
 
 def _lives(steps: Sequence[KernelStep]) -> list[Life]:
-    """From the step that first writes a tensor to the step that last touches it."""
+    """From the step that first writes a tensor to the step that last uses it."""
     lives: dict[int, Life] = {}
     for number, one in enumerate(steps):
         for storage in (*one.inputs, *([one.output] if one.output else [])):
@@ -87,7 +87,7 @@ def _lives(steps: Sequence[KernelStep]) -> list[Life]:
 
 
 def offsets(one: KernelStep) -> tuple[int, int, int]:
-    """Where the output and both inputs of a step begin."""
+    """The offsets of the output and both inputs of a step."""
     places: list[Storage | None] = [one.output, *one.inputs, None, None]
     out, first, second = ((place.offset if place else 0) for place in places[:3])
     return out, first, second

@@ -1,4 +1,4 @@
-"""A step of a program: the text of its kernel, and the sizes, tables and tensors that it is given."""
+"""A step of a program: the text of its kernel, and its sizes, tables and tensors."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from fpgacnn.sim.emulator.native.codegen.tensors import Storage, ValueKind
 from fpgacnn.sim.emulator.native.codegen.values import Code, Value
 
 LEAST, MOST = "least", "most"
-"""Tallies that are no counts but the smallest and largest code."""
+"""Tallies of the smallest and largest code, which are not counts."""
 
 HEAD = 3
-"""The first sizes are where the output and both inputs begin."""
+"""The first sizes are the offsets of the output and both inputs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,18 +66,18 @@ def step(
 
 
 def load(kind: ValueKind, base: str, place: str, *, holes: bool = False) -> str:
-    """C text of the number at a place; with `holes`, negative places hold 0."""
+    """C text of the number at a place; with `holes`, negative places give 0."""
     found = f"load_{kind.value}({base}, {place})"
     return f"({place} < 0 ? {'w' if kind.wide else 'v'}_zero() : {found})" if holes else found
 
 
 def stored(value: Value, kind: ValueKind) -> str:
-    """C text that makes a value the n-th of a kernel's results, in the width that its kind has."""
+    """C text that makes a value the n-th of a kernel's results, in the width of its type."""
     return f"r[n] = {f'widen({value.text})' if kind.wide and not value.wide else value.text};"
 
 
 def narrowest(value: Value, *, byte_weights: bool) -> ValueKind:
-    """The smallest kind that holds a value; bytes only where they serve."""
+    """The narrowest type that holds a value; bytes only if allowed."""
     low, high = value.hull
     if value.wide:
         return ValueKind.I64

@@ -1,8 +1,8 @@
-"""How tensors lie in memory while LANES events are computed side by side.
+"""The memory layout of tensors while LANES events are computed together.
 
-A vector holds one 32-bit lane of each event. Narrow numbers share a lane, four unsigned bytes or two 16-bit numbers of
-neighbouring channels, because that is how dot products read them. Around an image may lie a border of zeros, written
-once for the convolutions that pad it.
+A vector has one 32-bit lane for each event. Narrow numbers share a lane, four unsigned bytes or two 16-bit numbers of
+neighbouring channels, because dot products read them in this form. An image may have a border of zeros, written once
+for the convolutions that pad it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NO_PADS: Pads = (0, 0, 0, 0)
 
 
 class ValueKind(StrEnum):
-    """What a lane holds."""
+    """The content of a lane."""
 
     U8 = "u8"
     S16 = "s16"
@@ -43,9 +43,9 @@ class ValueKind(StrEnum):
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Storage:
-    """A tensor in memory: `rows` x `columns` pixels of `channels`; codes of each channel lie in low..high.
+    """A tensor in memory: `rows` x `columns` pixels of `channels`; codes of each channel are in low..high.
 
-    `offset` is where it begins, once memory has been shared out.
+    `offset` is its start, once memory has been allocated.
     """
 
     kind: ValueKind
@@ -74,7 +74,7 @@ class Storage:
         return (self.rows + self.pads[0] + self.pads[1]) * self.row_pixels * self.vectors
 
     def vector_bytes(self, bytes_: int) -> int:
-        """Bytes of one vector, where 32-bit lanes take `bytes_`."""
+        """Bytes of one vector, if 32-bit lanes take `bytes_`."""
         return 2 * bytes_ if self.kind.wide else bytes_
 
     def pixel_places(self) -> NDArray[np.int64]:
@@ -83,7 +83,7 @@ class Storage:
         return (((rows + self.pads[0]) * self.row_pixels + columns + self.pads[2]) * self.vectors).reshape(-1)
 
     def places(self) -> NDArray[np.int64]:
-        """Where each element is, in row-major order: its vector times the numbers in a lane, and its part of the lane."""
+        """The place of each element, in row-major order: its vector times the numbers in a lane, plus its part."""
         channels = np.arange(self.channels)
         return (self.pixel_places()[:, None] * self.kind.per + channels[None, :]).reshape(-1)
 
@@ -97,14 +97,14 @@ class Storage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """A node's result: the memory it lies in, and its shape, which a reshape may have changed."""
+    """A node's result: its memory, and its shape, which a reshape may have changed."""
 
     storage: Storage
     shape: Shape
 
     @property
     def is_plain(self) -> bool:
-        """Whether memory has the shape's own pixels and channels."""
+        """Whether the memory has the shape's own pixels and channels."""
         rows, columns, channels = image(self.shape)
         return (self.storage.rows, self.storage.columns, self.storage.channels) == (rows, columns, channels)
 
@@ -118,7 +118,7 @@ def image(shape: Shape) -> tuple[int, int, int]:
 
 @dataclass(slots=True)
 class Life:
-    """From which step to which a tensor is needed."""
+    """The first and the last step that need a tensor."""
 
     storage: Storage
     first: int
@@ -126,7 +126,10 @@ class Life:
 
 
 def share_out(lives: list[Life], bytes_: int) -> int:
-    """Give every tensor its place; tensors that are not needed at the same time share memory. The size of all."""
+    """Allocate memory for every tensor; tensors that are not needed at the same time share memory.
+
+    Returns the total size.
+    """
     placed: list[tuple[int, int, Life]] = []
     total = 0
     for life in sorted(lives, key=lambda life: -life.storage.all_vectors):

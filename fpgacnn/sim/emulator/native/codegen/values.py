@@ -1,7 +1,7 @@
-"""C text for arithmetic on lanes, and what interval each value lies in.
+"""C text for arithmetic on lanes, with the interval of each value.
 
 A `Value` is a C variable with the exact interval of its codes, one pair of numbers for each channel or for all. The
-interval decides whether 32 bits carry it, and which roundings and limits can fire at all; those that cannot leave no
+interval decides whether 32 bits are enough, and which roundings and limits can have an effect; the others generate no
 code.
 """
 
@@ -21,7 +21,7 @@ Ends: TypeAlias = NDArray[np.object_]
 """Python integers, (1,) or (channels,), so that no bound overflows."""
 
 CHANNEL_PADDING = 32
-"""Kernels compute whole blocks of channels, the last one maybe beyond the real ones."""
+"""Kernels compute whole blocks of channels; the last block may extend beyond the real channels."""
 
 MIN32, MAX32 = -(1 << 31), (1 << 31) - 1
 
@@ -33,7 +33,7 @@ def ends(values: Any) -> Ends:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Value:
-    """A C variable: `wide` has 64 bits a lane. Its codes lie in low..high and have `fraction` fraction bits."""
+    """A C variable: `wide` has 64 bits a lane. Its codes are in low..high and have `fraction` fraction bits."""
 
     text: str
     wide: bool
@@ -48,7 +48,7 @@ class Value:
 
     @property
     def letter(self) -> str:
-        """The C type, and the first letter of its functions."""
+        """The C type, which is the first letter of its functions."""
         return "w" if self.wide else "v"
 
     @property
@@ -59,15 +59,15 @@ class Value:
 
 
 def fits32(low: int, high: int) -> bool:
-    """Whether 32 bits hold both ends."""
+    """Whether 32 bits represent both ends."""
     return low >= MIN32 and high <= MAX32
 
 
 @dataclass(slots=True)
 class Code:
-    """C lines of one kernel and the numbers that they read: the text says what is done, never with which numbers.
+    """C lines of one kernel and the numbers that they read: the text never contains the numbers themselves.
 
-    So layers of one structure share one compiled kernel, whatever their formats, sizes and weights are.
+    So layers of equal structure share one compiled kernel, whatever their formats, sizes and weights are.
     """
 
     lines: list[str] = field(default_factory=list)
@@ -81,7 +81,7 @@ class Code:
     names: Iterator[int] = field(default_factory=count)
 
     def inner(self) -> Code:
-        """Lines of a block inside this code, which share its numbers."""
+        """Lines of a block inside this code, which uses the same numbers."""
         return replace(self, lines=[])
 
     def name(self) -> str:
@@ -116,7 +116,7 @@ class Code:
         return name
 
     def each(self, values: Ends, *, wide: bool, index: str = "c") -> str:
-        """A number of its own for each channel (or what `index` counts); one scalar where all are equal."""
+        """A number for each channel (or for what `index` counts); one scalar if all are equal."""
         first = int(values[0])
         if all(int(value) == first for value in values):
             return self.scalar(first, wide=wide)
@@ -136,7 +136,7 @@ class Code:
         return found
 
     def tally(self, what: str, mask: str, *, wide: bool) -> None:
-        """Where measurements are wanted: count the lanes of a mask as `what` of the layer being computed."""
+        """With measurements: count the lanes of a mask as `what` of the current layer."""
         if self.measured is not None:
             self.tallies.append(f"{self.measured}:{what}")
             number = len(self.tallies) - 1
@@ -144,7 +144,7 @@ class Code:
             self.lines.append(f"tally{number} -= {f'w_mask({mask})' if wide else mask} & io->mask;")
 
     def extremes(self, value: Value) -> None:
-        """Where measurements are wanted: keep the smallest and largest code of the layer being computed."""
+        """With measurements: keep the smallest and largest code of the current layer."""
         if self.measured is not None:
             letter = value.letter
             self.prologue.append(f"{letter} least = {letter}_of_int64(INT64_MAX), most = {letter}_of_int64(INT64_MIN);")
@@ -158,7 +158,7 @@ def widened(code: Code, value: Value) -> Value:
 
 
 def narrowed(code: Code, value: Value) -> Value:
-    """The value in 32 bits where they hold it."""
+    """The value in 32 bits if they represent it."""
     return code.let(f"narrow({value.text})", value, wide=False) if value.wide and fits32(*value.hull) else value
 
 
@@ -233,7 +233,7 @@ def _rounded(code: Code, value: Value, shift: int, rounding: Rounding) -> Value:
 
 
 def _with_increment(code: Code, value: Value, places: str, half: int, shift: int, rounding: Rounding) -> Value:
-    """What has to be added so that a shift to the right, which takes the floor, rounds by the mode."""
+    """The value plus the increment after which a shift to the right, which rounds down, rounds by the mode."""
 
     def plus(start: Value, amount: int) -> Value:
         return call(code, "add", start, code.scalar(amount, wide=start.wide)) if amount else start
@@ -269,7 +269,7 @@ def _with_increment(code: Code, value: Value, places: str, half: int, shift: int
 
 
 def _clamped_before_lift(code: Code, value: Value, places: int, to: Format) -> Value:
-    """Where a shift to the left would leave 62 bits, limit first: what is cut off here is beyond the format anyway."""
+    """If a shift to the left would exceed 62 bits, limit first: the values cut off are outside of the format anyway."""
     if value.magnitude.bit_length() + places <= MAX_WIDTH or to.overflow is Overflow.WRAP:
         return value
     value = widened(code, value)
@@ -294,7 +294,7 @@ def _clamped_before_lift(code: Code, value: Value, places: int, to: Format) -> V
 
 
 def lifted(code: Code, value: Value, places: int, to: Format | None = None) -> Value:
-    """A shift to the left; `to` is the format whose low bits alone matter where it wraps."""
+    """A shift to the left; `to` is the format whose low bits alone matter if it wraps."""
     if places == 0:
         return value
     low, high = value.low * (1 << places), value.high * (1 << places)
@@ -302,7 +302,7 @@ def lifted(code: Code, value: Value, places: int, to: Format | None = None) -> V
     keeps = max(abs(hull[0]), abs(hull[1])).bit_length() <= MAX_WIDTH
     if not keeps and to is not None and to.overflow is Overflow.WRAP:
         return _lifted_modulo(code, value, places, to)
-    if to is not None and not keeps:  # limited to a little beyond the format: one more place holds it
+    if to is not None and not keeps:  # limited to slightly more than the format: one more bit is enough
         keeps = max(abs(hull[0]), abs(hull[1])).bit_length() <= MAX_WIDTH + 1
         assert keeps
     if not value.wide and not fits32(*hull):
@@ -359,7 +359,7 @@ def _all(end: int) -> Ends:
 
 
 def _outside(code: Code, value: Value, to: Format) -> str:
-    """A mask of the lanes that are no codes of the format."""
+    """A mask of the lanes that are not codes of the format."""
     low, high = (_bound(code, end, value) for end in (to.low, to.high))
     above = code.let(f"{value.letter}_above({value.text}, {high})", value) if high else None
     below = code.let(f"{value.letter}_above({low}, {value.text})", value) if low else None
@@ -369,7 +369,7 @@ def _outside(code: Code, value: Value, to: Format) -> str:
 
 
 def _bound(code: Code, end: int, value: Value) -> str | None:
-    """A limit as a scalar of the value's width; None where no such number can be beyond it."""
+    """A limit as a scalar of the value's width; None if no number of that width can exceed it."""
     return code.scalar(end, wide=value.wide) if value.wide or fits32(end, end) else None
 
 

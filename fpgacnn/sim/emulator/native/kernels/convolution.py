@@ -1,4 +1,4 @@
-"""The step of a linear layer and what is fused behind it."""
+"""The step of a linear layer and of the nodes fused with it."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from fpgacnn.sim.emulator.native.kernels.linear import (
 from fpgacnn.sim.emulator.native.machine import Machine
 
 ONE_BY_ONE = Blocks(positions=1, rounds=1, channels=1)
-"""Where measurements are wanted, so that no sum is counted that is none."""
+"""Used with measurements, so that only real sums are counted."""
 
 Chain = Callable[[Code, Value], Value]
-"""Writes the code of the nodes behind the sums."""
+"""Writes the code of the nodes after the sums."""
 
 BODY = """\
 for (int64_t m = 0; m < M; m += {step}) {{
@@ -63,7 +63,7 @@ UNROLL for (int n = 0; n < NB; n += {per}) if ((b * NB + n) / {per} < V) store_{
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fused:
-    """The nodes computed in a linear layer's kernel, its own rounding first, and the window of a maximum taken before all that."""
+    """The nodes computed in a linear layer's kernel, its own rounding first, and the max pooling before all of them."""
 
     layers: tuple[str, ...]
     behind: Chain
@@ -71,7 +71,7 @@ class Fused:
 
 
 def tap_places(operation: hw.Linear, storage: Storage) -> NDArray[np.int64]:
-    """The first vector of each tap, counted from the window's first."""
+    """The first vector of each tap, relative to the window's first."""
     if isinstance(operation, hw.Dense):
         return storage.pixel_places()
     height, width = operation.kernel.array.shape[:2]
@@ -82,7 +82,7 @@ def tap_places(operation: hw.Linear, storage: Storage) -> NDArray[np.int64]:
 def positions(
     operation: hw.Linear, storage: Storage, shape: tuple[int, ...], window: tuple[int, int] | None
 ) -> NDArray[np.int64]:
-    """The first vector of the window of each output position; with a pooling window, position by position of each of its windows."""
+    """The first vector of the window of each output position; with pooling, of each position of each pooling window."""
     if isinstance(operation, hw.Dense):
         return np.zeros(1, np.int64)
     height, width = (1, shape[0]) if len(shape) == 2 else shape[:2]
@@ -107,7 +107,7 @@ def linear_step(
     *,
     measured: str | None,
 ) -> KernelStep:
-    """The step of a linear layer. Raises nothing: every kind of input, weight and accumulator has its kernel."""
+    """The step of a linear layer. There is a kernel for every kind of input, weight and accumulator."""
     kernel = operation.kernel.array
     wide_weights = not fits32(int(kernel.min()), int(kernel.max()))
     wide = needs_wide(sums, given.kind, wide_weights=wide_weights, measured=measured is not None)
@@ -228,7 +228,7 @@ def _body(
 
 
 def _running_maximum(arithmetic: Arithmetic, first: Value, lines: Sequence[str]) -> str:
-    """The maximum of a window's positions so far, of what each of them is before it."""
+    """The running maximum over a window's positions, before the fused nodes."""
     text = "\n".join(lines)
     return f"""UNROLL for (int p = 0; p < P; p++) UNROLL for (int n = 0; n < NB; n++) {{
     const int64_t c = b * NB + n; (void)c;

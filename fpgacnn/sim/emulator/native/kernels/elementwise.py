@@ -1,6 +1,6 @@
-"""Kernels that make each number of a tensor from numbers of others: activations, merges, pools, and what only moves values.
+"""Kernels that compute each number of a tensor from numbers of others: activations, merges, pools, and moves of data.
 
-Tables tell where the numbers are, so that padding, cropping, reordering and windows are one and the same loop.
+Tables give the places of the numbers, so that padding, cropping, reordering and windows are one and the same loop.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from fpgacnn.sim.emulator.native.codegen.tensors import Storage, View
 from fpgacnn.sim.emulator.native.codegen.values import Code, Value
 
 NOTHING = -1
-"""A place that holds 0."""
+"""A place that gives 0."""
 
 MOST_IN_A_LANE = 4
 
@@ -62,13 +62,13 @@ def map_step(
 
 
 def _place_table(code: Code, places: NDArray[np.int64]) -> str:
-    """A table by element; the last block of channels of the last pixel may read a little beyond it."""
+    """A table by element; the last block of channels of the last pixel may read slightly beyond it."""
     more = np.repeat(places[-1:], MOST_IN_A_LANE, axis=0)
     return code.table(int32(np.concatenate([places, more])), "int32_t")
 
 
 def read(code: Code, number: int, view: View, elements: NDArray[np.int64]) -> str:
-    """C text of the input's number for each element of the output: `elements` are the input's, NOTHING for 0."""
+    """C text of the input's number for each element of the output: `elements` are the input's, NOTHING gives 0."""
     places = np.append(view.storage.places(), NOTHING)[elements]
     return load(view.storage.kind, f"in{number}", f"{_place_table(code, places)}[i]", holes=bool((places < 0).any()))
 
@@ -86,7 +86,7 @@ def numbers(shape: Shape) -> NDArray[np.int64]:
 
 
 def moved(layer: hw.Layer, operation: src.Moving, shape: Shape) -> NDArray[np.int64]:
-    """Which element of the input each element of the output is, NOTHING for a new 0, for operations of one input."""
+    """The input element of each output element, NOTHING for a new 0, for operations of one input."""
     given = numbers(shape)
     image = given if given.ndim == 3 else given[None]
     match operation:
@@ -109,7 +109,7 @@ def moved(layer: hw.Layer, operation: src.Moving, shape: Shape) -> NDArray[np.in
 
 
 def windows(operation: hw.Pool | hw.GlobalPool, shape: Shape) -> tuple[NDArray[np.int64], CodeArray]:
-    """The cells (elements, cells) of each window, NOTHING where it reaches over the border, and how many are real (positions,)."""
+    """The cells (elements, cells) of each window, NOTHING beyond the border, and the number of real cells (positions,)."""
     given = numbers(shape)
     if isinstance(operation, hw.GlobalPool):
         cells = given.reshape(-1, shape[-1]).T
@@ -125,12 +125,12 @@ def windows(operation: hw.Pool | hw.GlobalPool, shape: Shape) -> tuple[NDArray[n
 
 
 def without_holes(cells: NDArray[np.int64]) -> NDArray[np.int64]:
-    """For a maximum: cells beyond the border replaced by a real cell of the same window."""
+    """For a maximum: cells beyond the border, replaced by a real cell of the same window."""
     return np.where(cells < 0, cells.max(axis=1, keepdims=True), cells)
 
 
 def joined(axis: int, shapes: tuple[Shape, Shape]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """For each element of a concatenation, the left and the right tensor's element; NOTHING for the other's part."""
+    """For each element of a concatenation, the element of the left and of the right tensor; NOTHING for the other part."""
     left, right = (numbers(shape) for shape in shapes)
     none_left, none_right = (np.full(shape, NOTHING) for shape in shapes)
     return np.concatenate([left, none_right], axis=axis).reshape(-1), np.concatenate(

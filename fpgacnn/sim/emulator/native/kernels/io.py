@@ -15,7 +15,7 @@ from fpgacnn.sim.emulator.native.codegen.values import Code, Value
 
 
 class Given(StrEnum):
-    """What an input array holds."""
+    """The content of an input array."""
 
     CODES = "i64"
     FLOAT32 = "f32"
@@ -24,7 +24,7 @@ class Given(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputReader:
-    """An input array: codes that must lie in low..high, or floats that are rounded half to even and limited to that."""
+    """An input array: codes that must be in low..high, or floats that are rounded half to even and limited to that."""
 
     given: Given
     low: int
@@ -56,14 +56,14 @@ for (int64_t i = 0; i < SIZE; i += LANES) {{
 
 
 def input_kind_is_direct(storage: Storage) -> bool:
-    """Whether the reader can store right into packed lanes: no channel is left over at a pixel's end."""
+    """Whether the reader can store directly into packed lanes: no channel is left over at a pixel's end."""
     return storage.channels % storage.kind.per == 0
 
 
 def read_step(
     port: int, form: Format, reading: InputReader, output: Storage, bytes_: int, measured: str | None = None
 ) -> KernelStep:
-    """Events of one input into memory; floats are rounded half to even and limited."""
+    """Read events of one input into memory; floats are rounded half to even and limited."""
     code = Code(scalars=[reading.low, reading.high], measured=measured)
     kind = output.kind
     code.extremes(Value(text="r[n]", wide=kind.wide, low=output.low, high=output.high, fraction=output.fraction))
@@ -83,7 +83,7 @@ def read_step(
 
 
 def write_step(port: int, view: View) -> KernelStep:
-    """A result from memory into an array of int64 codes."""
+    """Write a result from memory into an array of int64 codes."""
     code, kind = Code(), view.storage.kind
     place = code.table(view.storage.places().astype(np.int32), "int32_t")
     body = WRITE.format(
@@ -95,7 +95,7 @@ def write_step(port: int, view: View) -> KernelStep:
 
 
 def border_step(storage: Storage, bytes_: int) -> KernelStep:
-    """Zeros around an image, for those who pad it."""
+    """Write zeros around an image, for the layers that pad it."""
     code = Code()
     places = storage.border_places()
     place = code.table(places, "int32_t")

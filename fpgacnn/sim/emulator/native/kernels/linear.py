@@ -1,8 +1,8 @@
 """Kernels of convolutions and dense layers: sums of products with broadcast weights, no im2col, no horizontal sums.
 
-A block of output channels and a few positions stay in registers while the inputs go by. Weights are packed as the dot
-products read them; rows of zeros are left out. What follows the sums (scales, activations, casts) is done in the
-registers; a maximum over windows is taken before it where it keeps the order.
+A block of output channels and a few positions stay in registers while the inputs are read. Weights are packed as the
+dot products read them; rows of zeros are left out. The nodes after the sums (scales, activations, casts) are computed
+in the registers; max pooling is computed before them if they are monotone.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from fpgacnn.sim.emulator.native.codegen.values import Code, Ends, Value, call, 
 from fpgacnn.sim.emulator.native.machine import Machine
 
 LATENCY = 10
-"""Sums that have to be in flight so that none waits for the one before it."""
+"""Number of independent sums that hide the latency of an addition."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class Weights:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blocks:
-    """Positions and channels that are computed at once, and for a window how many rounds its positions take."""
+    """Positions and channels that are computed together, and for a window the number of rounds of its positions."""
 
     positions: int
     rounds: int
@@ -46,7 +46,7 @@ class Blocks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arithmetic:
-    """How sums are taken: in which order, in 64 bits or not, and the kind of the inputs."""
+    """How sums are computed: in which order, in 32 or 64 bits, and the type of the inputs."""
 
     order: Order
     wide: bool
@@ -111,7 +111,7 @@ def in_blocks(words: CodeArray, channels: int) -> CodeArray:
 def choose_blocks(
     machine: Machine, arithmetic: Arithmetic, filters: int, per: int, window: int, positions: int
 ) -> Blocks:
-    """The blocking with the least work: products, loads and waiting for the sum before."""
+    """The blocking with the least work: products, loads and waiting for previous sums."""
     registers = machine.sums // (2 if arithmetic.wide else 1) // (2 if arithmetic.order is Order.EACH else 1)
     best: tuple[float, Blocks] | None = None
     for count in (size for size in range(1, 9) if (window % size == 0 if window else size <= max(positions, 1))):
@@ -128,9 +128,10 @@ def choose_blocks(
 
 
 def accumulator_value(code: Code, sums: Sums, arithmetic: Arithmetic, *, measured: bool) -> tuple[Value, CodeArray]:
-    """The sum `t` as a value of the accumulator's codes, limited, and the numbers that sums start from.
+    """The sum `t` as a value of the accumulator's codes, limited, and the numbers with which sums start.
 
-    A bias finer than the products is added after the sum has been shifted; others are where the sum starts.
+    A bias that is finer than the products is added after the sum has been shifted; other biases are the start of the
+    sum.
     """
     total = Value(
         text="t", wide=arithmetic.wide, low=ends(sums.low), high=ends(sums.high), fraction=sums.accumulator.fraction
@@ -155,7 +156,7 @@ def _wrapped_starts(start: CodeArray, *, wide: bool) -> Ends:
 
 
 def limited_sum(code: Code, total: Value, sums: Sums, *, measured: bool) -> Value:
-    """The accumulator's wrap, where a sum can leave it."""
+    """The accumulator's wrap, if a sum can leave it."""
     if sums.order is Order.ANY and sums.fits:
         return total
     if measured and sums.order is Order.ANY:
@@ -164,7 +165,7 @@ def limited_sum(code: Code, total: Value, sums: Sums, *, measured: bool) -> Valu
 
 
 def needs_wide(sums: Sums, kind: ValueKind, *, wide_weights: bool, measured: bool) -> bool:
-    """Whether sums take 64 bits. Sums that wrap at 32 bits or below are right modulo 2^32, whatever they pass through."""
+    """Whether sums need 64 bits. Sums that wrap at 32 bits or below are correct modulo 2^32 at every step."""
     if kind.wide or wide_weights:
         return True
     form = sums.accumulator
