@@ -16,7 +16,7 @@ _PROTOCOL_BUFFER = b"\x08"
 
 
 class FileKind(Enum):
-    """Formats that the readers know."""
+    """Formats that the readers support."""
 
     HDF5 = auto()
     ZIP = auto()
@@ -33,7 +33,7 @@ def sniff(path: Path) -> tuple[FileKind, str]:
     try:
         if path.is_dir():
             return FileKind.OTHER, "it is a folder (a SavedModel? save as .h5 instead)"
-        if path.exists() and not path.is_file():  # opening a pipe waits for somebody to write
+        if path.exists() and not path.is_file():  # opening a pipe would block until it is written to
             return FileKind.OTHER, "it is a pipe or a device"
         with path.open("rb") as file:
             head = file.read(512)

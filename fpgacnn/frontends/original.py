@@ -14,7 +14,7 @@ from fpgacnn.frontends.onnx.reader import Tensors, read_tensors
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Original:
-    """The files of a network, its digest in their order, and the suffix by which frameworks know the format.
+    """The files of a network, its digest in their order, and the suffix that tells frameworks the format.
 
     `architecture` is Keras' JSON, null for ONNX; `tensors` says for ONNX which layer of ours holds which tensor.
     """

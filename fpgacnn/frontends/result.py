@@ -17,7 +17,7 @@ MAX_AXES = 8
 class ReadResult:
     """What could be read of a file: its layers, what was dropped, and what is refused with the reason.
 
-    `refusals` are (layer, class, error); `unresolved` are layers behind a refused one, whose shape nobody knows.
+    `refusals` are (layer, class, error); `unresolved` are layers after a refused one, whose shapes are not known.
     """
 
     name: str

@@ -1,1 +1,1 @@
-"""What knows hardware: the HLS code generator, device tables, the estimate, and the reports of vendor tools."""
+"""Hardware: the HLS code generator, device tables, the estimate, and the reports of vendor tools."""

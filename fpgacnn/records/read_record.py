@@ -43,7 +43,7 @@ def read_run(file: Path) -> RunRecord:
 
 def _document(file: Path) -> Any:
     try:
-        if not file.is_file():  # opening a pipe would block until somebody writes
+        if not file.is_file():  # opening a pipe would block until it is written to
             raise RecordError(file=file, why="no such file" if not file.exists() else "not a regular file")
         if file.stat().st_size > MAX_BYTES:
             raise RecordError(file=file, why=f"larger than any record ({MAX_BYTES >> 20} MiB)")

@@ -126,7 +126,7 @@ def head_of(path: Path) -> bytes:
     Raises FileMissingError, ArrayFileError for pipes and devices.
     """
     try:
-        if path.is_fifo() or path.is_char_device():  # opening a pipe would block until somebody writes
+        if path.is_fifo() or path.is_char_device():  # opening a pipe would block until it is written to
             raise ArrayFileError(file=path, why="it is a pipe or a device")
         with path.open("rb") as file:
             return file.read(8)

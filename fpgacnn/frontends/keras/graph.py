@@ -49,7 +49,7 @@ def parse_json(text: str, file: Path) -> dict[str, Json]:
 
 
 def read_graph(architecture: Mapping[str, Json], file: Path, depth: int = 0) -> LayerGraph:
-    """The graph of a model from the JSON that Keras wrote, models inside it taken apart into their layers.
+    """The graph of a model from the JSON that Keras wrote, with inner models replaced by their layers.
 
     Raises BrokenArchitectureError, GraphError, TooLargeError.
     """

@@ -32,7 +32,7 @@ def short_name(name: Json) -> str:
 
 
 def class_of(entry: Mapping[str, Json]) -> str:
-    """The class of a serialized object; one of a package that is not known keeps its package, and so is no class we know.
+    """The class of a serialized object; one of an unknown package keeps its package, and so matches no supported class.
 
     A file names it by `class_name`, and says in `module` and `registered_name` whose it is: a class of the user's own may
     be called `Dense`, too.

@@ -73,7 +73,9 @@ def ordered(uses: list[LayerCall], file: Path) -> tuple[LayerCall, ...]:
     by_name = {use.name: use for use in uses}
     if len(by_name) != len(uses):
         raise GraphError(file=file, why="two layers have the same name")
-    models = {use.name for use in uses if use.kind in MODELS}  # whose outputs are named when they are taken apart
+    models = {
+        use.name for use in uses if use.kind in MODELS
+    }  # their outputs are named when they are replaced by their layers
     needs = {use.name: [_of_model(name, models) for name in use.inputs] for use in uses}
     check_readers([replace(use, inputs=tuple(needs[use.name])) for use in uses], (), file)
     done: dict[str, LayerCall] = {}

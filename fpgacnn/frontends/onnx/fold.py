@@ -39,7 +39,7 @@ def _same(_: OpArgs, given: Sequence[Constant]) -> Constant:
 
 
 def target_shape(call: OpArgs, before: Sequence[int], wanted: Sequence[int]) -> tuple[int, ...]:
-    """The shape that Reshape asks for: 0 keeps a size, one -1 takes what is left.
+    """The target shape of Reshape: 0 keeps a size, one -1 takes the rest.
 
     Raises ShapeError.
     """

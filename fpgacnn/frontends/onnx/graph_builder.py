@@ -1,4 +1,4 @@
-"""Layers as they are woven: tensors brought into the order of axes that an operator needs, constants into that of a layer."""
+"""The graph builder: makes layers, and brings tensors and constants into the order of axes that a layer needs."""
 
 from __future__ import annotations
 

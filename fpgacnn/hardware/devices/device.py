@@ -69,11 +69,11 @@ def find_device(part: str) -> Device:
 
 
 def completed(part: str, *, unlisted: bool = False) -> tuple[str, tuple[str, ...]]:
-    """The whole name of a part or of a board's part, and notes: what was added to it, or that nobody knows the part.
+    """The full name of a part or of a board's part, and notes: what was added to it, or that the part is unknown.
 
     `unlisted`: a part that the table does not have is taken as it is.
 
-    Raises UnknownPartError: a part that is not in the table, that has no readable package or speed grade, or of another maker.
+    Raises UnknownPartError: a part that is not in the table, that has no readable package or speed grade, or of another vendor.
     """
     name = full_part(part)
     device = find(name) if unlisted else find_device(part)
@@ -115,7 +115,7 @@ def _maker(name: str) -> str | None:
 def full_part(name: str) -> str:
     """A board's part; any other name as it is.
 
-    Raises UnknownPartError where it is a part or a board of another maker.
+    Raises UnknownPartError for a part or a board of another vendor.
     """
     maker = _maker(name)
     if maker is not None:
@@ -176,7 +176,7 @@ def boards() -> Mapping[str, str]:
 
 
 def _written_boards() -> Mapping[str, str]:
-    """The part on each board, by the board's name as its maker writes it."""
+    """The part on each board, by the board's name as its vendor writes it."""
     found = _table()["boards"]
     assert isinstance(found, dict)
     return found

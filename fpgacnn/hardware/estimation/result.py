@@ -148,7 +148,7 @@ class Estimate:
 
     `stage` and `tool` say whose report `layers` and `totals` foretell ("csynth"); `after_synthesis` foretells Vivado's
     report after logic synthesis, which is what must fit. `available` is None where the part is not in the table.
-    `simulated` are the cycles that RTL simulation of a streamed design will count, which csynth does not know; None where
+    `simulated` are the cycles that RTL simulation of a streamed design will count, which csynth does not report; None where
     data does not move in streams, or where a template is not known.
     """
 

@@ -14,7 +14,7 @@ CLOCK_TOLERANCE = 0.01
 def notes_on(
     report: SynthesisReport, in_xml: Sequence[ModuleReport], settings: ToolSettings, calls: Sequence[FirmwareCall]
 ) -> Iterator[str]:
-    """Everything that a careful reader of these reports should know."""
+    """Notes on everything in these reports that needs care."""
     yield from _wrapper(report)
     yield from _unjoined(report)
     yield from _disagreements(report, in_xml)
@@ -89,7 +89,7 @@ def _other_target(report: SynthesisReport, settings: ToolSettings) -> Iterator[s
             yield f"{file} is for {part}, {report.csynth.origin.file} for {report.csynth.part}"
     target, file = (report.csynth.clock.target_ns, report.csynth.origin.file) if report.csynth else (None, "")
     if target and settings.clock_ns and abs(target - settings.clock_ns) > CLOCK_TOLERANCE:
-        yield f"project.tcl asks for a clock of {settings.clock_ns:g} ns, {file} is for {target:g} ns"
+        yield f"project.tcl sets a clock of {settings.clock_ns:g} ns, {file} is for {target:g} ns"
 
 
 def same_part(one: str, other: str) -> bool:

@@ -124,7 +124,7 @@ def synthesize(
 
 
 def _stamps(folder: Path) -> set[tuple[Path, int, int, int]]:
-    """The reports of C synthesis as they are: what a run wrote is told from what was there without asking the clock."""
+    """The reports of C synthesis by content: this distinguishes new reports from old ones without times."""
     states = [(path, path.stat()) for path in folder.glob("*_prj/*/syn/report/*csynth.rpt")]
     return {(path, state.st_ino, state.st_mtime_ns, state.st_size) for path, state in states}
 

@@ -301,7 +301,7 @@ def test_reports_that_disagree_or_are_older_are_noted(tmp_path: Path) -> None:
         f"{where}/myproject_csynth.xml says worst interval 1,032, {where}/myproject_csynth.rpt 1,031; the latter is used",
         f"{where}/csynth.rpt says LUT 15,413, {where}/myproject_csynth.rpt 15,407; the latter is used",
         f"vivado_synth.rpt is for 7z020clg400-1, {where}/myproject_csynth.rpt for xcu250-figd2104-2L-e",
-        f"project.tcl asks for a clock of 10 ns, {where}/myproject_csynth.rpt is for 5 ns",
+        f"project.tcl sets a clock of 10 ns, {where}/myproject_csynth.rpt is for 5 ns",
         "the firmware has no layers 6 of the reports: they may be of an earlier version of the project",
         "vivado_synth.rpt of 2024-03-04T09:00:00 is older than the C synthesis of 2024-03-05T14:02:31: it may be of an earlier version of the project",
     )

@@ -1,4 +1,4 @@
-"""The door to `.keras` zip archives: two small texts and one HDF5 file, read into memory after their sizes are checked."""
+"""Read `.keras` zip archives: two small texts and one HDF5 file, read into memory after their sizes are checked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The door to HDF5, walked through in a child process only: libhdf5 crashes and hangs on some damaged files.
+"""Read HDF5, in a child process only: libhdf5 crashes and hangs on some damaged files.
 
 Refused before anything is read: external, virtual and linked data (they read other files), cycles, absurd sizes. What
 a Keras file needs comes out as one header of JSON and the bytes of the arrays.

@@ -175,7 +175,7 @@ def _fixed_point(context: LayerContext) -> list[ParsedOperation]:
 
 
 def _plain(kind: str, parser: Parser) -> Parser:
-    """A layer that passes widths on: its twin of Keras."""
+    """A layer that keeps the widths of its input: the Keras layer of the same name."""
     return lambda context: parser(replace(context, kind=kind))
 
 

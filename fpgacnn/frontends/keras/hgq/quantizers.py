@@ -60,7 +60,7 @@ class _Widths:
 
     @property
     def rounding(self) -> Rounding:
-        """The mode; a stochastic one rounds at inference like its plain twin."""
+        """The mode; a stochastic mode rounds at inference like the mode without noise."""
         mode = self.word("round_mode").removeprefix("S_")
         if mode not in Rounding.__members__:
             raise self.refuse(f"round_mode {mode} is not supported")

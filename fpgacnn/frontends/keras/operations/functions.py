@@ -237,12 +237,12 @@ def _relu_with_options(context: LayerContext) -> list[ParsedOperation]:
 
 
 def _checked(parser: Parser, *options: str) -> Parser:
-    """A parser that refuses options it does not know, unless they say nothing."""
+    """A parser that refuses unknown options, unless their value has no effect."""
 
     def parse(context: LayerContext) -> list[ParsedOperation]:
         for key, value in context.settings.values.items():
-            says_nothing = value is None or value is False or (key in _NEUTRAL and value == _NEUTRAL[key])
-            if key not in {*options, "operands", "part"} and not says_nothing:
+            has_no_effect = value is None or value is False or (key in _NEUTRAL and value == _NEUTRAL[key])
+            if key not in {*options, "operands", "part"} and not has_no_effect:
                 raise context.settings.unsupported(f"{key}={value!r} is not supported", f"leave {key} out")
         return parser(context)
 
@@ -250,7 +250,7 @@ def _checked(parser: Parser, *options: str) -> Parser:
 
 
 _NEUTRAL: Mapping[str, Json] = {"beta": 1.0, "dtype_hint": "float32"}
-"""Options of functions that say nothing with these values."""
+"""Options of functions that have no effect with these values."""
 
 _ELEMENTWISE = (
     *("relu", "relu6", "sigmoid", "tanh", "softplus", "softsign", "selu", "silu", "exp"),

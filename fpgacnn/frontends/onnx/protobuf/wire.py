@@ -23,7 +23,7 @@ class WireError(ValueError):
 
 @dataclass(slots=True)
 class Scan:
-    """One reading of a file, which takes only so many fields apart: a small file can hold millions of empty ones."""
+    """Reads one file, with a limit on the number of fields: a small file can have millions of empty ones."""
 
     left: int = MAX_FIELDS
 

@@ -226,7 +226,7 @@ class TemplateCall:
 def without_dead(
     layers: tuple[TemplateCall, ...], kernels: Mapping[str, NDArray[np.int64]]
 ) -> tuple[TemplateCall, ...]:
-    """The layers of one pipeline as tools leave them: dense layers behind one another lose products of constants and outputs that nobody reads.
+    """The layers of one pipeline as tools leave them: consecutive dense layers lose products of constants and unread outputs.
 
     `kernels` (inputs, outputs) are by layer. Branches and convolutions stop tools, and so this.
     """

@@ -1,4 +1,4 @@
-"""One call of a template of hls4ml, by the names of its C++ configuration, as the layer that the estimate knows."""
+"""One call of a template of hls4ml, by the names of its C++ configuration, as a layer of the estimate."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def shapes(
 ) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
     """Rows, columns and channels before and after.
 
-    Elementwise layers know only how many values there are; the packing of their streams, or the layer before, says the channels.
+    Elementwise layers have only a number of values; the packing of their streams, or the layer before, says the channels.
     """
     if role in WINDOWED or call.function.startswith("cropping"):
         return _windowed(call, role)

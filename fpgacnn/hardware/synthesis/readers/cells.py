@@ -10,7 +10,7 @@ from fpgacnn.hardware.synthesis.figures import UNKNOWN, FloatRange, IntRange
 
 NOTHING = frozenset({"", "-", "?", "undef", "NA", "N/A", "_"})
 NONE_SET = 2**32 - 1
-"""Vitis writes an interval target that nobody set as -1 in 32 bits."""
+"""Vitis writes an unset interval target as -1 in 32 bits."""
 
 NS = {"ns": 1.0, "us": 1e3, "ms": 1e6, "sec": 1e9, "s": 1e9}
 

@@ -22,7 +22,7 @@ LEFT_OUT = frozenset(
         "ReportBurst",
     }
 )
-"""Large parts that nobody reads; they are checked for form and not kept."""
+"""Large elements that are not needed; they are checked for form and not kept."""
 
 
 @dataclass(slots=True)
