@@ -72,6 +72,7 @@ from fpgacnn.errors.targets import (
     UnreadableProjectError,
 )
 from fpgacnn.errors.tools import (
+    BoundedStreamsError,
     CompileFailedError,
     CompilerMissingError,
     CSimCrashedError,
@@ -98,6 +99,7 @@ __all__ = [
     "ArgumentError",
     "ArrayFileError",
     "ArrayShapeError",
+    "BoundedStreamsError",
     "BrokenArchitectureError",
     "BrokenFileError",
     "BudgetError",

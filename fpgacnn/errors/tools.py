@@ -50,6 +50,15 @@ class CSimCrashedError(FpgacnnError):
     cure = "please report it with the model file"
 
 
+class BoundedStreamsError(FpgacnnError):
+    """The C++ of a streamed project cannot be run with FIFOs of its depths: its top function is not as hls4ml writes it."""
+
+    code = "FC084"
+    exit_status = 3
+    message = "C simulation with FIFOs of the written depths is not possible: {why}"
+    cure = "convert the model again; `--no-csim` leaves every C simulation out"
+
+
 class ToolTimeoutError(FpgacnnError):
     """A foreign tool needed more time than `--timeout` allows, and was ended."""
 

@@ -121,6 +121,8 @@ def _verification(report: VerificationReport) -> Iterator[FlatValue]:
     if report.first:
         first = report.first
         content["first difference"] = f"{first.layer}{list(first.index)}: {first.left:g} and {first.right:g}"
+    if report.deadlock:
+        content["deadlock"] = " -> ".join(report.deadlock)
     item = f"{report.left} = {report.right}"
     yield from (_fact("verification", item, name, value) for name, value in content.items())
     for one in report.outputs:

@@ -54,7 +54,8 @@ class VerificationReport:
     `mismatches` is the number of values that differ at all, `values` of all compared. `layers` is the number of
     compared nodes; `differences` is the largest difference of each node that differs. `outputs` are the bounds of the
     outputs, if the right side is a trained network. `float32_events` are events that differ because the framework's
-    float32 rounds a tie; they do not count as errors of the hardware.
+    float32 rounds a tie; they do not count as errors of the hardware. `deadlock` are the
+    processes that waited for each other, so that there was no answer.
     """
 
     left: str
@@ -70,6 +71,7 @@ class VerificationReport:
     float32_events: int = 0
     differences: Mapping[str, float] = field(default_factory=dict)
     outputs: tuple[OutputBound, ...] = ()
+    deadlock: tuple[str, ...] = ()
 
     @property
     def loosest(self) -> OutputBound | None:

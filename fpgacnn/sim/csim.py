@@ -30,7 +30,15 @@ from fpgacnn.system.atomic_dir import temporary_folder
 from fpgacnn.system.subprocesses import run
 from fpgacnn.system.tools import ToolSearch
 
-FLAGS = ("-O1", "-w", "-fno-gnu-unique", '-DWEIGHTS_DIR="firmware/weights"', "-I.", "-Ifirmware/ap_types")
+FLAGS = (
+    "-O1",
+    "-w",
+    "-fno-gnu-unique",
+    '-DWEIGHTS_DIR="firmware/weights"',
+    "-Ibounded",
+    "-I.",
+    "-Ifirmware/ap_types",
+)
 """-O1 builds the SVHN network in half the time of hls4ml's -O3, and the result is nearly as fast."""
 
 DEFAULT_SECONDS = 900.0

@@ -23,7 +23,7 @@ static void write(std::FILE *file, const double *data, std::size_t size) {{
         give_up("cannot write results");
 }}
 
-int main(int, char **arguments) {{
+{main} {{
     const long events = std::atol(arguments[1]);
     std::FILE *in = std::fopen(arguments[2], "rb"), *out = std::fopen(arguments[3], "wb");
     if (!in || !out)
@@ -43,6 +43,9 @@ int main(int, char **arguments) {{
 """
 
 
+MAIN = "int main(int, char **arguments)"
+
+
 def main_program(inputs: Sequence[Port], outputs: Sequence[Port], traced: Sequence[Port]) -> str:
     """The main program for a project's ports; doubles represent every code of at most 53 bits exactly."""
     ports = [
@@ -51,6 +54,7 @@ def main_program(inputs: Sequence[Port], outputs: Sequence[Port], traced: Sequen
     ]
     return _MAIN.format(
         top=TOP,
+        main=MAIN,
         buffers=", ".join(f"{word}{number}({port.size})" for word, number, port in ports),
         reads="\n".join(
             f'        if (std::fread(in{number}.data(), sizeof(double), {port.size}, in) != {port.size})\n            give_up("events cut short");'

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from fpgacnn.design import IoType
+from fpgacnn.errors import UnknownPartError
 from fpgacnn.hardware.devices import find_device
 from fpgacnn.hardware.estimation.constants import Band
 from fpgacnn.hardware.estimation.dataflow.build import Unknown, Vary, build
@@ -57,6 +58,16 @@ def smallest_depths(graph: HardwareGraph) -> SmallestDepths | Unknown:
         return varied
 
     return search(made, blocks_of(graph, counted))
+
+
+def held_words(graph: HardwareGraph) -> Mapping[str, int]:
+    """The words in each process' pipeline, by the process' name; none where the part or a template is not known."""
+    try:
+        device = find_device(graph.part)
+    except UnknownPartError:
+        return {}
+    network = build(graph, quantities(graph, device), TimingBudget.of(graph, device))
+    return {} if isinstance(network, Unknown) else {one.name: one.held for one in network.processes}
 
 
 def blocks_of(graph: HardwareGraph, counted: Quantities) -> Mapping[str, Callable[[int], int]]:

@@ -19,6 +19,7 @@ from fpgacnn.ir.source import Activate, FloatArray, Softmax, SourceModel
 from fpgacnn.passes.quantization import SoftmaxChoice
 from fpgacnn.passes.quantization.quantize import leading_quantizer
 from fpgacnn.pipeline.assign_widths import WidthAssignment
+from fpgacnn.pipeline.checking.bounded_streams import bounded_reports, simulation_of
 from fpgacnn.pipeline.checking.pieces import PIECE_VALUES, TRACED_VALUES, Ends, Noise, Ranges, pieces, sample_size
 from fpgacnn.pipeline.inputs import Events, InputChoice, largest_distance, to_codes
 from fpgacnn.pipeline.remarks import labels_refused, not_compared, not_simulated, unused_events, unused_softmax
@@ -319,11 +320,12 @@ class Run:
             return
         sample = first_codes(run.codes, self.csim_events)
         count = len(sample[0].array)
+        simulation = simulation_of(project, self.design, self.lowered, self.request.seconds)
         with self.watch.stage("csim", f"building and running C simulation on {count} events"):
-            report = compare(
-                CSim(project, self.design, seconds=self.request.seconds).run(sample), first_events(run.answers, count)
-            )
+            report = compare(simulation.run(sample), first_events(run.answers, count))
         yield report
+        with self.watch.stage("csim", "running C simulation with FIFOs of the written depths"):
+            yield from bounded_reports(simulation, sample, run.answers)
         if not report.holds or self.every_layer:
             fewer = min(count, self.sample)
             with self.watch.stage("csim", f"comparing every layer of {fewer} events"):

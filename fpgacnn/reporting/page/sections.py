@@ -255,6 +255,7 @@ def verification(record: RunRecord) -> Section:
 def _comparison(report: VerificationReport) -> tuple[Cell, ...]:
     first = report.first
     where = f"{first.layer}{list(first.index)}: {first.left:g} and {first.right:g}" if first else ""
+    where = " → ".join(report.deadlock) or where
     numbers = (
         report.events,
         report.layers,

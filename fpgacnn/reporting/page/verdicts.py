@@ -114,7 +114,10 @@ def proof(record: RunRecord) -> Verdict:
     reports = record.verification
     failed = [report for report in reports if not report.holds]
     if failed:
-        first = failed[0].first
+        first, deadlock = failed[0].first, failed[0].deadlock
+        if deadlock:
+            detail = f"{failed[0].left}: each process waits for the next: {' → '.join(deadlock)}."
+            return Verdict(question="Shown?", answer="Deadlock", detail=detail, tone=Tone.BAD)
         where = f": first at {first.layer}{list(first.index)}, {first.left:g} and {first.right:g}" if first else ""
         return Verdict(
             question="Shown?", answer="Different", detail=f"{comparison_name(failed[0])}{where}.", tone=Tone.BAD
@@ -159,7 +162,7 @@ def quality(record: RunRecord) -> tuple[Verdict, ...]:
 def outcome(report: VerificationReport) -> str:
     """The result of a comparison in a few words."""
     if not report.holds:
-        return "different"
+        return "deadlock" if report.deadlock else "different"
     if report.left == READING:
         steps = (
             f" but for {plural(report.float32_events, 'event')} in which it steps at a threshold"

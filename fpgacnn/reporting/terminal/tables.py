@@ -204,6 +204,8 @@ def verdict(report: VerificationReport) -> Text:
         return Text("equal", style="bold green")
     if report.holds:
         return Text(f"within the stated bound {report.allowed:.3g}", style="green")
+    if report.deadlock:
+        return Text(f"DEADLOCK: {clean(' -> '.join(report.deadlock))}", style="bold red")
     first = report.first
     where = f" first at {clean(first.layer)}{list(first.index)}: {first.left:g} and {first.right:g}" if first else ""
     return Text(f"DIFFERENT{where}", style="bold red")
