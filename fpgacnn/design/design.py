@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fpgacnn.errors import Choice, UnknownNameError, UsageError
-from fpgacnn.ir.model import QuantizedModel
+from fpgacnn.ir.hardware import HardwareModel
 from fpgacnn.passes.precision import PrecisionPlan
 
 
@@ -69,7 +69,7 @@ class Design:
     for the copy of one of several readers; a FIFO that is not listed has the depth of a frame.
     """
 
-    model: QuantizedModel
+    model: HardwareModel
     plan: PrecisionPlan
     target: Target
     fifo_depths: Mapping[str, int] = field(default_factory=dict)

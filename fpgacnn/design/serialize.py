@@ -13,8 +13,7 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgacnn.design import Design
-from fpgacnn.design.schema_1 import upgraded
+from fpgacnn.design import Design, schema_1, schema_2
 from fpgacnn.design.tags import TAGS
 from fpgacnn.errors import FpgacnnError, ProjectError
 from fpgacnn.ir.fixed_point import Format, parse_format
@@ -23,9 +22,9 @@ from fpgacnn.system.codec import Codec, DecodeError, Json
 from fpgacnn.system.npz import packed, read_arrays
 
 TREE, ARRAYS = "fpgacnn/design.json", "fpgacnn/design.npz"
-SCHEMA = 2
-OLD_SCHEMA = 1
-"""The schema of fpgacnn 0.1.0, which can be read but is not written any more."""
+SCHEMA = 3
+OLD_SCHEMAS = (1, 2)
+"""Schemas that can be read but are not written any more; 1 is that of fpgacnn 0.1.0."""
 
 MAX_INTEGER = 1 << 20
 """Largest shape, stride, pad or number of bits: the converter writes no larger integer outside of arrays."""
@@ -61,15 +60,20 @@ def _of_this_schema(tree: Json) -> dict[str, Json]:
     if not isinstance(tree, dict):
         raise DecodeError("the document", "is not an object")
     schema = tree.get("schema")
-    if isinstance(schema, bool) or schema not in (OLD_SCHEMA, SCHEMA):
+    if isinstance(schema, bool) or schema not in (*OLD_SCHEMAS, SCHEMA):
         seen = "is missing" if "schema" not in tree else f"is {schema!r}"
-        raise DecodeError("schema", f"{seen}; this version of fpgacnn reads {OLD_SCHEMA} and {SCHEMA}")
+        raise DecodeError(
+            "schema", f"{seen}; this version of fpgacnn reads {', '.join(map(str, OLD_SCHEMAS))} and {SCHEMA}"
+        )
     for name in ("design", "network"):
         if name not in tree:
             raise DecodeError(name, "is missing")
-    if schema == SCHEMA:
-        return tree
-    return {name: upgraded(tree[name], name) for name in ("design", "network")}
+    parts = {name: tree[name] for name in ("design", "network")}
+    if schema == 1:
+        parts = {name: schema_1.upgraded(part, name) for name, part in parts.items()}
+    if schema in OLD_SCHEMAS:
+        parts["design"] = schema_2.upgraded(parts["design"])
+    return parts
 
 
 def _refuse(name: str) -> NoReturn:

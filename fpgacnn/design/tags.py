@@ -51,10 +51,6 @@ TAGS: Mapping[type, str] = {
     hw.Dense: "dense",
     hw.Depthwise: "depthwise",
     hw.Affine: "affine",
-    hw.Ternary: "ternary",
-    hw.Round: "round",
-    hw.Wrap: "wrap",
-    hw.Function: "function",
     hw.Lookup: "lookup",
     hw.Thresholds: "thresholds",
     hw.Cast: "cast",
@@ -73,7 +69,5 @@ PARTS: Mapping[type, str] = {
     Codes: "codes",
     src.Weight: "weight",
     src.Statistics: "statistics",
-    hw.Off: "off",
-    hw.Guard: "guard",
 }
 """Records that are not members of unions and have no field `type`; golden vectors name them."""

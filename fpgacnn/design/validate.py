@@ -19,7 +19,7 @@ from fpgacnn.design import Design
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import Codes, Format
-from fpgacnn.ir.shapes import window_counts
+from fpgacnn.ir.shapes import image_of, reach_of, result_shape
 from fpgacnn.ir.source import Shape, SourceModel
 from fpgacnn.passes.precision import LayerPrecision
 from fpgacnn.passes.quantization.names import RESERVED
@@ -65,7 +65,7 @@ def check(design: Design, network: SourceModel) -> None:
                 tuple(shapes[name] for name in layer.inputs),
                 tuple(plan[name].result.format for name in layer.inputs),
             )
-        except InvalidDesignError as error:
+        except ValueError as error:
             raise InvalidDesignError(f"node {layer.name[:40]!r}: {error}") from error
         shapes[layer.name] = layer.shape
     if [shapes[name] for name in model.inputs] != [network.layer(name).shape for name in network.inputs]:
@@ -89,7 +89,7 @@ def _check_network(network: SourceModel) -> None:
             _check_place(layer, shapes)
             _check_shape(layer.shape)
             _check_work(layer.operation, layer.shape, tuple(shapes[name] for name in layer.inputs))
-        except InvalidDesignError as error:
+        except ValueError as error:
             raise InvalidDesignError(f"layer {layer.name[:40]!r}: {error}") from error
         shapes[layer.name] = layer.shape
     inputs = [layer.name for layer in network.layers if isinstance(layer.operation, src.Input)]
@@ -115,11 +115,9 @@ def _check_work(operation: src.SourceOperation, shape: Shape, given: tuple[Shape
     """Limit the temporary values that a layer needs."""
     match operation:
         case src.Convolution() | src.Depthwise():
-            window = prod(
-                extent(size, step)
-                for size, step in zip(operation.kernel.values.shape[:2], operation.dilation, strict=False)
-            )
-            _check_windows(given[0], operation.pads, window, shape)
+            height, width = operation.kernel.values.shape[:2]
+            window = reach_of((height, width), operation.dilation)
+            _check_windows(given[0], operation.pads, prod(window), shape)
         case src.Pool():
             _check_windows(given[0], operation.pads, prod(operation.size), shape)
         case src.ZeroPad():
@@ -134,28 +132,12 @@ def _check_work(operation: src.SourceOperation, shape: Shape, given: tuple[Shape
             pass
 
 
-def extent(size: int, dilation: int) -> int:
-    """Number of elements that a dilated kernel covers."""
-    return (size - 1) * dilation + 1
-
-
 def _check_windows(given: Shape, pads: tuple[int, int, int, int], window: int, shape: Shape) -> None:
-    height, width, channels = image(given)
+    height, width, channels = image_of(given)
     if min(pads) < 0 or (height + pads[0] + pads[1]) * (width + pads[2] + pads[3]) * channels > 4 * MAX_VALUES:
         raise InvalidDesignError(f"pads of {pads}")
     if window < 1 or prod(shape[:-1]) * window * channels > MAX_WINDOWS:
         raise InvalidDesignError("its windows have too many values")
-
-
-def image(shape: Shape) -> tuple[int, int, int]:
-    """Height, width and channels; height 1 for one-dimensional data."""
-    match shape:
-        case (height, width, channels):
-            return height, width, channels
-        case (width, channels):
-            return 1, width, channels
-        case _:
-            raise InvalidDesignError(f"not an image, but a shape of {shape}")
 
 
 # --- nodes ---------------------------------------------------------------------------------------------------------
@@ -177,7 +159,8 @@ def _check_layer(
         _check_codes(codes)
     if not _takes(layer.operation, len(given)):
         raise InvalidDesignError(f"{len(given)} inputs")
-    expected = _shape(layer.operation, layer.shape, precision, given, formats)
+    _check_operation(layer.operation, layer.shape, precision, given, formats)
+    expected = result_shape(layer.operation, given, layer.shape)
     if layer.shape != expected:
         raise InvalidDesignError(f"a shape of {layer.shape}, but its operation gives {expected}")
 
@@ -243,20 +226,19 @@ def _need_accumulator(precision: LayerPrecision) -> None:
         raise InvalidDesignError("no accumulator")
 
 
-def _shape(
+def _check_operation(
     operation: hw.Operation,
     shape: Shape,
     precision: LayerPrecision,
     given: tuple[Shape, ...],
     formats: tuple[Format, ...],
-) -> Shape:
-    """The shape of an operation's result; its arrays are checked too."""
+) -> None:
+    """Check the arrays of an operation, its formats, and that it makes no more values than the converter would."""
     match operation:
         case hw.Input():
             _check_format(operation.format)
             if operation.format != precision.result.format:
                 raise InvalidDesignError("an input whose result has another format")
-            return shape
         case hw.Convolution() | hw.Depthwise():
             _need_accumulator(precision)
             if operation.kernel.array.ndim != 4:
@@ -264,104 +246,56 @@ def _shape(
             height, width, channels, filters = operation.kernel.array.shape
             _check_windows(given[0], operation.pads, height * width, shape)
             deep = isinstance(operation, hw.Convolution)
-            _need(operation.kernel, (height, width, image(given[0])[2], filters if deep else 1))
+            _need(operation.kernel, (height, width, image_of(given[0])[2], filters if deep else 1))
             _need(operation.bias, (filters if deep else channels,))
-            return _windows(given[0], (height, width), operation.strides, operation.pads, filters if deep else channels)
         case hw.Dense():
             _need_accumulator(precision)
             _need(operation.kernel, (prod(given[0]), shape[-1]))
             _need(operation.bias, shape[-1:])
-            return shape[-1:]
         case hw.Affine():
-            for codes in (operation.scale, operation.shift):
-                _need(codes, given[0][-1:])
-            if operation.divisor < 1:
-                raise InvalidDesignError(f"a divisor of {operation.divisor}")
-            if operation.trained_scale.shape != given[0][-1:] or operation.trained_shift.shape != given[0][-1:]:
-                raise InvalidDesignError("trained numbers of another shape")
-            return given[0]
+            _need(operation.scale, given[0][-1:])
+            _need(operation.shift, given[0][-1:])
         case hw.Lookup():
             if formats[0].width > MAX_TABLE_BITS:
                 raise InvalidDesignError(f"a table for inputs of {formats[0].width} bits")
             _need(operation.table, (1 << formats[0].width,))
-            return given[0]
         case hw.Thresholds():
             _need_steps(operation, given[0][-1], formats[0], precision.result.format)
-            return given[0]
         case hw.LeakyRelu():
             _need(operation.slope, (1,), given[0])
-            return given[0]
         case hw.ThresholdRelu():
             _need(operation.threshold, (1,))
-            return given[0]
-        case hw.Cast() | hw.Relu() | hw.Saturate():
-            return given[0]
         case hw.Pool():
             _need_accumulator(precision)
             _check_windows(given[0], operation.pads, prod(operation.size), shape)
-            return _windows(given[0], operation.size, operation.strides, operation.pads, given[0][-1])
         case hw.GlobalPool():
             _need_accumulator(precision)
-            image(given[0])
-            return shape if prod(shape) == shape[-1] == given[0][-1] else given[0][-1:]
         case src.ZeroPad():
             _check_windows(given[0], operation.pads, 1, shape)
-            return _windows(given[0], (1, 1), (1, 1), operation.pads, given[0][-1])
         case src.Crop():
             if min(operation.borders) < 0:
                 raise InvalidDesignError(f"borders of {operation.borders}")
-            top, bottom, left, right = (-border for border in operation.borders)
-            return _windows(given[0], (1, 1), (1, 1), (top, bottom, left, right), given[0][-1])
-        case src.Upsample():
-            height, width, channels = image(given[0])
-            return _like(given[0], height * operation.factors[0], width * operation.factors[1], channels)
-        case src.Permute():
-            if sorted(operation.axes) != list(range(len(given[0]))):
-                raise InvalidDesignError(f"axes of {operation.axes}")
-            return tuple(given[0][axis] for axis in operation.axes)
-        case src.Reshape():
-            return shape if prod(shape) == prod(given[0]) else given[0]
-        case hw.Merge():
-            if given[0] != given[1]:
-                raise InvalidDesignError(f"shapes of {given[0]} and {given[1]}")
-            return given[0]
-        case src.Concatenate():
-            return _joined(operation.axis, given)
         case hw.Softmax():
             if operation.kind is hw.SoftmaxKind.TABLES:
-                _need_accumulator(precision)
-                if set(precision.tables) != _SOFTMAX_TABLES:
-                    raise InvalidDesignError("not the tables of a softmax")
-                if max(precision.tables[name].format.width for name in ("difference", "index")) > MAX_TABLE_BITS:
-                    raise InvalidDesignError("a table that is too large")
-            return given[0]
-        case hw.Ternary() | hw.Round() | hw.Wrap() | hw.Function():
-            raise InvalidDesignError(f"a {type(operation).__name__}, which a finished design cannot have")
+                _need_softmax_tables(precision)
+        case (
+            hw.Cast()
+            | hw.Relu()
+            | hw.Saturate()
+            | hw.Merge()
+            | src.Upsample()
+            | src.Permute()
+            | src.Reshape()
+            | src.Concatenate()
+        ):
+            pass
         case _:
             assert_never(operation)
 
 
-def _windows(
-    given: Shape, size: tuple[int, int], strides: tuple[int, int], pads: tuple[int, int, int, int], channels: int
-) -> Shape:
-    height, width, _ = image(given)
-    if min(*size, *strides) < 1:
-        raise InvalidDesignError(f"windows of {size} with strides of {strides}")
-    return _like(given, *window_counts((height, width), size, strides, pads), channels)
-
-
-def _like(given: Shape, height: int, width: int, channels: int) -> Shape:
-    if len(given) == 3:
-        return height, width, channels
-    if height != 1:
-        raise InvalidDesignError(f"{height} rows of one-dimensional data")
-    return width, channels
-
-
-def _joined(axis: int, given: tuple[Shape, ...]) -> Shape:
-    first = given[0]
-    if not 0 <= axis < len(first) or any(
-        len(one) != len(first) or one[:axis] + one[axis + 1 :] != first[:axis] + first[axis + 1 :] for one in given
-    ):
-        raise InvalidDesignError(f"shapes that cannot be joined along axis {axis}")
-    return (*first[:axis], sum(one[axis] for one in given), *first[axis + 1 :])
+def _need_softmax_tables(precision: LayerPrecision) -> None:
+    _need_accumulator(precision)
+    if set(precision.tables) != _SOFTMAX_TABLES:
+        raise InvalidDesignError("not the tables of a softmax")
+    if max(precision.tables[name].format.width for name in ("difference", "index")) > MAX_TABLE_BITS:
+        raise InvalidDesignError("a table that is too large")

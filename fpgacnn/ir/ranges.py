@@ -66,12 +66,11 @@ def products(low: CodeArray, high: CodeArray, matrix: CodeArray) -> tuple[CodeAr
 # --- elementwise operations ----------------------------------------------------------------------------------------
 
 
-def scaled(operation: hw.Affine, given: Interval, layer: str) -> tuple[Interval, CodeArray]:
+def scaled(scale: Codes, shift: Codes, given: Interval, layer: str) -> tuple[Interval, CodeArray]:
     """`x * scale` for every channel, and the shift (channels,), both at the fraction bits of their sum.
 
     Raises WidthLimitError.
     """
-    scale, shift = operation.scale, operation.shift
     fraction = given.fraction + scale.format.fraction
     common = max(fraction, shift.format.fraction)
     bits = _bits(given) + _most(scale) + common - fraction + 2
@@ -88,7 +87,7 @@ def affine(operation: hw.Affine, given: Interval, layer: str) -> Interval:
 
     Raises WidthLimitError.
     """
-    product, offset = scaled(operation, given, layer)
+    product, offset = scaled(operation.scale, operation.shift, given, layer)
     return Interval(low=product.low + offset, high=product.high + offset, fraction=product.fraction)
 
 
@@ -172,17 +171,17 @@ def threshold_counts(thresholds: CodeArray, codes: CodeArray) -> CodeArray:
     return found
 
 
-def steps(operation: hw.Thresholds, given: Interval, channels: int) -> Interval:
+def steps(thresholds: Codes, values: Codes, given: Interval, channels: int) -> Interval:
     """The values of a step function between the thresholds that the codes of each channel can reach."""
     low, high = iv.per_channel(given, channels)
-    first, last = (threshold_counts(operation.thresholds.array, end) for end in (low, high))
-    rows = np.broadcast_to(operation.values.array, (channels, operation.values.array.shape[-1]))
+    first, last = (threshold_counts(thresholds.array, end) for end in (low, high))
+    rows = np.broadcast_to(values.array, (channels, values.array.shape[-1]))
     reached = [row[start : end + 1] for row, start, end in zip(rows, first, last, strict=True)]
     shape = (1,) * (given.low.ndim - 1) + (-1,)
     return Interval(
         low=np.array([row.min() for row in reached], np.int64).reshape(shape),
         high=np.array([row.max() for row in reached], np.int64).reshape(shape),
-        fraction=operation.values.format.fraction,
+        fraction=values.format.fraction,
     )
 
 

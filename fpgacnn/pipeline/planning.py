@@ -14,7 +14,8 @@ from fpgacnn.errors import InternalError
 from fpgacnn.hardware.estimation.fifo_choice import FifoChoice, chosen_depths
 from fpgacnn.hardware.estimation.graph.from_design import hardware_graph
 from fpgacnn.hardware.hls.lower import Lowered
-from fpgacnn.ir.model import QuantizedModel
+from fpgacnn.ir.hardware import HardwareModel
+from fpgacnn.ir.quantized import QuantizedModel
 from fpgacnn.ir.source import SourceModel
 from fpgacnn.passes.precision import PrecisionPlan
 from fpgacnn.passes.quantization import quantize
@@ -40,7 +41,7 @@ class Compilation:
     trained: WidthAssignment | None = None
     choices: tuple[InputChoice, ...] | None = None
     quantized: QuantizedModel | None = None
-    legal: tuple[QuantizedModel, PrecisionPlan] | None = None
+    legal: tuple[HardwareModel, PrecisionPlan] | None = None
     design: Design | None = None
     lowered: Lowered | None = None
     sized: Design | None = None
@@ -118,7 +119,7 @@ def quantize_network(trained: WidthAssignment, choices: Sequence[InputChoice], r
     return quantize(trained.network, inputs=[choice.format for choice in choices], softmax=request.softmax)
 
 
-def make_design(legal: tuple[QuantizedModel, PrecisionPlan], request: Request) -> Design:
+def make_design(legal: tuple[HardwareModel, PrecisionPlan], request: Request) -> Design:
     """The design: the planned network with the target of the request."""
     model, plan = legal
     return Design(model=model, plan=plan, target=request.target)

@@ -9,7 +9,7 @@ import numpy as np
 
 from fpgacnn.design import Design
 from fpgacnn.ir import hardware as hw
-from fpgacnn.ir.model import QuantizedModel
+from fpgacnn.ir.hardware import HardwareModel
 from fpgacnn.ir.source import SourceModel
 from fpgacnn.ir.text import operation_text
 from fpgacnn.passes.precision import LayerPrecision
@@ -97,7 +97,7 @@ def parameters(operation: hw.Operation) -> int:
             return 0
 
 
-def total_parameters(model: QuantizedModel) -> int:
+def total_parameters(model: HardwareModel) -> int:
     """Number of constants that the hardware needs in total."""
     return int(np.sum([parameters(layer.operation) for layer in model.layers]))
 

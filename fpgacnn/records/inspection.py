@@ -7,7 +7,7 @@ from typing import Any
 
 from fpgacnn.frontends import Refusal
 from fpgacnn.frontends.result import ReadResult
-from fpgacnn.ir.arithmetic import unread_borders
+from fpgacnn.ir.shapes import unread_borders
 from fpgacnn.ir.text import operation_text
 
 SCHEMA = 1

@@ -69,8 +69,6 @@ def test_a_scale_of_1_and_a_shift_of_0_are_a_cast(io: IoType) -> None:
         line = hw.Affine(
             scale=scale,
             shift=shift,
-            trained_scale=ones,
-            trained_shift=zeros,
             format=None if form is None else parse_format(form),
         )
         build.end(build.affine(build.add(line, (4, 3), build.input((4, 3), "fixed<8,3>")), (4, 3)))

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from fpgacnn.ir import ranges, shapes
 from fpgacnn.passes.precision import bounds, correlation, function_tables, legalize, softmax
-from fpgacnn.passes.precision.plan import Walk
+from fpgacnn.passes.precision.planner import Planner
 from tests.support.real_networks import broken_claims, case
 
-plan_module, legalize_module = (inspect.getmodule(one) for one in (Walk, legalize))
+planner_module, legalize_module = (inspect.getmodule(one) for one in (Planner, legalize))
 SEEDS = range(400)
 
 
@@ -76,8 +76,8 @@ MUTANTS = {
     "errors of related tensors cancel out though they add up": (
         correlation,
         "multiples",
-        "float(line.real_scale[0]), scale",
-        "-abs(float(line.real_scale[0])), scale",
+        "float(line.trained.slope[0]), scale",
+        "-abs(float(line.trained.slope[0])), scale",
     ),
     "two tensors side by side are as exact as the first": (
         bounds,
@@ -103,7 +103,7 @@ MUTANTS = {
     "a scale multiplies no error": (
         bounds,
         "affine",
-        "given.error * float(np.abs(operation.real_scale).max())",
+        "given.error * float(np.abs(operation.trained.slope).max())",
         "given.error",
     ),
     "rounded constants cost nothing": (
@@ -119,7 +119,7 @@ MUTANTS = {
         "sizes.sum(axis=0).max()",
         "sizes.sum(axis=0).min()",
     ),
-    "weights of a float layer are exact": (bounds, "linear", "operation.off is not None", "False"),
+    "weights of a float layer are exact": (bounds, "linear", "operation.errors is not None", "False"),
     "an input that is off has no part in a float layer's error": (
         bounds,
         "linear",
@@ -152,7 +152,7 @@ MUTANTS = {
         "",
     ),
     "a softmax hardly hears its input's error": (softmax, "softmax_tables", "input_error / 2", "input_error / 4"),
-    "an argmax is always right": (plan_module, "_softmax", "1.0 if given.error else 0.0", "0.0"),
+    "an argmax is always right": (planner_module, "_softmax", "1.0 if given.error else 0.0", "0.0"),
     "a limit on the values limits errors too much": (
         bounds,
         "ranged",
@@ -181,7 +181,7 @@ def mutate(monkeypatch: pytest.MonkeyPatch, module: ModuleType, function: str, o
     assert text.count(old) == 1, "the text to be changed is not there, or not once"
     namespace = dict(vars(module))
     exec(compile(text.replace(old, new), f"<{function}>", "exec"), namespace)  # noqa: S102  # our own text
-    for user in (ranges, shapes, bounds, correlation, function_tables, softmax, plan_module, legalize_module):
+    for user in (ranges, shapes, bounds, correlation, function_tables, softmax, planner_module, legalize_module):
         if getattr(user, function, None) is original:
             monkeypatch.setattr(user, function, namespace[function])
 

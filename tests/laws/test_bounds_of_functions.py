@@ -9,10 +9,11 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from fpgacnn.ir import hardware as hw
+from fpgacnn.ir import graph, ranges
+from fpgacnn.ir import quantized as q
 from fpgacnn.ir.fixed_point import Codes, Format, Overflow, Rounding, quantize_values, requantize
 from fpgacnn.ir.interval import Interval
-from fpgacnn.passes.precision import bounds
+from fpgacnn.passes.precision import bounds, nodes
 from fpgacnn.passes.precision.bounds import Bound
 
 FRACTION = 3
@@ -50,12 +51,12 @@ def broken_rounding() -> list[str]:
 
 def broken_leaky() -> list[str]:
     """Leaky ReLUs of every slope: codes outside their interval, and errors above their bound."""
-    layer = hw.Layer(name="l", source="l", operation=hw.Relu(), inputs=("x",), shape=(1,))
+    layer: nodes.Node = graph.Node(name="l", source="l", operation=q.Relu(), inputs=("x",), shape=(1,))
     found = []
     for span, error, (slope, fraction), off in product(SPANS, ERRORS, SLOPES, (0.0, 0.125)):
         form = Format(width=8, integer=8 - fraction)
         trained = np.array([slope * form.step + off])
-        operation = hw.LeakyRelu(slope=Codes(array=np.array([slope]), format=form), trained=trained)
+        operation = q.LeakyRelu(slope=Codes(array=np.array([slope]), format=form), trained=trained)
         source = given(span, error)
         claimed, (codes, reals) = bounds.leaky_relu(layer, operation, source), codes_and_reals(source)
         answers = np.where(codes > 0, codes << fraction, codes * slope)
@@ -72,19 +73,13 @@ def broken_steps() -> list[str]:
     values = np.array([[3, -2, 0, 7], [-4, 1, 5, -6]])
     form, found = Format(width=8, integer=5), []
     for span, rows in product((*SPANS, (-6, 2), (-9, 4)), (slice(0, 1), slice(0, 2))):
-        operation = hw.Thresholds(
-            thresholds=Codes(array=thresholds[rows], format=form),
-            values=Codes(array=values[rows], format=form),
-            error=0.0,
-            what="",
-            rounds=False,
-        )
+        steps, levels = (Codes(array=array[rows], format=form) for array in (thresholds, values))
         codes = np.arange(span[0], span[1] + 1)
         counts = (codes[:, None, None] >= thresholds[rows]).sum(axis=-1)
         answers = np.take_along_axis(
             np.broadcast_to(values[rows], (len(codes), *values[rows].shape)), counts[..., None], -1
         )
-        claimed = bounds.steps_range(operation, given(span, 0.0).interval, 2)
+        claimed = ranges.steps(steps, levels, given(span, 0.0).interval, 2)
         wanted = (np.broadcast_to(end(answers[..., 0], axis=0), 2) for end in (np.min, np.max))
         if any((seen != said).any() for seen, said in zip(wanted, (claimed.low, claimed.high), strict=True)):
             found.append(f"{span}: {claimed}")
@@ -113,48 +108,59 @@ def test_no_claim_is_broken(law: str) -> None:
 
 
 MUTANTS = {
-    "a rounding costs an eighth of a step": ("rounding", "narrowed", "form.step / 2", "form.step / 8"),
-    "a rounding costs two steps": ("rounding", "narrowed", "form.step / 2", "form.step * 2"),
+    "a rounding costs an eighth of a step": (bounds, "rounding", "narrowed", "form.step / 2", "form.step / 8"),
+    "a rounding costs two steps": (bounds, "rounding", "narrowed", "form.step / 2", "form.step * 2"),
     "a leaky ReLU has no 0 between its ends": (
+        ranges,
         "leaky",
         "leaky_relu",
-        "[np.zeros_like(values[0])] if source.bounds[0] < 0 < source.bounds[1] else []",
+        "[np.zeros_like(values[0])] if given.bounds[0] < 0 < given.bounds[1] else []",
         "[]",
     ),
     "a steep slope multiplies no error": (
+        bounds,
         "leaky",
         "leaky_relu",
         "given.error * max(1.0, float(np.abs(operation.trained).max()))",
         "given.error",
     ),
     "a flat slope divides every error": (
+        bounds,
         "leaky",
         "leaky_relu",
         "max(1.0, float(np.abs(operation.trained).max()))",
         "float(np.abs(operation.trained).max())",
     ),
     "a code on a threshold is below it": (
+        ranges,
         "steps",
         "threshold_counts",
         'np.searchsorted(thresholds[0], codes, side="right")',
         'np.searchsorted(thresholds[0], codes, side="left")',
     ),
     "a code on a threshold of its channel is below it": (
+        ranges,
         "steps",
         "threshold_counts",
         'np.searchsorted(row, codes[..., channel], side="right")',
         'np.searchsorted(row, codes[..., channel], side="left")',
     ),
-    "the last step is not reached": ("steps", "steps_range", "start : end + 1", "start : max(end, start + 1)"),
-    "codes between the steps are steps": ("casts", "_steps_apart", "and given.interval.fraction <= form.fraction", ""),
-    "a cast rounds errors down": ("casts", "_steps_apart", "floor(apart) + 1", "max(floor(apart), 1)"),
+    "the last step is not reached": (ranges, "steps", "steps", "start : end + 1", "start : max(end, start + 1)"),
+    "codes between the steps are steps": (
+        bounds,
+        "casts",
+        "_steps_apart",
+        "and given.interval.fraction <= form.fraction",
+        "",
+    ),
+    "a cast rounds errors down": (bounds, "casts", "_steps_apart", "floor(apart) + 1", "max(floor(apart), 1)"),
 }
 
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_mutant_breaks_its_law(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    law, function, old, new = MUTANTS[name]
-    mutate(monkeypatch, bounds, function, old, new)
+    module, law, function, old, new = MUTANTS[name]
+    mutate(monkeypatch, module, function, old, new)
     assert LAWS[law]()
 
 

@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 
 from fpgacnn import frontends
 from fpgacnn.design import Design, Target
+from fpgacnn.ir import graph
 from fpgacnn.ir import hardware as hw
+from fpgacnn.ir import quantized as q
 from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import Codes, Format, Overflow, Rounding, parse_format, quantize_values, requantize
 from fpgacnn.ir.functions import evaluate
 from fpgacnn.ir.interval import Interval
-from fpgacnn.passes.precision import bounds, function_tables, legalize
-from fpgacnn.passes.precision.plan import Walk
+from fpgacnn.passes.precision import bounds, function_tables, legalize, nodes
+from fpgacnn.passes.precision.planner import Planner
 from fpgacnn.passes.quantization import quantize
 from fpgacnn.sim import source_reference
 from fpgacnn.sim.emulator import ReferenceEmulator
@@ -52,11 +54,11 @@ FUNCTIONS = [
 @pytest.mark.parametrize("function", FUNCTIONS, ids=str)
 @pytest.mark.parametrize("form", ["fixed<6,2>", "ufixed<4,-2>", "fixed<13,4>"])
 @pytest.mark.parametrize("error", [0.0, 0.01, 0.7])
-def test_a_table_lies_no_further_from_its_function_than_it_says(function: hw.Function, form: str, error: float) -> None:
+def test_a_table_lies_no_further_from_its_function_than_it_says(function: q.Function, form: str, error: float) -> None:
     given_form = parse_format(form)
     codes = np.arange(given_form.low, given_form.high + 1)
     interval = Interval(low=codes[:1], high=codes[-1:], fraction=given_form.fraction)
-    table = function_tables.build(hw.Function(function=function), interval, given_form, error, layer="t")
+    table = function_tables.build(q.Function(function=function), interval, given_form, error, layer="t")
     entries = table.lookup.table.values
     values = codes * given_form.step
     width = given_form.width if table.index is None else table.index.width
@@ -106,14 +108,14 @@ def test_no_function_is_steeper_than_its_slope_says(kind: src.FunctionKind, alph
 
 
 def test_a_tensor_taken_from_itself_is_exact_and_its_sums_add_up() -> None:
-    walk, form = Walk(), Format(width=8, integer=4)
-    x = hw.Layer(name="x", source="x", operation=hw.Input(format=form), inputs=(), shape=(3,))
+    planner, form = Planner(), Format(width=8, integer=4)
+    x: nodes.Node = graph.Node(name="x", source="x", operation=hw.Input(format=form), inputs=(), shape=(3,))
     half = Codes(array=np.ones(3, np.int64), format=Format(width=2, integer=1))
     zero = Codes(array=np.zeros(3, np.int64), format=Format(width=1, integer=1))
-    line = hw.Affine(scale=half, shift=zero, trained_scale=half.values, trained_shift=zero.values)
-    walk.add(x)
-    walk.ranges["x"] = bounds.ranged(walk.ranges["x"].interval, 0.25)
-    walk.add(replace(x, name="half", operation=line, inputs=("x",)))
+    line = nodes.PlannedAffine(scale=half, shift=zero, trained=q.Line(scale=half.values, shift=zero.values))
+    planner.add(x)
+    planner.bounds["x"] = bounds.ranged(planner.bounds["x"].interval, 0.25)
+    planner.add(replace(x, name="half", operation=line, inputs=("x",)))
     for kind, inputs, error in (
         (src.MergeKind.SUBTRACT, ("x", "x"), 0.0),
         (src.MergeKind.ADD, ("x", "x"), 0.5),
@@ -121,5 +123,5 @@ def test_a_tensor_taken_from_itself_is_exact_and_its_sums_add_up() -> None:
         (src.MergeKind.AVERAGE, ("half", "x"), 0.1875),
         (src.MergeKind.MAXIMUM, ("x", "half"), 0.25),
     ):
-        walk.add(replace(x, name=f"{kind}{inputs}", operation=hw.Merge(kind=kind), inputs=inputs))
-        assert walk.ranges[f"{kind}{inputs}"].error == walk.decided[f"{kind}{inputs}"].error == error
+        planner.add(replace(x, name=f"{kind}{inputs}", operation=hw.Merge(kind=kind), inputs=inputs))
+        assert planner.bounds[f"{kind}{inputs}"].error == planner.decided[f"{kind}{inputs}"].error == error

@@ -15,8 +15,8 @@ from fpgacnn.errors import WidthLimitError
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import interval as iv
 from fpgacnn.ir.fixed_point import Codes, Format, Overflow, Rounding, requantize, to_values
+from fpgacnn.ir.hardware import HardwareModel
 from fpgacnn.ir.interval import Interval
-from fpgacnn.ir.model import QuantizedModel
 from fpgacnn.passes.precision import Decision, LayerPrecision, PrecisionPlan
 from fpgacnn.sim.emulator import ReferenceEmulator
 from tests.support import networks
@@ -166,7 +166,7 @@ def test_an_interval_is_written_in_values() -> None:
 # --- plans ---------------------------------------------------------------------------------------------------------
 
 
-def traced(model: QuantizedModel, chosen: PrecisionPlan, inputs: tuple[Codes, ...]) -> Mapping[str, Codes]:
+def traced(model: HardwareModel, chosen: PrecisionPlan, inputs: tuple[Codes, ...]) -> Mapping[str, Codes]:
     return ReferenceEmulator(Design(model=model, plan=chosen, target=Target())).run(inputs, trace=True).trace
 
 
@@ -188,7 +188,7 @@ def with_spare_bits(layer: hw.Layer, precision: LayerPrecision) -> LayerPrecisio
     )
 
 
-def first_node_that_needs_more_bits(model: QuantizedModel, inputs: tuple[Codes, ...]) -> hw.Layer | None:
+def first_node_that_needs_more_bits(model: HardwareModel, inputs: tuple[Codes, ...]) -> hw.Layer | None:
     """The first node whose codes leave its planned format, or change where every format has twenty more integer bits."""
     chosen = plan(model)
     roomy = PrecisionPlan(
@@ -263,7 +263,7 @@ def test_one_bit_less_in_an_accumulator_is_seen() -> None:
         hw.Layer(name="x", source="x", operation=hw.Input(format=source), inputs=(), shape=(2,)),
         hw.Layer(name="d", source="d", operation=hw.Dense(kernel=weights, bias=bias), inputs=("x",), shape=(1,)),
     )
-    model = QuantizedModel(name="m", source_digest="0", layers=layers, inputs=("x",), outputs=("d",))
+    model = HardwareModel(name="m", source_digest="0", layers=layers, inputs=("x",), outputs=("d",))
     chosen = plan(model)
     accumulator = chosen.layers["d"].accumulator
     assert accumulator is not None

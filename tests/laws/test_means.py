@@ -14,7 +14,7 @@ from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import Codes, Format, Overflow, Rounding, parse_format, requantize
 from fpgacnn.ir.interval import Interval
 from fpgacnn.passes.precision import legalize
-from fpgacnn.passes.precision.average_rounding import on_grid
+from fpgacnn.passes.precision.exact_steps.average_rounding import on_grid
 from fpgacnn.passes.quantization import quantize
 from fpgacnn.passes.quantization.constants import affine
 from fpgacnn.sim.compare import against_reference

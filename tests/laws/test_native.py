@@ -11,7 +11,7 @@ import pytest
 from fpgacnn.design import Design, IoType, Target
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir.fixed_point import Codes, parse_format
-from fpgacnn.ir.model import QuantizedModel
+from fpgacnn.ir.hardware import HardwareModel
 from fpgacnn.sim.compare import compare
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.emulator.native.build import CCompiler, find_c_compiler
@@ -104,7 +104,7 @@ def test_a_threshold_beyond_every_code_is_above_or_below_all(limit: int) -> None
         hw.Layer(name="x", source="x", operation=hw.Input(format=form), inputs=(), shape=(3,)),
         hw.Layer(name="t", source="t", operation=hw.ThresholdRelu(threshold=threshold), inputs=("x",), shape=(3,)),
     )
-    model = QuantizedModel(name="m", source_digest="0", layers=layers, inputs=("x",), outputs=("t",))
+    model = HardwareModel(name="m", source_digest="0", layers=layers, inputs=("x",), outputs=("t",))
     design = Design(model=model, plan=plan(model), target=Target())
     codes = random_inputs(model, 40, 3)
     wanted = [

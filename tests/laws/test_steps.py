@@ -7,8 +7,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from fpgacnn.ir import quantized as q
 from fpgacnn.ir.fixed_point import Format, Overflow, Rounding, requantize
-from fpgacnn.passes.precision.threshold_scale import rounding_thresholds, solve
+from fpgacnn.passes.precision.exact_steps.threshold_scale import rounding_thresholds, solve
 
 CASES = [
     (12, 8, 4, 3, False),
@@ -39,7 +40,7 @@ def test_every_reachable_input_lands_on_the_code_of_exact_arithmetic(
     shift = np.float32(random.normal(0, 0.7, channels)).astype(np.float64)
     low = -random.integers(1, 1 << (bits - 1), channels)
     high = random.integers(1, 1 << (bits - 1), channels)
-    pair = solve(rounding_thresholds(low, high, fraction, (scale, shift, 1), to), fraction, scale, to)
+    pair = solve(rounding_thresholds(low, high, fraction, q.Line(scale=scale, shift=shift), to), fraction, scale, to)
     assert pair is not None
     assert pair.scale.format.width <= 22
     product_fraction = fraction + pair.scale.format.fraction
@@ -59,7 +60,9 @@ def test_every_reachable_input_lands_on_the_code_of_exact_arithmetic(
 def test_a_scale_of_zero_is_a_constant() -> None:
     to = Format(width=4, integer=2, signed=False, rounding=Rounding.RND_CONV, overflow=Overflow.SAT)
     scale, shift = np.zeros(1), np.array([1.13])
-    pair = solve(rounding_thresholds(np.array([-50]), np.array([50]), 4, (scale, shift, 1), to), 4, scale, to)
+    pair = solve(
+        rounding_thresholds(np.array([-50]), np.array([50]), 4, q.Line(scale=scale, shift=shift), to), 4, scale, to
+    )
     assert pair is not None
     sums = np.arange(-50, 51) * pair.scale.array[0] * 2.0 ** -(4 + pair.scale.format.fraction) + pair.shift.values[0]
     assert set(np.clip(np.rint(sums * 4), 0, 15)) == {round(1.13 * 4)}
@@ -69,5 +72,5 @@ def test_a_staircase_of_nothing_but_ties_has_no_short_pair() -> None:
     """`round(x + 1/2)` of integers skips every other code; no line without ties does that, so the real pair is kept."""
     to = Format(width=5, integer=5, rounding=Rounding.RND_CONV, overflow=Overflow.SAT)
     scale, shift = np.array([1.0]), np.array([0.5])
-    stairs = rounding_thresholds(np.array([-9]), np.array([9]), 0, (scale, shift, 1), to)
+    stairs = rounding_thresholds(np.array([-9]), np.array([9]), 0, q.Line(scale=scale, shift=shift), to)
     assert solve(stairs, 0, scale, to) is None

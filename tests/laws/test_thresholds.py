@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fpgacnn.ir import graph, ranges
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import interval as iv
-from fpgacnn.ir import ranges
+from fpgacnn.ir import quantized as q
 from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import (
     CodeArray,
@@ -24,11 +25,11 @@ from fpgacnn.ir.fixed_point import (
     to_values,
 )
 from fpgacnn.ir.functions import evaluate
-from fpgacnn.ir.model import QuantizedModel
+from fpgacnn.ir.quantized import QuantizedModel
 from fpgacnn.ir.source import FloatArray, FunctionKind
-from fpgacnn.passes.precision import bounds, legalize
-from fpgacnn.passes.precision.step_functions import StepFunction
-from fpgacnn.passes.precision.thresholds import MAX_PLACES, build
+from fpgacnn.passes.precision import bounds, legalize, nodes
+from fpgacnn.passes.precision.exact_steps.step_functions import StepFunction
+from fpgacnn.passes.precision.exact_steps.thresholds import MAX_PLACES, build
 from fpgacnn.passes.quantization.constants import affine
 
 QUANTIZERS = st.one_of(
@@ -65,7 +66,7 @@ FORMATS = st.builds(
 LINES = st.none() | st.tuples(st.floats(-3, 3).filter(lambda scale: abs(scale) > 1e-3), st.floats(-2, 2))
 
 
-def line(numbers: tuple[float, float] | None, channels: int) -> hw.Affine | None:
+def line(numbers: tuple[float, float] | None, channels: int) -> q.Affine | None:
     """A scale and shift, another one for each channel."""
     if numbers is None:
         return None
@@ -75,9 +76,9 @@ def line(numbers: tuple[float, float] | None, channels: int) -> hw.Affine | None
     )
 
 
-def answered(operation: hw.Lookup | hw.Thresholds, codes: CodeArray, form: Format) -> FloatArray:
+def answered(operation: nodes.PlannedLookup | nodes.PlannedThresholds, codes: CodeArray, form: Format) -> FloatArray:
     """What hardware makes of codes (n, channels)."""
-    if isinstance(operation, hw.Lookup):
+    if isinstance(operation, nodes.PlannedLookup):
         return operation.table.values[codes & ((1 << form.width) - 1)]
     rows = np.broadcast_to(operation.thresholds.array, (codes.shape[1], operation.thresholds.array.shape[1]))
     values = np.broadcast_to(operation.values.values, (codes.shape[1], operation.values.array.shape[1]))
@@ -89,13 +90,13 @@ def wanted(function: StepFunction, codes: CodeArray, fraction: int) -> FloatArra
     """The same by the definition."""
     x = to_values(codes, fraction)
     if function.before is not None:
-        x = x * function.before.trained_scale + function.before.trained_shift
+        x = x * function.before.trained.scale + function.before.trained.shift
     y = evaluate(function.function.function, x)
     if function.after is not None:
-        y = y * function.after.trained_scale + function.after.trained_shift
-    if not isinstance(function.cast, hw.Cast | hw.Relu) or function.cast.format is None:
+        y = y * function.after.trained.scale + function.after.trained.shift
+    if not isinstance(function.cast, q.Cast | q.Relu) or function.cast.format is None:
         return y
-    y = np.maximum(y, 0.0) if isinstance(function.cast, hw.Relu) else y
+    y = np.maximum(y, 0.0) if isinstance(function.cast, q.Relu) else y
     return to_values(quantize_values(y, function.cast.format), function.cast.format.fraction)
 
 
@@ -109,7 +110,7 @@ def wanted(function: StepFunction, codes: CodeArray, fraction: int) -> FloatArra
     channels=st.integers(1, 3),
 )
 def test_thresholds_answer_as_the_function_for_every_code_that_can_come(
-    inner: tuple[hw.Function, Format | None],
+    inner: tuple[q.Function, Format | None],
     before: tuple[float, float] | None,
     after: tuple[float, float] | None,
     positive: bool,  # noqa: FBT001  # drawn
@@ -118,11 +119,9 @@ def test_thresholds_answer_as_the_function_for_every_code_that_can_come(
     channels: int,
 ) -> None:
     function, form = inner
-    cast = None if form is None else hw.Relu(format=form) if positive else hw.Cast(format=form)
+    cast = None if form is None else q.Relu(format=form) if positive else q.Cast(format=form)
     behind = line(after, channels) if form is not None else None
-    steps = StepFunction(
-        function=hw.Function(function=function), before=line(before, channels), after=behind, cast=cast
-    )  # type: ignore[arg-type]  # drawn
+    steps = StepFunction(function=q.Function(function=function), before=line(before, channels), after=behind, cast=cast)  # type: ignore[arg-type]  # drawn
     low, high = ends[0], ends[0] + ends[1]
     given_form = smallest_format(low, high, fraction)
     interval = iv.Interval(low=np.full((1, channels), low), high=np.full((1, channels), high), fraction=fraction)
@@ -136,30 +135,30 @@ def test_thresholds_answer_as_the_function_for_every_code_that_can_come(
         assert max(changes) >= MAX_PLACES
         return
     assert made.error == 0.0
-    assert isinstance(made, hw.Lookup) == (steps.is_shared and given_form.width <= 11)
+    assert isinstance(made, nodes.PlannedLookup) == (steps.is_shared and given_form.width <= 11)
     codes = np.arange(low, high + 1)[:, None].repeat(channels, axis=1)
     assert np.array_equal(answered(made, codes, given_form), wanted(steps, codes, fraction))
 
 
 @given(function=QUANTIZERS, center=st.integers(-3000, 3000), error=st.floats(1e-4, 0.3), seed=st.integers(0, 1000))
 def test_an_input_that_is_off_moves_a_step_function_no_further_than_its_bound(
-    function: hw.Function, center: int, error: float, seed: int
+    function: q.Function, center: int, error: float, seed: int
 ) -> None:
     interval = iv.Interval(low=np.array([center - 2500]), high=np.array([center + 2500]), fraction=10)
     form = smallest_format(center - 2500, center + 2500, 10)
-    made = build(StepFunction(function=hw.Function(function=function)), bounds.ranged(interval, error), form, 1)  # type: ignore[arg-type]  # drawn
+    made = build(StepFunction(function=q.Function(function=function)), bounds.ranged(interval, error), form, 1)  # type: ignore[arg-type]  # drawn
     assert made is not None
     codes = np.arange(center - 2500, center + 2501)[:, None]
     truth = to_values(codes, 10) + np.random.default_rng(seed).uniform(-error, error, codes.shape)
     assert np.abs(answered(made, codes, form) - evaluate(function, truth)).max() <= made.error  # type: ignore[arg-type]  # drawn
 
 
-def network(form: str, *operations: hw.Operation, channels: int = 2) -> QuantizedModel:
+def network(form: str, *operations: q.Operation, channels: int = 2) -> QuantizedModel:
     """Elementwise operations behind one another."""
-    chain: list[hw.Operation] = [hw.Input(format=parse_format(form)), *operations]
+    chain: list[q.Operation] = [hw.Input(format=parse_format(form)), *operations]
     names = [f"n{number}" for number in range(len(chain))]
     layers = [
-        hw.Layer(
+        graph.Node(
             name=name,
             source=name,
             operation=operation,
@@ -173,8 +172,8 @@ def network(form: str, *operations: hw.Operation, channels: int = 2) -> Quantize
 
 def test_a_smooth_function_and_the_cast_behind_it_are_one_exact_node() -> None:
     sigmoid, cast = (
-        hw.Function(function=src.Function(kind=FunctionKind.SIGMOID)),
-        hw.Cast(format=parse_format("ufixed<6,0,RND_CONV,SAT>")),
+        q.Function(function=src.Function(kind=FunctionKind.SIGMOID)),
+        q.Cast(format=parse_format("ufixed<6,0,RND_CONV,SAT>")),
     )
     model, decided = legalize(network("fixed<18,5>", sigmoid, cast))
     assert [layer.kind for layer in model.layers] == ["Input", "Thresholds"]
@@ -183,13 +182,13 @@ def test_a_smooth_function_and_the_cast_behind_it_are_one_exact_node() -> None:
 
 
 def test_a_smooth_function_without_a_cast_is_a_table_with_a_bound() -> None:
-    model, planned = legalize(network("fixed<18,5>", hw.Function(function=src.Function(kind=FunctionKind.SIGMOID))))
+    model, planned = legalize(network("fixed<18,5>", q.Function(function=src.Function(kind=FunctionKind.SIGMOID))))
     assert [layer.kind for layer in model.layers] == ["Input", "Cast", "Lookup"]
     assert not planned.is_lossless
 
 
 def test_more_steps_than_are_built_are_a_table_with_a_bound_that_says_so() -> None:
-    model, planned = legalize(network("fixed<24,5>", hw.Function(function=src.QuantizedSigmoid(bits=12, real=True))))
+    model, planned = legalize(network("fixed<24,5>", q.Function(function=src.QuantizedSigmoid(bits=12, real=True))))
     assert [layer.kind for layer in model.layers] == ["Input", "Cast", "Lookup"]
     loss = planned.layers["n1"].loss
     assert f"more than {MAX_PLACES - 1} thresholds" in loss
@@ -197,31 +196,30 @@ def test_more_steps_than_are_built_are_a_table_with_a_bound_that_says_so() -> No
 
 def test_a_scale_in_front_is_part_of_the_thresholds() -> None:
     scale = affine(np.float32([0.3, -1.7]).astype(np.float64), np.float32([0.01, 0.4]).astype(np.float64))
-    model, _ = legalize(
-        network("fixed<16,5>", scale, hw.Function(function=src.PowerOfTwo(bits=4, relu=True, max_value=2.0)))
+    model, planned = legalize(
+        network("fixed<16,5>", scale, q.Function(function=src.PowerOfTwo(bits=4, relu=True, max_value=2.0)))
     )
     assert [layer.kind for layer in model.layers] == ["Input", "Thresholds"]
     operation = model.layers[1].operation
     assert isinstance(operation, hw.Thresholds)
     assert operation.thresholds.array.shape[0] == 2
-    assert operation.rounds  # the framework's float32 rounds the scaled sum
+    assert planned.layers["n2"].rounds_in_float32  # the framework's float32 rounds the scaled sum
 
 
 def test_float32_is_promised_only_where_no_code_lies_next_to_a_tie() -> None:
     """`quadratic` powers change at 2^1, 2^3, ..., which are codes."""
     for quadratic in (False, True):
-        _, planned = legalize(network("fixed<16,5>", hw.Function(function=src.PowerOfTwo(bits=4, quadratic=quadratic))))
+        _, planned = legalize(network("fixed<16,5>", q.Function(function=src.PowerOfTwo(bits=4, quadratic=quadratic))))
         assert planned.is_exact is not quadratic
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_constant_is_a_step_function_too(channels: int) -> None:
     interval = iv.Interval(low=np.full((1, channels), 3000), high=np.full((1, channels), 8000), fraction=10)
-    steps = StepFunction(function=hw.Function(function=src.QuantizedTanh(bits=2, real=True)))
+    steps = StepFunction(function=q.Function(function=src.QuantizedTanh(bits=2, real=True)))
     made = build(steps, bounds.ranged(interval, 0.0), smallest_format(3000, 8000, 10), channels)
-    assert isinstance(made, hw.Thresholds)
+    assert isinstance(made, nodes.PlannedThresholds)
     assert set(made.values.values.ravel()) == {0.5}
-    assert made.levels == 1
-    tight = ranges.steps(made, interval, channels)
+    tight = ranges.steps(made.thresholds, made.values, interval, channels)
     assert tight.bounds == (int(made.values.array[0, 0]), int(made.values.array[0, 0]))
     assert replace(made, what="").values.array.shape == (1, 2)

@@ -10,7 +10,7 @@ from fpgacnn.design import Design, IoType, Target
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import Codes, Format, Overflow, Rounding, parse_format, quantize_values
-from fpgacnn.ir.model import QuantizedModel
+from fpgacnn.ir.hardware import HardwareModel
 from fpgacnn.ir.source import MergeKind, PoolKind, Shape
 from fpgacnn.passes.precision import Decision
 from fpgacnn.pipeline.test_vectors import make_vectors
@@ -75,7 +75,7 @@ class Builder:
     def affine(self, source: str, shape: Shape) -> str:
         """A scale and shift for every channel."""
         scale, shift = self.codes(shape[-1:], "fixed<9,2>"), self.codes(shape[-1:], "fixed<11,3>")
-        operation = hw.Affine(scale=scale, shift=shift, trained_scale=scale.values, trained_shift=shift.values)
+        operation = hw.Affine(scale=scale, shift=shift)
         return self.add(operation, shape, source)
 
     def depthwise(
@@ -96,7 +96,7 @@ class Builder:
     def leaky(self, source: str, shape: Shape, slopes: Shape) -> str:
         """A leaky ReLU with one random slope or one for each element."""
         slope = self.codes(slopes, "fixed<4,1>")
-        return self.add(hw.LeakyRelu(slope=slope, trained=slope.values), shape, source)
+        return self.add(hw.LeakyRelu(slope=slope), shape, source)
 
     def thresholds(self, given: str, rows: int, levels: int) -> hw.Thresholds:
         """A step function with random thresholds, some of them equal, and random values."""
@@ -106,13 +106,7 @@ class Builder:
         )
         edges[:, -1] = edges[:, edges.shape[1] // 2]
         edges = Codes(array=np.sort(edges, axis=1), format=form)
-        return hw.Thresholds(
-            thresholds=edges,
-            values=self.codes((rows, 1 << levels), "fixed<7,3>"),
-            error=0.0,
-            what="random",
-            rounds=False,
-        )
+        return hw.Thresholds(thresholds=edges, values=self.codes((rows, 1 << levels), "fixed<7,3>"))
 
     def cast(self, source: str, shape: Shape, form: str) -> str:
         """A cast."""
@@ -124,7 +118,7 @@ class Builder:
 
     def design(self, io: IoType, **target: object) -> Design:
         """The network with its lossless plan, and the formats that a test overrides."""
-        model = QuantizedModel(
+        model = HardwareModel(
             name="test",
             source_digest="0" * 64,
             layers=tuple(self.nodes),
@@ -268,7 +262,7 @@ def elementwise(build: Builder) -> None:
         build.end(build.leaky(build.input(shape), shape, shape))
         build.end(build.add(hw.ThresholdRelu(threshold=build.codes((1,), "ufixed<3,0>")), shape, build.input(shape)))
         form = parse_format("fixed<6,2>")
-        table = hw.Lookup(table=build.codes((64,), "fixed<7,1>"), error=0.0, what="random")
+        table = hw.Lookup(table=build.codes((64,), "fixed<7,1>"))
         build.end(build.add(table, shape, build.input(shape, str(form))))
         for form, rows, levels in (
             ("fixed<13,4>", 1, 3),

@@ -11,7 +11,7 @@ import numpy as np
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import Codes, Format, Overflow, Rounding, smallest_format
-from fpgacnn.ir.model import QuantizedModel
+from fpgacnn.ir.hardware import HardwareModel
 from fpgacnn.ir.source import MergeKind, PoolKind, Shape
 
 OPERATIONS = (
@@ -22,12 +22,12 @@ MAX_WIDTH = 24
 """Casts keep random networks below this width, so that twenty more bits still fit the arithmetic."""
 
 
-def random_network(seed: int, nodes: int = 6) -> QuantizedModel:
+def random_network(seed: int, nodes: int = 6) -> HardwareModel:
     """A network of `nodes` random nodes on an image or a line, flattened to a dense layer or pooled at its end."""
     return _Maker(random=np.random.default_rng(seed)).network(f"random{seed}", nodes)
 
 
-def random_inputs(model: QuantizedModel, events: int, seed: int) -> tuple[Codes, ...]:
+def random_inputs(model: HardwareModel, events: int, seed: int) -> tuple[Codes, ...]:
     """Codes of all inputs: the extremes first, then random ones."""
     random = np.random.default_rng(seed)
     found = []
@@ -47,7 +47,7 @@ class _Maker:
     nodes: list[hw.Layer] = field(default_factory=list)
     widths: dict[str, int] = field(default_factory=dict)
 
-    def network(self, name: str, count: int) -> QuantizedModel:
+    def network(self, name: str, count: int) -> HardwareModel:
         rank = int(self.random.integers(1, 3))
         shape = (*map(int, self.random.integers(4, 7, size=rank)), int(self.random.integers(1, 4)))
         inputs = [
@@ -59,7 +59,7 @@ class _Maker:
         for _ in range(count):
             at = self._step(at)
         end = self._end(at)
-        return QuantizedModel(
+        return HardwareModel(
             name=name, source_digest="0", layers=tuple(self.nodes), inputs=tuple(inputs), outputs=(end,)
         )
 
@@ -104,7 +104,7 @@ class _Maker:
             case "affine":
                 scale, shift = self._codes(shape[-1:], 4), self._codes(shape[-1:], 6)
                 return self._add(
-                    hw.Affine(scale=scale, shift=shift, trained_scale=scale.values, trained_shift=shift.values),
+                    hw.Affine(scale=scale, shift=shift),
                     (at,),
                     shape,
                     width + 8,
@@ -126,7 +126,7 @@ class _Maker:
                 slope = Codes(
                     array=np.array([1]), format=Format(width=1, integer=-int(self.random.integers(0, 4)), signed=False)
                 )
-                return self._add(hw.LeakyRelu(slope=slope, trained=slope.values), (at,), shape, width + 4)
+                return self._add(hw.LeakyRelu(slope=slope), (at,), shape, width + 4)
             case "depthwise":
                 return self._depthwise(at)
             case "threshold":
@@ -213,7 +213,7 @@ class _Maker:
         return self._add(hw.Dense(kernel=kernel, bias=bias), (flat,), (3,), 20)
 
 
-def merged(models: Sequence[QuantizedModel]) -> QuantizedModel:
+def merged(models: Sequence[HardwareModel]) -> HardwareModel:
     """Several networks side by side in one."""
     layers = [
         replace(
@@ -229,6 +229,6 @@ def merged(models: Sequence[QuantizedModel]) -> QuantizedModel:
         [f"m{number}_{name}" for number, model in enumerate(models) for name in getattr(model, side)]
         for side in ("inputs", "outputs")
     ]
-    return QuantizedModel(
+    return HardwareModel(
         name="merged", source_digest="0", layers=tuple(layers), inputs=tuple(ends[0]), outputs=tuple(ends[1])
     )

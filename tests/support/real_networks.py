@@ -13,16 +13,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fpgacnn.design import Design, Target
+from fpgacnn.ir import graph
 from fpgacnn.ir import hardware as hw
+from fpgacnn.ir import quantized as q
 from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import Codes, Format, Overflow, quantize_values, to_values
 from fpgacnn.ir.functions import evaluate
-from fpgacnn.ir.model import QuantizedModel
+from fpgacnn.ir.quantized import QuantizedModel
 from fpgacnn.ir.source import FloatArray, MergeKind, PoolKind, Shape
 from fpgacnn.passes.precision import bounds
 from fpgacnn.passes.precision.bounds import Bound
 from fpgacnn.passes.precision.legalize import Legalization
 from fpgacnn.sim.emulator import ReferenceEmulator
+from tests.support.planned import quantized
 from tests.support.random_networks import random_inputs, random_network
 
 EVENTS = 48
@@ -60,7 +63,7 @@ def case(seed: int) -> Case:
         return solved(_floating(random), random, seed)
     if kind < 0.4:
         return solved(_related(random), random, seed)
-    return solved(_varied(random_network(seed, int(random.integers(1, 6))), random), random, seed)
+    return solved(_varied(quantized(random_network(seed, int(random.integers(1, 6)))), random), random, seed)
 
 
 def solved(model: QuantizedModel, random: np.random.Generator, seed: int) -> Case:
@@ -72,12 +75,12 @@ def solved(model: QuantizedModel, random: np.random.Generator, seed: int) -> Cas
             errors[layer.name] = (
                 float(random.choice([0.0, 5 * FINEST, 0.5, 1.0, 3 + FINEST])) * layer.operation.format.step
             )
-            walk = found.walk
-            walk.ranges[layer.name] = bounds.ranged(walk.ranges[layer.name].interval, errors[layer.name])
-            walk.decided[layer.name] = replace(walk.decided[layer.name], error=errors[layer.name])
+            planner = found.planner
+            planner.bounds[layer.name] = bounds.ranged(planner.bounds[layer.name].interval, errors[layer.name])
+            planner.decided[layer.name] = replace(planner.decided[layer.name], error=errors[layer.name])
     legal, planned = found.result()
     design = Design(model=legal, plan=planned, target=Target())
-    codes = random_inputs(model, EVENTS, seed)
+    codes = random_inputs(legal, EVENTS, seed)
     answers = ReferenceEmulator(design).run(codes, trace=True)
     reals: dict[str, FloatArray] = {}
     given = dict(zip(model.inputs, codes, strict=True))
@@ -86,9 +89,9 @@ def solved(model: QuantizedModel, random: np.random.Generator, seed: int) -> Cas
             off = random.integers(-1, 2, size=given[layer.name].array.shape) * errors[layer.name]
             reals[layer.name] = given[layer.name].values + off
         else:
-            step = found.walk.decided[layer.name].result.format.step if layer.name in found.walk.decided else 0.0
+            step = found.planner.decided[layer.name].result.format.step if layer.name in found.planner.decided else 0.0
             reals[layer.name] = real(layer, [reals[name] for name in layer.inputs], step, random)
-    return Case(design=design, ranges=found.walk.ranges, codes={**answers.trace, **answers.outputs}, reals=reals)
+    return Case(design=design, ranges=found.planner.bounds, codes={**answers.trace, **answers.outputs}, reals=reals)
 
 
 def _varied(model: QuantizedModel, random: np.random.Generator) -> QuantizedModel:
@@ -99,16 +102,16 @@ def _varied(model: QuantizedModel, random: np.random.Generator) -> QuantizedMode
         cast = replace(
             end,
             name="narrow",
-            operation=hw.Cast(format=Format(width=int(random.choice([9, 14])), integer=4, overflow=Overflow.SAT)),
+            operation=q.Cast(format=Format(width=int(random.choice([9, 14])), integer=4, overflow=Overflow.SAT)),
             inputs=(end.name,),
         )
         function = FUNCTIONS[int(random.integers(len(FUNCTIONS)))]
-        layers += [cast, replace(end, name="function", operation=hw.Function(function=function), inputs=("narrow",))]
+        layers += [cast, replace(end, name="function", operation=q.Function(function=function), inputs=("narrow",))]
     elif random.random() < 0.4:
         cast = replace(
             end,
             name="logits",
-            operation=hw.Cast(format=Format(width=8, integer=4, overflow=Overflow.SAT)),
+            operation=q.Cast(format=Format(width=8, integer=4, overflow=Overflow.SAT)),
             inputs=(end.name,),
         )
         kind = hw.SoftmaxKind.TABLES if random.random() < 0.7 else hw.SoftmaxKind.ARGMAX
@@ -131,11 +134,11 @@ def _pooled(random: np.random.Generator) -> QuantizedModel:
         kernel=Codes(array=kernel, format=Format(width=3, integer=1)),
         bias=Codes(array=np.zeros(2, np.int64), format=Format(width=1, integer=1)),
     )
-    steps: list[tuple[str, hw.Operation, Shape]] = [
+    steps: list[tuple[str, q.Operation, Shape]] = [
         ("x", hw.Input(format=Format(width=5, integer=2)), (rows, columns, 2)),
         ("pool", hw.Pool(kind=kind, size=size, strides=strides, pads=pads), (*positions, 2)),
         ("flat", src.Reshape(), (positions[0] * positions[1] * 2,)),
-        ("dense", dense, (2,)),
+        ("dense", q.Linear(sums=dense), (2,)),
     ]
     return _chain(steps)
 
@@ -152,20 +155,27 @@ def _floating(random: np.random.Generator) -> QuantizedModel:
     """A dense layer of a few weights that are off, so few that some event meets the worst case."""
     inputs, (bits, bias) = int(random.integers(1, 3)), (Format(width=4, integer=2), Format(width=1, integer=1))
     kernel = Codes(array=random.integers(-8, 8, size=(inputs, 2)), format=bits)
-    off = hw.Off(kernel=FINEST * float(random.integers(0, 5)), bias=FINEST * float(random.integers(0, 5)))
-    dense = hw.Dense(kernel=kernel, bias=Codes(array=np.zeros(2, np.int64), format=bias), off=off)
-    return _chain([("x", hw.Input(format=Format(width=3, integer=2)), (inputs,)), ("dense", dense, (2,))])
+    off = q.WeightErrors(kernel=FINEST * float(random.integers(0, 5)), bias=FINEST * float(random.integers(0, 5)))
+    dense = hw.Dense(kernel=kernel, bias=Codes(array=np.zeros(2, np.int64), format=bias))
+    return _chain(
+        [
+            ("x", hw.Input(format=Format(width=3, integer=2)), (inputs,)),
+            ("dense", q.Linear(sums=dense, errors=off), (2,)),
+        ]
+    )
 
 
 def _related(random: np.random.Generator) -> QuantizedModel:
     """Sums and differences of multiples of one tensor and another."""
-    x = hw.Layer(name="x", source="x", operation=hw.Input(format=Format(width=4, integer=2)), inputs=(), shape=(2,))
+    x: q.Layer = graph.Node(
+        name="x", source="x", operation=hw.Input(format=Format(width=4, integer=2)), inputs=(), shape=(2,)
+    )
     layers = [x, replace(x, name="y", source="y")]
     for number in range(int(random.integers(1, 4))):
         scale = Codes(array=np.full(2, random.integers(-8, 8)), format=Format(width=4, integer=2))
         zero = Codes(array=np.zeros(2, np.int64), format=Format(width=1, integer=1))
         off = FINEST * float(random.integers(0, 2))
-        line = hw.Affine(scale=scale, shift=zero, trained_scale=scale.values + off, trained_shift=np.zeros(2))
+        line = q.Affine(scale=scale, shift=zero, trained=q.Line(scale=scale.values + off, shift=np.zeros(2)))
         pair = tuple(str(random.choice([layer.name for layer in layers])) for _ in range(2))
         kind = MergeKind(str(random.choice([MergeKind.ADD, MergeKind.SUBTRACT, MergeKind.AVERAGE])))
         layers.append(replace(x, name=f"a{number}", source=f"a{number}", operation=line, inputs=pair[:1]))
@@ -176,10 +186,10 @@ def _related(random: np.random.Generator) -> QuantizedModel:
     )
 
 
-def _chain(steps: list[tuple[str, hw.Operation, Shape]]) -> QuantizedModel:
+def _chain(steps: list[tuple[str, q.Operation, Shape]]) -> QuantizedModel:
     names = [name for name, _, _ in steps]
     layers = tuple(
-        hw.Layer(
+        graph.Node(
             name=name,
             source=name,
             operation=operation,
@@ -191,7 +201,7 @@ def _chain(steps: list[tuple[str, hw.Operation, Shape]]) -> QuantizedModel:
     return QuantizedModel(name="chain", source_digest="0", layers=layers, inputs=(names[0],), outputs=(names[-1],))
 
 
-def _inexact(operation: hw.Operation, random: np.random.Generator) -> hw.Operation:
+def _inexact(operation: q.Operation, random: np.random.Generator) -> q.Operation:
     """Trained numbers a little beside the codes, in half of the nodes."""
     if isinstance(operation, hw.Pool):
         top, bottom, left, right = operation.pads
@@ -200,17 +210,18 @@ def _inexact(operation: hw.Operation, random: np.random.Generator) -> hw.Operati
         return hw.Merge(kind=MergeKind(str(random.choice(list(MergeKind)))))
     if random.random() < 0.5:
         return operation
-    if isinstance(operation, hw.Affine):
+    if isinstance(operation, q.Affine):
         off = random.integers(-4, 5, size=(2, operation.scale.array.size)) * FINEST
-        return replace(
-            operation, trained_scale=operation.scale.values + off[0], trained_shift=operation.shift.values + off[1]
-        )
-    if isinstance(operation, hw.LeakyRelu):
+        trained = q.Line(scale=operation.scale.values + off[0], shift=operation.shift.values + off[1])
+        return replace(operation, trained=trained)
+    if isinstance(operation, q.LeakyRelu):
         return replace(operation, trained=operation.slope.values + FINEST * float(random.integers(-4, 5)))
-    if isinstance(operation, hw.Linear):
+    if isinstance(operation, q.Linear):
         return replace(
             operation,
-            off=hw.Off(kernel=FINEST * float(random.integers(0, 3)), bias=FINEST * float(random.integers(0, 3))),
+            errors=q.WeightErrors(
+                kernel=FINEST * float(random.integers(0, 3)), bias=FINEST * float(random.integers(0, 3))
+            ),
         )
     return operation
 
@@ -218,25 +229,25 @@ def _inexact(operation: hw.Operation, random: np.random.Generator) -> hw.Operati
 # --- operations on real numbers, (events, ...shape) ----------------------------------------------------------------
 
 
-def real(layer: hw.Layer, given: list[FloatArray], step: float, random: np.random.Generator) -> FloatArray:
+def real(layer: q.Layer, given: list[FloatArray], step: float, random: np.random.Generator) -> FloatArray:
     """A node's exact answer; a limit above is one step of the result below the next power of two."""
     x, operation = given[0], layer.operation
     match operation:
-        case hw.Convolution() | hw.Depthwise() | hw.Dense():
+        case q.Linear():
             return _linear(operation, x, random)
-        case hw.Affine():
-            return x * operation.real_scale + operation.trained_shift
-        case hw.Cast():
+        case q.Affine():
+            return x * operation.trained.slope + operation.trained.shift
+        case q.Cast():
             return rounded(x, operation.format)
-        case hw.Relu():
+        case q.Relu():
             return np.maximum(x, 0) if operation.format is None else rounded(np.maximum(x, 0), operation.format)
         case hw.Saturate():
             return np.clip(x, -(2.0 ** (operation.integer - 1)), 2.0 ** (operation.integer - 1) - step)
-        case hw.LeakyRelu():
+        case q.LeakyRelu():
             return np.where(x > 0, x, operation.trained * x)
         case hw.ThresholdRelu():
             return np.where(x > operation.threshold.values, x, 0.0)
-        case hw.Function():
+        case q.Function():
             return evaluate(operation.function, x)
         case hw.Pool():
             reduce = np.max if operation.kind is PoolKind.MAX else np.mean
@@ -276,7 +287,7 @@ def _softmax(kind: hw.SoftmaxKind, x: FloatArray) -> FloatArray:
     return powers / powers.sum(axis=-1, keepdims=True)
 
 
-def _moved(operation: hw.Operation, given: list[FloatArray], shape: Shape) -> FloatArray:
+def _moved(operation: q.Operation, given: list[FloatArray], shape: Shape) -> FloatArray:
     x = given[0]
     match operation:
         case src.ZeroPad(pads=pads):
@@ -297,12 +308,13 @@ def _moved(operation: hw.Operation, given: list[FloatArray], shape: Shape) -> Fl
             raise NotImplementedError(operation)
 
 
-def _linear(operation: hw.Linear, x: FloatArray, random: np.random.Generator) -> FloatArray:
+def _linear(linear: q.Linear, x: FloatArray, random: np.random.Generator) -> FloatArray:
     """Sums of products with weights that are off by as much as the node says, to either side."""
+    operation = linear.sums
     kernel, bias = operation.kernel.values, operation.bias.values
-    if operation.off is not None:
-        kernel = kernel + random.choice([-1.0, 1.0], size=kernel.shape) * operation.off.kernel
-        bias = bias + random.choice([-1.0, 1.0], size=bias.shape) * operation.off.bias
+    if linear.errors is not None:
+        kernel = kernel + random.choice([-1.0, 1.0], size=kernel.shape) * linear.errors.kernel
+        bias = bias + random.choice([-1.0, 1.0], size=bias.shape) * linear.errors.bias
     if isinstance(operation, hw.Dense):
         return x @ kernel + bias
     depthwise = isinstance(operation, hw.Depthwise)

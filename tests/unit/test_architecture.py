@@ -168,19 +168,22 @@ def test_imports_go_to_lower_layers_only() -> None:
 
 
 TWO_GRAPHS = {
+    "Affine",
+    "Cast",
     "Convolution",
     "Dense",
     "Depthwise",
     "Function",
     "GlobalPool",
     "Input",
+    "LeakyRelu",
     "Merge",
     "Pool",
     "Relu",
     "Softmax",
     "Ternary",
 }
-"""Operations of the source network that the hardware graph has too; code names them by their module, `src.` or `hw.`."""
+"""Operations that several graphs of `ir/` have; code names them by their module: `src.`, `q.` or `hw.`."""
 
 
 def test_a_class_name_has_one_meaning() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fpgacnn import frontends
-from fpgacnn.ir.arithmetic import output_size, unread_borders
+from fpgacnn.ir.shapes import output_size, unread_borders
 from tests.support.command import run
 from tests.support.files import entry, linear, sequential_file
 

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from fpgacnn.design import Design, Target
+from fpgacnn.ir import graph
 from fpgacnn.ir import hardware as hw
+from fpgacnn.ir import quantized as q
 from fpgacnn.ir.fixed_point import Codes, Format, parse_format
 from fpgacnn.ir.functions import evaluate
-from fpgacnn.ir.model import QuantizedModel
+from fpgacnn.ir.quantized import QuantizedModel
 from fpgacnn.ir.source import Function, FunctionKind
 from fpgacnn.passes.precision import legalize
 from fpgacnn.sim.emulator import ReferenceEmulator
@@ -35,8 +37,8 @@ def network(function: Function, form: Format) -> QuantizedModel:
     return QuantizedModel(
         name="m",
         layers=(
-            hw.Layer(name="x", source="x", operation=hw.Input(format=form), inputs=(), shape=(1,)),
-            hw.Layer(name="f", source="f", operation=hw.Function(function=function), inputs=("x",), shape=(1,)),
+            graph.Node(name="x", source="x", operation=hw.Input(format=form), inputs=(), shape=(1,)),
+            graph.Node(name="f", source="f", operation=q.Function(function=function), inputs=("x",), shape=(1,)),
         ),
         inputs=("x",),
         outputs=("f",),
@@ -64,13 +66,12 @@ def test_errors_are_small_however_large_the_input(function: Function, text: str)
 
 def test_an_exponential_keeps_its_small_steps_where_inputs_are_far_below_zero() -> None:
     whole = network(Function(kind=FunctionKind.EXPONENTIAL), parse_format("fixed<24,12>"))
-    minus = hw.Affine(
+    minus = q.Affine(
         scale=Codes(array=np.array([-1]), format=Format(width=1, integer=1)),
         shift=Codes(array=np.array([0]), format=Format(width=1, integer=1, signed=False)),
-        trained_scale=np.array([-1.0]),
-        trained_shift=np.zeros(1),
+        trained=q.Line(scale=np.array([-1.0]), shift=np.zeros(1)),
     )
-    relu = replace(whole.layers[1], name="r", operation=hw.Relu())
+    relu = replace(whole.layers[1], name="r", operation=q.Relu())
     line = replace(whole.layers[1], name="n", operation=minus, inputs=("r",))
     last = replace(whole.layers[1], inputs=("n",))
     _, planned = legalize(replace(whole, layers=(whole.layers[0], relu, line, last)))

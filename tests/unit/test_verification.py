@@ -10,7 +10,7 @@ import pytest
 from fpgacnn.design import Design, Target
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir.fixed_point import Codes, Format, parse_format
-from fpgacnn.ir.model import QuantizedModel
+from fpgacnn.ir.hardware import HardwareModel
 from fpgacnn.passes.precision import PrecisionPlan
 from fpgacnn.sim.compare import Difference, against_reference, compare, signal_to_noise_db
 from fpgacnn.sim.result import SimulationResult
@@ -112,7 +112,7 @@ def design(error: float = 0.0) -> Design:
         hw.Layer(name="act_steps", source="act", operation=hw.Relu(), inputs=("x",), shape=(2,), is_result=False),
         hw.Layer(name="act", source="act", operation=hw.Cast(format=FORM), inputs=("act_steps",), shape=(2,)),
     )
-    model = QuantizedModel(name="m", source_digest="0", layers=layers, inputs=("x",), outputs=("act",))
+    model = HardwareModel(name="m", source_digest="0", layers=layers, inputs=("x",), outputs=("act",))
     made = plan(model)
     return Design(
         model=model,

@@ -12,6 +12,7 @@ from fpgacnn.errors import UsageError, WidthsNeededError
 from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import Format
 from fpgacnn.ir.source import QuantizedBits, QuantizedRelu, SourceModel
+from fpgacnn.passes.precision import legalize
 from fpgacnn.passes.quantization import quantize
 from fpgacnn.passes.widths.widths import Widths, fold_normalizations, is_float, parse_widths, uniform, with_quantizers
 from fpgacnn.sim.source_reference import evaluate
@@ -25,7 +26,6 @@ from tests.support.files import (
     sequential_file,
     tiny_model,
 )
-from tests.support.planned import plan
 
 SEED = 9
 INPUT = Format(width=10, integer=3)
@@ -138,8 +138,7 @@ def test_a_normalization_at_the_output_gives_its_place_to_the_layer_before(tmp_p
 
 def widest_sum(network: SourceModel) -> int:
     """Bits of the longest sum of products."""
-    model = quantize(network, inputs=[INPUT])
-    planned = plan(model)
+    _, planned = legalize(quantize(network, inputs=[INPUT]))
     sums = [one.accumulator for one in planned.layers.values()]
     return max(one.format.width for one in sums if one is not None)
 
@@ -269,8 +268,8 @@ def test_a_linear_layer_that_others_read_gets_a_cast_behind_it(tmp_path: Path) -
 
 
 def test_with_widths_a_float_network_is_planned_without_loss(network: SourceModel) -> None:
-    model = quantize(quantized(network, Widths(bits=8)), inputs=[INPUT])
-    assert plan(model).is_lossless
+    _, planned = legalize(quantize(quantized(network, Widths(bits=8)), inputs=[INPUT]))
+    assert planned.is_lossless
 
 
 def test_more_bits_come_closer_to_the_float_network(network: SourceModel) -> None:

@@ -7,9 +7,8 @@ million of them, which is half a gigabyte of text that no tool can read.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
-Pair: TypeAlias = tuple[int, int]
+from fpgacnn.ir.shapes import Pair, window_counts
 
 MOST_ASSIGNMENTS = 1 << 20
 """Windows with more values than these are loops."""
@@ -64,8 +63,7 @@ class Windows:
     @property
     def out_shape(self) -> Pair:
         """Rows and columns of the windows."""
-        rows = (self.shape[0] + self.pads[0] + self.pads[1] - self.kernel[0]) // self.strides[0] + 1
-        return rows, (self.shape[1] + self.pads[2] + self.pads[3] - self.kernel[1]) // self.strides[1] + 1
+        return window_counts(self.shape[:2], self.kernel, self.strides, self.pads)
 
     @property
     def values(self) -> int:

@@ -12,7 +12,7 @@ from math import prod
 from typing import assert_never
 
 from fpgacnn.design import Design
-from fpgacnn.errors import InternalError, UnsupportedOptionError
+from fpgacnn.errors import UnsupportedOptionError
 from fpgacnn.hardware.hls.fanout import limit_fanout
 from fpgacnn.hardware.hls.helpers import threshold_attributes
 from fpgacnn.hardware.hls.node import MULTI_THRESHOLD, Attribute, HlsNode
@@ -116,8 +116,6 @@ class _Lowering(WindowLayers):
                 self._append(layer, "Concatenate", inputs, {"op": f"concatenate{rank}d", "axis": operation.axis + 1})
             case hw.Softmax():
                 self._softmax(layer, operation, inputs)
-            case hw.Ternary() | hw.Round() | hw.Wrap() | hw.Function():
-                raise InternalError(what=f"node '{layer.name}' was not refined")
             case _:
                 assert_never(operation)
 

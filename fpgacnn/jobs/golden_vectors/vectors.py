@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgacnn.design.project import project_folder, write_files
+from fpgacnn.design.schema_2 import is_removed
 from fpgacnn.errors import FpgacnnError, GoldenBrokenError, GoldenMissingError, UsageError
 from fpgacnn.ir.fixed_point import CodeArray, Codes
 from fpgacnn.ir.source import FloatArray
@@ -144,7 +145,7 @@ def _golden(tree: Mapping[str, Any], arrays: Mapping[str, NDArray[np.generic]]) 
     fingerprint = Fingerprint(
         model_file=str(tree["model_file"]),
         layers={str(name): _texts(parts) for name, parts in tree["layers"].items()},
-        nodes={str(name): _texts(parts) for name, parts in tree["nodes"].items()},
+        nodes={str(name): _node_texts(parts) for name, parts in tree["nodes"].items()},
         target=_texts(tree["target"]),
         files=_texts(tree["files"]),
     )
@@ -164,6 +165,11 @@ def _golden(tree: Mapping[str, Any], arrays: Mapping[str, NDArray[np.generic]]) 
     if not all(np.isfinite(one).all() for one in golden.inputs):
         raise ValueError("its events hold NaN or infinite values")
     return golden
+
+
+def _node_texts(parts: Any) -> Mapping[str, str]:
+    """The parts of a node; those that only golden vectors of older versions have decide no bits and are left out."""
+    return {path: text for path, text in _texts(parts).items() if not is_removed(path)}
 
 
 def _texts(value: Mapping[str, Any]) -> dict[str, str]:

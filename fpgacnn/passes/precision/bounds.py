@@ -9,12 +9,14 @@ from typing import assert_never
 
 import numpy as np
 
-from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import interval as iv
+from fpgacnn.ir import quantized as q
 from fpgacnn.ir import ranges
 from fpgacnn.ir.fixed_point import Format, quantize_values
 from fpgacnn.ir.interval import Interval
 from fpgacnn.ir.source import MergeKind, Shape
+from fpgacnn.passes.precision import nodes
+from fpgacnn.passes.precision.nodes import Guard, Node
 
 FLOAT32_BITS = 24
 """Integers up to 2^24 are exact in the framework's float32."""
@@ -64,56 +66,56 @@ def ranged(
     return Bound(interval=interval, error=error, magnitude_bits=magnitude_bits or magnitude(interval), reals=reals)
 
 
-def linear(layer: hw.Layer, operation: hw.Linear, given: Bound, input_shape: Shape) -> Bound:
+def linear(layer: Node, operation: q.Linear, given: Bound, input_shape: Shape) -> Bound:
     """Sums of products with the real weights: negative weights take the other end of the input's interval.
 
     Raises WidthLimitError.
     """
-    low, high, matrix = ranges.as_matrix(operation, given.interval, input_shape)
+    low, high, matrix = ranges.as_matrix(operation.sums, given.interval, input_shape)
     sizes, largest = np.abs(matrix).astype(np.float64), np.maximum(np.abs(low), np.abs(high)).astype(np.float64)
-    fraction = given.interval.fraction + operation.kernel.format.fraction
-    common = max(fraction, operation.bias.format.fraction)
-    shift, lift = common - fraction, common - operation.bias.format.fraction
+    fraction = given.interval.fraction + operation.sums.kernel.format.fraction
+    common = max(fraction, operation.sums.bias.format.fraction)
+    shift, lift = common - fraction, common - operation.sums.bias.format.fraction
     total = float(np.ldexp((largest * sizes).sum(axis=0).max(), shift)) + float(
-        np.ldexp(np.abs(operation.bias.array).max(), lift)
+        np.ldexp(np.abs(operation.sums.bias.array).max(), lift)
     )
     ranges.refuse_overflow(ceil(log2(max(total, 1.0)) + 2), layer.name)
-    bias = operation.bias.array << lift
+    bias = operation.sums.bias.array << lift
     shape = (1,) * (len(layer.shape) - 1) + (-1,)
     low, high = ((end.sum(axis=0) << shift) + bias for end in ranges.products(low, high, matrix))
     sums = Interval(low=low.reshape(shape), high=high.reshape(shape), fraction=common)
     error = (
-        given.error * float(np.ldexp(sizes.sum(axis=0).max(), -operation.kernel.format.fraction))
+        given.error * float(np.ldexp(sizes.sum(axis=0).max(), -operation.sums.kernel.format.fraction))
         if given.error
         else 0.0
     )
-    if operation.off is not None:
+    if operation.errors is not None:
         inputs = np.broadcast_to(largest, sizes.shape) * 2.0**-given.interval.fraction + given.error
-        error += operation.off.kernel * float(inputs.sum(axis=0).max()) + operation.off.bias
+        error += operation.errors.kernel * float(inputs.sum(axis=0).max()) + operation.errors.bias
     return ranged(sums, error, ceil(log2(max(total, 1.0) + 1)))
 
 
-def affine(layer: hw.Layer, operation: hw.Affine, given: Bound) -> Bound:
+def affine(layer: Node, operation: nodes.PlannedAffine, given: Bound) -> Bound:
     """`x * scale + shift` for every channel, every bit kept; rounded constants add their error times the largest input.
 
     Raises WidthLimitError.
     """
     source = given.interval
-    product, offset = ranges.scaled(operation, source, layer.name)
+    product, offset = ranges.scaled(operation.scale, operation.shift, source, layer.name)
     result = Interval(low=product.low + offset, high=product.high + offset, fraction=product.fraction)
     size = max(magnitude(product), int(np.abs(offset).max()).bit_length(), magnitude(result))
-    error = given.error * float(np.abs(operation.real_scale).max())
+    error = given.error * float(np.abs(operation.trained.slope).max())
     if operation.exact_steps:
         return ranged(result, error, size)
     off = constants_error(operation)
     return ranged(result, error + magnitude_of(source) * off[0] + off[1], size)
 
 
-def constants_error(operation: hw.Affine) -> tuple[float, float]:
+def constants_error(operation: nodes.PlannedAffine | q.Affine) -> tuple[float, float]:
     """How far scale and shift are from the trained numbers, at most."""
     return (
-        float(np.abs(operation.scale.values - operation.real_scale).max()),
-        float(np.abs(operation.shift.values - operation.trained_shift).max()),
+        float(np.abs(operation.scale.values - operation.trained.slope).max()),
+        float(np.abs(operation.shift.values - operation.trained.shift).max()),
     )
 
 
@@ -198,7 +200,7 @@ def saturate(given: Bound, form: Format) -> Bound:
     return ranged(iv.cast(given.interval, form), given.error, within=(low, high))
 
 
-def leaky_relu(layer: hw.Layer, operation: hw.LeakyRelu, given: Bound) -> Bound:
+def leaky_relu(layer: Node, operation: q.LeakyRelu, given: Bound) -> Bound:
     """`x if x > 0 else slope * x` with every bit kept.
 
     Raises WidthLimitError.
@@ -220,9 +222,7 @@ def threshold_relu(given: Bound) -> Bound:
     return ranged(source, error)
 
 
-def windows(
-    counts: tuple[int, ...], given: Bound, layer: hw.Layer, guard: hw.Guard | None
-) -> tuple[Bound, Bound, bool]:
+def windows(counts: tuple[int, ...], given: Bound, layer: Node, guard: Guard | None) -> tuple[Bound, Bound, bool]:
     """Mean over windows of the given sizes: the sum's range, the mean's range, and whether nothing is lost.
 
     Powers of two divide exactly with as many more fraction bits; other sizes are truncated below the guard bits, which
@@ -239,7 +239,7 @@ def windows(
     return ranged(total, given.error * largest), ranged(source, error), lossless
 
 
-def merge(kind: MergeKind, given: tuple[Bound, Bound], layer: hw.Layer) -> Bound:
+def merge(kind: MergeKind, given: tuple[Bound, Bound], layer: Node) -> Bound:
     """Elementwise operations of two tensors.
 
     Raises WidthLimitError.
@@ -263,7 +263,7 @@ def merge(kind: MergeKind, given: tuple[Bound, Bound], layer: hw.Layer) -> Bound
     return ranged(result, error)
 
 
-def concatenate(axis: int, given: tuple[Bound, Bound], shapes: tuple[Shape, Shape], layer: hw.Layer) -> Bound:
+def concatenate(axis: int, given: tuple[Bound, Bound], shapes: tuple[Shape, Shape], layer: Node) -> Bound:
     """Two tensors side by side at a common binary point.
 
     Raises WidthLimitError.

@@ -14,7 +14,9 @@ import numpy as np
 
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir.source import MergeKind
+from fpgacnn.passes.precision import nodes
 from fpgacnn.passes.precision.bounds import Bound, constants_error, magnitude_of
+from fpgacnn.passes.precision.nodes import Node
 
 _SHARES = {MergeKind.ADD: (1.0, 1.0), MergeKind.SUBTRACT: (1.0, -1.0), MergeKind.AVERAGE: (0.5, 0.5)}
 
@@ -44,16 +46,18 @@ class Multiples:
         return sum(abs(share) * ranges[name].error for name, share in self.of.items() if share) + self.rest
 
 
-def multiples(layer: hw.Layer, given: Sequence[Multiples], ranges: Mapping[str, Bound]) -> Multiples | None:
+def multiples(layer: Node, given: Sequence[Multiples], ranges: Mapping[str, Bound]) -> Multiples | None:
     """The error of a sum of multiples, elementwise, by what it comes from; None for every other node."""
     match layer.operation:
         case hw.Merge(kind=kind) if kind in _SHARES:
             left, right = (one.times(share) for one, share in zip(given, _SHARES[kind], strict=True))
             return left.plus(right)
-        case hw.Affine(format=None, exact_steps=False) as line if np.all(line.real_scale == line.real_scale[0]):
+        case nodes.PlannedAffine(format=None, exact_steps=False) as line if np.all(
+            line.trained.slope == line.trained.slope[0]
+        ):
             scale, shift = constants_error(line)
             return given[0].times(
-                float(line.real_scale[0]), scale * magnitude_of(ranges[layer.inputs[0]].interval) + shift
+                float(line.trained.slope[0]), scale * magnitude_of(ranges[layer.inputs[0]].interval) + shift
             )
         case _:
             return None

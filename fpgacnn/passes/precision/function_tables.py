@@ -25,11 +25,12 @@ from fpgacnn.ir.fixed_point import (
     to_values,
 )
 from fpgacnn.ir.functions import SELU_SCALE, evaluate
-from fpgacnn.ir.hardware import Function, Lookup
 from fpgacnn.ir.interval import Interval
+from fpgacnn.ir.quantized import Function
 from fpgacnn.ir.source import FloatArray, FunctionKind
 from fpgacnn.ir.text import quantizer_text
-from fpgacnn.passes.precision.thresholds import INDEX_BITS, MAX_PLACES
+from fpgacnn.passes.precision.exact_steps.thresholds import INDEX_BITS, MAX_PLACES
+from fpgacnn.passes.precision.nodes import PlannedLookup
 
 ENTRY_BITS = 16
 SAMPLES = 8
@@ -116,7 +117,7 @@ class FunctionTable:
     """
 
     index: Format | None
-    lookup: Lookup
+    lookup: PlannedLookup
     line: float | None = None
 
 
@@ -172,7 +173,7 @@ def build(operation: Function, given: Interval, form: Format, error: float, *, l
         curve = _Curve(function=function)
         table = _entries(curve, _inputs(form), layer)
         off = _narrow_error(curve, form, table, error)
-        return FunctionTable(index=None, lookup=Lookup(table=table, error=off, what=_description(curve, form)))
+        return FunctionTable(index=None, lookup=PlannedLookup(table=table, error=off, what=_description(curve, form)))
     curve = _Curve(function=function, line=_line_beyond_index(function, given))
     index = _index_format(function, given)
     inputs = _inputs(index)
@@ -182,7 +183,7 @@ def build(operation: Function, given: Interval, form: Format, error: float, *, l
         inputs = np.clip(inputs, low, high)
     table = _entries(curve, inputs, layer)
     off = _wide_error(curve, given, index, table, error)
-    lookup = Lookup(table=table, error=off, what=_description(curve, index))
+    lookup = PlannedLookup(table=table, error=off, what=_description(curve, index))
     return FunctionTable(index=index, lookup=lookup, line=curve.line)
 
 

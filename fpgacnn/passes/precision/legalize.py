@@ -1,4 +1,4 @@
-"""Legalization: from the quantized network to operations that hardware has, with a format for every value.
+"""Legalization: from the quantized graph to operations that hardware has, with a format for every value.
 
 One walk over the network. The exact interval of every node that is finished decides what the next one becomes: a scale
 that makes every step exact, a table of a function, a mean with enough guard bits.
@@ -8,49 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
-from math import ceil, floor, log2
+from math import ceil, log2
+from typing import assert_never
 
 import numpy as np
 
 from fpgacnn.errors import UnsupportedOptionError, WidthLimitError
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import interval as iv
+from fpgacnn.ir import quantized as q
 from fpgacnn.ir import ranges
 from fpgacnn.ir import source as src
-from fpgacnn.ir.fixed_point import (
-    MAX_WIDTH,
-    Codes,
-    Format,
-    Overflow,
-    Rounding,
-    exact_codes,
-    nearest_codes,
-    rescale,
-    smallest_format,
-)
-from fpgacnn.ir.model import QuantizedModel
+from fpgacnn.ir.fixed_point import Codes, Format, exact_codes, nearest_codes, rescale, smallest_format
+from fpgacnn.ir.hardware import HardwareModel
+from fpgacnn.ir.interval import Interval
+from fpgacnn.ir.quantized import QuantizedModel
 from fpgacnn.ir.source import FloatArray, FunctionKind, MergeKind, PoolKind
-from fpgacnn.passes.precision import (
-    average_rounding,
-    bounds,
-    function_tables,
-    reach,
-    shorten,
-    step_functions,
-    threshold_scale,
-    thresholds,
-)
-from fpgacnn.passes.precision.plan import PrecisionPlan, Walk
-from fpgacnn.passes.precision.shorten import SCALE_PORT_BITS
+from fpgacnn.passes.precision import bounds, function_tables, nodes, shorten
+from fpgacnn.passes.precision.exact_steps import average_rounding, constant_channels, scales, step_functions, thresholds
+from fpgacnn.passes.precision.nodes import Guard, Node, PlannedAffine, PlannedCast, Purpose, node
+from fpgacnn.passes.precision.plan import PrecisionPlan
+from fpgacnn.passes.precision.planner import Planner
 from fpgacnn.passes.quantization.activations import hard_sigmoid_nodes
 from fpgacnn.passes.quantization.names import Namer
 
-TERNARY = Format(width=2, integer=2, rounding=Rounding.RND_CONV, overflow=Overflow.SAT_SYM)
-_SATURATES = frozenset({Overflow.SAT, Overflow.SAT_SYM})
 
-
-def legalize(model: QuantizedModel) -> tuple[QuantizedModel, PrecisionPlan]:
+def legalize(model: QuantizedModel) -> tuple[HardwareModel, PrecisionPlan]:
     """The network in operations that hardware has, and the lossless format of every value where there is one.
 
     Raises UnsupportedOptionError where a step function cannot be built, and WidthLimitError where a value needs more
@@ -64,15 +47,20 @@ def legalize(model: QuantizedModel) -> tuple[QuantizedModel, PrecisionPlan]:
 
 @dataclass(slots=True, kw_only=True)
 class Legalization:
-    """The nodes of the hardware so far, in order, with what was planned for them."""
+    """The nodes of the hardware so far, in order, and what was planned for them.
+
+    `waiting` are scales whose only reader is a quantizer, by name: the quantizer decides what becomes of both. `long`
+    are nodes whose width comes from float constants. `chains` are the parts of step functions by the name of the last
+    part, `chained` the names of all parts.
+    """
 
     model: QuantizedModel
-    walk: Walk = field(default_factory=Walk)
-    nodes: list[hw.Layer] = field(default_factory=list)
-    waiting: dict[str, hw.Layer] = field(default_factory=dict)
+    planner: Planner = field(default_factory=Planner)
+    finished: list[Node] = field(default_factory=list)
+    waiting: dict[str, tuple[q.Layer, q.Affine]] = field(default_factory=dict)
     long: set[str] = field(default_factory=set)
     namer: Namer = field(init=False)
-    chains: dict[str, tuple[hw.Layer, ...]] = field(init=False)
+    chains: dict[str, tuple[q.Layer, ...]] = field(init=False)
     chained: set[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -80,258 +68,209 @@ class Legalization:
         self.chains = step_functions.chains(self.model)
         self.chained = {layer.name for chain in self.chains.values() for layer in chain}
 
-    def result(self) -> tuple[QuantizedModel, PrecisionPlan]:
+    def result(self) -> tuple[HardwareModel, PrecisionPlan]:
         """The nodes so far as a network, and their plan."""
-        decided = {layer.name: self.walk.decided[layer.name] for layer in self.nodes}
-        return replace(self.model, layers=tuple(self.nodes)), PrecisionPlan(layers=decided)
+        legal = HardwareModel(
+            name=self.model.name,
+            source_digest=self.model.source_digest,
+            layers=tuple(nodes.to_hardware(one) for one in self.finished),
+            inputs=self.model.inputs,
+            outputs=self.model.outputs,
+            notes=self.model.notes,
+        )
+        return legal, PrecisionPlan(layers={one.name: self.planner.decided[one.name] for one in self.finished})
 
-    def emit(self, layer: hw.Layer) -> None:
-        """Append a node that hardware has; where trained floats make it too wide, these or what they made are rounded."""
-        try:
-            self.walk.add(layer)
-            found: tuple[hw.Layer, ...] = (layer,)
-        except WidthLimitError as error:
-            found = self._narrower(layer, error)
-        self.nodes += found
-        if shorten.is_long(layer, self.long):
-            self.long.add(layer.name)
-
-    def _narrower(self, layer: hw.Layer, error: WidthLimitError) -> tuple[hw.Layer, ...]:
-        """The node with shorter constants, behind narrowed inputs, or both; raises the error where no float is to blame."""
-        casts, behind = shorten.inputs(layer, self.walk, self.long)
-        for cast in casts:
-            self.walk.add(cast)
-        short, short_behind = (shorten.constants(node, self.walk) for node in (layer, behind))
-        shortest = shorten.constants(behind, self.walk, limited=True)
-        for nodes in ((short,), (*casts, behind), (*casts, short_behind), (*casts, shortest)):
-            try:
-                self.walk.add(nodes[-1])
-            except WidthLimitError:
-                continue
-            return nodes
-        raise error
-
-    def add(self, layer: hw.Layer) -> None:
+    def add(self, layer: q.Layer) -> None:
         """Legalize one node; the parts of a step function wait for the last of them."""
         if layer.name in self.chains:
             self._step_function(self.chains[layer.name])
         elif layer.name not in self.chained:
             self._add(layer)
 
-    def _step_function(self, chain: tuple[hw.Layer, ...]) -> None:
-        """One exact node; where that has too many steps, without the scale in front, and else node by node."""
+    # --- append nodes ------------------------------------------------------------------------------------------------
+
+    def _emit(self, made: Node) -> None:
+        """Append a node. Where float constants make it too wide, the constants or the inputs are rounded."""
+        try:
+            self.planner.add(made)
+            found: tuple[Node, ...] = (made,)
+        except WidthLimitError as error:
+            found = self._narrower(made, error)
+        self.finished += found
+        if shorten.is_long(made, self.long):
+            self.long.add(made.name)
+
+    def _narrower(self, made: Node, error: WidthLimitError) -> tuple[Node, ...]:
+        """The node with shorter constants, behind narrowed inputs, or both; raises the error where no float is the cause."""
+        casts, behind = shorten.inputs(made, self.planner, self.long)
+        for cast in casts:
+            self.planner.add(cast)
+        short, short_behind = (shorten.constants(one, self.planner) for one in (made, behind))
+        shortest = shorten.constants(behind, self.planner, limited=True)
+        for found in ((short,), (*casts, behind), (*casts, short_behind), (*casts, shortest)):
+            try:
+                self.planner.add(found[-1])
+            except WidthLimitError:
+                continue
+            return found
+        raise error
+
+    def _part(self, layer: q.Layer, hint: str, operation: nodes.Operation, source: str) -> str:
+        """Append a node that is a part of `layer`, and return its name."""
+        name = self.namer.unique(f"{layer.name}_{hint}")
+        self._emit(node(layer, operation, name=name, inputs=(source,), is_result=False))
+        return name
+
+    def _narrowed(self, layer: q.Layer, source: str, place: str = "") -> str:
+        """The node `source`, or a cast of it where it has more than FLOAT_INPUT_BITS bits; the name of either."""
+        if self.planner.decided[source].result.format.width <= shorten.FLOAT_INPUT_BITS:
+            return source
+        cast = shorten.narrow(layer, source, self.planner, place=place)
+        self._emit(cast)
+        return cast.name
+
+    # --- one node after the other ------------------------------------------------------------------------------------
+
+    def _step_function(self, chain: tuple[q.Layer, ...]) -> None:
+        """One exact node; where that has too many steps, the scale in front stays a node, or every part does."""
         first, last = chain[0], chain[-1]
         source = first.inputs[0]
-        form = self.walk.decided[source].result.format
-        exact = thresholds.build(step_functions.StepFunction.of(chain), self.walk.ranges[source], form, last.shape[-1])
+        form = self.planner.decided[source].result.format
+        function = step_functions.StepFunction.of(chain)
+        exact = thresholds.build(function, self.planner.bounds[source], form, last.shape[-1])
         if exact is not None:
-            self.emit(replace(last, operation=exact, inputs=(source,)))
-        elif isinstance(first.operation, hw.Affine):
-            self.emit(reach.without_constants(first, self.model, self.walk))
+            self._emit(node(last, exact, inputs=(source,)))
+        elif isinstance(first.operation, q.Affine):
+            line = constant_channels.without_constants(first, first.operation, self.model, self.planner)
+            self._emit(node(first, scales.with_constants(line)))
             self._step_function(chain[1:])
         else:
             for layer in chain:
                 self._add(layer)
 
-    def _add(self, layer: hw.Layer) -> None:
-        """Legalize one node; a scale right before a cast waits for it."""
-        layer = reach.without_constants(layer, self.model, self.walk)
+    def _add(self, layer: q.Layer) -> None:
+        """Legalize one node that is no part of a step function."""
+        if layer.inputs and layer.inputs[0] in self.waiting:
+            self._quantizer_behind(*self.waiting.pop(layer.inputs[0]), layer)
+            return
         operation = layer.operation
-        if isinstance(operation, hw.Affine) and self._only_cast_behind(layer):
-            self.waiting[layer.name] = layer
-        elif layer.inputs and layer.inputs[0] in self.waiting:
-            self._fuse(self.waiting.pop(layer.inputs[0]), layer)
-        elif isinstance(operation, hw.Ternary):
-            self._ternary(layer, operation)
-        elif isinstance(operation, hw.Round):
-            self._round(layer, operation)
-        elif isinstance(operation, hw.Wrap):
-            self._wrap(layer, operation)
-        elif isinstance(operation, hw.Function):
-            self._function(layer, operation)
-        elif isinstance(operation, hw.Linear) and operation.off is not None:
-            self._float_layer(layer)
-        elif isinstance(operation, hw.Pool | hw.GlobalPool):
-            self.emit(replace(layer, operation=self._guarded(layer, operation)))
-        else:
-            self.emit(layer)
+        match operation:
+            case q.Affine():
+                line = constant_channels.without_constants(layer, operation, self.model, self.planner)
+                if self._has_only_quantizer_behind(layer):
+                    self.waiting[layer.name] = layer, line
+                else:
+                    self._emit(node(layer, scales.with_constants(line)))
+            case q.Linear():
+                source = layer.inputs[0] if operation.errors is None else self._narrowed(layer, layer.inputs[0])
+                self._emit(node(layer, operation, inputs=(source,)))
+            case q.Cast():
+                cast = PlannedCast(format=operation.format, through_hard_sigmoid=operation.through_hard_sigmoid)
+                self._emit(node(layer, cast))
+            case q.Ternary():
+                self._ternary(layer, operation)
+            case q.Round():
+                interval = self.planner.bounds[layer.inputs[0]].interval
+                self._emit(node(layer, rounded(operation, interval, layer.source)))
+            case q.Wrap():
+                self._wrap(layer, operation)
+            case q.Function():
+                self._function(layer, operation)
+            case hw.Pool() | hw.GlobalPool():
+                self._emit(node(layer, nodes.PlannedPool(pooling=operation, guard=self._guard(layer, operation))))
+            case (
+                q.LeakyRelu()
+                | q.Relu()
+                | hw.Input()
+                | hw.Saturate()
+                | hw.ThresholdRelu()
+                | hw.Merge()
+                | hw.Softmax()
+                | src.ZeroPad()
+                | src.Crop()
+                | src.Upsample()
+                | src.Permute()
+                | src.Reshape()
+                | src.Concatenate()
+            ):
+                self._emit(node(layer, operation))
+            case _:
+                assert_never(operation)
 
-    def _only_cast_behind(self, layer: hw.Layer) -> bool:
+    def _has_only_quantizer_behind(self, layer: q.Layer) -> bool:
         readers = self.model.consumers(layer.name)
-        alone = layer.name not in self.model.outputs and len(readers) == 1
-        return alone and (_cast_format(readers[0]) is not None or _takes_sign(readers[0]))
+        if layer.name in self.model.outputs or len(readers) != 1:
+            return False
+        behind = readers[0].operation
+        return scales.quantizer_format(behind) is not None or scales.takes_sign(behind)
 
-    def _fuse(self, scale: hw.Layer, cast: hw.Layer) -> None:
-        """One node that scales, rounds and limits; by exact steps, or with constants that are exact anyway."""
-        if _takes_sign(cast):
-            self.emit(
-                replace(scale, operation=self._sign_line(scale), is_result=False)
-            )  # only its sign is the network's
-            self.emit(cast)
+    def _quantizer_behind(self, scale: q.Layer, line: q.Affine, cast: q.Layer) -> None:
+        """One exact node for a scale and the quantizer behind it; where there is none, one after the other."""
+        source = self.planner.bounds[scale.inputs[0]]
+        form = scales.quantizer_format(cast.operation)
+        if scales.takes_sign(cast.operation) or form is None:
+            self._emit(node(scale, scales.sign_line(line, source.interval), is_result=False))
+            self._add(cast)
             return
-        form, operation = _cast_format(cast), scale.operation
-        assert form is not None
-        assert isinstance(operation, hw.Affine)
-        source = self.walk.ranges[scale.inputs[0]]
-        pair = None
-        if any(bounds.constants_error(operation)) or operation.scale.format.width > SCALE_PORT_BITS:
-            low, high = iv.per_channel(source.interval, scale.shape[-1])
-            fraction = source.interval.fraction
-            trained = operation.trained_scale, operation.trained_shift, operation.divisor
-            if source.interval.low.shape[-1] in (1, scale.shape[-1]):
-                stairs = (
-                    threshold_scale.rounding_thresholds(low, high, fraction, trained, form)
-                    if form.width <= MAX_STAIR_BITS
-                    else None
-                )
-                pair = threshold_scale.solve(stairs, fraction, operation.real_scale, form) if stairs else None
-        if pair is not None:
-            fused = replace(operation, scale=pair.scale, shift=pair.shift, format=form, exact_steps=True)
-        elif not any(bounds.constants_error(operation)):
-            fused = replace(operation, format=form)
-        elif (mean := average_rounding.on_grid(operation, source.interval, form)) is not None:
-            self.emit(replace(scale, operation=mean, is_result=False))
-            self.emit(cast)
+        one = scales.fused(line, source, form, scale.shape[-1])
+        if one is not None:
+            self._emit(node(cast, one, inputs=scale.inputs))
             return
+        mean = average_rounding.on_grid(line, source.interval, form)
+        if mean is not None:
+            self._emit(node(scale, mean, is_result=False))
         else:
-            self.emit(scale)
-            self.emit(cast)
-            return
-        self.emit(replace(cast, operation=fused, inputs=scale.inputs))
+            self._emit(node(scale, scales.with_constants(line)))
+        self._add(cast)
 
-    def _ternary(self, layer: hw.Layer, operation: hw.Ternary) -> None:
-        """Steps at plus and minus the threshold as an exact scale before a two-bit cast."""
-        source, channels = self.walk.ranges[layer.inputs[0]], layer.shape[-1]
-        fraction = source.interval.fraction
-        low, high = iv.per_channel(source.interval, channels)
-        edge = min(float(np.ldexp(operation.threshold, fraction)), 2.0**MAX_WIDTH)
-        begins = np.tile([int(np.floor(-edge)) + 1, ceil(edge)], (channels, 1))
-        begins = np.clip(begins, low[:, None], high[:, None] + 1)
-        stairs = threshold_scale.CodeThresholds(
-            first=0, begins=begins, low=low, high=high, rising=np.ones(channels, np.bool_)
-        )
-        guess = np.full(channels, 0.5 / operation.threshold)
-        pair = threshold_scale.solve(stairs, fraction, guess, TERNARY)
-        if pair is None:
+    def _ternary(self, layer: q.Layer, operation: q.Ternary) -> None:
+        steps = scales.ternary(operation, self.planner.bounds[layer.inputs[0]], layer.shape[-1])
+        if steps is None:
             raise UnsupportedOptionError(
                 layer=layer.source, why="ternary steps need too many bits", do="quantize its input to fewer bits"
             )
-        zero = np.zeros(channels)
-        affine = hw.Affine(
-            scale=pair.scale,
-            shift=pair.shift,
-            trained_scale=guess,
-            trained_shift=zero,
-            format=TERNARY,
-            exact_steps=True,
-        )
-        self.emit(replace(layer, operation=affine))
+        self._emit(node(layer, steps))
 
-    def _sign_line(self, layer: hw.Layer) -> hw.Affine:
-        """`x - t` with the sign of `x * scale + shift`, exactly: `t` is the first code whose value is not negative."""
-        operation = layer.operation
-        assert isinstance(operation, hw.Affine)
-        source = self.walk.ranges[layer.inputs[0]].interval
-        fraction, (low, high) = source.fraction, source.bounds
-        slopes, offsets = [], []
-        for scale, shift in zip(operation.trained_scale, operation.trained_shift, strict=True):
-            edge = (
-                Fraction(float(-shift)) / Fraction(float(scale)) * operation.divisor * Fraction(2) ** fraction
-                if scale
-                else Fraction(0)
-            )
-            edge = min(max(edge, Fraction(low - 1)), Fraction(high + 1))  # no input comes beyond
-            slopes.append(int(np.sign(scale)))
-            offsets.append(
-                -ceil(edge) if scale > 0 else floor(edge) if scale < 0 else -int(shift < 0) << max(fraction, 0)
-            )
-        scale = Codes(array=np.array(slopes, np.int64), format=smallest_format(min(slopes), max(slopes), 0))
-        shift = Codes(array=np.array(offsets, np.int64), format=smallest_format(min(offsets), max(offsets), fraction))
-        return replace(operation, scale=scale, shift=shift, exact_steps=True)
-
-    def _round(self, layer: hw.Layer, operation: hw.Round) -> None:
-        """A cast that the input's interval fits."""
-        source = self.walk.ranges[layer.inputs[0]].interval
-        low, high = (int(rescale(np.array([end]), source.fraction, 0, operation.rounding)[0]) for end in source.bounds)
-        if operation.ends is not None and not operation.ends[0] <= low <= high <= operation.ends[1]:
-            why = f"values may reach {low}..{high}, beyond {operation.ends[0]}..{operation.ends[1]}, the whole numbers of its element type"
-            raise UnsupportedOptionError(
-                layer=layer.source,
-                why=why,
-                do="limit them with Clip before it, or give the inputs fewer bits (--input-type)",
-            )
-        form = smallest_format(low, high, 0)
-        self.emit(replace(layer, operation=hw.Cast(format=replace(form, rounding=operation.rounding))))
-
-    def _wrap(self, layer: hw.Layer, operation: hw.Wrap) -> None:
-        """Every channel's range shifted to the top of one format, which wraps, and back."""
-        source = self.walk.ranges[layer.inputs[0]]
-        low, high = iv.per_channel(source.interval, layer.shape[-1])
+    def _wrap(self, layer: q.Layer, operation: q.Wrap) -> None:
+        """Three nodes that shift every channel's range to the top of one format, which wraps, and back."""
+        source = layer.inputs[0]
+        low, high = iv.per_channel(self.planner.bounds[source].interval, layer.shape[-1])
         if np.all(low >= operation.low) and np.all(high <= operation.high):
-            self.emit(replace(layer, operation=hw.Cast(format=self.walk.decided[layer.inputs[0]].result.format)))
+            self._emit(node(layer, PlannedCast(format=self.planner.decided[source].result.format)))
             return
-        bits = np.array([int(span).bit_length() for span in operation.high - operation.low])
-        width = int(bits.max())
-        middle = operation.low + (np.int64(1) << np.maximum(bits - 1, 0)) * (bits > 0)
-        up = np.where(bits > 0, np.exp2(width - bits), 0.0)
-        down = np.where(bits > 0, np.exp2(bits - width), 0.0)
-        before = replace(layer, name=f"{layer.name}_up", operation=_line(up, -middle * up), is_result=False)
-        cast = replace(
-            layer,
-            name=f"{layer.name}_cast",
-            operation=hw.Cast(format=Format(width=width, integer=width)),
-            inputs=(before.name,),
-            is_result=False,
-        )
-        self.emit(before)
-        self.emit(cast)
-        self.emit(replace(layer, operation=_line(down, middle.astype(np.float64)), inputs=(cast.name,)))
+        up, cast, down = wrapping(operation)
+        shifted, wrapped = f"{layer.name}_up", f"{layer.name}_cast"
+        self._emit(node(layer, up, name=shifted, is_result=False))
+        self._emit(node(layer, cast, name=wrapped, inputs=(shifted,), is_result=False))
+        self._emit(node(layer, down, inputs=(wrapped,)))
 
-    def _function(self, layer: hw.Layer, operation: hw.Function) -> None:
+    def _function(self, layer: q.Layer, operation: q.Function) -> None:
         """A table, with a line beside it where the function rises without end; a hard sigmoid by lines and ReLUs."""
         function, source = operation.function, layer.inputs[0]
         if isinstance(function, src.Function) and function.kind is FunctionKind.HARD_SIGMOID:
             self._in_a_row(layer, hard_sigmoid_nodes(function, layer.shape))
             return
-        given, form = self.walk.ranges[source], self.walk.decided[source].result.format
+        given, form = self.planner.bounds[source], self.planner.decided[source].result.format
         table = function_tables.build(operation, given.interval, form, given.error, layer=layer.source)
         if table.index is not None:
-            index = replace(
-                layer, name=f"{layer.name}_index", operation=hw.Cast(format=table.index, is_index=True), is_result=False
-            )
-            self.emit(index)
-            source = index.name
+            index, name = PlannedCast(format=table.index, purpose=Purpose.INDEX), f"{layer.name}_index"
+            self._emit(node(layer, index, name=name, is_result=False))
+            source = name
         if table.line is None:
-            self.emit(replace(layer, operation=table.lookup, inputs=(source,)))
+            self._emit(node(layer, table.lookup, inputs=(source,)))
             return
-        rest = self._unique(layer, "rest", table.lookup, source)
+        rest = self._part(layer, "rest", table.lookup, source)
         line = self._line_above_zero(layer, table.line)
-        self.emit(replace(layer, operation=hw.Merge(kind=MergeKind.ADD), inputs=(line, rest)))
+        self._emit(node(layer, hw.Merge(kind=MergeKind.ADD), inputs=(line, rest)))
 
-    def _unique(self, layer: hw.Layer, hint: str, operation: hw.Operation, source: str) -> str:
-        """Append a node that is a part of `layer`, and return its name."""
-        name = self.namer.unique(f"{layer.name}_{hint}")
-        self.emit(replace(layer, name=name, operation=operation, inputs=(source,), is_result=False))
-        return name
-
-    def _line_above_zero(self, layer: hw.Layer, slope: float) -> str:
+    def _line_above_zero(self, layer: q.Layer, slope: float) -> str:
         """Append `slope * max(x, 0)` of the input of `layer`, rounded to FLOAT_INPUT_BITS bits; the name of its last node."""
-        source = self._unique(layer, "above", hw.Relu(), layer.inputs[0])
+        source = self._part(layer, "above", q.Relu(), layer.inputs[0])
         if slope != 1.0:
-            constant, channels = nearest_codes(np.array([slope]), SCALE_PORT_BITS), layer.shape[-1]
-            scale = Codes(array=np.repeat(constant.array, channels), format=constant.format)
-            none = Codes(array=np.zeros(channels, np.int64), format=Format(width=1, integer=1, signed=False))
-            line = hw.Affine(
-                scale=scale, shift=none, trained_scale=np.full(channels, slope), trained_shift=np.zeros(channels)
-            )
-            source = self._unique(layer, "line", line, source)
-        if self.walk.decided[source].result.format.width > shorten.FLOAT_INPUT_BITS:
-            narrow = shorten.narrow(layer, source, self.walk, place="_line")
-            self.emit(narrow)
-            source = narrow.name
-        return source
+            source = self._part(layer, "line", proportional(slope, layer.shape[-1]), source)
+        return self._narrowed(layer, source, place="_line")
 
-    def _in_a_row(self, layer: hw.Layer, steps: Sequence[hw.Layer]) -> None:
+    def _in_a_row(self, layer: q.Layer, steps: Sequence[q.Layer]) -> None:
         """The nodes one after the other; the last one has the name and the readers of `layer`."""
         source = layer.inputs[0]
         for step in steps[:-1]:
@@ -340,59 +279,68 @@ class Legalization:
             source = name
         self._add(replace(layer, operation=steps[-1].operation, inputs=(source,)))
 
-    def _float_layer(self, layer: hw.Layer) -> None:
-        """A float layer left over in a quantized network; what comes from other float layers is narrowed in front of it."""
-        source = layer.inputs[0]
-        if self.walk.decided[source].result.format.width > shorten.FLOAT_INPUT_BITS:
-            narrow = shorten.narrow(layer, source, self.walk)
-            self.emit(narrow)
-            source = narrow.name
-        self.emit(replace(layer, inputs=(source,)))
-
-    def _guarded(self, layer: hw.Layer, operation: hw.Pool | hw.GlobalPool) -> hw.Pool | hw.GlobalPool:
-        """Guard bits for a mean that no power of two divides: enough for every cast behind it, where only casts are.
+    def _guard(self, layer: q.Layer, operation: hw.Pool | hw.GlobalPool) -> Guard | None:
+        """Guard bits for a mean that does not divide by a power of two; enough for every quantizer that reads it.
 
         Two different sums over n cells are 1/n steps apart, and so is a sum from a half step that it does not meet;
         with ceil(log2 n) more bits than both points need, truncation cannot carry a mean across a half step.
         """
-        counts = ranges.window_sizes(operation, self.walk.shapes[layer.inputs[0]])
+        counts = ranges.window_sizes(operation, self.planner.shapes[layer.inputs[0]])
         if operation.kind is PoolKind.MAX or all(count & (count - 1) == 0 for count in counts):
-            return operation
-        fraction = self.walk.ranges[layer.inputs[0]].interval.fraction
-        formats = [_cast_format(reader) for reader in self.model.consumers(layer.name)]
+            return None
+        fraction = self.planner.bounds[layer.inputs[0]].interval.fraction
+        formats = [scales.quantizer_format(reader.operation) for reader in self.model.consumers(layer.name)]
         bits = max(ceil(log2(count)) for count in counts) + 1
         known = [form for form in formats if form is not None]
         if not known or len(known) < len(formats) or layer.name in self.model.outputs:
-            return replace(operation, guard=hw.Guard(bits=bits + bounds.GUARD_BITS, exact_steps=False))
+            return Guard(bits=bits + bounds.GUARD_BITS, exact_steps=False)
         finest = max(form.fraction for form in known)
-        return replace(operation, guard=hw.Guard(bits=bits + max(finest + 1 - fraction, 0), exact_steps=True))
+        return Guard(bits=bits + max(finest + 1 - fraction, 0), exact_steps=True)
 
 
-def _line(scale: FloatArray, shift: FloatArray) -> hw.Affine:
+# --- operations by others ------------------------------------------------------------------------------------------
+
+
+def rounded(operation: q.Round, given: Interval, layer: str) -> PlannedCast:
+    """Rounding to whole numbers as a cast that the interval of the input fits; `layer` is the layer of the file.
+
+    Raises UnsupportedOptionError where values may lie beyond the ends of the rounding.
+    """
+    low, high = (int(rescale(np.array([end]), given.fraction, 0, operation.rounding)[0]) for end in given.bounds)
+    if operation.ends is not None and not operation.ends[0] <= low <= high <= operation.ends[1]:
+        ends = f"{operation.ends[0]}..{operation.ends[1]}"
+        raise UnsupportedOptionError(
+            layer=layer,
+            why=f"values may reach {low}..{high}, beyond {ends}, the whole numbers of its element type",
+            do="limit them with Clip before it, or give the inputs fewer bits (--input-type)",
+        )
+    return PlannedCast(format=replace(smallest_format(low, high, 0), rounding=operation.rounding))
+
+
+def wrapping(operation: q.Wrap) -> tuple[PlannedAffine, PlannedCast, PlannedAffine]:
+    """A line up, a cast that wraps, and a line back down: every channel's range fills the top bits of the cast."""
+    bits = np.array([int(span).bit_length() for span in operation.high - operation.low])
+    width = int(bits.max())
+    middle = operation.low + (np.int64(1) << np.maximum(bits - 1, 0)) * (bits > 0)
+    up = np.where(bits > 0, np.exp2(width - bits), 0.0)
+    down = np.where(bits > 0, np.exp2(bits - width), 0.0)
+    cast = PlannedCast(format=Format(width=width, integer=width))
+    return _line(up, -middle * up), cast, _line(down, middle.astype(np.float64))
+
+
+def proportional(slope: float, channels: int) -> PlannedAffine:
+    """`slope * x` for every channel, with a slope of SCALE_PORT_BITS bits."""
+    constant = nearest_codes(np.array([slope]), shorten.SCALE_PORT_BITS)
+    return PlannedAffine(
+        scale=Codes(array=np.repeat(constant.array, channels), format=constant.format),
+        shift=Codes(array=np.zeros(channels, np.int64), format=Format(width=1, integer=1, signed=False)),
+        trained=q.Line(scale=np.full(channels, slope), shift=np.zeros(channels)),
+    )
+
+
+def _line(scale: FloatArray, shift: FloatArray) -> PlannedAffine:
     """`x * scale + shift` with constants of few bits."""
     factor, offset = exact_codes(scale), exact_codes(shift)
     assert factor is not None
     assert offset is not None
-    return hw.Affine(scale=factor, shift=offset, trained_scale=scale, trained_shift=shift)
-
-
-MAX_STAIR_BITS = 12
-
-
-def _takes_sign(layer: hw.Layer) -> bool:
-    """Whether a node answers -1 below 0, else 0."""
-    operation = layer.operation
-    return isinstance(operation, hw.Cast) and (
-        operation.format.width,
-        operation.format.integer,
-        operation.format.rounding,
-    ) == (1, 1, Rounding.TRN)
-
-
-def _cast_format(layer: hw.Layer) -> Format | None:
-    """The format of a cast that rounds half to even and saturates, ReLUs among them; None for others."""
-    operation = layer.operation
-    form = operation.format if isinstance(operation, hw.Cast | hw.Relu) else None
-    if form is None or form.rounding is not Rounding.RND_CONV or form.overflow not in _SATURATES:
-        return None
-    return None if isinstance(operation, hw.Relu) and form.signed else form
+    return PlannedAffine(scale=factor, shift=offset, trained=q.Line(scale=scale, shift=shift))

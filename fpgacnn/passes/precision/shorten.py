@@ -14,11 +14,14 @@ from dataclasses import replace
 import numpy as np
 
 from fpgacnn.ir import hardware as hw
+from fpgacnn.ir import quantized as q
 from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import Codes, Format, Rounding, nearest_codes, smallest_format
 from fpgacnn.ir.source import FloatArray, MergeKind
+from fpgacnn.passes.precision import nodes
 from fpgacnn.passes.precision.bounds import constants_error
-from fpgacnn.passes.precision.plan import Walk
+from fpgacnn.passes.precision.nodes import Node, node
+from fpgacnn.passes.precision.planner import Planner
 
 SCALE_PORT_BITS = 18
 """A scale of more bits than one DSP48 port is worth a search for a shorter one."""
@@ -32,25 +35,25 @@ RESULT_BITS = 40
 """Bits below the top of a result beyond which what floats add is dropped."""
 
 
-def is_long(layer: hw.Layer, long: AbstractSet[str]) -> bool:
+def is_long(layer: Node, long: AbstractSet[str]) -> bool:
     """Whether trained floats, and no format of the file, say how many bits a node's results have; `long` are the inputs that are so."""
     match layer.operation:
-        case hw.Cast() | hw.Lookup() | hw.Thresholds() | hw.Softmax() | hw.Input():
+        case nodes.PlannedCast() | nodes.PlannedLookup() | nodes.PlannedThresholds() | hw.Softmax() | hw.Input():
             return False
-        case hw.Relu(format=form) | hw.Affine(format=form) if form is not None:
+        case q.Relu(format=form) | nodes.PlannedAffine(format=form) if form is not None:
             return False
         case _:
             return _has_long_constants(layer.operation) or any(name in long for name in layer.inputs)
 
 
-def _has_long_constants(operation: hw.Operation) -> bool:
+def _has_long_constants(operation: nodes.Operation) -> bool:
     match operation:
-        case hw.Affine():
+        case nodes.PlannedAffine():
             wide = operation.scale.format.width > SCALE_PORT_BITS or operation.shift.format.width > SHIFT_BITS
             return not operation.exact_steps and (wide or any(constants_error(operation)))
-        case hw.Convolution() | hw.Depthwise() | hw.Dense():
-            return operation.off is not None or operation.bias.format.width > SHIFT_BITS
-        case hw.LeakyRelu():
+        case q.Linear():
+            return operation.errors is not None or operation.sums.bias.format.width > SHIFT_BITS
+        case q.LeakyRelu():
             return operation.slope.format.width > SCALE_PORT_BITS or not np.array_equal(
                 operation.slope.values, operation.trained
             )
@@ -58,7 +61,7 @@ def _has_long_constants(operation: hw.Operation) -> bool:
             return False
 
 
-def constants(layer: hw.Layer, walk: Walk, *, limited: bool = False) -> hw.Layer:
+def constants(layer: Node, planner: Planner, *, limited: bool = False) -> Node:
     """The node with its float constants rounded, or as it is where it has none that are longer.
 
     `limited`: the fraction bits of a scale and a shift are limited by RESULT_BITS, too.
@@ -66,31 +69,29 @@ def constants(layer: hw.Layer, walk: Walk, *, limited: bool = False) -> hw.Layer
     operation = layer.operation
     if not _has_long_constants(operation):
         return layer
-    source = walk.ranges[layer.inputs[0]].interval
-    if isinstance(operation, hw.Affine):
+    source = planner.bounds[layer.inputs[0]].interval
+    if isinstance(operation, nodes.PlannedAffine):
         if not limited:
             scale, shift = (
-                nearest_codes(operation.real_scale, SCALE_PORT_BITS),
-                nearest_codes(operation.trained_shift, SHIFT_BITS),
+                nearest_codes(operation.trained.slope, SCALE_PORT_BITS),
+                nearest_codes(operation.trained.shift, SHIFT_BITS),
             )
-            return replace(layer, operation=replace(operation, scale=scale, shift=shift))
+            return node(layer, replace(operation, scale=scale, shift=shift))
         largest = (
-            np.abs(operation.real_scale).max() * np.ldexp(float(max(map(abs, source.bounds))), -source.fraction)
-            + np.abs(operation.trained_shift).max()
+            np.abs(operation.trained.slope).max() * np.ldexp(float(max(map(abs, source.bounds))), -source.fraction)
+            + np.abs(operation.trained.shift).max()
         )
         finest = RESULT_BITS - int(np.frexp(largest)[1])
-        scale = _nearest(operation.real_scale, SCALE_PORT_BITS, finest - source.fraction)
-        return replace(
-            layer,
-            operation=replace(operation, scale=scale, shift=_nearest(operation.trained_shift, SHIFT_BITS, finest)),
-        )
-    if isinstance(operation, hw.Linear) and operation.bias.format.width > SHIFT_BITS:
+        scale = _nearest(operation.trained.slope, SCALE_PORT_BITS, finest - source.fraction)
+        shift = _nearest(operation.trained.shift, SHIFT_BITS, finest)
+        return node(layer, replace(operation, scale=scale, shift=shift))
+    if isinstance(operation, q.Linear) and operation.sums.bias.format.width > SHIFT_BITS:
         bias = _nearest(
-            operation.bias.values, SHIFT_BITS, source.fraction + operation.kernel.format.fraction + SHIFT_BITS
+            operation.sums.bias.values, SHIFT_BITS, source.fraction + operation.sums.kernel.format.fraction + SHIFT_BITS
         )
-        before = operation.off or hw.Off(kernel=0.0, bias=0.0)
-        off = replace(before, bias=before.bias + float(np.abs(bias.values - operation.bias.values).max()))
-        return replace(layer, operation=replace(operation, bias=bias, off=off))
+        before = operation.errors or q.WeightErrors(kernel=0.0, bias=0.0)
+        errors = replace(before, bias=before.bias + float(np.abs(bias.values - operation.sums.bias.values).max()))
+        return node(layer, replace(operation, sums=replace(operation.sums, bias=bias), errors=errors))
     return layer
 
 
@@ -103,30 +104,30 @@ def _nearest(values: FloatArray, bits: int, finest: int) -> Codes:
     return Codes(array=codes, format=smallest_format(int(codes.min()), int(codes.max()), finest))
 
 
-def inputs(layer: hw.Layer, walk: Walk, long: AbstractSet[str]) -> tuple[tuple[hw.Layer, ...], hw.Layer]:
+def inputs(layer: Node, planner: Planner, long: AbstractSet[str]) -> tuple[tuple[Node, ...], Node]:
     """Casts of the inputs that are wide by floats, and the node behind them."""
     every = _has_long_constants(layer.operation)
     wide = [
         name
         for name in dict.fromkeys(layer.inputs)
-        if (every or name in long) and walk.decided[name].result.format.width > FLOAT_INPUT_BITS
+        if (every or name in long) and planner.decided[name].result.format.width > FLOAT_INPUT_BITS
     ]
     finest = None
     if isinstance(layer.operation, src.Concatenate) or (
         isinstance(layer.operation, hw.Merge) and layer.operation.kind is not MergeKind.MULTIPLY
     ):
-        finest = RESULT_BITS - max(walk.decided[name].result.format.integer for name in layer.inputs)
+        finest = RESULT_BITS - max(planner.decided[name].result.format.integer for name in layer.inputs)
     casts = {
-        name: narrow(layer, name, walk, place=f"{place}" if place else "", finest=finest)
+        name: narrow(layer, name, planner, place=f"{place}" if place else "", finest=finest)
         for place, name in enumerate(wide)
     }
     behind = replace(layer, inputs=tuple(casts[name].name if name in casts else name for name in layer.inputs))
     return tuple(casts.values()), behind
 
 
-def narrow(layer: hw.Layer, source: str, walk: Walk, *, place: str = "", finest: int | None = None) -> hw.Layer:
+def narrow(layer: q.Layer | Node, source: str, planner: Planner, *, place: str = "", finest: int | None = None) -> Node:
     """A cast in front of `layer` that rounds a wide input to FLOAT_INPUT_BITS bits, with at most `finest` of them behind the point."""
-    interval = walk.ranges[source].interval
+    interval = planner.bounds[source].interval
     low, high = interval.bounds
     dropped = max(abs(low), abs(high)).bit_length() + 1 - FLOAT_INPUT_BITS
     if finest is not None:
@@ -136,12 +137,7 @@ def narrow(layer: hw.Layer, source: str, walk: Walk, *, place: str = "", finest:
     form = Format(
         width=width, integer=width - (interval.fraction - dropped), signed=wide.signed, rounding=Rounding.RND_CONV
     )
-    cast = hw.Cast(format=form, is_narrowing=True)
-    return replace(
-        layer,
-        name=f"{layer.name}_input{place}",
-        operation=cast,
-        inputs=(source,),
-        shape=walk.shapes[source],
-        is_result=False,
-    )
+    cast = nodes.PlannedCast(format=form, purpose=nodes.Purpose.NARROWING)
+    name = f"{layer.name}_input{place}"
+    narrowed = node(layer, cast, name=name, inputs=(source,), is_result=False)
+    return replace(narrowed, shape=planner.shapes[source])

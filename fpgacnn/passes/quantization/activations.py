@@ -9,6 +9,7 @@ import numpy as np
 
 from fpgacnn.errors import UnsupportedOptionError, UnsupportedQuantizerError
 from fpgacnn.ir import hardware as hw
+from fpgacnn.ir import quantized as q
 from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import EXACT_SCALE_BITS, Format, Overflow, Rounding, exact_codes
 from fpgacnn.ir.source import FloatArray, FunctionKind, Shape
@@ -21,7 +22,7 @@ SIGN = Format(width=1, integer=1, rounding=Rounding.TRN, overflow=Overflow.SAT)
 """A cast that leaves the sign: -1 below 0, else 0."""
 
 
-def activation_nodes(name: str, function: src.Activation, shape: Shape) -> list[hw.Layer]:
+def activation_nodes(name: str, function: src.Activation, shape: Shape) -> list[q.Layer]:
     """The nodes of an activation but softmax.
 
     Raises UnsupportedQuantizerError for quantizers whose scale depends on the batch.
@@ -42,18 +43,18 @@ def activation_nodes(name: str, function: src.Activation, shape: Shape) -> list[
         case src.QuantizedTanh() if not function.real:
             overflow = Overflow.SAT_SYM if function.symmetric else Overflow.SAT
             form = Format(width=function.bits, integer=1, rounding=Rounding.RND_CONV, overflow=overflow)
-            return [node("cast", hw.Cast(format=form, in_halves=True), shape)]
+            return [node("cast", q.Cast(format=form, through_hard_sigmoid=True), shape)]
         case src.QuantizedSigmoid() if not function.real:
             return _hard_sigmoid(function, shape)
         case src.QuantizedTanh() | src.QuantizedSigmoid() | src.PowerOfTwo():
-            return [node("table", hw.Function(function=function), shape)]
+            return [node("table", q.Function(function=function), shape)]
         case src.Softmax() | src.Uniform():
             raise AssertionError
         case _:
             assert_never(function)
 
 
-def _line(scale: float, shift: float, shape: Shape) -> hw.Layer:
+def _line(scale: float, shift: float, shape: Shape) -> q.Layer:
     """`x * scale + shift`, the same for every channel."""
     channels = shape[-1:]
     return node(
@@ -61,17 +62,17 @@ def _line(scale: float, shift: float, shape: Shape) -> hw.Layer:
     )
 
 
-def _at_most(limit: float, shape: Shape) -> list[hw.Layer]:
+def _at_most(limit: float, shape: Shape) -> list[q.Layer]:
     """`min(x, limit)` as `limit - max(limit - x, 0)`."""
-    return [_line(-1.0, limit, shape), node("rest", hw.Relu(), shape), _line(-1.0, limit, shape)]
+    return [_line(-1.0, limit, shape), node("rest", q.Relu(), shape), _line(-1.0, limit, shape)]
 
 
-def _leaky(slopes: FloatArray) -> hw.LeakyRelu:
+def _leaky(slopes: FloatArray) -> q.LeakyRelu:
     trained = slopes.astype(np.float32).astype(np.float64)
-    return hw.LeakyRelu(slope=rounded(trained, EXACT_SCALE_BITS), trained=trained)
+    return q.LeakyRelu(slope=rounded(trained, EXACT_SCALE_BITS), trained=trained)
 
 
-def _relu(name: str, function: src.Relu, shape: Shape) -> list[hw.Layer]:
+def _relu(name: str, function: src.Relu, shape: Shape) -> list[q.Layer]:
     limit = [] if function.max_value is None else _at_most(function.max_value, shape)
     if function.negative_slope:
         return [node("leaky", _leaky(np.array([function.negative_slope])), shape), *limit]
@@ -84,39 +85,39 @@ def _relu(name: str, function: src.Relu, shape: Shape) -> list[hw.Layer]:
                 do="use a threshold with few digits",
             )
         return [node("threshold", hw.ThresholdRelu(threshold=threshold), shape), *limit]
-    return [node("relu", hw.Relu(), shape), *limit]
+    return [node("relu", q.Relu(), shape), *limit]
 
 
-def _function(function: src.Function, shape: Shape) -> list[hw.Layer]:
+def _function(function: src.Function, shape: Shape) -> list[q.Layer]:
     """A table or thresholds; a hard tanh, and a hard sigmoid whose float32 rounding decides nothing, by lines and ReLUs."""
     match function.kind:
         case FunctionKind.HARD_SIGMOID if not function.in_float32:
             return hard_sigmoid_nodes(function, shape)
         case FunctionKind.HARD_TANH:
-            above = [_line(1.0, 1.0, shape), node("above", hw.Relu(), shape)]
-            return [*above, _line(-1.0, 2.0, shape), node("rest", hw.Relu(), shape), _line(-1.0, 1.0, shape)]
+            above = [_line(1.0, 1.0, shape), node("above", q.Relu(), shape)]
+            return [*above, _line(-1.0, 2.0, shape), node("rest", q.Relu(), shape), _line(-1.0, 1.0, shape)]
         case _:
-            return [node("table", hw.Function(function=function), shape)]
+            return [node("table", q.Function(function=function), shape)]
 
 
-def hard_sigmoid_nodes(function: src.Function, shape: Shape) -> list[hw.Layer]:
+def hard_sigmoid_nodes(function: src.Function, shape: Shape) -> list[q.Layer]:
     """A hard sigmoid as lines and ReLUs: `1 - max(1 - max(y, 0), 0)`."""
-    return [_line(function.alpha, 0.5, shape), node("above", hw.Relu(), shape), *_at_most(1.0, shape)]
+    return [_line(function.alpha, 0.5, shape), node("above", q.Relu(), shape), *_at_most(1.0, shape)]
 
 
-def _quantized_bits(name: str, quantizer: src.QuantizedBits, shape: Shape) -> list[hw.Layer]:
+def _quantized_bits(name: str, quantizer: src.QuantizedBits, shape: Shape) -> list[q.Layer]:
     if isinstance(quantizer.alpha, str):
         raise _depends_on_batch(name, quantizer)
     scale = np.broadcast_to(quantizers.number_alpha(quantizer, shape[-1], name), shape[-1:])
     if quantizer.bits - int(quantizer.keep_negative) < 1:
-        return [node("sign", hw.Cast(format=SIGN), shape), _scaled(scale, 2.0 * scale, scale, shape)]
-    cast = node("cast", hw.Cast(format=quantizers.activation_format(quantizer)), shape)
+        return [node("sign", q.Cast(format=SIGN), shape), _scaled(scale, 2.0 * scale, scale, shape)]
+    cast = node("cast", q.Cast(format=quantizers.activation_format(quantizer)), shape)
     return [cast] if np.all(scale == 1.0) else [cast, _scaled(scale, scale, np.zeros_like(scale), shape)]
 
 
-def _scaled(alpha: FloatArray, slope: FloatArray, shift: FloatArray, shape: Shape) -> hw.Layer:
+def _scaled(alpha: FloatArray, slope: FloatArray, shift: FloatArray, shape: Shape) -> q.Layer:
     """A quantizer's alpha. The framework computes `x + (alpha * q - x)`, which rounds where alpha carries `q` away from `x`."""
-    return node("alpha", replace(affine(slope, shift), in_steps=bool(np.any(alpha != 1.0))), shape)
+    return node("alpha", replace(affine(slope, shift), rounds_in_float32=bool(np.any(alpha != 1.0))), shape)
 
 
 def _depends_on_batch(name: str, quantizer: src.Quantizer) -> UnsupportedQuantizerError:
@@ -124,7 +125,7 @@ def _depends_on_batch(name: str, quantizer: src.Quantizer) -> UnsupportedQuantiz
     return UnsupportedQuantizerError(layer=name, quantizer=quantizer_text(quantizer), why=why)
 
 
-def _signs(name: str, quantizer: src.Binary | src.Ternary, shape: Shape) -> list[hw.Layer]:
+def _signs(name: str, quantizer: src.Binary | src.Ternary, shape: Shape) -> list[q.Layer]:
     if isinstance(quantizer.alpha, str):
         raise _depends_on_batch(name, quantizer)
     alpha = np.broadcast_to(
@@ -132,21 +133,21 @@ def _signs(name: str, quantizer: src.Binary | src.Ternary, shape: Shape) -> list
     )
     if isinstance(quantizer, src.Binary):
         slope = alpha if quantizer.use_01 else 2.0 * alpha
-        return [node("sign", hw.Cast(format=SIGN), shape), _scaled(alpha, slope, alpha, shape)]
-    steps = node("steps", hw.Ternary(threshold=quantizers.ternary_threshold(quantizer)), shape)
+        return [node("sign", q.Cast(format=SIGN), shape), _scaled(alpha, slope, alpha, shape)]
+    steps = node("steps", q.Ternary(threshold=quantizers.ternary_threshold(quantizer)), shape)
     return [steps] if np.all(alpha == 1.0) else [steps, _scaled(alpha, alpha, np.zeros_like(alpha), shape)]
 
 
-def _hard_sigmoid(quantizer: src.QuantizedSigmoid, shape: Shape) -> list[hw.Layer]:
+def _hard_sigmoid(quantizer: src.QuantizedSigmoid, shape: Shape) -> list[q.Layer]:
     form = Format(width=quantizer.bits, integer=0, signed=False, rounding=Rounding.RND_CONV, overflow=Overflow.SAT)
-    steps = [_line(0.5, 0.5, shape), node("cast", hw.Cast(format=form), shape)]
+    steps = [_line(0.5, 0.5, shape), node("cast", q.Cast(format=form), shape)]
     if not quantizer.symmetric:
         return steps
     lowest = quantizer.symmetric * form.step
-    return [*steps, _line(1.0, -lowest, shape), node("above", hw.Relu(), shape), _line(1.0, lowest, shape)]
+    return [*steps, _line(1.0, -lowest, shape), node("above", q.Relu(), shape), _line(1.0, lowest, shape)]
 
 
-def _quantized_relu(name: str, quantizer: src.QuantizedRelu, shape: Shape) -> list[hw.Layer]:
+def _quantized_relu(name: str, quantizer: src.QuantizedRelu, shape: Shape) -> list[q.Layer]:
     """One cast where it is plain, two with its hard sigmoid, three steps with a negative slope."""
     if quantizer.relu_upper_bound and not quantizer.is_quantized_clip:
         why = "relu_upper_bound without is_quantized_clip is not supported"
@@ -159,8 +160,8 @@ def _quantized_relu(name: str, quantizer: src.QuantizedRelu, shape: Shape) -> li
             )
         coarse = replace(form, integer=form.integer + 1)
         return [
-            node("steps", hw.Relu(format=coarse, in_halves=True), shape),
-            node("limit", hw.Cast(format=form), shape),
+            node("steps", q.Relu(format=coarse, through_hard_sigmoid=True), shape),
+            node("limit", q.Cast(format=form), shape),
         ]
     if quantizer.negative_slope:
         if quantizer.negative_slope * 2.0 ** (quantizer.bits - 1) < 1:
@@ -169,6 +170,6 @@ def _quantized_relu(name: str, quantizer: src.QuantizedRelu, shape: Shape) -> li
         return [
             node("limit", hw.Saturate(integer=form.integer, fraction=form.fraction), shape),
             node("leaky", _leaky(np.array([quantizer.negative_slope])), shape),
-            node("cast", hw.Cast(format=form), shape),
+            node("cast", q.Cast(format=form), shape),
         ]
-    return [node("relu", hw.Relu(format=form), shape)]
+    return [node("relu", q.Relu(format=form), shape)]

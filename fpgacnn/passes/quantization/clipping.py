@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fpgacnn.ir import hardware as hw
+from fpgacnn.ir import quantized as q
 from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import Format, Overflow, Rounding, is_power_of_two
 from fpgacnn.ir.source import FloatArray, Shape
@@ -43,17 +43,17 @@ def holds_only(port: Format, form: Format) -> bool:
     return port.low >= form.low and port.high <= form.high and port.fraction == form.fraction
 
 
-def beyond(quantizer: src.Uniform, form: Format, shape: Shape) -> list[hw.Layer]:
+def beyond(quantizer: src.Uniform, form: Format, shape: Shape) -> list[q.Layer]:
     """Nodes that cut off what the format holds and the quantizer does not, channel by channel."""
     low, high = quantizer.low * form.step, quantizer.high * form.step
-    chain: list[hw.Layer] = []
+    chain: list[q.Layer] = []
     if np.any(quantizer.low > form.low):
-        chain += [_line(1.0, -low, shape), node("above", hw.Relu(), shape), _line(1.0, low, shape)]
+        chain += [_line(1.0, -low, shape), node("above", q.Relu(), shape), _line(1.0, low, shape)]
     if np.any(quantizer.high < form.high):
-        chain += [_line(-1.0, high, shape), node("rest", hw.Relu(), shape), _line(-1.0, high, shape)]
+        chain += [_line(-1.0, high, shape), node("rest", q.Relu(), shape), _line(-1.0, high, shape)]
     return chain
 
 
-def _line(scale: float, shift: FloatArray, shape: Shape) -> hw.Layer:
+def _line(scale: float, shift: FloatArray, shape: Shape) -> q.Layer:
     channels = shape[-1:]
     return node("line", affine(np.full(channels, scale), np.array(np.broadcast_to(shift, channels))), shape)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fpgacnn.errors import WidthsNeededError
-from fpgacnn.ir import hardware as hw
+from fpgacnn.ir import quantized as q
 from fpgacnn.ir.fixed_point import EXACT_SCALE_BITS, EXACT_SHIFT_BITS, ROUNDED_BITS, Codes, exact_codes, rounded_codes
 from fpgacnn.ir.source import FloatArray
 
@@ -24,7 +24,7 @@ def weight_codes(values: FloatArray, layer: str, what: str) -> Codes:
     return codes
 
 
-def affine(scale: FloatArray, shift: FloatArray, divisor: int = 1) -> hw.Affine:
+def affine(scale: FloatArray, shift: FloatArray, divisor: int = 1) -> q.Affine:
     """`x * scale / divisor + shift` per channel, as exact as the constants allow."""
     codes, offsets = rounded(scale / divisor, EXACT_SCALE_BITS), rounded(shift, EXACT_SHIFT_BITS)
-    return hw.Affine(scale=codes, shift=offsets, trained_scale=scale, trained_shift=shift, divisor=divisor)
+    return q.Affine(scale=codes, shift=offsets, trained=q.Line(scale=scale, shift=shift, divisor=divisor))

@@ -15,7 +15,7 @@ from fpgacnn.ir import source as src
 from fpgacnn.ir.source import FunctionKind, SourceLayer, SourceModel
 
 MAX_BITS = 10
-"""A quantizer of at most so many bits has few enough values for exact thresholds (`passes.precision.thresholds`)."""
+"""A quantizer of at most so many bits has few enough values for exact thresholds (`passes.precision.exact_steps.thresholds`)."""
 
 _EXACT_STEPS = 2.0**10
 """A hard sigmoid whose slope is a multiple of 1 / 1024 does not round in float32 where its input has few bits."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from fpgacnn.errors import UnsupportedQuantizerError, WidthsNeededError
 from fpgacnn.ir import hardware as hw
+from fpgacnn.ir import quantized as q
 from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import Codes, Format, exact_codes, is_power_of_two, nearest_codes
 from fpgacnn.ir.source import FloatArray, Shape
@@ -27,7 +28,7 @@ FLOAT_WEIGHT_BITS = 16
 MAX_BIAS_BITS = 44
 
 
-def linear_nodes(name: str, operation: src.Linear, shape: Shape, *, left_over: bool) -> list[hw.Layer]:
+def linear_nodes(name: str, operation: src.Linear, shape: Shape, *, left_over: bool) -> list[q.Layer]:
     """A linear layer on integer weights; a scale that is no power of two becomes a node of its own.
 
     `left_over` layers are float in a quantized network: their weights are rounded to FLOAT_WEIGHT_BITS bits.
@@ -50,7 +51,7 @@ def linear_nodes(name: str, operation: src.Linear, shape: Shape, *, left_over: b
 
 def transposed_nodes(
     name: str, operation: src.Transposed, given: Shape, shape: Shape, *, left_over: bool
-) -> list[hw.Layer]:
+) -> list[q.Layer]:
     """A transposed convolution as a plain one that makes all phases of a cell as channels, which are then put in their places."""
     (rows, columns), (down, across) = taps(operation.kernel.values.shape[:2], operation.strides), operation.strides
     height, width = ((1, *given) if len(given) == 2 else given)[:2]
@@ -87,7 +88,7 @@ def _is_exact(kernel: src.Weight) -> bool:
     return codes is not None and codes.format.width <= FLOAT_WEIGHT_BITS
 
 
-def _rounded(name: str, operation: src.Linear, kernel: src.Weight, bias: src.Weight | None, shape: Shape) -> hw.Layer:
+def _rounded(name: str, operation: src.Linear, kernel: src.Weight, bias: src.Weight | None, shape: Shape) -> q.Layer:
     """A float layer left over: its weights at the default width, and how far off that is."""
     offset = _across_phases(_trained(bias, name), shape[-1]) if bias is not None else np.zeros(shape[-1])
     codes = nearest_codes(kernel.values, FLOAT_WEIGHT_BITS)
@@ -95,10 +96,10 @@ def _rounded(name: str, operation: src.Linear, kernel: src.Weight, bias: src.Wei
         array=np.rint(expand_kernel(operation, codes.array.astype(np.float64))).astype(np.int64), format=codes.format
     )
     shift = rounded(offset, MAX_BIAS_BITS)
-    off = hw.Off(
+    errors = q.WeightErrors(
         kernel=float(np.abs(codes.values - kernel.values).max()), bias=float(np.abs(shift.values - offset).max())
     )
-    return node("sums", replace(_operation(operation, spread_codes, shift), off=off), shape)
+    return node("sums", replace(_operation(operation, spread_codes, shift), errors=errors), shape)
 
 
 def _trained(bias: src.Weight, name: str) -> FloatArray:
@@ -107,7 +108,7 @@ def _trained(bias: src.Weight, name: str) -> FloatArray:
 
 def integer_sums(
     name: str, operation: src.Linear, shape: Shape, factor: FloatArray, rows: FloatArray | None
-) -> tuple[hw.Layer, FloatArray, FloatArray] | None:
+) -> tuple[q.Layer, FloatArray, FloatArray] | None:
     """Sums of whole numbers, with the scale and shift of each output that wait; None where nothing has to wait.
 
     `factor` (1,) or (outputs,) is the scale of the inputs. Inputs whose scales differ by powers of two have `rows`, which
@@ -164,8 +165,8 @@ def _per_output(scale: FloatArray, operation: src.Linear, outputs: int, layer: s
     return np.broadcast_to(flat, (outputs,))
 
 
-def _operation(operation: src.Linear, kernel: Codes, bias: Codes) -> hw.Linear:
-    return replace(_plain(operation, kernel, bias), in_steps=folds_onto_a_tie(operation, ""))
+def _operation(operation: src.Linear, kernel: Codes, bias: Codes) -> q.Linear:
+    return q.Linear(sums=_plain(operation, kernel, bias), rounds_in_float32=folds_onto_a_tie(operation, ""))
 
 
 def _plain(operation: src.Linear, kernel: Codes, bias: Codes) -> hw.Linear:

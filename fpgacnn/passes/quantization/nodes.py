@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from fpgacnn.ir import hardware as hw
+from fpgacnn.ir import graph
+from fpgacnn.ir import quantized as q
 from fpgacnn.ir import source as src
 from fpgacnn.ir.source import Shape
 
 
-def node(name: str, operation: hw.Operation, shape: Shape) -> hw.Layer:
+def node(name: str, operation: q.Operation, shape: Shape) -> q.Layer:
     """A node whose name is only a hint; the builder gives it its place, inputs and unique name."""
-    return hw.Layer(name=name, source="", operation=operation, inputs=(), shape=shape)
+    return graph.Node(name=name, source="", operation=operation, inputs=(), shape=shape)
 
 
-def reshaped(before: Shape, after: Shape) -> list[hw.Layer]:
+def reshaped(before: Shape, after: Shape) -> list[q.Layer]:
     """A reshape, where the shapes differ."""
     return [] if before == after else [node("reshape", src.Reshape(), after)]

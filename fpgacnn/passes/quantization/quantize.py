@@ -10,9 +10,10 @@ import numpy as np
 
 from fpgacnn.errors import Choice, UnsupportedOptionError
 from fpgacnn.ir import hardware as hw
+from fpgacnn.ir import quantized as q
 from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import Codes, Format
-from fpgacnn.ir.model import QuantizedModel
+from fpgacnn.ir.quantized import QuantizedModel
 from fpgacnn.ir.source import MergeKind, Shape, SourceLayer, SourceModel
 from fpgacnn.passes.quantization import quantizers
 from fpgacnn.passes.quantization.activations import activation_nodes
@@ -86,7 +87,7 @@ class _Builder:
     input_formats: Mapping[str, Format]
     softmax: SoftmaxChoice
     propagates: bool
-    nodes: list[hw.Layer] = field(default_factory=list)
+    nodes: list[q.Layer] = field(default_factory=list)
     node_of: dict[str, str] = field(default_factory=dict)
     scaled_tensors: dict[str, ScaledTensor] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -138,7 +139,7 @@ class _Builder:
         """The format of an input of the network."""
         return next((self.input_formats[name] for name in self.source.inputs if self.node_of.get(name) == node), None)
 
-    def append(self, layer: SourceLayer, chain: Sequence[hw.Layer], inputs: Sequence[str], *, ends: bool) -> str:
+    def append(self, layer: SourceLayer, chain: Sequence[q.Layer], inputs: Sequence[str], *, ends: bool) -> str:
         """Append nodes for a layer of the file; `ends`: the last one holds what the layer answers."""
         for number, step in enumerate(chain):
             last = number == len(chain) - 1
@@ -162,7 +163,7 @@ class _Builder:
             name = unique
         return name
 
-    def _chain(self, layer: SourceLayer) -> list[hw.Layer]:
+    def _chain(self, layer: SourceLayer) -> list[q.Layer]:
         operation, shape = layer.operation, layer.shape
         match operation:
             case src.Input():
@@ -195,13 +196,13 @@ class _Builder:
     def _input_shape(self, layer: SourceLayer) -> Shape:
         return self.source.layer(layer.inputs[0]).shape
 
-    def _pool(self, layer: SourceLayer, operation: src.Pool) -> list[hw.Layer]:
+    def _pool(self, layer: SourceLayer, operation: src.Pool) -> list[q.Layer]:
         if operation.factor is not None:
             return _weighted_sum(layer, operation.size, operation.strides, operation.factor, layer.shape)
         pool = hw.Pool(kind=operation.kind, size=operation.size, strides=operation.strides, pads=operation.pads)
         return [node("pool", pool, layer.shape)]
 
-    def _global_pool(self, layer: SourceLayer, operation: src.GlobalPool) -> list[hw.Layer]:
+    def _global_pool(self, layer: SourceLayer, operation: src.GlobalPool) -> list[q.Layer]:
         flat = layer.shape[-1:]
         if operation.factor is None:
             return [node("pool", hw.GlobalPool(kind=operation.kind), flat), *reshaped(flat, layer.shape)]
@@ -209,21 +210,21 @@ class _Builder:
         summed = _weighted_sum(layer, (height, width), (1, 1), operation.factor, (1, 1, channels))
         return [*summed, *reshaped((1, 1, channels), layer.shape)]
 
-    def _concatenation(self, layer: SourceLayer, axis: int) -> list[hw.Layer]:
+    def _concatenation(self, layer: SourceLayer, axis: int) -> list[q.Layer]:
         sizes = [self.source.layer(name).shape[axis] for name in layer.inputs]
         shapes = [(*layer.shape[:axis], int(total), *layer.shape[axis + 1 :]) for total in np.cumsum(sizes)[1:]]
         return [node(f"part{number}", src.Concatenate(axis=axis), shape) for number, shape in enumerate(shapes, 1)]
 
-    def _activation(self, layer: SourceLayer, function: src.Activation) -> list[hw.Layer]:
+    def _activation(self, layer: SourceLayer, function: src.Activation) -> list[q.Layer]:
         if isinstance(function, src.Softmax):
             return self._softmax(layer)
         nodes = activation_nodes(layer.name, function, layer.shape)
         first, port = nodes[0].operation, self.input_formats.get(layer.inputs[0])
-        if isinstance(first, hw.Cast) and port is not None and holds_only(port, first.format):
+        if isinstance(first, q.Cast) and port is not None and holds_only(port, first.format):
             return nodes[1:]
         return nodes
 
-    def _softmax(self, layer: SourceLayer) -> list[hw.Layer]:
+    def _softmax(self, layer: SourceLayer) -> list[q.Layer]:
         at_output = layer.name in self.source.outputs
         if at_output and self.softmax is SoftmaxChoice.LOGITS:
             why = "the output holds logits, whose order is the same (--softmax keep builds it)"
@@ -237,7 +238,7 @@ class _Builder:
         return [node("softmax", hw.Softmax(kind=kind), layer.shape)]
 
 
-def repeated(shape: Shape, wanted: Shape) -> list[hw.Layer]:
+def repeated(shape: Shape, wanted: Shape) -> list[q.Layer]:
     """Nodes that repeat a tensor along its axes of length 1; missing axes come first."""
     full = (1,) * (len(wanted) - len(shape)) + shape
     nodes = reshaped(shape, full)
@@ -245,14 +246,10 @@ def repeated(shape: Shape, wanted: Shape) -> list[hw.Layer]:
         ones = Codes(array=np.ones((1, 1, 1, wanted[-1]), np.int64), format=Format(width=1, integer=1, signed=False))
         none = Codes(array=np.zeros(wanted[-1], np.int64), format=Format(width=1, integer=1, signed=False))
         full = (*full[:-1], wanted[-1])
-        operation = (
-            hw.Dense(kernel=Codes(array=ones.array[0, 0], format=ones.format), bias=none) if len(full) == 1 else None
-        )
-        nodes.append(
-            node(
-                "channels", operation or hw.Convolution(kernel=ones, bias=none, strides=(1, 1), pads=(0, 0, 0, 0)), full
-            )
-        )
+        sums: hw.Linear = hw.Convolution(kernel=ones, bias=none, strides=(1, 1), pads=(0, 0, 0, 0))
+        if len(full) == 1:
+            sums = hw.Dense(kernel=Codes(array=ones.array[0, 0], format=ones.format), bias=none)
+        nodes.append(node("channels", q.Linear(sums=sums), full))
     factors = tuple(size // one for size, one in zip(wanted[:-1], full[:-1], strict=True))
     if any(factor > 1 for factor in factors):
         nodes.append(
@@ -267,7 +264,7 @@ def repeated(shape: Shape, wanted: Shape) -> list[hw.Layer]:
 
 def _weighted_sum(
     layer: SourceLayer, size: tuple[int, int], strides: tuple[int, int], factor: src.Weight, shape: Shape
-) -> list[hw.Layer]:
+) -> list[q.Layer]:
     """QKeras' average pooling: a sum by a depthwise convolution of ones, times the quantized 1/area.
 
     QKeras itself takes the mean, in float32, and multiplies it by the area again.
@@ -279,12 +276,12 @@ def _weighted_sum(
     summed = hw.Depthwise(kernel=ones, bias=none, strides=strides, pads=(0, 0, 0, 0))
     rounds = size[0] * size[1] & (size[0] * size[1] - 1) != 0
     return [
-        node("sum", summed, shape),
-        node("mean", replace(affine(scale, np.zeros(channels)), in_steps=rounds), shape),
+        node("sum", q.Linear(sums=summed), shape),
+        node("mean", replace(affine(scale, np.zeros(channels)), rounds_in_float32=rounds), shape),
     ]
 
 
-def _merges(kind: MergeKind, inputs: int, shape: Shape) -> list[hw.Layer]:
+def _merges(kind: MergeKind, inputs: int, shape: Shape) -> list[q.Layer]:
     """Two tensors at a time; the mean of more than two is their sum times 1/n."""
     if kind is not MergeKind.AVERAGE or inputs == 2:
         return [node(f"part{number}", hw.Merge(kind=kind), shape) for number in range(1, inputs)]

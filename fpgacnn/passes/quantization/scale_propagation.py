@@ -2,7 +2,7 @@
 
 A quantizer whose scale is no power of two gives whole numbers times scale. Products of whole numbers are sums of few
 bits; the scales of inputs, weights, batch normalizations and the next quantizer become one factor for each channel,
-which stands right before a rounding and so can be exact (`passes.precision.threshold_scale`).
+which stands right before a rounding and so can be exact (`passes.precision.exact_steps.threshold_scale`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 
 from fpgacnn.errors import UnsupportedQuantizerError
 from fpgacnn.ir import hardware as hw
+from fpgacnn.ir import quantized as q
 from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import Codes, Format, Overflow, Rounding, is_power_of_two
 from fpgacnn.ir.source import FloatArray, MergeKind, Shape, SourceLayer, SourceModel
@@ -89,7 +90,7 @@ class Builder(Protocol):
 
     source: SourceModel
 
-    def append(self, layer: SourceLayer, chain: Sequence[hw.Layer], inputs: Sequence[str], *, ends: bool) -> str:
+    def append(self, layer: SourceLayer, chain: Sequence[q.Layer], inputs: Sequence[str], *, ends: bool) -> str:
         """Append nodes for a layer of the file; `ends`: the last one holds what the layer answers."""
 
     def scaled(self, name: str) -> ScaledTensor:
@@ -149,14 +150,14 @@ def materialize(builder: Builder, layer: SourceLayer, tensor: ScaledTensor) -> s
     if np.any(tensor.scale != 1) or np.any(tensor.shift) or tensor.divisor != 1:
         chain.append(_line(tensor.scale, tensor.shift, layer.shape, rounds=tensor.rounds, divisor=tensor.divisor))
     if tensor.relu:
-        chain.append(node("relu", hw.Relu(), layer.shape))
+        chain.append(node("relu", q.Relu(), layer.shape))
     return builder.append(layer, chain, (tensor.node,), ends=True) if chain else tensor.node
 
 
-def _line(scale: FloatArray, shift: FloatArray, shape: Shape, *, rounds: bool, divisor: int = 1) -> hw.Layer:
+def _line(scale: FloatArray, shift: FloatArray, shape: Shape, *, rounds: bool, divisor: int = 1) -> q.Layer:
     channels = shape[-1:]
     operation = affine(np.broadcast_to(scale, channels), np.broadcast_to(shift, channels), divisor)
-    return node("scale", replace(operation, in_steps=rounds), shape)
+    return node("scale", replace(operation, rounds_in_float32=rounds), shape)
 
 
 def _materialized(builder: Builder, layer: SourceLayer) -> ScaledTensor:
@@ -172,7 +173,7 @@ def _without_relu(builder: Builder, layer: SourceLayer) -> ScaledTensor:
         return _materialized(builder, layer)
     source = builder.source.layer(layer.inputs[0])
     plain = given.is_even and given.is_one
-    relu = builder.append(source, [node("relu", hw.Relu(), source.shape)], (given.node,), ends=plain)
+    relu = builder.append(source, [node("relu", q.Relu(), source.shape)], (given.node,), ends=plain)
     builder.keep(source.name, done := replace(given, node=relu, relu=False))
     return done
 
@@ -230,14 +231,15 @@ def _pooled(builder: Builder, layer: SourceLayer, operation: src.Pool | src.Glob
     ones = Codes(array=np.ones((*size, channels, 1), np.int64), format=Format(width=1, integer=1, signed=False))
     strides = operation.strides if isinstance(operation, src.Pool) else (1, 1)
     summed = layer.shape if isinstance(operation, src.Pool) else (*(1,) * (len(shape) - 1), channels)
-    chain = [node("sum", hw.Depthwise(kernel=ones, bias=none, strides=strides, pads=(0, 0, 0, 0)), summed)]
+    sums = hw.Depthwise(kernel=ones, bias=none, strides=strides, pads=(0, 0, 0, 0))
+    chain = [node("sum", q.Linear(sums=sums), summed)]
     chain += [node("flat", src.Reshape(), layer.shape)] if summed != layer.shape else []
     return replace(
         given, node=builder.append(layer, chain, (given.node,), ends=False), divisor=given.divisor * area, rounds=True
     )
 
 
-def _pool_nodes(layer: SourceLayer, operation: src.Pool | src.GlobalPool) -> list[hw.Layer]:
+def _pool_nodes(layer: SourceLayer, operation: src.Pool | src.GlobalPool) -> list[q.Layer]:
     if isinstance(operation, src.Pool):
         pool = hw.Pool(kind=operation.kind, size=operation.size, strides=operation.strides, pads=operation.pads)
         return [node("pool", pool, layer.shape)]
@@ -246,7 +248,7 @@ def _pool_nodes(layer: SourceLayer, operation: src.Pool | src.GlobalPool) -> lis
     return chain if flat == layer.shape else [*chain, node("flat", src.Reshape(), layer.shape)]
 
 
-def _passed(builder: Builder, layer: SourceLayer, given: ScaledTensor, chain: Sequence[hw.Layer]) -> ScaledTensor:
+def _passed(builder: Builder, layer: SourceLayer, given: ScaledTensor, chain: Sequence[q.Layer]) -> ScaledTensor:
     return replace(given, node=builder.append(layer, chain, (given.node,), ends=False))
 
 
@@ -274,7 +276,7 @@ def _joined(builder: Builder, layer: SourceLayer, operation: src.Concatenate | s
     shapes = {builder.source.layer(name).shape for name in layer.inputs}
     if any(one.relu for one in parts) or (isinstance(operation, src.Merge) and len(shapes) > 1):
         return None
-    joined: hw.Operation = operation if isinstance(operation, src.Concatenate) else hw.Merge(kind=operation.kind)
+    joined: q.Operation = operation if isinstance(operation, src.Concatenate) else hw.Merge(kind=operation.kind)
     name = builder.append(layer, [node("joined", joined, layer.shape)], [one.node for one in parts], ends=False)
     return ScaledTensor(node=name, scale=parts[0].scale[:1], shift=_NONE, rounds=True, divisor=divisor)
 
@@ -292,7 +294,7 @@ def _signs(builder: Builder, layer: SourceLayer, quantizer: src.Binary) -> Scale
         else [_line(given.scale, given.shift, layer.shape, rounds=given.rounds, divisor=given.divisor)]
     )
     sign = Format(width=1, integer=1, rounding=Rounding.TRN, overflow=Overflow.SAT)
-    chain += [node("sign", hw.Cast(format=sign), layer.shape)]
+    chain += [node("sign", q.Cast(format=sign), layer.shape)]
     small = is_power_of_two(alpha)
     step = alpha if small else _ONE
     chain.append(_line(2.0 * step, step, layer.shape, rounds=False))
@@ -347,7 +349,7 @@ def _element_by_element(
 
 def _steps(
     quantizer: src.Uniform, given: ScaledTensor, shape: Shape, port: Format | None
-) -> tuple[list[hw.Layer], FloatArray]:
+) -> tuple[list[q.Layer], FloatArray]:
     """Nodes that bring a tensor to the quantizer's whole numbers, and the scale that is left to apply."""
     scale = quantizer.scale
     one_step = scale.size == quantizer.low.size == quantizer.high.size == 1 and is_power_of_two(scale)
@@ -360,25 +362,25 @@ def _steps(
     low = np.maximum(quantizer.low, 0.0) if given.relu else quantizer.low
     casts = _casts(replace(quantizer, low=low), float(unit[0]), given, shape)
     first = casts[0].operation
-    if even and isinstance(first, hw.Cast) and port is not None and holds_only(port, first.format):
+    if even and isinstance(first, q.Cast) and port is not None and holds_only(port, first.format):
         casts = casts[1:]
     return [*chain, *casts], _ONE if in_place else scale
 
 
-def _casts(quantizer: src.Uniform, step: float, given: ScaledTensor, shape: Shape) -> list[hw.Layer]:
+def _casts(quantizer: src.Uniform, step: float, given: ScaledTensor, shape: Shape) -> list[q.Layer]:
     """Rounding to multiples of `step` and limiting."""
     if quantizer.must_fit:
         limits = int(quantizer.low.max()), int(quantizer.high.min())
-        return [node("round", hw.Round(rounding=quantizer.rounding, ends=limits), shape)]
+        return [node("round", q.Round(rounding=quantizer.rounding, ends=limits), shape)]
     if not quantizer.is_limited:
-        return [node("round", hw.Round(rounding=quantizer.rounding), shape)]
+        return [node("round", q.Round(rounding=quantizer.rounding), shape)]
     if quantizer.wraps and (quantizer.low.size > 1 or quantizer.high.size > 1):
         channels = shape[-1:]
         ends = [np.broadcast_to(end, channels).astype(np.int64) for end in (quantizer.low, quantizer.high)]
         return [
-            node("round", hw.Round(rounding=quantizer.rounding), shape),
-            node("wrap", hw.Wrap(low=ends[0], high=ends[1]), shape),
+            node("round", q.Round(rounding=quantizer.rounding), shape),
+            node("wrap", q.Wrap(low=ends[0], high=ends[1]), shape),
         ]
     form = covering_format(quantizer, step)
-    cast: hw.Operation = hw.Relu(format=form) if given.relu else hw.Cast(format=form)
+    cast: q.Operation = q.Relu(format=form) if given.relu else q.Cast(format=form)
     return [node("cast", cast, shape), *beyond(quantizer, form, shape)]

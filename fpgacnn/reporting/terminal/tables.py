@@ -13,7 +13,7 @@ from rich.text import Text
 from fpgacnn.errors import FpgacnnError, printable
 from fpgacnn.frontends import Refusal
 from fpgacnn.frontends.result import ReadResult
-from fpgacnn.ir.arithmetic import unread_borders
+from fpgacnn.ir.shapes import unread_borders
 from fpgacnn.ir.text import operation_text
 from fpgacnn.jobs.batch import Judgement, ModelOutcome
 from fpgacnn.jobs.simulate import NodeRange

@@ -20,6 +20,7 @@ from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import CodeArray, Codes, Format, Overflow, Rounding
 from fpgacnn.ir.interval import Interval
 from fpgacnn.ir.ranges import threshold_counts
+from fpgacnn.ir.shapes import window_count
 from fpgacnn.ir.source import MergeKind, PoolKind
 from fpgacnn.passes.precision import LayerPrecision
 from fpgacnn.sim.emulator import matmul
@@ -273,7 +274,7 @@ def _maximum(operation: hw.Pool, data: Numbers) -> Numbers:
     """The maximum of every window, cell by cell of the window."""
     image = data if data.ndim == 4 else data[:, None]
     rows, columns = (
-        (size - window) // stride + 1
+        window_count(size, window, stride)
         for size, window, stride in zip(image.shape[1:3], operation.size, operation.strides, strict=True)
     )
     best: Numbers | None = None

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgacnn.design import Design
-from fpgacnn.errors import InternalError
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import MAX_WIDTH, CodeArray, Codes, Format, limit, requantize
@@ -144,8 +143,6 @@ def compute(layer: hw.Layer, precision: LayerPrecision, given: tuple[Codes, ...]
             return softmax_lut.stable_softmax(data, form.fraction, precision)
         case hw.Input():
             return data
-        case hw.Ternary() | hw.Round() | hw.Wrap() | hw.Function():
-            raise InternalError(what=f"node '{layer.name}' was not refined")
         case _:
             assert_never(operation)
 

@@ -8,7 +8,6 @@ from typing import assert_never
 import numpy as np
 
 from fpgacnn.design import Design
-from fpgacnn.errors import InternalError
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import interval as iv
 from fpgacnn.ir import ranges
@@ -44,7 +43,7 @@ def _range(layer: hw.Layer, precision: LayerPrecision, given: list[Interval], sh
         case hw.Lookup():
             return ranges.table(operation.table, len(layer.shape))
         case hw.Thresholds():
-            return ranges.steps(operation, given[0], layer.shape[-1])
+            return ranges.steps(operation.thresholds, operation.values, given[0], layer.shape[-1])
         case hw.Cast() | hw.Saturate():
             return iv.cast(given[0], result)
         case hw.Relu():
@@ -65,8 +64,6 @@ def _range(layer: hw.Layer, precision: LayerPrecision, given: list[Interval], sh
             return ranges.concatenated(operation.axis, [iv.cast(one, result) for one in given], shapes)
         case hw.Softmax():
             return iv.of_format(result, len(layer.shape))
-        case hw.Ternary() | hw.Round() | hw.Wrap() | hw.Function():
-            raise InternalError(what=f"node '{layer.name}' was not refined")
         case _:
             assert_never(operation)
 

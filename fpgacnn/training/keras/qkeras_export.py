@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fpgacnn.errors import NotExportableError
 from fpgacnn.ir import source as src
+from fpgacnn.ir.shapes import same_padding
 from fpgacnn.ir.source import SourceLayer, SourceModel
 from fpgacnn.ir.text import quantizer_text
 from fpgacnn.training.keras import Keras, KerasModel
@@ -394,6 +395,5 @@ def _same_pads(
     height, width = (1, x.shape[1]) if _rank(x) == 1 else (x.shape[1], x.shape[2])
     pads: list[int] = []
     for length, kernel, stride, step in zip((height, width), size, strides, dilation, strict=True):
-        total = max((-(-length // stride) - 1) * stride + (kernel - 1) * step + 1 - length, 0)
-        pads += [total // 2, total - total // 2]
+        pads += same_padding(length, (kernel - 1) * step + 1, stride)
     return pads[0], pads[1], pads[2], pads[3]

@@ -132,4 +132,4 @@ def test_every_record_that_shares_a_place_with_others_has_a_tag_and_no_other_has
 
 def test_the_page_names_the_schemas_that_are_read() -> None:
     written = re.findall(r"^\| (\d) \| ([^|]+) \|", PAGE, re.MULTILINE)
-    assert [int(number) for number, _ in written] == [serialize.OLD_SCHEMA, serialize.SCHEMA]
+    assert [int(number) for number, _ in written] == [*serialize.OLD_SCHEMAS, serialize.SCHEMA]

@@ -1,7 +1,8 @@
-"""Projects of released versions are opened, simulated and verified by this one.
+"""Projects and designs of older versions are opened, simulated and verified by this one.
 
 `projects/0.1.0.zip` is a whole project folder; `projects/designs_0.1.0.zip` holds `design.json` and `design.npz` of
 seven designs that together have every record of that version. fpgacnn 0.1.0 wrote both (`convert`, `store.dump`).
+`projects/designs_schema_2.zip` holds eight designs of schema 2, as `serialize.dump` wrote them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from fpgacnn import api
 from fpgacnn.design import serialize
+from fpgacnn.design.schema_2 import REMOVED
 from fpgacnn.design.tags import TAGS
 from fpgacnn.errors import ProjectError
 from fpgacnn.ir.fixed_point import Codes
@@ -89,9 +91,16 @@ def same(written: Any, value: Any, arrays: Mapping[str, NDArray[np.generic]]) ->
             )
         case str(name) if isinstance(value, Enum):
             return name.endswith(f".{type(value).__name__}") and value.value == written["value"]
+        case "model.QuantizedModel":
+            return same_fields(written, value, arrays)
         case name:
-            fields = all(same(item, getattr(value, key), arrays) for key, item in written.items())
-            return fields and name.endswith(f".{type(value).__name__}")
+            return same_fields(written, value, arrays) and name.endswith(f".{type(value).__name__}")
+
+
+def same_fields(written: Any, value: Any, arrays: Mapping[str, NDArray[np.generic]]) -> bool:
+    """Whether the fields of a record are those of a document, but for those that are no longer read."""
+    dropped = REMOVED.get(TAGS.get(type(value), ""), frozenset()) if type(value).__module__.endswith("hardware") else ()
+    return all(same(item, getattr(value, key), arrays) for key, item in written.items() if key not in dropped)
 
 
 @pytest.mark.parametrize("name", DESIGNS)
@@ -111,18 +120,17 @@ def kinds(value: Any) -> set[str]:
 
 
 def test_the_released_designs_have_every_operation_and_quantizer(designs: Path) -> None:
-    """But for those that no finished design has, and the one that 0.1.0 did not have."""
+    """But for the one that 0.1.0 did not have."""
     seen = {kind for name in DESIGNS for kind in kinds(json.loads((designs / name / serialize.TREE).read_text()))}
     classes = {f"{'layer' if 'hardware' in one.__module__ else 'source'}.{one.__name__}" for one in TAGS}
-    never = {f"layer.{name}" for name in ("Ternary", "Round", "Wrap", "Function", "Thresholds")}
-    assert classes - seen == never
+    assert classes - seen == {"layer.Thresholds"}
 
 
 def test_a_released_design_that_is_written_again_is_of_this_schema_and_the_same(designs: Path, tmp_path: Path) -> None:
     for name in DESIGNS:
         design, network = serialize.load(designs / name)
         files = serialize.dump(design, network)
-        assert json.loads(files[serialize.TREE])["schema"] == 2
+        assert json.loads(files[serialize.TREE])["schema"] == serialize.SCHEMA
         folder = tmp_path / name
         (folder / "fpgacnn").mkdir(parents=True)
         for file, content in files.items():
@@ -147,3 +155,66 @@ def test_a_damaged_document_of_the_released_schema_names_the_place(designs: Path
         with pytest.raises(ProjectError) as caught:
             serialize.load(tmp_path)
         assert words in str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def second(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return unpacked("designs_schema_2.zip", tmp_path_factory.mktemp("second"))
+
+
+def without(tree: Any, removed: Mapping[str, frozenset[str]]) -> Any:
+    """A JSON value without some fields of tagged records."""
+    if isinstance(tree, list):
+        return [without(item, removed) for item in tree]
+    if not isinstance(tree, dict):
+        return tree
+    names = removed.get(tree.get("type", ""), frozenset())
+    return {key: without(item, removed) for key, item in tree.items() if key not in names}
+
+
+def in_full(tree: Any, arrays: Mapping[str, NDArray[np.generic]]) -> Any:
+    """A JSON value with its arrays as lists in the place of their names."""
+    if isinstance(tree, list):
+        return [in_full(item, arrays) for item in tree]
+    if isinstance(tree, dict):
+        content = {key: in_full(item, arrays) for key, item in tree.items()}
+        return arrays[tree["npz"]].tolist() if tree.keys() == {"npz"} else content
+    return tree
+
+
+def says(new: Any, old: Any) -> bool:
+    """Whether a JSON value has everything that an older one has; fields may have been added since."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        return all(key in new and says(new[key], item) for key, item in old.items())
+    if isinstance(old, list) and isinstance(new, list):
+        return len(new) == len(old) and all(map(says, new, old))
+    return type(new) is type(old) and bool(new == old)
+
+
+@pytest.mark.parametrize("name", [*DESIGNS, "step functions"])
+def test_a_design_of_schema_2_is_read_but_for_what_planning_remarked(second: Path, tmp_path: Path, name: str) -> None:
+    old = json.loads((second / name / serialize.TREE).read_text())
+    assert old["schema"] == 2
+    files = serialize.dump(*serialize.load(second / name))
+    new = json.loads(files[serialize.TREE])
+    (tmp_path / "new.npz").write_bytes(files[serialize.ARRAYS])
+    before, after = read_arrays(second / name / serialize.ARRAYS), read_arrays(tmp_path / "new.npz")
+    assert says(in_full(new["design"], after), in_full(without(old["design"], REMOVED), before))
+    assert says(in_full(new["network"], after), in_full(old["network"], before))
+
+
+def test_the_designs_of_schema_2_have_every_field_that_is_no_longer_read(second: Path) -> None:
+    seen: dict[str, set[str]] = {}
+    for name in (*DESIGNS, "step functions"):
+        for layer in json.loads((second / name / serialize.TREE).read_text())["design"]["model"]["layers"]:
+            seen.setdefault(layer["operation"]["type"], set()).update(layer["operation"])
+    assert {tag: names & seen[tag] for tag, names in REMOVED.items()} == dict(REMOVED)
+
+
+def test_a_field_that_neither_schema_has_is_refused(second: Path, tmp_path: Path) -> None:
+    text = (second / "moves" / serialize.TREE).read_text()
+    (tmp_path / "fpgacnn").mkdir()
+    (tmp_path / serialize.ARRAYS).write_bytes((second / "moves" / serialize.ARRAYS).read_bytes())
+    (tmp_path / serialize.TREE).write_text(text.replace('"off":null', '"of":null', 1))
+    with pytest.raises(ProjectError, match=r"operation\.of is not known"):
+        serialize.load(tmp_path)

@@ -16,6 +16,7 @@ from fpgacnn.design import BackendName, Design, IoType, Strategy, Target, serial
 from fpgacnn.errors import ProjectError
 from fpgacnn.ir.fixed_point import Format
 from fpgacnn.ir.source import SourceModel
+from fpgacnn.passes.precision import legalize
 from fpgacnn.passes.quantization import SoftmaxChoice, quantize
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.system.npz import read_arrays
@@ -86,8 +87,8 @@ def everything(path: Path) -> Path:
 
 def designed(network: SourceModel, target: Target) -> Design:
     form = Format(width=8, integer=3)
-    model = quantize(network, inputs=[form] * len(network.inputs), softmax=SoftmaxChoice.KEEP)
-    return Design(model=model, plan=plan(model), target=target)
+    model, planned = legalize(quantize(network, inputs=[form] * len(network.inputs), softmax=SoftmaxChoice.KEEP))
+    return Design(model=model, plan=planned, target=target)
 
 
 def written(folder: Path, files: dict[str, bytes]) -> Path:
@@ -167,11 +168,13 @@ def test_a_missing_folder_or_file_is_a_project_error(project: Path) -> None:
     assert refused(project, "its design cannot be read")
 
 
-@pytest.mark.parametrize("schema", [0, 3, "2", True, None])
+@pytest.mark.parametrize("schema", [0, 4, "2", True, None])
 def test_a_schema_that_is_not_read_is_named(project: Path, schema: Any) -> None:
     tree = json.loads((project / serialize.TREE).read_text())
     (project / serialize.TREE).write_text(json.dumps({**tree, "schema": schema}))
-    assert refused(project, f"its design cannot be read (schema is {schema!r}; this version of fpgacnn reads 1 and 2)")
+    assert refused(
+        project, f"its design cannot be read (schema is {schema!r}; this version of fpgacnn reads 1, 2 and 3)"
+    )
 
 
 def test_design_and_network_cannot_stand_for_each_other(project: Path) -> None:
@@ -192,6 +195,8 @@ def test_design_and_network_cannot_stand_for_each_other(project: Path) -> None:
             '"x"',
             "{}",
             '{"schema": 2}',
+            '{"schema": 3}',
+            '{"schema": 2, "design": {"model": {"layers": [{"operation": {"type": 7}}]}}, "network": {}}',
             '{"schema": 1, "design": {}, "network": {}}',
             "\x00",
             "[" * 100_000,
@@ -199,6 +204,7 @@ def test_design_and_network_cannot_stand_for_each_other(project: Path) -> None:
             "9" * 5000,
         ),
         '{"schema":1,"design":' + '{"$":"map","items":[["a",' * 300 + "1" + "]]}" * 300 + ',"network":1}',
+        '{"schema":3,"design":' + "[" * 400 + "]" * 400 + ',"network":1}',
         '{"schema":2,"design":' + "[" * 400 + "]" * 400 + ',"network":1}',
         '{"schema":1,"design":' + "[" * 400 + "]" * 400 + ',"network":1}',
     ],

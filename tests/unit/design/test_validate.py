@@ -102,7 +102,7 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "no input": (put("relu", "inputs", value=[]), "0 inputs"),
     "a function that was never planned": (
         put("relu", "operation", value={"type": "ternary", "threshold": 0.5}),
-        "a Ternary, which a finished design cannot have",
+        "operation.type is 'ternary'",
     ),
     "a table without its bits": (
         put("relu", "operation", value={"type": "softmax", "kind": "tables"}),
@@ -231,9 +231,7 @@ def with_steps(path: Path, arrays: tuple[np.ndarray, np.ndarray], given: Format 
         Codes(array=arrays[0], format=given),
         Codes(array=arrays[1], format=design.plan.layers["relu"].result.format),
     )
-    steps = replace(
-        relu, operation=hw.Thresholds(thresholds=thresholds, values=values, error=0.0, what="steps", rounds=False)
-    )
+    steps = replace(relu, operation=hw.Thresholds(thresholds=thresholds, values=values))
     layers = tuple(steps if one.name == "relu" else one for one in design.model.layers)
     files = serialize.dump(replace(design, model=replace(design.model, layers=layers)), frontends.load(path))
     return {**files, RECORD: json.dumps({"project": {"digest": files_digest(files)}}).encode()}

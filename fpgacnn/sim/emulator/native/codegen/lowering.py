@@ -10,7 +10,6 @@ from typing import assert_never
 import numpy as np
 
 from fpgacnn.design import Design
-from fpgacnn.errors import InternalError
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import interval as iv
 from fpgacnn.ir import source as src
@@ -202,8 +201,6 @@ class _Lowering:
                 | hw.Thresholds()
             ):
                 self._map(layer, lambda code: self._first_unary(code, layer))
-            case hw.Ternary() | hw.Round() | hw.Wrap() | hw.Function():
-                raise InternalError(what=f"node '{layer.name}' was not refined")
             case _:
                 assert_never(operation)
 

@@ -11,79 +11,76 @@ from fractions import Fraction
 
 import numpy as np
 
-from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import interval as iv
+from fpgacnn.ir import quantized as q
 from fpgacnn.ir.fixed_point import EXACT_SCALE_BITS, EXACT_SHIFT_BITS, ROUNDED_BITS, Rounding, rescale, rounded_codes
-from fpgacnn.ir.model import QuantizedModel
+from fpgacnn.ir.quantized import QuantizedModel
 from fpgacnn.passes.precision import bounds
 from fpgacnn.passes.precision.bounds import Bound
-from fpgacnn.passes.precision.plan import Walk
+from fpgacnn.passes.precision.planner import Planner
 
 _LARGEST = 1 << 60
 
 
-def without_constants(layer: hw.Layer, model: QuantizedModel, walk: Walk) -> hw.Layer:
-    """The node with scale 0 in the channels that are constant, and the constant as their shift.
+def without_constants(layer: q.Layer, operation: q.Affine, model: QuantizedModel, planner: Planner) -> q.Affine:
+    """The operation of `layer` with scale 0 in the channels that are constant, and the constant as their shift.
 
     Only where the constants are rounded or long. A channel is constant where its input has one value, or where a rounding
     right behind has one answer for every input.
     """
-    operation = layer.operation
-    if not isinstance(operation, hw.Affine) or operation.exact_steps or operation.format is not None:
-        return layer
     if not any(bounds.constants_error(operation)) and operation.scale.format.width <= EXACT_SCALE_BITS:
-        return layer
-    source, channels = walk.ranges[layer.inputs[0]], layer.shape[-1]
+        return operation
+    source, channels = planner.bounds[layer.inputs[0]], layer.shape[-1]
     if source.interval.low.shape[-1] not in (1, channels):
-        return layer
-    scale, shift = operation.trained_scale.copy(), operation.trained_shift.copy()
+        return operation
+    scale, shift = operation.trained.scale.copy(), operation.trained.shift.copy()
     behind = _rounding_behind(layer, model)
     for channel in _candidates(operation, source, behind, channels):
         found = _constant(operation, source, channel, behind)
         if found is not None:
             scale[channel], shift[channel] = 0.0, found
-    if np.array_equal(scale, operation.trained_scale):
-        return layer
+    if np.array_equal(scale, operation.trained.scale):
+        return operation
     codes, offsets = (
-        rounded_codes(scale / operation.divisor, EXACT_SCALE_BITS, ROUNDED_BITS),
+        rounded_codes(scale / operation.trained.divisor, EXACT_SCALE_BITS, ROUNDED_BITS),
         rounded_codes(shift, EXACT_SHIFT_BITS, ROUNDED_BITS),
     )
-    return replace(
-        layer, operation=replace(operation, scale=codes, shift=offsets, trained_scale=scale, trained_shift=shift)
-    )
+    trained = replace(operation.trained, scale=scale, shift=shift)
+    return replace(operation, scale=codes, shift=offsets, trained=trained)
 
 
-def _rounding_behind(layer: hw.Layer, model: QuantizedModel) -> tuple[Rounding, int] | None:
+def _rounding_behind(layer: q.Layer, model: QuantizedModel) -> tuple[Rounding, int] | None:
     """The mode and the fraction bits of the only reader, where that rounds; None for others and for what the network answers."""
     readers = model.consumers(layer.name)
     if len(readers) != 1 or layer.is_result or layer.name in model.outputs:
         return None
     match readers[0].operation:
-        case hw.Round(rounding=rounding):
+        case q.Round(rounding=rounding):
             return rounding, 0
-        case hw.Cast(format=form, in_halves=False):
+        case q.Cast(format=form, through_hard_sigmoid=False):
             return form.rounding, form.fraction
         case _:
             return None
 
 
-def _candidates(operation: hw.Affine, source: Bound, behind: tuple[Rounding, int] | None, channels: int) -> list[int]:
+def _candidates(operation: q.Affine, source: Bound, behind: tuple[Rounding, int] | None, channels: int) -> list[int]:
     """The channels whose results lie less than two steps apart, about."""
     low, high = iv.per_channel(source.interval, channels)
-    apart = np.abs(operation.real_scale) * np.ldexp((high - low).astype(np.float64), -source.interval.fraction)
+    apart = np.abs(operation.trained.slope) * np.ldexp((high - low).astype(np.float64), -source.interval.fraction)
     few = apart == 0 if behind is None else apart <= 2.0 ** (1 - behind[1])
-    return [int(channel) for channel in np.flatnonzero(few & (operation.trained_scale != 0))]
+    return [int(channel) for channel in np.flatnonzero(few & (operation.trained.scale != 0))]
 
 
-def _constant(operation: hw.Affine, source: Bound, channel: int, behind: tuple[Rounding, int] | None) -> float | None:
+def _constant(operation: q.Affine, source: Bound, channel: int, behind: tuple[Rounding, int] | None) -> float | None:
     """The only result of a channel, or None where there are several or no float is it."""
     low, high = (
         Fraction(int(end[channel])) / Fraction(2) ** source.interval.fraction
-        for end in iv.per_channel(source.interval, len(operation.trained_scale))
+        for end in iv.per_channel(source.interval, len(operation.trained.scale))
     )
-    scale, shift = (Fraction(float(one[channel])) for one in (operation.trained_scale, operation.trained_shift))
+    scale, shift = (Fraction(float(one[channel])) for one in (operation.trained.scale, operation.trained.shift))
     ends = [
-        end * scale / operation.divisor + shift for end in (low - Fraction(source.error), high + Fraction(source.error))
+        end * scale / operation.trained.divisor + shift
+        for end in (low - Fraction(source.error), high + Fraction(source.error))
     ]
     if behind is not None:
         wholes = [_whole(end * Fraction(2) ** behind[1], behind[0]) for end in ends]

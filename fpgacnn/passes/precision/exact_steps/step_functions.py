@@ -13,7 +13,7 @@ from typing import assert_never
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgacnn.ir import hardware as hw
+from fpgacnn.ir import quantized as q
 from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import (
     Codes,
@@ -26,7 +26,7 @@ from fpgacnn.ir.fixed_point import (
     smallest_format,
 )
 from fpgacnn.ir.functions import evaluate
-from fpgacnn.ir.model import QuantizedModel
+from fpgacnn.ir.quantized import QuantizedModel
 from fpgacnn.ir.source import FloatArray
 from fpgacnn.ir.text import activation_text
 
@@ -38,26 +38,26 @@ _WIDE = 58
 class StepFunction:
     """`cast(after(function(before(x))))`; what is None is left out. `cast` is a Cast, a Relu with a format, or a Round."""
 
-    function: hw.Function
-    before: hw.Affine | None = None
-    after: hw.Affine | None = None
-    cast: hw.Cast | hw.Relu | hw.Round | None = None
+    function: q.Function
+    before: q.Affine | None = None
+    after: q.Affine | None = None
+    cast: q.Cast | q.Relu | q.Round | None = None
 
     @classmethod
-    def of(cls, chain: Sequence[hw.Layer]) -> StepFunction:
+    def of(cls, chain: Sequence[q.Layer]) -> StepFunction:
         """The function of nodes behind one another, as `chains` finds them."""
-        place = next(number for number, layer in enumerate(chain) if isinstance(layer.operation, hw.Function))
+        place = next(number for number, layer in enumerate(chain) if isinstance(layer.operation, q.Function))
         before, function, behind = (
             chain[:place],
             chain[place].operation,
             [layer.operation for layer in chain[place + 1 :]],
         )
-        assert isinstance(function, hw.Function)
-        after = next((one for one in behind if isinstance(one, hw.Affine)), None)
-        cast = next((one for one in behind if not isinstance(one, hw.Affine)), None)
-        assert cast is None or isinstance(cast, hw.Cast | hw.Relu | hw.Round)
+        assert isinstance(function, q.Function)
+        after = next((one for one in behind if isinstance(one, q.Affine)), None)
+        cast = next((one for one in behind if not isinstance(one, q.Affine)), None)
+        assert cast is None or isinstance(cast, q.Cast | q.Relu | q.Round)
         first = before[0].operation if before else None
-        assert first is None or isinstance(first, hw.Affine)
+        assert first is None or isinstance(first, q.Affine)
         return cls(function=function, before=first, after=after, cast=cast)
 
     @property
@@ -83,7 +83,7 @@ class StepFunction:
         form = self._unwrapped
         if form is None:
             return found
-        found = np.maximum(found, 0.0) if isinstance(self.cast, hw.Relu) else found
+        found = np.maximum(found, 0.0) if isinstance(self.cast, q.Relu) else found
         return quantize_values(found, form).astype(np.float64)
 
     @property
@@ -92,9 +92,9 @@ class StepFunction:
         match self.cast:
             case None:
                 return None
-            case hw.Round():
+            case q.Round():
                 return Format(width=_WIDE, integer=_WIDE, rounding=self.cast.rounding, overflow=Overflow.SAT)
-            case hw.Cast() | hw.Relu():
+            case q.Cast() | q.Relu():
                 form = self.cast.format
                 assert form is not None
                 if form.overflow in {Overflow.SAT, Overflow.SAT_SYM}:
@@ -109,7 +109,7 @@ class StepFunction:
         if form is None:
             return exact_codes(levels)
         codes = levels.astype(np.int64)
-        last = self.cast.format if isinstance(self.cast, hw.Cast | hw.Relu) else None
+        last = self.cast.format if isinstance(self.cast, q.Cast | q.Relu) else None
         if last is None or form != last:
             if codes.size and max(int(codes.max()), -int(codes.min())) >= form.high - 1:
                 return None
@@ -119,7 +119,7 @@ class StepFunction:
         return Codes(array=codes, format=replace(last, rounding=Rounding.TRN, overflow=Overflow.WRAP))
 
 
-def chains(model: QuantizedModel) -> dict[str, tuple[hw.Layer, ...]]:
+def chains(model: QuantizedModel) -> dict[str, tuple[q.Layer, ...]]:
     """The nodes that make up each step function of a network, by the name of the last one.
 
     A function, a scale in front of it that nothing else reads, and behind it a cast, maybe with a scale between. Smooth
@@ -127,10 +127,10 @@ def chains(model: QuantizedModel) -> dict[str, tuple[hw.Layer, ...]]:
     """
     found = {}
     for layer in model.layers:
-        if not isinstance(layer.operation, hw.Function):
+        if not isinstance(layer.operation, q.Function):
             continue
         source = model.layer(layer.inputs[0])
-        before = (source,) if isinstance(source.operation, hw.Affine) and _only_reader(model, source) is layer else ()
+        before = (source,) if isinstance(source.operation, q.Affine) and _only_reader(model, source) is layer else ()
         behind = _cast_behind(model, layer)
         if behind or not isinstance(layer.operation.function, src.Function):
             chain = (*before, layer, *behind)
@@ -138,34 +138,32 @@ def chains(model: QuantizedModel) -> dict[str, tuple[hw.Layer, ...]]:
     return found
 
 
-def _cast_behind(model: QuantizedModel, layer: hw.Layer) -> tuple[hw.Layer, ...]:
+def _cast_behind(model: QuantizedModel, layer: q.Layer) -> tuple[q.Layer, ...]:
     reader = _only_reader(model, layer)
-    if reader is not None and isinstance(reader.operation, hw.Affine) and reader.operation.format is None:
+    if reader is not None and isinstance(reader.operation, q.Affine):
         last = _only_reader(model, reader)
         return (reader, last) if last is not None and _is_cast(last) else ()
     return (reader,) if reader is not None and _is_cast(reader) else ()
 
 
-def _is_cast(layer: hw.Layer) -> bool:
+def _is_cast(layer: q.Layer) -> bool:
     operation = layer.operation
-    return isinstance(operation, hw.Cast | hw.Round) or (
-        isinstance(operation, hw.Relu) and operation.format is not None
-    )
+    return isinstance(operation, q.Cast | q.Round) or (isinstance(operation, q.Relu) and operation.format is not None)
 
 
-def _only_reader(model: QuantizedModel, layer: hw.Layer) -> hw.Layer | None:
+def _only_reader(model: QuantizedModel, layer: q.Layer) -> q.Layer | None:
     """The one node that reads a result that is no output."""
     readers = model.consumers(layer.name)
     return readers[0] if len(readers) == 1 and layer.name not in model.outputs else None
 
 
-def _is_even(line: hw.Affine) -> bool:
+def _is_even(line: q.Affine) -> bool:
     return bool(
-        np.all(line.trained_scale == line.trained_scale[0]) and np.all(line.trained_shift == line.trained_shift[0])
+        np.all(line.trained.scale == line.trained.scale[0]) and np.all(line.trained.shift == line.trained.shift[0])
     )
 
 
-def scaled_values(line: hw.Affine, values: FloatArray, channels: NDArray[np.int64]) -> FloatArray:
+def scaled_values(line: q.Affine, values: FloatArray, channels: NDArray[np.int64]) -> FloatArray:
     """`x * scale / divisor + shift` with the trained numbers; values (n,) of the channels (n,)."""
-    scaled = values * line.trained_scale[channels]
-    return (scaled if line.divisor == 1 else scaled / line.divisor) + line.trained_shift[channels]
+    scaled = values * line.trained.scale[channels]
+    return (scaled if line.trained.divisor == 1 else scaled / line.trained.divisor) + line.trained.shift[channels]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgacnn.ir import hardware as hw
+from fpgacnn.ir import quantized as q
 from fpgacnn.ir.fixed_point import (
     CodeArray,
     Codes,
@@ -25,8 +25,9 @@ from fpgacnn.ir.fixed_point import (
 from fpgacnn.ir.functions import decision_error, turns
 from fpgacnn.ir.interval import per_channel
 from fpgacnn.ir.source import FloatArray
+from fpgacnn.passes.precision import nodes
 from fpgacnn.passes.precision.bounds import FLOAT32_BITS, Bound, magnitude
-from fpgacnn.passes.precision.step_functions import StepFunction
+from fpgacnn.passes.precision.exact_steps.step_functions import StepFunction
 
 MAX_PLACES = 1 << 10
 """Values of one row; a binary search takes ten comparisons."""
@@ -55,7 +56,9 @@ class _Rows:
         return self.at[self.row == row]
 
 
-def build(function: StepFunction, given: Bound, form: Format, channels: int) -> hw.Lookup | hw.Thresholds | None:
+def build(
+    function: StepFunction, given: Bound, form: Format, channels: int
+) -> nodes.PlannedLookup | nodes.PlannedThresholds | None:
     """The exact hardware of a step function for inputs of format `form`; None where it has too many steps or bits."""
     if form.width > MAX_CODE_BITS or given.interval.low.shape[-1] not in {1, channels}:
         return None
@@ -82,8 +85,8 @@ def build(function: StepFunction, given: Bound, form: Format, channels: int) -> 
         return None
     rounds = given.magnitude_bits > FLOAT32_BITS or _may_differ(function, rows, given)
     if function.is_shared and form.width <= INDEX_BITS:
-        return _table(function, form, moved, rounds=rounds)
-    return _comparisons(function, rows, form, (low, high), moved, rounds=rounds)
+        return _table(function, form, moved, rounds_in_float32=rounds)
+    return _comparisons(function, rows, form, (low, high), moved, rounds_in_float32=rounds)
 
 
 # --- where values change -------------------------------------------------------------------------------------------
@@ -154,18 +157,31 @@ def _bisected(
 # --- as hardware ---------------------------------------------------------------------------------------------------
 
 
-def _table(function: StepFunction, form: Format, moved: float, *, rounds: bool) -> hw.Lookup | None:
+def _table(
+    function: StepFunction, form: Format, moved: float, *, rounds_in_float32: bool
+) -> nodes.PlannedLookup | None:
     bits = np.arange(1 << form.width)
     inputs = np.where(bits > form.high, bits - (1 << form.width), bits) if form.signed else bits
     table = function.codes(function.levels(to_values(inputs, form.fraction), np.zeros(inputs.size, np.int64)))
     if table is None:
         return None
-    return hw.Lookup(table=table, error=moved, what=f"{function.text}, {1 << form.width} entries", rounds=rounds)
+    return nodes.PlannedLookup(
+        table=table,
+        error=moved,
+        what=f"{function.text}, {1 << form.width} entries",
+        rounds_in_float32=rounds_in_float32,
+    )
 
 
 def _comparisons(
-    function: StepFunction, rows: _Rows, form: Format, ends: tuple[CodeArray, CodeArray], moved: float, *, rounds: bool
-) -> hw.Thresholds | None:
+    function: StepFunction,
+    rows: _Rows,
+    form: Format,
+    ends: tuple[CodeArray, CodeArray],
+    moved: float,
+    *,
+    rounds_in_float32: bool,
+) -> nodes.PlannedThresholds | None:
     low, high = ends
     inside = (rows.at > low[rows.row]) & (rows.at <= high[rows.row])
     kept = replace(rows, row=rows.row[inside], at=rows.at[inside])
@@ -186,12 +202,12 @@ def _comparisons(
     if values is None:
         return None
     most, all_ = int(counts.max()), "" if len(low) == 1 else " a channel"
-    return hw.Thresholds(
+    return nodes.PlannedThresholds(
         thresholds=Codes(array=thresholds, format=replace(form, rounding=Rounding.TRN, overflow=Overflow.WRAP)),
         values=Codes(array=values.array.reshape(-1, places), format=values.format),
         error=moved,
         what=f"{function.text} by {most} threshold{'s' * (most != 1)}{all_}",
-        rounds=rounds,
+        rounds_in_float32=rounds_in_float32,
     )
 
 
@@ -219,7 +235,7 @@ def _moved(function: StepFunction, rows: _Rows, reach: int) -> float | None:
 def _may_differ(function: StepFunction, rows: _Rows, given: Bound) -> bool:
     """Whether the framework's float32 may decide otherwise for a code on either side of a change."""
     for line, size in ((function.before, magnitude(given.interval)), (function.after, 0)):
-        if line is not None and (line.in_steps or not _is_exact_in_float32(line, size)):
+        if line is not None and (line.rounds_in_float32 or not _is_exact_in_float32(line, size)):
             return True
     codes = np.concatenate([rows.at - 1, rows.at])
     row = np.concatenate([rows.row, rows.row])
@@ -228,13 +244,13 @@ def _may_differ(function: StepFunction, rows: _Rows, given: Bound) -> bool:
     return bool(np.any(decision_error(function.function.function, argument, unit)))
 
 
-def _is_exact_in_float32(line: hw.Affine, bits: int) -> bool:
+def _is_exact_in_float32(line: q.Affine, bits: int) -> bool:
     """Powers of two; or numbers of so few bits that neither product nor sum rounds."""
-    mantissa, _ = np.frexp(np.abs(line.trained_scale[line.trained_scale != 0]))
-    if line.divisor == 1 and np.all(mantissa == 0.5) and not np.any(line.trained_shift):
+    mantissa, _ = np.frexp(np.abs(line.trained.scale[line.trained.scale != 0]))
+    if line.trained.divisor == 1 and np.all(mantissa == 0.5) and not np.any(line.trained.shift):
         return True
-    scale, shift = exact_codes(line.trained_scale), exact_codes(line.trained_shift)
-    if line.divisor != 1 or scale is None or shift is None or not bits:
+    scale, shift = exact_codes(line.trained.scale), exact_codes(line.trained.shift)
+    if line.trained.divisor != 1 or scale is None or shift is None or not bits:
         return False
     return (
         bits + scale.format.width + max(shift.format.fraction - scale.format.fraction, 0) + 1 <= FLOAT32_BITS
@@ -247,7 +263,7 @@ def _unit(function: StepFunction, row: NDArray[np.int64]) -> tuple[FloatArray, F
     cast = function.cast
     form = (
         Format(width=1, integer=1, rounding=cast.rounding)
-        if isinstance(cast, hw.Round)
+        if isinstance(cast, q.Round)
         else cast.format
         if cast is not None
         else None
@@ -256,5 +272,5 @@ def _unit(function: StepFunction, row: NDArray[np.int64]) -> tuple[FloatArray, F
         return None
     scale, shift = np.ones(row.size), np.zeros(row.size)
     if function.after is not None:
-        scale, shift = function.after.real_scale[row], function.after.trained_shift[row]
+        scale, shift = function.after.trained.slope[row], function.after.trained.shift[row]
     return np.ldexp(scale, form.fraction), np.ldexp(shift, form.fraction), form.rounding

@@ -14,6 +14,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from fpgacnn.ir import quantized as q
 from fpgacnn.ir.fixed_point import CodeArray, Codes, Format, smallest_format, trailing_zeros
 from fpgacnn.ir.source import FloatArray
 
@@ -47,14 +48,12 @@ class ExactPair:
     shift: Codes
 
 
-def rounding_thresholds(
-    low: CodeArray, high: CodeArray, fraction: int, line: tuple[FloatArray, FloatArray, int], to: Format
-) -> CodeThresholds:
+def rounding_thresholds(low: CodeArray, high: CodeArray, fraction: int, line: q.Line, to: Format) -> CodeThresholds:
     """The staircase of `cast(x * scale / divisor + shift)` with half to even, by exact fractions.
 
-    `line` is scale, shift and divisor; `low`, `high`, `scale`, `shift` are (channels,); a scale of 0 counts as rising.
+    `low` and `high` are (channels,); a scale of 0 counts as rising.
     """
-    scale, shift, divisor = line
+    scale, shift, divisor = line.scale, line.shift, line.divisor
     rising = scale >= 0
     bottom, top = np.where(rising, low, -high), np.where(rising, high, -low)
     codes = np.arange(to.low + 1, to.high + 1)
