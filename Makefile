@@ -4,7 +4,7 @@
 PIP := -m pip install --quiet --disable-pip-version-check
 
 QUICK := $(addprefix tests/unit/test_,$(addsuffix .py,architecture errors arithmetic arrays budget ebops names widths \
-	weights quantizers targets pruning manual zoo_page stimulus passes)) tests/unit/synthesis
+	weights quantizers targets pruning manual zoo_page stimulus passes)) tests/unit/hardware/synthesis
 
 .PHONY: demo test quick nightly lint types docs unit agree oracle other-pythons clean
 

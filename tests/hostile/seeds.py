@@ -18,8 +18,8 @@ from tests.hostile import graphs, mutations, protobuf
 from tests.hostile.mutations import archive
 from tests.laws.test_synth_reports import FIXTURES
 from tests.support import files, records
-from tests.unit.estimation.test_project import DEFINES, PARAMETERS, SCRIPT, TOP
-from tests.unit.synthesis.test_folders import whole
+from tests.unit.hardware.estimation.test_project import DEFINES, PARAMETERS, SCRIPT, TOP
+from tests.unit.hardware.synthesis.test_folders import whole
 
 HGQ = Path(__file__).parents[1] / "hgq"
 HGQ_FILES = {"networks.zip": ("dense.h5",), "networks1.zip": ("dense1_proxy.h5",)}

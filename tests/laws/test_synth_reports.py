@@ -19,8 +19,8 @@ from fpgacnn.hardware.synthesis.readers.summary import read_design_size_rpt, rea
 from fpgacnn.hardware.synthesis.readers.vivado import read_timing, read_utilization
 from tests.support.hls_reports import Module, design_size_rpt, design_size_xml, hls_rpt, hls_xml, summary_rpt
 from tests.support.vivado_reports import EXPORT_XML, Netlist, cosim_rpt, export_rpt, timing_rpt, utilization_rpt
-from tests.unit.synthesis.test_module_reports import VERSIONS, module
-from tests.unit.synthesis.test_other_reports import NOT_RUN, ROWS
+from tests.unit.hardware.synthesis.test_module_reports import VERSIONS, module
+from tests.unit.hardware.synthesis.test_other_reports import NOT_RUN, ROWS
 
 Reader = Callable[[str, str], Any]
 

@@ -16,8 +16,8 @@ from tests.support.command import ends_soon, environment, failed, run
 from tests.support.files import tiny_model
 from tests.support.hls_reports import Module, hls_rpt
 from tests.support.vivado_reports import cosim_rpt
-from tests.unit.synthesis.test_folders import SOLUTION, put, whole
-from tests.unit.synthesis.test_run import SYSTEM_PATH, WORK, tool
+from tests.unit.hardware.synthesis.test_folders import SOLUTION, put, whole
+from tests.unit.hardware.synthesis.test_run import SYSTEM_PATH, WORK, tool
 
 
 @pytest.fixture

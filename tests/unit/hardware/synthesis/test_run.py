@@ -28,7 +28,7 @@ from fpgacnn.errors import (
 from fpgacnn.hardware.synthesis.run import LOG, OPTIONS, Steps, ToolName, find_tool, synthesize
 from tests.support.command import ends_soon
 from tests.support.hls_reports import hls_rpt
-from tests.unit.synthesis.test_folders import PROJECT_TCL, SOLUTION, TOP, put, whole
+from tests.unit.hardware.synthesis.test_folders import PROJECT_TCL, SOLUTION, TOP, put, whole
 
 SYSTEM_PATH = "/usr/bin:/bin"
 TOOL = """#!/bin/sh
