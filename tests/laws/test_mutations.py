@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import platform
 import re
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from itertools import permutations
 from pathlib import Path
 from re import escape
@@ -260,8 +262,17 @@ def outputs(
 
 @pytest.fixture(autouse=True)
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fault in the text shows at any optimization; compiling with less of it takes half the time."""
-    monkeypatch.setattr(build, "FLAGS", tuple("-O1" if flag == "-O2" else flag for flag in build.FLAGS))
+    """A fault in the text shows at any optimization; compiling without it takes a third of the time."""
+    monkeypatch.setattr(build, "FLAGS", tuple("-O0" if flag == "-O2" else flag for flag in build.FLAGS))
+
+
+@cache
+def answered(family: str) -> tuple[Design, list[Codes], Mapping[str, Codes]]:
+    """A network of a family, events, and what the int64 reference answers."""
+    network = Builder(seed=31)
+    FAMILIES[family](network)
+    design, codes = network.design(IoType.PARALLEL), network.events(64)
+    return design, codes, ReferenceEmulator(design).run(codes).outputs
 
 
 @pytest.mark.parametrize(("kind", "name"), CASES)
@@ -269,10 +280,7 @@ def test_a_mutant_of_the_kernels_is_found(kind: str, name: str) -> None:
     made = compiler_of(kind)
     family, texts = MUTANTS[name]
     old, new = next(pair for kinds, pair in texts.items() if kind in kinds)
-    network = Builder(seed=31)
-    FAMILIES[family](network)
-    design, codes = network.design(IoType.PARALLEL), network.events(64)
-    expected = ReferenceEmulator(design).run(codes).outputs
+    design, codes, expected = answered(family)
     changed, answers = outputs(design, codes, made, old, new)
     assert changed, "the text to be changed is not there"
     assert any(not np.array_equal(answers[node], expected[node].array) for node in answers)
@@ -283,10 +291,7 @@ def test_what_is_not_changed_answers_right(kind: str) -> None:
     """Else a mutant would be found for another reason than its fault; tests/laws/test_native.py has the other kinds."""
     made = compiler_of(kind)
     for family in ("linear layers", "wide layers", "elementwise"):
-        network = Builder(seed=31)
-        FAMILIES[family](network)
-        design, codes = network.design(IoType.PARALLEL), network.events(64)
-        expected = ReferenceEmulator(design).run(codes).outputs
+        design, codes, expected = answered(family)
         _, answers = outputs(design, codes, made, "$^", "")
         assert all(np.array_equal(answers[node], expected[node].array) for node in answers), family
 
