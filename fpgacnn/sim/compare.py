@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
+from sys import float_info
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from fpgacnn.design import Design
 from fpgacnn.ir.fixed_point import Codes
 from fpgacnn.ir.source import FloatArray
+from fpgacnn.passes.precision.bounds import LARGEST_ERROR
 from fpgacnn.sim.result import SimulationResult
 
 READING = "network as read"
@@ -120,10 +122,23 @@ class EngineComparison:
         """Compare the next events; both results belong to the same events."""
         self._owed |= dict.fromkeys((*left.outputs, *right.outputs))
         for name, (one, other) in {**_shared(left.trace, right.trace), **_shared(left.outputs, right.outputs)}.items():
-            found = _codes_tally(name, one, other, self._events)
-            before = self._tallies.get(name)
-            self._tallies[name] = found if before is None else _both(before, found)
+            self._add_node(name, one, other, self._events)
         self._events += left.events
+
+    def add_by_node(self, left: SimulationResult, right: Iterable[tuple[int, str, Codes]]) -> None:
+        """Compare the next events with codes that come node by node: the first event among these, the node, its codes."""
+        self._owed |= dict.fromkeys(left.outputs)
+        shown = {**left.trace, **left.outputs}
+        for first, name, other in right:
+            if name in shown:
+                array = shown[name].array[first : first + len(other.array)]
+                self._add_node(name, Codes(array=array, format=shown[name].format), other, self._events + first)
+        self._events += left.events
+
+    def _add_node(self, name: str, left: Codes, right: Codes, event: int) -> None:
+        found = _codes_tally(name, left, right, event)
+        before = self._tallies.get(name)
+        self._tallies[name] = found if before is None else _both(before, found)
 
     def report(self, left: str, right: str) -> VerificationReport:
         """The report on all pieces, with the names of the two engines."""
@@ -275,7 +290,7 @@ class _LayerComparison:
     def add(self, left: FloatArray, wanted: FloatArray, excused: NDArray[np.bool_], event: int) -> None:
         """Compare a piece (events, ...shape) whose first event has the number `event`."""
         differs = left != wanted
-        distance = np.abs(left - wanted)
+        distance = np.minimum(np.abs(left - wanted), LARGEST_ERROR)  # a bound is no larger either
         low, high = finite_ends(wanted)
         self.low, self.high = min(self.low, low), max(self.high, high)
         self.scale = max(-self.low, self.high, 0.0)
@@ -318,8 +333,9 @@ def finite_ends(wanted: FloatArray) -> tuple[float, float]:
 
 def output_bound(output: str, bound: float, ends: tuple[float, float], seen: float) -> OutputBound:
     """The bound of an output beside the span of its reference's answers."""
-    span = max(ends[1] - ends[0], 0.0)
-    return OutputBound(output=output, bound=bound, span=span, seen=seen, loose=bound > LOOSE_SHARE * span)
+    span = min(max(ends[1] - ends[0], 0.0), float_info.max)
+    loose = bound > LOOSE_SHARE * span or bound >= LARGEST_ERROR
+    return OutputBound(output=output, bound=bound, span=span, seen=seen, loose=loose)
 
 
 def _rising(

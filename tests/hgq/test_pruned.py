@@ -13,6 +13,7 @@ from fpgacnn.ir.fixed_point import Codes, Rounding, parse_format, quantize_value
 from fpgacnn.ir.source import SourceLayer, SourceModel
 from fpgacnn.passes.precision import legalize
 from fpgacnn.passes.quantization import quantize
+from fpgacnn.passes.quantization.quantize import leading_quantizer
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.source_reference import evaluate
 
@@ -129,3 +130,13 @@ def test_the_answer_of_hgq2_for_a_pruned_channel() -> None:
     assert not np.any(found["cast"][..., 2])
     assert np.any(found["cast"][..., :2])
     assert is_kept(source)
+
+
+@pytest.mark.parametrize("shape", [(1,), (1, 1, 1)])
+def test_a_quantizer_of_the_whole_input_gives_its_format(shape: tuple[int, ...]) -> None:
+    """HGQ2 stores widths of a whole tensor with an axis for each of its axes."""
+    ends = {"low": np.full(shape, -8.0), "high": np.full(shape, 7.0)}
+    whole = src.Uniform(scale=np.full(shape, 0.25), **ends, rounding=Rounding.RND_CONV)
+    layers = (layer("x", src.Input()), layer("cast", src.Activate(function=whole), "x"))
+    source = SourceModel(name="m", digest="", framework="", layers=layers, inputs=("x",), outputs=("cast",))
+    assert str(leading_quantizer(source, "x")) == "fixed<4,2,RND_CONV,SAT>"

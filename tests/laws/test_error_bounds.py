@@ -69,6 +69,27 @@ def test_a_table_lies_no_further_from_its_function_than_it_says(function: q.Func
         assert np.abs(answers + line - evaluate(function, values + off)).max() <= table.lookup.error + 1e-12
 
 
+@pytest.mark.parametrize("ends", [(7.5, 7.9), (100.0, 1000.0), (-1000.0, -100.0), (-9.0, -8.5), (31.0, 900.0)])
+@pytest.mark.parametrize("function", FUNCTIONS, ids=str)
+@pytest.mark.parametrize("error", [0.0, 0.7])
+def test_a_table_that_inputs_hardly_reach_is_no_better_than_it_says(
+    function: hw.Function, ends: tuple[float, float], error: float
+) -> None:
+    form = Format(width=24, integer=12)
+    low, high = (int(end / form.step) for end in ends)
+    if evaluate(function, np.array(ends)).max() > 1e6:
+        pytest.skip("an exponential has no table so large")
+    interval = Interval(low=np.array([low]), high=np.array([high]), fraction=form.fraction)
+    table = function_tables.build(hw.Function(function=function), interval, form, error, layer="t")
+    assert table.index is not None
+    values = np.linspace(low, high, 2001).round() * form.step
+    answers = table.lookup.table.values[quantize_values(values, table.index) & ((1 << table.index.width) - 1)]
+    line = 0.0 if table.line is None else table.line
+    for off in (-error, 0.0, error):
+        wanted = evaluate(function, values + off) - line * np.maximum(values + off, 0.0)
+        assert np.abs(answers - wanted).max() <= table.lookup.error + 1e-12
+
+
 @pytest.mark.parametrize("gamma", [1e-30, -1e-30, 0.0])
 @pytest.mark.parametrize("beta", [0.5, -0.5])
 def test_a_sign_behind_a_scale_of_next_to_nothing_is_that_of_the_shift(

@@ -12,6 +12,7 @@ from fpgacnn.ir import hardware as hw
 from fpgacnn.ir.fixed_point import Codes, Format, parse_format
 from fpgacnn.ir.hardware import HardwareModel
 from fpgacnn.passes.precision import PrecisionPlan
+from fpgacnn.passes.precision.bounds import LARGEST_ERROR
 from fpgacnn.sim.compare import Difference, against_reference, compare, signal_to_noise_db
 from fpgacnn.sim.result import SimulationResult
 from tests.support.planned import plan
@@ -203,3 +204,17 @@ def test_inner_layers_may_be_kept_of_the_first_events_only() -> None:
         excused=np.array([False, True]),
     )
     assert (off.holds, off.float32_events) == (True, 1)
+
+
+def test_a_difference_beyond_every_bound_is_counted_as_the_largest_bound() -> None:
+    """Behind an exponential, answers may be so large that no bound is; the bound is loose, and not broken."""
+    made = design()
+    layers = {name: replace(one, error=LARGEST_ERROR) for name, one in made.plan.layers.items()}
+    wanted = {"act": np.array([[1e306, 1.0], [-1e307, 2.0]])}
+    codes = np.array([[16, 16], [16, 16]])
+    report = against_reference(
+        replace(made, plan=PrecisionPlan(layers=layers)), result("e", {"act": codes}), wanted, name="n"
+    )
+    assert (report.holds, report.max_abs_difference, report.mismatches) == (True, LARGEST_ERROR, 3)
+    assert report.loosest
+    assert not against_reference(made, result("e", {"act": codes}), wanted, name="n").holds

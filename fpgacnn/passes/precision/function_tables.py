@@ -279,13 +279,16 @@ def _wide_error(curve: _Curve, given: Interval, index: Format, table: Codes, err
     """The largest distance over all inputs in the interval, the rounding to the index included."""
     low, high = (bound * 2.0**-given.fraction for bound in given.bounds)
     ends = to_values(np.array([index.low, index.high]), index.fraction)
-    inner = np.linspace(max(low, ends[0] - index.step), min(high, ends[1] + index.step), SAMPLES << index.width)
+    near = max(low, ends[0] - index.step), min(high, ends[1] + index.step)
+    inner = np.linspace(*near, SAMPLES << index.width) if near[0] <= near[1] else np.empty(0)
     outer = np.concatenate([np.linspace(low, ends[0], 257), np.linspace(ends[1], high, 257)])
     points = np.concatenate([inner, outer[(outer >= low) & (outer <= high)]])
     entries = table.values[quantize_values(points, index) & ((1 << index.width) - 1)]
     wanted = curve.values(points)
     spacing = float(np.diff(inner).max()) if inner.size > 1 else 0.0
     steps = float(np.diff(np.unique(table.values)).max(initial=0.0))
-    between = curve.moved(points, spacing / 2) if curve.is_smooth else steps
+    between = (
+        curve.moved(points, spacing) if curve.is_smooth else steps
+    )  # a tie may lie between a point and its nearest
     most = float(np.ptp(table.values) + np.abs(wanted).max())
     return min(float(np.abs(entries - wanted).max()) + between, most) + curve.moved(points, error)

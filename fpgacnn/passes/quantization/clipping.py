@@ -34,8 +34,8 @@ def whole_format(quantizer: src.Uniform) -> Format | None:
         return None
     if not is_power_of_two(quantizer.scale) or not quantizer.is_limited:
         return None
-    form = covering_format(quantizer, float(quantizer.scale[0]))
-    return form if (form.low, form.high) == (quantizer.low[0], quantizer.high[0]) else None
+    form = covering_format(quantizer, float(quantizer.scale.item()))
+    return form if (form.low, form.high) == (quantizer.low.item(), quantizer.high.item()) else None
 
 
 def holds_only(port: Format, form: Format) -> bool:

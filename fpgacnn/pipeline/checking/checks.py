@@ -148,6 +148,7 @@ class Run:
                 found.source.add(shown, outputs_of(network, quantized, self.request.softmax), piece.start)
                 del traced, shown
                 self.add_floats(found, quantized, piece, keep=None)
+                del quantized  # before the next piece is computed
         for piece in pieces(self.design, self.events.count, self.piece_values, first=self.sample):
             with self.watch.stage(
                 "reference",
@@ -220,8 +221,8 @@ class Run:
             return
         few = slice(piece.start, min(piece.stop, piece.start + count))
         with self.watch.stage("reference", f"computing {few.stop} events in the int64 reference"):
-            found.add(
-                first_events(traced, count), ReferenceEmulator(self.design).run(codes_of(run.codes, few), trace=True)
+            found.add_by_node(
+                first_events(traced, count), ReferenceEmulator(self.design).by_node(codes_of(run.codes, few))
             )
 
     def files(self, project: HlsProject, emulated: Emulated) -> Mapping[str, bytes]:

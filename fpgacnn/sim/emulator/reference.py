@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import prod
 from typing import assert_never
 
@@ -39,29 +39,44 @@ class ReferenceEmulator:
         kept = {layer.name for layer in model.layers} if trace else set(model.outputs)
         parts: dict[str, list[CodeArray]] = {name: [] for name in kept}
         for start in range(0, max(events, 1), step):
-            found = self._chunk([Codes(array=one.array[start : start + step], format=one.format) for one in inputs])
-            for name, values in parts.items():
-                values.append(found[name])
+            piece = [Codes(array=one.array[start : start + step], format=one.format) for one in inputs]
+            for name, values in self._chunk(piece):
+                if name in kept:
+                    parts[name].append(values)
         formats = {name: self._design.plan.layers[name].result.format for name in kept}
         whole = {name: Codes(array=np.concatenate(values), format=formats[name]) for name, values in parts.items()}
         outputs = {name: whole[name] for name in model.outputs}
         return SimulationResult(engine=self.name, outputs=outputs, trace=whole if trace else {})
 
+    def by_node(self, inputs: Sequence[Codes]) -> Iterator[tuple[int, str, Codes]]:
+        """Every node's codes of some events, with the number of the first, in the order of the network; then of the next ones.
+
+        Codes that no later node reads are let go, so that memory holds a few nodes at a time.
+        """
+        step = self._events_at_once()
+        for start in range(0, len(inputs[0].array), step):
+            piece = [Codes(array=one.array[start : start + step], format=one.format) for one in inputs]
+            for name, values in self._chunk(piece):
+                yield start, name, Codes(array=values, format=self._design.plan.layers[name].result.format)
+
     def _events_at_once(self) -> int:
         largest = max(_working_values(layer) for layer in self._design.model.layers)
         return max(1, min(4096, CHUNK_VALUES // largest))
 
-    def _chunk(self, inputs: Sequence[Codes]) -> dict[str, CodeArray]:
+    def _chunk(self, inputs: Sequence[Codes]) -> Iterator[tuple[str, CodeArray]]:
         model, plan = self._design.model, self._design.plan
         ports = dict(zip(model.inputs, inputs, strict=True))
+        last = {name: layer.name for layer in model.layers for name in layer.inputs}
         found: dict[str, CodeArray] = {}
         for layer in model.layers:
-            if isinstance(layer.operation, hw.Input):
-                found[layer.name] = ports[layer.name].array
-                continue
             given = tuple(Codes(array=found[name], format=plan.layers[name].result.format) for name in layer.inputs)
-            found[layer.name] = compute(layer, plan.layers[layer.name], given)
-        return found
+            is_port = isinstance(layer.operation, hw.Input)
+            found[layer.name] = ports[layer.name].array if is_port else compute(layer, plan.layers[layer.name], given)
+            yield layer.name, found[layer.name]
+            del given
+            for name in {*layer.inputs, layer.name}:
+                if last.get(name, layer.name) == layer.name:
+                    del found[name]
 
 
 def _working_values(layer: hw.Layer) -> int:

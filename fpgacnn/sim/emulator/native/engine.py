@@ -23,7 +23,7 @@ from fpgacnn.sim.emulator.native.kernels.io import Given, InputReader
 from fpgacnn.sim.emulator.native.loader import Kernels, aligned
 from fpgacnn.sim.result import SimulationResult
 
-MEMORY_BYTES = 1 << 30
+MEMORY_BYTES = 1 << 29
 """Largest memory of the tensors of all threads together; one thread always runs."""
 
 MOST_EVENTS = 4096
