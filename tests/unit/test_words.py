@@ -45,7 +45,7 @@ WORDS = {
 
 PATTERN = re.compile("|".join(rf"\b(?:{words})\b" for words in WORDS), re.IGNORECASE)
 
-SPOKEN_TO_PEOPLE = re.compile(r"\b(?:you|we|users?|readers?|people) (?:\w+ )?(?:know|want|ask)\b", re.IGNORECASE)
+SPOKEN_TO_PEOPLE = re.compile(r"\b(?:you|we|users?|readers?|people) (?:\w+ ){0,3}(?:know|want|ask)\b", re.IGNORECASE)
 """People know, want and ask."""
 
 ALLOWED = {
