@@ -218,7 +218,8 @@ def processor() -> str:
 def shown(rows: Sequence[Row]) -> None:
     """Print the table."""
     print(
-        f"{'network':8}{'io':10}{'accumulators':14}{'engine':8}{'events/CPU-s':>14}{'events/s':>14}{'x csim':>9}  {'from':>7} {'to':>7}  differing"
+        f"{'network':8}{'io':10}{'accumulators':14}{'engine':8}{'events/CPU-s':>14}{'events/s':>14}{'x csim':>9} "
+        f" {'from':>7} {'to':>7}  differing"
     )
     for row in rows:
         print(
@@ -257,7 +258,8 @@ def main() -> None:
     for name in names:
         fresh, kept = starts[name]
         print(
-            f"{name}: {FIRST_ANSWERS:,} answers {fresh:.2f} s after the plan, {kept:.2f} s with kernels kept; two threads {threads[name]:.2f} times one"
+            f"{name}: {FIRST_ANSWERS:,} answers {fresh:.2f} s after the plan, {kept:.2f} s with kernels kept; two"
+            f" threads {threads[name]:.2f} times one"
         )
     machine = {
         "processor": processor(),

@@ -67,7 +67,8 @@ def main() -> None:
         best += order(result.best, limits) == order(ideal, limits)
         looked += result.trials
     print(
-        f"best of {len(answers):,} targets found for {best} of {len(pairs)} pairs of limits, by a look at {looked // len(pairs):,} on average"
+        f"best of {len(answers):,} targets found for {best} of {len(pairs)} pairs of limits, by a look at"
+        f" {looked // len(pairs):,} on average"
     )
     print(f"one search {seconds:.2f} s, all targets {all_seconds:.2f} s: {all_seconds / seconds:.1f} times sooner")
 

@@ -63,7 +63,8 @@ class FrozenProject:
             return
         if not self.golden.is_dir():
             pytest.fail(
-                f"no golden vectors in {self.golden}; write them once with `pytest --fpgacnn-update` and commit the folder",
+                f"no golden vectors in {self.golden}; write them once with `pytest --fpgacnn-update` and commit the"
+                " folder",
                 pytrace=False,
             )
         record = api.verify_locked(self.folder, golden=self.golden)

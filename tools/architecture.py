@@ -85,7 +85,10 @@ def drawing(layers: Layers) -> str:
         for index, (name, _) in enumerate(layer):
             places[name] = (left + index * (BOX_WIDTH + GAP), height - MARGIN - BOX_HEIGHT - level * LEVEL)
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="13">',
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif"'
+            ' font-size="13">'
+        ),
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
     ]
     for index, (source, target) in enumerate(needed(set(counted))):

@@ -45,13 +45,15 @@ def main() -> int:
             print(f"  {number} networks, {time.monotonic() - start:.0f} s", flush=True)
     counts = ", ".join(f"{tally.outcomes[one]} {one}" for one in Outcome)
     print(
-        f"{options.framework}: {options.count} networks from seed {options.seed}: {counts}; {time.monotonic() - start:.0f} s"
+        f"{options.framework}: {options.count} networks from seed {options.seed}: {counts};"
+        f" {time.monotonic() - start:.0f} s"
     )
     for why, count in tally.refusals.most_common():
         print(f"  {count:6d} {why}")
     if tally.ties:
         print(
-            f"float32 decides a tie in {tally.ties} of {tally.events} events ({tally.tie_share:.2%}, at most {TIE_SHARE:.0%})"
+            f"float32 decides a tie in {tally.ties} of {tally.events} events ({tally.tie_share:.2%}, at most"
+            f" {TIE_SHARE:.0%})"
         )
     if tally.share < READ_SHARE:
         print(f"only {tally.share:.0%} were read, at least {READ_SHARE:.0%} are expected")

@@ -57,7 +57,8 @@ def main_program(inputs: Sequence[Port], outputs: Sequence[Port], traced: Sequen
         main=MAIN,
         buffers=", ".join(f"{word}{number}({port.size})" for word, number, port in ports),
         reads="\n".join(
-            f'        if (std::fread(in{number}.data(), sizeof(double), {port.size}, in) != {port.size})\n            give_up("events cut short");'
+            f"        if (std::fread(in{number}.data(), sizeof(double), {port.size}, in) != {port.size})\n           "
+            ' give_up("events cut short");'
             for number, port in enumerate(inputs)
         ),
         trace_on="        allocate_trace_storage(sizeof(double));" if traced else "",

@@ -121,7 +121,8 @@ def test_landmarks_headings_and_tables_have_names(show: Show) -> None:
     assert levels[0] == 1
     assert all(after - before <= 1 for before, after in pairwise(levels))
     assert page.evaluate(
-        "[...document.querySelectorAll('table')].every(one => one.caption && one.tHead && one.querySelector('tbody th[scope=row]'))"
+        "[...document.querySelectorAll('table')].every(one => one.caption && one.tHead && one.querySelector('tbody"
+        " th[scope=row]'))"
     )
     ids = page.evaluate("[...document.querySelectorAll('[id]')].map(one => one.id)")
     assert len(ids) == len(set(ids))
@@ -171,7 +172,8 @@ def test_it_prints_with_headings_on_every_page_and_breaks_between_rows(show: Sho
 def test_the_skip_connection_is_drawn_as_one_line_through_the_rows(show: Show) -> None:
     shown = show()
     boxes = shown.page.evaluate(
-        "[...document.querySelectorAll('.skip-edge')].map(one => one.getBoundingClientRect()).map(one => [one.top, one.bottom])"
+        "[...document.querySelectorAll('.skip-edge')].map(one => one.getBoundingClientRect()).map(one => [one.top,"
+        " one.bottom])"
     )
     assert len(boxes) == 3
     assert all(abs(above[1] - below[0]) <= 2 for above, below in pairwise(boxes))

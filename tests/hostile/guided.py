@@ -139,7 +139,10 @@ def told(logs: list[tuple[str, float]]) -> str:
     states = [state for log, _ in logs for state in STATE.findall(log)]
     begun = next((state for state in states if state[1] == "INITED"), states[0])
     rate = cases / sum(seconds for _, seconds in logs)
-    return f"{cases} cases, {rate:.0f}/s, coverage {begun[2]} -> {states[-1][2]}, features {begun[3]} -> {states[-1][3]}, corpus {states[-1][4]}"
+    return (
+        f"{cases} cases, {rate:.0f}/s, coverage {begun[2]} -> {states[-1][2]}, features {begun[3]} -> {states[-1][3]},"
+        f" corpus {states[-1][4]}"
+    )
 
 
 def stamps(findings: Path) -> dict[Path, int]:

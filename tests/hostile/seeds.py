@@ -323,7 +323,10 @@ def foreign_projects() -> list[bytes]:
 
 def configs() -> list[bytes]:
     """What `--config` takes."""
-    flags = 'part = "zcu102"\nclock = 4\nio = "stream"\nstrategy = "resource"\nreuse = 0x2\nbackend = "vivado"\nsoftmax = "argmax"\ninput-type = "ufixed<6,1>"'
+    flags = (
+        'part = "zcu102"\nclock = 4\nio = "stream"\nstrategy = "resource"\nreuse = 0x2\nbackend = "vivado"\nsoftmax ='
+        ' "argmax"\ninput-type = "ufixed<6,1>"'
+    )
     layers = '[layers.conv]\nreuse = 3\n\n[layers.logits]\nstrategy = "latency"'
     return [
         flags.encode(),

@@ -204,7 +204,10 @@ def test_a_folder_is_made_of_an_archive_and_of_nothing_outside_of_it(tmp_path: P
 
 
 def fuzz(*arguments: str, first: str = "pass") -> subprocess.CompletedProcess[str]:
-    script = f"import runpy, sys; {first}; sys.argv = ['fuzz.py', *{list(arguments)!r}]; runpy.run_path('tools/fuzz.py', run_name='__main__')"
+    script = (
+        f"import runpy, sys; {first}; sys.argv = ['fuzz.py', *{list(arguments)!r}]; runpy.run_path('tools/fuzz.py',"
+        " run_name='__main__')"
+    )
     return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=ROOT)
 
 

@@ -182,7 +182,7 @@ def test_a_loss_beyond_all_numbers_ends_the_training(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"augment": "known"}, "--augment known is for data sets by name; say what keeps the class of yours"),
+        ({"augment": "known"}, "--augment known needs a data set by name; for other data give changes"),
         ({"augment": "mirror"}, "--augment mirror: expected shift=ROWSxCOLUMNS, degrees=N"),
         ({"budget": "ebops=50%", "bits": "6,2"}, "--budget finds the integer bits itself"),
         ({"output": "float.h5"}, "is the float model itself"),

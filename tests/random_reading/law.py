@@ -198,7 +198,8 @@ def _ties(source: SourceModel, saved: Saved, found: Sequence[FloatArray], larges
     if (differs & ~excused).any():
         name, gap = max(zip(source.outputs, gaps, strict=True), key=lambda pair: float(pair[1].max()))
         raise _DifferenceError(
-            f"output '{name}' differs by up to {gap.max():g} of {largest:g}, in {int((differs & ~excused).sum())} events"
+            f"output '{name}' differs by up to {gap.max():g} of {largest:g}, in {int((differs & ~excused).sum())}"
+            " events"
         )
     return differs
 

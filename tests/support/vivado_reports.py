@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 from tests.support.hls_reports import table
 
-NOTE = "* Warning! The Final LUT count, after physical optimizations and full implementation, is typically lower. CLB LUTs and CLB Registers may change."
+NOTE = (
+    "* Warning! The Final LUT count, after physical optimizations and full implementation, is typically lower. CLB LUTs"
+    " and CLB Registers may change."
+)
 
 
 @dataclass(frozen=True, kw_only=True)

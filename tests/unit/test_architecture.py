@@ -210,7 +210,10 @@ def test_the_root_and_every_folder_are_small() -> None:
 
 
 def test_an_import_inside_a_function_is_seen() -> None:
-    code = "def f():\n    if True:\n        from fpgacnn.pipeline.stages import convert\n        import h5py.h5f\n        importlib.import_module('qkeras')"
+    code = (
+        "def f():\n    if True:\n        from fpgacnn.pipeline.stages import convert\n        import h5py.h5f\n       "
+        " importlib.import_module('qkeras')"
+    )
     assert list(imported(ast.parse(code), Path("x.py"))) == ["fpgacnn.pipeline.stages", "h5py.h5f", "qkeras"]
 
 

@@ -59,7 +59,8 @@ def test_every_report_says_that_the_bound_says_nothing() -> None:
     assert (first.answer, first.tone) == ("Loose", Tone.WARN)
     assert (
         first.detail
-        == "Results are rounded. The bound of score is 118, and its answers span 3.5: the bound is too large to be useful."
+        == "Results are rounded. The bound of score is 118, and its answers span 3.5: the bound is too large to be"
+        " useful."
     )
     assert "within a bound that is too large to be useful (score: seen at most 0.5)" in shown.detail
     page = report([reported])

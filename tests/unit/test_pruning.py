@@ -49,5 +49,5 @@ def test_sparsity_rises_to_its_end_and_stays(epochs: int, final: float) -> None:
     ],
 )
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(UsageError, match=r"whole numbers from 0|sparsity lies between"):
+    with pytest.raises(UsageError, match=r"integers from 0|sparsity is at least"):
         TrainingSettings(**wrong)

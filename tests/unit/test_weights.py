@@ -7,7 +7,10 @@ import pytest
 from fpgacnn.sim.compare import Difference
 from fpgacnn.sim.weight_files import unsimulated
 
-HEADER = b"//Max 0.75\n#ifndef W2_H_\n#ifndef __SYNTHESIS__\nconv_weight_t w2[3];\n#else\nconv_weight_t w2[3] = {%s};\n#endif\n#endif\n"
+HEADER = (
+    b"//Max 0.75\n#ifndef W2_H_\n#ifndef __SYNTHESIS__\nconv_weight_t w2[3];\n#else\nconv_weight_t w2[3] ="
+    b" {%s};\n#endif\n#endif\n"
+)
 
 
 def project(header: bytes, text: bytes) -> dict[str, bytes]:

@@ -28,7 +28,10 @@ HEAVY = ("hls4ml", "tensorflow", "keras", "matplotlib", "pandas", "scipy", "skle
 def test_a_small_command_imports_nothing_that_is_slow(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     """What that means in seconds is for benchmarks/startup.py to say."""
     tiny_model(tmp_path / "model.h5")
-    code = f"import atexit, sys; atexit.register(lambda: print([one for one in {HEAVY} if one in sys.modules], file=sys.stderr))"
+    code = (
+        f"import atexit, sys; atexit.register(lambda: print([one for one in {HEAVY} if one in sys.modules],"
+        " file=sys.stderr))"
+    )
     code += "; from fpgacnn.cli.main import main; main()"
     command = [sys.executable, "-c", code, *arguments]
     done = subprocess.run(command, cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, check=False)

@@ -152,7 +152,10 @@ def test_the_command_ends_with_status_1_and_names_the_layer(
     ("fault", "words"),
     [
         (
-            "write_failure(folder, Failure(framework='Fake 1.5', doing='load the file', why='Unknown layer: X')); sys.exit(1)",
+            (
+                "write_failure(folder, Failure(framework='Fake 1.5', doing='load the file', why='Unknown layer: X'));"
+                " sys.exit(1)"
+            ),
             "Fake 1.5 cannot load the file (Unknown layer: X)",
         ),
         ("import os; os.abort()", "the process of Keras 2 ended with signal SIGABRT"),

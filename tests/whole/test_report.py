@@ -97,7 +97,7 @@ def test_a_project_of_hls4ml_is_reported_with_an_estimate(folder: Path, tmp_path
     shutil.copytree(folder / "first", tmp_path / "foreign", ignore=shutil.ignore_patterns("fpgacnn*"))
     done = run(tmp_path, "report", "foreign")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("Exact?    Not known  fpgacnn did not make this project")
+    assert done.stdout.startswith("Exact?    Not known  fpgacnn did not write this project")
     assert "Fits?     Fits" in done.stdout
     content = json.loads(run(tmp_path, "report", "foreign", "--json").stdout)["projects"][0]
     assert (content["record"], content["synthesis"], content["estimate"]["clock_ns"]) == (None, None, 5.0)

@@ -62,8 +62,8 @@ def test_the_tables_say_stage_numbers_and_reasons(tmp_path: Path, extra: dict[st
         == "latency 1,043 to 1,187 cycles (5.93 us), a new event every 1,031 cycles; clock 5 ns, estimated 3.64 ns"
     )
     assert (
-        f"csynth myproject 15,407 (0.9%) 9,321 (0.3%) 66 (0.5%) 14 (0.3%) 0 (0.0%) {SOLUTION}/syn/report/myproject_csynth.rpt"
-        in lines
+        "csynth myproject 15,407 (0.9%) 9,321 (0.3%) 66 (0.5%) 14 (0.3%) 0 (0.0%)"
+        f" {SOLUTION}/syn/report/myproject_csynth.rpt" in lines
     )
     assert "synth myproject 7,311 (0.4%) 8,120 (0.2%) 66 (0.5%) 13 (0.2%) 0 (0.0%) vivado_synth.rpt" in lines
     assert "conv1 conv_2d_cl 1,021 to 1,165 1,021 to 1,165 2,044 1,210 8 2 0 1" in lines
@@ -126,7 +126,10 @@ def test_a_command_that_is_ended_ends_the_tool_and_its_children(
     put(tmp_path / "prj", {"build_prj.tcl": "source build_opt.tcl\n", "build_opt.tcl": "as it was\n"})
     mark = tmp_path / "pids"
     tool(tmp_path / "bin", "vitis-run", work='sleep 60 & echo $! > "$MARK"; echo $$ >> "$MARK"; wait')
-    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from fpgacnn.cli.main import main; main()"
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from fpgacnn.cli.main import main;"
+        " main()"
+    )
     settings = environment(tmp_path, {**extra, "MARK": str(mark)})
     with subprocess.Popen(
         [sys.executable, "-c", code, "synth", "prj"],

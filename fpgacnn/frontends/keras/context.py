@@ -88,7 +88,10 @@ class LayerContext:
             raise NonFiniteWeightsError(file=file, layer=self.name, weight=name, count=bad, total=values.size)
         parsed = parse_quantizer(quantizer, layer=self.name)
         if isinstance(parsed, src.PowerOfTwo) and (ties := on_a_tie(parsed, values)).size:
-            why = f"{name} holds {ties[0]:g}, which its logarithm rounds up or down by the place in the tensor (QKeras' float32); use another max_value"
+            why = (
+                f"{name} holds {ties[0]:g}, which its logarithm rounds up or down by the place in the tensor (QKeras'"
+                " float32); use another max_value"
+            )
             raise UnsupportedQuantizerError(layer=self.name, quantizer=quantizer_text(parsed), why=why)
         return src.Weight(values=values, quantizer=with_automatic_scale(parsed) if trained else parsed)
 

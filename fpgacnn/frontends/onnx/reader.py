@@ -159,7 +159,10 @@ class _Reader:
         if min(shape) < 1:
             raise GraphError(
                 file=self.path,
-                why=f"input '{port.name}' has an axis of unknown size: {port.shape}; only the first, that of events, may be open",
+                why=(
+                    f"input '{port.name}' has an axis of unknown size: {port.shape}; only the first, that of events,"
+                    " may be open"
+                ),
             )
         name = self.builder.emit(Input(element=ELEMENTS[port.kind]), (), shape)
         seen = (1, *port.shape[1:])

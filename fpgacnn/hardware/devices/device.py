@@ -119,7 +119,10 @@ def full_part(name: str) -> str:
     """
     maker = _maker(name)
     if maker is not None:
-        why = f"is made by {maker}; projects are written for parts of AMD (Xilinx), which Vitis HLS and Vivado HLS build (--backend vitis|vivado)"
+        why = (
+            f"is made by {maker}; projects are written for parts of AMD (Xilinx), which Vitis HLS and Vivado HLS build"
+            " (--backend vitis|vivado)"
+        )
         raise UnknownPartError(part=name, why=why)
     return _on_board(name)
 

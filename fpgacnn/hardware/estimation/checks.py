@@ -42,7 +42,10 @@ def cautions(
     found = [caution for layer in model.layers for caution in _layer(layer, model)]
     products = sum(one.product.terms for one in counted.layers if not one.product.in_memory)
     if products > MANY_PRODUCTS:
-        text = f"{products:,.0f} products are built side by side; schedulers have needed hours and more memory than machines have for that many"
+        text = (
+            f"{products:,.0f} products are built side by side; schedulers have needed hours and more memory than"
+            " machines have for that many"
+        )
         found.append(
             Caution(code="FC128", layer="", text=text, cure="--strategy resource with --reuse, or fewer channels")
         )
@@ -55,11 +58,17 @@ def _layer(layer: TemplateCall, model: HardwareGraph) -> Iterator[Caution]:
     whole = model.io is IoType.PARALLEL or layer.role is Role.DENSE
     bits = prod(layer.in_shape) * layer.input.width
     if whole and bits > PARTITION_BITS:
-        text = f"an array of {prod(layer.in_shape):,} values, {bits:,} bits, is split into registers; tools give up or take hours beyond {PARTITION_BITS:,}"
+        text = (
+            f"an array of {prod(layer.in_shape):,} values, {bits:,} bits, is split into registers; tools give up or"
+            f" take hours beyond {PARTITION_BITS:,}"
+        )
         yield Caution(code="FC123", layer=layer.name, text=text, cure="--io stream, or pooling before it")
     elements = prod(layer.in_shape)
     if whole and model.tool is BackendName.VITIS and elements > VITIS_PARTITION_LIMIT:
-        text = f"an array of {elements:,} elements is split into registers; beyond {VITIS_PARTITION_LIMIT:,} Vitis HLS warns and takes long"
+        text = (
+            f"an array of {elements:,} elements is split into registers; beyond {VITIS_PARTITION_LIMIT:,} Vitis HLS"
+            " warns and takes long"
+        )
         yield Caution(code="FC129", layer=layer.name, text=text, cure="--io stream, or pooling before it")
 
 
@@ -72,7 +81,10 @@ def _weighted(layer: TemplateCall, model: HardwareGraph) -> Iterator[Caution]:
             code="FC122", layer=layer.name, text=text, cure=f"--set {layer.name}.strategy=resource and a reuse factor"
         )
         if model.tool is BackendName.VIVADO and layer.reuse > 1:
-            text = f"{count:,} weights are more than the {PARTITION_LIMIT:,} elements that Vivado HLS splits: they stay in block RAM and are read as if shared"
+            text = (
+                f"{count:,} weights are more than the {PARTITION_LIMIT:,} elements that Vivado HLS splits: they stay in"
+                " block RAM and are read as if shared"
+            )
             yield Caution(
                 code="FC124", layer=layer.name, text=text, cure="--strategy resource says so in its own words"
             )

@@ -143,8 +143,9 @@ def _words(one: LayerQuantities) -> str:
 
 def _method(constants: Constants, group: str) -> str:
     return (
-        "cycles, multipliers and memory counted from hls4ml's templates and the real weights; LUTs and flip-flops by constants fitted on "
-        f"{constants.designs} synthesized designs of {constants.repositories} repositories; bands held 80 % of the truth in validation ({group})"
+        "cycles, multipliers and memory counted from hls4ml's templates and the real weights; LUTs and flip-flops by"
+        f" constants fitted on {constants.designs} synthesized designs of {constants.repositories} repositories; bands"
+        f" held 80 % of the truth in validation ({group})"
     )
 
 

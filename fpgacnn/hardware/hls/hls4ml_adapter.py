@@ -210,7 +210,10 @@ def _register_multi_threshold(backend: str) -> None:
         def format(self, node: Any) -> str:  # as above
             given, result = node.get_input_variable(), node.get_output_variable()
             weights = ", ".join(node.get_weights(name).name for name in ("threshold", "value"))
-            return f"nnet::multi_threshold<{given.type.name}, {result.type.name}, config{node.index}>({given.name}, {result.name}, {weights});"
+            return (
+                f"nnet::multi_threshold<{given.type.name}, {result.type.name}, config{node.index}>({given.name},"
+                f" {result.name}, {weights});"
+            )
 
     for template in (MultiThresholdConfig, MultiThresholdCall):
         get_backend(backend).register_template(template)

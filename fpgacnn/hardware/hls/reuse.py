@@ -21,7 +21,10 @@ def chosen(inputs: int, outputs: int, largest: int, requested: int, *, layer: st
         return requested
     if explicit:
         known = ", ".join(map(str, legal[:SHOWN])) + (", ..." if len(legal) > SHOWN else "")
-        why = f"a reuse factor of {requested} is not legal for {inputs} inputs and {outputs} outputs with the resource strategy"
+        why = (
+            f"a reuse factor of {requested} is not legal for {inputs} inputs and {outputs} outputs with the resource"
+            " strategy"
+        )
         raise UnsupportedOptionError(layer=layer, why=why, do=f"use one of {known}")
     return min(legal, key=lambda reuse: (abs(reuse - requested), reuse))
 

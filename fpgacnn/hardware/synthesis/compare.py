@@ -34,14 +34,19 @@ def _wrapper(report: SynthesisReport) -> Iterator[str]:
     if report.csynth and report.csynth.instances is None:
         yield f"{report.csynth.origin.file} has totals only: no instances, FIFOs and memories"
     elif report.csynth and report.csynth.fifos is None:
-        yield f"{report.csynth.origin.file} is the screen output of `hls4ml report`, which leaves out FIFOs and memories"
+        yield (
+            f"{report.csynth.origin.file} is the screen output of `hls4ml report`, which leaves out FIFOs and memories"
+        )
 
 
 def _unjoined(report: SynthesisReport) -> Iterator[str]:
     rest = [one.name for one in report.network.instances or () if one.layer is None] if report.network else []
     if rest:
         more = f" and {len(rest) - SHOWN} more" if len(rest) > SHOWN else ""
-        yield f"{len(rest)} instances of {report.network.name if report.network else ''} belong to no layer: {', '.join(rest[:SHOWN])}{more}"
+        yield (
+            f"{len(rest)} instances of {report.network.name if report.network else ''} belong to no layer:"
+            f" {', '.join(rest[:SHOWN])}{more}"
+        )
 
 
 def _disagreements(report: SynthesisReport, in_xml: Sequence[ModuleReport]) -> Iterator[str]:
@@ -106,7 +111,10 @@ def _other_network(report: SynthesisReport, calls: Sequence[FirmwareCall]) -> It
         else []
     )
     if strange:
-        yield f"the firmware has no layers {', '.join(map(str, strange))} of the reports: they may be of an earlier version of the project"
+        yield (
+            f"the firmware has no layers {', '.join(map(str, strange))} of the reports: they may be of an earlier"
+            " version of the project"
+        )
 
 
 def _older(report: SynthesisReport) -> Iterator[str]:
@@ -119,7 +127,10 @@ def _older(report: SynthesisReport) -> Iterator[str]:
     ]
     for file, date in later:
         if made and date and date < made:
-            yield f"{file} of {date} is older than the C synthesis of {made}: it may be of an earlier version of the project"
+            yield (
+                f"{file} of {date} is older than the C synthesis of {made}: it may be of an earlier version of the"
+                " project"
+            )
 
 
 def _board(report: SynthesisReport) -> Iterator[str]:

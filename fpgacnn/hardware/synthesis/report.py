@@ -344,7 +344,8 @@ class SynthesisReport:
         ]
         if self.export and self.export.timing_met is False:
             late.append(
-                f"the exported design reaches {self.export.achieved_impl_ns or self.export.achieved_synth_ns} ns of {self.export.required_ns} ns"
+                f"the exported design reaches {self.export.achieved_impl_ns or self.export.achieved_synth_ns} ns of"
+                f" {self.export.required_ns} ns"
             )
         return tuple(late)
 

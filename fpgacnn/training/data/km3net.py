@@ -89,8 +89,9 @@ EXTERNAL_EVENTS = PackageFile(
 )
 
 DESCRIPTION = (
-    "Simulated KM3NeT/ARCA string windows, 18 floors x 32 bins of 100 ns, hits clipped to 7 and divided by 8;"
-    " 1: at least 4 hits of muon light, 0: background light only. Windows are truth-centred; see fpgacnn.training.data.km3net."
+    "Simulated KM3NeT/ARCA string windows, 18 floors x 32 bins of 100 ns, hits clipped to 7 and divided by 8; 1: at"
+    " least 4 hits of muon light, 0: background light only. Windows are truth-centred; see"
+    " fpgacnn.training.data.km3net."
 )
 
 

@@ -128,7 +128,7 @@ def test_auc_says_why_it_is_undefined(scores: list[float], labels: list[int], wo
 
 @pytest.mark.parametrize("rate", [-0.01, 1.01, math.nan])
 def test_a_rate_outside_zero_to_one_is_refused(rate: float) -> None:
-    with pytest.raises(ValueError, match="lies between 0 and 1"):
+    with pytest.raises(ValueError, match="is between 0 and 1"):
         threshold_at_false_positive_rate(np.array([0.0, 1.0]), np.array([0, 1]), rate)
 
 

@@ -380,7 +380,10 @@ TEXTS = {
         "a Dense: it has no name",
     ),
     "no ends": (
-        '{"class_name": "Functional", "config": {"layers": [{"class_name": "InputLayer", "config": {"name": "x", "batch_shape": [null, 3]}}]}}',
+        (
+            '{"class_name": "Functional", "config": {"layers": [{"class_name": "InputLayer", "config": {"name": "x",'
+            ' "batch_shape": [null, 3]}}]}}'
+        ),
         "not named",
     ),
 }

@@ -77,7 +77,8 @@ def test_what_a_framework_says_does_not_reach_the_terminal(
 
 def test_a_failure_is_told_in_one_printable_line(ask: Callable[..., Answers | Unanswered]) -> None:
     answer = ask(
-        "write_failure(folder, Failure(framework='Keras 9', doing='load the file', why='no \\x1b[31m class\\nX')); sys.exit(1)"
+        "write_failure(folder, Failure(framework='Keras 9', doing='load the file', why='no \\x1b[31m class\\nX'));"
+        " sys.exit(1)"
     )
     assert why(answer) == "Keras 9 cannot load the file (no \\x1b[31m class\\nX)"
 
@@ -109,8 +110,8 @@ def test_a_framework_that_hangs_is_ended_with_what_it_started(
     begin = time.monotonic()
     pids = tmp_path / "pids"
     answer = ask(
-        "import signal, subprocess\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        f"child = subprocess.Popen(['sleep', '300']); Path({str(pids)!r}).write_text(f'{{os.getpid()}} {{child.pid}}')\ntime.sleep(300)",
+        "import signal, subprocess\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nchild = subprocess.Popen(['sleep',"
+        f" '300']); Path({str(pids)!r}).write_text(f'{{os.getpid()}} {{child.pid}}')\ntime.sleep(300)",
         seconds=5.0,
     )
     assert why(answer) == "Keras 2 did not finish within 5 s and was ended"

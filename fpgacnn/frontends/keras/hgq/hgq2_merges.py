@@ -134,7 +134,9 @@ _VOLUMES = ("QConv3D", *(f"Q{name}Pooling3D" for name in ("Max", "Average", "Glo
 
 HINTS: Mapping[str, str] = {
     f"{PREFIX}QSoftmax": ": its tables are not built; end the network with its logits, whose order is the same",
-    f"{PREFIX}QEinsum": ": a product of two tensors along any axes is not built; use QMultiply and QSum, or QDot of two vectors",
+    f"{PREFIX}QEinsum": (
+        ": a product of two tensors along any axes is not built; use QMultiply and QSum, or QDot of two vectors"
+    ),
     **{f"{PREFIX}{name}": ": attention is not supported" for name in _ATTENTION},
     **{
         f"{PREFIX}{name}": ": its tables for each pair of an input and an output are not built; use the layer without T"

@@ -111,7 +111,10 @@ def _refuse_bias(context: LayerContext, constant: FloatArray) -> None:
         return
     biased = -1 if constant.shape[long[0]] == shape[-1] else -len(shape)
     if long[0] != biased:
-        why = f"a constant of shape {constant.shape} is added to a tensor of shape {shape} along another axis by TensorFlow than by JAX and PyTorch"
+        why = (
+            f"a constant of shape {constant.shape} is added to a tensor of shape {shape} along another axis by"
+            " TensorFlow than by JAX and PyTorch"
+        )
         raise context.settings.unsupported(why, "subtract the negative constant instead, which all backends do alike")
 
 

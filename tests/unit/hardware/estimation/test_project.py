@@ -138,7 +138,10 @@ def test_older_projects_name_part_and_clock_in_yaml(folder: Path) -> None:
 
 
 def test_parallel_projects_are_pipelines_unless_they_say_dataflow(folder: Path) -> None:
-    top = "void myproject(input_t image[16], result_t layer5_out[3]) {\n#pragma HLS PIPELINE\n    layer2_t layer2_out[4];\n"
+    top = (
+        "void myproject(input_t image[16], result_t layer5_out[3]) {\n#pragma HLS PIPELINE\n    layer2_t"
+        " layer2_out[4];\n"
+    )
     top += "nnet::dense<input_t, layer2_t, config5>(image, layer2_out, w5, b5); // a\n"
     top += "nnet::softmax<layer2_t, result_t, softmax_config6>(layer2_out, layer5_out);\n}\n"
     (folder / "firmware" / "myproject.cpp").write_text(top)
@@ -269,11 +272,18 @@ def test_the_headers_tell_whether_the_windows_shift_is_inlined(folder: Path, pra
 def test_a_recurrent_layer_has_both_matrices_and_both_reuse_factors(folder: Path) -> None:
     firmware = folder / "firmware"
     config = "struct config7_2 : nnet::dense_config {\n    static const unsigned reuse_factor = 4;\n};\n"
-    config += "struct config7 : nnet::gru_config {\n    typedef weight2_t weight_t;\n    typedef config7_2 mult_config2;\n    static const unsigned n_in = 3;\n"
-    config += "    static const unsigned n_state = 2;\n    static const unsigned n_sequence = 5;\n    static const unsigned reuse_factor = 2;\n};\n"
+    config += (
+        "struct config7 : nnet::gru_config {\n    typedef weight2_t weight_t;\n    typedef config7_2 mult_config2;\n   "
+        " static const unsigned n_in = 3;\n"
+    )
+    config += (
+        "    static const unsigned n_state = 2;\n    static const unsigned n_sequence = 5;\n    static const unsigned"
+        " reuse_factor = 2;\n};\n"
+    )
     (firmware / "parameters.h").write_text(config)
     (firmware / "myproject.cpp").write_text(
-        "void f(input_t image[15], result_t out[2]) {\nnnet::gru_stack<input_t, result_t, config7>(image, out, w7, wr7, b7, br7);\n}\n"
+        "void f(input_t image[15], result_t out[2]) {\nnnet::gru_stack<input_t, result_t, config7>(image, out, w7, wr7,"
+        " b7, br7);\n}\n"
     )
     (firmware / "weights" / "w7.txt").write_text(", ".join(["0.5"] * 18))
     (firmware / "weights" / "wr7.txt").write_text(", ".join(["0.65625"] * 12))

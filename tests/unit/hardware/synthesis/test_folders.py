@@ -40,7 +40,10 @@ FIRMWARE = """
     nnet::clone_stream<layer4_t, layer4_t, 100>(layer4_out, layer11_cpy1, layer11_cpy2); // clone_act1
     nnet::dense<layer4_t, result_t, config6>(layer11_cpy1, layer6_out, w6, b6); // fc
 """
-PROJECT_TCL = 'variable project_name\nset project_name "myproject"\nset backend "vitis"\nset part "xcu250-figd2104-2L-e"\nset clock_period 5\n'
+PROJECT_TCL = (
+    'variable project_name\nset project_name "myproject"\nset backend "vitis"\nset part "xcu250-figd2104-2L-e"\nset'
+    " clock_period 5\n"
+)
 
 
 def put(folder: Path, files: dict[str, str]) -> Path:
@@ -177,7 +180,8 @@ def test_an_instance_without_a_number_is_given_to_a_layer_only_where_it_can_mean
         (4, ()),
     ]
     assert report.notes[0].startswith(
-        "4 instances of myproject belong to no layer: clone_stream_a_64_s_U0, clone_stream_b_64_s_U0, softmax_stable_s_U0"
+        "4 instances of myproject belong to no layer: clone_stream_a_64_s_U0, clone_stream_b_64_s_U0,"
+        " softmax_stable_s_U0"
     )
 
 
@@ -298,12 +302,18 @@ def test_reports_that_disagree_or_are_older_are_noted(tmp_path: Path) -> None:
     where = f"{SOLUTION}/syn/report"
     assert read(put(tmp_path, files)).notes[1:] == (
         f"{where}/myproject_csynth.xml says interval 1,032, {where}/myproject_csynth.rpt 1,031; the latter is used",
-        f"{where}/myproject_csynth.xml says worst interval 1,032, {where}/myproject_csynth.rpt 1,031; the latter is used",
+        (
+            f"{where}/myproject_csynth.xml says worst interval 1,032, {where}/myproject_csynth.rpt 1,031; the latter is"
+            " used"
+        ),
         f"{where}/csynth.rpt says LUT 15,413, {where}/myproject_csynth.rpt 15,407; the latter is used",
         f"vivado_synth.rpt is for 7z020clg400-1, {where}/myproject_csynth.rpt for xcu250-figd2104-2L-e",
         f"project.tcl sets a clock of 10 ns, {where}/myproject_csynth.rpt is for 5 ns",
         "the firmware has no layers 6 of the reports: they may be of an earlier version of the project",
-        "vivado_synth.rpt of 2024-03-04T09:00:00 is older than the C synthesis of 2024-03-05T14:02:31: it may be of an earlier version of the project",
+        (
+            "vivado_synth.rpt of 2024-03-04T09:00:00 is older than the C synthesis of 2024-03-05T14:02:31: it may be of"
+            " an earlier version of the project"
+        ),
     )
 
 
@@ -407,7 +417,10 @@ def test_what_a_file_cannot_tell_is_noted(tmp_path: Path) -> None:
     assert read(put(tmp_path / "a", {"myproject_csynth.xml": hls_xml(TOP)})).notes == (
         "myproject_csynth.xml has totals only: no instances, FIFOs and memories",
     )
-    screen = f"Found 1 solution(s) in ./myproject_prj.\n\nSYNTHESIS REPORT:\n{hls_rpt(TOP).lstrip().partition('    * DSP')[0]}\nCO-SIMULATION RESULT:\n"
+    screen = (
+        "Found 1 solution(s) in ./myproject_prj.\n\nSYNTHESIS"
+        f" REPORT:\n{hls_rpt(TOP).lstrip().partition('    * DSP')[0]}\nCO-SIMULATION RESULT:\n"
+    )
     report = read(put(tmp_path / "b", {"csynth.rpt": screen}))
     assert report.notes[0] == "csynth.rpt is the screen output of `hls4ml report`, which leaves out FIFOs and memories"
     assert [one.resources.lut for one in report.layers if one.resources] == [2044, 900]

@@ -308,7 +308,10 @@ def test_a_damaged_report_names_file_and_section(old: str, new: str, section: st
 
 def test_the_screen_output_of_hls4ml_report_is_read_up_to_where_it_ends() -> None:
     text = hls_rpt(module("2019.2"))
-    printed = f'Found 1 solution(s) in ./myproject_prj.\nReports for solution "solution1":\n\nSYNTHESIS REPORT:\n{text.lstrip().partition("    * DSP48")[0]}'
+    printed = (
+        'Found 1 solution(s) in ./myproject_prj.\nReports for solution "solution1":\n\nSYNTHESIS'
+        f" REPORT:\n{text.lstrip().partition('    * DSP48')[0]}"
+    )
     read = read_hls_rpt(f"{printed}\nCO-SIMULATION RESULT:\n", "csynth.rpt")
     assert read.resources.lut == 15407
     assert len(read.instances or ()) == 2
