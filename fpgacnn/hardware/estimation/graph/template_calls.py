@@ -170,7 +170,7 @@ def shapes(
     if role is Role.RECURRENT:
         return (1, call.number("n_sequence", default=1), call.number("n_in", default=1)), (
             1,
-            1,
+            call.number("n_sequence_out", default=1),
             call.number("n_state", "n_out", default=1),
         )
     if "new_width" in call.numbers:
