@@ -1,9 +1,9 @@
-"""Exact scales: the pair (scale, shift) with few bits that makes a cast answer as with the real numbers, always.
+"""Exact scales: a short scale and shift with which a cast answers as with the real numbers, for every possible input.
 
-A real scale and shift before a cast are a step function of one integer: code `j` begins at the input `t_j`. Any pair
-(S, B) with `S * t_j + B` above and `S * (t_j - 1) + B` below the half step `j - 1/2`, for every `j` that can be
-reached, answers the same on every input that can come. That is a polygon in (S, B); the scale with the fewest
-fraction bits inside it is searched next to the real one, then the shift with the fewest.
+A real scale and shift before a cast are a step function of one integer, the code of the input: result `j` begins at the
+input `t_j`. A pair (S, B) answers the same where `S * t_j + B` is above and `S * (t_j - 1) + B` below the half step
+`j - 1/2`, for every `j` that can be reached. These inequalities are a polygon in (S, B). The search tries the scales
+closest to the real one, with as few fraction bits as possible, and then takes the shift with the fewest fraction bits.
 """
 
 from __future__ import annotations
@@ -20,17 +20,23 @@ from fpgacnn.ir.source import FloatArray
 
 MAX_SCALE_FRACTION = 34
 MAX_WORK = 1 << 22
-"""Channels times steps times candidates that are held at once."""
+"""Channels times steps times candidates in memory at once."""
 
 CANDIDATES = np.arange(-3, 6)
+"""Which scales are tried, in units of the last fraction bit, counted from the real scale rounded down."""
+
+MAX_BITS = 58
+"""Products and half steps of more bits could overflow an int64."""
+
 FAR = np.int64(1) << 60
+"""Beyond every limit of a shift."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeThresholds:
-    """The step functions of all channels: code `first + k` begins at input code `begins[c, k]`, in units of the input.
+    """The step functions of all channels: result `first + k` begins at input code `begins[c, k]`.
 
-    Inputs lie in `low[c]..high[c]`; `rising[c]` is False where the function falls, and then inputs are negated.
+    Inputs are between `low[c]` and `high[c]`. `rising[c]` is False where the function falls; then inputs are negated.
     """
 
     first: int
@@ -49,147 +55,146 @@ class ExactPair:
 
 
 def rounding_thresholds(low: CodeArray, high: CodeArray, fraction: int, line: q.Line, to: Format) -> CodeThresholds:
-    """The staircase of `cast(x * scale / divisor + shift)` with half to even, by exact fractions.
+    """The steps of `cast(x * scale / divisor + shift)` that rounds half to even, by exact fractions.
 
-    `low` and `high` are (channels,); a scale of 0 counts as rising.
+    `low` and `high` (channels,) are codes with `fraction` fraction bits. A scale of 0 counts as rising.
     """
-    scale, shift, divisor = line.scale, line.shift, line.divisor
-    rising = scale >= 0
+    rising = line.scale >= 0
     bottom, top = np.where(rising, low, -high), np.where(rising, high, -low)
-    codes = np.arange(to.low + 1, to.high + 1)
+    results = np.arange(to.low + 1, to.high + 1)
     rows = [
         _begins(
-            abs(Fraction(float(one))) / divisor,
-            Fraction(float(other)),
-            fraction,
-            to.fraction,
-            codes,
-            int(least),
-            int(most),
+            abs(Fraction(float(scale))) / line.divisor * Fraction(2) ** (to.fraction - fraction),
+            Fraction(float(shift)) * Fraction(2) ** to.fraction,
+            results,
+            (int(least), int(most)),
         )
-        for one, other, least, most in zip(scale, shift, bottom, top, strict=True)
+        for scale, shift, least, most in zip(line.scale, line.shift, bottom, top, strict=True)
     ]
     return CodeThresholds(first=to.low + 1, begins=np.stack(rows), low=bottom, high=top, rising=rising)
 
 
-def _begins(
-    scale: Fraction, shift: Fraction, fraction: int, to_fraction: int, codes: NDArray[np.int64], low: int, high: int
-) -> CodeArray:
-    """The first input of each code; `low` where every input has it, `high + 1` where none does."""
-    offset = shift * Fraction(2) ** to_fraction
-    slope = scale * Fraction(2) ** (to_fraction - fraction)
+def _begins(slope: Fraction, offset: Fraction, results: NDArray[np.int64], ends: tuple[int, int]) -> CodeArray:
+    """The first input code with each result (results,), for a value of `slope * code + offset` in steps of the result.
+
+    `ends` are the smallest and largest input: `ends[0]` where every input has the result, `ends[1] + 1` where none has.
+    """
+    low, high = ends
     if slope == 0:
-        whole = round(offset)
-        return np.where(codes <= whole, low, high + 1)
+        return np.where(results <= round(offset), low, high + 1)
     divisor = 2 * offset.denominator * slope.numerator
-    numerators = (2 * codes.astype(object) - 1) * (
+    numerators = (2 * results.astype(object) - 1) * (
         offset.denominator * slope.denominator
     ) - 2 * offset.numerator * slope.denominator
-    even = codes % 2 == 0
-    begins = np.where(even, -(-numerators // divisor), numerators // divisor + 1)
+    is_even = results % 2 == 0  # half steps are rounded to the even result
+    begins = np.where(is_even, -(-numerators // divisor), numerators // divisor + 1)
     return np.clip(begins, low, high + 1).astype(np.int64)
 
 
-def solve(stairs: CodeThresholds, fraction: int, guess: FloatArray, to: Format) -> ExactPair | None:
+def solve(thresholds: CodeThresholds, fraction: int, guess: FloatArray, to: Format) -> ExactPair | None:
     """The pair with the fewest bits, or None where none was found or the search would be too large.
 
-    `guess` (channels,) are scales near which to search, of any sign.
+    `guess` (channels,) are scales, of any sign, close to which to search; `fraction` are the fraction bits of inputs.
     """
-    channels, steps = stairs.begins.shape
+    channels, steps = thresholds.begins.shape
     if channels * steps * CANDIDATES.size > MAX_WORK or not steps:
         return None
-    halves = 2 * (stairs.first + np.arange(steps)) - 1
-    size = np.abs(guess)
-    found = np.full(channels, -1)
-    numerators = np.zeros(channels, np.int64)
+    search = _Search(thresholds=thresholds, fraction=fraction, to_fraction=to.fraction)
+    sizes = np.abs(guess)
+    scales, found_at = np.zeros(channels, np.int64), np.full(channels, -1)
     for places in range(MAX_SCALE_FRACTION):
-        if np.ldexp(size.max(), places) >= FAR:
+        if np.ldexp(sizes.max(), places) >= FAR:
             return None
-        numerators, found = _search(stairs, halves, fraction, to.fraction, size, places, numerators, found)
-        if np.all(found >= 0):
-            return _with_shift(stairs, halves, fraction, to.fraction, numerators << (places - found), places)
+        missing = np.flatnonzero(found_at < 0)
+        found = search.scales(missing, sizes[missing], places)
+        solved = missing[found >= 0]
+        scales[solved], found_at[solved] = found[found >= 0], places
+        if np.all(found_at >= 0):
+            return search.pair(scales << (places - found_at), places)
     return None
 
 
-def _search(
-    stairs: CodeThresholds,
-    halves: CodeArray,
-    fraction: int,
-    to_fraction: int,
-    size: FloatArray,
-    places: int,
-    numerators: CodeArray,
-    found: CodeArray,
-) -> tuple[CodeArray, CodeArray]:
-    """Scales with `places` fraction bits for the channels that have none yet."""
-    open_ = np.flatnonzero(found < 0)
-    candidates = np.maximum(np.floor(np.ldexp(size[open_], places)).astype(np.int64)[:, None] + CANDIDATES, 0)
-    room = _room(stairs, open_, halves, fraction, to_fraction, candidates, places)
-    if room is None:
-        return numerators, found
-    low, high = room
-    best = np.argmax(high - low, axis=1)
-    row = np.arange(open_.size)
-    good = high[row, best] - low[row, best] >= 1
-    numerators, found = numerators.copy(), found.copy()
-    numerators[open_[good]] = candidates[row, best][good]
-    found[open_[good]] = places
-    return numerators, found
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Search:
+    """The inequalities of all channels; inputs have `fraction` fraction bits, results `to_fraction`.
 
+    Scales are positive codes with `places` fraction bits. Shifts and their limits are integers in units of
+    `2^-depth(places)`, in which products and half steps are whole numbers.
+    """
 
-def _room(
-    stairs: CodeThresholds,
-    rows: NDArray[np.int64],
-    halves: CodeArray,
-    fraction: int,
-    to_fraction: int,
-    candidates: CodeArray,
-    places: int,
-) -> tuple[CodeArray, CodeArray] | None:
-    """Between which integers, in units of `2^-scale_of(...)`, the shift must lie for each candidate scale."""
-    depth = _depth(fraction, to_fraction, places)
-    lift = depth - places - fraction
-    begins, bottom, top = stairs.begins[rows], stairs.low[rows, None], stairs.high[rows, None]
-    reach = max(int(np.abs(stairs.begins).max()), 1).bit_length() + max(int(candidates.max()), 1).bit_length() + lift
-    if max(reach, int(np.abs(halves).max()).bit_length() + depth - to_fraction - 1) > 58:
+    thresholds: CodeThresholds
+    fraction: int
+    to_fraction: int
+
+    def depth(self, places: int) -> int:
+        """Fraction bits of the shifts for scales with `places` fraction bits."""
+        return max(places + self.fraction, self.to_fraction + 1, 0)
+
+    def scales(self, channels: NDArray[np.int64], sizes: FloatArray, places: int) -> CodeArray:
+        """A scale for each of some channels that leaves a shift between its limits, or -1 where no candidate does.
+
+        `sizes` (channels,) are the absolute values of the real scales.
+        """
+        near = np.floor(np.ldexp(sizes, places)).astype(np.int64)
+        candidates = np.maximum(near[:, None] + CANDIDATES, 0)
+        limits = self.shift_limits(channels, candidates, places)
+        if limits is None:
+            return np.full(channels.size, -1)
+        widths = limits[1] - limits[0]
+        row, best = np.arange(channels.size), np.argmax(widths, axis=1)
+        return np.where(widths[row, best] >= 1, candidates[row, best], -1)
+
+    def shift_limits(
+        self, channels: NDArray[np.int64], candidates: CodeArray, places: int
+    ) -> tuple[CodeArray, CodeArray] | None:
+        """The integers between which the shift must be, for each candidate scale (channels, candidates).
+
+        None where the numbers need too many bits. A side without a limit is one unit of the result away from the other.
+        """
+        found, depth = self.thresholds, self.depth(places)
+        lift, half_lift = depth - places - self.fraction, depth - self.to_fraction - 1
+        half_steps = 2 * (found.first + np.arange(found.begins.shape[1])) - 1
+        bits = _bits(found.begins) + _bits(candidates) + lift
+        if max(bits, int(np.abs(half_steps).max()).bit_length() + half_lift) > MAX_BITS:
+            return None
+        begins, bottom, top = found.begins[channels], found.low[channels, None], found.high[channels, None]
+        wanted = half_steps << half_lift
+
+        def rest(inputs: CodeArray) -> CodeArray:
+            """What is missing to the half steps (channels, candidates, steps) at some inputs (channels, steps)."""
+            return (wanted - ((candidates[:, :, None] * inputs[:, None, :]) << lift)).astype(np.int64)
+
+        low = np.where((begins <= top)[:, None, :], rest(begins), -FAR).max(axis=2)
+        high = np.where((begins > bottom)[:, None, :], rest(np.minimum(begins - 1, top)), FAR).min(axis=2)
+        unit = 1 << depth
+        return (
+            np.where(low == -FAR, np.minimum(high, FAR - 1) - unit, low),
+            np.where(high == FAR, np.maximum(low, 1 - FAR) + unit, high),
+        )
+
+    def pair(self, scales: CodeArray, places: int) -> ExactPair | None:
+        """The scales (channels,) with shifts of the fewest fraction bits strictly between their limits."""
+        limits = self.shift_limits(np.arange(scales.size), scales[:, None], places)
+        if limits is None:
+            return None
+        low, high = 2 * limits[0][:, 0], 2 * limits[1][:, 0]
+        depth = self.depth(places)
+        for bits in range(depth + 2):
+            unit = depth + 1 - bits
+            shift = (low >> unit) + 1
+            if np.all(shift << unit < high):
+                signed = scales * np.where(self.thresholds.rising, 1, -1)
+                return ExactPair(scale=_narrow(signed, places), shift=_narrow(shift, bits))
         return None
-    wanted = halves << (depth - to_fraction - 1)
-    above = (wanted - ((candidates[:, :, None] * begins[:, None, :]) << lift)).astype(np.int64)
-    below = (wanted - ((candidates[:, :, None] * np.minimum(begins - 1, top)[:, None, :]) << lift)).astype(np.int64)
-    low = np.where((begins <= top)[:, None, :], above, -FAR).max(axis=2)
-    high = np.where((begins > bottom)[:, None, :], below, FAR).min(axis=2)
-    low, high = (
-        np.where(low == -FAR, np.minimum(high, FAR - 1) - (1 << depth), low),
-        np.where(high == FAR, np.maximum(low, 1 - FAR) + (1 << depth), high),
-    )
-    return low, high
 
 
-def _depth(fraction: int, to_fraction: int, places: int) -> int:
-    """Fraction bits in which products and half steps are both whole numbers."""
-    return max(places + fraction, to_fraction + 1, 0)
-
-
-def _with_shift(
-    stairs: CodeThresholds, halves: CodeArray, fraction: int, to_fraction: int, numerators: CodeArray, places: int
-) -> ExactPair | None:
-    """The shift with the fewest fraction bits strictly inside the room that the scales leave."""
-    depth = _depth(fraction, to_fraction, places)
-    rows = np.arange(len(numerators))
-    room = _room(stairs, rows, halves, fraction, to_fraction, numerators[:, None], places)
-    if room is None:
-        return None
-    low, high = 2 * room[0][:, 0], 2 * room[1][:, 0]
-    for bits in range(depth + 2):
-        unit = depth + 1 - bits
-        shift = (low >> unit) + 1
-        if np.all(shift << unit < high):
-            scale = numerators * np.where(stairs.rising, 1, -1)
-            return ExactPair(scale=_narrow(scale, places), shift=_narrow(shift, bits))
-    return None
+def _bits(numbers: CodeArray) -> int:
+    """Bits of the largest absolute value, at least 1."""
+    return max(int(np.abs(numbers).max()), 1).bit_length()
 
 
 def _narrow(codes: CodeArray, fraction: int) -> Codes:
+    """The same values without trailing zeros."""
     spare = trailing_zeros(codes)
     kept = codes >> spare
     return Codes(array=kept, format=smallest_format(int(kept.min()), int(kept.max()), fraction - spare))
