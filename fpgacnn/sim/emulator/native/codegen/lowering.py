@@ -18,12 +18,13 @@ from fpgacnn.ir.interval import Interval
 from fpgacnn.ir.source import PoolKind
 from fpgacnn.passes.precision import LayerPrecision
 from fpgacnn.sim.emulator.accumulator_ranges import linear_sums
+from fpgacnn.sim.emulator.native.codegen.casts import cast
 from fpgacnn.sim.emulator.native.codegen.fusion import Fusion
 from fpgacnn.sim.emulator.native.codegen.operations import concatenated, merge, unary, window
 from fpgacnn.sim.emulator.native.codegen.program import Program, assemble
 from fpgacnn.sim.emulator.native.codegen.steps import KernelStep, narrowest
 from fpgacnn.sim.emulator.native.codegen.tensors import NO_PADS, Pads, Storage, ValueKind, View, image
-from fpgacnn.sim.emulator.native.codegen.values import Code, Value, cast, ends, fits32
+from fpgacnn.sim.emulator.native.codegen.values import Code, Value, ends, fits32
 from fpgacnn.sim.emulator.native.kernels import elementwise, io
 from fpgacnn.sim.emulator.native.kernels.convolution import Fused, linear_step
 from fpgacnn.sim.emulator.native.kernels.elementwise import map_step

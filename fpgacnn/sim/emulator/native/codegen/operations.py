@@ -11,16 +11,15 @@ import numpy as np
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir.fixed_point import CodeArray, Codes, Format
 from fpgacnn.ir.source import MergeKind, PoolKind
+from fpgacnn.sim.emulator.native.codegen.casts import cast, lifted
 from fpgacnn.sim.emulator.native.codegen.values import (
     CHANNEL_PADDING,
     Code,
     Ends,
     Value,
     call,
-    cast,
     ends,
     fits32,
-    lifted,
     narrowed,
     widened,
 )

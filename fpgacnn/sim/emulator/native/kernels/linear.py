@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from fpgacnn.ir.fixed_point import CodeArray
 from fpgacnn.sim.emulator.accumulator_ranges import Order, Sums
+from fpgacnn.sim.emulator.native.codegen.casts import cast, wrap
 from fpgacnn.sim.emulator.native.codegen.tensors import Storage, ValueKind
-from fpgacnn.sim.emulator.native.codegen.values import Code, Ends, Value, call, cast, ends, fits32, widened, wrap
+from fpgacnn.sim.emulator.native.codegen.values import Code, Ends, Value, call, ends, fits32, widened
 from fpgacnn.sim.emulator.native.machine import Machine
 
 LATENCY = 10

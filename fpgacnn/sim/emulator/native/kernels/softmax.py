@@ -8,10 +8,11 @@ from fpgacnn.ir import hardware as hw
 from fpgacnn.ir.fixed_point import requantize
 from fpgacnn.passes.precision import LayerPrecision
 from fpgacnn.sim.emulator import softmax_lut
+from fpgacnn.sim.emulator.native.codegen.casts import cast
 from fpgacnn.sim.emulator.native.codegen.operations import times
 from fpgacnn.sim.emulator.native.codegen.steps import KernelStep, int32, load, step
 from fpgacnn.sim.emulator.native.codegen.tensors import Storage, View
-from fpgacnn.sim.emulator.native.codegen.values import Code, Value, cast, ends, fits32
+from fpgacnn.sim.emulator.native.codegen.values import Code, Value, ends, fits32
 
 ARGMAX = """\
 for (int64_t m = 0; m < M; m++) {{
