@@ -1,7 +1,7 @@
 """Fixed-point formats as `ap_fixed` has them, and the cast between them on integer codes.
 
-A value is `code * 2**-fraction`. The meaning of the rounding and overflow modes is that of Xilinx's `ap_fixed`
-(UG902, "Arbitrary Precision Fixed-Point Data Types"), checked against the header in tests/laws.
+A value is `code * 2**-fraction`. Rounding and overflow modes are those of Xilinx's `ap_fixed` (UG902, "Arbitrary
+Precision Fixed-Point Data Types"); tests/laws compares them with the C++ header.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ MAX_WIDTH = 62
 
 
 MAX_EXPONENT = 1 << 10
-"""Beyond every exponent of float64."""
+"""Larger than every exponent of float64."""
 
 _PIECE_VALUES = 1 << 18
 """Values that are looked at together, where there may be any number of them."""
 
 
 class Rounding(StrEnum):
-    """What becomes of bits below the last one."""
+    """How bits below the last one are rounded."""
 
     TRN = "TRN"
     TRN_ZERO = "TRN_ZERO"
@@ -42,7 +42,7 @@ class Rounding(StrEnum):
 
 
 class Overflow(StrEnum):
-    """What becomes of values outside the range."""
+    """How values outside the range are brought into it."""
 
     WRAP = "WRAP"
     SAT = "SAT"
@@ -92,7 +92,7 @@ class Format:
         return 2.0**-self.fraction
 
     def __str__(self) -> str:
-        """The short text users write, without the `ap_` and without default modes."""
+        """The short text that users write: without `ap_`, and without default modes."""
         modes = (
             ""
             if (self.rounding, self.overflow) == (Rounding.TRN, Overflow.WRAP)
@@ -129,7 +129,7 @@ def parse_format(text: str) -> Format:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Codes:
-    """Integer codes (int64, any shape) and the format that gives them their value."""
+    """Integer codes (int64, any shape) and their format, which decides their values."""
 
     array: CodeArray
     format: Format
@@ -146,7 +146,7 @@ def to_values(codes: CodeArray, fraction: int) -> NDArray[np.float64]:
 
 
 def _round_increment(codes: CodeArray, shift: int, floor: CodeArray, rounding: Rounding) -> CodeArray:
-    """What to add (0 or 1) to the floor of `codes / 2**shift`; the half bit and the bits below it decide."""
+    """What to add (0 or 1) to the floor of `codes / 2**shift`, from the half bit and the bits below it."""
     half = (codes >> (shift - 1)) & 1
     below = ((codes & ((1 << (shift - 1)) - 1)) != 0).astype(np.int64)
     negative = (codes < 0).astype(np.int64)
@@ -170,7 +170,7 @@ def _round_increment(codes: CodeArray, shift: int, floor: CodeArray, rounding: R
 
 
 def rescale(codes: CodeArray, from_fraction: int, to_fraction: int, rounding: Rounding) -> CodeArray:
-    """Move the binary point without limiting the range. Left shifts must not leave int64 (the planner sees to it)."""
+    """Move the binary point without limiting the range. Left shifts must not leave int64; planning ensures it."""
     shift = from_fraction - to_fraction
     if shift <= 0:
         return codes << -shift if shift else codes
@@ -203,7 +203,7 @@ def requantize(codes: CodeArray, from_fraction: int, to: Format) -> CodeArray:
 
 
 def _lifted(codes: CodeArray, places: int | CodeArray, to: Format) -> CodeArray:
-    """Codes shifted left by any number of places; what would leave int64 stays beyond the range of every format."""
+    """Codes shifted left by any number of places; those that would leave int64 end up outside of every format."""
     if to.overflow is Overflow.WRAP:
         return codes << places
     places = np.minimum(places, MAX_WIDTH)
@@ -212,7 +212,7 @@ def _lifted(codes: CodeArray, places: int | CodeArray, to: Format) -> CodeArray:
 
 
 def round_whole(values: NDArray[np.float64], rounding: Rounding) -> NDArray[np.float64]:
-    """Real numbers to whole ones, by the rounding mode; infinite ones stay."""
+    """Real numbers rounded to whole ones by a mode; infinite ones stay."""
     floor = np.floor(values)
     with np.errstate(invalid="ignore"):
         rest = values - floor
@@ -239,7 +239,7 @@ def round_whole(values: NDArray[np.float64], rounding: Rounding) -> NDArray[np.f
 def quantize_values(values: NDArray[np.float64], to: Format) -> CodeArray:
     """Cast finite float64 values to codes, as assigning a double to an `ap_fixed` does.
 
-    A value is its 53 digits and the place of their last one, so every mode is exact, however large or small it is.
+    A float64 is an integer of 53 bits times a power of two, so every mode is exact for values of any size.
     """
     mantissa, exponent = np.frexp(values)
     digits = np.ldexp(mantissa, 53).astype(np.int64)
@@ -252,7 +252,7 @@ def quantize_values(values: NDArray[np.float64], to: Format) -> CodeArray:
 
 
 def is_power_of_two(values: NDArray[np.float64]) -> bool:
-    """Whether every value but 0 is a power of two, of either sign."""
+    """Whether every value is 0 or a power of two, of either sign."""
     mantissa, _ = np.frexp(np.abs(values[values != 0]))
     return bool(np.all(mantissa == 0.5))
 
@@ -317,20 +317,20 @@ def nearest_codes(values: NDArray[np.float64], bits: int) -> Codes:
 
 
 EXACT_SCALE_BITS = 30
-"""A float32 scale has 24 significant bits; channels of different size need a few more in one format."""
+"""A float32 scale has 24 significant bits; scales of different sizes in one format need a few more."""
 
 EXACT_SHIFT_BITS = 44
 ROUNDED_BITS = 26
 
 LEAST_BITS = 8
-"""Significant bits that every one of several rounded numbers keeps."""
+"""Significant bits that each of several rounded numbers keeps at least."""
 
 
 def rounded_codes(values: NDArray[np.float64], exact_bits: int, bits: int) -> Codes:
     """Values exactly where `exact_bits` bits hold them, else half to even with `bits` bits.
 
-    The bits are those of the largest value; where that leaves a smaller one fewer than LEAST_BITS, each value has so many
-    bits of its own, as far as one format holds them all.
+    The largest value gets `bits` bits. Where a smaller one then has fewer than LEAST_BITS significant bits, every value
+    is rounded to `bits` significant bits of its own, if one format holds them all.
     """
     exact = exact_codes(values)
     if exact is not None and exact.format.width <= exact_bits:

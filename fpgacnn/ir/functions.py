@@ -22,19 +22,19 @@ _TURNS = {
     FunctionKind.HARD_SWISH: (-1.5,),
     FunctionKind.ELU: (0.0,),
 }
-"""Where a smooth function stops to fall and begins to rise; an ELU of negative alpha does at 0."""
+"""Arguments at which a smooth function turns from falling to rising; an ELU of negative alpha turns at 0."""
 
 FLOAT32_SLACK = 2.0**-20
-"""What float32 may make of a function's value, relative to it: eight of its steps."""
+"""The largest relative error of a function that is computed in float32: eight float32 steps."""
 
 _LARGEST_FLOAT32 = 2.0**120
-"""Limit of a float32 argument: products with the parameters of hard functions stay finite."""
+"""Limit of a float32 argument, so that products with the parameters of hard functions stay finite."""
 
 SELU_SCALE = 1.0507009873554805
 """The slope of selu above 0."""
 _SELU_ALPHA = 1.6732632423543772
 EPSILON = 1e-7
-"""Keras' backend epsilon: powers of two start there."""
+"""Keras' backend epsilon: smaller magnitudes count as it when they are rounded to a power of two."""
 
 _erf = np.vectorize(math.erf, otypes=[np.float64])
 
@@ -110,7 +110,10 @@ def exponent_range(function: PowerOfTwo) -> tuple[int, int]:
 
 
 def on_a_tie(function: PowerOfTwo, x: FloatArray) -> FloatArray:
-    """The magnitudes whose square root lies between two powers of two: QKeras' float32 takes either, by the place in the tensor."""
+    """The magnitudes whose square root is exactly between two powers of two.
+
+    QKeras' float32 takes one or the other, depending on the place in the tensor.
+    """
     magnitude = np.abs(x) if function.max_value is None else np.minimum(np.abs(x), function.max_value)
     mantissa, exponent = np.frexp(magnitude)
     low, high = exponent_range(function)
@@ -161,7 +164,7 @@ def evaluate(function: Function | PowerOfTwo | QuantizedTanh | QuantizedSigmoid,
 
 
 def turns(function: Function | PowerOfTwo | QuantizedTanh | QuantizedSigmoid) -> tuple[float, ...]:
-    """Arguments between which a function rises or falls all the way."""
+    """Arguments at which a function may change between rising and falling; between two of them it does not."""
     match function:
         case Function():
             return _TURNS.get(function.kind, ())
@@ -178,9 +181,10 @@ def decision_error(
     x: FloatArray,
     cast: tuple[FloatArray, FloatArray, Rounding] | None,
 ) -> NDArray[np.bool_]:
-    """Where x (n,) lies so near a tie of the rounding that a float32 implementation may come to the other side.
+    """Where x (n,) is so close to a tie of the rounding that a float32 implementation may round to the other side.
 
-    `cast` are the factor and offset (n,) that bring the function's values to steps of a cast behind it, and its rounding.
+    `cast` describes a cast behind the function: factor and offset (n,) from the function's values to steps of the cast,
+    and its rounding mode.
     """
     slack, rounding = np.zeros(len(x)), Rounding.RND_CONV
     match function:
@@ -205,11 +209,11 @@ def decision_error(
     unsure = near <= FLOAT32_SLACK * (np.abs(position) + slack)
     if isinstance(function, Function) or cast is None:
         return unsure
-    return np.ones(len(x), np.bool_)  # a cast behind a quantizer: not told apart
+    return np.ones(len(x), np.bool_)  # a cast behind a quantizer: every value counts as close to a tie
 
 
 def _logarithm(function: PowerOfTwo, x: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The logarithm that a power of two rounds; where x is near the least magnitude, anything may be."""
+    """The logarithm (n,) that is rounded to an exponent, and its uncertainty, which has no limit close to EPSILON."""
     negative = np.maximum(-x, 0.0) * (function.negative_slope if function.relu else 1.0)
     magnitude = np.where(x < 0, negative, x)
     limited = np.maximum(magnitude, EPSILON)

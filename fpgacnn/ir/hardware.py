@@ -77,7 +77,7 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
-    """A step function: the number of thresholds that the input's code has reached is the place of the result in `values`.
+    """A step function: the number of thresholds that are not above the input's code is the place of the result in `values`.
 
     `thresholds` (1 or channels, 2^k - 1) are sorted codes of the input's format; the last one is repeated until there
     are 2^k - 1. `values` (1 or channels, 2^k) are codes of the result.
@@ -133,7 +133,7 @@ class ThresholdRelu:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """Maximum or mean over windows. Padded cells are left out: the maximum ignores them, the mean does not count them."""
+    """Maximum or mean over windows, without padded cells: the maximum ignores them, the mean does not count them."""
 
     kind: PoolKind
     size: tuple[int, int]
@@ -192,7 +192,7 @@ Operation: TypeAlias = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer(graph.Node[Operation]):
-    """One node of the hardware graph; its result is an array of codes in the format that the precision plan gives it."""
+    """One node of the hardware graph. Its result is an array of codes; the precision plan says their format."""
 
     operation: Operation
 
@@ -211,7 +211,7 @@ class HardwareModel(graph.Graph[Layer]):
 
 
 def across_channels(kernel: Codes) -> Codes:
-    """A depthwise kernel (h, w, in, multiplier) as that of a full convolution (h, w, in, in * multiplier), with zeros."""
+    """A depthwise kernel (h, w, in, multiplier) as a full one (h, w, in, in * multiplier) with zeros."""
     height, width, channels, multiplier = kernel.array.shape
     full = np.zeros((height, width, channels, channels, multiplier), np.int64)
     each = np.arange(channels)

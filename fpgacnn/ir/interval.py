@@ -1,4 +1,4 @@
-"""Exact integer intervals of tensors: between which codes every element lies, whatever the input.
+"""Exact integer intervals of tensors: the smallest and largest code of every element, for all possible inputs.
 
 An interval's arrays broadcast against the tensor's shape without the events axis, so that one pair of numbers can
 stand for a channel, an element or the whole tensor.
@@ -73,7 +73,7 @@ def aligned(intervals: Sequence[Interval], *, layer: str) -> tuple[Interval, ...
 
 
 def cast(interval: Interval, to: Format) -> Interval:
-    """What a cast makes of an interval. Exact ends where the cast is monotone; the whole format for elements that may wrap."""
+    """The interval after a cast: exact where the cast keeps the order, the whole format for elements that may wrap."""
     low = requantize(interval.low, interval.fraction, to)
     high = requantize(interval.high, interval.fraction, to)
     if is_monotone_on(interval, to):
@@ -83,7 +83,7 @@ def cast(interval: Interval, to: Format) -> Interval:
 
 
 def _in_order(interval: Interval, to: Format) -> NDArray[np.bool_]:
-    """Which elements stay within the range of a format that wraps or makes 0 of what leaves it."""
+    """Which elements stay within the range of a format that wraps, or that replaces values outside by 0."""
     shift = interval.fraction - to.fraction
     places = min(abs(shift), MAX_WIDTH)
     if shift <= 0:
@@ -93,12 +93,12 @@ def _in_order(interval: Interval, to: Format) -> NDArray[np.bool_]:
 
 
 def is_monotone_on(interval: Interval, to: Format) -> bool:
-    """Whether a cast keeps the order of codes: saturation does; wrapping and SAT_ZERO only where nothing leaves the range."""
+    """Whether a cast keeps the order of codes: always if it saturates, else only if no code leaves the range."""
     return keeps_order(*interval.bounds, interval.fraction, to)
 
 
 def keeps_order(low: int, high: int, fraction: int, to: Format) -> bool:
-    """Whether a cast keeps the order of the codes low..high with `fraction` fraction bits; these may be beyond 64 bits."""
+    """Whether a cast keeps the order of the codes low..high, which have `fraction` fraction bits and any size."""
     if to.overflow.value in {"SAT", "SAT_SYM"}:
         return True
     shift = fraction - to.fraction
@@ -137,5 +137,5 @@ def per_channel(interval: Interval, channels: int) -> tuple[CodeArray, CodeArray
 
 
 def with_zero(interval: Interval) -> Interval:
-    """The hull of the interval and 0, which padding brings in."""
+    """The hull of the interval and 0, the value of padding."""
     return Interval(low=np.minimum(interval.low, 0), high=np.maximum(interval.high, 0), fraction=interval.fraction)

@@ -116,7 +116,7 @@ class Round:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wrap:
-    """Whole numbers brought into `low..high` (channels,) by adding multiples of the range, whose length is a power of two."""
+    """Whole numbers brought into `low..high` (channels,) by adding multiples of its length, which is a power of two."""
 
     low: CodeArray
     high: CodeArray

@@ -15,7 +15,7 @@ FloatArray: TypeAlias = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuantizedBits:
-    """`quantized_bits`: uniform codes; `integer` excludes the sign bit; `alpha` is a scale or how to find one."""
+    """`quantized_bits`: uniform codes; `integer` excludes the sign bit; `alpha` is a scale or a rule for one."""
 
     bits: int
     integer: int
@@ -38,7 +38,7 @@ class QuantizedRelu:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binary:
-    """`binary`: -1 below 0 and +1 else (0 and 1 with `use_01`), times a scale."""
+    """`binary`: -1 below 0, else +1 (0 and 1 with `use_01`), times a scale."""
 
     use_01: bool = False
     alpha: float | FloatArray | Literal["auto", "auto_po2"] | None = None
@@ -76,7 +76,7 @@ class QuantizedTanh:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuantizedSigmoid:
-    """`quantized_sigmoid`: a hard (or real) sigmoid on `bits` unsigned bits, at least `symmetric` steps high."""
+    """`quantized_sigmoid`: a hard (or real) sigmoid on `bits` unsigned bits; no value is below `symmetric` steps."""
 
     bits: int
     symmetric: float = 0.0
@@ -84,7 +84,7 @@ class QuantizedSigmoid:
 
 
 UNLIMITED = 2.0**53
-"""Beyond, float64 has no whole numbers any more."""
+"""Larger numbers have no fraction bit in float64, so limits beyond it are none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +93,7 @@ class Uniform:
 
     `scale`, `low` and `high` are (1,), or broadcast against the tensor. Values outside wrap around where `wraps`, else
     they become the nearest end. Without a limit the ends are -UNLIMITED and UNLIMITED.
-    `must_fit`: the framework does not say what values outside become; planning refuses networks that can reach them.
+    `must_fit`: the framework does not define results for values outside; planning refuses networks that can reach them.
     """
 
     scale: FloatArray
@@ -105,7 +105,7 @@ class Uniform:
 
     @property
     def is_limited(self) -> bool:
-        """Whether the ends are ends."""
+        """Whether there is a limit."""
         return bool(self.high.max() < UNLIMITED)
 
 

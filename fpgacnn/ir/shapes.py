@@ -48,14 +48,14 @@ def covered_cells(size: int, window: int, stride: int, before: int = 0, after: i
 
 
 def unread_cells(size: int, window: int, stride: int, before: int = 0, after: int = 0) -> int:
-    """How many cells at the end of one axis no window covers, because the next window would not fit."""
+    """How many cells at the end of one axis are in no window, because the next window would not fit."""
     return (size + before + after - window) % stride
 
 
 def same_padding(size: int, window: int, stride: int, *, odd_before: bool = False) -> Pair:
-    """The zeros (before, after) with which there is one window for each `stride` cells (TensorFlow's SAME, ONNX' SAME_UPPER).
+    """The zeros (before, after) that give one window for each `stride` cells (TensorFlow's SAME, ONNX' SAME_UPPER).
 
-    An odd number of zeros has one more after; with `odd_before` (ONNX' SAME_LOWER) one more before.
+    If the number of zeros is odd, one more is after; with `odd_before` (ONNX' SAME_LOWER), one more is before.
     """
     total = max((-(-size // stride) - 1) * stride + window - size, 0)
     less, more = total // 2, total - total // 2
@@ -65,11 +65,12 @@ def same_padding(size: int, window: int, stride: int, *, odd_before: bool = Fals
 def output_size(width: int, window: int, padding: int = 0, stride: int = 1) -> int:
     """How many windows fit: (W - F + 2P) / S + 1.
 
-    Raises ValueError where that is not whole; frameworks round it down.
+    Raises ValueError where that is no whole number; frameworks round it down.
     """
     count = window_count(width, window, stride, padding, padding)
     if count < 1 or unread_cells(width, window, stride, padding, padding):
-        message = f"({width} - {window} + 2*{padding}) / {stride} + 1 is not a whole positive number: windows do not fill the image"
+        formula = f"({width} - {window} + 2*{padding}) / {stride} + 1"
+        message = f"{formula} is not a whole positive number: windows do not fill the image"
         raise ValueError(message)
     return count
 
@@ -96,16 +97,15 @@ def unread_borders(layers: Sequence[SourceLayer]) -> tuple[str, ...]:
                 for count, name in ((rows, "row"), (columns, "column"))
                 if count
             )
-            found.append(
-                f"{layer.name}: windows of {window[0]}x{window[1]} with stride {strides[0]}x{strides[1]} leave the last {words} of its input unread"
-            )
+            windows = f"windows of {window[0]}x{window[1]} with stride {strides[0]}x{strides[1]}"
+            found.append(f"{layer.name}: {windows} leave the last {words} of its input unread")
     return tuple(found)
 
 
 def _geometry(
     operation: src.SourceOperation,
 ) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int, int, int]] | None:
-    """Window with its dilation, strides and padding; None where no window moves."""
+    """The area of a dilated window, strides and padding; None for operations without windows."""
     match operation:
         case src.Convolution() | src.Depthwise():
             height, width = operation.kernel.values.shape[:2]

@@ -1,4 +1,4 @@
-"""What a model file says, parsed: layers with real weights and typed quantizers, before any integer is made."""
+"""The source network: what a model file says, parsed to layers with real weights and typed quantizers."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ class Function:
     """A function of one number; `alpha` is its parameter (ELU: the limit; hard sigmoid: the slope).
 
     `by_sixths`: a hard sigmoid is computed as `relu6(x + 3) / 6` (Keras 3), not as `alpha * x + 0.5` limited to 0..1.
-    `in_float32`: a hard sigmoid or hard swish is evaluated in float32, each operation rounded as the framework does; set
-    where a quantizer reads it, whose ties its values meet.
+    `in_float32`: a hard sigmoid or hard swish is evaluated in float32, with each operation rounded as in the framework.
+    It is set where a quantizer reads the result, because the rounding decides on which side of a tie the result is.
     """
 
     kind: FunctionKind
@@ -113,7 +113,9 @@ class Input:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Convolution:
-    """Conv1D or Conv2D, channels last. `kernel` (h, w, in per group, out), h = 1 for Conv1D; `pads` top, bottom, left, right.
+    """Conv1D or Conv2D, channels last. `pads` are top, bottom, left, right.
+
+    `kernel` is (h, w, in per group, out), with h = 1 for Conv1D.
 
     `folded` statistics are multiplied into kernel and bias before these are quantized (QConv2DBatchnorm); the folded
     bias exists even where the layer itself has none, and is quantized by `folded_bias_quantizer`.
@@ -146,8 +148,8 @@ class Depthwise:
 class Transposed:
     """Conv1DTranspose or Conv2DTranspose: every input cell adds its value times the kernel, `strides` apart.
 
-    `kernel` (h, w, out, in), as Keras stores it; `begin` are the rows and columns cut off above and left of the sums, and
-    the result's shape says where they end (zeros where nothing reaches).
+    `kernel` is (h, w, out, in), as Keras stores it. `begin` are the rows and columns cut off above and left of the
+    sums. The shape of the result decides where they end; cells that no input reaches are zero.
     """
 
     kernel: Weight
@@ -181,7 +183,7 @@ class Activate:
 
 
 class PoolKind(StrEnum):
-    """What pooling takes of a window."""
+    """How pooling reduces a window."""
 
     MAX = "max"
     AVERAGE = "average"
@@ -189,7 +191,7 @@ class PoolKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """Pooling over windows; padded cells take no part. Height entries are 1 for 1-D.
+    """Pooling over windows; padded cells are left out. Height entries are 1 for 1-D.
 
     `factor` quantizes the mean: QAveragePooling2D multiplies the sum by this quantized 1/area instead of dividing.
     """
@@ -212,14 +214,14 @@ class GlobalPool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZeroPad:
-    """Zeros around the image: top, bottom, left, right (top and bottom 0 for 1-D)."""
+    """Zeros around the image: top, bottom, left, right (top and bottom are 0 for 1-D)."""
 
     pads: tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crop:
-    """Border rows and columns taken off: top, bottom, left, right."""
+    """Rows and columns cut off at the border: top, bottom, left, right."""
 
     borders: tuple[int, int, int, int]
 
@@ -240,7 +242,7 @@ class Permute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reshape:
-    """Flatten or Reshape: same elements in the same order; the new shape is the layer's."""
+    """Flatten or Reshape: the same elements in the same order; the layer states the new shape."""
 
 
 class MergeKind(StrEnum):
@@ -287,15 +289,15 @@ class SourceLayer:
 
     @property
     def parameters(self) -> int:
-        """Trained numbers, batch statistics included."""
+        """How many trained numbers the layer has, batch statistics included."""
         return sum(weight.values.size for weight in weights_of(self.operation))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceModel:
-    """A network as its file tells it: layers in an order that can be computed, inputs and outputs by layer name.
+    """A network as its file describes it: layers in an order that can be computed, inputs and outputs by layer name.
 
-    `has_given_widths`: it was a float network, and fpgacnn gave it the quantizers that it has.
+    `has_given_widths`: it was a float network, and fpgacnn added the quantizers.
     """
 
     name: str

@@ -25,7 +25,8 @@ def quantizer_text(quantizer: src.Quantizer | None) -> str:
             return f"quantized_bits({quantizer.bits},{quantizer.integer},{int(quantizer.symmetric)}{flags}{scale})"
         case src.QuantizedRelu():
             flags = f",negative_slope={quantizer.negative_slope:g}" if quantizer.negative_slope else ""
-            return f"quantized_relu({quantizer.bits},{quantizer.integer}{',use_sigmoid=1' if quantizer.use_sigmoid else ''}{flags})"
+            sigmoid = ",use_sigmoid=1" if quantizer.use_sigmoid else ""
+            return f"quantized_relu({quantizer.bits},{quantizer.integer}{sigmoid}{flags})"
         case src.Binary():
             factor = (
                 "per channel"
@@ -84,13 +85,15 @@ def operation_text(operation: src.SourceOperation) -> str:
             return f"each channel {height}x{width}{times}, {quantizer_text(operation.kernel.quantizer)}"
         case src.Transposed():
             height, width, filters, _ = operation.kernel.values.shape
-            return f"{filters} filters {height}x{width}, stride {operation.strides[0]}x{operation.strides[1]}, {quantizer_text(operation.kernel.quantizer)}"
+            strides, quantizer = f"{operation.strides[0]}x{operation.strides[1]}", operation.kernel.quantizer
+            return f"{filters} filters {height}x{width}, stride {strides}, {quantizer_text(quantizer)}"
         case src.Dense():
             return f"{operation.kernel.values.shape[1]} units, {quantizer_text(operation.kernel.quantizer)}"
         case src.Activate():
             return activation_text(operation.function)
         case src.Pool():
-            return f"{operation.kind} over {operation.size[0]}x{operation.size[1]}, stride {operation.strides[0]}x{operation.strides[1]}"
+            (height, width), (down, across) = operation.size, operation.strides
+            return f"{operation.kind} over {height}x{width}, stride {down}x{across}"
         case src.GlobalPool():
             return f"{operation.kind} over all positions"
         case src.ZeroPad():
