@@ -100,7 +100,7 @@ def stored(kind: ElementKind, values: FloatArray) -> FloatArray:
 
 
 def shortened(kind: ElementKind, values: FloatArray) -> FloatArray:
-    """Values cut towards zero to the digits of a short type of real numbers, so that both the type and a format hold them."""
+    """Values cut towards zero to the digits of a short type of real numbers; they fit both the type and a format."""
     if kind not in _DIGITS:
         return values
     mantissa, exponent = np.frexp(values)

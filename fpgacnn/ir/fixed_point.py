@@ -278,7 +278,7 @@ def trailing_zeros(codes: CodeArray) -> int:
 
 
 def exact_codes(values: NDArray[np.float64], max_fraction: int = 48) -> Codes | None:
-    """The codes of the narrowest format that holds every value exactly, or None if it needs more than MAX_WIDTH bits."""
+    """Codes of the narrowest format that holds every value exactly, or None if it needs more than MAX_WIDTH bits."""
     form = exact_format(values, max_fraction)
     return None if form is None else Codes(array=np.ldexp(values, form.fraction).astype(np.int64), format=form)
 

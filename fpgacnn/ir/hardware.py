@@ -77,7 +77,7 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
-    """A step function: the number of thresholds that are not above the input's code is the place of the result in `values`.
+    """A step function: as many thresholds as are not above the input's code, at that place in `values` is the result.
 
     `thresholds` (1 or channels, 2^k - 1) are sorted codes of the input's format; the last one is repeated until there
     are 2^k - 1. `values` (1 or channels, 2^k) are codes of the result.

@@ -43,7 +43,7 @@ class Linear:
 class Line:
     """`x * scale / divisor + shift` in real numbers; scale and shift are (channels,).
 
-    The divisor of a mean is kept apart, because no float is exactly a third.
+    The divisor of a mean is a field of its own, because no float is exactly a third.
     """
 
     scale: FloatArray

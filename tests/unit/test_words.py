@@ -48,14 +48,6 @@ PATTERN = re.compile("|".join(rf"\b(?:{words})\b" for words in WORDS), re.IGNORE
 SPOKEN_TO_PEOPLE = re.compile(r"\b(?:you|we|users?|readers?|people) (?:\w+ ){0,3}(?:know|want|ask)\b", re.IGNORECASE)
 """People know, want and ask."""
 
-ALLOWED = {
-    "fpgacnn/ir/functions.py": {"told", "apart"},
-    "fpgacnn/ir/hardware.py": {"apart"},
-    "fpgacnn/passes/precision/shorten.py": {"asks"},
-    "fpgacnn/passes/precision/threshold_scale.py": {"staircase", "room"},
-}
-"""Words that a file may use."""
-
 
 def prose_of(path: Path) -> Iterator[tuple[int, str]]:
     """Line and text of every docstring, comment and message of a module."""
@@ -102,6 +94,5 @@ def test_no_docstring_comment_message_or_page_has_a_private_word() -> None:
         f"{path}:{line}: '{word}' in: {' '.join(text.split())[:100]}"
         for path, line, text in texts()
         for word in words_in(text)
-        if word not in ALLOWED.get(path, ())
     ]
     assert found == []

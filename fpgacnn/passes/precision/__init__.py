@@ -1,4 +1,4 @@
-"""How many bits carry each value, why, and whether anything is lost."""
+"""How many bits each value gets, why, and whether anything is lost."""
 
 from fpgacnn.passes.precision.legalize import legalize
 from fpgacnn.passes.precision.plan import Decision, LayerPrecision, PrecisionPlan

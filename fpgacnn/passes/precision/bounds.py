@@ -1,4 +1,7 @@
-"""What every operation can produce: exact integer intervals, and how far rounded constants can move a value."""
+"""The bound of every operation: its exact integer interval, and how far its results can be from exact arithmetic.
+
+The intervals come from `fpgacnn.ir.ranges`.
+"""
 
 from __future__ import annotations
 
@@ -22,19 +25,19 @@ FLOAT32_BITS = 24
 """Integers up to 2^24 are exact in the framework's float32."""
 
 GUARD_BITS = 6
-"""Fraction bits below the data's own that a mean over an area that is no power of two keeps, where nothing rounds it."""
+"""Extra fraction bits of a mean that divides by no power of two, where no quantizer reads it."""
 
 
 LARGEST_ERROR = 1e300
-"""An error bound that says nothing; it stays finite, so that sums, products and records of bounds do."""
+"""An error bound without information. It is finite, so that sums, products and records of bounds are finite too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
-    """A tensor's interval and `error`, the largest absolute difference from exact arithmetic on the trained numbers.
+    """A tensor's interval and `error`, its largest absolute difference from exact arithmetic on the trained numbers.
 
     `magnitude_bits` is how many bits the largest partial sum needs; above 24 the framework's float32 rounds.
-    `reals` are the smallest and largest value that exact arithmetic on the trained numbers can have here.
+    `reals` are the smallest and largest value of exact arithmetic on the trained numbers.
     """
 
     interval: Interval
@@ -52,10 +55,10 @@ def magnitude(interval: Interval) -> int:
 def ranged(
     interval: Interval, error: float, magnitude_bits: int | None = None, *, within: tuple[float, float] | None = None
 ) -> Bound:
-    """A range whose magnitude is the interval's own unless partial sums were larger.
+    """The bound of an interval; its magnitude is that of the interval unless partial sums were larger.
 
-    `within` limits the exact values, where the operation does; no error is larger than the distance of the farthest
-    exact value from the farthest code.
+    `within` are limits of the exact values. The error is at most the distance from the farthest exact value to the
+    farthest code.
     """
     low, high = (end * 2.0**-interval.fraction for end in interval.bounds)
     error = min(error, LARGEST_ERROR)
@@ -67,7 +70,7 @@ def ranged(
 
 
 def linear(layer: Node, operation: q.Linear, given: Bound, input_shape: Shape) -> Bound:
-    """Sums of products with the real weights: negative weights take the other end of the input's interval.
+    """Sums of products with the real weights; a negative weight multiplies the other end of the input's interval.
 
     Raises WidthLimitError.
     """
@@ -96,7 +99,9 @@ def linear(layer: Node, operation: q.Linear, given: Bound, input_shape: Shape) -
 
 
 def affine(layer: Node, operation: nodes.PlannedAffine, given: Bound) -> Bound:
-    """`x * scale + shift` for every channel, every bit kept; rounded constants add their error times the largest input.
+    """`x * scale + shift` for every channel with every bit kept.
+
+    A rounded scale adds its error times the largest input, a rounded shift its error.
 
     Raises WidthLimitError.
     """
@@ -112,7 +117,7 @@ def affine(layer: Node, operation: nodes.PlannedAffine, given: Bound) -> Bound:
 
 
 def constants_error(operation: nodes.PlannedAffine | q.Affine) -> tuple[float, float]:
-    """How far scale and shift are from the trained numbers, at most."""
+    """The largest differences of scale and shift from the trained numbers."""
     return (
         float(np.abs(operation.scale.values - operation.trained.slope).max()),
         float(np.abs(operation.shift.values - operation.trained.shift).max()),
@@ -120,10 +125,11 @@ def constants_error(operation: nodes.PlannedAffine | q.Affine) -> tuple[float, f
 
 
 def cast(given: Bound, form: Format, *, on_grid: bool = True) -> Bound:
-    """A cast to a format: an error below becomes a whole number of steps, at most the format's range.
+    """A cast to a format: an error becomes a whole number of steps, at most the range of the format.
 
-    Rounding carries values that are a whole number of steps apart one step further where both lie on ties: half to even
-    makes 0 of 0.5, but 2 of 1.5. `on_grid` is False where the codes given only stand for the numbers that are rounded.
+    If two values on ties differ by a whole number of steps, rounding can make the difference one step larger: half to
+    even rounds 0.5 to 0, but 1.5 to 2. `on_grid` is False where the codes are not the numbers that the network
+    rounds, only constants with the same steps.
     """
     result = iv.cast(given.interval, form)
     if not given.error:
@@ -138,40 +144,40 @@ def cast(given: Bound, form: Format, *, on_grid: bool = True) -> Bound:
 
 
 def _beyond(form: Format) -> tuple[float, float]:
-    """Numbers outside a format, so near that they are as good as farther ones."""
+    """Numbers just outside of a format, which are limited like all others outside."""
     return (form.low - 2) * form.step, (form.high + 2) * form.step
 
 
 def _keeps_order(given: Bound, form: Format) -> bool:
-    """Whether neither a code nor an exact value wraps."""
+    """Whether no code and no exact value wraps."""
     scale, (low, high) = Fraction(2) ** given.interval.fraction, given.interval.bounds
     least, most = floor(Fraction(given.reals[0]) * scale), ceil(Fraction(given.reals[1]) * scale)
     return iv.keeps_order(min(low, least), max(high, most), given.interval.fraction, form)
 
 
 def _steps_apart(given: Bound, form: Format, *, on_grid: bool) -> int:
-    """How many steps a cast can lie from that of the value without the error, where the cast keeps the order."""
+    """By how many steps the result for a code can differ from that for the exact value, if the cast keeps the order."""
     apart, most = Fraction(given.error) / Fraction(form.step), form.high - form.low
     return min(ceil(apart) if on_grid and given.interval.fraction <= form.fraction else floor(apart) + 1, most)
 
 
 def overshoots_float32(given: Interval, form: Format) -> bool:
-    """Whether the float32 of a saturating `quantized_bits` may miss its end.
+    """Whether a saturating `quantized_bits` may miss its limit in float32.
 
-    It computes `x + (end - x)` (the straight-through estimator), where an end with more fraction bits than `x` is lost
-    behind a large `x`.
+    It computes `x + (limit - x)` (the straight-through estimator). The fraction bits of the limit are lost if `x` is
+    large and has fewer of them.
     """
     finer, (low, high) = form.fraction - given.fraction, given.bounds
     return finer > 0 and not _reaches(given, form) and max(high, -low - 1).bit_length() + finer > FLOAT32_BITS
 
 
 def loses_end_in_float32(given: Interval, form: Format) -> bool:
-    """Whether a saturating `quantized_relu` has an end that float32 does not hold."""
+    """Whether a saturating `quantized_relu` has a limit that float32 cannot represent."""
     return form.width > FLOAT32_BITS and not _reaches(given, form)
 
 
 def loses_half_in_float32(given: Interval, form: Format) -> bool:
-    """Whether a hard sigmoid on the way to a quantizer, `x / 2 + 1 / 2` of its range, may round in float32."""
+    """Whether the hard sigmoid in a quantizer, `x / 2 + 1 / 2` of its range, may be rounded in float32."""
     return given.fraction + form.integer > FLOAT32_BITS
 
 
@@ -216,17 +222,17 @@ def magnitude_of(interval: Interval) -> float:
 
 
 def threshold_relu(given: Bound) -> Bound:
-    """`x if x > threshold else 0`; an input that is off may fall on the other side."""
+    """`x if x > threshold else 0`; an input with an error may be on the other side of the threshold."""
     source = iv.with_zero(given.interval)
     error = given.error and given.error + magnitude_of(source)
     return ranged(source, error)
 
 
 def windows(counts: tuple[int, ...], given: Bound, layer: Node, guard: Guard | None) -> tuple[Bound, Bound, bool]:
-    """Mean over windows of the given sizes: the sum's range, the mean's range, and whether nothing is lost.
+    """Mean over windows of the given sizes: bounds of the sum and of the mean, and whether nothing is lost.
 
-    Powers of two divide exactly with as many more fraction bits; other sizes are truncated below the guard bits, which
-    float32 needs, too, lest it carry a mean onto a half step.
+    Powers of two divide exactly with as many more fraction bits. Other means are truncated below the guard bits;
+    float32 needs these bits too, or its rounding could move a mean onto a half step.
     """
     largest = max(counts)
     exact = all(count & (count - 1) == 0 for count in counts)

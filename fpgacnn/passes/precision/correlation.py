@@ -1,8 +1,8 @@
-"""Errors that come from the same place: what an addition or a subtraction of related tensors makes of them.
+"""Errors of sums of related tensors, which add up or cancel out.
 
-`x - x` is exact however far off `x` is, and `x + x / 2` is off by one and a half times what `x` is. So for a node that sums
-up multiples of other nodes, element by element, the multiples are kept: its error is a sum of theirs, and those of the same
-node add up or cancel out before their sizes are taken.
+`x - x` is exact, whatever the error of `x`, and the error of `x + x / 2` is one and a half times that of `x`. So a node
+that sums multiples of other nodes, element by element, keeps the multiples: its error is the same sum of their errors,
+and multiples of one node are added before the absolute value is taken.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _SHARES = {MergeKind.ADD: (1.0, 1.0), MergeKind.SUBTRACT: (1.0, -1.0), MergeKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Multiples:
-    """An error as a sum: multiples of the errors of other nodes at the same element, by node, and at most `rest` of its own."""
+    """An error as a sum: multiples of other nodes' errors at the same element, by node, and at most `rest` besides."""
 
     of: Mapping[str, float]
     rest: float = 0.0
 
     def times(self, factor: float, own: float = 0.0) -> Multiples:
-        """The error of the product with a number, and what is lost there."""
+        """The error of the product with a number, which adds an error of its own."""
         return Multiples(
             of={name: factor * share for name, share in self.of.items()}, rest=abs(factor) * self.rest + own
         )
@@ -47,7 +47,7 @@ class Multiples:
 
 
 def multiples(layer: Node, given: Sequence[Multiples], ranges: Mapping[str, Bound]) -> Multiples | None:
-    """The error of a sum of multiples, elementwise, by what it comes from; None for every other node."""
+    """The error of a node that sums multiples of others, elementwise; None for every other node."""
     match layer.operation:
         case hw.Merge(kind=kind) if kind in _SHARES:
             left, right = (one.times(share) for one, share in zip(given, _SHARES[kind], strict=True))

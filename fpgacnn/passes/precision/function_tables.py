@@ -1,8 +1,8 @@
-"""Functions as tables with an entry for every code of a narrow input, and a bound on the error of that.
+"""Functions as tables with an entry for every code of a narrow input, and a bound on the error of such a table.
 
-The table is indexed by all bits of its input, so an entry is the function's value at that very code, rounded once.
-Where the input has more bits it is rounded to the index first. A function that rises without end (selu, elu, softplus,
-swish, gelu, mish, hard swish) is `slope * max(x, 0)` plus a bounded remainder; where the input leaves the range in which
+All bits of the input are the index of the table, so an entry is the function's value at exactly that code, rounded
+once. An input with more bits is rounded to the index first. A function without an upper limit (selu, elu, softplus,
+swish, gelu, mish, hard swish) is `slope * max(x, 0)` plus a bounded remainder. If inputs can leave the range in which
 the remainder changes, only the remainder is a table.
 """
 
@@ -34,7 +34,7 @@ from fpgacnn.passes.precision.nodes import PlannedLookup
 
 ENTRY_BITS = 16
 SAMPLES = 8
-"""Points between two index steps at which the error is evaluated; the slope bounds what lies between them."""
+"""Points between two index steps at which the error is evaluated; the slope bounds the error between them."""
 
 _REACH = {
     FunctionKind.TANH: 3,
@@ -48,10 +48,10 @@ _REACH = {
     FunctionKind.GELU: 3,
     FunctionKind.HARD_SWISH: 3,
 }
-"""Integer bits, sign included, beyond which a function, or its remainder, is flat."""
+"""Integer bits, sign included: for larger arguments the function, or its remainder, is constant."""
 
 _LEAST_EXPONENTIAL = 5
-"""Integer bits of the index of an exponential: at -16 it is as good as 0. A larger input needs more."""
+"""Integer bits of the index of an exponential, which is nearly 0 at -16. Larger inputs need more."""
 
 _SLOPES = {
     FunctionKind.SIGMOID: 0.25,
@@ -76,7 +76,7 @@ _LINES = {
     FunctionKind.MISH: 1.0,
     FunctionKind.HARD_SWISH: 1.0,
 }
-"""The slope that a function without an upper end approaches."""
+"""The slope that a function without an upper limit approaches."""
 
 _REMAINDER_SLOPES = {
     FunctionKind.SELU: 1.7581,
@@ -86,7 +86,7 @@ _REMAINDER_SLOPES = {
     FunctionKind.MISH: 0.6,
     FunctionKind.HARD_SWISH: 0.5,
 }
-"""The steepest slope of the remainder: that of the function below 0, its distance from that of the line above."""
+"""The steepest slope of the remainder: below 0 that of the function, above 0 its difference from that of the line."""
 
 _REMAINDER_SPANS = {
     FunctionKind.SELU: 1.7581,
@@ -99,7 +99,7 @@ _REMAINDER_SPANS = {
 """The distance of the largest from the smallest value of the remainder. That of ELU is its alpha."""
 
 _VALLEYS = np.array([-1.2784645427610738, -0.7517915246935645, -1.1924312145154843, -1.5])
-"""Where swish, GELU, mish and hard swish are smallest; the others only rise."""
+"""Arguments at which swish, GELU, mish and hard swish are smallest; the other functions only rise."""
 
 _FLOAT64_STEPS = 2.0**-40
 """Error of the float64 evaluation of a function, relative to its largest value."""
@@ -123,7 +123,7 @@ class FunctionTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Curve:
-    """What a table holds: a function, or with `line` what is left of it without `line * max(x, 0)`."""
+    """The content of a table: a function, or with `line` the function minus `line * max(x, 0)`."""
 
     function: src.Function | src.PowerOfTwo | src.QuantizedTanh | src.QuantizedSigmoid
     line: float | None = None
@@ -164,7 +164,7 @@ class _Curve:
 
 
 def build(operation: Function, given: Interval, form: Format, error: float, *, layer: str) -> FunctionTable:
-    """The table of a function for inputs of format `form` that lie in an interval and may be off by `error`.
+    """The table of a function for inputs of format `form`, in an interval and with errors up to `error`.
 
     Raises UnsupportedOptionError where the function's values span more bits than the arithmetic has.
     """
@@ -178,7 +178,7 @@ def build(operation: Function, given: Interval, form: Format, error: float, *, l
     index = _index_format(function, given)
     inputs = _inputs(index)
     if isinstance(function, src.Function) and function.kind is FunctionKind.EXPONENTIAL:
-        # no input reaches the other entries, whose large values would take the bits of the small ones
+        # no input uses the other entries; their large values would leave fewer bits for the small ones
         low, high = (bound * 2.0**-given.fraction for bound in given.bounds)
         inputs = np.clip(inputs, low, high)
     table = _entries(curve, inputs, layer)
@@ -188,7 +188,7 @@ def build(operation: Function, given: Interval, form: Format, error: float, *, l
 
 
 def _line_beyond_index(function: object, given: Interval) -> float | None:
-    """The slope of the line that the function approaches, where inputs lie beyond the index; else None."""
+    """The slope of the line that the function approaches, if inputs can be larger than the index; else None."""
     if not isinstance(function, src.Function) or function.kind not in _LINES:
         return None
     index = _index_format(function, given)
@@ -197,7 +197,7 @@ def _line_beyond_index(function: object, given: Interval) -> float | None:
 
 
 def _description(curve: _Curve, index: Format) -> str:
-    """The function and the size of its table. A step function has a table only where it has too many thresholds."""
+    """The function and the size of its table. A step function has a table only if it has too many thresholds."""
     steps = "" if curve.is_smooth or index.width < INDEX_BITS else f" of more than {MAX_PLACES - 1} thresholds"
     return f"{curve.text}, {1 << index.width} entries{steps}"
 
@@ -210,7 +210,7 @@ def _inputs(form: Format) -> FloatArray:
 
 
 def _index_format(function: object, given: Interval) -> Format:
-    """The index of a table: all integer bits of the input, or as many as the function has before it becomes flat."""
+    """The index of a table: all integer bits of the input, or as many as the function needs until it is constant."""
     needed = given.format
     unsigned = 0 if needed.signed else 1
     integer = needed.integer
@@ -227,7 +227,7 @@ def _index_format(function: object, given: Interval) -> Format:
 
 
 def _entries(curve: _Curve, inputs: FloatArray, layer: str) -> Codes:
-    """The values at all codes of the index, (entries,), rounded to ENTRY_BITS bits; those of a step function exactly."""
+    """The values (entries,) at all codes of the index: exact for a step function, else rounded to ENTRY_BITS bits."""
     values = curve.values(inputs)
     if not isinstance(curve.function, src.Function):
         exact = exact_codes(values)
@@ -255,7 +255,7 @@ def _narrow_error(curve: _Curve, form: Format, table: Codes, error: float) -> fl
 
 
 def _of_remainder(function: object) -> tuple[float, float]:
-    """The steepest slope and the span of what is left of a function without its line."""
+    """The steepest slope and the span of the remainder of a function."""
     assert isinstance(function, src.Function)
     if function.kind is FunctionKind.ELU:
         return abs(function.alpha), abs(function.alpha)
@@ -276,7 +276,7 @@ def _slope(function: src.Function, largest: float) -> float:
 
 
 def _wide_error(curve: _Curve, given: Interval, index: Format, table: Codes, error: float) -> float:
-    """The largest distance over all inputs in the interval, the rounding to the index included."""
+    """The largest error for all inputs in the interval, the rounding to the index included."""
     low, high = (bound * 2.0**-given.fraction for bound in given.bounds)
     ends = to_values(np.array([index.low, index.high]), index.fraction)
     near = max(low, ends[0] - index.step), min(high, ends[1] + index.step)

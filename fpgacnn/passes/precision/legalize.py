@@ -101,7 +101,7 @@ class Legalization:
             self.long.add(made.name)
 
     def _narrower(self, made: Node, error: WidthLimitError) -> tuple[Node, ...]:
-        """The node with shorter constants, behind narrowed inputs, or both; raises the error where no float is the cause."""
+        """The node with shorter constants, narrowed inputs, or both; raises the error if floats are not the cause."""
         casts, behind = shorten.inputs(made, self.planner, self.long)
         for cast in casts:
             self.planner.add(cast)
@@ -264,7 +264,7 @@ class Legalization:
         self._emit(node(layer, hw.Merge(kind=MergeKind.ADD), inputs=(line, rest)))
 
     def _line_above_zero(self, layer: q.Layer, slope: float) -> str:
-        """Append `slope * max(x, 0)` of the input of `layer`, rounded to FLOAT_INPUT_BITS bits; the name of its last node."""
+        """Append `slope * max(x, 0)` of the input of `layer` in at most FLOAT_INPUT_BITS bits, and return its name."""
         source = self._part(layer, "above", q.Relu(), layer.inputs[0])
         if slope != 1.0:
             source = self._part(layer, "line", proportional(slope, layer.shape[-1]), source)
@@ -298,7 +298,7 @@ class Legalization:
         return Guard(bits=bits + max(finest + 1 - fraction, 0), exact_steps=True)
 
 
-# --- operations by others ------------------------------------------------------------------------------------------
+# --- what single operations become ---------------------------------------------------------------------------------
 
 
 def rounded(operation: q.Round, given: Interval, layer: str) -> PlannedCast:

@@ -1,7 +1,7 @@
-"""Nodes while they are planned: operations that hardware has, with what only planning needs.
+"""Nodes during planning: operations that hardware has, with remarks that only planning needs.
 
-That is: the real numbers that constants stand for, how exact a table is, why there is a cast, and where the framework's
-float32 may come to another result. `to_hardware` leaves all of it out.
+The remarks are the real numbers that constants stand for, the error of a table, the purpose of a cast, and where the
+framework's float32 may give another result. `to_hardware` leaves them out.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class PlannedCast:
 class PlannedLookup:
     """A table with an entry for every code of its input's format.
 
-    `error` bounds the distance of the entries, and of the rounding to the index, from the function for every real input.
-    `what` names the function. `rounds_in_float32`: the framework's float32 may give another answer for some codes.
+    `error` bounds the distance from the function for every real input, the rounding to the index included. `what` names
+    the function. `rounds_in_float32`: the framework's float32 may give another result for some codes.
     """
 
     table: Codes

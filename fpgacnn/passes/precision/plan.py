@@ -18,11 +18,11 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerPrecision:
-    """How many bits carry a node's sums and its result.
+    """The formats of a node's sums and of its result.
 
     `error` bounds the absolute difference between the node's result and exact arithmetic on the trained numbers, for
-    every possible input. `loss` says what is lost in this node, `rounds_in_float32` that the framework's own float32
-    may round here where hardware does not. `reach` are the smallest and largest value that the result can have.
+    every possible input. `loss` says in words what is lost in this node. `rounds_in_float32`: the framework's own
+    float32 may round here where hardware does not. `reach` are the smallest and largest possible value of the result.
     """
 
     result: Decision
@@ -36,18 +36,18 @@ class LayerPrecision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrecisionPlan:
-    """The decisions for every node, and what they promise."""
+    """The formats of every node, and what follows from them."""
 
     layers: Mapping[str, LayerPrecision]
 
     @property
     def is_lossless(self) -> bool:
-        """Hardware computes exactly what exact arithmetic makes of the trained numbers."""
+        """Hardware gives the results of exact arithmetic on the trained numbers."""
         return all(not layer.loss for layer in self.layers.values())
 
     @property
     def is_exact(self) -> bool:
-        """Lossless, and small enough everywhere that the framework's float32 is exact too: the answers are equal."""
+        """Lossless, and all numbers are short enough for float32: the framework gives equal results."""
         return self.is_lossless and not any(layer.rounds_in_float32 for layer in self.layers.values())
 
     @property

@@ -104,7 +104,7 @@ def _decide(
 
 
 def _kept(layer: Node, found: Bound, reason: str, *, loss: str = "", real: bool = False) -> LayerPrecision:
-    """Every bit of an exact result is kept; `real` constants have more bits than the framework's float32 keeps."""
+    """Every bit of an exact result is kept. `real`: the constants may have more bits than float32."""
     form = iv.guarded(found.interval, layer=layer.name, what="an exact result").format
     rounds = found.magnitude_bits > FLOAT32_BITS or (real and found.magnitude_bits + 1 > FLOAT32_BITS)
     return LayerPrecision(
@@ -140,7 +140,7 @@ def _as_given(found: Bound, form: Format, why: nodes.Purpose = nodes.Purpose.QUA
 
 
 def _passed_on(found: Bound, form: Format) -> LayerPrecision:
-    """The operation moves values and computes none."""
+    """The operation only moves values."""
     return LayerPrecision(result=Decision(format=form, reason="values pass unchanged"), error=found.error)
 
 

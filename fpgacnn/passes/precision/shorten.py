@@ -1,9 +1,9 @@
-"""Shorter numbers where trained floats would need more bits than the arithmetic has: rounded, with the error that it makes.
+"""Shorter numbers where trained floats would need more bits than the arithmetic has, with the error of the rounding.
 
-A float32 scale has 24 significant bits, so a product with it has 24 bits more than the data, and every further layer adds
-its own. What no quantizer rounds is rounded here, but only where the result would not fit: first the constants, to what
-one port of a DSP block takes, then what comes into the node, to the 24 bits that the framework's own float32 keeps.
-Formats that the file itself asks for are never changed.
+A float32 scale has 24 significant bits. A product with it has 24 bits more than the data, and every further layer adds
+bits. Numbers that no quantizer rounds are rounded here, but only if the result would not fit: first the constants, to
+the width of one port of a DSP block; then the inputs of the node, to the 24 bits of the framework's own float32.
+Formats that the file states are never changed.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from fpgacnn.passes.precision.nodes import Node, node
 from fpgacnn.passes.precision.planner import Planner
 
 SCALE_PORT_BITS = 18
-"""A scale of more bits than one DSP48 port is worth a search for a shorter one."""
+"""Width of one port of a DSP48: for a longer scale, a shorter one is searched."""
 
 FLOAT_INPUT_BITS = 24
-"""Bits of what goes into a node with float constants."""
+"""Bits of the inputs of a node with float constants, if they are rounded."""
 
 SHIFT_BITS = SCALE_PORT_BITS + 6
 
 RESULT_BITS = 40
-"""Bits below the top of a result beyond which what floats add is dropped."""
+"""Bits that a result keeps, counted from its largest, if constants are rounded a second time."""
 
 
 def is_long(layer: Node, long: AbstractSet[str]) -> bool:
-    """Whether trained floats, and no format of the file, say how many bits a node's results have; `long` are the inputs that are so."""
+    """Whether the width of a node's results comes from trained floats, not from the file; `long` are such inputs."""
     match layer.operation:
         case nodes.PlannedCast() | nodes.PlannedLookup() | nodes.PlannedThresholds() | hw.Softmax() | hw.Input():
             return False
@@ -62,9 +62,9 @@ def _has_long_constants(operation: nodes.Operation) -> bool:
 
 
 def constants(layer: Node, planner: Planner, *, limited: bool = False) -> Node:
-    """The node with its float constants rounded, or as it is where it has none that are longer.
+    """The node with its float constants rounded, or unchanged if they are short.
 
-    `limited`: the fraction bits of a scale and a shift are limited by RESULT_BITS, too.
+    `limited`: RESULT_BITS limits the fraction bits of scale and shift, too.
     """
     operation = layer.operation
     if not _has_long_constants(operation):
@@ -96,7 +96,7 @@ def constants(layer: Node, planner: Planner, *, limited: bool = False) -> Node:
 
 
 def _nearest(values: FloatArray, bits: int, finest: int) -> Codes:
-    """Values rounded so that the largest has about `bits` significant bits, with no more than `finest` fraction bits."""
+    """Values rounded to about `bits` significant bits of the largest, with at most `finest` fraction bits."""
     found = nearest_codes(values, bits)
     if found.format.fraction <= finest:
         return found
@@ -105,7 +105,7 @@ def _nearest(values: FloatArray, bits: int, finest: int) -> Codes:
 
 
 def inputs(layer: Node, planner: Planner, long: AbstractSet[str]) -> tuple[tuple[Node, ...], Node]:
-    """Casts of the inputs that are wide by floats, and the node behind them."""
+    """Casts of the inputs whose width comes from floats, and the node that reads them."""
     every = _has_long_constants(layer.operation)
     wide = [
         name
@@ -126,7 +126,7 @@ def inputs(layer: Node, planner: Planner, long: AbstractSet[str]) -> tuple[tuple
 
 
 def narrow(layer: q.Layer | Node, source: str, planner: Planner, *, place: str = "", finest: int | None = None) -> Node:
-    """A cast in front of `layer` that rounds a wide input to FLOAT_INPUT_BITS bits, with at most `finest` of them behind the point."""
+    """A cast in front of `layer` to FLOAT_INPUT_BITS bits, at most `finest` of them fraction bits."""
     interval = planner.bounds[source].interval
     low, high = interval.bounds
     dropped = max(abs(low), abs(high)).bit_length() + 1 - FLOAT_INPUT_BITS

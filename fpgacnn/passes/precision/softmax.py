@@ -1,8 +1,8 @@
 """Types and sizes of hls4ml's softmax tables, and a proven bound on the error they make.
 
-hls4ml's stable softmax computes `d = cast(max - x)`, `e = exp_table[d]`, `s = sum(e)`, `y = e * inv_table[s]`. Its
-tables are indexed by the top bits of the types of `d` and `s`; with types as wide as the index nothing is dropped but
-the rounding of `d` and `s` themselves.
+hls4ml's stable softmax computes `d = cast(max - x)`, `e = exp_table[d]`, `s = sum(e)`, `y = e * inv_table[s]`. The
+top bits of `d` and `s` are the indices of its tables. Their types are as wide as the index here, so only the rounding
+of `d` and `s` loses something.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from fpgacnn.ir.interval import Interval
 INDEX_BITS = 12
 TABLE_BITS = 18
 MAX_DIFFERENCE_BITS = 4
-"""Differences of 16 and more saturate: exp(-16) is below half a step of the table."""
+"""Integer bits of differences. From 16 on they saturate, because exp(-16) is below half a step of the table."""
 
 RESULT = Format(width=TABLE_BITS, integer=1, signed=False, rounding=Rounding.RND, overflow=Overflow.SAT)
 

@@ -1,8 +1,9 @@
-"""Means before a quantizer: a sum divided by what is no power of two meets the quantizer's ties, which no line avoids.
+"""Averages before a quantizer: exact by rounding twice, where the divisor is no power of two.
 
-`round(sum / 3)` takes every other tie up and every other down, so no scale and shift step around them all. But means are
-a third of a step from the nearest tie or on it: rounded to a grid that is finer than that and holds all ties, they stay
-on their side, and the quantizer rounds the ties itself.
+A sum divided by 3 can be exactly on a tie of the quantizer. Rounding half to even takes every other tie up and every
+other down, so no scale and shift give the same answers. But a mean is either on a tie, or at least a third of a step
+away from the nearest one. So it is first rounded to a grid that is finer than this distance and contains all ties: a
+mean beside a tie stays on its side, a mean on a tie stays there, and the quantizer rounds the ties itself.
 """
 
 from __future__ import annotations
@@ -27,25 +28,19 @@ from fpgacnn.passes.precision.nodes import PlannedAffine
 
 
 def on_grid(operation: q.Affine, given: Interval, behind: Format) -> PlannedAffine | None:
-    """`x * scale / divisor + shift` on such a grid; None where scale or shift are no short numbers, or too many bits are needed."""
+    """`x * scale / divisor + shift` on such a grid, for inputs in an interval and a quantizer to the format `behind`.
+
+    None where the scale is no power of two, the shift needs too many bits, or the result does.
+    """
     trained = operation.trained
     shift = exact_codes(trained.shift)
-    if trained.divisor == 1 or shift is None or not is_power_of_two(trained.scale) or not np.all(trained.scale):
+    if shift is None or not _only_divides(trained):
         return None
     finest = given.fraction - int(np.log2(np.abs(trained.scale).min()))
     fraction = max(finest, behind.fraction + 1, shift.format.fraction) + ceil(log2(trained.divisor)) + 1
-    size = max(abs(end) for end in given.bounds).bit_length()
-    places = size - given.fraction + fraction + 2
-    top = int(np.frexp(np.abs(trained.slope).max())[1])
-    if top + places + 1 > MAX_WIDTH or size + top + places + 3 > MAX_WIDTH:
+    scale, form = _rounded_slope(trained, given, fraction), _grid(trained, given, fraction)
+    if scale is None or form is None:
         return None
-    codes = quantize_values(trained.slope, Format(width=top + places + 1, integer=top + 1, rounding=Rounding.RND))
-    scale = Codes(array=codes, format=smallest_format(int(codes.min()), int(codes.max()), places))
-    largest = float(np.ldexp(1.0, size - given.fraction) * np.abs(trained.slope).max() + np.abs(trained.shift).max())
-    integer = int(np.frexp(largest)[1]) + 2
-    if integer + fraction > MAX_WIDTH:
-        return None
-    form = Format(width=integer + fraction, integer=integer, rounding=Rounding.RND)
     return PlannedAffine(
         scale=scale,
         shift=shift,
@@ -54,3 +49,32 @@ def on_grid(operation: q.Affine, given: Interval, behind: Format) -> PlannedAffi
         exact_steps=True,
         rounds_in_float32=operation.rounds_in_float32,
     )
+
+
+def _only_divides(line: q.Line) -> bool:
+    """Whether there is a divisor, and every scale is a power of two."""
+    return line.divisor != 1 and is_power_of_two(line.scale) and bool(np.all(line.scale))
+
+
+def _input_bits(given: Interval) -> int:
+    """Bits of the largest absolute code."""
+    return max(abs(end) for end in given.bounds).bit_length()
+
+
+def _rounded_slope(line: q.Line, given: Interval, fraction: int) -> Codes | None:
+    """`scale / divisor` with enough bits for products that are exact on the grid; None if it needs too many."""
+    size, top = _input_bits(given), int(np.frexp(np.abs(line.slope).max())[1])
+    places = size - given.fraction + fraction + 2
+    if top + places + 1 > MAX_WIDTH or size + top + places + 3 > MAX_WIDTH:
+        return None
+    codes = quantize_values(line.slope, Format(width=top + places + 1, integer=top + 1, rounding=Rounding.RND))
+    return Codes(array=codes, format=smallest_format(int(codes.min()), int(codes.max()), places))
+
+
+def _grid(line: q.Line, given: Interval, fraction: int) -> Format | None:
+    """The format of the grid, which holds every mean; None if the arithmetic has not enough bits."""
+    largest = np.ldexp(1.0, _input_bits(given) - given.fraction) * np.abs(line.slope).max() + np.abs(line.shift).max()
+    integer = int(np.frexp(float(largest))[1]) + 2
+    if integer + fraction > MAX_WIDTH:
+        return None
+    return Format(width=integer + fraction, integer=integer, rounding=Rounding.RND)

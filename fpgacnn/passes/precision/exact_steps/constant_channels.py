@@ -1,7 +1,7 @@
-"""Channels that a scale makes constant, because no input reaches a second step: they need no scale.
+"""Channels that are constant behind a scale, because all their inputs lead to the same step: they need no scale.
 
-Constants of all channels share one format. What training pruned may have a scale of any size, beside which those of the
-living channels would have no bits left.
+The scales of all channels share one format. A channel that training pruned may have a scale of any size, and the scales
+of the other channels would then have too few bits.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _LARGEST = 1 << 60
 def without_constants(layer: q.Layer, operation: q.Affine, model: QuantizedModel, planner: Planner) -> q.Affine:
     """The operation of `layer` with scale 0 in the channels that are constant, and the constant as their shift.
 
-    Only where the constants are rounded or long. A channel is constant where its input has one value, or where a rounding
-    right behind has one answer for every input.
+    Only if the constants are rounded or long. A channel is constant if its input has one value, or if a rounding right
+    behind gives one result for every input.
     """
     if not any(bounds.constants_error(operation)) and operation.scale.format.width <= EXACT_SCALE_BITS:
         return operation
@@ -50,7 +50,7 @@ def without_constants(layer: q.Layer, operation: q.Affine, model: QuantizedModel
 
 
 def _rounding_behind(layer: q.Layer, model: QuantizedModel) -> tuple[Rounding, int] | None:
-    """The mode and the fraction bits of the only reader, where that rounds; None for others and for what the network answers."""
+    """Mode and fraction bits of the only reader, if it rounds; else None, and for results of a layer of the file."""
     readers = model.consumers(layer.name)
     if len(readers) != 1 or layer.is_result or layer.name in model.outputs:
         return None
@@ -64,7 +64,7 @@ def _rounding_behind(layer: q.Layer, model: QuantizedModel) -> tuple[Rounding, i
 
 
 def _candidates(operation: q.Affine, source: Bound, behind: tuple[Rounding, int] | None, channels: int) -> list[int]:
-    """The channels whose results lie less than two steps apart, about."""
+    """The channels whose results are at most about two steps apart."""
     low, high = iv.per_channel(source.interval, channels)
     apart = np.abs(operation.trained.slope) * np.ldexp((high - low).astype(np.float64), -source.interval.fraction)
     few = apart == 0 if behind is None else apart <= 2.0 ** (1 - behind[1])
@@ -72,7 +72,7 @@ def _candidates(operation: q.Affine, source: Bound, behind: tuple[Rounding, int]
 
 
 def _constant(operation: q.Affine, source: Bound, channel: int, behind: tuple[Rounding, int] | None) -> float | None:
-    """The only result of a channel, or None where there are several or no float is it."""
+    """The only result of a channel; None if there are several, or if it is no float."""
     low, high = (
         Fraction(int(end[channel])) / Fraction(2) ** source.interval.fraction
         for end in iv.per_channel(source.interval, len(operation.trained.scale))
@@ -92,7 +92,7 @@ def _constant(operation: q.Affine, source: Bound, channel: int, behind: tuple[Ro
 
 
 def _whole(value: Fraction, rounding: Rounding) -> int | None:
-    """A number rounded to a whole one; None for one that is far beyond every format."""
+    """A number rounded to a whole one; None if it is larger than every format."""
     quarters = (value * 4).__floor__()
     if abs(quarters) >= _LARGEST:
         return None

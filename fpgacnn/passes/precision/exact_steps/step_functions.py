@@ -1,7 +1,7 @@
 """Step functions in a network: a function of one number with the scales and the cast around it.
 
-A quantized activation is a function with finitely many values: alone (powers of two), as a quantizer of a smooth
-function (`quantized_tanh`), or as a smooth function before a cast. Scales in front and behind belong to it.
+A quantized activation has finitely many values: it is a quantizer alone (powers of two), a quantizer of a smooth
+function (`quantized_tanh`), or a smooth function before a cast. Scales in front and behind are part of it.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from fpgacnn.ir.source import FloatArray
 from fpgacnn.ir.text import activation_text
 
 _WIDE = 58
-"""Bits of a format that limits nothing."""
+"""Bits of a format that no value exceeds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepFunction:
-    """`cast(after(function(before(x))))`; what is None is left out. `cast` is a Cast, a Relu with a format, or a Round."""
+    """`cast(after(function(before(x))))`; parts that are None are left out. A Relu as cast has a format."""
 
     function: q.Function
     before: q.Affine | None = None
@@ -45,7 +45,7 @@ class StepFunction:
 
     @classmethod
     def of(cls, chain: Sequence[q.Layer]) -> StepFunction:
-        """The function of nodes behind one another, as `chains` finds them."""
+        """The function of consecutive nodes, as `chains` finds them."""
         place = next(number for number, layer in enumerate(chain) if isinstance(layer.operation, q.Function))
         before, function, behind = (
             chain[:place],
@@ -67,16 +67,16 @@ class StepFunction:
 
     @property
     def text(self) -> str:
-        """`3 steps of ...` without the number."""
+        """What the steps are of, for reasons: `sigmoid of a scaled sum`."""
         scaled = " of a scaled sum" if self.before else ""
         return f"{activation_text(self.function.function)}{scaled}"
 
     def argument(self, values: FloatArray, channels: NDArray[np.int64]) -> FloatArray:
-        """What the function gets of input values; both (n,)."""
+        """The argument of the function for input values; both (n,)."""
         return values if self.before is None else scaled_values(self.before, values, channels)
 
     def levels(self, values: FloatArray, channels: NDArray[np.int64]) -> FloatArray:
-        """Numbers that rise or fall with the value between two turns, and are equal where it is; (n,)."""
+        """Numbers (n,) that are equal exactly if the results are, and that rise and fall with the function."""
         found = evaluate(self.function.function, self.argument(values, channels))
         if self.after is not None:
             found = scaled_values(self.after, found, channels)
@@ -88,7 +88,7 @@ class StepFunction:
 
     @property
     def _unwrapped(self) -> Format | None:
-        """The cast's format, without a limit where that would not keep the order."""
+        """The cast's format, but without limits if they do not keep the order (wrapping)."""
         match self.cast:
             case None:
                 return None
@@ -104,7 +104,7 @@ class StepFunction:
                 assert_never(self.cast)
 
     def codes(self, levels: FloatArray) -> Codes | None:
-        """The values of levels; None where the arithmetic has not enough bits."""
+        """The results of levels; None if they need more bits than the arithmetic has."""
         form = self._unwrapped
         if form is None:
             return exact_codes(levels)
@@ -122,8 +122,8 @@ class StepFunction:
 def chains(model: QuantizedModel) -> dict[str, tuple[q.Layer, ...]]:
     """The nodes that make up each step function of a network, by the name of the last one.
 
-    A function, a scale in front of it that nothing else reads, and behind it a cast, maybe with a scale between. Smooth
-    functions without a cast are none: they have as many values as their input.
+    A chain is a function, a scale in front that nothing else reads, and a cast behind, perhaps with a scale between.
+    A smooth function without a cast is no step function, because it has as many values as its input.
     """
     found = {}
     for layer in model.layers:

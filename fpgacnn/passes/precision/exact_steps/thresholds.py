@@ -1,7 +1,7 @@
-"""Thresholds of a step function, found exactly: bisection over the input's integer codes.
+"""Exact thresholds of a step function, by bisection over the input's integer codes.
 
-Between the arguments at which the function changes its direction it only rises or only falls, so bisection finds every
-change of the value; the function is evaluated at the real numbers that the codes stand for.
+Between two turns the function only rises or only falls, so bisection finds every change of its value. The function is
+evaluated at the real numbers that the codes stand for.
 """
 
 from __future__ import annotations
@@ -30,21 +30,24 @@ from fpgacnn.passes.precision.bounds import FLOAT32_BITS, Bound, magnitude
 from fpgacnn.passes.precision.exact_steps.step_functions import StepFunction
 
 MAX_PLACES = 1 << 10
-"""Values of one row; a binary search takes ten comparisons."""
+"""Most values of one row, for a binary search of ten comparisons."""
 
 MAX_NUMBERS = 1 << 16
-"""Values of all rows together."""
+"""Most values of all rows together."""
 
 MAX_CODE_BITS = 52
-"""A float64 holds every code, and hls4ml writes constants as decimal numbers that C++ reads as double."""
+"""Widest input: hls4ml writes thresholds as decimal numbers that C++ reads as double, which has 53 bits."""
 
 INDEX_BITS = 11
-"""Up to here a table has an entry for every code."""
+"""Inputs of at most so many bits have a table with an entry for every code."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Rows:
-    """Changes of the rows' functions: code `at` is the first of another level; sorted by row, then by code."""
+    """Changes of the functions of all rows: at code `at` another level begins; sorted by row, then by code.
+
+    A row is a channel, or all channels if they share a function. `low` and `high` (rows,) are the ends of the search.
+    """
 
     row: NDArray[np.int64]
     at: CodeArray
@@ -59,7 +62,7 @@ class _Rows:
 def build(
     function: StepFunction, given: Bound, form: Format, channels: int
 ) -> nodes.PlannedLookup | nodes.PlannedThresholds | None:
-    """The exact hardware of a step function for inputs of format `form`; None where it has too many steps or bits."""
+    """The exact hardware of a step function for inputs of format `form`; None if it has too many steps or bits."""
     if form.width > MAX_CODE_BITS or given.interval.low.shape[-1] not in {1, channels}:
         return None
     low, high = per_channel(given.interval, channels)
@@ -93,7 +96,7 @@ def build(
 
 
 def _changes(function: StepFunction, low: CodeArray, high: CodeArray, fraction: int) -> _Rows | None:
-    """All changes between the ends (rows,); None where there are too many."""
+    """All changes between the ends (rows,); None if there are too many."""
 
     def pieces(codes: CodeArray, row: NDArray[np.int64]) -> FloatArray:
         argument = function.argument(to_values(codes, fraction), row)
@@ -131,7 +134,7 @@ def _bisected(
     low: CodeArray,
     high: CodeArray,
 ) -> tuple[NDArray[np.int64], CodeArray] | None:
-    """(row, code) of every first code of another level between the ends, where levels rise or fall all the way."""
+    """(row, code) of every first code of another level between the ends; levels only rise or only fall between them."""
     before, behind = levels(low, row), levels(high, row)
     rows: list[NDArray[np.int64]] = []
     places: list[CodeArray] = []
@@ -212,7 +215,7 @@ def _comparisons(
 
 
 def _moved(function: StepFunction, rows: _Rows, reach: int) -> float | None:
-    """How far apart the values of two codes can be that are at most `reach` apart; None where a value needs too many bits."""
+    """The largest difference of the values of two codes at most `reach` apart; None if a value needs too many bits."""
     if not reach:
         return 0.0
     largest = 0.0
@@ -229,11 +232,11 @@ def _moved(function: StepFunction, rows: _Rows, reach: int) -> float | None:
     return largest
 
 
-# --- what float32 makes of it --------------------------------------------------------------------------------------
+# --- the framework's float32 ---------------------------------------------------------------------------------------
 
 
 def _may_differ(function: StepFunction, rows: _Rows, given: Bound) -> bool:
-    """Whether the framework's float32 may decide otherwise for a code on either side of a change."""
+    """Whether the framework's float32 may give another result for a code on either side of a change."""
     for line, size in ((function.before, magnitude(given.interval)), (function.after, 0)):
         if line is not None and (line.rounds_in_float32 or not _is_exact_in_float32(line, size)):
             return True
@@ -245,7 +248,7 @@ def _may_differ(function: StepFunction, rows: _Rows, given: Bound) -> bool:
 
 
 def _is_exact_in_float32(line: q.Affine, bits: int) -> bool:
-    """Powers of two; or numbers of so few bits that neither product nor sum rounds."""
+    """Whether float32 computes a line without rounding: by powers of two, or by numbers of few bits."""
     mantissa, _ = np.frexp(np.abs(line.trained.scale[line.trained.scale != 0]))
     if line.trained.divisor == 1 and np.all(mantissa == 0.5) and not np.any(line.trained.shift):
         return True
@@ -259,7 +262,7 @@ def _is_exact_in_float32(line: q.Affine, bits: int) -> bool:
 
 
 def _unit(function: StepFunction, row: NDArray[np.int64]) -> tuple[FloatArray, FloatArray, Rounding] | None:
-    """Steps of the cast behind a smooth function: factor, offset (n,) and how it rounds; None where the function has its own."""
+    """The cast behind a function: factor and offset (n,) to its steps, and its rounding mode; None without a cast."""
     cast = function.cast
     form = (
         Format(width=1, integer=1, rounding=cast.rounding)
