@@ -1,7 +1,7 @@
 """The description on an index page: README.md, whose links to files of the repository work there too.
 
-`Source` in [project.urls] of pyproject.toml is the address of the repository. Links become absolute with it. Without it,
-links are plain words and images are left out, because a relative link on an index page leads nowhere.
+`Source` in [project.urls] of pyproject.toml is the address of the repository. Links become absolute with it. Without
+it, links are plain words and images are left out, because a relative link on an index page leads nowhere.
 """
 
 from __future__ import annotations

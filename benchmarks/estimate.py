@@ -4,8 +4,8 @@
     python benchmarks/estimate.py DATASET --no-fit         the shipped constants on a foreign data set
     python benchmarks/estimate.py DATASET --write          fit on everything and write the constants that are shipped
 
-`--json OUT` writes every number: by quantity and group `median_ape`, `p90_ape`, `designs`, `band_coverage`, and by design
-the estimate, its band and the truth. Repositories weigh the same; near-duplicates count once.
+`--json OUT` writes every number: by quantity and group `median_ape`, `p90_ape`, `designs`, `band_coverage`, and by
+design the estimate, its band and the truth. Repositories weigh the same; near-duplicates count once.
 """
 
 from __future__ import annotations

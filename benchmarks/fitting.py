@@ -127,7 +127,8 @@ def fit(chosen: Sequence[Case]) -> Constants:
 def _coefficients(chosen: Sequence[Case], quantity: str) -> FloatArray:
     """Amounts of each piece, none negative, that come nearest to the truth of designs and layers in relative terms.
 
-    Errors count by about their size, not its square, and as much above as below the truth: weights are renewed from the last fit.
+    Errors count by about their size, not its square, and as much above as below the truth: weights are renewed from the
+    last fit.
     """
     rows, truth, weights = _equations(chosen, quantity)
     rows *= [piece not in NOT_OF[quantity] for piece in PIECES]

@@ -1,12 +1,13 @@
 """What a proof costs as images grow and as events grow: processor time and peak memory of `fpgacnn convert`.
 
-Usage: python benchmarks/sizes.py [--quick] [--io stream,parallel] [--sides 64,128,256] [--events 1,8,32,96] [--json OUT]
-(in an environment with the extra `train`, which makes the network files). `--quick` is a smoke run on small images.
+Usage: python benchmarks/sizes.py [--quick] [--io stream,parallel] [--sides 64,128,256] [--events 1,8,32,96] [--json
+OUT] (in an environment with the extra `train`, which makes the network files). `--quick` is a smoke run on small
+images.
 
 The network is a U-Net of 100,000 parameters in float, planned with 16 bits. Every case is one process, from the model
 file to the proven project, without C simulation and without the framework; user and system time are added, as
-`/usr/bin/time -v` shows them. The growth exponent is the slope of log(cost) over log(pixels) or log(events): 1 is linear.
-The run fails where a target is missed.
+`/usr/bin/time -v` shows them. The growth exponent is the slope of log(cost) over log(pixels) or log(events): 1 is
+linear. The run fails where a target is missed.
 """
 
 from __future__ import annotations

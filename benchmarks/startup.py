@@ -1,6 +1,7 @@
 """How long small commands take, against importing what hls4ml's usual road needs first: TensorFlow's Keras and QKeras.
 
-Usage: python benchmarks/startup.py [RUNS]   (in an environment with the extra `train`). Runs alternate; medians of wall time.
+Usage: python benchmarks/startup.py [RUNS]   (in an environment with the extra `train`). Runs alternate; medians of wall
+time.
 """
 
 from __future__ import annotations

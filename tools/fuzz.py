@@ -4,8 +4,8 @@
 Each case must end, within seconds, in a good reading or in one error about the input, and leave nothing. What does not
 is kept in build/fuzz/findings with a line that says what is wrong, and the exit status is 1; `--again` repeats one.
 
-Cases are seeded (`--seed S --cases 1` makes one again), or with `--guided` led by coverage: libFuzzer keeps what reaches
-new code in build/fuzz/TARGET, and a later run goes on from there. That needs `pip install atheris`.
+Cases are seeded (`--seed S --cases 1` makes one again), or with `--guided` led by coverage: libFuzzer keeps what
+reaches new code in build/fuzz/TARGET, and a later run goes on from there. That needs `pip install atheris`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 Usage: python tools/reference_pages.py [--check]     with --check: fail if a page is out of date
 
-The command line comes from the typer application itself, the errors from their classes, the decisions from their titles.
+The command line comes from the typer application itself, the errors from their classes, the decisions from their
+titles.
 """
 
 from __future__ import annotations

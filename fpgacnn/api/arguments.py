@@ -205,7 +205,8 @@ def _alternatives(annotation: str) -> tuple[str, ...]:
 def _plain(function: str, name: str, accepted: tuple[str, ...], value: Any) -> Any:
     """An argument as a plain value of Python: numbers of NumPy become `int` or `float`, paths become texts.
 
-    Raises ArgumentError for a value of no accepted type or a path that cannot exist, UsageError for a number out of range.
+    Raises ArgumentError for a value of no accepted type or a path that cannot exist, UsageError for a number out of
+    range.
     """
     if not any(ACCEPTED[one](value) for one in accepted):
         words = " or ".join(dict.fromkeys(SAID.get(one, one) for one in accepted))

@@ -1,7 +1,7 @@
 """`design.json` of schema 2 as schema 3.
 
-Schema 2 kept remarks of planning with the operations of the hardware: trained numbers, names of functions, and where the
-framework's float32 may round. They decide no bits, so schema 3 leaves them out.
+Schema 2 kept remarks of planning with the operations of the hardware: trained numbers, names of functions, and where
+the framework's float32 may round. They decide no bits, so schema 3 leaves them out.
 """
 
 from __future__ import annotations

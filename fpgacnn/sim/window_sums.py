@@ -27,7 +27,8 @@ A matrix with more inputs than PRODUCT_SIZE allows for so few columns is multipl
 def convolved(image: FloatArray, kernel: FloatArray, strides: tuple[int, int]) -> FloatArray:
     """Sums of products of every window of a padded image with a kernel.
 
-    `image` is (events, h, w, c), `kernel` (window_h, window_w, c, filters); the result is (events, out_h, out_w, filters).
+    `image` is (events, h, w, c), `kernel` (window_h, window_w, c, filters); the result is (events, out_h, out_w,
+    filters).
     """
     filters = kernel.shape[-1]
     views = np.lib.stride_tricks.sliding_window_view(image, kernel.shape[:2], axis=(1, 2))

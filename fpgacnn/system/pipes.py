@@ -1,7 +1,7 @@
 """Pipes that stay clear of the numbers of the standard streams.
 
-A program may run with a standard stream closed (`fpgacnn ... <&-`, services). The number 0, 1 or 2 is then free, and the
-next pipe would get it; a child that points its standard streams to /dev/null would cut that pipe.
+A program may run with a standard stream closed (`fpgacnn ... <&-`, services). The number 0, 1 or 2 is then free, and
+the next pipe would get it; a child that points its standard streams to /dev/null would cut that pipe.
 """
 
 from __future__ import annotations

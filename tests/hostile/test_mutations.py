@@ -87,7 +87,8 @@ def test_an_error_of_two_lines_and_files_that_are_left_are_found(tmp_path: Path)
         path.with_name("more").touch()
 
     def judge(use: object) -> str:
-        return judged(Reader(name="x", seeds=list, place=file("x"), use=use), b"", tmp_path)  # type: ignore[arg-type]  # both take a path
+        # both take a path
+        return judged(Reader(name="x", seeds=list, place=file("x"), use=use), b"", tmp_path)  # type: ignore[arg-type]
 
     assert judge(two_lines) == "not one line with a hint: 'a\\nb'"
     assert judge(leaves) == "files were left: more"

@@ -150,7 +150,8 @@ def test_an_input_that_is_off_moves_a_step_function_no_further_than_its_bound(
     assert made is not None
     codes = np.arange(center - 2500, center + 2501)[:, None]
     truth = to_values(codes, 10) + np.random.default_rng(seed).uniform(-error, error, codes.shape)
-    assert np.abs(answered(made, codes, form) - evaluate(function, truth)).max() <= made.error  # type: ignore[arg-type]  # drawn
+    # drawn
+    assert np.abs(answered(made, codes, form) - evaluate(function, truth)).max() <= made.error  # type: ignore[arg-type]
 
 
 def network(form: str, *operations: q.Operation, channels: int = 2) -> QuantizedModel:

@@ -214,7 +214,8 @@ def test_inputs_that_are_no_numbers_are_refused(tmp_path: Path, bad: int) -> Non
         frontends.load(written(tmp_path, lambda graph: graph.add("Relu", "x"), kind=bad))
 
 
-# --- networks of whole numbers, as NEMO, DORY and QuantLab export them --------------------------------------------------
+# --- networks of whole numbers, as NEMO, DORY and QuantLab export them
+# --------------------------------------------------
 
 
 def requantized(graph: Graph, sums: str, shift: int, *, style: str) -> str:

@@ -175,7 +175,8 @@ def bits_of(points: Sequence[Point]) -> dict[Point, int]:
 def twin_of(path: Path, seed: int) -> tuple[src.SourceModel, list[np.ndarray], QKerasExport]:
     network = fold_normalizations(frontends.load(path))
     random = np.random.default_rng(seed)
-    # Odd multiples of 1/128 never equal a batch mean, where an offset of half a step would be a tie that float32 breaks.
+    # Odd multiples of 1/128 never equal a batch mean, where an offset of half a step would be a tie that float32
+    # breaks.
     events = [(2 * random.integers(0, 64, size=(32, *network.layer(name).shape)) + 1) / 128 for name in network.inputs]
     seen = evaluate(network, events, quantized=False)
     quantized = with_quantizers(network, least_error(network, bits_of(trainable_points(network)), seen))

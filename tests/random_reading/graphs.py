@@ -1,7 +1,7 @@
 """Random ONNX graphs: every operator that is read, constants of every broadcast shape, axes of one length, whole numbers.
 
-Each node is answered by the reference evaluator of the package onnx as soon as it is drawn. So the maker knows the values
-of every tensor: it keeps them small, and puts step functions only where float32 is exact.
+Each node is answered by the reference evaluator of the package onnx as soon as it is drawn. So the maker knows the
+values of every tensor: it keeps them small, and puts step functions only where float32 is exact.
 """
 
 from __future__ import annotations

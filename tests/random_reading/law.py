@@ -1,7 +1,7 @@
 """The law of reading: a file that is read gives the framework's own answers; what cannot be read is refused by an error.
 
-An event in which float32 itself decides a rounding tie of a quantizer is excused where the framework's own layers show it
-(`fpgacnn.sim.float32_ties`); such events are counted, and at most `TIE_SHARE` of all may be.
+An event in which float32 itself decides a rounding tie of a quantizer is excused where the framework's own layers show
+it (`fpgacnn.sim.float32_ties`); such events are counted, and at most `TIE_SHARE` of all may be.
 
 A framework is a module of this package with one function, `make(seed, folder) -> Saved`. It draws a network from the
 seed, saves it into the folder and lets the framework answer some events. All axes of the network, that of events too,
@@ -55,9 +55,9 @@ TIE_SHARE = 0.02
 class Saved:
     """A network as a framework saved it, and the framework's answers (events, ...shape) in the order of its outputs.
 
-    `text` says how it was made, one line an operation. `rounding` is 0 where every sum is exact in float32. `layers` gives
-    the framework's results of its layers by name. `is_whole`: the network is converted without loss, and the emulator's
-    answers are compared too.
+    `text` says how it was made, one line an operation. `rounding` is 0 where every sum is exact in float32. `layers`
+    gives the framework's results of its layers by name. `is_whole`: the network is converted without loss, and the
+    emulator's answers are compared too.
     """
 
     path: Path

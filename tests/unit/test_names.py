@@ -107,7 +107,8 @@ def test_no_layer_hides_an_attribute_of_hls4ml() -> None:
     attribute = re.compile(
         r"""(?:(?:[gsh][ea][ts]_attr|attributes\.get|Attribute)\(\s*|(?:attributes|params)\[)(['"])(\w+)\1"""
     )
-    folder = Path(importlib.util.find_spec("hls4ml").submodule_search_locations[0])  # type: ignore[union-attr,index]  # it is installed
+    # it is installed
+    folder = Path(importlib.util.find_spec("hls4ml").submodule_search_locations[0])  # type: ignore[union-attr,index]
     sources = [
         path
         for place in ("model", "backends/fpga", "backends/vivado", "backends/vitis")

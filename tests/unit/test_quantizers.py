@@ -154,7 +154,8 @@ def test_one_bit_with_an_automatic_scale_is_refused_because_qkeras_answers_nan(a
     with pytest.raises(
         UnsupportedQuantizerError, match=r"layer 'd': quantizer quantized_bits\(1,alpha=auto.*QKeras answers NaN"
     ):
-        apply(np.ones((2, 2)), QuantizedBits(bits=1, integer=0, alpha=alpha), layer="d")  # type: ignore[arg-type]  # a parametrized literal
+        # a parametrized literal
+        apply(np.ones((2, 2)), QuantizedBits(bits=1, integer=0, alpha=alpha), layer="d")  # type: ignore[arg-type]
 
 
 def test_relu_rounds_ties_to_even_and_limits() -> None:

@@ -1,6 +1,7 @@
 """The words of documentation and code: field terms of docs/glossary.md, and plain English.
 
-Docstrings, comments, messages and pages must not use private words, and must not describe parts of a program as persons.
+Docstrings, comments, messages and pages must not use private words, and must not describe parts of a program as
+persons.
 """
 
 from __future__ import annotations

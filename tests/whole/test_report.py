@@ -127,7 +127,7 @@ def test_a_check_that_failed_is_exit_status_1(folder: Path, tmp_path: Path) -> N
         (("report", "first", "-o", "r.pdf"), "FC190", "r.pdf: there is no report format for '.pdf'"),
         (("report", "first", "-o", "model.h5"), "FC190", "model.h5: there is no report format for '.h5'"),
         (("report", "first", "-o", "mine.csv"), "FC191", "mine.csv exists and is not a report of fpgacnn"),
-        (("report", "mine.csv"), "FC192", "mine.csv: damaged: no JSON"),
+        (("report", "mine.csv"), "FC192", "mine.csv: damaged: not JSON"),
         (("compare", "first", "nowhere"), "FC010", "nowhere: no such file or folder"),
         (("report",), "FC002", "Missing argument"),
     ],

@@ -34,8 +34,8 @@ def short_name(name: Json) -> str:
 def class_of(entry: Mapping[str, Json]) -> str:
     """The class of a serialized object; one of an unknown package keeps its package, and so matches no supported class.
 
-    A file names it by `class_name`, and says in `module` and `registered_name` whose it is: a class of the user's own may
-    be called `Dense`, too.
+    A file names it by `class_name`, and says in `module` and `registered_name` whose it is: a class of the user's own
+    may be called `Dense`, too.
     """
     name = short_name(entry.get("class_name"))
     module, registered, called = (entry.get(key) for key in ("module", "registered_name", "class_name"))

@@ -30,8 +30,8 @@ class LayerCall:
     """One use of a layer: `name` is unique, `weights` names the group its arrays lie in, `shape` is set for inputs.
 
     `place` is the layer's number in the file's list of its model, which uses in an order that can be computed do not
-    keep. `scope` are the models inside the model that the layer lies in, outermost first. `keys` are those of the inputs
-    where a model is called on a dictionary.
+    keep. `scope` are the models inside the model that the layer lies in, outermost first. `keys` are those of the
+    inputs where a model is called on a dictionary.
     """
 
     name: str

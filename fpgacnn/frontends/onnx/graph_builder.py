@@ -24,7 +24,8 @@ MAX_FLAT = 1 << 14
 class GraphBuilder:
     """The layers so far; `node` and `kind` are the operator at work, whose name its last layer gets.
 
-    `events` is a number of events that the file fixes, which its constant shapes may name; `several`: it is open, or not 1.
+    `events` is a number of events that the file fixes, which its constant shapes may name; `several`: it is open, or
+    not 1.
     """
 
     file: Path

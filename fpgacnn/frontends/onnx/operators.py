@@ -138,8 +138,8 @@ _REMNANT = "consumed_inputs"
 def read_operator(call: OpArgs) -> tuple[Value, ...]:
     """What an operator makes of its inputs, one value for each output that it has.
 
-    Raises UnsupportedLayerError for operators that are not on the white list, UnsupportedOptionError for attributes that
-    nothing here gives a meaning to.
+    Raises UnsupportedLayerError for operators that are not on the white list, UnsupportedOptionError for attributes
+    that nothing here gives a meaning to.
     """
     kind, domain = call.node.kind, call.node.domain
     reader = DOMAINS.get(domain, {}).get(kind)

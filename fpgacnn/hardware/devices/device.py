@@ -73,7 +73,8 @@ def completed(part: str, *, unlisted: bool = False) -> tuple[str, tuple[str, ...
 
     `unlisted`: a part that the table does not have is taken as it is.
 
-    Raises UnknownPartError: a part that is not in the table, that has no readable package or speed grade, or of another vendor.
+    Raises UnknownPartError: a part that is not in the table, that has no readable package or speed grade, or of another
+    vendor.
     """
     name = full_part(part)
     device = find(name) if unlisted else find_device(part)

@@ -38,8 +38,9 @@ EXACT = Band(low=1.0, high=1.0)
 class Constants:
     """What was fitted, and on what.
 
-    `per_unit` are LUTs and flip-flops for each unit of a primitive; `after` are the parts of csynth's numbers that logic
-    synthesis leaves; bands are by quantity ("LUT", "latency", "after LUT", "layer LUT"), then by group ("stream/resource").
+    `per_unit` are LUTs and flip-flops for each unit of a primitive; `after` are the parts of csynth's numbers that
+    logic synthesis leaves; bands are by quantity ("LUT", "latency", "after LUT", "layer LUT"), then by group
+    ("stream/resource").
     """
 
     designs: int

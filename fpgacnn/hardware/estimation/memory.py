@@ -38,8 +38,8 @@ class Fifo:
 def fifos(layer: TemplateCall, model: HardwareGraph, wiring: Wiring | None = None) -> tuple[Fifo, ...]:
     """The queues behind a layer: of a stream, one for each channel (Vivado HLS) or of all bits (Vitis), copied for each reader.
 
-    Between tasks that hand over arrays every element is a queue of two places; and what Vivado HLS reads as one word, the
-    network's input, waits in one.
+    Between tasks that hand over arrays every element is a queue of two places; and what Vivado HLS reads as one word,
+    the network's input, waits in one.
     """
     if not model.dataflow or layer.role is Role.INPUT:
         return ()

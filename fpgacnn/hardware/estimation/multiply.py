@@ -32,8 +32,8 @@ FABRIC_WIDEST, FABRIC_NARROWEST = 10, 5
 class Multiplication:
     """The products of one position. `needed` take a multiplier each; `built` multipliers stand side by side.
 
-    `dsp` are DSP slices; `constant_area` and `variable_area` are bits times bits of multipliers in LUTs; `shift_adds` are the adders
-    of two-digit constants, of `shift_bits` bits; `terms` are the values that are summed, in all.
+    `dsp` are DSP slices; `constant_area` and `variable_area` are bits times bits of multipliers in LUTs; `shift_adds`
+    are the adders of two-digit constants, of `shift_bits` bits; `terms` are the values that are summed, in all.
     """
 
     in_memory: bool

@@ -95,7 +95,8 @@ class Caution:
 class StreamEstimate:
     """One FIFO between two processes: how deep it is, the most words that it held in the simulation, and its block RAM.
 
-    `words` pass it in a frame; `frame_bram_18k` is what a FIFO for a whole frame would take. `bits` are those of a word.
+    `words` pass it in a frame; `frame_bram_18k` is what a FIFO for a whole frame would take. `bits` are those of a
+    word.
     """
 
     name: str
@@ -113,8 +114,8 @@ class StreamEstimate:
 class ProcessSpan:
     """When one process works on the first frame, in cycles from its first word on.
 
-    `empty` and `full` are cycles in which it waits for a word or for a place, between `start` and `end`; `stalls` are the
-    longest of these waits, from and to a cycle.
+    `empty` and `full` are cycles in which it waits for a word or for a place, between `start` and `end`; `stalls` are
+    the longest of these waits, from and to a cycle.
     """
 
     name: str
@@ -148,8 +149,8 @@ class Estimate:
 
     `stage` and `tool` say whose report `layers` and `totals` foretell ("csynth"); `after_synthesis` foretells Vivado's
     report after logic synthesis, which is what must fit. `available` is None where the part is not in the table.
-    `simulated` are the cycles that RTL simulation of a streamed design will count, which csynth does not report; None where
-    data does not move in streams, or where a template is not known.
+    `simulated` are the cycles that RTL simulation of a streamed design will count, which csynth does not report; None
+    where data does not move in streams, or where a template is not known.
     """
 
     stage: str

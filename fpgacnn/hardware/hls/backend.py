@@ -15,7 +15,8 @@ from fpgacnn.hardware.hls.patches import allow_overlapping_pooling, own_include_
 def convert(design: Design, lowered: Lowered | None = None, *, trace: bool = False) -> HlsProject:
     """Generate the HLS project of a design through hls4ml.
 
-    `lowered` is the design's layer list, where the caller has it. With `trace` the code can show every layer's result in C simulation (for checks, not for synthesis).
+    `lowered` is the design's layer list, where the caller has it. With `trace` the code can show every layer's result
+    in C simulation (for checks, not for synthesis).
     Raises UnsupportedOptionError before anything is generated, LoweringError and Hls4mlFailedError after.
     """
     lowered = lowered or lower(design)

@@ -242,7 +242,8 @@ class Cosim:
 class LayerReport:
     """A layer joined to its hardware; `why` says what stands behind None.
 
-    `resources` are those of its instances with all inside. FIFOs, and memories of the network itself, stand outside of them.
+    `resources` are those of its instances with all inside. FIFOs, and memories of the network itself, stand outside of
+    them.
     """
 
     index: int
@@ -284,7 +285,8 @@ class SynthesisReport:
     """All that the tools left in a project folder.
 
     `csynth` is the top function; `network` the module that holds the layers, the same one unless a wrapper is on top.
-    `synth` and `impl` are Vivado's of that top, `utilizations` all of Vivado's. `others` are further solutions of the folder.
+    `synth` and `impl` are Vivado's of that top, `utilizations` all of Vivado's. `others` are further solutions of the
+    folder.
     """
 
     folder: str

@@ -105,8 +105,8 @@ def synthesize(
 ) -> Path:
     """Run hls4ml's build script in a project folder; returns the log.
 
-    Raises NotSynthesizableError, SynthesisToolMissingError, SynthesisFailedError, SynthesisLeftNothingError, ToolTimeoutError, WriteError,
-    ForeignToolError where the program cannot be started.
+    Raises NotSynthesizableError, SynthesisToolMissingError, SynthesisFailedError, SynthesisLeftNothingError,
+    ToolTimeoutError, WriteError, ForeignToolError where the program cannot be started.
     """
     script = folder / SCRIPT
     if not script.is_file():

@@ -59,7 +59,8 @@ class Failure:
 
 def write_job(folder: Path, job: ReferenceJob, events: Sequence[Values]) -> None:
     """Write the job for the child."""
-    np.savez(folder / EVENTS, **{f"input_{number}": one for number, one in enumerate(events)})  # type: ignore[arg-type]  # stubs take no mapping
+    # stubs take no mapping
+    np.savez(folder / EVENTS, **{f"input_{number}": one for number, one in enumerate(events)})  # type: ignore[arg-type]
     (folder / JOB).write_text(json.dumps(asdict(job)), encoding="utf-8")
 
 
@@ -80,7 +81,8 @@ def write_answers(folder: Path, answers: Answers) -> None:
     content = io.BytesIO()
     arrays = {f"output_{number}": one for number, one in enumerate(answers.outputs)}
     arrays |= {f"shown_{number}": one for number, one in enumerate(answers.shown.values())}
-    np.savez(content, about=np.frombuffer(about.encode(), np.uint8), **arrays)  # type: ignore[arg-type]  # stubs take no mapping
+    # stubs take no mapping
+    np.savez(content, about=np.frombuffer(about.encode(), np.uint8), **arrays)  # type: ignore[arg-type]
     unfinished = folder / f"{ANSWERS}.part"
     unfinished.write_bytes(content.getvalue())
     unfinished.rename(folder / ANSWERS)

@@ -248,7 +248,8 @@ def test_numbers_of_other_kinds_and_compressed_ones_are_read(tmp_path: Path) -> 
         del file[KERNEL]
         file.create_dataset(KERNEL, data=np.ones((3, 3, 1, 2), np.int8), compression="gzip", chunks=True)
     operation = frontends.load(tmp_path / "m.h5").layer("conv").operation
-    assert operation.kernel.values.tolist() == np.ones((3, 3, 1, 2)).tolist()  # type: ignore[union-attr]  # a convolution
+    # a convolution
+    assert operation.kernel.values.tolist() == np.ones((3, 3, 1, 2)).tolist()  # type: ignore[union-attr]
 
 
 # --- data from elsewhere -------------------------------------------------------------------------------------------

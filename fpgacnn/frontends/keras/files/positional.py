@@ -65,8 +65,8 @@ class PositionalWeights:
     def _placed(self, folder: str, members: Mapping[str, _Member]) -> dict[str, str]:
         """The group of each layer of a model, by name: those of a class are numbered in the model's order.
 
-        Keras 2.12 and 2.13 count a layer with weights twice, so that numbers are left out. Raises WeightsError where the
-        groups of inner models are not those of the file; for layers, it is raised where their arrays are wanted.
+        Keras 2.12 and 2.13 count a layer with weights twice, so that numbers are left out. Raises WeightsError where
+        the groups of inner models are not those of the file; for layers, it is raised where their arrays are wanted.
         """
         found: dict[str, str] = {}
         for base, alike in groupby(sorted(members.values(), key=lambda one: one.base), key=lambda one: one.base):

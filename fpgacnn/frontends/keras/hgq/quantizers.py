@@ -178,8 +178,8 @@ def limited_fraction(context: LayerContext, what: str, fraction: FloatArray) -> 
 def used_fraction(fraction: FloatArray, values: FloatArray) -> FloatArray:
     """Bits right of the point without those that no weight has, where whole numbers would be beyond float64.
 
-    A weight has the 24 bits of a float32, so that rounding to more bits changes nothing. One more bit stays, for float32
-    rounds an odd whole number of 24 bits to an even one when it adds a half.
+    A weight has the 24 bits of a float32, so that rounding to more bits changes nothing. One more bit stays, for
+    float32 rounds an odd whole number of 24 bits to an even one when it adds a half.
     """
     whole = np.abs(values) * np.exp2(fraction)
     if not np.any(whole >= src.UNLIMITED):

@@ -152,8 +152,8 @@ def parts_of(context: LayerContext) -> list[ParsedOperation]:
 def _section_ends(settings: LayerConfig, size: int) -> list[int]:
     """Where the parts of an axis begin, and its end.
 
-    TensorFlow has `parts`: a number of equal ones, or their sizes. Keras 3 has `indices`: a number of equal ones, or where
-    the second and further ones begin. Unstacking has neither.
+    TensorFlow has `parts`: a number of equal ones, or their sizes. Keras 3 has `indices`: a number of equal ones, or
+    where the second and further ones begin. Unstacking has neither.
     """
     starts, given = settings.get("indices"), settings.get("parts")
     if isinstance(starts, list):

@@ -17,8 +17,8 @@ class Process:
 
     `cycles` (events,) int64, ascending, are the process' own: its clock stands still while it waits. Events of the same
     cycle happen together, as in a pipeline that stalls as a whole. `fifos` (events,) are numbers of FIFOs, `writes`
-    (events,) says which events write; the others read. `length` are the cycles of a frame without a wait. `held` are the
-    words that it may have read without having written what they give: its pipeline's depth in words.
+    (events,) says which events write; the others read. `length` are the cycles of a frame without a wait. `held` are
+    the words that it may have read without having written what they give: its pipeline's depth in words.
     """
 
     name: str

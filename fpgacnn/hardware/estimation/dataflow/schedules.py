@@ -1,8 +1,8 @@
 """Schedules of hls4ml's stream templates: in which cycle of one frame each reads and writes, if it never waits.
 
 All are read off the loops of the templates (nnet_utils of hls4ml 1.3.0, both tools) and follow their order of reads and
-writes. Cycles come from the estimate. Functions take numbers of FIFOs, and give runs of (cycles, FIFO, write), the cycles
-of a frame, and the words that the pipeline holds.
+writes. Cycles come from the estimate. Functions take numbers of FIFOs, and give runs of (cycles, FIFO, write), the
+cycles of a frame, and the words that the pipeline holds.
 """
 
 from __future__ import annotations

@@ -159,12 +159,11 @@ def _bit_lengths(magnitudes: NDArray[np.int64]) -> NDArray[np.int64]:
 class TemplateCall:
     """One call of a template. Shapes are rows, columns, channels; what is flat has one row and one column.
 
-    `table` and `table_entries` are those of a function or of softmax's exponential; a step function has as many entries as
-    values. Recurrent layers run `steps` times
-    and have two matrices of `gates` times their outputs; `recurrent_reuse` is the second one's reuse factor.
-    `label` is the layer's name where the call is named by a variable. `streams` are the FIFOs that it reads, in the order of
-    `inputs`; where there are none, `Wiring` names them. `borders` (top, bottom, left, right) are what is
-    padded or cut off.
+    `table` and `table_entries` are those of a function or of softmax's exponential; a step function has as many entries
+    as values. Recurrent layers run `steps` times and have two matrices of `gates` times their outputs;
+    `recurrent_reuse` is the second one's reuse factor. `label` is the layer's name where the call is named by a
+    variable. `streams` are the FIFOs that it reads, in the order of `inputs`; where there are none, `Wiring` names
+    them. `borders` (top, bottom, left, right) are what is padded or cut off.
     """
 
     name: str

@@ -70,8 +70,9 @@ def role_of(function: str) -> Role:
 class CallText:
     """A call as it was read. `numbers` and `types` are by hls4ml's names; `packs` are the values of one word of the streams in and out.
 
-    `reuse` and `strategy` are those of the matrix product inside, where a convolution has one. `label` is the layer's name
-    in the comment behind the call, `streams` are the variables that it reads before aliases and copies are resolved.
+    `reuse` and `strategy` are those of the matrix product inside, where a convolution has one. `label` is the layer's
+    name in the comment behind the call, `streams` are the variables that it reads before aliases and copies are
+    resolved.
     """
 
     name: str
@@ -152,7 +153,8 @@ def shapes(
 ) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
     """Rows, columns and channels before and after.
 
-    Elementwise layers have only a number of values; the packing of their streams, or the layer before, says the channels.
+    Elementwise layers have only a number of values; the packing of their streams, or the layer before, says the
+    channels.
     """
     if role in WINDOWED or call.function.startswith("cropping"):
         return _windowed(call, role)

@@ -18,9 +18,9 @@ INPUT = "(input)"
 class Wiring:
     """FIFOs by name. `copies` are those of a copied result, by the layer that gives it or the input of the network.
 
-    `reads` are those that a layer reads, in the order of its inputs. `ports` connect the design with its surroundings, and
-    have no depth. `owned` are the others by the layer they are counted with: its own result, copies of it, and copies of
-    inputs of the network that it reads first.
+    `reads` are those that a layer reads, in the order of its inputs. `ports` connect the design with its surroundings,
+    and have no depth. `owned` are the others by the layer they are counted with: its own result, copies of it, and
+    copies of inputs of the network that it reads first.
     """
 
     copies: Mapping[str, tuple[str, ...]]

@@ -1,7 +1,8 @@
 """Makes the archives of this folder with the real Keras 2.12 and 2.13, whose layout later versions do not write.
 
-`pip install tensorflow-cpu==2.12.1` (or 2.13.1) in an environment of its own, and `python make.py`. A shared model inside,
-layers used twice, layers with and without weights, wrappers, and layers of equal shapes, which must not be exchanged.
+`pip install tensorflow-cpu==2.12.1` (or 2.13.1) in an environment of its own, and `python make.py`. A shared model
+inside, layers used twice, layers with and without weights, wrappers, and layers of equal shapes, which must not be
+exchanged.
 """
 
 from __future__ import annotations
