@@ -43,7 +43,7 @@ LARGEST = 1 << 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One design: its structure, the truth of the csynth report, of its layers (by their place), and of logic synthesis."""
+    """One design: its structure, and the numbers of csynth, of its layers (by position), and of logic synthesis."""
 
     name: str
     repository: str

@@ -1,4 +1,6 @@
-"""How good the estimate is: over a data set of synthesized designs, each judged by constants that never saw its repository.
+"""How good the estimate is.
+
+Over a data set of synthesized designs, each judged by constants that never saw its repository.
 
     python benchmarks/estimate.py DATASET                  leave-one-repository-out: what to expect of a new project
     python benchmarks/estimate.py DATASET --no-fit         the shipped constants on a foreign data set
@@ -42,7 +44,10 @@ class Judged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """Errors of one quantity in one group of designs: the median over designs, and the mean over repositories of each one's median."""
+    """Errors of one quantity in one group of designs.
+
+    The median over designs, and the mean over repositories of each one's median.
+    """
 
     quantity: str
     group: str
@@ -167,7 +172,10 @@ def groups(one: Judged) -> tuple[str, ...]:
 
 
 def score(judged: Sequence[Judged]) -> Iterator[Score]:
-    """Errors by quantity and group; where the truth is nothing there is no relative error, and the design does not count."""
+    """Errors by quantity and group.
+
+    Where the truth is nothing there is no relative error, and the design does not count.
+    """
     names = [*QUANTITIES, *(f"after {quantity}" for quantity in AFTER)]
     for quantity in names:
         for group in sorted({group for one in judged for group in groups(one)}):

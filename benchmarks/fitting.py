@@ -217,7 +217,7 @@ def weighted_quantile(values: FloatArray, weights: FloatArray, share: float) -> 
 
 
 def bands(ratios: Mapping[str, Sequence[tuple[str, str, float, float]]]) -> dict[str, dict[str, Band]]:
-    """Bands by quantity and group from (group, repository, truth / estimate, weight) of designs that the fit had not seen.
+    """Bands by quantity and group, from (group, repository, truth / estimate, weight) of designs outside the fit.
 
     A group needs ten designs of three repositories for a band of its own. As few repositories say little of the next
     one, shares are widened by 1.5 / n of their distance from the middle, n being the repositories.

@@ -1,4 +1,7 @@
-"""The three networks of the emulator's benchmark, with seeded weights: as fpgacnn's source network and as QKeras builds it."""
+"""The three networks of the emulator's benchmark, with seeded weights.
+
+As fpgacnn's source network and as QKeras builds it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Float, calibrated, trained and mixed widths side by side: python benchmarks/quantization.py [digits|mnist5k|km3net ...]
+"""Float, calibrated, trained and mixed widths side by side.
+
+Python benchmarks/quantization.py [digits|mnist5k|km3net ...]
 
 Needs the extras `train` and `data`. Prints a table in Markdown; seconds are those of the whole call on this machine.
 """

@@ -1,5 +1,7 @@
 # ruff: noqa: T201  # a script, not a package
-"""Damage good inputs and read them: python tools/fuzz.py [--guided] [--minutes N] [--target NAME]... | --target NAME --again FILE.
+"""Damage good inputs and read them: python tools/fuzz.py [--guided] [--minutes N] [--target NAME]...
+
+| --target NAME --again FILE.
 
 Each case must end, within seconds, in a good reading or in one error about the input, and leave nothing. What does not
 is kept in build/fuzz/findings with a line that says what is wrong, and the exit status is 1; `--again` repeats one.
@@ -64,7 +66,10 @@ def seeded(names: list[str], minutes: float, first: int, cases: int | None) -> i
 
 
 def guided(names: list[str], minutes: float) -> int:
-    """The same time for every target, in a Python of its own, which imports fpgacnn anew; 1 where something was found."""
+    """The same time for every target, in a Python of its own, which imports fpgacnn anew.
+
+    1 where something was found.
+    """
     seconds = f"{60 * minutes / len(names):g}"
     command = [sys.executable, "-m", "tests.hostile.guided", str(KEPT), seconds, *names]
     KEPT.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,7 @@
-"""Draw the pictures of docs/tutorial.md: python tools/tutorial_pictures.py (needs `pip install 'fpgacnn[demo,pictures]'`)."""
+"""Draw the pictures of docs/tutorial.md.
+
+Python tools/tutorial_pictures.py (needs `pip install 'fpgacnn[demo,pictures]'`).
+"""
 
 from __future__ import annotations
 

@@ -117,7 +117,10 @@ def events_of(name: str, shape: tuple[int, ...], splits: Splits | None) -> tuple
 
 
 def patches(random: np.random.Generator, events: int, shape: tuple[int, ...]) -> FloatArray:
-    """Random images of coarse patches, which a network can tell apart; of single random pixels all look alike to a mean."""
+    """Random images of coarse patches, which a network can tell apart.
+
+    Of single random pixels all look alike to a mean.
+    """
     coarse = random.integers(0, 256, size=(events, *(-(-size // PATCH) for size in shape[:-1]), shape[-1]))
     for axis in range(1, coarse.ndim - 1):
         coarse = coarse.repeat(PATCH, axis=axis)

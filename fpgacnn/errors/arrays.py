@@ -30,7 +30,7 @@ class NonFiniteInputError(FpgacnnError):
 
 
 class EventTypeError(FpgacnnError):
-    """The events hold a number that the input's element type in the model file, or its whole-number port, cannot hold."""
+    """An event has a number that the input's element type in the model file, or its integer port, cannot represent."""
 
     code = "FC053"
     message = "input '{name}' is {holder}, which cannot hold {value} of the events"

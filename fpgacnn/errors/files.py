@@ -70,7 +70,10 @@ class NonFiniteWeightsError(FpgacnnError):
 
 
 class TrainedWidthsError(FpgacnnError):
-    """Trained widths of HGQ are larger than any that can be built: nothing kept them small while the network trained."""
+    """Trained widths of HGQ are larger than any that can be built.
+
+    Nothing kept them small while the network trained.
+    """
 
     code = "FC018"
     message = "{file}: layer '{layer}': {count} of {total} {what} {why}"

@@ -51,7 +51,7 @@ class CSimCrashedError(FpgacnnError):
 
 
 class BoundedStreamsError(FpgacnnError):
-    """The C++ of a streamed project cannot be run with FIFOs of its depths: its top function is not as hls4ml writes it."""
+    """The C++ of a streamed project cannot run with FIFOs of its depths: its top function is not of hls4ml's form."""
 
     code = "FC084"
     exit_status = 3

@@ -1,4 +1,4 @@
-"""The file itself, for a framework that is to load it with its own loader: which files, which format, which architecture."""
+"""The original file for a framework that loads it with its own loader: which files, format and architecture."""
 
 from __future__ import annotations
 

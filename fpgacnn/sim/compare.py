@@ -126,7 +126,10 @@ class EngineComparison:
         self._events += left.events
 
     def add_by_node(self, left: SimulationResult, right: Iterable[tuple[int, str, Codes]]) -> None:
-        """Compare the next events with codes that come node by node: the first event among these, the node, its codes."""
+        """Compare the next events with codes that come node by node.
+
+        The first event among these, the node, its codes.
+        """
         self._owed |= dict.fromkeys(left.outputs)
         shown = {**left.trace, **left.outputs}
         for first, name, other in right:

@@ -1,4 +1,7 @@
-"""The C++ main program around hls4ml's bridge: reads events from a file and writes results to a file, without Python."""
+"""The C++ main program around hls4ml's bridge.
+
+Reads events from a file and writes results to a file, without Python.
+"""
 
 from __future__ import annotations
 

@@ -16,7 +16,10 @@ _FOLDER = "firmware/weights/"
 
 
 def unsimulated(files: Mapping[str, bytes]) -> VerificationReport | None:
-    """Comparison of all headers with their texts, if any differ: then C simulation does not check the synthesized code."""
+    """Comparison of all headers with their texts, if any differ.
+
+    Then C simulation does not check the synthesized code.
+    """
     pairs = {
         name: (_header(content), _numbers(files[text]))
         for name, content in files.items()

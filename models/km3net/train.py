@@ -26,7 +26,8 @@ from fpgacnn.training.keras.oracle import run_keras
 
 HERE = Path(__file__).parent
 SCHEDULE = Schedule(seed=3, epochs=30, batch=128, learning_rate=0.01)
-"""Rate and epochs were chosen on the validation split, and the seed is the best of 1, 2 and 3 there, for both networks."""
+"""Rate and epochs were chosen on the validation split, and the seed is the best of 1, 2 and 3 there, for both networks.
+"""
 RATE = 0.01
 LOW_RATE = 0.001
 RANKED_HEAD = """\

@@ -1,4 +1,7 @@
-"""Random layers with random formats, many in one network: C simulation, the int64 reference and the kernels give the same codes."""
+"""Random layers with random formats, many in one network.
+
+C simulation, the int64 reference and the kernels give the same codes.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,10 @@ class Formats:
 
 
 def random_layers(build: Builder, count: int) -> None:
-    """Branches of dense layers, convolutions, scales and casts; sums in formats that round each product, wrap and saturate."""
+    """Branches of dense layers, convolutions, scales and casts.
+
+    Sums in formats that round each product, wrap and saturate.
+    """
     formats = Formats(build)
     for number in range(count):
         kind = number % 6

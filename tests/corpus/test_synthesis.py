@@ -1,4 +1,6 @@
-"""Real reports of other people's designs, kept outside of the project: all are read, and every None has its reason in the file.
+"""Real reports of other people's designs, kept outside of the project.
+
+All are read, and every None has its reason in the file.
 
 FPGACNN_SYNTHESIS names a folder with `parser_corpus/index.json` and `designs/<id>/` holding `reports/` and `meta.json`.
 """

@@ -1,4 +1,6 @@
-"""Makes the fixtures of this folder with the real HGQ2: small networks with random weights and widths, and their answers.
+"""Makes the fixtures of this folder with the real HGQ2.
+
+Small networks with random weights and widths, and their answers.
 
 HGQ2 and QKeras install packages of the same name, so this runs in an environment of its own:
 `pip install HGQ2==0.2.0 tensorflow` and `python tests/hgq/make.py`. Nothing of HGQ2 is in the files but what it saves.

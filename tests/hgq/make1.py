@@ -1,4 +1,6 @@
-"""Makes the fixtures of the first HGQ with the real one: small networks with random weights and widths, and their answers.
+"""Makes the fixtures of the first HGQ with the real one.
+
+Small networks with random weights and widths, and their answers.
 
 It was written for Keras 2: `pip install HGQ==0.2.6 --no-deps`, `pip install tensorflow tf_keras`, and here `keras` is
 tf_keras. `python tests/hgq/make1.py`. Nothing of HGQ is in the files but what it saves.

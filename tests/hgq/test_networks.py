@@ -1,4 +1,7 @@
-"""Networks that the real HGQ2 and HGQ made and answered (`make.py`, `make1.py`): our reference and the hardware are equal to it."""
+"""Networks that the real HGQ2 and HGQ made and answered (`make.py`, `make1.py`).
+
+Our reference and the hardware are equal to it.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,10 @@ HERE = Path(__file__).parent
 ARCHIVE = HERE / "networks.zip"
 FIRST = HERE / "networks1.zip"
 ROUNDED = {"average_of_six"}
-"""Networks with something that no fixed point holds: a third. A tanh before a quantizer has finitely many values, all exact."""
+"""Networks with something that no fixed point holds: a third.
+
+A tanh before a quantizer has finitely many values, all exact.
+"""
 
 
 def _names() -> list[tuple[Path, str]]:

@@ -1,4 +1,7 @@
-"""Quantizers with widths of their own for each channel, some as training leaves them where it prunes: the living channels keep their bits."""
+"""Quantizers with widths of their own for each channel, some as training leaves them where it prunes.
+
+The living channels keep their bits.
+"""
 
 from __future__ import annotations
 
@@ -123,7 +126,10 @@ def test_numbers_that_no_format_holds_together_are_those_of_the_largest() -> Non
 
 
 def test_the_answer_of_hgq2_for_a_pruned_channel() -> None:
-    """Bits right of the point are -24 and left of it 24, as in a file of HGQ2 after training: the channel is 0, the others are what they were."""
+    """Bits right of the point are -24 and left of it 24, as in a file of HGQ2 after training.
+
+    The channel is 0, the others are what they were.
+    """
     source = network(np.array([2.0**-6, 2.0**-5, 2.0**24, 1.0]), Rounding.RND, "WRAP", "a sum")
     x = quantize_values(np.random.default_rng(1).normal(size=(EVENTS, *SHAPE)), FORM) * FORM.step
     found = evaluate(source, [x], quantized=True)

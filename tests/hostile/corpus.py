@@ -1,4 +1,4 @@
-"""Bad inputs by name: what a stranger, a full disk or a wrong click may give to a command, and the codes that may answer."""
+"""Bad inputs by name, from untrusted files to wrong arguments, and the error codes that are allowed for each."""
 
 from __future__ import annotations
 
@@ -49,7 +49,10 @@ NAMES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """`make` writes an input below a folder and gives the command that takes it; `codes` are the errors it may end with."""
+    """`make` writes an input below a folder and gives the command that takes it.
+
+    `codes` are the errors it may end with.
+    """
 
     name: str
     make: Callable[[Path], list[str]]

@@ -1,4 +1,4 @@
-"""Small ONNX files as trees of their messages (`protobuf.encoded` makes bytes of them), with most kinds of nodes that are read."""
+"""Small ONNX files as trees of messages for `protobuf.encoded`, with most kinds of supported nodes."""
 
 from __future__ import annotations
 

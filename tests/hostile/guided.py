@@ -1,5 +1,7 @@
 # ruff: noqa: T201  # a script, not a package
-"""Fuzzing led by coverage: python -m tests.hostile.guided FOLDER SECONDS TARGET... [libFuzzer's flags]; `tools/fuzz.py --guided` calls it.
+"""Fuzzing led by coverage: python -m tests.hostile.guided FOLDER SECONDS TARGET...
+
+[libFuzzer's flags]; `tools/fuzz.py --guided` calls it.
 
 fpgacnn is instrumented as it is imported, so that inputs that reach something new are kept and changed again. Every
 target runs for so many seconds in a process that is forked from this one. Findings go to FOLDER/findings and do not end
@@ -123,7 +125,10 @@ def forked(name: str, folder: Path, flags: list[str]) -> str:
 
 
 def runs(name: str, folder: Path, seconds: float, flags: list[str]) -> Iterator[tuple[str, float]]:
-    """Run after run and its seconds: a case that is too slow or too large ends its process, and the rest of the time is another one's."""
+    """Run after run and its seconds.
+
+    A case that is too slow or too large ends its process, and the rest of the time is another one's.
+    """
     left = seconds
     while left > min(LEAST_SECONDS, seconds / 2):
         begun = time.monotonic()
@@ -134,7 +139,10 @@ def runs(name: str, folder: Path, seconds: float, flags: list[str]) -> Iterator[
 
 
 def told(logs: list[tuple[str, float]]) -> str:
-    """Cases, their rate, and how coverage grew: from the corpus as it was to the last input that reached something new."""
+    """Cases, their rate, and how coverage grew.
+
+    From the corpus as it was to the last input that reached something new.
+    """
     cases = sum(int(STATE.findall(log)[-1][0]) for log, _ in logs)
     states = [state for log, _ in logs for state in STATE.findall(log)]
     begun = next((state for state in states if state[1] == "INITED"), states[0])

@@ -1,4 +1,7 @@
-"""What a reader may do with an input: read it, or say in one line and a hint what is wrong with it, and leave nothing behind."""
+"""What a reader may do with an input.
+
+Read it, or say in one line and a hint what is wrong with it, and leave nothing behind.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,10 @@ class Target(Protocol):
 
 
 def finding(use: Callable[[Path], object], path: Path) -> str:
-    """What is wrong with how an input was taken; empty where it was read, or refused as it should be, without a warning."""
+    """What is wrong with how an input was taken.
+
+    Empty where it was read, or refused as it should be, without a warning.
+    """
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         for kind in NOT_SHOWN:
@@ -123,7 +129,10 @@ def keep(folder: Path, name: str, content: bytes, words: str = "") -> Path:
 
 
 def short_limits(*, memory: bool = False) -> None:
-    """A file that keeps libhdf5 busy for ever costs a second; with `memory`, what would fill the machine is a MemoryError."""
+    """A file that keeps libhdf5 busy for ever costs a second.
+
+    With `memory`, what would fill the machine is a MemoryError.
+    """
     hdf5.LIMITS = replace(hdf5.LIMITS, seconds=1, clock_seconds=2.0)
     if memory:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, resource.RLIM_INFINITY))

@@ -1,4 +1,4 @@
-"""Protocol buffers as trees of [field, value] and back, so that they can be damaged by structure and written without onnx.
+"""Protocol buffers as trees of [field, value] and back, to damage them by structure and to write them without onnx.
 
 A value is an integer, a text, a text "hex:..." of bytes, {"fixed": "..."} of four or eight bytes, or a message again.
 """

@@ -1,4 +1,6 @@
-"""The readers under attack: good inputs to begin with, how bytes become a file or folder, and all that the product does with what it reads.
+"""The readers under attack.
+
+Good inputs to begin with, how bytes become a file or folder, and all that the product does with what it reads.
 
 Whatever happens is an FpgacnnError that tells the user about the input (exit status 2), or nothing (`judge`).
 """
@@ -77,7 +79,7 @@ Mutate = Callable[[bytes, random.Random, mutations.Bytewise | None], bytes]
 
 @dataclass(frozen=True, kw_only=True)
 class Reader:
-    """A reader: bytes to begin with and how to change them, how they become a file or folder, and what is done with that.
+    """A reader: seeds and their mutations, how bytes become a file or folder, and what is done with that.
 
     `apart`: its HDF5 may be damaged in its bytes, and is read in a child process also where coverage is watched.
     """

@@ -80,7 +80,10 @@ int main() {
 def random_format(
     random: np.random.Generator, rounding: Rounding = Rounding.TRN, overflow: Overflow = Overflow.WRAP
 ) -> Format:
-    """Mostly narrow, now and then wide; the point may lie outside the digits. One signed bit cannot saturate symmetrically."""
+    """Mostly narrow, now and then wide; the point may lie outside the digits.
+
+    One signed bit cannot saturate symmetrically.
+    """
     while True:
         width = int(random.integers(1, 20) if random.random() < 0.8 else random.integers(20, 48))
         integer, signed = int(random.integers(-4, width + 5)), bool(random.random() < 0.6)
@@ -89,7 +92,10 @@ def random_format(
 
 
 def pairs(random: np.random.Generator) -> list[tuple[Format, Format]]:
-    """Source and target formats, each mode equally often. The header aborts where rounding drops more bits than there are."""
+    """Source and target formats, each mode equally often.
+
+    The header aborts where rounding drops more bits than there are.
+    """
     found: list[tuple[Format, Format]] = []
     for rounding, overflow in cycle(MODES):
         if len(found) == PAIRS_A_MODE * len(MODES):

@@ -1,4 +1,7 @@
-"""No code leaves its interval and no real value is further from its code than the plan says: random networks, by brute force."""
+"""No code leaves its interval and no real value is further from its code than the plan says.
+
+Random networks, by brute force.
+"""
 
 from __future__ import annotations
 

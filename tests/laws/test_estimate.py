@@ -73,7 +73,10 @@ def test_zeros_cost_nothing(seed: int, inputs: int, outputs: int, io: tuple[IoTy
 def test_wider_data_never_costs_less(
     seed: int, width: int, wider: int, io: tuple[IoType, bool], tool: BackendName, reuse: int, strategy: Strategy
 ) -> None:
-    """Multipliers move from LUTs to DSP slices where an operand passes ten bits, and LUTs fall there; so widths are taken on one side of that step."""
+    """Multipliers move from LUTs to DSP slices where an operand passes ten bits, and LUTs fall there.
+
+    So widths are taken on one side of that step.
+    """
     narrow = width if wider + width <= 10 else width + 11
     less, more = (
         estimate(

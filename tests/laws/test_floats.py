@@ -1,4 +1,7 @@
-"""The emulator without a compiler against the int64 reference: exact floats where they serve, int64 where they do not."""
+"""The emulator without a compiler against the int64 reference.
+
+Exact floats where they serve, int64 where they do not.
+"""
 
 from __future__ import annotations
 

@@ -189,7 +189,7 @@ def with_spare_bits(layer: hw.Layer, precision: LayerPrecision) -> LayerPrecisio
 
 
 def first_node_that_needs_more_bits(model: HardwareModel, inputs: tuple[Codes, ...]) -> hw.Layer | None:
-    """The first node whose codes leave its planned format, or change where every format has twenty more integer bits."""
+    """The first node whose codes leave its planned format, or change with twenty more integer bits everywhere."""
     chosen = plan(model)
     roomy = PrecisionPlan(
         layers={layer.name: with_spare_bits(layer, chosen.layers[layer.name]) for layer in model.layers}

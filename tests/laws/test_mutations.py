@@ -200,7 +200,10 @@ MUTANTS: dict[str, tuple[str, dict[tuple[str, ...], tuple[str, str]]]] = {
         },
     ),
 }
-"""Network of tests/laws/test_native.py; for each kind of kernel that the text is compiled in, the text and what becomes of it."""
+"""Network of tests/laws/test_native.py.
+
+For each kind of kernel that the text is compiled in, the text and what becomes of it.
+"""
 
 CASES = [
     (kind, name)

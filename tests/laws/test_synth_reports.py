@@ -1,4 +1,7 @@
-"""What always holds of report readers: numbers come back as they were written; damage is an error that says where, never a guess."""
+"""What always holds of report readers.
+
+Numbers come back as they were written; damage is an error that says where, never a guess.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,10 @@ def outcome(read: Reader, text: str) -> Any:
 
 @named
 def test_a_report_cut_anywhere_is_an_error_or_still_says_the_same(name: str) -> None:
-    """A run that is killed leaves the beginning of a file: no number of it may be a shorter one, no list may be without its end."""
+    """A run that is killed leaves the beginning of a file.
+
+    No number of it may be a shorter one, no list may be without its end.
+    """
     read, text = FIXTURES[name]
     whole = read(text, "x")
     ends = [place + shift for place, character in enumerate(text) if character == "\n" for shift in (0, 1)]

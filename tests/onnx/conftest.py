@@ -1,4 +1,7 @@
-"""These tests write ONNX files and ask their reference; where the packages for that are missing, as in the image, they are left out."""
+"""These tests write ONNX files and ask their reference.
+
+Where the packages for that are missing, as in the image, they are left out.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small ONNX graphs made by the package onnx, answered by its reference and by qonnx' functions, and held against ours."""
+"""Small ONNX graphs made by the package onnx; its reference and the functions of qonnx are compared with ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Inputs keep the element type of the file: formats and events that it cannot hold are refused, the framework gets what it can."""
+"""Inputs keep the element type of the file.
+
+Formats and events that it cannot hold are refused, the framework gets what it can.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ WHOLE_NAMES = ["bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "i
 
 
 def saved(folder: Path, element: str, *, floors: bool = False) -> Path:
-    """A matrix product behind a cast of the input, or its floor and limits, in a file whose input has an element type."""
+    """A matrix product after a cast, or floor and limits, of the input, in a file whose input has an element type."""
     graph = Graph.empty()
     numbers = graph.add("Cast", "x", to=TensorProto.FLOAT)
     end = (

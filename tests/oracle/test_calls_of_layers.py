@@ -69,5 +69,8 @@ def woven(kit: Kit, seed: int) -> Any:
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("seed", [33, *range(5)])
 def test_layers_of_equal_shapes_are_not_exchanged(kit: Kit, tmp_path: Path, seed: int, form: str) -> None:
-    """In network 33 a layer of the file's list waits for a later one; weights by position must keep the file's order."""
+    """In network 33 a layer of the file's list waits for a later one.
+
+    Weights by position must keep the file's order.
+    """
     assert agrees(woven(kit, seed), tmp_path / f"m.{form}")

@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]  # Keras 
 
 @pytest.fixture
 def case(kit: Kit, tmp_path: Path) -> Case:
-    """Sums times 0.7 meet ties of the quantizer behind them, and the real QKeras rounds some of them to the other side."""
+    """Sums times 0.7 meet ties of the next quantizer, and the real QKeras rounds some of them to the other side."""
     binary = kit.qkeras.QConv2DTranspose(
         3, 3, strides=2, kernel_quantizer=kit.qkeras.binary(alpha=0.7), bias_quantizer=kit.bits(5)
     )

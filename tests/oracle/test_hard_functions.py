@@ -1,4 +1,7 @@
-"""Piecewise linear functions in front of a quantizer: their float32 values meet its ties, and hardware answers as Keras."""
+"""Piecewise linear functions in front of a quantizer.
+
+Their float32 values meet its ties, and hardware answers as Keras.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`fpgacnn quantize` as a user runs it: better than after training alone, killed and continued, pruned, without labels."""
+"""`fpgacnn quantize` as a user runs it: better than post-training, killed and continued, pruned, without labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Quantizers with finitely many values behind sums and normalizations: hardware answers as QKeras does, event by event."""
+"""Quantizers with finitely many values behind sums and normalizations.
+
+Hardware answers as QKeras does, event by event.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +60,10 @@ def test_the_model_of_a_quantizer_is_qkeras_wherever_float32_is_sure(
 
 
 def network(kit: Kit) -> Any:
-    """Every step quantizer behind a convolution; the odd ones behind a normalized one and a dense layer; all answers side by side."""
+    """Every step quantizer behind a convolution.
+
+    The odd ones behind a normalized one and a dense layer; all answers side by side.
+    """
     start = kit.layers.Input((6, 6, 2))
     found = []
     for number, text in enumerate(STEPS):

@@ -1,4 +1,4 @@
-"""The zoo: known kernels give the known numbers, and every page goes from Keras to hardware that answers as QKeras does."""
+"""The zoo: known kernels give known numbers, and the hardware of every page answers as QKeras does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Random functional networks for any Keras: functions between tensors, slices, constants, layers reused, inner models."""
+"""Random functional networks for any Keras.
+
+Functions between tensors, slices, constants, layers reused, inner models.
+"""
 
 from __future__ import annotations
 
@@ -448,7 +451,10 @@ def without(shape: Shape, axis: int) -> Shape:
 
 
 def broadcasts(one: Shape, other: Shape) -> bool:
-    """Whether two tensors with an axis of events each fit together; of unequal ranks they do not, as events would move."""
+    """Whether two tensors with an axis of events each fit together.
+
+    Of unequal ranks they do not, as events would move.
+    """
     return len(one) == len(other) and all(a == b or 1 in {a, b} for a, b in zip(one, other, strict=True))
 
 

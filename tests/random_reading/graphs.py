@@ -1,4 +1,4 @@
-"""Random ONNX graphs: every operator that is read, constants of every broadcast shape, axes of one length, whole numbers.
+"""Random ONNX graphs: all supported operators, constants of every broadcast shape, axes of one length, integers.
 
 Each node is answered by the reference evaluator of the package onnx as soon as it is drawn. So the maker knows the
 values of every tensor: it keeps them small, and puts step functions only where float32 is exact.

@@ -1,4 +1,6 @@
-"""Random networks of HGQ2: quantized layers with widths of their own for each value, `keras.ops` and plain layers between.
+"""Random networks of HGQ2.
+
+Quantized layers with widths of their own for each value, `keras.ops` and plain layers between.
 
 HGQ2 installs a package `qkeras` of its own, so it lies in a folder apart (`tools/install_hgq2.sh`) that is put in front
 of Python's path. Weights, widths and inputs are of few bits: every sum is exact in float32, and the answers are equal.
@@ -21,7 +23,10 @@ from tests.random_reading.law import Saved
 
 GRID = 16
 EVENTS = 5
-"""Not the length of an axis: `ops.add` of the TensorFlow backend takes four events of one value for a bias of four channels."""
+"""Not the length of an axis.
+
+`ops.add` of the TensorFlow backend takes four events of one value for a bias of four channels.
+"""
 ROUNDINGS = ("TRN", "RND", "RND_CONV", "TRN_ZERO", "RND_ZERO", "RND_MIN_INF", "RND_INF", "S_RND", "S_RND_CONV")
 OVERFLOWS = ("WRAP", "SAT", "SAT_SYM")
 MERGES = ("QAdd", "QSubtract", "QMultiply", "QMaximum", "QMinimum", "QAveragePow2")
@@ -297,7 +302,10 @@ def _widths(random: np.random.Generator, quantizer: Any) -> dict[str, np.ndarray
 
 
 _LEFT = ((-3, 1), (0, -9), (-80, 60), (90, -100), (24, -24))
-"""Bits left and right of the point of pruned values; the last is a sign bit alone, which is 0 where it is rounded to the nearest."""
+"""Bits left and right of the point of pruned values.
+
+The last is a sign bit alone, which is 0 where it is rounded to the nearest.
+"""
 
 _DEAD, _PRUNED = range(4), range(5)
 

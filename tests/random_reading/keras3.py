@@ -14,7 +14,10 @@ from tests.random_reading.functional import Functions, Maker, saved
 from tests.random_reading.law import Saved
 
 EVENTS = 5
-"""Not the length of an axis: `ops.add` of the TensorFlow backend takes four events of one value for a bias of four channels."""
+"""Not the length of an axis.
+
+`ops.add` of the TensorFlow backend takes four events of one value for a bias of four channels.
+"""
 
 
 def make(seed: int, folder: Path) -> Saved:

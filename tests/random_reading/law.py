@@ -1,4 +1,6 @@
-"""The law of reading: a file that is read gives the framework's own answers; what cannot be read is refused by an error.
+"""The law of reading: a file that is read gives the framework's own answers.
+
+What cannot be read is refused by an error.
 
 An event in which float32 itself decides a rounding tie of a quantizer is excused where the framework's own layers show
 it (`fpgacnn.sim.float32_ties`); such events are counted, and at most `TIE_SHARE` of all may be.

@@ -1,4 +1,4 @@
-"""Random ONNX networks, answered by the reference evaluator of the package onnx and by onnxruntime, which must agree."""
+"""Random ONNX networks with answers of the package onnx's reference evaluator and onnxruntime, which must agree."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from tests.random_reading.operators import STEPS
 
 TRIES = 30
 AGREEMENT = 1e-5
-"""How far the two evaluators may differ, in parts of the largest value: more is an error of one of them, and redrawn."""
+"""How far the two evaluators may differ, in parts of the largest value: more is an error of one of them, and redrawn.
+"""
 
 FEW = 2
 
@@ -84,7 +85,10 @@ def _saved(graph: Graph, path: Path) -> Saved | None:
 
 
 def _has_events(answer: Array, graph: Graph) -> bool:
-    """Whether an answer's first axis is that of events; other answers have no place in hardware that sees one at a time."""
+    """Whether an answer's first axis is that of events.
+
+    Other answers have no place in hardware that sees one at a time.
+    """
     return answer.ndim > 0 and len(answer) == (1 if graph.events == 1 else N)
 
 

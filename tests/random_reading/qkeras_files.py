@@ -84,7 +84,10 @@ class QMaker(Maker):
         }
 
     def _for_weights(self, *, last: bool = True) -> Any:
-        """A quantizer of kernels, as a text or as an object, or none. `last`: the channels are the kernel's last axis."""
+        """A quantizer of kernels, as a text or as an object, or none.
+
+        `last`: the channels are the kernel's last axis.
+        """
         pick, bits = self._pick, self._number(2, 6)
         alpha = pick(
             [None, 1.0, 1.0, 0.5, 2.0, *([] if self.is_exact else [0.7, "auto", "auto", "auto_po2", "auto_po2"])]

@@ -1,4 +1,4 @@
-"""Reports in the form of the vendor's tools, written by hand with numbers and names of our own, for any of their versions."""
+"""Reports in the format of the vendor's tools, written here with our own numbers and names, for all versions."""
 
 # ruff: noqa: W291, W293  # the tools leave blanks at the ends of lines
 

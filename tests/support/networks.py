@@ -281,7 +281,7 @@ def elementwise(build: Builder) -> None:
 
 
 def step_functions(build: Builder) -> None:
-    """Step functions behind sums, scales and flattened images, in front of maxima and sums, one row or one for each channel."""
+    """Step functions after sums, scales and flattened images, before maxima and sums, with one row or several."""
     image, sequence, vector = (5, 4, 3), (6, 2), (7,)
     for form, per_channel in (
         ("fixed<9,3>", True),

@@ -1,4 +1,6 @@
-"""The real-valued twin of small random hardware networks: what exact arithmetic on the trained numbers makes of inexact inputs.
+"""The real-valued twin of small random hardware networks.
+
+What exact arithmetic on the trained numbers makes of inexact inputs.
 
 Codes stand for real numbers that are off by at most a stated error. The network is refined and planned as in a
 conversion, hardware's codes come from the int64 reference, and the real values from the definitions below, which share
@@ -52,7 +54,7 @@ class Case:
 
 
 def case(seed: int) -> Case:
-    """A random network with inexact inputs, constants that are off, padding on every side, tables and a softmax at times."""
+    """A random network with inexact inputs and constants, padding on every side, and sometimes tables and a softmax."""
     random = np.random.default_rng([7, seed])
     kind = random.random()
     if kind < 0.15:
@@ -95,7 +97,7 @@ def solved(model: QuantizedModel, random: np.random.Generator, seed: int) -> Cas
 
 
 def _varied(model: QuantizedModel, random: np.random.Generator) -> QuantizedModel:
-    """The network with trained numbers beside its codes, padding moved to the front, and perhaps a function at its end."""
+    """The network with trained numbers beside its codes, padding at the front, and perhaps a function at the end."""
     layers = [replace(layer, operation=_inexact(layer.operation, random)) for layer in model.layers]
     end = layers[-1]
     if random.random() < 0.3:

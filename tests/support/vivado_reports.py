@@ -1,4 +1,4 @@
-"""Reports in the form of Vivado, of RTL simulation and of export_design, written by hand with numbers and names of our own."""
+"""Reports in the format of Vivado, RTL simulation and export_design, written here with our own numbers and names."""
 
 # ruff: noqa: W291  # the tools leave blanks at the ends of lines
 

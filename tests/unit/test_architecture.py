@@ -232,7 +232,7 @@ def test_foreign_packages_are_imported_by_their_adapters_only() -> None:
 
 
 def test_every_adapter_of_the_table_is_used() -> None:
-    """A adapter that nobody goes through any more leaves this list; TensorFlow's packages are imported by name at run time."""
+    """An adapter that is not imported leaves this list; TensorFlow's packages are imported by name at run time."""
     seen = {name.split(".")[0] for _, name in imports()}
     by_name = {
         "tensorflow",

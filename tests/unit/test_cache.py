@@ -1,4 +1,7 @@
-"""Builds in the cache are run only where they are the user's own, whole, and writable by nobody else; the oldest make room."""
+"""Builds in the cache are run only where they are the user's own, whole, and writable by nobody else.
+
+The oldest make room.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A plan is exact only where the framework's own float32 cannot round: the smallest networks on either side of the edge.
+"""A plan is exact only where the framework's own float32 cannot round.
+
+The smallest networks on either side of the edge.
 
 `tests/oracle/test_float32.py` holds the same networks against the real QKeras, which rounds in those that are not
 exact.

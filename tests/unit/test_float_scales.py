@@ -1,4 +1,4 @@
-"""Trained floats between quantized layers are rounded where they would need too many bits, and the bound says what that costs."""
+"""Trained floats between quantized layers are rounded if they need too many bits; the bound includes the error."""
 
 from __future__ import annotations
 
@@ -156,7 +156,10 @@ def test_what_is_rounded_is_said_and_named(tmp_path: Path) -> None:
 
 
 def test_formats_of_the_file_are_never_shortened(tmp_path: Path) -> None:
-    """Sums of quantized weights that need more bits are refused: no float is to blame, and the file says what is wanted."""
+    """Sums of quantized weights that need more bits are refused.
+
+    No float is to blame, and the file says what is wanted.
+    """
     layers = [dense("d" * (number + 1), bits=16) for number in range(4)]
     with pytest.raises(WidthLimitError, match="a sum of products needs"):
         checked(frontends.load(sequential_file(tmp_path / "m.h5", *layers, shape=(SIZE,))))

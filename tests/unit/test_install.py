@@ -1,4 +1,4 @@
-"""The install step of `make test`, on an index of its own that has newer releases than the lock, with old and new pip."""
+"""The install step of `make test`, on an index with newer releases than the lock, with old and new pip."""
 
 from __future__ import annotations
 
@@ -71,7 +71,10 @@ def _record_hash(text: str) -> str:
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small project with the real install script, its locks and the index: `plugin` requires an extra of `core`, as pytest-cov of coverage."""
+    """A small project with the real install script, its locks and the index.
+
+    `plugin` requires an extra of `core`, as pytest-cov of coverage.
+    """
     folder = tmp_path_factory.mktemp("clone")
     hashes = {}
     for version in ("1.0", "2.0"):
@@ -97,7 +100,10 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def pip_wheel(which: str, folder: Path) -> Path:
-    """The pip of this Python's `venv`, or one from the index that pip is set up for; skips where that cannot be reached."""
+    """The pip of this Python's `venv`, or one from the index that pip is set up for.
+
+    Skips where that cannot be reached.
+    """
     if which == "bundled":
         return next((Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl"))
     wanted = "pip" if which == "newest" else f"pip=={which}"

@@ -1,4 +1,4 @@
-"""Kept kernels: used again, made again where they are cut short, built by several processes at once, and no compiler at all."""
+"""Cached kernels: used again, rebuilt if truncated, built by several processes at once, and without a compiler."""
 
 from __future__ import annotations
 

@@ -103,7 +103,10 @@ def test_names_that_are_taken_are_not_given_out() -> None:
 
 
 def test_no_layer_hides_an_attribute_of_hls4ml() -> None:
-    """Keras calls the first `Activation` layer `activation`; its result took the place of the attribute, and the C++ broke."""
+    """Keras calls the first `Activation` layer `activation`.
+
+    Its result took the place of the attribute, and the C++ broke.
+    """
     attribute = re.compile(
         r"""(?:(?:[gsh][ea][ts]_attr|attributes\.get|Attribute)\(\s*|(?:attributes|params)\[)(['"])(\w+)\1"""
     )

@@ -1,4 +1,7 @@
-"""Pruning cuts the smallest weights, ever more of them, and exactly as many as asked for in the end; settings that make no sense."""
+"""Pruning cuts the smallest weights, ever more of them, and exactly as many as asked for in the end.
+
+Settings that make no sense.
+"""
 
 from __future__ import annotations
 

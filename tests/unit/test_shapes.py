@@ -1,4 +1,7 @@
-"""Window counts and SAME padding, against counting by hand; shapes of results, against the arrays of the int64 reference."""
+"""Window counts and SAME padding, against counting by hand.
+
+Shapes of results, against the arrays of the int64 reference.
+"""
 
 from __future__ import annotations
 

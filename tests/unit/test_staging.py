@@ -1,4 +1,4 @@
-"""What killed makers leave is taken away, and what they moved away is put back, also where folders cannot be exchanged in one step."""
+"""Leftovers of killed processes are removed, and folders that they moved away are restored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The command line's contract: a quick start, exit status, one error in one shape, one JSON document, and nothing left behind."""
+"""The command line's contract.
+
+A quick start, exit status, one error in one shape, one JSON document, and nothing left behind.
+"""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def design(repository: str, reuse: int) -> dict[str, Any]:
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> Path:
-    """Four repositories of two designs, one design that is a duplicate, one that is of no use, one with fields that nobody knows."""
+    """Four repositories of two designs, a duplicate, a useless design, and one with unknown fields."""
     metas = [design(f"who/r{place}", reuse) for place in range(4) for reuse in (4, 8)]
     metas.append(metas[0] | {"id": "again", "near_duplicate_group": "g0"})
     metas[0]["near_duplicate_group"] = "g0"

@@ -161,7 +161,10 @@ def test_what_a_killed_command_left_in_the_temporary_folder_goes_with_the_next(h
 
 @pytest.mark.parametrize("blocks", [0, 8, 100])
 def test_a_disk_that_is_full_at_some_file_leaves_the_old_project(here: Path, blocks: int) -> None:
-    """A limit on the size of files (in blocks of 512 bytes) stands for the disk; a small tmpfs is in test_machine.py."""
+    """A limit on the size of files (in blocks of 512 bytes) stands for the disk.
+
+    A small tmpfs is in test_machine.py.
+    """
     old = made(here, "a", "out")
     before = left(here)
     command = [

@@ -1,4 +1,7 @@
-"""`fpgacnn fit` as a user runs it: a target that fits is written and is what `convert` and `estimate` take; else exit status 1."""
+"""`fpgacnn fit` as a user runs it.
+
+A target that fits is written and is what `convert` and `estimate` take; else exit status 1.
+"""
 
 from __future__ import annotations
 

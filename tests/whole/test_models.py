@@ -1,4 +1,7 @@
-"""`fpgacnn verify --models`: whole folders of networks, the project's own, made ones, and trained ones of third parties."""
+"""`fpgacnn verify --models`.
+
+Whole folders of networks, the project's own, made ones, and trained ones of third parties.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The main job through the command: broken model files leave nothing, good ones are proven, edited projects are found out."""
+"""The main job through the command.
+
+Broken model files leave nothing, good ones are proven, edited projects are found out.
+"""
 
 from __future__ import annotations
 
@@ -229,7 +232,7 @@ def test_transposed_convolutions_and_repeated_tensors_are_exact(tmp_path: Path, 
 @pytest.mark.agree
 @pytest.mark.parametrize("io", ["parallel", "stream"])
 def test_nodes_in_between_take_no_name_of_another_layer(tmp_path: Path, io: str) -> None:
-    """Padding, and the steps of a transposed convolution without overlap, whose names the file's layers have already."""
+    """Padding, and a transposed convolution without overlap, with steps whose names the file's layers have already."""
 
     def given(*shape: int, outputs: int) -> dict[str, object]:
         weights = {"kernel:0": trained(*shape)["kernel:0"], "bias:0": trained(outputs)["bias:0"]}

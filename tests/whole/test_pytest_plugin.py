@@ -1,4 +1,7 @@
-"""The pytest plugin, as a user's repository has it: a missing vector fails, an update writes, a changed weight fails."""
+"""The pytest plugin, as a user's repository has it.
+
+A missing vector fails, an update writes, a changed weight fails.
+"""
 
 from __future__ import annotations
 

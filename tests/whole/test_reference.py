@@ -1,4 +1,7 @@
-"""`--reference` from the command's side: a framework (a program of the test's) agrees, differs, hangs, fails or is missing."""
+"""`--reference` from the command's side.
+
+A framework (a program of the test's) agrees, differs, hangs, fails or is missing.
+"""
 
 from __future__ import annotations
 

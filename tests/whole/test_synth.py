@@ -1,4 +1,4 @@
-"""`fpgacnn synth` as a user runs it: exit statuses, one JSON document, signals, and a project that stays what it was."""
+"""`fpgacnn synth` as a user runs it: exit statuses, one JSON document, signals, and an unchanged project."""
 
 from __future__ import annotations
 

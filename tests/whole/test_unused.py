@@ -1,4 +1,7 @@
-"""What is given and not used, and what is not compared, is said in one line: on the terminal, in the record and in reports."""
+"""What is given and not used, and what is not compared, is said in one line.
+
+On the terminal, in the record and in reports.
+"""
 
 from __future__ import annotations
 
@@ -180,7 +183,10 @@ def test_labels_need_one_output_with_one_axis_of_values(
 
 
 def test_layers_that_nothing_was_compared_for_are_named() -> None:
-    """Every layer of the shipped networks has a node of its own; where the reference answers less, or a layer has none, that is said."""
+    """Every layer of the shipped networks has a node of its own.
+
+    Where the reference answers less, or a layer has none, that is said.
+    """
     network = load(DIGITS)
     found = plan_network(network, planning_request(DIGITS, None, {}), None)
     nodes = [layer.name for layer in found.design.model.layers]

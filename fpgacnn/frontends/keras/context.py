@@ -32,7 +32,10 @@ class ParsedOperation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerContext:
-    """All that the file says about one use of a layer; `keras` is the major version that wrote it, None where unknown."""
+    """All that the file says about one use of a layer.
+
+    `keras` is the major version that wrote it, None where unknown.
+    """
 
     settings: LayerConfig
     kind: str

@@ -9,7 +9,10 @@ _HALVES = frozenset({"float16", "half", "bfloat16", "mixed_float16", "mixed_bflo
 
 
 def refuse_quantized(settings: LayerConfig) -> None:
-    """Raise UnsupportedOptionError for what `model.quantize` of Keras 3 makes: its kernels are codes with separate scales."""
+    """Raise UnsupportedOptionError for a network of `model.quantize` of Keras 3.
+
+    Its kernels are codes with separate scales.
+    """
     dtype = settings.get("dtype")
     kind = dtype.get("class_name") if isinstance(dtype, dict) else None
     if (kind is not None and kind not in _POLICIES) or "_from_" in _name(settings):

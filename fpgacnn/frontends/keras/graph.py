@@ -322,7 +322,7 @@ def _called(kind: str) -> str:
 
 
 def _first_calls(uses: Sequence[LayerCall], outputs: Sequence[str]) -> dict[str, str]:
-    """What files call the uses of an inner model, where they count its own making as the first: `model:1` is its first use."""
+    """New names for uses of inner models in files that count the making of a model as its first use (`model:1`)."""
     calls = Counter(use.weights[0] for use in uses if use.kind in MODELS)
     mentioned = {of_output(name)[0] for name in (*outputs, *(one for use in uses for one in use.inputs))}
     return {

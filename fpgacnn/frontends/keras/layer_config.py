@@ -66,7 +66,7 @@ class LayerConfig:
         return replace(self, values={**self.values, key: value})
 
     def get(self, key: str, default: Json = None) -> Json:
-        """The raw value; one that was a number or an array of NumPy or of the framework is the number or list that it holds."""
+        """The raw value; a serialized number or array of NumPy or of the framework becomes a number or list."""
         value = self.values.get(key, default)
         if (
             isinstance(value, dict)

@@ -197,7 +197,10 @@ def call(kind: str, entry: Mapping[str, Json], node: Json) -> FunctionCall | Non
 
 
 def _tensorflow(function: str, node: Json) -> tuple[list[Json], dict[str, Json]] | None:
-    """Operands (names of tensors, or constants) and options of a TFOpLambda; its second operand stands among the options."""
+    """Operands (names of tensors, or constants) and options of a TFOpLambda.
+
+    Its second operand is one of the options.
+    """
     items = node if isinstance(node, list) else []
     if items and isinstance(items[0], str):
         items = [items]

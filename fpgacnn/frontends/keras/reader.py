@@ -199,7 +199,7 @@ def _refuse_by_class(use: LayerCall) -> None:
 
 
 def _halves(graph: LayerGraph, layers: Sequence[SourceLayer]) -> list[tuple[str, str, FpgacnnError]]:
-    """Layers of a network with quantizers that compute in 16-bit floats, whose roundings no integer arithmetic repeats."""
+    """Layers of a quantized network that compute in 16-bit floats, whose rounding integer arithmetic cannot repeat."""
     if not any(_has_quantizer(layer) for layer in layers):
         return []
     why, do = (

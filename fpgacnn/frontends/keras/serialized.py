@@ -1,4 +1,7 @@
-"""Objects as Keras serializes them: class, package and configuration are read together, never one without the others."""
+"""Objects as Keras serializes them.
+
+Class, package and configuration are read together, never one without the others.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ def plain(value: Json) -> Json:
 
 
 def array_of(value: Json) -> FloatArray | None:
-    """A number, nested lists of numbers, or a serialized array, as the framework's float32 has them; None for anything else."""
+    """A number, nested lists of numbers, or a serialized array, as float32 values; None for anything else."""
     if isinstance(value, dict):
         config = value.get("config")
         if (

@@ -105,7 +105,7 @@ def nearest_legal(inputs: int, outputs: int, requested: int) -> list[int]:
 
 
 def _streams(model: HardwareGraph, dataflow: Simulated | Unknown | None) -> Iterator[Caution]:
-    """Cautions about the FIFOs of a streamed design: processes that wait for each other, and FIFOs that take much block RAM."""
+    """Cautions about the FIFOs of a streamed design: deadlocks, and FIFOs that need much block RAM."""
     if isinstance(dataflow, Unknown):
         text = f"{dataflow.why}: its cycles and deadlocks are not simulated"
         yield Caution(code="FC132", layer=dataflow.layer, text=text, cure="measure them with RTL simulation")

@@ -27,7 +27,7 @@ FifoWish: TypeAlias = str | Path | Mapping[str, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FifoChoice:
-    """How depths are found: `frame` gives every FIFO a frame, else they are searched; `given` are depths of single FIFOs."""
+    """The choice of depths: `frame` gives every FIFO a frame, else they are searched; `given` are single depths."""
 
     frame: bool = False
     given: Mapping[str, int] = field(default_factory=dict)

@@ -22,7 +22,7 @@ SMALL_STREAM_BITS = 2048
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fifo:
-    """`channels` queues side by side, of `bits` and `depth` places each; `name` is the FIFO's, where it is a stream's."""
+    """`channels` parallel queues of `bits` bits and `depth` places; `name` is that of the FIFO of a stream."""
 
     depth: int
     channels: int
@@ -36,7 +36,7 @@ class Fifo:
 
 
 def fifos(layer: TemplateCall, model: HardwareGraph, wiring: Wiring | None = None) -> tuple[Fifo, ...]:
-    """The queues behind a layer: of a stream, one for each channel (Vivado HLS) or of all bits (Vitis), copied for each reader.
+    """The queues of a layer's result: for a stream, one for each channel (Vivado HLS) or one (Vitis), for each reader.
 
     Between tasks that hand over arrays every element is a queue of two places; and what Vivado HLS reads as one word,
     the network's input, waits in one.
@@ -55,7 +55,10 @@ def fifos(layer: TemplateCall, model: HardwareGraph, wiring: Wiring | None = Non
 
 
 def _stream(name: str, layer: TemplateCall, model: HardwareGraph, wiring: Wiring) -> Fifo:
-    """A FIFO of a stream by its name: of the layer's result, or of a copy of its result or of an input of the network."""
+    """A FIFO of a stream by its name.
+
+    Of the layer's result, or of a copy of its result or of an input of the network.
+    """
     own = name == layer.name or name in wiring.copies.get(layer.name, ())
     shape, width = (layer.out_shape, layer.output.width) if own else (layer.in_shape, layer.input.width)
     merged = model.tool is BackendName.VITIS
@@ -93,7 +96,10 @@ def _blocks(depth: int, bits: int) -> int:
 
 
 def fifo_registers(fifo: Fifo, model: HardwareGraph) -> int:
-    """Flip-flops of queues: counters, and what stands at a memory's output; Vitis HLS up to 2022 registers both ends."""
+    """Flip-flops of queues: counters, and what stands at a memory's output.
+
+    Vitis HLS up to 2022 registers both ends.
+    """
     if model.tool is BackendName.VIVADO:
         each = fifo.bits + 30 if fifo_blocks(fifo, model) else 5
     elif model.version and not model.version.startswith(SINCE_2023):

@@ -68,7 +68,10 @@ def weights_in_memory(layer: TemplateCall, model: HardwareGraph) -> bool:
 
 
 def slices(left: int, right: int, device_ports: tuple[int, int]) -> int:
-    """DSP slices of a full product of two signed operands: tiles of the slice's ports, one bit less from the second on."""
+    """DSP slices of a product of two signed operands.
+
+    Tiles of the slice's ports, with one bit less from the second on.
+    """
     long, short = max(left, right), min(left, right)
     wide, narrow = device_ports
 
@@ -139,7 +142,10 @@ def _recurrent(layer: TemplateCall, model: HardwareGraph, device: Device) -> Mul
 
 
 def assumed_weights(layer: TemplateCall) -> WeightSummary:
-    """Weights of which nothing is known but their type: a third of the digits of a full word, few zeros and powers of two."""
+    """Assumed weights, if only their type is known.
+
+    A third of the digits of a full word, few zeros and powers of two.
+    """
     width = max(1, (layer.weight.width if layer.weight else 16) - 1)
     count = prod(layer.products) + (layer.gates * layer.out_shape[2] ** 2 if layer.role is Role.RECURRENT else 0)
     zeros, powers = count // 20, count // 10

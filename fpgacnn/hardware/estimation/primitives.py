@@ -21,7 +21,7 @@ SHARING_OUTPUTS = 3
 
 
 class Primitive(StrEnum):
-    """What is counted: numbers of things, and where it matters their bits, because csynth charges some by one and some by the other."""
+    """What is counted: things, and for some also their bits, because csynth charges some by number and some by bit."""
 
     LAYERS = "layers"
     ADDERS = "adders"
@@ -114,7 +114,7 @@ def _arithmetic(
 
 
 def sum_width(layer: TemplateCall) -> int:
-    """Bits of a layer's adders: the accumulator's, or fewer where products are narrow, because tools cut what cannot be."""
+    """Bits of a layer's adders: the accumulator's, or fewer for narrow products, because tools trim unused bits."""
     accumulator = layer.accumulator.width if layer.accumulator else layer.output.width
     magnitudes = [one.bits for one in layer.weights.classes if one.digits] if layer.weights else []
     weight = max(magnitudes, default=(layer.weight or layer.input).width - 1)
@@ -122,7 +122,10 @@ def sum_width(layer: TemplateCall) -> int:
 
 
 def copies_of(layer: TemplateCall, model: HardwareGraph) -> int:
-    """How often the hardware of one position is built: once, but for pipelines of everything, where each has its own."""
+    """How often the hardware of one position is built.
+
+    Once, but for pipelines of everything, where each has its own.
+    """
     return (
         max(1, layer.positions) if layer.unrolled(dataflow=model.dataflow, parallel=model.io is IoType.PARALLEL) else 1
     )
@@ -157,7 +160,7 @@ def _elementwise(layer: TemplateCall, model: HardwareGraph, budget: TimingBudget
 
 
 def _search(layer: TemplateCall, values: int) -> dict[Primitive, float]:
-    """A binary search for each value: a comparison a level; thresholds and values are constants that a LUT holds 64 of for each bit.
+    """A binary search for each value: one comparison for each level; a LUT holds 64 constants for each bit.
 
     No such design was synthesized: the primitives are those of other layers.
     """

@@ -30,7 +30,7 @@ class ResourceEstimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerEstimate:
-    """One layer's share. `fifo_bits` is the memory of the streams that it writes; `method` says how its numbers were found."""
+    """One layer's share. `fifo_bits`: memory of the streams that it writes; `method`: the source of its numbers."""
 
     name: str
     kind: str
@@ -178,7 +178,7 @@ class Estimate:
 
     @property
     def latency_ns(self) -> Figure:
-        """Time from the first word of a frame to its result: simulated where the design streams, else as csynth reports."""
+        """Time from the first word of a frame to its result: simulated for a streamed design, else as in csynth."""
         return self.simulated.latency_ns if self.simulated and not self.stops else self.totals.latency_ns
 
     @property

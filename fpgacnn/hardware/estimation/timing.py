@@ -64,7 +64,7 @@ class TimingBudget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerTiming:
-    """Cycles from first input to last result, cycles until the next event can start, and cycles that following layers wait."""
+    """Cycles from first input to last result, until the next event can start, and that following layers wait."""
 
     latency: int
     ii: int
@@ -186,7 +186,7 @@ def pixel_cycles(layer: TemplateCall, model: HardwareGraph, product: Multiplicat
 
 
 def _shift_loops(layer: TemplateCall, model: HardwareGraph) -> int:
-    """Cycles of the loops over channels that Vivado HLS leaves one after the other where the window's shift was inlined."""
+    """Cycles of the loops over channels that Vivado HLS runs one after the other if the window's shift was inlined."""
     rows, channels = layer.window[0], layer.in_shape[2]
     alone = model.inlined_shift and model.tool is BackendName.VIVADO and rows > 1 and channels > 1
     return (2 * rows + 1) * channels if alone else 0

@@ -15,7 +15,10 @@ MAX_CLONES = 7
 def limit_fanout(
     nodes: Sequence[HlsNode], ends: Sequence[str], shapes: Mapping[str, Shape], names: Namer
 ) -> tuple[HlsNode, ...]:
-    """The nodes with a repacking copy wherever a result is used more than seven times; `ends` are the outputs' names."""
+    """The nodes with a repacking copy wherever a result is used more than seven times.
+
+    `ends` are the outputs' names.
+    """
     found, number = list(nodes), 0
     while number < len(found):
         node = found[number]

@@ -165,7 +165,7 @@ def _short_line_buffers(name: str) -> Iterator[None]:
 
 @cache
 def _register_multi_threshold(backend: str) -> None:
-    """Register the layer of thresholds through hls4ml's extension interface: the layer, its C++ configuration and its call."""
+    """Register the layer of thresholds through hls4ml's extension interface: layer, C++ configuration and call."""
     import numpy as np
     from hls4ml.backends import get_backend
     from hls4ml.backends.template import FunctionCallTemplate, LayerConfigTemplate

@@ -186,7 +186,10 @@ class _Lowering(WindowLayers):
         )
 
     def _not_behind_transpose(self, layer: hw.Layer, inputs: tuple[str, ...]) -> tuple[str, ...]:
-        """hls4ml drops a transpose right before a flatten and leaves the weights as they are; a step between prevents it."""
+        """Insert a step after a transpose before a flatten.
+
+        hls4ml would drop the transpose and not reorder the weights.
+        """
         if self.streams or not isinstance(self._input(layer).operation, src.Permute):
             return inputs
         name, size = self.names.unique(f"{layer.name}_rows"), prod(layer.shape)

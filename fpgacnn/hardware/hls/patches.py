@@ -40,7 +40,9 @@ def with_multi_threshold(files: Mapping[str, bytes]) -> dict[str, bytes]:
 
 
 def own_include_guard(files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Give the one-dimensional depthwise header a guard of its own: hls4ml 1.3.0 lets it share the two-dimensional one's.
+    """Give the one-dimensional depthwise header a guard of its own.
+
+    hls4ml 1.3.0 lets it share the two-dimensional one's.
 
     With both in one project the second header came out empty, and the code did not compile.
     """

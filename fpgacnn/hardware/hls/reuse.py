@@ -30,7 +30,7 @@ def chosen(inputs: int, outputs: int, largest: int, requested: int, *, layer: st
 
 
 def is_legal(inputs: int, outputs: int, reuse: int) -> bool:
-    """Whether a matrix product of `inputs` by `outputs` can use each multiplier `reuse` times (nnet_dense_resource.h)."""
+    """Whether a product of `inputs` by `outputs` can use each multiplier `reuse` times (nnet_dense_resource.h)."""
     limit = -(-inputs * outputs // min(inputs, reuse))
     return (
         (limit % outputs == 0 or reuse >= inputs)

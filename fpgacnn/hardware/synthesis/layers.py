@@ -1,4 +1,4 @@
-"""Layers joined to their hardware. hls4ml writes a layer's number into the names of its modules and FIFOs; no other key is stable."""
+"""Join layers to their hardware by the layer number in names of modules and FIFOs, which is the only stable key."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from fpgacnn.hardware.synthesis.report import Instance, LayerReport, Loop, Memor
 Modules = Mapping[str, ModuleReport]
 
 WRAPPER = re.compile(r".+_axi|kernel_wrapper|alveo_hls4ml")
-"""What hls4ml calls the functions that it puts around a network; a file with totals only does not tell what is inside."""
+"""What hls4ml calls the functions that it puts around a network; a file with totals only does not tell what is inside.
+"""
 
 
 def network_of(top: ModuleReport, modules: Modules) -> ModuleReport | None:
-    """The module that holds the layers: of all below the top, the one with most of them, the outermost where several have.
+    """The module that holds the layers.
+
+    Of all below the top, the one with most of them, the outermost where several have.
 
     Old names have no layer numbers; then a wrapper is known by its name, as `myproject_axi` is one of `myproject`.
     None where the module inside a wrapper has no report of its own.
@@ -163,7 +166,7 @@ def _slowest(ranges: Sequence[IntRange | None]) -> IntRange | None:
 
 
 def _summary_loops(summary: Summary, instance: Instance) -> Iterator[Loop]:
-    """Loops of a module and of what it contains, from the tree of csynth.rpt, which names modules or, in 2021.1, instances."""
+    """Loops of a module and its submodules, from the tree of csynth.rpt (names of modules, or in 2021.1 instances)."""
     names = {instance.name, instance.module}
     start = next((place for place, row in enumerate(summary.rows) if row.kind == "module" and row.name in names), None)
     if start is None:

@@ -109,7 +109,7 @@ def read(folder: Path) -> SynthesisReport:
 
 
 def _solutions(piles: dict[str, _Pile]) -> tuple[dict[str, _Pile], _Pile]:
-    """The solutions of HLS, or all as one where there are none; and what is outside of them: loose files, `impl` folders of others."""
+    """The solutions of HLS, or all as one if there are none; and files outside of them (loose, `impl` of others)."""
     known = [name for name, pile in piles.items() if any(file.startswith(f"{name}/syn/") for file in pile.names)]
     parents = {PurePosixPath(name).parent for name in known}
     kept = {
@@ -178,7 +178,10 @@ def _source(found: Found, value: Value) -> SourceFile:
 
 
 def _merge(pile: _Pile, loose: _Pile) -> None:
-    """Add reports outside of a solution, as hls4ml's vivado_synth.rpt; those of modules only where there are no others."""
+    """Add reports outside of a solution, as hls4ml's vivado_synth.rpt.
+
+    Those of modules only where there are no others.
+    """
     known = {one.name for one in pile.modules}
     pile.modules.extend(one for one in loose.modules if one.name not in known)
     for name in (
@@ -261,7 +264,7 @@ def _best_export(exports: Sequence[Export]) -> Export | None:
 
 
 def _top(modules: dict[str, ModuleReport], pile: _Pile, settings: ToolSettings) -> str | None:
-    """The top function: what the tool calls so, else what the project calls so, else the module that no other contains."""
+    """The top function: by the tool, else by the project, else the module that no other module contains."""
     stated = [
         *(one.top for one in pile.summaries),
         *(one.name for one in pile.in_xml if one.origin.file.rpartition("/")[2] == "csynth.xml"),

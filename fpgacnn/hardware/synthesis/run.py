@@ -33,7 +33,10 @@ _VERSION = re.compile(r"\bv?(20\d\d\.\d(?:\.\d)?)\b")
 
 
 class ToolName(StrEnum):
-    """The programs that can synthesize; Vitis HLS is started by `vitis-run` since 2023.2 and was by `vitis_hls` before."""
+    """The programs that can synthesize.
+
+    Vitis HLS is started by `vitis-run` since 2023.2 and was by `vitis_hls` before.
+    """
 
     VITIS_RUN = "vitis-run"
     VITIS_HLS = "vitis_hls"

@@ -107,7 +107,7 @@ def fit(
 
 @dataclass(slots=True, kw_only=True)
 class _Costs:
-    """Estimates of a design for many targets. Depths of FIFOs are searched for the first streamed one, and for the best."""
+    """Estimates of a design for many targets; depths of FIFOs are searched for the first streamed one and the best."""
 
     design: Design
     choice: FifoChoice

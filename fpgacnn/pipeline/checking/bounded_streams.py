@@ -1,4 +1,7 @@
-"""C simulation with FIFOs of the written depths: no order of events may stop the design, and the answers stay the same."""
+"""C simulation with FIFOs of the written depths.
+
+No order of events may stop the design, and the answers stay the same.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,9 @@ def simulation_of(project: HlsProject, design: Design, lowered: Lowered, seconds
 def bounded_reports(
     simulation: CSim, codes: Sequence[Codes], answers: SimulationResult
 ) -> Iterator[VerificationReport]:
-    """A streamed project with the FIFOs that its C++ states, on a few events at once; then with results held in pipelines.
+    """A streamed project with the FIFOs that its C++ states, on a few events at once.
+
+    Then with results held in pipelines.
 
     Raises FpgacnnError: what C simulation raises.
     """

@@ -131,7 +131,10 @@ def _whole(answer: Estimate) -> Table:
 
 
 def speed(answer: Estimate) -> Text:
-    """Latency and interval with their bands, and the rate of events; of a streamed design also what csynth will report."""
+    """Latency and interval with their bands, and the rate of events.
+
+    Of a streamed design also what csynth will report.
+    """
     totals, dataflow = answer.totals, answer.simulated
     if dataflow is None:
         return Text(_speed(totals))

@@ -1,4 +1,7 @@
-"""The top function of a streamed project as processes: each call of a template becomes one, each FIFO gets its depth."""
+"""The top function of a streamed project as processes.
+
+Each call of a template becomes one, each FIFO gets its depth.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ from fpgacnn.errors import BoundedStreamsError
 from fpgacnn.sim import driver
 
 _CALL = re.compile(
-    r"^[ \t]*(?P<call>nnet::(?P<function>\w+)<[^;{}]*>\s*\((?P<arguments>[^;(){}]*)\));[ \t]*(?://[ \t]*(?P<name>\S+))?",
+    r"^[ \t]*(?P<call>nnet::(?P<function>\w+)<[^;{}]*>\s*\((?P<arguments>[^;(){}]*)\));"
+    r"[ \t]*(?://[ \t]*(?P<name>\S+))?",
     re.MULTILINE,
 )
 _PRAGMA = re.compile(
@@ -39,7 +43,7 @@ class Rewritten:
 
 
 def rewritten(top: str, held: Mapping[str, int]) -> Rewritten:
-    """The top function with processes, under another name, to be included behind the file itself. `held` are the words in each process' pipeline, by its name.
+    """The top function with processes, under another name. `held`: words in each process' pipeline, by its name.
 
     Raises BoundedStreamsError where the file is not as hls4ml writes it.
     """

@@ -191,7 +191,7 @@ def _plain_maximum(precision: LayerPrecision, given: Interval, size: int) -> int
 
 
 def _cast_reach(size: int, shift: int, to: Format) -> int:
-    """The largest integer inside a cast: shifted to the left, or with the half that rounding adds, and moved by a wrap."""
+    """The largest integer inside a cast: shifted to the left, or with the half added for rounding, and wrapped."""
     return (size << -shift if shift < 0 else size + (1 << shift)) + 2 * _largest(to)
 
 

@@ -49,7 +49,9 @@ class ReferenceEmulator:
         return SimulationResult(engine=self.name, outputs=outputs, trace=whole if trace else {})
 
     def by_node(self, inputs: Sequence[Codes]) -> Iterator[tuple[int, str, Codes]]:
-        """Every node's codes of some events, with the number of the first, in the order of the network; then of the next ones.
+        """Every node's codes of some events, with the number of the first, in the order of the network.
+
+        Then of the next ones.
 
         Codes that no later node reads are let go, so that memory holds a few nodes at a time.
         """

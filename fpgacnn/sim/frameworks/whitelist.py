@@ -13,9 +13,12 @@ from fpgacnn.frontends.keras.layer_config import Json
 from fpgacnn.frontends.keras.nodes import is_known_function
 from fpgacnn.frontends.keras.operations.layers import CODE_CARRIERS
 
-_ROOMS = "layers|models|initializers|regularizers|constraints|activations|ops|dtype_policies|mixed_precision|engine|quantizers|random|legacy|backend"
+_PACKAGES = (
+    "layers|models|initializers|regularizers|constraints|activations|ops|dtype_policies|mixed_precision|engine"
+    "|quantizers|random|legacy|backend"
+)
 MODULES = re.compile(
-    rf"(keras|tf_keras)(\.src)?(\.({_ROOMS})(\.\w+)*)?|(qkeras|hgq|tensorflow_model_optimization)(\.\w+)*"
+    rf"(keras|tf_keras)(\.src)?(\.({_PACKAGES})(\.\w+)*)?|(qkeras|hgq|tensorflow_model_optimization)(\.\w+)*"
 )
 """Modules that a file may name. `builtins` is not one of them: it has `eval` and `exec`."""
 

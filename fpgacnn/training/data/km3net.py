@@ -1,4 +1,4 @@
-"""KM3NeT/ARCA string images: does a window of 3.2 us on one detector string hold light of a muon? SIMULATION, not sea data.
+"""KM3NeT/ARCA string images: does a window of 3.2 us on one string have light of a muon? SIMULATION, not sea data.
 
 Source: the official Monte Carlo files in `km3net-testdata` (T. Gal, MIT licence).
 

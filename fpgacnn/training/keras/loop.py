@@ -52,7 +52,10 @@ class DataPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingSettings:
-    """Settings of Adam, whose rate falls along half a cosine to zero; `patience` epochs without a better loss end it."""
+    """Settings of Adam, whose rate falls along half a cosine to zero.
+
+    `patience` epochs without a better loss end it.
+    """
 
     seed: int = 1
     epochs: int = 30

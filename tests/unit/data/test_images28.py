@@ -58,7 +58,10 @@ def idx(array: np.ndarray) -> bytes:
 
 
 def small_fashion(folder: Path) -> dict[str, str]:
-    """Four tiny files in the right format, known by their checksums; the validation part holds one image of the training part."""
+    """Four tiny files in the right format, known by their checksums.
+
+    The validation part holds one image of the training part.
+    """
     random = np.random.default_rng(4)
     images = random.integers(0, 256, size=(60, 28, 28), dtype=np.uint8)
     images[55] = images[3]

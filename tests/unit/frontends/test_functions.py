@@ -1,4 +1,7 @@
-"""Functions between layers: what their serialized calls say, answered by NumPy. Every axis has one length on purpose."""
+"""Functions between layers: what their serialized calls say, answered by NumPy.
+
+Every axis has one length on purpose.
+"""
 
 from __future__ import annotations
 

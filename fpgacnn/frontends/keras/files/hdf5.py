@@ -132,7 +132,7 @@ def _root(path: Path, answer: bytearray) -> Group:
 
 
 def with_slashes(root: Group, path: Path) -> Group:
-    """The root of a file of Keras on Windows, which joins the names of groups by backslashes, as any other system writes it."""
+    """The root of a file of Keras on Windows, which joins names of groups by backslashes, in the usual form."""
     if not any("\\" in name for name in root.objects):
         return root
     objects: dict[str, Group | Hdf5Dataset] = {}
@@ -207,7 +207,7 @@ def _inside(names: Sequence[str], layer: str) -> list[str]:
 
 
 def _short(name: str, holders: list[str]) -> str:
-    """`conv/kernel:0` is `kernel`; the widths of HGQ2's quantizers, `conv/conv_kq/fixed_point_quantizer_kbi/b`, are `kq/b`.
+    """`conv/kernel:0` is `kernel`; widths of HGQ2, as `conv/conv_kq/fixed_point_quantizer_kbi/b`, are `kq/b`.
 
     `holders` collects the quantizers of a merge, which are numbered over the whole network, in the order of its inputs.
     """

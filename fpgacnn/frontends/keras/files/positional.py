@@ -227,7 +227,7 @@ def _option(use: LayerCall, key: str) -> Json:
 
 
 def _widths(option: Mapping[str, Json]) -> tuple[str, ...]:
-    """The arrays of a quantizer in their order; in one that wraps, the integer bits follow the data and are not trained."""
+    """The arrays of a quantizer in order; if it wraps, the integer bits follow the data and are not trained."""
     wraps = str(option.get("overflow_mode")).upper() == "WRAP"
     if option.get("q_type") == "kif":
         return ("f", "k", "i") if wraps else ("i", "f", "k")

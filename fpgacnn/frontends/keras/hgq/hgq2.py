@@ -226,7 +226,10 @@ def _quantizer(context: LayerContext) -> list[ParsedOperation]:
 
 
 def _function(context: LayerContext) -> list[ParsedOperation]:
-    """QUnaryFunctionLUT and QAffinedUnaryFunctionLUT: a function of a quantized value, or of a line of it, quantized."""
+    """QUnaryFunctionLUT and QAffinedUnaryFunctionLUT.
+
+    A function of a quantized value, or of a line of it, quantized.
+    """
 
     def parse(inner: LayerContext) -> list[ParsedOperation]:
         steps = _trained_line(inner) if inner.kind.startswith("QAffined") else []

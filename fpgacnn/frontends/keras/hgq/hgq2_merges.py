@@ -1,4 +1,4 @@
-"""Layers of HGQ2 that join tensors or add up the values of one, and words for those of its layers that are not built."""
+"""Layers of HGQ2 that join tensors or sum up the values of one, and reasons for layers that are not supported."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ class _Widths:
         return Rounding(mode)
 
     def quantizer(self, values: FloatArray | None = None) -> src.Uniform | None:
-        """The quantizer in whole numbers, or None for one that does nothing; `values` are the weights, if it has weights."""
+        """The quantizer for integers, or None for one without effect; `values` are the weights, if it has weights."""
         kind = self.options.get("q_type")
         if kind == "dummy":
             return None

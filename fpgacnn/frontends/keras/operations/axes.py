@@ -1,4 +1,6 @@
-"""Operations along any axis of a tensor, made of those that hardware has: permutations, reshapes, pointwise convolutions.
+"""Operations along any axis of a tensor, made of those that hardware has.
+
+Permutations, reshapes, pointwise convolutions.
 
 Axes and shapes are counted without that of events.
 """

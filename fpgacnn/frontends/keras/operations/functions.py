@@ -28,7 +28,7 @@ def _word(context: LayerContext) -> str:
 
 
 def _operands(context: LayerContext) -> tuple[FloatArray, bool] | None:
-    """The constant among two operands, without the axis of events, and whether it is the first; None where both are tensors.
+    """The constant among two operands, without the axis of events, and whether it is first; None for two tensors.
 
     Raises UnsupportedOptionError for constants that differ from event to event.
     """

@@ -223,7 +223,7 @@ def rescaling(context: LayerContext) -> list[ParsedOperation]:
 
 
 def normalization(context: LayerContext) -> list[ParsedOperation]:
-    """Normalization: `(x - mean) / max(sqrt(variance), 1e-7)`, with numbers for every place of some axes, as adapted to data, or its inverse."""
+    """Normalization of Keras or its inverse: `(x - mean) / max(sqrt(variance), 1e-7)`, with numbers along some axes."""
     settings, shape = context.settings, context.input
     axes = _normalized_axes(context)
     sizes = tuple(shape[axis] for axis in axes)

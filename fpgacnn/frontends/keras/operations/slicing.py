@@ -104,7 +104,9 @@ def _range(config: Mapping[str, Json], settings: LayerConfig) -> slice:
 
 
 def _aligned(context: LayerContext, parts: list[_Part]) -> list[slice | _NewAxis | _Place]:
-    """One part for every axis of the data and every new one, in order; an ellipsis and the end stand for all other axes.
+    """One part for every axis of the data and every new one, in order.
+
+    An ellipsis and the end stand for all other axes.
 
     Raises UnsupportedOptionError where events are cut or get an axis before theirs, or where there are too many parts.
     """

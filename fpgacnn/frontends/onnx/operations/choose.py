@@ -1,4 +1,4 @@
-"""Operators that take parts of axes, put them elsewhere, or sum over them: Slice, Split, Gather, DepthToSpace, reductions."""
+"""Operators that select, move or sum parts of axes: Slice, Split, Gather, DepthToSpace, reductions."""
 
 from __future__ import annotations
 

@@ -120,7 +120,10 @@ def _merged(call: OpArgs, views: list[TensorView]) -> TensorView:
 
 
 def _alike(call: OpArgs, views: list[TensorView]) -> tuple[TensorView, list[str]]:
-    """All tensors in the order of axes of the first that has the result's shape; axes of length 1 are repeated later."""
+    """All tensors in the order of axes of the first that has the result's shape.
+
+    Axes of length 1 are repeated later.
+    """
     rank = max(len(view.shape) for view in views)
     if call.builder.several and any(len(view.shape) != rank for view in views):
         raise call.unsupported(

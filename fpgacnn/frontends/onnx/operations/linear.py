@@ -162,7 +162,7 @@ def _row(call: OpArgs, array: Numbers, shape: tuple[int, ...]) -> Numbers:
 def _dense(
     call: OpArgs, view: TensorView, kernel: Constant, bias: src.Weight | None, shape: tuple[int, ...]
 ) -> TensorView:
-    """A dense layer on what the layer holds: the rows of weights are put in its order instead of its values in the file's."""
+    """A dense layer in the layer's order of values: the rows of weights are reordered, not the values."""
     places = np.arange(view.size).reshape(view.layer_shape).transpose(view.order).reshape(-1)
     rows = kernel.moved(lambda array: array[np.argsort(places)])
     layer = view.layer if len(view.layer_shape) == 1 else call.builder.emit(src.Reshape(), (view.layer,), (view.size,))
@@ -221,7 +221,7 @@ def along_channels(call: OpArgs, view: TensorView, constants: list[Constant]) ->
 
 
 def scale_and_shift(call: OpArgs, view: TensorView, scale: FloatArray, shift: Constant) -> TensorView:
-    """`x * scale + shift`, as a normalization of mean 0 and variance 1; a shift right behind a linear layer is its bias."""
+    """`x * scale + shift`, as a normalization of mean 0 and variance 1; a shift after a linear layer is its bias."""
     host = call.builder.operation(view.layer)
     factors = Constant(values=scale)
     turned, (factor, offset) = along_channels(call, view, [factors, shift])

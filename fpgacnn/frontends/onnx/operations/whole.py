@@ -64,7 +64,7 @@ def _in_steps(
 
 
 def _refuse_quotient(call: OpArgs, view: TensorView) -> None:
-    """A step function right behind a division that float32 rounds depends on that rounding wherever the quotient is whole."""
+    """Mark a division in float32 whose result enters a step function: its rounding matters for integer quotients."""
     if view.divided:
         raise call.unsupported(
             "it rounds a quotient whose divisor is no power of two, as float32 happens to round it",
@@ -141,7 +141,7 @@ def target(call: OpArgs) -> int:
 
 
 def fitted(call: OpArgs, value: Value) -> Value:
-    """A result on whole numbers, which planning must prove to stay in its element type; means of whole numbers are refused."""
+    """A result on integers that planning must prove to stay in its element type; means of integers are refused."""
     if not isinstance(value, TensorView) or not is_whole(value.kind) or value.coding is not None:
         return value
     if call.node.kind in _NO_MEANS:

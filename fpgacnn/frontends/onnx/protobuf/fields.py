@@ -1,4 +1,7 @@
-"""Numbers of fields in the messages of onnx.proto; the schema never changes them. Only fields that are read are here."""
+"""Numbers of fields in the messages of onnx.proto; the schema never changes them.
+
+Only fields that are read are here.
+"""
 
 from __future__ import annotations
 

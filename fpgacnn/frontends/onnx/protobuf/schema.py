@@ -186,7 +186,10 @@ def _node(scan: Scan, message: memoryview) -> OnnxNode:
 
 
 def _attribute(scan: Scan, message: memoryview) -> tuple[str, Attribute]:
-    """An attribute by its type; files of the first versions leave the type out, then the field that is filled counts."""
+    """An attribute by its type.
+
+    Files of the first versions leave the type out, then the field that is filled counts.
+    """
     name, kind = "", 0
     scalars: dict[int, Attribute] = {}
     integers: list[int] = []

@@ -30,7 +30,7 @@ def as_estimated(_: str, cycles: int) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:
-    """Why a design cannot be simulated: a layer whose order of reads and writes is not known, or FIFOs that do not balance."""
+    """Why a design cannot be simulated: a layer whose order of reads and writes is unknown, or unbalanced FIFOs."""
 
     layer: str
     why: str

@@ -1,4 +1,4 @@
-"""The simulation's loops as compiled code, where there is a C compiler: hundreds of times faster, with the same answers."""
+"""The simulation's loops as compiled code, if there is a C compiler: hundreds of times faster, same results."""
 
 from __future__ import annotations
 

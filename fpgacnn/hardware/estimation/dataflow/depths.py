@@ -148,7 +148,7 @@ def search(made: Callable[[Vary], Network], blocks: Mapping[str, Callable[[int],
 
 
 def _scenarios(made: Callable[[Vary], Network], frame: dict[str, int], count: int) -> list[_Scenario]:
-    """The estimate's own cycles, deeper pipelines, and drawn cycles, each with what it reaches if every FIFO holds a frame."""
+    """The scenarios (estimated cycles, deeper pipelines, random cycles), each with its result for FIFOs of a frame."""
     network = made(as_estimated)
     own, deeper = Simulator(network), Simulator(made_deeper(network, DEEPER))
     trace = own.run(frame)

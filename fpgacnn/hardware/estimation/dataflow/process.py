@@ -47,7 +47,7 @@ class Process:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
-    """One FIFO: its name, the process that writes it, the one that reads it, and its depth in words; None: without an end."""
+    """One FIFO: its name, its writer, its reader, and its depth in words; None: unlimited."""
 
     name: str
     writer: int
@@ -57,7 +57,7 @@ class Channel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """All processes of a design with their FIFOs. Every FIFO has one writer, one reader, and as many writes as reads in a frame."""
+    """All processes of a design with their FIFOs; every FIFO has one writer, one reader, and balanced counts."""
 
     processes: tuple[Process, ...]
     channels: tuple[Channel, ...]
@@ -95,7 +95,7 @@ class Network:
 
 
 def events(parts: Sequence[tuple[Cycles, int, bool]]) -> tuple[Cycles, NDArray[np.int64], NDArray[np.bool_]]:
-    """Cycles, FIFOs and directions in order of cycles, from runs of (cycles, FIFO, write); earlier runs come first in a cycle."""
+    """Events sorted by cycle, from runs of (cycles, FIFO, write); in one cycle, earlier runs come first."""
     cycles = np.concatenate([np.asarray(one[0], np.int64) for one in parts])
     fifos = np.concatenate([np.full(len(one[0]), one[1], np.int64) for one in parts])
     writes = np.concatenate([np.full(len(one[0]), one[2], np.bool_) for one in parts])

@@ -46,7 +46,7 @@ def window_ends(image: Size, window: Size, strides: Size) -> NDArray[np.bool_]:
 
 
 def pipelined_windows(source: int, target: int, found: NDArray[np.bool_], ii: int, depth: int) -> FrameSchedule:
-    """A loop over pixels with an interval of `ii` cycles; a window's result leaves `depth` cycles after its last pixel."""
+    """A loop over pixels with interval `ii`; the result of a window leaves `depth` cycles after its last pixel."""
     reads = np.arange(len(found), dtype=np.int64) * ii
     return FrameSchedule(
         runs=((reads, source, False), (reads[found] + depth, target, True)),

@@ -27,7 +27,7 @@ def read_text(path: Path, limit: int = MAX_BYTES) -> str:
 
 
 def read_code(path: Path) -> str:
-    """A file's code without its comments between slashes and stars, without empty lines, one blank where there were some.
+    """A file's code without block comments and empty lines, with single blanks.
 
     Then no pattern can try the same run of blanks again and again.
 

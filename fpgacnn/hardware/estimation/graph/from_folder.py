@@ -355,7 +355,10 @@ def _summary(matrices: list[NDArray[np.int64]]) -> WeightSummary | None:
 def _weights(
     name: str, numbers: Mapping[str, int], wires: Mapping[str, FixedType], folder: Path, *, transposed: bool
 ) -> NDArray[np.int64] | None:
-    """The layer's weights as integers of their type; None where the file is not there. For the resource strategy hls4ml writes outputs first."""
+    """The layer's weights as integers of their type; None without the file.
+
+    The resource strategy stores outputs first.
+    """
     wire = wires.get("weight_t") or wires.get("scale_t")
     path = folder / f"{name}.txt"
     if wire is None or not name or not path.is_file():

@@ -225,7 +225,7 @@ class TemplateCall:
 def without_dead(
     layers: tuple[TemplateCall, ...], kernels: Mapping[str, NDArray[np.int64]]
 ) -> tuple[TemplateCall, ...]:
-    """The layers of one pipeline as tools leave them: consecutive dense layers lose products of constants and unread outputs.
+    """The layers of one pipeline after optimization: dense layers lose products of constants and unread outputs.
 
     `kernels` (inputs, outputs) are by layer. Branches and convolutions stop tools, and so this.
     """

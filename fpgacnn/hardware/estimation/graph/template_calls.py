@@ -68,7 +68,7 @@ def role_of(function: str) -> Role:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallText:
-    """A call as it was read. `numbers` and `types` are by hls4ml's names; `packs` are the values of one word of the streams in and out.
+    """A call as it was read; `numbers`, `types` by hls4ml's names; `packs`: values in a word of the streams in and out.
 
     `reuse` and `strategy` are those of the matrix product inside, where a convolution has one. `label` is the layer's
     name in the comment behind the call, `streams` are the variables that it reads before aliases and copies are

@@ -1,4 +1,7 @@
-"""Numbers as the tools write them: `-` says that none applies, `?`, `undef` and `NA` that none is known; all are None."""
+"""Numbers as the tools write them.
+
+`-` says that none applies, `?`, `undef` and `NA` that none is known; all are None.
+"""
 
 from __future__ import annotations
 
@@ -92,7 +95,7 @@ class Cells:
 
 
 def date_text(text: str) -> str | None:
-    """A date of any of the tools as `2024-03-31T14:02:55`, in the time of the machine that wrote it; None where it is none."""
+    """A date of any of the tools as `2024-03-31T14:02:55`, in local time; None if it is not a date."""
     found = _DATE.fullmatch(text.strip())
     if not found or found[1] not in _MONTHS:
         return None
@@ -106,13 +109,13 @@ def date_text(text: str) -> str | None:
 
 
 def layer_index(name: str) -> int | None:
-    """The N of `configN` in a name of module or instance; hls4ml's `configN_mult` and `relu_configN` belong to layer N too."""
+    """The N of `configN` in a name of module or instance; `configN_mult` and `relu_configN` belong to layer N too."""
     found = re.search(r"config(\d{1,6})(?!\d)", name)
     return int(found[1]) if found else None
 
 
 def writer_index(name: str) -> int | None:
-    """The N of `layerN_out` in the name of a FIFO or memory: the layer that writes it. Copies `layerN_cpyM` are of layer N."""
+    """The N of `layerN_out`, or of a copy `layerN_cpyM`, in the name of a FIFO or memory: the layer that writes it."""
     found = re.match(r"layer(\d{1,6})_(?:out|cpy)", name)
     return int(found[1]) if found else None
 

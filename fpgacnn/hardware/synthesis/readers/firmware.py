@@ -15,7 +15,10 @@ FUNCTION = "nnet::"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirmwareCall:
-    """A call of a layer's function: hls4ml's number of the layer, its name, the function, and a size among its types."""
+    """A call of a layer's function.
+
+    hls4ml's number of the layer, its name, the function, and a size among its types.
+    """
 
     index: int
     name: str | None

@@ -1,4 +1,4 @@
-"""`<module>_csynth.xml` and `csynth.xml`: the totals of one module, and with Vitis HLS those of all modules below it."""
+"""`<module>_csynth.xml` and `csynth.xml`: totals of a module, and with Vitis HLS of all modules below it."""
 
 from __future__ import annotations
 

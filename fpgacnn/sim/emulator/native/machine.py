@@ -35,7 +35,7 @@ AVX512 = frozenset({"__AVX512F__", "__AVX512BW__", "__AVX512DQ__", "__AVX512VL__
 
 
 def machine_of(macros: AbstractSet[str]) -> Machine:
-    """The machine that a compiler generates code for, from the macros that it defines (the same tests as in lanes.h)."""
+    """The machine that a compiler generates code for, from its macros (with the same tests as in lanes.h)."""
     if macros >= AVX512:
         exact = "__AVX512VNNI__" in macros
         return Machine(

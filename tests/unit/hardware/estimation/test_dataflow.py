@@ -1,4 +1,7 @@
-"""The dataflow simulation: the compiled loops equal the interpreted ones, and small networks give what can be counted by hand."""
+"""The dataflow simulation.
+
+The compiled loops equal the interpreted ones, and small networks give what can be counted by hand.
+"""
 
 from __future__ import annotations
 
@@ -117,7 +120,7 @@ def test_windows_end_as_often_as_there_are_results(
 
 
 def test_a_resource_convolution_takes_its_reuse_loop_only_where_a_window_ends() -> None:
-    """Nine windows of 74 cycles and 16 shifts of 9, as an RTL simulation of Vivado HLS counted it, within two cycles."""
+    """Nine windows of 74 cycles and 16 shifts of 9, as in an RTL simulation of Vivado HLS, within two cycles."""
     found = schedules.window_ends((5, 5), (3, 3), (1, 1))
     made = (
         schedules.source(0, 9),
@@ -168,7 +171,10 @@ def test_the_smallest_depths_keep_the_interval_also_with_other_cycles(tool: Back
 
 
 def test_the_functional_limit_of_a_way_past_two_convolutions() -> None:
-    """Two windows of three rows: the way past holds two rows and two pixels before the first sum, and one word waits."""
+    """Two windows of three rows.
+
+    The way past holds two rows and two pixels before the first sum, and one word waits.
+    """
     depths = dict.fromkeys(("stem", "stem:pad1", "pad1", "a", "pad2", "b", "add"), 2)
     assert estimate(residual(fifo_depths={**depths, "stem:add": 32})).stops
     assert not estimate(residual(fifo_depths={**depths, "stem:add": 64})).stops

@@ -35,7 +35,10 @@ def test_a_streamed_convolution_from_memory_takes_reuse_and_a_few_cycles_a_pixel
 
 
 def test_shared_constants_take_as_many_cycles_a_pixel_as_rounds_are_needed() -> None:
-    """36 products of distinct constants, one multiplier: 36 rounds and the pipeline's depth, but never more than the reuse factor."""
+    """36 products of distinct constants, one multiplier.
+
+    36 rounds and the pipeline's depth, but never more than the reuse factor.
+    """
     kernel = (683 + 2 * np.arange(36)).reshape(3, 3, 1, 4)
     assert cycles(model(convolution(kernel, (10, 10), reuse=64)))[1] == pytest.approx(100 * 38, rel=0.06)
     assert cycles(model(convolution(kernel, (10, 10), reuse=8)))[1] == 100 * 8 + 2

@@ -1,4 +1,4 @@
-"""The vendor's tool, played by small scripts on PATH: one that works, refuses, hangs, leaves nothing, or half a report."""
+"""The vendor's tool, played by small scripts on PATH: one works, refuses, hangs, or leaves nothing or half a report."""
 
 from __future__ import annotations
 

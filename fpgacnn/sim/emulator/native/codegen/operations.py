@@ -152,7 +152,7 @@ def steps(code: Code, value: Value, operation: hw.Thresholds, result: Format) ->
 
 
 def _by_channel(code: Code, rows: CodeArray, *, wide: bool) -> tuple[str, Callable[[int], str]]:
-    """A table with a row of numbers for each channel, or one row for all, and C text for the start of a channel's row."""
+    """A table with one row for each channel, or one row for all, and C text for the start of a channel's row."""
     kind = "int64" if wide else "int32"
     shared = len(rows) == 1
     padded = rows if shared else np.concatenate([rows, np.zeros((CHANNEL_PADDING, rows.shape[-1]), np.int64)])

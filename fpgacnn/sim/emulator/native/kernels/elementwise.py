@@ -109,7 +109,7 @@ def moved(layer: hw.Layer, operation: src.Moving, shape: Shape) -> NDArray[np.in
 
 
 def windows(operation: hw.Pool | hw.GlobalPool, shape: Shape) -> tuple[NDArray[np.int64], CodeArray]:
-    """The cells (elements, cells) of each window, NOTHING beyond the border, and the number of real cells (positions,)."""
+    """The cells (elements, cells) of each window, NOTHING outside, and the number of real cells (positions,)."""
     given = numbers(shape)
     if isinstance(operation, hw.GlobalPool):
         cells = given.reshape(-1, shape[-1]).T
@@ -130,7 +130,10 @@ def without_holes(cells: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def joined(axis: int, shapes: tuple[Shape, Shape]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """For each element of a concatenation, the element of the left and of the right tensor; NOTHING for the other part."""
+    """For each element of a concatenation, the element of the left and of the right tensor.
+
+    NOTHING for the other part.
+    """
     left, right = (numbers(shape) for shape in shapes)
     none_left, none_right = (np.full(shape, NOTHING) for shape in shapes)
     return np.concatenate([left, none_right], axis=axis).reshape(-1), np.concatenate(

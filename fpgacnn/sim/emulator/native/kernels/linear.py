@@ -72,7 +72,7 @@ def packed_word(kind: ValueKind, weights: NDArray[np.int64]) -> NDArray[np.int64
 def full_rows(
     storage: Storage, taps: NDArray[np.int64], kernel: CodeArray, order: Order, bytes_: int
 ) -> tuple[CodeArray, CodeArray]:
-    """Words (rows, channels out) and byte offsets (rows,) of a kernel (taps, channels in, channels out); zero rows left out."""
+    """Words (rows, channels out) and offsets (rows,) of a kernel (taps, channels in, channels out), no zero rows."""
     kind, vectors, per = storage.kind, storage.vectors, storage.kind.per
     count, channels, filters = kernel.shape
     padded = np.zeros((count, vectors * per, filters), np.int64)
@@ -91,7 +91,10 @@ def full_rows(
 
 
 def channel_words(storage: Storage, kernel: CodeArray) -> CodeArray:
-    """Words (vectors, taps, parts of a lane) of a depthwise kernel (taps, channels): every part reads its own channel."""
+    """Words (vectors, taps, parts of a lane) of a depthwise kernel (taps, channels).
+
+    Every part reads its own channel.
+    """
     per, vectors = storage.kind.per, storage.vectors
     padded = np.zeros((len(kernel), vectors * per), np.int64)
     padded[:, : kernel.shape[1]] = kernel
