@@ -174,7 +174,7 @@ class Measured:
 
 
 def rtl_simulations(dataset: Path) -> None:
-    """Designs of a padding and a convolution, with the smallest and largest latency of csynth: cycles of RTL simulation."""
+    """Designs of a padding and a convolution, with the latencies of csynth: cycles of RTL simulation."""
     count = 0
     for path in sorted((dataset / "designs").glob("*/meta.json")):
         one = padded_convolution(json.loads(path.read_text(encoding="utf-8")), path.parent.name)
@@ -224,7 +224,7 @@ def padded_convolution(meta: Mapping[str, object], name: str) -> Measured | None
 
 
 def errors(dataset: Path) -> None:
-    """The estimate of streamed designs against csynth, and the simulation with the estimate's own cycles against RTL."""
+    """Compare the estimate of streamed designs with csynth, and the simulation with RTL."""
     against_csynth: dict[str, list[float]] = {"latency": [], "II": []}
     ratios, known, all_of_them = [], 0, 0
     for sample in read(dataset):
@@ -252,7 +252,8 @@ def errors(dataset: Path) -> None:
             ratios.append(cosim["lat_max"] / latency)
             csynth = answer.totals.latency_cycles.value
             say(
-                f"  {path.parent.name}: RTL {cosim['lat_max']:,}, simulated {latency:,.0f}, csynth expected {csynth:,.0f}"
+                f"  {path.parent.name}: RTL {cosim['lat_max']:,}, simulated {latency:,.0f}, csynth expected"
+                f" {csynth:,.0f}"
             )
     say(f"{known} of {all_of_them} streamed designs are simulated")
     for quantity, found in against_csynth.items():
@@ -312,9 +313,10 @@ def judge(file: Path, backend: BackendName) -> None:
         slower = max(slower, trace.interval / drawn.run().interval if not trace.deadlock else 1.0)
     before, after = (sum(blocks[name](depths[name]) for name in network.inner) for depths in (frame, found.depths))
     say(
-        f"{file.stem} {backend}: FIFO BRAM18 {before:,} -> {after:,}; interval {whole.interval:,} -> {small.interval:,}, "
-        f"latency {whole.latency:,} -> {small.latency:,}; {found.simulations} simulations, {spent:.2f} CPU-s; "
-        f"cycles varied by 30 %, {len(SEEDS)} times: {stopped} deadlocks, interval at most x{slower:.4f}"
+        f"{file.stem} {backend}: FIFO BRAM18 {before:,} -> {after:,}; interval {whole.interval:,} ->"
+        f" {small.interval:,}, latency {whole.latency:,} -> {small.latency:,}; {found.simulations} simulations,"
+        f" {spent:.2f} CPU-s; cycles varied by 30 %, {len(SEEDS)} times: {stopped} deadlocks, interval at most"
+        f" x{slower:.4f}"
     )
     if file.stem == "residual":
         limit(graph, "stem:add")
@@ -331,7 +333,7 @@ def limit(graph: HardwareGraph, fifo: str) -> None:
 
 
 def limits_in_cpp(file: Path) -> None:
-    """The residual network in hls4ml's own C++: what stops it, with results given away at once and held in pipelines."""
+    """The residual network in hls4ml's C++: deadlocks, with results written at once and held in pipelines."""
     design = planned(file, BackendName.VIVADO)
     graph = hardware_graph(design)
     names = made(graph).inner

@@ -231,7 +231,7 @@ def _plain(function: str, name: str, accepted: tuple[str, ...], value: Any) -> A
 
 
 def _path_text(function: str, name: str, value: str | os.PathLike[Any]) -> str:
-    """The text of a path. Raises ArgumentError where it is none of texts, or holds a zero byte."""
+    """The text of a path. Raises ArgumentError if it is none of texts, or holds a zero byte."""
     text = os.fspath(value)
     if not isinstance(text, str) or "\0" in text:
         why = "holds a zero byte" if isinstance(text, str) else f"must be a path of text, not {type(text).__name__}"
@@ -240,7 +240,7 @@ def _path_text(function: str, name: str, value: str | os.PathLike[Any]) -> str:
 
 
 def _number(function: str, name: str, value: Any, *, whole: bool) -> int | float:
-    """A number as `int` or `float`. Raises ArgumentError where it is too large for a float."""
+    """A number as `int` or `float`. Raises ArgumentError if it is too large for a float."""
     try:
         return int(value) if whole else float(value)
     except OverflowError as error:
@@ -248,7 +248,7 @@ def _number(function: str, name: str, value: Any, *, whole: bool) -> int | float
 
 
 def _stage(function: str, progress: Progress, name: str) -> AbstractContextManager[None]:
-    """What the caller's `progress` gives for a stage. Raises ArgumentError where it is no context manager."""
+    """What the caller's `progress` gives for a stage. Raises ArgumentError if it is no context manager."""
     stage: Any = progress(name)
     if not (hasattr(type(stage), "__enter__") and hasattr(type(stage), "__exit__")):
         raise ArgumentError(function=function, why=f"progress must give a context manager, not {type(stage).__name__}")

@@ -1,4 +1,4 @@
-"""Model files. A file goes in, a `SourceModel` comes out; nothing of the file is executed."""
+"""Read model files: a file becomes a `SourceModel`; nothing of the file is executed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fpgacnn.ir.source import SourceModel
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """A layer that cannot be converted, and the error that says why."""
+    """A layer that cannot be converted, with the error that gives the reason."""
 
     layer: str
     kind: str
@@ -25,7 +25,7 @@ class Refusal:
 def load(path: Path, weights: Path | None = None) -> SourceModel:
     """Read a network from a file, whatever its suffix.
 
-    `weights` names the HDF5 file that goes with an architecture JSON (by default its neighbour of the same stem).
+    `weights` is the HDF5 file of an architecture JSON (by default the file of the same name beside it).
     Raises an FpgacnnError that names file, layer and cure for everything that cannot be converted exactly.
     """
     reading = _read(path, weights)
@@ -35,7 +35,7 @@ def load(path: Path, weights: Path | None = None) -> SourceModel:
 
 
 def inspect(path: Path, weights: Path | None = None) -> tuple[ReadResult, tuple[Refusal, ...]]:
-    """What is in a file: all layers that can be read, and those that would be refused with the reason."""
+    """Read a file for display: all supported layers, and the refused layers with the reasons."""
     reading = _read(path, weights)
     return reading, tuple(Refusal(layer=name, kind=kind, error=error) for name, kind, error in reading.refusals)
 

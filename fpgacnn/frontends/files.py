@@ -1,4 +1,4 @@
-"""What kind of file is this? By content, never by suffix, and without reading more than its head."""
+"""Recognize the kind of a file by its first bytes, never by its suffix."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fpgacnn.errors import FileMissingError
 _ZIP = b"PK\x03\x04"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _PROTOCOL_BUFFER = b"\x08"
-"""The version of the intermediate representation, with which every ONNX file begins."""
+"""The version of the intermediate representation, the first field of every ONNX file."""
 
 
 class FileKind(Enum):
@@ -26,9 +26,9 @@ class FileKind(Enum):
 
 
 def sniff(path: Path) -> tuple[FileKind, str]:
-    """The file's kind, and in words what its first bytes are.
+    """The file's kind, and a description of its first bytes.
 
-    Raises FileMissingError where the file cannot be opened.
+    Raises FileMissingError if the file cannot be opened.
     """
     try:
         if path.is_dir():

@@ -69,7 +69,7 @@ OPTIONS: dict[str, tuple[str, Callable[[Layers], object], str, str]] = {
     "mirrored overflow": ("dense.keras", quantizer("overflow_mode", "WRAP_SM"), "FC022", "overflow_mode WRAP_SM"),
     "an unknown rounding": ("dense.keras", quantizer("round_mode", "UP"), "FC022", "round_mode UP"),
     "a scaler of 0": ("dense.keras", quantizer("scaler", 0), "FC022", "scaler=0 is not a positive number"),
-    "no quantizer": ("dense.keras", option("kq_conf", None), "FC022", "kq of HGQ2: it is no plain QuantizerConfig"),
+    "no quantizer": ("dense.keras", option("kq_conf", None), "FC022", "kq of HGQ2: it is not a plain QuantizerConfig"),
     "another equation": (
         "einsum.keras",
         option("equation", "btc,tcd->bd"),
@@ -93,7 +93,7 @@ OPTIONS: dict[str, tuple[str, Callable[[Layers], object], str, str]] = {
         "dense1.keras",
         option("paq_conf", None),
         "FC022",
-        "paq_conf of HGQ: it is no dictionary",
+        "paq_conf of HGQ: it is not a dictionary",
     ),
     "a clip of one end": ("dense1.keras", option("paq_conf", {"bw_clip": [3]}), "FC022", "bw_clip=[3] is not a pair"),
     "a list for the overflow of the first HGQ": (

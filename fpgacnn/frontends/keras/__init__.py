@@ -1,1 +1,1 @@
-"""Keras and QKeras files, read as JSON and arrays, without TensorFlow or Keras."""
+"""Read Keras and QKeras files as JSON and arrays, without TensorFlow or Keras."""

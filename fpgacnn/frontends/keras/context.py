@@ -1,4 +1,4 @@
-"""What a layer's parser is given, and what it gives back."""
+"""Input and output of a layer's parser."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from fpgacnn.ir.text import quantizer_text
 class ParsedOperation:
     """One operation of a layer and the shape of its result.
 
-    It reads the step before it and the layer's further inputs; with `reads`, the layer's input of that number, which it
-    stands for from then on.
+    It reads the result of the step before it and the layer's further inputs; with `reads`, the layer's input of that
+    number in place of the step before it.
     """
 
     operation: src.SourceOperation
@@ -32,10 +32,7 @@ class ParsedOperation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerContext:
-    """All that the file says about one use of a layer.
-
-    `keras` is the major version that wrote it, None where unknown.
-    """
+    """Everything in the file about one use of a layer; `keras`: major version of the writer, None if unknown."""
 
     settings: LayerConfig
     kind: str
@@ -61,7 +58,7 @@ class LayerContext:
         return self.inputs[0]
 
     def shape_error(self, why: str) -> ShapeError:
-        """The error for an input that does not fit."""
+        """The error for an input of a wrong shape."""
         return ShapeError(layer=self.name, why=why)
 
     def image(self) -> tuple[int, int, int]:
@@ -78,7 +75,7 @@ class LayerContext:
     def weight(self, name: str, shape: Shape, quantizer: Json = None, *, trained: bool = False) -> src.Weight:
         """A trained array of the layer, checked for presence, shape and finiteness.
 
-        `trained`: a quantizer without alpha becomes `auto_po2`, as QKeras makes it for kernels.
+        `trained`: a quantizer without alpha becomes `auto_po2`, as QKeras does for kernels.
         """
         values = self.arrays.get(name)
         file = self.settings.file

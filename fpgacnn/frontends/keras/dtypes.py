@@ -1,4 +1,4 @@
-"""In what a layer computes: its `dtype`, a name or a policy with options."""
+"""The number type of a layer: its `dtype`, a name or a policy with options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The architecture JSON as a graph: Sequential and functional models become one list of uses of layers."""
+"""Read the architecture JSON as a graph: Sequential and functional models become one list of uses of layers."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def read_graph(architecture: Mapping[str, Json], file: Path, depth: int = 0) -> 
 
 
 def _spliced(graph: LayerGraph, models: Mapping[str, LayerGraph], file: Path) -> LayerGraph:
-    """The graph with the layers of its inner models in their place, named `model/layer`."""
+    """The graph with inner models replaced by their layers, named `model/layer`."""
     uses: list[LayerCall] = []
     ends: dict[str, str] = {}
     for one_use in graph.uses:
@@ -84,7 +84,7 @@ def _spliced(graph: LayerGraph, models: Mapping[str, LayerGraph], file: Path) ->
         missing = [name for name in inner.outputs if name not in names]
         if missing:
             raise GraphError(
-                file=file, why=f"the output '{missing[0]}' of the model '{use.name}' inside is no layer of it"
+                file=file, why=f"the output '{missing[0]}' of the inner model '{use.name}' is not one of its layers"
             )
         scope = Inner(kind=use.kind, name=use.weights[-1], place=use.place)
         uses += [
@@ -105,24 +105,24 @@ def _spliced(graph: LayerGraph, models: Mapping[str, LayerGraph], file: Path) ->
 
 
 def _called_on(use: LayerCall, inner: LayerGraph, file: Path) -> tuple[str, ...]:
-    """What an inner model is called on, in the order of its inputs; a dictionary says by its keys which is which.
+    """The inputs of an inner model in its own order; for a dictionary, by the keys.
 
-    Raises GraphError where that does not fit the model's inputs.
+    Raises GraphError if they do not fit the model's inputs.
     """
     if use.keys:
         by_key = dict(zip(use.keys, use.inputs, strict=True))
         missing = [key for key in inner.keys if key not in by_key]
         if missing:
-            raise GraphError(file=file, why=f"the model '{use.name}' inside is called without its input '{missing[0]}'")
+            raise GraphError(file=file, why=f"the inner model '{use.name}' is called without its input '{missing[0]}'")
         return tuple(by_key[key] for key in inner.keys)
     if len(use.inputs) != len(inner.inputs):
-        why = f"the model '{use.name}' inside has {len(inner.inputs)} inputs and is called with {len(use.inputs)}"
+        why = f"the inner model '{use.name}' has {len(inner.inputs)} inputs and is called with {len(use.inputs)}"
         raise GraphError(file=file, why=why)
     return use.inputs
 
 
 def _read_graph(architecture: Mapping[str, Json], file: Path, depth: int) -> LayerGraph:
-    """The graph of one model, models inside it being single uses; their own input shapes may be unknown."""
+    """The graph of one model with inner models as single uses, whose input shapes may be unknown."""
     kind = layer_class(architecture)
     config = architecture.get("config")
     if kind == "Sequential":
@@ -143,7 +143,7 @@ def _entries(value: Json, file: Path) -> list[dict[str, Json]]:
 
 
 def _unwrapped(entry: Mapping[str, Json], file: Path) -> tuple[str, LayerConfig, tuple[str, ...]]:
-    """Class, settings and the names under which weights may lie, with pruning wrappers taken off."""
+    """Class, settings and the possible names of its weights, without pruning wrappers."""
     kind, config = layer_class(entry), entry.get("config")
     names: list[str] = []
     while True:
@@ -160,7 +160,7 @@ def _unwrapped(entry: Mapping[str, Json], file: Path) -> tuple[str, LayerConfig,
 
 
 def _input_shape(settings: LayerConfig, fallback: Json = None) -> Shape | None:
-    """The shape without the batch axis that a layer's settings state, or None where they state none."""
+    """The shape in a layer's settings without the batch axis, or None if there is none."""
     value = settings.get("batch_input_shape") or settings.get("batch_shape") or fallback
     if value is None:
         return None
@@ -177,7 +177,7 @@ def _input_shape(settings: LayerConfig, fallback: Json = None) -> Shape | None:
 
 
 def _first_shape(kind: str, settings: LayerConfig) -> Shape | None:
-    """The input shape that a layer states, or the first layer of a model."""
+    """The input shape of a layer, or of the first layer of a model."""
     shape = _input_shape(settings, settings.get("build_input_shape"))
     layers = settings.get("layers")
     if shape is None and kind in MODELS and isinstance(layers, list) and layers and isinstance(layers[0], dict):
@@ -195,7 +195,7 @@ def _sequential(config: Json, file: Path, *, nested: bool) -> LayerGraph:
         if not uses:
             shape = _input_shape(settings, values.get("build_input_shape")) or _first_shape(kind, settings)
             if shape is None and not nested:
-                raise GraphError(file=file, why="the Sequential model states no input shape")
+                raise GraphError(file=file, why="the Sequential model has no input shape")
             first = settings.layer if is_input else f"{settings.layer}_input"
             uses.append(
                 LayerCall(
@@ -245,7 +245,7 @@ def _functional(config: Mapping[str, Json], file: Path) -> LayerGraph:
             )
         for number, node in enumerate(
             nodes if isinstance(nodes, list) else [], int(is_input)
-        ):  # its making is the first use of an input
+        ):  # its construction is the first use of an input
             use = LayerCall(
                 name=node_name(outer, number),
                 kind=_called(kind),
@@ -275,9 +275,9 @@ def _functional(config: Mapping[str, Json], file: Path) -> LayerGraph:
 
 
 def _each_output(uses: Sequence[LayerCall], outputs: Sequence[str], file: Path) -> list[LayerCall]:
-    """Uses of functions that give several tensors, once for each that is read; `part` is its number.
+    """Uses of functions with several results, once for each result that is read; `part` is its number.
 
-    Raises GraphError where another tensor than the only one of a layer is read.
+    Raises GraphError if a result is read that a layer does not have.
     """
     read: dict[str, set[int]] = {}
     names = {use.name for use in uses}
@@ -302,11 +302,11 @@ def _each_output(uses: Sequence[LayerCall], outputs: Sequence[str], file: Path) 
 
 
 def _connected(use: LayerCall, entry: Mapping[str, Json], node: Json) -> LayerCall:
-    """A use with what one node says: a function on tensors, or a layer or model called on them."""
+    """A use with the content of one node: a function on tensors, or a layer or model called on them."""
     found = call(use.kind, entry, node)
     if found is not None:
         return replace(use, kind=found.kind, settings=replace(use.settings, values=found.values), inputs=found.inputs)
-    if is_function(use.kind, entry):  # of which nothing is known
+    if is_function(use.kind, entry):  # an unknown function
         return replace(
             use, kind=use.kind if use.kind in CODE_CARRIERS else f"keras.ops.{use.kind}", inputs=tensors_in(node)
         )
@@ -317,7 +317,7 @@ def _connected(use: LayerCall, entry: Mapping[str, Json], node: Json) -> LayerCa
 
 
 def _called(kind: str) -> str:
-    """The class of a layer that is called on tensors: an input gives what it is called on."""
+    """The class of a layer that is called on tensors; a called input is the identity."""
     return "Identity" if kind == "InputLayer" else kind
 
 
@@ -334,13 +334,13 @@ def _first_calls(uses: Sequence[LayerCall], outputs: Sequence[str]) -> dict[str,
 
 
 def _renamed(name: str, uses: Mapping[str, str]) -> str:
-    """A tensor of a use that is called something else."""
+    """A tensor after the renaming of uses."""
     use, number = of_output(name)
     return output_name(uses[use], number) if use in uses else name
 
 
 def _ends(value: Json, file: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Input or output layers, one reference, a list or a dictionary of them, and the dictionary's keys.
+    """Input or output layers (one reference, a list or a dictionary of them) and the dictionary's keys.
 
     Keras takes the members of a dictionary in the order of their keys, whatever their order in the file.
     """

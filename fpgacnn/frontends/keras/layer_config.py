@@ -1,4 +1,4 @@
-"""A layer's configuration from JSON, read with types: every key is named in the error, nothing is trusted."""
+"""Read a layer's configuration from JSON with types: errors name the key, and nothing is trusted."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ MAX_NUMBER = (2.0 - 2.0**-23) * 2.0**127
 """The largest finite float32, in which the framework computes."""
 
 _ARRAYS = ("__numpy__", "__tensor__")
-"""What Keras 2.12 and later call numbers and arrays of other libraries among a layer's options."""
+"""Classes of Keras 2.12 and later for numbers and arrays of other libraries among a layer's options."""
 
 _PACKAGES = frozenset(
     {"builtins", "hgq", "keras", "keras_core", "qkeras", "tensorflow", "tensorflow_model_optimization", "tf_keras"}
 )
-"""The packages whose classes are meant by a bare name, in small letters."""
+"""The packages whose classes can have a bare name, in small letters."""
 
 
 def short_name(name: Json) -> str:
@@ -54,11 +54,11 @@ class LayerConfig:
     values: Mapping[str, Json]
 
     def broken(self, key: str, why: str) -> BrokenArchitectureError:
-        """The error for a value that Keras would not write."""
+        """The error for a value that Keras does not write."""
         return BrokenArchitectureError(file=self.file, where=f"layer '{self.layer}'", why=f"{key}: {why}")
 
     def unsupported(self, why: str, do: str) -> UnsupportedOptionError:
-        """The error for a value that Keras can write but hardware cannot have."""
+        """The error for a value that Keras can write but the hardware cannot have."""
         return UnsupportedOptionError(layer=self.layer, why=why, do=do)
 
     def with_value(self, key: str, value: Json) -> LayerConfig:
@@ -77,7 +77,7 @@ class LayerConfig:
         return value
 
     def flag(self, key: str, *, default: bool) -> bool:
-        """A truth value; some files have 0 and 1 for false and true."""
+        """A bool; some files have 0 and 1."""
         value = self.get(key, default)
         if value is None:
             return default
@@ -86,7 +86,7 @@ class LayerConfig:
         raise self.broken(key, f"expected true or false, found {value!r}")
 
     def number(self, key: str, default: float) -> float:
-        """A finite number as the framework's float32 has it; null means the default."""
+        """A finite number as float32; null means the default."""
         value = self.get(key, default)
         if value is None:
             return default
@@ -95,16 +95,16 @@ class LayerConfig:
         return float(np.float32(value))
 
     def integer(self, key: str, default: int | None = None) -> int:
-        """A whole number from 1 to 2^20."""
+        """An integer from 1 to 2^20."""
         value = self.get(key, default)
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_SIZE:
-            raise self.broken(key, f"expected a whole number from 1 to {MAX_SIZE}, found {value!r}")
+            raise self.broken(key, f"expected an integer from 1 to {MAX_SIZE}, found {value!r}")
         return value
 
     def sizes(self, key: str, count: int, default: tuple[int, ...] | None = None) -> tuple[int, ...]:
-        """`count` positive whole numbers; one number stands for all."""
+        """`count` positive integers; a single number counts for all."""
         value = self.get(key)
         if value is None and default is not None:
             return default

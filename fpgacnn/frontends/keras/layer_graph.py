@@ -18,7 +18,7 @@ MODELS = frozenset({"Sequential", "Functional", "Model"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inner:
-    """A model inside a model: its class, its name, and its place among the layers of the model around it."""
+    """An inner model: its class, its name, and its position among the layers of the outer model."""
 
     kind: str
     name: str
@@ -27,11 +27,11 @@ class Inner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerCall:
-    """One use of a layer: `name` is unique, `weights` names the group its arrays lie in, `shape` is set for inputs.
+    """One use of a layer: `name` is unique, `weights` names the group of its arrays, `shape` is set for inputs.
 
-    `place` is the layer's number in the file's list of its model, which uses in an order that can be computed do not
-    keep. `scope` are the models inside the model that the layer lies in, outermost first. `keys` are those of the
-    inputs where a model is called on a dictionary.
+    `place` is the layer's position in the file's list of its model, which the order of computation does not keep.
+    `scope` are the inner models that contain the layer, outermost first. `keys` are the keys of the inputs if a model
+    is called on a dictionary.
     """
 
     name: str
@@ -47,9 +47,9 @@ class LayerCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerGraph:
-    """Uses in an order that can be computed, inputs and outputs by name.
+    """Uses in an order of computation, inputs and outputs by name.
 
-    `keys` are those of the inputs where the model is made of a dictionary, else the names of the input layers.
+    `keys` are the keys of the inputs if the model has a dictionary of them, else the names of the input layers.
     """
 
     name: str
@@ -60,16 +60,16 @@ class LayerGraph:
 
 
 def check_readers(uses: Sequence[LayerCall], ends: Sequence[str], file: Path) -> None:
-    """Raise GraphError where a use or an end reads what no use gives."""
+    """Raise GraphError if a use or an output reads a tensor that does not exist."""
     names = {use.name for use in uses}
-    for reader, read in [*((f"layer '{use.name}'", use.inputs) for use in uses), ("an end of the model", ends)]:
+    for reader, read in [*((f"layer '{use.name}'", use.inputs) for use in uses), ("an output of the model", ends)]:
         missing = [name for name in read if name not in names]
         if missing:
             raise GraphError(file=file, why=f"{reader} reads '{missing[0]}', which does not exist")
 
 
 def ordered(uses: list[LayerCall], file: Path) -> tuple[LayerCall, ...]:
-    """Uses in an order in which every input comes before its reader; the file's order where it is one already."""
+    """Uses in an order of computation; the file's own order if it is one."""
     by_name = {use.name: use for use in uses}
     if len(by_name) != len(uses):
         raise GraphError(file=file, why="two layers have the same name")

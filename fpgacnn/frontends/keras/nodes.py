@@ -1,4 +1,4 @@
-"""How one layer or function is called on others, as Keras 2 and Keras 3 write it into the graph."""
+"""Calls of layers and functions in the graph of a file, as Keras 2 and Keras 3 write them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from fpgacnn.frontends.keras.layer_config import Json, LayerConfig, short_name
 from fpgacnn.frontends.keras.serialized import TENSOR, plain
 
 OPERATION = "op>"
-"""Functions between layers are called so: `op>add`."""
+"""Prefix of functions between layers: `op>add`."""
 
 SEVERAL = frozenset({f"{OPERATION}split", f"{OPERATION}unstack"})
-"""Functions that give several tensors."""
+"""Functions with several results."""
 
 _SAME_IN_BOTH = (
     *(
@@ -72,7 +72,7 @@ _TENSORFLOW: Mapping[str, str] = {
     "__operators__.sub": "subtract",
     "__operators__.mul": "multiply",
 }
-"""TensorFlow's functions that are understood, by the name that a file calls them; none is ever looked up by name."""
+"""Supported functions of TensorFlow by their name in a file; no function is ever looked up by this name."""
 
 _KERAS3: Mapping[str, str] = {
     **{
@@ -121,11 +121,11 @@ _OPTION_NAMES: Mapping[str, str] = {
     "num_or_size_splits": "parts",
     "indices_or_sections": "indices",
 }
-"""What TensorFlow or Keras 3 calls an option, and what it is called here."""
+"""Names of options in TensorFlow or Keras 3, and their names here."""
 
 
 def is_known_function(name: str) -> bool:
-    """Whether TensorFlow's function of that name is one that the reader understands."""
+    """Whether the reader supports TensorFlow's function of that name."""
     return name in _TENSORFLOW
 
 
@@ -140,21 +140,21 @@ class FunctionCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """What a layer is called on: names of tensors, and their keys where the call has a dictionary."""
+    """The arguments of a layer: names of tensors, and their keys if the call has a dictionary."""
 
     names: tuple[str, ...]
     keys: tuple[str, ...] = ()
 
 
 def is_function(kind: str, entry: Mapping[str, Json]) -> bool:
-    """Whether an entry is a function on tensors, understood or not."""
+    """Whether an entry is a function on tensors, supported or not."""
     return kind in _OF_TENSORFLOW or is_operation(entry)
 
 
 def is_operation(entry: Mapping[str, Json]) -> bool:
-    """Whether an entry of Keras 3 is a function of `keras.ops`; a layer of the same name is another thing.
+    """Whether an entry of Keras 3 is a function of `keras.ops`, not a layer of the same name.
 
-    `.h5` files do not name modules: there, layers are those that can be trained or not.
+    `.h5` files do not name modules; there, only layers have the key `trainable`.
     """
     nodes, config, module = entry.get("inbound_nodes"), entry.get("config"), entry.get("module")
     if not isinstance(nodes, list) or not nodes or not isinstance(config, dict) or not all(map(_is_keras3, nodes)):
@@ -165,9 +165,9 @@ def is_operation(entry: Mapping[str, Json]) -> bool:
 
 
 def call(kind: str, entry: Mapping[str, Json], node: Json) -> FunctionCall | None:
-    """A call of a function that is understood, or None for layers and other functions.
+    """A call of a supported function, or None for layers and other functions.
 
-    No code is looked up: the name in the file chooses one of our own words or nothing.
+    No code is looked up: the name in the file selects one of our own operations or nothing.
     """
     config = entry.get("config")
     values = config if isinstance(config, dict) else {}
@@ -221,7 +221,7 @@ def _tensorflow(function: str, node: Json) -> tuple[list[Json], dict[str, Json]]
 
 
 def _keras3(function: str, node: Json, config: Mapping[str, Json]) -> tuple[list[Json], dict[str, Json]] | None:
-    """The same of an operation of Keras 3, whose call is written as such."""
+    """The same for an operation of Keras 3, whose call has another form."""
     arguments = node.get("args") if isinstance(node, dict) else None
     if not isinstance(node, dict) or not isinstance(arguments, list):
         return None
@@ -249,12 +249,12 @@ def _dictionary(value: Json) -> Mapping[str, Json]:
 
 
 def node_name(layer: Json, number: int) -> str:
-    """The unique name of the n-th use of a layer: the first one is the layer's own."""
+    """The unique name of the n-th use of a layer: the first use has the layer's own name."""
     return str(layer) if number == 0 else f"{layer}:{number}"
 
 
 def output_name(use: str, number: int) -> str:
-    """The name of one of the tensors that a use gives: the first one is the use's own."""
+    """The name of one result of a use: the first result has the use's own name."""
     return use if number == 0 else f"{use}[{number}]"
 
 
@@ -279,7 +279,7 @@ def _is_number(value: Json) -> TypeGuard[int]:
 
 
 def tensors_in(node: Json) -> tuple[str, ...]:
-    """All tensors that a call mentions."""
+    """All tensors in a call."""
     name = _history(node) if isinstance(node, dict) and node.get("class_name") == TENSOR else reference(node)
     inside = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
     rest = inside if name is None else node[3:] if isinstance(node, list) else ()
@@ -287,7 +287,7 @@ def tensors_in(node: Json) -> tuple[str, ...]:
 
 
 def node_inputs(node: Json, settings: LayerConfig) -> Inputs:
-    """What feeds one node, and how it is called.
+    """The inputs of one node, and how it is called.
 
     Raises BrokenArchitectureError, UnsupportedLayerError for options that change what a layer computes.
     """
@@ -304,7 +304,7 @@ def node_inputs(node: Json, settings: LayerConfig) -> Inputs:
 
 
 def _check_option(key: str, value: Json, settings: LayerConfig) -> None:
-    """Options of a call: masks of nothing and `training=False` change nothing."""
+    """Options of a call: empty masks and `training=False` change nothing."""
     if _holds_tensor(value):
         raise UnsupportedLayerError(layer=settings.layer, kind="layer called with tensors as options", why="")
     if not _is_empty(value):
@@ -312,7 +312,7 @@ def _check_option(key: str, value: Json, settings: LayerConfig) -> None:
 
 
 def _is_empty(value: Json) -> bool:
-    """Nothing, or dictionaries and lists of nothing."""
+    """Nothing, or dictionaries and lists without content."""
     inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return all(map(_is_empty, inside)) if isinstance(value, dict | list) else value in (None, False)
 
@@ -352,7 +352,7 @@ def _is_keras3(node: Json) -> bool:
 
 
 def _keras3_call(node: Json, settings: LayerConfig) -> tuple[_Given, _Options]:
-    """Keras 3 writes the call: tensors stand among the arguments with their history."""
+    """The call as Keras 3 writes it: tensors are among the arguments, with their history."""
     call_of = _dictionary(node)
     return [*_tensors(call_of.get("args"), None, settings)], [*_dictionary(call_of.get("kwargs")).items()]
 

@@ -36,7 +36,7 @@ WeightSource: TypeAlias = Callable[[LayerCall], Mapping[str, FloatArray]]
 def read_hdf5(path: Path) -> ReadResult:
     """Read a Keras 2 `.h5` file, plain or QKeras.
 
-    Raises NotAModelError where the file holds weights only.
+    Raises NotAModelError if the file holds weights only.
     """
     with hdf5.opened(path) as file:
         text = hdf5.text_attribute(file, "model_config")
@@ -52,7 +52,7 @@ def read_hdf5(path: Path) -> ReadResult:
 def read_json(path: Path, weights: Path | None) -> ReadResult:
     """Read an architecture JSON and the HDF5 weights that belong to it.
 
-    Raises FileMissingError where no weights file is given or found beside it.
+    Raises FileMissingError if no weights file is given or found beside it.
     """
     with path.open(encoding="utf-8", errors="replace") as file:
         architecture = parse_json(file.read(MAX_JSON + 1), path)
@@ -70,7 +70,7 @@ def read_json(path: Path, weights: Path | None) -> ReadResult:
 def read_archive(path: Path) -> ReadResult:
     """Read a `.keras` archive of Keras 2.13 or later, plain, QKeras or qkeras-v3.
 
-    Raises NotAModelError where the zip archive is none.
+    Raises NotAModelError if the zip archive is none.
     """
     members = archive.read_members(path)
     graph = read_graph(parse_json(members[archive.CONFIG].decode("utf-8", "replace"), path), path)

@@ -168,7 +168,7 @@ class GraphBuilder:
     def by_channel(self, view: TensorView, arrays: Sequence[Numbers]) -> tuple[TensorView, list[Numbers]]:
         """A view whose layer's last axis is the only one that the arrays change along, and the arrays as vectors.
 
-        Raises ShapeError where an array does not broadcast, or changes along several axes of a large tensor.
+        Raises ShapeError if an array does not broadcast, or changes along several axes of a large tensor.
         """
         in_layer = self._as_in_layer(view, arrays)
         axes = _changing(in_layer)

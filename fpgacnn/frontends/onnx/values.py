@@ -92,7 +92,7 @@ class TensorView:
     def as_in_layer(self, array: Numbers) -> Numbers:
         """An array that broadcasts against the file's tensor, as the layer holds it.
 
-        Raises ValueError where it does not broadcast.
+        Raises ValueError if it does not broadcast.
         """
         full = np.broadcast_to(array, self.shape)
         turned = full.reshape(tuple(self.layer_shape[axis] for axis in self.order))

@@ -49,7 +49,7 @@ class Device:
 
 
 def find(part: str) -> Device | None:
-    """The device of a part, a device's own name or a board's name; None where the table has none."""
+    """The device of a part, a device's own name or a board's name; None if the table has none."""
     name = _on_board(part).casefold()
     if name in devices():
         return devices()[name]

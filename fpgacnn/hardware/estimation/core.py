@@ -29,7 +29,7 @@ RESOURCES = ("LUT", "FF", "DSP", "BRAM_18K", "URAM")
 def estimate(model: HardwareGraph, constants: Constants | None = None) -> Estimate:
     """What a design costs.
 
-    Raises UnknownPartError where the table has no such part.
+    Raises UnknownPartError if the table has no such part.
     """
     device = find_device(model.part)
     constants = constants or shipped()

@@ -79,7 +79,7 @@ def _read(file: Path) -> dict[str, int]:
 def chosen_depths(graph: HardwareGraph, choice: FifoChoice) -> dict[str, int]:
     """Depths by FIFO; a FIFO that is missing holds a frame. Where the part is unknown nothing is searched.
 
-    Raises UnknownNameError for a FIFO that the design has not, UsageError where it has none, OutOfMemoryError.
+    Raises UnknownNameError for a FIFO that the design has not, UsageError if it has none, OutOfMemoryError.
     """
     if graph.io is not IoType.STREAM:
         if choice.given:

@@ -130,7 +130,7 @@ class ProcessSpan:
 class Simulated:
     """The dataflow of a streamed design, simulated word by word with the depths of its FIFOs.
 
-    `deadlock` are the processes that wait for each other, each with the FIFO that it waits for; empty where every frame
+    `deadlock` are the processes that wait for each other, each with the FIFO that it waits for; empty if every frame
     ends. Cycles are 0 where there is a deadlock.
     """
 

@@ -46,7 +46,7 @@ def generate(
 ) -> dict[str, bytes]:
     """All files of the project by relative path. `fifo_depths` are those of `Design`.
 
-    Raises LoweringError, Hls4mlFailedError, WriteError where the folder for temporary files is full.
+    Raises LoweringError, Hls4mlFailedError, WriteError if the folder for temporary files is full.
     """
     with temporary_folder("fpgacnn-hls4ml-") as folder, _quiet() as printed:
         try:
@@ -249,7 +249,7 @@ def _check(graph: Any, nodes: Sequence[HlsNode]) -> None:  # hls4ml is untyped
 
 
 def _type(layer: Any, name: str) -> str | None:  # hls4ml is untyped
-    """The type of a result, weight, accumulator or table in the text of C++; None where the layer has none."""
+    """The type of a result, weight, accumulator or table in the text of C++; None if the layer has none."""
     if name == "result":
         return _cpp(layer.get_output_variable().type.precision)
     if name in layer.weights:

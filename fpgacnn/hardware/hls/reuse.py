@@ -14,7 +14,7 @@ SHOWN = 12
 def chosen(inputs: int, outputs: int, largest: int, requested: int, *, layer: str, explicit: bool) -> int:
     """The requested factor where it is legal, else the nearest legal factor, the smaller of two.
 
-    Raises UnsupportedOptionError where the user gave the factor for this layer (`explicit`).
+    Raises UnsupportedOptionError if the user gave the factor for this layer (`explicit`).
     """
     legal = legal_factors(inputs, outputs, largest)
     if requested in legal:

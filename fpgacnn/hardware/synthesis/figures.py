@@ -30,7 +30,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntRange:
-    """From `least` to `most`; equal where the tool states one number, None where it states none."""
+    """From `least` to `most`; equal where the tool states one number, None if it states none."""
 
     least: int | None
     most: int | None

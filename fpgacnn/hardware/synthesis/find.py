@@ -138,7 +138,7 @@ def refuse_foreign(text: str, file: str) -> None:
 
 
 def solution_of(name: str) -> str:
-    """The solution that a report belongs to, `project/solution`; empty where it lies outside of one."""
+    """The solution that a report belongs to, `project/solution`; empty if it lies outside of one."""
     parts = PurePosixPath(name).parts
     place = next((place for place in range(1, len(parts) - 1) if parts[place] in {"syn", "sim", "impl"}), None)
     return "/".join(parts[:place]) if place else ""

@@ -87,7 +87,7 @@ class _Pile:
 def read(folder: Path) -> SynthesisReport:
     """The reports of a folder; files that cannot be read are listed with the reason.
 
-    Raises NoReportsError where there is none that can be read, and the first file's error where all are broken.
+    Raises NoReportsError if there is none that can be read, and the first file's error where all are broken.
     """
     if not folder.is_dir():
         raise FileMissingError(file=folder, why="no such folder")

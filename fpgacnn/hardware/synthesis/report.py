@@ -189,7 +189,7 @@ class Utilization:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimingReport:
-    """Vivado's report_timing_summary: worst and total slacks, None where there are no such paths."""
+    """Vivado's report_timing_summary: worst and total slacks, None if there are no such paths."""
 
     origin: Origin
     design: str

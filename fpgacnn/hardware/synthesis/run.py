@@ -109,7 +109,7 @@ def synthesize(
     """Run hls4ml's build script in a project folder; returns the log.
 
     Raises NotSynthesizableError, SynthesisToolMissingError, SynthesisFailedError, SynthesisLeftNothingError,
-    ToolTimeoutError, WriteError, ForeignToolError where the program cannot be started.
+    ToolTimeoutError, WriteError, ForeignToolError if the program cannot be started.
     """
     script = folder / SCRIPT
     if not script.is_file():

@@ -22,7 +22,7 @@ from fpgacnn.sim.result import SimulationResult, first_events
 def simulation_of(project: HlsProject, design: Design, lowered: Lowered, seconds: float) -> CSim:
     """C simulation of a project; that of a streamed one can also run with FIFOs of the written depths.
 
-    Raises BoundedStreamsError where the top function of a streamed project is not as hls4ml writes it.
+    Raises BoundedStreamsError if the top function of a streamed project is not as hls4ml writes it.
     """
     if design.target.io is not IoType.STREAM:
         return CSim(project, design, seconds=seconds)

@@ -95,7 +95,7 @@ def _stage_row(table: Table, name: str, used: Resources, available: Resources | 
 
 
 def counts(used: Resources | None, available: Resources | None = None) -> list[str]:
-    """The five resources as text; empty where the tool gives no number."""
+    """The five resources as text; empty if the tool gives no number."""
     has = available.counts if available else {}
     pairs = [(own, has.get(name)) for name, own in used.counts.items()] if used else [(None, None)] * len(RESOURCES)
     return ["" if own is None else f"{own:,}" + (f" ({own / most:.1%})" if most else "") for own, most in pairs]

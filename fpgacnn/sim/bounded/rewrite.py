@@ -45,7 +45,7 @@ class Rewritten:
 def rewritten(top: str, held: Mapping[str, int]) -> Rewritten:
     """The top function with processes, under another name. `held`: words in each process' pipeline, by its name.
 
-    Raises BoundedStreamsError where the file is not as hls4ml writes it.
+    Raises BoundedStreamsError if the file is not as hls4ml writes it.
     """
     alias = dict(_ALIAS.findall(top))
     declared = [name for _, name, _ in _DECLARED.findall(top)]
@@ -120,7 +120,7 @@ int main(int count, char **arguments) {{
 def main_program(ports: Sequence[tuple[str, str]], inputs: Sequence[Port], outputs: Sequence[Port]) -> str:
     """The driver of C simulation, which can also send all events through the processes.
 
-    Raises BoundedStreamsError where the top function has other ports than the design.
+    Raises BoundedStreamsError if the top function has other ports than the design.
     """
     if len(ports) != len(inputs) + len(outputs):
         raise BoundedStreamsError(

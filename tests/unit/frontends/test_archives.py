@@ -110,19 +110,19 @@ def test_names_beside_the_arrays_are_compared(tmp_path: Path) -> None:
 REFUSED: dict[str, tuple[Callable[[h5py.File], object], str]] = {
     "two layers of equal shapes exchanged": (
         named({"dense": "b", "dense_1": "c", "dense_2": "a"}),
-        "in its place (layers/dense_1) are those of 'c'",
+        "in its place (layers/dense_1) belong to 'c'",
     ),
     "a layer too many": (
         lambda file: (renumbered(file), file.copy("layers/dense_2", "layers/dense_3")),
-        "holds 4 groups 'dense' of weights for 3 layers",
+        "has 4 groups 'dense' of weights for 3 layers",
     ),
     "a layer too many, counted twice": (
         lambda file: file.copy(f"{COUNTED}/dense", f"{COUNTED}/dense_6"),
-        "holds 4 groups 'dense' of weights for 3 layers",
+        "has 4 groups 'dense' of weights for 3 layers",
     ),
     "a layer too few, counted twice": (
         lambda file: file.pop(f"{COUNTED}/dense_2"),
-        "holds 2 groups 'dense' of weights for 3 layers",
+        "has 2 groups 'dense' of weights for 3 layers",
     ),
     "a layer too few": (
         lambda file: (renumbered(file), file.pop("layers/dense_2")),

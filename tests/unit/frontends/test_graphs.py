@@ -90,8 +90,8 @@ def test_an_old_sequential_model_is_a_bare_list(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("layers", "words"),
     [
-        ((dense("a"),), "the Sequential model states no input shape"),
-        ((entry("InputLayer", "x"), dense("a")), "the Sequential model states no input shape"),
+        ((dense("a"),), "the Sequential model has no input shape"),
+        ((entry("InputLayer", "x"), dense("a")), "the Sequential model has no input shape"),
         ((input_layer("x", 3), dense("a"), dense("a")), "two layers have the same name"),
         ((input_layer("x", 3), dense("x")), "two layers have the same name"),
         ((dense("a", batch_input_shape=[None, 3]), dense("a_input")), "two layers have the same name"),
@@ -354,17 +354,17 @@ def test_connections_that_keras_does_not_write_are_refused(
         (
             [None, 0],
             BrokenArchitectureError,
-            "layer 'x': input shape: expected a whole number from 1 to 1048576, found 0",
+            "layer 'x': input shape: expected an integer from 1 to 1048576, found 0",
         ),
         (
             [None, "3"],
             BrokenArchitectureError,
-            "layer 'x': input shape: expected a whole number from 1 to 1048576, found '3'",
+            "layer 'x': input shape: expected an integer from 1 to 1048576, found '3'",
         ),
         (
             [None, True],
             BrokenArchitectureError,
-            "layer 'x': input shape: expected a whole number from 1 to 1048576, found True",
+            "layer 'x': input shape: expected an integer from 1 to 1048576, found True",
         ),
     ],
 )

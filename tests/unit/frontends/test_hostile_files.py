@@ -207,23 +207,23 @@ WRONG_WEIGHTS: dict[str, tuple[Callable[[h5py.Group], object], str]] = {
     "a group": (lambda file: file.create_group(KERNEL), "'conv/kernel:0' is listed but not in the file"),
     "nothing": (
         lambda file: file.create_dataset(KERNEL, data=h5py.Empty("f4")),
-        "'conv/kernel:0' holds float32, not numbers",
+        "'conv/kernel:0' has float32, not numbers",
     ),
     "text": (
         lambda file: file.create_dataset(KERNEL, data=np.full((3, 3, 1, 2), b"x")),
-        "'conv/kernel:0' holds |S1, not numbers",
+        "'conv/kernel:0' has |S1, not numbers",
     ),
     "complex": (
         lambda file: file.create_dataset(KERNEL, data=np.zeros((3, 3, 1, 2), "c8")),
-        "'conv/kernel:0' holds complex64, not numbers",
+        "'conv/kernel:0' has complex64, not numbers",
     ),
     "references": (
         lambda file: file.create_dataset(KERNEL, (3, 3, 1, 2), h5py.ref_dtype),
-        "'conv/kernel:0' holds object, not numbers",
+        "'conv/kernel:0' has object, not numbers",
     ),
     "lists": (
         lambda file: file.create_dataset(KERNEL, (3, 3, 1, 2), h5py.vlen_dtype("f4")),
-        "'conv/kernel:0' holds object, not numbers",
+        "'conv/kernel:0' has object, not numbers",
     ),
 }
 

@@ -87,7 +87,7 @@ def test_each_output_of_a_model_inside_is_found_by_its_number(tmp_path: Path) ->
     whole["config"]["output_layers"] = [["encoder", 0, 1], ["encoder", 0, 0]]
     assert frontends.load(files.write_h5(tmp_path / "m.h5", whole)).outputs == ("x", "encoder/flat")
     whole["config"]["output_layers"] = [["encoder", 0, 2]]
-    with pytest.raises(GraphError, match=r"an end of the model reads 'encoder\[2\]', which does not exist"):
+    with pytest.raises(GraphError, match=r"an output of the model reads 'encoder\[2\]', which does not exist"):
         frontends.load(files.write_h5(tmp_path / "m.h5", whole))
 
 
@@ -99,13 +99,13 @@ def test_a_model_inside_needs_all_its_inputs(tmp_path: Path) -> None:
             '"inbound_nodes": [[["x", 0, 0, {}]]]', '"inbound_nodes": [{"other": ["x", 0, 0, {}]}]'
         )
         assert text != file.attrs["model_config"]
-    with pytest.raises(GraphError, match="the model 'encoder' inside is called without its input 'inside'"):
+    with pytest.raises(GraphError, match="the inner model 'encoder' is called without its input 'inside'"):
         frontends.load(path)
 
 
 def test_an_output_inside_that_is_no_layer_is_refused(tmp_path: Path) -> None:
     path = files.write_h5(tmp_path / "m.h5", outer(inner(outputs=("flatt",)), output="encoder"))
-    with pytest.raises(GraphError, match="the output 'flatt' of the model 'encoder' inside is no layer of it"):
+    with pytest.raises(GraphError, match="the output 'flatt' of the inner model 'encoder' is not one of its layers"):
         frontends.load(path)
 
 

@@ -484,7 +484,7 @@ REFUSALS: list[tuple[Entry, tuple[int, ...], type[FpgacnnError], str]] = [
         entry("Conv2D", "l", **{**CONV2D, "filters": 0}),
         (5, 5, 2),
         BrokenArchitectureError,
-        "filters: expected a whole number from 1 to 1048576, found 0",
+        "filters: expected an integer from 1 to 1048576, found 0",
     ),
     (
         entry("Conv2D", "l", **{**CONV2D, "kernel_size": [3, 3, 3]}),
@@ -496,7 +496,7 @@ REFUSALS: list[tuple[Entry, tuple[int, ...], type[FpgacnnError], str]] = [
         entry("Conv2D", "l", **CONV2D, strides="2"),
         (5, 5, 2),
         BrokenArchitectureError,
-        "strides: expected a whole number from 1 to 1048576, found '2'",
+        "strides: expected an integer from 1 to 1048576, found '2'",
     ),
     (
         entry("Conv2D", "l", **CONV2D, use_bias=2),

@@ -1,1 +1,1 @@
-"""Files of Keras: HDF5, `.keras` archives, and where each weight lies in them."""
+"""Files of Keras: HDF5, `.keras` archives, and the places of weights in them."""

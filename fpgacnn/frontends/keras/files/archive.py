@@ -15,9 +15,9 @@ MAX_BYTES = 1 << 30
 
 
 def read_members(path: Path) -> dict[str, bytes]:
-    """The members of a `.keras` archive that matter, by name.
+    """The relevant members of a `.keras` archive, by name.
 
-    Raises NotAModelError where they are missing, TooLargeError before anything large is unpacked, BrokenFileError.
+    Raises NotAModelError if they are missing, TooLargeError before anything large is unpacked, BrokenFileError.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -42,7 +42,7 @@ def read_members(path: Path) -> dict[str, bytes]:
 
 
 def _read(archive: zipfile.ZipFile, name: str, size: int) -> bytes:
-    """One member, never more than its entry promises."""
+    """One member; never more than the size in its entry is read."""
     with archive.open(name) as file:
         buffer = io.BytesIO()
         while len(block := file.read(min(1 << 20, size + 1 - buffer.tell()))):

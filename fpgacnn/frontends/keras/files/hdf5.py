@@ -1,4 +1,4 @@
-"""HDF5 files as values: groups with texts, datasets with numbers. They are read in a child process (`raw`)."""
+"""HDF5 files as values: groups with texts, datasets with numbers, read in a child process (`hdf5_child`)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LIMITS = ChildLimits(seconds=30, clock_seconds=300.0, memory_bytes=4 << 30, answ
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hdf5Dataset:
-    """An array of a file; `array` is None where it holds no numbers, and `holds` says in words what."""
+    """An array of a file; `array` is None if it has no numbers, and `holds` describes its content."""
 
     name: str
     shape: tuple[int, ...] | None
@@ -33,14 +33,14 @@ class Hdf5Dataset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """A group: its texts by name, and through `get` what lies below it."""
+    """A group: its texts by name, and its members through `get`."""
 
     name: str
     attrs: Mapping[str, str | list[str]]
     objects: Mapping[str, Group | Hdf5Dataset] = field(repr=False, compare=False)
 
     def get(self, path: str) -> Group | Hdf5Dataset | None:
-        """What has that path below the group."""
+        """The member at a path below the group."""
         return self.objects.get(f"{self.name.rstrip('/')}/{path}")
 
     def __contains__(self, path: str) -> bool:
@@ -48,7 +48,7 @@ class Group:
 
     @property
     def names(self) -> list[str]:
-        """What lies right below the group."""
+        """The names of the direct members."""
         return [
             name.rpartition("/")[2]
             for name in self.objects
@@ -57,7 +57,7 @@ class Group:
 
     @property
     def holds_arrays(self) -> bool:
-        """Whether an array lies anywhere below the group."""
+        """Whether there is an array anywhere below the group."""
         return any(
             isinstance(one, Hdf5Dataset) and name.startswith(f"{self.name.rstrip('/')}/")
             for name, one in self.objects.items()
@@ -66,7 +66,7 @@ class Group:
 
 @contextmanager
 def opened(path: Path, content: bytes | None = None) -> Iterator[Group]:
-    """The root of a file, or of `content` that was taken out of it, checked to hold only its own data.
+    """The root of a file, or of `content` from an archive, checked to have only its own data.
 
     Raises BrokenFileError, HostileFileError, TooLargeError.
     """
@@ -80,7 +80,7 @@ def opened(path: Path, content: bytes | None = None) -> Iterator[Group]:
         case ExitReason.CRASH:
             raise BrokenFileError(file=path, why=f"the HDF5 library crashed on it ({outcome.how})")
         case ExitReason.TIME:
-            raise BrokenFileError(file=path, why=f"the HDF5 library did not come to an end within {LIMITS.seconds} s")
+            raise BrokenFileError(file=path, why=f"the HDF5 library did not finish within {LIMITS.seconds} s")
         case ExitReason.MEMORY:
             raise TooLargeError(
                 file=path,
@@ -95,15 +95,15 @@ def opened(path: Path, content: bytes | None = None) -> Iterator[Group]:
 
 
 def _understood(path: Path, answer: bytearray) -> Group:
-    """The values that a child's answer describes; the answer of a child that a file has taken over may be anything."""
+    """The values in a child's answer, which is untrusted: the file may have taken over the child."""
     try:
         return _root(path, answer)
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError) as error:
-        raise BrokenFileError(file=path, why="what the HDF5 library read of it makes no sense") from error
+        raise BrokenFileError(file=path, why="the HDF5 library read it, but the result makes no sense") from error
 
 
 def _root(path: Path, answer: bytearray) -> Group:
-    """The values that a child's answer describes."""
+    """The values in a child's answer."""
     whole = memoryview(answer)
     start = 8 + int.from_bytes(whole[:8], "little")
     header: dict[str, Any] = json.loads(bytes(whole[8:start]))
@@ -141,7 +141,7 @@ def with_slashes(root: Group, path: Path) -> Group:
         if objects.get(name, Group(name=name, attrs={}, objects=objects)) != Group(
             name=name, attrs={}, objects=objects
         ):
-            raise BrokenFileError(file=path, why=f"it holds {name} twice, with slashes and with backslashes")
+            raise BrokenFileError(file=path, why=f"it has {name} twice, with slashes and with backslashes")
         objects[name] = replace(one, name=name, objects=objects) if isinstance(one, Group) else replace(one, name=name)
         while (name := name.rpartition("/")[0] or "/") not in objects:
             objects[name] = Group(name=name, attrs={}, objects=objects)
@@ -151,7 +151,7 @@ def with_slashes(root: Group, path: Path) -> Group:
 
 
 def text_attribute(holder: Group, name: str) -> str | None:
-    """A text attribute, or None where there is none."""
+    """A text attribute, or None if there is none."""
     value = holder.attrs.get(name)
     return value if isinstance(value, str) else None
 
@@ -166,7 +166,7 @@ def _names(holder: Group, attribute: str) -> list[str]:
 
 
 class LegacyWeights:
-    """Weights as Keras 2 stores them: a group a layer, whose `weight_names` list the paths of its arrays."""
+    """Weights as Keras 2 stores them: a group for each layer, with the paths of its arrays in `weight_names`."""
 
     def __init__(self, file: Group, path: Path) -> None:
         root = file.get("model_weights") or file
@@ -177,13 +177,13 @@ class LegacyWeights:
 
     @property
     def layer_names(self) -> list[str]:
-        """Names of all layers that the file keeps a group for."""
+        """Names of all layers with a group in the file."""
         return _names(self._root, "layer_names")
 
     def of_layer(self, layer: str, scope: Sequence[str] = ()) -> Mapping[str, NDArray[np.float64]]:
         """The layer's arrays by their short name (`kernel`, `moving_mean`), as float64.
 
-        The layers of a model inside the model (`scope`, outermost first) share the group of the outermost.
+        The layers of an inner model (`scope`, outermost first) share the group of the outermost.
         """
         group = self._root.get(scope[0] if scope else layer)
         if not isinstance(group, Group):
@@ -200,7 +200,7 @@ class LegacyWeights:
 
 
 def _inside(names: Sequence[str], layer: str) -> list[str]:
-    """The paths of one layer's arrays: right below its name, and deeper where that adds any; names may hold slashes."""
+    """The paths of one layer's arrays, directly below its name or deeper; names may have slashes."""
     right = [name for name in names if f"/{name}".rpartition("/")[0].endswith(f"/{layer}")]
     ends = {name.rpartition("/")[2] for name in right}
     return [*right, *(name for name in names if f"/{layer}/" in f"/{name}" and name.rpartition("/")[2] not in ends)]
@@ -215,9 +215,7 @@ def _short(name: str, holders: list[str]) -> str:
     if len(parts) < 2 or not parts[-2].startswith("fixed_point_quantizer_"):  # the quantizer and its array
         return parts[-1]
     holder = parts[-3] if len(parts) > 2 else ""
-    if len(parts) > 3 and parts[-4].startswith(
-        "multiple_quantizers"
-    ):  # behind it the quantizer, its kind and its array
+    if len(parts) > 3 and parts[-4].startswith("multiple_quantizers"):  # after it the quantizer, its kind and its array
         if holder not in holders:
             holders.append(holder)
         return f"iq{holders.index(holder)}/{parts[-1]}"
@@ -228,10 +226,10 @@ def _short(name: str, holders: list[str]) -> str:
 def numbers(dataset: object, name: str, path: Path, layer: str) -> NDArray[np.float64]:
     """A dataset's content as float64.
 
-    Raises WeightsError where it is none or holds something else.
+    Raises WeightsError if it is missing or has something other than numbers.
     """
     if not isinstance(dataset, Hdf5Dataset):
         raise WeightsError(file=path, layer=layer, why=f"'{name}' is listed but not in the file")
     if dataset.array is None:
-        raise WeightsError(file=path, layer=layer, why=f"'{name}' holds {dataset.holds}, not numbers")
+        raise WeightsError(file=path, layer=layer, why=f"'{name}' has {dataset.holds}, not numbers")
     return np.asarray(dataset.array, dtype=np.float64)

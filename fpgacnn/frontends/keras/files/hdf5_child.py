@@ -1,7 +1,7 @@
 """Read HDF5, in a child process only: libhdf5 crashes and hangs on some damaged files.
 
-Refused before anything is read: external, virtual and linked data (they read other files), cycles, absurd sizes. What
-a Keras file needs comes out as one header of JSON and the bytes of the arrays.
+Refused before anything is read: external, virtual and linked data (they read other files), cycles, absurd sizes. The
+result is one header of JSON and the bytes of the arrays.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ MAX_DEPTH = 64
 
 _ATTRIBUTES = re.compile(r"model_config|keras_version|name|(?:layer|weight)_names\d*")
 _UNREAD = re.compile(r"/optimizer")
-"""What training left in the file; checked like the rest, but its numbers are not wanted."""
+"""Data of the training in the file; they are checked like the rest, but not read."""
 
 
 def answer(path: Path, content: bytes | None) -> Iterator[bytes | memoryview]:
-    """The file, or `content` that was taken out of it: length of the header, header, arrays in its order."""
+    """The file, or `content` from an archive: length of the header, header, arrays in its order."""
     arrays: list[np.ndarray[Any, Any]] = []
     try:
         with damage(path):
@@ -46,7 +46,7 @@ def answer(path: Path, content: bytes | None) -> Iterator[bytes | memoryview]:
 
 @contextmanager
 def damage(path: Path | str) -> Iterator[None]:
-    """What h5py raises where bytes of a file are wrong becomes BrokenFileError."""
+    """Turn the exceptions of h5py for a damaged file into BrokenFileError."""
     try:
         yield
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, AttributeError) as error:
@@ -58,7 +58,7 @@ def _reason(error: Exception) -> str:
 
 
 def _objects(root: h5py.Group, path: Path) -> Iterator[h5py.Group | h5py.Dataset]:
-    """Every group once and every dataset under each of its names, checked to be the file's own and of sane size."""
+    """Every group once and every dataset under each name, checked to belong to the file and to have a sane size."""
     seen: set[tuple[int, int]] = set()
     waiting: list[tuple[h5py.Group, int]] = [(root, 0)]
     elements = links = 0
@@ -103,7 +103,7 @@ def _checked_size(dataset: h5py.Dataset, path: Path, where: str) -> int:
 
 
 def _described(found: h5py.Group | h5py.Dataset, arrays: list[np.ndarray[Any, Any]]) -> dict[str, Any]:
-    """A group with its texts, or a dataset with shape and type; numbers are put to the arrays."""
+    """A group with its texts, or a dataset with shape and type; its numbers are added to the arrays."""
     if isinstance(found, h5py.Group):
         wanted = [name for name in found.attrs if _ATTRIBUTES.fullmatch(name)]
         return {"group": found.name, "texts": {name: _texts(found.attrs[name]) for name in wanted}}
@@ -125,5 +125,5 @@ def _text(value: str | bytes) -> str:
 
 
 def library_version() -> str:
-    """The version of the HDF5 library that h5py brings."""
+    """The version of the HDF5 library in h5py."""
     return str(h5py.version.hdf5_version)

@@ -1,4 +1,4 @@
-"""Weights as `.keras` archives and `.weights.h5` files have them: by class and position, not by name.
+"""Find weights in `.keras` archives and `.weights.h5` files: by class and position, not by name.
 
 Keras 2.13 and later number the layers of each class (`conv2d`, `conv2d_1`, ...) in the order of the model, and their
 arrays `vars/0`, `vars/1`, ... in the order in which the class makes them.
@@ -23,7 +23,7 @@ MAX_INPUTS = 16
 """Inputs of a merge of HGQ2."""
 
 _COUNTED_TWICE = "_layer_checkpoint_dependencies"
-"""What Keras 2.12 to 2.14 call the list of a model's layers."""
+"""Names of the list of a model's layers in Keras 2.12 to 2.14."""
 
 _ROOTS = ("layers", _COUNTED_TWICE)
 _WEIGHTED = tuple(f"H{kind}{end}" for kind in ("Dense", "Conv1D", "Conv2D") for end in ("", "BatchNorm"))
@@ -38,7 +38,10 @@ def is_positional(file: Group) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Member:
-    """What a model counts: a layer, or with `use` None a model inside it. `base` is what files call its class."""
+    """A counted member of a model: a layer, or with `use` None an inner model.
+
+    `base` is the name of its class in files.
+    """
 
     name: str
     base: str
@@ -46,7 +49,7 @@ class _Member:
 
 
 class PositionalWeights:
-    """The arrays of each layer by the names that its class gives them."""
+    """The arrays of each layer by the names that its class uses."""
 
     def __init__(self, file: Group, path: Path, graph: LayerGraph) -> None:
         self._path, self._file = path, file
@@ -54,7 +57,7 @@ class PositionalWeights:
         self._groups: dict[tuple[str, ...], tuple[str, LayerCall]] = {}
         self._unclear: dict[str, WeightsError] = {}
         folders: dict[tuple[str, ...], str] = {(): self._root}
-        for scope, members in _containers(graph).items():  # a model comes before those inside it
+        for scope, members in _containers(graph).items():  # a model comes before its inner models
             for name, place in self._placed(folders[scope], members).items():
                 use = members[name].use
                 if use is None:
@@ -63,10 +66,10 @@ class PositionalWeights:
                     self._groups[*scope, name] = (place + "/layer" * (len(use.weights) - 1), use)
 
     def _placed(self, folder: str, members: Mapping[str, _Member]) -> dict[str, str]:
-        """The group of each layer of a model, by name: those of a class are numbered in the model's order.
+        """The group of each layer of a model, by name: layers of a class are numbered in the model's order.
 
-        Keras 2.12 and 2.13 count a layer with weights twice, so that numbers are left out. Raises WeightsError where
-        the groups of inner models are not those of the file; for layers, it is raised where their arrays are wanted.
+        Keras 2.12 and 2.13 count a layer with weights twice, so that numbers are left out. Raises WeightsError if the
+        groups of inner models do not match the file; for layers, it is raised when their arrays are needed.
         """
         found: dict[str, str] = {}
         for base, alike in groupby(sorted(members.values(), key=lambda one: one.base), key=lambda one: one.base):
@@ -77,7 +80,7 @@ class PositionalWeights:
             if len(numbers) != len(names) or any(
                 self._holds_arrays(f"{folder}/{_numbered(base, number)}") for number in beyond
             ):
-                why = f"the file holds {len(stored)} groups '{base}' of weights for {len(names)} layers of this class"
+                why = f"the file has {len(stored)} groups '{base}' of weights for {len(names)} layers of this class"
                 self._unclear |= {
                     f"{folder}/{name}": WeightsError(file=self._path, layer=name, why=why) for name in names
                 }
@@ -91,7 +94,7 @@ class PositionalWeights:
         return found
 
     def _numbers(self, folder: str, base: str) -> list[int]:
-        """The numbers of a class's groups, in order; the first has none in its name and counts as 0."""
+        """The numbers of a class's groups, in order; the first has no number in its name and counts as 0."""
         parent = self._file.get(folder)
         if parent is not None and not isinstance(parent, Group):
             raise BrokenFileError(file=self._path, why=f"{folder} is not a group")
@@ -105,15 +108,15 @@ class PositionalWeights:
         return isinstance(group, Group) and group.holds_arrays
 
     def _check_name(self, folder: str, name: str, place: str, siblings: Mapping[str, str]) -> None:
-        """Keras 3 writes the layer's name beside its arrays: it must not be that of another layer."""
+        """Keras 3 writes the layer's name beside its arrays: it must not be the name of another layer."""
         group = self._file.get(f"{place}/vars")
         written = group.attrs.get("name") if isinstance(group, Group) else None
         if isinstance(written, str) and written != name and written in siblings:
-            why = f"the weights in its place ({place}) are those of '{written}'"
+            why = f"the weights in its place ({place}) belong to '{written}'"
             self._unclear[f"{folder}/{name}"] = WeightsError(file=self._path, layer=name, why=why)
 
     def of_layer(self, layer: str, scope: Sequence[str] = ()) -> Mapping[str, FloatArray]:
-        """The layer's arrays by name, as float64; `scope` are the models inside the model that it lies in."""
+        """The layer's arrays by name, as float64; `scope` are the inner models that contain the layer."""
         place, use = self._groups.get((*scope, layer), ("", None))
         error = self._unclear.get(f"{place.removesuffix('/layer').rpartition('/')[0]}/{layer}")
         if error is not None:
@@ -137,7 +140,7 @@ class PositionalWeights:
         return found
 
     def _of_hgq(self, group: Group, use: LayerCall, layer: str) -> dict[str, FloatArray]:
-        """Arrays of a layer of HGQ2, and the widths of its quantizers as `iq/f`: what is trained lies first."""
+        """Arrays of a layer of HGQ2, and the widths of its quantizers as `iq/f`; trained arrays come first."""
         found = self._arrays(group, _names_of_hgq(use), layer)
         places = {key: key for key in ("iq", "kq", "bq", "oq")} | {"own": ""}
         places |= {
@@ -158,7 +161,7 @@ class PositionalWeights:
 
 
 def _containers(graph: LayerGraph) -> Mapping[tuple[str, ...], Mapping[str, _Member]]:
-    """The layers and inner models of the model and of each model inside it, in the order of their lists in the file."""
+    """The layers and inner models of the model and of each inner model, in the order of their lists in the file."""
     found: dict[tuple[str, ...], dict[int, _Member]] = {(): {}}
     for use in graph.uses:
         scope: tuple[str, ...] = ()
@@ -169,7 +172,7 @@ def _containers(graph: LayerGraph) -> Mapping[tuple[str, ...], Mapping[str, _Mem
         if use.weights and use.place not in found[scope]:
             base = (
                 _snake(use.kind) if len(use.weights) == 1 else "prune_low_magnitude"
-            )  # a wrapper, whose own arrays are masks
+            )  # a wrapper whose own arrays are masks
             found[scope][use.place] = _Member(name=use.weights[0], base=base, use=use)
     return {
         scope: {members[place].name: members[place] for place in sorted(members)} for scope, members in found.items()
@@ -189,7 +192,7 @@ def _snake(name: str) -> str:
 
 
 def _wrapped(use: LayerCall) -> LayerCall | None:
-    """The layer that TimeDistributed applies, or None where the settings hold none."""
+    """The layer inside TimeDistributed, or None if there is none."""
     layer = use.settings.get("layer")
     config = layer.get("config") if isinstance(layer, dict) else None
     if not isinstance(layer, dict) or not isinstance(config, dict):
@@ -198,7 +201,7 @@ def _wrapped(use: LayerCall) -> LayerCall | None:
 
 
 def _names(use: LayerCall) -> tuple[str, ...]:
-    """The arrays that a class makes, in its order."""
+    """The arrays of a class, in its order."""
     kind = use.kind
     if kind in _OF_HGQ1:
         return _names_of_hgq1(use)
@@ -235,7 +238,7 @@ def _widths(option: Mapping[str, Json]) -> tuple[str, ...]:
 
 
 def _names_of_hgq(use: LayerCall) -> tuple[str, ...]:
-    """Trained arrays, then the others; two numbers about resources lie between."""
+    """Trained arrays, then the others; two numbers about resources are between them."""
     counted = ("ebops_factor", "ebops") if use.settings.flag("enable_ebops", default=True) else ()
     if use.kind in {"hgq>QSum", "hgq>QMeanPow2"}:  # whose `scale` is a number
         return ()
@@ -273,12 +276,12 @@ def _names_of_hgq1(use: LayerCall) -> tuple[str, ...]:
     centred = centred and settings.flag("use_bias", default=True)
     first = _present(use, ("kernel", "bias")) if weighted else ()
     lines = (*(("bn_beta",) if centred else ()), *(("bn_gamma",) if scaled else ()))
-    statistics = ("moving_mean", "moving_variance") if normalized else ()  # a scalar where it is left out
+    statistics = ("moving_mean", "moving_variance") if normalized else ()  # a scalar if it is left out
     return (*first, *trained, *lines, "beta", *kept, "bops", *statistics)
 
 
 def _present(use: LayerCall, names: tuple[str, ...]) -> tuple[str, ...]:
-    """The names without those that the layer's options leave out."""
+    """The names without the arrays that the layer's options switch off."""
     settings = use.settings
     absent = {
         name

@@ -1,7 +1,7 @@
 """Layers of the first HGQ (hgq 0.2, for Keras 2), and of the proxy networks that it makes for hls4ml.
 
-In a trained network every layer rounds its kernel, its bias and its result to trained numbers of bits right of the
-point, and limits nothing. In a proxy, plain layers of Keras stand between quantizers of fixed point.
+In a trained network every layer rounds its kernel, its bias and its result to trained numbers of fraction bits, without
+limits. In a proxy, plain layers of Keras are between fixed-point quantizers.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ def _refusal(context: LayerContext, quantizer: str, why: str) -> UnsupportedQuan
 def _options(context: LayerContext, key: str) -> Mapping[str, object]:
     options = context.settings.get(key)
     if not isinstance(options, dict):
-        raise _refusal(context, key, "it is no dictionary")
+        raise _refusal(context, key, "it is not a dictionary")
     return options
 
 
 def _fraction(context: LayerContext, name: str, key: str, shape: Shape) -> FloatArray:
-    """Trained bits right of the point."""
+    """Trained fraction bits."""
     widths = trained_widths(context, name, f"its {name}", shape)
     clip = _options(context, key).get("bw_clip")
     if isinstance(clip, list):
@@ -101,7 +101,7 @@ def _linear(parser: Parser) -> Parser:
 
 
 def _bias(context: LayerContext, steps: list[ParsedOperation], fraction: FloatArray) -> src.Weight | None:
-    """The bias, with the most bits that any value of its channel has."""
+    """The bias, with the most bits of any value of its channel."""
     first = steps[0].operation
     assert isinstance(first, src.Convolution | src.Dense)
     if first.bias is None:
@@ -111,7 +111,7 @@ def _bias(context: LayerContext, steps: list[ParsedOperation], fraction: FloatAr
 
 
 def _fused(context: LayerContext) -> LayerContext:
-    """Kernel and bias with the normalization multiplied in, in float32 and in the framework's order."""
+    """Kernel and bias with the normalization folded in, in float32 and in the framework's order."""
     settings = context.settings
     channels = settings.integer("units" if context.kind.startswith("HDense") else "filters")
     arrays = dict(context.arrays)
@@ -125,7 +125,7 @@ def _fused(context: LayerContext) -> LayerContext:
                 "a variance is negative", "train again; the moving variance must not be negative"
             )
         scale = context.weight("bn_gamma", (channels,)).values.astype(np.float32) / np.sqrt(variance)
-        if "kernel" in arrays:  # the layer's own reader misses it otherwise
+        if "kernel" in arrays:  # otherwise the layer's own reader does not find it
             kernel = context.weight("kernel", arrays["kernel"].shape).values
             arrays["kernel"] = (kernel.astype(np.float32) * scale).astype(np.float64)
     if settings.flag("use_bias", default=True) and settings.flag("center", default=True):
@@ -196,7 +196,7 @@ PARSERS: Mapping[str, Parser] = {
 }
 
 NO_OPERATION = frozenset({"PDropout", "Signature"})
-"""Classes that do nothing at inference."""
+"""Classes without effect at inference."""
 
 HINTS: Mapping[str, str] = {
     "UnaryLUT": ": make the proxy without unary_lut_max_table_size, or convert the HGQ network itself"

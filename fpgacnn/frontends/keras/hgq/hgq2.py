@@ -1,7 +1,7 @@
-"""Layers of HGQ2 (hgq 0.2): fixed point with a width of its own for every weight and every value.
+"""Layers of HGQ2 (hgq 0.2): fixed point with a separate width for every weight and every value.
 
 A layer quantizes its input (iq), computes with quantized kernel (kq) and bias (bq), and may quantize its result (oq).
-The classes are called as their package has it, `hgq>QDense`.
+Class names have the prefix of their package, as `hgq>QDense`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from fpgacnn.ir.source import FloatArray, Shape
 
 PREFIX = "hgq>"
 EPSILON = np.float32(1e-7)
-"""Keras' backend epsilon, which the einsum layer adds to its variance whatever its own option says."""
+"""Keras' backend epsilon, which the einsum layer adds to its variance whatever its own option is."""
 
 
 def around(context: LayerContext, inner: Callable[[LayerContext], list[ParsedOperation]]) -> list[ParsedOperation]:
-    """A layer between the quantizers of its input and its result."""
+    """A layer with the quantizers of its input and its result."""
     settings = context.settings
     before = (
         cast(context, "iq", settings.get("iq_conf"), context.input) if settings.flag("enable_iq", default=True) else []
@@ -99,7 +99,7 @@ def _plain(parser: Parser) -> Parser:
 
 
 def _einsum(context: LayerContext) -> list[ParsedOperation]:
-    """QEinsumDense and QEinsumDenseBatchnorm that are a dense layer on the last axis."""
+    """QEinsumDense and QEinsumDenseBatchnorm whose equation is a dense layer on the last axis."""
     return around(context, _dense_by_equation)
 
 
@@ -134,7 +134,7 @@ def _dense_by_equation(context: LayerContext) -> list[ParsedOperation]:
 def _fused(
     context: LayerContext, kernel: FloatArray, bias: FloatArray | None, units: int
 ) -> tuple[FloatArray, FloatArray]:
-    """Kernel and bias with the normalization multiplied in, in float32 and in the framework's order."""
+    """Kernel and bias with the normalization folded in, in float32 and in the framework's order."""
     settings = context.settings
     if settings.get("normalize_axes") not in (None, settings.get("bias_axes")) or bias is None:
         raise settings.unsupported(
@@ -167,7 +167,7 @@ def _dense(context: LayerContext, kernel: src.Weight, bias: src.Weight | None, s
 
 
 def _normalized_dense(context: LayerContext) -> list[ParsedOperation]:
-    """QBatchNormDense: normalization of the input, multiplied into the kernel."""
+    """QBatchNormDense: normalization of the input, folded into the kernel."""
 
     def parse(inner: LayerContext) -> list[ParsedOperation]:
         features, units = inner.input[-1], inner.settings.integer("units")

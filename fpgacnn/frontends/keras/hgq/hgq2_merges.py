@@ -23,7 +23,7 @@ _MERGES = {f"{PREFIX}Q{name}": name for name in ("Add", "Subtract", "Multiply", 
 
 
 def _merge(context: LayerContext) -> list[ParsedOperation]:
-    """QAdd and its relatives: every input has a quantizer of its own."""
+    """QAdd and the other merges: every input has its own quantizer."""
     settings, before = context.settings, []
     if settings.flag("enable_iq", default=True):
         options = settings.get("iq_confs")
@@ -40,7 +40,7 @@ def _merge(context: LayerContext) -> list[ParsedOperation]:
 
 
 def _nearest_power(count: int) -> float:
-    """The power of two that stands for 1 / count."""
+    """The power of two that approximates 1 / count."""
     return float(2.0 ** round(log2(1.0 / count)))
 
 
@@ -71,7 +71,7 @@ def _summed(context: LayerContext) -> list[ParsedOperation]:
 
 
 def _axes(context: LayerContext) -> list[int]:
-    """The axes that are added up, in order, counted without that of events."""
+    """The axes of the sum, in order, counted without the axis of events."""
     given, rank = context.settings.get("axes", -1), len(context.input) + 1
     listed = given if isinstance(given, list) else [given]
     axes = sorted(
@@ -82,7 +82,7 @@ def _axes(context: LayerContext) -> list[int]:
         }
     )
     if len(axes) != len(listed) or not axes or axes[0] == 0:
-        raise context.settings.unsupported(f"axes={given!r} is not supported", "add up axes of the data, each once")
+        raise context.settings.unsupported(f"axes={given!r} is not supported", "sum over axes of the data, each once")
     return [axis - 1 for axis in axes]
 
 
@@ -101,7 +101,7 @@ def _spatial(shape: Shape, factor: float) -> list[ParsedOperation]:
 
 
 def _along(shape: Shape, axes: list[int], factor: float) -> list[ParsedOperation]:
-    """The sum along any axes: they become the last one, which a dense layer of ones adds up."""
+    """The sum along any axes: they become the last axis, which a dense layer of ones sums up."""
     left = [axis for axis in range(len(shape)) if axis not in axes]
     steps: list[ParsedOperation] = []
     if (order := [*left, *axes]) != [*range(len(shape))]:

@@ -1,4 +1,4 @@
-"""Quantizers of HGQ2 and HGQ: fixed point with trained widths, of their own for every weight and every value.
+"""Quantizers of HGQ2 and HGQ: fixed point with separate trained widths for every weight and every value.
 
 Widths are trained numbers of the file, rounded half to even.
 """
@@ -19,7 +19,7 @@ from fpgacnn.ir.source import FloatArray, Shape
 
 MAX_WIDTH = 64
 MAX_FREE = 48
-"""Bits right of the point of values without a limit: more, and they would not be whole numbers of float64."""
+"""Most fraction bits of values without a limit: with more, they would not be integers of float64."""
 MANTISSA = 24
 """Bits of a float32."""
 _WEIGHTS = ("weight", "bias")
@@ -33,7 +33,7 @@ class _Widths:
         self.context, self.key, self.shape = context, key, shape
         config = option.get("config") if isinstance(option, dict) else None
         if not isinstance(option, dict) or class_of(option) != "QuantizerConfig" or not isinstance(config, dict):
-            raise self.refuse("it is no plain QuantizerConfig")
+            raise self.refuse("it is not a plain QuantizerConfig")
         self.options: Mapping[str, Json] = config
 
     def refuse(self, why: str) -> UnsupportedQuantizerError:
@@ -41,7 +41,7 @@ class _Widths:
         return UnsupportedQuantizerError(layer=self.context.name, quantizer=f"{self.key} of HGQ2", why=why)
 
     def word(self, name: str) -> str:
-        """A text among the options."""
+        """A text option."""
         value = self.options.get(name)
         if not isinstance(value, str):
             raise self.refuse(f"{name}={value!r} is not supported")
@@ -53,7 +53,7 @@ class _Widths:
 
     @property
     def is_free(self) -> bool:
-        """A quantizer of weights that wraps is only rounded: training keeps its weights in range."""
+        """A quantizer of weights that wraps only rounds: training keeps its weights in range."""
         stands = self.options.get("is_weight", self.options.get("place") in _WEIGHTS)
         trained = self.options.get("trainable", True) and self.context.settings.flag("trainable", default=True)
         return bool(stands and trained) and (self.options.get("q_type") == "kif" or self.rounding is Rounding.RND)
@@ -107,7 +107,7 @@ class _Widths:
 
 
 def trained_widths(context: LayerContext, key: str, what: str, shape: Shape) -> FloatArray:
-    """Trained widths of a tensor of `shape`, without the axis of events, checked; `what` they are, in an error.
+    """Trained widths of a tensor of `shape`, without the axis of events, checked; `what` names them in errors.
 
     Raises WeightsError, NonFiniteWeightsError.
     """
@@ -126,7 +126,7 @@ def trained_widths(context: LayerContext, key: str, what: str, shape: Shape) -> 
 
 
 def refuse_wide(context: LayerContext, what: str, *, fraction: FloatArray, integer: FloatArray | None = None) -> None:
-    """Refuse widths of more than 64 bits on a side of the point; `what` are they, in the error.
+    """Refuse more than 64 bits on one side of the binary point; `what` names the widths in errors.
 
     Raises TrainedWidthsError.
     """
@@ -154,10 +154,10 @@ def _too_wide(context: LayerContext, what: str, wrong: NDArray[np.bool_], why: s
 def used_widths(
     negative: FloatArray, integer: FloatArray, fraction: FloatArray, rounding: Rounding
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Sign bit and bits on either side of the point, all 0 where the value is 0 whatever they are.
+    """Sign bit and bits on either side of the binary point, all 0 if the value is always 0.
 
-    Training leaves any number in the widths of what it prunes. A value is 0 without any bit, and as good as 0 where its
-    range ends below 2^-64, or where its step is above 2^64 and is rounded to the nearest or towards 0.
+    Training may leave any number in the widths of pruned values. A value is 0 without any bit, and also if its range
+    ends below 2^-64, or if its step is above 2^64 and it is rounded to the nearest or toward 0.
     """
     negative, integer, fraction = np.broadcast_arrays(negative, integer, fraction)
     used = (negative + integer + fraction > 0) & (integer >= -MAX_WIDTH)
@@ -167,19 +167,19 @@ def used_widths(
 
 
 def limited_fraction(context: LayerContext, what: str, fraction: FloatArray) -> FloatArray:
-    """Bits right of the point of values that have no limit.
+    """Fraction bits of values without a limit.
 
-    Raises TrainedWidthsError where the values would be no whole numbers of float64.
+    Raises TrainedWidthsError if the values would not be integers of float64.
     """
     _refuse_above(context, what, fraction, MAX_FREE, "right of the point, of values that nothing limits")
     return fraction
 
 
 def used_fraction(fraction: FloatArray, values: FloatArray) -> FloatArray:
-    """Bits right of the point without those that no weight has, where whole numbers would be beyond float64.
+    """Fraction bits without those that no weight has, if the integers would be beyond float64.
 
-    A weight has the 24 bits of a float32, so that rounding to more bits changes nothing. One more bit stays, for
-    float32 rounds an odd whole number of 24 bits to an even one when it adds a half.
+    A weight has the 24 bits of a float32, so that rounding to more bits changes nothing. One more bit stays, because
+    float32 rounds an odd integer of 24 bits to an even one when it adds a half.
     """
     whole = np.abs(values) * np.exp2(fraction)
     if not np.any(whole >= src.UNLIMITED):
@@ -193,7 +193,7 @@ def used_fraction(fraction: FloatArray, values: FloatArray) -> FloatArray:
 
 
 def unlimited(fraction: FloatArray, rounding: Rounding, scaler: float = 1.0) -> src.Uniform:
-    """Rounding to so many bits right of the point, of values that need no limit."""
+    """Rounding to a number of fraction bits, for values that need no limit."""
     limit = np.full(fraction.shape, src.UNLIMITED)
     return src.Uniform(scale=scaler * np.exp2(-fraction), low=-limit, high=limit, rounding=rounding)
 
@@ -207,7 +207,7 @@ def fixed_point(
     rounding: Rounding,
     scaler: float = 1.0,
 ) -> src.Uniform:
-    """A sign bit, so many bits left of the point and so many right of it; without any bit the value is 0."""
+    """A sign bit and bits on both sides of the binary point; without any bit the value is 0."""
     negative, integer, fraction = np.broadcast_arrays(negative, integer, fraction)
     alive = negative + integer + fraction > 0
     span = np.where(alive, np.exp2(np.maximum(integer + fraction, 0.0)), 1.0)
@@ -239,7 +239,7 @@ def quantized_weight(context: LayerContext, key: str, values: FloatArray) -> src
 
 
 def as_float32_rounds(values: FloatArray, quantizer: src.Uniform | None) -> src.Weight:
-    """Quantized weights; those that float32 rounds another way than exact arithmetic are stored as it rounds them."""
+    """Quantized weights; where float32 rounds differently from exact arithmetic, the float32 result is stored."""
     if quantizer is None or quantizer.rounding is not Rounding.RND:
         return src.Weight(values=values, quantizer=quantizer)
     scaled = values.astype(np.float32) / quantizer.scale.astype(np.float32)

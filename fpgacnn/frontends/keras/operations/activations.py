@@ -35,7 +35,7 @@ _NAMED: Mapping[str, src.Activation] = {
     "hard_silu": Function(kind=FunctionKind.HARD_SWISH, by_sixths=True),
     "hard_tanh": Function(kind=FunctionKind.HARD_TANH),
 }
-"""Keras' own names, but for the hard sigmoid."""
+"""Keras' own names, except the hard sigmoid."""
 
 _HARD_SIGMOID = {2: _FIFTH, 3: float(np.float32(1 / 6))}
 """Its slope in each version of Keras."""
@@ -45,7 +45,7 @@ _QKERAS: Mapping[str, src.Activation] = {
     "smooth_sigmoid": Function(kind=FunctionKind.HARD_SIGMOID, alpha=0.1875),
     "hard_tanh": Function(kind=FunctionKind.HARD_TANH),
 }
-"""What the same names mean in the layers of QKeras."""
+"""Meaning of the same names in the layers of QKeras."""
 
 LAYERS = frozenset({"ReLU", "LeakyReLU", "ThresholdedReLU", "ELU", "Softmax", "PReLU"})
 """Keras layers that are activations."""
@@ -58,9 +58,9 @@ def embedded(context: LayerContext, shape: Shape) -> list[ParsedOperation]:
 
 
 def parse_activation(value: Json, context: LayerContext) -> src.Activation | None:
-    """An activation by its JSON; None for linear.
+    """An activation from its JSON; None for linear.
 
-    Raises UnsupportedOptionError for functions that no hardware is written for.
+    Raises UnsupportedOptionError for functions that are not supported.
     """
     if isinstance(value, dict) and class_of(value) == "function":
         value = value.get("config")

@@ -54,7 +54,7 @@ def _pointwise(matrix: FloatArray) -> src.Convolution:
 def repeated(context: LayerContext, shape: Shape, target: Shape) -> list[ParsedOperation]:
     """A tensor repeated to a shape that it fits: axes of length 1 become longer, missing ones come first.
 
-    Raises ShapeError where it does not fit.
+    Raises ShapeError if it does not fit.
     """
     wide = (1,) * (len(target) - len(shape)) + shape
     if len(wide) != len(target) or any(one not in {1, size} for one, size in zip(wide, target, strict=True)):

@@ -36,7 +36,7 @@ def padding(context: LayerContext, window: Pair, strides: Pair) -> Pads:
 def window_outputs(context: LayerContext, pads: Pads, window: Pair, strides: Pair) -> Pair:
     """Rows and columns of windows that fit the padded input.
 
-    Raises ShapeError where none does.
+    Raises ShapeError if none does.
     """
     height, width, _ = context.image()
     rows, columns = window_counts((height, width), window, strides, pads)
@@ -287,7 +287,7 @@ def fitting(context: LayerContext, value: Json, key: str) -> FloatArray:
 def constant(context: LayerContext, value: Json, key: str) -> FloatArray:
     """A number or an array among a layer's options, without the axis of events.
 
-    Raises BrokenArchitectureError where it is none, UnsupportedOptionError where it differs from event to event.
+    Raises BrokenArchitectureError if it is none, UnsupportedOptionError if it differs from event to event.
     """
     numbers, rank = array_of(value), len(context.input)
     if numbers is None:

@@ -28,7 +28,7 @@ MAX_BORDER = 1 << 12
 
 
 def _factor(context: LayerContext, area: int) -> src.Weight | None:
-    """The quantized 1/area of QKeras' average pooling, or None where it divides."""
+    """The quantized 1/area of QKeras' average pooling, or None if it divides."""
     quantizer = parse_quantizer(context.settings.get("average_quantizer"), layer=context.name)
     return (
         None

@@ -60,7 +60,7 @@ def getitem(context: LayerContext) -> list[ParsedOperation]:
 def _places(context: LayerContext, part: slice | _Place, size: int) -> range:
     """The places of an axis that a slice or a number chooses, in order.
 
-    Raises ShapeError where there is none.
+    Raises ShapeError if there is none.
     """
     if isinstance(part, _Place):
         place = part.number + size if part.number < 0 else part.number
@@ -108,7 +108,7 @@ def _aligned(context: LayerContext, parts: list[_Part]) -> list[slice | _NewAxis
 
     An ellipsis and the end stand for all other axes.
 
-    Raises UnsupportedOptionError where events are cut or get an axis before theirs, or where there are too many parts.
+    Raises UnsupportedOptionError if events are cut or get an axis before theirs, or where there are too many parts.
     """
     rank = len(context.input) + 1
     named = sum(isinstance(one, slice | _Place) for one in parts)

@@ -223,7 +223,7 @@ def clip(call: OpArgs) -> TensorView:
 
 
 def _limit(call: OpArgs, number: int, name: str, way: float) -> float | None:
-    """A limit, or None where it is so large, or infinite, that it limits nothing."""
+    """A limit, or None if it is so large, or infinite, that it limits nothing."""
     if call.has(number):
         call.meaningless(name)
         found = call.value(number)

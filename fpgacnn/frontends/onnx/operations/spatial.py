@@ -83,7 +83,7 @@ def over_space(call: OpArgs, source: Image, kind: src.PoolKind, shape: Shape) ->
 def _image_of(call: OpArgs, view: TensorView, touched: AbstractSet[int]) -> Image:
     """An image whose channels are not among the touched axes.
 
-    Raises UnsupportedOptionError where all axes are touched.
+    Raises UnsupportedOptionError if all axes are touched.
     """
     rank = len(view.shape)
     if 0 in touched or rank < 3 or {1, rank - 1} <= touched:

@@ -98,7 +98,7 @@ def padding(call: OpArgs, sizes: Pair, reach: Pair, strides: Pair, rank: int) ->
 def outputs(call: OpArgs, sizes: Pair, pads: Pads, reach: Pair, strides: Pair) -> Pair:
     """Rows and columns of windows that fit.
 
-    Raises ShapeError where none does.
+    Raises ShapeError if none does.
     """
     rows, columns = window_counts(sizes, reach, strides, pads)
     if rows < 1 or columns < 1:
@@ -111,7 +111,7 @@ def outputs(call: OpArgs, sizes: Pair, pads: Pads, reach: Pair, strides: Pair) -
 def transposed(call: OpArgs, sizes: Pair, window: Pair, strides: Pair, rank: int) -> tuple[Pair, Pair]:
     """Rows and columns cut off at the begin of a transposed convolution's sums, and those of its result.
 
-    Raises ShapeError where nothing is left.
+    Raises ShapeError if nothing is left.
     """
     extra = call.integers("output_padding", (0,) * rank, count=rank)
     extra = (0, *extra) if rank == 1 else extra

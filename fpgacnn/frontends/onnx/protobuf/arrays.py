@@ -37,7 +37,7 @@ _FOUR_BITS = (ElementType.UINT4, ElementType.INT4)
 def to_array(tensor: OnnxTensor, file: Path) -> NDArray[np.generic]:
     """The array as float32, float64 or int64.
 
-    Raises HostileFileError for data outside the file, TooLargeError, BrokenFileError where sizes contradict each other,
+    Raises HostileFileError for data outside the file, TooLargeError, BrokenFileError if sizes contradict each other,
     UnsupportedOptionError for other element types.
     """
     where = f"tensor '{tensor.name}'"

@@ -95,7 +95,7 @@ class Model:
 def parse_model(content: memoryview) -> Model:
     """The model in a file's bytes.
 
-    Raises WireError where they are none.
+    Raises WireError if they are none.
     """
     scan = Scan()
     producer = version = ""

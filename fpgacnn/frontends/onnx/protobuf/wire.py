@@ -30,7 +30,7 @@ class Scan:
     def spend(self, count: int) -> None:
         """Count fields.
 
-        Raises WireError where there are too many.
+        Raises WireError if there are too many.
         """
         self.left -= count
         if self.left < 0:
@@ -116,7 +116,7 @@ def signed(value: int) -> int:
 def text(value: Value) -> str:
     """A string field.
 
-    Raises WireError where the field is a number.
+    Raises WireError if the field is a number.
     """
     return data(value).tobytes().decode("utf-8", "replace")
 
@@ -124,7 +124,7 @@ def text(value: Value) -> str:
 def data(value: Value) -> memoryview:
     """A field of bytes.
 
-    Raises WireError where the field is a number.
+    Raises WireError if the field is a number.
     """
     if isinstance(value, int):
         raise WireError("a number stands where bytes are due")
@@ -134,7 +134,7 @@ def data(value: Value) -> memoryview:
 def integer(value: Value) -> int:
     """A signed integer field.
 
-    Raises WireError where the field is bytes.
+    Raises WireError if the field is bytes.
     """
     if not isinstance(value, int):
         raise WireError("bytes stand where a number is due")
@@ -144,7 +144,7 @@ def integer(value: Value) -> int:
 def float32(value: Value) -> float:
     """A float field.
 
-    Raises WireError where the field is something else.
+    Raises WireError if the field is something else.
     """
     content = data(value)
     if len(content) != 4:  # bytes of a float

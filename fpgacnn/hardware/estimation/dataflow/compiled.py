@@ -51,7 +51,7 @@ class _Network(ctypes.Structure):
 
 @cache
 def _kernel() -> ctypes.CDLL | None:
-    """The compiled kernel; None where no compiler is found, or the one that is found cannot make it."""
+    """The compiled kernel; None if no compiler is found, or the one that is found cannot make it."""
     compiler = find_c_compiler()
     if compiler is None:
         return None

@@ -37,7 +37,7 @@ class Wait:
 class Trace:
     """What happened. `started` and `done` (processes, frames) int64; times of words are by FIFO, in their order.
 
-    `deadlock` is the cycle of processes that wait for each other; empty where every frame ended.
+    `deadlock` is the cycle of processes that wait for each other; empty if every frame ended.
     """
 
     network: Network

@@ -121,7 +121,7 @@ class _CallBuilder:
         return self.alias.get(node, node)
 
     def layer(self, node: HlsNode) -> TemplateCall | None:
-        """One node; None where it is only another name of its input."""
+        """One node; None if it is only another name of its input."""
         shape, result = self._shape(node), node.types["result"]
         self.seen[node.name] = (shape, result)
         if node.kind == "Reshape":

@@ -58,7 +58,7 @@ DEFAULT_DEPTH = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FolderSettings:
-    """What the project's scripts say of tool, part and clock; None where they do not."""
+    """What the project's scripts say of tool, part and clock; None if they do not."""
 
     part: str | None = None
     clock_ns: float | None = None
@@ -154,7 +154,7 @@ def settings(folder: Path) -> FolderSettings:
 def read_project(folder: Path, part: str | None = None, clock_ns: float | None = None) -> HardwareGraph:
     """The structure of a project's hardware.
 
-    Raises UnreadableProjectError where a file is missing, or says nothing that can be read.
+    Raises UnreadableProjectError if a file is missing, or says nothing that can be read.
     """
     stated = settings(folder)
     part, clock_ns = part or stated.part, clock_ns or stated.clock_ns

@@ -61,7 +61,7 @@ def _call(line: str) -> FirmwareCall | None:
 
 
 def read_asked(folder: Path) -> ToolSettings:
-    """The settings in the build script; None where it has none."""
+    """The settings in the build script; None if it has none."""
     words = (line.split() for line in _text(folder / "project.tcl").splitlines())
     variables = {word[1]: word[2].strip('"') for word in words if len(word) == 3 and word[0] == "set"}
     name, backend = variables.get("project_name"), variables.get("backend", "")

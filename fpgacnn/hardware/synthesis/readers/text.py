@@ -24,7 +24,7 @@ class ReportTable:
     rows: tuple[tuple[str, ...], ...]
 
     def column(self, *names: str) -> int | None:
-        """Where a column stands that has one of these names, None where the table has none."""
+        """Where a column stands that has one of these names, None if the table has none."""
         return next((place for place, name in enumerate(self.header) if name in names), None)
 
 
@@ -46,7 +46,7 @@ def read_text(path: Path, name: str) -> str:
 def parse_table(lines: Sequence[str], file: str, section: str) -> ReportTable:
     """A table drawn with `+---+` and `|`.
 
-    Raises ReportBrokenError where it is cut off or its rows do not fit its header.
+    Raises ReportBrokenError if it is cut off or its rows do not fit its header.
     """
     borders = [line.strip() for line in lines if line.lstrip().startswith("+-")]
     if len(borders) < 3 or lines[-1].strip() != lines[0].strip() or borders[-1] != lines[-1].strip():
@@ -109,9 +109,9 @@ class HlsText:
         return path in self._blocks
 
     def table(self, *path: str) -> ReportTable | None:
-        """The table below a heading, None where the tool says N/A.
+        """The table below a heading, None if the tool says N/A.
 
-        Raises ReportBrokenError where the heading or what should stand below is missing.
+        Raises ReportBrokenError if the heading or what should stand below is missing.
         """
         where = " > ".join(path)
         if path not in self._blocks:
@@ -138,7 +138,7 @@ class HlsText:
 
 
 def _heading(words: str) -> str:
-    """The name in `+ Latency (clock cycles):`, empty where a line is no heading."""
+    """The name in `+ Latency (clock cycles):`, empty if a line is no heading."""
     if words[:2] not in {"+ ", "* "} or not words[2:3].isalpha() or "|" in words:
         return ""
     name = words[2:].removesuffix(":")

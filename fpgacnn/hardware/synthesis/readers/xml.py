@@ -49,7 +49,7 @@ class Element:
 def parse_xml(text: str, file: str) -> Element:
     """The root of a document.
 
-    Raises ReportRefusedError where it is hostile, ReportBrokenError where it is cut off or malformed.
+    Raises ReportRefusedError if it is hostile, ReportBrokenError if it is cut off or malformed.
     """
     root = Element("", {})
     open_elements = [root]
