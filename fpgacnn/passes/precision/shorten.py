@@ -105,18 +105,23 @@ def _nearest(values: FloatArray, bits: int, finest: int) -> Codes:
 
 
 def inputs(layer: Node, planner: Planner, long: AbstractSet[str]) -> tuple[tuple[Node, ...], Node]:
-    """Casts of the inputs whose width comes from floats, and the node that reads them."""
+    """Casts of the inputs whose width comes from floats, and the node that reads them.
+
+    Where such an input and another one need a common binary point, either loses the bits far below the top of both.
+    """
     every = _has_long_constants(layer.operation)
-    wide = [
-        name
-        for name in dict.fromkeys(layer.inputs)
-        if (every or name in long) and planner.decided[name].result.format.width > FLOAT_INPUT_BITS
-    ]
     finest = None
     if isinstance(layer.operation, src.Concatenate) or (
         isinstance(layer.operation, hw.Merge) and layer.operation.kind is not MergeKind.MULTIPLY
     ):
         finest = RESULT_BITS - max(planner.decided[name].result.format.integer for name in layer.inputs)
+        finest = finest if any(name in long for name in layer.inputs) else None
+    wide = [
+        name
+        for name in dict.fromkeys(layer.inputs)
+        if ((every or name in long) and planner.decided[name].result.format.width > FLOAT_INPUT_BITS)
+        or (finest is not None and planner.bounds[name].interval.fraction > finest)
+    ]
     casts = {
         name: narrow(layer, name, planner, place=f"{place}" if place else "", finest=finest)
         for place, name in enumerate(wide)
