@@ -1,4 +1,4 @@
-"""FPGA parts, and what they hold."""
+"""FPGA parts and their resources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parts by their names, as people write them: `xcu250-figd2104-2L-e`, `XC7Z020CLG400-1`, `zcu102`."""
+"""Find parts by name: `xcu250-figd2104-2L-e`, `XC7Z020CLG400-1`, `zcu102`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FEWEST_LETTERS = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
-    """What a part holds in all, how many dies (SLRs) that is spread over, and the data sheet that says so.
+    """Resources of a part, its number of dies (SLRs), and the data sheet of these numbers.
 
     `full` is the device with a package and a speed grade that can be ordered.
     """
@@ -43,7 +43,7 @@ class Device:
 
     @property
     def dsp_ports(self) -> tuple[int, int]:
-        """Signed widths of the multiplier's two inputs: DSP48E1 up to the 7 series, DSP48E2 and DSP58 behind."""
+        """Signed widths of the multiplier's two inputs: DSP48E1 up to the 7 series, DSP48E2 and DSP58 later."""
         seven = self.family in {"artix7", "spartan7", "kintex7", "virtex7", "zynq7000"}
         return (25, 18) if seven else (27, 24) if self.family == "versal" else (27, 18)
 
@@ -69,12 +69,10 @@ def find_device(part: str) -> Device:
 
 
 def completed(part: str, *, unlisted: bool = False) -> tuple[str, tuple[str, ...]]:
-    """The full name of a part or of a board's part, and notes: what was added to it, or that the part is unknown.
+    """The full name of a part or of a board's part, and notes: what was added, or that the part is unknown.
 
-    `unlisted`: a part that the table does not have is taken as it is.
-
-    Raises UnknownPartError: a part that is not in the table, that has no readable package or speed grade, or of another
-    vendor.
+    `unlisted`: a part that is not in the table is taken as it is. Raises UnknownPartError for a part that is not in the
+    table, that has no readable package or speed grade, or of another vendor.
     """
     name = full_part(part)
     device = find(name) if unlisted else find_device(part)
@@ -102,7 +100,7 @@ _SPEED = re.compile(r"-[1-3][^-]*(?:-[a-z].*)?$")
 
 
 def _maker(name: str) -> str | None:
-    """Who makes a part or a board, if it is none of AMD's."""
+    """The vendor of a part or a board, if it is not AMD."""
     makers = _table()["makers"]
     assert isinstance(makers, list)
     for maker in makers:
@@ -133,7 +131,7 @@ def _on_board(name: str) -> str:
 
 
 def _ends_device(rest: str) -> bool:
-    """Whether what follows a device's name is a temperature grade, a package or a speed grade, not more of the name.
+    """Whether the text after a device's name is a temperature grade, a package or a speed grade.
 
     The 7 series writes the package without a dash (xc7z020clg400-1), low-voltage and industrial parts a letter first.
     """
@@ -141,7 +139,7 @@ def _ends_device(rest: str) -> bool:
 
 
 def _near(part: str) -> list[str]:
-    """Known names that look like the unknown one."""
+    """Known names similar to the unknown one."""
     name = part.casefold().partition("-")[0]
     written = {_board_key(board): board for board in _written_boards()}
     begin = [board for key, board in written.items() if key.startswith(_board_key(part))]

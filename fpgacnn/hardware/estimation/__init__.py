@@ -1,4 +1,4 @@
-"""What a design costs, before any vendor tool has seen it."""
+"""Estimate resources and cycles of a design without a vendor tool."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What makes synthesis fail, hang or blow up, seen before it starts: cautions with codes, not errors."""
+"""Cautions about designs whose synthesis fails, hangs or takes too long; with codes, but not errors."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _weighted(layer: TemplateCall, model: HardwareGraph) -> Iterator[Caution]:
 
 
 def nearest_legal(inputs: int, outputs: int, requested: int) -> list[int]:
-    """The legal factors next to a requested one, ascending."""
+    """The legal factors nearest to a requested one, ascending."""
     legal = legal_factors(inputs, outputs, inputs * outputs)
     return sorted(sorted(legal, key=lambda reuse: (abs(reuse - requested), reuse))[:NEAR_SHOWN])
 

@@ -1,6 +1,6 @@
-"""The fitted constants: LUTs and flip-flops of a primitive, and how far estimates were from the truth.
+"""The fitted constants: LUTs and flip-flops of a primitive, and the errors of estimates.
 
-`benchmarks/estimate.py --fit` writes the data file beside this module; it says on how many designs.
+`benchmarks/estimate.py --fit` writes the data file beside this module, with the number of designs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ALL = "all"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Band:
-    """The truth lies between `low` and `high` times the estimate, four times out of five."""
+    """In four of five cases the true value is between `low` and `high` times the estimate."""
 
     low: float
     high: float
@@ -36,10 +36,10 @@ EXACT = Band(low=1.0, high=1.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Constants:
-    """What was fitted, and on what.
+    """The fitted constants and the data behind them.
 
-    `per_unit` are LUTs and flip-flops for each unit of a primitive; `after` are the parts of csynth's numbers that
-    logic synthesis leaves; bands are by quantity ("LUT", "latency", "after LUT", "layer LUT"), then by group
+    `per_unit` are LUTs and flip-flops for each unit of a primitive; `after` are the fractions of csynth's numbers that
+    remain after logic synthesis; bands are by quantity ("LUT", "latency", "after LUT", "layer LUT"), then by group
     ("stream/resource").
     """
 
@@ -55,7 +55,7 @@ class Constants:
         return sum(each.get(primitive, 0.0) * count for primitive, count in counts.items())
 
     def band(self, quantity: str, group: str) -> Band:
-        """The band of a group, or of all designs where the group was too small to tell."""
+        """The band of a group, or of all designs if the group is too small."""
         groups = self.bands.get(quantity, {})
         return groups.get(group) or groups.get(ALL) or EXACT
 

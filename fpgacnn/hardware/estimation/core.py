@@ -27,9 +27,9 @@ RESOURCES = ("LUT", "FF", "DSP", "BRAM_18K", "URAM")
 
 
 def estimate(model: HardwareGraph, constants: Constants | None = None) -> Estimate:
-    """What a design costs.
+    """Estimate a design.
 
-    Raises UnknownPartError if the table has no such part.
+    Raises UnknownPartError if the part is not in the table.
     """
     device = find_device(model.part)
     constants = constants or shipped()
@@ -56,7 +56,7 @@ def estimate(model: HardwareGraph, constants: Constants | None = None) -> Estima
 
 
 def group_of(model: HardwareGraph) -> str:
-    """The group whose errors in validation a design shares: how data moves, and how it is multiplied."""
+    """The group of designs with the same error band: by io type and strategy."""
     resource = any(layer.strategy is Strategy.RESOURCE for layer in model.layers if layer.role in WEIGHTED)
     return f"{model.io.value}/{'resource' if resource else 'latency'}"
 
@@ -126,7 +126,7 @@ def _layer(one: LayerQuantities, constants: Constants) -> LayerEstimate:
 
 
 def _words(one: LayerQuantities) -> str:
-    """How a layer's numbers were found."""
+    """The method behind a layer's numbers, as text."""
     product = one.product
     if one.layer.role not in WEIGHTED:
         return "counted from its template's loops and registers"
@@ -163,7 +163,7 @@ def _available(device: Device) -> Available:
 
 
 def shortages(needed: ResourceEstimate, available: Available) -> tuple[Shortage, ...]:
-    """Every resource of which more is needed than there is."""
+    """Every resource of which the design needs more than the part has."""
     pairs = (
         ("LUT", needed.lut, available.lut),
         ("FF", needed.ff, available.ff),

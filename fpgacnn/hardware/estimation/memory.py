@@ -1,4 +1,4 @@
-"""Block RAM in halves of 18 Kb: weights, tables, and the streams between layers."""
+"""Count block RAM in blocks of 18 Kb: weights, tables, and the streams between layers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fpgacnn.hardware.estimation.graph.wiring import Wiring
 from fpgacnn.hardware.estimation.multiply import Multiplication
 
 WORDS, BITS = 1024, 18
-"""One 18 Kb block as tools use it for FIFOs and tables."""
+"""The shape of an 18 Kb block for FIFOs and tables."""
 
 SMALL_ROM_BITS = 1024
 SINCE_2023 = ("2023", "2024", "2025")
@@ -31,7 +31,7 @@ class Fifo:
 
     @property
     def total_bits(self) -> int:
-        """Bits that they can hold."""
+        """Their capacity in bits."""
         return self.depth * self.channels * self.bits
 
 
@@ -147,5 +147,5 @@ def table_blocks(layer: TemplateCall, model: HardwareGraph, values: int) -> int:
 
 
 def values_at_once(layer: TemplateCall, model: HardwareGraph) -> int:
-    """Values that an elementwise layer handles in one cycle: a pixel of a stream, or everything."""
+    """Values that an elementwise layer computes in one cycle: a pixel of a stream, or all."""
     return layer.out_shape[2] if model.io is IoType.STREAM else prod(layer.out_shape)

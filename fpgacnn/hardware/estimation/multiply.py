@@ -1,8 +1,8 @@
-"""How many products are computed at once, and what each is built of.
+"""Count the products that are computed in parallel, and their hardware.
 
-With constants in place (latency strategy) a product costs its signed digits: none for zero, nothing but wires for a
-power of two, one adder for two digits, and only from three digits on a multiplier, which equal weights of one input
-share. With weights in memory (resource strategy) every multiplier is a full one.
+With constants in place (latency strategy) a product costs its signed digits: nothing for zero, only wires for a power
+of two, one adder for two digits, and only with three or more digits a multiplier, which equal weights of one input
+share. With weights in memory (resource strategy) every product has a full multiplier.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from fpgacnn.hardware.estimation.graph.graph import (
 )
 
 PARTITION_LIMIT = 4096
-"""Vivado HLS leaves larger arrays in memory, whatever the strategy (config_array_partition -maximum_size 4096)."""
+"""Vivado HLS keeps larger arrays in memory with every strategy (config_array_partition -maximum_size 4096)."""
 
 FABRIC_WIDEST, FABRIC_NARROWEST = 10, 5
 """Tools build a product of LUTs where both operands have at most ten bits, or one has less than five."""
@@ -48,7 +48,7 @@ class Multiplication:
 
     @property
     def rounds(self) -> int:
-        """How often each multiplier is used."""
+        """Number of products for each multiplier."""
         return max(1, ceil(self.needed / self.built)) if self.built else 1
 
 
@@ -122,7 +122,7 @@ def _full(needed: int, built: int, left: int, right: int, model: HardwareGraph, 
 
 
 def _recurrent(layer: TemplateCall, model: HardwareGraph, device: Device) -> Multiplication:
-    """Two matrices, and for each state the products that mix old and new."""
+    """Two matrices, and for each state the products that combine old and new."""
     states = layer.out_shape[2]
     left, right = layer.input.width, (layer.weight or layer.input).width
     mixing = _full(3 * states, 3 * states, layer.output.width, layer.output.width, model, device)
@@ -195,7 +195,7 @@ def constant_products(
 
 
 def in_fabric(left: int, right: int, model: HardwareGraph) -> bool:
-    """Whether the tool builds a product of LUTs; a directive in the project decides first."""
+    """Whether the tool builds a product from LUTs; a directive in the project has priority."""
     if model.multipliers:
         return model.multipliers == "fabric"
     return max(left, right) <= FABRIC_WIDEST or min(left, right) < FABRIC_NARROWEST

@@ -1,4 +1,4 @@
-"""Primitives of logic that a layer is built of, counted in bits; fitted constants give their LUTs and flip-flops."""
+"""The primitives of logic in a layer, counted in bits; fitted constants give their LUTs and flip-flops."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ PrimitiveCounts: TypeAlias = Mapping[Primitive, float]
 def layer_primitives(
     layer: TemplateCall, model: HardwareGraph, product: Multiplication, budget: TimingBudget, queues: tuple[Fifo, ...]
 ) -> PrimitiveCounts:
-    """All that a layer is built of, its output streams included; every piece is named, nothing may be left out."""
+    """All primitives of a layer and its output streams; every primitive must have a constant."""
     found = dict.fromkeys(Primitive, 0.0)
     parts = [{Primitive.LAYERS: 1.0}, _arithmetic(layer, model, product, budget), _elementwise(layer, model, budget)]
     if model.io is IoType.STREAM:
@@ -174,7 +174,7 @@ def _search(layer: TemplateCall, values: int) -> dict[Primitive, float]:
 
 
 def _buffers(layer: TemplateCall, model: HardwareGraph) -> dict[Primitive, float]:
-    """What streams add: their ends, and the values that a layer keeps of them."""
+    """Primitives of streams: their ends, and the values that a layer stores of them."""
     ends = layer.in_shape[2] + layer.out_shape[2] if model.tool is BackendName.VIVADO else 2
     found: dict[Primitive, float] = {Primitive.PORTS: ends}
     rows, columns = layer.window

@@ -1,4 +1,4 @@
-"""Multipliers, cycles, memory and primitives of logic of every layer, before any fitted constant is applied."""
+"""Count multipliers, cycles, memory and primitives of every layer, before any fitted constant is applied."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fpgacnn.hardware.estimation.timing import LayerTiming, TimingBudget, design
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerQuantities:
-    """What one layer is built of."""
+    """The quantities of one layer."""
 
     layer: TemplateCall
     product: Multiplication
@@ -42,7 +42,7 @@ class Quantities:
 
 
 def quantities(model: HardwareGraph, device: Device) -> Quantities:
-    """Count what the templates instantiate."""
+    """Count the instances of the templates."""
     budget = TimingBudget.of(model, device)
     wiring = Wiring.of(model)
     layers = tuple(_layer(layer, model, device, budget, wiring) for layer in model.layers)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """An estimated number and the band in which the truth lies four times out of five."""
+    """An estimated number and its band, which contains the true value in four of five cases."""
 
     value: float
     low: float
@@ -19,7 +19,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceEstimate:
-    """What a layer or a design takes of the part; `bram_18k` counts 18 Kb halves of block RAM."""
+    """Resources of a layer or a design; `bram_18k` counts 18 Kb halves of block RAM."""
 
     lut: Figure
     ff: Figure
@@ -46,7 +46,7 @@ class LayerEstimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """The whole design as the csynth report will have it."""
+    """The whole design, as in the csynth report."""
 
     resources: ResourceEstimate
     latency_cycles: Figure
@@ -59,7 +59,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Available:
-    """What the part has in all."""
+    """The resources of the part."""
 
     device: str
     source: str
@@ -83,7 +83,7 @@ class Shortage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caution:
-    """Something to change before hours are spent in synthesis."""
+    """A reason to change the design before hours of synthesis."""
 
     code: str
     layer: str

@@ -1,4 +1,4 @@
-"""Cycles: how long a layer takes, and how often it can start, from the loops of its template."""
+"""Count cycles: latency and interval of a layer, from the loops of its template."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ADD_NS, MULTIPLY_NS = {True: 2.1, False: 0.6}, {True: 5.0, False: 2.2}
 """Delays of a 16-bit adder and of a multiplier, of the 7 series and of the UltraScale families; slowest grades."""
 
 SLOW_NS, RELAXED_NS = 6.0, 15.0
-"""Below this cycle time the 7 series needs two cycles for what the other families do in one."""
+"""Below this cycle time the 7 series needs two cycles instead of one."""
 
 SHIFT_LINE, SHIFT_VITIS, SHIFT_INLINED, SHIFT_RELAXED, SHIFT_SLOW, SHIFT_SLOWEST = 3, 4, 6, 2, 4, 5
 RELAXED_SHIFT_NS = 8.0
@@ -27,7 +27,7 @@ RELAXED_SHIFT_NS = 8.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimingBudget:
-    """What fits into one cycle: the time left after the tool's margin, and the part's speed."""
+    """Timing budget of one cycle: the time after the tool's margin, and the part's speed."""
 
     budget_ns: float
     seven_series: bool
@@ -46,7 +46,7 @@ class TimingBudget:
 
     @property
     def adders(self) -> float:
-        """Adders behind one another that a cycle has time for."""
+        """Number of chained adders that fit into a cycle."""
         return max(1.0, self.budget_ns / ADD_NS[self.seven_series])
 
     def stages(self, levels: float) -> int:

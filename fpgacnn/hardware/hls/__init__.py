@@ -1,1 +1,1 @@
-"""Designs become HLS C++ projects, through hls4ml."""
+"""Convert designs to HLS C++ projects, through hls4ml."""

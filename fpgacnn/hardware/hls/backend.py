@@ -1,4 +1,4 @@
-"""The backend: a `Design` becomes an `HlsProject`, the same bytes every time."""
+"""The backend: convert a `Design` to an `HlsProject`; equal designs give identical files."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def convert(design: Design, lowered: Lowered | None = None, *, trace: bool = Fal
 
 
 def ports(design: Design, lowered: Lowered) -> tuple[tuple[Port, ...], tuple[Port, ...], tuple[Port, ...]]:
-    """Inputs, outputs, and the nodes that a traced build can show, as C simulation names them."""
+    """Inputs, outputs, and the nodes of a traced build, with their names in C simulation."""
     model = design.model
 
     def port(node: str) -> Port:

@@ -1,4 +1,4 @@
-"""Layers and attributes that several operations share when they become layers of hls4ml."""
+"""Layers and attributes that several operations share in the list for hls4ml."""
 
 from __future__ import annotations
 

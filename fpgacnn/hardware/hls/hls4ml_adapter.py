@@ -26,7 +26,7 @@ from fpgacnn.ir.fixed_point import Format
 from fpgacnn.system.atomic_dir import temporary_folder
 
 STAMP = "fpgacnn"
-"""Stands where hls4ml would write a random stamp, so that the same design gives the same bytes."""
+"""Replaces the random stamp of hls4ml, so that equal designs give identical files."""
 
 UNPLANNED = "fixed<16,6>"
 """hls4ml's default type: no node may end up with it unless the plan says so."""
@@ -75,7 +75,7 @@ def _quiet() -> Iterator[io.StringIO]:
 
 
 def _ap(form: Format) -> str:
-    """A format as hls4ml's configuration has it."""
+    """A format in hls4ml's configuration."""
     sign = "" if form.signed else "u"
     return f"{sign}fixed<{form.width},{form.integer},{form.rounding},{form.overflow}>"
 
@@ -123,7 +123,7 @@ def _graph(
 
 @contextlib.contextmanager
 def _short_line_buffers(name: str) -> Iterator[None]:
-    """Windows of large images as loops while hls4ml generates; those of small ones stay as hls4ml writes them."""
+    """Write the windows of large images as loops, while hls4ml generates; small images keep hls4ml's form."""
     from hls4ml.backends import get_backend
 
     backend = get_backend(name)

@@ -1,4 +1,4 @@
-"""What every kind of layer needs while a design becomes a layer list: formats, names, reuse factors."""
+"""Helpers of lowering: formats, names, reuse factors."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class LayerBuilder:
 
     @property
     def streams(self) -> bool:
-        """Whether data enters and leaves pixel by pixel."""
+        """Whether the io type is stream."""
         return self.design.target.io is IoType.STREAM
 
     def precision(self, name: str) -> LayerPrecision:
@@ -71,7 +71,7 @@ class LayerBuilder:
         self.name_of[layer.name] = layer.name
 
     def _reuse(self, layer: hw.Layer) -> int:
-        """The reuse factor that hls4ml gets: the requested one where it is legal, else the nearest, with a note."""
+        """The reuse factor for hls4ml: the requested one if it is legal, else the nearest, with a note."""
         requested, operation = self.design.reuse(layer.source), layer.operation
         if self.design.strategy(layer.source) is not Strategy.RESOURCE or not isinstance(
             operation, hw.Convolution | hw.Dense

@@ -179,7 +179,7 @@ class _Lowering(WindowLayers):
             self._append(layer, "Reshape", self._not_behind_transpose(layer, inputs), attributes)
 
     def _ends(self, name: str) -> bool:
-        """Whether nothing but reshapes follows, which hls4ml removes at an output."""
+        """Whether only reshapes follow, which hls4ml removes at an output."""
         return all(
             isinstance(reader.operation, src.Reshape) and self._ends(reader.name)
             for reader in self.design.model.consumers(name)
@@ -234,7 +234,7 @@ class _Lowering(WindowLayers):
         self._append(layer, "Softmax", inputs, attributes, extra=extra)
 
     def check_inputs(self) -> None:
-        """Refuse a stream that nothing reads: it fills up, and what feeds it waits forever.
+        """Refuse a stream without a reader: it fills up, and its writer waits forever.
 
         Raises UnsupportedOptionError.
         """

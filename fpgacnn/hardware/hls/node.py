@@ -1,4 +1,4 @@
-"""One layer of the list that hls4ml gets."""
+"""One layer of the list for hls4ml."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changes to the headers that hls4ml copies into a project, each with the reason and the test that allows it."""
+"""Changes to the headers that hls4ml copies into a project, each with its reason and its test."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Which reuse factors hls4ml's resource strategy can have, and the legal one nearest to a requested one.
+"""Legal reuse factors of hls4ml's resource strategy, and the one nearest to a requested factor.
 
-hls4ml asserts these rules in its headers and moves illegal factors silently in its Python; for pointwise convolutions
-it forgets to, and C simulation aborts. So the factor is made legal here, before hls4ml sees it.
+hls4ml asserts these rules in its headers and silently changes illegal factors in its Python code. For pointwise
+convolutions it does not, and C simulation aborts. So the factor is made legal here before hls4ml gets it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ SHOWN = 12
 
 
 def chosen(inputs: int, outputs: int, largest: int, requested: int, *, layer: str, explicit: bool) -> int:
-    """The requested factor where it is legal, else the nearest legal factor, the smaller of two.
+    """The requested factor if it is legal, else the nearest legal factor, the smaller of two.
 
     Raises UnsupportedOptionError if the user gave the factor for this layer (`explicit`).
     """

@@ -1,4 +1,4 @@
-"""Layers of images and lines: convolutions, pooling, padding, cropping, resizing."""
+"""Lower layers with rows and columns: convolutions, pooling, padding, cropping, resizing."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class WindowLayers(LayerBuilder):
         self._append(layer, f"{kind}{len(layer.shape) - 1}D", (source,), attributes, types, codes={"weight": codes})
 
     def _depthwise(self, layer: hw.Layer, operation: hw.Depthwise, source: str) -> None:
-        """hls4ml's own depthwise convolution, but for the resource strategy, with which it aborts: there a full one."""
+        """hls4ml's depthwise convolution; with the resource strategy, which aborts, a full convolution instead."""
         if self.design.strategy(layer.source) is Strategy.RESOURCE:
             full = hw.Convolution(
                 kernel=hw.across_channels(operation.kernel),
@@ -146,7 +146,7 @@ class WindowLayers(LayerBuilder):
         )
 
     def _raised_pool(self, layer: hw.Layer, operation: hw.Pool, source: str) -> None:
-        """A padded maximum of signed data in a stream: raised above 0, padded with zeros, pooled, and lowered again."""
+        """A padded maximum of signed data in a stream: shifted above 0, padded with zeros, pooled, and shifted back."""
         form, shape = self.result(layer.inputs[0]), self._input(layer).shape
         raised = Format(width=form.width, integer=form.integer, signed=False)
         height = -form.low * form.step

@@ -1,4 +1,4 @@
-"""The vendor's reports as typed numbers, each with its stage and file, and the vendor's tool."""
+"""Vendor reports as typed numbers with their stage and file, and the vendor's synthesis tool."""
 
 from fpgacnn.hardware.synthesis.read import read
 from fpgacnn.hardware.synthesis.report import SynthesisReport

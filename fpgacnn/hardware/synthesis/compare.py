@@ -1,4 +1,4 @@
-"""What reports of one folder say differently, and what looks like the rest of an earlier run."""
+"""Compare the reports of a folder: contradictions, and reports of earlier runs."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _unjoined(report: SynthesisReport) -> Iterator[str]:
 
 
 def _disagreements(report: SynthesisReport, in_xml: Sequence[ModuleReport]) -> Iterator[str]:
-    """The tools write a number into several files, and not always the same one; the module's own text is taken."""
+    """Tools write a number into several files, sometimes differently; the module's own report counts."""
     used = report.csynth
     if used is None:
         return
@@ -98,7 +98,7 @@ def _other_target(report: SynthesisReport, settings: ToolSettings) -> Iterator[s
 
 
 def same_part(one: str, other: str) -> bool:
-    """Whether two tools mean the same part: Vivado leaves out dashes, `xc` and the temperature grade."""
+    """Whether two names are the same part: Vivado omits dashes, `xc` and the temperature grade."""
     left, right = (name.lower().replace("-", "").removeprefix("xc") for name in (one, other))
     return left.startswith(right) or right.startswith(left)
 

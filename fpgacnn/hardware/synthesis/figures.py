@@ -1,4 +1,4 @@
-"""Numbers of vendor reports: each has its stage and file, its unit in its name, and None where the tool states nothing.
+"""Numbers of vendor reports, with stage and file, the unit in the name, and None without a number.
 
 HLS counts block RAM in blocks of 18 Kb, Vivado in tiles of 36 Kb of which half may be used: two fields, `bram_18k` and
 `bram_tiles`. Ranges keep both ends; `?` and `undef` are None at that end.
@@ -12,7 +12,7 @@ from enum import StrEnum
 
 
 class Stage(StrEnum):
-    """When a number was made: HLS's own estimate, logic synthesis, placement and routing, or RTL simulation."""
+    """The stage of a number: HLS's own estimate, logic synthesis, placement and routing, or RTL simulation."""
 
     CSYNTH = "csynth"
     SYNTH = "synth"
@@ -30,7 +30,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntRange:
-    """From `least` to `most`; equal where the tool states one number, None if it states none."""
+    """From `least` to `most`: equal for a single number, None if it is unknown."""
 
     least: int | None
     most: int | None

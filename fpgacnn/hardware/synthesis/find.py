@@ -1,4 +1,4 @@
-"""Where reports lie in a project folder, and which kind each file is."""
+"""Find reports in a project folder, and the kind of each file."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ XML_SIGNS = (
 )
 VERBOSE = re.compile(r".+\.verbose\.rpt")
 INTERNAL = re.compile(r".*\.verbose\..+\.rpt")
-"""HLS keeps these for itself, below a hidden folder; people copy the first, a whole report with notes behind it."""
+"""Internal copies of HLS in a hidden folder; the first is a whole report with notes at its end."""
 
 LFS, WEB_PAGE = "version https://git-lfs.github.com", "<!doctype html"
 
@@ -108,7 +108,7 @@ def _head(path: Path) -> str:
 
 
 def kind_of(head: str, name: str) -> ReportKind | None:
-    """What a file is, by its first characters and, where they say nothing, by its name."""
+    """The kind of a file, by its first characters or, if they do not decide, by its name."""
     if name.endswith(".xml"):
         found = next((kind for sign, kind in XML_SIGNS if sign in head), None)
         return found or _by_name(name)
@@ -130,7 +130,7 @@ def _by_name(name: str) -> ReportKind | None:
 
 
 def refuse_foreign(text: str, file: str) -> None:
-    """Raise ReportForeignError for what often lies in a report's place."""
+    """Raise ReportForeignError for files that often replace a report."""
     if text.startswith(LFS):
         raise ReportForeignError(file=file, seen="a pointer of Git LFS")
     if text.lstrip()[:20].lower().startswith(WEB_PAGE):

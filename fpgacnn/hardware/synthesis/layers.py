@@ -85,7 +85,7 @@ def adopted(network: ModuleReport, calls: Sequence[FirmwareCall]) -> ModuleRepor
 def join_layers(
     network: ModuleReport, modules: Modules, summary: Summary | None, calls: Sequence[FirmwareCall]
 ) -> tuple[LayerReport, ...]:
-    """A row for every layer that the code calls or the report names."""
+    """A row for every layer in the code or the report."""
     by_call = {call.index: call for call in calls}
     instances, fifos, memories = network.instances or (), network.fifos or (), network.memories or ()
     reported = (
@@ -134,7 +134,7 @@ def _why(network: ModuleReport, own: Sequence[Instance]) -> str:
 
 
 def _sum(instances: Sequence[Instance]) -> Resources | None:
-    """What all instances of a layer use; a kind that one of them does not tell is None."""
+    """Sum of the resources of all instances of a layer; None for a resource that one of them lacks."""
     parts = [one.resources for one in instances if one.resources is not None]
     if not parts or len(parts) < len(instances):
         return None
@@ -154,7 +154,7 @@ def _sum(instances: Sequence[Instance]) -> Resources | None:
 
 
 def _slowest(ranges: Sequence[IntRange | None]) -> IntRange | None:
-    """Instances of a layer work side by side: both ends are those of the slowest."""
+    """Instances of a layer run in parallel: both ends are those of the slowest."""
     known = [one for one in ranges if one is not None]
     if not known:
         return None

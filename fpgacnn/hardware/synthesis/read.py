@@ -1,4 +1,4 @@
-"""`read`: all that the tools left in a folder, also in one that fpgacnn did not make."""
+"""Read all reports in a folder, of a project of fpgacnn or not."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ READERS: Mapping[ReportKind, Callable[[str, str], Value]] = {
 
 @dataclass(slots=True, kw_only=True)
 class _Pile:
-    """What was read of one solution."""
+    """The reports of one solution."""
 
     solution: str
     modules: list[ModuleReport] = field(default_factory=list)
@@ -257,7 +257,7 @@ def _newest(values: Sequence[D]) -> D | None:
 
 
 def _best_export(exports: Sequence[Export]) -> Export | None:
-    """After implementation before after synthesis, text before XML, which says neither stage nor date."""
+    """Implementation before synthesis, text before XML, which has neither stage nor date."""
     return max(
         exports, key=lambda one: (one.origin.stage is Stage.IMPL, one.version is not None, one.date or ""), default=None
     )
@@ -282,7 +282,7 @@ def _top(modules: dict[str, ModuleReport], pile: _Pile, settings: ToolSettings) 
 
 
 def _nearest(utilizations: Sequence[Utilization], names: Sequence[str]) -> Utilization | None:
-    """The netlist that is the top function rather than a board design around it."""
+    """The netlist of the top function, not that of a board design around it."""
 
     def nearness(one: Utilization) -> tuple[bool, bool, bool, str]:
         own = one.origin.file.endswith("vivado_synth.rpt")

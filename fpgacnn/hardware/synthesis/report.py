@@ -325,7 +325,7 @@ class SynthesisReport:
 
     @property
     def short(self) -> tuple[str, ...]:
-        """What the part has too little of, in words, as of the latest stage that was reached."""
+        """Resources that the part has too little of, as text, from the latest stage."""
         used, has = self.fabric or (None, None)
         if used is None or has is None:
             return ()
@@ -338,7 +338,7 @@ class SynthesisReport:
 
     @property
     def slow(self) -> tuple[str, ...]:
-        """Where Vivado did not reach the clock, in words; HLS's own estimate is no verdict."""
+        """Clocks that Vivado did not reach, as text; HLS's own estimate does not count."""
         late = [
             f"{one.design} misses its clock by {-(one.worst_setup_slack_ns or 0):g} ns"
             for one in self.timings
@@ -353,5 +353,5 @@ class SynthesisReport:
 
     @property
     def holds(self) -> bool:
-        """No check that a tool made has failed: the design fits, Vivado reached the clock, RTL simulation passed."""
+        """Whether no check of a tool failed: the design fits, Vivado reached the clock, RTL simulation passed."""
         return not (self.short or self.slow or (self.cosim and self.cosim.status == "Fail"))

@@ -142,7 +142,7 @@ def _command(tool: Tool, arguments: list[str]) -> list[str]:
 
 @contextmanager
 def _options(folder: Path, script: Path, steps: Steps) -> Iterator[list[str]]:
-    """Give the steps to the project's script in its form: in a file beside it, put back afterwards, or as an argument.
+    """Pass the steps to the project's script: in a file, which is restored afterwards, or as an argument.
 
     Raises WriteError.
     """

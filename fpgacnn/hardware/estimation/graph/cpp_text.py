@@ -1,4 +1,4 @@
-"""Untrusted C++ as text, read in time that grows linearly with its length."""
+"""Read untrusted C++ as text, in time that grows linearly with its length."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fpgacnn.errors import UnreadableProjectError
 MAX_BYTES = 1 << 28
 MAX_CODE_BYTES = 1 << 24
 MAX_NUMBER = 10**9
-"""What is not below is no size of hardware."""
+"""Larger numbers are not sizes of hardware."""
 
 
 def read_text(path: Path, limit: int = MAX_BYTES) -> str:
@@ -38,7 +38,7 @@ def read_code(path: Path) -> str:
 
 
 def _without_comments(code: str) -> str:
-    """One that never ends is code."""
+    """An unterminated comment counts as code."""
     parts, place = [], 0
     while (start := code.find("/*", place)) >= 0 and (end := code.find("*/", start + 2)) >= 0:
         parts.append(code[place:start])
@@ -52,5 +52,5 @@ def blocks(code: str) -> Iterator[str]:
 
 
 def number(word: str) -> int | None:
-    """A whole number of a sane size; None for anything else."""
+    """An integer of a plausible size; None for anything else."""
     return int(word) if word.isascii() and word.isdigit() and len(word) < len(str(MAX_NUMBER)) else None

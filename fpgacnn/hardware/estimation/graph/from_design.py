@@ -60,7 +60,7 @@ ROLES: Mapping[str, Role] = {
     "GlobalAveragePooling2D": Role.GLOBAL_POOL,
 }
 CONSTANTS = ("weight", "scale", "param")
-"""hls4ml's names of the types of constants that are multiplied with or compared with."""
+"""hls4ml's names of the types of multiplied or compared constants."""
 
 Summaries: TypeAlias = dict[tuple[str, str, Shape, Format], WeightSummary]
 """Summaries of constants by node, name of the type, shape and format."""
@@ -101,7 +101,7 @@ def _kernels(lowered: Lowered) -> dict[str, NDArray[np.int64]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _CallBuilder:
-    """Shapes and formats of the nodes so far; `alias` leads past nodes that are no hardware."""
+    """Shapes and formats of the nodes so far; `alias` maps nodes without hardware to their inputs."""
 
     design: Design
     lowered: Lowered
@@ -157,7 +157,7 @@ class _CallBuilder:
         )
 
     def _shape(self, node: HlsNode) -> Shape:
-        """The result's shape: the network's, or for helpers what their attributes say."""
+        """The result's shape: the network's, or for helpers that of their attributes."""
         if node.node:
             return self.design.model.layer(node.node).shape
         attributes = node.attributes
@@ -176,7 +176,7 @@ class _CallBuilder:
 
 
 def _what(node: HlsNode) -> str:
-    """The template's name as far as it matters: hls4ml makes pointwise convolutions of lines with one tap."""
+    """The kind of template: hls4ml makes pointwise convolutions of one-dimensional ones with one tap."""
     if node.kind == "Conv1D" and node.attributes.get("filt_width") == 1:
         return "pointwise_conv_1d_cl"
     return str(node.attributes.get("activation", node.attributes.get("op", node.kind))).lower()
@@ -204,7 +204,7 @@ def _pair(node: HlsNode, rows: tuple[str, ...], columns: tuple[str, ...]) -> tup
 
 
 def _borders(node: HlsNode) -> tuple[int, int, int, int]:
-    """What is padded or cut off: top, bottom, left, right."""
+    """Padding or cropping: top, bottom, left, right."""
 
     def side(name: str) -> int:
         found = node.attributes.get(f"pad_{name}", node.attributes.get(f"crop_{name}", 0))

@@ -1,4 +1,4 @@
-"""An existing hls4ml project folder as a structure: its C++ is read as text and never compiled or run."""
+"""Read an existing hls4ml project folder: its C++ is read as text and never compiled or run."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ DEFAULT_DEPTH = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FolderSettings:
-    """What the project's scripts say of tool, part and clock; None if they do not."""
+    """Tool, part and clock from the project's scripts; None if they are missing there."""
 
     part: str | None = None
     clock_ns: float | None = None
@@ -74,11 +74,11 @@ class _Names:
     structs: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def wire(self, text: str) -> FixedType | None:
-        """The fixed-point type that a C++ type stands for, an array's elements included."""
+        """The fixed-point type of a C++ type, or of an array's elements."""
         return _wire(self._resolved(text))
 
     def pack(self, text: str) -> int | None:
-        """How many values one word of a stream holds."""
+        """Number of values in one word of a stream."""
         array = _ARRAY.search(self._resolved(text))
         return self.value(array["size"]) if array else None
 
@@ -125,7 +125,7 @@ def _wire(text: str) -> FixedType | None:
 
 
 def is_project(folder: Path) -> bool:
-    """Whether a folder holds what hls4ml writes."""
+    """Whether a folder is an hls4ml project."""
     return (folder / "firmware" / "parameters.h").is_file()
 
 

@@ -1,6 +1,7 @@
-"""The calls of hls4ml's templates, layer by layer: all that decides what the hardware costs.
+"""The graph of hls4ml's template calls, which decides what the hardware costs.
 
-It is made of a `Design`, of a project folder's C++, or of a benchmark's description; the estimate reads nothing else.
+It is made from a `Design`, from a project folder's C++, or from a benchmark's description; the estimate reads nothing
+else.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ DEFAULT_WIRE = FixedType(width=16, integer=6)
 
 
 class Role(StrEnum):
-    """What kind of hardware a layer is."""
+    """The kind of hardware of a layer."""
 
     INPUT = "input"
     DENSE = "dense"
@@ -68,7 +69,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightClass:
-    """Weights with so many nonzero signed digits (canonical form) and so many bits of magnitude.
+    """Weights with a given number of nonzero signed digits (canonical form) and bits of magnitude.
 
     `distinct` counts equal weights of one input once: their product is built once.
     """
@@ -81,9 +82,9 @@ class WeightClass:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightSummary:
-    """Real weights as hardware sees them: constants with few or many digits.
+    """Counts of real weights by their number of digits, which decides their cost as constants.
 
-    `known`: counted, not assumed. `hls4ml_zeros` are those that hls4ml counted, where tools found more.
+    `known`: counted, not assumed. `hls4ml_zeros` are the zeros that hls4ml counted, if tools found more.
     """
 
     classes: tuple[WeightClass, ...]
@@ -102,7 +103,7 @@ class WeightSummary:
 
 
 def summarize(codes: NDArray[np.int64]) -> WeightSummary:
-    """Digits of integer weights, whose last axis are the outputs that share an input."""
+    """Count the digits of integer weights; along their last axis are the outputs that share an input."""
     rows = codes.astype(np.int64).reshape(-1, codes.shape[-1] if codes.ndim else 1)
     magnitudes = np.abs(rows)
     digits, bits = _canonical_digits(magnitudes), _bit_lengths(magnitudes)
@@ -114,7 +115,7 @@ def summarize(codes: NDArray[np.int64]) -> WeightSummary:
 
 
 def live_kernels(kernels: Sequence[NDArray[np.int64]]) -> list[NDArray[np.int64]]:
-    """The kernels (inputs, outputs) of dense layers behind one another, without what the tools remove.
+    """The kernels (inputs, outputs) of consecutive dense layers, without what the tools remove.
 
     An output without weights is a constant, so its products in the next layer are constants too; an output that the
     next layer never reads is not computed.
@@ -128,7 +129,7 @@ def live_kernels(kernels: Sequence[NDArray[np.int64]]) -> list[NDArray[np.int64]
 
 
 def _first_in_row(rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """True where a value stands in its row for the first time."""
+    """True at the first occurrence of a value in its row."""
     order = np.argsort(rows, axis=1, kind="stable")
     ranked = np.take_along_axis(rows, order, axis=1)
     fresh = np.ones(rows.shape, bool)
@@ -194,7 +195,7 @@ class TemplateCall:
 
     @property
     def title(self) -> str:
-        """The layer's name as its author gave it."""
+        """The layer's name in the model file."""
         return self.label or self.name
 
     @property
@@ -212,7 +213,7 @@ class TemplateCall:
         return rows * columns * self.in_shape[2], self.out_shape[2]
 
     def unrolled(self, *, dataflow: bool, parallel: bool) -> bool:
-        """Whether hardware stands for every position at once: in one pipeline, and for 1x1 convolutions of lines."""
+        """Whether every position has its own hardware: in one pipeline, and for 1x1 convolutions of one dimension."""
         pointwise = self.what.startswith("pointwise_conv_1d") and self.strategy is Strategy.LATENCY
         return parallel and self.role in {Role.CONVOLUTION, Role.DEPTHWISE} and (pointwise or not dataflow)
 

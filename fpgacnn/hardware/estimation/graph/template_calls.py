@@ -49,7 +49,7 @@ STARTS = (
     ("minimum", Role.MERGE),
     ("dot", Role.MERGE),
 )
-"""How a template's name begins -> what it is; what is not here only moves values."""
+"""Prefix of a template's name -> its role; all other templates only move values."""
 
 WINDOWED = frozenset({Role.CONVOLUTION, Role.DEPTHWISE, Role.POOL, Role.PAD})
 WEIGHTED = frozenset({Role.DENSE, Role.CONVOLUTION, Role.DEPTHWISE, Role.RECURRENT})
@@ -58,7 +58,7 @@ TABLE_ENTRIES = 1024
 
 
 def role_of(function: str) -> Role:
-    """What a template function is, by its name."""
+    """The role of a template function, by its name."""
     name = function.lower()
     found = next((role for start, role in STARTS if name.startswith(start)), None)
     if found is None and ("quantize" in name or name.endswith("relu")):

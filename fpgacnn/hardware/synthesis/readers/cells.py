@@ -30,7 +30,7 @@ _MONTHS = dict(
 
 
 class Cells:
-    """Reads the cells of one place of a report, and names file and section where one makes no sense."""
+    """Reads the cells of a section, and names file and section in errors."""
 
     __slots__ = ("file", "section")
 

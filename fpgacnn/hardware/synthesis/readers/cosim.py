@@ -1,4 +1,4 @@
-"""RTL simulation's report, and what export_design found with Vivado."""
+"""The reports of RTL simulation and of export_design with Vivado."""
 
 from __future__ import annotations
 

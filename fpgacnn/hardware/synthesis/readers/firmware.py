@@ -1,4 +1,4 @@
-"""The project's own files: which call is which layer, and the settings of the tool."""
+"""The project's own files: the layers of its calls, and the settings of the tool."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def _said(text: str) -> str | None:
 
 
 def read_design_size_rpt(text: str, file: str) -> DesignSize:
-    """How the design grew, from the text.
+    """Number of instructions at each step, from the text.
 
     Raises ReportBrokenError.
     """
@@ -93,7 +93,7 @@ def read_design_size_rpt(text: str, file: str) -> DesignSize:
 
 
 def read_design_size_xml(text: str, file: str) -> DesignSize:
-    """How the design grew, from XML.
+    """Number of instructions at each step, from XML.
 
     Raises ReportBrokenError, ReportRefusedError.
     """

@@ -24,7 +24,7 @@ class ReportTable:
     rows: tuple[tuple[str, ...], ...]
 
     def column(self, *names: str) -> int | None:
-        """Where a column stands that has one of these names, None if the table has none."""
+        """The index of a column with one of these names; None if the table has none."""
         return next((place for place, name in enumerate(self.header) if name in names), None)
 
 

@@ -1,4 +1,4 @@
-"""XML without its dangers: no document type, so no entities; bounded size and depth; nothing is fetched."""
+"""Parse XML safely: no document type, so no entities; bounded size and depth; nothing is fetched."""
 
 from __future__ import annotations
 
