@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from fpgacnn.hardware.estimation import Simulated
 from fpgacnn.records.record import InputRecord, LayerRecord, RunRecord
 from fpgacnn.records.report_input import ReportInput
 from fpgacnn.records.resources import RESOURCES, LayerResources, ResourceReport, ResourceValue
@@ -35,7 +36,8 @@ class FlatValue:
 
 def flatten(entry: ReportInput) -> tuple[FlatValue, ...]:
     """All values of a run and of its tools, in the order of a report."""
-    costs = (fact for cost in entry.costs for fact in _cost(cost))
+    costs = [fact for cost in entry.costs for fact in _cost(cost)]
+    costs += _streams(entry.estimate.simulated) if entry.estimate and entry.estimate.simulated else ()
     run = tuple(_facts(entry.record)) if entry.record else ()
     whole = [one for one in run if one.section not in DETAILS]
     return (*whole, *costs, *(one for one in run if one.section in DETAILS))
@@ -176,6 +178,25 @@ def _cost(cost: ResourceReport) -> Iterator[FlatValue]:
         yield from _amount(section, "", f"{name} in time", ns, "ns") if ns else ()
     for layer in cost.layers:
         yield from _share(section, layer)
+
+
+def _streams(dataflow: Simulated) -> Iterator[FlatValue]:
+    """Depth, highest fill and block RAM of every FIFO; the processes of a deadlock."""
+    if dataflow.deadlock:
+        yield _fact("simulated", "", "deadlock", " -> ".join(dataflow.deadlock))
+    for one in dataflow.streams:
+        content: dict[str, Value] = {
+            "depth": one.depth,
+            "highest fill": one.fill,
+            "words of a frame": one.words,
+            "bits of a word": one.bits,
+            "BRAM 18K": one.bram_18k,
+            "BRAM 18K for a frame": one.frame_bram_18k,
+        }
+        yield from (_fact("fifo", one.name, name, value) for name, value in content.items())
+    for layer in dataflow.layers:
+        yield _fact("simulated", layer.name, "begins", layer.start, "cycles")
+        yield _fact("simulated", layer.name, "ends", layer.end, "cycles")
 
 
 def _share(section: str, layer: LayerResources) -> Iterator[FlatValue]:

@@ -62,7 +62,13 @@ class ReportInput(Displayed):
         """Whether every check holds: comparisons, resources of the part, and checks of the tools."""
         word = latest(self.costs)
         fits = word is None or word.fits is True
-        return (self.record is None or self.record.holds) and fits and (self.synthesis is None or self.synthesis.holds)
+        stops = self.estimate is not None and self.estimate.stops
+        return (
+            (self.record is None or self.record.holds)
+            and fits
+            and not stops
+            and (self.synthesis is None or self.synthesis.holds)
+        )
 
     @property
     def title(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor, isfinite, log2, log10
 from typing import ClassVar, TypeAlias
@@ -70,7 +71,30 @@ class Rail:
     curves: tuple[Curve, ...]
 
 
-Mark: TypeAlias = Bar | Strip | Dots | Rail
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline:
+    """When something works: from `start` on for `length`, with gaps (start, length)."""
+
+    kind: ClassVar[str] = "timeline"
+    start: float
+    length: float
+    gaps: tuple[tuple[float, float], ...]
+
+
+Mark: TypeAlias = Bar | Strip | Dots | Rail | Timeline
+
+
+def timeline(start: float, end: float, gaps: Sequence[tuple[float, float]], whole: float) -> Timeline | None:
+    """A time from `start` to `end` of `whole`, with gaps from and to a time; None where there is nothing to draw."""
+    if not (isfinite(start) and isfinite(end) and whole > 0):
+        return None
+    begin = _percent(start, whole)
+    pairs = [(_percent(one, whole), _percent(other, whole)) for one, other in gaps]
+    return Timeline(
+        start=begin,
+        length=round(_percent(end, whole) - begin, 2),
+        gaps=tuple((one, round(other - one, 2)) for one, other in pairs if other > one),
+    )
 
 
 def bar(

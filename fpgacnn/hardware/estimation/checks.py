@@ -24,7 +24,7 @@ CAUTIONS = {
     "FC123": "An array of so many bits is split into registers that tools give up or take hours.",
     "FC124": "Vivado HLS does not split arrays of more than 4,096 elements: the weights stay in block RAM.",
     "FC125": "A reuse factor that hls4ml's resource strategy does not take.",
-    "FC126": "Processes of a streamed design wait for each other for ever, because a FIFO between them is too short.",
+    "FC126": "A circle of processes of a streamed design waits for ever, because a FIFO between them is too short.",
     "FC127": "A FIFO takes more than a tenth of the part's block RAM.",
     "FC128": "More products side by side than schedulers handle in reasonable time.",
     "FC129": "Vitis HLS takes long to split arrays of more than 1,024 elements.",

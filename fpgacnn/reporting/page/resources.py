@@ -41,6 +41,9 @@ BAND = "the band contains the true value in four of five cases"
 
 def room(entry: ReportInput) -> Verdict:
     """Whether the part has enough resources, by the most accurate source."""
+    if entry.estimate is not None and entry.estimate.stops:
+        detail = "Processes wait for each other for ever, because a FIFO is too short; see Timeline."
+        return Verdict(question="Fits?", answer="Stops", detail=detail, tone=Tone.BAD)
     cost = latest(entry.costs)
     if cost is None:
         used = next((one for one in reversed(entry.costs) if one.resources), None)
@@ -216,7 +219,8 @@ def latency(entry: ReportInput) -> Section | None:
         for one in said
     )
     whole = Table(caption="Latency and interval of the whole", columns=columns, rows=rows, ordered=True)
-    waterfall = _waterfall(by_layer(entry.costs))
+    drawn = entry.estimate is not None and entry.estimate.simulated is not None and not entry.synthesis
+    waterfall = _waterfall(None if drawn else by_layer(entry.costs))  # the timeline of the simulation shows the layers
     return Section(key="latency", title="Latency", words=waterfall[0], tables=(whole, *waterfall[1]))
 
 

@@ -12,7 +12,7 @@ from fpgacnn.records.resources import by_layer
 from fpgacnn.reporting import charts
 from fpgacnn.reporting.formatting import NOTHING, power, times
 from fpgacnn.reporting.graph_drawing import graph_rails
-from fpgacnn.reporting.page import resources
+from fpgacnn.reporting.page import resources, streams
 from fpgacnn.reporting.page.page import Cell, Column, Section, Table, Tone, cell, count
 from fpgacnn.reporting.page.verdicts import outcome
 from fpgacnn.sim.compare import VerificationReport
@@ -23,7 +23,13 @@ SIGNAL_STEP_DB = 20
 def sections(entry: ReportInput) -> tuple[Section, ...]:
     """All sections with data, in the order of the questions that they answer."""
     record = entry.record
-    about_costs = (resources.resources(entry), resources.latency(entry), resources.layers(entry))
+    about_costs = (
+        resources.resources(entry),
+        resources.latency(entry),
+        streams.timeline(entry),
+        streams.fifos(entry),
+        resources.layers(entry),
+    )
     parts: tuple[Section | None, ...]
     if record is None:
         parts = (*about_costs, resources.cautions(entry), resources.reports(entry))
