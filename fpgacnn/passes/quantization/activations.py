@@ -19,11 +19,11 @@ from fpgacnn.passes.quantization.constants import affine, rounded
 from fpgacnn.passes.quantization.nodes import node
 
 SIGN = Format(width=1, integer=1, rounding=Rounding.TRN, overflow=Overflow.SAT)
-"""A cast that leaves the sign: -1 below 0, else 0."""
+"""A cast to the sign: -1 below 0, else 0."""
 
 
 def activation_nodes(name: str, function: src.Activation, shape: Shape) -> list[q.Layer]:
-    """The nodes of an activation but softmax.
+    """The nodes of any activation except softmax.
 
     Raises UnsupportedQuantizerError for quantizers whose scale depends on the batch.
     """
@@ -89,7 +89,7 @@ def _relu(name: str, function: src.Relu, shape: Shape) -> list[q.Layer]:
 
 
 def _function(function: src.Function, shape: Shape) -> list[q.Layer]:
-    """A table or thresholds; a hard tanh, and a hard sigmoid whose float32 rounding decides nothing, by lines and ReLUs."""
+    """A function of a table or thresholds; lines and ReLUs for a hard tanh, and for a hard sigmoid without float32."""
     match function.kind:
         case FunctionKind.HARD_SIGMOID if not function.in_float32:
             return hard_sigmoid_nodes(function, shape)
@@ -116,7 +116,7 @@ def _quantized_bits(name: str, quantizer: src.QuantizedBits, shape: Shape) -> li
 
 
 def _scaled(alpha: FloatArray, slope: FloatArray, shift: FloatArray, shape: Shape) -> q.Layer:
-    """A quantizer's alpha. The framework computes `x + (alpha * q - x)`, which rounds where alpha carries `q` away from `x`."""
+    """A quantizer's alpha. The framework computes `x + (alpha * q - x)`, which rounds if both differ much."""
     return node("alpha", replace(affine(slope, shift), rounds_in_float32=bool(np.any(alpha != 1.0))), shape)
 
 
@@ -148,13 +148,13 @@ def _hard_sigmoid(quantizer: src.QuantizedSigmoid, shape: Shape) -> list[q.Layer
 
 
 def _quantized_relu(name: str, quantizer: src.QuantizedRelu, shape: Shape) -> list[q.Layer]:
-    """One cast where it is plain, two with its hard sigmoid, three steps with a negative slope."""
+    """One cast; two casts with a hard sigmoid; three nodes with a negative slope."""
     if quantizer.relu_upper_bound and not quantizer.is_quantized_clip:
         why = "relu_upper_bound without is_quantized_clip is not supported"
         raise UnsupportedQuantizerError(layer=name, quantizer=quantizer_text(quantizer), why=why)
     form = quantizers.activation_format(quantizer)
     if quantizer.use_sigmoid:
-        if quantizer.bits < 2:  # below, its rounding is no longer half to even
+        if quantizer.bits < 2:  # with one bit, its rounding is not half to even
             raise UnsupportedQuantizerError(
                 layer=name, quantizer=quantizer_text(quantizer), why="use_sigmoid needs 2 bits or more"
             )

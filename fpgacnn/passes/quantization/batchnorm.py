@@ -11,7 +11,7 @@ from fpgacnn.ir.source import FloatArray
 from fpgacnn.passes.quantization import quantizers
 
 FOLD_ROUNDING = 2.0**-22
-"""What float32 may make of a folded weight, relative to it."""
+"""The largest relative error of a folded weight in float32."""
 
 
 def _inverse(statistics: src.Statistics, layer: str = "") -> FloatArray:
@@ -25,7 +25,7 @@ def _inverse(statistics: src.Statistics, layer: str = "") -> FloatArray:
 def affine(statistics: src.Statistics, layer: str = "") -> tuple[FloatArray, FloatArray]:
     """Scale and shift (channels,) of `x * scale + shift`, computed in float32, returned as float64.
 
-    Raises UnsupportedOptionError where float32 cannot hold them.
+    Raises UnsupportedOptionError if float32 cannot represent them.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         scale = _inverse(statistics, layer)
@@ -42,9 +42,9 @@ def affine(statistics: src.Statistics, layer: str = "") -> tuple[FloatArray, Flo
 
 
 def folds_onto_a_tie(operation: src.Linear, layer: str) -> bool:
-    """Whether a folded weight is so near a tie of its quantizer that another float32 rounds it to the other side.
+    """Whether a folded weight is so close to a tie of its quantizer that another float32 rounds it to the other side.
 
-    TensorFlow's own `rsqrt` differs in the last bit between the middle and the end of a tensor.
+    Even TensorFlow's own `rsqrt` gives other last bits at the end of a tensor than in its middle.
     """
     if isinstance(operation, src.Transposed) or operation.folded is None:
         return False
@@ -56,14 +56,14 @@ def folds_onto_a_tie(operation: src.Linear, layer: str) -> bool:
 
 
 def _splits(weight: src.Weight, off: FloatArray, layer: str) -> bool:
-    """Whether values that far apart are quantized differently."""
+    """Whether a change of the values by at most `off` changes their quantized values."""
     one, other = (quantizers.apply(weight.values + sign * off, weight.quantizer, layer=layer) for sign in (-1.0, 1.0))
     scales = is_power_of_two(one.scale) and not np.array_equal(one.scale, other.scale)
     return weight.quantizer is not None and (scales or not np.array_equal(one.values, other.values))
 
 
 def fold(operation: src.Linear) -> tuple[src.Weight, src.Weight | None]:
-    """Kernel and bias before quantization; statistics of a fused layer are multiplied in (QConv2DBatchnorm.call).
+    """Kernel and bias before quantization; the statistics of a fused layer are multiplied in (QConv2DBatchnorm.call).
 
     A fused layer without a bias quantizer keeps its folded bias as float.
     """

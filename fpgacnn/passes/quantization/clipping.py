@@ -1,4 +1,4 @@
-"""Ranges of whole numbers as formats: the narrowest that covers one, and what is left to cut off."""
+"""Ranges of whole numbers: the narrowest format that covers one, and nodes that limit values to the range itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fpgacnn.passes.quantization.nodes import node
 
 
 def covering_format(quantizer: src.Uniform, step: float) -> Format:
-    """The format of a quantizer's whole numbers in units of `step`, a power of two; it may hold more than they reach."""
+    """A format that covers a quantizer's whole numbers, in units of `step` (a power of two)."""
     low, high = int(quantizer.low.min()), int(quantizer.high.max())
     signed = low < 0
     width = max(high.bit_length(), (-low - 1).bit_length() if signed else 0) + int(signed)
@@ -25,7 +25,7 @@ def covering_format(quantizer: src.Uniform, step: float) -> Format:
 
 
 def whole_format(quantizer: src.Uniform) -> Format | None:
-    """The format that a quantizer of the whole tensor is, rounding half to even and saturating; None for others."""
+    """The format of a quantizer of the whole tensor that rounds half to even and saturates; None for others."""
     if (
         quantizer.wraps
         or quantizer.rounding is not Rounding.RND_CONV
@@ -44,7 +44,7 @@ def holds_only(port: Format, form: Format) -> bool:
 
 
 def beyond(quantizer: src.Uniform, form: Format, shape: Shape) -> list[q.Layer]:
-    """Nodes that cut off what the format holds and the quantizer does not, channel by channel."""
+    """Nodes that limit codes of the format to the range of the quantizer, channel by channel."""
     low, high = quantizer.low * form.step, quantizer.high * form.step
     chain: list[q.Layer] = []
     if np.any(quantizer.low > form.low):

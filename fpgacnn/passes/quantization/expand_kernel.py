@@ -1,6 +1,7 @@
-"""Kernels of grouped, dilated and transposed convolutions as plain ones: the missing weights are zeros, which hardware leaves out.
+"""Kernels of grouped, dilated and transposed convolutions as kernels of plain ones.
 
-The zeros come in after quantization, because some quantizers (binary) have no zero.
+The missing weights become zeros, for which no hardware is built. They are added after quantization, because some
+quantizers (binary) have no zero.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from fpgacnn.ir.source import FloatArray
 
 
 def expand_kernel(operation: src.Linear, kernel: FloatArray) -> FloatArray:
-    """The kernel with zeros between dilated weights and across groups, of a transposed one its phases side by side."""
+    """The kernel with zeros between dilated weights and across groups; of a transposed one, its phases as channels."""
     match operation:
         case src.Convolution():
             return _dilated(_across_groups(kernel, operation.groups), operation.dilation)
@@ -27,8 +28,8 @@ def expand_kernel(operation: src.Linear, kernel: FloatArray) -> FloatArray:
 def _phases(kernel: FloatArray, strides: tuple[int, int]) -> FloatArray:
     """A transposed kernel (h, w, out, in) as a plain one (taps, taps, in, stride * stride * out).
 
-    Row `q * stride + phase` of the result sums the input rows `q - d` times the kernel's row `d * stride + phase`, so each
-    phase is a convolution of its own with ceil(h / stride) taps, the last of them first.
+    Row `q * stride + phase` of the result sums the input rows `q - d` times the kernel's row `d * stride + phase`. So
+    each phase is a convolution of its own with ceil(h / stride) taps in reverse order.
     """
     height, width, outputs, inputs = kernel.shape
     rows, columns = taps((height, width), strides)

@@ -1,8 +1,8 @@
 """Hard sigmoids and hard swishes in front of a quantizer, which are evaluated in float32 as the framework does.
 
-`0.2 * x + 0.5` in float32 falls on ties of the quantizer behind it where the exact value lies beside the tie. The
-framework then rounds the tie, so the source reference and the thresholds of the hardware evaluate float32, too. They
-share this pass, so that both mark the same layers.
+`0.2 * x + 0.5` in float32 can be a tie of the quantizer behind it where the exact value is beside the tie. The
+framework rounds that tie, so the source reference and the thresholds of the hardware evaluate float32, too. Both use
+this pass, so that they mark the same layers.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from fpgacnn.ir import source as src
 from fpgacnn.ir.source import FunctionKind, SourceLayer, SourceModel
 
 MAX_BITS = 10
-"""A quantizer of at most so many bits has few enough values for exact thresholds (`passes.precision.exact_steps.thresholds`)."""
+"""Quantizers of at most so many bits have exact thresholds (`passes.precision.exact_steps.thresholds`)."""
 
 _EXACT_STEPS = 2.0**10
-"""A hard sigmoid whose slope is a multiple of 1 / 1024 does not round in float32 where its input has few bits."""
+"""A hard sigmoid whose slope is a multiple of 1 / 1024 is exact in float32 for inputs of few bits."""
 
 
 def mark_float32(model: SourceModel) -> SourceModel:

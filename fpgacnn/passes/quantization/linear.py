@@ -20,10 +20,10 @@ from fpgacnn.passes.quantization.expand_kernel import expand_kernel, taps
 from fpgacnn.passes.quantization.nodes import node
 
 SHORT_BIAS_BITS = 24
-"""A bias of more bits, float as a rule, waits for the quantizer behind the sums instead of widening them."""
+"""A longer bias (usually a float) is added right before the next quantizer, so that it does not widen the sums."""
 
 FLOAT_WEIGHT_BITS = 16
-"""A kernel without a quantizer gets this many bits: it is exact in them, or a float layer left over in a quantized network."""
+"""Bits of a kernel without a quantizer: it is exact in them, or it is a float layer in a quantized network."""
 
 MAX_BIAS_BITS = 44
 
@@ -31,7 +31,7 @@ MAX_BIAS_BITS = 44
 def linear_nodes(name: str, operation: src.Linear, shape: Shape, *, left_over: bool) -> list[q.Layer]:
     """A linear layer on integer weights; a scale that is no power of two becomes a node of its own.
 
-    `left_over` layers are float in a quantized network: their weights are rounded to FLOAT_WEIGHT_BITS bits.
+    `left_over`: float layers of a quantized network are allowed, with weights rounded to FLOAT_WEIGHT_BITS bits.
     """
     kernel, bias = fold(operation)
     if left_over and not _is_exact(kernel):
@@ -52,7 +52,7 @@ def linear_nodes(name: str, operation: src.Linear, shape: Shape, *, left_over: b
 def transposed_nodes(
     name: str, operation: src.Transposed, given: Shape, shape: Shape, *, left_over: bool
 ) -> list[q.Layer]:
-    """A transposed convolution as a plain one that makes all phases of a cell as channels, which are then put in their places."""
+    """A transposed convolution as a plain one whose channels are the phases of a cell, and nodes that sort them."""
     (rows, columns), (down, across) = taps(operation.kernel.values.shape[:2], operation.strides), operation.strides
     height, width = ((1, *given) if len(given) == 2 else given)[:2]
     cells = (height + rows - 1, width + columns - 1)
@@ -76,12 +76,12 @@ def transposed_nodes(
 
 
 def _across_phases(values: FloatArray, outputs: int) -> FloatArray:
-    """One number for each filter as one for each output of the sums: the filters of a transposed convolution come once a phase."""
+    """Numbers for the filters (filters,) repeated for every phase of a transposed convolution (outputs,)."""
     return np.tile(values, outputs // values.size)
 
 
 def _is_exact(kernel: src.Weight) -> bool:
-    """Whether a kernel says its width: by a quantizer, or by values that few bits hold."""
+    """Whether a kernel has a width: from a quantizer, or because few bits hold its values."""
     if kernel.quantizer is not None:
         return True
     codes = exact_codes(kernel.values)
@@ -89,7 +89,7 @@ def _is_exact(kernel: src.Weight) -> bool:
 
 
 def _rounded(name: str, operation: src.Linear, kernel: src.Weight, bias: src.Weight | None, shape: Shape) -> q.Layer:
-    """A float layer left over: its weights at the default width, and how far off that is."""
+    """A float layer in a quantized network: its weights in the default width, and the error of that."""
     offset = _across_phases(_trained(bias, name), shape[-1]) if bias is not None else np.zeros(shape[-1])
     codes = nearest_codes(kernel.values, FLOAT_WEIGHT_BITS)
     spread_codes = Codes(
@@ -109,10 +109,10 @@ def _trained(bias: src.Weight, name: str) -> FloatArray:
 def integer_sums(
     name: str, operation: src.Linear, shape: Shape, factor: FloatArray, rows: FloatArray | None
 ) -> tuple[q.Layer, FloatArray, FloatArray] | None:
-    """Sums of whole numbers, with the scale and shift of each output that wait; None where nothing has to wait.
+    """Sums of whole numbers, with the scale and shift that each output still needs; None if it needs none.
 
-    `factor` (1,) or (outputs,) is the scale of the inputs. Inputs whose scales differ by powers of two have `rows`, which
-    are multiplied into the weights.
+    `factor` (1,) or (outputs,) is the scale of the inputs. `rows` are scales of single inputs, powers of two, which are
+    multiplied into the weights.
     """
     kernel, bias = fold(operation)
     if not _is_exact(kernel):

@@ -53,15 +53,15 @@ time_step_loop_parallelism to_original_kernel trace trusted type type_name unrol
 unscaled_w use_beta use_bias use_gamma value variance_data variance_quantizer vocab_size w w_b weight weight_data
 weight_quantizer width wr wr_b wrapped_layer z zero_bias zeropt
 """
-"""hls4ml keeps a layer's result among its attributes, under the layer's name, and the attribute of that name is gone."""
+"""hls4ml stores a layer's result as an attribute with the layer's name, which replaces an attribute of that name."""
 
 RESERVED = frozenset((_KEYWORDS + _TAKEN_BY_HLS4ML + _ATTRIBUTES_OF_HLS4ML).split())
 _MADE_BY_HLS4ML = re.compile(r"(?:[abdprstwz]|\w*config)\d+|layer\d+_\w+|loaded_weights")
-"""Variables and structures that hls4ml numbers by itself: `w2`, `relu_config3`, `layer4_out`."""
+"""Variables and structures that hls4ml names with a number: `w2`, `relu_config3`, `layer4_out`."""
 
 
 def safe_name(text: str) -> str:
-    """A C++ identifier that reminds of `text`; not yet unique."""
+    """A C++ identifier similar to `text`; not yet unique."""
     name = re.sub(r"_+", "_", re.sub(r"[^0-9A-Za-z]", "_", text)).strip("_").lower()[: MAX_LENGTH - 4].rstrip("_")
     if not name:
         return "layer"
@@ -71,13 +71,13 @@ def safe_name(text: str) -> str:
 
 
 class Namer:
-    """Gives out names, each only once."""
+    """Unique names."""
 
     def __init__(self, taken: Iterable[str] = ()) -> None:
         self._taken = set(taken)
 
     def unique(self, text: str) -> str:
-        """A safe name that was not given out before."""
+        """A safe name that was not returned before."""
         base = safe_name(text)
         name, number = base, 2
         while name in self._taken:

@@ -1,4 +1,4 @@
-"""Nodes before they have a place in the graph."""
+"""Nodes that are not yet in a graph."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from fpgacnn.ir.source import Shape
 
 
 def node(name: str, operation: q.Operation, shape: Shape) -> q.Layer:
-    """A node whose name is only a hint; the builder gives it its place, inputs and unique name."""
+    """A node whose name is only a hint; the builder adds inputs and a unique name."""
     return graph.Node(name=name, source="", operation=operation, inputs=(), shape=shape)
 
 
 def reshaped(before: Shape, after: Shape) -> list[q.Layer]:
-    """A reshape, where the shapes differ."""
+    """A reshape, if the shapes differ."""
     return [] if before == after else [node("reshape", src.Reshape(), after)]

@@ -1,4 +1,4 @@
-"""From a `SourceModel` to the hardware graph: every layer of the file becomes nodes on integer codes."""
+"""From the source network to the quantized graph: every layer of the file becomes nodes on integer codes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from fpgacnn.passes.quantization.scale_propagation import ScaledTensor, defer, i
 
 
 class SoftmaxChoice(Choice):
-    """What becomes of a softmax at an output: built with tables, a one-hot argmax, or left out."""
+    """How a softmax at an output is built: with tables, as a one-hot argmax, or not at all."""
 
     KEEP = "keep"
     ARGMAX = "argmax"
@@ -38,9 +38,9 @@ class SoftmaxChoice(Choice):
 def quantize(
     source: SourceModel, *, inputs: Sequence[Format], softmax: SoftmaxChoice = SoftmaxChoice.LOGITS
 ) -> QuantizedModel:
-    """The hardware graph of a network, with one format for each of its inputs.
+    """The quantized graph of a network, with one format for each of its inputs.
 
-    Raises UnsupportedOptionError, UnsupportedQuantizerError or WidthsNeededError with the layer that is to blame.
+    Raises UnsupportedOptionError, UnsupportedQuantizerError or WidthsNeededError, which name the layer.
     """
     source = mark_float32(source)
     builder = _Builder(
@@ -63,7 +63,7 @@ def quantize(
 
 
 def leading_quantizer(source: SourceModel, name: str) -> Format | None:
-    """The format that the network itself casts the input `name` to before anything else, or None."""
+    """The format to which the network itself casts the input `name` first, or None."""
     readers = [layer for layer in source.layers if name in layer.inputs]
     formats = {_plain_cast(layer.operation) for layer in readers}
     return formats.pop() if len(formats) == 1 and name not in source.outputs else None
@@ -95,7 +95,7 @@ class _Builder:
 
     @property
     def is_quantized(self) -> bool:
-        """Whether the network was trained with quantizers: then a layer without one is left over, not forgotten."""
+        """Whether the network was trained with quantizers: then a layer without one is meant to be float."""
         kernels = (layer.operation.kernel for layer in self.source.layers if isinstance(layer.operation, src.Linear))
         return any(kernel.quantizer is not None for kernel in kernels)
 
@@ -115,22 +115,22 @@ class _Builder:
         self.node_of[layer.name] = self.append(layer, chain, inputs, ends=True) if chain else inputs[0]
 
     def keep(self, name: str, tensor: ScaledTensor) -> None:
-        """Record the scaled tensor that stands for a layer of the file."""
+        """Record the scaled tensor of a layer of the file."""
         self.scaled_tensors[name] = tensor
         if tensor.is_plain:
             self.node_of[name] = tensor.node
             place = next(
                 number for number in reversed(range(len(self.nodes))) if self.nodes[number].name == tensor.node
             )
-            if not self.nodes[place].is_result:  # its scale turned out to be 1: the node is what the layer answers
+            if not self.nodes[place].is_result:  # its scale is 1, so the node is the result of the layer
                 self.nodes[place] = replace(self.nodes[place], source=name, is_result=True)
 
     def scaled(self, name: str) -> ScaledTensor:
-        """The scaled tensor that stands for a layer of the file."""
+        """The scaled tensor of a layer of the file."""
         return self.scaled_tensors.get(name) or ScaledTensor.plain(self.node_of[name])
 
     def plain_node(self, name: str) -> str:
-        """The name of a node whose values are those of the layer, with no scale left to apply."""
+        """The name of a node whose values are those of the layer, without a scale to apply."""
         if name not in self.node_of:
             self.node_of[name] = materialize(self, self.source.layer(name), self.scaled_tensors[name])
         return self.node_of[name]
@@ -140,7 +140,7 @@ class _Builder:
         return next((self.input_formats[name] for name in self.source.inputs if self.node_of.get(name) == node), None)
 
     def append(self, layer: SourceLayer, chain: Sequence[q.Layer], inputs: Sequence[str], *, ends: bool) -> str:
-        """Append nodes for a layer of the file; `ends`: the last one holds what the layer answers."""
+        """Append nodes for a layer of the file; `ends`: the last one is the result of the layer."""
         for number, step in enumerate(chain):
             last = number == len(chain) - 1
             joins = isinstance(step.operation, hw.Merge | src.Concatenate)
@@ -267,7 +267,7 @@ def _weighted_sum(
 ) -> list[q.Layer]:
     """QKeras' average pooling: a sum by a depthwise convolution of ones, times the quantized 1/area.
 
-    QKeras itself takes the mean, in float32, and multiplies it by the area again.
+    QKeras itself computes the mean in float32, and multiplies it by the area again.
     """
     channels = shape[-1]
     ones = Codes(array=np.ones((*size, channels, 1), np.int64), format=Format(width=1, integer=1, signed=False))

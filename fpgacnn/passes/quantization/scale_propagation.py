@@ -1,8 +1,8 @@
-"""Scale propagation: a tensor stays whole numbers, and the next quantizer applies its scale, shift and ReLU.
+"""Scale propagation: tensors stay whole numbers, and the next quantizer applies scale, shift and ReLU.
 
-A quantizer whose scale is no power of two gives whole numbers times scale. Products of whole numbers are sums of few
-bits; the scales of inputs, weights, batch normalizations and the next quantizer become one factor for each channel,
-which stands right before a rounding and so can be exact (`passes.precision.exact_steps.threshold_scale`).
+A quantizer whose scale is no power of two gives whole numbers times the scale. Sums of products of whole numbers have
+few bits. The scales of inputs, weights, batch normalizations and the next quantizer become one factor for each channel.
+It is right before a rounding, and so it can be exact (`passes.precision.exact_steps.threshold_scale`).
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from fpgacnn.passes.quantization.linear import integer_sums
 from fpgacnn.passes.quantization.nodes import node
 
 MAX_ELEMENTS = 1 << 14
-"""Values of a tensor whose quantizer differs from place to place."""
+"""Most values of a tensor whose quantizer differs from element to element."""
 
 MAX_ROW_BITS = 12
-"""Scales of channels that are farther apart are not multiplied into the weights behind them, whose format all of them share."""
+"""Scales that differ by more bits are not multiplied into the weights of the next layer, which share one format."""
 
 MAX_SUMMED_AREA = 1 << 10
-"""A mean over more cells is not built as a sum that the next quantizer divides."""
+"""A mean over at most so many cells is built as a sum that the next quantizer divides."""
 
 _NONE = np.zeros(1)
 _ONE = np.ones(1)
@@ -42,9 +42,9 @@ _ONE = np.ones(1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScaledTensor:
-    """A tensor that is `node * scale / divisor + shift`, then a ReLU where `relu`; arrays are (1,) or (channels,).
+    """A tensor that is `node * scale / divisor + shift`, behind a ReLU with `relu`; arrays are (1,) or (channels,).
 
-    `rounds`: the framework's float32 rounds on the way, since a scale is no power of two.
+    `rounds`: the framework's float32 rounds before the tensor, because a scale is no power of two.
     """
 
     node: str
@@ -56,12 +56,12 @@ class ScaledTensor:
 
     @classmethod
     def plain(cls, node: str) -> ScaledTensor:
-        """A node that holds the tensor itself."""
+        """A node whose values are the tensor."""
         return cls(node=node, scale=_ONE, shift=_NONE)
 
     @property
     def is_plain(self) -> bool:
-        """The node holds the tensor itself."""
+        """The values of the node are the tensor."""
         return not self.relu and self.is_even and self.is_one
 
     @property
@@ -71,7 +71,7 @@ class ScaledTensor:
 
     @property
     def undivided(self) -> ScaledTensor:
-        """The same with the division done in floats."""
+        """The same tensor, with the divisor multiplied into the scale."""
         return replace(self, scale=self.scale / self.divisor, divisor=1)
 
     @property
@@ -81,7 +81,7 @@ class ScaledTensor:
 
     @property
     def rises(self) -> bool:
-        """Larger codes stand for larger values, so maxima of codes are maxima of values."""
+        """Larger codes are larger values, so maxima of codes are maxima of values."""
         return bool(np.all(self.scale > 0))
 
 
@@ -145,7 +145,7 @@ def defer(builder: Builder, layer: SourceLayer) -> ScaledTensor | None:
 
 
 def materialize(builder: Builder, layer: SourceLayer, tensor: ScaledTensor) -> str:
-    """A node that holds the tensor itself."""
+    """The name of a node whose values are the tensor."""
     chain = []
     if np.any(tensor.scale != 1) or np.any(tensor.shift) or tensor.divisor != 1:
         chain.append(_line(tensor.scale, tensor.shift, layer.shape, rounds=tensor.rounds, divisor=tensor.divisor))
@@ -165,7 +165,7 @@ def _materialized(builder: Builder, layer: SourceLayer) -> ScaledTensor:
 
 
 def _without_relu(builder: Builder, layer: SourceLayer) -> ScaledTensor:
-    """The input with its ReLU applied: to the codes where these have the sign of the values."""
+    """The input with its ReLU applied; to the codes, if they have the sign of the values."""
     given = builder.scaled(layer.inputs[0])
     if not given.relu:
         return given
@@ -201,7 +201,7 @@ def _linear(builder: Builder, layer: SourceLayer, operation: src.Linear) -> Scal
 
 
 def _span(scale: FloatArray) -> float:
-    """How many bits the largest scale is above the smallest."""
+    """Bits between the smallest and the largest scale."""
     sizes = np.abs(scale[scale != 0])
     return float(np.log2(sizes.max() / sizes.min())) if sizes.size else 0.0
 
@@ -266,7 +266,7 @@ def _moved(
 
 
 def _joined(builder: Builder, layer: SourceLayer, operation: src.Concatenate | src.Merge) -> ScaledTensor | None:
-    """Tensors of one scale are joined as whole numbers."""
+    """Tensors with one scale are joined as whole numbers."""
     parts = [builder.scaled(name) for name in layer.inputs]
     scale, divisor = float(parts[0].scale[0]), parts[0].divisor
     product = isinstance(operation, src.Merge) and operation.kind is MergeKind.MULTIPLY
@@ -303,7 +303,7 @@ def _signs(builder: Builder, layer: SourceLayer, quantizer: src.Binary) -> Scale
 
 
 def _quantized(builder: Builder, layer: SourceLayer, quantizer: src.Uniform) -> ScaledTensor:
-    """A quantizer: its step is the node's where that is a power of two, else 1."""
+    """A quantizer. The step of the node is that of the quantizer if it is a power of two, else 1."""
     given, shape = builder.scaled(layer.inputs[0]), layer.shape
     scale, low, high = (_narrowed(one, shape) for one in (quantizer.scale, quantizer.low, quantizer.high))
     quantizer = replace(quantizer, scale=scale, low=low, high=high)
@@ -319,7 +319,7 @@ def _quantized(builder: Builder, layer: SourceLayer, quantizer: src.Uniform) -> 
 
 
 def _narrowed(array: FloatArray, shape: Shape) -> FloatArray:
-    """(1,) where all elements are equal, (channels,) where only channels differ, else one for each element."""
+    """(1,) if all elements are equal, (channels,) if only channels differ, else one number for each element."""
     full = np.broadcast_to(array, shape)
     if np.all(full == full.reshape(-1)[0]):
         return np.array(full.reshape(-1)[:1])
@@ -330,7 +330,7 @@ def _narrowed(array: FloatArray, shape: Shape) -> FloatArray:
 def _element_by_element(
     builder: Builder, layer: SourceLayer, quantizer: src.Uniform, given: ScaledTensor
 ) -> ScaledTensor:
-    """A quantizer that differs from place to place, on the tensor as a vector, whose channels are its elements."""
+    """A quantizer that differs from element to element: the tensor becomes a vector with its elements as channels."""
     shape, size = layer.shape, prod(layer.shape)
     if size > MAX_ELEMENTS:
         why = f"widths of their own for {size} values are more than {MAX_ELEMENTS}; quantize space homogeneously"
@@ -350,7 +350,7 @@ def _element_by_element(
 def _steps(
     quantizer: src.Uniform, given: ScaledTensor, shape: Shape, port: Format | None
 ) -> tuple[list[q.Layer], FloatArray]:
-    """Nodes that bring a tensor to the quantizer's whole numbers, and the scale that is left to apply."""
+    """Nodes that convert a tensor to the quantizer's whole numbers, and the scale that remains to be applied."""
     scale = quantizer.scale
     one_step = scale.size == quantizer.low.size == quantizer.high.size == 1 and is_power_of_two(scale)
     in_place = bool(one_step and quantizer.is_limited and scale[0] > 0 and not quantizer.must_fit)

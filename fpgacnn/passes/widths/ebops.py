@@ -1,4 +1,4 @@
-"""What multiplications cost, in one number that needs no synthesis: effective bit operations.
+"""The cost of multiplications in effective bit operations, a number that needs no synthesis.
 
 EBOPs are the sum over all multiplications of bits of the weight times bits of the value (C. Sun et al., "Gradient-based
 automatic mixed precision quantization", arXiv:2405.00645, section on resource estimation; before it BOPs, C. Baskin et
@@ -18,7 +18,7 @@ from fpgacnn.ir.source import Shape, SourceLayer, SourceModel
 from fpgacnn.passes.quantization import quantizers
 
 UNQUANTIZED_BITS = 16
-"""Taken for a value that no quantizer limits, such as the entries of a table."""
+"""Bits of a value that no quantizer limits, such as the entries of a table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,7 @@ def _count(layer: SourceLayer, operation: src.Linear, given: Shape) -> int:
 
 
 def _uses(layer: SourceLayer, operation: src.Linear, given: Shape) -> int:
-    """How often each weight is used for one event: at every output position, or for a transposed convolution input position."""
+    """How often each weight is used for one event: once for each output position (transposed: each input position)."""
     return prod((given if isinstance(operation, src.Transposed) else layer.shape)[:-1])
 
 

@@ -1,7 +1,8 @@
 """Quantizers for a float network that will be trained with them in QKeras.
 
-Where a conversion without training keeps every bit of sums and means of bounded values, training rounds everything that
-makes finer values, so that widths do not grow from layer to layer. Integer bits make the least squared error.
+A conversion without training keeps every bit of sums and means of bounded values. With training, every layer that makes
+finer values gets a quantizer, so that widths do not grow from layer to layer. Integer bits are chosen for the least
+squared error.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from fpgacnn.passes.widths.widths import Part, Point, integer_bits, is_unbounded
 
 MAX_SAMPLES = 1 << 17
 NARROWER = 6
-"""Integer bits that a least error may save at most, against holding the largest value."""
+"""The largest number of integer bits that the least error may save, compared with covering the largest value."""
 
 
 def trainable_points(network: SourceModel) -> tuple[Point, ...]:
-    """Every kernel and bias, and every result that is finer than what it was made from."""
+    """Every kernel and bias, and every result with more bits than its inputs."""
     found: list[Point] = []
     unbounded: set[str] = set()
     for layer in network.layers:
@@ -87,7 +88,7 @@ def _is_positive(layer: SourceLayer, positive: set[str]) -> bool:
 def least_error(
     network: SourceModel, bits: Mapping[Point, int], seen: Mapping[str, FloatArray], integer: int | None = None
 ) -> Mapping[Point, src.Quantizer]:
-    """A quantizer for each point, of so many bits, that rounds what was seen with the least squared error.
+    """A quantizer of so many bits for each point, with the least squared error on the values of a sample.
 
     `seen` are the float outputs of every layer on some events; `integer` (the sign excluded) fixes the integer bits of
     results instead. Results never get fewer than 0: QKeras cannot train them.
@@ -123,7 +124,7 @@ def best_integer(values: FloatArray, bits: int, *, is_signed: bool) -> int:
 
 
 def squared_error(values: FloatArray, bits: int, integer: int, *, is_signed: bool) -> float:
-    """Sum of squared differences that rounding half to even and saturating make."""
+    """Sum of squared errors of rounding half to even and saturating."""
     form = Format(
         width=bits,
         integer=integer + int(is_signed),
@@ -135,6 +136,6 @@ def squared_error(values: FloatArray, bits: int, integer: int, *, is_signed: boo
 
 
 def _sample(values: FloatArray) -> FloatArray:
-    """At most `MAX_SAMPLES` of the values, evenly taken."""
+    """At most `MAX_SAMPLES` of the values, evenly spaced."""
     flat = values.reshape(-1)
     return flat[:: -(-len(flat) // MAX_SAMPLES)] if len(flat) > MAX_SAMPLES else flat

@@ -32,7 +32,7 @@ _HAS_ENDS = frozenset(
         src.FunctionKind.HARD_TANH,
     }
 )
-"""Functions whose values are limited, however large the input is."""
+"""Functions whose values are limited for inputs of any size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ class Widths:
 
 
 class Part(StrEnum):
-    """What of a layer a quantizer is for."""
+    """Which part of a layer a quantizer is for."""
 
     KERNEL = "kernel"
     BIAS = "bias"
@@ -141,7 +141,7 @@ def points(network: SourceModel) -> tuple[Point, ...]:
 
 
 def with_quantizers(network: SourceModel, chosen: Mapping[Point, src.Quantizer]) -> SourceModel:
-    """The network with the chosen quantizers on float weights and behind layers that make new values; other points stay float."""
+    """The network with the chosen quantizers on float weights and behind layers; points without one stay float."""
     layers: list[SourceLayer] = []
     renamed: dict[str, str] = {}
     for layer in network.layers:
@@ -219,7 +219,7 @@ def weight_values(operation: src.SourceOperation, part: Part) -> FloatArray:
 
 
 def is_relu(layer: SourceLayer) -> bool:
-    """Whether a layer is a plain ReLU, which a `quantized_relu` takes the place of."""
+    """Whether a layer is a plain ReLU, which a `quantized_relu` replaces."""
     return isinstance(layer.operation, src.Activate) and layer.operation.function == src.Relu()
 
 
@@ -237,7 +237,7 @@ def _quantized(
 
 
 def is_unbounded(layer: SourceLayer, unbounded: AbstractSet[str]) -> bool:
-    """Whether nothing in the file limits the bits of a layer's results: float numbers or products made them, and no quantizer followed."""
+    """Whether nothing in the file limits the bits of a layer's results: floats or products, and no quantizer behind."""
     match layer.operation:
         case src.Convolution() | src.Depthwise() | src.Transposed() | src.Dense():
             return layer.operation.kernel.quantizer is None
@@ -265,12 +265,12 @@ def _has_slope(function: src.Activation) -> bool:
 
 
 def _has_no_end(function: src.Activation) -> bool:
-    """Whether a function that hardware looks up has values as large as its inputs."""
+    """Whether a function that is a lookup table in hardware has values as large as its inputs."""
     return isinstance(function, src.Function) and function.kind not in _HAS_ENDS
 
 
 def _is_multiplied_next(layer: SourceLayer, network: SourceModel) -> bool:
-    """Whether a slope follows, whose product would be as long as both together."""
+    """Whether a slope follows: a product has as many bits as both factors together."""
     makes = isinstance(layer.operation, src.Linear | src.BatchNormalization | src.Merge)
     readers = [other.operation for other in network.layers if layer.name in other.inputs]
     return (
