@@ -142,13 +142,14 @@ def _recurrent(layer: TemplateCall, model: HardwareGraph, device: Device) -> Mul
 
 
 def assumed_weights(layer: TemplateCall) -> WeightSummary:
-    """Assumed weights, if only their type is known.
+    """Assumed weights, if only their type and perhaps their zeros are known.
 
-    A third of the digits of a full word, few zeros and powers of two.
+    A third of the digits of a full word, few powers of two. One in twenty is zero where the configuration counts none.
     """
     width = max(1, (layer.weight.width if layer.weight else 16) - 1)
     count = prod(layer.products) + (layer.gates * layer.out_shape[2] ** 2 if layer.role is Role.RECURRENT else 0)
-    zeros, powers = count // 20, count // 10
+    zeros = min(count, layer.stated_zeros) if layer.stated_zeros else count // 20
+    powers = (count - zeros) // 10 if layer.stated_zeros else count // 10
     digits = max(2, round(width / 3))
     many = count - zeros - powers
     shapes = ((0, 0, zeros), (1, width, powers), (digits, max(1, width - 2), many))

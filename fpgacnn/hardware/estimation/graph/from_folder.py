@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from fpgacnn.design import BackendName, IoType
 from fpgacnn.errors import UnreadableProjectError
 from fpgacnn.hardware.estimation.graph.cpp_text import MAX_NUMBER, blocks, number, read_code, read_text
+from fpgacnn.hardware.estimation.graph.folder_settings import settings
 from fpgacnn.hardware.estimation.graph.graph import (
     FixedType,
     HardwareGraph,
@@ -25,8 +26,7 @@ from fpgacnn.hardware.estimation.graph.graph import (
     without_dead,
 )
 from fpgacnn.hardware.estimation.graph.template_calls import CallText, layer_of, role_of
-
-TOOL_FILES = ("project.tcl", "build_prj.tcl", "vivado_synth.tcl", "hls4ml_config.yml", "hls4ml_config.yaml")
+from fpgacnn.hardware.estimation.graph.template_digests import changed_headers
 
 MAX_LAYERS = 10_000
 MAX_ALIASES = 64
@@ -54,15 +54,6 @@ _DECLARED = re.compile(r"hls::stream\s?<\s?[\w:<>, ]{1,400}?\s?>\s?(\w+)\s?(?:\(
 
 DEFAULT_DEPTH = 2
 """Places of a FIFO that no pragma gives a depth, in both tools."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FolderSettings:
-    """Tool, part and clock from the project's scripts; None if they are missing there."""
-
-    part: str | None = None
-    clock_ns: float | None = None
-    backend: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -129,28 +120,6 @@ def is_project(folder: Path) -> bool:
     return (folder / "firmware" / "parameters.h").is_file()
 
 
-def settings(folder: Path) -> FolderSettings:
-    """Part, clock and backend from the project's scripts."""
-    text = "\n".join(read_text(folder / name) for name in TOOL_FILES if (folder / name).is_file())
-
-    def first(*patterns: str) -> str | None:
-        found = (re.search(pattern, text, re.MULTILINE | re.IGNORECASE) for pattern in patterns)
-        return next((one.group(1) for one in found if one), None)
-
-    clock = first(
-        r"^[ \t]*set\s+clock_period\s+\"?([\d.]+)", r"create_clock\s+-period\s+([\d.]+)", r"^ClockPeriod:\s*([\d.]+)"
-    )
-    return FolderSettings(
-        part=first(
-            r"^[ \t]*set\s+part\s+\"?([\w-]+)", r"set_part\s+\{?\"?(xc[\w-]+)", r"^(?:Xilinx)?Part:\s*['\"]?([\w-]+)"
-        ),
-        clock_ns=float(clock)
-        if clock and re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", clock) and float(clock) > 0
-        else None,
-        backend=first(r"^[ \t]*set\s+backend\s+\"?(\w+)", r"^Backend:\s*(\w+)"),
-    )
-
-
 def read_project(folder: Path, part: str | None = None, clock_ns: float | None = None) -> HardwareGraph:
     """The structure of a project's hardware.
 
@@ -182,10 +151,14 @@ def read_project(folder: Path, part: str | None = None, clock_ns: float | None =
     return HardwareGraph(
         layers=layers if dataflow else without_dead(layers, kernels),
         io=IoType.STREAM if stream else IoType.PARALLEL,
-        tool=BackendName.VIVADO if (stated.backend or "").lower().startswith("vivado") else BackendName.VITIS,
+        tool=stated.backend or BackendName.VITIS,
         dataflow=dataflow,
         part=part,
         clock_ns=clock_ns,
+        uncertainty_ns=stated.uncertainty_ns if clock_ns == stated.clock_ns else None,
+        version=stated.version,
+        multipliers=stated.multipliers,
+        changed_headers=changed_headers(firmware / "nnet_utils"),
         inlined_shift=_shift_is_inlined(firmware / "nnet_utils" / "nnet_conv_stream.h"),
         outputs=_outputs(layers, clones),
         fifo_depths=_depths(code, names),

@@ -165,6 +165,7 @@ class TemplateCall:
     `recurrent_reuse` is the second one's reuse factor. `label` is the layer's name where the call is named by a
     variable. `streams` are the FIFOs that it reads, in the order of `inputs`; where there are none, `Wiring` names
     them. `borders` (top, bottom, left, right) are what is padded or cut off.
+    `stated_zeros` are the zero weights that the configuration counts, where the weights are not there.
     """
 
     name: str
@@ -185,6 +186,7 @@ class TemplateCall:
     table: FixedType | None = None
     table_entries: int = 0
     weights: WeightSummary | None = None
+    stated_zeros: int | None = None
     steps: int = 1
     gates: int = 1
     recurrent_reuse: int = 1
@@ -258,7 +260,8 @@ class HardwareGraph:
     where one is missing, hls4ml's rule holds: a place for every position.
     `dataflow`: layers run side by side; else the top function is one pipeline and every loop is unrolled.
     `inlined_shift`: hls4ml 0.7 inlined the shift of a streamed convolution's window, and its pipeline with it.
-    `multipliers` names a directive that forces every multiplier into "dsp" or "fabric".
+    `multipliers` names a directive that forces every multiplier into "dsp" or "fabric". `changed_headers` are those of
+    the project's templates that no release of hls4ml has.
     """
 
     layers: tuple[TemplateCall, ...]
@@ -271,6 +274,7 @@ class HardwareGraph:
     outputs: tuple[str, ...] = ()
     version: str = ""
     multipliers: str = ""
+    changed_headers: tuple[str, ...] = ()
     inlined_shift: bool = False
     fifo_depths: Mapping[str, int] = field(default_factory=dict)
     clones: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

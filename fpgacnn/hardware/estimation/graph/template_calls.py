@@ -125,6 +125,7 @@ def layer_of(call: CallText, before: TemplateCall | None) -> TemplateCall:
         table=_table(call, role),
         table_entries=call.number("exp_table_size", "table_size", default=TABLE_ENTRIES),
         weights=call.weights,
+        stated_zeros=call.numbers.get("n_zeros") if call.weights is None else None,
         steps=call.number("n_sequence", default=1),
         gates=next((gates for start, gates in GATES.items() if call.function.startswith(start)), 1),
         label=call.label,

@@ -9,7 +9,8 @@ import pytest
 from fpgacnn.design import BackendName, IoType, Strategy
 from fpgacnn.errors import UnreadableProjectError
 from fpgacnn.hardware.estimation import estimate
-from fpgacnn.hardware.estimation.graph.from_folder import is_project, read_project, settings
+from fpgacnn.hardware.estimation.graph.folder_settings import settings
+from fpgacnn.hardware.estimation.graph.from_folder import is_project, read_project
 from fpgacnn.hardware.estimation.graph.graph import FixedType, HardwareGraph, Role
 
 DEFINES = """
@@ -130,11 +131,39 @@ def test_weights_are_counted_where_their_file_is_there(folder: Path) -> None:
     assert dense.weights is None
 
 
+def test_zeros_that_the_configuration_counts_need_no_multipliers(folder: Path) -> None:
+    """A dense layer of 8,112 weights whose values are not there."""
+    parameters = folder / "firmware" / "parameters.h"
+    found = []
+    for zeros in (0, 4000, 8000):
+        text = PARAMETERS.replace(
+            "n_in = 2704;\n    static const unsigned n_out",
+            f"n_zeros = {zeros};\n    static const unsigned n_in = 2704;\n    static const unsigned n_out",
+        )
+        assert zeros == 0 or text != PARAMETERS
+        parameters.write_text(text)
+        dense = read_project(folder).layers[-1]
+        assert dense.stated_zeros == zeros
+        found.append(estimate(read_project(folder)).layers[-1].multipliers)
+    assert found[0] > found[1] > found[2] > 0
+    assert found[2] < found[0] / 20
+
+
+def test_a_project_with_changed_templates_gets_a_caution(folder: Path) -> None:
+    headers = folder / "firmware" / "nnet_utils"
+    headers.mkdir()
+    (headers / "nnet_dense.h").write_text("// faster\n")
+    found = [one for one in estimate(read_project(folder)).warnings if one.code == "FC133"]
+    assert [one.text.split(" differ")[0] for one in found] == ["nnet_dense.h"]
+    (headers / "nnet_dense.h").unlink()
+    assert not [one for one in estimate(read_project(folder)).warnings if one.code == "FC133"]
+
+
 def test_older_projects_name_part_and_clock_in_yaml(folder: Path) -> None:
     (folder / "project.tcl").unlink()
     (folder / "hls4ml_config.yml").write_text("Backend: Vivado\nXilinxPart: xcku115-flvb2104-2-i\nClockPeriod: 5\n")
     found = settings(folder)
-    assert (found.part, found.clock_ns, found.backend) == ("xcku115-flvb2104-2-i", 5.0, "Vivado")
+    assert (found.part, found.clock_ns, found.backend) == ("xcku115-flvb2104-2-i", 5.0, BackendName.VIVADO)
 
 
 def test_parallel_projects_are_pipelines_unless_they_say_dataflow(folder: Path) -> None:

@@ -1,0 +1,51 @@
+"""Whether the templates of a project folder are those of a release of hls4ml, by digests of their text."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from fpgacnn.hardware.estimation.graph.cpp_text import MAX_CODE_BYTES, read_text
+
+DATA = "template_digests.json"
+GENERATED = frozenset({"nnet_code_gen.h"})
+"""Headers that hls4ml writes for one network."""
+
+MAX_HEADERS = 500
+DIGITS = 16
+
+
+def digest_of(code: str) -> str:
+    """The first 64 bits of SHA-256 of a text, as hexadecimal digits; blanks at the ends of lines do not count."""
+    text = "\n".join(line.rstrip() for line in code.splitlines())
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
+
+
+@cache
+def known_digests() -> Mapping[str, Sequence[str]]:
+    """The digests of every header of every release of hls4ml by its name; `tools/template_digests.py` writes them."""
+    content = files(__package__).joinpath(DATA).read_text(encoding="utf-8")
+    found: Mapping[str, Sequence[str]] = json.loads(content)
+    return found
+
+
+def changed_headers(folder: Path) -> tuple[str, ...]:
+    """Names of the headers below `nnet_utils` that no release of hls4ml has, sorted; headers of other names do not count.
+
+    Raises UnreadableProjectError.
+    """
+    if not folder.is_dir():
+        return ()
+    paths = [path for path in sorted(folder.glob("*.h"))[:MAX_HEADERS] if path.is_file()]
+    known = known_digests()
+    return tuple(
+        path.name
+        for path in paths
+        if path.name in known
+        and path.name not in GENERATED
+        and digest_of(read_text(path, MAX_CODE_BYTES)) not in known[path.name]
+    )
