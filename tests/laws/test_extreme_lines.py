@@ -1,4 +1,4 @@
-"""Float normalizations of every size between quantized layers, and table functions behind them: bounded, and the bound holds."""
+"""Float normalizations of every size between quantized layers, and table functions behind them: the bound holds."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def compared(network: SourceModel, form: Format, shape: Shape, random: np.random
 
 @dataclass(slots=True)
 class Maker:
-    """Draws a quantized network with float normalizations, of vectors or of images; `pool` holds tensors and channels."""
+    """Draws a quantized network with float normalizations, of vectors or images; `pool` holds tensors and channels."""
 
     random: np.random.Generator
     shape: Shape

@@ -58,8 +58,8 @@ class FolderSettings:
 def settings(folder: Path) -> FolderSettings:
     """The settings of a project folder.
 
-    The tool is that of hls4ml_config.yml, else that of the reports' version, else that of project.tcl: hls4ml 0.7 to 1.0
-    wrote `set backend "vivado"` there for Vitis HLS too. The version is that of the reports.
+    The tool is that of hls4ml_config.yml, else that of the reports' version, else that of project.tcl: hls4ml 0.7 to
+    1.0 wrote `set backend "vivado"` there for Vitis HLS, too. The version is that of the reports.
 
     Raises UnreadableProjectError.
     """
@@ -164,7 +164,7 @@ def _head(path: Path) -> str:
 
 
 def _multipliers(folder: Path, scripts: str) -> str:
-    """Where a directive puts every multiplier: in scripts for the whole design, in headers for the products of layers."""
+    """Where a directive puts multipliers: in scripts for the whole design, in headers for the products of layers."""
     for pattern in _MULTIPLIERS:
         found = pattern.search(scripts)
         if found:

@@ -34,7 +34,7 @@ def known_digests() -> Mapping[str, Sequence[str]]:
 
 
 def changed_headers(folder: Path) -> tuple[str, ...]:
-    """Names of the headers below `nnet_utils` that no release of hls4ml has, sorted; headers of other names do not count.
+    """Names of the headers that no release of hls4ml has, sorted; headers of names that hls4ml has not do not count.
 
     Raises UnreadableProjectError.
     """
