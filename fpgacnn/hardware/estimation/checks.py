@@ -29,7 +29,7 @@ CAUTIONS = {
     "FC128": "More products side by side than schedulers handle in reasonable time.",
     "FC129": "Vitis HLS takes long to split arrays of more than 1,024 elements.",
     "FC132": "A template whose order of reads and writes is not known: the dataflow is not simulated.",
-    "FC133": "Headers of the project differ from those of every release of hls4ml: the estimate knows only the latter.",
+    "FC134": "Headers of the project differ from those of every release of hls4ml: the estimate knows only the latter.",
 }
 """The page of every caution, by its code."""
 
@@ -59,7 +59,7 @@ def _headers(model: HardwareGraph) -> Iterator[Caution]:
         more = len(model.changed_headers) - NEAR_SHOWN
         named = ", ".join(model.changed_headers[:NEAR_SHOWN]) + (f" and {more} more" if more > 0 else "")
         text = f"{named} differ from the templates of every release of hls4ml: what they build may cost more or less"
-        yield Caution(code="FC133", layer="", text=text, cure="compare with the reports of a synthesis: fpgacnn report")
+        yield Caution(code="FC134", layer="", text=text, cure="compare with the reports of a synthesis: fpgacnn report")
 
 
 def _layer(layer: TemplateCall, model: HardwareGraph) -> Iterator[Caution]:

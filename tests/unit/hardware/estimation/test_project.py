@@ -153,10 +153,10 @@ def test_a_project_with_changed_templates_gets_a_caution(folder: Path) -> None:
     headers = folder / "firmware" / "nnet_utils"
     headers.mkdir()
     (headers / "nnet_dense.h").write_text("// faster\n")
-    found = [one for one in estimate(read_project(folder)).warnings if one.code == "FC133"]
+    found = [one for one in estimate(read_project(folder)).warnings if one.code == "FC134"]
     assert [one.text.split(" differ")[0] for one in found] == ["nnet_dense.h"]
     (headers / "nnet_dense.h").unlink()
-    assert not [one for one in estimate(read_project(folder)).warnings if one.code == "FC133"]
+    assert not [one for one in estimate(read_project(folder)).warnings if one.code == "FC134"]
 
 
 def test_older_projects_name_part_and_clock_in_yaml(folder: Path) -> None:
