@@ -167,10 +167,15 @@ REFUSED: dict[str, tuple[Callable[[Graph], str], tuple[Any, ...], str]] = {
     "a constant for each of several events": (
         lambda graph: graph.add("Add", "x", graph.store(grid(1, 4, 1, 1, 1))),
         (4, 4, 4, 4),
-        "does not fit",
+        "that of events",
     ),
     "a constant of more axes": (
         lambda graph: graph.add("Mul", "x", graph.store(grid(1, 4, 1, 4, 4, 4))),
+        ("N", 4, 4, 4),
+        "that of events",
+    ),
+    "a constant of another length": (
+        lambda graph: graph.add("Mul", "x", graph.store(grid(1, 3, 1))),
         CUBE,
         "does not fit",
     ),
@@ -235,7 +240,7 @@ REFUSED: dict[str, tuple[Callable[[Graph], str], tuple[Any, ...], str]] = {
         "the attribute 'limit' of Relu is not known",
     ),
     "a comparison": (lambda graph: graph.add("Greater", "x", graph.store(0.0)), LINE, "comparisons of tensors"),
-    "a choice": (lambda graph: graph.add("Where", "x", "x", "x"), LINE, "chooses by comparing"),
+    "a choice": (lambda graph: graph.add("Where", "x", "x", "x"), LINE, "a condition that the network computes"),
     "a square root": (lambda graph: graph.add("ReduceL2", "x"), LINE, "square roots"),
     "kernel sizes that differ": (
         lambda graph: graph.add("ConvTranspose", "x", graph.store(grid(1, 4, 2, 3)), kernel_shape=[2]),

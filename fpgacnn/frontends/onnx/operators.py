@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TypeAlias
 
 from fpgacnn.errors import UnsupportedLayerError
@@ -10,7 +11,7 @@ from fpgacnn.frontends.onnx.fold import fold, stored
 from fpgacnn.frontends.onnx.op_args import OpArgs
 from fpgacnn.frontends.onnx.operations import linear, quant
 from fpgacnn.frontends.onnx.operations.choose import CHOOSING
-from fpgacnn.frontends.onnx.operations.elementwise import ELEMENTWISE
+from fpgacnn.frontends.onnx.operations.elementwise import ELEMENTWISE, MERGES
 from fpgacnn.frontends.onnx.operations.shaping import SHAPING
 from fpgacnn.frontends.onnx.operations.spatial import SPATIAL
 from fpgacnn.frontends.onnx.operations.whole import WHOLE, cast_of_constants, fitted
@@ -66,7 +67,6 @@ HINTS: Mapping[str, str] = {
     "Scan": "; what depends on the data cannot be hardware of fixed size",
     "DynamicQuantizeLinear": "; its scale depends on the data: quantize statically",
     "FloatQuant": "; floating-point codes have no fixed-point hardware",
-    "Where": "; it chooses by comparing, which has no fixed-point operator here",
     "Equal": "; comparisons of tensors are not supported",
     "Greater": "; comparisons of tensors are not supported",
     "Less": "; comparisons of tensors are not supported",
@@ -82,6 +82,7 @@ _MOVING = frozenset(
         "Concat",
         "DepthToSpace",
         "Dropout",
+        "Expand",
         "Flatten",
         "Gather",
         "Identity",
@@ -119,6 +120,8 @@ _UNROUNDED = _MOVING | {
 }
 """Operators whose results every type of real numbers holds that holds their inputs."""
 
+_KEEPING = (_UNROUNDED - {"Cast", "Ceil", "Floor", "Round", "Sign"}) | set(MERGES) | {"Where"}
+"""Operators behind which a quotient that float32 rounded is one still."""
 
 _UNFOLDED = frozenset({"QuantizeLinear", "DequantizeLinear", *QUANTIZERS})
 
@@ -163,7 +166,12 @@ def read_operator(call: OpArgs) -> tuple[Value, ...]:
             "export for a newer operator set, or remove it where it means nothing",
         )
     values = found if isinstance(found, tuple) else (found,)
-    return tuple(fitted(call, value) for value in values)
+    divided = kind in _KEEPING and any(one.divided for one in given if isinstance(one, TensorView))
+    return tuple(_quotient(fitted(call, value)) if divided else fitted(call, value) for value in values)
+
+
+def _quotient(value: Value) -> Value:
+    return replace(value, divided=True) if isinstance(value, TensorView) else value
 
 
 def _refuse_types(call: OpArgs) -> None:

@@ -32,10 +32,12 @@ def _ones(kernel: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> src.Weig
     return src.Weight(values=kernel, quantizer=src.QuantizedBits(bits=2, integer=1, alpha=1.0))
 
 
-def _result(call: OpArgs, layer: str, layer_shape: Shape, axes: Sequence[int], shape: Shape) -> TensorView:
-    """What a layer holds whose axes are the file's `axes`; axes that are left out have length 1."""
+def _result(view: TensorView, layer: str, layer_shape: Shape, axes: Sequence[int], shape: Shape) -> TensorView:
+    """Elements of a view in a layer whose axes are the file's `axes`; axes that are left out have length 1."""
     order = sorted(range(len(axes)), key=lambda number: axes[number])
-    return TensorView(layer=layer, layer_shape=layer_shape, order=tuple(order), shape=shape, kind=call.view().kind)
+    return TensorView(
+        layer=layer, layer_shape=layer_shape, order=tuple(order), shape=shape, kind=view.kind, divided=view.divided
+    )
 
 
 def selected(call: OpArgs, view: TensorView, axis: int, indices: Sequence[int]) -> TensorView:
@@ -57,7 +59,7 @@ def selected(call: OpArgs, view: TensorView, axis: int, indices: Sequence[int]) 
         borders = (*ends, 0, 0) if place == 0 and len(axes) == _IMAGE_AXES else (0, 0, *ends)
         layer_shape = tuple(shape[one] for one in axes)
         layer = call.builder.emit(src.Crop(borders=borders), (call.builder.arranged(view, axes),), layer_shape)
-        return _result(call, layer, layer_shape, axes, shape)
+        return _result(view, layer, layer_shape, axes, shape)
     return _chosen(call, view, [*(one for one in axes if one != axis), axis], indices, shape)
 
 
@@ -67,7 +69,7 @@ def _rows(call: OpArgs, view: TensorView, axis: int, indices: Sequence[int], sha
     borders = (0, 0, indices[0], view.shape[axis] - indices[0] - len(indices))
     layer = call.builder.emit(src.Crop(borders=borders), (column,), (len(indices), 1))
     return _result(
-        call, call.builder.reshaped(layer, (len(indices), 1), (len(indices),)), (len(indices),), [axis], shape
+        view, call.builder.reshaped(layer, (len(indices), 1), (len(indices),)), (len(indices),), [axis], shape
     )
 
 
@@ -81,7 +83,26 @@ def _chosen(call: OpArgs, view: TensorView, axes: list[int], indices: Sequence[i
     kernel = _ones(np.eye(size)[:, list(indices)][None, None])
     convolution = src.Convolution(kernel=kernel, bias=None, strides=(1, 1), pads=_NO_PADS)
     layer = call.builder.emit(convolution, (layer,), (*flat, len(indices)))
-    return _result(call, call.builder.reshaped(layer, (*flat, len(indices)), wanted), wanted, axes, shape)
+    return _result(view, call.builder.reshaped(layer, (*flat, len(indices)), wanted), wanted, axes, shape)
+
+
+def grown(call: OpArgs, view: TensorView, shape: Shape) -> TensorView:
+    """A tensor as large as a constant of a shape makes it: axes of length 1 are repeated, further ones come first.
+
+    Raises ShapeError where they do not fit, UnsupportedOptionError where the axis of events would change.
+    """
+    try:
+        full = np.broadcast_shapes(view.shape, shape)
+    except ValueError as error:
+        raise call.builder.shape_error(f"a constant of {shape} does not fit a tensor of {view.shape}") from error
+    more = len(full) - len(view.shape)
+    if more:
+        call.data_axis(0)
+        view = seen_as(call, view, (*(1,) * more, *view.shape))
+    for axis, (size, wanted) in enumerate(zip(view.shape, full, strict=True)):
+        if size != wanted:
+            view = selected(call, view, axis, [0] * wanted)
+    return view
 
 
 def cut(call: OpArgs) -> TensorView:
@@ -127,9 +148,10 @@ def gather(call: OpArgs) -> TensorView:
     view, indices = call.view(), np.asarray(call.constant(1, "indices").plain)
     axis = axis_of(call, call.integer("axis", 0), len(view.shape))
     size = view.shape[axis]
+    if not indices.size:
+        raise call.unsupported("it takes nothing of an axis", "leave something of each axis")
     if (
         indices.dtype.kind != "i"
-        or not indices.size
         or indices.size > window.MAX_BORDER
         or np.any(indices < -size)
         or np.any(indices >= size)
@@ -203,7 +225,9 @@ def reduce(call: OpArgs) -> TensorView:
 
 
 def _negated(call: OpArgs, view: TensorView) -> TensorView:
-    return scale_and_shift(call, replace(view, exclusive=False), -np.ones(1), Constant(values=np.zeros(1, np.float32)))
+    return scale_and_shift(
+        call, replace(view, exclusive=False), -np.ones(()), Constant(values=np.zeros((), np.float32))
+    )
 
 
 def _pooled(call: OpArgs, view: TensorView, axes: set[int], shape: Shape) -> TensorView:

@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fpgacnn.frontends.onnx.fold import axis_of
 from fpgacnn.frontends.onnx.op_args import OpArgs
+from fpgacnn.frontends.onnx.operations.choose import grown
 from fpgacnn.frontends.onnx.operations.linear import scale_and_shift
 from fpgacnn.frontends.onnx.operations.whole import divided, exact_in_float32, plus, times
 from fpgacnn.frontends.onnx.protobuf.kinds import RANGES, is_whole
@@ -27,6 +29,9 @@ MERGES: Mapping[str, MergeKind] = {
     "Mean": MergeKind.AVERAGE,
 }
 
+_JOINS: Mapping[str, np.ufunc] = {"Sum": np.add, "Max": np.maximum, "Min": np.minimum}
+"""What several constants of an operator with any number of inputs become together."""
+
 _PLAIN: Mapping[str, src.Activation] = {
     "Relu": src.Relu(),
     "Sigmoid": Function(kind=FunctionKind.SIGMOID),
@@ -38,32 +43,44 @@ _PLAIN: Mapping[str, src.Activation] = {
 }
 
 _SELU = (1.67326319217681884765625, 1.05070102214813232421875)
-_ZERO = Constant(values=np.zeros(1, np.float32))
+_ZERO = Constant(values=np.zeros((), np.float32))
 
 
 def arithmetic(call: OpArgs) -> TensorView:
-    """Add, Sub, Mul, Div, Max, Min, Sum and Mean, of tensors or of a tensor and a constant."""
+    """Add, Sub, Mul, Div, Max, Min, Sum and Mean, of tensors or of tensors and constants."""
     if not call.inputs:
         raise call.broken("it has no inputs")
-    views = [one for one in call.inputs if isinstance(one, TensorView)]
-    constants = [one for one in call.inputs if isinstance(one, Constant)]
+    tensors = [number for number in range(len(call.inputs)) if isinstance(call.value(number), TensorView)]
+    constants = [call.constant(number, "constant") for number in range(len(call.inputs)) if number not in tensors]
+    views, kind = [call.view(number) for number in tensors], call.node.kind
     if not constants:
-        return _merged(call, [call.view(number) for number in range(len(call.inputs))])
-    if len(views) != 1 or len(constants) != 1:
-        raise call.unsupported(
-            "more than one constant among its inputs is not supported", "simplify the graph before exporting it"
-        )
-    first = isinstance(call.inputs[0], TensorView)
-    view, constant = call.view(0 if first else 1), call.constant(1 if first else 0, "constant")
-    constant = _aligned(call, view, constant)
-    call.must_not_grow(view, constant.values.shape)
-    match call.node.kind:
+        return _merged(call, views)
+    if len(call.inputs) != 2 and kind not in _JOINS:
+        raise call.unsupported("a mean with a constant is not supported", "add and scale instead")
+    view = views[0] if len(views) == 1 else _merged(call, views)
+    constant = _aligned(call, view, _joined(call, constants))
+    view = grown(call, view, constant.values.shape)
+    match kind:
         case "Max":
             return _clipped(call, view, _real(constant), None)
         case "Min":
             return _clipped(call, view, None, _real(constant))
         case _:
-            return _with_constant(call, view, constant, first=first)
+            return _with_constant(call, view, constant, first=tensors[0] == 0)
+
+
+def _joined(call: OpArgs, constants: list[Constant]) -> Constant:
+    """Several constants of Max, Min or Sum as one.
+
+    Raises ShapeError where they do not fit each other.
+    """
+    if len(constants) == 1:
+        return constants[0]
+    try:
+        arrays = np.broadcast_arrays(*(one.plain for one in constants))
+    except ValueError as error:
+        raise call.builder.shape_error(f"its constants do not fit each other: {error}") from error
+    return replace(constants[0], values=_JOINS[call.node.kind].reduce(arrays), grid=None)
 
 
 def _real(constant: Constant) -> FloatArray:
@@ -81,7 +98,7 @@ def _aligned(call: OpArgs, view: TensorView, constant: Constant) -> Constant:
 
 def _with_constant(call: OpArgs, view: TensorView, constant: Constant, *, first: bool) -> TensorView:
     """`x + c`, `x - c`, `c - x`, `x * c`, `x / c`."""
-    one, whole = np.ones(1), is_whole(view.kind)
+    one, whole = np.ones(()), is_whole(view.kind)
     match call.node.kind:
         case "Add" | "Sum":
             return plus(call, view, constant) if whole else scale_and_shift(call, view, one, constant)
@@ -101,11 +118,49 @@ def _with_constant(call: OpArgs, view: TensorView, constant: Constant, *, first:
         case "Div":
             raise call.unsupported("division by a tensor, or by 0, is not supported", "multiply instead")
         case _:
-            raise call.unsupported("its mean with a constant is not supported", "add and scale instead")
+            raise call.unsupported("a mean with a constant is not supported", "add and scale instead")
 
 
-def _merged(call: OpArgs, views: list[TensorView]) -> TensorView:
-    if call.node.kind not in MERGES:
+def where(call: OpArgs) -> TensorView:
+    """Where with a constant condition: the elements of one input where it holds, of the other elsewhere."""
+    if isinstance(call.value(0), TensorView):
+        raise call.unsupported("it chooses by a condition that the network computes", "use Max, Min, Relu or Clip")
+    mask = call.constant(0, "condition").plain != 0
+    parts = [_masked(call, number, holds) for number, holds in ((1, mask), (2, ~mask))]
+    views = [part for part in parts if isinstance(part, TensorView)]
+    if len(views) == 2:
+        return _merged(call, views, MergeKind.ADD)
+    (rest,) = (part for part in parts if not isinstance(part, TensorView))
+    view = grown(call, views[0], rest.shape)
+    holds = mask if isinstance(parts[0], TensorView) else ~mask
+    return scale_and_shift(
+        call, view, np.asarray(holds, np.float64), Constant(values=exact_in_float32(call, view, rest))
+    )
+
+
+def _masked(call: OpArgs, number: int, holds: NDArray[np.bool_]) -> TensorView | FloatArray:
+    """An input where the condition holds, else 0; a tensor beside a constant is only made as large as the condition."""
+    if isinstance(call.value(number), Constant):
+        array = _real(call.constant(number, "constant"))
+        try:
+            return np.where(holds, array, 0.0)
+        except ValueError as error:
+            raise call.builder.shape_error(f"its inputs do not fit each other: {error}") from error
+    view = grown(call, call.view(number), holds.shape)
+    alone = isinstance(call.value(3 - number), Constant)
+    return view if alone else scale_and_shift(call, view, np.asarray(holds, np.float64), _ZERO)
+
+
+def expand(call: OpArgs) -> TensorView:
+    """Expand: axes of length 1 are repeated, and further axes come first; a fixed number of events counts as one."""
+    wanted = call.numbers(1, "shape")
+    if len(wanted) == len(call.view().shape) and wanted[:1] == (call.builder.events,):
+        wanted = (1, *wanted[1:])
+    return grown(call, call.view(), wanted)
+
+
+def _merged(call: OpArgs, views: list[TensorView], merge: MergeKind | None = None) -> TensorView:
+    if merge is None and call.node.kind not in MERGES:
         raise call.unsupported("division by a tensor is not supported", "multiply instead")
     if call.node.kind == "Sub" and len(views) != 2:
         raise call.broken(f"{len(views)} inputs")
@@ -116,7 +171,8 @@ def _merged(call: OpArgs, views: list[TensorView]) -> TensorView:
         (view.layer_shape, view.order, view.shape) != (first.layer_shape, first.order, first.shape) for view in views
     ):
         first, layers = _alike(call, views)
-    return call.result(src.Merge(kind=MERGES[call.node.kind]), layers, first.layer_shape, first.order, first.shape)
+    kind = merge or MERGES[call.node.kind]
+    return call.result(src.Merge(kind=kind), layers, first.layer_shape, first.order, first.shape)
 
 
 def _alike(call: OpArgs, views: list[TensorView]) -> tuple[TensorView, list[str]]:
@@ -171,9 +227,9 @@ def prelu(call: OpArgs) -> TensorView:
     view, slope = call.view(), call.constant(1, "slope")
     if call.is_old and slope.values.ndim == 1:  # there it counts channels
         slope = slope.moved(lambda array: array.reshape(-1, *(1,) * (len(view.shape) - 2)))
-    call.must_not_grow(view, slope.values.shape)
-    pulled = np.asarray(view.as_in_layer(slope.plain), np.float64)
-    return call.elementwise(src.Activate(function=src.PRelu(slope=pulled)), view)
+    view = grown(call, view, slope.values.shape)
+    slopes = np.asarray(view.as_in_layer(slope.plain), np.float64)
+    return call.elementwise(src.Activate(function=src.PRelu(slope=slopes)), view)
 
 
 def elu(call: OpArgs) -> TensorView:
@@ -219,7 +275,7 @@ def clip(call: OpArgs) -> TensorView:
     if is_whole(view.kind):  # its ends limit nothing
         ends = RANGES[view.kind]
         low, high = None if low is None or low <= ends[0] else low, None if high is None or high >= ends[1] else high
-    return _clipped(call, view, None if low is None else np.array([low]), None if high is None else np.array([high]))
+    return _clipped(call, view, None if low is None else np.array(low), None if high is None else np.array(high))
 
 
 def _limit(call: OpArgs, number: int, name: str, way: float) -> float | None:
@@ -268,7 +324,7 @@ def _narrowed(call: OpArgs, view: TensorView, coding: Coding, ends: list[float |
 def _clipped(call: OpArgs, view: TensorView, low: FloatArray | None, high: FloatArray | None) -> TensorView:
     """`max(low, min(x, high))` by lines and ReLUs; limits broadcast against the tensor."""
     for limits in (low, high):
-        exact_in_float32(call, view, np.zeros(1) if limits is None else limits)
+        exact_in_float32(call, view, np.zeros(()) if limits is None else limits)
     if low is not None and high is not None and np.any(low > high):
         raise call.unsupported(f"its limits {low.max():g} and {high.min():g} leave nothing", "use min below max")
     if low is not None and high is not None and np.all(low == -1) and np.all(high == 1):
@@ -279,15 +335,15 @@ def _clipped(call: OpArgs, view: TensorView, low: FloatArray | None, high: Float
         return _moved(call, above, low)
     if high is None:
         return view
-    turned = scale_and_shift(call, replace(view, exclusive=False), -np.ones(1), Constant(values=high))
+    turned = scale_and_shift(call, replace(view, exclusive=False), -np.ones(()), Constant(values=high))
     rest = call.elementwise(src.Activate(function=src.Relu()), turned)
-    return scale_and_shift(call, replace(rest, exclusive=False), -np.ones(1), Constant(values=high))
+    return scale_and_shift(call, replace(rest, exclusive=False), -np.ones(()), Constant(values=high))
 
 
 def _moved(call: OpArgs, view: TensorView, offset: FloatArray) -> TensorView:
     if not np.any(offset):
         return view
-    return scale_and_shift(call, replace(view, exclusive=False), np.ones(1), Constant(values=offset))
+    return scale_and_shift(call, replace(view, exclusive=False), np.ones(()), Constant(values=offset))
 
 
 def softmax(call: OpArgs) -> TensorView:
@@ -311,7 +367,7 @@ def softmax(call: OpArgs) -> TensorView:
 
 def negative(call: OpArgs) -> TensorView:
     """Neg."""
-    return scale_and_shift(call, call.view(), -np.ones(1), _ZERO)
+    return scale_and_shift(call, call.view(), -np.ones(()), _ZERO)
 
 
 def identity(call: OpArgs) -> Value:
@@ -337,6 +393,8 @@ ELEMENTWISE: Mapping[str, Callable[[OpArgs], Value]] = {
     "Clip": clip,
     "Softmax": softmax,
     "Neg": negative,
+    "Where": where,
+    "Expand": expand,
     "Identity": identity,
     "Dropout": identity,
 }

@@ -138,18 +138,20 @@ def _product(call: OpArgs, view: TensorView, kernel: Constant, bias: Constant | 
     if bias is not None and set(bias.values.shape[:-1]) - {1}:
         sums = replace(_product(call, view, kernel, None), exclusive=False)
         call.must_not_grow(sums, bias.values.shape)
-        return scale_and_shift(call, sums, np.ones(1), bias)
+        return scale_and_shift(call, sums, np.ones(()), bias)
     offset = None if bias is None else to_weight(bias.moved(lambda array: _row(call, array, result)))
     if prod(shape[:-1]) == 1:
         return _dense(call, view, kernel, offset, result)
     axes = [axis for axis, size in enumerate(shape[:-1]) if size != 1] + [len(shape) - 1]
-    if len(axes) > MAX_AXES_OF_PRODUCTS:
-        raise call.builder.shape_error(f"a matrix product on {len(axes)} axes is not supported")
-    layer = call.builder.arranged(view, axes)
+    given = tuple(shape[axis] for axis in axes)
+    rows = given[:-1] if len(axes) <= MAX_AXES_OF_PRODUCTS else (prod(given[:-1]),)
+    layer = call.builder.reshaped(call.builder.arranged(view, axes), given, (*rows, given[-1]))
     pointwise = to_weight(kernel.moved(lambda array: array[None, None]))
     layer_shape = tuple(result[axis] for axis in axes)
     operation = src.Convolution(kernel=pointwise, bias=offset, strides=(1, 1), pads=(0, 0, 0, 0))
-    return call.result(operation, (layer,), layer_shape, range(len(layer_shape)), result)
+    product = call.result(operation, (layer,), (*rows, units), range(len(rows) + 1), (*rows, units))
+    layer = call.builder.reshaped(product.layer, product.layer_shape, layer_shape)
+    return replace(product, layer=layer, layer_shape=layer_shape, order=tuple(range(len(layer_shape))), shape=result)
 
 
 def _row(call: OpArgs, array: Numbers, shape: tuple[int, ...]) -> Numbers:

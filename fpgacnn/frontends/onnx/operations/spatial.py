@@ -187,7 +187,11 @@ def _factors(call: OpArgs, view: TensorView) -> list[int]:
     if call.node.kind == "Upsample" and isinstance(values, tuple):
         scales = np.asarray(values, np.float64)
     elif call.has(3):
-        scales = np.asarray(call.numbers(3, "sizes"), np.float64) / np.asarray(view.shape)
+        sizes = call.numbers(3, "sizes")
+        sizes = (1, *sizes[1:]) if sizes[:1] == (call.builder.events,) else sizes
+        if len(sizes) != len(view.shape):
+            raise call.broken(f"sizes: {len(sizes)} for {len(view.shape)} axes")
+        scales = np.asarray(sizes, np.float64) / np.asarray(view.shape)
     else:
         scales = call.constant(1 if len(call.inputs) == 2 else 2, "scales").plain.astype(np.float64)  # data, scales
     if scales.shape != (len(view.shape),):

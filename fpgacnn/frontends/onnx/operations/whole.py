@@ -15,7 +15,7 @@ from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import Rounding, is_power_of_two
 from fpgacnn.ir.source import FloatArray, MergeKind
 
-_NONE = Constant(values=np.zeros(1, np.float32))
+_NONE = Constant(values=np.zeros((), np.float32))
 _UNLIMITED = np.array([src.UNLIMITED])
 
 _MODES: Mapping[str, Rounding] = {"Floor": Rounding.TRN, "Ceil": Rounding.TRN, "Round": Rounding.RND_CONV}
@@ -168,7 +168,7 @@ def plus(call: OpArgs, view: TensorView, constant: Constant) -> TensorView:
     rest = np.asarray(constant.plain, np.int64)
     for _ in range(3):
         part = rest.astype(np.float32).astype(np.float64)
-        view = scale_and_shift(call, view, np.ones(1), Constant(values=part))
+        view = scale_and_shift(call, view, np.ones(()), Constant(values=part))
         rest = rest - part.astype(np.int64)
         if not np.any(rest):
             return view
@@ -214,7 +214,7 @@ def modulo(call: OpArgs) -> TensorView:
     if call.integer("fmod", 0) and RANGES[view.kind][0] < 0:
         raise call.unsupported("a rest with the sign of the dividend is not supported", "use fmod=0")
     if divisor == 1:
-        return scale_and_shift(call, view, np.zeros(1), _NONE)
+        return scale_and_shift(call, view, np.zeros(()), _NONE)
     return _activated(call, view, replace(_in_steps(Rounding.TRN, low=0.0, high=divisor - 1.0), wraps=True))
 
 
