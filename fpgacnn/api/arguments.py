@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fpgacnn.design import Target
-    from fpgacnn.hardware.estimation.fifo_choice import FifoWish
+    from fpgacnn.hardware.estimation.fifo_choice import FifoOption
     from fpgacnn.pipeline.request import Request
     from fpgacnn.records.estimates import TargetOverrides
     from fpgacnn.system.npz import ArraySource
@@ -116,7 +116,7 @@ ACCEPTED: Mapping[str, Callable[[object], bool]] = {
 }
 """Type in the annotations of the API -> whether a value has this type."""
 
-SAID = {"EventData": "path, array or dict of arrays", "Path": "path", "Literal['auto']": "'auto'"}
+TYPE_NAMES = {"EventData": "path, array or dict of arrays", "Path": "path", "Literal['auto']": "'auto'"}
 """Type -> its name in messages, if that is another word."""
 
 
@@ -209,7 +209,7 @@ def _plain(function: str, name: str, accepted: tuple[str, ...], value: Any) -> A
     range.
     """
     if not any(ACCEPTED[one](value) for one in accepted):
-        words = " or ".join(dict.fromkeys(SAID.get(one, one) for one in accepted))
+        words = " or ".join(dict.fromkeys(TYPE_NAMES.get(one, one) for one in accepted))
         raise ArgumentError(function=function, why=f"{name} must be {words}, not {type(value).__name__}")
     if name in RANGES and value is not None:
         words, least, most = RANGES[name]
@@ -294,7 +294,7 @@ def planning_request(model: str | Path, events: EventData | None, options: Plann
         widths=parse_widths(bits) if bits else None,
         calibration=event_source(options.get("calibrate")),
         sqnr_db=options.get("sqnr_db", SQNR_DB),
-        fifo=None if fifo is None else parse_fifo(cast("FifoWish", fifo)),
+        fifo=None if fifo is None else parse_fifo(cast("FifoOption", fifo)),
     )
 
 

@@ -135,10 +135,10 @@ def fit(
     if output is not None:
         refuse_foreign(Path(output))
     given: TargetOptions = {"part": part, "clock_ns": clock_ns, "backend": backend}
-    asked: ModelOptions = {**options, "fifo": fifo}  # type: ignore[typeddict-item]  # no key is required
+    all_options: ModelOptions = {**options, "fifo": fifo}  # type: ignore[typeddict-item]  # no key is required
     record = run(
         Path(source),
-        planning_request(source, input, asked),
+        planning_request(source, input, all_options),
         target_overrides(given),
         limits,
         (IoType(io),) if io else tuple(IoType),

@@ -44,8 +44,8 @@ def _apply(context: typer.Context, file: Path | None) -> Path | None:
     for key in found:
         if key not in KEYS:
             raise ConfigFileError(file=file, why=f"{key!r} is none of {', '.join((*KEYS, LAYERS))}")
-    said = {key.replace("-", "_"): _text(file, key, KEYS[key], value) for key, value in found.items()}
-    context.default_map = {**(context.default_map or {}), **said}
+    values = {key.replace("-", "_"): _text(file, key, KEYS[key], value) for key, value in found.items()}
+    context.default_map = {**(context.default_map or {}), **values}
     return file
 
 

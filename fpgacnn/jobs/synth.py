@@ -60,7 +60,7 @@ def run_synthesis(request: SynthesisRequest, tell: Callable[[str], None]) -> Syn
         raise FileMissingError(file=folder, why="no such folder")
     if (folder / RECORD).is_file():
         read_record(folder)  # report a damaged record before hours of synthesis
-    tool, said = _tool(request)
+    tool, tool_notes = _tool(request)
     if tool:
         tell(f"{tool} in {folder}")
         firmware = _firmware(folder)
@@ -69,7 +69,7 @@ def run_synthesis(request: SynthesisRequest, tell: Callable[[str], None]) -> Syn
         write_files(folder, {SYNTHESIZED: firmware.encode()})
     else:
         report = read(folder)
-    report = replace(report, notes=(*said, *report.notes))
+    report = replace(report, notes=(*tool_notes, *report.notes))
     if (folder / RECORD).is_file():
         write_atomically(folder / RECORD, document(folder, report).encode())
     return Synthesis(report=report, tool=tool)

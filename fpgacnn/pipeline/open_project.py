@@ -22,7 +22,7 @@ from fpgacnn.sim.source_reference import evaluate
 
 MAX_FILE_BYTES = 1 << 30
 
-_STUMBLES = (
+_READ_ERRORS = (
     ArithmeticError,
     AssertionError,
     AttributeError,
@@ -59,7 +59,7 @@ def open_project(folder: Path) -> OpenedProject:
     """
     record = read_record(folder)
     design, network = serialize.load(folder)
-    lowered, inputs, outputs = _rehearsed(folder, design, network)
+    lowered, inputs, outputs = _validated(folder, design, network)
     files = _files(folder)
     same = files_digest(files) == record.get("project", {}).get("digest")
     notes = () if same else ("files of the project differ from what fpgacnn wrote",)
@@ -70,7 +70,7 @@ def open_project(folder: Path) -> OpenedProject:
     )
 
 
-def _rehearsed(
+def _validated(
     folder: Path, design: Design, network: SourceModel
 ) -> tuple[Lowered, tuple[Port, ...], tuple[Port, ...]]:
     """The layer list and the ports of a valid design: checked, and run on one event in every engine.
@@ -97,7 +97,7 @@ def _rehearsed(
         stated = [(1, *layer.shape) for layer in design.model.layers] + [(1, *layer.shape) for layer in network.layers]
         if answered != stated:
             raise validate.InvalidDesignError("a layer gives another shape than it declares")
-    except (*_STUMBLES, FpgacnnError) as error:
+    except (*_READ_ERRORS, FpgacnnError) as error:
         raise ProjectError(
             folder=folder, why=f"its design is not consistent ({str(error) or type(error).__name__})"
         ) from error

@@ -187,10 +187,10 @@ def _fewer(given: Events | None, taken: Events, request: Request) -> tuple[str, 
     """A note if the checks use fewer events than the user gave."""
     if given is None or taken.count == given.count:
         return ()
-    said = f"checked on the first {taken.count:,} of {given.count:,} events"
+    counts = f"checked on the first {taken.count:,} of {given.count:,} events"
     if taken.count == request.max_events:
-        return (f"{said} (`verify --input` uses all)",)
-    return (f"large network: {said} (`--csim-events {request.csim_events}` uses more, `verify --input` uses all)",)
+        return (f"{counts} (`verify --input` uses all)",)
+    return (f"large network: {counts} (`--csim-events {request.csim_events}` uses more, `verify --input` uses all)",)
 
 
 def costed(record: RunRecord, run: Run) -> RunRecord:

@@ -59,7 +59,7 @@ def compare(left: ReportInput, right: ReportInput) -> Comparison:
 
 
 def _by_key(entry: ReportInput) -> dict[tuple[str, str, str], FlatValue]:
-    return {fact.key: fact for fact in flatten(entry) if fact.section not in UNSTEADY}
+    return {flat.key: flat for flat in flatten(entry) if flat.section not in UNSTEADY}
 
 
 def _change(left: FlatValue | None, right: FlatValue | None) -> FieldChange | None:

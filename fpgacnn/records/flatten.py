@@ -36,14 +36,14 @@ class FlatValue:
 
 def flatten(entry: ReportInput) -> tuple[FlatValue, ...]:
     """All values of a run and of its tools, in the order of a report."""
-    costs = [fact for cost in entry.costs for fact in _cost(cost)]
+    costs = [flat for cost in entry.costs for flat in _cost(cost)]
     costs += _streams(entry.estimate.simulated) if entry.estimate and entry.estimate.simulated else ()
-    run = tuple(_facts(entry.record)) if entry.record else ()
+    run = tuple(_flat_values(entry.record)) if entry.record else ()
     whole = [one for one in run if one.section not in DETAILS]
     return (*whole, *costs, *(one for one in run if one.section in DETAILS))
 
 
-def _facts(record: RunRecord) -> Iterator[FlatValue]:
+def _flat_values(record: RunRecord) -> Iterator[FlatValue]:
     model, target, plan = record.model, record.target, record.plan
     whole: dict[str, dict[str, Value]] = {
         "model": {
@@ -56,10 +56,10 @@ def _facts(record: RunRecord) -> Iterator[FlatValue]:
         "plan": {"promise": plan.word, "exact": plan.exact, "lossless": plan.lossless},
     }
     yield from (
-        _fact(section, "", name, value) for section, content in whole.items() for name, value in content.items()
+        _flat_value(section, "", name, value) for section, content in whole.items() for name, value in content.items()
     )
-    yield _fact("target", "", "part", target.part)
-    yield _fact("target", "", "clock", target.clock_ns, "ns")
+    yield _flat_value("target", "", "part", target.part)
+    yield _flat_value("target", "", "clock", target.clock_ns, "ns")
     settings: dict[str, Value] = {
         "io": target.io,
         "strategy": target.strategy,
@@ -67,7 +67,7 @@ def _facts(record: RunRecord) -> Iterator[FlatValue]:
         "backend": target.backend,
         "softmax": target.softmax,
     }
-    yield from (_fact("target", "", name, value) for name, value in settings.items())
+    yield from (_flat_value("target", "", name, value) for name, value in settings.items())
     for given in record.inputs:
         yield from _input(given)
     for report in record.verification:
@@ -79,20 +79,20 @@ def _facts(record: RunRecord) -> Iterator[FlatValue]:
             "quantized": quality.quantized,
             "hardware": quality.hardware,
         }
-        yield from (_fact("quality", quality.measure, name, value) for name, value in answers.items())
+        yield from (_flat_value("quality", quality.measure, name, value) for name, value in answers.items())
     for layer in plan.decisions:
         yield from _layer(layer)
-    yield from (_fact("note", str(number), "text", note) for number, note in enumerate(record.notes, 1))
+    yield from (_flat_value("note", str(number), "text", note) for number, note in enumerate(record.notes, 1))
     if record.project:
         project = record.project
-        yield _fact("project", "", "digest", project.digest)
-        yield _fact("project", "", "files", project.files)
-        yield _fact("project", "", "size", project.bytes, "bytes")
-    yield from (_fact("tool", name, "version", version) for name, version in record.tools.items())
-    yield from (_fact("timing", stage, "time", seconds, "s") for stage, seconds in record.timings_s.items())
+        yield _flat_value("project", "", "digest", project.digest)
+        yield _flat_value("project", "", "files", project.files)
+        yield _flat_value("project", "", "size", project.bytes, "bytes")
+    yield from (_flat_value("tool", name, "version", version) for name, version in record.tools.items())
+    yield from (_flat_value("timing", stage, "time", seconds, "s") for stage, seconds in record.timings_s.items())
 
 
-def _fact(section: str, item: str, quantity: str, value: Value, unit: str = "") -> FlatValue:
+def _flat_value(section: str, item: str, quantity: str, value: Value, unit: str = "") -> FlatValue:
     return FlatValue(section=section, item=item, quantity=quantity, value=value, unit=unit)
 
 
@@ -106,7 +106,7 @@ def _input(given: InputRecord) -> Iterator[FlatValue]:
         "rounded values": given.rounded_values,
         "largest rounding": given.largest_rounding,
     }
-    yield from (_fact("input", given.name, name, value) for name, value in content.items())
+    yield from (_flat_value("input", given.name, name, value) for name, value in content.items())
 
 
 def _verification(report: VerificationReport) -> Iterator[FlatValue]:
@@ -126,7 +126,7 @@ def _verification(report: VerificationReport) -> Iterator[FlatValue]:
     if report.deadlock:
         content["deadlock"] = " -> ".join(report.deadlock)
     item = f"{report.left} = {report.right}"
-    yield from (_fact("verification", item, name, value) for name, value in content.items())
+    yield from (_flat_value("verification", item, name, value) for name, value in content.items())
     for one in report.outputs:
         numbers: dict[str, Value] = {
             "error bound": one.bound,
@@ -134,7 +134,9 @@ def _verification(report: VerificationReport) -> Iterator[FlatValue]:
             "largest difference": one.seen,
             "bound is loose": one.loose,
         }
-        yield from (_fact("verification", item, f"{name} of {one.output}", value) for name, value in numbers.items())
+        yield from (
+            _flat_value("verification", item, f"{name} of {one.output}", value) for name, value in numbers.items()
+        )
 
 
 def _layer(layer: LayerRecord) -> Iterator[FlatValue]:
@@ -150,28 +152,28 @@ def _layer(layer: LayerRecord) -> Iterator[FlatValue]:
         "loss": layer.loss,
         "error bound": layer.error,
     }
-    yield from (_fact("layer", layer.name, name, value) for name, value in content.items() if value != "")
-    yield from (_fact("layer", layer.name, f"{name} table", text) for name, text in layer.tables.items())
+    yield from (_flat_value("layer", layer.name, name, value) for name, value in content.items() if value != "")
+    yield from (_flat_value("layer", layer.name, f"{name} table", text) for name, text in layer.tables.items())
     for name, pair in (("reach", layer.reach), ("seen", layer.seen)):
         if pair:
-            yield _fact("layer", layer.name, f"lowest {name}", pair[0])
-            yield _fact("layer", layer.name, f"highest {name}", pair[1])
+            yield _flat_value("layer", layer.name, f"lowest {name}", pair[0])
+            yield _flat_value("layer", layer.name, f"highest {name}", pair[1])
     if layer.signal_to_noise_db is not None:
-        yield _fact("layer", layer.name, "signal to noise", layer.signal_to_noise_db, "dB")
+        yield _flat_value("layer", layer.name, "signal to noise", layer.signal_to_noise_db, "dB")
 
 
 def _cost(cost: ResourceReport) -> Iterator[FlatValue]:
     section = cost.source.value
-    yield _fact(section, "", "by", cost.by)
+    yield _flat_value(section, "", "by", cost.by)
     for name, amount in cost.resources.items():
         yield from _amount(section, "", RESOURCES[name], amount)
     yield from (
-        _fact(section, "", f"{RESOURCES[name]} available", _round(value))
+        _flat_value(section, "", f"{RESOURCES[name]} available", _round(value))
         for name, value in cost.available.items()
         if name in cost.resources
     )
     if cost.fits is not None:
-        yield _fact(section, "", "fits", cost.fits)
+        yield _flat_value(section, "", "fits", cost.fits)
     times = {"latency": (cost.latency_cycles, cost.latency_ns), "interval": (cost.interval_cycles, cost.interval_ns)}
     for name, (cycles, ns) in times.items():
         yield from _amount(section, "", name, cycles, "cycles") if cycles else ()
@@ -183,7 +185,7 @@ def _cost(cost: ResourceReport) -> Iterator[FlatValue]:
 def _streams(dataflow: Simulated) -> Iterator[FlatValue]:
     """Depth, highest fill and block RAM of every FIFO; the processes of a deadlock."""
     if dataflow.deadlock:
-        yield _fact("simulated", "", "deadlock", " -> ".join(dataflow.deadlock))
+        yield _flat_value("simulated", "", "deadlock", " -> ".join(dataflow.deadlock))
     for one in dataflow.streams:
         content: dict[str, Value] = {
             "depth": one.depth,
@@ -193,10 +195,10 @@ def _streams(dataflow: Simulated) -> Iterator[FlatValue]:
             "BRAM 18K": one.bram_18k,
             "BRAM 18K for a frame": one.frame_bram_18k,
         }
-        yield from (_fact("fifo", one.name, name, value) for name, value in content.items())
+        yield from (_flat_value("fifo", one.name, name, value) for name, value in content.items())
     for layer in dataflow.layers:
-        yield _fact("simulated", layer.name, "begins", layer.start, "cycles")
-        yield _fact("simulated", layer.name, "ends", layer.end, "cycles")
+        yield _flat_value("simulated", layer.name, "begins", layer.start, "cycles")
+        yield _flat_value("simulated", layer.name, "ends", layer.end, "cycles")
 
 
 def _share(section: str, layer: LayerResources) -> Iterator[FlatValue]:
@@ -207,10 +209,10 @@ def _share(section: str, layer: LayerResources) -> Iterator[FlatValue]:
 
 
 def _amount(section: str, item: str, quantity: str, amount: ResourceValue, unit: str = "") -> Iterator[FlatValue]:
-    yield _fact(section, item, quantity, _round(amount.value), unit)
+    yield _flat_value(section, item, quantity, _round(amount.value), unit)
     if amount.is_range:
-        yield _fact(section, item, f"{quantity}, low", _round(amount.low), unit)
-        yield _fact(section, item, f"{quantity}, high", _round(amount.high), unit)
+        yield _flat_value(section, item, f"{quantity}, low", _round(amount.low), unit)
+        yield _flat_value(section, item, f"{quantity}, high", _round(amount.high), unit)
 
 
 def _round(value: float) -> float:

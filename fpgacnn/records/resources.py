@@ -113,38 +113,38 @@ def by_layer(found: tuple[ResourceReport, ...]) -> ResourceReport | None:
     return next((one for one in reversed(found) if one.layers), None)
 
 
-def _estimated(said: Estimate) -> Iterator[ResourceReport]:
-    room = said.available
-    available = {name: float(getattr(room, name)) for name in RESOURCES} if room else {}
-    totals = said.totals
+def _estimated(given: Estimate) -> Iterator[ResourceReport]:
+    counts_of_part = given.available
+    available = {name: float(getattr(counts_of_part, name)) for name in RESOURCES} if counts_of_part else {}
+    totals = given.totals
     yield ResourceReport(
         source=Source.ESTIMATE,
-        by=said.method,
+        by=given.method,
         file="",
         resources=_figures(totals.resources),
         available=available,
-        clock_ns=said.clock_ns,
+        clock_ns=given.clock_ns,
         latency_cycles=_figure(totals.latency_cycles),
         interval_cycles=_figure(totals.ii_cycles),
         latency_ns=_figure(totals.latency_ns),
         interval_ns=_figure(totals.ii_ns),
-        layers=tuple(_estimated_layer(layer) for layer in said.layers),
+        layers=tuple(_estimated_layer(layer) for layer in given.layers),
     )
     yield ResourceReport(
         source=Source.AFTER_SYNTHESIS,
-        by=said.method,
+        by=given.method,
         file="",
-        resources=_figures(said.after_synthesis),
+        resources=_figures(given.after_synthesis),
         available=available,
-        clock_ns=said.clock_ns,
+        clock_ns=given.clock_ns,
     )
-    dataflow = said.simulated
+    dataflow = given.simulated
     if dataflow is not None and not dataflow.deadlock:
         yield ResourceReport(
             source=Source.SIMULATED,
             by="the dataflow of the templates, word by word, with the depths of the FIFOs",
             file="",
-            clock_ns=said.clock_ns,
+            clock_ns=given.clock_ns,
             latency_cycles=_figure(dataflow.latency_cycles),
             interval_cycles=_figure(dataflow.ii_cycles),
             latency_ns=_figure(dataflow.latency_ns),
@@ -163,8 +163,8 @@ def _estimated_layer(layer: estimation.LayerEstimate) -> LayerResources:
     )
 
 
-def _figures(said: estimation.ResourceEstimate) -> dict[str, ResourceValue]:
-    return {name: _figure(getattr(said, name)) for name in RESOURCES}
+def _figures(given: estimation.ResourceEstimate) -> dict[str, ResourceValue]:
+    return {name: _figure(getattr(given, name)) for name in RESOURCES}
 
 
 def _figure(figure: Figure) -> ResourceValue:
@@ -187,14 +187,14 @@ def _reported(report: SynthesisReport) -> Iterator[ResourceReport]:
             latency_ns=_times(latency, clock),
             interval_ns=_times(interval, clock),
         )
-    for source, said in ((Source.SYNTH, report.synth), (Source.IMPL, report.impl)):
-        if said:
+    for source, given in ((Source.SYNTH, report.synth), (Source.IMPL, report.impl)):
+        if given:
             yield ResourceReport(
                 source=source,
-                by=f"Vivado {said.version}",
-                file=said.origin.file,
-                resources=_used(said.resources),
-                available=_room(said.available),
+                by=f"Vivado {given.version}",
+                file=given.origin.file,
+                resources=_used(given.resources),
+                available=_available(given.available),
             )
     if export:
         yield ResourceReport(
@@ -205,15 +205,15 @@ def _reported(report: SynthesisReport) -> Iterator[ResourceReport]:
         )
 
 
-def _csynth(said: tools.ModuleReport, report: SynthesisReport) -> ResourceReport:
-    clock = said.clock.target_ns
-    latency, interval = _range(said.latency_cycles), _range(said.interval_cycles)
+def _csynth(given: tools.ModuleReport, report: SynthesisReport) -> ResourceReport:
+    clock = given.clock.target_ns
+    latency, interval = _range(given.latency_cycles), _range(given.interval_cycles)
     return ResourceReport(
         source=Source.CSYNTH,
-        by=f"{said.tool} {said.version}",
-        file=said.origin.file,
-        resources=_used(said.resources),
-        available=_room(said.available),
+        by=f"{given.tool} {given.version}",
+        file=given.origin.file,
+        resources=_used(given.resources),
+        available=_available(given.available),
         clock_ns=clock,
         latency_cycles=latency,
         interval_cycles=interval,
@@ -234,9 +234,9 @@ def _reported_layer(layer: tools.LayerReport) -> LayerResources:
     )
 
 
-def _used(said: figures.Resources) -> dict[str, ResourceValue]:
+def _used(given: figures.Resources) -> dict[str, ResourceValue]:
     """Resources as a tool reports them; block RAM is converted to blocks of 18 Kb."""
-    counts = {name: said.bram_18k_blocks if name == "bram_18k" else getattr(said, name) for name in RESOURCES}
+    counts = {name: given.bram_18k_blocks if name == "bram_18k" else getattr(given, name) for name in RESOURCES}
     return {
         name: ResourceValue(value=float(value), low=float(value), high=float(value))
         for name, value in counts.items()
@@ -244,16 +244,16 @@ def _used(said: figures.Resources) -> dict[str, ResourceValue]:
     }
 
 
-def _room(said: figures.Resources | None) -> dict[str, float]:
-    return {name: amount.value for name, amount in _used(said).items()} if said else {}
+def _available(given: figures.Resources | None) -> dict[str, float]:
+    return {name: amount.value for name, amount in _used(given).items()} if given else {}
 
 
-def _range(said: figures.IntRange | None) -> ResourceValue | None:
+def _range(given: figures.IntRange | None) -> ResourceValue | None:
     """The worst case with its range; None if the tool gives no worst case."""
-    if said is None or said.most is None:
+    if given is None or given.most is None:
         return None
     return ResourceValue(
-        value=float(said.most), low=float(said.most if said.least is None else said.least), high=float(said.most)
+        value=float(given.most), low=float(given.most if given.least is None else given.least), high=float(given.most)
     )
 
 

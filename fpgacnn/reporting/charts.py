@@ -60,7 +60,7 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rail:
+class GraphRow:
     """One row of the graph drawing: its node and the lines that pass it, in pixels."""
 
     kind: ClassVar[str] = "rail"
@@ -73,7 +73,7 @@ class Rail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline:
-    """When something works: from `start` on for `length`, with gaps (start, length)."""
+    """A bar of a timeline: from `start` for `length`, with gaps (start, length)."""
 
     kind: ClassVar[str] = "timeline"
     start: float
@@ -81,11 +81,11 @@ class Timeline:
     gaps: tuple[tuple[float, float], ...]
 
 
-Mark: TypeAlias = Bar | Strip | Dots | Rail | Timeline
+Mark: TypeAlias = Bar | Strip | Dots | GraphRow | Timeline
 
 
 def timeline(start: float, end: float, gaps: Sequence[tuple[float, float]], whole: float) -> Timeline | None:
-    """A time from `start` to `end` of `whole`, with gaps from and to a time; None where there is nothing to draw."""
+    """A bar from `start` to `end` of `whole`, with gaps from and to a time; None if there is nothing to draw."""
     if not (isfinite(start) and isfinite(end) and whole > 0):
         return None
     begin = _percent(start, whole)

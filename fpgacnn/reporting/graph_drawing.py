@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fpgacnn.records.record import LayerRecord
-from fpgacnn.reporting.charts import Curve, Rail
+from fpgacnn.reporting.charts import Curve, GraphRow
 
 LANE, MARGIN, HEIGHT = 12.0, 9.0, 34.0
 MAX_LANES, MAX_SKIPS = 24, 1000
@@ -24,7 +24,7 @@ SHAPES = {
 """Operation -> shape of its node; all others are small points."""
 
 
-def graph_rails(layers: Sequence[LayerRecord]) -> tuple[Rail, ...]:
+def graph_rows(layers: Sequence[LayerRecord]) -> tuple[GraphRow, ...]:
     """One piece of the drawing for each row; inputs that name no earlier row are left out."""
     row_of = {layer.name: row for row, layer in enumerate(layers)}
     edges = sorted(
@@ -43,7 +43,9 @@ def graph_rails(layers: Sequence[LayerRecord]) -> tuple[Rail, ...]:
     for lane in sorted(set(lanes.values())):
         _draw_lane([edge for edge in lanes if lanes[edge] == lane], _side(width - MARGIN, lane), pieces)
     return tuple(
-        Rail(width=width, height=HEIGHT, x=width - MARGIN, shape=SHAPES.get(layer.kind, "point"), curves=tuple(curves))
+        GraphRow(
+            width=width, height=HEIGHT, x=width - MARGIN, shape=SHAPES.get(layer.kind, "point"), curves=tuple(curves)
+        )
         for layer, curves in zip(layers, pieces, strict=True)
     )
 

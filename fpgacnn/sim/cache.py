@@ -64,7 +64,7 @@ def keep(kind: str, key: str, content: bytes, *, mode: int) -> Path | None:
             Path(partial).unlink(missing_ok=True)
     except OSError:
         return None
-    _make_room(limit)
+    _evict(limit)
     return place
 
 
@@ -104,7 +104,7 @@ def _files() -> Iterator[tuple[Path, os.stat_result]]:
                 yield file, state
 
 
-def _make_room(limit: int) -> None:
+def _evict(limit: int) -> None:
     """Remove the builds unused for longest until a quarter of the limit is free; builds that may be in use stay.
 
     A time of use in the future counts as equally far in the past, else a clock that was set back would keep a file

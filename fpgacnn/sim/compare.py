@@ -115,12 +115,12 @@ class EngineComparison:
 
     def __init__(self) -> None:
         self._events = 0
-        self._owed: dict[str, None] = {}
+        self._required: dict[str, None] = {}
         self._tallies: dict[str, Tally] = {}
 
     def add(self, left: SimulationResult, right: SimulationResult) -> None:
         """Compare the next events; both results belong to the same events."""
-        self._owed |= dict.fromkeys((*left.outputs, *right.outputs))
+        self._required |= dict.fromkeys((*left.outputs, *right.outputs))
         for name, (one, other) in {**_shared(left.trace, right.trace), **_shared(left.outputs, right.outputs)}.items():
             self._add_node(name, one, other, self._events)
         self._events += left.events
@@ -130,7 +130,7 @@ class EngineComparison:
 
         The first event among these, the node, its codes.
         """
-        self._owed |= dict.fromkeys(left.outputs)
+        self._required |= dict.fromkeys(left.outputs)
         shown = {**left.trace, **left.outputs}
         for first, name, other in right:
             if name in shown:
@@ -145,7 +145,7 @@ class EngineComparison:
 
     def report(self, left: str, right: str) -> VerificationReport:
         """The report on all pieces, with the names of the two engines."""
-        return summary(left, right, self._events, list(self._tallies.values()), owed=self._owed)
+        return summary(left, right, self._events, list(self._tallies.values()), required=self._required)
 
 
 def _both(before: Tally, after: Tally) -> Tally:
@@ -248,7 +248,7 @@ class ReferenceComparison:
         """All pieces together."""
         layers = [self._layers[layer.name] for layer in self._design.model.layers if layer.name in self._layers]
         outputs = self._design.model.outputs
-        report = summary(left, right, events, [one.tally() for one in layers], owed=outputs)
+        report = summary(left, right, events, [one.tally() for one in layers], required=outputs)
         excuse, differing = (
             np.zeros(events, np.bool_) if self._excused is None else self._excused,
             np.zeros(events, np.bool_),
@@ -352,11 +352,11 @@ def _rising(
 
 
 def summary(
-    left: str, right: str, events: int, tallies: Sequence[Tally], *, owed: Collection[str]
+    left: str, right: str, events: int, tallies: Sequence[Tally], *, required: Collection[str]
 ) -> VerificationReport:
     """One report of the comparisons of all nodes.
 
-    `owed` are the outputs that must be compared: without one of them, the report does not hold.
+    `required` are the outputs that must be compared: without one of them, the report does not hold.
     """
     compared = {tally.layer for tally in tallies if tally.values}
     broken = [tally for tally in tallies if not tally.holds]
@@ -371,7 +371,7 @@ def summary(
         mismatches=sum(tally.mismatches for tally in tallies),
         max_abs_difference=worst.largest if worst else 0.0,
         allowed=max((tally.allowed for tally in tallies), default=0.0),
-        holds=bool(owed) and compared.issuperset(owed) and not broken,
+        holds=bool(required) and compared.issuperset(required) and not broken,
         first=differing[0].first if differing else None,
         differences={tally.layer: tally.largest for tally in tallies if tally.first},
     )

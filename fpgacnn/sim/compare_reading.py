@@ -15,7 +15,7 @@ EXCUSED_SHARE = 0.03
 
 
 def of_reading(
-    framework: str, pieces: Iterable[tuple[NodeDifference, ...]], *, owed: Collection[str]
+    framework: str, pieces: Iterable[tuple[NodeDifference, ...]], *, required: Collection[str]
 ) -> VerificationReport:
     """The network as read against its framework; each piece has the same layers, on the next events.
 
@@ -31,7 +31,7 @@ def of_reading(
             found.setdefault(node.layer, _LayerCount(node.layer)).add(node, events)
             stepped |= (node.beyond & ~node.wrong).reshape(count, -1).any(axis=1)
         events, excused = events + count, excused + int(stepped.sum())
-    report = summary(READING, framework, events, [node.tally() for node in found.values()], owed=owed)
+    report = summary(READING, framework, events, [node.tally() for node in found.values()], required=required)
     return replace(report, float32_events=excused)
 
 

@@ -50,9 +50,9 @@ def follows_in_float32(
         behind = (
             VALUE_ROUNDING * np.abs(given[0]) if isinstance(layer.operation, src.Activate) else 0.0
         )  # QKeras adds `x` again after subtracting it
-        room = SUM_ROUNDING * float(np.abs(shown).max(initial=0.0)) + behind
-        inside = (known[layer.name] >= np.minimum.reduce(ends) - room) & (
-            known[layer.name] <= np.maximum.reduce(ends) + room
+        margin = SUM_ROUNDING * float(np.abs(shown).max(initial=0.0)) + behind
+        inside = (known[layer.name] >= np.minimum.reduce(ends) - margin) & (
+            known[layer.name] <= np.maximum.reduce(ends) + margin
         )
         follows &= inside.reshape(len(follows), -1).all(axis=1)
     return follows

@@ -70,15 +70,15 @@ def _is_ours(folder: Path, mark: str) -> bool:
     """
     while True:
         try:
-            asked = _open(folder)
+            opened = _open(folder)
         except FileNotFoundError:
             return True
         try:
-            ours = not os.listdir(asked) or _is_file(mark, asked)  # noqa: PTH208  # of what was opened, not of the name
-            if ours or _same(folder, asked):
+            ours = not os.listdir(opened) or _is_file(mark, opened)  # noqa: PTH208  # of what was opened, not of the name
+            if ours or _same(folder, opened):
                 return ours
         finally:
-            os.close(asked)
+            os.close(opened)
 
 
 def _is_file(name: str, folder: int) -> bool:

@@ -83,7 +83,7 @@ def words_in(text: str) -> list[str]:
         ("Sums are kept apart.", ["apart"]),
         ("Two codes lie two steps apart.", []),
         ("If you want to know more", []),
-        ("`FifoWish` chooses depths", []),
+        ("`FifoOption` chooses depths", []),
     ],
 )
 def test_words_are_found_in_a_text(text: str, words: list[str]) -> None:

@@ -51,12 +51,12 @@ _ACTIVATIONS = (
 
 _TENSORFLOW: Mapping[str, str] = {
     **{
-        f"{room}{name}": name
-        for room in ("math.", "nn.", "compat.v1.", "__operators__.", "")
+        f"{prefix}{name}": name
+        for prefix in ("math.", "nn.", "compat.v1.", "__operators__.", "")
         for name in (*_SAME_IN_BOTH, *_ACTIVATIONS)
     },
-    **{f"{room}{name}": "divide" for room in ("math.", "__operators__.", "") for name in ("truediv", "divide")},
-    **{f"{room}reduce_{name}": name for room in ("math.", "") for name in ("mean", "max", "min", "sum")},
+    **{f"{prefix}{name}": "divide" for prefix in ("math.", "__operators__.", "") for name in ("truediv", "divide")},
+    **{f"{prefix}reduce_{name}": name for prefix in ("math.", "") for name in ("mean", "max", "min", "sum")},
     "nn.swish": "silu",
     "concat": "concatenate",
     "clip_by_value": "clip",

@@ -99,15 +99,15 @@ _WHOLE = re.compile(_PACKAGE.pattern + r"-?[1-3][a-z]{0,3}(-[a-z0-9]+)*")
 _SPEED = re.compile(r"-[1-3][^-]*(?:-[a-z].*)?$")
 
 
-def _maker(name: str) -> str | None:
+def _vendor(name: str) -> str | None:
     """The vendor of a part or a board, if it is not AMD."""
-    makers = _table()["makers"]
-    assert isinstance(makers, list)
-    for maker in makers:
-        if re.fullmatch(maker["part"], name.casefold()) or (
-            maker["board"] and re.fullmatch(maker["board"], _board_key(name))
+    vendors = _table()["makers"]
+    assert isinstance(vendors, list)
+    for vendor in vendors:
+        if re.fullmatch(vendor["part"], name.casefold()) or (
+            vendor["board"] and re.fullmatch(vendor["board"], _board_key(name))
         ):
-            return str(maker["name"])
+            return str(vendor["name"])
     return None
 
 
@@ -116,10 +116,10 @@ def full_part(name: str) -> str:
 
     Raises UnknownPartError for a part or a board of another vendor.
     """
-    maker = _maker(name)
-    if maker is not None:
+    vendor = _vendor(name)
+    if vendor is not None:
         why = (
-            f"is made by {maker}; projects are written for parts of AMD (Xilinx), which Vitis HLS and Vivado HLS build"
+            f"is made by {vendor}; projects are written for parts of AMD (Xilinx), which Vitis HLS and Vivado HLS build"
             " (--backend vitis|vivado)"
         )
         raise UnknownPartError(part=name, why=why)

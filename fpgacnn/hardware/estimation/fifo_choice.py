@@ -21,7 +21,7 @@ MAX_BYTES = 1 << 20
 AUTO, FRAME = "auto", "frame"
 NAMES_SHOWN = 12
 
-FifoWish: TypeAlias = str | Path | Mapping[str, int]
+FifoOption: TypeAlias = str | Path | Mapping[str, int]
 """`auto`, `frame`, the path of a JSON file, or depths by FIFO."""
 
 
@@ -33,19 +33,19 @@ class FifoChoice:
     given: Mapping[str, int] = field(default_factory=dict)
 
 
-def parse_fifo(wish: FifoWish) -> FifoChoice:
+def parse_fifo(option: FifoOption) -> FifoChoice:
     """A choice of depths.
 
     Raises FifoFileError, UsageError for a depth that is no number of places.
     """
-    if isinstance(wish, Mapping):
-        for name, depth in wish.items():
+    if isinstance(option, Mapping):
+        for name, depth in option.items():
             if not 1 <= depth <= MAX_DEPTH:
                 raise UsageError(what=f"{depth} places for the FIFO {name!r} are not between 1 and {MAX_DEPTH:,}")
-        return FifoChoice(given=dict(wish))
-    if wish in {AUTO, FRAME}:
-        return FifoChoice(frame=wish == FRAME)
-    return FifoChoice(given=_read(Path(wish)))
+        return FifoChoice(given=dict(option))
+    if option in {AUTO, FRAME}:
+        return FifoChoice(frame=option == FRAME)
+    return FifoChoice(given=_read(Path(option)))
 
 
 def _read(file: Path) -> dict[str, int]:

@@ -20,7 +20,7 @@ from fpgacnn.hardware.synthesis.figures import Stage
 from fpgacnn.hardware.synthesis.find import Found, ReportKind, find_reports, refuse_foreign, solution_of
 from fpgacnn.hardware.synthesis.layers import adopted, join_layers, network_of
 from fpgacnn.hardware.synthesis.readers.cosim import read_cosim, read_export_rpt, read_export_xml
-from fpgacnn.hardware.synthesis.readers.firmware import FirmwareCall, ToolSettings, read_asked, read_calls
+from fpgacnn.hardware.synthesis.readers.firmware import FirmwareCall, ToolSettings, read_calls, read_settings
 from fpgacnn.hardware.synthesis.readers.hls_rpt import read_hls_rpt
 from fpgacnn.hardware.synthesis.readers.hls_xml import read_hls_xml, read_modules_xml
 from fpgacnn.hardware.synthesis.readers.summary import read_design_size_rpt, read_design_size_xml, read_summary
@@ -94,7 +94,7 @@ def read(folder: Path) -> SynthesisReport:
     piles = _read_all(folder)
     if not piles:
         raise NoReportsError(folder=folder)
-    settings, calls = read_asked(folder), read_calls(folder)
+    settings, calls = read_settings(folder), read_calls(folder)
     piles, loose = _solutions(piles)
     ordered = sorted(
         piles.values(),

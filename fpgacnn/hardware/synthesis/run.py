@@ -20,7 +20,7 @@ from fpgacnn.errors import (
     ToolTimeoutError,
     WriteError,
 )
-from fpgacnn.hardware.synthesis.readers.firmware import read_asked
+from fpgacnn.hardware.synthesis.readers.firmware import read_settings
 from fpgacnn.system.subprocesses import run, run_logged
 from fpgacnn.system.tools import ToolSearch
 
@@ -84,7 +84,7 @@ def find_tool(folder: Path, wanted: str | None = None) -> Tool:
 
     `wanted` is a path or a name. Raises SynthesisToolMissingError.
     """
-    for_vivado = read_asked(folder).backend.startswith("vivado")
+    for_vivado = read_settings(folder).backend.startswith("vivado")
     names = (ToolName.VIVADO_HLS,) if for_vivado else (ToolName.VITIS_RUN, ToolName.VITIS_HLS)
     search = ToolSearch(variable=TOOL_VARIABLE, names=names, chosen=wanted)
     for path, *arguments in search.commands():

@@ -142,12 +142,12 @@ def order(one: Trial, limits: FitLimits) -> tuple[float, ...]:
     With a limit on time, the last part compares utilization before time; without one, time before utilization.
     """
     shares = sum(one.shares.values())
-    time, room = (one.latency_ns, one.interval_ns), (one.utilization, shares)
+    time, size = (one.latency_ns, one.interval_ns), (one.utilization, shares)
     timed = limits.latency_ns is not None or limits.interval_ns is not None
     return (
         round(sum(one.excess.values()), 9),
         float(len(one.estimate.warnings)),
-        *(room + time if timed else time + room),
+        *(size + time if timed else time + size),
     )
 
 

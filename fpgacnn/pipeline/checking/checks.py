@@ -129,10 +129,10 @@ class Run:
     @property
     def csim_events(self) -> int:
         """Number of events for C simulation."""
-        asked = (
+        requested = (
             self.events.count if self.request.csim_events is None else min(self.request.csim_events, self.events.count)
         )
-        return min(asked, affordable(self.trained.network, CSIM_WORK)) if self.request.scaled else asked
+        return min(requested, affordable(self.trained.network, CSIM_WORK)) if self.request.scaled else requested
 
     def layers(self, run: Emulated) -> Layers:
         """Compare every layer on the sample, piece by piece; then compute the outputs of the other events."""

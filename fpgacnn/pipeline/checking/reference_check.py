@@ -110,7 +110,7 @@ class Opinion:
         for layer in self.network.layers:
             if layer.name in shown and shown[layer.name].size != len(self.values[0]) * prod(layer.shape):
                 return other_shape(framework, layer, shown[layer.name].shape[1:])
-        return of_reading(framework, self._pieces(shown), owed=self.network.outputs)
+        return of_reading(framework, self._pieces(shown), required=self.network.outputs)
 
     def _pieces(self, shown: Mapping[str, FloatArray]) -> Iterator[tuple[NodeDifference, ...]]:
         step = max(1, PIECE_VALUES // sum(prod(layer.shape) for layer in self.network.layers))

@@ -39,7 +39,7 @@ ESTIMATES = {
 BAND = "the band contains the true value in four of five cases"
 
 
-def room(entry: ReportInput) -> Verdict:
+def fits_part(entry: ReportInput) -> Verdict:
     """Whether the part has enough resources, by the most accurate source."""
     if entry.estimate is not None and entry.estimate.stops:
         detail = "Processes wait for each other for ever, because a FIFO is too short; see Timeline."
@@ -68,7 +68,7 @@ def room(entry: ReportInput) -> Verdict:
         else ""
     )
     words = f"{', '.join(short)}{over}" if short else f"{RESOURCES[name]} is tightest with {percent(share)}"
-    return Verdict(question="Fits?", answer=answer, detail=f"{words}. {_said_by(cost)}.", tone=tone)
+    return Verdict(question="Fits?", answer=answer, detail=f"{words}. {_source_text(cost)}.", tone=tone)
 
 
 def _shares(cost: ResourceReport) -> dict[str, float]:
@@ -84,7 +84,7 @@ def _used(cost: ResourceReport) -> str:
     return ", ".join(f"{rough(amount.value)} {RESOURCES[name]}" for name, amount in cost.resources.items())
 
 
-def _said_by(cost: ResourceReport) -> str:
+def _source_text(cost: ResourceReport) -> str:
     return ESTIMATES.get(cost.source, f"{NAMES[cost.source]} ({cost.by})")
 
 
@@ -108,7 +108,7 @@ def speed(entry: ReportInput) -> Verdict:
     return Verdict(
         question="How fast?",
         answer=answer,
-        detail=f"{detail}. {_said_by(cost)}.{missed}",
+        detail=f"{detail}. {_source_text(cost)}.{missed}",
         tone=Tone.BAD if late else Tone.PLAIN,
     )
 
@@ -148,21 +148,21 @@ def plain_amount(amount: ResourceValue | None) -> Cell:
 
 def resources(entry: ReportInput) -> Section | None:
     """The figures of every source beside the resources of the part."""
-    said = [cost for cost in entry.costs if cost.resources]
-    if not said:
+    sources = [cost for cost in entry.costs if cost.resources]
+    if not sources:
         return None
-    word = latest(entry.costs) or said[-1]
+    word = latest(entry.costs) or sources[-1]
     shares = _shares(word)
     columns = (
         Column(name="Resource"),
-        *(Column(name=NAMES[cost.source], number=True) for cost in said),
+        *(Column(name=NAMES[cost.source], number=True) for cost in sources),
         Column(name="The part has", number=True),
         Column(name="Used", number=True),
         Column(name=f"Share ({NAMES[word.source]})", drawn=True),
     )
     rows = []
     for name, title in RESOURCES.items():
-        if not any(cost.resources[name].value for cost in said if name in cost.resources) and not word.available.get(
+        if not any(cost.resources[name].value for cost in sources if name in cost.resources) and not word.available.get(
             name
         ):
             continue
@@ -176,7 +176,7 @@ def resources(entry: ReportInput) -> Section | None:
         rows.append(
             (
                 cell(title),
-                *(amount_cell(cost.resources.get(name)) for cost in said),
+                *(amount_cell(cost.resources.get(name)) for cost in sources),
                 count(available),
                 used,
                 Cell(text="", mark=drawn),
@@ -187,7 +187,7 @@ def resources(entry: ReportInput) -> Section | None:
         "BRAM is counted in blocks of 18 Kb everywhere. HLS reports more than logic synthesis needs, above all LUTs.",
     )
     legend = (f"The thin line over a bar is the band of the estimate: {BAND}.",) if word.source in ESTIMATES else ()
-    notes = tuple(_origin(cost) for cost in said if cost.source is not Source.AFTER_SYNTHESIS)
+    notes = tuple(_origin(cost) for cost in sources if cost.source is not Source.AFTER_SYNTHESIS)
     return Section(key="resources", title="Resources", words=words, legend=legend, tables=(table,), notes=notes)
 
 
@@ -203,8 +203,8 @@ def _origin(cost: ResourceReport) -> str:
 
 def latency(entry: ReportInput) -> Section | None:
     """Latency of the whole network from every source, and of each layer from the most accurate source that has it."""
-    said = [cost for cost in entry.costs if cost.latency_cycles or cost.interval_cycles]
-    if not said:
+    sources = [cost for cost in entry.costs if cost.latency_cycles or cost.interval_cycles]
+    if not sources:
         return None
     names = (("Latency", "cycles"), ("Latency", "in time"), ("Interval", "cycles"), ("Interval", "in time"))
     columns = (Column(name="Source"), *(Column(name=name, unit=unit, number=True) for name, unit in names))
@@ -216,7 +216,7 @@ def latency(entry: ReportInput) -> Section | None:
             amount_cell(one.interval_cycles),
             _time(one.interval_ns),
         )
-        for one in said
+        for one in sources
     )
     whole = Table(caption="Latency and interval of the whole", columns=columns, rows=rows, ordered=True)
     drawn = entry.estimate is not None and entry.estimate.simulated is not None and not entry.synthesis
@@ -289,7 +289,7 @@ def layers(entry: ReportInput) -> Section | None:
         for layer in shares
     )
     table = Table(caption=f"Cost of every layer ({NAMES[cost.source]})", columns=columns, rows=rows)
-    return Section(key="layers", title="Cost by layer", words=(f"{_said_by(cost)}.",), tables=(table,))
+    return Section(key="layers", title="Cost by layer", words=(f"{_source_text(cost)}.",), tables=(table,))
 
 
 DRAWN = {"lut", "dsp"}

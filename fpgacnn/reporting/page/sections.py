@@ -11,7 +11,7 @@ from fpgacnn.records.report_input import ReportInput
 from fpgacnn.records.resources import by_layer
 from fpgacnn.reporting import charts
 from fpgacnn.reporting.formatting import NOTHING, power, times
-from fpgacnn.reporting.graph_drawing import graph_rails
+from fpgacnn.reporting.graph_drawing import graph_rows
 from fpgacnn.reporting.page import resources, streams
 from fpgacnn.reporting.page.page import Cell, Column, Section, Table, Tone, cell, count
 from fpgacnn.reporting.page.verdicts import outcome
@@ -60,7 +60,7 @@ def network(entry: ReportInput, record: RunRecord) -> Section:
     spent, headings = _spent(entry, layers)
     rows = tuple(
         (
-            Cell(text="", mark=rail),
+            Cell(text="", mark=graph_row),
             cell(layer.name),
             cell(layer.what or layer.kind.lower()),
             cell(times(layer.shape)),
@@ -68,7 +68,7 @@ def network(entry: ReportInput, record: RunRecord) -> Section:
             count(layer.parameters) if layer.parameters else cell(""),
             *cells,
         )
-        for layer, rail, cells in zip(layers, graph_rails(layers), spent, strict=True)
+        for layer, graph_row, cells in zip(layers, graph_rows(layers), spent, strict=True)
     )
     words = "Nodes in the order of computation."
     legend = (

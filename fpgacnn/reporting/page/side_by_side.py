@@ -64,12 +64,12 @@ def _figures(entries: Sequence[ReportInput]) -> tuple[Table, ...]:
         "Project": groups["Project"],
     }
     names = [entry.name for entry in entries]
-    return tuple(_table(title, said, names) for title, said in ordered.items() if any(said))
+    return tuple(_table(title, shown, names) for title, shown in ordered.items() if any(shown))
 
 
-def _table(title: str, said: Sequence[Figures], names: Sequence[str]) -> Table:
-    keys = dict.fromkeys(key for one in said for key in one)
-    rows = tuple((cell(key), *_row([one.get(key) for one in said])) for key in keys)
+def _table(title: str, shown: Sequence[Figures], names: Sequence[str]) -> Table:
+    keys = dict.fromkeys(key for one in shown for key in one)
+    rows = tuple((cell(key), *_row([one.get(key) for one in shown])) for key in keys)
     return Table(
         caption=title,
         columns=(Column(name=""), *(Column(name=name) for name in names)),

@@ -25,7 +25,7 @@ def verdicts(entry: ReportInput) -> tuple[Verdict, ...]:
     return (
         *run,
         *in_rtl(entry),
-        resources.room(entry),
+        resources.fits_part(entry),
         resources.speed(entry),
         *(quality(record) if record else ()),
     )

@@ -146,11 +146,11 @@ def speed(answer: Estimate) -> Text:
     return lines
 
 
-def _speed(said: Totals | Simulated) -> str:
-    rate = 1e9 / max(said.ii_ns.value, 1e-9)
+def _speed(figures: Totals | Simulated) -> str:
+    rate = 1e9 / max(figures.ii_ns.value, 1e-9)
     return (
-        f"latency {_banded(said.latency_cycles)} cycles = {time_words(said.latency_ns.value)}; "
-        f"a new event every {_banded(said.ii_cycles)} cycles = {_rounded(rate)} events a second"
+        f"latency {_banded(figures.latency_cycles)} cycles = {time_words(figures.latency_ns.value)}; "
+        f"a new event every {_banded(figures.ii_cycles)} cycles = {_rounded(rate)} events a second"
     )
 
 

@@ -74,10 +74,10 @@ def _spread(record: FitRecord) -> str:
         record.limits,
     )
     assert there is not None
-    room = {"LUT": (after.lut.high, there.lut), "FF": (after.ff.high, there.ff), "DSP": (after.dsp.high, there.dsp)}
+    counts = {"LUT": (after.lut.high, there.lut), "FF": (after.ff.high, there.ff), "DSP": (after.dsp.high, there.dsp)}
     over = [
         name
-        for name, (high, part) in {**room, "BRAM": (after.bram_18k.high, there.bram_18k)}.items()
+        for name, (high, part) in {**counts, "BRAM": (after.bram_18k.high, there.bram_18k)}.items()
         if high > limits.utilization * part
     ]
     times = {

@@ -29,7 +29,7 @@ from fpgacnn.reporting.terminal.estimate import estimate_line
 from fpgacnn.sim.compare import READING, VerificationReport
 
 UNRESOLVED_SHOWN = 5
-TOLD = {"resources", "latency"}
+BEFORE_RUN = {"resources", "latency"}
 """Sections that are printed before those of a run; the other sections repeat its content."""
 
 STYLES = {Tone.GOOD: "green", Tone.WARN: "yellow", Tone.BAD: "red", Tone.PLAIN: "", Tone.SAME: "dim"}
@@ -87,7 +87,7 @@ def inputs_report(entries: Sequence[ReportInput]) -> Iterator[RenderableType]:
     yield from map(verdict_line, whole.chapters[0].verdicts)
     yield ""
     for section in whole.chapters[0].sections:
-        if section.key in TOLD or entries[0].record is None:
+        if section.key in BEFORE_RUN or entries[0].record is None:
             yield from section_parts(section)
     if entries[0].record:
         yield from run_report(entries[0].record)

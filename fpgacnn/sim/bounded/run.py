@@ -85,10 +85,10 @@ class BoundedCSim(CSim):
         return SimulationResult(engine=engine, outputs=outputs, trace={})
 
 
-def circle(said: str, top: Rewritten) -> tuple[str, ...]:
+def circle(output: str, top: Rewritten) -> tuple[str, ...]:
     """The processes that wait for each other, from what the program says of every process that waits."""
     waits: dict[str, tuple[bool, str]] = {}
-    for line in said.splitlines():
+    for line in output.splitlines():
         words = line.split("\t")
         if len(words) == len(("waits", "process", "full or empty", "FIFO")) and words[0] == "waits":
             waits[words[1]] = (words[2] == "full", words[3])

@@ -52,7 +52,7 @@ def shown(model: SourceModel, inputs: np.ndarray = INPUTS) -> dict[str, np.ndarr
 
 
 def test_float32_is_no_difference() -> None:
-    found = of_reading("Keras 9", [differences(network(), [INPUTS], shown(network()))], owed=("last",))
+    found = of_reading("Keras 9", [differences(network(), [INPUTS], shown(network()))], required=("last",))
     assert (found.left, found.right, found.holds, found.layers, found.events) == (READING, "Keras 9", True, 4, 40)
     assert (found.values, found.mismatches, found.float32_events) == (4 * 240, 0, 0)
     assert 0 < found.max_abs_difference <= found.allowed < 1e-4
@@ -60,7 +60,7 @@ def test_float32_is_no_difference() -> None:
 
 def test_a_layer_that_was_read_wrongly_is_named_and_those_behind_it_are_not() -> None:
     found = of_reading(
-        "Keras 9", [differences(network(), [INPUTS], shown(network(kernel=KERNEL[:, ::-1])))], owed=("last",)
+        "Keras 9", [differences(network(), [INPUTS], shown(network(kernel=KERNEL[:, ::-1])))], required=("last",)
     )
     assert not found.holds
     assert found.first is not None
@@ -73,7 +73,7 @@ def test_one_wrong_value_among_all_is_found(layer: str) -> None:
     answers = shown(network())
     answers[layer] = answers[layer].copy()
     answers[layer][17, 4] += 0.5
-    found = of_reading("Keras 9", [differences(network(), [INPUTS], answers)], owed=("last",))
+    found = of_reading("Keras 9", [differences(network(), [INPUTS], answers)], required=("last",))
     assert not found.holds
     assert found.first is not None
     assert (found.first.layer, found.first.index) == (layer, (17, 4))
@@ -84,7 +84,7 @@ def test_no_number_is_a_difference() -> None:
     for value in (np.nan, np.inf):
         answers["last"] = answers["last"].copy()
         answers["last"][3, 3] = value
-        found = of_reading("Keras 9", [differences(network(), [INPUTS], answers)], owed=("last",))
+        found = of_reading("Keras 9", [differences(network(), [INPUTS], answers)], required=("last",))
         assert not found.holds
         assert found.first is not None
         assert found.first.index == (3, 3)
@@ -99,10 +99,10 @@ def test_a_quantizers_step_next_to_a_threshold_is_excused_and_elsewhere_not() ->
     answers["first"] = moved
     answers["relu"] = np.maximum(moved, 0.0)
     answers["last"] = np.float32(answers["relu"] @ KERNEL.T)
-    excused = of_reading("Keras 9", [differences(model, [inputs], answers)], owed=("last",))
+    excused = of_reading("Keras 9", [differences(model, [inputs], answers)], required=("last",))
     assert (excused.holds, excused.float32_events, excused.mismatches) == (True, 1, 1)
     inputs[5, 2] += 1e-3
-    assert not of_reading("Keras 9", [differences(model, [inputs], answers)], owed=("last",)).holds
+    assert not of_reading("Keras 9", [differences(model, [inputs], answers)], required=("last",)).holds
 
 
 def test_more_than_a_few_percent_are_not_excused() -> None:
@@ -112,7 +112,7 @@ def test_more_than_a_few_percent_are_not_excused() -> None:
     answers["first"] = answers["first"] + other
     answers["relu"] = np.maximum(answers["first"], 0.0)
     answers["last"] = np.float32(answers["relu"] @ KERNEL.T)
-    found = of_reading("Keras 9", [differences(model, [inputs], answers)], owed=("last",))
+    found = of_reading("Keras 9", [differences(model, [inputs], answers)], required=("last",))
     assert not found.holds
     assert found.first is not None
     assert found.first.layer == "first"
@@ -128,7 +128,7 @@ def test_pieces_of_events_add_up() -> None:
         )
         for start in range(0, 40, 10)
     ]
-    found = of_reading("Keras 9", pieces, owed=("last",))
+    found = of_reading("Keras 9", pieces, required=("last",))
     assert (found.events, found.values, found.holds) == (40, 960, False)
     assert found.first is not None
     assert found.first.index == (33, 1)
@@ -137,12 +137,12 @@ def test_pieces_of_events_add_up() -> None:
 def test_a_comparison_without_the_output_proves_nothing() -> None:
     answers = shown(network())
     del answers["last"]
-    assert not of_reading("Keras 9", [differences(network(), [INPUTS], answers)], owed=("last",)).holds
+    assert not of_reading("Keras 9", [differences(network(), [INPUTS], answers)], required=("last",)).holds
 
 
 def test_layers_that_nothing_shows_are_computed_and_their_rounding_carried() -> None:
     answers = {"last": shown(network())["last"]}
-    found = of_reading("Keras 9", [differences(network(), [INPUTS], answers)], owed=("last",))
+    found = of_reading("Keras 9", [differences(network(), [INPUTS], answers)], required=("last",))
     assert (found.holds, found.layers) == (True, 1)
     answers["last"] = answers["last"] + 0.5
-    assert not of_reading("Keras 9", [differences(network(), [INPUTS], answers)], owed=("last",)).holds
+    assert not of_reading("Keras 9", [differences(network(), [INPUTS], answers)], required=("last",)).holds

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from fpgacnn.ir.fixed_point import parse_format
 from fpgacnn.reporting.charts import Bar, bar, bit_axis, form_of, log_axis, spare_bits, strip
-from fpgacnn.reporting.graph_drawing import HEIGHT, LANE, MARGIN, MAX_LANES, graph_rails
+from fpgacnn.reporting.graph_drawing import HEIGHT, LANE, MARGIN, MAX_LANES, graph_rows
 from tests.support.records import layer, layers
 
 
 def test_a_chain_is_one_line_without_lanes() -> None:
-    pieces = graph_rails([layer("a", "Input"), layer("b", "Dense", "a"), layer("c", "Relu", "b")])
+    pieces = graph_rows([layer("a", "Input"), layer("b", "Dense", "a"), layer("c", "Relu", "b")])
     assert {piece.width for piece in pieces} == {2 * MARGIN}
     assert [len(piece.curves) for piece in pieces] == [1, 2, 1]
     assert all(curve.x0 == curve.x1 == MARGIN for piece in pieces for curve in piece.curves)
@@ -23,7 +23,7 @@ def test_a_chain_is_one_line_without_lanes() -> None:
 
 
 def test_a_skip_connection_leaves_the_middle_and_comes_back() -> None:
-    pieces = graph_rails(layers())
+    pieces = graph_rows(layers())
     assert {piece.width for piece in pieces} == {2 * MARGIN + LANE}
     node, lane = MARGIN + LANE, MARGIN
     skips = [[(one.x0, one.y0, one.x1, one.y1) for one in piece.curves if one.skips] for piece in pieces]
@@ -37,7 +37,7 @@ def test_a_skip_connection_leaves_the_middle_and_comes_back() -> None:
 
 
 def test_inputs_that_are_no_earlier_row_are_left_out() -> None:
-    pieces = graph_rails([layer("a", "Input", "b"), layer("b", "Dense", "a", "b", "nobody")])
+    pieces = graph_rows([layer("a", "Input", "b"), layer("b", "Dense", "a", "b", "nobody")])
     assert [len(piece.curves) for piece in pieces] == [1, 1]
 
 
@@ -51,7 +51,7 @@ def graphs(draw: st.DrawFn) -> list[tuple[int, ...]]:
 @given(graph=graphs())
 def test_every_edge_is_one_unbroken_line_that_passes_no_node(graph: list[tuple[int, ...]]) -> None:
     nodes = [layer(f"n{row}", "Relu", *(f"n{one}" for one in reads)) for row, reads in enumerate(graph)]
-    pieces = graph_rails(nodes)
+    pieces = graph_rows(nodes)
     node = pieces[0].x
     for row, piece in enumerate(pieces):
         through = [one for one in piece.curves if (one.y0, one.y1) == (0.0, HEIGHT)]
@@ -67,12 +67,12 @@ def test_every_edge_is_one_unbroken_line_that_passes_no_node(graph: list[tuple[i
 def test_lanes_are_bounded_whatever_the_graph() -> None:
     count = 4 * MAX_LANES
     nodes = [layer(f"n{row}", "Relu", *([f"n{count - row - 1}"] if row > count // 2 else [])) for row in range(count)]
-    assert graph_rails(nodes)[0].width == 2 * MARGIN + MAX_LANES * LANE
+    assert graph_rows(nodes)[0].width == 2 * MARGIN + MAX_LANES * LANE
 
 
 def test_a_graph_full_of_edges_is_drawn_in_bounded_lines() -> None:
     nodes = [layer(f"n{row}", "Merge", *(f"n{one}" for one in range(0, row, 7))) for row in range(300)]
-    pieces = graph_rails(nodes)
+    pieces = graph_rows(nodes)
     assert pieces[0].width == 2 * MARGIN + MAX_LANES * LANE
     assert max(len(piece.curves) for piece in pieces) <= 5
 

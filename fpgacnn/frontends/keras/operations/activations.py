@@ -76,9 +76,9 @@ def parse_activation(value: Json, context: LayerContext) -> src.Activation | Non
         return known[value]
     if value == "hard_sigmoid":
         return _hard_sigmoid(context)
-    said = kind if isinstance(value, dict) and "class_name" in value else value
+    text = kind if isinstance(value, dict) and "class_name" in value else value
     raise context.settings.unsupported(
-        f"activation {said!r} is not supported", f"use one of {', '.join(_NAMED)}, hard_sigmoid, or a QKeras quantizer"
+        f"activation {text!r} is not supported", f"use one of {', '.join(_NAMED)}, hard_sigmoid, or a QKeras quantizer"
     )
 
 

@@ -68,7 +68,7 @@ def read_export_rpt(text: str, file: str) -> Export:
     verdicts = [VERDICTS[line.strip()] for line in lines if line.strip() in VERDICTS]
     after = ["achieved post-impl"] if head[1] == "Implementation" else []
     for name in ("required", "achieved post-synthesis", *after):
-        if not any(said.startswith(name) for said in periods):
+        if not any(period.startswith(name) for period in periods):
             raise timing.broken(f"'CP {name}' is missing; the report ends early")
     if not verdicts and None not in periods.values():
         raise timing.broken("the verdict on timing is missing; the report ends early")

@@ -60,7 +60,7 @@ def _call(line: str) -> FirmwareCall | None:
     )
 
 
-def read_asked(folder: Path) -> ToolSettings:
+def read_settings(folder: Path) -> ToolSettings:
     """The settings in the build script; None if it has none."""
     words = (line.split() for line in _text(folder / "project.tcl").splitlines())
     variables = {word[1]: word[2].strip('"') for word in words if len(word) == 3 and word[0] == "set"}

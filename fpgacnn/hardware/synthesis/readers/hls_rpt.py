@@ -45,8 +45,8 @@ def read_hls_rpt(text: str, file: str) -> ModuleReport:
 
 
 class _Reader:
-    def __init__(self, document: HlsText, maker: str, name: str, *, abridged: bool) -> None:
-        self.document, self.maker, self.name, self.abridged = document, maker, name, abridged
+    def __init__(self, document: HlsText, vendor: str, name: str, *, abridged: bool) -> None:
+        self.document, self.vendor, self.name, self.abridged = document, vendor, name, abridged
         self.origin = Origin(stage=Stage.CSYNTH, file=document.file)
 
     def report(self) -> ModuleReport:
@@ -60,7 +60,7 @@ class _Reader:
         return ModuleReport(
             name=self.name,
             origin=self.origin,
-            tool=f"{self.maker} HLS",
+            tool=f"{self.vendor} HLS",
             version=fields["Version"].split(" ")[0],
             date=date_text(fields.get("Date", "")),
             project=fields.get("Project"),

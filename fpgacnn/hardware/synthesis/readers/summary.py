@@ -62,19 +62,19 @@ def _row(row: tuple[str, ...], cells: Cells, origin: Origin) -> SummaryRow:
         kind="module" if module else "loop",
         depth=len(found[1]),
         dataflow=bool(found[4]),
-        issue=_said(row[1]),
+        issue=_text_or_none(row[1]),
         slack_ns=cells.real(row[2]),
         latency_cycles=cells.whole(row[3]),
         latency_ns=cells.real(row[4]),
         iteration_latency_cycles=cells.whole(row[5]),
         interval_cycles=cells.whole(row[6]),
         trip_count=cells.whole(row[7]),
-        pipelined=_said(row[8]),
+        pipelined=_text_or_none(row[8]),
         resources=Resources(origin=origin, lut=lut, ff=ff, dsp=dsp, bram_18k=bram, uram=uram) if module else None,
     )
 
 
-def _said(text: str) -> str | None:
+def _text_or_none(text: str) -> str | None:
     return None if text.strip() in {"-", ""} else text.strip()
 
 
