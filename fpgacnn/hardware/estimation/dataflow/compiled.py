@@ -66,6 +66,11 @@ def _kernel() -> ctypes.CDLL | None:
     return loaded
 
 
+def has_kernel() -> bool:
+    """Whether simulations run as compiled code."""
+    return _kernel() is not None
+
+
 class Simulator:
     """Runs one network with different depths of its FIFOs; what does not depend on depths is prepared once."""
 

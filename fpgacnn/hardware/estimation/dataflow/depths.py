@@ -15,7 +15,7 @@ from zlib import crc32
 import numpy as np
 
 from fpgacnn.hardware.estimation.dataflow.build import Vary, as_estimated
-from fpgacnn.hardware.estimation.dataflow.compiled import Simulator
+from fpgacnn.hardware.estimation.dataflow.compiled import Simulator, has_kernel
 from fpgacnn.hardware.estimation.dataflow.process import Network
 
 LEAST_DEPTH = 2
@@ -36,6 +36,9 @@ DEEPER = 3
 
 MOST_EVENTS = 600_000_000
 """Reads and writes that a search simulates; where they are spent, the FIFOs that are left keep a whole frame."""
+
+INTERPRETED = 20
+"""How many times fewer of them are simulated where there is no C compiler."""
 
 EVENTS_PER_WORD = 8
 """A write and a read in each of four frames."""
@@ -137,8 +140,9 @@ def search(made: Callable[[Vary], Network], blocks: Mapping[str, Callable[[int],
     words = dict(zip((one.name for one in network.channels), network.words().tolist(), strict=True))
     steps = {name: levels(words[name], blocks[name]) for name in network.inner}
     frame = {name: found[-1] for name, found in steps.items()}
-    runs = MOST_EVENTS // (EVENTS_PER_WORD * max(1, sum(words.values())))
-    scenarios = _scenarios(made, frame, min(SCENARIOS, runs // 16))
+    affordable = MOST_EVENTS if has_kernel() else MOST_EVENTS // INTERPRETED
+    runs = affordable // (EVENTS_PER_WORD * max(1, sum(words.values())))
+    scenarios = _scenarios(made, frame, min(SCENARIOS, max(2, runs // 16)))
     looking = _Search(scenarios=scenarios, levels=steps, depths=frame, left=runs)
     saved = {name: blocks[name](found[-1]) - blocks[name](found[0]) for name, found in steps.items()}
     several = sorted((name for name in steps if len(steps[name]) > 1), key=lambda name: (-saved[name], name))

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import fpgacnn
 from fpgacnn.design import BackendName, IoType
 from fpgacnn.design.project import write_files
 from fpgacnn.errors import FifoFileError, LoweringError, UnknownNameError, UsageError
@@ -131,3 +132,22 @@ def test_a_stream_whose_pragma_is_missing_has_two_places(tmp_path: Path) -> None
     lines = [line for line in top.splitlines() if "pragma HLS STREAM" not in line]
     write_files(tmp_path, {**files, "firmware/myproject.cpp": "\n".join(lines).encode()})
     assert set(np.unique(list(read_project(tmp_path).fifo_depths.values()))) == {2}
+
+
+def test_a_project_of_others_with_a_short_copy_stops_by_the_names_of_its_layers(tmp_path: Path) -> None:
+    """The copy is named by its variable; the layers have their names from the comments behind the calls."""
+    build = Builder(seed=3)
+    branches(build)
+    design = replace(build.design(IoType.STREAM, part=PART), fifo_depths={"n1:n3": 61})
+    files = convert(design).files
+    top = files["firmware/myproject.cpp"].decode()
+    assert top.count("depth=61") == 1
+    write_files(tmp_path, {**files, "firmware/myproject.cpp": top.replace("depth=61", "depth=3").encode()})
+    record = fpgacnn.estimate(tmp_path)
+    assert not record.fits
+    (caution,) = (one for one in record.estimate.warnings if one.code == "FC126")
+    assert "clone of n1 (full layer" in caution.text
+    assert "n3 (empty layer" in caution.text
+    chosen = fpgacnn.estimate(tmp_path, fifo="auto")
+    assert chosen.fits
+    assert fpgacnn.estimate(tmp_path, fifo={"layer2_out": 5}).fits
