@@ -14,13 +14,17 @@ from fpgacnn.design import Design, IoType, Target
 from fpgacnn.errors import WidthLimitError
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import interval as iv
+from fpgacnn.ir import ranges
 from fpgacnn.ir.fixed_point import Codes, Format, Overflow, Rounding, requantize, to_values
 from fpgacnn.ir.hardware import HardwareModel
 from fpgacnn.ir.interval import Interval
+from fpgacnn.ir.source import PoolKind
 from fpgacnn.passes.precision import Decision, LayerPrecision, PrecisionPlan
+from fpgacnn.passes.precision.planner import Planner
 from fpgacnn.sim.emulator import ReferenceEmulator
+from fpgacnn.sim.emulator.result_ranges import result_ranges
 from tests.support import networks
-from tests.support.planned import plan
+from tests.support.planned import plan, planned_node
 from tests.support.random_networks import random_inputs, random_network
 
 SEEDS = range(60)
@@ -233,6 +237,41 @@ def test_no_planned_format_wraps_in_any_pooling() -> None:
     build = networks.Builder(seed=12)
     networks.pooling(build, IoType.PARALLEL)
     assert first_node_that_needs_more_bits(build.design(IoType.PARALLEL).model, tuple(build.events(EVENTS))) is None
+
+
+def intervals(model: HardwareModel) -> Mapping[str, Interval]:
+    """What planning derives, for every node."""
+    planner = Planner()
+    for layer in model.layers:
+        planner.add(planned_node(layer))
+    return {name: bound.interval for name, bound in planner.bounds.items()}
+
+
+def has_means_of_several_sizes(model: HardwareModel) -> bool:
+    """Whether padding is in some windows of a mean and not in others; the emulator's interval is wider then."""
+    shapes = {layer.name: layer.shape for layer in model.layers}
+    return any(
+        isinstance(layer.operation, hw.Pool)
+        and layer.operation.kind is PoolKind.AVERAGE
+        and len(ranges.window_sizes(layer.operation, shapes[layer.inputs[0]])) > 1
+        for layer in model.layers
+    )
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_emulator_derives_the_intervals_of_the_plan(seed: int) -> None:
+    model = random_network(seed)
+    planned, found = intervals(model), result_ranges(Design(model=model, plan=plan(model), target=Target()))
+    several = has_means_of_several_sizes(model)
+    for layer in model.layers:
+        here, there = (iv.full(one[layer.name], layer.shape) for one in (found, planned))
+        same = np.array_equal(here.low, there.low) and np.array_equal(here.high, there.high)
+        assert here.fraction == there.fraction
+        assert same or several, layer
+
+
+def test_most_random_networks_have_no_means_of_several_sizes() -> None:
+    assert sum(not has_means_of_several_sizes(random_network(seed)) for seed in SEEDS) > len(SEEDS) // 2
 
 
 def test_the_random_networks_have_every_operation() -> None:
