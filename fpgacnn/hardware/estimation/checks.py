@@ -29,7 +29,7 @@ CAUTIONS = {
     "FC128": "More products side by side than schedulers handle in reasonable time.",
     "FC129": "Vitis HLS takes long to split arrays of more than 1,024 elements.",
     "FC132": "A template whose order of reads and writes is not known: the dataflow is not simulated.",
-    "FC134": "Headers of the project differ from those of every release of hls4ml: the estimate knows only the latter.",
+    "FC134": "Headers of the project differ from those of every release of hls4ml: the estimate is valid for the latter only.",
 }
 """The page of every caution, by its code."""
 
@@ -54,7 +54,7 @@ def cautions(
 
 
 def _headers(model: HardwareGraph) -> Iterator[Caution]:
-    """A caution about templates that somebody changed, or that come from between two releases."""
+    """A caution about templates that were changed, or that belong to no release."""
     if model.changed_headers:
         more = len(model.changed_headers) - NEAR_SHOWN
         named = ", ".join(model.changed_headers[:NEAR_SHOWN]) + (f" and {more} more" if more > 0 else "")

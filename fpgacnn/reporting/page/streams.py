@@ -9,8 +9,8 @@ from fpgacnn.reporting.formatting import percent
 from fpgacnn.reporting.page.page import Cell, Column, Section, Table, Tone, cell, count
 
 WORDS = (
-    "Layers overlap: each begins with its first words. It waits when a FIFO in front of it is empty, or one behind it is "
-    "full. All cycles are simulated, with the depths of the FIFOs."
+    "Layers overlap: each begins with its first words. It waits when a FIFO in front of it is empty, or one behind it"
+    " is full. All cycles are simulated, with the depths of the FIFOs."
 )
 LEGEND = ("A bar is the time from the first to the last cycle of a layer in one frame; gaps in it are waits.",)
 STUCK = "The design stops: each of these processes waits for the next, and the last one for the first."
@@ -22,10 +22,9 @@ def timeline(entry: ReportInput) -> Section | None:
     if dataflow is None:
         return None
     if dataflow.deadlock:
-        rows = tuple((cell(one, Tone.BAD),) for one in dataflow.deadlock)
-        table = Table(
-            caption="Deadlock", columns=(Column(name="Process and the FIFO it waits for"),), rows=rows, ordered=True
-        )
+        stuck = tuple((cell(one, Tone.BAD),) for one in dataflow.deadlock)
+        names = (Column(name="Process and the FIFO it waits for"),)
+        table = Table(caption="Deadlock", columns=names, rows=stuck, ordered=True)
         return Section(key="timeline", title="Timeline", words=(STUCK,), tables=(table,))
     end = max((one.end for one in dataflow.layers), default=0)
     columns = (
@@ -85,6 +84,6 @@ def saved(dataflow: Simulated) -> str:
         sum(one.frame_bram_18k for one in dataflow.streams),
     )
     return (
-        f"All FIFOs together take {used:,} blocks of RAM (18 Kb); with room for a whole frame each they would take {frame:,}. "
+        f"All FIFOs together take {used:,} blocks of RAM (18 Kb); with the depth of a frame they would take {frame:,}. "
         "The highest fill is that of four frames behind each other."
     )

@@ -60,7 +60,7 @@ def test_every_fifo_is_shown_with_what_a_frame_would_take() -> None:
     section = streams.fifos(of(DATAFLOW))
     assert section is not None
     assert [one.text for one in section.tables[0].rows[0]] == ["pad", "pad", "conv1", "16", "9", "324", "48", "0", "3"]
-    assert "take 0 blocks of RAM (18 Kb); with room for a whole frame each they would take 3" in section.words[0]
+    assert "take 0 blocks of RAM (18 Kb); with the depth of a frame they would take 3" in section.words[0]
 
 
 def test_simulated_cycles_stand_beside_those_of_csynth_under_their_own_names() -> None:
