@@ -14,7 +14,7 @@ from fpgacnn.hardware.estimation.multiply import Multiplication
 from fpgacnn.hardware.estimation.quantities import LayerQuantities, Quantities
 from fpgacnn.hardware.estimation.timing import TimingBudget, elementwise_depth, pixel_cycles, shift_cycles, slow_pixels
 
-MAX_WORDS = 1 << 25
+MAX_WORDS = 1 << 23
 """Words of one frame in all FIFOs: a network with more is not simulated."""
 
 POOL_DEPTH, MERGE_DEPTH = 3, 1
@@ -75,7 +75,7 @@ def build(
         if one.layer.role is not Role.INPUT:
             for name in one.layer.inputs or wiring.reads[one.layer.name]:
                 words.setdefault(name, words_of(one.layer.in_shape))
-    if sum(words.values()) > MAX_WORDS:
+    if max(sum(words.values()), sum(_steps(layer) for layer in graph.layers)) > MAX_WORDS:
         return Unknown(layer="", why=f"a frame has more than {MAX_WORDS:,} words")
     titles = {layer.name: layer.title for layer in graph.layers}
     written = {layer.name for layer in graph.layers if layer.role is not Role.INPUT}
@@ -95,11 +95,19 @@ def build(
             targets = [building.fifo(copy) for copy in copies]
             clone = schedules.elementwise([building.fifo(name)], targets, words[name], 1, 1)
             building.add(f"clone of {titles.get(name, name)}", clone)
+    origin = {copy: name for name, found in wiring.copies.items() for copy in found}
     for name in sorted(wiring.ports):
-        layer = name if name in written else next((key for key, found in wiring.copies.items() if name in found), None)
-        if layer in words and (name in written or layer in wiring.copies) and name in building.numbers:
+        layer = name if name in written else origin.get(name)
+        if layer in words and name in building.numbers:
             building.add(f"output {titles.get(layer, layer)}", schedules.sink(building.fifo(name), words[layer]))
     return _network(building, words)
+
+
+def _steps(layer: TemplateCall) -> int:
+    """Words that the loops of a template count, whatever its neighbours say of them."""
+    top, bottom, left, right = layer.borders
+    rows, columns = layer.in_shape[:2]
+    return max((rows + top + bottom) * (columns + left + right), words_of(layer.out_shape), layer.steps)
 
 
 def _network(building: _Builder, words: Mapping[str, int]) -> Network | Unknown:
