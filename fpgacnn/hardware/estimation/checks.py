@@ -29,7 +29,10 @@ CAUTIONS = {
     "FC128": "More products side by side than schedulers handle in reasonable time.",
     "FC129": "Vitis HLS takes long to split arrays of more than 1,024 elements.",
     "FC132": "A template whose order of reads and writes is not known: the dataflow is not simulated.",
-    "FC134": "Headers of the project differ from those of every release of hls4ml: the estimate is valid for the latter only.",
+    "FC134": (
+        "Headers of the project differ from those of every release of hls4ml: the estimate is valid for the latter"
+        " only."
+    ),
 }
 """The page of every caution, by its code."""
 
