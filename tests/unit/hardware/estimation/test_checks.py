@@ -103,6 +103,11 @@ def test_a_template_that_is_not_known_is_named() -> None:
     )
 
 
+def test_a_frame_of_too_many_words_is_not_simulated() -> None:
+    layer = elementwise(Role.POOL, (100_000, 100_000, 2), name="vast", out_shape=(1, 1, 2))
+    assert "a frame has more than 8,388,608 words" in said(model(layer))["FC132"].text
+
+
 def test_very_many_products_side_by_side_are_told() -> None:
     layers = [dense(np.full((64, 64), 3), name=f"d{number}") for number in range(5)]
     assert "20,480 products" in said(pipeline(*layers))["FC128"].text
