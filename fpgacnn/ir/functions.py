@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from fpgacnn.ir.fixed_point import Rounding
 from fpgacnn.ir.source import FloatArray, Function, FunctionKind, PowerOfTwo, QuantizedSigmoid, QuantizedTanh
 
-_TURNS = {
+_TURNING_POINTS = {
     FunctionKind.SWISH: (-1.2784645427610738,),
     FunctionKind.GELU: (-0.7517915241416912,),
     FunctionKind.MISH: (-1.1924312145154867,),
@@ -163,11 +163,11 @@ def evaluate(function: Function | PowerOfTwo | QuantizedTanh | QuantizedSigmoid,
             assert_never(function)
 
 
-def turns(function: Function | PowerOfTwo | QuantizedTanh | QuantizedSigmoid) -> tuple[float, ...]:
+def turning_points(function: Function | PowerOfTwo | QuantizedTanh | QuantizedSigmoid) -> tuple[float, ...]:
     """Arguments at which a function may change between rising and falling; between two of them it does not."""
     match function:
         case Function():
-            return _TURNS.get(function.kind, ())
+            return _TURNING_POINTS.get(function.kind, ())
         case PowerOfTwo():  # magnitudes below the least have a value of their own
             return (-EPSILON / (function.negative_slope or 1.0), 0.0, EPSILON)
         case QuantizedTanh() | QuantizedSigmoid():
@@ -176,7 +176,7 @@ def turns(function: Function | PowerOfTwo | QuantizedTanh | QuantizedSigmoid) ->
             assert_never(function)
 
 
-def decision_error(
+def near_tie(
     function: Function | PowerOfTwo | QuantizedTanh | QuantizedSigmoid,
     x: FloatArray,
     cast: tuple[FloatArray, FloatArray, Rounding] | None,

@@ -13,7 +13,7 @@ import pytest
 
 import fpgacnn
 from fpgacnn.ir import source as src
-from fpgacnn.ir.functions import decision_error, evaluate
+from fpgacnn.ir.functions import evaluate, near_tie
 from tests.oracle.kit import Kit
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]  # Keras warns that HDF5 is old
@@ -54,7 +54,7 @@ def test_the_model_of_a_quantizer_is_qkeras_wherever_float32_is_sure(
     values = np.ldexp(np.arange(-(1 << 18), 1 << 18, dtype=np.float64), -fraction)
     quantizer = kit.qkeras.get_quantizer(text)
     answers = np.asarray(quantizer(values.astype(np.float32)), np.float64)
-    sure = ~decision_error(function, values, None)
+    sure = ~near_tie(function, values, None)
     assert sure.mean() > 0.999
     assert np.array_equal(answers[sure], evaluate(function, values)[sure])
 

@@ -138,12 +138,12 @@ def cast(given: Bound, form: Format, *, on_grid: bool = True) -> Bound:
     if not _keeps_order(given, form):
         return ranged(result, (form.high - form.low) * form.step, within=ends)
     low, high = (
-        float(code) * form.step for code in quantize_values(np.clip(np.array(given.reals), *_beyond(form)), form)
+        float(code) * form.step for code in quantize_values(np.clip(np.array(given.reals), *_clip_range(form)), form)
     )
     return ranged(result, _steps_apart(given, form, on_grid=on_grid) * form.step, within=(low, high))
 
 
-def _beyond(form: Format) -> tuple[float, float]:
+def _clip_range(form: Format) -> tuple[float, float]:
     """Numbers just outside of a format, which are limited like all others outside."""
     return (form.low - 2) * form.step, (form.high + 2) * form.step
 

@@ -43,7 +43,7 @@ def holds_only(port: Format, form: Format) -> bool:
     return port.low >= form.low and port.high <= form.high and port.fraction == form.fraction
 
 
-def beyond(quantizer: src.Uniform, form: Format, shape: Shape) -> list[q.Layer]:
+def limiting_nodes(quantizer: src.Uniform, form: Format, shape: Shape) -> list[q.Layer]:
     """Nodes that limit codes of the format to the range of the quantizer, channel by channel."""
     low, high = quantizer.low * form.step, quantizer.high * form.step
     chain: list[q.Layer] = []

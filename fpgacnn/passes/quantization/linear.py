@@ -28,13 +28,13 @@ FLOAT_WEIGHT_BITS = 16
 MAX_BIAS_BITS = 44
 
 
-def linear_nodes(name: str, operation: src.Linear, shape: Shape, *, left_over: bool) -> list[q.Layer]:
+def linear_nodes(name: str, operation: src.Linear, shape: Shape, *, allow_float: bool) -> list[q.Layer]:
     """A linear layer on integer weights; a scale that is no power of two becomes a node of its own.
 
-    `left_over`: float layers of a quantized network are allowed, with weights rounded to FLOAT_WEIGHT_BITS bits.
+    `allow_float`: float layers of a quantized network are allowed, with weights rounded to FLOAT_WEIGHT_BITS bits.
     """
     kernel, bias = fold(operation)
-    if left_over and not _is_exact(kernel):
+    if allow_float and not _is_exact(kernel):
         return [_rounded(name, operation, kernel, bias, shape)]
     scaled, outputs = _quantized(kernel, name, "kernel"), shape[-1]
     bias_values = (
@@ -50,7 +50,7 @@ def linear_nodes(name: str, operation: src.Linear, shape: Shape, *, left_over: b
 
 
 def transposed_nodes(
-    name: str, operation: src.Transposed, given: Shape, shape: Shape, *, left_over: bool
+    name: str, operation: src.Transposed, given: Shape, shape: Shape, *, allow_float: bool
 ) -> list[q.Layer]:
     """A transposed convolution as a plain one whose channels are the phases of a cell, and nodes that sort them."""
     (rows, columns), (down, across) = taps(operation.kernel.values.shape[:2], operation.strides), operation.strides
@@ -59,7 +59,7 @@ def transposed_nodes(
     filters = shape[-1]
     flat = len(shape) == 2
     sums = cells[1:] if flat else cells
-    nodes = linear_nodes(name, operation, (*sums, down * across * filters), left_over=left_over)
+    nodes = linear_nodes(name, operation, (*sums, down * across * filters), allow_float=allow_float)
     if down > 1:
         split = (cells[0], cells[1], down, across * filters)
         nodes += [
@@ -92,14 +92,14 @@ def _rounded(name: str, operation: src.Linear, kernel: src.Weight, bias: src.Wei
     """A float layer in a quantized network: its weights in the default width, and the error of that."""
     offset = _across_phases(_trained(bias, name), shape[-1]) if bias is not None else np.zeros(shape[-1])
     codes = nearest_codes(kernel.values, FLOAT_WEIGHT_BITS)
-    spread_codes = Codes(
+    expanded = Codes(
         array=np.rint(expand_kernel(operation, codes.array.astype(np.float64))).astype(np.int64), format=codes.format
     )
     shift = rounded(offset, MAX_BIAS_BITS)
     errors = q.WeightErrors(
         kernel=float(np.abs(codes.values - kernel.values).max()), bias=float(np.abs(shift.values - offset).max())
     )
-    return node("sums", replace(_operation(operation, spread_codes, shift), errors=errors), shape)
+    return node("sums", replace(_operation(operation, expanded, shift), errors=errors), shape)
 
 
 def _trained(bias: src.Weight, name: str) -> FloatArray:

@@ -24,7 +24,7 @@ from fpgacnn.passes.quantization.hard_functions import mark_float32
 from fpgacnn.passes.quantization.linear import linear_nodes, transposed_nodes
 from fpgacnn.passes.quantization.names import Namer
 from fpgacnn.passes.quantization.nodes import node, reshaped
-from fpgacnn.passes.quantization.scale_propagation import ScaledTensor, defer, is_deferred, materialize
+from fpgacnn.passes.quantization.scale_propagation import ScaledTensor, has_scales, materialize, propagate
 
 
 class SoftmaxChoice(Choice):
@@ -47,7 +47,7 @@ def quantize(
         source=source,
         input_formats=dict(zip(source.inputs, inputs, strict=True)),
         softmax=softmax,
-        propagates=is_deferred(source),
+        propagates=has_scales(source),
     )
     for layer in source.layers:
         builder.add(layer)
@@ -101,7 +101,7 @@ class _Builder:
 
     def add(self, layer: SourceLayer) -> None:
         """Append the nodes of one layer of the file."""
-        tensor = defer(self, layer) if self.propagates else None
+        tensor = propagate(self, layer) if self.propagates else None
         if tensor is not None:
             self.keep(layer.name, tensor)
             return
@@ -170,10 +170,10 @@ class _Builder:
                 return [node("input", hw.Input(format=self.input_formats[layer.name]), shape)]
             case src.Transposed():
                 return transposed_nodes(
-                    layer.name, operation, self._input_shape(layer), shape, left_over=self.is_quantized
+                    layer.name, operation, self._input_shape(layer), shape, allow_float=self.is_quantized
                 )
             case src.Convolution() | src.Depthwise() | src.Dense():
-                return linear_nodes(layer.name, operation, shape, left_over=self.is_quantized)
+                return linear_nodes(layer.name, operation, shape, allow_float=self.is_quantized)
             case src.BatchNormalization():
                 return [node("scale", affine(*normalization(operation.statistics, layer.name)), shape)]
             case src.Activate():

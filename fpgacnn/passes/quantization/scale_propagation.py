@@ -22,7 +22,7 @@ from fpgacnn.ir.fixed_point import Codes, Format, Overflow, Rounding, is_power_o
 from fpgacnn.ir.source import FloatArray, MergeKind, Shape, SourceLayer, SourceModel
 from fpgacnn.ir.text import quantizer_text
 from fpgacnn.passes.quantization.batchnorm import affine as normalization
-from fpgacnn.passes.quantization.clipping import beyond, covering_format, holds_only
+from fpgacnn.passes.quantization.clipping import covering_format, holds_only, limiting_nodes
 from fpgacnn.passes.quantization.constants import affine
 from fpgacnn.passes.quantization.linear import integer_sums
 from fpgacnn.passes.quantization.nodes import node
@@ -62,7 +62,7 @@ class ScaledTensor:
     @property
     def is_plain(self) -> bool:
         """The values of the node are the tensor."""
-        return not self.relu and self.is_even and self.is_one
+        return not self.relu and self.has_one_scale and self.is_one
 
     @property
     def is_one(self) -> bool:
@@ -70,17 +70,17 @@ class ScaledTensor:
         return bool(self.scale[0] == 1) and self.divisor == 1
 
     @property
-    def undivided(self) -> ScaledTensor:
+    def without_divisor(self) -> ScaledTensor:
         """The same tensor, with the divisor multiplied into the scale."""
         return replace(self, scale=self.scale / self.divisor, divisor=1)
 
     @property
-    def is_even(self) -> bool:
+    def has_one_scale(self) -> bool:
         """One scale for the whole tensor, and no shift."""
         return bool(np.all(self.scale == self.scale[0]) and not np.any(self.shift))
 
     @property
-    def rises(self) -> bool:
+    def keeps_order(self) -> bool:
         """Larger codes are larger values, so maxima of codes are maxima of values."""
         return bool(np.all(self.scale > 0))
 
@@ -106,7 +106,7 @@ class Builder(Protocol):
         """The format of an input of the network."""
 
 
-def is_deferred(source: SourceModel) -> bool:
+def has_scales(source: SourceModel) -> bool:
     """Whether a network has quantizers with scales to propagate."""
     quantized = [layer.operation.function for layer in source.layers if isinstance(layer.operation, src.Activate)]
     weights = [weight.quantizer for layer in source.layers for weight in src.weights_of(layer.operation)]
@@ -116,7 +116,7 @@ def is_deferred(source: SourceModel) -> bool:
     )
 
 
-def defer(builder: Builder, layer: SourceLayer) -> ScaledTensor | None:
+def propagate(builder: Builder, layer: SourceLayer) -> ScaledTensor | None:
     """The result of a layer with its scale not yet applied; None where scale propagation does not change the layer."""
     operation = layer.operation
     match operation:
@@ -169,27 +169,27 @@ def _without_relu(builder: Builder, layer: SourceLayer) -> ScaledTensor:
     given = builder.scaled(layer.inputs[0])
     if not given.relu:
         return given
-    if not given.rises or np.any(given.shift):
+    if not given.keeps_order or np.any(given.shift):
         return _materialized(builder, layer)
     source = builder.source.layer(layer.inputs[0])
-    plain = given.is_even and given.is_one
+    plain = given.has_one_scale and given.is_one
     relu = builder.append(source, [node("relu", q.Relu(), source.shape)], (given.node,), ends=plain)
     builder.keep(source.name, done := replace(given, node=relu, relu=False))
     return done
 
 
 def _linear(builder: Builder, layer: SourceLayer, operation: src.Linear) -> ScaledTensor | None:
-    given = _without_relu(builder, layer).undivided
+    given = _without_relu(builder, layer).without_divisor
     by_rows = (
         is_power_of_two(given.scale)
         and _span(given.scale) <= MAX_ROW_BITS
         and (isinstance(operation, src.Dense) or (isinstance(operation, src.Convolution) and operation.groups == 1))
     )
-    if np.any(given.shift) or not (given.is_even or by_rows or isinstance(operation, src.Depthwise)):
+    if np.any(given.shift) or not (given.has_one_scale or by_rows or isinstance(operation, src.Depthwise)):
         given = _materialized(builder, layer)
     multiplier = layer.shape[-1] // operation.kernel.values.shape[2] if isinstance(operation, src.Depthwise) else 1
-    rows = given.scale if by_rows and not given.is_even else None
-    factor = given.scale[:1] if given.is_even else _ONE if by_rows else np.repeat(given.scale, multiplier)
+    rows = given.scale if by_rows and not given.has_one_scale else None
+    factor = given.scale[:1] if given.has_one_scale else _ONE if by_rows else np.repeat(given.scale, multiplier)
     found = integer_sums(layer.name, operation, layer.shape, factor, rows)
     if found is None:
         return None
@@ -211,7 +211,7 @@ def _pooled(builder: Builder, layer: SourceLayer, operation: src.Pool | src.Glob
         given = builder.scaled(layer.inputs[0])
         return (
             _passed(builder, layer, given, _pool_nodes(layer, operation))
-            if given.rises and not given.is_plain
+            if given.keeps_order and not given.is_plain
             else None
         )
     shape = builder.source.layer(layer.inputs[0]).shape
@@ -256,12 +256,12 @@ def _moved(
     builder: Builder, layer: SourceLayer, operation: src.Crop | src.Upsample | src.ZeroPad | src.Reshape | src.Permute
 ) -> ScaledTensor | None:
     given = builder.scaled(layer.inputs[0])
-    keeps = isinstance(operation, src.Crop | src.Upsample) or given.is_even
+    keeps = isinstance(operation, src.Crop | src.Upsample) or given.has_one_scale
     if given.is_plain or not keeps:
         return None
     if isinstance(operation, src.Reshape) and builder.source.layer(layer.inputs[0]).shape == layer.shape:
         return given
-    given = replace(given, scale=given.scale[:1], shift=_NONE) if given.is_even else given
+    given = replace(given, scale=given.scale[:1], shift=_NONE) if given.has_one_scale else given
     return _passed(builder, layer, given, [node("moved", operation, layer.shape)])
 
 
@@ -270,7 +270,7 @@ def _joined(builder: Builder, layer: SourceLayer, operation: src.Concatenate | s
     parts = [builder.scaled(name) for name in layer.inputs]
     scale, divisor = float(parts[0].scale[0]), parts[0].divisor
     product = isinstance(operation, src.Merge) and operation.kind is MergeKind.MULTIPLY
-    alike = all(one.is_even and one.scale[0] == scale and one.divisor == divisor for one in parts)
+    alike = all(one.has_one_scale and one.scale[0] == scale and one.divisor == divisor for one in parts)
     if parts[0].is_one or scale <= 0 or product or len(parts) != 2 or not alike:  # a pair
         return None
     shapes = {builder.source.layer(name).shape for name in layer.inputs}
@@ -290,7 +290,7 @@ def _signs(builder: Builder, layer: SourceLayer, quantizer: src.Binary) -> Scale
         given = _materialized(builder, layer)
     chain = (
         []
-        if given.is_even and given.rises
+        if given.has_one_scale and given.keeps_order
         else [_line(given.scale, given.shift, layer.shape, rounds=given.rounds, divisor=given.divisor)]
     )
     sign = Format(width=1, integer=1, rounding=Rounding.TRN, overflow=Overflow.SAT)
@@ -335,7 +335,7 @@ def _element_by_element(
     if size > MAX_ELEMENTS:
         why = f"widths of their own for {size} values are more than {MAX_ELEMENTS}; quantize space homogeneously"
         raise UnsupportedQuantizerError(layer=layer.name, quantizer=quantizer_text(quantizer), why=why)
-    if not given.is_even:
+    if not given.has_one_scale:
         given = _materialized(builder, layer)
     scale, low, high = (
         np.broadcast_to(one, shape).reshape(-1) for one in (quantizer.scale, quantizer.low, quantizer.high)
@@ -383,4 +383,4 @@ def _casts(quantizer: src.Uniform, step: float, given: ScaledTensor, shape: Shap
         ]
     form = covering_format(quantizer, step)
     cast: q.Operation = q.Relu(format=form) if given.relu else q.Cast(format=form)
-    return [node("cast", cast, shape), *beyond(quantizer, form, shape)]
+    return [node("cast", cast, shape), *limiting_nodes(quantizer, form, shape)]

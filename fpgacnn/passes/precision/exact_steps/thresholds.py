@@ -22,7 +22,7 @@ from fpgacnn.ir.fixed_point import (
     exact_codes,
     to_values,
 )
-from fpgacnn.ir.functions import decision_error, turns
+from fpgacnn.ir.functions import near_tie, turning_points
 from fpgacnn.ir.interval import per_channel
 from fpgacnn.ir.source import FloatArray
 from fpgacnn.passes.precision import nodes
@@ -100,7 +100,9 @@ def _changes(function: StepFunction, low: CodeArray, high: CodeArray, fraction: 
 
     def pieces(codes: CodeArray, row: NDArray[np.int64]) -> FloatArray:
         argument = function.argument(to_values(codes, fraction), row)
-        return np.searchsorted(np.array(turns(function.function.function)), argument, side="right").astype(np.float64)
+        return np.searchsorted(np.array(turning_points(function.function.function)), argument, side="right").astype(
+            np.float64
+        )
 
     def levels(codes: CodeArray, row: NDArray[np.int64]) -> FloatArray:
         return function.levels(to_values(codes, fraction), row)
@@ -244,7 +246,7 @@ def _may_differ(function: StepFunction, rows: _Rows, given: Bound) -> bool:
     row = np.concatenate([rows.row, rows.row])
     argument = function.argument(to_values(codes, rows.fraction), row)
     unit = _unit(function, row)
-    return bool(np.any(decision_error(function.function.function, argument, unit)))
+    return bool(np.any(near_tie(function.function.function, argument, unit)))
 
 
 def _is_exact_in_float32(line: q.Affine, bits: int) -> bool:
