@@ -29,6 +29,8 @@ def estimate_report(record: EstimateRecord) -> Iterator[RenderableType]:
     yield _layers(answer)
     yield _whole(answer)
     yield speed(answer)
+    if answer.simulated is not None:
+        yield Text(fifo_words(answer.simulated))
     yield verdict(answer)
     for caution in answer.warnings:
         where = f" {printable(caution.layer)}:" if caution.layer else ""
@@ -144,6 +146,15 @@ def speed(answer: Estimate) -> Text:
     )
     lines.append(f"\ncsynth will report: {_speed(totals)}", style="not bold")
     return lines
+
+
+def fifo_words(dataflow: Simulated) -> str:
+    """The block RAM of all FIFOs of a streamed design, and what FIFOs for a whole frame would take."""
+    used, frame = (
+        sum(one.bram_18k for one in dataflow.streams),
+        sum(one.frame_bram_18k for one in dataflow.streams),
+    )
+    return f"FIFOs: {len(dataflow.streams)} with {used:,} BRAM18; for a whole frame each they would take {frame:,}"
 
 
 def _speed(figures: Totals | Simulated) -> str:

@@ -67,6 +67,7 @@ def test_simulated_cycles_stand_beside_those_of_csynth_under_their_own_names() -
     text = shown(replace(answer(), simulated=DATAFLOW))
     assert "simulated: latency 400 (400 to 800) cycles = 2 us" in text
     assert "csynth will report: latency 1,230,000" in text
+    assert "FIFOs: 1 with 0 BRAM18; for a whole frame each they would take 3" in text
     section = resources.latency(of(DATAFLOW))
     assert section is not None
     assert [row[0].text for row in section.tables[0].rows] == ["Estimate of C synthesis", "Simulated"]
@@ -83,7 +84,7 @@ def test_a_deadlock_is_shown_everywhere() -> None:
         ("clone of <b> (full b:add)", Tone.BAD),
         ("add (empty c)", Tone.BAD),
     ]
-    assert resources.room(entry).answer == "Stops"
+    assert resources.fits_part(entry).answer == "Stops"
     assert not entry.holds
     assert "stops" in shown(replace(answer(), simulated=stuck))
     facts = {(one.section, one.item, one.quantity): one.value for one in flatten(entry)}
