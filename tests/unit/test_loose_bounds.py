@@ -68,7 +68,7 @@ def test_every_report_says_that_the_bound_says_nothing() -> None:
         assert "bound too large to be useful; seen at most 0.5 on 100 events" in text
     assert "within the bound" not in html(page)
     assert promise(run).plain.startswith(
-        "loose: the bound on an output's error is larger than a quarter of its answers' range"
+        "loose: the bound of an output's error is larger than a quarter of its answers' range"
     )
     assert (verdict(run.verification[1]).plain, str(verdict(run.verification[1]).style)) == (WORDS, "yellow")
     assert "within" not in verdict(run.verification[1]).plain
