@@ -156,7 +156,7 @@ REFUSED: dict[str, tuple[Callable[[Graph], str], tuple[Any, ...], str, str]] = {
         lambda graph: graph.quant("x", 0.5, 4, zero=1.0),
         VECTOR,
         "FC022",
-        "halves round the other way",
+        "would change the rounding of ties",
     ),
     "a computed scale": (
         lambda graph: graph.add("Quant", "x", graph.add("Relu", "x"), graph.store(0.0), graph.store(4.0), domain=QONNX),

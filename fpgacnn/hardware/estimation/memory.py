@@ -55,10 +55,7 @@ def fifos(layer: TemplateCall, model: HardwareGraph, wiring: Wiring | None = Non
 
 
 def _stream(name: str, layer: TemplateCall, model: HardwareGraph, wiring: Wiring) -> Fifo:
-    """A FIFO of a stream by its name.
-
-    Of the layer's result, or of a copy of its result or of an input of the network.
-    """
+    """The FIFO of a stream by its name: a layer's result, or a copy of a result or of an input."""
     own = name == layer.name or name in wiring.copies.get(layer.name, ())
     shape, width = (layer.out_shape, layer.output.width) if own else (layer.in_shape, layer.input.width)
     merged = model.tool is BackendName.VITIS

@@ -122,10 +122,7 @@ def sum_width(layer: TemplateCall) -> int:
 
 
 def copies_of(layer: TemplateCall, model: HardwareGraph) -> int:
-    """How often the hardware of one position is built.
-
-    Once, but for pipelines of everything, where each has its own.
-    """
+    """Number of copies of the hardware of one position: one, or one for each position in an unrolled pipeline."""
     return (
         max(1, layer.positions) if layer.unrolled(dataflow=model.dataflow, parallel=model.io is IoType.PARALLEL) else 1
     )

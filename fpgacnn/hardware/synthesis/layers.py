@@ -15,17 +15,14 @@ from fpgacnn.hardware.synthesis.report import Instance, LayerReport, Loop, Memor
 Modules = Mapping[str, ModuleReport]
 
 WRAPPER = re.compile(r".+_axi|kernel_wrapper|alveo_hls4ml")
-"""What hls4ml calls the functions that it puts around a network; a file with totals only does not tell what is inside.
-"""
+"""Names of hls4ml's wrapper functions. A file with totals only does not show which network is inside."""
 
 
 def network_of(top: ModuleReport, modules: Modules) -> ModuleReport | None:
-    """The module that holds the layers.
+    """The module with the layers: the module below the top that has most of them, the outermost of several.
 
-    Of all below the top, the one with most of them, the outermost where several have.
-
-    Old names have no layer numbers; then a wrapper is known by its name, as `myproject_axi` is one of `myproject`.
-    None where the module inside a wrapper has no report of its own.
+    Old names have no layer numbers; then a wrapper is recognized by its name, as `myproject_axi` wraps `myproject`.
+    None if the module inside a wrapper has no report of its own.
     """
 
     def layers(module: ModuleReport) -> int:
@@ -46,7 +43,7 @@ def network_of(top: ModuleReport, modules: Modules) -> ModuleReport | None:
 
 
 def _below(module: ModuleReport, modules: Modules) -> Iterator[ModuleReport]:
-    """A module and all that it contains, outer ones first, each once."""
+    """A module and all its submodules, outer ones first, each once."""
     waiting, seen = [module], {module.name}
     while waiting:
         here = waiting.pop(0)
@@ -58,9 +55,10 @@ def _below(module: ModuleReport, modules: Modules) -> Iterator[ModuleReport]:
 
 
 def adopted(network: ModuleReport, calls: Sequence[FirmwareCall]) -> ModuleReport:
-    """The network with instances given to layers whose names carry no number, as `clone_stream` does.
+    """The network with layers for instances whose names have no layer number, such as `clone_stream`.
 
-    Only where one call and one instance can mean each other: the same function, and the same size if the call has one.
+    A layer is assigned only if exactly one call and one instance match: the same function, and the same size if the
+    call has one.
     """
     taken = {one.layer for one in network.instances or ()}
     free = [call for call in calls if call.index not in taken]
@@ -129,7 +127,7 @@ def _why(network: ModuleReport, own: Sequence[Instance]) -> str:
     if own:
         return ""
     if network.instances is None:
-        return f"{network.origin.file} does not tell of instances"
+        return f"{network.origin.file} has no table of instances"
     return f"{network.name} has no instance of it: its logic is part of {network.name} itself, or it needs none"
 
 

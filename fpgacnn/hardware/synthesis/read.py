@@ -180,7 +180,7 @@ def _source(found: Found, value: Value) -> SourceFile:
 def _merge(pile: _Pile, loose: _Pile) -> None:
     """Add reports outside of a solution, as hls4ml's vivado_synth.rpt.
 
-    Those of modules only where there are no others.
+    Reports of modules are added only if there are no others.
     """
     known = {one.name for one in pile.modules}
     pile.modules.extend(one for one in loose.modules if one.name not in known)

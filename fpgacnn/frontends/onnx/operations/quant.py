@@ -25,7 +25,7 @@ ROUNDINGS: Mapping[str, Rounding] = {
     "HALF_UP": Rounding.RND_INF,
     "HALF_DOWN": Rounding.RND_ZERO,
 }
-"""QONNX' modes; CEIL is FLOOR with the sign turned."""
+"""QONNX' modes; CEIL is FLOOR of the negated value."""
 
 MAX_BITS = 32
 
@@ -46,7 +46,7 @@ def _scale(call: OpArgs, number: int) -> FloatArray:
 
 
 def quant(call: OpArgs) -> Value:
-    """Quant (IntQuant): whole numbers in a range of so many bits, times scale."""
+    """Quant (IntQuant): integers in the range of a bit width, times scale."""
     scale, zero, bits = _scale(call, 1), _real(call.constant(2, "zero point")), _real(call.constant(3, "bit width"))
     if np.any(bits != np.rint(bits)) or np.any(bits < 1) or np.any(bits > MAX_BITS):
         raise _refused(call, f"a bit width is not a whole number from 1 to {MAX_BITS}")
@@ -54,7 +54,7 @@ def quant(call: OpArgs) -> Value:
     if mode not in ROUNDINGS:
         raise _refused(call, f"rounding_mode {mode} is not supported; supported: {', '.join(ROUNDINGS)}")
     if np.any(zero != np.rint(zero)) or (ROUNDINGS[mode] is not Rounding.TRN and np.any(zero % 2)):
-        raise _refused(call, "with an odd or broken zero point, halves round the other way")
+        raise _refused(call, "an odd or fractional zero point would change the rounding of ties")
     if not (call.names("signed") and call.names("narrow")):
         raise call.broken("signed and narrow are not both given")
     signed, narrow = bool(call.integer("signed", 1)), call.integer("narrow", 0)
@@ -117,14 +117,14 @@ def _quantized(
 
 
 def _shortened(vector: Numbers) -> Numbers:
-    """One number where all are equal."""
+    """One number if all are equal."""
     return vector[:1] if np.all(vector == vector[0]) else vector
 
 
 def truncation(call: OpArgs) -> TensorView:
-    """Trunc: whole numbers lose their low bits; the first form keeps their unit, so it also divides."""
+    """Trunc: integers lose their low bits; the first version keeps the scale, so it also divides."""
     if not call.has(5):
-        call.meaningless("signed", "narrow")  # of the second form
+        call.meaningless("signed", "narrow")  # only in the second version
     view, scale, zero = call.view(), _scale(call, 1), _real(call.constant(2, "zero point"))
     widths = [_real(call.constant(number, "bit width")) for number in (3, 5 if call.has(5) else 4)]
     mode = call.word("rounding_mode", "FLOOR").upper()
@@ -163,7 +163,7 @@ def _multiplied(call: OpArgs, view: TensorView, factor: float) -> TensorView:
 
 
 def _coding(call: OpArgs, scale_at: int, zero_at: int, rank: int, axis: int) -> tuple[Coding, int]:
-    """Scale and zero point, along `axis` where there are several, and the integer type."""
+    """Scale and zero point, along `axis` if there are several, and the integer type."""
     scale = _scale(call, scale_at)
     zero_point = call.constant(zero_at, "zero point") if call.has(zero_at) else None
     named = call.integer("output_dtype", 0) if call.node.kind == "QuantizeLinear" else 0
@@ -171,9 +171,7 @@ def _coding(call: OpArgs, scale_at: int, zero_at: int, rank: int, axis: int) -> 
     zero = np.zeros(scale.shape) if zero_point is None else _real(zero_point)
     if call.integer("block_size", 0) or call.integer("precision", 0):
         raise _refused(call, "scales for blocks, or a precision of its own, are not supported")
-    call.meaningless(
-        "saturate", "output_dtype"
-    )  # of float types of eight bits, and of results that are real numbers here
+    call.meaningless("saturate", "output_dtype")  # for 8-bit float types only; results are real numbers here
     if named and zero_point is not None and named != zero_point.kind:
         raise _refused(call, "output_dtype and the zero point name different element types")
     if zero.shape not in {scale.shape, (), (1,)}:
@@ -187,7 +185,7 @@ def _coding(call: OpArgs, scale_at: int, zero_at: int, rank: int, axis: int) -> 
 
 
 def quantize_linear(call: OpArgs) -> Value:
-    """QuantizeLinear: the layer holds the decoded values, the view remembers their code."""
+    """QuantizeLinear: the layer has the decoded values, the view stores scale and zero point."""
     source = call.value(0)
     rank = source.values.ndim if isinstance(source, Constant) else len(source.shape)
     coding, kind = _coding(call, 1, 2, rank, call.integer("axis", 1))
@@ -213,7 +211,7 @@ def quantized_result(call: OpArgs, view: TensorView, scale_at: int, zero_at: int
 
 
 def dequantize_linear(call: OpArgs) -> Value:
-    """DequantizeLinear: of stored integers, of what QuantizeLinear made, or of an input of integers."""
+    """DequantizeLinear: of stored integers, of results of QuantizeLinear, or of an integer input."""
     source = call.value(0)
     if isinstance(source, Constant):
         return decoded(call, call.constant(0, "weights"), 1, 2, axis=call.integer("axis", 1))
@@ -245,7 +243,7 @@ def _shifted(call: OpArgs, view: TensorView, offset: float) -> TensorView:
 
 
 def decoded(call: OpArgs, stored: Constant, scale_at: int, zero_at: int, *, axis: int) -> Constant:
-    """Stored integers as the numbers that they stand for, with the quantizer that made them."""
+    """Stored integers as decoded numbers, with their quantizer."""
     coding, _ = _coding(call, scale_at, zero_at, stored.values.ndim, axis)
     if stored.kind not in CODES or stored.grid is not None:
         raise _refused(call, f"stored numbers of element type {stored.kind} are not supported")
