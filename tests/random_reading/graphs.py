@@ -26,12 +26,13 @@ MAX_SIZE = 2.0**13
 STEPS = 2.0**10
 """Values that are whole parts of this, and no larger than MAX_SIZE, are exact in float32 with bits to spare."""
 
-OPSETS = (9, 11, 13, 17, 18, 19, 21)
+OPSETS = (7, 8, 9, 11, 13, 17, 18, 19, 21)
 FAR = (1 << 63) - 1
 
 Array: TypeAlias = NDArray[Any]
 ELEMENTS = {
     "float32": TensorProto.FLOAT,
+    "bool": TensorProto.BOOL,
     "int8": TensorProto.INT8,
     "uint8": TensorProto.UINT8,
     "int32": TensorProto.INT32,
@@ -63,6 +64,7 @@ class Graph:
     values: dict[str, Array] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
     hidden: set[str] = field(default_factory=set)
+    made: set[str] = field(default_factory=set)
     rounds: bool = False
     operators: Sequence[Any] = ()
     domains: Mapping[str, int] = field(default_factory=dict)
@@ -129,12 +131,23 @@ class Graph:
             found[0] = 1
         return tuple(found)
 
+    def growing(self, name: str) -> tuple[int, ...]:
+        """A shape that broadcasts against a tensor, and may make it larger, seldom along the axis of events."""
+        found = list(self.broadcast(name))
+        tail = self.values[name].shape[len(self.values[name].shape) - len(found) :]
+        for place, size in enumerate(tail):
+            if size == 1 and (len(tail) - place < self.values[name].ndim or self.chance(0.1)) and self.chance(0.4):
+                found[place] = N
+        return (*(1,) * self.number(1, 2), *found) if self.chance(0.1) else tuple(found)
+
     # --- making ----------------------------------------------------------------------------------------------------
 
     def store(self, array: Any, kind: Any = np.float32) -> str:
         """A constant: stored, or the result of the operator Constant."""
         array, name = np.asarray(array, kind), f"c{len(self.stored)}"
         self.stored[name] = array
+        if self.chance(0.3):
+            self.made.add(name)
         return name
 
     def add_input(self, shape: tuple[int, ...], kind: str = "float32") -> str:
@@ -156,6 +169,7 @@ class Graph:
 
         Raises UndrawnError where the reference refuses it, or its values are too large or too many.
         """
+        self.need(domain or onnx.defs.has(kind, self.opset, domain))
         names = [f"t{len(self.nodes)}" + (f"_{number}" if number else "") for number in range(outputs)]
         node = helper.make_node(
             kind, list(inputs), names, name=f"{kind}_{len(self.nodes)}", domain=domain, **attributes
@@ -220,8 +234,15 @@ class Graph:
             helper.make_tensor_value_info(name, ELEMENTS[str(self.values[name].dtype)], [None] * self.values[name].ndim)
             for name in outputs
         ]
-        used = {name for node in self.nodes for name in node.input}
-        return self._model(self.nodes, ports, ends, {name: one for name, one in self.stored.items() if name in used})
+        names = {name for node in self.nodes for name in node.input}
+        used = {name: one for name, one in self.stored.items() if name in names}
+        makers = [
+            helper.make_node("Constant", [], [name], value=numpy_helper.from_array(one))
+            for name, one in used.items()
+            if name in self.made
+        ]
+        stored = {name: one for name, one in used.items() if name not in self.made}
+        return self._model([*makers, *self.nodes], ports, ends, stored)
 
     def _port(self, name: str) -> Any:
         value = self.values[name]

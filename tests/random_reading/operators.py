@@ -13,7 +13,7 @@ from tests.random_reading.graphs import FAR, Array, Graph, N
 def constant_arithmetic(g: Graph) -> None:
     """An operator with a constant of any broadcast shape on either side."""
     x = g.tensor(whole=None)
-    kind, dtype, shape = g.pick(["Add", "Sub", "Mul", "Div", "Max", "Min"]), g.values[x].dtype, g.broadcast(x)
+    kind, dtype, shape = g.pick(["Add", "Sub", "Mul", "Div", "Max", "Min"]), g.values[x].dtype, g.growing(x)
     if dtype.kind in "iu":
         values: Array = (
             1 << g.random.integers(0, 6, size=shape)
@@ -170,6 +170,30 @@ def merged(g: Graph) -> None:
     names = [x, *(g.pick(alike if g.chance(0.7) else rest) for _ in range(count))]
     g.random.shuffle(names)
     g.add(kind, *names)
+
+
+def joined_with_constants(g: Graph) -> None:
+    """Max, Min and Sum of a tensor or two and several constants, in any order."""
+    x = g.tensor()
+    alike = [name for name, value in g.values.items() if value.dtype == np.float32 and value.ndim]
+    names = [x, *(g.store(g.grid(*g.broadcast(x))) for _ in range(g.number(1, 2))), *alike[: g.number(0, 1)]]
+    g.random.shuffle(names)
+    g.add(g.pick(["Max", "Min", "Sum"]), *names)
+
+
+def chosen(g: Graph) -> None:
+    """Where with a constant condition, between tensors or a tensor and a constant; and Expand."""
+    x = g.tensor()
+    shape = g.growing(x)
+    if g.chance(0.3):
+        g.need(g.opset >= 8)
+        g.add("Expand", x, g.store(shape or (1,), np.int64))
+        return
+    g.need(g.opset >= 9)
+    mask = g.store(g.random.integers(0, 2, size=shape), np.bool_)
+    alike = [name for name, value in g.values.items() if value.dtype == np.float32 and value.ndim]
+    other = g.store(g.grid(*g.growing(x))) if g.chance(0.6) else g.pick(alike)
+    g.add("Where", mask, *((x, other) if g.chance(0.5) else (other, x)))
 
 
 def reduced(g: Graph) -> None:
@@ -394,4 +418,5 @@ STEPS = (
     *(sliced,) * 3,
     *(*(convolved, merged, reduced, reshaped, turned, activated, stepped, to_whole, of_whole, coded),) * 2,
     *(parted, gathered, joined, pooled, multiplied, normalized, blocks, padded),
+    *(joined_with_constants, chosen),
 )
