@@ -83,6 +83,22 @@ def test_the_same_network_has_the_same_print(network: SourceModel, golden: Golde
     assert changes(golden.fingerprint, fingerprint(network, designed(network), FILES)) == ()
 
 
+def test_golden_vectors_of_versions_with_remarks_in_their_nodes_are_still_the_same(
+    golden: Golden, tmp_path: Path
+) -> None:
+    """Versions with schema 2 of `design.json` wrote a node's remarks of planning, too."""
+    write(tmp_path / "golden", golden)
+    tree = json.loads((tmp_path / "golden" / TEXT).read_text())
+    for parts in tree["nodes"].values():
+        parts |= {"operation.off": "None", "operation.in_steps": "False", "operation.guard.bits": "3"}
+    (tmp_path / "golden" / TEXT).write_text(json.dumps(tree))
+    assert read(tmp_path / "golden", tmp_path).fingerprint == golden.fingerprint
+    for parts in tree["nodes"].values():
+        parts |= {"operation.of": "None"}
+    (tmp_path / "golden" / TEXT).write_text(json.dumps(tree))
+    assert read(tmp_path / "golden", tmp_path).fingerprint != golden.fingerprint
+
+
 def test_what_a_tool_left_in_the_folder_takes_no_part(golden: Golden) -> None:
     assert list(golden.fingerprint.files) == ["firmware/myproject.cpp", "firmware/weights/w2.txt"]
 
