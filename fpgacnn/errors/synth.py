@@ -22,10 +22,10 @@ class ReportRefusedError(FpgacnnError):
 
 
 class ReportForeignError(FpgacnnError):
-    """A file has the name of a report, but it is something else: a pointer of Git LFS, a web page."""
+    """A file is no report of Vivado or Vitis HLS: a pointer of Git LFS, a web page, a report of another tool."""
 
     code = "FC102"
-    message = "{file} is {seen}, not a report of a tool"
+    message = "{file} is {seen}, not a report of Vivado, Vivado HLS or Vitis HLS"
     cure = "put the tool's own file there (`git lfs pull` fetches what a pointer stands for), or leave this one out"
 
 

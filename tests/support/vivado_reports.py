@@ -226,6 +226,45 @@ CP achieved post-synthesis:    4.303
 """
 
 
+def results_rpt(*, implemented: bool = True, met: bool = True) -> str:
+    """`export_impl.rpt` and `export_syn.rpt` of newer Vitis HLS."""
+    stage = "Place & Route" if implemented else "Synthesis"
+    line = "=" * 64
+    route = "| Post-Route     | 4.711       |\n" if implemented else ""
+    return f"""{line}
+== Vivado {stage} Results
+{line}
++ General Information:
+    * Date:            Tue Mar  5 14:44:10 2024
+    * Version:         2023.2 (Build 4023990 on Oct 11 2023)
+    * Project:         myproject_prj
+    * Solution:        solution1 (Vivado IP Flow Target)
+    * Product family:  virtexuplus
+    * Target device:   xcu250-figd2104-2L-e
+
+{line}
+== {stage} Resource Summary
+{line}
+LUT:              7290
+FF:               8115
+DSP:              66
+BRAM:             13
+URAM:             0
+SRL:              344
+
+{line}
+== {stage} Timing Summary
+{line}
+* Timing was {"" if met else "not "}met
++----------------+-------------+
+| Timing         | Period (ns) |
++----------------+-------------+
+| Target         | 5.000       |
+| Post-Synthesis | 4.303       |
+{route}+----------------+-------------+
+"""
+
+
 EXPORT_XML = """<profile>
 <AreaReport>
 <Resources>

@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
 from fpgacnn.errors import ReportForeignError
+from fpgacnn.hardware.synthesis.readers.results import HEADING
 from fpgacnn.hardware.synthesis.readers.vivado import HIERARCHICAL, TIMING, UTILIZATION, vivado_fields
 
 MAX_DEPTH = 16
@@ -31,6 +32,8 @@ class ReportKind(StrEnum):
     COSIM = "RTL simulation"
     EXPORT = "export"
     EXPORT_XML = "export in XML"
+    RESULTS = "results of Vivado"
+    FOREIGN = "report of another tool"
 
 
 NAMES = (
@@ -46,6 +49,7 @@ NAMES = (
     (re.compile(r".+_export\.xml|export_(syn|impl)\.xml"), ReportKind.EXPORT_XML),
 )
 SIGNS = (
+    (HEADING, ReportKind.RESULTS),
     (re.compile(r"^== Synthesis Summary Report of '", re.MULTILINE), ReportKind.SUMMARY),
     (re.compile(r"^== (Vivado|Vitis) HLS Report for '", re.MULTILINE), ReportKind.MODULE),
     (re.compile(r"^== Design Size Report", re.MULTILINE), ReportKind.SIZE),
@@ -56,6 +60,15 @@ XML_SIGNS = (
     ("<design_size", ReportKind.SIZE_XML),
     ("<AreaReport>", ReportKind.EXPORT_XML),
     ("<ReportVersion>", ReportKind.MODULE_XML),
+)
+FOREIGN_HEAD = 4096
+FOREIGN_TOOLS = (
+    (re.compile(r"\bQuartus (Prime|II)\b"), "Intel Quartus"),
+    (re.compile(r"\b(Intel\(R\) |Intel )?oneAPI\b"), "Intel oneAPI"),
+    (re.compile(r"\bIntel\(R\) HLS Compiler\b"), "the Intel HLS compiler"),
+    (re.compile(r"\bCatapult\b"), "Siemens Catapult"),
+    (re.compile(r"\bSmartHLS\b"), "Microchip SmartHLS"),
+    (re.compile(r"\bLibero\b"), "Microchip Libero"),
 )
 VERBOSE = re.compile(r".+\.verbose\.rpt")
 INTERNAL = re.compile(r".*\.verbose\..+\.rpt")
@@ -115,6 +128,8 @@ def kind_of(head: str, name: str) -> ReportKind | None:
     if name == "csynth.rpt" and head.startswith("Found "):
         return ReportKind.MODULE
     found = next((kind for sign, kind in SIGNS if sign.search(head)), None)
+    if found is None and foreign_tool(head):
+        return ReportKind.FOREIGN
     if found:
         return ReportKind.VERBOSE if found is ReportKind.MODULE and VERBOSE.fullmatch(name) else found
     command = vivado_fields(head).get("Command", "")
@@ -129,12 +144,21 @@ def _by_name(name: str) -> ReportKind | None:
     return next((kind for pattern, kind in NAMES if pattern.fullmatch(name)), None)
 
 
+def foreign_tool(head: str) -> str | None:
+    """The tool of another maker that wrote a report, by its first lines; None if no such tool is named there."""
+    lines = head[:FOREIGN_HEAD]
+    return next((tool for sign, tool in FOREIGN_TOOLS if sign.search(lines)), None)
+
+
 def refuse_foreign(text: str, file: str) -> None:
     """Raise ReportForeignError for files that often replace a report."""
     if text.startswith(LFS):
         raise ReportForeignError(file=file, seen="a pointer of Git LFS")
     if text.lstrip()[:20].lower().startswith(WEB_PAGE):
         raise ReportForeignError(file=file, seen="a web page")
+    tool = None if any(sign.search(text[:HEAD_BYTES]) for sign, _ in SIGNS) else foreign_tool(text)
+    if tool:
+        raise ReportForeignError(file=file, seen=f"a report of {tool}")
 
 
 def solution_of(name: str) -> str:

@@ -23,6 +23,7 @@ from fpgacnn.hardware.synthesis.readers.cosim import read_cosim, read_export_rpt
 from fpgacnn.hardware.synthesis.readers.firmware import FirmwareCall, ToolSettings, read_calls, read_settings
 from fpgacnn.hardware.synthesis.readers.hls_rpt import read_hls_rpt
 from fpgacnn.hardware.synthesis.readers.hls_xml import read_hls_xml, read_modules_xml
+from fpgacnn.hardware.synthesis.readers.results import read_results_rpt
 from fpgacnn.hardware.synthesis.readers.summary import read_design_size_rpt, read_design_size_xml, read_summary
 from fpgacnn.hardware.synthesis.readers.text import read_text
 from fpgacnn.hardware.synthesis.readers.vivado import read_timing, read_utilization
@@ -53,6 +54,7 @@ READERS: Mapping[ReportKind, Callable[[str, str], Value]] = {
     ReportKind.COSIM: read_cosim,
     ReportKind.EXPORT: read_export_rpt,
     ReportKind.EXPORT_XML: read_export_xml,
+    ReportKind.RESULTS: read_results_rpt,
 }
 
 
@@ -140,6 +142,8 @@ def _read_all(folder: Path) -> dict[str, _Pile]:
 def _read_one(found: Found, pile: _Pile) -> None:
     text = read_text(found.path, found.name)
     refuse_foreign(text, found.name)
+    if found.kind is ReportKind.FOREIGN:
+        raise ReportForeignError(file=found.name, seen=ReportKind.FOREIGN.value)
     value: Value = READERS[found.kind](text, found.name)
     match value:
         case ModuleReport() if found.kind is ReportKind.MODULE_XML:

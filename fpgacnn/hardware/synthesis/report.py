@@ -189,7 +189,10 @@ class Utilization:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimingReport:
-    """Vivado's report_timing_summary: worst and total slacks, None if there are no such paths."""
+    """Vivado's report_timing_summary: worst and total slacks, None if there are no such paths.
+
+    `met`: whether the constraints are met; None if the design has none.
+    """
 
     origin: Origin
     design: str
@@ -202,7 +205,7 @@ class TimingReport:
     worst_hold_slack_ns: float | None
     worst_pulse_width_slack_ns: float | None
     clock_periods_ns: Mapping[str, float]
-    met: bool
+    met: bool | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -342,7 +345,7 @@ class SynthesisReport:
         late = [
             f"{one.design} misses its clock by {-(one.worst_setup_slack_ns or 0):g} ns"
             for one in self.timings
-            if not one.met
+            if one.met is False
         ]
         if self.export and self.export.timing_met is False:
             late.append(

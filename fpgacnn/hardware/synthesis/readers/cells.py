@@ -1,6 +1,6 @@
 """Numbers as the tools write them.
 
-`-` says that none applies, `?`, `undef` and `NA` that none is known; all are None.
+`-` says that none applies, `?`, `undef`, `NA` and `inf` that none is known; all are None.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import datetime
 from fpgacnn.errors import ReportBrokenError
 from fpgacnn.hardware.synthesis.figures import UNKNOWN, FloatRange, IntRange
 
-NOTHING = frozenset({"", "-", "?", "undef", "NA", "N/A", "_"})
+NOTHING = frozenset({"", "-", "?", "undef", "NA", "N/A", "_", "inf"})
 NONE_SET = 2**32 - 1
 """Vitis writes an unset interval target as -1 in 32 bits."""
 
@@ -58,7 +58,7 @@ class Cells:
     def real(self, text: str) -> float | None:
         """A number with a point."""
         text = text.strip()
-        if text in NOTHING or text == "inf":
+        if text in NOTHING:
             return None
         if not _FLOAT.fullmatch(text):
             raise self.broken(f"'{text}' is no number")

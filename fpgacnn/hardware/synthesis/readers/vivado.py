@@ -18,6 +18,11 @@ LOGIC = ("CLB Logic", "Slice Logic")
 MEMORY = ("BLOCKRAM", "Memory")
 ARITHMETIC = ("ARITHMETIC", "DSP")
 LAST_SECTION = "Instantiated Netlists"
+VERDICTS: Mapping[str, bool | None] = {
+    "All user specified timing constraints are met": True,
+    "Timing constraints are not met": False,
+    "There are no user specified timing constraints": None,
+}
 
 _FIELD = re.compile(r"\| (Tool Version|Date|Command|Design|Device|Design State) *: (.*)")
 _SECTION = re.compile(r"[\d.]{1,9} +(.{1,80})")
@@ -174,11 +179,7 @@ def read_timing(text: str, file: str) -> TimingReport:
     if len(names) != len(values):
         raise cells.broken(f"{len(values)} values under {len(names)} names")
     row = dict(zip(names, values, strict=True))
-    verdicts = [
-        line
-        for line in below
-        if line.startswith(("All user specified timing constraints are met", "Timing constraints are not met"))
-    ]
+    verdicts = [met for line in below for start, met in VERDICTS.items() if line.startswith(start)]
     slacks = {name: cells.real(row.get(name, "NA")) for name in ("WNS(ns)", "TNS(ns)", "WHS(ns)", "WPWS(ns)")}
     if not verdicts:
         raise cells.broken("the verdict on the constraints is missing; the report ends early")
@@ -195,8 +196,8 @@ def read_timing(text: str, file: str) -> TimingReport:
         failing_endpoints=cells.whole(row.get("TNS Failing Endpoints", "NA")),
         worst_hold_slack_ns=slacks["WHS(ns)"],
         worst_pulse_width_slack_ns=slacks["WPWS(ns)"],
-        clock_periods_ns=_clocks(below, cells),
-        met=verdicts[0].startswith("All"),
+        clock_periods_ns={} if verdicts[0] is None else _clocks(below, cells),
+        met=verdicts[0],
     )
 
 

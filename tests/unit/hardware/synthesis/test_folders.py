@@ -332,7 +332,8 @@ def test_a_broken_file_beside_good_ones_is_listed_and_a_lonely_one_is_the_error(
 def test_a_pointer_of_git_lfs_is_said_to_be_one(tmp_path: Path) -> None:
     put(tmp_path, {"myproject_csynth.rpt": "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"})
     with pytest.raises(
-        ReportForeignError, match=r"^myproject_csynth\.rpt is a pointer of Git LFS, not a report of a tool$"
+        ReportForeignError,
+        match=r"^myproject_csynth\.rpt is a pointer of Git LFS, not a report of Vivado, Vivado HLS or Vitis HLS$",
     ):
         read(tmp_path)
     put(tmp_path, {"myproject_csynth.rpt": "<!DOCTYPE html><html></html>"})
