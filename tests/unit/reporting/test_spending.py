@@ -15,7 +15,7 @@ from fpgacnn.records.resources import Source, by_layer, latest, resource_reports
 from fpgacnn.reporting.charts import Bar
 from fpgacnn.reporting.page import compose
 from fpgacnn.reporting.page.page import Section, Tone
-from fpgacnn.reporting.page.resources import room, speed
+from fpgacnn.reporting.page.resources import fits_part, speed
 from fpgacnn.reporting.page.sections import sections
 from fpgacnn.reporting.page.verdicts import verdicts
 from tests.support.records import estimated, exact_record, record, synthesized
@@ -99,7 +99,7 @@ def test_cycles_become_time_by_the_clock_that_was_asked_for() -> None:
     ],
 )
 def test_whether_it_fits_is_the_last_word_on_it(entry: ReportInput, answer: str, tone: Tone, words: str) -> None:
-    verdict = room(entry)
+    verdict = fits_part(entry)
     assert (verdict.answer, verdict.tone) == (answer, tone)
     assert verdict.detail.startswith(words)
 

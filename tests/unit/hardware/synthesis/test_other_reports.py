@@ -217,10 +217,15 @@ def test_results_of_newer_tools(*, implemented: bool, met: bool) -> None:
     text = results_rpt(implemented=implemented, met=met)
     assert kind_of(text, "export_impl.rpt") is kind_of(text, "any.rpt") is ReportKind.RESULTS
     found = read_results_rpt(text, "export_impl.rpt")
-    assert (read.resources.lut, read.resources.ff, read.resources.dsp, read.resources.bram_18k) == (7290, 8115, 66, 13)
-    assert (read.version, read.part, read.date) == ("2023.2", "xcu250-figd2104-2L-e", "2024-03-05T14:44:10")
-    assert (read.required_ns, read.achieved_synth_ns, read.timing_met) == (5.0, 4.303, met)
-    assert (read.origin.stage, read.achieved_impl_ns) == ((Stage.IMPL, 4.711) if implemented else (Stage.SYNTH, None))
+    assert (found.resources.lut, found.resources.ff, found.resources.dsp, found.resources.bram_18k) == (
+        7290,
+        8115,
+        66,
+        13,
+    )
+    assert (found.version, found.part, found.date) == ("2023.2", "xcu250-figd2104-2L-e", "2024-03-05T14:44:10")
+    assert (found.required_ns, found.achieved_synth_ns, found.timing_met) == (5.0, 4.303, met)
+    assert (found.origin.stage, found.achieved_impl_ns) == ((Stage.IMPL, 4.711) if implemented else (Stage.SYNTH, None))
 
 
 def test_results_without_a_verdict_leave_it_open_and_cut_ones_are_broken() -> None:
@@ -237,8 +242,8 @@ def test_timing_without_constraints_is_unknown() -> None:
         "All user specified timing constraints are met.", "There are no user specified timing constraints."
     )
     text = text[: text.index("| Clock Summary")]
-    read = read_timing(text, "x_timing_summary_routed.rpt")
-    assert (read.met, read.worst_setup_slack_ns, read.clock_periods_ns) == (None, None, {})
+    found = read_timing(text, "x_timing_summary_routed.rpt")
+    assert (found.met, found.worst_setup_slack_ns, found.clock_periods_ns) == (None, None, {})
 
 
 def test_an_infinite_count_is_unknown() -> None:
