@@ -239,7 +239,7 @@ def test_no_planned_format_wraps_in_any_pooling() -> None:
     assert first_node_that_needs_more_bits(build.design(IoType.PARALLEL).model, tuple(build.events(EVENTS))) is None
 
 
-def intervals(model: HardwareModel) -> Mapping[str, Interval]:
+def planned_intervals(model: HardwareModel) -> Mapping[str, Interval]:
     """What planning derives, for every node."""
     planner = Planner()
     for layer in model.layers:
@@ -261,7 +261,7 @@ def has_means_of_several_sizes(model: HardwareModel) -> bool:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_emulator_derives_the_intervals_of_the_plan(seed: int) -> None:
     model = random_network(seed)
-    planned, found = intervals(model), result_ranges(Design(model=model, plan=plan(model), target=Target()))
+    planned, found = planned_intervals(model), result_ranges(Design(model=model, plan=plan(model), target=Target()))
     several = has_means_of_several_sizes(model)
     for layer in model.layers:
         here, there = (iv.full(one[layer.name], layer.shape) for one in (found, planned))
