@@ -89,14 +89,22 @@ class _Search:
                 return False
         return True
 
+    def lowered(self, group: Sequence[str]) -> bool:
+        """Whether a group of FIFOs can have their lowest levels together; then they have them."""
+        tried = self.depths | {name: self.levels[name][0] for name in group}
+        if not self.holds(tried):
+            return False
+        self.depths = tried
+        return True
+
     def lower(self, group: Sequence[str]) -> None:
         """Lower a group of FIFOs together, or its halves, or one of them as far as it goes."""
+        if not group:
+            return
         if self.left <= 0:
             self.whole.extend(group)
+        elif self.lowered(group):
             return
-        tried = self.depths | {name: self.levels[name][0] for name in group}
-        if self.holds(tried):
-            self.depths = tried
         elif len(group) > 1:
             self.lower(group[: len(group) // 2])
             self.lower(group[len(group) // 2 :])
@@ -146,9 +154,17 @@ def search(made: Callable[[Vary], Network], blocks: Mapping[str, Callable[[int],
     looking = _Search(scenarios=scenarios, levels=steps, depths=frame, left=runs)
     saved = {name: blocks[name](found[-1]) - blocks[name](found[0]) for name, found in steps.items()}
     several = sorted((name for name in steps if len(steps[name]) > 1), key=lambda name: (-saved[name], name))
-    if several:
-        looking.lower(several)
+    if several and not looking.lowered(several):
+        fills = _fills(network, frame)
+        looking.lower([name for name in several if fills[name] <= steps[name][0]])
+        looking.lower([name for name in several if fills[name] > steps[name][0]])
     return SmallestDepths(depths=looking.depths, simulations=runs - looking.left, whole=tuple(looking.whole))
+
+
+def _fills(network: Network, frame: dict[str, int]) -> dict[str, int]:
+    """The most words that each FIFO holds, where every FIFO has room for a frame."""
+    trace = Simulator(network).run(frame)
+    return {one.name: trace.fill(number) for number, one in enumerate(network.channels)}
 
 
 def _scenarios(made: Callable[[Vary], Network], frame: dict[str, int], count: int) -> list[_Scenario]:
