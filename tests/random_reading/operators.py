@@ -167,7 +167,8 @@ def merged(g: Graph) -> None:
     rest = [name for name, value in g.values.items() if value.dtype == g.values[x].dtype and value.ndim]
     alike = [name for name in rest if g.values[name].shape == g.values[x].shape]
     count = 1 if kind in {"Add", "Sub", "Mul"} else g.number(1, 2)
-    names = [x, *(g.pick(alike if g.chance(0.7) else rest) for _ in range(count))]
+    fewer = [name for name in rest if g.values[name].ndim != g.values[x].ndim and g.events == 1]
+    names = [x, *(g.pick(fewer or rest) if g.chance(0.3) else g.pick(alike) for _ in range(count))]
     g.random.shuffle(names)
     g.add(kind, *names)
 
@@ -418,5 +419,5 @@ STEPS = (
     *(sliced,) * 3,
     *(*(convolved, merged, reduced, reshaped, turned, activated, stepped, to_whole, of_whole, coded),) * 2,
     *(parted, gathered, joined, pooled, multiplied, normalized, blocks, padded),
-    *(joined_with_constants, chosen),
+    *(joined_with_constants, chosen, *(merged,) * 2),
 )
