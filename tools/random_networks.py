@@ -3,10 +3,12 @@
 
     python tools/random_networks.py --framework keras2|keras3|qkeras|hgq2|onnx|qonnx --count 10000 --seed 0
     python tools/random_networks.py --framework keras3 --again 4711
+    python tools/random_networks.py --framework keras3 --mutants
 
 Prints each network that is read wrong with its seed and how it was made, then how many were read, refused (by reason),
 different and crashed, and in how many events float32 decides a tie. The exit status is 1 where one was wrong, too few
-were read or too many events are ties.
+were read or too many events are ties. With `--mutants` also how many networks find each fault of
+`tests/random_reading/mutants.py`, and the exit status is 1 where one was not found.
 """
 
 from __future__ import annotations
@@ -18,7 +20,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.random_reading.law import FRAMEWORKS, READ_SHARE, TIE_SHARE, Outcome, Tally, verdicts  # after the path
+from tests.random_reading.law import (  # after the path
+    FRAMEWORKS,
+    READ_SHARE,
+    TIE_SHARE,
+    Outcome,
+    Tally,
+    verdicts,
+    verdicts_of_mutants,
+)
+from tests.random_reading.mutants import mutants_of
 
 REPORT_EVERY = 500
 
@@ -30,6 +41,7 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0, help="the first seed; the next networks have the next ones")
     parser.add_argument("--again", type=int, help="one seed, with how its network was made")
+    parser.add_argument("--mutants", action="store_true", help="count the networks that find each known fault")
     options = parser.parse_args()
     if options.again is not None:
         verdict = next(verdicts(options.framework, [options.again]))
@@ -37,8 +49,14 @@ def main() -> int:
         return int(verdict.is_wrong)
     tally, start = Tally.empty(), time.monotonic()
     seeds = range(options.seed, options.seed + options.count)
-    for number, verdict in enumerate(verdicts(options.framework, seeds), start=1):
+    mutants = mutants_of(options.framework) if options.mutants else ()
+    networks = verdicts_of_mutants(options.framework, seeds, mutants, enough=options.count)
+    caught = dict.fromkeys(mutants, 0)
+    for number, found in enumerate(networks, start=1):
+        verdict = found[""]
         tally.add(verdict)
+        for mutant in caught.keys() & found.keys():
+            caught[mutant] += found[mutant].is_wrong
         if verdict.is_wrong:
             print(f"seed {verdict.seed} {verdict.outcome}: {verdict.why}\n{verdict.text}\n", flush=True)
         if number % REPORT_EVERY == 0:
@@ -57,7 +75,9 @@ def main() -> int:
         )
     if tally.share < READ_SHARE:
         print(f"only {tally.share:.0%} were read, at least {READ_SHARE:.0%} are expected")
-    return int(bool(tally.wrong) or tally.share < READ_SHARE or tally.tie_share > TIE_SHARE)
+    for mutant, times in caught.items():
+        print(f"{times} networks find the fault '{mutant}'")
+    return int(bool(tally.wrong) or not all(caught.values()) or tally.share < READ_SHARE or tally.tie_share > TIE_SHARE)
 
 
 if __name__ == "__main__":

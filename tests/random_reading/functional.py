@@ -30,7 +30,10 @@ Functions: TypeAlias = Mapping[str, Callable[..., Any]]
 
 @dataclass(slots=True)
 class Maker:
-    """Draws one network: `pool` holds the tensors made so far, `lines` how each was made."""
+    """Draws one network.
+
+    `pool` holds the tensors made so far, `lines` how each was made, `read` those that something reads.
+    """
 
     random: np.random.Generator
     keras: Any
@@ -38,16 +41,18 @@ class Maker:
     pool: list[Tensor] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     layers: list[tuple[Any, Shape]] = field(default_factory=list)
+    read: set[int] = field(default_factory=set)
 
     def model(self, steps: int) -> Any:
-        """A model with one to three inputs and one to four outputs, in any order."""
+        """A model with one to three inputs and one to four outputs, in any order: first what nothing else reads."""
         inputs = [self._input() for _ in range(self._number(1, 3))]
         for _ in range(steps):
             self._grow()
         others = self.pool[len(inputs) : -1]
-        chosen = self.random.permutation(len(others))[: self._number(0, 3)].tolist()
-        outputs = [self.pool[-1], *(others[number] for number in chosen)]
-        outputs = [self._ended(one) for one in outputs]
+        others = [others[number] for number in self.random.permutation(len(others))]
+        unread = [one for one in others if id(one) not in self.read][:3]
+        more = [one for one in others if id(one) in self.read][: max(self._number(0, 3) - len(unread), 0)]
+        outputs = [self._ended(one) for one in (self.pool[-1], *unread, *more)]
         self.random.shuffle(inputs)
         self.random.shuffle(outputs)
         return self.keras.Model(inputs, outputs if len(outputs) > 1 else outputs[0])
@@ -95,7 +100,13 @@ class Maker:
                     self.lines.append(f"t{len(self.pool) - 1} = {text}  # {[shape_of(one) for one in values]}")
                     return
 
-    def _name(self, tensor: Tensor) -> str:
+    def _read(self, tensor: Tensor) -> str:
+        """The name of a tensor that the next operation reads."""
+        self.read.add(id(tensor))
+        return self.name(tensor)
+
+    def name(self, tensor: Tensor) -> str:
+        """What the lines call a tensor."""
         return next((f"t{number}" for number, one in enumerate(self.pool) if one is tensor), "?")
 
     # --- operations ------------------------------------------------------------------------------------------------
@@ -106,12 +117,16 @@ class Maker:
         rank = len(shape_of(x)) + 1
         kept = self._number(0, rank)
         whole = (1, *shape_of(x))[rank - kept :]
-        shape = tuple(1 if self._chance(0.4) else size for size in whole)
+        longest = self._number(0, max(kept - 1, 0))  # half of the constants differ along one axis only
+        thin = self._chance(0.5)
+        shape = tuple(
+            1 if (place != longest if thin else self._chance(0.4)) else size for place, size in enumerate(whole)
+        )
         word = self._pick(["add", "subtract", "multiply", "divide", "maximum", "minimum", "clip"])
         values = self._values(shape)
         if word == "clip":
             made = self.functions["clip"](x, -0.5, 0.75)
-            return made, f"clip({self._name(x)}, -0.5, 0.75)"
+            return made, f"clip({self._read(x)}, -0.5, 0.75)"
         if word == "divide":
             values = np.where(values < 0, -1, 1) * 2.0 ** self.random.integers(-1, 3, size=shape)
         constant: Any = np.asarray(values, np.float32)
@@ -122,7 +137,7 @@ class Maker:
             constant = self.functions["constant"](constant)
         pair = (constant, x) if first else (x, constant)
         shown = np.asarray(values).tolist()
-        sides = f"{shown}, {self._name(x)}" if first else f"{self._name(x)}, {shown}"
+        sides = f"{shown}, {self._read(x)}" if first else f"{self._read(x)}, {shown}"
         if (isinstance(constant, float) or not first) and word not in {"maximum", "minimum"} and self._chance(0.5):
             made = operator(word, *pair)
         else:
@@ -134,9 +149,9 @@ class Maker:
 
     def _slice(self) -> tuple[Tensor, str] | None:
         x = self._tensor()
-        parts = self._around_ellipsis(shape_of(x)) if self._chance(0.4) else self._every_axis(shape_of(x))
+        parts = self._around_ellipsis(shape_of(x)) if self._chance(0.6) else self._every_axis(shape_of(x))
         made = x[tuple(parts)]
-        return made, f"{self._name(x)}[{', '.join(map(shown_index, parts))}]"
+        return made, f"{self._read(x)}[{', '.join(map(shown_index, parts))}]"
 
     def _every_axis(self, shape: Shape) -> list[Any]:
         """An index for each axis, sometimes a new axis between."""
@@ -148,16 +163,21 @@ class Maker:
         return self._shortened(parts)
 
     def _around_ellipsis(self, shape: Shape) -> list[Any]:
-        """An ellipsis for none to all axes, with plain indices before and behind it."""
-        plain = ["range", "range", "one", "all"]
-        start = self._number(0, len(shape) + 1)
-        stop = self._number(start, len(shape) + 1) if start else self._number(1, len(shape) + 1)
+        """An ellipsis for none to all axes, with plain indices and reversed axes before and behind it."""
+        plain = ["range", "reverse", "reverse", "one", "all"]
+        if len(shape) > 1 and self._chance(0.6):  # `x[..., 1:3]`: several axes in front
+            start, stop = 0, self._number(2, len(shape))
+        else:
+            start = self._number(0, len(shape) + 1)
+            stop = self._number(start, len(shape) + 1) if start else self._number(1, len(shape) + 1)
         parts = [slice(None), *(self._cut(size, plain) for size in shape)]
         return [*parts[:start], Ellipsis, *parts[stop:]]
 
     def _cut(self, size: int, kinds: Sequence[str] = ("all", "all", "range", "range", "range", "step", "one")) -> Any:
-        """One index: all, a range with ends counted from either side or left out, a stepped one, or a number."""
+        """One index: all, a range with ends counted from either side or left out, in steps, reversed, or a number."""
         kind = self._pick(kinds)
+        if kind == "reverse":
+            return slice(None, None, -1)
         if kind == "all" or size == 1:
             return slice(None)
         if kind == "one":
@@ -199,17 +219,17 @@ class Maker:
             more = [self._pick(fit)] if type(layer).__name__ != "Subtract" and self._chance(0.3) else []
             if not all(broadcasts(shape_of(one), shape_of(other)) for one in more for other in (a, b)):
                 more = []
-            return layer([a, b, *more]), f"{type(layer).__name__}({[self._name(one) for one in (a, b, *more)]})"
+            return layer([a, b, *more]), f"{type(layer).__name__}({[self._read(one) for one in (a, b, *more)]})"
         use_operator = way == "operator" and word in {"add", "subtract", "multiply"}
         made = operator(word, a, b) if use_operator else self.functions[word](a, b)
-        return made, f"{word}({self._name(a)}, {self._name(b)})"
+        return made, f"{word}({self._read(a)}, {self._read(b)})"
 
     def _elementwise(self) -> tuple[Tensor, str] | None:
         x = self._tensor()
         word = self._pick(
             ["abs", "negative", "square", "relu", "relu6", "leaky_relu", "sigmoid", "tanh", "softmax", "silu", "elu"]
         )
-        return self.functions[word](x), f"{word}({self._name(x)})"
+        return self.functions[word](x), f"{word}({self._read(x)})"
 
     def _turn(self) -> tuple[Tensor, str] | None:
         """Axes in another order, by a layer or a function."""
@@ -227,7 +247,7 @@ class Maker:
             ways[f"swapaxes({one}, {other})"] = lambda: self.functions["swapaxes"](x, one, other)
             ways[f"moveaxis({one}, {other})"] = lambda: self.functions["moveaxis"](x, one, other)
         text = self._pick(list(ways))
-        return ways[text](), f"{text} of {self._name(x)}"
+        return ways[text](), f"{text} of {self._read(x)}"
 
     def _either(self, axis: int, rank: int) -> int:
         """An axis, counted from either side."""
@@ -244,24 +264,24 @@ class Maker:
         word = self._pick(["mean", "max", "min", "sum"])
         axis = axes[0] if len(axes) == 1 and self._chance(0.7) else axes
         made = self.functions[word](x, axis=axis, keepdims=keep)
-        return made, f"{word}({self._name(x)}, axis={axis}, keepdims={keep})"
+        return made, f"{word}({self._read(x)}, axis={axis}, keepdims={keep})"
 
     def _reshape(self) -> tuple[Tensor, str] | None:
         x = self._tensor()
         shape = shape_of(x)
         rank, way = len(shape), self._pick(["flatten", "Reshape", "reshape", "expand_dims", "squeeze"])
         if way == "flatten":
-            return self.keras.layers.Flatten()(x), f"Flatten({self._name(x)})"
+            return self.keras.layers.Flatten()(x), f"Flatten({self._read(x)})"
         if way == "expand_dims" and rank < MAX_RANK:
             axis = self._either(self._number(1, rank + 1), rank + 2)
-            return self.functions["expand_dims"](x, axis), f"expand_dims({self._name(x)}, {axis})"
+            return self.functions["expand_dims"](x, axis), f"expand_dims({self._read(x)}, {axis})"
         if way == "squeeze" and 1 in shape and rank > 1:
             axis = self._either(self._pick([number + 1 for number, size in enumerate(shape) if size == 1]), rank + 1)
-            return self.functions["squeeze"](x, axis), f"squeeze({self._name(x)}, {axis})"
+            return self.functions["squeeze"](x, axis), f"squeeze({self._read(x)}, {axis})"
         target = self._target(prod(shape))
         if way == "Reshape":
-            return self.keras.layers.Reshape(target)(x), f"Reshape({target})({self._name(x)})"
-        return self.functions["reshape"](x, (-1, *target)), f"reshape({self._name(x)}, (-1, {target}))"
+            return self.keras.layers.Reshape(target)(x), f"Reshape({target})({self._read(x)})"
+        return self.functions["reshape"](x, (-1, *target)), f"reshape({self._read(x)}, (-1, {target}))"
 
     def _target(self, total: int) -> Shape:
         """A shape of some number of values."""
@@ -283,7 +303,7 @@ class Maker:
         if rank < MAX_RANK and self._chance(0.4):
             axis = self._either(self._number(1, rank + 1), rank + 2)
             parts = [a, *(self._pick(same) for _ in range(self._number(1, 2)))]
-            return self.functions["stack"](parts, axis=axis), f"stack({[*map(self._name, parts)]}, axis={axis})"
+            return self.functions["stack"](parts, axis=axis), f"stack({[*map(self._read, parts)]}, axis={axis})"
         axis = self._number(0, rank - 1)
         fit = [
             one
@@ -297,7 +317,7 @@ class Maker:
             if self._chance(0.5)
             else self.functions["concat"](parts, axis=axis)
         )
-        return made, f"concat({[*map(self._name, parts)]}, axis={axis})"
+        return made, f"concat({[*map(self._read, parts)]}, axis={axis})"
 
     def _parts(self) -> tuple[Tensor, str] | None:
         """Some of the parts that a split or unstack gives, in any order."""
@@ -306,7 +326,7 @@ class Maker:
         axis = self._number(0, len(shape) - 1)
         given = self._either(axis + 1, len(shape) + 1)
         if self._chance(0.3) and len(shape) > 1:
-            parts, text = self.functions["unstack"](x, axis=given), f"unstack({self._name(x)}, axis={given})"
+            parts, text = self.functions["unstack"](x, axis=given), f"unstack({self._read(x)}, axis={given})"
         else:
             counts = [count for count in (2, 4) if shape[axis] % count == 0]
             if not counts:
@@ -316,7 +336,7 @@ class Maker:
                 sizes = [1, shape[axis] - 1]
             parts, text = (
                 self.functions["split"](x, sizes, axis=given),
-                f"split({self._name(x)}, {sizes}, axis={given})",
+                f"split({self._read(x)}, {sizes}, axis={given})",
             )
         order = self.random.permutation(len(parts))[: self._number(1, 2)].tolist()
         return [parts[number] for number in order], f"{text} {order}"
@@ -327,7 +347,7 @@ class Maker:
         if rank < 2:
             return None
         pads = [[0, 0], *([self._number(0, 2), self._number(0, 2)] for _ in range(rank - 1)), [0, 0]]
-        return self.functions["pad"](x, pads), f"pad({self._name(x)}, {pads})"
+        return self.functions["pad"](x, pads), f"pad({self._read(x)}, {pads})"
 
     # --- layers ----------------------------------------------------------------------------------------------------
 
@@ -342,7 +362,7 @@ class Maker:
             key: value for key, value in layer.get_config().items() if isinstance(value, int | str | list | tuple)
         }
         options = {key: value for key, value in options.items() if key not in {"trainable", "dtype"}}
-        return made, f"{type(layer).__name__}({options}) of {self._name(x)}"
+        return made, f"{type(layer).__name__}({options}) of {self._read(x)}"
 
     def _layer_for(self, shape: Shape) -> Any:
         """A layer for tensors of a shape."""
@@ -433,7 +453,7 @@ class Maker:
         made = [model(given[way])]
         if self._chance(0.3):
             made.append(model(given[way] if way != "list" else tensors[:]))
-        return made, f"Model {way} {names} of {[*map(self._name, tensors)]} ({inner})"
+        return made, f"Model {way} {names} of {[*map(self._read, tensors)]} ({inner})"
 
     def _ended(self, x: Tensor) -> Tensor:
         """The tensor as it is, or behind a dense layer that sees every value."""
@@ -516,6 +536,6 @@ def saved(maker: Maker, folder: Path, steps: int, count: int = N) -> tuple[Any, 
         path=path,
         inputs=tuple(events),
         outputs=tuple(np.asarray(one, np.float64) for one in listed),
-        text="\n".join([*maker.lines, f"inputs {[maker._name(one) for one in model.inputs]}, saved as {path.name}"]),
+        text="\n".join([*maker.lines, f"inputs {[maker.name(one) for one in model.inputs]}, saved as {path.name}"]),
     )
     return model, found

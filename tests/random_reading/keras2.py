@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,15 +12,26 @@ from fpgacnn.training.keras import open_keras
 from tests.random_reading.functional import Functions, Maker, saved
 from tests.random_reading.law import Saved
 
+FREED_EVERY = 50
+
 
 def make(seed: int, folder: Path) -> Saved:
     """The network of a seed."""
-    keras = open_keras().keras
-    keras.backend.clear_session()
+    modules = open_keras()
+    forgotten(modules.keras, seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Keras warns that HDF5 is old
-        maker = Maker(random=np.random.default_rng(seed), keras=keras, functions=functions())
-        return saved(maker, folder, steps=2 + seed % 5)[1]
+        maker = Maker(random=np.random.default_rng(seed), keras=modules.keras, functions=functions())
+        plainly = modules.tf.autograph.experimental.do_not_convert(saved)  # no layer has Python code to convert
+        _, found = plainly(maker, folder, steps=2 + seed % 5)
+        return found
+
+
+def forgotten(keras: Any, seed: int) -> None:
+    """Names begin anew for every network; graphs are freed now and then, since that takes a quarter of the time."""
+    keras.backend.reset_uids()
+    if seed % FREED_EVERY == 0:
+        keras.backend.clear_session()
 
 
 def functions() -> Functions:

@@ -18,8 +18,12 @@ import tempfile
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeAlias
 
@@ -32,6 +36,8 @@ from fpgacnn.errors import FpgacnnError
 from fpgacnn.ir.source import FloatArray, SourceModel
 from fpgacnn.sim.float32_ties import follows_in_float32
 from fpgacnn.sim.source_reference import evaluate
+from fpgacnn.system.sandbox import has_threads
+from tests.random_reading.mutants import mutated
 
 FRAMEWORKS = {
     "keras2": "tests.random_reading.keras2",
@@ -111,10 +117,48 @@ def maker(framework: str) -> Make:
 
 def verdicts(framework: str, seeds: Iterable[int]) -> Iterator[Verdict]:
     """One verdict for each seed."""
-    make = maker(framework)
-    for seed in seeds:
-        with tempfile.TemporaryDirectory() as folder:
-            yield judged(seed, make(seed, Path(folder)))
+    for found in verdicts_of_mutants(framework, seeds, ()):
+        yield found[""]
+
+
+def verdicts_of_mutants(
+    framework: str, seeds: Iterable[int], mutants: Sequence[str], *, enough: int = 1
+) -> Iterator[Mapping[str, Verdict]]:
+    """For each seed the verdict on the reader under the name "", and those on readers with a fault by its name.
+
+    A fault that `enough` networks have found is not tried any more.
+    Where the framework has threads, files are read by one further process without it: there, a child that opens a file
+    is a fork of milliseconds, and not a new Python (`fpgacnn.system.sandbox`).
+    """
+    make, left = maker(framework), dict.fromkeys(mutants, enough)
+    with ExitStack() as undo:
+        reader: ProcessPoolExecutor | None = None
+        for seed in seeds:
+            with tempfile.TemporaryDirectory() as folder:
+                saved = make(seed, Path(folder))
+                if reader is None and has_threads():
+                    reader = undo.enter_context(ProcessPoolExecutor(1, mp_context=get_context("spawn")))
+                judge = judged_with if reader is None else partial(_judged_by, reader)
+                found = {"": judge("", seed, saved)}
+                for mutant in [name for name, times in left.items() if times and found[""].outcome is Outcome.READ]:
+                    found[mutant] = judge(mutant, seed, saved)
+                    left[mutant] -= found[mutant].is_wrong
+                yield found
+
+
+def _judged_by(reader: ProcessPoolExecutor, mutant: str, seed: int, saved: Saved) -> Verdict:
+    """The verdict of another process; the framework's results of its layers are computed where answers differ only."""
+    verdict = reader.submit(judged_with, mutant, seed, replace(saved, layers=None)).result()
+    if verdict.outcome is not Outcome.DIFFERS or saved.layers is None:
+        return verdict
+    layers = partial(dict, saved.layers())
+    return reader.submit(judged_with, mutant, seed, replace(saved, layers=layers)).result()
+
+
+def judged_with(mutant: str, seed: int, saved: Saved) -> Verdict:
+    """The verdict on the reader with a fault, or without one where the name is empty."""
+    with mutated(mutant):
+        return judged(seed, saved)
 
 
 def judged(seed: int, saved: Saved) -> Verdict:

@@ -17,7 +17,7 @@ import numpy as np
 from fpgacnn.ir.source import FloatArray, Shape
 from fpgacnn.training.keras import open_keras
 from tests.random_reading.functional import Maker, N, Tensor, broadcasts, saved, shape_of
-from tests.random_reading.keras2 import functions
+from tests.random_reading.keras2 import forgotten, functions
 from tests.random_reading.law import Saved
 
 WHOLE = 10
@@ -73,6 +73,20 @@ class QMaker(Maker):
             ]
             return str(pick(refused))
         return str(pick(texts)())
+
+    def _stepped(self) -> str:
+        """The text of a quantizer of activations that is a step function by itself, as files hold it."""
+        symmetric, real = self._flag(), self._pick([True, False])
+        return str(
+            self._pick(
+                [
+                    call("quantized_tanh", self._number(3, 6), symmetric=symmetric, use_real_tanh=real),
+                    call("quantized_sigmoid", self._number(3, 6), symmetric=symmetric, use_real_sigmoid=real),
+                    call("quantized_po2", self._number(3, 5), **self._powers()),
+                    call("quantized_relu_po2", self._number(3, 5), **self._powers()),
+                ]
+            )
+        )
 
     def _powers(self, *, kept: bool = True) -> dict[str, Any]:
         """Options of the powers of two after the bits; objects of `quantized_relu_po2` forget the way of rounding."""
@@ -231,7 +245,7 @@ class QMaker(Maker):
 
     def _flat(self) -> tuple[Tensor, str]:
         x = self._tensor()
-        return self.keras.layers.Flatten()(x), f"Flatten({self._name(x)})"
+        return self.keras.layers.Flatten()(x), f"Flatten({self._read(x)})"
 
     def _sum(self) -> tuple[Tensor, str]:
         """Addition or concatenation by a layer."""
@@ -247,12 +261,13 @@ class QMaker(Maker):
                 self.keras.layers.Maximum,
             ]
         )
-        return kind()([a, b]), f"{kind.__name__}({self._name(a)}, {self._name(b)})"
+        return kind()([a, b]), f"{kind.__name__}({self._read(a)}, {self._read(b)})"
 
     def _ended(self, x: Tensor) -> Tensor:
-        """A dense layer that sees every value; in exact networks behind a quantizer."""
+        """A dense layer that sees every value; in exact networks behind a quantizer, mostly a step function."""
         if self.is_exact:
-            x = self._logged(self.qkeras.QActivation(self._for_values(as_text=True)), x)
+            text = self._stepped() if self._chance(0.8) else self._for_values(as_text=True)
+            x = self._logged(self.qkeras.QActivation(text), x)
         return self._logged(self._dense(), self.keras.layers.Flatten()(x))
 
     def _logged(self, layer: Any, x: Tensor) -> Tensor:
@@ -275,7 +290,7 @@ def shown(quantizer: Any) -> str:
 def make(seed: int, folder: Path) -> Saved:
     """The network of a seed."""
     modules = open_keras()
-    modules.keras.backend.clear_session()
+    forgotten(modules.keras, seed)
     whole = seed % WHOLE == WHOLE - 1
     maker = QMaker(
         random=np.random.default_rng(seed),
