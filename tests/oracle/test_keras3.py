@@ -288,3 +288,15 @@ def test_networks_that_keras_3_quantized_are_refused(tmp_path: Path, mode: str) 
     model.save(tmp_path / "m.keras")
     with pytest.raises(UnsupportedOptionError, match="it was quantized by Keras after training"):
         frontends.load(tmp_path / "m.keras")
+
+
+def test_functions_are_not_counted_among_the_layers_of_their_name(tmp_path: Path) -> None:
+    """Archives number the layers of each class; `ops.add` is no layer `Add`."""
+    open_keras()
+    import keras
+
+    a, b = keras.Input((3,)), keras.Input((3,))
+    x = keras.layers.Add(name="first")([a, b])
+    x = keras.layers.Add(name="second")([keras.ops.add(x, a), b])
+    keras.Model([a, b], x).save(tmp_path / "m.keras")
+    assert frontends.load(tmp_path / "m.keras").outputs == ("second",)

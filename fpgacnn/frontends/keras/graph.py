@@ -13,6 +13,7 @@ from fpgacnn.frontends.keras.layer_config import Json, LayerConfig
 from fpgacnn.frontends.keras.layer_graph import MODELS, Inner, LayerCall, LayerGraph, check_readers, ordered
 from fpgacnn.frontends.keras.nodes import (
     SEVERAL,
+    UNKNOWN,
     call,
     is_function,
     node_inputs,
@@ -308,9 +309,9 @@ def _connected(use: LayerCall, entry: Mapping[str, Json], node: Json) -> LayerCa
         return replace(use, kind=found.kind, settings=replace(use.settings, values=found.values), inputs=found.inputs)
     if is_function(use.kind, entry):  # an unknown function
         return replace(
-            use, kind=use.kind if use.kind in CODE_CARRIERS else f"keras.ops.{use.kind}", inputs=tensors_in(node)
+            use, kind=use.kind if use.kind in CODE_CARRIERS else f"{UNKNOWN}{use.kind}", inputs=tensors_in(node)
         )
-    given = node_inputs(node, use.settings)
+    given = node_inputs(use.kind, node, use.settings)
     if given.keys and use.kind not in MODELS:
         raise use.settings.unsupported("it is called on a dictionary", "call it on a tensor or a list")
     return replace(use, inputs=given.names, keys=given.keys)

@@ -13,25 +13,24 @@ from fpgacnn.frontends.keras.serialized import TENSOR, plain
 OPERATION = "op>"
 """Prefix of functions between layers: `op>add`."""
 
+UNKNOWN = "keras.ops."
+"""Prefix of functions of Keras 3 that are not known here: `keras.ops.Erf`."""
+
+FUNCTIONS = (OPERATION, UNKNOWN)
+
+AUGMENTATIONS = (
+    *("Brightness", "Contrast", "Flip", "Height", "Rotation", "Translation", "Width", "Zoom"),
+    *("ColorDegeneration", "ColorJitter", "ElasticTransform", "Erasing", "GaussianBlur", "Grayscale", "Hue", "Invert"),
+    *("Perspective", "Posterization", "Saturation", "Sharpness", "Shear"),
+)
+"""`RandomFlip` and its like, which do nothing at inference."""
+
 SEVERAL = frozenset({f"{OPERATION}split", f"{OPERATION}unstack"})
 """Functions with several results."""
 
 _SAME_IN_BOTH = (
-    *(
-        "add",
-        "subtract",
-        "multiply",
-        "maximum",
-        "minimum",
-        "square",
-        "negative",
-        "reshape",
-        "transpose",
-        "expand_dims",
-        "squeeze",
-        "pad",
-    ),
-    *("stack", "split", "unstack", "abs"),
+    *("add", "subtract", "multiply", "maximum", "minimum", "square", "negative", "reshape", "transpose"),
+    *("expand_dims", "squeeze", "pad", "stack", "split", "unstack", "abs"),
 )
 _ACTIVATIONS = (
     "relu",
@@ -108,6 +107,16 @@ _KERAS3: Mapping[str, str] = {
 _OF_TENSORFLOW = frozenset({"TFOpLambda", "SlicingOpLambda"})
 _OF_OPERATIONS = ("keras.src.ops.", "keras.ops", "keras.src.activations.", "keras.activations")
 _LAYERS_WITHOUT_OPTIONS = frozenset({"InputLayer", "Functional", "Sequential", "Model"})
+
+_IN_TRAINING_BY_DEFAULT = frozenset(
+    {
+        *("AugMix", "AutoContrast", "CenterCrop", "CutMix", "Equalization", "MaxNumBoundingBoxes", "MixUp"),
+        *("RandAugment", "Resizing", "Solarization"),
+        *(f"Random{what}" for what in AUGMENTATIONS),
+        *("RandomApply", "RandomCrop"),
+    }
+)
+"""Layers of Keras 3 that change images. Their calls have `training=True`, the default, which `predict` overrides."""
 
 _OPTION_NAMES: Mapping[str, str] = {
     "alpha": "negative_slope",
@@ -286,15 +295,17 @@ def tensors_in(node: Json) -> tuple[str, ...]:
     return (*((name,) if name is not None else ()), *(one for part in rest for one in tensors_in(part)))
 
 
-def node_inputs(node: Json, settings: LayerConfig) -> Inputs:
-    """The inputs of one node, and how it is called.
+def node_inputs(kind: str, node: Json, settings: LayerConfig) -> Inputs:
+    """The inputs of one node of a layer of class `kind`, and how it is called.
 
     Raises BrokenArchitectureError, UnsupportedLayerError for options that change what a layer computes.
     """
     node = plain(node)
-    given, options = _keras3_call(node, settings) if _is_keras3(node) else _keras2_call(node, settings)
+    is_keras3 = _is_keras3(node)
+    given, options = _keras3_call(node, settings) if is_keras3 else _keras2_call(node, settings)
     for key, value in options:
-        _check_option(key, value, settings)
+        if not (is_keras3 and kind in _IN_TRAINING_BY_DEFAULT and key == "training"):
+            _check_option(key, value, settings)
     if not given:
         raise settings.broken("inbound_nodes", "a node without inputs")
     keys = tuple(key for key, _ in given if key is not None)

@@ -442,3 +442,19 @@ def test_weights_that_are_no_hdf5_are_refused(tmp_path: Path) -> None:
     (tmp_path / "x.npz").write_bytes(b"PK\x03\x04")
     with pytest.raises(NotAModelError, match="weights must be HDF5"):
         frontends.load(path, tmp_path / "x.npz")
+
+
+@pytest.mark.parametrize("kind", ["RandomFlip", "RandomHue"])
+def test_the_default_of_augmentations_of_keras_3_is_no_option(tmp_path: Path, kind: str) -> None:
+    """Keras 3 writes `training=True` into every call of a layer that changes images; `predict` overrides it."""
+    assert frontends.load(called_in_training(tmp_path, kind)).outputs == ("x",)
+    assert "a: it is called with training=True" in str(refused(called_in_training(tmp_path, "Dropout")))
+
+
+def called_in_training(folder: Path, kind: str) -> Path:
+    """A network of one layer, whose call in a file of Keras 3 has `training=True`."""
+    tensor = {"class_name": "__keras_tensor__", "config": {"keras_history": ["x", 0, 0]}}
+    node = {"args": [tensor], "kwargs": {"training": True}}
+    architecture = functional(input_layer("x", 3), entry(kind, "a", "x"), inputs=["x"], outputs=["a"])
+    architecture["config"]["layers"][1] |= {"inbound_nodes": [node], "module": "keras.layers"}
+    return write_h5(folder / "m.h5", architecture)

@@ -270,7 +270,9 @@ def test_an_embedded_activation_becomes_a_node_that_has_the_layers_name(tmp_path
     assert activation.operation == src.Activate(function=src.Relu())
 
 
-@pytest.mark.parametrize(("axes", "shape"), [([1, 2], (1, 1, 2)), (None, (4, 3, 2)), ([2], (4, 1, 2))])
+@pytest.mark.parametrize(
+    ("axes", "shape"), [([1, 2], (1, 1, 2)), (None, (4, 3, 2)), ([2], (4, 1, 2)), ([-1], (4, 1, 2)), ([0], (4, 3, 1))]
+)
 def test_trained_slopes_may_be_shared(tmp_path: Path, axes: object, shape: tuple[int, ...]) -> None:
     (layer,) = read(tmp_path, entry("PReLU", "p", shared_axes=axes, weights={"alpha": values(*shape)}), (4, 3, 2))
     assert isinstance(layer.operation, src.Activate)

@@ -16,6 +16,7 @@ from fpgacnn.errors import BrokenFileError, WeightsError
 from fpgacnn.frontends.keras.files.hdf5 import Group, Hdf5Dataset, numbers
 from fpgacnn.frontends.keras.layer_config import Json, short_name
 from fpgacnn.frontends.keras.layer_graph import LayerCall, LayerGraph
+from fpgacnn.frontends.keras.nodes import FUNCTIONS
 from fpgacnn.frontends.keras.serialized import layer_class
 from fpgacnn.ir.source import FloatArray
 
@@ -161,7 +162,10 @@ class PositionalWeights:
 
 
 def _containers(graph: LayerGraph) -> Mapping[tuple[str, ...], Mapping[str, _Member]]:
-    """The layers and inner models of the model and of each inner model, in the order of their lists in the file."""
+    """The layers and inner models of the model and of each inner model, in the order of their lists in the file.
+
+    Functions between layers are left out: Keras does not count `ops.add` among the layers `Add`.
+    """
     found: dict[tuple[str, ...], dict[int, _Member]] = {(): {}}
     for use in graph.uses:
         scope: tuple[str, ...] = ()
@@ -169,7 +173,7 @@ def _containers(graph: LayerGraph) -> Mapping[tuple[str, ...], Mapping[str, _Mem
             found[scope][model.place] = _Member(name=model.name, base=_snake(model.kind), use=None)
             scope = (*scope, model.name)
             found.setdefault(scope, {})
-        if use.weights and use.place not in found[scope]:
+        if use.weights and use.place not in found[scope] and not use.kind.startswith(FUNCTIONS):
             base = (
                 _snake(use.kind) if len(use.weights) == 1 else "prune_low_magnitude"
             )  # a wrapper whose own arrays are masks

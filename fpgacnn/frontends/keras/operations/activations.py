@@ -130,11 +130,15 @@ def activation_layer(context: LayerContext) -> list[ParsedOperation]:
 
 
 def prelu(context: LayerContext) -> list[ParsedOperation]:
-    """PReLU, whose trained slopes may be shared along axes."""
-    shared = context.settings.get("shared_axes")
+    """PReLU, whose trained slopes may be shared along axes.
+
+    Keras takes `axis - 1` as an index of Python, so that 0 is the last axis and -1 the one before it.
+    """
+    shared, rank = context.settings.get("shared_axes"), len(context.input)
     axes = [shared] if isinstance(shared, int) else shared or []
-    if not isinstance(axes, list) or not all(isinstance(axis, int) and 0 < axis <= len(context.input) for axis in axes):
+    if not isinstance(axes, list) or not all(isinstance(axis, int) and -rank < axis <= rank for axis in axes):
         raise context.settings.broken("shared_axes", f"expected axes, found {shared!r}")
-    shape = tuple(1 if number + 1 in axes else size for number, size in enumerate(context.input))
+    places = {(axis - 1) % rank for axis in axes if isinstance(axis, int)}
+    shape = tuple(1 if place in places else size for place, size in enumerate(context.input))
     slope = context.weight("alpha", shape)
     return [ParsedOperation(operation=src.Activate(function=src.PRelu(slope=slope.values)), shape=context.input)]

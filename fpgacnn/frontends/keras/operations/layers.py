@@ -14,6 +14,7 @@ from fpgacnn.frontends.keras.context import LayerContext, ParsedOperation, Parse
 from fpgacnn.frontends.keras.dtypes import refuse_quantized
 from fpgacnn.frontends.keras.hgq import hgq1, hgq2, hgq2_merges
 from fpgacnn.frontends.keras.layer_config import LayerConfig, short_name
+from fpgacnn.frontends.keras.nodes import AUGMENTATIONS
 from fpgacnn.frontends.keras.operations import activations, functions, linear, shaping
 from fpgacnn.frontends.keras.serialized import layer_class
 
@@ -44,10 +45,7 @@ NO_OPERATION = frozenset(
         "ActivityRegularization",
         "Identity",
         *hgq1.NO_OPERATION,
-        *(
-            f"Random{what}"
-            for what in ("Brightness", "Contrast", "Flip", "Height", "Rotation", "Translation", "Width", "Zoom")
-        ),
+        *(f"Random{what}" for what in AUGMENTATIONS),
     }
 )
 """Classes that do nothing at inference."""
