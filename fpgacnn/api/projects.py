@@ -44,13 +44,17 @@ def verify(
     networks; 0 sends none.
     Raises FpgacnnError.
     """
-    from fpgacnn.pipeline.request import CSIM_EVENTS, Request, parse_reference
+    from fpgacnn.pipeline.open_project import model_of
+    from fpgacnn.pipeline.request import CSIM_EVENTS, Reference, Request, parse_reference
     from fpgacnn.pipeline.stages import verify as run
     from fpgacnn.system.progress import silent
 
     chosen = parse_reference(reference)
+    if model is None and chosen is not Reference.NONE and Path(project).is_dir():
+        model = model_of(Path(project))
     if reference is not None and chosen.is_demanded and model is None:
-        raise UsageError(what=f"--reference {chosen} needs --model FILE, the file that the project was made from")
+        why = f"--reference {chosen} needs --model FILE, the file that the project was made from"
+        raise UsageError(what=f"{why}: it lies neither beside the project nor here, or it has changed")
     request = Request(
         model=Path(model or project),
         events=event_source(input),

@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeAlias
 import typer
 
 from fpgacnn.api.names import BackendName, IoType, Strategy
-from fpgacnn.errors import ConfigFileError
+from fpgacnn.errors import ConfigFileError, printable
 
 KEYS: dict[str, type] = {
     "part": str,
@@ -45,8 +45,19 @@ def _apply(context: typer.Context, file: Path | None) -> Path | None:
         if key not in KEYS:
             raise ConfigFileError(file=file, why=f"{key!r} is none of {', '.join((*KEYS, LAYERS))}")
     values = {key.replace("-", "_"): _text(file, key, KEYS[key], value) for key, value in found.items()}
+    flags = {parameter.name for parameter in context.command.params}
+    unused = [key for key in found if key.replace("-", "_") not in flags]
+    unused += [LAYERS] if context.meta[_LAYERS_OF_FILE] and "settings" not in flags else []
+    for note in without_effect(unused, f"`fpgacnn {context.info_name}` has no such flag"):
+        typer.echo(f"note: {printable(str(file))}: {note}", err=True)
     context.default_map = {**(context.default_map or {}), **values}
     return file
+
+
+def without_effect(flags: list[str], why: str) -> tuple[str, ...]:
+    """A note on flags that change nothing; none where there are no such flags."""
+    verb = "has" if len(flags) == 1 else "have"
+    return (f"{', '.join(flags)} {verb} no effect: {why}",) if flags else ()
 
 
 def with_file(context: typer.Context, settings: list[str] | None) -> list[str]:

@@ -228,9 +228,3 @@ def flags_given(context: typer.Context, **flags: str) -> list[str]:
     """The parameters among these whose flags are on the command line."""
     found = ((flag, context.get_parameter_source(name)) for name, flag in flags.items())
     return [flag for flag, source in found if source is not None and source.name == "COMMANDLINE"]
-
-
-def without_effect(flags: list[str], why: str) -> tuple[str, ...]:
-    """A note that these flags have no effect; none if there are no such flags."""
-    verb = "has" if len(flags) == 1 else "have"
-    return (f"{', '.join(flags)} {verb} no effect: {why}",) if flags else ()

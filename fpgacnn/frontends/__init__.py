@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from fpgacnn.errors import FpgacnnError, NotAModelError
+from fpgacnn.errors import FpgacnnError, NotAModelError, UsageError
 from fpgacnn.frontends.files import FileKind, sniff
 from fpgacnn.frontends.keras.reader import read_archive, read_hdf5, read_json
 from fpgacnn.frontends.onnx.reader import read_onnx
@@ -42,6 +42,10 @@ def inspect(path: Path, weights: Path | None = None) -> tuple[ReadResult, tuple[
 
 def _read(path: Path, weights: Path | None) -> ReadResult:
     kind, seen = sniff(path)
+    if weights is not None and kind in {FileKind.HDF5, FileKind.ZIP, FileKind.ONNX}:
+        raise UsageError(
+            what=f"{path.name} holds its own weights; --weights {weights} goes with an architecture JSON only"
+        )
     if kind is FileKind.HDF5:
         return read_hdf5(path)
     if kind is FileKind.ZIP:

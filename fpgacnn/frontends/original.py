@@ -30,6 +30,14 @@ class Original:
         return sum(file.stat().st_size for file in self.files)
 
 
+def parts(path: Path) -> tuple[Path, ...]:
+    """The files whose content makes up a network's digest: the file, and the weights that lie beside an architecture.
+
+    Raises FileMissingError.
+    """
+    return (path, companion(path)) if sniff(path)[0] is FileKind.JSON else (path,)
+
+
 def original(path: Path, weights: Path | None = None) -> Original:
     """What a framework needs of a file that `load` has accepted.
 

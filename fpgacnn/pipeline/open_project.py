@@ -12,7 +12,9 @@ import numpy as np
 
 from fpgacnn.design import Design, serialize, validate
 from fpgacnn.design.project import RECORD, HlsProject, Port, files_digest
-from fpgacnn.errors import FpgacnnError, ProjectError
+from fpgacnn.errors import FileMissingError, FpgacnnError, ProjectError
+from fpgacnn.frontends.files import digest
+from fpgacnn.frontends.original import parts
 from fpgacnn.hardware.hls.backend import ports
 from fpgacnn.hardware.hls.lower import Lowered, lower
 from fpgacnn.ir.fixed_point import Codes
@@ -119,6 +121,29 @@ def read_record(folder: Path) -> dict[str, Any]:
     if not isinstance(record, dict) or not isinstance(record.get("project"), dict):
         raise ProjectError(folder=folder, why=f"{RECORD} is damaged")
     return record
+
+
+def model_of(project: Path) -> Path | None:
+    """The file that a project was made from, where it lies beside the project or in the working directory, unchanged.
+
+    The record has its name and its digest; a file of that name and of other content is none. Raises ProjectError.
+    """
+    model = read_record(project).get("model")
+    name, wanted = (model.get("file"), model.get("digest")) if isinstance(model, dict) else (None, None)
+    if not isinstance(name, str) or not isinstance(wanted, str) or Path(name).name != name:
+        return None
+    for folder in (project.absolute().parent, Path.cwd()):
+        file = folder / name
+        try:
+            if file.is_file() and digest(*parts(file)) == wanted:
+                return file
+        except (
+            OSError,
+            ValueError,
+            FileMissingError,
+        ):  # a name that no file can have, an unreadable file, missing weights
+            continue
+    return None
 
 
 def _files(folder: Path) -> dict[str, bytes]:

@@ -129,6 +129,7 @@ def test_two_inputs_two_outputs_and_a_layer_called_twice(tmp_path: Path) -> None
     answer = run_keras(tmp_path / "two.h5", [x, x + 1], layers=True)
     total, of_right = answer.outputs
     assert total == pytest.approx(answer.layers["shared"] + of_right)
+    assert np.array_equal(answer.layers["shared:1"], of_right)
     assert np.array_equal(answer.layers["left"], x)
 
 

@@ -65,6 +65,10 @@ def test_a_small_command_imports_nothing_that_is_slow(tmp_path: Path, arguments:
         ),
         (("convert", "model.h5", "--bits", "wide"), "--bits wide: expected W or W,I"),
         (("verify", "model.h5", "--reference", "keras"), "--reference keras needs --model FILE"),
+        (
+            ("inspect", "model.h5", "--weights", "w.h5"),
+            "model.h5 holds its own weights; --weights w.h5 goes with an architecture JSON only",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

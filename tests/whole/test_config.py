@@ -81,3 +81,9 @@ def test_convert_takes_it_too(folder: Path) -> None:
     target = json.loads(done.stdout)["target"]
     assert (target["clock_ns"], target["io"], target["strategy"]) == (4.0, "stream", "resource")
     assert "static const unsigned reuse_factor = 3;" in (folder / "out" / "firmware" / "parameters.h").read_text()
+
+
+def test_flags_that_a_command_does_not_have_are_said_in_one_line(folder: Path) -> None:
+    done = run(folder, "fit", "m.h5", "--config", "flags.toml", "--max-latency", "1ms", "--json")
+    assert done.stderr == ("note: flags.toml: strategy, layers have no effect: `fpgacnn fit` has no such flag\n")
+    json.loads(done.stdout)

@@ -229,7 +229,7 @@ def test_the_environment_says_what_the_default_is(
         run(model, None)
 
 
-def test_verify_compares_with_the_models_file_and_says_so_where_it_has_none(
+def test_verify_finds_the_models_file_and_says_so_where_it_has_none(
     model: Path, framework: Callable[..., None]
 ) -> None:
     framework()
@@ -237,9 +237,18 @@ def test_verify_compares_with_the_models_file_and_says_so_where_it_has_none(
     run(model)
     proven = fpgacnn.verify(folder, model=model, reference="auto")
     assert reading(proven).holds
+    assert reading(fpgacnn.verify(folder, reference="auto")).holds  # it lies beside the project
+    away = model.rename(model.parent / "away.h5")
+    network(model, trainable=False)  # of the same name, but another file
     assert told(fpgacnn.verify(folder, reference="auto")) == [
-        "reading not checked against the framework (give --model FILE, the file that the project was made from)"
+        (
+            "reading not checked against the framework "
+            "(give --model FILE, the file that the project was made from: it is not here)"
+        )
     ]
+    with pytest.raises(FpgacnnError, match="it lies neither beside the project nor here, or it has changed"):
+        fpgacnn.verify(folder, reference="keras")
+    away.replace(model)
     framework("shown['right'] = shown['right'] + np.float32(0.01)")
     assert not fpgacnn.verify(folder, model=model, reference="auto").holds
     other = network(model.parent / "other.h5", trainable=False)

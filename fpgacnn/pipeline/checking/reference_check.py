@@ -213,7 +213,7 @@ def _wanted(request: Request, network: SourceModel) -> tuple[Framework, Original
         return ""
     demanded = request.reference.is_demanded
     if request.model.is_dir():
-        return f"{UNCHECKED} (give --model FILE, the file that the project was made from)"
+        return f"{UNCHECKED} (give --model FILE, the file that the project was made from: it is not here)"
     files = original(request.model, request.weights)
     if any(layer.kind in hgq1.PARSERS for layer in network.layers):
         if demanded:

@@ -15,11 +15,15 @@ from pathlib import Path
 from fpgacnn.errors import ForeignToolError, WriteError, printable
 from fpgacnn.frontends.files import digest
 from fpgacnn.sim.frameworks.job import Answers, ReferenceJob, Values, read_back, write_job
-from fpgacnn.sim.frameworks.kinds import Framework, backend
+from fpgacnn.sim.frameworks.kinds import HGQ2, KERAS3, QKERAS3, Framework, backend
+from fpgacnn.sim.frameworks.steps import LOADING
 from fpgacnn.system.atomic_dir import temporary_folder
 from fpgacnn.system.subprocesses import Background, background
 
 PROGRAM = "fpgacnn.sim.frameworks.child"
+
+KERAS3_AND_MORE = (KERAS3, HGQ2, QKERAS3)
+OLD_FORMAT = "; Keras 3 writes .h5 files that it cannot load: to have it checked, save the model as .keras too"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +52,13 @@ class Unanswered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
-    """A framework's process while it runs."""
+    """A framework's process while it runs; `cure` says what to do if it cannot load the file."""
 
     framework: Framework
     folder: Path
     child: Background
     seconds: float
+    cure: str = ""
 
     def answers(self) -> Answers | Unanswered:
         """Wait for the end, within the limit."""
@@ -65,7 +70,9 @@ class Asking:
             return found
         if found is None or isinstance(found, Answers):
             return Unanswered(why=f"the process of {self.framework.name} ended with {finished.how}")
-        return Unanswered(why=printable(f"{found.framework or self.framework.name} cannot {found.doing} ({found.why})"))
+        cure = self.cure if found.doing == LOADING else ""
+        why = f"{found.framework or self.framework.name} cannot {found.doing} ({found.why}){cure}"
+        return Unanswered(why=printable(why))
 
 
 @contextmanager
@@ -99,7 +106,8 @@ def asking(question: Question, *, seconds: float) -> Iterator[Asking]:
             )
         command = [sys.executable, "-P", "-m", PROGRAM, str(folder), str(math.ceil(seconds))]
         with background(command, folder=folder, seconds=seconds, environment=_environment(folder)) as child:
-            yield Asking(framework=question.framework, folder=folder, child=child, seconds=seconds)
+            cure = OLD_FORMAT if question.suffix == ".h5" and question.framework in KERAS3_AND_MORE else ""
+            yield Asking(framework=question.framework, folder=folder, child=child, seconds=seconds, cure=cure)
 
 
 def _environment(folder: Path) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from fpgacnn.frontends.keras.nodes import node_name, output_name
 from fpgacnn.sim.frameworks.job import Answers, ReferenceJob, Values
 from fpgacnn.sim.frameworks.run_keras2 import refuse_halves
 from fpgacnn.sim.frameworks.steps import Step
@@ -90,14 +91,14 @@ def _functional(model: KerasModel) -> KerasModel:
 
 
 def _results(keras: Any, model: KerasModel) -> dict[str, Any]:
-    """The symbolic results of a graph by `name`, `name:1` for the second call, and `model/name` inside of a model."""
+    """The symbolic results of a graph: `name`, a second call `name:1`, a second result `name[1]`, and `model/name`."""
     found: dict[str, Any] = {}
     nodes = {id(node) for depth in model._nodes_by_depth.values() for node in depth}  # noqa: SLF001  # Keras shows calls nowhere else
     for operation in model.operations:
         calls = [node for node in operation._inbound_nodes if id(node) in nodes]  # noqa: SLF001
         for number, node in enumerate(calls):
-            key = operation.name if number == 0 else f"{operation.name}:{number}"
-            found[key] = node.output_tensors[0]
+            key = node_name(operation.name, number)
+            found |= {output_name(key, place): tensor for place, tensor in enumerate(node.output_tensors)}
             if isinstance(operation, keras.Model) and hasattr(_functional(operation), "operations"):
                 inner = _functional(operation)
                 inside = _results(keras, inner)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+LOADING = "load the file"
+
 
 @dataclass(slots=True)
 class Step:
@@ -14,7 +16,7 @@ class Step:
 
     def loading(self, framework: str) -> None:
         """The framework is imported and loads the file."""
-        self.framework, self.doing = framework, "load the file"
+        self.framework, self.doing = framework, LOADING
 
     def running(self) -> None:
         """The file is loaded and runs on the events."""

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgacnn.errors import ForeignToolError
+from fpgacnn.frontends.keras.nodes import node_name, output_name
 from fpgacnn.training.keras import Keras, KerasModel, open_keras
 
 FloatArray: TypeAlias = NDArray[np.float64]
@@ -34,8 +35,8 @@ def run_keras(path: Path, inputs: Sequence[NDArray[Any]], *, layers: bool = Fals
     CALL THIS ONLY ON A FILE THAT OUR OWN READER HAS ACCEPTED (`fpgacnn.frontends`). Keras runs code from a file, even
     with `safe_mode=True`; the reader's list of allowed classes is the protection, and the caller must apply it.
 
-    A layer that is called several times gives the result of its first call, a layer with several results the first of
-    them, a layer of an inner model as `model/layer`.
+    Every call of a layer and every of its results has a name of its own, as `fpgacnn.frontends` gives it: `layer`,
+    `layer:1`, `layer[1]`, and `model/layer` in an inner model.
     """
     modules = open_keras()
     return answer_of(modules, load_network(modules, path), inputs, layers=layers, batch=batch)
@@ -89,25 +90,34 @@ def _opened(modules: Keras, path: Path, weights: Path | None) -> KerasModel:
 
 
 def _results(modules: Keras, model: KerasModel) -> dict[str, Any]:
-    """The symbolic result of every layer, also of inner models, all in the graph of `model`."""
+    """The symbolic results of every call of every layer, also of inner models, all in the graph of `model`.
+
+    They are named as `fpgacnn.frontends` names them: `name`, `name:1` for the second call, `name[1]` for a second
+    result and `model/name` inside of a model.
+    """
     found: dict[str, Any] = {}
     nodes = {id(node) for depth in model._nodes_by_depth.values() for node in depth}  # noqa: SLF001 - Keras shows calls nowhere else
     for layer in model.layers:
-        is_model = isinstance(layer, modules.keras.Model)
         # Calls in other graphs (of an inner model's construction, or before pruning was stripped) are ignored.
-        call = next(number for number, node in enumerate(layer._inbound_nodes) if id(node) in nodes)  # noqa: SLF001
-        found[layer.name] = _first(layer.get_output_at(call))
-        if is_model:
+        calls = [number for number, node in enumerate(layer._inbound_nodes) if id(node) in nodes]  # noqa: SLF001
+        names = [node_name(layer.name, number) for number in range(len(calls))]
+        for name, call in zip(names, calls, strict=True):
+            results = enumerate(_listed(layer.get_output_at(call)))
+            found |= {output_name(name, number): result for number, result in results}
+        if isinstance(layer, modules.keras.Model):
             inside = _results(modules, layer)
             probe = modules.keras.Model(layer.inputs, list(inside.values()), name=f"{layer.name}_probe_of_fpgacnn")
-            tensors = probe(layer.get_input_at(call))
-            listed = tensors if isinstance(tensors, list | tuple) else [tensors]
-            found |= {f"{layer.name}/{name}": tensor for name, tensor in zip(inside, listed, strict=True)}
+            for outer, call in zip(names, calls, strict=True):
+                tensors = _listed(probe(layer.get_input_at(call)))
+                found |= {f"{outer}/{name}": tensor for name, tensor in zip(inside, tensors, strict=True)}
     return found
 
 
-def _first(result: Any) -> Any:
-    return result[0] if isinstance(result, list | tuple) else result
+def _listed(results: Any) -> list[Any]:
+    """One result or several, as a list; those of a dictionary in the order of Keras, that of their keys."""
+    if isinstance(results, dict):
+        return [results[key] for key in sorted(results)]
+    return list(results) if isinstance(results, list | tuple) else [results]
 
 
 def _predict(model: KerasModel, inputs: Sequence[NDArray[Any]], batch: int) -> list[FloatArray]:

@@ -14,7 +14,7 @@ from fpgacnn.errors import ForeignToolError
 from fpgacnn.frontends.files import digest
 from fpgacnn.sim.frameworks import process as door
 from fpgacnn.sim.frameworks.job import Answers
-from fpgacnn.sim.frameworks.kinds import KERAS2
+from fpgacnn.sim.frameworks.kinds import KERAS2, KERAS3, Framework
 from fpgacnn.sim.frameworks.process import Question, Unanswered, asking
 
 EVENTS = np.float32([[1.0, 2.0], [3.0, 4.0]])
@@ -34,12 +34,12 @@ def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Answer
     model = tmp_path / "net.h5"
     model.write_bytes(b"network")
 
-    def run(program: str, *, seconds: float = 60.0) -> Answers | Unanswered:
+    def run(program: str, *, seconds: float = 60.0, framework: Framework = KERAS2) -> Answers | Unanswered:
         (tmp_path / "fake_framework.py").write_text(HEAD + program, encoding="utf-8")
         monkeypatch.setenv("PYTHONPATH", str(tmp_path))
         monkeypatch.setattr(door, "PROGRAM", "fake_framework")
         question = Question(
-            framework=KERAS2, files=(model,), digest=digest(model), suffix=".h5", inputs=("x",), events=(EVENTS,)
+            framework=framework, files=(model,), digest=digest(model), suffix=".h5", inputs=("x",), events=(EVENTS,)
         )
         with asking(question, seconds=seconds) as child:
             return child.answers()
@@ -81,6 +81,16 @@ def test_a_failure_is_told_in_one_printable_line(ask: Callable[..., Answers | Un
         " sys.exit(1)"
     )
     assert why(answer) == "Keras 9 cannot load the file (no \\x1b[31m class\\nX)"
+
+
+def test_a_file_of_keras_3_that_it_cannot_load_has_a_cure(ask: Callable[..., Answers | Unanswered]) -> None:
+    program = "write_failure(folder, Failure(framework='Keras 3', doing='{doing}', why='ValueError'))"
+    loading = ask(program.format(doing="load the file"), framework=KERAS3)
+    assert why(loading) == (
+        "Keras 3 cannot load the file (ValueError)"
+        "; Keras 3 writes .h5 files that it cannot load: to have it checked, save the model as .keras too"
+    )
+    assert why(ask(program.format(doing="run the network"), framework=KERAS3)).endswith("(ValueError)")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import typer
 
 from fpgacnn.api.names import BackendName, IoType, Strategy
 from fpgacnn.cli import options
-from fpgacnn.cli.config import Config
+from fpgacnn.cli.config import Config, without_effect
 
 if TYPE_CHECKING:
     from fpgacnn.api.names import QuantizeRecord
@@ -176,6 +176,6 @@ def _unused(context: typer.Context, record: QuantizeRecord) -> tuple[str, ...]:
         context, batch="--batch", learning_rate="--learning-rate", patience="--patience", augment="--augment"
     )
     return (
-        *options.without_effect([] if is_used else target, "the network is not converted (--convert, --project)"),
-        *options.without_effect([] if record.settings.epochs else training, "there is no training with --epochs 0"),
+        *without_effect([] if is_used else target, "the network is not converted (--convert, --project)"),
+        *without_effect([] if record.settings.epochs else training, "there is no training with --epochs 0"),
     )

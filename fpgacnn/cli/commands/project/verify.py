@@ -11,6 +11,7 @@ import typer
 from fpgacnn.api.names import IoType
 from fpgacnn.cli import options
 from fpgacnn.cli.commands.project.freeze import verify_locked
+from fpgacnn.cli.config import without_effect
 from fpgacnn.errors import UsageError
 
 MODELS = "A folder of models"
@@ -111,7 +112,7 @@ def verify(
         timeout_s=timeout,
         progress=progress(quiet=quiet or json),
     )
-    unused = options.without_effect(
+    unused = without_effect(
         options.flags_given(context, io="--io", bits="--bits", jobs="--jobs"), "only for --models, not for a project"
     )
     record = replace(record, notes=(*record.notes, *unused))
