@@ -23,6 +23,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
@@ -155,12 +156,12 @@ def main() -> None:
                 for events in counts:
                     cost = measured(folder, model, io, side, events)
                     costs.append(cost)
+                    if options.json:  # after every case: a run takes long, and may be ended
+                        options.json.write_text(json.dumps([asdict(one) for one in costs], indent=1), encoding="utf-8")
                     print(
                         f"{io:10s} {f'{side}x{side}':>9s} {events:7d} {cost.seconds:12.1f} {cost.mib:9.0f}", flush=True
                     )
     print_growth(costs)
-    if options.json:
-        options.json.write_text(json.dumps([asdict(cost) for cost in costs], indent=1), encoding="utf-8")
     found = missed(costs)
     print("\n".join(f"missed: {one}" for one in found) or "no target missed")
     sys.exit(bool(found))
