@@ -31,6 +31,9 @@ class Golden:
 os.environ.setdefault("FPGACNN_REFERENCE", "none")
 """Frameworks answer in tests that ask for it: importing one takes 10 s."""
 
+COVERAGE = os.environ.get("COVERAGE_PROCESS_START")
+"""Settings of coverage, if the Makefile wants to know which lines run."""
+
 settings.register_profile(
     "fpgacnn",
     database=None,
@@ -61,6 +64,21 @@ def _forks() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(sandbox, "has_threads", lambda: False)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _coverage_of_tests_only() -> Iterator[None]:
+    """Coverage costs each Python that a test starts 0.4 s, so it is switched off there; forks of a test have it."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.delenv("COVERAGE_PROCESS_START", raising=False)
+        yield
+
+
+@pytest.fixture
+def coverage_of_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Coverage starts in every Python that the test starts, too."""
+    if COVERAGE is not None:
+        monkeypatch.setenv("COVERAGE_PROCESS_START", COVERAGE)
 
 
 @pytest.fixture

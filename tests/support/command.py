@@ -1,14 +1,28 @@
-"""The installed command in a process of its own, and what it may leave behind."""
+"""The command in a process of its own, and what it may leave behind."""
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import gc
+import importlib
 import os
+import pkgutil
+import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Mapping
+import traceback
+import warnings
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
+from typing import IO, Any, NoReturn
+
+import fpgacnn.cli.commands
+from fpgacnn.cli.main import app, main
+from fpgacnn.sim.emulator.native import build
 
 COMMAND = (sys.executable, "-m", "fpgacnn.cli.main")
 
@@ -24,10 +38,142 @@ def environment(folder: Path, extra: Mapping[str, str] | None = None) -> dict[st
 def run(
     folder: Path, *arguments: str | Path | bytes, extra: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
+    """The command with its output, run in `folder`.
+
+    It runs in a fork of this process, in which everything is imported. This saves 0.6 s of processor time a command.
+    If a library with threads is imported, the command runs in a Python of its own, as with `run_installed`.
+    """
+    if not _STARTS_THREADS.isdisjoint(sys.modules):
+        return run_installed(folder, *arguments, extra=extra)
+    _import_everything()
+    _kernels()
+    words = [os.fsdecode(one) if isinstance(one, bytes) else str(one) for one in arguments]
+    variables = environment(folder, extra)
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        child = os.fork()
+        if child == 0:
+            _become_command(words, folder, variables, out.fileno(), err.fileno())
+        status = _wait(child, 240.0)
+        texts = [_text(file) for file in (out, err)]
+    return subprocess.CompletedProcess(["fpgacnn", *words], status, *texts)
+
+
+def run_installed(
+    folder: Path, *arguments: str | Path | bytes, extra: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """The command in a Python of its own, as a user starts it."""
     command = [*COMMAND, *(one if isinstance(one, bytes) else str(one) for one in arguments)]
     return subprocess.run(
         command, cwd=folder, env=environment(folder, extra), capture_output=True, text=True, check=False, timeout=240
     )
+
+
+_STARTS_THREADS = frozenset({"tensorflow", "jax", "torch", "onnxruntime"})
+"""Libraries after whose import a fork of this process is not safe."""
+
+
+@cache
+def _import_everything() -> None:
+    """Import what commands import, so that forks need not do it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for module in ("cli.main", "pipeline.stages", "reporting.terminal.tables", "hardware.hls.hls4ml_adapter"):
+            importlib.import_module(f"fpgacnn.{module}")
+        for module in pkgutil.walk_packages(fpgacnn.cli.commands.__path__, "fpgacnn.cli.commands."):
+            importlib.import_module(module.name)
+        importlib.import_module("hls4ml")
+
+
+def _become_command(words: Sequence[str], folder: Path, variables: Mapping[str, str], out: int, err: int) -> NoReturn:
+    """Be the command `fpgacnn WORDS`, and end: in a fork, with nothing of what pytest changed and this process kept."""
+    status = 70
+    try:
+        for number, target in ((os.open(os.devnull, os.O_RDONLY), 0), (out, 1), (err, 2)):
+            os.dup2(number, target)
+        sys.stdin, sys.stdout, sys.stderr = (
+            open(number, mode, encoding="utf-8", errors=errors, closefd=False)  # noqa: SIM115  # they stay open
+            for number, mode, errors in ((0, "r", "strict"), (1, "w", "strict"), (2, "w", "backslashreplace"))
+        )
+        os.environ.clear()
+        os.environ.update(variables)
+        os.chdir(folder)
+        tempfile.tempdir = None
+        warnings.resetwarnings()
+        warnings.simplefilter("ignore")
+        for one in gc.get_objects():
+            if isinstance(one, _CACHED) and str(one.__module__).startswith("fpgacnn"):
+                one.cache_clear()
+        if "CC" not in variables:
+            _share_kernels()
+        sys.argv = ["fpgacnn", *words]
+        app.registered_commands.clear()
+        main()
+    except SystemExit as ended:
+        status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except BaseException:  # noqa: BLE001  # as Python ends with a traceback
+        traceback.print_exc()
+        status = 1
+    finally:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        if measured := coverage_of_this_process():
+            measured.stop()
+            measured.save()
+        os._exit(status)
+
+
+@cache
+def _kernels() -> Path:
+    """Where the kernels of the emulator are kept that any command of this process compiled."""
+    folder = tempfile.TemporaryDirectory(prefix="fpgacnn-kernels-of-tests-")
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
+
+
+def _share_kernels() -> None:
+    """In a fork: do not compile kernels again that another command compiled, even if the command has an empty cache."""
+    shared, kept, keep = _kernels(), build.kept, build.keep
+
+    def find(kind: str, key: str) -> Path | None:
+        return kept(kind, key) or next(iter(shared.glob(f"{key}*")), None)
+
+    def store(kind: str, key: str, content: bytes, *, mode: int) -> Path | None:
+        partial = shared / f".{os.getpid()}"
+        partial.write_bytes(content)
+        partial.rename(shared / key)
+        return keep(kind, key, content, mode=mode)
+
+    build.kept, build.keep = find, store
+
+
+def coverage_of_this_process() -> Any:
+    """What writes down which lines run here, or None."""
+    library = sys.modules.get("coverage")
+    return library.Coverage.current() if library else None
+
+
+_CACHED = type(cache(lambda: None))
+
+
+def _wait(child: int, seconds: float) -> int:
+    """The exit status of a child, as `subprocess` gives it. Raises TimeoutError, and ends the child."""
+    deadline = time.monotonic() + seconds
+    pause = 0.001
+    while time.monotonic() < deadline:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(pause)
+        pause = min(0.02, pause * 1.3)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    raise TimeoutError(f"the command did not end within {seconds:g} s")
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode("utf-8")
 
 
 def failed(done: subprocess.CompletedProcess[str], status: int, code: str) -> str:

@@ -15,7 +15,7 @@ import pytest
 
 from fpgacnn.sim.emulator.native.build import find_c_compiler
 from fpgacnn.sim.emulator.native.machine import AVX512, ByteProducts, machine_of
-from tests.support.command import COMMAND, environment, failed, names, run
+from tests.support.command import COMMAND, environment, failed, names, run_installed
 from tests.support.files import entry, sequential_file
 
 WORKING = '#!/bin/sh\nexec cc "$@"\n'
@@ -35,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def simulated(folder: Path, **extra: str) -> dict[str, object]:
-    done = run(folder, "simulate", "m.h5", "--input", "x.npy", "--output", "y.npz", "--json", extra=extra)
+    done = run_installed(folder, "simulate", "m.h5", "--input", "x.npy", "--output", "y.npz", "--json", extra=extra)
     assert (done.returncode, done.stderr) == (0, "")
     assert np.load(folder / "y.npz")["output_0"][0].tolist() == [0.25, 1.25, 0.0]
     return json.loads(done.stdout)
@@ -101,15 +101,15 @@ def test_a_compiler_with_arguments_is_one(folder: Path) -> None:
 
 
 def test_a_compiler_that_refuses_is_quoted(folder: Path) -> None:
-    done = run(folder, "simulate", "m.h5", "--input", "x.npy", extra={"CC": script(folder, REFUSING)})
+    done = run_installed(folder, "simulate", "m.h5", "--input", "x.npy", extra={"CC": script(folder, REFUSING)})
     assert "ended with status 1: kernels.c:7:1: error: no such instruction" in failed(done, 3, "FC180")
     assert "set CC to a GCC or clang that works" in done.stderr
 
 
 def test_measurements_need_kernels_and_say_so(folder: Path) -> None:
-    done = run(folder, "simulate", "m.h5", "--input", "x.npy", "--stats", extra={"CC": "/nowhere/cc"})
+    done = run_installed(folder, "simulate", "m.h5", "--input", "x.npy", "--stats", extra={"CC": "/nowhere/cc"})
     assert "--stats is not available: the emulator is NumPy with exact floats" in failed(done, 3, "FC181")
-    done = run(folder, "simulate", "m.h5", "--input", "x.npy", "--stats", "--engine", "csim")
+    done = run_installed(folder, "simulate", "m.h5", "--input", "x.npy", "--stats", "--engine", "csim")
     assert "--stats is not available: the engine is csim" in failed(done, 3, "FC181")
 
 

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from fpgacnn.design.project import RECORD, files_digest
-from tests.support.command import COMMAND, ends_soon, environment, failed, left, names, run
+from tests.support.command import COMMAND, ends_soon, environment, failed, left, names, run_installed
 from tests.support.files import entry, linear, quantized_bits, sequential_file, tiny_layers, tiny_model
 
 ROUNDS = int(os.environ.get("FPGACNN_ROUNDS", "20"))
@@ -84,7 +84,7 @@ def here(tmp_path: Path) -> Path:
 
 
 def made(folder: Path, model: str, output: str) -> str:
-    done = run(folder, "convert", f"{model}.h5", "-o", output, "--no-csim", "-q")
+    done = run_installed(folder, "convert", f"{model}.h5", "-o", output, "--no-csim", "-q")
     assert (done.returncode, done.stderr) == (0, "")
     return digest(folder / output)
 
@@ -196,7 +196,7 @@ def test_a_read_only_folder_keeps_its_project(here: Path) -> None:
     if done.returncode:
         pytest.skip(f"cannot mount: {done.stderr.strip()}")
     try:
-        assert failed(run(here, "convert", "b.h5", "-o", "locked/out", "--no-csim"), 3, "FC061").endswith(
+        assert failed(run_installed(here, "convert", "b.h5", "-o", "locked/out", "--no-csim"), 3, "FC061").endswith(
             "Read-only file system"
         )
         assert digest(here / "locked" / "out") == old
@@ -253,7 +253,9 @@ esac
 )
 def test_a_tool_out_of_memory_is_told_and_the_old_project_stays(here: Path, text: str, code: str, words: str) -> None:
     old = made(here, "a", "out")
-    assert words in failed(run(here, "convert", "b.h5", "-o", "out", extra={"CXX": script(here, text)}), 3, code)
+    assert words in failed(
+        run_installed(here, "convert", "b.h5", "-o", "out", extra={"CXX": script(here, text)}), 3, code
+    )
     assert digest(here / "out") == old
 
 
@@ -281,7 +283,7 @@ def proven(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with its build in the cache."""
     folder = tmp_path_factory.mktemp("proven")
     models(folder)
-    done = run(folder, "convert", "a.h5", "-o", "out", "-q")
+    done = run_installed(folder, "convert", "a.h5", "-o", "out", "-q")
     assert (done.returncode, done.stderr) == (0, "")
     return folder
 
@@ -329,7 +331,7 @@ def a_folder(program: Path) -> None:
 def test_a_damaged_build_in_the_cache_is_not_run_but_built_again(cached: Path, harm: object) -> None:
     assert callable(harm)
     harm(entry_of(cached))
-    done = run(cached, "convert", "a.h5", "-o", "out", "--json")
+    done = run_installed(cached, "convert", "a.h5", "-o", "out", "--json")
     assert done.returncode == 0, done.stderr
     assert {one["holds"] for one in json.loads(done.stdout)["verification"]} == {True}
     assert not (cached / "owned").exists()
@@ -344,7 +346,7 @@ def test_a_damaged_build_in_the_cache_is_not_run_but_built_again(cached: Path, h
 def test_a_cache_that_cannot_be_written_costs_a_build_and_leaves_nothing(here: Path) -> None:
     (here / "cache").mkdir()
     (here / "cache" / "fpgacnn").write_text("a file where a folder is needed")
-    done = run(here, "convert", "a.h5", "-o", "out", "-q")
+    done = run_installed(here, "convert", "a.h5", "-o", "out", "-q")
     assert (done.returncode, done.stderr) == (0, "")
     assert names(here / "cache") == ["fpgacnn"]
     assert names(here / "tmp") == []
@@ -357,9 +359,9 @@ def test_files_from_another_time_are_like_all_others(cached: Path, year: int) ->
     when = (year - 1970) * 31_556_952
     for path in cached.rglob("*"):
         os.utime(path, (when, when))
-    assert run(cached, "verify", "out").returncode == 0
+    assert run_installed(cached, "verify", "out").returncode == 0
     before = digest(cached / "out")
-    done = run(cached, "convert", "a.h5", "-o", "out", "-q")
+    done = run_installed(cached, "convert", "a.h5", "-o", "out", "-q")
     assert (done.returncode, done.stderr) == (0, "")
     assert digest(cached / "out") == before
 
@@ -387,7 +389,7 @@ def test_a_wrong_clock_changes_nothing(here: Path, date: str) -> None:
     wrong("freeze", "then", "-q")
     wrong("simulate", "then", "--input", "x.npy", "--output", "y.npz", "--trace", "t.npz", "-q")
     wrong("report", "then", "-o", "r.html", "-q")
-    done = run(here, "verify", "then", "--locked", "-q")
+    done = run_installed(here, "verify", "then", "--locked", "-q")
     assert (done.returncode, done.stderr) == (0, "")
     assert digest(here / "then") == wanted
     assert names(here / "tmp") == []

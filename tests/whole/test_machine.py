@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import ends_soon, environment, failed, left, run
+from tests.support.command import ends_soon, environment, failed, left, run_installed
 from tests.support.files import tiny_model
 
 SLOW_COMPILER = """#!/bin/sh
@@ -55,7 +55,7 @@ def script(folder: Path, text: str) -> str:
 @pytest.mark.parametrize("extra", [{"CXX": "no-such-compiler"}, {"PATH": "/nowhere"}], ids=["CXX", "PATH"])
 def test_a_missing_compiler_is_named_before_anything_is_done(tmp_path: Path, extra: dict[str, str]) -> None:
     tiny_model(tmp_path / "model.h5")
-    done = run(tmp_path, "convert", "model.h5", "-o", "new/out", extra=extra)
+    done = run_installed(tmp_path, "convert", "model.h5", "-o", "new/out", extra=extra)
     assert failed(done, 3, "FC080") == f"error[FC080] no C++ compiler: '{extra.get('CXX', 'g++')}' was not found"
     assert "--no-csim" in done.stderr
     assert left(tmp_path) == {"model.h5"}
@@ -63,7 +63,9 @@ def test_a_missing_compiler_is_named_before_anything_is_done(tmp_path: Path, ext
 
 def test_a_compiler_that_refuses_is_quoted_and_its_log_is_kept(tmp_path: Path) -> None:
     tiny_model(tmp_path / "model.h5")
-    done = run(tmp_path, "convert", "model.h5", "-o", "new/out", extra={"CXX": script(tmp_path, REFUSING_COMPILER)})
+    done = run_installed(
+        tmp_path, "convert", "model.h5", "-o", "new/out", extra={"CXX": script(tmp_path, REFUSING_COMPILER)}
+    )
     assert "status 1: firmware/myproject.cpp:7:1: error: expected unqualified-id" in failed(done, 3, "FC081")
     log = Path(done.stderr.splitlines()[1].removeprefix("hint: the whole log: "))
     assert "expected unqualified-id" in log.read_text()
@@ -73,7 +75,9 @@ def test_a_compiler_that_refuses_is_quoted_and_its_log_is_kept(tmp_path: Path) -
 def test_a_compiler_that_hangs_is_ended_in_time(tmp_path: Path, mark: Path) -> None:
     tiny_model(tmp_path / "model.h5")
     extra = {"CXX": script(tmp_path, SLOW_COMPILER), "MARK": str(mark)}
-    line = failed(run(tmp_path, "convert", "model.h5", "-o", "new/out", "--timeout", "1", extra=extra), 3, "FC083")
+    line = failed(
+        run_installed(tmp_path, "convert", "model.h5", "-o", "new/out", "--timeout", "1", extra=extra), 3, "FC083"
+    )
     assert line == "error[FC083] fake-g++ did not finish within 1 s and was ended"
     assert left(tmp_path) == {"model.h5", "fake-g++", "pid"}
     assert ends_soon(int(mark.read_text()))
@@ -116,10 +120,10 @@ def test_a_command_that_is_ended_ends_its_tools_and_leaves_nothing(
 
 def test_an_older_project_survives_a_conversion_that_fails(tmp_path: Path) -> None:
     tiny_model(tmp_path / "model.h5")
-    assert run(tmp_path, "convert", "model.h5", "-o", "out", "--no-csim").returncode == 0
+    assert run_installed(tmp_path, "convert", "model.h5", "-o", "out", "--no-csim").returncode == 0
     before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
     failed(
-        run(tmp_path, "convert", "model.h5", "-o", "out", extra={"CXX": script(tmp_path, REFUSING_COMPILER)}),
+        run_installed(tmp_path, "convert", "model.h5", "-o", "out", extra={"CXX": script(tmp_path, REFUSING_COMPILER)}),
         3,
         "FC081",
     )
@@ -156,21 +160,25 @@ def read_only_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_full_disk_is_a_write_error_and_is_left_empty(tmp_path: Path, full_disk: Path) -> None:
     tiny_model(tmp_path / "model.h5")
-    line = failed(run(tmp_path, "convert", "model.h5", "-o", full_disk / "new" / "out", "--no-csim"), 3, "FC061")
+    line = failed(
+        run_installed(tmp_path, "convert", "model.h5", "-o", full_disk / "new" / "out", "--no-csim"), 3, "FC061"
+    )
     assert line.endswith("No space left on device")
     assert left(tmp_path) == {"model.h5", "disk"}
 
 
 def test_a_full_disk_for_temporary_files_is_an_error_in_one_line(tmp_path: Path, full_disk: Path) -> None:
     tiny_model(tmp_path / "model.h5")
-    done = run(tmp_path, "convert", "model.h5", "-o", "new/out", "--no-csim", extra={"TMPDIR": str(full_disk)})
+    done = run_installed(
+        tmp_path, "convert", "model.h5", "-o", "new/out", "--no-csim", extra={"TMPDIR": str(full_disk)}
+    )
     assert "No space left on device" in failed(done, 3, "FC061")
     assert left(tmp_path) == {"model.h5", "disk"}
 
 
 def test_a_read_only_disk_is_a_write_error(tmp_path: Path, read_only_disk: Path) -> None:
     tiny_model(tmp_path / "model.h5")
-    line = failed(run(tmp_path, "convert", "model.h5", "-o", read_only_disk / "out", "--no-csim"), 3, "FC061")
+    line = failed(run_installed(tmp_path, "convert", "model.h5", "-o", read_only_disk / "out", "--no-csim"), 3, "FC061")
     assert line.endswith("Read-only file system")
     assert left(tmp_path) == {"model.h5", "disk"}
 
@@ -180,14 +188,16 @@ def test_a_folder_without_permission_is_a_write_error(tmp_path: Path) -> None:
         pytest.skip("root may write everywhere")
     tiny_model(tmp_path / "model.h5")
     (tmp_path / "locked").mkdir(mode=0o555)
-    line = failed(run(tmp_path, "convert", "model.h5", "-o", "locked/out", "--no-csim"), 3, "FC061")
+    line = failed(run_installed(tmp_path, "convert", "model.h5", "-o", "locked/out", "--no-csim"), 3, "FC061")
     assert line.endswith("Permission denied")
 
 
 @pytest.mark.parametrize("output", ["model.h5/out", "n" * 300, "/proc/out"])
 def test_an_impossible_output_folder_is_a_write_error(tmp_path: Path, output: str) -> None:
     tiny_model(tmp_path / "model.h5")
-    assert "cannot write" in failed(run(tmp_path, "convert", "model.h5", "-o", output, "--no-csim"), 3, "FC061")
+    assert "cannot write" in failed(
+        run_installed(tmp_path, "convert", "model.h5", "-o", output, "--no-csim"), 3, "FC061"
+    )
     assert left(tmp_path) == {"model.h5"}
 
 
