@@ -36,7 +36,7 @@ YARDSTICKS = ("LUT", "FF", "DSP", "BRAM_18K")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """A design and its estimate by constants that are held against it."""
+    """A design and its estimate with the constants that are tested."""
 
     case: Case
     answer: Estimate

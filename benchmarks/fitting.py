@@ -90,7 +90,7 @@ QUEUES = (Primitive.QUEUES, Primitive.QUEUE_BITS, Primitive.QUEUE_REGISTERS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A sample, taken apart; `weight` makes every repository count the same and near-duplicates once."""
+    """The parts of a sample; `weight` makes every repository count the same and near-duplicates once."""
 
     sample: Sample
     amounts: Quantities

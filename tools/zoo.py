@@ -117,7 +117,7 @@ def events_of(name: str, shape: tuple[int, ...], splits: Splits | None) -> tuple
 
 
 def patches(random: np.random.Generator, events: int, shape: tuple[int, ...]) -> FloatArray:
-    """Random images of coarse patches, which a network can tell apart.
+    """Random images of coarse patches, which a network can distinguish.
 
     Of single random pixels all look alike to a mean.
     """

@@ -1,4 +1,4 @@
-"""Train the digits networks: a 6-bit QKeras CNN and its float twin. Run: python models/digits/train.py
+"""Train the digits networks: a 6-bit QKeras CNN and the float CNN. Run: python models/digits/train.py
 
 Needs `pip install 'fpgacnn[train,demo]'` and about a minute. Writes digits.h5 and digits_float.h5 beside this script
 and the table of README.md to standard output.

@@ -1,4 +1,4 @@
-"""Train the KM3NeT networks: a 6-bit QKeras CNN and its float twin. Run: python models/km3net/train.py
+"""Train the KM3NeT networks: a 6-bit QKeras CNN and the float CNN. Run: python models/km3net/train.py
 
 Needs `pip install 'fpgacnn[train]'`, `pip install 'fpgacnn[demo]'` and a minute and a half. Writes
 km3net.h5 and km3net_float.h5 beside this script and the tables of README.md to standard output.

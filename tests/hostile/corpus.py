@@ -576,7 +576,7 @@ def onnx(change: Callable[[list[Any]], object]) -> Callable[[Path], list[str]]:
 
 
 def named(name: str) -> Callable[[Path], list[str]]:
-    """An operator of a stranger, with a stranger's name."""
+    """An operator of an unknown domain with an unsafe name."""
     return onnx(lambda graph: graph.__setitem__(1, [1, graphs.node("Evil", ["c"], name)]))
 
 
@@ -602,7 +602,7 @@ for word, make in ONNX.items():
     )
 for word, name in NAMES.items():
     if name:
-        case(f"onnx: a node named by a stranger: {word}", named(name), "FC012", "FC015", "FC020", "FC024")
+        case(f"onnx: a node with an unsafe name: {word}", named(name), "FC012", "FC015", "FC020", "FC024")
 for number in range(1, 9):
     content = protobuf.encoded(graphs.model())
     case(
@@ -758,7 +758,7 @@ PROJECTS: dict[str, Callable[[Path], object]] = {
     "a format without end": tree(
         lambda content: content["design"]["plan"]["layers"]["conv"]["result"].update(format="fixed<62,-999>")
     ),
-    **{f"a node named by a stranger: {word}": renamed(name) for word, name in NAMES.items() if name},
+    **{f"a node with an unsafe name: {word}": renamed(name) for word, name in NAMES.items() if name},
 }
 for number, (word, change) in enumerate(PROJECTS.items()):
     case(f"project: {word}", project(change, COMMANDS[number % 3]), "FC062")

@@ -1,6 +1,6 @@
 """Damage near enough to the real thing to get far.
 
-Bytes are taken apart as what they are, changed in one place, put together again.
+Bytes are parsed by their format, changed in one place, and written again.
 
 `mutant` knows JSON, protocol buffers, HDF5, zip archives, arrays of NumPy, XML and text, one inside another. What it
 changes without knowing is given to `bytewise`: `damaged` for seeded cases, libFuzzer's mutator where coverage guides.

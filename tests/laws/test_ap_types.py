@@ -1,4 +1,4 @@
-"""The cast between formats, held against the vendor's own header as hls4ml ships it: one program, equal answers."""
+"""The cast between formats, compared with the vendor's header that hls4ml ships: one program, equal answers."""
 
 from __future__ import annotations
 

@@ -426,7 +426,7 @@ def test_a_fixed_number_of_events_in_a_shape(tmp_path: Path) -> None:
 
 
 def test_operators_channels_last_answer_as_their_twins_channels_first(tmp_path: Path) -> None:
-    """QONNX' own executor of this domain fails on newer versions of onnxruntime, so the twin is asked."""
+    """The executor of this domain fails with newer onnxruntime; the operator with channels first gives the answer."""
     kernels, depthwise, constants = (
         grid(1, 4, 3, 3, 2),
         grid(2, 4, 1, 2, 2),

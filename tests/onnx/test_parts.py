@@ -144,7 +144,7 @@ OLD: dict[str, Callable[[Graph], str]] = {
 
 @pytest.mark.parametrize("name", OLD)
 def test_constants_of_old_operator_sets_are_aligned_as_these_say(tmp_path: Path, name: str) -> None:
-    """No evaluator takes operator set 6 any more, so a twin of operator set 17 is asked."""
+    """No evaluator takes operator set 6 any more, so the same operator of set 17 gives the answer."""
     shapes = {
         "a constant counted from its axis": (4, 1, 1),
         "two axes counted from the first": (4, 4, 1),

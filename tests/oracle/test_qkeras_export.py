@@ -1,4 +1,4 @@
-"""The QKeras twin of a float network: saved and read again, it answers as the network with its quantizers does."""
+"""The QKeras export of a float network: saved and read again, it answers as the network with its quantizers."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def bits_of(points: Sequence[Point]) -> dict[Point, int]:
     return {point: 3 + number % 6 for number, point in enumerate(points)}
 
 
-def twin_of(path: Path, seed: int) -> tuple[src.SourceModel, list[np.ndarray], QKerasExport]:
+def exported_from(path: Path, seed: int) -> tuple[src.SourceModel, list[np.ndarray], QKerasExport]:
     network = fold_normalizations(frontends.load(path))
     random = np.random.default_rng(seed)
     # Odd multiples of 1/128 never equal a batch mean, where an offset of half a step would be a tie that float32
@@ -184,28 +184,28 @@ def twin_of(path: Path, seed: int) -> tuple[src.SourceModel, list[np.ndarray], Q
 
 
 @pytest.mark.parametrize("name", [*SEQUENTIAL, "branches"])
-def test_a_saved_twin_answers_as_the_network_with_its_quantizers(name: str, tmp_path: Path) -> None:
+def test_a_saved_export_answers_as_the_network_with_its_quantizers(name: str, tmp_path: Path) -> None:
     path = tmp_path / "float.h5"
     if name == "branches":
         branches(path)
     else:
         shape, layers = SEQUENTIAL[name]
         sequential_file(path, *layers, shape=shape)
-    quantized, events, twin = twin_of(path, 3)
+    quantized, events, exported = exported_from(path, 3)
     wanted = evaluate(quantized, events, quantized=True)
-    keras = twin.model.predict(events, verbose=0)
+    keras = exported.model.predict(events, verbose=0)
     listed = keras if isinstance(keras, list) else [keras]
     for output, seen in zip(quantized.outputs, listed, strict=True):
         np.testing.assert_allclose(seen, wanted[output], rtol=1e-5, atol=1e-5)
 
-    save(twin.model, tmp_path / "twin.h5")
-    again = frontends.load(tmp_path / "twin.h5")
+    save(exported.model, tmp_path / "exported.h5")
+    again = frontends.load(tmp_path / "exported.h5")
     found = evaluate(again, events, quantized=True)
     for before, after in zip(quantized.outputs, again.outputs, strict=True):
         np.testing.assert_allclose(found[after], wanted[before], rtol=1e-6, atol=1e-6)
     linear_layers = [layer for layer in again.layers if isinstance(layer.operation, src.Linear)]
     assert all(layer.operation.kernel.quantizer is not None for layer in linear_layers)
-    assert len(twin.kernels) == len(linear_layers)
+    assert len(exported.kernels) == len(linear_layers)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_a_saved_twin_answers_as_the_network_with_its_quantizers(name: str, tmp_
         ),
     ],
 )
-def test_a_layer_without_a_twin_is_refused_by_name(layers: Sequence[Entry], words: str, tmp_path: Path) -> None:
+def test_a_layer_without_an_export_is_refused_by_name(layers: Sequence[Entry], words: str, tmp_path: Path) -> None:
     path = sequential_file(tmp_path / "float.h5", *layers, shape=(7, 7, 2))
     with pytest.raises(NotExportableError, match=words):
-        twin_of(path, 3)
+        exported_from(path, 3)

@@ -2,8 +2,9 @@
 
 Quantized layers with widths of their own for each value, `keras.ops` and plain layers between.
 
-HGQ2 installs a package `qkeras` of its own, so it lies in a folder apart (`tools/install_hgq2.sh`) that is put in front
-of Python's path. Weights, widths and inputs are of few bits: every sum is exact in float32, and the answers are equal.
+HGQ2 installs a package `qkeras` of its own, so it is in a separate folder (`tools/install_hgq2.sh`) that is put in
+front of Python's path. Weights, widths and inputs are of few bits: every sum is exact in float32, and the answers are
+equal.
 """
 
 from __future__ import annotations

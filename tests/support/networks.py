@@ -149,7 +149,7 @@ MODES = [(rounding, overflow) for rounding in Rounding for overflow in Overflow]
 
 
 def linear_layers(build: Builder) -> None:
-    """Convolutions of both ranks and dense layers in all shapes that hls4ml treats apart."""
+    """Convolutions of both ranks and dense layers in all shapes that hls4ml treats differently."""
     image = (6, 5, 3)
     build.end(build.convolution(build.input(image), (3, 3, 3, 2), (4, 3, 2)))
     build.end(build.convolution(build.input(image, "ufixed<5,0>"), (3, 2, 3, 4), (6, 5, 4), pads=(1, 1, 0, 1)))

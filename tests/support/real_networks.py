@@ -1,4 +1,4 @@
-"""The real-valued twin of small random hardware networks.
+"""Small random hardware networks with real numbers.
 
 What exact arithmetic on the trained numbers makes of inexact inputs.
 

@@ -1,4 +1,4 @@
-"""Golden vectors: what decides a project's bits is told apart by name, and vectors that were damaged are refused."""
+"""Golden vectors: a change of anything that decides a project's bits is named; damaged vectors are refused."""
 
 from __future__ import annotations
 

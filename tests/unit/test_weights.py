@@ -1,4 +1,4 @@
-"""Weights in headers, which synthesis reads, are held against those in texts, which C simulation reads."""
+"""Weights in headers, which synthesis reads, are compared with those in texts, which C simulation reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models inside models: taken apart, with limits, and refused in words where they cannot be."""
+"""Inner models: replaced by their layers, with limits, and refused with a reason if that is not possible."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The law of reading tells right answers, wrong answers, wrong shapes, refusals and crashes apart."""
+"""The law of reading distinguishes right answers, wrong answers, wrong shapes, refusals and crashes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records of strangers: read back as they were written, or refused with the key that is wrong."""
+"""Untrusted records: read as they were written, or refused with the key that is wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A record is from a stranger: whatever stands in its texts stays text in every form of a report."""
+"""A record may be untrusted: its texts stay text in every format of a report."""
 
 from __future__ import annotations
 
