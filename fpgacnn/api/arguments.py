@@ -5,14 +5,17 @@ from __future__ import annotations
 import inspect
 import os
 import re
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from functools import partial, wraps
 from numbers import Integral, Real
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, TypeVar, Unpack, cast
 
-from fpgacnn.errors import ArgumentError, FileMissingError, OutOfMemoryError, UsageError
+from fpgacnn.errors import ArgumentError, FileMissingError, FpgacnnError, InternalError, OutOfMemoryError
+from fpgacnn.system.number_range import NumberRange
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,7 +98,7 @@ def _is_whole(value: object) -> bool:
 ACCEPTED: Mapping[str, Callable[[object], bool]] = {
     "None": lambda value: value is None,
     "str": lambda value: isinstance(value, str),
-    "Path": lambda value: isinstance(value, os.PathLike),
+    "Path": lambda value: isinstance(value, os.PathLike) and isinstance(os.fspath(value), str),
     "bool": lambda value: isinstance(value, bool),
     "int": _is_whole,
     "float": _is_number,
@@ -123,20 +126,22 @@ TYPE_NAMES = {"EventData": "path, array or dict of arrays", "Path": "path", "Lit
 MAX_SECONDS = 2e6
 """The longest time limit, 23 days: the kernel waits for at most 2^31 milliseconds."""
 
-RANGES: Mapping[str, tuple[str, float, float]] = {
-    "timeout_s": ("a time limit in seconds", 1e-3, MAX_SECONDS),
-    "events": ("a number of events", 1, 1 << 40),
-    "threads": ("a number of threads", 1, 1 << 12),
-    "at_once": ("a number of models at once", 1, 1 << 12),
-    "epochs": ("a number of epochs", 0, 1 << 31),
-    "batch": ("a batch", 1, 1 << 31),
-    "learning_rate": ("a learning rate", 0.0, 1e3),
-    "patience": ("a patience in epochs", 1, 1 << 31),
-    "sparsity": ("a fraction of zeros", 0.0, 0.99),
-    "seed": ("a seed", 0, (1 << 32) - 1),
-    "sqnr_db": ("a ratio in dB", 0.0, 1e3),
+LARGEST_WHOLE = (1 << 62) - 1
+RANGES: Mapping[str, tuple[str, NumberRange]] = {
+    "timeout_s": ("a time limit in seconds", NumberRange(1e-3, MAX_SECONDS)),
+    "csim_events": ("a number of events", NumberRange(0, 1 << 40)),
+    "events": ("a number of events", NumberRange(1, 1 << 40)),
+    "threads": ("a number of threads", NumberRange(1, 1 << 12)),
+    "at_once": ("a number of models at once", NumberRange(1, 1 << 12)),
+    "epochs": ("a number of epochs", NumberRange(0, 1 << 31)),
+    "batch": ("a batch", NumberRange(1, 1 << 31)),
+    "learning_rate": ("a learning rate", NumberRange(0.0, 1e3)),
+    "patience": ("a patience in epochs", NumberRange(1, 1 << 31)),
+    "sparsity": ("a fraction of zeros", NumberRange(0.0, 0.99)),
+    "seed": ("a seed", NumberRange(0, (1 << 32) - 1)),
+    "sqnr_db": ("a ratio in dB", NumberRange(0.0, 1e3)),
 }
-"""Argument -> its name in messages, smallest and largest value; other numbers are checked where they are used."""
+"""Argument -> its name in messages, and its range; other numbers are checked where they are used."""
 
 
 def checked(function: Function) -> Function:
@@ -154,18 +159,24 @@ def checked(function: Function) -> Function:
             given = signature.bind(*positional, **keywords)
         except TypeError as error:
             raise ArgumentError(function=function.__name__, why=str(error)) from None
+        callbacks = _Callbacks()
         for name, value in given.arguments.items():
             argument = partial(_plain, function.__name__, name, accepted[name])
             several = signature.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL
-            given.arguments[name] = tuple(map(argument, value)) if several else argument(value)
+            plain = tuple(map(argument, value)) if several else argument(value)
+            given.arguments[name] = callbacks.watched(plain) if callable(plain) else plain
         try:
             return function(*given.args, **given.kwargs)
         except MemoryError as error:
             raise OutOfMemoryError from error
-        except OSError as error:
-            if error.filename is None:  # raised by no file, but by a function of the caller
+        except FpgacnnError:
+            raise
+        except Exception as error:
+            if error is callbacks.raised:
                 raise
-            raise FileMissingError(file=error.filename, why=error.strerror or "cannot be read") from error
+            if isinstance(error, OSError) and error.filename is not None:
+                raise FileMissingError(file=error.filename, why=error.strerror or "cannot be read") from error
+            raise InternalError(what=f"{type(error).__name__}: {error}") from error
 
     call.__signature__ = signature  # type: ignore[attr-defined]  # read by `inspect.signature` and `help`
     return cast("Function", call)
@@ -211,17 +222,16 @@ def _plain(function: str, name: str, accepted: tuple[str, ...], value: Any) -> A
     if not any(ACCEPTED[one](value) for one in accepted):
         words = " or ".join(dict.fromkeys(TYPE_NAMES.get(one, one) for one in accepted))
         raise ArgumentError(function=function, why=f"{name} must be {words}, not {type(value).__name__}")
-    if name in RANGES and value is not None:
-        words, least, most = RANGES[name]
-        if not least <= value <= most:
-            raise UsageError(what=f"{words} of {value} is not between {least:g} and {most:g}")
+    if name in RANGES and _is_number(value):
+        words, allowed = RANGES[name]
+        allowed.check(words, value)
     match value:
         case bool():
             return value
         case str() | os.PathLike() if {"Path", "EventData"} & {*accepted}:
             return _path_text(function, name, value)
         case Mapping() if "Mapping[str, int]" in accepted:
-            return {key: int(one) for key, one in value.items()}
+            return {key: _number(function, name, one, whole=True) for key, one in value.items()}
         case Real():
             return _number(function, name, value, whole="float" not in accepted)
         case _ if "Progress" in accepted and value is not None:
@@ -240,11 +250,14 @@ def _path_text(function: str, name: str, value: str | os.PathLike[Any]) -> str:
 
 
 def _number(function: str, name: str, value: Any, *, whole: bool) -> int | float:
-    """A number as `int` or `float`. Raises ArgumentError if it is too large for a float."""
+    """A number as `int` or `float`. Raises ArgumentError if it is too large for a float or for 64 bits."""
     try:
-        return int(value) if whole else float(value)
+        number = int(value) if whole else float(value)
     except OverflowError as error:
         raise ArgumentError(function=function, why=f"{name} is too large") from error
+    if whole and abs(number) > LARGEST_WHOLE:
+        raise ArgumentError(function=function, why=f"{name} is too large")
+    return number
 
 
 def _stage(function: str, progress: Progress, name: str) -> AbstractContextManager[None]:
@@ -253,6 +266,50 @@ def _stage(function: str, progress: Progress, name: str) -> AbstractContextManag
     if not (hasattr(type(stage), "__enter__") and hasattr(type(stage), "__exit__")):
         raise ArgumentError(function=function, why=f"progress must give a context manager, not {type(stage).__name__}")
     return cast("AbstractContextManager[None]", stage)
+
+
+class _Callbacks:
+    """Functions of the caller. `raised` is the last error that one of them raised: it is not an error of fpgacnn."""
+
+    def __init__(self) -> None:
+        self.raised: BaseException | None = None
+
+    def watched(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function; if it returns a context manager, that is watched too."""
+
+        def call(*positional: Any, **keywords: Any) -> Any:
+            with self.noted():
+                given = function(*positional, **keywords)
+            return _WatchedContext(given, self) if hasattr(type(given), "__enter__") else given
+
+        return call
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Remember an error of the block."""
+        try:
+            yield
+        except BaseException as error:
+            self.raised = error
+            raise
+
+
+@dataclass(frozen=True, slots=True)
+class _WatchedContext:
+    """A context manager of the caller; an error of the block inside is not an error of the caller."""
+
+    given: AbstractContextManager[Any]
+    callbacks: _Callbacks
+
+    def __enter__(self) -> Any:
+        with self.callbacks.noted():
+            return self.given.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        with self.callbacks.noted():
+            return self.given.__exit__(kind, error, trace)
 
 
 def path_of(value: str | Path | None) -> Path | None:

@@ -12,6 +12,7 @@ import typer
 
 from fpgacnn.api.names import BackendName, IoType, Strategy
 from fpgacnn.errors import ConfigFileError, printable
+from fpgacnn.system.files.regular import read_regular_text
 
 KEYS: dict[str, type] = {
     "part": str,
@@ -67,13 +68,7 @@ def with_file(context: typer.Context, settings: list[str] | None) -> list[str]:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        if not file.is_file():
-            raise ConfigFileError(file=file, why="no such file")
-        with file.open("rb") as opened:
-            content = opened.read(MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            raise ConfigFileError(file=file, why=f"larger than {MAX_BYTES:,} bytes")
-        return tomllib.loads(content.decode("utf-8"))
+        return tomllib.loads(read_regular_text(file, limit=MAX_BYTES))
     except OSError as error:
         raise ConfigFileError(file=file, why=error.strerror or str(error)) from error
     except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, or nested too deeply

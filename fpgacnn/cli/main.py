@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
-from typing import NoReturn
+import time
 
 import typer
 
-from fpgacnn.errors import FpgacnnError, InternalError, OutOfMemoryError, UsageError
+from fpgacnn.cli.streams import ReaderGoneError, forget_output, open_streams
+from fpgacnn.errors import FpgacnnError, InternalError, OutOfMemoryError, OutputStreamError, UsageError
+from fpgacnn.system.launch import ENDING
 
-INTERRUPTED, TERMINATED = 130, 143
+INTERRUPTED = 130
+SIGNALLED = 128
+READER_GONE = 141
+"""As a shell counts a program that SIGPIPE has ended: what was asked for may be done, but nobody has read it."""
+CLEARING_SECONDS = 10.0
+_SIGNALS = list[float]()
+"""When signals came that ended the command."""
 
 app = typer.Typer(
     name="fpgacnn",
@@ -70,43 +77,55 @@ def application() -> typer.Typer:
 
 def main() -> None:
     """Run a command; errors become one line, a hint and an exit status."""
-    _open_closed_streams()
+    open_streams()
     application()
-    signal.signal(signal.SIGTERM, _terminated)
+    for number in ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` has it for SIGHUP
+            signal.signal(number, _ended)
     sys.exit(_guarded())
 
 
-def _open_closed_streams() -> None:
-    """Give a command that was started with a closed standard stream (`<&-`, `>&-`) /dev/null in its place."""
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        try:
-            os.fstat(number)
-        except OSError:
-            opened = os.open(os.devnull, os.O_RDWR)
-            if opened != number:
-                os.dup2(opened, number)
-                os.close(opened)
-            os.set_inheritable(number, True)  # noqa: FBT003  # as standard streams are
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(number, "r" if number == 0 else "w", encoding="utf-8", closefd=False))  # noqa: SIM115
+def _ended(number: int, _: object) -> None:
+    """End the command on a signal as on Ctrl-C: its tools end too, and nothing half-written is left.
 
-
-def _terminated(*_: object) -> NoReturn:
-    """End the command on SIGTERM as on Ctrl-C: its tools end too, and nothing half-written is left."""
-    raise SystemExit(TERMINATED)
+    Another signal within CLEARING_SECONDS does not interrupt that.
+    """
+    now = time.monotonic()
+    if _SIGNALS and now - _SIGNALS[-1] < CLEARING_SECONDS:
+        return
+    _SIGNALS.append(now)
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    raise SystemExit(SIGNALLED + number)
 
 
 def _guarded() -> int:
+    """Run the command and write what it says."""
+    try:
+        status = _run()
+        sys.stdout.flush()
+    except ReaderGoneError:
+        forget_output()
+        return READER_GONE
+    except OutputStreamError as error:
+        forget_output()
+        return _report_error(error)
+    return status
+
+
+def _run() -> int:
     try:
         status = app(standalone_mode=False)
+    except OutputStreamError:
+        raise
     except FpgacnnError as error:
-        return _report_error(error)
+        return _report_error(error, error.__cause__ if isinstance(error, InternalError) else None)
     except typer.TyperException as error:
         return _report_error(UsageError(what=error.format_message().rstrip(".")))
     except (typer.Abort, KeyboardInterrupt):
         status = INTERRUPTED
-    except BrokenPipeError:
-        return 0
+    except ReaderGoneError:
+        raise
     except MemoryError as error:
         return _report_error(OutOfMemoryError(), error)
     except Exception as error:  # noqa: BLE001  # users get one line, not a traceback

@@ -19,6 +19,7 @@ from fpgacnn.errors import FpgacnnError, ProjectError
 from fpgacnn.ir.fixed_point import Format, parse_format
 from fpgacnn.ir.source import SourceModel
 from fpgacnn.system.codec import Codec, DecodeError, Json
+from fpgacnn.system.files.regular import read_regular_text
 from fpgacnn.system.npz import packed, read_arrays
 
 TREE, ARRAYS = "fpgacnn/design.json", "fpgacnn/design.npz"
@@ -26,6 +27,7 @@ SCHEMA = 3
 OLD_SCHEMAS = (1, 2)
 """Schemas that can be read but are not written any more; 1 is that of fpgacnn 0.1.0."""
 
+MAX_TREE_BYTES = 256 << 20
 MAX_INTEGER = 1 << 20
 """Largest shape, stride, pad or number of bits: the converter writes no larger integer outside of arrays."""
 
@@ -45,7 +47,7 @@ def load(folder: Path) -> tuple[Design, SourceModel]:
     Raises ProjectError if the files are missing, damaged or of an unknown version; it names the key.
     """
     try:
-        tree = json.loads((folder / TREE).read_text(encoding="utf-8"), parse_constant=_refuse)
+        tree = json.loads(read_regular_text(folder / TREE, limit=MAX_TREE_BYTES), parse_constant=_refuse)
         parts = _of_this_schema(tree)
         arrays = read_arrays(folder / ARRAYS)
         design = CODEC.decode(Design, parts["design"], "design", arrays)

@@ -52,7 +52,13 @@ from fpgacnn.errors.networks import (
     WidthLimitError,
     WidthsNeededError,
 )
-from fpgacnn.errors.projects import OutputExistsError, ProjectError, WriteError
+from fpgacnn.errors.projects import (
+    FileInTheWayError,
+    OutputExistsError,
+    OutputStreamError,
+    ProjectError,
+    WriteError,
+)
 from fpgacnn.errors.reports import NothingToReportError, RecordError, ReportExistsError, ReportFormatError
 from fpgacnn.errors.synth import (
     NoReportsError,
@@ -115,6 +121,7 @@ __all__ = [
     "DivergedError",
     "EventTypeError",
     "FifoFileError",
+    "FileInTheWayError",
     "FileMissingError",
     "ForeignToolError",
     "FormatTextError",
@@ -143,6 +150,7 @@ __all__ = [
     "NothingToReportError",
     "OutOfMemoryError",
     "OutputExistsError",
+    "OutputStreamError",
     "ProjectError",
     "RecordError",
     "ReportBrokenError",

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fpgacnn.errors import FileMissingError
+from fpgacnn.system.files.regular import ANY_SIZE, IrregularFileError, open_regular
 
 _ZIP = b"PK\x03\x04"
-_HDF5 = b"\x89HDF\r\n\x1a\n"
+HDF5_HEAD = b"\x89HDF\r\n\x1a\n"
 _PROTOCOL_BUFFER = b"\x08"
 """The version of the intermediate representation, the first field of every ONNX file."""
 
@@ -33,14 +34,14 @@ def sniff(path: Path) -> tuple[FileKind, str]:
     try:
         if path.is_dir():
             return FileKind.OTHER, "it is a folder (a SavedModel? save as .h5 instead)"
-        if path.exists() and not path.is_file():  # opening a pipe would block until it is written to
-            return FileKind.OTHER, "it is a pipe or a device"
-        with path.open("rb") as file:
+        with open_regular(path, limit=ANY_SIZE) as file:
             head = file.read(512)
             user_blocks = [_read_at(file, offset) for offset in (512, 1024, 2048)]
+    except IrregularFileError as error:
+        return FileKind.OTHER, error.strerror or "it is no file"
     except OSError as error:
         raise FileMissingError(file=path, why=error.strerror or "cannot be read") from error
-    if head.startswith(_HDF5) or _HDF5 in user_blocks:
+    if head.startswith(HDF5_HEAD) or HDF5_HEAD in user_blocks:
         return FileKind.HDF5, "HDF5"
     if head.startswith(_ZIP):
         return FileKind.ZIP, "a zip archive"
@@ -53,7 +54,7 @@ def sniff(path: Path) -> tuple[FileKind, str]:
 
 def _read_at(file: BinaryIO, offset: int) -> bytes:
     file.seek(offset)
-    return file.read(len(_HDF5))
+    return file.read(len(HDF5_HEAD))
 
 
 def _describe(head: bytes) -> str:
@@ -72,7 +73,7 @@ def digest(*paths: Path) -> str:
     """sha256 over the files' contents, in order."""
     total = hashlib.sha256()
     for path in paths:
-        with path.open("rb") as file:
+        with open_regular(path, limit=ANY_SIZE) as file:
             while block := file.read(1 << 20):
                 total.update(block)
     return total.hexdigest()

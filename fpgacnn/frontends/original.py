@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fpgacnn.frontends.files import FileKind, sniff
-from fpgacnn.frontends.keras.graph import MAX_JSON, parse_json
 from fpgacnn.frontends.keras.layer_config import Json
-from fpgacnn.frontends.keras.reader import architecture_of, companion
+from fpgacnn.frontends.keras.reader import architecture_of, companion, read_json_file
 from fpgacnn.frontends.onnx.reader import Tensors, read_tensors
 
 
@@ -49,8 +48,7 @@ def original(path: Path, weights: Path | None = None) -> Original:
         case FileKind.ZIP:
             return Original(files=(path,), suffix=".keras", architecture=architecture_of(path))
         case FileKind.JSON:
-            with path.open(encoding="utf-8", errors="replace") as file:
-                architecture = parse_json(file.read(MAX_JSON + 1), path)
+            architecture = read_json_file(path)
             return Original(
                 files=(path, companion(path) if weights is None else weights), suffix=".json", architecture=architecture
             )

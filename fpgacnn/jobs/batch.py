@@ -18,18 +18,20 @@ from typing import Any
 
 import numpy as np
 
-from fpgacnn.design.project import RECORD
 from fpgacnn.errors import ArrayFileError, FileMissingError, FpgacnnError, UsageError
 from fpgacnn.ir.source import FloatArray
 from fpgacnn.jobs.simulate import SimulationJob, answers
+from fpgacnn.pipeline.open_project import read_record
 from fpgacnn.pipeline.request import Request
 from fpgacnn.sim.compare import signal_to_noise_db
 from fpgacnn.system.atomic_dir import temporary_folder
+from fpgacnn.system.files.regular import read_regular_text
 from fpgacnn.system.npz import read_arrays
 from fpgacnn.system.subprocesses import Ended, Finished, side_by_side
 
 MODEL_SUFFIXES = (".h5", ".hdf5", ".keras", ".onnx")
 MANIFEST = "manifest.json"
+MAX_MANIFEST_BYTES = 16 << 20
 FLOAT32_STEPS = 1e-6
 """Largest relative difference between equal numbers after the framework's float32 arithmetic."""
 
@@ -110,7 +112,7 @@ def models_of(folder: Path) -> tuple[str, ...]:
 
 def _listed(manifest: Path) -> tuple[str, ...]:
     try:
-        names = [entry["file"] for entry in json.loads(manifest.read_text(encoding="utf-8"))]
+        names = [entry["file"] for entry in json.loads(read_regular_text(manifest, limit=MAX_MANIFEST_BYTES))]
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise UsageError(what=f"{manifest} is not a list of objects with a 'file'") from error
     for name in names:
@@ -212,7 +214,7 @@ class _Job:
             return Judgement(model=name, outcome=ModelOutcome.REFUSED, why=first)
         if finished.status not in (DONE, FAILED_CHECK):
             return Judgement(model=name, outcome=ModelOutcome.CRASHED, why=f"{finished.how}: {finished.last_line}")
-        record = json.loads((self.place / RECORD).read_text(encoding="utf-8"))
+        record = read_record(self.place)
         judged = Judgement(model=name, outcome=ModelOutcome.UNVERIFIED, promise=_promise(record))
         if finished.status == FAILED_CHECK:
             broken = next(one for one in record["verification"] if not one["holds"])

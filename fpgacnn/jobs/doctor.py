@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from fpgacnn.errors import FpgacnnError, UsageError
-from fpgacnn.sim.cache import cache_folder, limit_bytes, size_bytes
+from fpgacnn.sim.cache import cache_folder, limit_bytes, size_bytes, why_unused
 from fpgacnn.sim.csim import find_compiler
 from fpgacnn.sim.emulator.native.build import find_c_compiler
 from fpgacnn.sim.frameworks.kinds import FRAMEWORKS, Framework
@@ -110,19 +110,19 @@ def _c_compiler() -> Finding:
 
 
 def _cache() -> Finding:
-    folder = cache_folder()
-
-    def writable() -> str:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return f"{folder}, {size_bytes() >> 20:,} of {limit_bytes() >> 20:,} MB"
+    def missing(why: str) -> Finding:
+        cure = "set XDG_CACHE_HOME to a folder of your own: every command compiles again"
+        return Finding(what="build cache", found=False, needed=False, seen=why, cure=cure)
 
     try:
-        return Finding(what="build cache", found=True, needed=False, seen=writable())
+        folder, why = cache_folder(), why_unused()
+        if why:
+            return missing(f"{folder}: {why}")
+        with tempfile.TemporaryFile(dir=folder):
+            seen = f"{folder}, {size_bytes() >> 20:,} of {limit_bytes() >> 20:,} MB"
+        return Finding(what="build cache", found=True, needed=False, seen=seen)
     except OSError as error:
-        return Finding(
-            what="build cache", found=False, needed=False, seen=f"{folder}: {error.strerror}", cure="set XDG_CACHE_HOME"
-        )
+        return missing(error.strerror or str(error))
     except UsageError as error:
         return Finding(what="build cache", found=False, needed=False, seen=str(error), cure=error.hint)
 

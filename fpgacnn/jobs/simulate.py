@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -15,7 +16,7 @@ import numpy as np
 from fpgacnn import frontends
 from fpgacnn.design import Design
 from fpgacnn.design.project import HlsProject
-from fpgacnn.errors import InternalError, MeasurementError, UnknownNameError, naming
+from fpgacnn.errors import InternalError, MeasurementError, UnknownNameError, UsageError, naming
 from fpgacnn.hardware.hls import backend
 from fpgacnn.hardware.hls.lower import Lowered, lower
 from fpgacnn.ir.fixed_point import Codes, Format
@@ -31,7 +32,8 @@ from fpgacnn.sim import emulator
 from fpgacnn.sim.csim import CSim
 from fpgacnn.sim.emulator.native.engine import Measured, NativeEmulator, reads
 from fpgacnn.sim.result import SimulationResult, joined
-from fpgacnn.system.npz import ArraySource
+from fpgacnn.system.files.output import refuse_inputs
+from fpgacnn.system.npz import ArraySource, refuse_foreign_arrays
 from fpgacnn.system.npz_stream import ArchiveWriter, EventStream, Piece, open_events
 from fpgacnn.system.progress import Progress, silent
 
@@ -138,6 +140,7 @@ def run(
 
     Raises FpgacnnError; then nothing is written.
     """
+    _refuse_outputs(job, request)
     with progress("reading and planning"):
         opened = _open(job, request)
     design, trace = opened.design, job.trace is not None
@@ -193,6 +196,21 @@ def answers(
         done += len(piece[0])
         advance(done, opened.stream.events)
     return joined(found)
+
+
+def _refuse_outputs(job: SimulationJob, request: Request) -> None:
+    """Raise UsageError where a file is to be read and written, FileInTheWayError where one is in the way."""
+    read = [path for path in (job.source, request.weights, job.events, request.calibration) if isinstance(path, Path)]
+    for flag, file in {"--output": job.output, "--trace": job.trace}.items():
+        refuse_inputs(file, flag, read)
+        if file is not None:
+            refuse_foreign_arrays(file)
+    if job.output and job.trace and _is_same_place(job.output, job.trace):
+        raise UsageError(what=f"--output and --trace are the same file, {job.output}")
+
+
+def _is_same_place(left: Path, right: Path) -> bool:
+    return left.name == right.name and os.path.realpath(left.parent) == os.path.realpath(right.parent)
 
 
 def _open(job: SimulationJob, request: Request) -> _Opened:

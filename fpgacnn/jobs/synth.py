@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fpgacnn.design.project import RECORD, files_digest, write_files
+from fpgacnn.design.project import RECORD, files_digest
 from fpgacnn.errors import (
     FileMissingError,
     FpgacnnError,
@@ -22,10 +22,12 @@ from fpgacnn.errors import (
 from fpgacnn.hardware.synthesis import SynthesisReport, read
 from fpgacnn.hardware.synthesis.report import Unread
 from fpgacnn.hardware.synthesis.run import DEFAULT_SECONDS, Steps, Tool, find_tool, synthesize
-from fpgacnn.pipeline.open_project import read_record
+from fpgacnn.pipeline.open_project import MAX_FILE_BYTES, read_record
 from fpgacnn.records.record import SCHEMA, plain
-from fpgacnn.system.atomic_dir import write_atomically
+from fpgacnn.system.files.output import write_atomically
+from fpgacnn.system.files.regular import read_regular
 
+MAX_DIGEST_BYTES = 1 << 10
 SYNTHESIZED = "fpgacnn_synth_firmware.log"
 """A file that names the firmware of the reports by the digest of its files."""
 
@@ -66,7 +68,7 @@ def run_synthesis(request: SynthesisRequest, tell: Callable[[str], None]) -> Syn
         firmware = _firmware(folder)
         log = synthesize(folder, tool, request.steps, seconds=request.seconds, tell=tell)
         report = _after(folder, tool, log)
-        write_files(folder, {SYNTHESIZED: firmware.encode()})
+        write_atomically(folder / SYNTHESIZED, firmware.encode())
     else:
         report = read(folder)
     report = replace(report, notes=(*tool_notes, *report.notes))
@@ -85,7 +87,7 @@ def _tool(request: SynthesisRequest) -> tuple[Tool | None, list[str]]:
             f"reports of {there.csynth.date if there.csynth else ''} exist and are read; --again runs the tool"
         ]
     try:
-        return find_tool(request.folder, request.tool), []
+        return find_tool(request.folder, request.tool, seconds=request.seconds), []
     except SynthesisToolMissingError as error:
         if request.again or request.tool or not _any(request.folder):
             raise
@@ -120,13 +122,18 @@ def _complete(request: SynthesisRequest) -> SynthesisReport | None:
 def _of_this_firmware(folder: Path, report: Path) -> bool:
     """Whether reports belong to the firmware, by the digest of our own run; without one, by the times of the files."""
     try:
-        return (folder / SYNTHESIZED).read_bytes() == _firmware(folder).encode()
+        return read_regular(folder / SYNTHESIZED, limit=MAX_DIGEST_BYTES) == _firmware(folder).encode()
     except OSError:
         return report.stat().st_mtime >= max((path.stat().st_mtime for path in _sources(folder)), default=0.0)
 
 
 def _firmware(folder: Path) -> str:
-    return files_digest({path.relative_to(folder).as_posix(): path.read_bytes() for path in _sources(folder)})
+    try:
+        return files_digest(
+            {path.relative_to(folder).as_posix(): read_regular(path, limit=MAX_FILE_BYTES) for path in _sources(folder)}
+        )
+    except OSError as error:
+        raise FileMissingError(file=error.filename or folder, why=error.strerror or str(error)) from error
 
 
 def _sources(folder: Path) -> Iterator[Path]:

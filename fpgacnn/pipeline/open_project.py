@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 
 from fpgacnn.design import Design, serialize, validate
 from fpgacnn.design.project import RECORD, HlsProject, Port, files_digest
-from fpgacnn.errors import FileMissingError, FpgacnnError, ProjectError
+from fpgacnn.errors import FileMissingError, FpgacnnError, ProjectError, printable
 from fpgacnn.frontends.files import digest
 from fpgacnn.frontends.original import parts
 from fpgacnn.hardware.hls.backend import ports
@@ -21,8 +22,12 @@ from fpgacnn.ir.fixed_point import Codes
 from fpgacnn.ir.source import SourceModel
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.source_reference import evaluate
+from fpgacnn.system.files.regular import IrregularFileError, read_regular, read_regular_text
 
 MAX_FILE_BYTES = 1 << 30
+MAX_RECORD_BYTES = 64 << 20
+MAX_FILES = 20_000
+"""Files that are read of a folder; hls4ml writes a few hundred."""
 
 _READ_ERRORS = (
     ArithmeticError,
@@ -113,7 +118,9 @@ def read_record(folder: Path) -> dict[str, Any]:
     """
     path = folder / RECORD
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = json.loads(read_regular_text(path, limit=MAX_RECORD_BYTES))
+    except IrregularFileError as error:
+        raise ProjectError(folder=folder, why=f"{RECORD} is damaged: {error.strerror}") from error
     except OSError as error:
         raise ProjectError(folder=folder, why=f"not an fpgacnn project ({RECORD} is missing)") from error
     except (ValueError, RecursionError) as error:
@@ -148,28 +155,41 @@ def model_of(project: Path) -> Path | None:
 
 def _files(folder: Path) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
+    name = ""
     try:
-        for path in sorted(folder.rglob("*")):
-            if (
-                path.is_symlink()
-                or not path.is_file()
-                or path == folder / RECORD
-                or _left_by_a_tool(path.relative_to(folder))
-            ):
-                continue
-            if path.stat().st_size > MAX_FILE_BYTES:
-                raise ProjectError(folder=folder, why=f"{path.name} is larger than any file that fpgacnn writes")
-            found[str(path.relative_to(folder))] = path.read_bytes()
+        for path in _own_files(folder):
+            name = str(path.relative_to(folder))
+            found[name] = read_regular(path, limit=MAX_FILE_BYTES)
+    except IrregularFileError as error:
+        raise ProjectError(folder=folder, why=f"{printable(name)}: {error.strerror}") from error
     except OSError as error:
         raise ProjectError(folder=folder, why=error.strerror or str(error)) from error
     return found
 
 
+def _own_files(folder: Path) -> list[Path]:
+    """The files that could be fpgacnn's, in the order of their paths; links are not followed.
+
+    Raises ProjectError where there are too many.
+    """
+    found: list[Path] = []
+    seen = 0
+    for here, folders, files in os.walk(folder):
+        inside = Path(here).relative_to(folder)
+        folders[:] = [name for name in folders if not _is_work_of_a_tool(inside / name)]
+        seen += 1 + len(files)
+        if seen > MAX_FILES:
+            raise ProjectError(folder=folder, why=f"it has more than {MAX_FILES:,} files and folders")
+        found += [Path(here) / name for name in files if not _left_by_a_tool(inside / name)]
+    return sorted(path for path in found if path.is_file() and not path.is_symlink() and path != folder / RECORD)
+
+
 def _left_by_a_tool(name: Path) -> bool:
     """Whether a synthesis tool or a simulation wrote the file."""
-    return (
-        name.parts[0].endswith("_prj")
-        or name.parts[0].startswith(".")
-        or name.parts[0] == "logs"
-        or name.suffix in {".log", ".jou", ".rpt"}
-    )
+    return _is_work_of_a_tool(name) or name.suffix in {".log", ".jou", ".rpt"}
+
+
+def _is_work_of_a_tool(name: Path) -> bool:
+    """Whether a synthesis tool made the top folder of the file."""
+    first = name.parts[0]
+    return first.endswith("_prj") or first.startswith(".") or first == "logs"

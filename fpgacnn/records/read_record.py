@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from fpgacnn.errors import RecordError
 from fpgacnn.records.record import SCHEMA, RunRecord
 from fpgacnn.system.codec import Codec, DecodeError
+from fpgacnn.system.files.regular import read_regular_text
 
 MAX_BYTES = 64 << 20
 MAX_INTEGER = 1 << 62
@@ -43,11 +44,7 @@ def read_run(file: Path) -> RunRecord:
 
 def _document(file: Path) -> Any:
     try:
-        if not file.is_file():  # opening a pipe would block until it is written to
-            raise RecordError(file=file, why="no such file" if not file.exists() else "not a regular file")
-        if file.stat().st_size > MAX_BYTES:
-            raise RecordError(file=file, why=f"larger than any record ({MAX_BYTES >> 20} MiB)")
-        return json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse)
+        return json.loads(read_regular_text(file, limit=MAX_BYTES), parse_constant=_refuse)
     except OSError as error:
         raise RecordError(file=file, why=error.strerror or str(error)) from error
     except (ValueError, RecursionError) as error:

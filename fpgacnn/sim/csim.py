@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -27,7 +28,8 @@ from fpgacnn.sim.cache import keep, kept
 from fpgacnn.sim.driver import main_program
 from fpgacnn.sim.result import SimulationResult
 from fpgacnn.system.atomic_dir import temporary_folder
-from fpgacnn.system.subprocesses import run
+from fpgacnn.system.files.regular import read_regular
+from fpgacnn.system.subprocesses import ChildGroup, run
 from fpgacnn.system.tools import ToolSearch
 
 FLAGS = (
@@ -43,6 +45,7 @@ FLAGS = (
 
 DEFAULT_SECONDS = 900.0
 MAX_WORKERS = 8
+MAX_PROGRAM_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +67,11 @@ def find_compiler() -> Compiler:
     command = next(search.commands(), None)
     if command is None:
         raise CompilerMissingError(compiler=search.wanted[0])
-    here = Path("/")
-    version = run([*command, "--version"], folder=here, seconds=30).tail.splitlines()
-    modern = (
-        run([*command, "-std=c++23", "-fsyntax-only", "-x", "c++", os.devnull], folder=here, seconds=30).status == 0
-    )
+    with temporary_folder("fpgacnn-cc-") as here:
+        own = {"TMPDIR": str(here)}
+        version = run([*command, "--version"], folder=here, seconds=30, environment=own).tail.splitlines()
+        syntax = [*command, "-std=c++23", "-fsyntax-only", "-x", "c++", os.devnull]
+        modern = run(syntax, folder=here, seconds=30, environment=own).status == 0
     return Compiler(
         command=command, version=version[0] if version else "?", standard="-std=c++23" if modern else "-std=c++11"
     )
@@ -86,6 +89,14 @@ def build_digest(files: Mapping[str, bytes], compiler: Compiler) -> str:
             continue
         total.update(f"{name}\0{len(content)}\0".encode() + content)
     return total.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Program:
+    """What runs a simulation: a path, and the opened files that the path goes through."""
+
+    path: str
+    handles: tuple[int, ...] = ()
 
 
 class CSim:
@@ -107,11 +118,9 @@ class CSim:
             raise InternalError(what="a trace needs a project that was converted with a trace")
         events = len(inputs[0].array)
         rows = np.concatenate([one.values.reshape(events, -1) for one in inputs], axis=1)
-        with temporary_folder("fpgacnn-csim-") as here:
-            program = self._built(here)
-            write_files(
-                here, {name: data for name, data in self._files.items() if name.startswith("firmware/weights/")}
-            )
+        with temporary_folder("fpgacnn-csim-") as here, self._program(here) as program:
+            weights = {name: data for name, data in self._files.items() if name.startswith("firmware/weights/")}
+            write_files(here, weights)
             answers = self._run_all(program, here, rows)
         ports = (*self._project.outputs, *self._project.traced)
         parts = np.split(answers, np.cumsum([port.size for port in ports])[:-1], axis=1)
@@ -128,44 +137,73 @@ class CSim:
         codes = np.rint(np.ldexp(values, form.fraction)).astype(np.int64)
         return Codes(array=codes.reshape(-1, *self._design.model.layer(node).shape), format=form)
 
-    def _built(self, here: Path) -> Path:
+    @contextmanager
+    def _program(self, here: Path) -> Iterator[_Program]:
         """The program, from the cache or built now; two processes can build at the same time."""
         compiler = find_compiler()
         key = build_digest(self._files, compiler)
-        program = kept("csim", key)
-        if program is not None:
-            return program
+        with kept("csim", key) as build:
+            if build is not None:
+                yield _Program(build.program, (build.handle,))
+                return
+        program = self._built(here, compiler)
+        try:
+            content = read_regular(program, limit=MAX_PROGRAM_BYTES)
+        except OSError as error:
+            why = f"it ended well and left no program ({error.strerror})"
+            raise CompileFailedError(why=why, log="not kept") from error
+        keep("csim", key, content, mode=0o755)
+        with kept("csim", key) as build:  # programs may run there where none may run in the temporary folder
+            yield _Program(str(program)) if build is None else _Program(build.program, (build.handle,))
+
+    def _built(self, here: Path, compiler: Compiler) -> Path:
         write_files(here, self._files)
         command = [*compiler.command, compiler.standard, *FLAGS, "csim_main.cpp", "-o", "csim"]
-        finished = run(command, folder=here, seconds=self._seconds)
+        finished = run(command, folder=here, seconds=self._seconds, environment={"TMPDIR": str(here)})
         if finished.status != 0:
             raise CompileFailedError(why=f"{finished.how}: {finished.last_line}", log=_keep_log(finished.tail))
-        built = here / "csim"
-        return keep("csim", key, built.read_bytes(), mode=0o755) or built
+        return here / "csim"
 
-    def _run_all(self, program: Path, here: Path, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _run_all(self, program: _Program, here: Path, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Events in slices over worker processes."""
         workers = max(1, min(os.cpu_count() or 1, MAX_WORKERS, len(rows) // 32))
         slices = np.array_split(rows, workers)
+        group = ChildGroup()
         with ThreadPoolExecutor(workers) as pool:
-            answers = pool.map(lambda numbered: self._run_slice(program, here, *numbered), enumerate(slices))
-            return np.concatenate(list(answers))
+            answers = pool.map(lambda numbered: self._run_slice(program, here, group, *numbered), enumerate(slices))
+            try:
+                return np.concatenate(list(answers))
+            except BaseException:  # the pool waits for its threads, and these for their children
+                group.end()
+                raise
 
-    def _run_slice(self, program: Path, here: Path, number: int, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _run_slice(
+        self, program: _Program, here: Path, group: ChildGroup, number: int, rows: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
         given, answered = here / f"events_{number}.bin", here / f"results_{number}.bin"
         try:
             np.ascontiguousarray(rows).tofile(given)
         except OSError as error:
             raise WriteError(file=given, why=error.strerror or str(error)) from error
-        finished = run([str(program), str(len(rows)), given.name, answered.name], folder=here, seconds=self._seconds)
+        finished = run(
+            [program.path, str(len(rows)), given.name, answered.name],
+            folder=here,
+            seconds=self._seconds,
+            inherited=program.handles,
+            group=group,
+        )
         width = sum(port.size for port in (*self._project.outputs, *self._project.traced))
         if finished.status != 0 or "leftover data" in finished.tail:
             how = finished.how if finished.status else "data left in a stream"
             raise CSimCrashedError(how=how, why=finished.last_line)
-        answers = np.fromfile(answered)
-        if answers.size != len(rows) * width:
-            raise CSimCrashedError(how="too few results", why=f"{answers.size} of {len(rows) * width} numbers")
-        return answers.reshape(len(rows), width)
+        wanted = len(rows) * width * np.dtype(np.float64).itemsize
+        try:
+            answers = read_regular(answered, limit=wanted)
+        except OSError as error:
+            raise CSimCrashedError(how="no results", why=error.strerror or str(error)) from error
+        if len(answers) != wanted:
+            raise CSimCrashedError(how="too few results", why=f"{len(answers)} of {wanted} bytes")
+        return np.frombuffer(answers).reshape(len(rows), width)
 
 
 def _keep_log(text: str) -> str:

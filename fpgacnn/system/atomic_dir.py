@@ -22,6 +22,7 @@ from functools import cache
 from pathlib import Path
 
 from fpgacnn.errors import OutputExistsError, WriteError
+from fpgacnn.system.files.strict_modes import why_others_write
 
 SUFFIX, OLD, GUARD, SCRATCH = ".fpgacnn-stage", ".fpgacnn-old", ".fpgacnn-guard", ".fpgacnn-scratch"
 TRIES, PAUSE_SECONDS = 100, 0.01
@@ -100,12 +101,15 @@ def _same(folder: Path, opened: int) -> bool:
 def temporary_folder(prefix: str) -> Iterator[Path]:
     """A temporary folder, removed at the end; folders that killed commands of this user left are removed first.
 
-    Raises WriteError if no temporary folder can be made.
+    Code is built and run in it. Raises WriteError if it cannot be made, or if other users could replace it.
     """
     try:
         place = Path(tempfile.gettempdir())
+        why = why_others_write(place, sticky_end=True)
+        if why:
+            raise WriteError(file="temporary files", why=f"{why}; set TMPDIR to a folder of your own")
         _sweep_scratch(place)
-        folder, lock = _locked(place, prefix, f".{_machine()}{SCRATCH}")
+        folder, lock = _locked(place, prefix, f".{machine()}{SCRATCH}")
     except OSError as error:
         raise WriteError(file="temporary files", why=error.strerror or str(error)) from error
     try:
@@ -129,28 +133,6 @@ def _sweep_scratch(place: Path) -> None:
                 shutil.rmtree(path, ignore_errors=True)
 
 
-def write_atomically(file: Path, content: bytes) -> None:
-    """Write a file, and its folder if that is missing: the file has the old content or the new one, never a part.
-
-    Raises WriteError.
-    """
-    partial: Path | None = None
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{file.name[:40]}-", dir=file.parent)
-        partial = Path(name)
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        partial.chmod(0o644)
-        partial.replace(file)
-    except OSError as error:
-        raise WriteError(file=file, why=error.strerror or str(error)) from error
-    finally:
-        if partial is not None:
-            with suppress(OSError):
-                partial.unlink()
-
-
 # --- folders that are being filled --------------------------------------------------------------------------------
 
 
@@ -160,7 +142,7 @@ def _stage(folder: Path) -> Iterator[Path]:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         _sweep(folder)
-        stage, lock = _locked(folder.parent, _prefix(folder), f".{_machine()}{SUFFIX}")
+        stage, lock = _locked(folder.parent, _prefix(folder), f".{machine()}{SUFFIX}")
         try:
             guard = _guarded(stage)
         except OSError:
@@ -188,7 +170,7 @@ def _guard(stage: Path) -> Path:
 
 def _guarded(stage: Path) -> int:
     guard = os.open(_guard(stage), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    _take(guard)
+    take(guard)
     return guard
 
 
@@ -214,7 +196,7 @@ def _locked(place: Path, prefix: str, suffix: str) -> tuple[Path, int]:
         with suppress(FileNotFoundError, BlockingIOError):  # another process removed it as abandoned
             lock = _open(made)
             try:
-                _take(lock)
+                take(lock)
                 if made.stat().st_ino == os.fstat(lock).st_ino:
                     return made, lock
             except OSError:
@@ -228,8 +210,8 @@ def _open(folder: Path | str) -> int:
     return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
 
 
-def _take(lock: int) -> None:
-    """Lock a folder; on file systems without locks nothing is removed."""
+def take(lock: int) -> None:
+    """Lock an opened folder or file; on file systems without locks nothing is removed."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -247,11 +229,29 @@ def _abandoned(folder: Path | str) -> Iterator[int]:
     lock = _open(folder)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if f".{_machine()}." not in Path(folder).name and time.time() - os.fstat(lock).st_mtime < FOREIGN_SECONDS:
+        if f".{machine()}." not in Path(folder).name and time.time() - os.fstat(lock).st_mtime < FOREIGN_SECONDS:
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN), str(folder))
         yield lock
     finally:
         os.close(lock)
+
+
+def is_abandoned(name: str, folder: int) -> bool:
+    """Whether a file of this user in an opened folder was left by a command that is dead, as for folders."""
+    try:
+        handle = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    except OSError:
+        return False
+    try:
+        state = os.fstat(handle)
+        if not stat.S_ISREG(state.st_mode) or state.st_uid != os.geteuid():
+            return False
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return f".{machine()}." in name or time.time() - state.st_mtime >= FOREIGN_SECONDS
 
 
 def _prefix(folder: Path) -> str:
@@ -260,7 +260,7 @@ def _prefix(folder: Path) -> str:
 
 
 @cache
-def _machine() -> str:
+def machine() -> str:
     """Eight digits that identify this machine."""
     return _digits(os.uname().nodename)
 
@@ -337,7 +337,7 @@ def exchange(left: Path, right: Path) -> None:
     old = left.with_name(left.name + OLD)
     lock = _open(right)
     try:
-        _take(lock)
+        take(lock)
         os.rename(right, old)
         try:
             os.rename(left, right)

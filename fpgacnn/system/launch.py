@@ -7,8 +7,8 @@
 - PARENT: process that must stay alive. When it ends, even by SIGKILL, the kernel kills the program.
 - BYTES: limit on memory, 0 for none.
 
-SIGINT and SIGTERM may be blocked before; they are unblocked when the program starts. Only modules that load quickly
-are imported (`signal` would cost 5 ms); the C library is called for the rest.
+The signals that end a command may be blocked before; they are unblocked when the program starts. Only modules that load
+quickly are imported (`signal` would cost 5 ms); the C library is called for the rest.
 """
 
 from __future__ import annotations
@@ -19,7 +19,11 @@ import resource
 import sys
 
 _PR_SET_PDEATHSIG, _SIG_UNBLOCK = 1, 1
-_SIGINT, _SIGKILL, _SIGPIPE, _SIGTERM, _SIGXFSZ = 2, 9, 13, 15, 25
+_SIGKILL, _SIGPIPE, _SIGXFSZ = 9, 13, 25
+ENDING = frozenset({1, 2, 3, 10, 12, 14, 15, 24, 26, 27, 29, 30})
+"""Signals that end a program by default: SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGTERM, SIGXCPU,
+SIGVTALRM, SIGPROF, SIGIO, SIGPWR. Signals of crashes (SIGSEGV) are not among them."""
+
 _SIGSET_BYTES = 128
 _NOT_STARTED = 127
 
@@ -57,7 +61,7 @@ def _restore_signals(c_library: ctypes.CDLL) -> None:
         c_library.signal(ignored, None)  # SIG_DFL
     ending = ctypes.create_string_buffer(_SIGSET_BYTES)
     c_library.sigemptyset(ending)
-    for one in (_SIGINT, _SIGTERM):
+    for one in ENDING:
         c_library.sigaddset(ending, one)
     c_library.sigprocmask(_SIG_UNBLOCK, ending, None)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import lzma
+import os
 import tokenize
 import warnings
 import zipfile
@@ -26,6 +27,8 @@ from fpgacnn.errors import (
     WriteError,
 )
 from fpgacnn.ir.source import FloatArray, Shape
+from fpgacnn.system.files.output import NewFile, refuse_foreign_file
+from fpgacnn.system.files.regular import ANY_SIZE, IrregularFileError, open_regular
 
 MAX_BYTES = 4 << 30
 """Largest unpacked size of an archive; a plain `.npy` file of any size is mapped into memory."""
@@ -34,6 +37,9 @@ MAX_HEADER = 1 << 16
 LABELS, GROUPS = "labels", "groups"
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 """First bytes of an archive, and of an empty one: a network without weights has no arrays."""
+MARK = b"written by fpgacnn"
+"""The comment of archives that fpgacnn writes to a path of the user; only such files are replaced."""
+
 _NPY = b"\x93NUMPY"
 DAMAGE = (
     ArithmeticError,
@@ -98,9 +104,8 @@ def read_arrays(path: ArraySource) -> Mapping[str, NDArray[np.generic]]:
     head = head_of(path)
     with named_damage(path):
         if head.startswith(_NPY):
-            with path.open("rb") as file:
-                check_header(file, path, "the array", path.stat().st_size)
-            return {"input_0": np.load(path, mmap_mode="r", allow_pickle=False)}
+            with open_regular(path, limit=ANY_SIZE) as file:
+                return {"input_0": _mapped(file, path)}
         if head.startswith(ZIP):
             return _read_npz(path)
     raise ArrayFileError(file=path, why="neither .npy nor .npz")
@@ -123,20 +128,39 @@ def named_damage(path: Path) -> Iterator[None]:
 def head_of(path: Path) -> bytes:
     """The first bytes of a file.
 
-    Raises FileMissingError, ArrayFileError for pipes and devices.
+    Raises FileMissingError, ArrayFileError for what is no regular file.
     """
     try:
-        if path.is_fifo() or path.is_char_device():  # opening a pipe would block until it is written to
-            raise ArrayFileError(file=path, why="it is a pipe or a device")
-        with path.open("rb") as file:
+        with open_regular(path, limit=ANY_SIZE) as file:
             return file.read(8)
+    except IrregularFileError as error:
+        raise ArrayFileError(file=path, why=error.strerror or "it is no file") from error
     except OSError as error:
         raise FileMissingError(file=path, why=error.strerror or "cannot be read") from error
 
 
+def _mapped(file: BinaryIO, path: Path) -> NDArray[np.generic]:
+    """The array of an opened `.npy` file, in memory only where it is looked at."""
+    size = os.fstat(file.fileno()).st_size
+    check_header(file, path, "the array", size)
+    file.seek(0)
+    shape, fortran, dtype = read_header(file)
+    if 0 in shape:  # nothing cannot be mapped
+        return np.zeros(shape, dtype)
+    return np.memmap(file, dtype, "r", file.tell(), shape, "F" if fortran else "C")
+
+
+def read_header(file: BinaryIO) -> tuple[Shape, bool, np.dtype[np.generic]]:
+    """Shape, order of axes (whether Fortran's) and type of an array, read from where it begins."""
+    version = np.lib.format.read_magic(file)
+    reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, fortran, dtype = reader(file)
+    return shape, fortran, dtype
+
+
 def _read_npz(path: Path) -> Mapping[str, NDArray[np.generic]]:
     found: dict[str, NDArray[np.generic]] = {}
-    with zipfile.ZipFile(path) as archive:
+    with open_regular(path, limit=ANY_SIZE) as opened, zipfile.ZipFile(opened) as archive:
         total = sum(member.file_size for member in archive.infolist())
         if total > MAX_BYTES:
             raise TooLargeError(file=path, where="the archive", seen=f"{total} bytes unpacked", limit=MAX_BYTES)
@@ -151,9 +175,7 @@ def _read_npz(path: Path) -> Mapping[str, NDArray[np.generic]]:
 def check_header(file: BinaryIO, path: Path, name: str, size: int) -> None:
     """Check that the header announces only numbers, and no more data than the file has."""
     head = io.BytesIO(file.read(MAX_HEADER))  # a header may claim to be 4 GiB long
-    version = np.lib.format.read_magic(head)
-    reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = reader(head)
+    shape, _, dtype = read_header(head)
     if dtype.kind not in "biuf":
         raise ArrayFileError(file=path, why=f"{name} holds {dtype}, not numbers")
     promised = dtype.itemsize
@@ -206,23 +228,30 @@ def finite(path: ArraySource, name: str, values: NDArray[np.generic], first: int
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
-    """Write a compressed `.npz` atomically.
+    """Write a compressed `.npz` atomically; only an older file of fpgacnn is replaced.
 
-    Raises WriteError.
+    Raises FileInTheWayError, WriteError.
     """
-    partial = path.parent / f".{path.name}.partial"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(packed(arrays))
-        partial.replace(path)
+        with NewFile(path, lambda: refuse_foreign_arrays(path)) as new:
+            new.file.write(packed(arrays, MARK))
+            new.keep()
     except OSError as error:
         raise WriteError(file=path, why=error.strerror or str(error)) from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()
 
 
-def packed(arrays: Mapping[str, NDArray[np.generic]]) -> bytes:
+def refuse_foreign_arrays(file: Path) -> None:
+    """Raise FileInTheWayError if `file` exists and has not the mark of fpgacnn, WriteError if it cannot be examined."""
+    refuse_foreign_file(file, _is_ours)
+
+
+def _is_ours(file: BinaryIO) -> bool:
+    head = file.read(len(ZIP[0]))
+    file.seek(-min(len(MARK), os.fstat(file.fileno()).st_size), os.SEEK_END)
+    return head in ZIP and file.read() == MARK
+
+
+def packed(arrays: Mapping[str, NDArray[np.generic]], comment: bytes = b"") -> bytes:
     """The bytes of a compressed `.npz`; the same arrays always give the same bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(
@@ -234,6 +263,7 @@ def packed(arrays: Mapping[str, NDArray[np.generic]]) -> bytes:
             entry = zipfile.ZipInfo(f"{name}.npy")
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, member.getvalue())
+        archive.comment = comment
     return buffer.getvalue()
 
 

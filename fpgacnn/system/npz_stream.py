@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,10 @@ from numpy.typing import NDArray
 
 from fpgacnn.errors import ArrayFileError, ArrayShapeError, WriteError
 from fpgacnn.ir.source import FloatArray, Shape
+from fpgacnn.system.files.output import NewFile
+from fpgacnn.system.files.regular import ANY_SIZE, open_regular
 from fpgacnn.system.npz import (
+    MARK,
     ZIP,
     ArraySource,
     MemoryArrays,
@@ -30,6 +34,8 @@ from fpgacnn.system.npz import (
     head_of,
     named_damage,
     read_arrays,
+    read_header,
+    refuse_foreign_arrays,
 )
 
 LOCAL_HEADER_BYTES = 30
@@ -102,20 +108,13 @@ def open_events(path: ArraySource, shapes: Mapping[str, Shape]) -> EventStream:
 
 def _headers(path: Path) -> dict[str, Shape]:
     found = {}
-    with named_damage(path), zipfile.ZipFile(path) as archive:
+    with named_damage(path), open_regular(path, limit=ANY_SIZE) as opened, zipfile.ZipFile(opened) as archive:
         for member in archive.infolist():
             with archive.open(member) as file:
                 check_header(cast("BinaryIO", file), path, member.filename, member.file_size)
             with archive.open(member) as file:
-                found[member.filename], _, _ = _header(cast("BinaryIO", file))
+                found[member.filename], _, _ = read_header(cast("BinaryIO", file))
     return found
-
-
-def _header(file: BinaryIO) -> tuple[Shape, bool, np.dtype[np.generic]]:
-    version = np.lib.format.read_magic(file)
-    reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, fortran, dtype = reader(file)
-    return shape, fortran, dtype
 
 
 def _reader(path: ArraySource, number: int, opened: contextlib.ExitStack) -> Reader:
@@ -123,18 +122,19 @@ def _reader(path: ArraySource, number: int, opened: contextlib.ExitStack) -> Rea
     if isinstance(path, MemoryArrays):
         return _in_turn(path.arrays[f"input_{number}"])
     if not head_of(path).startswith(ZIP):
-        plain = opened.enter_context(path.open("rb"))
-        shape, fortran, dtype = _header(plain)
+        plain = opened.enter_context(open_regular(path, limit=ANY_SIZE))
+        shape, fortran, dtype = read_header(plain)
         return _in_turn(read_arrays(path)[f"input_{number}"]) if fortran else _bytes_in_turn(plain, shape, dtype)
-    archive = opened.enter_context(zipfile.ZipFile(path))
+    whole = opened.enter_context(open_regular(path, limit=ANY_SIZE))
+    archive = opened.enter_context(zipfile.ZipFile(whole))
     member = archive.getinfo(f"input_{number}.npy")
     file = cast("BinaryIO", opened.enter_context(archive.open(member)))
-    shape, fortran, dtype = _header(file)
+    shape, fortran, dtype = read_header(file)
     if member.compress_type == zipfile.ZIP_STORED:
-        place = _place(path, member) + file.tell()
+        stored = opened.enter_context(open_regular(path, limit=ANY_SIZE))
+        place = _place(stored, member) + file.tell()
         if fortran:
-            return _in_turn(np.memmap(path, dtype, "r", place, shape, "F"))
-        stored = opened.enter_context(path.open("rb"))
+            return _in_turn(np.memmap(stored, dtype, "r", place, shape, "F"))
         stored.seek(place)
         return _bytes_in_turn(stored, shape, dtype)
     if fortran:
@@ -163,11 +163,10 @@ def _in_turn(array: NDArray[np.generic]) -> Reader:
     return read
 
 
-def _place(path: Path, member: zipfile.ZipInfo) -> int:
+def _place(file: BinaryIO, member: zipfile.ZipInfo) -> int:
     """The place where the data of a member begin, after its local header, which alone tells its own length."""
-    with path.open("rb") as file:
-        file.seek(member.header_offset)
-        head = file.read(LOCAL_HEADER_BYTES)
+    file.seek(member.header_offset)
+    head = file.read(LOCAL_HEADER_BYTES)
     name, extra = (int.from_bytes(head[at : at + 2], "little") for at in (26, 28))
     return member.header_offset + LOCAL_HEADER_BYTES + name + extra
 
@@ -178,28 +177,33 @@ def _plain(values: Piece) -> Piece:
     narrow = (kind == "f" and size <= np.dtype(np.float32).itemsize) or (
         kind in "biu" and size <= np.dtype(np.int16).itemsize
     )
-    with np.errstate(over="ignore", invalid="ignore"):  # infinite or NaN values are refused when they are used
+    with np.errstate(over="ignore", invalid="ignore"):  # what becomes infinite or NaN is refused when it is used
         return np.ascontiguousarray(values, np.float32 if narrow else np.float64)
 
 
 class ArchiveWriter:
-    """Writes float64 arrays piece by piece to one `.npz`, which appears complete or not at all."""
+    """Writes float64 arrays piece by piece, as one `.npz` that appears whole or not at all.
+
+    What is written meanwhile has no name: nothing of it stays where the command is killed.
+    """
 
     def __init__(self, path: Path, arrays: Mapping[str, Shape], events: int) -> None:
         self._path, self._arrays, self._events = path, arrays, events
-        self._parts = {name: path.parent / f".{path.name}.{number}.partial" for number, name in enumerate(arrays)}
-        self._whole = path.parent / f".{path.name}.partial"
+        self._new = NewFile(path, lambda: refuse_foreign_arrays(path))
         self._files: dict[str, BinaryIO] = {}
+        self._opened = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
-        """Raises WriteError."""
-        with self._named():
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+        """Raises FileInTheWayError, WriteError."""
+        with self._named(), contextlib.ExitStack() as undo:
+            undo.enter_context(self._new)
             for name, shape in self._arrays.items():
-                self._files[name] = self._parts[name].open("w+b")
+                file = cast("BinaryIO", undo.enter_context(tempfile.TemporaryFile(dir=self._path.parent)))
                 np.lib.format.write_array_header_1_0(
-                    self._files[name], {"descr": "<f8", "fortran_order": False, "shape": (self._events, *shape)}
+                    file, {"descr": "<f8", "fortran_order": False, "shape": (self._events, *shape)}
                 )
+                self._files[name] = file
+            self._opened = undo.pop_all()
         return self
 
     def add(self, arrays: Mapping[str, FloatArray]) -> None:
@@ -214,28 +218,25 @@ class ArchiveWriter:
     def close(self) -> None:
         """Pack the archive and publish it.
 
-        Raises WriteError.
+        Raises FileInTheWayError, WriteError.
         """
         with self._named():
-            with zipfile.ZipFile(self._whole, "w", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION_LEVEL) as archive:
+            with zipfile.ZipFile(self._new.file, "w", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION_LEVEL) as archive:
                 for name, file in self._files.items():
                     file.seek(0)
                     entry = zipfile.ZipInfo(f"{name}.npy")
                     entry.compress_type = zipfile.ZIP_DEFLATED
                     with archive.open(entry, "w", force_zip64=True) as member:
                         shutil.copyfileobj(file, member, 1 << 20)
-            self._whole.replace(self._path)
+                archive.comment = MARK
+            self._new.keep()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Remove an unfinished archive."""
-        for file in self._files.values():
-            with contextlib.suppress(OSError):
-                file.close()
-        for path in (*self._parts.values(), self._whole):
-            with contextlib.suppress(OSError):
-                path.unlink()
+        with contextlib.suppress(OSError):
+            self._opened.close()
 
     @contextlib.contextmanager
     def _named(self) -> Iterator[None]:

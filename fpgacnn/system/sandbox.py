@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import fcntl
 import importlib
 import json
 import os
@@ -29,12 +30,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, NoReturn
 
+from fpgacnn.system.launch import ENDING
 from fpgacnn.system.pipes import open_pipe
 
 _BLOCK = 1 << 20
 _CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT)
-_TO_DEFAULT = (*_CRASHES, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGXCPU)
+_TO_DEFAULT = (*_CRASHES, *ENDING, signal.SIGPIPE)
 _FAILED, _OUT_OF_MEMORY = 1, 12
+_FIRST = 3
+"""The first number of a file that is no standard stream: a program may have closed those."""
+
 _NEW_PYTHON = (
     "import json, sys; task = json.loads(sys.stdin.buffer.readline()); sys.path[:] = task['sys.path']; "
     "from fpgacnn.system.sandbox import serve_task; serve_task(task)"
@@ -208,9 +213,10 @@ def _status(child: int) -> int:
 def _collect(read: int, content: bytearray, limits: ChildLimits) -> bool:
     """Read all that the child writes; False if it takes too long or writes too much."""
     deadline = time.monotonic() + limits.clock_seconds
+    waiting = select.poll()  # `select.select` knows no file beyond number 1,023
+    waiting.register(read, select.POLLIN)
     while True:
-        ready, _, _ = select.select([read], [], [], max(0.0, deadline - time.monotonic()))
-        if not ready:
+        if not waiting.poll(max(0.0, deadline - time.monotonic()) * 1000):
             return False
         block = os.read(read, _BLOCK)
         if not block:
@@ -252,6 +258,7 @@ def _serve(load: Callable[[], Work], write: int, limits: ChildLimits) -> NoRetur
         for caught in _TO_DEFAULT:
             signal.signal(caught, signal.SIG_DFL)
         work = load()
+        write = fcntl.fcntl(write, fcntl.F_DUPFD, _FIRST)
         silent = os.open(os.devnull, os.O_RDWR)
         for number in (0, 1, 2):
             os.dup2(silent, number)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,15 +17,13 @@ from pathlib import Path
 from typing import IO
 
 from fpgacnn.errors import ForeignToolError, ToolTimeoutError, WriteError
+from fpgacnn.system.launch import ENDING
 from fpgacnn.system.pipes import open_pipe
 
 CHILD_MEMORY_BYTES = 12 << 30
 TAIL_CHARACTERS = 4000
 TICK_SECONDS, READ_BYTES = 0.2, 1 << 16
 GRACE_SECONDS, LOOK_SECONDS = 5.0, 0.05
-
-ENDING = frozenset({signal.SIGINT, signal.SIGTERM})
-"""Signals that end a command. They are blocked while a child starts; otherwise the child could outlive this process."""
 
 _LAUNCHER = Path(__file__).with_name("launch.py")
 
@@ -49,15 +48,59 @@ class Finished:
         return (errors or lines or ["it printed nothing"])[0 if errors else -1]
 
 
+class ChildGroup:
+    """Children that several threads started, to be ended together."""
+
+    def __init__(self) -> None:
+        self._lock, self._children, self._over = threading.Lock(), set[int](), False
+
+    @contextlib.contextmanager
+    def holding(self, child: int) -> Iterator[None]:
+        """The child is one of the group as long as the context is open."""
+        with self._lock:
+            self._children.add(child)
+            if self._over:
+                _kill_group(child)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._children.discard(child)
+
+    def end(self) -> None:
+        """Kill the children that run, and those that are still to be started."""
+        with self._lock:
+            self._over = True
+            for child in self._children:
+                _kill_group(child)
+
+
+def _kill_group(child: int) -> None:
+    """End a child with all that it started."""
+    with contextlib.suppress(ProcessLookupError):  # the group is empty, the usual case
+        os.killpg(child, signal.SIGKILL)
+
+
 def run(
-    command: Sequence[str], *, folder: Path, seconds: float, environment: Mapping[str, str] | None = None
+    command: Sequence[str],
+    *,
+    folder: Path,
+    seconds: float,
+    environment: Mapping[str, str] | None = None,
+    inherited: tuple[int, ...] = (),
+    group: ChildGroup | None = None,
 ) -> Finished:
     """Run a command in its own process group and wait until all processes of the group have ended.
+
+    `inherited`: opened files that the command gets under the same numbers. `group`: what the child is ended with.
 
     Raises ToolTimeoutError after `seconds`, ForeignToolError if the command cannot be started. The whole group is
     killed then, and also if another exception (KeyboardInterrupt) interrupts the wait.
     """
-    with _child(command, folder, environment, CHILD_MEMORY_BYTES) as child:
+    with (
+        _child(command, folder, environment, CHILD_MEMORY_BYTES, inherited) as child,
+        (group or ChildGroup()).holding(child.pid),
+    ):
         try:
             output = _read_to_end(child, seconds)
         except subprocess.TimeoutExpired as error:
@@ -110,13 +153,17 @@ def run_logged(
 
 @contextlib.contextmanager
 def _writer(path: Path) -> Iterator[Callable[[bytes], None]]:
-    """A function that writes to a file without a buffer, so that a user can follow the file. Raises WriteError."""
+    """A function that writes to a new file without a buffer, so that a user can follow the file. Raises WriteError.
+
+    A link or a pipe of that name is replaced, not written through.
+    """
 
     def failed(error: OSError) -> WriteError:
         return WriteError(file=path, why=error.strerror or str(error))
 
     try:
-        file = path.open("wb", buffering=0)
+        path.unlink(missing_ok=True)
+        file = path.open("xb", buffering=0)
     except OSError as error:
         raise failed(error) from error
 
@@ -154,18 +201,21 @@ def _output(child: subprocess.Popen[bytes]) -> Iterator[bytes]:
 
 @contextlib.contextmanager
 def _child(
-    command: Sequence[str], folder: Path, environment: Mapping[str, str] | None, memory_bytes: int | None
+    command: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str] | None,
+    memory_bytes: int | None,
+    inherited: tuple[int, ...] = (),
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a child in a new process group; the group is killed when the block ends."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
-        with _started(command, folder, environment, subprocess.PIPE, memory_bytes) as child:
+        with _started(command, folder, environment, subprocess.PIPE, memory_bytes, inherited) as child:
             try:
                 signal.pthread_sigmask(signal.SIG_SETMASK, before)
                 yield child
             finally:
-                with contextlib.suppress(ProcessLookupError):  # the group is empty, the usual case
-                    os.killpg(child.pid, signal.SIGKILL)
+                _kill_group(child.pid)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
@@ -203,8 +253,7 @@ class _Running:
 
     def kill(self) -> None:
         """Send SIGKILL to the whole group."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.child.pid, signal.SIGKILL)
+        _kill_group(self.child.pid)
         self.child.wait()
 
     def ended(self, *, late: bool) -> Ended:
@@ -300,6 +349,7 @@ def _started(
     environment: Mapping[str, str] | None,
     stdout: int | IO[bytes],
     memory_bytes: int | None,
+    inherited: tuple[int, ...] = (),
 ) -> subprocess.Popen[bytes]:
     """Start a command through `launch.py`, which sets the limits; ENDING is blocked here, and unblocked there.
 
@@ -316,7 +366,7 @@ def _started(
             stdout=stdout,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            pass_fds=(errors_of_child,),
+            pass_fds=(errors_of_child, *inherited),
             env={**os.environ, **(environment or {}), "LC_ALL": "C"},
         )
     except (OSError, ValueError) as error:  # no Python, no such folder, too many processes, a zero byte in a name

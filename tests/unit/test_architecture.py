@@ -143,7 +143,11 @@ def test_the_command_line_calls_only_the_api() -> None:
     foreign = {(path, name) for path, name in found if package_of(name) not in {*CLI_IMPORTS, "cli"}}
     assert len(found) > 20
     assert foreign == set()
-    assert {name for _, name in found if name.startswith("system")} == {"system.progress"}
+    assert {name for _, name in found if name.startswith("system")} == {
+        "system.launch",
+        "system.progress",
+        "system.files.regular",
+    }
 
 
 def packages_with_modules() -> set[str]:
@@ -274,13 +278,20 @@ def test_no_file_is_longer_than_400_lines() -> None:
     assert {name: length for name, length in lengths.items() if length > MAX_LINES} == {}
 
 
-def test_only_two_modules_catch_every_exception() -> None:
-    """Elsewhere it would hide our own bugs: `main` shows them, and hls4ml raises bare Exception and AssertionError."""
+def raises_again(handler: ast.ExceptHandler) -> bool:
+    """Whether a handler only tidies up: its last statement is `raise`."""
+    last = handler.body[-1]
+    return isinstance(last, ast.Raise) and last.exc is None
+
+
+def test_only_three_modules_catch_every_exception() -> None:
+    """Elsewhere it would hide our own bugs: `main` and the API show them, and hls4ml raises bare exceptions."""
     found = {
         path.relative_to(PACKAGE).as_posix()
         for path in modules()
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.ExceptHandler)
+        and not raises_again(node)
         and (node.type is None or {"Exception", "BaseException"} & set(ast.unparse(node.type).strip("()").split(", ")))
     }
-    assert found == {"cli/main.py", "hardware/hls/hls4ml_adapter.py"}
+    assert found == {"api/arguments.py", "cli/main.py", "hardware/hls/hls4ml_adapter.py"}

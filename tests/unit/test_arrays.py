@@ -116,7 +116,7 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
 
 def test_a_pipe_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "x.npy")
-    with pytest.raises(ArrayFileError, match="it is a pipe or a device"):
+    with pytest.raises(ArrayFileError, match="it is a pipe, not a regular file"):
         read_arrays(tmp_path / "x.npy")
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from fpgacnn.errors import WriteError
 from fpgacnn.system import atomic_dir
-from fpgacnn.system.atomic_dir import SCRATCH, atomic_folder, exchange, temporary_folder, write_atomically
+from fpgacnn.system.atomic_dir import SCRATCH, atomic_folder, exchange, temporary_folder
 
 MARK = "mark"
 
@@ -194,29 +194,6 @@ def test_a_guard_that_cannot_be_made_leaves_nothing(tmp_path: Path, monkeypatch:
     assert names(tmp_path) == []
 
 
-# --- files ---------------------------------------------------------------------------------------------------------
-
-
-def test_a_file_is_written_whole_with_its_folder(tmp_path: Path) -> None:
-    file = tmp_path / "a" / "b.toml"
-    for content in (b"old", b"new"):
-        write_atomically(file, content)
-        assert (file.read_bytes(), names(file.parent), file.stat().st_mode & 0o777) == (content, ["b.toml"], 0o644)
-
-
-def test_a_file_that_cannot_be_written_keeps_its_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tmp_path / "a"
-    file.write_bytes(b"old")
-
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(WriteError, match=r"cannot write .*/a: No space left on device"):
-        write_atomically(file, b"new")
-    assert (file.read_bytes(), names(tmp_path)) == (b"old", ["a"])
-
-
 # --- scratch -------------------------------------------------------------------------------------------------------
 
 
@@ -274,7 +251,7 @@ def test_what_another_machine_made_stays_for_a_week(temporary: Path, days: int, 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
 def test_what_belongs_to_another_user_stays(temporary: Path) -> None:
-    theirs = temporary / f"fpgacnn-x.{atomic_dir._machine()}{SCRATCH}"
+    theirs = temporary / f"fpgacnn-x.{atomic_dir.machine()}{SCRATCH}"
     theirs.mkdir()
     os.chown(theirs, 12345, 12345)
     atomic_dir._sweep_scratch.cache_clear()

@@ -29,6 +29,7 @@ from fpgacnn.frontends.keras.layer_graph import LayerCall, LayerGraph
 from fpgacnn.frontends.keras.operations.layers import CODE_CARRIERS, NO_OPERATION, hint, is_known, parse_layer
 from fpgacnn.frontends.result import MAX_AXES, MAX_VALUES, ReadResult
 from fpgacnn.ir.source import Activate, FloatArray, Input, Quantizer, Shape, SourceLayer, weights_of
+from fpgacnn.system.files.regular import ANY_SIZE, open_regular
 
 WeightSource: TypeAlias = Callable[[LayerCall], Mapping[str, FloatArray]]
 
@@ -54,8 +55,7 @@ def read_json(path: Path, weights: Path | None) -> ReadResult:
 
     Raises FileMissingError if no weights file is given or found beside it.
     """
-    with path.open(encoding="utf-8", errors="replace") as file:
-        architecture = parse_json(file.read(MAX_JSON + 1), path)
+    architecture = read_json_file(path)
     graph = read_graph(architecture, path)
     beside = weights or companion(path)
     if sniff(beside)[0] is not FileKind.HDF5:
@@ -65,6 +65,19 @@ def read_json(path: Path, weights: Path | None) -> ReadResult:
     )  # Keras 3 names modules instead
     with hdf5.opened(beside) as opened:
         return _read(graph, path, digest(path, beside), version, _source(_weights(opened, beside, graph)))
+
+
+def read_json_file(path: Path) -> dict[str, Json]:
+    """The architecture in a JSON file.
+
+    Raises FileMissingError, TooLargeError and what `parse_json` raises.
+    """
+    try:
+        with open_regular(path, limit=ANY_SIZE) as file:
+            text = file.read(MAX_JSON + 1).decode("utf-8", "replace")
+    except OSError as error:
+        raise FileMissingError(file=path, why=error.strerror or str(error)) from error
+    return parse_json(text, path)
 
 
 def read_archive(path: Path) -> ReadResult:

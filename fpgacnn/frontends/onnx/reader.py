@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from fpgacnn.errors import (
     BrokenFileError,
+    FileMissingError,
     FpgacnnError,
     GraphError,
     NotAModelError,
@@ -27,6 +29,7 @@ from fpgacnn.frontends.onnx.protobuf.wire import WireError
 from fpgacnn.frontends.onnx.values import Constant, TensorView, Value
 from fpgacnn.frontends.result import ReadResult
 from fpgacnn.ir.source import Input
+from fpgacnn.system.files.regular import ANY_SIZE, open_regular
 
 MAX_BYTES = 1 << 29
 MAX_NODES = 50_000
@@ -41,11 +44,16 @@ def read_onnx(path: Path) -> ReadResult:
 
 
 def _opened(path: Path) -> _Reader:
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise TooLargeError(file=path, where="the file", seen=f"{size} bytes", limit=MAX_BYTES)
     try:
-        model = parse_model(memoryview(path.read_bytes()))
+        with open_regular(path, limit=ANY_SIZE) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > MAX_BYTES:
+                raise TooLargeError(file=path, where="the file", seen=f"{size} bytes", limit=MAX_BYTES)
+            content = file.read(size)
+    except OSError as error:
+        raise FileMissingError(file=path, why=error.strerror or str(error)) from error
+    try:
+        model = parse_model(memoryview(content))
     except WireError as error:
         raise BrokenFileError(file=path, why=str(error)) from error
     if model.graph is None or not model.graph.outputs:

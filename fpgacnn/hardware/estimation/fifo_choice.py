@@ -16,6 +16,7 @@ from fpgacnn.hardware.estimation.dataflow.build import Unknown
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph
 from fpgacnn.hardware.estimation.graph.wiring import Wiring
 from fpgacnn.hardware.estimation.streams import smallest_depths
+from fpgacnn.system.files.regular import read_regular
 
 MAX_BYTES = 1 << 20
 AUTO, FRAME = "auto", "frame"
@@ -54,11 +55,7 @@ def _read(file: Path) -> dict[str, int]:
     Raises FifoFileError.
     """
     try:
-        with file.open("rb") as opened:
-            content = opened.read(MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            raise FifoFileError(file=file, why=f"larger than {MAX_BYTES:,} bytes")
-        found = json.loads(content)
+        found = json.loads(read_regular(file, limit=MAX_BYTES))
     except OSError as error:
         why = (
             "no such file, and neither `auto` nor `frame`"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
@@ -12,9 +11,10 @@ from pathlib import Path, PurePosixPath
 from fpgacnn.errors import ReportForeignError
 from fpgacnn.hardware.synthesis.readers.results import HEADING
 from fpgacnn.hardware.synthesis.readers.vivado import HIERARCHICAL, TIMING, UTILIZATION, vivado_fields
+from fpgacnn.system.files.regular import ANY_SIZE, open_regular
 
 MAX_DEPTH = 16
-MAX_FILES = 200_000
+MAX_FILES, MAX_REPORTS = 200_000, 20_000
 HEAD_BYTES = 64 << 10
 
 
@@ -86,35 +86,46 @@ class Found:
     kind: ReportKind
 
 
-def find_reports(folder: Path) -> Iterator[Found]:
-    """All reports below a folder, in the order of their paths; links to folders are not followed."""
-    for path in sorted(_candidates(folder)):
-        name = path.relative_to(folder).as_posix()
-        kind = kind_of(_head(path), path.name)
-        if kind is not None:
-            yield Found(path=path, name=name, kind=kind)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportSearch:
+    """The reports below a folder, in the order of their paths, and `notes` on what was not looked at."""
+
+    reports: tuple[Found, ...]
+    notes: tuple[str, ...]
 
 
-def _candidates(folder: Path) -> Iterator[Path]:
+def find_reports(folder: Path) -> ReportSearch:
+    """The reports below a folder, at most MAX_REPORTS among MAX_FILES files; links to folders are not followed."""
+    paths, notes = _candidates(folder)
+    if len(paths) > MAX_REPORTS:
+        notes = (*notes, f"{len(paths):,} report files; the first {MAX_REPORTS:,} are read")
+    found = ((path, kind_of(_head(path), path.name)) for path in sorted(paths)[:MAX_REPORTS])
+    reports = tuple(
+        Found(path=path, name=path.relative_to(folder).as_posix(), kind=kind)
+        for path, kind in found
+        if kind is not None
+    )
+    return ReportSearch(reports=reports, notes=notes)
+
+
+def _candidates(folder: Path) -> tuple[list[Path], tuple[str, ...]]:
+    """The files whose names are those of reports, and what there is to say where there are too many files."""
+    found: list[Path] = []
     seen = 0
     for here, folders, files in os.walk(folder):
         depth = len(Path(here).relative_to(folder).parts)
         folders[:] = sorted(name for name in folders if not name.startswith(".")) if depth < MAX_DEPTH else []
-        for file in files:
-            seen += 1
-            path = Path(here) / file
-            if (
-                seen <= MAX_FILES
-                and file.endswith((".rpt", ".xml"))
-                and not INTERNAL.fullmatch(file)
-                and path.is_file()
-            ):
-                yield path
+        seen += 1 + len(files)
+        if seen > MAX_FILES:
+            return found, (f"more than {MAX_FILES:,} files and folders; the rest was not looked at for reports",)
+        wanted = (name for name in files if name.endswith((".rpt", ".xml")) and not INTERNAL.fullmatch(name))
+        found += (path for name in wanted if (path := Path(here) / name).is_file())
+    return found, ()
 
 
 def _head(path: Path) -> str:
     try:
-        with path.open("rb") as file:
+        with open_regular(path, limit=ANY_SIZE) as file:
             return file.read(HEAD_BYTES).decode("utf-8", "replace").replace("\r\n", "\n")
     except OSError:  # said when it is read, if its name is one of a report
         return ""

@@ -93,7 +93,8 @@ def read(folder: Path) -> SynthesisReport:
     """
     if not folder.is_dir():
         raise FileMissingError(file=folder, why="no such folder")
-    piles = _read_all(folder)
+    found = find_reports(folder)
+    piles = _read_all(found.reports)
     if not piles:
         raise NoReportsError(folder=folder)
     settings, calls = read_settings(folder), read_calls(folder)
@@ -107,7 +108,7 @@ def read(folder: Path) -> SynthesisReport:
     main, *others = [_report(folder, pile, settings, calls) for pile in ordered]
     if others:
         main = replace(main, notes=(*main.notes, f"{len(piles)} solutions; the newest, {main.solution}, is shown"))
-    return replace(main, others=tuple(others))
+    return replace(main, notes=(*main.notes, *found.notes), others=tuple(others))
 
 
 def _solutions(piles: dict[str, _Pile]) -> tuple[dict[str, _Pile], _Pile]:
@@ -124,10 +125,10 @@ def _solutions(piles: dict[str, _Pile]) -> tuple[dict[str, _Pile], _Pile]:
     return (kept, loose) if kept else ({"": loose}, _Pile(solution=""))
 
 
-def _read_all(folder: Path) -> dict[str, _Pile]:
+def _read_all(reports: Sequence[Found]) -> dict[str, _Pile]:
     piles: dict[str, _Pile] = {}
     first: FpgacnnError | None = None
-    for found in find_reports(folder):
+    for found in reports:
         pile = piles.setdefault(solution_of(found.name), _Pile(solution=solution_of(found.name)))
         try:
             _read_one(found, pile)

@@ -18,9 +18,10 @@ from fpgacnn.errors import (
     SynthesisLeftNothingError,
     SynthesisToolMissingError,
     ToolTimeoutError,
-    WriteError,
 )
 from fpgacnn.hardware.synthesis.readers.firmware import read_settings
+from fpgacnn.system.files.output import write_atomically
+from fpgacnn.system.files.regular import read_regular
 from fpgacnn.system.subprocesses import run, run_logged
 from fpgacnn.system.tools import ToolSearch
 
@@ -28,6 +29,7 @@ SCRIPT, OPTIONS, LOG = "build_prj.tcl", "build_opt.tcl", "fpgacnn_synth.log"
 TOOL_VARIABLE = "FPGACNN_HLS"
 DEFAULT_SECONDS = 24 * 3600.0
 VERSION_SECONDS = 120.0
+MAX_SCRIPT_BYTES = 16 << 20
 
 _VERSION = re.compile(r"\bv?(20\d\d\.\d(?:\.\d)?)\b")
 
@@ -79,10 +81,12 @@ class Steps:
         return {"reset": False, **rest, "fifo_opt": False}
 
 
-def find_tool(folder: Path, wanted: str | None = None) -> Tool:
+def find_tool(folder: Path, wanted: str | None = None, *, seconds: float = VERSION_SECONDS) -> Tool:
     """The tool for a project: `wanted`, or what FPGACNN_HLS names, else the one on PATH that the project is for.
 
-    `wanted` is a path or a name. Raises SynthesisToolMissingError.
+    `wanted` is a path or a name; `seconds` is the limit for printing its version.
+
+    Raises SynthesisToolMissingError.
     """
     for_vivado = read_settings(folder).backend.startswith("vivado")
     names = (ToolName.VIVADO_HLS,) if for_vivado else (ToolName.VITIS_RUN, ToolName.VITIS_HLS)
@@ -90,14 +94,14 @@ def find_tool(folder: Path, wanted: str | None = None) -> Tool:
     for path, *arguments in search.commands():
         known = next((one for one in ToolName if one == Path(path).name), None)
         if known and not arguments:
-            return Tool(name=known, path=path, version=_version(known, path, folder))
+            return Tool(name=known, path=path, version=_version(known, path, folder, seconds))
     raise SynthesisToolMissingError(looked=" and ".join(search.wanted))
 
 
-def _version(name: ToolName, path: str, folder: Path) -> str | None:
+def _version(name: ToolName, path: str, folder: Path, seconds: float) -> str | None:
     flag = "--version" if name is ToolName.VITIS_RUN else "-version"
     try:
-        found = _VERSION.search(run([path, flag], folder=folder, seconds=VERSION_SECONDS).tail)
+        found = _VERSION.search(run([path, flag], folder=folder, seconds=min(seconds, VERSION_SECONDS)).tail)
     except (ToolTimeoutError, ForeignToolError):
         return None
     return found[1] if found else None
@@ -165,13 +169,10 @@ def _options(folder: Path, script: Path, steps: Steps) -> Iterator[list[str]]:
 
 def _content(path: Path) -> bytes | None:
     try:
-        return path.read_bytes() if path.is_file() else None
+        return read_regular(path, limit=MAX_SCRIPT_BYTES) if path.is_file() else None
     except OSError as error:
         raise FileMissingError(file=path, why=error.strerror or str(error)) from error
 
 
 def _put(path: Path, content: bytes) -> None:
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise WriteError(file=path, why=error.strerror or str(error)) from error
+    write_atomically(path, content)

@@ -21,7 +21,8 @@ from fpgacnn.pipeline.stages import plan_source
 from fpgacnn.records.display import Displayed
 from fpgacnn.records.estimates import TargetOverrides, is_foreign
 from fpgacnn.records.record import SCHEMA, estimate_line, plain
-from fpgacnn.system.atomic_dir import write_atomically
+from fpgacnn.system.files.output import write_atomically
+from fpgacnn.system.files.regular import ANY_SIZE, IrregularFileError, open_regular
 
 HEAD = "# written by fpgacnn fit"
 SAME_UTILIZATION = 0.02
@@ -197,10 +198,13 @@ def _point(one: Trial, adjustable: Sequence[Parameter], *, is_best: bool) -> Fro
 def refuse_foreign(file: Path) -> None:
     """Raise TargetExistsError if a file that `fit` did not write is at this path."""
     try:
-        if file.is_symlink() or (
-            file.exists() and not (file.is_file() and file.read_bytes().startswith(HEAD.encode()))
-        ):
-            raise TargetExistsError(file=file)
+        if not file.is_symlink() and not file.exists():
+            return
+        with open_regular(file, limit=ANY_SIZE, links=False) as opened:
+            if not opened.read(len(HEAD)).startswith(HEAD.encode()):
+                raise TargetExistsError(file=file)
+    except (IrregularFileError, IsADirectoryError) as error:
+        raise TargetExistsError(file=file) from error
     except OSError as error:
         raise WriteError(file=file, why=error.strerror or str(error)) from error
 

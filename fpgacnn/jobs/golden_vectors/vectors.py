@@ -18,11 +18,12 @@ from fpgacnn.errors import FpgacnnError, GoldenBrokenError, GoldenMissingError, 
 from fpgacnn.ir.fixed_point import CodeArray, Codes
 from fpgacnn.ir.source import FloatArray
 from fpgacnn.jobs.golden_vectors.fingerprint import Fingerprint, array_text
+from fpgacnn.system.files.regular import read_regular_text
 from fpgacnn.system.npz import packed, read_arrays
 
 TEXT, ARRAYS = "golden.json", "vectors.npz"
 SCHEMA = 1
-MAX_TEXT_CHARACTERS = 1 << 26
+MAX_TEXT_BYTES = 1 << 26
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,8 +115,7 @@ def read(folder: Path, project: Path) -> Golden:
     if not (folder / TEXT).is_file():
         raise GoldenMissingError(folder=folder, project=project)
     try:
-        with (folder / TEXT).open(encoding="utf-8") as file:
-            text = file.read(MAX_TEXT_CHARACTERS)
+        text = read_regular_text(folder / TEXT, limit=MAX_TEXT_BYTES)
         return _golden(json.loads(text), read_arrays(folder / ARRAYS))
     except (
         OSError,

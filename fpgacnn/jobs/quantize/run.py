@@ -5,15 +5,18 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import BinaryIO
 
 from fpgacnn import frontends
 from fpgacnn.design import Target
 from fpgacnn.errors import AlreadyQuantizedError, UsageError, WriteError, naming
+from fpgacnn.frontends.files import HDF5_HEAD
 from fpgacnn.hardware.estimation import estimate
 from fpgacnn.hardware.estimation.graph.from_design import hardware_graph
 from fpgacnn.ir import source as src
@@ -35,6 +38,8 @@ from fpgacnn.pipeline.stages import convert, run_passes
 from fpgacnn.records.record import ModelRecord, RunRecord
 from fpgacnn.sim.source_reference import evaluate
 from fpgacnn.system.atomic_dir import temporary_folder
+from fpgacnn.system.files.output import NewFile, refuse_foreign_file, refuse_inputs
+from fpgacnn.system.files.regular import ANY_SIZE, open_regular
 from fpgacnn.system.npz import write_arrays
 from fpgacnn.system.progress import Progress, Stopwatch, silent
 from fpgacnn.training.data.augmentation import Augmentation, augment
@@ -111,8 +116,10 @@ def quantize(request: QuantizeRequest, progress: Progress = silent, watch: Watch
 
 def _start(request: QuantizeRequest) -> _Start:
     network = frontends.load(request.model, request.weights)
-    if request.output.exists() and request.output.samefile(request.model):
-        raise UsageError(what=f"-o {request.output} is the float model itself")
+    data = Path(request.data) if isinstance(request.data, str) else None
+    test = request.test if isinstance(request.test, Path) else None
+    refuse_inputs(request.output, "-o", (request.model, request.weights, data, test))
+    refuse_foreign_file(request.output, _is_model)
     refuse_quantizers(network)
     material = read_training_data(request.data, request.test, network)
     task = objective.task_of(network, (material.train, material.validation, material.test), material.origin)
@@ -210,17 +217,23 @@ def _trained(request: QuantizeRequest, start: _Start, quantized: SourceModel, wa
         augment=None if start.augmentation is None else partial(_augmented, start.augmentation),
         watch=watch,
     )
-    partial_file = request.output.with_name(f".{request.output.name}.partial.h5")
-    try:
-        request.output.parent.mkdir(parents=True, exist_ok=True)
-        save(exported.model, partial_file)
-        partial_file.replace(request.output)
-    except OSError as error:
-        raise WriteError(file=request.output, why=error.strerror or str(error)) from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial_file.unlink()
+    with temporary_folder("fpgacnn-quantized-") as folder:
+        try:
+            save(exported.model, folder / "model.h5")
+            with (
+                open_regular(folder / "model.h5", limit=ANY_SIZE) as saved,
+                NewFile(request.output, lambda: refuse_foreign_file(request.output, _is_model)) as new,
+            ):
+                shutil.copyfileobj(saved, new.file)
+                new.keep()
+        except OSError as error:
+            raise WriteError(file=request.output, why=error.strerror or str(error)) from error
     return trained
+
+
+def _is_model(file: BinaryIO) -> bool:
+    """Whether a file could be an older answer of the same command: it is HDF5."""
+    return file.read(len(HDF5_HEAD)) == HDF5_HEAD
 
 
 def _goals(start: _Start, part: objective.TaskEvents) -> DataPart:

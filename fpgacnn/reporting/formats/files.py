@@ -14,7 +14,8 @@ from fpgacnn.records.report_input import ReportInput
 from fpgacnn.reporting.formats import markdown, spreadsheet
 from fpgacnn.reporting.formats.html import html
 from fpgacnn.reporting.page import compose
-from fpgacnn.system.atomic_dir import write_atomically
+from fpgacnn.system.files.output import write_atomically
+from fpgacnn.system.files.regular import ANY_SIZE, IrregularFileError, open_regular
 
 SCHEMA = 1
 GENERATOR = "fpgacnn report"
@@ -99,14 +100,16 @@ def _refuse_foreign(file: Path) -> None:
     try:
         if not file.is_symlink() and not file.exists():
             return
-        if file.is_symlink() or not file.is_file() or not _is_ours(file):
+        if not _is_ours(file):
             raise ReportExistsError(file=file)
+    except (IrregularFileError, IsADirectoryError) as error:
+        raise ReportExistsError(file=file) from error
     except OSError as error:
         raise WriteError(file=file, why=error.strerror or str(error)) from error
 
 
 def _is_ours(file: Path) -> bool:
-    with file.open("rb") as stream:
+    with open_regular(file, limit=ANY_SIZE, links=False) as stream:
         start = stream.read(MARK_BYTES)
     heads = (",".join(spreadsheet.HEAD), ",".join(spreadsheet.CHANGES_HEAD), markdown.HEAD)
     marks = (f'<meta name="generator" content="{GENERATOR}">', f'"generator": "{GENERATOR}"')

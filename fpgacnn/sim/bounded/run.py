@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fpgacnn.design import Design
 from fpgacnn.design.project import TOP, HlsProject, write_files
@@ -16,11 +18,13 @@ from fpgacnn.sim.bounded.rewrite import Rewritten, main_program, rewritten
 from fpgacnn.sim.csim import DEFAULT_SECONDS, CSim
 from fpgacnn.sim.result import SimulationResult
 from fpgacnn.system.atomic_dir import temporary_folder
+from fpgacnn.system.files.regular import read_regular
 from fpgacnn.system.subprocesses import run
 
 SOURCE = f"firmware/{TOP}.cpp"
 HEADER = "hls_stream.h"
 DEADLOCK = 4
+MAX_RESULT_BYTES = 1 << 32
 EVENTS = 4
 PLAIN, STALLING = "csim, FIFOs as written", "csim, FIFOs as written, pipelines that stall"
 """Names of the engine: results appear at once, or are held back in pipelines."""
@@ -62,19 +66,18 @@ class BoundedCSim(CSim):
         events = len(inputs[0].array)
         rows = np.concatenate([one.values.reshape(events, -1) for one in inputs], axis=1)
         engine = STALLING if stalling else PLAIN
-        with temporary_folder("fpgacnn-bounded-") as here:
-            program = self._built(here)
+        with temporary_folder("fpgacnn-bounded-") as here, self._program(here) as program:
             weights = {name: data for name, data in self._files.items() if name.startswith("firmware/weights/")}
             write_files(here, weights)
             try:
                 np.ascontiguousarray(rows).tofile(here / "events.bin")
             except OSError as error:
                 raise WriteError(file=here / "events.bin", why=error.strerror or str(error)) from error
-            command = [str(program), str(events), "events.bin", "results.bin", "2" if stalling else "1"]
-            finished = run(command, folder=here, seconds=self._seconds)
+            command = [program.path, str(events), "events.bin", "results.bin", "2" if stalling else "1"]
+            finished = run(command, folder=here, seconds=self._seconds, inherited=program.handles)
             if finished.status == DEADLOCK:
                 return Stopped(engine=engine, circle=circle(finished.tail, self._top))
-            answers = np.fromfile(here / "results.bin") if finished.status == 0 else np.zeros(0)
+            answers = _numbers(here / "results.bin") if finished.status == 0 else np.zeros(0)
         sizes = [port.size for port in self._project.outputs]
         if finished.status != 0 or answers.size != events * sum(sizes) or "leftover data" in finished.tail:
             raise CSimCrashedError(how=finished.how, why=finished.last_line)
@@ -83,6 +86,15 @@ class BoundedCSim(CSim):
             port.node: self._codes(port.node, part) for port, part in zip(self._project.outputs, parts, strict=True)
         }
         return SimulationResult(engine=engine, outputs=outputs, trace={})
+
+
+def _numbers(file: Path) -> NDArray[np.float64]:
+    """The results of the program; none if it left no whole numbers."""
+    try:
+        content = read_regular(file, limit=MAX_RESULT_BYTES)
+    except OSError:
+        return np.zeros(0)
+    return np.frombuffer(content) if len(content) % np.dtype(np.float64).itemsize == 0 else np.zeros(0)
 
 
 def circle(output: str, top: Rewritten) -> tuple[str, ...]:

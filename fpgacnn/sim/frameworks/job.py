@@ -13,12 +13,14 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from fpgacnn.system.files.regular import open_regular, read_regular
+
 Values: TypeAlias = NDArray[np.floating[Any]]
 """Events of one input: float32, or float64 where the file has another element type."""
 
 JOB, EVENTS, ANSWERS, FAILURE = "job.json", "events.npz", "answers.npz", "failure.json"
 MAX_ANSWER_BYTES = 1 << 30
-MAX_WORDS = 300
+MAX_WORDS, MAX_WORDS_BYTES = 300, 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,11 +102,10 @@ def read_back(folder: Path) -> Answers | Failure | None:
     """
     try:
         if (folder / FAILURE).is_file():
-            words = json.loads((folder / FAILURE).read_bytes()[: 1 << 16])
+            words = json.loads(read_regular(folder / FAILURE, limit=MAX_WORDS_BYTES))
             return Failure(**{one.name: str(words[one.name])[:MAX_WORDS] for one in fields(Failure)})
-        if (folder / ANSWERS).stat().st_size > MAX_ANSWER_BYTES:
-            return None
-        with (folder / ANSWERS).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        answers = open_regular(folder / ANSWERS, limit=MAX_ANSWER_BYTES)
+        with answers as file, np.load(file, allow_pickle=False) as arrays:
             about = json.loads(arrays["about"].tobytes())
             count = sum(name.startswith("output_") for name in arrays.files)
             outputs = tuple(_numbers(arrays[f"output_{number}"]) for number in range(count))

@@ -18,6 +18,7 @@ from fpgacnn.sim.frameworks.job import Answers, ReferenceJob, Values, read_back,
 from fpgacnn.sim.frameworks.kinds import HGQ2, KERAS3, QKERAS3, Framework, backend
 from fpgacnn.sim.frameworks.steps import LOADING
 from fpgacnn.system.atomic_dir import temporary_folder
+from fpgacnn.system.files.regular import ANY_SIZE, open_regular
 from fpgacnn.system.subprocesses import Background, background
 
 PROGRAM = "fpgacnn.sim.frameworks.child"
@@ -96,7 +97,8 @@ def asking(question: Question, *, seconds: float) -> Iterator[Asking]:
         )
         try:
             for file, name in zip(question.files, names, strict=True):
-                shutil.copyfile(file, folder / name)
+                with open_regular(file, limit=ANY_SIZE) as given, (folder / name).open("xb") as copy:
+                    shutil.copyfileobj(given, copy)
             write_job(folder, job, question.events)
         except OSError as error:
             raise WriteError(file="temporary files", why=error.strerror or str(error)) from error
@@ -117,6 +119,7 @@ def _environment(folder: Path) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH", "")))),
         "PYTHONWARNINGS": "ignore",
         "KERAS_HOME": str(folder),
+        "TMPDIR": str(folder),
         "KERAS_BACKEND": backend(),
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "TF_ENABLE_ONEDNN_OPTS": "0",

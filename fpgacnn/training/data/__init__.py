@@ -15,6 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgacnn.errors import DataChecksumError, DataPackageMissingError
+from fpgacnn.system.files.regular import read_regular
+
+MAX_BYTES = 1 << 30
+"""The largest file of data, as it lies on disk."""
 
 FloatArray: TypeAlias = NDArray[np.float64]
 LabelArray: TypeAlias = NDArray[np.int64]
@@ -73,9 +77,10 @@ class PackageFile:
         if spec is None or not spec.submodule_search_locations:
             raise DataPackageMissingError(package=self.distribution, extra=self.extra)
         file = Path(spec.submodule_search_locations[0]) / self.path
-        if not file.is_file():
-            raise DataChecksumError(file=file, expected=self.sha256, seen="none (no such file)")
-        content = file.read_bytes()
+        try:
+            content = read_regular(file, limit=MAX_BYTES)
+        except OSError as error:
+            raise DataChecksumError(file=file, expected=self.sha256, seen="none (no such file)") from error
         seen = hashlib.sha256(content).hexdigest()
         if seen != self.sha256:
             raise DataChecksumError(file=file, expected=self.sha256, seen=seen)

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgacnn.errors import DataChecksumError, DataFolderMissingError
-from fpgacnn.training.data import Dataset, Splits
+from fpgacnn.system.files.regular import read_regular
+from fpgacnn.training.data import MAX_BYTES, Dataset, Splits
 
 FOLDER = "FPGACNN_FASHION_MNIST"
 """Environment variable with a folder to use instead of Debian's."""
@@ -59,7 +60,11 @@ def _read(folder: Path, name: str, sha256: str) -> NDArray[np.uint8]:
     """An IDX file, compressed or not: two zeros, the type, the number of axes, the axes, then the bytes."""
     packed = folder / f"{name}.gz"
     try:
-        content = gzip.decompress(packed.read_bytes()) if packed.is_file() else (folder / name).read_bytes()
+        content = (
+            gzip.decompress(read_regular(packed, limit=MAX_BYTES))
+            if packed.is_file()
+            else read_regular(folder / name, limit=MAX_BYTES)
+        )
     except OSError as error:
         raise DataFolderMissingError(name="Fashion-MNIST", file=packed, do=CURE) from error
     seen = hashlib.sha256(content).hexdigest()

@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgacnn.errors import ForeignToolError
+from fpgacnn.frontends.keras.graph import MAX_JSON
 from fpgacnn.frontends.keras.nodes import node_name, output_name
+from fpgacnn.system.files.regular import read_regular_text
 from fpgacnn.training.keras import Keras, KerasModel, open_keras
 
 FloatArray: TypeAlias = NDArray[np.float64]
@@ -84,7 +86,7 @@ def load_network(modules: Keras, path: Path, weights: Path | None = None) -> Ker
 def _opened(modules: Keras, path: Path, weights: Path | None) -> KerasModel:
     if weights is None:
         return modules.keras.models.load_model(path, compile=False)
-    model = modules.keras.models.model_from_json(path.read_text(encoding="utf-8"))
+    model = modules.keras.models.model_from_json(read_regular_text(path, limit=MAX_JSON))
     model.load_weights(weights)
     return model
 

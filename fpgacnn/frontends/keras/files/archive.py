@@ -9,6 +9,7 @@ import zlib
 from pathlib import Path
 
 from fpgacnn.errors import BrokenFileError, NotAModelError, TooLargeError
+from fpgacnn.system.files.regular import ANY_SIZE, open_regular
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 MAX_BYTES = 1 << 30
@@ -20,7 +21,7 @@ def read_members(path: Path) -> dict[str, bytes]:
     Raises NotAModelError if they are missing, TooLargeError before anything large is unpacked, BrokenFileError.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_regular(path, limit=ANY_SIZE) as file, zipfile.ZipFile(file) as archive:
             sizes = {member.filename: member.file_size for member in archive.infolist()}
             if not {CONFIG, WEIGHTS} <= sizes.keys():
                 raise NotAModelError(file=path, seen="a zip archive without config.json and model.weights.h5")

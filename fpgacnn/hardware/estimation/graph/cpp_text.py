@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fpgacnn.errors import UnreadableProjectError
+from fpgacnn.system.files.regular import read_regular_text
 
 MAX_BYTES = 1 << 28
 MAX_CODE_BYTES = 1 << 24
@@ -19,9 +20,7 @@ def read_text(path: Path, limit: int = MAX_BYTES) -> str:
     Raises UnreadableProjectError.
     """
     try:
-        if path.stat().st_size > limit:
-            raise UnreadableProjectError(file=path, why="larger than any file that hls4ml writes")
-        return path.read_text(encoding="utf-8", errors="replace")
+        return read_regular_text(path, limit=limit, errors="replace")
     except OSError as error:
         raise UnreadableProjectError(file=path, why=error.strerror or str(error)) from error
 

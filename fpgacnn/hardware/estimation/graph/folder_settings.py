@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fpgacnn.design import BackendName
 from fpgacnn.hardware.estimation.graph.cpp_text import read_text
+from fpgacnn.system.files.regular import ANY_SIZE, open_regular
 
 CONFIGURATIONS = ("hls4ml_config.yml", "hls4ml_config.yaml")
 SCRIPTS = ("project.tcl", "build_prj.tcl", "vivado_synth.tcl")
@@ -157,7 +158,7 @@ def _report_heads(folder: Path) -> Iterator[str]:
 
 def _head(path: Path) -> str:
     try:
-        with path.open("rb") as file:
+        with open_regular(path, limit=ANY_SIZE) as file:
             return file.read(REPORT_HEAD).decode("utf-8", "replace")
     except OSError:  # `fpgacnn report` names a report that cannot be read
         return ""

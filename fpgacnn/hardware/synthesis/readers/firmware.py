@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fpgacnn.hardware.synthesis.readers.text import MAX_BYTES
+from fpgacnn.system.files.regular import read_regular_text
 
 _CONFIG = re.compile(r"config(\d{1,6})(?!\d)")
 _OUTPUT = re.compile(r"\blayer(\d{1,6})_(?:out|cpy)")
@@ -79,8 +80,6 @@ def read_settings(folder: Path) -> ToolSettings:
 
 def _text(path: Path) -> str:
     try:
-        if not path.is_file() or path.stat().st_size > MAX_BYTES:
-            return ""
-        return path.read_text(encoding="utf-8", errors="replace")
+        return read_regular_text(path, limit=MAX_BYTES, errors="replace")
     except OSError:
         return ""

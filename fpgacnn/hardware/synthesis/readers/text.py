@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fpgacnn.errors import FileMissingError, ReportBrokenError, ReportRefusedError
+from fpgacnn.system.files.regular import IrregularFileError, read_regular
 
 MAX_BYTES = 128 << 20
 """The largest report seen has 3 MB."""
@@ -34,12 +35,11 @@ def read_text(path: Path, name: str) -> str:
     Raises FileMissingError, ReportRefusedError.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+        content = read_regular(path, limit=MAX_BYTES)
+    except IrregularFileError as error:
+        raise ReportRefusedError(file=name, why=error.strerror or str(error)) from error
     except OSError as error:
         raise FileMissingError(file=name, why=error.strerror or str(error)) from error
-    if len(content) > MAX_BYTES:
-        raise ReportRefusedError(file=name, why=f"larger than {MAX_BYTES >> 20} MB")
     return content.decode("utf-8", "replace").replace("\r\n", "\n")
 
 

@@ -75,7 +75,7 @@ def parse_xml(text: str, file: str) -> Element:
             file=file, why="a document type, which the tools never write, could define entities that fill the memory"
         )
 
-    parser = expat.ParserCreate()
+    parser = expat.ParserCreate("utf-8")  # whatever the document says: it is a text already
     parser.buffer_text = True
     parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, characters
     parser.StartDoctypeDeclHandler = refuse

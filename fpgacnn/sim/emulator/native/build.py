@@ -17,12 +17,14 @@ from fpgacnn.errors import KernelBuildError, WriteError
 from fpgacnn.sim.cache import keep, kept
 from fpgacnn.sim.emulator.native.machine import Machine, machine_of
 from fpgacnn.system.atomic_dir import temporary_folder
+from fpgacnn.system.files.regular import read_regular
 from fpgacnn.system.subprocesses import run
 from fpgacnn.system.tools import ToolSearch
 
 FLAGS = ("-O2", "-std=gnu11", "-w", "-Wno-psabi", "-fPIC", "-shared", "-fno-math-errno", "-ffp-contract=off")
 NATIVE = "native"
 SECONDS = 600.0
+MAX_LIBRARY_BYTES, MAX_MACRO_BYTES = 1 << 30, 1 << 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,18 +51,11 @@ def find_c_compiler(processor: str = NATIVE) -> CCompiler | None:
 def _examined(command: tuple[str, ...], processor: str) -> CCompiler | None:
     """The compiler's identity and the instructions that its code may use, from its own macros."""
     with temporary_folder("fpgacnn-cc-") as folder:
-        version = run([*command, "--version"], folder=folder, seconds=30).tail.splitlines()
+        own = {"TMPDIR": str(folder)}
+        version = run([*command, "--version"], folder=folder, seconds=30, environment=own).tail.splitlines()
         for choice in ((f"-march={processor}",), (f"-mcpu={processor}",), ()):
-            macros = folder / "macros"
-            if (
-                run(
-                    [*command, *choice, "-dM", "-E", "-x", "c", os.devnull, "-o", str(macros)],
-                    folder=folder,
-                    seconds=30,
-                ).status
-                == 0
-            ):
-                text = macros.read_bytes()
+            text = _macros((*command, *choice), folder)
+            if text is not None:
                 defined = frozenset(
                     line.split()[1] for line in text.decode("utf-8", "replace").splitlines() if len(line.split()) > 1
                 )
@@ -74,20 +69,38 @@ def _examined(command: tuple[str, ...], processor: str) -> CCompiler | None:
     return None
 
 
+def _macros(command: tuple[str, ...], folder: Path) -> bytes | None:
+    """What a compiler defines; None where it does not tell."""
+    place = folder / "macros"
+    words = [*command, "-dM", "-E", "-x", "c", os.devnull, "-o", str(place)]
+    done = run(words, folder=folder, seconds=30, environment={"TMPDIR": str(folder)})
+    try:
+        return read_regular(place, limit=MAX_MACRO_BYTES) if done.status == 0 else None
+    except OSError:
+        return None
+
+
 @contextlib.contextmanager
-def library(source: str, compiler: CCompiler) -> Iterator[Path]:
-    """The library of a source, from the cache or built now; the file exists as long as the context.
+def library(source: str, compiler: CCompiler) -> Iterator[str]:
+    """The library of a source, from the cache or built now; the path is valid as long as the context is open.
 
     Raises KernelBuildError, ToolTimeoutError, WriteError.
     """
     key = hashlib.sha256(f"{compiler.digest}\0{source}".encode()).hexdigest()
-    found = kept("emulator", key)
-    if found is not None:
-        yield found
-        return
+    with kept("emulator", key) as build:
+        if build is not None:
+            yield build.library()
+            return
     with temporary_folder("fpgacnn-kernels-") as folder:
         made = _compiled(source, compiler, folder)
-        yield keep("emulator", key, made.read_bytes(), mode=0o644) or made
+        try:
+            content = read_regular(made, limit=MAX_LIBRARY_BYTES)
+        except OSError as error:
+            why = f"{compiler.command[0]} ended well and left no library ({error.strerror})"
+            raise KernelBuildError(why=why) from error
+        keep("emulator", key, content, mode=0o644)
+        with kept("emulator", key) as build:  # code may run there where none may run in the temporary folder
+            yield str(made) if build is None else build.library()
 
 
 def _compiled(source: str, compiler: CCompiler, folder: Path) -> Path:
@@ -96,7 +109,8 @@ def _compiled(source: str, compiler: CCompiler, folder: Path) -> Path:
         file.write_text(source, encoding="utf-8")
     except OSError as error:
         raise WriteError(file=file, why=error.strerror or str(error)) from error
-    finished = run([*compiler.command, *FLAGS, file.name, "-o", "kernels.so"], folder=folder, seconds=SECONDS)
+    words = [*compiler.command, *FLAGS, file.name, "-o", "kernels.so"]
+    finished = run(words, folder=folder, seconds=SECONDS, environment={"TMPDIR": str(folder)})
     if finished.status != 0:
         raise KernelBuildError(why=f"{compiler.command[0]} ended with {finished.how}: {finished.last_line}")
     return folder / "kernels.so"

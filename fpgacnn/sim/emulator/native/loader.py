@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,9 +26,9 @@ class _Step(ctypes.Structure):
     )
 
 
-def _loaded(path: Path) -> ctypes.CDLL:
+def _loaded(path: str) -> ctypes.CDLL:
     try:
-        library = ctypes.CDLL(str(path))
+        library = ctypes.CDLL(path)
     except OSError as error:
         raise KernelBuildError(why=str(error)) from error
     library.fpgacnn_run.restype = library.fpgacnn_lanes.restype = ctypes.c_int32
@@ -41,7 +40,7 @@ def _loaded(path: Path) -> ctypes.CDLL:
 class Kernels:
     """A program with its compiled kernels. It keeps alive all tables that the steps point to."""
 
-    def __init__(self, program: Program, path: Path, lanes: int) -> None:
+    def __init__(self, program: Program, path: str, lanes: int) -> None:
         self._library = _loaded(path)
         if self._library.fpgacnn_lanes() != lanes:
             raise KernelBuildError(why=f"the kernels were built for another processor than {lanes} lanes")

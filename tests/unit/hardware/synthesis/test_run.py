@@ -334,10 +334,14 @@ def test_a_record_that_cannot_be_written_leaves_the_old_one(
     put(project, {RECORD: old})
     tool(tools, "vitis-run")
 
-    def full(**_: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    rename = os.rename
 
-    monkeypatch.setattr("fpgacnn.system.atomic_dir.tempfile.mkstemp", full)
+    def full(old: str, new: str, **folders: int) -> None:
+        if new == RECORD:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        rename(old, new, **folders)
+
+    monkeypatch.setattr(os, "rename", full)
     with pytest.raises(WriteError, match=f"cannot write .*{RECORD}"):
         fpgacnn.synth(project)
     assert (project / RECORD).read_text() == old

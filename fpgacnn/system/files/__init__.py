@@ -1,0 +1,1 @@
+"""Files of users: how they are opened, written, and protected against other users."""

@@ -1,0 +1,299 @@
+"""Files are opened in one way: regular files only, of a limited size. A walk over all code finds every other way."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import os
+import re
+import signal
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+import fpgacnn
+from fpgacnn.errors import FpgacnnError
+from fpgacnn.system.files.regular import ANY_SIZE, open_regular, read_regular, read_regular_text
+from tests.support.files import entry, linear, sequential_file, tiny_model
+
+PACKAGE = Path(fpgacnn.__file__).parent
+
+
+@contextlib.contextmanager
+def within(seconds: int) -> Iterator[None]:
+    """Fails where the block takes longer: an open that waits for a writer would wait for ever."""
+
+    def late(*_: object) -> None:
+        pytest.fail(f"it waits longer than {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def a_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def a_device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def a_terminal(path: Path) -> None:
+    path.symlink_to("/dev/ptmx")
+
+
+def a_socket(path: Path) -> None:
+    """Its path may have a hundred characters only: it is made in the folder itself."""
+    before = Path.cwd()
+    os.chdir(path.parent)
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(path.name)
+    os.chdir(before)
+
+
+def an_endless_file(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(1 << 43)
+
+
+KINDS: Mapping[str, Callable[[Path], None]] = {
+    "a pipe": a_pipe,
+    "a device": a_device,
+    "a terminal": a_terminal,
+    "a socket": a_socket,
+    "an endless file": an_endless_file,
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_no_small_file_is_refused_at_once(tmp_path: Path, kind: str) -> None:
+    KINDS[kind](tmp_path / "x")
+    with within(10), pytest.raises(OSError, match=r"not a regular file|larger than 1,000 bytes"):
+        read_regular(tmp_path / "x", limit=1000)
+
+
+def test_a_file_is_read_up_to_its_limit(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"a\r\nb\rc\n")
+    assert read_regular(tmp_path / "x", limit=7) == b"a\r\nb\rc\n"
+    assert read_regular_text(tmp_path / "x", limit=7) == "a\nb\nc\n"
+    with pytest.raises(OSError, match="larger than 6 bytes"):
+        read_regular(tmp_path / "x", limit=6)
+
+
+def test_links_are_followed_only_where_they_may_be(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"1")
+    (tmp_path / "link").symlink_to("x")
+    assert read_regular(tmp_path / "link", limit=9) == b"1"
+    with pytest.raises(OSError, match="it is a link, not a regular file"):
+        read_regular(tmp_path / "link", limit=9, links=False)
+
+
+def test_a_folder_and_a_missing_file_are_what_python_calls_them(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError):
+        read_regular(tmp_path, limit=9)
+    with pytest.raises(FileNotFoundError):
+        read_regular(tmp_path / "none", limit=9)
+
+
+def test_a_file_that_becomes_a_pipe_after_the_look_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "x")
+    (tmp_path / "y").write_bytes(b"1")
+    looked = (tmp_path / "y").stat()
+    monkeypatch.setattr(os, "stat", lambda *_, **__: looked)
+    with within(10), pytest.raises(OSError, match="it is a pipe"):
+        open_regular(tmp_path / "x", limit=ANY_SIZE)
+
+
+# --- every file that a command opens -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a model, a project, its golden vectors, and a report of synthesis."""
+    folder = tmp_path_factory.mktemp("made")
+    tiny_model(folder / "m.h5")
+    fpgacnn.convert(folder / "m.h5", output=folder / "p", csim_events=0)
+    sequential_file(folder / "float.h5", entry("Dense", "d", units=2, weights=linear(3, 2)), shape=(3,))
+    (folder / "a.json").write_text("{}")
+    return folder
+
+
+PROJECT_FILES = (
+    "fpgacnn.json",
+    "fpgacnn/design.json",
+    "fpgacnn/design.npz",
+    "firmware/myproject.cpp",
+    "firmware/parameters.h",
+    "firmware/defines.h",
+    "firmware/weights/w2.txt",
+    "project.tcl",
+    "build_prj.tcl",
+    "build_opt.tcl",
+    "tb_data/tb_input_features.dat",
+    "fpgacnn_synth_firmware.log",
+    "myproject_prj/solution1/syn/report/myproject_csynth.rpt",
+    "myproject_prj/solution1/syn/report/csynth.xml",
+)
+
+USES: Mapping[str, Callable[[Path], object]] = {
+    "simulate": lambda folder: fpgacnn.simulate(folder, {"input_0": [[[[0.0]] * 4] * 4]}),
+    "estimate": fpgacnn.estimate,
+    "report": fpgacnn.report,
+    "synth": lambda folder: fpgacnn.synth(folder, read_only=True),
+    "compare": lambda folder: fpgacnn.compare(folder, folder),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        *((name, "a pipe") for name in PROJECT_FILES),
+        *((name, "an endless file") for name in PROJECT_FILES[:4]),
+        *((name, "a device") for name in PROJECT_FILES[-2:]),
+    ],
+)
+def test_no_file_of_a_project_makes_a_command_wait(made: Path, name: str, kind: str) -> None:
+    """The command does its work without the file, or ends with an error of its own."""
+    file = made / "p" / name
+    before = file.read_bytes() if file.exists() else None
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.unlink(missing_ok=True)
+    KINDS[kind](file)
+    try:
+        for use in USES.values():
+            with within(60), contextlib.suppress(FpgacnnError):
+                use(made / "p")
+    finally:
+        file.unlink()
+        if before is not None:
+            file.write_bytes(before)
+
+
+GIVEN: Mapping[str, Callable[[Path, Path], object]] = {
+    "a model": lambda _, x: fpgacnn.inspect(x),
+    "weights": lambda folder, x: fpgacnn.convert(folder / "a.json", weights=x, output=folder / "q"),
+    "events": lambda folder, x: fpgacnn.simulate(folder / "p", x),
+    "calibration": lambda folder, x: fpgacnn.convert(folder / "float.h5", calibrate=x, output=folder / "q"),
+    "a record": lambda _, x: fpgacnn.report(x),
+    "golden vectors": lambda folder, x: fpgacnn.verify_locked(folder / "p", golden=golden(x, "golden.json")),
+    "a folder of models": lambda _, x: fpgacnn.verify_models(golden(x, "manifest.json")),
+    "a report to replace": lambda folder, x: fpgacnn.report(folder / "p", output=suffixed(x, ".html")),
+    "a target to replace": lambda folder, x: fpgacnn.fit(folder / "m.h5", output=suffixed(x, ".toml")),
+}
+
+
+def golden(path: Path, name: str) -> Path:
+    """A folder in which the file has this name."""
+    folder = path.parent / "inside"
+    folder.mkdir()
+    path.rename(folder / name)
+    return folder
+
+
+def suffixed(path: Path, suffix: str) -> Path:
+    return path.rename(path.with_suffix(suffix))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("use", GIVEN)
+def test_no_file_that_is_given_makes_a_command_wait(made: Path, tmp_path: Path, use: str, kind: str) -> None:
+    KINDS[kind](tmp_path / "x")
+    with within(60), pytest.raises(FpgacnnError):
+        GIVEN[use](made, tmp_path / "x")
+
+
+# --- every place in the code ---------------------------------------------------------------------------------------
+
+OPENING = frozenset(
+    [
+        "open",
+        "read_text",
+        "read_bytes",
+        "load",
+        "loadtxt",
+        "genfromtxt",
+        "fromfile",
+        "memmap",
+        "open_memmap",
+        "copyfile",
+        "copy2",
+        "copytree",
+        "mmap",
+        "fdopen",
+        "FileIO",
+        "File",
+        "ZipFile",
+        "GzipFile",
+        "read_html",
+        "parse",
+    ]
+)
+"""Names of functions that open a file by its path, in Python's library, NumPy, h5py and onnx."""
+
+OTHER_MEANING = re.compile(r"frontends\.load|serialize\.load|entry\.load|load|ast\.parse|parse|archive\.open|read_text")
+"""Functions of our own, and members of an archive that is open."""
+
+RESOURCE = re.compile(r"(files|resources)\(.*\)\.joinpath\(.*|folder\.joinpath\(name\)\.read_text")
+"""Files of fpgacnn's own package."""
+
+ALLOWED = {
+    ("system/files/regular.py", "os.open"): "the one place",
+    ("system/files/regular.py", "open"): "the one place",
+    ("system/atomic_dir.py", "os.open"): "folders and locks, which are not read",
+    ("system/npz.py", "np.memmap"): "an opened file",
+    ("system/npz.py", "zipfile.ZipFile"): "an opened file",
+    ("system/npz_stream.py", "np.memmap"): "an opened file",
+    ("system/npz_stream.py", "zipfile.ZipFile"): "an opened file",
+    ("system/files/output.py", "os.open"): "a folder, and a new file",
+    ("system/files/output.py", "open"): "a new file, to write",
+    ("system/sandbox.py", "os.fdopen"): "a file in memory",
+    ("system/sandbox.py", "os.open"): "/dev/null",
+    ("system/sandbox.py", "open"): "/proc/self/statm",
+    ("system/subprocesses.py", "path.open"): "a new file, to write",
+    ("system/subprocesses.py", "open"): "a pipe of our own",
+    ("cli/streams.py", "os.open"): "/dev/null",
+    ("sim/cache.py", "os.open"): "a folder",
+    ("sim/cache.py", "os.fdopen"): "a new file, to write",
+    ("sim/csim.py", "os.fdopen"): "a new file, to write",
+    ("sim/frameworks/process.py", "(folder / name).open"): "a new file, to write",
+    ("sim/frameworks/job.py", "np.load"): "an opened file, and what the parent wrote",
+    ("sim/frameworks/job.py", "(folder / JOB).read_text"): "what the parent wrote",
+    ("sim/frameworks/run_keras3.py", "file.read_text"): "what the parent wrote",
+    ("sim/frameworks/run_onnx.py", "onnx.load"): "what the parent wrote",
+    ("frontends/keras/files/archive.py", "zipfile.ZipFile"): "an opened file",
+    ("frontends/keras/files/hdf5_child.py", "h5py.File"): "looked at before, in a child with a limit of time",
+    ("hardware/hls/hls4ml_adapter.py", "path.read_bytes"): "what hls4ml wrote into a folder of our own",
+    ("training/data/digits.py", "np.loadtxt"): "lines in memory",
+    ("training/data/km3net.py", "h5py.File"): "bytes in memory",
+    ("training/keras/__init__.py", "Path(os.devnull).open"): "/dev/null",
+}
+"""Calls that open something else than a file of the user, and what."""
+
+
+def openings() -> set[tuple[str, str]]:
+    """(file, function) of every call that may open a file by its path."""
+    found = set()
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            function = ast.unparse(node.func)
+            if function.rpartition(".")[2] in OPENING and not OTHER_MEANING.fullmatch(function):
+                found.add((path.relative_to(PACKAGE).as_posix(), function))
+    return {(file, function) for file, function in found if not RESOURCE.fullmatch(function)}
+
+
+def test_every_call_that_opens_a_file_of_the_user_goes_through_the_one_function() -> None:
+    assert openings() == set(ALLOWED)
+
+
+def test_a_call_that_opens_a_file_is_seen() -> None:
+    calls = {"path.open", "json_file.read_text", "np.fromfile", "zipfile.ZipFile", "h5py.File"}
+    assert all(call.rpartition(".")[2] in OPENING and not OTHER_MEANING.fullmatch(call) for call in calls)
