@@ -15,13 +15,14 @@ import tempfile
 import time
 import traceback
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
 import fpgacnn.cli.commands
 from fpgacnn.cli.main import app, main
+from fpgacnn.sim.cache import OpenedBuild
 from fpgacnn.sim.emulator.native import build
 
 COMMAND = (sys.executable, "-m", "fpgacnn.cli.main")
@@ -135,10 +136,16 @@ def _share_kernels() -> None:
     """In a fork: do not compile kernels again that another command compiled, even if the command has an empty cache."""
     shared, kept, keep = _kernels(), build.kept, build.keep
 
-    def find(kind: str, key: str) -> Path | None:
-        return kept(kind, key) or next(iter(shared.glob(f"{key}*")), None)
+    @contextlib.contextmanager
+    def find(kind: str, key: str) -> Iterator[OpenedBuild | None]:
+        with kept(kind, key) as own:
+            if own is not None or not (shared / key).exists():
+                yield own
+                return
+        with (shared / key).open("rb") as file:
+            yield OpenedBuild(file.fileno())
 
-    def store(kind: str, key: str, content: bytes, *, mode: int) -> Path | None:
+    def store(kind: str, key: str, content: bytes, *, mode: int) -> bool:
         partial = shared / f".{os.getpid()}"
         partial.write_bytes(content)
         partial.rename(shared / key)
