@@ -1,4 +1,4 @@
-"""Convert `design.json` of schema 1 (fpgacnn 0.1.0) to schema 2.
+"""Convert `design.json` of schema 1 (development versions before 0.1.0) to schema 2.
 
 Schema 1 named the Python class of every record and enumeration (`"$": "layer.Dense"`), and wrapped arrays, formats and
 mappings in objects of their own.

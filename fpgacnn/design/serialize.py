@@ -25,7 +25,7 @@ from fpgacnn.system.npz import packed, read_arrays
 TREE, ARRAYS = "fpgacnn/design.json", "fpgacnn/design.npz"
 SCHEMA = 3
 OLD_SCHEMAS = (1, 2)
-"""Schemas that can be read but are not written any more; 1 is that of fpgacnn 0.1.0."""
+"""Schemas that can be read but are not written any more; both are of development versions before 0.1.0."""
 
 MAX_TREE_BYTES = 256 << 20
 MAX_INTEGER = 1 << 20

@@ -1,7 +1,8 @@
 """Projects and designs of older versions are opened, simulated and verified by this one.
 
-`projects/0.1.0.zip` is a whole project folder; `projects/designs_0.1.0.zip` holds `design.json` and `design.npz` of
-seven designs that together have every record of that version. fpgacnn 0.1.0 wrote both (`convert`, `store.dump`).
+`projects/0.1.0.zip` is a whole project folder of that version, with schema 3; `projects/schema_1.zip` is one of a
+development version, with schema 1. `projects/designs_schema_1.zip` holds `design.json` and `design.npz` of seven
+designs that together have every record of that schema. `convert` and `serialize.dump` of those versions wrote them.
 `projects/designs_schema_2.zip` holds eight designs of schema 2, as `serialize.dump` wrote them.
 """
 
@@ -40,14 +41,14 @@ def unpacked(archive: str, folder: Path) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return unpacked("0.1.0.zip", tmp_path_factory.mktemp("released")) / "tiny"
+@pytest.fixture(scope="module", params=["schema_1.zip", "0.1.0.zip"])
+def released(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return unpacked(request.param, tmp_path_factory.mktemp("released")) / "tiny"
 
 
 @pytest.fixture(scope="module")
 def designs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return unpacked("designs_0.1.0.zip", tmp_path_factory.mktemp("designs"))
+    return unpacked("designs_schema_1.zip", tmp_path_factory.mktemp("designs"))
 
 
 def test_a_released_project_is_opened_and_its_files_are_those_that_were_written(released: Path) -> None:
@@ -120,7 +121,7 @@ def kinds(value: Any) -> set[str]:
 
 
 def test_the_released_designs_have_every_operation_and_quantizer(designs: Path) -> None:
-    """But for the one that 0.1.0 did not have."""
+    """But for the one that schema 1 did not have."""
     seen = {kind for name in DESIGNS for kind in kinds(json.loads((designs / name / serialize.TREE).read_text()))}
     classes = {f"{'layer' if 'hardware' in one.__module__ else 'source'}.{one.__name__}" for one in TAGS}
     assert classes - seen == {"layer.Thresholds"}
