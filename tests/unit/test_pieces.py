@@ -16,14 +16,15 @@ from fpgacnn.hardware.hls.line_buffers import Windows, loops
 from fpgacnn.hardware.hls.lower import lower
 from fpgacnn.ir.fixed_point import Codes, Format, exact_format, parse_format
 from fpgacnn.passes.widths.widths import parse_widths
-from fpgacnn.pipeline.checking.checks import TEST_BENCH_VALUES, Run
+from fpgacnn.pipeline.checking.checks import TEST_BENCH_VALUES, Run, codes_of
 from fpgacnn.pipeline.checking.pieces import Ends, Noise, Ranges, event_values, pieces
 from fpgacnn.pipeline.inputs import PIECE_VALUES, Events, largest_distance
 from fpgacnn.pipeline.request import Request
 from fpgacnn.pipeline.stages import plan_network
 from fpgacnn.sim.compare import EngineComparison, ReferenceComparison, against_reference, compare, signal_to_noise_db
+from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.emulator.native.codegen.tensors import Storage, ValueKind
-from fpgacnn.sim.result import SimulationResult
+from fpgacnn.sim.result import SimulationResult, events_of
 from fpgacnn.sim.source_reference import evaluate
 from fpgacnn.system.progress import Stopwatch, silent
 from tests.support.files import entry, sequential_file
@@ -121,6 +122,24 @@ def test_memory_grows_with_one_event_and_not_with_all(tmp_path: Path, layers: in
     peak(8)  # kernels are built and modules are loaded
     few, many = peak(16), peak(256)
     assert many < 1.5 * few, f"{few} bytes for 16 events, {many} for 256"
+
+
+def test_codes_that_come_node_by_node_are_compared_as_whole_traces(tmp_path: Path) -> None:
+    run = network(tmp_path, 6, 1 << 24)
+    reference, codes = ReferenceEmulator(run.design), run.codes()[0]
+    left, name = reference.run(codes, trace=True), run.design.model.layers[1].name
+    whole, by_node = EngineComparison(), EngineComparison()
+    wrong = left.trace[name].array.copy()
+    wrong[4, 0, 0, 0] += 1
+    shown = replace(left, trace={**left.trace, name: replace(left.trace[name], array=wrong)})
+    whole.add(shown, left)
+    for part in (slice(0, 3), slice(3, 6)):
+        by_node.add_by_node(events_of(shown, part), reference.by_node(codes_of(codes, part)))
+    found = by_node.report("e", "r")
+    assert found == whole.report("e", "r")
+    assert (found.holds, found.mismatches, found.layers) == (False, 1, len(run.design.model.layers))
+    assert found.first is not None
+    assert found.first.index == (4, 0, 0, 0)
 
 
 def test_a_test_bench_of_large_events_has_few_of_them(tmp_path: Path) -> None:
