@@ -63,7 +63,7 @@ class QMaker(Maker):
             lambda: call("ternary", alpha=alpha, threshold=pick([None, 0.3, 0.5])),
             lambda: call(pick(["stochastic_ternary", "stochastic_binary"]), alpha=alpha),
         ]
-        if not self.is_exact and self._chance(0.1):
+        if not self.is_exact and self._chance(0.03):
             refused: list[str] = [
                 "bernoulli(1)",
                 "quantized_ulaw(4)",
