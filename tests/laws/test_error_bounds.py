@@ -73,14 +73,14 @@ def test_a_table_lies_no_further_from_its_function_than_it_says(function: q.Func
 @pytest.mark.parametrize("function", FUNCTIONS, ids=str)
 @pytest.mark.parametrize("error", [0.0, 0.7])
 def test_a_table_that_inputs_hardly_reach_is_no_better_than_it_says(
-    function: hw.Function, ends: tuple[float, float], error: float
+    function: src.Function, ends: tuple[float, float], error: float
 ) -> None:
     form = Format(width=24, integer=12)
     low, high = (int(end / form.step) for end in ends)
     if evaluate(function, np.array(ends)).max() > 1e6:
         pytest.skip("an exponential has no table so large")
     interval = Interval(low=np.array([low]), high=np.array([high]), fraction=form.fraction)
-    table = function_tables.build(hw.Function(function=function), interval, form, error, layer="t")
+    table = function_tables.build(q.Function(function=function), interval, form, error, layer="t")
     assert table.index is not None
     values = np.linspace(low, high, 2001).round() * form.step
     answers = table.lookup.table.values[quantize_values(values, table.index) & ((1 << table.index.width) - 1)]

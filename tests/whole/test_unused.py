@@ -89,7 +89,7 @@ def test_verify_leaves_c_simulation_out_where_that_is_asked_for_and_says_so(fold
     )
     assert "for a project, not for --models" in failed(run(folder, "verify", "--models", ".", "--all"), 2, "FC002")
     found = notes(folder, "verify", "p", "--no-csim", "--io", "parallel", "--jobs", "3")
-    assert "--io, --jobs have no effect: for --models, not for a project" in found
+    assert "--io, --jobs have no effect: only for --models, not for a project" in found
 
 
 def test_a_choice_for_a_softmax_that_is_not_there_is_said_to_do_nothing(folder: Path) -> None:

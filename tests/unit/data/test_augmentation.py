@@ -109,5 +109,5 @@ def test_other_words_are_refused(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["shift=4x0", "flip=lr,shift=0x9"])
 def test_a_shift_leaves_something_of_an_image(text: str) -> None:
-    with pytest.raises(UsageError, match="nothing is left of images of 4x9"):
+    with pytest.raises(UsageError, match="the shift is as large as the images of 4x9"):
         parse_augmentation(text, np.zeros((1, 4, 9, 1)), 0.25)
