@@ -15,7 +15,7 @@ from fpgacnn.system.launch import ENDING
 INTERRUPTED = 130
 SIGNALLED = 128
 READER_GONE = 141
-"""As a shell counts a program that SIGPIPE has ended: what was asked for may be done, but nobody has read it."""
+"""The exit status of a program that SIGPIPE ended: the work may be done, but its output was not read."""
 CLEARING_SECONDS = 10.0
 _SIGNALS = list[float]()
 """When signals came that ended the command."""

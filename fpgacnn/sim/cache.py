@@ -82,7 +82,7 @@ def why_unused() -> str | None:
 
 @contextlib.contextmanager
 def kept(kind: str, key: str) -> Iterator[OpenedBuild | None]:
-    """A build that may be run: the user's own, writable by nobody else, and whole. What is not whole is taken away."""
+    """A build that may be run: owned by the user, writable only by the user, and complete; others are removed."""
     found = None
     with contextlib.suppress(OSError), _opened(kind) as folder:
         found = _found(folder, key)
@@ -110,7 +110,7 @@ def _found(folder: int, key: str) -> int | None:
 
 
 def keep(kind: str, key: str, content: bytes, *, mode: int) -> bool:
-    """Keep a build, whole or not at all; False where it could not be. Those that were not used for longest make room.
+    """Publish a build atomically; False if that failed. The builds unused for longest are removed.
 
     Raises UsageError where FPGACNN_CACHE_MB is no size.
     """
@@ -168,7 +168,7 @@ def _check(why: str | None, folder: Path) -> None:
 
 
 def is_ours(state: os.stat_result) -> bool:
-    """Whether a file may be run: a regular file of the user's own that nobody else can write."""
+    """Whether a file may be run: a regular file of the user that no other user can write."""
     return stat.S_ISREG(state.st_mode) and state.st_uid == os.geteuid() and not state.st_mode & 0o022
 
 

@@ -213,7 +213,7 @@ def _status(child: int) -> int:
 def _collect(read: int, content: bytearray, limits: ChildLimits) -> bool:
     """Read all that the child writes; False if it takes too long or writes too much."""
     deadline = time.monotonic() + limits.clock_seconds
-    waiting = select.poll()  # `select.select` knows no file beyond number 1,023
+    waiting = select.poll()  # `select.select` supports no file number above 1,023
     waiting.register(read, select.POLLIN)
     while True:
         if not waiting.poll(max(0.0, deadline - time.monotonic()) * 1000):

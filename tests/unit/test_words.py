@@ -49,6 +49,9 @@ PATTERN = re.compile("|".join(rf"\b(?:{words})\b" for words in WORDS), re.IGNORE
 SPOKEN_TO_PEOPLE = re.compile(r"\b(?:you|we|users?|readers?|people) (?:\w+ ){0,3}(?:know|want|ask)\b", re.IGNORECASE)
 """People know, want and ask."""
 
+CODE = re.compile(r"`[^`\n]*`")
+"""Names and code, which are not prose."""
+
 
 def prose_of(path: Path) -> Iterator[tuple[int, str]]:
     """Line and text of every docstring, comment and message of a module."""
@@ -73,7 +76,7 @@ def texts() -> Iterator[tuple[str, int, str]]:
 
 def words_in(text: str) -> list[str]:
     """Private words of a text."""
-    return [found[0].lower() for found in PATTERN.finditer(SPOKEN_TO_PEOPLE.sub("", text))]
+    return [found[0].lower() for found in PATTERN.finditer(SPOKEN_TO_PEOPLE.sub("", CODE.sub("", text)))]
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,7 @@ class NewFile:
         return f"{_prefix(self._path.name)}{secrets.token_hex(8)}.{machine()}{PART}"
 
     def _linked(self) -> str:
-        """A name for the file that has none, which is still no name that somebody reads."""
+        """A temporary name for the file without a name."""
         name = self._unused()
         self._link(f"/proc/self/fd/{self.file.fileno()}", name, follow=True)
         return name

@@ -162,7 +162,7 @@ def search(made: Callable[[Vary], Network], blocks: Mapping[str, Callable[[int],
 
 
 def _fills(network: Network, frame: dict[str, int]) -> dict[str, int]:
-    """The most words that each FIFO holds, where every FIFO has room for a frame."""
+    """The largest number of words in each FIFO, if every FIFO has the depth of a frame."""
     trace = Simulator(network).run(frame)
     return {one.name: trace.fill(number) for number, one in enumerate(network.channels)}
 
