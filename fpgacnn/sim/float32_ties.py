@@ -65,5 +65,6 @@ def _ends(
     middle = layer_answer(layer, given, weights, quantized=True)
     if not isinstance(layer.operation, src.Activate) or layer.operation.function == src.Softmax():
         return middle, middle, middle
+    slack = slack + VALUE_ROUNDING * np.abs(given[0])  # a quantizer divides in float32
     low, high = (layer_answer(layer, (given[0] + sign * slack,), weights, quantized=True) for sign in (-1.0, 1.0))
     return low, middle, high

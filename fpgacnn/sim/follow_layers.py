@@ -11,13 +11,14 @@ quantizer: if the argument is next to a threshold, the framework may take the ne
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fpgacnn.ir import source as src
+from fpgacnn.ir.fixed_point import round_whole
 from fpgacnn.ir.source import FloatArray, SourceLayer, SourceModel
 from fpgacnn.sim.source_reference import layer_answer, prepared
 
@@ -75,6 +76,8 @@ def differences(
             continue
         ours = known[layer.name]
         node = _difference(layer.name, ours, np.asarray(theirs, np.float64).reshape(ours.values.shape))
+        if node.beyond.any():
+            node = _without_quotients(layer, tuple(known[name] for name in layer.inputs), node)
         found.append(node)
         known[layer.name] = _Known(node.theirs, zero, zero)
     return tuple(found)
@@ -89,6 +92,26 @@ def _difference(name: str, ours: _Known, theirs: FloatArray) -> NodeDifference:
     return NodeDifference(
         layer=name, ours=ours.values, theirs=theirs, rounding=rounding, beyond=beyond, wrong=wrong & beyond
     )
+
+
+def _without_quotients(layer: SourceLayer, given: tuple[_Known, ...], node: NodeDifference) -> NodeDifference:
+    """Values are no difference if they are exactly what a quantizer makes of its argument divided in float32.
+
+    The quotient can be on a rounding tie that the real quotient is next to. Only for arguments the framework shows.
+    """
+    operation = layer.operation
+    if not isinstance(operation, src.Activate) or not isinstance(operation.function, src.Uniform):
+        return node
+    function, argument = operation.function, given[0]
+    if function.wraps or np.any(argument.rounding):
+        return node
+    with np.errstate(over="ignore", invalid="ignore"):
+        quotients = argument.values.astype(np.float32) / function.scale.astype(np.float32)
+        steps = round_whole(quotients.astype(np.float64), function.rounding)
+        theirs = np.clip(steps, function.low, function.high) * function.scale
+        same = node.beyond & (np.abs(theirs - node.theirs) <= node.rounding)
+    ours = np.where(same, theirs, node.ours)
+    return replace(node, ours=ours, beyond=node.beyond & ~same, wrong=node.wrong & ~same)
 
 
 def _computed(layer: SourceLayer, given: tuple[_Known, ...], weights: tuple[FloatArray, ...]) -> _Known:

@@ -12,6 +12,7 @@ import pytest
 from onnx import numpy_helper
 from qonnx.custom_op.general.intquant import int_quant
 
+import fpgacnn
 from fpgacnn import frontends
 from fpgacnn.frontends.onnx.protobuf.arrays import to_array
 from fpgacnn.frontends.onnx.protobuf.schema import parse_model
@@ -404,3 +405,16 @@ def test_stored_numbers_of_every_kind_are_read(tmp_path: Path) -> None:
                 kind,
                 stored.name,
             )
+
+
+@pytest.mark.parametrize("scale", [0.1, 0.3])
+def test_a_quotient_on_a_tie_of_float32_is_no_false_alarm(tmp_path: Path, scale: float) -> None:
+    """3.75 / float32(0.1) is 37.5 in float32 and less in real numbers: on a grid of 1/8, a tie in many values."""
+    graph = Graph.empty()
+    stored = (graph.store(scale), graph.store(0, np.int8))
+    end = graph.add("DequantizeLinear", graph.add("QuantizeLinear", "x", *stored), *stored)
+    onnx.save(graph.model({"x": (1, 16)}, [end]), path := tmp_path / "m.onnx")
+    record = fpgacnn.convert(
+        path, output=tmp_path / "project", csim_events=0, reference="onnx", input_type="fixed<8,5>"
+    )
+    assert record.holds, [(one.left, one.right, one.mismatches, one.first) for one in record.verification]
