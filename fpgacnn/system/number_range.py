@@ -36,7 +36,7 @@ class NumberRange:
         """
         if not _WHOLE.fullmatch(text) or not self.least <= int(text) <= self.most:
             why = f"it must be a whole number between {self.least:g} and {self.most:g}"
-            raise UsageError(what=f"{name} is {text!r}; {why}")
+            raise UsageError(what=f"{name} is {text[: MOST_DIGITS + 2]!r}; {why}")
         return int(text)
 
 
