@@ -76,7 +76,7 @@ def texts() -> Iterator[tuple[str, int, str]]:
 
 def words_in(text: str) -> list[str]:
     """Private words of a text."""
-    return [found[0].lower() for found in PATTERN.finditer(SPOKEN_TO_PEOPLE.sub("", CODE.sub("", text)))]
+    return [found[0].lower() for found in PATTERN.finditer(SPOKEN_TO_PEOPLE.sub("", CODE.sub("`", text)))]
 
 
 @pytest.mark.parametrize(
