@@ -146,7 +146,7 @@ class Depthwise:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transposed:
-    """Conv1DTranspose or Conv2DTranspose: every input cell adds its value times the kernel, `strides` apart.
+    """Conv1DTranspose or Conv2DTranspose: every input cell adds its value times the kernel, at steps of `strides`.
 
     `kernel` is (h, w, out, in), as Keras stores it. `begin` are the rows and columns cut off above and left of the
     sums. The shape of the result decides where they end; cells that no input reaches are zero.

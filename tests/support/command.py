@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import gc
 import importlib
@@ -15,15 +14,13 @@ import tempfile
 import time
 import traceback
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
 import fpgacnn.cli.commands
 from fpgacnn.cli.main import app, main
-from fpgacnn.sim.cache import OpenedBuild
-from fpgacnn.sim.emulator.native import build
 
 COMMAND = (sys.executable, "-m", "fpgacnn.cli.main")
 
@@ -47,7 +44,6 @@ def run(
     if not _STARTS_THREADS.isdisjoint(sys.modules):
         return run_installed(folder, *arguments, extra=extra)
     _import_everything()
-    _kernels()
     words = [os.fsdecode(one) if isinstance(one, bytes) else str(one) for one in arguments]
     variables = environment(folder, extra)
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
@@ -104,8 +100,6 @@ def _become_command(words: Sequence[str], folder: Path, variables: Mapping[str, 
         for one in gc.get_objects():
             if isinstance(one, _CACHED) and str(one.__module__).startswith("fpgacnn"):
                 one.cache_clear()
-        if "CC" not in variables:
-            _share_kernels()
         sys.argv = ["fpgacnn", *words]
         app.registered_commands.clear()
         main()
@@ -122,36 +116,6 @@ def _become_command(words: Sequence[str], folder: Path, variables: Mapping[str, 
             measured.stop()
             measured.save()
         os._exit(status)
-
-
-@cache
-def _kernels() -> Path:
-    """Where the kernels of the emulator are kept that any command of this process compiled."""
-    folder = tempfile.TemporaryDirectory(prefix="fpgacnn-kernels-of-tests-")
-    atexit.register(folder.cleanup)
-    return Path(folder.name)
-
-
-def _share_kernels() -> None:
-    """In a fork: do not compile kernels again that another command compiled, even if the command has an empty cache."""
-    shared, kept, keep = _kernels(), build.kept, build.keep
-
-    @contextlib.contextmanager
-    def find(kind: str, key: str) -> Iterator[OpenedBuild | None]:
-        with kept(kind, key) as own:
-            if own is not None or not (shared / key).exists():
-                yield own
-                return
-        with (shared / key).open("rb") as file:
-            yield OpenedBuild(file.fileno())
-
-    def store(kind: str, key: str, content: bytes, *, mode: int) -> bool:
-        partial = shared / f".{os.getpid()}"
-        partial.write_bytes(content)
-        partial.rename(shared / key)
-        return keep(kind, key, content, mode=mode)
-
-    build.kept, build.keep = find, store
 
 
 def coverage_of_this_process() -> Any:
