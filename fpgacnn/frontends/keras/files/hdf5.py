@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -89,6 +91,8 @@ def opened(path: Path, content: bytes | None = None) -> Iterator[Group]:
                 limit=f"{LIMITS.memory_bytes >> 30} GiB",
             )
         case ExitReason.FAILED:
+            if f"[Errno {errno.EMFILE}]" in outcome.how:
+                raise ForeignToolError(tool="a process that reads the file", why=os.strerror(errno.EMFILE))
             raise InternalError(what=f"reading {path} failed: {outcome.how.strip().splitlines()[-1:]}")
         case _:
             assert_never(outcome.end)
