@@ -217,7 +217,7 @@ def _comparisons(
 
 
 def _moved(function: StepFunction, rows: _Rows, reach: int) -> float | None:
-    """The largest difference of values of codes whose distance is at most `reach`; None if a value needs too many bits."""
+    """The largest difference of values of codes at a distance of at most `reach`; None if a value needs many bits."""
     if not reach:
         return 0.0
     largest = 0.0
