@@ -129,7 +129,7 @@ MAX_SECONDS = 2e6
 LARGEST_WHOLE = (1 << 62) - 1
 RANGES: Mapping[str, tuple[str, NumberRange]] = {
     "timeout_s": ("a time limit in seconds", NumberRange(1e-3, MAX_SECONDS)),
-    "csim_events": ("a number of events", NumberRange(0, 1 << 40)),
+    "csim_events": ("a number of events for C simulation", NumberRange(0, 1 << 40)),
     "events": ("a number of events", NumberRange(1, 1 << 40)),
     "threads": ("a number of threads", NumberRange(1, 1 << 12)),
     "at_once": ("a number of models at once", NumberRange(1, 1 << 12)),

@@ -23,11 +23,15 @@ class NumberRange:
     least: float
     most: float
 
+    def __str__(self) -> str:
+        ends = (f"{end:,.0f}" if float(end).is_integer() else f"{end:g}" for end in (self.least, self.most))
+        return " and ".join(ends)
+
     def check(self, words: str, value: Any) -> None:
         """Raise UsageError if a number is not in the range; `words` is its name in the message."""
         inside = self.least <= value <= self.most  # a whole number is compared exactly, however large it is
         if not inside or (isinstance(value, float) and not math.isfinite(value)):
-            raise UsageError(what=f"{words} of {shown(value)} is not between {self.least:g} and {self.most:g}")
+            raise UsageError(what=f"{words} of {shown(value)} is not between {self}")
 
     def parsed(self, name: str, text: str) -> int:
         """The whole number in a text.
@@ -35,7 +39,7 @@ class NumberRange:
         Raises UsageError.
         """
         if not _WHOLE.fullmatch(text) or not self.least <= int(text) <= self.most:
-            why = f"it must be a whole number between {self.least:g} and {self.most:g}"
+            why = f"it must be a whole number between {self}"
             raise UsageError(what=f"{name} is {text[: MOST_DIGITS + 2]!r}; {why}")
         return int(text)
 

@@ -87,5 +87,5 @@ def test_a_large_network_has_fewer_events_unless_more_are_asked_for(
         "large network: checked on the first 2 of 30 events (`--csim-events 1000` uses more, `verify --input` uses all)"
     ]
     assert not [note for note in (*run.notes, *asked.notes) if "checked on" in note]
-    with pytest.raises(UsageError, match="the number of events for C simulation cannot be -1"):
+    with pytest.raises(UsageError, match="events for C simulation of -1 is not between 0 and 1,099,511,627,776"):
         fpgacnn.convert(file, csim_events=-1)
