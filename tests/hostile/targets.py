@@ -421,7 +421,10 @@ def use_text(path: Path) -> None:
 
 def use_config(path: Path) -> None:
     """What a file of flags says, as the commands take it."""
-    context: Any = SimpleNamespace(meta={}, default_map=None)
+    flags = [SimpleNamespace(name=key.replace("-", "_")) for key in config.KEYS if key != "sqnr"]
+    context: Any = SimpleNamespace(
+        meta={}, default_map=None, command=SimpleNamespace(params=flags), info_name="convert"
+    )
     config._apply(context, path)
     said = {name.replace("_", "-"): text for name, text in context.default_map.items()}
     layer_settings(config.with_file(context, None))
