@@ -49,6 +49,9 @@ FRAMEWORKS = {
 }
 """Name -> the module that makes its networks; imported only when it is used."""
 
+READ_HERE = frozenset({"onnx", "qonnx"})
+"""Frameworks whose files are read without a child process."""
+
 ROUNDING = 1e-5
 """Difference that float32 sums may have, in parts of the largest value of the network (at least 1)."""
 
@@ -127,8 +130,8 @@ def verdicts_of_mutants(
     """For each seed the verdict on the reader under the name "", and those on readers with a fault by its name.
 
     A fault that `enough` networks have found is not tried any more.
-    Where the framework has threads, files are read by one further process without it: there, a child that opens a file
-    is a fork of milliseconds, and not a new Python (`fpgacnn.system.sandbox`).
+    Where the framework has threads, files of Keras are read by one further process without it: there, a child that
+    opens a file is a fork of milliseconds, and not a new Python (`fpgacnn.system.sandbox`). ONNX files need no child.
     """
     make, left = maker(framework), dict.fromkeys(mutants, enough)
     with ExitStack() as undo:
@@ -136,7 +139,7 @@ def verdicts_of_mutants(
         for seed in seeds:
             with tempfile.TemporaryDirectory() as folder:
                 saved = make(seed, Path(folder))
-                if reader is None and has_threads():
+                if reader is None and framework not in READ_HERE and has_threads():
                     reader = undo.enter_context(ProcessPoolExecutor(1, mp_context=get_context("spawn")))
                 judge = judged_with if reader is None else partial(_judged_by, reader)
                 found = {"": judge("", seed, saved)}
