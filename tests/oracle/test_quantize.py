@@ -15,7 +15,7 @@ import pytest
 
 import fpgacnn
 from fpgacnn import frontends
-from fpgacnn.errors import DivergedError, UsageError
+from fpgacnn.errors import DivergedError, FileInTheWayError, UsageError
 from fpgacnn.ir import source as src
 from fpgacnn.jobs.quantize.record import QuantizeRecord
 from fpgacnn.passes.quantization import quantizers
@@ -99,15 +99,24 @@ def ended_after(epoch: int) -> Watch:
     return watch
 
 
-def test_a_checkpoint_of_other_settings_or_a_damaged_one_is_not_continued(tmp_path: Path) -> None:
+def test_a_checkpoint_of_other_settings_is_not_continued(tmp_path: Path) -> None:
     output, checkpoint = tmp_path / "q.h5", tmp_path / "q.h5.training.npz"
-    for damage in (False, True):
-        with pytest.raises(Ended):
-            quantized(output, seed=2, epochs=2, watch=ended_after(1))
-        if damage:
-            checkpoint.write_bytes(checkpoint.read_bytes()[:-200])
-        assert quantized(output, seed=2 if damage else 3, epochs=2).continued_from is None
-        assert not checkpoint.exists()
+    with pytest.raises(Ended):
+        quantized(output, seed=2, epochs=2, watch=ended_after(1))
+    assert quantized(output, seed=3, epochs=2).continued_from is None
+    assert not checkpoint.exists()
+
+
+def test_a_damaged_checkpoint_is_neither_continued_nor_replaced(tmp_path: Path) -> None:
+    """It could be a file of the user's."""
+    output, checkpoint = tmp_path / "q.h5", tmp_path / "q.h5.training.npz"
+    with pytest.raises(Ended):
+        quantized(output, seed=2, epochs=2, watch=ended_after(1))
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-200])
+    before = checkpoint.read_bytes()
+    with pytest.raises(FileInTheWayError, match=r"q\.h5\.training\.npz"):
+        quantized(output, seed=2, epochs=2)
+    assert checkpoint.read_bytes() == before
 
 
 def test_pruned_weights_are_zeros_in_the_file_and_the_project_is_proven(tmp_path: Path) -> None:
@@ -185,7 +194,7 @@ def test_a_loss_beyond_all_numbers_ends_the_training(tmp_path: Path) -> None:
         ({"augment": "known"}, "--augment known needs a data set by name; for other data give changes"),
         ({"augment": "mirror"}, "--augment mirror: expected shift=ROWSxCOLUMNS, degrees=N"),
         ({"budget": "ebops=50%", "bits": "6,2"}, "--budget finds the integer bits itself"),
-        ({"output": "float.h5"}, "is the float model itself"),
+        ({"output": "float.h5"}, "is an input of this command"),
     ],
 )
 def test_what_does_not_fit_together_is_refused_before_anything_is_trained(
