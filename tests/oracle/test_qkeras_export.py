@@ -225,7 +225,7 @@ def test_a_saved_export_answers_as_the_network_with_its_quantizers(name: str, tm
         ),
         (
             [conv("a", activation="hard_swish"), conv("b", given=4)],
-            r"layer 'a' is a Conv2D, .*: Keras 2 has no hard_swish like it",
+            r"layer 'a' is a Conv2D, .*: Keras 2 has no hard_swish of this kind",
         ),
     ],
 )
