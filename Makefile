@@ -11,6 +11,8 @@ QUICK := $(addprefix tests/unit/test_,$(addsuffix .py,architecture errors arithm
 COVERED := COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml COVERAGE_FILE=$(CURDIR)/build/coverage/data .venv-test/bin/pytest -q -n 2
 
 .PHONY: demo test quick nightly lint types docs compiled unit agree oracle coverage other-pythons clean
+# `unit` empties the folder that `agree` and `oracle` write their coverage to.
+.NOTPARALLEL:
 
 demo: .venv/ready
 	.venv/bin/fpgacnn demo digits

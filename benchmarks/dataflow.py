@@ -152,7 +152,7 @@ def published_fills(folder: Path) -> None:
             ms = trace.latency * BOARD_CLOCK_NS * 1e-6
             error = ms / BOARD_MS - 1
             say(f"  board {BOARD_MS} ms, simulated {ms:.2f} ms ({error:+.1%}): {said(abs(error) <= TOLERANCE_TIME)}")
-    say(f"{count} fills, worst {worst} words off: {said(worst <= TOLERANCE_WORDS)}")
+    say(f"{count} fills, worst {worst} words off: {said(count > 0 and worst <= TOLERANCE_WORDS)}")
 
 
 # --- RTL simulations ------------------------------------------------------------------------------------------------

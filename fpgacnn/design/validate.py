@@ -233,7 +233,10 @@ def _check_operation(
     given: tuple[Shape, ...],
     formats: tuple[Format, ...],
 ) -> None:
-    """Check the arrays of an operation, its formats, and that it makes no more values than the converter would."""
+    """Check the shapes of an operation's arrays, its formats, and the sizes of its windows and tables.
+
+    Raises InvalidDesignError.
+    """
     match operation:
         case hw.Input():
             _check_format(operation.format)

@@ -102,7 +102,7 @@ def _any(folder: Path) -> bool:
 
 
 def _complete(request: SynthesisRequest) -> SynthesisReport | None:
-    """Whether the reports have all requested steps and belong to the firmware as it is."""
+    """The reports, if they have all requested steps and belong to the firmware as it is; else None."""
     try:
         report = read(request.folder)
     except (NoReportsError, ReportBrokenError, ReportForeignError, ReportRefusedError):

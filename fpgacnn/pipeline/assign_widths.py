@@ -40,13 +40,14 @@ def with_widths(network: SourceModel, request: Request, events: Events | None) -
             notes=tuple(unused_widths(request, is_float=is_float(network))),
         )
     folded = fold_normalizations(network)
+    compared = float_network if request.float_model else folded  # layers of the same names compute the same
     unused = tuple(unused_widths(request, is_float=True))
     promise = "the promises are about the network with these quantizers"
     if request.calibration is not None:
         found = calibrate(folded, read_events(request.calibration, network).values, request.widths, request.sqnr_db)
         return WidthAssignment(
             network=found.network,
-            float_network=float_network,
+            float_network=compared,
             notes=(f"float network: {_words(found)}; {promise}", *unused),
         )
     assert request.widths is not None
@@ -60,7 +61,7 @@ def with_widths(network: SourceModel, request: Request, events: Events | None) -
         notes.append("ranges of activations come from random events; --calibrate X.npz takes them from real events")
     return WidthAssignment(
         network=with_quantizers(folded, uniform(folded, request.widths, seen)),
-        float_network=float_network,
+        float_network=compared,
         notes=tuple(notes),
     )
 

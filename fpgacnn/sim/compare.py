@@ -128,7 +128,7 @@ class EngineComparison:
     def add_by_node(self, left: SimulationResult, right: Iterable[tuple[int, str, Codes]]) -> None:
         """Compare the next events with codes that come node by node.
 
-        The first event among these, the node, its codes.
+        Each item of `right` is the number of its first event in `left`, the node, and its codes.
         """
         self._required |= dict.fromkeys(left.outputs)
         shown = {**left.trace, **left.outputs}

@@ -58,17 +58,37 @@ def test_the_chosen_depths_stop_nothing_and_change_no_answer() -> None:
 
 @pytest.mark.agree
 def test_one_row_less_than_the_way_needs_is_a_deadlock_by_name_in_cpp_and_in_the_simulation() -> None:
-    """The padded convolution answers after ten words of the image; the copy past it holds eight, and one waits."""
+    """Eight places for the copy stop the design, nine do not."""
     build = residual()
     design = build.design(IoType.STREAM, part=PART)
-    design = replace(design, fifo_depths={"n1": 2, "n1:n2_pad": 2, "n2_pad": 2, "n2": 2, "n1:n3": 7})
-    simulation = BoundedCSim(convert(design), design, {})
-    found = simulation.run_bounded([replace(one, array=one.array[:2]) for one in build.events(2)], stalling=False)
+    design = replace(design, fifo_depths={"n1": 2, "n1:n2_pad": 2, "n2_pad": 2, "n2": 2, "n1:n3": 8})
+    few = [replace(one, array=one.array[:2]) for one in build.events(2)]
+    found = BoundedCSim(convert(design), design, {}).run_bounded(few, stalling=False)
     assert isinstance(found, Stopped)
+    deeper = replace(design, fifo_depths={**design.fifo_depths, "n1:n3": 9})
+    assert not isinstance(BoundedCSim(convert(deeper), deeper, {}).run_bounded(few, stalling=False), Stopped)
     simulated = estimate(hardware_graph(design)).simulated
     assert simulated is not None
     names = {one.split(" (")[0] for one in found.circle}
     assert names == {one.split(" (")[0] for one in simulated.deadlock} == {"clone of n1", "n3", "n2", "n2_pad"}
+
+
+@pytest.mark.agree
+def test_words_that_a_pipeline_holds_can_stop_a_design() -> None:
+    build = residual()
+    design = build.design(IoType.STREAM, part=PART)
+    design = replace(design, fifo_depths={"n1": 2, "n1:n2_pad": 2, "n2_pad": 2, "n2": 2, "n1:n3": 10})
+    few = [replace(one, array=one.array[:2]) for one in build.events(2)]
+    simulation = BoundedCSim(convert(design), design, {"n2": 6})
+    assert not isinstance(simulation.run_bounded(few, stalling=False), Stopped)
+    assert isinstance(simulation.run_bounded(few, stalling=True), Stopped)
+
+
+def test_every_process_has_the_words_of_its_pipeline() -> None:
+    design = residual().design(IoType.STREAM, part=PART)
+    held = held_words(hardware_graph(design))
+    found = rewritten(convert(design).files["firmware/myproject.cpp"].decode(), held)
+    assert {*found.readers.values(), *found.writers.values()} <= held.keys()
 
 
 TOP = """#include "myproject.h"
@@ -108,7 +128,20 @@ def test_calls_become_processes_and_pragmas_places() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "why"), [("void myproject() {\n}\n", "calls no template"), (TOP + "int more;", "does not end the file")]
+    "pragma",
+    ["depth=7 variable=layer2_out", "variable=layer2_out type=fifo depth=7", "variable=layer2_out depth=7 // x"],
+)
+def test_a_pragma_that_somebody_edited_is_read(pragma: str) -> None:
+    assert "layer2_out.places = 7;" in rewritten(TOP.replace("variable=layer2_out depth=5", pragma), {}).text
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (TOP.replace("depth=5", ""), "has no variable or no depth"),
+        ("void myproject() {\n}\n", "calls no template"),
+        (TOP + "int more;", "does not end the file"),
+    ],
 )
 def test_another_top_function_is_refused(text: str, why: str) -> None:
     with pytest.raises(BoundedStreamsError, match=why):

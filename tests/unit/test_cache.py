@@ -1,6 +1,6 @@
-"""Builds in the cache are run only where they are the user's own, whole, and writable by nobody else.
+"""A build in the cache runs only if it belongs to the user, is complete, and no other user can write it.
 
-The oldest make room.
+If the cache is full, the oldest builds are removed.
 """
 
 from __future__ import annotations

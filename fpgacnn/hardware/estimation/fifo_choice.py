@@ -41,12 +41,17 @@ def parse_fifo(option: FifoOption) -> FifoChoice:
     """
     if isinstance(option, Mapping):
         for name, depth in option.items():
-            if not 1 <= depth <= MAX_DEPTH:
-                raise UsageError(what=f"{depth} places for the FIFO {name!r} are not between 1 and {MAX_DEPTH:,}")
+            if not _is_depth(depth):
+                raise UsageError(what=f"{depth!r} places for the FIFO {name!r} are not between 1 and {MAX_DEPTH:,}")
         return FifoChoice(given=dict(option))
     if option in {AUTO, FRAME}:
         return FifoChoice(frame=option == FRAME)
     return FifoChoice(given=_read(Path(option)))
+
+
+def _is_depth(depth: object) -> bool:
+    """Whether a number of places is a whole number in the range."""
+    return isinstance(depth, int) and not isinstance(depth, bool) and 1 <= depth <= MAX_DEPTH
 
 
 def _read(file: Path) -> dict[str, int]:
@@ -68,7 +73,7 @@ def _read(file: Path) -> dict[str, int]:
     if not isinstance(found, dict):
         raise FifoFileError(file=file, why="is no object with a number of places for each FIFO")
     for name, depth in found.items():
-        if isinstance(depth, bool) or not isinstance(depth, int) or not 1 <= depth <= MAX_DEPTH:
+        if not _is_depth(depth):
             raise FifoFileError(file=file, why=f"the depth of {name!r} is no whole number between 1 and {MAX_DEPTH:,}")
     return found
 

@@ -139,7 +139,7 @@ def kind_of(head: str, name: str) -> ReportKind | None:
     if name == "csynth.rpt" and head.startswith("Found "):
         return ReportKind.MODULE
     found = next((kind for sign, kind in SIGNS if sign.search(head)), None)
-    if found is None and foreign_tool(head):
+    if found is None and not vivado_fields(head) and foreign_tool(head):
         return ReportKind.FOREIGN
     if found:
         return ReportKind.VERBOSE if found is ReportKind.MODULE and VERBOSE.fullmatch(name) else found
@@ -167,7 +167,9 @@ def refuse_foreign(text: str, file: str) -> None:
         raise ReportForeignError(file=file, seen="a pointer of Git LFS")
     if text.lstrip()[:20].lower().startswith(WEB_PAGE):
         raise ReportForeignError(file=file, seen="a web page")
-    tool = None if any(sign.search(text[:HEAD_BYTES]) for sign, _ in SIGNS) else foreign_tool(text)
+    head = text[:HEAD_BYTES]
+    known = any(sign.search(head) for sign, _ in SIGNS) or any(sign in head for sign, _ in XML_SIGNS)
+    tool = None if known or vivado_fields(head) else foreign_tool(head)
     if tool:
         raise ReportForeignError(file=file, seen=f"a report of {tool}")
 

@@ -54,7 +54,7 @@ def _linear_widths(layer: SourceLayer, operation: src.Linear, cost: LayerEbops) 
 
 
 def _format(quantizer: src.Quantizer | None) -> str:
-    """The fixed-point type of a quantizer's results; `quantize` makes no other quantizers."""
+    """The fixed-point type of a quantizer's results; of a quantizer that `quantize` does not write, its text."""
     match quantizer:
         case src.QuantizedBits(bits=bits, integer=integer, alpha=float(alpha)):
             return str(Format(width=bits, integer=integer + 1 + round(log2(alpha))))

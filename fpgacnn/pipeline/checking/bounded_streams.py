@@ -33,9 +33,7 @@ def simulation_of(project: HlsProject, design: Design, lowered: Lowered, seconds
 def bounded_reports(
     simulation: CSim, codes: Sequence[Codes], answers: SimulationResult
 ) -> Iterator[VerificationReport]:
-    """A streamed project with the FIFOs that its C++ states, on a few events at once.
-
-    Then with results held in pipelines.
+    """Compare a streamed project with the FIFO depths of its C++, on a few events: once plain, once with words held.
 
     Raises FpgacnnError: what C simulation raises.
     """

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fpgacnn.design import Design, serialize
+from fpgacnn.design import Design, IoType, serialize
 from fpgacnn.design.project import HlsProject, files_digest
 from fpgacnn.hardware.hls import backend
 from fpgacnn.hardware.hls.lower import Lowered
@@ -325,8 +325,9 @@ class Run:
         with self.watch.stage("csim", f"building and running C simulation on {count} events"):
             report = compare(simulation.run(sample), first_events(run.answers, count))
         yield report
-        with self.watch.stage("csim", "running C simulation with FIFOs of the written depths"):
-            yield from bounded_reports(simulation, sample, run.answers)
+        if self.design.target.io is IoType.STREAM:
+            with self.watch.stage("csim", "running C simulation with FIFOs of the written depths"):
+                yield from bounded_reports(simulation, sample, run.answers)
         if not report.holds or self.every_layer:
             fewer = min(count, self.sample)
             with self.watch.stage("csim", f"comparing every layer of {fewer} events"):

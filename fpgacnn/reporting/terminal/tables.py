@@ -29,7 +29,7 @@ from fpgacnn.reporting.terminal.estimate import estimate_line
 from fpgacnn.sim.compare import READING, VerificationReport
 
 UNRESOLVED_SHOWN = 5
-BEFORE_RUN = {"resources", "latency"}
+BEFORE_RUN = {"resources", "latency", "timeline", "fifos"}
 """Sections that are printed before those of a run; the other sections repeat its content."""
 
 STYLES = {Tone.GOOD: "green", Tone.WARN: "yellow", Tone.BAD: "red", Tone.PLAIN: "", Tone.SAME: "dim"}

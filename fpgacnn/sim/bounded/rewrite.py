@@ -18,9 +18,8 @@ _CALL = re.compile(
     r"[ \t]*(?://[ \t]*(?P<name>\S+))?",
     re.MULTILINE,
 )
-_PRAGMA = re.compile(
-    r"^[ \t]*#pragma\s+HLS\s+STREAM\s+variable\s*=\s*(\w+)\s+depth\s*=\s*(\w+)[ \t]*$", re.MULTILINE | re.IGNORECASE
-)
+_PRAGMA = re.compile(r"^[ \t]*#pragma[ \t]+HLS[ \t]+STREAM\b(?P<options>[^\n]*)$", re.MULTILINE | re.IGNORECASE)
+_OPTION = re.compile(r"\b(variable|depth)\s*=\s*(\w+)", re.IGNORECASE)
 _DECLARED = re.compile(r"^[ \t]*hls::stream<\s*(\w+)\s*>\s+(\w+)\s*(\([^;]*\))?;", re.MULTILINE)
 _ALIAS = re.compile(r"auto\s*&\s*(\w+)\s*=\s*(\w+)\s*;")
 _PARAMETER = re.compile(r"hls::stream<\s*(\w+)\s*>\s*&\s*(\w+)")
@@ -80,12 +79,20 @@ def rewritten(top: str, held: Mapping[str, int]) -> Rewritten:
     if not writers:
         raise BoundedStreamsError(why="its top function calls no template of hls4ml")
     text = _DECLARED.sub(lambda found: f"{found[0]}\n    {found[2]}.places = {DEFAULT_PLACES};", text)
-    text = _PRAGMA.sub(lambda found: f"    {found[1]}.places = {found[2]};", text)
+    text = _PRAGMA.sub(_places, text)
     text = re.sub(rf"\bvoid {TOP}\(", f"void {TOP}_bounded(", text)
     head, brace, tail = text.rpartition("}")
     if not brace or tail.strip():
         raise BoundedStreamsError(why="its top function does not end the file")
     return Rewritten(text=f"{head}    fpgacnn_bounded::run();\n}}\n", readers=readers, writers=writers, ports=ports)
+
+
+def _places(pragma: re.Match[str]) -> str:
+    """The depth of a FIFO, in place of its pragma. Raises BoundedStreamsError for a pragma without name or depth."""
+    options = {key.lower(): word for key, word in _OPTION.findall(pragma["options"].partition("//")[0])}
+    if options.keys() != {"variable", "depth"}:
+        raise BoundedStreamsError(why=f"a STREAM pragma has no variable or no depth: {pragma[0].strip()[:80]}")
+    return f"    {options['variable']}.places = {options['depth']};"
 
 
 _MAIN = """

@@ -57,9 +57,7 @@ class BoundedCSim(CSim):
         }
 
     def run_bounded(self, inputs: Sequence[Codes], *, stalling: bool) -> SimulationResult | Stopped:
-        """Compute events with FIFOs of the written depths; `stalling`.
-
-        Results are held back as in pipelines that stall.
+        """Compute events with FIFOs of the written depths. `stalling`: results are held back, as in stalled pipelines.
 
         Raises CompilerMissingError, CompileFailedError, CSimCrashedError, ToolTimeoutError.
         """

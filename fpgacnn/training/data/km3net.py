@@ -2,30 +2,35 @@
 
 Source: the official Monte Carlo files in `km3net-testdata` (T. Gal, MIT licence).
 
-What is simulated Bundles of atmospheric muons (MUPAGE), their Cherenkov light (JSirene) in a block of 115 strings x 18
-optical modules x 31 photomultipliers (PMTs), and the optical background of the sea (potassium-40). Every event of the
-files passed the simulated trigger (JTriggerEfficiency); it is a snapshot of all hits of 12 to 17 us.
-`atmospheric_muons_sample.h5` (December 2018, `mcv5.2.mupage_10T`) holds 500 events; `mupage_ARCA.h5` (January 2019)
-holds 150 brighter ones in the same detector and serves as the external test.
+What is simulated
+    Bundles of atmospheric muons (MUPAGE), their Cherenkov light (JSirene) in a block of 115 strings x 18 optical
+    modules x 31 photomultipliers (PMTs), and the optical background of the sea (potassium-40). Every event of the
+    files passed the simulated trigger (JTriggerEfficiency); it is a snapshot of all hits of 12 to 17 us.
+    `atmospheric_muons_sample.h5` (December 2018, `mcv5.2.mupage_10T`) holds 500 events; `mupage_ARCA.h5` (January
+    2019) holds 150 brighter ones in the same detector and serves as the external test.
 
-Truth A hit is signal if a simulated muon photon (`mc_hits`) reached the same PMT of the same event such that hit time -
-photon time lies in [-15, +40] ns. Measured residuals: a peak within 10 ns and late pulses between 15 and 35 ns; outside
-the interval they fall to the flat rate of coincidences by chance. Both clocks are brought together by t = hit.time -
-(mc_time - nanoseconds - 1e9 * timestamp) of the event.
+Truth
+    A hit is signal if a simulated muon photon (`mc_hits`) reached the same PMT of the same event such that hit time
+    - photon time lies in [-15, +40] ns. Measured residuals: a peak within 10 ns and late pulses between 15 and 35
+    ns; outside the interval they fall to the flat rate of coincidences by chance. Both clocks are brought together
+    by t = hit.time - (mc_time - nanoseconds - 1e9 * timestamp) of the event.
 
-Windows: at most one for each string of each event, 32 bins of 100 ns Positive (y = 1): the string has at least 4 signal
-hits. The window begins 200 to 800 ns (uniform) before the first of them, and at least 4 signal hits must lie inside it;
-else the string is left out. The place is taken from the truth: windows are TRUTH-CENTRED, while a deployed trigger has
-to slide its window over all times. Negative (y = 0): the string has no signal hit at all. 30 % of these strings, chosen
-at random, get a window that lies uniformly between the first and the last hit of the string. Strings with 1 to 3 signal
-hits are left out, so borderline cases are missing.
+Windows: at most one for each string of each event, 32 bins of 100 ns
+    Positive (y = 1): the string has at least 4 signal hits. The window begins 200 to 800 ns (uniform) before the
+    first of them, and at least 4 signal hits must lie inside it; else the string is left out. The place is taken
+    from the truth: windows are TRUTH-CENTRED, while a deployed trigger has to slide its window over all times.
+    Negative (y = 0): the string has no signal hit at all. 30 % of these strings, chosen at random, get a window
+    that lies uniformly between the first and the last hit of the string.
+    Strings with 1 to 3 signal hits are left out, so borderline cases are missing.
 
-Image (18 floors, 32 bins, 1): hits of all 31 PMTs of a module in 100 ns, clipped to 7, divided by 8: a code of
-`ufixed<3,0>`.
+Image
+    (18 floors, 32 bins, 1): hits of all 31 PMTs of a module in 100 ns, clipped to 7, divided by 8: a code of
+    `ufixed<3,0>`.
 
-What figures mean The mix of classes is a choice: quote the area under the ROC curve and the efficiency at a fixed false
-positive rate, never the accuracy. 1 % false positives per window is no trigger rate of a detector: 115 strings x
-312,500 windows a second would fire 360,000 times a second, so a coincidence of several strings has to follow.
+What figures mean
+    The mix of classes is a choice: quote the area under the ROC curve and the efficiency at a fixed false positive
+    rate, never the accuracy. 1 % false positives per window is no trigger rate of a detector: 115 strings x 312,500
+    windows a second would fire 360,000 times a second, so a coincidence of several strings has to follow.
 """
 
 from __future__ import annotations

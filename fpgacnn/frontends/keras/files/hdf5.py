@@ -103,7 +103,7 @@ def _understood(path: Path, answer: bytearray) -> Group:
     try:
         return _root(path, answer)
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError) as error:
-        raise BrokenFileError(file=path, why="the HDF5 library read it, but the result makes no sense") from error
+        raise BrokenFileError(file=path, why="the HDF5 library read it, but its content is not valid") from error
 
 
 def _root(path: Path, answer: bytearray) -> Group:

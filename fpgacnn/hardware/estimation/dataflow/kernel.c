@@ -1,4 +1,4 @@
-/* The token simulation of `simulate.py`, compiled: the same loops, the same answers (tests/unit/estimation/test_dataflow.py). */
+/* The token simulation of `simulate.py`, compiled: the same loops, the same answers (tests/unit/hardware/estimation/test_dataflow.py). */
 #include <stdint.h>
 #include <stdlib.h>
 

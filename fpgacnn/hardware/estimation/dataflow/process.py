@@ -82,10 +82,6 @@ class Network:
         )
         return replace(self, channels=changed)
 
-    def without_limits(self) -> Network:
-        """The network with FIFOs that never fill up."""
-        return replace(self, channels=tuple(replace(one, depth=None) for one in self.channels))
-
     def unbalanced(self) -> tuple[str, ...]:
         """FIFOs whose reader does not read in a frame what their writer writes."""
         written, read = self.words(), np.zeros(len(self.channels), np.int64)

@@ -158,7 +158,7 @@ def _report_heads(folder: Path) -> Iterator[str]:
 
 def _head(path: Path) -> str:
     try:
-        with open_regular(path, limit=ANY_SIZE) as file:
+        with open_regular(path, limit=ANY_SIZE, links=False) as file:
             return file.read(REPORT_HEAD).decode("utf-8", "replace")
     except OSError:  # `fpgacnn report` names a report that cannot be read
         return ""

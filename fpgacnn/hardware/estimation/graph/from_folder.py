@@ -248,12 +248,17 @@ def _layers(
 
     def variable(name: str) -> str:
         for _ in range(MAX_ALIASES):
-            name = alias.get(name, name)
+            if name not in alias:
+                break
+            name = alias[name]
         return name
 
     def origin(name: str) -> str:
+        name = variable(name)
         for _ in range(MAX_ALIASES):
-            name = copied.get(variable(name), variable(name))
+            if name not in copied:
+                break
+            name = variable(copied[name])
         return name
 
     for found in _CALL.finditer(code):

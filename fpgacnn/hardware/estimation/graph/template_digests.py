@@ -15,7 +15,6 @@ DATA = "template_digests.json"
 GENERATED = frozenset({"nnet_code_gen.h"})
 """Headers that hls4ml writes for one network."""
 
-MAX_HEADERS = 500
 DIGITS = 16
 
 
@@ -38,14 +37,10 @@ def changed_headers(folder: Path) -> tuple[str, ...]:
 
     Raises UnreadableProjectError.
     """
-    if not folder.is_dir():
-        return ()
-    paths = [path for path in sorted(folder.glob("*.h"))[:MAX_HEADERS] if path.is_file()]
-    known = known_digests()
     return tuple(
-        path.name
-        for path in paths
-        if path.name in known
-        and path.name not in GENERATED
-        and digest_of(read_text(path, MAX_CODE_BYTES)) not in known[path.name]
+        name
+        for name, digests in sorted(known_digests().items())
+        if name not in GENERATED
+        and (folder / name).is_file()
+        and digest_of(read_text(folder / name, MAX_CODE_BYTES)) not in digests
     )

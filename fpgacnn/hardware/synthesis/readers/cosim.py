@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from fpgacnn.errors import ReportBrokenError
 from fpgacnn.hardware.synthesis.figures import Origin, Resources, Stage
@@ -72,30 +73,39 @@ def read_export_rpt(text: str, file: str) -> Export:
             raise timing.broken(f"'CP {name}' is missing; the report ends early")
     if not verdicts and None not in periods.values():
         raise timing.broken("the verdict on timing is missing; the report ends early")
-    missing = [name for name in ("LUT", "FF", "DSP", "BRAM") if name not in counts]
-    if missing:
-        raise usage.broken(f"'{missing[0]}' is missing")
+    origin = Origin(stage=Stage.SYNTH if head[1] == "Synthesis" else Stage.IMPL, file=file)
     impl = next((value for name, value in periods.items() if "impl" in name), None)
     tool = fields.get("Implementation tool", "")
     return Export(
-        origin=(origin := Origin(stage=Stage.SYNTH if head[1] == "Synthesis" else Stage.IMPL, file=file)),
+        origin=origin,
         version=tool.rpartition("v.")[2] or None,
         date=date_text(fields.get("Report date", "")),
         part=fields.get("Device target"),
-        resources=Resources(
-            origin=origin,
-            lut=counts["LUT"],
-            ff=counts["FF"],
-            dsp=counts["DSP"],
-            bram_18k=counts["BRAM"],
-            uram=counts.get("URAM"),
-        ),
+        resources=resources_of(counts, origin, usage),
         slices=counts.get("SLICE"),
         shift_registers=counts.get("SRL"),
         required_ns=periods["required"],
         achieved_synth_ns=periods.get("achieved post-synthesis"),
         achieved_impl_ns=impl,
         timing_met=verdicts[0] if verdicts else None,
+    )
+
+
+def resources_of(counts: Mapping[str, int | None], origin: Origin, usage: Cells) -> Resources:
+    """The resources in a list of counts.
+
+    Raises ReportBrokenError if one is missing.
+    """
+    missing = next((name for name in ("LUT", "FF", "DSP", "BRAM") if name not in counts), None)
+    if missing:
+        raise usage.broken(f"'{missing}' is missing; the report ends early")
+    return Resources(
+        origin=origin,
+        lut=counts["LUT"],
+        ff=counts["FF"],
+        dsp=counts["DSP"],
+        bram_18k=counts["BRAM"],
+        uram=counts.get("URAM"),
     )
 
 

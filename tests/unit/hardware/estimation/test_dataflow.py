@@ -15,7 +15,7 @@ from fpgacnn.hardware.devices import find_device
 from fpgacnn.hardware.estimation import estimate
 from fpgacnn.hardware.estimation.dataflow import schedules
 from fpgacnn.hardware.estimation.dataflow.build import build
-from fpgacnn.hardware.estimation.dataflow.compiled import Simulator
+from fpgacnn.hardware.estimation.dataflow.compiled import Simulator, has_kernel
 from fpgacnn.hardware.estimation.dataflow.depths import drawn_cycles, levels
 from fpgacnn.hardware.estimation.dataflow.process import Channel, Network, Process
 from fpgacnn.hardware.estimation.dataflow.schedules import FrameSchedule
@@ -70,6 +70,7 @@ def random_network(seed: int) -> Network:
 
 @pytest.mark.skipif(find_c_compiler() is None, reason="needs a C compiler")
 def test_compiled_and_interpreted_loops_are_equal() -> None:
+    assert has_kernel()
     stopped = 0
     for seed in range(60):
         network = random_network(seed)
@@ -94,7 +95,7 @@ def test_a_chain_of_one_word_a_cycle_runs_at_full_speed_with_two_places_and_at_h
     fast = Simulator(chain(*made, depths=(None, 2, None))).run()
     slow = Simulator(chain(*made, depths=(None, 1, None))).run()
     assert fast.interval == 50 + 2  # the pipeline's own cycle, and the one between two frames
-    assert slow.interval == pytest.approx(2 * 50, abs=2)
+    assert slow.interval == 2 * 50 + 1
 
 
 def test_a_word_stays_in_a_deep_fifo_for_two_cycles_and_in_a_shift_register_for_one() -> None:
@@ -120,7 +121,7 @@ def test_windows_end_as_often_as_there_are_results(
 
 
 def test_a_resource_convolution_takes_its_reuse_loop_only_where_a_window_ends() -> None:
-    """Nine windows of 74 cycles and 16 shifts of 9, as in an RTL simulation of Vivado HLS, within two cycles."""
+    """Nine windows of 74 cycles and 16 shifts of 9 (810 in all), and five cycles before and behind them."""
     found = schedules.window_ends((5, 5), (3, 3), (1, 1))
     made = (
         schedules.source(0, 9),
@@ -128,9 +129,7 @@ def test_a_resource_convolution_takes_its_reuse_loop_only_where_a_window_ends() 
         schedules.serial_windows(1, 2, found, 74, 9),
         schedules.sink(2, 9),
     )
-    assert Simulator(chain(*made, depths=(None, 25, None))).run(frames=2).latency == pytest.approx(
-        9 * 74 + 16 * 9, abs=8
-    )
+    assert Simulator(chain(*made, depths=(None, 25, None))).run(frames=2).latency == 815
 
 
 def residual(**changes: Any) -> HardwareGraph:
@@ -171,13 +170,10 @@ def test_the_smallest_depths_keep_the_interval_also_with_other_cycles(tool: Back
 
 
 def test_the_functional_limit_of_a_way_past_two_convolutions() -> None:
-    """Two windows of three rows.
-
-    The way past holds two rows and two pixels before the first sum, and one word waits.
-    """
+    """Two windows of three rows: the copy waits for two rows and a few pixels; the pipelines hold the rest."""
     depths = dict.fromkeys(("stem", "stem:pad1", "pad1", "a", "pad2", "b", "add"), 2)
-    assert estimate(residual(fifo_depths={**depths, "stem:add": 32})).stops
-    assert not estimate(residual(fifo_depths={**depths, "stem:add": 64})).stops
+    assert estimate(residual(fifo_depths={**depths, "stem:add": 38})).stops
+    assert not estimate(residual(fifo_depths={**depths, "stem:add": 39})).stops
 
 
 def test_levels_are_the_largest_depths_for_each_number_of_blocks() -> None:

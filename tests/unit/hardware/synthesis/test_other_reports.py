@@ -228,9 +228,14 @@ def test_results_of_newer_tools(*, implemented: bool, met: bool) -> None:
     assert (found.origin.stage, found.achieved_impl_ns) == ((Stage.IMPL, 4.711) if implemented else (Stage.SYNTH, None))
 
 
-def test_results_without_a_verdict_leave_it_open_and_cut_ones_are_broken() -> None:
+def test_results_without_a_verdict_are_judged_by_their_periods_and_cut_ones_are_broken() -> None:
     text = results_rpt()
-    assert read_results_rpt(text.replace("* Timing was met\n", ""), "x").timing_met is None
+    silent = text.replace("* Timing was met\n", "")
+    assert read_results_rpt(silent, "x").timing_met is True
+    assert read_results_rpt(silent.replace("4.711", "9.900"), "x").timing_met is False
+    assert read_results_rpt(silent.replace("4.711", "NA   "), "x").timing_met is None
+    with pytest.raises(ReportBrokenError, match=r"^x: section 'Place & Route Timing Summary': 'Post-Route' is missing"):
+        read_results_rpt(text[: text.index("| Post-Route")], "x")
     with pytest.raises(ReportBrokenError, match=r"^x: section 'Place & Route Resource Summary': 'FF' is missing"):
         read_results_rpt(text[: text.index("FF:")], "x")
     with pytest.raises(ReportBrokenError, match=r"^x: section 'Place & Route Timing Summary': 'Target' is missing"):
@@ -270,6 +275,13 @@ def test_reports_of_other_makers_are_named(tmp_path: Path, head: str, tool: str)
     assert [(one.file, one.code) for one in found.unread] == [("top.fit.rpt", "FC102")]
 
 
+def test_a_path_or_a_project_named_like_another_tool_changes_nothing(tmp_path: Path) -> None:
+    text = utilization_rpt(Netlist()).replace("report_utilization", "report_utilization -file /home/u/Catapult/x.rpt")
+    assert kind_of(text, "vivado_synth.rpt") is ReportKind.UTILIZATION
+    (tmp_path / "vivado_synth.rpt").write_text(text)
+    assert read(tmp_path).unread == ()
+
+
 def test_export_in_xml() -> None:
     read = read_export_xml(EXPORT_XML, "x_export.xml")
     assert (read.resources.lut, read.resources.bram_18k, read.required_ns, read.achieved_synth_ns, read.timing_met) == (
@@ -283,7 +295,9 @@ def test_export_in_xml() -> None:
 
 
 def test_an_export_without_a_number_is_broken() -> None:
-    with pytest.raises(ReportBrokenError, match=r"^x: section 'Resource usage': 'BRAM' is missing$"):
+    with pytest.raises(
+        ReportBrokenError, match=r"^x: section 'Resource usage': 'BRAM' is missing; the report ends early$"
+    ):
         read_export_rpt(export_rpt().replace("BRAM:", "DRAM:"), "x")
 
 
