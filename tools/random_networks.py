@@ -56,7 +56,7 @@ def main() -> int:
         verdict = found[""]
         tally.add(verdict)
         for mutant in caught.keys() & found.keys():
-            caught[mutant] += found[mutant].is_wrong
+            caught[mutant] += found[mutant].outcome is Outcome.DIFFERS
         if verdict.is_wrong:
             print(f"seed {verdict.seed} {verdict.outcome}: {verdict.why}\n{verdict.text}\n", flush=True)
         if number % REPORT_EVERY == 0:

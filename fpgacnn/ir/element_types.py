@@ -72,7 +72,7 @@ def holds_format(kind: ElementKind, form: Format) -> bool:
         places = form.integer - form.width
         return places >= 0 and low <= form.low << places and form.high << places <= high
     if kind is ElementKind.FLOAT16:
-        return form.integer - form.signed <= _FLOAT16_INTEGER and form.fraction <= _FLOAT16_FRACTION
+        return form.integer <= _FLOAT16_INTEGER and form.fraction <= _FLOAT16_FRACTION
     return True
 
 

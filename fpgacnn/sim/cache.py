@@ -74,10 +74,12 @@ def why_unused() -> str | None:
     """Why builds are not kept; None where they are. The folder is made where it is missing."""
     try:
         _make("")
-        with _opened(""):
-            return None
+        for kind in ("", *sorted(place.name for place in cache_folder().iterdir() if place.is_dir())):
+            with _opened(kind):
+                pass
     except OSError as error:
         return error.strerror or str(error)
+    return None
 
 
 @contextlib.contextmanager
@@ -152,8 +154,8 @@ def _opened(kind: str) -> Iterator[int]:
 
     Raises OSError where there is none, or where other users could change what lies there.
     """
-    folder = cache_folder(kind)
-    for place in (cache_folder(), folder):
+    folder = Path(os.path.realpath(cache_folder(kind)))  # what is checked is what is opened
+    for place in (Path(os.path.realpath(cache_folder())), folder):
         _check(why_not_strict(place), folder)
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -236,22 +236,26 @@ def _abandoned(folder: Path | str) -> Iterator[int]:
         os.close(lock)
 
 
-def is_abandoned(name: str, folder: int) -> bool:
-    """Whether a file of this user in an opened folder was left by a command that is dead, as for folders."""
+def remove_abandoned(name: str, folder: int) -> None:
+    """Remove a file of this user in an opened folder if a command that is dead left it, as for folders.
+
+    The lock is held until the file is gone, so that no other command takes the file meanwhile.
+    """
     try:
         handle = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
     except OSError:
-        return False
+        return
     try:
         state = os.fstat(handle)
         if not stat.S_ISREG(state.st_mode) or state.st_uid != os.geteuid():
-            return False
+            return
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if f".{machine()}." in name or time.time() - state.st_mtime >= FOREIGN_SECONDS:
+            os.unlink(name, dir_fd=folder)
     except OSError:
-        return False
+        return
     finally:
         os.close(handle)
-    return f".{machine()}." in name or time.time() - state.st_mtime >= FOREIGN_SECONDS
 
 
 def _prefix(folder: Path) -> str:

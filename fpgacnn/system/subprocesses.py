@@ -147,7 +147,10 @@ def run_logged(
             for line in lines:
                 tell(_text(line))
             unfinished, tail = unfinished[-TAIL_CHARACTERS:], (tail + block)[-TAIL_CHARACTERS:]
-        status = child.wait()
+        try:
+            status = child.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired as error:  # it closed its output and went on
+            raise ToolTimeoutError(tool=Path(command[0]).name, seconds=f"{seconds:g}") from error
     return Finished(status=status, tail=_text(tail))
 
 
@@ -284,7 +287,9 @@ def side_by_side(commands: Sequence[Sequence[str]], *, at_once: int, folder: Pat
                     late = one.child.poll() is None
                     one.end()
                     running.remove(one)
-                    yield one.ended(late=late)
+                    ended = one.ended(late=late)
+                    one.output.close()
+                    yield ended
                 if not done:
                     time.sleep(LOOK_SECONDS)
         finally:

@@ -133,6 +133,8 @@ MOVES: dict[str, Any] = {
     "choice": lambda graph, x: graph.add("Where", graph.store([True, False] * 2, np.bool_), x, "x"),
     "concatenation": lambda graph, x: graph.add("Concat", "x", x, axis=1),
     "maximum": lambda graph, x: graph.add("ReduceMax", x, axes=[1]),
+    "mean": lambda graph, x: graph.add("ReduceMean", x, axes=[1]),
+    "product": lambda graph, x: graph.add("MatMul", x, graph.store(np.ones((N, 2)))),
 }
 
 

@@ -145,7 +145,7 @@ def verdicts_of_mutants(
                 found = {"": judge("", seed, saved)}
                 for mutant in [name for name, times in left.items() if times and found[""].outcome is Outcome.READ]:
                     found[mutant] = judge(mutant, seed, saved)
-                    left[mutant] -= found[mutant].is_wrong
+                    left[mutant] -= found[mutant].outcome is Outcome.DIFFERS
                 yield found
 
 

@@ -82,7 +82,7 @@ def _import_everything() -> None:
 
 
 def _become_command(words: Sequence[str], folder: Path, variables: Mapping[str, str], out: int, err: int) -> NoReturn:
-    """Be the command `fpgacnn WORDS`, and end: in a fork, with nothing of what pytest changed and this process kept."""
+    """Be the command `fpgacnn WORDS`, and end: in a fork. Patched modules stay patched."""
     status = 70
     try:
         for number, target in ((os.open(os.devnull, os.O_RDONLY), 0), (out, 1), (err, 2)):
@@ -109,13 +109,15 @@ def _become_command(words: Sequence[str], folder: Path, variables: Mapping[str, 
         traceback.print_exc()
         status = 1
     finally:
-        with contextlib.suppress(OSError, ValueError):
-            sys.stdout.flush()
-            sys.stderr.flush()
-        if measured := coverage_of_this_process():
-            measured.stop()
-            measured.save()
-        os._exit(status)
+        try:
+            with contextlib.suppress(OSError, ValueError):
+                sys.stdout.flush()
+                sys.stderr.flush()
+            if measured := coverage_of_this_process():
+                measured.stop()
+                measured.save()
+        finally:
+            os._exit(status)  # whatever happened: never back into pytest
 
 
 def coverage_of_this_process() -> Any:

@@ -162,7 +162,7 @@ def test_a_number_out_of_range_is_refused_before_anything_is_read(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError) as caught:
         getattr(fpgacnn, name)(*positional, **{keyword: value})
-    assert re.search(r"between|cannot|must", str(caught.value))
+    assert " between " in str(caught.value)
 
 
 @pytest.mark.parametrize("path", ["a" * 5000, "x/" * 3000, "m.h5/inside"])

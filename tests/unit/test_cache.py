@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -127,7 +128,9 @@ def test_partial_files_of_killed_commands_make_room_too(cache: Path, monkeypatch
 @pytest.mark.parametrize("wrong", ["much", "-1", "1.5", "²", "9" * 40, "9" * 5000, "nan", "1_0", "٣", " 5", "0x10"])
 def test_a_limit_that_is_no_size_is_told(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
     monkeypatch.setenv(LIMIT_VARIABLE, wrong)
-    with pytest.raises(UsageError, match=f"FPGACNN_CACHE_MB is '?{wrong[:20]}"):
+    with pytest.raises(
+        UsageError, match=rf"FPGACNN_CACHE_MB is '{re.escape(wrong[:20])}.*'; it must be a whole number between 0 and"
+    ):
         put("a")
 
 
@@ -183,7 +186,7 @@ def test_a_cache_in_which_others_can_write_is_not_used(
     used = mode == 0o1777 and above > 1
     assert (found("csim", "key") is not None) == used
     assert keep("csim", "other", b"x", mode=0o755) == used
-    assert (why_unused() is None) == (used or above == 0)
+    assert (why_unused() is None) == used
     loose.chmod(0o700)
 
 

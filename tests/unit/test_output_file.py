@@ -69,9 +69,13 @@ def test_of_many_writers_each_file_is_whole(tmp_path: Path) -> None:
     children = []
     for number in range(8):
         if (child := os.fork()) == 0:
-            for _ in range(20):
-                write_atomically(file, bytes([number]) * 50_000)
-            os._exit(0)
+            status = 1
+            try:
+                for _ in range(20):
+                    write_atomically(file, bytes([number]) * 50_000)
+                status = 0
+            finally:
+                os._exit(status)
         children.append(child)
     while children:
         if file.exists():

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import fpgacnn
-from fpgacnn.errors import FpgacnnError
+from fpgacnn.errors import FpgacnnError, InternalError
 from fpgacnn.system.files.regular import ANY_SIZE, open_regular, read_regular, read_regular_text
 from tests.support.files import entry, linear, sequential_file, tiny_model
 
@@ -168,8 +168,11 @@ def test_no_file_of_a_project_makes_a_command_wait(made: Path, name: str, kind: 
     KINDS[kind](file)
     try:
         for use in USES.values():
-            with within(60), contextlib.suppress(FpgacnnError):
-                use(made / "p")
+            with within(60):
+                try:
+                    use(made / "p")
+                except FpgacnnError as error:
+                    assert not isinstance(error, InternalError), error
     finally:
         file.unlink()
         if before is not None:
@@ -205,8 +208,9 @@ def suffixed(path: Path, suffix: str) -> Path:
 @pytest.mark.parametrize("use", GIVEN)
 def test_no_file_that_is_given_makes_a_command_wait(made: Path, tmp_path: Path, use: str, kind: str) -> None:
     KINDS[kind](tmp_path / "x")
-    with within(60), pytest.raises(FpgacnnError):
+    with within(60), pytest.raises(FpgacnnError) as caught:
         GIVEN[use](made, tmp_path / "x")
+    assert not isinstance(caught.value, InternalError)
 
 
 # --- every place in the code ---------------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ def test_windows_are_multiplied_and_summed_place_by_place(
     random = np.random.default_rng(height)
     image = random.integers(-20, 21, (events, height, width, 3)) / 8
     kernel = random.integers(-20, 21, (3, 2, 3, 5)) / 8
-    assert events * height * width < WINDOW_VALUES or height * width * kernel[..., 0].size > WINDOW_VALUES // 2
+    assert (height * width * kernel[..., 0].size > WINDOW_VALUES) == (height == 40)  # one case is computed in pieces
     found = convolved(image, kernel, strides)
     rows, columns = (height - 3) // strides[0] + 1, (width - 2) // strides[1] + 1
     wanted = np.zeros((events, rows, columns, 5))

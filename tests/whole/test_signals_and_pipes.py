@@ -102,23 +102,25 @@ def test_a_command_that_ignores_hangups_goes_on(here: Path) -> None:
     assert child.returncode == 143
 
 
-def test_a_processor_limit_is_a_signal_like_others(here: Path) -> None:
-    """The soft limit sends SIGXCPU, in the middle of whatever the command does."""
-
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_CPU, (1, 30))
-
-    done = subprocess.run(
-        [*COMMAND, "convert", "m.h5", "-o", "out", "--no-csim"],
-        cwd=here,
-        env=environment(here),
+def limited(folder: Path, kind: int, limits: tuple[int, int], *words: str) -> subprocess.CompletedProcess[str]:
+    """The command under a limit of the operating system (soft, hard)."""
+    return subprocess.run(
+        [*COMMAND, *words],
+        cwd=folder,
+        env=environment(folder),
         capture_output=True,
         text=True,
         check=False,
-        preexec_fn=limit,
+        preexec_fn=lambda: resource.setrlimit(kind, limits),
         timeout=120,
     )
-    assert done.returncode in (0, 128 + signal.SIGXCPU)
+
+
+def test_a_processor_limit_is_a_signal_like_others(here: Path) -> None:
+    """The soft limit sends SIGXCPU, in the middle of whatever the command does."""
+    done = limited(here, resource.RLIMIT_CPU, (1, 30), "convert", "m.h5", "-o", "out", "--no-csim")
+    has_ended = done.returncode == -signal.SIGXCPU and "project: out" in done.stdout  # while Python shut down
+    assert done.returncode in (0, 128 + signal.SIGXCPU) or has_ended, done.stderr
     assert "Traceback" not in done.stderr
     assert names(here / "tmp") == []
 
@@ -127,8 +129,8 @@ def test_a_processor_limit_is_a_signal_like_others(here: Path) -> None:
 
 
 def piped(folder: Path, command: str, extra: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """A shell's command line in which `fpgacnn` is the command, and `STATUS` gets its status."""
-    text = f'fpgacnn() {{ "$@"; }}; {command}'.replace("fpgacnn ", " ".join(COMMAND) + " ")
+    """A command line of bash in which `fpgacnn` is the command."""
+    text = command.replace("fpgacnn ", " ".join(COMMAND) + " ")
     return subprocess.run(
         [shutil.which("bash") or "/bin/bash", "-c", text],
         cwd=folder,
@@ -263,21 +265,10 @@ def test_more_than_a_thousand_open_files_are_no_hindrance(here: Path) -> None:
 
 @pytest.mark.parametrize("most", [4, 6, 8, 12, 16])
 def test_too_few_files_are_an_error_of_the_machine(here: Path, most: int) -> None:
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-    done = subprocess.run(
-        [*COMMAND, "simulate", "m.h5", "--input", "m.h5", "-q"],
-        cwd=here,
-        env=environment(here),
-        capture_output=True,
-        text=True,
-        check=False,
-        preexec_fn=limit,
-        timeout=120,
-    )
+    np.save(here / "x.npy", np.zeros((40, 4, 4, 1)))
+    done = limited(here, resource.RLIMIT_NOFILE, (most, most), "simulate", "m.h5", "--input", "x.npy", "-q")
     assert "FC001" not in done.stderr
-    assert "Traceback" not in done.stderr or done.returncode == 1  # Python itself could not start
+    assert done.returncode in (0, 3) or (done.returncode == 1 and most == 4), done.stderr  # 1: Python did not start
 
 
 def test_help_is_shown_without_files(here: Path) -> None:

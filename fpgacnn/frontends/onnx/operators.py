@@ -120,8 +120,25 @@ _UNROUNDED = _MOVING | {
 }
 """Operators whose results every type of real numbers holds that holds their inputs."""
 
-_KEEPING = (_UNROUNDED - {"Cast", "Ceil", "Floor", "Round", "Sign"}) | set(MERGES) | {"Where"}
-"""Operators behind which a quotient that float32 rounded is one still."""
+_LINEAR = frozenset(
+    {
+        "AveragePool",
+        "BatchNormalization",
+        "Conv",
+        "ConvTranspose",
+        "Gemm",
+        "GlobalAveragePool",
+        "MatMul",
+        "ReduceL1",
+        "ReduceMean",
+        "ReduceSum",
+        "ReduceSumSquare",
+    }
+)
+"""Operators that add elements of their input."""
+
+_KEEPING = (_UNROUNDED - {"Cast", "Ceil", "Floor", "Round", "Sign"}) | set(MERGES) | {"Where"} | _LINEAR
+"""Operators whose result is made from a quotient that float32 rounded, if their input is."""
 
 _UNFOLDED = frozenset({"QuantizeLinear", "DequantizeLinear", *QUANTIZERS})
 

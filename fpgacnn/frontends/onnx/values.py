@@ -72,7 +72,8 @@ class TensorView:
 
     The file's tensor is what the layer holds, its axes taken in `order`, then given `shape`. `shape` counts the events
     axis, as 1. `exclusive`: nothing else reads the layer. `coding` is set between QuantizeLinear and DequantizeLinear.
-    `kind` is the element type in the file. `divided`: a quotient that float32 rounds, right where steps would show it.
+    `kind` is the element type in the file. `divided`: made from a quotient that float32 rounds; a step function of it
+    is refused.
     """
 
     layer: str

@@ -111,6 +111,9 @@ def affine(layer: Node, operation: nodes.PlannedAffine, given: Bound) -> Bound:
     size = max(magnitude(product), int(np.abs(offset).max()).bit_length(), magnitude(result))
     error = given.error * float(np.abs(operation.trained.slope).max())
     if operation.exact_steps:
+        if error and operation.format is None:  # a sign line: in units of its own, with its edge rounded up to a code
+            steepest = max(float(np.abs(line).max()) for line in (operation.scale.values, operation.trained.slope))
+            error = (given.error + 2.0**-source.fraction) * steepest
         return ranged(result, error, size)
     off = constants_error(operation)
     return ranged(result, error + magnitude_of(source) * off[0] + off[1], size)

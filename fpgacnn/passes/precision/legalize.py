@@ -102,7 +102,7 @@ class Legalization:
 
     def _narrower(self, made: Node, error: WidthLimitError) -> tuple[Node, ...]:
         """The node with shorter constants, narrowed inputs, or both; raises the error if floats are not the cause."""
-        casts, behind = shorten.inputs(made, self.planner, self.long)
+        casts, behind = shorten.inputs(made, self.planner, self.long, self.namer)
         for cast in casts:
             self.planner.add(cast)
         short, short_behind = (shorten.constants(one, self.planner) for one in (made, behind))
@@ -125,7 +125,7 @@ class Legalization:
         """The node `source`, or a cast of it where it has more than FLOAT_INPUT_BITS bits; the name of either."""
         if self.planner.decided[source].result.format.width <= shorten.FLOAT_INPUT_BITS:
             return source
-        cast = shorten.narrow(layer, source, self.planner, place=place)
+        cast = shorten.narrow(layer, source, self.planner, self.namer, place=place)
         self._emit(cast)
         return cast.name
 
@@ -208,7 +208,8 @@ class Legalization:
         """One exact node for a scale and the quantizer behind it; where there is none, one after the other."""
         source = self.planner.bounds[scale.inputs[0]]
         form = scales.quantizer_format(cast.operation)
-        if scales.takes_sign(cast.operation) or form is None:
+        if form is None:
+            assert scales.takes_sign(cast.operation)
             self._emit(node(scale, scales.sign_line(line, source.interval), is_result=False))
             self._add(cast)
             return
@@ -239,7 +240,7 @@ class Legalization:
             self._emit(node(layer, PlannedCast(format=self.planner.decided[source].result.format)))
             return
         up, cast, down = wrapping(operation)
-        shifted, wrapped = f"{layer.name}_up", f"{layer.name}_cast"
+        shifted, wrapped = self.namer.unique(f"{layer.name}_up"), self.namer.unique(f"{layer.name}_cast")
         self._emit(node(layer, up, name=shifted, is_result=False))
         self._emit(node(layer, cast, name=wrapped, inputs=(shifted,), is_result=False))
         self._emit(node(layer, down, inputs=(wrapped,)))
@@ -253,7 +254,10 @@ class Legalization:
         given, form = self.planner.bounds[source], self.planner.decided[source].result.format
         table = function_tables.build(operation, given.interval, form, given.error, layer=layer.source)
         if table.index is not None:
-            index, name = PlannedCast(format=table.index, purpose=Purpose.INDEX), f"{layer.name}_index"
+            index, name = (
+                PlannedCast(format=table.index, purpose=Purpose.INDEX),
+                self.namer.unique(f"{layer.name}_index"),
+            )
             self._emit(node(layer, index, name=name, is_result=False))
             source = name
         if table.line is None:

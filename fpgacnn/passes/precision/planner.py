@@ -8,6 +8,7 @@ from typing import assert_never
 
 import numpy as np
 
+from fpgacnn.errors import InternalError
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import interval as iv
 from fpgacnn.ir import quantized as q
@@ -37,6 +38,8 @@ class Planner:
 
         Raises WidthLimitError where a lossless value needs more bits than the arithmetic has; then nothing changes.
         """
+        if layer.name in self.bounds:
+            raise InternalError(what=f"node '{layer.name}' is planned twice")
         given = tuple(self.bounds[name] for name in layer.inputs)
         formats = tuple(self.decided[name].result.format for name in layer.inputs)
         shapes = tuple(self.shapes[name] for name in layer.inputs)

@@ -22,6 +22,7 @@ from fpgacnn.passes.precision import nodes
 from fpgacnn.passes.precision.bounds import constants_error
 from fpgacnn.passes.precision.nodes import Node, node
 from fpgacnn.passes.precision.planner import Planner
+from fpgacnn.passes.quantization.names import Namer
 
 SCALE_PORT_BITS = 18
 """Width of one port of a DSP48: for a longer scale, a shorter one is searched."""
@@ -104,7 +105,7 @@ def _nearest(values: FloatArray, bits: int, finest: int) -> Codes:
     return Codes(array=codes, format=smallest_format(int(codes.min()), int(codes.max()), finest))
 
 
-def inputs(layer: Node, planner: Planner, long: AbstractSet[str]) -> tuple[tuple[Node, ...], Node]:
+def inputs(layer: Node, planner: Planner, long: AbstractSet[str], namer: Namer) -> tuple[tuple[Node, ...], Node]:
     """Casts of the inputs whose width comes from floats, and the node that reads them.
 
     Where such an input and another one need a common binary point, either loses the bits far below the top of both.
@@ -123,14 +124,16 @@ def inputs(layer: Node, planner: Planner, long: AbstractSet[str]) -> tuple[tuple
         or (finest is not None and planner.bounds[name].interval.fraction > finest)
     ]
     casts = {
-        name: narrow(layer, name, planner, place=f"{place}" if place else "", finest=finest)
+        name: narrow(layer, name, planner, namer, place=f"{place}" if place else "", finest=finest)
         for place, name in enumerate(wide)
     }
     behind = replace(layer, inputs=tuple(casts[name].name if name in casts else name for name in layer.inputs))
     return tuple(casts.values()), behind
 
 
-def narrow(layer: q.Layer | Node, source: str, planner: Planner, *, place: str = "", finest: int | None = None) -> Node:
+def narrow(
+    layer: q.Layer | Node, source: str, planner: Planner, namer: Namer, *, place: str = "", finest: int | None = None
+) -> Node:
     """A cast in front of `layer` to FLOAT_INPUT_BITS bits, at most `finest` of them fraction bits."""
     interval = planner.bounds[source].interval
     low, high = interval.bounds
@@ -143,6 +146,6 @@ def narrow(layer: q.Layer | Node, source: str, planner: Planner, *, place: str =
         width=width, integer=width - (interval.fraction - dropped), signed=wide.signed, rounding=Rounding.RND_CONV
     )
     cast = nodes.PlannedCast(format=form, purpose=nodes.Purpose.NARROWING)
-    name = f"{layer.name}_input{place}"
+    name = namer.unique(f"{layer.name}_input{place}")
     narrowed = node(layer, cast, name=name, inputs=(source,), is_result=False)
     return replace(narrowed, shape=planner.shapes[source])

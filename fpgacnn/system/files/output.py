@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from fpgacnn.errors import FileInTheWayError, UsageError, WriteError
-from fpgacnn.system.atomic_dir import is_abandoned, machine, take
+from fpgacnn.system.atomic_dir import machine, remove_abandoned, take
 from fpgacnn.system.files.regular import ANY_SIZE, IrregularFileError, open_regular
 
 PART = ".fpgacnn-part"
@@ -122,11 +122,28 @@ class NewFile:
         except OSError as error:
             if error.errno not in _UNKNOWN_HERE:
                 raise
-            self._name = self._unused()
-            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            handle = os.open(self._name, flags, 0o666, dir_fd=self._folder)
-        take(handle)
+            handle = self._named()
+        else:
+            take(handle)
         return open(handle, "w+b")  # noqa: PTH123  # a number, not a path
+
+    def _named(self) -> int:
+        """A new file with a temporary name and a lock, for file systems that have no files without names."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        while True:
+            name = self._unused()
+            handle = os.open(name, flags, 0o666, dir_fd=self._folder)
+            try:
+                take(handle)
+                os.stat(name, dir_fd=self._folder, follow_symlinks=False)
+            except (BlockingIOError, FileNotFoundError):  # another command took it for abandoned before it had its lock
+                os.close(handle)
+                continue
+            except BaseException:
+                os.close(handle)
+                raise
+            self._name = name
+            return handle
 
     def _unused(self) -> str:
         return f"{_prefix(self._path.name)}{secrets.token_hex(8)}.{machine()}{PART}"
@@ -179,6 +196,5 @@ def _prefix(name: str) -> str:
 def _sweep(folder: int, name: str) -> None:
     """Take away what killed commands of this user left of a file."""
     for left in os.listdir(folder):
-        if left.startswith(_prefix(name)) and left.endswith(PART) and is_abandoned(left, folder):
-            with contextlib.suppress(OSError):
-                os.unlink(left, dir_fd=folder)
+        if left.startswith(_prefix(name)) and left.endswith(PART):
+            remove_abandoned(left, folder)

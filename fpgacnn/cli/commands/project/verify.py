@@ -98,6 +98,9 @@ def verify(
             raise UsageError(
                 what="--locked runs the frozen events and excludes --input, --all, --no-csim, --reference and --model"
             )
+        foreign = options.flags_given(context, io="--io", bits="--bits", jobs="--jobs")
+        if foreign:
+            raise UsageError(what=f"{', '.join(foreign)}: only for --models")
         return verify_locked(project, golden, seconds=timeout, json=json, quiet=quiet)
     if golden is not None:
         raise UsageError(what="--golden needs --locked")

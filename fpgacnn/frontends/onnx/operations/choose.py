@@ -89,12 +89,13 @@ def _chosen(call: OpArgs, view: TensorView, axes: list[int], indices: Sequence[i
 def grown(call: OpArgs, view: TensorView, shape: Shape) -> TensorView:
     """A tensor as large as a constant of a shape makes it: axes of length 1 are repeated, further ones come first.
 
-    Raises ShapeError where they do not fit, UnsupportedOptionError where the axis of events would change.
+    Raises ShapeError where they do not fit, TooLargeError, UnsupportedOptionError where the axis of events changes.
     """
     try:
         full = np.broadcast_shapes(view.shape, shape)
     except ValueError as error:
         raise call.builder.shape_error(f"a constant of {shape} does not fit a tensor of {view.shape}") from error
+    call.builder.check(full)
     more = len(full) - len(view.shape)
     if more:
         call.data_axis(0)

@@ -10,7 +10,7 @@ import numpy as np
 from fpgacnn.errors import UnsupportedQuantizerError
 from fpgacnn.frontends.onnx.fold import axis_of
 from fpgacnn.frontends.onnx.op_args import OpArgs
-from fpgacnn.frontends.onnx.protobuf.kinds import CODES, FLOAT, RANGES, REALS
+from fpgacnn.frontends.onnx.protobuf.kinds import CODES, FLOAT, RANGES, REALS, SHORT_REALS
 from fpgacnn.frontends.onnx.values import Coding, Constant, Grid, Numbers, TensorView, Value
 from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import Rounding
@@ -165,6 +165,8 @@ def _multiplied(call: OpArgs, view: TensorView, factor: float) -> TensorView:
 def _coding(call: OpArgs, scale_at: int, zero_at: int, rank: int, axis: int) -> tuple[Coding, int]:
     """Scale and zero point, along `axis` if there are several, and the integer type."""
     scale = _scale(call, scale_at)
+    if call.constant(scale_at, "scale").kind in SHORT_REALS:
+        raise _refused(call, "a scale of 16 bits: decoded numbers are rounded to its type")
     zero_point = call.constant(zero_at, "zero point") if call.has(zero_at) else None
     named = call.integer("output_dtype", 0) if call.node.kind == "QuantizeLinear" else 0
     kind = (named or 2) if zero_point is None else zero_point.kind

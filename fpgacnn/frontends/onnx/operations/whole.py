@@ -64,7 +64,10 @@ def _in_steps(
 
 
 def _refuse_quotient(call: OpArgs, view: TensorView) -> None:
-    """Mark a division in float32 whose result enters a step function: its rounding matters for integer quotients."""
+    """Refuse a step function of a quotient that float32 rounded: for whole quotients the rounding decides the step.
+
+    Raises UnsupportedOptionError.
+    """
     if view.divided:
         raise call.unsupported(
             "it rounds a quotient whose divisor is no power of two, as float32 happens to round it",

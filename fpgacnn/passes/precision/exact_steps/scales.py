@@ -52,7 +52,8 @@ def takes_sign(operation: q.Operation) -> bool:
     if not isinstance(operation, q.Cast):
         return False
     form = operation.format
-    return (form.width, form.integer, form.rounding) == (1, 1, Rounding.TRN)
+    saturates = form.overflow is Overflow.SAT
+    return form.signed and saturates and (form.width, form.integer, form.rounding) == (1, 1, Rounding.TRN)
 
 
 def fused(operation: q.Affine, source: Bound, form: Format, channels: int) -> PlannedAffine | None:
