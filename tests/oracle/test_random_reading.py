@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.random_reading.law import READ_SHARE, TIE_SHARE, Tally, verdicts_of_mutants
+from tests.random_reading.law import READ_SHARE, TIE_SHARE, Outcome, Tally, verdicts_of_mutants
 from tests.random_reading.mutants import mutants_of
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]  # Keras warns that HDF5 is old
