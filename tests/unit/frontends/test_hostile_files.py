@@ -491,5 +491,5 @@ def test_a_hostile_name_becomes_a_safe_identifier(tmp_path: Path, name: str) -> 
     ids=ascii,
 )
 def test_an_answer_of_a_reader_that_a_file_has_taken_over_is_not_trusted(tmp_path: Path, answer: bytes) -> None:
-    with pytest.raises(BrokenFileError, match="makes no sense"):
+    with pytest.raises(BrokenFileError, match="its content is not valid"):
         hdf5._understood(tmp_path / "m.h5", bytearray(answer))
