@@ -47,13 +47,21 @@ def script(folder: Path, text: str) -> str:
     return str(path)
 
 
-def ended(folder: Path, compiler: str, number: int, *before: str) -> int:
-    """The status of a conversion that gets a signal while a tool works; the tool and its children have ended then."""
+def ended(folder: Path, compiler: str, number: int) -> int:
+    """The status of a conversion that gets a signal while a tool works; the tool and its children have ended then.
+
+    The signal has its default action at the start, also where the tests run under `nohup`.
+    """
     mark = folder / "pid"
     extra = {"CXX": script(folder, compiler), "MARK": str(mark), "CC": "/nowhere/cc"}
-    command = [*before, *COMMAND, "convert", "m.h5", "-o", "out", "-q"]
+    command = [*COMMAND, "convert", "m.h5", "-o", "out", "-q"]
     with subprocess.Popen(
-        command, cwd=folder, env=environment(folder, extra), stderr=subprocess.PIPE, text=True
+        command,
+        cwd=folder,
+        env=environment(folder, extra),
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # noqa: PLW1509
     ) as child:
         deadline = time.monotonic() + 60
         while not mark.exists() and time.monotonic() < deadline:
