@@ -19,8 +19,7 @@ from typing import Any
 import typer
 
 from fpgacnn.cli.main import application
-from fpgacnn.errors import all_errors
-from fpgacnn.hardware.estimation.checks import CAUTIONS
+from fpgacnn.jobs.explain.pages import pages
 
 DOCS = Path(__file__).parents[1] / "docs"
 NOTICE = "<!-- Written by tools/reference_pages.py. -->\n"
@@ -86,22 +85,20 @@ def command_line() -> str:
 
 def errors() -> str:
     """docs/errors.md."""
-    lines = [
-        "# Errors",
-        "",
-        NOTICE,
-        "`fpgacnn explain CODE` prints the same. Words in braces stand for what the error is about.",
-        "",
-        "| code | class | meaning | message | hint | exit status |",
-        "|---|---|---|---|---|---|",
-    ]
-    for code, kind in sorted(all_errors().items()):
-        meaning = cell(inspect.cleandoc(kind.__doc__ or ""))
-        texts = f"{cell(kind.message)} | {cell(kind.cure)}"
-        lines.append(f"| {code} | `{kind.__name__}` | {meaning} | {texts} | {kind.exit_status} |")
-    lines += ["", "## Cautions of an estimate", "", "A caution does not end a command.", "", "| code | meaning |"]
-    lines += ["|---|---|", *(f"| {code} | {cell(meaning)} |" for code, meaning in sorted(CAUTIONS.items()))]
-    return "\n".join(lines) + "\n"
+    found = pages()
+    lines = ["# Errors", "", NOTICE, "`fpgacnn explain CODE` prints the same for one code. A caution belongs to an"]
+    lines += ["estimate and does not end a command.", "", "| code | meaning | exit status |", "|---|---|---|"]
+    for code, page in found.items():
+        status = page.exit_status or "caution"
+        lines.append(f"| [{code}](#{code.lower()}) | {cell(page.meaning.splitlines()[0])} | {status} |")
+    lines.append("")
+    for code, page in found.items():
+        lines += [f"## {code}", "", *([f"`{page.name}`, exit status {page.exit_status}.", ""] if page.name else [])]
+        lines += [*page.meaning.replace("<", "&lt;").splitlines(), "", "How it comes up:", ""]
+        for one in page.ways:
+            lines += [f"- {one.when.replace('<', '&lt;')}:", "", *(f"      {line}" for line in one.lines), ""]
+        lines += [f"What to do: {page.cure.replace('<', '&lt;')}.", ""]
+    return "\n".join(lines).rstrip() + "\n"
 
 
 def decisions() -> str:

@@ -32,6 +32,7 @@ def demo(
     from fpgacnn.pipeline.request import parse_reference
     from fpgacnn.system.progress import silent
 
+    name = name.lower()
     if name not in DEMOS:
         raise UnknownNameError(what="demo", name=name, known=", ".join(DEMOS))
     return run_demo(
@@ -56,39 +57,13 @@ def doctor() -> tuple[Finding, ...]:
 
 @checked
 def explain(code: str | None = None) -> tuple[Mapping[str, object], ...]:
-    """The page of an error or a caution by its code, such as "FC021"; all pages without a code.
+    """The page of an error or a caution by its code, such as "FC021", "fc21" or "21"; all pages without a code.
 
-    A page has `code`, `meaning`, `message`, `cure` and `exit_status`. A caution belongs to an estimate that continues,
-    so it has no message and no cure. Raises UnknownNameError.
+    A page has `code`, `class` (empty for a caution), `meaning`, `ways` (each with `command`, `when`, `message` and
+    `hint`), `message` (of the first way), `cure`, `example` and `exit_status` (0 for a caution: the estimate goes on).
+    Raises UnknownNameError.
     """
-    known = _pages()
-    if code is None:
-        return tuple(known.values())
-    if code.upper() not in known:
-        raise UnknownNameError(
-            what="error code", name=code, known=f"{next(iter(known))} to {list(known)[-1]}; `fpgacnn explain` lists all"
-        )
-    return (known[code.upper()],)
+    from fpgacnn.jobs.explain.pages import page, pages
 
-
-def _pages() -> dict[str, Mapping[str, object]]:
-    import inspect
-
-    from fpgacnn.errors import all_errors
-    from fpgacnn.hardware.estimation.checks import CAUTIONS
-
-    pages: dict[str, Mapping[str, object]] = {
-        code: {
-            "code": code,
-            "meaning": inspect.cleandoc(kind.__doc__ or ""),
-            "message": kind.message,
-            "cure": kind.cure,
-            "exit_status": kind.exit_status,
-        }
-        for code, kind in all_errors().items()
-    }
-    cautions = {
-        code: {"code": code, "meaning": meaning, "message": "", "cure": "", "exit_status": 0}
-        for code, meaning in CAUTIONS.items()
-    }
-    return dict(sorted((pages | cautions).items()))
+    found = tuple(pages().values()) if code is None else (page(code),)
+    return tuple(one.document for one in found)

@@ -92,7 +92,7 @@ def _text(file: Path, key: str, kind: type, value: object) -> str:
     Raises ConfigFileError.
     """
     if issubclass(kind, StrEnum):
-        fits, what = isinstance(value, str) and value in set(kind), " or ".join(f'"{one}"' for one in kind)
+        fits, what = isinstance(value, str) and value.lower() in set(kind), " or ".join(f'"{one}"' for one in kind)
     elif kind is str:
         fits, what = isinstance(value, str | int), "a text"
     else:

@@ -9,6 +9,7 @@ import time
 import typer
 
 from fpgacnn.cli.streams import ReaderGoneError, forget_output, open_streams
+from fpgacnn.cli.usage import command_in, usage_error
 from fpgacnn.errors import FpgacnnError, InternalError, OutOfMemoryError, OutputStreamError, UsageError
 from fpgacnn.system.launch import ENDING
 
@@ -121,7 +122,7 @@ def _run() -> int:
     except FpgacnnError as error:
         return _report_error(error, error.__cause__ if isinstance(error, InternalError) else None)
     except typer.TyperException as error:
-        return _report_error(UsageError(what=error.format_message().rstrip(".")))
+        return _report_error(usage_error(error))
     except (typer.Abort, KeyboardInterrupt):
         status = INTERRUPTED
     except ReaderGoneError:
@@ -141,6 +142,9 @@ def _report_error(error: FpgacnnError, cause: BaseException | None = None) -> in
     from fpgacnn.reporting.terminal.tables import error_lines
 
     console = err()
+    if isinstance(error, UsageError):
+        commands = [one.callback.__name__ for one in app.registered_commands if one.callback]
+        error.data["command"] = command_in(sys.argv[1:], commands) or ""
     for line in error_lines(error):
         if line is not None:
             console.print(line)

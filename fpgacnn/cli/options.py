@@ -48,13 +48,19 @@ Clock: TypeAlias = Annotated[
 Io: TypeAlias = Annotated[
     IoType,
     typer.Option(
-        "--io", help="parallel: all values of an event at once; stream: pixel by pixel.", rich_help_panel=TARGET
+        "--io",
+        help="parallel: all values of an event at once; stream: pixel by pixel.",
+        case_sensitive=False,
+        rich_help_panel=TARGET,
     ),
 ]
 StrategyOption: TypeAlias = Annotated[
     Strategy,
     typer.Option(
-        "--strategy", help="latency: all products at once; resource: shared multipliers.", rich_help_panel=TARGET
+        "--strategy",
+        help="latency: all products at once; resource: shared multipliers.",
+        case_sensitive=False,
+        rich_help_panel=TARGET,
     ),
 ]
 Reuse: TypeAlias = Annotated[
@@ -65,7 +71,12 @@ Reuse: TypeAlias = Annotated[
 ]
 Backend: TypeAlias = Annotated[
     BackendName,
-    typer.Option("--backend", help="The synthesis tool that the project is written for.", rich_help_panel=TARGET),
+    typer.Option(
+        "--backend",
+        help="The synthesis tool that the project is written for.",
+        case_sensitive=False,
+        rich_help_panel=TARGET,
+    ),
 ]
 Fifo: TypeAlias = Annotated[
     str | None,
@@ -98,13 +109,19 @@ OwnClock: TypeAlias = Annotated[
 OwnIo: TypeAlias = Annotated[
     IoType | None,
     typer.Option(
-        "--io", help="parallel: all values of an event at once; stream: pixel by pixel.", rich_help_panel=TARGET
+        "--io",
+        help="parallel: all values of an event at once; stream: pixel by pixel.",
+        case_sensitive=False,
+        rich_help_panel=TARGET,
     ),
 ]
 OwnStrategy: TypeAlias = Annotated[
     Strategy | None,
     typer.Option(
-        "--strategy", help="latency: all products at once; resource: shared multipliers.", rich_help_panel=TARGET
+        "--strategy",
+        help="latency: all products at once; resource: shared multipliers.",
+        case_sensitive=False,
+        rich_help_panel=TARGET,
     ),
 ]
 OwnReuse: TypeAlias = Annotated[
@@ -115,7 +132,12 @@ OwnReuse: TypeAlias = Annotated[
 ]
 OwnBackend: TypeAlias = Annotated[
     BackendName | None,
-    typer.Option("--backend", help="The synthesis tool that the project is written for.", rich_help_panel=TARGET),
+    typer.Option(
+        "--backend",
+        help="The synthesis tool that the project is written for.",
+        case_sensitive=False,
+        rich_help_panel=TARGET,
+    ),
 ]
 Softmax: TypeAlias = Annotated[
     str,
@@ -207,8 +229,8 @@ def layer_settings(settings: list[str] | None) -> LayerSettings:
         match key:
             case "reuse" if re.fullmatch(r"[0-9]{1,9}", value):
                 reuse_of[layer] = int(value)
-            case "strategy" if value in set(Strategy):
-                strategy_of[layer] = value
+            case "strategy" if value.lower() in set(Strategy):
+                strategy_of[layer] = value.lower()
             case _:
                 raise UsageError(
                     what=f"--set {setting}: only LAYER.reuse=N and LAYER.strategy=latency|resource can be set"
@@ -221,7 +243,7 @@ def _split(setting: str) -> tuple[str, str, str]:
     layer, dot, key = name.rpartition(".")
     if not (equals and dot and layer):
         raise UsageError(what=f"--set {setting}: expected LAYER.KEY=VALUE")
-    return layer, key, value
+    return layer, key.lower(), value
 
 
 def flags_given(context: typer.Context, **flags: str) -> list[str]:

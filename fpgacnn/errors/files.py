@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fpgacnn.errors.base import FpgacnnError
+from fpgacnn.errors.base import FpgacnnError, way
 
 
 class FileMissingError(FpgacnnError):
@@ -11,6 +11,22 @@ class FileMissingError(FpgacnnError):
     code = "FC010"
     message = "{file}: {why}"
     cure = "check the path and its permissions"
+    ways = (
+        way("fpgacnn inspect modell.h5", "the name is misspelt", file="modell.h5", why="No such file or directory"),
+        way("fpgacnn inspect model.h5", "the file may not be read", file="model.h5", why="Permission denied"),
+        way(
+            "fpgacnn inspect model.json",
+            "an architecture has no weights beside it",
+            file="model.json",
+            why="architecture only; no weights file beside it (model.h5); give --weights FILE",
+        ),
+        way(
+            "fpgacnn report hls_projects/modell",
+            "a folder does not exist",
+            file="hls_projects/modell",
+            why="no such file or folder",
+        ),
+    )
 
 
 class NotAModelError(FpgacnnError):
@@ -19,6 +35,20 @@ class NotAModelError(FpgacnnError):
     code = "FC011"
     message = "{file}: not a model file that fpgacnn reads: {seen}"
     cure = "give a file that model.save('x.h5') wrote, a .keras or .onnx file, or JSON with --weights x.h5"
+    ways = (
+        way(
+            "fpgacnn inspect weights.zip",
+            "an archive is not one of Keras 3",
+            file="weights.zip",
+            seen="a zip archive without config.json and model.weights.h5",
+        ),
+        way(
+            "fpgacnn inspect model.onnx",
+            "the file is a protocol buffer of another kind",
+            file="model.onnx",
+            seen="a protocol buffer without a network",
+        ),
+    )
 
 
 class BrokenFileError(FpgacnnError):
@@ -27,6 +57,21 @@ class BrokenFileError(FpgacnnError):
     code = "FC012"
     message = "{file}: damaged or cut short: {why}"
     cure = "copy or save the file again"
+    ways = (
+        way("fpgacnn inspect model.h5", "the copy of the file was ended early", file="model.h5", why="it has no root"),
+        way(
+            "fpgacnn inspect model.h5",
+            "the HDF5 library crashes on the file",
+            file="model.h5",
+            why="the HDF5 library crashed on it (signal 11)",
+        ),
+        way(
+            "fpgacnn inspect model.onnx",
+            "a tensor has fewer numbers than its shape needs",
+            file="model.onnx",
+            why="tensor 'w' has 12 numbers, its shape (3, 5) needs 15",
+        ),
+    )
 
 
 class HostileFileError(FpgacnnError):
@@ -35,6 +80,29 @@ class HostileFileError(FpgacnnError):
     code = "FC013"
     message = "{file}: {where}: {seen} is refused, because it reads data from outside the file"
     cure = "save the model again with model.save('x.h5'), or onnx.save(model, 'x.onnx') with all weights inside"
+    ways = (
+        way(
+            "fpgacnn inspect model.h5",
+            "the weights lie in another file",
+            file="model.h5",
+            where="/model_weights/conv1/kernel:0",
+            seen="an external dataset",
+        ),
+        way(
+            "fpgacnn inspect model.h5",
+            "a link leads out of the file",
+            file="model.h5",
+            where="/model_weights/conv1",
+            seen="a SoftLink",
+        ),
+        way(
+            "fpgacnn inspect model.onnx",
+            "the weights of an ONNX file lie beside it",
+            file="model.onnx",
+            where="tensor 'conv1.weight'",
+            seen="external data",
+        ),
+    )
 
 
 class TooLargeError(FpgacnnError):
@@ -43,6 +111,32 @@ class TooLargeError(FpgacnnError):
     code = "FC014"
     message = "{file}: {where} is too large: {seen} (limit {limit})"
     cure = "check the file; fpgacnn reads networks that can fit an FPGA"
+    ways = (
+        way(
+            "fpgacnn inspect model.h5",
+            "a dataset announces more numbers than any network on an FPGA has",
+            file="model.h5",
+            where="/model_weights/fc/kernel:0",
+            seen="4000000000 numbers",
+            limit=268435456,
+        ),
+        way(
+            "fpgacnn inspect model.keras",
+            "the archive unpacks to far more than its size",
+            file="model.keras",
+            where="the archive",
+            seen="90000000000 bytes unpacked",
+            limit=2147483648,
+        ),
+        way(
+            "fpgacnn inspect model.onnx",
+            "an image is too large for an FPGA",
+            file="model.onnx",
+            where="layer 'conv1'",
+            seen="805306368 values an event",
+            limit=67108864,
+        ),
+    )
 
 
 class BrokenArchitectureError(FpgacnnError):
@@ -51,6 +145,29 @@ class BrokenArchitectureError(FpgacnnError):
     code = "FC015"
     message = "{file}: {where}: {why}"
     cure = "save the model again with model.save('x.h5'), or export it to ONNX again"
+    ways = (
+        way(
+            "fpgacnn inspect model.h5",
+            "the file was written by a program other than Keras",
+            file="model.h5",
+            where="the architecture",
+            why="it has no list of layers",
+        ),
+        way(
+            "fpgacnn inspect model.json --weights w.h5",
+            "the JSON file was edited",
+            file="model.json",
+            where="the architecture",
+            why="it is not JSON",
+        ),
+        way(
+            "fpgacnn inspect model.h5",
+            "the model is a class of the user",
+            file="model.h5",
+            where="the architecture",
+            why="model class 'MyModel' is not Sequential or Functional",
+        ),
+    )
 
 
 class WeightsError(FpgacnnError):
@@ -59,6 +176,22 @@ class WeightsError(FpgacnnError):
     code = "FC016"
     message = "{file}: layer '{layer}': {why}"
     cure = "save architecture and weights from the same model"
+    ways = (
+        way(
+            "fpgacnn inspect model.json --weights other.h5",
+            "architecture and weights come from different trainings",
+            file="other.h5",
+            layer="conv1",
+            why="kernel has shape (3, 3, 1, 8), expected (3, 3, 1, 16)",
+        ),
+        way(
+            "fpgacnn inspect model.h5",
+            "a weight is missing",
+            file="model.h5",
+            layer="conv1",
+            why="its kernel is not in the file",
+        ),
+    )
 
 
 class NonFiniteWeightsError(FpgacnnError):
@@ -67,6 +200,17 @@ class NonFiniteWeightsError(FpgacnnError):
     code = "FC017"
     message = "{file}: layer '{layer}': {count} of {total} values of {weight} are NaN or infinite in float32"
     cure = "train again from a checkpoint before the loss became NaN"
+    ways = (
+        way(
+            "fpgacnn inspect model.h5",
+            "the training diverged",
+            file="model.h5",
+            layer="conv1",
+            count=72,
+            total=72,
+            weight="kernel",
+        ),
+    )
 
 
 class TrainedWidthsError(FpgacnnError):
@@ -78,3 +222,15 @@ class TrainedWidthsError(FpgacnnError):
     code = "FC018"
     message = "{file}: layer '{layer}': {count} of {total} {what} {why}"
     cure = "limit the widths in training: constraints fc, ic and bc of a QuantizerConfig of HGQ2, bw_clip of HGQ"
+    ways = (
+        way(
+            "fpgacnn convert hgq.keras",
+            "a width of HGQ2 grew without a limit in training",
+            file="hgq.keras",
+            layer="dense",
+            count=4,
+            total=64,
+            what="trained widths of its kernel",
+            why="are larger than 62 bits",
+        ),
+    )

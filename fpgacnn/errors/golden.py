@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fpgacnn.errors.base import FpgacnnError
+from fpgacnn.errors.base import FpgacnnError, way
 
 
 class GoldenMissingError(FpgacnnError):
@@ -11,6 +11,15 @@ class GoldenMissingError(FpgacnnError):
     code = "FC160"
     message = "{folder}: there are no golden vectors"
     cure = "freeze the project first: fpgacnn freeze {project}"
+    remedy = "freeze the project first, or name the folder with --golden"
+    ways = (
+        way(
+            "fpgacnn verify hls_projects/model --locked",
+            "the project was never frozen",
+            folder="hls_projects/model.golden",
+            project="hls_projects/model",
+        ),
+    )
 
 
 class GoldenBrokenError(FpgacnnError):
@@ -19,6 +28,16 @@ class GoldenBrokenError(FpgacnnError):
     code = "FC161"
     message = "{folder}: the golden vectors cannot be used: {why}"
     cure = "restore them from version control, or freeze again: fpgacnn freeze {project} --update"
+    remedy = "restore the vectors from version control, or freeze again with `fpgacnn freeze PROJECT --update`"
+    ways = (
+        way(
+            "fpgacnn verify hls_projects/model --locked",
+            "a file of the golden vectors was edited or is missing",
+            folder="hls_projects/model.golden",
+            why="golden.json is missing",
+            project="hls_projects/model",
+        ),
+    )
 
 
 class GoldenExistsError(FpgacnnError):
@@ -27,6 +46,17 @@ class GoldenExistsError(FpgacnnError):
     code = "FC162"
     message = "{folder}: golden vectors exist"
     cure = "`fpgacnn verify {project} --locked` compares with them; `fpgacnn freeze {project} --update` replaces them"
+    remedy = (
+        "`fpgacnn verify PROJECT --locked` compares with the vectors; `fpgacnn freeze PROJECT --update` replaces them"
+    )
+    ways = (
+        way(
+            "fpgacnn freeze hls_projects/model",
+            "the project was frozen before",
+            folder="hls_projects/model.golden",
+            project="hls_projects/model",
+        ),
+    )
 
 
 class NotFreezableError(FpgacnnError):
@@ -36,3 +66,12 @@ class NotFreezableError(FpgacnnError):
     exit_status = 1
     message = "{project} cannot be frozen: C simulation and emulator differ first at {where}"
     cure = "see `fpgacnn verify {project}`; convert the model again"
+    remedy = "`fpgacnn verify PROJECT` shows every difference; convert the model again"
+    ways = (
+        way(
+            "fpgacnn freeze hls_projects/model",
+            "the C++ of the project was edited",
+            project="hls_projects/model",
+            where="conv1[0, 2, 3, 5]",
+        ),
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fpgacnn.errors.base import FpgacnnError
+from fpgacnn.errors.base import FpgacnnError, way
 
 
 class OutputExistsError(FpgacnnError):
@@ -11,6 +11,7 @@ class OutputExistsError(FpgacnnError):
     code = "FC060"
     message = "{folder} exists and is not an fpgacnn project"
     cure = "choose another folder with -o"
+    ways = (way("fpgacnn convert model.h5 -o thesis", "the folder holds other files", folder="thesis"),)
 
 
 class WriteError(FpgacnnError):
@@ -20,6 +21,20 @@ class WriteError(FpgacnnError):
     exit_status = 3
     message = "cannot write {file}: {why}"
     cure = "free space or choose another folder with -o; the old project, if any, is untouched"
+    ways = (
+        way(
+            "fpgacnn convert model.h5 -o /data/model",
+            "the disk is full",
+            file="/data/model",
+            why="No space left on device",
+        ),
+        way(
+            "fpgacnn convert model.h5 -o /usr/model",
+            "the folder may not be written",
+            file="/usr/model",
+            why="Permission denied",
+        ),
+    )
 
 
 class OutputStreamError(FpgacnnError):
@@ -29,6 +44,7 @@ class OutputStreamError(FpgacnnError):
     exit_status = 3
     message = "cannot write to the standard output: {why}"
     cure = "free space, or send the output elsewhere; -q prints no tables"
+    ways = (way("fpgacnn explain > /data/errors.txt", "the disk is full", why="No space left on device"),)
 
 
 class FileInTheWayError(FpgacnnError):
@@ -37,6 +53,7 @@ class FileInTheWayError(FpgacnnError):
     code = "FC063"
     message = "{file} exists and was not written by fpgacnn"
     cure = "choose another name, or remove it"
+    ways = (way("fpgacnn simulate model.h5 --input x.npy -o notes.txt", "the file exists", file="notes.txt"),)
 
 
 class ProjectError(FpgacnnError):
@@ -45,3 +62,24 @@ class ProjectError(FpgacnnError):
     code = "FC062"
     message = "{folder}: {why}"
     cure = "write it again: fpgacnn convert MODEL -o {folder}"
+    remedy = "write the project again: fpgacnn convert MODEL -o FOLDER"
+    ways = (
+        way(
+            "fpgacnn verify thesis",
+            "the folder is no project",
+            folder="thesis",
+            why="not an fpgacnn project (fpgacnn.json is missing)",
+        ),
+        way(
+            "fpgacnn verify hls_projects/model",
+            "its record was edited or is cut short",
+            folder="hls_projects/model",
+            why="fpgacnn.json is damaged",
+        ),
+        way(
+            "fpgacnn simulate hls_projects/model --input x.npy",
+            "its design was edited",
+            folder="hls_projects/model",
+            why="its design cannot be read (strides)",
+        ),
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fpgacnn.errors.base import FpgacnnError
+from fpgacnn.errors.base import FpgacnnError, way
 
 
 class ReportFormatError(FpgacnnError):
@@ -11,6 +11,14 @@ class ReportFormatError(FpgacnnError):
     code = "FC190"
     message = "{file}: there is no report format for '{suffix}'"
     cure = "end the file's name in .html, .md, .csv or .json"
+    ways = (
+        way(
+            "fpgacnn report hls_projects/model -o report.pdf",
+            "there is no such format",
+            file="report.pdf",
+            suffix=".pdf",
+        ),
+    )
 
 
 class ReportExistsError(FpgacnnError):
@@ -19,6 +27,9 @@ class ReportExistsError(FpgacnnError):
     code = "FC191"
     message = "{file} exists and is not a report of fpgacnn"
     cure = "choose another name with -o, or remove the file"
+    ways = (
+        way("fpgacnn report hls_projects/model -o index.html", "a page of the user has this name", file="index.html"),
+    )
 
 
 class RecordError(FpgacnnError):
@@ -27,6 +38,16 @@ class RecordError(FpgacnnError):
     code = "FC192"
     message = "{file}: {why}"
     cure = "write it again: fpgacnn convert MODEL"
+    ways = (
+        way("fpgacnn report run.json", "the file is other JSON", file="run.json", why="not the record of a run"),
+        way("fpgacnn report run.json", "the file is cut short", file="run.json", why="damaged: not JSON"),
+        way(
+            "fpgacnn report run.json",
+            "a later version of fpgacnn wrote it",
+            file="run.json",
+            why="schema 9 belongs to another version of fpgacnn; this version reads 1",
+        ),
+    )
 
 
 class NothingToReportError(FpgacnnError):
@@ -35,3 +56,4 @@ class NothingToReportError(FpgacnnError):
     code = "FC193"
     message = "{folder} holds no record of fpgacnn and no report of Vivado or Vitis HLS"
     cure = "give the folder of a project; `fpgacnn convert MODEL` writes one"
+    ways = (way("fpgacnn report results", "the folder is above the project", folder="results"),)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fpgacnn.errors.base import FpgacnnError
+from fpgacnn.errors.base import FpgacnnError, way
 
 
 class ReportBrokenError(FpgacnnError):
@@ -11,6 +11,22 @@ class ReportBrokenError(FpgacnnError):
     code = "FC100"
     message = "{file}: section '{section}': {why}"
     cure = "run the synthesis again; reports of a run that was ended are incomplete"
+    ways = (
+        way(
+            "fpgacnn synth hls_projects/model --read-only",
+            "the synthesis was ended while it wrote a report",
+            file="csynth.rpt",
+            section="Resource usage",
+            why="it is missing; the report ends early",
+        ),
+        way(
+            "fpgacnn report hls_projects/model",
+            "a table was cut off",
+            file="csynth.rpt",
+            section="Utilization Estimates",
+            why="its table is cut off",
+        ),
+    )
 
 
 class ReportRefusedError(FpgacnnError):
@@ -19,6 +35,14 @@ class ReportRefusedError(FpgacnnError):
     code = "FC101"
     message = "{file}: {why}"
     cure = "leave this file out: no tool of the vendor writes such a report"
+    ways = (
+        way(
+            "fpgacnn synth hls_projects/model --read-only",
+            "an XML file defines entities",
+            file="csynth.xml",
+            why="a document type, which the tools never write, could define entities that fill the memory",
+        ),
+    )
 
 
 class ReportForeignError(FpgacnnError):
@@ -27,6 +51,17 @@ class ReportForeignError(FpgacnnError):
     code = "FC102"
     message = "{file} is {seen}, not a report of Vivado, Vivado HLS or Vitis HLS"
     cure = "put the tool's own file there (`git lfs pull` fetches what a pointer stands for), or leave this one out"
+    ways = (
+        way(
+            "fpgacnn report cloned_project",
+            "the repository was cloned without Git LFS",
+            file="csynth.rpt",
+            seen="a pointer of Git LFS",
+        ),
+        way(
+            "fpgacnn report downloads", "a web page was saved instead of a report", file="csynth.rpt", seen="a web page"
+        ),
+    )
 
 
 class NoReportsError(FpgacnnError):
@@ -35,6 +70,14 @@ class NoReportsError(FpgacnnError):
     code = "FC103"
     message = "{folder}: no reports of Vivado or Vitis HLS"
     cure = "run `fpgacnn synth {folder}` where Vitis or Vivado HLS is installed"
+    remedy = "run `fpgacnn synth PROJECT` where Vitis or Vivado HLS is installed"
+    ways = (
+        way(
+            "fpgacnn synth hls_projects/model --read-only",
+            "no tool has run on the project",
+            folder="hls_projects/model",
+        ),
+    )
 
 
 class SynthesisToolMissingError(FpgacnnError):
@@ -47,6 +90,18 @@ class SynthesisToolMissingError(FpgacnnError):
         "source the tool's settings64.sh, or name the tool with --tool or FPGACNN_HLS; "
         "`--read-only` reads reports that exist"
     )
+    ways = (
+        way(
+            "fpgacnn synth hls_projects/model",
+            "no tool of the vendor is installed here",
+            looked="vitis-run and vitis_hls",
+        ),
+        way(
+            "fpgacnn synth hls_projects/model --vsynth",
+            "Vitis HLS is on PATH, Vivado is not",
+            looked="vivado, which --vsynth needs,",
+        ),
+    )
 
 
 class SynthesisFailedError(FpgacnnError):
@@ -56,6 +111,17 @@ class SynthesisFailedError(FpgacnnError):
     exit_status = 3
     message = "{tool} ended with {how}: {why}"
     cure = "the whole log: {log}"
+    remedy = "read the log that the hint names, and the cautions of `fpgacnn estimate PROJECT`"
+    ways = (
+        way(
+            "fpgacnn synth hls_projects/model",
+            "the tool has no licence for the part",
+            tool="vitis_hls",
+            how="exit status 1",
+            why="ERROR: [HLS 200-70] Part 'xcku115' is not installed",
+            log="hls_projects/model/fpgacnn_synth.log",
+        ),
+    )
 
 
 class SynthesisLeftNothingError(FpgacnnError):
@@ -65,6 +131,16 @@ class SynthesisLeftNothingError(FpgacnnError):
     exit_status = 3
     message = "{tool} wrote no complete report: {why}"
     cure = "the whole log: {log}"
+    remedy = "read the log that the hint names"
+    ways = (
+        way(
+            "fpgacnn synth hls_projects/model",
+            "the tool ended early and without an error",
+            tool="vitis_hls",
+            why="there is no csynth.rpt of this run",
+            log="hls_projects/model/fpgacnn_synth.log",
+        ),
+    )
 
 
 class NotSynthesizableError(FpgacnnError):
@@ -73,3 +149,5 @@ class NotSynthesizableError(FpgacnnError):
     code = "FC113"
     message = "{folder} is not an HLS project: {file} is missing"
     cure = "write one: fpgacnn convert MODEL -o {folder}"
+    remedy = "write a project: fpgacnn convert MODEL -o FOLDER"
+    ways = (way("fpgacnn synth thesis", "the folder is no HLS project", folder="thesis", file="build_prj.tcl"),)

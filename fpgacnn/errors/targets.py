@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fpgacnn.errors.base import FpgacnnError
+from fpgacnn.errors.base import FpgacnnError, way
 
 
 class UnknownPartError(FpgacnnError):
@@ -19,6 +19,20 @@ class UnknownPartError(FpgacnnError):
         "fpgacnn/hardware/devices/devices.toml lists them; "
         "convert --unlisted-part goes on without an estimate where an AMD part is missing there"
     )
+    ways = (
+        way(
+            "fpgacnn convert model.h5 --part xcku15",
+            "the name is misspelt",
+            part="xcku15",
+            why="is unknown; near names: xcku115-flvb2104-2-i",
+        ),
+        way(
+            "fpgacnn convert model.h5 --part xcku115-zzz9",
+            "the device is known, its package is not",
+            part="xcku115-zzz9",
+            why="has a package or speed grade that cannot be read; near names: xcku115-flvb2104-2-i",
+        ),
+    )
 
 
 class UnreadableProjectError(FpgacnnError):
@@ -29,6 +43,20 @@ class UnreadableProjectError(FpgacnnError):
     cure = (
         "give a folder that `fpgacnn convert` or `hls4ml convert` has written, "
         "with firmware/parameters.h and firmware/defines.h"
+    )
+    ways = (
+        way(
+            "fpgacnn estimate my_hls4ml_project",
+            "the project has no C++ of hls4ml",
+            file="my_hls4ml_project/firmware",
+            why="no C++ file that calls hls4ml's templates",
+        ),
+        way(
+            "fpgacnn estimate my_hls4ml_project",
+            "the weights were edited",
+            file="firmware/weights/w2.h",
+            why="not a list of numbers",
+        ),
     )
 
 
@@ -41,6 +69,26 @@ class ConfigFileError(FpgacnnError):
         'write flags as in: clock = 4.0, io = "stream", and [layers.conv1] with reuse = 4; '
         "docs/how-to.md has an example"
     )
+    ways = (
+        way(
+            "fpgacnn convert model.h5 --config target.toml",
+            "a key is misspelt",
+            file="target.toml",
+            why="'reuse_factor' of layer 'conv1' is none of reuse, strategy",
+        ),
+        way(
+            "fpgacnn convert model.h5 --config target.toml",
+            "a value has another type",
+            file="target.toml",
+            why="reuse must be a whole number",
+        ),
+        way(
+            "fpgacnn convert model.h5 --config missing.toml",
+            "the file does not exist",
+            file="missing.toml",
+            why="No such file or directory",
+        ),
+    )
 
 
 class TargetExistsError(FpgacnnError):
@@ -49,6 +97,7 @@ class TargetExistsError(FpgacnnError):
     code = "FC131"
     message = "{file} exists and was not written by fpgacnn fit"
     cure = "choose another name with -o, or remove the file"
+    ways = (way("fpgacnn fit model.h5 -o pyproject.toml", "a file of the user has this name", file="pyproject.toml"),)
 
 
 class FifoFileError(FpgacnnError):
@@ -57,6 +106,20 @@ class FifoFileError(FpgacnnError):
     code = "FC133"
     message = "{file}: {why}"
     cure = (
-        'write places by FIFO, as in {{"conv1": 16, "conv1:add": 64}}; '
+        'write a JSON object with the places of each FIFO, such as "conv1": 16, "conv1:add": 64; '
         "`fpgacnn estimate MODEL --io stream --json` has the names under estimate.simulated.streams"
+    )
+    ways = (
+        way(
+            "fpgacnn convert model.h5 --fifo depths.json",
+            "a depth is no whole number",
+            file="depths.json",
+            why="the depth of 'conv1' is no whole number between 1 and 1,048,576",
+        ),
+        way(
+            "fpgacnn convert model.h5 --fifo depths.json",
+            "the file holds a list",
+            file="depths.json",
+            why="is no object with a number of places for each FIFO",
+        ),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fpgacnn.errors.base import FpgacnnError
+from fpgacnn.errors.base import FpgacnnError, way
 
 
 class LoweringError(FpgacnnError):
@@ -12,6 +12,15 @@ class LoweringError(FpgacnnError):
     exit_status = 3
     message = "layer '{layer}': hls4ml built {seen}, but {planned} was planned"
     cure = "please report it with the model file; fpgacnn needs hls4ml==1.3.0"
+    ways = (
+        way(
+            "fpgacnn convert model.h5",
+            "another version of hls4ml is installed",
+            layer="conv1",
+            seen="no such layer",
+            planned="convolution",
+        ),
+    )
 
 
 class Hls4mlFailedError(FpgacnnError):
@@ -21,6 +30,7 @@ class Hls4mlFailedError(FpgacnnError):
     exit_status = 3
     message = "hls4ml failed: {why}"
     cure = "please report it with the model file; fpgacnn needs hls4ml==1.3.0"
+    ways = (way("fpgacnn convert model.h5", "hls4ml ends with an error of its own", why="KeyError: 'n_chan'"),)
 
 
 class CompilerMissingError(FpgacnnError):
@@ -30,6 +40,7 @@ class CompilerMissingError(FpgacnnError):
     exit_status = 3
     message = "no C++ compiler: '{compiler}' was not found"
     cure = "sudo apt-get install g++   (or set CXX; `--no-csim` converts without the proof)"
+    ways = (way("fpgacnn convert model.h5", "no C++ compiler is installed", compiler="g++"),)
 
 
 class CompileFailedError(FpgacnnError):
@@ -39,6 +50,15 @@ class CompileFailedError(FpgacnnError):
     exit_status = 3
     message = "the C++ compiler failed: {why}"
     cure = "the whole log: {log}"
+    remedy = "read the log that the hint names; `--no-csim` converts without C simulation"
+    ways = (
+        way(
+            "fpgacnn convert model.h5",
+            "the compiler is too old for C++14",
+            why="exit status 1: error: 'enable_if_t' is not a member of 'std'",
+            log="fpgacnn-compile.log",
+        ),
+    )
 
 
 class CSimCrashedError(FpgacnnError):
@@ -48,6 +68,20 @@ class CSimCrashedError(FpgacnnError):
     exit_status = 3
     message = "C simulation ended with {how}: {why}"
     cure = "please report it with the model file"
+    ways = (
+        way(
+            "fpgacnn verify hls_projects/model",
+            "the C++ of the project was edited",
+            how="signal 11",
+            why="Segmentation fault",
+        ),
+        way(
+            "fpgacnn verify hls_projects/model",
+            "the program wrote too few answers",
+            how="too few results",
+            why="1200 of 4800 bytes",
+        ),
+    )
 
 
 class BoundedStreamsError(FpgacnnError):
@@ -57,6 +91,13 @@ class BoundedStreamsError(FpgacnnError):
     exit_status = 3
     message = "C simulation with FIFOs of the written depths is not possible: {why}"
     cure = "convert the model again; `--no-csim` leaves every C simulation out"
+    ways = (
+        way(
+            "fpgacnn verify hls_projects/model",
+            "the top function was edited",
+            why="its top function calls no template of hls4ml",
+        ),
+    )
 
 
 class ToolTimeoutError(FpgacnnError):
@@ -66,6 +107,14 @@ class ToolTimeoutError(FpgacnnError):
     exit_status = 3
     message = "{tool} did not finish within {seconds} s and was ended"
     cure = "give more time with --timeout SECONDS, or use --io stream (smaller code)"
+    ways = (
+        way(
+            "fpgacnn convert model.h5 --io parallel",
+            "g++ compiles the C++ of a large network",
+            tool="g++",
+            seconds="900",
+        ),
+    )
 
 
 class MissingExtraError(FpgacnnError):
@@ -75,6 +124,15 @@ class MissingExtraError(FpgacnnError):
     exit_status = 3
     message = "this needs {package}, which is not installed"
     cure = "pip install 'fpgacnn[{extra}]'"
+    remedy = "install the extra that the hint names, in the environment of fpgacnn"
+    ways = (
+        way(
+            "fpgacnn quantize float.h5 --data digits -o q.h5",
+            "fpgacnn was installed without its extra `train`",
+            package="tensorflow",
+            extra="train",
+        ),
+    )
 
 
 class ForeignToolError(FpgacnnError):
@@ -84,6 +142,20 @@ class ForeignToolError(FpgacnnError):
     exit_status = 3
     message = "{tool} failed: {why}"
     cure = "run `fpgacnn doctor`, or leave out the flag that needs this tool"
+    ways = (
+        way(
+            "fpgacnn convert model.h5 --reference keras",
+            "the framework is not installed",
+            tool="Keras 2",
+            why="tf_keras is not installed (pip install tf_keras)",
+        ),
+        way(
+            "fpgacnn quantize float.h5 --data digits -o q.h5",
+            "another library has loaded Keras 3 in this process",
+            tool="TensorFlow",
+            why="Keras 3 was loaded before fpgacnn could select Keras 2",
+        ),
+    )
 
 
 class OutOfMemoryError(FpgacnnError):
@@ -93,3 +165,4 @@ class OutOfMemoryError(FpgacnnError):
     exit_status = 3
     message = "memory ran out"
     cure = "close other programs or raise the limit (`ulimit -v`); fewer events need less"
+    ways = (way("fpgacnn convert large.h5", "the machine has too little memory for the network and its events"),)

@@ -43,9 +43,9 @@ def parse_reference(word: str | None) -> Reference:
     Raises UnknownNameError.
     """
     found = word or os.environ.get(REFERENCE_VARIABLE) or Reference.AUTO
-    if found not in set(Reference):
+    if found.lower() not in set(Reference):
         raise UnknownNameError(what="reference", name=found, known=", ".join(Reference))
-    return Reference(found)
+    return Reference(found.lower())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

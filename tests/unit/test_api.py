@@ -391,4 +391,5 @@ def test_no_name_reaches_a_notebook_as_markup(run: RunRecord) -> None:
 def test_requests_of_the_api_are_those_of_the_command_line(model: Path) -> None:
     request = planning_request(model, None, {"bits": "8,3", "softmax": "argmax", "sqnr_db": 30.0})
     assert (str(request.softmax), request.sqnr_db, request.calibration) == ("argmax", 30.0, None)
-    assert api.explain("fc003")[0]["message"] == ArgumentError.message
+    page = api.explain("fc003")[0]
+    assert (page["code"], page["class"]) == ("FC003", ArgumentError.__name__)

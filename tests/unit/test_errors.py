@@ -25,6 +25,8 @@ from fpgacnn.errors import (
     printable,
 )
 from fpgacnn.hardware.estimation.checks import CAUTIONS
+from fpgacnn.jobs.explain.cautions import CURES, WAYS
+from fpgacnn.jobs.explain.pages import page, pages
 
 PACKAGE = Path(fpgacnn.__file__).parent
 
@@ -169,6 +171,91 @@ def test_functions_refuse_unknown_words_as_commands_do(option: str, known: str) 
         assert caught.value.hint == f"known: {known}"
     with pytest.raises(UnknownNameError, match=r"^unknown softmax choice 'x'$"):
         fpgacnn.convert("model.h5", softmax="x")
+
+
+def written() -> tuple[set[str], list[re.Pattern[str]]]:
+    """The texts in the program: plain ones, and patterns of those with values in them."""
+    plain: set[str] = set()
+    patterns: list[re.Pattern[str]] = []
+    for path in PACKAGE.rglob("*.py"):
+        if PACKAGE / "errors" in path.parents or path.parent.name == "explain":
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                plain.add(node.value)
+            elif isinstance(node, ast.JoinedStr):
+                parts = [re.escape(str(one.value)) if isinstance(one, ast.Constant) else "(.*)" for one in node.values]
+                if len("".join(parts).replace("(.*)", "")) >= 4:
+                    patterns.append(re.compile("".join(parts)))
+    return plain, patterns
+
+
+FROM_ELSEWHERE = (
+    "No such option",
+    "Invalid value for",
+    "Missing argument",
+    "No such command",
+    "got an unexpected keyword",
+    "No such file",
+    "Permission denied",
+    "No space left",
+    "KeyError:",
+    "exit status 1",
+    "ERROR: [HLS",
+    "Segmentation fault",
+    "a SoftLink",
+    "softmax choice",
+    "error code",
+)
+"""Words of the operating system, of Python, of compilers, and of the library that parses the command line."""
+
+
+def test_every_page_shows_the_words_that_the_program_writes() -> None:
+    plain, patterns = written()
+    texts = [
+        (kind.code, str(one.data[name]))
+        for kind in classes()
+        for one in kind.ways
+        for name in sorted({"why", "what", "do", "seen", "holder"} & one.data.keys())
+    ]
+    texts += [(code, text) for code, several in WAYS.items() for one in several for text in (one.text, one.cure)]
+    missing = [
+        f"{code}: {text}"
+        for code, text in texts
+        if " " in text
+        and text not in plain
+        and not text.startswith(FROM_ELSEWHERE)
+        and not any(pattern.fullmatch(text) for pattern in patterns)
+    ]
+    assert missing == []
+
+
+@pytest.mark.parametrize("code", sorted({*all_errors(), *CAUTIONS}))
+def test_every_code_is_explained_with_ways_cure_and_example_and_without_a_placeholder(code: str) -> None:
+    """A new error class needs `ways`, and `remedy` if its cure has data in braces; a caution needs WAYS and CURES."""
+    document = page(code).document
+    texts = [one for way in page(code).ways for one in (way.command, way.when, way.message, way.hint)]
+    texts += [str(document[name]) for name in ("meaning", "message", "cure", "example")]
+    assert not re.search(r"[{}]|<[a-z_]+>|\bTODO\b", "\n".join(texts))
+    assert all(document[name] for name in ("meaning", "message", "cure", "example", "ways"))
+    assert all(way.command and way.when and way.message for way in page(code).ways)
+    assert len({way.message for way in page(code).ways}) == len(page(code).ways)
+
+
+def test_cautions_and_their_pages_are_the_same_codes() -> None:
+    assert set(CAUTIONS) == set(WAYS) == set(CURES)
+    assert list(pages()) == sorted({*all_errors(), *CAUTIONS})
+
+
+@pytest.mark.parametrize("text", ["FC030", "fc030", "fc30", "FC30", "30", " 030 "])
+def test_a_code_is_found_in_any_form(text: str) -> None:
+    assert page(text).code == "FC030"
+
+
+@pytest.mark.parametrize("text", ["", "FC", "FC9999", "FC30x", "three"])
+def test_another_text_is_no_code(text: str) -> None:
+    with pytest.raises(UnknownNameError, match="unknown error code"):
+        page(text)
 
 
 def test_no_code_has_two_meanings() -> None:

@@ -99,6 +99,48 @@ def test_an_unknown_name_is_told_with_the_known_ones(tmp_path: Path, arguments: 
     assert left(tmp_path) == {"model.h5", "x.npy"}
 
 
+@pytest.mark.parametrize(
+    ("arguments", "line", "command"),
+    [
+        (("convert", "m.h5", "--io", "serial"), "'--io': 'serial' is none of parallel, stream", "convert"),
+        (("convert", "m.h5", "--reuse", "many"), "'--reuse': expected a whole number", "convert"),
+        (("estimate", "m.h5", "--clock", "x"), "'--clock': expected a number", "estimate"),
+        (("convert", "m.h5", "--csim-events", "-1"), "'--csim-events': expected 0 or more", "convert"),
+        (("quantize", "m.h5", "--sparsity", "2"), "'--sparsity': expected 0.99 or less", "quantize"),
+        (("verify",), "give a project folder, or --models DIR", "verify"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_wrong_value_is_told_in_our_words_with_the_help_of_its_command(
+    tmp_path: Path, arguments: tuple[str, ...], line: str, command: str
+) -> None:
+    done = run(tmp_path, *arguments)
+    assert failed(done, 2, "FC002").endswith(line)
+    assert done.stderr.splitlines()[-1] == f"hint: see `fpgacnn {command} --help`"
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--io", "STREAM", "--strategy", "Resource", "--backend", "Vivado"),
+        ("--softmax", "KEEP", "--reference", "None", "--fifo", "Frame", "--io", "Stream"),
+        ("--set", "conv.strategy=RESOURCE", "--set", "conv.Reuse=3"),
+    ],
+    ids=lambda value: value[0],
+)
+def test_words_of_flags_are_taken_in_any_case(tmp_path: Path, flags: tuple[str, ...]) -> None:
+    tiny_model(tmp_path / "model.h5")
+    done = run(tmp_path, "convert", "model.h5", "-o", "p", "--no-csim", "-q", *flags)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_words_of_a_target_file_are_taken_in_any_case(tmp_path: Path) -> None:
+    tiny_model(tmp_path / "model.h5")
+    (tmp_path / "target.toml").write_text('io = "Stream"\nbackend = "VIVADO"\n', encoding="utf-8")
+    document = json.loads(run(tmp_path, "estimate", "model.h5", "--config", "target.toml", "--json").stdout)
+    assert (document["io"], document["backend"]) == ("stream", "vivado")
+
+
 def test_help_lists_every_command(tmp_path: Path) -> None:
     said = run(tmp_path, "--help").stdout
     assert all(
@@ -275,7 +317,7 @@ def test_simulate_writes_outputs_and_a_trace_under_any_layer_name(tmp_path: Path
         shape=(3,),
     )
     np.save(tmp_path / "x.npy", np.array([[0.25, 1.3, -2.0]]))
-    done = run(tmp_path, "simulate", "m.h5", "--input", "x.npy", "--output", "[/]y.npz", "--trace", "t.npz")
+    done = run(tmp_path, "simulate", "m.h5", "--input", "x.npy", "-o", "[/]y.npz", "--trace", "t.npz")
     assert (done.returncode, done.stderr) == (0, "")
     assert "written: [/]y.npz" in done.stdout
     assert np.load(tmp_path / "[/]y.npz")["output_0"].tolist() == [[0.25, 1.25, 0.0]]

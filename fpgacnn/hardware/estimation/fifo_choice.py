@@ -44,8 +44,8 @@ def parse_fifo(option: FifoOption) -> FifoChoice:
             if not _is_depth(depth):
                 raise UsageError(what=f"{depth!r} places for the FIFO {name!r} are not between 1 and {MAX_DEPTH:,}")
         return FifoChoice(given=dict(option))
-    if option in {AUTO, FRAME}:
-        return FifoChoice(frame=option == FRAME)
+    if isinstance(option, str) and option.lower() in {AUTO, FRAME}:
+        return FifoChoice(frame=option.lower() == FRAME)
     return FifoChoice(given=_read(Path(option)))
 
 

@@ -63,7 +63,12 @@ def fit(
     clock: options.OwnClock = None,
     io: Annotated[
         IoType | None,
-        typer.Option("--io", help="Only this io type (default: both are tried).", rich_help_panel=options.TARGET),
+        typer.Option(
+            "--io",
+            help="Only this io type (default: both are tried).",
+            case_sensitive=False,
+            rich_help_panel=options.TARGET,
+        ),
     ] = None,
     backend: options.OwnBackend = None,
     fifo: options.Fifo = None,

@@ -20,7 +20,8 @@ def simulate(
     ],  # the flag's name
     engine: Annotated[str, typer.Option("--engine", help="emulator or csim.", metavar="NAME")] = "emulator",
     output: Annotated[
-        Path | None, typer.Option("--output", help="Write output_0, ... to this file as float64.", metavar="Y.npz")
+        Path | None,
+        typer.Option("--output", "-o", help="Write output_0, ... to this file as float64.", metavar="Y.npz"),
     ] = None,
     trace: Annotated[
         Path | None, typer.Option("--trace", help="Write the result of every node to this file.", metavar="T.npz")
@@ -55,7 +56,7 @@ def simulate(
         result = api.simulate_to_files(
             source,
             input,
-            engine=engine,
+            engine=engine.lower(),
             output=output,
             trace=trace,
             stats=stats,

@@ -38,7 +38,13 @@ def verify(
         ),
     ] = None,
     io: Annotated[
-        IoType, typer.Option("--io", help="For --models: io type of the conversions.", rich_help_panel=MODELS)
+        IoType,
+        typer.Option(
+            "--io",
+            help="For --models: io type of the conversions.",
+            case_sensitive=False,
+            rich_help_panel=MODELS,
+        ),
     ] = IoType.STREAM,
     bits: Annotated[
         str | None,
