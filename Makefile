@@ -6,7 +6,7 @@ PIP := -m pip install --quiet --disable-pip-version-check
 QUICK := $(addprefix tests/unit/test_,$(addsuffix .py,architecture errors arithmetic arrays budget ebops names widths \
 	weights quantizers targets pruning manual zoo_page stimulus passes)) tests/unit/hardware/synthesis
 
-# pytest that writes down which lines run, in its workers and their forks (tests/support/command.py).
+# pytest that writes down which lines run, in its workers and their forks (tests/support/fork_coverage.py).
 # Coverage starts with Python, because pytest imports fpgacnn, as the package of its plugin, before anything else could begin.
 COVERED := COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml COVERAGE_FILE=$(CURDIR)/build/coverage/data .venv-test/bin/pytest -q -n 2
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from fpgacnn.system import sandbox
+from tests.support.fork_coverage import keep_lines_of_forks, with_coverage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,12 +64,14 @@ def _forks() -> Iterator[None]:
     """Files are read in forks, a hundred times faster than in new Pythons; the threads of pytest-xdist only wait."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(sandbox, "has_threads", lambda: False)
+        patched.setattr(sandbox, "_forked", with_coverage(sandbox._forked))
         yield
+    keep_lines_of_forks()
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _coverage_of_tests_only() -> Iterator[None]:
-    """Coverage costs each Python that a test starts 0.4 s, so it is switched off there; forks of a test have it."""
+    """Coverage costs each Python that a test starts 0.4 s, so most tests do without; forks of a test have it."""
     with pytest.MonkeyPatch.context() as patched:
         patched.delenv("COVERAGE_PROCESS_START", raising=False)
         yield
@@ -76,7 +79,7 @@ def _coverage_of_tests_only() -> Iterator[None]:
 
 @pytest.fixture
 def coverage_of_children(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Coverage starts in every Python that the test starts, too."""
+    """Coverage starts in every Python that the test starts, too: for work that no fork does, as that of frameworks."""
     if COVERAGE is not None:
         monkeypatch.setenv("COVERAGE_PROCESS_START", COVERAGE)
 

@@ -21,6 +21,7 @@ from tests.random_reading.law import READ_SHARE, Tally, verdicts
 pytestmark = [
     pytest.mark.hgq2,
     pytest.mark.train,
+    pytest.mark.usefixtures("coverage_of_children"),
     pytest.mark.filterwarnings("ignore"),  # Keras warns that HDF5 is old
     pytest.mark.skipif(find_spec("hgq") is None, reason="HGQ2 is not installed (tools/install_hgq2.sh)"),
 ]

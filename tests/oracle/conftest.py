@@ -10,3 +10,8 @@ from tests.oracle.kit import Kit
 @pytest.fixture(scope="session")
 def kit() -> Kit:
     return Kit()
+
+
+@pytest.fixture(autouse=True)
+def _children(coverage_of_children: None) -> None:
+    """Frameworks answer in Pythons of their own, beside whose start that of coverage counts little."""

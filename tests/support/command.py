@@ -17,10 +17,11 @@ import warnings
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import IO, NoReturn
 
 import fpgacnn.cli.commands
 from fpgacnn.cli.main import app, main
+from tests.support.fork_coverage import LinePipe
 
 COMMAND = (sys.executable, "-m", "fpgacnn.cli.main")
 
@@ -44,13 +45,16 @@ def run(
     if not _STARTS_THREADS.isdisjoint(sys.modules):
         return run_installed(folder, *arguments, extra=extra)
     _import_everything()
+    lines = LinePipe.opened()
     words = [os.fsdecode(one) if isinstance(one, bytes) else str(one) for one in arguments]
     variables = environment(folder, extra)
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         child = os.fork()
         if child == 0:
-            _become_command(words, folder, variables, out.fileno(), err.fileno())
+            _become_command(words, folder, variables, out.fileno(), err.fileno(), lines)
         status = _wait(child, 240.0)
+        if lines:
+            lines.collect()
         texts = [_text(file) for file in (out, err)]
     return subprocess.CompletedProcess(["fpgacnn", *words], status, *texts)
 
@@ -65,8 +69,8 @@ def run_installed(
     )
 
 
-_STARTS_THREADS = frozenset({"tensorflow", "jax", "torch", "onnxruntime"})
-"""Libraries after whose import a fork of this process is not safe."""
+_STARTS_THREADS = frozenset({"tensorflow", "jax", "torch"})
+"""Libraries after whose import a fork of this process is not safe. The threads of onnxruntime end with its sessions."""
 
 
 @cache
@@ -81,7 +85,9 @@ def _import_everything() -> None:
         importlib.import_module("hls4ml")
 
 
-def _become_command(words: Sequence[str], folder: Path, variables: Mapping[str, str], out: int, err: int) -> NoReturn:
+def _become_command(
+    words: Sequence[str], folder: Path, variables: Mapping[str, str], out: int, err: int, lines: LinePipe | None
+) -> NoReturn:
     """Be the command `fpgacnn WORDS`, and end: in a fork. Patched modules stay patched."""
     status = 70
     try:
@@ -102,7 +108,8 @@ def _become_command(words: Sequence[str], folder: Path, variables: Mapping[str, 
                 one.cache_clear()
         sys.argv = ["fpgacnn", *words]
         app.registered_commands.clear()
-        main()
+        with lines.written_down() if lines else contextlib.nullcontext():
+            main()
     except SystemExit as ended:
         status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except BaseException:  # noqa: BLE001  # as Python ends with a traceback
@@ -113,35 +120,28 @@ def _become_command(words: Sequence[str], folder: Path, variables: Mapping[str, 
             with contextlib.suppress(OSError, ValueError):
                 sys.stdout.flush()
                 sys.stderr.flush()
-            if measured := coverage_of_this_process():
-                measured.stop()
-                measured.save()
         finally:
             os._exit(status)  # whatever happened: never back into pytest
-
-
-def coverage_of_this_process() -> Any:
-    """What writes down which lines run here, or None."""
-    library = sys.modules.get("coverage")
-    return library.Coverage.current() if library else None
 
 
 _CACHED = type(cache(lambda: None))
 
 
 def _wait(child: int, seconds: float) -> int:
-    """The exit status of a child, as `subprocess` gives it. Raises TimeoutError, and ends the child."""
+    """The exit status of a child, as `subprocess` gives it. Ends the child if it takes longer, with TimeoutError."""
     deadline = time.monotonic() + seconds
     pause = 0.001
-    while time.monotonic() < deadline:
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(pause)
-        pause = min(0.02, pause * 1.3)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    raise TimeoutError(f"the command did not end within {seconds:g} s")
+    with contextlib.ExitStack() as undo:  # also at Ctrl-C, no command outlives its test
+        undo.callback(os.waitpid, child, 0)
+        undo.callback(os.kill, child, signal.SIGKILL)
+        while time.monotonic() < deadline:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                undo.pop_all()
+                return os.waitstatus_to_exitcode(status)
+            time.sleep(pause)
+            pause = min(0.02, pause * 1.3)
+        raise TimeoutError(f"the command did not end within {seconds:g} s")
 
 
 def _text(file: IO[bytes]) -> str:

@@ -6,6 +6,7 @@ A framework (a program of the test's) agrees, differs, hangs, fails or is missin
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,6 +27,8 @@ from fpgacnn.sim.frameworks import process
 from fpgacnn.sim.frameworks.kinds import Framework
 from tests.support.command import run as command
 from tests.support.files import entry, functional_file, input_layer, linear
+
+pytestmark = pytest.mark.usefixtures("coverage_of_children")
 
 FAKE = """
 import sys, time
@@ -216,6 +219,11 @@ def test_none_says_and_does_nothing(model: Path, framework: Callable[..., None])
     framework("raise SystemExit(5)")
     record = run(model, "none")
     assert (reading(record), told(record)) == (None, [])
+
+
+def test_the_process_of_a_framework_runs_the_same_fpgacnn(tmp_path: Path) -> None:
+    first = process._environment(tmp_path)["PYTHONPATH"].split(os.pathsep)[0]
+    assert Path(first) / "fpgacnn" / "__init__.py" == Path(fpgacnn.__file__)
 
 
 def test_the_environment_says_what_the_default_is(

@@ -114,7 +114,7 @@ def asking(question: Question, *, seconds: float) -> Iterator[Asking]:
 
 def _environment(folder: Path) -> dict[str, str]:
     """The framework's settings, independent of the user's: Keras' configuration file, backends, logs, devices."""
-    package = str(Path(__file__).parents[2])
+    package = str(Path(__file__).parents[3])  # the folder that `import fpgacnn` finds it in
     return {
         "PYTHONPATH": os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH", "")))),
         "PYTHONWARNINGS": "ignore",
