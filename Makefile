@@ -10,13 +10,21 @@ QUICK := $(addprefix tests/unit/test_,$(addsuffix .py,architecture errors arithm
 # Coverage starts with Python, because pytest imports fpgacnn, as the package of its plugin, before anything else could begin.
 COVERED := COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml COVERAGE_FILE=$(CURDIR)/build/coverage/data .venv-test/bin/pytest -q -n 2
 
-.PHONY: demo test quick nightly lint types docs compiled unit agree oracle coverage other-pythons clean
+.PHONY: demo announced test quick nightly lint types docs compiled unit agree oracle coverage other-pythons clean
 # `unit` empties the folder that `agree` and `oracle` write their coverage to.
 .NOTPARALLEL:
 
-demo: .venv/ready
+demo: announced .venv/ready
 	.venv/bin/fpgacnn demo digits
 	.venv/bin/fpgacnn demo km3net
+	@echo
+	@echo 'What to do next:'
+	@echo '  .venv/bin/fpgacnn report hls_projects/demo-digits -o report.html      look at the result'
+	@echo '  .venv/bin/fpgacnn inspect your_model.h5                               see what is in your file'
+	@echo '  .venv/bin/fpgacnn convert your_model.h5 --input events.npz            convert and check it'
+
+announced:
+	@echo 'This installs fpgacnn into .venv, then converts two shipped networks and checks them: a few minutes.'
 
 test: lint types docs unit agree oracle coverage other-pythons
 
@@ -30,7 +38,7 @@ nightly: .venv-test/ready
 
 .venv/ready: pyproject.toml tools/bootstrap.sh
 	python=$$(tools/bootstrap.sh) && "$$python" -m venv .venv
-	.venv/bin/python $(PIP) --editable '.[demo]'
+	.venv/bin/python -m pip install --disable-pip-version-check --editable '.[demo]'
 	touch $@
 
 .venv-test/ready: pyproject.toml requirements/ci.txt tools/bootstrap.sh tools/test_programs.sh tools/install_tests.sh tools/install_hgq2.sh requirements/hgq2.txt

@@ -41,7 +41,7 @@ def show(parts: Iterable[RenderableType]) -> None:
     console = out()
     for part in parts:
         console.print(part)
-        if not isinstance(part, str) and type(part).__name__ == "Table":
+        if not isinstance(part, str) and type(part).__name__ in {"Table", "FittingTable", "PlanTable"}:
             console.print()
 
 

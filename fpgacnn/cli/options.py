@@ -16,7 +16,10 @@ TARGET, PROOF = "Target", "Proof"
 
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout and nothing else.")]
 Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no tables.")]
-Verbose: TypeAlias = Annotated[bool, typer.Option("--verbose", "-v", help="Show the traceback of internal errors.")]
+Verbose: TypeAlias = Annotated[
+    bool,
+    typer.Option("--verbose", "-v", help="Show more: the reason of every width, the traceback of an internal error."),
+]
 Weights: TypeAlias = Annotated[
     Path | None, typer.Option("--weights", help="HDF5 weights of an architecture JSON.", metavar="FILE")
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fpgacnn.errors import Choice, UnknownNameError, UsageError
 from fpgacnn.ir.hardware import HardwareModel
@@ -59,6 +59,23 @@ class Target:
         for reuse in (self.reuse, *self.reuse_of.values()):
             if not 1 <= reuse <= MAX_REUSE:
                 raise UsageError(what=f"a reuse factor of {reuse} is not between 1 and {MAX_REUSE}")
+
+
+def by_layer(target: Target, model: HardwareModel) -> Target:
+    """The target with its settings of single layers under the layers' names in the model file.
+
+    The name of a node in the hardware, which tables and reports show, is accepted too.
+    """
+    sources, nodes = {one.source for one in model.layers}, {one.name: one.source for one in model.layers}
+
+    def own(name: str) -> str:
+        return name if name in sources else nodes.get(name, name)
+
+    return replace(
+        target,
+        reuse_of={own(name): reuse for name, reuse in target.reuse_of.items()},
+        strategy_of={own(name): strategy for name, strategy in target.strategy_of.items()},
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

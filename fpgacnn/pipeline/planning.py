@@ -9,6 +9,7 @@ from typing import Any
 
 from fpgacnn import frontends
 from fpgacnn.design import Design
+from fpgacnn.design.design import by_layer
 from fpgacnn.design.project import HlsProject
 from fpgacnn.errors import InternalError
 from fpgacnn.hardware.estimation.fifo_choice import FifoChoice, chosen_depths
@@ -122,7 +123,7 @@ def quantize_network(trained: WidthAssignment, choices: Sequence[InputChoice], r
 def make_design(legal: tuple[HardwareModel, PrecisionPlan], request: Request) -> Design:
     """The design: the planned network with the target of the request."""
     model, plan = legal
-    return Design(model=model, plan=plan, target=request.target)
+    return Design(model=model, plan=plan, target=by_layer(request.target, model))
 
 
 def with_depths(design: Design, lowered: Lowered, request: Request) -> Design:

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from fpgacnn.design import BackendName, Design, IoType, Strategy, Target
-from fpgacnn.design.design import MAX_FIFO_DEPTH
+from fpgacnn.design.design import MAX_FIFO_DEPTH, by_layer
 from fpgacnn.design.project import RECORD
 from fpgacnn.errors import ProjectError, UnknownPartError, UnreadableProjectError, UsageError
 from fpgacnn.hardware.devices import completed
@@ -119,7 +119,7 @@ def with_full_part(overrides: TargetOverrides) -> tuple[TargetOverrides, tuple[s
 
 def retargeted(design: Design, overrides: TargetOverrides) -> Design:
     """The same network for another target."""
-    return replace(design, target=overrides.applied(design.target))
+    return replace(design, target=by_layer(overrides.applied(design.target), design.model))
 
 
 def record(source: str, model: HardwareGraph, answer: Estimate, notes: tuple[str, ...]) -> EstimateRecord:

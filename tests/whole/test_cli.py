@@ -141,6 +141,21 @@ def test_the_words_of_a_target_file_are_taken_in_any_case(tmp_path: Path) -> Non
     assert (document["io"], document["backend"]) == ("stream", "vivado")
 
 
+@pytest.mark.parametrize("name", ["Dense 1", "dense_1"])
+def test_a_layer_is_set_by_its_name_in_the_file_or_in_the_hardware(tmp_path: Path, name: str) -> None:
+    dense = entry("QDense", "Dense 1", units=3, kernel_quantizer=quantized_bits(4, 0), weights=linear(4, 3))
+    sequential_file(tmp_path / "m.h5", dense, shape=(4,))
+    arguments = ("--set", f"{name}.strategy=resource", "--set", f"{name}.reuse=4", "--set", "Dense 1.reuse=4")
+    document = json.loads(run(tmp_path, "estimate", "m.h5", *arguments, "--json").stdout)
+    assert document["estimate"]["layers"][0]["name"] == "dense_1"
+    done = run(tmp_path, "convert", "m.h5", "-o", "p", "--no-csim", *arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert any(line.startswith("Dense 1 ") for line in done.stdout.splitlines())
+    assert '"reuse_of":{"Dense 1":4}' in (tmp_path / "p" / "fpgacnn" / "design.json").read_text().replace(
+        " ", ""
+    ).replace("Dense1", "Dense 1")
+
+
 def test_help_lists_every_command(tmp_path: Path) -> None:
     said = run(tmp_path, "--help").stdout
     assert all(

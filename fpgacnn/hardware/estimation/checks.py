@@ -91,7 +91,7 @@ def _weighted(layer: TemplateCall, model: HardwareGraph) -> Iterator[Caution]:
     if layer.strategy is Strategy.LATENCY and count > UNROLL_LIMIT:
         text = f"a loop over {count:,} products is unrolled; tools stop at {UNROLL_LIMIT:,} or take hours"
         yield Caution(
-            code="FC122", layer=layer.name, text=text, cure=f"--set {layer.name}.strategy=resource and a reuse factor"
+            code="FC122", layer=layer.name, text=text, cure=f"--set {layer.title}.strategy=resource and a reuse factor"
         )
         if model.tool is BackendName.VIVADO and layer.reuse > 1:
             text = (

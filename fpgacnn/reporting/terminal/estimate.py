@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from rich.console import RenderableType
-from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from fpgacnn.errors import printable
 from fpgacnn.hardware.estimation import Estimate, Figure, LayerEstimate, Simulated, Totals
 from fpgacnn.records.record import EstimateRecord
+from fpgacnn.reporting.terminal.columns import FittingTable, left, right
 
 DIGITS = 3
 CAUTION = 2000
@@ -41,6 +41,8 @@ def estimate_report(record: EstimateRecord) -> Iterator[RenderableType]:
     for note in record.notes:
         yield Text.assemble(("note: ", "yellow"), printable(note))
     yield Text(f"how: {answer.method}", style="dim")
+    if uncertain(answer):
+        yield Text.assemble("next: ", (f"fpgacnn fit {shlex.quote(printable(record.source))} -o target.toml", "bold"))
 
 
 def estimate_line(answer: Estimate) -> Text:
@@ -64,28 +66,39 @@ def estimate_line(answer: Estimate) -> Text:
 
 
 def verdict(answer: Estimate) -> Text:
-    """Whether the design fits, and if not, which resources are missing."""
+    """Whether the design fits, judged on the bands: if a band reaches beyond the part, both ends are shown."""
     if answer.available is None:
         return Text("it is not known whether it fits: the part is unknown", style="yellow")
     device = printable(answer.available.device)
     if answer.stops:
         return Text.assemble(("stops: ", "bold red"), "processes wait for each other (FC126)")
-    if answer.shortages:
-        short = ", ".join(
-            f"{one.missing:,.0f} {printable(one.resource)} ({one.needed.value / max(1, one.available):.1f} times what"
-            " it has)"
-            for one in answer.shortages
-        )
-        return Text.assemble(("does not fit ", "bold red"), f"{device}: short of {short}")
-    tight = [name for name, figure, there in _pairs(answer) if figure.high > there]
-    if tight:
-        return Text.assemble(
-            ("may not fit ", "bold yellow"), f"{device}: {', '.join(tight)} could be short at the upper end of the band"
-        )
+    short = [
+        f"{one.missing:,.0f} {printable(one.resource)}"
+        f" ({one.needed.value / max(1, one.available):.1f} times what it has)"
+        for one in answer.shortages
+        if one.needed.low > one.available
+    ]
+    if short:
+        return Text.assemble(("does not fit ", "bold red"), f"{device}: short of {', '.join(short)}")
+    unsure = uncertain(answer)
+    if unsure:
+        return Text.assemble(("may not fit ", "bold yellow"), f"{device}: {', '.join(unsure)}")
     return Text.assemble(("fits ", "bold green"), device)
 
 
-def _pairs(answer: Estimate) -> list[tuple[str, Figure, int]]:
+def uncertain(answer: Estimate) -> tuple[str, ...]:
+    """Resources whose band reaches beyond the part: `19,400 to 115,000 of 53,200 LUT`."""
+    return tuple(
+        f"{_rounded(figure.low)} to {_rounded(figure.high)} of {there:,} {name}"
+        if figure.low != figure.high
+        else f"{_rounded(figure.value)} of {there:,} {name}"
+        for name, figure, there in resource_pairs(answer)
+        if figure.high > there
+    )
+
+
+def resource_pairs(answer: Estimate) -> list[tuple[str, Figure, int]]:
+    """Every resource after synthesis, and how much of it the part has; nothing where the part is unknown."""
     there, after = answer.available, answer.after_synthesis
     if there is None:
         return []
@@ -98,38 +111,53 @@ def _pairs(answer: Estimate) -> list[tuple[str, Figure, int]]:
     ]
 
 
-def _layers(answer: Estimate) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("layer", "kind", "LUT", "FF", "DSP", "BRAM18", "cycles", "interval", "how"):
-        table.add_column(
-            name,
-            justify="left" if name in {"layer", "kind", "how"} else "right",
-            no_wrap=name != "how",
-            overflow="fold",
-        )
-    for cost in answer.layers:
-        table.add_row(*_row(cost))
-    return table
+def _layers(answer: Estimate) -> FittingTable:
+    return FittingTable(
+        headings=(
+            left("layer"),
+            left("kind", rank=2),
+            *map(right, ("LUT", "FF", "DSP", "BRAM18", "cycles", "interval")),
+            left("how", rank=1, least=40),
+        ),
+        rows=tuple(_row(cost) for cost in answer.layers),
+    )
 
 
-def _row(cost: LayerEstimate) -> tuple[str, ...]:
+def _row(cost: LayerEstimate) -> tuple[Text, ...]:
     resources = cost.resources
     figures = (resources.lut, resources.ff, resources.dsp, resources.bram_18k, cost.latency_cycles, cost.ii_cycles)
-    return (escape(printable(cost.name)), cost.kind, *(_rounded(one.value) for one in figures), escape(cost.method))
+    return (
+        Text(printable(cost.name)),
+        Text(cost.kind),
+        *(Text(_rounded(one.value)) for one in figures),
+        Text(cost.method),
+    )
 
 
-def _whole(answer: Estimate) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("in all", "csynth report", "after synthesis", "part has", "used"):
-        table.add_column(name, justify="left" if name == "in all" else "right", no_wrap=True)
+def _whole(answer: Estimate) -> FittingTable:
     before = answer.totals.resources
     csynth = {"LUT": before.lut, "FF": before.ff, "DSP": before.dsp, "BRAM_18K": before.bram_18k, "URAM": before.uram}
-    for name, after, there in _pairs(answer):
-        used = f"{after.value / there:.0%}" if there else ""
-        table.add_row(
-            name, _banded(csynth[name]), _banded(after), f"{there:,}", used, style="red" if after.value > there else ""
-        )
-    return table
+    pairs = resource_pairs(answer)
+    return FittingTable(
+        headings=(
+            left("in all"),
+            right("csynth report", rank=1),
+            right("after synthesis"),
+            right("part has"),
+            right("used"),
+        ),
+        rows=tuple(
+            (
+                Text(name),
+                Text(_banded(csynth[name])),
+                Text(_banded(after)),
+                Text(f"{there:,}"),
+                Text(f"{after.value / there:.0%}" if there else ""),
+            )
+            for name, after, there in pairs
+        ),
+        styles=tuple("red" if after.value > there else "" for _, after, there in pairs),
+    )
 
 
 def speed(answer: Estimate) -> Text:

@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from rich.console import RenderableType
-from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from fpgacnn.errors import printable
 from fpgacnn.jobs.fit.run import FitRecord, FrontPoint, LayerChoice
+from fpgacnn.reporting.terminal.columns import FittingTable, left, right
 from fpgacnn.reporting.terminal.estimate import speed, time_words
 
 SHOWN_FACTORS = 12
@@ -92,35 +91,34 @@ def _shares(shares: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {share:.1%}" for name, share in shares.items())
 
 
-def _layers(layers: tuple[LayerChoice, ...]) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("layer", "strategy", "reuse", "could be"):
-        table.add_column(name, justify="right" if name == "reuse" else "left", overflow="fold")
+def _layers(layers: tuple[LayerChoice, ...]) -> FittingTable:
+    rows = []
     for one in layers:
         more = ", ..." if len(one.factors) > SHOWN_FACTORS else ""
-        table.add_row(
-            escape(printable(one.layer)),
-            one.strategy,
-            f"{one.reuse:,}",
-            ", ".join(map(str, one.factors[:SHOWN_FACTORS])) + more,
-        )
-    return table
+        factors = ", ".join(map(str, one.factors[:SHOWN_FACTORS])) + more
+        rows.append((Text(printable(one.layer)), Text(one.strategy), Text(f"{one.reuse:,}"), Text(factors)))
+    return FittingTable(
+        headings=(left("layer"), left("strategy"), right("reuse"), left("could be", rank=1, least=20)), rows=tuple(rows)
+    )
 
 
-def _front(points: tuple[FrontPoint, ...]) -> Table:
+def _front(points: tuple[FrontPoint, ...]) -> FittingTable:
     """The other targets of the Pareto front."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("", "io", "latency", "interval", "LUT", "FF", "DSP", "BRAM", "cautions", "limits"):
-        table.add_column(name, justify="left" if name in {"", "io", "limits"} else "right", no_wrap=True)
-    for one in points:
-        shares = [f"{one.shares[name]:.1%}" for name in ("LUT", "FF", "DSP", "BRAM")]
-        cells = (
-            one.io,
-            time_words(one.latency_ns),
-            time_words(one.interval_ns),
-            *shares,
-            str(one.cautions),
-            "met" if one.fits else "not met",
+    numbers = tuple(map(right, ("latency", "interval", "LUT", "FF", "DSP", "BRAM")))
+    rows = tuple(
+        (
+            Text("→" if one.best else ""),
+            Text(one.io),
+            Text(time_words(one.latency_ns)),
+            Text(time_words(one.interval_ns)),
+            *(Text(f"{one.shares[name]:.1%}") for name in ("LUT", "FF", "DSP", "BRAM")),
+            Text(str(one.cautions)),
+            Text("met" if one.fits else "not met"),
         )
-        table.add_row("→" if one.best else "", *cells, style="bold" if one.best else "" if one.fits else "dim")
-    return table
+        for one in points
+    )
+    return FittingTable(
+        headings=(left(""), left("io"), *numbers, right("cautions", rank=1), left("limits")),
+        rows=rows,
+        styles=tuple("bold" if one.best else "" if one.fits else "dim" for one in points),
+    )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from rich.console import RenderableType
-from rich.markup import escape
-from rich.table import Table
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 from fpgacnn.errors import FpgacnnError, printable
@@ -17,22 +17,27 @@ from fpgacnn.ir.shapes import unread_borders
 from fpgacnn.ir.text import operation_text
 from fpgacnn.jobs.batch import Judgement, ModelOutcome
 from fpgacnn.jobs.simulate import NodeRange
+from fpgacnn.passes.quantization.names import safe_name
 from fpgacnn.records.compare import Comparison
 from fpgacnn.records.flatten import comparison_name
 from fpgacnn.records.record import LayerRecord, Quality, RunRecord
 from fpgacnn.records.report_input import ReportInput
 from fpgacnn.reporting.formatting import clean
 from fpgacnn.reporting.page import compose, page
-from fpgacnn.reporting.page.page import Section, Tone, Verdict
+from fpgacnn.reporting.page.page import Section, Verdict
 from fpgacnn.reporting.page.verdicts import loose_words, outcome
+from fpgacnn.reporting.terminal.columns import FittingTable, Heading, left, right
 from fpgacnn.reporting.terminal.estimate import estimate_line
+from fpgacnn.reporting.terminal.summary import STYLES, promise, summary
 from fpgacnn.sim.compare import READING, VerificationReport
 
+__all__ = ["promise"]
+
 UNRESOLVED_SHOWN = 5
+FOLDED, WIDE = 20, 40
+"""Least widths of columns of text."""
 BEFORE_RUN = {"resources", "latency", "timeline", "fifos"}
 """Sections that are printed before those of a run; the other sections repeat its content."""
-
-STYLES = {Tone.GOOD: "green", Tone.WARN: "yellow", Tone.BAD: "red", Tone.PLAIN: "", Tone.SAME: "dim"}
 
 
 def error_lines(error: FpgacnnError) -> tuple[Text, Text | None]:
@@ -41,8 +46,15 @@ def error_lines(error: FpgacnnError) -> tuple[Text, Text | None]:
     return line, Text.assemble(("hint:", "bold"), f" {error.hint}") if error.hint else None
 
 
-def run_report(record: RunRecord) -> Iterator[RenderableType]:
-    """A whole run: layers, promise, comparisons, quality, and the project folder."""
+def run_report(record: RunRecord, *, reasons: bool = False) -> Iterator[RenderableType]:
+    """A whole run with its summary; `reasons`: those of the widths on narrow terminals too."""
+    yield from run_details(record, reasons=reasons)
+    yield ""
+    yield summary(record)
+
+
+def run_details(record: RunRecord, *, reasons: bool = False) -> Iterator[RenderableType]:
+    """The parts of a run in front of its summary."""
     model, target = record.model, record.target
     yield Text.assemble(
         (printable(model.file), "bold"),
@@ -52,7 +64,7 @@ def run_report(record: RunRecord) -> Iterator[RenderableType]:
             f" {target.backend}"
         ),
     )
-    yield layer_table(record.plan.decisions)
+    yield PlanTable(decisions=record.plan.decisions, reasons=reasons)
     for given in record.inputs:
         rounding = (
             f"; {given.rounded_values:,} values rounded, by at most {given.largest_rounding:.3g}"
@@ -64,17 +76,11 @@ def run_report(record: RunRecord) -> Iterator[RenderableType]:
             f"input {printable(given.name)}: {clean(given.format)} ({clean(given.reason)}); {given.events:,} events"
             f" from {origin}{rounding}"
         )
-    yield promise(record)
     yield verification_table(record.verification)
-    if record.quality:
-        yield quality_table(record.quality)
     if record.estimate:
         yield estimate_line(record.estimate)
     for note in record.notes:
         yield Text.assemble(("note: ", "yellow"), printable(note))
-    if record.project:
-        content = f"  ({record.project.files} files, digest {clean(record.project.digest[:12])})"
-        yield Text.assemble("project: ", (printable(record.project.folder), "bold"), content)
 
 
 def inputs_report(entries: Sequence[ReportInput]) -> Iterator[RenderableType]:
@@ -90,7 +96,7 @@ def inputs_report(entries: Sequence[ReportInput]) -> Iterator[RenderableType]:
         if section.key in BEFORE_RUN or entries[0].record is None:
             yield from section_parts(section)
     if entries[0].record:
-        yield from run_report(entries[0].record)
+        yield from run_details(entries[0].record)
 
 
 def comparison_report(comparison: Comparison) -> Iterator[RenderableType]:
@@ -114,43 +120,91 @@ def section_parts(section: Section) -> Iterator[RenderableType]:
         yield drawn_table(table)
 
 
-def drawn_table(table: page.Table) -> Table:
+def drawn_table(table: page.Table) -> FittingTable:
     """A report's table on a terminal."""
     shown = [place for place, column in enumerate(table.columns) if not column.drawn]
-    drawn = Table(box=None, header_style="bold", pad_edge=False)
-    for column in (table.columns[place] for place in shown):
-        name = f"{column.name} [{column.unit}]" if column.unit else column.name
-        drawn.add_column(escape(clean(name)), justify="right" if column.number else "left", overflow="fold")
-    for row in table.rows:
-        drawn.add_row(*(Text(clean(row[place].text), style=STYLES[row[place].tone]) for place in shown))
-    return drawn
+    named = [(table.columns[place], place) for place in shown]
+    return FittingTable(
+        headings=tuple(
+            Heading(
+                name=clean(f"{column.name} [{column.unit}]" if column.unit else column.name),
+                right=column.number,
+                least=0 if column.number or place == shown[0] or column.code else FOLDED,
+            )
+            for column, place in named
+        ),
+        rows=tuple(
+            tuple(Text(clean(row[place].text), style=STYLES[row[place].tone]) for place in shown) for row in table.rows
+        ),
+    )
 
 
-def layer_table(decisions: Sequence[LayerRecord]) -> Table:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanTable:
+    """The plan: every node with its formats.
+
+    On a narrow terminal the reasons of the widths are below the table with `reasons`, else left out.
+    """
+
+    decisions: tuple[LayerRecord, ...]
+    reasons: bool
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        """The table, and the reasons where it has no column for them."""
+        table = layer_table(self.decisions)
+        yield table
+        if WHY in table.kept(options.max_width):
+            return
+        if not self.reasons:
+            yield Text("-v shows the reason of every width", style="dim")
+            return
+        for row in self.decisions:
+            yield Padding(Text.assemble((f"{shown_name(row)}: ", "bold"), why(row)), (0, 0, 0, 2), expand=False)
+
+
+WHY = 7
+"""The place of the reasons in the table of the plan."""
+
+
+def layer_table(decisions: Sequence[LayerRecord]) -> FittingTable:
     """One row for each node: its operation, its formats and their reasons."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("layer", "what", "shape", "params", "weights", "accumulator", "result", "why"):
-        table.add_column(
-            name,
-            justify="right" if name == "params" else "left",
-            overflow="fold",
-            no_wrap=name in {"layer", "shape", "params"},
-        )
-    for row in decisions:
-        reason = row.accumulator_reason or row.result_reason
-        why = f"{reason}; {row.loss}" if row.loss else reason
-        table.add_row(
-            plain_cell(row.name),
-            plain_cell(row.what),
-            "x".join(map(str, row.shape)),
-            f"{row.parameters:,}" if row.parameters else "",
-            plain_cell(row.weight),
-            plain_cell(row.accumulator),
-            plain_cell(row.result),
-            plain_cell(why),
-            style="yellow" if row.loss else "",
-        )
-    return table
+    return FittingTable(
+        headings=(
+            left("layer"),
+            left("what", rank=5, least=FOLDED),
+            left("shape", rank=3),
+            right("params", rank=4),
+            left("weights", rank=1),
+            left("accumulator", rank=2),
+            left("result"),
+            left("why", rank=6, least=WIDE),
+        ),
+        rows=tuple(
+            (
+                plain_cell(shown_name(row)),
+                plain_cell(row.what),
+                Text("x".join(map(str, row.shape))),
+                Text(f"{row.parameters:,}" if row.parameters else ""),
+                plain_cell(row.weight),
+                plain_cell(row.accumulator),
+                plain_cell(row.result),
+                plain_cell(why(row)),
+            )
+            for row in decisions
+        ),
+        styles=tuple("yellow" if row.loss else "" for row in decisions),
+    )
+
+
+def why(row: LayerRecord) -> str:
+    """The reason of a node's widths, and what is lost there."""
+    reason = row.accumulator_reason or row.result_reason
+    return clean(f"{reason}; {row.loss}" if row.loss else reason)
+
+
+def shown_name(row: LayerRecord) -> str:
+    """The layer's name in the model file, which `inspect`, `fit` and `--set` use; a further node has its own name."""
+    return clean(row.source if safe_name(row.source) == row.name else row.name)
 
 
 def plain_cell(text: str) -> Text:
@@ -158,38 +212,31 @@ def plain_cell(text: str) -> Text:
     return Text(clean(text))
 
 
-def promise(record: RunRecord) -> Text:
-    """The promise of the plan for the whole network."""
-    if record.plan.exact:
-        return Text.assemble(("exact: ", "bold green"), "every answer equals the quantized network's, bit for bit")
-    if record.plan.lossless:
-        return Text.assemble(
-            ("lossless: ", "bold green"),
-            "no bit is lost; the framework's own float32 may round where the hardware does not",
-        )
-    losses = "; ".join(clean(f"{name}: {loss}") for name, loss in record.plan.losses)
-    if record.plan.word == "loose":
-        what = "the bound of an output's error is larger than a quarter of its answers' range, and is not useful"
-        return Text.assemble(("loose: ", "bold yellow"), f"{what}; {losses}")
-    return Text.assemble(("bounded: ", "bold yellow"), losses)
-
-
-def verification_table(reports: Sequence[VerificationReport]) -> Table:
+def verification_table(reports: Sequence[VerificationReport]) -> FittingTable:
     """One row for each comparison."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("compared", "events", "nodes", "values", "different", "largest difference", "verdict"):
-        table.add_column(name, justify="left" if name in {"compared", "verdict"} else "right")
-    for report in reports:
-        table.add_row(
-            plain_cell(comparison_name(report)),
-            f"{report.events:,}",
-            f"{report.layers}",
-            f"{report.values:,}",
-            f"{report.mismatches:,}",
-            f"{report.max_abs_difference:.3g}",
-            verdict(report),
-        )
-    return table
+    return FittingTable(
+        headings=(
+            left("compared", least=32),
+            right("events"),
+            right("nodes", rank=2),
+            right("values"),
+            right("different"),
+            right("largest difference", rank=1),
+            left("verdict", least=FOLDED),
+        ),
+        rows=tuple(
+            (
+                plain_cell(comparison_name(report)),
+                Text(f"{report.events:,}"),
+                Text(f"{report.layers}"),
+                Text(f"{report.values:,}"),
+                Text(f"{report.mismatches:,}"),
+                Text(f"{report.max_abs_difference:.3g}"),
+                verdict(report),
+            )
+            for report in reports
+        ),
+    )
 
 
 def verdict(report: VerificationReport) -> Text:
@@ -211,27 +258,31 @@ def verdict(report: VerificationReport) -> Text:
     return Text(f"DIFFERENT{where}", style="bold red")
 
 
-def judgement_table(judgements: Sequence[Judgement]) -> Table:
+def judgement_table(judgements: Sequence[Judgement]) -> FittingTable:
     """One row for each model."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("model", "outcome", "plan", "events", "largest difference", "s", "why"):
-        table.add_column(
-            name, justify="right" if name in {"events", "largest difference", "s"} else "left", overflow="fold"
-        )
-    for one in judgements:
-        style = "" if one.outcome.is_good else "bold red"
-        largest = "" if one.largest is None else f"{one.largest:.3g}"
-        events = f"{one.events}" if one.events else ""
-        table.add_row(
-            escape(printable(one.model)),
-            Text(one.outcome, style=style),
-            one.promise,
-            events,
-            largest,
-            f"{one.seconds:.0f}",
-            escape(printable(one.why)),
-        )
-    return table
+    return FittingTable(
+        headings=(
+            left("model"),
+            left("outcome"),
+            left("plan", rank=2),
+            right("events", rank=3),
+            right("largest difference", rank=4),
+            right("s", rank=1),
+            left("why", least=FOLDED),
+        ),
+        rows=tuple(
+            (
+                Text(printable(one.model)),
+                Text(one.outcome, style="" if one.outcome.is_good else "bold red"),
+                Text(one.promise),
+                Text(f"{one.events}" if one.events else ""),
+                Text("" if one.largest is None else f"{one.largest:.3g}"),
+                Text(f"{one.seconds:.0f}"),
+                Text(printable(one.why)),
+            )
+            for one in judgements
+        ),
+    )
 
 
 def judgement_summary(judgements: Sequence[Judgement]) -> Text:
@@ -242,17 +293,21 @@ def judgement_summary(judgements: Sequence[Judgement]) -> Text:
     return Text(f"{len(judgements)} models: {words}", style="bold green" if good else "bold red")
 
 
-def quality_table(qualities: Sequence[Quality]) -> Table:
+def quality_table(qualities: Sequence[Quality]) -> FittingTable:
     """Float, quantized and hardware side by side."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("quality", "events", "float", "quantized", "hardware"):
-        table.add_column(name, justify="left" if name == "quality" else "right")
-    for row in qualities:
-        float_network = "" if row.float_network is None else f"{row.float_network:.4f}"
-        table.add_row(
-            plain_cell(row.measure), f"{row.events:,}", float_network, f"{row.quantized:.4f}", f"{row.hardware:.4f}"
-        )
-    return table
+    return FittingTable(
+        headings=(left("quality", least=FOLDED), *map(right, ("events", "float", "quantized", "hardware"))),
+        rows=tuple(
+            (
+                plain_cell(row.measure),
+                Text(f"{row.events:,}"),
+                Text("" if row.float_network is None else f"{row.float_network:.4f}"),
+                Text(f"{row.quantized:.4f}"),
+                Text(f"{row.hardware:.4f}"),
+            )
+            for row in qualities
+        ),
+    )
 
 
 def inspection(reading: ReadResult, refusals: Sequence[Refusal]) -> Iterator[RenderableType]:
@@ -262,19 +317,25 @@ def inspection(reading: ReadResult, refusals: Sequence[Refusal]) -> Iterator[Ren
         (printable(reading.name), "bold"),
         f"  {printable(reading.framework)}, {len(reading.layers)} layers read, {parameters:,} parameters",
     )
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("layer", "class", "what", "shape", "params"):
-        table.add_column(name, justify="right" if name == "params" else "left", overflow="fold")
-    for layer in reading.layers:
-        shape = "x".join(map(str, layer.shape))
-        table.add_row(
-            escape(printable(layer.name)),
-            escape(printable(layer.kind)),
-            escape(operation_text(layer.operation)),
-            shape,
-            f"{layer.parameters:,}" if layer.parameters else "",
-        )
-    yield table
+    yield FittingTable(
+        headings=(
+            left("layer"),
+            left("class"),
+            left("what", rank=2, least=FOLDED),
+            left("shape"),
+            right("params", rank=1),
+        ),
+        rows=tuple(
+            (
+                Text(printable(layer.name)),
+                Text(printable(layer.kind)),
+                Text(operation_text(layer.operation)),
+                Text("x".join(map(str, layer.shape))),
+                Text(f"{layer.parameters:,}" if layer.parameters else ""),
+            )
+            for layer in reading.layers
+        ),
+    )
     for name, kind in reading.dropped:
         yield Text(f"dropped: {printable(name)} ({printable(kind)}) does nothing at inference")
     for words in unread_borders(reading.layers):
@@ -294,23 +355,25 @@ def inspection(reading: ReadResult, refusals: Sequence[Refusal]) -> Iterator[Ren
         yield Text(f"not examined, because they read a refused layer: {names}{more}")
 
 
-def ranges_table(nodes: Sequence[NodeRange]) -> Table:
+def ranges_table(nodes: Sequence[NodeRange]) -> FittingTable:
     """One row for each node: the range of its results, and counts of its casts."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("node", "kind", "result", "least", "most", "wraps", "saturations", "ties"):
-        table.add_column(
-            name, justify="left" if name in {"node", "kind", "result"} else "right", no_wrap=name == "node"
-        )
-    for node in nodes:
-        counts = ["" if count is None else f"{count:,}" for count in (node.wraps, node.saturations, node.ties)]
-        style = "red" if node.wraps else "yellow" if node.saturations else ""
-        table.add_row(
-            escape(printable(node.name)),
-            node.kind,
-            clean(node.format),
-            f"{node.least:g}",
-            f"{node.most:g}",
-            *counts,
-            style=style,
-        )
-    return table
+    return FittingTable(
+        headings=(
+            left("node"),
+            left("kind", rank=1),
+            left("result"),
+            *map(right, ("least", "most", "wraps", "saturations", "ties")),
+        ),
+        rows=tuple(
+            (
+                Text(printable(node.name)),
+                Text(node.kind),
+                Text(clean(node.format)),
+                Text(f"{node.least:g}"),
+                Text(f"{node.most:g}"),
+                *(Text("" if count is None else f"{count:,}") for count in (node.wraps, node.saturations, node.ties)),
+            )
+            for node in nodes
+        ),
+        styles=tuple("red" if node.wraps else "yellow" if node.saturations else "" for node in nodes),
+    )

@@ -108,7 +108,7 @@ def test_what_is_short_is_told_with_how_much() -> None:
 def test_what_could_be_short_is_told_apart() -> None:
     assert (
         verdict(answer(after_synthesis=resources(40_000, 36))).plain
-        == "may not fit xc7z020: LUT, FF could be short at the upper end of the band"
+        == "may not fit xc7z020: 20,000 to 80,000 of 53,200 LUT, 40,000 to 160,000 of 106,400 FF"
     )
     assert verdict(answer()).plain == "fits xc7z020"
 

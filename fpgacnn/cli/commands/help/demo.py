@@ -21,18 +21,19 @@ def demo(
     reference: options.Reference = None,
     json: options.Json = False,  # noqa: FBT002  # typer needs a positional bool
     quiet: options.Quiet = False,  # noqa: FBT002  # typer needs a positional bool
-    verbose: options.Verbose = False,  # noqa: ARG001, FBT002  # read by main
+    verbose: options.Verbose = False,  # noqa: FBT002  # typer needs a positional bool; also read by main
 ) -> int:
     """Convert a shipped, trained network and prove it on every event of its test set."""
     from fpgacnn import api
     from fpgacnn.cli.console import out, progress, show
 
+    if name.lower() in api.demos() and not (quiet or json):
+        out().print(api.demos()[name.lower()])
     record = api.demo(name, output=output, io=io, reference=reference, progress=progress(quiet=quiet or json))
     if json:
         typer.echo(record.to_json())
     elif not quiet:
         from fpgacnn.reporting.terminal.tables import run_report
 
-        out().print(api.demos()[name])
-        show(run_report(record))
+        show(run_report(record, reasons=verbose))
     return 0 if record.holds else 1

@@ -67,7 +67,7 @@ def convert(
     timeout: options.Timeout = 900.0,
     json: options.Json = False,  # noqa: FBT002  # typer needs a positional bool
     quiet: options.Quiet = False,  # noqa: FBT002  # typer needs a positional bool
-    verbose: options.Verbose = False,  # noqa: ARG001, FBT002  # read by main
+    verbose: options.Verbose = False,  # noqa: FBT002  # typer needs a positional bool; also read by main
 ) -> int:
     """Convert a trained network to an HLS project and prove that it computes the same as the network.
 
@@ -108,5 +108,5 @@ def convert(
     elif not quiet:
         from fpgacnn.reporting.terminal.tables import run_report
 
-        show(run_report(record))
+        show(run_report(record, reasons=verbose))
     return 0 if record.holds else 1
