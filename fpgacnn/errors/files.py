@@ -234,3 +234,35 @@ class TrainedWidthsError(FpgacnnError):
             why="are larger than 62 bits",
         ),
     )
+
+
+class OtherFormatError(FpgacnnError):
+    """The file is in the format of another tool, or in one that has no layers; the network must be exported first."""
+
+    code = "FC019"
+    message = "{file}: {kind} is not read"
+    cure = "{do}"
+    remedy = "export the network to ONNX, or save it as .keras or .h5; the error says how for each format"
+    ways = (
+        way(
+            "fpgacnn convert model.pt",
+            "PyTorch saved weights, or a whole model as a pickle",
+            file="model.pt",
+            kind="a PyTorch file",
+            do="build the model in PyTorch, load the weights, then torch.onnx.export(...)",
+        ),
+        way(
+            "fpgacnn convert model.tflite",
+            "the network was already converted for TensorFlow Lite",
+            file="model.tflite",
+            kind="a TFLite file",
+            do="save the Keras model itself, then convert it with --bits 8 or --calibrate EVENTS",
+        ),
+        way(
+            "fpgacnn convert exported",
+            "a SavedModel holds a program, but no layers of Keras",
+            file="exported",
+            kind="a SavedModel without its Keras layers (model.export and tf.saved_model.save write such)",
+            do="save the model itself: model.save('model.keras') or model.save('model.h5')",
+        ),
+    )

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fpgacnn.errors import FpgacnnError, NotAModelError, UsageError
-from fpgacnn.frontends.files import FileKind, sniff
-from fpgacnn.frontends.keras.reader import read_archive, read_hdf5, read_json
+from fpgacnn.frontends.files import FileKind, is_model, sniff
+from fpgacnn.frontends.keras.reader import read_archive, read_hdf5, read_json, read_saved_model
 from fpgacnn.frontends.onnx.reader import read_onnx
+from fpgacnn.frontends.other_formats import refusal
 from fpgacnn.frontends.result import ReadResult
 from fpgacnn.ir.source import SourceModel
+
+__all__ = ["Refusal", "inspect", "is_model", "load"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +45,15 @@ def inspect(path: Path, weights: Path | None = None) -> tuple[ReadResult, tuple[
 
 def _read(path: Path, weights: Path | None) -> ReadResult:
     kind, seen = sniff(path)
-    if weights is not None and kind in {FileKind.HDF5, FileKind.ZIP, FileKind.ONNX}:
+    if weights is not None and kind not in {FileKind.JSON, FileKind.OTHER}:
         raise UsageError(
             what=f"{path.name} holds its own weights; --weights {weights} goes with an architecture JSON only"
         )
+    other = None if path.is_dir() else refusal(path)
+    if other is not None:
+        raise other
+    if kind is FileKind.SAVED_MODEL:
+        return read_saved_model(path)
     if kind is FileKind.HDF5:
         return read_hdf5(path)
     if kind is FileKind.ZIP:

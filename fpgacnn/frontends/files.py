@@ -16,6 +16,10 @@ _PROTOCOL_BUFFER = b"\x08"
 """The version of the intermediate representation, the first field of every ONNX file."""
 
 
+PROGRAM = "saved_model.pb"
+"""The file that every SavedModel folder has."""
+
+
 class FileKind(Enum):
     """Formats that the readers support."""
 
@@ -23,6 +27,7 @@ class FileKind(Enum):
     ZIP = auto()
     JSON = auto()
     ONNX = auto()
+    SAVED_MODEL = auto()
     OTHER = auto()
 
 
@@ -33,7 +38,9 @@ def sniff(path: Path) -> tuple[FileKind, str]:
     """
     try:
         if path.is_dir():
-            return FileKind.OTHER, "it is a folder (a SavedModel? save as .h5 instead)"
+            return (
+                (FileKind.SAVED_MODEL, "a SavedModel") if is_saved_model(path) else (FileKind.OTHER, "it is a folder")
+            )
         with open_regular(path, limit=ANY_SIZE) as file:
             head = file.read(512)
             user_blocks = [_read_at(file, offset) for offset in (512, 1024, 2048)]
@@ -50,6 +57,16 @@ def sniff(path: Path) -> tuple[FileKind, str]:
     if head.startswith(_PROTOCOL_BUFFER):
         return FileKind.ONNX, "a protocol buffer"
     return FileKind.OTHER, _describe(head)
+
+
+def is_saved_model(path: Path) -> bool:
+    """Whether the path is a folder in which TensorFlow saved a model."""
+    return (path / PROGRAM).is_file()
+
+
+def is_model(path: Path) -> bool:
+    """Whether the path can be a network, and no project folder: a file, or a SavedModel."""
+    return not path.is_dir() or is_saved_model(path)
 
 
 def _read_at(file: BinaryIO, offset: int) -> bytes:

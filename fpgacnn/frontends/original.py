@@ -8,6 +8,7 @@ from pathlib import Path
 from fpgacnn.frontends.files import FileKind, sniff
 from fpgacnn.frontends.keras.layer_config import Json
 from fpgacnn.frontends.keras.reader import architecture_of, companion, read_json_file
+from fpgacnn.frontends.keras.saved_model.folder import files_of
 from fpgacnn.frontends.onnx.reader import Tensors, read_tensors
 
 
@@ -32,9 +33,15 @@ class Original:
 def parts(path: Path) -> tuple[Path, ...]:
     """The files whose content makes up a network's digest: the file, and the weights that lie beside an architecture.
 
-    Raises FileMissingError.
+    Raises FileMissingError, BrokenFileError.
     """
-    return (path, companion(path)) if sniff(path)[0] is FileKind.JSON else (path,)
+    match sniff(path)[0]:
+        case FileKind.JSON:
+            return (path, companion(path))
+        case FileKind.SAVED_MODEL:
+            return files_of(path)
+        case _:
+            return (path,)
 
 
 def original(path: Path, weights: Path | None = None) -> Original:

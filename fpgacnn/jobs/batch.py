@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from fpgacnn.errors import ArrayFileError, FileMissingError, FpgacnnError, UsageError
+from fpgacnn.frontends.files import is_saved_model
 from fpgacnn.ir.source import FloatArray
 from fpgacnn.jobs.simulate import SimulationJob, answers
 from fpgacnn.pipeline.open_project import read_record
@@ -99,7 +100,11 @@ def models_of(folder: Path) -> tuple[str, ...]:
     manifest = folder / MANIFEST
     if not manifest.exists():
         found = tuple(
-            sorted(path.name for path in folder.iterdir() if path.suffix in MODEL_SUFFIXES and path.is_file())
+            sorted(
+                path.name
+                for path in folder.iterdir()
+                if (path.suffix in MODEL_SUFFIXES and path.is_file()) or is_saved_model(path)
+            )
         )
     else:
         found = _listed(manifest)

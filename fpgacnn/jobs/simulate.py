@@ -217,7 +217,7 @@ def _open(job: SimulationJob, request: Request) -> _Opened:
     """The design and its events: of a project folder, or of a model file, which is planned first."""
     if job.engine not in {"emulator", "csim"}:
         raise UnknownNameError(what="engine", name=job.engine, known="emulator, csim")
-    if job.source.is_dir():
+    if not frontends.is_model(job.source):
         project = open_project(job.source)
         stream = open_events(job.events, input_shapes(project.network))
         choices = project_choices(project.design, project.network)

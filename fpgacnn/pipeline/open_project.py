@@ -14,7 +14,7 @@ import numpy as np
 from fpgacnn.design import Design, serialize, validate
 from fpgacnn.design.project import RECORD, HlsProject, Port, files_digest
 from fpgacnn.errors import FileMissingError, FpgacnnError, ProjectError, printable
-from fpgacnn.frontends.files import digest
+from fpgacnn.frontends.files import digest, is_model
 from fpgacnn.frontends.original import parts
 from fpgacnn.hardware.hls.backend import ports
 from fpgacnn.hardware.hls.lower import Lowered, lower
@@ -142,7 +142,7 @@ def model_of(project: Path) -> Path | None:
     for folder in (project.absolute().parent, Path.cwd()):
         file = folder / name
         try:
-            if file.is_file() and digest(*parts(file)) == wanted:
+            if file.exists() and is_model(file) and digest(*parts(file)) == wanted:
                 return file
         except (
             OSError,

@@ -77,7 +77,7 @@ def plan_source(source: Path, request: Request, overrides: estimates.TargetOverr
 
     Raises UnknownPartError, ProjectError, and the errors of reading and planning a model.
     """
-    if source.is_dir():
+    if not frontends.is_model(source):
         design, _ = serialize.load(source)
         overrides, notes = estimates.with_full_part(overrides)
         return estimates.retargeted(design, overrides), (*notes, *unused_by_project(request))
@@ -148,7 +148,7 @@ def verify(project: Path, request: Request, progress: Progress = silent) -> RunR
     watch = Stopwatch(progress=progress)
     opened = open_project(project)
     network, design = opened.network, estimates.as_written(opened.design, project)
-    read = network if request.model.is_dir() else frontends.load(request.model, request.weights)
+    read = frontends.load(request.model, request.weights) if frontends.is_model(request.model) else network
     if read.digest != network.digest:
         raise UsageError(what=f"{request.model} is not the file that {project} was made from")
     given = read_events(request.events, network) if request.events else None
@@ -204,11 +204,11 @@ def estimate(source: Path, request: Request, overrides: estimates.TargetOverride
 
     Raises UnknownPartError, ProjectError, UnreadableProjectError and the errors of reading a model.
     """
-    if source.is_dir() and estimates.is_foreign(source):
+    if not frontends.is_model(source) and estimates.is_foreign(source):
         return estimates.of_foreign_project(source, overrides, unused_by_project(request), request.fifo)
     design, notes = plan_source(source, request, overrides)
     lowered = lower(design)
-    if source.is_dir() and request.fifo is None and not overrides.changes_code:
+    if not frontends.is_model(source) and request.fifo is None and not overrides.changes_code:
         design = estimates.as_written(design, source)
     else:
         design = planning.with_depths(design, lowered, request)

@@ -27,6 +27,7 @@ from fpgacnn.frontends.keras.graph import MAX_JSON, parse_json, read_graph
 from fpgacnn.frontends.keras.layer_config import Json
 from fpgacnn.frontends.keras.layer_graph import LayerCall, LayerGraph
 from fpgacnn.frontends.keras.operations.layers import CODE_CARRIERS, NO_OPERATION, hint, is_known, parse_layer
+from fpgacnn.frontends.keras.saved_model.folder import SavedModelFolder, files_of
 from fpgacnn.frontends.result import MAX_AXES, MAX_VALUES, ReadResult
 from fpgacnn.ir.source import Activate, FloatArray, Input, Quantizer, Shape, SourceLayer, weights_of
 from fpgacnn.system.files.regular import ANY_SIZE, open_regular
@@ -92,6 +93,16 @@ def read_archive(path: Path) -> ReadResult:
         return _read(graph, path, digest(path), metadata.get("keras_version"), _source(_weights(file, path, graph)))
 
 
+def read_saved_model(path: Path) -> ReadResult:
+    """Read a SavedModel folder of Keras 2, plain or QKeras.
+
+    Raises OtherFormatError if it has no Keras layers.
+    """
+    folder = SavedModelFolder(path)
+    graph = read_graph(folder.architecture, path)
+    return _read(graph, path, digest(*files_of(path)), folder.version, _source(folder))
+
+
 def _weights(file: hdf5.Group, path: Path, graph: LayerGraph) -> hdf5.LegacyWeights | PositionalWeights:
     """The weights by position where the file has that layout, else by name."""
     plain = hdf5.with_slashes(file, path)
@@ -123,7 +134,7 @@ def companion(path: Path) -> Path:
     )
 
 
-def _source(weights: hdf5.LegacyWeights | PositionalWeights) -> WeightSource:
+def _source(weights: hdf5.LegacyWeights | PositionalWeights | SavedModelFolder) -> WeightSource:
     def lookup(use: LayerCall) -> Mapping[str, FloatArray]:
         scope = tuple(model.name for model in use.scope)
         inner, *wrappers = (weights.of_layer(name, scope) for name in reversed(use.weights))

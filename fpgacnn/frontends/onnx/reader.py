@@ -25,9 +25,9 @@ from fpgacnn.frontends.onnx.operators import QUANTIZERS, read_operator
 from fpgacnn.frontends.onnx.protobuf.arrays import MAX_ELEMENTS, to_array
 from fpgacnn.frontends.onnx.protobuf.kinds import ELEMENTS
 from fpgacnn.frontends.onnx.protobuf.schema import Model, OnnxGraph, OnnxNode, ValueInfo, parse_model
-from fpgacnn.frontends.onnx.protobuf.wire import WireError
 from fpgacnn.frontends.onnx.values import Constant, TensorView, Value
 from fpgacnn.frontends.result import ReadResult
+from fpgacnn.frontends.wire import WireError
 from fpgacnn.ir.source import Input
 from fpgacnn.system.files.regular import ANY_SIZE, open_regular
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fpgacnn.design import Design, IoType, Target
 from fpgacnn.errors import TargetExistsError, UsageError, WriteError, printable
+from fpgacnn.frontends import is_model
 from fpgacnn.hardware.estimation import Estimate, estimate
 from fpgacnn.hardware.estimation.fifo_choice import FifoChoice, chosen_depths
 from fpgacnn.hardware.estimation.graph.from_design import Summaries, hardware_graph
@@ -95,7 +96,7 @@ def fit(
     `overrides` give part, clock and tool. Raises UnknownPartError, UnsupportedOptionError if no target can be built,
     and the errors of reading a model or project.
     """
-    if source.is_dir() and is_foreign(source):
+    if not is_model(source) and is_foreign(source):
         raise UsageError(what=f"{source} was not written by fpgacnn: its layers cannot be planned again")
     design, notes = plan_source(source, request, overrides)
     adjustable = parameters(design)

@@ -14,6 +14,7 @@ from math import prod
 import numpy as np
 
 from fpgacnn.errors import ForeignToolError, NoReferenceError, WriteError
+from fpgacnn.frontends.files import is_model, is_saved_model
 from fpgacnn.frontends.keras.hgq import hgq1
 from fpgacnn.frontends.original import Original, original
 from fpgacnn.ir.element_types import ElementKind
@@ -212,8 +213,14 @@ def _wanted(request: Request, network: SourceModel) -> tuple[Framework, Original
     if request.reference is Reference.NONE:
         return ""
     demanded = request.reference.is_demanded
-    if request.model.is_dir():
+    if not is_model(request.model):
         return f"{UNCHECKED} (give --model FILE, the file that the project was made from: it is not here)"
+    if is_saved_model(request.model):
+        if demanded:
+            raise ForeignToolError(
+                tool="Keras", why="a SavedModel holds a program, which is not run; save the model as .keras or .h5"
+            )
+        return f"{UNCHECKED} (a SavedModel holds a program, which is not run; save the model as .keras or .h5)"
     files = original(request.model, request.weights)
     if any(layer.kind in hgq1.PARSERS for layer in network.layers):
         if demanded:

@@ -114,7 +114,7 @@ def test_a_foreign_zip_is_no_model(tmp_path: Path) -> None:
 
 
 def test_a_folder_and_a_missing_file_are_told(tmp_path: Path) -> None:
-    assert "it is a folder (a SavedModel? save as .h5 instead)" in str(refused(tmp_path))
+    assert str(refused(tmp_path)).endswith("not a model file that fpgacnn reads: it is a folder")
     error = refused(tmp_path / "no.h5")
     assert type(error) is FileMissingError
     assert str(error).endswith("no.h5: No such file or directory")

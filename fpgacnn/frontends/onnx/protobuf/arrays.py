@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fpgacnn.errors import BrokenFileError, HostileFileError, TooLargeError, UnsupportedOptionError
 from fpgacnn.frontends.onnx.protobuf.kinds import REALS, ElementType
 from fpgacnn.frontends.onnx.protobuf.schema import OnnxTensor
-from fpgacnn.frontends.onnx.protobuf.wire import signed, varints
+from fpgacnn.frontends.wire import signed, varints
 
 MAX_ELEMENTS = 1 << 26
 

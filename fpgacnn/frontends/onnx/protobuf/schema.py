@@ -21,7 +21,7 @@ from fpgacnn.frontends.onnx.protobuf.fields import (
     TypeField,
     ValueInfoField,
 )
-from fpgacnn.frontends.onnx.protobuf.wire import Scan, data, float32, integer, signed, text
+from fpgacnn.frontends.wire import Scan, data, float32, integer, signed, text
 
 _INTEGER_DATA = (TensorField.INT32_DATA, TensorField.INT64_DATA, TensorField.UINT64_DATA)
 _TYPED_DATA = (TensorField.FLOAT_DATA, TensorField.DOUBLE_DATA, *_INTEGER_DATA)

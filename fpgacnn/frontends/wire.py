@@ -68,16 +68,16 @@ class Scan:
 def _fields(message: memoryview) -> Iterator[tuple[int, Value]]:
     place, end = 0, len(message)
     while place < end:
-        key, place = _varint(message, place)
+        key, place = varint(message, place)
         number, kind = key >> 3, key & 7
         if number == 0:
             raise WireError("a field has number 0")
         if kind == VARINT:
-            value, place = _varint(message, place)
+            value, place = varint(message, place)
             yield number, value
             continue
         if kind == BYTES:
-            size, place = _varint(message, place)
+            size, place = varint(message, place)
         elif kind in (EIGHT_BYTES, FOUR_BYTES):
             size = 8 if kind == EIGHT_BYTES else 4
         else:
@@ -88,7 +88,11 @@ def _fields(message: memoryview) -> Iterator[tuple[int, Value]]:
         place += size
 
 
-def _varint(message: memoryview, place: int) -> tuple[int, int]:
+def varint(message: memoryview, place: int) -> tuple[int, int]:
+    """The unsigned number at a place, and the place after it.
+
+    Raises WireError.
+    """
     result = 0
     for count in range(MAX_VARINT_BYTES):
         if place + count >= len(message):
@@ -104,7 +108,7 @@ def varints(packed: memoryview) -> Iterator[int]:
     """Packed unsigned integers."""
     place = 0
     while place < len(packed):
-        value, place = _varint(packed, place)
+        value, place = varint(packed, place)
         yield value
 
 
