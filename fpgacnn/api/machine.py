@@ -19,7 +19,7 @@ def demo(
     name: str = "digits",
     *,
     output: str | Path | None = None,
-    io: str = "stream",
+    io: str | None = None,
     reference: str | None = None,
     progress: Progress | None = None,
 ) -> RunRecord:
@@ -28,6 +28,7 @@ def demo(
     Raises FpgacnnError.
     """
     from fpgacnn.design import IoType
+    from fpgacnn.design.design import DEFAULT_IO
     from fpgacnn.jobs.demo import DEMOS, run_demo
     from fpgacnn.pipeline.request import parse_reference
     from fpgacnn.system.progress import silent
@@ -36,7 +37,11 @@ def demo(
     if name not in DEMOS:
         raise UnknownNameError(what="demo", name=name, known=", ".join(DEMOS))
     return run_demo(
-        name, path_of(output), IoType(io), reference=parse_reference(reference), progress=progress or silent
+        name,
+        path_of(output),
+        IoType(io or DEFAULT_IO),
+        reference=parse_reference(reference),
+        progress=progress or silent,
     )
 
 

@@ -74,7 +74,8 @@ def convert(
     request = replace(
         planning_request(model, input, options),
         output=path_of(output),
-        target=target(options),
+        target=target(_with_default_io(options)),
+        open_io=options.get("io") is None,
         float_model=path_of(float_model),
         csim_events=CSIM_EVENTS if csim_events == "auto" else csim_events,
         scaled=csim_events == "auto",
@@ -94,12 +95,14 @@ def estimate(
 ) -> EstimateRecord:
     """Estimate resources and latency of a model file, a project folder or any hls4ml project, with error bands.
 
-    Options of the target that are not given are the project's.
+    Options of the target that are not given are the project's, or for a model file those that `convert` would use.
     Raises FpgacnnError.
     """
     from fpgacnn.pipeline.stages import estimate as run
 
-    return run(Path(source), planning_request(source, input, options), target_overrides(options))
+    request = replace(planning_request(source, input, options), open_io=options.get("io") is None)
+    given = options if Path(source).is_dir() else _with_default_io(options)
+    return run(Path(source), request, target_overrides(given))
 
 
 @checked
@@ -183,6 +186,7 @@ def quantize(
     `watch` gets every epoch and the largest number of epochs.
     Raises FpgacnnError. After an interruption, the same call continues the training.
     """
+    from fpgacnn.design.design import DEFAULT_IO
     from fpgacnn.jobs.quantize.budget import parse_budget
     from fpgacnn.jobs.quantize.record import QuantizeRequest
     from fpgacnn.jobs.quantize.run import quantize as run
@@ -195,7 +199,7 @@ def quantize(
     given: TargetOptions = {
         "part": part,
         "clock_ns": clock_ns,
-        "io": io,
+        "io": io or DEFAULT_IO.value,
         "strategy": strategy,
         "reuse": reuse,
         "backend": backend,
@@ -215,5 +219,13 @@ def quantize(
         converts=convert or project is not None,
         project=path_of(project),
         target=target(given),
+        open_io=io is None,
     )
     return run(request, progress or silent, watch)
+
+
+def _with_default_io(options: ModelOptions) -> ModelOptions:
+    """The options with the io type that commands build where none is given."""
+    from fpgacnn.design.design import DEFAULT_IO
+
+    return options if options.get("io") else {**options, "io": DEFAULT_IO.value}

@@ -5,10 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fpgacnn.design import BackendName, IoType, Strategy, Target
+from fpgacnn.design.design import DEFAULT_IO
 
 if TYPE_CHECKING:  # records of commands whose libraries are imported when they are called
     from fpgacnn.jobs.golden import LockedRecord  # noqa: TC004  # exported for annotations
     from fpgacnn.jobs.quantize.record import QuantizeRecord  # noqa: TC004  # as above
     from fpgacnn.training.keras.loop import Epoch, Watch  # noqa: TC004  # as above
 
-__all__ = ["BackendName", "Epoch", "IoType", "LockedRecord", "QuantizeRecord", "Strategy", "Target", "Watch"]
+__all__ = [
+    "DEFAULT_IO",
+    "BackendName",
+    "Epoch",
+    "IoType",
+    "LockedRecord",
+    "QuantizeRecord",
+    "Strategy",
+    "Target",
+    "Watch",
+]

@@ -49,10 +49,13 @@ Clock: TypeAlias = Annotated[
     float, typer.Option("--clock", help="Clock period in ns.", metavar="NS", rich_help_panel=TARGET)
 ]
 Io: TypeAlias = Annotated[
-    IoType,
+    IoType | None,
     typer.Option(
         "--io",
-        help="parallel: all values of an event at once; stream: pixel by pixel.",
+        help="stream: pixel by pixel, the default, as it takes images of any size with small code and little logic;"
+        " parallel: all values of an event at once, faster for small networks, and the default for what hls4ml cannot"
+        " stream.",
+        show_default="stream",
         case_sensitive=False,
         rich_help_panel=TARGET,
     ),

@@ -32,6 +32,13 @@ class BackendName(Choice):
     VIVADO = "vivado"
 
 
+DEFAULT_IO = IoType.STREAM
+"""What commands build unless `--io` says otherwise: streams take images of any size with small code and little logic.
+
+`io_parallel` holds every value of a layer in registers at once. This is faster for small networks; for larger images it
+does not fit, or takes tools hours.
+"""
+
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{3,63}")
 MAX_REUSE = 1 << 20
 MAX_CLOCK_NS = 1000.0

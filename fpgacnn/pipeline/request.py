@@ -57,7 +57,8 @@ class Request:
     a float network whose quality is compared. `fifo` chooses the depths of FIFOs; None: those of a project, else the
     smallest that keep the interval. `reference` decides whether the file's framework runs too. `csim_events` limits
     the events of C simulation (None: all); 0 leaves C simulation out. `scaled`: a large network gets fewer events, as
-    many as take minutes. `unlisted_part`: the target's part need not be in the table.
+    many as take minutes. `unlisted_part`: the target's part need not be in the table. `open_io`: the user chose no io
+    type, so a network that hls4ml cannot stream is built in parallel.
     """
 
     model: Path
@@ -76,6 +77,7 @@ class Request:
     scaled: bool = True
     seconds: float = 900.0
     unlisted_part: bool = False
+    open_io: bool = False
     fifo: FifoChoice | None = None
     reference: Reference = field(default_factory=lambda: parse_reference(None))
 

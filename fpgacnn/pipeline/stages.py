@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from fpgacnn import frontends
-from fpgacnn.design import Design, serialize
+from fpgacnn.design import Design, IoType, serialize
 from fpgacnn.design.project import RECORD, files_digest, project_folder, refuse_foreign, write_files
-from fpgacnn.errors import InternalError, UsageError, naming
+from fpgacnn.errors import InternalError, UnsupportedOptionError, UsageError, naming
 from fpgacnn.hardware.hls import backend
 from fpgacnn.hardware.hls.lower import lower
 from fpgacnn.ir.source import SourceModel
@@ -112,7 +112,8 @@ def convert(request: Request, progress: Progress = silent) -> RunRecord:
     stem = safe_name(request.model.stem).removeprefix("l_")
     with second_opinion(request, found.network, choices, events) as opinion:
         with naming(request.model), watch.stage("convert", "generating C++ with hls4ml"):
-            state = run_passes(state, "lower", "generate")
+            design, remarks = buildable(found.design, request)
+            state = run_passes(replace(state, design=design), "lower", "generate")
         project, lowered, sized = state.project, state.lowered, state.sized
         if project is None or lowered is None or sized is None:
             raise InternalError(what="no project was generated")
@@ -132,7 +133,13 @@ def convert(request: Request, progress: Progress = silent) -> RunRecord:
             record = costed(opinion.added(run.prove(project, emulated, files, folder), run, emulated), run)
             record = replace(
                 record,
-                notes=(*notes, *unused_fifo(request, sized), *_fewer(found.events, events, request), *record.notes),
+                notes=(
+                    *notes,
+                    *remarks,
+                    *unused_fifo(request, sized),
+                    *_fewer(found.events, events, request),
+                    *record.notes,
+                ),
             )
             with watch.stage("write", f"writing {folder}"):
                 write_files(stage, {**files, RECORD: record.to_json().encode()})
@@ -175,6 +182,21 @@ def verify(project: Path, request: Request, progress: Progress = silent) -> RunR
     return costed(replace(record, notes=(*record.notes, *opened.notes), verification=reports), run)
 
 
+def buildable(design: Design, request: Request) -> tuple[Design, tuple[str, ...]]:
+    """The design; in parallel, with a note, if the user chose no io type and hls4ml cannot stream the network.
+
+    Raises UnsupportedOptionError for what cannot be built.
+    """
+    if not request.open_io or design.target.io is IoType.PARALLEL:
+        return design, ()
+    try:
+        lower(design)
+    except UnsupportedOptionError as error:
+        parallel = replace(design, target=replace(design.target, io=IoType.PARALLEL))
+        return parallel, (f"built in parallel (--io parallel): {error}",)
+    return design, ()
+
+
 def _events(found: Events, network: SourceModel, request: Request) -> Events:
     """The events for the checks, limited for large networks."""
     most = request.max_events
@@ -207,6 +229,8 @@ def estimate(source: Path, request: Request, overrides: estimates.TargetOverride
     if not frontends.is_model(source) and estimates.is_foreign(source):
         return estimates.of_foreign_project(source, overrides, unused_by_project(request), request.fifo)
     design, notes = plan_source(source, request, overrides)
+    design, remarks = (design, ()) if source.is_dir() else buildable(design, request)
+    notes = (*notes, *remarks)
     lowered = lower(design)
     if not frontends.is_model(source) and request.fifo is None and not overrides.changes_code:
         design = estimates.as_written(design, source)

@@ -34,7 +34,7 @@ def test_windows_as_loops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, axes:
         ),
     ]
     file = sequential_file(tmp_path / "m.h5", *layers, shape=(*[9, 8][:axes], 2))
-    run = fpgacnn.convert(file, output=tmp_path / "out", bits="8,3")
+    run = fpgacnn.convert(file, output=tmp_path / "out", bits="8,3", io="parallel")
     header = "".join(path.read_text(encoding="utf-8") for path in (tmp_path / "out" / "firmware").rglob("*.h"))
     assert "fpgacnn: loops" in header
     assert {report.left for report in run.verification} >= {"csim"}

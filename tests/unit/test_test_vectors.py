@@ -71,17 +71,17 @@ def test_a_large_network_has_fewer_events_unless_more_are_asked_for(
     monkeypatch.setattr("fpgacnn.pipeline.checking.checks.CSIM_WORK", 1)
     file = tiny_model(tmp_path / "m.h5")
     np.save(tmp_path / "x.npy", np.zeros((30, 4, 4, 1)))
-    run = fpgacnn.convert(file, output=tmp_path / "out", input=tmp_path / "x.npy")
+    run = fpgacnn.convert(file, output=tmp_path / "out", io="parallel", input=tmp_path / "x.npy")
     assert run.verification[0].events == FEWEST_EVENTS
     assert "large network: C simulation ran on 2 events (--csim-events 30 takes more events and time)" in run.notes
-    asked = fpgacnn.convert(file, output=tmp_path / "out", input=tmp_path / "x.npy", csim_events=20)
+    asked = fpgacnn.convert(file, output=tmp_path / "out", io="parallel", input=tmp_path / "x.npy", csim_events=20)
     assert (asked.verification[0].events, [note for note in asked.notes if "large" in note]) == (20, [])
     again = verify(tmp_path / "out", Request(model=tmp_path / "out", events=tmp_path / "x.npy", max_events=None))
     assert "large network: C simulation ran on 2 events (--all takes more events and time)" in again.notes
     every = fpgacnn.verify(tmp_path / "out", input=tmp_path / "x.npy")
     assert {report.events for report in every.verification} == {30}
     monkeypatch.setattr("fpgacnn.pipeline.stages.PROOF_WORK", 1)
-    cut = fpgacnn.convert(file, output=tmp_path / "out", input=tmp_path / "x.npy")
+    cut = fpgacnn.convert(file, output=tmp_path / "out", io="parallel", input=tmp_path / "x.npy")
     assert {report.events for report in cut.verification} == {FEWEST_EVENTS}
     assert [note for note in cut.notes if "checked on" in note] == [
         "large network: checked on the first 2 of 30 events (`--csim-events 1000` uses more, `verify --input` uses all)"

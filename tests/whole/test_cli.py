@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -154,6 +155,28 @@ def test_a_layer_is_set_by_its_name_in_the_file_or_in_the_hardware(tmp_path: Pat
     assert '"reuse_of":{"Dense 1":4}' in (tmp_path / "p" / "fpgacnn" / "design.json").read_text().replace(
         " ", ""
     ).replace("Dense1", "Dense 1")
+
+
+@pytest.mark.parametrize("command", ["demo", "convert", "verify", "quantize"])
+def test_one_io_type_is_the_default_of_all_commands(tmp_path: Path, command: str) -> None:
+    said = " ".join(run(tmp_path, command, "--help", extra={"COLUMNS": "400"}).stdout.split())
+    assert re.search(r"--io [^[]*stream[^[]*images of any size with small code[^[]*\[default: \(?stream\)?\]", said), (
+        said
+    )
+
+
+def test_a_network_that_cannot_be_streamed_is_built_in_parallel_unless_streams_are_demanded(tmp_path: Path) -> None:
+    pool = entry("AveragePooling2D", "pool", pool_size=[2, 2], strides=[2, 2], padding="same")
+    sequential_file(tmp_path / "m.h5", pool, shape=(3, 3, 1))
+    why = "pool: average pooling with padding cannot be streamed"
+    done = run(tmp_path, "convert", "m.h5", "-o", "p", "--no-csim", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    record = json.loads(done.stdout)
+    assert record["target"]["io"] == "parallel"
+    assert f"built in parallel (--io parallel): {why}" in record["notes"]
+    estimated = json.loads(run(tmp_path, "estimate", "m.h5", "--json").stdout)
+    assert (estimated["io"], f"built in parallel (--io parallel): {why}" in estimated["notes"]) == ("parallel", True)
+    assert why in failed(run(tmp_path, "convert", "m.h5", "-o", "q", "--no-csim", "--io", "stream"), 2, "FC021")
 
 
 def test_help_lists_every_command(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def test_a_model_file_is_estimated_without_writing_anything(tmp_path: Path) -> N
     tiny_model(tmp_path / "model.h5")
     done = run(tmp_path, "estimate", "model.h5")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "for xcu250-figd2104-2L-e at 5 ns, io_parallel, Vitis HLS; an estimate, no tool has run" in done.stdout
+    assert "for xcu250-figd2104-2L-e at 5 ns, io_stream, Vitis HLS; an estimate, no tool has run" in done.stdout
     assert re.search(
         r"^LUT +[\d,]+ \([\d,]+ to [\d,]+\) +[\d,]+ \([\d,]+ to [\d,]+\) +1,728,000 +\d+%", done.stdout, re.MULTILINE
     )
@@ -40,9 +40,16 @@ def test_a_model_file_is_estimated_without_writing_anything(tmp_path: Path) -> N
 
 
 def test_what_does_not_fit_ends_with_1_and_says_what_is_short(tmp_path: Path) -> None:
-    done = run(tmp_path, "estimate", DIGITS, "--part", "basys3")
+    done = run(tmp_path, "estimate", DIGITS, "--part", "xc7s6ftgb196-1", "--io", "parallel")
     assert done.returncode == 1
-    assert re.search(r"does not fit xc7a35t: short of [\d,]+ LUT \(\d+\.\d times what it has\)", done.stdout)
+    assert re.search(r"does not fit xc7s6: short of [\d,]+ LUT \(\d+\.\d times what it has\)", done.stdout)
+
+
+def test_what_may_not_fit_shows_both_ends_of_the_band_and_the_next_command(tmp_path: Path) -> None:
+    done = run(tmp_path, "estimate", DIGITS, "--part", "pynq-z2", "--io", "parallel")
+    assert done.returncode == 1  # the most likely value is beyond the part
+    assert re.search(r"may not fit xc7z020: [\d,]+ to [\d,]+ of 53,200 LUT", done.stdout)
+    assert done.stdout.splitlines()[-1] == f"next: fpgacnn fit {DIGITS} -o target.toml"
 
 
 def test_json_is_one_document_with_figures_bands_and_method(tmp_path: Path) -> None:
@@ -147,7 +154,7 @@ def test_a_device_without_package_is_completed_and_said_so(tmp_path: Path) -> No
 
 def test_a_project_of_ours_can_be_asked_about_another_target(tmp_path: Path) -> None:
     tiny_model(tmp_path / "model.h5")
-    assert run(tmp_path, "convert", "model.h5", "--no-csim", "-q", "-o", "p").returncode == 0
+    assert run(tmp_path, "convert", "model.h5", "--io", "parallel", "--no-csim", "-q", "-o", "p").returncode == 0
     parallel, stream = (fpgacnn.estimate(tmp_path / "p", io=io, part="zcu102") for io in (None, "stream"))
     assert (parallel.io, stream.io) == ("parallel", "stream")
     assert stream.estimate.part == "xczu9eg-ffvb1156-2-e"

@@ -135,7 +135,7 @@ def killed_while_compiling(folder: Path) -> None:
     mark = folder / "pid"
     extra = {"CXX": script(folder, SLOW_COMPILER), "MARK": str(mark)}
     with subprocess.Popen(
-        [*COMMAND, "convert", "a.h5", "-o", "out", "-q"], cwd=folder, env=environment(folder, extra)
+        [*COMMAND, "convert", "a.h5", "--io", "parallel", "-o", "out", "-q"], cwd=folder, env=environment(folder, extra)
     ) as child:
         deadline = time.monotonic() + 60
         while not (mark.exists() and mark.read_text().strip()) and time.monotonic() < deadline:
@@ -254,7 +254,9 @@ esac
 def test_a_tool_out_of_memory_is_told_and_the_old_project_stays(here: Path, text: str, code: str, words: str) -> None:
     old = made(here, "a", "out")
     assert words in failed(
-        run_installed(here, "convert", "b.h5", "-o", "out", extra={"CXX": script(here, text)}), 3, code
+        run_installed(here, "convert", "b.h5", "--io", "parallel", "-o", "out", extra={"CXX": script(here, text)}),
+        3,
+        code,
     )
     assert digest(here / "out") == old
 
@@ -283,7 +285,7 @@ def proven(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with its build in the cache."""
     folder = tmp_path_factory.mktemp("proven")
     models(folder)
-    done = run_installed(folder, "convert", "a.h5", "-o", "out", "-q")
+    done = run_installed(folder, "convert", "a.h5", "--io", "parallel", "-o", "out", "-q")
     assert (done.returncode, done.stderr) == (0, "")
     return folder
 
@@ -331,7 +333,7 @@ def a_folder(program: Path) -> None:
 def test_a_damaged_build_in_the_cache_is_not_run_but_built_again(cached: Path, harm: object) -> None:
     assert callable(harm)
     harm(entry_of(cached))
-    done = run_installed(cached, "convert", "a.h5", "-o", "out", "--json")
+    done = run_installed(cached, "convert", "a.h5", "--io", "parallel", "-o", "out", "--json")
     assert done.returncode == 0, done.stderr
     assert {one["holds"] for one in json.loads(done.stdout)["verification"]} == {True}
     assert not (cached / "owned").exists()
@@ -346,7 +348,7 @@ def test_a_damaged_build_in_the_cache_is_not_run_but_built_again(cached: Path, h
 def test_a_cache_that_cannot_be_written_costs_a_build_and_leaves_nothing(here: Path) -> None:
     (here / "cache").mkdir()
     (here / "cache" / "fpgacnn").write_text("a file where a folder is needed")
-    done = run_installed(here, "convert", "a.h5", "-o", "out", "-q")
+    done = run_installed(here, "convert", "a.h5", "--io", "parallel", "-o", "out", "-q")
     assert (done.returncode, done.stderr) == (0, "")
     assert names(here / "cache") == ["fpgacnn"]
     assert names(here / "tmp") == []
@@ -361,7 +363,7 @@ def test_files_from_another_time_are_like_all_others(cached: Path, year: int) ->
         os.utime(path, (when, when))
     assert run_installed(cached, "verify", "out").returncode == 0
     before = digest(cached / "out")
-    done = run_installed(cached, "convert", "a.h5", "-o", "out", "-q")
+    done = run_installed(cached, "convert", "a.h5", "--io", "parallel", "-o", "out", "-q")
     assert (done.returncode, done.stderr) == (0, "")
     assert digest(cached / "out") == before
 

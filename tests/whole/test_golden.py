@@ -39,7 +39,9 @@ def frozen(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def convert(folder: Path, *arguments: str) -> None:
-    done = run(folder, "convert", "model.h5", "-o", "p", "-q", "--input-type", "fixed<6,2>", *arguments)
+    done = run(
+        folder, "convert", "model.h5", "--io", "parallel", "-o", "p", "-q", "--input-type", "fixed<6,2>", *arguments
+    )
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -55,7 +55,7 @@ def script(folder: Path, text: str) -> str:
 @pytest.mark.parametrize("extra", [{"CXX": "no-such-compiler"}, {"PATH": "/nowhere"}], ids=["CXX", "PATH"])
 def test_a_missing_compiler_is_named_before_anything_is_done(tmp_path: Path, extra: dict[str, str]) -> None:
     tiny_model(tmp_path / "model.h5")
-    done = run_installed(tmp_path, "convert", "model.h5", "-o", "new/out", extra=extra)
+    done = run_installed(tmp_path, "convert", "model.h5", "--io", "parallel", "-o", "new/out", extra=extra)
     assert failed(done, 3, "FC080") == f"error[FC080] no C++ compiler: '{extra.get('CXX', 'g++')}' was not found"
     assert "--no-csim" in done.stderr
     assert left(tmp_path) == {"model.h5"}
@@ -64,7 +64,14 @@ def test_a_missing_compiler_is_named_before_anything_is_done(tmp_path: Path, ext
 def test_a_compiler_that_refuses_is_quoted_and_its_log_is_kept(tmp_path: Path) -> None:
     tiny_model(tmp_path / "model.h5")
     done = run_installed(
-        tmp_path, "convert", "model.h5", "-o", "new/out", extra={"CXX": script(tmp_path, REFUSING_COMPILER)}
+        tmp_path,
+        "convert",
+        "model.h5",
+        "--io",
+        "parallel",
+        "-o",
+        "new/out",
+        extra={"CXX": script(tmp_path, REFUSING_COMPILER)},
     )
     assert "status 1: firmware/myproject.cpp:7:1: error: expected unqualified-id" in failed(done, 3, "FC081")
     log = Path(done.stderr.splitlines()[1].removeprefix("hint: the whole log: "))
@@ -76,7 +83,11 @@ def test_a_compiler_that_hangs_is_ended_in_time(tmp_path: Path, mark: Path) -> N
     tiny_model(tmp_path / "model.h5")
     extra = {"CXX": script(tmp_path, SLOW_COMPILER), "MARK": str(mark)}
     line = failed(
-        run_installed(tmp_path, "convert", "model.h5", "-o", "new/out", "--timeout", "1", extra=extra), 3, "FC083"
+        run_installed(
+            tmp_path, "convert", "model.h5", "--io", "parallel", "-o", "new/out", "--timeout", "1", extra=extra
+        ),
+        3,
+        "FC083",
     )
     assert line == "error[FC083] fake-g++ did not finish within 1 s and was ended"
     assert left(tmp_path) == {"model.h5", "fake-g++", "pid"}
@@ -99,7 +110,7 @@ def test_a_command_that_is_ended_ends_its_tools_and_leaves_nothing(
 ) -> None:
     tiny_model(tmp_path / "model.h5")
     extra = {"CXX": script(tmp_path, SLOW_COMPILER), "MARK": str(mark)}
-    command = [sys.executable, "-c", WITH_CTRL_C, "convert", "model.h5", "-o", "new/out"]
+    command = [sys.executable, "-c", WITH_CTRL_C, "convert", "model.h5", "--io", "parallel", "-o", "new/out"]
     with subprocess.Popen(
         command,
         cwd=tmp_path,
@@ -123,7 +134,16 @@ def test_an_older_project_survives_a_conversion_that_fails(tmp_path: Path) -> No
     assert run_installed(tmp_path, "convert", "model.h5", "-o", "out", "--no-csim").returncode == 0
     before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
     failed(
-        run_installed(tmp_path, "convert", "model.h5", "-o", "out", extra={"CXX": script(tmp_path, REFUSING_COMPILER)}),
+        run_installed(
+            tmp_path,
+            "convert",
+            "model.h5",
+            "--io",
+            "parallel",
+            "-o",
+            "out",
+            extra={"CXX": script(tmp_path, REFUSING_COMPILER)},
+        ),
         3,
         "FC081",
     )

@@ -269,7 +269,20 @@ def test_a_float_network_is_calibrated_on_real_events(tmp_path: Path) -> None:
     conv = files.entry("Conv2D", "conv", filters=3, kernel_size=[2, 2], weights=trained(2, 2, 1, 3))
     files.sequential_file(tmp_path / "model.h5", conv, *float_layers(), shape=(3, 3, 1))
     np.save(tmp_path / "x.npy", np.random.default_rng(3).normal(size=(60, 3, 3, 1)))
-    done = run(tmp_path, "convert", "model.h5", "-o", "out", "--calibrate", "x.npy", "--sqnr", "30", "--json")
+    done = run(
+        tmp_path,
+        "convert",
+        "model.h5",
+        "--io",
+        "parallel",
+        "-o",
+        "out",
+        "--calibrate",
+        "x.npy",
+        "--sqnr",
+        "30",
+        "--json",
+    )
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout)
     assert [(one["right"], one["mismatches"]) for one in record["verification"]] == [
@@ -307,7 +320,18 @@ def test_argmax_is_compared_with_argmax(tmp_path: Path, end: str) -> None:
     }[end]
     files.sequential_file(tmp_path / "model.h5", *layers, *last, shape=(4, 4, 1))
     done = run(
-        tmp_path, "convert", "model.h5", "-o", "out", "--softmax", "argmax", "--input-type", "fixed<6,2>", "--json"
+        tmp_path,
+        "convert",
+        "model.h5",
+        "--io",
+        "parallel",
+        "-o",
+        "out",
+        "--softmax",
+        "argmax",
+        "--input-type",
+        "fixed<6,2>",
+        "--json",
     )
     assert done.returncode == 0, done.stdout
     assert [one["holds"] for one in json.loads(done.stdout)["verification"]] == [True, True, True]
@@ -339,7 +363,7 @@ def test_layers_named_like_attributes_of_hls4ml_are_built_right(tmp_path: Path, 
 @pytest.mark.agree
 def test_an_edited_project_fails_verification(tmp_path: Path) -> None:
     files.tiny_model(tmp_path / "model.h5")
-    assert run(tmp_path, "convert", "model.h5", "-o", "out").returncode == 0
+    assert run(tmp_path, "convert", "model.h5", "--io", "parallel", "-o", "out").returncode == 0
     weights = next((tmp_path / "out" / "firmware" / "weights").glob("w*.txt"))
     first, *others = weights.read_text().split(",")
     weights.write_text(",".join([str(float(first) + 0.25 if float(first) < 0.5 else 0.0), *others]))
@@ -352,7 +376,7 @@ def test_an_edited_project_fails_verification(tmp_path: Path) -> None:
 @pytest.mark.agree
 def test_weights_that_only_synthesis_reads_fail_verification_too(tmp_path: Path) -> None:
     files.tiny_model(tmp_path / "model.h5")
-    assert run(tmp_path, "convert", "model.h5", "-o", "out").returncode == 0
+    assert run(tmp_path, "convert", "model.h5", "--io", "parallel", "-o", "out").returncode == 0
     header = next((tmp_path / "out" / "firmware" / "weights").glob("w*.h"))
     start, numbers = header.read_text().split("{", 1)
     header.write_text(f"{start}{{7.5{numbers[numbers.index(',') :]}")
@@ -372,5 +396,7 @@ def test_weights_that_only_synthesis_reads_fail_verification_too(tmp_path: Path)
 @pytest.mark.agree
 def test_a_compiler_with_arguments_is_used(tmp_path: Path) -> None:
     files.tiny_model(tmp_path / "model.h5")
-    done = run(tmp_path, "convert", "model.h5", "-o", "out", "-q", extra={"CXX": "env LC_MESSAGES=C g++"})
+    done = run(
+        tmp_path, "convert", "model.h5", "--io", "parallel", "-o", "out", "-q", extra={"CXX": "env LC_MESSAGES=C g++"}
+    )
     assert (done.returncode, done.stderr) == (0, "")

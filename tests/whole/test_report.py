@@ -19,7 +19,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with two projects of one network."""
     place = tmp_path_factory.mktemp("projects")
     tiny_model(place / "model.h5")
-    for name, flags in {"first": (), "second": ("--io", "stream", "--input-type", "ufixed<8,0>")}.items():
+    for name, flags in {
+        "first": ("--io", "parallel"),
+        "second": ("--io", "stream", "--input-type", "ufixed<8,0>"),
+    }.items():
         done = run(place, "convert", "model.h5", "-o", name, "--no-csim", "-q", *flags)
         assert done.returncode == 0, done.stderr
     return place

@@ -54,7 +54,7 @@ def ended(folder: Path, compiler: str, number: int) -> int:
     """
     mark = folder / "pid"
     extra = {"CXX": script(folder, compiler), "MARK": str(mark), "CC": "/nowhere/cc"}
-    command = [*COMMAND, "convert", "m.h5", "-o", "out", "-q"]
+    command = [*COMMAND, "convert", "m.h5", "--io", "parallel", "-o", "out", "-q"]
     with subprocess.Popen(
         command,
         cwd=folder,
@@ -99,7 +99,20 @@ def test_a_command_that_ignores_hangups_goes_on(here: Path) -> None:
     """As under `nohup`."""
     mark = here / "pid"
     extra = {"CXX": script(here, SLOW_COMPILER), "MARK": str(mark)}
-    command = ["/bin/sh", "-c", 'trap "" HUP; exec "$@"', "sh", *COMMAND, "convert", "m.h5", "-o", "out", "-q"]
+    command = [
+        "/bin/sh",
+        "-c",
+        'trap "" HUP; exec "$@"',
+        "sh",
+        *COMMAND,
+        "convert",
+        "m.h5",
+        "--io",
+        "parallel",
+        "-o",
+        "out",
+        "-q",
+    ]
     with subprocess.Popen(command, cwd=here, env=environment(here, extra)) as child:
         while not mark.exists():
             time.sleep(0.02)

@@ -66,7 +66,7 @@ def test_a_ratio_without_calibration_is_said_to_do_nothing(folder: Path) -> None
 
 @pytest.mark.parametrize("flags", [("--no-csim",), ("--csim-events", "0"), ("--no-csim", "--csim-events", "0")])
 def test_a_run_without_c_simulation_says_so(folder: Path, flags: tuple[str, ...]) -> None:
-    done = run(folder, "convert", "m.h5", *flags, "-o", "p", extra={"COLUMNS": "300"})
+    done = run(folder, "convert", "m.h5", "--io", "parallel", *flags, "-o", "p", extra={"COLUMNS": "300"})
     assert f"note: {NO_CSIM}" in done.stdout
     assert NO_CSIM in json.loads((folder / "p" / "fpgacnn.json").read_text())["notes"]
     assert list(not_simulated(planning_request("m.h5", None, {}))) == []

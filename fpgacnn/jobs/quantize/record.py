@@ -38,6 +38,7 @@ class QuantizeRequest:
     converts: bool = False
     project: Path | None = None
     target: Target = field(default_factory=Target)
+    open_io: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

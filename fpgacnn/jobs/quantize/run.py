@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fpgacnn import frontends
-from fpgacnn.design import Target
 from fpgacnn.errors import AlreadyQuantizedError, UsageError, WriteError, naming
 from fpgacnn.frontends.files import HDF5_HEAD
 from fpgacnn.hardware.estimation import estimate
@@ -34,7 +33,7 @@ from fpgacnn.pipeline.assign_widths import WidthAssignment
 from fpgacnn.pipeline.inputs import Events, InputChoice, choose_formats
 from fpgacnn.pipeline.planning import Compilation, as_planned
 from fpgacnn.pipeline.request import Reference, Request, located
-from fpgacnn.pipeline.stages import convert, run_passes
+from fpgacnn.pipeline.stages import buildable, convert, run_passes
 from fpgacnn.records.record import ModelRecord, RunRecord
 from fpgacnn.sim.source_reference import evaluate
 from fpgacnn.system.atomic_dir import temporary_folder
@@ -166,23 +165,25 @@ def _quantized(start: _Start, request: QuantizeRequest) -> tuple[SourceModel, Bu
         bits=widths.bits,
         float_quality=objective.quality(start.task, real, validation, real),
         judge=judge,
-        count_luts=partial(_luts, start, request.target),
+        count_luts=partial(_luts, start, request),
     )
 
 
-def _luts(start: _Start, target: Target, network: SourceModel) -> int:
+def _luts(start: _Start, wanted: QuantizeRequest, network: SourceModel) -> int:
     """Estimated LUTs after synthesis.
 
     Raises UnknownPartError.
     """
+    origin = Path(start.material.origin)
+    request = Request(model=origin, target=wanted.target, open_io=wanted.open_io, reference=Reference.NONE)
     state = Compilation(
-        file=Path(start.material.origin),
-        request=Request(model=Path(start.material.origin), target=target, reference=Reference.NONE),
+        file=origin,
+        request=request,
         network=network,
         trained=WidthAssignment(network=network, float_network=network),
         choices=start.choices,
     )
-    design = as_planned(run_passes(state, "quantize", "design")).design
+    design, _ = buildable(as_planned(run_passes(state, "quantize", "design")).design, request)
     after = estimate(hardware_graph(design)).after_synthesis
     return round(after.lut.value)
 
@@ -299,6 +300,11 @@ def _converted(request: QuantizeRequest, material: TrainingData, progress: Progr
         write_arrays(events, arrays if material.test.labels is None else {**arrays, "labels": material.test.labels})
         float_model = request.model if request.weights is None else None  # `convert` takes only one file of weights
         wanted = Request(
-            model=request.output, output=request.project, events=events, target=request.target, float_model=float_model
+            model=request.output,
+            output=request.project,
+            events=events,
+            target=request.target,
+            open_io=request.open_io,
+            float_model=float_model,
         )
         return convert(wanted, progress)

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from fpgacnn.api.names import IoType
 from fpgacnn.cli import options
 
 
@@ -17,7 +16,7 @@ def demo(
         Path | None,
         typer.Option("--output", "-o", help="Project folder (default hls_projects/demo-<name>).", metavar="DIR"),
     ] = None,
-    io: options.Io = IoType.STREAM,
+    io: options.Io = None,
     reference: options.Reference = None,
     json: options.Json = False,  # noqa: FBT002  # typer needs a positional bool
     quiet: options.Quiet = False,  # noqa: FBT002  # typer needs a positional bool

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fpgacnn.api.names import BackendName, IoType, Strategy
+from fpgacnn.api.names import BackendName, Strategy
 from fpgacnn.cli import options
 from fpgacnn.cli.config import Config
 from fpgacnn.errors import UsageError
@@ -29,7 +29,7 @@ def convert(
     part: options.Part = options.DEFAULT.part,
     unlisted_part: options.UnlistedPart = False,  # noqa: FBT002  # typer needs a positional bool
     clock: options.Clock = options.DEFAULT.clock_ns,
-    io: options.Io = IoType.PARALLEL,
+    io: options.Io = None,
     strategy: options.StrategyOption = Strategy.LATENCY,
     reuse: options.Reuse = 1,
     backend: options.Backend = BackendName.VITIS,

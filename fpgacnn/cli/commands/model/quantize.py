@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fpgacnn.api.names import BackendName, IoType, Strategy
+from fpgacnn.api.names import BackendName, Strategy
 from fpgacnn.cli import options
 from fpgacnn.cli.config import Config, without_effect
 
@@ -114,7 +114,7 @@ def quantize(
     config: Config = None,  # noqa: ARG001  # its callback sets the flags
     part: options.Part = options.DEFAULT.part,
     clock: options.Clock = options.DEFAULT.clock_ns,
-    io: options.Io = IoType.PARALLEL,
+    io: options.Io = None,
     strategy: options.StrategyOption = Strategy.LATENCY,
     reuse: options.Reuse = 1,
     backend: options.Backend = BackendName.VITIS,

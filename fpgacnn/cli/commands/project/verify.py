@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from fpgacnn.api.names import IoType
+from fpgacnn.api.names import DEFAULT_IO, IoType
 from fpgacnn.cli import options
 from fpgacnn.cli.commands.project.freeze import verify_locked
 from fpgacnn.cli.config import without_effect
@@ -41,11 +41,11 @@ def verify(
         IoType,
         typer.Option(
             "--io",
-            help="For --models: io type of the conversions.",
+            help="For --models: io type of the conversions; stream takes images of any size with small code.",
             case_sensitive=False,
             rich_help_panel=MODELS,
         ),
-    ] = IoType.STREAM,
+    ] = DEFAULT_IO,
     bits: Annotated[
         str | None,
         typer.Option(
