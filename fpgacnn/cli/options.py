@@ -45,9 +45,8 @@ UnlistedPart: TypeAlias = Annotated[
         "--unlisted-part", help="Accept a part that is not in the table, without an estimate.", rich_help_panel=TARGET
     ),
 ]
-Clock: TypeAlias = Annotated[
-    float, typer.Option("--clock", help="Clock period in ns.", metavar="NS", rich_help_panel=TARGET)
-]
+_CLOCK = typer.Option("--clock", help="Clock period in ns.", metavar="NS", rich_help_panel=TARGET)
+Clock: TypeAlias = Annotated[float, _CLOCK]
 Io: TypeAlias = Annotated[
     IoType | None,
     typer.Option(
@@ -60,30 +59,24 @@ Io: TypeAlias = Annotated[
         rich_help_panel=TARGET,
     ),
 ]
-StrategyOption: TypeAlias = Annotated[
-    Strategy,
-    typer.Option(
-        "--strategy",
-        help="latency: all products at once; resource: shared multipliers.",
-        case_sensitive=False,
-        rich_help_panel=TARGET,
-    ),
-]
-Reuse: TypeAlias = Annotated[
-    int,
-    typer.Option(
-        "--reuse", help="Products for each multiplier and result (reuse factor).", metavar="N", rich_help_panel=TARGET
-    ),
-]
-Backend: TypeAlias = Annotated[
-    BackendName,
-    typer.Option(
-        "--backend",
-        help="The synthesis tool that the project is written for.",
-        case_sensitive=False,
-        rich_help_panel=TARGET,
-    ),
-]
+_STRATEGY = typer.Option(
+    "--strategy",
+    help="latency: all products at once; resource: shared multipliers.",
+    case_sensitive=False,
+    rich_help_panel=TARGET,
+)
+StrategyOption: TypeAlias = Annotated[Strategy, _STRATEGY]
+_REUSE = typer.Option(
+    "--reuse", help="Products for each multiplier and result (reuse factor).", metavar="N", rich_help_panel=TARGET
+)
+Reuse: TypeAlias = Annotated[int, _REUSE]
+_BACKEND = typer.Option(
+    "--backend",
+    help="The synthesis tool that the project is written for.",
+    case_sensitive=False,
+    rich_help_panel=TARGET,
+)
+Backend: TypeAlias = Annotated[BackendName, _BACKEND]
 Fifo: TypeAlias = Annotated[
     str | None,
     typer.Option(
@@ -109,9 +102,7 @@ OwnPart: TypeAlias = Annotated[
         "--part", help="FPGA part, or a board such as zcu102 (default: the project's).", rich_help_panel=TARGET
     ),
 ]
-OwnClock: TypeAlias = Annotated[
-    float | None, typer.Option("--clock", help="Clock period in ns.", metavar="NS", rich_help_panel=TARGET)
-]
+OwnClock: TypeAlias = Annotated[float | None, _CLOCK]
 OwnIo: TypeAlias = Annotated[
     IoType | None,
     typer.Option(
@@ -121,30 +112,9 @@ OwnIo: TypeAlias = Annotated[
         rich_help_panel=TARGET,
     ),
 ]
-OwnStrategy: TypeAlias = Annotated[
-    Strategy | None,
-    typer.Option(
-        "--strategy",
-        help="latency: all products at once; resource: shared multipliers.",
-        case_sensitive=False,
-        rich_help_panel=TARGET,
-    ),
-]
-OwnReuse: TypeAlias = Annotated[
-    int | None,
-    typer.Option(
-        "--reuse", help="Products for each multiplier and result (reuse factor).", metavar="N", rich_help_panel=TARGET
-    ),
-]
-OwnBackend: TypeAlias = Annotated[
-    BackendName | None,
-    typer.Option(
-        "--backend",
-        help="The synthesis tool that the project is written for.",
-        case_sensitive=False,
-        rich_help_panel=TARGET,
-    ),
-]
+OwnStrategy: TypeAlias = Annotated[Strategy | None, _STRATEGY]
+OwnReuse: TypeAlias = Annotated[int | None, _REUSE]
+OwnBackend: TypeAlias = Annotated[BackendName | None, _BACKEND]
 Softmax: TypeAlias = Annotated[
     str,
     typer.Option(

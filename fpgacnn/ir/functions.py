@@ -16,13 +16,16 @@ from fpgacnn.ir.fixed_point import Rounding
 from fpgacnn.ir.source import FloatArray, Function, FunctionKind, PowerOfTwo, QuantizedSigmoid, QuantizedTanh
 
 _TURNING_POINTS = {
-    FunctionKind.SWISH: (-1.2784645427610738,),
-    FunctionKind.GELU: (-0.7517915241416912,),
-    FunctionKind.MISH: (-1.1924312145154867,),
+    FunctionKind.SWISH: (-1.2784645427610737,),
+    FunctionKind.GELU: (-0.7517915246935645,),
+    FunctionKind.MISH: (-1.1924312145154952,),
     FunctionKind.HARD_SWISH: (-1.5,),
     FunctionKind.ELU: (0.0,),
 }
-"""Arguments at which a smooth function turns from falling to rising; an ELU of negative alpha turns at 0."""
+"""Arguments at which a smooth function turns from falling to rising, where its derivative is 0.
+
+An ELU of negative alpha turns at 0.
+"""
 
 FLOAT32_SLACK = 2.0**-20
 """The largest relative error of a function that is computed in float32: eight float32 steps."""

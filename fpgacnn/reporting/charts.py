@@ -63,7 +63,7 @@ class Curve:
 class GraphRow:
     """One row of the graph drawing: its node and the lines that pass it, in pixels."""
 
-    kind: ClassVar[str] = "rail"
+    kind: ClassVar[str] = "wires"
     width: float
     height: float
     x: float

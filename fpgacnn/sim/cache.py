@@ -25,12 +25,11 @@ from pathlib import Path
 from fpgacnn.system.files.regular import ANY_SIZE, open_regular
 from fpgacnn.system.files.strict_modes import why_not_strict
 from fpgacnn.system.number_range import NumberRange
+from fpgacnn.system.pipes import FIRST_FREE
 
 LIMIT_VARIABLE, DEFAULT_MEGABYTES = "FPGACNN_CACHE_MB", 2048
 MEGABYTES = NumberRange(0, 1 << 40)
 IN_USE_SECONDS = 3600.0
-FIRST_HANDLE = 3
-"""Numbers below are those of the standard streams, which a child has of its own."""
 
 _DIGEST_DIGITS = 32
 _NUMBERS = itertools.count(1)
@@ -106,7 +105,7 @@ def _found(folder: int, key: str) -> int | None:
             if name == _name(key, file.read()):
                 with contextlib.suppress(OSError):  # a cache that is read only
                     os.utime(file.fileno())
-                return fcntl.fcntl(file.fileno(), fcntl.F_DUPFD_CLOEXEC, FIRST_HANDLE)
+                return fcntl.fcntl(file.fileno(), fcntl.F_DUPFD_CLOEXEC, FIRST_FREE)
             os.unlink(name, dir_fd=folder)
     return None
 

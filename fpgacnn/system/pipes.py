@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 FIRST_FREE = 3
+"""The first number of a file that is no standard stream."""
 
 
 def open_pipe() -> tuple[int, int]:

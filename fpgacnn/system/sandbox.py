@@ -31,14 +31,12 @@ from types import TracebackType
 from typing import Any, BinaryIO, NoReturn
 
 from fpgacnn.system.launch import ENDING
-from fpgacnn.system.pipes import open_pipe
+from fpgacnn.system.pipes import FIRST_FREE, open_pipe
 
 _BLOCK = 1 << 20
 _CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT)
 _TO_DEFAULT = (*_CRASHES, *ENDING, signal.SIGPIPE)
 _FAILED, _OUT_OF_MEMORY = 1, 12
-_FIRST = 3
-"""The first number of a file that is no standard stream: a program may have closed those."""
 
 _NEW_PYTHON = (
     "import json, sys; task = json.loads(sys.stdin.buffer.readline()); sys.path[:] = task['sys.path']; "
@@ -258,7 +256,7 @@ def _serve(load: Callable[[], Work], write: int, limits: ChildLimits) -> NoRetur
         for caught in _TO_DEFAULT:
             signal.signal(caught, signal.SIG_DFL)
         work = load()
-        write = fcntl.fcntl(write, fcntl.F_DUPFD, _FIRST)
+        write = fcntl.fcntl(write, fcntl.F_DUPFD, FIRST_FREE)
         silent = os.open(os.devnull, os.O_RDWR)
         for number in (0, 1, 2):
             os.dup2(silent, number)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import math
 from itertools import product
 from types import ModuleType
 
 import numpy as np
 import pytest
 
-from fpgacnn.ir import graph, ranges
+from fpgacnn.ir import functions, graph, ranges
 from fpgacnn.ir import quantized as q
 from fpgacnn.ir.fixed_point import Codes, Format, Overflow, Rounding, quantize_values, requantize
 from fpgacnn.ir.interval import Interval
+from fpgacnn.ir.source import Function, FunctionKind
 from fpgacnn.passes.precision import bounds, nodes
 from fpgacnn.passes.precision.bounds import Bound
 
@@ -171,3 +173,30 @@ def mutate(monkeypatch: pytest.MonkeyPatch, module: ModuleType, function: str, o
     namespace = dict(vars(module))
     exec(compile(text.replace(old, new), f"<{function}>", "exec"), namespace)  # noqa: S102  # our own text
     monkeypatch.setattr(module, function, namespace[function])
+
+
+def derivative(kind: FunctionKind, x: float) -> float:
+    """Of a function that turns, by its formula."""
+    sigmoid = 1.0 / (1.0 + math.exp(-x))
+    match kind:
+        case FunctionKind.SWISH:
+            return sigmoid * (1.0 + x * (1.0 - sigmoid))
+        case FunctionKind.GELU:
+            return 0.5 * math.erfc(-x / math.sqrt(2.0)) + x * math.exp(-x * x / 2.0) / math.sqrt(2.0 * math.pi)
+        case FunctionKind.MISH:
+            inner = math.tanh(math.log1p(math.exp(x)))
+            return inner + x * (1.0 - inner**2) * sigmoid
+        case FunctionKind.HARD_SWISH:
+            return x / 3.0 + 0.5
+        case _:
+            raise AssertionError(kind)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in FunctionKind if functions.turning_points(Function(kind=kind))])
+def test_a_function_turns_where_its_derivative_is_zero(kind: FunctionKind) -> None:
+    (turn,) = functions.turning_points(Function(kind=kind))
+    if kind is FunctionKind.ELU:  # of negative alpha: it falls, then rises
+        assert turn == 0.0
+        return
+    assert abs(derivative(kind, turn)) < 1e-15
+    assert derivative(kind, turn - 1e-9) < 0 < derivative(kind, turn + 1e-9)

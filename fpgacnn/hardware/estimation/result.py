@@ -142,6 +142,16 @@ class Simulated:
     streams: tuple[StreamEstimate, ...]
     deadlock: tuple[str, ...] = ()
 
+    @property
+    def fifo_bram_18k(self) -> int:
+        """The block RAM of all FIFOs."""
+        return sum(one.bram_18k for one in self.streams)
+
+    @property
+    def frame_bram_18k(self) -> int:
+        """The block RAM of all FIFOs if each held a whole frame."""
+        return sum(one.frame_bram_18k for one in self.streams)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:

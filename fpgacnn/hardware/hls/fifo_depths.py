@@ -8,7 +8,12 @@ from typing import Any
 from fpgacnn.errors import LoweringError
 
 OUTPUT = "(output)"
-"""Stands for a port of the design where a FIFO is named by its reader (`hardware.estimation.graph.wiring`)."""
+"""Stands for a port of the design where a FIFO is named by its reader."""
+
+
+def copy_name(writer: str, reader: str, earlier: int = 0) -> str:
+    """The name of the copy that a layer reads; `earlier` of its inputs read the same result."""
+    return f"{writer}:{reader}" + (f":{earlier + 1}" if earlier else "")
 
 
 def set_depths(graph: Any, depths: Mapping[str, int]) -> None:  # hls4ml is untyped
@@ -28,12 +33,9 @@ def set_depths(graph: Any, depths: Mapping[str, int]) -> None:  # hls4ml is unty
             known[name] = layer.get_output_variable()
             continue
         writer = _origin(layers, layer.inputs[0])
-        seen: dict[str, int] = {}
-        for output in layer.outputs:
-            reader = _reader(graph, layers, output)
-            seen[reader] = seen.get(reader, 0) + 1
-            copy = f"{writer}:{reader}" + (f":{seen[reader]}" if seen[reader] > 1 else "")
-            known[copy] = layer.get_output_variable(output)
+        readers = [_reader(graph, layers, output) for output in layer.outputs]
+        for place, (output, reader) in enumerate(zip(layer.outputs, readers, strict=True)):
+            known[copy_name(writer, reader, readers[:place].count(reader))] = layer.get_output_variable(output)
     for name, depth in depths.items():
         if name not in known or not isinstance(known[name].pragma, tuple):
             raise LoweringError(layer=name, seen="no such FIFO", planned=f"{depth} places")

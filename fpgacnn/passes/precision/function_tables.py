@@ -24,7 +24,7 @@ from fpgacnn.ir.fixed_point import (
     smallest_format,
     to_values,
 )
-from fpgacnn.ir.functions import SELU_SCALE, evaluate
+from fpgacnn.ir.functions import SELU_SCALE, evaluate, turning_points
 from fpgacnn.ir.interval import Interval
 from fpgacnn.ir.quantized import Function
 from fpgacnn.ir.source import FloatArray, FunctionKind
@@ -98,9 +98,6 @@ _REMAINDER_SPANS = {
 }
 """The distance of the largest from the smallest value of the remainder. That of ELU is its alpha."""
 
-_VALLEYS = np.array([-1.2784645427610738, -0.7517915246935645, -1.1924312145154843, -1.5])
-"""Arguments at which swish, GELU, mish and hard swish are smallest; the other functions only rise."""
-
 _FLOAT64_STEPS = 2.0**-40
 """Error of the float64 evaluation of a function, relative to its largest value."""
 
@@ -146,7 +143,7 @@ class _Curve:
             slope, span = _of_remainder(self.function)
             return min(slope * error, span)
         low, high = float(x.min()) - error, float(x.max()) + error
-        points = np.concatenate([x - error, x, x + error, np.clip(_VALLEYS, low, high)])
+        points = np.concatenate([x - error, x, x + error, np.clip(turning_points(self.function), low, high)])
         reached = evaluate(self.function, points)
         span = float(np.ptp(reached))
         if not isinstance(self.function, src.Function):

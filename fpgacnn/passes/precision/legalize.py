@@ -154,6 +154,9 @@ class Legalization:
             self._quantizer_behind(*self.waiting.pop(layer.inputs[0]), layer)
             return
         operation = layer.operation
+        if isinstance(operation, nodes.Unchanged):
+            self._emit(node(layer, operation))
+            return
         match operation:
             case q.Affine():
                 line = constant_channels.without_constants(layer, operation, self.model, self.planner)
@@ -178,21 +181,7 @@ class Legalization:
                 self._function(layer, operation)
             case hw.Pool() | hw.GlobalPool():
                 self._emit(node(layer, nodes.PlannedPool(pooling=operation, guard=self._guard(layer, operation))))
-            case (
-                q.LeakyRelu()
-                | q.Relu()
-                | hw.Input()
-                | hw.Saturate()
-                | hw.ThresholdRelu()
-                | hw.Merge()
-                | hw.Softmax()
-                | src.ZeroPad()
-                | src.Crop()
-                | src.Upsample()
-                | src.Permute()
-                | src.Reshape()
-                | src.Concatenate()
-            ):
+            case q.LeakyRelu() | q.Relu():
                 self._emit(node(layer, operation))
             case _:
                 assert_never(operation)

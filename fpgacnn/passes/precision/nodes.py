@@ -147,6 +147,8 @@ def to_hardware(planned: Node) -> hw.Layer:
 
 
 def _hardware_operation(operation: Operation) -> hw.Operation:
+    if isinstance(operation, Unchanged):
+        return operation
     match operation:
         case q.Linear():
             return operation.sums
@@ -164,19 +166,5 @@ def _hardware_operation(operation: Operation) -> hw.Operation:
             return hw.Thresholds(thresholds=operation.thresholds, values=operation.values)
         case PlannedPool():
             return operation.pooling
-        case (
-            hw.Input()
-            | hw.Saturate()
-            | hw.ThresholdRelu()
-            | hw.Merge()
-            | hw.Softmax()
-            | src.ZeroPad()
-            | src.Crop()
-            | src.Upsample()
-            | src.Permute()
-            | src.Reshape()
-            | src.Concatenate()
-        ):
-            return operation
         case _:
             assert_never(operation)

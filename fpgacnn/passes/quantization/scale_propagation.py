@@ -18,9 +18,10 @@ from fpgacnn.errors import UnsupportedQuantizerError
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import quantized as q
 from fpgacnn.ir import source as src
-from fpgacnn.ir.fixed_point import Codes, Format, Overflow, Rounding, is_power_of_two
+from fpgacnn.ir.fixed_point import Codes, Format, is_power_of_two
 from fpgacnn.ir.source import FloatArray, MergeKind, Shape, SourceLayer, SourceModel
 from fpgacnn.ir.text import quantizer_text
+from fpgacnn.passes.quantization.activations import SIGN
 from fpgacnn.passes.quantization.batchnorm import affine as normalization
 from fpgacnn.passes.quantization.clipping import covering_format, holds_only, limiting_nodes
 from fpgacnn.passes.quantization.constants import affine
@@ -293,8 +294,7 @@ def _signs(builder: Builder, layer: SourceLayer, quantizer: src.Binary) -> Scale
         if given.has_one_scale and given.keeps_order
         else [_line(given.scale, given.shift, layer.shape, rounds=given.rounds, divisor=given.divisor)]
     )
-    sign = Format(width=1, integer=1, rounding=Rounding.TRN, overflow=Overflow.SAT)
-    chain += [node("sign", q.Cast(format=sign), layer.shape)]
+    chain += [node("sign", q.Cast(format=SIGN), layer.shape)]
     small = is_power_of_two(alpha)
     step = alpha if small else _ONE
     chain.append(_line(2.0 * step, step, layer.shape, rounds=False))

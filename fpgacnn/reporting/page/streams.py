@@ -79,11 +79,8 @@ def fifos(entry: ReportInput) -> Section | None:
 
 def saved(dataflow: Simulated) -> str:
     """The block RAM of all FIFOs, and that of FIFOs for a whole frame."""
-    used, frame = (
-        sum(one.bram_18k for one in dataflow.streams),
-        sum(one.frame_bram_18k for one in dataflow.streams),
-    )
     return (
-        f"All FIFOs together take {used:,} blocks of RAM (18 Kb); with the depth of a frame they would take {frame:,}. "
+        f"All FIFOs together take {dataflow.fifo_bram_18k:,} blocks of RAM (18 Kb);"
+        f" with the depth of a frame they would take {dataflow.frame_bram_18k:,}. "
         "The highest fill is that of four frames behind each other."
     )

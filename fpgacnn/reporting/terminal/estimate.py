@@ -178,11 +178,10 @@ def speed(answer: Estimate) -> Text:
 
 def fifo_words(dataflow: Simulated) -> str:
     """The block RAM of all FIFOs of a streamed design, and what FIFOs for a whole frame would take."""
-    used, frame = (
-        sum(one.bram_18k for one in dataflow.streams),
-        sum(one.frame_bram_18k for one in dataflow.streams),
+    return (
+        f"FIFOs: {len(dataflow.streams)} with {dataflow.fifo_bram_18k:,} BRAM18;"
+        f" for a whole frame each they would take {dataflow.frame_bram_18k:,}"
     )
-    return f"FIFOs: {len(dataflow.streams)} with {used:,} BRAM18; for a whole frame each they would take {frame:,}"
 
 
 def _speed(figures: Totals | Simulated) -> str:

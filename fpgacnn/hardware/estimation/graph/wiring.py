@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role, TemplateCall
-
-OUTPUT = "(output)"
-"""Stands for a port of the design where a FIFO is named by its reader."""
+from fpgacnn.hardware.hls.fifo_depths import OUTPUT, copy_name
 
 INPUT = "(input)"
 """Stands for a port of the design that a layer reads."""
@@ -49,11 +47,6 @@ class Wiring:
 def _copies(writer: str, readers: list[str]) -> tuple[str, ...]:
     """The copy for a port comes first, as hls4ml has it, then those of the readers in their order."""
     return tuple(copy_name(writer, reader, readers[:place].count(reader)) for place, reader in enumerate(readers))
-
-
-def copy_name(writer: str, reader: str, earlier: int = 0) -> str:
-    """The name of the copy that a layer reads; `earlier` of its inputs read the same result."""
-    return f"{writer}:{reader}" + (f":{earlier + 1}" if earlier else "")
 
 
 def _read(layer: TemplateCall, copies: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 /* Integer arithmetic on LANES events side by side.
  *
- * `v` holds one 32-bit number of each event, `w` one 64-bit number of each: its even and its odd lanes apart, because
+ * `v` holds one 32-bit number of each event, `w` one 64-bit number of each: its even and odd lanes separate, because
  * that is how x86 multiplies 32 by 32 bits. Everything is written in GCC's vector extensions, so that any processor can
  * run it; intrinsics stand where a compiler does not find the one instruction by itself.
  */
