@@ -273,6 +273,7 @@ ALLOWED = {
     ("sim/frameworks/run_keras3.py", "file.read_text"): "what the parent wrote",
     ("sim/frameworks/run_onnx.py", "onnx.load"): "what the parent wrote",
     ("frontends/keras/files/archive.py", "zipfile.ZipFile"): "an opened file",
+    ("frontends/other_formats.py", "zipfile.ZipFile"): "an opened file",
     ("frontends/keras/files/hdf5_child.py", "h5py.File"): "looked at before, in a child with a limit of time",
     ("hardware/hls/hls4ml_adapter.py", "path.read_bytes"): "what hls4ml wrote into a folder of our own",
     ("training/data/digits.py", "np.loadtxt"): "lines in memory",
