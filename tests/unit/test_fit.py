@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 import tomllib
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise, product
 from pathlib import Path
@@ -14,14 +16,24 @@ from fpgacnn.cli.commands.model.fit import parse_share, parse_time
 from fpgacnn.design import Design, IoType, Strategy, Target
 from fpgacnn.errors import FpgacnnError, UnsupportedOptionError, UsageError
 from fpgacnn.hardware.estimation import Estimate, estimate
+from fpgacnn.hardware.estimation.fifo_choice import FifoChoice, chosen_depths
 from fpgacnn.hardware.estimation.graph.from_design import Summaries, hardware_graph
-from fpgacnn.jobs.fit.design_space import parameters
+from fpgacnn.jobs.fit.costs import Costs
+from fpgacnn.jobs.fit.design_space import Setting, parameters
 from fpgacnn.jobs.fit.run import target_toml
-from fpgacnn.jobs.fit.search import FitLimits, Search, Trial, order, search, trial
+from fpgacnn.jobs.fit.search import Cost, FitLimits, Search, Trial, order, search, trial
 from fpgacnn.pipeline.request import Request
 from fpgacnn.pipeline.stages import plan_network
 from tests.hostile.corpus import NAMES
-from tests.support.files import entry, sequential_file, tiny_layers
+from tests.support.files import (
+    entry,
+    functional_file,
+    input_layer,
+    linear,
+    quantized_bits,
+    sequential_file,
+    tiny_layers,
+)
 
 PART = "xc7z020clg400-1"
 
@@ -99,12 +111,12 @@ def test_no_target_at_all_is_better_than_the_one_that_is_found(design: Design, l
 def test_limits_are_limits(design: Design) -> None:
     best = found(design, FitLimits(latency_ns=1000.0, utilization=0.05)).best
     assert best.fits
-    assert best.latency_ns == best.estimate.latency_ns.value <= 1000.0
+    assert best.latency_ns == best.cost.latency_ns.value <= 1000.0
     assert best.utilization <= 0.05
     missed = found(design, FitLimits(latency_ns=1.0)).best
     assert missed.excess["latency"] == pytest.approx(missed.latency_ns - 1.0)
     sure = found(design, FitLimits(latency_ns=1000.0, utilization=0.05, sure=True)).best
-    assert sure.latency_ns == sure.estimate.latency_ns.high
+    assert sure.latency_ns == sure.cost.latency_ns.high
 
 
 def test_the_front_gets_slower_and_smaller(design: Design) -> None:
@@ -180,3 +192,126 @@ def test_other_shares_are_told(text: str) -> None:
 def test_functions_are_told_of_impossible_limits(wrong: dict[str, float]) -> None:
     with pytest.raises(FpgacnnError, match="limits on time must be positive"):
         FitLimits(**wrong)  # type: ignore[arg-type]  # names and types match the fields
+
+
+QUANTIZED = {"kernel_quantizer": quantized_bits(), "bias_quantizer": quantized_bits()}
+
+
+def dense_chain(path: Path, layers: int = 3, units: int = 8) -> Path:
+    """Dense layers, of which a whole row of weights is zero, so that the tools remove products."""
+    entries = []
+    for number in range(layers):
+        weights = linear(units, units)
+        weights["kernel"][:, number % units] = 0
+        entries += [
+            entry("QDense", f"dense{number}", units=units, weights=weights, **QUANTIZED),
+            entry("QActivation", f"relu{number}", activation="quantized_relu(4,2)"),
+        ]
+    return sequential_file(path, *entries, shape=(units,))
+
+
+def branches(path: Path) -> Path:
+    """A padded convolution beside a depthwise one; their sum is reduced by a dense layer with a fused activation."""
+    depthwise = {"depthwise_quantizer": quantized_bits(), "bias_quantizer": quantized_bits()}
+    arrays = {"depthwise_kernel": linear(3, 3, 2, 1)["kernel"], "bias": linear(1, 2)["bias"]}
+    full = linear(3, 3, 2, 2)
+    layers = (
+        input_layer("x", 6, 6, 2),
+        entry("QConv2D", "conv", "x", filters=2, kernel_size=[3, 3], padding="same", weights=full, **QUANTIZED),
+        entry("QActivation", "relu", "conv", activation="quantized_relu(4,2)"),
+        entry("QDepthwiseConv2D", "depth", "x", kernel_size=[3, 3], padding="same", weights=arrays, **depthwise),
+        entry("Add", "sum", "relu", "depth"),
+        entry("MaxPooling2D", "pool", "sum", pool_size=[2, 2], strides=[2, 2]),
+        entry("Flatten", "flat", "pool"),
+        entry("QDense", "logits", "flat", units=3, weights=linear(18, 3), **QUANTIZED),
+    )
+    return functional_file(path, *layers, inputs=["x"], outputs=["logits"])
+
+
+NETWORKS: dict[str, Callable[[Path], Path]] = {
+    "dense": dense_chain,
+    "branches": branches,
+    "tiny": lambda path: sequential_file(path, *tiny_layers(), shape=(4, 4, 1)),
+}
+
+
+@pytest.fixture(params=NETWORKS)
+def network(request: pytest.FixtureRequest, tmp_path: Path) -> Design:
+    file = NETWORKS[request.param](tmp_path / "m.h5")
+    made = plan_network(frontends.load(file), Request(model=file, input_type="fixed<6,2>"), None).design
+    return replace(made, target=Target(part=PART))
+
+
+def whole_estimates(design: Design) -> Callable[[Target], Estimate]:
+    """The independent answer: each target is lowered, counted and simulated on its own."""
+    depths: list[dict[str, int]] = []
+
+    def answer(target: Target) -> Estimate:
+        graph = hardware_graph(replace(design, target=target, fifo_depths={}))
+        if target.io is not IoType.STREAM:
+            return estimate(graph)
+        if not depths:
+            depths.append(chosen_depths(graph, FifoChoice()))
+        found = estimate(replace(graph, fifo_depths=depths[0]))
+        return estimate(graph) if found.stops else found
+
+    return answer
+
+
+def compared(cost: Cost) -> tuple[object, ...]:
+    codes = sorted((one.code, one.layer) for one in cost.warnings)
+    return cost.after_synthesis, cost.available, cost.latency_ns, cost.interval_ns, codes
+
+
+def test_layers_that_are_counted_once_give_the_answers_of_whole_estimates(network: Design) -> None:
+    slow, seen = whole_estimates(network), dict[str, Estimate]()
+
+    def remembered(target: Target) -> Estimate:
+        if repr(target) not in seen:
+            seen[repr(target)] = slow(target)
+        return seen[repr(target)]
+
+    kinds = (FitLimits(), FitLimits(latency_ns=600.0, utilization=0.1), FitLimits(interval_ns=900.0, sure=True))
+    for limits, few_events in product(kinds, (0, 1 << 40)):  # with bounds, and every target simulated
+        fast = Costs(design=network, choice=FifoChoice(), parameters=parameters(network), few_events=few_events)
+        wanted = search(parameters(network), network.target, tuple(IoType), limits, remembered)
+        answer = search(parameters(network), network.target, tuple(IoType), limits, fast.exact, fast.bound)
+        assert (answer.trials, answer.refused) == (wanted.trials, wanted.refused)
+        for one, other in zip((answer.best, *answer.front), (wanted.best, *wanted.front), strict=True):
+            assert one.target == other.target
+            assert compared(one.cost) == compared(other.cost)
+            assert (one.shares, one.excess) == (other.shares, other.excess)
+
+
+def test_every_target_costs_what_its_whole_estimate_says_and_not_less_than_its_bound(network: Design) -> None:
+    adjustable, slow = parameters(network), whole_estimates(network)
+    fast = Costs(design=network, choice=FifoChoice(), parameters=adjustable, few_events=0)
+    for number in range(40):  # settings of the layers in no order
+        settings = [
+            Setting(strategy=list(Strategy)[(number >> place) & 1], reuse=one.factors[number * 7 % len(one.factors)])
+            for place, one in enumerate(adjustable)
+        ]
+        target = replace(
+            network.target,
+            io=list(IoType)[number * 3 // 2 % 2],
+            reuse_of={one.layer: setting.reuse for one, setting in zip(adjustable, settings, strict=True)},
+            strategy_of={one.layer: setting.strategy for one, setting in zip(adjustable, settings, strict=True)},
+        )
+        bound, exact, wanted = fast.bound(target), fast.exact(target), slow(target)
+        assert compared(exact) == compared(wanted)
+        limits = FitLimits(latency_ns=500.0)
+        least, real = trial(target, bound.cost, limits), trial(target, exact, limits)
+        assert order(least, limits) <= order(real, limits)
+        assert (least.latency_ns, least.interval_ns) <= (real.latency_ns, real.interval_ns)
+        assert not bound.exact or compared(bound.cost) == compared(exact)
+
+
+def test_a_search_over_forty_layers_takes_seconds(tmp_path: Path) -> None:
+    file = dense_chain(tmp_path / "m.h5", layers=40, units=16)
+    design = plan_network(frontends.load(file), Request(model=file, input_type="fixed<6,2>"), None).design
+    design = replace(design, target=Target(part="xcu250-figd2104-2L-e"))
+    begun = time.process_time()
+    costs = Costs(design=design, choice=FifoChoice(), parameters=parameters(design))
+    answer = search(parameters(design), design.target, tuple(IoType), FitLimits(), costs.exact, costs.bound)
+    assert answer.trials > 2000
+    assert time.process_time() - begun < 20

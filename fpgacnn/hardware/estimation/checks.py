@@ -43,17 +43,24 @@ def cautions(
     model: HardwareGraph, counted: Quantities, dataflow: Simulated | Unknown | None = None
 ) -> tuple[Caution, ...]:
     """All cautions of a design, in the order of its layers."""
-    found = [caution for layer in model.layers for caution in _layer(layer, model)]
-    products = sum(one.product.terms for one in counted.layers if not one.product.in_memory)
+    found = [caution for layer in model.layers for caution in layer_cautions(layer, model)]
+    return (
+        *found,
+        *side_by_side(sum(one.product.terms for one in counted.layers if not one.product.in_memory)),
+        *stream_cautions(model, dataflow),
+        *_headers(model),
+    )
+
+
+def side_by_side(products: float) -> tuple[Caution, ...]:
+    """A caution about the number of products that a whole design builds side by side."""
     if products > MANY_PRODUCTS:
         text = (
             f"{products:,.0f} products are built side by side; schedulers have needed hours and more memory than"
             " machines have for that many"
         )
-        found.append(
-            Caution(code="FC128", layer="", text=text, cure="--strategy resource with --reuse, or fewer channels")
-        )
-    return (*found, *_streams(model, dataflow), *_headers(model))
+        return (Caution(code="FC128", layer="", text=text, cure="--strategy resource with --reuse, or fewer channels"),)
+    return ()
 
 
 def _headers(model: HardwareGraph) -> Iterator[Caution]:
@@ -65,7 +72,8 @@ def _headers(model: HardwareGraph) -> Iterator[Caution]:
         yield Caution(code="FC134", layer="", text=text, cure="compare with the reports of a synthesis: fpgacnn report")
 
 
-def _layer(layer: TemplateCall, model: HardwareGraph) -> Iterator[Caution]:
+def layer_cautions(layer: TemplateCall, model: HardwareGraph) -> Iterator[Caution]:
+    """The cautions about one layer; of the design, they read io type and tool only."""
     if layer.role in WEIGHTED:
         yield from _weighted(layer, model)
     whole = model.io is IoType.PARALLEL or layer.role is Role.DENSE
@@ -117,7 +125,7 @@ def nearest_legal(inputs: int, outputs: int, requested: int) -> list[int]:
     return sorted(sorted(legal, key=lambda reuse: (abs(reuse - requested), reuse))[:NEAR_SHOWN])
 
 
-def _streams(model: HardwareGraph, dataflow: Simulated | Unknown | None) -> Iterator[Caution]:
+def stream_cautions(model: HardwareGraph, dataflow: Simulated | Unknown | None) -> Iterator[Caution]:
     """Cautions about the FIFOs of a streamed design: deadlocks, and FIFOs that need much block RAM."""
     if isinstance(dataflow, Unknown):
         text = f"{dataflow.why}: its cycles and deadlocks are not simulated"

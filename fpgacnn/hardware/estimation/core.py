@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from fpgacnn.design import BackendName, Strategy
+from fpgacnn.design import BackendName, IoType, Strategy
 from fpgacnn.hardware.devices import Device, find_device
 from fpgacnn.hardware.estimation.checks import cautions
 from fpgacnn.hardware.estimation.constants import Constants, shipped
-from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role
+from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role, TemplateCall
 from fpgacnn.hardware.estimation.quantities import LayerQuantities, Quantities, quantities
 from fpgacnn.hardware.estimation.result import (
     Available,
@@ -36,8 +37,8 @@ def estimate(model: HardwareGraph, constants: Constants | None = None) -> Estima
     counted = quantities(model, device)
     group = group_of(model)
     totals = _totals(counted, model, constants, group)
-    after = _after(totals.resources, constants, group)
-    available = _available(device)
+    after = after_synthesis(totals.resources, constants, group)
+    available = available_on(device)
     dataflow = simulated(model, counted)
     return Estimate(
         stage="csynth",
@@ -57,46 +58,69 @@ def estimate(model: HardwareGraph, constants: Constants | None = None) -> Estima
 
 def group_of(model: HardwareGraph) -> str:
     """The group of designs with the same error band: by io type and strategy."""
-    resource = any(layer.strategy is Strategy.RESOURCE for layer in model.layers if layer.role in WEIGHTED)
-    return f"{model.io.value}/{'resource' if resource else 'latency'}"
+    return group_name(model.io, model.layers)
+
+
+def group_name(io: IoType, layers: Iterable[TemplateCall]) -> str:
+    """The group of layers with an io type."""
+    resource = any(layer.strategy is Strategy.RESOURCE for layer in layers if layer.role in WEIGHTED)
+    return f"{io.value}/{'resource' if resource else 'latency'}"
 
 
 def _totals(counted: Quantities, model: HardwareGraph, constants: Constants, group: str) -> Totals:
     latency = constants.band("latency", group).around(counted.timing.latency)
     interval = constants.band("II", group).around(counted.timing.ii)
     return Totals(
-        resources=_resources(counted.layers, constants, group),
+        resources=resource_figures([LayerAmounts.of(one, constants) for one in counted.layers], constants, group),
         latency_cycles=latency,
-        latency_ns=_scaled(latency, model.clock_ns),
+        latency_ns=latency.times(model.clock_ns),
         ii_cycles=interval,
-        ii_ns=_scaled(interval, model.clock_ns),
+        ii_ns=interval.times(model.clock_ns),
         multipliers=round(sum(one.product.built for one in counted.layers)),
         fifo_bits=sum(queue.total_bits for one in counted.layers for queue in one.queues),
     )
 
 
-def _scaled(figure: Figure, factor: float) -> Figure:
-    return Figure(value=figure.value * factor, low=figure.low * factor, high=figure.high * factor)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerAmounts:
+    """What a layer adds to the sums of a design, before any error band."""
+
+    lut: float
+    ff: float
+    dsp: float
+    bram_18k: int
+
+    @classmethod
+    def of(cls, one: LayerQuantities, constants: Constants) -> LayerAmounts:
+        """The amounts of a layer's quantities."""
+        return cls(
+            lut=constants.amount("LUT", one.primitives),
+            ff=constants.amount("FF", one.primitives),
+            dsp=one.dsp,
+            bram_18k=one.bram_18k,
+        )
 
 
-def _resources(
-    layers: Iterable[LayerQuantities], constants: Constants, group: str, prefix: str = ""
+def resource_figures(
+    amounts: Sequence[LayerAmounts], constants: Constants, group: str, prefix: str = ""
 ) -> ResourceEstimate:
-    parts = list(layers)
+    """The sums of the amounts, added in the order of the layers, with their bands."""
 
     def figure(quantity: str, value: float) -> Figure:
         return constants.band(prefix + quantity, group).around(float(round(value)))
 
     return ResourceEstimate(
-        lut=figure("LUT", sum(constants.amount("LUT", one.primitives) for one in parts)),
-        ff=figure("FF", sum(constants.amount("FF", one.primitives) for one in parts)),
-        dsp=figure("DSP", sum(one.dsp for one in parts)),
-        bram_18k=figure("BRAM_18K", sum(one.bram_18k for one in parts)),
+        lut=figure("LUT", sum([one.lut for one in amounts])),
+        ff=figure("FF", sum([one.ff for one in amounts])),
+        dsp=figure("DSP", sum([one.dsp for one in amounts])),
+        bram_18k=figure("BRAM_18K", sum([one.bram_18k for one in amounts])),
         uram=figure("URAM", 0),
     )
 
 
-def _after(resources: ResourceEstimate, constants: Constants, group: str) -> ResourceEstimate:
+def after_synthesis(resources: ResourceEstimate, constants: Constants, group: str) -> ResourceEstimate:
+    """What logic synthesis leaves of csynth's numbers."""
+
     def figure(quantity: str, of: Figure) -> Figure:
         return constants.band(f"after {quantity}", group).around(float(round(of.value * constants.after[quantity])))
 
@@ -110,12 +134,12 @@ def _after(resources: ResourceEstimate, constants: Constants, group: str) -> Res
 
 
 def _layer(one: LayerQuantities, constants: Constants) -> LayerEstimate:
-    resources = _resources([one], constants, "layer", "layer ")
+    resources = resource_figures([LayerAmounts.of(one, constants)], constants, "layer", "layer ")
     return LayerEstimate(
         name=one.layer.name,
         kind=one.layer.role.value,
         resources=resources,
-        after_synthesis=_after(resources, constants, "layer"),
+        after_synthesis=after_synthesis(resources, constants, "layer"),
         latency_cycles=constants.band("layer latency", "layer").around(one.timing.latency),
         ii_cycles=constants.band("layer II", "layer").around(one.timing.ii),
         multipliers=round(one.product.built),
@@ -149,7 +173,8 @@ def _method(constants: Constants, group: str) -> str:
     )
 
 
-def _available(device: Device) -> Available:
+def available_on(device: Device) -> Available:
+    """The resources of a part."""
     return Available(
         device=device.name,
         source=device.source,

@@ -45,13 +45,17 @@ def quantities(model: HardwareGraph, device: Device) -> Quantities:
     """Count the instances of the templates."""
     budget = TimingBudget.of(model, device)
     wiring = Wiring.of(model)
-    layers = tuple(_layer(layer, model, device, budget, wiring) for layer in model.layers)
+    layers = tuple(layer_quantities(layer, model, device, budget, wiring) for layer in model.layers)
     return Quantities(layers=layers, timing=design_timing([one.timing for one in layers], model))
 
 
-def _layer(
+def layer_quantities(
     layer: TemplateCall, model: HardwareGraph, device: Device, budget: TimingBudget, wiring: Wiring
 ) -> LayerQuantities:
+    """The quantities of one layer.
+
+    They do not depend on strategies and reuse factors of other layers, except by `model.dataflow` and the depths.
+    """
     product, queues = multiplication(layer, model, device), fifos(layer, model, wiring)
     return LayerQuantities(
         layer=layer,

@@ -16,6 +16,10 @@ class Figure:
     def __post_init__(self) -> None:
         assert 0 <= self.low <= self.value <= self.high, self
 
+    def times(self, factor: float) -> Figure:
+        """The number in another unit."""
+        return Figure(value=self.value * factor, low=self.low * factor, high=self.high * factor)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceEstimate:

@@ -106,16 +106,12 @@ def _summary(graph: HardwareGraph, counted: Quantities, trace: Trace) -> Simulat
 
     return Simulated(
         latency_cycles=latency,
-        latency_ns=_scaled(latency, graph.clock_ns),
+        latency_ns=latency.times(graph.clock_ns),
         ii_cycles=interval,
-        ii_ns=_scaled(interval, graph.clock_ns),
+        ii_ns=interval.times(graph.clock_ns),
         layers=() if stuck else spans(trace),
         streams=tuple(
             stream(n) for n, one in enumerate(network.channels) if one.name in fifos and one.depth is not None
         ),
         deadlock=stuck,
     )
-
-
-def _scaled(figure: Figure, factor: float) -> Figure:
-    return Figure(value=figure.value * factor, low=figure.low * factor, high=figure.high * factor)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from fpgacnn.design import Design, IoType, Target
+from fpgacnn.design import IoType, Target
 from fpgacnn.errors import TargetExistsError, UsageError, WriteError, printable
 from fpgacnn.frontends import is_model
-from fpgacnn.hardware.estimation import Estimate, estimate
-from fpgacnn.hardware.estimation.fifo_choice import FifoChoice, chosen_depths
-from fpgacnn.hardware.estimation.graph.from_design import Summaries, hardware_graph
-from fpgacnn.hardware.estimation.graph.graph import HardwareGraph
+from fpgacnn.hardware.estimation import Estimate
+from fpgacnn.hardware.estimation.fifo_choice import FifoChoice
+from fpgacnn.jobs.fit.costs import Costs
 from fpgacnn.jobs.fit.design_space import Parameter, Setting, parameters
 from fpgacnn.jobs.fit.search import FitLimits, Search, Trial, search, trial
 from fpgacnn.pipeline.request import Request
@@ -100,43 +99,21 @@ def fit(
         raise UsageError(what=f"{source} was not written by fpgacnn: its layers cannot be planned again")
     design, notes = plan_source(source, request, overrides)
     adjustable = parameters(design)
-    costs = _Costs(design=design, choice=request.fifo or FifoChoice())
-    found = search(adjustable, design.target, io, limits, costs.quick)
-    best = trial(found.best.target, costs.whole(found.best.target), limits)
+    costs = Costs(design=design, choice=request.fifo or FifoChoice(), parameters=adjustable)
+    found = search(adjustable, design.target, io, limits, costs.exact, costs.bound)
+    answer = costs.whole(found.best.target)
+    best = trial(found.best.target, answer, limits)
     front = tuple(best if one.target == best.target else one for one in found.front)
-    return _record(source, replace(found, best=best, front=front), adjustable, limits, notes)
-
-
-@dataclass(slots=True, kw_only=True)
-class _Costs:
-    """Estimates of a design for many targets; depths of FIFOs are searched for the first streamed one and the best."""
-
-    design: Design
-    choice: FifoChoice
-    counted: Summaries = field(default_factory=dict)
-    depths: Mapping[str, int] | None = None
-
-    def quick(self, target: Target) -> Estimate:
-        """The estimate for a target, with the depths that were found for the first one."""
-        graph = self._graph(target)
-        if target.io is not IoType.STREAM:
-            return estimate(graph)
-        if self.depths is None:
-            self.depths = chosen_depths(graph, self.choice)
-        answer = estimate(replace(graph, fifo_depths=self.depths))
-        return estimate(graph) if answer.stops else answer
-
-    def whole(self, target: Target) -> Estimate:
-        """The estimate for a target with depths of its own."""
-        graph = self._graph(target)
-        return estimate(replace(graph, fifo_depths=chosen_depths(graph, self.choice)))
-
-    def _graph(self, target: Target) -> HardwareGraph:
-        return hardware_graph(replace(self.design, target=target, fifo_depths={}), self.counted)
+    return _record(source, replace(found, best=best, front=front), answer, adjustable, limits, notes)
 
 
 def _record(
-    source: Path, found: Search, adjustable: Sequence[Parameter], limits: FitLimits, notes: tuple[str, ...]
+    source: Path,
+    found: Search,
+    answer: Estimate,
+    adjustable: Sequence[Parameter],
+    limits: FitLimits,
+    notes: tuple[str, ...],
 ) -> FitRecord:
     best = found.best
     return FitRecord(
@@ -147,7 +124,7 @@ def _record(
         excess=best.excess,
         target=best.target,
         layers=tuple(_choice(parameter, best.target) for parameter in adjustable),
-        estimate=best.estimate,
+        estimate=answer,
         latency_ns=best.latency_ns,
         interval_ns=best.interval_ns,
         shares=best.shares,
@@ -186,7 +163,7 @@ def _point(one: Trial, adjustable: Sequence[Parameter], *, is_best: bool) -> Fro
         latency_ns=one.latency_ns,
         interval_ns=one.interval_ns,
         shares=one.shares,
-        cautions=len(one.estimate.warnings),
+        cautions=len(one.cost.warnings),
         fits=one.fits,
         best=is_best,
         layers={layer: f"{setting.strategy.value}, reuse {setting.reuse}" for layer, setting in settings.items()},

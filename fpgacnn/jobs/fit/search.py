@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from heapq import heapify, heappop, heappush
 from itertools import product
 from math import inf
+from typing import Protocol
 
 from fpgacnn.design import IoType, Strategy, Target
 from fpgacnn.errors import UnsupportedOptionError, UsageError
-from fpgacnn.hardware.estimation import Estimate, Figure
+from fpgacnn.hardware.estimation import Available, Caution, Figure, ResourceEstimate
 from fpgacnn.jobs.fit.design_space import Parameter, Setting
 
 STARTS = 12
@@ -45,12 +47,44 @@ class FitLimits:
             raise UsageError(what="limits on time must be positive, and the share of the part between 0 and 1")
 
 
+class Cost(Protocol):
+    """What limits are compared with, as an `Estimate` has it too."""
+
+    @property
+    def after_synthesis(self) -> ResourceEstimate:
+        """What must fit."""
+
+    @property
+    def available(self) -> Available | None:
+        """The resources of the part."""
+
+    @property
+    def latency_ns(self) -> Figure:
+        """Time from the first word of a frame to its result."""
+
+    @property
+    def interval_ns(self) -> Figure:
+        """Time between two frames."""
+
+    @property
+    def warnings(self) -> Sequence[Caution]:
+        """Reasons against the target."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeastCost:
+    """A cost that no number of the real one is below; `exact`: it is the real one."""
+
+    cost: Cost
+    exact: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """A target with its estimate and by how much it exceeds the limits."""
+    """A target with its cost and by how much it exceeds the limits."""
 
     target: Target
-    estimate: Estimate
+    cost: Cost
     latency_ns: float
     interval_ns: float
     shares: Mapping[str, float]
@@ -82,30 +116,38 @@ def search(
     base: Target,
     io: Sequence[IoType],
     limits: FitLimits,
-    estimate: Callable[[Target], Estimate],
+    cost: Callable[[Target], Cost],
+    bound: Callable[[Target], LeastCost] | None = None,
 ) -> Search:
     """Find the target that meets the limits best; `base` gives part, clock and tool.
 
+    `bound` spares the cost of targets that cannot be better, and changes no answer.
     Raises UnsupportedOptionError if no target can be built, UnknownPartError.
     """
-    seen, refused = list[Trial](), dict[str, UnsupportedOptionError]()
+    seen, refused = list[_Candidate](), dict[str, UnsupportedOptionError]()
     for way in io:
-        local = _LocalSearch(parameters=parameters, base=replace(base, io=way), limits=limits, estimate=estimate)
+        local = _LocalSearch(
+            parameters=parameters, base=replace(base, io=way), limits=limits, cost=cost, bound=bound or _exactly(cost)
+        )
         local.run()
         seen.extend(local.seen.values())
         if not local.seen and local.error:
             refused[way.value] = local.error
     if not seen:
         raise next(iter(refused.values()))
-    best = min(seen, key=lambda one: order(one, limits))
+    best = min((one.least for one in seen if one.exact), key=lambda one: order(one, limits))
     return Search(
-        best=best, front=front(seen), trials=len(seen), refused={way: str(error) for way, error in refused.items()}
+        best=best, front=_front(seen), trials=len(seen), refused={way: str(error) for way, error in refused.items()}
     )
 
 
-def trial(target: Target, estimate: Estimate, limits: FitLimits) -> Trial:
-    """Compare an estimate with the limits."""
-    after, there = estimate.after_synthesis, estimate.available
+def _exactly(cost: Callable[[Target], Cost]) -> Callable[[Target], LeastCost]:
+    return lambda target: LeastCost(cost=cost(target), exact=True)
+
+
+def trial(target: Target, cost: Cost, limits: FitLimits) -> Trial:
+    """Compare a cost with the limits."""
+    after, there = cost.after_synthesis, cost.available
     assert there is not None  # an unknown part has raised an error before
     pairs = {
         "LUT": (after.lut, there.lut),
@@ -118,21 +160,51 @@ def trial(target: Target, estimate: Estimate, limits: FitLimits) -> Trial:
         return figure.high if limits.sure else figure.value
 
     shares = {name: number(figure) / max(1, part) for name, (figure, part) in pairs.items()}
-    latency, interval = number(estimate.latency_ns), number(estimate.interval_ns)
+    latency, interval = number(cost.latency_ns), number(cost.interval_ns)
     wanted = {"latency": (latency, limits.latency_ns), "interval": (interval, limits.interval_ns)}
     wanted |= {name: (share, limits.utilization) for name, share in shares.items()}
     excess = {name: has / limit - 1.0 for name, (has, limit) in wanted.items() if limit is not None and has > limit}
-    return Trial(
-        target=target, estimate=estimate, latency_ns=latency, interval_ns=interval, shares=shares, excess=excess
-    )
+    return Trial(target=target, cost=cost, latency_ns=latency, interval_ns=interval, shares=shares, excess=excess)
 
 
-def front(trials: Sequence[Trial]) -> tuple[Trial, ...]:
-    """The Pareto front: trials that no other trial beats in both latency and utilization, the fastest first."""
+@dataclass(slots=True, kw_only=True)
+class _Candidate:
+    """A target with lower bounds of its numbers, or, if `exact`, with its numbers."""
+
+    least: Trial
+    exact: bool
+    limits: FitLimits
+    cost: Callable[[Target], Cost]
+
+    def real(self) -> Trial:
+        """The trial with the target's numbers."""
+        if not self.exact:
+            self.least = trial(self.least.target, self.cost(self.least.target), self.limits)
+            self.exact = True
+        return self.least
+
+    def place(self, number: int) -> tuple[float, float, int, int]:
+        """Where it stands among the others on the way to the front; never behind its place by its own numbers."""
+        return self.least.latency_ns, self.least.utilization, len(self.least.cost.warnings), number
+
+
+def _front(candidates: Sequence[_Candidate]) -> tuple[Trial, ...]:
+    """The Pareto front: trials that no other trial beats in both latency and utilization, the fastest first.
+
+    The numbers of a candidate are computed only if its bounds could put it on the front.
+    """
+    left = [(one.place(number), one) for number, one in enumerate(candidates)]
+    heapify(left)
     found: list[Trial] = []
-    for one in sorted(trials, key=lambda one: (one.latency_ns, one.utilization, len(one.estimate.warnings))):
-        if not found or one.utilization < found[-1].utilization:
-            found.append(one)
+    while left:
+        (_, _, _, number), one = heappop(left)
+        if found and one.least.utilization >= found[-1].utilization:
+            continue
+        if one.exact:
+            found.append(one.least)
+        else:
+            one.real()
+            heappush(left, (one.place(number), one))
     return tuple(found)
 
 
@@ -146,7 +218,7 @@ def order(one: Trial, limits: FitLimits) -> tuple[float, ...]:
     timed = limits.latency_ns is not None or limits.interval_ns is not None
     return (
         round(sum(one.excess.values()), 9),
-        float(len(one.estimate.warnings)),
+        float(len(one.cost.warnings)),
         *(size + time if timed else time + size),
     )
 
@@ -158,13 +230,14 @@ class _LocalSearch:
     parameters: Sequence[Parameter]
     base: Target
     limits: FitLimits
-    estimate: Callable[[Target], Estimate]
-    seen: dict[tuple[Setting, ...], Trial] = field(default_factory=dict)
+    cost: Callable[[Target], Cost]
+    bound: Callable[[Target], LeastCost]
+    seen: dict[tuple[Setting, ...], _Candidate] = field(default_factory=dict)
     error: UnsupportedOptionError | None = None
 
     def run(self) -> None:
         """Try uniform settings, then change single layers from the best of them."""
-        starts = {settings: found for settings in self._uniform() if (found := self._try(settings)) is not None}
+        starts = {settings: found.real() for settings in self._uniform() if (found := self._try(settings)) is not None}
         for settings in sorted(starts, key=lambda settings: order(starts[settings], self.limits))[:STARTS]:
             self._descend(settings, starts[settings])
 
@@ -183,11 +256,18 @@ class _LocalSearch:
             for number, parameter in enumerate(self.parameters):
                 for setting in _neighbours(parameter, settings[number]):
                     changed = (*settings[:number], setting, *settings[number + 1 :])
-                    found = self._try(changed)
-                    if found is not None and order(found, self.limits) < order(best, self.limits):
+                    found = self._better(changed, best)
+                    if found is not None:
                         best, settings, better = found, changed, True
 
-    def _try(self, settings: tuple[Setting, ...]) -> Trial | None:
+    def _better(self, settings: tuple[Setting, ...], best: Trial) -> Trial | None:
+        """The trial of a target if it is better than the best so far."""
+        found = self._try(settings)
+        if found is None or order(found.least, self.limits) >= order(best, self.limits):
+            return None
+        return found.least if found.exact or order(found.real(), self.limits) < order(best, self.limits) else None
+
+    def _try(self, settings: tuple[Setting, ...]) -> _Candidate | None:
         """Estimate a target; None if it cannot be built, or if the number of trials is used up."""
         if settings in self.seen or len(self.seen) >= MOST_TRIALS:
             return self.seen.get(settings)
@@ -204,11 +284,12 @@ class _LocalSearch:
             },
         )
         try:
-            answer = self.estimate(target)
+            bound = self.bound(target)
         except UnsupportedOptionError as error:
             self.error = self.error or error
             return None
-        self.seen[settings] = trial(target, answer, self.limits)
+        least = trial(target, bound.cost, self.limits)
+        self.seen[settings] = _Candidate(least=least, exact=bound.exact, limits=self.limits, cost=self.cost)
         return self.seen[settings]
 
 

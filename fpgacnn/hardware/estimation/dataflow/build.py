@@ -64,10 +64,35 @@ class _Builder:
         self.processes.append(schedule.process(name))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """A network, and what is needed to make the processes of single layers again; `first` is the first layer's place.
+
+    The processes of layers follow each other in the order of the layers, without inputs.
+    """
+
+    network: Network
+    first: int
+    building: _Builder
+
+    def process(self, one: LayerQuantities) -> Process | None:
+        """The process of a layer with another strategy or reuse factor; None where its template is not known."""
+        schedule = _schedule(one, self.building)
+        return None if schedule is None else schedule.process(one.layer.title)
+
+
 def build(
     graph: HardwareGraph, counted: Quantities, budget: TimingBudget, vary: Vary = as_estimated
 ) -> Network | Unknown:
     """The network of a streamed design; why there is none where a template is not known."""
+    found = built(graph, counted, budget, vary)
+    return found if isinstance(found, Unknown) else found.network
+
+
+def built(
+    graph: HardwareGraph, counted: Quantities, budget: TimingBudget, vary: Vary = as_estimated
+) -> Built | Unknown:
+    """The network of a streamed design with its builder; why there is none where a template is not known."""
     wiring = Wiring.of(graph)
     building = _Builder(graph=graph, wiring=wiring, budget=budget, vary=vary)
     words = {layer.name: words_of(layer.out_shape) for layer in graph.layers}
@@ -83,6 +108,7 @@ def build(
     for name, count in words.items():
         if name not in written and name in read:
             building.add(f"input {titles.get(name, name)}", schedules.source(building.fifo(name), count))
+    first = len(building.processes)
     for one in counted.layers:
         if one.layer.role is Role.INPUT:
             continue
@@ -100,7 +126,8 @@ def build(
         layer = name if name in written else origin.get(name)
         if layer in words and name in building.numbers:
             building.add(f"output {titles.get(layer, layer)}", schedules.sink(building.fifo(name), words[layer]))
-    return _network(building, words)
+    network = _network(building, words)
+    return network if isinstance(network, Unknown) else Built(network=network, first=first, building=building)
 
 
 def _steps(layer: TemplateCall) -> int:

@@ -77,7 +77,7 @@ class Simulator:
     def __init__(self, network: Network, *, compiled: bool = True) -> None:
         self._network = network
         self._tables = Tables.of(network)
-        self._kernel = _kernel() if compiled else None
+        self._compiled = compiled
 
     def run(self, depths: dict[str, int] | None = None, frames: int = FRAMES) -> Trace:
         """Simulate frames that follow each other as fast as they are taken.
@@ -86,25 +86,31 @@ class Simulator:
         """
         network = self._network if depths is None else self._network.with_depths(depths)
         state = State.of(network, self._tables, frames)
-        if self._kernel is None:
-            ended = run_interpreted(self._tables, state, frames)
-        else:
-            ended = self._run_compiled(self._kernel, state, frames)
+        ended = fill(self._tables, state, frames, compiled=self._compiled)
         return trace_of(network, state, ended=ended)
 
-    def _run_compiled(self, kernel: ctypes.CDLL, state: State, frames: int) -> bool:
-        arrays: dict[str, NDArray[np.generic]] = {
-            name: np.ascontiguousarray(getattr(self._tables if hasattr(self._tables, name) else state, name))
-            for name in _ARRAYS
-        }
-        given = _Network(
-            len(self._tables.length),
-            len(state.depth),
-            frames,
-            GAP,
-            *(arrays[name].ctypes.data for name in _ARRAYS),
-        )
-        status = kernel.fpgacnn_simulate(ctypes.byref(given))
-        if status == OUT_OF_MEMORY:
-            raise OutOfMemoryError
-        return bool(status == 0)
+
+def fill(tables: Tables, state: State, frames: int, *, compiled: bool = True) -> bool:
+    """Fill an empty state with the times of all words; whether every frame ended.
+
+    Raises OutOfMemoryError.
+    """
+    kernel = _kernel() if compiled else None
+    return run_interpreted(tables, state, frames) if kernel is None else _run_compiled(kernel, tables, state, frames)
+
+
+def _run_compiled(kernel: ctypes.CDLL, tables: Tables, state: State, frames: int) -> bool:
+    arrays: dict[str, NDArray[np.generic]] = {
+        name: np.ascontiguousarray(getattr(tables if hasattr(tables, name) else state, name)) for name in _ARRAYS
+    }
+    given = _Network(
+        len(tables.length),
+        len(state.depth),
+        frames,
+        GAP,
+        *(arrays[name].ctypes.data for name in _ARRAYS),
+    )
+    status = kernel.fpgacnn_simulate(ctypes.byref(given))
+    if status == OUT_OF_MEMORY:
+        raise OutOfMemoryError
+    return bool(status == 0)

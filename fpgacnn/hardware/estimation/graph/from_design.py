@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import TypeAlias
@@ -76,35 +76,73 @@ def hardware_graph(
     Raises UnsupportedOptionError for what cannot be built.
     """
     lowered = lowered or lower(design)
-    found = _CallBuilder(design=design, lowered=lowered, seen={}, alias={}, counted={} if counted is None else counted)
-    layers = tuple(layer for node in lowered.nodes if (layer := found.layer(node)) is not None)
-    target = design.target
-    stream = target.io is IoType.STREAM
-    loops = any(layer.role in {Role.CONVOLUTION, Role.DEPTHWISE} and layer.partitions != 1 for layer in layers)
-    resource = any(node.strategy == "Resource" for node in lowered.nodes)
-    dataflow = stream or loops or resource
+    calls = template_calls(design, lowered, counted)
+    dataflow = is_dataflow(calls.layers, design.target.io, node_strategies(lowered))
     return HardwareGraph(
-        layers=layers if dataflow else without_dead(layers, _kernels(lowered)),
-        io=target.io,
-        tool=target.backend,
+        layers=calls.layers if dataflow else without_dead(calls.layers, kernels(lowered)),
+        io=design.target.io,
+        tool=design.target.backend,
         dataflow=dataflow,
-        part=target.part,
-        clock_ns=target.clock_ns,
-        outputs=tuple(found.name(lowered.name_of[name]) for name in design.model.outputs),
+        part=design.target.part,
+        clock_ns=design.target.clock_ns,
+        outputs=calls.outputs,
         fifo_depths=design.fifo_depths,
     )
 
 
-def _kernels(lowered: Lowered) -> dict[str, NDArray[np.int64]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateCalls:
+    """The template calls of a design, the layers of the file that they belong to, and the names of its outputs.
+
+    `sources`: "" for helpers, on which no strategy and no reuse factor has an effect.
+    """
+
+    layers: tuple[TemplateCall, ...]
+    sources: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+def template_calls(design: Design, lowered: Lowered, counted: Summaries | None = None) -> TemplateCalls:
+    """The template calls of a layer list, before any is optimized; `counted` as in `hardware_graph`."""
+    source_of = {layer.name: layer.source for layer in design.model.layers}
+    shape_of = {layer.name: layer.shape for layer in design.model.layers}
+    found = _CallBuilder(shape_of=shape_of, seen={}, alias={}, counted={} if counted is None else counted)
+    pairs = [(layer, node) for node in lowered.nodes if (layer := found.layer(node)) is not None]
+    return TemplateCalls(
+        layers=tuple(layer for layer, _ in pairs),
+        sources=tuple(source_of[node.node] if node.node else "" for _, node in pairs),
+        outputs=tuple(found.name(lowered.name_of[name]) for name in design.model.outputs),
+    )
+
+
+def is_dataflow(layers: Iterable[TemplateCall], io: IoType, strategies: Iterable[Strategy]) -> bool:
+    """Whether layers run side by side; else the top function is one pipeline. `strategies` are those of all nodes."""
+    loops = any(layer.role in {Role.CONVOLUTION, Role.DEPTHWISE} and layer.partitions != 1 for layer in layers)
+    return io is IoType.STREAM or loops or Strategy.RESOURCE in strategies
+
+
+def node_strategies(lowered: Lowered) -> set[Strategy]:
+    """The strategies of the nodes of a layer list."""
+    return {_strategy(node) for node in lowered.nodes}
+
+
+def _strategy(node: HlsNode) -> Strategy:
+    return Strategy.RESOURCE if node.strategy == "Resource" else Strategy.LATENCY
+
+
+def kernels(lowered: Lowered) -> dict[str, NDArray[np.int64]]:
+    """The codes of all matrices of dense layers, (inputs, outputs) int64, by node."""
     return {node.name: node.codes["weight"] for node in lowered.nodes if node.kind == "Dense"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _CallBuilder:
-    """Shapes and formats of the nodes so far; `alias` maps nodes without hardware to their inputs."""
+    """Shapes and formats of the nodes so far; `alias` maps nodes without hardware to their inputs.
 
-    design: Design
-    lowered: Lowered
+    `shape_of` are the shapes of the network's nodes.
+    """
+
+    shape_of: Mapping[str, Shape]
     seen: dict[str, tuple[Shape, Format]]
     alias: dict[str, str]
     counted: Summaries
@@ -143,7 +181,7 @@ class _CallBuilder:
             window=_pair(node, ("pool_height", "filt_height"), ("pool_width", "filt_width")),
             strides=_pair(node, ("stride_height",), ("stride_width",)),
             reuse=node.reuse,
-            strategy=Strategy.RESOURCE if node.strategy == "Resource" else Strategy.LATENCY,
+            strategy=_strategy(node),
             partitions=after[0] * after[1] if role in {Role.CONVOLUTION, Role.DEPTHWISE} else 1,
             input=FixedType.of(form),
             output=FixedType.of(result),
@@ -159,7 +197,7 @@ class _CallBuilder:
     def _shape(self, node: HlsNode) -> Shape:
         """The result's shape: the network's, or for helpers that of their attributes."""
         if node.node:
-            return self.design.model.layer(node.node).shape
+            return self.shape_of[node.node]
         attributes = node.attributes
         target = attributes.get("target_shape")
         if isinstance(target, list):
