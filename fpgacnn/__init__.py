@@ -6,6 +6,9 @@ Every command of the command line is one function here; each returns a frozen re
 from importlib.metadata import version as _version
 
 from fpgacnn.api import (
+    board,
+    board_report,
+    boards,
     compare,
     convert,
     demo,
@@ -31,6 +34,9 @@ __version__ = _version("fpgacnn")
 __all__ = [
     "FpgacnnError",
     "__version__",
+    "board",
+    "board_report",
+    "boards",
     "compare",
     "convert",
     "demo",

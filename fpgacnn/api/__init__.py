@@ -5,6 +5,7 @@ Every error is an FpgacnnError, with a code, a message and a cure.
 
 from __future__ import annotations
 
+from fpgacnn.api.hardware import board, board_report, boards
 from fpgacnn.api.machine import demo, demos, doctor, explain
 from fpgacnn.api.models import convert, estimate, fit, inspect, quantize
 from fpgacnn.api.projects import (
@@ -30,6 +31,9 @@ def _cards(record: object) -> str | None:
 Displayed.cards = staticmethod(_cards)  # records is a lower layer than reporting and must not import it
 
 __all__ = [
+    "board",
+    "board_report",
+    "boards",
     "compare",
     "convert",
     "demo",

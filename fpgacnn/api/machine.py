@@ -20,15 +20,17 @@ def demo(
     *,
     output: str | Path | None = None,
     io: str | None = None,
+    board: str | None = None,
     reference: str | None = None,
     progress: Progress | None = None,
 ) -> RunRecord:
     """Convert a shipped network, "digits" or "km3net", and prove it on every event of its test set.
 
-    Raises FpgacnnError.
+    `board`: part and clock are its own, and wrapper, scripts and drivers are written for it. Raises FpgacnnError.
     """
     from fpgacnn.design import IoType
     from fpgacnn.design.design import DEFAULT_IO
+    from fpgacnn.hardware.board.boards import find_board
     from fpgacnn.jobs.demo import DEMOS, run_demo
     from fpgacnn.pipeline.request import parse_reference
     from fpgacnn.system.progress import silent
@@ -40,6 +42,7 @@ def demo(
         name,
         path_of(output),
         IoType(io or DEFAULT_IO),
+        board=None if board is None else find_board(board),
         reference=parse_reference(reference),
         progress=progress or silent,
     )

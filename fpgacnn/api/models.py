@@ -50,6 +50,7 @@ def convert(
     float_model: str | Path | None = None,
     csim_events: int | Literal["auto"] | None = "auto",
     unlisted_part: bool = False,
+    board: str | None = None,
     reference: str | None = None,
     timeout_s: float = 900.0,
     progress: Progress | None = None,
@@ -61,16 +62,26 @@ def convert(
     a dict of arrays. `float_model`: the float network whose quality is compared.
     `csim_events`: "auto" sends 1,000 events through C simulation, fewer of large networks; None all; 0 none.
     `unlisted_part`: a part that is not in the table is taken as it is, without an estimate.
+    `board`: a name of `boards()`: part and clock are its own; wrapper, scripts and drivers are written below it.
     `reference`: "auto", the default, compares what was read with the file's own framework where that is installed;
     "keras" or "onnx" demands the framework; "none" leaves it out.
     `timeout_s`: seconds that g++ and each simulation may take.
 
     Raises FpgacnnError; then nothing new is on disk.
     """
+    from fpgacnn.errors import UsageError
+    from fpgacnn.hardware.board.boards import find_board
     from fpgacnn.pipeline.request import CSIM_EVENTS, parse_reference
     from fpgacnn.pipeline.stages import convert as run
     from fpgacnn.system.progress import silent
 
+    found = None if board is None else find_board(board)
+    if found is not None:
+        if options.get("part") is not None or options.get("clock_ns") is not None or unlisted_part:
+            raise UsageError(
+                what=f"board {found.name} gives part and clock, and excludes part, clock and unlisted_part"
+            )
+        options = {**options, "part": found.part, "clock_ns": found.clock_ns}
     request = replace(
         planning_request(model, input, options),
         output=path_of(output),
@@ -81,6 +92,7 @@ def convert(
         scaled=csim_events == "auto",
         seconds=timeout_s,
         unlisted_part=unlisted_part,
+        board=found,
         reference=parse_reference(reference),
     )
     return run(request, progress or silent)

@@ -53,7 +53,7 @@ def application() -> typer.Typer:
     """The typer application with every command."""
     from fpgacnn.cli.commands.help import demo, doctor, explain
     from fpgacnn.cli.commands.model import convert, estimate, fit, inspect, quantize
-    from fpgacnn.cli.commands.project import compare, freeze, report, simulate, synth, verify
+    from fpgacnn.cli.commands.project import board, compare, freeze, report, simulate, synth, verify
 
     commands = (
         inspect.inspect,
@@ -63,6 +63,7 @@ def application() -> typer.Typer:
         verify.verify,
         estimate.estimate,
         fit.fit,
+        board.board,
         synth.synth,
         freeze.freeze,
         report.report,

@@ -47,6 +47,15 @@ UnlistedPart: TypeAlias = Annotated[
 ]
 _CLOCK = typer.Option("--clock", help="Clock period in ns.", metavar="NS", rich_help_panel=TARGET)
 Clock: TypeAlias = Annotated[float, _CLOCK]
+Board: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--board",
+        help="Board, for example pynq-z2: part and clock are its own; wrapper, scripts and drivers are written.",
+        metavar="NAME",
+        rich_help_panel=TARGET,
+    ),
+]
 Io: TypeAlias = Annotated[
     IoType | None,
     typer.Option(

@@ -72,11 +72,15 @@ from fpgacnn.errors.synth import (
     SynthesisToolMissingError,
 )
 from fpgacnn.errors.targets import (
+    BoardMissingError,
+    BoardRefusedError,
     ConfigFileError,
     FifoFileError,
     TargetExistsError,
     UnknownPartError,
     UnreadableProjectError,
+    WrapperFormError,
+    WrapperFrameError,
 )
 from fpgacnn.errors.tools import (
     BoundedStreamsError,
@@ -106,6 +110,8 @@ __all__ = [
     "ArgumentError",
     "ArrayFileError",
     "ArrayShapeError",
+    "BoardMissingError",
+    "BoardRefusedError",
     "BoundedStreamsError",
     "BrokenArchitectureError",
     "BrokenFileError",
@@ -179,6 +185,8 @@ __all__ = [
     "WeightsError",
     "WidthLimitError",
     "WidthsNeededError",
+    "WrapperFormError",
+    "WrapperFrameError",
     "WriteError",
     "all_errors",
     "naming",

@@ -1,4 +1,4 @@
-"""Parts, target files and the projects that are estimated."""
+"""Parts, target files, boards, and the projects that are estimated."""
 
 from __future__ import annotations
 
@@ -121,5 +121,77 @@ class FifoFileError(FpgacnnError):
             "the file holds a list",
             file="depths.json",
             why="is no object with a number of places for each FIFO",
+        ),
+    )
+
+
+class BoardRefusedError(FpgacnnError):
+    """The board cannot run this project: it is for an older tool, or its events are too long."""
+
+    code = "FC230"
+    message = "{what}: {why}"
+    cure = "docs/board.md lists the boards, the tools and the limits"
+    ways = (
+        way(
+            "fpgacnn board my_project --board pynq-z2",
+            "the project is for Vivado HLS",
+            what="a project for Vivado HLS on pynq-z2",
+            why="the wrapper needs Vitis HLS 2021.1 to 2025.2; convert with --backend vitis",
+        ),
+    )
+
+
+class WrapperFormError(FpgacnnError):
+    """The top function of the project does not have the ports of its design, so that no wrapper can be written."""
+
+    code = "FC231"
+    message = "{file} has other ports than the design: {why}"
+    cure = "convert the model again: files of the project were changed by hand"
+    ways = (
+        way(
+            "fpgacnn board my_project --board pynq-z2",
+            "an argument of the top function was taken out",
+            file="firmware/myproject.h",
+            why="it has 1 ports, not 2",
+        ),
+    )
+
+
+class WrapperFrameError(FpgacnnError):
+    """The wrapper of a board answered with broken frames in C simulation: a wrong status, TLAST, TKEEP or length."""
+
+    code = "FC232"
+    exit_status = 1
+    message = "the wrapper of {board} answers with broken frames: {why}"
+    cure = "write it again: fpgacnn board PROJECT --board {board}"
+    remedy = "write the files of the board again: fpgacnn board PROJECT --board NAME"
+    ways = (
+        way(
+            "fpgacnn verify my_project",
+            "the wrapper was changed by hand",
+            board="pynq-z2",
+            why="TLAST of word 3 is 1",
+        ),
+    )
+
+
+class BoardMissingError(FpgacnnError):
+    """The project has no files for this board, or they are damaged."""
+
+    code = "FC233"
+    message = "{folder}: {why}"
+    cure = "write them: fpgacnn board PROJECT --board NAME"
+    ways = (
+        way(
+            "fpgacnn board my_project --report",
+            "no files were written for a board",
+            folder="my_project/board",
+            why="there are no files for any board",
+        ),
+        way(
+            "fpgacnn verify my_project",
+            "the C++ was changed after the files of the board were written",
+            folder="my_project/board/pynq-z2",
+            why="its wrapper belongs to other C++ than that of the project now",
         ),
     )

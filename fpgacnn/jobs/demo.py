@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fpgacnn.design import IoType, Target
 from fpgacnn.errors import FileMissingError
+from fpgacnn.hardware.board.boards import Board
 from fpgacnn.pipeline.request import Reference, Request
 from fpgacnn.pipeline.stages import convert
 from fpgacnn.records.record import RunRecord
@@ -17,6 +18,8 @@ from fpgacnn.system.progress import Progress
 from fpgacnn.training.data import Dataset
 from fpgacnn.training.data.digits import load_digits
 from fpgacnn.training.data.km3net import load_km3net
+
+PART, CLOCK_NS = "xcku115-flvb2104-2-i", 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +64,11 @@ def shipped(name: str) -> Path:
     raise FileMissingError(file=name, why="not part of this installation")
 
 
-def run_demo(name: str, output: Path | None, io: IoType, *, reference: Reference, progress: Progress) -> RunRecord:
-    """Convert a shipped network and check it on every event of its test set."""
+def run_demo(
+    name: str, output: Path | None, io: IoType, *, board: Board | None, reference: Reference, progress: Progress
+) -> RunRecord:
+    """Convert a shipped network and check it on every event of its test set; with a board, for this board."""
+    part, clock_ns = (PART, CLOCK_NS) if board is None else (board.part, board.clock_ns)
     test = DEMOS[name].test_set()
     with temporary_folder("fpgacnn-demo-") as folder:
         events = folder / f"{name}-test.npz"
@@ -71,7 +77,8 @@ def run_demo(name: str, output: Path | None, io: IoType, *, reference: Reference
             model=shipped(f"{name}.h5"),
             output=output or Path("hls_projects") / f"demo-{name}",
             events=events,
-            target=Target(part="xcku115-flvb2104-2-i", clock_ns=5.0, io=io),
+            target=Target(part=part, clock_ns=clock_ns, io=io),
+            board=board,
             float_model=shipped(f"{name}_float.h5"),
             csim_events=None,
             scaled=False,

@@ -145,6 +145,11 @@ def entry_format(choice: InputChoice, leading: Format | None) -> Format:
     return replace(mode, width=choice.format.width, integer=choice.format.integer)
 
 
+def is_quantized_by(choice: InputChoice, leading: Format | None) -> bool:
+    """Whether the network's own quantizer of an input decides its codes: then it rounds and clips whole numbers too."""
+    return leading is not None and _plain(leading) == choice.format
+
+
 def to_codes(values: FloatArray, choice: InputChoice, leading: Format | None) -> tuple[Codes, int]:
     """Codes of one input, rounded half to even and saturated, and the number of values that this changed.
 
@@ -152,7 +157,7 @@ def to_codes(values: FloatArray, choice: InputChoice, leading: Format | None) ->
     the input's element type, or its port of integers, cannot represent.
     """
     mode, changed = entry_format(choice, leading), 0
-    quantized = leading is not None and _plain(leading) == choice.format
+    quantized = is_quantized_by(choice, leading)
     codes = np.empty(values.shape, np.int64)
     step = max(1, PIECE_VALUES // max(values[:1].size, 1))
     for start in range(0, len(values), step):

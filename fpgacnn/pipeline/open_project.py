@@ -190,6 +190,6 @@ def _left_by_a_tool(name: Path) -> bool:
 
 
 def _is_work_of_a_tool(name: Path) -> bool:
-    """Whether a synthesis tool made the top folder of the file."""
+    """Whether a synthesis tool made the top folder of the file, or it is that of boards."""
     first = name.parts[0]
-    return first.endswith("_prj") or first.startswith(".") or first == "logs"
+    return first.endswith("_prj") or first.startswith(".") or first in {"logs", "board"}

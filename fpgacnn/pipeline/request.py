@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fpgacnn.design import Target
 from fpgacnn.errors import UnknownNameError, UsageError
+from fpgacnn.hardware.board.boards import Board
 from fpgacnn.hardware.devices import completed
 from fpgacnn.hardware.estimation.fifo_choice import FifoChoice
 from fpgacnn.passes.quantization import SoftmaxChoice
@@ -59,6 +60,7 @@ class Request:
     the events of C simulation (None: all); 0 leaves C simulation out. `scaled`: a large network gets fewer events, as
     many as take minutes. `unlisted_part`: the target's part need not be in the table. `open_io`: the user chose no io
     type, so a network that hls4ml cannot stream is built in parallel.
+    `board`: wrapper, scripts and drivers are written for it.
     """
 
     model: Path
@@ -79,6 +81,7 @@ class Request:
     unlisted_part: bool = False
     open_io: bool = False
     fifo: FifoChoice | None = None
+    board: Board | None = None
     reference: Reference = field(default_factory=lambda: parse_reference(None))
 
     def __post_init__(self) -> None:

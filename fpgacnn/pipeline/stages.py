@@ -7,8 +7,9 @@ from pathlib import Path
 
 from fpgacnn import frontends
 from fpgacnn.design import Design, IoType, serialize
-from fpgacnn.design.project import RECORD, files_digest, project_folder, refuse_foreign, write_files
+from fpgacnn.design.project import RECORD, HlsProject, files_digest, project_folder, refuse_foreign, write_files
 from fpgacnn.errors import InternalError, UnsupportedOptionError, UsageError, naming
+from fpgacnn.hardware.board.tree import FOLDER, BoardTree
 from fpgacnn.hardware.hls import backend
 from fpgacnn.hardware.hls.lower import lower
 from fpgacnn.ir.source import SourceModel
@@ -16,7 +17,8 @@ from fpgacnn.passes.precision import legalize
 from fpgacnn.passes.quantization.names import safe_name
 from fpgacnn.pipeline import planning
 from fpgacnn.pipeline.assign_widths import with_widths
-from fpgacnn.pipeline.checking.checks import Run
+from fpgacnn.pipeline.checking.board_check import made, wrapper_of, wrappers_in
+from fpgacnn.pipeline.checking.checks import Emulated, Run
 from fpgacnn.pipeline.checking.reference_check import second_opinion
 from fpgacnn.pipeline.inputs import Events, read_events
 from fpgacnn.pipeline.open_project import open_project
@@ -128,6 +130,7 @@ def convert(request: Request, progress: Progress = silent) -> RunRecord:
         )
         emulated = run.emulate()
         files = run.files(project, emulated)
+        tree = _for_board(run, project, emulated)
         folder = request.output or Path("hls_projects") / f"{stem}-{files_digest(files)[:8]}"
         with project_folder(folder) as stage:
             record = costed(opinion.added(run.prove(project, emulated, files, folder), run, emulated), run)
@@ -142,8 +145,24 @@ def convert(request: Request, progress: Progress = silent) -> RunRecord:
                 ),
             )
             with watch.stage("write", f"writing {folder}"):
-                write_files(stage, {**files, RECORD: record.to_json().encode()})
+                write_files(stage, {**files, **below_board(tree), RECORD: record.to_json().encode()})
     return record
+
+
+def _for_board(run: Run, project: HlsProject, emulated: Emulated) -> BoardTree | None:
+    """The files of the request's board, whose wrapper the run then compares too; None without a board."""
+    board = run.request.board
+    if board is None:
+        return None
+    network, values = run.trained.network, run.events.values
+    tree = made(board, project, run.design, network, run.choices, values, emulated.answers)
+    run.wrappers = (wrapper_of(tree),)
+    return tree
+
+
+def below_board(tree: BoardTree | None) -> dict[str, bytes]:
+    """The files of a board by their paths in the project."""
+    return {} if tree is None else {f"{FOLDER}/{tree.board.name}/{name}": data for name, data in tree.files.items()}
 
 
 def verify(project: Path, request: Request, progress: Progress = silent) -> RunRecord:
@@ -171,6 +190,7 @@ def verify(project: Path, request: Request, progress: Progress = silent) -> RunR
         events=events,
         watch=watch,
         every_layer=True,
+        wrappers=wrappers_in(project, opened.project, design),
     )
     with second_opinion(request, read, choices, events) as opinion:
         emulated = run.emulate()

@@ -57,6 +57,11 @@ ADAPTERS = {
     "numpy": {""},
     "xml": {"hardware/synthesis/readers/xml.py"},
     "pytest": {"pytest_plugin.py"},
+    "pynq": {"hardware/board/drivers/python/fpgacnn_transport.py"},
+    "pyxrt": {"hardware/board/drivers/python/fpgacnn_transport.py"},
+    "serial": {"hardware/board/drivers/python/fpgacnn_transport.py"},
+    "fpgacnn_board": {"hardware/board/drivers/python/fpgacnn_run.py"},
+    "fpgacnn_transport": {"hardware/board/drivers/python/fpgacnn_run.py"},
 }
 """Foreign package, or part of the standard library that reaches outside -> the files or folders that may import it."""
 

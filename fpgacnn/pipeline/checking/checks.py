@@ -19,6 +19,7 @@ from fpgacnn.ir.source import Activate, FloatArray, Softmax, SourceModel
 from fpgacnn.passes.quantization import SoftmaxChoice
 from fpgacnn.passes.quantization.quantize import leading_quantizer
 from fpgacnn.pipeline.assign_widths import WidthAssignment
+from fpgacnn.pipeline.checking.board_check import Wrapper, wrapper_reports
 from fpgacnn.pipeline.checking.bounded_streams import bounded_reports, simulation_of
 from fpgacnn.pipeline.checking.pieces import PIECE_VALUES, TRACED_VALUES, Ends, Noise, Ranges, pieces, sample_size
 from fpgacnn.pipeline.inputs import Events, InputChoice, largest_distance, to_codes
@@ -98,6 +99,7 @@ class Run:
     events: Events
     watch: Stopwatch
     every_layer: bool = False
+    wrappers: tuple[Wrapper, ...] = ()
     piece_values: int = PIECE_VALUES
 
     def emulate(self) -> Emulated:
@@ -328,6 +330,7 @@ class Run:
         if self.design.target.io is IoType.STREAM:
             with self.watch.stage("csim", "running C simulation with FIFOs of the written depths"):
                 yield from bounded_reports(simulation, sample, run.answers)
+        yield from self.wrapper_reports(project, sample, first_events(run.answers, count))
         if not report.holds or self.every_layer:
             fewer = min(count, self.sample)
             with self.watch.stage("csim", f"comparing every layer of {fewer} events"):
@@ -339,6 +342,14 @@ class Run:
                 with self.watch.stage("csim", f"comparing every layer of {piece.stop} of {fewer} events"):
                     found.add(simulation.run(codes_of(sample, piece), trace=True), traced)
             yield found.report(simulation.name, run.answers.engine)
+
+    def wrapper_reports(
+        self, project: HlsProject, codes: Sequence[Codes], answers: SimulationResult
+    ) -> Iterator[VerificationReport]:
+        """The wrappers of boards against the emulator."""
+        for one in self.wrappers:
+            with self.watch.stage("csim", f"running the wrapper of {one.board.name} with random stalls"):
+                yield from wrapper_reports(one, project, self.design, codes, answers, seconds=self.request.seconds)
 
     def quality(
         self, real: Mapping[str, FloatArray], quantized: Mapping[str, FloatArray], emulated: SimulationResult

@@ -20,7 +20,7 @@ _CALL = re.compile(
 )
 _PRAGMA = re.compile(r"^[ \t]*#pragma[ \t]+HLS[ \t]+STREAM\b(?P<options>[^\n]*)$", re.MULTILINE | re.IGNORECASE)
 _OPTION = re.compile(r"\b(variable|depth)\s*=\s*(\w+)", re.IGNORECASE)
-_DECLARED = re.compile(r"^[ \t]*hls::stream<\s*(\w+)\s*>\s+(\w+)\s*(\([^;]*\))?;", re.MULTILINE)
+_DECLARED = re.compile(r"^[ \t]*hls::stream<\s*([\w:]+)\s*>\s+(\w+)\s*(\([^;]*\))?;", re.MULTILINE)
 _ALIAS = re.compile(r"auto\s*&\s*(\w+)\s*=\s*(\w+)\s*;")
 _PARAMETER = re.compile(r"hls::stream<\s*(\w+)\s*>\s*&\s*(\w+)")
 _INCLUDE = re.compile(r"^[ \t]*#include.*$", re.MULTILINE)
@@ -78,13 +78,21 @@ def rewritten(top: str, held: Mapping[str, int]) -> Rewritten:
     text = _CALL.sub(process, _INCLUDE.sub("", top))
     if not writers:
         raise BoundedStreamsError(why="its top function calls no template of hls4ml")
-    text = _DECLARED.sub(lambda found: f"{found[0]}\n    {found[2]}.places = {DEFAULT_PLACES};", text)
-    text = _PRAGMA.sub(_places, text)
+    text = places_of(text)
     text = re.sub(rf"\bvoid {TOP}\(", f"void {TOP}_bounded(", text)
     head, brace, tail = text.rpartition("}")
     if not brace or tail.strip():
         raise BoundedStreamsError(why="its top function does not end the file")
     return Rewritten(text=f"{head}    fpgacnn_bounded::run();\n}}\n", readers=readers, writers=writers, ports=ports)
+
+
+def places_of(text: str) -> str:
+    """C++ with the depths of its FIFOs set where they are declared, from its pragmas.
+
+    Raises BoundedStreamsError for a pragma without name or depth.
+    """
+    text = _DECLARED.sub(lambda found: f"{found[0]}\n    {found[2]}.places = {DEFAULT_PLACES};", text)
+    return _PRAGMA.sub(_places, text)
 
 
 def _places(pragma: re.Match[str]) -> str:

@@ -17,6 +17,7 @@ def demo(
         typer.Option("--output", "-o", help="Project folder (default hls_projects/demo-<name>).", metavar="DIR"),
     ] = None,
     io: options.Io = None,
+    board: options.Board = None,
     reference: options.Reference = None,
     json: options.Json = False,  # noqa: FBT002  # typer needs a positional bool
     quiet: options.Quiet = False,  # noqa: FBT002  # typer needs a positional bool
@@ -28,7 +29,9 @@ def demo(
 
     if name.lower() in api.demos() and not (quiet or json):
         out().print(api.demos()[name.lower()])
-    record = api.demo(name, output=output, io=io, reference=reference, progress=progress(quiet=quiet or json))
+    record = api.demo(
+        name, output=output, io=io, board=board, reference=reference, progress=progress(quiet=quiet or json)
+    )
     if json:
         typer.echo(record.to_json())
     elif not quiet:

@@ -14,6 +14,7 @@ from fpgacnn.errors import UsageError
 
 
 def convert(
+    context: typer.Context,
     model: Annotated[Path, typer.Argument(help="Trained model: .h5 or .keras (Keras, QKeras, HGQ2), .onnx, or JSON.")],
     output: Annotated[
         Path | None,
@@ -26,6 +27,7 @@ def convert(
     sqnr: options.Sqnr = 40.0,
     weights: options.Weights = None,
     config: Config = None,  # noqa: ARG001  # its callback sets the flags
+    board: options.Board = None,
     part: options.Part = options.DEFAULT.part,
     unlisted_part: options.UnlistedPart = False,  # noqa: FBT002  # typer needs a positional bool
     clock: options.Clock = options.DEFAULT.clock_ns,
@@ -78,6 +80,9 @@ def convert(
 
     if csim_events and not csim:
         raise UsageError(what=f"--csim-events {csim_events} and --no-csim exclude each other")
+    both = options.flags_given(context, part="--part", clock="--clock", unlisted_part="--unlisted-part")
+    if board is not None and both:
+        raise UsageError(what=f"--board {board} gives part and clock, and excludes {', '.join(both)}")
     record = api.convert(
         model,
         output=output,
@@ -85,6 +90,7 @@ def convert(
         float_model=float_model,
         csim_events=("auto" if csim_events is None else csim_events) if csim else 0,
         unlisted_part=unlisted_part,
+        board=board,
         reference=reference,
         timeout_s=timeout,
         progress=progress(quiet=quiet or json),
@@ -94,8 +100,8 @@ def convert(
         sqnr_db=sqnr,
         weights=weights,
         softmax=softmax,
-        part=part,
-        clock_ns=clock,
+        part=None if board else part,
+        clock_ns=None if board else clock,
         io=io,
         strategy=strategy,
         reuse=reuse,

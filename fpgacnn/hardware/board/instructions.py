@@ -1,0 +1,59 @@
+"""The README of a board's folder: every command, in order."""
+
+from __future__ import annotations
+
+from fpgacnn.hardware.board.boards import Board, BoardKind
+
+_BUILD = """```sh
+source /tools/Xilinx/Vitis/2023.2/settings64.sh     # any release from 2021.1 to 2025.2
+./build.sh                                          # {steps}; continues after an interruption
+```
+
+The results are in `build/output`, logs in `build/logs`. `fpgacnn synth . --read-only` reads the reports.
+"""
+
+_PYNQ = """```sh
+scp -r python build/output/fpgacnn.bit build/output/fpgacnn.hwh xilinx@{host}:fpgacnn/
+ssh xilinx@{host}
+cd fpgacnn && mv python/* .
+sudo -E python3 fpgacnn_run.py self-test            # compares every code of the golden vectors
+sudo -E python3 fpgacnn_run.py benchmark
+sudo -E python3 fpgacnn_run.py predict events.npy   # values and codes: answers.npz
+```
+"""
+
+_UART = """Load `build/output/fpgacnn.bit` with Vivado's hardware manager, then, with `pip install numpy pyserial`:
+
+```sh
+python3 python/fpgacnn_run.py self-test --port /dev/ttyUSB1     # compares every code of the golden vectors
+python3 python/fpgacnn_run.py benchmark --port /dev/ttyUSB1
+```
+
+The LED changes with every answered frame.
+"""
+
+_ALVEO = """The platform is `{platform}`; `PLATFORM=NAME ./build.sh` takes another one. On the card's host, with XRT:
+
+```sh
+source /opt/xilinx/xrt/setup.sh
+python3 python/fpgacnn_run.py self-test --bitstream build/output/fpgacnn.xclbin
+python3 python/fpgacnn_run.py benchmark --bitstream build/output/fpgacnn.xclbin
+```
+"""
+
+
+def instructions(board: Board, warning: str) -> str:
+    """The README of a board's folder."""
+    card = board.kind is BoardKind.ALVEO
+    steps = "kernel, link" if card else "IP, block design, synthesis, implementation, bitstream"
+    run = {
+        BoardKind.ZYNQ7000: _PYNQ.format(host="pynq"),
+        BoardKind.ZYNQMP: _PYNQ.format(host="kria" if board.name.startswith("k") else "pynq"),
+        BoardKind.UART: _UART,
+        BoardKind.ALVEO: _ALVEO.format(platform=board.platform),
+    }[board.kind]
+    return (
+        f"# {board.title}\n\n{board.part}, {board.clock_mhz} MHz. {warning} The wrapper was compared with the"
+        " emulator in C simulation; `fpgacnn board PROJECT --report` packs what to send back.\n\n"
+        f"## Build\n\n{_BUILD.format(steps=steps)}\n## Run\n\n{run}"
+    )

@@ -1,0 +1,16 @@
+# Placement and routing, and the reports of resources and timing. Stops if the design does not meet its clock.
+source scripts/common.tcl
+
+open_built_project
+finish_run impl_1 {}
+file mkdir build/reports
+open_run impl_1
+report_utilization -file build/reports/fpgacnn_utilization_routed.rpt
+report_timing_summary -file build/reports/fpgacnn_timing_summary_routed.rpt
+foreach kind_of_delay {max min} {
+    set paths [get_timing_paths -delay_type $kind_of_delay]
+    if {[llength $paths] > 0 && [get_property SLACK [lindex $paths 0]] < 0} {
+        stop "timing is not met ([get_property SLACK [lindex $paths 0]] ns): lower clock_mhz in settings.tcl, and run all steps"
+    }
+}
+exit

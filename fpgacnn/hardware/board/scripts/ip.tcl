@@ -1,0 +1,17 @@
+# Vitis HLS 2021.1 to 2025.2: the C++ of network and wrapper becomes an IP for Vivado, in build/fpgacnn_prj/solution1/impl/ip.
+# Run by build.sh in the board's folder.
+source settings.tcl
+
+file mkdir build
+open_project -reset build/fpgacnn_prj
+set_top $hls_top
+set flags "-std=c++14 -Ihls -I../../firmware"
+add_files hls/fpgacnn_wrapper.cpp -cflags $flags
+add_files ../../firmware/myproject.cpp -cflags $flags
+open_solution -reset -flow_target vivado solution1
+set_part $part
+create_clock -period $clock_ns -name default
+config_compile -name_max_length 80
+csynth_design
+export_design -format ip_catalog -vendor fpgacnn -library hls -ipname $hls_top -version 1.0
+exit

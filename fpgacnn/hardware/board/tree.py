@@ -1,0 +1,230 @@
+"""All files of a board's folder: wrapper, scripts, drivers, and the description of the words of an event."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files as resources
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpgacnn.design import BackendName, Design
+from fpgacnn.design.project import HlsProject, files_digest
+from fpgacnn.errors import BoardRefusedError
+from fpgacnn.hardware.board.boards import Board, BoardKind
+from fpgacnn.hardware.board.instructions import instructions
+from fpgacnn.hardware.board.layout import Layout, PortWords, layout_of
+from fpgacnn.hardware.board.wrapper import MEMORY_TOP, STREAM_TOP, top_ports, wrapper_files
+from fpgacnn.ir.fixed_point import CodeArray, Format
+from fpgacnn.ir.source import FloatArray
+from fpgacnn.system.npz import packed
+
+FOLDER = "board"
+"""Folder of a project with a folder for each board."""
+
+DESCRIPTION, VECTORS = "board.json", "vectors.npz"
+SCHEMA = 1
+DMA_ADDRESS = {BoardKind.ZYNQ7000: 0x40400000, BoardKind.ZYNQMP: 0xA0000000}
+"""In the windows of M_AXI_GP0 (UG585) and M_AXI_HPM0_FPD (UG1085)."""
+
+NOT_RUN = "No Vivado, no Vitis and no board has run these files where they were written."
+PYTHON = ("fpgacnn_board.py", "fpgacnn_transport.py", "fpgacnn_run.py")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """How real numbers become codes of one input: format with its modes, element type of the file.
+
+    `exact`: numbers that the format does not have are refused, not rounded.
+    """
+
+    name: str
+    mode: Format
+    element: str
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelfTest:
+    """Events for the test on the board: real numbers of each input, codes of each output, (events, ...shape)."""
+
+    inputs: tuple[FloatArray, ...]
+    outputs: tuple[CodeArray, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardTree:
+    """The folder of a board as a value: files by path, and the words of an event."""
+
+    board: Board
+    layout: Layout
+    files: Mapping[str, bytes]
+
+
+def firmware_digest(project: HlsProject) -> str:
+    """sha256 of the C++ of the network with its weights; the first bits are the identity that every answer repeats."""
+    return files_digest({name: data for name, data in project.files.items() if name.startswith("firmware/")})
+
+
+def board_layout(board: Board, project: HlsProject, design: Design) -> Layout:
+    """The words of a project's events on a board.
+
+    Raises WrapperFormError, BoardRefusedError.
+    """
+    tops = top_ports(project)
+    return layout_of(design, [top.channels for top in tops], firmware_digest(project), board.word_bits)
+
+
+def board_tree(
+    board: Board, project: HlsProject, design: Design, entries: Sequence[Entry], test: SelfTest
+) -> BoardTree:
+    """Everything that a board needs.
+
+    Raises BoardRefusedError for a project of Vivado HLS, WrapperFormError.
+    """
+    if design.target.backend is not BackendName.VITIS:
+        raise BoardRefusedError(
+            what=f"a project for Vivado HLS on {board.name}",
+            why="the wrapper needs Vitis HLS 2021.1 to 2025.2; convert with --backend vitis",
+        )
+    layout = board_layout(board, project, design)
+    description = _json(describe(board, layout, entries))
+    here = {
+        DESCRIPTION: description,
+        **wrapper_files(layout, top_ports(project)),
+        **script_files(board, layout),
+        **driver_files(description, test),
+        "README.md": instructions(board, NOT_RUN).encode(),
+    }
+    return BoardTree(board=board, layout=layout, files=here)
+
+
+def describe(board: Board, layout: Layout, entries: Sequence[Entry]) -> dict[str, object]:
+    """What the drivers read: the words of an event, and how numbers become codes."""
+    pairs = zip(layout.inputs, entries, strict=True)
+    return {
+        "schema": SCHEMA,
+        "board": board.name,
+        "kind": board.kind.value,
+        "part": board.part,
+        "clock_mhz": board.clock_mhz,
+        "baud": board.baud,
+        "word_bits": layout.word_bits,
+        "words_in": layout.words_in,
+        "words_out": layout.words_out,
+        "identity": layout.identity,
+        "inputs": [_port(port, one.name, one.mode, one.element, exact=one.exact) for port, one in pairs],
+        "outputs": [_port(port, port.source, port.format, "float64", exact=False) for port in layout.outputs],
+    }
+
+
+def _port(port: PortWords, name: str, form: Format, element: str, *, exact: bool) -> dict[str, object]:
+    return {
+        "name": name,
+        "shape": list(port.shape),
+        "width": form.width,
+        "fraction": form.fraction,
+        "signed": form.signed,
+        "rounding": form.rounding.value,
+        "overflow": form.overflow.value,
+        "element": element,
+        "exact": exact,
+        "groups": port.groups,
+        "channels": port.channels,
+        "padded": port.padded,
+        "lane_bits": port.lane_bits,
+        "words": port.words,
+    }
+
+
+def _json(value: object) -> bytes:
+    return (json.dumps(value, indent=1, ensure_ascii=True) + "\n").encode()
+
+
+def script_files(board: Board, layout: Layout) -> dict[str, bytes]:
+    """Scripts of Vitis HLS and Vivado, or of v++, and the settings that they read."""
+    names = {
+        BoardKind.ZYNQ7000: ("ip", "common", "design_processor", "synthesis", "implementation", "bitstream"),
+        BoardKind.ZYNQMP: ("ip", "common", "design_processor", "synthesis", "implementation", "bitstream"),
+        BoardKind.UART: ("ip", "common", "design_uart", "synthesis", "implementation", "bitstream"),
+        BoardKind.ALVEO: (),
+    }[board.kind]
+    found = {f"scripts/{name}.tcl": _resource("scripts", f"{name}.tcl") for name in names}
+    found["build.sh"] = _resource("scripts", "build.sh")
+    found["steps.sh"] = _steps(board, layout).encode()
+    if names:
+        found["settings.tcl"] = _settings(board).encode()
+    if board.kind is BoardKind.UART:
+        found["hls/fpgacnn_uart.v"] = _resource("hls", "fpgacnn_uart.v")
+        found["board.xdc"] = _constraints(board).encode()
+    if board.kind is BoardKind.ALVEO:
+        found["connectivity.cfg"] = _connectivity(board).encode()
+    return found
+
+
+def _resource(*parts: str) -> bytes:
+    return resources("fpgacnn.hardware.board").joinpath(*parts).read_bytes()
+
+
+def _settings(board: Board) -> str:
+    values: dict[str, object] = {
+        "board": board.name,
+        "kind": board.kind.value,
+        "part": board.part,
+        "board_part": board.board_part,
+        "clock_mhz": board.clock_mhz,
+        "clock_hz": board.clock_mhz * 1_000_000,
+        "clock_ns": f"{board.clock_ns:.3f}",
+        "word_bits": board.word_bits,
+        "memory_bits": board.memory_bits,
+        "length_bits": board.length_bits,
+        "baud": board.baud,
+        "dma_address": f"{DMA_ADDRESS.get(board.kind, 0):#010x}",
+        "hls_top": STREAM_TOP,
+    }
+    lines = "".join(f"set {name} {{{value}}}\n" for name, value in values.items())
+    return f"# {board.title}. {board.source}.\n{lines}"
+
+
+def _steps(board: Board, layout: Layout) -> str:
+    serial, card = board.kind is BoardKind.UART, board.kind is BoardKind.ALVEO
+    values = {
+        "steps": "kernel link" if card else "ip design synthesis implementation bitstream",
+        "design_script": "design_uart" if serial else "design_processor",
+        "identity": f"{layout.identity:08x}",
+        "platform": board.platform,
+        "clock_hz": str(board.clock_mhz * 1_000_000),
+    }
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
+
+
+def _constraints(board: Board) -> str:
+    pins = "".join(
+        f"set_property -dict {{PACKAGE_PIN {pin} IOSTANDARD LVCMOS33}} [get_ports {port}]\n"
+        for port, pin in board.pins.items()
+    )
+    return (
+        f"# {board.title}. {board.source}.\n{pins}"
+        f"create_clock -name clock -period {board.clock_ns:.3f} [get_ports clock]\n"
+        "set_false_path -from [get_ports {reset_n from_host}]\nset_false_path -to [get_ports {to_host led}]\n"
+    )
+
+
+def _connectivity(board: Board) -> str:
+    name = f"{MEMORY_TOP}_1"
+    return (
+        f"# {board.title}. {board.source}.\n[connectivity]\nnk={MEMORY_TOP}:1:{name}\n"
+        f"sp={name}.in_words:{board.memory}\nsp={name}.out_words:{board.memory}\n"
+    )
+
+
+def driver_files(description: bytes, test: SelfTest) -> dict[str, bytes]:
+    """Drivers, with events for the test on the board."""
+    vectors: dict[str, NDArray[np.generic]] = {
+        f"input_{number}": values for number, values in enumerate(test.inputs)
+    } | {f"output_{number}": codes for number, codes in enumerate(test.outputs)}
+    python = {f"python/{name}": _resource("drivers", "python", name) for name in PYTHON}
+    return {**python, f"python/{DESCRIPTION}": description, f"python/{VECTORS}": packed(vectors)}

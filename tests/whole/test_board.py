@@ -1,0 +1,122 @@
+"""`fpgacnn board`, `convert --board`, and the report of a build."""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from fpgacnn.hardware.board.boards import Board, BoardKind, boards, find_board
+from fpgacnn.hardware.devices import find
+from tests.support.command import run
+from tests.support.files import tiny_model
+
+PAGE = (Path(__file__).parents[2] / "docs" / "board.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    tiny_model(tmp_path / "m.h5")
+    done = run(tmp_path, "convert", "m.h5", "--no-csim", "--reference", "none", "-o", "p")
+    assert done.returncode == 0, done.stderr
+    return tmp_path
+
+
+def test_a_project_gets_the_files_of_every_board(folder: Path) -> None:
+    for name, board in boards().items():
+        done = run(folder, "board", "p", "--board", name, "--csim-events", "0", "--json")
+        assert done.returncode == 0, done.stderr
+        record = json.loads(done.stdout)
+        assert (record["part"], record["board"], record["word_bits"]) == (board.part, name, board.word_bits)
+        place = folder / "p" / "board" / name
+        assert {str(one.relative_to(place)) for one in place.rglob("*") if one.is_file()} == set(record["files"])
+        assert any("No Vivado" in note for note in record["notes"])
+        assert (place / "build.sh").stat().st_mode & 0o100
+    again = run(folder, "verify", "p", "--no-csim", "--json")
+    assert again.returncode == 0, again.stderr
+    assert not [note for note in json.loads(again.stdout)["notes"] if "differ from what" in note]
+
+
+@pytest.mark.agree
+def test_convert_for_a_board_compares_the_wrapper_and_verify_does_it_again(tmp_path: Path) -> None:
+    tiny_model(tmp_path / "m.h5")
+    flags = ("--reference", "none", "--csim-events", "20", "--json")
+    done = run(tmp_path, "convert", "m.h5", "-o", "p", "--board", "KV260", *flags)
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert (record["target"]["part"], record["target"]["clock_ns"]) == ("xck26-sfvc784-2LV-c", 5.0)
+    (row,) = [one for one in record["verification"] if one["left"] == "wrapper with stalls"]
+    assert (row["holds"], row["events"], row["mismatches"]) == (True, 20, 0)
+    again = run(tmp_path, "verify", "p", "--reference", "none", "--json")
+    assert again.returncode == 0, again.stderr
+    assert "wrapper with stalls" in [one["left"] for one in json.loads(again.stdout)["verification"]]
+    weights = next((tmp_path / "p" / "firmware" / "weights").glob("w*.txt"))
+    weights.write_text(weights.read_text().replace("0", "1"))
+    broken = run(tmp_path, "verify", "p", "--reference", "none")
+    assert broken.returncode == 2
+    assert "its wrapper belongs to other C++ than that of the project now" in broken.stderr
+
+
+def test_part_and_clock_follow_from_the_board(tmp_path: Path) -> None:
+    tiny_model(tmp_path / "m.h5")
+    done = run(tmp_path, "convert", "m.h5", "--board", "zcu102", "--part", "xcku115")
+    assert done.returncode == 2
+    assert "--board zcu102 gives part and clock, and excludes --part" in done.stderr
+    unknown = run(tmp_path, "convert", "m.h5", "--board", "de10")
+    assert "unknown board 'de10'" in unknown.stderr
+    assert "pynq-z1, pynq-z2" in unknown.stderr
+
+
+def test_a_project_for_vivado_hls_is_refused_by_name(tmp_path: Path) -> None:
+    tiny_model(tmp_path / "m.h5")
+    flags = ("--no-csim", "--reference", "none", "--backend", "vivado", "-o", "p")
+    assert run(tmp_path, "convert", "m.h5", *flags).returncode == 0
+    done = run(tmp_path, "board", "p", "--board", "pynq-z2")
+    assert done.returncode == 2
+    assert "FC230" in done.stderr
+    assert "needs Vitis HLS 2021.1 to 2025.2" in done.stderr
+    assert not (tmp_path / "p" / "board").exists()
+
+
+def test_a_board_or_a_report_is_needed(folder: Path) -> None:
+    done = run(folder, "board", "p")
+    assert done.returncode == 2
+    assert "give --board NAME" in done.stderr
+    missing = run(folder, "board", "p", "--report")
+    assert missing.returncode == 2
+    assert "FC233" in missing.stderr
+
+
+def test_a_report_packs_logs_and_versions_and_no_weights(folder: Path) -> None:
+    assert run(folder, "board", "p", "--board", "pynq-z2", "--csim-events", "0").returncode == 0
+    place = folder / "p" / "board" / "pynq-z2"
+    (place / "build" / "logs").mkdir(parents=True)
+    (place / "build" / "logs" / "ip.log").write_text("x" * (5 << 20) + "ERROR: the end")
+    done = run(folder, "board", "p", "--report", "--json")
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(folder / "p-board-report.zip") as archive:
+        names = archive.namelist()
+        assert archive.read("pynq-z2/build/logs/ip.log").endswith(b"ERROR: the end")
+        assert len(archive.read("pynq-z2/build/logs/ip.log")) == 4 << 20
+        assert json.loads(archive.read("versions.json"))["hls4ml"] == "1.3.0"
+    assert {"pynq-z2/board.json", "pynq-z2/settings.tcl", "versions.json"} <= set(names)
+    assert not [name for name in names if "vectors" in name or "weights" in name]
+    assert run(folder, "board", "p", "--report").returncode == 0  # replaces its own
+    (folder / "mine.zip").write_text("mine")
+    refused = run(folder, "board", "p", "--report", "-o", "mine.zip")
+    assert refused.returncode == 2
+    assert (folder / "mine.zip").read_text() == "mine"
+
+
+@pytest.mark.parametrize("board", boards().values(), ids=lambda board: board.name)
+def test_every_board_has_a_known_part_and_a_row_on_the_page(board: Board) -> None:
+    assert find(board.part) == find(board.name)
+    row = rf"\| `{board.name}` \| {re.escape(board.part)} \| {board.clock_mhz} MHz \|.*\| {board.word_bits} bits \|"
+    assert re.search(row, PAGE)
+    assert board.source
+    assert (board.kind is BoardKind.ALVEO) == bool(board.platform and board.memory)
+    assert board.memory_bits in {0, 64, 128, 256, 512}
+    assert find_board(board.name.upper().replace("-", " ")) is board
