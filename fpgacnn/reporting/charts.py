@@ -17,7 +17,10 @@ LARGEST = 2.0**FARTHEST
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """A length as part of a whole, with its error band; a bar `over` the whole is drawn full and in the alarm color."""
+    """A length as part of a whole, with its error band.
+
+    A bar that is `over` the whole, with all of its band, is drawn full and in the alarm color.
+    """
 
     kind: ClassVar[str] = "bar"
     start: float
@@ -81,7 +84,39 @@ class Timeline:
     gaps: tuple[tuple[float, float], ...]
 
 
-Mark: TypeAlias = Bar | Strip | Dots | GraphRow | Timeline
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shares:
+    """Parts of a whole behind each other: (start, length, number of the color)."""
+
+    kind: ClassVar[str] = "shares"
+    parts: tuple[tuple[float, float, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swatch:
+    """The color of a row in charts of shares."""
+
+    kind: ClassVar[str] = "swatch"
+    color: int
+
+
+Mark: TypeAlias = Bar | Strip | Dots | GraphRow | Timeline | Shares | Swatch
+COLORS = 8
+"""Colors of parts; further parts begin again."""
+
+
+def shares(amounts: Sequence[float]) -> Shares | None:
+    """The parts of a sum, in order; None if there is nothing to draw."""
+    whole = sum(amounts)
+    if not (isfinite(whole) and whole > 0 and min(amounts) >= 0):
+        return None
+    begun, parts = 0.0, []
+    for number, amount in enumerate(amounts):
+        start, end = _percent(begun, whole), _percent(begun + amount, whole)
+        begun += amount
+        if end > start:
+            parts.append((start, round(end - start, 2), number % COLORS))
+    return Shares(parts=tuple(parts))
 
 
 def timeline(start: float, end: float, gaps: Sequence[tuple[float, float]], whole: float) -> Timeline | None:
@@ -106,7 +141,11 @@ def bar(
     ends = [None if end is None or not isfinite(end) else _percent(start + end, whole) for end in (low, high)]
     begin = _percent(start, whole)
     return Bar(
-        start=begin, length=_percent(start + value, whole) - begin, low=ends[0], high=ends[1], over=value > whole
+        start=begin,
+        length=_percent(start + value, whole) - begin,
+        low=ends[0],
+        high=ends[1],
+        over=(value if low is None else low) > whole,
     )
 
 

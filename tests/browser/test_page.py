@@ -141,6 +141,27 @@ def test_nothing_is_wider_than_the_window_but_tables_that_scroll(show: Show) -> 
         assert wide.first.get_attribute("aria-labelledby")
 
 
+@pytest.mark.parametrize("width", [500, 1280, 1920])
+def test_no_column_of_the_network_or_of_the_costs_is_cut(show: Show, width: int) -> None:
+    shown = show(viewport={"width": width, "height": 900})
+    cut = "[...document.querySelectorAll('.scroll')].filter(one => one.scrollWidth > one.clientWidth + 1)"
+    found = shown.page.evaluate(f"{cut}.map(one => one.querySelector('caption').id)")
+    assert not {"p1-network-table1", "p1-layers-table1", "p1-layers-table2", "p1-resources-table1"} & set(found)
+    low = shown.page.evaluate("Math.max(...[...document.querySelectorAll('tr')].map(one => one.offsetHeight))")
+    assert low < 400
+    bars = shown.page.evaluate("[...document.querySelectorAll('.mark')].map(one => one.clientWidth)")
+    assert min(bars) >= 60
+
+
+def test_what_follows_from_a_change_is_shown_on_demand(show: Show) -> None:
+    page = show("compare").page
+    layer = page.locator("#changed-layer")
+    assert not layer.locator("table").is_visible()
+    layer.locator("summary").click()
+    assert layer.locator("table").is_visible()
+    assert page.locator("#changed-plan table").is_visible()
+
+
 @pytest.mark.parametrize(("setting", "paper"), [("light", "rgb(255, 255, 255)"), ("dark", "rgb(20, 23, 27)")])
 def test_paper_is_white_and_screens_follow_the_reader(show: Show, setting: str, paper: str) -> None:
     shown = show(**SETTINGS[setting])

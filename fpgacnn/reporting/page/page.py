@@ -43,13 +43,17 @@ def count(value: float | None, digits: int = 4) -> Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A heading with its unit. Numbers are aligned right; `code` is in a monospaced font, `drawn` has charts only."""
+    """A heading with its unit. Numbers are aligned right; `code` is in a monospaced font, `drawn` has charts only.
+
+    A `minor` column is left out on narrow screens.
+    """
 
     name: str
     unit: str = ""
     number: bool = False
     code: bool = False
     drawn: bool = False
+    minor: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +74,7 @@ class Table:
 class Section:
     """One section of a report; `words` are above the tables, `notes` below.
 
-    `legend` explains charts where they are shown.
+    `legend` explains charts where they are shown. The content of a `folded` section is shown on demand.
     """
 
     key: str
@@ -79,6 +83,7 @@ class Section:
     legend: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
     notes: tuple[str, ...] = ()
+    folded: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from fpgacnn.hardware.synthesis import SynthesisReport
 from fpgacnn.records.report_input import ReportInput
 from fpgacnn.records.resources import (
     RESOURCES,
-    LayerResources,
     ResourceReport,
     ResourceValue,
     Source,
@@ -18,18 +15,10 @@ from fpgacnn.records.resources import (
 )
 from fpgacnn.reporting import charts
 from fpgacnn.reporting.formatting import NOTHING, duration, number, percent, plural, rough
+from fpgacnn.reporting.page.amounts import NAMES, amount_cell, between
+from fpgacnn.reporting.page.layer_costs import spans
 from fpgacnn.reporting.page.page import Cell, Column, Section, Table, Tone, Verdict, cell, count
 
-NAMES = {
-    Source.ESTIMATE: "Estimate of C synthesis",
-    Source.AFTER_SYNTHESIS: "Estimate after synthesis",
-    Source.SIMULATED: "Simulated",
-    Source.CSYNTH: "C synthesis",
-    Source.COSIM: "RTL simulation",
-    Source.SYNTH: "Logic synthesis",
-    Source.EXPORT: "Export",
-    Source.IMPL: "Placed and routed",
-}
 ESTIMATES = {
     Source.ESTIMATE: "Estimated for C synthesis",
     Source.AFTER_SYNTHESIS: "Estimated after logic synthesis",
@@ -55,20 +44,42 @@ def fits_part(entry: ReportInput) -> Verdict:
         return Verdict(question="Fits?", answer="Not known", detail=detail, tone=Tone.PLAIN)
     shares = _shares(cost)
     name, share = max(shares.items(), key=lambda one: one[1])
+    beyond = [one for one in cost.short if cost.resources[one].low > cost.available[one]]
     unsure = [one for one in shares if cost.resources[one].high > cost.available[one]]
-    answer, tone = (
-        ("Does not fit", Tone.BAD) if cost.short else ("May not fit", Tone.WARN) if unsure else ("Fits", Tone.GOOD)
-    )
-    short = [
-        f"{rough(cost.resources[one].value - cost.available[one])} {RESOURCES[one]} too many" for one in cost.short
-    ]
-    over = (
-        " (about half of the LUTs that C synthesis counts are left after logic synthesis)"
-        if cost.source is Source.CSYNTH and "lut" in cost.short
-        else ""
-    )
-    words = f"{', '.join(short)}{over}" if short else f"{RESOURCES[name]} is tightest with {percent(share)}"
+    if beyond:
+        short = [
+            f"{rough(cost.resources[one].value - cost.available[one])} {RESOURCES[one]} too many" for one in beyond
+        ]
+        answer, tone, words = "Does not fit", Tone.BAD, f"{', '.join(short)}{_counted_twice(cost)}"
+    elif unsure:
+        answer, tone = "May not fit", Tone.WARN
+        ends = ", ".join(
+            f"{_ends(cost.resources[one])} of {number(cost.available[one])} {RESOURCES[one]}" for one in unsure
+        )
+        words = f"{ends}. Next: fpgacnn fit"
+    else:
+        answer, tone, words = "Fits", Tone.GOOD, f"{RESOURCES[name]} is tightest with {percent(share)}"
     return Verdict(question="Fits?", answer=answer, detail=f"{words}. {_source_text(cost)}.", tone=tone)
+
+
+def _tone(cost: ResourceReport, name: str) -> Tone:
+    """Whether a resource is short for certain, perhaps, or not."""
+    amount, available = cost.resources.get(name), cost.available.get(name)
+    if amount is None or available is None or amount.high <= available:
+        return Tone.PLAIN
+    return Tone.BAD if amount.low > available else Tone.WARN
+
+
+def _counted_twice(cost: ResourceReport) -> str:
+    """Why C synthesis reports too many LUTs."""
+    if cost.source is Source.CSYNTH and "lut" in cost.short:
+        return " (about half of the LUTs that C synthesis counts are left after logic synthesis)"
+    return ""
+
+
+def _ends(amount: ResourceValue) -> str:
+    """Both ends of a band."""
+    return f"{rough(amount.low)} to {rough(amount.high)}" if amount.is_range else rough(amount.value)
 
 
 def _shares(cost: ResourceReport) -> dict[str, float]:
@@ -82,6 +93,12 @@ def _shares(cost: ResourceReport) -> dict[str, float]:
 
 def _used(cost: ResourceReport) -> str:
     return ", ".join(f"{rough(amount.value)} {RESOURCES[name]}" for name, amount in cost.resources.items())
+
+
+def source_text(entry: ReportInput) -> str:
+    """The source of the figures of single layers."""
+    cost = by_layer(entry.costs)
+    return _source_text(cost) if cost else ""
 
 
 def _source_text(cost: ResourceReport) -> str:
@@ -119,33 +136,6 @@ def _cycles(amount: ResourceValue) -> str:
     )
 
 
-def between(amount: ResourceValue) -> str:
-    """`240`, or the two ends of its range; estimates with three digits."""
-    if amount.estimated:
-        return (
-            f"{rough(amount.value)} ({rough(amount.low)} to {rough(amount.high)})"
-            if amount.is_range
-            else rough(amount.value)
-        )
-    return (
-        f"{number(amount.value)} ({number(amount.low)} to {number(amount.high)})"
-        if amount.is_range
-        else number(amount.value)
-    )
-
-
-def amount_cell(amount: ResourceValue | None) -> Cell:
-    """A number with its range; a dash if there is none."""
-    return Cell(text=between(amount), number=amount.value) if amount else Cell(text=NOTHING)
-
-
-def plain_amount(amount: ResourceValue | None) -> Cell:
-    """A number without its range."""
-    if amount is None:
-        return Cell(text=NOTHING)
-    return Cell(text=rough(amount.value) if amount.estimated else number(amount.value), number=amount.value)
-
-
 def resources(entry: ReportInput) -> Section | None:
     """The figures of every source beside the resources of the part."""
     sources = [cost for cost in entry.costs if cost.resources]
@@ -172,7 +162,7 @@ def resources(entry: ReportInput) -> Section | None:
             if amount and available
             else None
         )
-        used = Cell(text=percent(share), number=share, tone=Tone.BAD if name in word.short else Tone.PLAIN)
+        used = Cell(text=percent(share), number=share, tone=_tone(word, name))
         rows.append(
             (
                 cell(title),
@@ -219,96 +209,13 @@ def latency(entry: ReportInput) -> Section | None:
         for one in sources
     )
     whole = Table(caption="Latency and interval of the whole", columns=columns, rows=rows, ordered=True)
-    drawn = entry.estimate is not None and entry.estimate.simulated is not None and not entry.synthesis
-    waterfall = _waterfall(None if drawn else by_layer(entry.costs))  # the timeline of the simulation shows the layers
-    return Section(key="latency", title="Latency", words=waterfall[0], tables=(whole, *waterfall[1]))
+    drawn = entry.estimate is not None and entry.estimate.simulated is not None  # its timeline shows the layers
+    words, tables = ((), ()) if drawn else spans(entry)
+    return Section(key="latency", title="Latency", words=words, tables=(whole, *tables))
 
 
 def _time(ns: ResourceValue | None) -> Cell:
     return Cell(text=duration(ns.value), number=ns.value) if ns else Cell(text=NOTHING)
-
-
-def _waterfall(cost: ResourceReport | None) -> tuple[tuple[str, ...], tuple[Table, ...]]:
-    layers = [layer for layer in cost.layers if layer.latency_cycles] if cost else []
-    total = sum(layer.latency_cycles.value for layer in layers if layer.latency_cycles)
-    if cost is None or not total:
-        return (), ()
-    rows, begun = [], 0.0
-    for layer in layers:
-        assert layer.latency_cycles is not None
-        drawn = charts.bar(layer.latency_cycles.value, total, start=begun)
-        begun += layer.latency_cycles.value
-        rows.append(
-            (
-                cell(layer.name),
-                amount_cell(layer.latency_cycles),
-                amount_cell(layer.interval_cycles),
-                Cell(text="", mark=drawn),
-            )
-        )
-    columns = (
-        Column(name="Layer"),
-        Column(name="Latency", unit="cycles", number=True),
-        Column(name="Interval", unit="cycles", number=True),
-        Column(name="One after another", drawn=True),
-    )
-    overlap = cost.latency_cycles is not None and cost.latency_cycles.value < total
-    words = (
-        "Layers overlap: each begins with its first inputs, so the whole takes less time than the sum."
-        if overlap
-        else ""
-    )
-    caption = f"Latency of every layer ({NAMES[cost.source]})"
-    return ((words,) if words else ()), (Table(caption=caption, columns=columns, rows=tuple(rows), ordered=True),)
-
-
-def layers(entry: ReportInput) -> Section | None:
-    """The cost of each layer."""
-    cost = by_layer(entry.costs)
-    shares = [layer for layer in cost.layers if layer.resources or layer.why] if cost else []
-    if cost is None or not shares:
-        return None
-    named = [
-        name for name in RESOURCES if any(layer.resources[name].value for layer in shares if name in layer.resources)
-    ]
-    kinds, reasons = any(layer.kind for layer in shares), any(layer.why for layer in shares)
-    columns = (
-        Column(name="Layer"),
-        *([Column(name="Kind")] if kinds else ()),
-        *(column for name in named for column in _headings(name)),
-        *([Column(name="Source of the numbers")] if reasons else ()),
-    )
-    most = {name: max(layer.resources[name].value for layer in shares if name in layer.resources) for name in named}
-    rows = tuple(
-        (
-            cell(layer.name),
-            *([cell(layer.kind)] if kinds else ()),
-            *_spent(layer, named, most),
-            *([cell(layer.why)] if reasons else ()),
-        )
-        for layer in shares
-    )
-    table = Table(caption=f"Cost of every layer ({NAMES[cost.source]})", columns=columns, rows=rows)
-    return Section(key="layers", title="Cost by layer", words=(f"{_source_text(cost)}.",), tables=(table,))
-
-
-DRAWN = {"lut", "dsp"}
-"""Resources with a bar for each layer."""
-
-
-def _headings(name: str) -> tuple[Column, ...]:
-    drawn = (Column(name=f"Share of {RESOURCES[name]}", drawn=True),) if name in DRAWN else ()
-    return (Column(name=RESOURCES[name], number=True), *drawn)
-
-
-def _spent(layer: LayerResources, named: Sequence[str], most: dict[str, float]) -> tuple[Cell, ...]:
-    cells: list[Cell] = []
-    for name in named:
-        amount = layer.resources.get(name)
-        cells.append(plain_amount(amount))
-        if name in DRAWN:
-            cells.append(Cell(text="", mark=charts.bar(amount.value, most[name]) if amount else None))
-    return tuple(cells)
 
 
 def cautions(entry: ReportInput) -> Section | None:

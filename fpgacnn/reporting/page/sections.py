@@ -12,7 +12,8 @@ from fpgacnn.records.resources import by_layer
 from fpgacnn.reporting import charts
 from fpgacnn.reporting.formatting import NOTHING, power, times
 from fpgacnn.reporting.graph_drawing import graph_rows
-from fpgacnn.reporting.page import resources, streams
+from fpgacnn.reporting.page import layer_costs, resources, streams
+from fpgacnn.reporting.page.amounts import NAMES, plain_amount
 from fpgacnn.reporting.page.page import Cell, Column, Section, Table, Tone, cell, count
 from fpgacnn.reporting.page.verdicts import outcome
 from fpgacnn.sim.compare import VerificationReport
@@ -28,7 +29,7 @@ def sections(entry: ReportInput) -> tuple[Section, ...]:
         resources.latency(entry),
         streams.timeline(entry),
         streams.fifos(entry),
-        resources.layers(entry),
+        layer_costs.layers(entry, resources.source_text(entry)),
     )
     parts: tuple[Section | None, ...]
     if record is None:
@@ -52,10 +53,10 @@ def network(entry: ReportInput, record: RunRecord) -> Section:
     columns = (
         Column(name="Graph", drawn=True),
         Column(name="Layer"),
-        Column(name="Operation"),
-        Column(name="Shape", number=True),
-        Column(name="Result", code=True),
-        Column(name="Parameters", number=True),
+        Column(name="Operation", minor=True),
+        Column(name="Shape", number=True, minor=True),
+        Column(name="Result", code=True, minor=True),
+        Column(name="Parameters", number=True, minor=True),
     )
     spent, headings = _spent(entry, layers)
     rows = tuple(
@@ -92,8 +93,8 @@ def _spent(entry: ReportInput, layers: Sequence[LayerRecord]) -> tuple[list[tupl
     most = max((lut.value for lut in luts if lut), default=0.0)
     rows: list[tuple[Cell, ...]] = [
         (
-            resources.plain_amount(share.latency_cycles if share else None),
-            resources.plain_amount(lut),
+            plain_amount(share.latency_cycles if share else None),
+            plain_amount(lut),
             Cell(text="", mark=charts.bar(lut.value, most) if lut else None),
         )
         for share, lut in zip(found, luts, strict=True)
@@ -101,7 +102,7 @@ def _spent(entry: ReportInput, layers: Sequence[LayerRecord]) -> tuple[list[tupl
     return rows, (
         Column(name="Latency", unit="cycles", number=True),
         Column(name="LUT", number=True),
-        Column(name=resources.NAMES[cost.source], drawn=True),
+        Column(name=NAMES[cost.source], drawn=True),
     )
 
 

@@ -8,8 +8,8 @@ from fpgacnn.records.record import RunRecord
 from fpgacnn.records.report_input import ReportInput
 from fpgacnn.records.resources import RESOURCES, ResourceReport, ResourceValue, Source
 from fpgacnn.reporting.formatting import NOTHING, duration, number, percent
+from fpgacnn.reporting.page.amounts import NAMES, between
 from fpgacnn.reporting.page.page import Cell, Column, Section, Table, Tone, cell
-from fpgacnn.reporting.page.resources import NAMES, between
 from fpgacnn.reporting.page.verdicts import outcome, promise, verdicts
 
 DIGEST_SHOWN = 12

@@ -30,8 +30,8 @@ def timeline(entry: ReportInput) -> Section | None:
     columns = (
         Column(name="Layer"),
         *(Column(name=name, unit="cycle", number=True) for name in ("Begins", "Ends")),
-        Column(name="Waits for words", number=True),
-        Column(name="Waits for places", number=True),
+        Column(name="Waits for words", number=True, minor=True),
+        Column(name="Waits for places", number=True, minor=True),
         Column(name="One frame", drawn=True),
     )
     rows = tuple(_row(one, end) for one in dataflow.layers)

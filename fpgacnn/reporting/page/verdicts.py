@@ -6,7 +6,7 @@ from fpgacnn.records.flatten import comparison_name
 from fpgacnn.records.record import PlanRecord, RunRecord
 from fpgacnn.records.report_input import ReportInput
 from fpgacnn.reporting.formatting import NOTHING, number, plural
-from fpgacnn.reporting.page import resources
+from fpgacnn.reporting.page import layer_costs, resources
 from fpgacnn.reporting.page.page import Tone, Verdict
 from fpgacnn.sim.compare import READING, OutputBound, VerificationReport
 
@@ -27,6 +27,7 @@ def verdicts(entry: ReportInput) -> tuple[Verdict, ...]:
         *in_rtl(entry),
         resources.fits_part(entry),
         resources.speed(entry),
+        *layer_costs.slowest(entry),
         *(quality(record) if record else ()),
     )
 

@@ -99,10 +99,16 @@ def inputs_report(entries: Sequence[ReportInput]) -> Iterator[RenderableType]:
         yield from run_details(entries[0].record)
 
 
-def comparison_report(comparison: Comparison) -> Iterator[RenderableType]:
-    """The changes between two runs."""
+def comparison_report(comparison: Comparison, *, every: bool = False) -> Iterator[RenderableType]:
+    """The changes between two runs; `every`: also those that follow from the others."""
+    folded = []
     for section in compose.difference(comparison).overview:
-        yield from section_parts(section)
+        if section.folded and not every:
+            folded.append(section.title)
+        else:
+            yield from section_parts(section)
+    if folded:
+        yield Text(f"-v lists the rest: {clean(', '.join(folded))}", style="dim")
 
 
 def verdict_line(verdict: Verdict) -> Text:
@@ -129,13 +135,20 @@ def drawn_table(table: page.Table) -> FittingTable:
             Heading(
                 name=clean(f"{column.name} [{column.unit}]" if column.unit else column.name),
                 right=column.number,
-                least=0 if column.number or place == shown[0] or column.code else FOLDED,
+                least=0 if place == shown[0] or column.code or _is_of_numbers(table, place) else FOLDED,
             )
             for column, place in named
         ),
         rows=tuple(
             tuple(Text(clean(row[place].text), style=STYLES[row[place].tone]) for place in shown) for row in table.rows
         ),
+    )
+
+
+def _is_of_numbers(table: page.Table, place: int) -> bool:
+    """Whether a column has numbers, each perhaps with its band, and no longer texts."""
+    return table.columns[place].number and all(
+        row[place].number is not None or len(row[place].text) <= FOLDED for row in table.rows
     )
 
 

@@ -18,13 +18,14 @@ from fpgacnn.reporting.formats.files import write_comparison, write_report
 from fpgacnn.reporting.formats.html import html
 from fpgacnn.reporting.formats.markdown import markdown
 from fpgacnn.reporting.formats.spreadsheet import field
+from fpgacnn.reporting.formatting import number
 from fpgacnn.reporting.page import compose
 from fpgacnn.reporting.page.page import Section, Tone
 from fpgacnn.reporting.page.sections import sections
 from fpgacnn.reporting.page.verdicts import verdicts
 from fpgacnn.sim.compare import READING
 from tests.conftest import Golden
-from tests.support.records import broken, comparison, entry, exact_record, record
+from tests.support.records import broken, comparison, entry, estimated, exact_record, record
 
 ONE = [entry()]
 TWO = [entry("before"), ReportInput(name="after", record=exact_record())]
@@ -277,6 +278,36 @@ def test_changes_are_told_in_numbers() -> None:
         ("clock", 5.0, 10.0, 5.0, 2.0, "ns"),
         ("reuse", 1, 4, 3, 4.0, ""),
     ]
+
+
+def test_a_comparison_begins_with_five_lines_and_keeps_consequences_for_demand() -> None:
+    parallel = replace(record(estimate=estimated()), target=replace(record().target, io="parallel"))
+    page = compose.difference(compare(entry(), ReportInput(name="after", record=parallel)))
+    (summary,) = page.overview[0].tables
+    assert [row[0].text for row in summary.rows] == ["Promise", "Proof", "Cost", "Speed", "Quality"]
+    assert [cell.text for cell in summary.rows[0]] == ["Promise", "Bounded", "Bounded", "the same"]
+    assert [cell.text for cell in summary.rows[4]][3] == "the same"
+    assert {section.key: section.folded for section in page.overview[2:]}["changed-target"] is False
+    assert all(section.folded for section in page.overview[2:] if section.key != "changed-target")
+
+
+def test_both_ends_of_a_band_stand_in_the_cell_of_its_value() -> None:
+    larger = estimated()
+    lut = larger.after_synthesis.lut
+    grown = replace(
+        larger,
+        after_synthesis=replace(
+            larger.after_synthesis, lut=replace(lut, value=2 * lut.value, low=2 * lut.low, high=2 * lut.high)
+        ),
+    )
+    left, right = (ReportInput(name=str(one), record=record(estimate=one)) for one in (larger, grown))
+    changed = compare(left, right)
+    assert {one.quantity for one in changed.changes} == {"LUT", "LUT, low", "LUT, high"}
+    (section,) = (one for one in compose.difference(changed).overview if one.key.startswith("changed-"))
+    (row,) = section.tables[0].rows
+    assert row[1].text == f"{number(lut.value)} ({number(lut.low)} to {number(lut.high)})"
+    assert row[2].text == f"{number(2 * lut.value)} ({number(2 * lut.low)} to {number(2 * lut.high)})"
+    assert row[4].text == "× 2"
 
 
 def test_what_only_one_run_has_is_a_change() -> None:

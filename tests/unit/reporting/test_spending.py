@@ -12,13 +12,14 @@ from fpgacnn.records.flatten import flatten
 from fpgacnn.records.read_record import read_run
 from fpgacnn.records.report_input import ReportInput
 from fpgacnn.records.resources import Source, by_layer, latest, resource_reports, timed
-from fpgacnn.reporting.charts import Bar
+from fpgacnn.reporting.charts import Bar, Shares, shares
 from fpgacnn.reporting.page import compose
+from fpgacnn.reporting.page.layer_costs import OVERLAP, slowest, starts
 from fpgacnn.reporting.page.page import Section, Tone
 from fpgacnn.reporting.page.resources import fits_part, speed
 from fpgacnn.reporting.page.sections import sections
 from fpgacnn.reporting.page.verdicts import verdicts
-from tests.support.records import estimated, exact_record, record, synthesized
+from tests.support.records import estimated, exact_record, layer, record, synthesized
 
 
 def whole() -> ReportInput:
@@ -85,7 +86,13 @@ def test_cycles_become_time_by_the_clock_that_was_asked_for() -> None:
     ("entry", "answer", "tone", "words"),
     [
         (guessed(), "Fits", Tone.GOOD, "DSP is tightest with 44 %. Estimated after logic synthesis."),
-        (guessed(dsp=200), "May not fit", Tone.WARN, "DSP is tightest with 91 %. Estimated after logic synthesis."),
+        (
+            guessed(dsp=200),
+            "May not fit",
+            Tone.WARN,
+            "150 to 250 of 220 DSP. Next: fpgacnn fit. Estimated after logic synthesis.",
+        ),
+        (guessed(dsp=240), "May not fit", Tone.WARN, "180 to 300 of 220 DSP. Next: fpgacnn fit. Estimated after"),
         (guessed(dsp=300), "Does not fit", Tone.BAD, "80 DSP too many. Estimated after logic synthesis."),
         (reported(), "Fits", Tone.GOOD, "LUT is tightest with 56 %. C synthesis (Vitis HLS 2023.2)"),
         (
@@ -138,6 +145,7 @@ def test_a_project_that_fpgacnn_did_not_make_is_not_said_to_be_exact() -> None:
         ("Exact?", "Not known"),
         ("Fits?", "Fits"),
         ("How fast?", "850 ns"),
+        ("Slowest?", "conv2"),
     ]
     assert chapter.subtitle == "myproject, xc7z020-clg400-1, Vitis HLS, 2023.2"
     assert [one.key for one in chapter.sections] == ["resources", "latency", "layers", "synthesis"]
@@ -205,23 +213,57 @@ def test_an_estimate_is_drawn_with_its_band() -> None:
     assert drawn == Bar(start=0.0, length=43.64, low=32.73, high=54.55)
 
 
-def test_layers_stand_one_after_the_other_and_the_report_says_where_they_overlap() -> None:
+def test_layers_that_overlap_are_compared_with_the_longest() -> None:
     latency = section(whole(), "latency")
     assert [[cell.text for cell in row[:3]] for row in latency.tables[1].rows] == [
         ["conv1", "80", "64"],
         ["conv2", "120", "64"],
     ]
     assert [row[3].mark for row in latency.tables[1].rows] == [
-        Bar(start=0.0, length=40.0),
-        Bar(start=40.0, length=60.0),
+        Bar(start=0.0, length=66.67),
+        Bar(start=0.0, length=100.0),
     ]
-    assert latency.words == (
-        "Layers overlap: each begins with its first inputs, so the whole takes less time than the sum.",
+    assert latency.words == (OVERLAP,)
+
+
+def test_layers_without_a_graph_follow_each_other() -> None:
+    assert starts({"a": 3.0, "b": 4.0, "c": 5.0}, ()) == {"a": 0.0, "b": 3.0, "c": 7.0}
+
+
+def test_a_layer_begins_when_the_last_of_its_inputs_is_complete() -> None:
+    """A skip connection: `b` and `c` work at the same time, `add` waits for the longer of them."""
+    graph = (
+        layer("x", "Input"),
+        layer("a", "Dense", "x"),
+        layer("b", "Dense", "a"),
+        layer("flat", "Reshape", "a"),
+        layer("c", "Dense", "flat"),
+        layer("add", "Merge", "b", "c"),
     )
+    found = starts({"a": 3.0, "b": 4.0, "c": 9.0, "add": 1.0}, graph)
+    assert {name: found[name] for name in ("a", "b", "c", "add")} == {"a": 0.0, "b": 3.0, "c": 3.0, "add": 12.0}
+
+
+def test_the_slowest_layer_is_named_with_its_share() -> None:
+    (verdict,) = slowest(whole())
+    assert (verdict.answer, verdict.detail) == ("conv2", "This layer works 120 cycles on a frame, 60 % of all.")
+    assert slowest(ReportInput(name="a", record=record())) == ()
+
+
+def test_shares_of_the_layers_add_up_and_name_the_largest() -> None:
+    rows = section(whole(), "layers").tables[0].rows
+    for row in rows:
+        mark = row[1].mark
+        assert isinstance(mark, Shares)
+        assert sum(length for _, length, _ in mark.parts) == pytest.approx(100.0, abs=0.1)
+    assert shares([0.0, 0.0]) is None
+    assert shares([float("nan"), 1.0]) is None
+    assert shares([1.0, 0.0, 3.0]) == Shares(parts=((0.0, 25.0, 0), (25.0, 75.0, 2)))
 
 
 def test_a_layer_without_numbers_says_why() -> None:
-    assert texts(whole(), "layers")[2] == ["relu", "conv_2d_cl", "–", "", "–", "–", "", "–", "inlined into its caller"]
+    row = section(whole(), "layers").tables[1].rows[2]
+    assert [cell.text for cell in row] == ["", "relu", "conv_2d_cl", "–", "–", "–", "–", "inlined into its caller"]
 
 
 def test_cautions_say_what_to_do() -> None:

@@ -18,7 +18,9 @@ def compare(
     output: options.ReportFile = None,
     json: options.Json = False,  # noqa: FBT002  # typer needs a positional bool
     quiet: options.Quiet = False,  # noqa: FBT002  # typer needs a positional bool
-    verbose: options.Verbose = False,  # noqa: ARG001, FBT002  # read by main
+    verbose: Annotated[  # noqa: FBT002  # typer needs a positional bool
+        bool, typer.Option("--verbose", "-v", help="List every value that differs.")
+    ] = False,
 ) -> int:
     """Show what changed from A to B, in numbers: formats, exactness, comparisons, quality, cost, digests, tools.
 
@@ -37,5 +39,5 @@ def compare(
     elif not quiet:
         from fpgacnn.reporting.terminal.tables import comparison_report
 
-        show(comparison_report(comparison))
+        show(comparison_report(comparison, every=verbose))
     return 0 if comparison.holds else 1
