@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from fpgacnn.hardware.estimation.graph.graph import (
     TemplateCall,
     WeightClass,
     WeightSummary,
+    joined,
     summarize,
     without_dead,
 )
@@ -289,7 +290,7 @@ def _summary(entry: Mapping[str, Any], weights: Mapping[str, Any]) -> WeightSumm
         summaries = [summarize(np.asarray(weights[one["var"]], np.int64)) for one in tables]
         told = [whole(one.get("zeros_header")) for one in tables]
         zeros = None if None in told else sum(one or 0 for one in told)
-        return WeightSummary(classes=tuple(one for summary in summaries for one in summary.classes), hls4ml_zeros=zeros)
+        return replace(joined(summaries), hls4ml_zeros=zeros)
     found = [_from_statistics(one) for one in tables]
     if any(one is None for one in found):
         return None

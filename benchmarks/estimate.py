@@ -2,9 +2,9 @@
 
 Over a data set of synthesized designs, each judged by constants that never saw its repository.
 
-    python benchmarks/estimate.py DATASET                  leave-one-repository-out: what to expect of a new project
-    python benchmarks/estimate.py DATASET --no-fit         the shipped constants on a foreign data set
-    python benchmarks/estimate.py DATASET --write          fit on everything and write the constants that are shipped
+    python benchmarks/estimate.py DATASET            nested leave-one-repository-out: what to expect of a new project
+    python benchmarks/estimate.py DATASET --no-fit   the shipped constants on a foreign data set
+    python benchmarks/estimate.py DATASET --write    fit on everything and write the constants that are shipped
 
 `--json OUT` writes every number: by quantity and group `median_ape`, `p90_ape`, `designs`, `band_coverage`, and by
 design the estimate, its band and the truth. Repositories weigh the same; near-duplicates count once.
@@ -22,11 +22,11 @@ from statistics import mean, median
 
 import numpy as np
 from dataset import AFTER, QUANTITIES, read
-from fitting import Case, bands, cases, figure, fit, spread, weighted_quantile
+from fitting import Case, answer, bands, cases, figure, fit, spread, weighted_quantile
 
 import fpgacnn.hardware.estimation
-from fpgacnn.hardware.estimation import Estimate, estimate
-from fpgacnn.hardware.estimation.constants import DATA, serialize
+from fpgacnn.hardware.estimation import Estimate, LayerEstimate
+from fpgacnn.hardware.estimation.constants import DATA, Constants, serialize, shipped
 from fpgacnn.hardware.estimation.core import group_of
 from fpgacnn.hardware.estimation.graph.graph import Role
 
@@ -71,9 +71,9 @@ def main() -> int:
             f"{asked.dataset}: leaving one repository out needs two of them; --no-fit judges the shipped constants\n"
         )
         return 2
-    judged = shipped_constants(chosen) if asked.no_fit else leave_one_repository_out(chosen)
+    judged = shipped_constants(chosen) if asked.no_fit else nested(chosen)
     if asked.write:
-        final = replace(fit(chosen), bands=bands(ratios(judged)))
+        final = replace(fit(chosen), bands=bands(ratios(leave_one_repository_out(chosen))))
         (Path(fpgacnn.hardware.estimation.__file__).parent / DATA).write_text(serialize(final), encoding="utf-8")
     scores = list(score(judged))
     show(scores, chosen)
@@ -93,22 +93,47 @@ def _arguments() -> argparse.Namespace:
 
 def shipped_constants(chosen: Sequence[Case]) -> list[Judged]:
     """Every design by the constants of the package."""
-    return [Judged(case=case, answer=estimate(case.sample.model)) for case in chosen]
+    return [Judged(case=case, answer=answer(case, shipped())) for case in chosen]
 
 
 def leave_one_repository_out(chosen: Sequence[Case]) -> list[Judged]:
-    """Every design by constants and bands of the other repositories alone."""
-    fitted = {repository: fit(_others(chosen, {repository})) for repository in _repositories(chosen)}
-    plain = [Judged(case=case, answer=estimate(case.sample.model, fitted[case.sample.repository])) for case in chosen]
+    """Every design by the constants of the other repositories; the bands are those of the package.
+
+    What the shipped bands are made of.
+    """
+    return [
+        Judged(case=case, answer=answer(case, constants))
+        for repository in _repositories(chosen)
+        for constants in [fit(_others(chosen, {repository}))]
+        for case in chosen
+        if case.sample.repository == repository
+    ]
+
+
+def nested(chosen: Sequence[Case]) -> list[Judged]:
+    """Every design by constants and bands of the other repositories alone.
+
+    The bands come from errors of the other repositories' designs, each by constants that have seen neither its own
+    repository nor the one that is judged.
+    """
+    fitted: dict[frozenset[str], Constants] = {}
+
+    def without(*repositories: str) -> Constants:
+        key = frozenset(repositories)
+        if key not in fitted:
+            fitted[key] = fit(_others(chosen, set(key)))
+        return fitted[key]
+
     judged = []
-    for case in chosen:
-        repository = case.sample.repository
-        seen = [one for one in plain if one.case.sample.repository != repository]
-        judged.append(
-            Judged(
-                case=case, answer=estimate(case.sample.model, replace(fitted[repository], bands=bands(ratios(seen))))
-            )
-        )
+    for repository in _repositories(chosen):
+        seen = [
+            Judged(case=case, answer=answer(case, without(repository, case.sample.repository)))
+            for case in _others(chosen, {repository})
+        ]
+        constants = replace(without(repository), bands=bands(ratios(seen)))
+        judged += [
+            Judged(case=case, answer=answer(case, constants)) for case in chosen if case.sample.repository == repository
+        ]
     return judged
 
 
@@ -140,7 +165,7 @@ def ratios(judged: Sequence[Judged]) -> dict[str, list[tuple[str, str, float, fl
     return found
 
 
-def _layer_value(cost: fpgacnn.hardware.estimation.LayerCost, quantity: str) -> float:
+def _layer_value(cost: LayerEstimate, quantity: str) -> float:
     resources = cost.resources
     return {
         "LUT": resources.lut.value,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fpgacnn.hardware.devices import find_device
 from fpgacnn.hardware.estimation.constants import ALL, Band, Constants
-from fpgacnn.hardware.estimation.core import estimate
+from fpgacnn.hardware.estimation.core import priced
 from fpgacnn.hardware.estimation.primitives import Primitive
 from fpgacnn.hardware.estimation.quantities import Quantities, quantities
 from fpgacnn.hardware.estimation.result import Estimate
@@ -37,8 +37,23 @@ NOT_OF = {
         Primitive.SHARED_BITS,
         Primitive.QUEUE_REGISTERS,
         Primitive.COPIES,
+        Primitive.ACCUMULATE,
+        Primitive.WAITING,
+        Primitive.STAGED,
+        Primitive.HELD,
+        Primitive.HELD_BITS,
+        Primitive.POOL_HELD,
+        Primitive.POOL_HELD_BITS,
     },
     "FF": {
+        Primitive.COMPARE,
+        Primitive.COMPARE_BITS,
+        Primitive.ROUND,
+        Primitive.ROUND_BITS,
+        Primitive.CLIP,
+        Primitive.CLIP_BITS,
+        Primitive.POOL,
+        Primitive.POOL_BITS,
         Primitive.ADDERS,
         Primitive.ADD_BITS,
         Primitive.CONSTANT_MULTIPLY,
@@ -64,15 +79,21 @@ EXPECTED = {
         Primitive.ACCUMULATE_SELECT: 0.375,
         Primitive.PORTS: 19,
         Primitive.QUEUES: 12,
-        Primitive.ROUND_BITS: 5,
+        Primitive.ROUND: 10,
+        Primitive.ROUND_BITS: 1,
+        Primitive.CLIP: 20,
+        Primitive.CLIP_BITS: 1,
         Primitive.FILL: 1.2,
         Primitive.SOFTMAX: 120,
         Primitive.COMPARE_BITS: 1.7,
         Primitive.QUEUE_BITS: 1,
     },
     "FF": {
-        Primitive.STAGES: 1.6,
+        Primitive.STAGES: 1,
         Primitive.SHARED_STAGES: 0.8,
+        Primitive.WAITING: 1,
+        Primitive.STAGED: 1.2,
+        Primitive.HELD_BITS: 0.4,
         Primitive.SHARED_BITS: 1,
         Primitive.WINDOW_BITS: 1,
         Primitive.COPIES: 2,
@@ -85,7 +106,8 @@ EXPECTED = {
 """What single lines of module reports say a piece costs; the fit moves away from it as far as the designs demand."""
 
 TRUST = 2.0
-QUEUES = (Primitive.QUEUES, Primitive.QUEUE_BITS, Primitive.QUEUE_REGISTERS)
+BETWEEN = (Primitive.QUEUES, Primitive.QUEUE_BITS, Primitive.QUEUE_REGISTERS, Primitive.WAITING)
+"""What the report of a layer does not hold, because it stands between layers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +131,11 @@ def cases(samples: Sequence[Sample]) -> list[Case]:
         )
         for sample in samples
     ]
+
+
+def answer(case: Case, constants: Constants) -> Estimate:
+    """The estimate of a case, without the simulation of its streams, which no constant changes."""
+    return priced(case.sample.model, case.amounts, None, constants)
 
 
 def fit(chosen: Sequence[Case]) -> Constants:
@@ -144,15 +171,27 @@ def _coefficients(chosen: Sequence[Case], quantity: str) -> FloatArray:
 
 
 def _nonnegative(rows: FloatArray, weights: FloatArray, expected: FloatArray) -> FloatArray:
-    """Nonnegative least squares of `rows @ x = 1` by coordinate descent, drawn towards what is expected."""
+    """Nonnegative least squares of `rows @ x = 1`, drawn towards what is expected (Lawson and Hanson)."""
     gram = (rows * weights[:, None]).T @ rows
     trust = np.where(expected > 0, TRUST, 1e-3) * np.maximum(np.diag(gram), 1e-12)
     target = (rows * weights[:, None]).sum(axis=0) + trust * expected
     gram += np.diag(trust)
-    found = expected.copy()
+    free, found = expected > 0, expected.copy()
     for _ in range(SWEEPS):
-        for place in range(len(found)):
-            found[place] = max(0.0, found[place] + (target[place] - gram[place] @ found) / gram[place, place])
+        best = np.zeros(len(target))
+        best[free] = np.linalg.solve(gram[np.ix_(free, free)], target[free])
+        if (best[free] < 0).any():
+            shrinking = free & (best < 0)
+            reach = (found[shrinking] / np.maximum(found[shrinking] - best[shrinking], 1e-300)).min()
+            found += reach * (best - found)
+            free &= found > 1e-12 * (1 + found.max())
+            found[~free] = 0.0
+            continue
+        found = best
+        gain = np.where(free, -np.inf, (target - gram @ found) / np.diag(gram))
+        if gain.max() <= 1e-9:
+            break
+        free[gain.argmax()] = True
     return found
 
 
@@ -168,7 +207,7 @@ def _equations(chosen: Sequence[Case], quantity: str) -> tuple[FloatArray, Float
         for one in case.amounts.layers:
             part = case.sample.layers.get(one.layer.name, {}).get(quantity, 0.0)
             if part > SMALLEST_TRUTH:
-                rows.append([0 if piece in QUEUES else one.primitives[piece] for piece in PIECES])
+                rows.append([0 if piece in BETWEEN else one.primitives[piece] for piece in PIECES])
                 truth.append(part)
                 weights.append(LAYER_WEIGHT * case.weight / max(1, len(case.sample.layers)))
     return np.array(rows, float), np.array(truth), np.array(weights)
@@ -176,11 +215,12 @@ def _equations(chosen: Sequence[Case], quantity: str) -> tuple[FloatArray, Float
 
 def _left_by_synthesis(chosen: Sequence[Case], constants: Constants) -> dict[str, float]:
     """What logic synthesis leaves of the estimated numbers of csynth: the median, repositories weighing the same."""
+    priced_cases = [(case, answer(case, constants)) for case in chosen if case.sample.after]
     found = {}
     for quantity in AFTER:
         ratios, weights = [], []
-        for case in chosen:
-            value = csynth(estimate(case.sample.model, constants), quantity)
+        for case, estimate in priced_cases:
+            value = csynth(estimate, quantity)
             if case.sample.after.get(quantity) and value:
                 ratios.append(case.sample.after[quantity] / value)
                 weights.append(case.weight)

@@ -9,6 +9,7 @@ from fpgacnn.design import BackendName, IoType, Strategy
 from fpgacnn.hardware.devices import Device, find_device
 from fpgacnn.hardware.estimation.checks import cautions
 from fpgacnn.hardware.estimation.constants import Constants, shipped
+from fpgacnn.hardware.estimation.dataflow.build import Unknown
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role, TemplateCall
 from fpgacnn.hardware.estimation.quantities import LayerQuantities, Quantities, quantities
 from fpgacnn.hardware.estimation.result import (
@@ -32,14 +33,19 @@ def estimate(model: HardwareGraph, constants: Constants | None = None) -> Estima
 
     Raises UnknownPartError if the part is not in the table.
     """
+    counted = quantities(model, find_device(model.part))
+    return priced(model, counted, simulated(model, counted), constants or shipped())
+
+
+def priced(
+    model: HardwareGraph, counted: Quantities, dataflow: Simulated | Unknown | None, constants: Constants
+) -> Estimate:
+    """The estimate of a design that is counted and simulated already."""
     device = find_device(model.part)
-    constants = constants or shipped()
-    counted = quantities(model, device)
     group = group_of(model)
     totals = _totals(counted, model, constants, group)
     after = after_synthesis(totals.resources, constants, group)
     available = available_on(device)
-    dataflow = simulated(model, counted)
     return Estimate(
         stage="csynth",
         tool=f"{'Vitis' if model.tool is BackendName.VITIS else 'Vivado'} HLS",

@@ -8,7 +8,7 @@ from math import ceil, prod
 from fpgacnn.design import BackendName, IoType
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role, TemplateCall
 from fpgacnn.hardware.estimation.graph.wiring import Wiring
-from fpgacnn.hardware.estimation.multiply import Multiplication
+from fpgacnn.hardware.estimation.multiply import PARTITION_LIMIT, Multiplication
 
 WORDS, BITS = 1024, 18
 """The shape of an 18 Kb block for FIFOs and tables."""
@@ -76,13 +76,21 @@ def _input_word(layer: TemplateCall, model: HardwareGraph) -> tuple[Fifo, ...]:
 
 
 def fifo_blocks(fifo: Fifo, model: HardwareGraph) -> int:
-    """Block RAM of queues: short and narrow ones are shift registers."""
+    """Block RAM of queues: short and narrow ones are shift registers.
+
+    Vitis HLS up to 2022 takes pairs of blocks as 1,024 words of 72 bits; later versions 1,024 words of 18 bits, or
+    2,048 of 9 for deeper queues, which are rounded up to a power of two.
+    """
     if model.tool is BackendName.VIVADO:
         return 0 if fifo.depth * fifo.bits <= SMALL_FIFO_BITS else fifo.channels * _blocks(fifo.depth, fifo.bits)
     if model.version and not model.version.startswith(SINCE_2023):
         small = fifo.depth <= SHIFT_REGISTER_DEPTH or fifo.depth * fifo.bits <= SMALL_STREAM_BITS
         return 0 if small else 2 * ceil(fifo.bits / 72) * ceil(fifo.depth / WORDS)
-    return 0 if fifo.depth <= 2 or fifo.depth * fifo.bits < SMALL_STREAM_BITS else _blocks(fifo.depth, fifo.bits)
+    if fifo.depth <= 2 or fifo.depth * fifo.bits < SMALL_STREAM_BITS:
+        return 0
+    if fifo.depth <= WORDS:
+        return ceil(fifo.bits / BITS)
+    return ceil(fifo.bits / (BITS // 2)) * (1 << (fifo.depth - 1).bit_length()) // (2 * WORDS)
 
 
 def _blocks(depth: int, bits: int) -> int:
@@ -106,12 +114,23 @@ def fifo_registers(fifo: Fifo, model: HardwareGraph) -> int:
     return fifo.channels * each
 
 
-def weight_blocks(layer: TemplateCall, product: Multiplication) -> int:
-    """Weights that are read from memory: all multipliers' words side by side, as deep as each is used."""
+def inputs_in_memory(layer: TemplateCall, model: HardwareGraph, product: Multiplication) -> bool:
+    """Whether a reuse loop reads its inputs from block RAM, because there are too many to be split into registers."""
+    dense = layer.role is Role.DENSE and product.in_memory and layer.reuse > 1
+    return dense and model.tool is BackendName.VIVADO and layer.products[0] > PARTITION_LIMIT
+
+
+def weight_blocks(layer: TemplateCall, model: HardwareGraph, product: Multiplication) -> int:
+    """Weights that are read from memory: all multipliers' words side by side, as deep as each is used.
+
+    Inputs that are too many for registers lie in block RAM, too.
+    """
     if not product.in_memory or layer.weight is None:
         return 0
     inputs, outputs = layer.products
     blocks = _rom_blocks(inputs * outputs, layer.reuse, layer.weight.width)
+    if inputs_in_memory(layer, model, product):
+        blocks += _blocks(inputs, layer.input.width)
     if layer.role is Role.RECURRENT:
         blocks += _rom_blocks(layer.out_shape[2] * outputs, layer.recurrent_reuse, layer.weight.width)
     return blocks

@@ -88,6 +88,8 @@ def multiplication(layer: TemplateCall, model: HardwareGraph, device: Device) ->
             if weights_in_memory(layer, model):
                 return _from_memory(layer, model, device)
             return constant_products(layer.weights or assumed_weights(layer), layer, model, device)
+        case Role.SCALE if model.io is IoType.STREAM and layer.weights and layer.weights.count > layer.out_shape[2]:
+            return _selected_scales(layer, model, device)
         case Role.SCALE:
             return constant_products(layer.weights or assumed_weights(layer), layer, model, device)
         case Role.RECURRENT:
@@ -138,6 +140,17 @@ def _recurrent(layer: TemplateCall, model: HardwareGraph, device: Device) -> Mul
         dsp=both.dsp + mixing.dsp,
         variable_area=both.variable_area + mixing.variable_area,
         terms=built,
+    )
+
+
+def _selected_scales(layer: TemplateCall, model: HardwareGraph, device: Device) -> Multiplication:
+    """A normalization of more values than are in a word: a multiplier for each value of a word, with its scale.
+
+    The scale changes from word to word, so it is no constant.
+    """
+    values = layer.out_shape[2]
+    return replace(
+        _full(values, values, layer.input.width, (layer.weight or layer.input).width, model, device), terms=values
     )
 
 

@@ -8,10 +8,27 @@ from math import ceil, prod
 from typing import TypeAlias
 
 from fpgacnn.design import BackendName, IoType
-from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role, TemplateCall
-from fpgacnn.hardware.estimation.memory import SHIFT_REGISTER_DEPTH, Fifo, fifo_blocks, fifo_registers, values_at_once
+from fpgacnn.hardware.estimation.graph.graph import FixedType, HardwareGraph, Role, TemplateCall
+from fpgacnn.hardware.estimation.memory import (
+    SHIFT_REGISTER_DEPTH,
+    Fifo,
+    fifo_blocks,
+    fifo_registers,
+    inputs_in_memory,
+    values_at_once,
+)
 from fpgacnn.hardware.estimation.multiply import Multiplication
-from fpgacnn.hardware.estimation.timing import TimingBudget, elementwise_depth
+from fpgacnn.hardware.estimation.pipeline.delays import NARROW_PRODUCT_BITS, clipping, rounding
+from fpgacnn.hardware.estimation.pipeline.layers import (
+    clips_sums,
+    compared,
+    is_one_pipeline,
+    is_plain_cast,
+    product_type,
+    product_width,
+    sum_width,
+)
+from fpgacnn.hardware.estimation.timing import LayerTiming, TimingBudget, cut_products, elementwise_depth
 
 FULL_SELECT_INPUTS = 256
 WIDE_SELECT_INPUTS = 64
@@ -42,8 +59,8 @@ class Primitive(StrEnum):
     LINE = "line buffers, bits"
     COMPARE = "comparisons and casts"
     COMPARE_BITS = "comparisons and casts, bits"
-    ROUND = "casts that round or saturate"
-    ROUND_BITS = "casts that round or saturate, bits"
+    ROUND = "casts that round"
+    ROUND_BITS = "casts that round, bits"
     POOL = "values that pools compare or add"
     POOL_BITS = "values that pools compare or add, bits"
     SOFTMAX = "softmax values"
@@ -57,19 +74,36 @@ class Primitive(StrEnum):
     QUEUE_REGISTERS = "registers of queues"
     STAGES = "pipeline registers of sums, bits"
     SHARED_STAGES = "pipeline registers of sums that are shared, bits"
+    WAITING = "results that wait for the next layer of one pipeline, bits"
+    CLIP = "casts that saturate"
+    CLIP_BITS = "casts that saturate, bits"
+    STAGED = "registers around multipliers of several cycles, bits"
+    HELD = "results of elementwise layers that are processes"
+    HELD_BITS = "results of elementwise layers that are processes, bits"
+    POOL_HELD = "values that pools of processes hold"
+    POOL_HELD_BITS = "values that pools of processes hold, bits"
 
 
 PrimitiveCounts: TypeAlias = Mapping[Primitive, float]
 
 
 def layer_primitives(
-    layer: TemplateCall, model: HardwareGraph, product: Multiplication, budget: TimingBudget, queues: tuple[Fifo, ...]
+    layer: TemplateCall,
+    model: HardwareGraph,
+    product: Multiplication,
+    budget: TimingBudget,
+    queues: tuple[Fifo, ...],
+    timing: LayerTiming,
 ) -> PrimitiveCounts:
     """All primitives of a layer and its output streams; every primitive must have a constant."""
     found = dict.fromkeys(Primitive, 0.0)
-    parts = [{Primitive.LAYERS: 1.0}, _arithmetic(layer, model, product, budget), _elementwise(layer, model, budget)]
+    parts = [
+        {Primitive.LAYERS: 1.0},
+        _arithmetic(layer, model, product, budget, timing),
+        _elementwise(layer, model, budget),
+    ]
     if model.io is IoType.STREAM:
-        parts.append(_buffers(layer, model))
+        parts.append(_buffers(layer, model, held_in_memory=inputs_in_memory(layer, model, product)))
     for part in (*parts, *(_queue(queue, model) for queue in queues)):
         for piece, amount in part.items():
             found[piece] += amount
@@ -77,7 +111,7 @@ def layer_primitives(
 
 
 def _arithmetic(
-    layer: TemplateCall, model: HardwareGraph, product: Multiplication, budget: TimingBudget
+    layer: TemplateCall, model: HardwareGraph, product: Multiplication, budget: TimingBudget, timing: LayerTiming
 ) -> dict[Primitive, float]:
     if layer.role not in {Role.DENSE, Role.CONVOLUTION, Role.DEPTHWISE, Role.RECURRENT, Role.SCALE}:
         return {}
@@ -90,11 +124,25 @@ def _arithmetic(
         Primitive.CONSTANT_MULTIPLY: product.constant_area,
         Primitive.MULTIPLY: product.variable_area,
         Primitive.DSP: product.dsp,
-        Primitive.ACCUMULATE: outputs * width,
+        Primitive.STAGED: product.built * _inner_cuts(layer, product, budget) * product_width(layer),
     }
-    stages = (product.terms + product.shift_adds) * width / budget.adders
+    if product.in_memory or layer.role is Role.RECURRENT or model.io is IoType.STREAM:
+        found[Primitive.ACCUMULATE] = outputs * width
+    if not product.in_memory and layer.role is not Role.RECURRENT:
+        stages = (
+            timing.register_bits
+            if model.io is IoType.PARALLEL
+            else cut_products(layer, model, product, budget).register_bits
+        )
+    else:
+        stages = (product.terms + product.shift_adds) * width / budget.adders
+    cast_bits = cast_primitives(product_type(layer), layer.accumulator or layer.output, product.terms)
+    if clips_sums(layer):
+        for piece, amount in ((Primitive.CLIP, product.terms), (Primitive.CLIP_BITS, product.terms * width)):
+            cast_bits[piece] = cast_bits.get(piece, 0.0) + amount
+    found |= cast_bits
     found[Primitive.SHARED_STAGES if product.rounds > 1 or layer.reuse > 1 else Primitive.STAGES] = stages
-    if product.in_memory and layer.reuse > 1:
+    if product.in_memory and layer.reuse > 1 and not inputs_in_memory(layer, model, product):
         found[Primitive.SELECTED] = inputs
         if model.io is IoType.STREAM or layer.reuse <= inputs:
             found[Primitive.COPIES] = inputs * layer.input.width
@@ -109,35 +157,36 @@ def _arithmetic(
     if model.io is IoType.PARALLEL and layer.role in {Role.CONVOLUTION, Role.DEPTHWISE} and copies == 1:
         found[Primitive.FILL] = inputs * layer.partitions * layer.input.width
     if not product.in_memory and product.rounds > 1:
-        found |= {Primitive.SHARED: product.needed, Primitive.SHARED_BITS: product.needed * width}
+        found[Primitive.SHARED] = product.needed
+        if model.io is IoType.STREAM or layer.role is Role.RECURRENT:
+            found[Primitive.SHARED_BITS] = product.needed * width
     return {piece: copies * amount for piece, amount in found.items()}
 
 
-def sum_width(layer: TemplateCall) -> int:
-    """Bits of a layer's adders: the accumulator's, or fewer for narrow products, because tools trim unused bits."""
-    accumulator = layer.accumulator.width if layer.accumulator else layer.output.width
-    magnitudes = [one.bits for one in layer.weights.classes if one.digits] if layer.weights else []
-    weight = max(magnitudes, default=(layer.weight or layer.input).width - 1)
-    return min(accumulator, layer.input.width + weight + 1)
+def _inner_cuts(layer: TemplateCall, product: Multiplication, budget: TimingBudget) -> int:
+    """Cuts inside a multiplier of DSP slices: wide ones have registers around them, narrow ones inside the slice."""
+    bits = layer.input.width + (layer.weight or layer.input).width
+    if not product.dsp or bits <= NARROW_PRODUCT_BITS:
+        return 0
+    return ceil(budget.delays.product(dsp=True, bits=bits) / budget.budget_ns) - 1
 
 
 def copies_of(layer: TemplateCall, model: HardwareGraph) -> int:
     """Number of copies of the hardware of one position: one, or one for each position in an unrolled pipeline."""
-    return (
-        max(1, layer.positions) if layer.unrolled(dataflow=model.dataflow, parallel=model.io is IoType.PARALLEL) else 1
-    )
+    parallel = model.io is IoType.PARALLEL
+    if layer.role is Role.SCALE and parallel:
+        return max(1, prod(layer.out_shape[:2]))
+    return max(1, layer.positions) if layer.unrolled(dataflow=model.dataflow, parallel=parallel) else 1
 
 
 def _elementwise(layer: TemplateCall, model: HardwareGraph, budget: TimingBudget) -> dict[Primitive, float]:
     values = values_at_once(layer, model)
     match layer.role:
         case Role.COMPARE | Role.SCALE | Role.MERGE:
-            if layer.output.rounds or layer.output.saturates:
-                return {Primitive.ROUND: values, Primitive.ROUND_BITS: values * layer.input.width}
-            return {Primitive.COMPARE: values, Primitive.COMPARE_BITS: values * layer.input.width}
+            held = _held(layer, model, values)
+            return held | _compared(layer, values) | cast_primitives(layer.input, layer.output, values)
         case Role.POOL | Role.GLOBAL_POOL | Role.ARGMAX:
-            compared = values * (prod(layer.window) if layer.role is Role.POOL else 2)
-            return {Primitive.POOL: compared, Primitive.POOL_BITS: compared * layer.input.width}
+            return _pooled(layer, model, values)
         case Role.SOFTMAX:
             shared = 2 if model.io is IoType.STREAM else 1
             return {
@@ -156,6 +205,58 @@ def _elementwise(layer: TemplateCall, model: HardwareGraph, budget: TimingBudget
             return {}
 
 
+def _held(layer: TemplateCall, model: HardwareGraph, values: int) -> dict[Primitive, float]:
+    """The registers of an elementwise layer that is a process; in one pipeline `WAITING` counts them."""
+    if is_one_pipeline(model):
+        return {}
+    converts = rounding(layer.input, layer.output) or clipping(layer.input, layer.output)
+    return {Primitive.HELD: values if converts else 0.0, Primitive.HELD_BITS: values * layer.input.width}
+
+
+def _pooled(layer: TemplateCall, model: HardwareGraph, values: int) -> dict[Primitive, float]:
+    """An adder or a comparison for each value but the first of a result; a stream brings one pixel a time.
+
+    What streams hold of a window is selected from, and registered.
+    """
+    stream = model.io is IoType.STREAM
+    read = 2 if stream and layer.role is not Role.POOL else compared(layer)
+    joined = values * (read - 1)
+    bits = joined * max(layer.input.width, layer.output.width)
+    found: dict[Primitive, float] = (
+        {Primitive.ADDERS: joined, Primitive.ADD_BITS: bits}
+        if layer.average
+        else {Primitive.COMPARE: joined, Primitive.COMPARE_BITS: bits}
+    )
+    if stream:
+        found |= {Primitive.POOL: values * read, Primitive.POOL_BITS: values * read * layer.input.width}
+    if not is_one_pipeline(model):
+        found |= {Primitive.POOL_HELD: values * read, Primitive.POOL_HELD_BITS: values * read * layer.input.width}
+    return found
+
+
+def _compared(layer: TemplateCall, values: int) -> dict[Primitive, float]:
+    """A comparison and a selection for each value; a cast alone is wires, and a sum is an adder."""
+    if is_plain_cast(layer) or layer.role is Role.SCALE:
+        return {}
+    if layer.role is Role.MERGE and not layer.what.startswith(("max", "min")):
+        return {Primitive.ADDERS: values, Primitive.ADD_BITS: values * layer.output.width}
+    return {Primitive.COMPARE: values, Primitive.COMPARE_BITS: values * layer.input.width}
+
+
+def cast_primitives(before: FixedType, after: FixedType, values: float) -> dict[Primitive, float]:
+    """A cast is wires, unless it rounds (an adder of the bits that stay) or saturates.
+
+    A clipper compares the integer bits that are dropped and selects the result.
+    """
+    found: dict[Primitive, float] = {}
+    if rounding(before, after):
+        found |= {Primitive.ROUND: values, Primitive.ROUND_BITS: values * after.width}
+    if clipping(before, after):
+        dropped = max(1, before.integer - after.integer)
+        found |= {Primitive.CLIP: values, Primitive.CLIP_BITS: values * (dropped + after.width)}
+    return found
+
+
 def _search(layer: TemplateCall, values: int) -> dict[Primitive, float]:
     """A binary search for each value: one comparison for each level; a LUT holds 64 constants for each bit.
 
@@ -170,7 +271,7 @@ def _search(layer: TemplateCall, values: int) -> dict[Primitive, float]:
     }
 
 
-def _buffers(layer: TemplateCall, model: HardwareGraph) -> dict[Primitive, float]:
+def _buffers(layer: TemplateCall, model: HardwareGraph, *, held_in_memory: bool) -> dict[Primitive, float]:
     """Primitives of streams: their ends, and the values that a layer stores of them."""
     ends = layer.in_shape[2] + layer.out_shape[2] if model.tool is BackendName.VIVADO else 2
     found: dict[Primitive, float] = {Primitive.PORTS: ends}
@@ -180,7 +281,7 @@ def _buffers(layer: TemplateCall, model: HardwareGraph) -> dict[Primitive, float
         kept = rows * columns * channels
         line = (rows - 1) * ceil(layer.in_shape[1] / SHIFT_REGISTER_DEPTH) * channels * layer.input.width
         return found | {Primitive.WINDOW: kept, Primitive.WINDOW_BITS: kept * layer.input.width, Primitive.LINE: line}
-    if layer.role is Role.DENSE:
+    if layer.role is Role.DENSE and not held_in_memory:
         kept = prod(layer.in_shape)
         return found | {Primitive.WINDOW: kept, Primitive.WINDOW_BITS: kept * layer.input.width}
     return found

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fpgacnn.hardware.devices import Device
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, TemplateCall
 from fpgacnn.hardware.estimation.graph.wiring import Wiring
 from fpgacnn.hardware.estimation.memory import Fifo, fifo_blocks, fifos, table_blocks, values_at_once, weight_blocks
 from fpgacnn.hardware.estimation.multiply import Multiplication, multiplication
-from fpgacnn.hardware.estimation.primitives import PrimitiveCounts, copies_of, layer_primitives
+from fpgacnn.hardware.estimation.pipeline.design import one_pipeline
+from fpgacnn.hardware.estimation.pipeline.layers import is_one_pipeline
+from fpgacnn.hardware.estimation.primitives import Primitive, PrimitiveCounts, copies_of, layer_primitives
 from fpgacnn.hardware.estimation.timing import LayerTiming, TimingBudget, design_timing, layer_timing
 
 
@@ -46,7 +48,22 @@ def quantities(model: HardwareGraph, device: Device) -> Quantities:
     budget = TimingBudget.of(model, device)
     wiring = Wiring.of(model)
     layers = tuple(layer_quantities(layer, model, device, budget, wiring) for layer in model.layers)
-    return Quantities(layers=layers, timing=design_timing([one.timing for one in layers], model))
+    return whole_design(layers, model, budget)
+
+
+def whole_design(layers: tuple[LayerQuantities, ...], model: HardwareGraph, budget: TimingBudget) -> Quantities:
+    """The layers of a design together: its cycles, and, in one pipeline, the registers between layers."""
+    if not is_one_pipeline(model):
+        return Quantities(layers=layers, timing=design_timing([one.timing for one in layers], model))
+    whole = one_pipeline(model, {one.layer.name: one.timing for one in layers}, budget)
+    waiting = (whole.waiting_bits.get(one.layer.name, 0.0) for one in layers)
+    return Quantities(
+        layers=tuple(
+            replace(one, primitives={**one.primitives, Primitive.WAITING: bits})
+            for one, bits in zip(layers, waiting, strict=True)
+        ),
+        timing=whole.timing,
+    )
 
 
 def layer_quantities(
@@ -57,14 +74,15 @@ def layer_quantities(
     They do not depend on strategies and reuse factors of other layers, except by `model.dataflow` and the depths.
     """
     product, queues = multiplication(layer, model, device), fifos(layer, model, wiring)
+    timing = layer_timing(layer, model, product, budget)
     return LayerQuantities(
         layer=layer,
         product=product,
-        timing=layer_timing(layer, model, product, budget),
-        primitives=layer_primitives(layer, model, product, budget, queues),
+        timing=timing,
+        primitives=layer_primitives(layer, model, product, budget, queues, timing),
         queues=queues,
         dsp=product.dsp * copies_of(layer, model),
-        weight_blocks=weight_blocks(layer, product),
+        weight_blocks=weight_blocks(layer, model, product),
         table_blocks=table_blocks(layer, model, values_at_once(layer, model)),
         fifo_blocks=sum(fifo_blocks(queue, model) for queue in queues),
     )

@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import ceil, floor, log2, prod
+from dataclasses import dataclass, replace
+from math import ceil, floor, log2
 
 from fpgacnn.design import BackendName, IoType
 from fpgacnn.hardware.devices import Device
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role, TemplateCall
 from fpgacnn.hardware.estimation.multiply import Multiplication
+from fpgacnn.hardware.estimation.pipeline.chain import CutChain, schedule
+from fpgacnn.hardware.estimation.pipeline.delays import SEVEN_SERIES, Delays, delays_of
+from fpgacnn.hardware.estimation.pipeline.layers import (
+    compared,
+    elementwise,
+    products_then_sums,
+    registers_results,
+    sum_width,
+)
 
-SEVEN_SERIES = ("artix7", "spartan7", "kintex7", "virtex7", "zynq7000")
 VITIS_UNCERTAINTY, VIVADO_UNCERTAINTY = 0.27, 0.125
 ADD_NS, MULTIPLY_NS = {True: 2.1, False: 0.6}, {True: 5.0, False: 2.2}
 """Delays of a 16-bit adder and of a multiplier, of the 7 series and of the UltraScale families; slowest grades."""
 
 SLOW_NS, RELAXED_NS = 6.0, 15.0
 """Below this cycle time the 7 series needs two cycles instead of one."""
+
+READ_WEIGHTS = 1
+"""Cycles in which the first weights are read from memory."""
 
 SHIFT_LINE, SHIFT_VITIS, SHIFT_INLINED, SHIFT_RELAXED, SHIFT_SLOW, SHIFT_SLOWEST = 3, 4, 6, 2, 4, 5
 RELAXED_SHIFT_NS = 8.0
@@ -32,6 +43,7 @@ class TimingBudget:
     budget_ns: float
     seven_series: bool
     slowest: bool
+    delays: Delays
 
     @classmethod
     def of(cls, model: HardwareGraph, device: Device) -> TimingBudget:
@@ -42,6 +54,7 @@ class TimingBudget:
             budget_ns=max(0.3, model.clock_ns - margin),
             seven_series=device.family in SEVEN_SERIES,
             slowest=not re.search("-[23]", model.part),
+            delays=delays_of(device.family),
         )
 
     @property
@@ -64,11 +77,16 @@ class TimingBudget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerTiming:
-    """Cycles from first input to last result, until the next event can start, and that following layers wait."""
+    """Cycles from first input to last result, until the next event can start, and that following layers wait.
+
+    `register_bits` are alive at the cuts of a chain of operations, `tail_ns` is what the last cycle has used up.
+    """
 
     latency: int
     ii: int
     lead: int
+    register_bits: float = 0.0
+    tail_ns: float = 0.0
 
 
 def layer_timing(
@@ -83,19 +101,34 @@ def layer_timing(
 
 
 def _parallel(layer: TemplateCall, model: HardwareGraph, product: Multiplication, budget: TimingBudget) -> LayerTiming:
-    depth = budget.depth(product, layer.products[1])
+    if layer.role in {Role.SOFTMAX, Role.INPUT}:
+        latency = elementwise_depth(layer, budget)
+        return LayerTiming(latency=latency, ii=1, lead=latency, tail_ns=budget.budget_ns)
+    if layer.role not in {Role.DENSE, Role.CONVOLUTION, Role.DEPTHWISE, Role.SCALE}:
+        cut = schedule(tuple(elementwise(layer, budget.delays)), budget.budget_ns)
+        latency = max(1, cut.cycles) if layer.role is Role.TABLE else cut.cycles
+        return LayerTiming(latency=latency, ii=1, lead=latency, register_bits=cut.register_bits, tail_ns=cut.tail_ns)
+    cut = cut_products(layer, model, product, budget)
+    depth = cut.cycles
     if layer.role in {Role.CONVOLUTION, Role.DEPTHWISE} and not layer.unrolled(dataflow=model.dataflow, parallel=True):
         each = layer.reuse if product.in_memory else max(1, min(layer.reuse, product.rounds + depth))
-        latency = layer.partitions * each + depth + 2
-        return LayerTiming(latency=latency, ii=latency, lead=depth)
-    if product.in_memory:
-        latency = layer.reuse + depth if layer.reuse > 1 else depth
-        return LayerTiming(latency=latency, ii=layer.reuse, lead=depth)
-    if layer.role in {Role.DENSE, Role.CONVOLUTION, Role.DEPTHWISE, Role.SCALE}:
+        latency, ii = layer.partitions * each + depth + 2, layer.partitions * each + depth + 2
+    elif product.in_memory:
+        latency, ii = (layer.reuse + depth + READ_WEIGHTS if layer.reuse > 1 else depth), layer.reuse
+    else:
         latency = depth + product.rounds - 1
-        return LayerTiming(latency=latency, ii=max(1, min(layer.reuse, latency + 1)), lead=depth)
-    latency = elementwise_depth(layer, budget)
-    return LayerTiming(latency=latency, ii=1, lead=latency)
+        ii = max(1, min(layer.reuse, latency + 1))
+    results = layer.products[1] * layer.output.width if latency and ii == 1 and registers_results(model) else 0
+    return LayerTiming(
+        latency=latency, ii=ii, lead=depth, register_bits=cut.register_bits + results, tail_ns=cut.tail_ns
+    )
+
+
+def cut_products(layer: TemplateCall, model: HardwareGraph, product: Multiplication, budget: TimingBudget) -> CutChain:
+    """A matrix product of one position, cut by the clock; products that share a multiplier wait for each other."""
+    cut = schedule(tuple(products_then_sums(layer, model, product, budget.delays)), budget.budget_ns, ii=layer.reuse)
+    waiting = product.needed * sum_width(layer) if product.rounds > 1 and not product.in_memory else 0.0
+    return replace(cut, register_bits=max(cut.register_bits, waiting))
 
 
 def elementwise_depth(layer: TemplateCall, budget: TimingBudget) -> int:
@@ -110,14 +143,7 @@ def elementwise_depth(layer: TemplateCall, budget: TimingBudget) -> int:
         case Role.THRESHOLDS:
             return budget.stages(2 * (layer.table_entries.bit_length() - 1))
         case Role.POOL | Role.GLOBAL_POOL | Role.ARGMAX:
-            values = (
-                prod(layer.window)
-                if layer.role is Role.POOL
-                else prod(layer.in_shape[:2])
-                if layer.role is Role.GLOBAL_POOL
-                else layer.in_shape[2]
-            )
-            return budget.stages(max(0, ceil(log2(max(1, values))) - 1))
+            return budget.stages(max(0, ceil(log2(max(1, compared(layer)))) - 1))
         case Role.COMPARE:
             return 1 if budget.seven_series and layer.output.rounds and budget.budget_ns < 3 else 0
         case _:
@@ -224,14 +250,11 @@ def _recurrent(layer: TemplateCall, budget: TimingBudget) -> LayerTiming:
 
 
 def design_timing(timings: Sequence[LayerTiming], model: HardwareGraph) -> LayerTiming:
-    """The whole design: a pipeline of pipelines, tasks that hand over whole arrays, or streams that overlap."""
+    """Tasks that hand over whole arrays, or streams that overlap."""
     if not timings:
         return LayerTiming(latency=0, ii=1, lead=0)
     slowest = max(timings, key=lambda one: one.latency)
     total, count = sum(one.latency for one in timings), len(timings)
-    if not model.dataflow:
-        boundary = count if model.tool is BackendName.VITIS else ceil(count / 2)
-        return LayerTiming(latency=total + boundary, ii=max(1, *(one.ii for one in timings)), lead=0)
     if model.io is IoType.PARALLEL:
         return LayerTiming(latency=total + count, ii=max(one.ii for one in timings) + 1, lead=0)
     waits = sum(min(one.lead, one.latency) for one in timings if one is not slowest)

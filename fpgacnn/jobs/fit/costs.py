@@ -38,9 +38,9 @@ from fpgacnn.hardware.estimation.graph.from_design import (
 )
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role, TemplateCall, WeightSummary, without_dead
 from fpgacnn.hardware.estimation.graph.wiring import Wiring
-from fpgacnn.hardware.estimation.quantities import LayerQuantities, Quantities, layer_quantities
+from fpgacnn.hardware.estimation.quantities import LayerQuantities, Quantities, layer_quantities, whole_design
 from fpgacnn.hardware.estimation.streams import INTERVAL_BAND, LATENCY_BAND, simulated
-from fpgacnn.hardware.estimation.timing import TimingBudget, design_timing
+from fpgacnn.hardware.estimation.timing import TimingBudget
 from fpgacnn.hardware.hls.lower import lower
 from fpgacnn.jobs.fit.design_space import Parameter, Setting
 from fpgacnn.jobs.fit.search import LeastCost
@@ -212,7 +212,7 @@ class _Counted:
     def summed(self, pieces: list[_Piece]) -> Quantities:
         """The quantities of a whole design."""
         layers = tuple(one.quantities for one in pieces)
-        return Quantities(layers=layers, timing=design_timing([one.timing for one in layers], self.graph))
+        return whole_design(layers, self.graph, self.budget)
 
     def exchanged(self, pieces: list[_Piece]) -> Exchange | None:
         """The network with the processes of these layers; None where the design is not simulated."""
@@ -228,7 +228,11 @@ class _Counted:
         """The cost of a design with these layers; `cycles` None: those of csynth."""
         quantities, constants, clock = self.summed(pieces), shipped(), self.graph.clock_ns
         group = group_name(self.graph.io, (one.layer for one in quantities.layers))
-        resources = resource_figures([one.amounts for one in pieces], constants, group)
+        amounts = [one.amounts for one in pieces]
+        if not self.graph.dataflow:  # registers between layers depend on all of them
+            found = zip(amounts, quantities.layers, strict=True)
+            amounts = [replace(one, ff=constants.amount("FF", whole.primitives)) for one, whole in found]
+        resources = resource_figures(amounts, constants, group)
         if cycles is None:
             latency = constants.band("latency", group).around(quantities.timing.latency)
             interval = constants.band("II", group).around(quantities.timing.ii)

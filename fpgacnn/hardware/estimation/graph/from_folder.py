@@ -22,6 +22,7 @@ from fpgacnn.hardware.estimation.graph.graph import (
     Role,
     TemplateCall,
     WeightSummary,
+    joined,
     summarize,
     without_dead,
 )
@@ -326,8 +327,7 @@ def _call(
 
 def _summary(matrices: list[NDArray[np.int64]]) -> WeightSummary | None:
     """The digits of all of a layer's matrices."""
-    classes = tuple(one for matrix in matrices for one in summarize(matrix).classes)
-    return WeightSummary(classes=classes) if matrices else None
+    return joined([summarize(matrix) for matrix in matrices]) if matrices else None
 
 
 def _weights(

@@ -84,12 +84,18 @@ class WeightClass:
 class WeightSummary:
     """Counts of real weights by their number of digits, which decides their cost as constants.
 
-    `known`: counted, not assumed. `hls4ml_zeros` are the zeros that hls4ml counted, if tools found more.
+    `known`: counted, not assumed. `hls4ml_zeros` are the zeros that hls4ml counted, if tools found more. `fan_in` are
+    the weights that are not zero of an output, and how many outputs have so many; empty where they are not known.
+    `used_inputs` are the inputs that any output reads. `significant_bits` are those of an average weight that is not
+    zero, without zeros at its end.
     """
 
     classes: tuple[WeightClass, ...]
     known: bool = True
     hls4ml_zeros: int | None = None
+    fan_in: tuple[tuple[int, int], ...] = ()
+    used_inputs: int | None = None
+    significant_bits: float | None = None
 
     @property
     def count(self) -> int:
@@ -111,7 +117,19 @@ def summarize(codes: NDArray[np.int64]) -> WeightSummary:
     counts = np.bincount(where.ravel(), minlength=len(pairs))
     distinct = np.bincount(where.ravel(), weights=_first_in_row(rows).ravel(), minlength=len(pairs))
     found = zip(pairs.tolist(), counts.tolist(), distinct.tolist(), strict=True)
-    return WeightSummary(classes=tuple(WeightClass(digits=d, bits=b, count=n, distinct=u) for (d, b), n, u in found))
+    terms, outputs = np.unique((rows != 0).sum(axis=0), return_counts=True)
+    return WeightSummary(
+        classes=tuple(WeightClass(digits=d, bits=b, count=n, distinct=u) for (d, b), n, u in found),
+        fan_in=tuple(zip(terms.tolist(), outputs.tolist(), strict=True)),
+        used_inputs=int((rows != 0).any(axis=1).sum()),
+        significant_bits=_significant_bits(magnitudes),
+    )
+
+
+def joined(summaries: Sequence[WeightSummary]) -> WeightSummary:
+    """The summary of several matrices of one layer; sums are those of the first, which reads the layer's input."""
+    classes = tuple(one for summary in summaries for one in summary.classes)
+    return replace(summaries[0], classes=classes)
 
 
 def live_kernels(kernels: Sequence[NDArray[np.int64]]) -> list[NDArray[np.int64]]:
@@ -146,6 +164,12 @@ def _canonical_digits(magnitudes: NDArray[np.int64]) -> NDArray[np.int64]:
         found += left & 1
         left >>= 1
     return found
+
+
+def _significant_bits(magnitudes: NDArray[np.int64]) -> float | None:
+    """The mean length of odd factors: zeros at the end of a constant are wires behind its multiplier."""
+    present = magnitudes[magnitudes > 0]
+    return float(_bit_lengths(present // (present & -present)).mean()) if present.size else None
 
 
 def _bit_lengths(magnitudes: NDArray[np.int64]) -> NDArray[np.int64]:

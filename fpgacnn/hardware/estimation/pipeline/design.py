@@ -1,0 +1,102 @@
+"""One pipeline of all layers: combinational layers share cycles, and results wait in registers for their readers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import prod
+
+from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role, TemplateCall
+from fpgacnn.hardware.estimation.pipeline.layers import registers_results
+from fpgacnn.hardware.estimation.timing import LayerTiming, TimingBudget
+
+ELEMENTWISE = frozenset({Role.COMPARE, Role.SCALE, Role.TABLE, Role.THRESHOLDS})
+WEIGHTED = frozenset({Role.DENSE, Role.CONVOLUTION, Role.DEPTHWISE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnePipeline:
+    """Cycles of the whole design, and the bits that wait between layers, by the layer that gives them."""
+
+    timing: LayerTiming
+    waiting_bits: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """A cycle, and the ns of it that are used up."""
+
+    cycle: int
+    ns: float
+
+
+@dataclass(slots=True)
+class _Walk:
+    """When every result is there, and the last cycle in which a reader takes it."""
+
+    ready: dict[str, _Moment] = field(default_factory=dict)
+    taken: dict[str, int] = field(default_factory=dict)
+
+
+def one_pipeline(model: HardwareGraph, timings: Mapping[str, LayerTiming], budget: TimingBudget) -> OnePipeline:
+    """Place the layers one after the other, each where its last input is ready.
+
+    A layer of no cycles goes on in the cycle in which its input is ready, if there is time left; one of several cycles
+    is a pipeline of its own, which begins with a cycle.
+    """
+    walk = _Walk()
+    for layer in model.layers:
+        begin = _ready(layer, walk)
+        start, end = _place(layer, timings[layer.name], begin, budget, model)
+        for name in layer.inputs:
+            walk.taken[name] = max(walk.taken.get(name, 0), start)
+        walk.ready[layer.name] = end
+    ii = max((one.ii for one in timings.values()), default=1)
+    cycles = max((one.cycle for one in walk.ready.values()), default=0)
+    used = _used(model)
+    waiting = {
+        layer.name: used[layer.name]
+        * layer.output.width
+        * (walk.taken.get(layer.name, 0) - walk.ready[layer.name].cycle)
+        / max(1, ii)
+        for layer in model.layers
+        if walk.taken.get(layer.name, 0) > walk.ready[layer.name].cycle
+    }
+    return OnePipeline(timing=LayerTiming(latency=cycles, ii=max(1, ii), lead=0), waiting_bits=waiting)
+
+
+def _ready(layer: TemplateCall, walk: _Walk) -> _Moment:
+    found = [walk.ready[name] for name in layer.inputs if name in walk.ready]
+    return max(found, key=lambda one: (one.cycle, one.ns), default=_Moment(0, 0.0))
+
+
+def _place(
+    layer: TemplateCall, timing: LayerTiming, begin: _Moment, budget: TimingBudget, model: HardwareGraph
+) -> tuple[int, _Moment]:
+    """The cycle in which a layer begins, and when its result is there."""
+    if not timing.latency:
+        together = begin.ns + timing.tail_ns
+        if together <= budget.budget_ns:
+            return begin.cycle, _Moment(begin.cycle, together)
+        return begin.cycle + 1, _Moment(begin.cycle + 1, timing.tail_ns)
+    start = begin.cycle + (begin.ns > 0)
+    last = layer.role in WEIGHTED and timing.latency > 1 and timing.ii == 1 and registers_results(model)
+    return start, _Moment(start + timing.latency + last, max(timing.tail_ns, 0.01))
+
+
+def _used(model: HardwareGraph) -> dict[str, int]:
+    """The values of every result that any reader uses: dense layers without weights for a value do not read it."""
+    found: dict[str, int] = {}
+    for layer in reversed(model.layers):
+        values = prod(layer.out_shape)
+        readers = [_read(reader, found, values) for reader in model.readers(layer.name)]
+        found[layer.name] = min(values, max(readers, default=values))
+    return found
+
+
+def _read(reader: TemplateCall, used: Mapping[str, int], values: int) -> int:
+    if reader.role is Role.DENSE and reader.weights and reader.weights.used_inputs is not None:
+        return reader.weights.used_inputs
+    if reader.role in ELEMENTWISE and prod(reader.out_shape) == values:
+        return used[reader.name]
+    return values
