@@ -10,6 +10,7 @@ from fpgacnn.api.machine import demo, demos, doctor, explain
 from fpgacnn.api.models import convert, estimate, fit, inspect, quantize
 from fpgacnn.api.projects import (
     freeze,
+    profile,
     simulate,
     simulate_to_files,
     synth,
@@ -46,6 +47,7 @@ __all__ = [
     "inspect",
     "inspection_document",
     "json_text",
+    "profile",
     "quantize",
     "report",
     "simulate",

@@ -52,6 +52,7 @@ def convert(
     unlisted_part: bool = False,
     board: str | None = None,
     reference: str | None = None,
+    profile: bool = False,
     timeout_s: float = 900.0,
     progress: Progress | None = None,
     **options: Unpack[ModelOptions],
@@ -65,6 +66,7 @@ def convert(
     `board`: a name of `boards()`: part and clock are its own; wrapper, scripts and drivers are written below it.
     `reference`: "auto", the default, compares what was read with the file's own framework where that is installed;
     "keras" or "onnx" demands the framework; "none" leaves it out.
+    `profile`: the record, and so the report, has the distributions of all weights and results on the events.
     `timeout_s`: seconds that g++ and each simulation may take.
 
     Raises FpgacnnError; then nothing new is on disk.
@@ -87,6 +89,7 @@ def convert(
         output=path_of(output),
         target=target(_with_default_io(options)),
         open_io=options.get("io") is None,
+        profile=profile,
         float_model=path_of(float_model),
         csim_events=CSIM_EVENTS if csim_events == "auto" else csim_events,
         scaled=csim_events == "auto",

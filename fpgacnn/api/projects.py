@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fpgacnn.jobs.golden import LockedRecord
     from fpgacnn.jobs.simulate import SimulationSummary
     from fpgacnn.records.record import RunRecord
+    from fpgacnn.sim.profiling import Profile
     from fpgacnn.sim.result import SimulationResult
     from fpgacnn.system.npz import ArraySource
 
@@ -135,6 +136,7 @@ def simulate_to_files(
     output: str | Path | None = None,
     trace: str | Path | None = None,
     stats: bool = False,
+    plot: str | Path | None = None,
     threads: int | None = None,
     timeout_s: float = 900.0,
     progress: Progress | None = None,
@@ -143,10 +145,12 @@ def simulate_to_files(
 ) -> SimulationSummary:
     """Run any number of events in bounded memory: outputs go to the file `output`, results of every node to `trace`.
 
-    Both are .npz files of float64 arrays. `stats`: ranges of every node, and counts of wraps, saturations and ties.
+    Both are .npz files of float64 arrays. `stats`: ranges of every node, counts of wraps, saturations and ties, and the
+    profile of the first events, which `plot` writes to a file: .html, or .svg or .png with matplotlib.
     Raises FpgacnnError; then nothing is written.
     """
     from fpgacnn.jobs.simulate import SimulationJob, run
+    from fpgacnn.reporting.formats.files import refuse_profile, write_profile
     from fpgacnn.system.progress import silent
 
     request = replace(planning_request(source, None, options), seconds=timeout_s)
@@ -156,10 +160,44 @@ def simulate_to_files(
         engine=engine,
         output=path_of(output),
         trace=path_of(trace),
-        stats=stats,
+        stats=stats or plot is not None,
         threads=threads,
     )
-    return run(job, request, progress=progress or silent, advance=advance or _no_advance)
+    if plot is not None:
+        refuse_profile(Path(plot))
+    found = run(job, request, progress=progress or silent, advance=advance or _no_advance)
+    if plot is not None and found.profile is not None:
+        write_profile(Path(plot), found.profile, Path(source).name)
+    return found
+
+
+@checked
+def profile(
+    source: str | Path,
+    input: EventData,  # noqa: A002  # the command line says --input
+    *,
+    output: str | Path | None = None,
+    progress: Progress | None = None,
+    **options: Unpack[PlanningOptions],
+) -> Profile:
+    """Distributions of all weights and results of a project folder or model file on events, against their formats.
+
+    At most the first 1,000 events are used. With `output`, the profile is also written to that file: .html, or .svg or
+    .png with matplotlib (extra `pictures`).
+    Raises FpgacnnError; then nothing is written.
+    """
+    from fpgacnn.jobs.simulate import SimulationJob
+    from fpgacnn.jobs.simulate import profile as run
+    from fpgacnn.reporting.formats.files import refuse_profile, write_profile
+    from fpgacnn.system.progress import silent
+
+    if output is not None:
+        refuse_profile(Path(output))
+    job = SimulationJob(source=Path(source), events=_events(input))
+    found = run(job, planning_request(source, None, options), progress=progress or silent)
+    if output is not None:
+        write_profile(Path(output), found, Path(source).name)
+    return found
 
 
 def _events(events: EventData) -> ArraySource:

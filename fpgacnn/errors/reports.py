@@ -10,7 +10,7 @@ class ReportFormatError(FpgacnnError):
 
     code = "FC190"
     message = "{file}: there is no report format for '{suffix}'"
-    cure = "end the file's name in .html, .md, .csv or .json"
+    cure = "end the file's name in .html, .md, .csv or .json; of a profile in .html, .svg or .png"
     ways = (
         way(
             "fpgacnn report hls_projects/model -o report.pdf",

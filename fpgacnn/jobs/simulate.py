@@ -31,6 +31,7 @@ from fpgacnn.pipeline.stages import plan_network
 from fpgacnn.sim import emulator
 from fpgacnn.sim.csim import CSim
 from fpgacnn.sim.emulator.native.engine import Measured, NativeEmulator, reads
+from fpgacnn.sim.profiling import Profile, profile_events, profiled
 from fpgacnn.sim.result import SimulationResult, joined
 from fpgacnn.system.files.output import refuse_inputs
 from fpgacnn.system.npz import ArraySource, refuse_foreign_arrays
@@ -90,6 +91,7 @@ class SimulationSummary:
     outputs: tuple[NodeRange, ...]
     layers: tuple[NodeRange, ...]
     notes: tuple[str, ...] = ()
+    profile: Profile | None = None
 
 
 class _Runner(Protocol):
@@ -168,11 +170,29 @@ def run(
         seconds=round(time.perf_counter() - start, 3),
         outputs=tuple(ranges.of(design, name) for name in design.model.outputs),
         layers=tuple(ranges.of(design, layer.name) for layer in design.model.layers) if job.stats else (),
+        profile=_profile(opened) if job.stats else None,
         notes=(
             *opened.notes,
             *(("--threads has no effect: C simulation runs in one",) if chosen is None and job.threads else ()),
         ),
     )
+
+
+def profile(job: SimulationJob, request: Request, *, progress: Progress = silent) -> Profile:
+    """The distributions of all weights and results on the first events.
+
+    Raises FpgacnnError.
+    """
+    with progress("reading and planning"):
+        opened = _open(job, request)
+    with progress("profiling weights and results"):
+        return _profile(opened)
+
+
+def _profile(opened: _Opened) -> Profile:
+    few = next(opened.stream.pieces(profile_events(opened.design, opened.stream.events)))
+    values = [np.asarray(one, np.float64) for one in opened.stream.finite(few, 0)]
+    return profiled(opened.design, opened.network, opened.codes(few, 0), values)
 
 
 def answers(

@@ -59,8 +59,8 @@ class Request:
     smallest that keep the interval. `reference` decides whether the file's framework runs too. `csim_events` limits
     the events of C simulation (None: all); 0 leaves C simulation out. `scaled`: a large network gets fewer events, as
     many as take minutes. `unlisted_part`: the target's part need not be in the table. `open_io`: the user chose no io
-    type, so a network that hls4ml cannot stream is built in parallel.
-    `board`: wrapper, scripts and drivers are written for it.
+    type, so a network that hls4ml cannot stream is built in parallel. `profile`: the record has the distributions of
+    all weights and results. `board`: wrapper, scripts and drivers are written for it.
     """
 
     model: Path
@@ -80,6 +80,7 @@ class Request:
     seconds: float = 900.0
     unlisted_part: bool = False
     open_io: bool = False
+    profile: bool = False
     fifo: FifoChoice | None = None
     board: Board | None = None
     reference: Reference = field(default_factory=lambda: parse_reference(None))

@@ -29,6 +29,7 @@ from fpgacnn.pipeline.test_vectors import PROOF_WORK, affordable, own_events
 from fpgacnn.records import estimates
 from fpgacnn.records.record import EstimateRecord, RunRecord
 from fpgacnn.sim.csim import find_compiler
+from fpgacnn.sim.profiling import Profile, profiled
 from fpgacnn.sim.weight_files import unsimulated
 from fpgacnn.system.progress import Progress, Stopwatch, silent
 
@@ -144,6 +145,9 @@ def convert(request: Request, progress: Progress = silent) -> RunRecord:
                     *record.notes,
                 ),
             )
+            if request.profile:
+                with watch.stage("profile", "profiling weights and results"):
+                    record = replace(record, profile=_profile(run, emulated))
             with watch.stage("write", f"writing {folder}"):
                 write_files(stage, {**files, **below_board(tree), RECORD: record.to_json().encode()})
     return record
@@ -163,6 +167,12 @@ def _for_board(run: Run, project: HlsProject, emulated: Emulated) -> BoardTree |
 def below_board(tree: BoardTree | None) -> dict[str, bytes]:
     """The files of a board by their paths in the project."""
     return {} if tree is None else {f"{FOLDER}/{tree.board.name}/{name}": data for name, data in tree.files.items()}
+
+
+def _profile(run: Run, emulated: Emulated) -> Profile:
+    """The distributions of weights and results on the events of a run."""
+    labels = run.events.labels if run.has_scores else None
+    return profiled(run.design, run.trained.network, emulated.codes, run.events.values, labels)
 
 
 def verify(project: Path, request: Request, progress: Progress = silent) -> RunRecord:

@@ -11,6 +11,7 @@ from fpgacnn.hardware.estimation import Estimate
 from fpgacnn.hardware.synthesis.report import SynthesisReport
 from fpgacnn.records.display import Displayed
 from fpgacnn.sim.compare import VerificationReport
+from fpgacnn.sim.profiling import Profile
 from fpgacnn.system.codec import Codec
 
 SCHEMA = 1
@@ -145,6 +146,7 @@ class RunRecord(Displayed):
     estimate: Estimate | None = None
     synthesis: SynthesisReport | None = None
     outputs: tuple[str, ...] = field(default_factory=tuple)
+    profile: Profile | None = None
 
     @property
     def line(self) -> str:

@@ -100,7 +100,31 @@ class Swatch:
     color: int
 
 
-Mark: TypeAlias = Bar | Strip | Dots | GraphRow | Timeline | Shares | Swatch
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """Magnitudes on an axis of powers of two: the range of the format, whiskers, box and median."""
+
+    kind: ClassVar[str] = "box"
+    start: float
+    length: float
+    low: float
+    high: float
+    box: float
+    box_length: float
+    median: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PixelImage:
+    """A picture of squares: for each brightness its opacity and the squares as an SVG path."""
+
+    kind: ClassVar[str] = "image"
+    width: int
+    height: int
+    levels: tuple[tuple[float, str], ...]
+
+
+Mark: TypeAlias = Bar | Strip | Dots | GraphRow | Timeline | Shares | Swatch | Box | PixelImage
 COLORS = 8
 """Colors of parts; further parts begin again."""
 
@@ -187,6 +211,34 @@ def strip(form: Format, axis: BitAxis, reach: tuple[float, float] | None, seen: 
         reach=ends[0],
         seen=ends[1],
     )
+
+
+def box(form: Format, axis: BitAxis, quantiles: tuple[float, float, float, float, float]) -> Box:
+    """Quantiles of magnitudes on the axis, and the span from the format's largest value to its last bit."""
+    start = axis.place(_top(form))
+    largest, upper, median, lower, smallest = (axis.place(log2(one)) for one in reversed(quantiles))
+    return Box(
+        start=start,
+        length=round(axis.place(-form.fraction) - start, 2),
+        low=largest,
+        high=smallest,
+        box=upper,
+        box_length=round(lower - upper, 2),
+        median=median,
+    )
+
+
+def image(rows: Sequence[Sequence[int]], levels: int) -> PixelImage | None:
+    """A picture of brightnesses from 0 to levels - 1; None if there is nothing to draw."""
+    if not rows or not rows[0]:
+        return None
+    paths: dict[int, list[str]] = {}
+    for y, row in enumerate(rows):
+        for x, level in enumerate(row):
+            if 0 < level < levels:
+                paths.setdefault(level, []).append(f"M{x} {y}h1v1h-1z")
+    drawn = tuple((round(level / (levels - 1), 3), "".join(paths[level])) for level in sorted(paths))
+    return PixelImage(width=len(rows[0]), height=len(rows), levels=drawn)
 
 
 def exponent(pair: tuple[float, float] | None) -> float | None:

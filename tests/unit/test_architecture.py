@@ -42,6 +42,7 @@ ADAPTERS = {
     },
     "jinja2": {"reporting/formats/html.py"},
     "markupsafe": {"reporting/formats/html.py"},
+    "matplotlib": {"reporting/formats/plots.py"},
     "rich": {"cli/console.py", "reporting/"},
     "typer": {"cli/"},
     "tensorflow": {"training/"},

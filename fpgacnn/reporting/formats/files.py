@@ -13,7 +13,10 @@ from fpgacnn.records.record import plain
 from fpgacnn.records.report_input import ReportInput
 from fpgacnn.reporting.formats import markdown, spreadsheet
 from fpgacnn.reporting.formats.html import html
+from fpgacnn.reporting.formats.plots import drawn
 from fpgacnn.reporting.page import compose
+from fpgacnn.reporting.page.profile import profile_page
+from fpgacnn.sim.profiling import Profile
 from fpgacnn.system.files.output import write_atomically
 from fpgacnn.system.files.regular import ANY_SIZE, IrregularFileError, open_regular
 
@@ -95,6 +98,30 @@ def _write(file: Path, forms: dict[str, Callable[[], str]]) -> None:
     write_atomically(file, forms[file.suffix.lower()]().encode())
 
 
+PROFILE_SUFFIXES = (".html", ".svg", ".png")
+
+
+def refuse_profile(file: Path) -> None:
+    """Refuse a file that a profile cannot be written to, before anything is computed.
+
+    Raises ReportFormatError, ReportExistsError.
+    """
+    if file.suffix.lower() not in PROFILE_SUFFIXES:
+        raise ReportFormatError(file=file, suffix=file.suffix)
+    _refuse_foreign(file)
+
+
+def write_profile(file: Path, profile: Profile, title: str) -> None:
+    """Write a profile as HTML, SVG or PNG by the suffix.
+
+    Raises ReportFormatError, ReportExistsError, WriteError, and MissingExtraError without matplotlib.
+    """
+    refuse_profile(file)
+    kind = file.suffix.lower().removeprefix(".")
+    content = html(profile_page(profile, title)).encode() if kind == "html" else drawn(profile, kind, GENERATOR)
+    write_atomically(file, content)
+
+
 def _refuse_foreign(file: Path) -> None:
     """Refuse to replace a file that is not a report; all formats can be recognized by their beginning."""
     try:
@@ -112,7 +139,12 @@ def _is_ours(file: Path) -> bool:
     with open_regular(file, limit=ANY_SIZE, links=False) as stream:
         start = stream.read(MARK_BYTES)
     heads = (",".join(spreadsheet.HEAD), ",".join(spreadsheet.CHANGES_HEAD), markdown.HEAD)
-    marks = (f'<meta name="generator" content="{GENERATOR}">', f'"generator": "{GENERATOR}"')
+    marks = (
+        f"<dc:title>{GENERATOR}</dc:title>",
+        f"Software\0{GENERATOR}",
+        f'<meta name="generator" content="{GENERATOR}">',
+        f'"generator": "{GENERATOR}"',
+    )
     return (
         not start
         or any(start.startswith(head.encode()) for head in heads)

@@ -15,6 +15,7 @@ from fpgacnn.reporting.graph_drawing import graph_rows
 from fpgacnn.reporting.page import layer_costs, resources, streams
 from fpgacnn.reporting.page.amounts import NAMES, plain_amount
 from fpgacnn.reporting.page.page import Cell, Column, Section, Table, Tone, cell, count
+from fpgacnn.reporting.page.profile import profile_section
 from fpgacnn.reporting.page.verdicts import outcome
 from fpgacnn.sim.compare import VerificationReport
 
@@ -41,6 +42,7 @@ def sections(entry: ReportInput) -> tuple[Section, ...]:
             *about_costs,
             resources.cautions(entry),
             *run,
+            profile_section(record.profile) if record.profile else None,
             resources.reports(entry),
             provenance(record),
         )

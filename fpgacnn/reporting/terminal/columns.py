@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, RenderableType
+from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -66,7 +67,7 @@ class FittingTable:
         for place in kept:
             one = self.headings[place]
             table.add_column(
-                one.name,
+                escape(one.name),
                 justify="right" if one.right else "left",
                 no_wrap=not one.least,
                 min_width=min(one.least, self._natural(place)) or None,

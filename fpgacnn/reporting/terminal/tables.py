@@ -16,7 +16,6 @@ from fpgacnn.frontends.result import ReadResult
 from fpgacnn.ir.shapes import unread_borders
 from fpgacnn.ir.text import operation_text
 from fpgacnn.jobs.batch import Judgement, ModelOutcome
-from fpgacnn.jobs.simulate import NodeRange
 from fpgacnn.passes.quantization.names import safe_name
 from fpgacnn.records.compare import Comparison
 from fpgacnn.records.flatten import comparison_name
@@ -366,27 +365,3 @@ def inspection(reading: ReadResult, refusals: Sequence[Refusal]) -> Iterator[Ren
             else ""
         )
         yield Text(f"not examined, because they read a refused layer: {names}{more}")
-
-
-def ranges_table(nodes: Sequence[NodeRange]) -> FittingTable:
-    """One row for each node: the range of its results, and counts of its casts."""
-    return FittingTable(
-        headings=(
-            left("node"),
-            left("kind", rank=1),
-            left("result"),
-            *map(right, ("least", "most", "wraps", "saturations", "ties")),
-        ),
-        rows=tuple(
-            (
-                Text(printable(node.name)),
-                Text(node.kind),
-                Text(clean(node.format)),
-                Text(f"{node.least:g}"),
-                Text(f"{node.most:g}"),
-                *(Text("" if count is None else f"{count:,}") for count in (node.wraps, node.saturations, node.ties)),
-            )
-            for node in nodes
-        ),
-        styles=tuple("red" if node.wraps else "yellow" if node.saturations else "" for node in nodes),
-    )

@@ -66,6 +66,14 @@ def convert(
         ),
     ] = True,  # typer needs a positional bool
     reference: options.Reference = None,
+    profile: Annotated[  # noqa: FBT002  # typer needs a positional bool
+        bool,
+        typer.Option(
+            "--profile",
+            help="Put the distributions of all weights and results on the events into the report.",
+            rich_help_panel=options.PROOF,
+        ),
+    ] = False,
     timeout: options.Timeout = 900.0,
     json: options.Json = False,  # noqa: FBT002  # typer needs a positional bool
     quiet: options.Quiet = False,  # noqa: FBT002  # typer needs a positional bool
@@ -92,6 +100,7 @@ def convert(
         unlisted_part=unlisted_part,
         board=board,
         reference=reference,
+        profile=profile,
         timeout_s=timeout,
         progress=progress(quiet=quiet or json),
         input_type=input_type,

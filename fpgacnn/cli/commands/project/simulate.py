@@ -27,8 +27,20 @@ def simulate(
         Path | None, typer.Option("--trace", help="Write the result of every node to this file.", metavar="T.npz")
     ] = None,
     stats: Annotated[  # noqa: FBT002  # typer needs a positional bool
-        bool, typer.Option("--stats", help="Show every node's range, and counts of wraps, saturations and ties.")
+        bool,
+        typer.Option(
+            "--stats",
+            help="Show every node's range, counts of wraps, saturations and ties, and shares that rounding loses.",
+        ),
     ] = False,  # typer needs a positional bool
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            "--plot",
+            help="Write distributions of all weights and results to this file: .html, or .svg or .png (matplotlib).",
+            metavar="FILE",
+        ),
+    ] = None,
     threads: Annotated[
         int | None,
         typer.Option(
@@ -50,7 +62,7 @@ def simulate(
     from fpgacnn import api
     from fpgacnn.cli.console import bar, out, progress, show, show_json
     from fpgacnn.errors import printable
-    from fpgacnn.reporting.terminal.tables import ranges_table
+    from fpgacnn.reporting.terminal.simulation import profile_table, ranges_table
 
     with bar("events", quiet=quiet or json) as advance:
         result = api.simulate_to_files(
@@ -60,6 +72,7 @@ def simulate(
             output=output,
             trace=trace,
             stats=stats,
+            plot=plot,
             threads=threads,
             timeout_s=timeout,
             progress=progress(quiet=quiet or json),
@@ -71,7 +84,8 @@ def simulate(
             weights=weights,
             softmax=softmax,
         )
-    written = [path for path in (output, trace) if path]
+    stats = stats or plot is not None
+    written = [path for path in (output, trace, plot) if path]
     if json:
         outputs = [
             {"name": one.name, "shape": one.shape, "format": one.format, "min": one.least, "max": one.most}
@@ -86,7 +100,9 @@ def simulate(
             "outputs": outputs,
             "notes": result.notes,
         }
-        show_json({**document, **({"layers": result.layers} if stats else {}), "written": written})
+        show_json(
+            {**document, **({"layers": result.layers, "profile": result.profile} if stats else {}), "written": written}
+        )
     elif not quiet:
         console = out()
         rate = f", {result.events / result.seconds:,.0f} a second" if result.seconds else ""
@@ -97,7 +113,7 @@ def simulate(
         for one in result.outputs:
             console.print(f"{one.name}: {one.format}, from {one.least:g} to {one.most:g}")
         if stats:
-            show([ranges_table(result.layers)])
+            show([ranges_table(result.layers), *([profile_table(result.profile)] if result.profile else [])])
         for note in result.notes:
             console.print(f"note: {printable(note)}", markup=False)
         for path in written:
