@@ -5,7 +5,13 @@ source settings.tcl
 file mkdir build
 open_project -reset build/fpgacnn_prj
 set_top $hls_top
-set flags "-std=c++14 -Ihls -I../../firmware"
+set here [pwd]
+set firmware [file normalize $here/../../firmware]
+if {[regexp {\s} $here$firmware]} {
+    puts "ERROR: fpgacnn: Vitis HLS cannot be given folders with spaces in their names: $here"
+    exit 1
+}
+set flags "-std=c++14 -I$here/hls -I$firmware"
 add_files hls/fpgacnn_wrapper.cpp -cflags $flags
 add_files ../../firmware/myproject.cpp -cflags $flags
 open_solution -reset -flow_target vivado solution1

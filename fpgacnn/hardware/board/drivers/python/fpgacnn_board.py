@@ -116,9 +116,20 @@ def stored(port: BoardPort, values: NDArray[np.float64]) -> NDArray[np.float64]:
     if port.element == "bfloat16":
         mantissa, exponent = np.frexp(values)
         return np.ldexp(np.rint(np.ldexp(mantissa, 8)), exponent - 8)
-    if port.element not in FLOATS and (values != np.floor(values)).any():
-        raise EventsError(f"input {port.name}: {values[values != np.floor(values)][0]:.10g} is no {port.element}")
+    if port.element not in FLOATS:
+        low, high = whole_range(port.element)
+        wrong = (values != np.floor(values)) | (values < low) | (values > high)
+        if wrong.any():
+            raise EventsError(f"input {port.name}: {values[wrong][0]:.10g} is no {port.element}")
     return values
+
+
+def whole_range(element: str) -> tuple[int, int]:
+    """Smallest and largest value of a type of whole numbers: bool, int4 to int64, uint4 to uint64."""
+    if element == "bool":
+        return 0, 1
+    bits = int(element.lstrip("uint"))
+    return (0, (1 << bits) - 1) if element.startswith("u") else (-(1 << (bits - 1)), (1 << (bits - 1)) - 1)
 
 
 def quantized(port: BoardPort, given: NDArray[np.float64]) -> NDArray[np.int64]:

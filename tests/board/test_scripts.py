@@ -1,0 +1,236 @@
+"""The scripts of boards in a Tcl interpreter, with the tools' commands from a list, and build.sh with fake tools."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fpgacnn.hardware.board.boards import Board, boards, find_board
+from fpgacnn.hardware.board.layout import Layout
+from fpgacnn.hardware.board.tree import script_files
+
+pytest.importorskip("tkinter", reason="Python was built without Tcl")
+
+from tests.support.vivado_recorder import HLS, VIVADO, Recorder, ScriptError
+
+GOLDEN = Path(__file__).parent / "golden"
+RELEASES = ((2021, 1), (2023, 2), (2025, 2))
+RECORDED = ("pynq-z2", "zcu102", "kv260", "ultra96v2", "arty-a7-100")
+SCRIPTS = [board for board in boards().values() if board.kind != "alveo"]
+
+
+def project(folder: Path, board: Board) -> Path:
+    """The folder of a board in a project, with files of the right names."""
+    place = folder / "board" / board.name
+    layout = Layout(word_bits=board.word_bits, inputs=(), outputs=(), identity=0x1234)
+    for name, data in script_files(board, layout).items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_bytes(data)
+    (folder / "firmware").mkdir()
+    (folder / "firmware" / "myproject.cpp").write_text("")
+    (place / "hls").mkdir(exist_ok=True)
+    (place / "hls" / "fpgacnn_wrapper.cpp").write_text("")
+    (place / "build.sh").chmod(0o755)
+    return place
+
+
+def steps_of(place: Path) -> list[tuple[str, str]]:
+    """Steps with their scripts, from steps.sh as the shell reads it."""
+    text = subprocess.run(
+        ["/bin/sh", "-c", '. ./steps.sh; echo "$steps"; echo "$design_script"'],
+        cwd=place,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    return [(step, text[1] if step == "design" else step) for step in text[0].split()]
+
+
+def record(place: Path, recorder: Recorder) -> int:
+    for step, script in steps_of(place):
+        status = recorder.run(f"scripts/{script}.tcl", HLS if step == "ip" else VIVADO)
+        if status:
+            return status
+    return 0
+
+
+@pytest.mark.parametrize("release", RELEASES, ids=lambda one: f"{one[0]}.{one[1]}")
+@pytest.mark.parametrize("board", SCRIPTS, ids=lambda board: board.name)
+def test_every_script_runs_and_makes_the_recorded_design(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+    board: Board,
+    release: tuple[int, int],
+) -> None:
+    place = project(tmp_path, board)
+    monkeypatch.chdir(place)
+    recorder = Recorder(release)
+    assert record(place, recorder) == 0
+    assert (place / "build" / "output" / "fpgacnn.bit").read_text() == "bits"
+    assert (place / "build" / "output" / "fpgacnn.hwh").exists() == board.has_processor
+    assert f"part {board.part}" in recorder.hls
+    assert f"clock {board.clock_ns:.3f}".rstrip("0").rstrip(".") in " ".join(recorder.hls)
+    if board.name in RECORDED:
+        golden = GOLDEN / f"{board.name}-{release[0]}.{release[1]}.txt"
+        if request.config.getoption("--update-golden"):
+            golden.write_text(recorder.text(), encoding="utf-8")
+        assert recorder.text() == golden.read_text(encoding="utf-8")
+
+
+def test_a_board_without_its_board_file_is_built_with_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = project(tmp_path, find_board("pynq-z2"))
+    monkeypatch.chdir(place)
+    recorder = Recorder((2023, 2), board_files=False)
+    assert record(place, recorder) == 0
+    assert any("no board file 'tul.com.tw:pynq-z2:part0' is installed" in line for line in recorder.said)
+
+
+def test_timing_that_is_not_met_stops_the_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = project(tmp_path, find_board("kv260"))
+    monkeypatch.chdir(place)
+    recorder = Recorder((2023, 2), slack=-0.25)
+    assert record(place, recorder) == 1
+    assert recorder.steps[-1] == "scripts/implementation.tcl"
+    assert any("timing is not met (-0.25 ns)" in line for line in recorder.said)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ("dma/axi_resetn network/ap_rst_n", "network/ap_rst_n", "dma/axi_resetn has no driver"),
+        ("dma/s2mm_introut", "dma/s2mm_interrupt", "no pin s2mm_interrupt"),
+        ("network/out_stream", "network/output", "no interface output"),
+        ("connect_bd_net [get_bd_pins $reset_n]", "connect_bd_net [get_bd_pins $clock]", None),
+        ("xilinx.com:ip:smartconnect control", "xilinx.com:ip:axi_smart control", "not in the catalog"),
+        ("CONFIG.PCW_USE_S_AXI_HP0 1", "CONFIG.PCW_USE_S_AXI_HP0 0", "no pin S_AXI_HP0_ACLK"),
+        ("CONFIG.c_include_sg 0", "CONFIG.c_include_scatter 0", "has no CONFIG.c_include_scatter"),
+        ("CONFIG.c_mm2s_burst_size 16", "CONFIG.c_mm2s_burst_size 17", "cannot be 17"),
+        ("validate_bd_design\n", "validate_design\n", "validate_design"),
+        ("make_wrapper -files", "make_wrapper -sources", "no argument -sources"),
+        ("network/ap_clk control/aclk", "network/ap_clk network/ap_clk control/aclk", "connected to"),
+        ("[get_bd_intf_pins memory/S01_AXI]", "[get_bd_intf_pins memory/S00_AXI]", "is connected already"),
+        ("assign_bd_address -offset", "assign_bd_address -start", "no argument -start"),
+    ],
+)
+def test_the_recorder_finds_what_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, why: str | None
+) -> None:
+    """The list of commands refuses, so that scripts that pass have shown something."""
+    place = project(tmp_path, find_board("pynq-z2"))
+    monkeypatch.chdir(place)
+    script = place / "scripts" / "design_processor.tcl"
+    text = script.read_text()
+    assert old in text
+    script.write_text(text.replace(old, new))
+    if why is None:  # a clock as reset is legal for Vivado's nets; the recorded design differs
+        recorder = Recorder((2023, 2))
+        assert record(place, recorder) == 0
+        assert recorder.text() != (GOLDEN / "pynq-z2-2023.2.txt").read_text(encoding="utf-8")
+        return
+    with pytest.raises(ScriptError, match=re.escape(why)):
+        record(place, Recorder((2023, 2)))
+
+
+def fake_tools(folder: Path, names: tuple[str, ...], release: str, *, failing: str = "") -> dict[str, str]:
+    """Tools that write down how they are started. `failing`: a word with which they end with status 1."""
+    (folder / "bin").mkdir(exist_ok=True)
+    for name in names:
+        tool = folder / "bin" / name
+        tool.write_text(
+            "#!/bin/sh\n"
+            f'case "$*" in *-version*) echo "{name} v{release} (64-bit)"; exit 0;; esac\n'
+            f'echo "{name} $*" >> "$CALLS"\n'
+            + (f'case "$*" in *{failing}*) echo "ERROR: no licence"; exit 1;; esac\n' if failing else "")
+        )
+        tool.chmod(0o755)
+    return {"PATH": f"{folder / 'bin'}:/usr/bin:/bin", "CALLS": str(folder / "calls"), "LC_ALL": "C"}
+
+
+def build(place: Path, variables: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["./build.sh", *arguments],
+        cwd=place,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_build_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    place = project(tmp_path, find_board("pynq-z2"))
+    calls = tmp_path / "calls"
+    broken = fake_tools(tmp_path, ("vitis_hls", "vivado"), "2022.1", failing="synthesis.tcl")
+    done = build(place, broken)
+    assert done.returncode == 3
+    assert "step synthesis ended with status 1; its log: build/logs/synthesis.log" in done.stderr
+    assert "no licence" in (place / "build" / "logs" / "synthesis.log").read_text()
+    scripts = [line.split()[-1] for line in calls.read_text().splitlines()]
+    assert scripts == ["scripts/ip.tcl", "scripts/design_processor.tcl", "scripts/synthesis.tcl"]
+    calls.unlink()
+    good = fake_tools(tmp_path, ("vitis_hls", "vivado"), "2022.1")
+    assert build(place, good).returncode == 0
+    scripts = [line.split()[-1] for line in calls.read_text().splitlines()]
+    assert scripts == ["scripts/synthesis.tcl", "scripts/implementation.tcl", "scripts/bitstream.tcl"]
+    calls.unlink()
+    assert build(place, good).returncode == 0
+    assert not calls.exists()
+    assert build(place, good, "--again", "implementation").returncode == 0
+    assert [line.split()[-1] for line in calls.read_text().splitlines()] == [
+        "scripts/implementation.tcl",
+        "scripts/bitstream.tcl",
+    ]
+    assert (place / "build" / "done" / "tool-vivado").read_text() == "vivado 2022.1\n"
+
+
+def test_newer_vitis_is_started_by_its_new_name(tmp_path: Path) -> None:
+    place = project(tmp_path, find_board("kv260"))
+    variables = fake_tools(tmp_path, ("vitis-run", "vivado"), "2024.2")
+    assert build(place, variables).returncode == 0
+    assert (tmp_path / "calls").read_text().splitlines()[0] == "vitis-run --mode hls --tcl scripts/ip.tcl"
+
+
+def test_a_card_is_built_with_its_platform_and_memory(tmp_path: Path) -> None:
+    place = project(tmp_path, find_board("alveo-u50"))
+    variables = fake_tools(tmp_path, ("v++",), "2023.1")
+    done = build(place, variables)
+    assert done.returncode == 0, done.stderr
+    compiled, linked = (tmp_path / "calls").read_text().splitlines()
+    assert "--platform xilinx_u50_gen3x16_xdma_5_202210_1 -k fpgacnn_memory" in compiled
+    assert "--config connectivity.cfg" in linked
+    assert "sp=fpgacnn_memory_1.in_words:HBM[0]" in (place / "connectivity.cfg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("names", "release", "arguments", "status", "why"),
+    [
+        ((), "2023.1", (), 3, "vitis_hls is not on PATH"),
+        (("vitis_hls", "vivado"), "2020.1", (), 3, "vitis_hls is of release '2020.1'"),
+        (("vitis_hls", "vivado"), "2023.1", ("sythesis",), 2, "there is no step 'sythesis'"),
+    ],
+)
+def test_a_build_says_what_is_missing(
+    tmp_path: Path, names: tuple[str, ...], release: str, arguments: tuple[str, ...], status: int, why: str
+) -> None:
+    place = project(tmp_path, find_board("zcu104"))
+    done = build(place, fake_tools(tmp_path, names, release), *arguments)
+    assert done.returncode == status
+    assert why in done.stderr
+
+
+def test_a_folder_with_a_space_is_refused_before_hours_of_synthesis(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my work").mkdir()
+    place = project(tmp_path / "my work", find_board("pynq-z2"))
+    monkeypatch.chdir(place)
+    recorder = Recorder((2023, 2))
+    assert recorder.run("scripts/ip.tcl", HLS) == 1
+    assert any("folders with spaces" in line for line in recorder.said)
