@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     """Events: the path of an .npz or .npy, one array (events, ...shape), or arrays by the names that an .npz has.
 
     The names are `input_0`, `input_1`, ... in the order of the network's inputs, `labels` (events,) of whole numbers,
-    and for training `groups` (events,).
+    or one-hot, `target_0`, ... (wanted answers), and for training `groups` (events,).
     """
 
 Progress: TypeAlias = Callable[[str], AbstractContextManager[None]]

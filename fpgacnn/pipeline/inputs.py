@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +22,9 @@ from fpgacnn.ir.fixed_point import (
     quantize_values,
     to_values,
 )
-from fpgacnn.ir.source import FloatArray, Input, Shape, SourceModel
+from fpgacnn.ir.source import Activate, FloatArray, Input, Linear, Shape, Softmax, SourceModel
 from fpgacnn.passes.quantization.quantize import leading_quantizer
-from fpgacnn.system.npz import ArraySource, events_for
+from fpgacnn.system.npz import GROUPS, LABELS, TARGET, ArraySource, events_for, read_arrays, targets_for
 
 MAX_INPUT_WIDTH = 24
 PIECE_VALUES = 1 << 18
@@ -44,16 +45,24 @@ class InputChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Events:
-    """Events: values (events, ...shape) of each input in order, and labels (events,) if there are some."""
+    """Events: values (events, ...shape) of each input in order, and labels (events,) if there are some.
+
+    `targets` are the wanted answers of each output, None where there are none; with `reconstructs` they are the inputs
+    of an autoencoder. `unused` names arrays of the file that have no use.
+    """
 
     values: tuple[FloatArray, ...]
     labels: NDArray[np.int64] | None
     origin: str
+    targets: tuple[FloatArray | None, ...] = ()
+    reconstructs: bool = False
+    unused: tuple[str, ...] = ()
 
     def first(self, count: int | None) -> Events:
         """At most `count` events; all for None."""
         labels = None if self.labels is None else self.labels[:count]
-        return replace(self, values=tuple(one[:count] for one in self.values), labels=labels)
+        targets = tuple(None if one is None else one[:count] for one in self.targets)
+        return replace(self, values=tuple(one[:count] for one in self.values), labels=labels, targets=targets)
 
     @property
     def count(self) -> int:
@@ -68,8 +77,30 @@ def input_shapes(source: SourceModel) -> Mapping[str, Shape]:
 
 def read_events(path: ArraySource, source: SourceModel) -> Events:
     """The events of a file, or of arrays in memory, for a network."""
-    values, labels = events_for(path, input_shapes(source))
-    return Events(values=values, labels=labels, origin=path.name)
+    arrays = read_arrays(path)
+    values, labels = events_for(path, input_shapes(source), arrays)
+    targets = targets_for(path, [source.layer(name).shape for name in source.outputs], arrays, len(values[0]))
+    reconstructs = not any(one is not None for one in targets) and is_autoencoder(source)
+    numbers = range(max(len(source.inputs), len(source.outputs)))
+    known = {LABELS, GROUPS, *(f"{word}_{number}" for word in ("input", "output", TARGET) for number in numbers)}
+    return Events(
+        values=values,
+        labels=labels,
+        origin=path.name,
+        targets=values if reconstructs else targets,
+        reconstructs=reconstructs,
+        unused=tuple(sorted(arrays.keys() - known)),
+    )
+
+
+def is_autoencoder(source: SourceModel) -> bool:
+    """Whether a network has one input and one output of the same shape, and fewer values somewhere between them."""
+    if len(source.inputs) != 1 or len(source.outputs) != 1:
+        return False
+    shape, last = source.layer(source.inputs[0]).shape, source.layer(source.outputs[0])
+    linear = sum(isinstance(layer.operation, Linear) for layer in source.layers)
+    narrow = any(prod(layer.shape) < prod(shape) for layer in source.layers)
+    return last.shape == shape and narrow and linear > 1 and last.operation != Activate(function=Softmax())
 
 
 def choose_formats(source: SourceModel, events: Events | None, input_type: str | None) -> tuple[InputChoice, ...]:

@@ -41,10 +41,13 @@ def labels_refused(network: SourceModel, events: Events) -> str | None:
     """Why labels cannot be compared with the network's answers; None if they can, or if there are none.
 
     Labels need a network with one output of one axis, and each label must be the index of one of its values. For a
-    single value, labels are 0 and 1, and both must occur.
+    single value, and for an autoencoder, labels are 0 and 1, and both must occur.
     """
     if events.labels is None:
         return None
+    if errors_are_scores(network, events):
+        kinds = set(np.unique(events.labels).tolist())
+        return None if kinds == {0, 1} else "labels beside an error for each event must be 0 and 1, and both must occur"
     if len(network.outputs) != 1:
         return f"the network has {len(network.outputs)} outputs"
     shape = network.layer(network.outputs[0]).shape
@@ -60,11 +63,29 @@ def labels_refused(network: SourceModel, events: Events) -> str | None:
     return None
 
 
+def errors_are_scores(network: SourceModel, events: Events) -> bool:
+    """Whether labels go with the errors of the answers: of an autoencoder, or of wanted answers that are no vector."""
+    if events.reconstructs:
+        return True
+    if len(network.outputs) != 1 or not events.targets or events.targets[0] is None:
+        return False
+    shape = network.layer(network.outputs[0]).shape
+    return prod(shape) != max(shape, default=1)
+
+
 def unused_events(request: Request, network: SourceModel, events: Events) -> Iterator[str]:
     """Labels that fit no output, and a float model without labels."""
     why = labels_refused(network, events)
     if why is not None:
         yield f"the labels are not used, so there is no quality table: {why}"
+    if events.unused:
+        verb = "is" if len(events.unused) == 1 else "are"
+        names = ", ".join(events.unused)
+        yield f"{names} of {events.origin} {verb} not used: labels are named labels, wanted answers target_0, target_1"
+    for number, name in enumerate(network.outputs):
+        wanted = events.targets[number] if number < len(events.targets) else None
+        if wanted is not None and not events.reconstructs and left_out_softmax(request, network, name):
+            yield f"target_{number} is not used: the hardware leaves the final softmax out (--softmax keep builds it)"
     if request.float_model is not None and (why is not None or events.labels is None):
         yield f"--float has no effect: {'the labels are not used' if why else 'the events have no labels'}"
 
@@ -125,3 +146,9 @@ def unused_by_project(request: Request, *, but: Collection[str] = ()) -> tuple[s
         return ()
     verb = "has" if len(given) == 1 else "have"
     return (f"{', '.join(given)} {verb} no effect: a project folder has its formats and widths already",)
+
+
+def left_out_softmax(request: Request, network: SourceModel, output: str) -> bool:
+    """Whether the hardware's output are not the probabilities of a final softmax."""
+    final = network.layer(output).operation == Activate(function=Softmax())
+    return final and request.softmax is not SoftmaxChoice.KEEP

@@ -20,6 +20,7 @@ from fpgacnn.pipeline.assign_widths import with_widths
 from fpgacnn.pipeline.checking.board_check import made, wrapper_of, wrappers_in
 from fpgacnn.pipeline.checking.checks import Emulated, Run
 from fpgacnn.pipeline.checking.reference_check import second_opinion
+from fpgacnn.pipeline.checking.scoring import has_labels
 from fpgacnn.pipeline.inputs import Events, read_events
 from fpgacnn.pipeline.open_project import open_project
 from fpgacnn.pipeline.planning import Compilation, Pass, Planned, as_planned, project_choices
@@ -171,7 +172,7 @@ def below_board(tree: BoardTree | None) -> dict[str, bytes]:
 
 def _profile(run: Run, emulated: Emulated) -> Profile:
     """The distributions of weights and results on the events of a run."""
-    labels = run.events.labels if run.has_scores else None
+    labels = run.events.labels if has_labels(run.trained.network, run.events) else None
     return profiled(run.design, run.trained.network, emulated.codes, run.events.values, labels)
 
 

@@ -80,6 +80,8 @@ def _flat_values(record: RunRecord) -> Iterator[FlatValue]:
             "hardware": quality.hardware,
         }
         yield from (_flat_value("quality", quality.measure, name, value) for name, value in answers.items())
+        for one in quality.classes:
+            yield _flat_value("quality", quality.measure, f"hardware, class {one.label}", one.hardware)
     for layer in plan.decisions:
         yield from _layer(layer)
     yield from (_flat_value("note", str(number), "text", note) for number, note in enumerate(record.notes, 1))

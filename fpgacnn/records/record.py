@@ -94,14 +94,26 @@ class PlanRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClassQuality:
+    """Fraction of the events with a label that get this label: float network, quantized network, hardware."""
+
+    label: int
+    events: int
+    float_network: float | None
+    quantized: float
+    hardware: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Quality:
-    """Quality of the answers: float network, quantized network, hardware."""
+    """Quality of the answers: float network, quantized network, hardware. `classes`: the efficiency of each class."""
 
     measure: str
     events: int
     float_network: float | None
     quantized: float
     hardware: float
+    classes: tuple[ClassQuality, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

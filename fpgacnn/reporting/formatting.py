@@ -58,6 +58,13 @@ def duration(ns: float | None) -> str:
     return f"{ns * 1e-9:.3g} s"
 
 
+def score(measure: str, value: float | None) -> str:
+    """A measure of quality: an error with four significant digits, a fraction with four decimals."""
+    if value is None:
+        return ""
+    return f"{value:.4g}" if "MSE" in measure and not measure.startswith("ROC") else f"{value:.4f}"
+
+
 def plural(count: int, one: str) -> str:
     """`1 layer`, `2 layers`."""
     return f"{count:,} {one if count == 1 else one + 's'}"

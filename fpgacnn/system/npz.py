@@ -10,8 +10,9 @@ import tokenize
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
@@ -34,7 +35,7 @@ MAX_BYTES = 4 << 30
 """Largest unpacked size of an archive; a plain `.npy` file of any size is mapped into memory."""
 
 MAX_HEADER = 1 << 16
-LABELS, GROUPS = "labels", "groups"
+LABELS, GROUPS, TARGET = "labels", "groups", "target"
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 """First bytes of an archive, and of an empty one: a network without weights has no arrays."""
 MARK = b"written by fpgacnn"
@@ -186,22 +187,52 @@ def check_header(file: BinaryIO, path: Path, name: str, size: int) -> None:
 
 
 def events_for(
-    path: ArraySource, shapes: Mapping[str, Shape]
+    path: ArraySource, shapes: Mapping[str, Shape], read: Mapping[str, NDArray[np.generic]] | None = None
 ) -> tuple[tuple[FloatArray, ...], NDArray[np.int64] | None]:
     """The events of each network input as float64 (events, ...shape), in order, and the labels if the file has some.
 
+    `read` are the arrays of the file, if they were read before. One-hot labels (events, classes) become class numbers.
     Raises ArrayShapeError if an input is missing or has another shape, NonFiniteInputError.
     """
-    arrays = read_arrays(path)
+    arrays = read_arrays(path) if read is None else read
     inputs = tuple(_input(path, arrays, number, shape) for number, shape in enumerate(shapes.values()))
     if len({len(one) for one in inputs}) != 1:
         raise ArrayFileError(file=path, why="the inputs have different numbers of events")
-    labels = arrays.get(LABELS)
+    labels = class_numbers(arrays.get(LABELS))
     if labels is not None and (labels.ndim != 1 or len(labels) != len(inputs[0]) or labels.dtype.kind not in "biu"):
         raise ArrayFileError(
             file=path, why=f"labels must be {len(inputs[0])} whole numbers, found {labels.dtype} {labels.shape}"
         )
     return inputs, None if labels is None else labels.astype(np.int64)
+
+
+def class_numbers(labels: NDArray[np.generic] | None) -> NDArray[np.generic] | None:
+    """One-hot rows (events, 2 or more classes) as class numbers (events,); other labels as they are."""
+    if labels is None or labels.ndim != 2 or labels.shape[1] < 2 or labels.dtype.kind not in "biuf":
+        return labels
+    ones = labels == np.ones((), labels.dtype)
+    if not (ones | (labels == np.zeros((), labels.dtype))).all() or not (ones.sum(axis=1) == 1).all():
+        return labels
+    return ones.argmax(axis=1)
+
+
+def targets_for(
+    path: ArraySource, shapes: Sequence[Shape], arrays: Mapping[str, NDArray[np.generic]], events: int
+) -> tuple[FloatArray | None, ...]:
+    """The wanted answers of each output, `target_0`, ..., as float64 (events, ...shape); None for those without.
+
+    An output of one value also takes (events,). Raises ArrayShapeError, NonFiniteInputError.
+    """
+    found: list[FloatArray | None] = []
+    for number, shape in enumerate(shapes):
+        name = f"{TARGET}_{number}"
+        wanted = arrays.get(name)
+        if wanted is not None and wanted.shape == (events,) and prod(shape) == 1:
+            wanted = wanted.reshape(events, *shape)
+        if wanted is not None and wanted.shape != (events, *shape):
+            raise ArrayShapeError(file=path, name=name, seen=wanted.shape, expected=", ".join(map(str, shape)))
+        found.append(None if wanted is None else finite(path, name, wanted))
+    return tuple(found)
 
 
 def _input(path: ArraySource, arrays: Mapping[str, NDArray[np.generic]], number: int, shape: Shape) -> FloatArray:

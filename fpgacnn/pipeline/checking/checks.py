@@ -22,13 +22,13 @@ from fpgacnn.pipeline.assign_widths import WidthAssignment
 from fpgacnn.pipeline.checking.board_check import Wrapper, wrapper_reports
 from fpgacnn.pipeline.checking.bounded_streams import bounded_reports, simulation_of
 from fpgacnn.pipeline.checking.pieces import PIECE_VALUES, TRACED_VALUES, Ends, Noise, Ranges, pieces, sample_size
+from fpgacnn.pipeline.checking.scoring import quality_of, scored
 from fpgacnn.pipeline.inputs import Events, InputChoice, largest_distance, to_codes
-from fpgacnn.pipeline.remarks import labels_refused, not_compared, not_simulated, unused_events, unused_softmax
+from fpgacnn.pipeline.remarks import not_compared, not_simulated, unused_events, unused_softmax
 from fpgacnn.pipeline.request import Request
 from fpgacnn.pipeline.test_vectors import CSIM_WORK, affordable
 from fpgacnn.records.describe import model_record, plan_record, target_record
-from fpgacnn.records.quality import qualities
-from fpgacnn.records.record import InputRecord, ProjectRecord, Quality, RunRecord
+from fpgacnn.records.record import InputRecord, ProjectRecord, RunRecord
 from fpgacnn.sim.compare import EngineComparison, ReferenceComparison, VerificationReport, compare
 from fpgacnn.sim.csim import CSim, find_compiler
 from fpgacnn.sim.emulator import Emulator, ReferenceEmulator, engine
@@ -175,14 +175,14 @@ class Run:
 
     def no_layers(self) -> Layers:
         """An empty collection of results."""
-        scored = [self.trained.network.outputs[0]] if self.has_scores else []
+        judged = scored(self.request, self.trained.network, self.events)
         return Layers(
             source=ReferenceComparison(self.design, exactness=float64_slack(self.design)),
             int64=EngineComparison(),
             noise=Noise(self.trained.network),
             seen=Ranges(),
-            quantized=Ends(scored),
-            real=Ends([self.trained.float_network.outputs[0]] if scored else []),
+            quantized=Ends([self.trained.network.outputs[one] for one in judged]),
+            real=Ends([self.trained.float_network.outputs[one] for one in judged]),
         )
 
     @property
@@ -193,18 +193,13 @@ class Run:
             *(self.design.model.layer(name).source for name in self.design.model.outputs),
         }
 
-    @property
-    def has_scores(self) -> bool:
-        """Labels are given that the output can use."""
-        return self.events.labels is not None and labels_refused(self.trained.network, self.events) is None
-
     def add_floats(
         self, found: Layers, quantized: Mapping[str, FloatArray], piece: slice, *, keep: set[str] | None
     ) -> None:
         """Add the answers of the float networks to a piece, and the noise of the layers against them."""
         values = [one[piece] for one in self.events.values]
         found.quantized.add(quantized)
-        if self.request.float_model is not None and self.has_scores:
+        if self.request.float_model is not None and scored(self.request, self.trained.network, self.events):
             found.real.add(
                 self.answers(
                     self.trained.float_network, values, quantized=False, keep=set(self.trained.float_network.outputs)
@@ -252,7 +247,15 @@ class Run:
             target=target_record(self.design, self.request.softmax),
             plan=plan_record(self.design, network, layers.noise.by_layer(), layers.seen.ends, source.outputs),
             verification=tuple(reports),
-            quality=self.quality(layers.real.whole(), layers.quantized.whole(), emulated),
+            quality=quality_of(
+                self.request,
+                self.trained,
+                self.design,
+                self.events,
+                layers.real.whole(),
+                layers.quantized.whole(),
+                emulated,
+            ),
             project=ProjectRecord(
                 folder=str(folder), digest=files_digest(files), files=len(files), bytes=sum(map(len, files.values()))
             ),
@@ -350,20 +353,6 @@ class Run:
         for one in self.wrappers:
             with self.watch.stage("csim", f"running the wrapper of {one.board.name} with random stalls"):
                 yield from wrapper_reports(one, project, self.design, codes, answers, seconds=self.request.seconds)
-
-    def quality(
-        self, real: Mapping[str, FloatArray], quantized: Mapping[str, FloatArray], emulated: SimulationResult
-    ) -> tuple[Quality, ...]:
-        """Quality in the measure of the task, if there are labels that fit the output."""
-        if self.events.labels is None or not self.has_scores:
-            return ()
-        hardware = emulated.outputs[self.design.model.outputs[0]].values
-        return qualities(
-            self.events.labels,
-            real[self.trained.float_network.outputs[0]],
-            quantized[self.trained.network.outputs[0]],
-            hardware,
-        )
 
     def test_bench(self, codes: Sequence[Codes], emulated: SimulationResult) -> Mapping[str, bytes]:
         """Events and expected answers for hls4ml's test bench."""

@@ -9,7 +9,7 @@ from fpgacnn.records.compare import Comparison, FieldChange
 from fpgacnn.records.flatten import Value
 from fpgacnn.records.report_input import ReportInput
 from fpgacnn.records.resources import RESOURCES, latest, timed
-from fpgacnn.reporting.formatting import NOTHING, duration, number, percent, plural, rough
+from fpgacnn.reporting.formatting import NOTHING, duration, number, percent, plural, rough, score
 from fpgacnn.reporting.page import verdicts as of_run
 from fpgacnn.reporting.page.page import Cell, Column, Page, Section, Table, Tone, cell
 from fpgacnn.reporting.page.resources import fits_part
@@ -113,7 +113,7 @@ def _quality(entry: ReportInput) -> Cell:
     if entry.record is None or not entry.record.quality:
         return cell("")
     first = entry.record.quality[0]
-    return Cell(text=f"{first.measure} {first.hardware:.4f}", number=first.hardware)
+    return Cell(text=f"{first.measure} {score(first.measure, first.hardware)}", number=first.hardware)
 
 
 def _changes(group: str, changes: Sequence[FieldChange], comparison: Comparison) -> Section:

@@ -10,7 +10,7 @@ from fpgacnn.records.record import LayerRecord, RunRecord
 from fpgacnn.records.report_input import ReportInput
 from fpgacnn.records.resources import by_layer
 from fpgacnn.reporting import charts
-from fpgacnn.reporting.formatting import NOTHING, power, times
+from fpgacnn.reporting.formatting import NOTHING, power, score, times
 from fpgacnn.reporting.graph_drawing import graph_rows
 from fpgacnn.reporting.page import layer_costs, resources, streams
 from fpgacnn.reporting.page.amounts import NAMES, plain_amount
@@ -285,18 +285,27 @@ def quality(record: RunRecord) -> Section | None:
     names = ("Events", "Float network", "Quantized network", "Hardware")
     columns = (Column(name="Measure"), *(Column(name=name, number=True) for name in names))
     rows = tuple(
-        (cell(one.measure), count(one.events), *_scores(one.float_network, one.quantized, one.hardware))
+        (cell(one.measure), count(one.events), *_scores(one.measure, one.float_network, one.quantized, one.hardware))
         for one in record.quality
     )
-    return Section(
-        key="quality",
-        title="Quality",
-        tables=(Table(caption="Quality on the labelled events", columns=columns, rows=rows),),
-    )
+    tables = [Table(caption="Quality on the events", columns=columns, rows=rows)]
+    for one in record.quality:
+        if one.classes:
+            by_class = tuple(
+                (
+                    cell(str(row.label)),
+                    count(row.events),
+                    *_scores(one.measure, row.float_network, row.quantized, row.hardware),
+                )
+                for row in one.classes
+            )
+            heads = (Column(name="Label"), *columns[1:])
+            tables.append(Table(caption="Efficiency of every class", columns=heads, rows=by_class, ordered=True))
+    return Section(key="quality", title="Quality", tables=tuple(tables))
 
 
-def _scores(*values: float | None) -> tuple[Cell, ...]:
-    return tuple(Cell(text=NOTHING if value is None else f"{value:.4f}", number=value) for value in values)
+def _scores(measure: str, *values: float | None) -> tuple[Cell, ...]:
+    return tuple(Cell(text=score(measure, value) or NOTHING, number=value) for value in values)
 
 
 def inputs(record: RunRecord) -> Section:

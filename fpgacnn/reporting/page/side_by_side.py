@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from fpgacnn.records.record import RunRecord
 from fpgacnn.records.report_input import ReportInput
 from fpgacnn.records.resources import RESOURCES, ResourceReport, ResourceValue, Source
-from fpgacnn.reporting.formatting import NOTHING, duration, number, percent
+from fpgacnn.reporting.formatting import NOTHING, duration, number, percent, score
 from fpgacnn.reporting.page.amounts import NAMES, between
 from fpgacnn.reporting.page.page import Cell, Column, Section, Table, Tone, cell
 from fpgacnn.reporting.page.verdicts import outcome, promise, verdicts
@@ -109,7 +109,10 @@ def _checks(record: RunRecord) -> Figures:
 
 
 def _quality(record: RunRecord) -> Figures:
-    return {one.measure: f"{one.hardware:.4f}, quantized {one.quantized:.4f}" for one in record.quality}
+    return {
+        one.measure: f"{score(one.measure, one.hardware)}, quantized {score(one.measure, one.quantized)}"
+        for one in record.quality
+    }
 
 
 def _project(record: RunRecord) -> Figures:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fpgacnn.records.flatten import comparison_name
 from fpgacnn.records.record import PlanRecord, RunRecord
 from fpgacnn.records.report_input import ReportInput
-from fpgacnn.reporting.formatting import NOTHING, number, plural
+from fpgacnn.reporting.formatting import NOTHING, number, plural, score
 from fpgacnn.reporting.page import layer_costs, resources
 from fpgacnn.reporting.page.page import Tone, Verdict
 from fpgacnn.sim.compare import READING, OutputBound, VerificationReport
@@ -148,14 +148,17 @@ def quality(record: RunRecord) -> tuple[Verdict, ...]:
     if not record.quality:
         return ()
     first = record.quality[0]
-    trained = f"; float network {first.float_network:.4f}" if first.float_network is not None else ""
+    trained = f"; float network {score(first.measure, first.float_network)}" if first.float_network is not None else ""
     detail = (
         f"{first.measure} of the hardware on {plural(first.events, 'event')}. Quantized network"
-        f" {first.quantized:.4f}{trained}."
+        f" {score(first.measure, first.quantized)}{trained}."
     )
     return (
         Verdict(
-            question="How good?", answer=f"{first.hardware:.4f}", detail=detail[0].upper() + detail[1:], tone=Tone.PLAIN
+            question="How good?",
+            answer=score(first.measure, first.hardware),
+            detail=detail[0].upper() + detail[1:],
+            tone=Tone.PLAIN,
         ),
     )
 

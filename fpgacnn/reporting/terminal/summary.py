@@ -10,7 +10,7 @@ from rich.text import Text
 from fpgacnn.errors import printable
 from fpgacnn.hardware.estimation import Estimate
 from fpgacnn.records.record import Quality, RunRecord
-from fpgacnn.reporting.formatting import clean, duration, percent
+from fpgacnn.reporting.formatting import clean, duration, percent, score
 from fpgacnn.reporting.page.page import Tone
 from fpgacnn.reporting.page.verdicts import proof, reading
 from fpgacnn.reporting.terminal.estimate import resource_pairs, uncertain, verdict
@@ -75,10 +75,12 @@ def _cost(answer: Estimate) -> Text:
 
 
 def _quality(one: Quality) -> Text:
-    float_network = "" if one.float_network is None else f", {one.float_network:.4f} as float network"
+    float_network = "" if one.float_network is None else f", {score(one.measure, one.float_network)} as float network"
+    worst = min(one.classes, key=lambda of_class: of_class.hardware, default=None)
+    lowest = f"; lowest efficiency {worst.hardware:.4f}, of class {worst.label}" if worst else ""
     return Text(
-        f"{clean(one.measure)} {one.hardware:.4f} in hardware, {one.quantized:.4f} quantized{float_network}"
-        f" ({one.events:,} events)"
+        f"{clean(one.measure)} {score(one.measure, one.hardware)} in hardware, {score(one.measure, one.quantized)}"
+        f" quantized{float_network} ({one.events:,} events){lowest}"
     )
 
 

@@ -21,7 +21,7 @@ from fpgacnn.records.compare import Comparison
 from fpgacnn.records.flatten import comparison_name
 from fpgacnn.records.record import LayerRecord, Quality, RunRecord
 from fpgacnn.records.report_input import ReportInput
-from fpgacnn.reporting.formatting import clean
+from fpgacnn.reporting.formatting import clean, score
 from fpgacnn.reporting.page import compose, page
 from fpgacnn.reporting.page.page import Section, Verdict
 from fpgacnn.reporting.page.verdicts import loose_words, outcome
@@ -313,9 +313,7 @@ def quality_table(qualities: Sequence[Quality]) -> FittingTable:
             (
                 plain_cell(row.measure),
                 Text(f"{row.events:,}"),
-                Text("" if row.float_network is None else f"{row.float_network:.4f}"),
-                Text(f"{row.quantized:.4f}"),
-                Text(f"{row.hardware:.4f}"),
+                *(Text(score(row.measure, one)) for one in (row.float_network, row.quantized, row.hardware)),
             )
             for row in qualities
         ),
