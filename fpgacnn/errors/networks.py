@@ -231,7 +231,7 @@ class UnknownNameError(FpgacnnError):
             "an engine of that name does not exist",
             what="engine",
             name="gpu",
-            known="emulator, csim",
+            known="emulator, csim, rtl",
         ),
         way(
             "fpgacnn demo cats",

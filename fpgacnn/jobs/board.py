@@ -87,12 +87,13 @@ def write_board(request: BoardRequest, progress: Progress = silent) -> BoardReco
     """
     watch = Stopwatch(progress=progress)
     opened = open_project(request.project)
+    project, _ = opened.hls("board")
     events = _events(request.project, opened)
     codes = _codes(opened, events)
     with watch.stage("emulate", f"emulating {events.count} events"):
         answers = engine(opened.design).run(codes)
     choices = project_choices(opened.design, opened.network)
-    tree = made(request.board, opened.project, opened.design, opened.network, choices, events.values, answers)
+    tree = made(request.board, project, opened.design, opened.network, choices, events.values, answers)
     folder = request.project / FOLDER / request.board.name
     count = min(request.events, events.count, affordable(opened.network, CSIM_WORK))
     reports: tuple[VerificationReport, ...] = ()
@@ -103,7 +104,7 @@ def write_board(request: BoardRequest, progress: Progress = silent) -> BoardReco
         )
         with watch.stage("csim", f"running the wrapper on {count} events with random stalls"):
             wrapper, seconds = wrapper_of(tree), request.seconds
-            reports = tuple(wrapper_reports(wrapper, opened.project, opened.design, few, some, seconds=seconds))
+            reports = tuple(wrapper_reports(wrapper, project, opened.design, few, some, seconds=seconds))
     with watch.stage("write", f"writing {folder}"), atomic_folder(folder, DESCRIPTION) as stage:
         write_files(stage, tree.files)
     return _record(request, opened, tree, folder, events.origin, reports)

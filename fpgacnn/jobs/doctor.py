@@ -16,6 +16,7 @@ from fpgacnn.sim.cache import cache_folder, limit_bytes, size_bytes, why_unused
 from fpgacnn.sim.csim import find_compiler
 from fpgacnn.sim.emulator.native.build import find_c_compiler
 from fpgacnn.sim.frameworks.kinds import FRAMEWORKS, Framework
+from fpgacnn.sim.rtl.verilator import find_verilator
 
 CORE = ("fpgacnn", "hls4ml", "numpy", "h5py", "jinja2", "pyyaml", "quantizers", "typer", "rich")
 """Packages that every command needs; pyyaml and quantizers are dependencies of hls4ml."""
@@ -53,7 +54,19 @@ def examine() -> tuple[Finding, ...]:
     ]
     references = [_reference(framework) for framework in FRAMEWORKS]
     tools = [_tool(name) for name in ("vitis-run", "vitis_hls", "vivado_hls")]
-    return (_system(), python, *core, _hdf5(), _compiler(), _c_compiler(), _cache(), *optional, *references, *tools)
+    return (
+        _system(),
+        python,
+        *core,
+        _hdf5(),
+        _compiler(),
+        _c_compiler(),
+        _verilator(),
+        _cache(),
+        *optional,
+        *references,
+        *tools,
+    )
 
 
 def _reference(framework: Framework) -> Finding:
@@ -100,6 +113,10 @@ def _package(name: str, *, needed: bool, cure: str) -> Finding:
 
 def _compiler() -> Finding:
     return _try("C++ compiler", lambda: find_compiler().version, needed=True)
+
+
+def _verilator() -> Finding:
+    return _try("Verilator", lambda: find_verilator().version, needed=False)
 
 
 def _c_compiler() -> Finding:

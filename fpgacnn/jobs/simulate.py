@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import Protocol
@@ -16,9 +16,12 @@ import numpy as np
 from fpgacnn import frontends
 from fpgacnn.design import Design
 from fpgacnn.design.project import HlsProject
-from fpgacnn.errors import InternalError, MeasurementError, UnknownNameError, UsageError, naming
+from fpgacnn.design.rtl_project import RtlProject
+from fpgacnn.errors import InternalError, MeasurementError, RtlSimulationError, UnknownNameError, UsageError, naming
 from fpgacnn.hardware.hls import backend
 from fpgacnn.hardware.hls.lower import Lowered, lower
+from fpgacnn.hardware.rtl import backend as rtl_backend
+from fpgacnn.hardware.rtl.target import as_rtl
 from fpgacnn.ir.fixed_point import Codes, Format
 from fpgacnn.ir.source import SourceModel
 from fpgacnn.passes.quantization.quantize import leading_quantizer
@@ -33,10 +36,13 @@ from fpgacnn.sim.csim import CSim
 from fpgacnn.sim.emulator.native.engine import Measured, NativeEmulator, reads
 from fpgacnn.sim.profiling import Profile, profile_events, profiled
 from fpgacnn.sim.result import SimulationResult, joined
+from fpgacnn.sim.rtl.run import RtlSimulation
 from fpgacnn.system.files.output import refuse_inputs
 from fpgacnn.system.npz import ArraySource, refuse_foreign_arrays
 from fpgacnn.system.npz_stream import ArchiveWriter, EventStream, Piece, open_events
 from fpgacnn.system.progress import Progress, silent
+
+ENGINES = {"emulator": "", "csim": "hls4ml's C simulation", "rtl": "generated SystemVerilog in Verilator"}
 
 PIECE_VALUES = 1 << 22
 """Numbers in a piece, counting inputs and everything that is written."""
@@ -112,7 +118,7 @@ class _Opened:
     choices: tuple[InputChoice, ...]
     stream: EventStream
     lowered: Lowered | None = None
-    project: HlsProject | None = None
+    project: HlsProject | RtlProject | None = None
     notes: tuple[str, ...] = ()
 
     def modes(self) -> tuple[Format, ...]:
@@ -147,7 +153,7 @@ def run(
         opened = _open(job, request)
     design, trace = opened.design, job.trace is not None
     chosen = _chosen(job, design)
-    compute = _runner(opened, chosen, request, trace=trace)
+    compute = _runner(opened, chosen, job, request, trace=trace)
     start = time.perf_counter()
     ranges = _Ranges()
     with ExitStack() as files:
@@ -165,7 +171,7 @@ def run(
             writer.close()
     return SimulationSummary(
         engine=job.engine,
-        words=chosen.words if chosen else "hls4ml's C simulation",
+        words=chosen.words if chosen else ENGINES[job.engine],
         events=opened.stream.events,
         seconds=round(time.perf_counter() - start, 3),
         outputs=tuple(ranges.of(design, name) for name in design.model.outputs),
@@ -173,7 +179,7 @@ def run(
         profile=_profile(opened) if job.stats else None,
         notes=(
             *opened.notes,
-            *(("--threads has no effect: C simulation runs in one",) if chosen is None and job.threads else ()),
+            *(("--threads has no effect: this engine chooses its own",) if chosen is None and job.threads else ()),
         ),
     )
 
@@ -209,7 +215,7 @@ def answers(
     """
     with progress("reading and planning"):
         opened = _open(job, request)
-    compute = _runner(opened, _chosen(job, opened.design), request, trace=trace)
+    compute = _runner(opened, _chosen(job, opened.design), job, request, trace=trace)
     found, done = list[SimulationResult](), 0
     for piece in opened.stream.pieces(_piece_size(opened.design, trace=trace)):
         found.append(compute(piece, done))
@@ -235,8 +241,8 @@ def _is_same_place(left: Path, right: Path) -> bool:
 
 def _open(job: SimulationJob, request: Request) -> _Opened:
     """The design and its events: of a project folder, or of a model file, which is planned first."""
-    if job.engine not in {"emulator", "csim"}:
-        raise UnknownNameError(what="engine", name=job.engine, known="emulator, csim")
+    if job.engine not in ENGINES:
+        raise UnknownNameError(what="engine", name=job.engine, known=", ".join(ENGINES))
     if not frontends.is_model(job.source):
         project = open_project(job.source)
         stream = open_events(job.events, input_shapes(project.network))
@@ -246,7 +252,7 @@ def _open(job: SimulationJob, request: Request) -> _Opened:
             design=project.design,
             choices=choices,
             stream=stream,
-            lowered=project.lowered,
+            lowered=project.hls("--engine csim")[1] if job.engine == "csim" else project.lowered,
             project=project.project,
             notes=unused_by_project(request),
         )
@@ -270,10 +276,12 @@ def _open(job: SimulationJob, request: Request) -> _Opened:
 
 
 def _chosen(job: SimulationJob, design: Design) -> emulator.Emulator | None:
-    """The emulator; None for C simulation."""
+    """The emulator; None for other engines."""
     chosen = emulator.engine(design, threads=job.threads) if job.engine == "emulator" else None
     if job.stats and not isinstance(chosen, NativeEmulator):
-        raise MeasurementError(why="the engine is csim" if chosen is None else f"the emulator is {chosen.words}")
+        raise MeasurementError(
+            why=f"the engine is {job.engine}" if chosen is None else f"the emulator is {chosen.words}"
+        )
     return chosen
 
 
@@ -284,7 +292,11 @@ def _piece_size(design: Design, *, trace: bool) -> int:
     return max(1, min(MOST, max(PIECE_VALUES // values, min(FEWEST, LARGEST_VALUES // values))))
 
 
-def _runner(opened: _Opened, chosen: emulator.Emulator | None, request: Request, *, trace: bool) -> _Runner:
+def _runner(
+    opened: _Opened, chosen: emulator.Emulator | None, job: SimulationJob, request: Request, *, trace: bool
+) -> _Runner:
+    if chosen is None and job.engine == "rtl":
+        return _rtl(opened, request, trace=trace)
     if chosen is None:
         return _csim(opened, request, trace=trace)
     modes = opened.modes()
@@ -302,10 +314,25 @@ def _runner(opened: _Opened, chosen: emulator.Emulator | None, request: Request,
 
 
 def _csim(opened: _Opened, request: Request, *, trace: bool) -> _Runner:
-    made = None if trace else opened.project
+    made = opened.project if isinstance(opened.project, HlsProject) and not trace else None
     code = made or backend.convert(opened.design, opened.lowered, trace=trace)
     simulation = CSim(code, opened.design, seconds=request.seconds)
     return lambda piece, first: simulation.run(opened.codes(piece, first), trace=trace)
+
+
+def _rtl(opened: _Opened, request: Request, *, trace: bool) -> _Runner:
+    """RTL of the project, or the RTL that is generated from the design of a model or of an HLS project."""
+    made = opened.project if isinstance(opened.project, RtlProject) and not trace else None
+    design = replace(opened.design, target=as_rtl(opened.design.target))
+    simulation = RtlSimulation(made or rtl_backend.convert(design, trace=trace), design, seconds=request.seconds)
+
+    def compute(piece: Sequence[Piece], first: int) -> SimulationResult:
+        found = simulation.run(opened.codes(piece, first), trace=trace)
+        if not simulation.clocks_equal_schedule:
+            raise RtlSimulationError(how="other clocks than its schedule", why="an answer came earlier or later")
+        return found
+
+    return compute
 
 
 def _writers(job: SimulationJob, opened: _Opened, files: ExitStack) -> dict[str, ArchiveWriter]:
@@ -323,8 +350,11 @@ def _writers(job: SimulationJob, opened: _Opened, files: ExitStack) -> dict[str,
 
 def _traced(job: SimulationJob, opened: _Opened) -> Sequence[str]:
     """The nodes of a trace: all nodes of the emulator, or those with a name in C simulation."""
+    layers = opened.design.model.layers
+    if job.engine == "rtl":
+        return [layer.name for layer in layers if layer.name not in opened.design.model.inputs]
     if job.engine == "emulator" or opened.lowered is None:
-        return [layer.name for layer in opened.design.model.layers]
+        return [layer.name for layer in layers]
     return [port.node for port in backend.ports(opened.design, opened.lowered)[2]]
 
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fpgacnn.design import Design, serialize, validate
-from fpgacnn.design.project import RECORD, HlsProject, Port, files_digest
-from fpgacnn.errors import FileMissingError, FpgacnnError, ProjectError, printable
+from fpgacnn.design import BackendName, Design, serialize, validate
+from fpgacnn.design.project import RECORD, HlsProject, files_digest
+from fpgacnn.design.rtl_project import RtlProject
+from fpgacnn.errors import FileMissingError, FpgacnnError, ProjectError, RtlTargetError, printable
 from fpgacnn.frontends.files import digest, is_model
 from fpgacnn.frontends.original import parts
 from fpgacnn.hardware.hls.backend import ports
 from fpgacnn.hardware.hls.lower import Lowered, lower
+from fpgacnn.hardware.rtl import backend as rtl_backend
 from fpgacnn.ir.fixed_point import Codes
 from fpgacnn.ir.source import SourceModel
 from fpgacnn.sim.emulator import ReferenceEmulator
@@ -47,16 +49,25 @@ _READ_ERRORS = (
 class OpenedProject:
     """The content of a project, and `notes` on files that differ from what fpgacnn wrote. `files`: all but the record.
 
-    `lowered` is the design's layer list.
+    `lowered` is the design's layer list; RTL has none.
     """
 
     network: SourceModel
     design: Design
-    lowered: Lowered
-    project: HlsProject
+    lowered: Lowered | None
+    project: HlsProject | RtlProject
     files: Mapping[str, bytes]
     record: dict[str, Any]
     notes: tuple[str, ...]
+
+    def hls(self, command: str) -> tuple[HlsProject, Lowered]:
+        """The HLS project and its layer list.
+
+        Raises RtlTargetError for an RTL project.
+        """
+        if isinstance(self.project, RtlProject) or self.lowered is None:
+            raise RtlTargetError(why=f"{command} needs an HLS project", do="convert the model with --backend vitis")
+        return self.project, self.lowered
 
 
 def open_project(folder: Path) -> OpenedProject:
@@ -66,28 +77,25 @@ def open_project(folder: Path) -> OpenedProject:
     """
     record = read_record(folder)
     design, network = serialize.load(folder)
-    lowered, inputs, outputs = _validated(folder, design, network)
+    lowered, made = _validated(folder, design, network)
     files = _files(folder)
     same = files_digest(files) == record.get("project", {}).get("digest")
     notes = () if same else ("files of the project differ from what fpgacnn wrote",)
     code = {name: content for name, content in files.items() if not name.startswith(("fpgacnn/", "tb_data/"))}
-    project = HlsProject(files=code, inputs=inputs, outputs=outputs)
+    project = replace(made, files=code)
     return OpenedProject(
         network=network, design=design, lowered=lowered, project=project, files=files, record=record, notes=notes
     )
 
 
-def _validated(
-    folder: Path, design: Design, network: SourceModel
-) -> tuple[Lowered, tuple[Port, ...], tuple[Port, ...]]:
-    """The layer list and the ports of a valid design: checked, and run on one event in every engine.
+def _validated(folder: Path, design: Design, network: SourceModel) -> tuple[Lowered | None, HlsProject | RtlProject]:
+    """The layer list and the project of a valid design, without HLS files: checked, and run on one event.
 
     Raises ProjectError if any of this fails, because then the folder was changed by hand.
     """
     try:
         validate.check(design, network)
-        lowered = lower(design)
-        inputs, outputs, _ = ports(design, lowered)
+        lowered, made = _made(design)
         codes = [
             Codes(array=np.zeros((1, *layer.shape), np.int64), format=operation.format)
             for layer, operation in design.model.input_layers
@@ -108,7 +116,16 @@ def _validated(
         raise ProjectError(
             folder=folder, why=f"its design is not consistent ({str(error) or type(error).__name__})"
         ) from error
-    return lowered, inputs, outputs
+    return lowered, made
+
+
+def _made(design: Design) -> tuple[Lowered | None, HlsProject | RtlProject]:
+    """The layer list and the ports of an HLS project, or the RTL project."""
+    if design.target.backend is BackendName.RTL:
+        return None, rtl_backend.convert(design)
+    lowered = lower(design)
+    inputs, outputs, _ = ports(design, lowered)
+    return lowered, HlsProject(files={}, inputs=inputs, outputs=outputs)
 
 
 def read_record(folder: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from math import prod
 
 import numpy as np
 
-from fpgacnn.design import Design, IoType
+from fpgacnn.design import BackendName, Design, IoType
 from fpgacnn.ir.source import Activate, Softmax, SourceModel
 from fpgacnn.passes.quantization import SoftmaxChoice
 from fpgacnn.pipeline.inputs import Events
@@ -95,6 +95,10 @@ def unused_fifo(request: Request, design: Design) -> Iterator[str]:
     streams = design.target.io is IoType.STREAM
     if request.fifo is not None and not streams:
         yield "--fifo has no effect: the design has no streams (--io stream)"
+    if design.target.backend is BackendName.RTL:
+        if request.fifo is not None:
+            yield "--fifo has no effect: the schedule of RTL gives the depth of every FIFO"
+        return
     wants = request.fifo is None or not request.fifo.frame
     if streams and wants and not design.fifo_depths:
         yield "every FIFO holds a whole frame: smaller depths could not be searched for this part or this size"
@@ -103,7 +107,9 @@ def unused_fifo(request: Request, design: Design) -> Iterator[str]:
 def not_simulated(request: Request) -> Iterator[str]:
     """A note if C simulation was not run."""
     if request.csim_events == 0:
-        yield "C simulation was not run (--no-csim, --csim-events 0): the generated C++ itself was not checked"
+        rtl = request.target.backend is BackendName.RTL
+        what, code = ("RTL simulation", "RTL") if rtl else ("C simulation", "C++")
+        yield f"{what} was not run (--no-csim, --csim-events 0): the generated {code} itself was not checked"
 
 
 def not_compared(design: Design, network: SourceModel, compared: Collection[str]) -> Iterator[str]:

@@ -6,12 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from fpgacnn import frontends
-from fpgacnn.design import Design, IoType, serialize
+from fpgacnn.design import BackendName, Design, IoType, serialize
 from fpgacnn.design.project import RECORD, HlsProject, files_digest, project_folder, refuse_foreign, write_files
-from fpgacnn.errors import InternalError, UnsupportedOptionError, UsageError, naming
+from fpgacnn.design.rtl_project import RtlProject
+from fpgacnn.errors import InternalError, RtlTargetError, UnsupportedOptionError, UsageError, naming
 from fpgacnn.hardware.board.tree import FOLDER, BoardTree
 from fpgacnn.hardware.hls import backend
-from fpgacnn.hardware.hls.lower import lower
+from fpgacnn.hardware.hls.lower import Lowered, lower
+from fpgacnn.hardware.rtl import backend as rtl_backend
 from fpgacnn.ir.source import SourceModel
 from fpgacnn.passes.precision import legalize
 from fpgacnn.passes.quantization.names import safe_name
@@ -31,6 +33,7 @@ from fpgacnn.records import estimates
 from fpgacnn.records.record import EstimateRecord, RunRecord
 from fpgacnn.sim.csim import find_compiler
 from fpgacnn.sim.profiling import Profile, profiled
+from fpgacnn.sim.rtl.verilator import find_verilator
 from fpgacnn.sim.weight_files import unsimulated
 from fpgacnn.system.progress import Progress, Stopwatch, silent
 
@@ -103,6 +106,8 @@ def convert(request: Request, progress: Progress = silent) -> RunRecord:
     request = replace(request, target=target)
     if request.csim_events != 0:
         find_compiler()
+        if target.backend is BackendName.RTL:
+            find_verilator()
     if request.output is not None:
         refuse_foreign(request.output)
     state = Compilation(file=request.model, request=request)
@@ -115,12 +120,13 @@ def convert(request: Request, progress: Progress = silent) -> RunRecord:
     events = _events(found.events or own_events(found.trained.network, choices), found.trained.network, request)
     stem = safe_name(request.model.stem).removeprefix("l_")
     with second_opinion(request, found.network, choices, events) as opinion:
-        with naming(request.model), watch.stage("convert", "generating C++ with hls4ml"):
-            design, remarks = buildable(found.design, request)
-            state = run_passes(replace(state, design=design), "lower", "generate")
-        project, lowered, sized = state.project, state.lowered, state.sized
-        if project is None or lowered is None or sized is None:
-            raise InternalError(what="no project was generated")
+        rtl = target.backend is BackendName.RTL
+        with (
+            naming(request.model),
+            watch.stage("convert", "generating SystemVerilog" if rtl else "generating C++ with hls4ml"),
+        ):
+            design, remarks = (found.design, ()) if rtl else buildable(found.design, request)
+            project, lowered, sized = (rtl_project if rtl else hls_project)(replace(state, design=design))
         run = Run(
             request=request,
             trained=found.trained,
@@ -154,11 +160,16 @@ def convert(request: Request, progress: Progress = silent) -> RunRecord:
     return record
 
 
-def _for_board(run: Run, project: HlsProject, emulated: Emulated) -> BoardTree | None:
-    """The files of the request's board, whose wrapper the run then compares too; None without a board."""
+def _for_board(run: Run, project: HlsProject | RtlProject, emulated: Emulated) -> BoardTree | None:
+    """The files of the request's board, whose wrapper the run then compares too; None without a board.
+
+    Raises RtlTargetError for RTL.
+    """
     board = run.request.board
     if board is None:
         return None
+    if isinstance(project, RtlProject):
+        raise RtlTargetError(why="boards have wrappers of HLS projects only", do="leave --board or --backend out")
     network, values = run.trained.network, run.events.values
     tree = made(board, project, run.design, network, run.choices, values, emulated.answers)
     run.wrappers = (wrapper_of(tree),)
@@ -176,6 +187,22 @@ def _profile(run: Run, emulated: Emulated) -> Profile:
     return profiled(run.design, run.trained.network, emulated.codes, run.events.values, labels)
 
 
+def hls_project(state: Compilation) -> tuple[HlsProject | RtlProject, Lowered | None, Design]:
+    """The HLS project of a planned network, its layer list, and the design with depths of FIFOs."""
+    state = run_passes(state, "lower", "generate")
+    project, lowered, sized = state.project, state.lowered, state.sized
+    if project is None or lowered is None or sized is None:
+        raise InternalError(what="no project was generated")
+    return project, lowered, sized
+
+
+def rtl_project(state: Compilation) -> tuple[HlsProject | RtlProject, Lowered | None, Design]:
+    """The RTL project of a planned network; the schedule gives the depths of its FIFOs."""
+    if state.design is None:
+        raise InternalError(what="no network was planned")
+    return rtl_backend.convert(state.design), None, state.design
+
+
 def verify(project: Path, request: Request, progress: Progress = silent) -> RunRecord:
     """Check a project again: C simulation of its files as they are, layer by layer, on all events.
 
@@ -184,7 +211,9 @@ def verify(project: Path, request: Request, progress: Progress = silent) -> RunR
     """
     watch = Stopwatch(progress=progress)
     opened = open_project(project)
-    network, design = opened.network, estimates.as_written(opened.design, project)
+    network, design = opened.network, opened.design
+    if opened.lowered is not None:
+        design = estimates.as_written(design, project)
     read = frontends.load(request.model, request.weights) if frontends.is_model(request.model) else network
     if read.digest != network.digest:
         raise UsageError(what=f"{request.model} is not the file that {project} was made from")
@@ -201,14 +230,14 @@ def verify(project: Path, request: Request, progress: Progress = silent) -> RunR
         events=events,
         watch=watch,
         every_layer=True,
-        wrappers=wrappers_in(project, opened.project, design),
+        wrappers=wrappers_in(project, opened.project, design) if isinstance(opened.project, HlsProject) else (),
     )
     with second_opinion(request, read, choices, events) as opinion:
         emulated = run.emulate()
         record = opinion.added(
             run.prove(opened.project, emulated, run.files(opened.project, emulated), project), run, emulated
         )
-    unseen = unsimulated(opened.files)
+    unseen = None if opened.lowered is None else unsimulated(opened.files)
     reports = (*record.verification, *([unseen] if unseen else []))
     return costed(replace(record, notes=(*record.notes, *opened.notes), verification=reports), run)
 
@@ -260,6 +289,10 @@ def estimate(source: Path, request: Request, overrides: estimates.TargetOverride
     if not frontends.is_model(source) and estimates.is_foreign(source):
         return estimates.of_foreign_project(source, overrides, unused_by_project(request), request.fifo)
     design, notes = plan_source(source, request, overrides)
+    if design.target.backend is BackendName.RTL:
+        raise RtlTargetError(
+            why="there is no estimate of RTL yet", do="convert the model: schedule.json has its clocks and adders"
+        )
     design, remarks = (design, ()) if source.is_dir() else buildable(design, request)
     notes = (*notes, *remarks)
     lowered = lower(design)

@@ -56,8 +56,10 @@ class TargetOverrides:
         )
 
 
-def of_design(design: Design, lowered: Lowered) -> tuple[Estimate | None, tuple[str, ...]]:
-    """The estimate of a design and its layer list; for an unknown part None, and a note that says so."""
+def of_design(design: Design, lowered: Lowered | None) -> tuple[Estimate | None, tuple[str, ...]]:
+    """The estimate of a design and its layer list; without a list, or for an unknown part, None and a note."""
+    if lowered is None:
+        return None, ("no estimate: it is made for HLS projects; the clocks of RTL are in schedule.json",)
     try:
         return estimate(hardware_graph(design, lowered=lowered)), ()
     except UnknownPartError as error:

@@ -57,7 +57,8 @@ class VerificationReport:
     compared nodes; `differences` is the largest difference of each node that differs. `outputs` are the bounds of the
     outputs, if the right side is a trained network. `float32_events` are events that differ because the framework's
     float32 rounds a tie; they do not count as errors of the hardware. `deadlock` are the
-    processes that waited for each other, so that there was no answer.
+    processes that waited for each other, so that there was no answer. `clocks_equal_schedule`: whether RTL simulation
+    gave every answer in the clock of its schedule; None for other engines.
     """
 
     left: str
@@ -74,6 +75,7 @@ class VerificationReport:
     differences: Mapping[str, float] = field(default_factory=dict)
     outputs: tuple[OutputBound, ...] = ()
     deadlock: tuple[str, ...] = ()
+    clocks_equal_schedule: bool | None = None
 
     @property
     def loosest(self) -> OutputBound | None:

@@ -161,7 +161,7 @@ class CSim:
         command = [*compiler.command, compiler.standard, *FLAGS, "csim_main.cpp", "-o", "csim"]
         finished = run(command, folder=here, seconds=self._seconds, environment={"TMPDIR": str(here)})
         if finished.status != 0:
-            raise CompileFailedError(why=f"{finished.how}: {finished.last_line}", log=_keep_log(finished.tail))
+            raise CompileFailedError(why=f"{finished.how}: {finished.last_line}", log=keep_log(finished.tail))
         return here / "csim"
 
     def _run_all(self, program: _Program, here: Path, rows: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -206,7 +206,7 @@ class CSim:
         return np.frombuffer(answers).reshape(len(rows), width)
 
 
-def _keep_log(text: str) -> str:
+def keep_log(text: str) -> str:
     """The file with the whole output of a compiler."""
     try:
         handle, name = tempfile.mkstemp(prefix="fpgacnn-g++-", suffix=".log")

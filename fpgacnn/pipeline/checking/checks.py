@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from fpgacnn.design import Design, IoType, serialize
+from fpgacnn.design import Design, serialize
 from fpgacnn.design.project import HlsProject, files_digest
-from fpgacnn.hardware.hls import backend
+from fpgacnn.design.rtl_project import RtlProject
+from fpgacnn.errors import InternalError
 from fpgacnn.hardware.hls.lower import Lowered
 from fpgacnn.ir.fixed_point import Codes
 from fpgacnn.ir.source import Activate, FloatArray, Softmax, SourceModel
@@ -20,7 +21,7 @@ from fpgacnn.passes.quantization import SoftmaxChoice
 from fpgacnn.passes.quantization.quantize import leading_quantizer
 from fpgacnn.pipeline.assign_widths import WidthAssignment
 from fpgacnn.pipeline.checking.board_check import Wrapper, wrapper_reports
-from fpgacnn.pipeline.checking.bounded_streams import bounded_reports, simulation_of
+from fpgacnn.pipeline.checking.engine_reports import EngineRun, hls_reports, rtl_reports, simulators
 from fpgacnn.pipeline.checking.pieces import PIECE_VALUES, TRACED_VALUES, Ends, Noise, Ranges, pieces, sample_size
 from fpgacnn.pipeline.checking.scoring import quality_of, scored
 from fpgacnn.pipeline.inputs import Events, InputChoice, largest_distance, to_codes
@@ -29,8 +30,7 @@ from fpgacnn.pipeline.request import Request
 from fpgacnn.pipeline.test_vectors import CSIM_WORK, affordable
 from fpgacnn.records.describe import model_record, plan_record, target_record
 from fpgacnn.records.record import InputRecord, ProjectRecord, RunRecord
-from fpgacnn.sim.compare import EngineComparison, ReferenceComparison, VerificationReport, compare
-from fpgacnn.sim.csim import CSim, find_compiler
+from fpgacnn.sim.compare import EngineComparison, ReferenceComparison, VerificationReport
 from fpgacnn.sim.emulator import Emulator, ReferenceEmulator, engine
 from fpgacnn.sim.result import SimulationResult, events_of, first_events
 from fpgacnn.sim.source_reference import evaluate
@@ -94,7 +94,7 @@ class Run:
     request: Request
     trained: WidthAssignment
     design: Design
-    lowered: Lowered
+    lowered: Lowered | None
     choices: tuple[InputChoice, ...]
     events: Events
     watch: Stopwatch
@@ -222,7 +222,7 @@ class Run:
                 first_events(traced, count), ReferenceEmulator(self.design).by_node(codes_of(run.codes, few))
             )
 
-    def files(self, project: HlsProject, emulated: Emulated) -> Mapping[str, bytes]:
+    def files(self, project: HlsProject | RtlProject, emulated: Emulated) -> Mapping[str, bytes]:
         """All files of the project folder except the record."""
         return {
             **project.files,
@@ -230,12 +230,14 @@ class Run:
             **serialize.dump(self.design, self.trained.network),
         }
 
-    def prove(self, project: HlsProject, run: Emulated, files: Mapping[str, bytes], folder: Path) -> RunRecord:
+    def prove(
+        self, project: HlsProject | RtlProject, run: Emulated, files: Mapping[str, bytes], folder: Path
+    ) -> RunRecord:
         """Run C simulation and compare; return the record."""
         inputs, emulated = run.inputs, run.answers
         layers = self.layers(run)
         source = layers.source.report(emulated.engine, "quantized network", self.events.count)
-        reports = [*self.csim_reports(project, run)]
+        reports = [*self.engine_reports(project, run)]
         if not isinstance(run.engine, ReferenceEmulator):
             reports.append(layers.int64.report(emulated.engine, ReferenceEmulator.name))
         reports.append(source)
@@ -270,7 +272,7 @@ class Run:
             tools={
                 **tool_versions(),
                 "emulator": run.engine.words,
-                **({"compiler": find_compiler().version} if self.request.csim_events != 0 else {}),
+                **(simulators(project) if self.request.csim_events != 0 else {}),
             },
             outputs=self.design.model.outputs,
         )
@@ -320,31 +322,28 @@ class Run:
         yield from not_simulated(self.request)
         yield from not_compared(self.design, network, compared)
 
-    def csim_reports(self, project: HlsProject, run: Emulated) -> Iterator[VerificationReport]:
-        """C simulation against the emulator; if outputs differ, a traced build finds the first node that differs."""
+    def engine_reports(self, project: HlsProject | RtlProject, run: Emulated) -> Iterator[VerificationReport]:
+        """The generated code against the emulator: C simulation, or RTL simulation."""
         if self.request.csim_events == 0:
             return
         sample = first_codes(run.codes, self.csim_events)
-        count = len(sample[0].array)
-        simulation = simulation_of(project, self.design, self.lowered, self.request.seconds)
-        with self.watch.stage("csim", f"building and running C simulation on {count} events"):
-            report = compare(simulation.run(sample), first_events(run.answers, count))
-        yield report
-        if self.design.target.io is IoType.STREAM:
-            with self.watch.stage("csim", "running C simulation with FIFOs of the written depths"):
-                yield from bounded_reports(simulation, sample, run.answers)
-        yield from self.wrapper_reports(project, sample, first_events(run.answers, count))
-        if not report.holds or self.every_layer:
-            fewer = min(count, self.sample)
-            with self.watch.stage("csim", f"comparing every layer of {fewer} events"):
-                simulation = CSim(
-                    backend.convert(self.design, self.lowered, trace=True), self.design, seconds=self.request.seconds
-                )
-                found = EngineComparison()
-            for piece, traced in self.traces(run, fewer):
-                with self.watch.stage("csim", f"comparing every layer of {piece.stop} of {fewer} events"):
-                    found.add(simulation.run(codes_of(sample, piece), trace=True), traced)
-            yield found.report(simulation.name, run.answers.engine)
+        found = EngineRun(
+            design=self.design,
+            events=sample,
+            answers=run.answers,
+            traces=lambda count: self.traces(run, count),
+            traced_events=min(len(sample[0].array), self.sample),
+            every_layer=self.every_layer,
+            seconds=self.request.seconds,
+            watch=self.watch,
+        )
+        if isinstance(project, RtlProject):
+            yield from rtl_reports(project, found)
+            return
+        if self.lowered is None:
+            raise InternalError(what="an HLS project has no layer list")
+        yield from hls_reports(project, self.lowered, found)
+        yield from self.wrapper_reports(project, sample, first_events(run.answers, found.count))
 
     def wrapper_reports(
         self, project: HlsProject, codes: Sequence[Codes], answers: SimulationResult

@@ -120,6 +120,8 @@ def proof(record: RunRecord) -> Verdict:
             detail = f"{failed[0].left}: each process waits for the next: {' → '.join(deadlock)}."
             return Verdict(question="Shown?", answer="Deadlock", detail=detail, tone=Tone.BAD)
         where = f": first at {first.layer}{list(first.index)}, {first.left:g} and {first.right:g}" if first else ""
+        if not first and failed[0].clocks_equal_schedule is False:
+            where = ": answers come in other clocks than those of the schedule"
         return Verdict(
             question="Shown?", answer="Different", detail=f"{comparison_name(failed[0])}{where}.", tone=Tone.BAD
         )
@@ -136,6 +138,9 @@ def proof(record: RunRecord) -> Verdict:
     why = f"differ where float32 rounds a tie, in {plural(excused, 'event')}" if excused else bound
     equal = f"{differing:,} {why}, the others equal" if differing else "all equal"
     detail = f"{values:,} values of {plural(events, 'event')} in {plural(len(reports), 'comparison')}, {equal}."
+    if any(report.left == "rtl" for report in reports):
+        detail = f"Every answer comes in the clock of its schedule. {detail}"
+        return Verdict(question="Shown?", answer="In RTL simulation", detail=detail, tone=Tone.GOOD)
     if not any(report.left == "csim" for report in reports):
         return Verdict(
             question="Shown?", answer="By emulation only", detail=f"C simulation was not run. {detail}", tone=Tone.WARN

@@ -18,7 +18,7 @@ def simulate(
             "--input", help="Events: .npz with input_0, ... or one .npy; their number is not limited.", metavar="X"
         ),
     ],  # the flag's name
-    engine: Annotated[str, typer.Option("--engine", help="emulator or csim.", metavar="NAME")] = "emulator",
+    engine: Annotated[str, typer.Option("--engine", help="emulator, csim or rtl.", metavar="NAME")] = "emulator",
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Write output_0, ... to this file as float64.", metavar="Y.npz"),

@@ -1,0 +1,1 @@
+"""A design becomes a streaming project in SystemVerilog, whose every clock is known before simulation."""

@@ -1,0 +1,100 @@
+"""The RTL backend: convert a `Design` to an `RtlProject`; equal designs give identical files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import resources
+
+from fpgacnn.design import Design
+from fpgacnn.design.project import TOP
+from fpgacnn.design.rtl_project import RtlLayer, RtlPort, RtlProject
+from fpgacnn.hardware.rtl import schedule
+from fpgacnn.hardware.rtl.kernels.module import verilog
+from fpgacnn.hardware.rtl.project_files import scripts
+from fpgacnn.hardware.rtl.stream import Stream
+from fpgacnn.hardware.rtl.target import refuse_unbuilt
+from fpgacnn.hardware.rtl.top import BuiltTop, axi_index, build
+from fpgacnn.ir.fixed_point import CodeArray
+
+SOURCES = "fpgacnn.hardware.rtl.sources"
+
+
+def convert(design: Design, *, trace: bool = False) -> RtlProject:
+    """Generate the RTL project of a design.
+
+    With `trace` the top module also has every layer's stream as a port (for checks, not for synthesis).
+    Raises RtlTargetError, RtlUnsupportedError.
+    """
+    refuse_unbuilt(design.target)
+    built = build(design, trace=trace)
+    outputs = {name: built.streams[name] for name in design.model.outputs}
+    latency = max(int(one.times[0][0, -1]) for one in outputs.values()) + 1
+
+    def answer_clocks(node: str, frames: int) -> CodeArray:
+        return schedule.clocks_of(outputs[node].times, frames, built.frame_clocks) + 1
+
+    layers = _layers(design, built)
+    files = {**_sources(built), **scripts(design, layers, built.frame_clocks, latency)}
+    inputs = [
+        _port(name, f"s_axis{axi_index(len(built.inputs), number)}", stream)
+        for number, (name, stream) in enumerate(built.inputs.items())
+    ]
+    answers = [
+        _port(name, f"m_axis{axi_index(len(outputs), number)}", stream)
+        for number, (name, stream) in enumerate(outputs.items())
+    ]
+    shown = [layer.name for layer in design.model.layers if layer.name not in design.model.inputs] if trace else []
+    return RtlProject(
+        files=dict(sorted(files.items())),
+        top=TOP,
+        inputs=tuple(inputs),
+        outputs=tuple(answers),
+        layers=layers,
+        interval=built.frame_clocks,
+        latency=latency,
+        frames=built.frames,
+        answer_clocks=answer_clocks,
+        traced=tuple(_port(name, name, built.streams[name]) for name in shown),
+    )
+
+
+def _port(node: str, name: str, stream: Stream) -> RtlPort:
+    return RtlPort(node=node, name=name, tokens=stream.tokens, channels=stream.channels, bits=stream.form.width)
+
+
+def _layers(design: Design, built: BuiltTop) -> tuple[RtlLayer, ...]:
+    found = []
+    for layer in design.model.layers:
+        stream = built.streams[layer.name]
+        own = (f"{TOP}_{layer.name}", f"{TOP}_{layer.name}_multiply", f"{TOP}_{layer.name}_cast")
+        kernels = [built.netlist.kernels[name] for name in own if name in built.netlist.kernels]
+        found.append(
+            RtlLayer(
+                name=layer.name,
+                kind=layer.kind,
+                result=str(design.plan.layers[layer.name].result.format),
+                first_clock=int(stream.times[0][0, 0]),
+                last_clock=int(stream.times[0][0, -1]),
+                fold=built.folds.get(layer.name, 1),
+                adders=sum(one.adders for one in kernels),
+                adder_bits=sum(one.adder_bits for one in kernels),
+                register_bits=sum(one.register_bits for one in kernels),
+            )
+        )
+    return tuple(found)
+
+
+def _sources(built: BuiltTop) -> Mapping[str, bytes]:
+    """The top module, a file for each kernel and memory, and the modules of the library that the top level uses."""
+    texts = {f"rtl/{TOP}.sv": built.text}
+    texts |= {f"rtl/kernels/{name}.sv": verilog(kernel) for name, kernel in built.netlist.kernels.items()}
+    texts |= {f"rtl/kernels/{name}.sv": text for name, text in built.netlist.memories.items()}
+    texts |= {f"rtl/library/{name}": text for name, text in library().items()}
+    return {name: text.encode() for name, text in texts.items()}
+
+
+def library() -> Mapping[str, str]:
+    """The SystemVerilog modules that every project has."""
+    folder = resources.files(SOURCES)
+    names = sorted(one.name for one in folder.iterdir() if one.name.endswith(".sv"))
+    return {name: folder.joinpath(name).read_text(encoding="utf-8") for name in names}

@@ -1,0 +1,1 @@
+"""Modules of SystemVerilog that every RTL project has, as files of the package."""

@@ -1,0 +1,105 @@
+"""Streams between modules, and the lines of the top module that make them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from fpgacnn.hardware.rtl import schedule
+from fpgacnn.hardware.rtl.kernels.module import Kernel
+from fpgacnn.hardware.rtl.schedule import Times
+from fpgacnn.ir.fixed_point import Format
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """Tokens of an image pixel by pixel, or one word of a vector: `channels` codes side by side.
+
+    `valid` and `data` are wires of the top module. `times` are the clocks of the tokens.
+    """
+
+    height: int
+    width: int
+    channels: int
+    form: Format
+    valid: str
+    data: str
+    times: Times
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of a frame."""
+        return self.height * self.width
+
+    @property
+    def bits(self) -> int:
+        """Bits of a token."""
+        return self.channels * self.form.width
+
+
+@dataclass(slots=True, kw_only=True)
+class Netlist:
+    """The top module while it is built: lines, kernels by name, and what each layer became."""
+
+    frame_clocks: int
+    lines: list[str] = field(default_factory=list)
+    kernels: dict[str, Kernel] = field(default_factory=dict)
+    memories: dict[str, str] = field(default_factory=dict)
+    fifo_words: int = 0
+
+    def module(self, kind: str, name: str, parameters: dict[str, object], ports: dict[str, str]) -> None:
+        """An instance; every module has `clk` and `rst`."""
+        values = ", ".join(f".{key}({value})" for key, value in parameters.items())
+        wires = ", ".join(f".{key}({value})" for key, value in {"clk": "clk", "rst": "rst", **ports}.items())
+        self.lines.append(f"  {kind} #({values}) {name} ({wires});")
+
+    def wire(self, name: str, bits: int) -> None:
+        """A wire."""
+        self.lines.append(f"  wire [{bits - 1}:0] {name};" if bits > 1 else f"  wire {name};")
+
+    def fifo(self, name: str, given: Stream, take: str, depth: int) -> Stream:
+        """A stream behind a FIFO; its times stay those of its tokens' arrival."""
+        valid, data = f"fifo_valid_{name}", f"fifo_data_{name}"
+        self.wire(valid, 1)
+        self.wire(data, given.bits)
+        self.fifo_words += depth
+        self.module(
+            "fpgacnn_fifo",
+            f"fifo_{name}",
+            {"DW": given.bits, "DEPTH": depth},
+            {
+                "in_valid": given.valid,
+                "in_data": given.data,
+                "out_valid": valid,
+                "out_data": data,
+                "take": take,
+            },
+        )
+        return replace(given, valid=valid, data=data)
+
+    def kernel(self, kernel: Kernel, instance: str, given: Stream, vectors: list[str], result: Format) -> Stream:
+        """A kernel behind a stream; `vectors` are its inputs, `given` has the valid of all of them."""
+        self.kernels[kernel.name] = kernel
+        valid, data = f"valid_{instance}", f"data_{instance}"
+        channels = len(kernel.results)
+        self.wire(valid, 1)
+        self.wire(data, channels * result.width)
+        wires = ", ".join(f".in{number}({vector})" for number, vector in enumerate(vectors))
+        self.lines.append(f"  {kernel.name} kernel_{instance} (.clk(clk), {wires}, .out({data}));")
+        self.delay(f"delay_{instance}", given.valid, valid, kernel.latency)
+        return replace(
+            given,
+            channels=channels,
+            form=result,
+            valid=valid,
+            data=data,
+            times=schedule.later(given.times, kernel.latency),
+        )
+
+    def delay(self, name: str, valid: str, delayed: str, clocks: int) -> None:
+        """A valid some clocks later."""
+        self.module(
+            "fpgacnn_delay",
+            name,
+            {"DW": 1, "N": clocks},
+            {"in_valid": valid, "in_data": "1'b0", "out_valid": delayed, "out_data": ""},
+        )

@@ -1,0 +1,182 @@
+"""The top module: AXI-Stream ports, credits at the entrance, the layers, and FIFOs of answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fpgacnn.design import Design
+from fpgacnn.design.project import TOP
+from fpgacnn.errors import RtlUnsupportedError
+from fpgacnn.hardware.rtl import schedule
+from fpgacnn.hardware.rtl.layers import StreamBuilder
+from fpgacnn.hardware.rtl.stream import Netlist, Stream
+from fpgacnn.ir import hardware as hw
+from fpgacnn.ir import source as src
+from fpgacnn.ir.source import Shape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltTop:
+    """The text of the top module, what it is made of, and the streams of all layers."""
+
+    text: str
+    netlist: Netlist
+    inputs: Mapping[str, Stream]
+    streams: Mapping[str, Stream]
+    folds: Mapping[str, int]
+    frame_clocks: int
+    frames: int
+
+
+def build(design: Design, *, trace: bool) -> BuiltTop:
+    """The top module of a design; with `trace` every layer's stream is a port as well.
+
+    Raises RtlUnsupportedError.
+    """
+    model = design.model
+    shapes = {name: _token_shape(design, name) for name in model.inputs}
+    tokens = [height * width for height, width, _ in shapes.values()]
+    frame = max(tokens)
+    netlist = Netlist(frame_clocks=frame)
+    inputs = {
+        name: Stream(
+            height=height,
+            width=width,
+            channels=channels,
+            form=design.plan.layers[name].result.format,
+            valid=f"enter_{name}",
+            data=f"data_{name}",
+            times=times,
+        )
+        for (name, (height, width, channels)), times in zip(shapes.items(), schedule.arrivals(tokens), strict=True)
+    }
+    builder = StreamBuilder(design, netlist, TOP)
+    streams: dict[str, Stream] = {}
+    for layer in model.layers:
+        if isinstance(layer.operation, hw.Input):
+            streams[layer.name] = inputs[layer.name]
+        else:
+            streams[layer.name] = builder.layer(layer, [streams[name] for name in layer.inputs])
+    for name, stream in streams.items():
+        if schedule.interval(stream.times) != frame:
+            raise RtlUnsupportedError(layer=name, why=f"it cannot keep up with {frame} clocks a frame")
+    outputs = {name: streams[name] for name in model.outputs}
+    frames = max(schedule.frames_on_the_way(one.times, frame) for one in outputs.values())
+    shown = [layer.name for layer in model.layers if layer.name not in model.inputs] if trace else []
+    text = _text(netlist, inputs, outputs, {name: streams[name] for name in shown}, frames)
+    return BuiltTop(
+        text=text,
+        netlist=netlist,
+        inputs=inputs,
+        streams=streams,
+        folds={name: fold.clocks for name, fold in builder.folds.items()},
+        frame_clocks=frame,
+        frames=frames,
+    )
+
+
+def _token_shape(design: Design, name: str) -> Shape:
+    """Height, width and channels of an input's tokens; a flat input that becomes an image comes in its pixels."""
+    shape = design.model.layer(name).shape
+    readers = design.model.consumers(name)
+    if (
+        len(shape) == 1
+        and readers
+        and all(isinstance(one.operation, src.Reshape) and one.shape == readers[0].shape for one in readers)
+    ):
+        shape = readers[0].shape
+    return (1,) * (3 - len(shape)) + shape if len(shape) <= 3 else _refuse(name, shape)
+
+
+def _refuse(name: str, shape: Shape) -> Shape:
+    raise RtlUnsupportedError(layer=name, why=f"an input of shape {shape} is no image, sequence or vector")
+
+
+def bytes_of(bits: int) -> int:
+    """Bits of an AXI-Stream word: whole bytes."""
+    return (bits + 7) // 8 * 8
+
+
+def axi_index(count: int, number: int) -> str:
+    """The suffix of a port: none where there is only one."""
+    return "" if count == 1 else f"_{number}"
+
+
+def _text(
+    netlist: Netlist,
+    inputs: Mapping[str, Stream],
+    outputs: Mapping[str, Stream],
+    shown: Mapping[str, Stream],
+    frames: int,
+) -> str:
+    ports = ["input aclk", "input aresetn"]
+    body = ["  wire open;", "  wire clk = aclk;", "  reg rst = 1'b1;", "  always @(posedge aclk) rst <= !aresetn;"]
+    starts = list[str]()
+    for number, (name, stream) in enumerate(inputs.items()):
+        port = f"s_axis{axi_index(len(inputs), number)}"
+        ports += [
+            f"input [{bytes_of(stream.bits) - 1}:0] {port}_tdata",
+            f"input {port}_tvalid",
+            f"output {port}_tready",
+        ]
+        body += [
+            f"  wire enter_{name}, start_{number};",
+            f"  wire [{stream.bits - 1}:0] data_{name} = {port}_tdata[{stream.bits - 1}:0];",
+            _ENTRANCE.format(tokens=stream.tokens, number=number, name=name),
+            f"  assign {port}_tready = start_{number} ? begun : 1'b1;",
+            f"  assign enter_{name} = {port}_tvalid && {port}_tready;",
+        ]
+        starts += [f"start_{number}", f"{port}_tvalid"]
+    body = ["  wire begun;", *body, f"  assign begun = open && {' && '.join(starts)};"]
+    ends, opens = list[str](), list[str]()
+    for number, stream in enumerate(outputs.values()):
+        port = f"m_axis{axi_index(len(outputs), number)}"
+        ports += [
+            f"output [{bytes_of(stream.bits) - 1}:0] {port}_tdata",
+            f"output {port}_tvalid",
+            f"input {port}_tready",
+            f"output {port}_tlast",
+        ]
+        ends.append(_answers(port, number, stream, frames))
+        opens.append(f"open_{number}")
+    for name, stream in shown.items():
+        ports += [f"output trace_valid_{name}", f"output [{stream.bits - 1}:0] trace_data_{name}"]
+        ends += [f"  assign trace_valid_{name} = {stream.valid};", f"  assign trace_data_{name} = {stream.data};"]
+    ends.append(f"  assign open = !rst && {' && '.join(opens)};")
+    separator = ",\n  "
+    return "\n".join([f"module {TOP} (\n  {separator.join(ports)}\n);", *body, *netlist.lines, *ends, "endmodule", ""])
+
+
+_ENTRANCE = """  fpgacnn_frame #(.P({tokens})) entrance_{number} (.clk(clk), .rst(rst), .in_valid(enter_{name}),
+    .first(start_{number}), .last());"""
+
+_ANSWERS = """  wire [{last_bit}:0] answer_data_{number};
+  wire open_{number}, answered_{number}, answer_last_{number};
+  fpgacnn_fifo #(.DW({bits}), .DEPTH({words})) answers_{number} (.clk(clk), .rst(rst), .in_valid({valid}),
+    .in_data({data}), .out_valid({port}_tvalid), .out_data(answer_data_{number}), .take({port}_tready));
+  assign answered_{number} = {port}_tvalid && {port}_tready;
+  fpgacnn_frame #(.P({tokens})) frame_{number} (.clk(clk), .rst(rst), .in_valid(answered_{number}), .first(),
+    .last(answer_last_{number}));
+  assign {port}_tdata = {value};
+  assign {port}_tlast = answer_last_{number};
+  fpgacnn_credits #(.F({frames})) credits_{number} (.clk(clk), .rst(rst), .begun(begun),
+    .ended(answered_{number} && answer_last_{number}), .open(open_{number}));"""
+
+
+def _answers(port: str, number: int, stream: Stream, frames: int) -> str:
+    """A FIFO that holds all answers of the frames that may be on their way, and the credits of these frames."""
+    padding = bytes_of(stream.bits) - stream.bits
+    data = f"answer_data_{number}"
+    return _ANSWERS.format(
+        port=port,
+        number=number,
+        bits=stream.bits,
+        last_bit=stream.bits - 1,
+        words=frames * stream.tokens,
+        valid=stream.valid,
+        data=stream.data,
+        tokens=stream.tokens,
+        value=f"{{{padding}'b0, {data}}}" if padding else data,
+        frames=frames,
+    )

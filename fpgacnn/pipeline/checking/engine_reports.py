@@ -1,0 +1,104 @@
+"""Compare the generated code with the emulator: C simulation of an HLS project, Verilator's run of an RTL project."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from fpgacnn.design import Design, IoType
+from fpgacnn.design.project import HlsProject
+from fpgacnn.design.rtl_project import RtlProject
+from fpgacnn.hardware.hls import backend
+from fpgacnn.hardware.hls.lower import Lowered
+from fpgacnn.hardware.rtl import backend as rtl_backend
+from fpgacnn.ir.fixed_point import Codes
+from fpgacnn.pipeline.checking.bounded_streams import bounded_reports, simulation_of
+from fpgacnn.sim.compare import EngineComparison, VerificationReport, compare
+from fpgacnn.sim.csim import CSim, find_compiler
+from fpgacnn.sim.result import Engine, SimulationResult, first_events
+from fpgacnn.sim.rtl.run import RtlSimulation, Traffic
+from fpgacnn.sim.rtl.verilator import find_verilator
+from fpgacnn.system.progress import Stopwatch
+
+TRAFFIC = (Traffic(pauses=40), Traffic(pauses=30, stalls=60))
+"""Pauses of the input and stalls of the answers, under which RTL must give the same answers."""
+
+TRAFFIC_EVENTS = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineRun:
+    """What the comparisons need: the events, the emulator's answers and traces, and how many events have a trace.
+
+    `traces` gives the codes of every layer of the first events, piece by piece.
+    """
+
+    design: Design
+    events: tuple[Codes, ...]
+    answers: SimulationResult
+    traces: Callable[[int], Iterator[tuple[slice, SimulationResult]]]
+    traced_events: int
+    every_layer: bool
+    seconds: float
+    watch: Stopwatch
+
+    @property
+    def count(self) -> int:
+        """Number of events."""
+        return len(self.events[0].array)
+
+
+def simulators(project: HlsProject | RtlProject) -> Mapping[str, str]:
+    """The programs that build and run the generated code, with their versions."""
+    own = {"verilator": find_verilator().version} if isinstance(project, RtlProject) else {}
+    return {"compiler": find_compiler().version, **own}
+
+
+def hls_reports(project: HlsProject, lowered: Lowered, found: EngineRun) -> Iterator[VerificationReport]:
+    """C simulation against the emulator; if outputs differ, a traced build finds the first node that differs."""
+    simulation = simulation_of(project, found.design, lowered, found.seconds)
+    with found.watch.stage("csim", f"building and running C simulation on {found.count} events"):
+        report = compare(simulation.run(found.events), first_events(found.answers, found.count))
+    yield report
+    if found.design.target.io is IoType.STREAM:
+        with found.watch.stage("csim", "running C simulation with FIFOs of the written depths"):
+            yield from bounded_reports(simulation, found.events, found.answers)
+    if not report.holds or found.every_layer:
+        with found.watch.stage("csim", f"comparing every layer of {found.traced_events} events"):
+            traced = CSim(backend.convert(found.design, lowered, trace=True), found.design, seconds=found.seconds)
+        yield _layer_report(traced, "csim", found)
+
+
+def rtl_reports(project: RtlProject, found: EngineRun) -> Iterator[VerificationReport]:
+    """RTL simulation against the emulator: the answers and their clocks, then answers with pauses and stalls.
+
+    If outputs differ, a traced build finds the first node that differs.
+    """
+    simulation = RtlSimulation(project, found.design, seconds=found.seconds)
+    with found.watch.stage("rtl", f"building and running RTL simulation on {found.count} events"):
+        report = compare(simulation.run(found.events), first_events(found.answers, found.count))
+    same = simulation.clocks_equal_schedule
+    yield replace(report, clocks_equal_schedule=same, holds=report.holds and same is True)
+    few = [Codes(array=one.array[:TRAFFIC_EVENTS], format=one.format) for one in found.events]
+    expected = first_events(found.answers, len(few[0].array))
+    for traffic in TRAFFIC:
+        words = f"rtl, {traffic.pauses} % pauses" + (f", {traffic.stalls} % stalls" if traffic.stalls else "")
+        with found.watch.stage("rtl", "running RTL simulation with pauses and stalls"):
+            yield replace(compare(simulation.clocked(few, traffic).answers, expected), left=words)
+    if not report.holds or found.every_layer:
+        with found.watch.stage("rtl", f"comparing every layer of {found.traced_events} events"):
+            traced = RtlSimulation(rtl_backend.convert(found.design, trace=True), found.design, seconds=found.seconds)
+        yield _layer_report(traced, "rtl", found)
+
+
+def _layer_report(simulation: Engine, stage: str, found: EngineRun) -> VerificationReport:
+    """Every layer of the traced events, piece by piece."""
+    comparison = EngineComparison()
+    for piece, traced in found.traces(found.traced_events):
+        with found.watch.stage(stage, f"comparing every layer of {piece.stop} of {found.traced_events} events"):
+            comparison.add(simulation.run(_cut(found.events, piece), trace=True), traced)
+    return comparison.report(simulation.name, found.answers.engine)
+
+
+def _cut(codes: Sequence[Codes], piece: slice) -> list[Codes]:
+    return [Codes(array=one.array[piece], format=one.format) for one in codes]

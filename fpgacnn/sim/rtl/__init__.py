@@ -1,0 +1,1 @@
+"""RTL simulation with Verilator, built and cached like C simulation."""

@@ -1,0 +1,215 @@
+"""RTL simulation of one project: Verilator translates it to C++, g++ builds it, a child process runs it.
+
+The program is cached by a digest of the tools and of all sources, and clocks are counted beside the answers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpgacnn.design import Design
+from fpgacnn.design.project import TOP, write_files
+from fpgacnn.design.rtl_project import RtlPort, RtlProject
+from fpgacnn.errors import InternalError, RtlBuildError, RtlSimulationError, WriteError
+from fpgacnn.ir.fixed_point import CodeArray, Codes
+from fpgacnn.sim.cache import keep, kept
+from fpgacnn.sim.csim import DEFAULT_SECONDS, MAX_PROGRAM_BYTES, Compiler, find_compiler, keep_log
+from fpgacnn.sim.result import SimulationResult
+from fpgacnn.sim.rtl.driver import axi_bits, main_program
+from fpgacnn.sim.rtl.driver import words as word_count
+from fpgacnn.sim.rtl.verilator import Verilator, find_verilator
+from fpgacnn.sim.rtl.words import packed, unpacked
+from fpgacnn.system.atomic_dir import temporary_folder
+from fpgacnn.system.files.regular import read_regular
+from fpgacnn.system.subprocesses import run
+
+TRANSLATE = (
+    *("--cc", "--top-module", TOP, "--prefix", "Vtop", "--Mdir", "model", "--assert", "-O3", "--output-split", "20000"),
+    *("--x-assign", "unique", "--x-initial", "unique", "-Wno-lint", "-Wno-fatal"),
+)
+FEATURES = ("COVERAGE", "SC", "TIMING", "TRACE", "TRACE_FST", "TRACE_VCD", "TRACE_SAIF")
+FLAGS = ("-std=c++17", "-O1", "-w", *(f"-DVM_{name}=0" for name in FEATURES), "-DVERILATOR=1", "-pthread")
+RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
+PROGRAM = "rtl_simulation"
+
+SPARE_CLOCKS = 20_000
+"""Clocks beyond those that a run needs, before answers count as missing."""
+
+
+def _objects() -> list[str]:
+    return [name.replace(".cpp", ".o") for name in RUNTIME]
+
+
+def _flags(verilator: Verilator) -> list[str]:
+    include = verilator.root / "include"
+    return [*FLAGS, f"-I{include}", f"-I{include / 'vltstd'}"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traffic:
+    """Pauses of the events and stalls of the answers in percent of clocks, from a seed."""
+
+    pauses: int = 0
+    stalls: int = 0
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clocked:
+    """The answers of a run, and the clocks (frames, tokens) of each output's words since the first input word."""
+
+    answers: SimulationResult
+    clocks: dict[str, CodeArray]
+
+
+class RtlSimulation:
+    """The RTL simulation of one project."""
+
+    name = "rtl"
+
+    def __init__(self, project: RtlProject, design: Design, *, seconds: float = DEFAULT_SECONDS) -> None:
+        self._project, self._design, self._seconds = project, design, seconds
+        sources = {name: data for name, data in project.files.items() if name.endswith(".sv")}
+        self._files = {**sources, "main.cpp": main_program(project).encode()}
+        self.clocks_equal_schedule: bool | None = None
+
+    def run(self, inputs: Sequence[Codes], *, trace: bool = False) -> SimulationResult:
+        """Compute all events without pauses, and compare the clock of every answer with the schedule.
+
+        Raises VerilatorMissingError, CompilerMissingError, RtlBuildError, RtlSimulationError, ToolTimeoutError.
+        """
+        found = self.clocked(inputs, Traffic(), trace=trace)
+        frames = len(inputs[0].array)
+        same = all(
+            np.array_equal(clocks, self._project.answer_clocks(node, frames)) for node, clocks in found.clocks.items()
+        )
+        self.clocks_equal_schedule = same and self.clocks_equal_schedule is not False
+        return found.answers
+
+    def clocked(self, inputs: Sequence[Codes], traffic: Traffic, *, trace: bool = False) -> Clocked:
+        """Compute all events with pauses and stalls; the clocks of the answers come with them."""
+        if trace and not self._project.traced:
+            raise InternalError(what="a trace needs an RTL project that was converted with a trace")
+        frames = len(inputs[0].array)
+        with temporary_folder("fpgacnn-rtl-") as here, self._program(here) as (program, handles):
+            for number, (port, codes) in enumerate(zip(self._project.inputs, inputs, strict=True)):
+                self._write(here / f"in_{number}.bin", packed(codes.array, port, axi_bits(port)))
+            tokens = frames * sum(port.tokens for port in self._project.inputs)
+            slowest = 100 * 100 // max(1, (100 - traffic.pauses) * (100 - traffic.stalls)) + 1
+            answers = frames * sum(port.tokens for port in self._project.outputs)
+            most = (tokens + answers + self._project.latency) * slowest * 2 + SPARE_CLOCKS
+            words = [str(one) for one in (frames, traffic.pauses, traffic.stalls, traffic.seed, most)]
+            finished = run([program, *words], folder=here, seconds=self._seconds, inherited=handles)
+            if finished.status != 0:
+                raise RtlSimulationError(how=finished.how, why=finished.last_line)
+            outputs = [
+                self._read(here / f"out_{number}.bin", port, frames, axi_bits(port))
+                for number, port in enumerate(self._project.outputs)
+            ]
+            traced = (
+                [
+                    self._read(here / f"trace_{number}.bin", port, frames, port.width)[0]
+                    for number, port in enumerate(self._project.traced)
+                ]
+                if trace
+                else []
+            )
+        names = [port.node for port in self._project.outputs]
+        return Clocked(
+            answers=SimulationResult(
+                engine=self.name,
+                outputs=dict(zip(names, (codes for codes, _ in outputs), strict=True)),
+                trace=dict(zip((port.node for port in self._project.traced), traced, strict=False)),
+            ),
+            clocks=dict(zip(names, (clocks for _, clocks in outputs), strict=True)),
+        )
+
+    def _write(self, file: Path, words: NDArray[np.uint32]) -> None:
+        try:
+            words.tofile(file)
+        except OSError as error:
+            raise WriteError(file=file, why=error.strerror or str(error)) from error
+
+    def _read(self, file: Path, port: RtlPort, frames: int, bits: int) -> tuple[Codes, CodeArray]:
+        """The answers of one port, and their clocks (frames, tokens)."""
+        count = word_count(bits)
+        record = np.dtype([("clock", "<u8"), ("words", "<u4", (count,))])
+        wanted = frames * port.tokens
+        try:
+            data = read_regular(file, limit=wanted * record.itemsize)
+        except OSError as error:
+            raise RtlSimulationError(how="no answers", why=error.strerror or str(error)) from error
+        if len(data) != wanted * record.itemsize:
+            raise RtlSimulationError(how="another number of answers", why=f"{len(data) // record.itemsize} of {wanted}")
+        found = np.frombuffer(data, record)
+        form = self._design.plan.layers[port.node].result.format
+        codes = unpacked(found["words"], port, form)
+        shape = self._design.model.layer(port.node).shape
+        return (
+            Codes(array=codes.reshape(-1, *shape), format=form),
+            found["clock"].astype(np.int64).reshape(frames, port.tokens),
+        )
+
+    # --- building ---------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _program(self, here: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
+        """The program, from the cache or built now, and the opened files that its path goes through."""
+        verilator, compiler = find_verilator(), find_compiler()
+        key = self._digest(verilator, compiler)
+        with kept("rtl", key) as build:
+            if build is not None:
+                yield build.program, (build.handle,)
+                return
+        program = self._built(here, verilator, compiler)
+        try:
+            content = read_regular(program, limit=MAX_PROGRAM_BYTES)
+        except OSError as error:
+            why = f"the compiler ended well and left no program ({error.strerror})"
+            raise RtlBuildError(why=why, log="not kept") from error
+        keep("rtl", key, content, mode=0o755)
+        with kept("rtl", key) as build:
+            yield (str(program), ()) if build is None else (build.program, (build.handle,))
+
+    def _digest(self, verilator: Verilator, compiler: Compiler) -> str:
+        total = hashlib.sha256(repr((verilator.version, TRANSLATE, compiler, FLAGS)).encode())
+        for name in sorted(self._files):
+            total.update(f"{name}\0{len(self._files[name])}\0".encode() + self._files[name])
+        return total.hexdigest()
+
+    def _built(self, here: Path, verilator: Verilator, compiler: Compiler) -> Path:
+        write_files(here, self._files)
+        self._runtime(here, verilator, compiler)
+        sources = [name for name in sorted(self._files) if name.endswith(".sv")]
+        own = {"TMPDIR": str(here), "VERILATOR_ROOT": str(verilator.root)}
+        self._run([*verilator.command, *TRANSLATE, *sources], here, own, "Verilator")
+        model = sorted(one.relative_to(here).as_posix() for one in (here / "model").glob("*.cpp"))
+        command = [*compiler.command, *_flags(verilator), "-Imodel", *model, "main.cpp", *_objects(), "-o", PROGRAM]
+        self._run(command, here, own, "the C++ compiler")
+        return here / PROGRAM
+
+    def _runtime(self, here: Path, verilator: Verilator, compiler: Compiler) -> None:
+        """Put the compiled runtime of Verilator, which is the same for all projects, into the folder."""
+        for source, name in zip(RUNTIME, _objects(), strict=True):
+            key = hashlib.sha256(repr((verilator, compiler, FLAGS, source)).encode()).hexdigest()
+            with kept("rtl", key) as build:
+                if build is not None:
+                    (here / name).write_bytes(read_regular(Path(build.program), limit=MAX_PROGRAM_BYTES))
+                    continue
+            file = str(verilator.root / "include" / source)
+            command = [*compiler.command, *_flags(verilator), "-c", file, "-o", name]
+            self._run(command, here, {"TMPDIR": str(here)}, "the C++ compiler")
+            keep("rtl", key, read_regular(here / name, limit=MAX_PROGRAM_BYTES), mode=0o600)
+
+    def _run(self, command: Sequence[str], here: Path, own: dict[str, str], who: str) -> None:
+        finished = run(command, folder=here, seconds=self._seconds, environment=own)
+        if finished.status != 0:
+            why = f"{who} ended with {finished.how}: {finished.last_line}"
+            raise RtlBuildError(why=why, log=keep_log(finished.tail))

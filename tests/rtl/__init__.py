@@ -1,0 +1,1 @@
+"""The RTL backend: arithmetic, schedule, and simulation with Verilator."""
