@@ -72,10 +72,11 @@ def main() -> int:
         )
         return 2
     judged = shipped_constants(chosen) if asked.no_fit else nested(chosen)
-    if asked.write:
-        final = replace(fit(chosen), bands=bands(ratios(leave_one_repository_out(chosen))))
-        (Path(fpgacnn.hardware.estimation.__file__).parent / DATA).write_text(serialize(final), encoding="utf-8")
     scores = list(score(judged))
+    if asked.write:
+        held = {one.quantity: one.band_coverage for one in scores if one.group == "all"}
+        final = replace(fit(chosen), bands=bands(ratios(leave_one_repository_out(chosen))), held=held)
+        (Path(fpgacnn.hardware.estimation.__file__).parent / DATA).write_text(serialize(final), encoding="utf-8")
     show(scores, chosen)
     if asked.json:
         asked.json.write_text(json.dumps(document(judged, scores, chosen), indent=1) + "\n", encoding="utf-8")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fpgacnn.hardware.devices import find_device
 from fpgacnn.hardware.estimation.constants import ALL, Band, Constants
-from fpgacnn.hardware.estimation.core import priced
+from fpgacnn.hardware.estimation.core import absorbed_ff, priced
 from fpgacnn.hardware.estimation.primitives import Primitive
 from fpgacnn.hardware.estimation.quantities import Quantities, quantities
 from fpgacnn.hardware.estimation.result import Estimate
@@ -25,11 +25,12 @@ FloatArray = NDArray[np.float64]
 PIECES = tuple(Primitive)
 FITTED = ("LUT", "FF")
 SMALLEST_TRUTH = 20.0
-LAYER_WEIGHT = 0.5
+LAYER_WEIGHT = 1.0
 ROUNDS = 12
 SWEEPS = 300
 COVERAGE = 0.8
-ENOUGH = 10
+ENOUGH, LEAST_REPOSITORIES = 10, 4
+WIDENED = 1.5
 NOT_OF = {
     "LUT": {
         Primitive.STAGES,
@@ -105,7 +106,7 @@ EXPECTED = {
 }
 """What single lines of module reports say a piece costs; the fit moves away from it as far as the designs demand."""
 
-TRUST = 2.0
+TRUST = 5.0
 BETWEEN = (Primitive.QUEUES, Primitive.QUEUE_BITS, Primitive.QUEUE_REGISTERS, Primitive.WAITING)
 """What the report of a layer does not hold, because it stands between layers."""
 
@@ -214,23 +215,28 @@ def _equations(chosen: Sequence[Case], quantity: str) -> tuple[FloatArray, Float
 
 
 def _left_by_synthesis(chosen: Sequence[Case], constants: Constants) -> dict[str, float]:
-    """What logic synthesis leaves of the estimated numbers of csynth: the median, repositories weighing the same."""
-    priced_cases = [(case, answer(case, constants)) for case in chosen if case.sample.after]
+    """What logic synthesis leaves of csynth's own numbers: the median, repositories weighing the same.
+
+    The errors of the estimate stay out of it, so that they are not made up for by another stage. Flip-flops that the
+    DSP slices absorb are taken off first, with the share that the estimate gives them.
+    """
     found = {}
     for quantity in AFTER:
         ratios, weights = [], []
-        for case, estimate in priced_cases:
-            value = csynth(estimate, quantity)
-            if case.sample.after.get(quantity) and value:
-                ratios.append(case.sample.after[quantity] / value)
+        for case in chosen:
+            before, left = case.sample.truth.get(quantity), case.sample.after.get(quantity)
+            if before and left:
+                ratios.append(left / (before * _outside_slices(case, constants, quantity)))
                 weights.append(case.weight)
         found[quantity] = weighted_quantile(np.array(ratios), np.array(weights), 0.5) if ratios else 1.0
     return found
 
 
-def csynth(answer: Estimate, quantity: str) -> float:
-    """An estimate's number by the name of the truth's."""
-    return figure(answer, quantity).value
+def _outside_slices(case: Case, constants: Constants, quantity: str) -> float:
+    if quantity != "FF":
+        return 1.0
+    layers = case.amounts.layers
+    return max(0.1, 1 - absorbed_ff(layers, constants) / sum(constants.amount("FF", one.primitives) for one in layers))
 
 
 def figure(answer: Estimate, quantity: str):  # noqa: ANN201  # Figure, imported where it is used
@@ -259,21 +265,24 @@ def weighted_quantile(values: FloatArray, weights: FloatArray, share: float) -> 
 def bands(ratios: Mapping[str, Sequence[tuple[str, str, float, float]]]) -> dict[str, dict[str, Band]]:
     """Bands by quantity and group, from (group, repository, truth / estimate, weight) of designs outside the fit.
 
-    A group needs ten designs of three repositories for a band of its own. As few repositories say little of the next
-    one, shares are widened by 1.5 / n of their distance from the middle, n being the repositories.
+    In each group every repository weighs the same, and near-duplicates count once. As n repositories say little of the
+    next one, shares are widened by 1.5 / n of their distance from the middle: with that, the bands of `nested` hold
+    what they claim. A group needs ten designs of four repositories for a band of its own.
     """
     found: dict[str, dict[str, Band]] = {}
     for quantity, entries in ratios.items():
         found[quantity] = {}
         for group in {entry[0] for entry in entries} | {ALL}:
             own = [entry for entry in entries if group in {entry[0], ALL}]
-            repositories = len({entry[1] for entry in own})
-            if group != ALL and (len(own) < ENOUGH or repositories < 3):
+            of_repository = Counter[str]()
+            for _, repository, _, weight in own:
+                of_repository[repository] += weight
+            if group != ALL and (len(own) < ENOUGH or len(of_repository) < LEAST_REPOSITORIES):
                 continue
-            values, weights = np.array([entry[2] for entry in own]), np.array([entry[3] for entry in own])
-
-            reach = min(0.5, COVERAGE / 2 * (1 + 1.5 / repositories))
-            low, high = weighted_quantile(values, weights, 0.5 - reach), weighted_quantile(values, weights, 0.5 + reach)
+            values = np.array([entry[2] for entry in own])
+            weights = np.array([weight / of_repository[repository] for _, repository, _, weight in own])
+            reach = min(0.5, COVERAGE / 2 * (1 + WIDENED / len(of_repository)))
+            low, high = (weighted_quantile(values, weights, share) for share in (0.5 - reach, 0.5 + reach))
             found[quantity][group] = Band(low=min(1.0, low), high=max(1.0, high))
     return found
 

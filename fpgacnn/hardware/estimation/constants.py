@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -19,9 +19,19 @@ DATA = "constants.json"
 ALL = "all"
 
 
+PROMISES = (
+    (0.875, "about nine in ten"),
+    (0.775, "about four in five"),
+    (0.7, "about three in four"),
+    (0.6, "about two in three"),
+    (0.0, "no fixed share"),
+)
+"""What a measured share of true values in their bands may be called."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Band:
-    """In four of five cases the true value is between `low` and `high` times the estimate."""
+    """The true value is mostly between `low` and `high` times the estimate; `Constants.held` says how often."""
 
     low: float
     high: float
@@ -40,7 +50,8 @@ class Constants:
 
     `per_unit` are LUTs and flip-flops for each unit of a primitive; `after` are the fractions of csynth's numbers that
     remain after logic synthesis; bands are by quantity ("LUT", "latency", "after LUT", "layer LUT"), then by group
-    ("stream/resource").
+    ("stream/resource"). `held` is by quantity the share of true values that bands held in repositories that neither the
+    constants nor the bands had seen.
     """
 
     designs: int
@@ -48,6 +59,14 @@ class Constants:
     per_unit: Mapping[str, Mapping[Primitive, float]]
     after: Mapping[str, float]
     bands: Mapping[str, Mapping[str, Band]]
+    held: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def promise(self) -> str:
+        """How often the bands of csynth's numbers hold, in words: the share of the quantity where they hold least."""
+        shares = [share for quantity, share in self.held.items() if not quantity.startswith("after ")]
+        least = min(shares, default=0.0)
+        return next(words for limit, words in PROMISES if least >= limit)
 
     def amount(self, quantity: str, counts: PrimitiveCounts) -> float:
         """LUTs or flip-flops of counted primitives."""
@@ -80,6 +99,7 @@ def parse(data: Mapping[str, Any]) -> Constants:
             quantity: {group: Band(low=low, high=high) for group, (low, high) in groups.items()}
             for quantity, groups in data["bands"].items()
         },
+        held=data["held"],
     )
 
 
@@ -97,5 +117,6 @@ def serialize(constants: Constants) -> str:
             quantity: {group: [round(band.low, 4), round(band.high, 4)] for group, band in groups.items()}
             for quantity, groups in constants.bands.items()
         },
+        "held": {quantity: round(share, 3) for quantity, share in constants.held.items()},
     }
     return json.dumps(data, indent=1) + "\n"

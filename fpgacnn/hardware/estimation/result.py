@@ -1,4 +1,4 @@
-"""An estimate as values: every number with the band that contained 80 % of the true values in validation."""
+"""An estimate as values: every number with a band; `Constants.held` says how often bands held in validation."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """An estimated number and its band, which contains the true value in four of five cases."""
+    """An estimated number and its band, which mostly contains the true value."""
 
     value: float
     low: float

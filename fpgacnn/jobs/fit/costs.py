@@ -19,6 +19,7 @@ from fpgacnn.hardware.estimation.checks import layer_cautions, side_by_side, str
 from fpgacnn.hardware.estimation.constants import shipped
 from fpgacnn.hardware.estimation.core import (
     LayerAmounts,
+    absorbed_ff,
     after_synthesis,
     available_on,
     group_name,
@@ -240,7 +241,7 @@ class _Counted:
             latency, interval = LATENCY_BAND.around(cycles.latency), INTERVAL_BAND.around(cycles.interval)
         products = sum([one.product.terms for one in quantities.layers if not one.product.in_memory])
         return TargetCost(
-            after_synthesis=after_synthesis(resources, constants, group),
+            after_synthesis=after_synthesis(resources, constants, group, absorbed_ff(quantities.layers, constants)),
             available=available_on(self.device),
             latency_ns=latency.times(clock),
             interval_ns=interval.times(clock),

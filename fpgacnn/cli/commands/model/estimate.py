@@ -36,7 +36,7 @@ def estimate(
     quiet: options.Quiet = False,  # noqa: FBT002  # typer needs a positional bool
     verbose: options.Verbose = False,  # noqa: ARG001, FBT002  # read by main
 ) -> int:
-    """Estimate LUT, FF, DSP, BRAM, latency and interval, for each layer and in total, with 80 % error bands.
+    """Estimate LUT, FF, DSP, BRAM, latency and interval, for each layer and in total, with error bands.
 
     Exit status 0: the estimate fits the part; 1: it does not; 2: the input cannot be read.
     """
