@@ -17,8 +17,9 @@ from fpgacnn.errors import EventTypeError
 from fpgacnn.hardware.board.boards import find_board
 from fpgacnn.hardware.board.drivers.python import fpgacnn_board as driver
 from fpgacnn.hardware.board.drivers.python import fpgacnn_transport as transport
+from fpgacnn.hardware.board.entry import Entry, SelfTest
 from fpgacnn.hardware.board.layout import Layout, layout_of
-from fpgacnn.hardware.board.tree import Entry, SelfTest, describe, driver_files
+from fpgacnn.hardware.board.tree import describe, driver_files
 from fpgacnn.ir.element_types import WHOLE, ElementKind
 from fpgacnn.ir.fixed_point import Codes, Format, Overflow, Rounding
 from fpgacnn.pipeline.inputs import InputChoice, entry_format, to_codes

@@ -20,6 +20,16 @@ sudo -E python3 fpgacnn_run.py self-test            # compares every code of the
 sudo -E python3 fpgacnn_run.py benchmark
 sudo -E python3 fpgacnn_run.py predict events.npy   # values and codes: answers.npz
 ```
+
+C++ on Linux without PYNQ, with the bitstream loaded and u-dma-buf for the buffers:
+
+```sh
+cd cpp && cmake -S . -B build && cmake --build build
+sudo modprobe u-dma-buf udmabuf0=4194304
+sudo ./build/fpgacnn_board self-test                # also: benchmark, predict
+```
+
+Bare metal: an application in Vitis for `build/output/fpgacnn.xsa` with the files of `cpp` except `linux_main.cpp`.
 """
 
 _UART = """Load `build/output/fpgacnn.bit` with Vivado's hardware manager, then, with `pip install numpy pyserial`:

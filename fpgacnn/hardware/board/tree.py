@@ -15,11 +15,12 @@ from fpgacnn.design import BackendName, Design
 from fpgacnn.design.project import HlsProject, files_digest
 from fpgacnn.errors import BoardRefusedError
 from fpgacnn.hardware.board.boards import Board, BoardKind
+from fpgacnn.hardware.board.cpp import cpp_files
+from fpgacnn.hardware.board.entry import Entry, SelfTest
 from fpgacnn.hardware.board.instructions import instructions
 from fpgacnn.hardware.board.layout import Layout, PortWords, layout_of
 from fpgacnn.hardware.board.wrapper import MEMORY_TOP, STREAM_TOP, top_ports, wrapper_files
-from fpgacnn.ir.fixed_point import CodeArray, Format
-from fpgacnn.ir.source import FloatArray
+from fpgacnn.ir.fixed_point import Format
 from fpgacnn.system.npz import packed
 
 FOLDER = "board"
@@ -32,27 +33,6 @@ DMA_ADDRESS = {BoardKind.ZYNQ7000: 0x40400000, BoardKind.ZYNQMP: 0xA0000000}
 
 NOT_RUN = "No Vivado, no Vitis and no board has run these files where they were written."
 PYTHON = ("fpgacnn_board.py", "fpgacnn_transport.py", "fpgacnn_run.py")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """How real numbers become codes of one input: format with its modes, element type of the file.
-
-    `exact`: numbers that the format does not have are refused, not rounded.
-    """
-
-    name: str
-    mode: Format
-    element: str
-    exact: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SelfTest:
-    """Events for the test on the board: real numbers of each input, codes of each output, (events, ...shape)."""
-
-    inputs: tuple[FloatArray, ...]
-    outputs: tuple[CodeArray, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +77,7 @@ def board_tree(
         **wrapper_files(layout, top_ports(project)),
         **script_files(board, layout),
         **driver_files(description, test),
+        **(cpp_files(board, layout, entries, test, DMA_ADDRESS[board.kind]) if board.has_processor else {}),
         "README.md": instructions(board, NOT_RUN).encode(),
     }
     return BoardTree(board=board, layout=layout, files=here)
@@ -222,7 +203,7 @@ def _connectivity(board: Board) -> str:
 
 
 def driver_files(description: bytes, test: SelfTest) -> dict[str, bytes]:
-    """Drivers, with events for the test on the board."""
+    """Drivers in Python, with events for the test on the board."""
     vectors: dict[str, NDArray[np.generic]] = {
         f"input_{number}": values for number, values in enumerate(test.inputs)
     } | {f"output_{number}": codes for number, codes in enumerate(test.outputs)}

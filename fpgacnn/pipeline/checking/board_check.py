@@ -11,9 +11,10 @@ from fpgacnn.design import Design
 from fpgacnn.design.project import HlsProject
 from fpgacnn.errors import BoardMissingError, FpgacnnError, printable
 from fpgacnn.hardware.board.boards import Board, BoardKind, find_board
+from fpgacnn.hardware.board.entry import Entry, SelfTest
 from fpgacnn.hardware.board.layout import Layout
 from fpgacnn.hardware.board.simulate import WrapperCSim
-from fpgacnn.hardware.board.tree import DESCRIPTION, FOLDER, BoardTree, Entry, SelfTest, board_layout, board_tree
+from fpgacnn.hardware.board.tree import DESCRIPTION, FOLDER, BoardTree, board_layout, board_tree
 from fpgacnn.hardware.board.wrapper import HEADER, LIBRARY, SOURCE
 from fpgacnn.ir.element_types import WHOLE
 from fpgacnn.ir.fixed_point import Codes
