@@ -31,7 +31,9 @@ def every(design: Design) -> list[Target]:
     """All targets."""
     adjustable, found = parameters(design), []
     for io in IoType:
-        for settings in product(*(product(Strategy, parameter.factors) for parameter in adjustable)):
+        for settings in product(
+            *(product((Strategy.LATENCY, Strategy.RESOURCE), parameter.factors) for parameter in adjustable)
+        ):
             pairs = list(zip(adjustable, settings, strict=True))
             reuse_of = {parameter.layer: reuse for parameter, (_, reuse) in pairs}
             found.append(

@@ -62,8 +62,8 @@ class PlanningOptions(TypedDict, total=False):
 class TargetOptions(TypedDict, total=False):
     """The target of the hardware; an option that is not given has the project's value, or the default.
 
-    `part`: an FPGA part or a board. `clock_ns`: the clock period. `io`: parallel or stream. `strategy`: latency or
-    resource. `reuse`: products for each multiplier and result. `reuse_of`, `strategy_of`: those of single layers
+    `part`: an FPGA part or a board. `clock_ns`: the clock period. `io`: parallel or stream. `strategy`: latency,
+    resource or da. `reuse`: products for each multiplier and result. `reuse_of`, `strategy_of`: those of single layers
     by name. `backend`: vitis or vivado. `fifo`: depths of the FIFOs of a streamed design: auto (the smallest that keep
     the interval), frame, a JSON file, or a dict of depths by FIFO. Without `io`, `convert` streams where hls4ml can.
     """

@@ -134,14 +134,15 @@ def fit(
     clock_ns: float | None = None,
     io: str | None = None,
     backend: str | None = None,
+    da: bool = False,
     fifo: str | Path | Mapping[str, int] | None = None,
     **options: Unpack[PlanningOptions],
 ) -> FitRecord:
     """Find strategy and reuse factor of every layer that meet limits by estimate; `fits` of the record says if any do.
 
     `max_utilization` is a share of the part, 0 to 1. `sure`: the upper ends of the error bands must meet the limits.
-    `io`: only this io type. `fifo`: as for `convert`. With `output`, a target that fits is written to that file for
-    `--config`.
+    `io`: only this io type. `da`: the strategy da is tried too. `fifo`: as for `convert`. With `output`, a target that
+    fits is written to that file for `--config`.
     Raises FpgacnnError.
     """
     from fpgacnn.design import IoType
@@ -160,6 +161,7 @@ def fit(
         target_overrides(given),
         limits,
         (IoType(io),) if io else tuple(IoType),
+        da=da,
     )
     if output is not None and record.fits:
         write_target(Path(output), record)

@@ -70,7 +70,7 @@ Io: TypeAlias = Annotated[
 ]
 _STRATEGY = typer.Option(
     "--strategy",
-    help="latency: all products at once; resource: shared multipliers.",
+    help="latency: all products at once; resource: shared multipliers; da: a graph of adders, no multipliers.",
     case_sensitive=False,
     rich_help_panel=TARGET,
 )
@@ -99,7 +99,7 @@ Set: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
-        help="LAYER.reuse=N or LAYER.strategy=resource; repeatable.",
+        help="LAYER.reuse=N or LAYER.strategy=resource|da; repeatable.",
         metavar="LAYER.KEY=VALUE",
         callback=with_file,
         rich_help_panel=TARGET,
@@ -218,7 +218,7 @@ def layer_settings(settings: list[str] | None) -> LayerSettings:
                 strategy_of[layer] = value.lower()
             case _:
                 raise UsageError(
-                    what=f"--set {setting}: only LAYER.reuse=N and LAYER.strategy=latency|resource can be set"
+                    what=f"--set {setting}: only LAYER.reuse=N and LAYER.strategy=latency|resource|da can be set"
                 )
     return {"reuse_of": reuse_of, "strategy_of": strategy_of}
 

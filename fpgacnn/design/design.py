@@ -19,10 +19,11 @@ class IoType(Choice):
 
 
 class Strategy(Choice):
-    """hls4ml's strategy: all products at once for low latency, or shared multipliers."""
+    """hls4ml's strategy: all products at once for low latency, shared multipliers, or a graph of adders alone."""
 
     LATENCY = "latency"
     RESOURCE = "resource"
+    DA = "da"
 
 
 class BackendName(Choice):

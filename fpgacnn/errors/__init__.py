@@ -83,6 +83,7 @@ from fpgacnn.errors.targets import (
     WrapperFrameError,
 )
 from fpgacnn.errors.tools import (
+    AdderGraphFailedError,
     BoundedStreamsError,
     CompileFailedError,
     CompilerMissingError,
@@ -111,6 +112,7 @@ from fpgacnn.errors.training import (
 
 __all__ = [
     "MAX_SHOWN",
+    "AdderGraphFailedError",
     "AlreadyQuantizedError",
     "ArgumentError",
     "ArrayFileError",

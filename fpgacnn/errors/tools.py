@@ -33,6 +33,24 @@ class Hls4mlFailedError(FpgacnnError):
     ways = (way("fpgacnn convert model.h5", "hls4ml ends with an error of its own", why="KeyError: 'n_chan'"),)
 
 
+class AdderGraphFailedError(FpgacnnError):
+    """da4ml's adder graph of a layer does not compute the layer's product; nothing is written, as it would be wrong."""
+
+    code = "FC072"
+    exit_status = 3
+    message = "layer '{layer}': the adder graph of da4ml is wrong: {why}"
+    cure = "--set {layer}.strategy=latency; please report it with the model file"
+    remedy = "choose another strategy for the layer, and report the fault with the model file"
+    ways = (
+        way(
+            "fpgacnn convert model.h5 --strategy da",
+            "da4ml has a fault",
+            layer="dense1",
+            why="output 3 is not the sum of its products",
+        ),
+    )
+
+
 class CompilerMissingError(FpgacnnError):
     """C simulation needs a C++ compiler, and neither CXX nor PATH leads to one."""
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from fpgacnn.errors import FpgacnnError, UsageError
+from fpgacnn.hardware.hls.da.kernels import why_unusable
 from fpgacnn.sim.cache import cache_folder, limit_bytes, size_bytes, why_unused
 from fpgacnn.sim.csim import find_compiler
 from fpgacnn.sim.emulator.native.build import find_c_compiler
@@ -52,6 +53,9 @@ def examine() -> tuple[Finding, ...]:
             for name in ("tf_keras", "qkeras", "tensorflow-model-optimization")
         ),
     ]
+    unusable = why_unusable()
+    cure = "pip install 'fpgacnn[da]' (--strategy da)"
+    adders = Finding(what="da4ml", found=unusable is None, needed=False, seen=unusable or version("da4ml"), cure=cure)
     references = [_reference(framework) for framework in FRAMEWORKS]
     tools = [_tool(name) for name in ("vitis-run", "vitis_hls", "vivado_hls")]
     return (
@@ -64,6 +68,7 @@ def examine() -> tuple[Finding, ...]:
         _verilator(),
         _cache(),
         *optional,
+        adders,
         *references,
         *tools,
     )

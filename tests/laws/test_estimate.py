@@ -42,7 +42,7 @@ def test_more_reuse_never_takes_more_dsp_slices_nor_a_shorter_interval(
     codes = kernel(seed, inputs, outputs, 16)
     legal = legal_factors(inputs, outputs, inputs * outputs)
     few, many = sorted(data.draw(st.lists(st.sampled_from(legal), min_size=2, max_size=2)))
-    strategy = data.draw(st.sampled_from(Strategy))
+    strategy = data.draw(st.sampled_from([Strategy.LATENCY, Strategy.RESOURCE]))
     less, more = (estimate(design(dense(codes, reuse=reuse, strategy=strategy), io, tool)) for reuse in (few, many))
     if few > 1 or strategy is Strategy.LATENCY:
         assert more.totals.resources.dsp.value <= less.totals.resources.dsp.value
@@ -67,7 +67,7 @@ def test_zeros_cost_nothing(seed: int, inputs: int, outputs: int, io: tuple[IoTy
     io=IOS,
     tool=TOOLS,
     reuse=st.sampled_from([1, 2, 4, 8]),
-    strategy=st.sampled_from(Strategy),
+    strategy=st.sampled_from([Strategy.LATENCY, Strategy.RESOURCE]),
 )
 @settings(max_examples=80, deadline=None)
 def test_wider_data_never_costs_less(

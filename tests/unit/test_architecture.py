@@ -32,6 +32,7 @@ MOST_MODULES = 12
 ADAPTERS = {
     "h5py": {"frontends/keras/files/hdf5_child.py", "training/data/km3net.py"},
     "hls4ml": {"hardware/hls/hls4ml_adapter.py"},
+    "da4ml": {"hardware/hls/da/child.py"},
     "subprocess": {"system/sandbox.py", "system/subprocesses.py"},
     "ctypes": {
         "system/launch.py",

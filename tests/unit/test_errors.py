@@ -163,7 +163,7 @@ def test_an_internal_error_is_ours_and_says_how_to_report_it() -> None:
 
 @pytest.mark.parametrize(
     ("option", "known"),
-    [("io", "parallel, stream"), ("strategy", "latency, resource"), ("backend", "vitis, vivado, rtl")],
+    [("io", "parallel, stream"), ("strategy", "latency, resource, da"), ("backend", "vitis, vivado, rtl")],
 )
 def test_functions_refuse_unknown_words_as_commands_do(option: str, known: str) -> None:
     for function in (fpgacnn.convert, fpgacnn.estimate):

@@ -49,18 +49,22 @@ def costs(design: Design, target: Target, counted: Summaries) -> Estimate:
     return estimate(hardware_graph(replace(design, target=target), counted))
 
 
-def found(design: Design, limits: FitLimits, io: tuple[IoType, ...] = tuple(IoType)) -> Search:
+def found(design: Design, limits: FitLimits, io: tuple[IoType, ...] = tuple(IoType), *, da: bool = False) -> Search:
     counted: Summaries = {}
-    return search(parameters(design), design.target, io, limits, lambda target: costs(design, target, counted))
+    return search(parameters(design, da=da), design.target, io, limits, lambda target: costs(design, target, counted))
 
 
-def every(design: Design, limits: FitLimits) -> list[Trial]:
-    """All targets there are."""
+def every(design: Design, limits: FitLimits, *, da: bool = False) -> list[Trial]:
+    """All targets there are; with `da`, those with distributed arithmetic too."""
     counted: Summaries = {}
     trials = []
     adjustable = parameters(design)
     for io in IoType:
-        for settings in product(*(product(Strategy, parameter.factors) for parameter in adjustable)):
+        choices = (
+            [*product((Strategy.LATENCY, Strategy.RESOURCE), parameter.factors), *([(Strategy.DA, 1)] if da else [])]
+            for parameter in adjustable
+        )
+        for settings in product(*choices):
             pairs = list(zip(adjustable, settings, strict=True))
             reuse_of = {parameter.layer: reuse for parameter, (_, reuse) in pairs}
             target = replace(
@@ -82,7 +86,9 @@ def test_every_layer_that_multiplies_has_its_legal_factors(design: Design) -> No
 
 def test_counted_weights_change_no_estimate(design: Design) -> None:
     counted: Summaries = {}
-    for io, strategy, reuse in product(IoType, Strategy, (1, 4)):
+    for io, (strategy, reuse) in product(
+        IoType, [*product((Strategy.LATENCY, Strategy.RESOURCE), (1, 4)), (Strategy.DA, 1)]
+    ):
         target = replace(design.target, io=io, strategy=strategy, reuse=reuse)
         assert costs(design, target, counted) == estimate(hardware_graph(replace(design, target=target)))
     assert counted
@@ -106,6 +112,20 @@ def test_no_target_at_all_is_better_than_the_one_that_is_found(design: Design, l
     ideal = min(every(design, limits), key=lambda one: order(one, limits))
     assert best.fits == ideal.fits
     assert order(best, limits) == order(ideal, limits)
+
+
+@pytest.mark.parametrize("limits", [FitLimits(), FitLimits(latency_ns=200.0), FitLimits(utilization=0.01)], ids=str)
+def test_distributed_arithmetic_is_tried_where_that_is_wanted(design: Design, limits: FitLimits) -> None:
+    best = found(design, limits, da=True).best
+    ideal = min(every(design, limits, da=True), key=lambda one: order(one, limits))
+    assert order(best, limits) == order(ideal, limits)
+    trials = every(design, limits, da=True)
+    assert len(trials) == len(every(design, limits)) // (6 * 10) * (7 * 11)
+
+
+def test_distributed_arithmetic_is_not_tried_unless_it_is_wanted(design: Design) -> None:
+    for one in found(design, FitLimits()).front:
+        assert Strategy.DA not in one.target.strategy_of.values()
 
 
 def test_limits_are_limits(design: Design) -> None:

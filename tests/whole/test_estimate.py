@@ -191,7 +191,7 @@ def comparable(model: HardwareGraph) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.parametrize("io", IoType)
-@pytest.mark.parametrize("strategy", Strategy)
+@pytest.mark.parametrize("strategy", [Strategy.LATENCY, Strategy.RESOURCE])
 @pytest.mark.parametrize("seed", range(4))
 def test_a_design_and_the_cpp_that_it_becomes_have_one_structure(
     tmp_path: Path, seed: int, io: IoType, strategy: Strategy

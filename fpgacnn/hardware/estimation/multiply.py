@@ -2,7 +2,8 @@
 
 With constants in place (latency strategy) a product costs its signed digits: nothing for zero, only wires for a power
 of two, one adder for two digits, and only with three or more digits a multiplier, which equal weights of one input
-share. With weights in memory (resource strategy) every product has a full multiplier.
+share. With weights in memory (resource strategy) every product has a full multiplier. Distributed arithmetic has adders
+alone.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class Multiplication:
 
     `dsp` are DSP slices; `constant_area` and `variable_area` are bits times bits of multipliers in LUTs; `shift_adds`
     are the adders of two-digit constants, of `shift_bits` bits; `terms` are the values that are summed, in all.
+    `levels` are the adders one after another where they are known.
     """
 
     in_memory: bool
@@ -45,6 +47,7 @@ class Multiplication:
     shift_adds: float
     shift_bits: float
     terms: float
+    levels: int | None = None
 
     @property
     def rounds(self) -> int:
@@ -83,6 +86,8 @@ def slices(left: int, right: int, device_ports: tuple[int, int]) -> int:
 
 def multiplication(layer: TemplateCall, model: HardwareGraph, device: Device) -> Multiplication:
     """The products that a layer computes at one position."""
+    if layer.adder_graph is not None:
+        return replace(NOTHING, levels=layer.adder_graph.depth)
     match layer.role:
         case Role.DENSE | Role.CONVOLUTION | Role.DEPTHWISE:
             if weights_in_memory(layer, model):

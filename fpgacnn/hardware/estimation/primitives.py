@@ -29,6 +29,7 @@ from fpgacnn.hardware.estimation.pipeline.layers import (
     sum_width,
 )
 from fpgacnn.hardware.estimation.timing import LayerTiming, TimingBudget, cut_products, elementwise_depth
+from fpgacnn.hardware.hls.da.adder_graph import AdderGraph
 
 FULL_SELECT_INPUTS = 256
 WIDE_SELECT_INPUTS = 64
@@ -118,6 +119,11 @@ def _arithmetic(
     inputs, outputs = layer.products
     copies = copies_of(layer, model)
     width = sum_width(layer)
+    if layer.adder_graph is not None:
+        counted = _adder_graph(layer, layer.adder_graph, model) | _fill(layer, model, copies)
+        cut = timing if model.io is IoType.PARALLEL else cut_products(layer, model, product, budget)
+        counted[Primitive.STAGES] = cut.register_bits
+        return {piece: copies * amount for piece, amount in counted.items()}
     found: dict[Primitive, float] = {
         Primitive.ADDERS: product.terms + product.shift_adds,
         Primitive.ADD_BITS: product.terms * width + product.shift_bits,
@@ -154,8 +160,7 @@ def _arithmetic(
             found[Primitive.FULL_SELECT] = (
                 product.built * layer.input.width * (1 if inputs <= WIDE_SELECT_INPUTS else 2)
             )
-    if model.io is IoType.PARALLEL and layer.role in {Role.CONVOLUTION, Role.DEPTHWISE} and copies == 1:
-        found[Primitive.FILL] = inputs * layer.partitions * layer.input.width
+    found |= _fill(layer, model, copies)
     if not product.in_memory and product.rounds > 1:
         found[Primitive.SHARED] = product.needed
         if model.io is IoType.STREAM or layer.role is Role.RECURRENT:
@@ -169,6 +174,23 @@ def _inner_cuts(layer: TemplateCall, product: Multiplication, budget: TimingBudg
     if not product.dsp or bits <= NARROW_PRODUCT_BITS:
         return 0
     return ceil(budget.delays.product(dsp=True, bits=bits) / budget.budget_ns) - 1
+
+
+def _fill(layer: TemplateCall, model: HardwareGraph, copies: int) -> dict[Primitive, float]:
+    """The windows of a parallel convolution, from which one position after the other is chosen."""
+    if model.io is IoType.PARALLEL and layer.role in {Role.CONVOLUTION, Role.DEPTHWISE} and copies == 1:
+        return {Primitive.FILL: layer.products[0] * layer.partitions * layer.input.width}
+    return {}
+
+
+def _adder_graph(layer: TemplateCall, graph: AdderGraph, model: HardwareGraph) -> dict[Primitive, float]:
+    """The adders of a graph; results are registered as those of other products."""
+    results = layer.products[1] * layer.output.width if model.io is IoType.STREAM else 0.0
+    return {
+        Primitive.ADDERS: sum(1 for _ in graph.adders()),
+        Primitive.ADD_BITS: graph.bits,
+        Primitive.ACCUMULATE: results,
+    }
 
 
 def copies_of(layer: TemplateCall, model: HardwareGraph) -> int:

@@ -17,7 +17,7 @@ from fpgacnn.hardware.estimation.timing import LayerTiming, TimingBudget, design
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerQuantities:
-    """The quantities of one layer."""
+    """The quantities of one layer. `graph_bits`: bits of the adders of distributed arithmetic."""
 
     layer: TemplateCall
     product: Multiplication
@@ -28,6 +28,7 @@ class LayerQuantities:
     weight_blocks: int
     table_blocks: int
     fifo_blocks: int
+    graph_bits: int = 0
 
     @property
     def bram_18k(self) -> int:
@@ -85,4 +86,5 @@ def layer_quantities(
         weight_blocks=weight_blocks(layer, model, product),
         table_blocks=table_blocks(layer, model, values_at_once(layer, model)),
         fifo_blocks=sum(fifo_blocks(queue, model) for queue in queues),
+        graph_bits=layer.adder_graph.bits * copies_of(layer, model) if layer.adder_graph else 0,
     )

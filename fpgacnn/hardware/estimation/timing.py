@@ -67,7 +67,9 @@ class TimingBudget:
         return ceil(levels / floor(self.adders))
 
     def depth(self, product: Multiplication, outputs: int) -> int:
-        """Registers between operands and sums: a multiplier, then a tree of adders."""
+        """Registers between operands and sums: a multiplier, then a tree of adders, or a graph of adders alone."""
+        if product.levels is not None:
+            return max(0, self.stages(product.levels) - 1)
         terms = product.terms / max(1, outputs)
         levels = ceil(log2(terms)) if terms > 1 else 0
         delay = MULTIPLY_NS[self.seven_series] * (1.0 if product.dsp else 0.6)

@@ -16,12 +16,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
-from fpgacnn.design import BackendName, IoType, Target
+from fpgacnn.design import BackendName, IoType, Strategy, Target
 from fpgacnn.design.project import TOP
 from fpgacnn.errors import Hls4mlFailedError, LoweringError, MissingExtraError, WriteError
+from fpgacnn.hardware.hls.da.kernels import NAME, KernelCode, kernel_codes, kernels_of
 from fpgacnn.hardware.hls.fifo_depths import set_depths
 from fpgacnn.hardware.hls.line_buffers import MOST_ASSIGNMENTS, Windows, loops
-from fpgacnn.hardware.hls.node import MULTI_THRESHOLD, HlsNode
+from fpgacnn.hardware.hls.node import DISTRIBUTED_ARITHMETIC, MULTI_THRESHOLD, HlsNode
 from fpgacnn.ir.fixed_point import Format
 from fpgacnn.system.atomic_dir import temporary_folder
 
@@ -46,11 +47,14 @@ def generate(
 ) -> dict[str, bytes]:
     """All files of the project by relative path. `fifo_depths` are those of `Design`.
 
-    Raises LoweringError, Hls4mlFailedError, WriteError if the folder for temporary files is full.
+    Raises LoweringError, Hls4mlFailedError, WriteError if the folder for temporary files is full, and for distributed
+    arithmetic MissingExtraError, ForeignToolError, AdderGraphFailedError.
     """
+    adder_graphs = kernel_codes(kernels_of(nodes))
     with temporary_folder("fpgacnn-hls4ml-") as folder, _quiet() as printed:
         try:
-            graph = _graph(target, nodes, inputs, outputs, folder, trace=trace)
+            with _adder_graphs(adder_graphs):
+                graph = _graph(target, nodes, inputs, outputs, folder, trace=trace)
             _check(graph, nodes)
             set_depths(graph, fifo_depths)
             _write(graph)
@@ -109,7 +113,7 @@ def _graph(
         "Model": {
             "Precision": UNPLANNED,
             "ReuseFactor": target.reuse,
-            "Strategy": target.strategy.capitalize(),
+            "Strategy": "Resource" if target.strategy is Strategy.RESOURCE else "Latency",
             "BitExact": None,
         },
         "LayerName": {node.name: _layer_config(node, trace=trace) for node in nodes},
@@ -161,6 +165,30 @@ def _short_line_buffers(name: str) -> Iterator[None]:
         yield
     finally:
         backend.generate_conv1d_line_buffer_fn, backend.generate_conv2d_line_buffer_fn = one, two
+
+
+@contextlib.contextmanager
+def _adder_graphs(codes: Mapping[str, KernelCode]) -> Iterator[None]:
+    """Give hls4ml the adder graphs that were found and checked before, where its own pass would call da4ml again."""
+    from hls4ml.backends.vivado.passes import distributed_arithmetic as passes
+    from hls4ml.model.types import Source
+
+    kind = passes.DistributedArithmeticCodegen
+    original = kind.transform
+
+    def transform(_pass: Any, model: Any, node: Any) -> None:  # hls4ml is untyped
+        name = f"{NAME}_{node.index}"
+        text = codes[node.name].text.replace(f"void {NAME}(", f"void {name}(", 1)
+        if model.config.get_config_value("IOType") != "io_parallel":
+            matrix = node.attributes["weight"].data
+            text += "\n\n" + passes.add_kernel_wrapper(node.index, matrix[..., 0].size, matrix.shape[-1])
+        node.set_attr("da_codegen", Source(text))
+
+    kind.transform = transform
+    try:
+        yield
+    finally:
+        kind.transform = original
 
 
 @cache
@@ -236,6 +264,8 @@ def _check(graph: Any, nodes: Sequence[HlsNode]) -> None:  # hls4ml is untyped
             **node.types,
             **{key.removesuffix("_t"): form for key, form in node.extra_types.items()},
         }.items():
+            if node.strategy == DISTRIBUTED_ARITHMETIC and name in {"weight", "bias"} and name not in layer.weights:
+                continue  # hls4ml drops them: the adder graph, which was compared with them, has them as constants
             seen = _type(layer, name)
             if seen != _expected(planned):
                 raise LoweringError(layer=node.name, seen=f"{name} of type {seen}", planned=_expected(planned))

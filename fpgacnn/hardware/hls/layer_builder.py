@@ -7,7 +7,8 @@ from math import prod
 
 from fpgacnn.design import Design, IoType, Strategy
 from fpgacnn.hardware.hls import reuse as reuse_factors
-from fpgacnn.hardware.hls.node import Attribute, HlsNode
+from fpgacnn.hardware.hls.da.rules import is_product
+from fpgacnn.hardware.hls.node import DISTRIBUTED_ARITHMETIC, Attribute, HlsNode
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir.fixed_point import CodeArray, Format
 from fpgacnn.passes.precision import LayerPrecision
@@ -53,7 +54,6 @@ class LayerBuilder:
         extra: dict[str, Format] | None = None,
         codes: dict[str, CodeArray] | None = None,
     ) -> None:
-        strategy = self.design.strategy(layer.source)
         self.nodes.append(
             HlsNode(
                 name=layer.name,
@@ -63,12 +63,22 @@ class LayerBuilder:
                 types={"result": self.result(layer.name), **(types or {})},
                 node=layer.name,
                 reuse=self._reuse(layer),
-                strategy="Resource" if strategy is Strategy.RESOURCE else "Latency",
+                strategy=self._strategy(layer),
                 extra_types=extra or {},
                 codes=codes or {},
             )
         )
         self.name_of[layer.name] = layer.name
+
+    def _strategy(self, layer: hw.Layer) -> str:
+        """hls4ml's name of a layer's strategy; what has no constant matrix has no distributed arithmetic."""
+        match self.design.strategy(layer.source):
+            case Strategy.LATENCY:
+                return "Latency"
+            case Strategy.RESOURCE:
+                return "Resource"
+            case Strategy.DA:
+                return DISTRIBUTED_ARITHMETIC if is_product(layer.operation) else "Latency"
 
     def _reuse(self, layer: hw.Layer) -> int:
         """The reuse factor for hls4ml: the requested one if it is legal, else the nearest, with a note."""

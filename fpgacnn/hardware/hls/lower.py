@@ -13,6 +13,7 @@ from typing import assert_never
 
 from fpgacnn.design import Design
 from fpgacnn.errors import UnsupportedOptionError
+from fpgacnn.hardware.hls.da.rules import check_distributed_arithmetic
 from fpgacnn.hardware.hls.fanout import limit_fanout
 from fpgacnn.hardware.hls.helpers import threshold_attributes
 from fpgacnn.hardware.hls.node import MULTI_THRESHOLD, Attribute, HlsNode
@@ -38,6 +39,7 @@ def lower(design: Design) -> Lowered:
 
     Raises UnsupportedOptionError for what cannot be built right with the design's io type and strategy.
     """
+    check_distributed_arithmetic(design)
     lowering = _Lowering(design=design, names=Namer(layer.name for layer in design.model.layers))
     for layer in design.model.layers:
         lowering.add(layer)
@@ -149,7 +151,7 @@ class _Lowering(WindowLayers):
             "bias_data": bias.values,
         }
         types = {"weight": kernel.format, "bias": bias.format, "accum": self._accumulator(layer)}
-        self._append(layer, "Dense", inputs, attributes, types, codes={"weight": kernel.array})
+        self._append(layer, "Dense", inputs, attributes, types, codes={"weight": kernel.array, "bias": bias.array})
 
     def _affine(self, layer: hw.Layer, operation: hw.Affine, inputs: tuple[str, ...]) -> None:
         if (operation.scale.values == 1).all() and not operation.shift.values.any():

@@ -16,6 +16,9 @@ Attribute: TypeAlias = int | float | bool | str | list[int] | NDArray[np.float64
 MULTI_THRESHOLD = "FpgacnnMultiThreshold"
 """A layer that fpgacnn adds to hls4ml: a step function by comparisons."""
 
+DISTRIBUTED_ARITHMETIC = "Distributed_Arithmetic"
+"""hls4ml's name of the strategy `da`; the others are Latency and Resource."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HlsNode:
@@ -23,8 +26,8 @@ class HlsNode:
 
     `types` are formats by hls4ml's name of the type (`result`, `accum`, `weight`, `exp_table_t`, ...). `node` is the
     hardware node whose result it computes, or empty for layers that only prepare its input. `codes` are the constants
-    that the hardware multiplies with, by the name of their type (`weight`, `scale`, `param`): the same numbers as in
-    `attributes`, as int64 codes; a matrix has its outputs last.
+    that the hardware multiplies with or adds to products, by the name of their type (`weight`, `scale`, `param`,
+    `bias`): the same numbers as in `attributes`, as int64 codes; a matrix has its outputs last.
     """
 
     name: str

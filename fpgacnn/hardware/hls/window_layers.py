@@ -87,11 +87,22 @@ class WindowLayers(LayerBuilder):
             attributes[weights] = kernel.values[0]
         types = {"weight": kernel.format, "bias": bias.format, "accum": self._accumulator(layer)}
         codes = kernel.array if isinstance(operation, hw.Convolution) else kernel.array.reshape(-1, 1)
-        self._append(layer, f"{kind}{len(layer.shape) - 1}D", (source,), attributes, types, codes={"weight": codes})
+        self._append(
+            layer,
+            f"{kind}{len(layer.shape) - 1}D",
+            (source,),
+            attributes,
+            types,
+            codes={"weight": codes, "bias": bias.array},
+        )
 
     def _depthwise(self, layer: hw.Layer, operation: hw.Depthwise, source: str) -> None:
-        """hls4ml's depthwise convolution; with the resource strategy, which aborts, a full convolution instead."""
-        if self.design.strategy(layer.source) is Strategy.RESOURCE:
+        """hls4ml's depthwise convolution, or a full one for a strategy that has no depthwise template.
+
+        With the resource strategy that template aborts. With distributed arithmetic, zeros of a full kernel cost
+        nothing.
+        """
+        if self.design.strategy(layer.source) is not Strategy.LATENCY:
             full = hw.Convolution(
                 kernel=hw.across_channels(operation.kernel),
                 bias=operation.bias,

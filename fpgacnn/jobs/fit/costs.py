@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import product
 from typing import TypeAlias
 
 from fpgacnn.design import Design, IoType, Strategy, Target
@@ -19,9 +18,9 @@ from fpgacnn.hardware.estimation.checks import layer_cautions, side_by_side, str
 from fpgacnn.hardware.estimation.constants import shipped
 from fpgacnn.hardware.estimation.core import (
     LayerAmounts,
-    absorbed_ff,
     after_synthesis,
     available_on,
+    exceptions,
     group_name,
     resource_figures,
 )
@@ -241,7 +240,7 @@ class _Counted:
             latency, interval = LATENCY_BAND.around(cycles.latency), INTERVAL_BAND.around(cycles.interval)
         products = sum([one.product.terms for one in quantities.layers if not one.product.in_memory])
         return TargetCost(
-            after_synthesis=after_synthesis(resources, constants, group, absorbed_ff(quantities.layers, constants)),
+            after_synthesis=after_synthesis(resources, constants, group, *exceptions(quantities.layers, constants)),
             available=available_on(self.device),
             latency_ns=latency.times(clock),
             interval_ns=interval.times(clock),
@@ -336,12 +335,7 @@ class Costs:
 
     def _calls(self, target: Target) -> _Calls:
         if target.io not in self.calls:
-            settings = {
-                one.layer: tuple(
-                    Setting(strategy=strategy, reuse=reuse) for strategy, reuse in product(Strategy, one.factors)
-                )
-                for one in self.parameters
-            }
+            settings = {one.layer: one.settings for one in self.parameters}
             plain = replace(target, reuse_of={}, strategy_of={})
             design = replace(self.design, target=plain, fifo_depths={})
             self.calls[target.io] = _Calls.of(design, settings, self.summaries)

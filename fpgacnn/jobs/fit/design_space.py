@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from math import prod
 
 from fpgacnn.design import Design, Strategy
@@ -12,10 +13,21 @@ from fpgacnn.ir import hardware as hw
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """A layer of the model file with multiplications, and the reuse factors that all its parts allow, ascending."""
+    """A layer of the model file with multiplications, and the reuse factors that all its parts allow, ascending.
+
+    `da`: its strategy may be distributed arithmetic, with a reuse factor of 1.
+    """
 
     layer: str
     factors: tuple[int, ...]
+    da: bool = False
+
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """Every strategy with every reuse factor that it allows."""
+        shared = product((Strategy.LATENCY, Strategy.RESOURCE), self.factors)
+        found = tuple(Setting(strategy=strategy, reuse=reuse) for strategy, reuse in shared)
+        return (*found, Setting(strategy=Strategy.DA)) if self.da else found
 
     def nearest(self, wanted: int) -> int:
         """The factor nearest to `wanted`, the smaller one of two."""
@@ -30,14 +42,16 @@ class Setting:
     reuse: int = 1
 
 
-def parameters(design: Design) -> tuple[Parameter, ...]:
-    """The parameters of a network, in the order of its layers."""
+def parameters(design: Design, *, da: bool = False) -> tuple[Parameter, ...]:
+    """The parameters of a network, in the order of its layers; `da`: with distributed arithmetic."""
     found: dict[str, list[set[int]]] = {}
     for layer in design.model.layers:
         factors = _factors(layer.operation)
         if factors:
             found.setdefault(layer.source, []).append(factors)
-    return tuple(Parameter(layer=name, factors=tuple(sorted(set.intersection(*sets)))) for name, sets in found.items())
+    return tuple(
+        Parameter(layer=name, factors=tuple(sorted(set.intersection(*sets))), da=da) for name, sets in found.items()
+    )
 
 
 def _factors(operation: hw.Operation) -> set[int]:

@@ -88,17 +88,24 @@ class FitRecord(Displayed):
 
 
 def fit(
-    source: Path, request: Request, overrides: TargetOverrides, limits: FitLimits, io: Sequence[IoType] = tuple(IoType)
+    source: Path,
+    request: Request,
+    overrides: TargetOverrides,
+    limits: FitLimits,
+    io: Sequence[IoType] = tuple(IoType),
+    *,
+    da: bool = False,
 ) -> FitRecord:
     """Find the target that meets limits best, over strategy and reuse factor of each layer.
 
-    `overrides` give part, clock and tool. Raises UnknownPartError, UnsupportedOptionError if no target can be built,
-    and the errors of reading a model or project.
+    `overrides` give part, clock and tool. `da`: distributed arithmetic is tried too.
+    Raises UnknownPartError, UnsupportedOptionError if no target can be built, the errors of da4ml with `da`,
+    and those of reading a model or project.
     """
     if not is_model(source) and is_foreign(source):
         raise UsageError(what=f"{source} was not written by fpgacnn: its layers cannot be planned again")
     design, notes = plan_source(source, request, overrides)
-    adjustable = parameters(design)
+    adjustable = parameters(design, da=da)
     costs = Costs(design=design, choice=request.fifo or FifoChoice(), parameters=adjustable)
     found = search(adjustable, design.target, io, limits, costs.exact, costs.bound)
     answer = costs.whole(found.best.target)

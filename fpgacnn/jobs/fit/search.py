@@ -243,10 +243,12 @@ class _LocalSearch:
 
     def _uniform(self) -> Iterator[tuple[Setting, ...]]:
         largest = max((parameter.factors[-1] for parameter in self.parameters), default=1)
-        for strategy, power in product(Strategy, range(largest.bit_length())):
+        for strategy, power in product((Strategy.LATENCY, Strategy.RESOURCE), range(largest.bit_length())):
             yield tuple(
                 Setting(strategy=strategy, reuse=parameter.nearest(1 << power)) for parameter in self.parameters
             )
+        if any(parameter.da for parameter in self.parameters):
+            yield tuple(Setting(strategy=Strategy.DA if one.da else Strategy.LATENCY) for one in self.parameters)
 
     def _descend(self, settings: tuple[Setting, ...], best: Trial) -> None:
         """Change one layer after the other as long as the target improves."""
@@ -294,8 +296,13 @@ class _LocalSearch:
 
 
 def _neighbours(parameter: Parameter, setting: Setting) -> Iterator[Setting]:
+    """Other reuse factors of the same strategy, and the other strategies."""
     here = parameter.factors.index(setting.reuse)
-    for step in STEPS:
+    for step in STEPS if setting.strategy is not Strategy.DA else ():
         if 0 <= here + step < len(parameter.factors):
             yield replace(setting, reuse=parameter.factors[here + step])
-    yield replace(setting, strategy=Strategy.LATENCY if setting.strategy is Strategy.RESOURCE else Strategy.RESOURCE)
+    for strategy in Strategy:
+        if strategy is Strategy.DA and parameter.da:
+            yield Setting(strategy=strategy)
+        elif strategy not in {Strategy.DA, setting.strategy}:
+            yield replace(setting, strategy=strategy)

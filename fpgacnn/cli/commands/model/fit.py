@@ -71,6 +71,14 @@ def fit(
         ),
     ] = None,
     backend: options.OwnBackend = None,
+    da: Annotated[  # noqa: FBT002  # typer needs a positional bool
+        bool,
+        typer.Option(
+            "--da",
+            help="Also try the strategy da; its adder graphs are searched first, which can take minutes.",
+            rich_help_panel=options.TARGET,
+        ),
+    ] = False,  # typer needs a positional bool
     fifo: options.Fifo = None,
     softmax: options.Softmax = "logits",
     json: options.Json = False,  # noqa: FBT002  # typer needs a positional bool
@@ -102,6 +110,7 @@ def fit(
         clock_ns=clock,
         io=io,
         backend=backend,
+        da=da,
         fifo=fifo,
     )
     if json:

@@ -21,8 +21,10 @@ from fpgacnn.hardware.estimation.graph.graph import (
     summarize,
     without_dead,
 )
+from fpgacnn.hardware.hls.da.adder_graph import AdderGraph
+from fpgacnn.hardware.hls.da.kernels import kernel_codes, kernels_of
 from fpgacnn.hardware.hls.lower import Lowered, lower
-from fpgacnn.hardware.hls.node import MULTI_THRESHOLD, HlsNode
+from fpgacnn.hardware.hls.node import DISTRIBUTED_ARITHMETIC, MULTI_THRESHOLD, HlsNode
 from fpgacnn.ir.fixed_point import Format
 from fpgacnn.ir.source import Shape
 
@@ -73,7 +75,7 @@ def hardware_graph(
 
     `counted` keeps the summaries of constants for further calls with the same network and another target. `lowered` is
     the design's layer list, where the caller has it.
-    Raises UnsupportedOptionError for what cannot be built.
+    Raises UnsupportedOptionError for what cannot be built, and for distributed arithmetic the errors of `kernel_codes`.
     """
     lowered = lowered or lower(design)
     calls = template_calls(design, lowered, counted)
@@ -103,10 +105,20 @@ class TemplateCalls:
 
 
 def template_calls(design: Design, lowered: Lowered, counted: Summaries | None = None) -> TemplateCalls:
-    """The template calls of a layer list, before any is optimized; `counted` as in `hardware_graph`."""
+    """The template calls of a layer list, before any is optimized; `counted` as in `hardware_graph`.
+
+    Raises the errors of `kernel_codes` for distributed arithmetic.
+    """
+    codes = kernel_codes(kernels_of(lowered.nodes))
     source_of = {layer.name: layer.source for layer in design.model.layers}
     shape_of = {layer.name: layer.shape for layer in design.model.layers}
-    found = _CallBuilder(shape_of=shape_of, seen={}, alias={}, counted={} if counted is None else counted)
+    found = _CallBuilder(
+        shape_of=shape_of,
+        seen={},
+        alias={},
+        counted={} if counted is None else counted,
+        adder_graphs={name: code.graph for name, code in codes.items()},
+    )
     pairs = [(layer, node) for node in lowered.nodes if (layer := found.layer(node)) is not None]
     return TemplateCalls(
         layers=tuple(layer for layer, _ in pairs),
@@ -127,6 +139,8 @@ def node_strategies(lowered: Lowered) -> set[Strategy]:
 
 
 def _strategy(node: HlsNode) -> Strategy:
+    if node.strategy == DISTRIBUTED_ARITHMETIC:
+        return Strategy.DA
     return Strategy.RESOURCE if node.strategy == "Resource" else Strategy.LATENCY
 
 
@@ -146,6 +160,7 @@ class _CallBuilder:
     seen: dict[str, tuple[Shape, Format]]
     alias: dict[str, str]
     counted: Summaries
+    adder_graphs: Mapping[str, AdderGraph]
 
     def summary(self, node: HlsNode, weights: str) -> WeightSummary:
         """The summary of a node's constants of one type."""
@@ -192,6 +207,7 @@ class _CallBuilder:
             weights=self.summary(node, weights) if weights else None,
             average="Average" in node.kind,
             borders=_borders(node),
+            adder_graph=self.adder_graphs.get(node.name),
         )
 
     def _shape(self, node: HlsNode) -> Shape:

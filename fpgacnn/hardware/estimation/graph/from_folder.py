@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fpgacnn.design import BackendName, IoType
 from fpgacnn.errors import UnreadableProjectError
+from fpgacnn.hardware.estimation.graph.adder_graphs import adder_graphs, graph_of
 from fpgacnn.hardware.estimation.graph.cpp_text import MAX_NUMBER, blocks, number, read_code, read_text
 from fpgacnn.hardware.estimation.graph.folder_settings import settings
 from fpgacnn.hardware.estimation.graph.graph import (
@@ -28,6 +29,8 @@ from fpgacnn.hardware.estimation.graph.graph import (
 )
 from fpgacnn.hardware.estimation.graph.template_calls import CallText, layer_of, role_of
 from fpgacnn.hardware.estimation.graph.template_digests import changed_headers
+from fpgacnn.hardware.hls.da.adder_graph import AdderGraph
+from fpgacnn.hardware.hls.node import DISTRIBUTED_ARITHMETIC
 
 MAX_LAYERS = 10_000
 MAX_ALIASES = 64
@@ -38,7 +41,7 @@ MAX_CODE = 1 << 62
 # Every part that may be long has an end, so that untrusted text is searched in time that grows with its length (`cpp`).
 _TYPEDEF = re.compile(r"typedef\s(?P<type>[^;]{1,400}?)\s(?P<name>\w{1,200})\s?;")
 _DEFINE = re.compile(r"^#define (\w+) ([0-9]{1,9})$", re.MULTILINE)
-_STRUCT = re.compile(r"struct\s(?P<name>\w+)\s?:\s?(?:public\s)?nnet::(?P<kind>\w+)\s?\{")
+_STRUCT = re.compile(r"struct\s(?P<name>\w{1,200})\s?(?::\s?(?:public\s)?nnet::(?P<kind>\w{1,200})\s?)?\{")
 _CONSTANT = re.compile(r"static\sconst(?:expr)?\s\w+\s(\w+)\s?=\s?([^;]{1,400});")
 _CALL = re.compile(
     r"nnet::(?P<function>\w+)\s?<(?P<types>[^;]{0,2000}?)>\s?\((?P<arguments>[^;()]{0,2000})\)\s?;(?:\s?//\s?(?P<name>\S+))?"
@@ -142,7 +145,8 @@ def read_project(folder: Path, part: str | None = None, clock_ns: float | None =
     }
     kernels: dict[str, NDArray[np.int64]] = {}
     clones: dict[str, tuple[str, ...]] = {}
-    layers = tuple(islice(_layers(code, names, variables, firmware / "weights", kernels, clones), MAX_LAYERS + 1))
+    found = _layers(code, names, variables, firmware, kernels, clones)
+    layers = tuple(islice(found, MAX_LAYERS + 1))
     if len(layers) > MAX_LAYERS:
         raise UnreadableProjectError(file=top, why=f"it calls more than {MAX_LAYERS} templates of hls4ml")
     if not layers:
@@ -212,7 +216,7 @@ def _names(defines: str, parameters: str) -> _Names:
     for block in blocks(parameters):
         struct = _STRUCT.search(block)
         if struct is not None:
-            names.structs[struct["name"]] = (struct["kind"], block[struct.end() :])
+            names.structs[struct["name"]] = (struct["kind"] or "", block[struct.end() :])
     return names
 
 
@@ -235,7 +239,7 @@ def _layers(
     code: str,
     names: _Names,
     variables: Mapping[str, str],
-    weights: Path,
+    firmware: Path,
     kernels: dict[str, NDArray[np.int64]],
     clones: dict[str, tuple[str, ...]],
 ) -> Iterator[TemplateCall]:
@@ -246,6 +250,7 @@ def _layers(
     alias = dict(_ALIAS.findall(code))
     copied: dict[str, str] = {}
     seen: dict[str, TemplateCall] = {}
+    graphs = adder_graphs(firmware)
 
     def variable(name: str) -> str:
         for _ in range(MAX_ALIASES):
@@ -279,14 +284,34 @@ def _layers(
         *sources, target = data
         inputs = tuple(sources)
         types = (variables[sources[0]], variables[target])
-        call, codes = _call(
-            found, target, inputs, types, names, [name for name in arguments if name not in variables], weights
-        )
+        constants = [name for name in arguments if name not in variables]
+        call, codes = _call(found, target, inputs, types, names, constants, firmware / "weights")
+        call = _with_adder_graph(call, found, names, graphs)
         call = replace(call, streams=tuple(name for name in written if name in variables)[:-1])
         if codes is not None:
             kernels[target] = codes
         seen[target] = layer_of(call, seen.get(sources[0]))
         yield seen[target]
+
+
+def _config(found: re.Match[str], names: _Names) -> str:
+    """The configuration among the types of a call: the last, or the first where it has distributed arithmetic."""
+    words = [word.strip() for word in found["types"].split(",")]
+    return next((word for word in (words[-1], words[0]) if word in names.structs), words[-1])
+
+
+def _with_adder_graph(
+    call: CallText, found: re.Match[str], names: _Names, graphs: Mapping[int, AdderGraph]
+) -> CallText:
+    """The call with the adder graph that it or its configuration names."""
+    config = _config(found, names)
+    _, body = names.structs.get(config, ("", ""))
+    _, inner = names.structs.get(f"{config}_mult", ("", ""))
+    graph = graph_of(graphs, found["function"], body, inner)
+    if graph is None:
+        return call
+    sizes = {"n_in": graph.inputs, "n_out": len(graph.outputs)} if role_of(call.function) is Role.DENSE else {}
+    return replace(call, numbers={**sizes, **call.numbers}, strategy=DISTRIBUTED_ARITHMETIC, adder_graph=graph)
 
 
 def _call(
@@ -299,7 +324,7 @@ def _call(
     weights: Path,
 ) -> tuple[CallText, NDArray[np.int64] | None]:
     """A call with its configuration, and its weights."""
-    config = found["types"].split(",")[-1].strip()
+    config = _config(found, names)
     numbers, wires, words = _configuration(config, names)
     inner, _, inner_words = _configuration(words.get("mult_config", f"{config}_mult"), names)
     wires |= {key: wire for key, text in zip(("in", "out"), types, strict=True) if (wire := names.wire(text))}

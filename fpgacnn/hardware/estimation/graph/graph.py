@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgacnn.design import BackendName, IoType, Strategy
+from fpgacnn.hardware.hls.da.adder_graph import AdderGraph
 from fpgacnn.ir.fixed_point import Format, Overflow, Rounding
 
 
@@ -189,7 +190,8 @@ class TemplateCall:
     `recurrent_reuse` is the second one's reuse factor. `label` is the layer's name where the call is named by a
     variable. `streams` are the FIFOs that it reads, in the order of `inputs`; where there are none, `Wiring` names
     them. `borders` (top, bottom, left, right) are what is padded or cut off.
-    `stated_zeros` are the zero weights that the configuration counts, where the weights are not there.
+    `stated_zeros` are the zero weights that the configuration counts, where the weights are not there. `adder_graph` is
+    the product with distributed arithmetic.
     """
 
     name: str
@@ -218,6 +220,7 @@ class TemplateCall:
     label: str = ""
     streams: tuple[str, ...] = ()
     borders: tuple[int, int, int, int] = (0, 0, 0, 0)
+    adder_graph: AdderGraph | None = None
 
     @property
     def title(self) -> str:

@@ -8,6 +8,7 @@ from math import prod
 
 from fpgacnn.design import Strategy
 from fpgacnn.hardware.estimation.graph.graph import DEFAULT_WIRE, FixedType, Role, TemplateCall, WeightSummary
+from fpgacnn.hardware.hls.da.adder_graph import AdderGraph
 
 STARTS = (
     ("depthwise", Role.DEPTHWISE),
@@ -87,6 +88,7 @@ class CallText:
     weights: WeightSummary | None = None
     label: str = ""
     streams: tuple[str, ...] = ()
+    adder_graph: AdderGraph | None = None
 
     def number(self, *names: str, default: int) -> int:
         """The first of some numbers that is given and positive."""
@@ -114,7 +116,7 @@ def layer_of(call: CallText, before: TemplateCall | None) -> TemplateCall:
         strides=(call.number("stride_height", default=1), call.number("stride_width", default=1)),
         reuse=max(1, call.reuse),
         recurrent_reuse=max(1, call.recurrent_reuse),
-        strategy=Strategy.RESOURCE if "resource" in call.strategy.lower() else Strategy.LATENCY,
+        strategy=_strategy(call.strategy.lower()),
         partitions=call.number("n_partitions", default=out_shape[0] * out_shape[1])
         if role in {Role.CONVOLUTION, Role.DEPTHWISE}
         else 1,
@@ -131,7 +133,14 @@ def layer_of(call: CallText, before: TemplateCall | None) -> TemplateCall:
         label=call.label,
         streams=call.streams,
         borders=_borders(call, role),
+        adder_graph=call.adder_graph,
     )
+
+
+def _strategy(stated: str) -> Strategy:
+    if "distributed" in stated:
+        return Strategy.DA
+    return Strategy.RESOURCE if "resource" in stated else Strategy.LATENCY
 
 
 def _borders(call: CallText, role: Role) -> tuple[int, int, int, int]:

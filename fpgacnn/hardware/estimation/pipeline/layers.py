@@ -84,7 +84,10 @@ def is_chain(layer: TemplateCall) -> bool:
 def products_then_sums(
     layer: TemplateCall, model: HardwareGraph, product: Multiplication, delays: Delays
 ) -> Iterator[Operation]:
-    """A matrix product at one position."""
+    """A matrix product at one position; with distributed arithmetic, the levels of its adder graph."""
+    if layer.adder_graph is not None:
+        yield from (Operation(delay_ns=delays.add, alive_bits=bits) for bits in layer.adder_graph.alive())
+        return
     inputs = layer.products[0] * layer.input.width if layer.role is not Role.SCALE else 0
     sums = sums_of(layer, product)
     weight = (layer.weight or layer.input).width
