@@ -110,3 +110,43 @@ def test_hardware_answers_as_qkeras_on_every_event(kit: Kit, io: str, tmp_path: 
     assert "Lookup" not in kinds
     got = fpgacnn.simulate(tmp_path / "p", tmp_path / "x.npy")
     assert np.array_equal(next(iter(got.outputs.values())).values, model.predict(events, verbose=0))
+
+
+SUMS = (
+    "quantized_relu_po2(4,4)",
+    "quantized_po2(5)",
+    "quantized_tanh(6,use_real_tanh=True)",
+    "quantized_sigmoid(6,use_real_sigmoid=True)",
+    "quantized_sigmoid(5)",
+)
+
+
+def behind_merges_and_means(kit: Kit) -> Any:
+    """Step quantizers behind an Add, a mean of nine values and a mean of four; all answers side by side."""
+    start = kit.layers.Input((4, 4, 2))
+    found = []
+    for text in SUMS:
+        added = kit.layers.Add()([kit.convolution(2, 2)(start), kit.convolution(2, 2)(start)])
+        nine = kit.layers.GlobalAveragePooling2D()(kit.convolution(2, 2)(start))
+        four = kit.layers.AveragePooling2D(2)(kit.convolution(2, 2, padding="same")(start))
+        found += [kit.layers.Flatten()(kit.qkeras.QActivation(text)(one)) for one in (added, four)]
+        found.append(kit.qkeras.QActivation(text)(nine))
+    model = kit.keras.Model(start, kit.layers.Concatenate()(found))
+    random = np.random.default_rng(5)
+    for layer in model.layers:
+        layer.set_weights([random.uniform(-1.0, 1.0, one.shape) for one in layer.get_weights()])
+    return model
+
+
+@pytest.mark.agree
+@pytest.mark.parametrize("io", ["parallel", "stream"])
+def test_steps_behind_merges_and_means_are_exact(kit: Kit, io: str, tmp_path: Path) -> None:
+    model = behind_merges_and_means(kit)
+    events = (np.random.default_rng(6).integers(-64, 64, (EVENTS, 4, 4, 2)) / 64).astype(np.float32)
+    model.save(tmp_path / "m.h5")
+    np.save(tmp_path / "x.npy", events)
+    run = fpgacnn.convert(tmp_path / "m.h5", input=tmp_path / "x.npy", output=tmp_path / "p", io=io, csim_events=EVENTS)
+    assert run.holds
+    assert not run.plan.losses
+    got = fpgacnn.simulate(tmp_path / "p", tmp_path / "x.npy")
+    assert np.array_equal(next(iter(got.outputs.values())).values, model.predict(events, verbose=0))

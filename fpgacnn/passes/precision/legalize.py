@@ -19,18 +19,23 @@ from fpgacnn.ir import interval as iv
 from fpgacnn.ir import quantized as q
 from fpgacnn.ir import ranges
 from fpgacnn.ir import source as src
-from fpgacnn.ir.fixed_point import Codes, Format, exact_codes, nearest_codes, rescale, smallest_format
+from fpgacnn.ir.fixed_point import Codes, Format, exact_codes, is_power_of_two, nearest_codes, rescale, smallest_format
 from fpgacnn.ir.hardware import HardwareModel
 from fpgacnn.ir.interval import Interval
 from fpgacnn.ir.quantized import QuantizedModel
 from fpgacnn.ir.source import FloatArray, FunctionKind, MergeKind, PoolKind
 from fpgacnn.passes.precision import bounds, function_tables, nodes, shorten
+from fpgacnn.passes.precision.bounds import Bound
 from fpgacnn.passes.precision.exact_steps import average_rounding, constant_channels, scales, step_functions, thresholds
+from fpgacnn.passes.precision.exact_steps.code_values import CodeValues
 from fpgacnn.passes.precision.nodes import Guard, Node, PlannedAffine, PlannedCast, Purpose, node
-from fpgacnn.passes.precision.plan import PrecisionPlan
+from fpgacnn.passes.precision.plan import LayerPrecision, PrecisionPlan
 from fpgacnn.passes.precision.planner import Planner
 from fpgacnn.passes.quantization.activations import hard_sigmoid_nodes
 from fpgacnn.passes.quantization.names import Namer
+
+MAX_TIE_BITS = 24
+"""Most fraction bits of a mean that is exact for a quantizer behind a scale."""
 
 
 def legalize(model: QuantizedModel) -> tuple[HardwareModel, PrecisionPlan]:
@@ -52,6 +57,9 @@ class Legalization:
     `waiting` are scales whose only reader is a quantizer, by name: the quantizer decides what becomes of both. `long`
     are nodes whose width comes from float constants. `chains` are the parts of step functions by the name of the last
     part, `chained` the names of all parts.
+
+    `means` are bounds of exact means, and how codes of the truncated ones show them; `unread` are the readers of such
+    a mean that take the truncated number instead.
     """
 
     model: QuantizedModel
@@ -62,6 +70,8 @@ class Legalization:
     namer: Namer = field(init=False)
     chains: dict[str, tuple[q.Layer, ...]] = field(init=False)
     chained: set[str] = field(init=False)
+    means: dict[str, tuple[Bound, CodeValues]] = field(default_factory=dict)
+    unread: dict[str, set[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.namer = Namer(layer.name for layer in self.model.layers)
@@ -70,6 +80,8 @@ class Legalization:
 
     def result(self) -> tuple[HardwareModel, PrecisionPlan]:
         """The nodes so far as a network, and their plan."""
+        for name in [mean for mean, left in self.unread.items() if not left]:
+            self.planner.decided[name] = _exact_for_steps(self.planner.decided[name])
         legal = HardwareModel(
             name=self.model.name,
             source_digest=self.model.source_digest,
@@ -137,9 +149,14 @@ class Legalization:
         source = first.inputs[0]
         form = self.planner.decided[source].result.format
         function = step_functions.StepFunction.of(chain)
-        exact = thresholds.build(function, self.planner.bounds[source], form, last.shape[-1])
+        given, values = self.means.get(source, (self.planner.bounds[source], None))
+        if values is not None and not values.holds(form.width):
+            given, values = self.planner.bounds[source], None
+        exact = thresholds.build(function, given, form, last.shape[-1], values)
         if exact is not None:
             self._emit(node(last, exact, inputs=(source,)))
+            if values is not None:
+                self.unread[source].discard(first.name)
         elif isinstance(first.operation, q.Affine):
             line = constant_channels.without_constants(first, first.operation, self.model, self.planner)
             self._emit(node(first, scales.with_constants(line)))
@@ -180,7 +197,9 @@ class Legalization:
             case q.Function():
                 self._function(layer, operation)
             case hw.Pool() | hw.GlobalPool():
-                self._emit(node(layer, nodes.PlannedPool(pooling=operation, guard=self._guard(layer, operation))))
+                guard = self._guard(layer, operation)
+                self._emit(node(layer, nodes.PlannedPool(pooling=operation, guard=guard)))
+                self._keep_mean(layer, operation, guard)
             case q.LeakyRelu() | q.Relu():
                 self._emit(node(layer, operation))
             case _:
@@ -272,6 +291,17 @@ class Legalization:
             source = name
         self._add(replace(layer, operation=steps[-1].operation, inputs=(source,)))
 
+    def _keep_mean(self, layer: q.Layer, operation: hw.Pool | hw.GlobalPool, guard: Guard | None) -> None:
+        """Note which exact means the codes of a truncated mean stand for, if all windows have one size."""
+        counts = ranges.window_sizes(operation, self.planner.shapes[layer.inputs[0]])
+        if guard is None or guard.exact_steps or len(counts) > 1:
+            return
+        fraction = self.planner.decided[layer.name].result.format.fraction
+        exact = replace(self.planner.bounds[layer.name], error=self.planner.bounds[layer.inputs[0]].error)
+        self.means[layer.name] = exact, CodeValues(fraction=fraction, count=counts[0], guard=guard.bits)
+        outside = {"(output)"} if layer.name in self.model.outputs else set()
+        self.unread[layer.name] = outside | {reader.name for reader in self.model.consumers(layer.name)}
+
     def _guard(self, layer: q.Layer, operation: hw.Pool | hw.GlobalPool) -> Guard | None:
         """Guard bits for a mean that does not divide by a power of two; enough for every quantizer that reads it.
 
@@ -282,16 +312,35 @@ class Legalization:
         if operation.kind is PoolKind.MAX or all(count & (count - 1) == 0 for count in counts):
             return None
         fraction = self.planner.bounds[layer.inputs[0]].interval.fraction
-        formats = [scales.quantizer_format(reader.operation) for reader in self.model.consumers(layer.name)]
+        ties = [self._ties(reader) for reader in self.model.consumers(layer.name)]
         bits = max(ceil(log2(count)) for count in counts) + 1
-        known = [form for form in formats if form is not None]
-        if not known or len(known) < len(formats) or layer.name in self.model.outputs:
+        known = [tie for tie in ties if tie is not None]
+        if not known or len(known) < len(ties) or layer.name in self.model.outputs:
             return Guard(bits=bits + bounds.GUARD_BITS, exact_steps=False)
-        finest = max(form.fraction for form in known)
-        return Guard(bits=bits + max(finest + 1 - fraction, 0), exact_steps=True)
+        return Guard(bits=bits + max(max(known) - fraction, 0), exact_steps=True)
+
+    def _ties(self, reader: q.Layer) -> int | None:
+        """Fraction bits of all half steps of a quantizer, or of one behind a scale and shift; None for others."""
+        form = scales.quantizer_format(reader.operation)
+        if form is not None:
+            return form.fraction + 1
+        if not isinstance(reader.operation, q.Affine) or not self._has_only_quantizer_behind(reader):
+            return None
+        line, form = reader.operation.trained, scales.quantizer_format(self.model.consumers(reader.name)[0].operation)
+        shift = exact_codes(line.shift)
+        if form is None or shift is None or line.divisor != 1 or not is_power_of_two(line.scale):
+            return None
+        ties = max(form.fraction + 1, shift.format.fraction) + int(np.log2(np.abs(line.scale).max()))
+        return ties if ties <= MAX_TIE_BITS else None
 
 
 # --- what single operations become ---------------------------------------------------------------------------------
+
+
+def _exact_for_steps(mean: LayerPrecision) -> LayerPrecision:
+    """What was decided of a mean whose readers are step functions with thresholds between exact means."""
+    reason = mean.result.reason.rpartition(", truncated")[0] + ", exact for the step functions behind it"
+    return replace(mean, result=replace(mean.result, reason=reason), loss="")
 
 
 def rounded(operation: q.Round, given: Interval, layer: str) -> PlannedCast:

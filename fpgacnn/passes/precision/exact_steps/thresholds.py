@@ -20,13 +20,13 @@ from fpgacnn.ir.fixed_point import (
     Overflow,
     Rounding,
     exact_codes,
-    to_values,
 )
 from fpgacnn.ir.functions import near_tie, turning_points
 from fpgacnn.ir.interval import per_channel
 from fpgacnn.ir.source import FloatArray
 from fpgacnn.passes.precision import nodes
 from fpgacnn.passes.precision.bounds import FLOAT32_BITS, Bound, magnitude
+from fpgacnn.passes.precision.exact_steps.code_values import CodeValues
 from fpgacnn.passes.precision.exact_steps.step_functions import StepFunction
 
 MAX_PLACES = 1 << 10
@@ -53,16 +53,21 @@ class _Rows:
     at: CodeArray
     low: CodeArray
     high: CodeArray
-    fraction: int
+    values: CodeValues
 
     def of(self, row: int) -> CodeArray:
         return self.at[self.row == row]
 
 
 def build(
-    function: StepFunction, given: Bound, form: Format, channels: int
+    function: StepFunction, given: Bound, form: Format, channels: int, values: CodeValues | None = None
 ) -> nodes.PlannedLookup | nodes.PlannedThresholds | None:
-    """The exact hardware of a step function for inputs of format `form`; None if it has too many steps or bits."""
+    """The exact hardware of a step function for inputs of format `form`; None if it has too many steps or bits.
+
+    `values` are the real numbers that codes of the input stand for, but for its error; None if they are multiples of
+    the format's step.
+    """
+    values = values or CodeValues(fraction=form.fraction)
     if form.width > MAX_CODE_BITS or given.interval.low.shape[-1] not in {1, channels}:
         return None
     low, high = per_channel(given.interval, channels)
@@ -79,7 +84,7 @@ def build(
         function,
         np.maximum(low - reach, np.minimum(low, least)),
         np.minimum(high + reach, np.maximum(high, most)),
-        form.fraction,
+        values,
     )
     if rows is None:
         return None
@@ -88,24 +93,24 @@ def build(
         return None
     rounds = given.magnitude_bits > FLOAT32_BITS or _may_differ(function, rows, given)
     if function.is_shared and form.width <= INDEX_BITS:
-        return _table(function, form, moved, rounds_in_float32=rounds)
+        return _table(function, form, moved, values, rounds_in_float32=rounds)
     return _comparisons(function, rows, form, (low, high), moved, rounds_in_float32=rounds)
 
 
 # --- where values change -------------------------------------------------------------------------------------------
 
 
-def _changes(function: StepFunction, low: CodeArray, high: CodeArray, fraction: int) -> _Rows | None:
+def _changes(function: StepFunction, low: CodeArray, high: CodeArray, values: CodeValues) -> _Rows | None:
     """All changes between the ends (rows,); None if there are too many."""
 
     def pieces(codes: CodeArray, row: NDArray[np.int64]) -> FloatArray:
-        argument = function.argument(to_values(codes, fraction), row)
+        argument = function.argument(values(codes), row)
         return np.searchsorted(np.array(turning_points(function.function.function)), argument, side="right").astype(
             np.float64
         )
 
     def levels(codes: CodeArray, row: NDArray[np.int64]) -> FloatArray:
-        return function.levels(to_values(codes, fraction), row)
+        return function.levels(values(codes), row)
 
     every = np.arange(len(low))
     split = _bisected(pieces, every, low, high)
@@ -127,7 +132,7 @@ def _changes(function: StepFunction, low: CodeArray, high: CodeArray, fraction: 
     differ = levels(jumps - 1, between) != levels(jumps, between)
     row, at = np.concatenate([found[0], between[differ]]), np.concatenate([found[1], jumps[differ]])
     order = np.lexsort((at, row))
-    return _Rows(row=row[order], at=at[order], low=low, high=high, fraction=fraction)
+    return _Rows(row=row[order], at=at[order], low=low, high=high, values=values)
 
 
 def _bisected(
@@ -163,11 +168,11 @@ def _bisected(
 
 
 def _table(
-    function: StepFunction, form: Format, moved: float, *, rounds_in_float32: bool
+    function: StepFunction, form: Format, moved: float, values: CodeValues, *, rounds_in_float32: bool
 ) -> nodes.PlannedLookup | None:
     bits = np.arange(1 << form.width)
     inputs = np.where(bits > form.high, bits - (1 << form.width), bits) if form.signed else bits
-    table = function.codes(function.levels(to_values(inputs, form.fraction), np.zeros(inputs.size, np.int64)))
+    table = function.codes(function.levels(values(inputs), np.zeros(inputs.size, np.int64)))
     if table is None:
         return None
     return nodes.PlannedLookup(
@@ -203,7 +208,7 @@ def _comparisons(
             [low[row : row + 1], found, np.full(places - 1 - count, found[-1] if count else low[row])]
         )
     owners = np.repeat(np.arange(len(low)), places)
-    values = function.codes(function.levels(to_values(firsts.reshape(-1), form.fraction), owners))
+    values = function.codes(function.levels(rows.values(firsts.reshape(-1)), owners))
     if values is None:
         return None
     most, all_ = int(counts.max()), "" if len(low) == 1 else " a channel"
@@ -223,7 +228,7 @@ def _moved(function: StepFunction, rows: _Rows, reach: int) -> float | None:
     largest = 0.0
     for row, low in enumerate(rows.low):
         at = rows.of(row)
-        codes = function.codes(function.levels(to_values(np.append(low, at), rows.fraction), np.full(at.size + 1, row)))
+        codes = function.codes(function.levels(rows.values(np.append(low, at)), np.full(at.size + 1, row)))
         if codes is None:
             return None
         values = codes.values
@@ -244,7 +249,7 @@ def _may_differ(function: StepFunction, rows: _Rows, given: Bound) -> bool:
             return True
     codes = np.concatenate([rows.at - 1, rows.at])
     row = np.concatenate([rows.row, rows.row])
-    argument = function.argument(to_values(codes, rows.fraction), row)
+    argument = function.argument(rows.values(codes), row)
     unit = _unit(function, row)
     return bool(np.any(near_tie(function.function.function, argument, unit)))
 
