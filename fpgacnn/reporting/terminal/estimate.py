@@ -42,7 +42,8 @@ def estimate_report(record: EstimateRecord) -> Iterator[RenderableType]:
         yield Text.assemble(("note: ", "yellow"), printable(note))
     yield Text(f"how: {answer.method}", style="dim")
     if uncertain(answer):
-        yield Text.assemble("next: ", (f"fpgacnn fit {shlex.quote(printable(record.source))} -o target.toml", "bold"))
+        source, part = (shlex.quote(printable(one)) for one in (record.source, answer.part))
+        yield Text.assemble("next: ", (f"fpgacnn fit {source} --part {part} -o target.toml", "bold"))
 
 
 def estimate_line(answer: Estimate) -> Text:
