@@ -23,6 +23,7 @@ from fpgacnn.ir.fixed_point import Format, fits, parse_format
 from fpgacnn.ir.source import SourceModel
 from fpgacnn.pipeline.inputs import Events, choose_formats, element_of, to_codes
 from fpgacnn.pipeline.test_vectors import own_events
+from fpgacnn.sim.source_reference import evaluate
 from tests.onnx.kit import Graph, grid
 
 WHOLE_NAMES = ["bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"]
@@ -249,10 +250,11 @@ def test_operators_that_round_to_half_precision_are_refused(tmp_path: Path, kind
 def test_operators_that_round_nothing_are_read_in_half_precision(tmp_path: Path, kind: str, inputs: list[Any]) -> None:
     network = half_precision(tmp_path, kind, *inputs)
     assert element_of(network, network.inputs[0]) is ElementKind.FLOAT16
-    (wanted,) = onnxruntime.InferenceSession((tmp_path / "half.onnx").as_posix()).run(
-        None, {"x": np.arange(-3, 3, dtype=np.float16).reshape(1, 6) * np.float16(1.25)}
-    )
+    events = np.arange(-3, 3, dtype=np.float16).reshape(1, 6) * np.float16(1.25)
+    (wanted,) = onnxruntime.InferenceSession((tmp_path / "half.onnx").as_posix()).run(None, {"x": events})
     assert wanted.dtype == np.float16
+    found = evaluate(network, [events.astype(np.float64)], quantized=True)[network.outputs[0]]
+    assert np.array_equal(found.reshape(wanted.shape), wanted)
 
 
 def test_a_cast_to_half_precision_is_read_where_it_rounds_nothing(tmp_path: Path) -> None:

@@ -407,3 +407,14 @@ def test_a_framework_that_the_file_does_not_belong_to_is_refused_by_name(tmp_pat
     )
     assert "leave out --reference" in caught.value.hint
     assert not (tmp_path / "p").exists()
+
+
+@pytest.mark.parametrize("kind", ["Add", "Sub", "Mul"])
+@pytest.mark.parametrize("given", [("x",), ("x", "x", "x"), ("x", "x", "c"), ("x", "c", "c")], ids=" ".join)
+def test_operators_of_two_inputs_take_two(tmp_path: Path, kind: str, given: tuple[str, ...]) -> None:
+    graph = Graph.empty()
+    constant = graph.store(grid(1, 4))
+    end = graph.add(kind, *(constant if one == "c" else one for one in given))
+    onnx.save(graph.model({"x": (1, 4)}, [end]), tmp_path / "m.onnx")
+    with pytest.raises(FpgacnnError, match=rf"it has {len(given)} inputs, and {kind} takes 2"):
+        frontends.load(tmp_path / "m.onnx")

@@ -55,8 +55,10 @@ def arithmetic(call: OpArgs) -> TensorView:
     views, kind = [call.view(number) for number in tensors], call.node.kind
     if not constants:
         return _merged(call, views)
-    if len(call.inputs) != 2 and kind not in _JOINS:
+    if kind == "Mean":
         raise call.unsupported("a mean with a constant is not supported", "add and scale instead")
+    if len(call.inputs) != 2 and kind not in _JOINS:
+        raise call.broken(f"it has {len(call.inputs)} inputs, and {kind} takes 2")
     view = views[0] if len(views) == 1 else _merged(call, views)
     constant = _aligned(call, view, _joined(call, constants))
     view = grown(call, view, constant.values.shape)
@@ -115,10 +117,8 @@ def _with_constant(call: OpArgs, view: TensorView, constant: Constant, *, first:
                 return divided(call, view, constant)
             rounds = not is_power_of_two(_real(constant))
             return replace(scale_and_shift(call, view, 1.0 / _real(constant), _ZERO), divided=view.divided or rounds)
-        case "Div":
+        case _:  # Div
             raise call.unsupported("division by a tensor, or by 0, is not supported", "multiply instead")
-        case _:
-            raise call.unsupported("a mean with a constant is not supported", "add and scale instead")
 
 
 def where(call: OpArgs) -> TensorView:
@@ -162,8 +162,8 @@ def expand(call: OpArgs) -> TensorView:
 def _merged(call: OpArgs, views: list[TensorView], merge: MergeKind | None = None) -> TensorView:
     if merge is None and call.node.kind not in MERGES:
         raise call.unsupported("division by a tensor is not supported", "multiply instead")
-    if call.node.kind == "Sub" and len(views) != 2:
-        raise call.broken(f"{len(views)} inputs")
+    if merge is None and call.node.kind in {"Add", "Sub", "Mul"} and len(views) != 2:
+        raise call.broken(f"it has {len(views)} inputs, and {call.node.kind} takes 2")
     if len(views) == 1:
         return views[0]
     first, layers = views[0], [view.layer for view in views]
