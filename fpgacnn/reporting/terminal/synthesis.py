@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rich.console import RenderableType
-from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from fpgacnn.errors import printable
 from fpgacnn.hardware.synthesis.figures import IntRange, Resources
 from fpgacnn.hardware.synthesis.report import Clock, ModuleReport, SynthesisReport
+from fpgacnn.reporting.terminal.columns import FittingTable, Heading, left, right
 
 UNKNOWN = "?"
 RESOURCES = ("LUT", "FF", "DSP", "BRAM (18 Kb)", "URAM")
@@ -71,26 +70,27 @@ def ends(span: IntRange | None) -> str:
     return least if least == most else f"{least} to {most}"
 
 
-def resource_table(report: SynthesisReport) -> Table:
+def resource_table(report: SynthesisReport) -> FittingTable:
     """One row for each stage, with the share of the part."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("stage", "of", *RESOURCES, "file"):
-        table.add_column(name, justify="left" if name in {"stage", "of", "file"} else "right")
-    for module in [one for one in (report.csynth, report.network) if one is not None][
-        : 1 if report.csynth is report.network else 2
-    ]:
-        _stage_row(table, module.name, module.resources, report.csynth.available if report.csynth else None)
+    available = report.csynth.available if report.csynth else None
+    modules = [one for one in (report.csynth, report.network) if one is not None]
+    rows = [
+        _stage_row(one.name, one.resources, available) for one in modules[: 1 if report.csynth is report.network else 2]
+    ]
     if report.export:
-        _stage_row(table, report.top or "", report.export.resources, None)
-    for one in (report.synth, report.impl):
-        if one:
-            _stage_row(table, one.design, one.resources, one.available)
-    return table
+        rows.append(_stage_row(report.top or "", report.export.resources, None))
+    rows += [_stage_row(one.design, one.resources, one.available) for one in (report.synth, report.impl) if one]
+    return FittingTable(
+        headings=(left("stage"), left("of", least=12), *map(right, RESOURCES), left("file", rank=1)), rows=tuple(rows)
+    )
 
 
-def _stage_row(table: Table, name: str, used: Resources, available: Resources | None) -> None:
-    table.add_row(
-        used.origin.stage, escape(printable(name)), *counts(used, available), escape(printable(used.origin.file))
+def _stage_row(name: str, used: Resources, available: Resources | None) -> tuple[Text, ...]:
+    return (
+        Text(used.origin.stage),
+        Text(printable(name)),
+        *map(Text, counts(used, available)),
+        Text(printable(used.origin.file)),
     )
 
 
@@ -101,20 +101,29 @@ def counts(used: Resources | None, available: Resources | None = None) -> list[s
     return ["" if own is None else f"{own:,}" + (f" ({own / most:.1%})" if most else "") for own, most in pairs]
 
 
-def layer_cost_table(report: SynthesisReport) -> Table:
+def layer_cost_table(report: SynthesisReport) -> FittingTable:
     """One row for each layer; the last column gives the reason for missing numbers."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("layer", "kind", "latency", "interval", *RESOURCES, "FIFO (18 Kb)", ""):
-        table.add_column(name, justify="left" if name in {"layer", "kind", ""} else "right", overflow="fold")
+    rows = []
     for one in report.layers:
         blocks = [fifo.resources.bram_18k for fifo in one.fifos if fifo.resources.bram_18k is not None]
-        table.add_row(
-            escape(printable(one.name or f"layer {one.index}")),
-            escape(printable(one.kind or "")),
+        texts = (
+            printable(one.name or f"layer {one.index}"),
+            printable(one.kind or ""),
             ends(one.latency_cycles),
             ends(one.interval_cycles),
             *counts(one.resources),
             f"{sum(blocks):,}" if blocks else "",
-            escape(printable(one.why)),
+            printable(one.why),
         )
-    return table
+        rows.append(tuple(map(Text, texts)))
+    numbers = map(right, ("latency", "interval", *RESOURCES))
+    return FittingTable(
+        headings=(
+            left("layer"),
+            left("kind", rank=2),
+            *numbers,
+            Heading(name="FIFO (18 Kb)", right=True, rank=1),
+            left("", least=20),
+        ),
+        rows=tuple(rows),
+    )

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rich.console import RenderableType
-from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from fpgacnn.errors import printable
 from fpgacnn.jobs.quantize.budget import BudgetRecord
 from fpgacnn.jobs.quantize.record import LayerWidths, QuantizeRecord, StageQuality
+from fpgacnn.reporting.terminal.columns import FittingTable, left, right
 from fpgacnn.reporting.terminal.tables import run_report
 
 
@@ -42,37 +41,65 @@ def training_report(record: QuantizeRecord) -> Iterator[RenderableType]:
         yield from run_report(record.conversion)
 
 
-def widths_table(rows: Sequence[LayerWidths]) -> Table:
+def widths_table(rows: Sequence[LayerWidths]) -> FittingTable:
     """One row for each quantized layer."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("layer", "weights", "biases", "results", "params", "zeros", "EBOPs"):
-        table.add_column(name, justify="right" if name in {"params", "zeros", "EBOPs"} else "left", no_wrap=True)
-    for row in rows:
-        numbers = [f"{number:,}" if number else "" for number in (row.parameters, row.zeros, row.ebops)]
-        table.add_row(escape(row.layer), row.weight_format, row.bias_format, row.result_format, *numbers)
-    return table
+    return FittingTable(
+        headings=(
+            left("layer"),
+            left("weights"),
+            left("biases", rank=2),
+            left("results"),
+            right("params", rank=3),
+            right("zeros", rank=1),
+            right("EBOPs"),
+        ),
+        rows=tuple(
+            (
+                Text(printable(row.layer)),
+                Text(row.weight_format),
+                Text(row.bias_format),
+                Text(row.result_format),
+                *(Text(f"{number:,}" if number else "") for number in (row.parameters, row.zeros, row.ebops)),
+            )
+            for row in rows
+        ),
+    )
 
 
-def quality_table(rows: Sequence[StageQuality]) -> Table:
+def quality_table(rows: Sequence[StageQuality]) -> FittingTable:
     """One row for each part of the data."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("quality", "part", "events", "float", "post-training", "fine-tuned"):
-        table.add_column(name, justify="left" if name in {"quality", "part"} else "right")
-    for row in rows:
-        figures = [f"{figure:.4f}" for figure in (row.float_network, row.post_training, row.fine_tuned)]
-        table.add_row(row.measure, row.part, f"{row.events:,}", *figures)
-    return table
+    return FittingTable(
+        headings=(
+            left("quality", least=20),
+            left("part"),
+            *map(right, ("events", "float", "post-training", "fine-tuned")),
+        ),
+        rows=tuple(
+            (
+                Text(row.measure),
+                Text(row.part),
+                Text(f"{row.events:,}"),
+                *(Text(f"{figure:.4f}") for figure in (row.float_network, row.post_training, row.fine_tuned)),
+            )
+            for row in rows
+        ),
+    )
 
 
-def budget_table(budget: BudgetRecord) -> Table:
+def budget_table(budget: BudgetRecord) -> FittingTable:
     """Candidates of the path from wide to narrow; the chosen one is marked."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in (f"budget {budget.budget}", "EBOPs", "of uniform", "quality before training"):
-        table.add_column(name, justify="right" if name != f"budget {budget.budget}" else "left")
-    for one in budget.pareto:
-        mark = "chosen" if one.ebops == budget.chosen_ebops else ""
-        table.add_row(mark, f"{one.ebops:,}", f"{one.ebops / budget.uniform_ebops:.0%}", f"{one.quality:.4f}")
-    return table
+    return FittingTable(
+        headings=(left(f"budget {budget.budget}"), *map(right, ("EBOPs", "of uniform", "quality before training"))),
+        rows=tuple(
+            (
+                Text("chosen" if one.ebops == budget.chosen_ebops else ""),
+                Text(f"{one.ebops:,}"),
+                Text(f"{one.ebops / budget.uniform_ebops:.0%}"),
+                Text(f"{one.quality:.4f}"),
+            )
+            for one in budget.pareto
+        ),
+    )
 
 
 def training_words(record: QuantizeRecord) -> str:

@@ -15,6 +15,7 @@ from fpgacnn.records.report_input import ReportInput
 from fpgacnn.reporting.page import compose
 from fpgacnn.reporting.terminal.columns import FittingTable, left, right
 from fpgacnn.reporting.terminal.summary import next_commands, summary
+from fpgacnn.reporting.terminal.synthesis import synthesis_report
 from fpgacnn.reporting.terminal.tables import comparison_report, inputs_report, layer_table, run_report, section_parts
 from tests.support.records import broken, estimated, exact_record, layer, record, synthesized
 
@@ -82,6 +83,13 @@ def test_nothing_of_a_run_is_wider_than_the_terminal(width: int) -> None:
     assert max(map(len, lines(*comparison_report(compare(whole, other)), width=width))) <= width
     for section in compose.report([whole]).chapters[0].sections:
         assert max(map(len, lines(*section_parts(section), width=width))) <= width
+
+
+@pytest.mark.parametrize("width", [80, 100, 160])
+def test_reports_of_the_tools_fit_the_terminal(width: int) -> None:
+    shown = lines(*synthesis_report(synthesized()), width=width)
+    assert max(map(len, shown)) <= width
+    assert any(line.startswith("csynth") for line in shown)
 
 
 def test_reasons_are_a_column_a_list_or_a_hint() -> None:
