@@ -174,6 +174,67 @@ MUTANTS = {
         "error = given.error +",
         "error = given.error / 16 +",
     ),
+    "the padding of a convolution adds no zero": (
+        ranges,
+        "input_ends",
+        "iv.with_zero(channels) if any(operation.pads) else channels",
+        "channels",
+    ),
+    "every input of a dense layer has the interval of the first": (
+        ranges,
+        "input_ends",
+        "wide.low.reshape(-1), wide.high.reshape(-1)",
+        "np.full(wide.low.size, wide.low.flat[0]), np.full(wide.low.size, wide.high.flat[0])",
+    ),
+    "the channels of a window are taken place by place": (
+        ranges,
+        "as_matrix",
+        "np.tile(low, repeats)[:, None], np.tile(high, repeats)[:, None]",
+        "np.repeat(low, repeats)[:, None], np.repeat(high, repeats)[:, None]",
+    ),
+    "a depthwise kernel has its channels first": (
+        ranges,
+        "as_matrix",
+        "kernel.reshape(prod(kernel.shape[:2]), -1)",
+        "kernel.reshape(-1, prod(kernel.shape[:2])).T",
+    ),
+    "a negative weight turns no ends": (
+        ranges,
+        "products",
+        "return np.minimum(*ends), np.maximum(*ends)",
+        "return ends",
+    ),
+    "padding adds no zero": (ranges, "moved", "iv.with_zero(iv.hull(given))", "iv.hull(given)"),
+    "a permutation turns the channels around": (
+        ranges,
+        "moved",
+        "wide.low.transpose(operation.axes), wide.high.transpose(operation.axes)",
+        "*(end.transpose(operation.axes)[..., ::-1] for end in (wide.low, wide.high)),",
+    ),
+    "a reshape keeps the order of columns": (
+        ranges,
+        "moved",
+        "wide.low.reshape(result), high=wide.high.reshape(result)",
+        'wide.low.reshape(result, order="F"), high=wide.high.reshape(result, order="F")',
+    ),
+    "a pooling has the smallest end of its cells twice": (
+        ranges,
+        "pooled",
+        "high=cells.high.reshape(-1)",
+        "high=cells.low.reshape(-1)",
+    ),
+    "the last step that is reached is left out": (
+        ranges,
+        "steps",
+        "row[start : end + 1]",
+        "row[start : max(end, start + 1)]",
+    ),
+    "the first step that is reached is left out": (
+        ranges,
+        "steps",
+        "row[start : end + 1]",
+        "row[min(start + 1, end) : end + 1]",
+    ),
 }
 
 
