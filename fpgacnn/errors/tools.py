@@ -51,6 +51,28 @@ class AdderGraphFailedError(FpgacnnError):
     )
 
 
+class PragmaError(FpgacnnError):
+    """A `#pragma HLS` of the generated code names a directive or a variable that is not there; nothing is written.
+
+    Compilers skip such pragmas; only synthesis would fail.
+    """
+
+    code = "FC073"
+    exit_status = 3
+    message = "{file}, line {line}: #pragma HLS {text}: {why}"
+    cure = "please report it with the model file; fpgacnn needs hls4ml==1.3.0"
+    ways = (
+        way(
+            "fpgacnn convert model.h5",
+            "another version of hls4ml is installed",
+            file="firmware/myproject.cpp",
+            line=42,
+            text="STREAM variable=layer2_out depth=16",
+            why="'layer2_out' is not declared there",
+        ),
+    )
+
+
 class CompilerMissingError(FpgacnnError):
     """C simulation needs a C++ compiler, and neither CXX nor PATH leads to one."""
 

@@ -33,6 +33,9 @@ CAUTIONS = {
         "Headers of the project differ from those of every release of hls4ml: the estimate is valid for the latter"
         " only."
     ),
+    "FC137": "A pragma names a variable or a directive that is not there: synthesis ends with an error.",
+    "FC138": "A streamed resize layer writes a whole row in one unrolled loop, and tools stop unrolling it.",
+    "FC139": "A streamed layer splits an array of more elements than tools split.",
 }
 """The page of every caution, by its code."""
 
@@ -64,7 +67,11 @@ def side_by_side(products: float) -> tuple[Caution, ...]:
 
 
 def _headers(model: HardwareGraph) -> Iterator[Caution]:
-    """A caution about templates that were changed, or that belong to no release."""
+    """Cautions about templates that were changed, or that belong to no release, and about pragmas."""
+    if model.pragma_faults:
+        more = len(model.pragma_faults) - NEAR_SHOWN
+        named = "; ".join(model.pragma_faults[:NEAR_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+        yield Caution(code="FC137", layer="", text=named, cure="correct the names in these pragmas")
     if model.changed_headers:
         more = len(model.changed_headers) - NEAR_SHOWN
         named = ", ".join(model.changed_headers[:NEAR_SHOWN]) + (f" and {more} more" if more > 0 else "")
@@ -76,6 +83,8 @@ def layer_cautions(layer: TemplateCall, model: HardwareGraph) -> Iterator[Cautio
     """The cautions about one layer; of the design, they read io type and tool only."""
     if layer.role in WEIGHTED:
         yield from _weighted(layer, model)
+    if model.io is IoType.STREAM:
+        yield from _streamed(layer)
     whole = model.io is IoType.PARALLEL or layer.role is Role.DENSE
     bits = prod(layer.in_shape) * layer.input.width
     if whole and bits > PARTITION_BITS:
@@ -91,6 +100,24 @@ def layer_cautions(layer: TemplateCall, model: HardwareGraph) -> Iterator[Cautio
             " warns and takes long"
         )
         yield Caution(code="FC129", layer=layer.name, text=text, cure="--io stream, or pooling before it")
+
+
+def _streamed(layer: TemplateCall) -> Iterator[Caution]:
+    """Limits of loops and arrays in the stream templates of resize, transpose and dense layers."""
+    if layer.what.startswith("resize"):
+        rows, columns, channels = layer.out_shape
+        written = rows // max(1, layer.in_shape[0]) * columns * channels
+        if written > UNROLL_LIMIT:
+            text = (
+                f"{written:,} values of a row are written in one unrolled loop; tools stop at {UNROLL_LIMIT:,}"
+                " (hls4ml issue 1168)"
+            )
+            cure = "--backend rtl, several upsampling layers of factor 2 with fewer channels, or --io parallel"
+            yield Caution(code="FC138", layer=layer.name, text=text, cure=cure)
+    elements = prod(layer.in_shape)
+    if (layer.role is Role.DENSE or layer.what.startswith("transpose")) and elements > PARTITION_LIMIT:
+        text = f"an array of {elements:,} elements is split into registers; tools split at most {PARTITION_LIMIT:,}"
+        yield Caution(code="FC139", layer=layer.name, text=text, cure="pooling before it, or fewer channels")
 
 
 def _weighted(layer: TemplateCall, model: HardwareGraph) -> Iterator[Caution]:

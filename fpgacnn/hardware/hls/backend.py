@@ -6,10 +6,12 @@ from math import prod
 
 from fpgacnn.design import Design
 from fpgacnn.design.project import HlsProject, Port
+from fpgacnn.errors import PragmaError
 from fpgacnn.hardware.hls.hls4ml_adapter import generate
 from fpgacnn.hardware.hls.lower import Lowered, lower
 from fpgacnn.hardware.hls.node import MULTI_THRESHOLD
 from fpgacnn.hardware.hls.patches import allow_overlapping_pooling, own_include_guard, with_multi_threshold
+from fpgacnn.hardware.hls.static.pragmas import faults_of_files
 
 
 def convert(design: Design, lowered: Lowered | None = None, *, trace: bool = False) -> HlsProject:
@@ -17,7 +19,7 @@ def convert(design: Design, lowered: Lowered | None = None, *, trace: bool = Fal
 
     `lowered` is the design's layer list, where the caller has it. With `trace` the code can show every layer's result
     in C simulation (for checks, not for synthesis).
-    Raises UnsupportedOptionError before anything is generated, LoweringError and Hls4mlFailedError after.
+    Raises UnsupportedOptionError before anything is generated, LoweringError, Hls4mlFailedError and PragmaError after.
     """
     lowered = lowered or lower(design)
     inputs, outputs, traced = ports(design, lowered)
@@ -34,6 +36,8 @@ def convert(design: Design, lowered: Lowered | None = None, *, trace: bool = Fal
         files = with_multi_threshold(files)
     if lowered.overlapping:
         files = allow_overlapping_pooling(files)
+    for file, fault in faults_of_files(files):
+        raise PragmaError(file=file, line=fault.line, text=fault.text, why=fault.why)
     return HlsProject(files=files, inputs=inputs, outputs=outputs, traced=traced if trace else (), notes=lowered.notes)
 
 

@@ -31,6 +31,9 @@ CURES: Mapping[str, str] = {
     "FC128": "use --strategy resource with --reuse, or fewer channels",
     "FC129": "use --io stream, or reduce the array with pooling before the layer",
     "FC132": "measure the cycles of this design with RTL simulation: fpgacnn synth PROJECT --cosim",
+    "FC137": "correct the names in the pragmas that the caution lists",
+    "FC138": "use --backend rtl, several upsampling layers of factor 2 with fewer channels, or --io parallel",
+    "FC139": "put pooling before the layer, or use fewer channels",
     "FC134": "compare the estimate with the reports of a synthesis: fpgacnn report PROJECT",
 }
 """Code of a caution -> what to do."""
@@ -118,6 +121,33 @@ WAYS: Mapping[str, tuple[CautionWay, ...]] = {
             "myfunction",
             "the stream template 'nnet::myfunction' is not known: its cycles and deadlocks are not simulated",
             "measure them with RTL simulation",
+        ),
+    ),
+    "FC137": (
+        _way(
+            "fpgacnn estimate my_hls4ml_project",
+            "a variable of the project was renamed by hand",
+            "",
+            "myproject.cpp, line 31: 'layer2_out' is not declared there",
+            "correct the names in these pragmas",
+        ),
+    ),
+    "FC138": (
+        _way(
+            "fpgacnn estimate model.h5 --io stream",
+            "an upsampling layer with wide rows",
+            "up1",
+            "8,192 values of a row are written in one unrolled loop; tools stop at 4,096 (hls4ml issue 1168)",
+            "--backend rtl, several upsampling layers of factor 2 with fewer channels, or --io parallel",
+        ),
+    ),
+    "FC139": (
+        _way(
+            "fpgacnn estimate model.h5 --io stream",
+            "a dense layer reads a large image",
+            "fc1",
+            "an array of 6,272 elements is split into registers; tools split at most 4,096",
+            "pooling before it, or fewer channels",
         ),
     ),
     "FC134": (

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from fpgacnn.design import BackendName, IoType
 from fpgacnn.errors import UnreadableProjectError
 from fpgacnn.hardware.estimation.graph.adder_graphs import adder_graphs, graph_of
-from fpgacnn.hardware.estimation.graph.cpp_text import MAX_NUMBER, blocks, number, read_code, read_text
+from fpgacnn.hardware.estimation.graph.cpp_text import MAX_CODE_BYTES, MAX_NUMBER, blocks, number, read_code, read_text
 from fpgacnn.hardware.estimation.graph.folder_settings import settings
 from fpgacnn.hardware.estimation.graph.graph import (
     FixedType,
@@ -31,6 +31,7 @@ from fpgacnn.hardware.estimation.graph.template_calls import CallText, layer_of,
 from fpgacnn.hardware.estimation.graph.template_digests import changed_headers
 from fpgacnn.hardware.hls.da.adder_graph import AdderGraph
 from fpgacnn.hardware.hls.node import DISTRIBUTED_ARITHMETIC
+from fpgacnn.hardware.hls.static.pragmas import pragma_faults
 
 MAX_LAYERS = 10_000
 MAX_ALIASES = 64
@@ -164,6 +165,7 @@ def read_project(folder: Path, part: str | None = None, clock_ns: float | None =
         version=stated.version,
         multipliers=stated.multipliers,
         changed_headers=changed_headers(firmware / "nnet_utils"),
+        pragma_faults=_pragma_faults(firmware),
         inlined_shift=_shift_is_inlined(firmware / "nnet_utils" / "nnet_conv_stream.h"),
         outputs=_outputs(layers, clones),
         fifo_depths=_depths(code, names),
@@ -175,6 +177,17 @@ def _outputs(layers: tuple[TemplateCall, ...], clones: Mapping[str, tuple[str, .
     """Layers whose result, or a copy of it, no layer reads."""
     read = {name for layer in layers for name in layer.streams}
     return tuple(layer.name for layer in layers if not read.issuperset(clones.get(layer.name, (layer.name,))))
+
+
+def _pragma_faults(firmware: Path) -> tuple[str, ...]:
+    """Pragmas with a name that nothing declares, of all C++ files; files that are too long are left out."""
+    found = []
+    for folder in (firmware, firmware / "nnet_utils"):
+        for path in sorted((*folder.glob("*.cpp"), *folder.glob("*.h"))):
+            if path.is_file() and path.stat().st_size <= MAX_CODE_BYTES:
+                faults = pragma_faults(read_text(path, MAX_CODE_BYTES))
+                found += [f"{path.name}, line {one.line}: {one.why}" for one in faults]
+    return tuple(found)
 
 
 def _depths(code: str, names: _Names) -> dict[str, int]:

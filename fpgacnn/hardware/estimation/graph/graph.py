@@ -288,7 +288,7 @@ class HardwareGraph:
     `dataflow`: layers run side by side; else the top function is one pipeline and every loop is unrolled.
     `inlined_shift`: hls4ml 0.7 inlined the shift of a streamed convolution's window, and its pipeline with it.
     `multipliers` names a directive that forces every multiplier into "dsp" or "fabric". `changed_headers` are those of
-    the project's templates that no release of hls4ml has.
+    the project's templates that no release of hls4ml has, `pragma_faults` pragmas that synthesis would refuse.
     """
 
     layers: tuple[TemplateCall, ...]
@@ -302,6 +302,7 @@ class HardwareGraph:
     version: str = ""
     multipliers: str = ""
     changed_headers: tuple[str, ...] = ()
+    pragma_faults: tuple[str, ...] = ()
     inlined_shift: bool = False
     fifo_depths: Mapping[str, int] = field(default_factory=dict)
     clones: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
