@@ -34,8 +34,17 @@ class Node(Generic[OperationT]):
         return type(self.operation).__name__
 
 
+class _Found:
+    """Where a graph keeps its nodes by name and their readers, once they were looked for."""
+
+    __slots__ = ("_by_name", "_readers")
+
+    _by_name: dict[str, Any]
+    _readers: dict[str, tuple[Any, ...]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Graph(Generic[LayerT]):
+class Graph(_Found, Generic[LayerT]):
     """Nodes in an order that can be computed, with the names of input and output nodes.
 
     `notes` say what was changed on the way from the file (softmax left out, no-ops dropped).
@@ -59,8 +68,22 @@ class Graph(Generic[LayerT]):
 
     def layer(self, name: str) -> LayerT:
         """The node of that name."""
-        return next(layer for layer in self.layers if layer.name == name)
+        try:
+            by_name: dict[str, LayerT] = self._by_name
+        except AttributeError:
+            by_name = {layer.name: layer for layer in self.layers}
+            object.__setattr__(self, "_by_name", by_name)
+        return by_name[name]
 
     def consumers(self, name: str) -> tuple[LayerT, ...]:
         """The nodes that read the node `name`."""
-        return tuple(layer for layer in self.layers if name in layer.inputs)
+        try:
+            readers: dict[str, tuple[LayerT, ...]] = self._readers
+        except AttributeError:
+            found: dict[str, list[LayerT]] = {}
+            for layer in self.layers:
+                for read in dict.fromkeys(layer.inputs):
+                    found.setdefault(read, []).append(layer)
+            readers = {read: tuple(layers) for read, layers in found.items()}
+            object.__setattr__(self, "_readers", readers)
+        return readers.get(name, ())

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fpgacnn import frontends
-from fpgacnn.design import Design
+from fpgacnn.design import Design, IoType
 from fpgacnn.design.design import by_layer
 from fpgacnn.design.project import HlsProject
 from fpgacnn.errors import InternalError
@@ -128,8 +128,10 @@ def make_design(legal: tuple[HardwareModel, PrecisionPlan], request: Request) ->
 
 def with_depths(design: Design, lowered: Lowered, request: Request) -> Design:
     """The design with the depths of its FIFOs."""
-    graph = hardware_graph(design, lowered=lowered)
-    return replace(design, fifo_depths=chosen_depths(graph, request.fifo or FifoChoice()))
+    choice = request.fifo or FifoChoice()
+    if design.target.io is not IoType.STREAM and not choice.given:
+        return design
+    return replace(design, fifo_depths=chosen_depths(hardware_graph(design, lowered=lowered), choice))
 
 
 def project_choices(design: Design, network: SourceModel) -> tuple[InputChoice, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -19,12 +20,12 @@ def limit_fanout(
 
     `ends` are the outputs' names.
     """
+    uses = Counter(name for node in nodes for name in node.inputs) + Counter(ends)
     found, number = list(nodes), 0
     while number < len(found):
         node = found[number]
-        readers = [place for place, other in enumerate(found) if node.name in other.inputs]
-        uses = sum(found[place].inputs.count(node.name) for place in readers) + list(ends).count(node.name)
-        if uses > MAX_CLONES:
+        if uses[node.name] > MAX_CLONES:
+            readers = [place for place, other in enumerate(found) if node.name in other.inputs]
             copy = HlsNode(
                 name=names.unique(f"{node.name}_copy"),
                 kind="Repack",
@@ -36,6 +37,7 @@ def limit_fanout(
             for place in readers[MAX_CLONES - 2 :]:
                 moved = tuple(copy.name if name == node.name else name for name in found[place].inputs)
                 found[place] = replace(found[place], inputs=moved)
+                uses[copy.name] += moved.count(copy.name)
             found.insert(number + 1, copy)
         number += 1
     return tuple(found)

@@ -16,6 +16,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fpgacnn.design import BackendName, IoType, Strategy, Target
 from fpgacnn.design.project import TOP
 from fpgacnn.errors import Hls4mlFailedError, LoweringError, MissingExtraError, WriteError
@@ -28,6 +31,9 @@ from fpgacnn.system.atomic_dir import temporary_folder
 
 STAMP = "fpgacnn"
 """Replaces the random stamp of hls4ml, so that equal designs give identical files."""
+
+TEXTS_AT_ONCE = 1 << 20
+"""Weights that are joined to one text."""
 
 UNPLANNED = "fixed<16,6>"
 """hls4ml's default type: no node may end up with it unless the plan says so."""
@@ -194,7 +200,6 @@ def _adder_graphs(codes: Mapping[str, KernelCode]) -> Iterator[None]:
 @cache
 def _register_multi_threshold(backend: str) -> None:
     """Register the layer of thresholds through hls4ml's extension interface: layer, C++ configuration and call."""
-    import numpy as np
     from hls4ml.backends import get_backend
     from hls4ml.backends.template import FunctionCallTemplate, LayerConfigTemplate
     from hls4ml.model.attributes import Attribute, WeightAttribute
@@ -299,18 +304,42 @@ def _expected(form: Format) -> str:
 
 
 def _write(graph: Any) -> None:  # hls4ml is untyped
+    from hls4ml.model.types import WeightVariable
+
     graph.config.config["Stamp"] = STAMP
     writer = graph.config.backend.writer
+    one_by_one = WeightVariable.__iter__
+
+    def joined(variable: Any) -> Iterator[str]:  # hls4ml is untyped
+        """All values as one text: the writer puts a comma between two texts, and so gets the same bytes."""
+        own = type(variable).__next__ is not WeightVariable.__next__  # compressed and power-of-two weights
+        if own or variable.data.dtype != np.float64:
+            values: Iterator[str] = one_by_one(variable)
+            return values
+        return joined_texts(variable.data, variable.precision_fmt)
+
     missing = object()
     keras = sys.modules.get("keras", missing)
     sys.modules["keras"] = None  # type: ignore[assignment]  # write_yml would import Keras and with it TensorFlow
+    WeightVariable.__iter__ = joined
     try:
         writer.write_hls(graph)
     finally:
+        WeightVariable.__iter__ = one_by_one
         if keras is missing:
             del sys.modules["keras"]
         else:
             sys.modules["keras"] = keras  # type: ignore[assignment]  # what was there before
+
+
+def joined_texts(values: NDArray[np.float64], form: str) -> Iterator[str]:
+    """Numbers as texts of many numbers each, with commas between them; equal numbers are formatted once."""
+    flat = values.reshape(-1)
+    for begin in range(0, len(flat), TEXTS_AT_ONCE):
+        part = np.ascontiguousarray(flat[begin : begin + TEXTS_AT_ONCE]).view(np.int64)  # 0.0 and -0.0 are two texts
+        different, places = np.unique(part, return_inverse=True)
+        texts = np.array([form.format(value) for value in different.view(np.float64).tolist()], dtype=object)
+        yield ", ".join(texts[places.reshape(-1)].tolist())
 
 
 def _collect(folder: Path) -> dict[str, bytes]:

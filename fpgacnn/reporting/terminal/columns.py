@@ -6,7 +6,7 @@ A table that is still too wide is written row by row, each value below its row's
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
@@ -15,6 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 GAP = 2
+FIRST_ROWS, LAST_ROWS = 150, 50
+MOST_ROWS = FIRST_ROWS + LAST_ROWS
+"""A longer table is shown without its middle: it would take longer to draw than most of a conversion."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +39,21 @@ class FittingTable:
     styles: tuple[str, ...] = ()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
-        """The table for this terminal."""
+        """The table for this terminal, without the rows in the middle if there are very many."""
+        if len(self.rows) > MOST_ROWS:
+            yield from self._shortened()
+            return
         kept = self.kept(options.max_width)
         if self._needed(kept) > options.max_width:
             yield from self._row_by_row()
         else:
             yield self._drawn(kept)
+
+    def _shortened(self) -> Iterator[RenderableType]:
+        rows = self.rows[:FIRST_ROWS] + self.rows[-LAST_ROWS:]
+        yield replace(self, rows=rows, styles=self.styles[:FIRST_ROWS] + self.styles[-LAST_ROWS:])
+        left_out = len(self.rows) - len(rows)
+        yield Text(f"({left_out:,} rows after the first {FIRST_ROWS} are left out; --json and a report have all)")
 
     def kept(self, width: int) -> tuple[int, ...]:
         """The places of the columns that fit into so many columns of the terminal."""

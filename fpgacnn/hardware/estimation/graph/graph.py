@@ -110,20 +110,26 @@ class WeightSummary:
 
 
 def summarize(codes: NDArray[np.int64]) -> WeightSummary:
-    """Count the digits of integer weights; along their last axis are the outputs that share an input."""
-    rows = codes.astype(np.int64).reshape(-1, codes.shape[-1] if codes.ndim else 1)
-    magnitudes = np.abs(rows)
+    """Count the digits of integer weights; along their last axis are the outputs that share an input.
+
+    Digits and bits are counted once for each value that occurs, not for each weight.
+    """
+    rows = codes.astype(np.int64, copy=False).reshape(-1, codes.shape[-1] if codes.ndim else 1)
+    values, counts, distinct = _occurrences(rows)
+    magnitudes = np.abs(values)
     digits, bits = _canonical_digits(magnitudes), _bit_lengths(magnitudes)
-    pairs, where = np.unique(np.stack([digits.ravel(), bits.ravel()], axis=1), axis=0, return_inverse=True)
-    counts = np.bincount(where.ravel(), minlength=len(pairs))
-    distinct = np.bincount(where.ravel(), weights=_first_in_row(rows).ravel(), minlength=len(pairs))
-    found = zip(pairs.tolist(), counts.tolist(), distinct.tolist(), strict=True)
-    terms, outputs = np.unique((rows != 0).sum(axis=0), return_counts=True)
+    pairs, where = np.unique(np.stack([digits, bits], axis=1), axis=0, return_inverse=True)
+    classes = np.zeros((2, len(pairs)), np.int64)
+    np.add.at(classes[0], where.ravel(), counts)
+    np.add.at(classes[1], where.ravel(), distinct)
+    found = zip(pairs.tolist(), *classes.tolist(), strict=True)
+    nonzero = rows != 0
+    terms, outputs = np.unique(np.count_nonzero(nonzero, axis=0), return_counts=True)
     return WeightSummary(
-        classes=tuple(WeightClass(digits=d, bits=b, count=n, distinct=u) for (d, b), n, u in found),
+        classes=tuple(WeightClass(digits=d, bits=b, count=n, distinct=float(u)) for (d, b), n, u in found),
         fan_in=tuple(zip(terms.tolist(), outputs.tolist(), strict=True)),
-        used_inputs=int((rows != 0).any(axis=1).sum()),
-        significant_bits=_significant_bits(magnitudes),
+        used_inputs=int(nonzero.any(axis=1).sum()),
+        significant_bits=_significant_bits(magnitudes, counts),
     )
 
 
@@ -133,29 +139,45 @@ def joined(summaries: Sequence[WeightSummary]) -> WeightSummary:
     return replace(summaries[0], classes=classes)
 
 
+MOST_VALUES = 1 << 20
+"""Values between the smallest and the largest weight that are counted in a table."""
+
+
+def _occurrences(rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """The values that occur, ascending, how often each does, and in how many rows. (values,) int64 each."""
+    if not rows.size:
+        return (np.zeros(0, np.int64),) * 3
+    low, high = int(rows.min()), int(rows.max())
+    if high - low >= MOST_VALUES:
+        values, places = np.unique(rows, return_inverse=True)
+        places = places.reshape(rows.shape)
+    else:
+        values, places = np.arange(low, high + 1), rows - low
+    ordered = np.sort(places.astype(np.min_scalar_type(len(values) - 1)), axis=1)
+    first: NDArray[np.bool_] = np.ones(rows.shape, np.bool_)
+    first[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    counts = np.bincount(ordered.ravel(), minlength=len(values))
+    distinct = np.bincount(ordered[first], minlength=len(values))
+    seen = counts > 0
+    return values[seen], counts[seen], distinct[seen]
+
+
 def live_kernels(kernels: Sequence[NDArray[np.int64]]) -> list[NDArray[np.int64]]:
     """The kernels (inputs, outputs) of consecutive dense layers, without what the tools remove.
 
     An output without weights is a constant, so its products in the next layer are constants too; an output that the
-    next layer never reads is not computed.
+    next layer never reads is not computed. A kernel that loses nothing is given back itself.
     """
-    found = [kernel.copy() for kernel in kernels]
-    for before, after in pairwise(found):
-        after[~before.any(axis=0)] = 0
-    for before, after in reversed(list(pairwise(found))):
-        before[:, ~after.any(axis=1)] = 0
+    found = list(kernels)
+    for place in range(1, len(found)):
+        dead = np.logical_not(found[place - 1].any(axis=0))
+        if found[place][dead].any():
+            found[place] = np.where(dead[:, None], 0, found[place])
+    for place in reversed(range(len(found) - 1)):
+        unread = np.logical_not(found[place + 1].any(axis=1))
+        if found[place][:, unread].any():
+            found[place] = np.where(unread, 0, found[place])
     return found
-
-
-def _first_in_row(rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """True at the first occurrence of a value in its row."""
-    order = np.argsort(rows, axis=1, kind="stable")
-    ranked = np.take_along_axis(rows, order, axis=1)
-    fresh = np.ones(rows.shape, bool)
-    fresh[:, 1:] = ranked[:, 1:] != ranked[:, :-1]
-    first = np.empty_like(fresh)
-    np.put_along_axis(first, order, fresh, axis=1)
-    return first
 
 
 def _canonical_digits(magnitudes: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -167,10 +189,12 @@ def _canonical_digits(magnitudes: NDArray[np.int64]) -> NDArray[np.int64]:
     return found
 
 
-def _significant_bits(magnitudes: NDArray[np.int64]) -> float | None:
+def _significant_bits(magnitudes: NDArray[np.int64], counts: NDArray[np.int64]) -> float | None:
     """The mean length of odd factors: zeros at the end of a constant are wires behind its multiplier."""
-    present = magnitudes[magnitudes > 0]
-    return float(_bit_lengths(present // (present & -present)).mean()) if present.size else None
+    present, weights = magnitudes[magnitudes > 0], counts[magnitudes > 0]
+    if not present.size:
+        return None
+    return float((_bit_lengths(present // (present & -present)) * weights).sum() / weights.sum())
 
 
 def _bit_lengths(magnitudes: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -268,14 +292,16 @@ def without_dead(
     )
     if not (dense and alone and fitting):
         return layers
-    counted = {layer.name: layer.weights.zeros if layer.weights else None for layer in dense}
-    live = dict(zip(counted, live_kernels([kernels[name] for name in counted]), strict=True))
-    return tuple(
-        replace(layer, weights=replace(summarize(live[layer.name]), hls4ml_zeros=counted[layer.name]))
-        if layer.name in live
-        else layer
-        for layer in layers
-    )
+    live = dict(zip((one.name for one in dense), live_kernels([kernels[one.name] for one in dense]), strict=True))
+
+    def weights(layer: TemplateCall) -> WeightSummary:
+        before, kernel = layer.weights, live[layer.name]
+        if before is None:
+            return summarize(kernel)
+        same = kernel is kernels[layer.name]
+        return replace(before if same else summarize(kernel), hls4ml_zeros=before.zeros)
+
+    return tuple(replace(layer, weights=weights(layer)) if layer.name in live else layer for layer in layers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

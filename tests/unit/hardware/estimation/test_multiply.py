@@ -173,3 +173,25 @@ def test_dead_outputs_and_outputs_that_nobody_reads_are_removed() -> None:
     first, second = live_kernels([np.array([[1, 0, 5], [2, 0, 7]]), np.array([[3, 4], [9, 9], [0, 0]])])
     assert first.tolist() == [[1, 0, 0], [2, 0, 0]]
     assert second.tolist() == [[3, 4], [0, 0], [0, 0]]
+
+
+@pytest.mark.parametrize("spread", [3, 300, 1 << 24])
+def test_weights_are_counted_as_one_by_one(spread: int) -> None:
+    codes = np.random.default_rng(spread).integers(-spread, spread, (4, 5, 60))
+    counted: dict[tuple[int, int], list[int]] = {}
+    for row in codes.reshape(-1, 60).tolist():
+        for place, weight in enumerate(row):
+            size, digits = abs(weight), 0
+            while size:  # the canonical form: a digit is 2 minus the last two bits, where the last is set
+                digits += size & 1
+                size = (size - (2 - size % 4 if size % 2 else 0)) // 2
+            one = counted.setdefault((digits, abs(weight).bit_length()), [0, 0])
+            one[0] += 1
+            one[1] += weight not in row[:place]
+    found = {(one.digits, one.bits): [one.count, one.distinct] for one in summarize(codes).classes}
+    assert found == counted
+
+
+def test_kernels_without_dead_weights_stay_the_same_arrays() -> None:
+    kernels = [np.array([[1, 2], [3, 4]]), np.array([[5, 6], [7, 8]]), np.array([[0, 1], [0, 1]])]
+    assert all(one is other for one, other in zip(live_kernels(kernels), kernels, strict=True))
