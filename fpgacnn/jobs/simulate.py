@@ -341,10 +341,10 @@ def _writers(job: SimulationJob, opened: _Opened, files: ExitStack) -> dict[str,
     found = {}
     if job.output:
         outputs = {f"output_{number}": shapes[name] for number, name in enumerate(design.model.outputs)}
-        found["outputs"] = files.enter_context(ArchiveWriter(job.output, outputs, events))
+        found["outputs"] = files.enter_context(ArchiveWriter(job.output, outputs, events, job.threads))
     if job.trace:
         nodes = {name: shapes[name] for name in _traced(job, opened)}
-        found["trace"] = files.enter_context(ArchiveWriter(job.trace, nodes, events))
+        found["trace"] = files.enter_context(ArchiveWriter(job.trace, nodes, events, job.threads))
     return found
 
 

@@ -7,10 +7,14 @@ read, always from the first event to the last. Arrays in Fortran order are mappe
 from __future__ import annotations
 
 import contextlib
+import io
+import os
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -41,6 +45,9 @@ from fpgacnn.system.npz import (
 LOCAL_HEADER_BYTES = 30
 COMPRESSION_LEVEL = 1
 """The fastest: results are seldom read more often than they are written."""
+
+RAW_DEFLATE = -15
+"""Compressed data without a header, as archives have it; the window is 32 KB."""
 
 Piece = NDArray[np.generic]
 Reader = Callable[[int], Piece]
@@ -181,16 +188,54 @@ def _plain(values: Piece) -> Piece:
         return np.ascontiguousarray(values, np.float32 if narrow else np.float64)
 
 
+class _Member:
+    """One array of an archive, compressed as it comes, in a file without a name."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self.checksum = self.size = 0
+        self._compressor = zlib.compressobj(COMPRESSION_LEVEL, zlib.DEFLATED, RAW_DEFLATE)
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Compress and append bytes.
+
+        Raises OSError.
+        """
+        self.checksum = zlib.crc32(data, self.checksum)
+        self.size += len(data)
+        self.file.write(self._compressor.compress(data))
+
+    def copy_to(self, archive: zipfile.ZipFile, name: str) -> None:
+        """Append the compressed bytes to an archive that is being written, which would compress them once more.
+
+        Raises OSError.
+        """
+        self.file.write(self._compressor.flush())
+        entry = zipfile.ZipInfo(name)
+        entry.compress_type, entry.CRC = zipfile.ZIP_DEFLATED, self.checksum
+        entry.file_size, entry.compress_size = self.size, self.file.tell()
+        to = cast("BinaryIO", archive.fp)
+        entry.header_offset = to.tell()
+        to.write(entry.FileHeader(zip64=True))
+        self.file.seek(0)
+        shutil.copyfileobj(self.file, to, 1 << 20)
+        archive.filelist.append(entry)
+        archive.NameToInfo[name] = entry
+        archive.start_dir = to.tell()
+
+
 class ArchiveWriter:
     """Writes float64 arrays piece by piece, as one `.npz` that appears whole or not at all.
 
-    What is written meanwhile has no name: nothing of it stays where the command is killed.
+    Every piece is compressed when it comes, the arrays of a piece in `threads` threads, so that little is left to do in
+    the end. What is written meanwhile has no name: nothing of it stays where the command is killed.
     """
 
-    def __init__(self, path: Path, arrays: Mapping[str, Shape], events: int) -> None:
+    def __init__(self, path: Path, arrays: Mapping[str, Shape], events: int, threads: int | None = None) -> None:
         self._path, self._arrays, self._events = path, arrays, events
+        self._threads = threads or len(os.sched_getaffinity(0))
         self._new = NewFile(path, lambda: refuse_foreign_arrays(path))
-        self._files: dict[str, BinaryIO] = {}
+        self._members: dict[str, _Member] = {}
         self._opened = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -198,11 +243,14 @@ class ArchiveWriter:
         with self._named(), contextlib.ExitStack() as undo:
             undo.enter_context(self._new)
             for name, shape in self._arrays.items():
-                file = cast("BinaryIO", undo.enter_context(tempfile.TemporaryFile(dir=self._path.parent)))
+                member = _Member(cast("BinaryIO", undo.enter_context(tempfile.TemporaryFile(dir=self._path.parent))))
+                head = io.BytesIO()
                 np.lib.format.write_array_header_1_0(
-                    file, {"descr": "<f8", "fortran_order": False, "shape": (self._events, *shape)}
+                    head, {"descr": "<f8", "fortran_order": False, "shape": (self._events, *shape)}
                 )
-                self._files[name] = file
+                member.write(head.getvalue())
+                self._members[name] = member
+            self._workers = undo.enter_context(ThreadPoolExecutor(min(self._threads, max(1, len(self._arrays)))))
             self._opened = undo.pop_all()
         return self
 
@@ -211,23 +259,23 @@ class ArchiveWriter:
 
         Raises WriteError.
         """
+
+        def append(name: str) -> None:
+            self._members[name].write(np.ascontiguousarray(arrays[name], "<f8").reshape(-1).view(np.uint8).data)
+
         with self._named():
-            for name, array in arrays.items():
-                self._files[name].write(np.ascontiguousarray(array, "<f8").data)
+            for _ in self._workers.map(append, arrays):
+                pass  # raises what a thread has raised
 
     def close(self) -> None:
-        """Pack the archive and publish it.
+        """Put the archive together and publish it.
 
         Raises FileInTheWayError, WriteError.
         """
         with self._named():
-            with zipfile.ZipFile(self._new.file, "w", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION_LEVEL) as archive:
-                for name, file in self._files.items():
-                    file.seek(0)
-                    entry = zipfile.ZipInfo(f"{name}.npy")
-                    entry.compress_type = zipfile.ZIP_DEFLATED
-                    with archive.open(entry, "w", force_zip64=True) as member:
-                        shutil.copyfileobj(file, member, 1 << 20)
+            with zipfile.ZipFile(self._new.file, "w", zipfile.ZIP_DEFLATED) as archive:
+                for name, member in self._members.items():
+                    member.copy_to(archive, f"{name}.npy")
                 archive.comment = MARK
             self._new.keep()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import zipfile
 from pathlib import Path
 
@@ -137,3 +138,31 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
         ArchiveWriter(tmp_path / "file" / "y.npz", {"output_0": ()}, 1),
     ):
         pass
+
+
+def test_what_is_written_is_compressed_while_it_comes(tmp_path: Path) -> None:
+    """A limit on the size of files is far below that of the numbers: no file holds them as they are."""
+    events, width = 4000, 1000  # 32 MB for each array
+    values = (np.arange(events * width) % 7).astype(float).reshape(events, width)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4 << 20, hard))
+    try:
+        with ArchiveWriter(tmp_path / "y.npz", {"output_0": (width,), "layer": (width,)}, events, threads=2) as writer:
+            for start in range(0, events, 300):
+                writer.add({"output_0": values[start : start + 300], "layer": -values[start : start + 300]})
+            writer.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with np.load(tmp_path / "y.npz") as file:
+        assert np.array_equal(file["output_0"], values)
+        assert np.array_equal(file["layer"], -values)
+    assert not zipfile.ZipFile(tmp_path / "y.npz").testzip()
+
+
+def test_an_archive_of_scalars_can_be_read(tmp_path: Path) -> None:
+    with ArchiveWriter(tmp_path / "y.npz", {"output_0": ()}, 3, threads=1) as writer:
+        writer.add({"output_0": np.array([1.0, -0.5])})
+        writer.add({"output_0": np.array([2.0])})
+        writer.close()
+    with np.load(tmp_path / "y.npz") as file:
+        assert file["output_0"].tolist() == [1.0, -0.5, 2.0]
