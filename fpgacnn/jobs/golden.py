@@ -117,7 +117,7 @@ def freeze(
     if not update and (lock.folder / TEXT).exists():
         raise GoldenExistsError(folder=lock.folder, project=lock.project)
     opened = open_project(lock.project)
-    project, _ = opened.hls("golden")
+    project, _ = opened.hls("freeze")
     choices = project_choices(opened.design, opened.network)
     given = (read_events(events, opened.network) if events else own_events(opened.network, choices)).first(count)
     codes = _codes(opened, given.values)
@@ -250,7 +250,7 @@ def _changes(golden: Golden, opened: OpenedProject) -> tuple[tuple[Change, ...],
     code = tuple(one for one in found if one.cause is Cause.CODE)
     if not code:
         return causes, tuple(notes)
-    made = backend.convert(opened.design, opened.hls("golden")[1]).files
+    made = backend.convert(opened.design, opened.hls("freeze")[1]).files
     edited = tuple(_explained(opened, made, causes, code))
     if len(edited) < len(code):
         notes.append(f"{len(code) - len(edited)} generated files changed because of that")
@@ -284,7 +284,7 @@ def _csim_divergence(
     emulated: SimulationResult,
 ) -> Divergence | None:
     """C simulation's first answer that differs from the frozen one, with the first node that differs."""
-    answers = CSim(opened.hls("golden")[0], opened.design, seconds=lock.seconds).run(codes)
+    answers = CSim(opened.hls("freeze")[0], opened.design, seconds=lock.seconds).run(codes)
     edited = [one.cause for one in found if one.cause is Cause.CODE]
     agrees = compare(answers, emulated).holds
     cause = Cause.COMPILER if not found else found[0].cause if agrees or not edited else Cause.CODE
@@ -310,7 +310,7 @@ def _first_difference(opened: OpenedProject, codes: Sequence[Codes], events: int
 
 def _traced(opened: OpenedProject) -> HlsProject:
     """The folder's code with a trace of every layer: generated again, with the files edited in the folder."""
-    lowered = opened.hls("golden")[1]
+    lowered = opened.hls("freeze")[1]
     plain_code = backend.convert(opened.design, lowered).files
     traced = backend.convert(opened.design, lowered, trace=True)
     same = {name for name, content in traced.files.items() if plain_code.get(name) == content}

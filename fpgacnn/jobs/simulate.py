@@ -22,6 +22,7 @@ from fpgacnn.hardware.hls import backend
 from fpgacnn.hardware.hls.lower import Lowered, lower
 from fpgacnn.hardware.rtl import backend as rtl_backend
 from fpgacnn.hardware.rtl.target import as_rtl
+from fpgacnn.hardware.rtl.top import traced_layers
 from fpgacnn.ir.fixed_point import Codes, Format
 from fpgacnn.ir.source import SourceModel
 from fpgacnn.passes.quantization.quantize import leading_quantizer
@@ -350,11 +351,10 @@ def _writers(job: SimulationJob, opened: _Opened, files: ExitStack) -> dict[str,
 
 def _traced(job: SimulationJob, opened: _Opened) -> Sequence[str]:
     """The nodes of a trace: all nodes of the emulator, or those with a name in C simulation."""
-    layers = opened.design.model.layers
     if job.engine == "rtl":
-        return [layer.name for layer in layers if layer.name not in opened.design.model.inputs]
+        return traced_layers(opened.design)
     if job.engine == "emulator" or opened.lowered is None:
-        return [layer.name for layer in layers]
+        return [layer.name for layer in opened.design.model.layers]
     return [port.node for port in backend.ports(opened.design, opened.lowered)[2]]
 
 

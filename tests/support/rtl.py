@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pytest
 
 from fpgacnn.design import BackendName, Design, IoType
 from fpgacnn.errors import FpgacnnError, VerilatorMissingError
 from fpgacnn.hardware.rtl import backend
 from fpgacnn.hardware.rtl.kernels.arithmetic import ROUNDINGS, ArithmeticGraph, Op
-from fpgacnn.ir.fixed_point import Format, Overflow, requantize
+from fpgacnn.ir.fixed_point import CodeArray, Format, Overflow, requantize
+from fpgacnn.sim.emulator import ReferenceEmulator
+from fpgacnn.sim.rtl.run import RtlSimulation, Traffic
 from fpgacnn.sim.rtl.verilator import find_verilator
 from tests.support.networks import Builder
 
@@ -107,7 +110,28 @@ def _value(op: Op, args: Sequence[int], data: tuple[int, ...], values: Sequence[
             return data[args[0] % len(data)]
 
 
-def _array(value: int):  # type: ignore[no-untyped-def]  # numpy's type is long here
-    import numpy as np
-
+def _array(value: int) -> CodeArray:
     return np.array([value], np.int64)
+
+
+def differing(build: Builder, events: int, *, random_seed: int = 1) -> list[str]:
+    """What is wrong with a network in RTL simulation: outputs that differ from the emulator, and clocks.
+
+    Runs the events without pauses, with pauses, and with pauses and stalls.
+    """
+    design, codes = rtl_design(build), build.events(events)
+    simulation = RtlSimulation(backend.convert(design), design)
+    expected = ReferenceEmulator(design).run(codes).outputs
+    found = list[str]()
+    if not simulation.run(codes) or not simulation.clocks_equal_schedule:
+        found.append("clocks differ from the schedule")
+    for traffic in (
+        Traffic(),
+        Traffic(pauses=40, seed=random_seed),
+        Traffic(pauses=30, stalls=60, seed=random_seed + 1),
+        Traffic(stalls=85, seed=random_seed + 2),
+    ):
+        answers = simulation.clocked(codes, traffic).answers.outputs
+        wrong = [name for name in expected if not np.array_equal(answers[name].array, expected[name].array)]
+        found += [f"{name} with {traffic}" for name in wrong]
+    return found

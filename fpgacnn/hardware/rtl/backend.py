@@ -13,7 +13,7 @@ from fpgacnn.hardware.rtl.kernels.module import verilog
 from fpgacnn.hardware.rtl.project_files import scripts
 from fpgacnn.hardware.rtl.stream import Stream
 from fpgacnn.hardware.rtl.target import refuse_unbuilt
-from fpgacnn.hardware.rtl.top import BuiltTop, axi_index, build
+from fpgacnn.hardware.rtl.top import BuiltTop, axi_index, build, traced_layers
 from fpgacnn.ir.fixed_point import CodeArray
 
 SOURCES = "fpgacnn.hardware.rtl.sources"
@@ -43,7 +43,7 @@ def convert(design: Design, *, trace: bool = False) -> RtlProject:
         _port(name, f"m_axis{axi_index(len(outputs), number)}", stream)
         for number, (name, stream) in enumerate(outputs.items())
     ]
-    shown = [layer.name for layer in design.model.layers if layer.name not in design.model.inputs] if trace else []
+    shown = traced_layers(design) if trace else []
     return RtlProject(
         files=dict(sorted(files.items())),
         top=TOP,

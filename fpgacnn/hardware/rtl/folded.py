@@ -150,7 +150,8 @@ def folded_product(
         valid=names["sum_valid"],
         data=names["sum_data"],
         times=times,
-        **({"height": 1, "width": 1} if whole else {}),
+        height=1 if whole else given.height,
+        width=1 if whole else given.width,
     )
     return stream, _widened(ends, wide)
 
@@ -212,13 +213,12 @@ def _lines(matrix: CodeArray, channels: int, fold: Fold, bits: int) -> list[int]
 
 def _memory(name: str, lines: list[int], width: int, address_bits: int) -> str:
     """A memory of constants, read in one clock; no file is loaded, so it is the same for every tool."""
-    style = "block" if len(lines) > BLOCK_MEMORY_LINES else "distributed"
+    style = '(* rom_style = "block" *) ' if len(lines) > BLOCK_MEMORY_LINES else ""
     cases = [f"      {address_bits}'d{place}: data <= {width}'h{line:x};" for place, line in enumerate(lines)]
     return "\n".join(
         [
             f"// {len(lines)} lines of {width} bits",
-            f'(* rom_style = "{style}" *)',
-            f"module {name} (input clk, input [{address_bits - 1}:0] address, output reg [{width - 1}:0] data);",
+            f"module {name} (input clk, input [{address_bits - 1}:0] address, {style}output reg [{width - 1}:0] data);",
             "  always @(posedge clk)",
             "    case (address)",
             *cases,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import assert_never
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fpgacnn.design import Design
 from fpgacnn.errors import RtlUnsupportedError
@@ -14,7 +16,7 @@ from fpgacnn.hardware.rtl import folding, schedule
 from fpgacnn.hardware.rtl.folded import folded_product
 from fpgacnn.hardware.rtl.folding import Fold
 from fpgacnn.hardware.rtl.kernels import operations as kernels
-from fpgacnn.hardware.rtl.moves import as_word, cropped, joined, reduced
+from fpgacnn.hardware.rtl.moves import as_word, cropped, joined, paced, rearranged, reduced, upsampled
 from fpgacnn.hardware.rtl.schedule import Geometry
 from fpgacnn.hardware.rtl.stream import Netlist, Stream
 from fpgacnn.ir import hardware as hw
@@ -23,6 +25,9 @@ from fpgacnn.ir.fixed_point import CodeArray, Format
 from fpgacnn.ir.hardware import across_channels
 from fpgacnn.ir.shapes import covered_cells
 from fpgacnn.ir.source import PoolKind
+
+LARGEST_WORD = 4096
+"""Most values of a frame that become one word, to change their order by wires."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +51,8 @@ class StreamBuilder:
         Raises RtlUnsupportedError.
         """
         operation, precision = layer.operation, self._design.plan.layers[layer.name]
+        if not isinstance(operation, hw.Convolution | hw.Depthwise):
+            _refuse_borders(layer, given)
         result, name, kernel = precision.result.format, layer.name, f"{self._top}_{layer.name}"
         match operation:
             case hw.Convolution() | hw.Depthwise():
@@ -86,8 +93,12 @@ class StreamBuilder:
                 stream = given[0] if len(layer.shape) > 1 else as_word(self._netlist, name, given[0])
                 made = kernels.one_hot(stream.form, stream.channels, result, kernel)
                 return self._netlist.kernel(made, name, stream, [stream.data], result)
-            case src.Upsample() | src.ZeroPad() | src.Permute():
-                raise RtlUnsupportedError(layer=name, why=f"{layer.kind} is not built")
+            case src.Upsample():
+                return upsampled(self._netlist, name, given[0], operation.factors)
+            case src.ZeroPad():
+                return self._pad(layer, operation, given[0])
+            case src.Permute():
+                return self._permute(layer, operation, given[0])
             case hw.Input():
                 raise AssertionError(layer)
             case _:
@@ -99,7 +110,14 @@ class StreamBuilder:
         full = across_channels(operation.kernel) if isinstance(operation, hw.Depthwise) else operation.kernel
         height, width, _, filters = full.array.shape
         matrix = full.array.reshape(-1, filters)
-        geometry = self._geometry(layer, given, (height, width), operation.strides, operation.pads)
+        pads = (
+            operation.pads[0] + given.border[0],
+            operation.pads[1] + given.border[1],
+            operation.pads[2] + given.border[2],
+            operation.pads[3] + given.border[3],
+        )
+        given = replace(given, border=(0, 0, 0, 0))
+        geometry = self._geometry(layer, given, (height, width), operation.strides, pads)
         frame = self._netlist.frame_clocks
         fold = self._fold(
             layer,
@@ -120,15 +138,7 @@ class StreamBuilder:
         if fold is None:
             word = as_word(self._netlist, layer.name, given)
             return self._product(layer, operation, word, matrix, None)
-        if fold.clocks > schedule.closest(given.times):
-            leaving = schedule.paced(given.times, fold.clocks)
-            take = f"take_{layer.name}"
-            self._netlist.wire(take, 1)
-            behind = self._netlist.fifo(layer.name, given, take, schedule.fill(given.times, leaving))
-            self._netlist.module(
-                "fpgacnn_pace", f"pace_{layer.name}", {"PACE": fold.clocks}, {"in_valid": behind.valid, "take": take}
-            )
-            given = replace(behind, valid=take, times=leaving)
+        given = paced(self._netlist, layer.name, given, fold.clocks)
         return self._product(layer, operation, given, matrix, fold)
 
     def _fold(
@@ -289,11 +299,30 @@ class StreamBuilder:
         height, width = (1, shape[0]) if len(shape) == 2 else (shape[0], shape[1])
         if shape[-1] == given.channels and height * width == given.tokens:
             return replace(given, height=height, width=width)
-        if height * width == 1:
-            return replace(as_word(self._netlist, layer.name, given), height=1, width=1)
-        raise RtlUnsupportedError(
-            layer=layer.name, why=f"a reshape to {shape} cuts the tokens of {given.channels} channels in another way"
-        )
+        self._refuse_large(layer, given)
+        return rearranged(self._netlist, layer.name, given, range(prod(shape)), (height, width, shape[-1]))
+
+    def _refuse_large(self, layer: hw.Layer, given: Stream) -> None:
+        if given.tokens * given.channels > LARGEST_WORD:
+            raise RtlUnsupportedError(
+                layer=layer.name,
+                why=f"another order of more than {LARGEST_WORD:,} values needs a frame memory, which is not built",
+            )
+
+    def _permute(self, layer: hw.Layer, operation: src.Permute, given: Stream) -> Stream:
+        """Another order of the axes, by the wires of one word."""
+        self._refuse_large(layer, given)
+        before = self._design.model.layer(layer.inputs[0]).shape
+        order = np.arange(prod(before)).reshape(before).transpose(operation.axes).reshape(-1)
+        shape = (1,) * (3 - len(layer.shape)) + layer.shape
+        return rearranged(self._netlist, layer.name, given, order.tolist(), (shape[0], shape[1], shape[2]))
+
+    def _pad(self, layer: hw.Layer, operation: src.ZeroPad, given: Stream) -> Stream:
+        """Zeros around an image become padding of the convolutions behind it."""
+        result = self._design.plan.layers[layer.name].result.format
+        if (result.width, result.fraction, result.signed) != (given.form.width, given.form.fraction, given.form.signed):
+            raise RtlUnsupportedError(layer=layer.name, why="its result has another format than its input")
+        return replace(given, border=operation.pads)
 
     def _alike(self, layer: hw.Layer, given: Sequence[Stream]) -> list[Stream]:
         """The streams with the same tokens; flat tensors become words where they are cut in different ways."""
@@ -306,7 +335,7 @@ class StreamBuilder:
     def _concatenate(self, layer: hw.Layer, operation: src.Concatenate, given: Sequence[Stream]) -> Stream:
         precision, name = self._design.plan.layers[layer.name], layer.name
         if operation.axis != len(layer.shape) - 1:
-            raise RtlUnsupportedError(layer=name, why="a concatenation over space is not built")
+            return self._stack(layer, operation, given)
         if len(layer.shape) == 1:
             streams = [as_word(self._netlist, f"{name}_{number}", one) for number, one in enumerate(given)]
         elif len({one.tokens for one in given}) == 1:
@@ -317,6 +346,34 @@ class StreamBuilder:
         joint = joined(self._netlist, name, streams)
         made = kernels.concatenated(precision, forms, [one.channels for one in streams], f"{self._top}_{name}")
         return self._netlist.kernel(made, name, joint[0], [one.data for one in joint], precision.result.format)
+
+    def _stack(self, layer: hw.Layer, operation: src.Concatenate, given: Sequence[Stream]) -> Stream:
+        """Images side by side in space: their words together, in another order."""
+        precision, name = self._design.plan.layers[layer.name], layer.name
+        words = list[Stream]()
+        for number, one in enumerate(given):
+            self._refuse_large(layer, one)
+            words.append(as_word(self._netlist, f"{name}_{number}", one))
+        joint = joined(self._netlist, name, words)
+        forms, sizes = [one.form for one in words], [one.channels for one in words]
+        made = kernels.concatenated(precision, forms, sizes, f"{self._top}_{name}")
+        together = self._netlist.kernel(
+            made, f"together_{name}", joint[0], [one.data for one in joint], precision.result.format
+        )
+        places, first = list[NDArray[np.int64]](), 0
+        for source in layer.inputs:
+            before = self._design.model.layer(source).shape
+            places.append(np.arange(first, first + prod(before)).reshape(before))
+            first += prod(before)
+        order = np.concatenate(places, axis=operation.axis).reshape(-1)
+        shape = (1,) * (3 - len(layer.shape)) + layer.shape
+        return rearranged(self._netlist, name, together, order.tolist(), (shape[0], shape[1], shape[2]))
+
+
+def _refuse_borders(layer: hw.Layer, given: Sequence[Stream]) -> None:
+    """Raise RtlUnsupportedError for an input with padding of a layer before it, which only convolutions add."""
+    if any(any(one.border) for one in given):
+        raise RtlUnsupportedError(layer=layer.name, why="only a convolution can follow a layer of zero padding")
 
 
 def _same_everywhere(operation: hw.Affine | hw.Thresholds) -> bool:

@@ -37,6 +37,64 @@ def as_word(netlist: Netlist, name: str, given: Stream) -> Stream:
     )
 
 
+def paced(netlist: Netlist, name: str, given: Stream, clocks: int) -> Stream:
+    """The same tokens with at least so many clocks between them; a FIFO holds those that come sooner."""
+    if clocks <= schedule.closest(given.times):
+        return given
+    leaving = schedule.paced(given.times, clocks)
+    take = f"take_{name}"
+    netlist.wire(take, 1)
+    behind = netlist.fifo(name, given, take, schedule.fill(given.times, leaving))
+    netlist.module("fpgacnn_pace", f"pace_{name}", {"PACE": clocks}, {"in_valid": behind.valid, "take": take})
+    return replace(behind, valid=take, times=leaving)
+
+
+def rearranged(netlist: Netlist, name: str, given: Stream, order: Sequence[int], shape: tuple[int, int, int]) -> Stream:
+    """The elements of a frame in another order, as tokens of an image of this shape: height, width, channels."""
+    height, width, channels = shape
+    word = as_word(netlist, name, given)
+    data = f"order_{name}"
+    bits = word.form.width
+    elements = ", ".join(f"{word.data}[{place * bits} +: {bits}]" for place in reversed(order))
+    netlist.wire(data, word.bits)
+    netlist.lines.append(f"  assign {data} = {{{elements}}};")
+    word = replace(word, data=data)
+    tokens = height * width
+    if tokens == 1:
+        return replace(word, height=1, width=1, channels=channels)
+    word = paced(netlist, name, word, tokens)
+    valid, split = f"split_valid_{name}", f"split_data_{name}"
+    netlist.wire(valid, 1)
+    netlist.wire(split, channels * bits)
+    netlist.module(
+        "fpgacnn_split",
+        f"split_{name}",
+        {"DW": channels * bits, "P": tokens},
+        {"in_valid": word.valid, "in_data": word.data, "out_valid": valid, "out_data": split},
+    )
+    times = schedule.split(word.times, tokens)
+    return replace(word, height=height, width=width, channels=channels, valid=valid, data=split, times=times)
+
+
+def upsampled(netlist: Netlist, name: str, given: Stream, factors: tuple[int, int]) -> Stream:
+    """An image with every row and every pixel repeated."""
+    times, taken = schedule.repeated(given.times, given.width, factors)
+    take, valid, data = f"take_{name}", f"valid_{name}", f"data_{name}"
+    netlist.wire(take, 1)
+    netlist.wire(valid, 1)
+    netlist.wire(data, given.bits)
+    source = netlist.fifo(name, given, take, schedule.fill(given.times, taken))
+    netlist.module(
+        "fpgacnn_upsample",
+        f"upsample_{name}",
+        {"DW": given.bits, "W": given.width, "FH": factors[0], "FW": factors[1]},
+        {"in_valid": source.valid, "in_data": source.data, "in_take": take, "out_valid": valid, "out_data": data},
+    )
+    return replace(
+        given, height=given.height * factors[0], width=given.width * factors[1], valid=valid, data=data, times=times
+    )
+
+
 def joined(netlist: Netlist, name: str, given: Sequence[Stream]) -> list[Stream]:
     """Streams of equally many tokens, token by token together; each waits in a FIFO as deep as the schedule says."""
     times = schedule.joined([one.times for one in given])

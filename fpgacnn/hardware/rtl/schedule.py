@@ -69,34 +69,37 @@ class Geometry:
         return (rows[:, None] * self.width + columns[None, :]).reshape(-1)
 
 
-def arrivals(tokens: Sequence[int]) -> list[Times]:
+def arrivals(tokens: Sequence[int], least: int) -> list[Times]:
     """Arrivals at every input: frames without a pause, with pauses between frames, and with random pauses.
 
-    All inputs begin a frame together. With several, each one is late once: its tokens wait until the others are in.
+    At least `least` clocks lie between the beginnings of two frames. All inputs begin a frame together. With several,
+    each one is late once: its tokens wait until the others are in.
     """
-    longest = max(tokens)
+    longest = max(least, *tokens)
     plain = [np.zeros((FRAMES, count), np.int64) for count in tokens]
-    found = [_entered(plain, count, 0) for count in (FRAMES, *range(1, FRAMES))]
-    found += [_entered(plain, FRAMES, pause) for pause in sorted({1, max(1, longest // 8), max(1, longest // 2)})]
+    found = [_entered(plain, count, 0, least) for count in (FRAMES, *range(1, FRAMES))]
+    found += [
+        _entered(plain, FRAMES, pause, least) for pause in sorted({1, max(1, longest // 8), max(1, longest // 2)})
+    ]
     random = np.random.default_rng(SEED)
     for share in PAUSE_SHARES:
         pauses = [np.cumsum(random.random((FRAMES, count)) < share, axis=1, dtype=np.int64) for count in tokens]
-        found.append(_entered(pauses, FRAMES, 0))
+        found.append(_entered(pauses, FRAMES, 0, least))
     for late in range(len(tokens) if len(tokens) > 1 else 0):
         pauses = [one.copy() for one in plain]
         pauses[late][:, 1:] = longest
-        found.append(_entered(pauses, FRAMES, 0))
+        found.append(_entered(pauses, FRAMES, 0, least))
     return [tuple(arrival[number] for arrival in found) for number in range(len(tokens))]
 
 
-def _entered(pauses: Sequence[Clocks], frames: int, between: int) -> list[Clocks]:
+def _entered(pauses: Sequence[Clocks], frames: int, between: int, least: int) -> list[Clocks]:
     """Clocks of the tokens of each input, with pauses (frames, tokens) before them and clocks between frames."""
     found = [np.empty((frames, one.shape[1]), np.int64) for one in pauses]
     start = 0
     for frame in range(frames):
         for clocks, pause in zip(found, pauses, strict=True):
             clocks[frame] = start + np.arange(clocks.shape[1]) + pause[frame]
-        start = max(int(clocks[frame, -1]) for clocks in found) + 1 + between
+        start = max(start + least, max(int(clocks[frame, -1]) for clocks in found) + 1) + between
     return found
 
 
@@ -123,6 +126,27 @@ def paced(times: Times, pace: int) -> Times:
         leaving = np.maximum.accumulate(arrival.reshape(-1) + 1 - places) + places
         found.append(leaving.reshape(arrival.shape))
     return tuple(found)
+
+
+def repeated(times: Times, width: int, factors: tuple[int, int]) -> tuple[Times, Times]:
+    """When the pixels of an image leave the upsampling module, and when they are taken from the FIFO before it."""
+    pairs = [_repeated(arrival, width, factors) for arrival in times]
+    return tuple(one for one, _ in pairs), tuple(one for _, one in pairs)
+
+
+def _repeated(arrival: Clocks, width: int, factors: tuple[int, int]) -> tuple[Clocks, Clocks]:
+    """Steps of the module: one copy in a clock, the first copy of a pixel not before the pixel is in the FIFO."""
+    frames, pixels = arrival.shape
+    ready = np.full((frames, pixels // width, factors[0], width, factors[1]), -1, np.int64)
+    ready[:, :, 0, :, 0] = arrival.reshape(frames, -1, width) + 1
+    places = np.arange(ready.size, dtype=np.int64)
+    steps = (np.maximum.accumulate(ready.reshape(-1) - places) + places).reshape(ready.shape)
+    return steps.reshape(frames, -1) + 1, steps[:, :, 0, :, 0].reshape(frames, pixels)
+
+
+def split(times: Times, tokens: int) -> Times:
+    """When the tokens of a word leave the module that splits it."""
+    return tuple(one[:, :1] + 1 + np.arange(tokens, dtype=np.int64) for one in times)
 
 
 def window_times(times: Times, geometry: Geometry, pace: int) -> tuple[Times, Times]:

@@ -14,7 +14,8 @@ from fpgacnn.ir.fixed_point import Format
 class Stream:
     """Tokens of an image pixel by pixel, or one word of a vector: `channels` codes side by side.
 
-    `valid` and `data` are wires of the top module. `times` are the clocks of the tokens.
+    `valid` and `data` are wires of the top module. `times` are the clocks of the tokens. `border` are zeros around the
+    image (top, bottom, left, right) that a convolution behind it adds to its padding.
     """
 
     height: int
@@ -24,6 +25,7 @@ class Stream:
     valid: str
     data: str
     times: Times
+    border: tuple[int, int, int, int] = (0, 0, 0, 0)
 
     @property
     def tokens(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 
 from fpgacnn.design import Design
 from fpgacnn.design.project import TOP
@@ -37,7 +38,7 @@ def build(design: Design, *, trace: bool) -> BuiltTop:
     model = design.model
     shapes = {name: _token_shape(design, name) for name in model.inputs}
     tokens = [height * width for height, width, _ in shapes.values()]
-    frame = max(tokens)
+    frame = max(*tokens, *map(_pixels, model.layers))
     netlist = Netlist(frame_clocks=frame)
     inputs = {
         name: Stream(
@@ -49,7 +50,9 @@ def build(design: Design, *, trace: bool) -> BuiltTop:
             data=f"data_{name}",
             times=times,
         )
-        for (name, (height, width, channels)), times in zip(shapes.items(), schedule.arrivals(tokens), strict=True)
+        for (name, (height, width, channels)), times in zip(
+            shapes.items(), schedule.arrivals(tokens, frame), strict=True
+        )
     }
     builder = StreamBuilder(design, netlist, TOP)
     streams: dict[str, Stream] = {}
@@ -62,8 +65,11 @@ def build(design: Design, *, trace: bool) -> BuiltTop:
         if schedule.interval(stream.times) != frame:
             raise RtlUnsupportedError(layer=name, why=f"it cannot keep up with {frame} clocks a frame")
     outputs = {name: streams[name] for name in model.outputs}
+    for name, stream in outputs.items():
+        if any(stream.border):
+            raise RtlUnsupportedError(layer=name, why="only a convolution can follow a layer of zero padding")
     frames = max(schedule.frames_on_the_way(one.times, frame) for one in outputs.values())
-    shown = [layer.name for layer in model.layers if layer.name not in model.inputs] if trace else []
+    shown = traced_layers(design) if trace else []
     text = _text(netlist, inputs, outputs, {name: streams[name] for name in shown}, frames)
     return BuiltTop(
         text=text,
@@ -74,6 +80,17 @@ def build(design: Design, *, trace: bool) -> BuiltTop:
         frame_clocks=frame,
         frames=frames,
     )
+
+
+def _pixels(layer: hw.Layer) -> int:
+    """Tokens of a layer's result, one in a clock; zeros that become padding of the next layer are none."""
+    return 1 if isinstance(layer.operation, src.ZeroPad) else prod(layer.shape[:-1])
+
+
+def traced_layers(design: Design) -> list[str]:
+    """The layers whose streams a traced build shows: all but inputs, and zeros that become padding."""
+    hidden = hw.Input | src.ZeroPad
+    return [layer.name for layer in design.model.layers if not isinstance(layer.operation, hidden)]
 
 
 def _token_shape(design: Design, name: str) -> Shape:
@@ -128,7 +145,12 @@ def _text(
             f"  assign enter_{name} = {port}_tvalid && {port}_tready;",
         ]
         starts += [f"start_{number}", f"{port}_tvalid"]
-    body = ["  wire begun;", *body, f"  assign begun = open && {' && '.join(starts)};"]
+    start = f"open && {' && '.join(starts)}"
+    if netlist.frame_clocks > max(stream.tokens for stream in inputs.values()):
+        body.append(_BETWEEN_FRAMES.format(clocks=netlist.frame_clocks, start=start))
+    else:
+        body.append(f"  assign begun = {start};")
+    body = ["  wire begun;", *body]
     ends, opens = list[str](), list[str]()
     for number, stream in enumerate(outputs.values()):
         port = f"m_axis{axi_index(len(outputs), number)}"
@@ -147,6 +169,10 @@ def _text(
     separator = ",\n  "
     return "\n".join([f"module {TOP} (\n  {separator.join(ports)}\n);", *body, *netlist.lines, *ends, "endmodule", ""])
 
+
+_BETWEEN_FRAMES = (
+    "  fpgacnn_pace #(.PACE({clocks})) between_frames (.clk(clk), .rst(rst), .in_valid({start}), .take(begun));"
+)
 
 _ENTRANCE = """  fpgacnn_frame #(.P({tokens})) entrance_{number} (.clk(clk), .rst(rst), .in_valid(enter_{name}),
     .first(start_{number}), .last());"""

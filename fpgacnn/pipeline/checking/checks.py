@@ -15,6 +15,7 @@ from fpgacnn.design.project import HlsProject, files_digest
 from fpgacnn.design.rtl_project import RtlProject
 from fpgacnn.errors import InternalError
 from fpgacnn.hardware.hls.lower import Lowered
+from fpgacnn.hardware.rtl.testbench import bench_files
 from fpgacnn.ir.fixed_point import Codes
 from fpgacnn.ir.source import Activate, FloatArray, Softmax, SourceModel
 from fpgacnn.passes.quantization import SoftmaxChoice
@@ -227,6 +228,7 @@ class Run:
         return {
             **project.files,
             **self.test_bench(emulated.codes, emulated.answers),
+            **(self.rtl_bench(project, emulated) if isinstance(project, RtlProject) else {}),
             **serialize.dump(self.design, self.trained.network),
         }
 
@@ -353,11 +355,21 @@ class Run:
             with self.watch.stage("csim", f"running the wrapper of {one.board.name} with random stalls"):
                 yield from wrapper_reports(one, project, self.design, codes, answers, seconds=self.request.seconds)
 
+    def rtl_bench(self, project: RtlProject, run: Emulated) -> Mapping[str, bytes]:
+        """A test bench for Verilog simulators, with as many events as hls4ml's has."""
+        outputs = [*run.answers.outputs.values()]
+        some = slice(self.bench_events((*run.codes, *outputs)))
+        return bench_files(project, codes_of(run.codes, some), codes_of(outputs, some))
+
+    def bench_events(self, tensors: Sequence[Codes]) -> int:
+        """Events of a test bench for tensors of this size."""
+        size = sum(one.array[:1].size for one in tensors)
+        return min(TEST_BENCH_EVENTS, self.events.count, max(1, TEST_BENCH_VALUES // size))
+
     def test_bench(self, codes: Sequence[Codes], emulated: SimulationResult) -> Mapping[str, bytes]:
         """Events and expected answers for hls4ml's test bench."""
         outputs = [*emulated.outputs.values()]
-        size = sum(one.array[:1].size for one in (*codes, *outputs))
-        count = min(TEST_BENCH_EVENTS, self.events.count, max(1, TEST_BENCH_VALUES // size))
+        count = self.bench_events((*codes, *outputs))
         files = {"tb_data/tb_input_features.dat": codes, "tb_data/tb_output_predictions.dat": outputs}
         return {name: b"".join(_row(some, event) for event in range(count)) for name, some in files.items()}
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from fpgacnn.design import Design
 from fpgacnn.design.project import TOP, write_files
 from fpgacnn.design.rtl_project import RtlPort, RtlProject
+from fpgacnn.design.rtl_words import packed, unpacked
 from fpgacnn.errors import InternalError, RtlBuildError, RtlSimulationError, WriteError
 from fpgacnn.ir.fixed_point import CodeArray, Codes
 from fpgacnn.sim.cache import keep, kept
@@ -25,7 +26,6 @@ from fpgacnn.sim.result import SimulationResult
 from fpgacnn.sim.rtl.driver import axi_bits, main_program
 from fpgacnn.sim.rtl.driver import words as word_count
 from fpgacnn.sim.rtl.verilator import Verilator, find_verilator
-from fpgacnn.sim.rtl.words import packed, unpacked
 from fpgacnn.system.atomic_dir import temporary_folder
 from fpgacnn.system.files.regular import read_regular
 from fpgacnn.system.subprocesses import run
@@ -76,7 +76,9 @@ class RtlSimulation:
 
     def __init__(self, project: RtlProject, design: Design, *, seconds: float = DEFAULT_SECONDS) -> None:
         self._project, self._design, self._seconds = project, design, seconds
-        sources = {name: data for name, data in project.files.items() if name.endswith(".sv")}
+        sources = {
+            name: data for name, data in project.files.items() if name.startswith("rtl/") and name.endswith(".sv")
+        }
         self._files = {**sources, "main.cpp": main_program(project).encode()}
         self.clocks_equal_schedule: bool | None = None
 

@@ -1,0 +1,155 @@
+"""What the RTL backend gives: equality and clocks on all test events, and clocks beside the estimate of HLS streams.
+
+Usage: python benchmarks/rtl.py [MODEL ...] [--events N] [--json]
+
+Without a model: the shipped networks digits and km3net with their whole test sets. Other models run on events of
+fpgacnn's own; a float network gets 8 bits. Every answer must equal the emulator's and come in the clock of the
+schedule, without pauses; with pauses and stalls it must be equal. The HLS columns are `fpgacnn estimate --io stream`
+of the same network, with its 80 % band: they are estimates, while the RTL clocks are exact.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+import fpgacnn
+from fpgacnn.errors import FpgacnnError, WidthsNeededError
+from fpgacnn.jobs.demo import DEMOS, shipped
+
+BITS = "8"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One network. `refused` says why it is not built; then the other fields are None."""
+
+    network: str
+    refused: str = ""
+    events: int | None = None
+    rtl_equals_emulator: bool | None = None
+    clocks_equal_schedule: bool | None = None
+    interval_clocks: int | None = None
+    latency_clocks: int | None = None
+    adders: int | None = None
+    adder_bits: int | None = None
+    register_bits: int | None = None
+    hls_interval_clocks: tuple[float, float, float] | None = None
+    hls_latency_clocks: tuple[float, float, float] | None = None
+    cpu_seconds: float | None = None
+
+
+def cpu_seconds() -> float:
+    """Processor time of this process and its children."""
+    used = [resource.getrusage(one) for one in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def measured(name: str, model: Path, events: Mapping[str, np.ndarray] | None, most: int | None) -> Row:
+    """One network: converted, simulated on all events, and estimated as an HLS stream."""
+    given = None if events is None else {key: value[:most] for key, value in events.items()}
+    begin, bits = cpu_seconds(), bits_of(model, given)
+    with tempfile.TemporaryDirectory() as folder:
+        project = Path(folder) / "p"
+        try:
+            record = fpgacnn.convert(
+                model,
+                backend="rtl",
+                output=project,
+                input=given,
+                csim_events=None,
+                bits=bits,
+                reference="none",
+                timeout_s=7200.0,
+            )
+        except FpgacnnError as error:
+            return Row(network=name, refused=f"{error.code} {error}")
+        schedule = json.loads((project / "schedule.json").read_text())
+    reports = [report for report in record.verification if report.left.startswith("rtl")]
+    layers = schedule["layers"]
+    return Row(
+        network=name,
+        events=max(report.events for report in reports),
+        rtl_equals_emulator=all(report.mismatches == 0 for report in reports),
+        clocks_equal_schedule=reports[0].clocks_equal_schedule,
+        interval_clocks=schedule["interval_clocks"],
+        latency_clocks=schedule["latency_clocks"],
+        **{key: sum(layer[key] for layer in layers) for key in ("adders", "adder_bits", "register_bits")},
+        **hls_clocks(model, given, bits),
+        cpu_seconds=round(cpu_seconds() - begin, 1),
+    )
+
+
+def bits_of(model: Path, events: Mapping[str, np.ndarray] | None) -> str | None:
+    """The widths that a float network is given; None for a network that has its own, or that cannot be planned."""
+    try:
+        fpgacnn.estimate(model, input=events)
+    except WidthsNeededError:
+        return BITS
+    except FpgacnnError:
+        return None
+    return None
+
+
+def hls_clocks(
+    model: Path, events: Mapping[str, np.ndarray] | None, bits: str | None
+) -> dict[str, tuple[float, float, float] | None]:
+    """Interval and latency of the HLS stream with their bands, or None where it cannot be estimated."""
+    try:
+        found = fpgacnn.estimate(model, input=events, io="stream", bits=bits).estimate
+    except FpgacnnError:
+        return {"hls_interval_clocks": None, "hls_latency_clocks": None}
+    source = found.simulated or found.totals
+    figures = {"hls_interval_clocks": source.ii_cycles, "hls_latency_clocks": source.latency_cycles}
+    return {key: (one.value, one.low, one.high) for key, one in figures.items()}
+
+
+def rows(models: Sequence[Path], most: int | None) -> list[Row]:
+    """The shipped networks with their test sets, or the given ones."""
+    if models:
+        return [measured(model.stem, model, None, most) for model in models]
+    return [measured(name, shipped(f"{name}.h5"), {"input_0": demo.test_set().x}, most) for name, demo in DEMOS.items()]
+
+
+def line(row: Row) -> str:
+    """A row of the table."""
+    if row.refused:
+        return f"{row.network:12} refused: {row.refused}"
+    ends = [
+        one and f"{one[0]:.0f} ({one[1]:.0f} to {one[2]:.0f})"
+        for one in (row.hls_interval_clocks, row.hls_latency_clocks)
+    ]
+    parts = (
+        f"{row.network:12} {row.events:7,} events",
+        f"equal {row.rtl_equals_emulator!s:5} clocks {row.clocks_equal_schedule!s:5}",
+        f"interval {row.interval_clocks} latency {row.latency_clocks}",
+        f"adders {row.adders:,} of {row.adder_bits:,} bits",
+        f"HLS stream, estimated: interval {ends[0]}, latency {ends[1]}",
+        f"{row.cpu_seconds} CPU s",
+    )
+    return "  ".join(parts)
+
+
+def main() -> int:
+    """Print the table; 1 if an answer or a clock is wrong."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="*", type=Path)
+    parser.add_argument("--events", type=int, default=None)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    found = rows(arguments.models, arguments.events)
+    text = json.dumps([asdict(row) for row in found], indent=1) if arguments.json else "\n".join(map(line, found))
+    sys.stdout.write(f"{text}\n")
+    return 0 if all(row.refused or (row.rtl_equals_emulator and row.clocks_equal_schedule) for row in found) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
