@@ -4,6 +4,8 @@
     python benchmarks/dataflow.py --cosim DATASET      RTL simulations of a data set of synthesized designs
     python benchmarks/dataflow.py --networks FOLDER    FIFO block RAM of .keras networks, by default and chosen
     python benchmarks/dataflow.py --cpp MODEL          the same limits in hls4ml's own C++ (g++, half a minute a line)
+    python benchmarks/dataflow.py --folding            what folded casts save in networks of the benchmark's own
+    python benchmarks/dataflow.py --folding-of FOLDER  the same for quantized model files
 
 FOLDER of `--fifos` has the files max_depth_*.json of hls4ml's FIFO optimizer. All parts can be asked for in one call.
 """
@@ -14,13 +16,14 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 from dataset import read, read_design
+from folding import Pair, files, line, own_networks
 
 from fpgacnn.design import BackendName, Design, IoType, Strategy, Target
 from fpgacnn.hardware.devices import find_device
@@ -72,6 +75,8 @@ def main() -> int:
     parser.add_argument("--cosim", type=Path, metavar="DATASET")
     parser.add_argument("--networks", type=Path, metavar="FOLDER")
     parser.add_argument("--cpp", type=Path, metavar="MODEL")
+    parser.add_argument("--folding", action="store_true")
+    parser.add_argument("--folding-of", type=Path, metavar="FOLDER")
     asked = parser.parse_args()
     if asked.fifos:
         published_fills(asked.fifos)
@@ -82,7 +87,25 @@ def main() -> int:
         networks(asked.networks)
     if asked.cpp:
         limits_in_cpp(asked.cpp)
+    if asked.folding:
+        folded(own_networks())
+    if asked.folding_of:
+        folded(files(asked.folding_of))
     return 0
+
+
+def folded(pairs: Iterable[Pair | str]) -> None:
+    """Each network, then all together."""
+    total = [0, 0]
+    for pair in pairs:
+        if isinstance(pair, str):
+            say(pair)
+            continue
+        words, bits = line(pair)
+        total = [one + other for one, other in zip(total, bits, strict=True)]
+        say(words)
+    if total[0]:
+        say(f"all: FIFO bits {total[0]:,} -> {total[1]:,} ({total[1] / total[0] - 1:+.0%})")
 
 
 # --- published fills -----------------------------------------------------------------------------------------------

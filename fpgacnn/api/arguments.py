@@ -48,7 +48,8 @@ class PlanningOptions(TypedDict, total=False):
 
     `input_type`: fixed-point type of the inputs, as 'ufixed<8,0>'. `softmax`: keep, argmax or logits (the default).
     For float networks: `bits` as 'W' or 'W,I'; `calibrate`, events to choose widths on; `sqnr_db`, the smallest ratio
-    of signal to quantization noise in dB. `weights`: HDF5 weights of an architecture in JSON.
+    of signal to quantization noise in dB. `weights`: HDF5 weights of an architecture in JSON. `fold`: layers that only
+    cast become the result type of the layer before them, where that is exact (the default).
     """
 
     input_type: str | None
@@ -57,6 +58,7 @@ class PlanningOptions(TypedDict, total=False):
     calibrate: EventData | None
     sqnr_db: float
     weights: str | Path | None
+    fold: bool
 
 
 class TargetOptions(TypedDict, total=False):
@@ -83,7 +85,7 @@ class ModelOptions(PlanningOptions, TargetOptions, total=False):
     """Options of planning and of the target."""
 
 
-DEFAULTS: Mapping[str, object] = {"softmax": "logits", "sqnr_db": 40.0}
+DEFAULTS: Mapping[str, object] = {"softmax": "logits", "sqnr_db": 40.0, "fold": True}
 """Defaults of the options whose default is not None."""
 
 
@@ -352,6 +354,7 @@ def planning_request(model: str | Path, events: EventData | None, options: Plann
         calibration=event_source(options.get("calibrate")),
         sqnr_db=options.get("sqnr_db", SQNR_DB),
         fifo=None if fifo is None else parse_fifo(cast("FifoOption", fifo)),
+        fold=options.get("fold", True),
     )
 
 

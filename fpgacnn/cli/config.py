@@ -26,6 +26,7 @@ KEYS: dict[str, type] = {
     "input-type": str,
     "bits": str,
     "sqnr": float,
+    "fold": bool,
 }
 LAYERS, LAYER_KEYS = "layers", ("reuse", "strategy")
 MAX_BYTES = 1 << 20
@@ -91,6 +92,10 @@ def _text(file: Path, key: str, kind: type, value: object) -> str:
 
     Raises ConfigFileError.
     """
+    if kind is bool:
+        if not isinstance(value, bool):
+            raise ConfigFileError(file=file, why=f"{key} must be true or false")
+        return str(value)
     if issubclass(kind, StrEnum):
         fits, what = isinstance(value, str) and value.lower() in set(kind), " or ".join(f'"{one}"' for one in kind)
     elif kind is str:

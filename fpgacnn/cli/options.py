@@ -160,6 +160,14 @@ Sqnr: TypeAlias = Annotated[
         rich_help_panel=TARGET,
     ),
 ]
+Fold: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--fold/--no-fold",
+        help="Layers that only cast (quantizers, ReLU) become the result type of the layer before, where exact.",
+        rich_help_panel=TARGET,
+    ),
+]
 Timeout: TypeAlias = Annotated[
     float,
     typer.Option(

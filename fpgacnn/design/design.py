@@ -73,9 +73,11 @@ class Target:
 def by_layer(target: Target, model: HardwareModel) -> Target:
     """The target with its settings of single layers under the layers' names in the model file.
 
-    The name of a node in the hardware, which tables and reports show, is accepted too.
+    The name of a node in the hardware, which tables and reports show, is accepted too. A layer that is folded into
+    the node of another one has its settings.
     """
-    sources, nodes = {one.source for one in model.layers}, {one.name: one.source for one in model.layers}
+    sources = {one.sums_of for one in model.layers}
+    nodes = {name: one.sums_of for one in model.layers for name in (one.name, one.source, *one.folded)}
 
     def own(name: str) -> str:
         return name if name in sources else nodes.get(name, name)
@@ -92,16 +94,18 @@ class Design:
     """The hardware as a value: equal designs give identical files.
 
     `fifo_depths` are depths of the FIFOs between streamed layers, by the name of the writing layer, or `writer:reader`
-    for the copy of one of several readers; a FIFO that is not listed has the depth of a frame.
+    for the copy of one of several readers; a FIFO that is not listed has the depth of a frame. `folds`: casts were
+    folded into the layers before them, where that is exact.
     """
 
     model: HardwareModel
     plan: PrecisionPlan
     target: Target
     fifo_depths: Mapping[str, int] = field(default_factory=dict)
+    folds: bool = False
 
     def __post_init__(self) -> None:
-        known = {layer.source for layer in self.model.layers}
+        known = {name for layer in self.model.layers for name in (layer.source, *layer.folded)}
         for name in (*self.target.reuse_of, *self.target.strategy_of):
             if name not in known:
                 raise UnknownNameError(what="layer", name=name, known=", ".join(sorted(known)))

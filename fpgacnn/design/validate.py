@@ -58,6 +58,8 @@ def check(design: Design, network: SourceModel) -> None:
     for layer in model.layers:
         if layer.source not in known:
             raise InvalidDesignError(f"node {layer.name[:40]!r} belongs to no layer of the network")
+        if not set(layer.folded) <= known.keys() - {layer.source}:
+            raise InvalidDesignError(f"node {layer.name[:40]!r} computes a layer that the network has not")
         try:
             _check_layer(
                 layer,

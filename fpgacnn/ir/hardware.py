@@ -192,9 +192,21 @@ Operation: TypeAlias = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer(graph.Node[Operation]):
-    """One node of the hardware graph. Its result is an array of codes; the precision plan says their format."""
+    """One node of the hardware graph. Its result is an array of codes; the precision plan says their format.
+
+    `folded` are further layers of the file that the node computes, in their order, before it casts to the result of
+    `source`; their own results are nowhere in the hardware. `rectifies`: one of them, or `source`, is a ReLU, which the
+    limit of the result's unsigned format computes.
+    """
 
     operation: Operation
+    folded: tuple[str, ...] = ()
+    rectifies: bool = False
+
+    @property
+    def sums_of(self) -> str:
+        """The layer of the file whose products the node computes: its reuse factor and strategy apply."""
+        return self.folded[0] if self.folded else self.source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from fpgacnn.hardware.hls.lower import Lowered
 from fpgacnn.ir.hardware import HardwareModel
 from fpgacnn.ir.quantized import QuantizedModel
 from fpgacnn.ir.source import SourceModel
-from fpgacnn.passes.precision import PrecisionPlan
+from fpgacnn.passes.precision import PrecisionPlan, fold_casts
 from fpgacnn.passes.quantization import quantize
 from fpgacnn.pipeline.assign_widths import WidthAssignment
 from fpgacnn.pipeline.inputs import Events, InputChoice, choose_formats, element_of, read_events
@@ -43,6 +43,7 @@ class Compilation:
     choices: tuple[InputChoice, ...] | None = None
     quantized: QuantizedModel | None = None
     legal: tuple[HardwareModel, PrecisionPlan] | None = None
+    folded: tuple[HardwareModel, PrecisionPlan] | None = None
     design: Design | None = None
     lowered: Lowered | None = None
     sized: Design | None = None
@@ -120,10 +121,15 @@ def quantize_network(trained: WidthAssignment, choices: Sequence[InputChoice], r
     return quantize(trained.network, inputs=[choice.format for choice in choices], softmax=request.softmax)
 
 
-def make_design(legal: tuple[HardwareModel, PrecisionPlan], request: Request) -> Design:
+def fold(legal: tuple[HardwareModel, PrecisionPlan], request: Request) -> tuple[HardwareModel, PrecisionPlan]:
+    """Fold layers that only cast into those before them, unless the request keeps them."""
+    return fold_casts(*legal) if request.fold else legal
+
+
+def make_design(folded: tuple[HardwareModel, PrecisionPlan], request: Request) -> Design:
     """The design: the planned network with the target of the request."""
-    model, plan = legal
-    return Design(model=model, plan=plan, target=by_layer(request.target, model))
+    model, plan = folded
+    return Design(model=model, plan=plan, target=by_layer(request.target, model), folds=request.fold)
 
 
 def with_depths(design: Design, lowered: Lowered, request: Request) -> Design:

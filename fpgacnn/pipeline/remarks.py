@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from math import prod
 
 import numpy as np
@@ -115,8 +115,15 @@ def not_simulated(request: Request) -> Iterator[str]:
 def not_compared(design: Design, network: SourceModel, compared: Collection[str]) -> Iterator[str]:
     """Layers of the file that no compared node represents, so that only later layers were compared.
 
-    `compared` are the nodes of the hardware that were compared with the network.
+    `compared` are the nodes of the hardware that were compared with the network. Folded layers have their own note.
     """
+    folded = [name for layer in design.model.layers if layer.name in compared for name in layer.folded]
+    if folded:
+        what = "1 layer has" if len(folded) == 1 else f"{len(folded)} layers have"
+        yield (
+            f"{what} no result in the hardware, because the cast of the layer behind is folded into it; that cast was"
+            f" compared: {_some(folded)} (--no-fold builds each layer)"
+        )
     seen = {layer.source for layer in design.model.layers if layer.is_result and layer.name in compared}
     known = {layer.name: layer for layer in network.layers}
     waiting, before = [design.model.layer(name).source for name in design.model.outputs], set[str]()
@@ -125,13 +132,16 @@ def not_compared(design: Design, network: SourceModel, compared: Collection[str]
         if name in known and name not in before:
             before.add(name)
             waiting.extend(known[name].inputs)
-    left = [layer.name for layer in network.layers if layer.name in before - seen]
+    left = [layer.name for layer in network.layers if layer.name in before - seen - {*folded}]
     if left:
-        names = ", ".join(left[:NAMES_SHOWN]) + (
-            f" and {len(left) - NAMES_SHOWN} more" if len(left) > NAMES_SHOWN else ""
-        )
         counts = f"{len(left)} of {len(before)} layers have no node of their own"
-        yield f"{counts}; only the layers after them were compared: {names}"
+        yield f"{counts}; only the layers after them were compared: {_some(left)}"
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first of some names, and how many more there are."""
+    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    return ", ".join(names[:NAMES_SHOWN]) + more
 
 
 PROJECT_FLAGS = (
@@ -148,6 +158,7 @@ def unused_by_project(request: Request, *, but: Collection[str] = ()) -> tuple[s
     given = [flag for flag, name in PROJECT_FLAGS if getattr(request, name) is not None and flag not in but]
     given += ["--softmax"] if request.softmax is not SoftmaxChoice.LOGITS else []
     given += ["--sqnr"] if request.sqnr_db != SQNR_DB else []
+    given += [] if request.fold else ["--no-fold"]
     if not given:
         return ()
     verb = "has" if len(given) == 1 else "have"

@@ -56,11 +56,12 @@ class Request:
     `input_type` is a format as text for every input. `widths` and `calibration` (events) are for float networks; with
     events alone, widths are the fewest that keep the outputs `sqnr_db` above their quantization noise. `float_model` is
     a float network whose quality is compared. `fifo` chooses the depths of FIFOs; None: those of a project, else the
-    smallest that keep the interval. `reference` decides whether the file's framework runs too. `csim_events` limits
-    the events of C simulation (None: all); 0 leaves C simulation out. `scaled`: a large network gets fewer events, as
-    many as take minutes. `unlisted_part`: the target's part need not be in the table. `open_io`: the user chose no io
-    type, so a network that hls4ml cannot stream is built in parallel. `profile`: the record has the distributions of
-    all weights and results. `board`: wrapper, scripts and drivers are written for it.
+    smallest that keep the interval. `fold`: layers that only cast become the result type of the layer before them.
+    `reference` decides whether the file's framework runs too. `csim_events` limits the events of C simulation (None:
+    all); 0 leaves C simulation out. `scaled`: a large network gets fewer events, as many as take minutes.
+    `unlisted_part`: the target's part need not be in the table. `open_io`: the user chose no io type, so a network that
+    hls4ml cannot stream is built in parallel. `profile`: the record has the distributions of all weights and results.
+    `board`: wrapper, scripts and drivers are written for it.
     """
 
     model: Path
@@ -83,6 +84,7 @@ class Request:
     profile: bool = False
     fifo: FifoChoice | None = None
     board: Board | None = None
+    fold: bool = True
     reference: Reference = field(default_factory=lambda: parse_reference(None))
 
     def __post_init__(self) -> None:

@@ -45,12 +45,11 @@ def plan_record(
 def _layer(layer: hw.Layer, precision: LayerPrecision, network: SourceModel, noise: float | None) -> LayerRecord:
     weight, bias = _constants(layer.operation)
     accumulator = precision.accumulator
-    source = network.layer(layer.source)
     return LayerRecord(
         name=layer.name,
         source=layer.source,
         kind=layer.kind,
-        what=operation_text(source.operation) if layer.is_result else f"part of {source.kind}",
+        what=_what(layer, network),
         shape=layer.shape,
         parameters=parameters(layer.operation),
         weight=weight,
@@ -65,7 +64,16 @@ def _layer(layer: hw.Layer, precision: LayerPrecision, network: SourceModel, noi
         signal_to_noise_db=noise if layer.is_result else None,
         inputs=layer.inputs,
         reach=precision.reach,
+        folded=layer.folded,
     )
+
+
+def _what(layer: hw.Layer, network: SourceModel) -> str:
+    """What a node computes: the layers that are folded into it, then its own."""
+    source = network.layer(layer.source)
+    own = operation_text(source.operation) if layer.is_result else f"part of {source.kind}"
+    before = [f"{name}: {operation_text(network.layer(name).operation)}" for name in layer.folded]
+    return "; then ".join([*before, own])
 
 
 def _constants(operation: hw.Operation) -> tuple[str, str]:

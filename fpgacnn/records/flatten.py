@@ -144,13 +144,14 @@ def _verification(report: VerificationReport) -> Iterator[FlatValue]:
 def _layer(layer: LayerRecord) -> Iterator[FlatValue]:
     content: dict[str, Value] = {
         "operation": layer.kind,
+        "computes also": ", ".join(layer.folded),
         "shape": shape_text(layer.shape),
         "parameters": layer.parameters,
         "weight format": layer.weight,
         "bias format": layer.bias,
         "accumulator format": layer.accumulator,
         "result format": layer.result,
-        "reason": layer.accumulator_reason or layer.result_reason,
+        "reason": layer.why,
         "loss": layer.loss,
         "error bound": layer.error,
     }

@@ -22,7 +22,8 @@ CODEC = Codec()
 class LayerRecord:
     """One node of the hardware: its source layer, its formats with their reasons, and its error bound.
 
-    `reach`: smallest and largest value for any possible input; `seen`: those of the run's events.
+    `reach`: smallest and largest value for any possible input; `seen`: those of the run's events. `folded`: layers that
+    the node computes before `source`.
     """
 
     name: str
@@ -44,6 +45,13 @@ class LayerRecord:
     inputs: tuple[str, ...] = ()
     reach: tuple[float, float] | None = None
     seen: tuple[float, float] | None = None
+    folded: tuple[str, ...] = ()
+
+    @property
+    def why(self) -> str:
+        """The reason of the sums' format, else that of the result's; both where a cast is folded."""
+        reasons = (self.accumulator_reason, self.result_reason)
+        return "; ".join(one for one in reasons if one) if self.folded else reasons[0] or reasons[1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

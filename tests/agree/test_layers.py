@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from fpgacnn.design import IoType, Strategy
+from fpgacnn.design import BackendName, IoType, Strategy
 from fpgacnn.hardware.hls.backend import convert
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir.fixed_point import exact_codes, parse_format
+from fpgacnn.passes.precision import fold_casts
 from fpgacnn.sim.compare import compare
 from fpgacnn.sim.csim import CSim
 from fpgacnn.sim.emulator import ReferenceEmulator
@@ -36,8 +38,12 @@ FAMILIES: dict[str, Callable[[Builder, IoType], None]] = {
 }
 
 
-def assert_engines_agree(build: Builder, io: IoType, **target: object) -> None:
+def assert_engines_agree(build: Builder, io: IoType, *, folds: bool = False, **target: object) -> None:
     design = build.design(io, **target)
+    if folds:
+        model, plan = fold_casts(design.model, design.plan)
+        assert len(model.layers) < len(design.model.layers)
+        design = replace(design, model=model, plan=plan)
     codes = build.events(EVENTS)
     project = convert(design, trace=True)
     actual = CSim(project, design).run(codes, trace=True)
@@ -55,6 +61,21 @@ def test_engines_agree(family: str, io: IoType) -> None:
     build = Builder(seed=11)
     FAMILIES[family](build, io)
     assert_engines_agree(build, io)
+
+
+@pytest.mark.parametrize(
+    ("io", "backend", "strategy"),
+    [
+        (IoType.STREAM, BackendName.VITIS, Strategy.RESOURCE),
+        (IoType.PARALLEL, BackendName.VIVADO, Strategy.LATENCY),
+    ],
+)
+def test_every_sum_casts_to_the_type_of_the_layer_that_is_folded_into_it(
+    io: IoType, backend: BackendName, strategy: Strategy
+) -> None:
+    build = Builder(seed=17)
+    networks.sums_and_casts(build)
+    assert_engines_agree(build, io, folds=True, backend=backend, strategy=strategy, reuse=2)
 
 
 @pytest.mark.parametrize("io", IoType)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,11 @@ from fpgacnn import frontends
 from fpgacnn.design import Design, Target
 from fpgacnn.ir.fixed_point import Codes, Format, parse_format, quantize_values
 from fpgacnn.ir.source import SourceModel
-from fpgacnn.passes.precision import legalize
+from fpgacnn.passes.precision import fold_casts, legalize
 from fpgacnn.passes.quantization import SoftmaxChoice, quantize
 from fpgacnn.pipeline.inputs import choose_formats
 from fpgacnn.sim.emulator import ReferenceEmulator
+from fpgacnn.sim.result import SimulationResult
 from fpgacnn.sim.source_reference import evaluate
 
 QONNX = "qonnx.custom_op.general"
@@ -150,6 +151,7 @@ def answers(
     values = [one.values for one in codes]
     reference = evaluate(source, values, quantized=True)
     run = ReferenceEmulator(design).run(codes)
+    _same_with_folded_casts(design, codes, run)
     return Answers(
         source=source,
         design=design,
@@ -157,6 +159,16 @@ def answers(
         reference=[reference[name] for name in source.outputs],
         hardware=[run.outputs[name].values for name in design.model.outputs],
     )
+
+
+def _same_with_folded_casts(design: Design, codes: Sequence[Codes], run: SimulationResult) -> None:
+    model, plan = fold_casts(design.model, design.plan)
+    if len(model.layers) == len(design.model.layers):
+        return
+    folded = ReferenceEmulator(replace(design, model=model, plan=plan)).run(codes)
+    for name, one in run.outputs.items():
+        assert np.array_equal(folded.outputs[name].values, one.values), name
+    assert plan.is_exact == design.plan.is_exact
 
 
 def _codes(random: np.random.Generator, form: Format, shape: tuple[int, ...]) -> Codes:

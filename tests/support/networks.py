@@ -280,6 +280,39 @@ def elementwise(build: Builder) -> None:
     build.end(build.add(hw.Merge(kind=MergeKind.ADD), image, same, same))
 
 
+def sums_and_casts(build: Builder) -> dict[str, str]:
+    """Every operation that can cast its exact result, and a ReLU or a quantizer behind it; by the name of the last."""
+    image, vector = (4, 4, 2), (6,)
+    relu, limited, finer = "ufixed<4,2,RND_CONV,SAT>", "fixed<5,3,RND_CONV,SAT_SYM>", "fixed<6,3,TRN,WRAP>"
+    found: dict[str, str] = {}
+
+    def behind(source: str, shape: Shape, form: str | None, *, rectifies: bool = True) -> None:
+        cast = None if form is None else parse_format(form)
+        operation = hw.Relu(format=cast) if rectifies else hw.Cast(format=cast or Format(width=1, integer=1))
+        name = build.add(operation, shape, source)
+        build.end(name)
+        found[name] = source
+
+    for form in (relu, None):
+        behind(build.convolution(build.input(image), (3, 3, 2, 3), (2, 2, 3)), (2, 2, 3), form)
+        behind(build.depthwise(build.input(image), (3, 3, 2), (4, 4, 2), pads=(1, 1, 1, 1)), image, form)
+        behind(build.dense(build.input(vector), 6, 4), (4,), form)
+        behind(build.affine(build.input(image), image), image, form)
+        behind(build.add(hw.Merge(kind=MergeKind.ADD), image, build.input(image), build.input(image)), image, form)
+    for kind in MergeKind:
+        merge = hw.Merge(kind=kind)
+        behind(build.add(merge, vector, build.input(vector), build.input(vector, "fixed<5,4>")), vector, relu)
+    for form in (limited, finer):
+        behind(build.convolution(build.input(image), (1, 1, 2, 3), (4, 4, 3)), (4, 4, 3), form, rectifies=False)
+        behind(build.leaky(build.input(image), image, (1,)), image, form, rectifies=False)
+        behind(build.add(hw.Relu(), image, build.input(image)), image, form, rectifies=False)
+        threshold = hw.ThresholdRelu(threshold=build.codes((1,), "ufixed<3,0>"))
+        behind(build.add(threshold, image, build.input(image)), image, form, rectifies=False)
+        joined = build.add(src.Concatenate(axis=2), (4, 4, 4), build.input(image), build.input(image, "ufixed<5,4>"))
+        behind(joined, (4, 4, 4), form, rectifies=False)
+    return found
+
+
 def step_functions(build: Builder) -> None:
     """Step functions after sums, scales and flattened images, before maxima and sums, with one row or several."""
     image, sequence, vector = (5, 4, 3), (6, 2), (7,)

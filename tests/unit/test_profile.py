@@ -52,7 +52,7 @@ def test_statistics_are_those_of_the_values(model: Path) -> None:
     relu = trace["relu"].values
     assert results["relu"].saturated == pytest.approx(np.count_nonzero(relu == 3.75) / relu.size)
     assert results["relu"].saturated > 0.1
-    assert results["first"].saturated == 0.0  # a sum that cannot overflow does not saturate
+    assert results["score"].saturated == 0.0  # a sum that cannot overflow does not saturate
 
 
 def test_a_float_value_below_one_step_that_becomes_0_is_rounded_to_zero(tmp_path: Path) -> None:

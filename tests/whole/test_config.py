@@ -20,6 +20,7 @@ input-type = "ufixed<6,1>"
 softmax = "argmax"
 bits = 6
 sqnr = 50.0
+fold = false
 
 [layers.conv]
 reuse = 3
@@ -57,7 +58,7 @@ def written_out(folder: Path, *arguments: str) -> dict[str, Any]:
         "--softmax",
         "argmax",
     ]
-    flags += ["--bits", "6", "--sqnr", "50"]
+    flags += ["--bits", "6", "--sqnr", "50", "--no-fold"]
     layers = ["--set", "conv.reuse=3", "--set", "logits.strategy=latency"]
     done = run(folder, "estimate", "m.h5", *flags, *layers, "--json", *arguments)
     assert done.stderr == ""

@@ -61,7 +61,7 @@ def test_json_is_one_document_with_figures_bands_and_method(tmp_path: Path) -> N
     assert lut["low"] <= lut["value"] <= lut["high"]
     assert estimate["available"]["lut"] == 274_080
     assert "repositories" in estimate["method"]
-    assert [layer["name"] for layer in estimate["layers"]] == ["conv1", "relu1", "conv2", "relu2", "pool", "logits"]
+    assert [layer["name"] for layer in estimate["layers"]] == ["relu1", "relu2", "pool", "logits"]
 
 
 def test_a_reuse_factor_that_cannot_be_is_told(tmp_path: Path) -> None:

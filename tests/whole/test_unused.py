@@ -188,7 +188,7 @@ def test_layers_that_nothing_was_compared_for_are_named() -> None:
     Where the reference answers less, or a layer has none, that is said.
     """
     network = load(DIGITS)
-    found = plan_network(network, planning_request(DIGITS, None, {}), None)
+    found = plan_network(network, planning_request(DIGITS, None, {"fold": False}), None)
     nodes = [layer.name for layer in found.design.model.layers]
     names = [layer.name for layer in network.layers]
     assert list(not_compared(found.design, network, nodes)) == []
@@ -200,3 +200,16 @@ def test_layers_that_nothing_was_compared_for_are_named() -> None:
         f"{len(names) - 1} of {len(names)} layers have no node of their own; only the layers after them were compared: "
     )
     assert line.endswith(f" and {len(names) - 1 - 5} more")
+
+
+def test_layers_that_are_folded_are_named() -> None:
+    network = load(DIGITS)
+    found = plan_network(network, planning_request(DIGITS, None, {}), None)
+    nodes = [layer.name for layer in found.design.model.layers]
+    [words] = not_compared(found.design, network, nodes)
+    assert words == (
+        "2 layers have no result in the hardware, because the cast of the layer behind is folded into it; that cast was"
+        " compared: conv1, conv2 (--no-fold builds each layer)"
+    )
+    [line] = not_compared(found.design, network, found.design.model.outputs)
+    assert line.startswith(f"{len(network.layers) - 1} of {len(network.layers)} layers have no node of their own")

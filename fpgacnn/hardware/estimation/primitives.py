@@ -142,7 +142,11 @@ def _arithmetic(
         )
     else:
         stages = (product.terms + product.shift_adds) * width / budget.adders
-    cast_bits = cast_primitives(product_type(layer), layer.accumulator or layer.output, product.terms)
+    sums = layer.accumulator or layer.output
+    cast_bits = cast_primitives(product_type(layer), sums, product.terms)
+    results = outputs if layer.role is not Role.RECURRENT else 0
+    for piece, amount in cast_primitives(sums, layer.output, results).items():
+        cast_bits[piece] = cast_bits.get(piece, 0.0) + amount
     if clips_sums(layer):
         for piece, amount in ((Primitive.CLIP, product.terms), (Primitive.CLIP_BITS, product.terms * width)):
             cast_bits[piece] = cast_bits.get(piece, 0.0) + amount
@@ -220,10 +224,10 @@ def _elementwise(layer: TemplateCall, model: HardwareGraph, budget: TimingBudget
         case Role.THRESHOLDS:
             return _search(layer, values)
         case Role.PAD | Role.MOVE | Role.UNKNOWN:
-            return {Primitive.MOVE: values * layer.output.width}
+            return {Primitive.MOVE: values * layer.output.width} | cast_primitives(layer.input, layer.output, values)
         case Role.RECURRENT:
             return {Primitive.RECURRENT: layer.out_shape[2]}
-        case Role.INPUT | Role.DENSE | Role.CONVOLUTION | Role.DEPTHWISE:
+        case Role.DENSE | Role.CONVOLUTION | Role.DEPTHWISE | Role.INPUT:
             return {}
 
 

@@ -72,7 +72,7 @@ class LayerBuilder:
 
     def _strategy(self, layer: hw.Layer) -> str:
         """hls4ml's name of a layer's strategy; what has no constant matrix has no distributed arithmetic."""
-        match self.design.strategy(layer.source):
+        match self.design.strategy(layer.sums_of):
             case Strategy.LATENCY:
                 return "Latency"
             case Strategy.RESOURCE:
@@ -82,17 +82,18 @@ class LayerBuilder:
 
     def _reuse(self, layer: hw.Layer) -> int:
         """The reuse factor for hls4ml: the requested one if it is legal, else the nearest, with a note."""
-        requested, operation = self.design.reuse(layer.source), layer.operation
-        if self.design.strategy(layer.source) is not Strategy.RESOURCE or not isinstance(
+        requested, operation = self.design.reuse(layer.sums_of), layer.operation
+        if self.design.strategy(layer.sums_of) is not Strategy.RESOURCE or not isinstance(
             operation, hw.Convolution | hw.Dense
         ):
             return requested
         inputs, outputs = prod(operation.kernel.array.shape[:-1]), operation.kernel.array.shape[-1]
         largest = inputs if isinstance(operation, hw.Convolution) else inputs * outputs
-        explicit = layer.source in self.design.target.reuse_of
-        reuse = reuse_factors.chosen(inputs, outputs, largest, requested, layer=layer.source, explicit=explicit)
+        explicit = layer.sums_of in self.design.target.reuse_of
+        reuse = reuse_factors.chosen(inputs, outputs, largest, requested, layer=layer.sums_of, explicit=explicit)
         if reuse != requested:
-            self.notes.append(f"{layer.name}: a reuse factor of {requested} is not legal for its size, {reuse} is used")
+            name = layer.sums_of if layer.folded else layer.name
+            self.notes.append(f"{name}: a reuse factor of {requested} is not legal for its size, {reuse} is used")
         return reuse
 
     def _accumulator(self, layer: hw.Layer) -> Format:

@@ -102,7 +102,7 @@ class WindowLayers(LayerBuilder):
         With the resource strategy that template aborts. With distributed arithmetic, zeros of a full kernel cost
         nothing.
         """
-        if self.design.strategy(layer.source) is not Strategy.LATENCY:
+        if self.design.strategy(layer.sums_of) is not Strategy.LATENCY:
             full = hw.Convolution(
                 kernel=hw.across_channels(operation.kernel),
                 bias=operation.bias,

@@ -148,7 +148,7 @@ class StreamBuilder:
 
         Raises RtlUnsupportedError where the user's factor costs interval.
         """
-        wanted = self._design.reuse(layer.source)
+        wanted = self._design.reuse(layer.sums_of)
         if wanted == 1:
             return folding.best_fold(matrix, word, given.form, int(given.times[0][0, -1]), is_admissible)
         fold = next((one for one in folding.folds(word) if one.clocks <= wanted), None)

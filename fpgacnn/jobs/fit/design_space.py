@@ -48,7 +48,7 @@ def parameters(design: Design, *, da: bool = False) -> tuple[Parameter, ...]:
     for layer in design.model.layers:
         factors = _factors(layer.operation)
         if factors:
-            found.setdefault(layer.source, []).append(factors)
+            found.setdefault(layer.sums_of, []).append(factors)
     return tuple(
         Parameter(layer=name, factors=tuple(sorted(set.intersection(*sets))), da=da) for name, sets in found.items()
     )

@@ -57,7 +57,7 @@ class FrontPoint:
 class FitRecord(Displayed):
     """The limits and the result of a search.
 
-    `excess`: by how much the best target misses limits, as a share of the limit.
+    `excess`: by how much the best target misses limits, as a share of the limit. `folds`: as of the design.
     """
 
     version: str
@@ -74,6 +74,7 @@ class FitRecord(Displayed):
     front: tuple[FrontPoint, ...]
     trials: int
     notes: tuple[str, ...]
+    folds: bool = True
     schema: int = SCHEMA
 
     @property
@@ -111,7 +112,8 @@ def fit(
     answer = costs.whole(found.best.target)
     best = trial(found.best.target, answer, limits)
     front = tuple(best if one.target == best.target else one for one in found.front)
-    return _record(source, replace(found, best=best, front=front), answer, adjustable, limits, notes)
+    record = _record(source, replace(found, best=best, front=front), answer, adjustable, limits, notes)
+    return replace(record, folds=design.folds)
 
 
 def _record(
@@ -200,10 +202,12 @@ def write_target(file: Path, record: FitRecord) -> None:
     Raises TargetExistsError, WriteError.
     """
     refuse_foreign(file)
-    write_atomically(file, (f"{HEAD} for {printable(record.source)}\n" + target_toml(record.target)).encode())
+    write_atomically(
+        file, (f"{HEAD} for {printable(record.source)}\n" + target_toml(record.target, folds=record.folds)).encode()
+    )
 
 
-def target_toml(target: Target) -> str:
+def target_toml(target: Target, *, folds: bool = True) -> str:
     """A target as TOML for `--config`."""
     lines = [
         f"part = {_quoted(target.part)}",
@@ -212,6 +216,7 @@ def target_toml(target: Target) -> str:
         f"strategy = {_quoted(target.strategy)}",
         f"reuse = {target.reuse}",
         f"backend = {_quoted(target.backend)}",
+        *([] if folds else ["fold = false"]),
     ]
     for layer in dict.fromkeys((*target.strategy_of, *target.reuse_of)):
         lines += ["", f"[layers.{_quoted(layer)}]"]

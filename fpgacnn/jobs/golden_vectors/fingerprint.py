@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fpgacnn.design import Design
 from fpgacnn.design.serialize import CODEC
 from fpgacnn.design.tags import PARTS, TAGS
+from fpgacnn.ir import hardware as hw
 from fpgacnn.ir.source import SourceModel
 from fpgacnn.passes.precision import LayerPrecision
 
@@ -48,9 +49,7 @@ def fingerprint(network: SourceModel, design: Design, files: Mapping[str, bytes]
     return Fingerprint(
         model_file=network.digest,
         layers={layer.name: _parts(layer, floats=True) for layer in network.layers},
-        nodes={
-            layer.name: {**_parts(layer, floats=False), **_formats(plan[layer.name])} for layer in design.model.layers
-        },
+        nodes={layer.name: {**_node(layer), **_formats(plan[layer.name])} for layer in design.model.layers},
         target=_parts(design.target, floats=True),
         files={
             name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items()) if is_generated(name)
@@ -64,6 +63,12 @@ def is_generated(name: str) -> bool:
     The design is compared by its content, because compressors differ in their bytes.
     """
     return name.startswith(_FOLDERS) or ("/" not in name and name.endswith(_SUFFIXES))
+
+
+def _node(layer: hw.Layer) -> Parts:
+    """The fields of a node; those that version 0.1.0 did not have only where they say something."""
+    absent = {name for name in ("folded", "rectifies") if not getattr(layer, name)}
+    return {path: text for path, text in _parts(layer, floats=False).items() if path not in absent}
 
 
 def _formats(precision: LayerPrecision) -> Parts:

@@ -210,8 +210,7 @@ def layer_table(decisions: Sequence[LayerRecord]) -> FittingTable:
 
 def why(row: LayerRecord) -> str:
     """The reason of a node's widths, and what is lost there."""
-    reason = row.accumulator_reason or row.result_reason
-    return clean(f"{reason}; {row.loss}" if row.loss else reason)
+    return clean(f"{row.why}; {row.loss}" if row.loss else row.why)
 
 
 def shown_name(row: LayerRecord) -> str:

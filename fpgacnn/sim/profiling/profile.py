@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import TypeAlias
 
@@ -117,12 +117,13 @@ def _weights(design: Design, network: SourceModel) -> Iterator[TensorProfile]:
     for layer in design.model.layers:
         match layer.operation:
             case hw.Convolution() | hw.Depthwise() | hw.Dense():
-                pairs = zip(real[layer.source], quantized[layer.source], strict=False)
+                pairs = zip(real[layer.sums_of], quantized[layer.sums_of], strict=False)
                 lost = [float(np.mean((one != 0) & (other == 0))) for one, other in pairs]
                 constants = {"weights": layer.operation.kernel, "bias": layer.operation.bias}
                 for place, (what, one) in enumerate(constants.items()):
                     share = lost[place] if place < len(lost) else None
-                    yield _tensor(layer, what, one.array, one.format, share, saturates=True)
+                    tensor = _tensor(layer, what, one.array, one.format, share, saturates=True)
+                    yield replace(tensor, source=layer.sums_of)
             case _:
                 pass
 

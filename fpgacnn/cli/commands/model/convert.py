@@ -38,6 +38,7 @@ def convert(
     fifo: options.Fifo = None,
     settings: options.Set = None,
     softmax: options.Softmax = "logits",
+    fold: options.Fold = True,  # noqa: FBT002  # typer needs a positional bool
     float_model: Annotated[
         Path | None,
         typer.Option(
@@ -109,6 +110,7 @@ def convert(
         sqnr_db=sqnr,
         weights=weights,
         softmax=softmax,
+        fold=fold,
         part=None if board else part,
         clock_ns=None if board else clock,
         io=io,

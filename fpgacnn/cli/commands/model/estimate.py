@@ -32,6 +32,7 @@ def estimate(
     fifo: options.Fifo = None,
     settings: options.Set = None,
     softmax: options.Softmax = "logits",
+    fold: options.Fold = True,  # noqa: FBT002  # typer needs a positional bool
     json: options.Json = False,  # noqa: FBT002  # typer needs a positional bool
     quiet: options.Quiet = False,  # noqa: FBT002  # typer needs a positional bool
     verbose: options.Verbose = False,  # noqa: ARG001, FBT002  # read by main
@@ -51,6 +52,7 @@ def estimate(
         sqnr_db=sqnr,
         weights=weights,
         softmax=softmax,
+        fold=fold,
         part=part,
         clock_ns=clock,
         io=io,

@@ -81,6 +81,7 @@ def fit(
     ] = False,  # typer needs a positional bool
     fifo: options.Fifo = None,
     softmax: options.Softmax = "logits",
+    fold: options.Fold = True,  # noqa: FBT002  # typer needs a positional bool
     json: options.Json = False,  # noqa: FBT002  # typer needs a positional bool
     quiet: options.Quiet = False,  # noqa: FBT002  # typer needs a positional bool
     verbose: options.Verbose = False,  # noqa: ARG001, FBT002  # read by main
@@ -106,6 +107,7 @@ def fit(
         sqnr_db=sqnr,
         weights=weights,
         softmax=softmax,
+        fold=fold,
         part=part,
         clock_ns=clock,
         io=io,

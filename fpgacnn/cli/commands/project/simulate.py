@@ -53,6 +53,7 @@ def simulate(
     sqnr: options.Sqnr = 40.0,
     weights: options.Weights = None,
     softmax: options.Softmax = "logits",
+    fold: options.Fold = True,  # noqa: FBT002  # typer needs a positional bool
     timeout: options.Timeout = 900.0,
     json: options.Json = False,  # noqa: FBT002  # typer needs a positional bool
     quiet: options.Quiet = False,  # noqa: FBT002  # typer needs a positional bool
@@ -83,6 +84,7 @@ def simulate(
             sqnr_db=sqnr,
             weights=weights,
             softmax=softmax,
+            fold=fold,
         )
     stats = stats or plot is not None
     written = [path for path in (output, trace, plot) if path]

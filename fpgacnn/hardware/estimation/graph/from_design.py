@@ -110,7 +110,7 @@ def template_calls(design: Design, lowered: Lowered, counted: Summaries | None =
     Raises the errors of `kernel_codes` for distributed arithmetic.
     """
     codes = kernel_codes(kernels_of(lowered.nodes))
-    source_of = {layer.name: layer.source for layer in design.model.layers}
+    source_of = {layer.name: layer.sums_of for layer in design.model.layers}
     shape_of = {layer.name: layer.shape for layer in design.model.layers}
     found = _CallBuilder(
         shape_of=shape_of,

@@ -84,6 +84,16 @@ def is_chain(layer: TemplateCall) -> bool:
 def products_then_sums(
     layer: TemplateCall, model: HardwareGraph, product: Multiplication, delays: Delays
 ) -> Iterator[Operation]:
+    """A matrix product at one position, and the cast of its sums where their type is not that of the result."""
+    yield from _products_then_sums(layer, model, product, delays)
+    cast = delays.cast(layer.accumulator, layer.output) if layer.accumulator else 0.0
+    if cast:
+        yield Operation(delay_ns=cast, alive_bits=layer.products[1] * sum_width(layer))
+
+
+def _products_then_sums(
+    layer: TemplateCall, model: HardwareGraph, product: Multiplication, delays: Delays
+) -> Iterator[Operation]:
     """A matrix product at one position; with distributed arithmetic, the levels of its adder graph."""
     if layer.adder_graph is not None:
         yield from (Operation(delay_ns=delays.add, alive_bits=bits) for bits in layer.adder_graph.alive())
@@ -149,7 +159,8 @@ def elementwise(layer: TemplateCall, delays: Delays) -> Iterator[Operation]:
             if delay:
                 yield Operation(delay_ns=delay, alive_bits=arriving, inner_bits=arriving)
         case Role.MERGE:
-            yield Operation(delay_ns=delays.add, alive_bits=2 * arriving)
+            cast = delays.cast(layer.input, layer.output)
+            yield Operation(delay_ns=delays.add + cast, alive_bits=2 * arriving)
         case Role.THRESHOLDS:
             levels = layer.table_entries.bit_length() - 1
             yield from (

@@ -45,6 +45,8 @@ def mapped(function: Callable[[int], int], values: Ends) -> Ends:
 
 def cast(code: Code, value: Value, to: Format) -> Value:
     """Rounding, then limiting to a format, as `ap_fixed` assigns."""
+    if code.measured is not None and code.rectifies and to.low == 0:
+        value = _rectified(code, value)
     shift = value.fraction - to.fraction
     if shift > 0:
         value = _rounded(code, value, shift, to.rounding)
@@ -208,6 +210,18 @@ def _outside(code: Code, value: Value, to: Format) -> str:
     if above is None or below is None:
         return (above or below or value).text
     return call(code, "or", above, below.text).text
+
+
+def _rectified(code: Code, value: Value) -> Value:
+    """`max(x, 0)`: the limit of the format does the same, but would count as a saturation."""
+    return call(
+        code,
+        "max",
+        value,
+        code.scalar(0, wide=value.wide),
+        low=np.maximum(value.low, 0),
+        high=np.maximum(value.high, 0),
+    )
 
 
 def _bound(code: Code, end: int, value: Value) -> str | None:

@@ -243,6 +243,7 @@ class _Lowering:
         given = self._readable(name, operation)
 
         def after(code: Code, value: Value) -> Value:
+            code.rectifies = layer.rectifies
             value = cast(code, value, self.result(layer.name))
             for node in nodes:
                 value = self._next(code, value, node)
@@ -298,7 +299,7 @@ class _Lowering:
 
     def _map(self, layer: hw.Layer, make: Callable[[Code], Value]) -> None:
         """A node computed number by number, and the nodes after it that can be fused."""
-        code = Code(measured=layer.name if self.measure else None)
+        code = Code(measured=layer.name if self.measure else None, rectifies=layer.rectifies)
         value = make(code)
         tail = self.fusion.chain(layer, by_channel=False)
         for node in tail:

@@ -86,9 +86,13 @@ def relu(code: Code, value: Value, result: Format) -> Value:
 
 def leaky(code: Code, value: Value, slopes: Codes, result: Format, index: str) -> Value:
     """`x if x > 0 else slope * x`, both cast to the result. `index` is the C text of a slope's place among them."""
-    given = value if index == "c" else one_for_all(value)
-    below = one_for_all(cast(code, multiplied(code, given, ends(slopes.array), slopes.format.fraction, index), result))
     mask = call(code, "above", value, code.scalar(0, wide=value.wide))
+    given = value if index == "c" else one_for_all(value)
+    if code.measured is not None:  # counts of a cast are those of the numbers that it gives
+        low, high = np.minimum(given.low, 0), np.maximum(given.high, 0)
+        given = call(code, "drop", given, mask.text, low=low, high=high)
+        value = call(code, "and", value, mask.text, low=np.minimum(value.low, 0), high=np.maximum(value.high, 0))
+    below = one_for_all(cast(code, multiplied(code, given, ends(slopes.array), slopes.format.fraction, index), result))
     above = one_for_all(cast(code, value, result))
     mask_text = mask.text
     if above.wide or below.wide:

@@ -65,6 +65,7 @@ class Code:
     """C lines of one kernel and the numbers that they read: the text never contains the numbers themselves.
 
     So layers of equal structure share one compiled kernel, whatever their formats, sizes and weights are.
+    `rectifies`: the lower limit of the result is a ReLU; measurements count nothing of values below it.
     """
 
     lines: list[str] = field(default_factory=list)
@@ -73,6 +74,7 @@ class Code:
     tables: list[NDArray[Any]] = field(default_factory=list)
     tallies: list[str] = field(default_factory=list)
     measured: str | None = None
+    rectifies: bool = False
     ranged: str = ""
     known: dict[tuple[int, bool], str] = field(default_factory=dict)
     names: Iterator[int] = field(default_factory=count)
