@@ -4,7 +4,7 @@
 PIP := -m pip install --quiet --disable-pip-version-check
 
 QUICK := $(addprefix tests/unit/test_,$(addsuffix .py,architecture errors arithmetic arrays budget ebops names widths \
-	weights quantizers targets pruning manual zoo_page stimulus passes)) tests/unit/hardware/synthesis
+	weights quantizers targets pruning manual zoo_page test_vectors passes)) tests/unit/hardware/synthesis
 
 # pytest that writes down which lines run, in its workers and their forks (tests/support/fork_coverage.py).
 # Coverage starts with Python, because pytest imports fpgacnn, as the package of its plugin, before anything else could begin.

@@ -98,6 +98,14 @@ def test_the_description_of_a_package_without_an_address_has_no_links_that_lead_
     assert "Tutorial: from the arithmetic of a convolution" in text
 
 
+def test_make_quick_runs_tests_that_exist() -> None:
+    text = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
+    names = re.search(r"addsuffix \.py,([^)]*)\)\) (\S+)", text)
+    assert names is not None
+    files = [*(f"tests/unit/test_{name}.py" for name in names[1].split()), names[2]]
+    assert [file for file in files if not (ROOT / file).exists()] == []
+
+
 def test_addresses_of_the_package_are_real() -> None:
     """A placeholder would be a link on the page of the package that leads nowhere."""
     urls = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"].get("urls", {})
