@@ -338,7 +338,7 @@ def test_arrays_of_the_caller_are_not_changed(run: RunRecord) -> None:
 
 
 def verdicts(page: str) -> list[str]:
-    return re.findall(r'<dl class="verdicts">.*?</dl>', page, re.DOTALL)
+    return re.findall(r'<dl class="verdicts of\d">.*?</dl>', page, re.DOTALL)
 
 
 def test_a_run_shows_the_cards_of_its_report(run: RunRecord) -> None:

@@ -140,7 +140,7 @@ def limited(folder: Path, kind: int, limits: tuple[int, int], *words: str) -> su
 def test_a_processor_limit_is_a_signal_like_others(here: Path) -> None:
     """The soft limit sends SIGXCPU, in the middle of whatever the command does."""
     done = limited(here, resource.RLIMIT_CPU, (1, 30), "convert", "m.h5", "-o", "out", "--no-csim")
-    has_ended = done.returncode == -signal.SIGXCPU and "project: out" in done.stdout  # while Python shut down
+    has_ended = done.returncode == -signal.SIGXCPU and "out  (" in done.stdout  # while Python shut down
     assert done.returncode in (0, 128 + signal.SIGXCPU) or has_ended, done.stderr
     assert "Traceback" not in done.stderr
     assert names(here / "tmp") == []

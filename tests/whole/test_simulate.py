@@ -76,8 +76,8 @@ def test_the_function_answers_in_memory_what_the_command_writes(folder: Path) ->
         assert {
             name: np.array_equal(codes.values, trace[name]) for name, codes in result.trace.items()
         } == dict.fromkeys(trace.files, True)
-    with pytest.raises(UnknownNameError, match="rtl"):
-        fpgacnn.simulate(folder / "m.h5", folder / "x.npz", engine="rtl")
+    with pytest.raises(UnknownNameError, match="cosim"):
+        fpgacnn.simulate(folder / "m.h5", folder / "x.npz", engine="cosim")
 
 
 @pytest.mark.agree
@@ -105,6 +105,6 @@ def test_a_number_that_is_none_is_told_and_nothing_is_written(folder: Path) -> N
 
 
 def test_an_engine_that_is_none_is_told_before_anything_is_read(folder: Path) -> None:
-    assert "unknown engine 'rtl'" in failed(
-        run(folder, "simulate", "m.h5", "--input", "nothing.npy", "--engine", "rtl"), 2, "FC040"
+    assert "unknown engine 'cosim'" in failed(
+        run(folder, "simulate", "m.h5", "--input", "nothing.npy", "--engine", "cosim"), 2, "FC040"
     )

@@ -366,7 +366,7 @@ def test_a_suffix_without_a_form_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ReportFormatError) as caught:
         write_report(tmp_path / name, ONE)
     assert str(caught.value) == f"{tmp_path / name}: there is no report format for '{Path(name).suffix}'"
-    assert caught.value.hint == "end the file's name in .html, .md, .csv or .json"
+    assert caught.value.hint == "end the file's name in .html, .md, .csv or .json; of a profile in .html, .svg or .png"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -102,7 +102,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Pag
 
 
 class Skeleton(HTMLParser):
-    """Tags with their attributes, and the text between them."""
+    """Tags with their attributes, and the text between them; the names of columns are texts that an attribute holds."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -110,7 +110,8 @@ class Skeleton(HTMLParser):
         self.texts: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, tuple(attrs)))
+        self.tags.append((tag, tuple((name, None if name == "data-label" else value) for name, value in attrs)))
+        self.texts += [value for name, value in attrs if name == "data-label" and value]
 
     def handle_data(self, data: str) -> None:
         self.texts.append(data)
