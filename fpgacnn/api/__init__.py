@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from fpgacnn.api.hardware import board, board_report, boards
 from fpgacnn.api.machine import demo, demos, doctor, explain
-from fpgacnn.api.models import convert, estimate, fit, inspect, quantize
+from fpgacnn.api.models import convert, estimate, fit, inspect, learn, quantize
 from fpgacnn.api.projects import (
     freeze,
     profile,
@@ -47,6 +47,7 @@ __all__ = [
     "inspect",
     "inspection_document",
     "json_text",
+    "learn",
     "profile",
     "quantize",
     "report",

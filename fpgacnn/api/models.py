@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fpgacnn.frontends import Refusal
     from fpgacnn.frontends.result import ReadResult
     from fpgacnn.jobs.fit.run import FitRecord
+    from fpgacnn.jobs.learn import Learned
     from fpgacnn.jobs.quantize.record import QuantizeRecord
     from fpgacnn.records.record import EstimateRecord, RunRecord
     from fpgacnn.training.keras.loop import Watch
@@ -118,6 +119,17 @@ def estimate(
     request = replace(planning_request(source, input, options), open_io=options.get("io") is None)
     given = options if Path(source).is_dir() else _with_default_io(options)
     return run(Path(source), request, target_overrides(given))
+
+
+@checked
+def learn(*folders: str | Path) -> Learned:
+    """Add synthesized hls4ml projects to the local calibration file, which corrects later estimates (`--learn`).
+
+    Raises FpgacnnError.
+    """
+    from fpgacnn.jobs.learn import learn as run
+
+    return run([Path(folder) for folder in folders])
 
 
 @checked

@@ -195,3 +195,36 @@ class BoardMissingError(FpgacnnError):
             why="its wrapper belongs to other C++ than that of the project now",
         ),
     )
+
+
+class CalibrationFileError(FpgacnnError):
+    """The local file with the user's own synthesized designs, which correct estimates, cannot be read or written."""
+
+    code = "FC135"
+    message = "{file}: {why}"
+    cure = (
+        "remove the file and run `fpgacnn estimate --learn FOLDER...` again; FPGACNN_CALIBRATION=none estimates without"
+    )
+    ways = (
+        way(
+            "fpgacnn estimate model.h5",
+            "the file was edited by hand",
+            file="~/.local/share/fpgacnn/calibration.json",
+            why="damaged: design 0, reported: LUT is no number of at least 0",
+        ),
+    )
+
+
+class NothingLearnedError(FpgacnnError):
+    """`fpgacnn estimate --learn` was given no folder with a project and its reports of C synthesis."""
+
+    code = "FC136"
+    message = "nothing to learn: {why}"
+    cure = "give project folders that were synthesized: `fpgacnn synth FOLDER` runs the tool and keeps its reports"
+    ways = (
+        way(
+            "fpgacnn estimate --learn my_project",
+            "the project was never synthesized",
+            why="my_project: no report of C synthesis of the top function",
+        ),
+    )

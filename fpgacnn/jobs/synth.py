@@ -13,17 +13,25 @@ from fpgacnn.errors import (
     FileMissingError,
     FpgacnnError,
     NoReportsError,
+    RecordError,
     ReportBrokenError,
     ReportForeignError,
     ReportRefusedError,
     SynthesisLeftNothingError,
     SynthesisToolMissingError,
+    UnknownPartError,
+    UnreadableProjectError,
 )
+from fpgacnn.hardware.estimation import Estimate
+from fpgacnn.hardware.estimation.graph.from_folder import is_project
 from fpgacnn.hardware.synthesis import SynthesisReport, read
 from fpgacnn.hardware.synthesis.report import Unread
 from fpgacnn.hardware.synthesis.run import DEFAULT_SECONDS, Steps, Tool, find_tool, synthesize
 from fpgacnn.pipeline.open_project import MAX_FILE_BYTES, read_record
+from fpgacnn.records.estimates import TargetOverrides, of_foreign_project
+from fpgacnn.records.read_record import read_run
 from fpgacnn.records.record import SCHEMA, plain
+from fpgacnn.records.resources import estimate_errors, resource_reports
 from fpgacnn.system.files.output import write_atomically
 from fpgacnn.system.files.regular import read_regular
 
@@ -65,7 +73,7 @@ def run_synthesis(request: SynthesisRequest, tell: Callable[[str], None]) -> Syn
     tool, tool_notes = _tool(request)
     if tool:
         tell(f"{tool} in {folder}")
-        firmware = _firmware(folder)
+        firmware = firmware_digest(folder)
         log = synthesize(folder, tool, request.steps, seconds=request.seconds, tell=tell)
         report = _after(folder, tool, log)
         write_atomically(folder / SYNTHESIZED, firmware.encode())
@@ -122,12 +130,24 @@ def _complete(request: SynthesisRequest) -> SynthesisReport | None:
 def _of_this_firmware(folder: Path, report: Path) -> bool:
     """Whether reports belong to the firmware, by the digest of our own run; without one, by the times of the files."""
     try:
-        return read_regular(folder / SYNTHESIZED, limit=MAX_DIGEST_BYTES) == _firmware(folder).encode()
+        return read_regular(folder / SYNTHESIZED, limit=MAX_DIGEST_BYTES) == firmware_digest(folder).encode()
     except OSError:
         return report.stat().st_mtime >= max((path.stat().st_mtime for path in _sources(folder)), default=0.0)
 
 
-def _firmware(folder: Path) -> str:
+def other_firmware(folder: Path) -> bool:
+    """Whether the reports of our own run belong to another firmware; False where fpgacnn did not run the tool."""
+    try:
+        return read_regular(folder / SYNTHESIZED, limit=MAX_DIGEST_BYTES) != firmware_digest(folder).encode()
+    except OSError:
+        return False
+
+
+def firmware_digest(folder: Path) -> str:
+    """The digest of all files of a project's firmware.
+
+    Raises FileMissingError.
+    """
     try:
         return files_digest(
             {path.relative_to(folder).as_posix(): read_regular(path, limit=MAX_FILE_BYTES) for path in _sources(folder)}
@@ -161,7 +181,18 @@ def _unread(report: SynthesisReport) -> list[Unread]:
 def document(folder: Path, report: SynthesisReport) -> str:
     """A report as a JSON document; for a project of fpgacnn, the document is its record.
 
-    Raises ProjectError if the record is damaged.
+    `estimate_errors` are the estimates beside what each tool reports. Raises ProjectError if the record is damaged.
     """
     record = read_record(folder) if (folder / RECORD).is_file() else {"schema": SCHEMA}
-    return json.dumps({**record, "synthesis": plain(report)}, indent=1)
+    errors = estimate_errors(resource_reports(_estimate(folder), report))
+    return json.dumps({**record, "synthesis": plain(report), "estimate_errors": plain(errors)}, indent=1)
+
+
+def _estimate(folder: Path) -> Estimate | None:
+    """The estimate of the project in a folder; None where there is none, or where its part is not in the table."""
+    try:
+        if (folder / RECORD).is_file():
+            return read_run(folder / RECORD).estimate
+        return of_foreign_project(folder, TargetOverrides()).estimate if is_project(folder) else None
+    except (RecordError, UnreadableProjectError, UnknownPartError):
+        return None  # the reports of the tools are worth keeping without it

@@ -113,6 +113,67 @@ def by_layer(found: tuple[ResourceReport, ...]) -> ResourceReport | None:
     return next((one for one in reversed(found) if one.layers), None)
 
 
+FORETOLD = {
+    Source.CSYNTH: Source.ESTIMATE,
+    Source.COSIM: Source.SIMULATED,
+    Source.SYNTH: Source.AFTER_SYNTHESIS,
+    Source.EXPORT: Source.AFTER_SYNTHESIS,
+    Source.IMPL: Source.AFTER_SYNTHESIS,
+}
+"""What a tool reports -> the estimate of the same stage."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EstimateError:
+    """An estimate beside what a tool reported: `error` is estimate by report, less 1; None if the report says 0.
+
+    `quantity` is a field of `ResourceReport.resources`, "latency_cycles" or "interval_cycles".
+    """
+
+    quantity: str
+    source: Source
+    by: str
+    estimated: float
+    low: float
+    high: float
+    reported: float
+    error: float | None
+    in_band: bool
+
+
+def estimate_errors(found: tuple[ResourceReport, ...]) -> tuple[EstimateError, ...]:
+    """Every number that a tool reports and an estimate foretells."""
+    by_source = {one.source: one for one in found}
+    return tuple(
+        _error(quantity, one, estimated, reported)
+        for one in found
+        if one.source in FORETOLD and (before := by_source.get(FORETOLD[one.source])) is not None
+        for quantity, reported in _quantities(one).items()
+        if (estimated := _quantities(before).get(quantity)) is not None
+    )
+
+
+def _quantities(report: ResourceReport) -> dict[str, ResourceValue]:
+    cycles = {"latency_cycles": report.latency_cycles, "interval_cycles": report.interval_cycles}
+    return {**report.resources, **{name: value for name, value in cycles.items() if value is not None}}
+
+
+def _error(quantity: str, report: ResourceReport, estimated: ResourceValue, reported: ResourceValue) -> EstimateError:
+    """A tool's range counts by its larger end, as the estimate does."""
+    truth = reported.high
+    return EstimateError(
+        quantity=quantity,
+        source=report.source,
+        by=report.by,
+        estimated=estimated.value,
+        low=estimated.low,
+        high=estimated.high,
+        reported=truth,
+        error=estimated.value / truth - 1 if truth else None,
+        in_band=round(estimated.low) <= truth <= round(estimated.high + 0.5),
+    )
+
+
 def _estimated(given: Estimate) -> Iterator[ResourceReport]:
     counts_of_part = given.available
     available = {name: float(getattr(counts_of_part, name)) for name in RESOURCES} if counts_of_part else {}

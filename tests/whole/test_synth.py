@@ -43,6 +43,11 @@ def test_a_converted_project_is_synthesized_and_still_the_same_project(tmp_path:
     assert (done.returncode, done.stderr) == (0, "")
     record = json.loads(done.stdout)
     assert record == json.loads((tmp_path / "out" / "fpgacnn.json").read_text())
+    errors = {(one["quantity"], one["source"]): one for one in record.pop("estimate_errors")}
+    assert errors["latency_cycles", "csynth"]["reported"] == 1187
+    assert errors["lut", "csynth"]["error"] == pytest.approx(
+        before["estimate"]["totals"]["resources"]["lut"]["value"] / 15407 - 1
+    )
     assert {**record, "synthesis": None} == before
     assert record["synthesis"]["network"]["latency_cycles"] == {"least": 1043, "most": 1187}
     verified = run(tmp_path, "verify", "out", "--json")

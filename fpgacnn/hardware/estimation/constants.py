@@ -35,9 +35,11 @@ class Band:
 
     low: float
     high: float
+    factor: float = 1.0
 
     def around(self, value: float) -> Figure:
-        """A number with its band."""
+        """A number with its band; a factor that is not 1 comes from designs of the user."""
+        value *= self.factor
         return Figure(value=value, low=min(value, value * self.low), high=max(value, value * self.high))
 
 
@@ -51,7 +53,7 @@ class Constants:
     `per_unit` are LUTs and flip-flops for each unit of a primitive; `after` are the fractions of csynth's numbers that
     remain after logic synthesis; bands are by quantity ("LUT", "latency", "after LUT", "layer LUT"), then by group
     ("stream/resource"). `held` is by quantity the share of true values that bands held in repositories that neither the
-    constants nor the bands had seen.
+    constants nor the bands had seen. `own_designs` names the designs of the user that correct them.
     """
 
     designs: int
@@ -60,6 +62,7 @@ class Constants:
     after: Mapping[str, float]
     bands: Mapping[str, Mapping[str, Band]]
     held: Mapping[str, float] = field(default_factory=dict)
+    own_designs: str = ""
 
     @property
     def promise(self) -> str:

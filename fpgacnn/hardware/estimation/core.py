@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from fpgacnn.design import BackendName, IoType, Strategy
 from fpgacnn.hardware.devices import Device, find_device
+from fpgacnn.hardware.estimation.calibration.own_designs import calibrated
 from fpgacnn.hardware.estimation.checks import cautions
-from fpgacnn.hardware.estimation.constants import Band, Constants, shipped
+from fpgacnn.hardware.estimation.constants import Band, Constants
 from fpgacnn.hardware.estimation.dataflow.build import Unknown
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role, TemplateCall
 from fpgacnn.hardware.estimation.primitives import Primitive
@@ -36,10 +37,10 @@ RESOURCES = ("LUT", "FF", "DSP", "BRAM_18K", "URAM")
 def estimate(model: HardwareGraph, constants: Constants | None = None) -> Estimate:
     """Estimate a design.
 
-    Raises UnknownPartError if the part is not in the table.
+    Raises UnknownPartError if the part is not in the table, CalibrationFileError.
     """
     counted = quantities(model, find_device(model.part))
-    return priced(model, counted, simulated(model, counted), constants or shipped())
+    return priced(model, counted, simulated(model, counted), constants or calibrated(model))
 
 
 def priced(
@@ -215,6 +216,7 @@ def _method(constants: Constants, group: str) -> str:
         "cycles, multipliers and memory counted from hls4ml's templates and the real weights; LUTs and flip-flops by"
         f" constants fitted on {constants.designs} synthesized designs of {constants.repositories} repositories; bands"
         f" held {constants.promise} true values of repositories that the fit had not seen ({group})"
+        + (f"; corrected by {constants.own_designs}" if constants.own_designs else "")
     )
 
 

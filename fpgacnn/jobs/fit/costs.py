@@ -14,8 +14,9 @@ from typing import TypeAlias
 from fpgacnn.design import Design, IoType, Strategy, Target
 from fpgacnn.hardware.devices import Device, find_device
 from fpgacnn.hardware.estimation import Available, Caution, Estimate, Figure, ResourceEstimate, estimate
+from fpgacnn.hardware.estimation.calibration.own_designs import calibrated
 from fpgacnn.hardware.estimation.checks import layer_cautions, side_by_side, stream_cautions
-from fpgacnn.hardware.estimation.constants import shipped
+from fpgacnn.hardware.estimation.constants import Constants
 from fpgacnn.hardware.estimation.core import (
     LayerAmounts,
     after_synthesis,
@@ -149,6 +150,7 @@ class _Counted:
     device: Device
     budget: TimingBudget
     wiring: Wiring
+    constants: Constants
     pieces: dict[Place, _Piece] = field(default_factory=dict)
     last: list[_Piece] = field(default_factory=list)
     last_target: Target | None = None
@@ -161,7 +163,8 @@ class _Counted:
         """The layers of a graph that has the calls of a target."""
         device = find_device(graph.part)
         budget, wiring = TimingBudget.of(graph, device), Wiring.of(graph)
-        counted = cls(calls=calls, graph=graph, device=device, budget=budget, wiring=wiring)
+        constants = calibrated(graph)
+        counted = cls(calls=calls, graph=graph, device=device, budget=budget, wiring=wiring, constants=constants)
         counted.last = [
             counted.piece(place, setting_of(source, target)) for place, source in enumerate(calls.first.sources)
         ]
@@ -204,7 +207,7 @@ class _Counted:
         has_process = isinstance(self.built, Built) and call.role is not Role.INPUT
         return _Piece(
             quantities=one,
-            amounts=LayerAmounts.of(one, shipped()),
+            amounts=LayerAmounts.of(one, self.constants),
             cautions=tuple(layer_cautions(call, self.graph)),
             process=self.built.process(one) if has_process and isinstance(self.built, Built) else None,
         )
@@ -226,7 +229,7 @@ class _Counted:
 
     def cost(self, pieces: list[_Piece], cycles: FrameCycles | None, stops: tuple[Caution, ...] = ()) -> TargetCost:
         """The cost of a design with these layers; `cycles` None: those of csynth."""
-        quantities, constants, clock = self.summed(pieces), shipped(), self.graph.clock_ns
+        quantities, constants, clock = self.summed(pieces), self.constants, self.graph.clock_ns
         group = group_name(self.graph.io, (one.layer for one in quantities.layers))
         amounts = [one.amounts for one in pieces]
         if not self.graph.dataflow:  # registers between layers depend on all of them

@@ -10,6 +10,7 @@ from fpgacnn.records.resources import (
     ResourceValue,
     Source,
     by_layer,
+    estimate_errors,
     latest,
     timed,
 )
@@ -25,7 +26,7 @@ ESTIMATES = {
     Source.SIMULATED: "Simulated dataflow of the streams",
 }
 """Sources that are estimates, with their name in a verdict."""
-BAND = "the band contains the true value in four of five cases"
+BAND = "the band mostly contains the true value, as the line of its method says"
 
 
 def fits_part(entry: ReportInput) -> Verdict:
@@ -178,7 +179,37 @@ def resources(entry: ReportInput) -> Section | None:
     )
     legend = (f"The thin line over a bar is the band of the estimate: {BAND}.",) if word.source in ESTIMATES else ()
     notes = tuple(_origin(cost) for cost in sources if cost.source is not Source.AFTER_SYNTHESIS)
-    return Section(key="resources", title="Resources", words=words, legend=legend, tables=(table,), notes=notes)
+    tables = (table, *_estimate_errors(entry))
+    return Section(key="resources", title="Resources", words=words, legend=legend, tables=tables, notes=notes)
+
+
+def _estimate_errors(entry: ReportInput) -> tuple[Table, ...]:
+    """How far the estimates are from what the tools report; none where no tool has reported."""
+    found = estimate_errors(entry.costs)
+    if not found:
+        return ()
+    titles = {**RESOURCES, "latency_cycles": "Latency, cycles", "interval_cycles": "Interval, cycles"}
+    columns = (
+        Column(name="Quantity"),
+        Column(name="Reported by"),
+        Column(name="Estimate", number=True),
+        Column(name="Reported", number=True),
+        Column(name="Error of the estimate", number=True),
+        Column(name="In its band"),
+    )
+    rows = tuple(
+        (
+            cell(titles[one.quantity]),
+            cell(NAMES[one.source]),
+            count(one.estimated),
+            count(one.reported),
+            Cell(text=f"{one.error:+.0%}", number=one.error) if one.error is not None else cell(NOTHING),
+            cell("yes") if one.in_band else cell("no", Tone.WARN),
+        )
+        for one in found
+        if one.estimated or one.reported
+    )
+    return (Table(caption="Estimates against the reports of the tools", columns=columns, rows=rows, ordered=True),)
 
 
 def _end(amount: ResourceValue, *, low: bool) -> float | None:

@@ -9,13 +9,24 @@ import typer
 
 from fpgacnn.cli import options
 from fpgacnn.cli.config import Config
+from fpgacnn.errors import UsageError
 
 
 def estimate(
-    source: Annotated[
-        Path,
-        typer.Argument(help="Model file, project folder, or any folder that hls4ml wrote.", metavar="PROJECT|MODEL"),
+    sources: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Model file, project folder, or any folder that hls4ml wrote; with --learn, several folders.",
+            metavar="PROJECT|MODEL",
+        ),
     ],
+    learn: Annotated[  # noqa: FBT002  # typer needs a positional bool
+        bool,
+        typer.Option(
+            "--learn",
+            help="Add synthesized project folders to the local calibration file, which corrects later estimates.",
+        ),
+    ] = False,
     input: options.Input = None,  # noqa: A002  # the flag's name
     input_type: options.InputType = None,
     bits: options.Bits = None,
@@ -43,8 +54,12 @@ def estimate(
     """
     from fpgacnn import api
 
+    if learn:
+        return _learn(sources, json=json, quiet=quiet)
+    if len(sources) > 1:
+        raise UsageError(what=f"estimate takes one model or folder, not {len(sources)}; only --learn takes several")
     record = api.estimate(
-        source,
+        sources[0],
         input=input,
         input_type=input_type,
         bits=bits,
@@ -70,3 +85,22 @@ def estimate(
 
         show(estimate_report(record))
     return 0 if record.fits else 1
+
+
+def _learn(folders: list[Path], *, json: bool, quiet: bool) -> int:
+    from fpgacnn import api
+
+    learned = api.learn(*folders)
+    if json:
+        typer.echo(learned.to_json())
+    elif not quiet:
+        for one in learned.designs:
+            typer.echo(f"learned: {one.name}, {one.tool} HLS {one.version}, {one.part}, {one.clock_ns:g} ns")
+            for quantity, reported in one.reported.items():
+                estimated = one.estimated[quantity]
+                error = f", {estimated / reported - 1:+.0%}" if reported else ""
+                typer.echo(f"  {quantity}: estimate {estimated:,.0f}, reported {reported:,.0f}{error}")
+        for why in learned.left_out:
+            typer.echo(f"left out: {why}")
+        typer.echo(f"{learned.known} designs in {learned.file}; later estimates of the same tool and io type use them")
+    return 0

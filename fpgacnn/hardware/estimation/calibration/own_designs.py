@@ -1,0 +1,205 @@
+"""The local calibration file: estimates of the user's designs beside what the tools reported.
+
+It is $FPGACNN_CALIBRATION (`none`: no file), else fpgacnn/calibration.json below $XDG_DATA_HOME or ~/.local/share.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from math import exp, isfinite, log
+from pathlib import Path
+from typing import Any
+
+from fpgacnn.design import BackendName
+from fpgacnn.errors import CalibrationFileError
+from fpgacnn.hardware.devices import find
+from fpgacnn.hardware.estimation.constants import Constants, shipped
+from fpgacnn.hardware.estimation.graph.graph import HardwareGraph
+from fpgacnn.system.files.output import write_atomically
+from fpgacnn.system.files.regular import read_regular_text
+
+VARIABLE = "FPGACNN_CALIBRATION"
+SCHEMA = 1
+MAX_BYTES = 16 << 20
+MAX_RATIO = 1000.0
+QUANTITIES = ("LUT", "FF", "DSP", "BRAM_18K", "latency", "II")
+AFTER = tuple(f"after {quantity}" for quantity in QUANTITIES[:4])
+
+PRIOR_DESIGNS = 1.0
+"""The shipped constants count as much as so many designs of the user."""
+
+OTHER_VERSION, OTHER_FAMILY = 0.5, 0.5
+"""How much less a design of another version of the tool, or of another family of parts, says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnDesign:
+    """A synthesized design of the user.
+
+    `estimated` are numbers of the shipped constants, `reported` those of the tools, by quantity ("LUT", "after LUT",
+    "latency"). `firmware` is the digest of the design's C++, by which it is replaced if it is learned again.
+    """
+
+    name: str
+    firmware: str
+    tool: str
+    version: str
+    part: str
+    clock_ns: float
+    io: str
+    estimated: Mapping[str, float]
+    reported: Mapping[str, float]
+
+    def ratio(self, quantity: str) -> float | None:
+        """Report by estimate; None where one of them is missing or nothing."""
+        estimated, reported = self.estimated.get(quantity, 0.0), self.reported.get(quantity, 0.0)
+        if estimated <= 0 or reported <= 0:
+            return None
+        return min(MAX_RATIO, max(1 / MAX_RATIO, reported / estimated))
+
+
+def calibration_file() -> Path | None:
+    """The place of the file, whether it exists or not; None where none is wanted, or where there is no home folder."""
+    given = os.environ.get(VARIABLE)
+    if given is not None:
+        return None if given in {"", "none"} else Path(given)
+    base = Path(os.environ.get("XDG_DATA_HOME", ""))
+    if not base.is_absolute():  # as the XDG Base Directory Specification says
+        try:
+            base = Path.home() / ".local" / "share"
+        except RuntimeError:  # HOME is not set, and the user is not in the user database
+            return None
+    return base / "fpgacnn" / "calibration.json"
+
+
+def read_own_designs() -> tuple[OwnDesign, ...]:
+    """The designs of the local file; none where it does not exist.
+
+    Raises CalibrationFileError.
+    """
+    file = calibration_file()
+    if file is None:
+        return ()
+    try:
+        state = file.stat()
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise CalibrationFileError(file=file, why=error.strerror or str(error)) from error
+    return _read(file, state.st_mtime_ns, state.st_size)
+
+
+@cache
+def _read(file: Path, _modified: int, _size: int) -> tuple[OwnDesign, ...]:
+    try:
+        return parse(json.loads(read_regular_text(file, limit=MAX_BYTES)))
+    except OSError as error:
+        raise CalibrationFileError(file=file, why=error.strerror or str(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise CalibrationFileError(file=file, why=f"damaged: {error}") from error
+
+
+def parse(data: object) -> tuple[OwnDesign, ...]:
+    """Designs from the file's JSON.
+
+    Raises ValueError.
+    """
+    if not isinstance(data, dict) or data.get("schema") != SCHEMA or not isinstance(data.get("designs"), list):
+        raise ValueError(f'not {{"schema": {SCHEMA}, "designs": [...]}}')
+    return tuple(_design(entry, place) for place, entry in enumerate(data["designs"]))
+
+
+def _design(entry: object, place: int) -> OwnDesign:
+    if not isinstance(entry, dict):
+        raise ValueError(f"design {place} is no object")  # noqa: TRY004  # the file is wrong, not the caller
+    texts = {name: entry.get(name) for name in ("name", "firmware", "tool", "version", "part", "io")}
+    if not all(isinstance(value, str) for value in texts.values()):
+        raise ValueError(
+            f"design {place} has no {', '.join(name for name in texts if not isinstance(texts[name], str))}"
+        )
+    tables = {name: _numbers(entry.get(name), f"design {place}, {name}") for name in ("estimated", "reported")}
+    clock = _numbers({"clock_ns": entry.get("clock_ns")}, f"design {place}")["clock_ns"]
+    return OwnDesign(**texts, **tables, clock_ns=clock)  # type: ignore[arg-type]  # checked above
+
+
+def _numbers(value: object, where: str) -> dict[str, float]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{where}: no numbers by name")  # noqa: TRY004  # the file is wrong, not the caller
+    for name, number in value.items():
+        if isinstance(number, bool) or not isinstance(number, int | float) or not isfinite(number) or number < 0:
+            raise ValueError(f"{where}: {name} is no number of at least 0")
+    return {str(name): float(number) for name, number in value.items()}
+
+
+def write_own_designs(designs: Sequence[OwnDesign]) -> Path:
+    """Write the local file anew.
+
+    Raises CalibrationFileError where there is no place for it, WriteError.
+    """
+    file = calibration_file()
+    if file is None:
+        raise CalibrationFileError(file=VARIABLE, why="no calibration file is wanted, or there is no home folder")
+    entries: list[dict[str, Any]] = [asdict(one) for one in designs]
+    write_atomically(file, (json.dumps({"schema": SCHEMA, "designs": entries}, indent=1) + "\n").encode())
+    return file
+
+
+def merged(known: Sequence[OwnDesign], learned: Sequence[OwnDesign]) -> tuple[OwnDesign, ...]:
+    """The known designs with the learned ones; the same firmware with the same tool, part and clock counts once."""
+    found = {_key(one): one for one in (*known, *learned)}
+    return tuple(found.values())
+
+
+def _key(one: OwnDesign) -> tuple[object, ...]:
+    return one.firmware, one.tool, one.version, one.part, one.clock_ns
+
+
+def calibrated(model: HardwareGraph) -> Constants:
+    """The shipped constants, corrected by the user's designs of the same tool and io type.
+
+    Raises CalibrationFileError.
+    """
+    own = [one for one in read_own_designs() if (one.tool, one.io) == (model.tool.value, model.io.value)]
+    return _corrected(shipped(), own, model) if own else shipped()
+
+
+def _corrected(constants: Constants, own: Sequence[OwnDesign], model: HardwareGraph) -> Constants:
+    factors = {quantity: _factor(quantity, own, model) for quantity in (*QUANTITIES, *AFTER)}
+    for quantity in AFTER:  # their estimates are made of csynth's, which are corrected already
+        factors[quantity] /= factors[quantity.removeprefix("after ")]
+    bands = {
+        quantity: {
+            group: replace(band, factor=factors.get(quantity.removeprefix("layer "), 1.0))
+            for group, band in groups.items()
+        }
+        for quantity, groups in constants.bands.items()
+    }
+    return replace(constants, bands=bands, own_designs=_named(own))
+
+
+def _factor(quantity: str, own: Sequence[OwnDesign], model: HardwareGraph) -> float:
+    """The weighted geometric mean of report by estimate, drawn towards 1."""
+    weighted = [(ratio, _weight(one, model)) for one in own if (ratio := one.ratio(quantity)) is not None]
+    return exp(sum(weight * log(ratio) for ratio, weight in weighted) / (PRIOR_DESIGNS + sum(w for _, w in weighted)))
+
+
+def _weight(one: OwnDesign, model: HardwareGraph) -> float:
+    version = 1.0 if not model.version or model.version == one.version else OTHER_VERSION
+    return version * (1.0 if _family(one.part) == _family(model.part) else OTHER_FAMILY)
+
+
+def _family(part: str) -> str:
+    device = find(part)
+    return device.family if device else part
+
+
+def _named(own: Sequence[OwnDesign]) -> str:
+    """The designs that correct an estimate, as text."""
+    tools = sorted({f"{BackendName(one.tool).value.capitalize()} HLS {one.version}".strip() for one in own})
+    parts, clocks = sorted({one.part for one in own}), sorted({one.clock_ns for one in own})
+    count = f"{len(own)} design" + ("s" if len(own) > 1 else "")
+    return f"{count} of yours ({', '.join(tools)}; {', '.join(parts)}; {', '.join(f'{one:g}' for one in clocks)} ns)"

@@ -1,0 +1,146 @@
+"""Own designs of the user: a file that is checked, and corrections that grow with the designs behind them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fpgacnn.errors import CalibrationFileError
+from fpgacnn.hardware.estimation import estimate
+from fpgacnn.hardware.estimation.calibration.own_designs import (
+    OwnDesign,
+    calibrated,
+    calibration_file,
+    merged,
+    parse,
+    read_own_designs,
+    write_own_designs,
+)
+from fpgacnn.hardware.estimation.constants import shipped
+from tests.support.structures import dense, pipeline
+
+DESIGN = OwnDesign(
+    name="tagger",
+    firmware="a1",
+    tool="vivado",
+    version="2019.2",
+    part="xczu9eg-ffvb1156-2-e",
+    clock_ns=5.0,
+    io="parallel",
+    estimated={"LUT": 1000.0, "FF": 400.0, "after LUT": 500.0, "latency": 8.0, "DSP": 0.0},
+    reported={"LUT": 500.0, "FF": 400.0, "after LUT": 250.0, "latency": 16.0, "DSP": 3.0},
+)
+MODEL = pipeline(dense(np.full((16, 16), 683)))
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A calibration file of the test."""
+    monkeypatch.setenv("FPGACNN_CALIBRATION", str(tmp_path / "own" / "calibration.json"))
+    return tmp_path / "own" / "calibration.json"
+
+
+def test_designs_are_written_and_read(file: Path) -> None:
+    assert read_own_designs() == ()
+    assert write_own_designs([DESIGN]) == file
+    assert read_own_designs() == (DESIGN,)
+    write_own_designs([DESIGN, replace(DESIGN, firmware="b2")])
+    assert len(read_own_designs()) == 2, "a file that has changed is read again"
+
+
+def test_the_same_firmware_counts_once_and_with_another_clock_again() -> None:
+    again, slower = replace(DESIGN, reported={"LUT": 600.0}), replace(DESIGN, clock_ns=10.0)
+    assert merged([DESIGN], [again, slower]) == (again, slower)
+
+
+@pytest.mark.usefixtures("file")
+def test_estimates_move_towards_the_reports_and_further_with_more_designs() -> None:
+    plain = estimate(MODEL)
+    found = []
+    for count in (1, 3, 30):
+        write_own_designs([replace(DESIGN, firmware=str(place)) for place in range(count)])
+        found.append(estimate(MODEL))
+    luts = [one.totals.resources.lut.value for one in (plain, *found)]
+    assert luts == sorted(luts, reverse=True)
+    assert luts[1] == pytest.approx(luts[0] / 2**0.5, rel=0.01), "one design counts as much as the shipped constants"
+    assert luts[-1] == pytest.approx(luts[0] / 2, rel=0.05)
+    assert found[-1].totals.latency_cycles.value > 1.8 * plain.totals.latency_cycles.value
+    assert found[-1].after_synthesis.lut.value == pytest.approx(plain.after_synthesis.lut.value / 2, rel=0.05)
+    assert found[-1].totals.resources.ff == plain.totals.resources.ff
+    assert found[-1].layers[0].resources.lut.value < plain.layers[0].resources.lut.value
+    assert "corrected by 30 designs of yours (Vivado HLS 2019.2; xczu9eg-ffvb1156-2-e; 5 ns)" in found[-1].method
+    assert "corrected" not in plain.method
+
+
+@pytest.mark.usefixtures("file")
+@pytest.mark.parametrize("other", [{"tool": "vitis"}, {"io": "stream"}])
+def test_designs_of_another_tool_or_io_type_correct_nothing(other: dict[str, str]) -> None:
+    write_own_designs([replace(DESIGN, **other)])
+    assert calibrated(MODEL) is shipped()
+
+
+@pytest.mark.usefixtures("file")
+def test_designs_of_another_version_or_family_count_less() -> None:
+    def corrected(**changes: str) -> float:
+        write_own_designs([replace(DESIGN, **changes)])
+        return calibrated(MODEL).band("LUT", "parallel/latency").factor
+
+    same, version, family = corrected(), corrected(version="2020.1"), corrected(part="xc7z020clg400-1")
+    assert same < version < 1
+    assert same < family < 1
+
+
+@pytest.mark.usefixtures("file")
+def test_a_quantity_that_either_side_lacks_is_not_corrected() -> None:
+    write_own_designs([DESIGN])
+    assert calibrated(MODEL).band("DSP", "all").factor == 1
+    assert calibrated(MODEL).band("II", "all").factor == 1
+
+
+def test_no_file_is_wanted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("FPGACNN_CALIBRATION", "none")
+    assert calibration_file() is None
+    with pytest.raises(CalibrationFileError, match="no calibration file is wanted"):
+        write_own_designs([DESIGN])
+    monkeypatch.delenv("FPGACNN_CALIBRATION")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert calibration_file() == tmp_path / "fpgacnn" / "calibration.json"
+    monkeypatch.setenv("XDG_DATA_HOME", "relative")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert calibration_file() == tmp_path / "home" / ".local" / "share" / "fpgacnn" / "calibration.json"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"schema": 2, "designs": []}',
+        '{"schema": 1, "designs": [3]}',
+        '{"schema": 1, "designs": [{"name": "a"}]}',
+        "[" * 100_000,
+        b"\xff".decode("latin-1"),
+    ],
+)
+def test_a_damaged_file_is_an_error_with_its_cure(file: Path, text: str) -> None:
+    file.parent.mkdir()
+    file.write_text(text)
+    with pytest.raises(CalibrationFileError, match="damaged") as caught:
+        estimate(MODEL)
+    assert "--learn" in caught.value.cure
+
+
+@pytest.mark.parametrize("number", ["-1", "NaN", "Infinity", "true", '"3"', "null"])
+def test_numbers_of_the_file_are_checked(number: str) -> None:
+    write = json.dumps({"schema": 1, "designs": [{**_plain(), "reported": {"LUT": "HERE"}}]}).replace('"HERE"', number)
+    with pytest.raises(ValueError, match="design 0, reported: LUT"):
+        parse(json.loads(write))
+
+
+def _plain() -> dict[str, object]:
+    return {name: getattr(DESIGN, name) for name in OwnDesign.__slots__}
