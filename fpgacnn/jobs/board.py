@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fpgacnn.design.project import write_files
+from fpgacnn.errors import WriteError
 from fpgacnn.hardware.board.boards import Board
 from fpgacnn.hardware.board.tree import DESCRIPTION, FOLDER, NOT_RUN, BoardTree
 from fpgacnn.hardware.hls.lower import lower
@@ -16,7 +17,7 @@ from fpgacnn.jobs.golden_vectors import read as read_golden
 from fpgacnn.jobs.golden_vectors.vectors import TEXT
 from fpgacnn.passes.quantization.quantize import leading_quantizer
 from fpgacnn.pipeline.checking.board_check import made, wrapper_of, wrapper_reports
-from fpgacnn.pipeline.inputs import Events, to_codes
+from fpgacnn.pipeline.inputs import Events, input_shapes, to_codes
 from fpgacnn.pipeline.open_project import OpenedProject, open_project
 from fpgacnn.pipeline.planning import project_choices
 from fpgacnn.pipeline.test_vectors import CSIM_WORK, affordable, own_events
@@ -107,7 +108,21 @@ def write_board(request: BoardRequest, progress: Progress = silent) -> BoardReco
             reports = tuple(wrapper_reports(wrapper, project, opened.design, few, some, seconds=seconds))
     with watch.stage("write", f"writing {folder}"), atomic_folder(folder, DESCRIPTION) as stage:
         write_files(stage, tree.files)
+        _keep_build(folder, stage)
     return _record(request, opened, tree, folder, events.origin, reports)
+
+
+def _keep_build(folder: Path, stage: Path) -> None:
+    """Take what build.sh made in the old folder: hours of Vivado, whose steps name the design that they belong to.
+
+    Raises WriteError.
+    """
+    built = folder / "build"
+    if built.is_dir() and not built.is_symlink():
+        try:
+            built.rename(stage / "build")
+        except OSError as error:
+            raise WriteError(file=built, why=error.strerror or str(error)) from error
 
 
 def _events(project: Path, opened: OpenedProject) -> Events:
@@ -115,7 +130,8 @@ def _events(project: Path, opened: OpenedProject) -> Events:
     golden = golden_folder(project)
     if (golden / TEXT).is_file():
         found = read_golden(golden, project)
-        return Events(values=found.inputs, labels=None, origin=f"golden vectors of {golden}")
+        if [one.shape[1:] for one in found.inputs] == list(input_shapes(opened.network).values()):
+            return Events(values=found.inputs, labels=None, origin=f"golden vectors of {golden}")
     return own_events(opened.network, project_choices(opened.design, opened.network))
 
 

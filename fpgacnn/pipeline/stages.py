@@ -10,7 +10,7 @@ from fpgacnn.design import BackendName, Design, IoType, serialize
 from fpgacnn.design.project import RECORD, HlsProject, files_digest, project_folder, refuse_foreign, write_files
 from fpgacnn.design.rtl_project import RtlProject
 from fpgacnn.errors import InternalError, RtlTargetError, UnsupportedOptionError, UsageError, naming
-from fpgacnn.hardware.board.tree import FOLDER, BoardTree
+from fpgacnn.hardware.board.tree import FOLDER, NOT_RUN, BoardTree, refuse_other_tools
 from fpgacnn.hardware.hls import backend
 from fpgacnn.hardware.hls.lower import Lowered, lower
 from fpgacnn.hardware.rtl import backend as rtl_backend
@@ -105,6 +105,8 @@ def convert(request: Request, progress: Progress = silent) -> RunRecord:
     watch = Stopwatch(progress=progress)
     target, notes = located(request.target, unlisted=request.unlisted_part)
     request = replace(request, target=target)
+    if request.board is not None:
+        refuse_other_tools(request.board, target)
     if request.csim_events != 0:
         find_compiler()
         if target.backend is BackendName.RTL:
@@ -151,6 +153,7 @@ def convert(request: Request, progress: Progress = silent) -> RunRecord:
                     *unused_fifo(request, sized),
                     *_fewer(found.events, events, request),
                     *record.notes,
+                    *_board_notes(tree, folder),
                 ),
             )
             if request.profile:
@@ -159,6 +162,15 @@ def convert(request: Request, progress: Progress = silent) -> RunRecord:
             with watch.stage("write", f"writing {folder}"):
                 write_files(stage, {**files, **below_board(tree), RECORD: record.to_json().encode()})
     return record
+
+
+def _board_notes(tree: BoardTree | None, folder: Path) -> tuple[str, ...]:
+    """Where the files of a board are, and that no tool of the vendor has run them."""
+    if tree is None:
+        return ()
+    return (
+        f"files for {tree.board.title} are in {folder / FOLDER / tree.board.name}, begin with README.md. {NOT_RUN}",
+    )
 
 
 def _for_board(run: Run, project: HlsProject | RtlProject, emulated: Emulated) -> BoardTree | None:

@@ -4,40 +4,51 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import fpgacnn
 from fpgacnn.hardware.board.boards import Board, BoardKind, boards, find_board
 from fpgacnn.hardware.devices import find
+from fpgacnn.pipeline.open_project import open_project
 from tests.support.command import run
 from tests.support.files import tiny_model
+from tests.support.vivado_reports import Netlist, utilization_rpt
 
+ROUTED = Netlist(design="fpgacnn_design_wrapper", state="Routed", command="report_utilization -file fpgacnn.rpt")
 PAGE = (Path(__file__).parents[2] / "docs" / "board.md").read_text(encoding="utf-8")
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    tiny_model(tmp_path / "m.h5")
-    done = run(tmp_path, "convert", "m.h5", "--no-csim", "--reference", "none", "-o", "p")
+@pytest.fixture(scope="module")
+def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("converted")
+    tiny_model(place / "m.h5")
+    done = run(place, "convert", "m.h5", "--no-csim", "--reference", "none", "-o", "p")
     assert done.returncode == 0, done.stderr
+    return place
+
+
+@pytest.fixture
+def folder(converted: Path, tmp_path: Path) -> Path:
+    shutil.copytree(converted / "p", tmp_path / "p")
     return tmp_path
 
 
-def test_a_project_gets_the_files_of_every_board(folder: Path) -> None:
-    for name, board in boards().items():
-        done = run(folder, "board", "p", "--board", name, "--csim-events", "0", "--json")
-        assert done.returncode == 0, done.stderr
-        record = json.loads(done.stdout)
-        assert (record["part"], record["board"], record["word_bits"]) == (board.part, name, board.word_bits)
+def test_a_project_gets_the_files_of_a_board_of_every_kind(folder: Path) -> None:
+    for name in ("pynq-z2", "kv260", "arty-a7-100", "alveo-u50"):
+        board = boards()[name]
+        record = fpgacnn.board(folder / "p", name, csim_events=0)
+        assert (record.part, record.board, record.word_bits) == (board.part, name, board.word_bits)
         place = folder / "p" / "board" / name
-        assert {str(one.relative_to(place)) for one in place.rglob("*") if one.is_file()} == set(record["files"])
-        assert any("No Vivado" in note for note in record["notes"])
+        assert {str(one.relative_to(place)) for one in place.rglob("*") if one.is_file()} == set(record.files)
+        assert any("No Vivado" in note for note in record.notes)
         assert (place / "build.sh").stat().st_mode & 0o100
-    again = run(folder, "verify", "p", "--no-csim", "--json")
-    assert again.returncode == 0, again.stderr
-    assert not [note for note in json.loads(again.stdout)["notes"] if "differ from what" in note]
+    assert {find_board(name).kind for name in ("pynq-z2", "kv260", "arty-a7-100", "alveo-u50")} == set(BoardKind)
+    assert open_project(folder / "p").notes == ()
 
 
 @pytest.mark.agree
@@ -50,6 +61,9 @@ def test_convert_for_a_board_compares_the_wrapper_and_verify_does_it_again(tmp_p
     assert (record["target"]["part"], record["target"]["clock_ns"]) == ("xck26-sfvc784-2LV-c", 5.0)
     (row,) = [one for one in record["verification"] if one["left"] == "wrapper with stalls"]
     assert (row["holds"], row["events"], row["mismatches"]) == (True, 20, 0)
+    (note,) = [one for one in record["notes"] if "AMD Kria KV260" in one]
+    assert "p/board/kv260" in note
+    assert "No Vivado" in note
     again = run(tmp_path, "verify", "p", "--reference", "none", "--json")
     assert again.returncode == 0, again.stderr
     assert "wrapper with stalls" in [one["left"] for one in json.loads(again.stdout)["verification"]]
@@ -70,15 +84,30 @@ def test_part_and_clock_follow_from_the_board(tmp_path: Path) -> None:
     assert "pynq-z1, pynq-z2" in unknown.stderr
 
 
-def test_a_project_for_vivado_hls_is_refused_by_name(tmp_path: Path) -> None:
+def test_a_conversion_for_a_board_with_vivado_hls_leaves_nothing(tmp_path: Path) -> None:
     tiny_model(tmp_path / "m.h5")
-    flags = ("--no-csim", "--reference", "none", "--backend", "vivado", "-o", "p")
-    assert run(tmp_path, "convert", "m.h5", *flags).returncode == 0
-    done = run(tmp_path, "board", "p", "--board", "pynq-z2")
+    done = run(tmp_path, "convert", "m.h5", "--no-csim", "--backend", "vivado", "--board", "pynq-z2", "-o", "p")
     assert done.returncode == 2
     assert "FC230" in done.stderr
-    assert "needs Vitis HLS 2021.1 to 2025.2" in done.stderr
-    assert not (tmp_path / "p" / "board").exists()
+    assert not (tmp_path / "p").exists()
+
+
+@pytest.mark.agree
+def test_what_was_built_stays_and_its_reports_are_read(folder: Path) -> None:
+    """A second `fpgacnn board`, as after `freeze`, keeps hours of Vivado; `synth --read-only` reads them."""
+    assert run(folder, "board", "p", "--board", "pynq-z2", "--csim-events", "0").returncode == 0
+    place = folder / "p" / "board" / "pynq-z2"
+    (place / "build" / "reports").mkdir(parents=True)
+    (place / "build" / "reports" / "fpgacnn_utilization_routed.rpt").write_text(utilization_rpt(ROUTED))
+    assert run(folder, "freeze", "p", "--events", "5").returncode == 0
+    done = run(folder, "board", "p", "--board", "pynq-z2", "--csim-events", "0", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "golden vectors" in json.loads(done.stdout)["origin"]
+    with np.load(place / "python" / "vectors.npz") as vectors:
+        assert len(vectors["input_0"]) == 5
+    assert (place / "build" / "reports" / "fpgacnn_utilization_routed.rpt").read_text() == utilization_rpt(ROUTED)
+    read = run(folder, "synth", str(place), "--read-only", "--json")
+    assert "fpgacnn_utilization_routed.rpt" in read.stdout, read.stderr
 
 
 def test_a_board_or_a_report_is_needed(folder: Path) -> None:

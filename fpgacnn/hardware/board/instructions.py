@@ -13,12 +13,15 @@ The results are in `build/output`, logs in `build/logs`. `fpgacnn synth . --read
 """
 
 _PYNQ = """```sh
-scp -r python build/output/fpgacnn.bit build/output/fpgacnn.hwh xilinx@{host}:fpgacnn/
-ssh xilinx@{host}
-cd fpgacnn && mv python/* .
-sudo -E python3 fpgacnn_run.py self-test            # compares every code of the golden vectors
-sudo -E python3 fpgacnn_run.py benchmark
-sudo -E python3 fpgacnn_run.py predict events.npy   # values and codes: answers.npz
+ssh {user}@{host} mkdir -p fpgacnn
+scp -r python/* build/output/fpgacnn.bit build/output/fpgacnn.hwh {user}@{host}:fpgacnn/
+ssh {user}@{host}
+sudo -i                                     # PYNQ 3 lies in an environment of root's
+source /etc/profile.d/pynq_venv.sh
+cd /home/{user}/fpgacnn
+python3 fpgacnn_run.py self-test            # compares every code of the golden vectors
+python3 fpgacnn_run.py benchmark
+python3 fpgacnn_run.py predict events.npy   # values and codes: answers.npz
 ```
 
 C++ on Linux without PYNQ, with the bitstream loaded and u-dma-buf for the buffers:
@@ -54,11 +57,12 @@ python3 python/fpgacnn_run.py benchmark --bitstream build/output/fpgacnn.xclbin
 
 def instructions(board: Board, warning: str) -> str:
     """The README of a board's folder."""
+    kria = board.part.startswith("xck26")
     card = board.kind is BoardKind.ALVEO
     steps = "kernel, link" if card else "IP, block design, synthesis, implementation, bitstream"
     run = {
-        BoardKind.ZYNQ7000: _PYNQ.format(host="pynq"),
-        BoardKind.ZYNQMP: _PYNQ.format(host="kria" if board.name.startswith("k") else "pynq"),
+        BoardKind.ZYNQ7000: _PYNQ.format(user="xilinx", host="pynq"),
+        BoardKind.ZYNQMP: _PYNQ.format(user="ubuntu" if kria else "xilinx", host="kria" if kria else "pynq"),
         BoardKind.UART: _UART,
         BoardKind.ALVEO: _ALVEO.format(platform=board.platform),
     }[board.kind]

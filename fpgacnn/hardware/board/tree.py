@@ -11,7 +11,7 @@ from importlib.resources import files as resources
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgacnn.design import BackendName, Design
+from fpgacnn.design import BackendName, Design, Target
 from fpgacnn.design.project import HlsProject, files_digest
 from fpgacnn.errors import BoardRefusedError
 from fpgacnn.hardware.board.boards import Board, BoardKind
@@ -58,6 +58,15 @@ def board_layout(board: Board, project: HlsProject, design: Design) -> Layout:
     return layout_of(design, [top.channels for top in tops], firmware_digest(project), board.word_bits)
 
 
+def refuse_other_tools(board: Board, target: Target) -> None:
+    """Raise BoardRefusedError for a project of Vivado HLS, whose releases end with 2020.1."""
+    if target.backend is BackendName.VIVADO:
+        raise BoardRefusedError(
+            what=f"a project for Vivado HLS on {board.name}",
+            why="the wrapper needs Vitis HLS 2021.1 to 2025.2; convert with --backend vitis",
+        )
+
+
 def board_tree(
     board: Board, project: HlsProject, design: Design, entries: Sequence[Entry], test: SelfTest
 ) -> BoardTree:
@@ -65,11 +74,7 @@ def board_tree(
 
     Raises BoardRefusedError for a project of Vivado HLS, WrapperFormError.
     """
-    if design.target.backend is not BackendName.VITIS:
-        raise BoardRefusedError(
-            what=f"a project for Vivado HLS on {board.name}",
-            why="the wrapper needs Vitis HLS 2021.1 to 2025.2; convert with --backend vitis",
-        )
+    refuse_other_tools(board, design.target)
     layout = board_layout(board, project, design)
     description = _json(describe(board, layout, entries))
     here = {

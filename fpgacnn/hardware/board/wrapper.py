@@ -120,6 +120,16 @@ def _source(layout: Layout, tops: Sequence[TopPort]) -> str:
         for (top, words), name in zip(pairs, some, strict=True)
         for line in _local(top, words, name, alone=len(pairs) == 1)
     ]
+    network = [
+        f"    fpgacnn_read(in_stream, {', '.join(names[0])}, states);",
+        f"    {TOP}({', '.join((*names[0], *names[1]))});",
+        f"    fpgacnn_write({', '.join(names[1])}, states, out_stream);",
+    ]
+    states = [
+        '    hls::stream<fpgacnn_axi::state> states("states");',
+        f"    #pragma HLS STREAM variable=states depth={EVENTS_IN_FLIGHT}",
+    ]
+    whole = [*local, *states, "", *network]
     order = "pixels follow each other through FIFOs" if streamed else "all values of an event at once"
     return f"""// The network between two AXI4-Streams: {order}. Written by fpgacnn.
 #include "fpgacnn_wrapper.h"
@@ -152,13 +162,7 @@ void {STREAM_TOP}(hls::stream<fpgacnn_axi::packet> &in_stream, hls::stream<fpgac
     #pragma HLS INTERFACE axis port=out_stream
     #pragma HLS INTERFACE ap_ctrl_none port=return
     #pragma HLS DATAFLOW
-{chr(10).join(local)}
-    hls::stream<fpgacnn_axi::state> states("states");
-    #pragma HLS STREAM variable=states depth={EVENTS_IN_FLIGHT}
-
-    fpgacnn_read(in_stream, {", ".join(names[0])}, states);
-    {TOP}({", ".join((*names[0], *names[1]))});
-    fpgacnn_write({", ".join(names[1])}, states, out_stream);
+{chr(10).join(whole)}
 }}
 
 static void fpgacnn_load(
@@ -178,8 +182,10 @@ static void fpgacnn_load(
 static void fpgacnn_events(
     hls::stream<fpgacnn_axi::packet> &in_stream, hls::stream<fpgacnn_axi::packet> &out_stream, unsigned events
 ) {{
-    for (unsigned event = 0; event < events; event++)
-        {STREAM_TOP}(in_stream, out_stream);
+    for (unsigned event = 0; event < events; event++) {{
+        #pragma HLS DATAFLOW
+{chr(10).join(f"    {line}".rstrip() for line in whole)}
+    }}
 }}
 
 static void fpgacnn_store(

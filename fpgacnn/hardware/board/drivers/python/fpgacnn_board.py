@@ -301,7 +301,7 @@ class BoardNetwork:
                 )
         return len(given[0])
 
-    def benchmark(self, events: int = 10_000, repeats: int = 5) -> dict[str, float]:
+    def benchmark(self, events: int = 1000, repeats: int = 3) -> dict[str, float]:
         """Measure with the golden vectors, repeated: events per second in frames, and the time of a single event."""
         with np.load(self.folder / "vectors.npz") as arrays:
             few = [arrays[f"input_{number}"] for number in range(len(self.inputs))]

@@ -5,6 +5,7 @@ fpgacnn copies this file beside `fpgacnn_board.py`. Python 3.10 or newer.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -81,7 +82,7 @@ class DmaTransport:
         self.words, self._registers, self._flush = words, registers, flush
         self._given, self._taken = allocate(words), allocate(words)
         self.word_bytes = self._given.words.dtype.itemsize
-        self._busy = False
+        self._lock = threading.Lock()
         self._reset()
 
     def exchange(self, frame: NDArray[Any], answers: int, seconds: float) -> NDArray[Any]:
@@ -129,13 +130,12 @@ class DmaTransport:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Refuse a second exchange while one runs: its answers would be mixed with the first one's."""
-        if self._busy:
+        if not self._lock.acquire(blocking=False):
             raise TransportError("another exchange runs on this DMA; a DMA carries one frame at a time")
-        self._busy = True
         try:
             yield
         finally:
-            self._busy = False
+            self._lock.release()
 
     def _reset(self) -> None:
         """Reset both channels (one reset bit is for the whole DMA), and start them."""
