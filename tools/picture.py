@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 COMMAND = "fpgacnn demo digits"
-WIDTH = 150
+WIDTH = 100
 PICTURE = Path(__file__).parents[1] / "docs" / "images" / "demo.svg"
 WITHOUT_WEB_FONTS = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
 """Rich's template loads fonts from a server; any monospaced font on the reader's machine will do."""
