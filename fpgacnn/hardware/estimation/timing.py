@@ -28,6 +28,9 @@ ADD_NS, MULTIPLY_NS = {True: 2.1, False: 0.6}, {True: 5.0, False: 2.2}
 SLOW_NS, RELAXED_NS = 6.0, 15.0
 """Below this cycle time the 7 series needs two cycles instead of one."""
 
+WAITS_IN_2D, WAITS_IN_1D = "2022.2", "2023.1"
+"""The first versions of Vitis HLS that do not overlap the pixels of a line buffer, in two dimensions and in one."""
+
 READ_WEIGHTS = 1
 """Cycles in which the first weights are read from memory."""
 
@@ -198,19 +201,32 @@ def pixel_cycles(layer: TemplateCall, model: HardwareGraph, product: Multiplicat
     """Cycles between two pixels of a streamed convolution.
 
     With weights in memory the reuse loop and the code around it run one after the other. With constants the loop over
-    pixels is pipelined; Vitis cannot overlap two pixels of a line buffer in two dimensions, because both turn the same
-    counters, and takes the whole depth of the function for each.
+    pixels is pipelined, unless the tool does not overlap two pixels that turn the same counters of a line buffer, and
+    takes the whole depth of the function for each (`waits_for_pixels`).
     """
     depth = budget.depth(product, layer.products[1])
     if product.in_memory:
         return layer.reuse + around_reuse_loop(model, budget) + _shift_loops(layer, model)
-    vitis = model.tool is BackendName.VITIS and layer.in_shape[0] > 1
+    waits = waits_for_pixels(layer, model)
     shared = (
         1
         if layer.reuse == 1
         else min(layer.reuse, product.rounds + depth + (1 if budget.budget_ns > RELAXED_NS else 2))
     )
-    return max(shared, depth + 2) if vitis else shared
+    return max(shared, depth + 2) if waits else shared
+
+
+def waits_for_pixels(layer: TemplateCall, model: HardwareGraph) -> bool:
+    """Whether a streamed convolution with constants finishes a pixel before it takes the next one.
+
+    Vitis HLS 2022.1 still overlaps them, 2022.2 does not in two dimensions, 2023 and later do not in one either.
+    """
+    if model.tool is BackendName.VIVADO:
+        return False
+    lines = layer.in_shape[0] > 1
+    if not model.version:
+        return lines
+    return model.version >= (WAITS_IN_2D if lines else WAITS_IN_1D)
 
 
 def _shift_loops(layer: TemplateCall, model: HardwareGraph) -> int:
