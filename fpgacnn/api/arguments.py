@@ -66,8 +66,9 @@ class TargetOptions(TypedDict, total=False):
 
     `part`: an FPGA part or a board. `clock_ns`: the clock period. `io`: parallel or stream. `strategy`: latency,
     resource or da. `reuse`: products for each multiplier and result. `reuse_of`, `strategy_of`: those of single layers
-    by name. `backend`: vitis or vivado. `fifo`: depths of the FIFOs of a streamed design: auto (the smallest that keep
-    the interval), frame, a JSON file, or a dict of depths by FIFO. Without `io`, `convert` streams where hls4ml can.
+    by name. `backend`: vitis, vivado or rtl. `fifo`: depths of the FIFOs of a streamed design: auto (the smallest that
+    keep the interval), frame, a JSON file, or a dict of depths by FIFO. Without `io`, `convert` streams where hls4ml
+    can.
     """
 
     part: str | None

@@ -11,7 +11,7 @@ from fpgacnn.design import BackendName, Design, IoType
 from fpgacnn.errors import FpgacnnError, VerilatorMissingError
 from fpgacnn.hardware.rtl import backend
 from fpgacnn.hardware.rtl.kernels.arithmetic import ROUNDINGS, ArithmeticGraph, Op
-from fpgacnn.ir.fixed_point import CodeArray, Format, Overflow, requantize
+from fpgacnn.ir.fixed_point import CodeArray, Codes, Format, Overflow, requantize
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.rtl.run import RtlSimulation, Traffic
 from fpgacnn.sim.rtl.verilator import find_verilator
@@ -123,8 +123,10 @@ def differing(build: Builder, events: int, *, random_seed: int = 1) -> list[str]
     simulation = RtlSimulation(backend.convert(design), design)
     expected = ReferenceEmulator(design).run(codes).outputs
     found = list[str]()
-    if not simulation.run(codes) or not simulation.clocks_equal_schedule:
-        found.append("clocks differ from the schedule")
+    for count in (1, 2, 3, events):
+        simulation.run([Codes(array=one.array[:count], format=one.format) for one in codes])
+        if not simulation.clocks_equal_schedule:
+            found.append(f"clocks of {count} frames differ from the schedule")
     for traffic in (
         Traffic(),
         Traffic(pauses=40, seed=random_seed),

@@ -66,7 +66,7 @@ def _layers(design: Design, built: BuiltTop) -> tuple[RtlLayer, ...]:
     found = []
     for layer in design.model.layers:
         stream = built.streams[layer.name]
-        own = (f"{TOP}_{layer.name}", f"{TOP}_{layer.name}_multiply", f"{TOP}_{layer.name}_cast")
+        own = (f"{TOP}_{layer.name}", f"multiply_{layer.name}", f"cast_{layer.name}")
         kernels = [built.netlist.kernels[name] for name in own if name in built.netlist.kernels]
         found.append(
             RtlLayer(

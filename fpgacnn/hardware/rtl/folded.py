@@ -20,7 +20,7 @@ BLOCK_MEMORY_LINES = 128
 
 
 def folded_product(
-    netlist: Netlist, name: str, kernel: str, given: Stream, matrix: CodeArray, fold: Fold
+    netlist: Netlist, name: str, given: Stream, matrix: CodeArray, fold: Fold
 ) -> tuple[Stream, tuple[CodeArray, CodeArray]]:
     """The exact sums of `word @ matrix` over all words of a frame, and their ends.
 
@@ -32,7 +32,7 @@ def folded_product(
     outputs, bits = matrix.shape[1], weight_bits(matrix)
     lines = words * fold.clocks
     address_bits = max(1, (lines - 1).bit_length())
-    multiply, part_bits = _multipliers(f"{kernel}_multiply", given.form, fold.elements, outputs, bits)
+    multiply, part_bits = _multipliers(f"multiply_{name}", given.form, fold.elements, outputs, bits)
     ends = _ends(matrix, given.form)
     wide = max(sum_bits(ends), part_bits)
     names = {
@@ -42,7 +42,7 @@ def folded_product(
             "part_first",
             "part_last",
             "address",
-            "part",
+            "parts",
             "weights",
             "part_later",
             "later_valid",
@@ -59,7 +59,7 @@ def folded_product(
         ("part_first", 1),
         ("part_last", 1),
         ("address", address_bits),
-        ("part", part_width),
+        ("parts", part_width),
         ("weights", fold.elements * outputs * bits),
         ("part_later", part_width),
         ("later_valid", 1),
@@ -88,15 +88,15 @@ def folded_product(
             "out_first": names["part_first"],
             "out_last": names["part_last"],
             "address": names["address"],
-            "out_data": names["part"],
+            "out_data": names["parts"],
         },
     )
-    memory = f"{kernel}_weights"
+    memory = f"weights_of_{name}"
     netlist.memories[memory] = _memory(
         memory, _lines(matrix, given.channels, fold, bits), fold.elements * outputs * bits, address_bits
     )
     netlist.lines.append(
-        f"  {memory} memory_{name} (.clk(clk), .address({names['address']}), .data({names['weights']}));"
+        f"  {memory} u_memory_{name} (.clk(clk), .address({names['address']}), .data({names['weights']}));"
     )
     netlist.module(
         "fpgacnn_delay",
@@ -104,14 +104,14 @@ def folded_product(
         {"DW": part_width, "N": 1},
         {
             "in_valid": names["part_valid"],
-            "in_data": names["part"],
+            "in_data": names["parts"],
             "out_valid": names["later_valid"],
             "out_data": names["part_later"],
         },
     )
     netlist.kernels[multiply.name] = multiply
     netlist.lines.append(
-        f"  {multiply.name} multiply_{name} (.clk(clk), .in0({names['part_later']}), .in1({names['weights']}),"
+        f"  {multiply.name} u_multiply_{name} (.clk(clk), .in0({names['part_later']}), .in1({names['weights']}),"
         f" .out({names['products']}));"
     )
     netlist.module(

@@ -170,7 +170,7 @@ class StreamBuilder:
             made = kernels.linear(layer, operation, precision, given.form, matrix, kernel)
             return self._netlist.kernel(made, name, given, [given.data], precision.result.format)
         self.folds[name] = fold
-        sums, ends = folded_product(self._netlist, name, kernel, given, matrix, fold)
+        sums, ends = folded_product(self._netlist, name, given, matrix, fold)
         made = kernels.folded_end(layer, operation, precision, given.form, ends, kernel)
         return self._netlist.kernel(made, name, sums, [sums.data], precision.result.format)
 
@@ -330,14 +330,14 @@ class StreamBuilder:
             return list(given)
         if len(layer.shape) > 1:
             raise RtlUnsupportedError(layer=layer.name, why="its inputs come in tokens of different sizes")
-        return [as_word(self._netlist, f"{layer.name}_{number}", one) for number, one in enumerate(given)]
+        return [as_word(self._netlist, f"{number}_{layer.name}", one) for number, one in enumerate(given)]
 
     def _concatenate(self, layer: hw.Layer, operation: src.Concatenate, given: Sequence[Stream]) -> Stream:
         precision, name = self._design.plan.layers[layer.name], layer.name
         if operation.axis != len(layer.shape) - 1:
             return self._stack(layer, operation, given)
         if len(layer.shape) == 1:
-            streams = [as_word(self._netlist, f"{name}_{number}", one) for number, one in enumerate(given)]
+            streams = [as_word(self._netlist, f"{number}_{name}", one) for number, one in enumerate(given)]
         elif len({one.tokens for one in given}) == 1:
             streams = list(given)
         else:
@@ -353,12 +353,12 @@ class StreamBuilder:
         words = list[Stream]()
         for number, one in enumerate(given):
             self._refuse_large(layer, one)
-            words.append(as_word(self._netlist, f"{name}_{number}", one))
+            words.append(as_word(self._netlist, f"{number}_{name}", one))
         joint = joined(self._netlist, name, words)
         forms, sizes = [one.form for one in words], [one.channels for one in words]
         made = kernels.concatenated(precision, forms, sizes, f"{self._top}_{name}")
         together = self._netlist.kernel(
-            made, f"together_{name}", joint[0], [one.data for one in joint], precision.result.format
+            made, name, joint[0], [one.data for one in joint], precision.result.format, role="stack_"
         )
         places, first = list[NDArray[np.int64]](), 0
         for source in layer.inputs:

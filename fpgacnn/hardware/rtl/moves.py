@@ -101,7 +101,7 @@ def joined(netlist: Netlist, name: str, given: Sequence[Stream]) -> list[Stream]
     together = f"together_{name}"
     netlist.wire(together, 1)
     found = [
-        netlist.fifo(f"{name}_{number}", one, together, schedule.fill(one.times, times))
+        netlist.fifo(f"{number}_{name}", one, together, schedule.fill(one.times, times))
         for number, one in enumerate(given)
     ]
     netlist.lines.append(f"  assign {together} = {' && '.join(one.valid for one in found)};")
@@ -138,8 +138,8 @@ def reduced(
     if average:
         cast = ArithmeticGraph()
         casts = [cast.cast(node, given.form.fraction, accumulator) for node in vector(cast, given.form, given.channels)]
-        made = kernel_of(f"{kernel}_cast", cast, [given.form], [given.channels], casts, accumulator)
-        cells = netlist.kernel(made, f"cell_{name}", given, [given.data], accumulator)
+        made = kernel_of(f"cast_{name}", cast, [given.form], [given.channels], casts, accumulator)
+        cells = netlist.kernel(made, name, given, [given.data], accumulator, role="cell_")
     bits = cells.form.width + (given.tokens.bit_length() if average else 0) + 1
     total = _total(netlist, name, cells, bits, average=average)
     end = ArithmeticGraph()

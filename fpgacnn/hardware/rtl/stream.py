@@ -40,7 +40,11 @@ class Stream:
 
 @dataclass(slots=True, kw_only=True)
 class Netlist:
-    """The top module while it is built: lines, kernels by name, and what each layer became."""
+    """The top module while it is built: lines, kernels by name, and memories.
+
+    Every name is a fixed beginning and then the whole name of a layer, and no beginning continues another one, so that
+    no layer's name can make two names equal. Instances begin with `u_`.
+    """
 
     frame_clocks: int
     lines: list[str] = field(default_factory=list)
@@ -52,7 +56,7 @@ class Netlist:
         """An instance; every module has `clk` and `rst`."""
         values = ", ".join(f".{key}({value})" for key, value in parameters.items())
         wires = ", ".join(f".{key}({value})" for key, value in {"clk": "clk", "rst": "rst", **ports}.items())
-        self.lines.append(f"  {kind} #({values}) {name} ({wires});")
+        self.lines.append(f"  {kind} #({values}) u_{name} ({wires});")
 
     def wire(self, name: str, bits: int) -> None:
         """A wire."""
@@ -78,16 +82,21 @@ class Netlist:
         )
         return replace(given, valid=valid, data=data)
 
-    def kernel(self, kernel: Kernel, instance: str, given: Stream, vectors: list[str], result: Format) -> Stream:
-        """A kernel behind a stream; `vectors` are its inputs, `given` has the valid of all of them."""
+    def kernel(
+        self, kernel: Kernel, name: str, given: Stream, vectors: list[str], result: Format, *, role: str = ""
+    ) -> Stream:
+        """A kernel behind a stream; `vectors` are its inputs, `given` has the valid of all of them.
+
+        `role` begins the names of a kernel that is not the last one of its layer.
+        """
         self.kernels[kernel.name] = kernel
-        valid, data = f"valid_{instance}", f"data_{instance}"
+        valid, data = f"{role}valid_{name}", f"{role}data_{name}"
         channels = len(kernel.results)
         self.wire(valid, 1)
         self.wire(data, channels * result.width)
         wires = ", ".join(f".in{number}({vector})" for number, vector in enumerate(vectors))
-        self.lines.append(f"  {kernel.name} kernel_{instance} (.clk(clk), {wires}, .out({data}));")
-        self.delay(f"delay_{instance}", given.valid, valid, kernel.latency)
+        self.lines.append(f"  {kernel.name} u_{role}kernel_{name} (.clk(clk), {wires}, .out({data}));")
+        self.delay(f"{role}delay_{name}", given.valid, valid, kernel.latency)
         return replace(
             given,
             channels=channels,

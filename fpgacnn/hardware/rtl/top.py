@@ -171,22 +171,22 @@ def _text(
 
 
 _BETWEEN_FRAMES = (
-    "  fpgacnn_pace #(.PACE({clocks})) between_frames (.clk(clk), .rst(rst), .in_valid({start}), .take(begun));"
+    "  fpgacnn_pace #(.PACE({clocks})) u_between_frames (.clk(clk), .rst(rst), .in_valid({start}), .take(begun));"
 )
 
-_ENTRANCE = """  fpgacnn_frame #(.P({tokens})) entrance_{number} (.clk(clk), .rst(rst), .in_valid(enter_{name}),
+_ENTRANCE = """  fpgacnn_frame #(.P({tokens})) u_entrance_{number} (.clk(clk), .rst(rst), .in_valid(enter_{name}),
     .first(start_{number}), .last());"""
 
 _ANSWERS = """  wire [{last_bit}:0] answer_data_{number};
   wire open_{number}, answered_{number}, answer_last_{number};
-  fpgacnn_fifo #(.DW({bits}), .DEPTH({words})) answers_{number} (.clk(clk), .rst(rst), .in_valid({valid}),
+  fpgacnn_fifo #(.DW({bits}), .DEPTH({words})) u_answers_{number} (.clk(clk), .rst(rst), .in_valid({valid}),
     .in_data({data}), .out_valid({port}_tvalid), .out_data(answer_data_{number}), .take({port}_tready));
   assign answered_{number} = {port}_tvalid && {port}_tready;
-  fpgacnn_frame #(.P({tokens})) frame_{number} (.clk(clk), .rst(rst), .in_valid(answered_{number}), .first(),
+  fpgacnn_frame #(.P({tokens})) u_frame_{number} (.clk(clk), .rst(rst), .in_valid(answered_{number}), .first(),
     .last(answer_last_{number}));
   assign {port}_tdata = {value};
   assign {port}_tlast = answer_last_{number};
-  fpgacnn_credits #(.F({frames})) credits_{number} (.clk(clk), .rst(rst), .begun(begun),
+  fpgacnn_credits #(.F({frames})) u_credits_{number} (.clk(clk), .rst(rst), .begun(begun),
     .ended(answered_{number} && answer_last_{number}), .open(open_{number}));"""
 
 
