@@ -7,12 +7,17 @@ other edge takes the innermost lane that is free from its start to its end, so l
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from math import ceil
 
 from fpgacnn.records.record import LayerRecord
 from fpgacnn.reporting.charts import Curve, GraphRow
 
 LANE, MARGIN, HEIGHT = 12.0, 9.0, 34.0
 MAX_LANES, MAX_SKIPS = 24, 1000
+LINE_CHARACTERS, LINE_HEIGHT = 26, 16.0
+"""Characters of a line of the column of operations in the HTML report, and its height in pixels."""
+
 SHAPES = {
     "Input": "port",
     "Convolution": "sum",
@@ -42,12 +47,23 @@ def graph_rows(layers: Sequence[LayerRecord]) -> tuple[GraphRow, ...]:
         _draw_ends(edge, lanes.get(edge), width - MARGIN, pieces)
     for lane in sorted(set(lanes.values())):
         _draw_lane([edge for edge in lanes if lanes[edge] == lane], _side(width - MARGIN, lane), pieces)
+    height = _height(layers)
     return tuple(
         GraphRow(
-            width=width, height=HEIGHT, x=width - MARGIN, shape=SHAPES.get(layer.kind, "point"), curves=tuple(curves)
+            width=width,
+            height=height,
+            x=width - MARGIN,
+            shape=SHAPES.get(layer.kind, "point"),
+            curves=tuple(replace(one, y0=one.y0 * height / HEIGHT, y1=one.y1 * height / HEIGHT) for one in curves),
         )
         for layer, curves in zip(layers, pieces, strict=True)
     )
+
+
+def _height(layers: Sequence[LayerRecord]) -> float:
+    """The height of every row: the operation with the longest text needs so many lines."""
+    lines = max((ceil(len(layer.what) / LINE_CHARACTERS) for layer in layers), default=0)
+    return max(HEIGHT, LINE_HEIGHT * lines + 2)
 
 
 def _lanes(skips: Sequence[tuple[int, int]]) -> dict[tuple[int, int], int]:

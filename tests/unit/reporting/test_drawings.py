@@ -14,6 +14,14 @@ from fpgacnn.reporting.graph_drawing import HEIGHT, LANE, MARGIN, MAX_LANES, gra
 from tests.support.records import layer, layers
 
 
+def test_rows_are_as_high_as_the_longest_operation_needs() -> None:
+    short = graph_rows((layer("a", "Input"), layer("b", "Dense", "a")))
+    long = graph_rows((layer("a", "Input"), layer("b", "Dense", "a", what="x" * 78)))
+    assert [one.height for one in short] == [HEIGHT] * 2
+    assert [one.height for one in long] == [50.0] * 2
+    assert [(one.y0, one.y1) for one in long[0].curves] == [(25.0, 50.0)]
+
+
 def test_a_chain_is_one_line_without_lanes() -> None:
     pieces = graph_rows([layer("a", "Input"), layer("b", "Dense", "a"), layer("c", "Relu", "b")])
     assert {piece.width for piece in pieces} == {2 * MARGIN}
