@@ -75,7 +75,6 @@ class Primitive(StrEnum):
     QUEUE_REGISTERS = "registers of queues"
     STAGES = "pipeline registers of sums, bits"
     SHARED_STAGES = "pipeline registers of sums that are shared, bits"
-    WAITING = "results that wait for the next layer of one pipeline, bits"
     CLIP = "casts that saturate"
     CLIP_BITS = "casts that saturate, bits"
     STAGED = "registers around multipliers of several cycles, bits"
@@ -83,6 +82,8 @@ class Primitive(StrEnum):
     HELD_BITS = "results of elementwise layers that are processes, bits"
     POOL_HELD = "values that pools of processes hold"
     POOL_HELD_BITS = "values that pools of processes hold, bits"
+    WAITING = "results that wait for the next layer of one pipeline, bits"
+    """The last one: a sum over all primitives can be continued with it, once all layers are known."""
 
 
 PrimitiveCounts: TypeAlias = Mapping[Primitive, float]

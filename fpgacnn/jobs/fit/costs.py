@@ -39,9 +39,12 @@ from fpgacnn.hardware.estimation.graph.from_design import (
 )
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role, TemplateCall, WeightSummary, without_dead
 from fpgacnn.hardware.estimation.graph.wiring import Wiring
-from fpgacnn.hardware.estimation.quantities import LayerQuantities, Quantities, layer_quantities, whole_design
+from fpgacnn.hardware.estimation.pipeline.design import one_pipeline, used_values
+from fpgacnn.hardware.estimation.pipeline.layers import is_one_pipeline
+from fpgacnn.hardware.estimation.primitives import Primitive
+from fpgacnn.hardware.estimation.quantities import LayerQuantities, Quantities, layer_quantities
 from fpgacnn.hardware.estimation.streams import INTERVAL_BAND, LATENCY_BAND, simulated
-from fpgacnn.hardware.estimation.timing import TimingBudget
+from fpgacnn.hardware.estimation.timing import TimingBudget, design_timing
 from fpgacnn.hardware.hls.lower import lower
 from fpgacnn.jobs.fit.design_space import Parameter, Setting
 from fpgacnn.jobs.fit.search import LeastCost
@@ -157,6 +160,7 @@ class _Counted:
     built: Built | Unknown | None = None
     exchange: Exchange | None = None
     warnings: tuple[Caution, ...] = ()
+    used: Mapping[str, int] | None = None
 
     @classmethod
     def of(cls, calls: _Calls, graph: HardwareGraph, target: Target) -> _Counted:
@@ -213,9 +217,26 @@ class _Counted:
         )
 
     def summed(self, pieces: list[_Piece]) -> Quantities:
-        """The quantities of a whole design."""
+        """The quantities of a whole design; in one pipeline without the registers between layers."""
         layers = tuple(one.quantities for one in pieces)
-        return whole_design(layers, self.graph, self.budget)
+        return Quantities(layers=layers, timing=design_timing([one.timing for one in layers], self.graph))
+
+    def _together(self, pieces: list[_Piece]) -> tuple[Quantities, list[LayerAmounts]]:
+        """The quantities of a whole design, and the amounts of its layers."""
+        if not is_one_pipeline(self.graph):
+            return self.summed(pieces), [one.amounts for one in pieces]
+        if self.used is None:
+            self.used = used_values(self.graph)
+        layers = tuple(one.quantities for one in pieces)
+        timings = {one.layer.name: one.timing for one in layers}
+        whole = one_pipeline(self.graph, timings, self.budget, self.used)
+        each = self.constants.per_unit["FF"].get(Primitive.WAITING, 0.0)
+        amounts = [one.amounts for one in pieces]
+        for place, one in enumerate(layers):
+            bits = whole.waiting_bits.get(one.layer.name)
+            if bits:
+                amounts[place] = replace(amounts[place], ff=amounts[place].ff + each * bits)
+        return Quantities(layers=layers, timing=whole.timing), amounts
 
     def exchanged(self, pieces: list[_Piece]) -> Exchange | None:
         """The network with the processes of these layers; None where the design is not simulated."""
@@ -229,12 +250,8 @@ class _Counted:
 
     def cost(self, pieces: list[_Piece], cycles: FrameCycles | None, stops: tuple[Caution, ...] = ()) -> TargetCost:
         """The cost of a design with these layers; `cycles` None: those of csynth."""
-        quantities, constants, clock = self.summed(pieces), self.constants, self.graph.clock_ns
+        (quantities, amounts), constants, clock = self._together(pieces), self.constants, self.graph.clock_ns
         group = group_name(self.graph.io, (one.layer for one in quantities.layers))
-        amounts = [one.amounts for one in pieces]
-        if not self.graph.dataflow:  # registers between layers depend on all of them
-            found = zip(amounts, quantities.layers, strict=True)
-            amounts = [replace(one, ff=constants.amount("FF", whole.primitives)) for one, whole in found]
         resources = resource_figures(amounts, constants, group)
         if cycles is None:
             latency = constants.band("latency", group).around(quantities.timing.latency)

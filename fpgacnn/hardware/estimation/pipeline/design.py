@@ -38,11 +38,17 @@ class _Walk:
     taken: dict[str, int] = field(default_factory=dict)
 
 
-def one_pipeline(model: HardwareGraph, timings: Mapping[str, LayerTiming], budget: TimingBudget) -> OnePipeline:
+def one_pipeline(
+    model: HardwareGraph,
+    timings: Mapping[str, LayerTiming],
+    budget: TimingBudget,
+    used: Mapping[str, int] | None = None,
+) -> OnePipeline:
     """Place the layers one after the other, each where its last input is ready.
 
     A layer of no cycles goes on in the cycle in which its input is ready, if there is time left; one of several cycles
-    is a pipeline of its own, which begins with a cycle.
+    is a pipeline of its own, which begins with a cycle. `used` are the values of `used_values`, where the caller has
+    them: no strategy and no reuse factor changes them.
     """
     walk = _Walk()
     for layer in model.layers:
@@ -53,7 +59,7 @@ def one_pipeline(model: HardwareGraph, timings: Mapping[str, LayerTiming], budge
         walk.ready[layer.name] = end
     ii = max((one.ii for one in timings.values()), default=1)
     cycles = max((one.cycle for one in walk.ready.values()), default=0)
-    used = _used(model)
+    used = used_values(model) if used is None else used
     waiting = {
         layer.name: used[layer.name]
         * layer.output.width
@@ -84,12 +90,16 @@ def _place(
     return start, _Moment(start + timing.latency + last, max(timing.tail_ns, 0.01))
 
 
-def _used(model: HardwareGraph) -> dict[str, int]:
+def used_values(model: HardwareGraph) -> dict[str, int]:
     """The values of every result that any reader uses: dense layers without weights for a value do not read it."""
     found: dict[str, int] = {}
+    readers_of: dict[str, list[TemplateCall]] = {}
+    for layer in model.layers:
+        for name in dict.fromkeys(layer.inputs):
+            readers_of.setdefault(name, []).append(layer)
     for layer in reversed(model.layers):
         values = prod(layer.out_shape)
-        readers = [_read(reader, found, values) for reader in model.readers(layer.name)]
+        readers = [_read(reader, found, values) for reader in readers_of.get(layer.name, ())]
         found[layer.name] = min(values, max(readers, default=values))
     return found
 
