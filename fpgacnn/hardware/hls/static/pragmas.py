@@ -47,18 +47,18 @@ DIRECTIVES = frozenset(
 )
 """Directives of Vivado HLS (UG902) and Vitis HLS (UG1399)."""
 
-_PRAGMA = re.compile(r"#[ \t]*pragma[ \t]+HLS\b[ \t]*([^\n]{0,1000})", re.IGNORECASE)
-_TARGET = re.compile(r"\b(?:variable|port)[ \t]*=[ \t]*([^\s]{1,200}(?:[ \t]*,[ \t]*\w{1,200})*)", re.IGNORECASE)
-_NAME = re.compile(r"[A-Za-z_]\w{0,200}")
+_PRAGMA = re.compile(r"#[ \t]*pragma[ \t]+HLS\b[ \t]*([^\n]*)", re.IGNORECASE)
+_TARGET = re.compile(r"\b(?:variable|port)[ \t]*=[ \t]*([^\s,]+(?:[ \t]*,[ \t]*[^\s,]+)*)", re.IGNORECASE)
+_NAME = re.compile(r"[A-Za-z_]\w*+")
 _LINE_COMMENT = re.compile(r"//[^\n]*")
 _TEXT = re.compile(r'"(?:[^"\\\n]|\\.)*"')
 _PIECE = re.compile(r"#[^\n]*|[{};]")
 _DECLARED = re.compile(
-    r"(?P<before>[A-Za-z_]\w{0,200}|[>*&\]])[ \t\n*&]{0,40}\b(?P<name>[A-Za-z_]\w{0,200})[ \t\n]{0,40}"
+    r"(?P<before>(?<!\w)[A-Za-z_]\w*+|[>*&\]])[ \t\n*&]{0,40}\b(?P<name>[A-Za-z_]\w*+)[ \t\n]{0,40}"
     r"(?=[\[;=,(){:]|$)"
 )
-LONGEST_STATEMENT = 20_000
-"""Characters of a statement that are looked at: its end."""
+DEEPEST = 256
+"""Open blocks: what a compiler has to accept (ISO C++, annex B)."""
 
 _NO_TYPE = frozenset(
     {
@@ -120,30 +120,34 @@ def _without_block_comments(code: str) -> str:
 def _walk(code: str) -> Iterator[PragmaFault]:
     scopes: list[set[str]] = [set()]
     start, line = 0, 1
-    header = ""
+    parts: list[str] = []  # of the statement or of the head of a block
+    parentheses = 0
     for piece in _PIECE.finditer(code):
-        line += code.count("\n", start, piece.start())
-        header = (header + code[start : piece.start()])[-LONGEST_STATEMENT:]
+        text = code[start : piece.start()]
+        line += text.count("\n")
+        parts.append(text)
+        parentheses += text.count("(") - text.count(")")
         start = piece.end()
         match piece[0][0]:
             case "{":
-                declared = _declared(header)
-                scopes[-1] |= declared
+                scopes[-1] |= (declared := _declared("".join(parts)))
                 scopes.append(declared)
-                header = ""
+                if len(scopes) > DEEPEST:
+                    yield PragmaFault(line=line, text="{", why=f"more than {DEEPEST} blocks are open there")
+                    return
             case "}":
                 if len(scopes) > 1:
                     scopes.pop()
-                header = ""
-            case ";" if header.count("(") > header.count(")"):
-                header += ";"  # inside of the head of a loop
+            case ";" if parentheses > 0:  # inside of the head of a loop
+                parts.append(";")
+                continue
             case ";":
-                scopes[-1] |= _declared(header)
-                header = ""
+                scopes[-1] |= _declared("".join(parts))
             case _:
                 if pragma := _PRAGMA.match(piece[0]):
                     yield from _faults(pragma[1].strip(), line, scopes)
-        line += piece[0].count("\n")
+                continue
+        parts, parentheses = [], 0
 
 
 def _declared(text: str) -> set[str]:

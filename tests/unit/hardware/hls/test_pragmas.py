@@ -141,3 +141,13 @@ def test_a_streamed_transpose_of_too_many_values_is_warned_of(channels: int, fou
     graph = hardware_graph(build.design(IoType.STREAM))
     codes = [one.code for layer in graph.layers for one in layer_cautions(layer, graph)]
     assert codes == (["FC139"] if found else [])
+
+
+@pytest.mark.parametrize("count", [40, 400])
+def test_a_pragma_with_many_long_names_is_read_to_its_end(count: int) -> None:
+    names = [f"result_of_a_layer_with_a_long_name_{number}" for number in range(count)]
+    ports = ",\n".join(f"    result_t {name}[4]" for name in names)
+    code = f"void top({ports}) {{\n    #pragma HLS INTERFACE ap_vld port={','.join(names)} \n}}\n"
+    assert pragma_faults(code) == ()
+    (fault,) = pragma_faults(code.replace(f",{names[-1]} ", ",missing "))
+    assert fault.why == "'missing' is not declared there"
