@@ -306,7 +306,7 @@ def estimate(source: Path, request: Request, overrides: estimates.TargetOverride
         raise RtlTargetError(
             why="there is no estimate of RTL yet", do="convert the model: schedule.json has its clocks and adders"
         )
-    design, remarks = (design, ()) if source.is_dir() else buildable(design, request)
+    design, remarks = buildable(design, request) if frontends.is_model(source) else (design, ())
     notes = (*notes, *remarks)
     lowered = lower(design)
     if not frontends.is_model(source) and request.fifo is None and not overrides.changes_code:

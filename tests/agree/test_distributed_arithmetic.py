@@ -5,6 +5,7 @@ All matrices together are small enough for da4ml's solver in plain Python; compi
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from fpgacnn.hardware.hls.da.kernels import INTERPRETED, kernel_codes, kernels_o
 from fpgacnn.hardware.hls.lower import lower
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir.fixed_point import Codes, parse_format
+from fpgacnn.passes.precision import fold_casts
 from fpgacnn.sim.compare import compare
 from fpgacnn.sim.csim import CSim
 from fpgacnn.sim.emulator import ReferenceEmulator
@@ -69,6 +71,22 @@ def test_engines_agree(io: IoType, backend: BackendName) -> None:
     assert report.holds
     constant = [name for name, one in expected.outputs.items() if len(np.unique(one.array)) < 2]
     assert constant == [], "nothing was compared"
+
+
+def test_a_folded_cast_of_a_nearly_pruned_column() -> None:
+    """da4ml trims the output of a column to the bits that it has, fewer than the folded cast drops."""
+    build = Builder(seed=22)
+    kernel = Codes(array=np.array([[1, 5], [0, -3], [0, 64]]), format=parse_format("fixed<8,1>"))
+    bias = Codes(array=np.zeros(2, np.int64), format=parse_format("fixed<8,1>"))
+    sums = build.add(hw.Dense(kernel=kernel, bias=bias), (2,), build.input((3,), "ufixed<4,0>"))
+    build.end(build.cast(sums, (2,), "ufixed<4,1,RND_CONV,SAT>"))
+    design = design_of(build, IoType.PARALLEL, BackendName.VITIS)
+    model, plan = fold_casts(design.model, design.plan)
+    design = replace(design, model=model, plan=plan)
+    assert [layer.folded for layer in model.layers if isinstance(layer.operation, hw.Dense)] != [()]
+    codes = build.events(60)
+    report = compare(CSim(convert(design), design).run(codes), ReferenceEmulator(design).run(codes))
+    assert report.holds
 
 
 @pytest.mark.parametrize("io", IoType)

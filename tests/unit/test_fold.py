@@ -14,7 +14,7 @@ from fpgacnn.hardware.estimation.graph.from_design import hardware_graph
 from fpgacnn.hardware.hls.lower import lower
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import source as src
-from fpgacnn.ir.fixed_point import CodeArray, Format, Overflow, Rounding, exact_codes, parse_format, requantize
+from fpgacnn.ir.fixed_point import CodeArray, Codes, Format, Overflow, Rounding, exact_codes, parse_format, requantize
 from fpgacnn.ir.source import MergeKind
 from fpgacnn.jobs.fit.design_space import parameters
 from fpgacnn.passes.precision import fold_casts
@@ -196,6 +196,16 @@ def test_a_step_that_c_simulation_cannot_cast_is_not_folded() -> None:
         src.Concatenate(axis=0), (4,), build.input((2,), "ufixed<2,-6>"), build.input((2,), "fixed<9,4>")
     )
     build.end(build.cast(joined, (4,), "fixed<5,4,RND_CONV,SAT>"))
+    design = build.design(IoType.STREAM)
+    assert folded(design).model == design.model
+
+
+def test_the_product_of_a_leaky_relu_that_c_simulation_cannot_cast_is_not_folded() -> None:
+    """The product with a slope of one bit has fewer bits than the rounding would drop."""
+    build = Builder(seed=28)
+    slope = Codes(array=np.array([1]), format=parse_format("ufixed<1,-3>"))
+    leaky = build.add(hw.LeakyRelu(slope=slope), (3,), build.input((3,), "fixed<6,2>"))
+    build.end(build.cast(leaky, (3,), "fixed<4,4,RND_CONV,SAT>"))
     design = build.design(IoType.STREAM)
     assert folded(design).model == design.model
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from fpgacnn.design import BackendName, IoType, Strategy, Target
 from fpgacnn.design.project import TOP
 from fpgacnn.errors import Hls4mlFailedError, LoweringError, MissingExtraError, WriteError
-from fpgacnn.hardware.hls.da.kernels import NAME, KernelCode, kernel_codes, kernels_of
+from fpgacnn.hardware.hls.da.kernels import NAME, KernelCode, kernel_codes, kernels_of, with_castable_outputs
 from fpgacnn.hardware.hls.fifo_depths import set_depths
 from fpgacnn.hardware.hls.line_buffers import MOST_ASSIGNMENTS, Windows, loops
 from fpgacnn.hardware.hls.node import DISTRIBUTED_ARITHMETIC, MULTI_THRESHOLD, HlsNode
@@ -59,7 +59,7 @@ def generate(
     adder_graphs = kernel_codes(kernels_of(nodes))
     with temporary_folder("fpgacnn-hls4ml-") as folder, _quiet() as printed:
         try:
-            with _adder_graphs(adder_graphs):
+            with _adder_graphs(adder_graphs, {node.name: node.types["result"] for node in nodes}):
                 graph = _graph(target, nodes, inputs, outputs, folder, trace=trace)
             _check(graph, nodes)
             set_depths(graph, fifo_depths)
@@ -174,8 +174,11 @@ def _short_line_buffers(name: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _adder_graphs(codes: Mapping[str, KernelCode]) -> Iterator[None]:
-    """Give hls4ml the adder graphs that were found and checked before, where its own pass would call da4ml again."""
+def _adder_graphs(codes: Mapping[str, KernelCode], results: Mapping[str, Format]) -> Iterator[None]:
+    """Give hls4ml the adder graphs that were found and checked before, where its own pass would call da4ml again.
+
+    `results` are the types that the functions of the graphs cast to.
+    """
     from hls4ml.backends.vivado.passes import distributed_arithmetic as passes
     from hls4ml.model.types import Source
 
@@ -184,7 +187,8 @@ def _adder_graphs(codes: Mapping[str, KernelCode]) -> Iterator[None]:
 
     def transform(_pass: Any, model: Any, node: Any) -> None:  # hls4ml is untyped
         name = f"{NAME}_{node.index}"
-        text = codes[node.name].text.replace(f"void {NAME}(", f"void {name}(", 1)
+        text = with_castable_outputs(codes[node.name], results[node.name])
+        text = text.replace(f"void {NAME}(", f"void {name}(", 1)
         if model.config.get_config_value("IOType") != "io_parallel":
             matrix = node.attributes["weight"].data
             text += "\n\n" + passes.add_kernel_wrapper(node.index, matrix[..., 0].size, matrix.shape[-1])

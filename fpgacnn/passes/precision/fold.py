@@ -156,7 +156,7 @@ class _Folding:
         ends = _codes(self.plan.layers[layer.name], exact)
         steps = [step for one in row if (step := _step(one, self.plan)) is not None]
         form = None if ends is None else one_cast(*ends, exact, steps)
-        return form if form is None or all(_is_cast_by(one, form) for one in _cast_values(layer, self.plan)) else None
+        return form if form is None or all(_is_cast_by(*one, form) for one in _cast_values(layer, self.plan)) else None
 
     def _fold(self, layer: hw.Layer, row: Sequence[hw.Layer], form: Format) -> hw.Layer:
         """One node in the place of `layer`, named like the last of the row."""
@@ -254,24 +254,22 @@ def exact_fraction(layer: hw.Layer, plan: PrecisionPlan) -> int | None:
             return None
 
 
-def _cast_values(layer: hw.Layer, plan: PrecisionPlan) -> tuple[Format, ...]:
-    """The formats of the values that the C++ casts, where they may be narrower than the exact result."""
+def _cast_values(layer: hw.Layer, plan: PrecisionPlan) -> tuple[tuple[int, int], ...]:
+    """Width and fraction bits of the values that the C++ casts, where they may be narrower than the exact result."""
+    given = [plan.layers[name].result.format for name in layer.inputs]
     match layer.operation:
-        case (
-            src.Concatenate()
-            | hw.Merge(kind=MergeKind.MAXIMUM | MergeKind.MINIMUM)
-            | hw.Relu()
-            | hw.LeakyRelu()
-            | hw.ThresholdRelu()
-        ):
-            return tuple(plan.layers[name].result.format for name in layer.inputs)
+        case hw.LeakyRelu(slope=slope):  # a value, or its product with the slope
+            (one,), own = given, slope.format
+            return ((one.width, one.fraction), (one.width + own.width, one.fraction + own.fraction))
+        case src.Concatenate() | hw.Merge(kind=MergeKind.MAXIMUM | MergeKind.MINIMUM) | hw.Relu() | hw.ThresholdRelu():
+            return tuple((one.width, one.fraction) for one in given)
         case _:
             return ()
 
 
-def _is_cast_by(value: Format, form: Format) -> bool:
+def _is_cast_by(width: int, fraction: int, form: Format) -> bool:
     """Whether `ap_types` can cast: C simulation aborts where a rounding mode drops more bits than the value has."""
-    return form.rounding is Rounding.TRN or value.fraction - form.fraction <= value.width
+    return form.rounding is Rounding.TRN or fraction - form.fraction <= width
 
 
 def _casting(operation: hw.Operation, form: Format) -> hw.Operation:

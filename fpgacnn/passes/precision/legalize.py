@@ -328,7 +328,13 @@ class Legalization:
             return None
         line, form = reader.operation.trained, scales.quantizer_format(self.model.consumers(reader.name)[0].operation)
         shift = exact_codes(line.shift)
-        if form is None or shift is None or line.divisor != 1 or not is_power_of_two(line.scale):
+        if (
+            form is None
+            or shift is None
+            or line.divisor != 1
+            or not line.scale.any()
+            or not is_power_of_two(line.scale)
+        ):
             return None
         ties = max(form.fraction + 1, shift.format.fraction) + int(np.log2(np.abs(line.scale).max()))
         return ties if ties <= MAX_TIE_BITS else None

@@ -19,7 +19,6 @@ from fpgacnn.passes.quantization.constants import affine, rounded
 from fpgacnn.passes.quantization.nodes import node
 
 SIGN = Format(width=1, integer=1, rounding=Rounding.TRN, overflow=Overflow.SAT)
-"""-1 below 0, else 0."""
 """A cast to the sign: -1 below 0, else 0."""
 
 

@@ -17,7 +17,8 @@ import numpy as np
 from da4ml.codegen.hls import hls_logic_and_bridge_gen
 from da4ml.trace import FixedVariableArray, HWConfig, comb_trace
 
-REQUEST, ANSWER = "request.json", "answer.json"
+from fpgacnn.hardware.hls.da.kernels import ANSWER, REQUEST
+
 ADDED_LEVELS = int(os.environ.get("DA_HARD_DC", "2"))
 """Levels that the longest path may have above the least that is possible; hls4ml reads the same variable."""
 

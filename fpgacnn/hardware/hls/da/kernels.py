@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import numpy as np
 from fpgacnn.errors import AdderGraphFailedError, ForeignToolError, MissingExtraError, ToolTimeoutError, WriteError
 from fpgacnn.hardware.hls.da.adder_graph import AdderGraph, AdderGraphError, Type, computes, read_graph
 from fpgacnn.hardware.hls.node import DISTRIBUTED_ARITHMETIC, HlsNode
-from fpgacnn.ir.fixed_point import CodeArray, Format
+from fpgacnn.ir.fixed_point import CodeArray, Format, Rounding
 from fpgacnn.system.atomic_dir import temporary_folder
 from fpgacnn.system.subprocesses import run
 
@@ -76,6 +77,24 @@ class KernelCode:
 
 
 _FOUND: dict[str, KernelCode] = {}
+
+
+def with_castable_outputs(code: KernelCode, result: Format) -> str:
+    """The function with output types that `ap_types` can round to the type of the layer's result.
+
+    da4ml trims each output to its own bits, and C simulation aborts where a rounding mode drops more bits than the
+    value has: there, the same value gets more upper bits.
+    """
+    text = code.text
+    for number, output in enumerate(code.graph.outputs):
+        if output is None or result.rounding is Rounding.TRN:
+            continue
+        _, given = output
+        dropped = given.fraction - result.fraction
+        if dropped > given.width:
+            wider = f"ap_{'' if given.signed else 'u'}fixed<{dropped},{-result.fraction}>"
+            text = re.sub(rf"(model_out\[{number}\] = )ap_u?fixed<[^>]*>", rf"\g<1>{wider}", text, count=1)
+    return text
 
 
 def kernels_of(nodes: Sequence[HlsNode]) -> dict[str, ConstantMatrix]:

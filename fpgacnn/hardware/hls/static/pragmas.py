@@ -50,6 +50,9 @@ DIRECTIVES = frozenset(
 _PRAGMA = re.compile(r"#[ \t]*pragma[ \t]+HLS\b[ \t]*([^\n]*)", re.IGNORECASE)
 _TARGET = re.compile(r"\b(?:variable|port)[ \t]*=[ \t]*([^\s,]+(?:[ \t]*,[ \t]*[^\s,]+)*)", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z_]\w*+")
+_GOES_ON = re.compile(r"#[ \t]*pragma(?:[^\\\n]|\\\n|\\)*+")
+"""A pragma with the lines that it goes on in."""
+
 _LINE_COMMENT = re.compile(r"//[^\n]*")
 _TEXT = re.compile(r'"(?:[^"\\\n]|\\.)*"')
 _PIECE = re.compile(r"#[^\n]*|[{};]")
@@ -104,7 +107,7 @@ def pragma_faults(code: str) -> tuple[PragmaFault, ...]:
 
 def _blank(code: str) -> str:
     """The code without comments and texts, with the same lines; a pragma that goes on in the next line is joined."""
-    joined = re.sub(r"(#[ \t]*pragma[^\n]*)\\\n([^\n]*)", lambda found: f"{found[1]}{found[2]}\n", code)
+    joined = _GOES_ON.sub(lambda one: one[0].replace("\\\n", " ") + "\n" * one[0].count("\\\n"), code)
     return _TEXT.sub('""', _LINE_COMMENT.sub("", _without_block_comments(joined)))
 
 
@@ -130,7 +133,10 @@ def _walk(code: str) -> Iterator[PragmaFault]:
         start = piece.end()
         match piece[0][0]:
             case "{":
-                scopes[-1] |= (declared := _declared("".join(parts)))
+                head = "".join(parts)
+                declared = _declared(head)
+                if "(" not in head.partition("=")[0]:  # `int a[2] = {`: the name belongs to the scope outside
+                    scopes[-1] |= declared
                 scopes.append(declared)
                 if len(scopes) > DEEPEST:
                     yield PragmaFault(line=line, text="{", why=f"more than {DEEPEST} blocks are open there")
