@@ -134,7 +134,7 @@ def written(name: str, content: bytes) -> Callable[[Path], list[str]]:
 
 
 for word, content in FOREIGN.items():
-    case(f"no model: {word}", written("m.h5", content), "FC010", "FC011", "FC012", "FC015")
+    case(f"no model: {word}", written("m.h5", content), "FC010", "FC011", "FC012", "FC015", "FC019")
 
 
 def a_folder(folder: Path) -> list[str]:
