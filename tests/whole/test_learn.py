@@ -5,8 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from fpgacnn.design import IoType, Strategy
+from fpgacnn.hardware.estimation import estimate
+from fpgacnn.hardware.estimation.constants import shipped
+from fpgacnn.hardware.estimation.graph.from_design import hardware_graph
+from fpgacnn.hardware.synthesis import read
+from fpgacnn.jobs.learn import _compared
 from tests.support.command import run
 from tests.support.hls_reports import Module, hls_rpt
+from tests.support.networks import Builder
 from tests.support.vivado_reports import Netlist, utilization_rpt
 from tests.unit.hardware.estimation.test_project import DEFINES, PARAMETERS, SCRIPT, TOP
 
@@ -74,3 +81,17 @@ def test_a_report_shows_how_far_estimates_are_from_each_tool(tmp_path: Path) -> 
     (tmp_path / "one" / "vivado_synth.rpt").write_text(utilization_rpt(Netlist()))
     done = run(tmp_path, "report", "one", "-o", "report.md")
     assert "Error of the estimate" in (tmp_path / "report.md").read_text(), done.stderr
+
+
+def test_luts_after_synthesis_are_not_learned_from_adder_graphs(tmp_path: Path) -> None:
+    """They follow from the bits of the adders, so they say nothing about the share of csynth's LUTs that remains."""
+    folder = project(tmp_path / "one", LUT=40_000, FF=9_000)
+    (folder / "vivado_synth.rpt").write_text(utilization_rpt(Netlist()))
+    build, report = Builder(seed=3), read(folder)
+    build.end(build.dense(build.input((5,)), 5, 4))
+    found = {}
+    for strategy in (Strategy.LATENCY, Strategy.DA):
+        graph = hardware_graph(build.design(IoType.PARALLEL, strategy=strategy))
+        found[strategy] = set(_compared(folder, graph, estimate(graph, shipped()), report).reported)
+    assert "after LUT" in found[Strategy.LATENCY]
+    assert found[Strategy.DA] == found[Strategy.LATENCY] - {"after LUT"}

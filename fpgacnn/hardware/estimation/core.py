@@ -156,20 +156,24 @@ def after_synthesis(
 ) -> ResourceEstimate:
     """What logic synthesis leaves of csynth's numbers, without the flip-flops that it moves into DSP slices.
 
-    LUTs of adder graphs follow from the bits of their adders.
+    LUTs of adder graphs follow from the bits of their adders. `resources` are corrected by the designs of the user, and
+    `absorbed` and `graphs` are not: they get the same factor before they are subtracted.
     """
 
     def figure(quantity: str, value: float) -> Figure:
         return constants.band(f"after {quantity}", group).around(float(round(value * constants.after[quantity])))
 
-    lut = figure("LUT", resources.lut.value - (graphs.in_csynth if graphs else 0.0))
+    def own(quantity: str) -> float:
+        return constants.band(quantity, group).factor
+
+    lut = figure("LUT", max(0.0, resources.lut.value - (graphs.in_csynth * own("LUT") if graphs else 0.0)))
     if graphs and graphs.bits:
         placed = PLACED_BAND.around(PLACED_LUT * graphs.bits)
         value = float(round(lut.value + placed.value))
-        lut = Figure(value=value, low=lut.low + placed.low, high=lut.high + placed.high)
+        lut = Figure(value=value, low=min(value, lut.low + placed.low), high=max(value, lut.high + placed.high))
     return ResourceEstimate(
         lut=lut,
-        ff=figure("FF", max(0.0, resources.ff.value - absorbed)),
+        ff=figure("FF", max(0.0, resources.ff.value - absorbed * own("FF"))),
         dsp=figure("DSP", resources.dsp.value),
         bram_18k=figure("BRAM_18K", resources.bram_18k.value),
         uram=resources.uram,

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from fpgacnn.design import Design, IoType, Strategy
 from fpgacnn.errors import AdderGraphFailedError, ForeignToolError, MissingExtraError, UnsupportedOptionError
 from fpgacnn.hardware.estimation import estimate
+from fpgacnn.hardware.estimation.calibration.own_designs import OwnDesign, write_own_designs
 from fpgacnn.hardware.estimation.graph.from_design import hardware_graph
 from fpgacnn.hardware.hls.da import kernels
 from fpgacnn.hardware.hls.da.kernels import ConstantMatrix, kernel_codes, kernels_of
@@ -113,6 +115,33 @@ def test_the_estimate_counts_the_bits_of_the_adders() -> None:
     )
     assert fast.totals.latency_cycles.value > slow.totals.latency_cycles.value
     assert fast.totals.resources.ff.value > slow.totals.resources.ff.value
+
+
+@pytest.mark.parametrize("ratio", [0.25, 4.0])
+def test_corrections_by_own_designs_keep_the_bits_of_the_adders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ratio: float
+) -> None:
+    """What is subtracted from csynth's numbers is corrected like them; the LUTs of the adders are not corrected."""
+    monkeypatch.setenv("FPGACNN_CALIBRATION", str(tmp_path / "calibration.json"))
+    graph = hardware_graph(small(strategy=Strategy.DA))
+    plain = estimate(graph).after_synthesis
+    own = OwnDesign(
+        name="own",
+        firmware="a1",
+        tool=graph.tool.value,
+        version=graph.version or "",
+        part=graph.part,
+        clock_ns=graph.clock_ns,
+        io=graph.io.value,
+        estimated={"LUT": 1000.0, "FF": 1000.0, "after LUT": 1000.0, "after FF": 1000.0},
+        reported={"LUT": 1000.0 * ratio, "FF": 1000.0 * ratio, "after LUT": 1000.0, "after FF": 1000.0},
+    )
+    write_own_designs([replace(own, firmware=str(place)) for place in range(99)])
+    found = estimate(graph)
+    for figure in (found.after_synthesis.lut, *(layer.after_synthesis.lut for layer in found.layers)):
+        assert 0 <= figure.low <= figure.value <= figure.high
+    assert found.after_synthesis.lut.value == pytest.approx(plain.lut.value, rel=0.01)
+    assert found.after_synthesis.ff.value == pytest.approx(plain.ff.value, rel=0.01)
 
 
 def matrix(weights: list[list[int]]) -> ConstantMatrix:
