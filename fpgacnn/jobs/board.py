@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -113,16 +115,27 @@ def write_board(request: BoardRequest, progress: Progress = silent) -> BoardReco
 
 
 def _keep_build(folder: Path, stage: Path) -> None:
-    """Take what build.sh made in the old folder: hours of Vivado, whose steps name the design that they belong to.
+    """Put what build.sh made into the new folder too: hours of Vivado, whose steps name the design they belong to.
 
-    Raises WriteError.
+    The files are linked, not moved, so that the old folder stays whole if the new one is not finished. A symbolic link
+    stays one. Raises WriteError.
     """
     built = folder / "build"
-    if built.is_dir() and not built.is_symlink():
-        try:
-            built.rename(stage / "build")
-        except OSError as error:
-            raise WriteError(file=built, why=error.strerror or str(error)) from error
+    try:
+        if built.is_symlink():
+            (stage / "build").symlink_to(built.readlink())
+        elif built.is_dir():
+            shutil.copytree(built, stage / "build", symlinks=True, copy_function=_link_or_copy)
+    except (OSError, shutil.Error) as error:
+        raise WriteError(file=built, why=getattr(error, "strerror", None) or str(error)) from error
+
+
+def _link_or_copy(source: str, copy: str) -> None:
+    """A second name for a file, or a copy on file systems without hard links."""
+    try:
+        os.link(source, copy)
+    except OSError:
+        shutil.copy2(source, copy)
 
 
 def _events(project: Path, opened: OpenedProject) -> Events:

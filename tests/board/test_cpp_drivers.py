@@ -100,6 +100,25 @@ def test_golden_vectors_pass_and_faults_are_said_and_recovered(folder: Path) -> 
 
 
 @pytest.mark.agree
+def test_a_self_test_without_golden_vectors_fails(folder: Path) -> None:
+    assert run(folder, "none") == ["there are no golden vectors"]
+
+
+@pytest.mark.agree
+def test_golden_vectors_that_are_empty_or_cut_stop_the_linux_program(folder: Path, tmp_path: Path) -> None:
+    program, vectors = tmp_path / "fpgacnn_board", tmp_path / "vectors.bin"
+    source = folder / "linux_main.cpp"
+    subprocess.run([compiler(), "-std=c++17", "-O0", f"-I{folder}", source, "-o", program], check=True)
+    whole = (folder / "vectors.bin").read_bytes()
+    variables = {"FPGACNN_VECTORS": str(vectors), "FPGACNN_UIO": str(tmp_path / "no device")}
+    for data, words in ((b"", "empty or cut short"), (whole[:-1], "empty or cut short"), (whole, "no device")):
+        vectors.write_bytes(data)
+        done = subprocess.run([program, "self-test"], env=variables, capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert words in done.stderr
+
+
+@pytest.mark.agree
 def test_predict_gives_the_emulators_codes(folder: Path, tmp_path: Path) -> None:
     made = Made(tmp_path)
     events = min(8, EVENTS)

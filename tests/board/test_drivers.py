@@ -114,6 +114,18 @@ def test_no_events_give_no_answers(made: Made) -> None:
     assert [one.shape[0] for one in answers.codes.values()] == [0, 0]
 
 
+def test_a_self_test_without_golden_vectors_or_with_cut_ones_fails(made: Made) -> None:
+    _, network = made.dma()
+    with np.load(made.folder / "vectors.npz") as arrays:
+        whole = dict(arrays)
+    np.savez(made.folder / "vectors.npz", **{name: one[:0] for name, one in whole.items()})
+    with pytest.raises(driver.BoardError, match="there are no golden vectors"):
+        network.self_test()
+    np.savez(made.folder / "vectors.npz", **{**whole, "output_1": whole["output_1"][:1]})
+    with pytest.raises(driver.BoardError, match="the golden vectors are cut short"):
+        network.self_test()
+
+
 def test_a_frame_that_is_cut_is_an_error_and_the_next_one_is_right(made: Made) -> None:
     fake, network = made.dma()
     for lost in (1, made.layout.words_in, made.layout.words_in * 3 + 2):

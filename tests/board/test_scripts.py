@@ -92,13 +92,22 @@ def test_a_board_without_its_board_file_is_built_with_a_warning(
     assert any("no board file 'tul.com.tw:pynq-z2:part0' is installed" in line for line in recorder.said)
 
 
-def test_timing_that_is_not_met_stops_the_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = project(tmp_path, find_board("kv260"))
+@pytest.mark.parametrize(
+    ("board", "cure"),
+    [
+        ("kv260", "lower clock_mhz, clock_hz and clock_ns in settings.tcl, then run ./build.sh"),
+        ("arty-a7-100", "the clock of this board is fixed: convert with fewer bits or a larger reuse factor"),
+    ],
+)
+def test_timing_that_is_not_met_stops_the_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, board: str, cure: str
+) -> None:
+    place = project(tmp_path, find_board(board))
     monkeypatch.chdir(place)
     recorder = Recorder((2023, 2), slack=-0.25)
     assert record(place, recorder) == 1
     assert recorder.steps[-1] == "scripts/implementation.tcl"
-    assert any("timing is not met (-0.25 ns)" in line for line in recorder.said)
+    assert any("timing is not met (-0.25 ns)" in line and cure in line for line in recorder.said)
 
 
 @pytest.mark.parametrize(
@@ -188,6 +197,59 @@ def test_a_build_goes_on_where_it_stopped(tmp_path: Path) -> None:
         "scripts/bitstream.tcl",
     ]
     assert (place / "build" / "done" / "tool-vivado").read_text() == "vivado 2022.1\n"
+
+
+def scripts_run(calls: Path) -> list[str]:
+    """The scripts that the fake tools were started with since the last call."""
+    found = [line.split()[-1] for line in calls.read_text().splitlines()] if calls.exists() else []
+    calls.unlink(missing_ok=True)
+    return [Path(one).stem for one in found]
+
+
+def test_other_settings_or_scripts_make_every_step_run_again(tmp_path: Path) -> None:
+    place, calls = project(tmp_path, find_board("pynq-z2")), tmp_path / "calls"
+    variables = fake_tools(tmp_path, ("vitis_hls", "vivado"), "2022.1")
+    every = ["ip", "design_processor", "synthesis", "implementation", "bitstream"]
+    assert build(place, variables).returncode == 0
+    assert scripts_run(calls) == every
+    for name in ("settings.tcl", "scripts/synthesis.tcl", "hls/fpgacnn_wrapper.cpp"):
+        file = place / name
+        file.write_text(file.read_text() + "# changed\n")
+        assert build(place, variables).returncode == 0
+        assert scripts_run(calls) == every, name
+        assert build(place, variables).returncode == 0
+        assert scripts_run(calls) == [], name
+
+
+def test_another_platform_makes_every_step_of_a_card_run_again(tmp_path: Path) -> None:
+    place, calls = project(tmp_path, find_board("alveo-u50")), tmp_path / "calls"
+    variables = fake_tools(tmp_path, ("v++",), "2023.1")
+    for platform, count in (("one", 2), ("one", 0), ("two", 2)):
+        assert build(place, {**variables, "PLATFORM": platform}).returncode == 0
+        assert len(scripts_run(calls)) == count
+
+
+def test_a_chosen_step_does_not_run_on_results_of_another_design(tmp_path: Path) -> None:
+    place, calls = project(tmp_path, find_board("pynq-z2")), tmp_path / "calls"
+    variables = fake_tools(tmp_path, ("vitis_hls", "vivado"), "2022.1")
+    assert build(place, variables).returncode == 0
+    scripts_run(calls)
+    assert build(place, variables, "--again", "ip", "ip").returncode == 0
+    assert scripts_run(calls) == ["ip"]
+    refused = build(place, variables, "bitstream")
+    assert refused.returncode == 3
+    assert "bitstream needs the results of step design, which is not done for this design" in refused.stderr
+    assert build(place, variables).returncode == 0
+    assert scripts_run(calls) == ["design_processor", "synthesis", "implementation", "bitstream"]
+    steps = place / "steps.sh"
+    steps.write_text(steps.read_text().replace("1234", "5678"))
+    refused = build(place, variables, "implementation", "bitstream")
+    assert refused.returncode == 3
+    assert "implementation needs the results of step ip" in refused.stderr
+    assert scripts_run(calls) == []
+    wrong = build(place, variables, "--again", "synthesis", "bitstream")
+    assert wrong.returncode == 2
+    assert "--again synthesis is not among the chosen steps" in wrong.stderr
 
 
 def test_newer_vitis_is_started_by_its_new_name(tmp_path: Path) -> None:

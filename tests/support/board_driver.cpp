@@ -106,6 +106,8 @@ int main(int count, char **arguments) {
     Network<Fake, Design> network(fake);
     fake.fault = count > 2 ? arguments[2] : "";
     Problem found = network.open();
+    if (found.empty() && command == "none")
+        found = network.self_test(fpgacnn_vectors_events, fpgacnn_vectors_answers, 0);
     if (found.empty() && command == "run") {
         found = network.self_test(fpgacnn_vectors_events, fpgacnn_vectors_answers, fpgacnn_vectors_count, 0.05);
         if (!found.empty()) { // the next call is right

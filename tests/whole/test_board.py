@@ -13,8 +13,11 @@ import pytest
 
 import fpgacnn
 from fpgacnn.hardware.board.boards import Board, BoardKind, boards, find_board
+from fpgacnn.hardware.board.tree import DESCRIPTION
 from fpgacnn.hardware.devices import find
+from fpgacnn.jobs.board import _keep_build
 from fpgacnn.pipeline.open_project import open_project
+from fpgacnn.system.atomic_dir import atomic_folder
 from tests.support.command import run
 from tests.support.files import tiny_model
 from tests.support.vivado_reports import Netlist, utilization_rpt
@@ -108,6 +111,34 @@ def test_what_was_built_stays_and_its_reports_are_read(folder: Path) -> None:
     assert (place / "build" / "reports" / "fpgacnn_utilization_routed.rpt").read_text() == utilization_rpt(ROUTED)
     read = run(folder, "synth", str(place), "--read-only", "--json")
     assert "fpgacnn_utilization_routed.rpt" in read.stdout, read.stderr
+
+
+@pytest.mark.parametrize("linked", [False, True], ids=["folder", "link"])
+def test_an_error_after_the_build_was_kept_leaves_it_in_the_old_folder(tmp_path: Path, *, linked: bool) -> None:
+    place, built = tmp_path / "pynq-z2", tmp_path / "pynq-z2" / "build"
+    place.mkdir()
+    (place / DESCRIPTION).write_text("{}")
+    real = tmp_path / "scratch" if linked else built
+    (real / "done").mkdir(parents=True)
+    (real / "done" / "ip").write_text("stamp")
+    (real / "latest").symlink_to("done")
+    if linked:
+        built.symlink_to(Path("..") / "scratch")
+
+    def replaced(error: Exception | None) -> None:
+        with atomic_folder(place, DESCRIPTION) as stage:
+            (stage / DESCRIPTION).write_text("{}")
+            _keep_build(place, stage)
+            if error:
+                raise error
+
+    with pytest.raises(RuntimeError, match="disk"):
+        replaced(RuntimeError("disk"))
+    for _ in range(2):
+        assert built.is_symlink() == linked
+        assert (built / "done" / "ip").read_text() == (built / "latest" / "ip").read_text() == "stamp"
+        assert (built / "latest").is_symlink()
+        replaced(None)
 
 
 def test_a_board_or_a_report_is_needed(folder: Path) -> None:

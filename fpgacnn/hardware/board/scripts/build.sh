@@ -5,6 +5,8 @@
 set -eu
 cd "$(dirname "$0")"
 . ./steps.sh
+# A step is done if it was done for this network with these scripts and settings, and this platform.
+stamp="$identity $(cat steps.sh settings.tcl connectivity.cfg board.xdc hls/* scripts/* 2> /dev/null | cksum) ${PLATFORM:-}"
 mkdir -p build/logs build/done
 
 again=
@@ -22,6 +24,14 @@ for step in $chosen $again; do
         ;;
     esac
 done
+
+case " $chosen " in
+*" ${again:-${chosen%% *}} "*) ;;
+*)
+    echo "build.sh: --again $again is not among the chosen steps: $chosen" >&2
+    exit 2
+    ;;
+esac
 
 need() {
     command -v "$1" > /dev/null 2>&1 || {
@@ -96,22 +106,30 @@ run_step() {
     esac
 }
 
-redo=
+redo= missing=
 for step in $steps; do
     case " $chosen " in
     *" $step "*) ;;
-    *) continue ;;
+    *)
+        [ -z "$redo" ] || rm -f "build/done/$step" # it was made of older results
+        [ "$(cat "build/done/$step" 2> /dev/null)" = "$stamp" ] || missing=${missing:-$step}
+        continue
+        ;;
     esac
     [ "$step" = "$again" ] && redo=1
-    if [ -z "$redo" ] && [ "$(cat "build/done/$step" 2> /dev/null)" = "$identity" ]; then
+    if [ -z "$redo" ] && [ "$(cat "build/done/$step" 2> /dev/null)" = "$stamp" ]; then
         echo "$step: done already (build.sh --again $step does it again)"
         continue
+    fi
+    if [ -n "$missing" ]; then
+        echo "build.sh: $step needs the results of step $missing, which is not done for this design: run ./build.sh" >&2
+        exit 3
     fi
     redo=1 # what follows reads the results of this step
     rm -f "build/done/$step"
     echo "$step: begun at $(date '+%H:%M:%S')"
     run_step "$step"
-    echo "$identity" > "build/done/$step"
+    printf '%s\n' "$stamp" > "build/done/$step"
     echo "$step: done"
 done
 [ ! -e build/output ] || ls -l build/output

@@ -10,7 +10,12 @@ report_timing_summary -file build/reports/fpgacnn_timing_summary_routed.rpt
 foreach kind_of_delay {max min} {
     set paths [get_timing_paths -delay_type $kind_of_delay]
     if {[llength $paths] > 0 && [get_property SLACK [lindex $paths 0]] < 0} {
-        stop "timing is not met ([get_property SLACK [lindex $paths 0]] ns): lower clock_mhz in settings.tcl, and run all steps"
+        if {$kind eq "uart"} {
+            set cure "the clock of this board is fixed: convert with fewer bits or a larger reuse factor"
+        } else {
+            set cure "lower clock_mhz, clock_hz and clock_ns in settings.tcl, then run ./build.sh, or convert with fewer bits"
+        }
+        stop "timing is not met ([get_property SLACK [lindex $paths 0]] ns): $cure"
     }
 }
 exit

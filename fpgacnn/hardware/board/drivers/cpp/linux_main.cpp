@@ -92,6 +92,14 @@ int main(int count, char **arguments) {
     const std::string command = count > 1 ? arguments[1] : "";
     if (command != "self-test" && command != "benchmark" && !(command == "predict" && count == 4))
         give_up("usage: fpgacnn_board self-test | benchmark | predict NUMBERS CODES");
+    std::vector<unsigned char> vectors;
+    const std::size_t both = Design::event_bytes + Design::answer_bytes - 8;
+    if (command != "predict") {
+        vectors = content(environment("FPGACNN_VECTORS", "vectors.bin"));
+        if (vectors.empty() || vectors.size() % both)
+            give_up("the file of golden vectors is empty or cut short");
+    }
+    const std::size_t events = vectors.size() / both;
     Linux platform;
     fpgacnn::Network<Linux, Design> network(platform);
     Problem found = network.open();
@@ -115,8 +123,6 @@ int main(int count, char **arguments) {
             give_up("cannot write the codes");
         return 0;
     }
-    const std::vector<unsigned char> vectors = content(environment("FPGACNN_VECTORS", "vectors.bin"));
-    const std::size_t both = Design::event_bytes + Design::answer_bytes - 8, events = vectors.size() / both;
     const unsigned char *wanted = vectors.data() + events * Design::event_bytes;
     found = network.self_test(vectors.data(), wanted, events);
     if (!found.empty())

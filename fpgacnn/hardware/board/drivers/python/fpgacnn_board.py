@@ -284,11 +284,16 @@ class BoardNetwork:
     def self_test(self) -> int:
         """Compare every code of the golden vectors with the board's answer; returns the number of events.
 
-        Raises BoardError with the first difference.
+        Raises BoardError with the first difference, or if there are no golden vectors.
         """
         with np.load(self.folder / "vectors.npz") as arrays:
             given = [arrays[f"input_{number}"] for number in range(len(self.inputs))]
             wanted = [arrays[f"output_{number}"].astype(np.int64) for number in range(len(self.outputs))]
+        counts = {len(one) for one in (*given, *wanted)}
+        if counts == {0}:
+            raise BoardError("there are no golden vectors: vectors.npz has no events")
+        if len(counts) > 1:
+            raise BoardError("the golden vectors are cut short: inputs and outputs have different numbers of events")
         found = self.predict(dict(zip((port.name for port in self.inputs), given)))
         for port, one in zip(self.outputs, wanted):
             differs = found.codes[port.name] != one
