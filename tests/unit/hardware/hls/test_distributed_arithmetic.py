@@ -184,7 +184,7 @@ from fpgacnn.design import IoType, Strategy
 from tests.unit.hardware.hls.test_distributed_arithmetic import small
 import contextlib
 if sys.argv[1] == "hls4ml":
-    hls4ml_adapter._adder_graphs = lambda codes: contextlib.nullcontext()
+    hls4ml_adapter._adder_graphs = lambda *_: contextlib.nullcontext()
 from dataclasses import replace
 design = small(strategy=Strategy.DA)
 design = replace(design, target=replace(design.target, io=IoType(sys.argv[2])))
