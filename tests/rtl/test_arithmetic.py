@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
 from fpgacnn.hardware.rtl.kernels.arithmetic import ArithmeticGraph, Op
-from fpgacnn.hardware.rtl.kernels.module import STAGE_DELAY, Kernel, VectorPort
+from fpgacnn.hardware.rtl.kernels.module import STAGE_DELAY, Kernel, VectorPort, verilog
 from fpgacnn.hardware.rtl.kernels.operations import kernel_of, vector
-from fpgacnn.hardware.rtl.kernels.products import constant_products, signed_digits
+from fpgacnn.hardware.rtl.kernels.products import constant_products, signed_digits, summed
 from fpgacnn.hardware.rtl.kernels.quotients import divided, reciprocal
-from fpgacnn.ir.fixed_point import Format, Overflow, Rounding, parse_format, requantize
+from fpgacnn.ir.fixed_point import CodeArray, Format, Overflow, Rounding, parse_format, requantize
 from tests.support.rtl import evaluated
 
 SIX = parse_format("fixed<6,6>")
@@ -49,21 +52,60 @@ def test_products_are_those_of_the_matrix_and_share_adders(seed: int) -> None:
         values = random.integers(SIX.low, SIX.high, rows, endpoint=True)
         found = evaluated(graph, values.tolist())
         assert [found[one] for one in results] == (values @ matrix + offsets).tolist()
-    digits = sum(1 for weight in matrix.ravel() for _ in signed_digits(int(weight)))
-    adders = sum(node.op is Op.ADD for node in graph.nodes)
-    assert adders <= digits + columns  # a sum of n terms needs n - 1 adders, and one for its offset
+    assert adders(graph) <= adders(plain_sums(matrix, offsets.tolist()))
 
 
-def test_equal_columns_cost_nothing() -> None:
+def adders(graph: ArithmeticGraph) -> int:
+    return sum(node.op is Op.ADD for node in graph.nodes)
+
+
+def plain_sums(matrix: CodeArray, offsets: Sequence[int]) -> ArithmeticGraph:
+    """The products as adder trees, one after the other, without a search for pairs that they share."""
     graph = ArithmeticGraph()
+    inputs = [graph.input(number, SIX) for number in range(len(matrix))]
+    for column, offset in zip(matrix.T.tolist(), offsets, strict=True):
+        pairs = zip(inputs, column, strict=True)
+        terms = [(node, place, sign) for node, weight in pairs for place, sign in signed_digits(weight)]
+        summed(graph, [*terms, *([(graph.constant(offset), 0, 1)] if offset else [])])
+    return graph
+
+
+def test_shared_pairs_save_adders() -> None:
+    matrix = np.random.default_rng(1).integers(-31, 32, (12, 12))
+    graph = ArithmeticGraph()
+    constant_products(graph, [graph.input(number, SIX) for number in range(12)], matrix, [0] * 12)
+    assert adders(graph) < adders(plain_sums(matrix, [0] * 12))
+
+
+def test_equal_columns_cost_one_negation_at_most() -> None:
     column = np.array([[3], [-5], [7], [11]])
-    inputs = [graph.input(number, SIX) for number in range(4)]
-    one = constant_products(graph, inputs, column, [0])
-    built = len(graph.nodes)
-    four = constant_products(graph, inputs, np.repeat(column, 4, axis=1), [0] * 4)
-    assert len({*four}) == 1
-    assert len(graph.nodes) - built <= built
-    assert evaluated(graph, [1, 2, 3, 4])[four[0]] == evaluated(graph, [1, 2, 3, 4])[one[0]] == 58
+    counts = list[int]()
+    for columns in (1, 4):
+        graph = ArithmeticGraph()
+        inputs = [graph.input(number, SIX) for number in range(4)]
+        results = constant_products(graph, inputs, np.repeat(column, columns, axis=1), [0] * columns)
+        assert [evaluated(graph, [1, 2, 3, 4])[one] for one in results] == [58] * columns
+        counts.append(adders(graph))
+    assert counts[0] <= counts[1] <= counts[0] + 1
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_a_constant_wraps_to_a_constant(signed: bool) -> None:  # noqa: FBT001  # pytest
+    to = Format(width=4, integer=2, signed=signed, overflow=Overflow.WRAP)
+    for code in range(-40, 41):
+        graph = ArithmeticGraph()
+        node = graph.nodes[graph.cast(graph.constant(code), to.fraction, to)]
+        assert (node.op, node.low) == (Op.CONSTANT, int(requantize(np.array([code]), to.fraction, to)[0]))
+
+
+def test_different_tables_have_different_names() -> None:
+    factor = 1_000_003  # of a digest that is linear: the first table with one less and `factor` more
+    tables = [(5, 7), (4, 7 + factor)]
+    graph = ArithmeticGraph()
+    results = [graph.table(graph.input(number, SIX), 1, values) for number, values in enumerate(tables)]
+    to = parse_format("fixed<22,22>")
+    text = verilog(kernel_of("k", graph, [SIX], [2], results, to))
+    assert len(set(re.findall(r"function automatic .*?(table_\w+)\(", text))) == 2
 
 
 @pytest.mark.parametrize("divisor", [2, 3, 5, 6, 7, 9, 12, 25, 49])

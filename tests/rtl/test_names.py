@@ -5,16 +5,23 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import numpy as np
+import pytest
+
 from fpgacnn.design import Design
 from fpgacnn.hardware.rtl import backend
+from fpgacnn.hardware.rtl.testbench import bench_files
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import source as src
+from fpgacnn.ir.fixed_point import Codes
 from fpgacnn.ir.source import MergeKind, PoolKind
 from tests.support.networks import Builder
 from tests.support.rtl import rtl_design
 
 HARD = (
     "x",
+    "of_x",
+    "bench",
     "valid_x",
     "data_x",
     "x_multiply",
@@ -26,12 +33,33 @@ HARD = (
     "begin",
     "module",
 )
-MORE = ("open", "begun", "clk", "rst", "u_pool_x", "stack_x", "part_x", "parts_x", "window_x", "together_x", "fifo_x")
+MORE = (
+    "memory_of_x",
+    "bench_of_myproject",
+    "open",
+    "begun",
+    "clk",
+    "rst",
+    "u_pool_x",
+    "stack_x",
+    "part_x",
+    "parts_x",
+    "window_x",
+    "together_x",
+    "fifo_x",
+)
 
 
-def renamed(design: Design) -> Design:
-    """The design with names that are hard for a generator of text."""
-    names = {layer.name: name for layer, name in zip(design.model.layers, (*HARD, *MORE), strict=False)}
+NAMES = (*HARD, *MORE)
+TURNS = 9
+"""Designs of which each begins with another name, so that the names meet in many combinations."""
+
+
+def renamed(design: Design, turn: int) -> Design:
+    """The design with names that are hard for a generator of text, beginning with another one at each turn."""
+    first = turn * len(NAMES) // TURNS
+    turned = (*NAMES[first:], *NAMES[:first])
+    names = {layer.name: name for layer, name in zip(design.model.layers, turned, strict=False)}
     layers = tuple(
         replace(
             layer, name=names[layer.name], source=names[layer.name], inputs=tuple(names[one] for one in layer.inputs)
@@ -48,7 +76,7 @@ def renamed(design: Design) -> Design:
     return Design(model=model, plan=plan, target=design.target)
 
 
-def network() -> Design:
+def network(turn: int) -> Design:
     build = Builder(seed=4)
     image = build.input((8, 8, 2))
     sums = build.convolution(image, (3, 3, 2, 4), (8, 8, 4), pads=(1, 1, 1, 1))
@@ -62,11 +90,16 @@ def network() -> Design:
     again = build.dense(build.cast(dense, (12,), "fixed<6,4,RND,SAT>"), 12, 4)
     build.end(build.add(src.Concatenate(axis=0), (8,), mean, again))
     build.end(build.add(hw.Softmax(kind=hw.SoftmaxKind.ARGMAX), (4,), again))
-    return renamed(rtl_design(build))
+    return renamed(rtl_design(build), turn)
 
 
-def test_every_name_of_the_top_module_is_declared_once() -> None:
-    project = backend.convert(network(), trace=True)
+def test_every_name_is_used() -> None:
+    assert {layer.name for turn in range(TURNS) for layer in network(turn).model.layers} == {*NAMES}
+
+
+@pytest.mark.parametrize("turn", range(TURNS))
+def test_every_name_of_the_top_module_is_declared_once(turn: int) -> None:
+    project = backend.convert(network(turn), trace=True)
     text = re.sub(r"//.*", "", project.files["rtl/myproject.sv"].decode())
     declared = [
         name.strip() for names in re.findall(r"\bwire (?:\[[^\]]*\] )?([\w, ]+)[;=]", text) for name in names.split(",")
@@ -78,10 +111,22 @@ def test_every_name_of_the_top_module_is_declared_once() -> None:
     assert not {"begin", "module", "wire", "input"} & set(declared)
 
 
-def test_every_module_is_defined_once_and_a_fold_is_among_them() -> None:
-    project = backend.convert(network())
-    modules = [
-        one for data in project.files.values() for one in re.findall(r"^module (\w+)", data.decode(), re.MULTILINE)
+@pytest.mark.parametrize("turn", range(TURNS))
+def test_every_module_is_defined_once_and_a_fold_is_among_them(turn: int) -> None:
+    design = network(turn)
+    project = backend.convert(design)
+    shapes = [design.model.layer(name).shape for name in (*design.model.inputs, *design.model.outputs)]
+    events = [
+        Codes(array=np.zeros((1, *shape), np.int64), format=design.plan.layers[name].result.format)
+        for name, shape in zip((*design.model.inputs, *design.model.outputs), shapes, strict=True)
     ]
-    assert sorted(modules) == sorted(set(modules))
-    assert any(name.startswith("weights_of_") for name in modules)
+    bench = bench_files(project, events[: len(design.model.inputs)], events[len(design.model.inputs) :])
+    texts = [data.decode() for data in {**project.files, **bench}.values()]
+    modules = [one for text in texts for one in re.findall(r"^module (\w+)", text, re.MULTILINE)]
+    assert len(modules) == len(set(modules))
+    assert any(name.startswith("memory_of_") for name in modules)
+    top = re.sub(r"//.*", "", project.files["rtl/myproject.sv"].decode())
+    wires = {
+        one.strip() for names in re.findall(r"\bwire (?:\[[^\]]*\] )?([\w, ]+)[;=]", top) for one in names.split(",")
+    }
+    assert not wires & set(modules)

@@ -1,17 +1,23 @@
-"""Every operation in Verilator equals the emulator, in the clocks of its schedule, with pauses and with stalls."""
+"""Every operation in Verilator equals the emulator in the clocks of its schedule, with pauses, stalls, late frames."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from fpgacnn.design import IoType
+from fpgacnn.errors import RtlSimulationError
+from fpgacnn.hardware.rtl import backend
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import source as src
+from fpgacnn.ir.source import PoolKind
+from fpgacnn.sim.emulator import ReferenceEmulator
+from fpgacnn.sim.rtl.run import RtlSimulation, Traffic
 from tests.support import networks
 from tests.support.networks import Builder
-from tests.support.rtl import built_and_refused, differing, needs_verilator
+from tests.support.rtl import built_and_refused, differing, needs_verilator, rtl_design
 
 EVENTS = 24
 
@@ -64,3 +70,53 @@ def test_rtl_equals_the_emulator_clock_by_clock(family: str) -> None:
     assert all(any(word in message for word in allowed) for message in refused.values()), refused
     assert len(build.outputs) > 3 * len(refused)
     assert differing(build, EVENTS) == []
+
+
+def repeated_pixels(build: Builder) -> None:
+    """A FIFO of pixels that leave more slowly than they come."""
+    build.end(build.add(src.Upsample(factors=(2, 2)), (8, 8, 1), build.input((4, 4, 1))))
+
+
+def rare_words(build: Builder) -> None:
+    """A product folded into 32 clocks: its words come once in a frame of 256 clocks, or 16 clocks apart."""
+    image = build.input((4, 4, 32))
+    mean = build.add(hw.GlobalPool(kind=PoolKind.AVERAGE), (32,), image)
+    build.end(build.dense(build.cast(mean, (32,), "fixed<6,2,RND,SAT>"), 32, 8))
+    build.end(build.add(src.Upsample(factors=(4, 4)), (16, 16, 32), image))
+
+
+@pytest.mark.agree
+@needs_verilator
+def test_a_late_frame_and_a_prompt_one_behind_it_lose_no_word() -> None:
+    build = Builder(seed=7)
+    repeated_pixels(build)
+    rare_words(build)
+    assert differing(build, 7) == []
+
+
+FAULTS: dict[str, tuple[Callable[[Builder], None], str, str, str]] = {
+    "folded product": (rare_words, ".PACE(32)", ".PACE(1)", "gets a word before the last one is served"),
+    "tlast": (repeated_pixels, "_tlast = answer_last_0", "_tlast = 1'b1", "tlast is not at the end of a frame"),
+    "no reset": (repeated_pixels, "count <= 0; write <= 0; read <= 0;", "count <= 0; write <= 0;", ""),
+}
+"""A network, an edit of its SystemVerilog, and the message that simulation gives; without one, answers are wrong."""
+
+
+@pytest.mark.agree
+@needs_verilator
+@pytest.mark.parametrize("fault", FAULTS)
+def test_simulation_finds_a_fault(fault: str) -> None:
+    fill, right, wrong, message = FAULTS[fault]
+    build = Builder(seed=7)
+    fill(build)
+    design, codes = rtl_design(build), build.events(7)
+    project = backend.convert(design)
+    files = {name: data.replace(right.encode(), wrong.encode()) for name, data in project.files.items()}
+    assert files != project.files
+    simulation = RtlSimulation(replace(project, files=files), design)
+    if message:
+        with pytest.raises(RtlSimulationError, match=message):
+            simulation.clocked(codes, Traffic(late_frames=True))
+    else:
+        answers, expected = simulation.run(codes).outputs, ReferenceEmulator(design).run(codes).outputs
+        assert any((answers[name].array != expected[name].array).any() for name in expected)

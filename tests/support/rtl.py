@@ -10,8 +10,8 @@ import pytest
 from fpgacnn.design import BackendName, Design, IoType
 from fpgacnn.errors import FpgacnnError, VerilatorMissingError
 from fpgacnn.hardware.rtl import backend
-from fpgacnn.hardware.rtl.kernels.arithmetic import ROUNDINGS, ArithmeticGraph, Op
-from fpgacnn.ir.fixed_point import CodeArray, Codes, Format, Overflow, requantize
+from fpgacnn.hardware.rtl.kernels.arithmetic import ROUNDINGS, ArithmeticGraph, Op, round_code
+from fpgacnn.ir.fixed_point import Codes
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.rtl.run import RtlSimulation, Traffic
 from fpgacnn.sim.rtl.verilator import find_verilator
@@ -85,8 +85,7 @@ def _value(op: Op, args: Sequence[int], data: tuple[int, ...], values: Sequence[
         case Op.SHIFT:
             return args[0] * 2 ** data[0] if data[0] > 0 else args[0] // 2 ** -data[0]
         case Op.ROUND:
-            wide = Format(width=60, integer=60, rounding=ROUNDINGS[data[1]], overflow=Overflow.SAT)
-            return int(requantize(_array(args[0]), data[0], wide)[0])
+            return round_code(args[0], data[0], ROUNDINGS[data[1]])
         case Op.WRAP:
             low = -(2 ** (data[0] - 1)) if data[1] else 0
             return (args[0] - low) % 2 ** data[0] + low
@@ -110,14 +109,10 @@ def _value(op: Op, args: Sequence[int], data: tuple[int, ...], values: Sequence[
             return data[args[0] % len(data)]
 
 
-def _array(value: int) -> CodeArray:
-    return np.array([value], np.int64)
-
-
 def differing(build: Builder, events: int, *, random_seed: int = 1) -> list[str]:
     """What is wrong with a network in RTL simulation: outputs that differ from the emulator, and clocks.
 
-    Runs the events without pauses, with pauses, and with pauses and stalls.
+    Runs the events without pauses, with pauses, with pauses and stalls, and with late frames.
     """
     design, codes = rtl_design(build), build.events(events)
     simulation = RtlSimulation(backend.convert(design), design)
@@ -132,6 +127,7 @@ def differing(build: Builder, events: int, *, random_seed: int = 1) -> list[str]
         Traffic(pauses=40, seed=random_seed),
         Traffic(pauses=30, stalls=60, seed=random_seed + 1),
         Traffic(stalls=85, seed=random_seed + 2),
+        Traffic(late_frames=True, seed=random_seed + 3),
     ):
         answers = simulation.clocked(codes, traffic).answers.outputs
         wrong = [name for name in expected if not np.array_equal(answers[name].array, expected[name].array)]

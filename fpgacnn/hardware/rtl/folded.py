@@ -91,7 +91,7 @@ def folded_product(
             "out_data": names["parts"],
         },
     )
-    memory = f"weights_of_{name}"
+    memory = f"memory_of_{name}"
     netlist.memories[memory] = _memory(
         memory, _lines(matrix, given.channels, fold, bits), fold.elements * outputs * bits, address_bits
     )

@@ -1,8 +1,8 @@
 """Exact clocks: when each token of each stream is valid, computed before any simulation.
 
 Times are clocks since the first token of the first frame. They are computed for several arrivals: frames that follow
-each other without a pause, which is what the schedule of a project states, frames with pauses between them, and tokens
-with random pauses. FIFO depths are the largest fill over all of these.
+each other without a pause, which is what the schedule of a project states, frames with pauses between them, tokens
+with random pauses, and frames whose tokens are late. FIFO depths are the largest fill over all of these.
 """
 
 from __future__ import annotations
@@ -70,10 +70,12 @@ class Geometry:
 
 
 def arrivals(tokens: Sequence[int], least: int) -> list[Times]:
-    """Arrivals at every input: frames without a pause, with pauses between frames, and with random pauses.
+    """Arrivals at every input: frames without a pause, with pauses between frames, random pauses, and late frames.
 
-    At least `least` clocks lie between the beginnings of two frames. All inputs begin a frame together. With several,
-    each one is late once: its tokens wait until the others are in.
+    At least `least` clocks lie between the beginnings of two frames. All inputs begin a frame together. In a late
+    frame, all tokens but the first wait for one interval, so the next frame follows directly behind its last token.
+    All frames are late, or every second one, beginning with the first or with the second one: at each input alone,
+    and at all inputs.
     """
     longest = max(least, *tokens)
     plain = [np.zeros((FRAMES, count), np.int64) for count in tokens]
@@ -85,10 +87,13 @@ def arrivals(tokens: Sequence[int], least: int) -> list[Times]:
     for share in PAUSE_SHARES:
         pauses = [np.cumsum(random.random((FRAMES, count)) < share, axis=1, dtype=np.int64) for count in tokens]
         found.append(_entered(pauses, FRAMES, 0, least))
-    for late in range(len(tokens) if len(tokens) > 1 else 0):
-        pauses = [one.copy() for one in plain]
-        pauses[late][:, 1:] = longest
-        found.append(_entered(pauses, FRAMES, 0, least))
+    everyone = range(len(tokens))
+    for late in [*([one] for one in everyone if len(tokens) > 1), [*everyone]]:
+        for which in (slice(None), slice(0, None, 2), slice(1, None, 2)):
+            pauses = [one.copy() for one in plain]
+            for one in late:
+                pauses[one][which, 1:] = longest
+            found.append(_entered(pauses, FRAMES, 0, least))
     return [tuple(arrival[number] for arrival in found) for number in range(len(tokens))]
 
 

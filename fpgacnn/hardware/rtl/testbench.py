@@ -9,9 +9,9 @@ from fpgacnn.design.rtl_words import packed
 from fpgacnn.ir.fixed_point import Codes
 
 _BENCH = """// Sends the events in {folder} to {top} and compares every answer. Run it in this folder, for example:
-//   iverilog -g2012 -o bench {top}_bench.sv ../rtl/*.sv ../rtl/*/*.sv && vvp bench
+//   iverilog -g2012 -o bench bench_of_{top}.sv ../rtl/*.sv ../rtl/*/*.sv && vvp bench
 `timescale 1ns/1ps
-module {top}_bench;
+module bench_of_{top};
   reg aclk = 0, aresetn = 0;
   always #1 aclk = ~aclk;
   integer wrong = 0, clocks = 0;
@@ -46,7 +46,7 @@ def bench_files(project: RtlProject, codes: Sequence[Codes], answers: Sequence[C
     for word, ports, tensors in (("in", project.inputs, codes), ("out", project.outputs, answers)):
         for number, (port, one) in enumerate(zip(ports, tensors, strict=True)):
             found[f"tb/{word}_{number}.hex"] = _hex(one, port)
-    found[f"tb/{project.top}_bench.sv"] = _text(project, events).encode()
+    found[f"tb/bench_of_{project.top}.sv"] = _text(project, events).encode()
     return found
 
 
@@ -75,15 +75,16 @@ def _text(project: RtlProject, events: int) -> str:
                 ]
                 steps.append(f"    if ({name}_tvalid && {name}_tready) {name}_count <= {name}_count + 1;")
             else:
-                connections.append(f".{port.name}_tlast()")
+                connections.append(f".{port.name}_tlast({name}_tlast)")
                 declarations += [
-                    f"  wire {name}_tvalid;",
+                    f"  wire {name}_tvalid, {name}_tlast;",
                     f"  wire [{last}:0] {name}_tdata;",
                     f"  wire {name}_tready = 1'b1;",
                 ]
                 steps += [
                     f"    if ({name}_tvalid) begin",
-                    f"      if ({name}_tdata !== {name}[{name}_count]) wrong = wrong + 1;",
+                    f"      if ({name}_tdata !== {name}[{name}_count]",
+                    f"          || {name}_tlast !== (({name}_count + 1) % {port.tokens} == 0)) wrong = wrong + 1;",
                     f"      {name}_count <= {name}_count + 1;",
                     "    end",
                 ]

@@ -20,10 +20,15 @@ from fpgacnn.sim.rtl.run import RtlSimulation, Traffic
 from fpgacnn.sim.rtl.verilator import find_verilator
 from fpgacnn.system.progress import Stopwatch
 
-TRAFFIC = (Traffic(pauses=40), Traffic(pauses=30, stalls=60))
+TRAFFIC = {
+    "rtl, 40 % pauses": Traffic(pauses=40),
+    "rtl, 30 % pauses, 60 % stalls": Traffic(pauses=30, stalls=60),
+    "rtl, every second frame late": Traffic(late_frames=True),
+}
 """Pauses of the input and stalls of the answers, under which RTL must give the same answers."""
 
 TRAFFIC_EVENTS = 32
+"""Events of each run with pauses, at most: the first ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +86,7 @@ def rtl_reports(project: RtlProject, found: EngineRun) -> Iterator[VerificationR
     yield replace(report, clocks_equal_schedule=same, holds=report.holds and same is True)
     few = [Codes(array=one.array[:TRAFFIC_EVENTS], format=one.format) for one in found.events]
     expected = first_events(found.answers, len(few[0].array))
-    for traffic in TRAFFIC:
-        words = f"rtl, {traffic.pauses} % pauses" + (f", {traffic.stalls} % stalls" if traffic.stalls else "")
+    for words, traffic in TRAFFIC.items():
         with found.watch.stage("rtl", "running RTL simulation with pauses and stalls"):
             yield replace(compare(simulation.clocked(few, traffic).answers, expected), left=words)
     if not report.holds or found.every_layer:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from fpgacnn.design.rtl_project import RtlPort, RtlProject
 
-_MAIN = """// Arguments: words of an input, pauses of the input and stalls of the answers in %, seed, most clocks.
+_MAIN = """// Arguments: frames, pauses of the input and stalls of the answers in %, seed, most clocks,
+// clocks that every second frame pauses behind its first word.
 #include "Vtop.h"
 #include "verilated.h"
 #include <cstdint>
@@ -62,10 +63,13 @@ int main(int, char **arguments) {
     const unsigned pauses = std::atoi(arguments[2]), stalls = std::atoi(arguments[3]);
     std::uint64_t state = std::strtoull(arguments[4], nullptr, 10) * 2 + 1;
     const std::uint64_t most = std::strtoull(arguments[5], nullptr, 10);
+    const std::uint64_t hold = std::strtoull(arguments[6], nullptr, 10);
     auto chance = [&state](unsigned percent) {
         state = state * 6364136223846793005ull + 1442695040888963407ull;
         return (state >> 33) % 100 < percent;
     };
+    Verilated::randReset(2);
+    Verilated::randSeed(std::atoi(arguments[4]) + 1);
     Vtop *top = new Vtop;
     @FILES@
     @BUFFERS@
@@ -132,6 +136,8 @@ def main_program(project: RtlProject) -> str:
         "TAKE": "\n        ".join(
             f"if (offered{number} && top->{port.name}_tready) {{\n            if (!begun)\n"
             f"                first = now;\n            begun = true;\n            entered{number}++;\n"
+            f"            if (entered{number} % {2 * port.tokens} == 1)\n"
+            f"                next{number} = now + 1 + hold;\n"
             f"            offered{number} = false;\n        }}"
             for number, port in enumerate(project.inputs)
         ),
@@ -143,6 +149,8 @@ def main_program(project: RtlProject) -> str:
                 f"top->{port.name}_tvalid && top->{port.name}_tready",
                 f"{port.name}_tdata",
                 axi_bits(port),
+                before=f"if (top->{port.name}_tlast != ((count_out{number} + 1) % {port.tokens} == 0))\n"
+                '                give_up("tlast is not at the end of a frame");\n            ',
             )
             for number, port in enumerate(project.outputs)
         ),
@@ -165,7 +173,8 @@ def main_program(project: RtlProject) -> str:
 def _offered(number: int, port: RtlPort) -> str:
     count = words(axi_bits(port))
     return (
-        f"if (!offered{number} && entered{number} < frames * {port.tokens}ull && !chance(pauses)) {{\n"
+        f"if (!offered{number} && entered{number} < frames * {port.tokens}ull && now >= next{number}"
+        f" && !chance(pauses)) {{\n"
         f"            offered{number} = true;\n"
         f"            if (std::fread(in{number}, sizeof(Word), {count}, file_in{number}) != {count})\n"
         f'                give_up("events cut short");\n'
@@ -174,9 +183,9 @@ def _offered(number: int, port: RtlPort) -> str:
     )
 
 
-def _saved(word: str, number: int, condition: str, wires: str, bits: int) -> str:
+def _saved(word: str, number: int, condition: str, wires: str, bits: int, *, before: str = "") -> str:
     return (
-        f"if ({condition}) {{\n            get(top->{wires}, {word}{number}, {bits});\n"
+        f"if ({condition}) {{\n            {before}get(top->{wires}, {word}{number}, {bits});\n"
         f"            save(file_{word}{number}, now - first, {word}{number}, {words(bits)});\n"
         f"            count_{word}{number}++;\n        }}"
     )
@@ -204,7 +213,7 @@ def _buffers(project: RtlProject) -> str:
         *buffers("trace", project.traced, whole_bytes=False),
     ]
     for number in range(len(project.inputs)):
-        lines += [f"std::uint64_t entered{number} = 0;", f"bool offered{number} = false;"]
+        lines += [f"std::uint64_t entered{number} = 0, next{number} = 0;", f"bool offered{number} = false;"]
     for word, ports in (("out", project.outputs), ("trace", project.traced)):
         lines += [f"std::uint64_t count_{word}{number} = 0;" for number in range(len(ports))]
     return "\n    ".join(lines)

@@ -54,11 +54,15 @@ def _flags(verilator: Verilator) -> list[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traffic:
-    """Pauses of the events and stalls of the answers in percent of clocks, from a seed."""
+    """Pauses of the events and stalls of the answers in percent of clocks, from a seed.
+
+    With `late_frames`, every second frame, from the first one on, pauses for one interval behind its first word.
+    """
 
     pauses: int = 0
     stalls: int = 0
     seed: int = 1
+    late_frames: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +110,9 @@ class RtlSimulation:
             tokens = frames * sum(port.tokens for port in self._project.inputs)
             slowest = 100 * 100 // max(1, (100 - traffic.pauses) * (100 - traffic.stalls)) + 1
             answers = frames * sum(port.tokens for port in self._project.outputs)
-            most = (tokens + answers + self._project.latency) * slowest * 2 + SPARE_CLOCKS
-            words = [str(one) for one in (frames, traffic.pauses, traffic.stalls, traffic.seed, most)]
+            hold = self._project.interval if traffic.late_frames else 0
+            most = (tokens + answers + self._project.latency) * slowest * 2 + frames * hold + SPARE_CLOCKS
+            words = [str(one) for one in (frames, traffic.pauses, traffic.stalls, traffic.seed, most, hold)]
             finished = run([program, *words], folder=here, seconds=self._seconds, inherited=handles)
             if finished.status != 0:
                 raise RtlSimulationError(how=finished.how, why=finished.last_line)

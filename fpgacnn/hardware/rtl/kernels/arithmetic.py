@@ -130,6 +130,8 @@ class ArithmeticGraph:
         if to.low <= low and high <= to.high:
             return node
         if to.overflow is Overflow.WRAP:
+            if low == high:
+                return self.constant((low - to.low) % (1 << to.width) + to.low)
             return self._node(Op.WRAP, (node,), (to.width, int(to.signed)), to.low, to.high)
         if to.overflow is Overflow.SAT_ZERO:
             ends = (min(max(low, to.low), 0), max(min(high, to.high), 0))

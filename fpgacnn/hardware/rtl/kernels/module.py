@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
@@ -281,7 +282,8 @@ def _tables(nodes: Sequence[ArithmeticNode], stage: dict[int, int]) -> list[str]
     found: dict[str, ArithmeticNode] = {}
     for number in stage:
         if nodes[number].op is Op.TABLE:
-            found.setdefault(_table_name(nodes[number]), nodes[number])
+            node = found.setdefault(_table_name(nodes[number]), nodes[number])
+            assert node.data == nodes[number].data
     lines = list[str]()
     for name, node in found.items():
         bits = len(node.data).bit_length() - 1
@@ -297,7 +299,5 @@ def _tables(nodes: Sequence[ArithmeticNode], stage: dict[int, int]) -> list[str]
 
 def _table_name(node: ArithmeticNode) -> str:
     """A name by the content, so that the same tables have the same name in every run."""
-    digest = 0
-    for value in node.data:
-        digest = (digest * 1_000_003 + value + 1) % ((1 << 61) - 1)
-    return f"table_{len(node.data)}_{digest:016x}"
+    digest = hashlib.sha256(repr(node.data).encode()).hexdigest()[:16]
+    return f"table_{len(node.data)}_{digest}"

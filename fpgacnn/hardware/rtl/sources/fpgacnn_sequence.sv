@@ -22,4 +22,11 @@ module fpgacnn_sequence #(
       if (out_valid) place <= out_last ? 0 : place + 1'b1;
     end
   end
+  // synthesis translate_off
+  always @(posedge clk)
+    if (!rst && in_valid && left > 1) begin
+      $display("error: %m gets a word before the last one is served");
+      $fatal(1);
+    end
+  // synthesis translate_on
 endmodule

@@ -10,4 +10,11 @@ module fpgacnn_split #(parameter DW = 8, parameter P = 4) (
     if (rst) left <= 0;
     else left <= in_valid ? P : (left == 0) ? 0 : left - 1'b1;
   end
+  // synthesis translate_off
+  always @(posedge clk)
+    if (!rst && in_valid && left > 1) begin
+      $display("error: %m gets a word before the last one is served");
+      $fatal(1);
+    end
+  // synthesis translate_on
 endmodule
