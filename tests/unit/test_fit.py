@@ -34,6 +34,7 @@ from tests.support.files import (
     sequential_file,
     tiny_layers,
 )
+from tests.support.optional import needs_da4ml
 
 PART = "xc7z020clg400-1"
 
@@ -84,6 +85,7 @@ def test_every_layer_that_multiplies_has_its_legal_factors(design: Design) -> No
     ]
 
 
+@needs_da4ml
 def test_counted_weights_change_no_estimate(design: Design) -> None:
     counted: Summaries = {}
     for io, (strategy, reuse) in product(
@@ -114,6 +116,7 @@ def test_no_target_at_all_is_better_than_the_one_that_is_found(design: Design, l
     assert order(best, limits) == order(ideal, limits)
 
 
+@needs_da4ml
 @pytest.mark.parametrize("limits", [FitLimits(), FitLimits(latency_ns=200.0), FitLimits(utilization=0.01)], ids=str)
 def test_distributed_arithmetic_is_tried_where_that_is_wanted(design: Design, limits: FitLimits) -> None:
     best = found(design, limits, da=True).best

@@ -24,6 +24,7 @@ from fpgacnn.hardware.hls.node import DISTRIBUTED_ARITHMETIC
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir.fixed_point import Codes, Format, parse_format
 from tests.support.networks import Builder
+from tests.support.optional import needs_da4ml
 
 
 def small(**target: object) -> Design:
@@ -94,6 +95,7 @@ def test_an_accumulator_that_rounds_is_refused() -> None:
         lower(build.design(IoType.PARALLEL, strategy=Strategy.DA))
 
 
+@needs_da4ml
 def test_the_estimate_counts_the_bits_of_the_adders() -> None:
     """1.047 LUTs for each bit after placement, no DSP slice, and cycles for the adders one after another."""
     design = small(strategy=Strategy.DA)
@@ -117,6 +119,7 @@ def test_the_estimate_counts_the_bits_of_the_adders() -> None:
     assert fast.totals.resources.ff.value > slow.totals.resources.ff.value
 
 
+@needs_da4ml
 @pytest.mark.parametrize("ratio", [0.25, 4.0])
 def test_corrections_by_own_designs_keep_the_bits_of_the_adders(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ratio: float
@@ -162,12 +165,14 @@ def test_a_missing_da4ml_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -
     assert caught.value.hint == "pip install 'fpgacnn[da]'"
 
 
+@needs_da4ml
 def test_another_version_of_da4ml_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernels, "VERSIONS", ("9.",))
     with pytest.raises(ForeignToolError, match=r"version 0\.5\.\d+ is installed"):
         kernel_codes({"fc": matrix([[1, 3], [7, 5]])})
 
 
+@needs_da4ml
 def test_a_graph_of_another_matrix_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     right = matrix([[1, 3], [7, 6]])
     text = kernel_codes({"fc": right})["fc"].text
@@ -194,6 +199,7 @@ for name, content in sorted(convert(design).files.items()):
 """
 
 
+@needs_da4ml
 @pytest.mark.parametrize("io", IoType)
 def test_the_project_is_the_one_that_hls4ml_writes_when_it_calls_da4ml_itself(io: IoType) -> None:
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONWARNINGS": "ignore"}
