@@ -145,6 +145,9 @@ def proof(record: RunRecord) -> Verdict:
         return Verdict(
             question="Shown?", answer="By emulation only", detail=f"C simulation was not run. {detail}", tone=Tone.WARN
         )
+    simulated = max(report.events for report in reports if report.left == "csim")
+    if simulated < events:
+        detail = f"C simulation computed {plural(simulated, 'event')}. {detail}"
     return Verdict(question="Shown?", answer="In C simulation", detail=detail, tone=Tone.GOOD)
 
 

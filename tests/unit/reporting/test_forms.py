@@ -77,6 +77,14 @@ def test_the_verdict_says_whether_the_framework_computes_what_was_read(
 # --- verdicts ------------------------------------------------------------------------------------------------------
 
 
+def test_the_proof_says_of_how_many_events_c_simulation_has_seen() -> None:
+    few, all_events = comparison(events=20, values=200), comparison("emulator", "quantized network", events=96)
+    (shown,) = (
+        one for one in verdicts(of(replace(exact_record(), verification=(few, all_events)))) if one.question == "Shown?"
+    )
+    assert shown.detail == "C simulation computed 20 events. 6,600 values of 96 events in 2 comparisons, all equal."
+
+
 @pytest.mark.parametrize(
     ("run", "answers"),
     [
