@@ -20,15 +20,14 @@ from fpgacnn.errors import (
 from fpgacnn.hardware.estimation import Estimate, estimate
 from fpgacnn.hardware.estimation.calibration.own_designs import (
     OwnDesign,
-    merged,
+    add_own_designs,
     read_own_designs,
-    write_own_designs,
 )
 from fpgacnn.hardware.estimation.constants import shipped
 from fpgacnn.hardware.estimation.graph.from_folder import is_project, read_project
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph
 from fpgacnn.hardware.synthesis import SynthesisReport, read
-from fpgacnn.jobs.synth import firmware_digest, other_firmware
+from fpgacnn.jobs.synth import firmware_digest, of_this_firmware
 from fpgacnn.records.display import Displayed
 from fpgacnn.records.record import plain
 from fpgacnn.records.resources import Source, estimate_errors, resource_reports
@@ -69,14 +68,13 @@ def learn(folders: Sequence[Path]) -> Learned:
 
     Raises FileMissingError, NothingLearnedError if no folder has both, CalibrationFileError, WriteError.
     """
-    known = read_own_designs()
+    read_own_designs()  # report a damaged file before the work
     found = [_own_design(folder) for folder in folders]
     designs = tuple(one for one in found if isinstance(one, OwnDesign))
     left_out = tuple(one for one in found if isinstance(one, str))
     if not designs:
         raise NothingLearnedError(why="; ".join(left_out) or "no folder was given")
-    together = merged(known, designs)
-    file = write_own_designs(together)
+    file, together = add_own_designs(designs)
     return Learned(file=str(file), designs=designs, left_out=left_out, known=len(together))
 
 
@@ -96,7 +94,7 @@ def _own_design(folder: Path) -> OwnDesign | str:
         return f"{folder}: {error}"
     if report.csynth is None or report.network is None:
         return f"{folder}: no report of C synthesis of the top function"
-    if other_firmware(folder):
+    if not of_this_firmware(folder, folder / report.csynth.origin.file):
         return f"{folder}: the reports are of an earlier firmware; run fpgacnn synth again"
     return _compared(folder, graph, answer, report)
 

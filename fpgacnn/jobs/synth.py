@@ -124,23 +124,15 @@ def _complete(request: SynthesisRequest) -> SynthesisReport | None:
     ]
     if csynth is None or None in wanted or _unread(report):
         return None
-    return report if _of_this_firmware(request.folder, request.folder / csynth.origin.file) else None
+    return report if of_this_firmware(request.folder, request.folder / csynth.origin.file) else None
 
 
-def _of_this_firmware(folder: Path, report: Path) -> bool:
+def of_this_firmware(folder: Path, report: Path) -> bool:
     """Whether reports belong to the firmware, by the digest of our own run; without one, by the times of the files."""
     try:
         return read_regular(folder / SYNTHESIZED, limit=MAX_DIGEST_BYTES) == firmware_digest(folder).encode()
     except OSError:
         return report.stat().st_mtime >= max((path.stat().st_mtime for path in _sources(folder)), default=0.0)
-
-
-def other_firmware(folder: Path) -> bool:
-    """Whether the reports of our own run belong to another firmware; False where fpgacnn did not run the tool."""
-    try:
-        return read_regular(folder / SYNTHESIZED, limit=MAX_DIGEST_BYTES) != firmware_digest(folder).encode()
-    except OSError:
-        return False
 
 
 def firmware_digest(folder: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fpgacnn.design import IoType
-from fpgacnn.errors import EventTypeError
+from fpgacnn.errors import BoardRefusedError, EventTypeError
 from fpgacnn.hardware.board.boards import find_board
 from fpgacnn.hardware.board.drivers.python import fpgacnn_board as driver
 from fpgacnn.hardware.board.drivers.python import fpgacnn_transport as transport
@@ -112,6 +113,17 @@ def test_no_events_give_no_answers(made: Made) -> None:
     _, network = made.dma()
     answers = network.predict([one[:0] for one in values(made)])
     assert [one.shape[0] for one in answers.codes.values()] == [0, 0]
+
+
+@pytest.mark.parametrize("side", ["inputs", "outputs"])
+def test_inputs_or_outputs_of_one_name_are_refused(made: Made, side: str) -> None:
+    first, second = made.layout.outputs
+    outputs = (first, replace(second, source=first.source)) if side == "outputs" else (first, second)
+    mode = Format(width=6, integer=2)
+    names = ("x", "x") if side == "inputs" else ("x", "y")
+    entries = [Entry(name=name, mode=mode, element="float32", exact=False) for name in names]
+    with pytest.raises(BoardRefusedError, match=f"{side} with the same name"):
+        describe(find_board("pynq-z2"), replace(made.layout, outputs=outputs), entries)
 
 
 def test_a_self_test_without_golden_vectors_or_with_cut_ones_fails(made: Made) -> None:

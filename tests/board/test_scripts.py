@@ -74,7 +74,7 @@ def test_every_script_runs_and_makes_the_recorded_design(
     assert (place / "build" / "output" / "fpgacnn.bit").read_text() == "bits"
     assert (place / "build" / "output" / "fpgacnn.hwh").exists() == board.has_processor
     assert f"part {board.part}" in recorder.hls
-    assert f"clock {board.clock_ns:.3f}".rstrip("0").rstrip(".") in " ".join(recorder.hls)
+    assert f"clock {round(board.clock_ns, 3):g} ns" in recorder.hls
     if board.name in RECORDED:
         golden = GOLDEN / f"{board.name}-{release[0]}.{release[1]}.txt"
         if request.config.getoption("--update-golden"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from fpgacnn.design import IoType, Strategy
@@ -68,6 +69,17 @@ def test_folders_without_reports_are_left_out_and_none_with_is_an_error(tmp_path
     failed = run(tmp_path, "estimate", "--learn", "two", "empty", extra=extra)
     assert (failed.returncode, failed.stdout) == (2, "")
     assert failed.stderr.startswith("error[FC136] nothing to learn: two: ")
+
+
+def test_reports_older_than_the_firmware_are_not_learned(tmp_path: Path) -> None:
+    """Also where another tool or another person ran the synthesis."""
+    folder = project(tmp_path / "one", LUT=40_000)
+    os.utime(folder / "myproject_csynth.rpt", (1000, 1000))
+    file = tmp_path / "calibration.json"
+    done = run(tmp_path, "estimate", "--learn", "one", extra={"FPGACNN_CALIBRATION": str(file)})
+    assert done.returncode == 2
+    assert "the reports are of an earlier firmware" in done.stderr
+    assert not file.exists()
 
 
 def test_several_models_are_only_for_learning(tmp_path: Path) -> None:

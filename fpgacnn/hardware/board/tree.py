@@ -72,7 +72,7 @@ def board_tree(
 ) -> BoardTree:
     """Everything that a board needs.
 
-    Raises BoardRefusedError for a project of Vivado HLS, WrapperFormError.
+    Raises BoardRefusedError for a project of Vivado HLS and for names that repeat, WrapperFormError.
     """
     refuse_other_tools(board, design.target)
     layout = board_layout(board, project, design)
@@ -89,7 +89,12 @@ def board_tree(
 
 
 def describe(board: Board, layout: Layout, entries: Sequence[Entry]) -> dict[str, object]:
-    """What the drivers read: the words of an event, and how numbers become codes."""
+    """What the drivers read: the words of an event, and how numbers become codes.
+
+    Raises BoardRefusedError if two inputs or two outputs have the same name.
+    """
+    _refuse_repeated("inputs", [one.name for one in entries])
+    _refuse_repeated("outputs", [port.source for port in layout.outputs])
     pairs = zip(layout.inputs, entries, strict=True)
     return {
         "schema": SCHEMA,
@@ -105,6 +110,14 @@ def describe(board: Board, layout: Layout, entries: Sequence[Entry]) -> dict[str
         "inputs": [_port(port, one.name, one.mode, one.element, exact=one.exact) for port, one in pairs],
         "outputs": [_port(port, port.source, port.format, "float64", exact=False) for port in layout.outputs],
     }
+
+
+def _refuse_repeated(what: str, names: Sequence[str]) -> None:
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise BoardRefusedError(
+            what=f"{what} with the same name {repeated[0]!r}", why="the drivers find inputs and outputs by their names"
+        )
 
 
 def _port(port: PortWords, name: str, form: Format, element: str, *, exact: bool) -> dict[str, object]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -187,6 +188,26 @@ def write_atomically(file: Path, content: bytes) -> None:
             new.keep()
     except OSError as error:
         raise WriteError(file=file, why=error.strerror or str(error)) from error
+
+
+@contextlib.contextmanager
+def exclusive(file: Path) -> Iterator[None]:
+    """Between reading a file and writing it: other commands that do so wait. The lock is on a hidden file beside it.
+
+    On file systems without locks nobody waits. Raises WriteError.
+    """
+    lock = file.with_name(f".{file.name[:40]}.fpgacnn-lock")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise WriteError(file=file, why=error.strerror or str(error)) from error
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _prefix(name: str) -> str:

@@ -19,7 +19,7 @@ from fpgacnn.errors import CalibrationFileError
 from fpgacnn.hardware.devices import find
 from fpgacnn.hardware.estimation.constants import Constants, shipped
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph
-from fpgacnn.system.files.output import write_atomically
+from fpgacnn.system.files.output import exclusive, write_atomically
 from fpgacnn.system.files.regular import read_regular_text
 
 VARIABLE = "FPGACNN_CALIBRATION"
@@ -140,12 +140,28 @@ def write_own_designs(designs: Sequence[OwnDesign]) -> Path:
 
     Raises CalibrationFileError where there is no place for it, WriteError.
     """
-    file = calibration_file()
-    if file is None:
-        raise CalibrationFileError(file=VARIABLE, why="no calibration file is wanted, or there is no home folder")
+    file = _wanted_file()
     entries: list[dict[str, Any]] = [asdict(one) for one in designs]
     write_atomically(file, (json.dumps({"schema": SCHEMA, "designs": entries}, indent=1) + "\n").encode())
     return file
+
+
+def _wanted_file() -> Path:
+    file = calibration_file()
+    if file is None:
+        raise CalibrationFileError(file=VARIABLE, why="no calibration file is wanted, or there is no home folder")
+    return file
+
+
+def add_own_designs(learned: Sequence[OwnDesign]) -> tuple[Path, tuple[OwnDesign, ...]]:
+    """Add designs to the local file; returns it with all its designs. Two commands at the same time lose nothing.
+
+    Raises CalibrationFileError, WriteError.
+    """
+    with exclusive(_wanted_file()):
+        _read.cache_clear()  # another command may have written the file within one tick of its clock
+        together = merged(read_own_designs(), learned)
+        return write_own_designs(together), together
 
 
 def merged(known: Sequence[OwnDesign], learned: Sequence[OwnDesign]) -> tuple[OwnDesign, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from fpgacnn.errors import CalibrationFileError
 from fpgacnn.hardware.estimation import estimate
 from fpgacnn.hardware.estimation.calibration.own_designs import (
     OwnDesign,
+    add_own_designs,
     calibrated,
     calibration_file,
     merged,
@@ -21,6 +23,7 @@ from fpgacnn.hardware.estimation.calibration.own_designs import (
     write_own_designs,
 )
 from fpgacnn.hardware.estimation.constants import shipped
+from fpgacnn.system.files.output import exclusive
 from tests.support.structures import dense, pipeline
 
 DESIGN = OwnDesign(
@@ -50,6 +53,17 @@ def test_designs_are_written_and_read(file: Path) -> None:
     assert read_own_designs() == (DESIGN,)
     write_own_designs([DESIGN, replace(DESIGN, firmware="b2")])
     assert len(read_own_designs()) == 2, "a file that has changed is read again"
+
+
+def test_two_commands_that_learn_at_the_same_time_lose_nothing(file: Path) -> None:
+    other = Thread(target=add_own_designs, args=([replace(DESIGN, firmware="other")],))
+    with exclusive(file):
+        other.start()
+        other.join(0.2)
+        assert other.is_alive(), "it waits"
+        write_own_designs([DESIGN])
+    other.join(60)
+    assert [one.firmware for one in read_own_designs()] == ["a1", "other"]
 
 
 def test_the_same_firmware_counts_once_and_with_another_clock_again() -> None:
