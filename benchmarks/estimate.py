@@ -86,8 +86,9 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path, help="folder with designs/*/meta.json")
-    parser.add_argument("--no-fit", action="store_true", help="judge the shipped constants")
-    parser.add_argument("--write", action="store_true", help="write the shipped constants")
+    choice = parser.add_mutually_exclusive_group()  # bands are of networks that the constants have not seen
+    choice.add_argument("--no-fit", action="store_true", help="judge the shipped constants")
+    choice.add_argument("--write", action="store_true", help="write the shipped constants")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write all numbers here")
     return parser.parse_args()
 

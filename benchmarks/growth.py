@@ -37,8 +37,8 @@ sys.path.insert(0, str(ROOT))
 from tests.support.files import Entry, entry, quantized_bits, sequential_file  # noqa: E402  # of this repository
 
 LARGEST_EXPONENT = 1.1
-NOISE = 0.5
-"""Seconds, and MiB times 100, below which a growth is not measured."""
+NOISE_SECONDS, NOISE_MIB = 0.5, 50.0
+"""Less growth than this is not measured."""
 
 QUANTIZED = {"kernel_quantizer": quantized_bits(), "bias_quantizer": quantized_bits()}
 
@@ -196,6 +196,8 @@ def exponent(sizes: list[int], costs: list[float], least: float) -> float | None
     grown = [
         (size - sizes[0], cost - costs[0]) for size, cost in zip(sizes, costs, strict=True) if cost - costs[0] > least
     ]
+    if len(grown) == 1 and (before := next(i for i, cost in enumerate(costs) if cost - costs[0] > least) - 1) > 0:
+        grown.insert(0, (sizes[before] - sizes[0], least))  # it grew by less there: a lower bound of the slope
     if len(grown) < 2:
         return None
     logs = np.log(np.array(grown, float))
@@ -206,8 +208,8 @@ def summary(one: Series, costs: list[Cost]) -> tuple[dict[str, object], list[str
     """The exponents of a series, and which goals it misses."""
     sizes = [cost.size for cost in costs]
     found = {
-        "seconds": exponent(sizes, [cost.seconds for cost in costs], NOISE),
-        "mib": exponent(sizes, [cost.mib for cost in costs], 100 * NOISE),
+        "seconds": exponent(sizes, [cost.seconds for cost in costs], NOISE_SECONDS),
+        "mib": exponent(sizes, [cost.mib for cost in costs], NOISE_MIB),
     }
     missed = [
         f"{one.name}: {name} grow with an exponent of {value:.2f}, goal {LARGEST_EXPONENT}"

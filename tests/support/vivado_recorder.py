@@ -30,7 +30,6 @@ class Command:
     least: int = 0
     most: int = 0
     since: Release = (2019, 1)
-    until: Release = (2099, 9)
 
     def parse(self, name: str, words: Sequence[str]) -> tuple[dict[str, str], list[str]]:
         given: dict[str, str] = {}
@@ -322,7 +321,7 @@ class Recorder:
             tcl.tk.createcommand(name, call)
 
         for name, known in table.items():
-            if known.since <= self.release <= known.until:
+            if known.since <= self.release:
                 define(name, known)
         tcl.tk.createcommand("puts", lambda *words: self.said.append(str(words[-1])))
         tcl.tk.createcommand("exec", lambda *_: problems.append(ScriptError("exec: no other program is needed")))
