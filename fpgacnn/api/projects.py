@@ -61,7 +61,7 @@ def verify(
         events=event_source(input),
         csim_events=CSIM_EVENTS if csim_events == "auto" else csim_events,
         max_events=None,
-        scaled=csim_events is not None,
+        scaled=csim_events == "auto",
         seconds=timeout_s,
         reference=chosen,
     )
@@ -72,7 +72,7 @@ def verify(
 def verify_models(
     folder: str | Path,
     *,
-    io: str = "stream",
+    io: str | None = None,
     bits: str | None = None,
     csim: bool = True,
     at_once: int = 2,
@@ -89,7 +89,7 @@ def verify_models(
     from fpgacnn.system.progress import silent
 
     stage = progress or silent
-    flags = ("--io", io, *(() if csim else ("--no-csim",)))
+    flags = (*(("--io", io) if io else ()), *(() if csim else ("--no-csim",)))
     judging = run(FolderRequest(folder=Path(folder), flags=flags, bits=bits, at_once=at_once, seconds=timeout_s))
     found: list[Judgement] = []
     while True:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, RenderableType
 from rich.markup import escape
+from rich.padding import Padding
+from rich.text import Text
 
 from fpgacnn.errors import printable
 from fpgacnn.system.progress import Progress, silent
@@ -41,7 +43,7 @@ def show(parts: Iterable[RenderableType]) -> None:
     console = out()
     for part in parts:
         console.print(part)
-        if not isinstance(part, str) and type(part).__name__ in {"Table", "FittingTable", "PlanTable"}:
+        if not isinstance(part, str | Text | Padding):
             console.print()
 
 

@@ -277,7 +277,7 @@ class RtlBuildError(FpgacnnError):
 
 
 class RtlSimulationError(FpgacnnError):
-    """The RTL simulation ended early: a FIFO was too small, or an answer is missing."""
+    """The RTL simulation ended early: an overflow, a word too early, a wrong TLAST, or an answer is missing."""
 
     code = "FC174"
     exit_status = 3

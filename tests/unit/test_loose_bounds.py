@@ -21,7 +21,8 @@ from fpgacnn.reporting.formats.markdown import markdown
 from fpgacnn.reporting.page.compose import difference, report
 from fpgacnn.reporting.page.page import Tone
 from fpgacnn.reporting.page.verdicts import verdicts
-from fpgacnn.reporting.terminal.tables import promise, verdict
+from fpgacnn.reporting.terminal.summary import promise
+from fpgacnn.reporting.terminal.tables import verdict
 from fpgacnn.sim.compare import OutputBound, finite_ends, output_bound
 from tests.support import records
 from tests.support.files import entry, sequential_file

@@ -49,7 +49,9 @@ def test_what_may_not_fit_shows_both_ends_of_the_band_and_the_next_command(tmp_p
     done = run(tmp_path, "estimate", DIGITS, "--part", "pynq-z2", "--io", "parallel")
     assert done.returncode == 1  # the most likely value is beyond the part
     assert re.search(r"may not fit xc7z020: [\d,]+ to [\d,]+ of 53,200 LUT", done.stdout)
-    assert done.stdout.splitlines()[-1] == f"next: fpgacnn fit {DIGITS} --part xc7z020-clg400-1 -o target.toml"
+    assert (
+        done.stdout.splitlines()[-1] == f"next: fpgacnn fit {DIGITS} --part xc7z020-clg400-1 --clock 5 -o target.toml"
+    )
 
 
 def test_json_is_one_document_with_figures_bands_and_method(tmp_path: Path) -> None:

@@ -191,6 +191,20 @@ class Estimate:
         return not self.shortages and not self.stops
 
     @property
+    def needs(self) -> tuple[tuple[str, Figure, int], ...]:
+        """Every resource after synthesis, and how much of it the part has; nothing where the part is unknown."""
+        there, after = self.available, self.after_synthesis
+        if there is None:
+            return ()
+        return (
+            ("LUT", after.lut, there.lut),
+            ("FF", after.ff, there.ff),
+            ("DSP", after.dsp, there.dsp),
+            ("BRAM_18K", after.bram_18k, there.bram_18k),
+            ("URAM", after.uram, there.uram),
+        )
+
+    @property
     def latency_ns(self) -> Figure:
         """Time from the first word of a frame to its result: simulated for a streamed design, else as in csynth."""
         return self.simulated.latency_ns if self.simulated and not self.stops else self.totals.latency_ns

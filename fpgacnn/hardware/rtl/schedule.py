@@ -45,7 +45,7 @@ class Geometry:
 
     @property
     def columns(self) -> int:
-        """WindowStream in a row."""
+        """Windows in a row."""
         return (self.width + self.pads[2] + self.pads[3] - self.size[1]) // self.strides[1] + 1
 
     @property

@@ -52,7 +52,8 @@ def _summary(comparison: Comparison) -> Section:
     rows = []
     for name, say in lines.items():
         left, right = say(comparison.left), say(comparison.right)
-        rows.append((cell(name), left, right, _change(left, right)))
+        alike = name not in SOURCES or SOURCES[name](comparison.left) == SOURCES[name](comparison.right)
+        rows.append((cell(name), left, right, _change(left, right, alike=alike)))
     columns = (
         Column(name=""),
         Column(name=comparison.left.name),
@@ -63,14 +64,13 @@ def _summary(comparison: Comparison) -> Section:
     return Section(key="summary", title="Summary", tables=(table,))
 
 
-def _change(left: Cell, right: Cell) -> Cell:
-    """How much a number changed, or whether a text did."""
-    if left.number is not None and right.number is not None:
-        if left.number == right.number:
-            return cell("the same", Tone.SAME)
-        if left.number > 0:
-            return cell(f"× {right.number / left.number:.3g}")
-    return cell("the same", Tone.SAME) if left.text == right.text else cell("changed")
+def _change(left: Cell, right: Cell, *, alike: bool) -> Cell:
+    """How much a number changed, if both are of the same kind and source (`alike`); or whether anything did."""
+    if (left.text, left.number) == (right.text, right.number):
+        return cell("the same", Tone.SAME)
+    if not alike or left.number is None or right.number is None or left.number == right.number or left.number <= 0:
+        return cell("changed")
+    return cell(f"× {right.number / left.number:.3g}")
 
 
 def _promise(entry: ReportInput) -> Cell:
@@ -114,6 +114,14 @@ def _quality(entry: ReportInput) -> Cell:
         return cell("")
     first = entry.record.quality[0]
     return Cell(text=f"{first.measure} {score(first.measure, first.hardware)}", number=first.hardware)
+
+
+SOURCES: Mapping[str, Callable[[ReportInput], object]] = {
+    "Cost": lambda entry: None if (cost := latest(entry.costs)) is None else cost.source,
+    "Speed": lambda entry: None if (cost := timed(entry.costs)) is None else (cost.source, cost.latency_ns is None),
+    "Quality": lambda entry: entry.record.quality[0].measure if entry.record and entry.record.quality else None,
+}
+"""What numbers of a line must have in common to be divided: the source, the unit, the measure."""
 
 
 def _changes(group: str, changes: Sequence[FieldChange], comparison: Comparison) -> Section:

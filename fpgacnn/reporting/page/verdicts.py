@@ -125,9 +125,13 @@ def proof(record: RunRecord) -> Verdict:
         return Verdict(
             question="Shown?", answer="Different", detail=f"{comparison_name(failed[0])}{where}.", tone=Tone.BAD
         )
+    reports = tuple(report for report in reports if report.left != READING)  # which has a verdict of its own
+    if not reports:
+        return Verdict(question="Shown?", answer="Not checked", detail="Nothing was compared.", tone=Tone.WARN)
     values = sum(report.values for report in reports)
-    events = max((report.events for report in reports), default=0)
-    differing = sum(report.mismatches for report in reports)
+    events = max(report.events for report in reports)
+    tied = sum(report.mismatches for report in reports if report.float32_events)
+    differing = sum(report.mismatches for report in reports) - tied
     excused = sum(report.float32_events for report in reports)
     loosest = next((report.loosest for report in reports if report.loosest), None)
     bound = (
@@ -135,8 +139,9 @@ def proof(record: RunRecord) -> Verdict:
         if loosest
         else "within the bound"
     )
-    why = f"differ where float32 rounds a tie, in {plural(excused, 'event')}" if excused else bound
-    equal = f"{differing:,} {why}, the others equal" if differing else "all equal"
+    words = [f"{differing:,} {bound}"] if differing else []
+    words += [f"{tied:,} differ where float32 rounds a tie, in {plural(excused, 'event')}"] if tied else []
+    equal = ", ".join([*words, "the others equal"]) if words else "all equal"
     detail = f"{values:,} values of {plural(events, 'event')} in {plural(len(reports), 'comparison')}, {equal}."
     if any(report.left == "rtl" for report in reports):
         detail = f"Every answer comes in the clock of its schedule. {detail}"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 
 from rich.console import RenderableType
 from rich.text import Text
 
 from fpgacnn.errors import printable
+from fpgacnn.frontends import is_model
 from fpgacnn.hardware.estimation import Estimate, Figure, LayerEstimate, Simulated, Totals
+from fpgacnn.records.estimates import is_foreign
 from fpgacnn.records.record import EstimateRecord
 from fpgacnn.reporting.terminal.columns import FittingTable, left, right
 
@@ -41,9 +44,12 @@ def estimate_report(record: EstimateRecord) -> Iterator[RenderableType]:
     for note in record.notes:
         yield Text.assemble(("note: ", "yellow"), printable(note))
     yield Text(f"how: {answer.method}", style="dim")
-    if uncertain(answer):
+    source_path = Path(record.source)
+    if uncertain(answer) and (is_model(source_path) or not is_foreign(source_path)):  # others cannot be planned again
         source, part = (shlex.quote(printable(one)) for one in (record.source, answer.part))
-        yield Text.assemble("next: ", (f"fpgacnn fit {source} --part {part} -o target.toml", "bold"))
+        yield Text.assemble(
+            "next: ", (f"fpgacnn fit {source} --part {part} --clock {answer.clock_ns:g} -o target.toml", "bold")
+        )
 
 
 def estimate_line(answer: Estimate) -> Text:
@@ -93,23 +99,9 @@ def uncertain(answer: Estimate) -> tuple[str, ...]:
         f"{_rounded(figure.low)} to {_rounded(figure.high)} of {there:,} {name}"
         if figure.low != figure.high
         else f"{_rounded(figure.value)} of {there:,} {name}"
-        for name, figure, there in resource_pairs(answer)
+        for name, figure, there in answer.needs
         if figure.high > there
     )
-
-
-def resource_pairs(answer: Estimate) -> list[tuple[str, Figure, int]]:
-    """Every resource after synthesis, and how much of it the part has; nothing where the part is unknown."""
-    there, after = answer.available, answer.after_synthesis
-    if there is None:
-        return []
-    return [
-        ("LUT", after.lut, there.lut),
-        ("FF", after.ff, there.ff),
-        ("DSP", after.dsp, there.dsp),
-        ("BRAM_18K", after.bram_18k, there.bram_18k),
-        ("URAM", after.uram, there.uram),
-    ]
 
 
 def _layers(answer: Estimate) -> FittingTable:
@@ -138,7 +130,7 @@ def _row(cost: LayerEstimate) -> tuple[Text, ...]:
 def _whole(answer: Estimate) -> FittingTable:
     before = answer.totals.resources
     csynth = {"LUT": before.lut, "FF": before.ff, "DSP": before.dsp, "BRAM_18K": before.bram_18k, "URAM": before.uram}
-    pairs = resource_pairs(answer)
+    pairs = answer.needs
     return FittingTable(
         headings=(
             left("in all"),
@@ -157,7 +149,9 @@ def _whole(answer: Estimate) -> FittingTable:
             )
             for name, after, there in pairs
         ),
-        styles=tuple("red" if after.value > there else "" for _, after, there in pairs),
+        styles=tuple(
+            "red" if after.low > there else "yellow" if after.high > there else "" for _, after, there in pairs
+        ),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from fpgacnn.errors import printable
+from fpgacnn.frontends import is_model
 from fpgacnn.jobs.fit.run import FitRecord, FrontPoint, LayerChoice
 from fpgacnn.reporting.terminal.columns import FittingTable, left, right
 from fpgacnn.reporting.terminal.estimate import speed, time_words
@@ -35,9 +37,9 @@ def fit_report(record: FitRecord, file: Path | None) -> Iterator[RenderableType]
         yield Text.assemble(("note: ", "yellow"), printable(note))
     yield Text(f"how: {answer.method}; {record.trials:,} targets were tried", style="dim")
     if record.fits and file is not None:
-        yield Text(
-            f"written: {printable(file)}; next: fpgacnn convert {printable(record.source)} --config {printable(file)}"
-        )
+        model = shlex.quote(printable(record.source)) if is_model(Path(record.source)) else "MODEL"
+        written = shlex.quote(printable(file))
+        yield Text(f"written: {printable(file)}; next: fpgacnn convert {model} --config {written}")
     elif record.fits:
         yield Text("-o target.toml writes it; `fpgacnn convert MODEL --config target.toml` reads it", style="dim")
 

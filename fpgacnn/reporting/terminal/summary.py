@@ -13,7 +13,7 @@ from fpgacnn.records.record import Quality, RunRecord
 from fpgacnn.reporting.formatting import clean, duration, percent, score
 from fpgacnn.reporting.page.page import Tone
 from fpgacnn.reporting.page.verdicts import proof, reading
-from fpgacnn.reporting.terminal.estimate import resource_pairs, uncertain, verdict
+from fpgacnn.reporting.terminal.estimate import uncertain, verdict
 
 STYLES = {Tone.GOOD: "green", Tone.WARN: "yellow", Tone.BAD: "red", Tone.PLAIN: "", Tone.SAME: "dim"}
 
@@ -64,9 +64,7 @@ def _proof(record: RunRecord) -> Text:
 
 
 def _cost(answer: Estimate) -> Text:
-    shares = ", ".join(
-        f"{percent(figure.value / there)} {name}" for name, figure, there in resource_pairs(answer) if there
-    )
+    shares = ", ".join(f"{percent(figure.value / there)} {name}" for name, figure, there in answer.needs if there)
     time = f"; {duration(answer.latency_ns.value)} from input to output, a new event every"
     line = verdict(answer)
     if shares and not uncertain(answer):

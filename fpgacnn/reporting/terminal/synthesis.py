@@ -18,7 +18,7 @@ RESOURCES = ("LUT", "FF", "DSP", "BRAM (18 Kb)", "URAM")
 
 def synthesis_report(report: SynthesisReport) -> Iterator[RenderableType]:
     """Source of the reports, totals by stage, speed, layers, and problems."""
-    tool = f"{report.tool} {report.version}" if report.tool else "Vivado"
+    tool = printable(f"{report.tool} {report.version}") if report.tool else "Vivado"
     yield Text.assemble(
         (printable(report.folder), "bold"),
         f"  {printable(report.top or '')} for {printable(report.part or 'an unknown part')}, {tool}",

@@ -27,10 +27,8 @@ from fpgacnn.reporting.page.page import Section, Verdict
 from fpgacnn.reporting.page.verdicts import loose_words, outcome
 from fpgacnn.reporting.terminal.columns import FittingTable, Heading, left, right
 from fpgacnn.reporting.terminal.estimate import estimate_line
-from fpgacnn.reporting.terminal.summary import STYLES, promise, summary
+from fpgacnn.reporting.terminal.summary import STYLES, summary
 from fpgacnn.sim.compare import READING, VerificationReport
-
-__all__ = ["promise"]
 
 UNRESOLVED_SHOWN = 5
 FOLDED, WIDE = 20, 40
@@ -84,6 +82,9 @@ def run_details(record: RunRecord, *, reasons: bool = False) -> Iterator[Rendera
 
 def inputs_report(entries: Sequence[ReportInput]) -> Iterator[RenderableType]:
     """One run with its verdicts first, or several side by side."""
+    for entry in entries:
+        for note in entry.notes:
+            yield Text.assemble(("note: ", "yellow"), clean(f"{entry.name}: {note}"))
     whole = compose.report(entries)
     for section in whole.overview:
         yield from section_parts(section)

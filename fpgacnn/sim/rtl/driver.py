@@ -119,7 +119,7 @@ def axi_bits(port: RtlPort) -> int:
 
 
 def main_program(project: RtlProject) -> str:
-    """The main program for a project's ports. `answers_N` is read until every answer of every frame is there."""
+    """The main program for a project's ports. It writes `out_N.bin`, until every answer is there."""
     parts = {
         "FILES": _files(project),
         "BUFFERS": _buffers(project),

@@ -194,7 +194,7 @@ def write_atomically(file: Path, content: bytes) -> None:
 def exclusive(file: Path) -> Iterator[None]:
     """Between reading a file and writing it: other commands that do so wait. The lock is on a hidden file beside it.
 
-    On file systems without locks nobody waits. Raises WriteError.
+    On file systems without locks, no command waits. Raises WriteError.
     """
     lock = file.with_name(f".{file.name[:40]}.fpgacnn-lock")
     try:

@@ -9,7 +9,10 @@ import typer
 
 from fpgacnn.cli import options
 from fpgacnn.cli.config import Config
-from fpgacnn.errors import UsageError
+from fpgacnn.errors import UsageError, printable
+
+LONGEST_NOTE = 1000
+"""Characters of a reason that are shown."""
 
 
 def estimate(
@@ -95,12 +98,14 @@ def _learn(folders: list[Path], *, json: bool, quiet: bool) -> int:
         typer.echo(learned.to_json())
     elif not quiet:
         for one in learned.designs:
-            typer.echo(f"learned: {one.name}, {one.tool} HLS {one.version}, {one.part}, {one.clock_ns:g} ns")
+            tool = f"{one.tool} HLS {one.version}"
+            typer.echo(printable(f"learned: {one.name}, {tool}, {one.part}, {one.clock_ns:g} ns"))
             for quantity, reported in one.reported.items():
                 estimated = one.estimated[quantity]
                 error = f", {estimated / reported - 1:+.0%}" if reported else ""
                 typer.echo(f"  {quantity}: estimate {estimated:,.0f}, reported {reported:,.0f}{error}")
         for why in learned.left_out:
-            typer.echo(f"left out: {why}")
-        typer.echo(f"{learned.known} designs in {learned.file}; later estimates of the same tool and io type use them")
+            typer.echo(printable(f"left out: {why}", LONGEST_NOTE))
+        file = printable(learned.file)
+        typer.echo(f"{learned.known} designs in {file}; later estimates of the same tool and io type use them")
     return 0

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from fpgacnn.api.names import DEFAULT_IO, IoType
+from fpgacnn.api.names import IoType
 from fpgacnn.cli import options
 from fpgacnn.cli.commands.project.freeze import verify_locked
 from fpgacnn.cli.config import without_effect
@@ -38,14 +38,15 @@ def verify(
         ),
     ] = None,
     io: Annotated[
-        IoType,
+        IoType | None,
         typer.Option(
             "--io",
             help="For --models: io type of the conversions; stream takes images of any size with small code.",
             case_sensitive=False,
+            show_default="stream",
             rich_help_panel=MODELS,
         ),
-    ] = DEFAULT_IO,
+    ] = None,
     bits: Annotated[
         str | None,
         typer.Option(
@@ -135,7 +136,7 @@ def verify(
 
 
 def _models(
-    folder: Path, io: IoType, bits: str | None, jobs: int, seconds: float, *, csim: bool, json: bool, quiet: bool
+    folder: Path, io: IoType | None, bits: str | None, jobs: int, seconds: float, *, csim: bool, json: bool, quiet: bool
 ) -> int:
     from fpgacnn import api
     from fpgacnn.cli.console import progress, show, show_json

@@ -1,1 +1,1 @@
-"""ArithmeticGraph of one clocked module: graphs of integers, their operations, and their SystemVerilog."""
+"""Kernels, each one clocked module: graphs of integers, their operations, and their SystemVerilog."""

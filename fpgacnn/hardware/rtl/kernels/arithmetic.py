@@ -1,4 +1,4 @@
-"""ArithmeticGraph graphs: what one clocked kernel computes on integers, as nodes with exact ranges.
+"""Arithmetic graphs: what one clocked kernel computes on integers, as nodes with exact ranges.
 
 A node is an integer for every token. Its range is exact, so its width in hardware is known, and no operation can
 overflow unless the graph says so (`WRAP`). Equal nodes are built once.
