@@ -75,7 +75,7 @@ def hls_reports(project: HlsProject, lowered: Lowered, found: EngineRun) -> Iter
 
 
 def rtl_reports(project: RtlProject, found: EngineRun) -> Iterator[VerificationReport]:
-    """RTL simulation against the emulator: the answers and their clocks, then answers with pauses, stalls and late frames.
+    """RTL simulation against the emulator: answers and their clocks, then answers with pauses, stalls and late frames.
 
     If outputs differ, a traced build finds the first node that differs.
     """
