@@ -4,7 +4,8 @@
 (`preexec_fn`) are not safe in a process with threads; this process has one thread.
 
 - ERRORS: number of an open pipe. It gets the errno if the program cannot be started; it is closed if it can.
-- PARENT: process that must stay alive. When it ends, even by SIGKILL, the kernel kills the program.
+- PARENT: process that must stay alive. When it ends, even by SIGKILL, the kernel kills the program, and a second
+  process kills what the program has started (g++'s cc1plus), because the kernel does not pass the signal on.
 - BYTES: limit on memory, 0 for none.
 
 The signals that end a command may be blocked before; they are unblocked when the program starts. Only modules that load
@@ -13,9 +14,11 @@ quickly are imported (`signal` would cost 5 ms); the C library is called for the
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import resource
+import select
 import sys
 
 _PR_SET_PDEATHSIG, _SIG_UNBLOCK = 1, 1
@@ -37,6 +40,7 @@ def main() -> None:
     c_library.prctl(_PR_SET_PDEATHSIG, _SIGKILL)
     if os.getppid() != parent:  # the parent ended before the line above
         os._exit(_NOT_STARTED)
+    _watch(parent)
     _limit(resource.RLIMIT_CORE, 0)
     if memory_bytes:
         _limit(resource.RLIMIT_AS, memory_bytes)
@@ -45,7 +49,47 @@ def main() -> None:
         os.execvp(command[0], command)  # noqa: S606  # a fixed program with arguments of ours, no shell
     except OSError as error:
         os.write(errors, str(error.errno).encode())
-        os._exit(_NOT_STARTED)
+        os.killpg(0, _SIGKILL)  # the watcher too
+
+
+def _watch(parent: int) -> None:
+    """Start a process of this group that kills the group when the parent has ended.
+
+    It is no child of the program, because a program may wait for all of its children. The caller kills the group, and
+    so this process, when the program has ended. Where the kernel is older than 5.3, or Python was built for older ones,
+    or no more processes may be started, there is none: then only the program itself ends with the parent.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        ended = os.pidfd_open(parent)
+        if os.getppid() != parent:
+            os._exit(_NOT_STARTED)
+        between = os.fork()
+        if between:
+            os.close(ended)
+            os.waitpid(between, 0)
+        elif _has_forked():
+            os._exit(0)
+        else:
+            _kill_group_after(ended)
+
+
+def _has_forked() -> bool:
+    """False in the new process; True in the old one, also where no process can be started."""
+    try:
+        return os.fork() != 0
+    except OSError:
+        return True
+
+
+def _kill_group_after(ended: int) -> None:
+    """Wait for the end of a process, given as a pidfd, and kill the own group. No other file stays open."""
+    os.dup2(ended, 0)
+    for number in map(int, os.listdir("/proc/self/fd")):  # noqa: PTH208  # loads faster than pathlib
+        if number:
+            with contextlib.suppress(OSError):  # the list itself
+                os.close(number)
+    select.select([0], [], [])
+    os.killpg(0, _SIGKILL)
 
 
 def _limit(kind: int, wanted: int) -> None:
