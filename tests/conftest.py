@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from fpgacnn.system import sandbox
 from tests.support.fork_coverage import keep_lines_of_forks, with_coverage
+from tests.support.skips import not_installed, unlisted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +52,18 @@ settings.load_profile("fpgacnn")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite the golden files that tests compare with")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fails a run of the Makefile in which a test is skipped for a reason that tests/support/skips.py does not list."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("FPGACNN_SKIPS") != "listed" or reporter is None or hasattr(session.config, "workerinput"):
+        return
+    reasons = [report.longrepr[2] for report in reporter.stats.get("skipped", []) if isinstance(report.longrepr, tuple)]
+    for reason in unlisted(reasons, not_installed()):
+        reporter.write_line(f"\nskipped, and tests/support/skips.py does not list why: {reason}", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture

