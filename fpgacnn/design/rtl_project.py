@@ -27,6 +27,25 @@ class RtlPort:
         """Bits of a word."""
         return self.channels * self.bits
 
+    @property
+    def axi_width(self) -> int:
+        """Bits of an AXI-Stream word."""
+        return whole_bytes(self.width)
+
+
+def whole_bytes(bits: int) -> int:
+    """Bits of the fewest bytes that hold so many bits: AXI-Stream words are whole bytes."""
+    return (bits + 7) // 8 * 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RtlStream:
+    """The words of a layer's result inside of the top module: the wires of valid and data, and what they hold."""
+
+    port: RtlPort
+    valid: str
+    data: str
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RtlLayer:
@@ -48,8 +67,9 @@ class RtlProject:
     """Files by relative path, and what a simulation needs.
 
     `interval` and `latency` are clocks: between two frames, and from the first word of a frame to its last answer at
-    the port. `answer_clocks` gives the clocks of all answers of an output, for a number of frames without a pause
-    (frames, tokens). `traced` are the streams of layers that are ports as well.
+    the port. For a number of frames without a pause, `answer_clocks` gives the clocks of all answers of an output at
+    its port (frames, tokens), and `layer_clocks` those of a layer's words inside. `streams` are the layers whose words
+    can be seen inside of the top module, `traced` those that are ports of it.
     """
 
     files: Mapping[str, bytes]
@@ -61,6 +81,8 @@ class RtlProject:
     latency: int
     frames: int
     answer_clocks: Callable[[str, int], CodeArray]
+    layer_clocks: Callable[[str, int], CodeArray]
+    streams: tuple[RtlStream, ...]
     traced: tuple[RtlPort, ...] = ()
     notes: tuple[str, ...] = ()
 

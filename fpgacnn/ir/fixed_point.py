@@ -263,11 +263,15 @@ def fits(values: NDArray[np.float64], to: Format) -> NDArray[np.bool_]:
     return (scaled == np.floor(scaled)) & (scaled >= to.low) & (scaled <= to.high)
 
 
+def signed_bits(low: int, high: int) -> int:
+    """Bits of the narrowest signed number that holds low and high."""
+    return max(max(high, 0).bit_length(), (-low - 1).bit_length() if low < 0 else 0) + 1
+
+
 def smallest_format(low: int, high: int, fraction: int) -> Format:
     """The narrowest TRN/WRAP format that holds the codes low..high at `fraction` fraction bits."""
     signed = low < 0
-    width = max(max(high, 0).bit_length(), (-low - 1).bit_length() if signed else 0) + (1 if signed else 0)
-    width = max(width, 1)
+    width = signed_bits(low, high) if signed else max(high.bit_length(), 1)
     return Format(width=width, integer=width - fraction, signed=signed)
 
 

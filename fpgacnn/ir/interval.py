@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgacnn.errors import WidthLimitError
-from fpgacnn.ir.fixed_point import MAX_WIDTH, CodeArray, Format, requantize, smallest_format
+from fpgacnn.ir.fixed_point import MAX_WIDTH, CodeArray, Format, requantize, signed_bits, smallest_format
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ def of_format(form: Format, rank: int) -> Interval:
 def guarded(interval: Interval, *, layer: str, what: str) -> Interval:
     """The interval itself, or WidthLimitError where its format would not fit the arithmetic."""
     low, high = interval.bounds
-    bits = max(high.bit_length(), (-low - 1).bit_length() if low < 0 else 0) + 1
+    bits = signed_bits(low, high)
     if bits > MAX_WIDTH:
         raise WidthLimitError(layer=layer, what=what, bits=bits, limit=MAX_WIDTH)
     return interval

@@ -17,12 +17,13 @@ from fpgacnn import frontends
 from fpgacnn.design import Design
 from fpgacnn.design.project import HlsProject
 from fpgacnn.design.rtl_project import RtlProject
-from fpgacnn.errors import InternalError, MeasurementError, RtlSimulationError, UnknownNameError, UsageError, naming
+from fpgacnn.errors import InternalError, MeasurementError, UnknownNameError, UsageError, naming
 from fpgacnn.hardware.hls import backend
 from fpgacnn.hardware.hls.lower import Lowered, lower
 from fpgacnn.hardware.rtl import backend as rtl_backend
 from fpgacnn.hardware.rtl.target import as_rtl
 from fpgacnn.hardware.rtl.top import traced_layers
+from fpgacnn.hardware.rtl.trace import with_trace
 from fpgacnn.ir.fixed_point import Codes, Format
 from fpgacnn.ir.source import SourceModel
 from fpgacnn.passes.quantization.quantize import leading_quantizer
@@ -323,14 +324,13 @@ def _csim(opened: _Opened, request: Request, *, trace: bool) -> _Runner:
 
 def _rtl(opened: _Opened, request: Request, *, trace: bool) -> _Runner:
     """RTL of the project, or the RTL that is generated from the design of a model or of an HLS project."""
-    made = opened.project if isinstance(opened.project, RtlProject) and not trace else None
     design = replace(opened.design, target=as_rtl(opened.design.target))
-    simulation = RtlSimulation(made or rtl_backend.convert(design, trace=trace), design, seconds=request.seconds)
+    made = opened.project if isinstance(opened.project, RtlProject) else rtl_backend.convert(design)
+    simulation = RtlSimulation(with_trace(made) if trace else made, design, seconds=request.seconds)
 
     def compute(piece: Sequence[Piece], first: int) -> SimulationResult:
         found = simulation.run(opened.codes(piece, first), trace=trace)
-        if not simulation.clocks_equal_schedule:
-            raise RtlSimulationError(how="other clocks than its schedule", why="an answer came earlier or later")
+        simulation.refuse_other_clocks()
         return found
 
     return compute

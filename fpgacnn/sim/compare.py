@@ -58,7 +58,7 @@ class VerificationReport:
     outputs, if the right side is a trained network. `float32_events` are events that differ because the framework's
     float32 rounds a tie; they do not count as errors of the hardware. `deadlock` are the
     processes that waited for each other, so that there was no answer. `clocks_equal_schedule`: whether RTL simulation
-    gave every answer in the clock of its schedule; None for other engines.
+    gave every word in the clock of its schedule, `other_clocks` the nodes where it did not; None for other engines.
     """
 
     left: str
@@ -76,6 +76,7 @@ class VerificationReport:
     outputs: tuple[OutputBound, ...] = ()
     deadlock: tuple[str, ...] = ()
     clocks_equal_schedule: bool | None = None
+    other_clocks: tuple[str, ...] = ()
 
     @property
     def loosest(self) -> OutputBound | None:

@@ -11,6 +11,7 @@ import pytest
 from fpgacnn.design import Design
 from fpgacnn.hardware.rtl import backend
 from fpgacnn.hardware.rtl.testbench import bench_files
+from fpgacnn.hardware.rtl.trace import with_trace
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import Codes
@@ -99,8 +100,12 @@ def test_every_name_is_used() -> None:
 
 @pytest.mark.parametrize("turn", range(TURNS))
 def test_every_name_of_the_top_module_is_declared_once(turn: int) -> None:
-    project = backend.convert(network(turn), trace=True)
+    project = with_trace(backend.convert(network(turn)))
     text = re.sub(r"//.*", "", project.files["rtl/myproject.sv"].decode())
+    around = project.files["rtl/trace_of_myproject.sv"].decode()
+    assert set(re.findall(r"layers\.(\w+)", around)) <= set(re.findall(r"\w+", text))
+    ports = re.findall(r"(?:input|output) (?:\[[^\]]*\] )?(\w+)", around)
+    assert sorted(ports) == sorted(set(ports))
     declared = [
         name.strip() for names in re.findall(r"\bwire (?:\[[^\]]*\] )?([\w, ]+)[;=]", text) for name in names.split(",")
     ]

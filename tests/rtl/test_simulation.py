@@ -10,8 +10,10 @@ import pytest
 from fpgacnn.design import IoType
 from fpgacnn.errors import RtlSimulationError
 from fpgacnn.hardware.rtl import backend
+from fpgacnn.hardware.rtl.trace import with_trace
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import source as src
+from fpgacnn.ir.fixed_point import CodeArray
 from fpgacnn.ir.source import PoolKind
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.rtl.run import RtlSimulation, Traffic
@@ -92,6 +94,30 @@ def test_a_late_frame_and_a_prompt_one_behind_it_lose_no_word() -> None:
     repeated_pixels(build)
     rare_words(build)
     assert differing(build, 7) == []
+
+
+@pytest.mark.agree
+@needs_verilator
+def test_a_layer_whose_words_come_in_other_clocks_is_named() -> None:
+    build = Builder(seed=7)
+    repeated_pixels(build)
+    design, codes = rtl_design(build), build.events(3)
+    project, late = with_trace(backend.convert(design)), build.outputs[0]
+    simulation = RtlSimulation(project, design)
+    traced = simulation.run(codes, trace=True).trace
+    expected = ReferenceEmulator(design).run(codes, trace=True).trace
+    assert set(traced) == {late}
+    assert (traced[late].array == expected[late].array).all()
+    assert (simulation.clocks_equal_schedule, simulation.other_clocks) == (True, ())
+
+    def other(node: str, frames: int) -> CodeArray:
+        return project.layer_clocks(node, frames) + (node == late)
+
+    simulation = RtlSimulation(replace(project, layer_clocks=other), design)
+    simulation.run(codes, trace=True)
+    assert (simulation.clocks_equal_schedule, simulation.other_clocks) == (False, (late,))
+    with pytest.raises(RtlSimulationError, match=f"{late}: words came earlier or later"):
+        simulation.refuse_other_clocks()
 
 
 FAULTS: dict[str, tuple[Callable[[Builder], None], str, str, str]] = {

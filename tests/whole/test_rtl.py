@@ -79,7 +79,14 @@ def test_a_project_is_proven_simulated_and_verified_and_an_edit_is_found(tmp_pat
     kernel.write_text(kernel.read_text().replace(" + ", " - ", 1))
     done = run(tmp_path, "verify", "p", "--json", "--reference", "none", extra=CACHE)
     assert done.returncode == 1
-    assert not comparisons(json.loads(done.stdout))["rtl", 1]["holds"]
+    document = json.loads(done.stdout)
+    assert not comparisons(document)["rtl", 1]["holds"]
+    traced = comparisons(document)["rtl", every_layer]  # of the edited files, not of newly generated ones
+    first = traced["first"]
+    assert not traced["holds"]
+    assert traced["clocks_equal_schedule"] is True
+    assert isinstance(first, dict)
+    assert first["layer"] == "logits"
 
 
 def test_the_same_design_gives_the_same_bytes_and_names_stay_in_their_files(tmp_path: Path) -> None:

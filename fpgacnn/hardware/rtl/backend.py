@@ -7,7 +7,7 @@ from importlib import resources
 
 from fpgacnn.design import Design
 from fpgacnn.design.project import TOP
-from fpgacnn.design.rtl_project import RtlLayer, RtlPort, RtlProject
+from fpgacnn.design.rtl_project import RtlLayer, RtlPort, RtlProject, RtlStream
 from fpgacnn.hardware.rtl import schedule
 from fpgacnn.hardware.rtl.kernels.module import verilog
 from fpgacnn.hardware.rtl.project_files import scripts
@@ -19,19 +19,21 @@ from fpgacnn.ir.fixed_point import CodeArray
 SOURCES = "fpgacnn.hardware.rtl.sources"
 
 
-def convert(design: Design, *, trace: bool = False) -> RtlProject:
+def convert(design: Design) -> RtlProject:
     """Generate the RTL project of a design.
 
-    With `trace` the top module also has every layer's stream as a port (for checks, not for synthesis).
     Raises RtlTargetError, RtlUnsupportedError.
     """
     refuse_unbuilt(design.target)
-    built = build(design, trace=trace)
+    built = build(design)
     outputs = {name: built.streams[name] for name in design.model.outputs}
     latency = max(int(one.times[0][0, -1]) for one in outputs.values()) + 1
 
     def answer_clocks(node: str, frames: int) -> CodeArray:
-        return schedule.clocks_of(outputs[node].times, frames, built.frame_clocks) + 1
+        return layer_clocks(node, frames) + 1
+
+    def layer_clocks(node: str, frames: int) -> CodeArray:
+        return schedule.clocks_of(built.streams[node].times, frames, built.frame_clocks)
 
     layers = _layers(design, built)
     files = {**_sources(built), **scripts(design, layers, built.frame_clocks, latency)}
@@ -43,7 +45,6 @@ def convert(design: Design, *, trace: bool = False) -> RtlProject:
         _port(name, f"m_axis{axi_index(len(outputs), number)}", stream)
         for number, (name, stream) in enumerate(outputs.items())
     ]
-    shown = traced_layers(design) if trace else []
     return RtlProject(
         files=dict(sorted(files.items())),
         top=TOP,
@@ -54,12 +55,17 @@ def convert(design: Design, *, trace: bool = False) -> RtlProject:
         latency=latency,
         frames=built.frames,
         answer_clocks=answer_clocks,
-        traced=tuple(_port(name, name, built.streams[name]) for name in shown),
+        layer_clocks=layer_clocks,
+        streams=tuple(_stream(name, built.streams[name]) for name in traced_layers(design)),
     )
 
 
 def _port(node: str, name: str, stream: Stream) -> RtlPort:
     return RtlPort(node=node, name=name, tokens=stream.tokens, channels=stream.channels, bits=stream.form.width)
+
+
+def _stream(node: str, stream: Stream) -> RtlStream:
+    return RtlStream(port=_port(node, node, stream), valid=stream.valid, data=stream.data)
 
 
 def _layers(design: Design, built: BuiltTop) -> tuple[RtlLayer, ...]:

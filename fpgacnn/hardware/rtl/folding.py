@@ -11,7 +11,7 @@ import numpy as np
 from fpgacnn.hardware.rtl import schedule
 from fpgacnn.hardware.rtl.kernels.products import signed_digits
 from fpgacnn.hardware.rtl.schedule import Geometry, Times
-from fpgacnn.ir.fixed_point import CodeArray, Format
+from fpgacnn.ir.fixed_point import CodeArray, Format, signed_bits
 
 LUTS_A_DIGIT = 4.0
 """Look-up tables of an adder graph for each signed digit of its weights, after sharing (measured with Yosys)."""
@@ -56,8 +56,7 @@ def folded_cost(matrix: CodeArray, word: int, fold: Fold, given: Format) -> floa
 
 def weight_bits(matrix: CodeArray) -> int:
     """Bits of a signed weight."""
-    low, high = int(matrix.min()), int(matrix.max())
-    return max(high.bit_length(), (-low - 1).bit_length() if low < 0 else 0) + 1
+    return signed_bits(int(matrix.min()), int(matrix.max()))
 
 
 def folds(word: int) -> list[Fold]:

@@ -52,9 +52,8 @@ def bench_files(project: RtlProject, codes: Sequence[Codes], answers: Sequence[C
 
 def _hex(codes: Codes, port: RtlPort) -> bytes:
     """The words of a port, one a line."""
-    bits = (port.width + 7) // 8 * 8
-    words = packed(codes.array, port, bits)
-    lines = [f"{int.from_bytes(row.tobytes(), 'little'):0{bits // 4}x}\n" for row in words]
+    words = packed(codes.array, port, port.axi_width)
+    lines = [f"{int.from_bytes(row.tobytes(), 'little'):0{port.axi_width // 4}x}\n" for row in words]
     return "".join(lines).encode()
 
 
@@ -62,7 +61,7 @@ def _text(project: RtlProject, events: int) -> str:
     declarations, connections, reads, steps = (list[str]() for _ in range(4))
     for word, ports in (("in", project.inputs), ("out", project.outputs)):
         for number, port in enumerate(ports):
-            name, last, words = f"{word}_{number}", (port.width + 7) // 8 * 8 - 1, events * port.tokens
+            name, last, words = f"{word}_{number}", port.axi_width - 1, events * port.tokens
             declarations += [f"  reg [{last}:0] {name} [0:{words - 1}];", f"  integer {name}_count = 0;"]
             reads.append(f'    $readmemh("{name}.hex", {name});')
             pins = ("tdata", "tvalid", "tready")

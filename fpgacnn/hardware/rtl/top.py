@@ -8,6 +8,7 @@ from math import prod
 
 from fpgacnn.design import Design
 from fpgacnn.design.project import TOP
+from fpgacnn.design.rtl_project import whole_bytes
 from fpgacnn.errors import RtlUnsupportedError
 from fpgacnn.hardware.rtl import schedule
 from fpgacnn.hardware.rtl.layers import StreamBuilder
@@ -30,8 +31,8 @@ class BuiltTop:
     frames: int
 
 
-def build(design: Design, *, trace: bool) -> BuiltTop:
-    """The top module of a design; with `trace` every layer's stream is a port as well.
+def build(design: Design) -> BuiltTop:
+    """The top module of a design.
 
     Raises RtlUnsupportedError.
     """
@@ -69,8 +70,7 @@ def build(design: Design, *, trace: bool) -> BuiltTop:
         if any(stream.border):
             raise RtlUnsupportedError(layer=name, why="only a convolution can follow a layer of zero padding")
     frames = max(schedule.frames_on_the_way(one.times, frame) for one in outputs.values())
-    shown = traced_layers(design) if trace else []
-    text = _text(netlist, inputs, outputs, {name: streams[name] for name in shown}, frames)
+    text = _text(netlist, inputs, outputs, frames)
     return BuiltTop(
         text=text,
         netlist=netlist,
@@ -88,7 +88,7 @@ def _pixels(layer: hw.Layer) -> int:
 
 
 def traced_layers(design: Design) -> list[str]:
-    """The layers whose streams a traced build shows: all but inputs, and zeros that become padding."""
+    """The layers whose streams a trace shows: all but inputs, and zeros that become padding."""
     hidden = hw.Input | src.ZeroPad
     return [layer.name for layer in design.model.layers if not isinstance(layer.operation, hidden)]
 
@@ -110,11 +110,6 @@ def _refuse(name: str, shape: Shape) -> Shape:
     raise RtlUnsupportedError(layer=name, why=f"an input of shape {shape} is no image, sequence or vector")
 
 
-def bytes_of(bits: int) -> int:
-    """Bits of an AXI-Stream word: whole bytes."""
-    return (bits + 7) // 8 * 8
-
-
 def axi_index(count: int, number: int) -> str:
     """The suffix of a port: none where there is only one."""
     return "" if count == 1 else f"_{number}"
@@ -124,7 +119,6 @@ def _text(
     netlist: Netlist,
     inputs: Mapping[str, Stream],
     outputs: Mapping[str, Stream],
-    shown: Mapping[str, Stream],
     frames: int,
 ) -> str:
     ports = ["input aclk", "input aresetn"]
@@ -133,7 +127,7 @@ def _text(
     for number, (name, stream) in enumerate(inputs.items()):
         port = f"s_axis{axi_index(len(inputs), number)}"
         ports += [
-            f"input [{bytes_of(stream.bits) - 1}:0] {port}_tdata",
+            f"input [{whole_bytes(stream.bits) - 1}:0] {port}_tdata",
             f"input {port}_tvalid",
             f"output {port}_tready",
         ]
@@ -155,16 +149,13 @@ def _text(
     for number, stream in enumerate(outputs.values()):
         port = f"m_axis{axi_index(len(outputs), number)}"
         ports += [
-            f"output [{bytes_of(stream.bits) - 1}:0] {port}_tdata",
+            f"output [{whole_bytes(stream.bits) - 1}:0] {port}_tdata",
             f"output {port}_tvalid",
             f"input {port}_tready",
             f"output {port}_tlast",
         ]
         ends.append(_answers(port, number, stream, frames))
         opens.append(f"open_{number}")
-    for name, stream in shown.items():
-        ports += [f"output trace_valid_{name}", f"output [{stream.bits - 1}:0] trace_data_{name}"]
-        ends += [f"  assign trace_valid_{name} = {stream.valid};", f"  assign trace_data_{name} = {stream.data};"]
     ends.append(f"  assign open = !rst && {' && '.join(opens)};")
     separator = ",\n  "
     return "\n".join([f"module {TOP} (\n  {separator.join(ports)}\n);", *body, *netlist.lines, *ends, "endmodule", ""])
@@ -192,7 +183,7 @@ _ANSWERS = """  wire [{last_bit}:0] answer_data_{number};
 
 def _answers(port: str, number: int, stream: Stream, frames: int) -> str:
     """A FIFO that holds all answers of the frames that may be on their way, and the credits of these frames."""
-    padding = bytes_of(stream.bits) - stream.bits
+    padding = whole_bytes(stream.bits) - stream.bits
     data = f"answer_data_{number}"
     return _ANSWERS.format(
         port=port,

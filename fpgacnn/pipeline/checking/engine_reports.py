@@ -10,7 +10,7 @@ from fpgacnn.design.project import HlsProject
 from fpgacnn.design.rtl_project import RtlProject
 from fpgacnn.hardware.hls import backend
 from fpgacnn.hardware.hls.lower import Lowered
-from fpgacnn.hardware.rtl import backend as rtl_backend
+from fpgacnn.hardware.rtl.trace import with_trace
 from fpgacnn.ir.fixed_point import Codes
 from fpgacnn.pipeline.checking.bounded_streams import bounded_reports, simulation_of
 from fpgacnn.sim.compare import EngineComparison, VerificationReport, compare
@@ -77,13 +77,13 @@ def hls_reports(project: HlsProject, lowered: Lowered, found: EngineRun) -> Iter
 def rtl_reports(project: RtlProject, found: EngineRun) -> Iterator[VerificationReport]:
     """RTL simulation against the emulator: answers and their clocks, then answers with pauses, stalls and late frames.
 
-    If outputs differ, a traced build finds the first node that differs.
+    If outputs or clocks differ, a trace of the same files finds the first node that differs.
     """
     simulation = RtlSimulation(project, found.design, seconds=found.seconds)
     with found.watch.stage("rtl", f"building and running RTL simulation on {found.count} events"):
         report = compare(simulation.run(found.events), first_events(found.answers, found.count))
-    same = simulation.clocks_equal_schedule
-    yield replace(report, clocks_equal_schedule=same, holds=report.holds and same is True)
+    report = _with_clocks(report, simulation)
+    yield report
     few = [Codes(array=one.array[:TRAFFIC_EVENTS], format=one.format) for one in found.events]
     expected = first_events(found.answers, len(few[0].array))
     for words, traffic in TRAFFIC.items():
@@ -91,8 +91,19 @@ def rtl_reports(project: RtlProject, found: EngineRun) -> Iterator[VerificationR
             yield replace(compare(simulation.clocked(few, traffic).answers, expected), left=words)
     if not report.holds or found.every_layer:
         with found.watch.stage("rtl", f"comparing every layer of {found.traced_events} events"):
-            traced = RtlSimulation(rtl_backend.convert(found.design, trace=True), found.design, seconds=found.seconds)
-        yield _layer_report(traced, "rtl", found)
+            traced = RtlSimulation(with_trace(project), found.design, seconds=found.seconds)
+        yield _with_clocks(_layer_report(traced, "rtl", found), traced)
+
+
+def _with_clocks(report: VerificationReport, simulation: RtlSimulation) -> VerificationReport:
+    """The report, which holds only if every word came in the clock of its schedule."""
+    same = simulation.clocks_equal_schedule
+    return replace(
+        report,
+        clocks_equal_schedule=same,
+        other_clocks=simulation.other_clocks,
+        holds=report.holds and same is True,
+    )
 
 
 def _layer_report(simulation: Engine, stage: str, found: EngineRun) -> VerificationReport:

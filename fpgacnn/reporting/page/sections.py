@@ -16,7 +16,7 @@ from fpgacnn.reporting.page import layer_costs, resources, streams
 from fpgacnn.reporting.page.amounts import NAMES, plain_amount
 from fpgacnn.reporting.page.page import Cell, Column, Section, Table, Tone, cell, count
 from fpgacnn.reporting.page.profile import profile_section
-from fpgacnn.reporting.page.verdicts import outcome
+from fpgacnn.reporting.page.verdicts import other_clocks, outcome
 from fpgacnn.sim.compare import VerificationReport
 
 SIGNAL_STEP_DB = 20
@@ -264,7 +264,7 @@ def verification(record: RunRecord) -> Section:
 def _comparison(report: VerificationReport) -> tuple[Cell, ...]:
     first = report.first
     where = f"{first.layer}{list(first.index)}: {first.left:g} and {first.right:g}" if first else ""
-    where = " → ".join(report.deadlock) or where
+    where = " → ".join(report.deadlock) or where or other_clocks(report)
     numbers = (
         report.events,
         report.layers,

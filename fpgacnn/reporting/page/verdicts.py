@@ -120,8 +120,8 @@ def proof(record: RunRecord) -> Verdict:
             detail = f"{failed[0].left}: each process waits for the next: {' → '.join(deadlock)}."
             return Verdict(question="Shown?", answer="Deadlock", detail=detail, tone=Tone.BAD)
         where = f": first at {first.layer}{list(first.index)}, {first.left:g} and {first.right:g}" if first else ""
-        if not first and failed[0].clocks_equal_schedule is False:
-            where = ": answers come in other clocks than those of the schedule"
+        if not first and failed[0].other_clocks:
+            where = f": {other_clocks(failed[0])}"
         return Verdict(
             question="Shown?", answer="Different", detail=f"{comparison_name(failed[0])}{where}.", tone=Tone.BAD
         )
@@ -174,6 +174,15 @@ def quality(record: RunRecord) -> tuple[Verdict, ...]:
             tone=Tone.PLAIN,
         ),
     )
+
+
+def other_clocks(report: VerificationReport) -> str:
+    """The first layer whose words come in other clocks than those of the schedule; nothing where all are right."""
+    if not report.other_clocks:
+        return ""
+    first, *others = report.other_clocks
+    more = f" and {len(others)} more" if others else ""
+    return f"words of {first}{more} come in other clocks than those of the schedule"
 
 
 def outcome(report: VerificationReport) -> str:

@@ -24,7 +24,7 @@ from fpgacnn.records.report_input import ReportInput
 from fpgacnn.reporting.formatting import clean, score
 from fpgacnn.reporting.page import compose, page
 from fpgacnn.reporting.page.page import Section, Verdict
-from fpgacnn.reporting.page.verdicts import loose_words, outcome
+from fpgacnn.reporting.page.verdicts import loose_words, other_clocks, outcome
 from fpgacnn.reporting.terminal.columns import FittingTable, Heading, left, right
 from fpgacnn.reporting.terminal.estimate import estimate_line
 from fpgacnn.reporting.terminal.summary import STYLES, summary
@@ -267,6 +267,8 @@ def verdict(report: VerificationReport) -> Text:
         return Text(f"DEADLOCK: {clean(' -> '.join(report.deadlock))}", style="bold red")
     first = report.first
     where = f" first at {clean(first.layer)}{list(first.index)}: {first.left:g} and {first.right:g}" if first else ""
+    if not first and report.other_clocks:
+        where = f" {clean(other_clocks(report))}"
     return Text(f"DIFFERENT{where}", style="bold red")
 
 

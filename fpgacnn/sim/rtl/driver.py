@@ -113,11 +113,6 @@ def words(bits: int) -> int:
     return (bits + 31) // 32
 
 
-def axi_bits(port: RtlPort) -> int:
-    """Bits of an AXI-Stream word: whole bytes."""
-    return (port.width + 7) // 8 * 8
-
-
 def main_program(project: RtlProject) -> str:
     """The main program for a project's ports. It writes `out_N.bin`, until every answer is there."""
     parts = {
@@ -148,7 +143,7 @@ def main_program(project: RtlProject) -> str:
                 number,
                 f"top->{port.name}_tvalid && top->{port.name}_tready",
                 f"{port.name}_tdata",
-                axi_bits(port),
+                port.axi_width,
                 before=f"if (top->{port.name}_tlast != ((count_out{number} + 1) % {port.tokens} == 0))\n"
                 '                give_up("tlast is not at the end of a frame");\n            ',
             )
@@ -171,14 +166,14 @@ def main_program(project: RtlProject) -> str:
 
 
 def _offered(number: int, port: RtlPort) -> str:
-    count = words(axi_bits(port))
+    count = words(port.axi_width)
     return (
         f"if (!offered{number} && entered{number} < frames * {port.tokens}ull && now >= next{number}"
         f" && !chance(pauses)) {{\n"
         f"            offered{number} = true;\n"
         f"            if (std::fread(in{number}, sizeof(Word), {count}, file_in{number}) != {count})\n"
         f'                give_up("events cut short");\n'
-        f"            put(top->{port.name}_tdata, in{number}, {axi_bits(port)});\n        }}\n"
+        f"            put(top->{port.name}_tdata, in{number}, {port.axi_width});\n        }}\n"
         f"        top->{port.name}_tvalid = offered{number};"
     )
 
@@ -203,7 +198,7 @@ def _files(project: RtlProject) -> str:
 def _buffers(project: RtlProject) -> str:
     def buffers(word: str, ports: Sequence[RtlPort], *, whole_bytes: bool) -> list[str]:
         return [
-            f"Word {word}{number}[{words(axi_bits(port) if whole_bytes else port.width)}] = {{}};"
+            f"Word {word}{number}[{words(port.axi_width if whole_bytes else port.width)}] = {{}};"
             for number, port in enumerate(ports)
         ]
 

@@ -15,15 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgacnn.design import Design
-from fpgacnn.design.project import TOP, write_files
+from fpgacnn.design.project import write_files
 from fpgacnn.design.rtl_project import RtlPort, RtlProject
 from fpgacnn.design.rtl_words import packed, unpacked
-from fpgacnn.errors import InternalError, RtlBuildError, RtlSimulationError, WriteError
+from fpgacnn.errors import InternalError, RtlBuildError, RtlSimulationError, WriteError, printable
 from fpgacnn.ir.fixed_point import CodeArray, Codes
 from fpgacnn.sim.cache import keep, kept
 from fpgacnn.sim.csim import DEFAULT_SECONDS, MAX_PROGRAM_BYTES, Compiler, find_compiler, keep_log
 from fpgacnn.sim.result import SimulationResult
-from fpgacnn.sim.rtl.driver import axi_bits, main_program
+from fpgacnn.sim.rtl.driver import main_program
 from fpgacnn.sim.rtl.driver import words as word_count
 from fpgacnn.sim.rtl.verilator import Verilator, find_verilator
 from fpgacnn.system.atomic_dir import temporary_folder
@@ -31,7 +31,7 @@ from fpgacnn.system.files.regular import read_regular
 from fpgacnn.system.subprocesses import run
 
 TRANSLATE = (
-    *("--cc", "--top-module", TOP, "--prefix", "Vtop", "--Mdir", "model", "--assert", "-O3", "--output-split", "20000"),
+    *("--cc", "--prefix", "Vtop", "--Mdir", "model", "--assert", "-O3", "--output-split", "20000"),
     *("--x-assign", "unique", "--x-initial", "unique", "-Wno-lint", "-Wno-fatal"),
 )
 FEATURES = ("COVERAGE", "SC", "TIMING", "TRACE", "TRACE_FST", "TRACE_VCD", "TRACE_SAIF")
@@ -67,10 +67,14 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clocked:
-    """The answers of a run, and the clocks (frames, tokens) of each output's words since the first input word."""
+    """The answers of a run, and the clocks (frames, tokens) of all words since the first input word.
+
+    `clocks` are those of the outputs at their ports, `layer_clocks` those of the traced layers.
+    """
 
     answers: SimulationResult
     clocks: dict[str, CodeArray]
+    layer_clocks: dict[str, CodeArray]
 
 
 class RtlSimulation:
@@ -84,29 +88,46 @@ class RtlSimulation:
             name: data for name, data in project.files.items() if name.startswith("rtl/") and name.endswith(".sv")
         }
         self._files = {**sources, "main.cpp": main_program(project).encode()}
-        self.clocks_equal_schedule: bool | None = None
+        self._ran = False
+        self._other_clocks: dict[str, None] = {}
+
+    @property
+    def clocks_equal_schedule(self) -> bool | None:
+        """Whether every word without pauses came in its clock; None before a run."""
+        return not self._other_clocks if self._ran else None
+
+    @property
+    def other_clocks(self) -> tuple[str, ...]:
+        """The outputs, and the traced layers, of which a word came in another clock than the schedule's."""
+        return tuple(self._other_clocks)
+
+    def refuse_other_clocks(self) -> None:
+        """Raise RtlSimulationError where a word came in another clock than the schedule's."""
+        if self._other_clocks:
+            names = ", ".join(map(printable, self._other_clocks))
+            raise RtlSimulationError(how="other clocks than its schedule", why=f"{names}: words came earlier or later")
 
     def run(self, inputs: Sequence[Codes], *, trace: bool = False) -> SimulationResult:
-        """Compute all events without pauses, and compare the clock of every answer with the schedule.
+        """Compute all events without pauses, and compare the clock of every word with the schedule.
 
         Raises VerilatorMissingError, CompilerMissingError, RtlBuildError, RtlSimulationError, ToolTimeoutError.
         """
         found = self.clocked(inputs, Traffic(), trace=trace)
-        frames = len(inputs[0].array)
-        same = all(
-            np.array_equal(clocks, self._project.answer_clocks(node, frames)) for node, clocks in found.clocks.items()
-        )
-        self.clocks_equal_schedule = same and self.clocks_equal_schedule is not False
+        frames, project = len(inputs[0].array), self._project
+        for scheduled, seen in ((project.layer_clocks, found.layer_clocks), (project.answer_clocks, found.clocks)):
+            different = [node for node in seen if not np.array_equal(seen[node], scheduled(node, frames))]
+            self._other_clocks |= dict.fromkeys(different)
+        self._ran = True
         return found.answers
 
     def clocked(self, inputs: Sequence[Codes], traffic: Traffic, *, trace: bool = False) -> Clocked:
         """Compute all events with pauses and stalls; the clocks of the answers come with them."""
         if trace and not self._project.traced:
-            raise InternalError(what="a trace needs an RTL project that was converted with a trace")
+            raise InternalError(what="a trace needs a project with the ports of a trace")
         frames = len(inputs[0].array)
         with temporary_folder("fpgacnn-rtl-") as here, self._program(here) as (program, handles):
             for number, (port, codes) in enumerate(zip(self._project.inputs, inputs, strict=True)):
-                self._write(here / f"in_{number}.bin", packed(codes.array, port, axi_bits(port)))
+                self._write(here / f"in_{number}.bin", packed(codes.array, port, port.axi_width))
             tokens = frames * sum(port.tokens for port in self._project.inputs)
             slowest = 100 * 100 // max(1, (100 - traffic.pauses) * (100 - traffic.stalls)) + 1
             answers = frames * sum(port.tokens for port in self._project.outputs)
@@ -117,25 +138,27 @@ class RtlSimulation:
             if finished.status != 0:
                 raise RtlSimulationError(how=finished.how, why=finished.last_line)
             outputs = [
-                self._read(here / f"out_{number}.bin", port, frames, axi_bits(port))
+                self._read(here / f"out_{number}.bin", port, frames, port.axi_width)
                 for number, port in enumerate(self._project.outputs)
             ]
             traced = (
                 [
-                    self._read(here / f"trace_{number}.bin", port, frames, port.width)[0]
+                    self._read(here / f"trace_{number}.bin", port, frames, port.width)
                     for number, port in enumerate(self._project.traced)
                 ]
                 if trace
                 else []
             )
-        names = [port.node for port in self._project.outputs]
+        given = dict(zip((port.node for port in self._project.outputs), outputs, strict=True))
+        layers = dict(zip((port.node for port in self._project.traced), traced, strict=False))
         return Clocked(
             answers=SimulationResult(
                 engine=self.name,
-                outputs=dict(zip(names, (codes for codes, _ in outputs), strict=True)),
-                trace=dict(zip((port.node for port in self._project.traced), traced, strict=False)),
+                outputs={node: codes for node, (codes, _) in given.items()},
+                trace={node: codes for node, (codes, _) in layers.items()},
             ),
-            clocks=dict(zip(names, (clocks for _, clocks in outputs), strict=True)),
+            clocks={node: clocks for node, (_, clocks) in given.items()},
+            layer_clocks={node: clocks for node, (_, clocks) in layers.items()},
         )
 
     def _write(self, file: Path, words: NDArray[np.uint32]) -> None:
@@ -196,7 +219,7 @@ class RtlSimulation:
         self._runtime(here, verilator, compiler)
         sources = [name for name in sorted(self._files) if name.endswith(".sv")]
         own = {"TMPDIR": str(here), "VERILATOR_ROOT": str(verilator.root)}
-        self._run([*verilator.command, *TRANSLATE, *sources], here, own, "Verilator")
+        self._run([*verilator.command, *TRANSLATE, "--top-module", self._project.top, *sources], here, own, "Verilator")
         model = sorted(one.relative_to(here).as_posix() for one in (here / "model").glob("*.cpp"))
         command = [*compiler.command, *_flags(verilator), "-Imodel", *model, "main.cpp", *_objects(), "-o", PROGRAM]
         self._run(command, here, own, "the C++ compiler")

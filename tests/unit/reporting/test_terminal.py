@@ -13,11 +13,19 @@ from fpgacnn.records.compare import compare
 from fpgacnn.records.record import ProjectRecord, Quality
 from fpgacnn.records.report_input import ReportInput
 from fpgacnn.reporting.page import compose
+from fpgacnn.reporting.page.verdicts import other_clocks, proof
 from fpgacnn.reporting.terminal.columns import FittingTable, left, right
 from fpgacnn.reporting.terminal.summary import next_commands, summary
 from fpgacnn.reporting.terminal.synthesis import synthesis_report
-from fpgacnn.reporting.terminal.tables import comparison_report, inputs_report, layer_table, run_report, section_parts
-from tests.support.records import broken, estimated, exact_record, layer, record, synthesized
+from fpgacnn.reporting.terminal.tables import (
+    comparison_report,
+    inputs_report,
+    layer_table,
+    run_report,
+    section_parts,
+    verdict,
+)
+from tests.support.records import broken, comparison, estimated, exact_record, layer, record, synthesized
 
 
 def lines(*parts: RenderableType, width: int = 80) -> list[str]:
@@ -146,3 +154,13 @@ def test_the_next_command_of_a_design_that_may_not_fit_is_fit() -> None:
     small = replace(small, available=replace(small.available, lut=1))
     run = replace(record(estimate=small), project=ProjectRecord(folder="p", digest="ab", files=1, bytes=1))
     assert next_commands(run)[0] == "fpgacnn fit p -o target.toml"
+
+
+def test_layers_whose_words_come_in_other_clocks_are_named_everywhere() -> None:
+    late = comparison(
+        "rtl", "emulator", holds=False, mismatches=0, clocks_equal_schedule=False, other_clocks=("conv1", "a", "b")
+    )
+    words = "words of conv1 and 2 more come in other clocks than those of the schedule"
+    assert words in proof(replace(record(), verification=(late,))).detail
+    assert verdict(late).plain == f"DIFFERENT {words}"
+    assert other_clocks(comparison("rtl", "emulator")) == ""

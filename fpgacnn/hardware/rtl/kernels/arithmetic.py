@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from fpgacnn.ir.fixed_point import Format, Overflow, Rounding
+from fpgacnn.ir.fixed_point import Format, Overflow, Rounding, signed_bits
 
 
 class Op(Enum):
@@ -53,7 +53,7 @@ class ArithmeticNode:
     @property
     def width(self) -> int:
         """Bits of a signed number that holds the range."""
-        return max(self.high.bit_length(), (-self.low - 1).bit_length() if self.low < 0 else 0) + 1
+        return signed_bits(self.low, self.high)
 
 
 class ArithmeticGraph:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from fpgacnn.hardware.rtl.kernels.arithmetic import ROUNDINGS, ArithmeticGraph, ArithmeticNode, Op
-from fpgacnn.ir.fixed_point import Rounding
+from fpgacnn.ir.fixed_point import Rounding, signed_bits
 
 STAGE_DELAY = 2.0
 """Delay between two registers, in carry chains of an adder."""
@@ -218,10 +218,10 @@ def _expression(node: ArithmeticNode, args: Sequence[ArithmeticNode], names: Seq
             low = _resized(names[0], args[0].width, width)
             return f"$signed({low})" if signed else f"$signed({{1'b0, {low}}})"
         case Op.CLIP:
-            low_end, high_end = (_literal(end, _wide(end)) for end in node.data)
+            low_end, high_end = (_literal(end, signed_bits(end, end)) for end in node.data)
             return f"{names[0]} > {high_end} ? {high_end} : {names[0]} < {low_end} ? {low_end} : {names[0]}"
         case Op.ZERO_OUTSIDE:
-            low_end, high_end = (_literal(end, _wide(end)) for end in node.data)
+            low_end, high_end = (_literal(end, signed_bits(end, end)) for end in node.data)
             zero = _literal(0, node.width)
             return f"{names[0]} > {high_end} || {names[0]} < {low_end} ? {zero} : {names[0]}"
         case Op.RELU:
@@ -243,10 +243,6 @@ def _expression(node: ArithmeticNode, args: Sequence[ArithmeticNode], names: Seq
             raise AssertionError(node)
         case _:
             assert_never(node.op)
-
-
-def _wide(value: int) -> int:
-    return ArithmeticNode(Op.CONSTANT, (), (), value, value).width
 
 
 def _moved(name: str, places: int) -> str:

@@ -14,7 +14,7 @@ from fpgacnn.hardware.rtl.kernels.module import Kernel, VectorPort
 from fpgacnn.hardware.rtl.kernels.products import constant_products
 from fpgacnn.hardware.rtl.kernels.quotients import quotient, sum_of
 from fpgacnn.ir import hardware as hw
-from fpgacnn.ir.fixed_point import MAX_WIDTH, CodeArray, Codes, Format, Overflow, requantize
+from fpgacnn.ir.fixed_point import MAX_WIDTH, CodeArray, Codes, Format, Overflow, requantize, signed_bits
 from fpgacnn.ir.source import MergeKind, PoolKind
 from fpgacnn.passes.precision import LayerPrecision
 
@@ -121,8 +121,7 @@ def folded_end(
 
 def sum_bits(ends: tuple[CodeArray, CodeArray]) -> int:
     """Bits of a signed number that holds all sums."""
-    low, high = int(ends[0].min()), int(ends[1].max())
-    return max(high.bit_length(), (-low - 1).bit_length() if low < 0 else 0) + 1
+    return signed_bits(int(ends[0].min()), int(ends[1].max()))
 
 
 def elementwise(
