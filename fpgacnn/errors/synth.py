@@ -64,6 +64,23 @@ class ReportForeignError(FpgacnnError):
     )
 
 
+class ReportUnknownFormError(FpgacnnError):
+    """A report is whole, but has a form that no version of the tools known to fpgacnn writes."""
+
+    code = "FC104"
+    message = "{file} has an unknown form: {why}"
+    cure = "the other reports are read without it; write it with Vivado or Vitis HLS up to 2025.1, or leave it out"
+    ways = (
+        way(
+            "fpgacnn report hls_projects/model",
+            "a newer version of the tool writes other tables",
+            file="csynth_design_size.rpt",
+            why="it has none of the tables 'Total Instructions per Compilation Phase', 'Instructions per Function for"
+            " each Compilation Phase'",
+        ),
+    )
+
+
 class NoReportsError(FpgacnnError):
     """The folder holds no report that can be read."""
 

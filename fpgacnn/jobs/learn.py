@@ -14,6 +14,7 @@ from fpgacnn.errors import (
     ReportBrokenError,
     ReportForeignError,
     ReportRefusedError,
+    ReportUnknownFormError,
     UnknownPartError,
     UnreadableProjectError,
 )
@@ -88,7 +89,7 @@ def _own_design(folder: Path) -> OwnDesign | str:
         report = read(folder)
         graph = read_project(folder, report.part, report.csynth.clock.target_ns if report.csynth else None)
         answer = estimate(graph, shipped())
-    except (NoReportsError, ReportBrokenError, ReportForeignError, ReportRefusedError) as error:
+    except (NoReportsError, ReportBrokenError, ReportForeignError, ReportRefusedError, ReportUnknownFormError) as error:
         return f"{folder}: {error}"
     except (UnreadableProjectError, UnknownPartError) as error:
         return f"{folder}: {error}"

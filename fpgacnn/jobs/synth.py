@@ -17,6 +17,7 @@ from fpgacnn.errors import (
     ReportBrokenError,
     ReportForeignError,
     ReportRefusedError,
+    ReportUnknownFormError,
     SynthesisLeftNothingError,
     SynthesisToolMissingError,
     UnknownPartError,
@@ -113,7 +114,7 @@ def _complete(request: SynthesisRequest) -> SynthesisReport | None:
     """The reports, if they have all requested steps and belong to the firmware as it is; else None."""
     try:
         report = read(request.folder)
-    except (NoReportsError, ReportBrokenError, ReportForeignError, ReportRefusedError):
+    except (NoReportsError, ReportBrokenError, ReportForeignError, ReportRefusedError, ReportUnknownFormError):
         return None
     steps, csynth = request.steps, report.csynth
     wanted = [

@@ -15,6 +15,7 @@ from fpgacnn.errors import (
     ReportBrokenError,
     ReportForeignError,
     ReportRefusedError,
+    ReportUnknownFormError,
     UnknownPartError,
     UnreadableProjectError,
 )
@@ -99,7 +100,7 @@ def _open(path: Path) -> ReportInput:
         record = read_run(record_file)
         try:
             return ReportInput(name=name, record=record, synthesis=_reports(path) or record.synthesis)
-        except (ReportBrokenError, ReportForeignError, ReportRefusedError) as error:
+        except (ReportBrokenError, ReportForeignError, ReportRefusedError, ReportUnknownFormError) as error:
             return ReportInput(
                 name=name,
                 record=record,

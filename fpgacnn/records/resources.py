@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from fpgacnn.hardware import estimation
@@ -256,6 +256,7 @@ def _reported(report: SynthesisReport) -> Iterator[ResourceReport]:
                 file=given.origin.file,
                 resources=_used(given.resources),
                 available=_available(given.available),
+                layers=_netlist_layers(report, source),
             )
     if export:
         yield ResourceReport(
@@ -281,6 +282,23 @@ def _csynth(given: tools.ModuleReport, report: SynthesisReport) -> ResourceRepor
         latency_ns=_times(latency, clock),
         interval_ns=_times(interval, clock),
         layers=tuple(_reported_layer(layer) for layer in report.layers),
+    )
+
+
+def _netlist_layers(report: SynthesisReport, source: Source) -> tuple[LayerResources, ...]:
+    """The layers in Vivado's netlist, where its hierarchy is known at this stage; cycles are HLS's."""
+    stage = {Source.SYNTH: figures.Stage.SYNTH, Source.IMPL: figures.Stage.IMPL}[source]
+    if report.hierarchy is None or report.hierarchy.origin.stage is not stage:
+        return ()
+    if not any(layer.netlist for layer in report.layers):
+        return ()
+    return tuple(
+        replace(
+            _reported_layer(layer),
+            resources=_used(layer.netlist) if layer.netlist else {},
+            why="" if layer.netlist else f"{report.hierarchy.origin.file} has no instance of it",
+        )
+        for layer in report.layers
     )
 
 

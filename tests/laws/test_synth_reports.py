@@ -12,17 +12,38 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fpgacnn.errors import ReportBrokenError, ReportRefusedError
+from fpgacnn.errors import ReportBrokenError, ReportRefusedError, ReportUnknownFormError
 from fpgacnn.hardware.synthesis.figures import IntRange
 from fpgacnn.hardware.synthesis.readers.cells import Cells
 from fpgacnn.hardware.synthesis.readers.cosim import read_cosim, read_export_rpt, read_export_xml
 from fpgacnn.hardware.synthesis.readers.hls_rpt import read_hls_rpt
 from fpgacnn.hardware.synthesis.readers.hls_xml import read_hls_xml, read_modules_xml
+from fpgacnn.hardware.synthesis.readers.netlist import read_hierarchy, read_power, read_routes
 from fpgacnn.hardware.synthesis.readers.summary import read_design_size_rpt, read_design_size_xml, read_summary
 from fpgacnn.hardware.synthesis.readers.vivado import read_timing, read_utilization
-from tests.support.hls_reports import Module, design_size_rpt, design_size_xml, hls_rpt, hls_xml, summary_rpt
-from tests.support.vivado_reports import EXPORT_XML, Netlist, cosim_rpt, export_rpt, timing_rpt, utilization_rpt
+from tests.support.hls_reports import (
+    Module,
+    design_size_2023_1_rpt,
+    design_size_2023_1_xml,
+    design_size_rpt,
+    design_size_xml,
+    hls_rpt,
+    hls_xml,
+    summary_rpt,
+)
+from tests.support.vivado_reports import (
+    EXPORT_XML,
+    Netlist,
+    cosim_rpt,
+    export_rpt,
+    hierarchy_rpt,
+    power_rpt,
+    route_rpt,
+    timing_rpt,
+    utilization_rpt,
+)
 from tests.unit.hardware.synthesis.test_module_reports import VERSIONS, module
+from tests.unit.hardware.synthesis.test_netlist_reports import INSTANCES
 from tests.unit.hardware.synthesis.test_other_reports import NOT_RUN, ROWS
 
 Reader = Callable[[str, str], Any]
@@ -40,7 +61,12 @@ FIXTURES: dict[str, tuple[Reader, str]] = {
     "size xml": (read_design_size_xml, design_size_xml()),
     "synthesized": (read_utilization, utilization_rpt(Netlist())),
     "placed": (read_utilization, utilization_rpt(Netlist(ultrascale=False, state="Fully Placed", version="2019.1"))),
+    "size 2023.1": (read_design_size_rpt, design_size_2023_1_rpt()),
+    "size xml 2023.1": (read_design_size_xml, design_size_2023_1_xml()),
     "timing": (read_timing, timing_rpt()),
+    "hierarchy": (read_hierarchy, hierarchy_rpt(INSTANCES)),
+    "power": (read_power, power_rpt()),
+    "routes": (read_routes, route_rpt()),
     "cosim": (read_cosim, cosim_rpt(COSIM_ROWS)),
     "export": (read_export_rpt, export_rpt(implemented=True)),
     "export xml": (read_export_xml, EXPORT_XML),
@@ -49,11 +75,11 @@ named = pytest.mark.parametrize("name", FIXTURES)
 
 
 def outcome(read: Reader, text: str) -> Any:
-    """The value, or the error of the two kinds that a report may raise."""
+    """The value, or the error of the kinds that a report may raise."""
     try:
         return read(text, "x")
-    except (ReportBrokenError, ReportRefusedError) as error:
-        assert str(error).startswith("x: ")
+    except (ReportBrokenError, ReportRefusedError, ReportUnknownFormError) as error:
+        assert str(error).startswith(("x: ", "x has an unknown form: "))
         return error
 
 

@@ -370,3 +370,37 @@ def design_size_xml() -> str:
     keys = '<keys size="4">Phase, Step, Instructions, Description</keys>'
     item = f'<item name="Total Instructions per Compilation Phase"><table>{keys}{"".join(lines)}</table></item>'
     return f'<design_size title="Design Size Report">{item}</design_size>'
+
+
+SIZES_OF_FUNCTIONS = (
+    ("+ kernel_top", "kernel.cpp:8", "4,120", "151,004 *", "1,030", "977"),
+    ("    pixel", "nnet_types.h:11", "18 (2 calls)", "", "", ""),
+    ("  + dense<ap_fixed<16, 6>...", "nnet_dense.h:41", "900", "2,400", "310", "295"),
+)
+PHASES = ("Compile/Link", "Unroll/Inline", "Performance/Pipeline", "Optimizations")
+
+
+def design_size_2023_1_rpt() -> str:
+    """`csynth_design_size.rpt` of Vitis HLS 2023.1: functions only."""
+    return f"""
+{RULE}
+== Design Size Report
+{RULE}
+
+* Instructions per Function for each Compilation Phase
+{table([("Function", "Location", *PHASES)], SIZES_OF_FUNCTIONS)}
+    * - Exceeded design size warning message threshold
+"""
+
+
+def design_size_2023_1_xml() -> str:
+    """`csynth_design_size.xml` of Vitis HLS 2023.1."""
+    names = " ".join(f'col{place}="{name}"' for place, name in enumerate(("Function", "Location", *PHASES)))
+    return (
+        '<design_size title="Design Size Report">'
+        '<item name="Instructions per Function for each Compilation Phase"><hiertable>'
+        f'<header size="6" {names}/><rows>'
+        '<row id="0" col0="kernel_top" col1="kernel.cpp:8" col2="4120" col3="151004" col3_note="*" col4="1030" col5="977">'
+        '<row id="3" col0="pixel" col1="nnet_types.h:11" col2="18" col2_disp="    18 (2 calls)" col3="" col4="" col5=""/>'
+        "</row></rows></hiertable></item></design_size>"
+    )

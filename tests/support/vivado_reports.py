@@ -275,3 +275,110 @@ EXPORT_XML = """<profile>
 <TimingReport><TargetClockPeriod>5.000</TargetClockPeriod><AchievedClockPeriod>4.303</AchievedClockPeriod></TimingReport>
 </profile>
 """
+
+
+Used = tuple[int, int, int, int, int, int, int, int]
+"""Total LUTs, logic LUTs, LUTRAMs, SRLs, FFs, RAMB36, RAMB18, DSP blocks."""
+
+
+def hierarchy_rpt(rows: list[tuple[str, str, Used]], *, state: str = "Routed", percent: bool = False) -> str:
+    """`*_utilization_hierarchical.rpt`: two blanks before a name for each level."""
+    names = ("Total LUTs", "Logic LUTs", "LUTRAMs", "SRLs", "FFs", "RAMB36", "RAMB18", "DSP Blocks")
+
+    def count(value: int) -> str:
+        return f"{value}({value / 1000:.2f}%)" if percent else str(value)
+
+    drawn = table(
+        [("Instance", "Module", *names)],
+        [(f" {name}", module, *(f"{count(one)} " for one in used)) for name, module, used in rows],
+    )
+    head = utilization_rpt(Netlist(state=state, command="report_utilization -hierarchical -file tree.rpt"))
+    return (
+        head.partition("Table of Contents")[0]
+        + f"""Table of Contents
+-----------------
+1. Utilization by Hierarchy
+
+1. Utilization by Hierarchy
+---------------------------
+
+{drawn}
+
+
+* Note: The sum of lower-level cells may be larger than their parent cells total, due to cross-hierarchy LUT combining
+"""
+    )
+
+
+def power_rpt(*, total: str = "4.517", state: str = "routed") -> str:
+    """`*_power_routed.rpt`."""
+    width = 58
+    summary = [
+        ("Total On-Chip Power (W)", total),
+        ("Design Power Budget (W)", "Unspecified*"),
+        ("Power Budget Margin (W)", "NA"),
+        ("Dynamic (W)", "2.004"),
+        ("Device Static (W)", "2.513"),
+        ("Effective TJA (C/W)", "0.7"),
+        ("Junction Temperature (C)", "28.3"),
+        ("Confidence Level", "Medium"),
+        ("Setting File", "---"),
+    ]
+    border = f"+{'-' * 26}+{'-' * 14}+"
+    rows = "\n".join(f"| {name:<24} | {value:<12} |" for name, value in summary)
+    return f"""Copyright 1986-2022 Xilinx, Inc. All Rights Reserved.
+{"-" * width}
+| Tool Version     : Vivado v.2023.2 (lin64) Build 4029153 Fri Oct 13 20:13:54 MDT 2023
+| Date             : Tue Mar  5 15:03:02 2024
+| Host             : trigger running 64-bit Debian GNU/Linux
+| Command          : report_power -file myproject_power_routed.rpt -pb myproject_power_summary_routed.pb
+| Design           : myproject
+| Device           : xcu250-figd2104-2L-e
+| Design State     : {state}
+| Grade            : extended
+{"-" * width}
+
+Power Report
+
+Table of Contents
+-----------------
+1. Summary
+1.1 On-Chip Components
+
+1. Summary
+----------
+
+{border}
+{rows}
+{border}
+* Specify Design Power Budget using, set_operating_conditions -design_power_budget <value in Watts>
+
+
+1.1 On-Chip Components
+----------------------
+
++----------------+-----------+----------+
+| On-Chip        | Power (W) | Used     |
++----------------+-----------+----------+
+| CLB Logic      |     0.731 |    15000 |
+| Static Power   |     2.513 |          |
+| Total          |     4.517 |          |
++----------------+-----------+----------+
+"""
+
+
+def route_rpt(*, routable: int = 9120, routed: int = 9120, errors: int = 0) -> str:
+    """`*_route_status.rpt`."""
+    line = "   ------------------------------------------- : ----------- :"
+    return f"""Design Route Status
+                                               :      # nets :
+{line}
+   # of logical nets.......................... :       14007 :
+       # of nets not needing routing.......... :        4887 :
+           # of internally routed nets........ :        4102 :
+           # of nets with no loads............ :         785 :
+       # of routable nets..................... :  {routable:>10} :
+           # of fully routed nets............. :  {routed:>10} :
+       # of nets with routing errors.......... :  {errors:>10} :
+{line}
+"""

@@ -22,6 +22,7 @@ def notes_on(
     yield from _other_network(report, calls)
     yield from _older(report)
     yield from _board(report)
+    yield from _dissolved(report)
 
 
 def _wrapper(report: SynthesisReport) -> Iterator[str]:
@@ -122,7 +123,7 @@ def _older(report: SynthesisReport) -> Iterator[str]:
     made = report.csynth.date if report.csynth else None
     later = [
         (one.origin.file, one.date)
-        for one in (report.cosim, report.export, *report.utilizations, *report.timings)
+        for one in (report.cosim, report.export, *report.utilizations, *report.timings, report.hierarchy)
         if one
     ]
     for file, date in later:
@@ -142,3 +143,12 @@ def _board(report: SynthesisReport) -> Iterator[str]:
             and not (report.network and report.network.name in one.design)
         ):
             yield f"{one.origin.file} counts {one.design}, which may hold more than {report.top}"
+
+
+def _dissolved(report: SynthesisReport) -> Iterator[str]:
+    """Logic synthesis can dissolve modules into each other; then Vivado cannot count them one by one."""
+    if report.hierarchy and report.layers and not any(one.netlist for one in report.layers):
+        yield (
+            f"{report.hierarchy.origin.file} has no instance of a layer; synth_design keeps them with"
+            " -flatten_hierarchy none"
+        )

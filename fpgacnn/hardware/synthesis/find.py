@@ -9,8 +9,16 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
 from fpgacnn.errors import ReportForeignError
+from fpgacnn.hardware.synthesis.readers.netlist import ROUTES
 from fpgacnn.hardware.synthesis.readers.results import HEADING
-from fpgacnn.hardware.synthesis.readers.vivado import HIERARCHICAL, TIMING, UTILIZATION, vivado_fields
+from fpgacnn.hardware.synthesis.readers.vivado import (
+    HIERARCHICAL,
+    POWER_COMMAND,
+    ROUTE_COMMAND,
+    TIMING,
+    UTILIZATION,
+    vivado_fields,
+)
 from fpgacnn.system.files.regular import ANY_SIZE, open_regular
 
 MAX_DEPTH = 16
@@ -28,7 +36,10 @@ class ReportKind(StrEnum):
     SIZE = "design size"
     SIZE_XML = "design size in XML"
     UTILIZATION = "Vivado utilization"
+    HIERARCHY = "Vivado utilization by hierarchy"
     TIMING = "Vivado timing"
+    POWER = "Vivado power"
+    ROUTES = "Vivado routing"
     COSIM = "RTL simulation"
     EXPORT = "export"
     EXPORT_XML = "export in XML"
@@ -44,6 +55,8 @@ NAMES = (
     (re.compile(r"csynth_design_size\.xml"), ReportKind.SIZE_XML),
     (re.compile(r"vivado_synth\.rpt|.+_utilization_(synth|placed|routed)\.rpt"), ReportKind.UTILIZATION),
     (re.compile(r".*timing_summary.*\.rpt"), ReportKind.TIMING),
+    (re.compile(r".+_power_(synth|placed|routed)\.rpt"), ReportKind.POWER),
+    (re.compile(r".*route_status\.rpt"), ReportKind.ROUTES),
     (re.compile(r".*_cosim\.rpt"), ReportKind.COSIM),
     (re.compile(r".+_export\.rpt|export_(syn|impl)\.rpt"), ReportKind.EXPORT),
     (re.compile(r".+_export\.xml|export_(syn|impl)\.xml"), ReportKind.EXPORT_XML),
@@ -55,6 +68,7 @@ SIGNS = (
     (re.compile(r"^== Design Size Report", re.MULTILINE), ReportKind.SIZE),
     (re.compile(r"^Implementation tool: ", re.MULTILINE), ReportKind.EXPORT),
     (re.compile(r"^Report time +: ", re.MULTILINE), ReportKind.COSIM),
+    (re.compile(rf"^{ROUTES}\s*$", re.MULTILINE), ReportKind.ROUTES),
 )
 XML_SIGNS = (
     ("<design_size", ReportKind.SIZE_XML),
@@ -70,6 +84,9 @@ FOREIGN_TOOLS = (
     (re.compile(r"\bSmartHLS\b"), "Microchip SmartHLS"),
     (re.compile(r"\bLibero\b"), "Microchip Libero"),
 )
+COMMANDS = {TIMING: ReportKind.TIMING, POWER_COMMAND: ReportKind.POWER, ROUTE_COMMAND: ReportKind.ROUTES}
+"""Commands of Vivado that write a report of one kind."""
+
 VERBOSE = re.compile(r".+\.verbose\.rpt")
 INTERNAL = re.compile(r".*\.verbose\..+\.rpt")
 """Internal copies of HLS in a hidden folder; the first is a whole report with notes at its end."""
@@ -79,11 +96,15 @@ LFS, WEB_PAGE = "version https://git-lfs.github.com", "<!doctype html"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A file that is a report by its content or its name; `name` is its path below the folder."""
+    """A file that is a report by its content or its name; `name` is its path below the folder.
+
+    `known_form`: its first lines are those of its kind; else only its name says what it is.
+    """
 
     path: Path
     name: str
     kind: ReportKind
+    known_form: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,11 +120,16 @@ def find_reports(folder: Path) -> ReportSearch:
     paths, notes = _candidates(folder)
     if len(paths) > MAX_REPORTS:
         notes = (*notes, f"{len(paths):,} report files; the first {MAX_REPORTS:,} are read")
-    found = ((path, kind_of(_head(path), path.name)) for path in sorted(paths)[:MAX_REPORTS])
+    found = ((path, _head(path)) for path in sorted(paths)[:MAX_REPORTS])
     reports = tuple(
-        Found(path=path, name=path.relative_to(folder).as_posix(), kind=kind)
-        for path, kind in found
-        if kind is not None
+        Found(
+            path=path,
+            name=path.relative_to(folder).as_posix(),
+            kind=kind,
+            known_form=path.suffix == ".xml" or kind_of(head, "") is not None,
+        )
+        for path, head in found
+        if (kind := kind_of(head, path.name)) is not None
     )
     return ReportSearch(reports=reports, notes=notes)
 
@@ -144,11 +170,10 @@ def kind_of(head: str, name: str) -> ReportKind | None:
     if found:
         return ReportKind.VERBOSE if found is ReportKind.MODULE and VERBOSE.fullmatch(name) else found
     command = vivado_fields(head).get("Command", "")
-    if command.startswith(TIMING):
-        return ReportKind.TIMING
     if command.startswith(UTILIZATION):
-        return None if HIERARCHICAL in command else ReportKind.UTILIZATION
-    return None if command else _by_name(name)
+        return ReportKind.HIERARCHY if HIERARCHICAL in command else ReportKind.UTILIZATION
+    kind = next((kind for start, kind in COMMANDS.items() if command.startswith(start)), None)
+    return kind if kind or command else _by_name(name)
 
 
 def _by_name(name: str) -> ReportKind | None:

@@ -8,11 +8,15 @@ from dataclasses import replace
 
 from fpgacnn.design.project import TOP
 from fpgacnn.hardware.synthesis.figures import IntRange, Resources
-from fpgacnn.hardware.synthesis.readers.cells import function_in, writer_index
+from fpgacnn.hardware.synthesis.placed import Hierarchy
+from fpgacnn.hardware.synthesis.readers.cells import function_in, layer_index, writer_index
 from fpgacnn.hardware.synthesis.readers.firmware import FirmwareCall
 from fpgacnn.hardware.synthesis.report import Instance, LayerReport, Loop, Memory, ModuleReport, Summary, SummaryRow
 
 Modules = Mapping[str, ModuleReport]
+
+START_FIFO = "start_for_"
+"""Small FIFOs that start a process carry its name."""
 
 WRAPPER = re.compile(r".+_axi|kernel_wrapper|alveo_hls4ml")
 """Names of hls4ml's wrapper functions. A file with totals only does not show which network is inside."""
@@ -93,6 +97,27 @@ def join_layers(
     return tuple(_layer(index, by_call.get(index), network, modules, summary) for index in indexes)
 
 
+def with_netlist(layers: Sequence[LayerReport], hierarchy: Hierarchy | None) -> tuple[LayerReport, ...]:
+    """The layers with the resources of their instances in the netlist, outermost instances only.
+
+    Names of modules keep the layer's number in Vivado, unless synthesis dissolved the hierarchy.
+    """
+    if hierarchy is None:
+        return tuple(layers)
+    found: dict[int, list[Resources]] = {}
+    inside: int | None = None
+    for one in hierarchy.instances:
+        if inside is not None and one.depth > inside:
+            continue
+        inside = None
+        own = one.name.startswith("(") or one.module.startswith(START_FIFO)
+        index = None if own else layer_index(one.module) or layer_index(one.name)
+        if index is not None:
+            found.setdefault(index, []).append(one.resources)
+            inside = one.depth
+    return tuple(replace(one, netlist=_added(found[one.index])) if one.index in found else one for one in layers)
+
+
 def _layer(
     index: int, call: FirmwareCall | None, network: ModuleReport, modules: Modules, summary: Summary | None
 ) -> LayerReport:
@@ -134,19 +159,24 @@ def _why(network: ModuleReport, own: Sequence[Instance]) -> str:
 def _sum(instances: Sequence[Instance]) -> Resources | None:
     """Sum of the resources of all instances of a layer; None for a resource that one of them lacks."""
     parts = [one.resources for one in instances if one.resources is not None]
-    if not parts or len(parts) < len(instances):
-        return None
+    return _added(parts) if parts and len(parts) == len(instances) else None
+
+
+def _added(parts: Sequence[Resources]) -> Resources:
+    """The sum of some resources; None for a resource that one of them lacks."""
 
     def total(counts: Iterable[int | None]) -> int | None:
         known = list(counts)
         return None if None in known else sum(one for one in known if one is not None)
 
+    tiles = [one.bram_tiles for one in parts]
     return Resources(
         origin=parts[0].origin,
         lut=total(one.lut for one in parts),
         ff=total(one.ff for one in parts),
         dsp=total(one.dsp for one in parts),
         bram_18k=total(one.bram_18k for one in parts),
+        bram_tiles=None if None in tiles else sum(one for one in tiles if one is not None),
         uram=total(one.uram for one in parts),
     )
 

@@ -14,15 +14,18 @@ from fpgacnn.errors import (
     ReportBrokenError,
     ReportForeignError,
     ReportRefusedError,
+    ReportUnknownFormError,
 )
 from fpgacnn.hardware.synthesis.compare import notes_on
 from fpgacnn.hardware.synthesis.figures import Stage
 from fpgacnn.hardware.synthesis.find import Found, ReportKind, find_reports, refuse_foreign, solution_of
-from fpgacnn.hardware.synthesis.layers import adopted, join_layers, network_of
+from fpgacnn.hardware.synthesis.layers import adopted, join_layers, network_of, with_netlist
+from fpgacnn.hardware.synthesis.placed import Hierarchy, PowerReport, RouteStatus
 from fpgacnn.hardware.synthesis.readers.cosim import read_cosim, read_export_rpt, read_export_xml
 from fpgacnn.hardware.synthesis.readers.firmware import FirmwareCall, ToolSettings, read_calls, read_settings
 from fpgacnn.hardware.synthesis.readers.hls_rpt import read_hls_rpt
 from fpgacnn.hardware.synthesis.readers.hls_xml import read_hls_xml, read_modules_xml
+from fpgacnn.hardware.synthesis.readers.netlist import read_hierarchy, read_power, read_routes
 from fpgacnn.hardware.synthesis.readers.results import read_results_rpt
 from fpgacnn.hardware.synthesis.readers.summary import read_design_size_rpt, read_design_size_xml, read_summary
 from fpgacnn.hardware.synthesis.readers.text import read_text
@@ -40,7 +43,8 @@ from fpgacnn.hardware.synthesis.report import (
     Utilization,
 )
 
-Value = ModuleReport | Summary | DesignSize | Cosim | Export | Utilization | TimingReport
+Placed = Hierarchy | PowerReport | RouteStatus
+Value = ModuleReport | Summary | DesignSize | Cosim | Export | Utilization | TimingReport | Placed
 
 READERS: Mapping[ReportKind, Callable[[str, str], Value]] = {
     ReportKind.MODULE: read_hls_rpt,
@@ -50,12 +54,27 @@ READERS: Mapping[ReportKind, Callable[[str, str], Value]] = {
     ReportKind.SIZE: read_design_size_rpt,
     ReportKind.SIZE_XML: read_design_size_xml,
     ReportKind.UTILIZATION: read_utilization,
+    ReportKind.HIERARCHY: read_hierarchy,
     ReportKind.TIMING: read_timing,
+    ReportKind.POWER: read_power,
+    ReportKind.ROUTES: read_routes,
     ReportKind.COSIM: read_cosim,
     ReportKind.EXPORT: read_export_rpt,
     ReportKind.EXPORT_XML: read_export_xml,
     ReportKind.RESULTS: read_results_rpt,
 }
+
+
+FIRST_CHARACTERS = 60
+
+UNREADABLE = (
+    ReportBrokenError,
+    ReportForeignError,
+    ReportRefusedError,
+    ReportUnknownFormError,
+    FileMissingError,
+)
+"""Errors of single files, which leave the others readable."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,6 +91,9 @@ class _Pile:
     exports: list[Export] = field(default_factory=list)
     utilizations: list[Utilization] = field(default_factory=list)
     timings: list[TimingReport] = field(default_factory=list)
+    hierarchies: list[Hierarchy] = field(default_factory=list)
+    powers: list[PowerReport] = field(default_factory=list)
+    routes: list[RouteStatus] = field(default_factory=list)
     files: list[SourceFile] = field(default_factory=list)
     unread: list[Unread] = field(default_factory=list)
 
@@ -132,7 +154,7 @@ def _read_all(reports: Sequence[Found]) -> dict[str, _Pile]:
         pile = piles.setdefault(solution_of(found.name), _Pile(solution=solution_of(found.name)))
         try:
             _read_one(found, pile)
-        except (ReportBrokenError, ReportForeignError, ReportRefusedError, FileMissingError) as error:
+        except UNREADABLE as error:
             first = first or error
             pile.unread.append(Unread(file=found.name, code=error.code, why=str(error)))
     if first and not any(pile.files for pile in piles.values()):
@@ -145,7 +167,7 @@ def _read_one(found: Found, pile: _Pile) -> None:
     refuse_foreign(text, found.name)
     if found.kind is ReportKind.FOREIGN:
         raise ReportForeignError(file=found.name, seen=ReportKind.FOREIGN.value)
-    value: Value = READERS[found.kind](text, found.name)
+    value = _value(found, text)
     match value:
         case ModuleReport() if found.kind is ReportKind.MODULE_XML:
             pile.in_xml.extend([value, *(one for one in read_modules_xml(text, found.name) if one.name != value.name)])
@@ -165,19 +187,36 @@ def _read_one(found: Found, pile: _Pile) -> None:
             pile.utilizations.append(value)
         case TimingReport():
             pile.timings.append(value)
+        case Hierarchy():
+            pile.hierarchies.append(value)
+        case PowerReport():
+            pile.powers.append(value)
+        case RouteStatus():
+            pile.routes.append(value)
     pile.files.append(_source(found, value))
+
+
+def _value(found: Found, text: str) -> Value:
+    """A report's value. What has a report's name, but not its first lines, has an unknown form."""
+    try:
+        return READERS[found.kind](text, found.name)
+    except ReportBrokenError as error:
+        first = next((line.strip() for line in text.splitlines() if line.strip("=- \t")), "")
+        if found.known_form or not first:
+            raise
+        raise ReportUnknownFormError(file=found.name, why=f"it begins with '{first[:FIRST_CHARACTERS]}'") from error
 
 
 def _source(found: Found, value: Value) -> SourceFile:
     tool = value.tool if isinstance(value, ModuleReport) else "Vitis HLS" if isinstance(value, Summary) else None
-    if isinstance(value, Utilization | TimingReport | Export):
+    if isinstance(value, Utilization | TimingReport | Export | Placed):
         tool = "Vivado"
     return SourceFile(
         file=found.name,
         kind=found.kind.value,
         stage=value.origin.stage,
         tool=tool,
-        version=None if isinstance(value, DesignSize | Cosim) else value.version,
+        version=None if isinstance(value, DesignSize | Cosim | RouteStatus) else value.version,
         date=None if isinstance(value, DesignSize) else value.date,
     )
 
@@ -198,6 +237,9 @@ def _merge(pile: _Pile, loose: _Pile) -> None:
         "exports",
         "utilizations",
         "timings",
+        "hierarchies",
+        "powers",
+        "routes",
         "files",
         "unread",
     ):
@@ -218,6 +260,7 @@ def _report(folder: Path, pile: _Pile, settings: ToolSettings, calls: Sequence[F
         _nearest([one for one in pile.utilizations if one.origin.stage is stage], names)
         for stage in (Stage.SYNTH, Stage.IMPL)
     )
+    hierarchy = _nearest_hierarchy(pile.hierarchies, names)
     report = SynthesisReport(
         folder=str(folder),
         solution=pile.solution,
@@ -227,7 +270,7 @@ def _report(folder: Path, pile: _Pile, settings: ToolSettings, calls: Sequence[F
         version=csynth.version if csynth else None,
         csynth=csynth,
         network=network,
-        layers=join_layers(network, modules, summary, calls) if network else (),
+        layers=with_netlist(join_layers(network, modules, summary, calls), hierarchy) if network else (),
         modules=tuple(modules[name] for name in sorted(modules)),
         summary=summary,
         design_size=pile.sizes[0] if pile.sizes else None,
@@ -236,6 +279,9 @@ def _report(folder: Path, pile: _Pile, settings: ToolSettings, calls: Sequence[F
         impl=impl,
         utilizations=tuple(pile.utilizations),
         timings=tuple(pile.timings),
+        hierarchy=hierarchy,
+        powers=tuple(pile.powers),
+        routes=tuple(pile.routes),
         export=export,
         files=tuple(pile.files),
         unread=tuple(pile.unread),
@@ -294,3 +340,13 @@ def _nearest(utilizations: Sequence[Utilization], names: Sequence[str]) -> Utili
         return one.design in names, any(name in one.design for name in names), own, one.date or ""
 
     return max(utilizations, key=nearness, default=None)
+
+
+def _nearest_hierarchy(hierarchies: Sequence[Hierarchy], names: Sequence[str]) -> Hierarchy | None:
+    """The instances of the placed design before those of logic synthesis, and of them those that hold the network."""
+
+    def nearness(one: Hierarchy) -> tuple[bool, bool, str]:
+        known = any(name in {instance.module, instance.name} for instance in one.instances for name in names)
+        return known, one.origin.stage is Stage.IMPL, one.date or ""
+
+    return max(hierarchies, key=nearness, default=None)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from fpgacnn.errors import printable
 from fpgacnn.hardware.synthesis.figures import FloatRange, IntRange, Origin, Resources, Stage
+from fpgacnn.hardware.synthesis.placed import Hierarchy, PowerReport, RouteStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,8 +246,8 @@ class Cosim:
 class LayerReport:
     """A layer joined to its hardware; `why` says what stands behind None.
 
-    `resources` are those of its instances with all inside. FIFOs, and memories of the network itself, stand outside of
-    them.
+    `resources` are those of its instances with all inside, as HLS estimates them; `netlist` are Vivado's, where there
+    is a report of the hierarchy. FIFOs, and memories of the network itself, stand outside of both.
     """
 
     index: int
@@ -260,6 +261,7 @@ class LayerReport:
     memories: tuple[Memory, ...]
     fifos: tuple[FifoReport, ...]
     why: str
+    netlist: Resources | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,8 +290,8 @@ class SynthesisReport:
     """All that the tools left in a project folder.
 
     `csynth` is the top function; `network` the module that holds the layers, the same one unless a wrapper is on top.
-    `synth` and `impl` are Vivado's of that top, `utilizations` all of Vivado's. `others` are further solutions of the
-    folder.
+    `synth` and `impl` are Vivado's of that top, `utilizations` all of Vivado's. `hierarchy` are the instances of the
+    netlist. `others` are further solutions of the folder.
     """
 
     folder: str
@@ -314,6 +316,9 @@ class SynthesisReport:
     unread: tuple[Unread, ...]
     notes: tuple[str, ...]
     others: tuple[SynthesisReport, ...] = ()
+    hierarchy: Hierarchy | None = None
+    powers: tuple[PowerReport, ...] = ()
+    routes: tuple[RouteStatus, ...] = ()
 
     def __repr__(self) -> str:
         tool = " ".join(one for one in (self.tool, self.version) if one) or "an unknown tool"
@@ -355,6 +360,15 @@ class SynthesisReport:
         return tuple(late)
 
     @property
+    def unrouted(self) -> tuple[str, ...]:
+        """Designs that Vivado did not route completely, as text."""
+        return tuple(
+            f"{one.design or one.origin.file} has {one.open_nets:,} of {one.routable_nets:,} nets without a whole route"
+            for one in self.routes
+            if one.open_nets
+        )
+
+    @property
     def holds(self) -> bool:
-        """Whether no check of a tool failed: the design fits, Vivado reached the clock, RTL simulation passed."""
-        return not (self.short or self.slow or (self.cosim and self.cosim.status == "Fail"))
+        """Whether no check of a tool failed: the design fits, is routed, reaches its clock, RTL simulation passed."""
+        return not (self.short or self.slow or self.unrouted or (self.cosim and self.cosim.status == "Fail"))

@@ -284,6 +284,10 @@ def reports(entry: ReportInput) -> Section | None:
     tables = [Table(caption="Reports of the tools", columns=columns, rows=rows)]
     if synthesis.timings:
         tables.append(_slacks(synthesis))
+    if synthesis.powers:
+        tables.append(_power(synthesis))
+    if synthesis.routes:
+        tables.append(_routes(synthesis))
     unread = tuple(f"not read: {one.why}" for one in synthesis.unread)
     others = tuple(f"there is another solution: {other.solution}" for other in synthesis.others)
     words = f"{plural(len(rows), 'report')} read{f', {len(unread)} not' if unread else ''}."
@@ -301,6 +305,44 @@ def _verdict(met: bool | None) -> Cell:  # noqa: FBT001  # the one thing that it
     if met is None:
         return cell("no constraints")
     return cell("met", Tone.GOOD) if met else cell("not met", Tone.BAD)
+
+
+def _power(synthesis: SynthesisReport) -> Table:
+    names = ("Total", "Dynamic", "Static")
+    columns = (
+        Column(name="Design"),
+        Column(name="Stage"),
+        *(Column(name=name, unit="W", number=True) for name in names),
+        Column(name="Confidence"),
+    )
+    rows = tuple(
+        (
+            cell(one.design),
+            cell(one.origin.stage.value),
+            count(one.total_w),
+            count(one.dynamic_w),
+            count(one.static_w),
+            cell(one.confidence),
+        )
+        for one in synthesis.powers
+    )
+    return Table(caption="Power, as Vivado estimates it", columns=columns, rows=rows)
+
+
+def _routes(synthesis: SynthesisReport) -> Table:
+    names = ("Routable nets", "Fully routed", "With errors")
+    columns = (Column(name="Design"), *(Column(name=name, number=True) for name in names), Column(name="Routing"))
+    rows = tuple(
+        (
+            cell(one.design or one.origin.file),
+            count(one.routable_nets),
+            count(one.routed_nets),
+            count(one.nets_with_errors),
+            cell("not complete", Tone.BAD) if one.open_nets else cell("complete", Tone.GOOD),
+        )
+        for one in synthesis.routes
+    )
+    return Table(caption="Routing", columns=columns, rows=rows)
 
 
 def _slacks(synthesis: SynthesisReport) -> Table:

@@ -9,11 +9,13 @@ from rich.text import Text
 
 from fpgacnn.errors import printable
 from fpgacnn.hardware.synthesis.figures import IntRange, Resources
+from fpgacnn.hardware.synthesis.placed import PowerReport
 from fpgacnn.hardware.synthesis.report import Clock, ModuleReport, SynthesisReport
 from fpgacnn.reporting.terminal.columns import FittingTable, Heading, left, right
 
 UNKNOWN = "?"
 RESOURCES = ("LUT", "FF", "DSP", "BRAM (18 Kb)", "URAM")
+NETLIST = ("LUT (Vivado)", "FF (Vivado)")
 
 
 def synthesis_report(report: SynthesisReport) -> Iterator[RenderableType]:
@@ -32,6 +34,10 @@ def synthesis_report(report: SynthesisReport) -> Iterator[RenderableType]:
         yield Text.assemble(("does not fit: ", "bold red"), missing)
     for late in report.slow:
         yield Text.assemble(("too slow: ", "bold red"), printable(late))
+    for open_nets in report.unrouted:
+        yield Text.assemble(("not routed: ", "bold red"), printable(open_nets))
+    for power in report.powers:
+        yield Text(printable(power_text(power)))
     if report.cosim:
         passed = report.cosim.status == "Pass"
         cycles = (
@@ -46,6 +52,15 @@ def synthesis_report(report: SynthesisReport) -> Iterator[RenderableType]:
         yield Text.assemble(("not read: ", "yellow"), printable(one.why))
     for note in report.notes:
         yield Text.assemble(("note: ", "yellow"), printable(note))
+
+
+def power_text(power: PowerReport) -> str:
+    """Vivado's estimate of the power, and how far it can be trusted."""
+    parts = ((power.dynamic_w, "dynamic"), (power.static_w, "static"))
+    split = ", ".join(f"{watts:g} W {name}" for watts, name in parts if watts is not None)
+    total = UNKNOWN if power.total_w is None else f"{power.total_w:g}"
+    trust = f"; confidence {power.confidence.lower()}" if power.confidence else ""
+    return f"power of {power.design} after {power.origin.stage.value}: {total} W ({split}{trust})"
 
 
 def speed_line(top: ModuleReport, report: SynthesisReport) -> Text:
@@ -102,8 +117,12 @@ def counts(used: Resources | None, available: Resources | None = None) -> list[s
 
 
 def layer_cost_table(report: SynthesisReport) -> FittingTable:
-    """One row for each layer; the last column gives the reason for missing numbers."""
+    """One row for each layer; the last column gives the reason for missing numbers.
+
+    Where Vivado reports the hierarchy, two columns have the LUTs and flip-flops of its netlist.
+    """
     rows = []
+    joined = any(one.netlist for one in report.layers)
     for one in report.layers:
         blocks = [fifo.resources.bram_18k for fifo in one.fifos if fifo.resources.bram_18k is not None]
         texts = (
@@ -112,6 +131,7 @@ def layer_cost_table(report: SynthesisReport) -> FittingTable:
             ends(one.latency_cycles),
             ends(one.interval_cycles),
             *counts(one.resources),
+            *(_in_netlist(one.netlist) if joined else ()),
             f"{sum(blocks):,}" if blocks else "",
             printable(one.why),
         )
@@ -122,8 +142,15 @@ def layer_cost_table(report: SynthesisReport) -> FittingTable:
             left("layer"),
             left("kind", rank=2),
             *numbers,
+            *(map(right, NETLIST) if joined else ()),
             Heading(name="FIFO (18 Kb)", right=True, rank=1),
             left("", least=20),
         ),
         rows=tuple(rows),
     )
+
+
+def _in_netlist(used: Resources | None) -> tuple[str, str]:
+    """LUTs and flip-flops of a layer in Vivado's netlist."""
+    lut, ff = counts(used)[:2]
+    return lut, ff

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from fpgacnn.errors import ReportBrokenError
+from fpgacnn.errors import ReportBrokenError, ReportUnknownFormError
 from fpgacnn.hardware.synthesis.figures import FloatRange, IntRange, Origin, Resources, Stage
 from fpgacnn.hardware.synthesis.readers.cells import Cells, date_text, layer_index, writer_index
 from fpgacnn.hardware.synthesis.readers.text import HlsText, ReportTable
@@ -102,14 +102,18 @@ class _Reader:
         if table is None:
             return ()
         if width is not None and len(table.header) != width:
-            raise cells.broken(f"{len(table.header)} columns instead of {width}")
+            raise ReportUnknownFormError(
+                file=cells.file, why=f"'{cells.section}' has {len(table.header)} columns instead of {width}"
+            )
         return tuple(read(table, row, cells) for row in table.rows if row[0].strip() != "Total")
 
     def clock(self) -> Clock:
         path = (PERFORMANCE, "Timing", "Summary")
         table, cells = self.document.needed(*path), self.cells(*path)
         if len(table.header) != 4:
-            raise cells.broken(f"{len(table.header)} columns instead of 4")
+            raise ReportUnknownFormError(
+                file=cells.file, why=f"'{cells.section}' has {len(table.header)} columns instead of 4"
+            )
         _, target, estimated, uncertainty = table.rows[0]
         return Clock(
             target_ns=cells.nanoseconds(target),

@@ -108,6 +108,10 @@ class HlsText:
         """Whether a heading is there."""
         return path in self._blocks
 
+    def headings(self, section: str) -> tuple[str, ...]:
+        """The headings directly below a section's title."""
+        return tuple(path[1] for path in self._blocks if len(path) == 2 and path[0] == section)
+
     def table(self, *path: str) -> ReportTable | None:
         """The table below a heading, None if the tool says N/A.
 

@@ -6,15 +6,16 @@ import re
 from collections.abc import Mapping
 from itertools import pairwise
 
-from fpgacnn.errors import ReportBrokenError
+from fpgacnn.errors import ReportBrokenError, ReportUnknownFormError
 from fpgacnn.hardware.synthesis.figures import Origin, Resources, Stage
 from fpgacnn.hardware.synthesis.readers.cells import Cells, date_text
 from fpgacnn.hardware.synthesis.readers.text import ReportTable, drawn_lines, parse_table
 from fpgacnn.hardware.synthesis.report import TimingReport, Utilization
 
 UTILIZATION, TIMING = "report_utilization", "report_timing_summary"
+POWER_COMMAND, ROUTE_COMMAND = "report_power", "report_route_status"
 HIERARCHICAL = "-hierarchical"
-LOGIC = ("CLB Logic", "Slice Logic")
+LOGIC = ("CLB Logic", "Slice Logic", "Netlist Logic")
 MEMORY = ("BLOCKRAM", "Memory")
 ARITHMETIC = ("ARITHMETIC", "DSP")
 LAST_SECTION = "Instantiated Netlists"
@@ -41,20 +42,31 @@ def vivado_fields(text: str) -> dict[str, str]:
     return found
 
 
-def _needed(fields: Mapping[str, str], name: str, file: str) -> str:
+def needed_field(fields: Mapping[str, str], name: str, file: str) -> str:
+    """A field of the head.
+
+    Raises ReportBrokenError.
+    """
     if not fields.get(name):
         raise ReportBrokenError(file=file, section="head", why=f"'{name}' is missing")
     return fields[name]
 
 
-def _version(fields: Mapping[str, str], file: str) -> str:
-    text = _needed(fields, "Tool Version", file)
+def vivado_version(fields: Mapping[str, str], file: str) -> str:
+    """The version of Vivado, from the head.
+
+    Raises ReportBrokenError.
+    """
+    text = needed_field(fields, "Tool Version", file)
     found = _VERSION.match(text)
     return found[1] if found else text
 
 
-def _stage(state: str, cells: Cells) -> Stage:
-    """opt_design alone, as hls4ml's script runs it, still counts a netlist without a place."""
+def stage_of(state: str, cells: Cells) -> Stage:
+    """The stage of a design's state.
+
+    opt_design alone, as hls4ml's script runs it, still counts a netlist without a place. Raises ReportBrokenError.
+    """
     if _PLACED.search(state):
         return Stage.IMPL
     if _BEFORE_PLACEMENT.search(state):
@@ -65,12 +77,15 @@ def _stage(state: str, cells: Cells) -> Stage:
 def read_utilization(text: str, file: str) -> Utilization:
     """What a netlist uses.
 
-    Raises ReportBrokenError.
+    Raises ReportBrokenError, ReportUnknownFormError.
     """
     fields = vivado_fields(text)
     sections = _sections(text)
-    state = _needed(fields, "Design State", file)
-    origin = Origin(stage=_stage(state, Cells(file, "head")), file=file)
+    state = needed_field(fields, "Design State", file)
+    origin = Origin(stage=stage_of(state, Cells(file, "head")), file=file)
+    unknown = [names for names in (LOGIC, MEMORY, ARITHMETIC) if not any(name in sections for name in names)]
+    if unknown and LAST_SECTION in sections:
+        raise ReportUnknownFormError(file=file, why=f"it has no section {' or '.join(unknown[0])}")
     logic, memory, arithmetic = (_Sites(sections, names, file) for names in (LOGIC, MEMORY, ARITHMETIC))
     if LAST_SECTION not in sections:
         raise ReportBrokenError(file=file, section=LAST_SECTION, why="it is missing; the report ends early")
@@ -79,7 +94,7 @@ def read_utilization(text: str, file: str) -> Utilization:
         return Resources(
             origin=origin,
             lut=logic.count(column, "CLB LUTs", "Slice LUTs"),
-            ff=logic.count(column, "CLB Registers", "Slice Registers"),
+            ff=logic.count(column, "CLB Registers", "Slice Registers", "Registers"),
             dsp=arithmetic.count(column, "DSPs", "DSP Slices"),
             bram_tiles=memory.amount(column, "Block RAM Tile"),
             uram=memory.optional(column, "URAM"),
@@ -87,10 +102,10 @@ def read_utilization(text: str, file: str) -> Utilization:
 
     return Utilization(
         origin=origin,
-        design=_needed(fields, "Design", file),
-        version=_version(fields, file),
-        date=date_text(_needed(fields, "Date", file)),
-        part=_needed(fields, "Device", file),
+        design=needed_field(fields, "Design", file),
+        version=vivado_version(fields, file),
+        date=date_text(needed_field(fields, "Date", file)),
+        part=needed_field(fields, "Device", file),
         state=state,
         resources=resources("Used"),
         available=resources("Available"),
@@ -186,9 +201,9 @@ def read_timing(text: str, file: str) -> TimingReport:
     # Older Vivado does not write the state; a name without a hint claims no placement.
     state = fields.get("Design State") or (file if _PLACED.search(file) else "Synthesized")
     return TimingReport(
-        origin=Origin(stage=_stage(state, Cells(file, "head")), file=file),
-        design=_needed(fields, "Design", file),
-        version=_version(fields, file),
+        origin=Origin(stage=stage_of(state, Cells(file, "head")), file=file),
+        design=needed_field(fields, "Design", file),
+        version=vivado_version(fields, file),
         date=date_text(fields.get("Date", "")),
         part=fields.get("Device"),
         worst_setup_slack_ns=slacks["WNS(ns)"],

@@ -382,7 +382,7 @@ def test_folders_without_reports(tmp_path: Path) -> None:
             "myproject.verbose.rpt": "",
         },
     )
-    put(tmp_path, {"tree.rpt": utilization_rpt(Netlist(command="report_utilization -hierarchical"))})
+    put(tmp_path, {"rules.rpt": utilization_rpt(Netlist(command="report_drc -file rules.rpt"))})
     os.mkfifo(tmp_path / "waits_csynth.rpt")
     (tmp_path / "link").symlink_to(tmp_path)
     with pytest.raises(NoReportsError, match="no reports of Vivado or Vitis HLS"):
