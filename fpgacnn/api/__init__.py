@@ -19,7 +19,7 @@ from fpgacnn.api.projects import (
     verify_locked,
     verify_models,
 )
-from fpgacnn.api.reports import compare, inspection_document, json_text, report
+from fpgacnn.api.reports import compare, compare_hls4ml, inspection_document, json_text, report
 from fpgacnn.records.display import Displayed
 
 
@@ -36,6 +36,7 @@ __all__ = [
     "board_report",
     "boards",
     "compare",
+    "compare_hls4ml",
     "convert",
     "demo",
     "demos",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fpgacnn.api.arguments import checked
+from fpgacnn.api.arguments import Progress, checked, planning_request, target
 
 if TYPE_CHECKING:
+    from fpgacnn.api.arguments import EventData, ModelOptions
     from fpgacnn.frontends import Refusal
     from fpgacnn.frontends.result import ReadResult
+    from fpgacnn.jobs.compare_hls4ml.record import Hls4mlComparison
     from fpgacnn.records.compare import Comparison
     from fpgacnn.records.report_input import ReportInput
 
@@ -48,6 +51,58 @@ def compare(left: str | Path, right: str | Path, *, output: str | Path | None = 
     if output:
         write_comparison(Path(output), comparison)
     return comparison
+
+
+@checked
+def compare_hls4ml(
+    model: str | Path,
+    input: EventData,  # noqa: A002  # the command line says --input
+    *,
+    output: str | Path | None = None,
+    events: int = 1000,
+    input_type: str | None = None,
+    bits: str | None = None,
+    calibrate: EventData | None = None,
+    sqnr_db: float = 40.0,
+    weights: str | Path | None = None,
+    part: str | None = None,
+    clock_ns: float | None = None,
+    io: str | None = None,
+    backend: str | None = None,
+    timeout_s: float = 900.0,
+    progress: Progress | None = None,
+) -> Hls4mlComparison:
+    """Run hls4ml's documented default recipe and fpgacnn on the same file, and compare both with Keras.
+
+    `input`: events, as for `convert`; at most `events` of them are used. A float network gets its widths from them,
+    unless `bits` or `calibrate` is given. With `output`, write the comparison as a report. It needs the extra `train`.
+    Raises FpgacnnError.
+    """
+    from fpgacnn.design.design import DEFAULT_IO
+    from fpgacnn.jobs.compare_hls4ml.run import compare_hls4ml as run
+    from fpgacnn.reporting.formats.files import refuse, write_hls4ml_comparison
+    from fpgacnn.system.progress import silent
+
+    if output:
+        refuse(Path(output))
+    options: ModelOptions = {
+        "input_type": input_type,
+        "bits": bits,
+        "calibrate": calibrate,
+        "sqnr_db": sqnr_db,
+        "weights": weights,
+        "part": part,
+        "clock_ns": clock_ns,
+        "io": io or DEFAULT_IO.value,
+        "backend": backend,
+    }
+    request = replace(
+        planning_request(model, input, options), target=target(options), open_io=io is None, seconds=timeout_s
+    )
+    record = run(request, most_events=events, progress=progress or silent)
+    if output:
+        write_hls4ml_comparison(Path(output), record)
+    return record
 
 
 def inspection_document(reading: ReadResult, refusals: tuple[Refusal, ...]) -> object:

@@ -52,7 +52,7 @@ def common(
 def application() -> typer.Typer:
     """The typer application with every command."""
     from fpgacnn.cli.commands.help import demo, doctor, explain
-    from fpgacnn.cli.commands.model import convert, estimate, fit, inspect, quantize
+    from fpgacnn.cli.commands.model import compare_hls4ml, convert, estimate, fit, inspect, quantize
     from fpgacnn.cli.commands.project import board, compare, freeze, report, simulate, synth, verify
 
     commands = (
@@ -68,6 +68,7 @@ def application() -> typer.Typer:
         freeze.freeze,
         report.report,
         compare.compare,
+        compare_hls4ml.compare_hls4ml,
         demo.demo,
         doctor.doctor,
         explain.explain,
@@ -144,7 +145,7 @@ def _report_error(error: FpgacnnError, cause: BaseException | None = None) -> in
 
     console = err()
     if isinstance(error, UsageError):
-        commands = [one.callback.__name__ for one in app.registered_commands if one.callback]
+        commands = [one.callback.__name__.replace("_", "-") for one in app.registered_commands if one.callback]
         error.data["command"] = command_in(sys.argv[1:], commands) or ""
     for line in error_lines(error):
         if line is not None:

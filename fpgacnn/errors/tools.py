@@ -198,6 +198,31 @@ class ForeignToolError(FpgacnnError):
     )
 
 
+class RecipeRefusedError(FpgacnnError):
+    """`compare-hls4ml` does not give the file to Keras and hls4ml: they would run code of it, or cannot load it.
+
+    hls4ml writes names of layers into C++ as they are, and Keras 2 runs code that a file holds.
+    """
+
+    code = "FC210"
+    message = "{file} is not given to hls4ml: {why}"
+    cure = "rename the layer, or save the network as .keras or .h5; `fpgacnn convert` needs neither"
+    ways = (
+        way(
+            "fpgacnn compare-hls4ml model.h5 --input events.npz",
+            "a layer has a name that would be code in C++",
+            file="model.h5",
+            why="hls4ml writes the name 'conv;x' into C++ as it is, where it would be code",
+        ),
+        way(
+            "fpgacnn compare-hls4ml model.onnx --input events.npz",
+            "the file is not of Keras",
+            file="model.onnx",
+            why="it is an ONNX file, and the recipe of this command is the one for Keras",
+        ),
+    )
+
+
 class OutOfMemoryError(FpgacnnError):
     """The machine has no more memory, or a limit of the process is reached."""
 

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from fpgacnn.errors import ReportExistsError, ReportFormatError, WriteError
+from fpgacnn.jobs.compare_hls4ml.record import Hls4mlComparison
 from fpgacnn.records.compare import Comparison
 from fpgacnn.records.record import plain
 from fpgacnn.records.report_input import ReportInput
 from fpgacnn.reporting.formats import markdown, spreadsheet
 from fpgacnn.reporting.formats.html import html
 from fpgacnn.reporting.formats.plots import drawn
+from fpgacnn.reporting.hls4ml_page import hls4ml_page, hls4ml_section
 from fpgacnn.reporting.page import compose
 from fpgacnn.reporting.page.profile import profile_page
 from fpgacnn.sim.profiling import Profile
@@ -79,6 +81,20 @@ def write_comparison(file: Path, comparison: Comparison) -> None:
     _write(file, forms)
 
 
+def write_hls4ml_comparison(file: Path, comparison: Hls4mlComparison) -> None:
+    """Write a comparison with hls4ml in the format of the file's suffix.
+
+    Raises ReportFormatError, ReportExistsError, WriteError.
+    """
+    forms: dict[str, Callable[[], str]] = {
+        ".html": lambda: html(hls4ml_page(comparison)),
+        ".md": lambda: markdown.markdown(hls4ml_page(comparison)),
+        ".csv": lambda: spreadsheet.both_tools(hls4ml_section(comparison)),
+        ".json": lambda: _json({"generator": GENERATOR, **plain(comparison)}),
+    }
+    _write(file, forms)
+
+
 def refuse(file: Path) -> None:
     """Check that a report can be written to this file, before any work is done.
 
@@ -138,7 +154,7 @@ def _refuse_foreign(file: Path) -> None:
 def _is_ours(file: Path) -> bool:
     with open_regular(file, limit=ANY_SIZE, links=False) as stream:
         start = stream.read(MARK_BYTES)
-    heads = (",".join(spreadsheet.HEAD), ",".join(spreadsheet.CHANGES_HEAD), markdown.HEAD)
+    heads = (*(",".join(head) for head in spreadsheet.HEADS), markdown.HEAD)
     marks = (
         f"<dc:title>{GENERATOR}</dc:title>",
         f"Software\0{GENERATOR}",

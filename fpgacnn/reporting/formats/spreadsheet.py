@@ -11,9 +11,12 @@ from fpgacnn.records.compare import Comparison
 from fpgacnn.records.flatten import Value, flatten
 from fpgacnn.records.report_input import ReportInput
 from fpgacnn.reporting.formatting import clean
+from fpgacnn.reporting.page.page import Section
 
 HEAD = ("project", "section", "item", "quantity", "value", "unit")
 CHANGES_HEAD = ("section", "item", "quantity", "left", "right", "difference", "ratio", "unit")
+HLS4ML_HEAD = ("item", "hls4ml", "fpgacnn")
+HEADS = (HEAD, CHANGES_HEAD, HLS4ML_HEAD)
 _FORMULA = tuple("=+-@|%＝＋－＠")
 
 
@@ -34,6 +37,11 @@ def changes(comparison: Comparison) -> str:
         for one in comparison.changes
     ]
     return _written(CHANGES_HEAD, rows)
+
+
+def both_tools(section: Section) -> str:
+    """The table of hls4ml and fpgacnn side by side."""
+    return _written(HLS4ML_HEAD, [tuple(one.text for one in row) for table in section.tables for row in table.rows])
 
 
 def _written(head: tuple[str, ...], rows: Iterable[tuple[Value, ...]]) -> str:

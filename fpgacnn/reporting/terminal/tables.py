@@ -16,12 +16,14 @@ from fpgacnn.frontends.result import ReadResult
 from fpgacnn.ir.shapes import unread_borders
 from fpgacnn.ir.text import operation_text
 from fpgacnn.jobs.batch import Judgement, ModelOutcome
+from fpgacnn.jobs.compare_hls4ml.record import Hls4mlComparison
 from fpgacnn.passes.quantization.names import safe_name
 from fpgacnn.records.compare import Comparison
 from fpgacnn.records.flatten import comparison_name
 from fpgacnn.records.record import LayerRecord, Quality, RunRecord
 from fpgacnn.records.report_input import ReportInput
 from fpgacnn.reporting.formatting import clean, score
+from fpgacnn.reporting.hls4ml_page import hls4ml_section
 from fpgacnn.reporting.page import compose, page
 from fpgacnn.reporting.page.page import Section, Verdict
 from fpgacnn.reporting.page.verdicts import loose_words, other_clocks, outcome
@@ -109,6 +111,13 @@ def comparison_report(comparison: Comparison, *, every: bool = False) -> Iterato
             yield from section_parts(section)
     if folded:
         yield Text(f"-v lists the rest: {clean(', '.join(folded))}", style="dim")
+
+
+def hls4ml_report(comparison: Hls4mlComparison) -> Iterator[RenderableType]:
+    """hls4ml's default recipe and fpgacnn side by side, with the notes."""
+    section = hls4ml_section(comparison)
+    yield from section_parts(section)
+    yield from (Text.assemble(("note: ", "yellow"), clean(note)) for note in section.notes)
 
 
 def verdict_line(verdict: Verdict) -> Text:

@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,8 +77,12 @@ class Asking:
 
 
 @contextmanager
-def asking(question: Question, *, seconds: float) -> Iterator[Asking]:
+def asking(
+    question: Question, *, seconds: float, program: str = "", files: Mapping[str, bytes] | None = None
+) -> Iterator[Asking]:
     """Start the framework on its own copies of the files; its process is ended when the block ends.
+
+    `program` is the module that runs there, if not PROGRAM; it finds `files` in its folder.
 
     Raises ForeignToolError if no process can be started or the files have changed since they were read, WriteError.
     """
@@ -100,13 +104,15 @@ def asking(question: Question, *, seconds: float) -> Iterator[Asking]:
                 with open_regular(file, limit=ANY_SIZE) as given, (folder / name).open("xb") as copy:
                     shutil.copyfileobj(given, copy)
             write_job(folder, job, question.events)
+            for name, content in (files or {}).items():
+                (folder / name).write_bytes(content)
         except OSError as error:
             raise WriteError(file="temporary files", why=error.strerror or str(error)) from error
         if digest(*(folder / name for name in names)) != question.digest:
             raise ForeignToolError(
                 tool=question.framework.name, why=f"{question.files[0].name} has changed since it was read"
             )
-        command = [sys.executable, "-P", "-m", PROGRAM, str(folder), str(math.ceil(seconds))]
+        command = [sys.executable, "-P", "-m", program or PROGRAM, str(folder), str(math.ceil(seconds))]
         with background(command, folder=folder, seconds=seconds, environment=_environment(folder)) as child:
             cure = OLD_FORMAT if question.suffix == ".h5" and question.framework in KERAS3_AND_MORE else ""
             yield Asking(framework=question.framework, folder=folder, child=child, seconds=seconds, cure=cure)

@@ -25,13 +25,30 @@ def run_keras3(folder: Path, job: ReferenceJob, events: Sequence[Values], step: 
 
     Raises what Keras raises.
     """
+    keras, model = open_keras3(folder, job, step)
+    return answer_keras3(keras, model, job, events, step)
+
+
+def open_keras3(folder: Path, job: ReferenceJob, step: Step) -> tuple[Any, KerasModel]:
+    """Keras 3, with the package that the file needs, and the network that it loads.
+
+    Raises what Keras raises.
+    """
     keras: Any = importlib.import_module("keras")
     name = f"Keras {keras.__version__}"
     if job.runner in _PACKAGES:
         package, words = _PACKAGES[job.runner]
         name = f"{words} {getattr(importlib.import_module(package), '__version__', '')}".strip() + f" on {name}"
     step.loading(name)
-    model = _load(keras, folder, job)
+    return keras, _load(keras, folder, job)
+
+
+def answer_keras3(keras: Any, model: KerasModel, job: ReferenceJob, events: Sequence[Values], step: Step) -> Answers:
+    """Outputs and the result of every call of a loaded network.
+
+    Raises what Keras raises.
+    """
+    name = step.framework
     step.running()
     refuse_halves([getattr(layer, "compute_dtype", "float32") for layer in model.layers])
     inputs, outputs = list(model.inputs), list(model.outputs)
