@@ -1,11 +1,13 @@
 """What the RTL backend gives: equality and clocks on all test events, and clocks beside the estimate of HLS streams.
 
-Usage: python benchmarks/rtl.py [MODEL ...] [--events N] [--json]
+Usage: python benchmarks/rtl.py [MODEL ...] [--events N] [--layers] [--json]
 
-Without a model: the shipped networks digits and km3net with their whole test sets. Other models run on events of
-fpgacnn's own; a float network gets 8 bits. Every answer must equal the emulator's and come in the clock of the
-schedule, without pauses; with pauses and stalls it must be equal. The HLS columns are `fpgacnn estimate --io stream`
-of the same network, with its band: they are estimates, while the RTL clocks are exact.
+Without a model: the shipped networks digits and km3net with their whole test sets. Other models run on the events of
+MODEL.npz, or on events of fpgacnn's own where there is no such file; a float network gets 8 bits. Every answer must
+equal the emulator's and come in the clock of the schedule, without pauses; with pauses and stalls it must be equal.
+With --layers, the words of every layer and their clocks are compared as well. A network that the backend refuses, or
+that fails, is a row with the reason; every row is printed as soon as it is known. The HLS columns are
+`fpgacnn estimate --io stream` of the same network, with its band: they are estimates, while the RTL clocks are exact.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import json
 import resource
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -36,12 +38,17 @@ BITS = "8"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One network. `refused` says why it is not built; then the other fields are None."""
+    """One network. `refused` says why it is not built, `failed` what went wrong; then the other fields are None.
+
+    `layers` is the number of layers that were compared.
+    """
 
     network: str
     refused: str = ""
+    failed: str = ""
     events: int | None = None
     rtl_equals_emulator: bool | None = None
+    layers: int | None = None
     clocks_equal_schedule: bool | None = None
     interval_clocks: int | None = None
     latency_clocks: int | None = None
@@ -59,7 +66,9 @@ def cpu_seconds() -> float:
     return sum(one.ru_utime + one.ru_stime for one in used)
 
 
-def measured(name: str, model: Path, events: Mapping[str, np.ndarray] | None, most: int | None) -> Row:
+def measured(
+    name: str, model: Path, events: Mapping[str, np.ndarray] | None, most: int | None, *, every_layer: bool
+) -> Row:
     """One network: converted, simulated on all events, and estimated as an HLS stream."""
     given = None if events is None else {key: value[:most] for key, value in events.items()}
     begin, bits = cpu_seconds(), bits_of(model, given)
@@ -71,13 +80,17 @@ def measured(name: str, model: Path, events: Mapping[str, np.ndarray] | None, mo
                 backend="rtl",
                 output=project,
                 input=given,
-                csim_events=None,
+                csim_events=most,
                 bits=bits,
                 reference="none",
                 timeout_s=7200.0,
             )
         except (RtlUnsupportedError, RtlTargetError, UnsupportedOptionError, WidthsNeededError) as error:
             return Row(network=name, refused=f"{error.code} {error}")
+        except FpgacnnError as error:
+            return Row(network=name, failed=f"{error.code} {error}", cpu_seconds=round(cpu_seconds() - begin, 1))
+        if every_layer:
+            record = fpgacnn.verify(project, input=given, csim_events=most, reference="none", timeout_s=7200.0)
         schedule = json.loads((project / "schedule.json").read_text())
     reports = [report for report in record.verification if report.left.startswith("rtl")]
     clocks = [report.clocks_equal_schedule for report in reports if report.clocks_equal_schedule is not None]
@@ -86,6 +99,7 @@ def measured(name: str, model: Path, events: Mapping[str, np.ndarray] | None, mo
         network=name,
         events=max(report.events for report in reports),
         rtl_equals_emulator=all(report.mismatches == 0 for report in reports),
+        layers=max(report.layers for report in reports),
         clocks_equal_schedule=bool(clocks) and all(clocks),
         interval_clocks=schedule["interval_clocks"],
         latency_clocks=schedule["latency_clocks"],
@@ -119,24 +133,35 @@ def hls_clocks(
     return {key: (one.value, one.low, one.high) for key, one in figures.items()}
 
 
-def rows(models: Sequence[Path], most: int | None) -> list[Row]:
+def rows(models: Sequence[Path], most: int | None, *, every_layer: bool) -> Iterator[Row]:
     """The shipped networks with their test sets, or the given ones."""
-    if models:
-        return [measured(model.stem, model, None, most) for model in models]
-    return [measured(name, shipped(f"{name}.h5"), {"input_0": demo.test_set().x}, most) for name, demo in DEMOS.items()]
+    for model in models:
+        yield measured(model.stem, model, events_beside(model), most, every_layer=every_layer)
+    for name, demo in () if models else DEMOS.items():
+        events = {"input_0": demo.test_set().x}
+        yield measured(name, shipped(f"{name}.h5"), events, most, every_layer=every_layer)
+
+
+def events_beside(model: Path) -> Mapping[str, np.ndarray] | None:
+    """The arrays `input_0`, `input_1`, ... of MODEL.npz, or None."""
+    file = model.with_name(f"{model.name}.npz")
+    if not file.exists():
+        return None
+    with np.load(file) as arrays:
+        return {name: arrays[name] for name in arrays.files if name.startswith("input_")}
 
 
 def line(row: Row) -> str:
     """A row of the table."""
-    if row.refused:
-        return f"{row.network:12} refused: {row.refused}"
+    if row.refused or row.failed:
+        return f"{row.network:12} {'refused' if row.refused else 'FAILED'}: {row.refused or row.failed}"
     ends = [
         one and f"{one[0]:.0f} ({one[1]:.0f} to {one[2]:.0f})"
         for one in (row.hls_interval_clocks, row.hls_latency_clocks)
     ]
     parts = (
         f"{row.network:12} {row.events:7,} events",
-        f"equal {row.rtl_equals_emulator!s:5} clocks {row.clocks_equal_schedule!s:5}",
+        f"{row.layers} layers equal {row.rtl_equals_emulator!s:5} clocks {row.clocks_equal_schedule!s:5}",
         f"interval {row.interval_clocks} latency {row.latency_clocks}",
         f"adders {row.adders:,} of {row.adder_bits:,} bits",
         f"HLS stream, estimated: interval {ends[0]}, latency {ends[1]}",
@@ -150,11 +175,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="*", type=Path)
     parser.add_argument("--events", type=int, default=None)
+    parser.add_argument("--layers", action="store_true")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    found = rows(arguments.models, arguments.events)
-    text = json.dumps([asdict(row) for row in found], indent=1) if arguments.json else "\n".join(map(line, found))
-    sys.stdout.write(f"{text}\n")
+    found = list[Row]()
+    for row in rows(arguments.models, arguments.events, every_layer=arguments.layers):
+        found.append(row)
+        if not arguments.json:
+            sys.stdout.write(f"{line(row)}\n")
+            sys.stdout.flush()
+    if arguments.json:
+        sys.stdout.write(f"{json.dumps([asdict(row) for row in found], indent=1)}\n")
     allowed = bool(arguments.models)  # the shipped networks must be built
     right = [
         bool(row.refused and allowed) or bool(row.rtl_equals_emulator and row.clocks_equal_schedule) for row in found

@@ -241,10 +241,10 @@ class RtlUnsupportedError(FpgacnnError):
     cure = "use --backend vitis or --backend vivado, or change the layer"
     ways = (
         way(
-            "fpgacnn convert model.h5 --backend rtl --softmax keep",
+            "fpgacnn convert model.h5 --backend rtl",
             "the layer has an operation or an option that has no RTL",
-            layer="softmax",
-            why="a softmax by tables is not built; use --softmax logits or argmax",
+            layer="sigmoid",
+            why="its table has 2^16 entries, and logic takes 2^12",
         ),
     )
 

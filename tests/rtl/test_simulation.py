@@ -23,6 +23,20 @@ from tests.support.rtl import built_and_refused, differing, needs_verilator, rtl
 
 EVENTS = 24
 
+
+def softmaxes_and_copies(build: Builder) -> None:
+    """Softmaxes of both kinds, layers that only move values, and tensors that several layers read."""
+    networks.softmaxes(build)
+    networks.moves(build)
+    networks.many_readers(build)
+
+
+def wide_sums_and_folded_casts(build: Builder) -> None:
+    """Sums of more than 32 bits, and every operation with the cast of the layer behind it."""
+    networks.wide_layers(build)
+    networks.sums_and_casts(build)
+
+
 FAMILIES: dict[str, tuple[Callable[[Builder], None], tuple[str, ...]]] = {
     "sums": (networks.linear_layers, ()),
     "casts": (networks.casts, ()),
@@ -30,6 +44,8 @@ FAMILIES: dict[str, tuple[Callable[[Builder], None], tuple[str, ...]]] = {
     "steps": (networks.step_functions, ()),
     "shapes": (networks.shapes, ("only a convolution",)),
     "pools": (lambda build: networks.pooling(build, IoType.STREAM), ("padding", "window")),
+    "softmaxes and copies": (softmaxes_and_copies, ()),
+    "wide sums and folded casts": (wide_sums_and_folded_casts, ()),
 }
 """Branches of tests of C simulation, and words of the refusals that they may meet."""
 

@@ -36,7 +36,7 @@ ADAPTERS = {
     "subprocess": {"system/sandbox.py", "system/subprocesses.py"},
     "ctypes": {
         "system/launch.py",
-        "sim/emulator/softmax_lut.py",
+        "design/softmax_tables.py",
         "sim/emulator/native/loader.py",
         "hardware/estimation/dataflow/compiled.py",
         "system/atomic_dir.py",

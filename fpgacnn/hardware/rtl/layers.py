@@ -86,12 +86,8 @@ class StreamBuilder:
             case src.Concatenate():
                 return self._concatenate(layer, operation, given)
             case hw.Softmax():
-                if operation.kind is not hw.SoftmaxKind.ARGMAX:
-                    raise RtlUnsupportedError(
-                        layer=name, why="a softmax by tables is not built; use --softmax logits or argmax"
-                    )
                 stream = given[0] if len(layer.shape) > 1 else as_word(self._netlist, name, given[0])
-                made = kernels.one_hot(stream.form, stream.channels, result, kernel)
+                made = kernels.softmax(layer, operation.kind, precision, stream.form, stream.channels, kernel)
                 return self._netlist.kernel(made, name, stream, [stream.data], result)
             case src.Upsample():
                 return upsampled(self._netlist, name, given[0], operation.factors)

@@ -39,12 +39,29 @@ FLAGS = ("-std=c++17", "-O1", "-w", *(f"-DVM_{name}=0" for name in FEATURES), "-
 RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
 PROGRAM = "rtl_simulation"
 
+UNIT_BYTES = 1_000_000
+"""C++ that is compiled together, which reads Verilator's headers once; more would need much memory."""
+
 SPARE_CLOCKS = 20_000
 """Clocks beyond those that a run needs, before answers count as missing."""
 
 
 def _objects() -> list[str]:
     return [name.replace(".cpp", ".o") for name in RUNTIME]
+
+
+def _units(here: Path, model: Sequence[Path]) -> list[str]:
+    """Write the files that the compiler reads: each includes the main program or parts of the model; their names."""
+    groups, size = [["main.cpp"]], 0
+    for file in model:
+        size += file.stat().st_size
+        if size > UNIT_BYTES:
+            groups.append([])
+            size = file.stat().st_size
+        groups[-1].append(file.relative_to(here).as_posix())
+    units = {f"unit_{number}.cpp": group for number, group in enumerate(groups)}
+    write_files(here, {name: "".join(f'#include "{one}"\n' for one in group).encode() for name, group in units.items()})
+    return list(units)
 
 
 def _flags(verilator: Verilator) -> list[str]:
@@ -220,8 +237,8 @@ class RtlSimulation:
         sources = [name for name in sorted(self._files) if name.endswith(".sv")]
         own = {"TMPDIR": str(here), "VERILATOR_ROOT": str(verilator.root)}
         self._run([*verilator.command, *TRANSLATE, "--top-module", self._project.top, *sources], here, own, "Verilator")
-        model = sorted(one.relative_to(here).as_posix() for one in (here / "model").glob("*.cpp"))
-        command = [*compiler.command, *_flags(verilator), "-Imodel", *model, "main.cpp", *_objects(), "-o", PROGRAM]
+        units = _units(here, sorted((here / "model").glob("*.cpp")))
+        command = [*compiler.command, *_flags(verilator), "-Imodel", *units, *_objects(), "-o", PROGRAM]
         self._run(command, here, own, "the C++ compiler")
         return here / PROGRAM
 

@@ -8,6 +8,7 @@ from typing import assert_never
 
 import numpy as np
 
+from fpgacnn.design.softmax_tables import exponential_table, reciprocal_table
 from fpgacnn.errors import RtlUnsupportedError
 from fpgacnn.hardware.rtl.kernels.arithmetic import ArithmeticGraph
 from fpgacnn.hardware.rtl.kernels.module import Kernel, VectorPort
@@ -313,7 +314,20 @@ def concatenated(precision: LayerPrecision, given: Sequence[Format], sizes: Sequ
     return kernel_of(name, graph, given, sizes, results, result)
 
 
-def one_hot(given: Format, channels: int, result: Format, name: str) -> Kernel:
+def softmax(
+    layer: hw.Layer, kind: hw.SoftmaxKind, precision: LayerPrecision, given: Format, channels: int, name: str
+) -> Kernel:
+    """A softmax over the channels of a token."""
+    match kind:
+        case hw.SoftmaxKind.ARGMAX:
+            return _one_hot(given, channels, precision.result.format, name)
+        case hw.SoftmaxKind.TABLES:
+            return _probabilities(layer, precision, given, channels, name)
+        case _:
+            assert_never(kind)
+
+
+def _one_hot(given: Format, channels: int, result: Format, name: str) -> Kernel:
     """1 where the first largest value is, else 0; a tournament of pairs keeps value and place."""
     graph = ArithmeticGraph()
     nodes = vector(graph, given, channels)
@@ -329,6 +343,30 @@ def one_hot(given: Format, channels: int, result: Format, name: str) -> Kernel:
     for place in range(channels):
         same = graph.table(winner, _bits(channels), tuple(int(place == one) for one in range(1 << _bits(channels))))
         results.append(graph.limited(same, result))
+    return kernel_of(name, graph, [given], [channels], results, result)
+
+
+def _probabilities(layer: hw.Layer, precision: LayerPrecision, given: Format, channels: int, name: str) -> Kernel:
+    """Probabilities by tables: `exp(x - maximum)`, their sum, its reciprocal, and a product for each channel."""
+    assert precision.accumulator is not None
+    formats = {word: decision.format for word, decision in precision.tables.items()}
+    difference, exponential, index = formats["difference"], formats["exponential"], formats["index"]
+    accumulator, result = precision.accumulator.format, precision.result.format
+    for form in (difference, index):
+        _refuse_wide_table(layer, form)
+    graph = ArithmeticGraph()
+    nodes = vector(graph, given, channels)
+    largest = _largest(graph, nodes)
+    entries = tuple(exponential_table(difference, exponential).tolist())
+    exponentials = list[int]()
+    for node in nodes:
+        below = graph.cast(graph.add(largest, node, sign=-1), given.fraction, difference)
+        entry = graph.table(below, difference.width, entries)
+        exponentials.append(graph.cast(entry, exponential.fraction, accumulator))
+    total = graph.cast(graph.limited(sum_of(graph, exponentials), accumulator), accumulator.fraction, index)
+    inverse = graph.table(total, index.width, tuple(reciprocal_table(index, formats["reciprocal"]).tolist()))
+    point = accumulator.fraction + formats["reciprocal"].fraction
+    results = [graph.cast(graph.multiply(node, inverse), point, result) for node in exponentials]
     return kernel_of(name, graph, [given], [channels], results, result)
 
 

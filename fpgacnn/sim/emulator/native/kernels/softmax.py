@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from fpgacnn.design.softmax_tables import exponential_table, reciprocal_table
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir.fixed_point import requantize
 from fpgacnn.passes.precision import LayerPrecision
-from fpgacnn.sim.emulator import softmax_lut
 from fpgacnn.sim.emulator.native.codegen.casts import cast
 from fpgacnn.sim.emulator.native.codegen.operations import times
 from fpgacnn.sim.emulator.native.codegen.steps import KernelStep, int32, load, step
@@ -97,11 +97,11 @@ def stable_step(
     )
     x = Value(text="x", wide=wide, low=ends(0), high=ends(high - low), fraction=value.fraction)
     exponentials = requantize(
-        softmax_lut.exponential_table(formats["difference"], formats["exponential"]),
+        exponential_table(formats["difference"], formats["exponential"]),
         formats["exponential"].fraction,
         total,
     )
-    reciprocals = softmax_lut.reciprocal_table(formats["index"], formats["reciprocal"])
+    reciprocals = reciprocal_table(formats["index"], formats["reciprocal"])
     first = code.inner()
     difference = cast(first, x, formats["difference"])
     first.lines.append(
