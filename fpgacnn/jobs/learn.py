@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,13 +22,15 @@ from fpgacnn.hardware.estimation import Estimate, estimate
 from fpgacnn.hardware.estimation.calibration.own_designs import (
     OwnDesign,
     add_own_designs,
+    estimator_version,
+    outdated,
     read_own_designs,
 )
 from fpgacnn.hardware.estimation.constants import shipped
 from fpgacnn.hardware.estimation.graph.from_folder import is_project, read_project
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph
 from fpgacnn.hardware.synthesis import SynthesisReport, read
-from fpgacnn.jobs.synth import firmware_digest, of_this_firmware
+from fpgacnn.jobs.synth import firmware_digest, of_last_run, of_this_firmware
 from fpgacnn.records.display import Displayed
 from fpgacnn.records.record import plain
 from fpgacnn.records.resources import Source, estimate_errors, resource_reports
@@ -47,17 +49,26 @@ PLACED = (Source.SYNTH, Source.IMPL)
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Learned(Displayed):
-    """The designs that were learned now, the folders that were not with the reason, and all designs of the file."""
+    """The designs that were learned now, folders and reports that were not with the reason, all designs of the file.
+
+    `outdated` of them were learned by another version of the estimate, and do not count.
+    """
 
     file: str
     designs: tuple[OwnDesign, ...]
     left_out: tuple[str, ...]
     known: int
+    outdated: int = 0
 
     @property
     def line(self) -> str:
         """How many designs were learned, and where they are."""
         return f"{len(self.designs)} designs learned, {self.known} in {self.file}"
+
+    @property
+    def outdated_line(self) -> str:
+        """The designs of the file that do not count any more; empty if all do."""
+        return outdated(self.outdated) if self.outdated else ""
 
     def to_json(self) -> str:
         """All of it as a JSON document."""
@@ -70,40 +81,61 @@ def learn(folders: Sequence[Path]) -> Learned:
     Raises FileMissingError, NothingLearnedError if no folder has both, CalibrationFileError, WriteError.
     """
     read_own_designs()  # report a damaged file before the work
-    found = [_own_design(folder) for folder in folders]
+    found = [one for folder in folders for one in _own_design(folder)]
     designs = tuple(one for one in found if isinstance(one, OwnDesign))
     left_out = tuple(one for one in found if isinstance(one, str))
     if not designs:
         raise NothingLearnedError(why="; ".join(left_out) or "no folder was given")
     file, together = add_own_designs(designs)
-    return Learned(file=str(file), designs=designs, left_out=left_out, known=len(together))
+    older = sum(not one.is_current for one in together)
+    return Learned(file=str(file), designs=designs, left_out=left_out, known=len(together), outdated=older)
 
 
-def _own_design(folder: Path) -> OwnDesign | str:
-    """What a folder teaches, or why it teaches nothing."""
+def _own_design(folder: Path) -> Iterator[OwnDesign | str]:
+    """What a folder teaches, and why it teaches nothing, or reports of it do not."""
     if not folder.is_dir():
         raise FileMissingError(file=folder, why="no such folder")
     if not is_project(folder):
-        return f"{folder}: no project of hls4ml (firmware/parameters.h is missing)"
+        yield f"{folder}: no project of hls4ml (firmware/parameters.h is missing)"
+        return
     try:
         report = read(folder)
         graph = read_project(folder, report.part, report.csynth.clock.target_ns if report.csynth else None)
         answer = estimate(graph, shipped())
     except (NoReportsError, ReportBrokenError, ReportForeignError, ReportRefusedError, ReportUnknownFormError) as error:
-        return f"{folder}: {error}"
+        yield f"{folder}: {error}"
+        return
     except (UnreadableProjectError, UnknownPartError) as error:
-        return f"{folder}: {error}"
+        yield f"{folder}: {error}"
+        return
     if report.csynth is None or report.network is None:
-        return f"{folder}: no report of C synthesis of the top function"
+        yield f"{folder}: no report of C synthesis of the top function"
+        return
     if not of_this_firmware(folder, folder / report.csynth.origin.file):
-        return f"{folder}: the reports are of an earlier firmware; run fpgacnn synth again"
-    return _compared(folder, graph, answer, report)
+        yield f"{folder}: the reports are of an earlier firmware; run fpgacnn synth again"
+        return
+    old = {
+        one.origin.file
+        for one in (report.synth, report.impl)
+        if one and not of_last_run(folder, one.origin.file, one.date, report.csynth.date)
+    }
+    yield from (f"{folder}: {file} is older than the last C synthesis or the firmware" for file in sorted(old))
+    yield _compared(folder, graph, answer, report, old)
 
 
-def _compared(folder: Path, graph: HardwareGraph, answer: Estimate, report: SynthesisReport) -> OwnDesign:
-    """What a design teaches. With adder graphs, "after LUT" is no share of csynth's LUTs, so it is not learned."""
+def _compared(
+    folder: Path,
+    graph: HardwareGraph,
+    answer: Estimate,
+    report: SynthesisReport,
+    old: Collection[str] = (),
+) -> OwnDesign:
+    """What a design teaches. With adder graphs, "after LUT" is no share of csynth's LUTs, so it is not learned.
+
+    `old` are reports of Vivado that are not of the last run.
+    """
     graphs = any(layer.adder_graph for layer in graph.layers)
-    pairs = [one for one in _pairs(answer, report) if not (graphs and one[0] == "after LUT")]
+    pairs = [one for one in _pairs(answer, report, old) if not (graphs and one[0] == "after LUT")]
     return OwnDesign(
         name=folder.resolve().name,
         firmware=firmware_digest(folder),
@@ -114,13 +146,15 @@ def _compared(folder: Path, graph: HardwareGraph, answer: Estimate, report: Synt
         io=graph.io.value,
         estimated={quantity: estimated for quantity, estimated, _ in pairs},
         reported={quantity: reported for quantity, _, reported in pairs},
+        estimator=estimator_version(),
     )
 
 
-def _pairs(answer: Estimate, report: SynthesisReport) -> Iterator[tuple[str, float, float]]:
+def _pairs(answer: Estimate, report: SynthesisReport, old: Collection[str]) -> Iterator[tuple[str, float, float]]:
     """Quantity, estimate and report. Vivado counts a wrapper on top with the network: then only csynth is compared."""
     wrapped = report.network is not report.csynth
-    for one in estimate_errors(resource_reports(answer, report)):
+    costs = tuple(one for one in resource_reports(answer, report) if one.file not in old or not one.file)
+    for one in estimate_errors(costs):
         if one.quantity not in NAMES:
             continue
         if one.source is Source.CSYNTH:

@@ -41,6 +41,9 @@ SYNTHESIZED = "fpgacnn_synth_firmware.log"
 """A file that names the firmware of the reports by the digest of its files."""
 
 
+COMPILED = frozenset({".so", ".o", ".a", ".dll", ".dylib", ".pyc"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SynthesisRequest:
     """What to run: `read_only` never starts a tool, `again` starts it even if reports of this firmware exist."""
@@ -136,6 +139,17 @@ def of_this_firmware(folder: Path, report: Path) -> bool:
         return report.stat().st_mtime >= max((path.stat().st_mtime for path in _sources(folder)), default=0.0)
 
 
+def of_last_run(folder: Path, file: str, date: str | None, csynth: str | None) -> bool:
+    """Whether a report of Vivado belongs to the firmware and to its last C synthesis: it is older than neither.
+
+    Dates are those that the tools write into their reports; without them, only the times of the files count.
+    """
+    if date and csynth and date < csynth:
+        return False
+    newest = max((path.stat().st_mtime for path in _sources(folder)), default=0.0)
+    return (folder / file).stat().st_mtime >= newest
+
+
 def firmware_digest(folder: Path) -> str:
     """The digest of all files of a project's firmware.
 
@@ -150,7 +164,8 @@ def firmware_digest(folder: Path) -> str:
 
 
 def _sources(folder: Path) -> Iterator[Path]:
-    yield from (path for path in (folder / "firmware").rglob("*") if path.is_file())
+    """The files of the firmware that synthesis can read: compiled code, which C simulation leaves there, is none."""
+    yield from (path for path in (folder / "firmware").rglob("*") if path.suffix not in COMPILED and path.is_file())
 
 
 def _after(folder: Path, tool: Tool, log: Path) -> SynthesisReport:

@@ -12,6 +12,7 @@ from fpgacnn.hardware.estimation.constants import shipped
 from fpgacnn.hardware.estimation.graph.from_design import hardware_graph
 from fpgacnn.hardware.synthesis import read
 from fpgacnn.jobs.learn import _compared
+from fpgacnn.jobs.synth import firmware_digest, of_this_firmware
 from tests.support.command import run
 from tests.support.hls_reports import Module, hls_rpt
 from tests.support.networks import Builder
@@ -80,6 +81,47 @@ def test_reports_older_than_the_firmware_are_not_learned(tmp_path: Path) -> None
     assert done.returncode == 2
     assert "the reports are of an earlier firmware" in done.stderr
     assert not file.exists()
+
+
+def test_reports_of_vivado_older_than_the_last_c_synthesis_are_not_learned(tmp_path: Path) -> None:
+    """A plain `synth` runs C synthesis alone, and leaves what Vivado wrote before."""
+    file, folder = tmp_path / "calibration.json", project(tmp_path / "one", LUT=40_000)
+    for date, known in (("Tue Mar  5 14:31:08 2024", True), ("Mon Mar  4 09:00:00 2024", False)):
+        (folder / "vivado_synth.rpt").write_text(utilization_rpt(Netlist(date=date)))
+        done = run(tmp_path, "estimate", "--learn", "one", extra={"FPGACNN_CALIBRATION": str(file)})
+        assert ("after LUT: " in done.stdout) == known
+        assert ("left out: one: vivado_synth.rpt is older than the last C synthesis" in done.stdout) != known
+        assert "LUT: estimate" in done.stdout
+    (folder / "vivado_synth.rpt").write_text(utilization_rpt(Netlist()))
+    os.utime(folder / "vivado_synth.rpt", (1000, 1000))
+    done = run(tmp_path, "estimate", "--learn", "one", extra={"FPGACNN_CALIBRATION": str(file)})
+    assert "after LUT: " not in done.stdout, "older than the firmware"
+
+
+def test_designs_of_another_estimate_are_named_when_the_file_is_written(tmp_path: Path) -> None:
+    file = tmp_path / "calibration.json"
+    for name in ("one", "two"):
+        project(tmp_path / name, LUT=40_000)
+    (tmp_path / "two" / "firmware" / "extra.h").write_text("// another firmware")
+    os.utime(tmp_path / "two" / "firmware" / "extra.h", (1000, 1000))
+    run(tmp_path, "estimate", "--learn", "one", extra={"FPGACNN_CALIBRATION": str(file)})
+    entries = json.loads(file.read_text())
+    entries["designs"][0]["estimator"] = "0123456789ab"
+    file.write_text(json.dumps(entries))
+    done = run(tmp_path, "estimate", "--learn", "two", extra={"FPGACNN_CALIBRATION": str(file)})
+    assert "1 design of yours not used: learned by another version of the estimate" in done.stdout
+    done = run(tmp_path, "estimate", "--learn", "one", extra={"FPGACNN_CALIBRATION": str(file)})
+    assert "not used" not in done.stdout
+
+
+def test_compiled_code_beside_the_firmware_changes_nothing(tmp_path: Path) -> None:
+    folder = project(tmp_path / "one", LUT=40_000)
+    before = firmware_digest(folder)
+    (folder / "firmware" / "myproject-1A2b.so").write_bytes(b"\x7fELF")
+    assert firmware_digest(folder) == before
+    assert of_this_firmware(folder, folder / "myproject_csynth.rpt"), "it is younger than the report, but no source"
+    (folder / "firmware" / "extra.h").write_text("// read by synthesis")
+    assert firmware_digest(folder) != before
 
 
 def test_several_models_are_only_for_learning(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fpgacnn.design import BackendName, IoType, Strategy
 from fpgacnn.hardware.devices import Device, find_device
-from fpgacnn.hardware.estimation.calibration.own_designs import calibrated
+from fpgacnn.hardware.estimation.calibration.own_designs import calibrated, outdated
 from fpgacnn.hardware.estimation.checks import cautions
 from fpgacnn.hardware.estimation.constants import Band, Constants
 from fpgacnn.hardware.estimation.dataflow.build import Unknown
@@ -221,6 +221,7 @@ def _method(constants: Constants, group: str) -> str:
         f" constants fitted on {constants.designs} synthesized designs of {constants.repositories} repositories; bands"
         f" held {constants.promise} true values of repositories that the fit had not seen ({group})"
         + (f"; corrected by {constants.own_designs}" if constants.own_designs else "")
+        + (f"; {outdated(constants.outdated_designs)}" if constants.outdated_designs else "")
     )
 
 

@@ -108,4 +108,6 @@ def _learn(folders: list[Path], *, json: bool, quiet: bool) -> int:
             typer.echo(printable(f"left out: {why}", LONGEST_NOTE))
         file = printable(learned.file)
         typer.echo(f"{learned.known} designs in {file}; later estimates of the same tool and io type use them")
+        if learned.outdated:
+            typer.echo(learned.outdated_line)
     return 0

@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
+from hashlib import sha256
 from math import exp, isfinite, log
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ VARIABLE = "FPGACNN_CALIBRATION"
 SCHEMA = 1
 MAX_BYTES = 16 << 20
 MAX_RATIO = 1000.0
+VERSION_DIGITS = 12
 QUANTITIES = ("LUT", "FF", "DSP", "BRAM_18K", "latency", "II")
 AFTER = tuple(f"after {quantity}" for quantity in QUANTITIES[:4])
 
@@ -42,6 +44,7 @@ class OwnDesign:
 
     `estimated` are numbers of the shipped constants, `reported` those of the tools, by quantity ("LUT", "after LUT",
     "latency"). `firmware` is the digest of the design's C++, by which it is replaced if it is learned again.
+    `estimator` is the version of the estimate that `estimated` is of.
     """
 
     name: str
@@ -53,6 +56,12 @@ class OwnDesign:
     io: str
     estimated: Mapping[str, float]
     reported: Mapping[str, float]
+    estimator: str = ""
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the estimate is the one of today; the errors of another one say nothing about it."""
+        return self.estimator == estimator_version()
 
     def ratio(self, quantity: str) -> float | None:
         """Report by estimate; None where one of them is missing or nothing."""
@@ -117,6 +126,7 @@ def _design(entry: object, place: int) -> OwnDesign:
     if not isinstance(entry, dict):
         raise ValueError(f"design {place} is no object")  # noqa: TRY004  # the file is wrong, not the caller
     texts = {name: entry.get(name) for name in ("name", "firmware", "tool", "version", "part", "io")}
+    texts["estimator"] = entry.get("estimator", "")  # not in files of fpgacnn before this field
     if not all(isinstance(value, str) for value in texts.values()):
         raise ValueError(
             f"design {place} has no {', '.join(name for name in texts if not isinstance(texts[name], str))}"
@@ -174,13 +184,27 @@ def _key(one: OwnDesign) -> tuple[object, ...]:
     return one.firmware, one.tool, one.version, one.part, one.clock_ns
 
 
+@cache
+def estimator_version() -> str:
+    """The version of the estimate: a digest of the code that counts and of the constants."""
+    folder = Path(__file__).parent.parent
+    found = sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.suffix in {".py", ".json"}):
+        found.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return found.hexdigest()[:VERSION_DIGITS]
+
+
 def calibrated(model: HardwareGraph) -> Constants:
     """The shipped constants, corrected by the user's designs of the same tool and io type.
 
+    Designs that were compared with another version of the estimate do not count, and are named.
     Raises CalibrationFileError.
     """
-    own = [one for one in read_own_designs() if (one.tool, one.io) == (model.tool.value, model.io.value)]
-    return _corrected(shipped(), own, model) if own else shipped()
+    found = [one for one in read_own_designs() if (one.tool, one.io) == (model.tool.value, model.io.value)]
+    own = [one for one in found if one.is_current]
+    constants = _corrected(shipped(), own, model) if own else shipped()
+    outdated = len(found) - len(own)
+    return replace(constants, outdated_designs=outdated) if outdated else constants
 
 
 def _corrected(constants: Constants, own: Sequence[OwnDesign], model: HardwareGraph) -> Constants:
@@ -219,3 +243,9 @@ def _named(own: Sequence[OwnDesign]) -> str:
     parts, clocks = sorted({one.part for one in own}), sorted({one.clock_ns for one in own})
     count = f"{len(own)} design" + ("s" if len(own) > 1 else "")
     return f"{count} of yours ({', '.join(tools)}; {', '.join(parts)}; {', '.join(f'{one:g}' for one in clocks)} ns)"
+
+
+def outdated(count: int) -> str:
+    """Designs that do not count any more, as text."""
+    designs = f"{count} design" + ("s" if count > 1 else "")
+    return f"{designs} of yours not used: learned by another version of the estimate, so run estimate --learn again"

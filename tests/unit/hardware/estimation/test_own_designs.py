@@ -17,6 +17,7 @@ from fpgacnn.hardware.estimation.calibration.own_designs import (
     add_own_designs,
     calibrated,
     calibration_file,
+    estimator_version,
     merged,
     parse,
     read_own_designs,
@@ -36,6 +37,7 @@ DESIGN = OwnDesign(
     io="parallel",
     estimated={"LUT": 1000.0, "FF": 400.0, "after LUT": 500.0, "latency": 8.0, "DSP": 0.0},
     reported={"LUT": 500.0, "FF": 400.0, "after LUT": 250.0, "latency": 16.0, "DSP": 3.0},
+    estimator=estimator_version(),
 )
 MODEL = pipeline(dense(np.full((16, 16), 683)))
 
@@ -106,6 +108,23 @@ def test_designs_of_another_version_or_family_count_less() -> None:
     same, version, family = corrected(), corrected(version="2020.1"), corrected(part="xc7z020clg400-1")
     assert same < version < 1
     assert same < family < 1
+
+
+def test_designs_of_another_estimate_do_not_count_and_are_named(file: Path) -> None:
+    plain = estimate(MODEL)
+    write_own_designs([replace(DESIGN, estimator="0123456789ab"), replace(DESIGN, firmware="b2", estimator="")])
+    old = estimate(MODEL)
+    assert old.totals == plain.totals
+    assert "; 2 designs of yours not used: learned by another version of the estimate" in old.method
+    write_own_designs([DESIGN, replace(DESIGN, firmware="b2", estimator="0123456789ab")])
+    mixed = estimate(MODEL)
+    assert mixed.totals.resources.lut.value == pytest.approx(plain.totals.resources.lut.value / 2**0.5, rel=0.01)
+    assert "corrected by 1 design of yours" in mixed.method
+    assert "; 1 design of yours not used" in mixed.method
+    entries = json.loads(file.read_text())
+    del entries["designs"][0]["estimator"]  # as fpgacnn wrote it before
+    file.write_text(json.dumps(entries))
+    assert estimate(MODEL).totals == plain.totals
 
 
 @pytest.mark.usefixtures("file")
