@@ -281,6 +281,15 @@ def trailing_zeros(codes: CodeArray) -> int:
     return (bits & -bits).bit_length() - 1 if bits else 0
 
 
+def signed_digits(magnitudes: CodeArray) -> CodeArray:
+    """Nonzero digits of the canonical signed-digit form of numbers below 2^61: the bits in which m and 3m differ."""
+    found, left = np.zeros(magnitudes.shape, np.int64), magnitudes ^ (3 * magnitudes)
+    while left.any():
+        found += left & 1
+        left >>= 1
+    return found
+
+
 def exact_codes(values: NDArray[np.float64], max_fraction: int = 48) -> Codes | None:
     """Codes of the narrowest format that holds every value exactly, or None if it needs more than MAX_WIDTH bits."""
     form = exact_format(values, max_fraction)

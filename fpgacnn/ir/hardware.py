@@ -206,7 +206,8 @@ class Layer(graph.Node[Operation]):
     @property
     def sums_of(self) -> str:
         """The layer of the file whose products the node computes: its reuse factor and strategy apply."""
-        return self.folded[0] if self.folded else self.source
+        moves = isinstance(self.operation, Pool | src.Moving)
+        return self.folded[0] if self.folded and not moves else self.source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

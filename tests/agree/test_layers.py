@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import prod
 
 import numpy as np
 import pytest
 
 from fpgacnn.design import BackendName, IoType, Strategy
 from fpgacnn.hardware.hls.backend import convert
+from fpgacnn.hardware.hls.reuse import legal_factors
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir.fixed_point import exact_codes, parse_format
 from fpgacnn.passes.precision import fold_casts
@@ -78,6 +80,12 @@ def test_every_sum_casts_to_the_type_of_the_layer_that_is_folded_into_it(
     assert_engines_agree(build, io, folds=True, backend=backend, strategy=strategy, reuse=2)
 
 
+def test_casts_before_moves_agree_with_the_code() -> None:
+    build = Builder(seed=23)
+    networks.casts_behind_moves(build)
+    assert_engines_agree(build, IoType.STREAM, folds=True)
+
+
 @pytest.mark.parametrize("io", IoType)
 def test_a_scale_of_1_and_a_shift_of_0_are_a_cast(io: IoType) -> None:
     """hls4ml removes such a normalization, whatever it rounds; a format of its own, that of its input, and none."""
@@ -102,3 +110,21 @@ def test_engines_agree_with_the_resource_strategy(io: IoType) -> None:
     build = Builder(seed=12)
     networks.linear_layers(build)
     assert_engines_agree(build, io, strategy=Strategy.RESOURCE, reuse=2)
+
+
+def test_streamed_convolutions_reuse_multipliers_beyond_the_inputs_of_their_kernel() -> None:
+    """The smallest and the largest factor above the inputs of a kernel."""
+    build, reuse_of = Builder(seed=21), {}
+    shapes = [
+        ((2, 3, 3, 4), (5, 3, 4), (6, 5, 3)),
+        ((1, 3, 2, 6), (9, 6), (11, 2)),
+        ((1, 1, 4, 6), (3, 3, 6), (3, 3, 4)),
+    ]
+    for kernel, shape, given in shapes:
+        inputs, outputs = prod(kernel[:-1]), kernel[-1]
+        beyond = [one for one in legal_factors(inputs, outputs, inputs * outputs) if one > inputs]
+        for factor in (beyond[0], beyond[-1]):
+            name = build.convolution(build.input(given), kernel, shape)
+            build.end(name)
+            reuse_of[name] = factor
+    assert_engines_agree(build, IoType.STREAM, strategy=Strategy.RESOURCE, reuse_of=reuse_of)

@@ -313,6 +313,49 @@ def sums_and_casts(build: Builder) -> dict[str, str]:
     return found
 
 
+def casts_behind_moves(build: Builder) -> None:
+    """Quantizers, ReLUs and quantized scales behind operations that only move values, or choose the largest."""
+    relu, narrow = parse_format("ufixed<4,2,RND_CONV,SAT>"), parse_format("fixed<3,2,RND,SAT>")
+    pads = (0, 0, 0, 0)
+
+    def sums(channels: int, size: int = 4) -> str:
+        return build.convolution(build.input((size, size, 2)), (1, 1, 2, channels), (size, size, channels))
+
+    def line(channels: int) -> hw.Affine:
+        scale, shift = build.codes((channels,), "fixed<9,2>"), build.codes((channels,), "fixed<11,3>")
+        return hw.Affine(scale=scale, shift=shift, format=narrow)
+
+    for operation in (hw.Relu(format=relu), hw.Cast(format=narrow), line(5)):
+        joined = build.add(src.Concatenate(axis=2), (4, 4, 5), sums(3), sums(2))
+        build.end(build.add(operation, (4, 4, 5), joined))
+        wider = build.add(src.Concatenate(axis=2), (4, 4, 5), sums(3), build.input((4, 4, 2), "ufixed<3,1>"))
+        build.end(build.add(operation, (4, 4, 5), wider))
+    rows = build.add(src.Concatenate(axis=0), (8, 4, 3), sums(3), sums(3))
+    build.end(build.add(line(3), (8, 4, 3), rows))
+    three = build.add(src.Concatenate(axis=2), (4, 4, 5), sums(3), sums(2))
+    three = build.add(src.Concatenate(axis=2), (4, 4, 6), three, sums(1))
+    build.end(build.add(hw.Relu(format=relu), (4, 4, 6), three))
+    largest = hw.Pool(kind=PoolKind.MAX, size=(2, 2), strides=(2, 2), pads=pads)
+    for operation in (
+        hw.Relu(format=relu),
+        hw.Cast(format=narrow),
+        hw.Cast(format=parse_format("fixed<3,2,RND,WRAP>")),
+    ):
+        build.end(build.add(operation, (2, 2, 3), build.add(largest, (2, 2, 3), sums(3))))
+    padded = hw.Pool(kind=PoolKind.MAX, size=(2, 2), strides=(2, 2), pads=(0, 1, 0, 1))
+    build.end(build.add(hw.Cast(format=narrow), (3, 3, 3), build.add(padded, (3, 3, 3), sums(3, size=5))))
+    for moved, shape in (
+        (src.ZeroPad(pads=(1, 1, 0, 2)), (6, 6, 3)),
+        (src.Upsample(factors=(2, 2)), (8, 8, 3)),
+        (src.Crop(borders=(1, 0, 0, 1)), (3, 3, 3)),
+        (src.Permute(axes=(1, 0, 2)), (4, 4, 3)),
+    ):
+        for operation in (hw.Relu(format=relu), line(3)):
+            build.end(build.add(operation, shape, build.add(moved, shape, sums(3))))
+    flat = build.add(hw.Relu(format=relu), (48,), build.add(src.Reshape(), (48,), sums(3)))
+    build.end(build.dense(flat, 48, 2))
+
+
 def step_functions(build: Builder) -> None:
     """Step functions after sums, scales and flattened images, before maxima and sums, with one row or several."""
     image, sequence, vector = (5, 4, 3), (6, 2), (7,)

@@ -120,7 +120,8 @@ def test_every_sum_takes_the_cast_behind_it_and_no_value_changes(io: IoType) -> 
     for layer in found.model.layers:
         if layer.name in casts:
             assert layer.folded == (casts[layer.name],)
-            assert layer.sums_of == casts[layer.name]
+            moves = isinstance(layer.operation, src.Concatenate)
+            assert layer.sums_of == (layer.name if moves else casts[layer.name])
             assert "one cast of the" in found.plan.layers[layer.name].result.reason
     expected = ReferenceEmulator(design).run(codes, trace=True).trace
     for engine in (ReferenceEmulator(found), FloatEmulator(found)):

@@ -88,7 +88,7 @@ class LayerBuilder:
         ):
             return requested
         inputs, outputs = prod(operation.kernel.array.shape[:-1]), operation.kernel.array.shape[-1]
-        largest = inputs if isinstance(operation, hw.Convolution) else inputs * outputs
+        largest = reuse_factors.largest(inputs, outputs, loops=isinstance(operation, hw.Dense) or self.streams)
         explicit = layer.sums_of in self.design.target.reuse_of
         reuse = reuse_factors.chosen(inputs, outputs, largest, requested, layer=layer.sums_of, explicit=explicit)
         if reuse != requested:

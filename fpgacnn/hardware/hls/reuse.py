@@ -29,6 +29,15 @@ def chosen(inputs: int, outputs: int, largest: int, requested: int, *, layer: st
     return min(legal, key=lambda reuse: (abs(reuse - requested), reuse))
 
 
+def largest(inputs: int, outputs: int, *, loops: bool) -> int:
+    """The largest reuse factor of a product of `inputs` by `outputs`.
+
+    `loops`: a multiplier may make the products of several outputs, as in the templates of dense layers and of streamed
+    convolutions; those of parallel convolutions assert the contrary (nnet_conv2d_resource.h).
+    """
+    return inputs * outputs if loops else inputs
+
+
 def is_legal(inputs: int, outputs: int, reuse: int) -> bool:
     """Whether a product of `inputs` by `outputs` can use each multiplier `reuse` times (nnet_dense_resource.h)."""
     limit = -(-inputs * outputs // min(inputs, reuse))

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 
-from fpgacnn.design import Design, Strategy
-from fpgacnn.hardware.hls.reuse import legal_factors
+from fpgacnn.design import Design, IoType, Strategy
+from fpgacnn.hardware.hls.reuse import largest, legal_factors
 from fpgacnn.ir import hardware as hw
 
 
@@ -46,7 +46,7 @@ def parameters(design: Design, *, da: bool = False) -> tuple[Parameter, ...]:
     """The parameters of a network, in the order of its layers; `da`: with distributed arithmetic."""
     found: dict[str, list[set[int]]] = {}
     for layer in design.model.layers:
-        factors = _factors(layer.operation)
+        factors = _factors(layer.operation, streams=design.target.io is IoType.STREAM)
         if factors:
             found.setdefault(layer.sums_of, []).append(factors)
     return tuple(
@@ -54,18 +54,15 @@ def parameters(design: Design, *, da: bool = False) -> tuple[Parameter, ...]:
     )
 
 
-def _factors(operation: hw.Operation) -> set[int]:
+def _factors(operation: hw.Operation, *, streams: bool) -> set[int]:
     """Legal reuse factors of a matrix product; for a convolution, those of one output position."""
     match operation:
-        case hw.Convolution():
+        case hw.Convolution() | hw.Dense():
             inputs, outputs = prod(operation.kernel.array.shape[:-1]), operation.kernel.array.shape[-1]
-            return set(legal_factors(inputs, outputs, inputs))
+            loops = streams or isinstance(operation, hw.Dense)
         case hw.Depthwise():  # with the resource strategy it becomes a full convolution
             rows, columns, channels, multiplier = operation.kernel.array.shape
-            inputs = rows * columns * channels
-            return set(legal_factors(inputs, channels * multiplier, inputs))
-        case hw.Dense():
-            inputs, outputs = prod(operation.kernel.array.shape[:-1]), operation.kernel.array.shape[-1]
-            return set(legal_factors(inputs, outputs, inputs * outputs))
+            inputs, outputs, loops = rows * columns * channels, channels * multiplier, streams
         case _:
             return set()
+    return set(legal_factors(inputs, outputs, largest(inputs, outputs, loops=loops)))

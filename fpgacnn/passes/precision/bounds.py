@@ -192,9 +192,13 @@ def _reaches(given: Interval, form: Format) -> bool:
     return form.low <= low and high <= form.high
 
 
-def narrowed(given: Bound, form: Format) -> Bound:
-    """A rounding that the network does not have, to a format that holds the whole interval."""
-    return ranged(iv.cast(given.interval, form), given.error + form.step / 2)
+def narrowed(given: Bound, form: Format, *, centred: bool) -> Bound:
+    """A rounding that the network does not have, to a format that holds the whole interval.
+
+    `centred`: the input is at least half a step too large on purpose, which its error includes. Truncation takes less
+    than a step off, so the error downwards is not larger; behind a ReLU too, where less than half a step becomes 0.
+    """
+    return ranged(iv.cast(given.interval, form), given.error + (0.0 if centred else form.step / 2))
 
 
 def relu(given: Bound) -> Bound:

@@ -18,6 +18,7 @@ from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import CodeArray, Format, Overflow, Rounding, requantize, rescale
 from fpgacnn.ir.hardware import HardwareModel
 from fpgacnn.ir.source import MergeKind
+from fpgacnn.passes.precision.narrowing.casts_first import casts_first
 from fpgacnn.passes.precision.plan import Decision, LayerPrecision, PrecisionPlan
 
 FLOAT64_BITS = 53
@@ -89,8 +90,10 @@ def fold_casts(model: HardwareModel, plan: PrecisionPlan) -> tuple[HardwareModel
     """The network without layers that only cast, where each is one cast with the layer before it.
 
     The node that remains has the name, the result and the readers of the last layer folded. Every decision is in the
-    plan's reasons, that of a layer that stays too.
+    plan's reasons, that of a layer that stays too. Casts behind operations that only move values come first, where that
+    saves bits (`casts_first`).
     """
+    model, plan = casts_first(model, plan)
     folding = _Folding(model=model, plan=plan)
     for layer in model.layers:
         folding.add(layer)
@@ -171,7 +174,7 @@ class _Folding:
             last,
             operation=_casting(layer.operation, form),
             inputs=layer.inputs,
-            folded=tuple(dict.fromkeys(one.source for one in parts if one.source != last.source)),
+            folded=tuple(dict.fromkeys(name for name in _sources(parts) if name != last.source)),
             rectifies=rectifies,
         )
         self.gone.update(one.name for one in row)
@@ -199,6 +202,11 @@ class _Folding:
             own = self.plan.layers[reader.name]
             reason = f"{own.result.reason}; a layer of its own: {why}"
             self.decided[reader.name] = replace(own, result=replace(own.result, reason=reason))
+
+
+def _sources(parts: Sequence[hw.Layer]) -> list[str]:
+    """The layers of the file that nodes compute, in their order."""
+    return [name for one in parts for name in (*one.folded, one.source)]
 
 
 def _step(layer: hw.Layer, plan: PrecisionPlan) -> CastStep | None:

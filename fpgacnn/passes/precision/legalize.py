@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from math import ceil, log2
 from typing import assert_never
 
 import numpy as np
@@ -19,35 +18,71 @@ from fpgacnn.ir import interval as iv
 from fpgacnn.ir import quantized as q
 from fpgacnn.ir import ranges
 from fpgacnn.ir import source as src
-from fpgacnn.ir.fixed_point import Codes, Format, exact_codes, is_power_of_two, nearest_codes, rescale, smallest_format
 from fpgacnn.ir.hardware import HardwareModel
-from fpgacnn.ir.interval import Interval
 from fpgacnn.ir.quantized import QuantizedModel
-from fpgacnn.ir.source import FloatArray, FunctionKind, MergeKind, PoolKind
+from fpgacnn.ir.source import FunctionKind, MergeKind
 from fpgacnn.passes.precision import bounds, function_tables, nodes, shorten
 from fpgacnn.passes.precision.bounds import Bound
-from fpgacnn.passes.precision.exact_steps import average_rounding, constant_channels, scales, step_functions, thresholds
+from fpgacnn.passes.precision.exact_steps import (
+    average_rounding,
+    constant_channels,
+    guards,
+    scales,
+    step_functions,
+    thresholds,
+)
 from fpgacnn.passes.precision.exact_steps.code_values import CodeValues
-from fpgacnn.passes.precision.nodes import Guard, Node, PlannedAffine, PlannedCast, Purpose, node
-from fpgacnn.passes.precision.plan import LayerPrecision, PrecisionPlan
+from fpgacnn.passes.precision.narrowing import short_scales
+from fpgacnn.passes.precision.narrowing.short_scales import Shortening
+from fpgacnn.passes.precision.nodes import Guard, Node, PlannedCast, Purpose, node
+from fpgacnn.passes.precision.plan import PrecisionPlan
 from fpgacnn.passes.precision.planner import Planner
+from fpgacnn.passes.precision.replacements import exact_for_steps, proportional, rounded, wrapping
 from fpgacnn.passes.quantization.activations import hard_sigmoid_nodes
 from fpgacnn.passes.quantization.names import Namer
 
-MAX_TIE_BITS = 24
-"""Most fraction bits of a mean that is exact for a quantizer behind a scale."""
+MOST_GROWTH = 2.0
+"""So many times the error of an output without short scales is allowed with them."""
+
+LEAST_SHARE = 2.0**-10
+"""An error of so small a share of the largest value of an output is allowed, too."""
 
 
 def legalize(model: QuantizedModel) -> tuple[HardwareModel, PrecisionPlan]:
     """The network in operations that hardware has, and the lossless format of every value where there is one.
 
+    Where an output of the network has an error anyway, scales without a quantizer behind them are short, if the bounds
+    of the outputs allow it (`short_scales.ATTEMPTS`).
+
     Raises UnsupportedOptionError where a step function cannot be built, and WidthLimitError where a value needs more
     bits than the arithmetic has.
     """
-    legalization = Legalization(model=model)
+    whole = _legalized(model, None)
+    if not whole.has_long_scales or all(whole.planner.bounds[name].error == 0 for name in model.outputs):
+        return whole.result()
+    for shortening in short_scales.ATTEMPTS:
+        try:
+            short = _legalized(model, shortening)
+        except WidthLimitError:
+            continue
+        pairs = [(short.planner.bounds[name], whole.planner.bounds[name]) for name in model.outputs]
+        if all(_is_kept(*pair) for pair in pairs):
+            return short.result()
+    return whole.result()
+
+
+def _is_kept(short: Bound, whole: Bound) -> bool:
+    """Whether short scales keep the promise of an output: an exact one, or about the size of its error."""
+    if whole.error == 0 or short.error <= MOST_GROWTH * whole.error:
+        return short.error <= MOST_GROWTH * whole.error
+    return short.error <= LEAST_SHARE * bounds.magnitude_of(short.interval)
+
+
+def _legalized(model: QuantizedModel, shortening: Shortening | None) -> Legalization:
+    legalization = Legalization(model=model, shortening=shortening)
     for layer in model.layers:
         legalization.add(layer)
-    return legalization.result()
+    return legalization
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,9 +95,14 @@ class Legalization:
 
     `means` are bounds of exact means, and how codes of the truncated ones show them; `unread` are the readers of such
     a mean that take the truncated number instead.
+
+    `shortening`: which scales get short constants, if any; `has_long_scales` if one has long ones. `lifted` are the
+    fraction bits to which a ReLU truncates, by its name, since the scale before it adds half a step of them.
     """
 
     model: QuantizedModel
+    shortening: Shortening | None = None
+    has_long_scales: bool = False
     planner: Planner = field(default_factory=Planner)
     finished: list[Node] = field(default_factory=list)
     waiting: dict[str, tuple[q.Layer, q.Affine]] = field(default_factory=dict)
@@ -72,6 +112,7 @@ class Legalization:
     chained: set[str] = field(init=False)
     means: dict[str, tuple[Bound, CodeValues]] = field(default_factory=dict)
     unread: dict[str, set[str]] = field(default_factory=dict)
+    lifted: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.namer = Namer(layer.name for layer in self.model.layers)
@@ -81,7 +122,7 @@ class Legalization:
     def result(self) -> tuple[HardwareModel, PrecisionPlan]:
         """The nodes so far as a network, and their plan."""
         for name in [mean for mean, left in self.unread.items() if not left]:
-            self.planner.decided[name] = _exact_for_steps(self.planner.decided[name])
+            self.planner.decided[name] = exact_for_steps(self.planner.decided[name])
         legal = HardwareModel(
             name=self.model.name,
             source_digest=self.model.source_digest,
@@ -104,11 +145,18 @@ class Legalization:
     def _emit(self, made: Node) -> None:
         """Append a node. Where float constants make it too wide, the constants or the inputs are rounded."""
         try:
-            self.planner.add(made)
-            found: tuple[Node, ...] = (made,)
+            self._place(made)
         except WidthLimitError as error:
-            found = self._narrower(made, error)
-        self.finished += found
+            self.finished += self._narrower(made, error)
+            self._note_long(made)
+
+    def _place(self, made: Node) -> None:
+        """Append a node as it is. Raises WidthLimitError; then nothing changes."""
+        self.planner.add(made)
+        self.finished.append(made)
+        self._note_long(made)
+
+    def _note_long(self, made: Node) -> None:
         if shorten.is_long(made, self.long):
             self.long.add(made.name)
 
@@ -159,7 +207,7 @@ class Legalization:
                 self.unread[source].discard(first.name)
         elif isinstance(first.operation, q.Affine):
             line = constant_channels.without_constants(first, first.operation, self.model, self.planner)
-            self._emit(node(first, scales.with_constants(line)))
+            self._scale(first, line, narrows=False)
             self._step_function(chain[1:])
         else:
             for layer in chain:
@@ -177,10 +225,10 @@ class Legalization:
         match operation:
             case q.Affine():
                 line = constant_channels.without_constants(layer, operation, self.model, self.planner)
-                if self._has_only_quantizer_behind(layer):
+                if guards.only_quantizer_behind(self.model, layer):
                     self.waiting[layer.name] = layer, line
                 else:
-                    self._emit(node(layer, scales.with_constants(line)))
+                    self._scale(layer, line, narrows=True)
             case q.Linear():
                 source = layer.inputs[0] if operation.errors is None else self._narrowed(layer, layer.inputs[0])
                 self._emit(node(layer, operation, inputs=(source,)))
@@ -197,20 +245,44 @@ class Legalization:
             case q.Function():
                 self._function(layer, operation)
             case hw.Pool() | hw.GlobalPool():
-                guard = self._guard(layer, operation)
+                guard = guards.guard(self.model, self.planner, layer, operation)
                 self._emit(node(layer, nodes.PlannedPool(pooling=operation, guard=guard)))
                 self._keep_mean(layer, operation, guard)
+            case q.Relu() if layer.name in self.lifted:
+                fraction = self.lifted.pop(layer.name)
+                self._truncated(layer, self._part(layer, "positive", operation, layer.inputs[0]), fraction)
             case q.LeakyRelu() | q.Relu():
                 self._emit(node(layer, operation))
             case _:
                 assert_never(operation)
 
-    def _has_only_quantizer_behind(self, layer: q.Layer) -> bool:
-        readers = self.model.consumers(layer.name)
-        if layer.name in self.model.outputs or len(readers) != 1:
-            return False
-        behind = readers[0].operation
-        return scales.quantizer_format(behind) is not None or scales.takes_sign(behind)
+    def _scale(self, layer: q.Layer, line: q.Affine, *, narrows: bool) -> None:
+        """A scale that no quantizer behind it makes exact; `narrows`: its result may lose fraction bits."""
+        whole = scales.with_constants(line)
+        given, behind = self.planner.bounds[layer.inputs[0]], guards.only_reader(self.model, layer)
+        relu = behind if behind is not None and behind.operation == q.Relu() else None
+        last = guards.only_reader(self.model, behind) if behind is not None and relu else behind
+        narrows = narrows and (last is None or not _rounds(last.operation))
+        short = short_scales.shortened(whole, given, layer.shape[-1], self.shortening, narrows=narrows)
+        if short is None or short.fraction is None:
+            self.has_long_scales |= short is None and short_scales.is_long(whole)
+            self._emit(node(layer, whole if short is None else short.operation))
+            return
+        name = layer.name if relu else self.namer.unique(f"{layer.name}_product")
+        try:
+            self._place(node(layer, short.operation, name=name, is_result=layer.is_result and relu is not None))
+        except WidthLimitError:
+            self._emit(node(layer, whole))
+            return
+        if relu:
+            self.lifted[relu.name] = short.fraction
+        else:
+            self._truncated(layer, name, short.fraction)
+
+    def _truncated(self, layer: q.Layer, source: str, fraction: int) -> None:
+        """Append the cast that takes all but `fraction` fraction bits off a node that is half a step too large."""
+        form = short_scales.truncated(self.planner.bounds[source].interval, fraction)
+        self._emit(node(layer, PlannedCast(format=form, purpose=Purpose.NARROWING, centred=True), inputs=(source,)))
 
     def _quantizer_behind(self, scale: q.Layer, line: q.Affine, cast: q.Layer) -> None:
         """One exact node for a scale and the quantizer behind it; where there is none, one after the other."""
@@ -229,7 +301,7 @@ class Legalization:
         if mean is not None:
             self._emit(node(scale, mean, is_result=False))
         else:
-            self._emit(node(scale, scales.with_constants(line)))
+            self._scale(scale, line, narrows=False)
         self._add(cast)
 
     def _ternary(self, layer: q.Layer, operation: q.Ternary) -> None:
@@ -302,93 +374,13 @@ class Legalization:
         outside = {"(output)"} if layer.name in self.model.outputs else set()
         self.unread[layer.name] = outside | {reader.name for reader in self.model.consumers(layer.name)}
 
-    def _guard(self, layer: q.Layer, operation: hw.Pool | hw.GlobalPool) -> Guard | None:
-        """Guard bits for a mean that does not divide by a power of two; enough for every quantizer that reads it.
 
-        Two different sums over n cells are 1/n steps apart, and so is a sum from a half step that it does not meet;
-        with ceil(log2 n) more bits than both points need, truncation cannot carry a mean across a half step.
-        """
-        counts = ranges.window_sizes(operation, self.planner.shapes[layer.inputs[0]])
-        if operation.kind is PoolKind.MAX or all(count & (count - 1) == 0 for count in counts):
-            return None
-        fraction = self.planner.bounds[layer.inputs[0]].interval.fraction
-        ties = [self._ties(reader) for reader in self.model.consumers(layer.name)]
-        bits = max(ceil(log2(count)) for count in counts) + 1
-        known = [tie for tie in ties if tie is not None]
-        if not known or len(known) < len(ties) or layer.name in self.model.outputs:
-            return Guard(bits=bits + bounds.GUARD_BITS, exact_steps=False)
-        return Guard(bits=bits + max(max(known) - fraction, 0), exact_steps=True)
-
-    def _ties(self, reader: q.Layer) -> int | None:
-        """Fraction bits of all half steps of a quantizer, or of one behind a scale and shift; None for others."""
-        form = scales.quantizer_format(reader.operation)
-        if form is not None:
-            return form.fraction + 1
-        if not isinstance(reader.operation, q.Affine) or not self._has_only_quantizer_behind(reader):
-            return None
-        line, form = reader.operation.trained, scales.quantizer_format(self.model.consumers(reader.name)[0].operation)
-        shift = exact_codes(line.shift)
-        if (
-            form is None
-            or shift is None
-            or line.divisor != 1
-            or not line.scale.any()
-            or not is_power_of_two(line.scale)
-        ):
-            return None
-        ties = max(form.fraction + 1, shift.format.fraction) + int(np.log2(np.abs(line.scale).max()))
-        return ties if ties <= MAX_TIE_BITS else None
-
-
-# --- what single operations become ---------------------------------------------------------------------------------
-
-
-def _exact_for_steps(mean: LayerPrecision) -> LayerPrecision:
-    """What was decided of a mean whose readers are step functions with thresholds between exact means."""
-    reason = mean.result.reason.rpartition(", truncated")[0] + ", exact for the step functions behind it"
-    return replace(mean, result=replace(mean.result, reason=reason), loss="")
-
-
-def rounded(operation: q.Round, given: Interval, layer: str) -> PlannedCast:
-    """Rounding to whole numbers as a cast that the interval of the input fits; `layer` is the layer of the file.
-
-    Raises UnsupportedOptionError where values may lie beyond the ends of the rounding.
-    """
-    low, high = (int(rescale(np.array([end]), given.fraction, 0, operation.rounding)[0]) for end in given.bounds)
-    if operation.ends is not None and not operation.ends[0] <= low <= high <= operation.ends[1]:
-        ends = f"{operation.ends[0]}..{operation.ends[1]}"
-        raise UnsupportedOptionError(
-            layer=layer,
-            why=f"values may reach {low}..{high}, beyond {ends}, the whole numbers of its element type",
-            do="limit them with Clip before it, or give the inputs fewer bits (--input-type)",
-        )
-    return PlannedCast(format=replace(smallest_format(low, high, 0), rounding=operation.rounding))
-
-
-def wrapping(operation: q.Wrap) -> tuple[PlannedAffine, PlannedCast, PlannedAffine]:
-    """A line up, a cast that wraps, and a line back down: every channel's range fills the top bits of the cast."""
-    bits = np.array([int(span).bit_length() for span in operation.high - operation.low])
-    width = int(bits.max())
-    middle = operation.low + (np.int64(1) << np.maximum(bits - 1, 0)) * (bits > 0)
-    up = np.where(bits > 0, np.exp2(width - bits), 0.0)
-    down = np.where(bits > 0, np.exp2(bits - width), 0.0)
-    cast = PlannedCast(format=Format(width=width, integer=width))
-    return _line(up, -middle * up), cast, _line(down, middle.astype(np.float64))
-
-
-def proportional(slope: float, channels: int) -> PlannedAffine:
-    """`slope * x` for every channel, with a slope of SCALE_PORT_BITS bits."""
-    constant = nearest_codes(np.array([slope]), shorten.SCALE_PORT_BITS)
-    return PlannedAffine(
-        scale=Codes(array=np.repeat(constant.array, channels), format=constant.format),
-        shift=Codes(array=np.zeros(channels, np.int64), format=Format(width=1, integer=1, signed=False)),
-        trained=q.Line(scale=np.full(channels, slope), shift=np.zeros(channels)),
-    )
-
-
-def _line(scale: FloatArray, shift: FloatArray) -> PlannedAffine:
-    """`x * scale + shift` with constants of few bits."""
-    factor, offset = exact_codes(scale), exact_codes(shift)
-    assert factor is not None
-    assert offset is not None
-    return PlannedAffine(scale=factor, shift=offset, trained=q.Line(scale=scale, shift=shift))
+def _rounds(operation: q.Operation) -> bool:
+    """Whether an operation limits or rounds its input, so that this needs no other rounding before."""
+    match operation:
+        case q.Cast() | q.Round() | q.Ternary() | q.Wrap() | hw.Saturate():
+            return True
+        case q.Relu(format=form):
+            return form is not None
+        case _:
+            return False

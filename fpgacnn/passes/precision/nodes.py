@@ -43,10 +43,15 @@ class Purpose(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedCast:
-    """A cast; only a quantizer is the network's own. A narrowing cast keeps sums short and costs half a step."""
+    """A cast; only a quantizer is the network's own. A narrowing cast keeps sums short and costs half a step.
+
+    `centred`: a narrowing cast truncates, and half of its step is in the shift of the scale before it, whose error has
+    it already.
+    """
 
     format: Format
     purpose: Purpose = Purpose.QUANTIZER
+    centred: bool = False
     through_hard_sigmoid: bool = False
 
 

@@ -117,7 +117,7 @@ def _kept(layer: Node, found: Bound, reason: str, *, loss: str = "", real: bool 
 
 def _cast(operation: nodes.PlannedCast, given: Bound) -> tuple[Bound, LayerPrecision]:
     if operation.purpose is nodes.Purpose.NARROWING:
-        found = bounds.narrowed(given, operation.format)
+        found = bounds.narrowed(given, operation.format, centred=operation.centred)
         loss = f"rounded to {operation.format} before float constants or behind them"
         return found, replace(_as_given(found, operation.format, operation.purpose), loss=loss)
     found = bounds.cast(given, operation.format)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fpgacnn.design import BackendName, IoType, Strategy
 from fpgacnn.hardware.hls.da.adder_graph import AdderGraph
-from fpgacnn.ir.fixed_point import Format, Overflow, Rounding
+from fpgacnn.ir.fixed_point import Format, Overflow, Rounding, signed_digits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +117,7 @@ def summarize(codes: NDArray[np.int64]) -> WeightSummary:
     rows = codes.astype(np.int64, copy=False).reshape(-1, codes.shape[-1] if codes.ndim else 1)
     values, counts, distinct = _occurrences(rows)
     magnitudes = np.abs(values)
-    digits, bits = _canonical_digits(magnitudes), _bit_lengths(magnitudes)
+    digits, bits = signed_digits(magnitudes), _bit_lengths(magnitudes)
     pairs, where = np.unique(np.stack([digits, bits], axis=1), axis=0, return_inverse=True)
     classes = np.zeros((2, len(pairs)), np.int64)
     np.add.at(classes[0], where.ravel(), counts)
@@ -177,15 +177,6 @@ def live_kernels(kernels: Sequence[NDArray[np.int64]]) -> list[NDArray[np.int64]
         unread = np.logical_not(found[place + 1].any(axis=1))
         if found[place][:, unread].any():
             found[place] = np.where(unread, 0, found[place])
-    return found
-
-
-def _canonical_digits(magnitudes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Nonzero digits of the canonical signed-digit form: the bits in which m and 3m differ."""
-    found, left = np.zeros(magnitudes.shape, np.int64), magnitudes ^ (3 * magnitudes)
-    while left.any():
-        found += left & 1
-        left >>= 1
     return found
 
 

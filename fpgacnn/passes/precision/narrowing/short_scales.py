@@ -1,0 +1,159 @@
+"""Short constants and a short result for a scale that no quantizer behind it makes exact.
+
+A float32 scale has 24 bits, several in one format more. They take two DSP slices for data of usual width, and give
+results of 40 bits and more. SIGNIFICANT_BITS bits fit one port of a DSP48 (18 bits with the sign). Results keep the
+fraction bits that are larger than the error of the constants.
+
+The result is truncated, which costs nothing: half of its step is added to the shift, so that truncation rounds to the
+nearest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fpgacnn.ir import interval as iv
+from fpgacnn.ir.fixed_point import (
+    LEAST_BITS,
+    MAX_EXPONENT,
+    CodeArray,
+    Codes,
+    Format,
+    exact_codes,
+    signed_digits,
+    smallest_format,
+)
+from fpgacnn.ir.source import FloatArray
+from fpgacnn.passes.precision import bounds
+from fpgacnn.passes.precision.bounds import Bound
+from fpgacnn.passes.precision.nodes import PlannedAffine
+
+SIGNIFICANT_BITS = 17
+"""Significant bits of a scale: with the sign, one port of a DSP48 has 18."""
+
+SHIFT_GUARD_BITS = 4
+"""Bits of the shift below half a step of the result."""
+
+LARGEST_SHIFT = 2.0**60
+"""Codes of a shift are below, so that sums with it have an int64."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shortening:
+    """Which scales get short constants, and how close they are to the trained ones.
+
+    `exact`: those too that are exact behind exact numbers. `coarse`: of the two neighbours of a scale the one with
+    fewer signed digits, and results with an error like that of the constants; else the nearest, and finer results.
+    """
+
+    exact: bool
+    coarse: bool
+
+
+ATTEMPTS = tuple(Shortening(exact=exact, coarse=coarse) for exact in (True, False) for coarse in (True, False))
+"""The ways of shortening, those with the fewest bits first."""
+
+FINER_BITS = 3
+"""Fraction bits that results which are not coarse keep beyond the error of the constants."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShortScale:
+    """A scale with short constants, which keeps every bit, and the fraction bits that its result is truncated to.
+
+    `fraction` is None if no bit can be left out; else half a step of it is in the shift.
+    """
+
+    operation: PlannedAffine
+    fraction: int | None
+
+
+def is_long(line: PlannedAffine) -> bool:
+    """Whether a scale has more significant bits than short ones."""
+    return _width(line.scale) > SIGNIFICANT_BITS
+
+
+def shortened(
+    line: PlannedAffine, given: Bound, channels: int, shortening: Shortening | None, *, narrows: bool
+) -> ShortScale | None:
+    """A scale with constants of fewer bits; None if it has none, or stays as it is.
+
+    `narrows`: the result may lose fraction bits, too. The constants change by at most one unit of their last bit.
+    """
+    exact = not any(bounds.constants_error(line)) and not given.error
+    if shortening is None or (exact and not shortening.exact):
+        return None
+    if given.interval.low.shape[-1] not in (1, channels):
+        return None
+    scale = short_codes(line.trained.slope, coarse=shortening.coarse)
+    if scale is None or _width(scale) > _width(line.scale):
+        return None
+    product = given.interval.fraction + scale.format.fraction
+    finer = 0 if shortening.coarse else FINER_BITS
+    fraction = _fraction(scale, line, given, finer) if narrows else None
+    if fraction is None or fraction >= product:
+        short = replace(line, scale=scale)
+        return None if _width(scale) == _width(line.scale) else ShortScale(operation=short, fraction=None)
+    last = min(product, fraction + 1 + SHIFT_GUARD_BITS)
+    codes = np.ceil(np.ldexp(line.trained.shift + 2.0 ** -(fraction + 1), last))  # not below half: see bounds.narrowed
+    if np.abs(codes).max() >= LARGEST_SHIFT:
+        return None
+    array = codes.astype(np.int64)
+    shift = Codes(array=array, format=smallest_format(int(array.min()), int(array.max()), last))
+    return ShortScale(operation=replace(line, scale=scale, shift=shift), fraction=fraction)
+
+
+def short_codes(values: FloatArray, *, coarse: bool) -> Codes | None:
+    """Values in SIGNIFICANT_BITS significant bits: the nearest, or a neighbour with fewer signed digits if `coarse`.
+
+    All have the step of the largest. Where a smaller value then has fewer than LEAST_BITS bits, every value has a step
+    of its own. None if no format holds them.
+    """
+    exponents = np.frexp(values)[1]
+    largest = np.full_like(exponents, np.frexp(np.abs(values).max())[1])
+    for tops in (largest, exponents):
+        steps = tops - SIGNIFICANT_BITS
+        scaled = np.ldexp(values, -steps)
+        codes = _fewest_digits(scaled) if coarse else np.rint(scaled).astype(np.int64)
+        found = np.ldexp(codes.astype(np.float64), steps)
+        if not np.any((values != 0) & (np.abs(codes) < 1 << (LEAST_BITS - 1)) & (found != values)):
+            return exact_codes(found, max_fraction=MAX_EXPONENT)
+    return None
+
+
+def _fewest_digits(values: FloatArray) -> CodeArray:
+    """Of both whole numbers next to each number the one with fewer signed digits; of equals the nearer one."""
+    low, high = np.floor(values).astype(np.int64), np.ceil(values).astype(np.int64)
+    digits = signed_digits(np.abs(low)), signed_digits(np.abs(high))
+    nearer = np.where(np.rint(values) == low, digits[0] <= digits[1], digits[0] < digits[1])
+    return np.where(nearer, low, high)
+
+
+def _width(codes: Codes) -> int:
+    """Bits of the longest code, without zeros at its end."""
+    odd = [abs(int(code)) // (int(code) & -int(code)) for code in codes.array.ravel() if code]
+    return max((one.bit_length() for one in odd), default=0)
+
+
+def _fraction(scale: Codes, line: PlannedAffine, given: Bound, finer: int) -> int | None:
+    """The fewest fraction bits of the result with a rounding error not above that of the constants, and `finer` more.
+
+    The smallest channel keeps LEAST_BITS bits. None if the constants have no error.
+    """
+    low, high = iv.per_channel(given.interval, scale.array.size)
+    inputs = np.ldexp(np.maximum(np.abs(low), np.abs(high)).astype(np.float64), -given.interval.fraction)
+    off = float((np.abs(scale.values - line.trained.slope) * inputs).max())
+    results = np.abs(scale.values) * inputs
+    present = results[results > 0]
+    if not off or not present.size:
+        return None
+    return max(int(np.ceil(-np.log2(off))) - 1 + finer, LEAST_BITS - int(np.floor(np.log2(present.min()))))
+
+
+def truncated(result: iv.Interval, fraction: int) -> Format:
+    """The format of results with so many fraction bits."""
+    low, high = result.bounds
+    dropped = result.fraction - fraction
+    return smallest_format(low >> dropped, high >> dropped, fraction)
