@@ -42,7 +42,7 @@ nightly: .venv-test/ready
 	.venv/bin/python -m pip install --disable-pip-version-check --editable '.[demo]'
 	touch $@
 
-.venv-test/ready: pyproject.toml requirements/ci.txt tools/bootstrap.sh tools/test_programs.sh tools/install_tests.sh tools/install_hgq2.sh requirements/hgq2.txt requirements/rtl.txt
+.venv-test/ready: pyproject.toml requirements/ci.txt tools/bootstrap.sh tools/test_programs.sh tools/install_tests.sh tools/install_hgq2.sh requirements/hgq2.txt requirements/rtl.txt requirements/open.txt
 	python=$$(tools/bootstrap.sh) && "$$python" -m venv .venv-test
 	tools/test_programs.sh .venv-test
 	tools/install_tests.sh .venv-test

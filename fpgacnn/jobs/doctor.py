@@ -10,9 +10,11 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from fpgacnn.errors import FpgacnnError, UsageError
 from fpgacnn.hardware.hls.da.kernels import why_unusable
+from fpgacnn.hardware.synthesis.open_tools.programs import NEXTPNR, YOSYS, Wanted, find_program
 from fpgacnn.sim.cache import cache_folder, limit_bytes, size_bytes, why_unused
 from fpgacnn.sim.csim import find_compiler
 from fpgacnn.sim.emulator.native.build import find_c_compiler
@@ -66,6 +68,7 @@ def examine() -> tuple[Finding, ...]:
         _compiler(),
         _c_compiler(),
         _verilator(),
+        *(_open_tool(one) for one in (YOSYS, NEXTPNR)),
         _cache(),
         *optional,
         adders,
@@ -122,6 +125,11 @@ def _compiler() -> Finding:
 
 def _verilator() -> Finding:
     return _try("Verilator", lambda: find_verilator().version, needed=False)
+
+
+def _open_tool(wanted: Wanted) -> Finding:
+    with tempfile.TemporaryDirectory() as here:
+        return _try(wanted.name, lambda: str(find_program(wanted, Path(here))), needed=False)
 
 
 def _c_compiler() -> Finding:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fpgacnn.design.project import RECORD, files_digest
@@ -22,12 +22,14 @@ from fpgacnn.errors import (
     SynthesisToolMissingError,
     UnknownPartError,
     UnreadableProjectError,
+    UsageError,
 )
 from fpgacnn.hardware.estimation import Estimate
 from fpgacnn.hardware.estimation.graph.from_folder import is_project
 from fpgacnn.hardware.synthesis import SynthesisReport, read
 from fpgacnn.hardware.synthesis.report import Unread
 from fpgacnn.hardware.synthesis.run import DEFAULT_SECONDS, Steps, Tool, find_tool, synthesize
+from fpgacnn.jobs.synth_open import OpenOptions, OpenTool, open_tool, run_open
 from fpgacnn.pipeline.open_project import MAX_FILE_BYTES, read_record
 from fpgacnn.records.estimates import TargetOverrides, of_foreign_project
 from fpgacnn.records.read_record import read_run
@@ -54,6 +56,7 @@ class SynthesisRequest:
     seconds: float = DEFAULT_SECONDS
     read_only: bool = False
     again: bool = False
+    open: OpenOptions = field(default_factory=OpenOptions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +77,9 @@ def run_synthesis(request: SynthesisRequest, tell: Callable[[str], None]) -> Syn
         raise FileMissingError(file=folder, why="no such folder")
     if (folder / RECORD).is_file():
         read_record(folder)  # report a damaged record before hours of synthesis
+    chosen = None if request.read_only else open_tool(folder, request.tool, request.open)
+    if chosen is not None:
+        return Synthesis(report=_written(folder, _open(request, chosen, tell)), tool=None)
     tool, tool_notes = _tool(request)
     if tool:
         tell(f"{tool} in {folder}")
@@ -84,9 +90,24 @@ def run_synthesis(request: SynthesisRequest, tell: Callable[[str], None]) -> Syn
     else:
         report = read(folder)
     report = replace(report, notes=(*tool_notes, *report.notes))
+    return Synthesis(report=_written(folder, report), tool=tool)
+
+
+def _written(folder: Path, report: SynthesisReport) -> SynthesisReport:
+    """The report, also in the record of an fpgacnn project."""
     if (folder / RECORD).is_file():
         write_atomically(folder / RECORD, document(folder, report).encode())
-    return Synthesis(report=report, tool=tool)
+    return report
+
+
+def _open(request: SynthesisRequest, tool: OpenTool, tell: Callable[[str], None]) -> SynthesisReport:
+    """The reports of an open tool, which has no steps of HLS."""
+    steps = request.steps
+    if steps.csim or steps.cosim or steps.vsynth or steps.export:
+        raise UsageError(what=f"--csim, --cosim, --vsynth and --export are steps of HLS, and --tool {tool} has none")
+    notes = run_open(request.folder, tool, request.open, seconds=request.seconds, again=request.again, tell=tell)
+    report = read(request.folder)
+    return replace(report, notes=(*notes, *report.notes))
 
 
 def _tool(request: SynthesisRequest) -> tuple[Tool | None, list[str]]:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
-from fpgacnn.design import Target
+from fpgacnn.design import BackendName, Target
 from fpgacnn.errors import UnknownNameError, UsageError
 from fpgacnn.hardware.board.boards import Board
-from fpgacnn.hardware.devices import completed
+from fpgacnn.hardware.devices import completed, refuse_hls
 from fpgacnn.hardware.estimation.fifo_choice import FifoChoice
 from fpgacnn.passes.quantization import SoftmaxChoice
 from fpgacnn.passes.widths.widths import Widths
@@ -95,7 +95,9 @@ class Request:
 def located(target: Target, *, unlisted: bool = False) -> tuple[Target, tuple[str, ...]]:
     """A target with the full name of its part, and notes about that name.
 
-    Raises UnknownPartError.
+    Raises UnknownPartError, also for a part that the target's backend does not build.
     """
     part, notes = completed(target.part, unlisted=unlisted)
+    if target.backend is not BackendName.RTL:
+        refuse_hls(part)
     return replace(target, part=part), notes

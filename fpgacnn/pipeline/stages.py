@@ -88,9 +88,11 @@ def plan_source(source: Path, request: Request, overrides: estimates.TargetOverr
     if not frontends.is_model(source):
         design, _ = serialize.load(source)
         overrides, notes = estimates.with_full_part(overrides)
+        located(overrides.applied(design.target), unlisted=True)
         return estimates.retargeted(design, overrides), (*notes, *unused_by_project(request))
     overrides, notes = estimates.with_full_part(overrides)
-    state = Compilation(file=source, request=replace(request, target=overrides.applied(request.target)))
+    target, _ = located(overrides.applied(request.target), unlisted=True)
+    state = Compilation(file=source, request=replace(request, target=target))
     with naming(source):
         found = as_planned(run_passes(state, "load", "design"))
     assumed = tuple(f"input {choice.name}: {choice.format} ({choice.reason})" for choice in found.choices)

@@ -11,7 +11,7 @@ from fpgacnn.design import BackendName, Design, IoType, Strategy, Target
 from fpgacnn.design.design import MAX_FIFO_DEPTH, by_layer
 from fpgacnn.design.project import RECORD
 from fpgacnn.errors import ProjectError, UnknownPartError, UnreadableProjectError, UsageError
-from fpgacnn.hardware.devices import completed
+from fpgacnn.hardware.devices import completed, refuse_hls
 from fpgacnn.hardware.estimation import Estimate, estimate
 from fpgacnn.hardware.estimation.fifo_choice import FifoChoice, chosen_depths
 from fpgacnn.hardware.estimation.graph.from_design import hardware_graph
@@ -79,6 +79,8 @@ def of_foreign_project(
             what=f"{folder} was not made by fpgacnn: only --part and --clock can be changed in an estimate of it"
         )
     overrides, notes = with_full_part(overrides)
+    if overrides.part is not None:
+        refuse_hls(overrides.part)
     model = read_project(folder, overrides.part, overrides.clock_ns)
     if fifo is not None:
         model = replace(model, fifo_depths=chosen_depths(replace(model, fifo_depths={}), fifo))

@@ -252,7 +252,7 @@ def _reported(report: SynthesisReport) -> Iterator[ResourceReport]:
         if given:
             yield ResourceReport(
                 source=source,
-                by=f"Vivado {given.version}",
+                by=f"{given.tool} {given.version}",
                 file=given.origin.file,
                 resources=_used(given.resources),
                 available=_available(given.available),

@@ -129,19 +129,27 @@ def _read_to_end(child: subprocess.Popen[bytes], seconds: float) -> bytes:
 
 
 def run_logged(
-    command: Sequence[str], *, folder: Path, seconds: float, log: Path, tell: Callable[[str], None]
+    command: Sequence[str],
+    *,
+    folder: Path,
+    seconds: float,
+    log: Path,
+    tell: Callable[[str], None],
+    environment: Mapping[str, str] | None = None,
+    name: str | None = None,
 ) -> Finished:
     """Run a long command in its own process group; its output goes to the file `log`, and line by line to `tell`.
 
-    Memory is not limited, because synthesis may need all of it. Raises ToolTimeoutError after `seconds`, WriteError
-    if the log cannot be written, ForeignToolError if the command cannot be started; the group is killed then.
+    `name` stands for the command in messages. Memory is not limited, because synthesis may need all of it. Raises
+    ToolTimeoutError after `seconds`, WriteError if the log cannot be written, ForeignToolError if the command cannot be
+    started; the group is killed then.
     """
-    deadline = time.monotonic() + seconds
-    with _writer(log) as write, _child(command, folder, None, None) as child:
+    deadline, tool = time.monotonic() + seconds, name or Path(command[0]).name
+    with _writer(log) as write, _child(command, folder, environment, None) as child:
         tail = unfinished = b""
         for block in _output(child):
             if time.monotonic() > deadline:
-                raise ToolTimeoutError(tool=Path(command[0]).name, seconds=f"{seconds:g}")
+                raise ToolTimeoutError(tool=tool, seconds=f"{seconds:g}")
             write(block)
             *lines, unfinished = (unfinished + block).split(b"\n")
             for line in lines:
@@ -150,7 +158,7 @@ def run_logged(
         try:
             status = child.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired as error:  # it closed its output and went on
-            raise ToolTimeoutError(tool=Path(command[0]).name, seconds=f"{seconds:g}") from error
+            raise ToolTimeoutError(tool=tool, seconds=f"{seconds:g}") from error
     return Finished(status=status, tail=_text(tail))
 
 

@@ -33,6 +33,7 @@ ADAPTERS = {
     "h5py": {"frontends/keras/files/hdf5_child.py", "training/data/km3net.py"},
     "hls4ml": {"hardware/hls/hls4ml_adapter.py", "sim/hls4ml_default/recipe.py"},
     "da4ml": {"hardware/hls/da/child.py"},
+    "pyosys": {"hardware/synthesis/open_tools/pyosys_child.py"},
     "subprocess": {"system/sandbox.py", "system/subprocesses.py"},
     "ctypes": {
         "system/launch.py",

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from fpgacnn.design import BackendName, Target
 from fpgacnn.errors import UnknownPartError
-from fpgacnn.hardware.devices import completed, find, find_device, full_part
+from fpgacnn.hardware.devices import completed, find, find_device, full_part, refuse_hls
 from fpgacnn.hardware.devices.device import boards, devices
+from fpgacnn.hardware.devices.ecp5 import ecp5_of
+from fpgacnn.pipeline.request import located
 
 
 @pytest.mark.parametrize(
@@ -144,13 +147,45 @@ def test_an_unknown_part_is_taken_as_it_is_where_that_is_asked_for() -> None:
     assert completed("xcfuture-1", unlisted=True) == ("xcfuture-1", ())
 
 
+@pytest.mark.parametrize(
+    ("part", "whole"),
+    [
+        ("lfe5u-25f", "lfe5u-25f-8bg256c"),
+        ("LFE5U-85F-6BG381C", "LFE5U-85F-6BG381C"),
+        ("lfe5um5g-45f", "lfe5um5g-45f-8bg381c"),
+    ],
+)
+def test_an_ecp5_is_a_part_for_rtl_only(part: str, whole: str) -> None:
+    assert completed(part)[0] == whole
+    with pytest.raises(UnknownPartError, match=r"is made by Lattice; .*this one needs --backend rtl"):
+        refuse_hls(whole)
+    assert located(Target(part=part, backend=BackendName.RTL))[0].part == whole
+    for backend in (BackendName.VITIS, BackendName.VIVADO):
+        with pytest.raises(UnknownPartError, match="needs --backend rtl"):
+            located(Target(part=part, backend=backend))
+
+
+def test_every_ecp5_has_flags_of_nextpnr() -> None:
+    named = {device.name: ecp5_of(device.full).flags[0] for device in devices().values() if device.family == "ecp5"}
+    assert len(named) == 10
+    assert named["lfe5u-12f"] == "--12k"
+    assert named["lfe5um-25f"] == "--um-25k"
+    assert named["lfe5um5g-85f"] == "--um5g-85k"
+
+
+@pytest.mark.parametrize("part", ["lfe5u-25f-9bg256c", "lfe5u-25f-bg256", "lfe5u-25f-8"])
+def test_a_part_of_an_ecp5_that_cannot_be_read_is_refused(part: str) -> None:
+    with pytest.raises(UnknownPartError, match="near names: lfe5u-25f-8bg256c"):
+        completed(part)
+
+
 OTHERS = {
     "Intel (Altera)": (
         "10AX115N2F45E1SG 10CX220YF780E5G 10M50DAF484C7G 1SX280LN2F43E1VG 5CSEBA6U23I7 5CGXFC5C6F27C7 5AGXFB3H4F35C4"
         " EP4CE115F29C7 AGFB014R24B2E2V A5ED065BB32AE6SR0 stratix10 cyclonev de10-nano DE1-SoC"
     ),
     "Lattice": (
-        "LFE5U-85F-6BG381C LFE5UM5G-45F LCMXO3LF-6900C LIFCL-40-9BG400C LFCPNX-100 iCE40HX8K-CT256 iCE40UP5K-SG48 ice40"
+        "LFE3-17EA-6FTN256C LCMXO3LF-6900C LIFCL-40-9BG400C LFCPNX-100 iCE40HX8K-CT256 iCE40UP5K-SG48 ice40"
         " ecp5 up5k ULX3S icebreaker"
     ),
     "Microchip (Microsemi)": "MPF300T-FCG1152E MPFS250T-FCVG484 M2S150-FC1152 M2GL090 A2F200M3F A3P1000 PolarFire",
@@ -187,8 +222,8 @@ def test_no_part_or_board_of_amd_is_taken_for_one_of_another_maker() -> None:
 
 def test_tables_hold_plausible_numbers_and_their_source() -> None:
     for device in devices().values():
-        assert device.ff == 2 * device.lut, device
-        assert device.source.startswith("DS")
+        assert device.ff == (1 if device.family == "ecp5" else 2) * device.lut, device
+        assert device.source.startswith("FPGA-DS" if device.family == "ecp5" else "DS")
         assert 1 <= device.slrs <= 4
         assert device.lut > device.dsp > 0
 

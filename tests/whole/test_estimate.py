@@ -119,6 +119,7 @@ def test_a_conversion_for_an_unknown_part_goes_on_only_where_that_is_asked_for_a
         ("xczu9ev", "is unknown; near names: xczu9eg"),
         ("zybo-z7", "is unknown; near names: zybo-z7-10, zybo-z7-20"),
         ("10AX115N2F45E1SG", "is made by Intel (Altera)"),
+        ("lfe5u-25f", "is made by Lattice; HLS projects are written for parts of AMD"),
         ("xcku115-potato", "has a package or speed grade that cannot be read; near names: xcku115-flvb2104-2-e"),
     ],
 )
@@ -126,7 +127,8 @@ def test_every_command_refuses_a_part_that_it_does_not_know(
     tmp_path: Path, command: str, part: str, words: str
 ) -> None:
     tiny_model(tmp_path / "model.h5")
-    assert f"the part '{part}' {words}" in failed(run(tmp_path, command, "model.h5", "--part", part), 2, "FC120")
+    shown = "lfe5u-25f-8bg256c" if part == "lfe5u-25f" else part
+    assert f"the part '{shown}' {words}" in failed(run(tmp_path, command, "model.h5", "--part", part), 2, "FC120")
     assert left(tmp_path) == {"model.h5"}
 
 

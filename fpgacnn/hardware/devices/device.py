@@ -12,6 +12,9 @@ from importlib.resources import files
 
 from fpgacnn.errors import UnknownPartError
 
+ECP5 = "ecp5"
+"""The family of Lattice that open tools build, from RTL only."""
+
 NEAR_SHOWN = 4
 MOST_SHOWN = 8
 FEWEST_LETTERS = 4
@@ -43,7 +46,9 @@ class Device:
 
     @property
     def dsp_ports(self) -> tuple[int, int]:
-        """Signed widths of the multiplier's two inputs: DSP48E1 up to the 7 series, DSP48E2 and DSP58 later."""
+        """Signed widths of the multiplier's two inputs: DSP48E1 up to the 7 series, DSP48E2 and DSP58 later; ECP5's."""
+        if self.family == ECP5:
+            return (18, 18)
         seven = self.family in {"artix7", "spartan7", "kintex7", "virtex7", "zynq7000"}
         return (25, 18) if seven else (27, 24) if self.family == "versal" else (27, 18)
 
@@ -80,12 +85,13 @@ def completed(part: str, *, unlisted: bool = False) -> tuple[str, tuple[str, ...
         return name, ()
     spare = ("--unlisted-part is not needed: the part is known",) if unlisted else ()
     rest = name[len(device.name) :].casefold()
+    whole_name = _WHOLE_ECP5 if device.family == ECP5 else _WHOLE
     if not rest:
         return device.full, (*spare, f"the device {name} has neither package nor speed grade: {device.full} is taken")
-    if _PACKAGE.fullmatch(rest):
+    if device.family != ECP5 and _PACKAGE.fullmatch(rest):
         whole = name + _SPEED.findall(device.full)[0]
         return whole, (*spare, f"the part {name} has no speed grade: {whole} is taken")
-    if _WHOLE.fullmatch(rest):
+    if whole_name.fullmatch(rest):
         return name, spare
     if not unlisted:
         raise UnknownPartError(
@@ -96,6 +102,7 @@ def completed(part: str, *, unlisted: bool = False) -> tuple[str, tuple[str, ...
 
 _PACKAGE = re.compile(r"[il]?(_civ)?-?[a-z]{2,4}\d{2,4}")
 _WHOLE = re.compile(_PACKAGE.pattern + r"-?[1-3][a-z]{0,3}(-[a-z0-9]+)*")
+_WHOLE_ECP5 = re.compile(r"-[678][a-z]{2}\d{3}[ci]?")
 _SPEED = re.compile(r"-[1-3][^-]*(?:-[a-z].*)?$")
 
 
@@ -117,13 +124,24 @@ def full_part(name: str) -> str:
     Raises UnknownPartError for a part or a board of another vendor.
     """
     vendor = _vendor(name)
-    if vendor is not None:
+    if vendor is not None and find(name) is None:
         why = (
             f"is made by {vendor}; projects are written for parts of AMD (Xilinx), which Vitis HLS and Vivado HLS build"
-            " (--backend vitis|vivado)"
+            " (--backend vitis|vivado), and for ECP5 parts of Lattice (--backend rtl --part lfe5u-25f)"
         )
         raise UnknownPartError(part=name, why=why)
     return _on_board(name)
+
+
+def refuse_hls(part: str) -> None:
+    """Raise UnknownPartError for a part that HLS tools do not build, but RTL with open tools."""
+    device = find(part)
+    if device is not None and device.family == ECP5:
+        why = (
+            "is made by Lattice; HLS projects are written for parts of AMD (Xilinx), which Vitis HLS and Vivado HLS"
+            " build, and this one needs --backend rtl"
+        )
+        raise UnknownPartError(part=part, why=why)
 
 
 def _on_board(name: str) -> str:

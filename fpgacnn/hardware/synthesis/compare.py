@@ -21,11 +21,14 @@ def notes_on(
     yield from _other_target(report, settings)
     yield from _other_network(report, calls)
     yield from _older(report)
+    yield from _uncounted(report)
     yield from _board(report)
     yield from _dissolved(report)
 
 
 def _wrapper(report: SynthesisReport) -> Iterator[str]:
+    if report.csynth is None and any(one.sources for one in report.utilizations):
+        return  # an RTL project, which HLS has no part in
     if report.csynth is None:
         yield "no report of C synthesis of the top function"
     elif report.network is None:
@@ -132,6 +135,12 @@ def _older(report: SynthesisReport) -> Iterator[str]:
                 f"{file} of {date} is older than the C synthesis of {made}: it may be of an earlier version of the"
                 " project"
             )
+
+
+def _uncounted(report: SynthesisReport) -> Iterator[str]:
+    for one in report.utilizations:
+        if one.cells and one.cells.others:
+            yield f"{one.origin.file}: no count has the primitives {', '.join(one.cells.others[:SHOWN])}"
 
 
 def _board(report: SynthesisReport) -> Iterator[str]:

@@ -74,3 +74,31 @@ class Resources:
             "BRAM (18 Kb)": self.bram_18k_blocks,
             "URAM": self.uram,
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetlistCells:
+    """The primitives of a netlist by kind.
+
+    `luts`: look-up tables by their number of inputs. `carry`: carry chains in primitives. `shift_registers`: look-up
+    tables as shift registers. `memory_luts`: look-up tables as memory. `primitives`: every primitive by its name;
+    `others` are those that no count has.
+    """
+
+    luts: Mapping[str, int]
+    carry: int
+    shift_registers: int
+    memory_luts: int
+    primitives: Mapping[str, int]
+    others: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimingPath:
+    """A path between two registers: where it begins and ends, its whole delay, and the part of it in cells."""
+
+    begin: str
+    end: str
+    delay_ns: float
+    cells_ns: float
+    levels: int

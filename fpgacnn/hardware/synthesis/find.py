@@ -44,6 +44,8 @@ class ReportKind(StrEnum):
     EXPORT = "export"
     EXPORT_XML = "export in XML"
     RESULTS = "results of Vivado"
+    NETLIST = "netlist of Yosys"
+    ROUTED = "routed design of nextpnr"
     FOREIGN = "report of another tool"
 
 
@@ -62,6 +64,8 @@ NAMES = (
     (re.compile(r".+_export\.xml|export_(syn|impl)\.xml"), ReportKind.EXPORT_XML),
 )
 SIGNS = (
+    (re.compile(r'\A\{\s*"format": "fpgacnn netlist '), ReportKind.NETLIST),
+    (re.compile(r'\A\{\s*"format": "fpgacnn routed '), ReportKind.ROUTED),
     (HEADING, ReportKind.RESULTS),
     (re.compile(r"^== Synthesis Summary Report of '", re.MULTILINE), ReportKind.SUMMARY),
     (re.compile(r"^== (Vivado|Vitis) HLS Report for '", re.MULTILINE), ReportKind.MODULE),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Protocol, TypeVar
@@ -20,6 +20,8 @@ from fpgacnn.hardware.synthesis.compare import notes_on
 from fpgacnn.hardware.synthesis.figures import Stage
 from fpgacnn.hardware.synthesis.find import Found, ReportKind, find_reports, refuse_foreign, solution_of
 from fpgacnn.hardware.synthesis.layers import adopted, join_layers, network_of, with_netlist
+from fpgacnn.hardware.synthesis.open_tools.documents import read_netlist, read_routed
+from fpgacnn.hardware.synthesis.open_tools.sources import has_rtl, read_sources
 from fpgacnn.hardware.synthesis.placed import Hierarchy, PowerReport, RouteStatus
 from fpgacnn.hardware.synthesis.readers.cosim import read_cosim, read_export_rpt, read_export_xml
 from fpgacnn.hardware.synthesis.readers.firmware import FirmwareCall, ToolSettings, read_calls, read_settings
@@ -44,7 +46,8 @@ from fpgacnn.hardware.synthesis.report import (
 )
 
 Placed = Hierarchy | PowerReport | RouteStatus
-Value = ModuleReport | Summary | DesignSize | Cosim | Export | Utilization | TimingReport | Placed
+ReportValue = ModuleReport | Summary | DesignSize | Cosim | Export | Utilization | TimingReport | Placed
+Value = ReportValue | tuple[Utilization, TimingReport]
 
 READERS: Mapping[ReportKind, Callable[[str, str], Value]] = {
     ReportKind.MODULE: read_hls_rpt,
@@ -62,6 +65,8 @@ READERS: Mapping[ReportKind, Callable[[str, str], Value]] = {
     ReportKind.EXPORT: read_export_rpt,
     ReportKind.EXPORT_XML: read_export_xml,
     ReportKind.RESULTS: read_results_rpt,
+    ReportKind.NETLIST: read_netlist,
+    ReportKind.ROUTED: read_routed,
 }
 
 
@@ -193,6 +198,10 @@ def _read_one(found: Found, pile: _Pile) -> None:
             pile.powers.append(value)
         case RouteStatus():
             pile.routes.append(value)
+        case (used, timing):
+            pile.utilizations.append(used)
+            pile.timings.append(timing)
+            value = used
     pile.files.append(_source(found, value))
 
 
@@ -207,9 +216,11 @@ def _value(found: Found, text: str) -> Value:
         raise ReportUnknownFormError(file=found.name, why=f"it begins with '{first[:FIRST_CHARACTERS]}'") from error
 
 
-def _source(found: Found, value: Value) -> SourceFile:
+def _source(found: Found, value: ReportValue) -> SourceFile:
     tool = value.tool if isinstance(value, ModuleReport) else "Vitis HLS" if isinstance(value, Summary) else None
-    if isinstance(value, Utilization | TimingReport | Export | Placed):
+    if isinstance(value, Utilization | TimingReport):
+        tool = value.tool
+    elif isinstance(value, Export | Placed):
         tool = "Vivado"
     return SourceFile(
         file=found.name,
@@ -261,13 +272,14 @@ def _report(folder: Path, pile: _Pile, settings: ToolSettings, calls: Sequence[F
         for stage in (Stage.SYNTH, Stage.IMPL)
     )
     hierarchy = _nearest_hierarchy(pile.hierarchies, names)
+    latest = impl or synth
     report = SynthesisReport(
         folder=str(folder),
         solution=pile.solution,
-        top=top,
+        top=top or (latest.design if latest and latest.sources else None),
         part=csynth.part if csynth else next((one.part for one in (impl, synth, export) if one), None),
-        tool=csynth.tool if csynth else None,
-        version=csynth.version if csynth else None,
+        tool=csynth.tool if csynth else latest.tool if latest else None,
+        version=csynth.version if csynth else latest.version if latest else None,
         csynth=csynth,
         network=network,
         layers=with_netlist(join_layers(network, modules, summary, calls), hierarchy) if network else (),
@@ -287,7 +299,17 @@ def _report(folder: Path, pile: _Pile, settings: ToolSettings, calls: Sequence[F
         unread=tuple(pile.unread),
         notes=(),
     )
-    return replace(report, notes=tuple(notes_on(report, pile.in_xml, settings, calls)))
+    return replace(report, notes=(*notes_on(report, pile.in_xml, settings, calls), *_other_rtl(folder, report)))
+
+
+def _other_rtl(folder: Path, report: SynthesisReport) -> Iterator[str]:
+    """Notes on reports of open tools whose RTL is not what lies in the folder now."""
+    made = [one for one in report.utilizations if one.sources]
+    if made and has_rtl(folder):
+        digest = read_sources(folder, "report").digest
+        for one in made:
+            if one.sources != digest:
+                yield f"{one.origin.file} is of another version of the RTL than that in the folder"
 
 
 class _Dated(Protocol):

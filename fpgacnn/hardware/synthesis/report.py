@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fpgacnn.errors import printable
-from fpgacnn.hardware.synthesis.figures import FloatRange, IntRange, Origin, Resources, Stage
+from fpgacnn.hardware.synthesis.figures import (
+    FloatRange,
+    IntRange,
+    NetlistCells,
+    Origin,
+    Resources,
+    Stage,
+    TimingPath,
+)
 from fpgacnn.hardware.synthesis.placed import Hierarchy, PowerReport, RouteStatus
 
 
@@ -172,7 +180,10 @@ class DesignSize:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Utilization:
-    """Vivado's report_utilization."""
+    """Vivado's report_utilization, or what Yosys or nextpnr counted; then `cells` are the primitives of a netlist.
+
+    `sources`: the digest of the RTL that Yosys read.
+    """
 
     origin: Origin
     design: str
@@ -186,13 +197,17 @@ class Utilization:
     lut_memory: int | None
     ramb36: int | None
     ramb18: int | None
+    tool: str = "Vivado"
+    cells: NetlistCells | None = None
+    sources: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimingReport:
-    """Vivado's report_timing_summary: worst and total slacks, None if there are no such paths.
+    """Vivado's report_timing_summary, or nextpnr's: worst and total slacks, None if there are no such paths.
 
-    `met`: whether the constraints are met; None if the design has none.
+    `met`: whether the constraints are met; None if the design has none. `paths` are the longest ones, if the tool gives
+    them, and `bitstream` is the file that was written.
     """
 
     origin: Origin
@@ -207,6 +222,10 @@ class TimingReport:
     worst_pulse_width_slack_ns: float | None
     clock_periods_ns: Mapping[str, float]
     met: bool | None
+    tool: str = "Vivado"
+    reached_ns: float | None = None
+    paths: tuple[TimingPath, ...] = ()
+    bitstream: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

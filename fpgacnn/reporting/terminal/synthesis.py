@@ -10,7 +10,7 @@ from rich.text import Text
 from fpgacnn.errors import printable
 from fpgacnn.hardware.synthesis.figures import IntRange, Resources
 from fpgacnn.hardware.synthesis.placed import PowerReport
-from fpgacnn.hardware.synthesis.report import Clock, ModuleReport, SynthesisReport
+from fpgacnn.hardware.synthesis.report import Clock, ModuleReport, SynthesisReport, TimingReport, Utilization
 from fpgacnn.reporting.terminal.columns import FittingTable, Heading, left, right
 
 UNKNOWN = "?"
@@ -28,6 +28,8 @@ def synthesis_report(report: SynthesisReport) -> Iterator[RenderableType]:
     if report.csynth:
         yield speed_line(report.csynth, report)
     yield resource_table(report)
+    yield from (cells_line(one) for one in (report.synth, report.impl) if one and one.cells)
+    yield from (line for one in report.timings if one.reached_ns is not None for line in timing_lines(one))
     if report.layers:
         yield layer_cost_table(report)
     for missing in report.short:
@@ -69,6 +71,35 @@ def speed_line(top: ModuleReport, report: SynthesisReport) -> Text:
     time = network.latency_ns.most if network.latency_ns else None
     latency = f"{ends(network.latency_cycles)} cycles" + (f" ({time / 1000:,.3g} us)" if time else "")
     return Text(f"latency {latency}, a new event every {ends(network.interval_cycles)} cycles; {clock_text(top.clock)}")
+
+
+def cells_line(used: Utilization) -> Text:
+    """The primitives of a netlist by kind."""
+    cells = used.cells
+    assert cells is not None
+    sizes = ", ".join(f"{count:,} {name}" for name, count in cells.luts.items())
+    others = {"carry": cells.carry, "shift registers": cells.shift_registers, "memory LUTs": cells.memory_luts}
+    rest = ", ".join(f"{count:,} {name}" for name, count in others.items())
+    return Text(printable(f"{used.tool}: {sizes}; {rest}"))
+
+
+def timing_lines(timing: TimingReport) -> Iterator[Text]:
+    """The clock that a routed design reaches, its longest path, and its bitstream."""
+    reached, wanted = timing.reached_ns or 0.0, next(iter(timing.clock_periods_ns.values()), None)
+    text = f"routed clock {1000 / reached:.1f} MHz ({reached:.2f} ns)"
+    if wanted is not None and timing.worst_setup_slack_ns is not None:
+        text += f", wanted {1000 / wanted:.1f} MHz: slack {timing.worst_setup_slack_ns:+.2f} ns"
+    yield Text(text)
+    for path in timing.paths[:1]:
+        yield Text(
+            printable(
+                f"longest path: {path.delay_ns:.2f} ns, {path.cells_ns:.2f} of them in {path.levels} cells, from"
+                f" {path.begin} to {path.end}",
+                limit=400,
+            )
+        )
+    if timing.bitstream:
+        yield Text(f"bitstream: {printable(timing.bitstream)}")
 
 
 def clock_text(clock: Clock) -> str:

@@ -1,4 +1,4 @@
-"""`fpgacnn synth`: run the vendor's synthesis tool and read its reports."""
+"""`fpgacnn synth`: run a synthesis tool and read its reports."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import typer
 
 from fpgacnn.cli import options
 
-STEPS = "Steps"
+STEPS = "Steps of HLS"
+OPEN = "Yosys and nextpnr"
 
 
 def synth(
-    project: Annotated[Path, typer.Argument(help="Folder of an hls4ml project, of fpgacnn or not.")],
+    project: Annotated[Path, typer.Argument(help="Folder of a project of fpgacnn, or of any hls4ml project.")],
     csim: Annotated[  # noqa: FBT002  # typer needs a positional bool
         bool, typer.Option("--csim", help="Run the tool's own C simulation too.", rich_help_panel=STEPS)
     ] = False,
@@ -43,9 +44,25 @@ def synth(
     tool: Annotated[
         str | None,
         typer.Option(
-            "--tool", help="vitis-run, vitis_hls or vivado_hls, or its path (also FPGACNN_HLS).", metavar="NAME"
+            "--tool",
+            help="vitis-run, vitis_hls or vivado_hls, or its path (also FPGACNN_HLS); for RTL yosys or nextpnr.",
+            metavar="NAME",
         ),
     ] = None,
+    part: Annotated[
+        str | None,
+        typer.Option("--part", help="Another part than the project's.", metavar="PART", rich_help_panel=OPEN),
+    ] = None,
+    clock: Annotated[
+        float | None,
+        typer.Option(
+            "--clock", help="Another clock period than the project's, in ns.", metavar="NS", rich_help_panel=OPEN
+        ),
+    ] = None,
+    no_dsp: Annotated[  # noqa: FBT002  # typer needs a positional bool
+        bool,
+        typer.Option("--no-dsp", help="Build multipliers of look-up tables.", rich_help_panel=OPEN),
+    ] = False,
     timeout: Annotated[
         float, typer.Option("--timeout", help="Time limit of the tool in seconds.", metavar="S")
     ] = 86_400.0,
@@ -53,9 +70,12 @@ def synth(
     quiet: options.Quiet = False,  # noqa: FBT002  # typer needs a positional bool
     verbose: options.Verbose = False,  # noqa: FBT002  # read by main too
 ) -> int:
-    """Run Vitis HLS or Vivado HLS on a project and read its reports; if complete reports exist, only read them.
+    """Run a synthesis tool on a project and read its reports; if complete reports exist, only read them.
 
-    Exit status 0: done; 1: it does not fit, is too slow in Vivado, or RTL simulation failed; 2: broken reports;
+    An HLS project runs in Vitis HLS or Vivado HLS. An RTL project is mapped to a part's primitives by Yosys, and for
+    ECP5 parts placed and routed by nextpnr, which writes a bitstream.
+
+    Exit status 0: done; 1: it does not fit, misses the clock, or RTL simulation failed; 2: broken reports;
     3: no tool, or the tool failed.
     """
     from fpgacnn import api
@@ -71,6 +91,9 @@ def synth(
             read_only=read_only,
             again=again,
             tool=tool,
+            part=part,
+            clock_ns=clock,
+            dsp=not no_dsp,
             timeout_s=timeout,
             tell=tell,
         )

@@ -1,0 +1,167 @@
+"""Real Yosys and nextpnr on small networks: the netlist computes what the emulator computes, and an ECP5 is routed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+import fpgacnn
+from fpgacnn.design.project import write_files
+from fpgacnn.errors import OpenToolMissingError, SynthesisFailedError
+from fpgacnn.hardware.rtl import backend
+from fpgacnn.hardware.rtl.testbench import bench_files
+from fpgacnn.hardware.synthesis.open_tools.programs import NEXTPNR, YOSYS, find_program
+from fpgacnn.hardware.synthesis.open_tools.yosys import OpenRun, map_design
+from fpgacnn.ir import hardware as hw
+from fpgacnn.ir import source as src
+from fpgacnn.ir.fixed_point import parse_format
+from fpgacnn.ir.source import PoolKind
+from fpgacnn.sim.emulator import ReferenceEmulator
+from tests.support.command import failed, run
+from tests.support.files import tiny_model
+from tests.support.networks import Builder
+from tests.support.rtl import rtl_design
+
+CACHE = {
+    name: os.environ[name] for name in ("YOWASP_CACHE_DIR", "FPGACNN_YOSYS", "FPGACNN_NEXTPNR") if name in os.environ
+}
+
+
+def missing(*wanted: object) -> bool:
+    """Whether a program is not installed; tools/install_tests.sh installs all of them."""
+    try:
+        for one in (YOSYS, NEXTPNR):
+            if one in wanted:
+                find_program(one, Path.cwd())
+    except OpenToolMissingError:
+        return True
+    return False
+
+
+needs_yosys = pytest.mark.skipif(missing(YOSYS), reason="Yosys is not installed (tools/install_tests.sh)")
+needs_nextpnr = pytest.mark.skipif(missing(YOSYS, NEXTPNR), reason="nextpnr is not installed (tools/install_tests.sh)")
+needs_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus Verilog: apt-get install iverilog")
+
+NETLIST_SCRIPT = """import sys
+from pyosys import libyosys
+design = libyosys.Design()
+for line in sys.argv[1:]:
+    libyosys.run_pass(line, design)
+"""
+
+
+def network() -> Builder:
+    """A padded convolution, a pooling, and a dense layer that folds into the pauses behind it."""
+    build = Builder(seed=5)
+    image = build.input((6, 6, 1), "fixed<4,2>")
+    hidden = build.convolution(image, (3, 3, 1, 2), (6, 6, 2), pads=(1, 1, 1, 1))
+    hidden = build.add(hw.Relu(), (6, 6, 2), hidden)
+    build.results[hidden] = parse_format("ufixed<4,2,RND_CONV,SAT>")
+    pool = hw.Pool(kind=PoolKind.MAX, size=(2, 2), strides=(2, 2), pads=(0, 0, 0, 0))
+    flat = build.add(src.Reshape(), (18,), build.add(pool, (3, 3, 2), hidden))
+    build.end(build.dense(flat, 18, 3))
+    return build
+
+
+@needs_yosys
+@needs_icarus
+@pytest.mark.skipif(find_spec("pyosys") is None, reason="Yosys of the package pyosys is not installed")
+@pytest.mark.parametrize(
+    ("command", "models"),
+    [
+        ("synth_xilinx -family xc7 -top myproject -flatten -noiopad -noclkbuf", "xilinx"),
+        ("synth_ecp5 -top myproject -nodsp", "ecp5"),
+    ],
+)
+def test_the_netlist_of_yosys_computes_what_the_emulator_computes(tmp_path: Path, command: str, models: str) -> None:
+    build = network()
+    design, codes = rtl_design(build), build.events(4)
+    project = backend.convert(design)
+    answers = [*ReferenceEmulator(design).run(codes).outputs.values()]
+    write_files(tmp_path, {**project.files, **bench_files(project, codes, answers)})
+    sources = " ".join(str(one.relative_to(tmp_path)) for one in sorted(tmp_path.glob("rtl/**/*.sv")))
+    lines = (f"read_verilog -sv {sources}", command, "write_verilog -noattr tb/netlist.v")
+    subprocess.run([sys.executable, "-c", NETLIST_SCRIPT, *lines], cwd=tmp_path, check=True, capture_output=True)
+    copy_models(models, tmp_path / "tb" / "models")
+    command_words = ["-g2012", "-DNO_INCLUDES", "-Imodels", "-o", "bench", "bench_of_myproject.sv", "netlist.v"]
+    words = [shutil.which("iverilog") or "", *command_words, "models/cells_sim.v"]
+    subprocess.run(words, cwd=tmp_path / "tb", check=True, capture_output=True)
+    done = subprocess.run(
+        [shutil.which("vvp") or "vvp", "-n", "bench"], cwd=tmp_path / "tb", check=True, capture_output=True
+    )
+    assert done.stdout.decode().strip().splitlines()[-1] == "PASS: 4 events, every answer equal"
+
+
+def copy_models(family: str, folder: Path) -> None:
+    """Yosys' models of a family's primitives, without an elaboration task that Icarus Verilog does not read."""
+    spec = find_spec("pyosys")
+    assert spec is not None
+    assert spec.origin is not None
+    shutil.copytree(Path(spec.origin).parent / "share" / family, folder)
+    for file in folder.glob("*.vh"):
+        lines = [line for line in file.read_text().splitlines() if '$error("unsupported' not in line]
+        file.write_text("\n".join(lines))
+
+
+@needs_yosys
+def test_a_broken_netlist_is_one_line_of_yosys(tmp_path: Path) -> None:
+    (tmp_path / "rtl").mkdir()
+    (tmp_path / "rtl" / "myproject.sv").write_text(
+        "module myproject (input a, output b);\n  nothing u (a, b);\nendmodule\n"
+    )
+    wanted = OpenRun(folder=tmp_path, part="xc7a35tcpg236-1", dsp=True, seconds=300, tool="yosys")
+    with pytest.raises(SynthesisFailedError, match=r"Module `\\nothing'.* is not part of the design"):
+        map_design(wanted, str)
+    (tmp_path / "rtl" / "myproject.sv").write_text("module myproject (input a;\n")
+    with pytest.raises(SynthesisFailedError, match=r"rtl/myproject\.sv:1: ERROR: syntax error"):
+        map_design(wanted, str)
+
+
+@needs_nextpnr
+def test_a_network_becomes_a_bitstream_of_an_ecp5(tmp_path: Path) -> None:
+    tiny_model(tmp_path / "m.h5")
+    target = ("--backend", "rtl", "--part", "lfe5u-25f", "--clock", "8", "--no-csim", "--input-type", "fixed<6,2>")
+    assert run(tmp_path, "convert", "m.h5", *target, "-o", "p", "--reference", "none").returncode == 0
+    assert {path.name for path in (tmp_path / "p" / "ecp5").iterdir()} == {"build.sh", "myproject.lpf"}
+    done = run(tmp_path, "synth", "p", extra=CACHE)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "routed clock" in done.stdout
+    report = fpgacnn.synth(tmp_path / "p", read_only=True)
+    assert report.synth is not None
+    assert report.impl is not None
+    assert (report.synth.tool, report.impl.tool) == ("Yosys", "nextpnr-ecp5")
+    assert report.synth.resources.ff == report.impl.resources.ff
+    timing = report.timings[0]
+    assert timing.met
+    assert timing.reached_ns is not None
+    assert timing.reached_ns < 8
+    assert timing.paths[0].delay_ns == pytest.approx(timing.reached_ns, abs=0.5)
+    assert (tmp_path / "p" / "open_prj" / "myproject.bit").read_bytes()[:2] == b"\xff\x00"
+    again = fpgacnn.synth(tmp_path / "p")
+    assert again.notes[0] == "the routed design of this RTL exists and is read; --again runs nextpnr"
+    with (tmp_path / "p" / "rtl" / "myproject.sv").open("a") as file:
+        file.write("// edited\n")
+    stale = fpgacnn.synth(tmp_path / "p", read_only=True)
+    assert "open_prj/nextpnr.rpt is of another version of the RTL than that in the folder" in stale.notes
+
+
+def test_open_tools_refuse_hls_projects_and_options_of_hls(tmp_path: Path) -> None:
+    (tmp_path / "hls").mkdir()
+    (tmp_path / "hls" / "build_prj.tcl").write_text("# HLS\n")
+    for tool in ("yosys", "nextpnr"):
+        line = failed(run(tmp_path, "synth", "hls", "--tool", tool), 2, "FC116")
+        assert f"hls has no RTL for --tool {tool}: rtl/myproject.sv is missing" in line
+    assert "--part, --clock and --no-dsp are for" in failed(run(tmp_path, "synth", "hls", "--no-dsp"), 2, "FC002")
+    (tmp_path / "hls" / "rtl").mkdir()
+    (tmp_path / "hls" / "rtl" / "myproject.sv").write_text("module myproject; endmodule\n")
+    words = ("synth", "hls", "--tool", "yosys")
+    assert "--vsynth and --export are steps of HLS" in failed(run(tmp_path, *words, "--export"), 2, "FC002")
+    assert "was not written by fpgacnn: give --part and --clock" in failed(run(tmp_path, *words), 2, "FC002")
+    amd = ("synth", "hls", "--tool", "nextpnr", "--part", "xc7z020clg400-1", "--clock", "8")
+    assert "it places and routes ECP5 parts only" in failed(run(tmp_path, *amd), 2, "FC115")
