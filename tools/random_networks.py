@@ -1,7 +1,7 @@
 # ruff: noqa: T201  # a script, not a package
 """Random networks that a framework saves and answers, read and compared.
 
-    python tools/random_networks.py --framework keras2|keras3|qkeras|hgq2|onnx|qonnx --count 10000 --seed 0
+    python tools/random_networks.py --framework keras2|keras3|qkeras|channels_first|hgq2|onnx|qonnx --count 10000
     python tools/random_networks.py --framework keras3 --again 4711
     python tools/random_networks.py --framework keras3 --mutants
 

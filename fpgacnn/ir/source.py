@@ -279,13 +279,17 @@ SourceOperation: TypeAlias = Input | Linear | BatchNormalization | Activate | Po
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceLayer:
-    """One layer: `name` as in the file, `kind` its class there, `shape` of its output without the events axis."""
+    """One layer: `name` as in the file, `kind` its class there, `shape` of its output without the events axis.
+
+    The axes of the file's tensor are those of the layer, taken in `order`; None: they are the same.
+    """
 
     name: str
     kind: str
     operation: SourceOperation
     inputs: tuple[str, ...]
     shape: Shape
+    order: tuple[int, ...] | None = None
 
     @property
     def parameters(self) -> int:

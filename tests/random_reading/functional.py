@@ -524,13 +524,20 @@ def _written(model: Any, folder: Path, names: Sequence[str]) -> Path:
     raise ValueError(names)
 
 
-def saved(maker: Maker, folder: Path, steps: int, count: int = N) -> tuple[Any, Saved]:
+def called(model: Any, events: list[Any]) -> Any:
+    """The answers of a model."""
+    return model(events)
+
+
+def saved(
+    maker: Maker, folder: Path, steps: int, count: int = N, run: Callable[[Any, list[Any]], Any] = called
+) -> tuple[Any, Saved]:
     """A random network, and how it is saved as `.h5` or `.keras`, with the framework's answers for `count` events."""
     random, model = maker.random, maker.model(steps)
     randomized(model, random)
     path = _written(model, folder, ("m.h5", "m.keras") if random.random() < 0.5 else ("m.keras", "m.h5"))
     events = [random.integers(-GRID, GRID, size=(count, *shape_of(one)), endpoint=True) / GRID for one in model.inputs]
-    answers = model([one.astype(np.float32) for one in events])
+    answers = run(model, [one.astype(np.float32) for one in events])
     listed = answers if isinstance(answers, list | tuple) else [answers]
     found = Saved(
         path=path,

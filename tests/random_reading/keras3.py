@@ -28,11 +28,13 @@ def make(seed: int, folder: Path) -> Saved:
     keras.backend.clear_session(free_memory=False)  # collecting garbage takes most of the time
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Keras warns that HDF5 is old
-        maker = Maker(random=np.random.default_rng(seed), keras=keras, functions=_functions(keras.ops))
+        maker = Maker(random=np.random.default_rng(seed), keras=keras, functions=functions(keras.ops))
         return saved(maker, folder, steps=2 + seed % 5, count=EVENTS)[1]
 
 
-def _functions(ops: Any) -> Functions:
+def functions(ops: Any) -> Functions:
+    """Keras' operations by the words of this package."""
+
     def split(x: Any, sizes: int | list[int], axis: int) -> Any:
         ends = sizes if isinstance(sizes, int) else list(itertools.accumulate(sizes))[:-1]
         return ops.split(x, ends, axis=axis)

@@ -43,6 +43,7 @@ FRAMEWORKS = {
     "keras2": "tests.random_reading.keras2",
     "qkeras": "tests.random_reading.qkeras_files",
     "keras3": "tests.random_reading.keras3",
+    "channels_first": "tests.random_reading.channels_first",
     "hgq2": "tests.random_reading.hgq2",
     "onnx": "tests.random_reading.onnx_files",
     "qonnx": "tests.random_reading.qonnx_files",

@@ -13,15 +13,16 @@ from unittest import mock
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgacnn.frontends.keras.context import LayerContext
+from fpgacnn.frontends.keras.context import LayerContext, ParsedOperation, Parser
 from fpgacnn.frontends.keras.layer_config import Json, LayerConfig
-from fpgacnn.frontends.keras.operations import linear, slicing
+from fpgacnn.frontends.keras.operations import channels_first, linear, slicing
 from fpgacnn.ir.source import FloatArray
 from fpgacnn.passes.precision.exact_steps.step_functions import StepFunction
 
 _index = slicing._part
 _constant = linear.constant
 _levels = StepFunction.levels
+_first = channels_first.parse
 
 COARSE = 4
 """Fraction bits to which the mutant rounds the argument of a step function."""
@@ -42,6 +43,11 @@ def _constant_by_size(context: LayerContext, value: Json, key: str) -> FloatArra
 def _levels_of_rounded(self: StepFunction, values: FloatArray, channels: NDArray[np.int64]) -> FloatArray:
     """The argument of a step function is rounded, as for the index of a table."""
     return _levels(self, np.ldexp(np.rint(np.ldexp(values, COARSE)), -COARSE), channels)
+
+
+def _flatten_as_it_is(context: LayerContext, parser: Parser) -> list[ParsedOperation]:
+    """Flatten takes the values in the order of channels first, which Keras moves to the end before."""
+    return parser(context) if context.kind == "Flatten" else _first(context, parser)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +72,12 @@ MUTANTS: Mapping[str, Mutant] = {
         attribute=_constant.__name__,
         mistake=_constant_by_size,
         frameworks=frozenset({"keras2", "keras3"}),
+    ),
+    "flatten": Mutant(
+        owner=channels_first,
+        attribute=_first.__name__,
+        mistake=_flatten_as_it_is,
+        frameworks=frozenset({"channels_first"}),
     ),
     "steps": Mutant(
         owner=StepFunction,

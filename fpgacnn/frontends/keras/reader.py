@@ -19,6 +19,7 @@ from fpgacnn.errors import (
     WeightsError,
 )
 from fpgacnn.frontends.files import FileKind, digest, sniff
+from fpgacnn.frontends.keras.chain import LayerChain
 from fpgacnn.frontends.keras.context import LayerContext, ParsedOperation
 from fpgacnn.frontends.keras.dtypes import is_half
 from fpgacnn.frontends.keras.files import archive, hdf5
@@ -26,7 +27,9 @@ from fpgacnn.frontends.keras.files.positional import PositionalWeights, is_posit
 from fpgacnn.frontends.keras.graph import MAX_JSON, parse_json, read_graph
 from fpgacnn.frontends.keras.layer_config import Json
 from fpgacnn.frontends.keras.layer_graph import LayerCall, LayerGraph
+from fpgacnn.frontends.keras.operations.channels_first import CHANNELS_FIRST
 from fpgacnn.frontends.keras.operations.layers import CODE_CARRIERS, NO_OPERATION, hint, is_known, parse_layer
+from fpgacnn.frontends.keras.orders import Held
 from fpgacnn.frontends.keras.saved_model.folder import SavedModelFolder, files_of
 from fpgacnn.frontends.result import MAX_AXES, MAX_VALUES, ReadResult
 from fpgacnn.ir.source import Activate, FloatArray, Input, Quantizer, Shape, SourceLayer, weights_of
@@ -174,41 +177,44 @@ def _read(graph: LayerGraph, path: Path, sha256: str, version: Json, weights: We
     framework = f"Keras {version}" if isinstance(version, str) else "Keras, unknown version"
     major = re.match(r"\d", version) if isinstance(version, str) else None
     keras = int(major[0]) if major else None
-    stands_for: dict[str, str] = {}
-    shapes: dict[str, Shape] = {}
-    layers: list[SourceLayer] = []
+    held: dict[str, Held] = {}
+    chain = LayerChain(
+        keeps_orders=any(use.settings.get("data_format") == CHANNELS_FIRST for use in graph.uses),
+        reserved={use.name for use in graph.uses},
+    )
     dropped: list[tuple[str, str]] = []
     refusals: list[tuple[str, str, FpgacnnError]] = []
     unresolved: list[tuple[str, str]] = []
     for use in graph.uses:
         try:
             _refuse_by_class(use)
-            if not all(name in stands_for for name in use.inputs):
+            if not all(name in held for name in use.inputs):
                 unresolved.append((use.name, use.kind))
                 continue
-            steps = _steps(use, tuple(shapes[name] for name in use.inputs), weights, keras)
+            inputs = tuple(held[name] for name in use.inputs)
+            steps = _steps(use, tuple(one.shape for one in inputs), weights, keras)
         except FpgacnnError as error:
             refusals.append((use.name, use.kind, error))
             continue
         if not steps:
             dropped.append((use.name, use.kind))
-            stands_for[use.name], shapes[use.name] = stands_for[use.inputs[0]], shapes[use.inputs[0]]
+            held[use.name] = inputs[0]
             continue
-        layers += _chain(use, steps, tuple(stands_for[name] for name in use.inputs))
-        stands_for[use.name], shapes[use.name] = use.name, steps[-1].shape
-    if len({layer.name for layer in layers}) != len(layers):
+        held[use.name] = chain.add(use, steps, inputs)
+    if len({layer.name for layer in chain.layers}) != len(chain.layers):
         raise GraphError(file=path, why="two layers have the same name")
-    refusals += _halves(graph, layers)
+    refusals += _halves(graph, chain.layers)
     ends = (*graph.inputs, *graph.outputs)
-    if not refusals and not all(name in stands_for for name in ends):
+    if not refusals and not all(name in held for name in ends):
         raise GraphError(file=path, why="an input or output of the model is no layer")
+    outputs = tuple(chain.output(name, held[name]) if name in held else name for name in graph.outputs)
     return ReadResult(
         name=path.stem,
         digest=sha256,
         framework=framework,
-        layers=tuple(layers),
+        layers=tuple(chain.layers),
         inputs=graph.inputs,
-        outputs=tuple(stands_for.get(name, name) for name in graph.outputs),
+        outputs=outputs,
         dropped=tuple(dropped),
         refusals=tuple(refusals),
         unresolved=tuple(unresolved),
@@ -269,15 +275,3 @@ def _check_size(use: LayerCall, shape: Shape) -> None:
         raise TooLargeError(
             file=use.settings.file, where=f"layer '{use.name}'", seen=f"{prod(shape)} values an event", limit=MAX_VALUES
         )
-
-
-def _chain(use: LayerCall, steps: list[ParsedOperation], inputs: tuple[str, ...]) -> list[SourceLayer]:
-    """The operations of one layer as nodes; the last one has the layer's name, those before it a suffix."""
-    nodes: list[SourceLayer] = []
-    for number, step in enumerate(steps):
-        last = number == len(steps) - 1
-        name = use.name if last else f"{use.name}/{number}"
-        given = inputs if step.reads is None else (inputs[step.reads],)
-        nodes.append(SourceLayer(name=name, kind=use.kind, operation=step.operation, inputs=given, shape=step.shape))
-        inputs = (name,) if step.reads is None else (*inputs[: step.reads], name, *inputs[step.reads + 1 :])
-    return nodes

@@ -102,7 +102,9 @@ class Opinion:
                 continue
             if view is not None and tensor.size == len(tensor) * view.size:
                 turned = tensor.reshape(len(tensor), *(view.layer_shape[axis] for axis in view.order))
-                tensor = turned.transpose(0, *(axis + 1 for axis in np.argsort(view.order)))
+                tensor = _in_layer(turned, view.order)
+            elif layer.order is not None and tensor.ndim == len(layer.order) + 1:
+                tensor = _in_layer(tensor, layer.order)
             found[layer.name] = tensor
         return {**found, **dict(zip(self.network.outputs, answers.outputs, strict=False))}
 
@@ -122,6 +124,11 @@ class Opinion:
                 [one[piece].astype(np.float64) for one in self.values],
                 {name: one[piece] for name, one in shown.items()},
             )
+
+
+def _in_layer(tensor: FloatArray, order: Sequence[int]) -> FloatArray:
+    """A framework's result (events, ...shape in the file) with the axes of the layer, whose `order` it has."""
+    return tensor.transpose(0, *(axis + 1 for axis in np.argsort(order)))
 
 
 def hardware_report(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -52,7 +52,8 @@ def answer_of(
         warnings.simplefilter("ignore")
         results = _results(modules, model) if layers else {}
         probe = modules.keras.Model(model.inputs, [*model.outputs, *results.values()])
-        arrays = _predict(probe, inputs, batch)
+        run = _compiled if any(map(_is_channels_first, _layers(modules, model))) else _predict
+        arrays = run(modules, probe, inputs, batch)
     outputs = len(model.outputs)
     return KerasAnswer(
         outputs=tuple(arrays[:outputs]),
@@ -122,7 +123,31 @@ def _listed(results: Any) -> list[Any]:
     return list(results) if isinstance(results, list | tuple) else [results]
 
 
-def _predict(model: KerasModel, inputs: Sequence[NDArray[Any]], batch: int) -> list[FloatArray]:
+def _layers(modules: Keras, model: KerasModel) -> Iterator[Any]:
+    """All layers, those of inner models too."""
+    for layer in model.layers:
+        yield layer
+        if isinstance(layer, modules.keras.Model):
+            yield from _layers(modules, layer)
+
+
+def _is_channels_first(layer: Any) -> bool:
+    inner = getattr(layer, "layer", layer)  # that of a wrapper
+    return getattr(inner, "data_format", None) == "channels_first"
+
+
+def _predict(_modules: Keras, model: KerasModel, inputs: Sequence[NDArray[Any]], batch: int) -> list[FloatArray]:
     answer = model.predict(list(inputs), batch_size=batch, verbose=0)
     arrays = answer if isinstance(answer, list) else [answer]
     return [np.asarray(array, dtype=np.float64) for array in arrays]
+
+
+def _compiled(modules: Keras, model: KerasModel, inputs: Sequence[NDArray[Any]], batch: int) -> list[FloatArray]:
+    """The answers through XLA: TensorFlow's own kernels do not have channels first without a GPU."""
+    run, count = modules.tf.function(model, jit_compile=True), len(inputs[0])
+    pieces = []
+    for start in range(0, count, batch):
+        given = [modules.tf.constant(one[start : start + batch], modules.tf.float32) for one in inputs]
+        answer = run(given if len(given) > 1 else given[0], training=False)
+        pieces.append([np.asarray(one, np.float64) for one in (answer if isinstance(answer, list) else [answer])])
+    return [np.concatenate(parts) for parts in zip(*pieces, strict=True)]

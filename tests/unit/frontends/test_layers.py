@@ -445,10 +445,10 @@ KERAS_INT8 = {"class_name": "QuantizedDTypePolicy", "config": {"mode": "int8", "
 
 REFUSALS: list[tuple[Entry, tuple[int, ...], type[FpgacnnError], str]] = [
     (
-        entry("Conv2D", "l", **CONV2D, data_format="channels_first"),
+        entry("Conv2D", "l", **CONV2D, data_format="NCHW"),
         (5, 5, 2),
         UnsupportedOptionError,
-        "l: data_format='channels_first' is not supported",
+        "l: data_format='NCHW' is not supported",
     ),
     (
         entry("Dense", "l", units=3, dtype={"class_name": ["Policy"]}, weights=linear(5, 3)),

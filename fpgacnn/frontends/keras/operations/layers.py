@@ -15,7 +15,7 @@ from fpgacnn.frontends.keras.dtypes import refuse_quantized
 from fpgacnn.frontends.keras.hgq import hgq1, hgq2, hgq2_merges
 from fpgacnn.frontends.keras.layer_config import LayerConfig, short_name
 from fpgacnn.frontends.keras.nodes import AUGMENTATIONS
-from fpgacnn.frontends.keras.operations import activations, functions, linear, shaping
+from fpgacnn.frontends.keras.operations import activations, channels_first, functions, linear, shaping
 from fpgacnn.frontends.keras.serialized import layer_class
 
 CODE_CARRIERS = frozenset(
@@ -88,6 +88,13 @@ HINTS: Mapping[str, str] = {
 """Words for refused classes that people meet often."""
 
 
+_ONLY_LAST = frozenset(
+    {*hgq1.PARSERS, *hgq2.PARSERS, *hgq2_merges.PARSERS, "QConv2DBatchnorm", "QDepthwiseConv2DBatchnorm"}
+)
+"""Classes that are read with channels last only: of HGQ, whose quantizers differ along axes, and those of QKeras that
+fold a normalization of the last axis into the kernel."""
+
+
 def parse_layer(context: LayerContext) -> list[ParsedOperation]:
     """The operations of one layer, in order.
 
@@ -98,11 +105,13 @@ def parse_layer(context: LayerContext) -> list[ParsedOperation]:
     parser = PARSERS.get(context.kind)
     if parser is None:
         raise UnsupportedLayerError(layer=context.name, kind=context.kind, why=hint(context.kind))
-    if context.settings.get("data_format") not in (None, "channels_last"):
-        found = printable(repr(context.settings.get("data_format")))
-        raise context.settings.unsupported(f"data_format={found} is not supported", "train with channels last")
     refuse_quantized(context.settings)
-    return parser(context)
+    if context.settings.get("data_format") in (None, "channels_last"):
+        return parser(context)
+    if channels_first.is_channels_first(context) and context.kind not in _ONLY_LAST:
+        return channels_first.parse(context, parser)
+    found = printable(repr(context.settings.get("data_format")))
+    raise context.settings.unsupported(f"data_format={found} is not supported", "train with channels last")
 
 
 def hint(kind: str) -> str:

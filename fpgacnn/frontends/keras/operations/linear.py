@@ -164,6 +164,11 @@ def _folded(context: LayerContext, channels: int) -> _Folded:
     """The batch normalization inside a `...Batchnorm` layer; empty for others."""
     if not context.kind.endswith("Batchnorm"):
         return {}
+    rank, axis = len(context.input), context.settings.get("axis", -1)
+    if axis not in (-1, rank, [-1], [rank]):
+        raise context.settings.unsupported(
+            f"its batch normalization along axis {axis!r} is not supported", "normalize the axis of its filters"
+        )
     quantizer = parse_quantizer(context.settings.get("bias_quantizer"), layer=context.name)
     return {"folded": _statistics(context, channels, quantized=False), "folded_bias_quantizer": quantizer}
 
@@ -330,13 +335,9 @@ def line(
     if not set(axes) - {last}:
         return [_channel_line(shape, [one.reshape(-1, shape[-1])[0] for one in arrays])]
     if len(axes) == 1:
-        turned, swap = _turned(shape, axes[0]), src.Permute(axes=_swapped(len(shape), axes[0]))
-        per_channel = [one.transpose(swap.axes).reshape(-1, turned[-1])[0] for one in arrays]
-        return [
-            ParsedOperation(operation=swap, shape=turned),
-            _channel_line(turned, per_channel),
-            ParsedOperation(operation=swap, shape=shape),
-        ]
+        turn, back = _turns(shape, axes[0])
+        per_channel = [np.moveaxis(one, axes[0], -1).reshape(-1, shape[axes[0]])[0] for one in arrays]
+        return [turn, _channel_line(turn.shape, per_channel), back]
     flat = _channel_line((prod(shape),), [one.reshape(-1) for one in arrays])
     return [
         ParsedOperation(operation=src.Reshape(), shape=flat.shape),
@@ -366,17 +367,15 @@ def batch_normalization(context: LayerContext) -> list[ParsedOperation]:
     operation = src.BatchNormalization(statistics=statistics)
     if last == len(shape) - 1:
         return [ParsedOperation(operation=operation, shape=shape), *embedded(context, shape)]
-    turn = ParsedOperation(operation=src.Permute(axes=_swapped(len(shape), last)), shape=_turned(shape, last))
-    back = ParsedOperation(operation=src.Permute(axes=_swapped(len(shape), last)), shape=shape)
+    turn, back = _turns(shape, last)
     return [turn, ParsedOperation(operation=operation, shape=turn.shape), back, *embedded(context, shape)]
 
 
-def _swapped(rank: int, axis: int) -> tuple[int, ...]:
-    """The axes with one and the last exchanged."""
-    axes = [*range(rank)]
-    axes[axis], axes[-1] = axes[-1], axes[axis]
-    return tuple(axes)
-
-
-def _turned(shape: src.Shape, axis: int) -> src.Shape:
-    return tuple(shape[one] for one in _swapped(len(shape), axis))
+def _turns(shape: src.Shape, axis: int) -> tuple[ParsedOperation, ParsedOperation]:
+    """One axis moved behind the others, and moved back."""
+    order = (*(one for one in range(len(shape)) if one != axis), axis)
+    back = tuple(order.index(one) for one in range(len(shape)))
+    return (
+        ParsedOperation(operation=src.Permute(axes=order), shape=tuple(shape[one] for one in order)),
+        ParsedOperation(operation=src.Permute(axes=back), shape=shape),
+    )
