@@ -20,6 +20,7 @@ from fpgacnn.api.projects import (
     verify_models,
 )
 from fpgacnn.api.reports import compare, compare_hls4ml, inspection_document, json_text, report
+from fpgacnn.api.studies import explore
 from fpgacnn.records.display import Displayed
 
 
@@ -43,6 +44,7 @@ __all__ = [
     "doctor",
     "estimate",
     "explain",
+    "explore",
     "fit",
     "freeze",
     "inspect",

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, TypeVar, Unpack, cast
 
+from fpgacnn.api.ranges import LARGEST_WHOLE, RANGES
 from fpgacnn.errors import ArgumentError, FileMissingError, FpgacnnError, InternalError, OutOfMemoryError
-from fpgacnn.system.number_range import NumberRange
 
 if TYPE_CHECKING:
     import numpy as np
@@ -117,6 +117,7 @@ ACCEPTED: Mapping[str, Callable[[object], bool]] = {
     ),
     "Progress": callable,
     "Watch": callable,
+    "WatchStudy": callable,
     "Advance": callable,
     "Tell": callable,
 }
@@ -124,27 +125,6 @@ ACCEPTED: Mapping[str, Callable[[object], bool]] = {
 
 TYPE_NAMES = {"EventData": "path, array or dict of arrays", "Path": "path", "Literal['auto']": "'auto'"}
 """Type -> its name in messages, if that is another word."""
-
-
-MAX_SECONDS = 2e6
-"""The longest time limit, 23 days: the kernel waits for at most 2^31 milliseconds."""
-
-LARGEST_WHOLE = (1 << 62) - 1
-RANGES: Mapping[str, tuple[str, NumberRange]] = {
-    "timeout_s": ("a time limit in seconds", NumberRange(1e-3, MAX_SECONDS)),
-    "csim_events": ("a number of events for C simulation", NumberRange(0, 1 << 40)),
-    "events": ("a number of events", NumberRange(1, 1 << 40)),
-    "threads": ("a number of threads", NumberRange(1, 1 << 12)),
-    "at_once": ("a number of models at once", NumberRange(1, 1 << 12)),
-    "epochs": ("a number of epochs", NumberRange(0, 1 << 31)),
-    "batch": ("a batch", NumberRange(1, 1 << 31)),
-    "learning_rate": ("a learning rate", NumberRange(0.0, 1e3)),
-    "patience": ("a patience in epochs", NumberRange(1, 1 << 31)),
-    "sparsity": ("a fraction of zeros", NumberRange(0.0, 0.99)),
-    "seed": ("a seed", NumberRange(0, (1 << 32) - 1)),
-    "sqnr_db": ("a ratio in dB", NumberRange(0.0, 1e3)),
-}
-"""Argument -> its name in messages, and its range; other numbers are checked where they are used."""
 
 
 def checked(function: Function) -> Function:

@@ -55,11 +55,14 @@ def convert(
     reference: str | None = None,
     profile: bool = False,
     timeout_s: float = 900.0,
+    point: int | None = None,
     progress: Progress | None = None,
     **options: Unpack[ModelOptions],
 ) -> RunRecord:
     """Convert a model file to an HLS project, and prove the project by C simulation.
 
+    `model` may be the folder of a study of `explore`, with `point`, the number of one of its points. Then the study
+    decides network and target, and no option of them may be given; without `input`, events are its test part.
     `output`: the project folder. `input`: events, real numbers (events, ...shape) of each input, as a path, an array or
     a dict of arrays. `float_model`: the float network whose quality is compared.
     `csim_events`: "auto" sends 1,000 events through C simulation, fewer of large networks; None all; 0 none.
@@ -72,6 +75,7 @@ def convert(
 
     Raises FpgacnnError; then nothing new is on disk.
     """
+    from fpgacnn.api.studies import refuse_given, refuse_study
     from fpgacnn.errors import UsageError
     from fpgacnn.hardware.board.boards import find_board
     from fpgacnn.pipeline.request import CSIM_EVENTS, parse_reference
@@ -79,7 +83,9 @@ def convert(
     from fpgacnn.system.progress import silent
 
     found = None if board is None else find_board(board)
-    if found is not None:
+    if point is not None:
+        refuse_given(options, unlisted_part=unlisted_part)
+    if point is None and found is not None:
         if options.get("part") is not None or options.get("clock_ns") is not None or unlisted_part:
             raise UsageError(
                 what=f"board {found.name} gives part and clock, and excludes part, clock and unlisted_part"
@@ -99,6 +105,11 @@ def convert(
         board=found,
         reference=parse_reference(reference),
     )
+    if point is not None:
+        from fpgacnn.jobs.explore.convert_point import convert_point
+
+        return convert_point(Path(model), point, request, progress or silent)
+    refuse_study(model)
     return run(request, progress or silent)
 
 

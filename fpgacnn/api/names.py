@@ -8,6 +8,8 @@ from fpgacnn.design import BackendName, IoType, Strategy, Target
 from fpgacnn.design.design import DEFAULT_IO
 
 if TYPE_CHECKING:  # records of commands whose libraries are imported when they are called
+    from fpgacnn.jobs.explore.record import ExploreRecord, StudyProgress  # noqa: TC004  # as above
+    from fpgacnn.jobs.explore.run import WatchStudy  # noqa: TC004  # as above
     from fpgacnn.jobs.golden import LockedRecord  # noqa: TC004  # exported for annotations
     from fpgacnn.jobs.quantize.record import QuantizeRecord  # noqa: TC004  # as above
     from fpgacnn.training.keras.loop import Epoch, Watch  # noqa: TC004  # as above
@@ -16,10 +18,13 @@ __all__ = [
     "DEFAULT_IO",
     "BackendName",
     "Epoch",
+    "ExploreRecord",
     "IoType",
     "LockedRecord",
     "QuantizeRecord",
     "Strategy",
+    "StudyProgress",
     "Target",
     "Watch",
+    "WatchStudy",
 ]

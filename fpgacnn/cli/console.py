@@ -18,7 +18,7 @@ from fpgacnn.errors import printable
 from fpgacnn.system.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from fpgacnn.api.names import Epoch, Watch
+    from fpgacnn.api.names import Epoch, StudyProgress, Watch, WatchStudy
 
 WIDE_WHERE_PIPED = 200
 SHOWN_OF_A_LINE = 100
@@ -108,6 +108,31 @@ def epochs_shown(*, quiet: bool) -> Watch | None:
         )
 
     return watch
+
+
+@contextmanager
+def study_shown(*, quiet: bool) -> Iterator[WatchStudy | None]:
+    """A line with the trials done, the best numbers so far, the rate and the time left; on terminals, unless quiet."""
+    console = err()
+    if quiet or not console.is_terminal:
+        yield None
+        return
+    with console.status("...") as status:
+
+        def watch(now: StudyProgress) -> None:
+            rate = 60.0 * now.computed / max(now.seconds, 1e-9)
+            best = ", ".join(f"{name} {value:.4g}" for name, value in now.best.items())
+            left = now.seconds_left
+            if left is None and now.wanted is not None and now.computed:
+                left = (now.wanted - now.done) * now.seconds / now.computed
+            time_left = "" if left is None else f", {left:,.0f} s left"
+            of = "" if now.wanted is None else f" of {now.wanted:,}"
+            status.update(
+                f"{now.done:,}{of} points, best {best or 'none within the limits'}"
+                f" [dim]{rate:,.0f} points a minute (post-training){time_left}[/]"
+            )
+
+        yield watch
 
 
 @contextmanager

@@ -52,7 +52,7 @@ def common(
 def application() -> typer.Typer:
     """The typer application with every command."""
     from fpgacnn.cli.commands.help import demo, doctor, explain
-    from fpgacnn.cli.commands.model import compare_hls4ml, convert, estimate, fit, inspect, quantize
+    from fpgacnn.cli.commands.model import compare_hls4ml, convert, estimate, explore, fit, inspect, quantize
     from fpgacnn.cli.commands.project import board, compare, freeze, report, simulate, synth, verify
 
     commands = (
@@ -63,6 +63,7 @@ def application() -> typer.Typer:
         verify.verify,
         estimate.estimate,
         fit.fit,
+        explore.explore,
         board.board,
         synth.synth,
         freeze.freeze,

@@ -115,7 +115,12 @@ from fpgacnn.errors.training import (
     DivergedError,
     LabelsError,
     NotExportableError,
+    StudyError,
+    StudyInUseError,
+    StudyStorageError,
     TooFewEventsError,
+    WorkerDiffersError,
+    WorkersLostError,
 )
 
 __all__ = [
@@ -194,6 +199,9 @@ __all__ = [
     "RtlTargetError",
     "RtlUnsupportedError",
     "ShapeError",
+    "StudyError",
+    "StudyInUseError",
+    "StudyStorageError",
     "SynthesisFailedError",
     "SynthesisLeftNothingError",
     "SynthesisToolMissingError",
@@ -213,6 +221,8 @@ __all__ = [
     "WeightsError",
     "WidthLimitError",
     "WidthsNeededError",
+    "WorkerDiffersError",
+    "WorkersLostError",
     "WrapperFormError",
     "WrapperFrameError",
     "WriteError",

@@ -1,4 +1,4 @@
-"""Quantizing of float networks, and data for it."""
+"""Quantizing and exploring of float networks, and the data for both."""
 
 from __future__ import annotations
 
@@ -135,5 +135,104 @@ class BudgetError(FpgacnnError):
             "the limit is not positive",
             budget="ebops=-5",
             why="the limit must be positive",
+        ),
+    )
+
+
+class StudyError(FpgacnnError):
+    """The folder is not a study of `fpgacnn explore`, is damaged, or was made with another model, data or options."""
+
+    code = "FC150"
+    message = "{folder}: {why}"
+    cure = "give the command that made the study, or another folder"
+    ways = (
+        way(
+            "fpgacnn explore float.h5 --data digits -o study --seed 2",
+            "the study was made with other options",
+            folder="study",
+            why="it was made with seed 1, not 2",
+        ),
+        way(
+            "fpgacnn convert study --point 17",
+            "the folder is no study",
+            folder="study",
+            why="not a study (fpgacnn-study.json is missing)",
+        ),
+        way(
+            "fpgacnn report study -o study.html",
+            "a file of the study was damaged",
+            folder="study",
+            why="000003.json is damaged: Expecting value: line 1 column 1 (char 0)",
+        ),
+    )
+
+
+class StudyInUseError(FpgacnnError):
+    """Another command is searching in the same study; two at once would compute the same trials."""
+
+    code = "FC151"
+    message = "{folder}: another command is working on this study"
+    cure = "wait until it ends; more --workers, or a cluster with --scheduler, make one search faster"
+    ways = (way("fpgacnn explore float.h5 --data digits -o study", "the same command still runs", folder="study"),)
+
+
+class StudyStorageError(FpgacnnError):
+    """The storage of Optuna cannot be opened or written, or has other trials than the study."""
+
+    code = "FC152"
+    exit_status = 3
+    message = "storage {storage}: {why}"
+    cure = "the study itself is kept: start the database or free space, and give the same command again"
+    ways = (
+        way(
+            "fpgacnn explore float.h5 --data digits -o study --storage postgresql://me@host/studies",
+            "the database does not answer",
+            storage="postgresql://me@host/studies",
+            why="connection failed: Connection refused",
+        ),
+        way(
+            "fpgacnn explore float.h5 --data digits -o study",
+            "the folder was replaced by an older copy, and the storage was not",
+            storage="sqlite",
+            why="it has 200 trials of a study of 150: the folder was replaced by an older copy",
+        ),
+    )
+
+
+class WorkersLostError(FpgacnnError):
+    """The scheduler or its workers cannot be reached, or died again and again; finished trials are kept."""
+
+    code = "FC153"
+    exit_status = 3
+    message = "{where}: {why}"
+    cure = "start the scheduler and its workers, and give the same command again: it continues"
+    ways = (
+        way(
+            "fpgacnn explore float.h5 --data digits -o study --scheduler tcp://node1:8786",
+            "the scheduler does not run",
+            where="scheduler tcp://node1:8786",
+            why="Timed out trying to connect to tcp://node1:8786 after 10 s",
+        ),
+        way(
+            "fpgacnn explore float.h5 --data digits -o study --scheduler cluster.json",
+            "no worker has joined the scheduler",
+            where="scheduler cluster.json",
+            why="no worker within 10 s",
+        ),
+    )
+
+
+class WorkerDiffersError(FpgacnnError):
+    """A worker has another version of fpgacnn or of a library, so its results could differ."""
+
+    code = "FC154"
+    message = "{where}: a worker has {what}"
+    cure = "install the same versions on all machines: python -m pip freeze lists those here"
+    ways = (
+        way(
+            "fpgacnn explore float.h5 --data digits -o study --scheduler tcp://node1:8786",
+            "a worker runs in another environment",
+            where="scheduler tcp://node1:8786",
+            what="numpy 2.3.0, not 2.4.6",
         ),
     )

@@ -14,7 +14,7 @@ from fpgacnn.passes.widths.widths import Part, fold_normalizations, is_float, po
 from fpgacnn.pipeline.calibration import Calibration, calibrate
 from fpgacnn.pipeline.inputs import Events, choose_formats, input_shapes, read_events
 from fpgacnn.pipeline.remarks import unused_widths
-from fpgacnn.pipeline.request import Request
+from fpgacnn.pipeline.request import AssignedWidths, Request
 from fpgacnn.pipeline.test_vectors import own_events
 from fpgacnn.sim.source_reference import answers_by_chunk
 
@@ -33,6 +33,8 @@ def with_widths(network: SourceModel, request: Request, events: Events | None) -
     float_network = frontends.load(request.float_model) if request.float_model else network
     if [*input_shapes(float_network).values()] != [*input_shapes(network).values()]:
         raise UsageError(what=f"{request.float_model} has other input shapes than {request.model}")
+    if request.assigned is not None:
+        return _assigned(network, float_network, request.assigned, given=request.float_model is not None)
     if (request.widths is None and request.calibration is None) or not is_float(network):
         return WidthAssignment(
             network=network,
@@ -63,6 +65,18 @@ def with_widths(network: SourceModel, request: Request, events: Events | None) -
         network=with_quantizers(folded, uniform(folded, request.widths, seen)),
         float_network=compared,
         notes=tuple(notes),
+    )
+
+
+def _assigned(
+    network: SourceModel, float_network: SourceModel, widths: AssignedWidths, *, given: bool
+) -> WidthAssignment:
+    """The network with quantizers that were chosen before; `given`: the user gave a float network to compare with."""
+    folded = fold_normalizations(network)
+    return WidthAssignment(
+        network=with_quantizers(folded, widths.quantizers),
+        float_network=float_network if given else folded,
+        notes=(f"float network: the quantizers of {widths.origin}; the promises are about the network with these",),
     )
 
 

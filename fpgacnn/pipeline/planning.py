@@ -112,7 +112,9 @@ def read_given_events(request: Request, network: SourceModel) -> Events | None:
 
 
 def choose_inputs(trained: WidthAssignment, events: Events | None, request: Request) -> tuple[InputChoice, ...]:
-    """Choose the format of every input."""
+    """Choose the format of every input, unless a study has chosen them."""
+    if request.assigned is not None:
+        return request.assigned.inputs
     return choose_formats(trained.network, events, request.input_type)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -12,8 +13,10 @@ from fpgacnn.errors import UnknownNameError, UsageError
 from fpgacnn.hardware.board.boards import Board
 from fpgacnn.hardware.devices import completed, refuse_hls
 from fpgacnn.hardware.estimation.fifo_choice import FifoChoice
+from fpgacnn.ir.source import Quantizer
 from fpgacnn.passes.quantization import SoftmaxChoice
-from fpgacnn.passes.widths.widths import Widths
+from fpgacnn.passes.widths.widths import Point, Widths
+from fpgacnn.pipeline.inputs import InputChoice
 from fpgacnn.system.npz import ArraySource
 
 CSIM_EVENTS = 1000
@@ -50,6 +53,15 @@ def parse_reference(word: str | None) -> Reference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AssignedWidths:
+    """Quantizers and input formats that were chosen before; `origin` says by what, for notes and reasons."""
+
+    quantizers: Mapping[Point, Quantizer]
+    inputs: tuple[InputChoice, ...]
+    origin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One conversion: the model, the events, the target, and how much is checked.
 
@@ -61,7 +73,7 @@ class Request:
     all); 0 leaves C simulation out. `scaled`: a large network gets fewer events, as many as take minutes.
     `unlisted_part`: the target's part need not be in the table. `open_io`: the user chose no io type, so a network that
     hls4ml cannot stream is built in parallel. `profile`: the record has the distributions of all weights and results.
-    `board`: wrapper, scripts and drivers are written for it.
+    `board`: wrapper, scripts and drivers are written for it. `assigned`: quantizers and formats of a point of a study.
     """
 
     model: Path
@@ -72,6 +84,7 @@ class Request:
     target: Target = field(default_factory=Target)
     softmax: SoftmaxChoice = SoftmaxChoice.LOGITS
     widths: Widths | None = None
+    assigned: AssignedWidths | None = None
     calibration: ArraySource | None = None
     sqnr_db: float = SQNR_DB
     float_model: Path | None = None

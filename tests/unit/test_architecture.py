@@ -34,6 +34,10 @@ ADAPTERS = {
     "hls4ml": {"hardware/hls/hls4ml_adapter.py", "sim/hls4ml_default/recipe.py"},
     "da4ml": {"hardware/hls/da/child.py"},
     "pyosys": {"hardware/synthesis/open_tools/pyosys_child.py"},
+    "dask": {"jobs/explore/workers.py"},
+    "distributed": {"jobs/explore/workers.py"},
+    "optuna": {"jobs/explore/sampler.py", "jobs/explore/storage.py"},
+    "sqlalchemy": {"jobs/explore/storage.py"},
     "subprocess": {"system/sandbox.py", "system/subprocesses.py"},
     "ctypes": {
         "system/launch.py",

@@ -143,10 +143,7 @@ def fit_widths(
 
     Raises BudgetError if no widths meet it.
     """
-    count = max(FEWEST_EVENTS, min(MOST_EVENTS, WORK // sum(multiplications(network).values())))
-    search = _Search(
-        network=network, events=[one[:count] for one in events], seen=seen, input_bits=input_bits, base=bits
-    )
+    search = _Search(network=network, events=_few(network, events), seen=seen, input_bits=input_bits, base=bits)
     even = dict.fromkeys(search.points, bits)
     uniform, uniform_lut = (
         search.ebops(even),
@@ -192,6 +189,25 @@ def fit_widths(
         pareto=tuple(_candidate(path[place], quality(place)) for place in shown),
     )
     return network_at(chosen), record
+
+
+def width_path(
+    network: SourceModel,
+    events: Sequence[FloatArray],
+    seen: Mapping[str, FloatArray],
+    input_bits: Mapping[str, int],
+    *,
+    base: int,
+) -> tuple[BudgetStep, ...]:
+    """The networks that a budget chooses from, widest first: `base` and SPARE_BITS more bits at most."""
+    search = _Search(network=network, events=_few(network, events), seen=seen, input_bits=input_bits, base=base)
+    return search.path()
+
+
+def _few(network: SourceModel, events: Sequence[FloatArray]) -> list[FloatArray]:
+    """As many events as the sensitivity pass has time for."""
+    count = max(FEWEST_EVENTS, min(MOST_EVENTS, WORK // sum(multiplications(network).values())))
+    return [one[:count] for one in events]
 
 
 def _limit(budget: EbopsLimit | LutLimit, uniform: int) -> int:

@@ -15,10 +15,21 @@ from fpgacnn.errors import UsageError
 
 def convert(
     context: typer.Context,
-    model: Annotated[Path, typer.Argument(help="Trained model: .h5 or .keras (Keras, QKeras, HGQ2), .onnx, or JSON.")],
+    model: Annotated[
+        Path,
+        typer.Argument(
+            help="Trained model: .h5 or .keras (Keras, QKeras, HGQ2), .onnx, or JSON; or a study, with --point."
+        ),
+    ],
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Project folder (default hls_projects/<name>-<digest>).", metavar="DIR"),
+    ] = None,
+    point: Annotated[
+        int | None,
+        typer.Option(
+            "--point", min=0, help="A point of a study of `explore`, which decides network and target.", metavar="N"
+        ),
     ] = None,
     input: options.Input = None,  # noqa: A002  # the flag's name
     input_type: options.InputType = None,
@@ -92,8 +103,11 @@ def convert(
     both = options.flags_given(context, part="--part", clock="--clock", unlisted_part="--unlisted-part")
     if board is not None and both:
         raise UsageError(what=f"--board {board} gives part and clock, and excludes {', '.join(both)}")
+    if point is not None:
+        refuse_target_flags(context, point)
     record = api.convert(
         model,
+        point=point,
         output=output,
         input=input,
         float_model=float_model,
@@ -111,12 +125,12 @@ def convert(
         weights=weights,
         softmax=softmax,
         fold=fold,
-        part=None if board else part,
-        clock_ns=None if board else clock,
+        part=None if board or point is not None else part,
+        clock_ns=None if board or point is not None else clock,
         io=io,
-        strategy=strategy,
-        reuse=reuse,
-        backend=backend,
+        strategy=None if point is not None else strategy,
+        reuse=None if point is not None else reuse,
+        backend=None if point is not None else backend,
         fifo=fifo,
         **options.layer_settings(settings),
     )
@@ -127,3 +141,18 @@ def convert(
 
         show(run_report(record, reasons=verbose))
     return 0 if record.holds else 1
+
+
+DECIDED = (
+    *("input_type", "bits", "calibrate", "sqnr", "weights", "config", "part", "unlisted_part", "clock", "io"),
+    *("strategy", "reuse", "backend", "fifo", "settings", "softmax", "fold"),
+)
+"""Parameters that a point of a study decides."""
+
+
+def refuse_target_flags(context: typer.Context, point: int) -> None:
+    """Raise UsageError for flags that exclude `--point`."""
+    flags = {name: f"--{'set' if name == 'settings' else name.replace('_', '-')}" for name in DECIDED}
+    found = options.flags_given(context, **flags)
+    if found:
+        raise UsageError(what=f"--point {point} decides network and target, and excludes {', '.join(found)}")

@@ -1,0 +1,245 @@
+"""The space that `explore` searches: an axis of whole numbers for each width, for each layer's setting, and for io.
+
+A point is one number for each axis. Strategies and reuse factors are the parameters of `fit`, with its legal factors.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TypeAlias, assert_never
+
+from fpgacnn.design import Design, IoType, Strategy, Target
+from fpgacnn.errors import UsageError, printable
+from fpgacnn.ir.source import SourceModel
+from fpgacnn.jobs.fit.design_space import Parameter, Setting, parameters
+from fpgacnn.passes.widths.trainable import trainable_points
+from fpgacnn.passes.widths.widths import Part, Point
+
+FEWEST_BITS, MOST_BITS = 2, 16
+LONGEST_NAME = 80
+
+Values: TypeAlias = Mapping[str, int]
+"""A point of the space: a number for each axis, by its name."""
+
+
+class Searched(StrEnum):
+    """What is searched; what is not has the value of the target, or the widths at the upper end."""
+
+    WIDTHS = "widths"
+    SETTINGS = "settings"
+    IO = "io"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WidthRange:
+    """The bits that a search may give to a weight or a result, both ends included."""
+
+    low: int = FEWEST_BITS
+    high: int = 8
+
+    def __post_init__(self) -> None:
+        if not FEWEST_BITS <= self.low <= self.high <= MOST_BITS:
+            raise UsageError(what=f"bits from {self.low} to {self.high} are not within {FEWEST_BITS} to {MOST_BITS}")
+
+
+def parse_width_range(text: str) -> WidthRange:
+    """`2-8`, or `6` for one width.
+
+    Raises UsageError.
+    """
+    found = re.fullmatch(r"(\d{1,3})(?:-(\d{1,3}))?", text.strip())
+    if found is None:
+        raise UsageError(what=f"--bits {text}: expected the smallest and the largest width, as 2-8")
+    return WidthRange(low=int(found[1]), high=int(found[2] or found[1]))
+
+
+def parse_searched(text: str) -> tuple[Searched, ...]:
+    """`widths,settings,io`, or some of these.
+
+    Raises UsageError.
+    """
+    words = {word.strip().lower() for word in text.split(",")}
+    if not words <= set(Searched):
+        raise UsageError(what=f"--search {text}: expected some of {', '.join(Searched)}, with commas")
+    return tuple(one for one in Searched if one.value in words)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WidthAxis:
+    """Bits of a kernel, of a result, or of all biases together."""
+
+    name: str
+    points: tuple[Point, ...]
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingAxis:
+    """Strategy and reuse factor of a layer, by the place in the list of its settings."""
+
+    name: str
+    layer: str
+    settings: tuple[Setting, ...]
+
+    @property
+    def low(self) -> int:
+        """The first setting: all products at once."""
+        return 0
+
+    @property
+    def high(self) -> int:
+        """The last setting."""
+        return len(self.settings) - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IoAxis:
+    """The io type, by its place in the list."""
+
+    name: str
+    choices: tuple[IoType, ...]
+
+    @property
+    def low(self) -> int:
+        """The first choice."""
+        return 0
+
+    @property
+    def high(self) -> int:
+        """The last choice."""
+        return len(self.choices) - 1
+
+
+SpaceAxis = WidthAxis | SettingAxis | IoAxis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesignSpace:
+    """All axes of a search, in their order."""
+
+    axes: tuple[SpaceAxis, ...]
+
+    def widths(self, values: Values) -> dict[Point, int]:
+        """Bits of every kernel, bias and result of a point."""
+        axes = [axis for axis in self.axes if isinstance(axis, WidthAxis)]
+        return {point: values[axis.name] for axis in axes for point in axis.points}
+
+    def target(self, values: Values, base: Target) -> Target:
+        """The target of a point; `base` gives part, clock and tool, and what is not searched."""
+        io, reuse_of, strategy_of = base.io, dict(base.reuse_of), dict(base.strategy_of)
+        for axis in self.axes:
+            match axis:
+                case WidthAxis():
+                    pass
+                case IoAxis():
+                    io = axis.choices[values[axis.name]]
+                case SettingAxis():
+                    setting = axis.settings[values[axis.name]]
+                    reuse_of[axis.layer], strategy_of[axis.layer] = setting.reuse, setting.strategy
+                case _:
+                    assert_never(axis)
+        return replace(base, io=io, reuse_of=reuse_of, strategy_of=strategy_of)
+
+    def uniform(self, bits: int, values: Values | None = None) -> dict[str, int]:
+        """The point with these bits everywhere, as far as the axes allow; other axes as in `values`, or the first."""
+        found = {axis.name: axis.low for axis in self.axes} | dict(values or {})
+        for axis in self.axes:
+            if isinstance(axis, WidthAxis):
+                found[axis.name] = min(max(bits, axis.low), axis.high)
+        return found
+
+    def with_widths(self, bits: Mapping[Point, int], values: Values | None = None) -> dict[str, int]:
+        """The point with these bits; an axis of several points has the bits of its first point."""
+        found = self.uniform(0, values)
+        for axis in self.axes:
+            if isinstance(axis, WidthAxis):
+                found[axis.name] = min(max(bits[axis.points[0]], axis.low), axis.high)
+        return found
+
+    def with_reuse(self, strategy: Strategy, reuse: int, values: Values) -> dict[str, int]:
+        """The point with this strategy, and the legal reuse factor of each layer that is nearest to `reuse`."""
+        found = dict(values)
+        for axis in self.axes:
+            if isinstance(axis, SettingAxis):
+                legal = [place for place, one in enumerate(axis.settings) if one.strategy is strategy]
+                if legal:
+                    found[axis.name] = min((abs(axis.settings[place].reuse - reuse), place) for place in legal)[1]
+        return found
+
+    def words(self, values: Values) -> dict[str, str]:
+        """A point for people: the value of each axis as text."""
+        return {axis.name: label(axis, values[axis.name]) for axis in self.axes}
+
+    def is_valid(self, values: Values) -> bool:
+        """Whether a point has a value within its limits for each axis, and no other."""
+        within = all(axis.low <= values.get(axis.name, axis.low - 1) <= axis.high for axis in self.axes)
+        return within and len(values) == len(self.axes)
+
+
+def label(axis: SpaceAxis, value: int) -> str:
+    """A value of an axis as text."""
+    match axis:
+        case WidthAxis():
+            return f"{value} bits"
+        case IoAxis():
+            return axis.choices[value].value
+        case SettingAxis():
+            setting = axis.settings[value]
+            return f"{setting.strategy.value}, reuse {setting.reuse}"
+        case _:
+            assert_never(axis)
+
+
+def design_space(
+    network: SourceModel,
+    design: Design,
+    widths: WidthRange,
+    io: Sequence[IoType],
+    searched: Sequence[Searched] = tuple(Searched),
+) -> DesignSpace:
+    """The axes of a float network; `design` has some widths, and `io` are the types that can be built."""
+    names = _Names()
+    axes: list[SpaceAxis] = []
+    bits = widths if Searched.WIDTHS in searched else WidthRange(low=widths.high, high=widths.high)
+    axes += _width_axes(network, bits, names)
+    if Searched.SETTINGS in searched:
+        axes += _setting_axes(parameters(design), names)
+    if Searched.IO in searched and len(io) > 1:
+        axes.append(IoAxis(name=names.new("io"), choices=tuple(io)))
+    return DesignSpace(axes=tuple(axes))
+
+
+def _width_axes(network: SourceModel, bits: WidthRange, names: _Names) -> Iterator[WidthAxis]:
+    points = trainable_points(network)
+    for point in points:
+        if point.part is not Part.BIAS:
+            part = "weights" if point.part is Part.KERNEL else "result"
+            yield WidthAxis(name=names.new(f"{part} of {point.layer}"), points=(point,), low=bits.low, high=bits.high)
+    biases = tuple(point for point in points if point.part is Part.BIAS)
+    if biases:
+        yield WidthAxis(name=names.new("biases"), points=biases, low=bits.low, high=bits.high)
+
+
+def _setting_axes(found: Sequence[Parameter], names: _Names) -> Iterator[SettingAxis]:
+    for one in found:
+        yield SettingAxis(name=names.new(f"setting of {one.layer}"), layer=one.layer, settings=one.settings)
+
+
+class _Names:
+    """Names of axes: short, without control characters, none twice, whatever the layers of a file are called."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def new(self, wanted: str) -> str:
+        """A name that no other axis has."""
+        short = printable(wanted)[:LONGEST_NAME].encode("ascii", "backslashreplace").decode()
+        name, number = short, 2
+        while name in self._taken:
+            name, number = f"{short} ({number})", number + 1
+        self._taken.add(name)
+        return name

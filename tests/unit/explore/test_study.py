@@ -1,0 +1,404 @@
+"""Studies: pure trials, the same points after any interruption, and a folder that nothing half-written is in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fpgacnn.design import IoType
+from fpgacnn.design.serialize import dump
+from fpgacnn.errors import AlreadyQuantizedError, OutputExistsError, StudyError, StudyInUseError, UsageError
+from fpgacnn.jobs.explore import folder as study_folder
+from fpgacnn.jobs.explore.context import smallest
+from fpgacnn.jobs.explore.convert_point import point_request
+from fpgacnn.jobs.explore.evaluate import Workbench
+from fpgacnn.jobs.explore.folder import StudyFolder, trial_key
+from fpgacnn.jobs.explore.measures import Objective, PointResult
+from fpgacnn.jobs.explore.prepare import Preparation, data_arrays, events_of, prepare
+from fpgacnn.jobs.explore.record import ExploreRecord
+from fpgacnn.jobs.explore.run import Amount, Where, _Search, explore, read_study
+from fpgacnn.jobs.explore.sampler import chosen_sampler, open_optuna, seed_of
+from fpgacnn.jobs.explore.space import Values
+from fpgacnn.jobs.explore.storage import JOURNAL, mended, opened, storage_name
+from fpgacnn.jobs.fit.search import FitLimits
+from fpgacnn.passes.widths.widths import with_quantizers
+from fpgacnn.pipeline.planning import as_planned
+from fpgacnn.pipeline.request import Request
+from fpgacnn.pipeline.stages import Compilation, run_passes
+from fpgacnn.sim.source_reference import evaluate
+from tests.support.files import entry, quantized_bits, sequential_file, values
+from tests.support.studies import small_request, small_study
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("studies")
+
+
+@pytest.fixture(scope="module")
+def study(folder: Path) -> ExploreRecord:
+    return small_study(folder, trials=110)
+
+
+def told(record: ExploreRecord) -> list[tuple[int, Mapping[str, int], PointResult]]:
+    return [(one.number, one.values, one.result) for one in record.points]
+
+
+# --- trials ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def prepared(folder: Path) -> Preparation:
+    return prepare(small_request(folder))
+
+
+def test_a_trial_depends_on_its_point_alone(prepared: Preparation) -> None:
+    """A fresh bench, and one that has measured others before, give the same result."""
+    points = list(prepared.settings.starts)[::5]
+    used = Workbench(context=prepared.context)
+    first = [used.measure(one) for one in points]
+    again = [used.measure(one) for one in reversed(points)][::-1]
+    fresh = [Workbench(context=prepared.context).measure(one) for one in points]
+    assert first == again == fresh
+
+
+def test_quality_is_that_of_the_network_with_the_points_quantizers(prepared: Preparation) -> None:
+    """The independent float64 reference of the quantized network gives the same classes, event by event."""
+    context = prepared.context
+    for point in list(prepared.settings.starts)[::7]:
+        network = with_quantizers(context.network, context.quantizers_of(context.space.widths(point)))
+        answers = evaluate(network, prepared.material.validation.inputs, quantized=True)["last"]
+        labels = prepared.material.validation.labels
+        assert labels is not None
+        right = float((answers.argmax(axis=1) == labels).mean())
+        assert Workbench(context=context).measure(point).quality == right
+
+
+def test_the_digest_of_a_context_sees_every_part(prepared: Preparation) -> None:
+    context = prepared.context
+    assert replace(context).digest == context.digest
+    changed = (
+        replace(context, target=replace(context.target, clock_ns=4.0)),
+        replace(context, fold=False),
+        replace(context, codes=tuple(one + 1 for one in context.codes)),
+        replace(context, labels=None, classes=None),
+        replace(context, quantizers=context.quantizers[1:]),
+        replace(context, space=replace(context.space, axes=context.space.axes[1:])),
+    )
+    assert len({context.digest, *(one.digest for one in changed)}) == len(changed) + 1
+
+
+def test_codes_travel_in_the_smallest_type() -> None:
+    for low, high, kind in ((0, 127, "i1"), (0, 128, "i2"), (-128, 127, "i1"), (-129, 0, "i2"), (0, 1 << 40, "i8")):
+        codes = np.array([low, high], np.int64)
+        assert smallest(codes).dtype == np.dtype(kind)
+        assert smallest(codes).tolist() == codes.tolist()
+
+
+def test_a_point_that_cannot_be_built_is_a_result_with_the_reason(prepared: Preparation) -> None:
+    context = replace(prepared.context, target=replace(prepared.context.target, part="no-such-part"))
+    found = Workbench(context=context).measure(prepared.settings.starts[0])
+    assert found.refused.startswith("FC120: ")
+
+
+# --- searches --------------------------------------------------------------------------------------------------------
+
+
+def test_the_front_is_nowhere_behind_uniform_widths(study: ExploreRecord) -> None:
+    numbers = study.settings.numbers
+    front = [numbers(one.result) for one in study.front]
+    for one in study.points[: len(study.settings.starts)]:
+        quality, lut, latency = numbers(one.result)
+        assert any(best[0] >= quality and best[1] <= lut and best[2] <= latency for best in front)
+
+
+def test_the_same_seed_gives_the_same_points_and_another_seed_others(folder: Path, study: ExploreRecord) -> None:
+    assert told(small_study(folder, "again", trials=60)) == told(study)[:60]
+    other = small_study(folder, "other", trials=60, seed=2)
+    starts = len(study.settings.starts)
+    assert told(other)[:starts] == told(study)[:starts]
+    assert told(other) != told(study)[:60]
+
+
+def test_a_search_in_parts_gives_the_points_of_one(folder: Path, study: ExploreRecord) -> None:
+    """Ends within a generation and at its end; only what is new is computed."""
+    computed = []
+    for trials in (7, 50, 73, 110):
+        found = small_study(folder, "parts", trials=trials)
+        assert told(found) == told(study)[:trials]
+        computed.append(found.computed)
+    assert sum(computed) == len({one.key for one in study.points})
+    again = small_study(folder, "parts", trials=110)
+    assert (again.computed, told(again)) == (0, told(study))
+
+
+class InterruptedSearchError(Exception):
+    """Stands for a kill."""
+
+
+@pytest.mark.parametrize("after", [0, 1, 30, 49])
+def test_what_was_computed_before_a_kill_is_not_computed_again(
+    folder: Path, study: ExploreRecord, after: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"killed-{after}"
+    kept: list[str] = []
+    keep = StudyFolder.keep
+
+    def keep_some(self: StudyFolder, key: str, result: PointResult) -> None:
+        if len(kept) == after:
+            raise InterruptedSearchError
+        kept.append(key)
+        keep(self, key, result)
+
+    with monkeypatch.context() as patch, pytest.raises(InterruptedSearchError):
+        patch.setattr(StudyFolder, "keep", keep_some)
+        small_study(folder, name, trials=60)
+    found = small_study(folder, name, trials=60)
+    assert told(found) == told(study)[:60]
+    assert found.computed == len({one.key for one in found.points}) - after
+
+
+@pytest.mark.parametrize("step", ["record", "complete"])
+def test_a_kill_between_two_files_loses_and_doubles_nothing(
+    folder: Path, study: ExploreRecord, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the generation is recorded, and between the record and the storage."""
+    name = f"between-{step}"
+
+    def interrupt(*_: object) -> None:
+        raise InterruptedSearchError
+
+    with monkeypatch.context() as patch, pytest.raises(InterruptedSearchError):
+        from fpgacnn.jobs.explore.storage import TrialStorage
+
+        patch.setattr(
+            _Search, "begin", _begin_then(patch, StudyFolder if step == "record" else TrialStorage, step, interrupt)
+        )
+        small_study(folder, name, trials=60)
+    found = small_study(folder, name, trials=60)
+    assert told(found) == told(study)[:60]
+    assert stored(folder / name, found) == 60
+
+
+def _begin_then(patch: pytest.MonkeyPatch, kind: type, method: str, replacement: object) -> object:
+    begin = _Search.begin
+
+    def begin_and_patch(self: _Search) -> None:
+        begin(self)
+        patch.setattr(kind, method, replacement)
+
+    return begin_and_patch
+
+
+def stored(folder: Path, record: ExploreRecord, storage: str | None = None) -> int:
+    """Trials in the storage, whose numbers are all different and whose points are those of the study."""
+    with opened(folder, record.settings, storage, record.settings.identity) as found:
+        trials = found.backend.get_all_trials(found.number)
+    assert [one.number for one in trials] == list(range(len(trials)))
+    assert [one.params for one in trials] == [dict(one.values) for one in record.points[: len(trials)]]
+    return len(trials)
+
+
+def test_limits_are_met_on_the_front(folder: Path) -> None:
+    found = small_study(folder, "limits", trials=60, limits=FitLimits(latency_ns=200.0, utilization=1.0))
+    assert found.front
+    assert all(found.settings.numbers(one.result)[2] <= 200.0 for one in found.front)
+    none = small_study(folder, "none", trials=50, limits=FitLimits(latency_ns=1.0, utilization=1.0))
+    assert not none.found
+    assert none.chosen is None
+    assert none.nearest is not None
+
+
+def test_two_objectives_are_searched_with_tpe_in_parts_too(folder: Path) -> None:
+    pair = (Objective.QUALITY, Objective.EBOPS)
+    whole = small_study(folder, "tpe", trials=45, objectives=pair)
+    assert (whole.settings.sampler, whole.settings.generation) == ("tpe", 20)
+    small_study(folder, "tpe-parts", trials=30, objectives=pair)
+    assert told(small_study(folder, "tpe-parts", trials=45, objectives=pair)) == told(whole)
+
+
+def test_samplers_are_chosen_by_the_number_of_objectives() -> None:
+    pair, three = (Objective.QUALITY, Objective.LUT), (Objective.QUALITY, Objective.LUT, Objective.LATENCY)
+    assert [chosen_sampler(None, pair), chosen_sampler("auto", three), chosen_sampler("random", pair)] == [
+        "tpe",
+        "nsga2",
+        "random",
+    ]
+    with pytest.raises(UsageError, match="--sampler gp: expected auto, nsga2, tpe, random"):
+        chosen_sampler("gp", pair)
+    assert len({seed_of(seed, generation) for seed in range(20) for generation in range(20)}) == 400
+
+
+# --- the folder ------------------------------------------------------------------------------------------------------
+
+
+def test_a_study_reads_back_as_it_was(study: ExploreRecord) -> None:
+    read = read_study(Path(study.folder))
+    assert (read.settings, read.points, read.front) == (study.settings, study.points, study.front)
+    assert json.loads(read.to_json())["trials"] == 110
+
+
+def test_data_read_back_as_they_were(prepared: Preparation) -> None:
+    arrays = data_arrays(prepared.material)
+    for name in ("train", "validation", "test"):
+        whole, back = getattr(prepared.material, name), events_of(arrays, name)
+        assert all(np.array_equal(one, other) for one, other in zip(whole.inputs, back.inputs, strict=True))
+        assert np.array_equal(whole.labels, back.labels)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"seed": 5}, "with seed 1, not 5"),
+        ({"sampler": "random"}, "with sampler nsga2, not random"),
+        ({"objectives": (Objective.QUALITY, Objective.FF, Objective.DSP)}, "with another objectives"),
+        ({"limits": FitLimits(latency_ns=5.0)}, "with another limits"),
+        ({"io": (IoType.STREAM,)}, "with another target"),
+        ({"storage": None}, "with storage journal, not sqlite"),
+    ],
+)
+def test_a_study_with_other_settings_is_not_continued(
+    folder: Path, study: ExploreRecord, changes: dict[str, object], words: str
+) -> None:
+    assert study.points
+    with pytest.raises(StudyError, match=words):
+        small_study(folder, **changes)
+
+
+def test_one_command_at_a_time_works_on_a_study(folder: Path, study: ExploreRecord) -> None:
+    with study_folder.locked(Path(study.folder)), pytest.raises(StudyInUseError):
+        small_study(folder, trials=120)
+
+
+def test_a_folder_of_others_is_refused(folder: Path) -> None:
+    (folder / "thesis").mkdir()
+    (folder / "thesis" / "text.tex").write_text("x")
+    with pytest.raises(OutputExistsError):
+        small_study(folder, "thesis")
+    assert [one.name for one in (folder / "thesis").iterdir()] == ["text.tex"]
+
+
+def damaged(folder: Path) -> Iterator[tuple[Path, bytes, str]]:
+    settings = folder / study_folder.MARK
+    yield settings, settings.read_bytes()[:-40], "is damaged"
+    yield settings, settings.read_bytes().replace(b'"seed": 1', b'"seed": "1"'), "seed is a text"
+    trials = folder / "trials" / "000000.json"
+    yield trials, trials.read_bytes()[:100], "000000.json is damaged"
+    yield trials, trials.read_bytes().replace(b'"number": 3,', b'"number": 4,'), "trial 3 is missing"
+
+
+def test_a_damaged_study_is_named(study: ExploreRecord) -> None:
+    for file, content, words in damaged(Path(study.folder)):
+        whole = file.read_bytes()
+        assert content != whole
+        file.write_bytes(content)
+        try:
+            with pytest.raises(StudyError, match=words):
+                read_study(Path(study.folder))
+        finally:
+            file.write_bytes(whole)
+
+
+def test_a_damaged_pending_result_is_computed_again(folder: Path) -> None:
+    small_study(folder, "pending", trials=20)
+    keep = folder / "pending" / "pending" / f"{'0' * 64}.json"
+    keep.parent.mkdir(exist_ok=True)
+    keep.write_text("{")
+    assert StudyFolder(folder=folder / "pending").pending() == {}
+
+
+def test_keys_depend_on_context_and_point() -> None:
+    keys = {trial_key(context, point) for context in "ab" for point in ({"x": 1}, {"x": 2}, {"y": 1}, {"x": 1, "y": 1})}
+    assert len(keys) == 8
+    assert trial_key("a", {"x": 1, "y": 2}) == trial_key("a", {"y": 2, "x": 1})
+
+
+def test_a_network_with_quantizers_is_refused(tmp_path: Path, folder: Path) -> None:
+    layer = entry(
+        "QDense",
+        "d",
+        units=3,
+        kernel_quantizer=quantized_bits(),
+        bias_quantizer=None,
+        use_bias=False,
+        weights={"kernel": values(36, 3)},
+    )
+    model = sequential_file(tmp_path / "q.h5", entry("Flatten", "f"), layer, shape=(6, 6, 1))
+    with pytest.raises(AlreadyQuantizedError):
+        explore(replace(small_request(folder), model=model, output=tmp_path / "s"), Amount(trials=5), Where(workers=0))
+    assert not (tmp_path / "s").exists()
+
+
+def test_events_without_labels_are_judged_by_the_float_answers(folder: Path, tmp_path: Path) -> None:
+    from tests.support.studies import small_events
+
+    request = replace(small_request(folder), data=str(small_events(tmp_path, labels=False)), output=tmp_path / "s")
+    found = explore(request, Amount(trials=20), Where(workers=0))
+    assert found.settings.measure == "variance of the float answers explained"
+    widest, narrowest = found.points[0].result.quality, found.points[3].result.quality
+    assert 0.9 < widest <= 1.0
+    assert narrowest < widest
+
+
+# --- storages --------------------------------------------------------------------------------------------------------
+
+
+def test_every_storage_has_all_trials(folder: Path, tmp_path: Path) -> None:
+    for place, storage in enumerate(("sqlite", "journal", str(tmp_path / "other.log"), f"sqlite:///{tmp_path}/own.db")):
+        found = small_study(folder, f"storage-{place}", trials=20, storage=storage)
+        assert stored(Path(found.folder), found, storage) == 20
+
+
+def test_two_studies_share_a_storage(folder: Path, tmp_path: Path) -> None:
+    shared = f"sqlite:///{tmp_path}/shared.db"
+    for name, seed in (("shared-1", 1), ("shared-2", 2)):
+        small_study(folder, name, trials=20, storage=shared, seed=seed)
+    names = [one.study_name for one in open_optuna().get_all_study_summaries(shared)]
+    assert len(set(names)) == 2
+
+
+@pytest.mark.parametrize("cut", [1, 40, 5000])
+def test_a_journal_that_was_cut_short_gets_what_it_lacks(folder: Path, cut: int) -> None:
+    found = small_study(folder, f"cut-{cut}", trials=20)
+    journal = folder / f"cut-{cut}" / JOURNAL
+    journal.write_bytes(journal.read_bytes()[:-cut])
+    (folder / f"cut-{cut}" / f"{JOURNAL}.lock").symlink_to("left by a kill")
+    again = small_study(folder, f"cut-{cut}", trials=20)
+    assert told(again) == told(found)
+    assert stored(folder / f"cut-{cut}", again) == 20
+
+
+def test_a_journal_keeps_its_complete_lines(tmp_path: Path) -> None:
+    file = tmp_path / "j"
+    for before, after in ((b"a\nbc", b"a\n"), (b"abc", b""), (b"", b""), (b"a\n", b"a\n"), (b"x" * 200_000, b"")):
+        file.write_bytes(before)
+        mended(file)
+        assert file.read_bytes() == after
+
+
+def test_the_settings_have_no_password() -> None:
+    assert storage_name(None) == "sqlite"
+    for given in ("postgresql://me:secret@host:5432/db", "postgresql://me@host:5432/db?password=secret"):
+        assert storage_name(given) == "postgresql://me@host:5432/db"
+
+
+# --- conversion ------------------------------------------------------------------------------------------------------
+
+
+def test_a_point_converts_to_the_design_that_was_measured(study: ExploreRecord, prepared: Preparation) -> None:
+    one = study.front[0]
+    folder = Path(study.folder)
+    request = point_request(folder, study.settings, one, Request(model=folder))
+    state = run_passes(Compilation(file=request.model, request=request), "load", "design")
+    measured = Workbench(context=prepared.context).planned(one.values)
+    assert dump(as_planned(state).design, measured.network) == dump(measured.design, measured.network)
+
+
+def test_values_of_points_are_within_the_space(study: ExploreRecord) -> None:
+    points: list[Values] = [one.values for one in study.points]
+    assert all(study.settings.space.is_valid(one) for one in points)
