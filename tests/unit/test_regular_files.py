@@ -242,7 +242,9 @@ OPENING = frozenset(
 )
 """Names of functions that open a file by its path, in Python's library, NumPy, h5py and onnx."""
 
-OTHER_MEANING = re.compile(r"frontends\.load|serialize\.load|entry\.load|load|ast\.parse|parse|archive\.open|read_text")
+OTHER_MEANING = re.compile(
+    r"frontends\.load|serialize\.load|entry\.load|load|ast\.parse|channels_first\.parse|parse|archive\.open|read_text"
+)
 """Functions of our own, and members of an archive that is open."""
 
 RESOURCE = re.compile(r"(files|resources)\(.*\)\.joinpath\(.*|folder\.joinpath\(name\)\.read_text")

@@ -201,7 +201,7 @@ class ExploreRecord(Displayed):
         assert result.interval_ns is not None
         return FrontRow(
             number=one.number,
-            choices=settings.space.words(one.values),
+            choices=settings.space.words(one.values, settings.target.io),
             quality=result.quality,
             ebops=result.ebops,
             figures={name.value: figure(result, name, settings.available) for name in _SHOWN},

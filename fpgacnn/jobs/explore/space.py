@@ -79,11 +79,15 @@ class WidthAxis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettingAxis:
-    """Strategy and reuse factor of a layer, by the place in the list of its settings."""
+    """Strategy and reuse factor of a layer, by the place in the list of its settings.
+
+    `factors` are the legal reuse factors with each io type: streams allow larger ones.
+    """
 
     name: str
     layer: str
     settings: tuple[Setting, ...]
+    factors: Mapping[IoType, tuple[int, ...]]
 
     @property
     def low(self) -> int:
@@ -94,6 +98,11 @@ class SettingAxis:
     def high(self) -> int:
         """The last setting."""
         return len(self.settings) - 1
+
+    def setting(self, value: int, io: IoType) -> Setting:
+        """The setting at a place; the largest smaller factor where the io type does not allow the factor."""
+        one = self.settings[value]
+        return replace(one, reuse=max(factor for factor in self.factors[io] if factor <= one.reuse))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,19 +139,17 @@ class DesignSpace:
 
     def target(self, values: Values, base: Target) -> Target:
         """The target of a point; `base` gives part, clock and tool, and what is not searched."""
-        io, reuse_of, strategy_of = base.io, dict(base.reuse_of), dict(base.strategy_of)
+        io, reuse_of, strategy_of = self.io(values, base.io), dict(base.reuse_of), dict(base.strategy_of)
         for axis in self.axes:
-            match axis:
-                case WidthAxis():
-                    pass
-                case IoAxis():
-                    io = axis.choices[values[axis.name]]
-                case SettingAxis():
-                    setting = axis.settings[values[axis.name]]
-                    reuse_of[axis.layer], strategy_of[axis.layer] = setting.reuse, setting.strategy
-                case _:
-                    assert_never(axis)
+            if isinstance(axis, SettingAxis):
+                setting = axis.setting(values[axis.name], io)
+                reuse_of[axis.layer], strategy_of[axis.layer] = setting.reuse, setting.strategy
         return replace(base, io=io, reuse_of=reuse_of, strategy_of=strategy_of)
+
+    def io(self, values: Values, base: IoType) -> IoType:
+        """The io type of a point; `base` where it is not searched."""
+        axis = next((one for one in self.axes if isinstance(one, IoAxis)), None)
+        return base if axis is None else axis.choices[values[axis.name]]
 
     def uniform(self, bits: int, values: Values | None = None) -> dict[str, int]:
         """The point with these bits everywhere, as far as the axes allow; other axes as in `values`, or the first."""
@@ -170,9 +177,10 @@ class DesignSpace:
                     found[axis.name] = min((abs(axis.settings[place].reuse - reuse), place) for place in legal)[1]
         return found
 
-    def words(self, values: Values) -> dict[str, str]:
-        """A point for people: the value of each axis as text."""
-        return {axis.name: label(axis, values[axis.name]) for axis in self.axes}
+    def words(self, values: Values, base: IoType) -> dict[str, str]:
+        """A point for people: the value of each axis as text; `base` is the io type that is not searched."""
+        io = self.io(values, base)
+        return {axis.name: label(axis, values[axis.name], io) for axis in self.axes}
 
     def is_valid(self, values: Values) -> bool:
         """Whether a point has a value within its limits for each axis, and no other."""
@@ -180,15 +188,15 @@ class DesignSpace:
         return within and len(values) == len(self.axes)
 
 
-def label(axis: SpaceAxis, value: int) -> str:
-    """A value of an axis as text."""
+def label(axis: SpaceAxis, value: int, io: IoType) -> str:
+    """A value of an axis as text, in a design with this io type."""
     match axis:
         case WidthAxis():
             return f"{value} bits"
         case IoAxis():
             return axis.choices[value].value
         case SettingAxis():
-            setting = axis.settings[value]
+            setting = axis.setting(value, io)
             return f"{setting.strategy.value}, reuse {setting.reuse}"
         case _:
             assert_never(axis)
@@ -207,7 +215,7 @@ def design_space(
     bits = widths if Searched.WIDTHS in searched else WidthRange(low=widths.high, high=widths.high)
     axes += _width_axes(network, bits, names)
     if Searched.SETTINGS in searched:
-        axes += _setting_axes(parameters(design), names)
+        axes += _setting_axes(design, io, names)
     if Searched.IO in searched and len(io) > 1:
         axes.append(IoAxis(name=names.new("io"), choices=tuple(io)))
     return DesignSpace(axes=tuple(axes))
@@ -224,9 +232,17 @@ def _width_axes(network: SourceModel, bits: WidthRange, names: _Names) -> Iterat
         yield WidthAxis(name=names.new("biases"), points=biases, low=bits.low, high=bits.high)
 
 
-def _setting_axes(found: Sequence[Parameter], names: _Names) -> Iterator[SettingAxis]:
-    for one in found:
-        yield SettingAxis(name=names.new(f"setting of {one.layer}"), layer=one.layer, settings=one.settings)
+def _setting_axes(design: Design, io: Sequence[IoType], names: _Names) -> Iterator[SettingAxis]:
+    by_io = {one: parameters(replace(design, target=replace(design.target, io=one))) for one in io}
+    for found in zip(*by_io.values(), strict=True):
+        all_factors = tuple(sorted({factor for one in found for factor in one.factors}))
+        whole = Parameter(layer=found[0].layer, factors=all_factors)
+        yield SettingAxis(
+            name=names.new(f"setting of {whole.layer}"),
+            layer=whole.layer,
+            settings=whole.settings,
+            factors={one: parameter.factors for one, parameter in zip(by_io, found, strict=True)},
+        )
 
 
 class _Names:

@@ -111,10 +111,10 @@ def _time(one: Figure) -> str:
 
 def choices_table(record: ExploreRecord) -> FittingTable:
     """What the chosen point decides, beside the start."""
-    chosen, start, space = record.chosen, record.start, record.settings.space
+    chosen, start, settings = record.chosen, record.start, record.settings
     assert chosen is not None
     assert start is not None
-    now, before = space.words(chosen.values), space.words(start.values)
+    now, before = (settings.space.words(one.values, settings.target.io) for one in (chosen, start))
     return FittingTable(
         headings=(
             left("axis", least=16),

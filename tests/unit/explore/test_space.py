@@ -52,6 +52,18 @@ def test_a_point_becomes_widths_and_a_target(prepared: Preparation) -> None:
     assert set(shared.strategy_of.values()) == {Strategy.RESOURCE}
 
 
+def test_a_factor_that_an_io_type_does_not_allow_is_the_next_smaller_one(prepared: Preparation) -> None:
+    space, base = prepared.context.space, prepared.settings.target
+    axis = next(one for one in space.axes if isinstance(one, SettingAxis))
+    assert set(axis.factors[IoType.PARALLEL]) < set(axis.factors[IoType.STREAM])
+    values = {**space.uniform(4), axis.name: axis.high}
+    for place, io in enumerate((IoType.STREAM, IoType.PARALLEL)):
+        one = {**values, "io": place}
+        reuse = space.target(one, base).reuse_of[axis.layer]
+        assert reuse == max(axis.factors[io])
+        assert space.words(one, base.io)[axis.name] == f"resource, reuse {reuse}"
+
+
 def test_only_complete_points_within_the_limits_are_valid(prepared: Preparation) -> None:
     space = prepared.context.space
     values = space.uniform(4)

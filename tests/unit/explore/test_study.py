@@ -258,7 +258,7 @@ def test_data_read_back_as_they_were(prepared: Preparation) -> None:
         ({"sampler": "random"}, "with sampler nsga2, not random"),
         ({"objectives": (Objective.QUALITY, Objective.FF, Objective.DSP)}, "with another objectives"),
         ({"limits": FitLimits(latency_ns=5.0)}, "with another limits"),
-        ({"io": (IoType.STREAM,)}, "with another target"),
+        ({"io": (IoType.STREAM,)}, "with another space"),
         ({"storage": None}, "with storage journal, not sqlite"),
     ],
 )
