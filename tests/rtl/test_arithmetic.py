@@ -139,3 +139,22 @@ def test_no_stage_is_longer_than_the_limit_and_results_are_registers() -> None:
         name="k", graph=chain, inputs=(VectorPort(elements=8, bits=6),), signed=(True,), results=(node,), result_bits=9
     )
     assert deep.latency == -(-7 // int(STAGE_DELAY))
+
+
+def test_a_rounding_that_looks_at_every_dropped_bit_has_a_stage_of_its_own() -> None:
+    for mode, stages in (("RND", 1), ("RND_CONV", 2)):
+        graph = ArithmeticGraph()
+        total = graph.add(graph.input(0, SIX), graph.input(1, SIX))
+        to = parse_format(f"fixed<12,12,{mode}>")
+        made = kernel_of("k", graph, [SIX], [2], [graph.cast(total, 3, to)], to)
+        assert made.latency == stages, mode
+
+
+def test_a_large_table_has_a_stage_of_its_own() -> None:
+    for bits, stages in ((6, 1), (7, 2), (9, 2)):
+        graph = ArithmeticGraph()
+        given = Format(width=bits - 1, integer=bits - 1)
+        total = graph.add(graph.input(0, given), graph.input(1, given))
+        found = graph.table(total, bits, tuple(range(1 << bits)))
+        to = Format(width=bits + 1, integer=bits + 1)
+        assert kernel_of("k", graph, [given], [2], [found], to).latency == stages, bits

@@ -18,6 +18,9 @@ from fpgacnn.ir.fixed_point import CodeArray, Format
 BLOCK_MEMORY_LINES = 128
 """A weight memory of more lines is kept in block RAM."""
 
+MEMORY_CLOCKS = 2
+"""Clocks from an address to its weights: a block RAM is slow, so a register stands between it and the multipliers."""
+
 
 def folded_product(
     netlist: Netlist, name: str, given: Stream, matrix: CodeArray, fold: Fold
@@ -101,7 +104,7 @@ def folded_product(
     netlist.module(
         "fpgacnn_delay",
         f"align_{name}",
-        {"DW": part_width, "N": 1},
+        {"DW": part_width, "N": MEMORY_CLOCKS},
         {
             "in_valid": names["part_valid"],
             "in_data": names["parts"],
@@ -117,7 +120,7 @@ def folded_product(
     netlist.module(
         "fpgacnn_delay",
         f"places_{name}",
-        {"DW": 2, "N": 1 + multiply.latency},
+        {"DW": 2, "N": MEMORY_CLOCKS + multiply.latency},
         {
             "in_valid": names["part_valid"],
             "in_data": f"{{{names['part_last']}, {names['part_first']}}}",
@@ -138,7 +141,7 @@ def folded_product(
             "out_data": names["sum_data"],
         },
     )
-    clocks = fold.clocks + multiply.latency + 2
+    clocks = fold.clocks + MEMORY_CLOCKS + multiply.latency + 1
     times = schedule.later(given.times, clocks)
     if whole:
         times = tuple(one[:, -1:] for one in times)
@@ -212,17 +215,19 @@ def _lines(matrix: CodeArray, channels: int, fold: Fold, bits: int) -> list[int]
 
 
 def _memory(name: str, lines: list[int], width: int, address_bits: int) -> str:
-    """A memory of constants, read in one clock; no file is loaded, so it is the same for every tool."""
+    """A memory of constants, read in MEMORY_CLOCKS; no file is loaded, so it is the same for every tool."""
     style = '(* rom_style = "block" *) ' if len(lines) > BLOCK_MEMORY_LINES else ""
-    cases = [f"      {address_bits}'d{place}: data <= {width}'h{line:x};" for place, line in enumerate(lines)]
+    cases = [f"      {address_bits}'d{place}: line <= {width}'h{line:x};" for place, line in enumerate(lines)]
     return "\n".join(
         [
             f"// {len(lines)} lines of {width} bits",
-            f"module {name} (input clk, input [{address_bits - 1}:0] address, {style}output reg [{width - 1}:0] data);",
+            f"module {name} (input clk, input [{address_bits - 1}:0] address, output reg [{width - 1}:0] data);",
+            f"  {style}reg [{width - 1}:0] line;",
+            "  always @(posedge clk) data <= line;",
             "  always @(posedge clk)",
             "    case (address)",
             *cases,
-            f"      default: data <= {width}'h0;",
+            f"      default: line <= {width}'h0;",
             "    endcase",
             "endmodule",
             "",

@@ -282,7 +282,7 @@ class StreamBuilder:
             width=geometry.columns,
             valid=valid,
             data=data,
-            times=schedule.later(schedule.chosen(given.times, tokens), 1),
+            times=schedule.later(schedule.chosen(given.times, tokens), 2),
         )
 
     # --- shapes -----------------------------------------------------------------------------------------------------

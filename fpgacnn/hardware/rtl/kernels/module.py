@@ -14,15 +14,28 @@ STAGE_DELAY = 2.0
 """Delay between two registers, in carry chains of an adder."""
 
 
+TABLE_INPUTS = 6
+"""Inputs of a table that costs one level of logic."""
+
+
 def _delay(node: ArithmeticNode) -> float:
-    """Delay of a node in carry chains; wires have none."""
+    """Delay of a node in carry chains; wires have none.
+
+    The longest paths of routed designs decide: a rounding that looks at all dropped bits takes a level of logic before
+    its carry chain, so it stands in a stage of its own, as a comparison with a selection behind it does.
+    """
     match node.op:
         case Op.INPUT | Op.CONSTANT | Op.SHIFT | Op.WRAP:
             return 0.0
         case Op.RELU | Op.SELECT:
             return 0.5
-        case Op.ADD | Op.ROUND | Op.AT_LEAST | Op.TABLE:
+        case Op.ADD | Op.AT_LEAST:
             return 1.0
+        case Op.ROUND:
+            places, mode = node.data
+            return 1.0 if places == 1 or ROUNDINGS[mode] is Rounding.RND else 1.5
+        case Op.TABLE:
+            return min(STAGE_DELAY, 1.0 + 0.5 * max(0, len(node.data).bit_length() - 1 - TABLE_INPUTS))
         case Op.CLIP | Op.ZERO_OUTSIDE | Op.MAXIMUM | Op.MINIMUM:
             return 1.5
         case Op.MULTIPLY:

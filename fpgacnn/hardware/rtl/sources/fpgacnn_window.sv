@@ -18,8 +18,8 @@ module fpgacnn_window #(
   localparam SRB = $clog2(SH+1), SCB = $clog2(SW+1), PB_ = $clog2(PACE+1);
   reg [NB-1:0] pixel;
   reg running;
-  reg [RB-1:0] row, shown_row;
-  reg [CB-1:0] col, shown_col;
+  reg [RB-1:0] row;
+  reg [CB-1:0] col;
   reg [SRB-1:0] row_phase;
   reg [SCB-1:0] col_phase;
   reg [PB_-1:0] wait_clocks;
@@ -48,12 +48,14 @@ module fpgacnn_window #(
         end
       end
     end
-    if (step) begin
-      shown_row <= row; shown_col <= col;
-    end
   end
   genvar i, j, k;
   generate
+    for (j = 0; j < KW; j = j + 1) begin : places
+      reg column_inside; // a register: to compare in front of the kernel would make the longest path
+      always @(posedge clk)
+        if (step) column_inside <= ((PL == 0) || (col + j >= PL)) && ((PR == 0) || (col + j < W + PL));
+    end
     for (i = 0; i < KH; i = i + 1) begin : rows
       wire [DW-1:0] entering, leaving;
       reg [DW-1:0] cells [0:KW-1];
@@ -75,9 +77,11 @@ module fpgacnn_window #(
       end else begin : inside_window
         assign leaving = cells[KW-W];
       end
-      wire row_inside = ((PT == 0) || (shown_row + i >= PT)) && ((PB == 0) || (shown_row + i < H + PT));
+      reg row_inside;
+      always @(posedge clk)
+        if (step) row_inside <= ((PT == 0) || (row + i >= PT)) && ((PB == 0) || (row + i < H + PT));
       for (j = 0; j < KW; j = j + 1) begin : cols
-        wire cell_inside = row_inside && ((PL == 0) || (shown_col + j >= PL)) && ((PR == 0) || (shown_col + j < W + PL));
+        wire cell_inside = row_inside && places[j].column_inside;
         assign out_inside[i*KW+j] = cell_inside;
         for (k = 0; k < C; k = k + 1) begin : channels
           assign out_data[((i*KW+j)*C+k)*EW +: EW] =
