@@ -61,6 +61,29 @@ def test_every_layer_of_qkeras_is_read_as_qkeras_computes_it(network: Path) -> N
     assert compared == 13
 
 
+def test_a_network_of_keras_3_is_compared_with_keras_through_xla(tmp_path: Path) -> None:
+    Kit()  # TensorFlow, quiet, is the backend
+    import keras
+
+    layers, start = keras.layers, keras.Input((3, 8, 10))
+    x = layers.Conv2D(4, 3, activation="relu", **FIRST)(start)
+    x = layers.BatchNormalization(axis=1)(layers.MaxPooling2D(2, **FIRST)(x))
+    x = layers.Conv2D(5, 2, **FIRST)(layers.Permute((1, 3, 2))(x))
+    ends = [layers.Dense(3)(layers.Flatten(**FIRST)(x)), layers.Conv2D(2, 1)(layers.Permute((2, 3, 1))(x))]
+    randomized(keras.Model(start, ends), seed=4).save(tmp_path / "m.keras")
+    np.save(tmp_path / "x.npy", np.random.default_rng(2).integers(0, 64, size=(8, 3, 8, 10)) / 64)
+    run = fpgacnn.convert(
+        tmp_path / "m.keras",
+        input=tmp_path / "x.npy",
+        output=tmp_path / "p",
+        bits="8",
+        csim_events=0,
+        reference="keras",
+    )
+    (reading,) = [one for one in run.verification if one.right.startswith("Keras")]
+    assert (reading.holds, reading.layers) == (True, 8), run.notes  # two permutations are no layers
+
+
 @pytest.mark.agree
 def test_the_project_equals_qkeras_and_its_csim(network: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.random.default_rng(2).integers(0, 64, size=(EVENTS, 3, 8, 6)) / 64)

@@ -60,6 +60,8 @@ def answer_keras3(keras: Any, model: KerasModel, job: ReferenceJob, events: Sequ
     count = len(given[0])
     batch = _batch([*inputs, *probe.outputs], min(BATCH, count))
     padded = [np.concatenate([one, np.repeat(one[:1], -count % batch, axis=0)]) for one in given]
+    if keras.backend.backend() == "tensorflow" and any(map(_is_channels_first, model._flatten_layers())):  # noqa: SLF001  # Keras lists inner models' layers nowhere else
+        probe.compile(jit_compile=True)  # TensorFlow's own kernels do not have channels first without a GPU
     found = probe.predict(padded, batch_size=batch, verbose=0)
     arrays = [np.asarray(one, np.float32)[:count] for one in (found if isinstance(found, list | tuple) else [found])]
     return Answers(
@@ -67,6 +69,10 @@ def answer_keras3(keras: Any, model: KerasModel, job: ReferenceJob, events: Sequ
         outputs=tuple(arrays[: len(outputs)]),
         shown=dict(zip(shown, arrays[len(outputs) :], strict=True)),
     )
+
+
+def _is_channels_first(layer: Any) -> bool:
+    return getattr(layer, "data_format", None) == "channels_first"
 
 
 def _batch(tensors: Sequence[Any], least: int) -> int:
