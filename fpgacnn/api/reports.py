@@ -6,33 +6,63 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fpgacnn.api.arguments import Progress, checked, planning_request, target
+from fpgacnn.api.arguments import Progress, checked, path_of, planning_request, target
 
 if TYPE_CHECKING:
     from fpgacnn.api.arguments import EventData, ModelOptions
     from fpgacnn.frontends import Refusal
     from fpgacnn.frontends.result import ReadResult
     from fpgacnn.jobs.compare_hls4ml.record import Hls4mlComparison
+    from fpgacnn.jobs.explore.record import ExploreRecord
     from fpgacnn.records.compare import Comparison
     from fpgacnn.records.report_input import ReportInput
 
 
 @checked
-def report(*projects: str | Path, output: str | Path | None = None) -> tuple[ReportInput, ...]:
+def report(
+    *projects: str | Path, output: str | Path | None = None, point: int | None = None
+) -> tuple[ReportInput | ExploreRecord, ...]:
     """The records of project folders, or of files with the output of `--json`; with `output`, write a report.
 
+    A study of `explore` is reported alone; `point` is the one that its page shows beside the start.
     The suffix of `output` decides the format: .html, .md, .csv or .json. Only an older report is replaced.
     Raises FpgacnnError.
     """
+    from fpgacnn.jobs.explore.folder import is_study
     from fpgacnn.records.report_input import open_inputs
     from fpgacnn.reporting.formats.files import refuse, write_report
 
     if output:
         refuse(Path(output))
+    if point is not None or any(is_study(Path(project)) for project in projects):
+        return (_study_report([Path(project) for project in projects], path_of(output), point),)
     inputs = open_inputs([Path(project) for project in projects])
     if output:
         write_report(Path(output), inputs)
     return inputs
+
+
+def _study_report(studies: list[Path], output: Path | None, point: int | None) -> ExploreRecord:
+    """The record of a study, written as a page if there is an output."""
+    from fpgacnn.errors import MissingExtraError, StudyError, UsageError
+    from fpgacnn.jobs.explore.run import read_study
+    from fpgacnn.jobs.explore.sampler import importances_of
+    from fpgacnn.reporting.formats.files import write_study
+
+    if len(studies) != 1:
+        raise UsageError(what="a study is reported alone: give one folder")
+    record = read_study(studies[0])
+    chosen = None if point is None else record.point(point)
+    if point is not None and (chosen is None or chosen.result.refused):
+        why = f"there is no point {point}" if chosen is None else f"point {point} cannot be built"
+        raise StudyError(folder=studies[0], why=why)
+    if output is not None:
+        try:
+            importances = importances_of(record.settings, record.points)
+        except MissingExtraError:
+            importances = {}
+        write_study(output, record, importances, chosen)
+    return record
 
 
 @checked

@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from fpgacnn.jobs.explore.sampler import importances_of
 from fpgacnn.records.compare import compare
 from fpgacnn.records.report_input import ReportInput
-from fpgacnn.reporting.formats.files import write_comparison, write_report
+from fpgacnn.reporting.formats.files import write_comparison, write_report, write_study
 from tests.support.records import estimated, exact_record, record, synthesized
+from tests.support.studies import small_study
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
@@ -59,7 +61,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for name, some in {"one": entries[:1], "two": entries}.items():
         write_report(folder / f"{name}.html", some)
     write_comparison(folder / "compare.html", compare(*entries))
-    return {name: folder / f"{name}.html" for name in ("one", "two", "compare")}
+    study = small_study(folder, trials=30)
+    write_study(folder / "study.html", study, importances_of(study.settings, study.points), None)
+    return {name: folder / f"{name}.html" for name in ("one", "two", "compare", "study")}
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ def column(shown: Shown, section: str, place: int) -> list[str]:
     return texts
 
 
-@pytest.mark.parametrize("name", ["one", "two", "compare"])
+@pytest.mark.parametrize("name", ["one", "two", "compare", "study"])
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_it_loads_in_silence_and_asks_the_network_for_nothing(show: Show, name: str, setting: str) -> None:
     shown = show(name, **SETTINGS[setting])
@@ -38,11 +38,16 @@ def test_it_loads_in_silence_and_asks_the_network_for_nothing(show: Show, name: 
     assert [url for url in shown.requests if not url.startswith(("file:", "data:"))] == []
     assert (
         shown.page.locator("h1").inner_text()
-        == {"one": "small.h5", "two": "2 projects side by side", "compare": "before and after"}[name]
+        == {
+            "one": "small.h5",
+            "two": "2 projects side by side",
+            "compare": "before and after",
+            "study": "Exploration of small.h5",
+        }[name]
     )
 
 
-@pytest.mark.parametrize("name", ["one", "two", "compare"])
+@pytest.mark.parametrize("name", ["one", "two", "compare", "study"])
 @pytest.mark.parametrize("setting", ["light", "dark", "narrow"])
 def test_axe_finds_nothing_to_complain_about(show: Show, name: str, setting: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")

@@ -146,6 +146,16 @@ class Proposals:
                 return samplers.RandomSampler(seed=seed)
 
 
+def importances_of(settings: StudySettings, points: Sequence[StudyPoint]) -> Mapping[str, Mapping[str, float]]:
+    """The importances of the axes of a study, by objective.
+
+    Raises MissingExtraError without Optuna.
+    """
+    proposals = Proposals(settings=settings)
+    proposals.begin(points)
+    return proposals.importances()
+
+
 def distributions(optuna: Any, settings: StudySettings) -> dict[str, Any]:
     """The axes of a study as Optuna's distributions of integers."""
     make = optuna.distributions.IntDistribution

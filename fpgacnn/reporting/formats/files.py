@@ -9,6 +9,7 @@ from typing import Any
 
 from fpgacnn.errors import ReportExistsError, ReportFormatError, WriteError
 from fpgacnn.jobs.compare_hls4ml.record import Hls4mlComparison
+from fpgacnn.jobs.explore.record import ExploreRecord, StudyPoint
 from fpgacnn.records.compare import Comparison
 from fpgacnn.records.record import plain
 from fpgacnn.records.report_input import ReportInput
@@ -18,6 +19,7 @@ from fpgacnn.reporting.formats.plots import drawn
 from fpgacnn.reporting.hls4ml_page import hls4ml_page, hls4ml_section
 from fpgacnn.reporting.page import compose
 from fpgacnn.reporting.page.profile import profile_page
+from fpgacnn.reporting.page.study import Importances, study_page
 from fpgacnn.sim.profiling import Profile
 from fpgacnn.system.files.output import write_atomically
 from fpgacnn.system.files.regular import ANY_SIZE, IrregularFileError, open_regular
@@ -39,6 +41,14 @@ def document(entries: Sequence[ReportInput]) -> dict[str, Any]:
         for one in entries
     ]
     return {"schema": SCHEMA, "generator": GENERATOR, "projects": runs}
+
+
+def any_document(entries: Sequence[ReportInput | ExploreRecord]) -> dict[str, Any]:
+    """A study, which is alone, or the records of projects as one JSON document."""
+    first = entries[0]
+    if isinstance(first, ExploreRecord):
+        return study_document(first)
+    return document([one for one in entries if isinstance(one, ReportInput)])
 
 
 def comparison_document(comparison: Comparison) -> dict[str, Any]:
@@ -63,6 +73,25 @@ def write_report(file: Path, entries: Sequence[ReportInput]) -> None:
         ".md": lambda: markdown.markdown(compose.report(entries)),
         ".csv": lambda: spreadsheet.spreadsheet(entries),
         ".json": lambda: _json(document(entries)),
+    }
+    _write(file, forms)
+
+
+def study_document(record: ExploreRecord) -> dict[str, Any]:
+    """A study as one JSON document."""
+    return {"schema": SCHEMA, "generator": GENERATOR, "study": json.loads(record.to_json())}
+
+
+def write_study(file: Path, record: ExploreRecord, importances: Importances, chosen: StudyPoint | None) -> None:
+    """Write the page of a study in the format of the file's suffix.
+
+    Raises ReportFormatError, ReportExistsError, WriteError.
+    """
+    forms: dict[str, Callable[[], str]] = {
+        ".html": lambda: html(study_page(record, importances, chosen)),
+        ".md": lambda: markdown.markdown(study_page(record, importances, chosen)),
+        ".csv": lambda: spreadsheet.study(record),
+        ".json": lambda: _json(study_document(record)),
     }
     _write(file, forms)
 

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable
 from math import isfinite
 
+from fpgacnn.jobs.explore.record import ExploreRecord
 from fpgacnn.records.compare import Comparison
 from fpgacnn.records.flatten import Value, flatten
 from fpgacnn.records.report_input import ReportInput
@@ -16,7 +17,8 @@ from fpgacnn.reporting.page.page import Section
 HEAD = ("project", "section", "item", "quantity", "value", "unit")
 CHANGES_HEAD = ("section", "item", "quantity", "left", "right", "difference", "ratio", "unit")
 HLS4ML_HEAD = ("item", "hls4ml", "fpgacnn")
-HEADS = (HEAD, CHANGES_HEAD, HLS4ML_HEAD)
+STUDY_HEAD = ("point", "quantity", "value", "low", "high")
+HEADS = (HEAD, CHANGES_HEAD, HLS4ML_HEAD, STUDY_HEAD)
 _FORMULA = tuple("=+-@|%＝＋－＠")
 
 
@@ -37,6 +39,18 @@ def changes(comparison: Comparison) -> str:
         for one in comparison.changes
     ]
     return _written(CHANGES_HEAD, rows)
+
+
+def study(record: ExploreRecord) -> str:
+    """The points of a study's front: choices, and numbers with their bands."""
+    rows: list[tuple[Value, ...]] = []
+    for one in record.front:
+        row = record.row(one)
+        rows += [(one.number, name, value, None, None) for name, value in row.choices.items()]
+        rows += [(one.number, "quality", row.quality, None, None), (one.number, "ebops", row.ebops, None, None)]
+        bands = {**row.figures, "latency_ns": row.latency_ns, "interval_ns": row.interval_ns}
+        rows += [(one.number, name, band.value, band.low, band.high) for name, band in bands.items()]
+    return _written(STUDY_HEAD, rows)
 
 
 def both_tools(section: Section) -> str:

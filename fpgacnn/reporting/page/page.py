@@ -8,6 +8,7 @@ from math import isfinite
 
 from fpgacnn.reporting.charts import Mark
 from fpgacnn.reporting.formatting import NOTHING, number
+from fpgacnn.reporting.study_charts import Drawing
 
 
 class Tone(StrEnum):
@@ -72,7 +73,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """One section of a report; `words` are above the tables, `notes` below.
+    """One section of a report; `words` are above the drawings and tables, `notes` below.
 
     `legend` explains charts where they are shown. The content of a `folded` section is shown on demand.
     """
@@ -81,6 +82,7 @@ class Section:
     title: str
     words: tuple[str, ...] = ()
     legend: tuple[str, ...] = ()
+    drawings: tuple[Drawing, ...] = ()
     tables: tuple[Table, ...] = ()
     notes: tuple[str, ...] = ()
     folded: bool = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -12,11 +12,22 @@ from fpgacnn.errors import printable
 from fpgacnn.hardware.estimation import Figure
 from fpgacnn.jobs.explore.measures import Objective
 from fpgacnn.jobs.explore.record import ExploreRecord, FrontRow, StudyPoint
+from fpgacnn.records.report_input import ReportInput
 from fpgacnn.reporting.formatting import plural
 from fpgacnn.reporting.terminal.columns import FittingTable, left, right
 from fpgacnn.reporting.terminal.estimate import time_words
+from fpgacnn.reporting.terminal.tables import inputs_report
 
 MOST_ROWS = 24
+
+
+def entries_report(entries: Sequence[ReportInput | ExploreRecord]) -> Iterator[RenderableType]:
+    """A study, which is alone, or projects."""
+    first = entries[0]
+    if isinstance(first, ExploreRecord):
+        yield from study_report(first)
+    else:
+        yield from inputs_report([one for one in entries if isinstance(one, ReportInput)])
 
 
 def study_report(record: ExploreRecord) -> Iterator[RenderableType]:
