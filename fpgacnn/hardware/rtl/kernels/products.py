@@ -9,19 +9,17 @@ two-term subexpression elimination: Hartley, IEEE TCAS-II 43, 1996; Potkonjak, S
 from __future__ import annotations
 
 import heapq
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
+
+import numpy as np
 
 from fpgacnn.hardware.rtl.kernels.arithmetic import ArithmeticGraph
 from fpgacnn.ir.fixed_point import CodeArray
 
 Term: TypeAlias = tuple[int, int, int]
 """A node, a left shift and a sign."""
-
-Pattern: TypeAlias = tuple[int, int, int, int]
-"""Two nodes, the shift of the second against the first, and the product of their signs."""
 
 MOST_PAIRS = 4_000_000
 """Pairs of terms that are searched for shared subexpressions; larger matrices get plain adder trees."""
@@ -85,103 +83,137 @@ def _pair(graph: ArithmeticGraph, one: Term, other: Term) -> Term:
     return total, least, sign
 
 
+NODE_BITS = 24
+PLACE_AT = NODE_BITS + 1
+NODES = (1 << NODE_BITS) - 1
+
+
+def _encoded(term: Term) -> int:
+    """A term as one integer, which is larger for a larger place, then for a larger node, then for a positive sign."""
+    node, up, sign = term
+    return up << PLACE_AT | node << 1 | (sign > 0)
+
+
+def _decoded(code: int) -> Term:
+    return code >> 1 & NODES, code >> PLACE_AT, 1 if code & 1 else -1
+
+
+def _patterns(one: CodeArray | int, others: CodeArray) -> CodeArray:
+    """The pattern of a term with each of others, as integers.
+
+    The difference of places comes first, then the node at the lower place, the other node, and 1 for equal signs.
+    """
+    low, high = np.minimum(one, others), np.maximum(one, others)
+    places, same = (high >> PLACE_AT) - (low >> PLACE_AT), (low ^ high) & 1 ^ 1
+    return places << (2 * NODE_BITS + 1) | (low >> 1 & NODES) << PLACE_AT | (high >> 1 & NODES) << 1 | same
+
+
 @dataclass(slots=True)
 class _Row:
-    """The terms of one sum, by node."""
+    """The terms of one sum as integers, by node."""
 
-    by_node: dict[int, set[tuple[int, int]]]
+    by_node: dict[int, set[int]]
 
     @classmethod
     def of(cls, terms: Sequence[Term]) -> _Row:
-        found: dict[int, set[tuple[int, int]]] = {}
-        for node, up, sign in terms:
-            found.setdefault(node, set()).add((up, sign))
-        return cls(found)
+        found = cls({})
+        for term in terms:
+            found.add(_encoded(term))
+        return found
+
+    def codes(self) -> CodeArray:
+        """All terms, in any order."""
+        return np.array([code for codes in self.by_node.values() for code in codes], dtype=np.int64)
 
     def terms(self) -> list[Term]:
         """All terms in an order that does not depend on hashes."""
-        return sorted((node, up, sign) for node, places in self.by_node.items() for up, sign in places)
+        return sorted(map(_decoded, self.codes().tolist()))
 
-    def remove(self, term: Term) -> None:
-        self.by_node[term[0]].discard(term[1:])
-        if not self.by_node[term[0]]:
-            del self.by_node[term[0]]
+    def remove(self, code: int) -> None:
+        node = code >> 1 & NODES
+        self.by_node[node].discard(code)
+        if not self.by_node[node]:
+            del self.by_node[node]
 
-    def add(self, term: Term) -> None:
-        self.by_node.setdefault(term[0], set()).add(term[1:])
+    def add(self, code: int) -> None:
+        self.by_node.setdefault(code >> 1 & NODES, set()).add(code)
 
-    def __contains__(self, term: Term) -> bool:
-        return term[1:] in self.by_node.get(term[0], ())
+    def __contains__(self, code: int) -> bool:
+        return code in self.by_node.get(code >> 1 & NODES, ())
 
-    def uses(self, pattern: Pattern) -> list[tuple[Term, Term]]:
+    def uses(self, node: int, other: int, places: int, sign: int) -> list[tuple[int, int]]:
         """Places of a pattern that do not overlap."""
-        node, other, places, sign = pattern
         if node not in self.by_node or other not in self.by_node:
             return []
-        found, taken = list[tuple[Term, Term]](), set[Term]()
-        for up, first in sorted(self.by_node[node]):
-            left, right = (node, up, first), (other, up + places, first * sign)
+        found, taken = list[tuple[int, int]](), set[int]()
+        for left in sorted(self.by_node[node]):
+            _, up, first = _decoded(left)
+            right = _encoded((other, up + places, first * sign))
             if right in self and left != right and left not in taken and right not in taken:
                 found.append((left, right))
                 taken |= {left, right}
         return found
 
 
-def _pattern(one: Term, other: Term) -> Pattern:
-    (node, up, sign), (right, places, other_sign) = sorted((one, other), key=lambda term: (term[1], term[0], term[2]))
-    return node, right, places - up, sign * other_sign
-
-
 class _Sharing:
-    """The search for shared pairs; how often each pair occurs is kept while terms are replaced."""
+    """The search for shared pairs; how often each pair occurs is kept while terms are replaced.
+
+    Only pairs that occur twice at the beginning, or that have a new node, are counted: the others become no more.
+    """
 
     def __init__(self, graph: ArithmeticGraph, rows: Sequence[Sequence[Term]]) -> None:
         self._graph = graph
         self._rows = [_Row.of(row) for row in rows]
-        self._counts: Counter[Pattern] = Counter()
+        pairs = list[CodeArray]()
         for row in self._rows:
-            terms = row.terms()
-            for number, one in enumerate(terms):
-                for other in terms[:number]:
-                    self._counts[_pattern(one, other)] += 1
-        self._heap = [(-count, pattern[2], pattern) for pattern, count in self._counts.items() if count > 1]
+            codes = row.codes()
+            first, second = np.triu_indices(len(codes), 1)
+            pairs.append(_patterns(codes[first], codes[second]))
+        patterns, counts = np.unique(np.concatenate(pairs), return_counts=True)
+        often = counts > 1
+        self._counts = dict(zip(patterns[often].tolist(), counts[often].tolist(), strict=True))
+        self._heap = [(-count, pattern) for pattern, count in self._counts.items()]
         heapq.heapify(self._heap)
 
     def shared(self) -> list[list[Term]]:
         """The terms of every sum after all replacements."""
         while self._heap:
-            count, _, pattern = heapq.heappop(self._heap)
-            seen = self._counts[pattern]
+            count, pattern = heapq.heappop(self._heap)
+            seen = self._counts.get(pattern, 0)
             if seen < -count:
                 if seen > 1:
-                    heapq.heappush(self._heap, (-seen, pattern[2], pattern))
+                    heapq.heappush(self._heap, (-seen, pattern))
                 continue
             if seen > 1:
                 self._replace(pattern)
         return [row.terms() for row in self._rows]
 
-    def _replace(self, pattern: Pattern) -> None:
-        uses = [(row, row.uses(pattern)) for row in self._rows]
+    def _replace(self, pattern: int) -> None:
+        places, node, other = pattern >> (2 * NODE_BITS + 1), pattern >> PLACE_AT & NODES, pattern >> 1 & NODES
+        sign = 1 if pattern & 1 else -1
+        uses = [(row, row.uses(node, other, places, sign)) for row in self._rows]
         if sum(len(found) for _, found in uses) < 2:  # overlapping places: nothing is shared
             self._counts[pattern] = 0
             return
-        node, other, places, sign = pattern
         total = self._graph.add(node, other, up=(0, places), sign=sign)
         for row, found in uses:
             for left, right in found:
-                self._exchange(row, left, right, (total, left[1], left[2]))
+                _, up, first = _decoded(left)
+                self._exchange(row, left, right, _encoded((total, up, first)))
 
-    def _exchange(self, row: _Row, left: Term, right: Term, new: Term) -> None:
+    def _exchange(self, row: _Row, left: int, right: int, new: int) -> None:
         if new in row:  # the sum already has this term once; twice the term is another place
             return
         row.remove(left)
         row.remove(right)
-        self._counts[_pattern(left, right)] -= 1
-        for term in row.terms():
-            self._counts[_pattern(left, term)] -= 1
-            self._counts[_pattern(right, term)] -= 1
-            grown = _pattern(new, term)
-            self._counts[grown] += 1
-            if self._counts[grown] > 1:
-                heapq.heappush(self._heap, (-self._counts[grown], grown[2], grown))
+        counts, others = self._counts, row.codes()
+        gone = np.concatenate([_patterns(left, np.append(others, right)), _patterns(right, others)])
+        for pattern in gone.tolist():
+            if pattern in counts:
+                counts[pattern] -= 1
+        for pattern in _patterns(new, others).tolist():
+            count = counts.get(pattern, 0) + 1
+            counts[pattern] = count
+            if count > 1:
+                heapq.heappush(self._heap, (-count, pattern))
         row.add(new)
