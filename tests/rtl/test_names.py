@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fpgacnn.design import Design
+from fpgacnn.design import Design, IoType
 from fpgacnn.hardware.rtl import backend
 from fpgacnn.hardware.rtl.testbench import bench_files
 from fpgacnn.hardware.rtl.trace import with_trace
@@ -77,7 +77,7 @@ def renamed(design: Design, turn: int) -> Design:
     return Design(model=model, plan=plan, target=design.target)
 
 
-def network(turn: int) -> Design:
+def network(turn: int, io: IoType = IoType.STREAM) -> Design:
     build = Builder(seed=4)
     image = build.input((8, 8, 2))
     sums = build.convolution(image, (3, 3, 2, 4), (8, 8, 4), pads=(1, 1, 1, 1))
@@ -91,16 +91,17 @@ def network(turn: int) -> Design:
     again = build.dense(build.cast(dense, (12,), "fixed<6,4,RND,SAT>"), 12, 4)
     build.end(build.add(src.Concatenate(axis=0), (8,), mean, again))
     build.end(build.add(hw.Softmax(kind=hw.SoftmaxKind.ARGMAX), (4,), again))
-    return renamed(rtl_design(build), turn)
+    return renamed(rtl_design(build, io), turn)
 
 
 def test_every_name_is_used() -> None:
     assert {layer.name for turn in range(TURNS) for layer in network(turn).model.layers} == {*NAMES}
 
 
+@pytest.mark.parametrize("io", IoType)
 @pytest.mark.parametrize("turn", range(TURNS))
-def test_every_name_of_the_top_module_is_declared_once(turn: int) -> None:
-    project = with_trace(backend.convert(network(turn)))
+def test_every_name_of_the_top_module_is_declared_once(turn: int, io: IoType) -> None:
+    project = with_trace(backend.convert(network(turn, io)))
     text = re.sub(r"//.*", "", project.files["rtl/myproject.sv"].decode())
     around = project.files["rtl/trace_of_myproject.sv"].decode()
     assert set(re.findall(r"layers\.(\w+)", around)) <= set(re.findall(r"\w+", text))
@@ -110,8 +111,9 @@ def test_every_name_of_the_top_module_is_declared_once(turn: int) -> None:
         name.strip() for names in re.findall(r"\bwire (?:\[[^\]]*\] )?([\w, ]+)[;=]", text) for name in names.split(",")
     ]
     declared += re.findall(r"(?:input|output) (?:\[[^\]]*\] )?(\w+)", text)
-    declared += re.findall(r"\) (u_\w+) \(", text) + re.findall(r"^  \w+ (u_\w+) \(", text, re.MULTILINE)
-    assert len(declared) > 80
+    declared += re.findall(r"\) (u_\w+) \(", text) + re.findall(r"^ +\w+ (u_\w+) \(", text, re.MULTILINE)
+    declared += re.findall(r"(?:genvar|begin :) (\w+)", text)
+    assert len(declared) > 60
     assert sorted(declared) == sorted(set(declared))
     assert not {"begin", "module", "wire", "input"} & set(declared)
 

@@ -48,17 +48,17 @@ def outputs_of(build: Builder, outputs: Sequence[str]) -> Builder:
     return part
 
 
-def rtl_design(build: Builder) -> Design:
+def rtl_design(build: Builder, io: IoType = IoType.STREAM) -> Design:
     """The network for the RTL backend."""
-    return build.design(IoType.STREAM, backend=BackendName.RTL)
+    return build.design(io, backend=BackendName.RTL)
 
 
-def built_and_refused(build: Builder) -> tuple[Builder, Mapping[str, str]]:
+def built_and_refused(build: Builder, io: IoType = IoType.STREAM) -> tuple[Builder, Mapping[str, str]]:
     """The branches that the RTL backend builds, and the message for each other one."""
     refused: dict[str, str] = {}
     for output in build.outputs:
         try:
-            backend.convert(rtl_design(outputs_of(build, [output])))
+            backend.convert(rtl_design(outputs_of(build, [output]), io))
         except FpgacnnError as error:
             refused[output] = str(error)
     return outputs_of(build, [name for name in build.outputs if name not in refused]), refused
@@ -109,12 +109,12 @@ def _value(op: Op, args: Sequence[int], data: tuple[int, ...], values: Sequence[
             return data[args[0] % len(data)]
 
 
-def differing(build: Builder, events: int, *, random_seed: int = 1) -> list[str]:
+def differing(build: Builder, events: int, *, random_seed: int = 1, io: IoType = IoType.STREAM) -> list[str]:
     """What is wrong with a network in RTL simulation: outputs that differ from the emulator, and clocks.
 
     Runs the events without pauses, with pauses, with pauses and stalls, and with late frames.
     """
-    design, codes = rtl_design(build), build.events(events)
+    design, codes = rtl_design(build, io), build.events(events)
     simulation = RtlSimulation(backend.convert(design), design)
     expected = ReferenceEmulator(design).run(codes).outputs
     found = list[str]()

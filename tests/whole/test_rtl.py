@@ -89,6 +89,17 @@ def test_a_project_is_proven_simulated_and_verified_and_an_edit_is_found(tmp_pat
     assert first["layer"] == "logits"
 
 
+@pytest.mark.agree
+@needs_verilator
+def test_an_unrolled_project_takes_an_event_in_every_clock(tmp_path: Path) -> None:
+    tiny_model(tmp_path / "m.h5")
+    done = run(tmp_path, "convert", "m.h5", "--backend", "rtl", "--io", "parallel", "-o", "p", "--json", *INPUT)
+    assert (done.returncode, done.stderr) == (0, "")
+    first = comparisons(json.loads(done.stdout))["rtl", 1]
+    assert (first["mismatches"], first["clocks_equal_schedule"]) == (0, True)
+    assert json.loads((tmp_path / "p" / "schedule.json").read_text())["interval_clocks"] == 1
+
+
 def test_the_same_design_gives_the_same_bytes_and_names_stay_in_their_files(tmp_path: Path) -> None:
     tiny_model(tmp_path / "m.h5")
     for folder in ("p", "q"):
@@ -103,7 +114,7 @@ def test_the_same_design_gives_the_same_bytes_and_names_stay_in_their_files(tmp_
 @pytest.mark.parametrize(
     ("flags", "code", "words"),
     [
-        (["--io", "parallel"], "FC171", "--io parallel is not built"),
+        (["--io", "parallel", "--reuse", "2"], "FC171", "--io parallel computes every product at once"),
         (["--strategy", "resource"], "FC171", "--strategy resource is for HLS"),
         (["--reuse", "1000"], "FC170", "too close for a reuse factor of 1000"),
     ],

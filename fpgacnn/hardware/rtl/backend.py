@@ -73,7 +73,8 @@ def _layers(design: Design, built: BuiltTop) -> tuple[RtlLayer, ...]:
     for layer in design.model.layers:
         stream = built.streams[layer.name]
         own = (f"{TOP}_{layer.name}", f"multiply_{layer.name}", f"cast_{layer.name}")
-        kernels = [built.netlist.kernels[name] for name in own if name in built.netlist.kernels]
+        made = built.netlist.kernels
+        kernels = [(made[name], built.netlist.copies.get(name, 1)) for name in own if name in made]
         found.append(
             RtlLayer(
                 name=layer.name,
@@ -82,9 +83,9 @@ def _layers(design: Design, built: BuiltTop) -> tuple[RtlLayer, ...]:
                 first_clock=int(stream.times[0][0, 0]),
                 last_clock=int(stream.times[0][0, -1]),
                 fold=built.folds.get(layer.name, 1),
-                adders=sum(one.adders for one in kernels),
-                adder_bits=sum(one.adder_bits for one in kernels),
-                register_bits=sum(one.register_bits for one in kernels),
+                adders=sum(one.adders * copies for one, copies in kernels),
+                adder_bits=sum(one.adder_bits * copies for one, copies in kernels),
+                register_bits=sum(one.register_bits * copies for one, copies in kernels),
             )
         )
     return tuple(found)

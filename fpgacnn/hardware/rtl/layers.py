@@ -16,14 +16,14 @@ from fpgacnn.hardware.rtl import folding, schedule
 from fpgacnn.hardware.rtl.folded import folded_product
 from fpgacnn.hardware.rtl.folding import Fold
 from fpgacnn.hardware.rtl.kernels import operations as kernels
-from fpgacnn.hardware.rtl.moves import as_word, cropped, joined, paced, rearranged, reduced, upsampled
+from fpgacnn.hardware.rtl.kernels import pools
+from fpgacnn.hardware.rtl.moves import as_planned, as_word, cropped, joined, paced, rearranged, reduced, upsampled
 from fpgacnn.hardware.rtl.schedule import Geometry
 from fpgacnn.hardware.rtl.stream import Netlist, Stream
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import CodeArray, Format
 from fpgacnn.ir.hardware import across_channels
-from fpgacnn.ir.shapes import covered_cells
 from fpgacnn.ir.source import PoolKind
 
 LARGEST_WORD = 4096
@@ -244,14 +244,9 @@ class StreamBuilder:
         plain = operation.strides == operation.size and not any(operation.pads)
         if operation.kind is PoolKind.MAX and plain and result == given.form:
             return self._plain_maximum(name, operation, geometry, given)
-        lowest = -(1 << (given.form.width - 1)) if given.form.signed else 0
-        fill_code = lowest if operation.kind is PoolKind.MAX else 0
-        rows = covered_cells(given.height, operation.size[0], operation.strides[0], *operation.pads[:2])
-        columns = covered_cells(given.width, operation.size[1], operation.strides[1], *operation.pads[2:])
-        counts = sorted({row * column for row in rows for column in columns})
-        counts = counts if operation.kind is PoolKind.AVERAGE else counts[-1:]
-        windows = self._windows(layer, given, geometry, 1, fill_code)
-        made = kernels.pooling(operation, precision, given.form, given.channels, counts, f"{self._top}_{name}")
+        counts = pools.cell_counts(operation, given.height, given.width)
+        windows = self._windows(layer, given, geometry, 1, pools.fill_code(operation, given.form))
+        made = pools.pooling(operation, precision, given.form, given.channels, counts, f"{self._top}_{name}")
         vectors = [windows.stream.data, *([windows.inside] if len(counts) > 1 else [])]
         return self._netlist.kernel(made, name, windows.stream, vectors, result)
 
@@ -315,9 +310,7 @@ class StreamBuilder:
 
     def _pad(self, layer: hw.Layer, operation: src.ZeroPad, given: Stream) -> Stream:
         """Zeros around an image become padding of the convolutions behind it."""
-        result = self._design.plan.layers[layer.name].result.format
-        if (result.width, result.fraction, result.signed) != (given.form.width, given.form.fraction, given.form.signed):
-            raise RtlUnsupportedError(layer=layer.name, why="its result has another format than its input")
+        given = as_planned(self._netlist, layer.name, given, self._design.plan.layers[layer.name])
         return replace(given, border=operation.pads)
 
     def _alike(self, layer: hw.Layer, given: Sequence[Stream]) -> list[Stream]:

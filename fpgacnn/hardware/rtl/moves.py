@@ -37,6 +37,17 @@ def as_word(netlist: Netlist, name: str, given: Stream) -> Stream:
     )
 
 
+def as_planned(netlist: Netlist, name: str, given: Stream, precision: LayerPrecision) -> Stream:
+    """A stream of moved values in the format of the plan, which may be wider than that of the values."""
+    form, result = given.form, precision.result.format
+    if (form.width, form.fraction, form.signed) == (result.width, result.fraction, result.signed):
+        return given
+    graph = ArithmeticGraph()
+    results = [graph.cast(node, form.fraction, result) for node in vector(graph, form, given.channels)]
+    made = kernel_of(f"cast_{name}", graph, [form], [given.channels], results, result)
+    return netlist.kernel(made, name, given, [given.data], result, role="cast_")
+
+
 def paced(netlist: Netlist, name: str, given: Stream, clocks: int) -> Stream:
     """The same tokens with at least so many clocks between them; a FIFO holds those that come sooner."""
     if clocks <= schedule.closest(given.times):

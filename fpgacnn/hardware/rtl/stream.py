@@ -40,7 +40,7 @@ class Stream:
 
 @dataclass(slots=True, kw_only=True)
 class Netlist:
-    """The top module while it is built: lines, kernels by name, and memories.
+    """The top module while it is built: lines, kernels, the number of copies of those built more than once, memories.
 
     Every name is a fixed beginning and then the whole name of a layer, and no beginning continues another one, so that
     no layer's name can make two names equal. Instances begin with `u_`.
@@ -49,6 +49,7 @@ class Netlist:
     frame_clocks: int
     lines: list[str] = field(default_factory=list)
     kernels: dict[str, Kernel] = field(default_factory=dict)
+    copies: dict[str, int] = field(default_factory=dict)
     memories: dict[str, str] = field(default_factory=dict)
     fifo_words: int = 0
 
@@ -83,19 +84,29 @@ class Netlist:
         return replace(given, valid=valid, data=data)
 
     def kernel(
-        self, kernel: Kernel, name: str, given: Stream, vectors: list[str], result: Format, *, role: str = ""
+        self,
+        kernel: Kernel,
+        name: str,
+        given: Stream,
+        vectors: list[str],
+        result: Format,
+        *,
+        role: str = "",
+        copies: int = 1,
     ) -> Stream:
         """A kernel behind a stream; `vectors` are its inputs, `given` has the valid of all of them.
 
-        `role` begins the names of a kernel that is not the last one of its layer.
+        `role` begins the names of a kernel that is not the last one of its layer. Each of `copies` reads its part of
+        the vectors, the first one the lowest bits.
         """
         self.kernels[kernel.name] = kernel
+        if copies > 1:
+            self.copies[kernel.name] = copies
         valid, data = f"{role}valid_{name}", f"{role}data_{name}"
-        channels = len(kernel.results)
+        channels = len(kernel.results) * copies
         self.wire(valid, 1)
         self.wire(data, channels * result.width)
-        wires = ", ".join(f".in{number}({vector})" for number, vector in enumerate(vectors))
-        self.lines.append(f"  {kernel.name} u_{role}kernel_{name} (.clk(clk), {wires}, .out({data}));")
+        self._instances(kernel, f"{role}kernel_{name}", vectors, data, copies)
         self.delay(f"{role}delay_{name}", given.valid, valid, kernel.latency)
         return replace(
             given,
@@ -105,6 +116,24 @@ class Netlist:
             data=data,
             times=schedule.later(given.times, kernel.latency),
         )
+
+    def _instances(self, kernel: Kernel, name: str, vectors: list[str], data: str, copies: int) -> None:
+        if copies == 1:
+            wires = ", ".join(f".in{number}({vector})" for number, vector in enumerate(vectors))
+            self.lines.append(f"  {kernel.name} u_{name} (.clk(clk), {wires}, .out({data}));")
+            return
+        place, widths = f"copy_of_{name}", [port.width for port in kernel.inputs]
+        parts = [f"{one}[{place}*{bits} +: {bits}]" for one, bits in zip(vectors, widths, strict=True)]
+        wires = ", ".join(f".in{number}({part})" for number, part in enumerate(parts))
+        bits = len(kernel.results) * kernel.result_bits
+        self.lines += [
+            f"  genvar {place};",
+            "  generate",
+            f"    for ({place} = 0; {place} < {copies}; {place} = {place} + 1) begin : copies_of_{name}",
+            f"      {kernel.name} u_{name} (.clk(clk), {wires}, .out({data}[{place}*{bits} +: {bits}]));",
+            "    end",
+            "  endgenerate",
+        ]
 
     def delay(self, name: str, valid: str, delayed: str, clocks: int) -> None:
         """A valid some clocks later."""

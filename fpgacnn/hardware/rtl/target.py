@@ -25,8 +25,11 @@ def as_rtl(target: Target) -> Target:
 
 def refuse_unbuilt(target: Target) -> None:
     """Raise RtlTargetError for an option that RTL has not."""
-    if target.io is not IoType.STREAM:
-        raise RtlTargetError(why="--io parallel is not built", do="leave --io out, or use --io stream")
+    if target.io is IoType.PARALLEL and (target.reuse != 1 or target.reuse_of):
+        raise RtlTargetError(
+            why="--io parallel computes every product at once, and --reuse makes products share multipliers",
+            do="leave --reuse out, or use --io stream",
+        )
     other = {target.strategy, *target.strategy_of.values()} - {Strategy.LATENCY}
     if other:
         raise RtlTargetError(

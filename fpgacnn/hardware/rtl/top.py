@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
+from typing import assert_never
 
-from fpgacnn.design import Design
+from fpgacnn.design import Design, IoType
 from fpgacnn.design.project import TOP
 from fpgacnn.design.rtl_project import whole_bytes
 from fpgacnn.errors import RtlUnsupportedError
 from fpgacnn.hardware.rtl import schedule
 from fpgacnn.hardware.rtl.layers import StreamBuilder
+from fpgacnn.hardware.rtl.parallel.builder import ParallelBuilder
 from fpgacnn.hardware.rtl.stream import Netlist, Stream
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import source as src
@@ -39,7 +41,7 @@ def build(design: Design) -> BuiltTop:
     model = design.model
     shapes = {name: _token_shape(design, name) for name in model.inputs}
     tokens = [height * width for height, width, _ in shapes.values()]
-    frame = max(*tokens, *map(_pixels, model.layers))
+    frame = max(*tokens, *(_pixels(layer, design.target.io) for layer in model.layers))
     netlist = Netlist(frame_clocks=frame)
     inputs = {
         name: Stream(
@@ -55,7 +57,7 @@ def build(design: Design) -> BuiltTop:
             shapes.items(), schedule.arrivals(tokens, frame), strict=True
         )
     }
-    builder = StreamBuilder(design, netlist, TOP)
+    builder = _builder(design, netlist)
     streams: dict[str, Stream] = {}
     for layer in model.layers:
         if isinstance(layer.operation, hw.Input):
@@ -82,8 +84,20 @@ def build(design: Design) -> BuiltTop:
     )
 
 
-def _pixels(layer: hw.Layer) -> int:
+def _builder(design: Design, netlist: Netlist) -> StreamBuilder | ParallelBuilder:
+    match design.target.io:
+        case IoType.STREAM:
+            return StreamBuilder(design, netlist, TOP)
+        case IoType.PARALLEL:
+            return ParallelBuilder(design, netlist, TOP)
+        case _:
+            assert_never(design.target.io)
+
+
+def _pixels(layer: hw.Layer, io: IoType) -> int:
     """Tokens of a layer's result, one in a clock; zeros that become padding of the next layer are none."""
+    if io is IoType.PARALLEL:
+        return 1
     return 1 if isinstance(layer.operation, src.ZeroPad) else prod(layer.shape[:-1])
 
 
@@ -94,8 +108,13 @@ def traced_layers(design: Design) -> list[str]:
 
 
 def _token_shape(design: Design, name: str) -> Shape:
-    """Height, width and channels of an input's tokens; a flat input that becomes an image comes in its pixels."""
+    """Height, width and channels of an input's tokens; a flat input that becomes an image comes in its pixels.
+
+    In parallel, all values are one token.
+    """
     shape = design.model.layer(name).shape
+    if design.target.io is IoType.PARALLEL:
+        return (1, 1, prod(shape))
     readers = design.model.consumers(name)
     if (
         len(shape) == 1

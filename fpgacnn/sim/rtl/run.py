@@ -42,6 +42,9 @@ PROGRAM = "rtl_simulation"
 UNIT_BYTES = 1_000_000
 """C++ that is compiled together, which reads Verilator's headers once; more would need much memory."""
 
+NOT_OPTIMIZED = '#pragma GCC optimize ("O0")\n'
+"""Begins a unit of code that runs once, when a simulation starts."""
+
 SPARE_CLOCKS = 20_000
 """Clocks beyond those that a run needs, before answers count as missing."""
 
@@ -52,16 +55,29 @@ def _objects() -> list[str]:
 
 def _units(here: Path, model: Sequence[Path]) -> list[str]:
     """Write the files that the compiler reads: each includes the main program or parts of the model; their names."""
-    groups, size = [["main.cpp"]], 0
-    for file in model:
+    slow = [file for file in model if "Slow" in file.name]
+    others = [here / "main.cpp", *(file for file in model if file not in slow)]
+    texts = [_including(here, group) for group in _grouped(others)]
+    texts += [NOT_OPTIMIZED + _including(here, group) for group in _grouped(slow)]
+    units = {f"unit_{number}.cpp": text.encode() for number, text in enumerate(texts)}
+    write_files(here, units)
+    return list(units)
+
+
+def _grouped(files: Sequence[Path]) -> list[list[Path]]:
+    """Files in their order, in groups that are not much larger than a unit."""
+    groups, size = list[list[Path]](), UNIT_BYTES
+    for file in files:
         size += file.stat().st_size
         if size > UNIT_BYTES:
             groups.append([])
             size = file.stat().st_size
-        groups[-1].append(file.relative_to(here).as_posix())
-    units = {f"unit_{number}.cpp": group for number, group in enumerate(groups)}
-    write_files(here, {name: "".join(f'#include "{one}"\n' for one in group).encode() for name, group in units.items()})
-    return list(units)
+        groups[-1].append(file)
+    return groups
+
+
+def _including(here: Path, files: Sequence[Path]) -> str:
+    return "".join(f'#include "{file.relative_to(here).as_posix()}"\n' for file in files)
 
 
 def _flags(verilator: Verilator) -> list[str]:

@@ -108,6 +108,12 @@ class Kernel:
         return sum(nodes[one].width for one in self._used() if _delay(nodes[one]) > 0 and nodes[one].op is not Op.TABLE)
 
     @property
+    def operators(self) -> int:
+        """Number of adders, comparisons, selections and multipliers."""
+        nodes = self.graph.nodes
+        return sum(_delay(nodes[one]) > 0 and nodes[one].op is not Op.TABLE for one in self._used())
+
+    @property
     def adders(self) -> int:
         """Number of adders."""
         return sum(self.graph.nodes[one].op is Op.ADD for one in self._used())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
 from typing import assert_never
 
 import numpy as np
@@ -13,10 +12,10 @@ from fpgacnn.errors import RtlUnsupportedError
 from fpgacnn.hardware.rtl.kernels.arithmetic import ArithmeticGraph
 from fpgacnn.hardware.rtl.kernels.module import Kernel, VectorPort
 from fpgacnn.hardware.rtl.kernels.products import constant_products
-from fpgacnn.hardware.rtl.kernels.quotients import quotient, sum_of
+from fpgacnn.hardware.rtl.kernels.quotients import sum_of
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir.fixed_point import MAX_WIDTH, CodeArray, Codes, Format, Overflow, requantize, signed_bits
-from fpgacnn.ir.source import MergeKind, PoolKind
+from fpgacnn.ir.source import MergeKind
 from fpgacnn.passes.precision import LayerPrecision
 
 TABLE_BITS = 12
@@ -231,43 +230,8 @@ def _steps(graph: ArithmeticGraph, operation: hw.Thresholds, node: int, given: F
     return graph.table(place, levels, tuple(values.tolist()))
 
 
-def pooling(
-    operation: hw.Pool,
-    precision: LayerPrecision,
-    given: Format,
-    channels: int,
-    counts: Sequence[int],
-    name: str,
-) -> Kernel:
-    """A pooling of one window; `counts` are the numbers of its cells inside the image, over all positions.
-
-    With more than one, the second input says which cells are inside.
-    """
-    assert precision.accumulator is not None
-    accumulator, result = precision.accumulator.format, precision.result.format
-    cells = prod(operation.size)
-    graph = ArithmeticGraph()
-    inputs = vector(graph, given, cells * channels)
-    inside = [graph.ranged_input(len(inputs) + number, 0, 1) for number in range(cells)] if len(counts) > 1 else []
-    results = list[int]()
-    for channel in range(channels):
-        window = [graph.cast(node, given.fraction, accumulator) for node in inputs[channel::channels]]
-        match operation.kind:
-            case PoolKind.MAX:
-                best = _largest(graph, inputs[channel::channels])
-                pooled = graph.cast(best, given.fraction, accumulator)
-            case PoolKind.AVERAGE:
-                pooled = quotient(graph, graph.limited(sum_of(graph, window), accumulator), inside, counts)
-            case _:
-                assert_never(operation.kind)
-        results.append(graph.cast(pooled, accumulator.fraction, result))
-    ports = [(given, len(inputs))]
-    if inside:
-        ports.append((Format(width=1, integer=1, signed=False), cells))
-    return kernel_of(name, graph, [form for form, _ in ports], [size for _, size in ports], results, result)
-
-
-def _largest(graph: ArithmeticGraph, nodes: list[int]) -> int:
+def largest(graph: ArithmeticGraph, nodes: Sequence[int]) -> int:
+    """The largest of nodes by a tree of comparisons."""
     while len(nodes) > 1:
         pairs = [graph.maximum(one, other) for one, other in zip(nodes[::2], nodes[1::2], strict=False)]
         nodes = pairs + ([nodes[-1]] if len(nodes) % 2 else [])
@@ -356,11 +320,11 @@ def _probabilities(layer: hw.Layer, precision: LayerPrecision, given: Format, ch
         _refuse_wide_table(layer, form)
     graph = ArithmeticGraph()
     nodes = vector(graph, given, channels)
-    largest = _largest(graph, nodes)
+    highest = largest(graph, nodes)
     entries = tuple(exponential_table(difference, exponential).tolist())
     exponentials = list[int]()
     for node in nodes:
-        below = graph.cast(graph.add(largest, node, sign=-1), given.fraction, difference)
+        below = graph.cast(graph.add(highest, node, sign=-1), given.fraction, difference)
         entry = graph.table(below, difference.width, entries)
         exponentials.append(graph.cast(entry, exponential.fraction, accumulator))
     total = graph.cast(graph.limited(sum_of(graph, exponentials), accumulator), accumulator.fraction, index)
