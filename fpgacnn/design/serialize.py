@@ -52,7 +52,10 @@ def load(folder: Path) -> tuple[Design, SourceModel]:
         arrays = read_arrays(folder / ARRAYS)
         design = CODEC.decode(Design, parts["design"], "design", arrays)
         network = CODEC.decode(SourceModel, parts["network"], "network", arrays)
-    except (OSError, ValueError, RecursionError, FpgacnnError) as error:
+    except OSError as error:
+        why = f"{Path(str(error.filename)).name}: {error.strerror}" if error.filename else str(error)
+        raise ProjectError(folder=folder, why=f"its design cannot be read ({why})") from error
+    except (ValueError, RecursionError, FpgacnnError) as error:
         raise ProjectError(folder=folder, why=f"its design cannot be read ({error})") from error
     return design, network
 

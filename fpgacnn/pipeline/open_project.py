@@ -198,7 +198,7 @@ def _own_files(folder: Path) -> list[Path]:
         if seen > MAX_FILES:
             raise ProjectError(folder=folder, why=f"it has more than {MAX_FILES:,} files and folders")
         found += [Path(here) / name for name in files if not _left_by_a_tool(inside / name)]
-    return sorted(path for path in found if path.is_file() and not path.is_symlink() and path != folder / RECORD)
+    return sorted(path for path in found if not path.is_symlink() and path != folder / RECORD)
 
 
 def _left_by_a_tool(name: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -176,6 +177,18 @@ def refused(folder: Path, words: str) -> None:
 
 def test_a_design_that_was_not_changed_is_opened(tmp_path: Path, content: dict[str, bytes]) -> None:
     assert open_project(written(tmp_path, content)).notes == ()
+
+
+@pytest.mark.parametrize("name", [serialize.TREE, serialize.ARRAYS, RECORD, "firmware/weights/w2.h"])
+def test_a_pipe_in_a_project_is_named_and_not_waited_for(tmp_path: Path, content: dict[str, bytes], name: str) -> None:
+    folder = written(tmp_path, content)
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).unlink(missing_ok=True)
+    os.mkfifo(folder / name)
+    with pytest.raises(ProjectError) as caught:
+        open_project(folder)
+    assert "it is a pipe, not a regular file" in str(caught.value)
+    assert Path(name).name in str(caught.value)
 
 
 @pytest.mark.parametrize("name", CHANGES)
