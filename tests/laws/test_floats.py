@@ -40,6 +40,13 @@ def test_random_networks_equal_the_reference(number: int) -> None:
     assert len(found.slow) < len(model.layers) / 3
 
 
+def test_casts_of_single_products_need_no_int64() -> None:
+    build = Builder(seed=14)
+    FAMILIES["narrow accumulators"](build)
+    slow = set(FloatEmulator(build.design(IoType.PARALLEL)).slow)
+    assert slow & build.accumulators.keys() == set()
+
+
 def test_nodes_that_need_int64_are_told() -> None:
     build = Builder(seed=1)
     build.end(build.cast(build.input((3,), "fixed<60,20>"), (3,), "fixed<50,10>"))

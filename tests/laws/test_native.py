@@ -15,7 +15,11 @@ from fpgacnn.ir.hardware import HardwareModel
 from fpgacnn.sim.compare import compare
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.emulator.native.build import CCompiler, find_c_compiler
+from fpgacnn.sim.emulator.native.codegen.lowering import lower_to_program
 from fpgacnn.sim.emulator.native.engine import NativeEmulator
+from fpgacnn.sim.emulator.native.kernels.io import Given, InputReader
+from fpgacnn.sim.emulator.native.kernels.narrow_sums import rows_together
+from fpgacnn.sim.emulator.native.machine import ByteProducts
 from tests.support import networks
 from tests.support.networks import Builder
 from tests.support.planned import plan
@@ -25,6 +29,8 @@ FAMILIES: dict[str, Callable[[Builder], None]] = {
     "linear layers": networks.linear_layers,
     "wide layers": networks.wide_layers,
     "odd accumulators": networks.odd_accumulators,
+    "narrow accumulators": networks.narrow_accumulators,
+    "byte sums": networks.byte_sums,
     "casts": networks.casts,
     "elementwise": networks.elementwise,
     "step functions": networks.step_functions,
@@ -82,10 +88,56 @@ def test_kernels_equal_the_reference_in_every_operation(family: str) -> None:
 def test_kernels_of_every_processor_equal_the_reference(processor: str) -> None:
     if not runs_here(processor):
         pytest.skip(f"this machine does not run {processor}")
-    for family in ("linear layers", "wide layers", "odd accumulators", "step functions", "softmaxes"):
+    for family in (
+        "linear layers",
+        "wide layers",
+        "odd accumulators",
+        "narrow accumulators",
+        "byte sums",
+        "step functions",
+        "softmaxes",
+    ):
         build = Builder(seed=12)
         FAMILIES[family](build)
         assert_equal(build.design(IoType.PARALLEL), build.events(40), compiler(processor))
+
+
+@pytest.mark.parametrize("processor", ["native", "x86-64-v3"])
+def test_narrow_kernels_are_used(processor: str) -> None:
+    """The two families above would test nothing new if their layers were computed in 32 and 64 bits."""
+    if not runs_here(processor):
+        pytest.skip(f"this machine does not run {processor}")
+    machine = compiler(processor).machine
+    source = ""
+    for family in (networks.narrow_accumulators, networks.byte_sums):
+        build = Builder(seed=12)
+        family(build)
+        design = build.design(IoType.PARALLEL)
+        read = [
+            InputReader(given=Given.CODES, low=operation.format.low, high=operation.format.high)
+            for _, operation in design.model.input_layers
+        ]
+        source += lower_to_program(design, machine, keep=set(design.model.outputs), given=read).source
+    kernels = source[source.index("KERNEL kernel0") :]
+    used = {"h_high(", "h_high_round(", "h_low(", "h_add_limited(", "h_max(", "scaled_near(", "scaled_down("}
+    if machine.byte_products is ByteProducts.PAIRS:
+        used |= {"pairs_u8(", "TOGETHER < K"}
+    assert {word for word in used if word not in kernels} == set()
+
+
+@pytest.mark.parametrize("high", [1, 63, 255])
+def test_as_many_rows_are_added_in_16_bits_as_fit(high: int) -> None:
+    chance = np.random.default_rng(high)
+    weights = chance.integers(-64, 64, (2, 40, 3, 4))
+    words = (weights.astype(np.uint8).astype(np.int64) << (8 * np.arange(4))).sum(axis=-1)
+    together = rows_together(words, high)
+    for first in range(0, 40, together):
+        rows = weights[:, first : first + together].reshape(2, -1, 3, 2, 2)
+        for part in (np.maximum(rows, 0), np.minimum(rows, 0)):
+            total = high * part.sum(axis=(1, 4))
+            assert total.min() >= -(1 << 15)
+            assert total.max() < 1 << 15
+    assert (together == 40) == (high == 1)
 
 
 @pytest.mark.parametrize("number", range(FUZZ_ROUNDS))

@@ -243,6 +243,55 @@ def odd_accumulators(build: Builder) -> None:
             build.end(name)
 
 
+HALVED = hw.Pool(kind=PoolKind.MAX, size=(2, 2), strides=(2, 2), pads=(0, 0, 0, 0))
+
+
+def narrow_accumulators(build: Builder) -> None:
+    """Accumulators of at most 16 bits that cast each product, as kernels add two output channels in a lane."""
+    for given in ("ufixed<6,1>", "ufixed<8,0>", "fixed<8,3>"):
+        for text in (
+            "fixed<9,5>",
+            "fixed<16,6>",
+            "fixed<10,4,RND,SAT>",
+            "fixed<7,2,TRN,SAT>",
+            "fixed<16,5,RND,SAT>",
+            "ufixed<8,4,RND>",
+        ):
+            dense = build.dense(build.input((9,), given), 9, 5)
+            convolution = build.convolution(build.input((5, 5, 3), given), (2, 2, 3, 7), (4, 4, 7))
+            for name in (dense, convolution):
+                build.accumulators[name] = parse_format(text)
+                build.results[name] = Format(width=7, integer=3, rounding=Rounding.RND, overflow=Overflow.SAT)
+            build.end(dense)
+            build.end(
+                build.add(
+                    hw.Pool(kind=PoolKind.MAX, size=(2, 2), strides=(2, 2), pads=(0, 0, 0, 0)), (2, 2, 7), convolution
+                )
+            )
+
+
+def byte_sums(build: Builder) -> None:
+    """Sums of byte products that fit in 16 bits, and that do not, with scales whose products need 64 bits behind."""
+    for width in (4, 7):
+        dense = build.add(
+            hw.Dense(kernel=build.codes((150, 9), f"fixed<{width},1>"), bias=build.codes((9,), "fixed<7,3>")),
+            (9,),
+            build.input((150,), "ufixed<8,0>"),
+        )
+        build.end(dense)
+        for number, overflow in enumerate((Rounding.RND_CONV, Rounding.RND, Rounding.TRN)):
+            convolution = build.convolution(build.input((6, 6, 3), "ufixed<8,0>"), (3, 3, 3, 6), (4, 4, 6))
+            pool = build.add(
+                hw.Pool(kind=PoolKind.MAX, size=(2, 2), strides=(2, 2), pads=(0, 0, 0, 0)), (2, 2, 6), convolution
+            )
+            form = "fixed<28,3>" if number else "ufixed<26,2>"
+            scale = hw.Affine(scale=build.codes((6,), form), shift=build.codes((6,), "fixed<30,9>"))
+            build.results[f"n{len(build.nodes)}"] = Format(
+                width=width, integer=4, rounding=overflow, overflow=Overflow.SAT, signed=number != 1
+            )
+            build.end(build.add(scale, (2, 2, 6), pool))
+
+
 def casts(build: Builder) -> None:
     """Every rounding and overflow mode, as a cast and as a ReLU with a format."""
     for number, (rounding, overflow) in enumerate(MODES):

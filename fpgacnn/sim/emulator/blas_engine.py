@@ -2,12 +2,14 @@
 
 A float32 represents every integer up to 2^24 and a float64 up to 2^53, and sums within that range are exact in any
 order. The intervals with the real weights decide for every node whether its numbers and all intermediate results stay
-inside; other nodes are computed in int64 by the reference.
+inside. Sums whose products are cast one by one are added in narrow integers (`each_product`). Other nodes are computed
+in int64 by the reference.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import prod
 from typing import Any, TypeAlias
 
@@ -23,8 +25,8 @@ from fpgacnn.ir.ranges import threshold_counts
 from fpgacnn.ir.shapes import window_count
 from fpgacnn.ir.source import MergeKind, PoolKind
 from fpgacnn.passes.precision import LayerPrecision
-from fpgacnn.sim.emulator import matmul
-from fpgacnn.sim.emulator.accumulator_ranges import Order, linear_sums
+from fpgacnn.sim.emulator import each_product, matmul
+from fpgacnn.sim.emulator.accumulator_ranges import Order, Sums, linear_sums
 from fpgacnn.sim.emulator.reference import compute
 from fpgacnn.sim.emulator.result_ranges import result_ranges
 from fpgacnn.sim.result import SimulationResult
@@ -39,6 +41,14 @@ Numbers: TypeAlias = NDArray[Any]
 """Integers in float32 or float64."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinearSums:
+    """The sums of a layer, and the casts of their products where these are made one by one."""
+
+    sums: Sums
+    casts: each_product.Casts | None
+
+
 class FloatEmulator:
     """Computes a design in exact floats; `slow` names the nodes that need int64."""
 
@@ -47,8 +57,9 @@ class FloatEmulator:
     def __init__(self, design: Design) -> None:
         self._design = design
         self._ranges = result_ranges(design)
+        self._sums = {layer.name: self._linear_sums(layer) for layer in design.model.layers}
         self._plans = {
-            layer.name: _plan(layer, self._precision(layer.name), self._given(layer), self._shapes(layer))
+            layer.name: _plan(layer, self._precision(layer.name), self._given(layer), self._sums[layer.name])
             for layer in design.model.layers
         }
         self.slow = tuple(name for name, kind in self._plans.items() if kind is None)
@@ -62,8 +73,19 @@ class FloatEmulator:
     def _given(self, layer: hw.Layer) -> list[Interval]:
         return [self._ranges[name] for name in layer.inputs]
 
-    def _shapes(self, layer: hw.Layer) -> list[tuple[int, ...]]:
-        return [self._design.model.layer(name).shape for name in layer.inputs]
+    def _linear_sums(self, layer: hw.Layer) -> LinearSums | None:
+        """The sums of a convolution or a dense layer."""
+        operation, accumulator = layer.operation, self._precision(layer.name).accumulator
+        if not isinstance(operation, hw.Convolution | hw.Dense):
+            return None
+        assert accumulator is not None
+        given = self._given(layer)[0]
+        shape = self._design.model.layer(layer.inputs[0]).shape
+        sums = linear_sums(operation, accumulator.format, given, shape)
+        return LinearSums(
+            sums=sums,
+            casts=each_product.casts_of(sums, given, operation.kernel.array) if sums.order is Order.EACH else None,
+        )
 
     def run(self, inputs: Sequence[Codes], *, trace: bool = False) -> SimulationResult:
         """Compute all events in chunks that limit memory; first axis events."""
@@ -107,7 +129,7 @@ class FloatEmulator:
                     self._precision(layer.name),
                     [one.astype(kind, copy=False) for one in given],
                     forms,
-                    self._given(layer),
+                    self._sums[layer.name],
                 )
         return found
 
@@ -120,16 +142,14 @@ def _working_values(layer: hw.Layer) -> int:
 
 
 def _plan(
-    layer: hw.Layer, precision: LayerPrecision, given: list[Interval], shapes: list[tuple[int, ...]]
+    layer: hw.Layer, precision: LayerPrecision, given: list[Interval], sums: LinearSums | None
 ) -> type[np.floating[Any]] | None:
     """The float type in which a node is exact; None if only int64 is."""
-    reach = _reach(layer, precision, given, shapes)
+    reach = _reach(layer, precision, given, sums)
     return None if reach is None or reach >= FLOAT64 else np.float32 if reach < FLOAT32 else np.float64
 
 
-def _reach(
-    layer: hw.Layer, precision: LayerPrecision, given: list[Interval], shapes: list[tuple[int, ...]]
-) -> int | None:
+def _reach(layer: hw.Layer, precision: LayerPrecision, given: list[Interval], sums: LinearSums | None) -> int | None:
     """The largest integer in a node's computation, its inputs and result included; None if floats are not suitable."""
     operation, result = layer.operation, precision.result.format
     inputs = [_magnitude(one) for one in given]
@@ -137,7 +157,8 @@ def _reach(
         case hw.Input():
             return _largest(operation.format)
         case hw.Convolution() | hw.Dense():
-            return _linear_reach(operation, precision, given[0], shapes[0])
+            assert sums is not None
+            return _linear_reach(operation, precision, given[0], sums)
         case hw.Affine():
             scale, shift = operation.scale, operation.shift
             fraction = given[0].fraction + scale.format.fraction
@@ -196,31 +217,33 @@ def _cast_reach(size: int, shift: int, to: Format) -> int:
 
 
 def _linear_reach(
-    operation: hw.Convolution | hw.Dense, precision: LayerPrecision, given: Interval, shape: tuple[int, ...]
+    operation: hw.Convolution | hw.Dense, precision: LayerPrecision, given: Interval, linear: LinearSums
 ) -> int | None:
     assert precision.accumulator is not None
     accumulator, result = precision.accumulator.format, precision.result.format
-    sums = linear_sums(operation, accumulator, given, shape)
+    sums = linear.sums
+    after = _cast_reach(_largest(accumulator), accumulator.fraction - result.fraction, result)
     if sums.order is Order.EACH:
-        return None
+        return max(_largest(accumulator), _magnitude(given), after) if linear.casts else None
     sizes = np.abs(operation.kernel.array).reshape(-1, operation.kernel.array.shape[-1]).sum(axis=0)
     total = (int(sizes.max()) * _magnitude(given) << sums.shift) + int(np.abs(sums.start).max())
     return max(
         total + 2 * _largest(accumulator),
         _magnitude(given),
-        _cast_reach(_largest(accumulator), accumulator.fraction - result.fraction, result),
+        after,
     )
 
 
 def _compute(
-    layer: hw.Layer, precision: LayerPrecision, given: list[Numbers], forms: list[Format], ranges: list[Interval]
+    layer: hw.Layer, precision: LayerPrecision, given: list[Numbers], forms: list[Format], sums: LinearSums | None
 ) -> Numbers:
     """Result codes of a node whose numbers are all exact in the given float type."""
     operation, result = layer.operation, precision.result.format
     data, form = given[0], forms[0]
     match operation:
         case hw.Convolution() | hw.Dense():
-            return _linear(layer, operation, precision, data, ranges[0])
+            assert sums is not None
+            return _linear(layer, operation, precision, data, sums)
         case hw.Affine():
             fraction = form.fraction + operation.scale.format.fraction
             common = max(fraction, operation.shift.format.fraction)
@@ -252,11 +275,14 @@ def _thresholds(operation: hw.Thresholds, data: Numbers) -> Numbers:
 
 
 def _linear(
-    layer: hw.Layer, operation: hw.Convolution | hw.Dense, precision: LayerPrecision, data: Numbers, given: Interval
+    layer: hw.Layer, operation: hw.Convolution | hw.Dense, precision: LayerPrecision, data: Numbers, linear: LinearSums
 ) -> Numbers:
     assert precision.accumulator is not None
     accumulator, result = precision.accumulator.format, precision.result.format
-    sums = linear_sums(operation, accumulator, given, data.shape[1:])
+    sums = linear.sums
+    if linear.casts is not None:
+        total = each_product.each_sum(operation, data, linear.casts).astype(data.dtype)
+        return _cast(total, accumulator.fraction - result.fraction, result).reshape(-1, *layer.shape)
     if isinstance(operation, hw.Convolution):
         image = data if data.ndim == 4 else data[:, None]
         windows = matmul.patches(image, operation.kernel.array.shape[:2], operation.strides, operation.pads)

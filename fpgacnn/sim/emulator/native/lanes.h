@@ -136,6 +136,80 @@ INLINE v dot_s16(v a, v x, v y) { return a + ((x << 16) >> 16) * ((y << 16) >> 1
 #endif
 INLINE v dot_i32(v a, v x, v y) { return a + x * y; }
 
+/* Sums of two products of bytes in 16 bits, two such sums in a lane, and their sum in 32 bits */
+#if LANES == 16
+INLINE v pairs_u8(v a, v x, v y) { return (v)_mm512_add_epi16((__m512i)a, _mm512_maddubs_epi16((__m512i)x, (__m512i)y)); }
+INLINE v sum_of_pairs(v a) { return (v)_mm512_madd_epi16((__m512i)a, _mm512_set1_epi16(1)); }
+#elif LANES == 8
+INLINE v pairs_u8(v a, v x, v y) { return (v)_mm256_add_epi16((__m256i)a, _mm256_maddubs_epi16((__m256i)x, (__m256i)y)); }
+INLINE v sum_of_pairs(v a) { return (v)_mm256_madd_epi16((__m256i)a, _mm256_set1_epi16(1)); }
+#endif
+
+/* Two 16-bit numbers in a lane, which belong to two output channels. */
+typedef int16_t h __attribute__((vector_size(BYTES), may_alias));
+#if LANES == 16
+INLINE h h_high(h a, h b) { return (h)_mm512_mulhi_epi16((__m512i)a, (__m512i)b); }
+INLINE h h_high_round(h a, h b) { return (h)_mm512_mulhrs_epi16((__m512i)a, (__m512i)b); }
+INLINE h h_add_limited(h a, h b) { return (h)_mm512_adds_epi16((__m512i)a, (__m512i)b); }
+INLINE h h_min(h a, h b) { return (h)_mm512_min_epi16((__m512i)a, (__m512i)b); }
+INLINE h h_max(h a, h b) { return (h)_mm512_max_epi16((__m512i)a, (__m512i)b); }
+#elif LANES == 8
+INLINE h h_high(h a, h b) { return (h)_mm256_mulhi_epi16((__m256i)a, (__m256i)b); }
+INLINE h h_high_round(h a, h b) { return (h)_mm256_mulhrs_epi16((__m256i)a, (__m256i)b); }
+INLINE h h_add_limited(h a, h b) { return (h)_mm256_adds_epi16((__m256i)a, (__m256i)b); }
+INLINE h h_min(h a, h b) { return (h)_mm256_min_epi16((__m256i)a, (__m256i)b); }
+INLINE h h_max(h a, h b) { return (h)_mm256_max_epi16((__m256i)a, (__m256i)b); }
+#else
+#if defined(__SSE2__)
+INLINE h h_high(h a, h b) { return (h)_mm_mulhi_epi16((__m128i)a, (__m128i)b); }
+INLINE h h_add_limited(h a, h b) { return (h)_mm_adds_epi16((__m128i)a, (__m128i)b); }
+INLINE h h_min(h a, h b) { return (h)_mm_min_epi16((__m128i)a, (__m128i)b); }
+INLINE h h_max(h a, h b) { return (h)_mm_max_epi16((__m128i)a, (__m128i)b); }
+#else
+INLINE h h_high(h a, h b) {
+    h found;
+    for (int l = 0; l < 2 * LANES; l++)
+        found[l] = (int16_t)((int32_t)a[l] * b[l] >> 16);
+    return found;
+}
+INLINE h h_add_limited(h a, h b) {
+    h found;
+    for (int l = 0; l < 2 * LANES; l++) {
+        int32_t sum = (int32_t)a[l] + b[l];
+        found[l] = (int16_t)(sum > INT16_MAX ? INT16_MAX : sum < INT16_MIN ? INT16_MIN : sum);
+    }
+    return found;
+}
+INLINE h h_min(h a, h b) { h m = a < b; return (a & m) | (b & ~m); }
+INLINE h h_max(h a, h b) { h m = a > b; return (a & m) | (b & ~m); }
+#endif
+INLINE h h_high_round(h a, h b) { /* (a * b + 2^14) >> 15 */
+    typedef uint16_t unsigned_h __attribute__((vector_size(BYTES), may_alias));
+    unsigned_h low = (unsigned_h)a * (unsigned_h)b, high = (unsigned_h)h_high(a, b);
+    return (h)((high << 1) + (low >> 15) + ((low >> 14) & 1));
+}
+#endif
+INLINE h h_low(h a, h b) { return a * b; }
+INLINE h h_add(h a, h b) { return a + b; }
+INLINE h h_splat(int32_t x) { return (h){0} + (int16_t)x; }
+INLINE v half_of(h a, int odd) { return odd ? (v)a >> 16 : ((v)a << 16) >> 16; }
+/* The number of one channel of a packed lane, twice: `pattern` has the bytes of four lanes, 0x80 is a byte of zeros. */
+#if LANES == 16
+INLINE h twice(const char *at, const uint8_t *pattern) {
+    return (h)_mm512_shuffle_epi8((__m512i)*(const v *)at, _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)pattern)));
+}
+#elif LANES == 8
+INLINE h twice(const char *at, const uint8_t *pattern) {
+    return (h)_mm256_shuffle_epi8((__m256i)*(const v *)at, _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)pattern)));
+}
+#else /* no bytes here: the pattern is that of the lower or of the upper 16-bit number */
+INLINE h twice(const char *at, const uint8_t *pattern) {
+    u x = (*(const u *)at >> (uint32_t)(8 * pattern[0])) & 65535u;
+    return (h)(x | x << 16);
+}
+#endif
+
+
 /* Numbers by their place in memory: a vector, and for packed kinds the part of it. A negative place holds 0. */
 INLINE v load_u8(const char *at, int32_t place) { return (v)((*(const u *)(at + (int64_t)(place >> 2) * BYTES) >> ((place & 3) * 8)) & 255u); }
 INLINE v load_s16(const char *at, int32_t place) { return (*(const v *)(at + (int64_t)(place >> 1) * BYTES) << ((1 - (place & 1)) * 16)) >> 16; }
@@ -185,6 +259,57 @@ INLINE w divide_long(w a, int64_t n) {
     }
     return a;
 }
+
+/* x * scale + shift, limited and rounded: half to even, or down. Exact in doubles before it is rounded. */
+#if LANES == 16
+#define SCALED(NAME, ROUNDED)                                                                         \
+    INLINE v NAME(v x, double scale, double shift, double low, double high) {                         \
+        const __m512d factor = _mm512_set1_pd(scale), more = _mm512_set1_pd(shift);                   \
+        const __m512d least = _mm512_set1_pd(low), most = _mm512_set1_pd(high);                       \
+        __m512d a = _mm512_cvtepi32_pd(_mm512_castsi512_si256((__m512i)x)), b = _mm512_cvtepi32_pd(_mm512_extracti64x4_epi64((__m512i)x, 1)); \
+        a = _mm512_min_pd(_mm512_max_pd(_mm512_add_pd(_mm512_mul_pd(a, factor), more), least), most); \
+        b = _mm512_min_pd(_mm512_max_pd(_mm512_add_pd(_mm512_mul_pd(b, factor), more), least), most); \
+        return (v)_mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvtpd_epi32(ROUNDED(a))), _mm512_cvtpd_epi32(ROUNDED(b)), 1); \
+    }
+#define DOWN(Y) _mm512_roundscale_pd(Y, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)
+#elif LANES == 8
+#define SCALED(NAME, ROUNDED)                                                                         \
+    INLINE v NAME(v x, double scale, double shift, double low, double high) {                         \
+        const __m256d factor = _mm256_set1_pd(scale), more = _mm256_set1_pd(shift);                   \
+        const __m256d least = _mm256_set1_pd(low), most = _mm256_set1_pd(high);                       \
+        __m256d a = _mm256_cvtepi32_pd(_mm256_castsi256_si128((__m256i)x)), b = _mm256_cvtepi32_pd(_mm256_extracti128_si256((__m256i)x, 1)); \
+        a = _mm256_min_pd(_mm256_max_pd(_mm256_add_pd(_mm256_mul_pd(a, factor), more), least), most); \
+        b = _mm256_min_pd(_mm256_max_pd(_mm256_add_pd(_mm256_mul_pd(b, factor), more), least), most); \
+        return (v)_mm256_set_m128i(_mm256_cvtpd_epi32(ROUNDED(b)), _mm256_cvtpd_epi32(ROUNDED(a)));   \
+    }
+#define DOWN(Y) _mm256_round_pd(Y, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)
+#else
+#define SCALED(NAME, ROUNDED)                                                                         \
+    INLINE v NAME(v x, double scale, double shift, double low, double high) {                         \
+        v found;                                                                                      \
+        for (int l = 0; l < LANES; l++) {                                                             \
+            double y = (double)x[l] * scale + shift;                                                  \
+            y = y > high ? high : y < low ? low : y;                                                  \
+            found[l] = (int32_t)ROUNDED(y);                                                           \
+        }                                                                                             \
+        return found;                                                                                 \
+    }
+INLINE double nearest_to(double y) {
+    const double shift = 6755399441055744.0; /* 1.5 * 2^52: added and taken away, it rounds half to even */
+    return (y + shift) - shift;
+}
+INLINE double down_to(double y) {
+    double near = nearest_to(y);
+    return near > y ? near - 1 : near;
+}
+#define DOWN(Y) down_to(Y)
+#endif
+#if LANES == 4
+SCALED(scaled_near, nearest_to)
+#else
+SCALED(scaled_near, )
+#endif
+SCALED(scaled_down, DOWN)
 
 /* Measurements */
 INLINE int64_t v_sum(v a) {

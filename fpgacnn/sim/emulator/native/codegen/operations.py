@@ -12,6 +12,7 @@ from fpgacnn.ir import hardware as hw
 from fpgacnn.ir.fixed_point import CodeArray, Codes, Format
 from fpgacnn.ir.source import MergeKind, PoolKind
 from fpgacnn.sim.emulator.native.codegen.casts import cast, lifted
+from fpgacnn.sim.emulator.native.codegen.doubles import affine_in_doubles
 from fpgacnn.sim.emulator.native.codegen.values import (
     CHANNEL_PADDING,
     Code,
@@ -59,6 +60,9 @@ def plus(code: Code, value: Value, amounts: Ends) -> Value:
 
 def affine(code: Code, value: Value, operation: hw.Affine, result: Format) -> Value:
     """`x * scale + shift`, cast to the result."""
+    in_doubles = affine_in_doubles(code, value, operation, result)
+    if in_doubles is not None:
+        return in_doubles
     fraction = value.fraction + operation.scale.format.fraction
     common = max(fraction, operation.shift.format.fraction)
     scaled = multiplied(code, value, ends(operation.scale.array), operation.scale.format.fraction)

@@ -45,6 +45,29 @@ for (int64_t i = 0; i < SIZE; i += LANES) {{
 }}
 io->bad |= block.bad != 0;"""
 
+READ_PIXELS = """\
+enum {{ C = {channels}, V = {vectors} }};
+struct block block = {{io->in[PORT], SIZE, io->event, io->live, 0, 0, s->scalar[0], s->scalar[1], *(const double *){scale}, 0}};
+for (int64_t i = 0; i < SIZE; i += LANES * C) {{
+    v r[LANES * C];
+    for (int64_t j = 0; j < LANES * C && i + j < SIZE; j += LANES) {{
+        block.at = i + j;
+        block.count = SIZE - i - j < LANES ? SIZE - i - j : LANES;
+        {read}(&block, r + j);
+    }}
+    for (int64_t p = 0; p < LANES && i + p * C < SIZE; p++)
+        UNROLL for (int k = 0; k < V; k++) {{
+            v pixel[{per}];
+            UNROLL for (int n = 0; n < {per}; n++) pixel[n] = k * {per} + n < C ? r[p * C + k * {per} + n] : v_zero();
+            store_{kind}(out + (int64_t){place}[(i / C + p) * V + k] * VB, pixel);
+        }}
+}}
+io->bad |= block.bad != 0;"""
+"""As READ, for packed lanes that do not end with a pixel: LANES pixels are read before they are packed."""
+
+MOST_CHANNELS = 8
+"""Channels of a pixel with which the pixels that READ_PIXELS reads stay in the nearest cache."""
+
 WRITE = """\
 int64_t *const to = (int64_t *)io->out[PORT] + io->event * SIZE;
 for (int64_t i = 0; i < SIZE; i += LANES) {{
@@ -56,7 +79,11 @@ for (int64_t i = 0; i < SIZE; i += LANES) {{
 
 
 def input_kind_is_direct(storage: Storage) -> bool:
-    """Whether the reader can store directly into packed lanes: no channel is left over at a pixel's end."""
+    """Whether the reader can store directly into packed lanes: no channel is left over at a pixel's end, or few."""
+    return _ends_with_pixels(storage) or storage.channels <= MOST_CHANNELS
+
+
+def _ends_with_pixels(storage: Storage) -> bool:
     return storage.channels % storage.kind.per == 0
 
 
@@ -69,7 +96,10 @@ def read_step(
     code.extremes(Value(text="r[n]", wide=kind.wide, low=output.low, high=output.high, fraction=output.fraction))
     measure = f"for (int n = 0; n < block.count; n++) {{ {' '.join(code.lines)} }}" if measured else ""
     pixels = output.pixel_places()[:, None] + np.arange(output.vectors)[None, :]
-    body = READ.format(
+    text = READ if _ends_with_pixels(output) else READ_PIXELS
+    body = text.format(
+        channels=output.channels,
+        vectors=output.vectors,
         scale=code.table(np.array([2.0**form.fraction]), "double"),
         letter="w" if kind.wide else "v",
         measure=measure,

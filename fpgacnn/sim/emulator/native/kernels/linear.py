@@ -18,10 +18,11 @@ from fpgacnn.sim.emulator.accumulator_ranges import Order, Sums
 from fpgacnn.sim.emulator.native.codegen.casts import cast, wrap
 from fpgacnn.sim.emulator.native.codegen.tensors import Storage, ValueKind
 from fpgacnn.sim.emulator.native.codegen.values import Code, Ends, Value, call, ends, fits32, widened
+from fpgacnn.sim.emulator.native.kernels.narrow_sums import Halves
 from fpgacnn.sim.emulator.native.machine import Machine
 
-LATENCY = 10
-"""Number of independent sums that hide the latency of an addition."""
+LATENCY, NARROW_LATENCY = 10, 8
+"""Number of independent sums that hide the latency of an addition: of a dot product, and of 16-bit numbers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,17 +48,28 @@ class Blocks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arithmetic:
-    """How sums are computed: in which order, in 32 or 64 bits, and the type of the inputs."""
+    """How sums are computed: in which order, in 16, 32 or 64 bits, and the type of the inputs.
+
+    With `pairs`, products of bytes are added in 16 bits, some rows at a time. With `halves`, sums of two output
+    channels share a lane.
+    """
 
     order: Order
     wide: bool
     kind: ValueKind
     wide_weights: bool
+    pairs: bool = False
+    halves: Halves | None = None
 
     @property
     def letter(self) -> str:
         """The C type of a sum."""
-        return "w" if self.wide else "v"
+        return "h" if self.halves else "w" if self.wide else "v"
+
+    @property
+    def latency(self) -> int:
+        """Number of independent sums that hide the latency of an addition."""
+        return NARROW_LATENCY if self.pairs or self.halves else LATENCY
 
 
 def packed_word(kind: ValueKind, weights: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -116,6 +128,8 @@ def choose_blocks(
     machine: Machine, arithmetic: Arithmetic, filters: int, per: int, window: int, positions: int
 ) -> Blocks:
     """The blocking with the least work: products, loads and waiting for previous sums."""
+    if arithmetic.halves:
+        return _half_blocks(machine, arithmetic, filters, per, window, positions)
     registers = machine.sums // (2 if arithmetic.wide else 1) // (2 if arithmetic.order is Order.EACH else 1)
     best: tuple[float, Blocks] | None = None
     for count in (size for size in range(1, 9) if (window % size == 0 if window else size <= max(positions, 1))):
@@ -123,12 +137,25 @@ def choose_blocks(
             kept = channels if window else 0
             if count * channels + kept > registers + 4 and (count > 1 or channels > per):
                 continue
-            cost = ceil(filters / channels) * max(count * channels / 2, (count + channels) / 2, LATENCY / 2) / count
+            cost = (
+                ceil(filters / channels)
+                * max(count * channels / 2, (count + channels) / 2, arithmetic.latency / 2)
+                / count
+            )
             blocks = Blocks(positions=count, rounds=window // count if window else 1, channels=channels)
             if best is None or cost < best[0] - 1e-9:
                 best = cost, blocks
     assert best is not None
     return best[1]
+
+
+def _half_blocks(
+    machine: Machine, arithmetic: Arithmetic, filters: int, per: int, window: int, positions: int
+) -> Blocks:
+    """The blocking of sums that share lanes: as of half the channels, in blocks of whole words of the result."""
+    plain = replace(arithmetic, halves=None, pairs=True, order=Order.ANY)
+    found = choose_blocks(machine, plain, ceil(filters / 2), max(per // 2, 1), window, positions)
+    return replace(found, channels=2 * found.channels)
 
 
 def accumulator_value(code: Code, sums: Sums, arithmetic: Arithmetic, *, measured: bool) -> tuple[Value, CodeArray]:
@@ -189,16 +216,17 @@ def needs_wide(sums: Sums, kind: ValueKind, *, wide_weights: bool, measured: boo
 def inner_loop(code: Code, arithmetic: Arithmetic, blocks: Blocks, sums: Sums) -> str:
     """C text that adds the products of one row to all sums of the block."""
     kind = arithmetic.kind
+    assert arithmetic.halves is None
     read = "*(const w *)" if kind.wide else "*(const v *)"
     letter = "w" if kind.wide else "v"
     lines = [f"{letter} x{{p}} = {read}(i[{{p}}] + o);".replace("{p}", str(p)) for p in range(blocks.positions)]
     if arithmetic.wide and not kind.wide and arithmetic.wide_weights:
         lines += [f"const w wide{p} = widen(x{p});" for p in range(blocks.positions)]
     load_weight = (
-        "splat64(weight[k * NB + n])" if arithmetic.wide_weights or kind.wide else "splat((int32_t)weight[k * NB + n])"
+        "splat64(weight[k * N + n])" if arithmetic.wide_weights or kind.wide else "splat((int32_t)weight[k * N + n])"
     )
     lines.append(
-        f"UNROLL for (int n = 0; n < NB; n++) {{ const {'q' if 'splat64' in load_weight else 'v'} y = {load_weight};"
+        f"UNROLL for (int n = 0; n < N; n++) {{ const {'q' if 'splat64' in load_weight else 'v'} y = {load_weight};"
     )
     for p in range(blocks.positions):
         lines += _one_product(code.inner(), arithmetic, sums, p)
@@ -215,6 +243,8 @@ def _one_product(code: Code, arithmetic: Arithmetic, sums: Sums, position: int) 
     else:
         text, wide = f"dot_{kind.value}(v_zero(), {x}, y)", False
     if arithmetic.order is Order.ANY:
+        if arithmetic.pairs:
+            return [f"part[{position}][n] = pairs_u8(part[{position}][n], {x}, y);"]
         if not arithmetic.wide:
             return [f"{target} = dot_{kind.value}({target}, {x}, y);"]
         return [f"{target} = w_add({target}, {text if wide else f'widen({text})'});"]
