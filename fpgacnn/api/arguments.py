@@ -66,9 +66,9 @@ class TargetOptions(TypedDict, total=False):
 
     `part`: an FPGA part or a board. `clock_ns`: the clock period. `io`: parallel or stream. `strategy`: latency,
     resource or da. `reuse`: products for each multiplier and result. `reuse_of`, `strategy_of`: those of single layers
-    by name. `backend`: vitis, vivado or rtl. `fifo`: depths of the FIFOs of a streamed design: auto (the smallest that
-    keep the interval), frame, a JSON file, or a dict of depths by FIFO. Without `io`, `convert` streams where hls4ml
-    can.
+    by name. `multiplier_of`: what makes the products of single layers: dsp, lut or auto (the tool chooses). `backend`:
+    vitis, vivado or rtl. `fifo`: depths of the FIFOs of a streamed design: auto (the smallest that keep the interval),
+    frame, a JSON file, or a dict of depths by FIFO. Without `io`, `convert` streams where hls4ml can.
     """
 
     part: str | None
@@ -78,6 +78,7 @@ class TargetOptions(TypedDict, total=False):
     reuse: int | None
     reuse_of: Mapping[str, int] | None
     strategy_of: Mapping[str, str] | None
+    multiplier_of: Mapping[str, str] | None
     backend: str | None
     fifo: str | Path | Mapping[str, int] | None
 
@@ -344,11 +345,11 @@ def target_overrides(options: TargetOptions | ModelOptions) -> TargetOverrides:
 
     Raises UnknownNameError.
     """
-    from fpgacnn.design import BackendName, IoType, Strategy
+    from fpgacnn.design import BackendName, IoType, Multiplier, Strategy
     from fpgacnn.records.estimates import TargetOverrides
 
     io, strategy, backend = options.get("io"), options.get("strategy"), options.get("backend")
-    strategy_of = options.get("strategy_of") or {}
+    strategy_of, multiplier_of = options.get("strategy_of") or {}, options.get("multiplier_of") or {}
     return TargetOverrides(
         part=options.get("part"),
         clock_ns=options.get("clock_ns"),
@@ -357,6 +358,7 @@ def target_overrides(options: TargetOptions | ModelOptions) -> TargetOverrides:
         reuse=options.get("reuse"),
         reuse_of=dict(options.get("reuse_of") or {}),
         strategy_of={layer: Strategy(name) for layer, name in strategy_of.items()},
+        multiplier_of={layer: Multiplier(name) for layer, name in multiplier_of.items()},
         backend=BackendName(backend) if backend else None,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fpgacnn.design import BackendName, IoType, Strategy, Target
+from fpgacnn.design import BackendName, IoType, Multiplier, Strategy, Target
 from fpgacnn.design.design import DEFAULT_IO
 
 if TYPE_CHECKING:  # records of commands whose libraries are imported when they are called
@@ -21,6 +21,7 @@ __all__ = [
     "ExploreRecord",
     "IoType",
     "LockedRecord",
+    "Multiplier",
     "QuantizeRecord",
     "Strategy",
     "StudyProgress",

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeAlias
 
 import typer
 
-from fpgacnn.api.names import BackendName, IoType, Strategy
+from fpgacnn.api.names import BackendName, IoType, Multiplier, Strategy
 from fpgacnn.errors import ConfigFileError, printable
 from fpgacnn.system.files.regular import read_regular_text
 
@@ -28,7 +28,8 @@ KEYS: dict[str, type] = {
     "sqnr": float,
     "fold": bool,
 }
-LAYERS, LAYER_KEYS = "layers", ("reuse", "strategy")
+LAYERS = "layers"
+LAYER_KEYS: dict[str, type] = {"reuse": int, "strategy": Strategy, "multiplier": Multiplier}
 MAX_BYTES = 1 << 20
 LARGEST = 1 << 62
 _LAYERS_OF_FILE = "fpgacnn.layers"
@@ -84,7 +85,7 @@ def _layers(file: Path, tables: object) -> Iterator[str]:
         for key, value in table.items():
             if key not in LAYER_KEYS:
                 raise ConfigFileError(file=file, why=f"{key!r} of layer {name!r} is none of {', '.join(LAYER_KEYS)}")
-            yield f"{name}.{key}={_text(file, f'{key!r} of layer {name!r}', KEYS[key], value)}"
+            yield f"{name}.{key}={_text(file, f'{key!r} of layer {name!r}', LAYER_KEYS[key], value)}"
 
 
 def _text(file: Path, key: str, kind: type, value: object) -> str:

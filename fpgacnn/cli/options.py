@@ -8,7 +8,7 @@ from typing import Annotated, TypeAlias, TypedDict
 
 import typer
 
-from fpgacnn.api.names import BackendName, IoType, Strategy, Target
+from fpgacnn.api.names import BackendName, IoType, Multiplier, Strategy, Target
 from fpgacnn.cli.config import with_file
 from fpgacnn.errors import UsageError
 
@@ -99,7 +99,7 @@ Set: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
-        help="LAYER.reuse=N or LAYER.strategy=resource|da; repeatable.",
+        help="LAYER.reuse=N, LAYER.strategy=resource|da or LAYER.multiplier=dsp|lut|auto; repeatable.",
         metavar="LAYER.KEY=VALUE",
         callback=with_file,
         rich_help_panel=TARGET,
@@ -204,19 +204,21 @@ DEFAULT = Target()
 
 
 class LayerSettings(TypedDict):
-    """Reuse factors and strategies of single layers, as keyword arguments of the API."""
+    """Reuse factors, strategies and multipliers of single layers, as keyword arguments of the API."""
 
     reuse_of: dict[str, int]
     strategy_of: dict[str, str]
+    multiplier_of: dict[str, str]
 
 
 def layer_settings(settings: list[str] | None) -> LayerSettings:
-    """Reuse factors and strategies of single layers, from `--set`.
+    """Reuse factors, strategies and multipliers of single layers, from `--set`.
 
     Raises UsageError.
     """
     reuse_of: dict[str, int] = {}
     strategy_of: dict[str, str] = {}
+    multiplier_of: dict[str, str] = {}
     for setting in settings or []:
         layer, key, value = _split(setting)
         match key:
@@ -224,11 +226,14 @@ def layer_settings(settings: list[str] | None) -> LayerSettings:
                 reuse_of[layer] = int(value)
             case "strategy" if value.lower() in set(Strategy):
                 strategy_of[layer] = value.lower()
+            case "multiplier" if value.lower() in set(Multiplier):
+                multiplier_of[layer] = value.lower()
             case _:
                 raise UsageError(
-                    what=f"--set {setting}: only LAYER.reuse=N and LAYER.strategy=latency|resource|da can be set"
+                    what=f"--set {setting}: only LAYER.reuse=N, LAYER.strategy=latency|resource|da and"
+                    " LAYER.multiplier=dsp|lut|auto can be set"
                 )
-    return {"reuse_of": reuse_of, "strategy_of": strategy_of}
+    return {"reuse_of": reuse_of, "strategy_of": strategy_of, "multiplier_of": multiplier_of}
 
 
 def _split(setting: str) -> tuple[str, str, str]:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from fpgacnn.design.design import BackendName, Design, IoType, Strategy, Target
+from fpgacnn.design.design import BackendName, Design, IoType, Multiplier, Strategy, Target
 
-__all__ = ["BackendName", "Design", "IoType", "Strategy", "Target"]
+__all__ = ["BackendName", "Design", "IoType", "Multiplier", "Strategy", "Target"]

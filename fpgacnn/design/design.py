@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from fpgacnn.errors import Choice, UnknownNameError, UsageError
 from fpgacnn.ir.hardware import HardwareModel
 from fpgacnn.passes.precision import PrecisionPlan
+from fpgacnn.system.codec import LEFT_OUT
 
 
 class IoType(Choice):
@@ -24,6 +25,14 @@ class Strategy(Choice):
     LATENCY = "latency"
     RESOURCE = "resource"
     DA = "da"
+
+
+class Multiplier(Choice):
+    """What makes the products of a layer: DSP slices, LUTs, or what the tool chooses."""
+
+    DSP = "dsp"
+    LUT = "lut"
+    AUTO = "auto"
 
 
 class BackendName(Choice):
@@ -49,7 +58,10 @@ MAX_FIFO_DEPTH = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Part, clock and interface. `reuse_of` and `strategy_of` replace reuse factor and strategy of single layers."""
+    """Part, clock and interface. `reuse_of` and `strategy_of` replace reuse factor and strategy of single layers.
+
+    `multiplier_of` says what makes the products of single layers; for others, the tool chooses.
+    """
 
     part: str = "xcu250-figd2104-2L-e"
     clock_ns: float = 5.0
@@ -59,6 +71,7 @@ class Target:
     backend: BackendName = BackendName.VITIS
     reuse_of: Mapping[str, int] = field(default_factory=dict)
     strategy_of: Mapping[str, Strategy] = field(default_factory=dict)
+    multiplier_of: Mapping[str, Multiplier] = field(default_factory=dict, metadata=LEFT_OUT)
 
     def __post_init__(self) -> None:
         if not _PART.fullmatch(self.part):
@@ -86,6 +99,7 @@ def by_layer(target: Target, model: HardwareModel) -> Target:
         target,
         reuse_of={own(name): reuse for name, reuse in target.reuse_of.items()},
         strategy_of={own(name): strategy for name, strategy in target.strategy_of.items()},
+        multiplier_of={own(name): kind for name, kind in target.multiplier_of.items()},
     )
 
 
@@ -106,7 +120,7 @@ class Design:
 
     def __post_init__(self) -> None:
         known = {name for layer in self.model.layers for name in (layer.source, *layer.folded)}
-        for name in (*self.target.reuse_of, *self.target.strategy_of):
+        for name in (*self.target.reuse_of, *self.target.strategy_of, *self.target.multiplier_of):
             if name not in known:
                 raise UnknownNameError(what="layer", name=name, known=", ".join(sorted(known)))
         for name, depth in self.fifo_depths.items():
@@ -120,3 +134,7 @@ class Design:
     def strategy(self, source: str) -> Strategy:
         """The strategy of a layer of the file."""
         return self.target.strategy_of.get(source, self.target.strategy)
+
+    def multiplier(self, source: str) -> Multiplier:
+        """What makes the products of a layer of the file."""
+        return self.target.multiplier_of.get(source, Multiplier.AUTO)

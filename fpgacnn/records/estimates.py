@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from fpgacnn.design import BackendName, Design, IoType, Strategy, Target
+from fpgacnn.design import BackendName, Design, IoType, Multiplier, Strategy, Target
 from fpgacnn.design.design import MAX_FIFO_DEPTH, by_layer
 from fpgacnn.design.project import RECORD
 from fpgacnn.errors import ProjectError, UnknownPartError, UnreadableProjectError, UsageError
@@ -34,6 +34,7 @@ class TargetOverrides:
     backend: BackendName | None = None
     reuse_of: Mapping[str, int] = field(default_factory=dict)
     strategy_of: Mapping[str, Strategy] = field(default_factory=dict)
+    multiplier_of: Mapping[str, Multiplier] = field(default_factory=dict)
 
     def applied(self, target: Target) -> Target:
         """The target with these options replaced."""
@@ -46,13 +47,18 @@ class TargetOverrides:
             backend=self.backend or target.backend,
             reuse_of={**target.reuse_of, **self.reuse_of},
             strategy_of={**target.strategy_of, **self.strategy_of},
+            multiplier_of={
+                layer: kind
+                for layer, kind in {**target.multiplier_of, **self.multiplier_of}.items()
+                if kind is not Multiplier.AUTO
+            },
         )
 
     @property
     def changes_code(self) -> bool:
         """Whether more than part and clock is replaced, so that the generated code changes."""
         return any(value is not None for value in (self.io, self.strategy, self.reuse, self.backend)) or bool(
-            self.reuse_of or self.strategy_of
+            self.reuse_of or self.strategy_of or self.multiplier_of
         )
 
 

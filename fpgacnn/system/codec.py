@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from enum import Enum
 from functools import cache
 from pathlib import Path
@@ -33,6 +33,11 @@ TYPE = "type"
 
 ARRAY = "npz"
 """Only key of an object that represents an array; its value is the array's name in the `.npz` file."""
+
+
+_LEFT_OUT_KEY = "left out"
+LEFT_OUT: Mapping[str, Any] = {_LEFT_OUT_KEY: True}
+"""Metadata of a field that is not written where it has its default, as in files from before the field existed."""
 
 
 class DecodeError(ValueError):
@@ -75,7 +80,8 @@ class Codec:
             return value.value
         if is_dataclass(value) and not isinstance(value, type):
             tag = {TYPE: self.tags[type(value)]} if type(value) in self.tags else {}
-            return tag | {one.name: self.encode(getattr(value, one.name), arrays) for one in fields(value)}
+            kept = [one for one in fields(value) if not _is_left_out(one, getattr(value, one.name))]
+            return tag | {one.name: self.encode(getattr(value, one.name), arrays) for one in kept}
         if isinstance(value, Mapping):
             return {str(key): self.encode(item, arrays) for key, item in value.items()}
         if isinstance(value, tuple | list):
@@ -103,6 +109,13 @@ class Codec:
         """
         result: T = _Decoder(self, arrays or {}).value(kind, document, where)
         return result
+
+
+def _is_left_out(one: Field[Any], value: object) -> bool:
+    """Whether a field has its default, which LEFT_OUT leaves out."""
+    if not one.metadata.get(_LEFT_OUT_KEY):
+        return False
+    return bool(value == (one.default if one.default_factory is MISSING else one.default_factory()))
 
 
 @dataclass(frozen=True, slots=True)

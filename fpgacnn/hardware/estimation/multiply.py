@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import ceil, prod
 
-from fpgacnn.design import BackendName, IoType, Strategy
+from fpgacnn.design import BackendName, IoType, Multiplier, Strategy
 from fpgacnn.hardware.devices import Device
 from fpgacnn.hardware.estimation.graph.graph import (
     FixedType,
@@ -111,9 +111,17 @@ def multiplication(layer: TemplateCall, model: HardwareGraph, device: Device) ->
             return NOTHING
 
 
-def _full(needed: int, built: int, left: int, right: int, model: HardwareGraph, device: Device) -> Multiplication:
+def _full(
+    needed: int,
+    built: int,
+    left: int,
+    right: int,
+    model: HardwareGraph,
+    device: Device,
+    placed: Multiplier = Multiplier.AUTO,
+) -> Multiplication:
     """Products of two variables."""
-    fabric = in_fabric(left, right, model)
+    fabric = in_fabric(left, right, model, placed)
     dsp, area = (0, built * left * right) if fabric else (built * slices(left, right, device.dsp_ports), 0)
     return Multiplication(
         in_memory=False,
@@ -154,9 +162,8 @@ def _selected_scales(layer: TemplateCall, model: HardwareGraph, device: Device) 
     The scale changes from word to word, so it is no constant.
     """
     values = layer.out_shape[2]
-    return replace(
-        _full(values, values, layer.input.width, (layer.weight or layer.input).width, model, device), terms=values
-    )
+    width = (layer.weight or layer.input).width
+    return replace(_full(values, values, layer.input.width, width, model, device, layer.multiplier), terms=values)
 
 
 def assumed_weights(layer: TemplateCall) -> WeightSummary:
@@ -195,7 +202,7 @@ def constant_products(
             shift += one.distinct * (layer.input.width + one.bits)
         if one.digits < 3:
             continue
-        if in_fabric(layer.input.width, one.bits + 1, model):
+        if in_fabric(layer.input.width, one.bits + 1, model, layer.multiplier):
             area += kept * one.distinct * layer.input.width * (one.bits + 1)
         else:
             dsp += kept * one.distinct * slices(layer.input.width, one.bits + 1, device.dsp_ports)
@@ -213,8 +220,10 @@ def constant_products(
     )
 
 
-def in_fabric(left: int, right: int, model: HardwareGraph) -> bool:
-    """Whether the tool builds a product from LUTs; a directive in the project has priority."""
+def in_fabric(left: int, right: int, model: HardwareGraph, placed: Multiplier = Multiplier.AUTO) -> bool:
+    """Whether the tool builds a product from LUTs; what the layer, or the project, says has priority."""
+    if placed is not Multiplier.AUTO:
+        return placed is Multiplier.LUT
     if model.multipliers:
         return model.multipliers == "fabric"
     return max(left, right) <= FABRIC_WIDEST or min(left, right) < FABRIC_NARROWEST
@@ -226,8 +235,9 @@ def _from_memory(layer: TemplateCall, model: HardwareGraph, device: Device) -> M
     left, right = layer.input.width, (layer.weight or layer.input).width
     dsp: float = built * slices(left, right, device.dsp_ports)
     area = 0.0
-    if in_fabric(left, right, model):
-        fused = _fused(layer, built, outputs) if not model.multipliers else 0
+    if in_fabric(left, right, model, layer.multiplier):
+        stated = model.multipliers or layer.multiplier is not Multiplier.AUTO
+        fused = _fused(layer, built, outputs) if not stated else 0
         dsp, area = fused, (built - fused) * left * right
     return Multiplication(
         in_memory=True,

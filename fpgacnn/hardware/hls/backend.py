@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from math import prod
 
-from fpgacnn.design import Design
+from fpgacnn.design import Design, Multiplier
 from fpgacnn.design.project import HlsProject, Port
 from fpgacnn.errors import PragmaError
 from fpgacnn.hardware.hls.hls4ml_adapter import generate
 from fpgacnn.hardware.hls.lower import Lowered, lower
 from fpgacnn.hardware.hls.node import MULTI_THRESHOLD
-from fpgacnn.hardware.hls.patches import allow_overlapping_pooling, own_include_guard, with_multi_threshold
+from fpgacnn.hardware.hls.patches import (
+    allow_overlapping_pooling,
+    own_include_guard,
+    with_multi_threshold,
+    with_placed_multipliers,
+)
 from fpgacnn.hardware.hls.static.pragmas import faults_of_files
 
 
@@ -34,6 +39,8 @@ def convert(design: Design, lowered: Lowered | None = None, *, trace: bool = Fal
     files = own_include_guard(files)
     if any(node.kind == MULTI_THRESHOLD for node in lowered.nodes):
         files = with_multi_threshold(files)
+    if any(node.multiplier is not Multiplier.AUTO for node in lowered.nodes):
+        files = with_placed_multipliers(files, design.target.backend)
     if lowered.overlapping:
         files = allow_overlapping_pooling(files)
     for file, fault in faults_of_files(files):

@@ -19,13 +19,14 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgacnn.design import BackendName, IoType, Strategy, Target
+from fpgacnn.design import BackendName, IoType, Multiplier, Strategy, Target
 from fpgacnn.design.project import TOP
 from fpgacnn.errors import Hls4mlFailedError, LoweringError, MissingExtraError, WriteError
 from fpgacnn.hardware.hls.da.kernels import NAME, KernelCode, kernel_codes, kernels_of, with_castable_outputs
 from fpgacnn.hardware.hls.fifo_depths import set_depths
 from fpgacnn.hardware.hls.line_buffers import MOST_ASSIGNMENTS, Windows, loops
 from fpgacnn.hardware.hls.node import DISTRIBUTED_ARITHMETIC, MULTI_THRESHOLD, HlsNode
+from fpgacnn.hardware.hls.patches import PLACED_MULT
 from fpgacnn.ir.fixed_point import Format
 from fpgacnn.system.atomic_dir import temporary_folder
 
@@ -63,6 +64,7 @@ def generate(
                 graph = _graph(target, nodes, inputs, outputs, folder, trace=trace)
             _check(graph, nodes)
             set_depths(graph, fifo_depths)
+            _place_multipliers(graph, nodes)
             _write(graph)
         except (LoweringError, MissingExtraError):
             raise
@@ -285,6 +287,21 @@ def _check(graph: Any, nodes: Sequence[HlsNode]) -> None:  # hls4ml is untyped
     for name, layer in found.items():
         if type(layer).__name__.removeprefix("Vitis").removeprefix("Vivado") != "Clone":
             raise LoweringError(layer=name, seen=f"an additional {type(layer).__name__}", planned="nothing")
+
+
+def _place_multipliers(graph: Any, nodes: Sequence[HlsNode]) -> None:  # hls4ml is untyped
+    """Let the configurations of some layers name a product in DSP slices or in LUTs, of PLACED_MULT."""
+    layers = {layer.name: layer for layer in graph.get_layers()}
+    for node in nodes:
+        if node.multiplier is Multiplier.AUTO:
+            continue
+        layer = layers[node.name]
+        text = str(layer.get_attr("config_cpp"))
+        placed = text.replace("nnet::product::mult<", f"nnet::product::mult_{node.multiplier}<")
+        if placed == text:
+            raise LoweringError(layer=node.name, seen="no product in its configuration", planned=node.multiplier)
+        layer.set_attr("config_cpp", placed)
+        layer.set_attr("include_header", [*layer.get_attr("include_header"), f"nnet_utils/{PLACED_MULT}"])
 
 
 def _type(layer: Any, name: str) -> str | None:  # hls4ml is untyped

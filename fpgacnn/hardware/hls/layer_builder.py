@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import prod
 
-from fpgacnn.design import Design, IoType, Strategy
+from fpgacnn.design import Design, IoType, Multiplier, Strategy
 from fpgacnn.hardware.hls import reuse as reuse_factors
 from fpgacnn.hardware.hls.da.rules import is_product
 from fpgacnn.hardware.hls.node import DISTRIBUTED_ARITHMETIC, Attribute, HlsNode
@@ -13,6 +13,9 @@ from fpgacnn.ir import hardware as hw
 from fpgacnn.ir.fixed_point import CodeArray, Format
 from fpgacnn.passes.precision import LayerPrecision
 from fpgacnn.passes.quantization.names import Namer
+
+PLACED_KINDS = ("Dense", "Conv", "DepthwiseConv", "BatchNormalization")
+"""Beginnings of hls4ml's names of layers whose configuration names the function of their products."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,6 +69,7 @@ class LayerBuilder:
                 strategy=self._strategy(layer),
                 extra_types=extra or {},
                 codes=codes or {},
+                multiplier=self._multiplier(layer, kind),
             )
         )
         self.name_of[layer.name] = layer.name
@@ -79,6 +83,10 @@ class LayerBuilder:
                 return "Resource"
             case Strategy.DA:
                 return DISTRIBUTED_ARITHMETIC if is_product(layer.operation) else "Latency"
+
+    def _multiplier(self, layer: hw.Layer, kind: str) -> Multiplier:
+        """What makes the products of a layer, if its configuration names the function of a product."""
+        return self.design.multiplier(layer.sums_of) if kind.startswith(PLACED_KINDS) else Multiplier.AUTO
 
     def _reuse(self, layer: hw.Layer) -> int:
         """The reuse factor for hls4ml: the requested one if it is legal, else the nearest, with a note."""

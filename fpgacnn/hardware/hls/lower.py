@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from math import prod
 from typing import assert_never
 
-from fpgacnn.design import Design
+from fpgacnn.design import Design, Multiplier, Strategy
 from fpgacnn.errors import UnsupportedOptionError
-from fpgacnn.hardware.hls.da.rules import check_distributed_arithmetic
+from fpgacnn.hardware.hls.da.rules import check_distributed_arithmetic, is_product
 from fpgacnn.hardware.hls.fanout import limit_fanout
 from fpgacnn.hardware.hls.helpers import threshold_attributes
 from fpgacnn.hardware.hls.node import MULTI_THRESHOLD, Attribute, HlsNode
@@ -40,6 +40,7 @@ def lower(design: Design) -> Lowered:
     Raises UnsupportedOptionError for what cannot be built right with the design's io type and strategy.
     """
     check_distributed_arithmetic(design)
+    _check_multipliers(design)
     lowering = _Lowering(design=design, names=Namer(layer.name for layer in design.model.layers))
     for layer in design.model.layers:
         lowering.add(layer)
@@ -51,6 +52,23 @@ def lower(design: Design) -> Lowered:
             nodes, ends, {lowering.name_of[layer.name]: layer.shape for layer in design.model.layers}, lowering.names
         )
     return Lowered(nodes=nodes, name_of=lowering.name_of, notes=tuple(lowering.notes), overlapping=lowering.overlapping)
+
+
+def _check_multipliers(design: Design) -> None:
+    """Raise UnsupportedOptionError for a layer whose multipliers are chosen and that has none to choose."""
+    multiplies = {
+        layer.sums_of: layer for layer in design.model.layers if isinstance(layer.operation, hw.Linear | hw.Affine)
+    }
+    for source, kind in design.target.multiplier_of.items():
+        setting = f"--set {source}.multiplier={kind}"
+        if kind is Multiplier.AUTO:
+            continue
+        if source not in multiplies:
+            why = "only dense layers, convolutions and normalizations multiply by constants"
+            raise UnsupportedOptionError(layer=source, why=why, do=f"leave {setting} out")
+        if design.strategy(source) is Strategy.DA and is_product(multiplies[source].operation):
+            why = "the strategy da has no multipliers"
+            raise UnsupportedOptionError(layer=source, why=why, do=f"leave {setting} out, or use another strategy")
 
 
 class _Lowering(WindowLayers):

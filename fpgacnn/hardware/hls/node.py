@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from fpgacnn.design import Multiplier
 from fpgacnn.ir.fixed_point import CodeArray, Format
 
 Attribute: TypeAlias = int | float | bool | str | list[int] | NDArray[np.float64]
@@ -27,7 +28,8 @@ class HlsNode:
     `types` are formats by hls4ml's name of the type (`result`, `accum`, `weight`, `exp_table_t`, ...). `node` is the
     hardware node whose result it computes, or empty for layers that only prepare its input. `codes` are the constants
     that the hardware multiplies with or adds to products, by the name of their type (`weight`, `scale`, `param`,
-    `bias`): the same numbers as in `attributes`, as int64 codes; a matrix has its outputs last.
+    `bias`): the same numbers as in `attributes`, as int64 codes; a matrix has its outputs last. `multiplier` is what
+    makes the products with them.
     """
 
     name: str
@@ -40,3 +42,4 @@ class HlsNode:
     strategy: str = "Latency"
     extra_types: Mapping[str, Format] = field(default_factory=dict)
     codes: Mapping[str, CodeArray] = field(default_factory=dict)
+    multiplier: Multiplier = Multiplier.AUTO

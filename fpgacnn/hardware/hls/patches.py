@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib.resources import files as resources
 
+from fpgacnn.design import BackendName
+
 DEPTHWISE_1D = "firmware/nnet_utils/nnet_sepconv1d_latency.h"
 POOLING = "firmware/nnet_utils/nnet_pooling_stream.h"
 
@@ -24,6 +26,23 @@ def allow_overlapping_pooling(files: Mapping[str, bytes]) -> dict[str, bytes]:
     for line in _SAME_STRIDE:
         header = header.replace(line, b"// fpgacnn: windows may overlap; the line buffer below counts any stride")
     return {**files, POOLING: header}
+
+
+PLACED_MULT = "nnet_placed_mult.h"
+VIVADO_CORES = {
+    b"BIND_OP variable=result op=mul impl=dsp": b"RESOURCE variable=result core=DSP48",
+    b"BIND_OP variable=result op=mul impl=fabric": b"RESOURCE variable=result core=Mul_LUT",
+}
+"""Pragmas of Vitis HLS, and those of Vivado HLS that say the same (UG902, "RTL Cores")."""
+
+
+def with_placed_multipliers(files: Mapping[str, bytes], backend: BackendName) -> dict[str, bytes]:
+    """Add the header of products whose multipliers are DSP slices or LUTs, in the words of the tool."""
+    header = resources("fpgacnn.hardware.hls").joinpath(PLACED_MULT).read_bytes()
+    if backend is BackendName.VIVADO:
+        for vitis, vivado in VIVADO_CORES.items():
+            header = header.replace(vitis, vivado)
+    return {**files, f"firmware/nnet_utils/{PLACED_MULT}": header}
 
 
 MULTI_THRESHOLD = "nnet_multi_threshold.h"

@@ -20,6 +20,7 @@ def as_rtl(target: Target) -> Target:
         strategy_of={},
         reuse=1,
         reuse_of={},
+        multiplier_of={},
     )
 
 
@@ -30,6 +31,9 @@ def refuse_unbuilt(target: Target) -> None:
             why="--io parallel computes every product at once, and --reuse makes products share multipliers",
             do="leave --reuse out, or use --io stream",
         )
+    if target.multiplier_of:
+        setting = f"--set {next(iter(target.multiplier_of))}.multiplier"
+        raise RtlTargetError(why=f"{setting} is for HLS", do=f"leave {setting} out")
     other = {target.strategy, *target.strategy_of.values()} - {Strategy.LATENCY}
     if other:
         raise RtlTargetError(

@@ -50,7 +50,12 @@ def parameters(design: Design, *, da: bool = False) -> tuple[Parameter, ...]:
         if factors:
             found.setdefault(layer.sums_of, []).append(factors)
     return tuple(
-        Parameter(layer=name, factors=tuple(sorted(set.intersection(*sets))), da=da) for name, sets in found.items()
+        Parameter(
+            layer=name,
+            factors=tuple(sorted(set.intersection(*sets))),
+            da=da and name not in design.target.multiplier_of,
+        )
+        for name, sets in found.items()
     )
 
 

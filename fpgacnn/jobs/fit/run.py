@@ -218,12 +218,14 @@ def target_toml(target: Target, *, folds: bool = True) -> str:
         f"backend = {_quoted(target.backend)}",
         *([] if folds else ["fold = false"]),
     ]
-    for layer in dict.fromkeys((*target.strategy_of, *target.reuse_of)):
+    for layer in dict.fromkeys((*target.strategy_of, *target.reuse_of, *target.multiplier_of)):
         lines += ["", f"[layers.{_quoted(layer)}]"]
         if layer in target.strategy_of:
             lines.append(f"strategy = {_quoted(target.strategy_of[layer])}")
         if layer in target.reuse_of:
             lines.append(f"reuse = {target.reuse_of[layer]}")
+        if layer in target.multiplier_of:
+            lines.append(f"multiplier = {_quoted(target.multiplier_of[layer])}")
     return "\n".join(lines) + "\n"
 
 

@@ -192,7 +192,7 @@ def _reaches(given: Interval, form: Format) -> bool:
     return form.low <= low and high <= form.high
 
 
-def narrowed(given: Bound, form: Format, *, centred: bool) -> Bound:
+def narrowed(given: Bound, form: Format, *, centred: bool = False) -> Bound:
     """A rounding that the network does not have, to a format that holds the whole interval.
 
     `centred`: the input is at least half a step too large on purpose, which its error includes. Truncation takes less

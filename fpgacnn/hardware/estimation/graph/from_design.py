@@ -208,6 +208,7 @@ class _CallBuilder:
             average="Average" in node.kind,
             borders=_borders(node),
             adder_graph=self.adder_graphs.get(node.name),
+            multiplier=node.multiplier,
         )
 
     def _shape(self, node: HlsNode) -> Shape:

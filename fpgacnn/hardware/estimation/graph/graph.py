@@ -15,7 +15,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgacnn.design import BackendName, IoType, Strategy
+from fpgacnn.design import BackendName, IoType, Multiplier, Strategy
 from fpgacnn.hardware.hls.da.adder_graph import AdderGraph
 from fpgacnn.ir.fixed_point import Format, Overflow, Rounding, signed_digits
 
@@ -206,7 +206,7 @@ class TemplateCall:
     variable. `streams` are the FIFOs that it reads, in the order of `inputs`; where there are none, `Wiring` names
     them. `borders` (top, bottom, left, right) are what is padded or cut off.
     `stated_zeros` are the zero weights that the configuration counts, where the weights are not there. `adder_graph` is
-    the product with distributed arithmetic.
+    the product with distributed arithmetic. `multiplier`: what makes the products, where the project says so.
     """
 
     name: str
@@ -236,6 +236,7 @@ class TemplateCall:
     streams: tuple[str, ...] = ()
     borders: tuple[int, int, int, int] = (0, 0, 0, 0)
     adder_graph: AdderGraph | None = None
+    multiplier: Multiplier = Multiplier.AUTO
 
     @property
     def title(self) -> str:

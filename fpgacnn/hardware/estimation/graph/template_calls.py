@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import prod
 
-from fpgacnn.design import Strategy
+from fpgacnn.design import Multiplier, Strategy
 from fpgacnn.hardware.estimation.graph.graph import DEFAULT_WIRE, FixedType, Role, TemplateCall, WeightSummary
 from fpgacnn.hardware.hls.da.adder_graph import AdderGraph
 
@@ -89,6 +89,7 @@ class CallText:
     label: str = ""
     streams: tuple[str, ...] = ()
     adder_graph: AdderGraph | None = None
+    multiplier: Multiplier = Multiplier.AUTO
 
     def number(self, *names: str, default: int) -> int:
         """The first of some numbers that is given and positive."""
@@ -134,6 +135,7 @@ def layer_of(call: CallText, before: TemplateCall | None) -> TemplateCall:
         streams=call.streams,
         borders=_borders(call, role),
         adder_graph=call.adder_graph,
+        multiplier=call.multiplier,
     )
 
 

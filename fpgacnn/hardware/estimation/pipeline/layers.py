@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil, log2, prod
 
-from fpgacnn.design import BackendName, IoType, Strategy
+from fpgacnn.design import BackendName, IoType, Multiplier, Strategy
 from fpgacnn.hardware.estimation.graph.graph import FixedType, HardwareGraph, Role, TemplateCall
 from fpgacnn.hardware.estimation.multiply import Multiplication
 from fpgacnn.hardware.estimation.pipeline.chain import Operation
@@ -103,9 +103,10 @@ def _products_then_sums(
     weight = (layer.weight or layer.input).width
     if product.needed:
         multiply = delays.product(dsp=product.dsp > 0, bits=layer.input.width + weight)
-        yield Operation(
-            delay_ns=multiply, alive_bits=inputs, inner_bits=product.shift_bits, whole=model.multipliers == "fabric"
+        fabric = layer.multiplier is Multiplier.LUT or (
+            layer.multiplier is Multiplier.AUTO and model.multipliers == "fabric"
         )
+        yield Operation(delay_ns=multiply, alive_bits=inputs, inner_bits=product.shift_bits, whole=fabric)
     elif product.shift_adds:
         yield Operation(delay_ns=delays.add, alive_bits=inputs)
     accumulator = layer.accumulator or layer.output

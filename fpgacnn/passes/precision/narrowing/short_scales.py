@@ -1,8 +1,9 @@
 """Short constants and a short result for a scale that no quantizer behind it makes exact.
 
 A float32 scale has 24 bits, several in one format more. They take two DSP slices for data of usual width, and give
-results of 40 bits and more. SIGNIFICANT_BITS bits fit one port of a DSP48 (18 bits with the sign). Results keep the
-fraction bits that are larger than the error of the constants.
+results of 40 bits and more. SIGNIFICANT_BITS bits fit one port of a DSP48 (18 bits with the sign). Results keep
+RESULT_BITS bits of the largest one, as many as float32: inputs are often much smaller than the largest possible one. The
+error of the scale is smaller then, while that of the result stays.
 
 The result is truncated, which costs nothing: half of its step is added to the shift, so that truncation rounds to the
 nearest.
@@ -33,6 +34,9 @@ from fpgacnn.passes.precision.nodes import PlannedAffine
 SIGNIFICANT_BITS = 17
 """Significant bits of a scale: with the sign, one port of a DSP48 has 18."""
 
+RESULT_BITS = 24
+"""Significant bits of the largest result."""
+
 SHIFT_GUARD_BITS = 4
 """Bits of the shift below half a step of the result."""
 
@@ -45,7 +49,7 @@ class Shortening:
     """Which scales get short constants, and how close they are to the trained ones.
 
     `exact`: those too that are exact behind exact numbers. `coarse`: of the two neighbours of a scale the one with
-    fewer signed digits, and results with an error like that of the constants; else the nearest, and finer results.
+    fewer signed digits, else the nearest.
     """
 
     exact: bool
@@ -54,9 +58,6 @@ class Shortening:
 
 ATTEMPTS = tuple(Shortening(exact=exact, coarse=coarse) for exact in (True, False) for coarse in (True, False))
 """The ways of shortening, those with the fewest bits first."""
-
-FINER_BITS = 3
-"""Fraction bits that results which are not coarse keep beyond the error of the constants."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,13 +91,12 @@ def shortened(
     scale = short_codes(line.trained.slope, coarse=shortening.coarse)
     if scale is None or _width(scale) > _width(line.scale):
         return None
-    product = given.interval.fraction + scale.format.fraction
-    finer = 0 if shortening.coarse else FINER_BITS
-    fraction = _fraction(scale, line, given, finer) if narrows else None
-    if fraction is None or fraction >= product:
+    whole = max(given.interval.fraction + scale.format.fraction, line.shift.format.fraction)
+    fraction = _fraction(scale, line, given) if narrows else None
+    if fraction is None or fraction >= whole:
         short = replace(line, scale=scale)
         return None if _width(scale) == _width(line.scale) else ShortScale(operation=short, fraction=None)
-    last = min(product, fraction + 1 + SHIFT_GUARD_BITS)
+    last = min(whole, fraction + 1 + SHIFT_GUARD_BITS)
     codes = np.ceil(np.ldexp(line.trained.shift + 2.0 ** -(fraction + 1), last))  # not below half: see bounds.narrowed
     if np.abs(codes).max() >= LARGEST_SHIFT:
         return None
@@ -137,19 +137,19 @@ def _width(codes: Codes) -> int:
     return max((one.bit_length() for one in odd), default=0)
 
 
-def _fraction(scale: Codes, line: PlannedAffine, given: Bound, finer: int) -> int | None:
-    """The fewest fraction bits of the result with a rounding error not above that of the constants, and `finer` more.
+def _fraction(scale: Codes, line: PlannedAffine, given: Bound) -> int | None:
+    """The fraction bits of results whose largest has RESULT_BITS bits; the smallest channel keeps LEAST_BITS of them.
 
-    The smallest channel keeps LEAST_BITS bits. None if the constants have no error.
+    None if all results are 0.
     """
     low, high = iv.per_channel(given.interval, scale.array.size)
     inputs = np.ldexp(np.maximum(np.abs(low), np.abs(high)).astype(np.float64), -given.interval.fraction)
-    off = float((np.abs(scale.values - line.trained.slope) * inputs).max())
     results = np.abs(scale.values) * inputs
     present = results[results > 0]
-    if not off or not present.size:
+    if not present.size:
         return None
-    return max(int(np.ceil(-np.log2(off))) - 1 + finer, LEAST_BITS - int(np.floor(np.log2(present.min()))))
+    largest = float((results + np.abs(line.trained.shift)).max())
+    return max(RESULT_BITS - int(np.frexp(largest)[1]), LEAST_BITS - int(np.frexp(present.min())[1]))
 
 
 def truncated(result: iv.Interval, fraction: int) -> Format:
