@@ -2,8 +2,8 @@
 
 A float32 scale has 24 bits, several in one format more. They take two DSP slices for data of usual width, and give
 results of 40 bits and more. SIGNIFICANT_BITS bits fit one port of a DSP48 (18 bits with the sign). Results keep
-RESULT_BITS bits of the largest one, as many as float32: inputs are often much smaller than the largest possible one. The
-error of the scale is smaller then, while that of the result stays.
+RESULT_BITS bits of the largest one, as many as float32. Inputs are often much smaller than the largest possible one;
+the error of the scale is smaller then, while that of the result stays.
 
 The result is truncated, which costs nothing: half of its step is added to the shift, so that truncation rounds to the
 nearest.
