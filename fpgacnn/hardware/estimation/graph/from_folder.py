@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgacnn.design import BackendName, IoType, Multiplier
+from fpgacnn.design import BackendName, IoType
 from fpgacnn.errors import UnreadableProjectError
 from fpgacnn.hardware.estimation.graph.adder_graphs import adder_graphs, graph_of
 from fpgacnn.hardware.estimation.graph.cpp_text import MAX_CODE_BYTES, MAX_NUMBER, blocks, number, read_code, read_text
@@ -27,7 +27,7 @@ from fpgacnn.hardware.estimation.graph.graph import (
     summarize,
     without_dead,
 )
-from fpgacnn.hardware.estimation.graph.template_calls import CallText, layer_of, role_of
+from fpgacnn.hardware.estimation.graph.template_calls import CallText, layer_of, placed_multiplier, role_of
 from fpgacnn.hardware.estimation.graph.template_digests import changed_headers
 from fpgacnn.hardware.hls.da.adder_graph import AdderGraph
 from fpgacnn.hardware.hls.node import DISTRIBUTED_ARITHMETIC
@@ -42,7 +42,6 @@ MAX_CODE = 1 << 62
 # Every part that may be long has an end, so that untrusted text is searched in time that grows with its length (`cpp`).
 _TYPEDEF = re.compile(r"typedef\s(?P<type>[^;]{1,400}?)\s(?P<name>\w{1,200})\s?;")
 _DEFINE = re.compile(r"^#define (\w+) ([0-9]{1,9})$", re.MULTILINE)
-_PLACED = re.compile(r"\bnnet::product::mult_(dsp|lut)\b")
 _STRUCT = re.compile(r"struct\s(?P<name>\w{1,200})\s?(?::\s?(?:public\s)?nnet::(?P<kind>\w{1,200})\s?)?\{")
 _CONSTANT = re.compile(r"static\sconst(?:expr)?\s\w+\s(\w+)\s?=\s?([^;]{1,400});")
 _CALL = re.compile(
@@ -360,16 +359,11 @@ def _call(
         strategy=stated,
         weights=_summary([one for one in (codes, states) if one is not None]),
         label=(found["name"] or "")[:MAX_LABEL],
-        multiplier=_multiplier(config, words.get("mult_config", f"{config}_mult"), names),
+        multiplier=placed_multiplier(
+            names.structs.get(one, ("", ""))[1] for one in (config, words.get("mult_config", f"{config}_mult"))
+        ),
     )
     return call, codes
-
-
-def _multiplier(config: str, inner: str, names: _Names) -> Multiplier:
-    """What makes the products of a call, where its configuration names a product of `nnet_placed_mult.h`."""
-    bodies = (names.structs.get(name, ("", ""))[1] for name in (config, inner))
-    found = next((placed for body in bodies if (placed := _PLACED.search(body))), None)
-    return Multiplier(found.group(1)) if found else Multiplier.AUTO
 
 
 def _summary(matrices: list[NDArray[np.int64]]) -> WeightSummary | None:

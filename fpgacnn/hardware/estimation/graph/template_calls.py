@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import prod
 
@@ -67,6 +68,9 @@ def role_of(function: str) -> Role:
     return found or Role.MOVE
 
 
+_PLACED = re.compile(r"\bnnet::product::mult_(dsp|lut)\b")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallText:
     """A call as it was read; `numbers`, `types` by hls4ml's names; `packs`: values in a word of the streams in and out.
@@ -94,6 +98,12 @@ class CallText:
     def number(self, *names: str, default: int) -> int:
         """The first of some numbers that is given and positive."""
         return next((self.numbers[name] for name in names if self.numbers.get(name, 0) > 0), default)
+
+
+def placed_multiplier(configurations: Iterable[str]) -> Multiplier:
+    """What makes the products of a call, if one of its configurations names a product of `nnet_placed_mult.h`."""
+    found = _PLACED.search("".join(configurations))
+    return Multiplier(found.group(1)) if found else Multiplier.AUTO
 
 
 def layer_of(call: CallText, before: TemplateCall | None) -> TemplateCall:
