@@ -70,7 +70,7 @@ from fpgacnn.sim.source_reference import evaluate
 from fpgacnn.system.npz import events_for, read_arrays
 from fpgacnn.system.npz_stream import open_events
 from fpgacnn.training.data.augmentation import parse_augmentation
-from tests.hostile import mutations, seeds
+from tests.hostile import mutations, seeds, surroundings
 from tests.hostile.judge import fault
 from tests.support import files
 
@@ -270,6 +270,14 @@ def projects() -> list[bytes]:
     return [mutations.archive(dict(small_project(number)[0])) for number in range(2)]
 
 
+def board_projects() -> list[bytes]:
+    return [surroundings.board_project(*small_project(0)[1:])]
+
+
+def rtl_projects() -> list[bytes]:
+    return [surroundings.rtl_project(*small_project(0)[1:])]
+
+
 def use_project(path: Path) -> None:
     opened = open_project(path)
     choices = [operation.format for _, operation in opened.design.model.input_layers]
@@ -463,6 +471,13 @@ TARGETS = {
         Reader(name="foreign", seeds=foreign_projects, place=below, use=each(use_foreign, use_report_input)),
         Reader(name="manifest", seeds=seeds.manifests, place=manifest, use=models_of),
         Reader(name="config", seeds=seeds.configs, place=file("target.toml"), use=use_config),
+        Reader(name="board", seeds=board_projects, place=below, use=surroundings.use_board),
+        Reader(name="rtl", seeds=rtl_projects, place=below, use=each(surroundings.use_rtl, use_project)),
+        Reader(
+            name="environment", seeds=surroundings.environments, place=file("text"), use=surroundings.use_environment
+        ),
+        Reader(name="cache", seeds=surroundings.caches, place=below, use=surroundings.use_cache),
+        Reader(name="output", seeds=surroundings.outputs, place=file("text"), use=surroundings.use_output),
         Reader(name="texts", seeds=seeds.texts, place=file("text"), use=use_text, mutate=retold),
     )
 }
