@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import queue
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -20,14 +19,14 @@ from fpgacnn.sim.emulator.native.codegen.lowering import lower_to_program
 from fpgacnn.sim.emulator.native.codegen.program import Program
 from fpgacnn.sim.emulator.native.codegen.steps import LEAST, MOST
 from fpgacnn.sim.emulator.native.kernels.io import Given, InputReader
-from fpgacnn.sim.emulator.native.loader import Kernels, aligned
+from fpgacnn.sim.emulator.native.loader import Kernels, Work, aligned
 from fpgacnn.sim.result import SimulationResult
 
 MEMORY_BYTES = 1 << 29
 """Largest memory of the tensors of all threads together; one thread always runs."""
 
-MOST_EVENTS = 4096
-"""Events of a chunk: enough to be fast, few enough that all threads end at about the same time."""
+MOST_EVENTS = 256
+"""Events of a chunk: few enough that all threads end at about the same time."""
 
 FLOAT32_WIDTH, FLOAT64_WIDTH = 24, 31
 """Input formats up to these widths are converted from floats by the kernels themselves."""
@@ -159,38 +158,25 @@ class Prepared:
         events = len(inputs[0])
         results = [np.empty((events, *shape), np.int64) for shape in self._shapes]
         threads = max(1, min(threads, MEMORY_BYTES // max(self.program.memory_bytes, 1), -(-events // self._lanes)))
-        size = max(self._lanes, min(MOST_EVENTS, -(-events // (4 * threads) // self._lanes) * self._lanes))
-        waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
-        for start in range(0, events, size):
-            waiting.put(start)
-
-        def work(_: int) -> tuple[bool, CodeArray]:
-            return self._work(inputs, results, waiting, size)
-
-        if threads == 1:
-            held = [work(0)]
-        else:
-            with ThreadPoolExecutor(threads) as pool:
-                held = list(pool.map(work, range(threads)))
-        for _, counts in held:
-            self._add(counts)
-        return dict(zip(self.program.ports, results, strict=True)) if all(fine for fine, _ in held) else None
-
-    def _work(
-        self,
-        inputs: Sequence[NDArray[np.generic]],
-        results: Sequence[CodeArray],
-        waiting: queue.SimpleQueue[int],
-        size: int,
-    ) -> tuple[bool, CodeArray]:
-        """The work of one thread: chunk after chunk, until none is left."""
-        memory, counts, events, fine = aligned(self.program.memory_bytes), self._empty.copy(), len(inputs[0]), True
-        while True:
+        size = max(self._lanes, min(MOST_EVENTS, -(-events // (16 * threads) // self._lanes) * self._lanes))
+        work = Work(inputs, results, events, size)
+        with ThreadPoolExecutor(max(threads - 1, 1)) as pool:  # its threads start when they get something to do
+            others = [pool.submit(self._share, work) for _ in range(threads - 1)]
             try:
-                start = waiting.get_nowait()
-            except queue.Empty:
-                return fine, counts
-            fine &= self.kernels.run(inputs, results, start, min(size, events - start), memory, counts)
+                shares = [self._share(work), *(one.result() for one in others)]
+            finally:
+                work.stop()  # after Ctrl-C, the others end soon
+        for _, counts in shares:
+            self._add(counts)
+        return dict(zip(self.program.ports, results, strict=True)) if all(good for good, _ in shares) else None
+
+    def _share(self, work: Work) -> tuple[bool, CodeArray]:
+        """The share of one thread: chunk after chunk, until none is left."""
+        memory, counts, more, good = aligned(self.program.memory_bytes), self._empty.copy(), True, True
+        while more:
+            more, well = self.kernels.run(work, memory, counts)
+            good &= well
+        return good, counts
 
     def _add(self, counts: CodeArray) -> None:
         for place, (_, what) in enumerate(self._what):

@@ -14,6 +14,12 @@ from fpgacnn.sim.emulator.native.codegen.program import Program, offsets
 
 ALIGNMENT = 64
 
+CHUNKS = 16
+"""Chunks of one call, after which Python can handle signals."""
+
+BAD_INPUT, NONE_LEFT = 1, 2
+"""Bits of the result of `fpgacnn_run`."""
+
 
 class _Step(ctypes.Structure):
     """`struct step` of lanes.h."""
@@ -33,7 +39,7 @@ def _loaded(path: str) -> ctypes.CDLL:
         raise KernelBuildError(why=str(error)) from error
     library.fpgacnn_run.restype = library.fpgacnn_lanes.restype = ctypes.c_int32
     pointer, number = ctypes.c_void_p, ctypes.c_int64
-    library.fpgacnn_run.argtypes = [pointer, number, pointer, pointer, number, number, pointer, pointer]
+    library.fpgacnn_run.argtypes = [pointer, number, *[pointer] * 3, *[number] * 3, pointer, pointer]
     return library
 
 
@@ -56,24 +62,40 @@ class Kernels:
             self._steps[place] = _Step(kernel, sizes.ctypes.data, tables.ctypes.data, scalars.ctypes.data)
             tally += len(one.tallies)
 
-    def run(
-        self,
-        inputs: Sequence[NDArray[np.generic]],
-        outputs: Sequence[CodeArray],
-        first: int,
-        events: int,
-        memory: NDArray[np.uint8],
-        counts: CodeArray,
-    ) -> bool:
-        """Compute some of the events; False if an input had a value that is not allowed. Arrays are C-contiguous."""
-        given, answered = (
+    def run(self, work: Work, memory: NDArray[np.uint8], counts: CodeArray) -> tuple[bool, bool]:
+        """Compute some of the events that are left; whether any are left then, and whether all inputs are good."""
+        found = self._library.fpgacnn_run(
+            self._steps,
+            self._count,
+            work.inputs,
+            work.outputs,
+            work.next,
+            work.events,
+            work.size,
+            CHUNKS,
+            memory.ctypes.data,
+            counts.ctypes.data,
+        )
+        return not found & NONE_LEFT, not found & BAD_INPUT
+
+
+class Work:
+    """Events that threads compute together in chunks of `size`. Arrays are C-contiguous; the work keeps them alive."""
+
+    def __init__(
+        self, inputs: Sequence[NDArray[np.generic]], outputs: Sequence[CodeArray], events: int, size: int
+    ) -> None:
+        self._kept = inputs, outputs
+        self.inputs, self.outputs = (
             (ctypes.c_void_p * max(len(arrays), 1))(*(array.ctypes.data for array in arrays))
             for arrays in (inputs, outputs)
         )
-        bad = self._library.fpgacnn_run(
-            self._steps, self._count, given, answered, first, events, memory.ctypes.data, counts.ctypes.data
-        )
-        return not bad
+        self.next = ctypes.pointer(ctypes.c_int64(0))
+        self.events, self.size = events, size
+
+    def stop(self) -> None:
+        """Leave no events to threads that still compute."""
+        self.next.contents.value = self.events
 
 
 def aligned(size: int) -> NDArray[np.uint8]:

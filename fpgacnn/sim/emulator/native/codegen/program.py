@@ -16,17 +16,24 @@ static kernel *const KERNELS[] = {{{names}}};
 
 int32_t fpgacnn_lanes(void) {{ return LANES; }}
 
-/* Events first..first + events - 1 through all steps; 1 where an input was no code of its format or no number. */
-int32_t fpgacnn_run(const struct step *steps, int64_t count, const void *const *in, void *const *out, int64_t first, int64_t events,
-                    char *memory, int64_t *counts) {{
+/* Chunks of `size` events through all steps, at most `chunks` of them. Threads that call this at the same time share
+ * `next`, the first event that no thread has taken. Returns 1 where an input was no code of its format or no number,
+ * plus 2 where no events are left. */
+int32_t fpgacnn_run(const struct step *steps, int64_t count, const void *const *in, void *const *out, int64_t *next,
+                    int64_t events, int64_t size, int64_t chunks, char *memory, int64_t *counts) {{
     struct stream io = {{in, out, 0, 0, 0, counts, v_zero()}};
-    for (int64_t event = 0; event < events; event += LANES) {{
-        io.event = first + event;
-        io.live = events - event < LANES ? events - event : LANES;
-        for (int l = 0; l < LANES; l++)
-            io.mask[l] = l < io.live ? -1 : 0;
-        for (int64_t i = 0; i < count; i++)
-            KERNELS[steps[i].kernel](steps + i, memory, &io);
+    for (int64_t chunk = 0; chunk < chunks; chunk++) {{
+        const int64_t first = __atomic_fetch_add(next, size, __ATOMIC_RELAXED);
+        if (first >= events)
+            return (int32_t)io.bad | 2;
+        const int64_t last = events - first < size ? events : first + size;
+        for (io.event = first; io.event < last; io.event += LANES) {{
+            io.live = last - io.event < LANES ? last - io.event : LANES;
+            for (int l = 0; l < LANES; l++)
+                io.mask[l] = l < io.live ? -1 : 0;
+            for (int64_t i = 0; i < count; i++)
+                KERNELS[steps[i].kernel](steps + i, memory, &io);
+        }}
     }}
     return (int32_t)io.bad;
 }}
