@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fpgacnn.api.arguments import EventData
     from fpgacnn.frontends import Refusal
     from fpgacnn.frontends.result import ReadResult
+    from fpgacnn.hardware.board.boards import Board
     from fpgacnn.jobs.fit.run import FitRecord
     from fpgacnn.jobs.learn import Learned
     from fpgacnn.jobs.quantize.record import QuantizeRecord
@@ -76,7 +77,6 @@ def convert(
     Raises FpgacnnError; then nothing new is on disk.
     """
     from fpgacnn.api.studies import refuse_given, refuse_study
-    from fpgacnn.errors import UsageError
     from fpgacnn.hardware.board.boards import find_board
     from fpgacnn.pipeline.request import CSIM_EVENTS, parse_reference
     from fpgacnn.pipeline.stages import convert as run
@@ -86,10 +86,7 @@ def convert(
     if point is not None:
         refuse_given(options, unlisted_part=unlisted_part)
     if point is None and found is not None:
-        if options.get("part") is not None or options.get("clock_ns") is not None or unlisted_part:
-            raise UsageError(
-                what=f"board {found.name} gives part and clock, and excludes part, clock and unlisted_part"
-            )
+        _refuse_other_target(found, options, unlisted=unlisted_part)
         options = {**options, "part": found.part, "clock_ns": found.clock_ns}
     request = replace(
         planning_request(model, input, options),
@@ -262,6 +259,25 @@ def quantize(
         open_io=io is None,
     )
     return run(request, progress or silent, watch)
+
+
+def _refuse_other_target(board: Board, options: ModelOptions, *, unlisted: bool) -> None:
+    """Raise UsageError if options name another part or clock than those of the board."""
+    from fpgacnn.errors import UsageError
+    from fpgacnn.hardware.devices import full_part
+
+    def spelled(name: str) -> str:
+        return full_part(name).replace("-", "").casefold()
+
+    part, clock = options.get("part"), options.get("clock_ns")
+    other = [f"part {part}"] if part is not None and spelled(part) != spelled(board.part) else []
+    other += [f"a clock of {clock:g} ns"] if clock is not None and clock != board.clock_ns else []
+    other += ["--unlisted-part"] if unlisted else []
+    if other:
+        raise UsageError(
+            what=f"board {board.name} gives part {board.part} and a clock of {board.clock_ns:g} ns, and excludes"
+            f" {' and '.join(other)}"
+        )
 
 
 def _with_default_io(options: ModelOptions) -> ModelOptions:

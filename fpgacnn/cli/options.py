@@ -248,3 +248,12 @@ def flags_given(context: typer.Context, **flags: str) -> list[str]:
     """The parameters among these whose flags are on the command line."""
     found = ((flag, context.get_parameter_source(name)) for name, flag in flags.items())
     return [flag for flag, source in found if source is not None and source.name == "COMMANDLINE"]
+
+
+def given_in_file(context: typer.Context, *names: str) -> set[str]:
+    """The parameters among these that the file of `--config` gives."""
+    return {
+        name
+        for name in names
+        if (source := context.get_parameter_source(name)) is not None and source.name == "DEFAULT_MAP"
+    }

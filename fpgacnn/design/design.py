@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from fpgacnn.errors import Choice, UnknownNameError, UsageError
 from fpgacnn.ir.hardware import HardwareModel
@@ -83,24 +84,42 @@ class Target:
                 raise UsageError(what=f"a reuse factor of {reuse} is not between 1 and {MAX_REUSE}")
 
 
+Setting = TypeVar("Setting")
+
+
 def by_layer(target: Target, model: HardwareModel) -> Target:
     """The target with its settings of single layers under the layers' names in the model file.
 
-    The name of a node in the hardware, which tables and reports show, is accepted too. A layer that is folded into
-    the node of another one has its settings.
+    Raises UsageError as `settings_by_layer`.
     """
-    sources = {one.sums_of for one in model.layers}
-    nodes = {name: one.sums_of for one in model.layers for name in (one.name, one.source, *one.folded)}
-
-    def own(name: str) -> str:
-        return name if name in sources else nodes.get(name, name)
-
     return replace(
         target,
-        reuse_of={own(name): reuse for name, reuse in target.reuse_of.items()},
-        strategy_of={own(name): strategy for name, strategy in target.strategy_of.items()},
-        multiplier_of={own(name): kind for name, kind in target.multiplier_of.items()},
+        reuse_of=settings_by_layer(target.reuse_of, model),
+        strategy_of=settings_by_layer(target.strategy_of, model),
+        multiplier_of=settings_by_layer(target.multiplier_of, model),
     )
+
+
+def settings_by_layer(settings: Mapping[str, Setting], model: HardwareModel) -> dict[str, Setting]:
+    """Settings of single layers under the layers' names in the model file.
+
+    The name of a node in the hardware, which tables and reports show, is accepted too. A layer that is folded into
+    the node of another one has its settings. Raises UsageError for two settings of one node under two names.
+    """
+    nodes: dict[str, str] = {}
+    for layer in model.layers:
+        nodes |= dict.fromkeys((layer.name, layer.source, *layer.folded), layer.sums_of)
+    nodes |= {layer.sums_of: layer.sums_of for layer in model.layers}
+    found: dict[str, tuple[str, Setting]] = {}
+    for name, setting in settings.items():
+        own = nodes.get(name, name)
+        before, other = found.get(own, (name, setting))
+        if other != setting:
+            raise UsageError(
+                what=f"{before} and {name} are one layer in the hardware, which cannot have {other} and {setting}"
+            )
+        found[own] = (name, setting)
+    return {own: setting for own, (_, setting) in found.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from fpgacnn.design import BackendName, Design, IoType, Multiplier, Strategy, Target
-from fpgacnn.design.design import MAX_FIFO_DEPTH, by_layer
+from fpgacnn.design.design import MAX_FIFO_DEPTH, settings_by_layer
 from fpgacnn.design.project import RECORD
 from fpgacnn.errors import ProjectError, UnknownPartError, UnreadableProjectError, UsageError
 from fpgacnn.hardware.devices import completed, refuse_hls
@@ -128,8 +128,17 @@ def with_full_part(overrides: TargetOverrides) -> tuple[TargetOverrides, tuple[s
 
 
 def retargeted(design: Design, overrides: TargetOverrides) -> Design:
-    """The same network for another target."""
-    return replace(design, target=by_layer(overrides.applied(design.target), design.model))
+    """The same network for another target; settings of single layers replace those of the design.
+
+    Raises UsageError for two settings of one layer.
+    """
+    own = replace(
+        overrides,
+        reuse_of=settings_by_layer(overrides.reuse_of, design.model),
+        strategy_of=settings_by_layer(overrides.strategy_of, design.model),
+        multiplier_of=settings_by_layer(overrides.multiplier_of, design.model),
+    )
+    return replace(design, target=own.applied(design.target))
 
 
 def record(source: str, model: HardwareGraph, answer: Estimate, notes: tuple[str, ...]) -> EstimateRecord:

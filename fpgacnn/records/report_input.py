@@ -34,7 +34,8 @@ from fpgacnn.records.resources import ResourceReport, latest, resource_reports
 class ReportInput(Displayed):
     """A run with its name in reports, or a project that fpgacnn did not write.
 
-    For the latter there is no record, and `guess` is its estimate. `notes` say what could not be read.
+    For the latter there is no record, and `guess` is its estimate. `notes` say what could not be read; with `broken`,
+    these are reports of tools, so that it is not known whether their checks hold.
     """
 
     name: str
@@ -42,11 +43,13 @@ class ReportInput(Displayed):
     synthesis: SynthesisReport | None = None
     guess: Estimate | None = None
     notes: tuple[str, ...] = ()
+    broken: bool = False
 
     @property
     def line(self) -> str:
         """The name, and whether every check holds."""
-        return f"report of {self.name}: {'every check holds' if self.holds else 'a check failed'}"
+        words = "reports cannot be read" if self.broken else "every check holds" if self.holds else "a check failed"
+        return f"report of {self.name}: {words}"
 
     @property
     def estimate(self) -> Estimate | None:
@@ -68,6 +71,7 @@ class ReportInput(Displayed):
             (self.record is None or self.record.holds)
             and fits
             and not stops
+            and not self.broken
             and (self.synthesis is None or self.synthesis.holds)
         )
 
@@ -106,6 +110,7 @@ def _open(path: Path) -> ReportInput:
                 record=record,
                 synthesis=record.synthesis,
                 notes=(f"reports in the folder: {error}",),
+                broken=True,
             )
     synthesis = _reports(path)
     if is_project(path):

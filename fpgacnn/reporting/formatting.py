@@ -29,11 +29,10 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def rough(value: float, digits: int = 3) -> str:
-    """An estimate with three significant digits: `52,600`."""
+    """An estimated count with three significant digits: `52,600`. More would claim too much accuracy."""
     if not isfinite(value) or value == 0:
         return number(value)
-    whole = round(value, digits - 1 - floor(log10(abs(value))))
-    return number(int(whole) if whole == int(whole) else whole, digits)
+    return number(int(round(value, min(0, digits - 1 - floor(log10(abs(value)))))))
 
 
 def _minus(text: str) -> str:

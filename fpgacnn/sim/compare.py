@@ -59,6 +59,7 @@ class VerificationReport:
     float32 rounds a tie; they do not count as errors of the hardware. `deadlock` are the
     processes that waited for each other, so that there was no answer. `clocks_equal_schedule`: whether RTL simulation
     gave every word in the clock of its schedule, `other_clocks` the nodes where it did not; None for other engines.
+    `compared` are the nodes of `layers` by name; older records have none.
     """
 
     left: str
@@ -77,6 +78,7 @@ class VerificationReport:
     deadlock: tuple[str, ...] = ()
     clocks_equal_schedule: bool | None = None
     other_clocks: tuple[str, ...] = ()
+    compared: tuple[str, ...] = ()
 
     @property
     def loosest(self) -> OutputBound | None:
@@ -377,6 +379,7 @@ def summary(
         holds=bool(required) and compared.issuperset(required) and not broken,
         first=differing[0].first if differing else None,
         differences={tally.layer: tally.largest for tally in tallies if tally.first},
+        compared=tuple(tally.layer for tally in tallies if tally.values),
     )
 
 

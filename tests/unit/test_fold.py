@@ -9,6 +9,7 @@ import pytest
 
 from fpgacnn.design import BackendName, Design, IoType, Strategy, Target
 from fpgacnn.design.design import by_layer
+from fpgacnn.errors import UsageError
 from fpgacnn.hardware.estimation import estimate
 from fpgacnn.hardware.estimation.graph.from_design import hardware_graph
 from fpgacnn.hardware.hls.lower import lower
@@ -19,6 +20,7 @@ from fpgacnn.ir.source import MergeKind
 from fpgacnn.jobs.fit.design_space import parameters
 from fpgacnn.passes.precision import fold_casts
 from fpgacnn.passes.precision.fold import CastStep, one_cast
+from fpgacnn.records.estimates import TargetOverrides, retargeted
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.emulator.blas_engine import FloatEmulator
 from fpgacnn.sim.emulator.native.build import find_c_compiler
@@ -247,6 +249,11 @@ def test_reuse_factor_and_strategy_are_those_of_the_layer_that_multiplies() -> N
     assert by_layer(Target(reuse_of={relu: 3}, strategy_of={sums: Strategy.RESOURCE}), design.model) == Target(
         reuse_of={sums: 3}, strategy_of={sums: Strategy.RESOURCE}
     )
+    assert by_layer(Target(reuse_of={relu: 3, sums: 3}), design.model) == Target(reuse_of={sums: 3})
+    with pytest.raises(UsageError, match="are one layer in the hardware, which cannot have 3 and 4"):
+        by_layer(Target(reuse_of={relu: 3, sums: 4}), design.model)
+    changed = retargeted(replace(design, target=Target(reuse_of={sums: 2})), TargetOverrides(reuse_of={relu: 3}))
+    assert changed.target.reuse_of == {sums: 3}
     assert [one.layer for one in parameters(design)] == [sums]
     target = replace(design.target, reuse_of={sums: 3}, strategy_of={sums: Strategy.RESOURCE})
     (node,) = [one for one in lower(replace(design, target=target)).nodes if one.kind == "Dense"]

@@ -82,6 +82,14 @@ def test_part_and_clock_follow_from_the_board(tmp_path: Path) -> None:
     done = run(tmp_path, "convert", "m.h5", "--board", "zcu102", "--part", "xcku115")
     assert done.returncode == 2
     assert "--board zcu102 gives part and clock, and excludes --part" in done.stderr
+    (tmp_path / "other.toml").write_text('part = "zcu104"\nclock = 4.0\n')
+    filed = run(tmp_path, "convert", "m.h5", "--board", "zcu102", "--config", "other.toml")
+    assert filed.returncode == 2
+    words = "gives part xczu9eg-ffvb1156-2-e and a clock of 5 ns, and excludes part zcu104 and a clock of 4 ns"
+    assert words in filed.stderr
+    (tmp_path / "own.toml").write_text('part = "xczu9eg-FFVB1156-2-e"\nclock = 5.0\n')
+    own = run(tmp_path, "convert", "m.h5", "--board", "zcu102", "--config", "own.toml", "--no-csim", "-q", "-o", "own")
+    assert own.returncode == 0, own.stderr
     unknown = run(tmp_path, "convert", "m.h5", "--board", "de10")
     assert "unknown board 'de10'" in unknown.stderr
     assert "pynq-z1, pynq-z2" in unknown.stderr

@@ -58,7 +58,7 @@ def test_the_tables_say_what_was_found(folder: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[0].startswith(
-        "m.h5  for xc7z020-clg400-1 at 5 ns, Vitis HLS; limits: latency 1 us, 10% of the part; an estimate, no tool"
+        "m.h5  for xc7z020-clg400-1 at 5 ns, Vitis HLS; limits: latency 1 µs, 10% of the part; an estimate, no tool"
         " has run"
     )
     assert any(line.startswith("fits with io_") for line in lines)

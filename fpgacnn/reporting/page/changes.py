@@ -155,8 +155,12 @@ def _changes(group: str, changes: Sequence[FieldChange], comparison: Comparison)
 
 
 def _is_end(one: FieldChange, found: Mapping[tuple[str, str], FieldChange]) -> bool:
-    """Whether this is an end of a band whose value has a row of its own."""
-    return any(one.quantity.endswith(end) and (one.item, one.quantity.removesuffix(end)) in found for end in ENDS)
+    """Whether this is an end of a band that stands in the cell of its value: both ends and the value have changed."""
+    for end in ENDS:
+        if one.quantity.endswith(end):
+            name = one.quantity.removesuffix(end)
+            return all((one.item, f"{name}{part}") in found for part in ("", *ENDS))
+    return False
 
 
 def _banded(one: FieldChange, found: Mapping[tuple[str, str], FieldChange], *, left: bool) -> Cell:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import ceil, isfinite
 
 from fpgacnn.records.flatten import comparison_name
@@ -16,7 +16,7 @@ from fpgacnn.reporting.page import layer_costs, resources, streams
 from fpgacnn.reporting.page.amounts import NAMES, plain_amount
 from fpgacnn.reporting.page.page import Cell, Column, Section, Table, Tone, cell, count
 from fpgacnn.reporting.page.profile import profile_section
-from fpgacnn.reporting.page.verdicts import other_clocks, outcome
+from fpgacnn.reporting.page.verdicts import outcome, where_first
 from fpgacnn.sim.compare import VerificationReport
 
 SIGNAL_STEP_DB = 20
@@ -189,9 +189,9 @@ def ranges(record: RunRecord) -> Section | None:
 def errors(record: RunRecord) -> Section | None:
     """Errors of the results: the bound, the largest difference seen, and the quantization noise."""
     report = next((one for one in record.verification if one.right == "quantized network"), None)
-    seen = report.differences if report else {}
+    seen = _largest_seen(record, report)
     layers = [
-        one for one in record.plan.decisions if one.error or one.name in seen or one.signal_to_noise_db is not None
+        one for one in record.plan.decisions if one.error or seen.get(one.name) or one.signal_to_noise_db is not None
     ]
     if not layers:
         return None
@@ -205,7 +205,7 @@ def errors(record: RunRecord) -> Section | None:
         columns += [Column(name=f"Difference, {power(10, axis.low)} to {power(10, axis.high)}", drawn=True)]
     most = _most_signal_db([one.signal_to_noise_db for one in layers])
     columns += [Column(name="Signal to noise", unit="dB", number=True), Column(name=f"0 to {most} dB", drawn=True)]
-    rows = tuple((cell(one.name), *_off(one, seen.get(one.name, 0.0), axis), *_noise(one, most)) for one in layers)
+    rows = tuple((cell(one.name), *_off(one, seen.get(one.name), axis), *_noise(one, most)) for one in layers)
     words = [
         "Bound and difference compare hardware with the quantized network; the bound holds for every input."
         if bounded
@@ -217,13 +217,28 @@ def errors(record: RunRecord) -> Section | None:
     return Section(key="errors", title="Errors", words=tuple(words), legend=legend, tables=(table,))
 
 
-def _off(layer: LayerRecord, seen: float, axis: charts.LogAxis | None) -> tuple[Cell, ...]:
+def _largest_seen(record: RunRecord, report: VerificationReport | None) -> Mapping[str, float]:
+    """The largest difference of every node that was compared.
+
+    Records of older versions do not name the compared nodes; they are known there if all were compared.
+    """
+    if report is None:
+        return {}
+    names = [one.name for one in record.plan.decisions]
+    compared = report.compared or (names if report.layers == len(names) else ())
+    return {**dict.fromkeys(compared, 0.0), **report.differences}
+
+
+def _off(layer: LayerRecord, seen: float | None, axis: charts.LogAxis | None) -> tuple[Cell, ...]:
     if axis is None:
         return ()
     return (
         count(layer.error, 3),
         count(seen, 3),
-        Cell(text="", mark=charts.Dots(seen=axis.place(seen), bound=axis.place(layer.error))),
+        Cell(
+            text="",
+            mark=charts.Dots(seen=None if seen is None else axis.place(seen), bound=axis.place(layer.error)),
+        ),
     )
 
 
@@ -262,9 +277,7 @@ def verification(record: RunRecord) -> Section:
 
 
 def _comparison(report: VerificationReport) -> tuple[Cell, ...]:
-    first = report.first
-    where = f"{first.layer}{list(first.index)}: {first.left:g} and {first.right:g}" if first else ""
-    where = " → ".join(report.deadlock) or where or other_clocks(report)
+    where = where_first(report).removeprefix("first at ")
     numbers = (
         report.events,
         report.layers,

@@ -10,6 +10,7 @@ from fpgacnn.reporting.page import layer_costs, resources
 from fpgacnn.reporting.page.page import Tone, Verdict
 from fpgacnn.sim.compare import READING, OutputBound, VerificationReport
 
+WITHIN = "within the bound"
 PROMISES = {
     "Exact": "Every answer equals the quantized network’s, bit for bit, for every possible input.",
     "Lossless": "No bit is lost in hardware; the framework’s own float32 may round where the hardware does not.",
@@ -104,7 +105,8 @@ def exactness(record: RunRecord) -> Verdict:
     elif word == "Bounded":
         outputs = [layer for layer in record.plan.decisions if layer.name in record.outputs]
         bound = max((layer.error for layer in outputs), default=None)
-        detail = f"Outputs are off by at most {number(bound, 3)}, for every possible input."
+        if bound is not None:  # records of older versions name no outputs
+            detail = f"Outputs are off by at most {number(bound, 3)}, for every possible input."
     return Verdict(
         question="Exact?", answer=word, detail=detail, tone=Tone.GOOD if word in ("Exact", "Lossless") else Tone.WARN
     )
@@ -115,16 +117,12 @@ def proof(record: RunRecord) -> Verdict:
     reports = record.verification
     failed = [report for report in reports if not report.holds]
     if failed:
-        first, deadlock = failed[0].first, failed[0].deadlock
-        if deadlock:
-            detail = f"{failed[0].left}: each process waits for the next: {' → '.join(deadlock)}."
+        where = where_first(failed[0])
+        if failed[0].deadlock:
+            detail = f"{failed[0].left}: each process waits for the next: {where}."
             return Verdict(question="Shown?", answer="Deadlock", detail=detail, tone=Tone.BAD)
-        where = f": first at {first.layer}{list(first.index)}, {first.left:g} and {first.right:g}" if first else ""
-        if not first and failed[0].other_clocks:
-            where = f": {other_clocks(failed[0])}"
-        return Verdict(
-            question="Shown?", answer="Different", detail=f"{comparison_name(failed[0])}{where}.", tone=Tone.BAD
-        )
+        detail = f"{comparison_name(failed[0])}{f': {where}' if where else ''}."
+        return Verdict(question="Shown?", answer="Different", detail=detail, tone=Tone.BAD)
     reports = tuple(report for report in reports if report.left != READING)  # which has a verdict of its own
     if not reports:
         return Verdict(question="Shown?", answer="Not checked", detail="Nothing was compared.", tone=Tone.WARN)
@@ -176,8 +174,13 @@ def quality(record: RunRecord) -> tuple[Verdict, ...]:
     )
 
 
-def other_clocks(report: VerificationReport) -> str:
-    """The first layer whose words come in other clocks than those of the schedule; nothing where all are right."""
+def where_first(report: VerificationReport) -> str:
+    """Where a comparison first fails: the circle of a deadlock, a value, or a layer with other clocks; may be empty."""
+    if report.deadlock:
+        return " → ".join(report.deadlock)
+    if report.first:
+        one = report.first
+        return f"first at {one.layer}{list(one.index)}: {one.left:g} and {one.right:g}"
     if not report.other_clocks:
         return ""
     first, *others = report.other_clocks
@@ -200,7 +203,7 @@ def outcome(report: VerificationReport) -> str:
         return f"equal but for {plural(report.float32_events, 'event')} in which float32 rounds a tie"
     if report.loosest:
         return loose_words(report.loosest, report.events)
-    return "within the bound" if report.mismatches else "equal"
+    return WITHIN if report.mismatches else "equal"
 
 
 def loose_words(one: OutputBound, events: int) -> str:

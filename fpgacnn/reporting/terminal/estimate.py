@@ -14,9 +14,9 @@ from fpgacnn.frontends import is_model
 from fpgacnn.hardware.estimation import Estimate, Figure, LayerEstimate, Simulated, Totals
 from fpgacnn.records.estimates import is_foreign
 from fpgacnn.records.record import EstimateRecord
+from fpgacnn.reporting.formatting import duration, rough
 from fpgacnn.reporting.terminal.columns import FittingTable, left, right
 
-DIGITS = 3
 CAUTION = 2000
 """Most characters of a caution: a circle of many layers is long."""
 
@@ -35,12 +35,7 @@ def estimate_report(record: EstimateRecord) -> Iterator[RenderableType]:
     if answer.simulated is not None:
         yield Text(fifo_words(answer.simulated))
     yield verdict(answer)
-    for caution in answer.warnings:
-        where = f" {printable(caution.layer)}:" if caution.layer else ""
-        yield Text.assemble(
-            (f"caution[{printable(caution.code)}]", "yellow"),
-            f"{where} {printable(caution.text, CAUTION)}; {printable(caution.cure, CAUTION)}",
-        )
+    yield from cautions(answer)
     for note in record.notes:
         yield Text.assemble(("note: ", "yellow"), printable(note))
     yield Text(f"how: {answer.method}", style="dim")
@@ -52,6 +47,16 @@ def estimate_report(record: EstimateRecord) -> Iterator[RenderableType]:
         )
 
 
+def cautions(answer: Estimate) -> Iterator[Text]:
+    """What to change before synthesis, with its cure."""
+    for caution in answer.warnings:
+        where = f" {printable(caution.layer)}:" if caution.layer else ""
+        yield Text.assemble(
+            (f"caution[{printable(caution.code)}]", "yellow"),
+            f"{where} {printable(caution.text, CAUTION)}; {printable(caution.cure, CAUTION)}",
+        )
+
+
 def estimate_line(answer: Estimate) -> Text:
     """An estimate in one line, for the report of a conversion."""
     after = answer.after_synthesis
@@ -59,15 +64,15 @@ def estimate_line(answer: Estimate) -> Text:
     if answer.simulated is not None and not answer.stops:
         timed = answer.simulated
     parts = [
-        f"{_short(after.lut)} LUT",
-        f"{_short(after.ff)} FF",
-        f"{_short(after.dsp)} DSP",
-        f"{_short(after.bram_18k)} BRAM18",
+        f"{rough(after.lut.value)} LUT",
+        f"{rough(after.ff.value)} FF",
+        f"{rough(after.dsp.value)} DSP",
+        f"{rough(after.bram_18k.value)} BRAM18",
     ]
     line = Text.assemble(
-        ("estimate: ", "bold"), f"{', '.join(parts)} after synthesis; {_short(timed.latency_cycles)} cycles "
+        ("estimate: ", "bold"), f"{', '.join(parts)} after synthesis; {rough(timed.latency_cycles.value)} cycles "
     )
-    line.append(f"({time_words(timed.latency_ns.value)}), a new event every {_short(timed.ii_cycles)}; ")
+    line.append(f"({duration(timed.latency_ns.value)}), a new event every {rough(timed.ii_cycles.value)}; ")
     line.append_text(verdict(answer))
     return line
 
@@ -96,9 +101,9 @@ def verdict(answer: Estimate) -> Text:
 def uncertain(answer: Estimate) -> tuple[str, ...]:
     """Resources whose band reaches beyond the part: `19,400 to 115,000 of 53,200 LUT`."""
     return tuple(
-        f"{_rounded(figure.low)} to {_rounded(figure.high)} of {there:,} {name}"
+        f"{rough(figure.low)} to {rough(figure.high)} of {there:,} {name}"
         if figure.low != figure.high
-        else f"{_rounded(figure.value)} of {there:,} {name}"
+        else f"{rough(figure.value)} of {there:,} {name}"
         for name, figure, there in answer.needs
         if figure.high > there
     )
@@ -122,7 +127,7 @@ def _row(cost: LayerEstimate) -> tuple[Text, ...]:
     return (
         Text(printable(cost.name)),
         Text(cost.kind),
-        *(Text(_rounded(one.value)) for one in figures),
+        *(Text(rough(one.value)) for one in figures),
         Text(cost.method),
     )
 
@@ -182,33 +187,13 @@ def fifo_words(dataflow: Simulated) -> str:
 def _speed(figures: Totals | Simulated) -> str:
     rate = 1e9 / max(figures.ii_ns.value, 1e-9)
     return (
-        f"latency {_banded(figures.latency_cycles)} cycles = {time_words(figures.latency_ns.value)}; "
-        f"a new event every {_banded(figures.ii_cycles)} cycles = {_rounded(rate)} events a second"
+        f"latency {_banded(figures.latency_cycles)} cycles = {duration(figures.latency_ns.value)}; "
+        f"a new event every {_banded(figures.ii_cycles)} cycles = {rough(rate)} events a second"
     )
 
 
 def _banded(figure: Figure) -> str:
     """A number, with its band if there is one."""
     if figure.low == figure.high:
-        return _rounded(figure.value)
-    return f"{_rounded(figure.value)} ({_rounded(figure.low)} to {_rounded(figure.high)})"
-
-
-def _short(figure: Figure) -> str:
-    return _rounded(figure.value)
-
-
-def _rounded(value: float) -> str:
-    """Three digits: more would claim too much accuracy."""
-    if value < 10**DIGITS:
-        return f"{value:.0f}"
-    shift = 10 ** (len(f"{value:.0f}") - DIGITS)
-    return f"{round(value / shift) * shift:,.0f}"
-
-
-def time_words(nanoseconds: float) -> str:
-    """A time with three digits and a suitable unit."""
-    for unit, size in (("s", 1e9), ("ms", 1e6), ("us", 1e3)):
-        if nanoseconds >= size:
-            return f"{nanoseconds / size:.3g} {unit}"
-    return f"{nanoseconds:.3g} ns"
+        return rough(figure.value)
+    return f"{rough(figure.value)} ({rough(figure.low)} to {rough(figure.high)})"

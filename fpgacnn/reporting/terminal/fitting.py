@@ -12,8 +12,9 @@ from rich.text import Text
 from fpgacnn.errors import printable
 from fpgacnn.frontends import is_model
 from fpgacnn.jobs.fit.run import FitRecord, FrontPoint, LayerChoice
+from fpgacnn.reporting.formatting import duration
 from fpgacnn.reporting.terminal.columns import FittingTable, left, right
-from fpgacnn.reporting.terminal.estimate import speed, time_words
+from fpgacnn.reporting.terminal.estimate import cautions, speed
 
 SHOWN_FACTORS = 12
 
@@ -30,9 +31,7 @@ def fit_report(record: FitRecord, file: Path | None) -> Iterator[RenderableType]
     yield _layers(record.layers)
     yield speed(answer)
     yield _front(record.front)
-    for caution in answer.warnings:
-        where = f" {printable(caution.layer)}:" if caution.layer else ""
-        yield Text.assemble((f"caution[{printable(caution.code)}]", "yellow"), f"{where} {printable(caution.text)}")
+    yield from cautions(answer)
     for note in record.notes:
         yield Text.assemble(("note: ", "yellow"), printable(note))
     yield Text(f"how: {answer.method}; {record.trials:,} targets were tried", style="dim")
@@ -47,7 +46,7 @@ def fit_report(record: FitRecord, file: Path | None) -> Iterator[RenderableType]
 def _limits(record: FitRecord) -> str:
     limits = record.limits
     times = {"latency": limits.latency_ns, "interval": limits.interval_ns}
-    words = [f"{name} {time_words(value)}" for name, value in times.items() if value is not None]
+    words = [f"{name} {duration(value)}" for name, value in times.items() if value is not None]
     return ", ".join([*words, f"{limits.utilization:.0%} of the part"]) + (
         " at the upper ends of the bands" if limits.sure else ""
     )
@@ -63,7 +62,7 @@ def _verdict(record: FitRecord) -> Text:
     spread = "" if record.limits.sure else _spread(record)
     return Text.assemble(
         ("fits ", "bold green"),
-        f"with io_{record.target.io}: {time_words(record.latency_ns)}, {_shares(record.shares)}{spread}",
+        f"with io_{record.target.io}: {duration(record.latency_ns)}, {_shares(record.shares)}{spread}",
     )
 
 
@@ -111,8 +110,8 @@ def _front(points: tuple[FrontPoint, ...]) -> FittingTable:
         (
             Text("→" if one.best else ""),
             Text(one.io),
-            Text(time_words(one.latency_ns)),
-            Text(time_words(one.interval_ns)),
+            Text(duration(one.latency_ns)),
+            Text(duration(one.interval_ns)),
             *(Text(f"{one.shares[name]:.1%}") for name in ("LUT", "FF", "DSP", "BRAM")),
             Text(str(one.cautions)),
             Text("met" if one.fits else "not met"),

@@ -26,11 +26,11 @@ from fpgacnn.reporting.formatting import clean, score
 from fpgacnn.reporting.hls4ml_page import hls4ml_section
 from fpgacnn.reporting.page import compose, page
 from fpgacnn.reporting.page.page import Section, Verdict
-from fpgacnn.reporting.page.verdicts import loose_words, other_clocks, outcome
+from fpgacnn.reporting.page.verdicts import WITHIN, outcome, where_first
 from fpgacnn.reporting.terminal.columns import FittingTable, Heading, left, right
 from fpgacnn.reporting.terminal.estimate import estimate_line
 from fpgacnn.reporting.terminal.summary import STYLES, summary
-from fpgacnn.sim.compare import READING, VerificationReport
+from fpgacnn.sim.compare import VerificationReport
 
 UNRESOLVED_SHOWN = 5
 FOLDED, WIDE = 20, 40
@@ -262,23 +262,15 @@ def verification_table(reports: Sequence[VerificationReport]) -> FittingTable:
 
 def verdict(report: VerificationReport) -> Text:
     """The result of a comparison as text."""
-    if report.holds and report.left == READING:
-        return Text(outcome(report), style="green")
-    if report.holds and report.float32_events:
-        return Text(f"equal but for {report.float32_events} events in which float32 rounds a tie", style="green")
-    if report.holds and report.loosest:
-        return Text(clean(loose_words(report.loosest, report.events)), style="yellow")
-    if report.holds and not report.mismatches:
-        return Text("equal", style="bold green")
+    words = clean(outcome(report))
     if report.holds:
-        return Text(f"within the stated bound {report.allowed:.3g}", style="green")
+        bound = f" of {report.allowed:.3g}" if words == WITHIN else ""
+        style = "yellow" if report.loosest else "bold green" if words == "equal" else "green"
+        return Text(f"{words}{bound}", style=style)
+    where = clean(where_first(report))
     if report.deadlock:
-        return Text(f"DEADLOCK: {clean(' -> '.join(report.deadlock))}", style="bold red")
-    first = report.first
-    where = f" first at {clean(first.layer)}{list(first.index)}: {first.left:g} and {first.right:g}" if first else ""
-    if not first and report.other_clocks:
-        where = f" {clean(other_clocks(report))}"
-    return Text(f"DIFFERENT{where}", style="bold red")
+        return Text(f"DEADLOCK: {where}", style="bold red")
+    return Text(f"DIFFERENT{f' {where}' if where else ''}", style="bold red")
 
 
 def judgement_table(judgements: Sequence[Judgement]) -> FittingTable:

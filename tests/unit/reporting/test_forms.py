@@ -22,7 +22,7 @@ from fpgacnn.reporting.formatting import number
 from fpgacnn.reporting.page import compose
 from fpgacnn.reporting.page.page import Section, Tone
 from fpgacnn.reporting.page.sections import sections
-from fpgacnn.reporting.page.verdicts import verdicts
+from fpgacnn.reporting.page.verdicts import PROMISES, verdicts
 from fpgacnn.sim.compare import READING
 from tests.conftest import Golden
 from tests.support.records import broken, comparison, entry, estimated, exact_record, record
@@ -127,7 +127,7 @@ def test_a_verdict_says_what_stands_behind_it() -> None:
     assert details[5] == "ROC AUC of the hardware on 100 events. Quantized network 0.9871; float network 0.9876."
     assert (
         verdicts(of(record(verification=(broken(),))))[1].detail
-        == "csim = emulator: first at conv2[3, 0, 1, 2], 17 and 16."
+        == "csim = emulator: first at conv2[3, 0, 1, 2]: 17 and 16."
     )
 
 
@@ -316,6 +316,35 @@ def test_both_ends_of_a_band_stand_in_the_cell_of_its_value() -> None:
     assert row[1].text == f"{number(lut.value)} ({number(lut.low)} to {number(lut.high)})"
     assert row[2].text == f"{number(2 * lut.value)} ({number(2 * lut.low)} to {number(2 * lut.high)})"
     assert row[4].text == "× 2"
+
+
+def test_an_end_of_a_band_that_changes_alone_has_a_row_of_its_own() -> None:
+    larger = estimated()
+    lut = larger.after_synthesis.lut
+    for changed in ({"high": 2 * lut.high}, {"value": 1.1 * lut.value, "high": 2 * lut.high}):
+        wider = replace(larger, after_synthesis=replace(larger.after_synthesis, lut=replace(lut, **changed)))
+        left, right = (
+            ReportInput(name=name, record=record(estimate=one)) for name, one in (("a", larger), ("b", wider))
+        )
+        (section,) = (
+            one for one in compose.difference(compare(left, right)).overview if one.key.startswith("changed-")
+        )
+        shown = {row[0].text.rpartition("LUT")[2]: row[2].text for row in section.tables[0].rows}
+        assert shown == {{"value": "", "high": ", high"}[name]: number(value) for name, value in changed.items()}
+
+
+def test_only_a_layer_that_was_compared_has_a_largest_difference() -> None:
+    whole = record()
+    of_layers = next(one for one in whole.verification if one.right == "quantized network")
+    score = replace(of_layers, layers=1, compared=("score",))
+    nothing = replace(score, compared=("conv1",), differences={})
+    for report, seen in ((score, "0.000244"), (nothing, "–"), (replace(nothing, compared=()), "–")):
+        assert texts(replace(whole, verification=(report,)), "errors")[-1][2] == seen
+    assert texts(replace(whole, verification=()), "errors")[-1][2] == "–"
+
+
+def test_a_bound_that_no_record_has_is_not_shown() -> None:
+    assert verdicts(of(replace(record(), outputs=())))[0].detail == PROMISES["Bounded"]
 
 
 def test_what_only_one_run_has_is_a_change() -> None:

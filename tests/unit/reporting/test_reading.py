@@ -189,6 +189,8 @@ def test_broken_reports_of_a_tool_do_not_hide_the_record_beside_them(tmp_path: P
     assert (entry.record, entry.synthesis) == (record(), None)
     assert len(entry.notes) == 1
     assert entry.notes[0].startswith("reports in the folder: myproject_csynth.rpt")
+    assert not entry.holds  # it is not known whether the checks of those reports hold
+    assert entry.line.endswith("reports cannot be read")
 
 
 def test_a_folder_with_nothing_in_it_is_refused(tmp_path: Path) -> None:

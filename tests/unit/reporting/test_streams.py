@@ -65,7 +65,7 @@ def test_every_fifo_is_shown_with_what_a_frame_would_take() -> None:
 
 def test_simulated_cycles_stand_beside_those_of_csynth_under_their_own_names() -> None:
     text = shown(replace(answer(), simulated=DATAFLOW))
-    assert "simulated: latency 400 (400 to 800) cycles = 2 us" in text
+    assert "simulated: latency 400 (400 to 800) cycles = 2 µs" in text
     assert "csynth will report: latency 1,230,000" in text
     assert "FIFOs: 1 with 0 BRAM18; for a whole frame each they would take 3" in text
     section = resources.latency(of(DATAFLOW))

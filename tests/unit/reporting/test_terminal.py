@@ -13,7 +13,7 @@ from fpgacnn.records.compare import compare
 from fpgacnn.records.record import ProjectRecord, Quality
 from fpgacnn.records.report_input import ReportInput
 from fpgacnn.reporting.page import compose
-from fpgacnn.reporting.page.verdicts import other_clocks, proof
+from fpgacnn.reporting.page.verdicts import outcome, proof, where_first
 from fpgacnn.reporting.terminal.columns import FittingTable, left, right
 from fpgacnn.reporting.terminal.summary import next_commands, summary
 from fpgacnn.reporting.terminal.synthesis import synthesis_report
@@ -163,4 +163,16 @@ def test_layers_whose_words_come_in_other_clocks_are_named_everywhere() -> None:
     words = "words of conv1 and 2 more come in other clocks than those of the schedule"
     assert words in proof(replace(record(), verification=(late,))).detail
     assert verdict(late).plain == f"DIFFERENT {words}"
-    assert other_clocks(comparison("rtl", "emulator")) == ""
+    assert where_first(comparison("rtl", "emulator")) == ""
+
+
+def test_the_verdict_in_a_table_has_the_words_of_the_report() -> None:
+    """`outcome` decides the words; the table adds the bound, which it has no column for, and where a failure begins."""
+    within = comparison("emulator", "quantized network", mismatches=3, max_abs_difference=0.01, allowed=0.25)
+    assert verdict(within).plain == f"{outcome(within)} of 0.25" == "within the bound of 0.25"
+    tied = comparison("emulator", "Keras", mismatches=1, float32_events=1)
+    assert verdict(tied).plain == outcome(tied) == "equal but for 1 event in which float32 rounds a tie"
+    assert verdict(comparison()).plain == outcome(comparison()) == "equal"
+    stuck = comparison(holds=False, deadlock=("a", "b"))
+    assert verdict(stuck).plain == "DEADLOCK: a → b"
+    assert verdict(comparison(holds=False)).plain == "DIFFERENT"

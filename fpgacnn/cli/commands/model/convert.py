@@ -105,6 +105,8 @@ def convert(
         raise UsageError(what=f"--board {board} gives part and clock, and excludes {', '.join(both)}")
     if point is not None:
         refuse_target_flags(context, point)
+    filed = options.given_in_file(context, "part", "clock")
+    own = board is None and point is None
     record = api.convert(
         model,
         point=point,
@@ -125,8 +127,8 @@ def convert(
         weights=weights,
         softmax=softmax,
         fold=fold,
-        part=None if board or point is not None else part,
-        clock_ns=None if board or point is not None else clock,
+        part=part if own or "part" in filed else None,
+        clock_ns=clock if own or "clock" in filed else None,
         io=io,
         strategy=None if point is not None else strategy,
         reuse=None if point is not None else reuse,

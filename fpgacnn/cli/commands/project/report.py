@@ -29,7 +29,7 @@ def report(
 ) -> int:
     """Show the promises, checks and figures of one or more runs, several side by side.
 
-    Exit status 0: every check in them holds; 1: one failed.
+    Exit status 0: every check in them holds; 1: one failed, or reports of a tool in a folder cannot be read.
     """
     from fpgacnn import api
     from fpgacnn.cli.console import out, plain_text, show, show_json
