@@ -54,12 +54,11 @@ class VerificationReport:
     """One comparison. `allowed` is the largest difference that the plan allows (0: equality); `holds` is the result.
 
     `mismatches` is the number of values that differ at all, `values` of all compared. `layers` is the number of
-    compared nodes; `differences` is the largest difference of each node that differs. `outputs` are the bounds of the
-    outputs, if the right side is a trained network. `float32_events` are events that differ because the framework's
-    float32 rounds a tie; they do not count as errors of the hardware. `deadlock` are the
+    compared nodes, `compared` their names (older records have none); `differences` is the largest difference of each
+    node that differs. `outputs` are the bounds of the outputs, if the right side is a trained network.
+    `float32_events` differ because the framework's float32 rounds a tie, and are no errors of the hardware. `deadlock`:
     processes that waited for each other, so that there was no answer. `clocks_equal_schedule`: whether RTL simulation
     gave every word in the clock of its schedule, `other_clocks` the nodes where it did not; None for other engines.
-    `compared` are the nodes of `layers` by name; older records have none.
     """
 
     left: str
@@ -363,7 +362,7 @@ def summary(
 
     `required` are the outputs that must be compared: without one of them, the report does not hold.
     """
-    compared = {tally.layer for tally in tallies if tally.values}
+    compared = tuple(tally.layer for tally in tallies if tally.values)
     broken = [tally for tally in tallies if not tally.holds]
     differing = broken or [tally for tally in tallies if tally.first]
     worst = max(tallies, key=lambda tally: tally.largest, default=None)
@@ -376,10 +375,10 @@ def summary(
         mismatches=sum(tally.mismatches for tally in tallies),
         max_abs_difference=worst.largest if worst else 0.0,
         allowed=max((tally.allowed for tally in tallies), default=0.0),
-        holds=bool(required) and compared.issuperset(required) and not broken,
+        holds=bool(required) and {*compared}.issuperset(required) and not broken,
         first=differing[0].first if differing else None,
         differences={tally.layer: tally.largest for tally in tallies if tally.first},
-        compared=tuple(tally.layer for tally in tallies if tally.values),
+        compared=compared,
     )
 
 
@@ -391,8 +390,7 @@ def signal_to_noise_db(wanted: FloatArray, seen: FloatArray) -> float | None:
 def powers(wanted: FloatArray, seen: FloatArray) -> tuple[float, float]:
     """Sums of the squares of the signal and of the noise."""
     with np.errstate(over="ignore"):
-        noise = float(np.square(wanted - seen).sum())
-        return float(np.square(wanted).sum()), noise
+        return float(np.square(wanted).sum()), float(np.square(wanted - seen).sum())
 
 
 def ratio_db(signal: float, noise: float) -> float | None:
