@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil, floor, isfinite, log2, log10
 from typing import ClassVar, TypeAlias
@@ -124,7 +124,32 @@ class PixelImage:
     levels: tuple[tuple[float, str], ...]
 
 
-Mark: TypeAlias = Bar | Strip | Dots | GraphRow | Timeline | Shares | Swatch | Box | PixelImage
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScatterPoint:
+    """A point in percent of width and height, with its number; `front`: no other point is better in both directions."""
+
+    x: float
+    y: float
+    label: str
+    front: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scatter:
+    """Points of two quantities, both better where they are small; ends of the axes are texts.
+
+    `steps` is the border of the front from left to right: x and y in percent.
+    """
+
+    kind: ClassVar[str] = "scatter"
+    points: tuple[ScatterPoint, ...]
+    left: str
+    right: str
+    top: str
+    steps: tuple[tuple[float, float], ...]
+
+
+Mark: TypeAlias = Bar | Strip | Dots | GraphRow | Timeline | Shares | Swatch | Box | PixelImage | Scatter
 COLORS = 8
 """Colors of parts; further parts begin again."""
 
@@ -141,6 +166,42 @@ def shares(amounts: Sequence[float]) -> Shares | None:
         if end > start:
             parts.append((start, round(end - start, 2), number % COLORS))
     return Shares(parts=tuple(parts))
+
+
+def front_of(pairs: Sequence[tuple[float, float]]) -> tuple[bool, ...]:
+    """Which pairs are on the Pareto front: none of the others is smaller in one number and not larger in the other."""
+    return tuple(
+        not any(other != one and other[0] <= one[0] and other[1] <= one[1] for other in pairs) for one in pairs
+    )
+
+
+MARGIN = 0.06
+"""The part of an axis that stays free at both ends, so that points and their numbers are inside."""
+
+
+def scatter(pairs: Sequence[tuple[float, float]], say: Callable[[float], str]) -> Scatter | None:
+    """Pairs of positive x on a logarithmic axis and y from 0 up, numbered from 1; `say` writes x.
+
+    None if there are fewer than two, or numbers that cannot be drawn.
+    """
+    if len(pairs) < 2 or not all(isfinite(x) and x > 0 and isfinite(y) and y >= 0 for x, y in pairs):
+        return None
+    low, high = min(x for x, _ in pairs), max(x for x, _ in pairs)
+    span, most = log10(high / low) or 1.0, max(y for _, y in pairs) or 1.0
+    places = [
+        (
+            round(100 * (MARGIN + (1 - 2 * MARGIN) * (log10(x / low) / span if high > low else 0.5)), 2),
+            round(100 * (1 - MARGIN - (1 - 2 * MARGIN) * y / most), 2),
+        )
+        for x, y in pairs
+    ]
+    front = front_of(pairs)
+    points = tuple(
+        ScatterPoint(x=x, y=y, label=str(number), front=best)
+        for number, ((x, y), best) in enumerate(zip(places, front, strict=True), 1)
+    )
+    border = sorted({(one.x, one.y) for one in points if one.front})
+    return Scatter(points=points, left=say(low), right=say(high), top=f"{100 * most:.3g} %", steps=tuple(border))
 
 
 def timeline(start: float, end: float, gaps: Sequence[tuple[float, float]], whole: float) -> Timeline | None:

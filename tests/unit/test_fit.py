@@ -25,6 +25,7 @@ from fpgacnn.jobs.fit.search import Cost, FitLimits, Search, Trial, order, searc
 from fpgacnn.pipeline.request import Request
 from fpgacnn.pipeline.stages import plan_network
 from tests.hostile.corpus import NAMES
+from fpgacnn.reporting.terminal.fitting import share_bar
 from tests.support.files import (
     entry,
     functional_file,
@@ -140,6 +141,13 @@ def test_limits_are_limits(design: Design) -> None:
     assert missed.excess["latency"] == pytest.approx(missed.latency_ns - 1.0)
     sure = found(design, FitLimits(latency_ns=1000.0, utilization=0.05, sure=True)).best
     assert sure.latency_ns == sure.cost.latency_ns.high
+
+
+@pytest.mark.parametrize(
+    ("share", "bar"), [(0.0, ""), (1 / 64, "▏"), (0.125, "█"), (0.4, "███▏"), (1.0, "█" * 8), (3.0, "█" * 8)]
+)
+def test_a_share_is_a_bar_in_eighths_of_a_character(share: float, bar: str) -> None:
+    assert share_bar(share) == bar
 
 
 def test_the_front_gets_slower_and_smaller(design: Design) -> None:

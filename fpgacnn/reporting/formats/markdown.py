@@ -59,6 +59,8 @@ def _section(section: Section, level: int) -> Iterator[str]:
 
 def _table(table: Table) -> Iterator[str]:
     shown = [place for place, column in enumerate(table.columns) if not column.drawn]
+    if not shown:
+        return
     columns = [table.columns[place] for place in shown]
     yield _row(
         [f"{text(column.name)} ({text(column.unit)})" if column.unit else text(column.name) for column in columns]

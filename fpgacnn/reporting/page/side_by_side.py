@@ -10,6 +10,7 @@ from fpgacnn.records.resources import RESOURCES, ResourceReport, ResourceValue, 
 from fpgacnn.reporting.formatting import NOTHING, duration, number, percent, score
 from fpgacnn.reporting.page.amounts import NAMES, between
 from fpgacnn.reporting.page.page import Cell, Column, Section, Table, Tone, cell
+from fpgacnn.reporting.page.trade_off import trade_off
 from fpgacnn.reporting.page.verdicts import outcome, promise, verdicts
 
 DIGEST_SHOWN = 12
@@ -21,7 +22,8 @@ Figures = Mapping[str, str]
 def side_by_side(entries: Sequence[ReportInput]) -> tuple[Section, ...]:
     """The first sections of a report about several projects."""
     words = "Figures that are the same everywhere are grey."
-    return verdicts_of(entries), Section(key="figures", title="Figures", words=(words,), tables=_figures(entries))
+    figures = Section(key="figures", title="Figures", words=(words,), tables=_figures(entries))
+    return (verdicts_of(entries), *((chart,) if (chart := trade_off(entries)) else ()), figures)
 
 
 def verdicts_of(entries: Sequence[ReportInput]) -> Section:

@@ -103,6 +103,17 @@ def _layers(layers: tuple[LayerChoice, ...]) -> FittingTable:
     )
 
 
+BAR = 8
+"""Characters of a bar for the whole part."""
+
+
+def share_bar(share: float) -> str:
+    """A share of the part as a bar, in eighths of a character."""
+    eighths = round(8 * BAR * min(max(share, 0.0), 1.0))
+    part = " ▏▎▍▌▋▊▉"[eighths % 8].strip()
+    return "█" * (eighths // 8) + part
+
+
 def _front(points: tuple[FrontPoint, ...]) -> FittingTable:
     """The other targets of the Pareto front."""
     numbers = tuple(map(right, ("latency", "interval", "LUT", "FF", "DSP", "BRAM")))
@@ -113,13 +124,14 @@ def _front(points: tuple[FrontPoint, ...]) -> FittingTable:
             Text(duration(one.latency_ns)),
             Text(duration(one.interval_ns)),
             *(Text(f"{one.shares[name]:.1%}") for name in ("LUT", "FF", "DSP", "BRAM")),
+            Text(share_bar(max(one.shares.values(), default=0.0))),
             Text(str(one.cautions)),
             Text("met" if one.fits else "not met"),
         )
         for one in points
     )
     return FittingTable(
-        headings=(left(""), left("io"), *numbers, right("cautions", rank=1), left("limits")),
+        headings=(left(""), left("io"), *numbers, left("largest", rank=2), right("cautions", rank=1), left("limits")),
         rows=rows,
         styles=tuple("bold" if one.best else "" if one.fits else "dim" for one in points),
     )

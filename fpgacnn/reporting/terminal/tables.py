@@ -131,8 +131,7 @@ def section_parts(section: Section) -> Iterator[RenderableType]:
     """A section without its charts."""
     yield Text(section.title, style="bold underline")
     yield from (Text(clean(words)) for words in section.words)
-    for table in section.tables:
-        yield drawn_table(table)
+    yield from (drawn_table(table) for table in section.tables if not all(column.drawn for column in table.columns))
 
 
 def drawn_table(table: page.Table) -> FittingTable:

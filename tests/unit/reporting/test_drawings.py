@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fpgacnn.ir.fixed_point import parse_format
-from fpgacnn.reporting.charts import Bar, bar, bit_axis, form_of, log_axis, spare_bits, strip
+from fpgacnn.reporting.charts import Bar, bar, bit_axis, form_of, front_of, log_axis, scatter, spare_bits, strip
 from fpgacnn.reporting.graph_drawing import HEIGHT, LANE, MARGIN, MAX_LANES, graph_rows
 from tests.support.records import layer, layers
 
@@ -143,3 +143,39 @@ def test_a_logarithmic_axis_holds_its_values_between_powers_of_ten() -> None:
     assert [axis.place(value) for value in (0.001, 1.0, 0.0, inf)] == [0.0, 100.0, None, None]
     assert log_axis([0.0, -1.0]) is None
     assert log_axis([1.0]) is not None
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=8))
+def test_the_front_is_what_nothing_beats(pairs: list[tuple[float, float]]) -> None:
+    def beats(other: tuple[float, float], one: tuple[float, float]) -> bool:
+        not_worse = other[0] <= one[0] and other[1] <= one[1]
+        return not_worse and (other[0] < one[0] or other[1] < one[1])
+
+    assert front_of(pairs) == tuple(not any(beats(other, one) for other in pairs) for one in pairs)
+
+
+def test_points_lie_on_a_logarithmic_and_a_linear_axis_inside_the_chart() -> None:
+    found = scatter([(100.0, 0.5), (1000.0, 0.25), (10_000.0, 0.5), (10_000.0, 0.0)], lambda x: f"{x:g}")
+    assert found is not None
+    assert (found.left, found.right, found.top) == ("100", "10000", "50 %")
+    assert [(one.x, one.y, one.label) for one in found.points] == [
+        (6.0, 6.0, "1"),
+        (50.0, 50.0, "2"),
+        (94.0, 6.0, "3"),
+        (94.0, 94.0, "4"),
+    ]
+    assert [one.front for one in found.points] == [True, True, False, True]
+    assert found.steps == ((6.0, 6.0), (50.0, 50.0), (94.0, 94.0))
+
+
+@pytest.mark.parametrize(
+    "pairs", [[], [(1.0, 0.5)], [(0.0, 0.5), (1.0, 0.5)], [(1.0, nan), (2.0, 0.5)], [(inf, 0.5), (2.0, 0.5)]]
+)
+def test_what_cannot_be_drawn_is_no_chart(pairs: list[tuple[float, float]]) -> None:
+    assert scatter(pairs, str) is None
+
+
+def test_points_at_one_place_are_in_the_middle() -> None:
+    found = scatter([(7.0, 0.0), (7.0, 0.0)], str)
+    assert found is not None
+    assert {(one.x, one.y, one.front) for one in found.points} == {(50.0, 94.0, True)}

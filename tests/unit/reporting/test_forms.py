@@ -236,6 +236,28 @@ def test_several_projects_stand_side_by_side() -> None:
     assert [chapter.name for chapter in page.chapters] == ["before", "after"]
 
 
+def test_several_projects_have_a_chart_of_cost_against_speed() -> None:
+    small = estimated(lut=20_000, dsp=10)
+    fast = replace(
+        estimated(lut=60_000, dsp=10),
+        totals=replace(small.totals, latency_ns=replace(small.totals.latency_ns, value=small.totals.latency_ns.low)),
+    )
+    runs = {"small": small, "fast": fast, "worse": estimated(lut=90_000, dsp=10)}
+    entries = [ReportInput(name=name, record=record(estimate=one)) for name, one in runs.items()]
+    page = compose.report([*entries, ReportInput(name="unknown", record=record())])
+    section = next(one for one in page.overview if one.key == "trade-off")
+    picture, numbers = section.tables
+    assert len(picture.rows[0][0].mark.points) == 3  # type: ignore[union-attr]  # a mark of points
+    assert [row[0].text for row in numbers.rows] == ["small", "fast", "worse"]
+    assert [row[-2].text for row in numbers.rows] == ["on it", "on it", "–"]
+    shares = [row[3].number for row in numbers.rows]
+    assert shares[0] < shares[1] < shares[2]  # type: ignore[operator]  # all are known
+    assert "Cost against speed" in markdown(page)
+    assert 'class="scatter"' in html(page)
+    assert all(one.key != "trade-off" for one in compose.report(entries[:1]).overview)
+    assert all(one.key != "trade-off" for one in compose.report([entries[0], entry()]).overview)
+
+
 def test_html_is_one_file_that_loads_nothing() -> None:
     text = html(compose.report(TWO))
     assert not any(word in text for word in ("http://", "https://", '<link rel="stylesheet', "<img", "@import", "url("))
