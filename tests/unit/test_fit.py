@@ -24,8 +24,8 @@ from fpgacnn.jobs.fit.run import target_toml
 from fpgacnn.jobs.fit.search import Cost, FitLimits, Search, Trial, order, search, trial
 from fpgacnn.pipeline.request import Request
 from fpgacnn.pipeline.stages import plan_network
-from tests.hostile.corpus import NAMES
 from fpgacnn.reporting.terminal.fitting import share_bar
+from tests.hostile.corpus import NAMES
 from tests.support.files import (
     entry,
     functional_file,
@@ -144,7 +144,7 @@ def test_limits_are_limits(design: Design) -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "bar"), [(0.0, ""), (1 / 64, "▏"), (0.125, "█"), (0.4, "███▏"), (1.0, "█" * 8), (3.0, "█" * 8)]
+    ("share", "bar"), [(0.0, ""), (1 / 64, "▏"), (0.125, "█"), (0.4, "███▎"), (1.0, "█" * 8), (3.0, "█" * 8)]
 )
 def test_a_share_is_a_bar_in_eighths_of_a_character(share: float, bar: str) -> None:
     assert share_bar(share) == bar

@@ -46,7 +46,7 @@ from fpgacnn.hardware.estimation.quantities import LayerQuantities, Quantities, 
 from fpgacnn.hardware.estimation.streams import INTERVAL_BAND, LATENCY_BAND, simulated
 from fpgacnn.hardware.estimation.timing import TimingBudget, design_timing
 from fpgacnn.hardware.hls.lower import lower
-from fpgacnn.jobs.fit.design_space import Parameter, Setting
+from fpgacnn.jobs.fit.design_space import Parameter, Setting, parameters
 from fpgacnn.jobs.fit.search import LeastCost
 
 FEW_EVENTS = 20_000
@@ -355,9 +355,10 @@ class Costs:
 
     def _calls(self, target: Target) -> _Calls:
         if target.io not in self.calls:
-            settings = {one.layer: one.settings for one in self.parameters}
             plain = replace(target, reuse_of={}, strategy_of={})
             design = replace(self.design, target=plain, fifo_depths={})
+            own = parameters(design, da=any(one.da for one in self.parameters))  # those of the io type
+            settings = {one.layer: one.settings for one in own}
             self.calls[target.io] = _Calls.of(design, settings, self.summaries)
         return self.calls[target.io]
 

@@ -106,12 +106,13 @@ def fit(
     if not is_model(source) and is_foreign(source):
         raise UsageError(what=f"{source} was not written by fpgacnn: its layers cannot be planned again")
     design, notes = plan_source(source, request, overrides)
-    adjustable = parameters(design, da=da)
-    costs = Costs(design=design, choice=request.fifo or FifoChoice(), parameters=adjustable)
-    found = search(adjustable, design.target, io, limits, costs.exact, costs.bound)
+    by_io = {way: parameters(replace(design, target=replace(design.target, io=way)), da=da) for way in io}
+    costs = Costs(design=design, choice=request.fifo or FifoChoice(), parameters=by_io[io[0]])
+    found = search(by_io, design.target, io, limits, costs.exact, costs.bound)
     answer = costs.whole(found.best.target)
     best = trial(found.best.target, answer, limits)
     front = tuple(best if one.target == best.target else one for one in found.front)
+    adjustable = by_io[best.target.io]
     record = _record(source, replace(found, best=best, front=front), answer, adjustable, limits, notes)
     return replace(record, folds=design.folds)
 

@@ -112,7 +112,7 @@ class Search:
 
 
 def search(
-    parameters: Sequence[Parameter],
+    parameters: Sequence[Parameter] | Mapping[IoType, Sequence[Parameter]],
     base: Target,
     io: Sequence[IoType],
     limits: FitLimits,
@@ -121,13 +121,18 @@ def search(
 ) -> Search:
     """Find the target that meets the limits best; `base` gives part, clock and tool.
 
+    `parameters` may differ between io types, as their reuse factors do.
     `bound` spares the cost of targets that cannot be better, and changes no answer.
     Raises UnsupportedOptionError if no target can be built, UnknownPartError.
     """
     seen, refused = list[_Candidate](), dict[str, UnsupportedOptionError]()
     for way in io:
         local = _LocalSearch(
-            parameters=parameters, base=replace(base, io=way), limits=limits, cost=cost, bound=bound or _exactly(cost)
+            parameters=parameters[way] if isinstance(parameters, Mapping) else parameters,
+            base=replace(base, io=way),
+            limits=limits,
+            cost=cost,
+            bound=bound or _exactly(cost),
         )
         local.run()
         seen.extend(local.seen.values())

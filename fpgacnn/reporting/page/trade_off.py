@@ -39,9 +39,7 @@ def trade_off(entries: Sequence[ReportInput]) -> Section | None:
     return Section(
         key="trade-off",
         title="Cost against speed",
-        words=(
-            "A project is on the front if no other one is faster and not larger, or smaller and not slower.",
-        ),
+        words=("A project is on the front if no other one is faster and not larger, or smaller and not slower.",),
         legend=("Numbers are those of the table; full points are on the front, which the broken line follows.",),
         tables=(picture, _numbers(points)),
     )

@@ -13,9 +13,8 @@ from fpgacnn.hardware.estimation import Figure
 from fpgacnn.jobs.explore.measures import Objective
 from fpgacnn.jobs.explore.record import ExploreRecord, FrontRow, StudyPoint
 from fpgacnn.records.report_input import ReportInput
-from fpgacnn.reporting.formatting import plural
+from fpgacnn.reporting.formatting import duration, plural
 from fpgacnn.reporting.terminal.columns import FittingTable, left, right
-from fpgacnn.reporting.terminal.estimate import time_words
 from fpgacnn.reporting.terminal.tables import inputs_report
 
 MOST_ROWS = 24
@@ -62,7 +61,7 @@ def study_report(record: ExploreRecord) -> Iterator[RenderableType]:
 def _limits(record: ExploreRecord) -> str:
     limits = record.settings.limits
     times = {"latency": limits.latency_ns, "interval": limits.interval_ns}
-    words = [f"{name} {time_words(value)}" for name, value in times.items() if value is not None]
+    words = [f"{name} {duration(value)}" for name, value in times.items() if value is not None]
     ends = " at the upper ends of the bands" if limits.sure else ""
     return ", ".join([*words, f"{limits.utilization:.0%} of the part"]) + ends
 
@@ -117,7 +116,7 @@ def _share(one: Figure) -> str:
 
 
 def _time(one: Figure) -> str:
-    return time_words(one.value)
+    return duration(one.value)
 
 
 def choices_table(record: ExploreRecord) -> FittingTable:
