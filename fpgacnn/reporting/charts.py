@@ -125,7 +125,7 @@ class PixelImage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScatterPoint:
+class NumberedPoint:
     """A point in percent of width and height, with its number; `front`: no other point is better in both directions."""
 
     x: float
@@ -135,21 +135,21 @@ class ScatterPoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scatter:
+class FrontChart:
     """Points of two quantities, both better where they are small; ends of the axes are texts.
 
     `steps` is the border of the front from left to right: x and y in percent.
     """
 
     kind: ClassVar[str] = "scatter"
-    points: tuple[ScatterPoint, ...]
+    points: tuple[NumberedPoint, ...]
     left: str
     right: str
     top: str
     steps: tuple[tuple[float, float], ...]
 
 
-Mark: TypeAlias = Bar | Strip | Dots | GraphRow | Timeline | Shares | Swatch | Box | PixelImage | Scatter
+Mark: TypeAlias = Bar | Strip | Dots | GraphRow | Timeline | Shares | Swatch | Box | PixelImage | FrontChart
 COLORS = 8
 """Colors of parts; further parts begin again."""
 
@@ -179,7 +179,7 @@ MARGIN = 0.06
 """The part of an axis that stays free at both ends, so that points and their numbers are inside."""
 
 
-def scatter(pairs: Sequence[tuple[float, float]], say: Callable[[float], str]) -> Scatter | None:
+def scatter(pairs: Sequence[tuple[float, float]], say: Callable[[float], str]) -> FrontChart | None:
     """Pairs of positive x on a logarithmic axis and y from 0 up, numbered from 1; `say` writes x.
 
     None if there are fewer than two, or numbers that cannot be drawn.
@@ -197,11 +197,11 @@ def scatter(pairs: Sequence[tuple[float, float]], say: Callable[[float], str]) -
     ]
     front = front_of(pairs)
     points = tuple(
-        ScatterPoint(x=x, y=y, label=str(number), front=best)
+        NumberedPoint(x=x, y=y, label=str(number), front=best)
         for number, ((x, y), best) in enumerate(zip(places, front, strict=True), 1)
     )
     border = sorted({(one.x, one.y) for one in points if one.front})
-    return Scatter(points=points, left=say(low), right=say(high), top=f"{100 * most:.3g} %", steps=tuple(border))
+    return FrontChart(points=points, left=say(low), right=say(high), top=f"{100 * most:.3g} %", steps=tuple(border))
 
 
 def timeline(start: float, end: float, gaps: Sequence[tuple[float, float]], whole: float) -> Timeline | None:

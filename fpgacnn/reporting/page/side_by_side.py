@@ -10,8 +10,8 @@ from fpgacnn.records.resources import RESOURCES, ResourceReport, ResourceValue, 
 from fpgacnn.reporting.formatting import NOTHING, duration, number, percent, score
 from fpgacnn.reporting.page.amounts import NAMES, between
 from fpgacnn.reporting.page.page import Cell, Column, Section, Table, Tone, cell
-from fpgacnn.reporting.page.trade_off import trade_off
 from fpgacnn.reporting.page.verdicts import outcome, promise, verdicts
+from fpgacnn.reporting.trade_off import trade_off
 
 DIGEST_SHOWN = 12
 

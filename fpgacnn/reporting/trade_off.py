@@ -14,7 +14,7 @@ from fpgacnn.reporting.page.page import Cell, Column, Section, Table, Tone, cell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
+class TradeOffPoint:
     """A project: its latency, the resource of which it takes the largest share of its part, and that share."""
 
     entry: ReportInput
@@ -45,7 +45,7 @@ def trade_off(entries: Sequence[ReportInput]) -> Section | None:
     )
 
 
-def _point(entry: ReportInput) -> Point | None:
+def _point(entry: ReportInput) -> TradeOffPoint | None:
     cost, speed = latest(entry.costs), timed(entry.costs)
     if cost is None or speed is None or speed.latency_ns is None:
         return None
@@ -55,7 +55,7 @@ def _point(entry: ReportInput) -> Point | None:
     if not shares:
         return None
     largest = max(shares, key=lambda name: shares[name])
-    return Point(
+    return TradeOffPoint(
         entry=entry,
         latency_ns=speed.latency_ns.value,
         resource=RESOURCES[largest],
@@ -64,7 +64,7 @@ def _point(entry: ReportInput) -> Point | None:
     )
 
 
-def _numbers(points: Sequence[Point]) -> Table:
+def _numbers(points: Sequence[TradeOffPoint]) -> Table:
     most = max(one.share for one in points)
     front = charts.front_of([(one.latency_ns, one.share) for one in points])
     qualities = any(_quality(one.entry) for one in points)
