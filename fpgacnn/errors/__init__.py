@@ -91,6 +91,7 @@ from fpgacnn.errors.targets import (
 from fpgacnn.errors.tools import (
     AdderGraphFailedError,
     BoundedStreamsError,
+    ClangRefusedError,
     CompileFailedError,
     CompilerMissingError,
     CSimCrashedError,
@@ -139,6 +140,7 @@ __all__ = [
     "CSimCrashedError",
     "CalibrationFileError",
     "Choice",
+    "ClangRefusedError",
     "CodeInFileError",
     "CompileFailedError",
     "CompilerMissingError",

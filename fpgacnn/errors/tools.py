@@ -73,6 +73,24 @@ class PragmaError(FpgacnnError):
     )
 
 
+class ClangRefusedError(FpgacnnError):
+    """clang, with which Vitis HLS begins, finds an error in the C++ of a project; `convert` writes nothing then."""
+
+    code = "FC074"
+    exit_status = 3
+    message = "{file}, line {line}: clang: {why}"
+    cure = "mend the line if you wrote it, else please report it with the model file"
+    ways = (
+        way(
+            "fpgacnn verify myproject",
+            "the code was edited, and g++ accepts what clang does not",
+            file="firmware/myproject.cpp",
+            line=42,
+            why="use of undeclared identifier 'layer2_out'",
+        ),
+    )
+
+
 class CompilerMissingError(FpgacnnError):
     """C simulation needs a C++ compiler, and neither CXX nor PATH leads to one."""
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from fpgacnn.errors import FpgacnnError, UsageError
 from fpgacnn.hardware.hls.da.kernels import why_unusable
+from fpgacnn.hardware.hls.static.clang import find_clang
 from fpgacnn.hardware.synthesis.open_tools.programs import NEXTPNR, YOSYS, Wanted, find_program
 from fpgacnn.sim.cache import cache_folder, limit_bytes, size_bytes, why_unused
 from fpgacnn.sim.csim import find_compiler
@@ -66,6 +67,7 @@ def examine() -> tuple[Finding, ...]:
         *core,
         _hdf5(),
         _compiler(),
+        _clang(),
         _c_compiler(),
         _verilator(),
         *(_open_tool(one) for one in (YOSYS, NEXTPNR)),
@@ -121,6 +123,18 @@ def _package(name: str, *, needed: bool, cure: str) -> Finding:
 
 def _compiler() -> Finding:
     return _try("C++ compiler", lambda: find_compiler().version, needed=True)
+
+
+def _clang() -> Finding:
+    cure = (
+        "sudo apt-get install clang (or set FPGACNN_CLANG): convert and verify let it read the C++, as Vitis HLS does"
+    )
+    try:
+        found = find_clang()
+    except UsageError as error:
+        return Finding(what="clang", found=False, needed=False, seen=str(error), cure=cure)
+    seen = found.version if found else "not found"
+    return Finding(what="clang", found=found is not None, needed=False, seen=seen, cure=cure)
 
 
 def _verilator() -> Finding:

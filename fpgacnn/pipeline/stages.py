@@ -13,6 +13,7 @@ from fpgacnn.errors import InternalError, RtlTargetError, UnsupportedOptionError
 from fpgacnn.hardware.board.tree import FOLDER, NOT_RUN, BoardTree, refuse_other_tools
 from fpgacnn.hardware.hls import backend
 from fpgacnn.hardware.hls.lower import Lowered, lower
+from fpgacnn.hardware.hls.static.clang import check_syntax, find_clang
 from fpgacnn.hardware.rtl import backend as rtl_backend
 from fpgacnn.ir.source import SourceModel
 from fpgacnn.passes.precision import legalize
@@ -132,6 +133,7 @@ def convert(request: Request, progress: Progress = silent) -> RunRecord:
         ):
             design, remarks = (found.design, ()) if rtl else buildable(found.design, request)
             project, lowered, sized = (rtl_project if rtl else hls_project)(replace(state, design=design))
+        _parse(project, request, watch)
         run = Run(
             request=request,
             trained=found.trained,
@@ -211,6 +213,17 @@ def hls_project(state: Compilation) -> tuple[HlsProject | RtlProject, Lowered | 
     return project, lowered, sized
 
 
+def _parse(project: HlsProject | RtlProject, request: Request, watch: Stopwatch) -> None:
+    """Let clang read the C++ of a project, where clang is installed.
+
+    Raises ClangRefusedError, UsageError, ToolTimeoutError.
+    """
+    if isinstance(project, RtlProject) or find_clang() is None:
+        return
+    with watch.stage("clang", "reading the C++ with clang"):
+        check_syntax(project.files, seconds=request.seconds)
+
+
 def rtl_project(state: Compilation) -> tuple[HlsProject | RtlProject, Lowered | None, Design]:
     """The RTL project of a planned network; the schedule gives the depths of its FIFOs."""
     if state.design is None:
@@ -227,6 +240,7 @@ def verify(project: Path, request: Request, progress: Progress = silent) -> RunR
     watch = Stopwatch(progress=progress)
     opened = open_project(project)
     network, design = opened.network, opened.design
+    _parse(opened.project, request, watch)
     if opened.lowered is not None:
         design = estimates.as_written(design, project)
     read = frontends.load(request.model, request.weights) if frontends.is_model(request.model) else network

@@ -10,6 +10,7 @@ from fpgacnn.design.project import HlsProject
 from fpgacnn.design.rtl_project import RtlProject
 from fpgacnn.hardware.hls import backend
 from fpgacnn.hardware.hls.lower import Lowered
+from fpgacnn.hardware.hls.static.clang import find_clang
 from fpgacnn.hardware.rtl.trace import with_trace
 from fpgacnn.ir.fixed_point import Codes
 from fpgacnn.pipeline.checking.bounded_streams import bounded_reports, simulation_of
@@ -54,8 +55,12 @@ class EngineRun:
 
 
 def simulators(project: HlsProject | RtlProject) -> Mapping[str, str]:
-    """The programs that build and run the generated code, with their versions."""
-    own = {"verilator": find_verilator().version} if isinstance(project, RtlProject) else {}
+    """The programs that read, build and run the generated code, with their versions."""
+    if isinstance(project, RtlProject):
+        own = {"verilator": find_verilator().version}
+    else:
+        clang = find_clang()
+        own = {} if clang is None else {"clang": clang.version}
     return {"compiler": find_compiler().version, **own}
 
 
