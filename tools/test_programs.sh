@@ -1,7 +1,7 @@
 #!/bin/sh
-# Sees to three programs of the tests: a Chromium for the HTML report, faketime for wrong clocks, and Icarus Verilog, which
-# simulates RTL projects beside Verilator. As root it installs them with apt-get; without them their tests are skipped, and
-# VENV/not-installed names them. Usage: tools/test_programs.sh VENV
+# Sees to four programs of the tests: a Chromium for the HTML report, faketime for wrong clocks, Icarus Verilog, which simulates
+# RTL projects beside Verilator, and PostgreSQL for studies. As root it installs them with apt-get; without them their tests are
+# skipped, and VENV/not-installed names them. Usage: tools/test_programs.sh VENV
 set -eu
 : >"$1/not-installed"
 
@@ -18,6 +18,7 @@ missing=
 has "${FPGACNN_CHROMIUM:-}" chromium chromium-browser google-chrome google-chrome-stable chrome || missing=chromium
 has faketime || missing="$missing faketime"
 has iverilog || missing="$missing iverilog"
+has initdb /usr/lib/postgresql/*/bin/initdb || missing="$missing postgresql"
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     # shellcheck disable=SC2086  # words, not one name
