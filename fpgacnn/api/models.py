@@ -103,7 +103,7 @@ def convert(
         reference=parse_reference(reference),
     )
     if point is not None:
-        from fpgacnn.jobs.explore.convert_point import convert_point
+        from fpgacnn.jobs.explore.points.convert_point import convert_point
 
         return convert_point(Path(model), point, request, progress or silent)
     refuse_study(model)
@@ -191,9 +191,10 @@ def fit(
 @checked
 def quantize(
     model: str | Path,
-    data: EventData,
+    data: EventData | None,
     output: str | Path,
     *,
+    point: int | None = None,
     bits: str = "6",
     budget: str | None = None,
     test: EventData | None = None,
@@ -219,6 +220,8 @@ def quantize(
     """Quantize a float network and fine-tune it on `data`; needs the extra `train`.
 
     `data`: events as a path, an array, a dict of arrays (with `labels` and `groups`), or the name of a data set.
+    `model` may be the folder of a study of `explore`, with `point`, the number of one of its points: then the study
+    gives network, widths, target and events, and `data` is None.
     `convert` also writes a proven project, in the folder `project` if given, for the given target.
     `watch` gets every epoch and the largest number of epochs.
     Raises FpgacnnError. After an interruption, the same call continues the training.
@@ -232,6 +235,15 @@ def quantize(
     from fpgacnn.system.progress import silent
     from fpgacnn.training.keras.loop import TrainingSettings
 
+    if point is not None:
+        from fpgacnn.api.studies import refuse_with_point
+
+        options = {"data": data, "budget": budget, "test": test, "weights": weights, "part": part, "io": io}
+        refuse_with_point({**options, "clock_ns": clock_ns, "strategy": strategy, "reuse": reuse, "backend": backend})
+    elif data is None:
+        from fpgacnn.errors import ArgumentError
+
+        raise ArgumentError(function="quantize", why="data is None, but there is no point of a study")
     events = event_source(data)
     given: TargetOptions = {
         "part": part,
@@ -258,6 +270,10 @@ def quantize(
         target=target(given),
         open_io=io is None,
     )
+    if point is not None:
+        from fpgacnn.jobs.explore.points.tune_point import tune_point
+
+        return tune_point(Path(model), point, request, progress or silent, watch)
     return run(request, progress or silent, watch)
 
 

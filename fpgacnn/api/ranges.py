@@ -26,6 +26,7 @@ RANGES: Mapping[str, tuple[str, NumberRange]] = {
     "trials": ("a number of trials", NumberRange(1, 1 << 24)),
     "seconds": ("a time in seconds", NumberRange(1e-3, MAX_SECONDS)),
     "workers": ("a number of workers", NumberRange(0, 1 << 10)),
+    "tune": ("a number of points", NumberRange(0, 1 << 16)),
     "point": ("the number of a point", NumberRange(0, 1 << 24)),
 }
 """Argument -> its name in messages, and its range; other numbers are checked where they are used."""

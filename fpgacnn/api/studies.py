@@ -48,6 +48,8 @@ def explore(
     workers: int | None = None,
     scheduler: str | None = None,
     storage: str | None = None,
+    tune: int = 0,
+    epochs: int = 16,
     convert_front: int = 0,
     progress: Progress | None = None,
     watch: WatchStudy | None = None,
@@ -61,15 +63,16 @@ def explore(
     `bits`: the smallest and the largest width. `search`: what is searched; a given `io`, `strategy` or `reuse` is not.
     `sampler`: auto, nsga2, tpe or random. `workers`: processes on this machine, 0 for this process alone (default: one
     for each processor). `scheduler`: address or file of a scheduler of Dask. `storage`: sqlite (default), journal, the
-    path of a journal, or the URL of a database. `convert_front`: so many points of the front are converted, with C
+    path of a journal, or the URL of a database. `tune`: so many points of the front are trained by successive halving,
+    the last one with `epochs` (extra `train`). `convert_front`: so many points of the front are converted, with C
     simulation. `watch` gets the progress.
     Raises FpgacnnError. After an interruption, the same call continues the search.
     """
     from fpgacnn.design import BackendName, IoType, Strategy
     from fpgacnn.errors import RtlTargetError, UsageError
     from fpgacnn.hardware.estimation.fifo_choice import FifoChoice, parse_fifo
-    from fpgacnn.jobs.explore.convert_point import convert_front as converted
     from fpgacnn.jobs.explore.measures import parse_objectives
+    from fpgacnn.jobs.explore.points.convert_point import convert_front as converted
     from fpgacnn.jobs.explore.prepare import ExploreRequest
     from fpgacnn.jobs.explore.run import DEFAULT_TRIALS, Amount, Where
     from fpgacnn.jobs.explore.run import explore as run
@@ -123,6 +126,20 @@ def explore(
     )
     amount = Amount(trials=trials or (None if seconds else DEFAULT_TRIALS), seconds=seconds)
     record = run(request, amount, Where(workers=workers, scheduler=scheduler), progress or silent, watch)
+    if tune and record.found:
+        from fpgacnn.jobs.explore.points.tune_point import tune_front
+        from fpgacnn.jobs.quantize.record import QuantizeRequest
+        from fpgacnn.passes.widths.widths import Widths
+        from fpgacnn.training.keras.loop import TrainingSettings
+
+        training = QuantizeRequest(
+            model=Path(model),
+            data="",
+            output=Path(output),
+            widths=Widths(bits=2),
+            settings=TrainingSettings(seed=seed, epochs=epochs),
+        )
+        record = tune_front(record, tune, training, progress or silent)
     return converted(record, convert_front, progress or silent) if convert_front else record
 
 
@@ -131,6 +148,15 @@ def refuse_given(options: Mapping[str, object], *, unlisted_part: bool) -> None:
     defaults: Mapping[str, object] = {"softmax": "logits", "sqnr_db": 40.0, "fold": True}
     found = [name for name, value in options.items() if value not in (None, {}) and value != defaults.get(name)]
     found += ["unlisted_part"] if unlisted_part else []
+    if found:
+        from fpgacnn.errors import UsageError
+
+        raise UsageError(what=f"a point of a study decides {', '.join(found)}: they cannot be given with it")
+
+
+def refuse_with_point(options: Mapping[str, object]) -> None:
+    """Raise UsageError for options, None where they are not given, that a study decides."""
+    found = [name for name, value in options.items() if value is not None]
     if found:
         from fpgacnn.errors import UsageError
 

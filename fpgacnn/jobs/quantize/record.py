@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fpgacnn.design import Target
+from fpgacnn.ir.source import Quantizer
 from fpgacnn.jobs.quantize.budget import Budget, BudgetRecord
-from fpgacnn.passes.widths.widths import Widths
+from fpgacnn.jobs.quantize.training_data import TrainingData
+from fpgacnn.passes.widths.widths import Point, Widths
 from fpgacnn.records.display import Displayed
 from fpgacnn.records.record import ModelRecord, RunRecord, plain
 from fpgacnn.system.npz import ArraySource, MemoryArrays
@@ -22,8 +24,9 @@ SCHEMA = 1
 class QuantizeRequest:
     """What to quantize, on which data, and how.
 
-    `data`: a file, arrays in memory, or the name of a data set. `converts`: also write a project, in the folder
-    `project`.
+    `data`: a file, arrays in memory, or the name of a data set; `material`: its events, where they are read already.
+    `assigned`: the quantizers of a point of a study, in place of `widths`. `converts`: also write a project, in the
+    folder `project`.
     """
 
     model: Path
@@ -35,6 +38,8 @@ class QuantizeRequest:
     test: ArraySource | None = None
     augment: str | None = None
     budget: Budget | None = None
+    material: TrainingData | None = None
+    assigned: Mapping[Point, Quantizer] | None = None
     converts: bool = False
     project: Path | None = None
     target: Target = field(default_factory=Target)

@@ -115,12 +115,12 @@ def quantize(request: QuantizeRequest, progress: Progress = silent, watch: Watch
 
 def _start(request: QuantizeRequest) -> _Start:
     network = frontends.load(request.model, request.weights)
-    data = Path(request.data) if isinstance(request.data, str) else None
+    data = Path(request.data) if isinstance(request.data, str) and request.material is None else None
     test = request.test if isinstance(request.test, Path) else None
     refuse_inputs(request.output, "-o", (request.model, request.weights, data, test))
     refuse_foreign_file(request.output, _is_model)
     refuse_quantizers(network)
-    material = read_training_data(request.data, request.test, network)
+    material = request.material or read_training_data(request.data, request.test, network)
     task = objective.task_of(network, (material.train, material.validation, material.test), material.origin)
     folded = fold_normalizations(network)
     calibration = material.train.take(slice(objective.at_once(folded))).inputs
@@ -141,6 +141,8 @@ def _start(request: QuantizeRequest) -> _Start:
 def _quantized(start: _Start, request: QuantizeRequest) -> tuple[SourceModel, BudgetRecord | None]:
     """The network with uniform bits, or with the bits that meet the budget."""
     folded, widths = start.folded, request.widths
+    if request.assigned is not None:
+        return with_quantizers(folded, request.assigned), None
     integer = None if widths.integer is None else widths.integer - 1
     if request.budget is None:
         return with_quantizers(

@@ -15,10 +15,11 @@ from fpgacnn.design.serialize import dump
 from fpgacnn.errors import AlreadyQuantizedError, OutputExistsError, StudyError, StudyInUseError, UsageError
 from fpgacnn.jobs.explore import folder as study_folder
 from fpgacnn.jobs.explore.context import smallest
-from fpgacnn.jobs.explore.convert_point import point_request
 from fpgacnn.jobs.explore.evaluate import Workbench
 from fpgacnn.jobs.explore.folder import StudyFolder, trial_key
 from fpgacnn.jobs.explore.measures import Objective, PointResult
+from fpgacnn.jobs.explore.points.convert_point import point_request
+from fpgacnn.jobs.explore.points.tune_point import rounds_of
 from fpgacnn.jobs.explore.prepare import Preparation, data_arrays, events_of, prepare
 from fpgacnn.jobs.explore.record import ExploreRecord
 from fpgacnn.jobs.explore.run import Amount, Where, _Search, explore, read_study
@@ -402,3 +403,12 @@ def test_a_point_converts_to_the_design_that_was_measured(study: ExploreRecord, 
 def test_values_of_points_are_within_the_space(study: ExploreRecord) -> None:
     points: list[Values] = [one.values for one in study.points]
     assert all(study.settings.space.is_valid(one) for one in points)
+
+
+def test_halving_gives_the_last_point_all_epochs() -> None:
+    assert rounds_of(4, 16) == [(4, 2), (8, 1), (16, 1)]
+    assert rounds_of(1, 16) == [(16, 1)]
+    assert rounds_of(3, 4) == [(1, 2), (2, 1), (4, 1)]
+    assert rounds_of(0, 4) == []
+    with pytest.raises(UsageError, match="2 epochs are too few to halve 8 points"):
+        rounds_of(8, 2)

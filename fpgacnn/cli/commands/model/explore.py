@@ -79,6 +79,20 @@ def explore(
         Path | None,
         typer.Option("--test", help="Separate events, on which converted points are checked.", metavar="T.npz"),
     ] = None,
+    tune: Annotated[
+        int,
+        typer.Option(
+            "--tune",
+            min=0,
+            help="Train so many points of the front by successive halving (extra `train`).",
+            metavar="N",
+            rich_help_panel=SEARCH,
+        ),
+    ] = 0,
+    epochs: Annotated[
+        int,
+        typer.Option("--epochs", min=1, help="With --tune: epochs of the point that is left.", rich_help_panel=SEARCH),
+    ] = 16,
     convert_front: Annotated[
         int,
         typer.Option(
@@ -211,6 +225,8 @@ def explore(
             workers=workers,
             scheduler=scheduler,
             storage=storage,
+            tune=tune,
+            epochs=epochs,
             convert_front=convert_front,
             progress=progress(quiet=quiet or json),
             watch=watch,

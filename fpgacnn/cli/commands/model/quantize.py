@@ -11,6 +11,7 @@ import typer
 from fpgacnn.api.names import BackendName, Strategy
 from fpgacnn.cli import options
 from fpgacnn.cli.config import Config, without_effect
+from fpgacnn.errors import UsageError
 
 if TYPE_CHECKING:
     from fpgacnn.api.names import QuantizeRecord
@@ -20,16 +21,22 @@ TRAINING = "Training"
 
 def quantize(
     context: typer.Context,
-    model: Annotated[Path, typer.Argument(help="Float network: any file that `convert` reads.")],
+    model: Annotated[
+        Path, typer.Argument(help="Float network: any file that `convert` reads; or a study, with --point.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The quantized model, Keras 2 HDF5.", metavar="Q.h5")],
     data: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--data",
             help="Events: .npz with input_0, ... (and labels, groups), or digits, mnist5k, fashion, km3net.",
             metavar="D",
         ),
-    ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The quantized model, Keras 2 HDF5.", metavar="Q.h5")],
+    ] = None,
+    point: Annotated[
+        int | None,
+        typer.Option("--point", min=0, help="A point of a study: its widths, target and events.", metavar="N"),
+    ] = None,
     bits: Annotated[
         str, typer.Option("--bits", help="Bits (and integer bits of results) of weights and results.", metavar="W[,I]")
     ] = "6",
@@ -129,10 +136,15 @@ def quantize(
     from fpgacnn import api
     from fpgacnn.cli.console import epochs_shown, progress, show
 
+    if point is None and data is None:
+        raise UsageError(what="Missing option '--data'.")
+    if point is not None:
+        refuse_decided(context, point)
     record = api.quantize(
         model,
         data,
         output,
+        point=point,
         bits=bits,
         budget=budget,
         test=test,
@@ -146,12 +158,12 @@ def quantize(
         seed=seed,
         convert=convert,
         project=project,
-        part=part,
-        clock_ns=clock,
+        part=None if point is not None else part,
+        clock_ns=None if point is not None else clock,
         io=io,
-        strategy=strategy,
-        reuse=reuse,
-        backend=backend,
+        strategy=None if point is not None else strategy,
+        reuse=None if point is not None else reuse,
+        backend=None if point is not None else backend,
         progress=progress(quiet=quiet or json),
         watch=epochs_shown(quiet=quiet or json),
     )
@@ -163,6 +175,17 @@ def quantize(
 
         show(training_report(record))
     return 0 if record.holds else 1
+
+
+DECIDED = ("data", "bits", "budget", "test", "weights", "config", "part", "clock", "io", "strategy", "reuse", "backend")
+"""Parameters that a point of a study decides."""
+
+
+def refuse_decided(context: typer.Context, point: int) -> None:
+    """Raise UsageError for flags that exclude `--point`."""
+    found = options.flags_given(context, **{name: f"--{name}" for name in DECIDED})
+    if found:
+        raise UsageError(what=f"--point {point} decides network, widths and data, and excludes {', '.join(found)}")
 
 
 def _unused(context: typer.Context, record: QuantizeRecord) -> tuple[str, ...]:

@@ -29,15 +29,30 @@ def convert_point(folder: Path, number: int, request: Request, progress: Progres
     Raises StudyError for a point that is not there or cannot be built, and the errors of a conversion.
     """
     study = read_study(folder)
-    one = study.point(number)
-    if one is None:
-        raise StudyError(folder=folder, why=f"there is no point {number}: it has points 0 to {len(study.points) - 1}")
-    if one.result.refused:
-        raise StudyError(folder=folder, why=f"point {number} cannot be built: {one.result.refused}")
+    one = built_point(study, number)
     record = convert(point_request(folder, study.settings, one, request), progress)
     if request.csim_events != 0:
         StudyFolder(folder=folder).record_level(_seen(number, record))
     return record
+
+
+def built_point(study: ExploreRecord, number: int) -> StudyPoint:
+    """A point that can be built. Raises StudyError."""
+    one = study.point(number)
+    if one is None:
+        why = f"there is no point {number}: it has points 0 to {len(study.points) - 1}"
+        raise StudyError(folder=study.folder, why=why)
+    if one.result.refused:
+        raise StudyError(folder=study.folder, why=f"point {number} cannot be built: {one.result.refused}")
+    return one
+
+
+def model_of(folder: Path, settings: StudySettings) -> tuple[Path, Path | None]:
+    """The study's copy of the model, and of its weights where they lie in a file of their own."""
+    files = [folder / name for name in settings.model_files]
+    if settings.model.file != files[0].name:  # a SavedModel is a folder
+        return next(place for place in files[0].parents if place.name == settings.model.file), None
+    return files[0], files[1] if len(files) > 1 else None
 
 
 def convert_front(record: ExploreRecord, most: int, progress: Progress = silent) -> ExploreRecord:
@@ -59,10 +74,7 @@ def convert_front(record: ExploreRecord, most: int, progress: Progress = silent)
 
 def point_request(folder: Path, settings: StudySettings, one: StudyPoint, request: Request) -> Request:
     """The request that converts a point."""
-    files = [folder / name for name in settings.model_files]
-    model = files[0]
-    if settings.model.file != model.name:  # a SavedModel is a folder
-        model = next(place for place in model.parents if place.name == settings.model.file)
+    model, weights = model_of(folder, settings)
     bits, target = settings.space.widths(one.values), settings.space.target(one.values, settings.target)
     if request.board is not None and (request.board.part, request.board.clock_ns) != (target.part, target.clock_ns):
         what = f"the study is for {target.part} at {target.clock_ns:g} ns, which is not the board {request.board.name}"
@@ -71,7 +83,7 @@ def point_request(folder: Path, settings: StudySettings, one: StudyPoint, reques
     return replace(
         request,
         model=model,
-        weights=files[1] if len(files) > 1 and model == files[0] else None,
+        weights=weights,
         events=request.events or test_events(folder),
         input_type=None,
         target=target,

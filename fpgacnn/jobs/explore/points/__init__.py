@@ -1,0 +1,1 @@
+"""What becomes of single points: projects, and trained networks."""

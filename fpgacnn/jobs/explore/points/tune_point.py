@@ -1,0 +1,113 @@
+"""Train a point of a study with its quantizers, by the machinery of `quantize`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from fpgacnn.errors import UsageError
+from fpgacnn.jobs.explore.folder import DATA, StudyFolder
+from fpgacnn.jobs.explore.points.convert_point import built_point, model_of
+from fpgacnn.jobs.explore.prepare import PARTS, events_of
+from fpgacnn.jobs.explore.record import ExploreRecord, Level, LevelResult
+from fpgacnn.jobs.explore.run import read_study
+from fpgacnn.jobs.quantize.record import QuantizeRecord, QuantizeRequest
+from fpgacnn.jobs.quantize.run import quantize
+from fpgacnn.jobs.quantize.training_data import TrainingData
+from fpgacnn.system.npz import read_arrays
+from fpgacnn.system.progress import Progress, silent
+from fpgacnn.training.data.catalog import CATALOG
+from fpgacnn.training.keras.loop import Watch
+
+TUNED = "tuned"
+HALVES = 2
+"""Each round of successive halving keeps one of so many points, and trains them so many times longer."""
+
+
+def tune_point(
+    folder: Path, number: int, request: QuantizeRequest, progress: Progress = silent, watch: Watch | None = None
+) -> QuantizeRecord:
+    """Train a point on the study's events; `request` gives output, training and conversion.
+
+    Raises StudyError for a point that is not there or cannot be built, and the errors of `quantize`.
+    """
+    record = quantize(point_request(folder, number, request), progress, watch)
+    StudyFolder(folder=folder).record_level(
+        LevelResult(
+            number=number,
+            level=Level.TUNED,
+            quality=record.quality[-1].fine_tuned,
+            project=record.output,
+            holds=None if record.conversion is None else record.conversion.holds,
+        )
+    )
+    return record
+
+
+def point_request(folder: Path, number: int, request: QuantizeRequest) -> QuantizeRequest:
+    """The request that trains a point.
+
+    Raises StudyError.
+    """
+    study = read_study(folder)
+    settings, one = study.settings, built_point(study, number)
+    model, weights = model_of(folder, settings)
+    arrays = read_arrays(folder / DATA)
+    parts = {name: events_of(arrays, name) for name in PARTS}
+    known = CATALOG.get(settings.data)
+    by_key = {(each.layer, each.part, each.bits): each.quantizer for each in settings.quantizers}
+    return replace(
+        request,
+        model=model,
+        weights=weights,
+        data=settings.data,
+        material=TrainingData(**parts, origin=settings.data, augmentation=known.augmentation if known else None),
+        assigned={
+            point: by_key[point.layer, point.part, bits] for point, bits in settings.space.widths(one.values).items()
+        },
+        target=settings.space.target(one.values, settings.target),
+        open_io=False,
+    )
+
+
+def tune_front(
+    record: ExploreRecord, most: int, request: QuantizeRequest, progress: Progress = silent
+) -> ExploreRecord:
+    """Train points of the front by successive halving, into the study; `request` gives the training of the last round.
+
+    The best of the front in quality begin, at most so many. In each round they are trained from their start, and half
+    of them, the best on the validation events, get twice as many epochs in the next one. The last one is trained with
+    all epochs. Raises UsageError for fewer epochs than points can be halved, and the errors of `quantize`.
+    """
+    folder = Path(record.folder)
+    left = [one.number for one in sorted(record.front, key=lambda one: (-one.result.quality, one.number))][:most]
+    rounds = rounds_of(len(left), request.settings.epochs)
+    for epochs, keep in rounds:
+        settings = replace(request.settings, epochs=epochs, patience=min(request.settings.patience, epochs))
+        ranked = []
+        for number in left:
+            output = folder / TUNED / f"point-{number}.h5"
+            output.parent.mkdir(exist_ok=True)
+            wanted = replace(request, settings=settings, output=output)
+            found = tune_point(folder, number, wanted, progress)
+            ranked.append((-found.quality[0].fine_tuned, number))
+        left = [number for _, number in sorted(ranked)[:keep]]
+    return replace(record, levels=StudyFolder(folder=folder).levels())
+
+
+def rounds_of(points: int, epochs: int) -> Sequence[tuple[int, int]]:
+    """The rounds: epochs of each, and how many points it keeps; the last has all epochs.
+
+    Raises UsageError if the first round would have none.
+    """
+    counts = [points]
+    while counts[-1] > 1:
+        counts.append(-(-counts[-1] // HALVES))
+    first = epochs // HALVES ** (len(counts) - 1)
+    if points and first < 1:
+        raise UsageError(what=f"{epochs} epochs are too few to halve {points} points: give fewer points or more epochs")
+    return [
+        (max(1, epochs // HALVES ** (len(counts) - 1 - place)), counts[min(place + 1, len(counts) - 1)])
+        for place in range(len(counts) if points else 0)
+    ]
