@@ -58,11 +58,11 @@ def test_a_small_command_imports_nothing_that_is_slow(tmp_path: Path, arguments:
         (("convert", "model.h5", "--set", "conv=3"), "--set conv=3: expected LAYER.KEY=VALUE"),
         (
             ("convert", "model.h5", "--set", "conv.reuse=x"),
-            "--set conv.reuse=x: only LAYER.reuse=N and LAYER.strategy=latency|resource|da can be set",
+            "--set conv.reuse=x: only LAYER.reuse=N, LAYER.strategy=latency|resource|da and LAYER.multiplier=",
         ),
         (
             ("convert", "model.h5", "--set", "conv.reuse=²"),
-            "--set conv.reuse=²: only LAYER.reuse=N and LAYER.strategy=latency|resource|da can be set",
+            "--set conv.reuse=²: only LAYER.reuse=N, LAYER.strategy=latency|resource|da and LAYER.multiplier=",
         ),
         (("convert", "model.h5", "--bits", "wide"), "--bits wide: expected W or W,I"),
         (("verify", "model.h5", "--reference", "keras"), "--reference keras needs --model FILE"),
