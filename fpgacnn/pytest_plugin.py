@@ -76,9 +76,10 @@ class FrozenProject:
                 pytrace=False,
             )
 
-    def simulate(self, events: EventData, *, engine: str = "csim") -> SimulationResult:
-        """The answers of an engine to any events, of a file or an array."""
-        return api.simulate(self.folder, events, engine=engine)
+    def simulate(self, events: EventData, *, engine: str | None = None) -> SimulationResult:
+        """The answers of an engine to any events, of a file or an array; without a name, of the generated code."""
+        own = "rtl" if (self.folder / "rtl").is_dir() else "csim"
+        return api.simulate(self.folder, events, engine=engine or own)
 
 
 @pytest.fixture(scope="session")

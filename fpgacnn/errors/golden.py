@@ -60,11 +60,11 @@ class GoldenExistsError(FpgacnnError):
 
 
 class NotFreezableError(FpgacnnError):
-    """C simulation and emulator give different answers for the project, so neither can be kept as right."""
+    """Simulation and emulator give different answers for the project, so neither can be kept as right."""
 
     code = "FC163"
     exit_status = 1
-    message = "{project} cannot be frozen: C simulation and emulator differ first at {where}"
+    message = "{project} cannot be frozen: {simulation} and emulator differ first at {where}"
     cure = "see `fpgacnn verify {project}`; convert the model again"
     remedy = "`fpgacnn verify PROJECT` shows every difference; convert the model again"
     ways = (
@@ -72,6 +72,7 @@ class NotFreezableError(FpgacnnError):
             "fpgacnn freeze hls_projects/model",
             "the C++ of the project was edited",
             project="hls_projects/model",
+            simulation="C simulation",
             where="conv1[0, 2, 3, 5]",
         ),
     )

@@ -10,9 +10,15 @@ from pathlib import Path
 
 import numpy as np
 
-from fpgacnn.design.project import HlsProject
-from fpgacnn.errors import CompileFailedError, CSimCrashedError, GoldenExistsError, NotFreezableError, ProjectError
-from fpgacnn.hardware.hls import backend
+from fpgacnn.errors import (
+    CompileFailedError,
+    CSimCrashedError,
+    GoldenExistsError,
+    NotFreezableError,
+    ProjectError,
+    RtlBuildError,
+    RtlSimulationError,
+)
 from fpgacnn.ir.fixed_point import Codes
 from fpgacnn.ir.source import FloatArray
 from fpgacnn.jobs.golden_vectors import (
@@ -29,9 +35,16 @@ from fpgacnn.jobs.golden_vectors import (
     write,
 )
 from fpgacnn.jobs.golden_vectors.changes import TOP_FILE, TracedDigests, trace_digests
+from fpgacnn.jobs.golden_vectors.code import (
+    made_again,
+    simulation_of,
+    traced_simulation_of,
+    words_of_simulation,
+)
 from fpgacnn.jobs.golden_vectors.vectors import TEXT
 from fpgacnn.passes.quantization.quantize import leading_quantizer
 from fpgacnn.pipeline.checking.checks import codes_of, tool_versions
+from fpgacnn.pipeline.checking.engine_reports import simulators
 from fpgacnn.pipeline.checking.pieces import TRACED_VALUES, pieces
 from fpgacnn.pipeline.inputs import input_shapes, read_events, to_codes
 from fpgacnn.pipeline.open_project import OpenedProject, open_project
@@ -40,9 +53,9 @@ from fpgacnn.pipeline.test_vectors import own_events
 from fpgacnn.records.display import Displayed
 from fpgacnn.records.record import plain
 from fpgacnn.sim.compare import Difference, EngineComparison, compare
-from fpgacnn.sim.csim import CSim, find_compiler
 from fpgacnn.sim.emulator import engine
 from fpgacnn.sim.result import SimulationResult, joined
+from fpgacnn.sim.rtl.run import RtlSimulation
 from fpgacnn.system.npz import ArraySource
 from fpgacnn.system.progress import Progress, Stopwatch, silent
 
@@ -111,37 +124,41 @@ def freeze(
 ) -> LockedRecord:
     """Store golden vectors of a project: events, all output codes, digests of everything that decides them.
 
-    Raises GoldenExistsError unless `update` is set, and NotFreezableError if C simulation and emulator differ.
+    Raises GoldenExistsError unless `update` is set, and NotFreezableError if simulation and emulator differ.
     """
     watch = Stopwatch(progress=progress)
     if not update and (lock.folder / TEXT).exists():
         raise GoldenExistsError(folder=lock.folder, project=lock.project)
     opened = open_project(lock.project)
-    project, _ = opened.hls("freeze")
     choices = project_choices(opened.design, opened.network)
     given = (read_events(events, opened.network) if events else own_events(opened.network, choices)).first(count)
     codes = _codes(opened, given.values)
     answers, traced = _emulated(opened, codes, watch)
-    with watch.stage("csim", f"running {given.count} events through C simulation"):
-        report = compare(CSim(project, opened.design, seconds=lock.seconds).run(codes), answers)
+    simulation, words = simulation_of(opened, lock.seconds), words_of_simulation(opened)
+    with watch.stage(simulation.name, f"running {given.count} events through {words}"):
+        report = compare(simulation.run(codes), answers)
     if not report.holds:
         first = report.first
-        raise NotFreezableError(project=lock.project, where=f"{first.layer}{list(first.index)}" if first else "nothing")
+        where = f"{first.layer}{list(first.index)}" if first else "nothing"
+        raise NotFreezableError(project=lock.project, simulation=words, where=where)
+    if isinstance(simulation, RtlSimulation):
+        simulation.refuse_other_clocks()
     golden = Golden(
         fingerprint=fingerprint(opened.network, opened.design, opened.files),
         inputs=tuple(one.values for one in codes),
         outputs={name: one.array for name, one in answers.outputs.items()},
         trace={layer.name: traced[layer.name][0] for layer in opened.design.model.layers},
         origin=given.origin,
-        tools=_tools(),
+        tools=_tools(opened),
     )
     with watch.stage("write", f"writing {lock.folder}"):
         write(lock.folder, golden)
-    return _record(lock, golden, (), {"emulator": None, "csim": None}, opened.notes, watch)
+    ran: dict[str, Divergence | None] = {"emulator": None, simulation.name: None}
+    return _record(lock, golden, (), ran, opened, opened.notes, watch)
 
 
 def verify_locked(lock: Lock, progress: Progress = silent) -> LockedRecord:
-    """Compare a project with its golden vectors: its design, its files, and the answers of emulator and C simulation.
+    """Compare a project with its golden vectors: its design, its files, and the answers of emulator and simulation.
 
     Raises GoldenMissingError, GoldenBrokenError, ProjectError.
     """
@@ -158,20 +175,23 @@ def verify_locked(lock: Lock, progress: Progress = silent) -> LockedRecord:
             golden,
             found,
             {},
+            opened,
             (*notes, "the frozen events do not fit the network's inputs any more, and were not run"),
             watch,
         )
     codes = _codes(opened, golden.inputs)
     emulated, traced = _emulated(opened, codes, watch)
     ran = {"emulator": diverging(golden, emulated, found[0].cause if found else Cause.ARITHMETIC, traced)}
+    simulation, words = simulation_of(opened, lock.seconds), words_of_simulation(opened)
     try:
-        with watch.stage("csim", f"running {golden.events} events through C simulation"):
-            ran["csim"] = _csim_divergence(lock, golden, opened, found, codes, emulated)
-    except (CompileFailedError, CSimCrashedError) as error:
+        with watch.stage(simulation.name, f"running {golden.events} events through {words}"):
+            answers = simulation.run(codes)
+            ran[simulation.name] = _simulated_divergence(lock, golden, opened, found, codes, answers, emulated)
+    except (CompileFailedError, CSimCrashedError, RtlBuildError, RtlSimulationError) as error:
         if not found:
             raise
-        notes = (*notes, f"C simulation failed: {error}")
-    return _record(lock, golden, found, ran, notes, watch)
+        notes = (*notes, f"{words} failed: {error}")
+    return _record(lock, golden, found, ran, opened, notes, watch)
 
 
 def _codes(opened: OpenedProject, values: Sequence[FloatArray]) -> list[Codes]:
@@ -201,8 +221,8 @@ def _emulated(
     return joined(outputs), whole
 
 
-def _tools() -> dict[str, str]:
-    return {**tool_versions(), "python": platform.python_version(), "compiler": find_compiler().version}
+def _tools(opened: OpenedProject) -> dict[str, str]:
+    return {**tool_versions(), "python": platform.python_version(), **simulators(opened.project)}
 
 
 def _record(
@@ -210,10 +230,11 @@ def _record(
     golden: Golden,
     found: tuple[Change, ...],
     ran: Mapping[str, Divergence | None],
+    opened: OpenedProject,
     notes: tuple[str, ...],
     watch: Stopwatch,
 ) -> LockedRecord:
-    tools = _tools()
+    tools = _tools(opened)
     older = [
         f"{name}: {golden.tools.get(name, 'none')} when frozen, {now} now"
         for name, now in tools.items()
@@ -250,8 +271,7 @@ def _changes(golden: Golden, opened: OpenedProject) -> tuple[tuple[Change, ...],
     code = tuple(one for one in found if one.cause is Cause.CODE)
     if not code:
         return causes, tuple(notes)
-    made = backend.convert(opened.design, opened.hls("freeze")[1]).files
-    edited = tuple(_explained(opened, made, causes, code))
+    edited = tuple(_explained(opened, made_again(opened), causes, code))
     if len(edited) < len(code):
         notes.append(f"{len(code) - len(edited)} generated files changed because of that")
     return (*causes, *edited), tuple(notes)
@@ -264,7 +284,7 @@ def _explained(
     top = made.get(TOP_FILE, b"")
     for one in code:
         now, again = opened.files.get(one.file), made.get(one.file)
-        if causes and (now == again or one.file.startswith("tb_data/")):
+        if causes and (now == again or one.file.startswith(("tb_data/", "tb/"))):
             continue
         if not causes and again is not None and now == again:
             yield replace(one, what="this version writes it differently", frozen=one.frozen[:16], found=one.found[:16])
@@ -275,16 +295,16 @@ def _explained(
 # --- different answers --------------------------------------------------------------------------------------------
 
 
-def _csim_divergence(
+def _simulated_divergence(
     lock: Lock,
     golden: Golden,
     opened: OpenedProject,
     found: Sequence[Change],
     codes: Sequence[Codes],
+    answers: SimulationResult,
     emulated: SimulationResult,
 ) -> Divergence | None:
-    """C simulation's first answer that differs from the frozen one, with the first node that differs."""
-    answers = CSim(opened.hls("freeze")[0], opened.design, seconds=lock.seconds).run(codes)
+    """The simulation's first answer that differs from the frozen one, with the first node that differs."""
     edited = [one.cause for one in found if one.cause is Cause.CODE]
     agrees = compare(answers, emulated).holds
     cause = Cause.COMPILER if not found else found[0].cause if agrees or not edited else Cause.CODE
@@ -299,22 +319,10 @@ def _csim_divergence(
 
 
 def _first_difference(opened: OpenedProject, codes: Sequence[Codes], events: int, seconds: float) -> Difference | None:
-    """The first code of the first node in which C simulation and emulator differ, in the first `events` events."""
-    simulation, chosen = CSim(_traced(opened), opened.design, seconds=seconds), engine(opened.design)
+    """The first code of the first node in which simulation and emulator differ, in the first `events` events."""
+    simulation, chosen = traced_simulation_of(opened, seconds), engine(opened.design)
     found = EngineComparison()
     for piece in pieces(opened.design, events, TRACED_VALUES):
         some = codes_of(codes, piece)
         found.add(simulation.run(some, trace=True), chosen.run(some, trace=True))
     return found.report(simulation.name, chosen.name).first
-
-
-def _traced(opened: OpenedProject) -> HlsProject:
-    """The folder's code with a trace of every layer: generated again, with the files edited in the folder."""
-    lowered = opened.hls("freeze")[1]
-    plain_code = backend.convert(opened.design, lowered).files
-    traced = backend.convert(opened.design, lowered, trace=True)
-    same = {name for name, content in traced.files.items() if plain_code.get(name) == content}
-    return replace(
-        traced,
-        files={**traced.files, **{name: content for name, content in opened.project.files.items() if name in same}},
-    )

@@ -91,6 +91,32 @@ def test_a_project_is_proven_simulated_and_verified_and_an_edit_is_found(tmp_pat
 
 @pytest.mark.agree
 @needs_verilator
+def test_a_frozen_project_names_the_kernel_that_was_edited(tmp_path: Path) -> None:
+    tiny_model(tmp_path / "m.h5")
+    assert run(tmp_path, "convert", "m.h5", "--backend", "rtl", "--no-csim", "-o", "p", *INPUT).returncode == 0
+    done = run(tmp_path, "freeze", "p", "--events", "20", "--json", extra=CACHE)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["engines"] == ["emulator", "rtl"]
+    done = run(tmp_path, "verify", "p", "--locked", "--json", extra=CACHE)
+    assert (done.returncode, json.loads(done.stdout)["holds"]) == (0, True)
+
+    kernel = tmp_path / "p" / "rtl" / "kernels" / "myproject_logits.sv"
+    kernel.write_text(kernel.read_text().replace(" + ", " - ", 1))
+    (tmp_path / "p" / "tb" / "bench").write_text("the program that a user's simulator left")
+    done = run(tmp_path, "verify", "p", "--locked", "--json", extra=CACHE)
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["holds"]) == (1, False)
+    (change,) = document["changes"]
+    assert (change["file"], change["layer"]) == ("rtl/kernels/myproject_logits.sv", "logits")
+    (divergence,) = document["divergences"]
+    assert (divergence["engine"], divergence["layer"]) == ("rtl", "logits")
+    assert "RTL simulation and emulator differ" in failed(
+        run(tmp_path, "freeze", "p", "--events", "20", "--update", extra=CACHE), 1, "FC163"
+    )
+
+
+@pytest.mark.agree
+@needs_verilator
 def test_an_unrolled_project_takes_an_event_in_every_clock(tmp_path: Path) -> None:
     tiny_model(tmp_path / "m.h5")
     done = run(tmp_path, "convert", "m.h5", "--backend", "rtl", "--io", "parallel", "-o", "p", "--json", *INPUT)
@@ -134,7 +160,6 @@ def test_commands_for_hls_refuse_an_rtl_project(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", input_0=np.zeros((2, 4, 4, 1)))
     for command in (
         ["simulate", "p", "--engine", "csim", "--input", "x.npz"],
-        ["freeze", "p"],
         ["estimate", "m.h5", "--backend", "rtl", "--input-type", "fixed<6,2>"],
     ):
         assert "--backend rtl" in failed(run(tmp_path, *command), 2, "FC171")

@@ -112,6 +112,7 @@ def _differing(frozen: Parts, now: Parts) -> Iterator[tuple[str, str, str]]:
 _CALL = re.compile(r"\(.*\);\s*//\s*(\w+)\s*$")
 _NUMBERED = re.compile(r"(?:config|layer)(\d+)(?!\d)")
 _TYPE = re.compile(r"\b(\w+)_(?:accum|weight|bias|table|exp_table|inv_table|scale|param)_t\b")
+_KERNEL = re.compile(r"rtl/kernels/(?:myproject|multiply|memory_of|cast)_(\w+)\.sv")
 TOP_FILE = "firmware/myproject.cpp"
 
 
@@ -174,7 +175,10 @@ def _node_of_line(line: str, names: Mapping[str, str]) -> str:
 
 
 def _node_of_file(file: str, top: bytes) -> str:
-    """The node that reads a file of weights or a table: its call has an argument with the file's name."""
+    """The node that reads a file of weights or a table, whose name its call has, or the node of a kernel of RTL."""
+    kernel = _KERNEL.fullmatch(file)
+    if kernel:
+        return kernel[1]
     stem = file.rpartition("/")[2].rpartition(".")[0]
     if not file.startswith("firmware/weights/"):
         return ""

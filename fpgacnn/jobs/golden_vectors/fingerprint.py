@@ -24,6 +24,7 @@ NAMES = {**TAGS, **PARTS}
 """Names of records as in `design.json`, with each word capitalized: `leaky_relu` becomes LeakyRelu."""
 
 _FOLDERS, _SUFFIXES = ("firmware/", "tb_data/"), (".cpp", ".h", ".tcl", ".sh", ".yml")
+_RTL_FOLDERS, _RTL_SUFFIXES = ("rtl/", "tb/", "vivado/", "ecp5/"), (".sv", ".hex", ".tcl", ".xdc", ".lpf")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,12 @@ def is_generated(name: str) -> bool:
 
     The design is compared by its content, because compressors differ in their bytes.
     """
-    return name.startswith(_FOLDERS) or ("/" not in name and name.endswith(_SUFFIXES))
+    return (
+        name.startswith(_FOLDERS)
+        or ("/" not in name and name.endswith(_SUFFIXES))
+        or (name.startswith(_RTL_FOLDERS) and name.endswith(_RTL_SUFFIXES))
+        or name == "schedule.json"
+    )
 
 
 def _node(layer: hw.Layer) -> Parts:
