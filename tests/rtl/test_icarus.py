@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fpgacnn.design import IoType
 from fpgacnn.design.project import write_files
 from fpgacnn.hardware.rtl import backend, sources
 from fpgacnn.hardware.rtl.testbench import bench_files
@@ -32,9 +33,10 @@ def simulated(folder: Path) -> str:
 
 
 @needs_icarus
-def test_the_bench_passes_in_icarus_and_finds_a_wrong_answer(tmp_path: Path) -> None:
-    build, _ = built_and_refused(random_network(2, 12))
-    design, codes = rtl_design(build), build.events(5)
+@pytest.mark.parametrize(("io", "seed"), [(IoType.STREAM, 2), (IoType.PARALLEL, 6)])
+def test_the_bench_passes_in_icarus_and_finds_a_wrong_answer(tmp_path: Path, io: IoType, seed: int) -> None:
+    build, _ = built_and_refused(random_network(seed, 8), io)
+    design, codes = rtl_design(build, io), build.events(5)
     project = backend.convert(design)
     answers = [*ReferenceEmulator(design).run(codes).outputs.values()]
     write_files(tmp_path, {**project.files, **bench_files(project, codes, answers)})

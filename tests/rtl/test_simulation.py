@@ -42,7 +42,7 @@ FAMILIES: dict[str, tuple[Callable[[Builder], None], tuple[str, ...]]] = {
     "casts": (networks.casts, ()),
     "elements": (networks.elementwise, ("slope differs",)),
     "steps": (networks.step_functions, ()),
-    "shapes": (networks.shapes, ("only a convolution",)),
+    "shapes": (networks.shapes, ()),
     "pools": (lambda build: networks.pooling(build, IoType.STREAM), ("padding", "window")),
     "softmaxes and copies": (softmaxes_and_copies, ()),
     "wide sums and folded casts": (wide_sums_and_folded_casts, ()),
@@ -64,6 +64,14 @@ def late_layers(build: Builder) -> None:
     zeros = build.add(src.ZeroPad(pads=(1, 0, 2, 1)), (5, 8, 2), build.input((4, 5, 2)))
     build.end(build.convolution(zeros, (3, 4, 2, 3), (3, 5, 3)))
     build.end(build.depthwise(zeros, (2, 4, 2), (4, 3, 2), strides=(1, 2)))
+    build.end(build.convolution(build.input((3, 4, 2)), (1, 2, 2, 3), (6, 6, 3), pads=(2, 1, 3, 0)))
+    around = build.add(src.ZeroPad(pads=(2, 1, 1, 3)), (6, 8, 2), build.input((3, 4, 2)))
+    build.end(build.add(hw.Pool(kind=PoolKind.MAX, size=(3, 3), strides=(2, 1), pads=(0, 0, 0, 0)), (2, 6, 2), around))
+    build.end(build.add(src.ZeroPad(pads=(0, 0, 3, 0)), (8, 2), build.input((5, 2))))
+    small = build.input((2, 5, 2))
+    before = build.add(src.ZeroPad(pads=(2, 2, 0, 0)), (6, 5, 2), small)  # its windows end behind the last pixel
+    build.end(build.convolution(before, (3, 3, 2, 2), (4, 3, 2)))
+    build.end(build.add(hw.Relu(), (6, 5, 2), before))
     logits = build.dense(build.add(src.Reshape(), (24,), build.input((3, 4, 2))), 24, 7)
     build.end(build.add(hw.Softmax(kind=hw.SoftmaxKind.ARGMAX), (7,), logits))
     build.end(build.add(hw.Softmax(kind=hw.SoftmaxKind.ARGMAX), (3, 3, 5), build.input((3, 3, 5), "fixed<3,3>")))

@@ -42,10 +42,21 @@ class _Branch:
 
     def grow(self) -> None:
         """Random layers, and an output."""
-        steps = (self._convolve, self._convolve, self._pool, self._residual, self._join, self._crop)
+        steps = (
+            self._convolve,
+            self._convolve,
+            self._pool,
+            self._residual,
+            self._join,
+            self._crop,
+            self._surround,
+            self._repeat,
+            self._turn,
+            self._compute,
+        )
         for _ in range(self._between(1, 3)):
             steps[self._pick(len(steps))]()
-        last = (self._flatten, self._mean, self._keep, self._keep)
+        last = (self._flatten, self._mean, self._choose, self._keep, self._keep)
         last[self._pick(len(last))]()
         self._build.end(self.end)
 
@@ -144,6 +155,48 @@ class _Branch:
         places = (width - sum(columns),) if len(self.shape) == 2 else (height - sum(rows), width - sum(columns))
         self.shape = (*places, channels)
         self.end = self._build.add(src.Crop(borders=(*rows, *columns)), self.shape, self.end)
+
+    def _surround(self) -> None:
+        """Zeros around the image; a convolution behind them may take them as its padding."""
+        rows = (0, 0) if len(self.shape) == 2 else (self._pick(3), self._pick(4))
+        columns = (self._pick(4), self._pick(3))
+        height, width, channels = self._image()
+        places = (height + sum(rows), width + sum(columns))
+        self.shape = (*places[2 - len(self.shape) + 1 :], channels)
+        self.end = self._build.add(src.ZeroPad(pads=(*rows, *columns)), self.shape, self.end)
+
+    def _repeat(self) -> None:
+        factors = (1 if len(self.shape) == 2 else self._between(1, 2), self._between(1, 3))
+        height, width, channels = self._image()
+        if height * width > 40:
+            return
+        places = (height * factors[0], width * factors[1])
+        self.shape = (*places[2 - len(self.shape) + 1 :], channels)
+        self.end = self._build.add(src.Upsample(factors=factors), self.shape, self.end)
+
+    def _turn(self) -> None:
+        """Another order of the axes, or another shape of the same values."""
+        axes = tuple(int(one) for one in self._random.permutation(len(self.shape)))
+        turned = tuple(self.shape[axis] for axis in axes)
+        operation = src.Permute(axes=axes) if self._pick(2) else src.Reshape()
+        self.shape = turned
+        self.end = self._build.add(operation, self.shape, self.end)
+
+    def _compute(self) -> None:
+        """An operation on single values."""
+        threshold = self._build.codes((1,), "ufixed<3,1>")
+        slopes = self._build.codes((1,), "fixed<4,1>")
+        kind = self._pick(4)
+        if kind == 0:
+            self.end = self._build.affine(self.end, self.shape)
+        else:
+            operations = (hw.LeakyRelu(slope=slopes), hw.ThresholdRelu(threshold=threshold), hw.Relu())
+            self.end = self._build.add(operations[kind - 1], self.shape, self.end)
+        self._cast()
+
+    def _choose(self) -> None:
+        self._cast()
+        self.end = self._build.add(hw.Softmax(kind=list(hw.SoftmaxKind)[self._pick(2)]), self.shape, self.end)
 
     def _flatten(self) -> None:
         size = int(np.prod(self.shape))

@@ -17,7 +17,19 @@ from fpgacnn.hardware.rtl.folded import folded_product
 from fpgacnn.hardware.rtl.folding import Fold
 from fpgacnn.hardware.rtl.kernels import operations as kernels
 from fpgacnn.hardware.rtl.kernels import pools
-from fpgacnn.hardware.rtl.moves import as_planned, as_word, cropped, joined, paced, rearranged, reduced, upsampled
+from fpgacnn.hardware.rtl.moves import (
+    as_planned,
+    as_word,
+    becomes_padding,
+    cropped,
+    joined,
+    paced,
+    padded,
+    rearranged,
+    reduced,
+    upsampled,
+    windows_of,
+)
 from fpgacnn.hardware.rtl.schedule import Geometry
 from fpgacnn.hardware.rtl.stream import Netlist, Stream
 from fpgacnn.ir import hardware as hw
@@ -51,8 +63,6 @@ class StreamBuilder:
         Raises RtlUnsupportedError.
         """
         operation, precision = layer.operation, self._design.plan.layers[layer.name]
-        if not isinstance(operation, hw.Convolution | hw.Depthwise):
-            _refuse_borders(layer, given)
         result, name, kernel = precision.result.format, layer.name, f"{self._top}_{layer.name}"
         match operation:
             case hw.Convolution() | hw.Depthwise():
@@ -104,16 +114,13 @@ class StreamBuilder:
 
     def _convolution(self, layer: hw.Layer, operation: hw.Convolution | hw.Depthwise, given: Stream) -> Stream:
         full = across_channels(operation.kernel) if isinstance(operation, hw.Depthwise) else operation.kernel
-        height, width, _, filters = full.array.shape
+        filters = full.array.shape[-1]
         matrix = full.array.reshape(-1, filters)
-        pads = (
-            operation.pads[0] + given.border[0],
-            operation.pads[1] + given.border[1],
-            operation.pads[2] + given.border[2],
-            operation.pads[3] + given.border[3],
-        )
+        geometry = windows_of(operation, (given.height, given.width), given.border)
+        if geometry.why_refused() is not None:  # padding as large as the window, or windows behind the last pixel
+            given = padded(self._netlist, layer.name, given, geometry.pads)
+            geometry = replace(geometry, height=given.height, width=given.width, pads=(0, 0, 0, 0))
         given = replace(given, border=(0, 0, 0, 0))
-        geometry = self._geometry(layer, given, (height, width), operation.strides, pads)
         frame = self._netlist.frame_clocks
         fold = self._fold(
             layer,
@@ -309,9 +316,11 @@ class StreamBuilder:
         return rearranged(self._netlist, layer.name, given, order.tolist(), (shape[0], shape[1], shape[2]))
 
     def _pad(self, layer: hw.Layer, operation: src.ZeroPad, given: Stream) -> Stream:
-        """Zeros around an image become padding of the convolutions behind it."""
+        """Zeros around an image: padding of the convolutions behind it, or pixels of their own."""
         given = as_planned(self._netlist, layer.name, given, self._design.plan.layers[layer.name])
-        return replace(given, border=operation.pads)
+        if becomes_padding(self._design.model, layer):
+            return replace(given, border=operation.pads)
+        return padded(self._netlist, layer.name, given, operation.pads)
 
     def _alike(self, layer: hw.Layer, given: Sequence[Stream]) -> list[Stream]:
         """The streams with the same tokens; flat tensors become words where they are cut in different ways."""
@@ -357,12 +366,6 @@ class StreamBuilder:
         order = np.concatenate(places, axis=operation.axis).reshape(-1)
         shape = (1,) * (3 - len(layer.shape)) + layer.shape
         return rearranged(self._netlist, name, together, order.tolist(), (shape[0], shape[1], shape[2]))
-
-
-def _refuse_borders(layer: hw.Layer, given: Sequence[Stream]) -> None:
-    """Raise RtlUnsupportedError for an input with padding of a layer before it, which only convolutions add."""
-    if any(any(one.border) for one in given):
-        raise RtlUnsupportedError(layer=layer.name, why="only a convolution can follow a layer of zero padding")
 
 
 def _same_everywhere(operation: hw.Affine | hw.Thresholds) -> bool:

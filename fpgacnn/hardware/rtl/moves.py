@@ -1,9 +1,10 @@
-"""Modules that collect, join, drop and reduce tokens."""
+"""Modules that collect, join, add, drop and reduce tokens."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import prod
 
 import numpy as np
 
@@ -11,8 +12,10 @@ from fpgacnn.hardware.rtl import schedule
 from fpgacnn.hardware.rtl.kernels.arithmetic import ArithmeticGraph
 from fpgacnn.hardware.rtl.kernels.operations import kernel_of, vector
 from fpgacnn.hardware.rtl.kernels.quotients import divided
+from fpgacnn.hardware.rtl.schedule import Geometry
 from fpgacnn.hardware.rtl.stream import Netlist, Stream
 from fpgacnn.ir import hardware as hw
+from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import Format
 from fpgacnn.ir.source import PoolKind
 from fpgacnn.passes.precision import LayerPrecision
@@ -104,6 +107,87 @@ def upsampled(netlist: Netlist, name: str, given: Stream, factors: tuple[int, in
     return replace(
         given, height=given.height * factors[0], width=given.width * factors[1], valid=valid, data=data, times=times
     )
+
+
+def padded(netlist: Netlist, name: str, given: Stream, pads: tuple[int, int, int, int]) -> Stream:
+    """An image with zeros around it."""
+    times, taken = schedule.padded(given.times, given.height, given.width, pads)
+    take, valid, data = (f"{word}_{name}" for word in ("pad_take", "pad_valid", "pad_data"))
+    netlist.wire(take, 1)
+    netlist.wire(valid, 1)
+    netlist.wire(data, given.bits)
+    source = netlist.fifo(f"0_{name}", given, take, schedule.fill(given.times, taken))
+    parameters: dict[str, object] = {"DW": given.bits, "H": given.height, "W": given.width}
+    netlist.module(
+        "fpgacnn_pad",
+        f"pad_{name}",
+        {**parameters, **dict(zip(("PT", "PB", "PL", "PR"), pads, strict=True))},
+        {"in_valid": source.valid, "in_data": source.data, "in_take": take, "out_valid": valid, "out_data": data},
+    )
+    top, bottom, left, right = pads
+    return replace(
+        given,
+        height=given.height + top + bottom,
+        width=given.width + left + right,
+        valid=valid,
+        data=data,
+        times=times,
+        border=(0, 0, 0, 0),
+    )
+
+
+def becomes_padding(model: hw.HardwareModel, layer: hw.Layer) -> bool:
+    """Whether zeros around an image are padding of the windows of every layer behind them, and need no clock."""
+    readers = model.consumers(layer.name)
+    return (
+        isinstance(layer.operation, src.ZeroPad)
+        and layer.name not in model.outputs
+        and bool(readers)
+        and all(_takes(layer, layer.operation.pads, reader) for reader in readers)
+    )
+
+
+def _takes(layer: hw.Layer, zeros: tuple[int, int, int, int], reader: hw.Layer) -> bool:
+    operation = reader.operation
+    if not isinstance(operation, hw.Convolution | hw.Depthwise):
+        return False
+    height, width, _ = image_of(layer.shape)
+    inner = (height - zeros[0] - zeros[1], width - zeros[2] - zeros[3])
+    return windows_of(operation, inner, zeros).why_refused() is None
+
+
+def windows_of(
+    operation: hw.Convolution | hw.Depthwise, size: tuple[int, int], border: tuple[int, int, int, int]
+) -> Geometry:
+    """The windows of a convolution over an image of this height and width, and zeros around it."""
+    top, bottom, left, right = (one + other for one, other in zip(operation.pads, border, strict=True))
+    height, width, _, _ = operation.kernel.array.shape
+    return Geometry(
+        height=size[0],
+        width=size[1],
+        size=(height, width),
+        strides=operation.strides,
+        pads=(top, bottom, left, right),
+    )
+
+
+def image_of(shape: src.Shape) -> tuple[int, int, int]:
+    """Height, width and channels; a sequence is an image of one row."""
+    height, width, channels = (1,) * (3 - len(shape)) + shape
+    return height, width, channels
+
+
+def most_tokens(model: hw.HardwareModel, layer: hw.Layer) -> int:
+    """Tokens of the largest stream of a layer: its result, or its input with the zeros around it."""
+    operation = layer.operation
+    if isinstance(operation, hw.Convolution | hw.Depthwise):
+        before = model.layer(layer.inputs[0])
+        height, width, _ = image_of(before.shape)
+        windows = windows_of(operation, (height, width), (0, 0, 0, 0))
+        if windows.why_refused() is not None and not becomes_padding(model, before):
+            top, bottom, left, right = operation.pads
+            return (height + top + bottom) * (width + left + right)
+    return 1 if becomes_padding(model, layer) else prod(layer.shape[:-1])
 
 
 def joined(netlist: Netlist, name: str, given: Sequence[Stream]) -> list[Stream]:

@@ -149,6 +149,24 @@ def _repeated(arrival: Clocks, width: int, factors: tuple[int, int]) -> tuple[Cl
     return steps.reshape(frames, -1) + 1, steps[:, :, 0, :, 0].reshape(frames, pixels)
 
 
+def padded(times: Times, height: int, width: int, pads: tuple[int, int, int, int]) -> tuple[Times, Times]:
+    """When the pixels of an image with zeros around it leave the module, and when its pixels are taken from a FIFO."""
+    pairs = [_padded(arrival, height, width, pads) for arrival in times]
+    return tuple(one for one, _ in pairs), tuple(one for _, one in pairs)
+
+
+def _padded(arrival: Clocks, height: int, width: int, pads: tuple[int, int, int, int]) -> tuple[Clocks, Clocks]:
+    """Steps of the module: one pixel in a clock; a frame begins when its first pixel is in the FIFO."""
+    frames, (top, bottom, left, right) = len(arrival), pads
+    ready = np.full((frames, height + top + bottom, width + left + right), -1, np.int64)
+    image = (slice(None), slice(top, top + height), slice(left, left + width))
+    ready[image] = arrival.reshape(frames, height, width) + 1
+    ready[:, 0, 0] = arrival[:, 0] + 1
+    places = np.arange(ready.size, dtype=np.int64)
+    steps = (np.maximum.accumulate(ready.reshape(-1) - places) + places).reshape(ready.shape)
+    return steps.reshape(frames, -1) + 1, steps[image].reshape(frames, -1)
+
+
 def split(times: Times, tokens: int) -> Times:
     """When the tokens of a word leave the module that splits it."""
     return tuple(one[:, :1] + 1 + np.arange(tokens, dtype=np.int64) for one in times)

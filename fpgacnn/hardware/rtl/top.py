@@ -13,6 +13,7 @@ from fpgacnn.design.rtl_project import whole_bytes
 from fpgacnn.errors import RtlUnsupportedError
 from fpgacnn.hardware.rtl import schedule
 from fpgacnn.hardware.rtl.layers import StreamBuilder
+from fpgacnn.hardware.rtl.moves import becomes_padding, most_tokens
 from fpgacnn.hardware.rtl.parallel.builder import ParallelBuilder
 from fpgacnn.hardware.rtl.stream import Netlist, Stream
 from fpgacnn.ir import hardware as hw
@@ -41,7 +42,7 @@ def build(design: Design) -> BuiltTop:
     model = design.model
     shapes = {name: _token_shape(design, name) for name in model.inputs}
     tokens = [height * width for height, width, _ in shapes.values()]
-    frame = max(*tokens, *(_pixels(layer, design.target.io) for layer in model.layers))
+    frame = max(*tokens, *(_tokens(design, layer) for layer in model.layers))
     netlist = Netlist(frame_clocks=frame)
     inputs = {
         name: Stream(
@@ -68,9 +69,6 @@ def build(design: Design) -> BuiltTop:
         if schedule.interval(stream.times) != frame:
             raise RtlUnsupportedError(layer=name, why=f"it cannot keep up with {frame} clocks a frame")
     outputs = {name: streams[name] for name in model.outputs}
-    for name, stream in outputs.items():
-        if any(stream.border):
-            raise RtlUnsupportedError(layer=name, why="only a convolution can follow a layer of zero padding")
     frames = max(schedule.frames_on_the_way(one.times, frame) for one in outputs.values())
     text = _text(netlist, inputs, outputs, frames)
     return BuiltTop(
@@ -94,17 +92,18 @@ def _builder(design: Design, netlist: Netlist) -> StreamBuilder | ParallelBuilde
             assert_never(design.target.io)
 
 
-def _pixels(layer: hw.Layer, io: IoType) -> int:
-    """Tokens of a layer's result, one in a clock; zeros that become padding of the next layer are none."""
-    if io is IoType.PARALLEL:
-        return 1
-    return 1 if isinstance(layer.operation, src.ZeroPad) else prod(layer.shape[:-1])
+def _tokens(design: Design, layer: hw.Layer) -> int:
+    """Tokens of a layer, one in a clock."""
+    return 1 if design.target.io is IoType.PARALLEL else most_tokens(design.model, layer)
 
 
 def traced_layers(design: Design) -> list[str]:
     """The layers whose streams a trace shows: all but inputs, and zeros that become padding."""
-    hidden = hw.Input | src.ZeroPad
-    return [layer.name for layer in design.model.layers if not isinstance(layer.operation, hidden)]
+    return [
+        layer.name
+        for layer in design.model.layers
+        if not isinstance(layer.operation, hw.Input) and not becomes_padding(design.model, layer)
+    ]
 
 
 def _token_shape(design: Design, name: str) -> Shape:

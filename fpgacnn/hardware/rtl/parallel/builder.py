@@ -16,7 +16,7 @@ from fpgacnn.hardware.rtl.folding import Fold, digits
 from fpgacnn.hardware.rtl.kernels import operations as kernels
 from fpgacnn.hardware.rtl.kernels import pools
 from fpgacnn.hardware.rtl.kernels.module import Kernel
-from fpgacnn.hardware.rtl.moves import as_planned
+from fpgacnn.hardware.rtl.moves import as_planned, image_of
 from fpgacnn.hardware.rtl.parallel import order
 from fpgacnn.hardware.rtl.schedule import Geometry
 from fpgacnn.hardware.rtl.stream import Netlist, Stream
@@ -118,7 +118,7 @@ class ParallelBuilder:
         return self._kernel(layer, made, given, [vector], copies)
 
     def _pool(self, layer: hw.Layer, operation: hw.Pool, given: Stream) -> Stream:
-        height, width, channels = order.image(self._shape(layer))
+        height, width, channels = image_of(self._shape(layer))
         counts = pools.cell_counts(operation, height, width)
         fill = pools.fill_code(operation, given.form)
         windows, inside = self._windows(layer, given, operation.size, operation.strides, operation.pads, fill)
@@ -150,7 +150,7 @@ class ParallelBuilder:
         fill_code: int,
     ) -> tuple[str, str]:
         """The wires of all windows of an image side by side, and of which cells are inside of the image."""
-        height, width, channels = order.image(self._shape(layer))
+        height, width, channels = image_of(self._shape(layer))
         geometry = Geometry(height=height, width=width, size=size, strides=strides, pads=pads)
         cells, positions, bits = prod(size), geometry.rows * geometry.columns, given.form.width
         data, inside = f"window_data_{layer.name}", f"inside_{layer.name}"

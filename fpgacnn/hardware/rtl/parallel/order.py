@@ -8,6 +8,7 @@ from typing import TypeAlias, assert_never
 
 import numpy as np
 
+from fpgacnn.hardware.rtl.moves import image_of
 from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import CodeArray
 from fpgacnn.ir.source import Shape
@@ -15,18 +16,12 @@ from fpgacnn.ir.source import Shape
 Moving: TypeAlias = src.Crop | src.Upsample | src.ZeroPad | src.Permute
 
 
-def image(shape: Shape) -> tuple[int, int, int]:
-    """Height, width and channels; a sequence is an image of one row."""
-    height, width, channels = (1,) * (3 - len(shape)) + shape
-    return height, width, channels
-
-
 def of_values(operation: Moving, shape: Shape) -> CodeArray:
     """The place in the input of every value of the result, in its order; -1 for a zero."""
     places = np.arange(prod(shape), dtype=np.int64)
     if isinstance(operation, src.Permute):
         return places.reshape(shape).transpose(operation.axes).reshape(-1)
-    rows = places.reshape(image(shape))
+    rows = places.reshape(image_of(shape))
     match operation:
         case src.Crop():
             top, bottom, left, right = operation.borders
