@@ -256,7 +256,16 @@ class OtherFormatError(FpgacnnError):
             "the network was already converted for TensorFlow Lite",
             file="model.tflite",
             kind="a TFLite file",
-            do="save the Keras model itself, then convert it with --bits 8 or --calibrate EVENTS",
+            do="write it as ONNX: python -m tf2onnx.convert --opset 13 --tflite FILE --output model.onnx; or save the"
+            " Keras model itself, then convert it with --bits 8 or --calibrate EVENTS",
+        ),
+        way(
+            "fpgacnn convert model.pt2",
+            "torch.export.save wrote a program, whose loader runs pickles",
+            file="model.pt2",
+            kind="an exported program of PyTorch",
+            do="PyTorch runs pickles of the file when it loads it, so do it only with a file that you trust: model ="
+            " torch.export.load(file).module(); torch.onnx.export(model.eval(), example_input, 'model.onnx')",
         ),
         way(
             "fpgacnn convert exported",

@@ -12,11 +12,16 @@ from fpgacnn.system.files.regular import ANY_SIZE, open_regular
 
 _EXPORT = "torch.onnx.export(model.eval(), example_input, 'model.onnx')"
 _STATE = f"build the model in PyTorch, load the weights, then {_EXPORT}"
+_PROGRAM = "PyTorch runs pickles of the file when it loads it, so do it only with a file that you trust: "
 _KERAS = "save the Keras model itself: model.save('model.keras') or model.save('model.h5')"
+_TFLITE = (
+    "write it as ONNX: python -m tf2onnx.convert --opset 13 --tflite FILE --output model.onnx (pip install tf2onnx); or"
+    f" {_KERAS}, then convert it with --bits 8 or --calibrate EVENTS"
+)
 
 _HEADS = (
     (0, b"\x08\x01\x12", "the program of a SavedModel", "give its folder instead of this file"),
-    (4, b"TFL3", "a TFLite file", f"{_KERAS}, then convert it with --bits 8 or --calibrate EVENTS"),
+    (4, b"TFL3", "a TFLite file", _TFLITE),
     (0, b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19", "a PyTorch file of before version 1.6", _STATE),
 )
 _CHECKPOINT_TAIL = 0xDB4775248B80FB57.to_bytes(8, "little")
@@ -56,7 +61,9 @@ def _of_archive(path: Path, file: BinaryIO) -> FpgacnnError | None:
     inner = {name.partition("/")[2] for name in names}
     if any(name.endswith((".pt2", "serialized_exported_program.json")) for name in names) or "archive_format" in inner:
         return OtherFormatError(
-            file=path, kind="an exported program of PyTorch", do=f"model = torch.export.load(file).module(); {_EXPORT}"
+            file=path,
+            kind="an exported program of PyTorch",
+            do=f"{_PROGRAM}model = torch.export.load(file).module(); {_EXPORT}",
         )
     if "data.pkl" in inner and "constants.pkl" in inner:
         return OtherFormatError(file=path, kind="a TorchScript file", do=f"model = torch.jit.load(file); {_EXPORT}")

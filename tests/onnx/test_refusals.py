@@ -114,11 +114,24 @@ REFUSED: dict[str, tuple[Callable[[Graph], str], tuple[Any, ...], str, str]] = {
         "FC021",
         "a cast to element type 8",
     ),
-    "whole numbers at the end": (
-        lambda graph: graph.add("QuantizeLinear", "x", graph.store(0.1), graph.store(0, np.int8)),
+    "whole numbers at the end, with a scale for each channel": (
+        lambda graph: graph.add(
+            "QuantizeLinear", "x", graph.store(np.linspace(0.1, 1.0, 10)), graph.store(np.zeros(10), np.int8), axis=1
+        ),
         VECTOR,
         "FC021",
         "ends in whole numbers",
+    ),
+    "whole numbers of different scales, joined": (
+        lambda graph: graph.add(
+            "Concat",
+            graph.add("QuantizeLinear", "x", graph.store(0.1), graph.store(0, np.int8)),
+            graph.add("QuantizeLinear", "x", graph.store(0.2), graph.store(0, np.int8)),
+            axis=1,
+        ),
+        VECTOR,
+        "FC021",
+        "whole numbers between",
     ),
     "another zero point": (
         lambda graph: graph.add(

@@ -74,9 +74,18 @@ class GraphBuilder:
         number = next(number for number, layer in enumerate(self.layers) if layer.name == name)
         self.layers[number] = replace(self.layers[number], operation=operation)
 
+    def layer(self, name: str) -> SourceLayer:
+        """The layer of a name."""
+        return next(layer for layer in reversed(self.layers) if layer.name == name)
+
     def operation(self, name: str) -> SourceOperation:
         """What a layer does."""
-        return next(layer.operation for layer in reversed(self.layers) if layer.name == name)
+        return self.layer(name).operation
+
+    def remove(self, name: str) -> None:
+        """Take back a layer that no other layer reads."""
+        self.layers.remove(self.layer(name))
+        self.names.discard(name)
 
     def forget(self, first: int) -> None:
         """Take back the layers from a number on: their operator is refused."""

@@ -21,6 +21,7 @@ from fpgacnn.errors import (
 from fpgacnn.frontends.files import digest
 from fpgacnn.frontends.onnx.graph_builder import GraphBuilder
 from fpgacnn.frontends.onnx.op_args import OpArgs
+from fpgacnn.frontends.onnx.operations.quant import coded_result
 from fpgacnn.frontends.onnx.operators import QUANTIZERS, read_operator
 from fpgacnn.frontends.onnx.protobuf.arrays import MAX_ELEMENTS, to_array
 from fpgacnn.frontends.onnx.protobuf.kinds import ELEMENTS
@@ -254,15 +255,18 @@ class _Reader:
         self.builder.node, self.builder.kind = f"{port.name}/output", "Output"
         if isinstance(value, Constant):
             raise GraphError(file=self.path, why=f"output '{port.name}' is constant")
+        first = len(self.builder.layers)
         if value.coding is not None:
-            why, do = (
-                "the network ends in whole numbers of QuantizeLinear",
-                "add the DequantizeLinear that belongs to it",
-            )
-            self.refusals.append((port.name, "Output", UnsupportedOptionError(layer=port.name, why=why, do=do)))
+            coded = coded_result(self.builder, value)
+            if coded is None:
+                why, do = (
+                    "the network ends in whole numbers that no QuantizeLinear with one scale makes right before",
+                    "add the DequantizeLinear that belongs to it",
+                )
+                self.refusals.append((port.name, "Output", UnsupportedOptionError(layer=port.name, why=why, do=do)))
+            value = value if coded is None else coded
         if self.builder.several and value.shape[:1] != (1,):
             why, do = "its first axis is not that of events", "keep the first axis of every input and output for events"
             self.refusals.append((port.name, "Output", UnsupportedOptionError(layer=port.name, why=why, do=do)))
         shape = value.shape[1:] if value.shape[:1] == (1,) and len(value.shape) > 1 else value.shape or (1,)
-        first = len(self.builder.layers)
         return self.builder.last_is_named(first, self.builder.in_file_order(value, shape))

@@ -37,7 +37,7 @@ FORMATS = {
     "pt2": (
         archive("m/archive_format", "m/models/model.json"),
         "an exported program of PyTorch is not read",
-        "torch.export.load(file)",
+        "PyTorch runs pickles of the file when it loads it",
     ),
     "pt2 of before 2.8": (
         archive("serialized_exported_program.json", "version"),
@@ -49,7 +49,7 @@ FORMATS = {
         "a PyTorch file of before version 1.6 is not read",
         "torch.onnx.export",
     ),
-    "tflite": (b"\x1c\0\0\0TFL3\x14\0\x20\0", "a TFLite file is not read", "--calibrate EVENTS"),
+    "tflite": (b"\x1c\0\0\0TFL3\x14\0\x20\0", "a TFLite file is not read", "tf2onnx.convert --opset 13 --tflite"),
     "frozen graph": (
         b"\n\x1f\n\x01x\x12\x0bPlaceholder*\x0b\n\x05dtype\x12\x02\x30\x01\0",
         "a frozen TensorFlow graph is not read",

@@ -9,6 +9,7 @@ import numpy as np
 
 from fpgacnn.errors import UnsupportedQuantizerError
 from fpgacnn.frontends.onnx.fold import axis_of
+from fpgacnn.frontends.onnx.graph_builder import GraphBuilder
 from fpgacnn.frontends.onnx.op_args import OpArgs
 from fpgacnn.frontends.onnx.protobuf.kinds import CODES, FLOAT, RANGES, REALS, SHORT_REALS
 from fpgacnn.frontends.onnx.values import Coding, Constant, Grid, Numbers, TensorView, Value
@@ -154,12 +155,16 @@ def truncation(call: OpArgs) -> TensorView:
 
 
 def _multiplied(call: OpArgs, view: TensorView, factor: float) -> TensorView:
-    channels = view.layer_shape[-1]
+    return call.elementwise(_line(view.layer_shape[-1], factor, 0.0), view)
+
+
+def _line(channels: int, factor: float, offset: float) -> src.BatchNormalization:
+    """`x * factor + offset`."""
     plain = {
         name: src.Weight(values=np.full(channels, value))
-        for name, value in (("gamma", factor), ("beta", 0.0), ("mean", 0.0), ("variance", 1.0))
+        for name, value in (("gamma", factor), ("beta", offset), ("mean", 0.0), ("variance", 1.0))
     }
-    return call.elementwise(src.BatchNormalization(statistics=src.Statistics(**plain, epsilon=0.0)), view)
+    return src.BatchNormalization(statistics=src.Statistics(**plain, epsilon=0.0))
 
 
 def _coding(call: OpArgs, scale_at: int, zero_at: int, rank: int, axis: int) -> tuple[Coding, int]:
@@ -229,6 +234,25 @@ def dequantize_linear(call: OpArgs) -> Value:
     return replace(_multiplied(call, view, scale), kind=_decoded_kind(call))
 
 
+def coded_result(builder: GraphBuilder, view: TensorView) -> TensorView | None:
+    """The whole numbers of an output that nothing decodes: its quantizer with a step of 1, behind a scale.
+
+    None where another layer than one quantizer of all channels makes the output.
+    """
+    coding, layer = view.coding, builder.layer(view.layer)
+    function = layer.operation.function if isinstance(layer.operation, src.Activate) else None
+    if coding is None or coding.scale.size != 1 or not isinstance(function, src.Uniform):
+        return None
+    if view.exclusive:
+        builder.remove(layer.name)
+    zero, channels = float(coding.zero.reshape(-1)[0]), view.layer_shape[-1]
+    whole = src.Activate(function=replace(function, scale=np.ones(1)))
+    made = builder.emit(_line(channels, 1.0 / float(coding.scale.reshape(-1)[0]), 0.0), layer.inputs, layer.shape)
+    made = builder.emit(whole, (made,), layer.shape)
+    made = builder.emit(_line(channels, 1.0, zero), (made,), layer.shape) if zero else made
+    return replace(view, layer=made, coding=None, exclusive=True)
+
+
 def _decoded_kind(call: OpArgs) -> int:
     """The element type of decoded numbers: that of their scale."""
     kind = call.constant(1, "scale").kind
@@ -236,12 +260,7 @@ def _decoded_kind(call: OpArgs) -> int:
 
 
 def _shifted(call: OpArgs, view: TensorView, offset: float) -> TensorView:
-    channels = view.layer_shape[-1]
-    plain = {
-        name: src.Weight(values=np.full(channels, value))
-        for name, value in (("gamma", 1.0), ("beta", offset), ("mean", 0.0), ("variance", 1.0))
-    }
-    return call.elementwise(src.BatchNormalization(statistics=src.Statistics(**plain, epsilon=0.0)), view)
+    return call.elementwise(_line(view.layer_shape[-1], 1.0, offset), view)
 
 
 def decoded(call: OpArgs, stored: Constant, scale_at: int, zero_at: int, *, axis: int) -> Constant:

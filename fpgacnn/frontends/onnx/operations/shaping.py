@@ -18,7 +18,7 @@ from fpgacnn.frontends.onnx.fold import (
     unsqueezed_axes,
 )
 from fpgacnn.frontends.onnx.op_args import OpArgs
-from fpgacnn.frontends.onnx.values import Constant, TensorView, Value
+from fpgacnn.frontends.onnx.values import Coding, Constant, TensorView, Value
 from fpgacnn.ir import source as src
 
 
@@ -90,21 +90,49 @@ def transpose(call: OpArgs) -> TensorView:
 
 
 def concatenate(call: OpArgs) -> TensorView:
-    """Concat of tensors along any axis; that of events only where it is 1."""
-    views = [call.view(number) for number in range(len(call.inputs))]
-    shape = call.view().shape
+    """Concat of tensors along any axis; that of events only where it is 1.
+
+    Whole numbers of QuantizeLinear are joined where all have one scale and zero point.
+    """
+    coding = _shared_coding(call)
+    views = [call.view(number) if coding is None else _decoded(call, number) for number in range(len(call.inputs))]
+    shape = views[0].shape if views else call.view().shape
     axis = call.data_axis(axis_of(call, call.integer("axis", 1), len(shape)))
     if any(len(view.shape) != len(shape) or _without(view.shape, axis) != _without(shape, axis) for view in views):
         raise call.builder.shape_error(f"{[view.shape for view in views]} cannot be concatenated along axis {axis}")
     if len(views) == 1:
-        return views[0]
+        return replace(views[0], coding=coding)
     total = (*shape[:axis], sum(view.shape[axis] for view in views), *shape[axis + 1 :])
     axes = call.builder.layer_order(views[0])
     axes = axes if axis in axes else [*axes, axis]
     layers = [call.builder.arranged(view, axes) for view in views]
     layer_shape = tuple(total[one] for one in axes)
     order = sorted(range(len(axes)), key=lambda number: axes[number])
-    return call.result(src.Concatenate(axis=axes.index(axis)), layers, layer_shape, order, total)
+    joined = call.result(src.Concatenate(axis=axes.index(axis)), layers, layer_shape, order, total)
+    return replace(joined, coding=coding)
+
+
+def _shared_coding(call: OpArgs) -> Coding | None:
+    """The one scale and zero point of all inputs; None if they have none, or several."""
+    codings = [one.coding if isinstance(one, TensorView) else None for one in call.inputs]
+    first = codings[0] if codings else None
+    if first is None or first.scale.size != 1:
+        return None
+    shared = (float(first.scale.reshape(-1)[0]), float(first.zero.reshape(-1)[0]))
+    alike = all(
+        one is not None
+        and one.scale.size == 1
+        and (float(one.scale.reshape(-1)[0]), float(one.zero.reshape(-1)[0])) == shared
+        for one in codings
+    )
+    return first if alike else None
+
+
+def _decoded(call: OpArgs, number: int) -> TensorView:
+    """An input of whole numbers as the decoded numbers that its layer holds."""
+    found = call.value(number)
+    assert isinstance(found, TensorView)
+    return replace(found, coding=None)
 
 
 def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
