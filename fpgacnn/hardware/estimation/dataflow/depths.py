@@ -25,6 +25,10 @@ SPREAD = 0.35
 """Cycles of a layer in a scenario lie between 0.65 and 1.35 times the estimate's, and are whole numbers."""
 
 SCENARIOS = 24
+
+WIDE_SPREAD, WIDE_SCENARIOS = 0.5, 12
+"""Further scenarios, whose cycles differ more: a few of them find what few of many narrow ones do."""
+
 SLOWER = 0.005
 """How much longer the interval of a drawn scenario may become, relatively."""
 
@@ -150,7 +154,7 @@ def search(made: Callable[[Vary], Network], blocks: Mapping[str, Callable[[int],
     frame = {name: found[-1] for name, found in steps.items()}
     affordable = MOST_EVENTS if has_kernel() else MOST_EVENTS // INTERPRETED
     runs = affordable // (EVENTS_PER_WORD * max(1, sum(words.values())))
-    scenarios = _scenarios(made, frame, min(SCENARIOS, max(2, runs // 16)))
+    scenarios = _scenarios(made, frame, min(SCENARIOS + WIDE_SCENARIOS, max(2, runs // 16)))
     looking = _Search(scenarios=scenarios, levels=steps, depths=frame, left=runs)
     saved = {name: blocks[name](found[-1]) - blocks[name](found[0]) for name, found in steps.items()}
     several = sorted((name for name in steps if len(steps[name]) > 1), key=lambda name: (-saved[name], name))
@@ -177,7 +181,7 @@ def _scenarios(made: Callable[[Vary], Network], frame: dict[str, int], count: in
         _Scenario(simulator=deeper, interval=None),
     ]
     for seed in range(count):
-        drawn = Simulator(made(drawn_cycles(seed, SPREAD)))
+        drawn = Simulator(made(drawn_cycles(seed, SPREAD if seed < SCENARIOS else WIDE_SPREAD)))
         found.append(_Scenario(simulator=drawn, interval=drawn.run(frame).interval * (1 + SLOWER)))
     return found
 
