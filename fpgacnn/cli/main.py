@@ -82,7 +82,6 @@ def application() -> typer.Typer:
 def main() -> None:
     """Run a command; errors become one line, a hint and an exit status."""
     open_streams()
-    application()
     for number in ENDING:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` has it for SIGHUP
             signal.signal(number, _ended)
@@ -119,6 +118,7 @@ def _guarded() -> int:
 
 def _run() -> int:
     try:
+        application()  # here, so that a damaged installation is no traceback, whose status 1 means a failed comparison
         status = app(standalone_mode=False)
     except OutputStreamError:
         raise
@@ -141,9 +141,12 @@ def _run() -> int:
 
 def _report_error(error: FpgacnnError, cause: BaseException | None = None) -> int:
     """Print an error with its code and hint, and with a traceback only with -v; return its exit status."""
-    from fpgacnn.cli.console import err
-    from fpgacnn.reporting.terminal.tables import error_lines
-
+    try:
+        from fpgacnn.cli.console import err
+        from fpgacnn.reporting.terminal.tables import error_lines
+    except ImportError:
+        sys.stderr.write(f"error[{error.code}] {error}\nhint: {error.hint}\n")
+        return error.exit_status
     console = err()
     if isinstance(error, UsageError):
         commands = [one.callback.__name__.replace("_", "-") for one in app.registered_commands if one.callback]

@@ -279,15 +279,15 @@ def byte_sums(build: Builder) -> None:
             build.input((150,), "ufixed<8,0>"),
         )
         build.end(dense)
-        for number, overflow in enumerate((Rounding.RND_CONV, Rounding.RND, Rounding.TRN)):
+        scales = ("ufixed<26,2>", "fixed<28,3>", "fixed<28,3>", "fixed<20,-36>")
+        for number, rounding in enumerate((Rounding.RND_CONV, Rounding.RND, Rounding.TRN, Rounding.RND)):
             convolution = build.convolution(build.input((6, 6, 3), "ufixed<8,0>"), (3, 3, 3, 6), (4, 4, 6))
-            pool = build.add(
-                hw.Pool(kind=PoolKind.MAX, size=(2, 2), strides=(2, 2), pads=(0, 0, 0, 0)), (2, 2, 6), convolution
-            )
-            form = "fixed<28,3>" if number else "ufixed<26,2>"
-            scale = hw.Affine(scale=build.codes((6,), form), shift=build.codes((6,), "fixed<30,9>"))
+            pool = build.add(HALVED, (2, 2, 6), convolution)
+            shift = "fixed<20,-36>" if number == 3 else "fixed<30,9>"
+            scale = hw.Affine(scale=build.codes((6,), scales[number]), shift=build.codes((6,), shift))
+            integer = -30 if number == 3 else 4
             build.results[f"n{len(build.nodes)}"] = Format(
-                width=width, integer=4, rounding=overflow, overflow=Overflow.SAT, signed=number != 1
+                width=width, integer=integer, rounding=rounding, overflow=Overflow.SAT, signed=number != 1
             )
             build.end(build.add(scale, (2, 2, 6), pool))
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.command import COMMAND, environment, failed, left, names, run
+import fpgacnn
+from tests.support.command import COMMAND, environment, failed, left, names, run, run_installed
 from tests.support.files import entry, linear, quantized_bits, sequential_file, tiny_model
 
 # --- start ----------------------------------------------------------------------------------------------------------
@@ -247,6 +248,16 @@ def test_a_reader_that_stops_early_is_no_error(tmp_path: Path) -> None:
     )
     assert done.stdout.startswith("FC001  Two results inside fpgacnn contradict each other.")
     assert done.stderr == ""
+
+
+def test_a_damaged_installation_is_no_failed_comparison(tmp_path: Path) -> None:
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "numpy.py").write_text("raise ImportError('it is damaged')\n")
+    path = os.pathsep.join([str(tmp_path / "damaged"), str(Path(fpgacnn.__file__).parents[1])])
+    done = run_installed(tmp_path, "estimate", "m.h5", extra={"PYTHONPATH": path})
+    assert done.returncode == 3
+    assert done.stderr.startswith("error[FC001] internal error: ImportError: it is damaged")
+    assert "Traceback" not in done.stderr
 
 
 def test_explain_has_a_page_for_a_code_in_any_case(tmp_path: Path) -> None:

@@ -35,7 +35,8 @@ def affine_in_doubles(code: Code, value: Value, operation: hw.Affine, result: Fo
     low, high = np.minimum(*products) + amounts, np.maximum(*products) + amounts
     dropped = common - result.fraction
     ends_ = _cast(low, dropped, result), _cast(high, dropped, result)
-    largest = max(int(abs(end).max()) for end in (*products, factors, amounts, low, high))
+    half = 1 << (dropped - 1) if dropped > 0 and result.rounding is Rounding.RND else 0
+    largest = max(int(abs(end).max()) for end in (*products, factors, amounts, low, high)) + half
     is_small = fits32(-2 * largest, 2 * largest)
     if (
         code.measured is not None
@@ -48,7 +49,6 @@ def affine_in_doubles(code: Code, value: Value, operation: hw.Affine, result: Fo
         or not 0 < dropped <= MOST_PLACES
     ):
         return None
-    half = 1 << (dropped - 1) if result.rounding is Rounding.RND else 0
     unit = 2.0**-dropped
     limits = code.table(np.array([result.low, result.high], np.float64), "double")
     numbers = (_channels(code, factors, unit), _channels(code, amounts + half, unit))
