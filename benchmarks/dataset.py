@@ -265,6 +265,7 @@ def _call(
         recurrent_reuse=_recurrent_reuse(entry, function, reuse, meta) if recurrent else 1,
         strategy=next((one for one in strategies if isinstance(one, str)), ""),
         weights=_summary(entry, weights),
+        zero_biases=_zero_biases(entry, weights),
     )
 
 
@@ -277,6 +278,17 @@ def _recurrent_reuse(entry: Mapping[str, Any], function: str, reuse: int, meta: 
     return reuse_factors.chosen(
         states, outputs, states * outputs, told or max(requested, default=reuse), layer="", explicit=False
     )
+
+
+def _zero_biases(entry: Mapping[str, Any], weights: Mapping[str, Any]) -> int:
+    """The biases that are nothing, counted or as stated."""
+    found = 0
+    for one in map(mapping, listing(entry.get("weights"))):
+        name = text(one.get("var"), "")
+        if name.startswith("b"):
+            stated = whole(one.get("zeros_quantized")) or whole(one.get("zeros_header")) or 0
+            found += int(np.count_nonzero(np.asarray(weights[name]) == 0)) if name in weights else stated
+    return found
 
 
 def _summary(entry: Mapping[str, Any], weights: Mapping[str, Any]) -> WeightSummary | None:

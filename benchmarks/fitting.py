@@ -30,7 +30,7 @@ ROUNDS = 12
 SWEEPS = 300
 COVERAGE = 0.8
 ENOUGH, LEAST_REPOSITORIES = 10, 4
-WIDENED = 1.5
+WIDENED = 1.0
 NOT_OF = {
     "LUT": {
         Primitive.STAGES,
@@ -57,6 +57,7 @@ NOT_OF = {
         Primitive.POOL_BITS,
         Primitive.ADDERS,
         Primitive.ADD_BITS,
+        Primitive.RETURNS,
         Primitive.CONSTANT_MULTIPLY,
         Primitive.MULTIPLY,
         Primitive.SHARED,
@@ -74,7 +75,8 @@ EXPECTED = {
         Primitive.ADD_BITS: 1,
         Primitive.CONSTANT_MULTIPLY: 1.1,
         Primitive.MULTIPLY: 1.1,
-        Primitive.DSP: 4,
+        Primitive.RETURNS: 14,
+        Primitive.DSP: 5.5,
         Primitive.SELECTED: 28,
         Primitive.FULL_SELECT: 9,
         Primitive.ACCUMULATE_SELECT: 0.375,
@@ -86,7 +88,8 @@ EXPECTED = {
         Primitive.CLIP_BITS: 1,
         Primitive.FILL: 1.2,
         Primitive.SOFTMAX: 120,
-        Primitive.COMPARE_BITS: 1.7,
+        Primitive.COMPARE: 9,
+        Primitive.COMPARE_BITS: 1,
         Primitive.QUEUE_BITS: 1,
     },
     "FF": {
@@ -266,7 +269,7 @@ def bands(ratios: Mapping[str, Sequence[tuple[str, str, float, float]]]) -> dict
     """Bands by quantity and group, from (group, repository, truth / estimate, weight) of designs outside the fit.
 
     In each group every repository weighs the same, and near-duplicates count once. As n repositories say little of the
-    next one, shares are widened by 1.5 / n of their distance from the middle: with that, the bands of `nested` hold
+    next one, shares are widened by 1 / n of their distance from the middle: with that, the bands of `nested` hold
     what they claim. A group needs ten designs of four repositories for a band of its own.
     """
     found: dict[str, dict[str, Band]] = {}

@@ -15,7 +15,6 @@ from fpgacnn.hardware.estimation.memory import (
     fifo_blocks,
     fifo_registers,
     inputs_in_memory,
-    values_at_once,
 )
 from fpgacnn.hardware.estimation.multiply import Multiplication
 from fpgacnn.hardware.estimation.pipeline.delays import NARROW_PRODUCT_BITS, clipping, rounding
@@ -34,6 +33,10 @@ from fpgacnn.hardware.hls.da.adder_graph import AdderGraph
 FULL_SELECT_INPUTS = 256
 WIDE_SELECT_INPUTS = 64
 CONSTANTS_IN_A_LUT = 64
+BITS_COMPARED_IN_A_LUT = 4
+MERGING = ("2019.2", "2021.1")
+"""Versions that merge all adders with their neighbours; versions before, between and after do not."""
+
 SHARING_OUTPUTS = 3
 """Outputs that one multiplier serves, from which on tools no longer see which, and select from all of them."""
 
@@ -42,7 +45,7 @@ class Primitive(StrEnum):
     """What is counted: things, and for some also their bits, because csynth charges some by number and some by bit."""
 
     LAYERS = "layers"
-    ADDERS = "adders"
+    ADDERS = "adders that are not merged"
     ADD_BITS = "adders, bits"
     CONSTANT_MULTIPLY = "constant multipliers in LUTs, bits times bits"
     MULTIPLY = "multipliers in LUTs, bits times bits"
@@ -75,6 +78,7 @@ class Primitive(StrEnum):
     QUEUE_REGISTERS = "registers of queues"
     STAGES = "pipeline registers of sums, bits"
     SHARED_STAGES = "pipeline registers of sums that are shared, bits"
+    RETURNS = "results that a pipelined function registers"
     CLIP = "casts that saturate"
     CLIP_BITS = "casts that saturate, bits"
     STAGED = "registers around multipliers of several cycles, bits"
@@ -96,13 +100,17 @@ def layer_primitives(
     budget: TimingBudget,
     queues: tuple[Fifo, ...],
     timing: LayerTiming,
+    values: int,
 ) -> PrimitiveCounts:
-    """All primitives of a layer and its output streams; every primitive must have a constant."""
+    """All primitives of a layer and its output streams; every primitive must have a constant.
+
+    `values` are those that a layer without weights computes at once.
+    """
     found = dict.fromkeys(Primitive, 0.0)
     parts = [
         {Primitive.LAYERS: 1.0},
         _arithmetic(layer, model, product, budget, timing),
-        _elementwise(layer, model, budget),
+        _elementwise(layer, model, budget, values),
     ]
     if model.io is IoType.STREAM:
         parts.append(_buffers(layer, model, held_in_memory=inputs_in_memory(layer, model, product)))
@@ -125,14 +133,17 @@ def _arithmetic(
         cut = timing if model.io is IoType.PARALLEL else cut_products(layer, model, product, budget)
         counted[Primitive.STAGES] = cut.register_bits
         return {piece: copies * amount for piece, amount in counted.items()}
+    added = _additions(layer, product)
     found: dict[Primitive, float] = {
-        Primitive.ADDERS: product.terms + product.shift_adds,
-        Primitive.ADD_BITS: product.terms * width + product.shift_bits,
+        Primitive.ADDERS: adders_alone(added, product.shift_adds, model, budget),
+        Primitive.ADD_BITS: added * width + product.shift_bits,
         Primitive.CONSTANT_MULTIPLY: product.constant_area,
         Primitive.MULTIPLY: product.variable_area,
         Primitive.DSP: product.dsp,
         Primitive.STAGED: product.built * _inner_cuts(layer, product, budget) * product_width(layer),
     }
+    if timing.returned_values:
+        found[Primitive.RETURNS] = timing.returned_values
     if product.in_memory or layer.role is Role.RECURRENT or model.io is IoType.STREAM:
         found[Primitive.ACCUMULATE] = outputs * width
     if not product.in_memory and layer.role is not Role.RECURRENT:
@@ -173,6 +184,26 @@ def _arithmetic(
     return {piece: copies * amount for piece, amount in found.items()}
 
 
+def _additions(layer: TemplateCall, product: Multiplication) -> float:
+    """Additions of terms to each other and to a bias. An output whose bias is nothing needs one less."""
+    if product.in_memory or layer.role in {Role.RECURRENT, Role.SCALE} or not layer.zero_biases:
+        return product.terms
+    outputs = layer.products[1]
+    idle = sum(count for terms, count in layer.weights.fan_in if not terms) if layer.weights else 0
+    return max(0.0, product.terms - layer.zero_biases * max(0, outputs - idle) / outputs)
+
+
+def adders_alone(sums: float, shifts: float, model: HardwareGraph, budget: TimingBudget) -> float:
+    """Adders that are not merged with a neighbour to an adder of three operands.
+
+    The carry chain of one alone costs a few LUTs more. In a balanced tree, two of three are merged where two of them
+    follow each other in a cycle, and shifted operands are added alone. Versions 2019.2 and 2021.1 merge all.
+    """
+    if model.version.startswith(MERGING):
+        return 0.0
+    return shifts + (sums if budget.adders < 2 else sums / 3)
+
+
 def _inner_cuts(layer: TemplateCall, product: Multiplication, budget: TimingBudget) -> int:
     """Cuts inside a multiplier of DSP slices: wide ones have registers around them, narrow ones inside the slice."""
     bits = layer.input.width + (layer.weight or layer.input).width
@@ -206,8 +237,9 @@ def copies_of(layer: TemplateCall, model: HardwareGraph) -> int:
     return max(1, layer.positions) if layer.unrolled(dataflow=model.dataflow, parallel=parallel) else 1
 
 
-def _elementwise(layer: TemplateCall, model: HardwareGraph, budget: TimingBudget) -> dict[Primitive, float]:
-    values = values_at_once(layer, model)
+def _elementwise(
+    layer: TemplateCall, model: HardwareGraph, budget: TimingBudget, values: int
+) -> dict[Primitive, float]:
     match layer.role:
         case Role.COMPARE | Role.SCALE | Role.MERGE:
             held = _held(layer, model, values)
@@ -252,7 +284,7 @@ def _pooled(layer: TemplateCall, model: HardwareGraph, values: int) -> dict[Prim
     found: dict[Primitive, float] = (
         {Primitive.ADDERS: joined, Primitive.ADD_BITS: bits}
         if layer.average
-        else {Primitive.COMPARE: joined, Primitive.COMPARE_BITS: bits}
+        else _comparisons(joined, layer.input.width, layer.input.width)
     )
     if stream:
         found |= {Primitive.POOL: values * read, Primitive.POOL_BITS: values * read * layer.input.width}
@@ -267,7 +299,13 @@ def _compared(layer: TemplateCall, values: int) -> dict[Primitive, float]:
         return {}
     if layer.role is Role.MERGE and not layer.what.startswith(("max", "min")):
         return {Primitive.ADDERS: values, Primitive.ADD_BITS: values * layer.output.width}
-    return {Primitive.COMPARE: values, Primitive.COMPARE_BITS: values * layer.input.width}
+    return _comparisons(values, layer.input.width, layer.output.width)
+
+
+def _comparisons(count: float, compared_bits: int, selected_bits: int) -> dict[Primitive, float]:
+    """Comparisons, four bits of which fit a LUT of the carry chain, and selections of a bit a LUT."""
+    bits = compared_bits / BITS_COMPARED_IN_A_LUT + selected_bits
+    return {Primitive.COMPARE: count, Primitive.COMPARE_BITS: count * bits}
 
 
 def cast_primitives(before: FixedType, after: FixedType, values: float) -> dict[Primitive, float]:

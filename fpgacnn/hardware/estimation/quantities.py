@@ -80,7 +80,9 @@ def layer_quantities(
         layer=layer,
         product=product,
         timing=timing,
-        primitives=layer_primitives(layer, model, product, budget, queues, timing),
+        primitives=layer_primitives(
+            layer, model, product, budget, queues, timing, wiring.live.get(layer.name, values_at_once(layer, model))
+        ),
         queues=queues,
         dsp=product.dsp * copies_of(layer, model),
         weight_blocks=weight_blocks(layer, model, product),

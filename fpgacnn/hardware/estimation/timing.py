@@ -16,8 +16,8 @@ from fpgacnn.hardware.estimation.pipeline.delays import SEVEN_SERIES, Delays, de
 from fpgacnn.hardware.estimation.pipeline.layers import (
     compared,
     elementwise,
+    is_one_pipeline,
     products_then_sums,
-    registers_results,
     sum_width,
 )
 
@@ -85,6 +85,7 @@ class LayerTiming:
     """Cycles from first input to last result, until the next event can start, and that following layers wait.
 
     `register_bits` are alive at the cuts of a chain of operations, `tail_ns` is what the last cycle has used up.
+    `returned_values` are results that a function registers and selects, because it can be stopped in every cycle.
     """
 
     latency: int
@@ -92,6 +93,7 @@ class LayerTiming:
     lead: int
     register_bits: float = 0.0
     tail_ns: float = 0.0
+    returned_values: int = 0
 
 
 def layer_timing(
@@ -123,9 +125,10 @@ def _parallel(layer: TemplateCall, model: HardwareGraph, product: Multiplication
     else:
         latency = depth + product.rounds - 1
         ii = max(1, min(layer.reuse, latency + 1))
-    results = layer.products[1] * layer.output.width if latency and ii == 1 and registers_results(model) else 0
+    returned = layer.products[1] if latency and ii == 1 and is_one_pipeline(model) else 0
+    bits = cut.register_bits + returned * layer.output.width
     return LayerTiming(
-        latency=latency, ii=ii, lead=depth, register_bits=cut.register_bits + results, tail_ns=cut.tail_ns
+        latency=latency, ii=ii, lead=depth, register_bits=bits, tail_ns=cut.tail_ns, returned_values=returned
     )
 
 

@@ -39,7 +39,7 @@ from fpgacnn.hardware.estimation.graph.from_design import (
 )
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role, TemplateCall, WeightSummary, without_dead
 from fpgacnn.hardware.estimation.graph.wiring import Wiring
-from fpgacnn.hardware.estimation.pipeline.design import one_pipeline, used_values
+from fpgacnn.hardware.estimation.pipeline.design import one_pipeline
 from fpgacnn.hardware.estimation.pipeline.layers import is_one_pipeline
 from fpgacnn.hardware.estimation.primitives import Primitive
 from fpgacnn.hardware.estimation.quantities import LayerQuantities, Quantities, layer_quantities
@@ -160,7 +160,6 @@ class _Counted:
     built: Built | Unknown | None = None
     exchange: Exchange | None = None
     warnings: tuple[Caution, ...] = ()
-    used: Mapping[str, int] | None = None
 
     @classmethod
     def of(cls, calls: _Calls, graph: HardwareGraph, target: Target) -> _Counted:
@@ -225,11 +224,9 @@ class _Counted:
         """The quantities of a whole design, and the amounts of its layers."""
         if not is_one_pipeline(self.graph):
             return self.summed(pieces), [one.amounts for one in pieces]
-        if self.used is None:
-            self.used = used_values(self.graph)
         layers = tuple(one.quantities for one in pieces)
         timings = {one.layer.name: one.timing for one in layers}
-        whole = one_pipeline(self.graph, timings, self.budget, self.used)
+        whole = one_pipeline(self.graph, timings, self.budget, self.wiring.live)
         each = self.constants.per_unit["FF"].get(Primitive.WAITING, 0.0)
         amounts = [one.amounts for one in pieces]
         for place, one in enumerate(layers):

@@ -205,6 +205,7 @@ class _CallBuilder:
             table=FixedType.of(table) if table else None,
             table_entries=_entries(node),
             weights=self.summary(node, weights) if weights else None,
+            zero_biases=int(np.count_nonzero(node.codes["bias"] == 0)) if "bias" in node.codes else 0,
             average="Average" in node.kind,
             borders=_borders(node),
             adder_graph=self.adder_graphs.get(node.name),

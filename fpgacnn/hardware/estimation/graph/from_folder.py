@@ -29,6 +29,7 @@ from fpgacnn.hardware.estimation.graph.graph import (
 )
 from fpgacnn.hardware.estimation.graph.template_calls import CallText, layer_of, placed_multiplier, role_of
 from fpgacnn.hardware.estimation.graph.template_digests import changed_headers
+from fpgacnn.hardware.estimation.graph.weight_files import zero_biases
 from fpgacnn.hardware.hls.da.adder_graph import AdderGraph
 from fpgacnn.hardware.hls.node import DISTRIBUTED_ARITHMETIC
 from fpgacnn.hardware.hls.static.pragmas import pragma_faults
@@ -358,6 +359,7 @@ def _call(
         recurrent_reuse=second.get("reuse_factor", numbers.get("reuse_factor", 1)) if recurrent else 1,
         strategy=stated,
         weights=_summary([one for one in (codes, states) if one is not None]),
+        zero_biases=zero_biases(weights, constants),
         label=(found["name"] or "")[:MAX_LABEL],
         multiplier=placed_multiplier(
             names.structs.get(one, ("", ""))[1] for one in (config, words.get("mult_config", f"{config}_mult"))

@@ -205,8 +205,9 @@ class TemplateCall:
     `recurrent_reuse` is the second one's reuse factor. `label` is the layer's name where the call is named by a
     variable. `streams` are the FIFOs that it reads, in the order of `inputs`; where there are none, `Wiring` names
     them. `borders` (top, bottom, left, right) are what is padded or cut off.
-    `stated_zeros` are the zero weights that the configuration counts, where the weights are not there. `adder_graph` is
-    the product with distributed arithmetic. `multiplier`: what makes the products, where the project says so.
+    `stated_zeros` are the zero weights that the configuration counts, where the weights are not there, `zero_biases`
+    the outputs whose bias is nothing. `adder_graph` is the product with distributed arithmetic. `multiplier`: what
+    makes the products, where the project says so.
     """
 
     name: str
@@ -228,6 +229,7 @@ class TemplateCall:
     table_entries: int = 0
     weights: WeightSummary | None = None
     stated_zeros: int | None = None
+    zero_biases: int = 0
     steps: int = 1
     gates: int = 1
     recurrent_reuse: int = 1

@@ -90,6 +90,7 @@ class CallText:
     recurrent_reuse: int = 1
     strategy: str = ""
     weights: WeightSummary | None = None
+    zero_biases: int = 0
     label: str = ""
     streams: tuple[str, ...] = ()
     adder_graph: AdderGraph | None = None
@@ -139,6 +140,7 @@ def layer_of(call: CallText, before: TemplateCall | None) -> TemplateCall:
         table_entries=call.number("exp_table_size", "table_size", default=TABLE_ENTRIES),
         weights=call.weights,
         stated_zeros=call.numbers.get("n_zeros") if call.weights is None else None,
+        zero_biases=call.zero_biases,
         steps=call.number("n_sequence", default=1),
         gates=next((gates for start, gates in GATES.items() if call.function.startswith(start)), 1),
         label=call.label,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import prod
 
+from fpgacnn.design import IoType
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role, TemplateCall
 from fpgacnn.hardware.hls.fifo_depths import OUTPUT, copy_name
 
+ELEMENTWISE = frozenset({Role.COMPARE, Role.SCALE, Role.TABLE, Role.THRESHOLDS})
 INPUT = "(input)"
 """Stands for a port of the design that a layer reads."""
 
@@ -18,13 +21,15 @@ class Wiring:
 
     `reads` are those that a layer reads, in the order of its inputs. `ports` connect the design with its surroundings,
     and have no depth. `owned` are the others by the layer they are counted with: its own result, copies of it, and
-    copies of inputs of the network that it reads first.
+    copies of inputs of the network that it reads first. `live` are the values of every result in one pipeline that any
+    reader uses: tools do not compute the others.
     """
 
     copies: Mapping[str, tuple[str, ...]]
     reads: Mapping[str, tuple[str, ...]]
     ports: frozenset[str]
     owned: Mapping[str, tuple[str, ...]]
+    live: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, graph: HardwareGraph) -> Wiring:
@@ -41,7 +46,8 @@ class Wiring:
         ends = {name for name in graph.outputs if name not in copies}
         open_reads = {f"{layer.name}:{INPUT}" for layer in graph.layers if not layer.inputs}
         ports = frozenset(left | ends | open_reads | (uses.keys() - written))
-        return cls(copies=copies, reads=reads, ports=ports, owned=_owned(graph, copies, written, ports))
+        live = used_values(graph) if graph.io is IoType.PARALLEL and not graph.dataflow else {}
+        return cls(copies=copies, reads=reads, ports=ports, owned=_owned(graph, copies, written, ports), live=live)
 
 
 def _copies(writer: str, readers: list[str]) -> tuple[str, ...]:
@@ -89,3 +95,25 @@ def depths_by_layers(graph: HardwareGraph) -> dict[str, int]:
                 found[copy_name(titles.get(name, name), title, seen.count(title))] = graph.fifo_depths[copy]
             seen.append(title)
     return found
+
+
+def used_values(model: HardwareGraph) -> dict[str, int]:
+    """The values of every result that any reader uses: dense layers without weights for a value do not read it."""
+    found: dict[str, int] = {}
+    readers_of: dict[str, list[TemplateCall]] = {}
+    for layer in model.layers:
+        for name in dict.fromkeys(layer.inputs):
+            readers_of.setdefault(name, []).append(layer)
+    for layer in reversed(model.layers):
+        values = prod(layer.out_shape)
+        readers = [_values_read(reader, found, values) for reader in readers_of.get(layer.name, ())]
+        found[layer.name] = min(values, max(readers, default=values))
+    return found
+
+
+def _values_read(reader: TemplateCall, used: Mapping[str, int], values: int) -> int:
+    if reader.role is Role.DENSE and reader.weights and reader.weights.used_inputs is not None:
+        return reader.weights.used_inputs
+    if reader.role in ELEMENTWISE and prod(reader.out_shape) == values:
+        return used[reader.name]
+    return values

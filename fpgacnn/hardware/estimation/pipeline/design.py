@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import prod
 
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role, TemplateCall
+from fpgacnn.hardware.estimation.graph.wiring import used_values
 from fpgacnn.hardware.estimation.pipeline.layers import registers_results
 from fpgacnn.hardware.estimation.timing import LayerTiming, TimingBudget
 
-ELEMENTWISE = frozenset({Role.COMPARE, Role.SCALE, Role.TABLE, Role.THRESHOLDS})
 WEIGHTED = frozenset({Role.DENSE, Role.CONVOLUTION, Role.DEPTHWISE})
 
 
@@ -88,25 +87,3 @@ def _place(
     start = begin.cycle + (begin.ns > 0)
     last = layer.role in WEIGHTED and timing.latency > 1 and timing.ii == 1 and registers_results(model)
     return start, _Moment(start + timing.latency + last, max(timing.tail_ns, 0.01))
-
-
-def used_values(model: HardwareGraph) -> dict[str, int]:
-    """The values of every result that any reader uses: dense layers without weights for a value do not read it."""
-    found: dict[str, int] = {}
-    readers_of: dict[str, list[TemplateCall]] = {}
-    for layer in model.layers:
-        for name in dict.fromkeys(layer.inputs):
-            readers_of.setdefault(name, []).append(layer)
-    for layer in reversed(model.layers):
-        values = prod(layer.out_shape)
-        readers = [_read(reader, found, values) for reader in readers_of.get(layer.name, ())]
-        found[layer.name] = min(values, max(readers, default=values))
-    return found
-
-
-def _read(reader: TemplateCall, used: Mapping[str, int], values: int) -> int:
-    if reader.role is Role.DENSE and reader.weights and reader.weights.used_inputs is not None:
-        return reader.weights.used_inputs
-    if reader.role in ELEMENTWISE and prod(reader.out_shape) == values:
-        return used[reader.name]
-    return values

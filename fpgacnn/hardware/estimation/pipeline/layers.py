@@ -44,7 +44,14 @@ def sum_width(layer: TemplateCall) -> int:
     if layer.role is Role.SCALE:
         return product_width(layer)
     accumulator = layer.accumulator.width if layer.accumulator else layer.output.width
-    return min(accumulator, product_width(layer) + 1)
+    return min(accumulator, product_width(layer) + (growth(layer) if is_chain(layer) else 1))
+
+
+def growth(layer: TemplateCall) -> int:
+    """Bits that the partial sums of a chain have more than its products."""
+    known = layer.weights.fan_in if layer.weights else ()
+    longest = max((terms for terms, outputs in known if outputs), default=layer.products[0])
+    return max(1, (longest - 1).bit_length())
 
 
 def product_width(layer: TemplateCall) -> int:
