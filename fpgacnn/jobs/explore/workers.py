@@ -32,6 +32,9 @@ PATIENCE_SECONDS = 120.0
 """How long a search waits for a scheduler, or for the first worker, before it ends; `explore` continues it later."""
 
 PAUSE_SECONDS = 0.5
+QUIET_WORKERS = {"distributed.worker.profile.enabled": False, "distributed.admin.system-monitor.gil.enabled": False}
+"""Dask's own profiler stops a worker a hundred times a second, which nothing here reads."""
+
 MOST_DEATHS = 3
 """Dask gives a trial up when it has lost three workers; then it is sent again, but not more often than this."""
 
@@ -249,7 +252,7 @@ class OnDask:
             with contextlib.ExitStack() as stack:
                 if self.address is None:
                     folder = stack.enter_context(temporary_folder("fpgacnn-workers-"))
-                    stack.enter_context(dask.config.set(temporary_directory=str(folder)))
+                    stack.enter_context(dask.config.set({**QUIET_WORKERS, "temporary-directory": str(folder)}))
                     self._cluster = stack.enter_context(
                         distributed.LocalCluster(
                             n_workers=self.workers,
