@@ -1,7 +1,8 @@
 #!/bin/sh
-# The longer searches: random networks for the emulator and for every reader, damaged inputs, kills at random moments. Seeds are the
-# day's (UTC); FPGACNN_SEED=20261130 repeats a day. Every search runs, whatever the others find; the exit status is 1 if one found
-# something. Usage: tools/nightly.sh BIN     with BIN the folder of the programs of the test environment
+# The longer searches: random networks for the emulator and for every reader, damaged inputs, a network routed on an ECP5, kills at
+# random moments. Seeds are the day's (UTC); FPGACNN_SEED=20261130 repeats a day. Every search runs, whatever the others find; the
+# exit status is 1 if one found something.
+# Usage: tools/nightly.sh BIN     with BIN the folder of the programs of the test environment
 set -u
 cd "$(dirname "$0")/.."
 bin=$1
@@ -31,5 +32,6 @@ if [ -d "$hgq2" ]; then
         --count "$count" --seed "$first"
 fi
 search "damaged inputs" "$bin/python" tools/fuzz.py --minutes "${FPGACNN_MINUTES:-30}" --seed "$FPGACNN_SEED"
+search "km3net routed on an ECP5" "$bin/python" benchmarks/route.py
 search "kills" env FPGACNN_ROUNDS="${FPGACNN_ROUNDS:-200}" "$bin/pytest" -q tests/whole/test_faults.py
 exit $found

@@ -27,6 +27,7 @@ from fpgacnn.errors import (
 from fpgacnn.hardware.estimation import Estimate
 from fpgacnn.hardware.estimation.graph.from_folder import is_project
 from fpgacnn.hardware.synthesis import SynthesisReport, read
+from fpgacnn.hardware.synthesis.compare import same_part
 from fpgacnn.hardware.synthesis.report import Unread
 from fpgacnn.hardware.synthesis.run import DEFAULT_SECONDS, Steps, Tool, find_tool, synthesize
 from fpgacnn.jobs.synth_open import OpenOptions, OpenTool, open_tool, run_open
@@ -213,8 +214,17 @@ def document(folder: Path, report: SynthesisReport) -> str:
     `estimate_errors` are the estimates beside what each tool reports. Raises ProjectError if the record is damaged.
     """
     record = read_record(folder) if (folder / RECORD).is_file() else {"schema": SCHEMA}
-    errors = estimate_errors(resource_reports(_estimate(folder), report))
+    estimated = _estimate(folder)
+    if estimated is not None and _for_another_part(estimated, report):
+        estimated = None
+    errors = estimate_errors(resource_reports(estimated, report))
     return json.dumps({**record, "synthesis": plain(report), "estimate_errors": plain(errors)}, indent=1)
+
+
+def _for_another_part(estimated: Estimate, report: SynthesisReport) -> bool:
+    """Whether an open tool mapped RTL to another part, whose primitives the estimate does not count."""
+    mapped = [one.part for one in (report.synth, report.impl) if one is not None and one.sources]
+    return any(not same_part(part, estimated.part) for part in mapped)
 
 
 def _estimate(folder: Path) -> Estimate | None:

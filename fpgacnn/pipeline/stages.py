@@ -313,15 +313,14 @@ def costed(record: RunRecord, run: Run) -> RunRecord:
 def estimate(source: Path, request: Request, overrides: estimates.TargetOverrides) -> EstimateRecord:
     """Estimate a model file, a project of fpgacnn or any hls4ml project, without generating anything.
 
-    Raises UnknownPartError, ProjectError, UnreadableProjectError and the errors of reading a model.
+    Raises UnknownPartError, ProjectError, UnreadableProjectError, for RTL RtlTargetError and
+    RtlUnsupportedError, and the errors of reading a model.
     """
     if not frontends.is_model(source) and estimates.is_foreign(source):
         return estimates.of_foreign_project(source, overrides, unused_by_project(request), request.fifo)
     design, notes = plan_source(source, request, overrides)
     if design.target.backend is BackendName.RTL:
-        raise RtlTargetError(
-            why="there is no estimate of RTL yet", do="convert the model: schedule.json has its clocks and adders"
-        )
+        return estimates.of_rtl_design(source, design, (*notes, *unused_fifo(request, design)))
     design, remarks = buildable(design, request) if frontends.is_model(source) else (design, ())
     notes = (*notes, *remarks)
     lowered = lower(design)

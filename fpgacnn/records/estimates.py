@@ -18,6 +18,7 @@ from fpgacnn.hardware.estimation.graph.from_design import hardware_graph
 from fpgacnn.hardware.estimation.graph.from_folder import is_project, read_project
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph
 from fpgacnn.hardware.estimation.graph.wiring import Wiring, depths_by_layers
+from fpgacnn.hardware.estimation.rtl.estimate import estimate_rtl
 from fpgacnn.hardware.hls.lower import Lowered
 from fpgacnn.records.record import EstimateRecord
 
@@ -63,10 +64,10 @@ class TargetOverrides:
 
 
 def of_design(design: Design, lowered: Lowered | None) -> tuple[Estimate | None, tuple[str, ...]]:
-    """The estimate of a design and its layer list; without a list, or for an unknown part, None and a note."""
-    if lowered is None:
-        return None, ("no estimate: it is made for HLS projects; the clocks of RTL are in schedule.json",)
+    """The estimate of a design and its layer list, or of RTL, which has none; for an unknown part, None and a note."""
     try:
+        if lowered is None:
+            return estimate_rtl(design), ()
         return estimate(hardware_graph(design, lowered=lowered)), ()
     except UnknownPartError as error:
         return None, (f"no estimate: {error}",)
@@ -100,6 +101,21 @@ def of_whole_design(source: Path, design: Design, lowered: Lowered, notes: tuple
     """
     model = hardware_graph(design, lowered=lowered)
     return record(str(source), model, estimate(model), (*notes, *lowered.notes))
+
+
+def of_rtl_design(source: Path, design: Design, notes: tuple[str, ...]) -> EstimateRecord:
+    """The estimate of an RTL design, for its source.
+
+    Raises UnknownPartError, RtlTargetError, RtlUnsupportedError.
+    """
+    return EstimateRecord(
+        version=version("fpgacnn"),
+        source=str(source),
+        io=design.target.io.value,
+        backend=design.target.backend.value,
+        estimate=estimate_rtl(design),
+        notes=notes,
+    )
 
 
 def as_written(design: Design, folder: Path) -> Design:

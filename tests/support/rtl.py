@@ -11,7 +11,10 @@ from fpgacnn.design import BackendName, Design, IoType
 from fpgacnn.errors import FpgacnnError, VerilatorMissingError
 from fpgacnn.hardware.rtl import backend
 from fpgacnn.hardware.rtl.kernels.arithmetic import ROUNDINGS, ArithmeticGraph, Op, round_code
-from fpgacnn.ir.fixed_point import Codes
+from fpgacnn.ir import hardware as hw
+from fpgacnn.ir import source as src
+from fpgacnn.ir.fixed_point import Codes, parse_format
+from fpgacnn.ir.source import PoolKind
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.rtl.run import RtlSimulation, Traffic
 from fpgacnn.sim.rtl.verilator import find_verilator
@@ -133,3 +136,26 @@ def differing(build: Builder, events: int, *, random_seed: int = 1, io: IoType =
         wrong = [name for name in expected if not np.array_equal(answers[name].array, expected[name].array)]
         found += [f"{name} with {traffic}" for name in wrong]
     return found
+
+
+def small_cnn(seed: int) -> Design:
+    """A small CNN of random sizes: one or two convolutions with ReLU, rounding and perhaps pooling, and a dense end."""
+    random = np.random.default_rng(seed)
+    build = Builder(seed=seed)
+    height, width, channels = (int(one) for one in random.integers((5, 5, 1), (11, 11, 3)))
+    node, given = build.input((height, width, channels), f"ufixed<{random.integers(3, 7)},2>"), channels
+    for _ in range(int(random.integers(1, 3))):
+        filters, size = int(random.integers(2, 5)), int(random.integers(2, 4))
+        pads = (1, 1, 1, 1) if size == 3 else (0, 0, 0, 0)
+        height, width = height + 2 * pads[0] - size + 1, width + 2 * pads[0] - size + 1
+        node = build.convolution(node, (size, size, given, filters), (height, width, filters), pads=pads)
+        node = build.add(hw.Relu(), (height, width, filters), node)
+        build.results[node] = parse_format(f"ufixed<{random.integers(3, 7)},2,RND_CONV,SAT>")
+        given = filters
+        if random.integers(2) and min(height, width) > 3:
+            height, width = height // 2, width // 2
+            pool = hw.Pool(kind=PoolKind.MAX, size=(2, 2), strides=(2, 2), pads=(0, 0, 0, 0))
+            node = build.add(pool, (height, width, given), node)
+    flat = build.add(src.Reshape(), (height * width * given,), node)
+    build.end(build.dense(flat, height * width * given, int(random.integers(2, 5))))
+    return rtl_design(build)

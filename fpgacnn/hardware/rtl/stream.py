@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from fpgacnn.hardware.rtl import schedule
@@ -38,9 +39,21 @@ class Stream:
         return self.channels * self.form.width
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModuleUse:
+    """An instance of a library module, and the layer that it belongs to; `data`: not only its `valid` is used."""
+
+    layer: str
+    kind: str
+    parameters: Mapping[str, object]
+    data: bool
+
+
 @dataclass(slots=True, kw_only=True)
 class Netlist:
-    """The top module while it is built: lines, kernels, the number of copies of those built more than once, memories.
+    """The top module while it is built: lines, kernels, copies of those built more than once, memories, what is used.
+
+    `layer` is the one that is being built; `layer_of` gives it for kernels and memories.
 
     Every name is a fixed beginning and then the whole name of a layer, and no beginning continues another one, so that
     no layer's name can make two names equal. Instances begin with `u_`.
@@ -52,12 +65,22 @@ class Netlist:
     copies: dict[str, int] = field(default_factory=dict)
     memories: dict[str, str] = field(default_factory=dict)
     fifo_words: int = 0
+    layer: str = ""
+    uses: list[ModuleUse] = field(default_factory=list)
+    layer_of: dict[str, str] = field(default_factory=dict)
+
+    def begin(self, layer: str) -> None:
+        """Begin a layer: what is made from now on belongs to it."""
+        self.layer_of |= {name: self.layer for name in (*self.kernels, *self.memories) if name not in self.layer_of}
+        self.layer = layer
 
     def module(self, kind: str, name: str, parameters: dict[str, object], ports: dict[str, str]) -> None:
         """An instance; every module has `clk` and `rst`."""
         values = ", ".join(f".{key}({value})" for key, value in parameters.items())
         wires = ", ".join(f".{key}({value})" for key, value in {"clk": "clk", "rst": "rst", **ports}.items())
         self.lines.append(f"  {kind} #({values}) u_{name} ({wires});")
+        used = ports.get("out_data") != ""
+        self.uses.append(ModuleUse(layer=self.layer, kind=kind, parameters=parameters, data=used))
 
     def wire(self, name: str, bits: int) -> None:
         """A wire."""

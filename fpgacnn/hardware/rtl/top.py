@@ -61,10 +61,12 @@ def build(design: Design) -> BuiltTop:
     builder = _builder(design, netlist)
     streams: dict[str, Stream] = {}
     for layer in model.layers:
+        netlist.begin(layer.name)
         if isinstance(layer.operation, hw.Input):
             streams[layer.name] = inputs[layer.name]
         else:
             streams[layer.name] = builder.layer(layer, [streams[name] for name in layer.inputs])
+    netlist.begin("")
     for name, stream in streams.items():
         if schedule.interval(stream.times) != frame:
             raise RtlUnsupportedError(layer=name, why=f"it cannot keep up with {frame} clocks a frame")

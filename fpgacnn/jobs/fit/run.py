@@ -8,14 +8,16 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from fpgacnn.design import IoType, Target
-from fpgacnn.errors import TargetExistsError, UsageError, WriteError, printable
+from fpgacnn.design import BackendName, Design, IoType, Target
+from fpgacnn.errors import RtlUnsupportedError, TargetExistsError, UsageError, WriteError, printable
 from fpgacnn.frontends import is_model
 from fpgacnn.hardware.estimation import Estimate
 from fpgacnn.hardware.estimation.fifo_choice import FifoChoice
+from fpgacnn.hardware.estimation.rtl.estimate import estimate_rtl
 from fpgacnn.jobs.fit.costs import Costs
 from fpgacnn.jobs.fit.design_space import Parameter, Setting, parameters
-from fpgacnn.jobs.fit.search import FitLimits, Search, Trial, search, trial
+from fpgacnn.jobs.fit.rtl import rtl_parameters, search_rtl
+from fpgacnn.jobs.fit.search import FitLimits, Search, Trial, order, search, trial
 from fpgacnn.pipeline.request import Request
 from fpgacnn.pipeline.stages import plan_source
 from fpgacnn.records.display import Displayed
@@ -106,6 +108,8 @@ def fit(
     if not is_model(source) and is_foreign(source):
         raise UsageError(what=f"{source} was not written by fpgacnn: its layers cannot be planned again")
     design, notes = plan_source(source, request, overrides)
+    if design.target.backend is BackendName.RTL:
+        return _fit_rtl(source, design, limits, io, notes)
     by_io = {way: parameters(replace(design, target=replace(design.target, io=way)), da=da) for way in io}
     costs = Costs(design=design, choice=request.fifo or FifoChoice(), parameters=by_io[io[0]])
     found = search(by_io, design.target, io, limits, costs.exact, costs.bound)
@@ -114,6 +118,29 @@ def fit(
     front = tuple(best if one.target == best.target else one for one in found.front)
     adjustable = by_io[best.target.io]
     record = _record(source, replace(found, best=best, front=front), answer, adjustable, limits, notes)
+    return replace(record, folds=design.folds)
+
+
+def _fit_rtl(
+    source: Path, design: Design, limits: FitLimits, io: Sequence[IoType], notes: tuple[str, ...]
+) -> FitRecord:
+    """The best io type and reuse factors of an RTL design.
+
+    Raises UnknownPartError, RtlTargetError, RtlUnsupportedError.
+    """
+    designs = [replace(design, target=replace(design.target, io=way)) for way in io]
+    found, refused = list[Search](), dict[str, RtlUnsupportedError]()
+    for one in designs:
+        try:
+            found.append(search_rtl(one, rtl_parameters(one), limits))
+        except RtlUnsupportedError as error:
+            refused[one.target.io.value] = error
+    if not found:
+        raise next(iter(refused.values()))
+    best = min(found, key=lambda one: order(one.best, limits))
+    best = replace(best, refused={way: str(error) for way, error in refused.items()})
+    chosen = replace(design, target=best.best.target)
+    record = _record(source, best, estimate_rtl(chosen), rtl_parameters(chosen), limits, notes)
     return replace(record, folds=design.folds)
 
 

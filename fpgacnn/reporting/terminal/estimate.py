@@ -139,7 +139,7 @@ def _whole(answer: Estimate) -> FittingTable:
     return FittingTable(
         headings=(
             left("in all"),
-            right("csynth report", rank=1),
+            right(f"{answer.stage} report", rank=1),
             right("after synthesis"),
             right("part has"),
             right("used"),
