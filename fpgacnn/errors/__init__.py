@@ -55,6 +55,7 @@ from fpgacnn.errors.networks import (
 )
 from fpgacnn.errors.projects import (
     FileInTheWayError,
+    ModelGivenError,
     OutputExistsError,
     OutputStreamError,
     ProjectError,
@@ -169,6 +170,7 @@ __all__ = [
     "LoweringError",
     "MeasurementError",
     "MissingExtraError",
+    "ModelGivenError",
     "NoReferenceError",
     "NoReportsError",
     "NonFiniteInputError",

@@ -56,6 +56,19 @@ class FileInTheWayError(FpgacnnError):
     ways = (way("fpgacnn simulate model.h5 --input x.npy -o notes.txt", "the file exists", file="notes.txt"),)
 
 
+class ModelGivenError(FpgacnnError):
+    """A command that works on a project folder got the file of a model."""
+
+    code = "FC065"
+    message = "{file} is the file of a model, and this command needs the folder of a project"
+    cure = "fpgacnn convert {file} -o PROJECT   (writes the folder PROJECT)"
+    remedy = "convert the model first: fpgacnn convert MODEL -o PROJECT"
+    ways = (
+        way("fpgacnn verify model.h5", "the file of the model is given", file="model.h5"),
+        way("fpgacnn compare old_project model.keras", "one of two projects is a model", file="model.keras"),
+    )
+
+
 class ProjectError(FpgacnnError):
     """The folder is not a project of fpgacnn, or files of it were changed or are missing."""
 

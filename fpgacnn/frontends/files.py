@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from difflib import get_close_matches
 from enum import Enum, auto
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,6 +17,9 @@ HDF5_HEAD = b"\x89HDF\r\n\x1a\n"
 _PROTOCOL_BUFFER = b"\x08"
 """The version of the intermediate representation, the first field of every ONNX file."""
 
+
+MOST_NAMES, ALIKE = 1000, 0.8
+"""Names of a folder that are compared with a missing one, and how alike they must be."""
 
 PROGRAM = "saved_model.pb"
 """The file that every SavedModel folder has."""
@@ -47,7 +52,8 @@ def sniff(path: Path) -> tuple[FileKind, str]:
     except IrregularFileError as error:
         return FileKind.OTHER, error.strerror or "it is no file"
     except OSError as error:
-        raise FileMissingError(file=path, why=error.strerror or "cannot be read") from error
+        near = near_names(path) if isinstance(error, FileNotFoundError) else ""
+        raise FileMissingError(file=path, why=f"{error.strerror or 'cannot be read'}{near}") from error
     if head.startswith(HDF5_HEAD) or HDF5_HEAD in user_blocks:
         return FileKind.HDF5, "HDF5"
     if head.startswith(_ZIP):
@@ -67,6 +73,21 @@ def is_saved_model(path: Path) -> bool:
 def is_model(path: Path) -> bool:
     """Whether the path can be a network, and no project folder: a file, or a SavedModel."""
     return not path.is_dir() or is_saved_model(path)
+
+
+def is_model_file(path: Path) -> bool:
+    """Whether the path is a file of a format that only models have."""
+    return path.is_file() and sniff(path)[0] in {FileKind.HDF5, FileKind.ZIP, FileKind.ONNX}
+
+
+def near_names(path: Path) -> str:
+    """Files in the folder of a missing file that have nearly its name, as the end of a message; may be empty."""
+    try:
+        names = [one.name for one in islice(path.parent.iterdir(), MOST_NAMES)]
+    except OSError:
+        return ""
+    found = get_close_matches(path.name, names, n=3, cutoff=ALIKE)
+    return f"; near names: {', '.join(found)}" if found else ""
 
 
 def _read_at(file: BinaryIO, offset: int) -> bytes:

@@ -14,8 +14,8 @@ import numpy as np
 from fpgacnn.design import BackendName, Design, serialize, validate
 from fpgacnn.design.project import RECORD, HlsProject, files_digest
 from fpgacnn.design.rtl_project import RtlProject
-from fpgacnn.errors import FileMissingError, FpgacnnError, ProjectError, RtlTargetError, printable
-from fpgacnn.frontends.files import digest, is_model
+from fpgacnn.errors import FileMissingError, FpgacnnError, ModelGivenError, ProjectError, RtlTargetError, printable
+from fpgacnn.frontends.files import digest, is_model, is_model_file
 from fpgacnn.frontends.original import parts
 from fpgacnn.hardware.hls.backend import ports
 from fpgacnn.hardware.hls.lower import Lowered, lower
@@ -131,9 +131,11 @@ def _made(design: Design) -> tuple[Lowered | None, HlsProject | RtlProject]:
 def read_record(folder: Path) -> dict[str, Any]:
     """The JSON record of a project folder.
 
-    Raises ProjectError.
+    Raises ProjectError, ModelGivenError.
     """
     path = folder / RECORD
+    if is_model_file(folder):
+        raise ModelGivenError(file=folder)
     try:
         record = json.loads(read_regular_text(path, limit=MAX_RECORD_BYTES))
     except IrregularFileError as error:

@@ -10,6 +10,7 @@ from pathlib import Path
 from fpgacnn.design.project import RECORD
 from fpgacnn.errors import (
     FileMissingError,
+    ModelGivenError,
     NoReportsError,
     NothingToReportError,
     ReportBrokenError,
@@ -19,6 +20,7 @@ from fpgacnn.errors import (
     UnknownPartError,
     UnreadableProjectError,
 )
+from fpgacnn.frontends.files import is_model_file
 from fpgacnn.hardware.estimation import Estimate
 from fpgacnn.hardware.estimation.graph.from_folder import is_project
 from fpgacnn.hardware.synthesis import SynthesisReport
@@ -84,7 +86,7 @@ class ReportInput(Displayed):
 def open_inputs(paths: Sequence[Path]) -> tuple[ReportInput, ...]:
     """Open project folders of fpgacnn or hls4ml, folders with synthesis reports, and files with the output of `--json`.
 
-    Raises FileMissingError, NothingToReportError, RecordError, and the errors of reading synthesis reports.
+    Raises FileMissingError, ModelGivenError, NothingToReportError, RecordError, and the errors of reading reports.
     """
     entries = tuple(map(_open, paths))
     names = Counter(entry.name for entry in entries)
@@ -94,6 +96,8 @@ def open_inputs(paths: Sequence[Path]) -> tuple[ReportInput, ...]:
 
 
 def _open(path: Path) -> ReportInput:
+    if is_model_file(path):
+        raise ModelGivenError(file=path)
     if path.is_file():
         record = read_run(path)
         return ReportInput(name=path.stem, record=record, synthesis=record.synthesis)

@@ -362,7 +362,7 @@ def summary(
 
     `required` are the outputs that must be compared: without one of them, the report does not hold.
     """
-    compared = tuple(tally.layer for tally in tallies if tally.values)
+    compared = tuple(sorted(tally.layer for tally in tallies if tally.values))
     broken = [tally for tally in tallies if not tally.holds]
     differing = broken or [tally for tally in tallies if tally.first]
     worst = max(tallies, key=lambda tally: tally.largest, default=None)
