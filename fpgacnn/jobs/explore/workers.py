@@ -35,6 +35,9 @@ PAUSE_SECONDS = 0.5
 QUIET_WORKERS = {"distributed.worker.profile.enabled": False, "distributed.admin.system-monitor.gil.enabled": False}
 """Dask's own profiler stops a worker a hundred times a second, which nothing here reads."""
 
+NO_PAGES: Mapping[str, list[object]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
+"""The HTTP servers that Dask always starts have no pages."""
+
 MOST_DEATHS = 3
 """Dask gives a trial up when it has lost three workers; then it is sent again, but not more often than this."""
 
@@ -252,7 +255,9 @@ class OnDask:
             with contextlib.ExitStack() as stack:
                 if self.address is None:
                     folder = stack.enter_context(temporary_folder("fpgacnn-workers-"))
-                    stack.enter_context(dask.config.set({**QUIET_WORKERS, "temporary-directory": str(folder)}))
+                    stack.enter_context(
+                        dask.config.set({**QUIET_WORKERS, **NO_PAGES, "temporary-directory": str(folder)})
+                    )
                     self._cluster = stack.enter_context(
                         distributed.LocalCluster(
                             n_workers=self.workers,
@@ -261,7 +266,8 @@ class OnDask:
                             host="127.0.0.1",
                             protocol="tls://",
                             security=_own_security(distributed),
-                            dashboard_address=None,
+                            dashboard_address="127.0.0.1:0",
+                            worker_dashboard_address="127.0.0.1:0",
                             local_directory=str(folder),
                             memory_limit=0,
                             silence_logs=logging.CRITICAL,
