@@ -98,7 +98,7 @@ def explore(
             what="explore does not search with the strategy da: its adder graphs take too long for a trial"
         )
     if wanted.backend is BackendName.RTL:
-        raise RtlTargetError(why="there is no estimate of RTL yet", do="explore with --backend vitis or vivado")
+        raise RtlTargetError(why="explore searches designs for HLS", do="explore with --backend vitis or vivado")
     fixed = any(one for one in (strategy, reuse, reuse_of, strategy_of))
     searched = tuple(one for one in parse_searched(search) if not (one is Searched.SETTINGS and fixed))
     events = event_source(data)
