@@ -283,7 +283,7 @@ def test_reports_of_the_tools_are_listed_with_what_is_wrong_with_them() -> None:
 
 
 def test_costs_stand_side_by_side() -> None:
-    figures = {table.caption: table for table in compose.report([whole(), reported()]).overview[1].tables}
+    figures = {table.caption: table for table in compose.report([whole(), reported()]).overview[-1].tables}
     logic = {row[0].text: [cell.text for cell in row[1:]] for row in figures["Logic synthesis"].rows}
     assert logic["LUT"] == ["15,000, 28 %", "–"]
     csynth = {row[0].text: [(cell.text, cell.tone) for cell in row[1:]] for row in figures["C synthesis"].rows}
