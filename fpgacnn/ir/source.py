@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -22,6 +22,9 @@ from fpgacnn.ir.quantizers import (
 )
 
 Shape: TypeAlias = tuple[int, ...]
+
+_LEFT_OUT = {"left out": True}
+"""That of `fpgacnn.system.codec`, from which this package must not import."""
 
 # --- activations ---------------------------------------------------------------------------------------------------
 
@@ -289,7 +292,7 @@ class SourceLayer:
     operation: SourceOperation
     inputs: tuple[str, ...]
     shape: Shape
-    order: tuple[int, ...] | None = None
+    order: tuple[int, ...] | None = field(default=None, metadata=_LEFT_OUT)
 
     @property
     def parameters(self) -> int:

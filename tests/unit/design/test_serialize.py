@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,19 @@ def test_a_design_with_every_kind_of_value_is_read_back_byte_for_byte(tmp_path: 
         network.inputs,
         network.outputs,
     )
+
+
+def test_an_order_of_axes_is_written_only_where_a_layer_has_one(tmp_path: Path) -> None:
+    network = frontends.load(tiny_model(tmp_path / "tiny.h5"))
+    design = designed(network, Target())
+    document = serialize.dump(design, network)["fpgacnn/design.json"]
+    assert b'"order"' not in document
+    first, *others = network.layers
+    turned = replace(network, layers=(replace(first, order=tuple(reversed(range(len(first.shape))))), *others))
+    files = serialize.dump(design, turned)
+    assert b'"order":[' in files["fpgacnn/design.json"]
+    _, again = serialize.load(written(tmp_path / "project", files))
+    assert again.layers[0].order == turned.layers[0].order
 
 
 @pytest.mark.parametrize("seed", SEEDS)
