@@ -154,15 +154,12 @@ def test_what_rtl_has_not_is_refused_and_nothing_is_written(
     assert not (tmp_path / "p").exists()
 
 
-def test_commands_for_hls_refuse_an_rtl_project(tmp_path: Path) -> None:
+def test_c_simulation_refuses_an_rtl_project(tmp_path: Path) -> None:
     tiny_model(tmp_path / "m.h5")
     assert run(tmp_path, "convert", "m.h5", "--backend", "rtl", "--no-csim", "-o", "p", *INPUT).returncode == 0
     np.savez(tmp_path / "x.npz", input_0=np.zeros((2, 4, 4, 1)))
-    for command in (
-        ["simulate", "p", "--engine", "csim", "--input", "x.npz"],
-        ["estimate", "m.h5", "--backend", "rtl", "--input-type", "fixed<6,2>"],
-    ):
-        assert "--backend rtl" in failed(run(tmp_path, *command), 2, "FC171")
+    refused = run(tmp_path, "simulate", "p", "--engine", "csim", "--input", "x.npz")
+    assert "--backend rtl" in failed(refused, 2, "FC171")
 
 
 def test_a_missing_or_old_verilator_is_named_with_its_cure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
