@@ -10,8 +10,10 @@ from pathlib import Path
 OF_THE_MACHINE = (
     r"this machine (runs no kernels of|does not run) ",  # kinds of processors
     r"FPGACNN_EMULATE_ARM is not set",
-    r"FPGACNN_SYNTHESIS names no folder",
-    r"FPGACNN_WILD names no folder",
+    r"FPGACNN_(SYNTHESIS|WILD) names no",  # networks and reports of others
+    r"fuzzing led by coverage is not part of the tests that always run",
+    r"an exponential has no table so large",  # one of all combinations of parameters
+    r"this network cannot be built so",
     r"only root can give ",
     r"root may write everywhere",
     r"cannot mount ",
