@@ -22,7 +22,7 @@ LISTED = (
     r"pip \S+ cannot be downloaded",
     r"clang is not installed",  # 371 MB; a script that answers as clang does is in its place
 )
-"""What a machine is or lets us do, data of others, and combinations that do not exist. `make test` installs all else."""
+"""What a machine is or lets us do, data of others, combinations that do not exist. `make test` installs all else."""
 
 NOT_INSTALLED = Path(sys.prefix) / "not-installed"
 """A line for each program that the Makefile could not install on this machine."""
