@@ -7,3 +7,6 @@ from importlib.util import find_spec
 import pytest
 
 needs_da4ml = pytest.mark.skipif(find_spec("da4ml") is None, reason="da4ml is not installed: pip install 'fpgacnn[da]'")
+needs_optuna = pytest.mark.skipif(
+    find_spec("optuna") is None, reason="optuna is not installed: pip install 'fpgacnn[explore]'"
+)

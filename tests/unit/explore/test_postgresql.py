@@ -9,8 +9,11 @@ import pytest
 
 from fpgacnn.errors import StudyStorageError
 from fpgacnn.jobs.explore.storage import opened
+from tests.support.optional import needs_optuna
 from tests.support.postgresql import server
 from tests.support.studies import small_study
+
+pytestmark = needs_optuna
 
 
 @pytest.fixture(scope="module")

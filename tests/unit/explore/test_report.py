@@ -21,7 +21,10 @@ from fpgacnn.reporting.formats.html import html
 from fpgacnn.reporting.page.study import study_page
 from fpgacnn.reporting.study_charts import ChartPoint, CoordinateAxis, Scale, parallel, scale, scatter
 from fpgacnn.reporting.terminal.exploring import study_report
+from tests.support.optional import needs_optuna
 from tests.support.studies import small_study
+
+pytestmark = needs_optuna
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,10 @@ from fpgacnn.pipeline.request import Request
 from fpgacnn.pipeline.stages import Compilation, run_passes
 from fpgacnn.sim.source_reference import evaluate
 from tests.support.files import entry, quantized_bits, sequential_file, values
+from tests.support.optional import needs_optuna
 from tests.support.studies import small_request, small_study
+
+pytestmark = needs_optuna
 
 
 @pytest.fixture(scope="module")
