@@ -22,7 +22,7 @@ from fpgacnn.sim.emulator.native import build
 from fpgacnn.sim.emulator.native.build import CCompiler, library
 from fpgacnn.sim.emulator.native.codegen.lowering import lower_to_program
 from fpgacnn.sim.emulator.native.kernels.io import Given, InputReader
-from fpgacnn.sim.emulator.native.loader import Kernels, aligned
+from fpgacnn.sim.emulator.native.loader import Kernels, Work, aligned
 from fpgacnn.sim.emulator.native.machine import AVX512, machine_of
 from tests.laws.test_native import FAMILIES, compiler
 from tests.support.networks import Builder
@@ -259,7 +259,11 @@ def outputs(
         kernels = Kernels(program, path, made.machine.lanes)
     results = [np.empty((64, *design.model.layer(name).shape), np.int64) for name in program.ports]
     arrays = [np.ascontiguousarray(one.array) for one in codes]
-    assert kernels.run(arrays, results, 0, 64, aligned(program.memory_bytes), np.zeros(1, np.int64))
+    work, memory, counts = Work(arrays, results, 64, 64), aligned(program.memory_bytes), np.zeros(1, np.int64)
+    more = True
+    while more:
+        more, good = kernels.run(work, memory, counts)
+        assert good
     return source != text, dict(zip(program.ports, results, strict=True))
 
 
