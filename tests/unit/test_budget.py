@@ -28,7 +28,7 @@ from fpgacnn.passes.widths.ebops import costs, multiplications, total_ebops
 from fpgacnn.passes.widths.trainable import least_error, trainable_points
 from fpgacnn.passes.widths.widths import with_quantizers
 from fpgacnn.sim.source_reference import evaluate
-from tests.support.files import entry, sequential_file
+from tests.support.studies import small_model
 
 EVENTS = np.random.default_rng(3).integers(0, 64, size=(80, 6, 6, 1)) / 64
 INPUT_BITS = 6
@@ -38,21 +38,7 @@ BITS = 6
 @pytest.fixture
 def network(tmp_path: Path) -> SourceModel:
     """A float network whose first layer makes 12 times the multiplications of its last."""
-    random = np.random.default_rng(4)
-
-    def weights(*shape: int) -> dict[str, np.ndarray]:
-        return {
-            "kernel": random.normal(size=shape) / np.sqrt(np.prod(shape[:-1])),
-            "bias": random.normal(size=shape[-1:]) / 8,
-        }
-
-    layers = (
-        entry("Conv2D", "conv", filters=4, kernel_size=[3, 3], activation="relu", weights=weights(3, 3, 1, 4)),
-        entry("MaxPooling2D", "pool", pool_size=[2, 2]),
-        entry("Flatten", "flatten"),
-        entry("Dense", "last", units=3, weights=weights(16, 3)),
-    )
-    return frontends.load(sequential_file(tmp_path / "float.h5", *layers, shape=(6, 6, 1)))
+    return frontends.load(small_model(tmp_path))
 
 
 def closeness(network: SourceModel, quantized: SourceModel) -> float:
