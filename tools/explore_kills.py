@@ -134,6 +134,9 @@ def one_round(folder: Path, cluster: Cluster, chance: random.Random, trials: int
                 case _:
                     continue
             happened.append(what)
+        if command.poll() is None:
+            kill(command)
+            raise SystemExit(f"{name}: not finished after {ROUND_SECONDS:.0f} s: {happened}")
         assert command.stderr is not None
         said = command.stderr.read().decode()
         if command.returncode == 0:

@@ -22,7 +22,7 @@ search() { # search NAME COMMAND...
 search "random networks in the emulator" env FPGACNN_FUZZ="${FPGACNN_FUZZ:-100}" "$bin/pytest" -q -n 2 \
     tests/laws/test_native.py tests/laws/test_floats.py tests/laws/test_measurements.py
 search "random formats in C simulation" "$bin/pytest" -q tests/agree/test_random_formats.py
-for framework in keras2 keras3 qkeras onnx qonnx; do
+for framework in keras2 keras3 qkeras channels_first onnx qonnx; do
     search "random networks of $framework" "$bin/python" tools/random_networks.py --framework "$framework" \
         --count "$count" --seed "$first"
 done

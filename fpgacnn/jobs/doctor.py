@@ -131,7 +131,7 @@ def _clang() -> Finding:
     )
     try:
         found = find_clang()
-    except UsageError as error:
+    except FpgacnnError as error:
         return Finding(what="clang", found=False, needed=False, seen=str(error), cure=cure)
     seen = found.version if found else "not found"
     return Finding(what="clang", found=found is not None, needed=False, seen=seen, cure=cure)

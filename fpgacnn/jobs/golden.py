@@ -187,6 +187,8 @@ def verify_locked(lock: Lock, progress: Progress = silent) -> LockedRecord:
         with watch.stage(simulation.name, f"running {golden.events} events through {words}"):
             answers = simulation.run(codes)
             ran[simulation.name] = _simulated_divergence(lock, golden, opened, found, codes, answers, emulated)
+            if isinstance(simulation, RtlSimulation):
+                simulation.refuse_other_clocks()
     except (CompileFailedError, CSimCrashedError, RtlBuildError, RtlSimulationError) as error:
         if not found:
             raise

@@ -11,10 +11,6 @@ from fpgacnn.errors import (
     FileMissingError,
     NoReportsError,
     NothingLearnedError,
-    ReportBrokenError,
-    ReportForeignError,
-    ReportRefusedError,
-    ReportUnknownFormError,
     UnknownPartError,
     UnreadableProjectError,
 )
@@ -30,6 +26,7 @@ from fpgacnn.hardware.estimation.constants import shipped
 from fpgacnn.hardware.estimation.graph.from_folder import is_project, read_project
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph
 from fpgacnn.hardware.synthesis import SynthesisReport, read
+from fpgacnn.hardware.synthesis.read import UNREADABLE
 from fpgacnn.jobs.synth import firmware_digest, of_last_run, of_this_firmware
 from fpgacnn.records.display import Displayed
 from fpgacnn.records.record import plain
@@ -102,10 +99,7 @@ def _own_design(folder: Path) -> Iterator[OwnDesign | str]:
         report = read(folder)
         graph = read_project(folder, report.part, report.csynth.clock.target_ns if report.csynth else None)
         answer = estimate(graph, shipped())
-    except (NoReportsError, ReportBrokenError, ReportForeignError, ReportRefusedError, ReportUnknownFormError) as error:
-        yield f"{folder}: {error}"
-        return
-    except (UnreadableProjectError, UnknownPartError) as error:
+    except (NoReportsError, *UNREADABLE, UnreadableProjectError, UnknownPartError) as error:
         yield f"{folder}: {error}"
         return
     if report.csynth is None or report.network is None:

@@ -13,10 +13,7 @@ from fpgacnn.errors import (
     ModelGivenError,
     NoReportsError,
     NothingToReportError,
-    ReportBrokenError,
     ReportForeignError,
-    ReportRefusedError,
-    ReportUnknownFormError,
     UnknownPartError,
     UnreadableProjectError,
 )
@@ -25,6 +22,7 @@ from fpgacnn.hardware.estimation import Estimate
 from fpgacnn.hardware.estimation.graph.from_folder import is_project
 from fpgacnn.hardware.synthesis import SynthesisReport
 from fpgacnn.hardware.synthesis import read as read_reports
+from fpgacnn.hardware.synthesis.read import UNREADABLE
 from fpgacnn.records.display import Displayed
 from fpgacnn.records.estimates import TargetOverrides, of_foreign_project
 from fpgacnn.records.read_record import read_run
@@ -36,8 +34,8 @@ from fpgacnn.records.resources import ResourceReport, latest, resource_reports
 class ReportInput(Displayed):
     """A run with its name in reports, or a project that fpgacnn did not write.
 
-    For the latter there is no record, and `guess` is its estimate. `notes` say what could not be read; with `broken`,
-    these are reports of tools, so that it is not known whether their checks hold.
+    For the latter there is no record, and `guess` is its estimate. `notes` say what could not be read; with
+    `none_read`, these are the reports of tools in the folder.
     """
 
     name: str
@@ -45,12 +43,21 @@ class ReportInput(Displayed):
     synthesis: SynthesisReport | None = None
     guess: Estimate | None = None
     notes: tuple[str, ...] = ()
-    broken: bool = False
+    none_read: bool = False
+
+    @property
+    def broken(self) -> bool:
+        """Whether reports of a tool cannot be read, so that it is not known whether their checks hold.
+
+        A report of a tool that fpgacnn does not read says nothing of this design.
+        """
+        unread = self.synthesis.unread if self.synthesis else ()
+        return self.none_read or any(one.code != ReportForeignError.code for one in unread)
 
     @property
     def line(self) -> str:
         """The name, and whether every check holds."""
-        words = "reports cannot be read" if self.broken else "every check holds" if self.holds else "a check failed"
+        words = "a check failed" if self._failed else "reports cannot be read" if self.broken else "every check holds"
         return f"report of {self.name}: {words}"
 
     @property
@@ -66,15 +73,16 @@ class ReportInput(Displayed):
     @property
     def holds(self) -> bool:
         """Whether every check holds: comparisons, resources of the part, and checks of the tools."""
+        return not self._failed and not self.broken
+
+    @property
+    def _failed(self) -> bool:
         word = latest(self.costs)
-        fits = word is None or word.fits is True
-        stops = self.estimate is not None and self.estimate.stops
         return (
-            (self.record is None or self.record.holds)
-            and fits
-            and not stops
-            and not self.broken
-            and (self.synthesis is None or self.synthesis.holds)
+            (self.record is not None and not self.record.holds)
+            or (word is not None and word.fits is not True)
+            or (self.estimate is not None and self.estimate.stops)
+            or (self.synthesis is not None and not self.synthesis.holds)
         )
 
     @property
@@ -108,13 +116,13 @@ def _open(path: Path) -> ReportInput:
         record = read_run(record_file)
         try:
             return ReportInput(name=name, record=record, synthesis=_reports(path) or record.synthesis)
-        except (ReportBrokenError, ReportForeignError, ReportRefusedError, ReportUnknownFormError) as error:
+        except UNREADABLE as error:
             return ReportInput(
                 name=name,
                 record=record,
                 synthesis=record.synthesis,
                 notes=(f"reports in the folder: {error}",),
-                broken=True,
+                none_read=True,
             )
     synthesis = _reports(path)
     if is_project(path):

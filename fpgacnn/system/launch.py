@@ -70,7 +70,10 @@ def _watch(parent: int) -> None:
         elif _has_forked():
             os._exit(0)
         else:
-            _kill_group_after(ended)
+            try:
+                _kill_group_after(ended)
+            finally:
+                os._exit(_NOT_STARTED)  # what fails here must not start the program a second time
 
 
 def _has_forked() -> bool:

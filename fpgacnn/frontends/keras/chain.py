@@ -53,7 +53,7 @@ class LayerChain:
     def output(self, use: str, held: Held) -> str:
         """The name of a layer that holds an output of the network as the file does."""
         if held.is_as_in_file:
-            return held.layer
+            return self.renamed.get(held.layer, held.layer)
         held = replace(held, layer=self.renamed.get(held.layer, held.layer))
         known = self.arranged.get((held.layer, held.order))
         if known is not None:

@@ -207,7 +207,9 @@ def _read(graph: LayerGraph, path: Path, sha256: str, version: Json, weights: We
     ends = (*graph.inputs, *graph.outputs)
     if not refusals and not all(name in held for name in ends):
         raise GraphError(file=path, why="an input or output of the model is no layer")
-    outputs = tuple(chain.output(name, held[name]) if name in held else name for name in graph.outputs)
+    turned_first = sorted((name for name in graph.outputs if name in held), key=lambda name: held[name].is_as_in_file)
+    named = {name: chain.output(name, held[name]) for name in turned_first}  # those may rename layers of the others
+    outputs = tuple(named.get(name, name) for name in graph.outputs)
     return ReadResult(
         name=path.stem,
         digest=sha256,

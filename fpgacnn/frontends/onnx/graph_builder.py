@@ -82,11 +82,6 @@ class GraphBuilder:
         """What a layer does."""
         return self.layer(name).operation
 
-    def remove(self, name: str) -> None:
-        """Take back a layer that no other layer reads."""
-        self.layers.remove(self.layer(name))
-        self.names.discard(name)
-
     def forget(self, first: int) -> None:
         """Take back the layers from a number on: their operator is refused."""
         for layer in self.layers[first:]:

@@ -124,9 +124,10 @@ def _other_network(report: SynthesisReport, calls: Sequence[FirmwareCall]) -> It
 def _older(report: SynthesisReport) -> Iterator[str]:
     """Dates of one folder compare as text; the tools write the time of the same machine."""
     made = report.csynth.date if report.csynth else None
+    single = report.cosim, report.export, report.hierarchy
     later = [
         (one.origin.file, one.date)
-        for one in (report.cosim, report.export, *report.utilizations, *report.timings, report.hierarchy)
+        for one in (*single, *report.utilizations, *report.timings, *report.powers, *report.routes)
         if one
     ]
     for file, date in later:

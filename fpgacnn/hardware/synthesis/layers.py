@@ -110,7 +110,7 @@ def with_netlist(layers: Sequence[LayerReport], hierarchy: Hierarchy | None) -> 
         if inside is not None and one.depth > inside:
             continue
         inside = None
-        own = one.name.startswith("(") or one.module.startswith(START_FIFO)
+        own = one.name.startswith("(") or START_FIFO in one.module
         index = None if own else layer_index(one.module) or layer_index(one.name)
         if index is not None:
             found.setdefault(index, []).append(one.resources)

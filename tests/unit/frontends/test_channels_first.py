@@ -161,6 +161,20 @@ def test_two_outputs_of_one_layer_have_the_order_of_the_file(tmp_path: Path) -> 
     assert np.array_equal(relu, np.maximum(conv, 0))
 
 
+@pytest.mark.parametrize("ends", [["conv", "turned"], ["turned", "conv"]])
+def test_an_output_with_channels_last_beside_the_one_with_channels_first(tmp_path: Path, ends: list[str]) -> None:
+    layers = (
+        input_layer("x", *IMAGE),
+        entry("Conv2D", "conv", "x", filters=4, kernel_size=[1, 1], weights=linear(1, 1, 2, 4), **FIRST),
+        entry("Permute", "turned", "conv", dims=[2, 3, 1]),
+    )
+    model = frontends.load(functional_file(tmp_path / "m.h5", *layers, inputs=["x"], outputs=ends))
+    found = evaluate(model, [events(IMAGE)], quantized=True)
+    answers = dict(zip(ends, (found[name] for name in model.outputs), strict=True))
+    assert answers["conv"].shape == (3, 4, 4, 5)
+    assert np.array_equal(answers["turned"], answers["conv"].transpose(0, 2, 3, 1))
+
+
 def test_a_shape_in_an_error_says_that_its_channels_are_last(tmp_path: Path) -> None:
     layer = entry("Conv2D", "l", filters=4, kernel_size=[7, 7], weights=KERNEL, **FIRST)
     with pytest.raises(ShapeError, match=r"'l': a 7x7 window does not fit the input \(4, 5, 2\) \(channels last\)"):

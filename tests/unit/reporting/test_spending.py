@@ -32,7 +32,9 @@ def guessed(**amounts: float) -> ReportInput:
 
 
 def reported(**amounts: int) -> ReportInput:
-    return ReportInput(name="foreign", record=None, synthesis=synthesized(with_vivado=False, **amounts))
+    return ReportInput(
+        name="foreign", record=None, synthesis=replace(synthesized(with_vivado=False, **amounts), unread=())
+    )
 
 
 def section(entry: ReportInput, key: str) -> Section:
@@ -131,10 +133,12 @@ def test_a_missed_clock_and_a_failed_rtl_simulation_are_failed_checks_that_verdi
     assert speed(whole()).detail.endswith("RTL simulation (Verilog). But myproject misses its clock by 0.12 ns.")
     report = synthesized()
     assert report.cosim is not None
-    met = replace(report, timings=())
+    met = replace(report, timings=(), unread=())
     failed = replace(met, cosim=replace(report.cosim, status="Fail"))
     entries = [ReportInput(name="a", record=exact_record(), synthesis=one) for one in (met, failed)]
     assert [one.holds for one in entries] == [True, False]
+    unread = ReportInput(name="a", record=exact_record(), synthesis=replace(met, unread=report.unread))
+    assert (unread.holds, unread.line) == (False, "report of a: reports cannot be read")
     answers = [[(one.answer, one.tone) for one in verdicts(entry) if one.question == "In RTL?"] for entry in entries]
     assert answers == [[("Passes", Tone.GOOD)], [("Fails", Tone.BAD)]]
 

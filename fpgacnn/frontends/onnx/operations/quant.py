@@ -235,19 +235,18 @@ def dequantize_linear(call: OpArgs) -> Value:
 
 
 def coded_result(builder: GraphBuilder, view: TensorView) -> TensorView | None:
-    """The whole numbers of an output that nothing decodes: its quantizer with a step of 1, behind a scale.
+    """The whole numbers of an output that nothing decodes: its quantizer, then a scale, then one with a step of 1.
 
+    The scale comes behind the quantizer, because `x / s` and `x * (1 / s)` differ where a value lies between two steps.
     None where another layer than one quantizer of all channels makes the output.
     """
     coding, layer = view.coding, builder.layer(view.layer)
     function = layer.operation.function if isinstance(layer.operation, src.Activate) else None
     if coding is None or coding.scale.size != 1 or not isinstance(function, src.Uniform):
         return None
-    if view.exclusive:
-        builder.remove(layer.name)
     zero, channels = float(coding.zero.reshape(-1)[0]), view.layer_shape[-1]
     whole = src.Activate(function=replace(function, scale=np.ones(1)))
-    made = builder.emit(_line(channels, 1.0 / float(coding.scale.reshape(-1)[0]), 0.0), layer.inputs, layer.shape)
+    made = builder.emit(_line(channels, 1.0 / float(coding.scale.reshape(-1)[0]), 0.0), (layer.name,), layer.shape)
     made = builder.emit(whole, (made,), layer.shape)
     made = builder.emit(_line(channels, 1.0, zero), (made,), layer.shape) if zero else made
     return replace(view, layer=made, coding=None, exclusive=True)

@@ -22,12 +22,12 @@ LEAST_DEPTH = 2
 """With one place a write waits for every read, and a chain runs at half its speed."""
 
 SPREAD = 0.35
-"""Cycles of a layer in a scenario lie between 0.65 and 1.35 times the estimate's, and are whole numbers."""
+"""Cycles of a layer in the first scenarios lie between 0.65 and 1.35 times the estimate's, and are whole numbers."""
 
 SCENARIOS = 24
 
 WIDE_SPREAD, WIDE_SCENARIOS = 0.5, 12
-"""Further scenarios, whose cycles differ more: a few of them find what few of many narrow ones do."""
+"""Cycles in further scenarios lie between 0.5 and 1.5 times the estimate's, and find too small depths sooner."""
 
 SLOWER = 0.005
 """How much longer the interval of a drawn scenario may become, relatively."""

@@ -107,6 +107,8 @@ def used_values(model: HardwareGraph) -> dict[str, int]:
     for layer in reversed(model.layers):
         values = prod(layer.out_shape)
         readers = [_values_read(reader, found, values) for reader in readers_of.get(layer.name, ())]
+        if layer.name in model.outputs:
+            readers.append(values)
         found[layer.name] = min(values, max(readers, default=values))
     return found
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role, TemplateCall
 from fpgacnn.hardware.estimation.graph.wiring import used_values
-from fpgacnn.hardware.estimation.pipeline.layers import registers_results
+from fpgacnn.hardware.estimation.pipeline.layers import returns_a_cycle_later
 from fpgacnn.hardware.estimation.timing import LayerTiming, TimingBudget
 
 WEIGHTED = frozenset({Role.DENSE, Role.CONVOLUTION, Role.DEPTHWISE})
@@ -85,5 +85,5 @@ def _place(
             return begin.cycle, _Moment(begin.cycle, together)
         return begin.cycle + 1, _Moment(begin.cycle + 1, timing.tail_ns)
     start = begin.cycle + (begin.ns > 0)
-    last = layer.role in WEIGHTED and timing.latency > 1 and timing.ii == 1 and registers_results(model)
+    last = layer.role in WEIGHTED and timing.latency > 1 and timing.ii == 1 and returns_a_cycle_later(model)
     return start, _Moment(start + timing.latency + last, max(timing.tail_ns, 0.01))

@@ -213,6 +213,6 @@ def is_one_pipeline(model: HardwareGraph) -> bool:
     return model.io is IoType.PARALLEL and not model.dataflow
 
 
-def registers_results(model: HardwareGraph) -> bool:
-    """Vitis HLS registers what pipelined functions return, if an event starts in every cycle."""
+def returns_a_cycle_later(model: HardwareGraph) -> bool:
+    """In Vitis HLS, results that a pipelined function registers reach the next layer a cycle later."""
     return model.tool is BackendName.VITIS

@@ -11,7 +11,13 @@ from fpgacnn.hardware.synthesis.figures import Origin, Resources, Stage
 from fpgacnn.hardware.synthesis.placed import Hierarchy, NetlistInstance, PowerReport, RouteStatus
 from fpgacnn.hardware.synthesis.readers.cells import Cells, date_text
 from fpgacnn.hardware.synthesis.readers.text import ReportTable, drawn_lines, parse_table
-from fpgacnn.hardware.synthesis.readers.vivado import needed_field, stage_of, vivado_fields, vivado_version
+from fpgacnn.hardware.synthesis.readers.vivado import (
+    needed_field,
+    stage_of,
+    stage_of_report,
+    vivado_fields,
+    vivado_version,
+)
 
 HIERARCHY = "Utilization by Hierarchy"
 ROUTES = "Design Route Status"
@@ -102,9 +108,8 @@ def read_power(text: str, file: str) -> PowerReport:
     missing = next((name for name in (TOTAL, DYNAMIC, STATIC) if name not in rows), None)
     if missing:
         raise cells.broken(f"the row '{missing}' is missing")
-    state = fields.get("Design State", file).lower()
     return PowerReport(
-        origin=Origin(stage=Stage.SYNTH if "synth" in state else Stage.IMPL, file=file),
+        origin=Origin(stage=stage_of_report(fields, file), file=file),
         design=needed_field(fields, "Design", file),
         version=vivado_version(fields, file),
         date=date_text(fields.get("Date", "")),

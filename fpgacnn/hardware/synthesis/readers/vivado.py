@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from itertools import pairwise
+from pathlib import PurePosixPath
 
 from fpgacnn.errors import ReportBrokenError, ReportUnknownFormError
 from fpgacnn.hardware.synthesis.figures import Origin, Resources, Stage
@@ -60,6 +61,16 @@ def vivado_version(fields: Mapping[str, str], file: str) -> str:
     text = needed_field(fields, "Tool Version", file)
     found = _VERSION.match(text)
     return found[1] if found else text
+
+
+def stage_of_report(fields: Mapping[str, str], file: str) -> Stage:
+    """The stage of a report of one netlist: by the state in its head, else by the name of its file.
+
+    Older Vivado does not write the state; a name without a hint claims no placement. Raises ReportBrokenError.
+    """
+    name = PurePosixPath(file).name
+    state = fields.get("Design State") or (name if _PLACED.search(name) else "Synthesized")
+    return stage_of(state, Cells(file, "head"))
 
 
 def stage_of(state: str, cells: Cells) -> Stage:
@@ -198,10 +209,8 @@ def read_timing(text: str, file: str) -> TimingReport:
     slacks = {name: cells.real(row.get(name, "NA")) for name in ("WNS(ns)", "TNS(ns)", "WHS(ns)", "WPWS(ns)")}
     if not verdicts:
         raise cells.broken("the verdict on the constraints is missing; the report ends early")
-    # Older Vivado does not write the state; a name without a hint claims no placement.
-    state = fields.get("Design State") or (file if _PLACED.search(file) else "Synthesized")
     return TimingReport(
-        origin=Origin(stage=stage_of(state, Cells(file, "head")), file=file),
+        origin=Origin(stage=stage_of_report(fields, file), file=file),
         design=needed_field(fields, "Design", file),
         version=vivado_version(fields, file),
         date=date_text(fields.get("Date", "")),

@@ -50,7 +50,9 @@ def test_values_that_nobody_reads_are_not_compared(read: int) -> None:
     first = dense(np.full((8, 16), 4), name="first")
     rectifier = replace(elementwise(Role.COMPARE, (1, 1, 16), name="relu"), inputs=("first",), what="relu")
     last = replace(dense(kernel, name="last"), inputs=("relu",))
-    assert primitives(pipeline(first, rectifier, last))[1][Primitive.COMPARE] == read
+    design = pipeline(first, rectifier, last)
+    assert primitives(design)[1][Primitive.COMPARE] == read
+    assert primitives(replace(design, outputs=("relu", "last")))[1][Primitive.COMPARE] == 16
 
 
 @pytest.mark.parametrize("width", [6, 12])

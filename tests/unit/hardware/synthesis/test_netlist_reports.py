@@ -35,6 +35,7 @@ INSTANCES: list[tuple[str, str, Used]] = [
     (f"    grp_{DENSE}_fu_91", f"myproject_{DENSE}", (100, 100, 0, 0, 150, 0, 0, 2)),
     (f"    call_ret_{RELU}_fu_99", f"myproject_{RELU}", (64, 64, 0, 0, 48, 0, 0, 0)),
     ("    start_for_relu_config4_U0_U", "start_for_relu_config4_U0", (9, 9, 0, 0, 4, 0, 0, 0)),
+    ("    start_for_relu_config4_U1_U", "myproject_start_for_relu_config4_U1", (9, 9, 0, 0, 4, 0, 0, 0)),
 ]
 TOP = Module(
     instances=[
