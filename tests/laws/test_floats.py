@@ -5,9 +5,14 @@ Exact floats where they serve, int64 where they do not.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from fpgacnn.design import Design, IoType, Target
+from fpgacnn.ir import hardware as hw
+from fpgacnn.ir.fixed_point import Codes, parse_format
 from fpgacnn.sim.compare import compare
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.emulator.blas_engine import FloatEmulator
@@ -45,6 +50,21 @@ def test_casts_of_single_products_need_no_int64() -> None:
     FAMILIES["narrow accumulators"](build)
     slow = set(FloatEmulator(build.design(IoType.PARALLEL)).slow)
     assert slow & build.accumulators.keys() == set()
+
+
+def test_a_sum_saturates_where_one_range_for_all_channels_leaves_int64() -> None:
+    build = Builder(seed=1)
+    scale = Codes(array=np.array([2**40, 1]), format=parse_format("fixed<42,42>"))
+    zero = Codes(array=np.zeros(2, np.int64), format=parse_format("fixed<2,2>"))
+    uneven = build.add(hw.Affine(scale=scale, shift=zero), (2,), build.input((2,), "ufixed<1,1>"))
+    kernel = Codes(array=np.array([[1], [2**24]]), format=parse_format("fixed<26,26>"))
+    layer = build.add(hw.Dense(kernel=kernel, bias=replace(zero, array=zero.array[:1])), (1,), uneven)
+    build.accumulators[layer] = parse_format("fixed<41,41,RND,SAT>")
+    build.results[layer] = parse_format("fixed<50,50>")
+    build.end(layer)
+    design = build.design(IoType.PARALLEL)
+    codes = [Codes(array=np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), format=parse_format("ufixed<1,1>"))]
+    assert compare(FloatEmulator(design).run(codes), ReferenceEmulator(design).run(codes)).holds
 
 
 def test_nodes_that_need_int64_are_told() -> None:

@@ -31,6 +31,7 @@ FAMILIES: dict[str, Callable[[Builder], None]] = {
     "odd accumulators": networks.odd_accumulators,
     "narrow accumulators": networks.narrow_accumulators,
     "byte sums": networks.byte_sums,
+    "maxima of sums that wrap": networks.wraps_before_maxima,
     "casts": networks.casts,
     "elementwise": networks.elementwise,
     "step functions": networks.step_functions,
@@ -94,6 +95,7 @@ def test_kernels_of_every_processor_equal_the_reference(processor: str) -> None:
         "odd accumulators",
         "narrow accumulators",
         "byte sums",
+        "maxima of sums that wrap",
         "step functions",
         "softmaxes",
     ):

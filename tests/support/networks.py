@@ -292,6 +292,19 @@ def byte_sums(build: Builder) -> None:
             build.end(build.add(scale, (2, 2, 6), pool))
 
 
+def wraps_before_maxima(build: Builder) -> None:
+    """Sums of bytes that wrap in 32 bits, by the bias alone, before a maximum."""
+    source = build.input((4, 4, 4), "ufixed<8,8>")
+    kernel = Codes(array=np.full((1, 1, 4, 4), 3), format=parse_format("fixed<4,4>"))
+    bias = Codes(array=np.full(4, 2**31 - 100), format=parse_format("fixed<32,32>"))
+    layer = build.add(hw.Convolution(kernel=kernel, bias=bias, strides=(1, 1), pads=(0, 0, 0, 0)), (4, 4, 4), source)
+    pool = build.add(HALVED, (2, 2, 4), layer)
+    for name in (layer, pool):
+        build.results[name] = parse_format("fixed<32,32>")
+    build.accumulators[layer] = parse_format("fixed<32,32>")
+    build.end(pool)
+
+
 def casts(build: Builder) -> None:
     """Every rounding and overflow mode, as a cast and as a ReLU with a format."""
     for number, (rounding, overflow) in enumerate(MODES):

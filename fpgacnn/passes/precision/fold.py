@@ -18,13 +18,11 @@ from fpgacnn.ir import source as src
 from fpgacnn.ir.fixed_point import CodeArray, Format, Overflow, Rounding, requantize, rescale
 from fpgacnn.ir.hardware import HardwareModel
 from fpgacnn.ir.source import MergeKind
-from fpgacnn.passes.precision.narrowing.casts_first import casts_first
+from fpgacnn.passes.precision.narrowing.casts_first import CLAMPS, casts_first
 from fpgacnn.passes.precision.plan import Decision, LayerPrecision, PrecisionPlan
 
 FLOAT64_BITS = 53
 """`LayerPrecision.reach` is a float64: the ends of wider values are not known exactly."""
-
-_CLAMPS = frozenset({Overflow.SAT, Overflow.SAT_SYM})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +72,7 @@ def _rectified(codes: CodeArray, step: CastStep) -> CodeArray:
 
 def _clamps(ends: CodeArray, fraction: int, form: Format) -> bool:
     """Whether the cast to a format never decreases between two codes: it limits, or every code fits."""
-    if form.overflow in _CLAMPS:
+    if form.overflow in CLAMPS:
         return True
     left = form.fraction - fraction
     moved = (

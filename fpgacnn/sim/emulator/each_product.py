@@ -25,6 +25,9 @@ Integers: TypeAlias = NDArray[Any]
 BLOCK_VALUES = 1 << 16
 """Sums that are computed together, which stay in the cache."""
 
+LARGEST_PRODUCT = 1 << 61
+"""Products below are added to limits of an accumulator without leaving int64."""
+
 INTEGERS = (np.int16, np.int32, np.int64)
 
 
@@ -66,6 +69,8 @@ def casts_of(sums: Sums, given: Interval, kernel: CodeArray) -> Casts | None:
 def _leaving(sums: Sums, given: tuple[int, int], kernel: CodeArray) -> tuple[bool, ...]:
     """For each input number, whether a sum after its product can leave the accumulator, whatever the inputs are."""
     form, dropped = sums.accumulator, max(-sums.shift, 0)
+    if int(np.abs(kernel).max(initial=0)) * max(map(abs, given)) << max(sums.shift, 0) >= LARGEST_PRODUCT:
+        return (True,) * len(kernel)  # one range for all channels is too wide for int64; a limit is never wrong
     inputs = min(given[0], 0), max(given[1], 0)
     low, high = sums.start, sums.start
     found = []

@@ -1,1 +1,1 @@
-"""Fewer bits where nothing is promised to be exact: short scales, and scales inside the weights behind them."""
+"""Fewer bits: casts before moves, which change no result, and short scales where outputs are not exact anyway."""

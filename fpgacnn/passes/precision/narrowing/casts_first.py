@@ -24,7 +24,8 @@ from fpgacnn.passes.quantization.names import Namer
 LEAST_SAVING = 0.25
 """The least share of the bits of FIFOs that a scale in several processes saves: each process has logic of its own."""
 
-_LIMITS = frozenset({Overflow.SAT, Overflow.SAT_SYM})
+CLAMPS = frozenset({Overflow.SAT, Overflow.SAT_SYM})
+"""Overflow modes that keep larger values larger."""
 
 
 def casts_first(model: HardwareModel, plan: PrecisionPlan) -> tuple[HardwareModel, PrecisionPlan]:
@@ -104,6 +105,8 @@ class _Order:
         """
         if moved.name in self.model.outputs or len(self.model.consumers(moved.name)) > 1:
             return False
+        if len(set(moved.inputs)) < len(moved.inputs):  # a tensor beside itself
+            return False
         if not (_is_pointwise(layer.operation) and self._commutes(layer, moved)):
             return False
         scaled = isinstance(layer.operation, hw.Affine)
@@ -128,7 +131,7 @@ class _Order:
             case src.ZeroPad() | src.Permute() | src.Reshape():
                 return not scaled
             case hw.Pool(kind=PoolKind.MAX):
-                return not scaled and self._form(layer.name).overflow in _LIMITS
+                return not scaled and self._form(layer.name).overflow in CLAMPS
             case _:
                 return False
 

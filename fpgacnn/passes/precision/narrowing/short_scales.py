@@ -40,8 +40,8 @@ RESULT_BITS = 24
 SHIFT_GUARD_BITS = 4
 """Bits of the shift below half a step of the result."""
 
-LARGEST_SHIFT = 2.0**60
-"""Codes of a shift are below, so that sums with it have an int64."""
+LARGEST_SHIFT = 2.0**52
+"""Codes of a shift are below, so that float64 has them exactly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,10 +97,10 @@ def shortened(
         short = replace(line, scale=scale)
         return None if _width(scale) == _width(line.scale) else ShortScale(operation=short, fraction=None)
     last = min(whole, fraction + 1 + SHIFT_GUARD_BITS)
-    codes = np.ceil(np.ldexp(line.trained.shift + 2.0 ** -(fraction + 1), last))  # not below half: see bounds.narrowed
+    codes = np.ceil(np.ldexp(line.trained.shift, last))
     if np.abs(codes).max() >= LARGEST_SHIFT:
         return None
-    array = codes.astype(np.int64)
+    array = codes.astype(np.int64) + (1 << (last - fraction - 1))  # at least half a step more: see bounds.narrowed
     shift = Codes(array=array, format=smallest_format(int(array.min()), int(array.max()), last))
     return ShortScale(operation=replace(line, scale=scale, shift=shift), fraction=fraction)
 

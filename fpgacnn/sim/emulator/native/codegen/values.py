@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 Ends: TypeAlias = NDArray[np.object_]
 """Python integers, (1,) or (channels,), so that no bound overflows."""
 
-CHANNEL_PADDING = 32
-"""Kernels compute whole blocks of channels; the last block may extend beyond the real channels."""
+CHANNEL_PADDING = 64
+"""Kernels compute whole blocks of at most 56 channels; the last block may extend beyond the real channels."""
 
 MIN32, MAX32 = -(1 << 31), (1 << 31) - 1
 

@@ -150,7 +150,10 @@ def linear_step(
     blocks = ONE_BY_ONE if measured else _blocks(machine, arithmetic, operation, given, output, window, len(bases))
     rows = _rows(operation, given, arithmetic, blocks, machine)
     inner = _inner(code, arithmetic, blocks, sums, rows)
-    body = _body(code, arithmetic, blocks, (rows, bases, starts), (first, before_lines), last, output, window)
+    late = bool(window) and arithmetic.pairs and _may_add_late(sums) and not before_lines and first.text == "t"
+    body = _body(
+        code, arithmetic, blocks, (rows, bases, starts), (first, before_lines), last, output, window, late=late
+    )
     sizes = {
         "M": len(output.pixel_places()),
         "B": len(rows.words),
@@ -164,6 +167,12 @@ def linear_step(
     enum = f"enum {{ P = {blocks.positions}, NB = {blocks.channels}, N = {count} }};"
     text = f"{enum}\n{body.replace('@inner@', inner)}"
     return step(code, text, sizes, output=output, inputs=(given,), layers=fused.layers)
+
+
+def _may_add_late(sums: Sums) -> bool:
+    """Whether a maximum of sums without the bias is that of the sums: neither leaves its lane or the accumulator."""
+    without = sums.low - sums.start, sums.high - sums.start
+    return sums.fits and fits32(int(without[0].min()), int(without[1].max()))
 
 
 def _blocks(
@@ -278,7 +287,10 @@ def _body(
     last: Value,
     output: Storage,
     window: int,
+    *,
+    late: bool,
 ) -> str:
+    """The loops of a step; `late`: a channel's bias is added after the maximum of a window, for which it is the same."""
     rows, bases, starts = numbers
     word = "int64_t" if arithmetic.wide_weights else "uint32_t"
     start = _start(code, arithmetic, starts)
@@ -297,8 +309,6 @@ def _body(
     }
     total, sum_text = ("v" if arithmetic.halves else arithmetic.letter), _sum_text(arithmetic)
     first, lines = before
-    late = bool(window) and arithmetic.pairs and not lines and first.text == "t"
-    """The bias of a channel is added after the maximum, because it is the same for the whole window."""
     names["rows"] = _row_loops(code, arithmetic, rows, "v_zero()" if late else start)
     if not window:
         store = stored(last, output.kind)

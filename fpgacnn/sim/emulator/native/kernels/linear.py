@@ -26,18 +26,6 @@ LATENCY, NARROW_LATENCY = 10, 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Weights:
-    """Packed weights (blocks, rows, channels of a block), and the byte offset that each row reads at.
-
-    `wide` weights have 64 bits.
-    """
-
-    words: NDArray[np.int64]
-    offsets: NDArray[np.int64]
-    wide: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Blocks:
     """Positions and channels that are computed together, and for a window the number of rounds of its positions."""
 
