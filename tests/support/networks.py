@@ -293,10 +293,10 @@ def byte_sums(build: Builder) -> None:
 
 
 def wraps_before_maxima(build: Builder) -> None:
-    """Sums of bytes that wrap in 32 bits, by the bias alone, before a maximum."""
+    """Sums of bytes of which the bias makes about a half wrap in 32 bits, before a maximum."""
     source = build.input((4, 4, 4), "ufixed<8,8>")
     kernel = Codes(array=np.full((1, 1, 4, 4), 3), format=parse_format("fixed<4,4>"))
-    bias = Codes(array=np.full(4, 2**31 - 100), format=parse_format("fixed<32,32>"))
+    bias = Codes(array=np.full(4, 2**31 - 1530), format=parse_format("fixed<32,32>"))
     layer = build.add(hw.Convolution(kernel=kernel, bias=bias, strides=(1, 1), pads=(0, 0, 0, 0)), (4, 4, 4), source)
     pool = build.add(HALVED, (2, 2, 4), layer)
     for name in (layer, pool):
