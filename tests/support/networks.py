@@ -300,8 +300,7 @@ def wraps_before_maxima(build: Builder) -> None:
     layer = build.add(hw.Convolution(kernel=kernel, bias=bias, strides=(1, 1), pads=(0, 0, 0, 0)), (4, 4, 4), source)
     pool = build.add(HALVED, (2, 2, 4), layer)
     for name in (layer, pool):
-        build.results[name] = parse_format("fixed<32,32>")
-    build.accumulators[layer] = parse_format("fixed<32,32>")
+        build.results[name] = build.accumulators[name] = parse_format("fixed<32,32>")
     build.end(pool)
 
 
