@@ -9,6 +9,7 @@ from typing import ClassVar, TypeAlias
 
 from fpgacnn.errors import FormatTextError
 from fpgacnn.ir.fixed_point import Format, parse_format
+from fpgacnn.reporting.formatting import percent
 
 FARTHEST = 256
 LARGEST = 2.0**FARTHEST
@@ -201,7 +202,7 @@ def scatter(pairs: Sequence[tuple[float, float]], say: Callable[[float], str]) -
         for number, ((x, y), best) in enumerate(zip(places, front, strict=True), 1)
     )
     border = sorted({(one.x, one.y) for one in points if one.front})
-    return FrontChart(points=points, left=say(low), right=say(high), top=f"{100 * most:.3g} %", steps=tuple(border))
+    return FrontChart(points=points, left=say(low), right=say(high), top=percent(most), steps=tuple(border))
 
 
 def timeline(start: float, end: float, gaps: Sequence[tuple[float, float]], whole: float) -> Timeline | None:

@@ -25,7 +25,10 @@ class TradeOffPoint:
 
 
 def trade_off(entries: Sequence[ReportInput]) -> Section | None:
-    """Projects by latency and by the largest share of their part; nothing for fewer than two with both."""
+    """Projects by latency and by the largest share of their part; nothing for fewer than two with both.
+
+    A design that stops has no point: it gives no answers.
+    """
     points = [point for entry in entries if (point := _point(entry))]
     chart = charts.scatter([(one.latency_ns, one.share) for one in points], duration)
     if chart is None:
@@ -46,6 +49,8 @@ def trade_off(entries: Sequence[ReportInput]) -> Section | None:
 
 
 def _point(entry: ReportInput) -> TradeOffPoint | None:
+    if entry.estimate is not None and entry.estimate.stops:
+        return None
     cost, speed = latest(entry.costs), timed(entry.costs)
     if cost is None or speed is None or speed.latency_ns is None:
         return None

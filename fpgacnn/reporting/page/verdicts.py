@@ -141,7 +141,10 @@ def proof(record: RunRecord) -> Verdict:
     words += [f"{tied:,} differ where float32 rounds a tie, in {plural(excused, 'event')}"] if tied else []
     equal = ", ".join([*words, "the others equal"]) if words else "all equal"
     detail = f"{values:,} values of {plural(events, 'event')} in {plural(len(reports), 'comparison')}, {equal}."
-    if any(report.left == "rtl" for report in reports):
+    rtl = next((report for report in reports if report.left == "rtl"), None)
+    if rtl is not None:
+        if rtl.events < events:
+            detail = f"RTL simulation computed {plural(rtl.events, 'event')}. {detail}"
         detail = f"Every answer comes in the clock of its schedule. {detail}"
         return Verdict(question="Shown?", answer="In RTL simulation", detail=detail, tone=Tone.GOOD)
     if not any(report.left == "csim" for report in reports):

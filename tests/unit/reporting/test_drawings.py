@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from fpgacnn.ir.fixed_point import parse_format
 from fpgacnn.reporting.charts import Bar, bar, bit_axis, form_of, front_of, log_axis, scatter, spare_bits, strip
+from fpgacnn.reporting.formatting import percent
 from fpgacnn.reporting.graph_drawing import HEIGHT, LANE, MARGIN, MAX_LANES, graph_rows
 from tests.support.records import layer, layers
 
@@ -166,6 +167,12 @@ def test_points_lie_on_a_logarithmic_and_a_linear_axis_inside_the_chart() -> Non
     ]
     assert [one.front for one in found.points] == [True, True, False, True]
     assert found.steps == ((6.0, 6.0), (50.0, 50.0), (94.0, 94.0))
+
+
+def test_a_share_above_the_whole_part_is_written_as_in_the_table() -> None:
+    found = scatter([(1.0, 12.345), (2.0, 0.5)], str)
+    assert found is not None
+    assert found.top == percent(12.345) == "1234 %"
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from fpgacnn.errors import ReportExistsError, ReportFormatError, WriteError
+from fpgacnn.hardware.estimation.result import Simulated
 from fpgacnn.records.compare import compare
 from fpgacnn.records.record import RunRecord
 from fpgacnn.records.report_input import ReportInput
@@ -25,7 +26,7 @@ from fpgacnn.reporting.page.sections import sections
 from fpgacnn.reporting.page.verdicts import PROMISES, verdicts
 from fpgacnn.sim.compare import READING
 from tests.conftest import Golden
-from tests.support.records import broken, comparison, entry, estimated, exact_record, record
+from tests.support.records import broken, comparison, entry, estimated, exact_record, figure, record
 
 ONE = [entry()]
 TWO = [entry("before"), ReportInput(name="after", record=exact_record())]
@@ -256,6 +257,21 @@ def test_several_projects_have_a_chart_of_cost_against_speed() -> None:
     assert 'class="scatter"' in html(page)
     assert all(one.key != "trade-off" for one in compose.report(entries[:1]).overview)
     assert all(one.key != "trade-off" for one in compose.report([entries[0], entry()]).overview)
+
+
+def test_a_design_that_stops_has_no_point_in_the_chart() -> None:
+    """It gives no answers, so it is not on the front, though it is the smallest."""
+    small = estimated(lut=1000, dsp=1)
+    of = figure(10.0)
+    stuck = Simulated(
+        latency_cycles=of, latency_ns=of, ii_cycles=of, ii_ns=of, layers=(), streams=(), deadlock=("a", "b")
+    )
+    runs = {"stuck": replace(small, simulated=stuck), "one": estimated(lut=20_000), "two": estimated(lut=30_000)}
+    assert runs["stuck"].stops
+    entries = [ReportInput(name=name, record=record(estimate=one)) for name, one in runs.items()]
+    section = next(one for one in compose.report(entries).overview if one.key == "trade-off")
+    assert [row[0].text for row in section.tables[1].rows] == ["one", "two"]
+    assert all(one.key != "trade-off" for one in compose.report(entries[:2]).overview)
 
 
 def test_html_is_one_file_that_loads_nothing() -> None:

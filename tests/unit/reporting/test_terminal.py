@@ -166,6 +166,17 @@ def test_layers_whose_words_come_in_other_clocks_are_named_everywhere() -> None:
     assert where_first(comparison("rtl", "emulator")) == ""
 
 
+def test_the_proof_says_how_many_events_rtl_simulation_computed() -> None:
+    def detail(simulated: int) -> str:
+        reports = (comparison("emulator", "quantized", events=200), comparison("rtl", "emulator", events=simulated))
+        return proof(replace(record(), verification=reports)).detail
+
+    start = "Every answer comes in the clock of its schedule. "
+    assert detail(4).startswith(f"{start}RTL simulation computed 4 events. ")
+    assert detail(1).startswith(f"{start}RTL simulation computed 1 event. ")
+    assert "RTL simulation" not in detail(200)
+
+
 def test_the_verdict_in_a_table_has_the_words_of_the_report() -> None:
     """`outcome` decides the words; the table adds the bound, which it has no column for, and where a failure begins."""
     within = comparison("emulator", "quantized network", mismatches=3, max_abs_difference=0.01, allowed=0.25)
