@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fpgacnn.api.arguments import Progress, checked, path_of, planning_request, target
+from fpgacnn.api.names import COMPARED_EVENTS
 
 if TYPE_CHECKING:
     from fpgacnn.api.arguments import EventData, ModelOptions
@@ -89,7 +90,7 @@ def compare_hls4ml(
     input: EventData,  # noqa: A002  # the command line says --input
     *,
     output: str | Path | None = None,
-    events: int = 1000,
+    events: int = COMPARED_EVENTS,
     input_type: str | None = None,
     bits: str | None = None,
     calibrate: EventData | None = None,

@@ -30,7 +30,7 @@ def hls4ml_section(comparison: Hls4mlComparison) -> Section:
     return Section(
         key="hls4ml",
         title=f"{comparison.file}: hls4ml's default recipe and fpgacnn",
-        words=(f"Both for {target}; compared with {comparison.framework} on {events}.",),
+        words=(f"For {target}; compared with {comparison.framework} on {events}.",),
         tables=(
             Table(
                 caption="hls4ml’s default recipe and fpgacnn",

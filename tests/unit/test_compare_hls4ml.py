@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,24 +14,34 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from fpgacnn import frontends
+from fpgacnn.design import IoType, Target
 from fpgacnn.frontends.original import original
 from fpgacnn.jobs.compare_hls4ml.measure import (
     FAR,
-    ROUNDING,
     by_layer_of_keras,
     first_beyond,
+    largest,
     layer_distances,
     measures_of,
     output_distances,
     softmax,
 )
-from fpgacnn.jobs.compare_hls4ml.record import BitRange, Hls4mlComparison, LayerDistance, OutputDistance, SideRecord
+from fpgacnn.jobs.compare_hls4ml.record import (
+    ROUNDING,
+    BitRange,
+    Hls4mlComparison,
+    LayerDistance,
+    OutputDistance,
+    SideRecord,
+)
 from fpgacnn.reporting.formats.files import write_hls4ml_comparison
 from fpgacnn.reporting.terminal.tables import hls4ml_report
 from fpgacnn.sim.frameworks.job import Answers, Failure, write_failure
 from fpgacnn.sim.frameworks.kinds import KERAS2
 from fpgacnn.sim.frameworks.process import Asking
 from fpgacnn.sim.hls4ml_default.process import RunningRecipe, harmful_name
+from fpgacnn.sim.hls4ml_default.recipe import _compile
 from fpgacnn.sim.hls4ml_default.settings import (
     HLS4ML,
     NodeNames,
@@ -46,6 +57,7 @@ from fpgacnn.sim.hls4ml_default.settings import (
     write_results,
 )
 from fpgacnn.system.subprocesses import Background, Finished
+from tests.support import records as support
 from tests.support.command import run
 from tests.support.files import entry, linear, sequential_file, tiny_model
 
@@ -86,6 +98,20 @@ def test_distances_are_the_largest_differences_on_the_traced_events() -> None:
     assert first_beyond(found, ROUNDING) == found[0]
     assert first_beyond(found, FAR) == found[2]
     assert first_beyond(found[1:2], ROUNDING) is None
+
+
+def test_a_nan_in_both_hides_no_difference_and_equal_infinities_are_none() -> None:
+    nan, inf = np.nan, np.inf
+    assert largest(np.array([nan, 1.0]), np.array([nan, 4.0])) == 3.0
+    assert largest(np.array([inf, -inf, nan]), np.array([inf, -inf, nan])) == 0.0
+    assert largest(np.array([inf]), np.array([-inf])) == inf
+    assert largest(np.array([inf]), np.array([1.0])) == inf
+    assert largest(np.array([nan, 1.0]), np.array([1.0, 1.0])) == inf
+    assert largest(np.array([nan]), np.array([inf])) == inf
+
+
+def test_a_layer_that_keras_has_on_fewer_events_or_none_is_not_compared() -> None:
+    assert layer_distances({"a": filled(0.0)[:0], "b": filled(0.0)[:2]}, {"a": filled(0.0), "b": filled(0.0)}) == ()
 
 
 def test_float32_rounding_is_no_difference() -> None:
@@ -181,9 +207,33 @@ def test_words_of_a_failure_are_safe(tmp_path: Path) -> None:
 
 def test_the_first_error_of_the_compiler_is_the_reason(tmp_path: Path) -> None:
     write_phase(tmp_path, Phase.COMPILE)
-    write_failure(tmp_path, Failure(framework="Keras", doing="x", why="Exception: Failed to compile project"))
-    tail = "In file\nmyproject.cpp:3:1: error: 'softmax_config12' was not declared\nException: Failed to compile\n"
-    assert ended(tmp_path, Finished(status=1, tail=tail)).outcome().why.startswith("myproject.cpp:3:1: error: 'softmax")
+
+    class Graph:
+        def compile(self) -> None:
+            sys.stdout.write("In file\nfirmware/a.cpp:3:1: error: 'softmax_config12' was not declared\n")
+            sys.stdout.write("a.h:1:1: error: a later one\n" * 1000)
+            raise Exception("Failed to compile project")  # noqa: TRY002  # as hls4ml does
+
+    with pytest.raises(RuntimeError) as caught:
+        _compile(Graph())
+    write_failure(tmp_path, Failure(framework="Keras", doing="x", why=f"RuntimeError: {caught.value}"))
+    why = ended(tmp_path, Finished(status=1, tail="a library's error\nRuntimeError: x\n")).outcome().why
+    assert why == "RuntimeError: firmware/a.cpp:3:1: error: 'softmax_config12' was not declared"
+
+
+def test_a_failure_without_an_error_of_the_compiler_keeps_its_words() -> None:
+    class Graph:
+        def __init__(self, *, fails: bool) -> None:
+            self.fails = fails
+
+        def compile(self) -> None:
+            sys.stdout.write("Writing HLS project\n" if self.fails else "no error: done\n")
+            if self.fails:
+                raise OSError("cannot load the library")
+
+    with pytest.raises(OSError, match="cannot load the library"):
+        _compile(Graph(fails=True))
+    _compile(Graph(fails=False))
 
 
 @pytest.mark.parametrize("end", [None, Finished(status=-signal.SIGALRM, tail="")])
@@ -255,7 +305,7 @@ def test_without_tensorflow_there_is_one_line_and_exit_status_3(
     np.save(tmp_path / "x.npy", np.zeros((2, 4, 4, 1)))
     monkeypatch.setattr(Framework, "missing", "tensorflow")
     with pytest.raises(MissingExtraError, match="this needs tensorflow, which is not installed") as caught:
-        compare_hls4ml(Request(model=tiny_model(tmp_path / "m.h5"), events=tmp_path / "x.npy"))
+        compare_hls4ml(Request(model=tiny_model(tmp_path / "m.h5"), events=tmp_path / "x.npy"), most_events=2)
     assert caught.value.exit_status == 3
     assert "fpgacnn[train]" in caught.value.hint
 
@@ -313,6 +363,10 @@ def comparison(**theirs: object) -> Hls4mlComparison:
     )
 
 
+def output(value: float) -> OutputDistance:
+    return OutputDistance(output="softmax", largest=value, span=0.97, same=100)
+
+
 def lines(shown: Hls4mlComparison) -> list[str]:
     console = Console(width=80, record=True, highlight=False)
     with console.capture() as capture:
@@ -351,6 +405,23 @@ def test_a_recipe_that_fails_is_shown_with_its_words_on_one_screen() -> None:
     assert failed.holds
 
 
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"first": None, "outputs": ()}, "hls4ml 1.3.0 was not compared with Keras"),
+        ({"first": None}, "hls4ml 1.3.0 differs from Keras"),
+        ({"first": None, "outputs": (output(1e-6),)}, "hls4ml 1.3.0 equals Keras"),
+        ({"first": None, "outputs": (output(1e-6), output(1e-3))}, "hls4ml 1.3.0 differs from Keras"),
+        ({"first": None, "outputs": (output(np.inf),)}, "hls4ml 1.3.0 differs from Keras"),
+        ({}, "hls4ml 1.3.0 differs first in softmax"),
+        ({"phase": "trace its layers", "why": "it ended"}, "hls4ml 1.3.0 cannot trace its layers"),
+        ({"answers": False}, "hls4ml 1.3.0 gives no answers"),
+    ],
+)
+def test_only_what_was_compared_and_is_equal_equals_keras(changed: dict[str, object], words: str) -> None:
+    assert comparison(**changed).line == f"digits.h5: {words}; fpgacnn 0.1.0 equals Keras"
+
+
 @pytest.mark.parametrize("suffix", [".html", ".md", ".csv", ".json"])
 def test_a_comparison_is_a_file_that_a_later_one_replaces(tmp_path: Path, suffix: str) -> None:
     file = tmp_path / f"both{suffix}"
@@ -370,3 +441,53 @@ def test_what_a_process_wrote_for_other_events_is_no_answer() -> None:
     assert not _same_events(one.outputs, [np.zeros((2, 4))])
     assert not _same_events(one.outputs, [np.zeros((0, 2))])
     assert not _same_events(one.outputs, [])
+
+
+def test_results_of_keras_have_the_axes_of_the_layers_as_read(tmp_path: Path) -> None:
+    """Keras has the channels of a network with channels first in the first axis, fpgacnn in the last."""
+    from fpgacnn.jobs.compare_hls4ml.run import _named
+
+    one = frontends.load(tiny_model(tmp_path / "m.h5"), None)
+    inner, last = one.layers[1], one.outputs[0]
+    turned = replace(one, layers=tuple(replace(it, order=(2, 0, 1)) if it is inner else it for it in one.layers))
+    values = np.arange(2 * np.prod(inner.shape)).reshape(2, *inner.shape)
+    shown = {inner.name: values.transpose(0, 3, 1, 2), "other": np.zeros((2, 3))}
+    found = _named(turned, Answers(framework="x", outputs=(np.ones((2, 4)),), shown=shown))
+    assert np.array_equal(found[inner.name], values)
+    assert found["other"].shape == (2, 3)
+    assert np.array_equal(found[last], np.ones((2, 4)))
+    flat = _named(turned, Answers(framework="x", outputs=(np.ones((2, 4)),), shown={inner.name: values.reshape(2, -1)}))
+    assert flat[inner.name].shape == (2, values[0].size)
+
+
+def test_outputs_of_keras_must_have_the_shapes_of_the_network(tmp_path: Path) -> None:
+    """Its process ran an untrusted file."""
+    from fpgacnn.jobs.compare_hls4ml.run import _fits
+
+    network = frontends.load(tiny_model(tmp_path / "m.h5"), None)
+    good = np.zeros((3, *network.layer(network.outputs[0]).shape))
+
+    def fits(*outputs: np.ndarray, own: tuple[np.ndarray, ...] = ()) -> bool:
+        return _fits(Answers(framework="x", outputs=outputs, shown={}), network, 3, own)
+
+    assert fits(good)
+    assert fits(good, own=(good,))
+    assert not fits(good, own=(good[:2],))
+    assert not fits(good[:2])
+    assert not fits()
+    assert not fits(good, good)
+    assert not fits(np.zeros((3, good[0].size + 1)))
+
+
+def test_another_io_type_of_fpgacnn_is_a_note() -> None:
+    from fpgacnn.jobs.compare_hls4ml.run import _other_io
+
+    run_record = support.record()
+    same = Target(io=IoType(run_record.target.io))
+    other = Target(io=next(one for one in IoType if one is not same.io))
+    assert _other_io(run_record, same) == ()
+    assert _other_io(None, same) == ()
+    assert _other_io(run_record, other) == (
+        f"fpgacnn's project is io_{same.io.value}, which it chose as --io is not given",
+    )
+    assert "For xcu250-figd2104-2L-e at 5 ns, io_stream" in "\n".join(lines(comparison()))

@@ -14,9 +14,6 @@ from fpgacnn.jobs.compare_hls4ml.record import BitRange, LayerDistance, OutputDi
 from fpgacnn.records.quality import qualities
 from fpgacnn.sim.hls4ml_default.settings import NodeNames
 
-ROUNDING = 1e-5
-"""A difference below this part of a layer's largest value is float32's own rounding."""
-
 FAR = 0.1
 """A difference above this part of a layer's span is more than a rounding."""
 
@@ -56,7 +53,7 @@ def layer_distances(wanted: Mapping[str, NDArray[Any]], found: Mapping[str, NDAr
     """The distance of every layer that both have, in the order of `wanted`, on the events that `found` has."""
     distances = []
     for name, values in wanted.items():
-        if name not in found or not len(found[name]) or found[name][0].size != values[0].size:
+        if name not in found or not _same_values(values, found[name]):
             continue
         ours = np.asarray(found[name], np.float64).reshape(len(found[name]), -1)
         keras = np.asarray(values, np.float64)[: len(ours)].reshape(ours.shape)
@@ -64,12 +61,17 @@ def layer_distances(wanted: Mapping[str, NDArray[Any]], found: Mapping[str, NDAr
     return tuple(distances)
 
 
+def _same_values(keras: NDArray[Any], found: NDArray[Any]) -> bool:
+    """Whether both have as many values of each event, and Keras has every event that `found` has."""
+    return 0 < len(found) <= len(keras) and keras[0].size == found[0].size
+
+
 def largest(ours: FloatArray, keras: FloatArray) -> float:
-    """The largest difference; infinite where only one is a number."""
-    difference = np.abs(ours - keras)
-    return float(
-        np.where(np.isnan(difference) & ~(np.isnan(ours) & np.isnan(keras)), np.inf, difference).max(initial=0.0)
-    )
+    """The largest difference: 0 where both are NaN or the same infinity, infinite where only one is a number."""
+    same = (ours == keras) | (np.isnan(ours) & np.isnan(keras))
+    with np.errstate(invalid="ignore"):  # an infinity minus itself
+        difference = np.where(same, 0.0, np.abs(ours - keras))
+    return float(np.where(np.isnan(difference), np.inf, difference).max(initial=0.0))
 
 
 def span(values: FloatArray) -> float:
@@ -90,7 +92,7 @@ def output_distances(
 ) -> tuple[OutputDistance, ...]:
     """The distance of every output (events, ...); several values of an event are scores of classes."""
     distances = []
-    for name, keras, ours in zip(names, wanted, found, strict=False):
+    for name, keras, ours in zip(names, wanted, found, strict=True):
         one = np.asarray(ours, np.float64).reshape(len(ours), -1)
         other = np.asarray(keras, np.float64).reshape(one.shape)
         classes = keras.ndim == 2 and other.shape[1] > 1

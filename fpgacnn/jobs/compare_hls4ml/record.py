@@ -10,6 +10,9 @@ from fpgacnn.hardware.estimation import Estimate
 from fpgacnn.records.display import Displayed
 from fpgacnn.records.record import SCHEMA, plain
 
+ROUNDING = 1e-5
+"""A difference below this part of a layer's span is float32's own rounding."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerDistance:
@@ -107,6 +110,14 @@ class Hls4mlComparison(Displayed):
 
 
 def _words(side: SideRecord) -> str:
+    if side.why:
+        return f"{side.tool} cannot {side.phase}"
     if not side.answers:
         return f"{side.tool} cannot {side.phase}" if side.phase else f"{side.tool} gives no answers"
-    return f"{side.tool} differs first in {side.first.layer}" if side.first else f"{side.tool} equals Keras"
+    if side.first:
+        return f"{side.tool} differs first in {side.first.layer}"
+    if not side.outputs:
+        return f"{side.tool} was not compared with Keras"
+    if any(one.largest > ROUNDING * max(one.span, 1e-30) for one in side.outputs):
+        return f"{side.tool} differs from Keras"
+    return f"{side.tool} equals Keras"

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from importlib.util import find_spec
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,6 @@ from fpgacnn.hardware.estimation.graph.from_folder import read_project
 from fpgacnn.ir.source import Activate, FloatArray, Softmax, SourceModel
 from fpgacnn.jobs.compare_hls4ml.measure import (
     FAR,
-    ROUNDING,
     by_layer_of_keras,
     first_beyond,
     layer_distances,
@@ -44,8 +44,9 @@ from fpgacnn.jobs.compare_hls4ml.measure import (
     softmax,
     sums_and_results,
 )
-from fpgacnn.jobs.compare_hls4ml.record import Hls4mlComparison, SideRecord
+from fpgacnn.jobs.compare_hls4ml.record import ROUNDING, Hls4mlComparison, SideRecord
 from fpgacnn.passes.quantization.quantize import leading_quantizer
+from fpgacnn.pipeline.checking.reference_check import in_layer
 from fpgacnn.pipeline.checking.scoring import has_labels
 from fpgacnn.pipeline.inputs import Events, read_events, to_codes
 from fpgacnn.pipeline.open_project import open_project
@@ -67,7 +68,6 @@ from fpgacnn.sim.hls4ml_default.settings import TRACED_EVENTS, Phase, RecipeSett
 from fpgacnn.system.atomic_dir import temporary_folder
 from fpgacnn.system.progress import Progress, silent
 
-MOST_EVENTS = 1000
 LEFT_OUT = "fpgacnn leaves the final softmax to the host, so its answers got one in float64 before they were compared"
 
 
@@ -83,9 +83,7 @@ class _Own:
     left_out: bool = False
 
 
-def compare_hls4ml(
-    request: Request, *, most_events: int = MOST_EVENTS, progress: Progress = silent
-) -> Hls4mlComparison:
+def compare_hls4ml(request: Request, *, most_events: int, progress: Progress = silent) -> Hls4mlComparison:
     """Both tools on the first events of the request, for its target.
 
     Raises RecipeRefusedError for a file that Keras and hls4ml must not get, MissingExtraError, ForeignToolError and
@@ -127,6 +125,10 @@ def compare_hls4ml(
             outcome = running.outcome()
         labels = events.labels if has_labels(network, events) else None
         keras = outcome.keras
+        if keras is not None and not _fits(keras, network, events.count, own.outputs):
+            raise ForeignToolError(
+                tool=keras.framework, why="its outputs have other shapes than those of the network as read"
+            )
         return Hls4mlComparison(
             version=version("fpgacnn"),
             file=request.model.name,
@@ -140,7 +142,12 @@ def compare_hls4ml(
             measures=measures_of(keras.outputs[0], labels) if keras else {},
             hls4ml=_their_side(outcome, network, labels, target),
             fpgacnn=_own_side(own, network, keras, labels),
-            notes=(*notes, *((LEFT_OUT,) if own.left_out else ()), *_fewer(given, events)),
+            notes=(
+                *notes,
+                *_other_io(own.record, target),
+                *((LEFT_OUT,) if own.left_out else ()),
+                *_fewer(given, events),
+            ),
         )
 
 
@@ -203,6 +210,13 @@ def _settings(target: Target) -> RecipeSettings:
         part=target.part,
         clock_ns=target.clock_ns,
     )
+
+
+def _other_io(record: RunRecord | None, target: Target) -> tuple[str, ...]:
+    """A note where fpgacnn chose another io type than hls4ml got, as `--io` was not given."""
+    if record is None or record.target.io == target.io.value:
+        return ()
+    return (f"fpgacnn's project is io_{record.target.io}, which it chose as --io is not given",)
 
 
 def _fewer(given: Events, taken: Events) -> tuple[str, ...]:
@@ -285,10 +299,20 @@ def _own_side(own: _Own, network: SourceModel, keras: Answers | None, labels: ND
 
 
 def _named(network: SourceModel, keras: Answers | None) -> Mapping[str, NDArray[Any]]:
-    """Keras' results by layer; an output that Keras shows under no name has that of the network."""
+    """Keras' results by layer, each in the layer's order of axes.
+
+    An output that Keras shows under no name has that of the network.
+    """
     if keras is None:
         return {}
-    return {**keras.shown, **dict(zip(network.outputs, keras.outputs, strict=False))}
+    orders = {layer.name: layer.order for layer in network.layers}
+    shown = {name: _turned(values, orders.get(name)) for name, values in keras.shown.items()}
+    return {**shown, **dict(zip(network.outputs, keras.outputs, strict=True))}
+
+
+def _turned(values: NDArray[Any], order: Sequence[int] | None) -> NDArray[Any]:
+    """Keras' values (events, ...) with the axes of the layer as read, whose channels are last."""
+    return in_layer(values, order) if order is not None and values.ndim == len(order) + 1 else values
 
 
 def _their_side(
@@ -328,6 +352,22 @@ def _with_hardware(side: SideRecord, project: Path, target: Target) -> SideRecor
     except FpgacnnError as error:
         return replace(side, notes=(f"no estimate of hls4ml's project: {error}",))
     return replace(side, sums=sums, results=results, fifo_bits=estimate.totals.fifo_bits, estimate=estimate)
+
+
+def _fits(keras: Answers, network: SourceModel, events: int, own: Sequence[FloatArray]) -> bool:
+    """Whether Keras has every output of the network on all events; what its process wrote is not trusted.
+
+    `own` are the outputs of fpgacnn, empty if it refuses the network.
+    """
+    shapes = [network.layer(name).shape for name in network.outputs]
+    return (
+        len(keras.outputs) == len(shapes)
+        and all(
+            one.shape[:1] == (events,) and one.size == events * prod(shape)
+            for one, shape in zip(keras.outputs, shapes, strict=True)
+        )
+        and (not own or _same_events(keras.outputs, own))
+    )
 
 
 def _same_events(keras: Sequence[NDArray[Any]], found: Sequence[NDArray[Any]]) -> bool:

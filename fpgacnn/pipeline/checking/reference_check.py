@@ -102,9 +102,9 @@ class Opinion:
                 continue
             if view is not None and tensor.size == len(tensor) * view.size:
                 turned = tensor.reshape(len(tensor), *(view.layer_shape[axis] for axis in view.order))
-                tensor = _in_layer(turned, view.order)
+                tensor = in_layer(turned, view.order)
             elif layer.order is not None and tensor.ndim == len(layer.order) + 1:
-                tensor = _in_layer(tensor, layer.order)
+                tensor = in_layer(tensor, layer.order)
             found[layer.name] = tensor
         return {**found, **dict(zip(self.network.outputs, answers.outputs, strict=False))}
 
@@ -126,7 +126,7 @@ class Opinion:
             )
 
 
-def _in_layer(tensor: FloatArray, order: Sequence[int]) -> FloatArray:
+def in_layer(tensor: FloatArray, order: Sequence[int]) -> FloatArray:
     """A framework's result (events, ...shape in the file) with the axes of the layer, whose `order` it has."""
     return tensor.transpose(0, *(axis + 1 for axis in np.argsort(order)))
 

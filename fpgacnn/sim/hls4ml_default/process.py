@@ -68,18 +68,16 @@ class RunningRecipe:
         project = folder / PROJECT
         return RecipeOutcome(
             phase=phase,
-            why="" if phase is Phase.DONE else printable(self._why(finished, phase)),
+            why="" if phase is Phase.DONE else printable(self._why(finished)),
             keras=read_results(folder, KERAS),
             hls4ml=read_results(folder, HLS4ML),
             graph=read_graph(folder),
             project=project if (project / "firmware").is_dir() and not project.is_symlink() else None,
         )
 
-    def _why(self, finished: Finished | None, phase: Phase) -> str:
+    def _why(self, finished: Finished | None) -> str:
         if finished is None or finished.status == -signal.SIGALRM:
             return f"it did not finish within {self.asking.seconds:g} s and was ended"
-        if phase is Phase.COMPILE and finished.status >= 0:
-            return finished.last_line  # g++ writes more than hls4ml's exception says
         found = read_back(self.asking.folder)
         if isinstance(found, Failure):
             return found.why

@@ -12,8 +12,10 @@ was released for Keras 2 and NumPy 1; both are supplied here.
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -56,7 +58,7 @@ def run_recipe(folder: Path, job: ReferenceJob, settings: RecipeSettings, events
     given = _in_order(list(graph.inputs), job, events)
     write_phase(folder, Phase.COMPILE)
     graph.config.trace_output = True  # as `trace` sets it; the C++ then prints every layer in C simulation
-    graph.compile()
+    _compile(graph)
     graph.compile = lambda: None  # `trace` would compile the same C++ again
     write_phase(folder, Phase.RUN)
     count, tool = len(given[0]), f"hls4ml {hls4ml.__version__}"
@@ -100,6 +102,23 @@ def _converted(hls4ml: Any, model: KerasModel, folder: Path, settings: RecipeSet
         clock_period=settings.clock_ns,
         io_type=settings.io_type,
     )
+
+
+def _compile(graph: Any) -> None:
+    """Compile hls4ml's C++.
+
+    hls4ml prints what g++ says if it fails, often more than the parent keeps of it, and raises only that it failed.
+    Raises RuntimeError with g++'s first error, else what hls4ml raises.
+    """
+    printed, done = io.StringIO(), False
+    try:
+        with redirect_stdout(printed):
+            graph.compile()
+        done = True
+    finally:
+        first = next((line.strip() for line in printed.getvalue().splitlines() if "error:" in line), "")
+        if first and not done:
+            raise RuntimeError(first)
 
 
 def _parents(model: KerasModel) -> dict[str, tuple[str, ...]]:

@@ -7,10 +7,8 @@ from typing import Annotated
 
 import typer
 
-from fpgacnn.api.names import BackendName
+from fpgacnn.api.names import COMPARED_EVENTS, BackendName
 from fpgacnn.cli import options
-
-EVENTS = 1000
 
 
 def compare_hls4ml(
@@ -23,7 +21,7 @@ def compare_hls4ml(
     events: Annotated[
         int,
         typer.Option("--events", min=1, help="Most events that both tools run; fewer of large networks.", metavar="N"),
-    ] = EVENTS,
+    ] = COMPARED_EVENTS,
     input_type: options.InputType = None,
     bits: options.Bits = None,
     calibrate: options.Calibrate = None,
