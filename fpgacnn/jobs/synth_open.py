@@ -13,6 +13,7 @@ from fpgacnn.errors import UsageError
 from fpgacnn.hardware.devices import completed, find_device
 from fpgacnn.hardware.devices.ecp5 import ecp5_of
 from fpgacnn.hardware.synthesis.open_tools import nextpnr, yosys
+from fpgacnn.hardware.synthesis.open_tools.constraints import PINS, digest_of, read_constraints
 from fpgacnn.hardware.synthesis.open_tools.documents import NetlistDocument, RoutedDocument, existing
 from fpgacnn.hardware.synthesis.open_tools.sources import has_rtl, read_sources
 from fpgacnn.hardware.synthesis.open_tools.yosys import OpenRun
@@ -97,16 +98,26 @@ def run_open(
     same = [one is not None and (one.sources, one.part, one.dsp) == wanted and not again for one in (netlist, routed)]
     if tool is OpenTool.YOSYS and same[0]:
         return (f"the netlist of this RTL exists and is read; --again runs {tool}",)
-    if tool is OpenTool.NEXTPNR and all(same) and routed is not None and routed.clock_ns == clock_ns:
-        return (f"the routed design of this RTL exists and is read; --again runs {tool}",)
+    if tool is OpenTool.NEXTPNR and all(same) and routed is not None and _still_routed(folder, routed, clock_ns):
+        return (f"the routed design of this RTL exists and is read; --again runs {tool}", *_notes(routed))
     tell(f"{tool} for {part} in {folder}")
     made = yosys.map_design(run, tell)
     if tool is OpenTool.NEXTPNR:
-        document = nextpnr.route(run, made, clock_ns, tell)
-        if document.out_of_context:
-            return ("the package has too few pins for all ports: routed out of context, without a bitstream",)
-        if not document.located:
-            return (
-                f"{nextpnr.PINS} places no port: nextpnr has chosen the pins, so the bitstream serves no board yet",
-            )
+        return _notes(nextpnr.route(run, made, clock_ns, tell))
+    return ()
+
+
+def _still_routed(folder: Path, routed: RoutedDocument, clock_ns: float) -> bool:
+    """Whether a routed design is for this clock and these constraints, and its bitstream is still in the project."""
+    if (routed.clock_ns, routed.constraints) != (clock_ns, digest_of(read_constraints(folder))):
+        return False
+    return routed.bitstream is None or (folder / nextpnr.BITSTREAM).is_file()
+
+
+def _notes(routed: RoutedDocument) -> tuple[str, ...]:
+    """What a user must know before the bitstream is loaded."""
+    if routed.out_of_context:
+        return ("the package has too few pins for all ports: routed out of context, without a bitstream",)
+    if routed.unplaced:
+        return (f"{routed.unplaced} of {routed.port_bits} port bits have no pin in {PINS}: nextpnr has chosen them",)
     return ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -144,7 +145,19 @@ def test_a_network_becomes_a_bitstream_of_an_ecp5(tmp_path: Path) -> None:
     assert timing.paths[0].delay_ns == pytest.approx(timing.reached_ns, abs=0.5)
     assert (tmp_path / "p" / "open_prj" / "myproject.bit").read_bytes()[:2] == b"\xff\x00"
     again = fpgacnn.synth(tmp_path / "p")
-    assert again.notes[0] == "the routed design of this RTL exists and is read; --again runs nextpnr"
+    exists = "the routed design of this RTL exists and is read; --again runs nextpnr"
+    assert again.notes[0] == exists
+    no_pin = re.fullmatch(r"(\d+) of (\d+) port bits have no pin in ecp5/myproject\.lpf: .*", again.notes[1])
+    assert no_pin is not None
+    assert no_pin[1] == no_pin[2]
+    (tmp_path / "p" / "open_prj" / "myproject.bit").unlink()
+    assert exists not in fpgacnn.synth(tmp_path / "p").notes
+    with (tmp_path / "p" / "ecp5" / "myproject.lpf").open("a") as file:
+        file.write('LOCATE COMP "aclk" SITE "P3";\n')
+    placed = fpgacnn.synth(tmp_path / "p", clock_ns=20.0)
+    assert placed.notes[0].startswith(f"{int(no_pin[1]) - 1} of {no_pin[2]} port bits")
+    assert placed.timings[0].clock_periods_ns == {"aclk": 20.0}
+    assert "at 50.00 MHz" in (tmp_path / "p" / "open_prj" / "nextpnr.log").read_text()
     with (tmp_path / "p" / "rtl" / "myproject.sv").open("a") as file:
         file.write("// edited\n")
     stale = fpgacnn.synth(tmp_path / "p", read_only=True)

@@ -19,7 +19,7 @@ from fpgacnn.system.files.regular import read_regular_text
 FOLDER = "open_prj"
 """Folder of the open tools in a project."""
 
-NETLIST_FORMAT, ROUTED_FORMAT = "fpgacnn netlist 1", "fpgacnn routed design 1"
+NETLIST_FORMAT, ROUTED_FORMAT = "fpgacnn netlist 1", "fpgacnn routed design 2"
 MAX_DOCUMENT_BYTES = 16 << 20
 CODEC = Codec(max_integer=1 << 40, max_float=1e9)
 T = TypeVar("T")
@@ -56,7 +56,8 @@ class RoutedDocument:
     """A design that nextpnr placed and routed.
 
     `reached_ns` is the shortest clock period; None where no register feeds another one. `out_of_context`: without pins,
-    because the package has too few. `located`: the constraints place ports. `bitstream` is its file in the project.
+    because the package has too few. `constraints` is the SHA-256 of the file with the pins, and `unplaced` counts the
+    bits of ports, `port_bits` in all, that it gives no pin. `bitstream` is its file in the project.
     """
 
     format: str
@@ -69,7 +70,9 @@ class RoutedDocument:
     clock_ns: float
     reached_ns: float | None
     out_of_context: bool
-    located: bool
+    constraints: str
+    port_bits: int
+    unplaced: int
     bitstream: str | None
     sites: Mapping[str, Used]
     paths: tuple[TimingPath, ...]

@@ -5,32 +5,29 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fpgacnn.design.project import TOP, write_files
-from fpgacnn.errors import FileMissingError, SynthesisLeftNothingError
+from fpgacnn.errors import SynthesisLeftNothingError
 from fpgacnn.hardware.devices.ecp5 import Ecp5, ecp5_of
 from fpgacnn.hardware.synthesis.figures import TimingPath
+from fpgacnn.hardware.synthesis.open_tools.constraints import digest_of, read_constraints, with_clock, without_pin
 from fpgacnn.hardware.synthesis.open_tools.documents import FOLDER, ROUTED_FORMAT, RoutedDocument, Used, text_of
 from fpgacnn.hardware.synthesis.open_tools.programs import ECPPACK, NEXTPNR, OpenProgram, find_program
 from fpgacnn.hardware.synthesis.open_tools.runs import remembered, result_of, run_tool
 from fpgacnn.hardware.synthesis.open_tools.yosys import MappedDesign, OpenRun
 from fpgacnn.system.atomic_dir import temporary_folder
 from fpgacnn.system.files.output import write_atomically
-from fpgacnn.system.files.regular import read_regular
 
-REPORT, LOG = f"{FOLDER}/nextpnr.rpt", f"{FOLDER}/nextpnr.log"
+REPORT, LOG, PACK_LOG = f"{FOLDER}/nextpnr.rpt", f"{FOLDER}/nextpnr.log", f"{FOLDER}/ecppack.log"
 BITSTREAM = f"{FOLDER}/{TOP}.bit"
-PINS = f"ecp5/{TOP}.lpf"
-"""The constraints of a project, which the user may complete with pins."""
 
 NETLIST, ANSWER, CONFIGURATION = "netlist.json", "report.json", "design.config"
 CONSTRAINTS, BITS = "pins.lpf", "design.bit"
-MAX_CONSTRAINTS = 1 << 20
 SEED = 1
 SHOWN_PATHS = 5
-_LOCATED = re.compile(rb"^\s*LOCATE\b", re.MULTILINE | re.IGNORECASE)
 _PROGRESS = re.compile(r"(Info: (Packing|Placed|Running|Routing|Program finished)|ERROR)")
 
 
@@ -42,19 +39,23 @@ def route(wanted: OpenRun, netlist: MappedDesign, clock_ns: float, tell: Callabl
     SynthesisLeftNothingError, ToolTimeoutError, FileMissingError, WriteError.
     """
     target = ecp5_of(wanted.part)
-    constraints = _constraints(wanted.folder)
-    alone = _pins(netlist) > target.pins
+    constraints, ports = read_constraints(wanted.folder), _port_bits(netlist)
+    routed_with = with_clock(constraints, clock_ns)
+    alone = len(ports) > target.pins
     with temporary_folder("fpgacnn-nextpnr-") as here:
         program = find_program(NEXTPNR, here)
         pack = None if alone else find_program(ECPPACK, here)
         words = _words(target, clock_ns, alone=alone)
         answer, bits = remembered(
             "nextpnr",
-            (program.version, str(pack), *words, constraints.decode("utf-8", "replace"), netlist.content.decode()),
-            lambda: _routed(program, pack, here, words, netlist, constraints, wanted, tell),
+            (program.version, str(pack), *words, routed_with.decode("utf-8", "replace"), netlist.content.decode()),
+            lambda: _routed(program, pack, here, words, netlist, routed_with, wanted, tell),
             again=wanted.again,
         )
-    document = _document(wanted, netlist, program, answer, clock_ns, constraints, alone=alone)
+    placed = _Ports(
+        constraints=digest_of(constraints), bits=len(ports), unplaced=without_pin(constraints, ports), alone=alone
+    )
+    document = _document(wanted, netlist, program, answer, clock_ns, placed)
     bitstream = wanted.folder / BITSTREAM
     if alone:
         bitstream.unlink(missing_ok=True)
@@ -64,20 +65,27 @@ def route(wanted: OpenRun, netlist: MappedDesign, clock_ns: float, tell: Callabl
     return document
 
 
-def _constraints(folder: Path) -> bytes:
-    """The constraints of the project; none where the project has no such file."""
-    try:
-        return read_regular(folder / PINS, limit=MAX_CONSTRAINTS)
-    except FileNotFoundError:
-        return b""
-    except OSError as error:
-        raise FileMissingError(file=folder / PINS, why=error.strerror or str(error)) from error
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ports:
+    """Bits of ports and how many have no pin, the digest of the constraints; `alone`: routed without pins."""
+
+    constraints: str
+    bits: int
+    unplaced: int
+    alone: bool
 
 
-def _pins(netlist: MappedDesign) -> int:
-    """Bits of all ports of the design."""
+def _port_bits(netlist: MappedDesign) -> tuple[str, ...]:
+    """The bits of all ports of the design, with the names that nextpnr gives them: `aclk`, `s_axis_tdata[3]`."""
     ports = json.loads(netlist.content)["modules"][TOP]["ports"]
-    return sum(len(port["bits"]) for port in ports.values())
+    return tuple(one for name, port in ports.items() for one in _names(name, port))
+
+
+def _names(name: str, port: Any) -> list[str]:
+    count, offset = len(port["bits"]), int(port.get("offset", 0))
+    if count == 1 and offset == 0:
+        return [name]
+    return [f"{name}[{number}]" for number in range(offset, offset + count)]
 
 
 def _words(target: Ecp5, clock_ns: float, *, alone: bool) -> list[str]:
@@ -116,10 +124,10 @@ def _routed(
         ["--compress", "--input", CONFIGURATION, "--bit", BITS],
         here,
         seconds=wanted.seconds,
-        log=wanted.folder / FOLDER / "ecppack.log",
+        log=wanted.folder / PACK_LOG,
         tell=tell,
     )
-    return answer, result_of(here / BITS, pack, log)
+    return answer, result_of(here / BITS, pack, wanted.folder / PACK_LOG)
 
 
 def _document(
@@ -128,9 +136,7 @@ def _document(
     program: OpenProgram,
     answer: bytes,
     clock_ns: float,
-    constraints: bytes,
-    *,
-    alone: bool,
+    ports: _Ports,
 ) -> RoutedDocument:
     try:
         report: Any = json.loads(answer)
@@ -153,9 +159,11 @@ def _document(
         sources=netlist.document.sources,
         clock_ns=clock_ns,
         reached_ns=round(1000 / min(reached), 4) if reached else None,
-        out_of_context=alone,
-        located=_LOCATED.search(constraints) is not None,
-        bitstream=None if alone else BITSTREAM,
+        out_of_context=ports.alone,
+        constraints=ports.constraints,
+        port_bits=ports.bits,
+        unplaced=ports.unplaced,
+        bitstream=None if ports.alone else BITSTREAM,
         sites=sites,
         paths=paths,
     )

@@ -19,6 +19,7 @@ from fpgacnn.errors import (
 from fpgacnn.hardware.devices.ecp5 import ecp5_of
 from fpgacnn.hardware.synthesis.figures import Origin, Stage, TimingPath
 from fpgacnn.hardware.synthesis.open_tools import yosys
+from fpgacnn.hardware.synthesis.open_tools.constraints import with_clock, without_pin
 from fpgacnn.hardware.synthesis.open_tools.documents import (
     NETLIST_FORMAT,
     ROUTED_FORMAT,
@@ -60,7 +61,9 @@ ROUTED = RoutedDocument(
     clock_ns=8.0,
     reached_ns=9.5,
     out_of_context=False,
-    located=True,
+    constraints="0" * 64,
+    port_bits=20,
+    unplaced=0,
     bitstream="open_prj/myproject.bit",
     sites={"TRELLIS_COMB": Used(used=700, available=24288), "DP16KD": Used(used=3, available=56)},
     paths=(TimingPath(begin="a", end="b", delay_ns=9.5, cells_ns=4.0, levels=7),),
@@ -163,6 +166,22 @@ def test_a_part_becomes_flags_of_nextpnr(part: str, flags: str) -> None:
 def test_other_parts_are_refused(part: str, why: str) -> None:
     with pytest.raises(OpenPartError, match=why):
         ecp5_of(part)
+
+
+def test_pins_are_counted_as_nextpnr_reads_the_constraints() -> None:
+    text = b"""# LOCATE COMP "a" SITE "A1";
+LOCATE COMP "b" SITE "B1"; LOCATE COMP c[0] SITE "C1"; // LOCATE COMP "c[1]" SITE "C2";
+LOCATE COMP "not_a_port" SITE "D1";
+IOBUF PORT "c[1]" IO_TYPE=LVCMOS33;
+LOCATE COMP "d" SITE "E1" """
+    assert without_pin(text, ("a", "b", "c[0]", "c[1]", "d")) == 3
+    assert without_pin(b"", ("a", "b")) == 2
+
+
+def test_the_wanted_clock_replaces_that_of_the_constraints() -> None:
+    text = b'FREQUENCY PORT "aclk" 125 MHZ;\nFREQUENCY PORT "other" 25 MHZ;\n'
+    assert with_clock(text, 10.0) == b'FREQUENCY PORT "aclk" 100.000000 MHZ;\nFREQUENCY PORT "other" 25 MHZ;\n'
+    assert with_clock(b"FREQUENCY NET aclk\n 8e3 KHZ;", 3.0) == b"FREQUENCY NET aclk\n 333.333333 MHZ;"
 
 
 def test_a_missing_tool_is_named_with_the_command_that_installs_it(
