@@ -173,10 +173,16 @@ def test_every_ecp5_has_flags_of_nextpnr() -> None:
     assert named["lfe5um5g-85f"] == "--um5g-85k"
 
 
-@pytest.mark.parametrize("part", ["lfe5u-25f-9bg256c", "lfe5u-25f-bg256", "lfe5u-25f-8"])
+@pytest.mark.parametrize("part", ["lfe5u-25f-9bg256c", "lfe5u-25f-bg256", "lfe5u-25f-8", "lfe5u-25f-8zz999c"])
 def test_a_part_of_an_ecp5_that_cannot_be_read_is_refused(part: str) -> None:
     with pytest.raises(UnknownPartError, match="near names: lfe5u-25f-8bg256c"):
         completed(part)
+
+
+def test_a_um5g_part_of_another_grade_than_8_is_refused() -> None:
+    assert completed("lfe5um5g-45f-8bg554i") == ("lfe5um5g-45f-8bg554i", ())
+    with pytest.raises(UnknownPartError, match="near names: lfe5um5g-45f-8bg381c"):
+        completed("lfe5um5g-45f-6bg381c")
 
 
 OTHERS = {

@@ -11,6 +11,7 @@ from functools import cache
 from importlib.resources import files
 
 from fpgacnn.errors import UnknownPartError
+from fpgacnn.hardware.devices.ecp5 import PACKAGES
 
 ECP5 = "ecp5"
 """The family of Lattice that open tools build, from RTL only."""
@@ -85,7 +86,7 @@ def completed(part: str, *, unlisted: bool = False) -> tuple[str, tuple[str, ...
         return name, ()
     spare = ("--unlisted-part is not needed: the part is known",) if unlisted else ()
     rest = name[len(device.name) :].casefold()
-    whole_name = _WHOLE_ECP5 if device.family == ECP5 else _WHOLE
+    whole_name = _whole_name(device)
     if not rest:
         return device.full, (*spare, f"the device {name} has neither package nor speed grade: {device.full} is taken")
     if device.family != ECP5 and _PACKAGE.fullmatch(rest):
@@ -102,8 +103,16 @@ def completed(part: str, *, unlisted: bool = False) -> tuple[str, tuple[str, ...
 
 _PACKAGE = re.compile(r"[il]?(_civ)?-?[a-z]{2,4}\d{2,4}")
 _WHOLE = re.compile(_PACKAGE.pattern + r"-?[1-3][a-z]{0,3}(-[a-z0-9]+)*")
-_WHOLE_ECP5 = re.compile(r"-[678][a-z]{2}\d{3}[ci]?")
+_WHOLE_ECP5 = re.compile(rf"-[678]({'|'.join(PACKAGES)})[ci]?")
+_WHOLE_UM5G = re.compile(rf"-8({'|'.join(PACKAGES)})[ci]?")
 _SPEED = re.compile(r"-[1-3][^-]*(?:-[a-z].*)?$")
+
+
+def _whole_name(device: Device) -> re.Pattern[str]:
+    """What a package and a speed grade behind a device's name look like; UM5G parts have grade 8 only."""
+    if device.family != ECP5:
+        return _WHOLE
+    return _WHOLE_UM5G if device.name.startswith("lfe5um5g") else _WHOLE_ECP5
 
 
 def _vendor(name: str) -> str | None:

@@ -92,7 +92,7 @@ def find_program(wanted: Wanted, folder: Path) -> OpenProgram:
     seen = list[str]()
     found = [one for command in search.commands() if (one := _examined(wanted, command, folder, seen))]
     if not found and search.wanted == search.names:
-        found = list(_packaged(wanted))[:1]
+        found = list(_packaged(wanted, seen))[:1]
     if not found:
         why = "; ".join(seen) or f"'{search.wanted[0]}' was not found"
         raise OpenToolMissingError(tool=wanted.name, why=why, variable=wanted.variable, package=wanted.install)
@@ -106,19 +106,27 @@ def _examined(wanted: Wanted, command: tuple[str, ...], folder: Path, seen: list
     except (ToolTimeoutError, ForeignToolError) as error:
         seen.append(str(error))
         return None
-    match = _VERSION.search(answer)
+    found = _new_enough(wanted, _VERSION.search(answer), f"'{command[0]}'", seen)
+    return None if found is None else OpenProgram(name=wanted.name, command=command, version=found)
+
+
+def _new_enough(wanted: Wanted, match: re.Match[str] | None, who: str, seen: list[str]) -> str | None:
+    """The version of a program; None, and the reason in `seen`, where it has none or is too old."""
     if match is None:
-        seen.append(f"'{command[0]}' gives no version")
+        seen.append(f"{who} gives no version")
         return None
     if (int(match[1]), int(match[2])) < wanted.oldest:
         oldest = ".".join(map(str, wanted.oldest))
-        seen.append(f"'{command[0]}' is version {match[0]}, and {oldest} or newer is needed")
+        seen.append(f"{who} is version {match[0]}, and {oldest} or newer is needed")
         return None
-    return OpenProgram(name=wanted.name, command=command, version=match[0])
+    return match[0]
 
 
-def _packaged(wanted: Wanted) -> Iterator[OpenProgram]:
-    """The program as a Python package brings it; the packages are looked up and not imported."""
+def _packaged(wanted: Wanted, seen: list[str]) -> Iterator[OpenProgram]:
+    """The program as a Python package brings it; the packages are looked up and not imported.
+
+    Packages without a version or with one that is too old are left out; the reason is added to `seen`.
+    """
     for package, function in wanted.packages.items():
         spec = find_spec(package)
         if spec is None or spec.origin is None:
@@ -127,13 +135,15 @@ def _packaged(wanted: Wanted) -> Iterator[OpenProgram]:
             stated = version(package)
         except PackageNotFoundError:
             continue
-        match = _VERSION.match(stated)
+        known = _new_enough(wanted, _VERSION.match(stated), f"the Python package {package}", seen)
+        if known is None:
+            continue
         own = {"PYTHONPATH": str(Path(spec.origin).parents[1])}
         call = (str(CHILD),) if not function else ("-c", CALL.format(package=package, function=function))
         yield OpenProgram(
             name=wanted.name,
             command=(sys.executable, *call),
-            version=match[0] if match else stated,
+            version=known,
             environment=own,
             runs_scripts_only=not function,
         )

