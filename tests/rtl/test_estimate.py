@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, replace
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from fpgacnn.design import Design
+from fpgacnn.design.project import write_files
+from fpgacnn.hardware.estimation.result import Estimate, Figure
 from fpgacnn.hardware.estimation.rtl.amounts import MODULES, Amounts, chain, memory, of_memory
 from fpgacnn.hardware.estimation.rtl.constants import (
     AMD,
@@ -23,9 +27,16 @@ from fpgacnn.hardware.estimation.rtl.constants import (
 from fpgacnn.hardware.estimation.rtl.count import counted
 from fpgacnn.hardware.estimation.rtl.estimate import estimate_rtl
 from fpgacnn.hardware.rtl import backend
+from fpgacnn.hardware.synthesis.figures import Origin, Stage
+from fpgacnn.hardware.synthesis.open_tools import families
+from fpgacnn.hardware.synthesis.open_tools.yosys import OpenRun, map_design
+from fpgacnn.jobs.fit import rtl as fit_rtl
+from fpgacnn.jobs.fit.search import FitLimits
 from tests.support.command import run
 from tests.support.files import tiny_model
-from tests.support.rtl import small_cnn
+from tests.support.networks import Builder
+from tests.support.open_tools import needs_yosys
+from tests.support.rtl import rtl_design, small_cnn
 
 INPUT = ("--input-type", "fixed<6,2>")
 
@@ -86,13 +97,52 @@ def test_the_band_is_that_of_student() -> None:
     assert prediction([1.5, 1.5]) == (1.0, pytest.approx(1.5))
 
 
+@needs_yosys
+@pytest.mark.parametrize(("family", "part"), [(AMD, "xcku5p-ffvb676-2-e"), (ECP5, "lfe5u-85f-8bg756c")])
+def test_the_netlist_of_a_new_design_is_in_the_bands(tmp_path: Path, family: str, part: str) -> None:
+    design, known = small_cnn(101), constants(family)
+    assert "small CNN 101" not in {one.name for one in shipped_designs()[family]}
+    write_files(tmp_path, backend.convert(design).files)
+    run_of = OpenRun(folder=tmp_path, part=part, dsp=True, seconds=600, tool="yosys")
+    document = map_design(run_of, str).document
+    used, _ = families.counted(document.family, document.cells, Origin(stage=Stage.SYNTH, file=""))
+    amounts = counted(design).total
+    for truth, figure in ((used.lut, known.tables(amounts)), (used.ff, known.registers(amounts))):
+        assert truth is not None
+        assert figure.low <= truth <= figure.high
+    assert used.dsp == amounts.multipliers
+
+
 @pytest.mark.parametrize("family", [AMD, ECP5])
-def test_bands_hold_every_design_that_was_left_out(family: str) -> None:
-    known, errors = constants(family), left_out(family, shipped_designs()[family])
-    assert known.designs >= 5
-    assert all(known.lut[0] <= one.lut <= known.lut[1] and known.ff[0] <= one.ff <= known.ff[1] for one in errors)
-    assert known.lut[0] < 1 < known.lut[1]
-    assert known.ff[0] < 1 < known.ff[1]
+def test_the_designs_of_the_data_file_are_counted_as_they_are_stored(family: str) -> None:
+    stored = {one.name: one.amounts for one in shipped_designs()[family]}
+    for seed in range(8, 13):
+        assert asdict(counted(small_cnn(seed)).total) == pytest.approx(asdict(stored[f"small CNN {seed}"]))
+
+
+@pytest.mark.parametrize("layers", [2, 12])
+def test_a_search_keeps_each_change_of_a_layer(monkeypatch: pytest.MonkeyPatch, layers: int) -> None:
+    """The latency grows with the distance of each layer's factor from its own goal: one sweep finds all goals."""
+    build, real = Builder(seed=3), estimate_rtl(small_cnn(8))
+    node = build.input((2,), "fixed<4,2>")
+    for _ in range(layers):
+        node = build.dense(node, 2, 2)
+    build.end(node)
+    design = rtl_design(build)
+    parameters = fit_rtl.rtl_parameters(design)
+    assert len(parameters) == layers
+    goals = {one.layer: fit_rtl.FACTORS[1 + number % 11] for number, one in enumerate(parameters)}
+
+    def cost(of: Design) -> Estimate:
+        distance = sum(abs(of.target.reuse_of.get(name, 1) - goal) for name, goal in goals.items())
+        figure = Figure(value=100.0 + distance, low=100.0 + distance, high=100.0 + distance)
+        return replace(real, totals=replace(real.totals, latency_ns=figure))
+
+    monkeypatch.setattr(fit_rtl, "estimate_rtl", cost)
+    found = fit_rtl.search_rtl(design, parameters, FitLimits())
+    assert found.best.target.reuse_of == goals
+    assert found.ended == (layers == 12)
+    assert found.trials <= fit_rtl.MOST_TRIALS
 
 
 def test_estimate_and_fit_take_rtl_from_the_command_line(tmp_path: Path) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 
 from fpgacnn.design import Design, IoType, Target
 from fpgacnn.errors import RtlUnsupportedError
@@ -44,6 +45,7 @@ class _Search:
     limits: FitLimits
     seen: dict[tuple[int, ...], Trial | None] = field(default_factory=dict)
     refusal: RtlUnsupportedError | None = None
+    ended: bool = False
 
     def run(self) -> Search:
         """The best target and the front."""
@@ -54,28 +56,26 @@ class _Search:
             raise self.refusal
         settings, best = min(found, key=lambda pair: order(pair[1], self.limits))
         best = self._descend(settings, best)
-        return Search(best=best, front=self._front(), trials=sum(one is not None for one in self.seen.values()))
+        trials = sum(one is not None for one in self.seen.values())
+        return Search(best=best, front=self._front(), trials=trials, ended=self.ended)
 
     def _descend(self, settings: tuple[int, ...], best: Trial) -> Trial:
+        """Change one layer after the other, each from the best settings so far, as long as the target improves."""
         better = True
         while better:
             better = False
-            for changed in self._neighbours(settings):
+            for number, factor in product(range(len(settings)), FACTORS):
+                changed = (*settings[:number], factor, *settings[number + 1 :])
                 one = self._try(changed)
                 if one is not None and order(one, self.limits) < order(best, self.limits):
                     settings, best, better = changed, one, True
         return best
 
-    def _neighbours(self, settings: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
-        for number in range(len(settings)):
-            for factor in FACTORS:
-                if factor != settings[number]:
-                    yield (*settings[:number], factor, *settings[number + 1 :])
-
     def _try(self, settings: tuple[int, ...]) -> Trial | None:
         """The trial of a target; None where a factor would cost interval, or where the trials are used up."""
         if settings not in self.seen:
             if len(self.seen) >= MOST_TRIALS:
+                self.ended = True
                 return None
             target = self._target(settings)
             try:

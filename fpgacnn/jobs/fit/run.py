@@ -138,7 +138,12 @@ def _fit_rtl(
     if not found:
         raise next(iter(refused.values()))
     best = min(found, key=lambda one: order(one.best, limits))
-    best = replace(best, refused={way: str(error) for way, error in refused.items()})
+    best = replace(
+        best,
+        trials=sum(one.trials for one in found),
+        refused={way: str(error) for way, error in refused.items()},
+        ended=any(one.ended for one in found),
+    )
     chosen = replace(design, target=best.best.target)
     record = _record(source, best, estimate_rtl(chosen), rtl_parameters(chosen), limits, notes)
     return replace(record, folds=design.folds)
@@ -167,7 +172,11 @@ def _record(
         shares=best.shares,
         front=tuple(_point(one, adjustable, is_best=one is best) for one in _distinct(found.front, best)),
         trials=found.trials,
-        notes=(*notes, *(f"io_{way} cannot be built: {why}" for way, why in found.refused.items())),
+        notes=(
+            *notes,
+            *(f"io_{way} cannot be built: {why}" for way, why in found.refused.items()),
+            *((f"the search ended after {found.trials} designs",) if found.ended else ()),
+        ),
     )
 
 

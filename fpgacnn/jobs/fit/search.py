@@ -103,12 +103,16 @@ class Trial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """The best target, whether it fits or not, the front, the number of trials, and what could not be built."""
+    """The best target, whether it fits or not, the front, the number of trials, and what could not be built.
+
+    `ended`: the search stopped at its most trials, before it had tried all it would.
+    """
 
     best: Trial
     front: tuple[Trial, ...]
     trials: int
     refused: Mapping[str, str] = field(default_factory=dict)
+    ended: bool = False
 
 
 def search(
@@ -125,7 +129,7 @@ def search(
     `bound` spares the cost of targets that cannot be better, and changes no answer.
     Raises UnsupportedOptionError if no target can be built, UnknownPartError.
     """
-    seen, refused = list[_Candidate](), dict[str, UnsupportedOptionError]()
+    seen, refused, ended = list[_Candidate](), dict[str, UnsupportedOptionError](), False
     for way in io:
         local = _LocalSearch(
             parameters=parameters[way] if isinstance(parameters, Mapping) else parameters,
@@ -136,13 +140,18 @@ def search(
         )
         local.run()
         seen.extend(local.seen.values())
+        ended = ended or local.ended
         if not local.seen and local.error:
             refused[way.value] = local.error
     if not seen:
         raise next(iter(refused.values()))
     best = min((one.least for one in seen if one.exact), key=lambda one: order(one, limits))
     return Search(
-        best=best, front=_front(seen), trials=len(seen), refused={way: str(error) for way, error in refused.items()}
+        best=best,
+        front=_front(seen),
+        trials=len(seen),
+        refused={way: str(error) for way, error in refused.items()},
+        ended=ended,
     )
 
 
@@ -239,6 +248,7 @@ class _LocalSearch:
     bound: Callable[[Target], LeastCost]
     seen: dict[tuple[Setting, ...], _Candidate] = field(default_factory=dict)
     error: UnsupportedOptionError | None = None
+    ended: bool = False
 
     def run(self) -> None:
         """Try uniform settings, then change single layers from the best of them."""
@@ -276,8 +286,11 @@ class _LocalSearch:
 
     def _try(self, settings: tuple[Setting, ...]) -> _Candidate | None:
         """Estimate a target; None if it cannot be built, or if the number of trials is used up."""
-        if settings in self.seen or len(self.seen) >= MOST_TRIALS:
-            return self.seen.get(settings)
+        if settings in self.seen:
+            return self.seen[settings]
+        if len(self.seen) >= MOST_TRIALS:
+            self.ended = True
+            return None
         pairs = list(zip(self.parameters, settings, strict=True))
         target = replace(
             self.base,
