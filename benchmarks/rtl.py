@@ -99,14 +99,14 @@ def measured(
                 reference="none",
                 timeout_s=7200.0,
             )
+            if every_layer:
+                record = fpgacnn.verify(project, input=given, csim_events=most, reference="none", timeout_s=7200.0)
+            schedule = json.loads((project / "schedule.json").read_text())
+            netlist = netlist_of(project) if with_yosys else None
         except (RtlUnsupportedError, RtlTargetError, UnsupportedOptionError, WidthsNeededError) as error:
             return Row(network=name, refused=f"{error.code} {error}")
         except FpgacnnError as error:
             return Row(network=name, failed=f"{error.code} {error}", cpu_seconds=round(cpu_seconds() - begin, 1))
-        if every_layer:
-            record = fpgacnn.verify(project, input=given, csim_events=most, reference="none", timeout_s=7200.0)
-        schedule = json.loads((project / "schedule.json").read_text())
-        netlist = netlist_of(project) if with_yosys else None
     reports = [report for report in record.verification if report.left.startswith("rtl")]
     clocks = [report.clocks_equal_schedule for report in reports if report.clocks_equal_schedule is not None]
     layers = schedule["layers"]
