@@ -14,11 +14,7 @@ if TYPE_CHECKING:  # records of commands whose libraries are imported when they 
     from fpgacnn.jobs.quantize.record import QuantizeRecord  # noqa: TC004  # as above
     from fpgacnn.training.keras.loop import Epoch, Watch  # noqa: TC004  # as above
 
-COMPARED_EVENTS = 1000
-"""Most events of `compare-hls4ml`, unless the caller says another number."""
-
 __all__ = [
-    "COMPARED_EVENTS",
     "DEFAULT_IO",
     "BackendName",
     "Epoch",

@@ -10,6 +10,9 @@ MAX_SECONDS = 2e6
 """The longest time limit, 23 days: the kernel waits for at most 2^31 milliseconds."""
 
 LARGEST_WHOLE = (1 << 62) - 1
+COMPARED_EVENTS = 1000
+"""Most events of `compare-hls4ml`, unless the caller says another number."""
+
 RANGES: Mapping[str, tuple[str, NumberRange]] = {
     "timeout_s": ("a time limit in seconds", NumberRange(1e-3, MAX_SECONDS)),
     "csim_events": ("a number of events for C simulation", NumberRange(0, 1 << 40)),

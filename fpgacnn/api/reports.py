@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fpgacnn.api.arguments import Progress, checked, path_of, planning_request, target
-from fpgacnn.api.names import COMPARED_EVENTS
+from fpgacnn.api.ranges import COMPARED_EVENTS
 
 if TYPE_CHECKING:
     from fpgacnn.api.arguments import EventData, ModelOptions

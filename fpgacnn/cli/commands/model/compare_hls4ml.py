@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from fpgacnn.api.names import COMPARED_EVENTS, BackendName
+from fpgacnn.api.names import BackendName
+from fpgacnn.api.ranges import COMPARED_EVENTS
 from fpgacnn.cli import options
 
 
