@@ -54,12 +54,11 @@ def small_events(folder: Path, *, labels: bool = True) -> Path:
 
 def small_request(folder: Path, study: str = "study", **options: object) -> ExploreRequest:
     """A study of the small network, with four widths and one io type, which are quick."""
-    given = {"io": (IoType.PARALLEL,), "storage": "journal"} | options
+    given = {"io": (IoType.PARALLEL,), "storage": "journal", "widths": WidthRange(low=2, high=5)} | options
     return ExploreRequest(
         model=small_model(folder),
         data=str(small_events(folder)),
         output=folder / study,
-        widths=WidthRange(low=2, high=5),
         **given,  # type: ignore[arg-type]  # options of the request
     )
 

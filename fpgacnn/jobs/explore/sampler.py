@@ -81,11 +81,10 @@ class Proposals:
         directions = ["maximize" if one.is_maximized else "minimize" for one in self.settings.objectives]
         with quiet():
             self._study = optuna.create_study(directions=directions, sampler=self._sampler(0))
-            for number, values in enumerate(self.settings.starts):
-                if number >= len(points):
-                    self._study.enqueue_trial(dict(values))
-            for one in points:
+            for one in points:  # before the starts that wait: TPE depends on the order of the trials
                 self._study.add_trial(frozen(one, self.settings))
+            for values in self.settings.starts[len(points) :]:
+                self._study.enqueue_trial(dict(values))
             sampler = self._study.sampler
             if isinstance(sampler, optuna.samplers.NSGAIISampler):
                 for generation in range(1, len(points) // self.settings.generation):

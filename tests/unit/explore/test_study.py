@@ -24,7 +24,7 @@ from fpgacnn.jobs.explore.prepare import Preparation, data_arrays, events_of, pr
 from fpgacnn.jobs.explore.record import ExploreRecord
 from fpgacnn.jobs.explore.run import Amount, Where, _Search, explore, read_study
 from fpgacnn.jobs.explore.sampler import chosen_sampler, open_optuna, seed_of
-from fpgacnn.jobs.explore.space import Values
+from fpgacnn.jobs.explore.space import Values, WidthRange
 from fpgacnn.jobs.explore.storage import JOURNAL, mended, opened, storage_name
 from fpgacnn.jobs.fit.search import FitLimits
 from fpgacnn.passes.widths.widths import with_quantizers
@@ -224,6 +224,18 @@ def test_two_objectives_are_searched_with_tpe_in_parts_too(folder: Path) -> None
     assert (whole.settings.sampler, whole.settings.generation) == ("tpe", 20)
     small_study(folder, "tpe-parts", trials=30, objectives=pair)
     assert told(small_study(folder, "tpe-parts", trials=45, objectives=pair)) == told(whole)
+
+
+def test_tpe_in_parts_gives_the_same_points_where_a_part_ends_among_the_starts(folder: Path) -> None:
+    options = {
+        "objectives": (Objective.QUALITY, Objective.EBOPS),
+        "widths": WidthRange(low=2, high=8),
+        "io": (IoType.STREAM, IoType.PARALLEL),
+    }
+    whole = small_study(folder, "tpe-wide", trials=60, **options)
+    assert len(whole.settings.starts) > whole.settings.generation
+    small_study(folder, "tpe-wide-parts", trials=20, **options)
+    assert told(small_study(folder, "tpe-wide-parts", trials=60, **options)) == told(whole)
 
 
 def test_samplers_are_chosen_by_the_number_of_objectives() -> None:
