@@ -50,10 +50,21 @@ class FpgacnnError(Exception):
         self.data = {name: printable(value) for name, value in data.items()}
         super().__init__(self.message.format(**self.data))
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """For pickle, which else calls the class with the message alone: a worker sends its errors to the client."""
+        return _rebuilt, (type(self), self.args), vars(self)
+
     @property
     def hint(self) -> str:
         """What the user can do: the cure, with the data of this error."""
         return self.cure.format(**self.data)
+
+
+def _rebuilt(kind: type[FpgacnnError], args: tuple[object, ...]) -> FpgacnnError:
+    """An error with its message; pickle adds its data."""
+    error = kind.__new__(kind)
+    error.args = args
+    return error
 
 
 @contextmanager

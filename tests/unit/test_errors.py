@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import pickle
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,6 +67,15 @@ def test_all_errors_lists_every_class_by_its_code_in_order() -> None:
     assert set(found.values()) == set(classes())
     assert list(found) == sorted(found)
     assert all(kind.code == code for code, kind in found.items())
+
+
+@pytest.mark.parametrize("kind", classes(), ids=lambda kind: kind.code)
+def test_every_error_survives_pickle(kind: type[FpgacnnError]) -> None:
+    """A worker of Dask sends its errors to the client in this way."""
+    for error in (sample(kind), *(kind(**one.data) for one in kind.ways)):
+        error.args = (f"model.h5: {error}",)
+        back = pickle.loads(pickle.dumps(error))  # noqa: S301  # made in this line
+        assert (type(back), str(back), back.data, back.hint) == (kind, str(error), error.data, error.hint)
 
 
 @pytest.mark.parametrize("kind", classes(), ids=lambda kind: kind.code)

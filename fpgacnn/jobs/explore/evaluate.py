@@ -13,7 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from fpgacnn.design import Design, IoType, Target
-from fpgacnn.errors import FpgacnnError, InternalError
+from fpgacnn.errors import (
+    FpgacnnError,
+    InternalError,
+    KernelBuildError,
+    MissingExtraError,
+    OutOfMemoryError,
+    WriteError,
+)
 from fpgacnn.hardware.estimation import estimate
 from fpgacnn.hardware.estimation.graph.from_design import hardware_graph
 from fpgacnn.hardware.hls.lower import lower
@@ -61,11 +68,15 @@ class Workbench:
     _codes: list[Codes] = field(default_factory=list)
 
     def measure(self, values: Values) -> PointResult:
-        """Quality and costs of a point, or the reason why it cannot be built."""
+        """Quality and costs of a point, or the reason why it cannot be built.
+
+        Raises InternalError, KernelBuildError, MissingExtraError, OutOfMemoryError, WriteError: they are errors of the
+        machine and say nothing about the point, so they are not recorded.
+        """
         try:
             planned = self.planned(values)
             return self._measured(values, planned)
-        except InternalError:
+        except (InternalError, KernelBuildError, MissingExtraError, OutOfMemoryError, WriteError):
             raise
         except FpgacnnError as error:
             return PointResult(refused=f"{error.code}: {error}")

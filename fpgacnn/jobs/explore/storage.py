@@ -20,7 +20,9 @@ from fpgacnn.jobs.explore.sampler import frozen, open_optuna, quiet
 from fpgacnn.system.files.regular import ANY_SIZE, open_regular
 
 DATABASE, JOURNAL = "optuna.db", "optuna.journal"
-_URL = re.compile(r"[a-z][a-z0-9+_.-]*://")
+_URL = re.compile(r"[a-z][a-z0-9+_.-]*://", re.IGNORECASE)
+_SECRET = re.compile("pass|pwd|secret|token|odbc_connect", re.IGNORECASE)
+"""Names in the query of a URL whose values are or have a password."""
 
 
 def storage_name(text: str | None) -> str:
@@ -30,9 +32,11 @@ def storage_name(text: str | None) -> str:
     """
     if text is None or text in {"sqlite", "journal"}:
         return text or "sqlite"
-    if not _URL.match(text):
+    scheme = _URL.match(text)
+    if not scheme:
         return text
-    with _named(text):
+    shown = f"{scheme.group()}..."  # what follows can have a password at any place
+    with _named(shown):
         from sqlalchemy.engine import URL, make_url
         from sqlalchemy.exc import ArgumentError as UrlError
         from sqlalchemy.exc import NoSuchModuleError
@@ -41,8 +45,11 @@ def storage_name(text: str | None) -> str:
             found = make_url(text)
             found.get_dialect().import_dbapi()
         except (UrlError, NoSuchModuleError, ValueError) as error:
-            raise UsageError(what=f"--storage {_masked(text)}: not a URL of a database") from error
-        query = {name: value for name, value in found.query.items() if "pass" not in name.lower()}
+            raise UsageError(what=f"--storage {shown}: not a URL of a database") from error
+        if found.host and "@" in f"{found.host}{found.database or ''}":
+            what = f"--storage {shown}: write @, : and / in the name and the password as %40, %3A and %2F"
+            raise UsageError(what=what)
+        query = {name: value for name, value in found.query.items() if not _SECRET.search(name)}
         plain = URL.create(found.drivername, found.username, None, found.host, found.port, found.database, query)
         return plain.render_as_string(hide_password=False)
 
@@ -173,12 +180,7 @@ def _named(name: str) -> Iterator[None]:
     except (SQLAlchemyError, optuna.exceptions.OptunaError) as error:
         cause = error.__cause__ or error
         words = printable(getattr(cause, "orig", None) or cause).splitlines()
-        raise StudyStorageError(storage=_masked(name), why=words[0] if words else type(error).__name__) from error
+        raise StudyStorageError(storage=name, why=words[0] if words else type(error).__name__) from error
     except (OSError, RuntimeError, ValueError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise StudyStorageError(storage=_masked(name), why=why) from error
-
-
-def _masked(text: str) -> str:
-    """A URL without its password."""
-    return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", text)
+        raise StudyStorageError(storage=name, why=why) from error

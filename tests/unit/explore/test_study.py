@@ -12,7 +12,18 @@ import pytest
 
 from fpgacnn.design import IoType
 from fpgacnn.design.serialize import dump
-from fpgacnn.errors import AlreadyQuantizedError, OutputExistsError, StudyError, StudyInUseError, UsageError
+from fpgacnn.errors import (
+    AlreadyQuantizedError,
+    FpgacnnError,
+    InternalError,
+    KernelBuildError,
+    OutOfMemoryError,
+    OutputExistsError,
+    StudyError,
+    StudyInUseError,
+    UsageError,
+    WriteError,
+)
 from fpgacnn.jobs.explore import folder as study_folder
 from fpgacnn.jobs.explore.context import smallest
 from fpgacnn.jobs.explore.evaluate import Workbench
@@ -108,6 +119,18 @@ def test_a_point_that_cannot_be_built_is_a_result_with_the_reason(prepared: Prep
     context = replace(prepared.context, target=replace(prepared.context.target, part="no-such-part"))
     found = Workbench(context=context).measure(prepared.settings.starts[0])
     assert found.refused.startswith("FC120: ")
+
+
+@pytest.mark.parametrize("kind", [InternalError, KernelBuildError, OutOfMemoryError, WriteError])
+def test_an_error_of_the_machine_is_not_the_result_of_a_point(
+    prepared: Preparation, kind: type[FpgacnnError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise kind(**dict.fromkeys(("what", "why", "file"), "no space left"))
+
+    monkeypatch.setattr("fpgacnn.jobs.explore.evaluate.FloatEmulator", fail)
+    with pytest.raises(kind):
+        Workbench(context=prepared.context).measure(prepared.settings.starts[0])
 
 
 # --- searches --------------------------------------------------------------------------------------------------------
@@ -401,6 +424,30 @@ def test_the_settings_have_no_password() -> None:
     assert storage_name(None) == "sqlite"
     for given in ("postgresql://me:secret@host:5432/db", "postgresql://me@host:5432/db?password=secret"):
         assert storage_name(given) == "postgresql://me@host:5432/db"
+    assert storage_name("postgresql://me:secr%2Fet%40@host/db?pwd=secret") == "postgresql://me@host/db"
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "me:a/secret@host/db",
+        "me@host/db?password=secret",
+        "me:p@secret@host/db",
+        "me:secret@host:port/db",
+        "me/x:secret@host/db",
+        "me:p@secret@host/db?password=secret",
+    ],
+)
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "Nothing+x"])
+def test_no_message_and_no_setting_has_the_password(scheme: str, rest: str) -> None:
+    try:
+        shown = storage_name(f"{scheme}://{rest}")
+    except UsageError as error:
+        shown = f"{error} {error.hint} {error.data}"
+        assert f"--storage {scheme}://...: " in shown
+    else:
+        assert scheme == "postgresql"
+    assert "secret" not in shown
 
 
 # --- conversion ------------------------------------------------------------------------------------------------------
