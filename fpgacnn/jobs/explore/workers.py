@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+import secrets
 import sys
 import time
 import warnings
@@ -20,7 +21,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
-from fpgacnn.errors import InternalError, MissingExtraError, WorkerDiffersError, WorkersLostError, printable
+from fpgacnn.errors import (
+    InternalError,
+    MissingExtraError,
+    UsageError,
+    WorkerDiffersError,
+    WorkersLostError,
+    printable,
+)
 from fpgacnn.jobs.explore.context import TrialContext
 from fpgacnn.jobs.explore.evaluate import Workbench
 from fpgacnn.jobs.explore.measures import PointResult
@@ -40,6 +48,9 @@ NO_PAGES: Mapping[str, list[object]] = {"distributed.scheduler.http.routes": [],
 
 MOST_DEATHS = 3
 """Dask gives a trial up when it has lost three workers; then it is sent again, but not more often than this."""
+
+MOST_LOSSES = 10
+"""The search ends when its connection was lost so often without one result in between."""
 
 
 class TrialRunner(Protocol):
@@ -123,14 +134,16 @@ class OnDask:
     _context: Any = None
     _deaths: dict[str, int] = field(default_factory=dict)
     _sent: int = 0
+    _is_connected: bool = False
+    _token: str = field(default_factory=lambda: secrets.token_hex(4))
 
     def results(self, wanted: Mapping[str, Values]) -> Iterator[tuple[str, PointResult]]:
         """The result of each point by its key, in the order in which they come.
 
-        Raises WorkersLostError, WorkerDiffersError.
+        Raises WorkersLostError, WorkerDiffersError, UsageError.
         """
         left = dict(wanted)
-        since = time.monotonic()
+        since, losses = time.monotonic(), 0
         while left:
             before = len(left)
             try:
@@ -139,9 +152,11 @@ class OnDask:
                     yield key, result
             except self._lost_errors() as error:
                 self._count_death(error)
+                losses = losses + self._is_connected if len(left) == before else 0
+                if self._is_connected:
+                    since = time.monotonic()
                 self._disconnect()
-                since = time.monotonic() if len(left) < before else since
-                if time.monotonic() - since > PATIENCE_SECONDS:
+                if time.monotonic() - since > PATIENCE_SECONDS or losses >= MOST_LOSSES:
                     raise WorkersLostError(where=self._where, why=_words(error)) from error
                 time.sleep(PAUSE_SECONDS)
 
@@ -178,14 +193,14 @@ class OnDask:
         return found
 
     def _key(self, name: str) -> str:
-        """A key that no earlier task had: the scheduler remembers failures by key."""
+        """A key that no earlier task had, also of other commands: the scheduler remembers tasks by key."""
         self._sent += 1
-        return f"{name[:72]}-{self._sent}"
+        return f"{name[:72]}-{self._token}-{self._sent}"
 
     def _count_death(self, error: BaseException) -> None:
         """Raise WorkersLostError where one trial has cost too many workers."""
         if isinstance(error, self._killed):
-            task = str(error.task).rpartition("-")[0]
+            task = str(error.task).rsplit("-", 2)[0]
             self._deaths[task] = self._deaths.get(task, 0) + 1
             if self._deaths[task] >= MOST_DEATHS:
                 why = "workers died again and again while they computed the same trial; do they have enough memory?"
@@ -223,21 +238,31 @@ class OnDask:
     def _connected(self) -> Any:
         """The client of a scheduler that has workers."""
         if self._client is None:
-            distributed = self._open()
-            if self.address is None:
-                self._client = distributed.Client(self._cluster, timeout=CONNECT_SECONDS)
-            elif "://" in self.address:
-                self._client = distributed.Client(self.address, timeout=CONNECT_SECONDS)
-            else:
-                self._client = distributed.Client(scheduler_file=self.address, timeout=CONNECT_SECONDS)
+            self._client = self._new_client()
         try:
             self._client.wait_for_workers(1, timeout=CONNECT_SECONDS)
         except TimeoutError as error:
             raise _NoWorkerError(f"no worker within {CONNECT_SECONDS:.0f} s") from error
+        self._is_connected = True
         return self._client
+
+    def _new_client(self) -> Any:
+        """A client of the scheduler. Raises UsageError for an address that Dask cannot read."""
+        distributed = self._open()
+        if self.address is None:
+            return distributed.Client(self._cluster, timeout=CONNECT_SECONDS)
+        is_file = "://" not in self.address
+        if is_file and not Path(self.address).is_file():  # Dask would wait for it without an end
+            raise _NoWorkerError("there is no such scheduler file")
+        given = {"scheduler_file": self.address} if is_file else {"address": self.address}
+        try:
+            return distributed.Client(**given, timeout=CONNECT_SECONDS)
+        except (ImportError, ValueError) as error:
+            raise UsageError(what=f"--scheduler {self.address}: {_words(error)}") from error
 
     def _disconnect(self) -> None:
         client, self._client, self._context = self._client, None, None
+        self._is_connected = False
         if client is not None:
             with contextlib.suppress(OSError, RuntimeError, TimeoutError):
                 client.close(timeout=1)
@@ -288,7 +313,7 @@ def _own_security(distributed: Any) -> Any:
 
 
 class _NoWorkerError(Exception):
-    """A scheduler has no workers yet."""
+    """A scheduler is not there, or has no workers yet."""
 
 
 def _words(error: BaseException) -> str:
