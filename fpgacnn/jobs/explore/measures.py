@@ -52,6 +52,18 @@ DEFAULT_OBJECTIVES = (Objective.QUALITY, Objective.LUT, Objective.LATENCY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignedFigure(Figure):
+    """A number that can be negative, as the explained variance of bad answers."""
+
+    def __post_init__(self) -> None:
+        assert self.low <= self.value <= self.high, self
+
+    def times(self, factor: float) -> SignedFigure:
+        """The number in another unit."""
+        return SignedFigure(value=self.value * factor, low=self.low * factor, high=self.high * factor)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PointResult:
     """What a point costs and how good it is.
 
@@ -96,7 +108,7 @@ def figure(result: PointResult, objective: Objective, available: Available) -> F
     assert interval is not None
     match objective:
         case Objective.QUALITY:
-            return Figure(value=max(result.quality, 0.0), low=max(result.quality, 0.0), high=max(result.quality, 0.0))
+            return SignedFigure(value=result.quality, low=result.quality, high=result.quality)
         case Objective.EBOPS:
             return Figure(value=result.ebops, low=result.ebops, high=result.ebops)
         case Objective.LUT:

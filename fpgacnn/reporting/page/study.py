@@ -158,6 +158,7 @@ def _front(record: ExploreRecord, chosen: StudyPoint | None) -> Section:
         words=("No other point within the limits is better in one objective and worse in none.",),
         legend=(
             "Grey: points within the limits. Blue: the front with error bands. Ring: the start. Red: the chosen one.",
+            "The start and the chosen one are drawn outside of the limits too.",
         ),
         drawings=drawings,
         tables=(Table(caption="Points of the front; resources as shares of the part", columns=columns, rows=rows),),
@@ -168,9 +169,9 @@ def _scatter(record: ExploreRecord, x: Objective, y: Objective, chosen: StudyPoi
     others = [one for one in record.feasible if _kind(record, one, chosen) == "other"]
     step = max(1, -(-len(others) // MOST_DRAWN))
     marked = [one for one in record.feasible if _kind(record, one, chosen) != "other"]
-    start = record.start
-    if start is not None and not start.result.refused and start not in marked:
-        marked.append(start)
+    for extra in (record.start, chosen):  # also outside of the limits
+        if extra is not None and not extra.result.refused and all(one.number != extra.number for one in marked):
+            marked.append(extra)
     points = [
         ChartPoint(
             x=_drawn(record, one, x),

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import fpgacnn
 from fpgacnn.errors import StudyError, UsageError
 from fpgacnn.hardware.estimation import Figure
+from fpgacnn.jobs.explore.measures import Objective, figure
 from fpgacnn.jobs.explore.record import ExploreRecord
 from fpgacnn.jobs.explore.sampler import importances_of
 from fpgacnn.reporting.formats.files import write_study
@@ -93,6 +94,32 @@ def test_a_study_without_points_within_the_limits_has_a_page(tmp_path: Path) -> 
     assert "none" in page
     assert '<svg class="chart"' not in page
     assert list(study_report(study))
+
+
+def test_negative_qualities_are_drawn_as_they_are(study: ExploreRecord) -> None:
+    """The explained variance of bad answers is negative."""
+    points = tuple(replace(one, result=replace(one.result, quality=one.result.quality - 2.0)) for one in study.points)
+    changed = ExploreRecord(folder=study.folder, settings=study.settings, points=points)
+    assert changed.chosen is not None
+    page = html(study_page(changed, {}, None))
+    assert f"point {changed.chosen.number}: accuracy {changed.chosen.result.quality:.4f}" in page
+    assert changed.chosen.result.quality < 0
+    found = figure(changed.chosen.result, Objective.QUALITY, changed.settings.available)
+    assert (found.value, found.times(1.0)) == (changed.chosen.result.quality, found)
+
+
+def test_a_chosen_point_outside_of_the_limits_is_in_the_scatters(study: ExploreRecord) -> None:
+    latencies = {one.number: study.settings.numbers(one.result)[2] for one in study.points[1:]}
+    slowest = max(latencies, key=lambda number: latencies[number])
+    limits = replace(study.settings.limits, latency_ns=latencies[slowest] - 1.0)
+    record = replace(study, settings=replace(study.settings, limits=limits))
+    chosen = record.points[slowest]
+    assert chosen not in record.feasible
+    front = study_page(record, {}, chosen).chapters[0].sections[0]
+    assert len(front.drawings) == 2
+    for drawing in front.drawings:
+        (drawn,) = [one for one in drawing.points if one.kind == "chosen"]
+        assert drawn.words.startswith(f"point {slowest}: ")
 
 
 def test_importances_are_shares(study: ExploreRecord) -> None:
