@@ -195,7 +195,7 @@ def quantize(
     output: str | Path,
     *,
     point: int | None = None,
-    bits: str = "6",
+    bits: str | None = None,
     budget: str | None = None,
     test: EventData | None = None,
     weights: str | Path | None = None,
@@ -222,6 +222,7 @@ def quantize(
     `data`: events as a path, an array, a dict of arrays (with `labels` and `groups`), or the name of a data set.
     `model` may be the folder of a study of `explore`, with `point`, the number of one of its points: then the study
     gives network, widths, target and events, and `data` is None.
+    `bits`: bits of weights and results, and after a comma the integer bits of results (default: 6).
     `convert` also writes a proven project, in the folder `project` if given, for the given target.
     `watch` gets every epoch and the largest number of epochs.
     Raises FpgacnnError. After an interruption, the same call continues the training.
@@ -238,7 +239,8 @@ def quantize(
     if point is not None:
         from fpgacnn.api.studies import refuse_with_point
 
-        options = {"data": data, "budget": budget, "test": test, "weights": weights, "part": part, "io": io}
+        options = {"data": data, "bits": bits, "budget": budget, "test": test, "weights": weights}
+        options |= {"part": part, "io": io}
         refuse_with_point({**options, "clock_ns": clock_ns, "strategy": strategy, "reuse": reuse, "backend": backend})
     elif data is None:
         from fpgacnn.errors import ArgumentError
@@ -257,7 +259,7 @@ def quantize(
         model=Path(model),
         data=events if isinstance(events, MemoryArrays) else str(data),
         output=Path(output),
-        widths=parse_widths(bits),
+        widths=parse_widths(bits or "6"),
         settings=TrainingSettings(
             seed=seed, epochs=epochs, batch=batch, learning_rate=learning_rate, patience=patience, sparsity=sparsity
         ),

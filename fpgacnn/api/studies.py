@@ -146,12 +146,19 @@ def explore(
 def refuse_given(options: Mapping[str, object], *, unlisted_part: bool) -> None:
     """Raise UsageError for options of a conversion that a study decides."""
     defaults: Mapping[str, object] = {"softmax": "logits", "sqnr_db": 40.0, "fold": True}
-    found = [name for name, value in options.items() if value not in (None, {}) and value != defaults.get(name)]
+    found = [name for name, value in options.items() if _is_given(value, defaults.get(name))]
     found += ["unlisted_part"] if unlisted_part else []
     if found:
         from fpgacnn.errors import UsageError
 
         raise UsageError(what=f"a point of a study decides {', '.join(found)}: they cannot be given with it")
+
+
+def _is_given(value: object, default: object) -> bool:
+    """Whether an option has another value than its default; arrays are not compared, for none is a default."""
+    if value is None or (isinstance(value, Mapping) and not value):
+        return False
+    return default is None or value != default
 
 
 def refuse_with_point(options: Mapping[str, object]) -> None:

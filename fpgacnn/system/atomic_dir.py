@@ -34,18 +34,18 @@ _UNKNOWN_HERE = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}
 
 
 @contextmanager
-def atomic_folder(folder: Path, mark: str) -> Iterator[Path]:
+def atomic_folder(folder: Path, mark: str, *, new: bool = False) -> Iterator[Path]:
     """A folder to fill; it is moved to `folder` when the block ends, and removed if the block raises.
 
-    An older folder with the file `mark` is replaced; anything else there is refused with OutputExistsError. Whatever
-    happens, even a kill, `folder` has the old content or the new one, never a mixture.
+    An older folder with the file `mark` is replaced, but not with `new`; anything else there is refused with
+    OutputExistsError. Whatever happens, even a kill, `folder` has the old content or the new one, never a mixture.
     """
     refuse_foreign(folder, mark)
     made = [parent for parent in folder.parents if not parent.exists()]
     try:
         with _stage(folder) as stage:
             yield stage
-            _replace(stage, folder, mark)
+            _replace(stage, folder, mark, new=new)
     finally:
         for parent in made:
             with suppress(OSError):  # a folder that is not empty stays
@@ -301,7 +301,7 @@ def _escaped(name: str) -> str:
 # --- the exchange --------------------------------------------------------------------------------------------------
 
 
-def _replace(stage: Path, folder: Path, mark: str) -> None:
+def _replace(stage: Path, folder: Path, mark: str, *, new: bool) -> None:
     """Move the new folder to its place; afterwards the temporary name has the old content."""
     try:
         stage.chmod(0o755)
@@ -312,6 +312,8 @@ def _replace(stage: Path, folder: Path, mark: str) -> None:
             except OSError as error:
                 if error.errno not in _IN_THE_WAY:
                     raise
+                if new:
+                    raise OutputExistsError(folder=folder) from error
             else:
                 return
             try:

@@ -135,6 +135,7 @@ def test_two_workers_find_the_same_points_while_one_is_killed_again_and_again(fo
                     killed, last = killed + 1, time.monotonic()
         assert running.stderr is not None
         assert (running.returncode, running.stderr.read()) == (0, "")
+    assert killed > 0
     assert points(folder / "workers") == points(study)
     assert left(folder / "tmp") == set()
 
@@ -161,6 +162,7 @@ def test_a_killed_command_continues_and_ends_with_the_same_points(folder: Path, 
             before = len(finished(folder / "killed"))
             while running.poll() is None and len(finished(folder / "killed")) < before + 12:
                 time.sleep(0.02)
+            assert running.poll() is None
             running.kill()
         kills += 1
     done = run_installed(folder, *explore("killed", 60, "--workers", "0", "--json"))

@@ -60,9 +60,9 @@ def is_study(folder: Path) -> bool:
 def create(folder: Path, settings: StudySettings, files: Mapping[str, bytes]) -> None:
     """Write the folder of a new study; `files` are model and data by their paths in it.
 
-    Raises OutputExistsError, WriteError.
+    A study that another command began meanwhile stays. Raises OutputExistsError, WriteError.
     """
-    with atomic_folder(folder, MARK) as stage:
+    with atomic_folder(folder, MARK, new=True) as stage:
         try:
             for name, content in files.items():
                 (stage / name).parent.mkdir(parents=True, exist_ok=True)

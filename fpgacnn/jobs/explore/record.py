@@ -94,8 +94,8 @@ class StudyPoint:
 class LevelResult:
     """What a later level showed of a point.
 
-    `quality`: that of the test events. `project` and `holds`: a conversion with C simulation, and whether every
-    comparison held.
+    `quality`: that of the test events; None where the user gave other events. `project` and `holds`: a conversion
+    with C simulation, and whether every comparison held.
     """
 
     number: int

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from fpgacnn.errors import OutputExistsError, StudyError, UsageError, WriteError, naming
 from fpgacnn.jobs.explore import folder as study_folder
+from fpgacnn.jobs.explore.evaluate import Workbench
 from fpgacnn.jobs.explore.folder import StudyFolder, trial_key
 from fpgacnn.jobs.explore.measures import PointResult
 from fpgacnn.jobs.explore.prepare import ExploreRequest, Preparation, prepare
@@ -81,6 +82,7 @@ def explore(
         )
         search.begin()
         if search.wants_more():
+            search.refuse_other_results(Workbench(context=prepared.context))
             with stopwatch.stage("workers", "starting workers"):
                 trials = stack.enter_context(runner(prepared.context, where.count, where.scheduler))
             search.run(trials)
@@ -112,15 +114,20 @@ def read_study(folder: Path) -> ExploreRecord:
 
 
 def _begun(folder: Path, prepared: Preparation) -> StudySettings:
-    """The settings of the study in a folder, which is written where it is missing."""
+    """The settings of the study in a folder, which is written where it is missing.
+
+    Of two commands that begin the same study at once, one writes it, and the other one reads it.
+    """
     if not study_folder.is_study(folder):
         try:
             study_folder.create(folder, prepared.settings, prepared.content())
         except OutputExistsError:
-            raise
+            if not study_folder.is_study(folder):
+                raise
         except OSError as error:
             raise WriteError(file=folder, why=error.strerror or str(error)) from error
-        return prepared.settings
+        else:
+            return prepared.settings
     old = study_folder.read_settings(folder)
     study_folder.refuse_difference(folder, old, prepared.settings)
     return old
@@ -154,6 +161,12 @@ class _Search:
         self.proposals = Proposals(settings=self.settings)
         whole = len(self.points) // self.settings.generation * self.settings.generation
         self.proposals.begin(self.points[:whole])
+
+    def refuse_other_results(self, bench: Workbench) -> None:
+        """Raise StudyError if the first point has other numbers here than it had when it was recorded."""
+        if self.points and bench.measure(self.points[0].values) != self.points[0].result:
+            made = f"version {self.settings.version} of fpgacnn, or another version of a library, made it"
+            raise StudyError(folder=self.files.folder, why=f"point 0 gives other numbers here: {made}")
 
     def wants_more(self) -> bool:
         """Whether the search goes on."""

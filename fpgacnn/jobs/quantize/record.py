@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fpgacnn.design import Target
+from fpgacnn.hardware.estimation.fifo_choice import FifoChoice
 from fpgacnn.ir.source import Quantizer
 from fpgacnn.jobs.quantize.budget import Budget, BudgetRecord
 from fpgacnn.jobs.quantize.training_data import TrainingData
+from fpgacnn.passes.quantization import SoftmaxChoice
 from fpgacnn.passes.widths.widths import Point, Widths
 from fpgacnn.records.display import Displayed
 from fpgacnn.records.record import ModelRecord, RunRecord, plain
@@ -26,7 +28,7 @@ class QuantizeRequest:
 
     `data`: a file, arrays in memory, or the name of a data set; `material`: its events, where they are read already.
     `assigned`: the quantizers of a point of a study, in place of `widths`. `converts`: also write a project, in the
-    folder `project`.
+    folder `project`; `softmax`, `fold`, `fifo` and `input_type` are those of its conversion.
     """
 
     model: Path
@@ -44,6 +46,10 @@ class QuantizeRequest:
     project: Path | None = None
     target: Target = field(default_factory=Target)
     open_io: bool = False
+    softmax: SoftmaxChoice = SoftmaxChoice.LOGITS
+    fold: bool = True
+    fifo: FifoChoice | None = None
+    input_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -124,7 +124,8 @@ def _start(request: QuantizeRequest) -> _Start:
     task = objective.task_of(network, (material.train, material.validation, material.test), material.origin)
     folded = fold_normalizations(network)
     calibration = material.train.take(slice(objective.at_once(folded))).inputs
-    choices = choose_formats(network, Events(values=calibration, labels=None, origin=material.origin), None)
+    events = Events(values=calibration, labels=None, origin=material.origin)
+    choices = choose_formats(network, events, request.input_type)
     return _Start(
         network=network,
         folded=folded,
@@ -308,5 +309,9 @@ def _converted(request: QuantizeRequest, material: TrainingData, progress: Progr
             target=request.target,
             open_io=request.open_io,
             float_model=float_model,
+            softmax=request.softmax,
+            fold=request.fold,
+            fifo=request.fifo,
+            input_type=request.input_type,
         )
         return convert(wanted, progress)

@@ -6,10 +6,12 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+import fpgacnn
 from fpgacnn.design import IoType
 from fpgacnn.design.serialize import dump
 from fpgacnn.errors import (
@@ -24,12 +26,14 @@ from fpgacnn.errors import (
     UsageError,
     WriteError,
 )
+from fpgacnn.hardware.estimation.fifo_choice import FifoChoice
 from fpgacnn.jobs.explore import folder as study_folder
 from fpgacnn.jobs.explore.context import smallest
 from fpgacnn.jobs.explore.evaluate import Workbench
 from fpgacnn.jobs.explore.folder import StudyFolder, trial_key
 from fpgacnn.jobs.explore.measures import Objective, PointResult
-from fpgacnn.jobs.explore.points.convert_point import point_request
+from fpgacnn.jobs.explore.points.convert_point import convert_point, point_request
+from fpgacnn.jobs.explore.points.tune_point import point_request as tune_request
 from fpgacnn.jobs.explore.points.tune_point import rounds_of
 from fpgacnn.jobs.explore.prepare import Preparation, data_arrays, events_of, prepare
 from fpgacnn.jobs.explore.record import ExploreRecord
@@ -38,7 +42,9 @@ from fpgacnn.jobs.explore.sampler import chosen_sampler, open_optuna, seed_of
 from fpgacnn.jobs.explore.space import Values, WidthRange
 from fpgacnn.jobs.explore.storage import JOURNAL, mended, opened, storage_name
 from fpgacnn.jobs.fit.search import FitLimits
-from fpgacnn.passes.widths.widths import with_quantizers
+from fpgacnn.jobs.quantize.record import QuantizeRequest
+from fpgacnn.passes.quantization import SoftmaxChoice
+from fpgacnn.passes.widths.widths import Widths, with_quantizers
 from fpgacnn.pipeline.planning import as_planned
 from fpgacnn.pipeline.request import Request
 from fpgacnn.pipeline.stages import Compilation, run_passes
@@ -384,6 +390,36 @@ def test_events_without_labels_are_judged_by_the_float_answers(folder: Path, tmp
     assert narrowest < widest
 
 
+def test_a_study_whose_first_point_has_other_numbers_here_is_not_continued(folder: Path) -> None:
+    """As after another version of the estimator; a study that has all its points is shown as it is."""
+    small_study(folder, "old", trials=20)
+    trials = folder / "old" / "trials" / "000000.json"
+    first = read_study(folder / "old").points[0].result
+    trials.write_text(trials.read_text().replace(f'"ebops": {first.ebops},', f'"ebops": {first.ebops + 1},', 1))
+    assert small_study(folder, "old", trials=20).computed == 0
+    with pytest.raises(StudyError, match="point 0 gives other numbers here"):
+        small_study(folder, "old", trials=30)
+
+
+def test_of_two_commands_that_begin_a_study_at_once_one_writes_it(
+    folder: Path, study: ExploreRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one has read everything before the study was there, and continues it."""
+    create = study_folder.create
+
+    def late(path: Path, *rest: object) -> None:
+        monkeypatch.setattr(study_folder, "create", create)
+        identities.append(small_study(folder, "raced", trials=20).settings.identity)
+        create(path, *rest)  # type: ignore[arg-type]  # those of the caller
+
+    identities: list[str] = []
+    monkeypatch.setattr(study_folder, "create", late)
+    found = small_study(folder, "raced", trials=60)
+    assert [found.settings.identity] == identities
+    assert told(found) == told(study)[:60]
+    assert found.computed < 60 - 10
+
+
 # --- storages --------------------------------------------------------------------------------------------------------
 
 
@@ -474,3 +510,39 @@ def test_halving_gives_the_last_point_all_epochs() -> None:
     assert rounds_of(0, 4) == []
     with pytest.raises(UsageError, match="2 epochs are too few to halve 8 points"):
         rounds_of(8, 2)
+
+
+def test_training_has_the_studys_choices(folder: Path) -> None:
+    """Softmax, folding, FIFOs and the input type of the study are those of the project of a trained point."""
+    fifo, io = FifoChoice(frame=True), (IoType.STREAM,)
+    options = {"softmax": SoftmaxChoice.ARGMAX, "fold": False, "fifo": fifo, "input_type": "ufixed<6,2>"}
+    small_study(folder, "choices", trials=2, io=io, **options)
+    wanted = QuantizeRequest(model=folder, data="", output=folder / "q.h5", widths=Widths(bits=2))
+    found = tune_request(folder / "choices", 1, wanted)
+    assert {name: getattr(found, name) for name in options} == options
+
+
+def test_bits_cannot_be_given_with_a_point(study: ExploreRecord, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="a point of a study decides bits"):
+        fpgacnn.quantize(study.folder, None, tmp_path / "q.h5", point=1, bits="4")
+
+
+def test_an_array_cannot_be_given_with_a_point(study: ExploreRecord) -> None:
+    with pytest.raises(UsageError, match="a point of a study decides calibrate"):
+        fpgacnn.convert(study.folder, point=1, calibrate=np.zeros((2, 6, 6, 1)))
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_the_quality_of_other_events_is_not_recorded(
+    folder: Path,
+    own: bool,  # noqa: FBT001  # a case
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    small_study(folder, f"levels-{own}", trials=2)
+    quality = SimpleNamespace(hardware=0.25)
+    record = SimpleNamespace(quality=[quality], project=None, holds=True)
+    monkeypatch.setattr("fpgacnn.jobs.explore.points.convert_point.convert", lambda *_: record)
+    events = None if own else folder / "events.npz"
+    convert_point(folder / f"levels-{own}", 1, Request(model=folder, events=events))
+    (level,) = read_study(folder / f"levels-{own}").levels
+    assert level.quality == (0.25 if own else None)

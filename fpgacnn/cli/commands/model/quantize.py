@@ -145,7 +145,7 @@ def quantize(
         data,
         output,
         point=point,
-        bits=bits,
+        bits=None if point is not None else bits,
         budget=budget,
         test=test,
         weights=weights,

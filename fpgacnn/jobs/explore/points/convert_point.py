@@ -32,7 +32,8 @@ def convert_point(folder: Path, number: int, request: Request, progress: Progres
     one = built_point(study, number)
     record = convert(point_request(folder, study.settings, one, request), progress)
     if request.csim_events != 0:
-        StudyFolder(folder=folder).record_level(_seen(number, record))
+        seen = _seen(number, record)  # the level's quality is that of the test part
+        StudyFolder(folder=folder).record_level(seen if request.events is None else replace(seen, quality=None))
     return record
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from fpgacnn.design import IoType
 from fpgacnn.errors import UsageError
 from fpgacnn.jobs.explore.folder import DATA, StudyFolder
 from fpgacnn.jobs.explore.points.convert_point import built_point, model_of
@@ -57,6 +58,7 @@ def point_request(folder: Path, number: int, request: QuantizeRequest) -> Quanti
     parts = {name: events_of(arrays, name) for name in PARTS}
     known = CATALOG.get(settings.data)
     by_key = {(each.layer, each.part, each.bits): each.quantizer for each in settings.quantizers}
+    target = settings.space.target(one.values, settings.target)
     return replace(
         request,
         model=model,
@@ -66,8 +68,12 @@ def point_request(folder: Path, number: int, request: QuantizeRequest) -> Quanti
         assigned={
             point: by_key[point.layer, point.part, bits] for point, bits in settings.space.widths(one.values).items()
         },
-        target=settings.space.target(one.values, settings.target),
+        target=target,
         open_io=False,
+        softmax=settings.softmax,
+        fold=settings.fold,
+        fifo=settings.fifo if target.io is IoType.STREAM else None,
+        input_type=settings.input_type,
     )
 
 
