@@ -24,7 +24,7 @@ def board(
 ) -> BoardRecord:
     """Write wrapper, build scripts and drivers of a board below a project folder, and compare the wrapper's codes.
 
-    `board`: a name of `boards()`. `csim_events`: the largest number of events for C simulation of the wrapper; 0: none.
+    `board`: a name of `boards()`. `csim_events`: the largest number of events for simulation of the wrapper; 0: none.
     Raises FpgacnnError; then the folder is as it was.
     """
     from fpgacnn.errors import UsageError

@@ -126,7 +126,7 @@ class FifoFileError(FpgacnnError):
 
 
 class BoardRefusedError(FpgacnnError):
-    """The board cannot run this project: it is for an older tool, or its events are too long."""
+    """The board cannot run this project: it is for an older tool, RTL for a card, or its events are too long."""
 
     code = "FC230"
     message = "{what}: {why}"
@@ -137,6 +137,13 @@ class BoardRefusedError(FpgacnnError):
             "the project is for Vivado HLS",
             what="a project for Vivado HLS on pynq-z2",
             why="the wrapper needs Vitis HLS 2021.1 to 2025.2; convert with --backend vitis",
+        ),
+        way(
+            "fpgacnn convert model.h5 --backend rtl --board alveo-u50",
+            "RTL projects have no kernel for cards",
+            what="an RTL project on alveo-u50",
+            why="kernels of cards read the memory of the card, and only the wrapper of HLS projects does;"
+            " convert with --backend vitis, or for a board with a processor or a serial line",
         ),
     )
 
@@ -158,7 +165,7 @@ class WrapperFormError(FpgacnnError):
 
 
 class WrapperFrameError(FpgacnnError):
-    """The wrapper of a board answered with broken frames in C simulation: a wrong status, TLAST, TKEEP or length."""
+    """The wrapper of a board answered with broken frames in simulation: a wrong status, TLAST, TKEEP or length."""
 
     code = "FC232"
     exit_status = 1

@@ -11,7 +11,7 @@ from pathlib import Path
 from fpgacnn.design.project import write_files
 from fpgacnn.errors import WriteError
 from fpgacnn.hardware.board.boards import Board
-from fpgacnn.hardware.board.tree import DESCRIPTION, FOLDER, NOT_RUN, BoardTree
+from fpgacnn.hardware.board.tree import DESCRIPTION, FOLDER, NOT_RUN, BoardTree, refuse_other_tools
 from fpgacnn.hardware.hls.lower import lower
 from fpgacnn.ir.fixed_point import Codes
 from fpgacnn.jobs.golden_vectors import golden_folder
@@ -37,7 +37,7 @@ CSIM_EVENTS = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardRequest:
-    """A project and a board; `events`: the largest number of events for C simulation of the wrapper, 0 for none."""
+    """A project and a board; `events`: the largest number of events for simulation of the wrapper, 0 for none."""
 
     project: Path
     board: Board
@@ -85,12 +85,13 @@ class BoardRecord(Displayed):
 def write_board(request: BoardRequest, progress: Progress = silent) -> BoardRecord:
     """Write the files of a board below the project's folder, in place of older ones for this board.
 
-    Raises ProjectError, BoardRefusedError, WrapperFormError, WrapperFrameError, and the errors of C simulation; then
+    Raises ProjectError, BoardRefusedError, WrapperFormError, WrapperFrameError, and the errors of simulation; then
     the folder is as it was.
     """
     watch = Stopwatch(progress=progress)
     opened = open_project(request.project)
-    project, _ = opened.hls("board")
+    project = opened.project
+    refuse_other_tools(request.board, opened.design.target)
     events = _events(request.project, opened)
     codes = _codes(opened, events)
     with watch.stage("emulate", f"emulating {events.count} events"):
@@ -105,7 +106,7 @@ def write_board(request: BoardRequest, progress: Progress = silent) -> BoardReco
         some = replace(
             answers, outputs={name: replace(one, array=one.array[:count]) for name, one in answers.outputs.items()}
         )
-        with watch.stage("csim", f"running the wrapper on {count} events with random stalls"):
+        with watch.stage("wrapper", f"running the wrapper on {count} events with random stalls"):
             wrapper, seconds = wrapper_of(tree), request.seconds
             reports = tuple(wrapper_reports(wrapper, project, opened.design, few, some, seconds=seconds))
     with watch.stage("write", f"writing {folder}"), atomic_folder(folder, DESCRIPTION) as stage:
@@ -185,7 +186,7 @@ def _target_notes(board: Board, opened: OpenedProject) -> tuple[str, ...]:
     """Notes where the project was planned for another part or clock, and where the board's part is too small."""
     target = opened.design.target
     moved = estimates.retargeted(opened.design, estimates.TargetOverrides(part=board.part, clock_ns=board.clock_ns))
-    answer, notes = estimates.of_design(moved, lower(moved))
+    answer, notes = estimates.of_design(moved, None if opened.lowered is None else lower(moved))
     found = list(notes)
     if (target.part, target.clock_ns) != (board.part, board.clock_ns):
         found.append(

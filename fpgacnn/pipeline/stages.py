@@ -9,7 +9,7 @@ from fpgacnn import frontends
 from fpgacnn.design import BackendName, Design, IoType, serialize
 from fpgacnn.design.project import RECORD, HlsProject, files_digest, project_folder, refuse_foreign, write_files
 from fpgacnn.design.rtl_project import RtlProject
-from fpgacnn.errors import InternalError, RtlTargetError, UnsupportedOptionError, UsageError, naming
+from fpgacnn.errors import InternalError, UnsupportedOptionError, UsageError, naming
 from fpgacnn.hardware.board.tree import FOLDER, NOT_RUN, BoardTree, refuse_other_tools
 from fpgacnn.hardware.hls import backend
 from fpgacnn.hardware.hls.lower import Lowered, lower
@@ -178,15 +178,10 @@ def _board_notes(tree: BoardTree | None, folder: Path) -> tuple[str, ...]:
 
 
 def _for_board(run: Run, project: HlsProject | RtlProject, emulated: Emulated) -> BoardTree | None:
-    """The files of the request's board, whose wrapper the run then compares too; None without a board.
-
-    Raises RtlTargetError for RTL.
-    """
+    """The files of the request's board, whose wrapper the run then compares too; None without a board."""
     board = run.request.board
     if board is None:
         return None
-    if isinstance(project, RtlProject):
-        raise RtlTargetError(why="boards have wrappers of HLS projects only", do="leave --board or --backend out")
     network, values = run.trained.network, run.events.values
     tree = made(board, project, run.design, network, run.choices, values, emulated.answers)
     run.wrappers = (wrapper_of(tree),)
@@ -259,7 +254,7 @@ def verify(project: Path, request: Request, progress: Progress = silent) -> RunR
         events=events,
         watch=watch,
         every_layer=True,
-        wrappers=wrappers_in(project, opened.project, design) if isinstance(opened.project, HlsProject) else (),
+        wrappers=wrappers_in(project, opened.project, design),
     )
     with second_opinion(request, read, choices, events) as opinion:
         emulated = run.emulate()

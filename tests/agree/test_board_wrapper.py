@@ -1,4 +1,4 @@
-"""The AXI wrapper of a board in C simulation: the emulator's codes, whatever stalls, and what damaged frames do."""
+"""The AXI wrapper of a board, in C simulation or Verilator: the emulator's codes, stalls, and damaged frames."""
 
 from __future__ import annotations
 
@@ -10,16 +10,21 @@ import pytest
 from fpgacnn.design import Design, IoType
 from fpgacnn.design.project import HlsProject
 from fpgacnn.errors import WrapperFormError, WrapperFrameError
+from fpgacnn.hardware.board.beats import Beats, WrapperSimulation, beats_of, frames_of
 from fpgacnn.hardware.board.layout import PARTIAL, SHORT, Layout, layout_of
-from fpgacnn.hardware.board.simulate import Beats, WrapperCSim, beats_of, frames_of
-from fpgacnn.hardware.board.tree import firmware_digest
+from fpgacnn.hardware.board.rtl_simulate import WrapperRtl
+from fpgacnn.hardware.board.rtl_wrapper import RTL_SOURCE, rtl_wrapper_files
+from fpgacnn.hardware.board.simulate import WrapperCSim
+from fpgacnn.hardware.board.tree import network_digest
 from fpgacnn.hardware.board.wrapper import SOURCE, top_ports, wrapper_files
 from fpgacnn.hardware.hls.backend import convert
+from fpgacnn.hardware.rtl import backend
 from fpgacnn.ir.fixed_point import Codes, parse_format
 from fpgacnn.sim.compare import compare
 from fpgacnn.sim.emulator import ReferenceEmulator
 from fpgacnn.sim.result import SimulationResult
 from tests.support.networks import Builder
+from tests.support.rtl import needs_verilator, rtl_design
 
 PART = "xc7z020clg400-1"
 
@@ -41,7 +46,7 @@ def wrapped(build: Builder, io: IoType, bits: int) -> tuple[Design, HlsProject, 
     design = build.design(io, part=PART)
     project = convert(design)
     tops = top_ports(project)
-    layout = layout_of(design, [top.channels for top in tops], firmware_digest(project), bits)
+    layout = layout_of(design, [top.channels for top in tops], network_digest(project), bits)
     return design, project, wrapper_files(layout, tops), layout
 
 
@@ -64,7 +69,9 @@ def test_every_code_of_the_wrapper_is_the_emulators_with_random_stalls(io: IoTyp
     damaged_frames(simulation, layout, codes, answers)
 
 
-def damaged_frames(simulation: WrapperCSim, layout: Layout, codes: list[Codes], answers: SimulationResult) -> None:
+def damaged_frames(
+    simulation: WrapperSimulation, layout: Layout, codes: list[Codes], answers: SimulationResult
+) -> None:
     """A frame that is cut, then a whole one; a word without all bytes; no TLAST at the end."""
     words = simulation.words(codes)[:3]
     whole = beats_of(words, [2, 1], layout.word_bits)
@@ -92,6 +99,52 @@ def damaged_frames(simulation: WrapperCSim, layout: Layout, codes: list[Codes], 
     assert (status == layout.status(np.array([0, 1, 2]), np.zeros(3, np.int64))).all()
     with pytest.raises(WrapperFrameError, match="waits for ever"):
         simulation.run_beats(replace(whole, data=whole.data[:-1], last=whole.last[:-1], keep=whole.keep[:-1]), 3)
+
+
+def rtl_wrapped(build: Builder, io: IoType, bits: int, old: str = "", new: str = "") -> tuple[WrapperRtl, Layout]:
+    """The wrapper of an RTL project for words of `bits`, with an edit."""
+    design = rtl_design(build, io)
+    project = backend.convert(design)
+    ports = [port.channels for port in (*project.inputs, *project.outputs)]
+    layout = layout_of(design, ports, network_digest(project), bits)
+    files = rtl_wrapper_files(layout, project)
+    edited = {**files, RTL_SOURCE: files[RTL_SOURCE].replace(old.encode(), new.encode())}
+    assert (edited != files) == (old != new)
+    return WrapperRtl(project, edited, layout, board="pynq-z2"), layout
+
+
+@pytest.mark.agree
+@needs_verilator
+@pytest.mark.parametrize(("io", "bits"), [(IoType.PARALLEL, 64), (IoType.STREAM, 32)])
+def test_every_code_of_the_wrapper_of_rtl_is_the_emulators_with_random_stalls(io: IoType, bits: int) -> None:
+    build = two_of_each()
+    simulation, layout = rtl_wrapped(build, io, bits)
+    codes, answers = codes_of(build, 40, rtl_design(build, io))
+    report = compare(simulation.run(codes), answers)
+    assert report.holds
+    assert (report.events, report.values) == (40, 40 * (2 * 3 * 3 + 5))
+    damaged_frames(simulation, layout, codes, answers)
+
+
+def narrow_groups() -> Builder:
+    """One input whose pixels fill a word in part: five in eight lanes, and the last word has other groups."""
+    build = Builder(seed=4)
+    build.end(build.convolution(build.input((3, 7, 1), "fixed<5,2>"), (1, 1, 1, 2), (3, 7, 2)))
+    return build
+
+
+@pytest.mark.agree
+@needs_verilator
+def test_a_wrapper_of_rtl_whose_answers_have_another_number_is_found() -> None:
+    build = narrow_groups()
+    simulation, layout = rtl_wrapped(build, IoType.STREAM, 64, "number + 16'd1", "number + 16'd2")
+    codes = build.events(9)
+    with pytest.raises(WrapperFrameError, match="the status of event 2 is"):
+        simulation.run(codes)
+    words = simulation.words(codes)
+    found, _ = layout.unpack(simulation.run_beats(beats_of(words, [9], 64), 9).data.reshape(-1, layout.words_out))
+    (expected,) = ReferenceEmulator(rtl_design(build)).run(codes).outputs.values()
+    assert (found[0] == expected.array).all()
 
 
 @pytest.mark.agree

@@ -5,13 +5,19 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from fpgacnn.design import BackendName
 from fpgacnn.hardware.board.boards import Board, boards, find_board
 from fpgacnn.hardware.board.layout import Layout
-from fpgacnn.hardware.board.tree import script_files
+from fpgacnn.hardware.board.rtl_wrapper import RTL_SOURCE, rtl_wrapper_files
+from fpgacnn.hardware.board.tree import board_layout, script_files
+from fpgacnn.hardware.rtl import backend
+from tests.support.networks import Builder
+from tests.support.rtl import rtl_design
 
 pytest.importorskip("tkinter", reason="Python was built without Tcl")
 
@@ -23,13 +29,31 @@ RECORDED = ("pynq-z2", "zcu102", "kv260", "ultra96v2", "arty-a7-100")
 SCRIPTS = [board for board in boards().values() if board.kind != "alveo"]
 
 
+def written(folder: Path, files: Mapping[str, bytes]) -> None:
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+
+
+def rtl_project(folder: Path, board: Board) -> Path:
+    """The folder of a board in a small RTL project, with all that its scripts read."""
+    build = Builder(seed=2)
+    build.end(build.convolution(build.input((3, 3, 2)), (2, 2, 2, 2), (2, 2, 2)))
+    design = rtl_design(build)
+    made = backend.convert(design)
+    layout = board_layout(board, made, design)
+    place = folder / "board" / board.name
+    written(folder, made.files)
+    written(place, {**script_files(board, layout, BackendName.RTL), **rtl_wrapper_files(layout, made)})
+    (place / "build.sh").chmod(0o755)
+    return place
+
+
 def project(folder: Path, board: Board) -> Path:
     """The folder of a board in a project, with files of the right names."""
     place = folder / "board" / board.name
     layout = Layout(word_bits=board.word_bits, inputs=(), outputs=(), identity=0x1234)
-    for name, data in script_files(board, layout).items():
-        (place / name).parent.mkdir(parents=True, exist_ok=True)
-        (place / name).write_bytes(data)
+    written(place, script_files(board, layout, BackendName.VITIS))
     (folder / "firmware").mkdir()
     (folder / "firmware" / "myproject.cpp").write_text("")
     (place / "hls").mkdir(exist_ok=True)
@@ -41,21 +65,28 @@ def project(folder: Path, board: Board) -> Path:
 def steps_of(place: Path) -> list[tuple[str, str]]:
     """Steps with their scripts, from steps.sh as the shell reads it."""
     text = subprocess.run(
-        ["/bin/sh", "-c", '. ./steps.sh; echo "$steps"; echo "$design_script"'],
+        ["/bin/sh", "-c", '. ./steps.sh; echo "$steps"; echo "$ip_script"; echo "$design_script"'],
         cwd=place,
         capture_output=True,
         text=True,
         check=True,
     ).stdout.splitlines()
-    return [(step, text[1] if step == "design" else step) for step in text[0].split()]
+    return [(step, {"ip": text[1], "design": text[2]}.get(step, step)) for step in text[0].split()]
 
 
 def record(place: Path, recorder: Recorder) -> int:
-    for step, script in steps_of(place):
-        status = recorder.run(f"scripts/{script}.tcl", HLS if step == "ip" else VIVADO)
+    for _, script in steps_of(place):
+        status = recorder.run(f"scripts/{script}.tcl", HLS if script == "ip" else VIVADO)
         if status:
             return status
     return 0
+
+
+def is_golden(recorder: Recorder, name: str, request: pytest.FixtureRequest) -> bool:
+    golden = GOLDEN / f"{name}-{recorder.release[0]}.{recorder.release[1]}.txt"
+    if request.config.getoption("--update-golden"):
+        golden.write_text(recorder.text(), encoding="utf-8")
+    return recorder.text() == golden.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("release", RELEASES, ids=lambda one: f"{one[0]}.{one[1]}")
@@ -76,10 +107,66 @@ def test_every_script_runs_and_makes_the_recorded_design(
     assert f"part {board.part}" in recorder.hls
     assert f"clock {round(board.clock_ns, 3):g} ns" in recorder.hls
     if board.name in RECORDED:
-        golden = GOLDEN / f"{board.name}-{release[0]}.{release[1]}.txt"
-        if request.config.getoption("--update-golden"):
-            golden.write_text(recorder.text(), encoding="utf-8")
-        assert recorder.text() == golden.read_text(encoding="utf-8")
+        assert is_golden(recorder, board.name, request)
+
+
+@pytest.mark.parametrize("release", RELEASES, ids=lambda one: f"{one[0]}.{one[1]}")
+@pytest.mark.parametrize("name", RECORDED)
+def test_scripts_of_rtl_package_it_and_make_the_same_design(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, name: str, release: tuple[int, int]
+) -> None:
+    place = rtl_project(tmp_path, find_board(name))
+    monkeypatch.chdir(place)
+    recorder = Recorder(release)
+    assert record(place, recorder) == 0
+    assert (place / "build" / "output" / "fpgacnn.bit").read_text() == "bits"
+    assert is_golden(recorder, f"rtl-{name}", request)
+    hls = (GOLDEN / f"{name}-{release[0]}.{release[1]}.txt").read_text(encoding="utf-8")
+    nets = [line for line in recorder.text().splitlines() if line.startswith(("net", "interface", "address"))]
+    assert nets == [line for line in hls.splitlines() if line.startswith(("net", "interface", "address"))]
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "why"),
+    [
+        (RTL_SOURCE, "in_stream TREADY", "in_stream READY", "in_stream is no AXI4-Stream"),
+        (RTL_SOURCE, "ASSOCIATED_BUSIF in_stream:", "ASSOCIATED_BUSIF ", "in_stream has no clock"),
+        (RTL_SOURCE, "0 ap_rst_n RST", "0 RST", "the port ap_rst_n belongs to no interface"),
+        (RTL_SOURCE, "input wire ap_rst_n", "input wire reset_n", "no pin ap_rst_n"),
+        (RTL_SOURCE, "module fpgacnn_axis ", "module other ", "no module fpgacnn_axis"),
+        ("settings.tcl", "set ip_folder {build/ip}", "set ip_folder {build/other ip}", None),
+        ("scripts/package.tcl", "version 1.0", "version 1.1", "no name or version"),
+        ("scripts/package.tcl", "-taxonomy", "-category", "no argument -category"),
+        ("scripts/package.tcl", "ipx::check_integrity $core", "", "was not checked"),
+        ("scripts/package.tcl", " rtl/*.v]", "]", "no module fpgacnn_axis"),
+    ],
+)
+def test_packaging_finds_what_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, old: str, new: str, why: str | None
+) -> None:
+    place = rtl_project(tmp_path, find_board("pynq-z2"))
+    monkeypatch.chdir(place)
+    text = (place / file).read_text()
+    assert old in text
+    (place / file).write_text(text.replace(old, new))
+    if why is None:  # a folder with a space serves Vivado as well
+        assert record(place, Recorder((2023, 2))) == 0
+        return
+    with pytest.raises(ScriptError, match=re.escape(why)):
+        record(place, Recorder((2023, 2)))
+
+
+def test_rtl_is_built_by_vivado_alone(tmp_path: Path) -> None:
+    place, calls = rtl_project(tmp_path, find_board("zcu104")), tmp_path / "calls"
+    variables = fake_tools(tmp_path, ("vivado",), "2024.1")
+    every = ["package", "design_processor", "synthesis", "implementation", "bitstream"]
+    done = build(place, variables)
+    assert done.returncode == 0, done.stderr
+    assert scripts_run(calls) == every
+    source = place / RTL_SOURCE
+    source.write_text(source.read_text() + "// changed\n")
+    assert build(place, variables).returncode == 0
+    assert scripts_run(calls) == every
 
 
 def test_a_board_without_its_board_file_is_built_with_a_warning(

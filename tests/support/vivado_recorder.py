@@ -4,11 +4,12 @@ A script runs in a Tcl interpreter in which the tools' commands are functions he
 cell or pin that does not exist, a property that an IP does not have, an input with two drivers: each ends the script
 with an error, as in the tool. Sources: UG835 (Vivado Tcl commands), UG1399 (Vitis HLS), PG082, PG201, PG021, PG164 and
 PG247 (pins and parameters of the IPs). It is a list written by hand, not the tools: what it accepts, they can still
-refuse.
+refuse. An IP that is packaged here has the pins and interfaces of its Verilog.
 """
 
 from __future__ import annotations
 
+import re
 import tkinter as tk
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -71,6 +72,7 @@ HLS: Mapping[str, Command] = {
 VIVADO: Mapping[str, Command] = {
     "create_project": command("-force", "-part", least=1, most=2),
     "open_project": command(least=1, most=1),
+    "close_project": command("-delete"),
     "current_project": command(),
     "current_fileset": command(),
     "get_board_parts": command("-quiet -latest_file_version", least=1, most=1),
@@ -104,6 +106,14 @@ VIVADO: Mapping[str, Command] = {
     "get_timing_paths": command(options="-delay_type -max_paths"),
     "get_property": command(least=2, most=2),
     "set_property": command(options="-dict", least=1, most=3),
+    "ipx::package_project": command(
+        "-import_files -force -force_update_compile_order", "-root_dir -vendor -library -taxonomy -module -set_current"
+    ),
+    "ipx::current_core": command(most=1),
+    "ipx::create_xgui_files": command(least=1, most=1),
+    "ipx::update_checksums": command(least=1, most=1),
+    "ipx::check_integrity": command("-quiet", least=1, most=1),
+    "ipx::save_core": command(most=1),
     "write_hw_platform": command("-fixed -include_bit -force", "-file", since=(2019, 2)),
     "exit": command(most=1),
 }
@@ -259,6 +269,7 @@ BOARD_FILES = {
     "avnet.com:ultra96v2:part0": "1.2",
 }
 PROPERTIES = {
+    "core": {"name", "version", "display_name", "description"},
     "project": {"board_part", "ip_repo_paths", "part"},
     "fileset": {"top", "generic"},
 }
@@ -269,6 +280,54 @@ class Cell:
     vlnv: str
     ip: Ip
     config: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Packaged:
+    """An IP while it is packaged: where it goes, its name, and what its Verilog has."""
+
+    folder: str
+    vendor: str
+    family: str
+    ip: Ip
+    version: str = ""
+    name: str = ""
+    checked: bool = False
+
+
+_PORT = re.compile(
+    r"((?:\(\*[^)]*\*\)\s*)*)(input|output)\s+(?:wire|reg)?\s*(?:\[[^\]]*\]\s*)?(\w+)\s*(?=[,)])", re.DOTALL
+)
+_INFO = re.compile(r'X_INTERFACE_INFO = "xilinx\.com:(\w+):(\w+):1\.0 (\w+) (\w+)"')
+_CLOCKED = re.compile(r"ASSOCIATED_BUSIF ([\w:]+)")
+AXIS = {"TDATA", "TVALID", "TREADY"}
+
+
+def packaged_ip(verilog: str, top: str) -> Ip:
+    """The IP of a module, as the packager finds it by the attributes of the ports. Raises ScriptError."""
+    found = re.search(rf"\bmodule {top} \((.*?)\);", verilog, re.DOTALL)
+    if found is None:
+        raise ScriptError(f"ipx::package_project: no module {top}")
+    pins: dict[str, str] = {}
+    signals: dict[str, dict[str, str]] = {}
+    clocks: dict[str, str] = {}
+    for attributes, direction, name in _PORT.findall(found[1] + ")"):
+        info = _INFO.search(attributes)
+        if info is None:
+            raise ScriptError(f"ipx::package_project: the port {name} belongs to no interface")
+        if info[1] == "signal":
+            pins[name] = "I" if direction == "input" else "O"
+            clocks |= {bus: name for bus in (_CLOCKED.findall(attributes) or [""])[0].split(":") if bus}
+        else:
+            signals.setdefault(info[3], {})[info[4]] = direction
+    interfaces = {}
+    for bus, ports in signals.items():
+        if not set(ports) >= AXIS or ports["TVALID"] == ports["TREADY"]:
+            raise ScriptError(f"ipx::package_project: {bus} is no AXI4-Stream: {ports}")
+        if bus not in clocks:
+            raise ScriptError(f"ipx::package_project: {bus} has no clock")
+        interfaces[bus] = ("S" if ports["TVALID"] == "input" else "M", clocks[bus])
+    return Ip("1.0", {}, lambda _: pins, lambda _: interfaces)
 
 
 @dataclass
@@ -288,6 +347,7 @@ class Recorder:
     runs: dict[str, str] = field(default_factory=lambda: {"synth_1": "0%", "impl_1": "0%"})
     written: list[str] = field(default_factory=list)
     hls: list[str] = field(default_factory=list)
+    packaged: Packaged | None = None
     designs: set[str] = field(default_factory=set)
     opened: bool = False
     validated: bool = False
@@ -312,7 +372,7 @@ class Recorder:
                     if name == "exit":
                         ended, self.exit_status = True, int(rest[0]) if rest else 0
                         raise ScriptError("exit")  # noqa: TRY301  # ends the script
-                    return str(getattr(self, prefix + name)(given, rest) or "")
+                    return str(getattr(self, prefix + name.replace("::", "_"))(given, rest) or "")
                 except BaseException as error:
                     if not ended:
                         problems.append(error)
@@ -320,6 +380,7 @@ class Recorder:
 
             tcl.tk.createcommand(name, call)
 
+        tcl.eval("namespace eval ipx {}")
         for name, known in table.items():
             if known.since <= self.release:
                 define(name, known)
@@ -390,6 +451,10 @@ class Recorder:
         Path(rest[1]).mkdir(parents=True)
         self.opened = True
 
+    def do_close_project(self, given: Mapping[str, str], rest: list[str]) -> None:
+        self.do_current_project(given, rest)
+        self.project, self.opened = {}, False
+
     def do_open_project(self, given: Mapping[str, str], rest: list[str]) -> None:
         if rest[0] != self.project.get("file"):
             raise ScriptError(f"open_project: no project {rest[0]}")
@@ -416,12 +481,62 @@ class Recorder:
 
     def do_create_ip(self, given: Mapping[str, str], rest: list[str]) -> None:
         vlnv = f"{given['-vendor']}:{given['-library']}:{given['-name']}"
-        if vlnv not in CATALOG or CATALOG[vlnv].version != given["-version"]:
+        known = self.catalog
+        if vlnv not in known or known[vlnv].version != given["-version"]:
             raise ScriptError(f"create_ip: {vlnv}:{given['-version']} is not in the catalog")
-        self.cells[given["-module_name"]] = Cell(f"{vlnv}:{given['-version']}", CATALOG[vlnv])
+        self.cells[given["-module_name"]] = Cell(f"{vlnv}:{given['-version']}", known[vlnv])
 
     def do_get_ips(self, given: Mapping[str, str], rest: list[str]) -> str:
         return self._cell(rest[0])
+
+    # --- packaging of RTL ---------------------------------------------------------------------------------------------
+
+    @property
+    def catalog(self) -> Mapping[str, Ip]:
+        """The IPs of the tool, and the packaged one if its folder is a repository of the project."""
+        one = self.packaged
+        places = self.split(self.project.get("ip_repo_paths", ""))
+        if one is None or not one.checked or str(Path(one.folder).resolve()) not in places:
+            return CATALOG
+        return {**CATALOG, f"{one.vendor}:{one.family}:{one.name}": one.ip}
+
+    def do_ipx_package_project(self, given: Mapping[str, str], rest: list[str]) -> None:
+        self.do_current_project(given, rest)
+        files = [Path(line.removeprefix("sources_1 ")) for line in self.files]
+        verilog = "".join(file.read_text() for file in files if file.suffix == ".v")
+        ip = packaged_ip(verilog, self.project["top"])
+        self.packaged = Packaged(given["-root_dir"], given["-vendor"], given["-library"], ip)
+        self.hls = [f"packaged {self.project['part']} {len(files)} files"]
+
+    def _core(self) -> Packaged:
+        if self.packaged is None:
+            raise ScriptError("no core is open")
+        return self.packaged
+
+    def do_ipx_current_core(self, given: Mapping[str, str], rest: list[str]) -> str:
+        self._core()
+        return "core"
+
+    def do_ipx_create_xgui_files(self, given: Mapping[str, str], rest: list[str]) -> None:
+        self._core()
+
+    def do_ipx_update_checksums(self, given: Mapping[str, str], rest: list[str]) -> None:
+        self._core()
+
+    def do_ipx_check_integrity(self, given: Mapping[str, str], rest: list[str]) -> None:
+        core = self._core()
+        core.checked = bool(core.name and core.version == core.ip.version)
+
+    def do_ipx_save_core(self, given: Mapping[str, str], rest: list[str]) -> None:
+        core = self._core()
+        if not core.checked:
+            raise ScriptError("ipx::save_core: the core was not checked, or has no name or version")
+        Path(core.folder).mkdir(parents=True)
+        (Path(core.folder) / "component.xml").write_text("")
+        self.hls += [f"ip {core.vendor}:{core.family}:{core.name}:{core.version} in {core.folder}"]
+        self.hls += [f"  port {name} {kind}" for name, kind in sorted(core.ip.pins({}).items())]
+        self.hls += [f"  interface {name} {kind} of {clock}" for name, (kind, clock) in core.ip.interfaces({}).items()]
+        self.files.clear()
 
     # --- block design -----------------------------------------------------------------------------------------------
 
@@ -431,11 +546,12 @@ class Recorder:
     def do_create_bd_cell(self, given: Mapping[str, str], rest: list[str]) -> str:
         parts = given["-vlnv"].split(":")
         vlnv = ":".join(parts[:3])
-        if vlnv not in CATALOG:
+        known = self.catalog
+        if vlnv not in known:
             raise ScriptError(f"create_bd_cell: {vlnv} is not in the catalog")
         if rest[0] in self.cells:
             raise ScriptError(f"create_bd_cell: there is a cell {rest[0]}")
-        ip = CATALOG[vlnv]
+        ip = known[vlnv]
         version = ip.version or max((since, text) for since, text in PS8_VERSIONS.items() if since <= self.release)[1]
         if len(parts) == 4 and parts[3] != version:
             raise ScriptError(f"create_bd_cell: {vlnv} has version {version}, not {parts[3]}")
@@ -631,6 +747,8 @@ class Recorder:
         for name, value in pairs:
             if thing in self.cells:
                 self._configure(thing, name, value)
+            elif thing == "core" and name in PROPERTIES["core"]:
+                setattr(self._core(), name, value)
             elif name in PROPERTIES.get(thing, set()):
                 self.project[name] = value
             else:

@@ -18,7 +18,7 @@ from fpgacnn.hardware.devices import find
 from fpgacnn.jobs.board import _keep_build
 from fpgacnn.pipeline.open_project import open_project
 from fpgacnn.system.atomic_dir import atomic_folder
-from tests.support.command import run
+from tests.support.command import failed, run
 from tests.support.files import tiny_model
 from tests.support.vivado_reports import Netlist, utilization_rpt
 
@@ -147,6 +147,28 @@ def test_an_error_after_the_build_was_kept_leaves_it_in_the_old_folder(tmp_path:
         assert (built / "done" / "ip").read_text() == (built / "latest" / "ip").read_text() == "stamp"
         assert (built / "latest").is_symlink()
         replaced(None)
+
+
+def test_an_rtl_project_gets_a_board_with_a_processor_or_a_serial_line_and_no_card(tmp_path: Path) -> None:
+    tiny_model(tmp_path / "m.h5")
+    flags = ("--backend", "rtl", "--no-csim", "--reference", "none")
+    card = run(tmp_path, "convert", "m.h5", "-o", "p", "--board", "alveo-u50", *flags)
+    assert "an RTL project on alveo-u50: kernels of cards read the memory" in failed(card, 2, "FC230")
+    assert not (tmp_path / "p").exists()
+    done = run(tmp_path, "convert", "m.h5", "-o", "p", "--board", "ultra96v2", *flags, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["target"]["part"] == "xczu3eg-sbva484-1-i"
+    assert "an RTL project on alveo-u50" in failed(run(tmp_path, "board", "p", "--board", "alveo-u50"), 2, "FC230")
+    fpgacnn.board(tmp_path / "p", "arty-a7-100", csim_events=0)
+    for name, kind in (("ultra96v2", "cpp"), ("arty-a7-100", "board.xdc")):
+        place = tmp_path / "p" / "board" / name
+        files = {str(one.relative_to(place)) for one in place.rglob("*") if one.is_file()}
+        assert {"rtl/fpgacnn_axis.v", "rtl/fpgacnn_axis_library.v", "scripts/package.tcl"} <= files
+        assert not [one for one in files if one.startswith("hls/fpgacnn_w") or one == "scripts/ip.tcl"]
+        assert (place / kind).exists()
+        text = (place / "README.md").read_text()
+        assert "compared with the emulator in Verilator" in text
+        assert "Vitis/2023.2/settings64.sh" not in text
 
 
 def test_a_board_or_a_report_is_needed(folder: Path) -> None:

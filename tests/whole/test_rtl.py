@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -32,9 +33,12 @@ def comparisons(document: dict[str, object]) -> dict[tuple[str, int], dict[str, 
 @needs_verilator
 def test_a_project_is_proven_simulated_and_verified_and_an_edit_is_found(tmp_path: Path) -> None:
     tiny_model(tmp_path / "m.h5")
-    done = run(tmp_path, "convert", "m.h5", "--backend", "rtl", "-o", "p", "--json", *INPUT, extra=CACHE)
+    board = ("--board", "kv260")
+    done = run(tmp_path, "convert", "m.h5", "--backend", "rtl", *board, "-o", "p", "--json", *INPUT, extra=CACHE)
     assert (done.returncode, done.stderr) == (0, "")
     document = json.loads(done.stdout)
+    wrapped = comparisons(document)["wrapper with stalls", 1]
+    assert (wrapped["holds"], wrapped["events"]) == (True, comparisons(document)["rtl", 1]["events"])
     first = comparisons(document)["rtl", 1]
     assert (first["right"], first["mismatches"], first["clocks_equal_schedule"]) == ("emulator", 0, True)
     traffic = {"rtl, 40 % pauses", "rtl, 30 % pauses, 60 % stalls", "rtl, every second frame late"}
@@ -72,11 +76,16 @@ def test_a_project_is_proven_simulated_and_verified_and_an_edit_is_found(tmp_pat
 
     done = run(tmp_path, "verify", "p", "--json", "--reference", "none", extra=CACHE)
     assert done.returncode == 0
-    every_layer = max(layers for left, layers in comparisons(json.loads(done.stdout)) if left == "rtl")
+    again = comparisons(json.loads(done.stdout))
+    every_layer = max(layers for left, layers in again if left == "rtl")
     assert every_layer >= 3
+    assert again["wrapper with stalls", 1]["holds"]
 
     kernel = tmp_path / "p" / "rtl" / "kernels" / "myproject_logits.sv"
     kernel.write_text(kernel.read_text().replace(" + ", " - ", 1))
+    done = run(tmp_path, "verify", "p", "--reference", "none", extra=CACHE)
+    assert "its wrapper belongs to other RTL than that of the project now" in failed(done, 2, "FC233")
+    shutil.rmtree(tmp_path / "p" / "board")
     done = run(tmp_path, "verify", "p", "--json", "--reference", "none", extra=CACHE)
     assert done.returncode == 1
     document = json.loads(done.stdout)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from fpgacnn.design import BackendName
 from fpgacnn.hardware.board.boards import Board, BoardKind
 
 _BUILD = """```sh
-source /tools/Xilinx/Vitis/2023.2/settings64.sh     # any release from 2021.1 to 2025.2
+source /tools/Xilinx/{tool}/2023.2/settings64.sh {space} # any release from 2021.1 to 2025.2
 ./build.sh                                          # {steps}; continues after an interruption
 ```
 
@@ -55,7 +56,7 @@ python3 python/fpgacnn_run.py benchmark --bitstream build/output/fpgacnn.xclbin
 """
 
 
-def instructions(board: Board, warning: str) -> str:
+def instructions(board: Board, warning: str, backend: BackendName) -> str:
     """The README of a board's folder."""
     kria = board.part.startswith("xck26")
     card = board.kind is BoardKind.ALVEO
@@ -66,8 +67,11 @@ def instructions(board: Board, warning: str) -> str:
         BoardKind.UART: _UART,
         BoardKind.ALVEO: _ALVEO.format(platform=board.platform),
     }[board.kind]
+    rtl = backend is BackendName.RTL
+    build = _BUILD.format(steps=steps, tool="Vivado" if rtl else "Vitis", space="  " if rtl else "   ")
+    simulation = "Verilator" if rtl else "C simulation"
     return (
         f"# {board.title}\n\n{board.part}, {board.clock_mhz} MHz. {warning} The wrapper was compared with the"
-        " emulator in C simulation; `fpgacnn board PROJECT --report` packs what to send back.\n\n"
-        f"## Build\n\n{_BUILD.format(steps=steps)}\n## Run\n\n{run}"
+        f" emulator in {simulation}; `fpgacnn board PROJECT --report` packs what to send back.\n\n"
+        f"## Build\n\n{build}\n## Run\n\n{run}"
     )

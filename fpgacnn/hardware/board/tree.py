@@ -13,13 +13,23 @@ from numpy.typing import NDArray
 
 from fpgacnn.design import BackendName, Design, Target
 from fpgacnn.design.project import HlsProject, files_digest
+from fpgacnn.design.rtl_project import RtlProject
 from fpgacnn.errors import BoardRefusedError
 from fpgacnn.hardware.board.boards import Board, BoardKind
 from fpgacnn.hardware.board.cpp import cpp_files
 from fpgacnn.hardware.board.entry import Entry, SelfTest
 from fpgacnn.hardware.board.instructions import instructions
 from fpgacnn.hardware.board.layout import Layout, PortWords, layout_of
-from fpgacnn.hardware.board.wrapper import MEMORY_TOP, STREAM_TOP, top_ports, wrapper_files
+from fpgacnn.hardware.board.rtl_wrapper import RTL_LIBRARY, RTL_SOURCE, rtl_wrapper_files
+from fpgacnn.hardware.board.wrapper import (
+    HEADER,
+    LIBRARY,
+    MEMORY_TOP,
+    SOURCE,
+    STREAM_TOP,
+    top_ports,
+    wrapper_files,
+)
 from fpgacnn.ir.fixed_point import Format
 from fpgacnn.system.npz import packed
 
@@ -30,6 +40,12 @@ DESCRIPTION, VECTORS = "board.json", "vectors.npz"
 SCHEMA = 1
 DMA_ADDRESS = {BoardKind.ZYNQ7000: 0x40400000, BoardKind.ZYNQMP: 0xA0000000}
 """In the windows of M_AXI_GP0 (UG585) and M_AXI_HPM0_FPD (UG1085)."""
+
+_IP_OF = {
+    False: {"ip_library": "hls", "ip_folder": "build/fpgacnn_prj/solution1/impl/ip"},
+    True: {"ip_library": "rtl", "ip_folder": "build/ip"},
+}
+"""Where the IP of wrapper and network is; whether the project is RTL decides."""
 
 NOT_RUN = "No Vivado, no Vitis and no board has run these files where they were written."
 PYTHON = ("fpgacnn_board.py", "fpgacnn_transport.py", "fpgacnn_run.py")
@@ -44,48 +60,73 @@ class BoardTree:
     files: Mapping[str, bytes]
 
 
-def firmware_digest(project: HlsProject) -> str:
-    """sha256 of the C++ of the network with its weights; the first bits are the identity that every answer repeats."""
-    return files_digest({name: data for name, data in project.files.items() if name.startswith("firmware/")})
+def network_digest(project: HlsProject | RtlProject) -> str:
+    """sha256 of the C++ with its weights, or of the RTL; the first bits are the identity that every answer repeats."""
+    folder = "rtl/" if isinstance(project, RtlProject) else "firmware/"
+    return files_digest({name: data for name, data in project.files.items() if name.startswith(folder)})
 
 
-def board_layout(board: Board, project: HlsProject, design: Design) -> Layout:
+def board_layout(board: Board, project: HlsProject | RtlProject, design: Design) -> Layout:
     """The words of a project's events on a board.
 
     Raises WrapperFormError, BoardRefusedError.
     """
-    tops = top_ports(project)
-    return layout_of(design, [top.channels for top in tops], firmware_digest(project), board.word_bits)
+    channels: list[int | None]
+    if isinstance(project, RtlProject):
+        channels = [port.channels for port in (*project.inputs, *project.outputs)]
+    else:
+        channels = [top.channels for top in top_ports(project)]
+    return layout_of(design, channels, network_digest(project), board.word_bits)
+
+
+def wrapper_names(backend: BackendName) -> tuple[str, ...]:
+    """The files of a wrapper in the folder of a board."""
+    return (RTL_SOURCE, RTL_LIBRARY) if backend is BackendName.RTL else (HEADER, SOURCE, LIBRARY)
 
 
 def refuse_other_tools(board: Board, target: Target) -> None:
-    """Raise BoardRefusedError for a project of Vivado HLS, whose releases end with 2020.1."""
+    """Raise BoardRefusedError for what has no way to the board.
+
+    That are projects of Vivado HLS, whose releases end with 2020.1, and RTL on a card, whose kernels are of C++.
+    """
     if target.backend is BackendName.VIVADO:
         raise BoardRefusedError(
             what=f"a project for Vivado HLS on {board.name}",
             why="the wrapper needs Vitis HLS 2021.1 to 2025.2; convert with --backend vitis",
         )
+    if target.backend is BackendName.RTL and board.kind is BoardKind.ALVEO:
+        raise BoardRefusedError(
+            what=f"an RTL project on {board.name}",
+            why="kernels of cards read the memory of the card, and only the wrapper of HLS projects does;"
+            " convert with --backend vitis, or for a board with a processor or a serial line",
+        )
 
 
 def board_tree(
-    board: Board, project: HlsProject, design: Design, entries: Sequence[Entry], test: SelfTest
+    board: Board, project: HlsProject | RtlProject, design: Design, entries: Sequence[Entry], test: SelfTest
 ) -> BoardTree:
     """Everything that a board needs.
 
-    Raises BoardRefusedError for a project of Vivado HLS and for names that repeat, WrapperFormError.
+    Raises BoardRefusedError for a project that has no way to the board and for names that repeat, WrapperFormError.
     """
     refuse_other_tools(board, design.target)
     layout = board_layout(board, project, design)
     description = _json(describe(board, layout, entries))
     here = {
         DESCRIPTION: description,
-        **wrapper_files(layout, top_ports(project)),
-        **script_files(board, layout),
+        **_wrapper(project, layout),
+        **script_files(board, layout, design.target.backend),
         **driver_files(description, test),
         **(cpp_files(board, layout, entries, test, DMA_ADDRESS[board.kind]) if board.has_processor else {}),
-        "README.md": instructions(board, NOT_RUN).encode(),
+        "README.md": instructions(board, NOT_RUN, design.target.backend).encode(),
     }
     return BoardTree(board=board, layout=layout, files=here)
+
+
+def _wrapper(project: HlsProject | RtlProject, layout: Layout) -> dict[str, bytes]:
+    if isinstance(project, RtlProject):
+        return rtl_wrapper_files(layout, project)
+    return wrapper_files(layout, top_ports(project))
 
 
 def describe(board: Board, layout: Layout, entries: Sequence[Entry]) -> dict[str, object]:
@@ -143,19 +184,19 @@ def _json(value: object) -> bytes:
     return (json.dumps(value, indent=1, ensure_ascii=True) + "\n").encode()
 
 
-def script_files(board: Board, layout: Layout) -> dict[str, bytes]:
+def script_files(board: Board, layout: Layout, backend: BackendName) -> dict[str, bytes]:
     """Scripts of Vitis HLS and Vivado, or of v++, and the settings that they read."""
-    names = {
-        BoardKind.ZYNQ7000: ("ip", "common", "design_processor", "synthesis", "implementation", "bitstream"),
-        BoardKind.ZYNQMP: ("ip", "common", "design_processor", "synthesis", "implementation", "bitstream"),
-        BoardKind.UART: ("ip", "common", "design_uart", "synthesis", "implementation", "bitstream"),
-        BoardKind.ALVEO: (),
-    }[board.kind]
+    design = "design_uart" if board.kind is BoardKind.UART else "design_processor"
+    names = (
+        ()
+        if board.kind is BoardKind.ALVEO
+        else (_ip_script(backend), "common", design, "synthesis", "implementation", "bitstream")
+    )
     found = {f"scripts/{name}.tcl": _resource("scripts", f"{name}.tcl") for name in names}
     found["build.sh"] = _resource("scripts", "build.sh")
-    found["steps.sh"] = _steps(board, layout).encode()
+    found["steps.sh"] = _steps(board, layout, backend).encode()
     if names:
-        found["settings.tcl"] = _settings(board).encode()
+        found["settings.tcl"] = _settings(board, backend).encode()
     if board.kind is BoardKind.UART:
         found["hls/fpgacnn_uart.v"] = _resource("hls", "fpgacnn_uart.v")
         found["board.xdc"] = _constraints(board).encode()
@@ -164,11 +205,16 @@ def script_files(board: Board, layout: Layout) -> dict[str, bytes]:
     return found
 
 
+def _ip_script(backend: BackendName) -> str:
+    """The script that makes an IP of wrapper and network."""
+    return "package" if backend is BackendName.RTL else "ip"
+
+
 def _resource(*parts: str) -> bytes:
     return resources("fpgacnn.hardware.board").joinpath(*parts).read_bytes()
 
 
-def _settings(board: Board) -> str:
+def _settings(board: Board, backend: BackendName) -> str:
     values: dict[str, object] = {
         "board": board.name,
         "kind": board.kind.value,
@@ -182,16 +228,18 @@ def _settings(board: Board) -> str:
         "length_bits": board.length_bits,
         "baud": board.baud,
         "dma_address": f"{DMA_ADDRESS.get(board.kind, 0):#010x}",
-        "hls_top": STREAM_TOP,
+        "ip_top": STREAM_TOP,
+        **_IP_OF[backend is BackendName.RTL],
     }
     lines = "".join(f"set {name} {{{value}}}\n" for name, value in values.items())
     return f"# {board.title}. {board.source}.\n{lines}"
 
 
-def _steps(board: Board, layout: Layout) -> str:
+def _steps(board: Board, layout: Layout, backend: BackendName) -> str:
     serial, card = board.kind is BoardKind.UART, board.kind is BoardKind.ALVEO
     values = {
         "steps": "kernel link" if card else "ip design synthesis implementation bitstream",
+        "ip_script": "" if card else _ip_script(backend),
         "design_script": "design_uart" if serial else "design_processor",
         "identity": f"{layout.identity:08x}",
         "platform": board.platform,

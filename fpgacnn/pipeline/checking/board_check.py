@@ -1,4 +1,4 @@
-"""The wrappers of a project's boards in C simulation, compared with the emulator."""
+"""The wrappers of a project's boards in C simulation, or Verilator for RTL, compared with the emulator."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from pathlib import Path
 
 from fpgacnn.design import Design
 from fpgacnn.design.project import HlsProject
+from fpgacnn.design.rtl_project import RtlProject
 from fpgacnn.errors import BoardMissingError, FpgacnnError, printable
+from fpgacnn.hardware.board.beats import WrapperSimulation
 from fpgacnn.hardware.board.boards import Board, BoardKind, find_board
 from fpgacnn.hardware.board.entry import Entry, SelfTest
 from fpgacnn.hardware.board.layout import Layout
+from fpgacnn.hardware.board.rtl_simulate import WrapperRtl
 from fpgacnn.hardware.board.simulate import WrapperCSim
-from fpgacnn.hardware.board.tree import DESCRIPTION, FOLDER, BoardTree, board_layout, board_tree
-from fpgacnn.hardware.board.wrapper import HEADER, LIBRARY, SOURCE
+from fpgacnn.hardware.board.tree import DESCRIPTION, FOLDER, BoardTree, board_layout, board_tree, wrapper_names
 from fpgacnn.ir.element_types import WHOLE
 from fpgacnn.ir.fixed_point import Codes
 from fpgacnn.ir.source import FloatArray, SourceModel
@@ -42,7 +44,7 @@ class Wrapper:
 
 def wrapper_reports(
     wrapper: Wrapper,
-    project: HlsProject,
+    project: HlsProject | RtlProject,
     design: Design,
     codes: Sequence[Codes],
     answers: SimulationResult,
@@ -51,9 +53,14 @@ def wrapper_reports(
 ) -> Iterator[VerificationReport]:
     """Words in, words out, with random pauses on both sides: every output code equals the emulator's.
 
-    For a card, the kernel on memory is compared too. Raises WrapperFrameError, and the errors of C simulation.
+    For a card, the kernel on memory is compared too. Raises WrapperFrameError, and the errors of C or RTL simulation.
     """
-    simulation = WrapperCSim(project, design, wrapper.files, wrapper.layout, board=wrapper.board.name, seconds=seconds)
+    files, layout, board = wrapper.files, wrapper.layout, wrapper.board.name
+    simulation: WrapperSimulation = (
+        WrapperRtl(project, files, layout, board=board, seconds=seconds)
+        if isinstance(project, RtlProject)
+        else WrapperCSim(project, design, files, layout, board=board, seconds=seconds)
+    )
     yield compare(simulation.run(codes), answers)
     if wrapper.board.kind is BoardKind.ALVEO:
         yield compare(simulation.run_memory(codes), answers)
@@ -61,7 +68,7 @@ def wrapper_reports(
 
 def made(
     board: Board,
-    project: HlsProject,
+    project: HlsProject | RtlProject,
     design: Design,
     network: SourceModel,
     choices: Sequence[InputChoice],
@@ -93,16 +100,16 @@ def wrapper_of(tree: BoardTree) -> Wrapper:
     return Wrapper(board=tree.board, layout=tree.layout, files=tree.files)
 
 
-def wrappers_in(folder: Path, project: HlsProject, design: Design) -> tuple[Wrapper, ...]:
+def wrappers_in(folder: Path, project: HlsProject | RtlProject, design: Design) -> tuple[Wrapper, ...]:
     """The wrappers in the folder of a project, as they are.
 
-    Raises BoardMissingError for files that are missing, damaged or of other firmware.
+    Raises BoardMissingError for files that are missing, damaged or of another network.
     """
     places = sorted(place.parent for place in (folder / FOLDER).glob(f"*/{DESCRIPTION}"))
     return tuple(read_wrapper(place, project, design) for place in places)
 
 
-def read_wrapper(place: Path, project: HlsProject, design: Design) -> Wrapper:
+def read_wrapper(place: Path, project: HlsProject | RtlProject, design: Design) -> Wrapper:
     """The wrapper in the folder of a board.
 
     Raises BoardMissingError.
@@ -110,11 +117,14 @@ def read_wrapper(place: Path, project: HlsProject, design: Design) -> Wrapper:
     try:
         description = json.loads(read_regular(place / DESCRIPTION, limit=MAX_FILE_BYTES))
         board = find_board(str(description["board"]))
-        files = {name: read_regular(place / name, limit=MAX_FILE_BYTES) for name in (HEADER, SOURCE, LIBRARY)}
+        files = {
+            name: read_regular(place / name, limit=MAX_FILE_BYTES) for name in wrapper_names(design.target.backend)
+        }
         layout = board_layout(board, project, design)
         written = description["identity"], description["word_bits"]
     except (OSError, ValueError, LookupError, TypeError, RecursionError, FpgacnnError) as error:
         raise BoardMissingError(folder=place, why=f"its files cannot be read ({printable(error)})") from error
     if written != (layout.identity, layout.word_bits):
-        raise BoardMissingError(folder=place, why="its wrapper belongs to other C++ than that of the project now")
+        code = "RTL" if isinstance(project, RtlProject) else "C++"
+        raise BoardMissingError(folder=place, why=f"its wrapper belongs to other {code} than that of the project now")
     return Wrapper(board=board, layout=layout, files=files)

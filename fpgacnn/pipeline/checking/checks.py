@@ -341,18 +341,18 @@ class Run:
         )
         if isinstance(project, RtlProject):
             yield from rtl_reports(project, found)
-            return
-        if self.lowered is None:
+        elif self.lowered is None:
             raise InternalError(what="an HLS project has no layer list")
-        yield from hls_reports(project, self.lowered, found)
+        else:
+            yield from hls_reports(project, self.lowered, found)
         yield from self.wrapper_reports(project, sample, first_events(run.answers, found.count))
 
     def wrapper_reports(
-        self, project: HlsProject, codes: Sequence[Codes], answers: SimulationResult
+        self, project: HlsProject | RtlProject, codes: Sequence[Codes], answers: SimulationResult
     ) -> Iterator[VerificationReport]:
         """The wrappers of boards against the emulator."""
         for one in self.wrappers:
-            with self.watch.stage("csim", f"running the wrapper of {one.board.name} with random stalls"):
+            with self.watch.stage("wrapper", f"running the wrapper of {one.board.name} with random stalls"):
                 yield from wrapper_reports(one, project, self.design, codes, answers, seconds=self.request.seconds)
 
     def rtl_bench(self, project: RtlProject, run: Emulated) -> Mapping[str, bytes]:

@@ -1,13 +1,8 @@
-"""RTL simulation of one project: Verilator translates it to C++, g++ builds it, a child process runs it.
-
-The program is cached by a digest of the tools and of all sources, and clocks are counted beside the answers.
-"""
+"""RTL simulation of one project in a child process; clocks are counted beside the answers."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,74 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgacnn.design import Design
-from fpgacnn.design.project import write_files
 from fpgacnn.design.rtl_project import RtlPort, RtlProject
 from fpgacnn.design.rtl_words import packed, unpacked
-from fpgacnn.errors import InternalError, RtlBuildError, RtlSimulationError, WriteError, printable
+from fpgacnn.errors import InternalError, RtlSimulationError, WriteError, printable
 from fpgacnn.ir.fixed_point import CodeArray, Codes
-from fpgacnn.sim.cache import keep, kept
-from fpgacnn.sim.csim import DEFAULT_SECONDS, MAX_PROGRAM_BYTES, Compiler, find_compiler, keep_log
+from fpgacnn.sim.csim import DEFAULT_SECONDS
 from fpgacnn.sim.result import SimulationResult
+from fpgacnn.sim.rtl.build import MAIN, RtlProgram
 from fpgacnn.sim.rtl.driver import main_program
 from fpgacnn.sim.rtl.driver import words as word_count
-from fpgacnn.sim.rtl.verilator import Verilator, find_verilator
 from fpgacnn.system.atomic_dir import temporary_folder
 from fpgacnn.system.files.regular import read_regular
 from fpgacnn.system.subprocesses import run
 
-TRANSLATE = (
-    *("--cc", "--prefix", "Vtop", "--Mdir", "model", "--assert", "-O3", "--output-split", "20000"),
-    *("--x-assign", "unique", "--x-initial", "unique", "-Wno-lint", "-Wno-fatal"),
-)
-FEATURES = ("COVERAGE", "SC", "TIMING", "TRACE", "TRACE_FST", "TRACE_VCD", "TRACE_SAIF")
-FLAGS = ("-std=c++17", "-O1", "-w", *(f"-DVM_{name}=0" for name in FEATURES), "-DVERILATOR=1", "-pthread")
-RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
-PROGRAM = "rtl_simulation"
-
-UNIT_BYTES = 1_000_000
-"""C++ that is compiled together, which reads Verilator's headers once; more would need much memory."""
-
-NOT_OPTIMIZED = '#pragma GCC optimize ("O0")\n'
-"""Begins a unit of code that runs once, when a simulation starts."""
-
 SPARE_CLOCKS = 20_000
 """Clocks beyond those that a run needs, before answers count as missing."""
-
-
-def _objects() -> list[str]:
-    return [name.replace(".cpp", ".o") for name in RUNTIME]
-
-
-def _units(here: Path, model: Sequence[Path]) -> list[str]:
-    """Write the files that the compiler reads: each includes the main program or parts of the model; their names."""
-    slow = [file for file in model if "Slow" in file.name]
-    others = [here / "main.cpp", *(file for file in model if file not in slow)]
-    texts = [_including(here, group) for group in _grouped(others)]
-    texts += [NOT_OPTIMIZED + _including(here, group) for group in _grouped(slow)]
-    units = {f"unit_{number}.cpp": text.encode() for number, text in enumerate(texts)}
-    write_files(here, units)
-    return list(units)
-
-
-def _grouped(files: Sequence[Path]) -> list[list[Path]]:
-    """Files in their order, in groups that are not much larger than a unit."""
-    groups, size = list[list[Path]](), UNIT_BYTES
-    for file in files:
-        size += file.stat().st_size
-        if size > UNIT_BYTES:
-            groups.append([])
-            size = file.stat().st_size
-        groups[-1].append(file)
-    return groups
-
-
-def _including(here: Path, files: Sequence[Path]) -> str:
-    return "".join(f'#include "{file.relative_to(here).as_posix()}"\n' for file in files)
-
-
-def _flags(verilator: Verilator) -> list[str]:
-    include = verilator.root / "include"
-    return [*FLAGS, f"-I{include}", f"-I{include / 'vltstd'}"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +62,8 @@ class RtlSimulation:
         sources = {
             name: data for name, data in project.files.items() if name.startswith("rtl/") and name.endswith(".sv")
         }
-        self._files = {**sources, "main.cpp": main_program(project).encode()}
+        files = {**sources, MAIN: main_program(project).encode()}
+        self._program = RtlProgram(files, project.top, seconds=seconds)
         self._ran = False
         self._other_clocks: dict[str, None] = {}
 
@@ -158,7 +101,7 @@ class RtlSimulation:
         if trace and not self._project.traced:
             raise InternalError(what="a trace needs a project with the ports of a trace")
         frames = len(inputs[0].array)
-        with temporary_folder("fpgacnn-rtl-") as here, self._program(here) as (program, handles):
+        with temporary_folder("fpgacnn-rtl-") as here, self._program.opened(here) as (program, handles):
             for number, (port, codes) in enumerate(zip(self._project.inputs, inputs, strict=True)):
                 self._write(here / f"in_{number}.bin", packed(codes.array, port, port.axi_width))
             tokens = frames * sum(port.tokens for port in self._project.inputs)
@@ -219,60 +162,3 @@ class RtlSimulation:
             Codes(array=codes.reshape(-1, *shape), format=form),
             found["clock"].astype(np.int64).reshape(frames, port.tokens),
         )
-
-    # --- building ---------------------------------------------------------------------------------------------------
-
-    @contextmanager
-    def _program(self, here: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
-        """The program, from the cache or built now, and the opened files that its path goes through."""
-        verilator, compiler = find_verilator(), find_compiler()
-        key = self._digest(verilator, compiler)
-        with kept("rtl", key) as build:
-            if build is not None:
-                yield build.program, (build.handle,)
-                return
-        program = self._built(here, verilator, compiler)
-        try:
-            content = read_regular(program, limit=MAX_PROGRAM_BYTES)
-        except OSError as error:
-            why = f"the compiler ended well and left no program ({error.strerror})"
-            raise RtlBuildError(why=why, log="not kept") from error
-        keep("rtl", key, content, mode=0o755)
-        with kept("rtl", key) as build:
-            yield (str(program), ()) if build is None else (build.program, (build.handle,))
-
-    def _digest(self, verilator: Verilator, compiler: Compiler) -> str:
-        total = hashlib.sha256(repr((verilator.version, TRANSLATE, compiler, FLAGS)).encode())
-        for name in sorted(self._files):
-            total.update(f"{name}\0{len(self._files[name])}\0".encode() + self._files[name])
-        return total.hexdigest()
-
-    def _built(self, here: Path, verilator: Verilator, compiler: Compiler) -> Path:
-        write_files(here, self._files)
-        self._runtime(here, verilator, compiler)
-        sources = [name for name in sorted(self._files) if name.endswith(".sv")]
-        own = {"TMPDIR": str(here), "VERILATOR_ROOT": str(verilator.root)}
-        self._run([*verilator.command, *TRANSLATE, "--top-module", self._project.top, *sources], here, own, "Verilator")
-        units = _units(here, sorted((here / "model").glob("*.cpp")))
-        command = [*compiler.command, *_flags(verilator), "-Imodel", *units, *_objects(), "-o", PROGRAM]
-        self._run(command, here, own, "the C++ compiler")
-        return here / PROGRAM
-
-    def _runtime(self, here: Path, verilator: Verilator, compiler: Compiler) -> None:
-        """Put the compiled runtime of Verilator, which is the same for all projects, into the folder."""
-        for source, name in zip(RUNTIME, _objects(), strict=True):
-            key = hashlib.sha256(repr((verilator, compiler, FLAGS, source)).encode()).hexdigest()
-            with kept("rtl", key) as build:
-                if build is not None:
-                    (here / name).write_bytes(read_regular(Path(build.program), limit=MAX_PROGRAM_BYTES))
-                    continue
-            file = str(verilator.root / "include" / source)
-            command = [*compiler.command, *_flags(verilator), "-c", file, "-o", name]
-            self._run(command, here, {"TMPDIR": str(here)}, "the C++ compiler")
-            keep("rtl", key, read_regular(here / name, limit=MAX_PROGRAM_BYTES), mode=0o600)
-
-    def _run(self, command: Sequence[str], here: Path, own: dict[str, str], who: str) -> None:
-        finished = run(command, folder=here, seconds=self._seconds, environment=own)
-        if finished.status != 0:
-            why = f"{who} ended with {finished.how}: {finished.last_line}"
-            raise RtlBuildError(why=why, log=keep_log(finished.tail))

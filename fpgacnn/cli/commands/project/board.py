@@ -16,7 +16,7 @@ def board(
     project: Annotated[Path, typer.Argument(help="Project folder.")],
     board: options.Board = None,
     csim_events: Annotated[
-        int, typer.Option("--csim-events", help="Events for C simulation of the wrapper; 0: none.", metavar="N", min=0)
+        int, typer.Option("--csim-events", help="Events for simulation of the wrapper; 0: none.", metavar="N", min=0)
     ] = 1000,
     report: Annotated[  # noqa: FBT002  # typer needs a positional bool
         bool, typer.Option("--report", help="Pack logs, reports and versions of the builds into one file.")

@@ -1,12 +1,13 @@
 #!/bin/sh
 # Builds the bitstream of this board: ./build.sh [STEP ...], all steps by default. A step that is done is not done again;
 # ./build.sh --again STEP does it and those that follow again. Logs: build/logs.
-# Needs Vitis HLS and Vivado, 2021.1 to 2025.2, on PATH (source settings64.sh). Cards need v++ and a platform (PLATFORM).
+# Needs Vitis HLS and Vivado, 2021.1 to 2025.2, on PATH (source settings64.sh); RTL needs Vivado only. Cards need v++ and a
+# platform (PLATFORM).
 set -eu
 cd "$(dirname "$0")"
 . ./steps.sh
 # A step is done if it was done for this network with these scripts and settings, and this platform.
-stamp="$identity $(cat steps.sh settings.tcl connectivity.cfg board.xdc hls/* scripts/* 2> /dev/null | cksum) ${PLATFORM:-}"
+stamp="$identity $(cat steps.sh settings.tcl connectivity.cfg board.xdc hls/* rtl/* scripts/* 2> /dev/null | cksum) ${PLATFORM:-}"
 mkdir -p build/logs build/done
 
 again=
@@ -85,7 +86,13 @@ vivado_step() {
 
 run_step() {
     case $1 in
-    ip) hls ;;
+    ip)
+        if [ "$ip_script" = ip ]; then
+            hls
+        else
+            vivado_step ip "$ip_script"
+        fi
+        ;;
     design) vivado_step design "$design_script" ;;
     synthesis | implementation | bitstream) vivado_step "$1" "$1" ;;
     kernel)

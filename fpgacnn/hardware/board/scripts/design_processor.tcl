@@ -13,7 +13,7 @@ if {[llength $files_of_board] > 0} {
     puts "WARNING: fpgacnn: no board file '$board_part' is installed. The processor keeps Vivado's default settings for its"
     puts "WARNING: fpgacnn: memory and pins: enough for PYNQ and Linux, which are running already, not for bare metal."
 }
-set_property ip_repo_paths [list [file normalize build/fpgacnn_prj/solution1/impl/ip]] [current_project]
+set_property ip_repo_paths [list [file normalize $ip_folder]] [current_project]
 update_ip_catalog
 create_bd_design $design
 
@@ -74,7 +74,7 @@ set_property -dict [list \
     CONFIG.c_mm2s_burst_size 16 \
     CONFIG.c_s2mm_burst_size 16 \
 ] [get_bd_cells dma]
-create_bd_cell -type ip -vlnv fpgacnn:hls:fpgacnn_axis:1.0 network
+create_bd_cell -type ip -vlnv fpgacnn:$ip_library:$ip_top:1.0 network
 create_bd_cell -type ip -vlnv xilinx.com:ip:smartconnect control
 set_property -dict [list CONFIG.NUM_SI 1 CONFIG.NUM_MI 1] [get_bd_cells control]
 create_bd_cell -type ip -vlnv xilinx.com:ip:smartconnect memory

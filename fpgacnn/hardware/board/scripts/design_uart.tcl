@@ -3,9 +3,9 @@ source scripts/common.tcl
 
 file delete -force $project_folder
 create_project -force fpgacnn $project_folder -part $part
-set_property ip_repo_paths [list [file normalize build/fpgacnn_prj/solution1/impl/ip]] [current_project]
+set_property ip_repo_paths [list [file normalize $ip_folder]] [current_project]
 update_ip_catalog
-create_ip -name fpgacnn_axis -vendor fpgacnn -library hls -version 1.0 -module_name network
+create_ip -name $ip_top -vendor fpgacnn -library $ip_library -version 1.0 -module_name network
 generate_target all [get_ips network]
 add_files -norecurse [list hls/fpgacnn_uart.v]
 add_files -fileset constrs_1 -norecurse [list board.xdc]
