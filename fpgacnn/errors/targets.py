@@ -217,7 +217,7 @@ class CalibrationFileError(FpgacnnError):
             "fpgacnn estimate model.h5",
             "the file was edited by hand",
             file="~/.local/share/fpgacnn/calibration.json",
-            why="damaged: design 0, reported: LUT is no number of at least 0",
+            why="damaged: design 0, reported: LUT is no number from 0 to 1e+100",
         ),
     )
 

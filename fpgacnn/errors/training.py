@@ -182,7 +182,7 @@ class StudyStorageError(FpgacnnError):
     code = "FC152"
     exit_status = 3
     message = "storage {storage}: {why}"
-    cure = "the study itself is kept: start the database or free space, and give the same command again"
+    cure = "the study is kept: start the database, free space or delete a damaged storage, then give the command again"
     ways = (
         way(
             "fpgacnn explore float.h5 --data digits -o study --storage postgresql://me@host/studies",

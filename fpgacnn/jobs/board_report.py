@@ -32,6 +32,7 @@ OWN = (DESCRIPTION, "settings.tcl", "steps.sh", "connectivity.cfg")
 MOST_BYTES = 4 << 20
 """Of one file; of a longer one, its end is packed, where a tool writes its errors."""
 
+MOST_IN_ALL = 256 << 20
 MAX_READ_BYTES = 1 << 30
 MOST_FILES = 2000
 COMMENT = b"fpgacnn board report"
@@ -69,8 +70,9 @@ def pack_report(project: Path, board: str | None, output: Path | None) -> BoardR
     file = output or project.with_name(f"{project.name or 'project'}-board-report.zip")
     content: dict[str, bytes] = {}
     notes: list[str] = []
+    left = MOST_IN_ALL
     for name in wanted:
-        for path in _paths(project / FOLDER / name):
+        for path in _paths(project, name):
             short = f"{name}/{path.relative_to(project / FOLDER / name).as_posix()}"
             try:
                 data = read_regular(path, limit=MAX_READ_BYTES)
@@ -80,6 +82,10 @@ def pack_report(project: Path, board: str | None, output: Path | None) -> BoardR
             if len(data) > MOST_BYTES:
                 notes.append(f"{short}: the last {MOST_BYTES >> 20} MiB of {len(data):,} bytes")
             content[short] = data[-MOST_BYTES:]
+            left -= len(content[short])
+            if left < 0:
+                notes.append(f"files after {short} were left out: there are more than {MOST_IN_ALL >> 20} MiB")
+                break
     if not any("/build/" in name for name in content):
         notes.append("no step of build.sh has run yet, so there are no logs")
     content["versions.json"] = json.dumps(_versions(), indent=1).encode()
@@ -87,11 +93,15 @@ def pack_report(project: Path, board: str | None, output: Path | None) -> BoardR
     return BoardReport(file=str(file), content=tuple(sorted(content)), notes=(*notes, NOT_RUN))
 
 
-def _paths(folder: Path) -> Iterator[Path]:
-    paths = [folder / name for name in OWN]
+def _paths(project: Path, name: str) -> Iterator[Path]:
+    """The files of a board; none that a link leads to outside of the project, as the report goes to others."""
+    folder, inside = project / FOLDER / name, project.resolve()
+    paths = [folder / own for own in OWN]
     for pattern in PLACES:
         paths += sorted(folder.glob(pattern))
-    yield from (path for path in paths[:MOST_FILES] if path.is_file() and not path.is_symlink())
+    for path in paths[:MOST_FILES]:
+        if path.is_file() and path.resolve().is_relative_to(inside):
+            yield path
 
 
 def _versions() -> dict[str, str]:

@@ -24,6 +24,7 @@ from pathlib import Path
 
 from fpgacnn.system.files.regular import ANY_SIZE, open_regular
 from fpgacnn.system.files.strict_modes import why_not_strict
+from fpgacnn.system.files.user_folders import user_folder
 from fpgacnn.system.number_range import NumberRange
 from fpgacnn.system.pipes import FIRST_FREE
 
@@ -60,13 +61,7 @@ def cache_folder(kind: str = "") -> Path:
 
     Raises OSError where there is none: HOME and XDG_CACHE_HOME are not set, and the user is not in the user database.
     """
-    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    if not base.is_absolute():  # as the XDG Base Directory Specification says
-        try:
-            base = Path.home() / ".cache"
-        except RuntimeError as error:
-            raise FileNotFoundError(errno.ENOENT, "neither XDG_CACHE_HOME nor HOME names a folder", "HOME") from error
-    return base / "fpgacnn" / kind
+    return user_folder("XDG_CACHE_HOME", ".cache") / "fpgacnn" / kind
 
 
 def why_unused() -> str | None:

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
@@ -70,7 +71,7 @@ from fpgacnn.sim.source_reference import evaluate
 from fpgacnn.system.npz import events_for, read_arrays
 from fpgacnn.system.npz_stream import open_events
 from fpgacnn.training.data.augmentation import parse_augmentation
-from tests.hostile import mutations, seeds, surroundings
+from tests.hostile import mutations, seeds, studies, surroundings
 from tests.hostile.judge import fault
 from tests.support import files
 
@@ -478,6 +479,11 @@ TARGETS = {
         ),
         Reader(name="cache", seeds=surroundings.caches, place=below, use=surroundings.use_cache),
         Reader(name="output", seeds=surroundings.outputs, place=file("text"), use=surroundings.use_output),
+        *(
+            [Reader(name="study", seeds=studies.studies, place=below, use=studies.use_study)]
+            if find_spec("optuna")
+            else []
+        ),
         Reader(name="texts", seeds=seeds.texts, place=file("text"), use=use_text, mutate=retold),
     )
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import random
 import subprocess
 import sys
@@ -19,7 +20,8 @@ import pytest
 
 from fpgacnn.errors import InternalError, LoweringError, UsageError
 from fpgacnn.frontends.keras.files import hdf5 as reader
-from tests.hostile import graphs, hdf5, mutations, protobuf, seeds
+from fpgacnn.sim import cache
+from tests.hostile import graphs, hdf5, mutations, protobuf, seeds, surroundings
 from tests.hostile.judge import ROOT, finding, judged, keep, short_limits
 from tests.hostile.targets import TARGETS, Reader, file, seeds_of
 from tests.support.command import children
@@ -74,6 +76,23 @@ def test_what_is_no_error_about_the_input_is_found() -> None:
     assert finding(not_the_users_fault, Path()).startswith("exit status 3: ")
     assert finding(lambda _: warnings.warn("x", RuntimeWarning, stacklevel=1), Path()).startswith("RuntimeWarning at ")
     assert finding(refuses, Path()) == finding(lambda _: None, Path()) == ""
+
+
+def test_a_cache_that_takes_builds_without_a_look_at_them_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second seed has a build under a name that is not its own."""
+
+    def blind(folder: int, key: str) -> int | None:
+        names = [name for name in os.listdir(folder) if name.startswith(f"{key}-")]
+        return os.open(names[0], os.O_RDONLY, dir_fd=folder) if names else None
+
+    good, wrong = surroundings.caches()[:2]
+    target = TARGETS["cache"]
+    assert judged(target, good, tmp_path) == judged(target, wrong, tmp_path) == ""
+    monkeypatch.setattr(cache, "_found", blind)
+    assert judged(target, good, tmp_path) == ""
+    assert "is not the one of its name" in judged(target, wrong, tmp_path)
 
 
 def test_an_error_of_two_lines_and_files_that_are_left_are_found(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -254,6 +255,17 @@ def test_a_relative_cache_is_the_one_below_home(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_CACHE_HOME", where)
     assert cache_folder("csim") == tmp_path / "home" / ".cache" / "fpgacnn" / "csim"
+
+
+@pytest.mark.parametrize("home", ["", "relative", "."])
+def test_a_home_that_is_no_absolute_path_is_that_of_the_user_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: str
+) -> None:
+    """With an empty HOME, the cache was at the root of the file system."""
+    monkeypatch.setenv("HOME", home)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", lambda _: SimpleNamespace(pw_dir=str(tmp_path)))
+    assert cache_folder("csim") == tmp_path / ".cache" / "fpgacnn" / "csim"
 
 
 def test_no_place_for_a_cache_is_no_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

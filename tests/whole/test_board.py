@@ -185,6 +185,9 @@ def test_a_report_packs_logs_and_versions_and_no_weights(folder: Path) -> None:
     place = folder / "p" / "board" / "pynq-z2"
     (place / "build" / "logs").mkdir(parents=True)
     (place / "build" / "logs" / "ip.log").write_text("x" * (5 << 20) + "ERROR: the end")
+    (folder / "elsewhere").mkdir()
+    (folder / "elsewhere" / "secret").write_text("not of this project")
+    (place / "build" / "done").symlink_to(folder / "elsewhere")
     done = run(folder, "board", "p", "--report", "--json")
     assert done.returncode == 0, done.stderr
     with zipfile.ZipFile(folder / "p-board-report.zip") as archive:
@@ -194,6 +197,7 @@ def test_a_report_packs_logs_and_versions_and_no_weights(folder: Path) -> None:
         assert json.loads(archive.read("versions.json"))["hls4ml"] == "1.3.0"
     assert {"pynq-z2/board.json", "pynq-z2/settings.tcl", "versions.json"} <= set(names)
     assert not [name for name in names if "vectors" in name or "weights" in name]
+    assert "pynq-z2/build/done/secret" not in names
     assert run(folder, "board", "p", "--report").returncode == 0  # replaces its own
     (folder / "mine.zip").write_text("mine")
     refused = run(folder, "board", "p", "--report", "-o", "mine.zip")

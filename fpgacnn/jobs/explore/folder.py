@@ -28,9 +28,10 @@ from typing import TypeVar
 from fpgacnn.design.tags import TAGS
 from fpgacnn.errors import StudyError, StudyInUseError, WriteError
 from fpgacnn.ir.fixed_point import Format, parse_format
+from fpgacnn.jobs.explore import damage
 from fpgacnn.jobs.explore.measures import PointResult
 from fpgacnn.jobs.explore.record import LevelResult, StudyPoint, StudySettings
-from fpgacnn.jobs.explore.space import DesignSpace, IoAxis, SettingAxis, Values, WidthAxis
+from fpgacnn.jobs.explore.space import IoAxis, SettingAxis, Values, WidthAxis
 from fpgacnn.system.atomic_dir import atomic_folder, refuse_foreign
 from fpgacnn.system.codec import Codec, DecodeError
 from fpgacnn.system.files.output import write_atomically
@@ -41,7 +42,14 @@ MODEL, DATA, TRIALS, PENDING, LEVELS = "model", "data.npz", "trials", "pending",
 MAX_BYTES = 256 << 20
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 
-CODEC = Codec(tags={**TAGS, WidthAxis: "widths", SettingAxis: "setting", IoAxis: "io"}, texts={Format: parse_format})
+MAX_NUMBER = 1e100
+"""Of a record: products and squares of such numbers are finite, in searches and in charts."""
+
+CODEC = Codec(
+    max_float=MAX_NUMBER,
+    tags={**TAGS, WidthAxis: "widths", SettingAxis: "setting", IoAxis: "io"},
+    texts={Format: parse_format},
+)
 
 T = TypeVar("T")
 
@@ -90,8 +98,9 @@ def read_settings(folder: Path) -> StudySettings:
     for name in settings.model_files:
         if Path(name).is_absolute() or ".." in Path(name).parts or not name.startswith(f"{MODEL}/"):
             raise StudyError(folder=folder, why=f"{MARK} names a file outside of the study: {name}")
-    if not settings.model_files or settings.generation < 1:
-        raise StudyError(folder=folder, why=f"{MARK} is damaged: it names no model, or no generation")
+    damaged = damage.of_settings(settings)
+    if damaged:
+        raise StudyError(folder=folder, why=f"{MARK} is damaged: {damaged}")
     return settings
 
 
@@ -153,8 +162,8 @@ class StudyFolder:
 
     folder: Path
 
-    def points(self, space: DesignSpace) -> tuple[StudyPoint, ...]:
-        """All trials that are recorded, by their numbers; each is a point of the space.
+    def points(self, settings: StudySettings) -> tuple[StudyPoint, ...]:
+        """All trials that are recorded, by their numbers; each is a point of the study's space.
 
         Raises StudyError if one is missing or damaged.
         """
@@ -162,12 +171,9 @@ class StudyFolder:
         for file in self._listed(TRIALS):
             found += _read(self.folder, file, tuple[StudyPoint, ...])
         for place, one in enumerate(found):
-            if one.number != place:
-                raise StudyError(folder=self.folder, why=f"trial {place} is missing")
-            if not space.is_valid(one.values):
-                raise StudyError(folder=self.folder, why=f"trial {place} is no point of the study's space")
-            if not one.result.refused and one.result.resources is None:
-                raise StudyError(folder=self.folder, why=f"trial {place} has no numbers")
+            damaged = damage.of_point(one, place, settings)
+            if damaged:
+                raise StudyError(folder=self.folder, why=f"trial {place} {damaged}")
         return tuple(found)
 
     def pending(self) -> dict[str, PointResult]:

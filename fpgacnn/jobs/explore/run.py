@@ -17,7 +17,7 @@ from fpgacnn.jobs.explore.measures import PointResult
 from fpgacnn.jobs.explore.prepare import ExploreRequest, Preparation, prepare
 from fpgacnn.jobs.explore.record import ExploreRecord, StudyPoint, StudyProgress, StudySettings, best_numbers
 from fpgacnn.jobs.explore.sampler import Proposals
-from fpgacnn.jobs.explore.storage import TrialStorage, opened
+from fpgacnn.jobs.explore.storage import TrialStorage, opened, refuse_other_file
 from fpgacnn.jobs.explore.workers import TrialRunner, runner
 from fpgacnn.sim.emulator.native.engine import usable_processors
 from fpgacnn.system.progress import Progress, Stopwatch, silent
@@ -69,6 +69,7 @@ def explore(
     study_folder.refuse_other_folder(request.output)
     with naming(request.model), stopwatch.stage("prepare", f"reading {request.model.name} and {request.data}"):
         prepared = prepare(request)
+    refuse_other_file(prepared.settings.storage)  # before the study is begun
     settings = _begun(request.output, prepared)
     with ExitStack() as stack:
         stack.enter_context(study_folder.locked(request.output))
@@ -107,7 +108,7 @@ def read_study(folder: Path) -> ExploreRecord:
     return ExploreRecord(
         folder=str(folder),
         settings=settings,
-        points=files.points(settings.space),
+        points=files.points(settings),
         levels=files.levels(),
         notes=settings.notes,
     )
@@ -155,7 +156,7 @@ class _Search:
 
     def begin(self) -> None:
         """Read what is there, complete the storage, and give the sampler all complete generations."""
-        self.points = list(self.files.points(self.settings.space))
+        self.points = list(self.files.points(self.settings))
         self.known = {one.key: one.result for one in self.points} | self.files.pending()
         self.storage.complete(self.points)
         self.proposals = Proposals(settings=self.settings)

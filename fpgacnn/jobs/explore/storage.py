@@ -14,12 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fpgacnn.errors import MissingExtraError, StudyStorageError, UsageError, printable
+from fpgacnn.errors import FileInTheWayError, MissingExtraError, StudyStorageError, UsageError, printable
 from fpgacnn.jobs.explore.record import StudyPoint, StudySettings
 from fpgacnn.jobs.explore.sampler import frozen, open_optuna, quiet
 from fpgacnn.system.files.regular import ANY_SIZE, open_regular
 
 DATABASE, JOURNAL = "optuna.db", "optuna.journal"
+_BEGIN = b'{"op_code":'
+"""The first bytes of every line of a journal of Optuna."""
+
 _URL = re.compile(r"[a-z][a-z0-9+_.-]*://", re.IGNORECASE)
 _SECRET = re.compile("pass|pwd|secret|token|odbc_connect", re.IGNORECASE)
 """Names in the query of a URL whose values are or have a password."""
@@ -32,6 +35,8 @@ def storage_name(text: str | None) -> str:
     """
     if text is None or text in {"sqlite", "journal"}:
         return text or "sqlite"
+    if not text or "\0" in text:
+        raise UsageError(what="--storage: expected sqlite, journal, the path of a journal, or the URL of a database")
     scheme = _URL.match(text)
     if not scheme:
         return text
@@ -109,17 +114,53 @@ def opened(folder: Path, settings: StudySettings, given: str | None, identity: s
 def _backend(folder: Path, name: str, url: str) -> Any:
     optuna = open_optuna()
     if name == "sqlite":
-        return optuna.storages.RDBStorage(f"sqlite:///{folder.absolute() / DATABASE}")
+        file = folder.absolute() / DATABASE
+        with suppress(FileNotFoundError):
+            open_regular(file, limit=ANY_SIZE, links=False).close()
+        return optuna.storages.RDBStorage(f"sqlite:///{file}")
     if _URL.match(name):
         return optuna.storages.RDBStorage(url)
-    file = folder / JOURNAL if name == "journal" else Path(name)
-    if name == "journal":  # only this command writes it, so a lock that is there was left by a killed one
-        with suppress(FileNotFoundError):
-            Path(f"{file}.lock").unlink()
-        mended(file)
-    from optuna.storages.journal import JournalFileBackend
+    from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 
-    return optuna.storages.JournalStorage(JournalFileBackend(str(file)))
+    refuse_other_file(name)
+    file = folder.absolute() / JOURNAL if name == "journal" else Path(os.path.realpath(name))
+    lock = Path(f"{file}.lock")
+    if name == "journal" or _is_dangling(lock):
+        # Only this command writes the study's journal, so that its lock is that of a killed command. A lock that leads
+        # nowhere is of a killed command too, and Optuna would wait for it without an end.
+        with suppress(FileNotFoundError):
+            lock.unlink()
+    own = JournalFileSymlinkLock(str(file))
+    own.acquire()
+    try:
+        mended(file)
+    finally:
+        own.release()
+    return optuna.storages.JournalStorage(JournalFileBackend(str(file), own))
+
+
+def _is_dangling(link: Path) -> bool:
+    return link.is_symlink() and not link.exists()
+
+
+def refuse_other_file(name: str) -> None:
+    """Raise FileInTheWayError where a storage is the path of a file that is no journal: Optuna would add lines to it.
+
+    Raises StudyStorageError where it cannot be read, or where its folder is missing.
+    """
+    if name in {"sqlite", "journal"} or _URL.match(name):
+        return
+    if not Path(name).absolute().parent.is_dir():
+        raise StudyStorageError(storage=name, why="its folder does not exist")
+    try:
+        with open_regular(name, limit=ANY_SIZE) as journal:
+            begin = journal.read(len(_BEGIN))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StudyStorageError(storage=name, why=error.strerror or str(error)) from error
+    if not _BEGIN.startswith(begin):  # the first line can be cut short
+        raise FileInTheWayError(file=name)
 
 
 def mended(file: Path) -> None:
@@ -183,4 +224,7 @@ def _named(name: str) -> Iterator[None]:
         raise StudyStorageError(storage=name, why=words[0] if words else type(error).__name__) from error
     except (OSError, RuntimeError, ValueError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise StudyStorageError(storage=name, why=why) from error
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError) as error:
+        why = f"it has something else than trials ({type(error).__name__}: {error}); delete it, or give another one"
         raise StudyStorageError(storage=name, why=why) from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import logging
 import secrets
 import sys
@@ -34,6 +35,7 @@ from fpgacnn.jobs.explore.evaluate import Workbench
 from fpgacnn.jobs.explore.measures import PointResult
 from fpgacnn.jobs.explore.space import Values
 from fpgacnn.system.atomic_dir import temporary_folder
+from fpgacnn.system.files.regular import read_regular_text
 
 CONNECT_SECONDS = 10.0
 PATIENCE_SECONDS = 120.0
@@ -45,6 +47,9 @@ QUIET_WORKERS = {"distributed.worker.profile.enabled": False, "distributed.admin
 
 NO_PAGES: Mapping[str, list[object]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
 """The HTTP servers that Dask always starts have no pages."""
+
+MAX_SCHEDULER_FILE = 1 << 20
+NO_SCHEDULER_FILE = "not a scheduler file of Dask"
 
 MOST_DEATHS = 3
 """Dask gives a trial up when it has lost three workers; then it is sent again, but not more often than this."""
@@ -251,13 +256,10 @@ class OnDask:
         distributed = self._open()
         if self.address is None:
             return distributed.Client(self._cluster, timeout=CONNECT_SECONDS)
-        is_file = "://" not in self.address
-        if is_file and not Path(self.address).is_file():  # Dask would wait for it without an end
-            raise _NoWorkerError("there is no such scheduler file")
-        given = {"scheduler_file": self.address} if is_file else {"address": self.address}
+        address = self.address if "://" in self.address else _address_in(self.address)
         try:
-            return distributed.Client(**given, timeout=CONNECT_SECONDS)
-        except (ImportError, ValueError) as error:
+            return distributed.Client(address=address, timeout=CONNECT_SECONDS)
+        except (ImportError, OverflowError, ValueError) as error:
             raise UsageError(what=f"--scheduler {self.address}: {_words(error)}") from error
 
     def _disconnect(self) -> None:
@@ -310,6 +312,30 @@ def _own_security(distributed: Any) -> Any:
         return distributed.Security.temporary()
     except ImportError as error:
         raise MissingExtraError(package="cryptography", extra="explore") from error
+
+
+def _address_in(file: str) -> str:
+    """The address that a scheduler file has. Dask itself would wait for a missing file, or for a pipe, without an end.
+
+    Raises UsageError; _NoWorkerError where the file is missing, or where a scheduler still writes it.
+    """
+    try:
+        text = read_regular_text(file, limit=MAX_SCHEDULER_FILE)
+        found = json.loads(text)
+    except FileNotFoundError as error:
+        raise _NoWorkerError("there is no such scheduler file") from error
+    except OSError as error:
+        raise UsageError(what=f"--scheduler {file}: {error.strerror or error}") from error
+    except json.JSONDecodeError as error:
+        if not text.strip() or text.startswith("{"):
+            raise _NoWorkerError("the scheduler file is not complete") from error
+        raise UsageError(what=f"--scheduler {file}: {NO_SCHEDULER_FILE}") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(what=f"--scheduler {file}: {NO_SCHEDULER_FILE}") from error
+    address = found.get("address") if isinstance(found, dict) else None
+    if not isinstance(address, str) or "://" not in address:
+        raise UsageError(what=f"--scheduler {file}: {NO_SCHEDULER_FILE}")
+    return address
 
 
 class _NoWorkerError(Exception):

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from hashlib import sha256
-from math import exp, isfinite, log
+from math import exp, log
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,13 @@ from fpgacnn.hardware.estimation.constants import Constants, shipped
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph
 from fpgacnn.system.files.output import exclusive, write_atomically
 from fpgacnn.system.files.regular import read_regular_text
+from fpgacnn.system.files.user_folders import user_folder
 
 VARIABLE = "FPGACNN_CALIBRATION"
 SCHEMA = 1
 MAX_BYTES = 16 << 20
 MAX_RATIO = 1000.0
+MAX_NUMBER = 1e100
 VERSION_DIGITS = 12
 QUANTITIES = ("LUT", "FF", "DSP", "BRAM_18K", "latency", "II")
 AFTER = tuple(f"after {quantity}" for quantity in QUANTITIES[:4])
@@ -76,13 +78,10 @@ def calibration_file() -> Path | None:
     given = os.environ.get(VARIABLE)
     if given is not None:
         return None if given in {"", "none"} else Path(given)
-    base = Path(os.environ.get("XDG_DATA_HOME", ""))
-    if not base.is_absolute():  # as the XDG Base Directory Specification says
-        try:
-            base = Path.home() / ".local" / "share"
-        except RuntimeError:  # HOME is not set, and the user is not in the user database
-            return None
-    return base / "fpgacnn" / "calibration.json"
+    try:
+        return user_folder("XDG_DATA_HOME", ".local/share") / "fpgacnn" / "calibration.json"
+    except FileNotFoundError:
+        return None
 
 
 def read_own_designs() -> tuple[OwnDesign, ...]:
@@ -140,8 +139,8 @@ def _numbers(value: object, where: str) -> dict[str, float]:
     if not isinstance(value, dict):
         raise ValueError(f"{where}: no numbers by name")  # noqa: TRY004  # the file is wrong, not the caller
     for name, number in value.items():
-        if isinstance(number, bool) or not isinstance(number, int | float) or not isfinite(number) or number < 0:
-            raise ValueError(f"{where}: {name} is no number of at least 0")
+        if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number <= MAX_NUMBER:
+            raise ValueError(f"{where}: {name} is no number from 0 to {MAX_NUMBER:g}")
     return {str(name): float(number) for name, number in value.items()}
 
 

@@ -168,7 +168,7 @@ def test_a_damaged_file_is_an_error_with_its_cure(file: Path, text: str) -> None
     assert "--learn" in caught.value.cure
 
 
-@pytest.mark.parametrize("number", ["-1", "NaN", "Infinity", "true", '"3"', "null"])
+@pytest.mark.parametrize("number", ["-1", "NaN", "Infinity", "true", '"3"', "null", "9" * 400, "1e308"])
 def test_numbers_of_the_file_are_checked(number: str) -> None:
     write = json.dumps({"schema": 1, "designs": [{**_plain(), "reported": {"LUT": "HERE"}}]}).replace('"HERE"', number)
     with pytest.raises(ValueError, match="design 0, reported: LUT"):

@@ -1,0 +1,78 @@
+"""What no command wrote into the records of a study, and what a search or a report would fail on."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+
+from fpgacnn.jobs.explore.measures import LEAST_OBJECTIVES, MOST_OBJECTIVES
+from fpgacnn.jobs.explore.record import StudyPoint, StudySettings
+from fpgacnn.jobs.explore.sampler import GENERATIONS
+from fpgacnn.jobs.explore.space import FEWEST_BITS, MOST_BITS, IoAxis, SettingAxis, SpaceAxis, WidthAxis
+
+
+def of_settings(settings: StudySettings) -> str:
+    """What is wrong with the settings of a study; empty where they are whole."""
+    objectives, names = settings.objectives, [axis.name for axis in settings.space.axes]
+    if not settings.model_files or settings.generation < 1:
+        return "it names no model, or no generation"
+    if len(set(objectives)) != len(objectives) or not LEAST_OBJECTIVES <= len(objectives) <= MOST_OBJECTIVES:
+        return f"it does not have {LEAST_OBJECTIVES} to {MOST_OBJECTIVES} different objectives"
+    if settings.sampler not in GENERATIONS:
+        return f"its sampler is none of {', '.join(GENERATIONS)}"
+    if settings.events.keys() != {"train", "validation", "test"} or min(settings.events.values()) < 0:
+        return "it does not count the events"
+    if not names or len(set(names)) != len(names):
+        return "its axes have no different names"
+    types = next((axis.choices for axis in settings.space.axes if isinstance(axis, IoAxis)), (settings.target.io,))
+    for axis in settings.space.axes:
+        if not _is_whole(axis) or (isinstance(axis, SettingAxis) and not all(_allows(axis, io) for io in types)):
+            return f"the axis {axis.name} has no values"
+    return ""
+
+
+def _is_whole(axis: SpaceAxis) -> bool:
+    if isinstance(axis, WidthAxis):
+        return bool(axis.points) and FEWEST_BITS <= axis.low <= axis.high <= MOST_BITS
+    return axis.low <= axis.high
+
+
+def _allows(axis: SettingAxis, io: object) -> bool:
+    """Whether each setting of a layer has a reuse factor with an io type."""
+    factors = next((found for one, found in axis.factors.items() if one == io), ())
+    return bool(factors) and min(factors) <= min(one.reuse for one in axis.settings)
+
+
+def of_point(one: StudyPoint, number: int, settings: StudySettings) -> str:
+    """What is wrong with a trial that should have a number; empty where it is whole."""
+    result = one.result
+    if one.number != number:
+        return "is missing"
+    if not settings.space.is_valid(one.values):
+        return "is no point of the study's space"
+    if not result.refused and None in (result.resources, result.latency_ns, result.interval_ns):
+        return "has no numbers"
+    if not _are_notes(one.sampled, number // settings.generation):
+        return "has notes that Optuna did not write"
+    return ""
+
+
+def _are_notes(text: str, generation: int) -> bool:
+    """Whether a text is what Optuna's samplers note on a trial of a generation: they trust it."""
+    try:
+        notes = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(notes, dict) and all(_is_note(name, value, generation) for name, value in notes.items())
+
+
+def _is_note(name: str, value: object, generation: int) -> bool:
+    if name.endswith(":generation"):  # of a genetic sampler; it computes the parents of all generations before
+        return type(value) is int and 0 <= value <= generation
+    if name.startswith("constraints"):
+        numbers = value if isinstance(value, list) else [value]
+        return all(isinstance(one, int | float) and math.isfinite(one) for one in numbers)
+    if name == "fixed_params":
+        return isinstance(value, Mapping) and all(type(one) is int for one in value.values())
+    return True
