@@ -272,8 +272,9 @@ def synth(
 ) -> SynthesisReport:
     """Run a synthesis tool on a project folder and read its reports; `tell` gets the lines that the tool writes.
 
-    Vitis or Vivado HLS for an HLS project; for RTL the `tool` "yosys", or "nextpnr" for ECP5 parts, with another `part`
-    or `clock_ns` than the project's if given; without `dsp` multipliers are built of look-up tables.
+    Vitis or Vivado HLS for an HLS project; for RTL the `tool` "vivado" (or its path), "yosys", or "nextpnr" for ECP5
+    parts; the last two with another `part` or `clock_ns` than the project's if given, and without `dsp` with
+    multipliers of look-up tables.
     `read_only` starts no tool; `again` starts it even if reports of these sources exist.
     Raises FpgacnnError.
     """

@@ -202,7 +202,7 @@ class OpenToolMissingError(FpgacnnError):
 
 
 class OpenPartError(FpgacnnError):
-    """An open tool does not build for this part: Yosys has no family for it, or nextpnr places ECP5 parts only."""
+    """A tool does not build RTL for this part: nextpnr builds for ECP5 only, Vivado for AMD only, Yosys not for all."""
 
     code = "FC115"
     message = "--tool {tool} does not build for the part '{part}': {why}"
@@ -229,7 +229,7 @@ class OpenPartError(FpgacnnError):
 
 
 class RtlNeededError(FpgacnnError):
-    """Yosys and nextpnr read SystemVerilog, and the folder has none: it is an HLS project, or no project at all."""
+    """Yosys, nextpnr and Vivado read SystemVerilog; the folder has none: it is an HLS project, or no project at all."""
 
     code = "FC116"
     message = "{folder} has no RTL for --tool {tool}: {file} is missing"

@@ -30,6 +30,7 @@ from fpgacnn.hardware.synthesis import SynthesisReport, read
 from fpgacnn.hardware.synthesis.compare import same_part
 from fpgacnn.hardware.synthesis.report import Unread
 from fpgacnn.hardware.synthesis.run import DEFAULT_SECONDS, Steps, Tool, find_tool, synthesize
+from fpgacnn.hardware.synthesis.vivado import VIVADO, names_vivado, run_vivado
 from fpgacnn.jobs.synth_open import OpenOptions, OpenTool, open_tool, run_open
 from fpgacnn.pipeline.open_project import MAX_FILE_BYTES, read_record
 from fpgacnn.records.estimates import TargetOverrides, of_foreign_project
@@ -81,6 +82,8 @@ def run_synthesis(request: SynthesisRequest, tell: Callable[[str], None]) -> Syn
     chosen = None if request.read_only else open_tool(folder, request.tool, request.open)
     if chosen is not None:
         return Synthesis(report=_written(folder, _open(request, chosen, tell)), tool=None)
+    if names_vivado(request.tool) and not request.read_only:
+        return Synthesis(report=_written(folder, _vivado(request, tell)), tool=None)
     tool, tool_notes = _tool(request)
     if tool:
         tell(f"{tool} in {folder}")
@@ -102,13 +105,26 @@ def _written(folder: Path, report: SynthesisReport) -> SynthesisReport:
 
 
 def _open(request: SynthesisRequest, tool: OpenTool, tell: Callable[[str], None]) -> SynthesisReport:
-    """The reports of an open tool, which has no steps of HLS."""
-    steps = request.steps
-    if steps.csim or steps.cosim or steps.vsynth or steps.export:
-        raise UsageError(what=f"--csim, --cosim, --vsynth and --export are steps of HLS, and --tool {tool} has none")
+    """The reports of an open tool."""
+    _refuse_steps(request.steps, tool)
     notes = run_open(request.folder, tool, request.open, seconds=request.seconds, again=request.again, tell=tell)
     report = read(request.folder)
     return replace(report, notes=(*notes, *report.notes))
+
+
+def _vivado(request: SynthesisRequest, tell: Callable[[str], None]) -> SynthesisReport:
+    """The reports of Vivado for an RTL project."""
+    _refuse_steps(request.steps, VIVADO)
+    tool = request.tool or VIVADO
+    notes = run_vivado(request.folder, tool, seconds=request.seconds, again=request.again, tell=tell)
+    report = read(request.folder)
+    return replace(report, notes=(*notes, *report.notes))
+
+
+def _refuse_steps(steps: Steps, tool: str) -> None:
+    """Raise UsageError for steps of HLS beside a tool that has none."""
+    if steps.csim or steps.cosim or steps.vsynth or steps.export:
+        raise UsageError(what=f"--csim, --cosim, --vsynth and --export are steps of HLS, and --tool {tool} has none")
 
 
 def _tool(request: SynthesisRequest) -> tuple[Tool | None, list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -28,6 +29,7 @@ from tests.support.files import tiny_model
 from tests.support.networks import Builder
 from tests.support.open_tools import needs_nextpnr, needs_yosys
 from tests.support.rtl import rtl_design
+from tests.support.vivado_reports import Netlist, timing_rpt, utilization_rpt
 
 CACHE = {
     name: os.environ[name] for name in ("YOWASP_CACHE_DIR", "FPGACNN_YOSYS", "FPGACNN_NEXTPNR") if name in os.environ
@@ -149,10 +151,66 @@ def test_a_network_becomes_a_bitstream_of_an_ecp5(tmp_path: Path) -> None:
     assert "open_prj/nextpnr.rpt is of another version of the RTL than that in the folder" in stale.notes
 
 
+FAKE = """#!/bin/sh
+echo "$*" >> ../calls
+[ "$*" = "-mode batch -nojournal -nolog -source build.tcl" ] || exit 9
+grep -q "^synth_design -top myproject -part xczu9eg-ffvb1156-2-e " build.tcl || exit 8
+case "$FAKE_VIVADO" in
+licence) echo "ERROR: [Common 17-345] A valid license was not found"; exit 1 ;;
+short) cp ../reports/utilization_synth.rpt . ;;
+*) cp ../reports/*.rpt . ;;
+esac
+"""
+
+
+def test_vivado_places_and_routes_an_rtl_project(tmp_path: Path) -> None:
+    tiny_model(tmp_path / "m.h5")
+    flags = ("--backend", "rtl", "--no-csim", "--input-type", "fixed<6,2>", "--reference", "none", "-o")
+    assert run(tmp_path, "convert", "m.h5", "--part", "zcu102", *flags, "p").returncode == 0
+    missing = run(tmp_path, "synth", "p", "--tool", "vivado", extra={"PATH": "/usr/bin:/bin"})
+    assert "no synthesis tool: vivado not found" in failed(missing, 3, "FC110")
+
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "vivado").write_text(FAKE)
+    (tmp_path / "bin" / "vivado").chmod(0o755)
+    reports = tmp_path / "p" / "reports"
+    reports.mkdir()
+    part = "xczu9eg-ffvb1156-2-e"
+    for name, state, lut in (("synth", "Synthesized", 901), ("impl", "Routed", 877)):
+        command = f"report_utilization -file {name}.rpt"
+        netlist = Netlist(state=state, lut=lut, part=part, command=command)
+        (reports / f"utilization_{name}.rpt").write_text(utilization_rpt(netlist))
+    (reports / "timing_impl.rpt").write_text(timing_rpt())
+    call = ("synth", "p", "--tool", str(tmp_path / "bin" / "vivado"))
+    line = failed(run(tmp_path, *call, extra={"FAKE_VIVADO": "licence"}), 3, "FC111")
+    assert "A valid license was not found" in line
+    line = failed(run(tmp_path, *call, extra={"FAKE_VIVADO": "short"}), 3, "FC112")
+    assert "there is no timing_impl.rpt of this run" in line
+    done = run(tmp_path, *call, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    found = json.loads(done.stdout)["synthesis"]
+    assert (found["synth"]["resources"]["lut"], found["impl"]["resources"]["lut"]) == (901, 877)
+    assert found["timings"][0]["met"] is True
+    calls = len((tmp_path / "p" / "calls").read_text().splitlines())
+    again = run(tmp_path, *call, "--json")
+    assert "reports of Vivado for this RTL exist and are read" in json.loads(again.stdout)["synthesis"]["notes"][0]
+    assert len((tmp_path / "p" / "calls").read_text().splitlines()) == calls
+    with (tmp_path / "p" / "rtl" / "myproject.sv").open("a") as file:
+        file.write("// edited\n")
+    assert run(tmp_path, *call).returncode == 0
+    assert len((tmp_path / "p" / "calls").read_text().splitlines()) == calls + 1
+
+    assert "are steps of HLS, and --tool vivado has none" in failed(run(tmp_path, *call, "--vsynth"), 2, "FC002")
+    assert "are for --tool yosys and" in failed(run(tmp_path, *call, "--clock", "3"), 2, "FC002")
+    assert run(tmp_path, "convert", "m.h5", "--part", "lfe5u-25f", *flags, "q").returncode == 0
+    line = failed(run(tmp_path, "synth", "q", "--tool", "vivado"), 2, "FC115")
+    assert "--tool vivado does not build for the part 'lfe5u-25f" in line
+
+
 def test_open_tools_refuse_hls_projects_and_options_of_hls(tmp_path: Path) -> None:
     (tmp_path / "hls").mkdir()
     (tmp_path / "hls" / "build_prj.tcl").write_text("# HLS\n")
-    for tool in ("yosys", "nextpnr"):
+    for tool in ("yosys", "nextpnr", "vivado"):
         line = failed(run(tmp_path, "synth", "hls", "--tool", tool), 2, "FC116")
         assert f"hls has no RTL for --tool {tool}: rtl/myproject.sv is missing" in line
     assert "--part, --clock and --no-dsp are for" in failed(run(tmp_path, "synth", "hls", "--no-dsp"), 2, "FC002")

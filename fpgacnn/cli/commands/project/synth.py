@@ -45,7 +45,7 @@ def synth(
         str | None,
         typer.Option(
             "--tool",
-            help="vitis-run, vitis_hls or vivado_hls, or its path (also FPGACNN_HLS); for RTL yosys or nextpnr.",
+            help="vitis-run, vitis_hls, vivado_hls, or its path (also FPGACNN_HLS); for RTL yosys, nextpnr, vivado.",
             metavar="NAME",
         ),
     ] = None,
@@ -73,7 +73,8 @@ def synth(
     """Run a synthesis tool on a project and read its reports; if complete reports exist, only read them.
 
     An HLS project runs in Vitis HLS or Vivado HLS. An RTL project is mapped to a part's primitives by Yosys, and for
-    ECP5 parts placed and routed by nextpnr, which writes a bitstream.
+    ECP5 parts placed and routed by nextpnr, which writes a bitstream; with --tool vivado, Vivado places and routes it
+    out of context.
 
     Exit status 0: done; 1: it does not fit, misses the clock, or RTL simulation failed; 2: broken reports;
     3: no tool, or the tool failed.
