@@ -130,7 +130,11 @@ def test_a_command_that_is_ended_ends_the_tool_and_its_children(
 ) -> None:
     put(tmp_path / "prj", {"build_prj.tcl": "source build_opt.tcl\n", "build_opt.tcl": "as it was\n"})
     mark = tmp_path / "pids"
-    tool(tmp_path / "bin", "vitis-run", work='sleep 60 & echo $! > "$MARK"; echo $$ >> "$MARK"; wait')
+    tool(
+        tmp_path / "bin",
+        "vitis-run",
+        work=': > "$TMPDIR/a.tmp"; sleep 60 & echo $! > "$MARK"; echo $$ >> "$MARK"; wait',
+    )
     code = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from fpgacnn.cli.main import main;"
         " main()"
@@ -156,6 +160,7 @@ def test_a_command_that_is_ended_ends_the_tool_and_its_children(
     assert (child.returncode, said, told) == (status, "", words)
     assert all(ends_soon(int(pid)) for pid in mark.read_text().split())
     assert (tmp_path / "prj" / "build_opt.tcl").read_text() == "as it was\n"
+    assert list((tmp_path / "tmp").iterdir()) == []
 
 
 def test_verbose_shows_every_line_of_the_tool(tmp_path: Path, extra: dict[str, str]) -> None:

@@ -20,6 +20,7 @@ from fpgacnn.errors import (
     ToolTimeoutError,
 )
 from fpgacnn.hardware.synthesis.readers.firmware import read_settings
+from fpgacnn.system.atomic_dir import temporary_folder
 from fpgacnn.system.files.output import write_atomically
 from fpgacnn.system.files.regular import read_regular
 from fpgacnn.system.subprocesses import run, run_logged
@@ -101,7 +102,14 @@ def find_tool(folder: Path, wanted: str | None = None, *, seconds: float = VERSI
 def _version(name: ToolName, path: str, folder: Path, seconds: float) -> str | None:
     flag = "--version" if name is ToolName.VITIS_RUN else "-version"
     try:
-        found = _VERSION.search(run([path, flag], folder=folder, seconds=min(seconds, VERSION_SECONDS)).tail)
+        with temporary_folder("fpgacnn-version-") as own:
+            answer = run(
+                [path, flag],
+                folder=folder,
+                seconds=min(seconds, VERSION_SECONDS),
+                environment={"TMPDIR": str(own)},
+            )
+        found = _VERSION.search(answer.tail)
     except (ToolTimeoutError, ForeignToolError):
         return None
     return found[1] if found else None
@@ -121,8 +129,15 @@ def synthesize(
     if steps.vsynth and shutil.which("vivado") is None:
         raise SynthesisToolMissingError(looked="vivado, which --vsynth needs,")
     log, before = folder / LOG, _stamps(folder)
-    with _options(folder, script, steps) as arguments:
-        finished = run_logged(_command(tool, arguments), folder=folder, seconds=seconds, log=log, tell=tell)
+    with _options(folder, script, steps) as arguments, temporary_folder("fpgacnn-synth-") as own:
+        finished = run_logged(
+            _command(tool, arguments),
+            folder=folder,
+            seconds=seconds,
+            log=log,
+            tell=tell,
+            environment={"TMPDIR": str(own)},
+        )
     if finished.status != 0:
         raise SynthesisFailedError(tool=tool.name, how=finished.how, why=finished.last_line, log=log)
     if not _stamps(folder) - before:

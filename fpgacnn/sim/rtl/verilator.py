@@ -60,8 +60,8 @@ def _packaged() -> list[tuple[Path, Path]]:
 
 def _examined(command: tuple[str, ...], root: Path | None, seen: list[str]) -> Verilator | None:
     """A Verilator that answers, is new enough and has its runtime; else why not is added to `seen`."""
-    known = {"VERILATOR_ROOT": str(root)} if root else {}
     with temporary_folder("fpgacnn-verilator-") as here:
+        known = {"TMPDIR": str(here)} | ({"VERILATOR_ROOT": str(root)} if root else {})
         answer = run([*command, "--version"], folder=here, seconds=60, environment=known).tail.strip()
         version = re.match(r"Verilator (\d+)\.(\d+)", answer)
         if version is None:

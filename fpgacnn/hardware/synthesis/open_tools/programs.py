@@ -102,7 +102,8 @@ def find_program(wanted: Wanted, folder: Path) -> OpenProgram:
 def _examined(wanted: Wanted, command: tuple[str, ...], folder: Path, seen: list[str]) -> OpenProgram | None:
     """A program that gives its version and is new enough; else the reason why not is added to `seen`."""
     try:
-        answer = run([*command, wanted.flag], folder=folder, seconds=VERSION_SECONDS).tail
+        own = {"TMPDIR": str(folder)}
+        answer = run([*command, wanted.flag], folder=folder, seconds=VERSION_SECONDS, environment=own).tail
     except (ToolTimeoutError, ForeignToolError) as error:
         seen.append(str(error))
         return None

@@ -57,7 +57,7 @@ def run_tool(
         seconds=seconds,
         log=log,
         tell=tell,
-        environment=program.environment,
+        environment={**program.environment, "TMPDIR": str(here)},
         name=program.name,
     )
     if finished.status != 0:

@@ -280,6 +280,16 @@ def test_names_of_files_do_not_reach_the_script(tmp_path: Path, monkeypatch: pyt
     assert (tmp_path / "seen").read_text().splitlines()[0] == "read_verilog -sv source_00000.sv source_00001.sv"
 
 
+def test_temporary_files_of_a_tool_lie_in_the_folder_of_its_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They go with it when a signal ends the command."""
+    fake_yosys(tmp_path, monkeypatch, f'test "$TMPDIR" = "$PWD" && touch {tmp_path}/seen; exit 1')
+    with pytest.raises(SynthesisFailedError):
+        map_design(project(tmp_path), str)
+    assert (tmp_path / "seen").exists()
+
+
 def test_nextpnr_gets_the_wanted_clock_in_the_constraints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_yosys(tmp_path, monkeypatch, f"cp pins.lpf {tmp_path}/seen; exit 1")
     program = tmp_path / "fake"
