@@ -60,6 +60,8 @@ def check(design: Design, network: SourceModel) -> None:
             raise InvalidDesignError(f"node {layer.name[:40]!r} belongs to no layer of the network")
         if not set(layer.folded) <= known.keys() - {layer.source}:
             raise InvalidDesignError(f"node {layer.name[:40]!r} computes a layer that the network has not")
+        if layer.weights_of not in {"", layer.source, *layer.folded}:
+            raise InvalidDesignError(f"node {layer.name[:40]!r} has the weights of another layer")
         try:
             _check_layer(
                 layer,

@@ -9,7 +9,7 @@ lowering, validation).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -196,18 +196,28 @@ class Layer(graph.Node[Operation]):
 
     `folded` are further layers of the file that the node computes, in their order, before it casts to the result of
     `source`; their own results are nowhere in the hardware. `rectifies`: one of them, or `source`, is a ReLU, which the
-    limit of the result's unsigned format computes.
+    limit of the result's unsigned format computes. `weights_of`: the layer of the file whose weights the node has, if
+    the scales of the layers before it in `folded` are multiplied into them.
     """
 
     operation: Operation
     folded: tuple[str, ...] = ()
     rectifies: bool = False
+    weights_of: str = field(default="", metadata=src.LEFT_OUT)
 
     @property
     def sums_of(self) -> str:
         """The layer of the file whose products the node computes: its reuse factor and strategy apply."""
+        if self.weights_of:
+            return self.weights_of
         moves = isinstance(self.operation, Pool | src.Moving)
         return self.folded[0] if self.folded and not moves else self.source
+
+    @property
+    def scales(self) -> tuple[str, ...]:
+        """The layers of the file whose scales are in the weights."""
+        own = self.folded.index(self.weights_of) if self.weights_of in self.folded else len(self.folded)
+        return self.folded[:own] if self.weights_of else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

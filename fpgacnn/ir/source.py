@@ -23,7 +23,7 @@ from fpgacnn.ir.quantizers import (
 
 Shape: TypeAlias = tuple[int, ...]
 
-_LEFT_OUT = {"left out": True}
+LEFT_OUT = {"left out": True}
 """That of `fpgacnn.system.codec`, from which this package must not import."""
 
 # --- activations ---------------------------------------------------------------------------------------------------
@@ -292,7 +292,7 @@ class SourceLayer:
     operation: SourceOperation
     inputs: tuple[str, ...]
     shape: Shape
-    order: tuple[int, ...] | None = field(default=None, metadata=_LEFT_OUT)
+    order: tuple[int, ...] | None = field(default=None, metadata=LEFT_OUT)
 
     @property
     def parameters(self) -> int:

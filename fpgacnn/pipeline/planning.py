@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fpgacnn import frontends
-from fpgacnn.design import Design, IoType
+from fpgacnn.design import BackendName, Design, IoType, Strategy
 from fpgacnn.design.design import by_layer
 from fpgacnn.design.project import HlsProject
 from fpgacnn.errors import InternalError
@@ -18,7 +18,8 @@ from fpgacnn.hardware.hls.lower import Lowered
 from fpgacnn.ir.hardware import HardwareModel
 from fpgacnn.ir.quantized import QuantizedModel
 from fpgacnn.ir.source import SourceModel
-from fpgacnn.passes.precision import PrecisionPlan, fold_casts
+from fpgacnn.passes.precision import PrecisionPlan, fold_casts, legalize
+from fpgacnn.passes.precision.narrowing.product_costs import Folding, Products
 from fpgacnn.passes.quantization import quantize
 from fpgacnn.pipeline.assign_widths import WidthAssignment
 from fpgacnn.pipeline.inputs import Events, InputChoice, choose_formats, element_of, read_events
@@ -121,6 +122,20 @@ def choose_inputs(trained: WidthAssignment, events: Events | None, request: Requ
 def quantize_network(trained: WidthAssignment, choices: Sequence[InputChoice], request: Request) -> QuantizedModel:
     """Quantize the network: operations on integer codes."""
     return quantize(trained.network, inputs=[choice.format for choice in choices], softmax=request.softmax)
+
+
+_PRODUCTS = {Strategy.LATENCY: Products.CONSTANTS, Strategy.RESOURCE: Products.MEMORY, Strategy.DA: Products.ADDERS}
+
+
+def legalize_network(quantized: QuantizedModel, request: Request) -> tuple[HardwareModel, PrecisionPlan]:
+    """Legalize the network; scales are folded into the weights behind them, unless the request keeps all layers."""
+    target = request.target
+    if not request.fold:
+        return legalize(quantized)
+    if target.backend is BackendName.RTL:
+        return legalize(quantized, Folding(products=Products.ADDERS))
+    each = {name: _PRODUCTS[one] for name, one in target.strategy_of.items()}
+    return legalize(quantized, Folding(products=_PRODUCTS[target.strategy], products_of=each))
 
 
 def fold(legal: tuple[HardwareModel, PrecisionPlan], request: Request) -> tuple[HardwareModel, PrecisionPlan]:

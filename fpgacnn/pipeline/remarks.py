@@ -112,17 +112,27 @@ def not_simulated(request: Request) -> Iterator[str]:
         yield f"{what} was not run (--no-csim, --csim-events 0): the generated {code} itself was not checked"
 
 
+def _layers_have(names: Sequence[str]) -> str:
+    return "1 layer has" if len(names) == 1 else f"{len(names)} layers have"
+
+
 def not_compared(design: Design, network: SourceModel, compared: Collection[str]) -> Iterator[str]:
     """Layers of the file that no compared node represents, so that only later layers were compared.
 
     `compared` are the nodes of the hardware that were compared with the network. Folded layers have their own note.
     """
-    folded = [name for layer in design.model.layers if layer.name in compared for name in layer.folded]
+    nodes = [layer for layer in design.model.layers if layer.name in compared]
+    scales = [name for layer in nodes for name in layer.scales]
+    folded = [name for layer in nodes for name in layer.folded if name not in layer.scales]
     if folded:
-        what = "1 layer has" if len(folded) == 1 else f"{len(folded)} layers have"
         yield (
-            f"{what} no result in the hardware, because the cast of the layer behind is folded into it; that cast was"
-            f" compared: {_some(folded)} (--no-fold builds each layer)"
+            f"{_layers_have(folded)} no result in the hardware, because the cast of the layer behind is folded into it;"
+            f" that cast was compared: {_some(folded)} (--no-fold builds each layer)"
+        )
+    if scales:
+        yield (
+            f"{_layers_have(scales)} no result in the hardware, because the scale is multiplied into the weights of the"
+            f" layer behind; that layer was compared: {_some(scales)} (--no-fold builds each layer)"
         )
     seen = {layer.source for layer in design.model.layers if layer.is_result and layer.name in compared}
     known = {layer.name: layer for layer in network.layers}
@@ -132,7 +142,7 @@ def not_compared(design: Design, network: SourceModel, compared: Collection[str]
         if name in known and name not in before:
             before.add(name)
             waiting.extend(known[name].inputs)
-    left = [layer.name for layer in network.layers if layer.name in before - seen - {*folded}]
+    left = [layer.name for layer in network.layers if layer.name in before - seen - {*folded, *scales}]
     if left:
         counts = f"{len(left)} of {len(before)} layers have no node of their own"
         yield f"{counts}; only the layers after them were compared: {_some(left)}"

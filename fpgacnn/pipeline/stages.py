@@ -16,7 +16,6 @@ from fpgacnn.hardware.hls.lower import Lowered, lower
 from fpgacnn.hardware.hls.static.clang import check_syntax, find_clang
 from fpgacnn.hardware.rtl import backend as rtl_backend
 from fpgacnn.ir.source import SourceModel
-from fpgacnn.passes.precision import legalize
 from fpgacnn.passes.quantization.names import safe_name
 from fpgacnn.pipeline import planning
 from fpgacnn.pipeline.assign_widths import with_widths
@@ -51,7 +50,7 @@ PASSES = (
         takes=("trained", "choices", "request"),
         gives="quantized",
     ),
-    Pass(name="legalize", function=legalize, takes=("quantized",), gives="legal"),
+    Pass(name="legalize", function=planning.legalize_network, takes=("quantized", "request"), gives="legal"),
     Pass(name="fold", function=planning.fold, takes=("legal", "request"), gives="folded"),
     Pass(name="design", function=planning.make_design, takes=("folded", "request"), gives="design"),
     Pass(name="lower", function=lower, takes=("design",), gives="lowered"),

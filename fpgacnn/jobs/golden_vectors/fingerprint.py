@@ -73,7 +73,7 @@ def is_generated(name: str) -> bool:
 
 def _node(layer: hw.Layer) -> Parts:
     """The fields of a node; those that version 0.1.0 did not have only where they say something."""
-    absent = {name for name in ("folded", "rectifies") if not getattr(layer, name)}
+    absent = {name for name in ("folded", "rectifies", "weights_of") if not getattr(layer, name)}
     return {path: text for path, text in _parts(layer, floats=False).items() if path not in absent}
 
 

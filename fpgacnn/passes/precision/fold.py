@@ -174,6 +174,7 @@ class _Folding:
             inputs=layer.inputs,
             folded=tuple(dict.fromkeys(name for name in _sources(parts) if name != last.source)),
             rectifies=rectifies,
+            weights_of=layer.weights_of,
         )
         self.gone.update(one.name for one in row)
         precision = replace(

@@ -7,7 +7,9 @@ that makes every step exact, a table of a function, a mean with enough guard bit
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import assert_never
 
 import numpy as np
@@ -21,7 +23,7 @@ from fpgacnn.ir import source as src
 from fpgacnn.ir.hardware import HardwareModel
 from fpgacnn.ir.quantized import QuantizedModel
 from fpgacnn.ir.source import FunctionKind, MergeKind
-from fpgacnn.passes.precision import bounds, function_tables, nodes, shorten
+from fpgacnn.passes.precision import function_tables, nodes, shorten
 from fpgacnn.passes.precision.bounds import Bound
 from fpgacnn.passes.precision.exact_steps import (
     average_rounding,
@@ -32,7 +34,8 @@ from fpgacnn.passes.precision.exact_steps import (
     thresholds,
 )
 from fpgacnn.passes.precision.exact_steps.code_values import CodeValues
-from fpgacnn.passes.precision.narrowing import short_scales
+from fpgacnn.passes.precision.narrowing import forward_scales, short_scales
+from fpgacnn.passes.precision.narrowing.product_costs import Folding
 from fpgacnn.passes.precision.narrowing.short_scales import Shortening
 from fpgacnn.passes.precision.nodes import Guard, Node, PlannedCast, Purpose, node
 from fpgacnn.passes.precision.plan import PrecisionPlan
@@ -41,45 +44,33 @@ from fpgacnn.passes.precision.replacements import exact_for_steps, proportional,
 from fpgacnn.passes.quantization.activations import hard_sigmoid_nodes
 from fpgacnn.passes.quantization.names import Namer
 
-MOST_GROWTH = 2.0
-"""So many times the error of an output without short scales is allowed with them."""
 
-LEAST_SHARE = 2.0**-10
-"""An error of so small a share of the largest value of an output is allowed, too."""
-
-
-def legalize(model: QuantizedModel) -> tuple[HardwareModel, PrecisionPlan]:
+def legalize(model: QuantizedModel, folding: Folding | None = None) -> tuple[HardwareModel, PrecisionPlan]:
     """The network in operations that hardware has, and the lossless format of every value where there is one.
 
+    With `folding`, scales are multiplied into the weights behind them where these cost no more (`forward_scales`).
     Where an output of the network has an error anyway, scales without a quantizer behind them are short, if the bounds
     of the outputs allow it (`short_scales.ATTEMPTS`).
 
     Raises UnsupportedOptionError where a step function cannot be built, and WidthLimitError where a value needs more
     bits than the arithmetic has.
     """
-    whole = _legalized(model, None)
+    whole = _legalized(model, None, folding)
     if not whole.has_long_scales or all(whole.planner.bounds[name].error == 0 for name in model.outputs):
         return whole.result()
-    for shortening in short_scales.ATTEMPTS:
+    for way, shortening in product((folding, None) if whole.scaled else (folding,), short_scales.ATTEMPTS):
         try:
-            short = _legalized(model, shortening)
+            short = _legalized(model, shortening, way)
         except WidthLimitError:
             continue
         pairs = [(short.planner.bounds[name], whole.planner.bounds[name]) for name in model.outputs]
-        if all(_is_kept(*pair) for pair in pairs):
+        if all(short_scales.keeps_promise(*pair) for pair in pairs):
             return short.result()
     return whole.result()
 
 
-def _is_kept(short: Bound, whole: Bound) -> bool:
-    """Whether short scales keep the promise of an output: an exact one, or about the size of its error."""
-    if whole.error == 0 or short.error <= MOST_GROWTH * whole.error:
-        return short.error <= MOST_GROWTH * whole.error
-    return short.error <= LEAST_SHARE * bounds.magnitude_of(short.interval)
-
-
-def _legalized(model: QuantizedModel, shortening: Shortening | None) -> Legalization:
-    legalization = Legalization(model=model, shortening=shortening)
+def _legalized(model: QuantizedModel, shortening: Shortening | None, folding: Folding | None) -> Legalization:
+    legalization = Legalization(model=model, shortening=shortening, folding=folding)
     for layer in model.layers:
         legalization.add(layer)
     return legalization
@@ -98,10 +89,14 @@ class Legalization:
 
     `shortening`: which scales get short constants, if any; `has_long_scales` if one has long ones. `lifted` are the
     fraction bits to which a ReLU truncates, by its name, since the scale before it adds half a step of them.
+
+    `scaled` are the nodes from a scale to a linear layer that may take it, by the name of the latter, and `taken` the
+    layers of the file whose scales are in its weights.
     """
 
     model: QuantizedModel
     shortening: Shortening | None = None
+    folding: Folding | None = None
     has_long_scales: bool = False
     planner: Planner = field(default_factory=Planner)
     finished: list[Node] = field(default_factory=list)
@@ -113,11 +108,16 @@ class Legalization:
     means: dict[str, tuple[Bound, CodeValues]] = field(default_factory=dict)
     unread: dict[str, set[str]] = field(default_factory=dict)
     lifted: dict[str, int] = field(default_factory=dict)
+    scaled: dict[str, tuple[q.Layer, ...]] = field(default_factory=dict)
+    taken: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.namer = Namer(layer.name for layer in self.model.layers)
         self.chains = step_functions.chains(self.model)
         self.chained = {layer.name for chain in self.chains.values() for layer in chain}
+        if self.folding is not None:
+            self.scaled = forward_scales.chains(self.model, self.chained)
+            self.chained |= {layer.name for chain in self.scaled.values() for layer in chain}
 
     def result(self) -> tuple[HardwareModel, PrecisionPlan]:
         """The nodes so far as a network, and their plan."""
@@ -126,7 +126,7 @@ class Legalization:
         legal = HardwareModel(
             name=self.model.name,
             source_digest=self.model.source_digest,
-            layers=tuple(nodes.to_hardware(one) for one in self.finished),
+            layers=tuple(nodes.to_hardware(one, self.taken.get(one.name)) for one in self.finished),
             inputs=self.model.inputs,
             outputs=self.model.outputs,
             notes=self.model.notes,
@@ -134,10 +134,18 @@ class Legalization:
         return legal, PrecisionPlan(layers={one.name: self.planner.decided[one.name] for one in self.finished})
 
     def add(self, layer: q.Layer) -> None:
-        """Legalize one node; the parts of a step function wait for the last of them."""
+        """Legalize one node; the parts of a step function wait for the last of them, a scale for what may take it."""
         if layer.name in self.chains:
             self._step_function(self.chains[layer.name])
+        elif layer.name in self.scaled:
+            self._scaled_sums(self.scaled[layer.name])
         elif layer.name not in self.chained:
+            self._add(layer)
+
+    def add_each(self, chain: tuple[q.Layer, ...], line: q.Affine) -> None:
+        """Legalize a scale, whose constants are those of `line`, and the nodes behind it, each by itself."""
+        self._scale(chain[0], line, narrows=True)
+        for layer in chain[1:]:
             self._add(layer)
 
     # --- append nodes ------------------------------------------------------------------------------------------------
@@ -256,13 +264,33 @@ class Legalization:
             case _:
                 assert_never(operation)
 
+    def _scaled_sums(self, chain: tuple[q.Layer, ...]) -> None:
+        """A scale, and the linear layer behind with the scale in its weights; each by itself where that costs less."""
+        first, last = chain[0], chain[-1]
+        assert isinstance(first.operation, q.Affine)
+        line = constant_channels.without_constants(first, first.operation, self.model, self.planner)
+        apart = copy(self)
+        apart.planner, apart.finished, apart.long = self.planner.copy(), [], set(self.long)
+        apart.add_each(chain, line)
+        assert self.folding is not None
+        whole, products = scales.with_constants(line), self.folding.of(last)
+        both = forward_scales.PlannedNodes(nodes=apart.finished, planner=apart.planner)
+        found = forward_scales.joined(chain, whole, self.planner, both, products, self.shortening)
+        self.planner, self.has_long_scales = (found or both).planner, apart.has_long_scales
+        self.finished += (found or both).nodes
+        if found is None:
+            self.long = apart.long
+            return
+        self.taken[last.name] = first.source
+        self._note_long(found.last)
+
     def _scale(self, layer: q.Layer, line: q.Affine, *, narrows: bool) -> None:
         """A scale that no quantizer behind it makes exact; `narrows`: its result may lose fraction bits."""
         whole = scales.with_constants(line)
         given, behind = self.planner.bounds[layer.inputs[0]], guards.only_reader(self.model, layer)
         relu = behind if behind is not None and behind.operation == q.Relu() else None
         last = guards.only_reader(self.model, behind) if behind is not None and relu else behind
-        narrows = narrows and (last is None or not _rounds(last.operation))
+        narrows = narrows and (last is None or not guards.rounds(last.operation))
         short = short_scales.shortened(whole, given, layer.shape[-1], self.shortening, narrows=narrows)
         if short is None or short.fraction is None:
             self.has_long_scales |= short is None and short_scales.is_long(whole)
@@ -334,12 +362,8 @@ class Legalization:
         given, form = self.planner.bounds[source], self.planner.decided[source].result.format
         table = function_tables.build(operation, given.interval, form, given.error, layer=layer.source)
         if table.index is not None:
-            index, name = (
-                PlannedCast(format=table.index, purpose=Purpose.INDEX),
-                self.namer.unique(f"{layer.name}_index"),
-            )
-            self._emit(node(layer, index, name=name, is_result=False))
-            source = name
+            index = PlannedCast(format=table.index, purpose=Purpose.INDEX)
+            source = self._part(layer, "index", index, source)
         if table.line is None:
             self._emit(node(layer, table.lookup, inputs=(source,)))
             return
@@ -373,14 +397,3 @@ class Legalization:
         self.means[layer.name] = exact, CodeValues(fraction=fraction, count=counts[0], guard=guard.bits)
         outside = {"(output)"} if layer.name in self.model.outputs else set()
         self.unread[layer.name] = outside | {reader.name for reader in self.model.consumers(layer.name)}
-
-
-def _rounds(operation: q.Operation) -> bool:
-    """Whether an operation limits or rounds its input, so that this needs no other rounding before."""
-    match operation:
-        case q.Cast() | q.Round() | q.Ternary() | q.Wrap() | hw.Saturate():
-            return True
-        case q.Relu(format=form):
-            return form is not None
-        case _:
-            return False

@@ -139,8 +139,8 @@ def node(
     )
 
 
-def to_hardware(planned: Node) -> hw.Layer:
-    """The node of the hardware graph."""
+def to_hardware(planned: Node, scale: str | None = None) -> hw.Layer:
+    """The node of the hardware graph. `scale` is the layer of the file whose scale is in its weights."""
     return hw.Layer(
         name=planned.name,
         source=planned.source,
@@ -148,6 +148,8 @@ def to_hardware(planned: Node) -> hw.Layer:
         inputs=planned.inputs,
         shape=planned.shape,
         is_result=planned.is_result,
+        folded=() if scale is None else (scale,),
+        weights_of="" if scale is None else planned.source,
     )
 
 

@@ -33,6 +33,15 @@ class Planner:
     shapes: dict[str, Shape] = field(default_factory=dict)
     multiples: dict[str, Multiples] = field(default_factory=dict)
 
+    def copy(self) -> Planner:
+        """A planner that has the same nodes so far."""
+        return Planner(
+            bounds=dict(self.bounds),
+            decided=dict(self.decided),
+            shapes=dict(self.shapes),
+            multiples=dict(self.multiples),
+        )
+
     def add(self, layer: Node) -> None:
         """Bound one more node, whose inputs are known, and choose its formats.
 

@@ -35,6 +35,17 @@ def only_quantizer_behind(model: QuantizedModel, layer: q.Layer) -> bool:
     return scales.quantizer_format(behind.operation) is not None or scales.takes_sign(behind.operation)
 
 
+def rounds(operation: q.Operation) -> bool:
+    """Whether an operation limits or rounds its input, so that this needs no other rounding before."""
+    match operation:
+        case q.Cast() | q.Round() | q.Ternary() | q.Wrap() | hw.Saturate():
+            return True
+        case q.Relu(format=form):
+            return form is not None
+        case _:
+            return False
+
+
 def guard(model: QuantizedModel, planner: Planner, layer: q.Layer, operation: hw.Pool | hw.GlobalPool) -> Guard | None:
     """Guard bits for a mean that does not divide by a power of two; enough for every quantizer that reads it.
 

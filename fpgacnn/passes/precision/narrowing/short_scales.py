@@ -31,6 +31,12 @@ from fpgacnn.passes.precision import bounds
 from fpgacnn.passes.precision.bounds import Bound
 from fpgacnn.passes.precision.nodes import PlannedAffine
 
+MOST_GROWTH = 2.0
+"""So many times the error of an output without short scales is allowed with them."""
+
+LEAST_SHARE = 2.0**-10
+"""An error of so small a share of the largest value of an output is allowed, too."""
+
 SIGNIFICANT_BITS = 17
 """Significant bits of a scale: with the sign, one port of a DSP48 has 18."""
 
@@ -69,6 +75,13 @@ class ShortScale:
 
     operation: PlannedAffine
     fraction: int | None
+
+
+def keeps_promise(short: Bound, whole: Bound) -> bool:
+    """Whether short scales keep the promise of an output: an exact one, or about the size of its error."""
+    if whole.error == 0 or short.error <= MOST_GROWTH * whole.error:
+        return short.error <= MOST_GROWTH * whole.error
+    return short.error <= LEAST_SHARE * bounds.magnitude_of(short.interval)
 
 
 def is_long(line: PlannedAffine) -> bool:
@@ -116,14 +129,14 @@ def short_codes(values: FloatArray, *, coarse: bool) -> Codes | None:
     for tops in (largest, exponents):
         steps = tops - SIGNIFICANT_BITS
         scaled = np.ldexp(values, -steps)
-        codes = _fewest_digits(scaled) if coarse else np.rint(scaled).astype(np.int64)
+        codes = fewest_digits(scaled) if coarse else np.rint(scaled).astype(np.int64)
         found = np.ldexp(codes.astype(np.float64), steps)
         if not np.any((values != 0) & (np.abs(codes) < 1 << (LEAST_BITS - 1)) & (found != values)):
             return exact_codes(found, max_fraction=MAX_EXPONENT)
     return None
 
 
-def _fewest_digits(values: FloatArray) -> CodeArray:
+def fewest_digits(values: FloatArray) -> CodeArray:
     """Of both whole numbers next to each number the one with fewer signed digits; of equals the nearer one."""
     low, high = np.floor(values).astype(np.int64), np.ceil(values).astype(np.int64)
     digits = signed_digits(np.abs(low)), signed_digits(np.abs(high))
