@@ -103,10 +103,11 @@ def compare_hls4ml(
     timeout_s: float = 900.0,
     progress: Progress | None = None,
 ) -> Hls4mlComparison:
-    """Run hls4ml's documented default recipe and fpgacnn on the same file, and compare both with Keras.
+    """Run hls4ml's documented default recipe and fpgacnn on the same file, and compare both with the file's framework.
 
     `input`: events, as for `convert`; at most `events` of them are used. A float network gets its widths from them,
-    unless `bits` or `calibrate` is given. With `output`, write the comparison as a report. It needs the extra `train`.
+    unless `bits` or `calibrate` is given. With `output`, write the comparison as a report. A file of Keras needs the
+    extra `train`, a file of ONNX needs qonnx and onnxruntime.
     Raises FpgacnnError.
     """
     from fpgacnn.design.design import DEFAULT_IO

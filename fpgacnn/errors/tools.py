@@ -217,7 +217,7 @@ class ForeignToolError(FpgacnnError):
 
 
 class RecipeRefusedError(FpgacnnError):
-    """`compare-hls4ml` does not give the file to Keras and hls4ml: they would run code of it, or cannot load it.
+    """`compare-hls4ml` does not give the file to its framework and hls4ml: they would run its code, or cannot load it.
 
     hls4ml writes names of layers into C++ as they are, and Keras 2 runs code that a file holds.
     """
@@ -233,10 +233,10 @@ class RecipeRefusedError(FpgacnnError):
             why="hls4ml writes the name 'conv;x' into C++ as it is, where it would be code",
         ),
         way(
-            "fpgacnn compare-hls4ml model.onnx --input events.npz",
-            "the file is not of Keras",
-            file="model.onnx",
-            why="it is an ONNX file, and the recipe of this command is the one for Keras",
+            "fpgacnn compare-hls4ml model/ --input events.npz",
+            "the model is a folder that holds a program",
+            file="model",
+            why="a SavedModel holds a program, which is not run; save the model as .keras or .h5",
         ),
     )
 

@@ -53,9 +53,9 @@ def _rows(comparison: Hls4mlComparison, sides: tuple[SideRecord, SideRecord]) ->
     if any(side.outputs for side in sides):
         yield row("outputs off by", _outputs)
         if any(one.same is not None for side in sides for one in side.outputs):
-            yield row("same class as Keras", lambda side: _same(side, comparison.events))
-    for name, keras in comparison.measures.items():
-        yield row(f"{name} (Keras {score(name, keras)})", partial(_measure, name))
+            yield row(f"same class as {comparison.reference}", lambda side: _same(side, comparison.events))
+    for name, right in comparison.measures.items():
+        yield row(f"{name} ({comparison.reference} {score(name, right)})", partial(_measure, name))
     yield row("bits of sums", lambda side: cell(_bits(side.sums)))
     yield row("bits of results", lambda side: cell(_bits(side.results)))
     if comparison.io == "stream":
@@ -75,7 +75,10 @@ def _measure(name: str, side: SideRecord) -> Cell:
 def _answers(side: SideRecord) -> Cell:
     if side.why:
         return cell(f"cannot {side.phase}", Tone.BAD)
-    return cell(f"yes, {side.promise}" if side.promise else "yes", Tone.GOOD)
+    if not side.answers:
+        return cell("no answers", Tone.BAD)
+    said = ("yes", side.promise, "" if side.outputs else "not compared")
+    return cell(", ".join(filter(None, said)), Tone.GOOD if side.outputs else Tone.WARN)
 
 
 def _first(side: SideRecord) -> Cell:
@@ -91,7 +94,7 @@ def _layer(side: SideRecord, found: LayerDistance | None, tone: Tone) -> Cell:
 
 
 def _distance(one: LayerDistance | OutputDistance) -> str:
-    """The largest difference beside the span of Keras' values."""
+    """The largest difference beside the span of the right values."""
     return f"{number(one.largest, 3)} of {number(one.span, 3)}" if one.largest else "0"
 
 

@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
+from tests.onnx.kit import Graph, grid
 from tests.support.command import run_installed
 from tests.support.files import entry, linear, quantized_bits, sequential_file
 
@@ -37,7 +39,33 @@ events = np.load("events.npz")["input_0"]
 answers = project.predict(np.ascontiguousarray(events))
 np.savez("recipe.npz", hls4ml=answers, keras=model.predict(events, verbose=0))
 """
-"""The steps of hls4ml's documentation, word for word."""
+"""The steps of hls4ml's documentation for Keras, word for word."""
+
+RECIPE_ONNX = """
+import sys
+import numpy as np
+np.product = np.prod
+import hls4ml
+import onnxruntime
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.transformation.channels_last import ConvertToChannelsLastAndClean
+from qonnx.transformation.gemm_to_matmul import GemmToMatMul
+from qonnx.util.cleanup import cleanup_model
+model = cleanup_model(ModelWrapper("model.onnx"))
+model = model.transform(ConvertToChannelsLastAndClean())
+model = cleanup_model(model.transform(GemmToMatMul()))
+config = hls4ml.utils.config_from_onnx_model(model, granularity="name", backend="Vitis")
+project = hls4ml.converters.convert_from_onnx_model(
+    model, hls_config=config, backend="Vitis", output_dir="recipe", io_type="io_parallel", part="xcu250-figd2104-2L-e"
+)
+project.compile()
+events = np.load("events.npz")["input_0"]
+answers = project.predict(np.ascontiguousarray(events))
+session = onnxruntime.InferenceSession("model.onnx")
+right = np.concatenate([session.run(None, {"x": one[None].astype(np.float32)})[0] for one in events])
+np.savez("recipe.npz", hls4ml=answers, right=right)
+"""
+"""The steps of hls4ml's documentation for ONNX."""
 
 
 @pytest.fixture
@@ -92,3 +120,31 @@ def test_it_shows_what_the_recipe_computes_and_where_it_first_differs(folder: Pa
         "tmp",
     ]
     assert list((folder / "tmp").iterdir()) == []
+
+
+def test_an_onnx_file_goes_through_the_recipe_of_onnx(tmp_path: Path) -> None:
+    """A bias of 40 does not fit into the fixed<16,6> that the recipe gives to float networks."""
+    graph = Graph.empty()
+    window = {"kernel_shape": [3, 3], "strides": [1, 1], "pads": [0, 0, 0, 0], "dilations": [1, 1], "group": 1}
+    image = graph.add("Conv", "x", graph.store(grid(1, 2, 1, 3, 3)), graph.store([0.5, 40.0]), **window)
+    flat = graph.add("Flatten", graph.add("Relu", image))
+    scores = graph.add("Gemm", flat, graph.store(grid(2, 18, 3, bits=3)), graph.store(grid(3, 3)))
+    onnx.save(graph.model({"x": [1, 1, 5, 5]}, [scores]), tmp_path / "model.onnx")
+    events = np.random.default_rng(7).integers(-8, 8, size=(30, 1, 5, 5)) / 4
+    np.savez(tmp_path / "events.npz", input_0=events)
+    command = ("compare-hls4ml", "model.onnx", "--input", "events.npz", "--io", "parallel", "--json")
+    done = run_installed(tmp_path, *command)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    subprocess.run([sys.executable, "-c", RECIPE_ONNX], cwd=tmp_path, check=True, capture_output=True)
+    recipe = np.load(tmp_path / "recipe.npz")
+
+    theirs, ours = found["hls4ml"], found["fpgacnn"]
+    difference = np.abs(recipe["hls4ml"].reshape(recipe["right"].shape) - recipe["right"])
+    assert found["framework"].startswith("onnxruntime ")
+    assert theirs["outputs"][0]["largest"] == pytest.approx(difference.max(), abs=1e-6)
+    assert difference.max() > 1
+    assert theirs["first"]["layer"] == "Conv_0"
+    assert theirs["compared"] >= 3
+    assert ours["compared"] >= 3
+    assert ours["outputs"][0]["largest"] < 0.05 * ours["outputs"][0]["span"]

@@ -56,7 +56,7 @@ ADAPTERS = {
     "keras": {"training/", "sim/frameworks/run_keras3.py"},
     "onnx": {"sim/frameworks/run_onnx.py"},
     "onnxruntime": {"sim/frameworks/run_onnx.py"},
-    "qonnx": {"sim/frameworks/run_onnx.py"},
+    "qonnx": {"sim/frameworks/run_onnx.py", "sim/hls4ml_default/recipe_onnx.py"},
     "qkeras": {"training/"},
     "tensorflow_model_optimization": {"training/"},
     "sklearn": {"training/data/"},

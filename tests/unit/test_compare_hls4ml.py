@@ -19,7 +19,7 @@ from fpgacnn.design import IoType, Target
 from fpgacnn.frontends.original import original
 from fpgacnn.jobs.compare_hls4ml.measure import (
     FAR,
-    by_layer_of_keras,
+    by_layer_of_file,
     first_beyond,
     largest,
     layer_distances,
@@ -76,14 +76,14 @@ def test_results_of_hls4ml_are_found_by_the_layers_of_keras() -> None:
         parents={"norm": ("conv",), "conv_2": ("norm",), "flat": ("conv_2",), "dense": ("flat",), "twin": ("flat",)},
     )
     traced = {"conv": filled(1), "conv_2": filled(2), "conv_2_relu": filled(3), "dense": filled(4)}
-    found = by_layer_of_keras(shown, traced, graph)
+    found = by_layer_of_file(shown, traced, graph)
     assert {name: values[0, 0] for name, values in found.items()} == {"norm": 1, "flat": 3, "dense": 4}
 
 
 def test_a_merged_layer_of_another_size_is_not_compared() -> None:
     shown = {"conv": filled(0.0), "pool": filled(0.0, 2)}
     graph = NodeNames(nodes=("conv",), parents={"pool": ("conv",)})
-    assert set(by_layer_of_keras(shown, {"conv": filled(1)}, graph)) == {"conv"}
+    assert set(by_layer_of_file(shown, {"conv": filled(1)}, graph)) == {"conv"}
 
 
 def test_distances_are_the_largest_differences_on_the_traced_events() -> None:
@@ -195,7 +195,7 @@ def test_a_process_that_hls4ml_kills_is_a_result_with_the_words_of_the_assertion
     assert (
         outcome.why == "its process ended with signal SIGABRT: python: nnet_pooling.h:211: Assertion `a == b' failed."
     )
-    assert (outcome.keras, outcome.hls4ml, outcome.graph, outcome.project) == (None, None, None, None)
+    assert (outcome.reference, outcome.hls4ml, outcome.graph, outcome.project) == (None, None, None, None)
 
 
 def test_words_of_a_failure_are_safe(tmp_path: Path) -> None:
@@ -394,6 +394,27 @@ def test_both_tools_are_side_by_side_on_one_screen() -> None:
     assert table["bits of FIFOs"] == ["16,544", "3,648"]
 
 
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"outputs": ()}, "yes, not compared"),
+        ({"answers": False, "outputs": (), "compared": 0}, "no answers"),
+        ({"answers": False, "phase": "load the file", "why": "it ended"}, "cannot load the file"),
+    ],
+)
+def test_answers_that_were_not_compared_are_said(changed: dict[str, object], words: str) -> None:
+    assert rows(comparison(**changed))["converts and runs"] == [words, "yes, exact"]
+    own = comparison(outputs=(), promise="exact").hls4ml
+    assert rows(replace(comparison(), fpgacnn=own))["converts and runs"] == ["yes", "yes, exact, not compared"]
+
+
+def test_onnx_answers_are_those_of_its_framework() -> None:
+    one = replace(comparison(), framework="onnxruntime 1.32.0")
+    assert rows(one)["same class as onnxruntime"] == ["12 of 100 (12 %)", "100 of 100 (100 %)"]
+    assert rows(one)["accuracy (onnxruntime 0.9700)"] == ["0.1200", "0.9700"]
+    assert one.line.endswith("fpgacnn 0.1.0 equals onnxruntime")
+
+
 def test_a_recipe_that_fails_is_shown_with_its_words_on_one_screen() -> None:
     why = f"Exception: Unsupported layer {'x' * 300}"
     failed = comparison(answers=False, phase="convert the network", why=why, compared=0, outputs=(), measures={})
@@ -445,18 +466,19 @@ def test_what_a_process_wrote_for_other_events_is_no_answer() -> None:
 
 def test_results_of_keras_have_the_axes_of_the_layers_as_read(tmp_path: Path) -> None:
     """Keras has the channels of a network with channels first in the first axis, fpgacnn in the last."""
-    from fpgacnn.jobs.compare_hls4ml.run import _named
+    from fpgacnn.pipeline.checking.reference_check import results_by_layer
 
     one = frontends.load(tiny_model(tmp_path / "m.h5"), None)
     inner, last = one.layers[1], one.outputs[0]
     turned = replace(one, layers=tuple(replace(it, order=(2, 0, 1)) if it is inner else it for it in one.layers))
     values = np.arange(2 * np.prod(inner.shape)).reshape(2, *inner.shape)
-    shown = {inner.name: values.transpose(0, 3, 1, 2), "other": np.zeros((2, 3))}
-    found = _named(turned, Answers(framework="x", outputs=(np.ones((2, 4)),), shown=shown))
+    shown = {inner.name: values.transpose(0, 3, 1, 2)}
+    found = results_by_layer(turned, None, Answers(framework="x", outputs=(np.ones((2, 4)),), shown=shown))
     assert np.array_equal(found[inner.name], values)
-    assert found["other"].shape == (2, 3)
     assert np.array_equal(found[last], np.ones((2, 4)))
-    flat = _named(turned, Answers(framework="x", outputs=(np.ones((2, 4)),), shown={inner.name: values.reshape(2, -1)}))
+    flat = results_by_layer(
+        turned, None, Answers(framework="x", outputs=(np.ones((2, 4)),), shown={inner.name: values.reshape(2, -1)})
+    )
     assert flat[inner.name].shape == (2, values[0].size)
 
 

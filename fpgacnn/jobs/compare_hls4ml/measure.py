@@ -1,4 +1,4 @@
-"""Measure answers against those of Keras: layers, outputs, quality."""
+"""Measure answers against those of the file's framework: layers, outputs, quality."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ PRODUCTS = frozenset({Role.DENSE, Role.CONVOLUTION, Role.DEPTHWISE, Role.RECURRE
 """Layers that add up products."""
 
 
-def by_layer_of_keras(
+def by_layer_of_file(
     shown: Mapping[str, NDArray[Any]], traced: Mapping[str, NDArray[Any]], graph: NodeNames
 ) -> dict[str, NDArray[Any]]:
-    """hls4ml's results by the layers of Keras, in Keras' order.
+    """hls4ml's results by the layers that Keras shows, or the nodes of a cleaned ONNX graph, in their order.
 
-    hls4ml splits a layer and its activation (`conv`, `conv_relu`), and merges a normalization into the layer before
-    it, whose node then has the result of the normalization.
+    hls4ml splits a layer and its activation (`conv`, `conv_relu`), and merges a normalization, a bias or a quantizer
+    into the layer before it, whose node then has the result of what was merged.
     """
     own: dict[str, str] = {}
     for node in traced:
@@ -56,14 +56,14 @@ def layer_distances(wanted: Mapping[str, NDArray[Any]], found: Mapping[str, NDAr
         if name not in found or not _same_values(values, found[name]):
             continue
         ours = np.asarray(found[name], np.float64).reshape(len(found[name]), -1)
-        keras = np.asarray(values, np.float64)[: len(ours)].reshape(ours.shape)
-        distances.append(LayerDistance(layer=name, largest=largest(ours, keras), span=span(keras)))
+        right = np.asarray(values, np.float64)[: len(ours)].reshape(ours.shape)
+        distances.append(LayerDistance(layer=name, largest=largest(ours, right), span=span(right)))
     return tuple(distances)
 
 
-def _same_values(keras: NDArray[Any], found: NDArray[Any]) -> bool:
-    """Whether both have as many values of each event, and Keras has every event that `found` has."""
-    return 0 < len(found) <= len(keras) and keras[0].size == found[0].size
+def _same_values(wanted: NDArray[Any], found: NDArray[Any]) -> bool:
+    """Whether both have as many values of each event, and `wanted` has every event that `found` has."""
+    return 0 < len(found) <= len(wanted) and wanted[0].size == found[0].size
 
 
 def largest(ours: FloatArray, keras: FloatArray) -> float:
@@ -92,10 +92,10 @@ def output_distances(
 ) -> tuple[OutputDistance, ...]:
     """The distance of every output (events, ...); several values of an event are scores of classes."""
     distances = []
-    for name, keras, ours in zip(names, wanted, found, strict=True):
+    for name, right, ours in zip(names, wanted, found, strict=True):
         one = np.asarray(ours, np.float64).reshape(len(ours), -1)
-        other = np.asarray(keras, np.float64).reshape(one.shape)
-        classes = keras.ndim == 2 and other.shape[1] > 1
+        other = np.asarray(right, np.float64).reshape(one.shape)
+        classes = right.ndim == 2 and other.shape[1] > 1
         same = int((one.argmax(axis=1) == other.argmax(axis=1)).sum()) if classes else None
         distances.append(OutputDistance(output=name, largest=largest(one, other), span=span(other), same=same))
     return tuple(distances)

@@ -16,7 +16,7 @@ ROUNDING = 1e-5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerDistance:
-    """How far a layer's results are from Keras': the largest difference, and the span of Keras' values."""
+    """How far a layer's results are from the framework's: the largest difference, and the span of the right values."""
 
     layer: str
     largest: float
@@ -25,7 +25,7 @@ class LayerDistance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputDistance:
-    """How far an output is from Keras', as `LayerDistance`; `same` counts events with the same largest value.
+    """How far an output is from the framework's, as `LayerDistance`; `same` counts events with the same largest value.
 
     `same` is None for outputs that are no scores of classes.
     """
@@ -47,7 +47,7 @@ class BitRange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SideRecord:
-    """One of the two tools: whether it gave answers, how far they are from Keras', and what its hardware costs.
+    """One of the two tools: whether it gave answers, how far they are from the right ones, and what its hardware costs.
 
     `phase` is what failed, with its reason `why`; both are empty where nothing failed. `promise` is that of fpgacnn.
     `compared` layers were compared on `traced` events; `first` is the first of them that differs by more than
@@ -76,7 +76,8 @@ class SideRecord:
 class Hls4mlComparison(Displayed):
     """hls4ml's default recipe and fpgacnn on the same file and events, for the same target.
 
-    `framework` is Keras with its version, whose answers both are compared with; `measures` are its qualities.
+    `framework` is that of the file with its version: Keras, onnxruntime or qonnx. Both are compared with its answers;
+    `measures` are its qualities.
     """
 
     version: str
@@ -97,7 +98,12 @@ class Hls4mlComparison(Displayed):
     @property
     def line(self) -> str:
         """Both tools in a few words."""
-        return f"{self.file}: {_words(self.hls4ml)}; {_words(self.fpgacnn)}"
+        return f"{self.file}: {_words(self.hls4ml, self.reference)}; {_words(self.fpgacnn, self.reference)}"
+
+    @property
+    def reference(self) -> str:
+        """The name of the framework without its version."""
+        return self.framework.partition(" ")[0]
 
     @property
     def holds(self) -> bool:
@@ -109,7 +115,7 @@ class Hls4mlComparison(Displayed):
         return json.dumps(plain(self), indent=1)
 
 
-def _words(side: SideRecord) -> str:
+def _words(side: SideRecord, reference: str) -> str:
     if side.why:
         return f"{side.tool} cannot {side.phase}"
     if not side.answers:
@@ -117,7 +123,7 @@ def _words(side: SideRecord) -> str:
     if side.first:
         return f"{side.tool} differs first in {side.first.layer}"
     if not side.outputs:
-        return f"{side.tool} was not compared with Keras"
+        return f"{side.tool} was not compared with {reference}"
     if any(one.largest > ROUNDING * max(one.span, 1e-30) for one in side.outputs):
-        return f"{side.tool} differs from Keras"
-    return f"{side.tool} equals Keras"
+        return f"{side.tool} differs from {reference}"
+    return f"{side.tool} equals {reference}"

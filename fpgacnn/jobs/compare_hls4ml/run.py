@@ -1,4 +1,4 @@
-"""Run hls4ml's default recipe and fpgacnn on the same file and events, and compare both with Keras."""
+"""Run hls4ml's default recipe and fpgacnn on the same file and events, and compare both with the file's framework."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from fpgacnn.hardware.estimation.graph.from_folder import read_project
 from fpgacnn.ir.source import Activate, FloatArray, Softmax, SourceModel
 from fpgacnn.jobs.compare_hls4ml.measure import (
     FAR,
-    by_layer_of_keras,
+    by_layer_of_file,
     first_beyond,
     layer_distances,
     measures_of,
@@ -46,7 +46,7 @@ from fpgacnn.jobs.compare_hls4ml.measure import (
 )
 from fpgacnn.jobs.compare_hls4ml.record import ROUNDING, Hls4mlComparison, SideRecord
 from fpgacnn.passes.quantization.quantize import leading_quantizer
-from fpgacnn.pipeline.checking.reference_check import in_layer
+from fpgacnn.pipeline.checking.reference_check import results_by_layer
 from fpgacnn.pipeline.checking.scoring import has_labels
 from fpgacnn.pipeline.inputs import Events, read_events, to_codes
 from fpgacnn.pipeline.open_project import open_project
@@ -86,8 +86,8 @@ class _Own:
 def compare_hls4ml(request: Request, *, most_events: int, progress: Progress = silent) -> Hls4mlComparison:
     """Both tools on the first events of the request, for its target.
 
-    Raises RecipeRefusedError for a file that Keras and hls4ml must not get, MissingExtraError, ForeignToolError and
-    CompilerMissingError if a tool is missing, and the errors of reading the file and the events.
+    Raises RecipeRefusedError for a file that its framework and hls4ml must not get, MissingExtraError,
+    ForeignToolError and CompilerMissingError if a tool is missing, and the errors of reading the file and the events.
     """
     target, notes = located(request.target)
     if target.backend is BackendName.RTL:
@@ -95,7 +95,7 @@ def compare_hls4ml(request: Request, *, most_events: int, progress: Progress = s
     _need_compilers()
     network = frontends.load(request.model, request.weights)
     files = _harmless(request, network)
-    framework = _installed(network)
+    framework = _installed(network, files)
     if request.events is None:
         raise InternalError(what="a comparison with hls4ml has no events")
     given = read_events(request.events, network)
@@ -115,6 +115,8 @@ def compare_hls4ml(request: Request, *, most_events: int, progress: Progress = s
         suffix=files.suffix,
         inputs=network.inputs,
         events=events.values,
+        tensors=_tensors(files),
+        batch=_batch(files, events.count),
     )
     with (
         temporary_folder("fpgacnn-compare-") as folder,
@@ -124,24 +126,24 @@ def compare_hls4ml(request: Request, *, most_events: int, progress: Progress = s
         with progress("waiting for hls4ml"):
             outcome = running.outcome()
         labels = events.labels if has_labels(network, events) else None
-        keras = outcome.keras
-        if keras is not None and not _fits(keras, network, events.count, own.outputs):
+        answers = outcome.reference
+        if answers is not None and not _fits(answers, network, events.count, own.outputs):
             raise ForeignToolError(
-                tool=keras.framework, why="its outputs have other shapes than those of the network as read"
+                tool=answers.framework, why="its outputs have other shapes than those of the network as read"
             )
         return Hls4mlComparison(
             version=version("fpgacnn"),
             file=request.model.name,
-            framework=keras.framework if keras else framework.name,
+            framework=answers.framework if answers else framework.name,
             events=events.count,
             origin=events.origin,
             part=target.part,
             clock_ns=target.clock_ns,
             io=target.io.value,
             backend=target.backend.value,
-            measures=measures_of(keras.outputs[0], labels) if keras else {},
+            measures=measures_of(answers.outputs[0], labels) if answers else {},
             hls4ml=_their_side(outcome, network, labels, target),
-            fpgacnn=_own_side(own, network, keras, labels),
+            fpgacnn=_own_side(own, network, files, answers, labels),
             notes=(
                 *notes,
                 *_other_io(own.record, target),
@@ -164,7 +166,9 @@ def _need_compilers() -> None:
 
 
 def _harmless(request: Request, network: SourceModel) -> Original:
-    """The files of a network that Keras may load, and whose names hls4ml may write into C++.
+    """The files of a network that its framework may load, and whose names hls4ml may write into C++.
+
+    The names of an ONNX file are checked in the recipe, after qonnx has replaced them.
 
     Raises RecipeRefusedError.
     """
@@ -175,8 +179,8 @@ def _harmless(request: Request, network: SourceModel) -> Original:
     if is_saved_model(request.model):
         raise refused("a SavedModel holds a program, which is not run; save the model as .keras or .h5")
     files = original(request.model, request.weights)
-    if files.architecture is None:
-        raise refused("it is an ONNX file, and the recipe of this command is the one for Keras")
+    if files.tensors is not None:
+        return files
     if any(layer.kind in hgq1.PARSERS for layer in network.layers):
         raise refused("no framework that can be installed beside fpgacnn loads the first HGQ")
     fault = whitelist.refused(files.architecture)
@@ -188,11 +192,26 @@ def _harmless(request: Request, network: SourceModel) -> Original:
     return files
 
 
-def _installed(network: SourceModel) -> Framework:
-    """The framework of the file.
+def _tensors(files: Original) -> tuple[str, ...]:
+    """The tensors of an ONNX file that layers of the network as read have."""
+    return tuple(dict.fromkeys(name for name, _ in files.tensors.holders.values())) if files.tensors else ()
+
+
+def _batch(files: Original, events: int) -> int:
+    """How many events the framework runs at once: as many as an ONNX file fixes, else at most TRACED_EVENTS."""
+    return (files.tensors.batch if files.tensors else 0) or min(events, TRACED_EVENTS)
+
+
+def _installed(network: SourceModel, files: Original) -> Framework:
+    """The framework of the file. For ONNX, hls4ml's recipe needs qonnx too.
 
     Raises MissingExtraError, ForeignToolError if it is not installed.
     """
+    if files.tensors is not None:
+        if kinds.QONNX.missing:
+            why = f"{kinds.QONNX.missing} is not installed (pip install {kinds.QONNX.install})"
+            raise ForeignToolError(tool="hls4ml's recipe for ONNX", why=why)
+        return kinds.of_onnx(quantized=files.tensors.quantized)[0]
     framework = kinds.of_keras(network)
     if framework.missing and framework is KERAS2:
         raise MissingExtraError(package=framework.missing, extra="train")
@@ -269,14 +288,16 @@ def _softmax_is_left_out(design: Design, network: SourceModel, number: int) -> b
     return network.layer(name).operation == Activate(function=Softmax()) and source != name
 
 
-def _own_side(own: _Own, network: SourceModel, keras: Answers | None, labels: NDArray[np.int64] | None) -> SideRecord:
+def _own_side(
+    own: _Own, network: SourceModel, files: Original, answers: Answers | None, labels: NDArray[np.int64] | None
+) -> SideRecord:
     record, tool = own.record, f"fpgacnn {version('fpgacnn')}"
     if record is None:
         return SideRecord(tool=tool, answers=False, phase="convert the network", why=own.why)
     failed = next((one for one in record.verification if not one.holds and one.left != READING), None)
     graph = None if own.project is None else read_project(own.project)
     sums, results = sums_and_results(graph) if graph else (None, None)
-    wanted = _named(network, keras)
+    wanted = results_by_layer(network, files.tensors, answers) if answers else {}
     distances = layer_distances(wanted, own.layers)
     return SideRecord(
         tool=tool,
@@ -288,7 +309,7 @@ def _own_side(own: _Own, network: SourceModel, keras: Answers | None, labels: ND
         traced=min(TRACED_EVENTS, len(own.outputs[0])),
         first=first_beyond(distances, ROUNDING),
         far=first_beyond(distances, FAR),
-        outputs=output_distances(network.outputs, keras.outputs, own.outputs) if keras else (),
+        outputs=output_distances(network.outputs, answers.outputs, own.outputs) if answers else (),
         measures=measures_of(own.outputs[0], labels),
         sums=sums,
         results=results,
@@ -296,23 +317,6 @@ def _own_side(own: _Own, network: SourceModel, keras: Answers | None, labels: ND
         estimate=record.estimate,
         notes=record.notes,
     )
-
-
-def _named(network: SourceModel, keras: Answers | None) -> Mapping[str, NDArray[Any]]:
-    """Keras' results by layer, each in the layer's order of axes.
-
-    An output that Keras shows under no name has that of the network.
-    """
-    if keras is None:
-        return {}
-    orders = {layer.name: layer.order for layer in network.layers}
-    shown = {name: _turned(values, orders.get(name)) for name, values in keras.shown.items()}
-    return {**shown, **dict(zip(network.outputs, keras.outputs, strict=True))}
-
-
-def _turned(values: NDArray[Any], order: Sequence[int] | None) -> NDArray[Any]:
-    """Keras' values (events, ...) with the axes of the layer as read, whose channels are last."""
-    return in_layer(values, order) if order is not None and values.ndim == len(order) + 1 else values
 
 
 def _their_side(
@@ -326,11 +330,11 @@ def _their_side(
         why=outcome.why,
     )
     side = side if outcome.project is None else _with_hardware(side, outcome.project, target)
-    found, keras = outcome.hls4ml, outcome.keras
-    if found is None or keras is None or not _same_events(keras.outputs, found.outputs):
+    found, answers = outcome.hls4ml, outcome.reference
+    if found is None or answers is None or not _same_events(answers.outputs, found.outputs):
         return side
-    layers = by_layer_of_keras(keras.shown, found.shown, outcome.graph) if outcome.graph else {}
-    distances = layer_distances(keras.shown, layers)
+    layers = by_layer_of_file(outcome.layers, found.shown, outcome.graph) if outcome.graph else {}
+    distances = layer_distances(outcome.layers, layers)
     return replace(
         side,
         answers=True,
@@ -338,7 +342,7 @@ def _their_side(
         traced=min(TRACED_EVENTS, len(found.outputs[0])),
         first=first_beyond(distances, ROUNDING),
         far=first_beyond(distances, FAR),
-        outputs=output_distances(network.outputs, keras.outputs, found.outputs),
+        outputs=output_distances(network.outputs, answers.outputs, found.outputs),
         measures=measures_of(found.outputs[0], labels),
     )
 
@@ -354,24 +358,24 @@ def _with_hardware(side: SideRecord, project: Path, target: Target) -> SideRecor
     return replace(side, sums=sums, results=results, fifo_bits=estimate.totals.fifo_bits, estimate=estimate)
 
 
-def _fits(keras: Answers, network: SourceModel, events: int, own: Sequence[FloatArray]) -> bool:
-    """Whether Keras has every output of the network on all events; what its process wrote is not trusted.
+def _fits(answers: Answers, network: SourceModel, events: int, own: Sequence[FloatArray]) -> bool:
+    """Whether there is every output of the network on all events; what the framework's process wrote is not trusted.
 
     `own` are the outputs of fpgacnn, empty if it refuses the network.
     """
     shapes = [network.layer(name).shape for name in network.outputs]
     return (
-        len(keras.outputs) == len(shapes)
+        len(answers.outputs) == len(shapes)
         and all(
             one.shape[:1] == (events,) and one.size == events * prod(shape)
-            for one, shape in zip(keras.outputs, shapes, strict=True)
+            for one, shape in zip(answers.outputs, shapes, strict=True)
         )
-        and (not own or _same_events(keras.outputs, own))
+        and (not own or _same_events(answers.outputs, own))
     )
 
 
-def _same_events(keras: Sequence[NDArray[Any]], found: Sequence[NDArray[Any]]) -> bool:
+def _same_events(wanted: Sequence[NDArray[Any]], found: Sequence[NDArray[Any]]) -> bool:
     """Whether both have the same number of values of every output; what the process wrote is not trusted."""
-    return len(keras) == len(found) and all(
-        len(one) and len(one) == len(other) and one.size == other.size for one, other in zip(keras, found, strict=True)
+    return len(wanted) == len(found) and all(
+        len(one) and len(one) == len(other) and one.size == other.size for one, other in zip(wanted, found, strict=True)
     )

@@ -16,6 +16,7 @@ import numpy as np
 from fpgacnn.errors import ForeignToolError, NoReferenceError, WriteError
 from fpgacnn.frontends.files import is_model, is_saved_model
 from fpgacnn.frontends.keras.hgq import hgq1
+from fpgacnn.frontends.onnx.reader import Tensors
 from fpgacnn.frontends.original import Original, original
 from fpgacnn.ir.element_types import ElementKind
 from fpgacnn.ir.source import FloatArray, Shape, SourceLayer, SourceModel
@@ -76,7 +77,7 @@ class Opinion:
                 raise ForeignToolError(tool=self.asking.framework.name, why=answers.why)
             return replace(record, notes=(*record.notes, f"reading not checked: {answers.why}"))
         with run.watch.stage("framework", f"comparing what was read with {answers.framework}"):
-            shown = self.shown(answers)
+            shown = results_by_layer(self.network, self.tensors.tensors if self.tensors else None, answers)
             reports = [self.reading(answers.framework, shown)]
             if len(answers.outputs) != len(self.network.outputs):
                 raise ForeignToolError(
@@ -90,23 +91,6 @@ class Opinion:
             verification=(*record.verification, *reports),
             tools={**record.tools, "framework": answers.framework},
         )
-
-    def shown(self, answers: Answers) -> Mapping[str, FloatArray]:
-        """The framework's results by layer of the network as read, each in the layer's order of axes."""
-        held = self.tensors.tensors if self.tensors else None
-        found: dict[str, FloatArray] = {}
-        for layer in self.network.layers:
-            name, view = held.holders.get(layer.name, ("", None)) if held else (layer.name, None)
-            tensor = answers.shown.get(name)
-            if tensor is None:
-                continue
-            if view is not None and tensor.size == len(tensor) * view.size:
-                turned = tensor.reshape(len(tensor), *(view.layer_shape[axis] for axis in view.order))
-                tensor = in_layer(turned, view.order)
-            elif layer.order is not None and tensor.ndim == len(layer.order) + 1:
-                tensor = in_layer(tensor, layer.order)
-            found[layer.name] = tensor
-        return {**found, **dict(zip(self.network.outputs, answers.outputs, strict=False))}
 
     def reading(self, framework: str, shown: Mapping[str, FloatArray]) -> VerificationReport:
         """The network as read against the framework, in pieces of events that fit into memory."""
@@ -124,6 +108,27 @@ class Opinion:
                 [one[piece].astype(np.float64) for one in self.values],
                 {name: one[piece] for name, one in shown.items()},
             )
+
+
+def results_by_layer(network: SourceModel, held: Tensors | None, answers: Answers) -> Mapping[str, FloatArray]:
+    """A framework's results (events, ...) by layer of the network as read, each in the layer's order of axes.
+
+    `held` says for ONNX which layer has which tensor. An output that the framework shows under no name has the
+    network's name.
+    """
+    found: dict[str, FloatArray] = {}
+    for layer in network.layers:
+        name, view = held.holders.get(layer.name, ("", None)) if held else (layer.name, None)
+        tensor = answers.shown.get(name)
+        if tensor is None:
+            continue
+        if view is not None and tensor.size == len(tensor) * view.size:
+            turned = tensor.reshape(len(tensor), *(view.layer_shape[axis] for axis in view.order))
+            tensor = in_layer(turned, view.order)
+        elif layer.order is not None and tensor.ndim == len(layer.order) + 1:
+            tensor = in_layer(tensor, layer.order)
+        found[layer.name] = tensor
+    return {**found, **dict(zip(network.outputs, answers.outputs, strict=False))}
 
 
 def in_layer(tensor: FloatArray, order: Sequence[int]) -> FloatArray:

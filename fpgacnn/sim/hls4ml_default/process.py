@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from fpgacnn.errors import printable
 from fpgacnn.frontends.keras.layer_config import Json
 from fpgacnn.sim.frameworks.job import Answers, Failure, read_back
 from fpgacnn.sim.frameworks.process import Asking, Question, asking
 from fpgacnn.sim.hls4ml_default.settings import (
+    CLEANED,
+    HARMLESS,
     HLS4ML,
-    KERAS,
     PROJECT,
+    REFERENCE,
     SETTINGS,
     NodeNames,
     Phase,
@@ -29,9 +34,6 @@ from fpgacnn.sim.hls4ml_default.settings import (
 from fpgacnn.system.subprocesses import Finished
 
 PROGRAM = "fpgacnn.sim.hls4ml_default.child"
-HARMLESS = re.compile(r"[A-Za-z0-9_./ -]{1,200}")
-"""Names that may become part of C++ as they are: they can break it, but not add a statement to it."""
-
 QUANTIZER = re.compile(
     r"(quantized|binary|ternary|stochastic|bernoulli|hard|smooth)\w{0,40}\([\w=., '\"-]{0,200}\)", re.ASCII
 )
@@ -44,12 +46,15 @@ NAMED = frozenset({"name", "class_name", "activation"})
 class RecipeOutcome:
     """What the recipe gave: the last phase that it reached, and `why` it ended there; empty if it is done.
 
-    `keras` and `hls4ml` are their answers as far as there are some, `project` the folder that hls4ml wrote.
+    `reference` are the answers of the framework of the file, `hls4ml` those of hls4ml, as far as there are some.
+    `layers` are the right results by the layers that hls4ml has: those of Keras, or of the ONNX graph that qonnx
+    cleaned, on a few events. `project` is the folder that hls4ml wrote.
     """
 
     phase: Phase
     why: str
-    keras: Answers | None
+    reference: Answers | None
+    layers: Mapping[str, NDArray[Any]]
     hls4ml: Answers | None
     graph: NodeNames | None
     project: Path | None
@@ -66,10 +71,13 @@ class RunningRecipe:
         finished, folder = self.asking.child.finished(), self.asking.folder
         phase = read_phase(folder)
         project = folder / PROJECT
+        reference = read_results(folder, REFERENCE)
+        own = read_results(folder, CLEANED) or reference
         return RecipeOutcome(
             phase=phase,
             why="" if phase is Phase.DONE else printable(self._why(finished)),
-            keras=read_results(folder, KERAS),
+            reference=reference,
+            layers=own.shown if own else {},
             hls4ml=read_results(folder, HLS4ML),
             graph=read_graph(folder),
             project=project if (project / "firmware").is_dir() and not project.is_symlink() else None,
@@ -88,8 +96,9 @@ class RunningRecipe:
 def recipe(question: Question, settings: RecipeSettings, *, seconds: float) -> Iterator[RunningRecipe]:
     """Start the recipe on its own copies of the files; its process is ended when the block ends.
 
-    CALL THIS ONLY FOR AN ARCHITECTURE THAT `whitelist.refused` AND `harmful_name` LET PASS: Keras runs code of a file,
-    and hls4ml writes names of a file into C++ that is compiled and run.
+    CALL THIS FOR A FILE OF KERAS ONLY IF `whitelist.refused` AND `harmful_name` LET ITS ARCHITECTURE PASS: Keras runs
+    code of a file, and hls4ml writes names of a file into C++ that is compiled and run. The recipe itself checks the
+    names of an ONNX file, after qonnx has given new ones.
 
     Raises ForeignToolError if no process can be started or the files have changed since they were read, WriteError.
     """

@@ -6,6 +6,7 @@ Everything that the process writes comes from an untrusted file and is read as s
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
@@ -17,10 +18,14 @@ from numpy.typing import NDArray
 from fpgacnn.sim.frameworks.job import MAX_WORDS_BYTES, Answers, read_back, write_answers
 from fpgacnn.system.files.regular import IrregularFileError, read_regular
 
-PROJECT, KERAS, HLS4ML, SETTINGS, GRAPH, PHASE = "project", "keras", "hls4ml", "recipe.json", "graph.json", "phase"
+PROJECT, REFERENCE, CLEANED, HLS4ML = "project", "reference", "cleaned", "hls4ml"
+SETTINGS, GRAPH, PHASE = "recipe.json", "graph.json", "phase"
 MAX_GRAPH_BYTES = 1 << 24
 TRACED_EVENTS = 64
 """Events whose layers are compared."""
+
+HARMLESS = re.compile(r"[A-Za-z0-9_./ -]{1,200}")
+"""Names that may become part of C++ as they are: they can break it, but not add a statement to it."""
 
 
 class Phase(StrEnum):
@@ -47,7 +52,7 @@ class RecipeSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeNames:
-    """hls4ml's graph after its passes: `nodes` in order, and the layers that each layer of Keras reads."""
+    """hls4ml's graph after its passes: `nodes` in order, and the layers that each layer of the file reads."""
 
     nodes: tuple[str, ...]
     parents: Mapping[str, tuple[str, ...]]
@@ -80,7 +85,7 @@ def read_phase(folder: Path) -> Phase:
 
 
 def write_graph(folder: Path, graph: NodeNames) -> None:
-    """Write the nodes of hls4ml's graph and the network of Keras."""
+    """Write the nodes of hls4ml's graph, and which layers of the file read which."""
     (folder / GRAPH).write_text(json.dumps(asdict(graph)), encoding="utf-8")
 
 
@@ -95,13 +100,30 @@ def read_graph(folder: Path) -> NodeNames | None:
         return None
 
 
-def write_results(folder: Path, tool: str, outputs: Sequence[NDArray[Any]], traced: Mapping[str, NDArray[Any]]) -> None:
-    """Write hls4ml's outputs and the results of its layers; a second call replaces the first."""
-    (folder / HLS4ML).mkdir(exist_ok=True)
-    write_answers(folder / HLS4ML, Answers(framework=tool, outputs=tuple(outputs), shown=traced))
+def write_results(
+    folder: Path, tool: str, outputs: Sequence[NDArray[Any]], traced: Mapping[str, NDArray[Any]], name: str = HLS4ML
+) -> None:
+    """Write the outputs and the layers' results of hls4ml, or those of `name`; a second call replaces the first.
+
+    The first axis of every array counts events.
+    """
+    (folder / name).mkdir(exist_ok=True)
+    write_answers(folder / name, Answers(framework=tool, outputs=tuple(outputs), shown=traced))
 
 
 def read_results(folder: Path, name: str) -> Answers | None:
-    """The answers of Keras or of hls4ml, by the name of their folder; None if there are none."""
+    """The answers of the framework, of the cleaned graph or of hls4ml, by their folder; None if there are none."""
     found = read_back(folder / name)
     return found if isinstance(found, Answers) else None
+
+
+def listed(values: Any) -> list[Any]:
+    """Several values as a list, one value as a list of it."""
+    return list(values) if isinstance(values, list | tuple) else [values]
+
+
+def traced_layers(config: dict[str, Any]) -> dict[str, Any]:
+    """hls4ml's configuration with the trace of every layer switched on."""
+    for layer in config["LayerName"].values():
+        layer["Trace"] = True
+    return config

@@ -13,7 +13,7 @@ from fpgacnn.cli import options
 
 
 def compare_hls4ml(
-    model: Annotated[Path, typer.Argument(help="Trained model of Keras, QKeras or HGQ2: .h5, .keras, or JSON.")],
+    model: Annotated[Path, typer.Argument(help="Trained model: .h5, .keras, JSON, or .onnx (ONNX, QONNX).")],
     input: Annotated[  # noqa: A002  # the flag's name
         Path,
         typer.Option("--input", help="Events: .npz with input_0, input_1, ... (and labels), or one .npy.", metavar="X"),
@@ -37,13 +37,14 @@ def compare_hls4ml(
     quiet: options.Quiet = False,  # noqa: FBT002  # typer needs a positional bool
     verbose: options.Verbose = False,  # noqa: ARG001, FBT002  # read by main
 ) -> int:
-    """Run hls4ml's documented default recipe and fpgacnn on the same file, and compare both with Keras.
+    """Run hls4ml's documented default recipe and fpgacnn on the same file, and compare both with the file's framework.
 
-    The recipe is config_from_keras_model(granularity='name'), convert_from_keras_model, compile, predict and trace. It
-    runs in a process of its own with limits. It needs the extra `train`: TensorFlow, which loads the file. A float
-    network gets its widths from the events in fpgacnn, unless --bits or --calibrate is given; hls4ml gives it
-    fixed<16,6>. Exit status 0: fpgacnn converts the file, and its comparisons hold; 1: they do not; 2: the file is
-    refused; 3: a tool is missing.
+    The recipe is config_from_keras_model(granularity='name'), convert_from_keras_model, compile, predict and trace;
+    for ONNX, qonnx cleans the graph first, and the functions have onnx in their names. It runs in a process of its own
+    with limits. A file of Keras needs the extra `train` (TensorFlow, which loads the file), one of ONNX needs qonnx
+    and onnxruntime. A float network gets its widths from the events in fpgacnn, unless --bits or --calibrate is given;
+    hls4ml gives it fixed<16,6>. Exit status 0: fpgacnn converts the file, and its comparisons hold; 1: they do not; 2:
+    the file is refused; 3: a tool is missing.
     """
     from fpgacnn import api
     from fpgacnn.cli.console import out, plain_text, progress, show
