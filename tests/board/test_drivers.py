@@ -275,6 +275,8 @@ def test_a_serial_line_gives_the_same_codes_and_recovers(tmp_path: Path) -> None
     with pytest.raises(transport.TransportError, match="the board answered with"):
         network.predict(values(made))
     assert is_right(made, network.predict(values(made)))
+    assert made.layout.words_out > made.layout.words_in  # so the driver waits for each answer
+    assert line.overruns == 0
 
 
 @st.composite

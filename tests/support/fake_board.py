@@ -157,7 +157,11 @@ class FakeDma:
 
 @dataclass
 class FakeSerial:
-    """A serial line to fpgacnn_uart.v, as its comment states the protocol. `cuts`: bytes that get lost on the way."""
+    """A serial line to fpgacnn_uart.v, as its comment states the protocol. `cuts`: bytes that get lost on the way.
+
+    A byte comes back in the time of one that goes there. The wrapper does not take a word that completes an event while
+    more than two words of the last answer wait for the line, and the next word replaces it: the host cannot be stopped.
+    """
 
     network: FakeNetwork
     timeout: float | None = None
@@ -167,6 +171,9 @@ class FakeSerial:
     head: bytearray = field(default_factory=bytearray)
     word: bytearray = field(default_factory=bytearray)
     cuts: int = 0
+    waiting: bytearray = field(default_factory=bytearray)
+    held: tuple[int, bool] | None = None
+    overruns: int = 0
 
     def write(self, data: bytes) -> int:
         for byte in data[: len(data) - self.cuts]:
@@ -175,14 +182,17 @@ class FakeSerial:
         return len(data)
 
     def _byte(self, byte: int) -> None:
+        self.answers += self.waiting[:1]
+        del self.waiting[:1]
+        self._deliver()
         if self.left:
             self.word.append(byte)
             if len(self.word) == 4:
                 self.left -= 1
-                self.network.take(int.from_bytes(self.word, "little"), last=self.left == 0)
+                self.overruns += self.held is not None
+                self.held = int.from_bytes(self.word, "little"), self.left == 0
                 self.word.clear()
-                self.answers += b"".join(word.to_bytes(4, "little") for word, _ in self.network.out)
-                self.network.out.clear()
+                self._deliver()
         elif self.head:
             self.head.append(byte)
             if len(self.head) == 5:
@@ -191,7 +201,23 @@ class FakeSerial:
         elif byte == 0xA5:
             self.head.append(byte)
 
+    def _deliver(self) -> None:
+        """The word of the bridge goes to the network, if that takes it."""
+        if self.held is None:
+            return
+        word, last = self.held
+        ends = len(self.network.pending) + 1 == self.network.layout.words_in or last
+        if not ends or len(self.waiting) <= 8:
+            self.network.take(word, last=last)
+            self.waiting += b"".join(one.to_bytes(4, "little") for one, _ in self.network.out)
+            self.network.out.clear()
+            self.held = None
+
     def read(self, size: int) -> bytes:
+        for _ in range(2):
+            self.answers += self.waiting
+            self.waiting.clear()
+            self._deliver()
         found = bytes(self.answers[:size])
         del self.answers[:size]
         return found

@@ -38,6 +38,12 @@ STATES = {
     COMPLETE: "transfer complete",
     1 << 14: "error",
 }
+SHORTER_ANSWERS = 8
+"""Answers of at most 7/8 of an event's words keep up with events that follow each other on a serial line."""
+
+QUIET = 2
+"""Events of zeros without an answer, after which the board awaits a new frame."""
+
 RESET_SECONDS = 0.1
 DRAIN_SECONDS = 0.05
 MOST_DRAINED = 1000
@@ -217,10 +223,15 @@ class SerialLine(Protocol):
 
 
 class UartTransport:
-    """A serial line to fpgacnn_uart.v: a byte, the number of words, the words."""
+    """A serial line to fpgacnn_uart.v: a byte, the number of words, the words.
+
+    The bridge cannot make the host wait. Where answers are not clearly shorter than events, the line back would be the
+    slower one, and words would get lost: then the next event is sent only when the last answer is here.
+    """
 
     def __init__(self, line: SerialLine, *, words: int, words_in: int) -> None:
         self.words, self._line, self._words_in = words, line, words_in
+        self._answer, self._together = 0, 1  # words of an event's answer, and events that are sent together
 
     def exchange(self, frame: NDArray[Any], answers: int, seconds: float) -> NDArray[Any]:
         """Send a frame and return `answers` words.
@@ -228,23 +239,39 @@ class UartTransport:
         Raises TransportError for an answer that is too short after `seconds`.
         """
         self._line.timeout = seconds
-        head = bytes([MAGIC]) + len(frame).to_bytes(4, "little")
-        self._line.write(head + np.ascontiguousarray(frame, "<u4").tobytes())
-        data = self._line.read(4 * answers)
-        if len(data) != 4 * answers:
-            raise TransportError(f"the board answered with {len(data)} of {4 * answers} bytes within {seconds:g} s")
+        events, sent = max(1, len(frame) // self._words_in), np.ascontiguousarray(frame, "<u4").tobytes()
+        self._answer = answers // events
+        self._together = events if SHORTER_ANSWERS * self._answer <= (SHORTER_ANSWERS - 1) * self._words_in else 1
+        size = 4 * self._words_in * self._together
+        head, data = bytes([MAGIC]) + len(frame).to_bytes(4, "little"), b""
+        for first in range(0, len(sent), size):
+            self._line.write((head if first == 0 else b"") + sent[first : first + size])
+            wanted = min(4 * answers, 4 * self._answer * self._together * (first // size + 1))
+            data += self._line.read(wanted - len(data))
+            if len(data) != wanted:
+                raise TransportError(f"the board answered with {len(data)} of {wanted} bytes within {seconds:g} s")
         return np.frombuffer(data, "<u4").copy()
 
     def recover(self) -> None:
         """End the frame and the event that the board has begun, and forget its answers."""
-        zeros = np.zeros(self._words_in, "<u4").tobytes()
-        self._line.write(bytes(4 * self.words))  # the rest of a frame, or bytes that are ignored
-        self._line.write(bytes([MAGIC]) + self._words_in.to_bytes(4, "little") + zeros)
         self._line.timeout = DRAIN_SECONDS
+        size, quiet = 4 * self._words_in * self._together, 0
+        for _ in range(0, 4 * self.words + 2 * size, size):  # the rest of a frame, or bytes that are ignored
+            self._line.write(bytes(size))
+            quiet = 0 if self._line.read(4 * self._answer * self._together) else quiet + 1
+            if quiet == QUIET:
+                break
+        self._drain()
+        zeros = bytes(4 * self._words_in)
+        self._line.write(bytes([MAGIC]) + self._words_in.to_bytes(4, "little") + zeros)
+        self._drain()
+        self._line.reset_input_buffer()
+
+    def _drain(self) -> None:
+        """Read until nothing comes any more."""
         for _ in range(MOST_DRAINED):
             if not self._line.read(1 << 16):
                 break
-        self._line.reset_input_buffer()
 
 
 def open_uart(port: str, *, baud: int, words: int, words_in: int) -> UartTransport:
