@@ -31,6 +31,7 @@ from fpgacnn.hardware.estimation.graph.graph import (
     without_dead,
 )
 from fpgacnn.hardware.estimation.graph.template_calls import CallText, layer_of, role_of
+from fpgacnn.hardware.estimation.multiply import assumed_class
 from fpgacnn.hardware.hls import reuse as reuse_factors
 
 QUANTITIES = ("LUT", "FF", "DSP", "BRAM_18K", "URAM", "latency", "II")
@@ -325,4 +326,4 @@ def _from_statistics(one: Mapping[str, Any]) -> tuple[WeightClass, ...] | None:
     width = max(2, (whole(one.get("max_abs_int")) or 255).bit_length() - 1)
     two = round(many * max(0.0, min(1.0, 3.0 - average)))
     found = ((0, 0, zeros), (1, width, powers), (2, width, two), (max(3, round(average)), width, many - two))
-    return tuple(WeightClass(digits=d, bits=b, count=n, distinct=n) for d, b, n in found)
+    return tuple(assumed_class(d, b, n) for d, b, n in found)

@@ -2,8 +2,8 @@
 
 With constants in place (latency strategy) a product costs its signed digits: nothing for zero, only wires for a power
 of two, one adder for two digits, and only with three or more digits a multiplier, which equal weights of one input
-share. With weights in memory (resource strategy) every product has a full multiplier. Distributed arithmetic has adders
-alone.
+share. Wires have no sign: a negative product takes one subtraction more, unless its digits differ in their signs. With
+weights in memory (resource strategy) every product has a full multiplier. Distributed arithmetic has adders alone.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from math import ceil, prod
 from fpgacnn.design import BackendName, IoType, Multiplier, Strategy
 from fpgacnn.hardware.devices import Device
 from fpgacnn.hardware.estimation.graph.graph import (
+    MULTIPLIED_DIGITS,
     FixedType,
     HardwareGraph,
     Role,
@@ -34,8 +35,9 @@ class Multiplication:
     """The products of one position. `needed` take a multiplier each; `built` multipliers stand side by side.
 
     `dsp` are DSP slices; `constant_area` and `variable_area` are bits times bits of multipliers in LUTs; `shift_adds`
-    are the adders of two-digit constants, of `shift_bits` bits; `terms` are the values that are summed, in all.
-    `levels` are the adders one after another where they are known.
+    are the adders of two-digit constants, of `shift_bits` bits, and `negations` the subtractions of signs, of
+    `sign_bits` bits; `terms` are the values that are summed, in all. `levels` are the adders one after another where
+    they are known.
     """
 
     in_memory: bool
@@ -48,6 +50,8 @@ class Multiplication:
     shift_bits: float
     terms: float
     levels: int | None = None
+    negations: float = 0
+    sign_bits: float = 0
 
     @property
     def rounds(self) -> int:
@@ -178,9 +182,13 @@ def assumed_weights(layer: TemplateCall) -> WeightSummary:
     digits = max(2, round(width / 3))
     many = count - zeros - powers
     shapes = ((0, 0, zeros), (1, width, powers), (digits, max(1, width - 2), many))
-    return WeightSummary(
-        classes=tuple(WeightClass(digits=d, bits=b, count=n, distinct=n) for d, b, n in shapes), known=False
-    )
+    return WeightSummary(classes=tuple(assumed_class(d, b, n) for d, b, n in shapes), known=False)
+
+
+def assumed_class(digits: int, bits: int, count: int) -> WeightClass:
+    """Weights that are all distinct, half of them negative: of two digits, half have equal signs."""
+    share = {1: 0.5, 2: 0.25}.get(digits, 0.0)
+    return WeightClass(digits=digits, bits=bits, count=count, distinct=count, negated=share * count)
 
 
 def constant_products(
@@ -193,19 +201,21 @@ def constant_products(
     limit = (
         max(1, ceil(count / layer.reuse) - counted_zeros // layer.reuse) if layer.reuse > 1 and not unrolled else count
     )
-    needed = sum(one.distinct for one in weights.classes if one.digits >= 3)
+    needed = sum(one.distinct for one in weights.classes if one.digits >= MULTIPLIED_DIGITS)
     kept = min(1.0, limit / needed) if needed else 0.0
-    dsp = area = shift = adders = 0.0
+    dsp = area = shift = adders = signs = 0.0
     for one in weights.classes:
-        if one.digits == 2:
+        left = layer.input.width if one.input_bits is None else one.input_bits
+        signs += one.negated * (left + one.bits)
+        if one.digits == MULTIPLIED_DIGITS - 1:
             adders += one.distinct
-            shift += one.distinct * (layer.input.width + one.bits)
-        if one.digits < 3:
+            shift += one.distinct * (left + one.bits)
+        if one.digits < MULTIPLIED_DIGITS:
             continue
-        if in_fabric(layer.input.width, one.bits + 1, model, layer.multiplier):
-            area += kept * one.distinct * layer.input.width * (one.bits + 1)
+        if in_fabric(left, one.bits + 1, model, layer.multiplier):
+            area += kept * one.distinct * left * (one.bits + 1)
         else:
-            dsp += kept * one.distinct * slices(layer.input.width, one.bits + 1, device.dsp_ports)
+            dsp += kept * one.distinct * slices(left, one.bits + 1, device.dsp_ports)
     terms = weights.count - weights.zeros
     return Multiplication(
         in_memory=False,
@@ -217,6 +227,8 @@ def constant_products(
         shift_adds=adders,
         shift_bits=shift,
         terms=terms,
+        negations=sum(one.negated for one in weights.classes),
+        sign_bits=signs,
     )
 
 

@@ -23,6 +23,7 @@ from fpgacnn.hardware.estimation.pipeline.layers import (
     compared,
     is_one_pipeline,
     is_plain_cast,
+    operand_bits,
     product_type,
     product_width,
     sum_width,
@@ -135,8 +136,8 @@ def _arithmetic(
         return {piece: copies * amount for piece, amount in counted.items()}
     added = _additions(layer, product)
     found: dict[Primitive, float] = {
-        Primitive.ADDERS: adders_alone(added, product.shift_adds, model, budget),
-        Primitive.ADD_BITS: added * width + product.shift_bits,
+        Primitive.ADDERS: adders_alone(added, product.shift_adds + product.negations, model, budget),
+        Primitive.ADD_BITS: added * width + product.shift_bits + product.sign_bits,
         Primitive.CONSTANT_MULTIPLY: product.constant_area,
         Primitive.MULTIPLY: product.variable_area,
         Primitive.DSP: product.dsp,
@@ -206,7 +207,7 @@ def adders_alone(sums: float, shifts: float, model: HardwareGraph, budget: Timin
 
 def _inner_cuts(layer: TemplateCall, product: Multiplication, budget: TimingBudget) -> int:
     """Cuts inside a multiplier of DSP slices: wide ones have registers around them, narrow ones inside the slice."""
-    bits = layer.input.width + (layer.weight or layer.input).width
+    bits = operand_bits(layer)
     if not product.dsp or bits <= NARROW_PRODUCT_BITS:
         return 0
     return ceil(budget.delays.product(dsp=True, bits=bits) / budget.budget_ns) - 1
@@ -241,9 +242,10 @@ def _elementwise(
     layer: TemplateCall, model: HardwareGraph, budget: TimingBudget, values: int
 ) -> dict[Primitive, float]:
     match layer.role:
-        case Role.COMPARE | Role.SCALE | Role.MERGE:
-            held = _held(layer, model, values)
-            return held | _compared(layer, values) | cast_primitives(layer.input, layer.output, values)
+        case Role.SCALE:
+            return _held(layer, model, values)
+        case Role.COMPARE | Role.MERGE:
+            return _held(layer, model, values) | _compared(layer, values) | _casts(layer, values)
         case Role.POOL | Role.GLOBAL_POOL | Role.ARGMAX:
             return _pooled(layer, model, values)
         case Role.SOFTMAX:
@@ -295,7 +297,7 @@ def _pooled(layer: TemplateCall, model: HardwareGraph, values: int) -> dict[Prim
 
 def _compared(layer: TemplateCall, values: int) -> dict[Primitive, float]:
     """A comparison and a selection for each value; a cast alone is wires, and a sum is an adder."""
-    if is_plain_cast(layer) or layer.role is Role.SCALE:
+    if is_plain_cast(layer):
         return {}
     if layer.role is Role.MERGE and not layer.what.startswith(("max", "min")):
         return {Primitive.ADDERS: values, Primitive.ADD_BITS: values * layer.output.width}
@@ -319,6 +321,17 @@ def cast_primitives(before: FixedType, after: FixedType, values: float) -> dict[
     if clipping(before, after):
         dropped = max(1, before.integer - after.integer)
         found |= {Primitive.CLIP: values, Primitive.CLIP_BITS: values * (dropped + after.width)}
+    return found
+
+
+def _casts(layer: TemplateCall, values: int) -> dict[Primitive, float]:
+    """The casts of a layer's results, to one type or to one for each value."""
+    if not layer.value_types:
+        return cast_primitives(layer.input, layer.output, values)
+    found: dict[Primitive, float] = {}
+    for form in layer.value_types:
+        for piece, amount in cast_primitives(layer.input, form, 1.0 if form.width else 0.0).items():
+            found[piece] = found.get(piece, 0.0) + amount
     return found
 
 

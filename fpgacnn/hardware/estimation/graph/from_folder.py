@@ -16,6 +16,7 @@ from fpgacnn.design import BackendName, IoType
 from fpgacnn.errors import UnreadableProjectError
 from fpgacnn.hardware.estimation.graph.adder_graphs import adder_graphs, graph_of
 from fpgacnn.hardware.estimation.graph.cpp_text import MAX_CODE_BYTES, MAX_NUMBER, blocks, number, read_code, read_text
+from fpgacnn.hardware.estimation.graph.cpp_types import value_casts, wire
 from fpgacnn.hardware.estimation.graph.folder_settings import settings
 from fpgacnn.hardware.estimation.graph.graph import (
     FixedType,
@@ -25,6 +26,7 @@ from fpgacnn.hardware.estimation.graph.graph import (
     WeightSummary,
     joined,
     summarize,
+    summary_of,
     without_dead,
 )
 from fpgacnn.hardware.estimation.graph.template_calls import CallText, layer_of, placed_multiplier, role_of
@@ -34,10 +36,12 @@ from fpgacnn.hardware.hls.da.adder_graph import AdderGraph
 from fpgacnn.hardware.hls.node import DISTRIBUTED_ARITHMETIC
 from fpgacnn.hardware.hls.static.pragmas import pragma_faults
 
+CAST = "linear"
+"""The template that stands for a function which casts every value by itself."""
+
 MAX_LAYERS = 10_000
 MAX_ALIASES = 64
 MAX_LABEL = 80
-MAX_WIDTH = 1024
 MAX_CODE = 1 << 62
 
 # Every part that may be long has an end, so that untrusted text is searched in time that grows with its length (`cpp`).
@@ -48,7 +52,6 @@ _CONSTANT = re.compile(r"static\sconst(?:expr)?\s\w+\s(\w+)\s?=\s?([^;]{1,400});
 _CALL = re.compile(
     r"nnet::(?P<function>\w+)\s?<(?P<types>[^;]{0,2000}?)>\s?\((?P<arguments>[^;()]{0,2000})\)\s?;(?:\s?//\s?(?P<name>\S+))?"
 )
-_FIXED = re.compile(r"ap_(?P<unsigned>u?)(?P<kind>fixed|int)\s?<(?P<arguments>[^>]*)>")
 _ARRAY = re.compile(r"nnet::array\s?<(?P<type>.*),(?P<size>[^,>]*)>\s?$", re.DOTALL)
 _STREAM = re.compile(r"hls::stream\s?<\s?(?P<type>[\w:<>, ]{1,400}?)\s?>\s?&?\s?(?P<name>\w+)")
 _VARIABLE = re.compile(r"^(?P<type>\w+) (?P<name>\w+) ?\[", re.MULTILINE)
@@ -72,7 +75,7 @@ class _Names:
 
     def wire(self, text: str) -> FixedType | None:
         """The fixed-point type of a C++ type, or of an array's elements."""
-        return _wire(self._resolved(text))
+        return wire(self._resolved(text))
 
     def pack(self, text: str) -> int | None:
         """Number of values in one word of a stream."""
@@ -100,25 +103,6 @@ class _Names:
                 return {"true": 1, "false": 0}.get(word)
             total *= known
         return total if total < MAX_NUMBER else None
-
-
-def _wire(text: str) -> FixedType | None:
-    found = _FIXED.search(text)
-    if found is None:
-        return None
-    parts = [part.strip() for part in found["arguments"].split(",")]
-    width = number(parts[0])
-    if width is None or width > MAX_WIDTH:
-        return None
-    integer = (
-        int(parts[1])
-        if found["kind"] == "fixed" and len(parts) > 1 and re.fullmatch("-?[0-9]{1,3}", parts[1])
-        else width
-    )
-    rounds, saturates = len(parts) > 2 and parts[2] != "AP_TRN", len(parts) > 3 and parts[3] != "AP_WRAP"
-    return FixedType(
-        width=max(1, width), integer=integer, signed=not found["unsigned"], rounds=rounds, saturates=saturates
-    )
 
 
 def is_project(folder: Path) -> bool:
@@ -264,7 +248,7 @@ def _layers(
     alias = dict(_ALIAS.findall(code))
     copied: dict[str, str] = {}
     seen: dict[str, TemplateCall] = {}
-    graphs = adder_graphs(firmware)
+    graphs, casts = adder_graphs(firmware), value_casts(firmware)
 
     def variable(name: str) -> str:
         for _ in range(MAX_ALIASES):
@@ -302,10 +286,26 @@ def _layers(
         call, codes = _call(found, target, inputs, types, names, constants, firmware / "weights")
         call = _with_adder_graph(call, found, names, graphs)
         call = replace(call, streams=tuple(name for name in written if name in variables)[:-1])
+        before, own = seen.get(sources[0]), casts.get(found["function"], ())
+        if own:
+            call = replace(call, function=CAST, numbers={"n_in": len(own)})
+        seen[target] = replace(layer_of(call, before), value_types=own)
+        if codes is not None and before is not None:
+            seen[target], codes = _with_input_types(seen[target], codes, before.value_types)
         if codes is not None:
             kernels[target] = codes
-        seen[target] = layer_of(call, seen.get(sources[0]))
         yield seen[target]
+
+
+def _with_input_types(
+    layer: TemplateCall, codes: NDArray[np.int64], types: tuple[FixedType, ...]
+) -> tuple[TemplateCall, NDArray[np.int64]]:
+    """A dense layer whose inputs have these types; weights of inputs without bits are zero."""
+    if layer.role is not Role.DENSE or len(types) != len(codes):
+        return layer, codes
+    live: NDArray[np.int64] = np.where([[one.width > 0] for one in types], codes, 0)
+    counted = layer.weights.zeros if layer.weights else None
+    return replace(layer, input_types=types, weights=replace(summary_of(live, types), hls4ml_zeros=counted)), live
 
 
 def _config(found: re.Match[str], names: _Names) -> str:

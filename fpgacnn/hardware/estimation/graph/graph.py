@@ -72,13 +72,17 @@ class Role(StrEnum):
 class WeightClass:
     """Weights with a given number of nonzero signed digits (canonical form) and bits of magnitude.
 
-    `distinct` counts equal weights of one input once: their product is built once.
+    `distinct` counts equal weights of one input once: their product is built once. `negated` are those of them whose
+    sign takes a subtraction of its own (`needs_negation`). `input_bits`: of the inputs that they multiply, where inputs
+    differ; else None.
     """
 
     digits: int
     bits: int
     count: int
     distinct: float
+    negated: float = 0.0
+    input_bits: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +92,7 @@ class WeightSummary:
     `known`: counted, not assumed. `hls4ml_zeros` are the zeros that hls4ml counted, if tools found more. `fan_in` are
     the weights that are not zero of an output, and how many outputs have so many; empty where they are not known.
     `used_inputs` are the inputs that any output reads. `significant_bits` are those of an average weight that is not
-    zero, without zeros at its end.
+    zero, without zeros at its end. `mean_input_bits` are those of an average term's input, where inputs differ.
     """
 
     classes: tuple[WeightClass, ...]
@@ -97,6 +101,7 @@ class WeightSummary:
     fan_in: tuple[tuple[int, int], ...] = ()
     used_inputs: int | None = None
     significant_bits: float | None = None
+    mean_input_bits: float | None = None
 
     @property
     def count(self) -> int:
@@ -119,18 +124,52 @@ def summarize(codes: NDArray[np.int64]) -> WeightSummary:
     magnitudes = np.abs(values)
     digits, bits = signed_digits(magnitudes), _bit_lengths(magnitudes)
     pairs, where = np.unique(np.stack([digits, bits], axis=1), axis=0, return_inverse=True)
-    classes = np.zeros((2, len(pairs)), np.int64)
+    classes = np.zeros((3, len(pairs)), np.int64)
     np.add.at(classes[0], where.ravel(), counts)
     np.add.at(classes[1], where.ravel(), distinct)
+    np.add.at(classes[2], where.ravel(), np.where(needs_negation(values), distinct, 0))
     found = zip(pairs.tolist(), *classes.tolist(), strict=True)
     nonzero = rows != 0
     terms, outputs = np.unique(np.count_nonzero(nonzero, axis=0), return_counts=True)
     return WeightSummary(
-        classes=tuple(WeightClass(digits=d, bits=b, count=n, distinct=float(u)) for (d, b), n, u in found),
+        classes=tuple(
+            WeightClass(digits=d, bits=b, count=n, distinct=float(u), negated=float(m)) for (d, b), n, u, m in found
+        ),
         fan_in=tuple(zip(terms.tolist(), outputs.tolist(), strict=True)),
         used_inputs=int(nonzero.any(axis=1).sum()),
         significant_bits=_significant_bits(magnitudes, counts),
     )
+
+
+def summarize_by_width(codes: NDArray[np.int64], widths: Sequence[int]) -> WeightSummary:
+    """As `summarize`, for weights (inputs, outputs) whose inputs have so many bits each; one of no bits is zero."""
+    bits = np.array(widths)
+    live = np.where(bits[:, None] > 0, codes, 0)
+    whole = summarize(live)
+    classes = tuple(
+        replace(one, input_bits=int(width))
+        for width in np.unique(bits)
+        for one in summarize(live[bits == width]).classes
+    )
+    terms = np.count_nonzero(live, axis=1)
+    mean = float((terms * bits).sum() / terms.sum()) if terms.any() else None
+    return replace(whole, classes=classes, mean_input_bits=mean)
+
+
+def needs_negation(values: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Constants whose product takes a subtraction more than its digits say.
+
+    -4x is 0 - 4x, and -5x is (0 - 4x) - x. -3x is x - 4x: where the digits differ in their signs, they are swapped.
+    Constants of three digits and more have a multiplier, which takes any sign.
+    """
+    magnitudes = np.abs(values)
+    same_signs = magnitudes & ~(3 * magnitudes) == 0
+    found: NDArray[np.bool_] = (values < 0) & (signed_digits(magnitudes) < MULTIPLIED_DIGITS) & same_signs
+    return found
+
+
+MULTIPLIED_DIGITS = 3
+"""Signed digits of a constant from which on tools build a multiplier."""
 
 
 def joined(summaries: Sequence[WeightSummary]) -> WeightSummary:
@@ -160,6 +199,11 @@ def _occurrences(rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np
     distinct = np.bincount(ordered[first], minlength=len(values))
     seen = counts > 0
     return values[seen], counts[seen], distinct[seen]
+
+
+def summary_of(kernel: NDArray[np.int64], types: Sequence[FixedType]) -> WeightSummary:
+    """The summary of a kernel (inputs, outputs) whose inputs have these types, or all the same where there are none."""
+    return summarize_by_width(kernel, [one.width for one in types]) if types else summarize(kernel)
 
 
 def live_kernels(kernels: Sequence[NDArray[np.int64]]) -> list[NDArray[np.int64]]:
@@ -207,7 +251,8 @@ class TemplateCall:
     them. `borders` (top, bottom, left, right) are what is padded or cut off.
     `stated_zeros` are the zero weights that the configuration counts, where the weights are not there, `zero_biases`
     the outputs whose bias is nothing. `adder_graph` is the product with distributed arithmetic. `multiplier`: what
-    makes the products, where the project says so.
+    makes the products, where the project says so. `input_types` and `value_types` are those of every input and result,
+    where they differ; a value of no bits is zero.
     """
 
     name: str
@@ -239,6 +284,8 @@ class TemplateCall:
     borders: tuple[int, int, int, int] = (0, 0, 0, 0)
     adder_graph: AdderGraph | None = None
     multiplier: Multiplier = Multiplier.AUTO
+    input_types: tuple[FixedType, ...] = ()
+    value_types: tuple[FixedType, ...] = ()
 
     @property
     def title(self) -> str:
@@ -263,6 +310,25 @@ class TemplateCall:
         """Whether every position has its own hardware: in one pipeline, and for 1x1 convolutions of one dimension."""
         pointwise = self.what.startswith("pointwise_conv_1d") and self.strategy is Strategy.LATENCY
         return parallel and self.role in {Role.CONVOLUTION, Role.DEPTHWISE} and (pointwise or not dataflow)
+
+    @property
+    def input_bits(self) -> float:
+        """Bits of the inputs of the matrix product of one position."""
+        if self.input_types:
+            return float(sum(one.width for one in self.input_types))
+        return float(self.products[0] * self.input.width)
+
+    @property
+    def factor_bits(self) -> float:
+        """Bits of an average input of a product."""
+        mean = self.weights.mean_input_bits if self.weights else None
+        return float(self.input.width) if mean is None else mean
+
+    @property
+    def result_bits(self) -> float:
+        """Bits of an average result that is not zero."""
+        widths = [one.width for one in self.value_types if one.width]
+        return sum(widths) / len(widths) if widths else float(self.output.width)
 
     @property
     def positions(self) -> int:
@@ -291,9 +357,9 @@ def without_dead(
     def weights(layer: TemplateCall) -> WeightSummary:
         before, kernel = layer.weights, live[layer.name]
         if before is None:
-            return summarize(kernel)
+            return summary_of(kernel, layer.input_types)
         same = kernel is kernels[layer.name]
-        return replace(before if same else summarize(kernel), hls4ml_zeros=before.zeros)
+        return replace(before if same else summary_of(kernel, layer.input_types), hls4ml_zeros=before.zeros)
 
     return tuple(replace(layer, weights=weights(layer)) if layer.name in live else layer for layer in layers)
 

@@ -61,7 +61,7 @@ def one_pipeline(
     used = used_values(model) if used is None else used
     waiting = {
         layer.name: used[layer.name]
-        * layer.output.width
+        * layer.result_bits
         * (walk.taken.get(layer.name, 0) - walk.ready[layer.name].cycle)
         / max(1, ii)
         for layer in model.layers

@@ -58,8 +58,13 @@ def product_width(layer: TemplateCall) -> int:
     """Bits of a layer's products: of an average weight where weights are constants, else of their type."""
     variable = layer.strategy is Strategy.RESOURCE and layer.reuse > 1
     if variable or layer.weights is None or layer.weights.significant_bits is None:
-        return layer.input.width + (layer.weight or layer.input).width
-    return layer.input.width + ceil(layer.weights.significant_bits) + 1
+        return operand_bits(layer)
+    return ceil(layer.factor_bits) + ceil(layer.weights.significant_bits) + 1
+
+
+def operand_bits(layer: TemplateCall) -> int:
+    """Bits of both operands of a product together."""
+    return layer.input.width + (layer.weight or layer.input).width
 
 
 def sums_of(layer: TemplateCall, product: Multiplication) -> AdderSums:
@@ -105,11 +110,10 @@ def _products_then_sums(
     if layer.adder_graph is not None:
         yield from (Operation(delay_ns=delays.add, alive_bits=bits) for bits in layer.adder_graph.alive())
         return
-    inputs = layer.products[0] * layer.input.width if layer.role is not Role.SCALE else 0
+    inputs = layer.input_bits if layer.role is not Role.SCALE else 0.0
     sums = sums_of(layer, product)
-    weight = (layer.weight or layer.input).width
     if product.needed:
-        multiply = delays.product(dsp=product.dsp > 0, bits=layer.input.width + weight)
+        multiply = delays.product(dsp=product.dsp > 0, bits=operand_bits(layer))
         fabric = layer.multiplier is Multiplier.LUT or (
             layer.multiplier is Multiplier.AUTO and model.multipliers == "fabric"
         )
@@ -152,7 +156,7 @@ def _wires(layer: TemplateCall) -> float:
     """Bits of terms that are inputs themselves, shifted: of products with powers of two."""
     if layer.weights is None or not any(one.digits == 1 for one in layer.weights.classes):
         return 0.0
-    return layer.products[0] * layer.input.width
+    return layer.input_bits
 
 
 def elementwise(layer: TemplateCall, delays: Delays) -> Iterator[Operation]:

@@ -12,9 +12,9 @@ from fpgacnn.hardware.estimation.graph.graph import (
     HardwareGraph,
     Role,
     TemplateCall,
-    WeightClass,
     live_kernels,
     summarize,
+    summarize_by_width,
 )
 from fpgacnn.hardware.estimation.multiply import assumed_weights, multiplication, slices, weights_in_memory
 from tests.support.structures import EIGHT, RESOURCE, dense, elementwise, model, pipeline
@@ -46,7 +46,29 @@ def products(layer: TemplateCall, whole: HardwareGraph | None = None) -> tuple[f
     ],
 )
 def test_constants_have_canonical_digits(number: int, digits: int, bits: int) -> None:
-    assert summarize(np.array([[number]])).classes == (WeightClass(digits=digits, bits=bits, count=1, distinct=1),)
+    (found,) = summarize(np.array([[number]])).classes
+    assert (found.digits, found.bits, found.count, found.distinct) == (digits, bits, 1, 1)
+
+
+@pytest.mark.parametrize("shift", [0, 5])
+@pytest.mark.parametrize(("number", "subtractions"), [(1, 1), (3, 0), (5, 1), (7, 0), (9, 1), (11, 0), (21, 0)])
+def test_a_negative_product_takes_a_subtraction_unless_its_digits_differ_in_sign(
+    number: int, subtractions: int, shift: int
+) -> None:
+    """-4x = 0 - 4x and -5x = (0 - 4x) - x, but -3x = x - 4x; with three digits, a multiplier takes the sign."""
+    negative, positive = (
+        multiplication(layer, pipeline(layer), ULTRASCALE)
+        for layer in (dense([[sign * (number << shift)]]) for sign in (-1, 1))
+    )
+    assert (negative.negations, positive.negations) == (subtractions, 0)
+    assert negative.shift_adds == positive.shift_adds
+    assert (negative.sign_bits > 0) == (subtractions > 0)
+
+
+@pytest.mark.parametrize("outputs", [4, 32])
+def test_equal_negative_weights_of_one_input_share_their_subtraction(outputs: int) -> None:
+    layer = dense(np.full((3, outputs), -8))
+    assert multiplication(layer, pipeline(layer), ULTRASCALE).negations == 3
 
 
 def test_equal_weights_of_one_input_share_a_product_and_opposite_ones_do_not() -> None:
@@ -58,6 +80,16 @@ def test_equal_weights_of_one_input_share_a_product_and_opposite_ones_do_not() -
 
 def test_only_constants_of_three_digits_and_more_take_a_multiplier() -> None:
     assert products(dense([[0, 64, 3, 21], [0, -1, 7, 683]])) == (2, 2, 2, 6)
+
+
+@pytest.mark.parametrize("narrow", [2, 4])
+def test_inputs_of_few_bits_need_no_slices_and_those_of_no_bits_nothing(narrow: int) -> None:
+    kernel = np.full((3, 4), 683)
+    plain = dense(kernel)
+    layer = dense(kernel, weights=summarize_by_width(kernel, [16, narrow, 0]))
+    wide, mixed = (multiplication(one, pipeline(one), ULTRASCALE) for one in (plain, layer))
+    assert (wide.dsp, wide.terms) == (3, 12)
+    assert (mixed.dsp, mixed.terms, mixed.constant_area) == (1, 8, narrow * 11)
 
 
 def test_a_layer_of_zeros_costs_no_multiplier_and_no_adder() -> None:

@@ -10,11 +10,11 @@ import pytest
 
 from fpgacnn.design import BackendName
 from fpgacnn.hardware.devices import find_device
-from fpgacnn.hardware.estimation.graph.graph import FixedType, HardwareGraph, Role
+from fpgacnn.hardware.estimation.graph.graph import FixedType, HardwareGraph, Role, summarize
 from fpgacnn.hardware.estimation.graph.weight_files import zero_biases
 from fpgacnn.hardware.estimation.primitives import Primitive, PrimitiveCounts
 from fpgacnn.hardware.estimation.quantities import quantities
-from tests.support.structures import dense, elementwise, pipeline
+from tests.support.structures import SIXTEEN, dense, elementwise, pipeline
 
 
 def primitives(model: HardwareGraph) -> list[PrimitiveCounts]:
@@ -32,6 +32,44 @@ def test_adders_alone_depend_on_the_version_of_the_tool(outputs: int) -> None:
     assert alone(sums, "2019.2") == alone(shifts, "2021.1") == 0
     assert alone(sums, "2020.1") == pytest.approx(16 * outputs / 3)
     assert alone(shifts, "2022.2") > alone(sums, "2022.2")
+
+
+@pytest.mark.parametrize("outputs", [8, 32])
+def test_the_sign_of_a_power_of_two_costs_an_adder_as_wide_as_the_product(outputs: int) -> None:
+    """Every input has one weight of its own: `outputs` products by -4, or by 4."""
+    kernel = np.diag(np.full(outputs, 4))
+    positive, negative = (primitives(pipeline(dense(sign * kernel)))[0] for sign in (1, -1))
+    added = negative[Primitive.ADD_BITS] - positive[Primitive.ADD_BITS]
+    assert added == outputs * (16 + 3)
+    assert negative[Primitive.STAGES] == positive[Primitive.STAGES]
+
+
+@pytest.mark.parametrize("channels", [2, 6])
+def test_a_normalization_casts_every_value_once(channels: int) -> None:
+    """From the product to the sum, and from the sum to the result: no cast of the input."""
+    result = FixedType(width=8, integer=3, rounds=True, saturates=True)
+    scales = summarize(np.full((1, channels), 21))
+    layer = elementwise(
+        Role.SCALE,
+        (1, 1, channels),
+        what="normalize",
+        weights=scales,
+        weight=SIXTEEN,
+        accumulator=SIXTEEN,
+        output=result,
+    )
+    counts = primitives(pipeline(layer))[0]
+    assert (counts[Primitive.ROUND], counts[Primitive.CLIP]) == (channels, channels)
+
+
+@pytest.mark.parametrize("widths", [(8, 3, 0), (6, 6, 2)])
+def test_a_cast_of_each_value_rounds_those_that_lose_bits_only(widths: tuple[int, ...]) -> None:
+    types = tuple(FixedType(width=width, integer=min(4, width), rounds=True) for width in widths)
+    arriving = FixedType(width=8, integer=4)
+    layer = elementwise(Role.COMPARE, (1, 1, 3), what="linear", input=arriving, output=arriving, value_types=types)
+    counts = primitives(pipeline(layer))[0]
+    losing = [width for width, form in zip(widths, types, strict=True) if width and form.fraction < arriving.fraction]
+    assert (counts[Primitive.ROUND], counts[Primitive.ROUND_BITS]) == (len(losing), sum(losing))
 
 
 @pytest.mark.parametrize("outputs", [8, 32])

@@ -190,6 +190,66 @@ def test_branches_and_copies_of_streams_keep_their_readers(folder: Path) -> None
     assert read_project(folder).layers[-1].inputs == ("layer3_out",)
 
 
+CASTS = """
+namespace nnet {
+template<typename input_t, typename output_t>
+void dense_a(input_t *inp, output_t *out) {
+    #pragma HLS INLINE
+
+    out[0] = ap_ufixed<8,4,AP_RND,AP_WRAP>(inp[0]);
+    out[1] = ap_ufixed<3,2,AP_RND,AP_WRAP>(inp[1]);
+    out[2] = 0;
+}
+}
+"""
+CAST_TOP = """
+void myproject(input_t image[3], result_t layer5_out[4]) {
+    #pragma HLS PIPELINE
+    layer2_t layer2_out[3];
+    nnet::dense_a<input_t, layer2_t>(image, layer2_out); // dense_a
+    nnet::dense<layer2_t, result_t, config5>(layer2_out, layer5_out, w5, b5); // dense
+}
+"""
+
+
+def cast_project(folder: Path, casts: str) -> HardwareGraph:
+    """A dense layer of 12 equal weights, 11 / 64, behind a function that casts its three inputs."""
+    firmware = folder / "firmware"
+    (firmware / "nnet_utils").mkdir(exist_ok=True)
+    (firmware / "nnet_utils" / "nnet_code_gen.h").write_text(casts)
+    (firmware / "myproject.cpp").write_text(CAST_TOP)
+    (firmware / "defines.h").write_text(
+        "typedef ap_fixed<12,5> input_t;\ntypedef ap_ufixed<8,4> layer2_t;\ntypedef ap_fixed<16,6> result_t;\n"
+    )
+    (firmware / "parameters.h").write_text(
+        "struct config5 : nnet::dense_config {\n static const unsigned n_in = 3;\n static const unsigned n_out = 4;\n"
+        " static const unsigned strategy = nnet::latency;\n typedef ap_fixed<7,1> weight_t;\n};\n"
+    )
+    (firmware / "weights").mkdir(exist_ok=True)
+    (firmware / "weights" / "w5.txt").write_text(", ".join(["0.171875"] * 12))
+    return read_project(folder)
+
+
+def test_a_function_that_casts_every_value_gives_its_reader_their_widths(folder: Path) -> None:
+    """hls4ml writes it for the quantizers of HGQ; its name is that of a layer, whatever that is."""
+    cast, dense = cast_project(folder, CASTS).layers
+    assert (cast.role, cast.what, cast.out_shape) == (Role.COMPARE, "linear", (1, 1, 3))
+    assert [one.width for one in dense.input_types] == [8, 3, 0]
+    assert dense.weights is not None
+    assert dense.weights.fan_in == ((2, 4),)
+    assert {one.input_bits: one.count for one in dense.weights.classes if one.digits} == {8: 4, 3: 4}
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["out[1] = ap_ufixed<3,2>(inp[0]);", "out[1] = sqrt(inp[1]);", "out[7] = 0;", "out[1] = ap_fixed<x,2>(inp[1]);"],
+)
+def test_a_function_that_does_anything_else_gives_no_widths(folder: Path, line: str) -> None:
+    changed = CASTS.replace("out[1] = ap_ufixed<3,2,AP_RND,AP_WRAP>(inp[1]);", line)
+    assert changed != CASTS
+    assert cast_project(folder, changed).layers[-1].input_types == ()
+
+
 @pytest.mark.parametrize(
     ("break_it", "words"),
     [
