@@ -52,7 +52,7 @@ class Constants:
 
     `per_unit` are LUTs and flip-flops for each unit of a primitive; `after` are the fractions of csynth's numbers that
     remain after logic synthesis; bands are by quantity ("LUT", "latency", "after LUT", "layer LUT"), then by group
-    ("stream/resource"). `held` is by quantity the share of true values that bands held in repositories that neither the
+    ("stream"). `held` is by quantity the share of true values that bands held in repositories that neither the
     constants nor the bands had seen. `own_designs` names the designs of the user that correct them;
     `outdated_designs` were compared with another version of the estimate, and do not.
     """

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from fpgacnn.design import BackendName, IoType, Strategy
+from fpgacnn.design import BackendName
 from fpgacnn.hardware.devices import Device, find_device
 from fpgacnn.hardware.estimation.calibration.own_designs import calibrated, outdated
 from fpgacnn.hardware.estimation.checks import cautions
 from fpgacnn.hardware.estimation.constants import Band, Constants
 from fpgacnn.hardware.estimation.dataflow.build import Unknown
-from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role, TemplateCall
+from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role
 from fpgacnn.hardware.estimation.primitives import Primitive
 from fpgacnn.hardware.estimation.quantities import LayerQuantities, Quantities, quantities
 from fpgacnn.hardware.estimation.result import (
@@ -69,14 +69,11 @@ def priced(
 
 
 def group_of(model: HardwareGraph) -> str:
-    """The group of designs with the same error band: by io type and strategy."""
-    return group_name(model.io, model.layers)
+    """The group of designs with the same error band: by io type.
 
-
-def group_name(io: IoType, layers: Iterable[TemplateCall]) -> str:
-    """The group of layers with an io type."""
-    resource = any(layer.strategy is Strategy.RESOURCE for layer in layers if layer.role in WEIGHTED)
-    return f"{io.value}/{'resource' if resource else 'latency'}"
+    With groups by strategy too, one had designs of two repositories: too few for bands that hold for the next one.
+    """
+    return model.io.value
 
 
 def _totals(counted: Quantities, model: HardwareGraph, constants: Constants, group: str) -> Totals:

@@ -22,7 +22,7 @@ from fpgacnn.hardware.estimation.core import (
     after_synthesis,
     available_on,
     exceptions,
-    group_name,
+    group_of,
     resource_figures,
 )
 from fpgacnn.hardware.estimation.dataflow.build import Built, Unknown, built
@@ -248,7 +248,7 @@ class _Counted:
     def cost(self, pieces: list[_Piece], cycles: FrameCycles | None, stops: tuple[Caution, ...] = ()) -> TargetCost:
         """The cost of a design with these layers; `cycles` None: those of csynth."""
         (quantities, amounts), constants, clock = self._together(pieces), self.constants, self.graph.clock_ns
-        group = group_name(self.graph.io, (one.layer for one in quantities.layers))
+        group = group_of(self.graph)
         resources = resource_figures(amounts, constants, group)
         if cycles is None:
             latency = constants.band("latency", group).around(quantities.timing.latency)
