@@ -29,7 +29,7 @@ from fpgacnn.design import BackendName, Design, IoType, Strategy, Target
 from fpgacnn.hardware.devices import find_device
 from fpgacnn.hardware.estimation import estimate
 from fpgacnn.hardware.estimation.dataflow import schedules
-from fpgacnn.hardware.estimation.dataflow.build import Unknown, Vary, build
+from fpgacnn.hardware.estimation.dataflow.build import Unknown, Vary, built
 from fpgacnn.hardware.estimation.dataflow.compiled import Simulator
 from fpgacnn.hardware.estimation.dataflow.depths import drawn_cycles
 from fpgacnn.hardware.estimation.dataflow.process import Channel, Network
@@ -299,11 +299,10 @@ def planned(file: Path, backend: BackendName) -> Design:
 def made(graph: HardwareGraph, vary: Vary | None = None) -> Network:
     """The processes of a design, also with other cycles."""
     device = find_device(graph.part)
-    counted, budget = quantities(graph, device), TimingBudget.of(graph, device)
-    network = build(graph, counted, budget) if vary is None else build(graph, counted, budget, vary)
-    if isinstance(network, Unknown):
-        raise SystemExit(network.why)
-    return network
+    found = built(graph, quantities(graph, device), TimingBudget.of(graph, device))
+    if isinstance(found, Unknown):
+        raise SystemExit(found.why)
+    return found.network if vary is None else found.varied(vary)
 
 
 def networks(folder: Path) -> None:

@@ -9,10 +9,9 @@ from fpgacnn.design import IoType
 from fpgacnn.errors import UnknownPartError
 from fpgacnn.hardware.devices import find_device
 from fpgacnn.hardware.estimation.constants import Band
-from fpgacnn.hardware.estimation.dataflow.build import Unknown, Vary, build
+from fpgacnn.hardware.estimation.dataflow.build import Unknown, build, built
 from fpgacnn.hardware.estimation.dataflow.compiled import Simulator
 from fpgacnn.hardware.estimation.dataflow.depths import LEAST_DEPTH, SmallestDepths, search
-from fpgacnn.hardware.estimation.dataflow.process import Network
 from fpgacnn.hardware.estimation.dataflow.simulate import Trace
 from fpgacnn.hardware.estimation.dataflow.summary import spans
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph
@@ -48,16 +47,8 @@ def smallest_depths(graph: HardwareGraph) -> SmallestDepths | Unknown:
     """
     device = find_device(graph.part)
     counted, budget = quantities(graph, device), TimingBudget.of(graph, device)
-    network = build(graph, counted, budget)
-    if isinstance(network, Unknown):
-        return network
-
-    def made(vary: Vary) -> Network:
-        varied = build(graph, counted, budget, vary)
-        assert isinstance(varied, Network), varied
-        return varied
-
-    return search(made, blocks_of(graph, counted))
+    found = built(graph, counted, budget)
+    return found if isinstance(found, Unknown) else search(found.varied, blocks_of(graph, counted))
 
 
 def held_words(graph: HardwareGraph) -> Mapping[str, int]:

@@ -7,7 +7,7 @@ write.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +22,8 @@ from fpgacnn.errors import (
     WriteError,
 )
 from fpgacnn.hardware.estimation import estimate
+from fpgacnn.hardware.estimation.fifo_choice import chosen_depths
 from fpgacnn.hardware.estimation.graph.from_design import hardware_graph
-from fpgacnn.hardware.hls.lower import lower
 from fpgacnn.ir.fixed_point import Codes
 from fpgacnn.ir.source import SourceModel
 from fpgacnn.jobs.explore.context import TrialContext
@@ -34,7 +34,7 @@ from fpgacnn.jobs.quantize.objective import Distillation, Labelled, Task, TaskEv
 from fpgacnn.passes.widths.ebops import costs, multiplications
 from fpgacnn.passes.widths.widths import with_quantizers
 from fpgacnn.pipeline.assign_widths import WidthAssignment
-from fpgacnn.pipeline.planning import Compilation, as_planned, with_depths
+from fpgacnn.pipeline.planning import Compilation, as_planned
 from fpgacnn.pipeline.request import Reference, Request
 from fpgacnn.pipeline.stages import run_passes
 from fpgacnn.sim.emulator import engine
@@ -93,11 +93,10 @@ class Workbench:
 
     def _measured(self, values: Values, planned: PlannedPoint) -> PointResult:
         context, design = self.context, planned.design
-        lowered = lower(design)
-        sized = with_depths(
-            design, lowered, Request(model=NOWHERE, fifo=context.fifo if design.target.io is IoType.STREAM else None)
-        )
-        answer = estimate(hardware_graph(sized, lowered=lowered))
+        graph = hardware_graph(design)
+        if design.target.io is IoType.STREAM:
+            graph = replace(graph, fifo_depths=chosen_depths(graph, context.fifo))
+        answer = estimate(graph)
         counts = multiplications(planned.network)
         bits = {one.name: one.format.width for one in context.inputs}
         return PointResult(

@@ -259,11 +259,13 @@ class StudyProgress:
     best: Mapping[str, float]
 
 
-def best_numbers(settings: StudySettings, points: Sequence[StudyPoint]) -> dict[str, float]:
-    """The best number of each objective among the points within the limits."""
-    found = [
-        settings.numbers(one.result) for one in points if not one.result.refused and not settings.excess(one.result)
-    ]
+def best_numbers(
+    settings: StudySettings, results: Sequence[PointResult], so_far: Mapping[str, float] | None = None
+) -> Mapping[str, float]:
+    """The best number of each objective among results within the limits, and those that were found so far."""
+    found = [settings.numbers(one) for one in results if not one.refused and not settings.excess(one)]
+    if so_far:
+        found.append(tuple(so_far[objective.value] for objective in settings.objectives))
     if not found:
         return {}
     columns = zip(*found, strict=True)

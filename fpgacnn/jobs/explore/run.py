@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -148,6 +148,8 @@ class _Search:
     proposals: Proposals = field(init=False)
     computed: int = 0
     started: float = field(default_factory=time.monotonic)
+    _best: Mapping[str, float] = field(default_factory=dict)
+    _seen: set[str] = field(default_factory=set)
 
     @property
     def seconds(self) -> float:
@@ -158,6 +160,8 @@ class _Search:
         """Read what is there, complete the storage, and give the sampler all complete generations."""
         self.points = list(self.files.points(self.settings))
         self.known = {one.key: one.result for one in self.points} | self.files.pending()
+        self._best = best_numbers(self.settings, [one.result for one in self.points])
+        self._seen = {one.key for one in self.points}
         self.storage.complete(self.points)
         self.proposals = Proposals(settings=self.settings)
         whole = len(self.points) // self.settings.generation * self.settings.generation
@@ -218,12 +222,9 @@ class _Search:
         if self.watch is None:
             return
         done = first + sum(key in self.known for key in keys)
-        fresh = [
-            StudyPoint(number=first + place, values={}, key=key, result=self.known[key])
-            for place, key in enumerate(keys)
-            if key in self.known
-        ]
-        best = best_numbers(self.settings, [*self.points[:first], *fresh])
+        fresh = {key for key in keys if key in self.known} - self._seen
+        self._seen |= fresh
+        self._best = best_numbers(self.settings, [self.known[key] for key in fresh], self._best)
         left = None if self.amount.seconds is None else max(0.0, self.amount.seconds - self.seconds)
         self.watch(
             StudyProgress(
@@ -232,6 +233,6 @@ class _Search:
                 computed=self.computed,
                 seconds=self.seconds,
                 seconds_left=left,
-                best=best,
+                best=self._best,
             )
         )

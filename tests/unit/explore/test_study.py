@@ -36,11 +36,11 @@ from fpgacnn.jobs.explore.points.convert_point import convert_point, point_reque
 from fpgacnn.jobs.explore.points.tune_point import point_request as tune_request
 from fpgacnn.jobs.explore.points.tune_point import rounds_of
 from fpgacnn.jobs.explore.prepare import Preparation, data_arrays, events_of, prepare
-from fpgacnn.jobs.explore.record import ExploreRecord
+from fpgacnn.jobs.explore.record import ExploreRecord, StudyProgress, best_numbers
 from fpgacnn.jobs.explore.run import Amount, Where, _Search, explore, read_study
 from fpgacnn.jobs.explore.sampler import chosen_sampler, open_optuna, seed_of
 from fpgacnn.jobs.explore.space import Values, WidthRange
-from fpgacnn.jobs.explore.storage import JOURNAL, mended, opened, storage_name
+from fpgacnn.jobs.explore.storage import JOURNAL, mended, opened, storage_name, tables_of
 from fpgacnn.jobs.fit.search import FitLimits
 from fpgacnn.jobs.quantize.record import QuantizeRequest
 from fpgacnn.passes.quantization import SoftmaxChoice
@@ -427,6 +427,44 @@ def test_every_storage_has_all_trials(folder: Path, tmp_path: Path) -> None:
     for place, storage in enumerate(("sqlite", "journal", str(tmp_path / "other.log"), f"sqlite:///{tmp_path}/own.db")):
         found = small_study(folder, f"storage-{place}", trials=20, storage=storage)
         assert stored(Path(found.folder), found, storage) == 20
+
+
+def test_rows_that_are_written_here_are_those_of_optuna(study: ExploreRecord, tmp_path: Path) -> None:
+    """Optuna writes the same trials to another database; both are read by Optuna."""
+    points = (*study.points[:8], replace(study.points[8], result=PointResult(refused="FC000: no")))
+    found = []
+    for place in range(2):
+        settings = replace(study.settings, storage=f"sqlite:///{tmp_path}/{place}.db")
+        with opened(tmp_path, settings, None, "same") as storage:
+            assert storage.tables is not None
+            for more in (points[:3], points):
+                (replace(storage, tables=None) if place else storage).complete(more)
+            found.append(storage.backend.get_all_trials(storage.number))
+    assert [len(one) for one in found] == [9, 9]
+    for one, other in zip(*found, strict=True):
+        for name in ("number", "state", "values", "params", "distributions", "user_attrs", "system_attrs"):
+            assert getattr(one, name) == getattr(other, name), name
+        assert abs(one.datetime_complete - other.datetime_complete).total_seconds() < 3000
+
+
+def test_optuna_writes_tables_of_another_version(study: ExploreRecord, tmp_path: Path) -> None:
+    import sqlite3
+
+    settings = replace(study.settings, storage=f"sqlite:///{tmp_path}/own.db")
+    with opened(tmp_path, settings, None, "same") as storage:
+        storage.complete(study.points[:2])
+        with sqlite3.connect(tmp_path / "own.db") as database:
+            database.execute("UPDATE version_info SET schema_version = schema_version + 1")
+        assert tables_of(storage.backend) is None
+
+
+def test_the_best_numbers_are_those_of_all_points(study: ExploreRecord, folder: Path) -> None:
+    """What progress shows, counted with each result, and again when a study is continued."""
+    shown: list[StudyProgress] = []
+    for trials in (30, 70):
+        explore(small_request(folder, "shown"), Amount(trials=trials), Where(workers=0), watch=shown.append)
+        assert shown[-1].done == trials
+        assert shown[-1].best == best_numbers(study.settings, [one.result for one in study.points[:trials]])
 
 
 def test_two_studies_share_a_storage(folder: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from zlib import crc32
 
 import numpy as np
@@ -195,7 +196,11 @@ def drawn_cycles(seed: int, spread: float) -> Vary:
     """Cycles that are changed by a factor between 1 - `spread` and 1 + `spread`, another one for each use."""
 
     def vary(use: str, cycles: int) -> int:
-        factor = np.random.default_rng((seed, crc32(use.encode()))).uniform(1 - spread, 1 + spread)
-        return round(cycles * factor)
+        return round(cycles * _factor(seed, use, spread))
 
     return vary
+
+
+@lru_cache(1 << 14)
+def _factor(seed: int, use: str, spread: float) -> float:
+    return np.random.default_rng((seed, crc32(use.encode()))).uniform(1 - spread, 1 + spread)

@@ -14,7 +14,7 @@ from fpgacnn.design import BackendName
 from fpgacnn.hardware.devices import find_device
 from fpgacnn.hardware.estimation import estimate
 from fpgacnn.hardware.estimation.dataflow import schedules
-from fpgacnn.hardware.estimation.dataflow.build import build
+from fpgacnn.hardware.estimation.dataflow.build import built
 from fpgacnn.hardware.estimation.dataflow.compiled import Simulator, has_kernel
 from fpgacnn.hardware.estimation.dataflow.depths import drawn_cycles, levels
 from fpgacnn.hardware.estimation.dataflow.process import Channel, Network, Process
@@ -155,7 +155,7 @@ def residual(**changes: Any) -> HardwareGraph:
 def test_the_smallest_depths_keep_the_interval_also_with_other_cycles(tool: BackendName, reuse: int) -> None:
     graph = residual(tool=tool, reuse=reuse)
     device = find_device(graph.part)
-    counted, budget = quantities(graph, device), TimingBudget.of(graph, device)
+    network = built(graph, quantities(graph, device), TimingBudget.of(graph, device))
     found = smallest_depths(graph)
     whole, small = estimate(graph), estimate(residual(tool=tool, reuse=reuse, fifo_depths=found.depths))
     assert small.simulated.ii_cycles == whole.simulated.ii_cycles
@@ -163,7 +163,7 @@ def test_the_smallest_depths_keep_the_interval_also_with_other_cycles(tool: Back
     assert blocks <= frame // 8
     assert all(depth >= 2 for depth in found.depths.values())
     for seed in range(500, 520):
-        drawn = Simulator(build(graph, counted, budget, drawn_cycles(seed, 0.3)))
+        drawn = Simulator(network.varied(drawn_cycles(seed, 0.3)))
         slow, fast = drawn.run(dict(found.depths)), drawn.run()
         assert not slow.deadlock
         assert slow.interval <= 1.01 * fast.interval
