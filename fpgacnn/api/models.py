@@ -149,6 +149,7 @@ def fit(
     max_utilization: float = 0.8,
     sure: bool = False,
     output: str | Path | None = None,
+    report: str | Path | None = None,
     input: EventData | None = None,  # noqa: A002  # the command line says --input
     part: str | None = None,
     clock_ns: float | None = None,
@@ -162,17 +163,21 @@ def fit(
 
     `max_utilization` is a share of the part, 0 to 1. `sure`: the upper ends of the error bands must meet the limits.
     `io`: only this io type. `da`: the strategy da is tried too. `fifo`: as for `convert`. With `output`, a target that
-    fits is written to that file for `--config`.
+    fits is written to that file for `--config`. With `report`, the front is written as a chart and tables; the suffix
+    of the file decides the format: .html, .md, .csv or .json.
     Raises FpgacnnError.
     """
     from fpgacnn.design import IoType
     from fpgacnn.jobs.fit.run import fit as run
     from fpgacnn.jobs.fit.run import refuse_foreign, write_target
     from fpgacnn.jobs.fit.search import FitLimits
+    from fpgacnn.reporting.formats.files import refuse, write_fit
 
     limits = FitLimits(latency_ns=max_latency_ns, interval_ns=max_interval_ns, utilization=max_utilization, sure=sure)
     if output is not None:
         refuse_foreign(Path(output))
+    if report is not None:
+        refuse(Path(report))
     given: TargetOptions = {"part": part, "clock_ns": clock_ns, "backend": backend}
     all_options: ModelOptions = {**options, "fifo": fifo}  # type: ignore[typeddict-item]  # no key is required
     record = run(
@@ -185,6 +190,8 @@ def fit(
     )
     if output is not None and record.fits:
         write_target(Path(output), record)
+    if report is not None:
+        write_fit(Path(report), record)
     return record
 
 

@@ -1,4 +1,4 @@
-"""Charts of a study, as plain numbers in pixels: scatters of two objectives, and parallel coordinates."""
+"""Charts of a study and of `fit`, as plain numbers in pixels: scatters of two objectives, and parallel coordinates."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScatterPoint:
-    """A point with the ends of its bands in pixels; `kind` is `front`, `chosen`, `start` or `other`."""
+    """A point with the ends of its bands in pixels; `kind` is `front`, `chosen`, `start`, `missed` or `other`."""
 
     x: float
     y: float
@@ -40,7 +40,7 @@ class ScatterPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scatter:
-    """Two objectives of all points; those of the front have their bands as error bars."""
+    """Two objectives of all points; all but those of the kind `other` have their bands as error bars."""
 
     kind: ClassVar[str] = "scatter"
     title: str
@@ -95,20 +95,29 @@ Drawing: TypeAlias = Scatter | ParallelAxes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """A linear scale from numbers to pixels."""
+    """A linear or logarithmic scale from numbers to pixels; the numbers of a logarithmic one are positive."""
 
     low: float
     high: float
     first: float
     last: float
+    logarithmic: bool = False
 
     def place(self, value: float) -> float:
         """The pixel of a number, within the scale."""
-        share = (value - self.low) / (self.high - self.low)
+        if self.logarithmic:
+            share = log10(max(value, self.low) / self.low) / log10(self.high / self.low)
+        else:
+            share = (value - self.low) / (self.high - self.low)
         return round(self.first + min(max(share, 0.0), 1.0) * (self.last - self.first), 1)
 
     def ticks(self) -> list[float]:
-        """Round numbers within the scale, about TICKS."""
+        """Round numbers within the scale, about TICKS; powers of ten on a long logarithmic scale."""
+        if self.logarithmic:
+            powers = range(floor(log10(self.low)), floor(log10(self.high)) + 1)
+            factors = (1, 2, 5) if len(powers) <= TICKS else (1,)
+            found = [factor * 10.0**power for power in powers for factor in factors]
+            return [one for one in found if self.low <= one <= self.high]
         step = (self.high - self.low) / TICKS
         power = 10.0 ** floor(log10(step))
         step = min((factor * power for factor in (1, 2, 5, 10)), key=lambda one: abs(one - step))
@@ -124,6 +133,13 @@ def scale(values: Sequence[float], first: float, last: float, *, from_zero: bool
     return Scale(low=low if from_zero else low - margin, high=high + margin, first=first, last=last)
 
 
+def log_scale(values: Sequence[float], first: float, last: float) -> Scale:
+    """A logarithmic scale that contains every finite positive number, with a margin of a tenth or more."""
+    known = [value for value in values if isfinite(value) and value > 0] or [1.0]
+    margin = max(1.1, (max(known) / min(known)) ** 0.05)
+    return Scale(low=min(known) / margin, high=max(known) * margin, first=first, last=last, logarithmic=True)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChartPoint:
     """What a scatter draws of a point: its two numbers with bands, its kind, and words for it."""
@@ -134,14 +150,25 @@ class ChartPoint:
     words: str
 
 
-def scatter(title: str, names: tuple[str, str], points: Sequence[ChartPoint], *, zero: tuple[bool, bool]) -> Scatter:
-    """Points over two axes; `zero` says which axis begins at 0. The bands of front points lie within the axes."""
+def scatter(
+    title: str,
+    names: tuple[str, str],
+    points: Sequence[ChartPoint],
+    *,
+    zero: tuple[bool, bool],
+    logarithmic: bool = False,
+) -> Scatter:
+    """Points over two axes; `zero` says which axis begins at 0, `logarithmic` is about the horizontal one.
+
+    The bands of all points but those of the kind `other` lie within the axes.
+    """
     bands = [one for one in points if one.kind != "other"] or points
     x_values = [one.x.value for one in points] + [one.x.high for one in bands] + [one.x.low for one in bands]
     y_values = [one.y.value for one in points] + [one.y.high for one in bands] + [one.y.low for one in bands]
-    across = scale(x_values, LEFT, WIDTH - RIGHT, from_zero=zero[0])
+    ends = LEFT, WIDTH - RIGHT
+    across = log_scale(x_values, *ends) if logarithmic else scale(x_values, *ends, from_zero=zero[0])
     up = scale(y_values, HEIGHT - BOTTOM, TOP, from_zero=zero[1])
-    order = {"other": 0, "front": 1, "start": 2, "chosen": 3}
+    order = {"other": 0, "missed": 1, "front": 2, "start": 3, "chosen": 4}
     return Scatter(
         title=title,
         x_name=names[0],

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import fpgacnn
-from fpgacnn.errors import TargetExistsError
+from fpgacnn.errors import ReportExistsError, ReportFormatError, TargetExistsError
 from tests.support.command import failed, left, run
 from tests.support.files import tiny_model
 
@@ -109,3 +109,33 @@ def test_the_function_does_what_the_command_does(folder: Path) -> None:
     with pytest.raises(TargetExistsError):
         fpgacnn.fit(folder / "m.h5", output=folder / "t.toml")
     assert {point.io for point in fpgacnn.fit(folder / "m.h5", io="stream").front} == {"stream"}
+
+
+def test_the_front_is_written_as_a_page_with_a_chart(folder: Path) -> None:
+    record = json.loads(run(folder, "fit", "m.h5", *FLAGS, "--report", "f.html", "--json").stdout)
+    text = (folder / "f.html").read_text()
+    front = record["front"]
+    assert text.count('<circle class="chosen"') == 1
+    assert text.count('<path class="error ') == len(front) > 1
+    assert text.count('<circle class="front"') == sum(one["fits"] and not one["best"] for one in front)
+    assert text.count('<circle class="missed"') == sum(not one["fits"] and not one["best"] for one in front)
+    assert "largest share, % of the part" in text
+    for one in front:
+        assert one["latency_band"]["low"] <= one["latency_band"]["value"] == one["latency_ns"]
+        assert {name: band["value"] for name, band in one["share_bands"].items()} == one["shares"]
+    assert run(folder, "fit", "m.h5", *FLAGS, "--report", "f.html", "-q").returncode == 0  # an older report is replaced
+
+
+@pytest.mark.parametrize(("suffix", "mark"), [(".md", " met |"), (".csv", ",limits met,"), (".json", '"latency_band"')])
+def test_the_front_is_written_in_the_format_of_the_suffix(folder: Path, suffix: str, mark: str) -> None:
+    record = fpgacnn.fit(folder / "m.h5", input_type="ufixed<6,1>", part="pynq-z2", report=folder / f"f{suffix}")
+    assert (folder / f"f{suffix}").read_text().count(mark) == len(record.front) > 1
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_the_search(folder: Path) -> None:
+    (folder / "f.html").write_text("mine")
+    with pytest.raises(ReportExistsError):
+        fpgacnn.fit(folder / "m.h5", report=folder / "f.html")
+    with pytest.raises(ReportFormatError):
+        fpgacnn.fit(folder / "m.h5", report=folder / "f.pdf")
+    assert (folder / "f.html").read_text() == "mine"

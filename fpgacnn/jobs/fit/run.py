@@ -11,13 +11,13 @@ from pathlib import Path
 from fpgacnn.design import BackendName, Design, IoType, Target
 from fpgacnn.errors import RtlUnsupportedError, TargetExistsError, UsageError, WriteError, printable
 from fpgacnn.frontends import is_model
-from fpgacnn.hardware.estimation import Estimate
+from fpgacnn.hardware.estimation import Estimate, Figure
 from fpgacnn.hardware.estimation.fifo_choice import FifoChoice
 from fpgacnn.hardware.estimation.rtl.estimate import estimate_rtl
 from fpgacnn.jobs.fit.costs import Costs
 from fpgacnn.jobs.fit.design_space import Parameter, Setting, parameters
 from fpgacnn.jobs.fit.rtl import rtl_parameters, search_rtl
-from fpgacnn.jobs.fit.search import FitLimits, Search, Trial, order, search, trial
+from fpgacnn.jobs.fit.search import FitLimits, Search, Trial, order, search, share_bands, trial
 from fpgacnn.pipeline.request import Request
 from fpgacnn.pipeline.stages import plan_source
 from fpgacnn.records.display import Displayed
@@ -43,12 +43,17 @@ class LayerChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrontPoint:
-    """A target on the Pareto front of latency and utilization, with the numbers that were compared with the limits."""
+    """A target on the Pareto front of latency and utilization, with the numbers that were compared with the limits.
+
+    `latency_band` is in ns; `share_bands` are shares of the part, as `shares`. Both have the estimate with its band.
+    """
 
     io: str
     latency_ns: float
     interval_ns: float
     shares: Mapping[str, float]
+    latency_band: Figure
+    share_bands: Mapping[str, Figure]
     cautions: int
     fits: bool
     best: bool
@@ -209,6 +214,8 @@ def _point(one: Trial, adjustable: Sequence[Parameter], *, is_best: bool) -> Fro
         latency_ns=one.latency_ns,
         interval_ns=one.interval_ns,
         shares=one.shares,
+        latency_band=one.cost.latency_ns,
+        share_bands=share_bands(one.cost),
         cautions=len(one.cost.warnings),
         fits=one.fits,
         best=is_best,

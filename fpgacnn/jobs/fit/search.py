@@ -161,6 +161,20 @@ def _exactly(cost: Callable[[Target], Cost]) -> Callable[[Target], LeastCost]:
 
 def trial(target: Target, cost: Cost, limits: FitLimits) -> Trial:
     """Compare a cost with the limits."""
+
+    def number(figure: Figure) -> float:
+        return figure.high if limits.sure else figure.value
+
+    shares = {name: number(figure) for name, figure in share_bands(cost).items()}
+    latency, interval = number(cost.latency_ns), number(cost.interval_ns)
+    wanted = {"latency": (latency, limits.latency_ns), "interval": (interval, limits.interval_ns)}
+    wanted |= {name: (share, limits.utilization) for name, share in shares.items()}
+    excess = {name: has / limit - 1.0 for name, (has, limit) in wanted.items() if limit is not None and has > limit}
+    return Trial(target=target, cost=cost, latency_ns=latency, interval_ns=interval, shares=shares, excess=excess)
+
+
+def share_bands(cost: Cost) -> dict[str, Figure]:
+    """The share of the part that each resource takes, with its band."""
     after, there = cost.after_synthesis, cost.available
     assert there is not None  # an unknown part has raised an error before
     pairs = {
@@ -169,16 +183,10 @@ def trial(target: Target, cost: Cost, limits: FitLimits) -> Trial:
         "DSP": (after.dsp, there.dsp),
         "BRAM": (after.bram_18k, there.bram_18k),
     }
-
-    def number(figure: Figure) -> float:
-        return figure.high if limits.sure else figure.value
-
-    shares = {name: number(figure) / max(1, part) for name, (figure, part) in pairs.items()}
-    latency, interval = number(cost.latency_ns), number(cost.interval_ns)
-    wanted = {"latency": (latency, limits.latency_ns), "interval": (interval, limits.interval_ns)}
-    wanted |= {name: (share, limits.utilization) for name, share in shares.items()}
-    excess = {name: has / limit - 1.0 for name, (has, limit) in wanted.items() if limit is not None and has > limit}
-    return Trial(target=target, cost=cost, latency_ns=latency, interval_ns=interval, shares=shares, excess=excess)
+    return {
+        name: Figure(value=one.value / max(1, part), low=one.low / max(1, part), high=one.high / max(1, part))
+        for name, (one, part) in pairs.items()
+    }
 
 
 @dataclass(slots=True, kw_only=True)

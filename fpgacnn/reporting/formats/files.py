@@ -10,9 +10,11 @@ from typing import Any
 from fpgacnn.errors import ReportExistsError, ReportFormatError, WriteError
 from fpgacnn.jobs.compare_hls4ml.record import Hls4mlComparison
 from fpgacnn.jobs.explore.record import ExploreRecord, StudyPoint
+from fpgacnn.jobs.fit.run import FitRecord
 from fpgacnn.records.compare import Comparison
 from fpgacnn.records.record import plain
 from fpgacnn.records.report_input import ReportInput
+from fpgacnn.reporting.fit_page import fit_page
 from fpgacnn.reporting.formats import markdown, spreadsheet
 from fpgacnn.reporting.formats.html import html
 from fpgacnn.reporting.formats.plots import drawn
@@ -92,6 +94,20 @@ def write_study(file: Path, record: ExploreRecord, importances: Importances, cho
         ".md": lambda: markdown.markdown(study_page(record, importances, chosen)),
         ".csv": lambda: spreadsheet.study(record),
         ".json": lambda: _json(study_document(record)),
+    }
+    _write(file, forms)
+
+
+def write_fit(file: Path, record: FitRecord) -> None:
+    """Write the result of `fit` in the format of the file's suffix.
+
+    Raises ReportFormatError, ReportExistsError, WriteError.
+    """
+    forms: dict[str, Callable[[], str]] = {
+        ".html": lambda: html(fit_page(record)),
+        ".md": lambda: markdown.markdown(fit_page(record)),
+        ".csv": lambda: spreadsheet.targets(record),
+        ".json": lambda: _json({"generator": GENERATOR, **plain(record)}),
     }
     _write(file, forms)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from math import isfinite
 
 from fpgacnn.jobs.explore.record import ExploreRecord
+from fpgacnn.jobs.fit.run import FitRecord
 from fpgacnn.records.compare import Comparison
 from fpgacnn.records.flatten import Value, flatten
 from fpgacnn.records.report_input import ReportInput
@@ -17,8 +18,9 @@ from fpgacnn.reporting.page.page import Section
 HEAD = ("project", "section", "item", "quantity", "value", "unit")
 CHANGES_HEAD = ("section", "item", "quantity", "left", "right", "difference", "ratio", "unit")
 HLS4ML_HEAD = ("item", "hls4ml", "fpgacnn")
+FIT_HEAD = ("target", "quantity", "value", "low", "high")
 STUDY_HEAD = ("point", "quantity", "value", "low", "high")
-HEADS = (HEAD, CHANGES_HEAD, HLS4ML_HEAD, STUDY_HEAD)
+HEADS = (HEAD, CHANGES_HEAD, HLS4ML_HEAD, FIT_HEAD, STUDY_HEAD)
 _FORMULA = tuple("=+-@|%＝＋－＠")
 
 
@@ -51,6 +53,18 @@ def study(record: ExploreRecord) -> str:
         bands = {**row.figures, "latency_ns": row.latency_ns, "interval_ns": row.interval_ns}
         rows += [(one.number, name, band.value, band.low, band.high) for name, band in bands.items()]
     return _written(STUDY_HEAD, rows)
+
+
+def targets(record: FitRecord) -> str:
+    """The targets of the front of `fit`: settings of layers, and numbers with their bands."""
+    rows: list[tuple[Value, ...]] = []
+    for number, one in enumerate(record.front, 1):
+        rows += [(number, "io", one.io, None, None), (number, "limits met", one.fits, None, None)]
+        rows += [(number, layer, setting, None, None) for layer, setting in one.layers.items()]
+        bands = {**one.share_bands, "latency_ns": one.latency_band}
+        rows += [(number, name, band.value, band.low, band.high) for name, band in bands.items()]
+        rows.append((number, "interval_ns", one.interval_ns, None, None))
+    return _written(FIT_HEAD, rows)
 
 
 def both_tools(section: Section) -> str:

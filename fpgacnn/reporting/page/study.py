@@ -269,7 +269,7 @@ def _lines(record: ExploreRecord, chosen: StudyPoint | None) -> Section:
         key="choices",
         title="What the points decide",
         words=(words,),
-        legend=("Blue: the front. Black: the start. Red: the chosen point.",),
+        legend=("Blue: the front. Black, or white on a dark page: the start. Red: the chosen point.",),
         drawings=(parallel("Parallel coordinates of the front", axes, drawn),),
     )
 

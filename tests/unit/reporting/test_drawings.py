@@ -12,6 +12,7 @@ from fpgacnn.ir.fixed_point import parse_format
 from fpgacnn.reporting.charts import Bar, bar, bit_axis, form_of, front_of, log_axis, scatter, spare_bits, strip
 from fpgacnn.reporting.formatting import percent
 from fpgacnn.reporting.graph_drawing import HEIGHT, LANE, MARGIN, MAX_LANES, graph_rows
+from fpgacnn.reporting.study_charts import log_scale
 from tests.support.records import layer, layers
 
 
@@ -186,3 +187,13 @@ def test_points_at_one_place_are_in_the_middle() -> None:
     found = scatter([(7.0, 0.0), (7.0, 0.0)], str)
     assert found is not None
     assert {(one.x, one.y, one.front) for one in found.points} == {(50.0, 94.0, True)}
+
+
+def test_a_logarithmic_axis_has_round_numbers_at_their_places() -> None:
+    short = log_scale([0.3, 20.0], 0.0, 100.0)
+    assert short.ticks() == pytest.approx([0.5, 1, 2, 5, 10, 20])
+    assert short.place(2.0) - short.place(1.0) == pytest.approx(short.place(20.0) - short.place(10.0), abs=0.11)
+    assert (short.place(0.0), short.place(1e9)) == (0.0, 100.0)
+    long = log_scale([1.0, 1e9], 0.0, 100.0)
+    assert long.ticks() == pytest.approx([10.0**power for power in range(10)])
+    assert log_scale([], 0.0, 100.0).ticks() == [1.0]

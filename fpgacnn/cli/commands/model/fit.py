@@ -25,6 +25,14 @@ def fit(
             "--output", "-o", help="Write the target to this file, which `convert --config` reads.", metavar="FILE.toml"
         ),
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            help="Write the front as a chart and tables to this file: .html, .md, .csv or .json.",
+            metavar="FILE",
+        ),
+    ] = None,
     max_latency: Annotated[
         str | None,
         typer.Option(
@@ -100,6 +108,7 @@ def fit(
         max_utilization=parse_share("--max-util", max_util),
         sure=sure,
         output=output,
+        report=report,
         input=input,
         input_type=input_type,
         bits=bits,
