@@ -154,7 +154,7 @@ def run(
     with progress("reading and planning"):
         opened = _open(job, request)
     design, trace = opened.design, job.trace is not None
-    chosen = _chosen(job, design)
+    chosen = _chosen(job, design, packed=True)  # only values and limits of the codes are taken
     compute = _runner(opened, chosen, job, request, trace=trace)
     start = time.perf_counter()
     ranges = _Ranges()
@@ -277,9 +277,9 @@ def _open(job: SimulationJob, request: Request) -> _Opened:
     )
 
 
-def _chosen(job: SimulationJob, design: Design) -> emulator.Emulator | None:
-    """The emulator; None for other engines."""
-    chosen = emulator.engine(design, threads=job.threads) if job.engine == "emulator" else None
+def _chosen(job: SimulationJob, design: Design, *, packed: bool = False) -> emulator.Emulator | None:
+    """The emulator, whose codes may be in narrow integers with `packed`; None for other engines."""
+    chosen = emulator.engine(design, threads=job.threads, packed=packed) if job.engine == "emulator" else None
     if job.stats and not isinstance(chosen, NativeEmulator):
         raise MeasurementError(
             why=f"the engine is {job.engine}" if chosen is None else f"the emulator is {chosen.words}"

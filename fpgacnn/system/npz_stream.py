@@ -179,11 +179,13 @@ def _place(file: BinaryIO, member: zipfile.ZipInfo) -> int:
 
 
 def _plain(values: Piece) -> Piece:
-    """Native byte order; small integers become float32, which represents them exactly, other numbers float64."""
+    """Native byte order; integers of at most 16 bits stay, short floats become float32, other numbers float64."""
     size, kind = values.dtype.itemsize, values.dtype.kind
-    narrow = (kind == "f" and size <= np.dtype(np.float32).itemsize) or (
-        kind in "biu" and size <= np.dtype(np.int16).itemsize
-    )
+    if kind in "iu" and size <= np.dtype(np.int16).itemsize:
+        return np.ascontiguousarray(values, values.dtype.newbyteorder("="))
+    if kind == "b":
+        return np.ascontiguousarray(values, np.uint8)
+    narrow = kind == "f" and size <= np.dtype(np.float32).itemsize
     with np.errstate(over="ignore", invalid="ignore"):  # what becomes infinite or NaN is refused when it is used
         return np.ascontiguousarray(values, np.float32 if narrow else np.float64)
 

@@ -30,7 +30,7 @@ def test_members_are_read_in_turn(tmp_path: Path, save: object, size: int) -> No
     seen = collected(tmp_path / "x.npz", SHAPES, size)
     assert np.array_equal(seen[0], FIRST)
     assert np.array_equal(seen[1], SECOND)
-    assert [one.dtype for one in seen] == [np.float32, np.float32]
+    assert [one.dtype for one in seen] == [np.float32, np.int16]
 
 
 @pytest.mark.parametrize(
@@ -39,12 +39,13 @@ def test_members_are_read_in_turn(tmp_path: Path, save: object, size: int) -> No
         ("<f4", "f4"),
         (">f4", "f4"),
         ("<f2", "f4"),
-        ("u1", "f4"),
-        ("<i2", "f4"),
+        ("u1", "u1"),
+        ("<i2", "i2"),
+        (">i2", "i2"),
         ("<i4", "f8"),
         (">f8", "f8"),
         ("<i8", "f8"),
-        ("?", "f4"),
+        ("?", "u1"),
     ],
 )
 def test_numbers_of_every_type_keep_their_values(tmp_path: Path, stored: str, read: str) -> None:

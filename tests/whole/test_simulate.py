@@ -63,6 +63,24 @@ def test_pieces_and_files_and_threads_give_the_same_answers(folder: Path) -> Non
     assert (node["least"], node["most"]) == (0.0, 3.75)
 
 
+@pytest.mark.parametrize("kind", ["uint8", "int8", "uint16", ">i2", "bool", "int64"])
+def test_whole_numbers_give_the_same_answers_in_every_type(folder: Path, kind: str) -> None:
+    """Integers of at most 16 bits are read by the kernels as they are."""
+    values = np.random.default_rng(6).integers(-40, 40, (EVENTS, 3)).astype(kind)
+    np.save(folder / "whole.npy", values)
+    np.save(folder / "real.npy", values.astype(np.float64))
+    for name in ("whole", "real"):
+        flags = ("--input-type", "fixed<7,5>", "--output", f"{name}.npz", "--trace", f"{name}-trace.npz", "-q")
+        done = run(folder, "simulate", "m.h5", "--input", f"{name}.npy", *flags)
+        assert (done.returncode, done.stderr) == (0, "")
+    for pair in (("whole.npz", "real.npz"), ("whole-trace.npz", "real-trace.npz")):
+        found, wanted = (np.load(folder / name) for name in pair)
+        assert found.files == wanted.files
+        for name in found.files:
+            assert found[name].dtype == np.float64
+            assert np.array_equal(found[name], wanted[name])
+
+
 def test_the_function_answers_in_memory_what_the_command_writes(folder: Path) -> None:
     events(folder)
     assert (

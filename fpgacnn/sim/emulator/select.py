@@ -13,7 +13,10 @@ from fpgacnn.sim.emulator.reference import ReferenceEmulator
 Emulator: TypeAlias = NativeEmulator | FloatEmulator | ReferenceEmulator
 
 
-def engine(design: Design, *, threads: int | None = None) -> Emulator:
-    """The fastest emulator on this machine. All give the same codes; `words` of each describes it."""
+def engine(design: Design, *, threads: int | None = None, packed: bool = False) -> Emulator:
+    """The fastest emulator on this machine. All give the same codes; `words` of each describes it.
+
+    With `packed`, compiled kernels write codes in narrower integers than int64 where these hold them.
+    """
     compiler = find_c_compiler()
-    return NativeEmulator(design, compiler, threads=threads) if compiler else FloatEmulator(design)
+    return NativeEmulator(design, compiler, threads=threads, packed=packed) if compiler else FloatEmulator(design)

@@ -18,7 +18,7 @@ from fpgacnn.sim.emulator.native.build import CCompiler, library
 from fpgacnn.sim.emulator.native.codegen.lowering import lower_to_program
 from fpgacnn.sim.emulator.native.codegen.program import Program
 from fpgacnn.sim.emulator.native.codegen.steps import LEAST, MOST
-from fpgacnn.sim.emulator.native.kernels.io import Given, InputReader
+from fpgacnn.sim.emulator.native.kernels.io import NARROW, Given, InputReader
 from fpgacnn.sim.emulator.native.loader import Kernels, Work, aligned
 from fpgacnn.sim.result import SimulationResult
 
@@ -47,12 +47,18 @@ ONE_HOT = Measured(wraps=0, saturations=0, ties=0, least=0, most=1)
 
 
 class NativeEmulator:
-    """Computes a design with compiled kernels, bit for bit what the reference computes."""
+    """Computes a design with compiled kernels, bit for bit what the reference computes.
+
+    With `packed`, the codes of results are in the narrowest of int8 to int64 that holds all codes of their node: less
+    memory, for callers that take their values or their limits only.
+    """
 
     name = "emulator"
 
-    def __init__(self, design: Design, compiler: CCompiler, *, threads: int | None = None) -> None:
-        self._design, self._compiler = design, compiler
+    def __init__(
+        self, design: Design, compiler: CCompiler, *, threads: int | None = None, packed: bool = False
+    ) -> None:
+        self._design, self._compiler, self._packed = design, compiler, packed
         self._threads = threads or usable_processors()
         self.words = f"native, {compiler.machine.name}, {compiler.version}"
         self._prepared: dict[tuple[object, ...], Prepared] = {}
@@ -62,7 +68,8 @@ class NativeEmulator:
 
         Raises KernelBuildError, InternalError if an input has a code outside of its format.
         """
-        found = self._on_codes(trace=trace, measure=False).run(_arrays(inputs), self._threads)
+        arrays = self._arrays(inputs)
+        found = self._on_codes(arrays, trace=trace, measure=False).run(arrays, self._threads)
         if found is None:
             raise InternalError(what="an input has codes outside of its format")
         return self._result(found, trace=trace)
@@ -70,12 +77,12 @@ class NativeEmulator:
     def run_values(
         self, values: Sequence[NDArray[np.generic]], modes: Sequence[Format], *, trace: bool = False
     ) -> SimulationResult | None:
-        """Compute events given as floats, which the kernels round; None if a value is not finite.
+        """Compute events given as numbers, which the kernels round and limit; None if a value is not finite.
 
         `modes` are the formats that the inputs are rounded to; `reads` tells whether the kernels support them.
         """
         readings = tuple(
-            InputReader(given=_given(one), low=mode.low, high=mode.high)
+            InputReader(given=_given(one), low=mode.low, high=mode.high, whole=one.dtype in NARROW)
             for one, mode in zip(values, modes, strict=True)
         )
         found = self._ready(trace=trace, measure=False, readings=readings).run(
@@ -88,14 +95,26 @@ class NativeEmulator:
 
         Raises KernelBuildError, InternalError.
         """
-        ready = self._on_codes(trace=False, measure=True)
-        if ready.run(_arrays(inputs), self._threads) is None:
+        arrays = self._arrays(inputs)
+        ready = self._on_codes(arrays, trace=False, measure=True)
+        if ready.run(arrays, self._threads) is None:
             raise InternalError(what="an input has codes outside of its format")
         return ready.measured()
 
-    def _on_codes(self, *, trace: bool, measure: bool) -> Prepared:
+    def _arrays(self, inputs: Sequence[Codes]) -> list[NDArray[np.generic]]:
+        """The codes as int64, or in narrower integers where the caller has them so."""
+        pairs = zip(inputs, self._design.model.input_layers, strict=True)
+        return [
+            np.ascontiguousarray(one.array, None if _is_narrow(one.array, operation.format) else np.int64)
+            for one, (_, operation) in pairs
+        ]
+
+    def _on_codes(self, arrays: Sequence[NDArray[np.generic]], *, trace: bool, measure: bool) -> Prepared:
         formats = [operation.format for _, operation in self._design.model.input_layers]
-        readings = tuple(InputReader(given=Given.CODES, low=form.low, high=form.high) for form in formats)
+        readings = tuple(
+            InputReader(given=NARROW.get(one.dtype, Given.CODES), low=form.low, high=form.high)
+            for one, form in zip(arrays, formats, strict=True)
+        )
         return self._ready(trace=trace, measure=measure, readings=readings)
 
     def _ready(self, *, trace: bool, measure: bool, readings: tuple[InputReader, ...]) -> Prepared:
@@ -103,7 +122,7 @@ class NativeEmulator:
         key = trace, measure, readings
         if key not in self._prepared:
             self._prepared[key] = Prepared(
-                self._design, self._compiler, trace=trace, measure=measure, readings=readings
+                self._design, self._compiler, trace=trace, measure=measure, readings=readings, packed=self._packed
             )
         return self._prepared[key]
 
@@ -116,17 +135,21 @@ class NativeEmulator:
         return SimulationResult(engine=self.name, outputs=outputs, trace=whole if trace else {})
 
 
-def _arrays(inputs: Sequence[Codes]) -> list[CodeArray]:
-    return [np.ascontiguousarray(one.array, np.int64) for one in inputs]
+def _is_narrow(array: NDArray[np.generic], form: Format) -> bool:
+    """Whether kernels read such an array as it is: they compare in 32 bits."""
+    return array.dtype in NARROW and form.width <= FLOAT32_WIDTH
 
 
 def _given(values: NDArray[np.generic]) -> Given:
-    return Given.FLOAT32 if values.dtype == np.float32 else Given.FLOAT64
+    floats = Given.FLOAT32 if values.dtype == np.float32 else Given.FLOAT64
+    return NARROW.get(values.dtype, floats)
 
 
 def reads(mode: Format, values: NDArray[np.generic]) -> bool:
-    """Whether kernels can round such floats to such a format."""
+    """Whether kernels can round and limit such numbers to such a format."""
     widest = {np.dtype(np.float32): FLOAT32_WIDTH, np.dtype(np.float64): FLOAT64_WIDTH}.get(values.dtype, 0)
+    if values.dtype in NARROW and 0 <= mode.fraction <= FLOAT32_WIDTH:
+        widest = FLOAT32_WIDTH
     return (
         mode.rounding is Rounding.RND_CONV
         and mode.overflow in {Overflow.SAT, Overflow.SAT_SYM}
@@ -138,11 +161,20 @@ class Prepared:
     """One program with its kernels, ready to run, and the counts so far."""
 
     def __init__(
-        self, design: Design, compiler: CCompiler, *, trace: bool, measure: bool, readings: tuple[InputReader, ...]
+        self,
+        design: Design,
+        compiler: CCompiler,
+        *,
+        trace: bool,
+        measure: bool,
+        readings: tuple[InputReader, ...],
+        packed: bool = False,
     ) -> None:
         model = design.model
         keep = {layer.name for layer in model.layers} if trace else set(model.outputs)
-        self.program: Program = lower_to_program(design, compiler.machine, keep=keep, given=readings, measure=measure)
+        self.program: Program = lower_to_program(
+            design, compiler.machine, keep=keep, given=readings, measure=measure, packed=packed
+        )
         with library(self.program.source, compiler) as path:
             self.kernels = Kernels(self.program, path, compiler.machine.lanes)
         self._lanes = compiler.machine.lanes
@@ -156,7 +188,8 @@ class Prepared:
     def run(self, inputs: Sequence[NDArray[np.generic]], threads: int) -> dict[str, CodeArray] | None:
         """The codes of all written nodes; None if an input had a value that is not allowed."""
         events = len(inputs[0])
-        results = [np.empty((events, *shape), np.int64) for shape in self._shapes]
+        types = self.program.port_types
+        results = [np.empty((events, *shape), one) for shape, one in zip(self._shapes, types, strict=True)]
         threads = max(1, min(threads, MEMORY_BYTES // max(self.program.memory_bytes, 1), -(-events // self._lanes)))
         size = max(self._lanes, min(MOST_EVENTS, -(-events // (16 * threads) // self._lanes) * self._lanes))
         work = Work(inputs, results, events, size)

@@ -37,10 +37,19 @@ LINEAR = (hw.Convolution, hw.Depthwise, hw.Dense)
 
 
 def lower_to_program(
-    design: Design, machine: Machine, *, keep: AbstractSet[str], given: Sequence[InputReader], measure: bool = False
+    design: Design,
+    machine: Machine,
+    *,
+    keep: AbstractSet[str],
+    given: Sequence[InputReader],
+    measure: bool = False,
+    packed: bool = False,
 ) -> Program:
-    """The program that computes a design and writes the nodes in `keep`; with `measure`, it counts events of casts."""
-    lowering = _Lowering(design=design, machine=machine, keep=keep, given=given, measure=measure)
+    """The program that computes a design and writes the nodes in `keep`; with `measure`, it counts events of casts.
+
+    With `packed`, codes are written in the narrowest type that holds all codes of the node, else as int64.
+    """
+    lowering = _Lowering(design=design, machine=machine, keep=keep, given=given, measure=measure, packed=packed)
     return lowering.program()
 
 
@@ -51,6 +60,7 @@ class _Lowering:
     keep: AbstractSet[str]
     given: Sequence[InputReader]
     measure: bool
+    packed: bool
     ranges: Mapping[str, Interval] = field(init=False)
     views: dict[str, View] = field(default_factory=dict)
     steps: list[KernelStep] = field(default_factory=list)
@@ -64,15 +74,17 @@ class _Lowering:
         self.fusion = Fusion(design=self.design, ranges=self.ranges, keep=self.keep, off=self.measure)
         self.by_name = {layer.name: layer for layer in self.design.model.layers}
         written = [layer.name for layer in self.design.model.layers if layer.name in self.keep]
-        waiting = dict(enumerate(written))
+        waiting, types = dict(enumerate(written)), dict.fromkeys(written, io.CODE_TYPE)
         for layer in self.design.model.layers:
             if layer.name not in self.done:
                 self._add(layer)
             for number in [
                 number for number, name in waiting.items() if name in self.views
             ]:  # at once, so that its memory is free again
-                self.steps.append(io.write_step(number, self.views[waiting.pop(number)]))
-        return assemble(self.steps, written, self.machine.bytes_)
+                name = waiting.pop(number)
+                types[name] = io.packed_type(self.views[name]) if self.packed else io.CODE_TYPE
+                self.steps.append(io.write_step(number, self.views[name], types[name]))
+        return assemble(self.steps, types, self.machine.bytes_)
 
     # what is known of a node
 

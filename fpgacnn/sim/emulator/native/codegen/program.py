@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -44,7 +44,8 @@ int32_t fpgacnn_run(const struct step *steps, int64_t count, const void *const *
 class Program:
     """Steps in order with the number of each one's kernel, the C text of the kernels, and the size of their memory.
 
-    `ports` are the nodes whose codes are written, in order; `tallies` name what is counted, as layer:what.
+    `ports` are the nodes whose codes are written, in order, and `port_types` the types of the arrays that they are
+    written to; `tallies` name what is counted, as layer:what.
     """
 
     steps: tuple[KernelStep, ...]
@@ -52,6 +53,7 @@ class Program:
     source: str
     memory_bytes: int
     ports: tuple[str, ...]
+    port_types: tuple[str, ...]
     tallies: tuple[str, ...]
 
 
@@ -59,11 +61,13 @@ class Program:
 def header() -> str:
     """The C text that all kernels include."""
     folder = files("fpgacnn.sim.emulator.native")
-    return "".join(folder.joinpath(name).read_text(encoding="utf-8") for name in ("lanes.h", "ports.h"))
+    return "".join(
+        folder.joinpath(name).read_text(encoding="utf-8") for name in ("lanes.h", "ports.h", "narrow_ports.h")
+    )
 
 
-def assemble(steps: Sequence[KernelStep], ports: Sequence[str], bytes_: int) -> Program:
-    """Allocate memory and collect the kernels; equal texts are compiled once."""
+def assemble(steps: Sequence[KernelStep], ports: Mapping[str, str], bytes_: int) -> Program:
+    """Allocate memory and collect the kernels; equal texts are compiled once. `ports`: name -> type of its array."""
     memory = share_out(_lives(steps), bytes_)
     numbers: dict[str, int] = {}
     kernels = tuple(numbers.setdefault(one.text, len(numbers)) for one in steps)
@@ -79,6 +83,7 @@ def assemble(steps: Sequence[KernelStep], ports: Sequence[str], bytes_: int) -> 
         source=header() + "\n".join(texts) + RUN.format(names=names),
         memory_bytes=memory,
         ports=tuple(ports),
+        port_types=tuple(ports.values()),
         tallies=tallies,
     )
 

@@ -20,15 +20,32 @@ class Given(StrEnum):
     CODES = "i64"
     FLOAT32 = "f32"
     FLOAT64 = "f64"
+    UINT8 = "u8"
+    INT8 = "i8"
+    UINT16 = "u16"
+    INT16 = "i16"
+    INT32 = "i32"
+
+
+NARROW = {np.dtype(f"{one.value[0]}{int(one.value[1:]) // 8}"): one for one in Given if one.value[0] in "ui"}
+del NARROW[np.dtype(np.int64)]
+"""Integer arrays of fewer bits than int64, as they are read."""
+
+CODE_TYPE = "int64"
+PACKED_TYPES = ("int8", "int16", "int32")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputReader:
-    """An input array: codes that must be in low..high, or floats that are rounded half to even and limited to that."""
+    """An input array: codes that must be in low..high, or numbers that are limited to that, floats rounded half to even.
+
+    `whole`: integers are numbers, not codes.
+    """
 
     given: Given
     low: int
     high: int
+    whole: bool = False
 
 
 READ = """\
@@ -38,6 +55,7 @@ for (int64_t i = 0; i < SIZE; i += LANES) {{
     block.at = i;
     block.count = SIZE - i < LANES ? SIZE - i : LANES;
     {read}(&block, r);
+    {entry}(&block, s->scalar[2], r);
     {measure}
     UNROLL for (int n = 0; n < LANES; n += {per})
         if (n < block.count)
@@ -54,6 +72,7 @@ for (int64_t i = 0; i < SIZE; i += LANES * C) {{
         block.at = i + j;
         block.count = SIZE - i - j < LANES ? SIZE - i - j : LANES;
         {read}(&block, r + j);
+        {entry}(&block, s->scalar[2], r + j);
     }}
     for (int64_t p = 0; p < LANES && i + p * C < SIZE; p++)
         UNROLL for (int k = 0; k < V; k++) {{
@@ -69,7 +88,7 @@ MOST_CHANNELS = 8
 """Channels of a pixel with which the pixels that READ_PIXELS reads stay in the nearest cache."""
 
 WRITE = """\
-int64_t *const to = (int64_t *)io->out[PORT] + io->event * SIZE;
+{type}_t *const to = ({type}_t *)io->out[PORT] + io->event * SIZE;
 for (int64_t i = 0; i < SIZE; i += LANES) {{
     {letter} r[LANES];
     const int64_t count = SIZE - i < LANES ? SIZE - i : LANES;
@@ -91,7 +110,7 @@ def read_step(
     port: int, form: Format, reading: InputReader, output: Storage, bytes_: int, measured: str | None = None
 ) -> KernelStep:
     """Read events of one input into memory; floats are rounded half to even and limited."""
-    code = Code(scalars=[reading.low, reading.high], measured=measured)
+    code = Code(scalars=[reading.low, reading.high, max(form.fraction, 0)], measured=measured)
     kind = output.kind
     code.extremes(Value(text="r[n]", wide=kind.wide, low=output.low, high=output.high, fraction=output.fraction))
     measure = f"for (int n = 0; n < block.count; n++) {{ {' '.join(code.lines)} }}" if measured else ""
@@ -104,6 +123,7 @@ def read_step(
         letter="w" if kind.wide else "v",
         measure=measure,
         read="read_wide" if kind.wide else f"read_{reading.given.value}",
+        entry=_entry(reading),
         per=kind.per,
         kind=kind.value,
         place=code.table(pixels.reshape(-1).astype(np.int32), "int32_t"),
@@ -112,14 +132,29 @@ def read_step(
     return step(code, body, sizes, output=output, inputs=(), layers=())
 
 
-def write_step(port: int, view: View) -> KernelStep:
-    """Write a result from memory into an array of int64 codes."""
+def _entry(reading: InputReader) -> str:
+    """The function that makes codes of what was read; readers of int64 and of floats do so themselves."""
+    if reading.given not in NARROW.values():
+        return "(void)"
+    return "limit_whole" if reading.whole else "check_codes"
+
+
+def packed_type(view: View) -> str:
+    """The narrowest type that holds all codes of a node."""
+    low, high = int(min(view.storage.low)), int(max(view.storage.high))
+    fits = (one for one in PACKED_TYPES if np.iinfo(one).min <= low and high <= np.iinfo(one).max)
+    return CODE_TYPE if view.storage.kind.wide else next(fits, CODE_TYPE)
+
+
+def write_step(port: int, view: View, type_: str = CODE_TYPE) -> KernelStep:
+    """Write a result from memory into an array of codes."""
     code, kind = Code(), view.storage.kind
     place = code.table(view.storage.places().astype(np.int32), "int32_t")
     body = WRITE.format(
         letter="w" if kind.wide else "v",
         load=load(kind, "in0", f"{place}[i + n]"),
-        write="write_wide" if kind.wide else "write_i64",
+        write="write_wide" if kind.wide else f"write_i{type_.removeprefix('int')}",
+        type=type_,
     )
     return step(code, body, {"PORT": port, "SIZE": prod(view.shape)}, output=None, inputs=(view.storage,), layers=())
 
