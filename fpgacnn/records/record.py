@@ -221,16 +221,7 @@ def estimate_line(estimate: Estimate) -> str:
     used = ", ".join(f"{figure.value:,.0f} {name}" for name, figure in counts.items())
     if estimate.stops:
         return f"{used}, stops: its processes wait for each other, {estimate.part}"
-    return f"{used}, {latency.value:,.0f} ns, {_fitting(estimate)} {estimate.part}"
-
-
-def _fitting(estimate: Estimate) -> str:
-    """Whether the part has enough, by the bands."""
-    if not estimate.needs:
-        return "not known whether it fits"
-    if any(figure.low > there for _, figure, there in estimate.needs):
-        return "does not fit"
-    return "may not fit" if any(figure.high > there for _, figure, there in estimate.needs) else "fits"
+    return f"{used}, {latency.value:,.0f} ns, {estimate.verdict} {estimate.part}"
 
 
 def plain(value: object) -> Any:

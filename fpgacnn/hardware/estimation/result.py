@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +158,16 @@ class Simulated:
         return sum(one.frame_bram_18k for one in self.streams)
 
 
+class PartVerdict(StrEnum):
+    """Whether a design can be built on its part, by the bands of the resources after synthesis."""
+
+    STOPS = "stops"
+    UNKNOWN = "not known whether it fits"
+    SHORT = "does not fit"
+    UNSURE = "may not fit"
+    FITS = "fits"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
     """What a design costs, before any vendor tool has seen it.
@@ -189,6 +200,17 @@ class Estimate:
     def fits(self) -> bool:
         """Nothing is short, also where the part is unknown, and the design does not stop."""
         return not self.shortages and not self.stops
+
+    @property
+    def verdict(self) -> PartVerdict:
+        """Whether the part has enough; a design that stops is none, whatever the part."""
+        if self.stops:
+            return PartVerdict.STOPS
+        if self.available is None:
+            return PartVerdict.UNKNOWN
+        if any(figure.low > there for _, figure, there in self.needs):
+            return PartVerdict.SHORT
+        return PartVerdict.UNSURE if any(figure.high > there for _, figure, there in self.needs) else PartVerdict.FITS
 
     @property
     def needs(self) -> tuple[tuple[str, Figure, int], ...]:

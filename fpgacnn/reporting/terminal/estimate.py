@@ -5,13 +5,14 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import assert_never
 
 from rich.console import RenderableType
 from rich.text import Text
 
 from fpgacnn.errors import printable
 from fpgacnn.frontends import is_model
-from fpgacnn.hardware.estimation import Estimate, Figure, LayerEstimate, Simulated, Totals
+from fpgacnn.hardware.estimation import Estimate, Figure, LayerEstimate, PartVerdict, Simulated, Totals
 from fpgacnn.records.estimates import is_foreign
 from fpgacnn.records.record import EstimateRecord
 from fpgacnn.reporting.formatting import duration, rough
@@ -79,23 +80,25 @@ def estimate_line(answer: Estimate) -> Text:
 
 def verdict(answer: Estimate) -> Text:
     """Whether the design fits, judged on the bands: if a band reaches beyond the part, both ends are shown."""
-    if answer.available is None:
-        return Text("it is not known whether it fits: the part is unknown", style="yellow")
-    device = printable(answer.available.device)
-    if answer.stops:
-        return Text.assemble(("stops: ", "bold red"), "processes wait for each other (FC126)")
-    short = [
-        f"{one.missing:,.0f} {printable(one.resource)}"
-        f" ({one.needed.value / max(1, one.available):.1f} times what it has)"
-        for one in answer.shortages
-        if one.needed.low > one.available
-    ]
-    if short:
-        return Text.assemble(("does not fit ", "bold red"), f"{device}: short of {', '.join(short)}")
-    unsure = uncertain(answer)
-    if unsure:
-        return Text.assemble(("may not fit ", "bold yellow"), f"{device}: {', '.join(unsure)}")
-    return Text.assemble(("fits ", "bold green"), device)
+    device = printable(answer.available.device) if answer.available else ""
+    match answer.verdict:
+        case PartVerdict.UNKNOWN:
+            return Text("it is not known whether it fits: the part is unknown", style="yellow")
+        case PartVerdict.STOPS:
+            return Text.assemble(("stops: ", "bold red"), "processes wait for each other (FC126)")
+        case PartVerdict.SHORT:
+            short = [
+                f"{figure.value - there:,.0f} {printable(name)} ({figure.value / max(1, there):.1f} times what it has)"
+                for name, figure, there in answer.needs
+                if figure.low > there
+            ]
+            return Text.assemble(("does not fit ", "bold red"), f"{device}: short of {', '.join(short)}")
+        case PartVerdict.UNSURE:
+            return Text.assemble(("may not fit ", "bold yellow"), f"{device}: {', '.join(uncertain(answer))}")
+        case PartVerdict.FITS:
+            return Text.assemble(("fits ", "bold green"), device)
+        case never:
+            assert_never(never)
 
 
 def uncertain(answer: Estimate) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from io import StringIO
 
+import pytest
 from rich.console import Console
 
 from fpgacnn.hardware.estimation import (
@@ -14,10 +15,10 @@ from fpgacnn.hardware.estimation import (
     Figure,
     LayerEstimate,
     ResourceEstimate,
-    Shortage,
     Totals,
 )
 from fpgacnn.records.record import EstimateRecord
+from fpgacnn.records.record import estimate_line as estimate_words
 from fpgacnn.reporting.terminal.estimate import estimate_line, estimate_report, verdict
 from tests.conftest import Golden
 
@@ -99,10 +100,26 @@ def test_the_table_reads_as_it_did(golden: Golden) -> None:
 
 
 def test_what_is_short_is_told_with_how_much() -> None:
-    short = Shortage(resource="LUT", needed=band(120_000), available=53_200, missing=66_800)
-    assert (
-        verdict(answer(shortages=(short,))).plain == "does not fit xc7z020: short of 66,800 LUT (2.3 times what it has)"
-    )
+    needed = dataclasses.replace(resources(6_666, 36), lut=band(120_000))
+    short = answer(after_synthesis=needed)
+    assert verdict(short).plain == "does not fit xc7z020: short of 66,800 LUT (2.3 times what it has)"
+    assert estimate_words(short).endswith("does not fit xc7z020clg400-1")
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, "fits"),
+        ({"after_synthesis": resources(40_000, 36)}, "may not fit"),
+        ({"after_synthesis": resources(400_000, 36)}, "does not fit"),
+        ({"available": None}, "not known whether it fits"),
+    ],
+)
+def test_the_terminal_and_the_record_give_the_same_verdict(changes: dict[str, object], expected: str) -> None:
+    found = answer(**changes)
+    assert found.verdict == expected
+    assert f" {expected} " in f"{estimate_words(found)} "
+    assert expected in verdict(found).plain or "it is not known whether it fits" in verdict(found).plain
 
 
 def test_what_could_be_short_is_told_apart() -> None:

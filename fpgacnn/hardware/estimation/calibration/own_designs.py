@@ -33,6 +33,9 @@ VERSION_DIGITS = 12
 QUANTITIES = ("LUT", "FF", "DSP", "BRAM_18K", "latency", "II")
 AFTER = tuple(f"after {quantity}" for quantity in QUANTITIES[:4])
 
+COUNTING, SOURCES = ("hardware/devices", "hardware/estimation", "hardware/hls", "ir"), {".py", ".json", ".toml", ".c"}
+"""Folders of the package that an estimate depends on, and kinds of files in them: parts, reuse factors, formats too."""
+
 PRIOR_DESIGNS = 1.0
 """The shipped constants count as much as so many designs of the user."""
 
@@ -185,11 +188,16 @@ def _key(one: OwnDesign) -> tuple[object, ...]:
 
 @cache
 def estimator_version() -> str:
-    """The version of the estimate: a digest of the code that counts and of the constants."""
-    folder = Path(__file__).parent.parent
+    """The version of the estimate: a digest of the code that counts, of all that it imports, and of the constants."""
+    return digest(Path(__file__).parents[3])
+
+
+def digest(package: Path) -> str:
+    """The first digits of the digest of all files in `package` that an estimate depends on."""
     found = sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.suffix in {".py", ".json"}):
-        found.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    for path in sorted(path for folder in COUNTING for path in (package / folder).rglob("*")):
+        if path.suffix in SOURCES:
+            found.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return found.hexdigest()[:VERSION_DIGITS]
 
 

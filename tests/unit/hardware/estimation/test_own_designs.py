@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
@@ -10,13 +11,16 @@ from threading import Thread
 import numpy as np
 import pytest
 
+import fpgacnn
 from fpgacnn.errors import CalibrationFileError
 from fpgacnn.hardware.estimation import estimate
 from fpgacnn.hardware.estimation.calibration.own_designs import (
+    COUNTING,
     OwnDesign,
     add_own_designs,
     calibrated,
     calibration_file,
+    digest,
     estimator_version,
     merged,
     parse,
@@ -125,6 +129,31 @@ def test_designs_of_another_estimate_do_not_count_and_are_named(file: Path) -> N
     del entries["designs"][0]["estimator"]  # as fpgacnn wrote it before
     file.write_text(json.dumps(entries))
     assert estimate(MODEL).totals == plain.totals
+
+
+@pytest.mark.parametrize(
+    "name", ["hardware/devices/a.toml", "hardware/hls/da/b.py", "ir/c.py", "hardware/estimation/d.json"]
+)
+def test_the_version_of_the_estimate_changes_with_everything_that_it_is_made_of(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(parents=True)
+    versions = []
+    for content in ("1", "2"):
+        (tmp_path / name).write_text(content)
+        (tmp_path / "other.py").write_text(content * 2)
+        versions.append(digest(tmp_path))
+    (tmp_path / "other.py").write_text("3")
+    assert versions[0] != versions[1] == digest(tmp_path)
+
+
+def test_the_version_of_the_estimate_covers_what_it_imports() -> None:
+    """Errors, files, options of a design and the C compiler change no number; own designs do not correct RTL."""
+    folder = Path(fpgacnn.__file__).parent / "hardware" / "estimation"
+    files = [path for path in folder.rglob("*.py") if "rtl" not in path.relative_to(folder).parts]
+    imports = re.compile(r"^from fpgacnn\.([a-z0-9_.]+) import", re.MULTILINE)
+    imported = {found.replace(".", "/") for path in files for found in imports.findall(path.read_text())}
+    others = ("errors", "system", "design", "sim/emulator/native/build")
+    assert len(imported) > len(COUNTING)
+    assert all(one.startswith((*COUNTING, *others)) for one in imported)
 
 
 @pytest.mark.usefixtures("file")
