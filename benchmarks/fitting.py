@@ -15,7 +15,7 @@ from dataset import AFTER, Sample
 from numpy.typing import NDArray
 
 from fpgacnn.hardware.devices import find_device
-from fpgacnn.hardware.estimation.constants import ALL, Band, Constants
+from fpgacnn.hardware.estimation.constants import ALL, Band, Constants, io_of
 from fpgacnn.hardware.estimation.core import absorbed_ff, priced
 from fpgacnn.hardware.estimation.primitives import Primitive
 from fpgacnn.hardware.estimation.quantities import Quantities, quantities
@@ -31,6 +31,7 @@ SWEEPS = 300
 COVERAGE = 0.8
 ENOUGH, LEAST_REPOSITORIES = 10, 4
 WIDENED = 1.0
+CYCLES = ("latency", "II")
 NOT_OF = {
     "LUT": {
         Primitive.STAGES,
@@ -270,13 +271,15 @@ def bands(ratios: Mapping[str, Sequence[tuple[str, str, float, float]]]) -> dict
 
     In each group every repository weighs the same, and near-duplicates count once. As n repositories say little of the
     next one, shares are widened by 1 / n of their distance from the middle: with that, the bands of `nested` hold
-    what they claim. A group needs ten designs of four repositories for a band of its own.
+    what they claim. A group needs ten designs of four repositories for a band of its own. Groups are by io type, and
+    for cycles by strategy too: errors of a loop are not those of a pipeline.
     """
     found: dict[str, dict[str, Band]] = {}
     for quantity, entries in ratios.items():
         found[quantity] = {}
-        for group in {entry[0] for entry in entries} | {ALL}:
-            own = [entry for entry in entries if group in {entry[0], ALL}]
+        group_name = str if quantity in CYCLES else io_of
+        for group in (*sorted({group_name(entry[0]) for entry in entries} - {ALL}), ALL):
+            own = [entry for entry in entries if group in {group_name(entry[0]), ALL}]
             of_repository = Counter[str]()
             for _, repository, _, weight in own:
                 of_repository[repository] += weight

@@ -52,8 +52,8 @@ class Constants:
 
     `per_unit` are LUTs and flip-flops for each unit of a primitive; `after` are the fractions of csynth's numbers that
     remain after logic synthesis; bands are by quantity ("LUT", "latency", "after LUT", "layer LUT"), then by group
-    ("stream"). `held` is by quantity the share of true values that bands held in repositories that neither the
-    constants nor the bands had seen. `own_designs` names the designs of the user that correct them;
+    ("stream", "stream/resource"). `held` is by quantity the share of true values that bands held in repositories that
+    neither the constants nor the bands had seen. `own_designs` names the designs of the user that correct them;
     `outdated_designs` were compared with another version of the estimate, and do not.
     """
 
@@ -79,9 +79,14 @@ class Constants:
         return sum(each.get(primitive, 0.0) * count for primitive, count in counts.items())
 
     def band(self, quantity: str, group: str) -> Band:
-        """The band of a group, or of all designs if the group is too small."""
+        """The band of a group ("stream/resource"), else of its io type ("stream"), else of all designs."""
         groups = self.bands.get(quantity, {})
-        return groups.get(group) or groups.get(ALL) or EXACT
+        return groups.get(group) or groups.get(io_of(group)) or groups.get(ALL) or EXACT
+
+
+def io_of(group: str) -> str:
+    """The io type of a group of designs."""
+    return group.partition("/")[0]
 
 
 @cache

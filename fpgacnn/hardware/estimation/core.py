@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from fpgacnn.design import BackendName
+from fpgacnn.design import BackendName, IoType, Strategy
 from fpgacnn.hardware.devices import Device, find_device
 from fpgacnn.hardware.estimation.calibration.own_designs import calibrated, outdated
 from fpgacnn.hardware.estimation.checks import cautions
 from fpgacnn.hardware.estimation.constants import Band, Constants
 from fpgacnn.hardware.estimation.dataflow.build import Unknown
-from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role
+from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role, TemplateCall
 from fpgacnn.hardware.estimation.primitives import Primitive
 from fpgacnn.hardware.estimation.quantities import LayerQuantities, Quantities, quantities
 from fpgacnn.hardware.estimation.result import (
@@ -24,7 +24,7 @@ from fpgacnn.hardware.estimation.result import (
     Simulated,
     Totals,
 )
-from fpgacnn.hardware.estimation.streams import simulated
+from fpgacnn.hardware.estimation.streams import simulated, with_waits
 
 WEIGHTED = frozenset({Role.DENSE, Role.CONVOLUTION, Role.DEPTHWISE, Role.RECURRENT})
 PLACED_LUT, PLACED_BAND = 1.047, Band(low=0.93, high=1.07)
@@ -69,16 +69,21 @@ def priced(
 
 
 def group_of(model: HardwareGraph) -> str:
-    """The group of designs with the same error band: by io type.
+    """The group of designs with the same error band of their cycles: by io type and strategy."""
+    return group_name(model.io, model.layers)
 
-    With groups by strategy too, one had designs of two repositories: too few for bands that hold for the next one.
-    """
-    return model.io.value
+
+def group_name(io: IoType, layers: Iterable[TemplateCall]) -> str:
+    """The group of layers with an io type."""
+    resource = any(layer.strategy is Strategy.RESOURCE for layer in layers if layer.role in WEIGHTED)
+    return f"{io.value}/{'resource' if resource else 'latency'}"
 
 
 def _totals(counted: Quantities, model: HardwareGraph, constants: Constants, group: str) -> Totals:
-    latency = constants.band("latency", group).around(counted.timing.latency)
-    interval = constants.band("II", group).around(counted.timing.ii)
+    latency, interval = (
+        with_waits(constants.band(name, group).around(value), counted.layers, model)
+        for name, value in (("latency", counted.timing.latency), ("II", counted.timing.ii))
+    )
     return Totals(
         resources=resource_figures([LayerAmounts.of(one, constants) for one in counted.layers], constants, group),
         latency_cycles=latency,

@@ -11,12 +11,13 @@ from fpgacnn.design import BackendName, IoType
 from fpgacnn.hardware.devices import Device
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role, TemplateCall
 from fpgacnn.hardware.estimation.multiply import Multiplication
-from fpgacnn.hardware.estimation.pipeline.chain import CutChain, schedule
+from fpgacnn.hardware.estimation.pipeline.chain import CutChain, Operation, schedule
 from fpgacnn.hardware.estimation.pipeline.delays import SEVEN_SERIES, Delays, delays_of
 from fpgacnn.hardware.estimation.pipeline.layers import (
     compared,
     elementwise,
     is_one_pipeline,
+    operand_bits,
     products_then_sums,
     sum_width,
 )
@@ -35,6 +36,9 @@ READ_WEIGHTS = 1
 """Cycles in which the first weights are read from memory."""
 
 SHIFT_LINE, SHIFT_VITIS, SHIFT_INLINED, SHIFT_RELAXED, SHIFT_SLOW, SHIFT_SLOWEST = 3, 4, 6, 2, 4, 5
+CALLS = 2
+"""Cycles in which functions for the shift and for the product of a pixel are called and return, in Vivado HLS."""
+
 RELAXED_SHIFT_NS = 8.0
 """Cycles of a shift (see `shift_cycles`), and the cycle time from which two of them are enough."""
 
@@ -209,7 +213,7 @@ def pixel_cycles(layer: TemplateCall, model: HardwareGraph, product: Multiplicat
     """
     depth = budget.depth(product, layer.products[1])
     if product.in_memory:
-        return layer.reuse + around_reuse_loop(model, budget) + _shift_loops(layer, model)
+        return layer.reuse + around_reuse_loop(layer, model, product, budget) + _shift_loops(layer, model)
     waits = waits_for_pixels(layer, model)
     shared = (
         1
@@ -257,11 +261,21 @@ def shift_cycles(layer: TemplateCall, model: HardwareGraph, budget: TimingBudget
     return SHIFT_LINE
 
 
-def around_reuse_loop(model: HardwareGraph, budget: TimingBudget) -> int:
-    """Cycles of a pixel outside the reuse loop: reading, shifting, filling and draining the pipeline."""
-    if budget.seven_series:
-        return 11 if budget.slowest and budget.budget_ns < SLOW_NS else 9
-    return 5 if model.tool is BackendName.VITIS else 6
+def around_reuse_loop(layer: TemplateCall, model: HardwareGraph, product: Multiplication, budget: TimingBudget) -> int:
+    """Cycles of a pixel outside the reuse loop: the window's shift, calls of functions, and the pipeline of the loop.
+
+    The pipeline selects an input, multiplies and adds; the clock cuts this chain. Where hls4ml inlined the shift, no
+    function is called.
+    """
+    delays = budget.delays
+    multiply = delays.product(dsp=product.dsp > 0, bits=operand_bits(layer))
+    chain = [Operation(delay_ns=each, alive_bits=0.0) for each in (delays.lookup, multiply, delays.add)]
+    pipeline = schedule(chain, budget.budget_ns).cycles + 1
+    if model.tool is BackendName.VITIS:
+        return SHIFT_VITIS + pipeline
+    inlined = model.inlined_shift and layer.in_shape[0] > 1
+    shift = SHIFT_INLINED if inlined else shift_cycles(layer, model, budget) + CALLS
+    return shift + pipeline
 
 
 def _recurrent(layer: TemplateCall, budget: TimingBudget) -> LayerTiming:

@@ -22,7 +22,7 @@ from fpgacnn.hardware.estimation.core import (
     after_synthesis,
     available_on,
     exceptions,
-    group_of,
+    group_name,
     resource_figures,
 )
 from fpgacnn.hardware.estimation.dataflow.build import Built, Unknown, built
@@ -43,7 +43,7 @@ from fpgacnn.hardware.estimation.pipeline.design import one_pipeline
 from fpgacnn.hardware.estimation.pipeline.layers import is_one_pipeline
 from fpgacnn.hardware.estimation.primitives import Primitive
 from fpgacnn.hardware.estimation.quantities import LayerQuantities, Quantities, layer_quantities
-from fpgacnn.hardware.estimation.streams import INTERVAL_BAND, LATENCY_BAND, simulated
+from fpgacnn.hardware.estimation.streams import INTERVAL_BAND, LATENCY_BAND, simulated, with_waits
 from fpgacnn.hardware.estimation.timing import TimingBudget, design_timing
 from fpgacnn.hardware.hls.lower import lower
 from fpgacnn.jobs.fit.design_space import Parameter, Setting, parameters
@@ -248,13 +248,14 @@ class _Counted:
     def cost(self, pieces: list[_Piece], cycles: FrameCycles | None, stops: tuple[Caution, ...] = ()) -> TargetCost:
         """The cost of a design with these layers; `cycles` None: those of csynth."""
         (quantities, amounts), constants, clock = self._together(pieces), self.constants, self.graph.clock_ns
-        group = group_of(self.graph)
+        group = group_name(self.graph.io, (one.layer for one in quantities.layers))
         resources = resource_figures(amounts, constants, group)
         if cycles is None:
             latency = constants.band("latency", group).around(quantities.timing.latency)
             interval = constants.band("II", group).around(quantities.timing.ii)
         else:
             latency, interval = LATENCY_BAND.around(cycles.latency), INTERVAL_BAND.around(cycles.interval)
+        latency, interval = (with_waits(one, quantities.layers, self.graph) for one in (latency, interval))
         products = sum([one.product.terms for one in quantities.layers if not one.product.in_memory])
         return TargetCost(
             after_synthesis=after_synthesis(resources, constants, group, *exceptions(quantities.layers, constants)),

@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from fpgacnn.design import BackendName, Strategy
+from fpgacnn.design import BackendName
 from fpgacnn.errors import UnknownPartError
 from fpgacnn.hardware.estimation import Figure, estimate
 from fpgacnn.hardware.estimation.constants import ALL, EXACT, Band, parse, serialize, shipped
@@ -116,9 +116,9 @@ def test_the_methods_of_layers_are_told_in_words() -> None:
     assert "not known one by one" in estimate(pipeline(assumed_weights)).layers[0].method
 
 
-def test_the_group_of_a_design_is_how_data_moves_whatever_multiplies() -> None:
-    assert group_of(network()) == "stream"
-    assert {group_of(pipeline(dense(np.ones((4, 4)), strategy=one))) for one in Strategy} == {"parallel"}
+def test_the_group_of_a_design_is_how_data_moves_and_how_it_is_multiplied() -> None:
+    assert group_of(network()) == "stream/latency"
+    assert group_of(pipeline(dense(np.ones((4, 4)), strategy=RESOURCE))) == "parallel/resource"
 
 
 def test_the_tool_is_named() -> None:
@@ -143,8 +143,15 @@ def test_constants_survive_their_file() -> None:
 
 def test_a_group_without_a_band_has_that_of_all_designs() -> None:
     constants = dataclasses.replace(shipped(), bands={"LUT": {ALL: Band(low=0.5, high=2.0)}})
-    assert constants.band("LUT", "stream") == Band(low=0.5, high=2.0)
-    assert constants.band("URAM", "stream") == EXACT
+    assert constants.band("LUT", "stream/latency") == Band(low=0.5, high=2.0)
+    assert constants.band("URAM", "stream/latency") == EXACT
+
+
+def test_a_group_has_the_band_of_its_io_type_where_it_has_none_of_its_own() -> None:
+    own, io, every = (Band(low=low, high=2.0) for low in (0.1, 0.2, 0.3))
+    constants = dataclasses.replace(shipped(), bands={"LUT": {"stream/latency": own, "stream": io, ALL: every}})
+    groups = ("stream/latency", "stream/resource", "parallel/latency")
+    assert [constants.band("LUT", group) for group in groups] == [own, io, every]
 
 
 def test_every_piece_of_the_constants_is_known() -> None:

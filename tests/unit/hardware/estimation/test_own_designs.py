@@ -107,7 +107,7 @@ def test_designs_of_another_tool_or_io_type_correct_nothing(other: dict[str, str
 def test_designs_of_another_version_or_family_count_less() -> None:
     def corrected(**changes: str) -> float:
         write_own_designs([replace(DESIGN, **changes)])
-        return calibrated(MODEL).band("LUT", "parallel").factor
+        return calibrated(MODEL).band("LUT", "parallel/latency").factor
 
     same, version, family = corrected(), corrected(version="2020.1"), corrected(part="xc7z020clg400-1")
     assert same < version < 1

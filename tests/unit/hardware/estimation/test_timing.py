@@ -7,12 +7,14 @@ import pytest
 
 from fpgacnn.design import BackendName, IoType
 from fpgacnn.hardware.devices import find_device
+from fpgacnn.hardware.estimation import estimate
 from fpgacnn.hardware.estimation.graph.graph import HardwareGraph, Role, TemplateCall
 from fpgacnn.hardware.estimation.quantities import quantities
 from fpgacnn.hardware.estimation.timing import TimingBudget
 from tests.support.structures import RESOURCE, convolution, dense, elementwise, model, pipeline
 
 KERNEL = np.full((3, 3, 1, 4), 683)
+ZYNQ = "xc7z020clg400-1"
 
 
 def cycles(whole: HardwareGraph) -> tuple[int, int]:
@@ -31,7 +33,34 @@ def test_a_streamed_convolution_with_constants_takes_a_pixel_a_cycle() -> None:
 def test_a_streamed_convolution_from_memory_takes_reuse_and_a_few_cycles_a_pixel(reuse: int) -> None:
     layer = convolution(KERNEL, (28, 28), reuse=reuse, strategy=RESOURCE)
     assert cycles(model(layer))[1] == 784 * (reuse + 6) + 2
-    assert cycles(model(layer, part="xc7z020clg400-1", clock_ns=10.0))[1] == 784 * (reuse + 9) + 2
+    assert cycles(model(layer, part=ZYNQ, clock_ns=10.0, inlined_shift=True))[1] == 784 * (reuse + 9) + 2
+    assert cycles(model(layer, part=ZYNQ, clock_ns=5.0))[1] == 784 * (reuse + 11) + 2
+
+
+@pytest.mark.parametrize("inlined", [False, True])
+@pytest.mark.parametrize("part", ["xc7z020clg400-1", "xc7vx690tffg1761-2", "xczu9eg-ffvb1156-2-e"])
+def test_the_clock_cuts_selection_product_and_sum_of_a_reuse_loop(part: str, *, inlined: bool) -> None:
+    """A slower clock never takes more cycles for a pixel, and a faster part never more than a slower one."""
+    layer = convolution(KERNEL, (28, 28), reuse=9, strategy=RESOURCE)
+    found = [
+        cycles(model(layer, part=part, clock_ns=clock, inlined_shift=inlined))[1]
+        for clock in (2.5, 3.3, 5.0, 7.0, 25.0)
+    ]
+    assert found == sorted(found, reverse=True)
+    assert found[0] > found[-1]
+    slowest = [cycles(model(layer, part=ZYNQ, clock_ns=clock, inlined_shift=inlined))[1] for clock in (2.5, 5.0)]
+    assert all(one <= other for one, other in zip((found[0], found[2]), slowest, strict=True))
+
+
+@pytest.mark.parametrize(("version", "waits"), [("2022.1", False), ("2022.2", True)])
+def test_the_band_is_wider_where_a_convolution_waits_for_each_pixel(version: str, *, waits: bool) -> None:
+    whole = model(convolution(KERNEL, (28, 28)), tool=BackendName.VITIS, version=version)
+    totals, simulated = estimate(whole).totals, estimate(whole).simulated
+    assert simulated is not None
+    for figure in (totals.ii_cycles, simulated.ii_cycles):
+        assert (figure.high >= 1.75 * figure.value and figure.low <= 0.75 * figure.value) == waits
+    shared = model(convolution(KERNEL, (28, 28), reuse=9, strategy=RESOURCE), tool=BackendName.VITIS, version=version)
+    assert estimate(shared).totals.ii_cycles.high < 1.75 * estimate(shared).totals.ii_cycles.value
 
 
 def test_shared_constants_take_as_many_cycles_a_pixel_as_rounds_are_needed() -> None:
@@ -132,5 +161,5 @@ def test_a_recurrent_layer_takes_its_longer_matrix_every_step() -> None:
 def test_an_inlined_shift_adds_loops_over_channels_for_vivado() -> None:
     layer = convolution(np.full((3, 3, 4, 8), 683), (6, 6), reuse=9, strategy=RESOURCE)
     plain, inlined = (cycles(model(layer, inlined_shift=flag))[1] for flag in (False, True))
-    assert inlined - plain == 36 * 28
+    assert inlined - plain == 36 * (28 + 1), "its shift takes six cycles, a called one three and two for calls"
     assert cycles(model(layer, inlined_shift=True, tool=BackendName.VITIS))[1] < inlined
