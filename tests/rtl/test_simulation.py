@@ -10,6 +10,7 @@ import pytest
 from fpgacnn.design import IoType
 from fpgacnn.errors import RtlSimulationError
 from fpgacnn.hardware.rtl import backend
+from fpgacnn.hardware.rtl.schedule import Geometry, arrivals, window_times
 from fpgacnn.hardware.rtl.trace import with_trace
 from fpgacnn.ir import hardware as hw
 from fpgacnn.ir import source as src
@@ -75,6 +76,16 @@ def late_layers(build: Builder) -> None:
     logits = build.dense(build.add(src.Reshape(), (24,), build.input((3, 4, 2))), 24, 7)
     build.end(build.add(hw.Softmax(kind=hw.SoftmaxKind.ARGMAX), (7,), logits))
     build.end(build.add(hw.Softmax(kind=hw.SoftmaxKind.ARGMAX), (3, 3, 5), build.input((3, 3, 5), "fixed<3,3>")))
+
+
+def test_a_register_stands_behind_padded_windows_and_behind_no_others() -> None:
+    """The choice between a cell and the padding is not in front of adders; simulation compares every clock."""
+    plain = Geometry(height=4, width=4, size=(3, 3), strides=(1, 1), pads=(0, 0, 0, 0))
+    (times,) = arrivals([16], 16)
+    for pads, completed, clocks in (((0, 0, 0, 0), 10, 1), ((1, 1, 1, 1), 5, 2), ((0, 0, 1, 0), 9, 2)):
+        windows, taken = window_times(times, replace(plain, pads=pads), 1)
+        assert int(windows[0][0, 0]) == completed + clocks
+        assert (taken[0] == times[0]).all()
 
 
 @pytest.mark.agree

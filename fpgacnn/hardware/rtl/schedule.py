@@ -53,6 +53,11 @@ class Geometry:
         """The pixel that completes the first window."""
         return (self.size[0] - 1 - self.pads[0]) * self.width + self.size[1] - 1 - self.pads[2]
 
+    @property
+    def latency(self) -> int:
+        """Clocks from the step that completes a window to the window; with padding, a register stands behind it."""
+        return 2 if any(self.pads) else 1
+
     def why_refused(self) -> str | None:
         """Why the window module does not build these windows; None where it does."""
         top, bottom, left, right = self.pads
@@ -195,7 +200,7 @@ def _windows(arrival: Clocks, geometry: Geometry, pace: int) -> tuple[Clocks, Cl
             steps.append(int(taken[frame, place]))
     _flush(steps, begin[-1] + geometry.height * geometry.width + over, pace, None)
     clocks = np.array(steps, dtype=np.int64)
-    return clocks[np.array(begin)[:, None] + wanted[None, :]] + 1, taken
+    return clocks[np.array(begin)[:, None] + wanted[None, :]] + geometry.latency, taken
 
 
 def _flush(steps: list[int], until: int, pace: int, next_pixel: int | None) -> None:

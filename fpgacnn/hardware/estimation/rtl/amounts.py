@@ -251,16 +251,20 @@ def _upsample(p: Mapping[str, int], *, data: bool) -> Amounts:
 
 
 def _window(p: Mapping[str, int], *, data: bool) -> Amounts:
-    """Cells, lines between rows, counters, and a selection for every cell that may lie in the padding."""
+    """Cells, lines between rows, counters, and, with padding, a register of the window.
+
+    It is reset to zeros where cells lie in the padding, which takes no table.
+    """
     del data
     word, cells = p["C"] * p["EW"], p["KH"] * p["KW"]
     lines = chain(word, max(0, p["W"] - p["KW"]))
-    inner = max(0, p["KH"] - p["PT"] - p["PB"]) * max(0, p["KW"] - p["PL"] - p["PR"])
     flags = p["PT"] + p["PB"] + p["PL"] + p["PR"]
+    padded = Amounts(fabric=cells, registers=cells * word + 1) if flags else Amounts()
     phases = [counter(one) for one in (p["SH"], p["SW"], p["PACE"]) if one > 1]
     counters = (counter(p["H"] * p["W"]), counter(p["H"] + p["KH"]), counter(p["W"] + p["KW"]), *phases)
     return (
-        Amounts(fabric=(cells - inner) * word + 12 + flags, registers=cells * word + 2 + flags)
+        Amounts(fabric=12 + flags, registers=cells * word + 2 + flags)
+        + padded
         + total([lines] * (p["KH"] - 1))
         + total(counters)
     )

@@ -2,15 +2,16 @@
 // The last windows of a frame need pixels that do not exist: the module shifts itself on until they are out, and the
 // pixels of the next frame, when they come, shift as well. `in_take` says which pixel is used; without a pace it is
 // every valid one. With PACE > 1 at least PACE clocks lie between two shifts, and the pixels must come from a FIFO.
-// Cells outside of the image are PAD, and their bit of `out_inside` is 0.
+// Cells outside of the image are PAD, and their bit of `out_inside` is 0. With padding, a register stands behind the cells:
+// the choice between a cell and PAD, in front of the adders of a kernel, would make the longest path.
 module fpgacnn_window #(
   parameter C = 1, parameter EW = 8, parameter H = 8, parameter W = 8, parameter KH = 3, parameter KW = 3,
   parameter SH = 1, parameter SW = 1, parameter PT = 0, parameter PB = 0, parameter PL = 0, parameter PR = 0,
   parameter PACE = 1, parameter [EW-1:0] PAD = 0
 ) (
   input clk, input rst, input in_valid, input [C*EW-1:0] in_data, output in_take,
-  output reg out_valid, output [KH*KW*C*EW-1:0] out_data, output [KH*KW-1:0] out_inside);
-  localparam DW = C*EW;
+  output out_valid, output [KH*KW*C*EW-1:0] out_data, output [KH*KW-1:0] out_inside);
+  localparam DW = C*EW, PADDED = PT+PB+PL+PR;
   localparam OH = (H+PT+PB-KH)/SH + 1, OW = (W+PL+PR-KW)/SW + 1;
   localparam FIRST = (KH-1-PT)*W + (KW-1-PL);           // the pixel that completes the first window
   localparam LAST_ROW = (OH-1)*SH, LAST_COL = (OW-1)*SW; // upper left corner of the last window, in padded pixels
@@ -30,11 +31,14 @@ module fpgacnn_window #(
   wire start = in_take && (pixel == FIRST);
   wire active = running || start;
   wire last = (row == LAST_ROW) && (col == LAST_COL);
+  reg complete; // the cells are a window
+  wire [KH*KW*C*EW-1:0] window;
+  wire [KH*KW-1:0] in_image;
   always @(posedge clk) begin
     if (rst) begin
-      pixel <= 0; running <= 0; out_valid <= 0; row <= 0; col <= 0; row_phase <= 0; col_phase <= 0; wait_clocks <= 0;
+      pixel <= 0; running <= 0; complete <= 0; row <= 0; col <= 0; row_phase <= 0; col_phase <= 0; wait_clocks <= 0;
     end else begin
-      out_valid <= step && active && (row_phase == 0) && (col_phase == 0) && (col <= LAST_COL);
+      complete <= step && active && (row_phase == 0) && (col_phase == 0) && (col <= LAST_COL);
       if (PACE != 1) wait_clocks <= step ? PACE-1 : (wait_clocks == 0) ? 0 : wait_clocks - 1'b1;
       if (in_take) pixel <= (pixel == H*W-1) ? 0 : pixel + 1'b1;
       if (step && active) begin
@@ -82,12 +86,29 @@ module fpgacnn_window #(
         if (step) row_inside <= ((PT == 0) || (row + i >= PT)) && ((PB == 0) || (row + i < H + PT));
       for (j = 0; j < KW; j = j + 1) begin : cols
         wire cell_inside = row_inside && places[j].column_inside;
-        assign out_inside[i*KW+j] = cell_inside;
+        assign in_image[i*KW+j] = cell_inside;
         for (k = 0; k < C; k = k + 1) begin : channels
-          assign out_data[((i*KW+j)*C+k)*EW +: EW] =
-            (PT+PB+PL+PR == 0) ? cells[j][k*EW +: EW] : cell_inside ? cells[j][k*EW +: EW] : PAD;
+          assign window[((i*KW+j)*C+k)*EW +: EW] =
+            (PADDED == 0) ? cells[j][k*EW +: EW] : cell_inside ? cells[j][k*EW +: EW] : PAD;
         end
       end
+    end
+    if (PADDED == 0) begin : direct
+      assign out_valid = complete;
+      assign out_data = window;
+      assign out_inside = in_image;
+    end else begin : registered
+      reg complete_later;
+      reg [KH*KW*C*EW-1:0] window_later;
+      reg [KH*KW-1:0] inside_later;
+      always @(posedge clk) begin
+        complete_later <= !rst && complete;
+        window_later <= window;
+        inside_later <= in_image;
+      end
+      assign out_valid = complete_later;
+      assign out_data = window_later;
+      assign out_inside = inside_later;
     end
   endgenerate
 endmodule
